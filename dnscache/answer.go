@@ -1,0 +1,156 @@
+package dnscache
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Outcome says how a question ended. The zero value is not an outcome.
+type Outcome uint8
+
+// The outcomes. Found, NoData and NXDomain are knowledge; the others are
+// trouble, from which nothing may be concluded about the name.
+const (
+	// Found: the name has at least one record of the type asked for.
+	Found Outcome = iota + 1
+	// NoData: the name exists, without a record of this type (RFC 2308 section 2.2).
+	NoData
+	// NXDomain: the name does not exist, nor anything below it (RFC 8020).
+	NXDomain
+	// ServFail: every server asked answered with a failure or with nonsense.
+	ServFail
+	// Refused: the servers refuse to answer us.
+	Refused
+	// Timeout: no usable answer arrived in time, or the caller's context ended.
+	Timeout
+)
+
+// Known reports whether the outcome is a statement of the DNS about the name.
+func (o Outcome) Known() bool { return o == Found || o == NoData || o == NXDomain }
+
+// Void reports whether the DNS states that there is no such record
+// (the "void lookup" of RFC 7208 section 4.6.4).
+func (o Outcome) Void() bool { return o == NoData || o == NXDomain }
+
+// Temporary reports whether the question may be answered later.
+func (o Outcome) Temporary() bool { return !o.Known() }
+
+// String returns the name that logs, traces and JSON use.
+func (o Outcome) String() string {
+	switch o {
+	case Found:
+		return "found"
+	case NoData:
+		return "no data"
+	case NXDomain:
+		return "nxdomain"
+	case ServFail:
+		return "servfail"
+	case Refused:
+		return "refused"
+	case Timeout:
+		return "timeout"
+	}
+	return "unset"
+}
+
+// Type is the type of record asked for; the numbers are those of the DNS.
+type Type uint16
+
+// The types that can be asked for.
+const (
+	A    Type = 1
+	NS   Type = 2
+	PTR  Type = 12
+	MX   Type = 15
+	TXT  Type = 16
+	AAAA Type = 28
+)
+
+// String returns the type's usual mnemonic.
+func (t Type) String() string {
+	switch t {
+	case A:
+		return "A"
+	case NS:
+		return "NS"
+	case PTR:
+		return "PTR"
+	case MX:
+		return "MX"
+	case TXT:
+		return "TXT"
+	case AAAA:
+		return "AAAA"
+	}
+	return "TYPE?"
+}
+
+// Exchange is one MX record. Host has no trailing dot; it is empty for the
+// null MX of RFC 7505.
+type Exchange struct {
+	Preference uint16
+	Host       string
+}
+
+// Answer is what is known about one question. It is shared between callers and
+// must not be modified.
+//
+// Only the field that belongs to the type asked for is set, and only if
+// Outcome is Found. Names are without a trailing dot. A name with unusual
+// bytes in its labels keeps the presentation form of RFC 1035 section 5.1,
+// which no look-up ever matches.
+type Answer struct {
+	Outcome Outcome
+	// Err tells a person what went wrong; nil for Found, NoData and NXDomain
+	// learned from the DNS.
+	Err error
+
+	TXT   []string     // one per record, its strings joined without a space
+	Addrs []netip.Addr // A or AAAA, never IPv4-mapped
+	MX    []Exchange   // by preference, then by host
+	Names []string     // PTR or NS, in the order received
+
+	// Canonical is the end of the CNAME chain, empty if there was none.
+	Canonical string
+	// Authentic is the AD bit, kept only from resolvers that are trusted.
+	Authentic bool
+	// Stale tells that the answer outlived its TTL and is served because the
+	// servers fail (RFC 8767).
+	Stale bool
+	// Cached tells that no query was sent for it on behalf of this call.
+	Cached bool
+	// Expires is when the answer may no longer be used as fresh.
+	Expires time.Time
+
+	derived *atomic.Pointer[derivation]
+}
+
+// derivation is one value that a consumer computed from an answer; the list is
+// short, one or two entries.
+type derivation struct {
+	key   any
+	value any
+	next  *derivation
+}
+
+// Derive returns what derive makes of the answer, computed once per cached
+// answer and key. The key should be an unexported zero-size type of the
+// consumer's package, so that no two consumers meet. derive must be a pure
+// function of the answer, and its result is shared and must be immutable; two
+// callers that arrive together may both compute it, and one result is kept.
+func (a *Answer) Derive(key any, derive func(*Answer) any) any {
+	if a.derived == nil {
+		return derive(a)
+	}
+	head := a.derived.Load()
+	for d := head; d != nil; d = d.next {
+		if d.key == key {
+			return d.value
+		}
+	}
+	v := derive(a)
+	a.derived.CompareAndSwap(head, &derivation{key: key, value: v, next: head})
+	return v
+}

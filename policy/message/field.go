@@ -1,0 +1,37 @@
+// Package message says what a message is to the evaluators: an envelope, header
+// fields in order with their exact bytes, and the author that its From field
+// names. It knows nothing of DNS, of policy, or of where the message came from.
+package message
+
+import "strings"
+
+// Field is one header field as it was received.
+type Field struct {
+	// Name is the field's name as it was spelt, without white space before the colon.
+	Name string
+	// Raw holds the exact bytes: name, colon, value, folds as CRLF, and the
+	// final CRLF.
+	Raw string
+}
+
+// NewField makes a field of a name and the exact bytes after the colon. Line
+// ends in value may be LF or CRLF; they become CRLF.
+func NewField(name, value string) Field {
+	if strings.Contains(value, "\n") {
+		value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\n", "\r\n")
+	}
+	return Field{Name: strings.TrimRight(name, " \t"), Raw: name + ":" + value + "\r\n"}
+}
+
+// Value returns the exact bytes after the colon, without the final CRLF; folds
+// are kept.
+func (f Field) Value() string {
+	i := strings.IndexByte(f.Raw, ':')
+	return strings.TrimSuffix(f.Raw[i+1:], "\r\n")
+}
+
+// Is reports whether the field has this name, in any case.
+func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
+
+// Header is a message's fields in the order received, top first.
+type Header []Field

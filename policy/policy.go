@@ -1,0 +1,155 @@
+// Package policy decides about one message: it runs the evaluators while the
+// message streams in, and applies the rules to what they found.
+//
+// The conversation follows SMTP: [Checker.Connect], [Conn.Helo],
+// [Conn.Message], then on the message Recipient, Field, EndOfHeader, Write and
+// Finish, whose [Results] [Rules.Decide] turns into a [Verdict]. Each step
+// starts the DNS work whose input it completes, so that it overlaps the
+// arrival of the rest; the body is hashed once and not kept.
+//
+// The package has no socket, no file and no clock of its own.
+package policy
+
+import (
+	"context"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// Resolver is what the evaluators need of the DNS.
+type Resolver interface {
+	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+}
+
+// Results is all that was found about one message. It is a plain value.
+type Results struct {
+	Client ClientResult  `json:"client"`
+	IPRev  iprev.Result  `json:"iprev"`
+	SPF    []spf.Result  `json:"spf"`
+	DKIM   []dkim.Result `json:"dkim"`
+	ARC    arc.Result    `json:"arc"`
+	DMARC  dmarc.Result  `json:"dmarc"`
+
+	// MailFrom is the reverse-path, "" for the null sender.
+	MailFrom string `json:"mail_from"`
+	// Author is what the From fields say.
+	Author message.Author `json:"author"`
+	// Recipients are the accepted recipients, at most 1000.
+	Recipients []string `json:"recipients"`
+	// Exempt says why nothing was checked: "authenticated", "local submission",
+	// "exempt address"; "" if the message was checked.
+	Exempt string `json:"exempt"`
+	// Oversize says which limit of the header was exceeded; "" if none.
+	Oversize string `json:"oversize"`
+	// Claims are the fields that a sender wrote in our name, by field name and
+	// 1-based occurrence of that name, in the order received.
+	Claims []FieldRef `json:"claims"`
+	// Faults are the checks in which we failed ourselves.
+	Faults []string `json:"faults"`
+	// DNS is what the look-ups of this message cost.
+	DNS DNSCost `json:"dns"`
+	// Trace is filled if Options.Trace is set.
+	Trace []Event `json:"trace"`
+}
+
+// ClientResult is the client as the results show it.
+type ClientResult struct {
+	IP   string `json:"ip"`
+	Helo string `json:"helo"`
+	PTR  string `json:"ptr"` // verified by iprev; "" if none is
+}
+
+// DNSCost sums the look-ups of a message.
+type DNSCost struct {
+	// Lookups is how many questions were asked of the cache.
+	Lookups int `json:"lookups"`
+	// WaitMS is for how long at least one look-up was under way.
+	WaitMS float64 `json:"wait_ms"`
+	// Failed is how many ended in ServFail, Refused or Timeout.
+	Failed int `json:"failed"`
+}
+
+// Event is one line of a trace.
+type Event struct {
+	AtMS float64 `json:"at_ms"` // since the connection began
+	What string  `json:"what"`  // dns, spf, dkim, arc, dmarc, policy
+	Text string  `json:"text"`
+}
+
+// FieldRef names one of several fields of a name; Occurrence counts from 1 at
+// the top.
+type FieldRef struct {
+	Name       string `json:"name"`
+	Occurrence int    `json:"occurrence"`
+}
+
+// Action is what is to be done with a message.
+type Action string
+
+// The actions.
+const (
+	Accept     Action = "accept"
+	Quarantine Action = "quarantine"
+	Reject     Action = "reject"
+	TempFail   Action = "tempfail"
+)
+
+// Verdict is the decision about one message.
+type Verdict struct {
+	Action Action `json:"action"`
+	// Code is the SMTP reply and enhanced code, "550 5.7.26"; "" for accept
+	// and quarantine.
+	Code string `json:"code"`
+	// Text is the reply's text or the reason of the quarantine: printable ASCII,
+	// one line, at most 450 octets. '%' is not doubled.
+	Text string `json:"text"`
+	// Rule is the name of the rule that decided.
+	Rule string `json:"rule"`
+	// Overrides name what turned the action away from what the domain asks for.
+	Overrides []string `json:"overrides"`
+
+	// Remove are the fields to take out, in the order received.
+	Remove []FieldRef `json:"-"`
+	// Insert are the fields to put on top, the last one uppermost.
+	Insert []message.Field `json:"-"`
+	// AuthenticationResults is the value of our field, "" if none is written.
+	AuthenticationResults string `json:"-"`
+}
+
+// Report is what `postvet check --json` prints: the contract of the command line.
+type Report struct {
+	*Results
+	Verdict               Verdict `json:"verdict"`
+	AuthenticationResults string  `json:"authentication_results"`
+}
+
+// Options make a Checker. Resolver is required, the rest has defaults.
+type Options struct {
+	Resolver Resolver
+	// AuthservID is the name that our Authentication-Results carry.
+	AuthservID string
+	// Now is the clock; default time.Now, given by the command.
+	Now func() time.Time
+	// Exempt says which messages are not checked.
+	Exempt Exempt
+	// SPFTimeout bounds one SPF evaluation; default 20s.
+	SPFTimeout time.Duration
+	// MessageTimeout bounds what Finish waits for after the message's end;
+	// what is out then ends in temperror. Default 20s.
+	MessageTimeout time.Duration
+	// MaxHeaderBytes and MaxFields bound what is kept of a message; more makes
+	// it oversize. Defaults 1 MiB and 2000.
+	MaxHeaderBytes, MaxFields int
+	// DKIM and DMARC are handed to the evaluators; their clocks are set from Now.
+	DKIM  dkim.Options
+	DMARC dmarc.Options
+	// Trace records every step for a person to read.
+	Trace bool
+}
