@@ -3,8 +3,11 @@ package policy
 import (
 	"context"
 	"net/netip"
+	"time"
 
+	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
 )
 
 // Exempt says which messages are not checked. The zero value exempts nobody.
@@ -17,49 +20,120 @@ type Exempt struct {
 	Local bool
 }
 
+// The words of Results.Exempt.
+const (
+	ExemptAddress       = "exempt address"
+	ExemptAuthenticated = "authenticated"
+	ExemptLocal         = "local submission"
+)
+
+func (e Exempt) client(c message.Client) string {
+	if c.Local && e.Local {
+		return ExemptLocal
+	}
+	for _, p := range e.Addresses {
+		if p.Contains(c.IP) {
+			return ExemptAddress
+		}
+	}
+	return ""
+}
+
 // Checker evaluates messages. It is safe for concurrent use.
 type Checker struct{ opt Options }
 
 // NewChecker returns a checker with the defaults filled in.
-func NewChecker(o Options) *Checker { return &Checker{opt: o} }
+func NewChecker(o Options) *Checker {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MessageTimeout <= 0 {
+		o.MessageTimeout = 20 * time.Second
+	}
+	if o.MaxHeaderBytes <= 0 {
+		o.MaxHeaderBytes = 1 << 20
+	}
+	if o.MaxFields <= 0 {
+		o.MaxFields = 2000
+	}
+	o.DKIM.Now = o.Now
+	return &Checker{opt: o}
+}
 
 // Connect begins a connection and starts reverse DNS. All that it starts ends
 // with ctx or Close.
-func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn { return &Conn{} }
+func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
+	client.IP = client.IP.Unmap().WithZone("")
+	conn := &Conn{checker: c, client: client, exempt: c.opt.Exempt.client(client)}
+	conn.ctx, conn.cancel = context.WithCancel(ctx)
+	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
+	if conn.exempt == "" {
+		conn.iprev = begin(func() iprev.Result {
+			ctx, cancel := context.WithTimeout(conn.ctx, c.opt.MessageTimeout)
+			defer cancel()
+			return iprev.Check(ctx, conn.dns, client.IP)
+		}, func(fault string) iprev.Result {
+			return iprev.Result{Status: iprev.TempError, Reason: fault}
+		})
+	}
+	return conn
+}
 
 // Conn is one SMTP connection. Its methods are called from one goroutine.
-type Conn struct{}
+type Conn struct {
+	checker *Checker
+	client  message.Client
+	exempt  string
+	ctx     context.Context
+	cancel  context.CancelFunc
+	dns     *meter
+
+	helo    string
+	heloSPF *pending[spf.Result]
+	iprev   *pending[iprev.Result]
+	current *Message
+	seen    bool // a message has begun
+}
 
 // Helo notes the client's name and starts SPF of the HELO identity. It may be
 // called again (STARTTLS); the last name counts.
-func (c *Conn) Helo(name string) {}
+func (c *Conn) Helo(name string) {
+	if c.heloSPF != nil && c.helo == name {
+		return
+	}
+	c.helo = name
+	if c.exempt != "" {
+		return
+	}
+	c.heloSPF = c.spf(c.ctx, spf.Query{Identity: spf.HELO, IP: c.client.IP, Helo: name})
+}
+
+func (c *Conn) spf(ctx context.Context, q spf.Query) *pending[spf.Result] {
+	o := c.checker.opt
+	return begin(func() spf.Result {
+		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
+		defer cancel()
+		return spf.Check(ctx, c.dns, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
+	}, func(fault string) spf.Result {
+		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
+	})
+}
 
 // Message begins a message and starts SPF of MAIL FROM. A message before it
 // that was not finished is closed.
-func (c *Conn) Message(s message.Sender) *Message { return &Message{} }
+func (c *Conn) Message(s message.Sender) *Message {
+	if c.current != nil {
+		c.current.Close()
+	}
+	m := newMessage(c, s)
+	c.current = m
+	return m
+}
 
 // Close ends all that is under way. It is idempotent.
-func (c *Conn) Close() {}
-
-// Message is one message on its way in.
-type Message struct{}
-
-// Recipient notes a recipient's address without angle brackets.
-func (m *Message) Recipient(addr string) {}
-
-// Field takes the next header field.
-func (m *Message) Field(f message.Field) {}
-
-// EndOfHeader starts the look-ups that the header calls for.
-func (m *Message) EndOfHeader() {}
-
-// Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
-func (m *Message) Write(p []byte) (int, error) { return len(p), nil }
-
-// Finish waits for what is still out, at most until ctx or
-// Options.MessageTimeout ends, and returns what was found. EndOfHeader is
-// implied if it was not called.
-func (m *Message) Finish(ctx context.Context) *Results { return &Results{} }
-
-// Close ends what is under way. It is idempotent and may follow Finish.
-func (m *Message) Close() {}
+func (c *Conn) Close() {
+	if c.current != nil {
+		c.current.Close()
+	}
+	c.cancel()
+}

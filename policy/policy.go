@@ -39,6 +39,8 @@ type Results struct {
 
 	// MailFrom is the reverse-path, "" for the null sender.
 	MailFrom string `json:"mail_from"`
+	// User is who authenticated, "" for nobody.
+	User string `json:"user"`
 	// Author is what the From fields say.
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
@@ -104,6 +106,8 @@ const (
 // Verdict is the decision about one message.
 type Verdict struct {
 	Action Action `json:"action"`
+	// Intended is the action that the rules chose before Mode applied.
+	Intended Action `json:"intended"`
 	// Code is the SMTP reply and enhanced code, "550 5.7.26"; "" for accept
 	// and quarantine.
 	Code string `json:"code"`

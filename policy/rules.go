@@ -1,5 +1,13 @@
 package policy
 
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/authres"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
+)
+
 // Mode says whether verdicts are carried out.
 type Mode string
 
@@ -9,13 +17,26 @@ const (
 	Monitor Mode = "monitor"
 )
 
-// Rules turn results into a verdict. They are a plain value.
+// The ways to deal with p=quarantine, and with a message whose author is
+// ambiguous.
+const (
+	QuarantineHold   = "hold"   // the MTA keeps the message back
+	QuarantineTag    = "tag"    // delivered with QuarantineField
+	QuarantineReject = "reject" // refused as for p=reject
+	AuthorReject     = "reject"
+	AuthorHold       = "hold"
+	AuthorAccept     = "accept"
+)
+
+// Rules turn results into a verdict. They are a plain value; an empty word is
+// its default, the first that its comment names.
 type Rules struct {
+	// Mode is Enforce or Monitor.
 	Mode Mode
 	// AuthservID is the name that our field carries.
 	AuthservID string
 	// Quarantine is what p=quarantine leads to: "hold" (the MTA keeps the
-	// message), "tag" (delivered with a field X-Postvet-Quarantine) or "reject".
+	// message), "tag" (delivered with QuarantineField) or "reject".
 	Quarantine string
 	// OnTempError is what an evaluation that DNS trouble cut short leads to:
 	// "accept" or "tempfail".
@@ -27,5 +48,96 @@ type Rules struct {
 	OnFault string
 }
 
-// Decide is a pure function of the results.
-func (r Rules) Decide(res *Results) Verdict { return Verdict{Action: Accept} }
+// The names of the rules, in the order in which they are asked.
+const (
+	RuleExempt          = "exempt"
+	RuleFault           = "fault"
+	RuleOversize        = "oversize"
+	RuleAmbiguousAuthor = "ambiguous-author"
+	RuleTempError       = "temperror"
+	RuleDMARCReject     = "dmarc-reject"
+	RuleDMARCQuarantine = "dmarc-quarantine"
+	RuleDMARCNone       = "dmarc-none"
+	RuleDMARCPass       = "dmarc-pass"
+	RuleNoPolicy        = "no-policy"
+)
+
+// Decide is a pure function of the results: the first rule that applies
+// decides, and Mode has the last word.
+func (r Rules) Decide(res *Results) Verdict {
+	v := r.judge(res)
+	v.Overrides = []string{}
+	v.Text = reply(v.Text)
+	v.Intended = v.Action
+	if r.Mode == Monitor && v.Action != Accept {
+		v.Action, v.Code = Accept, ""
+		v.Overrides = append(v.Overrides, "monitor")
+	}
+	if v.Action == Reject || v.Action == TempFail {
+		v.AuthenticationResults = r.authenticationResults(res)
+		return v // the message is not ours to edit
+	}
+	v.Remove = res.Claims
+	if v.Intended == Quarantine && v.Action == Quarantine && r.Quarantine == QuarantineTag {
+		v.Action = Accept
+		v.Overrides = append(v.Overrides, "tag")
+		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
+	}
+	if v.AuthenticationResults = r.authenticationResults(res); v.AuthenticationResults != "" {
+		v.Insert = append(v.Insert, message.NewField(authres.FieldName, v.AuthenticationResults))
+	}
+	return v
+}
+
+func (r Rules) judge(res *Results) Verdict {
+	switch {
+	case res.Exempt != "":
+		return Verdict{Action: Accept, Rule: RuleExempt, Text: res.Exempt}
+	case len(res.Faults) > 0 && r.OnFault != "accept":
+		return Verdict{Action: TempFail, Rule: RuleFault, Code: "451 4.3.0",
+			Text: "The sender's authentication could not be checked because of an internal error; please try again later"}
+	case res.Oversize != "":
+		return Verdict{Action: Reject, Rule: RuleOversize, Code: "552 5.3.4", Text: "Message refused: " + res.Oversize}
+	case res.Author.Domain == "" && res.Author.Problem != "" && r.OnAmbiguousAuthor != AuthorAccept:
+		text := "The author of the message is ambiguous: " + res.Author.Problem
+		if r.OnAmbiguousAuthor == AuthorHold {
+			return Verdict{Action: Quarantine, Rule: RuleAmbiguousAuthor, Text: text}
+		}
+		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: text}
+	}
+	return r.judgeDMARC(res)
+}
+
+func (r Rules) judgeDMARC(res *Results) Verdict {
+	d := res.DMARC
+	switch d.Status {
+	case dmarc.TempError:
+		text := "The DNS of " + d.AuthorDomain + " could not be asked for its DMARC policy; please try again later"
+		if r.OnTempError == "tempfail" {
+			return Verdict{Action: TempFail, Rule: RuleTempError, Code: "451 4.4.3", Text: text}
+		}
+		return Verdict{Action: Accept, Rule: RuleTempError}
+	case dmarc.Pass:
+		return Verdict{Action: Accept, Rule: RuleDMARCPass}
+	case dmarc.Fail:
+		switch {
+		case d.Disposition == dmarc.PolicyReject:
+			return Verdict{Action: Reject, Rule: RuleDMARCReject, Code: "550 5.7.26", Text: failText(res)}
+		case d.Disposition == dmarc.PolicyQuarantine && r.Quarantine == QuarantineReject:
+			return Verdict{Action: Reject, Rule: RuleDMARCQuarantine, Code: "550 5.7.26", Text: failText(res)}
+		case d.Disposition == dmarc.PolicyQuarantine:
+			return Verdict{Action: Quarantine, Rule: RuleDMARCQuarantine, Text: failText(res)}
+		}
+		return Verdict{Action: Accept, Rule: RuleDMARCNone}
+	}
+	return Verdict{Action: Accept, Rule: RuleNoPolicy}
+}
+
+// maxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
+// with code, enhanced code and what the MTA puts around it.
+const maxReply = 450
+
+// reply makes a text fit for an SMTP reply.
+func reply(text string) string {
+	return strings.TrimSpace(printable(text, maxReply))
+}

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/authres"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// authenticationResults returns the value of our field, "" for a message that
+// was not checked.
+func (r Rules) authenticationResults(res *Results) string {
+	if res.Exempt != "" {
+		return ""
+	}
+	return authres.Format(r.AuthservID, methods(res))
+}
+
+// methods lists what goes into Authentication-Results, in the order in which a
+// person would ask: who is the author, who signed, who sent.
+func methods(res *Results) []authres.Method {
+	ms := []authres.Method{dmarcMethod(res)}
+	if len(res.DKIM) == 0 && res.Oversize == "" {
+		ms = append(ms, authres.Method{Name: "dkim", Result: string(dkim.None)})
+	}
+	for _, r := range res.DKIM {
+		ms = append(ms, dkimMethod(r))
+	}
+	if res.ARC.Status != arc.None {
+		ms = append(ms, arcMethod(res))
+	}
+	// MAIL FROM first: it is what DMARC looks at.
+	for _, identity := range []spf.Identity{spf.MailFrom, spf.HELO} {
+		for _, r := range res.SPF {
+			if r.Identity == identity {
+				ms = append(ms, spfMethod(res, r))
+			}
+		}
+	}
+	if res.IPRev.Status != "" {
+		ms = append(ms, authres.Method{Name: "iprev", Result: string(res.IPRev.Status), Reason: res.IPRev.Reason,
+			Properties: properties("policy.iprev", res.Client.IP, "policy.ptr", res.Client.PTR)})
+	}
+	return ms
+}
+
+func dmarcMethod(res *Results) authres.Method {
+	d := res.DMARC
+	m := authres.Method{Name: "dmarc", Result: string(d.Status), Properties: properties(
+		"header.from", d.AuthorDomain, "policy.dmarc", string(d.Policy))}
+	if d.Status != "pass" {
+		m.Reason = d.Reason
+	}
+	return m
+}
+
+func dkimMethod(r dkim.Result) authres.Method {
+	m := authres.Method{Name: "dkim", Result: string(r.Status), Properties: properties(
+		"header.d", r.Domain, "header.s", r.Selector, "header.a", r.Algorithm, "header.b", r.Signature)}
+	if r.Status != dkim.Pass {
+		m.Reason = r.Reason
+	}
+	return m
+}
+
+// arcMethod is RFC 8617 section 7.1; header.oldest-pass is 0 if all message
+// signatures verify.
+func arcMethod(res *Results) authres.Method {
+	m := authres.Method{Name: "arc", Result: string(res.ARC.Status)}
+	if n := len(res.ARC.Sealers); n > 0 {
+		last := res.ARC.Sealers[n-1]
+		m.Properties = properties("header.d", last.Domain, "header.s", last.Selector,
+			"header.i", strconv.Itoa(last.Instance))
+	}
+	if res.ARC.Status == arc.Pass {
+		m.Properties = append(m.Properties, properties("header.oldest-pass", strconv.Itoa(res.ARC.OldestPass))...)
+	} else {
+		m.Reason = res.ARC.Reason
+	}
+	m.Properties = append(m.Properties, properties("smtp.remote-ip", res.Client.IP)...)
+	return m
+}
+
+func spfMethod(res *Results, r spf.Result) authres.Method {
+	m := authres.Method{Name: "spf", Result: string(r.Status)}
+	if r.Identity == spf.MailFrom {
+		m.Properties = properties("smtp.mailfrom", res.MailFrom)
+	} else {
+		m.Properties = properties("smtp.helo", res.Client.Helo)
+	}
+	if r.Status == spf.TempError || r.Status == spf.PermError {
+		m.Reason = r.Reason
+	}
+	return m
+}
+
+// properties makes properties of pairs "ptype.name", value; empty values are
+// left out.
+func properties(pairs ...string) []authres.Property {
+	var ps []authres.Property
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		ptype, name, _ := strings.Cut(pairs[i], ".")
+		ps = append(ps, authres.Property{Type: ptype, Name: name, Value: pairs[i+1]})
+	}
+	return ps
+}

@@ -1,0 +1,321 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/authres"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// QuarantineField marks a message that was delivered although it should have
+// been held (quarantine = "tag"). Nobody outside may write it.
+const QuarantineField = "X-Postvet-Quarantine"
+
+// maxRecipients bounds what is kept of the recipients.
+const maxRecipients = 1000
+
+// Message is one message on its way in.
+type Message struct {
+	conn   *Conn
+	sender message.Sender
+	exempt string
+	ctx    context.Context
+	cancel context.CancelFunc
+	before DNSCost // what the connection's look-ups had cost earlier
+
+	mailSPF    *pending[spf.Result]
+	recipients []string
+
+	header      message.Header
+	headerBytes int
+	oversize    string
+	results     int // fields named Authentication-Results so far
+	tags        int // fields named QuarantineField so far
+	claims      []FieldRef
+	ended       bool // EndOfHeader was called
+
+	author message.Author
+	bodies dkim.Bodies
+	dkim   *dkim.Verifier
+	arc    *arc.Verifier
+	dmarc  *dmarc.Evaluation
+	faults []string
+}
+
+func newMessage(c *Conn, s message.Sender) *Message {
+	m := &Message{conn: c, sender: s, exempt: c.exempt}
+	m.ctx, m.cancel = context.WithCancel(c.ctx)
+	if c.seen {
+		m.before = c.dns.snapshot()
+	}
+	c.seen = true
+	if m.exempt == "" && s.User != "" && c.checker.opt.Exempt.Authenticated {
+		m.exempt = ExemptAuthenticated
+	}
+	if m.exempt != "" || s.Path == "" {
+		return m
+	}
+	m.mailSPF = c.spf(m.ctx, spf.Query{Identity: spf.MailFrom, IP: c.client.IP, Helo: c.helo, Sender: s.Path})
+	// The author's domain is most often that of MAIL FROM: have its policy at hand.
+	if at := strings.LastIndexByte(s.Path, '@'); at >= 0 {
+		name := "_dmarc." + s.Path[at+1:]
+		begin(func() *dnscache.Answer {
+			return m.conn.dns.Lookup(m.ctx, name, dnscache.TXT)
+		}, func(string) *dnscache.Answer { return nil })
+	}
+	return m
+}
+
+// Recipient notes a recipient's address without angle brackets.
+func (m *Message) Recipient(addr string) {
+	if len(m.recipients) < maxRecipients {
+		m.recipients = append(m.recipients, addr)
+	}
+}
+
+// Field takes the next header field.
+func (m *Message) Field(f message.Field) {
+	m.noteClaim(f)
+	if m.exempt != "" || m.oversize != "" {
+		return
+	}
+	o := m.conn.checker.opt
+	m.headerBytes += len(f.Raw)
+	switch {
+	case m.headerBytes > o.MaxHeaderBytes:
+		m.oversize = fmt.Sprintf("the header is larger than %d octets", o.MaxHeaderBytes)
+	case len(m.header) >= o.MaxFields:
+		m.oversize = fmt.Sprintf("the header has more than %d fields", o.MaxFields)
+	default:
+		m.header = append(m.header, f)
+		return
+	}
+	m.header = nil // it is not evaluated
+}
+
+// noteClaim remembers fields that speak in our name. RFC 8601 section 5 leaves
+// trusted internal clients alone: what they hand on may be our own work.
+func (m *Message) noteClaim(f message.Field) {
+	switch {
+	case f.Is(authres.FieldName):
+		m.results++
+	case f.Is(QuarantineField):
+		m.tags++
+	default:
+		return
+	}
+	if m.exempt == ExemptAddress || m.exempt == ExemptLocal {
+		return
+	}
+	if f.Is(QuarantineField) {
+		m.claims = append(m.claims, FieldRef{Name: QuarantineField, Occurrence: m.tags})
+		return
+	}
+	ours, fault := guard(func() bool {
+		return authres.Claims(f, m.conn.checker.opt.AuthservID)
+	}, func(string) bool { return true })
+	m.fault("authres", fault)
+	if ours {
+		m.claims = append(m.claims, FieldRef{Name: authres.FieldName, Occurrence: m.results})
+	}
+}
+
+// EndOfHeader starts the look-ups that the header calls for.
+func (m *Message) EndOfHeader() {
+	if m.ended {
+		return
+	}
+	m.ended = true
+	if m.exempt != "" || m.oversize != "" {
+		return
+	}
+	o := m.conn.checker.opt
+	m.attempt("author", func() { m.author = message.ParseAuthor(m.header) })
+	if m.author.Domain != "" {
+		m.attempt("dmarc", func() { m.dmarc = dmarc.Start(m.ctx, m.conn.dns, m.author.Domain, o.DMARC) })
+	}
+	m.attempt("dkim", func() {
+		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
+		m.dkim.Start(m.ctx, m.conn.dns)
+	})
+	m.attempt("arc", func() {
+		m.arc = arc.NewVerifier(m.header, &m.bodies, o.DKIM)
+		m.arc.Start(m.ctx, m.conn.dns)
+	})
+}
+
+// Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
+func (m *Message) Write(p []byte) (int, error) {
+	if m.exempt == "" && m.oversize == "" {
+		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
+	}
+	return len(p), nil
+}
+
+// attempt runs a step and turns a panic, which only a fault of ours can cause,
+// into a fault.
+func (m *Message) attempt(what string, step func()) {
+	_, fault := guard(func() struct{} { step(); return struct{}{} }, func(string) struct{} { return struct{}{} })
+	m.fault(what, fault)
+}
+
+func (m *Message) fault(what, fault string) {
+	const most = 20
+	if fault != "" && len(m.faults) < most {
+		m.faults = append(m.faults, what+": "+fault)
+	}
+}
+
+// Finish waits for what is still out, at most until ctx or
+// Options.MessageTimeout ends, and returns what was found. EndOfHeader is
+// implied if it was not called.
+func (m *Message) Finish(ctx context.Context) *Results {
+	m.EndOfHeader()
+	c, o := m.conn, m.conn.checker.opt
+	res := &Results{
+		Client:     ClientResult{Helo: c.helo},
+		SPF:        []spf.Result{},
+		DKIM:       []dkim.Result{},
+		ARC:        arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
+		DMARC:      dmarc.Result{Status: dmarc.None},
+		MailFrom:   m.sender.Path,
+		User:       m.sender.User,
+		Recipients: append([]string{}, m.recipients...),
+		Exempt:     m.exempt,
+		Oversize:   m.oversize,
+		Claims:     append([]FieldRef{}, m.claims...),
+		Faults:     []string{},
+		Trace:      []Event{},
+	}
+	if c.client.IP.IsValid() {
+		res.Client.IP = c.client.IP.String()
+	}
+	if m.exempt == "" {
+		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
+		defer cancel()
+		// The checks run under the message's context; let them end when we stop waiting.
+		defer context.AfterFunc(ctx, m.cancel)()
+		m.gatherSPF(ctx, res)
+		m.gatherSignatures(ctx, res)
+		m.gatherDMARC(ctx, res)
+	}
+	res.Author = m.author
+	res.DNS = c.dns.snapshot().since(m.before)
+	res.Faults = append(res.Faults, m.faults...)
+	res.Trace = c.dns.timeline()
+	return res
+}
+
+func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
+	var fault string
+	res.IPRev, fault = m.conn.iprev.wait(ctx, rev)
+	m.fault("iprev", fault)
+	res.Client.PTR = res.IPRev.Name
+	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
+	for _, p := range []*pending[spf.Result]{m.conn.heloSPF, m.mailSPF} {
+		if p == nil {
+			continue
+		}
+		identity := spf.HELO
+		if p == m.mailSPF {
+			identity = spf.MailFrom
+		}
+		r, fault := p.wait(ctx, func(fault string) spf.Result {
+			return spf.Result{Identity: identity, Status: spf.TempError, Reason: fault}
+		})
+		m.fault("spf", fault)
+		res.SPF = append(res.SPF, r)
+		m.conn.dns.note("spf", "%s identity %s: %s", r.Identity, printable(r.Domain, 255), sentence(string(r.Status), r.Reason))
+	}
+}
+
+func (m *Message) gatherSignatures(ctx context.Context, res *Results) {
+	m.attempt("body", m.bodies.Close)
+	if m.dkim != nil {
+		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
+	}
+	for _, r := range res.DKIM {
+		m.conn.dns.note("dkim", "signature of %s, selector %s: %s", printable(r.Domain, 255), printable(r.Selector, 255), sentence(string(r.Status), r.Reason))
+	}
+	if m.arc != nil {
+		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
+	}
+	if res.ARC.Status != arc.None {
+		m.conn.dns.note("arc", "%d sets: %s", res.ARC.Instances, sentence(string(res.ARC.Status), res.ARC.Reason))
+	}
+}
+
+func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
+	switch {
+	case m.oversize != "":
+		res.DMARC.Reason = m.oversize
+	case m.author.Domain == "":
+		res.DMARC.Reason = "the author is ambiguous: " + m.author.Problem
+	case m.dmarc == nil: // a fault of ours, already noted
+		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
+	default:
+		ids := make([]dmarc.Identifier, len(res.DKIM))
+		for i, r := range res.DKIM {
+			ids[i] = dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
+		}
+		var envelope dmarc.Identifier
+		if r, ok := res.envelopeSPF(); ok {
+			envelope = dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
+		}
+		done := false
+		m.attempt("dmarc", func() { res.DMARC = m.dmarc.Finish(ctx, envelope, ids); done = true })
+		if !done {
+			res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
+		}
+	}
+	m.conn.dns.note("dmarc", "%s", sentence(string(res.DMARC.Status), res.DMARC.Reason))
+}
+
+// envelopeSPF returns the SPF result that DMARC looks at: MAIL FROM's, or for
+// the null sender that of postmaster@HELO (RFC 7208 section 2.4).
+func (r *Results) envelopeSPF() (spf.Result, bool) {
+	want := spf.MailFrom
+	if r.MailFrom == "" {
+		want = spf.HELO
+	}
+	for _, s := range r.SPF {
+		if s.Identity == want {
+			return s, true
+		}
+	}
+	return spf.Result{}, false
+}
+
+// Close ends what is under way. It is idempotent and may follow Finish.
+func (m *Message) Close() { m.cancel() }
+
+func sentence(result, reason string) string {
+	if reason == "" {
+		return result
+	}
+	return result + ", " + printable(reason, 300)
+}
+
+// printable returns s for a person to read: printable ASCII, at most n octets.
+func printable(s string, n int) string {
+	clean := func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}
+	s = strings.Map(clean, s)
+	if len(s) > n {
+		s = s[:max(0, n-3)] + "..."
+	}
+	return s
+}

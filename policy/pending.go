@@ -1,0 +1,66 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// faultReason is what a result says whose check failed through our own fault;
+// the details are in Results.Faults.
+const faultReason = "internal error"
+
+// pending is a result that a goroutine delivers.
+type pending[T any] struct {
+	done  chan struct{}
+	value T
+	fault string // what went wrong in us; "" for nothing
+}
+
+// begin runs check in a goroutine. A panic in it, which only a fault of ours
+// can cause, becomes a fault and the result that failed makes.
+func begin[T any](check func() T, failed func(fault string) T) *pending[T] {
+	p := &pending[T]{done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.value, p.fault = guard(check, failed)
+	}()
+	return p
+}
+
+// guard runs check and turns a panic into a fault.
+func guard[T any](check func() T, failed func(fault string) T) (value T, fault string) {
+	defer func() {
+		if r := recover(); r != nil {
+			fault = fmt.Sprintf("%v", r)
+			value = failed(faultReason)
+		}
+	}()
+	return check(), ""
+}
+
+// grace is how long a check may take to notice that its context has ended.
+const grace = 2 * time.Second
+
+// wait returns the result. Checks end with their own context; one that does not
+// even then is given up, so that no fault of ours can hold a message.
+func (p *pending[T]) wait(ctx context.Context, failed func(fault string) T) (T, string) {
+	select {
+	case <-p.done:
+		return p.value, p.fault
+	default:
+	}
+	select {
+	case <-p.done:
+		return p.value, p.fault
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-p.done:
+		return p.value, p.fault
+	case <-t.C:
+		return failed(faultReason), "a check did not end with its context"
+	}
+}
