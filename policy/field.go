@@ -7,6 +7,7 @@ import (
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -41,8 +42,7 @@ func methods(res *Results) []authres.Method {
 		}
 	}
 	if res.IPRev.Status != "" {
-		ms = append(ms, authres.Method{Name: "iprev", Result: string(res.IPRev.Status), Reason: res.IPRev.Reason,
-			Properties: properties("policy.iprev", res.Client.IP, "policy.ptr", res.Client.PTR)})
+		ms = append(ms, iprevMethod(res))
 	}
 	return ms
 }
@@ -93,6 +93,15 @@ func spfMethod(res *Results, r spf.Result) authres.Method {
 	}
 	if r.Status == spf.TempError || r.Status == spf.PermError {
 		m.Reason = r.Reason
+	}
+	return m
+}
+
+func iprevMethod(res *Results) authres.Method {
+	m := authres.Method{Name: "iprev", Result: string(res.IPRev.Status),
+		Properties: properties("policy.iprev", res.Client.IP, "policy.ptr", res.Client.PTR)}
+	if res.IPRev.Status != iprev.Pass {
+		m.Reason = res.IPRev.Reason
 	}
 	return m
 }
