@@ -2,6 +2,35 @@
 // Conformance, RFC 9989: does what SPF and DKIM authenticated belong to the
 // domain that the reader sees as author, and what does that domain ask for if
 // not?
+//
+// [Start] begins the tree walk for the author when the header is complete,
+// [Evaluation.Expect] that of domains that may turn out to be authenticated,
+// and [Evaluation.Finish] aligns what was. [Discover] tells the walk step by
+// step for a person; [CheckReports] is RFC 9990's question whether a host takes
+// reports.
+//
+// # Cost
+//
+// A walk asks for at most eight names, all at once, so that it takes the time
+// of one look-up; a psd tag ends it for the purpose of the result, not of the
+// questions. One message pays for the author's walk, for one question whether
+// the Author Domain exists (only where np= makes a difference), and for at most
+// twelve walks of identifiers; those alone get one that could align at all, because
+// they stand within the author's Organizational Domain and do not equal the
+// Author Domain.
+//
+// # Trouble
+//
+// A name that cannot be looked up hides what stands there. The result then is
+// TempError, unless what is known suffices: a governing record at the Author
+// Domain and an identifier that equals it, or one that can never align.
+//
+// # Where the RFC leaves a choice
+//
+// A record that names a tag twice is no record (RFC 6376 section 3.2 applied to
+// RFC 9989 section 4.7). One with neither a valid p= nor an address for reports
+// leads to no processing (section 4.10.1). Discovery by [PSL] finds the record as
+// RFC 7489 section 6.6.3 did, and reads it as RFC 9989 does.
 package dmarc
 
 import (
@@ -75,20 +104,4 @@ type Result struct {
 	SPFAligned  bool   `json:"spf_aligned"`
 	DKIMAligned bool   `json:"dkim_aligned"`
 	Reason      string `json:"reason"`
-}
-
-// Evaluation is one message's DMARC evaluation under way.
-type Evaluation struct{}
-
-// Start begins the walk for the Author Domain (lower-case A-labels), so that
-// its look-ups run while the body arrives. They end with ctx.
-func Start(ctx context.Context, r Resolver, authorDomain string, o Options) *Evaluation {
-	return &Evaluation{}
-}
-
-// Finish waits for the walk and aligns what was authenticated: the SPF result of
-// the MAIL FROM identity and one identifier per DKIM signature. It always
-// returns a result.
-func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifier) Result {
-	return Result{Status: None}
 }

@@ -1,0 +1,265 @@
+package dmarc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// A name with a CNAME that leads nowhere exists: RFC 8020 section 2.
+func TestExistenceDanglingCNAME(t *testing.T) {
+	t.Parallel()
+	r := answers{
+		"_dmarc.example.org/TXT": {Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=none; sp=none; np=reject"}},
+		"www.example.org/TXT":    {Outcome: dnscache.NXDomain, Canonical: "gone.example"},
+	}
+	if got := Start(t.Context(), r, "www.example.org", Options{}).Finish(t.Context(), Identifier{}, nil); got.Policy != PolicyNone || got.Status != Fail {
+		t.Errorf("dangling CNAME: %+v", got)
+	}
+	if got := Start(t.Context(), r, "ghost.example.org", Options{}).Finish(t.Context(), Identifier{}, nil); got.Policy != PolicyReject {
+		t.Errorf("no name: %+v", got)
+	}
+}
+
+// answers is a resolver by table; what is not in it does not exist.
+type answers map[string]*dnscache.Answer
+
+func (m answers) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	if a := m[name+"/"+t.String()]; a != nil {
+		return a
+	}
+	return &dnscache.Answer{Outcome: dnscache.NXDomain}
+}
+
+// resolverFunc is a resolver that misbehaves.
+type resolverFunc func(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+
+func (f resolverFunc) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	return f(ctx, name, t)
+}
+
+func TestFinishAlwaysReturns(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]resolverFunc{
+		"panic": func(context.Context, string, dnscache.Type) *dnscache.Answer { panic("broken") },
+		"nil":   func(context.Context, string, dnscache.Type) *dnscache.Answer { return nil },
+		"silence": func(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
+			<-ctx.Done()
+			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+		},
+		"silence above the author": func(ctx context.Context, n string, _ dnscache.Type) *dnscache.Answer {
+			if n == "_dmarc.example.org" {
+				return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=reject"}}
+			}
+			<-ctx.Done()
+			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+			defer cancel()
+			e := Start(ctx, r, "example.org", Options{})
+			e.Expect(ctx, "mail.example.org")
+			got := e.Finish(ctx, pass("mail.example.org"), []Identifier{pass("x.example.org")})
+			if got.Status != TempError || got.Disposition != PolicyNone || got.Reason == "" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// The caller may be in more of a hurry than what Start began.
+func TestFinishDeadline(t *testing.T) {
+	t.Parallel()
+	_, r := dnstest.Start(t, "$FAULT * TXT TIMEOUT")
+	e := Start(t.Context(), r, "example.org", Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := e.Finish(ctx, pass("example.org"), nil); got.Status != TempError {
+		t.Errorf("%+v", got)
+	}
+	<-e.done
+}
+
+// RFC 9989 section 4.10: eight queries at most, and one message cannot buy more
+// than maxWalks walks beside the author's.
+func TestQueryLimits(t *testing.T) {
+	t.Parallel()
+	author := strings.Repeat("a.", 60) + "example.org"
+	srv, r := dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject; np=none"`)
+	var dkim []Identifier
+	for i := range 50 {
+		dkim = append(dkim, pass(fmt.Sprintf("%sd%d.x.y.z.example.org", strings.Repeat("b.", 20), i)))
+	}
+	start := Start(t.Context(), r, author, Options{})
+	<-start.done
+	if n := len(srv.Queries()); n != maxQueries+1 {
+		t.Errorf("%d queries for the author, want 8 and the one for np", n)
+	}
+	srv.Forget()
+	if got := start.Finish(t.Context(), Identifier{}, dkim); got.Status != Pass {
+		t.Errorf("%+v", got)
+	}
+	if n := len(srv.Queries()); n == 0 || n > maxWalks*maxQueries {
+		t.Errorf("%d queries for identifiers", n)
+	}
+	srv, r = dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject; np=none"`)
+	foreign := []Identifier{pass("a.b.c.other.example"), pass("org"), pass("xexample.org"), broken("d.example")}
+	if got := Start(t.Context(), r, "example.org", Options{}).Finish(t.Context(), pass("e.example"), foreign); got.Status != Fail {
+		t.Errorf("%+v", got)
+	}
+	for _, q := range srv.Queries() {
+		if !slices.Contains([]string{"_dmarc.example.org", "_dmarc.org"}, q.Name) {
+			t.Errorf("asked for %s, which cannot align", q.Name)
+		}
+	}
+}
+
+// A signature of the author's own domain saves the others their walks.
+func TestEqualNameSparesWalks(t *testing.T) {
+	t.Parallel()
+	srv, r := dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject"`)
+	e := Start(t.Context(), r, "example.org", Options{})
+	<-e.done
+	srv.Forget()
+	if got := e.Finish(t.Context(), failed("a.example.org"), []Identifier{pass("b.example.org"), pass("example.org")}); !got.DKIMAligned {
+		t.Errorf("%+v", got)
+	}
+	if q := srv.Queries(); len(q) != 0 {
+		t.Errorf("asked for %v", q)
+	}
+}
+
+// The walks take the time of the longest chain of look-ups that need each other.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	const rtt = 20 * time.Millisecond
+	zone := answers{
+		"_dmarc.example.org/TXT": {Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=none; np=reject"}},
+	}
+	slow := resolverFunc(func(ctx context.Context, name string, typ dnscache.Type) *dnscache.Answer {
+		time.Sleep(rtt)
+		return zone.Lookup(ctx, name, typ)
+	})
+	for _, tt := range []struct {
+		name   string
+		author string
+		expect string
+		spf    Identifier
+		want   time.Duration
+	}{
+		{"record and organizational domain", "example.org", "", failed("x.example"), rtt},
+		{"an identifier that was expected", "example.org", "a.b.example.org", pass("a.b.example.org"), rtt},
+		{"an identifier that was not", "example.org", "", pass("a.b.example.org"), 2 * rtt},
+		{"a foreign identifier", "example.org", "", pass("a.b.other.example"), rtt},
+		{"existence of the author", "ghost.example.org", "", failed(""), 2 * rtt},
+		{"a long name", strings.Repeat("a.", 30) + "example.org", "", pass("x.example"), 2 * rtt},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				e := Start(t.Context(), slow, tt.author, Options{})
+				if tt.expect != "" {
+					e.Expect(t.Context(), tt.expect)
+				}
+				e.Finish(t.Context(), tt.spf, nil)
+				if took := time.Since(began); took != tt.want {
+					t.Errorf("took %v, want %v", took, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestWalkDomains(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]string{
+		"org":               {"org"},
+		"a.org":             {"a.org", "org"},
+		"a.b.c.d.e.f.g":     {"a.b.c.d.e.f.g", "b.c.d.e.f.g", "c.d.e.f.g", "d.e.f.g", "e.f.g", "f.g", "g"},
+		"a.b.c.d.e.f.g.h":   {"a.b.c.d.e.f.g.h", "b.c.d.e.f.g.h", "c.d.e.f.g.h", "d.e.f.g.h", "e.f.g.h", "f.g.h", "g.h", "h"},
+		"z.a.b.c.d.e.f.g.h": {"z.a.b.c.d.e.f.g.h", "b.c.d.e.f.g.h", "c.d.e.f.g.h", "d.e.f.g.h", "e.f.g.h", "f.g.h", "g.h", "h"},
+	} {
+		if d := cmp.Diff(want, walkDomains(in)); d != "" {
+			t.Errorf("%s: %s", in, d)
+		}
+	}
+}
+
+func TestDiscover(t *testing.T) {
+	t.Parallel()
+	_, r := dnstest.Start(t, `
+_dmarc.a.b.example.org. TXT "v=spf1 -all"
+_dmarc.b.example.org. TXT "v=DMARC1; p=none"
+_dmarc.b.example.org. TXT "v=DMARC1; p=reject"
+_dmarc.example.org. TXT "v=DMARC1; p=reject; psd=n"
+`)
+	w := Discover(t.Context(), r, "x.A.b.example.org.", Options{})
+	var got []string
+	for _, s := range w.Steps {
+		got = append(got, fmt.Sprintf("%s %s %d %v %s", s.Name, s.Outcome, s.Records, s.Record != nil, s.Why))
+	}
+	want := []string{
+		"_dmarc.x.a.b.example.org nxdomain 0 false no DMARC record",
+		"_dmarc.a.b.example.org found 0 false no DMARC record",
+		"_dmarc.b.example.org found 2 false discarded: several DMARC records at one name",
+		"_dmarc.example.org found 1 true governs; organizational domain; psd=n ends the walk",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if w.OrganizationalDomain != "example.org" || w.RecordDomain != "example.org" || w.Trouble != "" || w.Domain != "x.a.b.example.org" {
+		t.Errorf("%+v", w)
+	}
+	if w := Discover(t.Context(), r, "not a name", Options{}); w.Trouble == "" || len(w.Steps) != 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
+func BenchmarkFinish(b *testing.B) {
+	// Other texts where there is no record: absence is cached only with a SOA.
+	srv, r := dnstest.Start(b, `
+_dmarc.example.org. 3600 TXT "v=DMARC1; p=reject; rua=mailto:d@example.org"
+_dmarc.mail.example.org. 3600 TXT "v=spf1 -all"
+_dmarc.org. 3600 TXT "v=spf1 -all"
+`)
+	dkim := []Identifier{pass("mail.example.org"), pass("esp.example")}
+	evaluate := func() Result {
+		e := Start(b.Context(), r, "example.org", Options{})
+		e.Expect(b.Context(), "mail.example.org")
+		return e.Finish(b.Context(), pass("bounce.esp.example"), dkim)
+	}
+	if res := evaluate(); res.Status != Pass {
+		b.Fatalf("%+v", res)
+	}
+	srv.Forget()
+	b.ReportAllocs()
+	for b.Loop() {
+		evaluate()
+	}
+	if q := srv.Queries(); len(q) > 0 {
+		b.Errorf("the cache was not warm: %v", q[0])
+	}
+}
+
+// BenchmarkEvaluateWithoutDNS is the evaluation's own cost, answers at hand.
+func BenchmarkEvaluateWithoutDNS(b *testing.B) {
+	r := answers{"_dmarc.example.org/TXT": {Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=reject; rua=mailto:d@example.org"}}}
+	dkim := []Identifier{pass("mail.example.org"), pass("esp.example")}
+	b.ReportAllocs()
+	for b.Loop() {
+		e := Start(b.Context(), r, "example.org", Options{})
+		e.Expect(b.Context(), "mail.example.org")
+		e.Finish(b.Context(), pass("bounce.esp.example"), dkim)
+	}
+}

@@ -1,0 +1,182 @@
+package dmarc
+
+import (
+	"context"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// discovery is what is known about one domain: its Organizational Domain, and
+// the record that governs mail whose author it is.
+type discovery struct {
+	path *path
+	// walked tells the tree walk from the public suffix list.
+	walked bool
+	// org is the Organizational Domain; "" if DNS trouble hides it.
+	org string
+	// record governs, and stands at recordDomain; nil if there is none, or,
+	// with decided false, if DNS trouble hides whether there is one.
+	record       *Record
+	recordDomain string
+	decided      bool
+}
+
+// discover performs the walk that the method asks for. It returns at the latest
+// when ctx ends.
+func discover(ctx context.Context, r Resolver, domain string, method Discovery) *discovery {
+	if method == PSL {
+		return discoverPSL(ctx, r, domain)
+	}
+	d := &discovery{path: walk(ctx, r, domain), walked: true}
+	d.org = d.path.organizational()
+	d.govern()
+	return d
+}
+
+// organizational finds the Organizational Domain among the names of the walk,
+// RFC 9989 section 4.10.2; "" if trouble cut the walk short.
+func (p *path) organizational() string {
+	for i := range p.steps {
+		rec := p.at(i)
+		switch {
+		case rec == nil:
+		case rec.PSD == PSDNo:
+			return p.domains[i]
+		case rec.PSD == PSDYes && i > 0:
+			return labelBelow(p.domains[0], p.domains[i])
+		}
+	}
+	if p.trouble != 0 {
+		return ""
+	}
+	for i := p.steps - 1; i > 0; i-- {
+		if p.at(i) != nil {
+			return p.domains[i]
+		}
+	}
+	return p.domains[0]
+}
+
+// labelBelow returns the name on the way from suffix down to domain that has
+// one label more than suffix. It need not be a name that the walk asked for.
+func labelBelow(domain, suffix string) string {
+	head := strings.TrimSuffix(domain, "."+suffix)
+	return domain[strings.LastIndexByte(head, '.')+1:]
+}
+
+// govern picks the record, RFC 9989 section 4.10.1: that of the Author Domain,
+// else that of its Organizational Domain, else that of the public suffix. A
+// record at any other name of the walk is not used.
+func (d *discovery) govern() {
+	if rec := d.path.at(0); rec != nil {
+		d.record, d.recordDomain, d.decided = rec, d.path.domains[0], true
+		return
+	}
+	if d.org == "" {
+		return
+	}
+	d.decided = true
+	for i := range d.path.steps {
+		if rec := d.path.at(i); rec != nil && d.path.domains[i] == d.org {
+			d.record, d.recordDomain = rec, d.org
+			return
+		}
+	}
+	d.record, d.recordDomain = d.path.psd()
+}
+
+// orgDomainPSL is the Organizational Domain of RFC 7489 section 3.2: one label
+// below the public suffix. A public suffix has none above it and stands for
+// itself.
+func orgDomainPSL(domain string) string {
+	org, err := publicsuffix.EffectiveTLDPlusOne(domain)
+	if err != nil {
+		return domain
+	}
+	return org
+}
+
+// discoverPSL is RFC 7489 section 6.6.3: the Author Domain, else its
+// Organizational Domain, and an end to it if several records stand there. The
+// records themselves are read as RFC 9989 has them; psd= means nothing here.
+func discoverPSL(ctx context.Context, r Resolver, domain string) *discovery {
+	d := &discovery{org: orgDomainPSL(domain)}
+	p := &path{domains: []string{domain}}
+	if d.org != domain {
+		p.domains = append(p.domains, d.org)
+	}
+	p.sets = make([]*recordSet, len(p.domains))
+	d.path = p
+	over := false
+	askAll(ctx, r, p.domains, func(i int, s *recordSet) bool {
+		p.sets[i] = s
+		for !over && p.steps < len(p.sets) && p.sets[p.steps] != nil {
+			s := p.sets[p.steps]
+			p.steps++
+			if !s.outcome.Known() {
+				p.trouble = s.outcome
+			}
+			if s.record != nil {
+				d.record, d.recordDomain = s.record, p.domains[p.steps-1]
+			}
+			over = p.trouble != 0 || s.found > 1 || s.record != nil
+		}
+		return over
+	})
+	if !over && p.steps < len(p.domains) {
+		p.trouble = dnscache.Timeout
+		p.sets[p.steps] = &recordSet{outcome: dnscache.Timeout}
+		p.steps++
+	}
+	d.decided = p.trouble == 0
+	return d
+}
+
+// normalize returns a domain in lower case without a final dot, or "" if it is
+// not a name that the DNS could hold in printable ASCII.
+func normalize(domain string) string {
+	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
+	if len(domain) > 253 {
+		return ""
+	}
+	label := 0
+	for i := range len(domain) {
+		c := domain[i]
+		switch {
+		case c == '.':
+			if label == 0 {
+				return ""
+			}
+			label = 0
+		case c <= ' ' || c > '~' || label == 63:
+			return ""
+		default:
+			label++
+		}
+	}
+	if label == 0 {
+		return ""
+	}
+	return domain
+}
+
+// within reports whether domain is zone or stands below it.
+func within(domain, zone string) bool {
+	return domain == zone ||
+		len(domain) > len(zone) && strings.HasSuffix(domain, zone) && domain[len(domain)-len(zone)-1] == '.'
+}
+
+// lastLabels returns the last n labels of a domain.
+func lastLabels(domain string, n int) string {
+	for i := len(domain) - 1; i >= 0; i-- {
+		if domain[i] == '.' {
+			if n--; n == 0 {
+				return domain[i+1:]
+			}
+		}
+	}
+	return domain
+}

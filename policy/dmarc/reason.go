@@ -1,0 +1,97 @@
+package dmarc
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// troubleReason says which name of the walk could not be looked up.
+func (p *path) troubleReason() string {
+	what := "no answer"
+	if p.steps == 0 {
+		return what
+	}
+	switch p.trouble {
+	case dnscache.Timeout:
+		what = "no answer in time"
+	case dnscache.Refused:
+		what = "the resolver refuses to answer"
+	case dnscache.ServFail:
+		what = "server failure"
+	}
+	return "the DMARC record could not be looked up: " + what + " for _dmarc." + p.domains[p.steps-1]
+}
+
+// absentReason says why no record governs, naming the first that was discarded.
+func (p *path) absentReason() string {
+	for i := range p.steps {
+		s := p.sets[i]
+		if s == nil || s.dropped == nil {
+			continue
+		}
+		at := "_dmarc." + p.domains[i]
+		if errors.Is(s.dropped, ErrSeveral) {
+			return "no DMARC record in force: several at " + at + ", which makes all of them void"
+		}
+		return "no DMARC record in force: that at " + at + " is void, a tag occurs more than once"
+	}
+	return "no DMARC record"
+}
+
+func passReason(res *Result, spf Identifier, signer string) string {
+	switch {
+	case res.SPFAligned && res.DKIMAligned:
+		return "SPF passed for " + cut(spf.Domain) + " and a DKIM signature of " + cut(signer) + " passed"
+	case res.SPFAligned:
+		return "SPF passed for " + cut(spf.Domain)
+	}
+	return "a DKIM signature of " + cut(signer) + " passed"
+}
+
+// failReason tells for both methods why they do not speak for the author.
+func failReason(author string, rec *Record, spf Identifier, dkim []Identifier) string {
+	var b strings.Builder
+	switch {
+	case spf.Status == "pass":
+		b.WriteString("SPF passed for " + cut(spf.Domain) + ", which is not " + match(author, rec.ASPF))
+	case spf.Status == "" || spf.Status == "none":
+		b.WriteString("no SPF result")
+	default:
+		b.WriteString("SPF did not pass (" + cut(spf.Status) + " for " + cut(spf.Domain) + ")")
+	}
+	b.WriteString("; ")
+	var passed []string
+	others := 0
+	for _, id := range dkim {
+		switch {
+		case id.Status != "pass":
+		case len(passed) == 3:
+			others++
+		default:
+			passed = append(passed, cut(id.Domain))
+		}
+	}
+	switch {
+	case len(dkim) == 0:
+		b.WriteString("no DKIM signature")
+	case len(passed) == 0:
+		b.WriteString("no DKIM signature passed")
+	default:
+		b.WriteString("the DKIM signature of " + strings.Join(passed, ", "))
+		if others > 0 {
+			b.WriteString(" and others")
+		}
+		b.WriteString(" passed, which is not " + match(author, rec.ADKIM))
+	}
+	return b.String()
+}
+
+// match says what an identifier would have to be.
+func match(author string, mode Alignment) string {
+	if mode == Strict {
+		return author + " itself, as the strict policy demands"
+	}
+	return "aligned with " + author
+}

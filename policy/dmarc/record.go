@@ -1,0 +1,332 @@
+package dmarc
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNotRecord is returned for a text that does not begin with the version tag
+// of RFC 9989 section 4.7: it is some other TXT record and of no concern.
+var ErrNotRecord = errors.New("dmarc: not a DMARC record")
+
+// ErrDuplicateTag is returned for a record that names a tag twice. RFC 9989
+// section 4.7 takes its syntax from RFC 6376 section 3.2, which makes the whole
+// list invalid.
+var ErrDuplicateTag = errors.New("dmarc: tag occurs more than once")
+
+// Processing says what a record leads to, RFC 9989 section 4.10.1.
+type Processing string
+
+// A record with a missing or bad policy still asks for reports if it names an
+// address for them; otherwise nobody knows what it asks for.
+const (
+	ProcessAsPublished Processing = "as published"
+	ProcessAsNone      Processing = "as p=none"
+	ProcessNothing     Processing = "no processing"
+)
+
+// Alignment is a mode of RFC 9989 section 4.7, adkim= and aspf=.
+type Alignment string
+
+// Relaxed compares Organizational Domains, Strict the names themselves.
+const (
+	Relaxed Alignment = "r"
+	Strict  Alignment = "s"
+)
+
+// PSD is a record's statement on whether its name is a public suffix domain.
+type PSD string
+
+// The values of psd=, RFC 9989 section 4.7.
+const (
+	PSDYes     PSD = "y"
+	PSDNo      PSD = "n"
+	PSDUnknown PSD = "u"
+)
+
+// Record is one DMARC Policy Record (RFC 9989 section 4.7). It is immutable
+// once parsed.
+type Record struct {
+	// Text is the record as it stands in the DNS.
+	Text string `json:"text"`
+	// Processing says whether the policies below come from the record.
+	Processing Processing `json:"processing"`
+	// P, SP and NP are the policies in force for the domain itself, for its
+	// subdomains and for those that do not exist, after the defaults (np falls
+	// back to sp, sp to p) and section 4.10.1, but before t=. They are "" if
+	// Processing is ProcessNothing.
+	P  Policy `json:"p"`
+	SP Policy `json:"sp"`
+	NP Policy `json:"np"`
+	// Published are the values of p=, sp= and np= as written; a tag that is
+	// absent has no entry.
+	Published map[string]string `json:"published"`
+
+	ADKIM Alignment `json:"adkim"`
+	ASPF  Alignment `json:"aspf"`
+	// FO is fo=, the failure reporting options; without ruf= it means nothing.
+	FO  string `json:"fo"`
+	PSD PSD    `json:"psd"`
+	// Testing is t=y: the policy is to be applied one step milder.
+	Testing bool `json:"t"`
+	// RUA and RUF are the syntactically valid report URIs, without size suffix.
+	// Only mailto: must be supported.
+	RUA []string `json:"rua"`
+	RUF []string `json:"ruf"`
+	// Problems are what the owner of the record should repair, in words.
+	Problems []string `json:"problems"`
+}
+
+// maxProblems bounds Record.Problems; a record may hold thousands of bad tags.
+const maxProblems = 20
+
+// ParseRecord reads the text of one TXT record, its strings joined. The error
+// is ErrNotRecord for another kind of text and wraps ErrDuplicateTag for a list
+// of tags that is invalid as a whole; everything else that is wrong with a
+// record is ignored tag by tag, as RFC 9989 section 4.7 demands, and told in
+// Record.Problems.
+func ParseRecord(txt string) (*Record, error) {
+	rest, ok := cutVersion(txt)
+	if !ok {
+		return nil, ErrNotRecord
+	}
+	r := &Record{
+		Text: txt, Published: map[string]string{},
+		ADKIM: Relaxed, ASPF: Relaxed, FO: "0", PSD: PSDUnknown,
+	}
+	seen := map[string]bool{"v": true}
+	for part := range strings.SplitSeq(rest, ";") {
+		part = trimWSP(part)
+		if part == "" {
+			continue
+		}
+		name, value, found := strings.Cut(part, "=")
+		name, value = trimWSP(name), trimWSP(value)
+		if !found || !isTagName(name) {
+			r.problem("%q is not of the form tag=value", cut(part))
+			continue
+		}
+		// Tag names are case-sensitive (RFC 6376 section 3.2), the version's
+		// "v" alone is a literal of the ABNF.
+		if seen[name] {
+			return nil, fmt.Errorf("%w: %s=", ErrDuplicateTag, cut(name))
+		}
+		seen[name] = true
+		r.set(name, value)
+	}
+	r.settle()
+	return r, nil
+}
+
+// cutVersion takes the version tag off the start of a record: "v" in either
+// case, but the value exactly "DMARC1" (RFC 9989 section 4.8).
+func cutVersion(txt string) (rest string, ok bool) {
+	if txt == "" || txt[0] != 'v' && txt[0] != 'V' {
+		return "", false
+	}
+	s := strings.TrimLeft(txt[1:], " \t")
+	if s, ok = strings.CutPrefix(s, "="); !ok {
+		return "", false
+	}
+	if s, ok = strings.CutPrefix(strings.TrimLeft(s, " \t"), "DMARC1"); !ok {
+		return "", false
+	}
+	s = strings.TrimLeft(s, " \t")
+	if s != "" && s[0] != ';' {
+		return "", false
+	}
+	return s, true
+}
+
+// set takes one tag. Literal values compare without regard to case, as those of
+// the ABNF do (RFC 5234 section 2.3).
+func (r *Record) set(name, value string) {
+	low := strings.ToLower(value)
+	switch name {
+	case "p", "sp", "np":
+		r.Published[name] = value
+	case "adkim", "aspf":
+		mode := Alignment(low)
+		if mode != Relaxed && mode != Strict {
+			r.problem("%s=%s is neither r nor s; relaxed alignment applies", name, cut(value))
+			return
+		}
+		if name == "adkim" {
+			r.ADKIM = mode
+		} else {
+			r.ASPF = mode
+		}
+	case "fo":
+		for option := range strings.SplitSeq(low, ":") {
+			if o := trimWSP(option); o != "0" && o != "1" && o != "d" && o != "s" {
+				r.problem("fo=%s holds something other than 0, 1, d and s; it counts as fo=0", cut(value))
+				return
+			}
+		}
+		r.FO = low
+	case "psd":
+		if low != "y" && low != "n" && low != "u" {
+			r.problem("psd=%s is none of y, n and u; it counts as psd=u", cut(value))
+			return
+		}
+		r.PSD = PSD(low)
+	case "t":
+		if low != "y" && low != "n" {
+			r.problem("t=%s is neither y nor n; it counts as t=n", cut(value))
+			return
+		}
+		r.Testing = low == "y"
+	case "rua":
+		r.RUA = r.uris(name, value)
+	case "ruf":
+		r.RUF = r.uris(name, value)
+	case "pct", "rf", "ri":
+		r.problem("%s= is historic and has no effect (RFC 9989 section 9.3)", name)
+	default:
+		if l := strings.ToLower(name); l != name && isKnownTag(l) {
+			r.problem("%s= is ignored: tag names are lower case", cut(name))
+		} else {
+			r.problem("%s= is not a tag of DMARC and has no effect", cut(name))
+		}
+	}
+}
+
+// settle applies RFC 9989 section 4.10.1 to what p=, sp= and np= say.
+func (r *Record) settle() {
+	valid := true
+	read := func(tag string, fallback Policy) Policy {
+		v, ok := r.Published[tag]
+		if !ok {
+			return fallback
+		}
+		p := Policy(strings.ToLower(v))
+		if p != PolicyNone && p != PolicyQuarantine && p != PolicyReject {
+			r.problem("%s=%s is none of none, quarantine and reject", tag, cut(v))
+			valid = false
+		}
+		return p
+	}
+	r.P = read("p", "")
+	r.SP = read("sp", r.P)
+	r.NP = read("np", r.SP)
+	if r.P == "" {
+		r.problem("p= is missing")
+		valid = false
+	}
+	switch {
+	case valid:
+		r.Processing = ProcessAsPublished
+	case len(r.RUA) > 0:
+		r.Processing = ProcessAsNone
+		r.P, r.SP, r.NP = PolicyNone, PolicyNone, PolicyNone
+	default:
+		r.Processing = ProcessNothing
+		r.P, r.SP, r.NP = "", "", ""
+	}
+}
+
+// uris reads a comma-separated list of URIs (RFC 9989 section 4.8).
+func (r *Record) uris(tag, value string) []string {
+	var list []string
+	for u := range strings.SplitSeq(value, ",") {
+		u = trimWSP(u)
+		u = cutSize(u)
+		if !isURI(u) {
+			r.problem("%s= holds %q, which is not a URI such as mailto:dmarc@example.org", tag, cut(u))
+			continue
+		}
+		if s, _, _ := strings.Cut(u, ":"); !strings.EqualFold(s, "mailto") {
+			r.problem("%s= holds %q; receivers need not support anything but mailto:", tag, cut(u))
+		}
+		list = append(list, u)
+	}
+	return list
+}
+
+// cutSize removes the size limit that RFC 7489 allowed behind a URI, "!10m".
+func cutSize(u string) string {
+	at := strings.LastIndexByte(u, '!')
+	if at < 0 {
+		return u
+	}
+	n := trimWSP(u[at+1:])
+	if n != "" && strings.IndexByte("kmgtKMGT", n[len(n)-1]) >= 0 {
+		n = trimWSP(n[:len(n)-1])
+	}
+	if n == "" || strings.Trim(n, "0123456789") != "" {
+		return u
+	}
+	return trimWSP(u[:at])
+}
+
+// isURI reports whether s has a scheme, something behind it, and only the
+// characters of RFC 3986 section 2.
+func isURI(s string) bool {
+	scheme, rest, ok := strings.Cut(s, ":")
+	if !ok || scheme == "" || rest == "" || !isAlpha(scheme[0]) {
+		return false
+	}
+	for i := range len(scheme) {
+		if c := scheme[i]; !isAlpha(c) && (c < '0' || c > '9') && c != '+' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	for i := range len(rest) {
+		c := rest[i]
+		if c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			return false
+		}
+		if c == '%' && (i+2 >= len(rest) || !isHex(rest[i+1]) || !isHex(rest[i+2])) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Record) problem(format string, args ...any) {
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// isTagName follows the letters of RFC 9989 section 4.8 and allows the digits
+// and underscores of RFC 6376 section 3.2 behind the first.
+func isTagName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isAlpha(c) && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isKnownTag(s string) bool {
+	switch s {
+	case "v", "p", "sp", "np", "adkim", "aspf", "fo", "psd", "t", "rua", "ruf":
+		return true
+	}
+	return false
+}
+
+func isAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+func trimWSP(s string) string { return strings.Trim(s, " \t") }
+
+// cut makes foreign text short and printable enough to stand in a reason.
+func cut(s string) string {
+	const limit = 100
+	more := ""
+	if len(s) > limit {
+		s, more = s[:limit], "..."
+	}
+	clean := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, s)
+	return clean + more
+}

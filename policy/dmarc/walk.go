@@ -1,0 +1,181 @@
+package dmarc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// maxQueries is the most names that one walk asks for (RFC 9989 section 4.10).
+const maxQueries = 8
+
+// walkDomains returns the names that the tree walk visits from domain upward,
+// without "_dmarc.": the name itself, then its last seven labels at most, and
+// on until one label is left (RFC 9989 section 4.10 steps 4 to 7).
+func walkDomains(domain string) []string {
+	list := make([]string, 1, maxQueries)
+	list[0] = domain
+	rest := domain
+	for n := strings.Count(domain, ".") + 1; n > 1; n-- {
+		_, rest, _ = strings.Cut(rest, ".")
+		if n <= maxQueries {
+			list = append(list, rest)
+		}
+	}
+	return list
+}
+
+// recordSet is what one DNS answer says about DMARC: the outcome and, if the
+// set was not discarded, the record.
+type recordSet struct {
+	outcome dnscache.Outcome
+	// found is how many TXT records begin with the version tag.
+	found  int
+	record *Record
+	// dropped says why there is no record although found is not 0.
+	dropped error
+}
+
+// recordSetKey finds the recordSet of an answer.
+type recordSetKey struct{}
+
+// readRecords reads an answer once, however many messages ask for it.
+func readRecords(a *dnscache.Answer) *recordSet {
+	return a.Derive(recordSetKey{}, deriveRecords).(*recordSet)
+}
+
+// deriveRecords applies RFC 9989 section 4.10 step 2: texts without the version
+// tag do not count, and of several DMARC records none does.
+func deriveRecords(a *dnscache.Answer) any {
+	s := &recordSet{outcome: a.Outcome}
+	for _, txt := range a.TXT {
+		if _, ok := cutVersion(txt); !ok {
+			continue
+		}
+		s.found++
+		if s.found > 1 {
+			s.record, s.dropped = nil, ErrSeveral
+			continue
+		}
+		s.record, s.dropped = ParseRecord(txt)
+	}
+	return s
+}
+
+// ErrSeveral is why none of the records at a name counts.
+var ErrSeveral = errors.New("dmarc: several DMARC records at one name")
+
+// path is one walk: the names in order and what stood there. A set that is nil
+// was not asked for or not needed.
+type path struct {
+	domains []string
+	sets    []*recordSet
+	// steps is how many of the names count: the walk stopped at a psd tag or
+	// at trouble, or went all the way.
+	steps int
+	// trouble is the outcome that cut the walk short; 0 if none did.
+	trouble dnscache.Outcome
+}
+
+// askAll puts the names "_dmarc."+domain to the DNS all at once, and calls
+// enough after each answer until it is content. The names that a psd tag would
+// have spared are asked for nevertheless: such tags are rare, and one after
+// the other the names of a walk would cost a round trip each.
+func askAll(ctx context.Context, r Resolver, domains []string, enough func(i int, s *recordSet) bool) {
+	type reply struct {
+		i int
+		s *recordSet
+	}
+	replies := make(chan reply, len(domains)) // nobody blocks on a walk that is over
+	for i, d := range domains {
+		go func() {
+			replies <- reply{i, readRecords(lookup(ctx, r, "_dmarc."+d, dnscache.TXT))}
+		}()
+	}
+	for range domains {
+		select {
+		case rep := <-replies:
+			if enough(rep.i, rep.s) {
+				return
+			}
+		case <-ctx.Done():
+			// Answers that are here already are still worth reading.
+			for {
+				select {
+				case rep := <-replies:
+					if enough(rep.i, rep.s) {
+						return
+					}
+					continue
+				default:
+				}
+				return
+			}
+		}
+	}
+}
+
+// walk performs the tree walk of RFC 9989 section 4.10. It returns at the
+// latest when ctx ends.
+func walk(ctx context.Context, r Resolver, domain string) *path {
+	p := &path{domains: walkDomains(domain)}
+	p.sets = make([]*recordSet, len(p.domains))
+	over := false
+	askAll(ctx, r, p.domains, func(i int, s *recordSet) bool {
+		p.sets[i] = s
+		for !over && p.steps < len(p.sets) && p.sets[p.steps] != nil {
+			s := p.sets[p.steps]
+			p.steps++
+			switch {
+			case !s.outcome.Known():
+				// What stands there is unknown, so everything above is moot
+				// (section 5.3.6).
+				p.trouble, over = s.outcome, true
+			case s.record != nil && s.record.PSD != PSDUnknown:
+				over = true // section 4.10 step 3
+			}
+		}
+		return over
+	})
+	if !over && p.steps < len(p.domains) {
+		p.trouble = dnscache.Timeout
+		p.sets[p.steps] = &recordSet{outcome: dnscache.Timeout}
+		p.steps++
+	}
+	return p
+}
+
+// at returns the record that counts at the i-th name, or nil.
+func (p *path) at(i int) *Record {
+	if i >= p.steps || p.sets[i] == nil {
+		return nil
+	}
+	return p.sets[i].record
+}
+
+// psd returns the record with psd=y above the walk's start and its domain.
+func (p *path) psd() (*Record, string) {
+	for i := 1; i < p.steps; i++ {
+		if rec := p.at(i); rec != nil && rec.PSD == PSDYes {
+			return rec, p.domains[i]
+		}
+	}
+	return nil, ""
+}
+
+// lookup asks one question and survives a resolver that does not keep its
+// contract: a panic or nil is DNS trouble of ours, not evidence.
+func lookup(ctx context.Context, r Resolver, name string, t dnscache.Type) (a *dnscache.Answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: %v", cut(name), v)}
+		}
+	}()
+	if a = r.Lookup(ctx, name, t); a == nil {
+		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: no answer", cut(name))}
+	}
+	return a
+}
