@@ -1,0 +1,154 @@
+package authres
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// tspecials of RFC 2045 section 5.1: a value with one of them is no token.
+const tspecials = "()<>@,;:\\\"/[]?="
+
+// keyword makes a Keyword of RFC 8601 section 2.2 (Ldh-str of RFC 5321) of a
+// word of our own, "" if it is none.
+func keyword(s string) string {
+	if s == "" || len(s) > maxKeyword || s[len(s)-1] == '-' {
+		return ""
+	}
+	for i := range len(s) {
+		if !isAlnum(s[i]) && s[i] != '-' {
+			return ""
+		}
+	}
+	return strings.ToLower(s)
+}
+
+// safeValue makes a text from outside one line of printable ASCII, at most 256
+// octets long and without blanks around it.
+func safeValue(s string) string {
+	clean := strings.Trim(safeBytes(s), " ")
+	// Some readers decode encoded words before they parse, and RFC 2047 lets
+	// those hold quotes and semicolons.
+	return strings.ReplaceAll(clean, "=?", "=_")
+}
+
+func safeBytes(s string) string {
+	plain := len(s) <= maxValue
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if plain {
+		return s
+	}
+	out := make([]byte, 0, maxValue+1)
+	for _, r := range s {
+		switch {
+		case r == ' ' || r == '\t' || r == '\r' || r == '\n':
+			out = append(out, ' ')
+		case r < ' ' || r >= 0x7f:
+			out = append(out, '?')
+		default:
+			out = append(out, byte(r))
+		}
+		if len(out) > maxValue {
+			// The mark keeps a name cut inside from looking like a whole one.
+			return string(out[:maxValue-3]) + "..."
+		}
+	}
+	return string(out)
+}
+
+// writtenID is the authserv-id as our fields carry it.
+func writtenID(authservID string) string {
+	if !isToken(authservID) {
+		if a, ok := message.NormalizeDomain(authservID); ok {
+			return a // U-labels
+		}
+	}
+	if id := safeValue(authservID); id != "" {
+		return id
+	}
+	return "localhost"
+}
+
+// quote returns a value (RFC 2045 section 5.1): a token as it is, and all else
+// as a quoted-string.
+func quote(s string) string {
+	if isToken(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s) + 2)
+	b.WriteByte('"')
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(s[i])
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// isToken reports whether s is a token of RFC 2045 section 5.1.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if !isTokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isTokenByte(c byte) bool {
+	return c > ' ' && c < 0x7f && (isAlnum(c) || strings.IndexByte(tspecials, c) < 0)
+}
+
+// isAddress reports whether s can stand in a pvalue as [[local-part] "@"]
+// domain-name without quotes. It allows fewer characters in the local part than
+// RFC 5322: a "=" or "?" there would confuse more readers than quotes do.
+func isAddress(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || !isDomainName(domain) {
+		return false
+	}
+	for i := range len(local) {
+		switch c := local[i]; {
+		case c == '.' && (i == 0 || i == len(local)-1 || local[i-1] == '.'):
+			return false
+		case !isAlnum(c) && strings.IndexByte(".#$%&'*+-/^_`{|}~", c) < 0:
+			return false
+		}
+	}
+	return true
+}
+
+// isDomainName is domain-name of RFC 6376 section 3.5: labels of letters,
+// digits and inner hyphens.
+func isDomainName(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			if !isAlnum(label[i]) && label[i] != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// isKeywordByte also takes the underscore, which some write ("perm_fail").
+func isKeywordByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
+
+// isPrintable reports whether a byte may stand in a field: no control but
+// white space; what is beyond ASCII must be UTF-8, see sound.
+func isPrintable(c byte) bool {
+	return c >= ' ' && c != 0x7f || c == '\t' || c == '\r' || c == '\n' || c >= utf8.RuneSelf
+}

@@ -1,0 +1,74 @@
+package message
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// deliberate are the cases of the collected suite that we answer differently
+// from their origin, by id.
+var deliberate = map[string]struct{ reason, section string }{
+	"opendmarc-02": {"a name and an address without angle brackets: clients disagree where the address begins", "RFC 5322 section 3.4"},
+	"opendmarc-06": {"nested angle brackets", "RFC 5322 section 3.4"},
+	"opendmarc-07": {"two author domains; the origin takes the first", "RFC 9989 section 5.3.1"},
+	"opendmarc-08": {"two author domains; the origin takes the first", "RFC 9989 section 5.3.1"},
+	"opendmarc-09": {"a group without an end", "RFC 5322 section 3.4"},
+	"opendmarc-12": {"a quoted name and an address without angle brackets", "RFC 5322 section 3.4"},
+	"opendmarc-13": {"the value holds the field's name and so begins as a group", "RFC 5322 section 3.4"},
+}
+
+type fromCase struct {
+	ID     string
+	Value  string
+	Domain string `json:"upstream_domain"` // null: none
+}
+
+func readSuite() ([]fromCase, error) {
+	dir := os.Getenv("POSTVET_CORPORA")
+	if dir == "" {
+		dir = "../../../shared/corpora"
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "dmarc", "from-header.json"))
+	if err != nil {
+		return nil, err
+	}
+	var suite struct{ Cases []fromCase }
+	err = json.Unmarshal(data, &suite)
+	return suite.Cases, err
+}
+
+func TestConformanceFromHeader(t *testing.T) {
+	cases, err := readSuite()
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("the collected suites are not here: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed, different := 0, 0
+	for _, c := range cases {
+		a := ParseAuthor(from(c.Value))
+		d, listed := deliberate[c.ID]
+		switch {
+		case listed && a.Domain == c.Domain:
+			t.Errorf("%s agrees with its origin and need not be listed", c.ID)
+		case listed && !a.Ambiguous():
+			t.Errorf("%s: author domain %q, want a problem (%s)", c.ID, a.Domain, d.section)
+		case listed:
+			different++
+			t.Logf("%s: deliberately %q: %s (%s)", c.ID, a.Problem, d.reason, d.section)
+		case a.Domain != c.Domain:
+			t.Errorf("%s: %q: author domain %q (%s), want %q", c.ID, c.Value, a.Domain, a.Problem, c.Domain)
+		default:
+			passed++
+		}
+	}
+	t.Logf("from-header: %d/%d passed, %d deliberately different", passed, len(cases), different)
+	if len(cases) < 25 {
+		t.Errorf("the suite has %d cases, want at least 25", len(cases))
+	}
+}

@@ -1,0 +1,161 @@
+package message
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// DecodeWords replaces the encoded words of RFC 2047 by what they stand for,
+// wherever they are and however carelessly they are written. It is for finding
+// what a careless reader could see in a text, not for showing it: bytes beyond
+// ASCII may stay in the words' own character sets.
+func DecodeWords(s string) string {
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	var out strings.Builder
+	for _, seg := range segments(s) {
+		out.Write(seg.text)
+	}
+	return out.String()
+}
+
+// segment is a part of a text that was, or was not, in encoded words.
+type segment struct {
+	text    []byte
+	decoded bool
+}
+
+// segments cuts a text at its encoded words. Neighbouring encoded words become
+// one segment.
+func segments(s string) []segment {
+	var all []segment
+	plain := func(text string) {
+		if text != "" {
+			all = append(all, segment{text: []byte(text)})
+		}
+	}
+	from := 0 // where the text not yet taken begins
+	for at := 0; ; {
+		i := strings.Index(s[at:], "=?")
+		if i < 0 {
+			plain(s[from:])
+			return all
+		}
+		at += i
+		text, size := decodeWord(s[at:])
+		if size == 0 {
+			at += 2
+			continue
+		}
+		// White space between two encoded words is not text, RFC 2047 section 6.2.
+		n := len(all)
+		if n > 0 && all[n-1].decoded && strings.Trim(s[from:at], " \t\r\n") == "" {
+			all[n-1].text = append(all[n-1].text, text...)
+		} else {
+			plain(s[from:at])
+			all = append(all, segment{text: []byte(text), decoded: true})
+		}
+		at += size
+		from = at
+	}
+}
+
+// decodeWord decodes the encoded word at the beginning of s and returns its
+// size, 0 if there is none.
+func decodeWord(s string) (text string, size int) {
+	rest := s[2:]
+	charset, rest, ok := strings.Cut(rest, "?")
+	if !ok || charset == "" || len(charset) > 64 {
+		return "", 0
+	}
+	encoding, rest, ok := strings.Cut(rest, "?")
+	if !ok || len(encoding) != 1 {
+		return "", 0
+	}
+	// RFC 2047 section 2 allows 75 octets; the bound keeps the search linear.
+	encoded, _, ok := strings.Cut(rest[:min(len(rest), 2048)], "?=")
+	if !ok {
+		return "", 0
+	}
+	size = len(s) - len(rest) + len(encoded) + len("?=")
+	switch encoding[0] {
+	case 'B', 'b':
+		return toUTF8(charset, decodeB(encoded)), size
+	case 'Q', 'q':
+		return toUTF8(charset, decodeQ(encoded)), size
+	}
+	return "", 0
+}
+
+// toUTF8 converts a text from character sets in which bytes of ASCII may be
+// parts of other characters: the "@" in the ISO-2022-JP of a Japanese name is
+// none. In all others, and in those we do not know, ASCII is ASCII.
+func toUTF8(charset, text string) string {
+	charset, _, _ = strings.Cut(strings.ToLower(charset), "*") // language, RFC 2231 section 5
+	for _, plain := range []string{"utf-8", "us-ascii", "iso-8859-", "windows-125", "koi8-"} {
+		if strings.HasPrefix(charset, plain) {
+			return text
+		}
+	}
+	e, err := htmlindex.Get(charset)
+	if err != nil || e == encoding.Replacement {
+		return text
+	}
+	converted, err := e.NewDecoder().String(text)
+	if err != nil {
+		return text
+	}
+	return converted
+}
+
+// decodeB reads base64 as tolerantly as the most tolerant client: what is not
+// in the alphabet is passed over, padding may be missing or in the middle.
+func decodeB(s string) string {
+	clean := make([]byte, 0, len(s))
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
+			clean = append(clean, c)
+		}
+	}
+	if len(clean)%4 == 1 {
+		clean = clean[:len(clean)-1]
+	}
+	out, err := base64.RawStdEncoding.DecodeString(string(clean))
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+func decodeQ(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '_':
+			out = append(out, ' ')
+		case c == '=' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
+			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2])))
+			i += 2
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

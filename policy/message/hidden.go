@@ -1,0 +1,58 @@
+package message
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// hiddenAddress looks for an address of another domain that a client would find
+// if it decoded encoded words before it parsed. It needs something in a decoded
+// word that sets the address apart; "joe@example.org via list" is a mere name.
+func hiddenAddress(value, domain string) string {
+	if !strings.Contains(value, "=?") {
+		return ""
+	}
+	if strings.Contains(strings.ToLower(value), "=?utf-7") {
+		return "an encoded word in UTF-7"
+	}
+	for _, seg := range segments(value) {
+		if seg.decoded && setsApart(string(seg.text)) {
+			return foreignAddress(DecodeWords(value), domain)
+		}
+	}
+	return ""
+}
+
+// setsApart reports whether a decoded text holds what ends a display name or a
+// comment for a parser that meets it.
+func setsApart(text string) bool {
+	open, end := strings.IndexByte(text, '('), strings.IndexByte(text, ')')
+	if end >= 0 && (open < 0 || end < open) {
+		return true
+	}
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || r == 0x7f || strings.ContainsRune("<>,;\"\\", r)
+	})
+}
+
+// foreignAddress looks at what follows each "@" of a decoded text.
+func foreignAddress(text, domain string) string {
+	for {
+		_, after, ok := strings.Cut(text, "@")
+		if !ok {
+			return ""
+		}
+		end := strings.IndexFunc(after, func(r rune) bool {
+			return r < utf8.RuneSelf && !isAtext(byte(r)) && r != '.'
+		})
+		if end < 0 {
+			end = len(after)
+		}
+		if end > 0 {
+			if d, ok := NormalizeDomain(after[:end]); !ok || d != domain {
+				return "an encoded word that hides another address"
+			}
+		}
+		text = after
+	}
+}
