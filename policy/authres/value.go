@@ -30,7 +30,32 @@ func safeValue(s string) string {
 	clean := strings.Trim(safeBytes(s), " ")
 	// Some readers decode encoded words before they parse, and RFC 2047 lets
 	// those hold quotes and semicolons.
-	return strings.ReplaceAll(clean, "=?", "=_")
+	return defuse(strings.ReplaceAll(clean, "=?", "=_"))
+}
+
+// resultWords end the names of methods of which a reader makes decisions.
+var resultWords = []string{"auth", "dkim", "dmarc", "spf", "arc", "iprev", "domainkeys", "sender-id", "bimi"}
+
+// defuse keeps readers that search a field for "dmarc=pass" instead of parsing
+// it from finding a result inside a quoted string: there, the "=" after a
+// method's name becomes "_".
+func defuse(s string) string {
+	if strings.IndexByte(s, '=') < 0 {
+		return s
+	}
+	out := []byte(s)
+	for i, c := range out {
+		if c != '=' {
+			continue
+		}
+		before := strings.TrimRight(s[:i], " ")
+		for _, w := range resultWords {
+			if n := len(before) - len(w); n >= 0 && strings.EqualFold(before[n:], w) {
+				out[i] = '_'
+			}
+		}
+	}
+	return string(out)
 }
 
 func safeBytes(s string) string {

@@ -1,5 +1,30 @@
 // Package spf evaluates the Sender Policy Framework, RFC 7208: may this host
 // send mail in this domain's name?
+//
+// [Check] is check_host() for one identity. [ParseRecord] checks a record's
+// syntax. [Expand] shows a domain's record and all that it includes as a tree,
+// for a person to read.
+//
+// All that is evaluated comes from strangers: the client's names, the records,
+// the answers to look-ups. What one check costs is bounded by the limits of
+// RFC 7208 section 4.6.4, by a deadline, and by the size of a DNS answer.
+//
+// # Where the standard leaves a choice
+//
+//   - Section 4.3: a domain of one label, an address or an address literal has
+//     no policy, and the DNS is not asked.
+//   - Section 4.6.4: a term counts as void once, if the look-up of its own target
+//     finds nothing; the addresses of mail exchangers and of the client's names
+//     do not count. The PTR query of %{p} counts as one of the ten.
+//   - Section 4.6.4: a client that matches one of the first ten mail exchangers
+//     passes; one that does not meets the eleventh, and permerror.
+//   - Section 4.8: a target that cannot be a domain name matches nothing in a, mx,
+//     ptr and exists; in include and redirect it is a permerror.
+//   - Section 6: a modifier that nobody knows is ignored, whatever macro letters
+//     its value has.
+//   - RFC 8616 section 4: a term with %{s} or %{l} does not match if the local
+//     part is not ASCII, and counts. The same goes for a HELO name in %{h}, and
+//     for either if SMTP would not let it pass for its length.
 package spf
 
 import (
@@ -40,7 +65,7 @@ const (
 
 // Query is one check_host() (RFC 7208 section 4.1).
 type Query struct {
-	Identity Identity
+	Identity Identity // default MailFrom
 	IP       netip.Addr
 	Helo     string
 	// Sender is the MAIL FROM path without angle brackets; "" for the null
@@ -56,28 +81,95 @@ type Options struct {
 	Timeout time.Duration
 	// Now is the clock for the macro %{t}; default time.Now.
 	Now func() time.Time
+
+	// sequential turns off what is started ahead, for tests.
+	sequential bool
 }
 
 // Result is what one check found.
 type Result struct {
 	Identity Identity `json:"identity"`
-	// Domain is the domain whose record was evaluated, in lower-case A-labels.
+	// Domain is the domain whose record was evaluated, in lower-case A-labels;
+	// "" if the client gave no domain.
 	Domain string `json:"domain"`
 	Status Status `json:"result"`
-	// Mechanism is the term that matched, as it was written; "default" if none did.
+	// Mechanism is the term that matched, as it was written and at most 256
+	// octets of it; "default" if none did; "" if there was no record to
+	// evaluate or the evaluation ended in an error.
 	Mechanism string `json:"mechanism"`
-	// Explanation is the domain's own text (exp=) for a fail; foreign words.
+	// Explanation is the domain's own text (exp=) for a fail; foreign words,
+	// printable ASCII of at most 512 octets.
 	Explanation string `json:"explanation"`
-	// Reason says in words why, for everything but a plain match.
+	// Reason says in words why, for everything but a plain match. It is
+	// printable ASCII on one line and cites foreign text at bounded length.
 	Reason string `json:"reason"`
 	// Lookups and Voids are what was counted against the limits of RFC 7208
-	// section 4.6.4.
+	// section 4.6.4; one above the limit if that ended the evaluation.
 	Lookups int `json:"lookups"`
 	Voids   int `json:"voids"`
 }
 
+// The limits of RFC 7208 section 4.6.4.
+const (
+	maxLookups = 10
+	maxVoids   = 2
+	maxHosts   = 10 // MX records of one mx, PTR records of the client
+)
+
+const (
+	defaultTimeout = 20 * time.Second
+
+	maxExplanation = 512
+	maxMechanism   = 256
+	// maxLocal bounds HELO names and local parts that are put into macros.
+	// RFC 5321 section 4.5.3.1 allows 255 and 64 octets.
+	maxLocal = 255
+)
+
 // Check evaluates one identity. It always returns a result; trouble is in its
-// Status and Reason.
+// Status and Reason. It returns when ctx or Options.Timeout ends, then with
+// temperror, and leaves nothing running.
 func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
-	return Result{Identity: q.Identity, Status: None}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Receiver == "" {
+		o.Receiver = "unknown"
+	}
+	if q.Identity == "" {
+		q.Identity = MailFrom
+	}
+	res := Result{Identity: q.Identity, Status: None}
+	id, problem := identify(q)
+	res.Domain = id.domain
+	if problem != "" {
+		res.Reason = problem
+		return res
+	}
+	deadline, cancel := context.WithTimeout(ctx, o.Timeout)
+	e := &evaluation{ctx: deadline, resolver: r, identity: id, opt: o}
+	// What was started ahead and is not needed ends here.
+	defer func() {
+		cancel()
+		e.ahead.wait()
+	}()
+
+	v := e.checkHost(id.domain)
+	res.Status, res.Reason = v.status, v.reason
+	res.Lookups, res.Voids = e.lookups, e.voids
+	if v.term != nil {
+		res.Mechanism = v.term.Text
+		if len(res.Mechanism) > maxMechanism {
+			res.Mechanism = res.Mechanism[:maxMechanism]
+		}
+	} else if v.status == Neutral {
+		res.Mechanism = "default"
+	}
+	if v.status == Fail && v.explanation != nil {
+		res.Explanation = e.explain(v.explanation, v.domain)
+	}
+	return res
 }

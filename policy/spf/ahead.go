@@ -1,0 +1,144 @@
+package spf
+
+import (
+	"sync"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// ahead holds the look-ups that were started before the evaluation came to the
+// terms that need them, so that a record with five includes costs the time of
+// one. It changes no result: evaluation takes the terms in their order, counts
+// them as it reaches them, and only finds the answers already there.
+//
+// Nor can a record make it ask for much: the terms evaluated and those started
+// ahead are never more than ten together when one is started.
+type ahead struct {
+	flights map[question]*flight
+	// terms is how many flights for terms were not taken yet.
+	terms   int
+	running sync.WaitGroup
+}
+
+type question struct {
+	name string
+	typ  dnscache.Type
+}
+
+type flight struct {
+	term bool
+	done chan struct{}
+	// To be read after done is closed.
+	answer   *dnscache.Answer
+	panicked any
+}
+
+// startAhead starts the look-ups of the record's terms from the given one up to
+// the first that is known to match without the DNS. The very first is left to
+// the evaluation, which asks for it next.
+//
+// It is called once an answer had to be waited for: as long as all comes from
+// the cache there is nothing to gain.
+func (e *evaluation) startAhead(rec *Record, from int, domain string) {
+	if e.opt.sequential {
+		return
+	}
+	first := true
+	for i := from; i < len(rec.Terms); i++ {
+		t := &rec.Terms[i]
+		switch {
+		case t.Mechanism == "all", t.Network.IsValid() && t.Network.Contains(e.ip):
+			return
+		case t.Mechanism == "" || !t.Counts():
+		case first:
+			first = false
+		default:
+			e.startTerm(t, domain)
+		}
+	}
+	// The redirect comes last, wherever it is written.
+	if rec.redirect != nil && !first {
+		e.startTerm(rec.redirect, domain)
+	}
+}
+
+// startTerm starts the look-up of the term's own target, if that can be told
+// without look-ups and the limits leave room for it.
+func (e *evaluation) startTerm(t *Term, domain string) {
+	// The term that the evaluation is about to count is not in lookups yet.
+	if e.lookups+1+e.ahead.terms >= maxLookups || t.spec.uses("p") || t.spec.uses(e.unusable) {
+		return
+	}
+	target, _, _ := e.target(t, domain)
+	q := question{target, dnscache.TXT}
+	switch t.Mechanism {
+	case "a":
+		q.typ = e.family()
+	case "mx":
+		q.typ = dnscache.MX
+	case "exists":
+		q.typ = dnscache.A
+	case "ptr":
+		if e.client.asked {
+			return
+		}
+		q = question{reverseName(e.ip), dnscache.PTR}
+	}
+	e.start(q, true)
+}
+
+// startHosts starts the address look-ups of an mx term, but for the first,
+// which the evaluation asks for next.
+func (e *evaluation) startHosts(mx []dnscache.Exchange) {
+	if e.opt.sequential || !e.waited {
+		return
+	}
+	for i := 1; i < len(mx) && i < maxHosts; i++ {
+		e.start(question{targetName(mx[i].Host), e.family()}, false)
+	}
+}
+
+func (e *evaluation) start(q question, term bool) {
+	a := &e.ahead
+	if a.flights[q] != nil || impossible(q.name) != "" {
+		return
+	}
+	if a.flights == nil {
+		a.flights = map[question]*flight{}
+	}
+	f := &flight{term: term, done: make(chan struct{})}
+	a.flights[q] = f
+	if term {
+		a.terms++
+	}
+	a.running.Add(1)
+	go func() {
+		defer a.running.Done()
+		defer close(f.done)
+		// A panic belongs to whoever called Check, who may be guarded against it.
+		defer func() { f.panicked = recover() }()
+		f.answer = e.ask(q.name, q.typ)
+	}()
+}
+
+// take returns the answer to a question that was started ahead, waiting for it
+// if need be; nil if it was not started.
+func (a *ahead) take(name string, t dnscache.Type) *dnscache.Answer {
+	q := question{name, t}
+	f := a.flights[q]
+	if f == nil {
+		return nil
+	}
+	delete(a.flights, q)
+	if f.term {
+		a.terms--
+	}
+	<-f.done
+	if f.panicked != nil {
+		panic(f.panicked)
+	}
+	return f.answer
+}
+
+// wait returns when nothing is under way any more.
+func (a *ahead) wait() { a.running.Wait() }

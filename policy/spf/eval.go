@@ -1,0 +1,305 @@
+package spf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// evaluation is the state of one check: what it is about, and what it has
+// counted.
+type evaluation struct {
+	ctx      context.Context
+	resolver Resolver
+	identity
+	opt Options
+
+	lookups, voids int
+	client         clientNames
+	ahead          ahead
+	// waited tells that the latest answer was not in the cache.
+	waited bool
+}
+
+// verdict is the outcome of one check_host(), the topmost or one of an include
+// or redirect.
+type verdict struct {
+	status Status
+	// term is what matched, in the record that decided; nil if none did.
+	term   *Term
+	reason string
+	// explanation is the exp= of the record that decided, domain its domain.
+	explanation *Term
+	domain      string
+}
+
+// failed is the verdict of an error; there is no term to it.
+func failed(s Status, reason string) *verdict { return &verdict{status: s, reason: reason} }
+
+// checkHost is check_host() of RFC 7208 section 4 for a domain that is well formed.
+// Its recursion ends at the limit of ten terms, which include and redirect
+// count towards.
+func (e *evaluation) checkHost(domain string) *verdict {
+	rec, bad := e.fetch(domain)
+	if bad != nil {
+		return bad
+	}
+	started := false
+	for i := range rec.Terms {
+		t := &rec.Terms[i]
+		if t.Mechanism == "" {
+			continue
+		}
+		if !started && e.waited {
+			started = true
+			e.startAhead(rec, i, domain)
+		}
+		if bad := e.expired(); bad != nil {
+			return bad
+		}
+		matched, bad := e.matches(t, domain)
+		if bad != nil {
+			return bad
+		}
+		if matched {
+			return &verdict{status: t.Status(), term: t, explanation: rec.explanation, domain: domain}
+		}
+	}
+	if rec.redirect != nil {
+		return e.redirect(rec.redirect, domain)
+	}
+	if bad := e.expired(); bad != nil {
+		return bad
+	}
+	return &verdict{status: Neutral, reason: "no term of the record matched", domain: domain} // section 4.7
+}
+
+// redirect goes on with another domain's record in place of this one's (RFC
+// 7208 section 6.1).
+func (e *evaluation) redirect(t *Term, domain string) *verdict {
+	if bad := e.count(t); bad != nil {
+		return bad
+	}
+	target, ok, bad := e.target(t, domain)
+	if bad != nil {
+		return bad
+	}
+	if !ok {
+		// RFC 8616 section 4: such a term does not match anything.
+		return &verdict{status: Neutral, reason: "no term of the record matched; the local part cannot stand in " + shown(t.Text), domain: domain}
+	}
+	if why := impossible(target); why != "" {
+		return failed(PermError, shown(t.Text)+": the target is not a domain name: "+why)
+	}
+	v := e.checkHost(target)
+	switch v.status {
+	case None:
+		return failed(PermError, shown(t.Text)+": "+v.reason)
+	case PermError, TempError:
+		return failed(v.status, within(t, v.reason))
+	}
+	return v
+}
+
+// include asks whether the client passes for another domain (RFC 7208 section 5.2).
+func (e *evaluation) include(t *Term, target string) (bool, *verdict) {
+	if why := impossible(target); why != "" {
+		return false, failed(PermError, shown(t.Text)+": the target is not a domain name: "+why)
+	}
+	v := e.checkHost(target)
+	switch v.status {
+	case Pass:
+		return true, nil
+	case None:
+		return false, failed(PermError, shown(t.Text)+": "+v.reason)
+	case PermError, TempError:
+		return false, failed(v.status, within(t, v.reason))
+	}
+	return false, nil
+}
+
+// within puts the term that led to an error before its reason, for the first
+// level only: the chain may be ten long.
+func within(t *Term, reason string) string {
+	if strings.HasPrefix(reason, "in include:") || strings.HasPrefix(reason, "in redirect=") || strings.HasPrefix(reason, "more than ") {
+		return reason
+	}
+	return "in " + strings.TrimLeft(shown(t.Text), "+-~?") + ": " + reason
+}
+
+// matches evaluates one mechanism (RFC 7208 section 5).
+func (e *evaluation) matches(t *Term, domain string) (bool, *verdict) {
+	switch t.Mechanism {
+	case "all":
+		return true, nil
+	case "ip4", "ip6":
+		return t.Network.Contains(e.ip), nil
+	}
+	if bad := e.count(t); bad != nil {
+		return false, bad
+	}
+	target, ok, bad := e.target(t, domain)
+	if bad != nil || !ok {
+		return false, bad
+	}
+	switch t.Mechanism {
+	case "include":
+		return e.include(t, target)
+	case "a":
+		return e.hosts(t, target)
+	case "mx":
+		return e.exchangers(t, target)
+	case "ptr":
+		return e.pointer(t, target)
+	case "exists":
+		return e.exists(t, target)
+	}
+	return false, failed(PermError, "no such mechanism: "+shown(t.Text)) // the parser lets none through
+}
+
+// count counts a term that asks the DNS (RFC 7208 section 4.6.4).
+func (e *evaluation) count(t *Term) *verdict {
+	e.lookups++
+	if e.lookups <= maxLookups {
+		return nil
+	}
+	return failed(PermError, fmt.Sprintf("more than %d DNS look-ups (%dth: %s)", maxLookups, maxLookups+1, shown(t.Text)))
+}
+
+// void counts a look-up that stated that there is nothing. Section 4.6.4
+// limits the terms that have such a look-up, so a term counts once, by the
+// look-up of its own target; the addresses of mail exchangers and of names
+// from PTR are bounded by themselves and not in the hands of the record's owner.
+func (e *evaluation) void(t *Term, name string, typ dnscache.Type, a *dnscache.Answer) *verdict {
+	if !a.Outcome.Void() {
+		return nil
+	}
+	e.voids++
+	if e.voids <= maxVoids {
+		return nil
+	}
+	return failed(PermError, fmt.Sprintf("more than %d void DNS look-ups (%drd: %s, no %s at %s)", maxVoids, maxVoids+1, shown(t.Text), typ, shown(name)))
+}
+
+// target returns the name that a term is about, ready for the DNS. It is not
+// ok if the term cannot match, whatever the DNS says.
+func (e *evaluation) target(t *Term, domain string) (name string, ok bool, bad *verdict) {
+	if t.Domain == "" {
+		return domain, true, nil
+	}
+	if t.spec.uses(e.unusable) {
+		return "", false, nil
+	}
+	if t.spec.uses("p") && !e.client.asked {
+		// Section 4.6.4: the PTR query of %{p} counts like that of ptr. It is
+		// made once.
+		if bad := e.count(t); bad != nil {
+			return "", false, bad
+		}
+	}
+	return t.name(func(letter byte) string { return e.value(letter, domain) }), true, nil
+}
+
+// value is what a macro letter stands for (RFC 7208 section 7.2).
+func (e *evaluation) value(letter byte, domain string) string {
+	switch letter {
+	case 's':
+		return e.local + "@" + e.senderDomain
+	case 'l':
+		return e.local
+	case 'o':
+		return e.senderDomain
+	case 'd':
+		return domain
+	case 'i':
+		return dotted(e.ip)
+	case 'p':
+		return e.validatedName(domain)
+	case 'v':
+		if e.ip.Is4() {
+			return "in-addr"
+		}
+		return "ip6"
+	case 'h':
+		return e.helo
+	case 'c':
+		return e.ip.String()
+	case 'r':
+		return e.opt.Receiver
+	case 't':
+		return strconv.FormatInt(e.opt.Now().Unix(), 10)
+	}
+	return ""
+}
+
+// dotted is the address for the macro %{i}: four numbers, or 32 nibbles.
+func dotted(ip netip.Addr) string {
+	if ip.Is4() {
+		return ip.String()
+	}
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, 63)
+	for i, octet := range ip.As16() {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = append(b, hex[octet>>4], '.', hex[octet&15])
+	}
+	return string(b)
+}
+
+// lookup asks the DNS. A name that cannot exist is not asked for.
+func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
+	if impossible(name) != "" {
+		return &dnscache.Answer{Outcome: dnscache.NXDomain, Err: dnscache.ErrName}
+	}
+	a := e.ahead.take(name, t)
+	if a == nil {
+		a = e.ask(name, t)
+	}
+	e.waited = !a.Cached
+	return a
+}
+
+func (e *evaluation) ask(name string, t dnscache.Type) *dnscache.Answer {
+	if a := e.resolver.Lookup(e.ctx, name, t); a != nil {
+		return a
+	}
+	return &dnscache.Answer{Outcome: dnscache.ServFail}
+}
+
+// trouble is the verdict of a look-up that did not end in knowledge (RFC 7208
+// section 5: temperror for any RCODE but 0 and 3, and for no answer).
+func (e *evaluation) trouble(name string, t dnscache.Type, a *dnscache.Answer) *verdict {
+	if bad := e.expired(); bad != nil {
+		return bad
+	}
+	what := "ended in " + a.Outcome.String()
+	switch a.Outcome {
+	case dnscache.ServFail:
+		what = "failed at the domain's DNS servers (SERVFAIL)"
+	case dnscache.Refused:
+		what = "was refused"
+	case dnscache.Timeout:
+		what = "got no answer in time"
+	}
+	return failed(TempError, fmt.Sprintf("the look-up of %s %s %s", t, shown(name), what))
+}
+
+// expired is the verdict once the check's time is over (RFC 7208 section
+// 4.6.4), nil before.
+func (e *evaluation) expired() *verdict {
+	switch err := e.ctx.Err(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return failed(TempError, "the evaluation ran out of time")
+	default:
+		return failed(TempError, "the evaluation was cancelled")
+	}
+}

@@ -1,0 +1,36 @@
+package spf
+
+import (
+	"github.com/postvet/postvet/dnscache"
+)
+
+// explain gets the text that a domain wants its rejected senders to read (RFC
+// 7208 section 6.2). It is "" whenever anything is wrong with it; nothing of
+// it counts against the limits, and it cannot change the result.
+func (e *evaluation) explain(t *Term, domain string) string {
+	if t.spec.uses(e.unusable) {
+		return ""
+	}
+	value := func(letter byte) string { return e.value(letter, domain) }
+	target := t.name(value)
+	if impossible(target) != "" {
+		return ""
+	}
+	a := e.lookup(target, dnscache.TXT)
+	if len(a.TXT) != 1 {
+		return ""
+	}
+	m, problem := parseMacro(a.TXT[0], forExplanation)
+	if problem != "" || m.uses(e.unusable) {
+		return ""
+	}
+	text := m.text(maxExplanation, value)
+	// The record is ASCII by its syntax, but a local part or HELO name from
+	// the client may have brought control characters.
+	for i := 0; i < len(text); i++ {
+		if text[i] < ' ' || text[i] > '~' {
+			return ""
+		}
+	}
+	return text
+}

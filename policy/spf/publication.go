@@ -1,0 +1,84 @@
+package spf
+
+import (
+	"errors"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// publication is what a domain's TXT records say about SPF.
+type publication struct {
+	// records is how many there are; the rest is set for one only.
+	records int
+	text    string
+	// record is nil if it is wrong, or too large to be kept.
+	record *Record
+	err    error
+}
+
+// recordKey is the key under which a parsed record is kept beside the DNS answer.
+type recordKey struct{}
+
+// published selects and parses the SPF record, once per cached answer (RFC
+// 7208 section 4.5).
+func published(a *dnscache.Answer) *publication {
+	return a.Derive(recordKey{}, func(a *dnscache.Answer) any {
+		p := &publication{}
+		for _, txt := range a.TXT {
+			if isRecord(txt) {
+				p.records++
+				p.text = txt
+			}
+		}
+		if p.records != 1 {
+			p.text = ""
+			return p
+		}
+		p.record, p.err = ParseRecord(p.text)
+		if p.err == nil && len(p.record.Terms) > 32+len(p.text)/8 {
+			// A term takes some 200 octets of memory, for which the cache does
+			// not account. Thousands of terms of two letters are nobody's
+			// policy, so what stays beside an answer is held in proportion to it.
+			p.record = nil
+		}
+		return p
+	}).(*publication)
+}
+
+// fetch gets the record of a domain, or the verdict that its absence or errors
+// lead to (RFC 7208 sections 4.4 to 4.6).
+func (e *evaluation) fetch(domain string) (*Record, *verdict) {
+	return e.judge(domain, e.lookup(domain, dnscache.TXT))
+}
+
+func (e *evaluation) judge(domain string, a *dnscache.Answer) (*Record, *verdict) {
+	if a.Outcome.Temporary() {
+		return nil, e.trouble(domain, dnscache.TXT, a)
+	}
+	if a.Outcome == dnscache.NXDomain {
+		return nil, failed(None, shown(domain)+" does not exist")
+	}
+	p := published(a)
+	switch {
+	case p.records == 0:
+		return nil, failed(None, shown(domain)+" publishes no SPF record")
+	case p.records > 1:
+		return nil, failed(PermError, shown(domain)+" publishes more than one SPF record")
+	case p.err != nil:
+		return nil, failed(PermError, "the SPF record of "+shown(domain)+" is wrong: "+problem(p.err))
+	}
+	if p.record == nil {
+		rec, _ := ParseRecord(p.text)
+		return rec, nil
+	}
+	return p.record, nil
+}
+
+// problem is a syntax error's text for a reason, without the package's name.
+func problem(err error) string {
+	var s *SyntaxError
+	if errors.As(err, &s) {
+		return s.detail()
+	}
+	return err.Error()
+}

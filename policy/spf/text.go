@@ -1,0 +1,52 @@
+package spf
+
+import "strconv"
+
+func isAlpha(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func allDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// lower lower-cases ASCII and leaves all other bytes as they are; the DNS does
+// the same (RFC 4343).
+func lower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+// shown makes foreign text fit for a reason: printable ASCII without spaces
+// stands as it is, all else is quoted; at most 80 octets are shown.
+func shown(s string) string {
+	const limit = 80
+	cut := ""
+	if len(s) > limit {
+		s, cut = s[:limit], "..."
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
+			return strconv.QuoteToASCII(s) + cut
+		}
+	}
+	if s == "" {
+		return `""`
+	}
+	return s + cut
+}
