@@ -271,9 +271,9 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 		if r, ok := res.envelopeSPF(); ok {
 			envelope = dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
 		}
-		done := false
-		m.attempt("dmarc", func() { res.DMARC = m.dmarc.Finish(ctx, envelope, ids); done = true })
-		if !done {
+		m.attempt("dmarc", func() { res.DMARC = m.dmarc.Finish(ctx, envelope, ids) })
+		// What we could not find out through our own fault fails nobody.
+		if len(m.faults) > 0 && res.DMARC.Status != dmarc.Pass {
 			res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
 		}
 	}

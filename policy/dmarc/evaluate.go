@@ -20,10 +20,10 @@ type Evaluation struct {
 	author  string
 	problem string // why nothing is evaluated; "" if something is
 
-	done chan struct{} // closed when found and exists are there
-	// found is nil until done is closed, and afterwards if the walk broke.
-	found  *discovery
-	exists existence
+	done     chan struct{} // closed when found and exists, or panicked, are there
+	found    *discovery
+	exists   existence
+	panicked any // a fault of ours, for whoever calls Finish
 
 	orgs map[string]*organization
 }
@@ -40,8 +40,9 @@ const (
 
 // organization is the Organizational Domain of an identifier being looked for.
 type organization struct {
-	done chan struct{}
-	name string // "" if DNS trouble hides it
+	done     chan struct{}
+	name     string // "" if DNS trouble hides it
+	panicked any    // a fault of ours, for whoever calls Finish
 }
 
 // Start begins the walk for the Author Domain (lower-case A-labels), so that
@@ -85,11 +86,7 @@ func (e *Evaluation) Expect(ctx context.Context, domain string) {
 // Domain exists.
 func (e *Evaluation) run(ctx context.Context) {
 	defer close(e.done)
-	defer func() {
-		if recover() != nil {
-			e.found = nil // Finish says temperror
-		}
-	}()
+	defer func() { e.panicked = recover() }()
 	found := discover(ctx, e.r, e.author, e.method)
 	if rec := found.record; rec != nil && found.recordDomain != e.author && rec.InForce(rec.NP) != rec.InForce(rec.SP) {
 		// TXT is the type that SPF asks for at the same name.
@@ -142,11 +139,7 @@ func (e *Evaluation) organization(ctx context.Context, domain string) *organizat
 	}
 	go func() {
 		defer close(o.done)
-		defer func() {
-			if recover() != nil {
-				o.name = ""
-			}
-		}()
+		defer func() { o.panicked = recover() }()
 		o.name = walk(ctx, e.r, domain).organizational()
 	}()
 	return o
@@ -202,6 +195,9 @@ func (e *Evaluation) align(ctx context.Context, domain string, mode Alignment) a
 			return undecided
 		}
 	}
+	if o.panicked != nil {
+		panic(o.panicked)
+	}
 	switch o.name {
 	case "":
 		return undecided
@@ -218,6 +214,9 @@ func (e *Evaluation) align(ctx context.Context, domain string, mode Alignment) a
 // Domains are A-labels; one that is not never aligns. DNS trouble that hides the
 // record, or what would decide whether an identifier is aligned, is TempError,
 // unless the message passes without it.
+//
+// A panic in a look-up, which only a fault of ours can cause, becomes a panic of
+// Finish, whose caller may be guarded against it.
 func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifier) (res Result) {
 	res = Result{Status: None, AuthorDomain: e.author, Disposition: PolicyNone, Reason: e.problem}
 	if e.problem != "" {
@@ -226,11 +225,6 @@ func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifi
 		}
 		return res
 	}
-	defer func() {
-		if recover() != nil {
-			res.Status, res.Disposition, res.Reason = TempError, PolicyNone, "internal fault while evaluating DMARC"
-		}
-	}()
 	select {
 	case <-e.done:
 	case <-ctx.Done():
@@ -241,9 +235,8 @@ func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifi
 			return res
 		}
 	}
-	if e.found == nil {
-		res.Status, res.Reason = TempError, "internal fault while looking for the DMARC record"
-		return res
+	if e.panicked != nil {
+		panic(e.panicked)
 	}
 	res.OrganizationalDomain = e.found.org
 	if !e.governs(&res) {

@@ -50,8 +50,7 @@ func (f resolverFunc) Lookup(ctx context.Context, name string, t dnscache.Type) 
 func TestFinishAlwaysReturns(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]resolverFunc{
-		"panic": func(context.Context, string, dnscache.Type) *dnscache.Answer { panic("broken") },
-		"nil":   func(context.Context, string, dnscache.Type) *dnscache.Answer { return nil },
+		"nil": func(context.Context, string, dnscache.Type) *dnscache.Answer { return nil },
 		"silence": func(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
 			<-ctx.Done()
 			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
@@ -74,6 +73,41 @@ func TestFinishAlwaysReturns(t *testing.T) {
 			if got.Status != TempError || got.Disposition != PolicyNone || got.Reason == "" {
 				t.Errorf("%+v", got)
 			}
+		})
+	}
+}
+
+// A fault of ours in a goroutine reaches whoever calls Finish, who guards
+// against it and counts it; it is neither lost nor the end of the program.
+func TestFinishHandsOnPanics(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]string{
+		"the author's walk":           "_dmarc.example.org",
+		"the walk of an identifier":   "_dmarc.mail.example.org",
+		"whether the author exists":   "sub.example.org",
+		"above, in the author's walk": "_dmarc.org",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			author := "example.org"
+			if name == "whether the author exists" {
+				author = broken
+			}
+			r := resolverFunc(func(_ context.Context, n string, _ dnscache.Type) *dnscache.Answer {
+				switch n {
+				case broken:
+					panic("broken")
+				case "_dmarc.example.org":
+					return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=reject; np=none"}}
+				}
+				return &dnscache.Answer{Outcome: dnscache.NXDomain}
+			})
+			defer func() {
+				if got := recover(); got != "broken" {
+					t.Errorf("recovered %v", got)
+				}
+			}()
+			Start(t.Context(), r, author, Options{}).Finish(t.Context(), pass("mail.example.org"), nil)
 		})
 	}
 }

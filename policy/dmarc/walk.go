@@ -86,19 +86,31 @@ type path struct {
 // the other the names of a walk would cost a round trip each.
 func askAll(ctx context.Context, r Resolver, domains []string, enough func(i int, s *recordSet) bool) {
 	type reply struct {
-		i int
-		s *recordSet
+		i        int
+		s        *recordSet
+		panicked any // a fault of ours, for whoever called
 	}
 	replies := make(chan reply, len(domains)) // nobody blocks on a walk that is over
 	for i, d := range domains {
 		go func() {
-			replies <- reply{i, readRecords(lookup(ctx, r, "_dmarc."+d, dnscache.TXT))}
+			rep := reply{i: i}
+			defer func() {
+				rep.panicked = recover()
+				replies <- rep
+			}()
+			rep.s = readRecords(lookup(ctx, r, "_dmarc."+d, dnscache.TXT))
 		}()
+	}
+	take := func(rep reply) bool {
+		if rep.panicked != nil {
+			panic(rep.panicked)
+		}
+		return enough(rep.i, rep.s)
 	}
 	for range domains {
 		select {
 		case rep := <-replies:
-			if enough(rep.i, rep.s) {
+			if take(rep) {
 				return
 			}
 		case <-ctx.Done():
@@ -106,7 +118,7 @@ func askAll(ctx context.Context, r Resolver, domains []string, enough func(i int
 			for {
 				select {
 				case rep := <-replies:
-					if enough(rep.i, rep.s) {
+					if take(rep) {
 						return
 					}
 					continue
@@ -166,14 +178,9 @@ func (p *path) psd() (*Record, string) {
 	return nil, ""
 }
 
-// lookup asks one question and survives a resolver that does not keep its
-// contract: a panic or nil is DNS trouble of ours, not evidence.
+// lookup asks one question. A resolver that does not keep its contract and
+// returns nil is DNS trouble of ours, not evidence.
 func lookup(ctx context.Context, r Resolver, name string, t dnscache.Type) (a *dnscache.Answer) {
-	defer func() {
-		if v := recover(); v != nil {
-			a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: %v", cut(name), v)}
-		}
-	}()
 	if a = r.Lookup(ctx, name, t); a == nil {
 		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: no answer", cut(name))}
 	}

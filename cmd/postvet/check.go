@@ -1,0 +1,196 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// checkFlags are an envelope and how to look at it.
+type checkFlags struct {
+	settings
+	ip, helo, mailFrom string
+	rcpt               []string
+	user               string
+	at                 string
+	json, trace        bool
+}
+
+func newCheck(in *os.File) *cobra.Command {
+	f := &checkFlags{}
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "evaluate one message as if it arrived now",
+		Long: `Check evaluates one message exactly as "serve" would if it arrived from the
+client that the flags describe, and prints each result, why, and what would be
+done. FILE holds the message; "-" stands for standard input, which is also read
+if it is a file or a pipe. Without a message, SPF and reverse DNS are checked
+alone. Without --ip there is no SPF.
+
+Trusted addresses and local submissions are checked too, so that you see their
+results; --user makes the message that of an authenticated client, which is
+exempt unless the configuration says otherwise.
+
+Exit codes: 0 it would be accepted, 1 it would not, 2 wrong usage, 3 the message
+is not readable or no resolver answers.`,
+		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org mail.eml
+  postvet check --ip 192.0.2.1 --mail-from a@example.org        SPF alone
+  postvet check --trace --at 2026-05-01T12:00:00Z mail.eml      by the clock of then
+  postvet check --json mail.eml | jq .dmarc`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, in, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.ip, "ip", "", "`ADDRESS` of the client")
+	fl.StringVar(&f.helo, "helo", "", "`NAME` the client gave in HELO or EHLO")
+	fl.StringVar(&f.mailFrom, "mail-from", "", "`ADDRESS` of MAIL FROM; empty is the null sender")
+	fl.StringArrayVar(&f.rcpt, "rcpt", nil, "`ADDRESS` of a recipient; repeatable")
+	fl.StringVar(&f.user, "user", "", "`NAME` the client logged in with")
+	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
+	fl.BoolVar(&f.json, "json", false, "print JSON")
+	fl.BoolVar(&f.trace, "trace", false, "print every step")
+	f.addFile(cmd)
+	f.addDNS(cmd)
+	f.addAuthservID(cmd)
+	return cmd
+}
+
+func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
+	var client message.Client
+	if cmd.Flags().Changed("ip") {
+		ip, err := netip.ParseAddr(f.ip)
+		if err != nil {
+			return usage("--ip: %q is no address; write one such as 192.0.2.1 or 2001:db8::1", f.ip)
+		}
+		client.IP = ip.Unmap().WithZone("")
+	}
+	now := time.Now
+	if cmd.Flags().Changed("at") {
+		at, err := parseTime(f.at)
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		now = func() time.Time { return at.Add(time.Since(start)) }
+	}
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	src, err := openSource(in, args, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if !src.present && !client.IP.IsValid() {
+		return usage("nothing to check; name a message FILE, or a client with --ip")
+	}
+	report, err := f.evaluate(cmd.Context(), c, client, src, now)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = writeReportJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = writeReport(cmd.OutOrStdout(), report, f.trace)
+	}
+	if err != nil {
+		return output(err)
+	}
+	return answer(report)
+}
+
+// evaluate drives the checker as the filter does for a message from the wire.
+func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, error) {
+	id, err := authservID(c)
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := newResolver(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resolver.Close()
+	o := c.CheckerOptions(resolver, id, now)
+	o.Trace = f.trace
+	o.Exempt = policy.Exempt{Authenticated: c.Exempt.Authenticated}
+
+	conn := policy.NewChecker(o).Connect(ctx, client)
+	defer conn.Close()
+	conn.Helo(f.helo)
+	msg := conn.Message(message.Sender{Path: f.mailFrom, User: f.user})
+	defer msg.Close()
+	for _, r := range f.rcpt {
+		msg.Recipient(r)
+	}
+	if src.present {
+		if err := src.feed(msg); err != nil {
+			return nil, err
+		}
+	}
+	results := msg.Finish(ctx)
+	if !src.present {
+		withoutMessage(results)
+	}
+	// The checks run side by side and note what they did as they end.
+	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
+	verdict := c.Rules(id).Decide(results)
+	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
+	if !src.present {
+		report.Verdict = policy.Verdict{Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []string{},
+			Text: "there is no message to decide about"}
+		report.AuthenticationResults = ""
+	}
+	return report, nil
+}
+
+// ruleNoMessage stands in the verdict where there is nothing to decide about.
+const ruleNoMessage = "no-message"
+
+// withoutMessage takes out what the checker says about a header that does not
+// exist.
+func withoutMessage(r *policy.Results) {
+	r.Author = message.Author{}
+	r.DMARC.Reason = noMessageReason
+	r.ARC.Reason = noMessageReason
+	r.Trace = slices.DeleteFunc(r.Trace, func(e policy.Event) bool { return e.What == "dmarc" })
+}
+
+const noMessageReason = "no message"
+
+// answer turns a report into the exit code.
+func answer(r *policy.Report) error {
+	switch {
+	case r.Verdict.Action == policy.Reject || r.Verdict.Action == policy.Quarantine:
+		return exit{code: exitNo}
+	case r.DNS.Lookups > 0 && r.DNS.Failed == r.DNS.Lookups:
+		return failed("no resolver answered any of %d look-ups; try another with --resolver", r.DNS.Lookups)
+	case r.Verdict.Action != policy.Accept:
+		return exit{code: exitNo}
+	}
+	return nil
+}
+
+// parseTime reads RFC 3339, or seconds since 1970.
+func parseTime(s string) (time.Time, error) {
+	const last = 253402300799 // 9999-12-31T23:59:59Z
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 && n <= last {
+		return time.Unix(n, 0).UTC(), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, usage("--at: %q is no time; write one such as 2026-05-01T12:00:00Z or 1777636800", s)
+	}
+	return t, nil
+}

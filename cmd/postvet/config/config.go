@@ -1,0 +1,169 @@
+// Package config is Postvet's configuration: what can be set, what it is set
+// to, and whether that can work.
+//
+// It exists because a mail filter with a misread configuration either loses
+// mail or lets forgeries pass. So reading is strict (an unknown key, a wrong
+// type or an impossible value is an error with file, line, key and what would
+// be right), every fault of a file is reported at once, and one table of keys
+// makes the defaults, the checks and the text of contrib/postvet.toml.
+//
+// The package turns settings into the option values of the other rooms; it
+// opens no socket and asks no DNS.
+package config
+
+import (
+	"io/fs"
+	"net/netip"
+	"time"
+)
+
+// Config is what Postvet runs with. Make it with Default or Load.
+type Config struct {
+	// Mode is "enforce" or "monitor".
+	Mode string
+	// AuthservID is the name that our Authentication-Results carry; "" is the
+	// host's name.
+	AuthservID string
+	// Listen are the milter sockets, in the notations of filter.ParseListenAddress.
+	Listen []string
+	// DrainTimeout is how long a stop waits for messages in flight.
+	DrainTimeout time.Duration
+
+	Socket Socket
+	DNS    DNS
+	Policy Policy
+	DKIM   DKIM
+	Exempt Exempt
+	Limits Limits
+	Log    Log
+
+	// origin says where each key was set; a key with its default is absent.
+	origin map[string]origin
+}
+
+// origin is the place that set a key: a line of a file, or a flag.
+type origin struct {
+	file string
+	line int
+}
+
+// Socket is who may talk to unix sockets.
+type Socket struct {
+	Mode  fs.FileMode
+	Group string
+}
+
+// DNS is how answers are got and how long they are kept.
+type DNS struct {
+	// Resolvers are host:port; empty means the system's.
+	Resolvers                   []string
+	Timeout, AttemptTimeout     time.Duration
+	CacheSize                   Size
+	MinTTL, MaxTTL, NegativeTTL time.Duration
+	FailureTTL                  time.Duration
+	MaxStale                    time.Duration // 0 is never
+	MaxInFlight                 int
+	TrustAD                     bool
+}
+
+// Policy is which result leads to which action.
+type Policy struct {
+	Quarantine           string
+	OnTempError          string
+	OnAmbiguousAuthor    string
+	OnFault              string
+	OrganizationalDomain string
+}
+
+// DKIM is which signatures and keys count.
+type DKIM struct {
+	MinRSABits, MaxRSABits int
+	ClockSkew              time.Duration
+}
+
+// Exempt is which messages are not checked.
+type Exempt struct {
+	Addresses     []netip.Prefix
+	Authenticated bool
+	Local         bool
+}
+
+// Limits bound what one client or one message can cost.
+type Limits struct {
+	Connections    int
+	HeaderBytes    Size
+	BodyBytes      Size
+	Fields         int
+	Recipients     int
+	Signatures     int
+	SPFTimeout     time.Duration
+	MessageTimeout time.Duration
+	VerdictTimeout time.Duration
+	IdleTimeout    time.Duration
+}
+
+// Log is what is logged and how.
+type Log struct {
+	Format string
+	Level  string
+}
+
+// Default returns the configuration of an empty file.
+func Default() *Config {
+	return &Config{
+		Mode:         "enforce",
+		Listen:       []string{"inet:127.0.0.1:8890"},
+		DrainTimeout: time.Minute,
+		Socket:       Socket{Mode: 0o660},
+		DNS: DNS{
+			Timeout:        5 * time.Second,
+			AttemptTimeout: 1500 * time.Millisecond,
+			CacheSize:      64 << 20,
+			MinTTL:         5 * time.Second,
+			MaxTTL:         24 * time.Hour,
+			NegativeTTL:    time.Hour,
+			FailureTTL:     5 * time.Second,
+			MaxStale:       24 * time.Hour,
+			MaxInFlight:    512,
+		},
+		Policy: Policy{
+			Quarantine:           "hold",
+			OnTempError:          "accept",
+			OnAmbiguousAuthor:    "reject",
+			OnFault:              "tempfail",
+			OrganizationalDomain: "treewalk",
+		},
+		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute},
+		Exempt: Exempt{
+			Addresses:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			Authenticated: true,
+			Local:         true,
+		},
+		Limits: Limits{
+			Connections:    1000,
+			HeaderBytes:    1 << 20,
+			BodyBytes:      1 << 30,
+			Fields:         2000,
+			Recipients:     1000,
+			Signatures:     10,
+			SPFTimeout:     20 * time.Second,
+			MessageTimeout: 20 * time.Second,
+			VerdictTimeout: 30 * time.Second,
+			IdleTimeout:    2 * time.Hour,
+		},
+		Log: Log{Format: "auto", Level: "info"},
+	}
+}
+
+// IsSet reports whether a file or a flag set the key.
+func (c *Config) IsSet(key string) bool {
+	_, ok := c.origin[key]
+	return ok
+}
+
+func (c *Config) setOrigin(key string, o origin) {
+	if c.origin == nil {
+		c.origin = map[string]origin{}
+	}
+	c.origin[key] = o
+}

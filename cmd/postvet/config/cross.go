@@ -1,0 +1,64 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/filter"
+)
+
+// cross compares settings that are right each by itself.
+func (c *Config) cross() Errors {
+	var errs Errors
+	// The key that somebody set is to blame, not the default beside it.
+	fault := func(name, other, problem, remedy string) {
+		if !c.IsSet(name) && c.IsSet(other) {
+			name = other
+		}
+		o := c.origin[name]
+		errs = append(errs, &Error{File: o.file, Line: o.line, Key: name, Problem: problem, Remedy: remedy})
+	}
+	below := func(name string, a time.Duration, other string, b time.Duration) {
+		fault(name, other, fmt.Sprintf("%s is %s and %s is %s", name, formatDuration(a), other, formatDuration(b)),
+			"make "+name+" the smaller one")
+	}
+	if c.IsSet("dns.attempt_timeout") && c.DNS.AttemptTimeout > c.DNS.Timeout {
+		below("dns.attempt_timeout", c.DNS.AttemptTimeout, "dns.timeout", c.DNS.Timeout)
+	}
+	if c.DNS.MinTTL > c.DNS.MaxTTL {
+		below("dns.min_ttl", c.DNS.MinTTL, "dns.max_ttl", c.DNS.MaxTTL)
+	}
+	if c.Limits.MessageTimeout >= c.Limits.VerdictTimeout {
+		below("limits.message_timeout", c.Limits.MessageTimeout, "limits.verdict_timeout", c.Limits.VerdictTimeout)
+	}
+	if c.DKIM.MinRSABits > c.DKIM.MaxRSABits {
+		fault("dkim.min_rsa_bits", "dkim.max_rsa_bits",
+			fmt.Sprintf("dkim.min_rsa_bits is %d and dkim.max_rsa_bits is %d", c.DKIM.MinRSABits, c.DKIM.MaxRSABits),
+			"make dkim.min_rsa_bits the smaller one")
+	}
+	seen := map[filter.ListenAddress]string{}
+	for _, s := range c.Listen {
+		a, err := filter.ParseListenAddress(s)
+		if err != nil {
+			continue // judged when it was set
+		}
+		if first, twice := seen[a]; twice && !strings.HasSuffix(a.Address, ":0") {
+			problem := strconv.Quote(clip(s)) + " stands in the list twice"
+			if first != s {
+				problem = strconv.Quote(clip(first)) + " and " + strconv.Quote(clip(s)) + " are the same socket"
+			}
+			fault("listen", "listen", problem, "remove one")
+		}
+		seen[a] = s
+	}
+	return errs
+}
+
+// settle bends defaults to what was set beside them.
+func (c *Config) settle() {
+	if c.DNS.AttemptTimeout > c.DNS.Timeout {
+		c.DNS.AttemptTimeout = c.DNS.Timeout
+	}
+}

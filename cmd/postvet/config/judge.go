@@ -1,0 +1,110 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/postvet/postvet/filter"
+)
+
+// checkAuthservID accepts what needs no quoting in an Authentication-Results
+// field: the token of RFC 2045, as RFC 8601 section 2.2 has it.
+func checkAuthservID(s string) (normal, problem, remedy string) {
+	remedy = "write a name such as \"mx.example.org\""
+	if len(s) > 253 {
+		return "", "is longer than a host name can be", remedy
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, c) >= 0 {
+			return "", fmt.Sprintf("%q contains a character that it must not", clip(s)), remedy
+		}
+	}
+	if s == "" {
+		return "", "is empty", remedy
+	}
+	return s, "", ""
+}
+
+func checkListen(s string) (normal, problem, remedy string) {
+	remedy = `write an address such as "inet:127.0.0.1:8890" or "unix:/run/postvet/postvet.sock"`
+	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
+	}
+	a, err := filter.ParseListenAddress(s)
+	if err != nil {
+		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("filter: listen address %q: ", s))
+		return "", fmt.Sprintf("%q: %s", clip(s), why), remedy
+	}
+	if strings.HasPrefix(a.Network, "tcp") {
+		host, _, err := net.SplitHostPort(a.Address)
+		if _, ipErr := netip.ParseAddr(host); err != nil || host != "" && ipErr != nil && !validHost(host) {
+			return "", fmt.Sprintf("%q has no valid host", clip(s)), remedy
+		}
+	}
+	return s, "", ""
+}
+
+func checkGroup(s string) (normal, problem, remedy string) {
+	if len(s) > 64 || strings.ContainsAny(s, " :/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", fmt.Sprintf("%q is no name of a group", clip(s)), `write a name such as "postfix", or a number`
+	}
+	return s, "", ""
+}
+
+// checkResolver adds the port if it is left out. A resolver has no name: who
+// should look it up?
+func checkResolver(s string) (normal, problem, remedy string) {
+	remedy = `write an address such as "127.0.0.1:53" or "[2001:db8::53]:53"`
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), "53"
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+		return "", fmt.Sprintf("%q is no address of a resolver", clip(s)), remedy
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Sprintf("%q has no valid port", clip(s)), remedy
+	}
+	return net.JoinHostPort(host, port), "", ""
+}
+
+// validHost tells a host name (letters, digits, hyphens and dots) from a typing error.
+func validHost(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	digitsOnly := true
+	for _, label := range strings.Split(strings.TrimSuffix(s, "."), ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			c := label[i]
+			letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_'
+			if !letter && (c < '0' || c > '9') {
+				return false
+			}
+			digitsOnly = digitsOnly && !letter
+		}
+	}
+	return !digitsOnly // 127.0.0.256 is a mistyped address
+}
+
+func parsePrefix(s string) (_ netip.Prefix, problem, remedy string) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), "", ""
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Addr().Is4In6() {
+		return p, fmt.Sprintf("%q is no address and no prefix", clip(s)), `write one such as "192.0.2.0/24" or "2001:db8::/32"`
+	}
+	if p != p.Masked() {
+		return p, fmt.Sprintf("%q has bits beyond its length", s), fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr())
+	}
+	return p, "", ""
+}

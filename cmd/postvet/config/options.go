@@ -1,0 +1,117 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+)
+
+// ResolverOptions are the settings of the section dns.
+func (c *Config) ResolverOptions(log *zap.Logger) dnscache.Options {
+	stale := c.DNS.MaxStale
+	if stale == 0 {
+		stale = -1 // never
+	}
+	return dnscache.Options{
+		Upstreams:      slices.Clone(c.DNS.Resolvers),
+		Timeout:        c.DNS.Timeout,
+		AttemptTimeout: c.DNS.AttemptTimeout,
+		MaxBytes:       int64(c.DNS.CacheSize),
+		MinTTL:         least(c.DNS.MinTTL),
+		MaxTTL:         c.DNS.MaxTTL,
+		NegativeTTL:    c.DNS.NegativeTTL,
+		FailureTTL:     c.DNS.FailureTTL,
+		MaxStale:       stale,
+		MaxInFlight:    c.DNS.MaxInFlight,
+		TrustAD:        c.DNS.TrustAD,
+		Logger:         log,
+	}
+}
+
+// least makes "0s", which the rooms take for their default, the least there is.
+func least(d time.Duration) time.Duration { return max(d, 1) }
+
+// CheckerOptions are the settings of a policy.Checker, which asks r and takes
+// the time from now. authservID is the name in force, never "".
+func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func() time.Time) policy.Options {
+	return policy.Options{
+		Resolver:   r,
+		AuthservID: authservID,
+		Now:        now,
+		Exempt: policy.Exempt{
+			Addresses:     slices.Clone(c.Exempt.Addresses),
+			Authenticated: c.Exempt.Authenticated,
+			Local:         c.Exempt.Local,
+		},
+		SPFTimeout:     c.Limits.SPFTimeout,
+		MessageTimeout: c.Limits.MessageTimeout,
+		MaxHeaderBytes: int(c.Limits.HeaderBytes),
+		MaxFields:      c.Limits.Fields,
+		DKIM: dkim.Options{
+			Skew:          least(c.DKIM.ClockSkew),
+			MaxSignatures: c.Limits.Signatures,
+			MinRSABits:    c.DKIM.MinRSABits,
+			MaxRSABits:    c.DKIM.MaxRSABits,
+		},
+		DMARC: dmarc.Options{Discovery: dmarc.Discovery(c.Policy.OrganizationalDomain)},
+	}
+}
+
+// Rules are the settings that turn results into a verdict.
+func (c *Config) Rules(authservID string) policy.Rules {
+	return policy.Rules{
+		Mode:              policy.Mode(c.Mode),
+		AuthservID:        authservID,
+		Quarantine:        c.Policy.Quarantine,
+		OnTempError:       c.Policy.OnTempError,
+		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
+		OnFault:           c.Policy.OnFault,
+	}
+}
+
+// ServerOptions are the limits of the milter server. How long a stop may take
+// is the caller's business, who may have loaded another DrainTimeout since.
+func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
+	return filter.Options{
+		Logger:         log,
+		MaxConnections: c.Limits.Connections,
+		MaxRecipients:  c.Limits.Recipients,
+		// Package policy has the limit that counts; this one must not be lower.
+		MaxHeaderBytes: int(c.Limits.HeaderBytes) + 1<<20,
+		MaxBodyBytes:   int64(c.Limits.BodyBytes),
+		ReadTimeout:    c.Limits.IdleTimeout,
+		VerdictTimeout: c.Limits.VerdictTimeout,
+		DrainTimeout:   time.Duration(keyNamed("drain_timeout").max),
+	}
+}
+
+// SameDNS reports whether the resolver of one configuration serves the other,
+// so that a reload may keep its cache.
+func (c *Config) SameDNS(d *Config) bool {
+	for i := range keys {
+		if k := &keys[i]; strings.HasPrefix(k.name, "dns.") && k.format(c) != k.format(d) {
+			return false
+		}
+	}
+	return true
+}
+
+// NeedsRestart names the keys that differ and that a reload cannot change.
+func (c *Config) NeedsRestart(d *Config) []string {
+	var names []string
+	for _, name := range []string{"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
+		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format"} {
+		if k := keyNamed(name); k.format(c) != k.format(d) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

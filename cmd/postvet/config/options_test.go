@@ -1,0 +1,117 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+)
+
+// TestOptions: what stands in a file reaches the rooms.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	c, err := Load("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDNS := dnscache.Options{
+		Upstreams: []string{"192.0.2.53:53", "[2001:db8::53]:5353"}, Timeout: 3 * time.Second, AttemptTimeout: time.Second,
+		MaxBytes: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
+		FailureTTL: time.Second, MaxStale: -1, MaxInFlight: 64, TrustAD: true,
+	}
+	if d := cmp.Diff(wantDNS, c.ResolverOptions(nil)); d != "" {
+		t.Errorf("resolver (-want +got):\n%s", d)
+	}
+	wantChecker := policy.Options{
+		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
+		MaxHeaderBytes: 256 << 10, MaxFields: 500,
+		DKIM:  dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
+		DMARC: dmarc.Options{Discovery: dmarc.PSL},
+	}
+	got := c.CheckerOptions(nil, "id", time.Now)
+	if got.Now == nil {
+		t.Error("the checker has no clock")
+	}
+	if d := cmp.Diff(wantChecker, got, sameSettings, cmpopts.IgnoreFields(policy.Options{}, "Now"),
+		cmpopts.IgnoreUnexported(dkim.Options{}, dmarc.Options{})); d != "" {
+		t.Errorf("checker (-want +got):\n%s", d)
+	}
+	c.DNS.MinTTL, c.DKIM.ClockSkew = 0, 0
+	if c.ResolverOptions(nil).MinTTL == 0 || c.CheckerOptions(nil, "id", time.Now).DKIM.Skew == 0 {
+		t.Error("\"0s\" became a default")
+	}
+	wantRules := policy.Rules{
+		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
+		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept",
+	}
+	if d := cmp.Diff(wantRules, c.Rules("id")); d != "" {
+		t.Errorf("rules (-want +got):\n%s", d)
+	}
+	wantServer := filter.Options{
+		MaxConnections: 200, MaxRecipients: 100, MaxHeaderBytes: 256<<10 + 1<<20, MaxBodyBytes: 100 << 20,
+		ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour,
+	}
+	if d := cmp.Diff(wantServer, c.ServerOptions(nil)); d != "" {
+		t.Errorf("server (-want +got):\n%s", d)
+	}
+}
+
+// TestReloadOfEachKey: each key is either taken over by a reload or named as
+// needing a restart, and those of dns need a new resolver.
+func TestReloadOfEachKey(t *testing.T) {
+	t.Parallel()
+	full, err := Load("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// These are read anew from the configuration in force.
+	reloaded := []string{
+		"mode", "authserv_id", "drain_timeout", "policy.", "dkim.", "exempt.", "dns.",
+		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level",
+	}
+	for _, k := range keys {
+		c := Default()
+		if problem, _ := k.set(c, tomlOf(t, &k, full)); problem != "" {
+			t.Fatalf("%s: %s", k.name, problem)
+		}
+		restart := Default().NeedsRestart(c)
+		isReloaded := slices.ContainsFunc(reloaded, func(p string) bool { return strings.HasPrefix(k.name, p) })
+		if isReloaded == slices.Contains(restart, k.name) || len(restart) > 1 {
+			t.Errorf("%s: reloaded %v, but needing a restart: %q", k.name, isReloaded, restart)
+		}
+		if Default().SameDNS(c) == strings.HasPrefix(k.name, "dns.") {
+			t.Errorf("%s: SameDNS is wrong", k.name)
+		}
+	}
+	if d := full.NeedsRestart(full); d != nil {
+		t.Errorf("nothing changed, but %q needs a restart", d)
+	}
+}
+
+// tomlOf returns a key's value in a configuration as TOML decodes it.
+func tomlOf(t *testing.T, k *key, c *Config) any {
+	t.Helper()
+	var tree map[string]any
+	var b strings.Builder
+	if err := c.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := toml.Unmarshal([]byte(b.String()), &tree); err != nil {
+		t.Fatal(err)
+	}
+	section, last := split(k.name)
+	if section == "" {
+		return tree[last]
+	}
+	return tree[section].(map[string]any)[last]
+}

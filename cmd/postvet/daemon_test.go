@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// service is a running "postvet serve" and its log.
+type service struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+
+	mu  sync.Mutex
+	log []string
+}
+
+// startService runs the real command; env adds to the environment.
+func startService(t *testing.T, env []string, args ...string) *service {
+	t.Helper()
+	s := &service{t: t, cmd: exec.Command("postvet", append([]string{"serve"}, args...)...), done: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), env...)
+	return s.start()
+}
+
+func (s *service) start() *service {
+	s.t.Helper()
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		s.read(stderr)
+		_ = s.cmd.Wait()
+		close(s.done)
+	}()
+	s.t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		<-s.done
+		if s.t.Failed() {
+			s.t.Logf("the log:\n%s", strings.Join(s.log, "\n"))
+		}
+	})
+	return s
+}
+
+func (s *service) read(r io.Reader) {
+	sc := bufio.NewScanner(r)
+	for sc.Scan() {
+		s.mu.Lock()
+		s.log = append(s.log, sc.Text())
+		s.mu.Unlock()
+	}
+}
+
+// waitLog waits for the nth line that holds a text, and returns it.
+func (s *service) waitLog(text string, nth int) string {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		s.mu.Lock()
+		n := 0
+		for _, line := range s.log {
+			if strings.Contains(line, text) {
+				if n++; n == nth {
+					s.mu.Unlock()
+					return line
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+	s.t.Fatalf("the log does not say %q %d times", text, nth)
+	return ""
+}
+
+func (s *service) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// waitExit waits for the end and returns the exit code.
+func (s *service) waitExit() int {
+	s.t.Helper()
+	select {
+	case <-s.done:
+		return s.cmd.ProcessState.ExitCode()
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("still running")
+		return -1
+	}
+}
+
+func testMessage(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata/messages", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func testResolver(t *testing.T) string {
+	t.Helper()
+	zone, err := os.ReadFile("testdata/zone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := dnstest.NewServer(string(zone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s.Addr()
+}
+
+func writeConfig(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReload changes the configuration under an open connection.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	dir, resolver := t.TempDir(), testResolver(t)
+	socket, file := filepath.Join(dir, "s"), filepath.Join(dir, "postvet.toml")
+	base := "listen = [\"unix:" + socket + "\"]\nauthserv_id = \"mx.test.example\"\n"
+	dns := "[dns]\nresolvers = [\"" + resolver + "\"]\n"
+	writeConfig(t, file, base+dns)
+	s := startService(t, nil, "--config", file)
+	s.waitLog(`"msg":"serving"`, 1)
+
+	spoof := testMessage(t, "spoof.eml")
+	m := dialMTA(t, "unix", socket)
+	m.connect("192.0.2.66", "evil.example")
+	if _, verdict := m.end(m.begin("x@evil.example", spoof)); !strings.HasPrefix(verdict, "reply 550 5.7.26 ") {
+		t.Fatalf("a forgery got %q", verdict)
+	}
+
+	// Faults: all are named, and the old rules stay.
+	writeConfig(t, file, "mode = \"monitor\"\nlisten = 5\n[dns]\ntimeout = \"x\"\n")
+	s.signal(syscall.SIGHUP)
+	line := s.waitLog("configuration refused, the old one stays in force", 2)
+	if !strings.Contains(line, file+`:4: dns.timeout: `) {
+		t.Errorf("the log says %s", line)
+	}
+	if _, verdict := m.end(m.begin("x@evil.example", spoof)); !strings.HasPrefix(verdict, "reply 550 5.7.26 ") {
+		t.Fatalf("after a refused configuration a forgery got %q", verdict)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGHUP)
+	s.waitLog("no such file or directory", 1)
+
+	// A good one: the next message on the same connection feels it. The message
+	// that is on its way keeps the rules it began with.
+	body := m.begin("x@evil.example", spoof)
+	writeConfig(t, file, "mode = \"monitor\"\ndrain_timeout = \"5s\"\n"+strings.Replace(base, "unix:", "local:", 1)+dns+"timeout = \"4s\"\n")
+	s.signal(syscall.SIGHUP)
+	s.waitLog(`"msg":"configuration reloaded"`, 1)
+	s.waitLog("listen changed, which needs a restart", 1)
+	s.waitLog("new resolver", 1)
+	if _, verdict := m.end(body); !strings.HasPrefix(verdict, "reply 550 5.7.26 ") {
+		t.Fatalf("a message in flight got %q", verdict)
+	}
+	changes, verdict := m.end(m.begin("x@evil.example", spoof))
+	if verdict != "c" && verdict != "a" {
+		t.Fatalf("in monitor mode a forgery got %q", verdict)
+	}
+	if all := strings.Join(changes, "\n"); !strings.Contains(all, "dmarc=fail") || !strings.Contains(all, "mx.test.example") {
+		t.Errorf("changes %q", changes)
+	}
+	s.signal(syscall.SIGTERM)
+	if code := s.waitExit(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestDrain ends the service inside a message: its verdict is still given.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	s := startService(t, nil, "--listen", "unix:"+socket, "--resolver", testResolver(t), "--authserv-id", "mx.test.example")
+	s.waitLog(`"msg":"serving"`, 1)
+	idle, busy := dialMTA(t, "unix", socket), dialMTA(t, "unix", socket)
+	idle.connect("192.0.2.1", "mx.good.example")
+	busy.connect("192.0.2.1", "mx.good.example")
+	body := busy.begin("bounce@good.example", testMessage(t, "signed.eml"))
+
+	s.signal(syscall.SIGTERM)
+	s.waitLog(`"msg":"stopping"`, 1)
+	if _, _, err := idle.tryRead(); err == nil {
+		t.Error("the idle connection stays open")
+	}
+	if c, err := net.Dial("unix", socket); err == nil {
+		t.Error("the socket still takes connections")
+		c.Close()
+	}
+	changes, verdict := busy.end(body)
+	if verdict != "c" && verdict != "a" || !strings.Contains(strings.Join(changes, "\n"), "dmarc=pass") {
+		t.Errorf("the message in flight got %q, %q", changes, verdict)
+	}
+	if code := s.waitExit(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	s.waitLog(`"msg":"stopped"`, 1)
+}
+
+// TestSecondSignal ends at once what would still wait.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	s := startService(t, nil, "--listen", "unix:"+socket, "--resolver", testResolver(t))
+	s.waitLog(`"msg":"serving"`, 1)
+	m := dialMTA(t, "unix", socket)
+	m.connect("192.0.2.1", "mx.good.example")
+	m.begin("bounce@good.example", testMessage(t, "signed.eml"))
+	s.signal(syscall.SIGTERM)
+	s.waitLog(`"msg":"stopping"`, 1)
+	s.signal(syscall.SIGINT)
+	s.waitLog(`"msg":"stopping at once"`, 1)
+	if code := s.waitExit(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	s.waitLog("postvet: 1 connections closed by force, 1 of them inside a message; ", 1)
+}
+
+// TestDrainTimeout: a message that never ends does not keep the service.
+func TestDrainTimeout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	socket, file := filepath.Join(dir, "s"), filepath.Join(dir, "c")
+	writeConfig(t, file, "drain_timeout = \"1s\"\n")
+	s := startService(t, nil, "--config", file, "--listen", "unix:"+socket, "--resolver", testResolver(t))
+	s.waitLog(`"msg":"serving"`, 1)
+	m := dialMTA(t, "unix", socket)
+	m.connect("192.0.2.1", "mx.good.example")
+	m.begin("bounce@good.example", testMessage(t, "signed.eml"))
+	s.signal(syscall.SIGTERM)
+	if code := s.waitExit(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestSystemd plays the service manager: it passes a socket and listens to what
+// it is told.
+func TestSystemd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	passed, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer passed.Close()
+
+	s := &service{t: t, done: make(chan struct{})}
+	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec postvet serve --resolver `+testResolver(t))
+	s.cmd.ExtraFiles = []*os.File{passed}
+	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
+	s.start()
+	told := func(want string) string {
+		t.Helper()
+		b := make([]byte, 4096)
+		_ = manager.SetReadDeadline(time.Now().Add(20 * time.Second))
+		n, err := manager.Read(b)
+		if err != nil || !strings.HasPrefix(string(b[:n]), want) {
+			t.Fatalf("the service manager is told %q, %v; want %q", b[:n], err, want)
+		}
+		return string(b[:n])
+	}
+	if state := told("READY=1\n"); !strings.Contains(state, l.Addr().String()) {
+		t.Errorf("told %q, which does not name the passed socket", state)
+	}
+	dialMTA(t, "tcp", l.Addr().String()).connect("192.0.2.1", "mx.good.example")
+	s.signal(syscall.SIGHUP)
+	if state := told("RELOADING=1\n"); !strings.Contains(state, "MONOTONIC_USEC=") {
+		t.Errorf("told %q", state)
+	}
+	told("READY=1\n")
+	s.signal(syscall.SIGTERM)
+	told("STOPPING=1\n")
+	if code := s.waitExit(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestLogIsJSON: what is no terminal gets one JSON object per line, also for
+// messages.
+func TestLogIsJSON(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	s := startService(t, nil, "--listen", "unix:"+socket, "--resolver", testResolver(t), "--authserv-id", "mx.test.example")
+	s.waitLog(`"msg":"serving"`, 1)
+	m := dialMTA(t, "unix", socket)
+	m.connect("192.0.2.66", "evil.example")
+	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	var line map[string]any
+	if err := json.Unmarshal([]byte(s.waitLog(`"msg":"message"`, 1)), &line); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]any{"action": "reject", "rule": "dmarc-reject", "client": "192.0.2.66", "level": "info"} {
+		if line[key] != want {
+			t.Errorf("%s is %v, want %v", key, line[key], want)
+		}
+	}
+	s.signal(syscall.SIGTERM)
+	s.waitExit()
+	for _, text := range s.log {
+		if json.Unmarshal([]byte(text), &line) != nil {
+			t.Errorf("not JSON: %s", text)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/filter"
+)
+
+// firstPassed is the first descriptor that systemd passes.
+const firstPassed = 3
+
+// addresses are those to listen on: the configured ones; without any, the
+// sockets that systemd passed; without those, the default.
+func addresses(c *config.Config) []string {
+	passed := filter.PassedSockets()
+	if c.IsSet("listen") || len(passed) == 0 {
+		return slices.Clone(c.Listen)
+	}
+	var list []string
+	for i := range passed {
+		list = append(list, "fd:"+strconv.Itoa(firstPassed+i))
+	}
+	return list
+}
+
+// openListeners opens all or none.
+func openListeners(c *config.Config) ([]net.Listener, error) {
+	var open []net.Listener
+	for _, a := range addresses(c) {
+		l, err := filter.Listen(a, filter.ListenOptions{Mode: c.Socket.Mode, Group: c.Socket.Group})
+		if err != nil {
+			closeAll(open)
+			return nil, failed("%s", strings.TrimPrefix(err.Error(), "filter: "))
+		}
+		open = append(open, l)
+	}
+	return open, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected reports in testdata")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"postvet": main})
+}
+
+// TestScript runs testdata/script/*.txtar against the real command. A script
+// has a DNS server that serves testdata/zone at $RESOLVER, one that answers
+// nothing but SERVFAIL at $BROKEN, and the messages at $MESSAGES.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	zone, err := os.ReadFile("testdata/zone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := filepath.Abs("testdata/messages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			for name, text := range map[string]string{"RESOLVER": string(zone), "BROKEN": "$FAULT * * SERVFAIL"} {
+				s, err := dnstest.NewServer(text)
+				if err != nil {
+					return err
+				}
+				e.Defer(func() { _ = s.Close() })
+				e.Setenv(name, s.Addr())
+			}
+			e.Setenv("MESSAGES", messages)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitCode, "waitfor": waitFor},
+	})
+}
+
+// exitCode is the script command "code N COMMAND...": it runs a command, which
+// must end with exit code N, and keeps what it wrote for stdout and stderr.
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		var code interface{ ExitCode() int }
+		if c, ok := err.(interface{ ExitCode() int }); ok {
+			code = c
+			got = code.ExitCode()
+		} else {
+			ts.Fatalf("%v", err)
+		}
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// runIn is run without standard input, for tests in the same process.
+func runIn(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var o, e bytes.Buffer
+	code = run(args, null, &o, &e)
+	return code, o.String(), e.String()
+}
+
+var errorLine = regexp.MustCompile(`^postvet: (.+; |cannot listen on .+: ).+\n$`)
+
+// TestErrorsAreOneLineWithRemedy looks at every way to use the command wrongly.
+func TestErrorsAreOneLineWithRemedy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, tc := range []struct {
+		code int
+		args []string
+	}{
+		{2, []string{"serv"}},
+		{2, []string{"--nonsense"}},
+		{2, []string{"help", "serv"}},
+		{2, []string{"help", "config", "chek"}},
+		{2, []string{"serve", "extra"}},
+		{2, []string{"serve", "--listen"}},
+		{2, []string{"serve", "--listen", ""}},
+		{2, []string{"serve", "--listen", "inet:127.0.0.1:99999"}},
+		{2, []string{"serve", "--resolver", "127.0.0.1:0"}},
+		{2, []string{"serve", "--dns-timeout", "never"}},
+		{2, []string{"serve", "--dns-timeout", "-1s"}},
+		{2, []string{"serve", "--mode", "test"}},
+		{2, []string{"serve", "--authserv-id", "a b"}},
+		{2, []string{"serve", "--config", "config/testdata/invalid-listen-port.toml"}},
+		{3, []string{"serve", "--config", filepath.Join(dir, "absent.toml")}},
+		{3, []string{"serve", "--config", dir}},
+		{3, []string{"serve", "--config", ""}},
+		{3, []string{"serve", "--listen", "unix:" + dir + "/missing/postvet.sock"}},
+		{3, []string{"serve", "--listen", "unix:" + dir}},
+		{2, []string{"check"}},
+		{2, []string{"check", "a", "b"}},
+		{2, []string{"check", "--ip", ""}},
+		{2, []string{"check", "--ip", "192.0.2.256"}},
+		{2, []string{"check", "--ip", "192.0.2.0/24"}},
+		{2, []string{"check", "--ip", "192.0.2.1", "--at", "yesterday"}},
+		{2, []string{"check", "--ip", "192.0.2.1", "--at", "-1"}},
+		{2, []string{"check", "--ip", "192.0.2.1", "--at", ""}},
+		{2, []string{"check", "--ip", "192.0.2.1", "--resolver", "a b"}},
+		{2, []string{"check", "--ip", "192.0.2.1", "--config", "config/testdata/invalid-listen-port.toml"}},
+		{3, []string{"check", filepath.Join(dir, "absent.eml")}},
+		{3, []string{"check", dir}},
+		{3, []string{"check", ""}},
+		{2, []string{"config", "chek"}},
+		{2, []string{"config", "check"}},
+		{2, []string{"config", "check", ""}},
+		{2, []string{"config", "check", "a", "b"}},
+		{2, []string{"config", "check", "--config", "a", "b"}},
+		{1, []string{"config", "check", "config/testdata/invalid-listen-port.toml"}},
+		{3, []string{"config", "check", filepath.Join(dir, "absent.toml")}},
+		{3, []string{"config", "check", dir}},
+		{2, []string{"config", "show", "config/testdata/invalid-listen-port.toml"}},
+		{3, []string{"config", "show", filepath.Join(dir, "absent.toml")}},
+		{2, []string{"config", "default", "x"}},
+		{2, []string{"version", "x"}},
+		{2, []string{"domain"}},
+		{2, []string{"domain", "a.example", "b.example"}},
+		{2, []string{"domain", "--color", "blue", "a.example"}},
+		{2, []string{"domain", "--dns-timeout", "5", "a.example"}},
+		{2, []string{"domain", "not a domain"}},
+		{2, []string{"domain", ""}},
+	} {
+		code, out, errOut := runIn(t, tc.args...)
+		if code != tc.code || out != "" || !errorLine.MatchString(errOut) {
+			t.Errorf("%q: exit code %d, want %d; output %q, error %q", tc.args, code, tc.code, out, errOut)
+		}
+	}
+}
+
+// TestOutputThatCannotBeWritten: a full disk is not "done".
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"config", "default"}, {"config", "show"}, {"version"}} {
+		var e bytes.Buffer
+		if code := run(args, nil, full{}, &e); code != exitFailed || !errorLine.MatchString(e.String()) {
+			t.Errorf("%q: exit code %d, error %q", args, code, e.String())
+		}
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no space left on device") }
+
+// waitFor is the script command "waitfor FILE": it waits until a file exists.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfor FILE")
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("%s did not appear", args[0])
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mta is the MTA's end of a milter connection, as small as these tests allow:
+// it says what Postfix says and reads the replies.
+type mta struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+// The offer of current MTAs.
+const (
+	offeredActions  = 0x1ff
+	offeredProtocol = 0x1fffff
+)
+
+func dialMTA(t *testing.T, network, addr string) *mta {
+	t.Helper()
+	conn, err := net.DialTimeout(network, addr, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	m := &mta{t: t, conn: conn, in: bufio.NewReader(conn)}
+	offer := binary.BigEndian.AppendUint32(nil, 6)
+	offer = binary.BigEndian.AppendUint32(offer, offeredActions)
+	offer = binary.BigEndian.AppendUint32(offer, offeredProtocol)
+	m.send('O', string(offer))
+	if cmd, _ := m.read(); cmd != 'O' {
+		t.Fatalf("negotiation answered with %q", cmd)
+	}
+	return m
+}
+
+func (m *mta) send(cmd byte, data string) {
+	m.t.Helper()
+	p := binary.BigEndian.AppendUint32(nil, uint32(len(data)+1))
+	if _, err := m.conn.Write(append(append(p, cmd), data...)); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *mta) read() (cmd byte, data string) {
+	m.t.Helper()
+	cmd, data, err := m.tryRead()
+	if err != nil {
+		m.t.Fatalf("no reply: %v", err)
+	}
+	return cmd, data
+}
+
+func (m *mta) tryRead() (cmd byte, data string, err error) {
+	var head [5]byte
+	if _, err := io.ReadFull(m.in, head[:]); err != nil {
+		return 0, "", err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n == 0 || n > 1<<20 {
+		return 0, "", fmt.Errorf("a packet of %d octets", n)
+	}
+	b := make([]byte, n-1)
+	_, err = io.ReadFull(m.in, b)
+	return head[4], string(b), err
+}
+
+// proceed reads replies that say continue.
+func (m *mta) proceed() {
+	m.t.Helper()
+	if cmd, data := m.read(); cmd != 'c' {
+		m.t.Fatalf("answered %q %q, want continue", cmd, data)
+	}
+}
+
+func (m *mta) connect(ip, helo string) {
+	m.t.Helper()
+	m.send('C', "client.example\x004\x00\x19"+ip+"\x00")
+	m.proceed()
+	m.send('H', helo+"\x00")
+	m.proceed()
+}
+
+// begin sends the envelope and the header of a message.
+func (m *mta) begin(mailFrom, text string) (body string) {
+	m.t.Helper()
+	m.send('M', "<"+mailFrom+">\x00")
+	m.proceed()
+	m.send('R', "<user@test.example>\x00")
+	m.proceed()
+	header, body, _ := strings.Cut(text, "\r\n\r\n")
+	for _, f := range strings.Split(strings.ReplaceAll(header, "\r\n\t", "\n\t"), "\r\n") {
+		name, value, _ := strings.Cut(f, ":")
+		m.send('L', name+"\x00"+value+"\x00") // no reply is due
+	}
+	m.send('N', "")
+	return body
+}
+
+// end sends the body and returns what is to be changed and the verdict.
+func (m *mta) end(body string) (changes []string, verdict string) {
+	m.t.Helper()
+	m.send('B', body)
+	m.send('E', "")
+	for {
+		switch cmd, data := m.read(); cmd {
+		case 'p':
+		case 'y':
+			return changes, "reply " + strings.TrimRight(data, "\x00")
+		case 'c', 'a', 'r', 't':
+			return changes, string(cmd)
+		default:
+			changes = append(changes, string(cmd)+strings.ReplaceAll(data, "\x00", "|"))
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// writeReportJSON prints the contract of "check --json": one object, where
+// lists are never null.
+func writeReportJSON(w io.Writer, r *policy.Report) error {
+	full := *r
+	results := *r.Results
+	full.Results = &results
+	orEmpty(&results.SPF)
+	orEmpty(&results.DKIM)
+	orEmpty(&results.ARC.Sealers)
+	orEmpty(&results.Author.Mailboxes)
+	orEmpty(&results.Recipients)
+	orEmpty(&results.Claims)
+	orEmpty(&results.Faults)
+	orEmpty(&results.Trace)
+	orEmpty(&full.Verdict.Overrides)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(full)
+}
+
+func orEmpty[S ~[]E, E any](s *S) {
+	if *s == nil {
+		*s = S{}
+	}
+}
+
+// writeReport prints a report for a person. Most of what it shows was written
+// by strangers, so nothing of it reaches the terminal unseen.
+func writeReport(w io.Writer, r *policy.Report, trace bool) error {
+	var p page
+	client := orNone(r.Client.IP, "unknown address")
+	if r.Client.PTR != "" {
+		client += " (" + r.Client.PTR + ")"
+	}
+	p.line("client", "", client, "HELO "+orNone(r.Client.Helo, "not given"))
+	p.line("sender", "", "MAIL FROM "+orNone(r.MailFrom, "<>"), given("as user %s", r.User))
+	if author := orNone(r.Author.Domain, r.Author.Problem); author != "" {
+		p.line("author", "", author)
+	}
+	if r.Exempt != "" {
+		p.line("exempt", "", r.Exempt)
+	} else {
+		p.line("iprev", string(r.IPRev.Status), r.IPRev.Name, r.IPRev.Reason)
+		for _, s := range r.SPF {
+			p.line("spf", string(s.Status), describeSPF(s)...)
+		}
+		for _, d := range r.DKIM {
+			p.line("dkim", string(d.Status), describeDKIM(d)...)
+		}
+		if len(r.DKIM) == 0 {
+			p.line("dkim", "none", noSignature(r))
+		}
+		p.line("arc", string(r.ARC.Status), describeARC(r.ARC)...)
+		p.line("dmarc", string(r.DMARC.Status), describeDMARC(r)...)
+	}
+	for _, f := range r.Faults {
+		p.line("fault", "", f)
+	}
+	p.line("verdict", string(r.Verdict.Action), strings.TrimSpace(r.Verdict.Code+" "+r.Verdict.Text), "rule "+r.Verdict.Rule,
+		given("overridden by %s", strings.Join(r.Verdict.Overrides, ", ")))
+	p.line("dns", "", fmt.Sprintf("%d look-ups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
+	if len(r.Claims) > 0 {
+		p.line("removed", "", plural(len(r.Claims), "field")+" in our name")
+	}
+	if r.AuthenticationResults != "" {
+		p.WriteString("\nAuthentication-Results: " + visible(strings.ReplaceAll(r.AuthenticationResults, "\r\n", "\n")) + "\n")
+	}
+	if trace {
+		p.WriteString("\n")
+		for _, e := range r.Trace {
+			fmt.Fprintf(&p, "%9.1f ms  %-7s %s\n", e.AtMS, visible(e.What), visible(e.Text))
+		}
+	}
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// page collects aligned lines.
+type page struct{ strings.Builder }
+
+// line writes a method, its result, and the details that are not empty.
+func (p *page) line(name, result string, details ...string) {
+	var some []string
+	for _, d := range details {
+		if d != "" {
+			some = append(some, oneLine(d))
+		}
+	}
+	if result != "" {
+		result = fmt.Sprintf("%-10s ", oneLine(result))
+	}
+	p.WriteString(strings.TrimRight(fmt.Sprintf("%-8s %s%s", name, result, strings.Join(some, "; ")), " ") + "\n")
+}
+
+func describeSPF(s spf.Result) []string {
+	return []string{
+		strings.TrimSpace(string(s.Identity) + " " + s.Domain),
+		given("by %s", s.Mechanism), s.Reason,
+		given("the domain says: %s", s.Explanation),
+	}
+}
+
+func describeDKIM(d dkim.Result) []string {
+	bits := ""
+	if d.KeyBits > 0 {
+		bits = fmt.Sprintf("key of %d bits", d.KeyBits)
+	}
+	testing := ""
+	if d.Testing {
+		testing = "the domain is testing"
+	}
+	return []string{orNone(d.Domain, "no domain"), given("selector %s", d.Selector), d.Algorithm, bits, testing, d.Reason}
+}
+
+func noSignature(r *policy.Report) string {
+	if r.Verdict.Rule == ruleNoMessage {
+		return noMessageReason
+	}
+	return "no signature"
+}
+
+func describeARC(a arc.Result) []string {
+	var sealers []string
+	for _, s := range a.Sealers {
+		sealers = append(sealers, fmt.Sprintf("%d %s", s.Instance, s.Domain))
+	}
+	return []string{given("sealed by %s", strings.Join(sealers, ", ")), a.Reason}
+}
+
+func describeDMARC(r *policy.Report) []string {
+	d := r.DMARC
+	var aligned []string
+	if d.SPFAligned {
+		aligned = append(aligned, "SPF")
+	}
+	if d.DKIMAligned {
+		aligned = append(aligned, "DKIM")
+	}
+	record := ""
+	if d.RecordDomain != "" {
+		record = fmt.Sprintf("record at _dmarc.%s asks for %s", d.RecordDomain, orNone(string(d.Policy), "nothing"))
+	}
+	return []string{d.AuthorDomain, record, given("aligned %s", strings.Join(aligned, " and ")), d.Reason}
+}
+
+func orNone(s, none string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+func given(format, s string) string {
+	if s == "" {
+		return ""
+	}
+	return fmt.Sprintf(format, s)
+}
+
+// visible shows control characters and the like, except line ends and tabs, as
+// escapes: foreign text must not steer a terminal.
+func visible(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
+}
+
+func oneLine(s string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(s))
+}

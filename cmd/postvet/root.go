@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes that scripts rely on.
+const (
+	exitDone   = 0
+	exitNo     = 1 // the answer is no: not accepted, a bad file, bad records
+	exitUsage  = 2 // wrong flags, arguments or configuration
+	exitFailed = 3 // could not: I/O, DNS down, a port in use
+)
+
+// exit ends the command with a code. err is nil if all is said.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exit) Unwrap() error { return e.err }
+
+// usage makes an error of the command line, with the remedy behind a semicolon.
+func usage(format string, args ...any) error {
+	return exit{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// failed makes an error of the world around us.
+func failed(format string, args ...any) error {
+	return exit{exitFailed, fmt.Errorf(format, args...)}
+}
+
+// run is main with its surroundings as arguments.
+func run(args []string, in *os.File, out, errOut io.Writer) int {
+	root := newRoot(in)
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		return exitDone
+	}
+	code, said := exitUsage, false // what cobra itself complains of
+	var e exit
+	if errors.As(err, &e) {
+		code, said = e.code, e.err == nil
+	}
+	if !said {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(errOut, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return code
+}
+
+func newRoot(in *os.File) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "postvet",
+		Short: "authenticate incoming mail",
+		Long: `Postvet checks incoming mail by SPF, DKIM, ARC and DMARC. It works as a milter
+behind Postfix or Sendmail, refuses or holds forgeries as their domains ask, and
+writes what it found into the field Authentication-Results.
+
+Begin with "postvet serve": it needs no configuration and prints the lines for
+your MTA. "postvet check" shows what would happen to one message, and
+"postvet domain" what a domain publishes for mail.
+
+Exit codes: 0 done; 1 the answer is no (check: the message would not be
+accepted; config check: the file is bad; domain: something is wrong); 2 wrong
+usage or configuration; 3 could not (input or output, DNS, a port in use).`,
+		Example: `  postvet serve                          the milter, on 127.0.0.1:8890
+  postvet check --ip 192.0.2.1 --helo mx.example.org \
+      --mail-from a@example.org message.eml
+  postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet config default > postvet.toml  every key with default and comment`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
+	})
+	group(root)
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(), newVersion())
+	root.SetHelpCommand(newHelp())
+	return root
+}
+
+// group makes a command that only has others below it: alone it prints its
+// help, and it says what an unknown word may have meant.
+func group(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		remedy := fmt.Sprintf("see %q", cmd.CommandPath()+" --help")
+		if cmd.SuggestionsMinimumDistance <= 0 {
+			cmd.SuggestionsMinimumDistance = 2
+		}
+		if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+			remedy = fmt.Sprintf("did you mean %q?", s[0])
+		}
+		return usage("unknown command %q; %s", args[0], remedy)
+	}
+}
+
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "show the help of a command",
+		Example: "  postvet help check",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("no command %q; see \"postvet --help\"", strings.Join(args, " "))
+			}
+			return found.Help()
+		},
+	}
+}
+
+// args bounds the number of arguments, with an error of one line.
+func args(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		switch n := len(given); {
+		case n < least:
+			return usage("an argument is missing; write %q", cmd.UseLine())
+		case n > most && most == 0:
+			return usage("unexpected argument %q; write %q", given[0], cmd.UseLine())
+		case n > most:
+			return usage("too many arguments, the first is %q, then %q; write %q", given[0], given[1], cmd.UseLine())
+		}
+		return nil
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func newServe() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "run the milter",
+		Long: `Serve runs the milter. With no file and no flag it listens on 127.0.0.1:8890,
+prints the lines to put into main.cf or sendmail.mc, and works. A flag wins over
+the key of a file.
+
+Our Authentication-Results carry the host's name, completed from /etc/hosts,
+unless --authserv-id or the key authserv_id names another.
+
+SIGHUP reads the file again and uses it from the next message on, if it has no
+fault; listen, socket and a few limits need a restart. SIGTERM and SIGINT end
+the service when the messages in flight have their verdicts, a second one ends
+it at once. Under systemd it reports readiness and takes passed sockets.
+
+Exit codes: 0 stopped, 2 wrong usage or configuration, 3 it could not listen or
+had to cut messages short.`,
+		Example: `  postvet serve
+  postvet serve --listen unix:/var/spool/postfix/postvet/postvet.sock --mode monitor
+  postvet serve --config /etc/postvet.toml`,
+		Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.load()
+			if err != nil {
+				return err
+			}
+			signals := make(chan os.Signal, 8)
+			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+			defer signal.Stop(signals)
+			d := &daemon{
+				load: s.load, file: s.file, notify: notifySystemd,
+				out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),
+			}
+			return d.run(cmd.Context(), c, signals)
+		},
+	}
+	s.addFile(cmd)
+	s.addServe(cmd)
+	s.addDNS(cmd)
+	s.addAuthservID(cmd)
+	return cmd
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+)
+
+func TestDescribeBuild(t *testing.T) {
+	t.Parallel()
+	tail := " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	for _, tc := range []struct {
+		info *debug.BuildInfo
+		want string
+	}{
+		{nil, "postvet (unknown)" + tail},
+		{&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "postvet v1.2.3" + tail},
+		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
+			{Key: "vcs.revision", Value: "abcdef"}, {Key: "vcs.modified", Value: "true"},
+		}}, "postvet (devel) commit abcdef (modified)" + tail},
+	} {
+		if got := describeBuild(tc.info); got != tc.want || strings.Contains(got, "\n") {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+}
