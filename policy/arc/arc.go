@@ -5,13 +5,6 @@
 // those sealers are to be believed is the policy's business.
 package arc
 
-import (
-	"context"
-
-	"github.com/postvet/postvet/policy/dkim"
-	"github.com/postvet/postvet/policy/message"
-)
-
 // Status is a chain's state (RFC 8617 section 4.4).
 type Status string
 
@@ -36,25 +29,8 @@ type Result struct {
 	Reason    string   `json:"reason"`
 	Instances int      `json:"instances"`
 	Sealers   []Sealer `json:"sealers"` // by instance, ascending; never nil
-	// OldestPass is the lowest instance whose ARC-Message-Signature still
-	// verifies, 0 if all do (RFC 8617 section 5.2).
+	// OldestPass is the lowest instance whose ARC-Message-Signature and those
+	// above it still verify, 0 if all do (RFC 8617 section 5.2). It is set if
+	// Status is Pass.
 	OldestPass int `json:"oldest_pass"`
-}
-
-// Verifier verifies the chain of one message while it arrives.
-type Verifier struct{}
-
-// NewVerifier reads the ARC fields of h and registers the body hashes that
-// they need with bodies.
-func NewVerifier(h message.Header, bodies *dkim.Bodies, o dkim.Options) *Verifier {
-	return &Verifier{}
-}
-
-// Start begins the look-ups of the sealers' keys. They end with ctx.
-func (v *Verifier) Start(ctx context.Context, r dkim.Resolver) {}
-
-// Finish waits for the keys and returns the chain's state. The bodies must be
-// closed before.
-func (v *Verifier) Finish(ctx context.Context) Result {
-	return Result{Status: None, Sealers: []Sealer{}}
 }

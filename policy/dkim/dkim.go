@@ -1,6 +1,19 @@
 // Package dkim verifies DomainKeys Identified Mail signatures: RFC 6376 with
 // RFC 8301 (algorithms), RFC 8463 (Ed25519) and RFC 8616 (internationalised
 // domains). Its canonicalization and key records also serve package arc.
+//
+// A [Verifier] goes with the message: it reads the signatures when the header is
+// complete, asks for their keys while the body comes in, has the body hashed by
+// [Bodies] on its way, and decides at the end. Neither the body nor anything
+// that grows with it is kept.
+//
+// # Limits
+//
+// Every byte of a message and of a key record may be an enemy's. Per message, 10
+// signatures are verified (Options.MaxSignatures) with at most 20 different body
+// hashes; a signature has at most 64 KB, 64 tags and 1000 signed fields, a key
+// record 16 KB and, by default, 8192 bits. What is beyond is permerror or policy
+// with the limit named in the reason.
 package dkim
 
 import (
@@ -8,7 +21,6 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
-	"github.com/postvet/postvet/policy/message"
 )
 
 // Resolver is what the verification needs of the DNS.
@@ -34,14 +46,41 @@ const (
 type Options struct {
 	// Now is the clock for t= and x=; default time.Now.
 	Now func() time.Time
-	// Skew is how far clocks may differ; default 5 minutes.
+	// Skew is how far clocks may differ; default 5 minutes. A t= in the future
+	// is borne for a day longer: it harms nobody.
 	Skew time.Duration
 	// MaxSignatures is how many are verified; the others are reported as
 	// policy. Default 10.
 	MaxSignatures int
-	// MinRSABits (default 1024, RFC 8301 section 3.2) and MaxRSABits (default
-	// 8192) bound the keys that count.
+	// MinRSABits (default and at least 1024, RFC 8301 section 3.2) and
+	// MaxRSABits (default 8192) bound the keys that count.
 	MinRSABits, MaxRSABits int
+
+	// historic lets rsa-sha1 and short keys count, as before RFC 8301: old
+	// test messages have no other signatures.
+	historic bool
+}
+
+func (o Options) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
+func (o Options) skew() time.Duration { return orDefault(o.Skew, 5*time.Minute) }
+
+func (o Options) maxSignatures() int { return orDefault(o.MaxSignatures, 10) }
+
+func (o Options) minRSABits() int { return max(o.MinRSABits, 1024) }
+
+func (o Options) maxRSABits() int { return orDefault(o.MaxRSABits, 8192) }
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
 }
 
 // Result is what was found about one DKIM-Signature field.
@@ -60,19 +99,3 @@ type Result struct {
 	// BodyLength is l=, -1 if absent.
 	BodyLength int64 `json:"body_length"`
 }
-
-// Verifier verifies all signatures of one message while it arrives: create it
-// at the end of the header, Start it, feed the body to its Bodies, Finish.
-type Verifier struct{}
-
-// NewVerifier reads the DKIM-Signature fields of h and registers the body
-// hashes that they need with bodies.
-func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier { return &Verifier{} }
-
-// Start begins the look-ups of the keys. They end with ctx.
-func (v *Verifier) Start(ctx context.Context, r Resolver) {}
-
-// Finish waits for the keys and returns one result per DKIM-Signature field,
-// in order from the top; none if there is no such field. Bodies must be closed
-// before.
-func (v *Verifier) Finish(ctx context.Context) []Result { return nil }

@@ -1,0 +1,104 @@
+package arc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// splitMessage cuts a message with CRLF line ends at its first empty line.
+func splitMessage(raw string) (message.Header, string) {
+	var h message.Header
+	for raw != "" {
+		if strings.HasPrefix(raw, "\r\n") {
+			return h, raw[2:]
+		}
+		end := 0
+		for {
+			i := strings.Index(raw[end:], "\r\n")
+			if i < 0 {
+				end = len(raw)
+				break
+			}
+			end += i + 2
+			if end == len(raw) || raw[end] != ' ' && raw[end] != '\t' {
+				break
+			}
+		}
+		name, _, ok := strings.Cut(raw[:end], ":")
+		if !ok {
+			return h, raw
+		}
+		h = append(h, message.Field{Name: strings.TrimRight(name, " \t"), Raw: raw[:end]})
+		raw = raw[end:]
+	}
+	return h, ""
+}
+
+// verify runs a message through a Verifier, its body in chunks.
+func verify(r dkim.Resolver, raw string, o dkim.Options) Result {
+	h, body := splitMessage(raw)
+	var bodies dkim.Bodies
+	v := NewVerifier(h, &bodies, o)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	v.Start(ctx, r)
+	for len(body) > 0 {
+		n := min(len(body), 1000)
+		bodies.Write([]byte(body[:n]))
+		body = body[n:]
+	}
+	bodies.Close()
+	return v.Finish(ctx)
+}
+
+// corpora returns the folder of the public suites; the test is skipped where
+// they are not.
+func corpora(t testing.TB) string {
+	dir := os.Getenv("POSTVET_CORPORA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "corpora")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "arc")); err != nil {
+		t.Skipf("the conformance corpora are not here (set POSTVET_CORPORA): %v", err)
+	}
+	return dir
+}
+
+// zone writes TXT records as zone text.
+func zone(txt map[string][]string) string {
+	var z strings.Builder
+	for name, records := range txt {
+		if strings.ContainsAny(name, "()\"; ") {
+			continue // no such name can be asked for
+		}
+		for _, s := range records {
+			fmt.Fprintf(&z, "%s. IN TXT", name)
+			for first := true; first || s != ""; first = false {
+				n := min(len(s), 250)
+				z.WriteString(` "`)
+				for i := range n {
+					switch c := s[i]; {
+					case c == '"' || c == '\\':
+						z.WriteString(`\` + string(rune(c)))
+					case c < ' ' || c > '~':
+						fmt.Fprintf(&z, `\%03d`, c)
+					default:
+						z.WriteByte(c)
+					}
+				}
+				z.WriteString(`"`)
+				s = s[n:]
+			}
+			z.WriteString("\n")
+		}
+	}
+	return z.String()
+}

@@ -1,0 +1,206 @@
+package arc
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// maxInstances is the most sets of a chain, RFC 8617 section 4.2.1.
+const maxInstances = 50
+
+// The fields of a set (RFC 8617 section 4.1), in the order in which a seal
+// covers them.
+const (
+	results = iota
+	messageSignature
+	seal
+)
+
+var fieldNames = [3]string{"ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"}
+
+// set is one ARC set. All three fields are there once a chain is sound.
+type set struct {
+	instance int
+	field    [3]message.Field
+	at       [3]int // positions in the header
+	has      [3]bool
+
+	seal *dkim.Signature
+	// message are the readings of the ARC-Message-Signature: one, or two if it
+	// has no c=.
+	message []reading
+	// messageErr says why the ARC-Message-Signature does not count.
+	messageErr error
+}
+
+// reading is a signature in the canonical forms that it may have been made in.
+type reading struct {
+	*dkim.Signature
+	body *dkim.BodyHash
+}
+
+// collect puts the ARC fields of a header into sets by instance, ascending. The
+// error says in plain words what breaks the chain; the sets are then what could
+// be read. Both are nil if there is no ARC field.
+func collect(h message.Header) ([]*set, error) {
+	var found [maxInstances + 1]*set
+	var broken error
+	highest, fields := 0, 0
+	for i := range h {
+		kind := kindOf(h[i])
+		if kind < 0 {
+			continue
+		}
+		if fields++; fields > len(fieldNames)*maxInstances {
+			return nil, fmt.Errorf("more than %d ARC sets", maxInstances)
+		}
+		n, err := instance(kind, h[i])
+		if err != nil {
+			if broken == nil {
+				broken = fmt.Errorf("%s: %w", fieldNames[kind], err)
+			}
+			continue
+		}
+		if found[n] == nil {
+			found[n] = &set{instance: n}
+			highest = max(highest, n)
+		}
+		if s := found[n]; s.has[kind] {
+			if broken == nil {
+				broken = fmt.Errorf("%s %d is there twice", fieldNames[kind], n)
+			}
+		} else {
+			s.has[kind], s.field[kind], s.at[kind] = true, h[i], i
+		}
+	}
+	var sets []*set
+	for n := 1; n <= highest; n++ {
+		s := found[n]
+		if s == nil {
+			if broken == nil {
+				broken = fmt.Errorf("ARC set %d of %d is missing", n, highest)
+			}
+			continue
+		}
+		for kind, has := range s.has {
+			if !has && broken == nil {
+				broken = fmt.Errorf("%s %d is missing", fieldNames[kind], n)
+			}
+		}
+		sets = append(sets, s)
+	}
+	return sets, broken
+}
+
+func kindOf(f message.Field) int {
+	if len(f.Name) < 4 || f.Name[3] != '-' { // "ARC-"; most fields are none
+		return -1
+	}
+	for kind, name := range fieldNames {
+		if f.Is(name) {
+			return kind
+		}
+	}
+	return -1
+}
+
+// instance reads i= of a field, 1 to 50.
+func instance(kind int, f message.Field) (int, error) {
+	if kind == results {
+		return resultsInstance(f.Value())
+	}
+	tags, err := dkim.ParseTags(f.Value())
+	if err != nil {
+		return 0, plain(err)
+	}
+	v, ok := tags.Get("i")
+	if !ok {
+		return 0, fmt.Errorf("i= is missing")
+	}
+	return number(v)
+}
+
+// number reads an instance number, RFC 8617 section 4.2.1.
+func number(v string) (int, error) {
+	n := 0
+	for i := range len(v) {
+		if v[i] < '0' || v[i] > '9' || i == 2 {
+			return 0, fmt.Errorf("i= is not an instance")
+		}
+		n = 10*n + int(v[i]-'0')
+	}
+	if n < 1 || n > maxInstances {
+		return 0, fmt.Errorf("i= is not an instance from 1 to %d", maxInstances)
+	}
+	return n, nil
+}
+
+// resultsInstance reads the instance that stands in front of the results of an
+// ARC-Authentication-Results field, RFC 8617 section 4.1.1:
+//
+//	[CFWS] "i" [CFWS] "=" [CFWS] 1*2DIGIT [CFWS] ";"
+func resultsInstance(v string) (int, error) {
+	rest, ok := strings.CutPrefix(skipCFWS(v), "i")
+	if ok {
+		rest, ok = strings.CutPrefix(skipCFWS(rest), "=")
+	}
+	if !ok {
+		return 0, fmt.Errorf("it does not begin with i=")
+	}
+	rest = skipCFWS(rest)
+	digits := 0
+	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	n, err := number(rest[:digits])
+	if err != nil {
+		return 0, err
+	}
+	if !strings.HasPrefix(skipCFWS(rest[digits:]), ";") {
+		return 0, fmt.Errorf("no semicolon behind i=")
+	}
+	return n, nil
+}
+
+// skipCFWS returns s without the folding white space and comments (RFC 5322
+// section 3.2.2) that it begins with; a comment without end is left.
+func skipCFWS(s string) string {
+	for {
+		s = strings.TrimLeft(s, " \t\r\n")
+		if !strings.HasPrefix(s, "(") {
+			return s
+		}
+		end := commentEnd(s)
+		if end < 0 {
+			return s
+		}
+		s = s[end:]
+	}
+}
+
+// commentEnd returns the index behind the comment that s begins with, -1 if it
+// does not end.
+func commentEnd(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// plain takes the package's name off an error, for reasons.
+func plain(err error) error {
+	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "dkim: "))
+}

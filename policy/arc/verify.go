@@ -1,0 +1,208 @@
+package arc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// maxKeys bounds the look-ups of one chain: 50 seals, the newest message
+// signature, and some more for how far back the message is unchanged.
+const maxKeys = 60
+
+// Verifier verifies the chain of one message while it arrives.
+type Verifier struct {
+	opt    dkim.Options
+	header *dkim.HeaderIndex
+	sets   []*set
+	broken error // what breaks the chain without a look at keys and body
+	ours   bool  // we failed ourselves
+	keys   *dkim.Keys
+	asked  map[string]bool
+}
+
+// NewVerifier reads the ARC fields of h and registers the body hashes that
+// they need with bodies.
+func NewVerifier(h message.Header, bodies *dkim.Bodies, o dkim.Options) *Verifier {
+	v := &Verifier{opt: o}
+	dkim.Guard(func() { v.read(h, bodies) }, func() { v.ours = true })
+	return v
+}
+
+func (v *Verifier) read(h message.Header, bodies *dkim.Bodies) {
+	if v.sets, v.broken = collect(h); v.broken != nil || len(v.sets) == 0 {
+		return
+	}
+	if v.broken = parse(v.sets, v.opt); v.broken != nil {
+		return
+	}
+	v.header = dkim.NewHeaderIndex(h)
+	for i := len(v.sets) - 1; i >= 0; i-- { // the newest first: it must have its hash
+		s := v.sets[i]
+		if s.messageErr != nil {
+			break // those below are of no use
+		}
+		for i := range s.message {
+			m := &s.message[i]
+			if m.body = bodies.Hash(m.BodyForm, m.Hash, m.BodyLength); m.body == nil {
+				s.messageErr = errors.New("the message asks for too many different body hashes")
+			}
+		}
+	}
+	if newest := v.sets[len(v.sets)-1]; newest.messageErr != nil {
+		v.broken = fmt.Errorf("ARC-Message-Signature %d: %w", newest.instance, plain(newest.messageErr))
+	}
+}
+
+// Start begins the look-ups of the sealers' keys. They end with ctx.
+func (v *Verifier) Start(ctx context.Context, r dkim.Resolver) {
+	if v.keys != nil || v.ours || v.broken != nil || len(v.sets) == 0 {
+		return
+	}
+	v.keys, v.asked = dkim.StartKeys(ctx, r), map[string]bool{}
+	for i := len(v.sets) - 1; i >= 0; i-- {
+		v.ask(v.sets[i].seal)
+	}
+	for i := len(v.sets) - 1; i >= 0 && v.sets[i].messageErr == nil; i-- {
+		v.ask(v.sets[i].message[0].Signature)
+	}
+}
+
+func (v *Verifier) ask(s *dkim.Signature) {
+	name := dkim.KeyName(s.Selector, s.Domain)
+	if !v.asked[name] && len(v.asked) < maxKeys {
+		v.asked[name] = true
+		v.keys.Ask(s.Selector, s.Domain)
+	}
+}
+
+// Finish waits for the keys and returns the chain's state. The bodies must be
+// closed before.
+func (v *Verifier) Finish(ctx context.Context) Result {
+	if v.keys != nil {
+		v.keys.Wait(ctx)
+	}
+	res := Result{Status: None, Instances: len(v.sets), Sealers: []Sealer{}}
+	dkim.Guard(func() { v.finish(&res) }, func() { v.ours = true })
+	if v.ours {
+		res.Status, res.Reason = TempError, "internal error"
+	}
+	return res
+}
+
+func (v *Verifier) finish(res *Result) {
+	for _, s := range v.sets {
+		if s.seal == nil && s.has[seal] {
+			s.seal, _ = dkim.ParseSeal(s.field[seal])
+		}
+		if s.seal != nil && s.seal.Domain != "" {
+			res.Sealers = append(res.Sealers, Sealer{Instance: s.instance, Domain: s.seal.Domain, Selector: s.seal.Selector})
+		}
+	}
+	if v.broken != nil {
+		res.Status, res.Reason = Fail, v.broken.Error()
+		return
+	}
+	if len(v.sets) == 0 {
+		return
+	}
+	if fault := v.chain(); fault != nil {
+		res.Status, res.Reason = Fail, fault.Reason
+		if fault.Status == dkim.TempError {
+			res.Status = TempError
+		}
+		return
+	}
+	res.Status, res.OldestPass = Pass, v.oldestPass()
+}
+
+// chain verifies the newest message signature and all seals, newest first
+// (RFC 8617 section 5.2, steps 4 and 6). It returns what failed for certain or,
+// if nothing did, what could not be looked up.
+func (v *Verifier) chain() *dkim.Error {
+	var temporary *dkim.Error
+	newest := v.sets[len(v.sets)-1]
+	if err := v.verifyMessage(newest); err != nil {
+		fault := faultOf(messageSignature, newest, err)
+		if fault.Status != dkim.TempError {
+			return fault
+		}
+		temporary = fault
+	}
+	digests, err := sealDigests(v.sets)
+	if err != nil {
+		return faultOf(seal, newest, err)
+	}
+	for i := len(v.sets) - 1; i >= 0; i-- {
+		s := v.sets[i]
+		err := v.verifyDigest(s.seal, digests[i])
+		if err == nil {
+			continue
+		}
+		fault := faultOf(seal, s, err)
+		if fault.Status != dkim.TempError {
+			return fault
+		}
+		if temporary == nil {
+			temporary = fault
+		}
+	}
+	return temporary
+}
+
+// oldestPass returns the lowest instance down to which the message signatures
+// verify, 0 if all do (RFC 8617 section 5.2, step 5).
+func (v *Verifier) oldestPass() int {
+	for i := len(v.sets) - 2; i >= 0; i-- {
+		if v.verifyMessage(v.sets[i]) != nil {
+			return v.sets[i+1].instance
+		}
+	}
+	return 0
+}
+
+func (v *Verifier) verifyMessage(s *set) error {
+	if s.messageErr != nil {
+		return s.messageErr
+	}
+	var first error
+	for _, m := range s.message {
+		err := dkim.CheckBody(m.Signature, m.body)
+		if err == nil {
+			err = v.verifyDigest(m.Signature, v.header.Digest(m.Signature, s.at[messageSignature]))
+		}
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (v *Verifier) verifyDigest(s *dkim.Signature, digest []byte) error {
+	key, err := v.keys.Get(s.Selector, s.Domain)
+	if err != nil {
+		return err
+	}
+	if err := key.Serves(s, v.opt); err != nil {
+		return err
+	}
+	if !key.VerifyDigest(s.Hash, digest, s.Value) {
+		return errors.New("signature does not match: a signed header field was changed")
+	}
+	return nil
+}
+
+// faultOf says where err happened; it is a failure unless it is TempError.
+func faultOf(kind int, s *set, err error) *dkim.Error {
+	f := &dkim.Error{Status: dkim.Fail, Reason: fmt.Sprintf("%s %d: %s", fieldNames[kind], s.instance, plain(err))}
+	if e := (*dkim.Error)(nil); errors.As(err, &e) && e.Status == dkim.TempError {
+		f.Status = dkim.TempError
+	}
+	return f
+}

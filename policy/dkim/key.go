@@ -1,0 +1,180 @@
+package dkim
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// maxKeyBytes bounds a key record; one of 8192 bits has some 1450 bytes.
+const maxKeyBytes = 16 << 10
+
+// Key is a key record, RFC 6376 section 3.6.1.
+type Key struct {
+	// Type is k=, "rsa" or "ed25519"; Bits the size of the key.
+	Type string
+	Bits int
+	// Public is an *rsa.PublicKey or an ed25519.PublicKey, nil if Revoked.
+	Public crypto.PublicKey
+	// Revoked: p= is empty.
+	Revoked bool
+	// Hashes is h=, nil for all; Services is s=, nil for all.
+	Hashes, Services []string
+	// Testing is t=y, NoSubdomains t=s.
+	Testing, NoSubdomains bool
+	// Notes is n=.
+	Notes string
+}
+
+// ParseKey reads the text of a key record, the strings of one TXT record
+// joined. Errors say what is wrong with the record; whether a sound key may
+// serve a signature is asked of [Key.Serves]. RSA keys of any size are sound
+// here. p= may hold a SubjectPublicKeyInfo, as everybody publishes, or the bare
+// RSAPublicKey that RFC 6376 section 3.6.1 speaks of.
+func ParseKey(txt string) (*Key, error) {
+	if len(txt) > maxKeyBytes {
+		return nil, fmt.Errorf("dkim: the record is longer than %d bytes", maxKeyBytes)
+	}
+	tags, err := ParseTags(txt)
+	if err != nil {
+		return nil, err
+	}
+	if v, ok := tags.Get("v"); ok && v != "DKIM1" {
+		return nil, fmt.Errorf("dkim: version %+q is not DKIM1", clip(v))
+	} else if ok && tags[0].Name != "v" {
+		return nil, errors.New("dkim: v= is not the first tag")
+	}
+	k := &Key{Type: "rsa"}
+	if v, ok := tags.Get("k"); ok {
+		k.Type = v
+	}
+	if k.Type != "rsa" && k.Type != "ed25519" {
+		return nil, fmt.Errorf("dkim: type of key %+q is not known", clip(k.Type))
+	}
+	if v, ok := tags.Get("h"); ok {
+		k.Hashes = splitList(v)
+	}
+	if v, ok := tags.Get("s"); ok {
+		k.Services = splitList(v)
+	}
+	if v, ok := tags.Get("t"); ok {
+		for _, flag := range splitList(v) {
+			k.Testing = k.Testing || flag == "y"
+			k.NoSubdomains = k.NoSubdomains || flag == "s"
+		}
+	}
+	k.Notes, _ = tags.Get("n")
+	p, ok := tags.Get("p")
+	if !ok {
+		return nil, errors.New("dkim: p= is missing")
+	}
+	if p == "" {
+		k.Revoked = true
+		return k, nil
+	}
+	der, err := decodeBase64(p)
+	if err != nil || len(der) == 0 {
+		return nil, errors.New("dkim: p= is not base64")
+	}
+	if k.Type == "ed25519" {
+		if len(der) != ed25519.PublicKeySize { // RFC 8463 section 4.2
+			return nil, fmt.Errorf("dkim: an ed25519 key has 32 bytes, p= has %d", len(der))
+		}
+		k.Public, k.Bits = ed25519.PublicKey(der), 8*ed25519.PublicKeySize
+		return k, nil
+	}
+	pub, err := parseRSA(der)
+	if err != nil {
+		return nil, err
+	}
+	k.Public, k.Bits = pub, pub.N.BitLen()
+	return k, nil
+}
+
+// parseRSA reads both forms of an RSA key. Which it is tells the second
+// element: an INTEGER in RSAPublicKey, a BIT STRING in SubjectPublicKeyInfo.
+func parseRSA(der []byte) (*rsa.PublicKey, error) {
+	in := cryptobyte.String(der)
+	var seq cryptobyte.String
+	if !in.ReadASN1(&seq, asn1.SEQUENCE) || !in.Empty() {
+		return nil, errors.New("dkim: p= is not a key")
+	}
+	n := new(big.Int)
+	var e int64
+	if seq.PeekASN1Tag(asn1.INTEGER) {
+		if !seq.ReadASN1Integer(n) || !seq.ReadASN1Integer(&e) || !seq.Empty() {
+			return nil, errors.New("dkim: p= is not an RSA key")
+		}
+	} else {
+		pub, err := x509.ParsePKIXPublicKey(der)
+		if err != nil {
+			return nil, errors.New("dkim: p= is not a key")
+		}
+		r, ok := pub.(*rsa.PublicKey)
+		if !ok {
+			return nil, errors.New("dkim: p= holds another kind of key than k= says")
+		}
+		n, e = r.N, int64(r.E)
+	}
+	// An even modulus or exponent, or the exponent 1, is no RSA; a large
+	// exponent costs, and nobody has one.
+	if n.Sign() <= 0 || n.Bit(0) == 0 || e < 3 || e&1 == 0 || e > 1<<31-1 {
+		return nil, errors.New("dkim: p= is not a sound RSA key")
+	}
+	return &rsa.PublicKey{N: n, E: int(e)}, nil
+}
+
+// Serves reports why the key cannot serve the signature (RFC 6376 section
+// 6.1.2), nil if it can. Bounds of the key's size are the options'.
+func (k *Key) Serves(s *Signature, o Options) error {
+	algorithm, hash, _ := strings.Cut(s.Algorithm, "-")
+	switch {
+	case k.Revoked:
+		return permError("key revoked")
+	case k.Services != nil && !contains(k.Services, "email") && !contains(k.Services, "*"):
+		return permError("the key is not for mail: s=%+q", clip(strings.Join(k.Services, ":")))
+	case k.Type != algorithm:
+		return permError("the key is for %s, the signature is by %s", k.Type, algorithm)
+	case k.Hashes != nil && !contains(k.Hashes, hash):
+		return permError("the key does not allow %s: h=%+q", hash, clip(strings.Join(k.Hashes, ":")))
+	case k.NoSubdomains && s.IdentityDomain != "" && s.IdentityDomain != s.Domain:
+		return permError("the key does not allow i= to be in a subdomain")
+	}
+	if k.Type == "rsa" && !o.historic {
+		if least := o.minRSABits(); k.Bits < least { // RFC 8301 section 3.2
+			return permError("key of %d bits is below %d", k.Bits, least)
+		}
+	}
+	if most := o.maxRSABits(); k.Type == "rsa" && k.Bits > most {
+		return &Error{Status: Policy, Reason: fmt.Sprintf("key of %d bits is above %d", k.Bits, most)}
+	}
+	return nil
+}
+
+// VerifyDigest reports whether value signs the digest.
+func (k *Key) VerifyDigest(hash crypto.Hash, digest, value []byte) bool {
+	switch pub := k.Public.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(pub, hash, digest, value) == nil
+	case ed25519.PublicKey: // RFC 8463 section 3: PureEdDSA over the digest
+		return len(value) == ed25519.SignatureSize && ed25519.Verify(pub, digest, value)
+	}
+	return false
+}
+
+func contains(list []string, word string) bool {
+	for _, w := range list {
+		if strings.EqualFold(w, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,143 @@
+package dkim
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// maxTags bounds a tag list; the RFCs define 14 tags for a signature.
+const maxTags = 64
+
+// Tags is a tag list of RFC 6376 section 3.2, in the order written.
+type Tags []Tag
+
+// Tag is one tag of a list.
+type Tag struct {
+	// Name is case-sensitive.
+	Name string
+	// Value has no white space at its ends; folds within are kept.
+	Value string
+	// Start and End delimit the value with its surrounding white space in the
+	// parsed text, from behind the equals sign to the semicolon.
+	Start, End int
+}
+
+// ParseTags reads a tag list. Tags that nobody knows are kept; a name that is
+// repeated, an empty list member other than the last, a name out of other
+// characters than letters, digits and underscore, a control character, and more
+// than 64 tags are errors.
+func ParseTags(text string) (Tags, error) {
+	if strings.Trim(text, whiteSpace) == "" {
+		return nil, fmt.Errorf("dkim: no tags")
+	}
+	tags := make(Tags, 0, 12)
+	for pos := 0; pos < len(text); {
+		end := len(text)
+		if i := strings.IndexByte(text[pos:], ';'); i >= 0 {
+			end = pos + i
+		}
+		spec := text[pos:end]
+		eq := strings.IndexByte(spec, '=')
+		if eq < 0 {
+			if strings.Trim(spec, whiteSpace) != "" {
+				return nil, fmt.Errorf("dkim: %+q is not a tag: it has no equals sign", clip(strings.Trim(spec, whiteSpace)))
+			}
+			if end < len(text) {
+				return nil, fmt.Errorf("dkim: an empty tag between semicolons")
+			}
+			break // one semicolon may end the list
+		}
+		if len(tags) == maxTags {
+			return nil, fmt.Errorf("dkim: more than %d tags", maxTags)
+		}
+		t := Tag{
+			Name:  strings.Trim(spec[:eq], whiteSpace),
+			Value: strings.Trim(spec[eq+1:], whiteSpace),
+			Start: pos + eq + 1,
+			End:   end,
+		}
+		if !isTagName(t.Name) {
+			return nil, fmt.Errorf("dkim: %+q is not a name of a tag", clip(t.Name))
+		}
+		if _, dup := tags.Get(t.Name); dup {
+			return nil, fmt.Errorf("dkim: tag %s= is there twice", clip(t.Name))
+		}
+		if i := strings.IndexFunc(t.Value, isControl); i >= 0 {
+			return nil, fmt.Errorf("dkim: a control character in tag %s=", clip(t.Name))
+		}
+		tags = append(tags, t)
+		pos = end + 1
+	}
+	return tags, nil
+}
+
+// Get returns the value of a tag and whether the list has it.
+func (t Tags) Get(name string) (string, bool) {
+	for i := range t {
+		if t[i].Name == name {
+			return t[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// whiteSpace is what may stand around names and values: FWS, and the single CR
+// or LF that key records carry when their text was folded in a zone file.
+const whiteSpace = " \t\r\n"
+
+func isTagName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isControl(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0x7f
+}
+
+// withoutSpace removes all white space.
+func withoutSpace(s string) string {
+	if !strings.ContainsAny(s, whiteSpace) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// splitList splits a colon-separated value into its members without their
+// surrounding white space.
+func splitList(s string) []string {
+	parts := strings.Split(s, ":")
+	for i := range parts {
+		parts[i] = strings.Trim(parts[i], whiteSpace)
+	}
+	return parts
+}
+
+// decodeBase64 reads base64 with white space anywhere; the grammar of RFC 6376
+// section 2.10 leaves the padding to the writer.
+func decodeBase64(s string) ([]byte, error) {
+	s = withoutSpace(s)
+	for range 2 {
+		s = strings.TrimSuffix(s, "=")
+	}
+	return base64.RawStdEncoding.DecodeString(s)
+}
+
+// clip shortens what a sender wrote for a reason.
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "..."
+	}
+	return s
+}

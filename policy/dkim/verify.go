@@ -1,0 +1,238 @@
+package dkim
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Verifier verifies all signatures of one message while it arrives: create it
+// at the end of the header, Start it, feed the body to its Bodies, Finish.
+type Verifier struct {
+	opt    Options
+	header *HeaderIndex
+	checks []*check
+	keys   *Keys
+}
+
+// check is the verification of one signature.
+type check struct {
+	at   int // position of its field
+	sig  *Signature
+	body *BodyHash
+	err  error // what was wrong before the key was asked for
+}
+
+// NewVerifier reads the DKIM-Signature fields of h and registers the body
+// hashes that they need with bodies.
+func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier {
+	v := &Verifier{opt: o}
+	for i := range h {
+		if !h[i].Is("DKIM-Signature") {
+			continue
+		}
+		c := &check{at: i, sig: newSignature(h[i])}
+		v.checks = append(v.checks, c)
+		excess := len(v.checks) > o.maxSignatures()
+		Guard(func() { v.read(c, bodies, excess) }, func() { c.err = errInternal })
+	}
+	if len(v.checks) > 0 {
+		v.header = NewHeaderIndex(h)
+	}
+	return v
+}
+
+// read parses one field and decides all that needs neither key nor body.
+func (v *Verifier) read(c *check, bodies *Bodies, excess bool) {
+	c.sig, c.err = ParseSignature(c.sig.Field)
+	switch {
+	case excess:
+		c.err = &Error{Status: Policy, Reason: fmt.Sprintf("more than %d signatures", v.opt.maxSignatures())}
+	case c.err != nil:
+	default:
+		if c.err = CheckHash(c.sig, v.opt); c.err != nil {
+			return
+		}
+		if c.err = CheckTimes(c.sig, v.opt); c.err != nil {
+			return
+		}
+		c.body = bodies.Hash(c.sig.BodyForm, c.sig.Hash, c.sig.BodyLength)
+		if c.body == nil {
+			c.err = &Error{Status: Policy, Reason: fmt.Sprintf("more than %d different body hashes", maxBodyHashes)}
+		}
+	}
+}
+
+// CheckHash refuses SHA-1: RFC 8301 section 3.1, such signatures have failed
+// for good.
+func CheckHash(s *Signature, o Options) error {
+	if s.Hash == crypto.SHA1 && !o.historic {
+		return permError("algorithm %s is no longer valid", s.Algorithm)
+	}
+	return nil
+}
+
+// maxAhead is how far t= may lie ahead of our clock. RFC 6376 section 3.5 leaves
+// it to us whether the future is ignored. A clock that takes its local time for
+// UTC is off by up to 14 hours, and nothing is forged by that.
+const maxAhead = 24 * time.Hour
+
+// CheckTimes refuses signatures that expired longer ago than the skew, or that
+// are from the future by more than a day.
+func CheckTimes(s *Signature, o Options) error {
+	now := o.now()
+	if s.Expires >= 0 && now.Add(-o.skew()).Unix() > s.Expires {
+		return permError("expired on %s", utc(s.Expires))
+	}
+	if s.Time >= 0 && now.Add(maxAhead+o.skew()).Unix() < s.Time {
+		return permError("signed in the future, on %s", utc(s.Time))
+	}
+	return nil
+}
+
+func utc(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Start begins the look-ups of the keys. They end with ctx.
+func (v *Verifier) Start(ctx context.Context, r Resolver) {
+	if v.keys != nil {
+		return
+	}
+	for _, c := range v.checks {
+		if c.err != nil {
+			continue
+		}
+		if v.keys == nil {
+			v.keys = StartKeys(ctx, r)
+		}
+		v.keys.Ask(c.sig.Selector, c.sig.Domain)
+	}
+}
+
+// Finish waits for the keys and returns one result per DKIM-Signature field,
+// in order from the top; none, and not nil, if there is no such field. Bodies
+// must be closed before.
+func (v *Verifier) Finish(ctx context.Context) []Result {
+	if v.keys != nil {
+		v.keys.Wait(ctx)
+	}
+	results := make([]Result, len(v.checks))
+	for i, c := range v.checks {
+		res := &results[i]
+		Guard(func() { v.finish(c, res) }, func() { res.Status, res.Reason = TempError, errInternal.Reason })
+	}
+	tellApart(results, v.checks)
+	return results
+}
+
+func (v *Verifier) finish(c *check, res *Result) {
+	s := c.sig
+	*res = Result{
+		Domain: s.Domain, Selector: s.Selector, Algorithm: s.Algorithm,
+		Identity: s.Identity, BodyLength: s.BodyLength,
+	}
+	if res.Identity == "" && s.Domain != "" {
+		res.Identity = "@" + s.Domain
+	}
+	if c.err != nil {
+		res.Status, res.Reason = statusOf(c.err)
+		return
+	}
+	key, err := v.keys.Get(s.Selector, s.Domain)
+	if err != nil {
+		res.Status, res.Reason = statusOf(err)
+		return
+	}
+	res.KeyBits, res.Testing = key.Bits, key.Testing
+	if err := key.Serves(s, v.opt); err != nil {
+		res.Status, res.Reason = statusOf(err)
+		return
+	}
+	if err := CheckBody(s, c.body); err != nil {
+		res.Status, res.Reason = statusOf(err)
+		return
+	}
+	if !key.VerifyDigest(s.Hash, v.header.Digest(s, c.at), s.Value) {
+		res.Status, res.Reason = Fail, "signature does not match: a signed header field was changed"
+		return
+	}
+	res.Status = Pass
+}
+
+// CheckBody compares the body's hash with bh=. The bodies must be closed.
+func CheckBody(s *Signature, h *BodyHash) error {
+	switch {
+	case h == nil || h.Sum() == nil:
+		return &Error{Status: TempError, Reason: "the body did not end"}
+	case h.Short(): // RFC 6376 section 3.5
+		return permError("l= is larger than the body")
+	case !bytes.Equal(h.Sum(), s.BodyHash):
+		return &Error{Status: Fail, Reason: "body hash does not match: the body was changed after signing"}
+	}
+	return nil
+}
+
+// statusOf returns the result and the reason that an error leads to.
+func statusOf(err error) (Status, string) {
+	if e, ok := err.(*Error); ok {
+		return e.Status, e.Reason
+	}
+	return TempError, err.Error()
+}
+
+var errInternal = &Error{Status: TempError, Reason: "internal error"}
+
+// Guard runs f; if f panics, which would be our own fault and must not take the
+// other messages down, it runs failed instead.
+func Guard(f, failed func()) {
+	defer func() {
+		if recover() != nil {
+			failed()
+		}
+	}()
+	f()
+}
+
+// Bounds of Result.Signature: RFC 6008 section 4 asks for at least 8
+// characters; more than 64 tell nobody anything.
+const (
+	minPrefix = 8
+	maxPrefix = 64
+)
+
+// tellApart sets the start of b= of each result, as long as it must be to
+// differ from the others (RFC 6008 section 4).
+func tellApart(results []Result, checks []*check) {
+	order := make([]int, len(checks))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return checks[order[i]].sig.B < checks[order[j]].sig.B })
+	for i, at := range order {
+		b, n := checks[at].sig.B, minPrefix
+		if i > 0 {
+			n = max(n, differAt(b, checks[order[i-1]].sig.B))
+		}
+		if i+1 < len(order) {
+			n = max(n, differAt(b, checks[order[i+1]].sig.B))
+		}
+		results[at].Signature = b[:min(n, len(b))]
+	}
+}
+
+// differAt returns how many bytes of a tell it from b, 0 if they are equal.
+func differAt(a, b string) int {
+	if a == b {
+		return 0
+	}
+	for i := range min(len(a), len(b), maxPrefix) {
+		if a[i] != b[i] {
+			return i + 1
+		}
+	}
+	return min(len(a), maxPrefix)
+}
