@@ -146,10 +146,25 @@ func (m *Message) EndOfHeader() {
 		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
 		m.dkim.Start(m.ctx, m.conn.dns)
 	})
+	m.attempt("dmarc", m.expectIdentifiers)
 	m.attempt("arc", func() {
 		m.arc = arc.NewVerifier(m.header, &m.bodies, o.DKIM)
 		m.arc.Start(m.ctx, m.conn.dns)
 	})
+}
+
+// expectIdentifiers has DMARC look up the Organizational Domains of what may
+// authenticate the message, so that Finish need not wait for them.
+func (m *Message) expectIdentifiers() {
+	if m.dmarc == nil || m.dkim == nil {
+		return
+	}
+	if _, domain := message.SplitPath(m.sender.Path); domain != "" {
+		m.dmarc.Expect(m.ctx, domain)
+	}
+	for _, d := range m.dkim.Domains() {
+		m.dmarc.Expect(m.ctx, d)
+	}
 }
 
 // Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
@@ -242,12 +257,14 @@ func (m *Message) gatherSignatures(ctx context.Context, res *Results) {
 	m.attempt("body", m.bodies.Close)
 	if m.dkim != nil {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
+		m.fault("dkim", strings.Join(m.dkim.Faults(), "; "))
 	}
 	for _, r := range res.DKIM {
 		m.conn.dns.note("dkim", "signature of %s, selector %s: %s", printable(r.Domain, 255), printable(r.Selector, 255), sentence(string(r.Status), r.Reason))
 	}
 	if m.arc != nil {
 		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
+		m.fault("arc", strings.Join(m.arc.Faults(), "; "))
 	}
 	if res.ARC.Status != arc.None {
 		m.conn.dns.note("arc", "%d sets: %s", res.ARC.Instances, sentence(string(res.ARC.Status), res.ARC.Reason))

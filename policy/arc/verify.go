@@ -19,7 +19,8 @@ type Verifier struct {
 	header *dkim.HeaderIndex
 	sets   []*set
 	broken error // what breaks the chain without a look at keys and body
-	ours   bool  // we failed ourselves
+	ours   bool  // we failed ourselves, see faults
+	faults []string
 	keys   *dkim.Keys
 	asked  map[string]bool
 }
@@ -28,7 +29,7 @@ type Verifier struct {
 // they need with bodies.
 func NewVerifier(h message.Header, bodies *dkim.Bodies, o dkim.Options) *Verifier {
 	v := &Verifier{opt: o}
-	dkim.Guard(func() { v.read(h, bodies) }, func() { v.ours = true })
+	dkim.Guard(func() { v.read(h, bodies) }, v.broke)
 	return v
 }
 
@@ -86,11 +87,19 @@ func (v *Verifier) Finish(ctx context.Context) Result {
 		v.keys.Wait(ctx)
 	}
 	res := Result{Status: None, Instances: len(v.sets), Sealers: []Sealer{}}
-	dkim.Guard(func() { v.finish(&res) }, func() { v.ours = true })
+	dkim.Guard(func() { v.finish(&res) }, v.broke)
 	if v.ours {
 		res.Status, res.Reason = TempError, "internal error"
 	}
 	return res
+}
+
+// Faults are the panics, which only a fault of ours can cause. Call it after Finish.
+func (v *Verifier) Faults() []string { return append(v.faults, v.keys.Faults()...) }
+
+func (v *Verifier) broke(fault any) {
+	v.ours = true
+	v.faults = append(v.faults, fmt.Sprint(fault))
 }
 
 func (v *Verifier) finish(res *Result) {

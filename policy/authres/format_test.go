@@ -23,7 +23,7 @@ func TestFormat(t *testing.T) {
 		{"2.2 empty id", "", nil, " localhost; none"},
 		{"2.2 quoted id", "mail relay", nil, ` "mail relay"; none`},
 		{"2.2 id in U-labels", "mx.Bücher.example", nil, " mx.xn--bcher-kva.example; none"},
-		{"2.2 id that tries to end", "a\"; dkim=pass\r\nX: y", nil, ` "a\"; dkim=pass  X: y"; none`},
+		{"2.2 id that tries to end", "a\"; dkim=pass\r\nX: y", nil, ` "a\"; dkim_pass  X: y"; none`},
 		{"2.7 results in a row", "mx.example.org", []Method{
 			{Name: "dkim", Result: "pass", Properties: []Property{
 				{"header", "d", "example.org"}, {"header", "s", "sel"}, {"header", "a", "rsa-sha256"}, {"header", "b", "Ab3+xyz"}}},
@@ -37,7 +37,7 @@ func TestFormat(t *testing.T) {
 			" mx;" + crlft + `dkim=fail reason="body hash did not verify"`},
 		{"2.2 quotes and backslashes", "mx", []Method{{Name: "spf", Result: "fail", Reason: `a\" b"`, Properties: []Property{
 			{"smtp", "mailfrom", `"x\"; dkim=pass header.d=bank.example"@example.org`}}}},
-			" mx;" + crlft + `spf=fail reason="a\\\" b\""` + crlft + `smtp.mailfrom="\"x\\\"; dkim=pass header.d=bank.example\"@example.org"`},
+			" mx;" + crlft + `spf=fail reason="a\\\" b\""` + crlft + `smtp.mailfrom="\"x\\\"; dkim_pass header.d=bank.example\"@example.org"`},
 		{"2.2 comments", "mx", []Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", "a(b"}, {"smtp", "mailfrom", "a);x"}}}},
 			" mx;" + crlft + `spf=none smtp.helo="a(b" smtp.mailfrom="a);x"`},
 		{"CR, LF, NUL and 8-bit", "mx", []Method{{Name: "spf", Result: "none", Reason: "a\r\nInjected: b\x00\x7fü\xff", Properties: []Property{{"smtp", "helo", "\r\n"}}}},

@@ -33,29 +33,45 @@ func safeValue(s string) string {
 	return defuse(strings.ReplaceAll(clean, "=?", "=_"))
 }
 
-// resultWords end the names of methods of which a reader makes decisions.
-var resultWords = []string{"auth", "dkim", "dmarc", "spf", "arc", "iprev", "domainkeys", "sender-id", "bimi"}
+// methodNames and propertyTypes are what readers that search a field instead of
+// parsing it look for, before a "=".
+var (
+	methodNames   = []string{"auth", "dkim", "dmarc", "spf", "arc", "iprev", "domainkeys", "sender-id", "bimi"}
+	propertyTypes = []string{"smtp", "header", "policy", "body"}
+)
 
-// defuse keeps readers that search a field for "dmarc=pass" instead of parsing
-// it from finding a result inside a quoted string: there, the "=" after a
-// method's name becomes "_".
+// defuse keeps such readers from finding "dmarc=pass" or "header.from=x" inside
+// a quoted string: there, the "=" becomes "_".
 func defuse(s string) string {
 	if strings.IndexByte(s, '=') < 0 {
 		return s
 	}
 	out := []byte(s)
 	for i, c := range out {
-		if c != '=' {
-			continue
-		}
-		before := strings.TrimRight(s[:i], " ")
-		for _, w := range resultWords {
-			if n := len(before) - len(w); n >= 0 && strings.EqualFold(before[n:], w) {
-				out[i] = '_'
-			}
+		if c == '=' && endsInKey(s[:i]) {
+			out[i] = '_'
 		}
 	}
 	return string(out)
+}
+
+func endsInKey(s string) bool {
+	s = strings.TrimRight(s, " ")
+	if hasSuffixFold(s, methodNames) {
+		return true
+	}
+	property := strings.TrimRightFunc(s, func(r rune) bool { return r < 0x80 && isKeywordByte(byte(r)) })
+	ptype, ok := strings.CutSuffix(property, ".")
+	return ok && hasSuffixFold(strings.TrimRight(ptype, " "), propertyTypes)
+}
+
+func hasSuffixFold(s string, suffixes []string) bool {
+	for _, w := range suffixes {
+		if n := len(s) - len(w); n >= 0 && strings.EqualFold(s[n:], w) {
+			return true
+		}
+	}
+	return false
 }
 
 func safeBytes(s string) string {

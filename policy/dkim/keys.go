@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -15,8 +16,9 @@ type Keys struct {
 }
 
 type keyAnswer struct {
-	key *Key
-	err error
+	key   *Key
+	err   error
+	fault string // the panic that stands behind err
 }
 
 // StartKeys returns a Keys whose look-ups end with ctx or at the end of Wait.
@@ -37,7 +39,7 @@ func (k *Keys) Ask(selector, domain string) {
 	k.byName[name] = a
 	k.group.Go(func() {
 		Guard(func() { a.key, a.err = LookupKey(k.ctx, k.r, selector, domain) },
-			func() { a.key, a.err = nil, errInternal })
+			func(fault any) { a.key, a.err, a.fault = nil, errInternal, fmt.Sprint(fault) })
 	})
 }
 
@@ -59,4 +61,18 @@ func (k *Keys) Get(selector, domain string) (*Key, error) {
 		}
 	}
 	return nil, &Error{Status: TempError, Reason: "the key was not asked for"}
+}
+
+// Faults are the panics in look-ups, which only a fault of ours can cause. Call
+// it after Wait.
+func (k *Keys) Faults() []string {
+	var faults []string
+	if k != nil {
+		for _, a := range k.byName {
+			if a.fault != "" {
+				faults = append(faults, a.fault)
+			}
+		}
+	}
+	return faults
 }

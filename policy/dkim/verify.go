@@ -18,6 +18,7 @@ type Verifier struct {
 	header *HeaderIndex
 	checks []*check
 	keys   *Keys
+	faults []string
 }
 
 // check is the verification of one signature.
@@ -39,12 +40,23 @@ func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier {
 		c := &check{at: i, sig: newSignature(h[i])}
 		v.checks = append(v.checks, c)
 		excess := len(v.checks) > o.maxSignatures()
-		Guard(func() { v.read(c, bodies, excess) }, func() { c.err = errInternal })
+		Guard(func() { v.read(c, bodies, excess) }, func(fault any) { c.err = v.broke(fault) })
 	}
 	if len(v.checks) > 0 {
 		v.header = NewHeaderIndex(h)
 	}
 	return v
+}
+
+// Domains returns the d= of the signatures that may come to pass.
+func (v *Verifier) Domains() []string {
+	var domains []string
+	for _, c := range v.checks {
+		if c.err == nil {
+			domains = append(domains, c.sig.Domain)
+		}
+	}
+	return domains
 }
 
 // read parses one field and decides all that needs neither key nor body.
@@ -123,7 +135,7 @@ func (v *Verifier) Finish(ctx context.Context) []Result {
 	results := make([]Result, len(v.checks))
 	for i, c := range v.checks {
 		res := &results[i]
-		Guard(func() { v.finish(c, res) }, func() { res.Status, res.Reason = TempError, errInternal.Reason })
+		Guard(func() { v.finish(c, res) }, func(fault any) { res.Status, res.Reason = statusOf(v.broke(fault)) })
 	}
 	tellApart(results, v.checks)
 	return results
@@ -184,14 +196,23 @@ func statusOf(err error) (Status, string) {
 	return TempError, err.Error()
 }
 
+// Faults are the panics, which only a fault of ours can cause, that turned
+// signatures into TempError. Call it after Finish.
+func (v *Verifier) Faults() []string { return append(v.faults, v.keys.Faults()...) }
+
+func (v *Verifier) broke(fault any) error {
+	v.faults = append(v.faults, fmt.Sprint(fault))
+	return errInternal
+}
+
 var errInternal = &Error{Status: TempError, Reason: "internal error"}
 
 // Guard runs f; if f panics, which would be our own fault and must not take the
 // other messages down, it runs failed instead.
-func Guard(f, failed func()) {
+func Guard(f func(), failed func(fault any)) {
 	defer func() {
-		if recover() != nil {
-			failed()
+		if fault := recover(); fault != nil {
+			failed(fault)
 		}
 	}()
 	f()
