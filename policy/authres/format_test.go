@@ -37,7 +37,7 @@ func TestFormat(t *testing.T) {
 			" mx;" + crlft + `dkim=fail reason="body hash did not verify"`},
 		{"2.2 quotes and backslashes", "mx", []Method{{Name: "spf", Result: "fail", Reason: `a\" b"`, Properties: []Property{
 			{"smtp", "mailfrom", `"x\"; dkim=pass header.d=bank.example"@example.org`}}}},
-			" mx;" + crlft + `spf=fail reason="a\\\" b\""` + crlft + `smtp.mailfrom="\"x\\\"; dkim_pass header.d=bank.example\"@example.org"`},
+			" mx;" + crlft + `spf=fail reason="a\\\" b\""` + crlft + `smtp.mailfrom="\"x\\\"; dkim_pass header.d_bank.example\"@example.org"`},
 		{"2.2 comments", "mx", []Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", "a(b"}, {"smtp", "mailfrom", "a);x"}}}},
 			" mx;" + crlft + `spf=none smtp.helo="a(b" smtp.mailfrom="a);x"`},
 		{"CR, LF, NUL and 8-bit", "mx", []Method{{Name: "spf", Result: "none", Reason: "a\r\nInjected: b\x00\x7fü\xff", Properties: []Property{{"smtp", "helo", "\r\n"}}}},
