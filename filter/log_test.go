@@ -1,0 +1,108 @@
+package filter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+func TestLogLine(t *testing.T) {
+	t.Parallel()
+	f := &fake{
+		finish: func(context.Context) *policy.Results {
+			return &policy.Results{
+				SPF: []spf.Result{
+					{Identity: spf.HELO, Status: spf.None, Domain: "helo.example.org"},
+					{Identity: spf.MailFrom, Status: spf.Pass, Domain: "example.org"},
+				},
+				DKIM:   []dkim.Result{{Status: dkim.Fail, Domain: "example.org", Selector: "s\x1b[31m"}},
+				DMARC:  dmarc.Result{Status: dmarc.Fail, Policy: dmarc.PolicyReject},
+				ARC:    arc.Result{Status: arc.None},
+				IPRev:  iprev.Result{Status: iprev.Pass},
+				Author: message.Author{Domain: "example.org"},
+				Faults: []string{"arc: panic"},
+				DNS:    policy.DNSCost{Lookups: 7, WaitMS: 12.5},
+			}
+		},
+		verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []string{"x"}},
+	}
+	var out bytes.Buffer
+	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel))
+	r := start(t, f, Options{Logger: logger})
+	m := connectMTA(t, r.dial, offerAll)
+	m.queue = "4ABC"
+	m.hello()
+	m.command('H', z("evil\r\n\x1b[2J\xff"))
+	l := usual
+	l.from = "<" + strings.Repeat("x", 1000) + "@example.org>"
+	m.deliver(l)
+	r.decision()
+	m.Close()
+	r.stop()
+
+	var lines []map[string]any
+	for _, s := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(s), &v); err != nil {
+			t.Fatalf("%v: %s", err, s)
+		}
+		lines = append(lines, v)
+	}
+	if len(lines) != 2 || lines[0]["level"] != "warn" || lines[0]["fault"] != "arc: panic" || lines[0]["queue"] != "4ABC" {
+		t.Fatalf("%s", out.String())
+	}
+	got := lines[1]
+	var keys []string
+	for k := range got {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	want := []string{"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "from",
+		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts"}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Error(diff)
+	}
+	for k, v := range map[string]any{
+		"level": "info", "msg": "message", "queue": "4ABC", "client": "192.0.2.1", "helo": "evil???[2J?", "rcpts": 1.0,
+		"author": "example.org", "spf": []any{"helo=none helo.example.org", "mailfrom=pass example.org"},
+		"dkim": []any{"fail example.org/s?[31m"}, "dmarc": "fail p=reject", "arc": "none", "iprev": "pass", "action": "reject",
+		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"x"}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
+	} {
+		if diff := cmp.Diff(v, got[k]); diff != "" {
+			t.Errorf("%s: %s", k, diff)
+		}
+	}
+	if n := len(got["from"].(string)); n > maxLogged+3 {
+		t.Errorf("from of %d octets", n)
+	}
+}
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                     "",
+		"plain é 日本":           "plain é 日本",
+		"a\tb\nc\x00\x7f":      "a?b?c??",
+		"\u009b31m \u202e abc": "?31m ? abc",
+		"\xff\xfe":             "??",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

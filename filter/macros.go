@@ -1,0 +1,117 @@
+package filter
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+
+	"github.com/emersion/go-milter"
+)
+
+// macros are the MTA's macros that we use, by how long they hold. go-milter
+// keeps only the latest set.
+type macros struct {
+	// The connection's, until the next connect.
+	daemonName string // {daemon_name}
+	clientAddr string // {client_addr}
+	// The SMTP session's: TLS begins between two HELOs and lasts.
+	tls string // {tls_version}
+	// The message's, from one MAIL to the next.
+	queueID string // i, the last that was not empty
+	user    string // {auth_authen}
+	method  string // {auth_type}
+	// mail tells that the macros of the coming MAIL have been read.
+	mail bool
+}
+
+// maxMacro bounds what is kept of one value.
+const maxMacro = 1024
+
+// read takes the payload of a macro packet: the command that they are for, then
+// names and values.
+func (m *macros) read(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	switch milter.Code(data[0]) {
+	case milter.CodeConn:
+		*m = macros{}
+	case milter.CodeMail:
+		m.beginMail()
+		m.mail = true
+	}
+	for data = data[1:]; len(data) > 0; {
+		var name, value []byte
+		name, data, _ = bytes.Cut(data, []byte{0})
+		value, data, _ = bytes.Cut(data, []byte{0})
+		if len(value) == 0 {
+			continue
+		}
+		if n := len(name); n > 2 && name[0] == '{' && name[n-1] == '}' {
+			name = name[1 : n-1]
+		}
+		m.set(name, value[:min(len(value), maxMacro)])
+	}
+}
+
+func (m *macros) set(name, value []byte) {
+	var to *string
+	switch string(name) {
+	case "i":
+		to = &m.queueID
+	case "auth_authen":
+		to = &m.user
+	case "auth_type":
+		to = &m.method
+	case "tls_version":
+		to = &m.tls
+	case "daemon_name":
+		to = &m.daemonName
+	case "client_addr":
+		to = &m.clientAddr
+	default:
+		return
+	}
+	if *to != string(value) {
+		*to = string(value)
+	}
+}
+
+// beginMail forgets what belonged to the message before: a client may log in,
+// and the MTA leaves out what is not defined.
+func (m *macros) beginMail() { m.queueID, m.user, m.method = "", "", "" }
+
+// mailFrom is called at each MAIL, whether macros came with it or not.
+func (m *macros) mailFrom() {
+	if !m.mail {
+		m.beginMail()
+	}
+	m.mail = false
+}
+
+// who is the authenticated user; a method without a name is still a login.
+func (m *macros) who() string {
+	if m.user == "" {
+		return m.method
+	}
+	return m.user
+}
+
+// bareAddr takes off what MTAs put around an address: Sendmail's prefix, and a
+// zone.
+func bareAddr(s string) string {
+	if len(s) > 5 && strings.EqualFold(s[:5], "IPv6:") {
+		s = s[5:]
+	}
+	s, _, _ = strings.Cut(s, "%")
+	return s
+}
+
+// parseAddr returns the invalid address for what is none.
+func parseAddr(s string) netip.Addr {
+	ip, err := netip.ParseAddr(bareAddr(s))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip.Unmap()
+}

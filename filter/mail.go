@@ -1,0 +1,192 @@
+package filter
+
+import (
+	"context"
+	"time"
+
+	"github.com/emersion/go-milter"
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// mail is one message under way.
+type mail struct {
+	judge    *judge
+	tx       transaction // nil if none could be begun
+	from     string
+	user     string
+	rcpts    int
+	header   int   // octets
+	body     int64 // octets
+	oversize string
+	fault    string // what of ours went wrong
+	began    time.Time
+}
+
+// working reports whether policy is still to be told of the message.
+func (m *mail) working() bool { return m.tx != nil && m.fault == "" }
+
+// Decision is what became of one message.
+type Decision struct {
+	QueueID string
+	Client  message.Client
+	Helo    string
+	From    string
+	// Recipients counts those that the MTA accepted.
+	Recipients int
+	// Results is never nil.
+	Results *policy.Results
+	Verdict policy.Verdict
+	// Reply is what the MTA was told to say, "" for its own words of acceptance.
+	Reply string
+	// ExactHeader tells that the header's white space arrived unchanged, so
+	// that simple canonicalization (RFC 6376 section 3.4.1) is reliable.
+	ExactHeader bool
+	// Faults say what could not be carried out.
+	Faults []string
+	// Began is the time of MAIL, Ended that of the message's end, and Took how
+	// long the verdict took from there.
+	Began, Ended time.Time
+	Took         time.Duration
+	// Err is why the verdict did not reach the MTA, nil if it did.
+	Err error
+}
+
+// Body ends the message: it waits for the results, edits the header, and gives
+// the verdict.
+func (s *session) Body(mod *milter.Modifier) (milter.Response, error) {
+	m := s.mail
+	if m == nil {
+		// No MTA asks for a verdict on nothing.
+		s.srv.count.protocolErrors.Add(1)
+		return final(tempFailure), nil
+	}
+	d := &Decision{
+		QueueID:     s.macros.queueID,
+		Client:      s.client,
+		Helo:        s.helo,
+		From:        m.from,
+		Recipients:  m.rcpts,
+		ExactHeader: s.wire.agreed.exactHeader(),
+		Began:       m.began,
+		Ended:       time.Now(),
+	}
+	s.judgeMail(m, d)
+	d.Took = time.Since(d.Ended)
+	answer := s.carryOut(mod, m, d)
+	s.mail = nil
+	if m.tx != nil {
+		s.guard("close", m.tx.Close)
+	}
+	s.decision = d
+	return final(answer), nil
+}
+
+// judgeMail fills in results and verdict.
+func (s *session) judgeMail(m *mail, d *Decision) {
+	if m.working() {
+		ctx, cancel := context.WithTimeout(s.ctx, s.srv.opt.VerdictTimeout)
+		s.wire.progress.start(s.wire, cancel)
+		s.guard("finish", func() { d.Results = m.tx.Finish(ctx) })
+		s.wire.progress.stop()
+		cancel()
+	} else if m.fault == "" {
+		m.fault = "internal error: the message could not be begun"
+	}
+	if d.Results == nil {
+		d.Results = &policy.Results{MailFrom: m.from}
+		if m.fault == "" {
+			m.fault = "internal error: no results"
+		}
+	}
+	if m.fault == "" {
+		if d.Results.Oversize == "" {
+			d.Results.Oversize = m.oversize
+		}
+		s.guard("decide", func() { d.Verdict = m.judge.decide(d.Results) })
+	}
+	if m.fault != "" {
+		d.Results.Faults = append(d.Results.Faults, m.fault)
+		d.Verdict = faulty()
+	}
+}
+
+// faulty is the verdict if we failed ourselves. It does not depend on the
+// rules: nothing is known of the message, not even which fields to remove.
+func faulty() policy.Verdict {
+	return policy.Verdict{
+		Action:    policy.TempFail,
+		Intended:  policy.TempFail,
+		Code:      "451 4.3.0",
+		Text:      "The message could not be checked because of an internal error; please try again later",
+		Rule:      policy.RuleFault,
+		Overrides: []string{},
+	}
+}
+
+// carryOut sends the modifications and returns the final reply.
+func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
+	v := &d.Verdict
+	a := s.wire.agreed
+	if v.Action == policy.Quarantine && !a.can(milter.OptQuarantine) {
+		d.Faults = append(d.Faults, "the MTA cannot quarantine: delivered with a tag")
+		rules := m.judge.rules
+		rules.Quarantine = policy.QuarantineTag
+		*v = rules.Decide(d.Results)
+	}
+	switch v.Action {
+	case policy.Accept, policy.Quarantine:
+	default:
+		answer := refusal(*v)
+		d.Reply = answer.text
+		return answer
+	}
+	edits := headerEdits(*v, a.exactHeader())
+	if len(edits.remove) > 0 && !a.can(milter.OptChangeHeader) {
+		// A field in our name must not survive.
+		d.Faults = append(d.Faults, "the MTA does not let us remove fields")
+		*v = faulty()
+		d.Reply = refusal(*v).text
+		return refusal(*v)
+	}
+	if len(edits.insert) > 0 && !a.can(milter.OptAddHeader) {
+		d.Faults = append(d.Faults, "the MTA does not let us add fields")
+		edits.insert = nil
+	}
+	d.Faults = append(d.Faults, edits.faults...)
+	edits.send(mod)
+	if v.Action == policy.Quarantine {
+		reason := line(v.Text, maxReason)
+		if reason == "" {
+			reason = "held by policy"
+		}
+		mod.Quarantine(reason)
+	}
+	return reply{}
+}
+
+// answered is called when the reply to a message's end was sent, or could not be.
+func (s *session) answered(err error) {
+	d := s.decision
+	if d == nil {
+		return
+	}
+	s.decision = nil
+	d.Err = err
+	s.srv.count.message(d.Verdict.Action)
+	if err != nil {
+		s.srv.count.undelivered.Add(1)
+	}
+	s.logDecision(d)
+	if hook := s.srv.opt.OnMessage; hook != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				s.srv.count.panics.Add(1)
+				s.srv.log.Error("panic", zap.String("queue", clean(d.QueueID)), zap.String("during", "OnMessage"), zap.Any("panic", v), zap.Stack("stack"))
+			}
+		}()
+		hook(*d)
+	}
+}

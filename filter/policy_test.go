@@ -1,0 +1,229 @@
+package filter
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy"
+)
+
+// The tests of this file have the real policy behind the wire, and a real DNS
+// server behind that.
+
+const zone = `
+good.test.                 TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.good.test.          TXT "v=DMARC1; p=reject"
+held.test.                 TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.held.test.          TXT "v=DMARC1; p=quarantine"
+plain.test.                A 192.0.2.9
+helo.example.org.          A 192.0.2.1
+1.2.0.192.in-addr.arpa.    PTR helo.example.org.
+`
+
+func startPolicy(t *testing.T, rules policy.Rules) (*rig, *dnstest.Server) {
+	t.Helper()
+	dns, resolver := dnstest.Start(t, zone)
+	checker := policy.NewChecker(policy.Options{
+		Resolver:   resolver,
+		AuthservID: "mx.example.net",
+		Exempt:     policy.Exempt{Authenticated: true, Local: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.200/32")}},
+	})
+	if rules.AuthservID == "" {
+		rules.AuthservID = "mx.example.net"
+	}
+	r := start(t, nil, Options{})
+	r.SetHandler(Handler{Checker: checker, Rules: rules})
+	return r, dns
+}
+
+// from makes a letter of this author and envelope domain.
+func from(envelope, author string) letter {
+	return letter{
+		from:  "<a@" + envelope + ">",
+		rcpts: []string{"<b@example.net>"},
+		fields: [][2]string{
+			{"Authentication-Results", " other.example; dmarc=fail"},
+			{"authentication-results", " \"mx.example.net\" (really) 1;\n\tdmarc=pass header.from=" + author},
+			{"Subject", " 100% real"},
+			{"Authentication-Results", " mx.example.net; spf=pass"},
+			{"From", " A <a@" + author + ">"},
+			{"Authentication-Results", " MX.example.net; dkim=pass"},
+		},
+		body: "hello\r\n",
+	}
+}
+
+func TestPolicyVerdicts(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{})
+	tests := []struct {
+		name   string
+		letter letter
+		code   byte
+		text   string // prefix
+		says   []string
+		held   bool
+	}{
+		{name: "aligned", letter: from("good.test", "good.test"), code: 'c', says: []string{"dmarc=pass", "spf=pass"}},
+		{name: "spoof of p=reject", letter: from("plain.test", "good.test"), code: 'y', text: "550 5.7.26 "},
+		{name: "spoof of p=quarantine", letter: from("plain.test", "held.test"), code: 'c', held: true, says: []string{"dmarc=fail"}},
+		{name: "no policy", letter: from("plain.test", "plain.test"), code: 'c', says: []string{"dmarc=none"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := connectMTA(t, r.dial, offerAll)
+			m.hello()
+			o := m.deliver(tt.letter)
+			d := r.decision()
+			if o.code != tt.code || !strings.HasPrefix(o.text, tt.text) {
+				t.Fatalf("%q %q, %+v", o.code, o.text, d.Results)
+			}
+			if tt.code == 'y' {
+				if len(o.edits) > 0 {
+					t.Errorf("%q", o.edits)
+				}
+				return
+			}
+			// Our names' fields go from below, those of others stay, ours is on top.
+			var dels, ins []string
+			held := false
+			for _, e := range o.edits {
+				switch {
+				case strings.HasPrefix(e, "del "):
+					dels = append(dels, strings.ToLower(e[4:]))
+				case strings.HasPrefix(e, "ins 0 Authentication-Results: mx.example.net"):
+					ins = append(ins, e)
+				case strings.HasPrefix(e, "quarantine "):
+					held = true
+				default:
+					t.Errorf("edit %q", e)
+				}
+			}
+			if got := strings.Join(dels, " "); got != "authentication-results#4 authentication-results#3 authentication-results#2" {
+				t.Errorf("removed %s", got)
+			}
+			if len(ins) != 1 || held != tt.held {
+				t.Fatalf("%q", o.edits)
+			}
+			for _, s := range tt.says {
+				if !strings.Contains(ins[0], s) {
+					t.Errorf("no %s in %s", s, ins[0])
+				}
+			}
+		})
+	}
+}
+
+// A message without one author, or beyond the limits, has a defined reply.
+func TestPolicyBadInput(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{})
+	fields := func(n int, more ...[2]string) [][2]string {
+		for i := range n {
+			more = append(more, [2]string{"X-Field", fmt.Sprint(" ", i)})
+		}
+		return more
+	}
+	author := [2]string{"From", " a@plain.test"}
+	tests := []struct {
+		name string
+		l    letter
+		code byte
+		text string
+	}{
+		{"no From", letter{from: "<>", fields: fields(3), body: "x"}, 'y', "550 5.7.1 "},
+		{"two From", letter{from: "<>", fields: fields(0, author, [2]string{"From", " b@good.test"}), body: "x"}, 'y', "550 5.7.1 "},
+		{"unparsable From", letter{from: "<>", fields: fields(0, [2]string{"From", " \x00<<>>@,"}), body: "x"}, 'y', "550 5.7.1 "},
+		{"10,000 fields", letter{from: "<>", fields: fields(10000, author), body: "x"}, 'y', "552 5.3.4 "},
+		{"a field of 1 MB", letter{from: "<>", fields: fields(1, author, [2]string{"X", strings.Repeat("x", 1<<20)}), body: "x"}, 'y', "552 5.3.4 "},
+		{"NULs in the body", letter{from: "<>", fields: fields(0, author), body: "a\x00\x00\r\n"}, 'c', ""},
+		{"no body", letter{from: "<>", fields: fields(0, author)}, 'c', ""},
+		{"nothing at all", letter{from: "<>"}, 'y', "550 5.7.1 "},
+		{"hostile envelope", letter{from: "<\"a\r\n b\x01\"@\xff..%s>", fields: fields(0, author)}, 'c', ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := connectMTA(t, r.dial, offerAll)
+			m.hello()
+			if o := m.deliver(tt.l); o.code != tt.code || !strings.HasPrefix(o.text, tt.text) {
+				t.Errorf("%q %q", o.code, o.text)
+			}
+			if d := r.decision(); len(d.Results.Faults) != 0 {
+				t.Errorf("faults %q", d.Results.Faults)
+			}
+		})
+	}
+}
+
+func TestPolicyExempt(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{})
+	tests := []struct {
+		name  string
+		begin func(m *mta)
+		want  string
+	}{
+		{"authenticated", func(m *mta) {
+			m.hello()
+			m.send('D', []byte("M"), z("{auth_authen}", "jane"))
+		}, policy.ExemptAuthenticated},
+		{"local submission", func(m *mta) { m.command('C', inet("localhost", "127.0.0.1", 0)); m.command('H', z("localhost")) }, policy.ExemptLocal},
+		{"exempt address", func(m *mta) { m.command('C', inet("c", "192.0.2.200", 1)); m.command('H', z("c")) }, policy.ExemptAddress},
+		{"nobody", func(m *mta) { m.hello() }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := connectMTA(t, r.dial, offerAll)
+			tt.begin(m)
+			o := m.deliver(from("plain.test", "good.test"))
+			if d := r.decision(); d.Results.Exempt != tt.want || (o.code == 'c') != (tt.want != "") {
+				t.Errorf("exempt %q, %q %q", d.Results.Exempt, o.code, o.text)
+			}
+			if tt.name == "authenticated" {
+				// The login does not outlive its message.
+				if o := m.deliver(from("plain.test", "good.test")); o.code != 'y' {
+					t.Errorf("second message: %q", o.code)
+				}
+				r.decision()
+			}
+		})
+	}
+}
+
+func TestPolicyDNSTrouble(t *testing.T) {
+	t.Parallel()
+	for onTempError, want := range map[string]byte{"accept": 'c', "tempfail": 'y'} {
+		t.Run(onTempError, func(t *testing.T) {
+			t.Parallel()
+			r, dns := startPolicy(t, policy.Rules{OnTempError: onTempError})
+			dns.SetFault("*", "*", dnstest.ServFail)
+			m := connectMTA(t, r.dial, offerAll)
+			m.hello()
+			o := m.deliver(from("plain.test", "good.test"))
+			if o.code != want || want == 'y' && o.text[0] != '4' {
+				t.Errorf("%q %q", o.code, o.text)
+			}
+			if d := r.decision(); d.Results.DMARC.Status != "temperror" {
+				t.Errorf("dmarc=%s %s", d.Results.DMARC.Status, d.Results.DMARC.Reason)
+			}
+		})
+	}
+}
+
+func TestPolicySwap(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{Mode: policy.Monitor})
+	m := connectMTA(t, r.dial, offerAll)
+	m.hello()
+	if o := m.deliver(from("plain.test", "good.test")); o.code != 'c' {
+		t.Errorf("monitor: %q %q", o.code, o.text)
+	}
+	old := r.handler.Load()
+	r.SetHandler(Handler{Checker: old.checker.(policyChecker).c, Rules: policy.Rules{Mode: policy.Enforce, AuthservID: "mx.example.net"}})
+	if o := m.deliver(from("plain.test", "good.test")); o.code != 'y' {
+		t.Errorf("enforce: %q %q", o.code, o.text)
+	}
+}

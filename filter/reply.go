@@ -1,0 +1,106 @@
+package filter
+
+import (
+	"strings"
+
+	"github.com/emersion/go-milter"
+
+	"github.com/postvet/postvet/policy"
+)
+
+const (
+	// maxReply is the longest reply line, RFC 5321 section 4.5.3.1.5, without
+	// its CRLF. It is applied after doubling each '%'.
+	maxReply = 510
+	// maxReason bounds the reason of a quarantine, which both MTAs log.
+	maxReason = 200
+)
+
+// reply is the last word about a message: the zero value is "continue", which
+// at the end of a message means acceptance.
+type reply struct {
+	text string // "550 5.7.26 ..." as the SMTP client is to see it
+}
+
+var tempFailure = reply{text: "451 4.3.0 Please try again later"}
+
+// refusal makes the reply of a verdict. A verdict whose code cannot be sent
+// becomes a temporary failure.
+func refusal(v policy.Verdict) reply {
+	code := v.Code
+	if code == "" && v.Action == policy.TempFail {
+		code = "451 4.7.0"
+	}
+	if !validCode(code) || v.Action != policy.Reject && code[0] != '4' {
+		return reply{text: strings.TrimSpace("451 4.3.0 " + v.Text)}
+	}
+	return reply{text: strings.TrimSpace(code + " " + v.Text)}
+}
+
+// validCode reports whether a code is one that both MTAs pass on: an SMTP code
+// 4yz or 5yz and an enhanced one (RFC 3463) of the same class. With 421 they
+// would close the SMTP connection.
+func validCode(code string) bool {
+	basic, enhanced, ok := strings.Cut(code, " ")
+	if !ok || len(basic) != 3 || basic[0] != '4' && basic[0] != '5' || basic == "421" ||
+		basic[1] < '0' || basic[1] > '5' || basic[2] < '0' || basic[2] > '9' {
+		return false
+	}
+	parts := strings.Split(enhanced, ".")
+	if len(parts) != 3 || parts[0] != basic[:1] {
+		return false
+	}
+	for _, p := range parts {
+		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// line makes a text printable ASCII on one line of at most n octets.
+func line(s string, n int) string {
+	s = strings.TrimSpace(s)
+	if len(s) > n {
+		s = s[:n]
+	}
+	b := []byte(s)
+	for i, c := range b {
+		switch {
+		case c == '\t' || c == '\r' || c == '\n':
+			b[i] = ' '
+		case c < ' ' || c > '~':
+			b[i] = '?'
+		}
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// wireText makes of a reply what the protocol carries: both MTAs treat a '%' as
+// the start of a format.
+func wireText(s string) string {
+	s = line(s, maxReply)
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if n := b.Len(); s[i] == '%' && n+2 > maxReply || n+1 > maxReply {
+			break
+		}
+		if s[i] == '%' {
+			b.WriteByte('%')
+		}
+		b.WriteByte(s[i])
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// final makes go-milter's response of a reply: one whose Continue is true, as
+// after any other go-milter takes a new backend.
+func final(r reply) milter.Response {
+	if r.text == "" {
+		return milter.RespContinue
+	}
+	return milter.NewResponseStr(byte(milter.ActReplyCode), wireText(r.text))
+}

@@ -1,0 +1,267 @@
+package filter
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/policy"
+)
+
+// Options bound and inform a Server. The zero value works.
+type Options struct {
+	// Logger receives one info line "message" per message, with the keys queue,
+	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
+	// code, rule, overrides, exempt, dns_ms, dns_lookups and took_ms (from the
+	// message's end to the verdict), and a warning per fault. Default: none.
+	Logger *zap.Logger
+
+	// MaxConnections is how many connections are served at once; further ones
+	// wait in the kernel's queue. Default 1000.
+	MaxConnections int
+	// MaxRecipients is how many recipients of a message policy is told of; the
+	// others are counted. Default 1000.
+	MaxRecipients int
+	// MaxHeaderBytes is how much of a header is handed to policy, which has a
+	// lower limit of its own. What exceeds it is read and dropped, and the
+	// message is oversize. Default 8 MiB.
+	MaxHeaderBytes int
+	// MaxBodyBytes is the same for the body. Default 1 GiB.
+	MaxBodyBytes int64
+
+	// ReadTimeout is how long an MTA may be silent between two packets. It must
+	// exceed what the MTA grants its SMTP clients. Default 2h.
+	ReadTimeout time.Duration
+	// PacketTimeout bounds a packet once its first byte arrived. Default 60s.
+	PacketTimeout time.Duration
+	// WriteTimeout bounds one write. Default 30s.
+	WriteTimeout time.Duration
+	// NegotiationTimeout bounds the wait for the first packet. Default 30s.
+	NegotiationTimeout time.Duration
+	// VerdictTimeout bounds the time from a message's end to its verdict; what
+	// is not known by then is a temperror. Keep it below the MTA's own limit
+	// (Postfix milter_content_timeout, 300 s). Default 60s.
+	VerdictTimeout time.Duration
+	// ProgressInterval is how often an MTA that waits for a verdict is told to
+	// be patient; Sendmail's default patience is 10 s. Default 3s.
+	ProgressInterval time.Duration
+	// DrainTimeout bounds Shutdown if its context does not end earlier.
+	// Default 90s.
+	DrainTimeout time.Duration
+
+	// OnMessage is called after each verdict was sent, from the connection's
+	// goroutine. Default: nothing.
+	OnMessage func(Decision)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	setInt := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	setInt(&o.MaxConnections, 1000)
+	setInt(&o.MaxRecipients, 1000)
+	setInt(&o.MaxHeaderBytes, 8<<20)
+	if o.MaxBodyBytes <= 0 {
+		o.MaxBodyBytes = 1 << 30
+	}
+	set := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	set(&o.ReadTimeout, 2*time.Hour)
+	set(&o.PacketTimeout, time.Minute)
+	set(&o.WriteTimeout, 30*time.Second)
+	set(&o.NegotiationTimeout, 30*time.Second)
+	set(&o.VerdictTimeout, time.Minute)
+	set(&o.ProgressInterval, 3*time.Second)
+	set(&o.DrainTimeout, 90*time.Second)
+	return o
+}
+
+// Handler is what judges messages.
+type Handler struct {
+	Checker *policy.Checker
+	Rules   policy.Rules
+}
+
+// ErrServerClosed is what Serve returns after Shutdown.
+var ErrServerClosed = errors.New("filter: server closed")
+
+// Server serves MTAs. It is safe for concurrent use.
+type Server struct {
+	opt     Options
+	log     *zap.Logger
+	handler atomic.Pointer[judge]
+	count   counters
+
+	slots    chan struct{} // one per connection
+	closing  chan struct{} // closed by Shutdown
+	draining atomic.Bool
+	sessions sync.WaitGroup
+
+	inexact atomic.Bool  // an MTA without HDR_LEADSPC was reported
+	limited atomic.Int64 // when MaxConnections was last reported, Unix seconds
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	wires     map[*wire]struct{}
+}
+
+// NewServer returns a server that does not listen yet.
+func NewServer(h Handler, o Options) *Server {
+	s := newServer(o)
+	s.SetHandler(h)
+	return s
+}
+
+func newServer(o Options) *Server {
+	o = o.withDefaults()
+	return &Server{
+		opt:       o,
+		log:       o.Logger,
+		slots:     make(chan struct{}, o.MaxConnections),
+		closing:   make(chan struct{}),
+		listeners: map[net.Listener]struct{}{},
+		wires:     map[*wire]struct{}{},
+	}
+}
+
+// SetHandler replaces the handler in one step. A message ends with the handler
+// it began with; a connection takes the new one at its next message, to which
+// its client and its HELO are then introduced again.
+func (s *Server) SetHandler(h Handler) {
+	s.handler.Store(&judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules})
+}
+
+// Serve accepts connections until Shutdown, and then returns ErrServerClosed;
+// any other error says why accepting is not possible. It closes l. It may be
+// called for several listeners at once.
+func (s *Server) Serve(l net.Listener) error {
+	if !s.track(l) {
+		l.Close()
+		return ErrServerClosed
+	}
+	defer s.untrack(l)
+	var delay time.Duration
+	for {
+		if !s.takeSlot(l) {
+			return ErrServerClosed
+		}
+		c, err := l.Accept()
+		if err == nil {
+			delay = 0
+			s.begin(c)
+			continue
+		}
+		<-s.slots
+		if s.draining.Load() {
+			return ErrServerClosed
+		}
+		if !passing(err) {
+			return err
+		}
+		// Out of descriptors or memory: connections that end make room.
+		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+		s.count.acceptErrors.Add(1)
+		s.log.Warn("accepting a connection failed, trying again", zap.Error(err), zap.Duration("in", delay))
+		select {
+		case <-time.After(delay):
+		case <-s.closing:
+			return ErrServerClosed
+		}
+	}
+}
+
+// passing reports whether an error of Accept goes away by itself.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR, syscall.EPROTO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) track(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	return true
+}
+
+func (s *Server) untrack(l net.Listener) {
+	s.mu.Lock()
+	delete(s.listeners, l)
+	s.mu.Unlock()
+	l.Close()
+}
+
+// takeSlot waits until one more connection may be served; false means that the
+// server closes.
+func (s *Server) takeSlot(l net.Listener) bool {
+	select {
+	case s.slots <- struct{}{}:
+		return !s.draining.Load() || s.giveSlot()
+	default:
+	}
+	s.count.limited.Add(1)
+	if now, last := time.Now().Unix(), s.limited.Load(); now-last >= 60 && s.limited.CompareAndSwap(last, now) {
+		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listener", l.Addr()))
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return !s.draining.Load() || s.giveSlot()
+	case <-s.closing:
+		return false
+	}
+}
+
+func (s *Server) giveSlot() bool {
+	<-s.slots
+	return false
+}
+
+// begin starts serving a connection, which ends in (*Server).ended.
+func (s *Server) begin(c net.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := newWire(s, c, cancel)
+	w.session = newSession(ctx, s, w)
+	s.mu.Lock()
+	if s.draining.Load() {
+		s.mu.Unlock()
+		cancel()
+		c.Close()
+		<-s.slots
+		return
+	}
+	s.wires[w] = struct{}{}
+	s.sessions.Add(1)
+	s.mu.Unlock()
+	s.count.connections.Add(1)
+	s.count.open.Add(1)
+	go w.serve()
+}
+
+func (s *Server) ended(w *wire) {
+	s.mu.Lock()
+	delete(s.wires, w)
+	s.mu.Unlock()
+	s.count.open.Add(-1)
+	<-s.slots
+	s.sessions.Done()
+}

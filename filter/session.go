@@ -1,0 +1,287 @@
+package filter
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"time"
+
+	"github.com/emersion/go-milter"
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// judge is a Handler as the session uses it.
+type judge struct {
+	checker checker
+	rules   policy.Rules
+	decide  func(*policy.Results) policy.Verdict
+}
+
+// checker, conversation and transaction are what the session needs of package
+// policy.
+type checker interface {
+	Connect(ctx context.Context, c message.Client) conversation
+}
+
+type conversation interface {
+	Helo(name string)
+	Message(s message.Sender) transaction
+	Close()
+}
+
+type transaction interface {
+	Recipient(addr string)
+	Field(f message.Field)
+	EndOfHeader()
+	Write(p []byte) (int, error)
+	Finish(ctx context.Context) *policy.Results
+	Close()
+}
+
+type policyChecker struct{ c *policy.Checker }
+
+func (p policyChecker) Connect(ctx context.Context, c message.Client) conversation {
+	return policyConn{p.c.Connect(ctx, c)}
+}
+
+type policyConn struct{ *policy.Conn }
+
+func (p policyConn) Message(s message.Sender) transaction { return p.Conn.Message(s) }
+
+// session is one milter connection: the SMTP sessions that an MTA shows on it,
+// one after the other, and their messages. It is go-milter's backend; its
+// methods are called from one goroutine.
+type session struct {
+	ctx    context.Context // ends with the connection
+	srv    *Server
+	wire   *wire
+	macros macros
+
+	client message.Client
+	helo   string
+	judge  *judge       // whom conv belongs to
+	conv   conversation // nil if the next message has to introduce the client
+	mail   *mail        // nil between messages
+	// decision is the verdict that is being sent.
+	decision *Decision
+}
+
+var _ milter.Milter = (*session)(nil)
+
+func newSession(ctx context.Context, srv *Server, w *wire) *session {
+	return &session{ctx: ctx, srv: srv, wire: w}
+}
+
+// guard calls f, and turns a panic into the failure of the message: it is
+// logged and counted, and its verdict will be a temporary failure.
+func (s *session) guard(during string, f func()) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		s.srv.count.panics.Add(1)
+		s.srv.log.Error("panic",
+			zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)),
+			zap.String("during", during), zap.Any("panic", v), zap.Stack("stack"))
+		if s.mail != nil {
+			s.mail.fault = "internal error during " + during
+		}
+		// What panicked once is not asked again: the next message starts over.
+		s.broken()
+	}()
+	f()
+}
+
+// broken gives up the conversation after a panic in it.
+func (s *session) broken() {
+	conv := s.conv
+	s.conv = nil
+	defer func() { _ = recover() }()
+	if conv != nil {
+		conv.Close()
+	}
+}
+
+// introduce opens a conversation about this client with the current handler.
+func (s *session) introduce() {
+	j := s.srv.handler.Load()
+	if s.conv != nil && s.judge == j {
+		return
+	}
+	s.dropConversation()
+	s.judge = j
+	s.guard("connect", func() {
+		s.conv = j.checker.Connect(s.ctx, s.client)
+		if s.helo != "" {
+			s.conv.Helo(s.helo)
+		}
+	})
+}
+
+func (s *session) dropConversation() {
+	if s.conv != nil {
+		s.guard("close", s.conv.Close)
+		s.conv = nil
+	}
+}
+
+// Connect begins an SMTP session.
+func (s *session) Connect(host, family string, port uint16, addr net.IP, _ *milter.Modifier) (milter.Response, error) {
+	s.giveUp()
+	s.dropConversation()
+	s.helo = ""
+	s.client = s.newClient(host, family, port, addr)
+	s.introduce()
+	return milter.RespContinue, nil
+}
+
+func (s *session) newClient(host, family string, port uint16, addr net.IP) message.Client {
+	ip, _ := netip.AddrFromSlice(addr)
+	ip = ip.Unmap()
+	if !ip.IsValid() {
+		ip = parseAddr(s.macros.clientAddr)
+	}
+	c := message.Client{IP: ip, Name: host, Port: port, Listener: s.macros.daemonName}
+	switch family {
+	case "tcp4", "tcp6":
+		// Postfix's pickup, and so sendmail(1), has port 0 on loopback.
+		c.Local = port == 0 && ip.IsLoopback()
+	default:
+		// sendmail -bs has no address. Postfix knows none either of a client
+		// that left at once or that XCLIENT hides, and calls it "unknown": that
+		// one is not of this machine.
+		c.Local = !ip.IsValid() && host != "unknown" || ip.IsLoopback()
+	}
+	return c
+}
+
+// Helo notes the client's name; after STARTTLS it comes again. It ends a
+// message that is under way (RFC 5321 section 4.1.4).
+func (s *session) Helo(name string, _ *milter.Modifier) (milter.Response, error) {
+	s.giveUp()
+	s.helo = name
+	s.introduce()
+	if s.conv != nil {
+		s.guard("helo", func() { s.conv.Helo(name) })
+	}
+	return milter.RespContinue, nil
+}
+
+// MailFrom begins a message. Sendmail tells nothing between two messages, so
+// all of the last one is forgotten here.
+func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, error) {
+	s.giveUp()
+	s.macros.mailFrom()
+	s.mail = &mail{from: from, user: s.macros.who(), began: time.Now()}
+	s.introduce()
+	s.mail.judge = s.judge
+	if s.conv == nil {
+		return milter.RespContinue, nil
+	}
+	s.guard("mail", func() {
+		s.mail.tx = s.conv.Message(message.Sender{Path: from, User: s.mail.user, TLS: s.macros.tls})
+	})
+	return milter.RespContinue, nil
+}
+
+// RcptTo notes a recipient.
+func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
+	if m := s.mail; m != nil {
+		m.rcpts++
+		if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
+			s.guard("rcpt", func() { m.tx.Recipient(to) })
+		}
+	}
+	return milter.RespContinue, nil
+}
+
+// Header takes a field from the wire.
+func (s *session) Header(name, value string, _ *milter.Modifier) (milter.Response, error) {
+	if m := s.mail; m != nil && m.working() {
+		if !s.wire.agreed.exactHeader() {
+			value = restoreBlank(value)
+		}
+		s.guard("header", func() { m.tx.Field(message.NewField(name, value)) })
+	}
+	return s.next(milter.OptNoHeaderReply)
+}
+
+// roomForField reports whether another field of n octets is to be handed over.
+func (s *session) roomForField(n int) bool {
+	m := s.mail
+	if m == nil {
+		return n <= s.srv.opt.MaxHeaderBytes
+	}
+	if m.header += n; m.header <= s.srv.opt.MaxHeaderBytes {
+		return true
+	}
+	m.oversize = "the header is too large"
+	return false
+}
+
+// Headers ends the header. The fields that go-milter collected are not used.
+func (s *session) Headers(textproto.MIMEHeader, *milter.Modifier) (milter.Response, error) {
+	if m := s.mail; m != nil && m.working() {
+		s.guard("end of header", m.tx.EndOfHeader)
+	}
+	return s.next(milter.OptNoEOHReply)
+}
+
+// BodyChunk takes a piece of the body from the wire. It keeps nothing of it.
+func (s *session) BodyChunk(p []byte, _ *milter.Modifier) (milter.Response, error) {
+	if m := s.mail; m != nil && m.working() {
+		if m.body += int64(len(p)); m.body > s.srv.opt.MaxBodyBytes {
+			m.oversize = "the body is too large"
+		} else {
+			s.guard("body", func() { m.tx.Write(p) })
+		}
+	}
+	return s.next(milter.OptNoBodyReply)
+}
+
+// next is the reply of a stage whose replies may be switched off.
+func (s *session) next(silent milter.OptProtocol) (milter.Response, error) {
+	if s.wire.agreed.silent(silent) {
+		return nil, nil
+	}
+	return milter.RespContinue, nil
+}
+
+// Abort gives up the message, if there is one. Postfix says it after every
+// message, Sendmail only after RSET.
+func (s *session) Abort(*milter.Modifier) error {
+	s.giveUp()
+	s.macros.beginMail()
+	s.wire.setInside(false)
+	return nil
+}
+
+// giveUp ends a message that will get no verdict.
+func (s *session) giveUp() {
+	m := s.mail
+	if m == nil {
+		return
+	}
+	s.mail = nil
+	s.srv.count.aborted.Add(1)
+	if m.tx != nil {
+		s.guard("close", m.tx.Close)
+	}
+}
+
+// renew forgets the SMTP session; the MTA shows another one next.
+func (s *session) renew() {
+	s.end()
+	s.client, s.helo, s.macros = message.Client{}, "", macros{}
+}
+
+// end releases all that the session holds.
+func (s *session) end() {
+	s.giveUp()
+	s.dropConversation()
+}

@@ -1,0 +1,74 @@
+package filter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// killGrace bounds the wait for evaluations whose context was cancelled.
+const killGrace = 5 * time.Second
+
+// DrainError is what Shutdown returns if it had to cut something short.
+type DrainError struct {
+	// Connections were closed by force, Messages of them inside a message: the
+	// MTA takes its default action for these.
+	Connections, Messages int
+}
+
+func (e *DrainError) Error() string {
+	return fmt.Sprintf("filter: %d connections closed by force, %d of them inside a message", e.Connections, e.Messages)
+}
+
+// Shutdown closes the listeners, which removes their socket files, and drains
+// the connections: one between two messages is closed at once, one inside a
+// message when its verdict is sent or the message is given up. It waits for
+// that until ctx or Options.DrainTimeout ends, then closes what is left and
+// returns a *DrainError.
+func (s *Server) Shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.DrainTimeout)
+	defer cancel()
+	s.mu.Lock()
+	if s.draining.CompareAndSwap(false, true) {
+		close(s.closing)
+	}
+	for l := range s.listeners {
+		l.Close()
+	}
+	for w := range s.wires {
+		w.wake()
+	}
+	s.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		s.sessions.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	var left DrainError
+	s.mu.Lock()
+	for w := range s.wires {
+		left.Connections++
+		if w.kill() {
+			left.Messages++
+		}
+	}
+	s.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(killGrace):
+		s.log.Error("connections do not end although they were closed", zap.Int64("connections", s.count.open.Load()))
+	}
+	if left == (DrainError{}) {
+		return nil
+	}
+	s.log.Warn("connections closed by force", zap.Int("connections", left.Connections), zap.Int("messages", left.Messages))
+	return &left
+}

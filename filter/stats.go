@@ -1,0 +1,77 @@
+package filter
+
+import (
+	"sync/atomic"
+
+	"github.com/postvet/postvet/policy"
+)
+
+// Stats counts what a server did since its start.
+type Stats struct {
+	// Open connections, and those of them that are inside a message, are now.
+	Open, Busy int64
+	// Connections were accepted.
+	Connections int64
+	// Messages got a verdict, by what it was.
+	Messages map[policy.Action]int64
+	// Aborted messages ended without one: reset, refused, or the client left.
+	Aborted int64
+	// Undelivered verdicts could not be sent: the MTA had left.
+	Undelivered int64
+	// Panics were caught. Each cost one message a temporary failure.
+	Panics int64
+	// ProtocolErrors and Timeouts are connections closed for what the MTA sent
+	// or did not send in time.
+	ProtocolErrors, Timeouts int64
+	// StrayReplies were dropped because no reply was due, OwedReplies made
+	// because one was: faults of ours that the wire absorbed.
+	StrayReplies, OwedReplies int64
+	// AcceptErrors are failures to accept a connection, Limited how often
+	// MaxConnections was reached.
+	AcceptErrors, Limited int64
+}
+
+type counters struct {
+	open, busy, connections, aborted, undelivered, panics atomic.Int64
+	protocolErrors, timeouts, stray, owed                 atomic.Int64
+	acceptErrors, limited                                 atomic.Int64
+	accepted, quarantined, rejected, tempfailed           atomic.Int64
+}
+
+func (c *counters) message(a policy.Action) {
+	switch a {
+	case policy.Accept:
+		c.accepted.Add(1)
+	case policy.Quarantine:
+		c.quarantined.Add(1)
+	case policy.Reject:
+		c.rejected.Add(1)
+	default:
+		c.tempfailed.Add(1)
+	}
+}
+
+// Stats returns the counts of now.
+func (s *Server) Stats() Stats {
+	c := &s.count
+	return Stats{
+		Open:        c.open.Load(),
+		Busy:        c.busy.Load(),
+		Connections: c.connections.Load(),
+		Messages: map[policy.Action]int64{
+			policy.Accept:     c.accepted.Load(),
+			policy.Quarantine: c.quarantined.Load(),
+			policy.Reject:     c.rejected.Load(),
+			policy.TempFail:   c.tempfailed.Load(),
+		},
+		Aborted:        c.aborted.Load(),
+		Undelivered:    c.undelivered.Load(),
+		Panics:         c.panics.Load(),
+		ProtocolErrors: c.protocolErrors.Load(),
+		Timeouts:       c.timeouts.Load(),
+		StrayReplies:   c.stray.Load(),
+		OwedReplies:    c.owed.Load(),
+		AcceptErrors:   c.acceptErrors.Load(),
+		Limited:        c.limited.Load(),
+	}
+}
