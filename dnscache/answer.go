@@ -98,16 +98,16 @@ type Exchange struct {
 // must not be modified.
 //
 // Only the field that belongs to the type asked for is set, and only if
-// Outcome is Found. Names are without a trailing dot. A name with unusual
-// bytes in its labels keeps the presentation form of RFC 1035 section 5.1,
-// which no look-up ever matches.
+// Outcome is Found; Canonical is set whatever the outcome. Names are in lower
+// case, without a trailing dot. A name with unusual bytes in its labels keeps
+// the presentation form of RFC 1035 section 5.1, which no look-up ever matches.
 type Answer struct {
 	Outcome Outcome
 	// Err tells a person what went wrong; nil for Found, NoData and NXDomain
 	// learned from the DNS.
 	Err error
 
-	TXT   []string     // one per record, its strings joined without a space
+	TXT   []string     // one per record, its strings joined without a space, as raw bytes
 	Addrs []netip.Addr // A or AAAA, never IPv4-mapped
 	MX    []Exchange   // by preference, then by host
 	Names []string     // PTR or NS, in the order received
@@ -119,7 +119,8 @@ type Answer struct {
 	// Stale tells that the answer outlived its TTL and is served because the
 	// servers fail (RFC 8767).
 	Stale bool
-	// Cached tells that no query was sent for it on behalf of this call.
+	// Cached tells that this call waited for no query: the answer was there. A
+	// call that joined another's query has waited.
 	Cached bool
 	// Expires is when the answer may no longer be used as fresh.
 	Expires time.Time
@@ -144,13 +145,19 @@ func (a *Answer) Derive(key any, derive func(*Answer) any) any {
 	if a.derived == nil {
 		return derive(a)
 	}
-	head := a.derived.Load()
-	for d := head; d != nil; d = d.next {
-		if d.key == key {
-			return d.value
+	var own any
+	for derived := false; ; {
+		head := a.derived.Load()
+		for d := head; d != nil; d = d.next {
+			if d.key == key {
+				return d.value
+			}
+		}
+		if !derived {
+			own, derived = derive(a), true
+		}
+		if a.derived.CompareAndSwap(head, &derivation{key: key, value: own, next: head}) {
+			return own
 		}
 	}
-	v := derive(a)
-	a.derived.CompareAndSwap(head, &derivation{key: key, value: v, next: head})
-	return v
 }

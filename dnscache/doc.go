@@ -11,4 +11,31 @@
 // NXDomain are statements of the DNS; ServFail, Refused and Timeout are trouble
 // on the way to it and say nothing about the name. They stay apart from the
 // wire to the caller.
+//
+// # The way of a question
+//
+// [Resolver.Lookup] looks into the store; a hit takes no lock and allocates
+// nothing. A miss joins the flight of the same question, or starts it. The
+// flight is nobody's: it has its own deadline, and a caller who gives up leaves
+// it to the others. It follows the CNAME chain, over several messages if need
+// be, asks the upstreams in the order of their health, the second when the
+// first is late, and leaves the answer in the store.
+//
+// # Time
+//
+// Answers are kept for the least TTL of their chain, between MinTTL and MaxTTL;
+// negative ones by RFC 2308 up to NegativeTTL, trouble for FailureTTL (RFC
+// 9520). Names in demand are asked for again in the last tenth of their TTL.
+// When the servers fail, a Found answer is served past its end, marked as
+// [Answer.Stale], for MaxStale (RFC 8767); a negative one is not, for an outage
+// must not turn into evidence. An NXDOMAIN also answers for the names below it
+// (RFC 8020), unless the name that does not exist begins with an underscore.
+//
+// # What is believed
+//
+// Each query has a socket, so a port, and an id of its own, and towards other
+// hosts random case. A response to another id or question is passed over;
+// records that are not on the chain from the name asked for are not read. The
+// AD bit is kept only from loopback or with TrustAD, and of a chain only if
+// every part had it.
 package dnscache

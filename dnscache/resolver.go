@@ -4,15 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"sort"
-	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"github.com/miekg/dns"
-	"go.uber.org/zap"
 )
 
 // ErrName is the Err of an answer to a question that cannot be put to the DNS:
@@ -20,42 +13,61 @@ import (
 // cannot exist, so its Outcome is NXDomain.
 var ErrName = errors.New("dnscache: name cannot exist in the DNS")
 
-// Options configure a Resolver. The zero value works.
-type Options struct {
-	// Upstreams are the resolvers to ask, as host:port. Empty: those of
-	// /etc/resolv.conf.
-	Upstreams []string
-	// Timeout bounds one look-up with all its retries. Default 5s.
-	Timeout time.Duration
-	// AttemptTimeout bounds one query to one server. Default 1.5s.
-	AttemptTimeout time.Duration
-	// MaxBytes bounds the memory of the cache. Default 64 MB.
-	MaxBytes int64
-	// MinTTL and MaxTTL clamp how long answers are kept. Defaults 5s and 24h.
-	MinTTL, MaxTTL time.Duration
-	// NegativeTTL caps how long NoData and NXDomain are kept. Default 1h.
-	NegativeTTL time.Duration
-	// Now is the clock. Default time.Now.
-	Now func() time.Time
-	// Logger receives upstream trouble. Default: nothing is logged.
-	Logger *zap.Logger
-}
+// errType is the Err of a question for a type that Answer has no field for.
+var errType = errors.New("dnscache: type cannot be asked for")
 
 // Resolver answers questions. It is safe for concurrent use.
 type Resolver struct {
-	opt Options
+	opt     Options
+	born    time.Time
+	store   *store
+	flights *flights
+	asking  *upstreams
+	seen    *seen
+	health  *health
 }
 
 // New returns a resolver, or an error that names the option that is wrong.
 func New(o Options) (*Resolver, error) {
-	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Second
+	o, err := o.settled()
+	if err != nil {
+		return nil, err
 	}
-	return &Resolver{opt: o}, nil
+	r := &Resolver{
+		opt:     o,
+		store:   newStore(o.MaxBytes),
+		flights: newFlights(o.MaxInFlight),
+		seen:    &seen{},
+	}
+	if o.Now != nil {
+		r.born = o.Now()
+	} else {
+		r.born = time.Now()
+	}
+	r.health = &health{log: o.Logger, now: r.now}
+	w := &wire{buffers: sync.Pool{New: func() any { return new([4096]byte) }}}
+	r.asking = &upstreams{attempt: o.AttemptTimeout, background: r.flights.background}
+	r.asking.budget.Store(hedgeBudget)
+	for _, addr := range o.Upstreams {
+		r.asking.all = append(r.asking.all, newUpstream(addr, w, o, r.now))
+	}
+	return r, nil
+}
+
+// now is the time in ns since the resolver was made, on a clock that nobody
+// sets back.
+func (r *Resolver) now() int64 {
+	if r.opt.Now == nil {
+		return int64(time.Since(r.born))
+	}
+	return int64(r.opt.Now().Sub(r.born))
 }
 
 // Close ends all that the resolver started. Look-ups under way end with Timeout.
-func (r *Resolver) Close() error { return nil }
+func (r *Resolver) Close() error {
+	r.flights.close()
+	return nil
+}
 
 // Lookup asks for the records of type t at name. It always returns an answer,
 // at the latest when ctx or Options.Timeout ends.
@@ -63,78 +75,175 @@ func (r *Resolver) Close() error { return nil }
 // The name's labels are separated by dots, with or without one at the end; all
 // other bytes stand for themselves (no escapes), and ASCII case does not
 // matter. CNAMEs are followed.
+//
+// An answer from the cache costs no allocation and needs no time left in ctx.
+// Callers that ask the same at the same time share one query; it goes on when
+// one of them, or the last of them, gives up.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
+	var buf [maxKey]byte
+	key := writeKey(&buf, name, t)
+	if key == nil {
+		return &Answer{Outcome: NXDomain, Err: ErrName}
+	}
+	hash := r.store.hash(key)
+	e := r.store.get(hash, key)
+	if e != nil {
+		now := r.now()
+		e.touch()
+		switch {
+		case e.fresh(now):
+			if now >= e.refreshAt && e.freq.Load() >= refreshDemand && e.refreshing.CompareAndSwap(false, true) {
+				r.refresh(e)
+			}
+			r.seen.hit(e.answer.Outcome)
+			return &e.answer
+		case now < e.quietUntil.Load() && e.usable(now):
+			r.seen.add(&r.seen.stale)
+			return e.staleAnswer()
+		}
+	}
+	if !possible(key) {
+		return &Answer{Outcome: NXDomain, Err: ErrName}
+	}
+	if cut := r.cut(key); cut != nil {
+		r.seen.hit(NXDomain)
+		return &cut.answer
+	}
+	if !askable(t) {
+		return &Answer{Outcome: ServFail, Err: fmt.Errorf("%w: %d", errType, t)}
+	}
+	return r.wait(ctx, hash, string(key))
+}
+
+// cut returns the entry that tells that the key's name, or one above it, does
+// not exist (RFC 8020).
+func (r *Resolver) cut(key []byte) *entry {
+	var now int64
+	for at := 2; ; {
+		var buf [maxKey]byte
+		above := append(append(buf[:0], byte(cutType>>8), byte(cutType)), key[at:]...)
+		// Deviates: servers exist that say NXDOMAIN for _domainkey, which has
+		// the keys below it. An underscored name says nothing about others.
+		if at == 2 || key[at] != '_' {
+			if e := r.store.get(r.store.hash(above), above); e != nil {
+				if now == 0 {
+					now = r.now()
+				}
+				if e.fresh(now) {
+					e.touch()
+					return e
+				}
+			}
+		}
+		for at < len(key) && key[at] != '.' {
+			at++
+		}
+		if at++; at >= len(key) {
+			return nil
+		}
+	}
+}
+
+// wait joins the flight of a question, or starts it, and waits for its end.
+func (r *Resolver) wait(ctx context.Context, hash uint64, key string) *Answer {
+	f := r.flights.find(key)
+	if f != nil {
+		r.seen.add(&r.seen.joined)
+	} else {
+		r.seen.add(&r.seen.missed)
+		var err error
+		if f, err = r.begin(ctx, hash, key); err != nil {
+			if a := r.known(hash, key); a != nil {
+				return a
+			}
+			return gaveUp(key, err)
+		}
+	}
+	select {
+	case <-f.done:
+		return f.answer
+	default:
+	}
+	// RFC 8767 section 5: after a while a caller is better served by what was
+	// known; the flight goes on and renews it.
+	var late <-chan time.Time
+	if r.old(hash, key) != nil {
+		timer := time.NewTimer(min(r.opt.Timeout/3, 1800*time.Millisecond))
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		select {
+		case <-f.done:
+			return f.answer
+		case <-late:
+			late = nil
+			if a := r.known(hash, key); a != nil {
+				return a
+			}
+		case <-ctx.Done():
+			if a := r.known(hash, key); a != nil {
+				return a
+			}
+			return gaveUp(key, ctx.Err())
+		}
+	}
+}
+
+// begin starts the flight of a question when there is room for one more.
+func (r *Resolver) begin(ctx context.Context, hash uint64, key string) (*flight, error) {
+	f, err := r.flights.begin(ctx, key, false, r.fly(hash, key))
+	if !errors.Is(err, ErrBusy) {
+		return f, err
+	}
+	r.seen.add(&r.seen.queued)
 	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 	defer cancel()
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
-	for _, l := range strings.Split(name, ".") {
-		if l == "" || len(l) > 63 || len(name) > 253 {
-			return &Answer{Outcome: NXDomain, Err: ErrName}
-		}
+	return r.flights.begin(ctx, key, true, r.fly(hash, key))
+}
+
+// refresh renews an entry ahead of its expiry, if there is room.
+func (r *Resolver) refresh(e *entry) {
+	if r.flights.count() > r.opt.MaxInFlight/2 {
+		e.refreshing.Store(false)
+		return
 	}
-	q := new(dns.Msg)
-	q.SetQuestion(dns.Fqdn(name), uint16(t))
-	q.SetEdns0(1232, false)
-	var resp *dns.Msg
-	err := errors.New("dnscache: no upstream")
-	for _, up := range r.opt.Upstreams {
-		resp, _, err = (&dns.Client{Net: "udp", Timeout: r.opt.Timeout}).ExchangeContext(ctx, q, up)
-		if err == nil && resp.Truncated {
-			resp, _, err = (&dns.Client{Net: "tcp", Timeout: r.opt.Timeout}).ExchangeContext(ctx, q, up)
-		}
-		if err == nil {
-			break
-		}
+	if _, err := r.flights.begin(context.Background(), e.key, false, r.fly(e.hash, e.key)); err != nil {
+		e.refreshing.Store(false)
+		return
 	}
-	a := &Answer{derived: new(atomic.Pointer[derivation])}
-	if err != nil {
-		a.Outcome, a.Err = ServFail, err
-		var ne net.Error
-		if errors.As(err, &ne) && ne.Timeout() || ctx.Err() != nil {
-			a.Outcome = Timeout
-		}
-		return a
+	r.seen.add(&r.seen.refreshed)
+}
+
+// old returns the entry of a key that may be served although it has expired.
+func (r *Resolver) old(hash uint64, key string) *entry {
+	if e := r.store.get(hash, []byte(key)); e != nil && e.answer.Outcome.Known() && e.usable(r.now()) {
+		return e
 	}
-	switch resp.Rcode {
-	case dns.RcodeSuccess:
-	case dns.RcodeNameError:
-		a.Outcome = NXDomain
-		return a
-	case dns.RcodeRefused:
-		a.Outcome, a.Err = Refused, errors.New("dnscache: refused")
-		return a
-	default:
-		a.Outcome, a.Err = ServFail, fmt.Errorf("dnscache: rcode %d", resp.Rcode)
-		return a
+	return nil
+}
+
+// known returns what is known without asking, as fresh or as stale as it is.
+func (r *Resolver) known(hash uint64, key string) *Answer {
+	e := r.old(hash, key)
+	switch {
+	case e == nil:
+		return nil
+	case e.fresh(r.now()):
+		return &e.answer
 	}
-	for _, rr := range resp.Answer {
-		switch rr := rr.(type) {
-		case *dns.A:
-			if v, ok := netip.AddrFromSlice(rr.A); ok && t == A {
-				a.Addrs = append(a.Addrs, v.Unmap())
-			}
-		case *dns.AAAA:
-			if v, ok := netip.AddrFromSlice(rr.AAAA); ok && t == AAAA {
-				a.Addrs = append(a.Addrs, v)
-			}
-		case *dns.TXT:
-			if t == TXT {
-				a.TXT = append(a.TXT, strings.Join(rr.Txt, ""))
-			}
-		case *dns.MX:
-			a.MX = append(a.MX, Exchange{rr.Preference, strings.TrimSuffix(rr.Mx, ".")})
-		case *dns.PTR:
-			a.Names = append(a.Names, strings.TrimSuffix(rr.Ptr, "."))
-		case *dns.NS:
-			a.Names = append(a.Names, strings.TrimSuffix(rr.Ns, "."))
-		case *dns.CNAME:
-			a.Canonical = strings.TrimSuffix(rr.Target, ".")
-		}
-	}
-	sort.SliceStable(a.MX, func(i, j int) bool { return a.MX[i].Preference < a.MX[j].Preference })
-	a.Outcome = Found
-	if len(a.TXT)+len(a.Addrs)+len(a.MX)+len(a.Names) == 0 {
-		a.Outcome = NoData
-	}
-	return a
+	r.seen.add(&r.seen.stale)
+	return e.staleAnswer()
+}
+
+// gaveUp is the answer for a caller that stopped waiting.
+func gaveUp(key string, err error) *Answer {
+	return &Answer{Outcome: Timeout, Err: fmt.Errorf("dnscache: %s: %w", question(key), err)}
+}
+
+// question names a key's question for a person.
+func question(key string) string {
+	t := Type(key[0])<<8 | Type(key[1])
+	name := presentation(key[2:])
+	return name[:len(name)-1] + " " + t.String()
 }

@@ -4,10 +4,7 @@
 package dnstest
 
 import (
-	"bufio"
-	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,43 +14,40 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// Fault is a way to answer wrongly.
-type Fault string
-
-// The faults, in the words that a $FAULT line uses.
-const (
-	ServFail Fault = "SERVFAIL"
-	Refuse   Fault = "REFUSED"
-	Silent   Fault = "TIMEOUT" // no answer at all
-	Truncate Fault = "TRUNCATE"
-)
+// maxQueries bounds the log of queries; later ones are served but not noted.
+const maxQueries = 1 << 20
 
 // Query is one question that arrived.
 type Query struct {
-	Name string // lower case, without trailing dot
+	Name string // lower case, without trailing dot, unusual bytes as \DDD or \X
 	Type string // "TXT"
 	Net  string // "udp" or "tcp"
 }
 
 // Server serves one zone. Create it with NewServer or Start.
 type Server struct {
-	addr string
-	udp  *dns.Server
-	tcp  *dns.Server
+	addr  string
+	udp   *dns.Server
+	tcp   *dns.Server
+	ended chan struct{}
+	once  sync.Once
 
-	mu      sync.Mutex
-	rrs     map[string]map[uint16][]dns.RR
-	names   map[string]bool
-	faults  map[string]Fault // "name/TYPE" or "name/*"
-	queries []Query
+	mu        sync.Mutex
+	zone      *zone
+	chance    uint32 // state of the generator behind LOSS
+	queries   []Query
+	resolvers []*dnscache.Resolver
 }
 
 // NewServer starts a server on a free loopback port. The zone is master-file
-// text (RFC 1035 section 5) with origin "." and a default TTL of 60 s; a line
-// "$FAULT name TYPE SERVFAIL|REFUSED|TIMEOUT|TRUNCATE" orders a fault (TYPE *
-// for all types). Names with something below them exist.
+// text (RFC 1035 section 5) with origin "." and a default TTL of 60 s. Names
+// with something below them exist, wildcards work (RFC 4592), and a negative
+// answer carries the SOA of the closest name above that has one, or else one
+// of the root with 60 s.
+//
+// A line "$FAULT name TYPE FAULT" orders a fault as SetFault does.
 func NewServer(zone string) (*Server, error) {
-	s := &Server{faults: map[string]Fault{}}
+	s := &Server{ended: make(chan struct{}), chance: 1}
 	if err := s.SetZone(zone); err != nil {
 		return nil, err
 	}
@@ -67,7 +61,7 @@ func NewServer(zone string) (*Server, error) {
 		if err != nil {
 			pc.Close()
 			if try < 10 {
-				continue
+				continue // the port is taken on TCP only
 			}
 			return nil, err
 		}
@@ -83,19 +77,35 @@ func NewServer(zone string) (*Server, error) {
 }
 
 // Start starts a server that the test's end stops, and a resolver that asks it
-// with short timeouts (Timeout 400 ms).
+// with short timeouts (Timeout 400 ms, one attempt). SetZone and SetFault also
+// flush what the resolver has cached.
 func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	tb.Helper()
 	s, err := NewServer(zone)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r, err := dnscache.New(dnscache.Options{Upstreams: []string{s.Addr()}, Timeout: 400 * time.Millisecond})
+	r, err := s.Resolver(dnscache.Options{Timeout: 400 * time.Millisecond})
 	if err != nil {
+		s.Close()
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { r.Close(); s.Close() })
 	return s, r
+}
+
+// Resolver returns a resolver that asks this server, whose cache SetZone and
+// SetFault flush. The caller closes it.
+func (s *Server) Resolver(o dnscache.Options) (*dnscache.Resolver, error) {
+	o.Upstreams = []string{s.addr}
+	r, err := dnscache.New(o)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resolvers = append(s.resolvers, r)
+	return r, nil
 }
 
 // Addr returns the server's address as host:port.
@@ -103,65 +113,56 @@ func (s *Server) Addr() string { return s.addr }
 
 // Close stops the server.
 func (s *Server) Close() error {
-	s.udp.Shutdown()
-	return s.tcp.Shutdown()
+	var err error
+	s.once.Do(func() {
+		close(s.ended)
+		err = s.udp.Shutdown()
+		if e := s.tcp.Shutdown(); err == nil {
+			err = e
+		}
+	})
+	return err
 }
 
-// SetZone replaces the zone and the faults that its text orders.
-func (s *Server) SetZone(zone string) error {
-	var text strings.Builder
-	text.WriteString("$ORIGIN .\n$TTL 60\n")
-	faults := map[string]Fault{}
-	sc := bufio.NewScanner(strings.NewReader(zone))
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		f := strings.Fields(sc.Text())
-		if len(f) == 4 && f[0] == "$FAULT" {
-			faults[faultKey(f[1], f[2])] = Fault(f[3])
-			continue
-		}
-		text.WriteString(sc.Text() + "\n")
-	}
-	rrs, names := map[string]map[uint16][]dns.RR{}, map[string]bool{}
-	zp := dns.NewZoneParser(strings.NewReader(text.String()), ".", "")
-	for rr, ok := zp.Next(); ok; rr, ok = zp.Next() {
-		n := strings.ToLower(rr.Header().Name)
-		if rrs[n] == nil {
-			rrs[n] = map[uint16][]dns.RR{}
-		}
-		rrs[n][rr.Header().Rrtype] = append(rrs[n][rr.Header().Rrtype], rr)
-		for n != "." && n != "" {
-			names[n] = true
-			i, end := dns.NextLabel(n, 0)
-			if end {
-				break
-			}
-			n = n[i:]
-		}
-	}
-	if err := zp.Err(); err != nil {
-		return fmt.Errorf("dnstest: %w", err)
-	}
-	for k := range faults {
-		n, _, _ := strings.Cut(k, "/")
-		names[n+"."] = true
+// SetZone replaces the zone and the faults.
+func (s *Server) SetZone(text string) error {
+	z, err := parseZone(text)
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rrs, s.names, s.faults = rrs, names, faults
+	s.zone = z
+	s.mu.Unlock()
+	s.flush()
 	return nil
 }
 
-// SetFault orders a fault for a name and type ("*" for all); "" ends it. The
-// name "*" stands for every name.
+// SetFault orders a fault for a name and a type ("*" for all); "" ends it. The
+// name "*" stands for every name. Faults joined by commas are all in force, as
+// in "DELAY:20ms,SERVFAIL". It panics if f is not a fault.
 func (s *Server) SetFault(name, typ string, f Fault) {
+	fs, err := f.parse()
+	if err != nil {
+		panic(err)
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f == "" {
-		delete(s.faults, faultKey(name, typ))
+	if len(fs) == 0 {
+		delete(s.zone.faults, faultKey(name, typ))
+	} else {
+		s.zone.faults[faultKey(name, typ)] = fs
+	}
+	s.mu.Unlock()
+	s.flush()
+}
+
+// SetDelay makes the server wait before it answers anything; 0 ends it, and
+// any other fault of the name "*" with type "*".
+func (s *Server) SetDelay(d time.Duration) {
+	if d == 0 {
+		s.SetFault("*", "*", "")
 		return
 	}
-	s.faults[faultKey(name, typ)] = f
+	s.SetFault("*", "*", Delay(d))
 }
 
 // Queries returns what was asked since the start or the last Forget.
@@ -178,8 +179,13 @@ func (s *Server) Forget() {
 	s.queries = nil
 }
 
-func faultKey(name, typ string) string {
-	return strings.TrimSuffix(strings.ToLower(name), ".") + "/" + strings.ToUpper(typ)
+func (s *Server) flush() {
+	s.mu.Lock()
+	rs := append([]*dnscache.Resolver(nil), s.resolvers...)
+	s.mu.Unlock()
+	for _, r := range rs {
+		r.Flush(".")
+	}
 }
 
 func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
@@ -191,51 +197,39 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 		w.WriteMsg(m)
 		return
 	}
-	name, typ := strings.ToLower(q.Question[0].Name), q.Question[0].Qtype
 	network := w.RemoteAddr().Network()
-	bare := strings.TrimSuffix(name, ".")
+	typ := dns.TypeToString[q.Question[0].Qtype]
+	name := canonical(q.Question[0].Name)
 	s.mu.Lock()
-	s.queries = append(s.queries, Query{Name: bare, Type: dns.TypeToString[typ], Net: network})
-	var fault Fault
-	for _, k := range []string{faultKey(bare, dns.TypeToString[typ]), faultKey(bare, "*"), faultKey("*", dns.TypeToString[typ]), faultKey("*", "*")} {
-		if fault = s.faults[k]; fault != "" {
-			break
-		}
+	if len(s.queries) < maxQueries {
+		s.queries = append(s.queries, Query{Name: bare(name), Type: typ, Net: network})
 	}
-	n := name
-	for range 8 {
-		if rrs := s.rrs[n][typ]; len(rrs) > 0 {
-			m.Answer = append(m.Answer, rrs...)
-			break
-		}
-		c := s.rrs[n][dns.TypeCNAME]
-		if len(c) == 0 {
-			break
-		}
-		m.Answer = append(m.Answer, c...)
-		n = strings.ToLower(c[0].(*dns.CNAME).Target)
-	}
-	if !s.names[n] {
-		m.Rcode = dns.RcodeNameError
-	}
+	z := s.zone
+	faults := z.faultsFor(name, typ)
+	lost := s.lostLocked(faults)
 	s.mu.Unlock()
-	switch fault {
-	case Silent:
+	if lost {
 		return
-	case ServFail:
-		m.Answer, m.Rcode = nil, dns.RcodeServerFailure
-	case Refuse:
-		m.Answer, m.Rcode = nil, dns.RcodeRefused
-	case Truncate:
-		if network == "udp" {
-			m.Answer, m.Truncated = nil, true
-		}
+	}
+	z.answer(m, name, q.Question[0].Qtype, faults.has(Partial))
+	e := q.IsEdns0()
+	if e != nil {
+		m.SetEdns0(1232, false)
+	}
+	raw := s.spoil(m, faults, network == "udp", e != nil)
+	if faults.has(Silent) {
+		return
+	}
+	if raw != nil {
+		w.Write(raw)
+	}
+	if faults.has(Garbage) || raw != nil && network == "tcp" {
+		return
 	}
 	if network == "udp" {
 		size := 512
-		if e := q.IsEdns0(); e != nil {
+		if e != nil {
 			size = int(e.UDPSize())
-			m.SetEdns0(1232, false)
 		}
 		m.Truncate(size)
 	}

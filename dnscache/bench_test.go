@@ -1,0 +1,136 @@
+package dnscache_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/miekg/dns"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+const benchNames = 4096
+
+func benchResolver(b *testing.B) (*dnstest.Server, *dnscache.Resolver, []string) {
+	b.Helper()
+	s, err := dnstest.NewServer("*.test. 3600 TXT \"v=spf1 -all\"")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := s.Resolver(dnscache.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { r.Close(); s.Close() })
+	names := make([]string, benchNames)
+	for i := range names {
+		names[i] = fmt.Sprintf("selector%d._domainkey.example.test", i)
+	}
+	return s, r, names
+}
+
+func BenchmarkHit(b *testing.B) {
+	_, r, names := benchResolver(b)
+	ctx := context.Background()
+	for _, n := range names {
+		r.Lookup(ctx, n, dnscache.TXT)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; b.Loop(); i++ {
+		if r.Lookup(ctx, names[i%benchNames], dnscache.TXT).Outcome != dnscache.Found {
+			b.Fatal("miss")
+		}
+	}
+}
+
+func BenchmarkHitParallel(b *testing.B) {
+	_, r, names := benchResolver(b)
+	ctx := context.Background()
+	for _, n := range names {
+		r.Lookup(ctx, n, dnscache.TXT)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for i := 0; p.Next(); i++ {
+			r.Lookup(ctx, names[i%benchNames], dnscache.TXT)
+		}
+	})
+}
+
+// One name that all cores want.
+func BenchmarkHitParallelOneName(b *testing.B) {
+	_, r, names := benchResolver(b)
+	ctx := context.Background()
+	r.Lookup(ctx, names[0], dnscache.TXT)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			r.Lookup(ctx, names[0], dnscache.TXT)
+		}
+	})
+}
+
+// The yardstick: otter with a key of name and type, and an expiry. Names are not
+// brought to lower case and hits are not counted, so it does a little less.
+func BenchmarkHitOtter(b *testing.B)         { benchOtter(b, false) }
+func BenchmarkHitOtterParallel(b *testing.B) { benchOtter(b, true) }
+
+func benchOtter(b *testing.B, parallel bool) {
+	type key struct {
+		name string
+		typ  dnscache.Type
+	}
+	_, r, names := benchResolver(b)
+	o := otter.Must(&otter.Options[key, *dnscache.Answer]{MaximumSize: 2 * benchNames, ExpiryCalculator: otter.ExpiryWriting[key, *dnscache.Answer](time.Hour)})
+	for _, n := range names {
+		o.Set(key{n, dnscache.TXT}, r.Lookup(context.Background(), n, dnscache.TXT))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	if parallel {
+		b.RunParallel(func(p *testing.PB) {
+			for i := 0; p.Next(); i++ {
+				o.GetIfPresent(key{names[i%benchNames], dnscache.TXT})
+			}
+		})
+		return
+	}
+	for i := 0; b.Loop(); i++ {
+		if _, ok := o.GetIfPresent(key{names[i%benchNames], dnscache.TXT}); !ok {
+			b.Fatal("miss")
+		}
+	}
+}
+
+func BenchmarkMiss(b *testing.B) {
+	_, r, _ := benchResolver(b)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if a := r.Lookup(ctx, fmt.Sprintf("n%d.test", i), dnscache.TXT); a.Outcome != dnscache.Found {
+			b.Fatal(a.Err)
+		}
+	}
+}
+
+// What the same exchange costs with miekg/dns alone.
+func BenchmarkMissExchangeAlone(b *testing.B) {
+	s, _, _ := benchResolver(b)
+	c := &dns.Client{UDPSize: 1232}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		m := new(dns.Msg)
+		m.SetQuestion(fmt.Sprintf("n%d.test.", i), dns.TypeTXT)
+		m.SetEdns0(1232, false)
+		if _, _, err := c.Exchange(m, s.Addr()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

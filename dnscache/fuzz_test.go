@@ -1,0 +1,136 @@
+package dnscache
+
+import (
+	"math"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// FuzzMessage takes any bytes as the response to a question: it is refused, or
+// read into an answer that keeps what Answer promises.
+func FuzzMessage(f *testing.F) {
+	for _, zone := range [][]string{
+		{`a.test. 60 IN TXT "v=spf1" "\000\255"`},
+		{`a.test. 60 IN CNAME b.test.`, `b.test. 60 IN TXT "x"`},
+		{`a.test. 60 IN CNAME a.test.`},
+		{`test. 60 IN DNAME \000\.\255.invalid.`, `a.invalid. 60 IN MX 10 .`},
+		{`a.test. 60 IN MX 10 x.`, `a.test. 60 IN MX 5 y.`, `a.test. 60 IN PTR p.`, `a.test. 60 IN A 192.0.2.1`, `a.test. 60 IN AAAA ::ffff:192.0.2.1`},
+	} {
+		m := new(dns.Msg)
+		m.SetQuestion("a.test.", dns.TypeTXT)
+		m.Response = true
+		m.Id = 7
+		for _, s := range zone {
+			rr, err := dns.NewRR(s)
+			if err != nil {
+				f.Fatal(err)
+			}
+			m.Answer = append(m.Answer, rr)
+		}
+		soa, _ := dns.NewRR("test. 60 IN SOA a. b. 1 2 3 4 5")
+		m.Ns = append(m.Ns, soa)
+		for _, compress := range []bool{false, true} {
+			m.Compress = compress
+			b, err := m.Pack()
+			if err != nil {
+				f.Fatal(err)
+			}
+			for _, t := range []Type{A, NS, PTR, MX, TXT, AAAA} {
+				// The type in the question is the one asked for.
+				c := append([]byte(nil), b...)
+				c[12+8], c[12+9] = 0, byte(t)
+				f.Add(c, uint16(t))
+			}
+		}
+	}
+	f.Add([]byte{0, 7, 0x80, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0, 0xc0, 0x0c}, uint16(TXT))
+	f.Fuzz(func(t *testing.T, b []byte, typ uint16) {
+		q := query{name: "a.test.", t: Type(typ)}
+		m := q.message()
+		m.Id = 7
+		resp, err := belonging(m, b)
+		if err != nil || resp.Truncated {
+			return
+		}
+		if o, err := fault(resp); o != 0 {
+			if err == nil || o.Known() {
+				t.Fatalf("fault %v, %v", o, err)
+			}
+			return
+		}
+		c := chain{owner: q.name, ttl: math.MaxUint32}
+		if c.read(resp, q.t) != nil || !c.done {
+			if c.links > maxChain+1 {
+				t.Fatalf("followed %d links", c.links)
+			}
+			return
+		}
+		a := c.answer(q.t)
+		if !a.Outcome.Known() {
+			t.Fatalf("outcome %v", a.Outcome)
+		}
+		if n := len(a.TXT) + len(a.Addrs) + len(a.MX) + len(a.Names); (n > 0) != (a.Outcome == Found) {
+			t.Fatalf("%v with %d records", a.Outcome, n)
+		}
+		if !sort.SliceIsSorted(a.MX, func(i, j int) bool { return a.MX[i].Preference < a.MX[j].Preference }) {
+			t.Fatalf("unsorted: %v", a.MX)
+		}
+		names := append([]string{a.Canonical}, a.Names...)
+		for _, x := range a.MX {
+			names = append(names, x.Host)
+		}
+		for _, n := range names {
+			if n != strings.ToLower(n) || strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' && r != ' ' || r > '~' }) {
+				t.Fatalf("name %q", n)
+			}
+		}
+		for _, ip := range a.Addrs {
+			if !ip.IsValid() || ip.Is4In6() || ip.Is4() != (q.t == A) {
+				t.Fatalf("address %v", ip)
+			}
+		}
+		if e := newEntry(1, "\x00\x10a.test", a, 0, time.Time{}, 1, 0); e.cost < 200 {
+			t.Fatalf("costs %d", e.cost)
+		}
+	})
+}
+
+// FuzzName takes any bytes as a question's name: what has a key can be packed,
+// and comes off the wire as it was written.
+func FuzzName(f *testing.F) {
+	for _, s := range []string{"a.test", "A.", `x\.y`, "\x00\xff", "a..b", strings.Repeat("a.", 126) + "a", `"; ()@'$`, "*.a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		key, ok := keyOf(name, TXT)
+		if !ok {
+			return
+		}
+		if want := strings.TrimSuffix(lower(name), "."); key[2:] != want {
+			t.Fatalf("key %q, want %q", key[2:], want)
+		}
+		if len(key) > maxKey {
+			t.Fatalf("key of %d", len(key))
+		}
+		p := presentation(key[2:])
+		var b [300]byte
+		n, err := dns.PackDomainName(p, b[:], 0, nil, false)
+		if err != nil {
+			t.Fatalf("%q, presented as %q: %v", name, p, err)
+		}
+		back, _, err := dns.UnpackDomainName(b[:n], 0)
+		if err != nil || back != p {
+			t.Fatalf("%q comes back as %q, %v", p, back, err)
+		}
+		if wireLength(p) != n {
+			t.Fatalf("%q takes %d, not %d", p, n, wireLength(p))
+		}
+		if !within(p, p) || !within("x."+p, p) || within("x"+p, p) || within(`x\.`+p, p) || !within(`x\\.`+p, p) {
+			t.Fatalf("within is wrong for %q", p)
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package dnscache
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+	"go.uber.org/zap"
+)
+
+// Options configure a Resolver. The zero value works; a zero field means its
+// default.
+type Options struct {
+	// Upstreams are the resolvers to ask, as host:port; host is an IP address
+	// or localhost, the port is 53 if left out. Empty: those of
+	// /etc/resolv.conf.
+	Upstreams []string
+	// Timeout bounds one look-up with all its retries. Default 5s.
+	Timeout time.Duration
+	// AttemptTimeout bounds one query to one server. Default 1.5s, at most
+	// Timeout.
+	AttemptTimeout time.Duration
+	// MaxBytes bounds the memory of the cache: entries, their index and what
+	// remembers the evicted, as the allocator rounds it. Consumers' derived
+	// values are counted by an allowance. Default 64 MB, at least 64 KB.
+	MaxBytes int64
+	// MinTTL and MaxTTL clamp how long answers are kept. Defaults 5s and 24h.
+	MinTTL, MaxTTL time.Duration
+	// NegativeTTL caps how long NoData and NXDomain are kept. Default 1h.
+	NegativeTTL time.Duration
+	// FailureTTL is how long trouble is remembered, so that a domain whose
+	// servers are down is not asked for again and again (RFC 9520). Default
+	// 5s, at most 5m.
+	FailureTTL time.Duration
+	// MaxStale is how long after its TTL a Found answer may still be served
+	// when the servers fail (RFC 8767). Default 24h; negative: never.
+	MaxStale time.Duration
+	// MaxInFlight bounds the questions under way to the upstreams at one time;
+	// further ones wait within their Timeout. Each takes one socket, seldom two.
+	// Default 1024.
+	MaxInFlight int
+	// TrustAD keeps the AD bit of every upstream. Otherwise only that of
+	// upstreams on a loopback address is kept: anyone on the path can set it.
+	TrustAD bool
+	// Now is the clock of the cache. Default time.Now.
+	Now func() time.Time
+	// Logger receives upstream trouble. Default: nothing is logged.
+	Logger *zap.Logger
+}
+
+// resolvConf is where the system's resolvers are named.
+const resolvConf = "/etc/resolv.conf"
+
+// settled returns the options with defaults filled in, or an error that names
+// the option that is wrong.
+func (o Options) settled() (Options, error) {
+	for _, d := range []struct {
+		name     string
+		value    *time.Duration
+		standard time.Duration
+		most     time.Duration
+	}{
+		{"Timeout", &o.Timeout, 5 * time.Second, time.Minute},
+		{"MinTTL", &o.MinTTL, 5 * time.Second, 24 * time.Hour},
+		{"MaxTTL", &o.MaxTTL, 24 * time.Hour, 7 * 24 * time.Hour},
+		{"NegativeTTL", &o.NegativeTTL, time.Hour, 24 * time.Hour},
+		// RFC 9520 section 3.2: not longer than five minutes.
+		{"FailureTTL", &o.FailureTTL, 5 * time.Second, 5 * time.Minute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+		if *d.value < 0 || *d.value > d.most {
+			return o, fmt.Errorf("dnscache: %s %v is not between 0 and %v", d.name, *d.value, d.most)
+		}
+	}
+	switch {
+	case o.AttemptTimeout == 0:
+		o.AttemptTimeout = min(1500*time.Millisecond, o.Timeout)
+	case o.AttemptTimeout < 0 || o.AttemptTimeout > o.Timeout:
+		return o, fmt.Errorf("dnscache: AttemptTimeout %v is not between 0 and Timeout %v", o.AttemptTimeout, o.Timeout)
+	}
+	if o.MaxTTL < o.MinTTL {
+		return o, fmt.Errorf("dnscache: MaxTTL %v is less than MinTTL %v", o.MaxTTL, o.MinTTL)
+	}
+	switch {
+	case o.MaxStale == 0:
+		o.MaxStale = 24 * time.Hour
+	case o.MaxStale < 0:
+		o.MaxStale = 0
+	// RFC 8767 section 5: one to three days are recommended.
+	case o.MaxStale > 7*24*time.Hour:
+		return o, fmt.Errorf("dnscache: MaxStale %v is more than a week", o.MaxStale)
+	}
+	switch {
+	case o.MaxBytes == 0:
+		o.MaxBytes = 64 << 20
+	case o.MaxBytes < 64<<10:
+		return o, fmt.Errorf("dnscache: MaxBytes %d is less than 65536", o.MaxBytes)
+	}
+	switch {
+	case o.MaxInFlight == 0:
+		o.MaxInFlight = 1024
+	case o.MaxInFlight < 0:
+		return o, fmt.Errorf("dnscache: MaxInFlight %d is negative", o.MaxInFlight)
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if len(o.Upstreams) == 0 {
+		o.Upstreams = systemUpstreams(resolvConf)
+	}
+	addrs := make([]string, 0, len(o.Upstreams))
+	for _, u := range o.Upstreams {
+		a, err := upstreamAddr(u)
+		if err != nil {
+			return o, err
+		}
+		addrs = append(addrs, a)
+	}
+	o.Upstreams = addrs
+	return o, nil
+}
+
+// systemUpstreams returns the name servers of a resolv.conf. Without any, the
+// system's resolver is the one on this machine (resolv.conf(5)).
+func systemUpstreams(path string) []string {
+	var addrs []string
+	if c, err := dns.ClientConfigFromFile(path); err == nil {
+		for _, s := range c.Servers {
+			a := net.JoinHostPort(s, c.Port)
+			if _, err := upstreamAddr(a); err == nil {
+				addrs = append(addrs, a)
+			}
+		}
+	}
+	if len(addrs) == 0 {
+		addrs = []string{"127.0.0.1:53"}
+	}
+	return addrs
+}
+
+// upstreamAddr returns an upstream as ip:port.
+func upstreamAddr(s string) (string, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(ip, 53).String(), nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = s, "53"
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	ap, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
+	if err != nil || ap.Port() == 0 {
+		return "", fmt.Errorf("dnscache: Upstreams: %q is not an IP address with a port, as in 127.0.0.1:53", s)
+	}
+	return ap.String(), nil
+}

@@ -1,0 +1,120 @@
+package dnscache
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// Stats are the counters of a resolver since its start, and what it holds now.
+type Stats struct {
+	Hits      OutcomeCounts // answered from the cache, fresh, by outcome
+	Misses    uint64        // look-ups that started a question
+	Joined    uint64        // look-ups that found it under way
+	Stale     uint64        // answers served after their TTL
+	Queued    uint64        // look-ups that waited for room
+	Refreshed uint64        // answers renewed ahead of their expiry
+	Wire      OutcomeCounts // questions put to the upstreams, by outcome
+	Took      Histogram     // of those
+
+	InFlight int    // questions under way
+	Entries  int    // answers held
+	Bytes    int64  // their cost
+	Evicted  uint64 // answers that went to make room
+	Degraded bool
+
+	Upstreams []UpstreamStats
+}
+
+// OutcomeCounts is indexed by Outcome; index 0 is not used.
+type OutcomeCounts [Timeout + 1]uint64
+
+// Total returns the sum over the outcomes.
+func (c OutcomeCounts) Total() uint64 {
+	var n uint64
+	for _, v := range c {
+		n += v
+	}
+	return n
+}
+
+// UpstreamStats are the counters of one upstream.
+type UpstreamStats struct {
+	Addr      string
+	Queries   uint64 // ended, with whatever result
+	Failures  uint64 // no answer, a broken one, or refusal
+	Timeouts  uint64 // of these, without an answer
+	Overtaken uint64 // given up because another answered first
+	Hedged    uint64 // sent because another was late
+	TCP       uint64 // repeated over TCP
+	Took      Histogram
+	Latency   time.Duration // moving average
+	BackOff   bool          // asked last, and probed
+}
+
+func (s *UpstreamStats) observe(took time.Duration) { s.Took[bucket(took)]++ }
+
+// Histogram counts durations: bucket i those below 1 ms << i, the last the
+// rest.
+type Histogram [15]uint64
+
+func bucket(d time.Duration) int {
+	return min(bits.Len64(uint64(d/time.Millisecond)), len(Histogram{})-1)
+}
+
+// stripes keep the hits of many cores from counting in one cache line.
+const stripes = 16
+
+// seen counts.
+type seen struct {
+	hits [stripes]struct {
+		byOutcome [Timeout + 1]atomic.Uint64
+		_         [64]byte
+	}
+	missed, joined, stale, queued, refreshed atomic.Uint64
+
+	wired [Timeout + 1]atomic.Uint64
+	took  [len(Histogram{})]atomic.Uint64
+}
+
+func (s *seen) hit(o Outcome) { s.hits[rand.Uint32()%stripes].byOutcome[o].Add(1) }
+
+func (s *seen) add(c *atomic.Uint64) { c.Add(1) }
+
+func (s *seen) wire(o Outcome, took time.Duration) {
+	s.wired[o].Add(1)
+	s.took[bucket(took)].Add(1)
+}
+
+// Stats returns the counters. They are read one after the other, so they may
+// disagree by what happens meanwhile.
+func (r *Resolver) Stats() Stats {
+	s := Stats{
+		Misses: r.seen.missed.Load(), Joined: r.seen.joined.Load(), Stale: r.seen.stale.Load(),
+		Queued: r.seen.queued.Load(), Refreshed: r.seen.refreshed.Load(),
+		InFlight: r.flights.count(), Degraded: r.Degraded(),
+	}
+	for i := range s.Hits {
+		for j := range r.seen.hits {
+			s.Hits[i] += r.seen.hits[j].byOutcome[i].Load()
+		}
+		s.Wire[i] = r.seen.wired[i].Load()
+	}
+	for i := range s.Took {
+		s.Took[i] = r.seen.took[i].Load()
+	}
+	s.Entries, s.Bytes, s.Evicted = r.store.usage()
+	for _, u := range r.asking.all {
+		s.Upstreams = append(s.Upstreams, u.stats())
+	}
+	return s
+}
+
+func (u *upstream) stats() UpstreamStats {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := u.counters
+	s.Addr, s.Latency, s.BackOff = u.addr, time.Duration(u.latency), u.inARow >= backOffFrom
+	return s
+}

@@ -1,0 +1,220 @@
+package dnscache
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func textEntry(s *store, name, text string, now int64, ttl time.Duration) *entry {
+	key, ok := keyOf(name, TXT)
+	if !ok {
+		panic("bad name " + name)
+	}
+	return newEntry(s.hash([]byte(key)), key, Answer{Outcome: Found, TXT: []string{text}}, now, time.Time{}, ttl, 0)
+}
+
+func lookIn(s *store, name string) *entry {
+	var b [maxKey]byte
+	key := writeKey(&b, name, TXT)
+	return s.get(s.hash(key), key)
+}
+
+// consistent checks what must hold of a shard whatever was done to it.
+func (s *shard) consistent() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, bytes := 0, s.fixed
+	for _, q := range []*queue{&s.small, &s.main} {
+		var last *entry
+		var sum int64
+		for e := q.head; e != nil; last, e = e, e.older {
+			if e.newer != last || e.inMain != (q == &s.main) {
+				return fmt.Errorf("%q is linked badly", e.key)
+			}
+			if s.get(e.hash, []byte(e.key)) != e {
+				return fmt.Errorf("%q is in a queue and not in the table", e.key)
+			}
+			n++
+			sum += e.cost
+		}
+		if q.tail != last || sum != q.bytes {
+			return fmt.Errorf("queue of %d bytes says %d, or its tail is wrong", sum, q.bytes)
+		}
+		bytes += sum
+	}
+	used, live := 0, 0
+	for i := range s.table.Load().slots {
+		if e := s.table.Load().slots[i].Load(); e != nil {
+			used++
+			if e != s.grave {
+				live++
+			}
+		}
+	}
+	if n != s.live || live != s.live || used != s.used {
+		return fmt.Errorf("%d queued, %d in the table, %d said; %d slots used, %d said", n, live, s.live, used, s.used)
+	}
+	if bytes > s.max {
+		return fmt.Errorf("%d bytes of %d", bytes, s.max)
+	}
+	return nil
+}
+
+// The store is a map that may forget when it is full, and never when it is not.
+func TestStoreIsAMap(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		bytes int64
+		full  bool
+	}{{"roomy", 64 << 20, false}, {"full", 64 << 10, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				s := newStore(c.bytes)
+				model := map[string]string{}
+				name := rapid.Custom(func(t *rapid.T) string {
+					return fmt.Sprintf("n%d.test", rapid.IntRange(0, 200).Draw(t, "n"))
+				})
+				now := int64(0)
+				t.Repeat(map[string]func(*rapid.T){
+					"put": func(t *rapid.T) {
+						n, v := name.Draw(t, "name"), strings.Repeat("x", rapid.IntRange(0, 3000).Draw(t, "size"))
+						s.put(textEntry(s, n, v, now, time.Minute), now)
+						model[n] = v
+					},
+					"put many": func(t *rapid.T) {
+						from := rapid.IntRange(0, 200).Draw(t, "from")
+						for i := range 50 {
+							n := fmt.Sprintf("n%d.test", from+i)
+							s.put(textEntry(s, n, n, now, time.Minute), now)
+							model[n] = n
+						}
+					},
+					"get": func(t *rapid.T) {
+						n := name.Draw(t, "name")
+						e := lookIn(s, n)
+						v, ok := model[n]
+						switch {
+						case e == nil && ok && !c.full:
+							t.Fatalf("%s is lost", n)
+						case e != nil && !ok:
+							t.Fatalf("%s was never put, or deleted", n)
+						case e != nil && e.answer.TXT[0] != v:
+							t.Fatalf("%s is an older one", n)
+						}
+						if e != nil {
+							e.touch()
+						}
+					},
+					"delete": func(t *rapid.T) {
+						n := name.Draw(t, "name")
+						key, _ := keyOf(n, TXT)
+						s.delete(s.hash([]byte(key)), key)
+						delete(model, n)
+					},
+					"remove": func(t *rapid.T) {
+						end := fmt.Sprintf("%d.test", rapid.IntRange(0, 9).Draw(t, "digit"))
+						s.remove(func(e *entry) bool { return strings.HasSuffix(e.name(), end) })
+						for n := range model {
+							if strings.HasSuffix(n, end) {
+								delete(model, n)
+							}
+						}
+					},
+					"pass": func(*rapid.T) { now += int64(rapid.IntRange(0, 90).Draw(t, "s")) * int64(time.Second) },
+					"": func(t *rapid.T) {
+						for i := range s.shards {
+							if err := s.shards[i].consistent(); err != nil {
+								t.Fatal(err)
+							}
+						}
+						if n, _, _ := s.usage(); !c.full && n != len(model) {
+							t.Fatalf("%d entries, want %d", n, len(model))
+						}
+					},
+				})
+			})
+		})
+	}
+}
+
+func TestStoreUnderManyHands(t *testing.T) {
+	t.Parallel()
+	s := newStore(256 << 10)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 3000 {
+				n := fmt.Sprintf("n%d.test", (i*7+g*13)%900)
+				if e := lookIn(s, n); e != nil {
+					if e.name() != n || e.answer.TXT[0] != n {
+						t.Errorf("%s got %s", n, e.name())
+					}
+					e.touch()
+				} else {
+					s.put(textEntry(s, n, n, 0, time.Minute), 0)
+				}
+				if i%500 == 499 {
+					s.remove(func(e *entry) bool { return strings.HasPrefix(e.name(), "n1") })
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range s.shards {
+		if err := s.shards[i].consistent(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestStoreRefusesWhatIsTooBig(t *testing.T) {
+	t.Parallel()
+	s := newStore(64 << 10)
+	s.put(textEntry(s, "a.test", "x", 0, time.Minute), 0)
+	s.put(textEntry(s, "big.test", strings.Repeat("x", 60<<10), 0, time.Minute), 0)
+	s.put(textEntry(s, "a.test", strings.Repeat("x", 60<<10), 0, time.Minute), 0)
+	if lookIn(s, "big.test") != nil || lookIn(s, "a.test") != nil {
+		t.Error("kept, or kept what it replaces")
+	}
+}
+
+// What the store says it costs is what the heap grows by.
+func TestStoreAccounting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills the heap")
+	}
+	const n = 50_000
+	for _, size := range []int{10, 60, 400} {
+		s := newStore(1 << 30)
+		before := heap()
+		for i := range n {
+			text := strings.Repeat("x", size)
+			s.put(textEntry(s, fmt.Sprintf("name-%d.example.test", i), text, 0, time.Minute), 0)
+		}
+		grown := heap() - before
+		entries, bytes, _ := s.usage()
+		// The ghosts were there before, derived values are not.
+		said := bytes - int64(len(s.shards)*len(s.shards[0].ghosts)*4) - n*(derivedAllowance+allocated(size))
+		if entries != n || float64(said) < 0.95*float64(grown) || float64(said) > 1.15*float64(grown) {
+			t.Errorf("%d entries of %d: the heap grew by %d, the store says %d", entries, size, grown, said)
+		}
+		t.Logf("text of %d: %d bytes an entry, said %d, with the allowance %d", size, grown/n, said/n, bytes/n)
+		runtime.KeepAlive(s)
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

@@ -1,0 +1,348 @@
+package dnscache_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+func servers(t *testing.T, zones ...string) (ss []*dnstest.Server, addrs []string) {
+	t.Helper()
+	for _, z := range zones {
+		s, err := dnstest.NewServer(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		ss, addrs = append(ss, s), append(addrs, s.Addr())
+	}
+	return ss, addrs
+}
+
+func resolver(t *testing.T, o dnscache.Options) *dnscache.Resolver {
+	t.Helper()
+	r, err := dnscache.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// eventually waits for what happens in the background.
+func eventually(t *testing.T, happened func() bool) {
+	t.Helper()
+	for range 10_000 {
+		if happened() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("it does not happen")
+}
+
+// nobody returns an address where no server listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	return pc.LocalAddr().String()
+}
+
+func TestSecondUpstreamAnswers(t *testing.T) {
+	t.Parallel()
+	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Refuse, dnstest.Silent, dnstest.Lame, dnstest.Garbage} {
+		t.Run(string(f), func(t *testing.T) {
+			t.Parallel()
+			_, addrs := servers(t, "a.test. TXT bad\n$FAULT * * "+string(f), "a.test. TXT good")
+			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 2 * time.Second, AttemptTimeout: 100 * time.Millisecond})
+			if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Found || a.TXT[0] != "good" {
+				t.Errorf("got %v, %v, %v", a.Outcome, a.TXT, a.Err)
+			}
+		})
+	}
+}
+
+// Which trouble is told when all upstreams are in trouble.
+func TestTroubleOfSeveral(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		faults [2]dnstest.Fault
+		want   dnscache.Outcome
+	}{
+		{[2]dnstest.Fault{dnstest.Refuse, dnstest.Refuse}, dnscache.Refused},
+		{[2]dnstest.Fault{dnstest.Refuse, dnstest.Silent}, dnscache.Timeout},
+		{[2]dnstest.Fault{dnstest.Silent, dnstest.Silent}, dnscache.Timeout},
+		{[2]dnstest.Fault{dnstest.Silent, dnstest.ServFail}, dnscache.ServFail},
+		{[2]dnstest.Fault{dnstest.ServFail, dnstest.Refuse}, dnscache.ServFail},
+	} {
+		t.Run(fmt.Sprint(c.faults), func(t *testing.T) {
+			t.Parallel()
+			_, addrs := servers(t, "$FAULT * * "+string(c.faults[0]), "$FAULT * * "+string(c.faults[1]))
+			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 200 * time.Millisecond, AttemptTimeout: 50 * time.Millisecond})
+			if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != c.want || a.Err == nil {
+				t.Errorf("got %v, %v", a.Outcome, a.Err)
+			}
+		})
+	}
+}
+
+func TestDeadUpstreams(t *testing.T) {
+	t.Parallel()
+	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), nobody(t)}})
+	start := time.Now()
+	if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Timeout || a.Err == nil {
+		t.Errorf("got %v, %v", a.Outcome, a.Err)
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it takes %v to see that nobody is there", took)
+	}
+}
+
+func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.InfoLevel)
+	ss, addrs := servers(t, "$FAULT * * TIMEOUT", "*.test. TXT x")
+	clock := &clock{}
+	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 5 * time.Second, AttemptTimeout: 40 * time.Millisecond, Now: clock.now, Logger: zap.New(core)})
+	for i := range 20 {
+		if a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT); a.Outcome != dnscache.Found {
+			t.Fatal(a.Outcome, a.Err)
+		}
+	}
+	// Three times, but for a busy machine that makes the other one look slow.
+	if n := len(ss[0].Queries()); n < 3 || n > 6 {
+		t.Errorf("the dead one was asked %d times before it was left alone", n)
+	}
+	if n := logs.FilterMessage("dns upstream fails, asked last from now on").Len(); n != 1 {
+		t.Errorf("said so %d times", n)
+	}
+	ss[0].SetZone("*.test. TXT x")
+	ss[0].Forget()
+	clock.advance(time.Second)
+	for i := range 5 {
+		r.Lookup(t.Context(), fmt.Sprintf("probe%d.test", i), dnscache.TXT)
+	}
+	more := 0
+	eventually(t, func() bool {
+		clock.advance(time.Minute) // a busy machine may lose a probe; the next comes in its time
+		more++
+		r.Lookup(t.Context(), fmt.Sprintf("more%d.test", more), dnscache.TXT)
+		return !r.Stats().Upstreams[0].BackOff
+	})
+	if q := ss[0].Queries(); len(q) == 0 || q[0].Name != "probe0.test" {
+		t.Errorf("probed with %v", q)
+	}
+	if n := logs.FilterMessage("dns upstream answers again").Len(); n != 1 {
+		t.Errorf("said %d times that it is back", n)
+	}
+}
+
+func TestFasterUpstreamIsPreferred(t *testing.T) {
+	t.Parallel()
+	ss, addrs := servers(t, "*.test. TXT x\n$FAULT * * DELAY:40ms", "*.test. TXT x")
+	r := resolver(t, dnscache.Options{Upstreams: addrs})
+	for i := range 20 {
+		r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
+	}
+	if n := len(ss[0].Queries()); n > 3 {
+		t.Errorf("the slow one was asked %d times of 20", n)
+	}
+}
+
+func TestLateUpstreamIsHedged(t *testing.T) {
+	t.Parallel()
+	ss, addrs := servers(t, "*.test. TXT x", "*.test. TXT x\n$FAULT * * DELAY:30ms")
+	r := resolver(t, dnscache.Options{Upstreams: addrs})
+	r.Lookup(t.Context(), "first.test", dnscache.TXT)
+	r.Lookup(t.Context(), "second.test", dnscache.TXT)
+	ss[0].SetFault("late.test", "*", dnstest.Delay(time.Second))
+	start := time.Now()
+	if a := r.Lookup(t.Context(), "late.test", dnscache.TXT); a.Outcome != dnscache.Found {
+		t.Error(a.Outcome)
+	}
+	if took := time.Since(start); took > 700*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+	var hedged uint64
+	for _, u := range r.Stats().Upstreams {
+		hedged += u.Hedged
+	}
+	if hedged == 0 {
+		t.Error("none hedged")
+	}
+}
+
+func TestHedgingHasABudget(t *testing.T) {
+	t.Parallel()
+	_, addrs := servers(t, "*.test. TXT x\n$FAULT * * DELAY:300ms", "*.test. TXT x\n$FAULT * * DELAY:300ms")
+	r := resolver(t, dnscache.Options{Upstreams: addrs})
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() { r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT) })
+	}
+	wg.Wait()
+	var hedged uint64
+	for _, u := range r.Stats().Upstreams {
+		hedged += u.Hedged
+	}
+	if hedged == 0 || hedged > 40 {
+		t.Errorf("%d of 200 hedged", hedged)
+	}
+}
+
+func TestLossIsRetried(t *testing.T) {
+	t.Parallel()
+	_, addrs := servers(t, "*.test. TXT x\n$FAULT * * LOSS:30")
+	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 5 * time.Second, AttemptTimeout: 50 * time.Millisecond})
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			if a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT); a.Outcome != dnscache.Found {
+				t.Errorf("%d: %v, %v", i, a.Outcome, a.Err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestDegradedAndBack(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.InfoLevel)
+	s, r, clock := fixture(t, "*.test. TXT x", dnscache.Options{Logger: zap.New(core)})
+	ask := func(n int, from string) {
+		for i := range n {
+			r.Lookup(t.Context(), fmt.Sprintf("%s%d.test", from, i), dnscache.TXT)
+		}
+	}
+	ask(20, "good")
+	s.SetFault("*", "*", dnstest.ServFail)
+	ask(15, "few")
+	if r.Degraded() {
+		t.Error("15 of 35 are not most")
+	}
+	ask(15, "bad")
+	if !r.Degraded() || !r.Stats().Degraded {
+		t.Error("30 of 50 are most")
+	}
+	s.SetFault("*", "*", "")
+	clock.advance(30 * time.Second)
+	ask(20, "better")
+	if r.Degraded() {
+		t.Error("does not end")
+	}
+	var said []string
+	for _, l := range logs.All() {
+		said = append(said, l.Message)
+	}
+	if want := "most dns look-ups fail: results cannot be relied on until this is over, dns look-ups succeed again"; strings.Join(said, ", ") != want {
+		t.Errorf("said %q", said)
+	}
+}
+
+func TestInFlightIsBounded(t *testing.T) {
+	t.Parallel()
+	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:5ms", dnscache.Options{MaxInFlight: 4, Timeout: 10 * time.Second})
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			if a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i%50), dnscache.TXT); a.Outcome != dnscache.Found {
+				t.Errorf("%v, %v", a.Outcome, a.Err)
+			}
+			if n := r.Stats().InFlight; n > 4 {
+				t.Errorf("%d in flight", n)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(s.Queries()); n != 50 {
+		t.Errorf("%d queries for 50 questions", n)
+	}
+	s.SetFault("*", "*", dnstest.Silent)
+	for i := range 4 {
+		wg.Go(func() { r.Lookup(t.Context(), fmt.Sprintf("full%d.test", i), dnscache.TXT) })
+	}
+	eventually(t, func() bool { return r.Stats().InFlight == 4 })
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	if a := r.Lookup(ctx, "one-more.test", dnscache.TXT); a.Outcome != dnscache.Timeout || !strings.Contains(a.Err.Error(), "too many") {
+		t.Errorf("got %v, %v", a.Outcome, a.Err)
+	}
+	r.Close()
+	wg.Wait()
+}
+
+func TestStats(t *testing.T) {
+	t.Parallel()
+	_, r := dnstest.Start(t, "a.test. TXT x\n$FAULT fail.test * SERVFAIL\n$FAULT cut.test * TRUNCATE\ncut.test. TXT x")
+	for _, n := range []string{"a.test", "a.test", "a.test", "none.test", "b.none.test", "fail.test", "fail.test", "cut.test"} {
+		r.Lookup(t.Context(), n, dnscache.TXT)
+	}
+	s := r.Stats()
+	want := dnscache.OutcomeCounts{dnscache.Found: 2, dnscache.NXDomain: 1, dnscache.ServFail: 1}
+	if s.Hits != want {
+		t.Errorf("hits %v, want %v", s.Hits, want)
+	}
+	want = dnscache.OutcomeCounts{dnscache.Found: 2, dnscache.NXDomain: 1, dnscache.ServFail: 1}
+	if s.Wire != want {
+		t.Errorf("wire %v, want %v", s.Wire, want)
+	}
+	u := s.Upstreams[0]
+	if s.Misses != 4 || s.Entries != 4 || s.Bytes < 1000 || u.Queries != 4 || u.TCP != 1 || u.Failures != 0 || u.Latency == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]dnscache.Options{
+		"Upstreams":      {Upstreams: []string{"dns.example.org:53"}},
+		"Timeout":        {Timeout: -1},
+		"AttemptTimeout": {AttemptTimeout: time.Minute},
+		"MaxBytes":       {MaxBytes: 1},
+		"MinTTL":         {MinTTL: -1},
+		"MaxTTL":         {MaxTTL: time.Second},
+		"NegativeTTL":    {NegativeTTL: 48 * time.Hour},
+		"FailureTTL":     {FailureTTL: 6 * time.Minute},
+		"MaxStale":       {MaxStale: 8 * 24 * time.Hour},
+		"MaxInFlight":    {MaxInFlight: -1},
+	} {
+		if _, err := dnscache.New(o); err == nil || !strings.HasPrefix(err.Error(), "dnscache: "+want) {
+			t.Errorf("%s: got %v", want, err)
+		}
+	}
+	for _, u := range []string{"127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:53", "localhost", "localhost:53", "fe80::1%lo"} {
+		if _, err := dnscache.New(dnscache.Options{Upstreams: []string{u}}); err != nil {
+			t.Errorf("%s: %v", u, err)
+		}
+	}
+	if _, err := dnscache.New(dnscache.Options{}); err != nil {
+		t.Errorf("the zero value: %v", err)
+	}
+}
+
+func TestIPv6Upstream(t *testing.T) {
+	t.Parallel()
+	if pc, err := net.ListenPacket("udp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 on loopback: ", err)
+	} else {
+		pc.Close()
+	}
+	r := resolver(t, dnscache.Options{Upstreams: []string{"[::1]:1"}, Timeout: 200 * time.Millisecond})
+	if a := r.Lookup(t.Context(), "a.test", dnscache.A); a.Outcome != dnscache.Timeout {
+		t.Errorf("got %v, %v", a.Outcome, a.Err)
+	}
+}
