@@ -308,6 +308,7 @@ func TestNothingBelowNXDomain(t *testing.T) {
 	const zone = `
 example.test. IN SOA ns.test. hm.test. 1 2 3 4 60
 k._domainkey.example.test. TXT key
+$FAULT * * AD
 $FAULT broken.test * SERVFAIL
 away.example.test. CNAME gone.example.test.
 `
@@ -444,5 +445,19 @@ func TestHitAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(1000, func() { r.Lookup(ctx, name, dnscache.TXT) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+	}
+}
+
+// Servers exist that deny a name which has others below it. Without DNSSEC's
+// word an NXDOMAIN speaks of its own name alone.
+func TestUnprovenNXDomainSpeaksForItself(t *testing.T) {
+	t.Parallel()
+	_, r, _ := fixture(t, `a.none.test. TXT here`, dnscache.Options{})
+	r.Lookup(t.Context(), "nothing.none.test", dnscache.TXT)
+	if a := r.Lookup(t.Context(), "b.nothing.none.test", dnscache.TXT); a.Cached {
+		t.Error("answered from an NXDOMAIN above, without proof")
+	}
+	if a := r.Lookup(t.Context(), "nothing.none.test", dnscache.MX); !a.Cached || a.Outcome != dnscache.NXDomain {
+		t.Errorf("another type of the same name: %v, cached %v", a.Outcome, a.Cached)
 	}
 }

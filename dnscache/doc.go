@@ -28,8 +28,9 @@
 // 9520). Names in demand are asked for again in the last tenth of their TTL.
 // When the servers fail, a Found answer is served past its end, marked as
 // [Answer.Stale], for MaxStale (RFC 8767); a negative one is not, for an outage
-// must not turn into evidence. An NXDOMAIN also answers for the names below it
-// (RFC 8020), unless the name that does not exist begins with an underscore.
+// must not turn into evidence. An NXDOMAIN answers for every type of its name and,
+// if it is authentic, for the names below it (RFC 8020); without DNSSEC's word it
+// does not, for servers exist that deny a name with others below it.
 //
 // # What is believed
 //

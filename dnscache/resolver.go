@@ -115,24 +115,23 @@ func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
 	return r.wait(ctx, hash, string(key))
 }
 
-// cut returns the entry that tells that the key's name, or one above it, does
-// not exist (RFC 8020).
+// cut returns the entry that tells that the key's name, or with DNSSEC's word
+// one above it, does not exist (RFC 8020).
 func (r *Resolver) cut(key []byte) *entry {
 	var now int64
 	for at := 2; ; {
 		var buf [maxKey]byte
 		above := append(append(buf[:0], byte(cutType>>8), byte(cutType)), key[at:]...)
-		// Deviates: servers exist that say NXDOMAIN for _domainkey, which has
-		// the keys below it. An underscored name says nothing about others.
-		if at == 2 || key[at] != '_' {
-			if e := r.store.get(r.store.hash(above), above); e != nil {
-				if now == 0 {
-					now = r.now()
-				}
-				if e.fresh(now) {
-					e.touch()
-					return e
-				}
+		if e := r.store.get(r.store.hash(above), above); e != nil {
+			if now == 0 {
+				now = r.now()
+			}
+			// Deviates: servers exist that say NXDOMAIN for a name that has
+			// others below it, such as _domainkey. What no DNSSEC proof stands
+			// behind says nothing about other names.
+			if e.fresh(now) && (at == 2 || e.answer.Authentic) {
+				e.touch()
+				return e
 			}
 		}
 		for at < len(key) && key[at] != '.' {

@@ -288,7 +288,7 @@ func TestInFlightIsBounded(t *testing.T) {
 func TestStats(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, "a.test. TXT x\n$FAULT fail.test * SERVFAIL\n$FAULT cut.test * TRUNCATE\ncut.test. TXT x")
-	for _, n := range []string{"a.test", "a.test", "a.test", "none.test", "b.none.test", "fail.test", "fail.test", "cut.test"} {
+	for _, n := range []string{"a.test", "a.test", "a.test", "none.test", "none.test", "fail.test", "fail.test", "cut.test"} {
 		r.Lookup(t.Context(), n, dnscache.TXT)
 	}
 	s := r.Stats()
