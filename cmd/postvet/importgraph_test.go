@@ -36,7 +36,7 @@ var knows = map[string][]string{
 // belongs says which rooms alone may know a package of others; the folders
 // below a room count as it.
 var belongs = map[string][]string{
-	"github.com/emersion/go-milter":  {"filter"},
+	"github.com/emersion/go-milter":  {"filter", "contrib"}, // contrib/bench measures the bare library
 	"github.com/miekg/dns":           {"dnscache"},
 	"go.uber.org/zap":                {"cmd", "filter", "dnscache"},
 	"github.com/pelletier/go-toml":   {"cmd"},

@@ -1,0 +1,28 @@
+// Package realmta runs the real Postfix and the real Sendmail of Debian side
+// by side on loopback, each with its own configuration, queue, log and
+// mailboxes in a folder of its own, for the project's end-to-end tests and
+// its demonstration. It also brings what stands around them: an SMTP client
+// for raw scripts, a zone of test domains with keys made at run time, and the
+// postvet binary as a child process that can be killed and restarted.
+//
+// # What it needs
+//
+// Linux, root, Debian's postfix package, the sendmail packages (installed, or
+// unpacked by install.sh, as they conflict with Postfix), m4, and the right to
+// make a mount namespace: Sendmail's syslog socket, host name and SASL
+// configuration are put in place there, so that nothing outside is touched.
+// [Postfix] and [Sendmail] need different things; [MissingPostfix] and
+// [MissingSendmail] say what is not there.
+//
+// # What it leaves behind
+//
+// Nothing: every process is stopped by its process id, and everything lies
+// under one folder per MTA that Stop removes. Should the program die first,
+// the kernel tells the MTAs to stop (PR_SET_PDEATHSIG).
+//
+// # Addresses
+//
+// All of 127.0.0.0/8 is loopback, so clients are told apart by the address
+// that they bind: Postvet is told to exempt 127.0.0.1 alone, and the clients
+// come from 127.0.0.2 and up, and from ::1.
+package realmta

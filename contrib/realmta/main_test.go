@@ -1,0 +1,370 @@
+//go:build linux
+
+package realmta_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/contrib/realmta"
+)
+
+// mtas are the MTAs that every case is played against.
+var mtas = []string{"Postfix", "Sendmail"}
+
+// shared are the sites that the cases without a wish of their own share, made
+// on first use and stopped by TestMain.
+var shared = struct {
+	binary func() (string, error)
+	zone   func() (*realmta.Zone, error)
+	site   map[string]func() (*realmta.Site, error)
+}{
+	binary: sync.OnceValues(func() (string, error) {
+		// A package can be tested by its binary.
+		if b := os.Getenv("POSTVET_BINARY"); b != "" {
+			return b, nil
+		}
+		b, err := realmta.Build(context.Background(), true)
+		started.Lock()
+		started.built = b
+		started.Unlock()
+		return b, err
+	}),
+	zone: sync.OnceValues(realmta.NewZone),
+	site: map[string]func() (*realmta.Site, error){},
+}
+
+// started are the sites to stop at the end.
+var started struct {
+	sync.Mutex
+	sites []*realmta.Site
+	built string
+}
+
+func TestMain(m *testing.M) {
+	for _, mta := range mtas {
+		shared.site[mta] = sync.OnceValues(func() (*realmta.Site, error) {
+			s, err := newSite(realmta.SiteOptions{MTA: mta})
+			if err == nil {
+				started.Lock()
+				started.sites = append(started.sites, s)
+				started.Unlock()
+			}
+			return s, err
+		})
+	}
+	code := m.Run()
+	for _, s := range started.sites {
+		log := s.Postvet.Log()
+		if err := s.Stop(); err != nil {
+			fmt.Printf("stopping %s: %v\n%s\n", s.Name(), err, tail(log))
+			code = 1
+		}
+	}
+	if started.built != "" {
+		os.RemoveAll(filepath.Dir(started.built))
+	}
+	os.Exit(code)
+}
+
+// newSite starts a site with the shared binary and zone.
+func newSite(o realmta.SiteOptions) (*realmta.Site, error) {
+	var err error
+	if o.Binary, err = shared.binary(); err != nil {
+		return nil, err
+	}
+	if o.Zone, err = shared.zone(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return realmta.StartSite(ctx, o)
+}
+
+// need skips the test, and says why, where the MTA cannot run.
+func need(t *testing.T, mta string) {
+	t.Helper()
+	missing := realmta.Missing(mta)
+	if len(missing) == 0 {
+		return
+	}
+	text := fmt.Sprintf("real %s needs %s; %s", mta, strings.Join(missing, ", "), realmta.HowToInstall)
+	if os.Getenv("POSTVET_REQUIRE_MTA") != "" {
+		t.Fatal("POSTVET_REQUIRE_MTA is set: " + text)
+	}
+	t.Skip("skipped: " + text)
+}
+
+// onEach plays a case against the shared site of each MTA.
+func onEach(t *testing.T, play func(t *testing.T, s *realmta.Site)) {
+	t.Parallel()
+	for _, mta := range mtas {
+		t.Run(mta, func(t *testing.T) {
+			t.Parallel()
+			need(t, mta)
+			s, err := shared.site[mta]()
+			if err != nil {
+				t.Fatal(err)
+			}
+			showLogs(t, s)
+			play(t, s)
+		})
+	}
+}
+
+// onOwn plays a case against a site of its own of each MTA.
+func onOwn(t *testing.T, o realmta.SiteOptions, play func(t *testing.T, s *realmta.Site)) {
+	t.Parallel()
+	for _, mta := range mtas {
+		t.Run(mta, func(t *testing.T) {
+			t.Parallel()
+			need(t, mta)
+			o := o
+			o.MTA = mta
+			s, err := newSite(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				log := s.Postvet.Log()
+				if err := s.Stop(); err != nil {
+					t.Errorf("stopping: %v\n%s", err, tail(log))
+				}
+			})
+			showLogs(t, s)
+			play(t, s)
+		})
+	}
+}
+
+// showLogs has the logs shown if the test fails.
+func showLogs(t *testing.T, s *realmta.Site) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("--- postvet ---\n%s\n--- %s ---\n%s", tail(s.Postvet.Log()), s.Name(), tail(s.Log()))
+		}
+	})
+}
+
+// tail is the end of a log.
+func tail(log string) string {
+	const most = 6000
+	if len(log) > most {
+		log = "...\n" + log[len(log)-most:]
+	}
+	return log
+}
+
+// recipient is an address for one case alone, so that cases that share a site
+// find their messages.
+func recipient(t *testing.T, what string) string {
+	t.Helper()
+	name, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
+	return strings.ToLower(name+"-"+what) + "@" + realmta.Domain
+}
+
+// mail makes a message with CRLF line ends; more header fields go on top.
+func mail(author, rcpt string, fields ...string) []byte {
+	var b bytes.Buffer
+	for _, f := range fields {
+		b.WriteString(f + "\r\n")
+	}
+	fmt.Fprintf(&b, "From: Somebody <%s>\r\nTo: <%s>\r\nSubject: a test\r\n", author, rcpt)
+	fmt.Fprintf(&b, "Date: %s\r\nMessage-ID: <%s@client.example>\r\n\r\nHello,\r\n\r\n.a line with a dot\r\n", time.Now().Format(time.RFC1123Z), rcpt[:strings.IndexByte(rcpt, '@')])
+	return b.Bytes()
+}
+
+// signed signs a message for Good.
+func signed(t *testing.T, s *realmta.Site, msg []byte) []byte {
+	t.Helper()
+	msg, err := s.Zone.Sign(msg, realmta.Good, realmta.Selector, "relaxed/relaxed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return msg
+}
+
+// connect opens an SMTP session that the test's end closes.
+func connect(t *testing.T, s *realmta.Site, from string) *realmta.Client {
+	t.Helper()
+	c, err := s.SMTP(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// send sends a message in a session of its own.
+func send(t *testing.T, s *realmta.Site, client, from, rcpt string, msg []byte) realmta.Reply {
+	t.Helper()
+	c := connect(t, s, client)
+	r := sendOn(t, c, from, rcpt, msg)
+	c.Quit()
+	return r
+}
+
+// sendOn sends a message in a session that is open.
+func sendOn(t *testing.T, c *realmta.Client, from, rcpt string, msg []byte) realmta.Reply {
+	t.Helper()
+	r, err := c.Send(from, []string{rcpt}, msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// wantReply compares the code.
+func wantReply(t *testing.T, got realmta.Reply, code int) {
+	t.Helper()
+	if got.Code != code {
+		t.Fatalf("reply %q, want code %d", got, code)
+	}
+}
+
+// cmd sends a line and compares the class of the reply.
+func cmd(t *testing.T, c *realmta.Client, class int, line string) realmta.Reply {
+	t.Helper()
+	r, err := c.Cmd("%s", line)
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	if r.Class() != class {
+		t.Fatalf("%s: reply %q, want class %d", line, r, class)
+	}
+	return r
+}
+
+// delivered waits for the one message to a recipient.
+func delivered(t *testing.T, s *realmta.Site, rcpt string) []field {
+	t.Helper()
+	d, err := realmta.Await(t.Context(), s, rcpt, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d) != 1 {
+		t.Fatalf("%d messages to %s, want 1", len(d), rcpt)
+	}
+	return header(d[0].Message)
+}
+
+// notDelivered checks that no message to a recipient was delivered. It is
+// asked after the reply that refused the message.
+func notDelivered(t *testing.T, s *realmta.Site, rcpt string) {
+	t.Helper()
+	d, err := realmta.Find(s, rcpt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d) != 0 {
+		t.Fatalf("delivered to %s:\n%s", rcpt, d[0].Message)
+	}
+}
+
+// field is one header field: the name, and what follows the colon, folds
+// included.
+type field struct{ name, value string }
+
+// header cuts the header of a message with LF line ends into its fields.
+func header(msg []byte) []field {
+	var fields []field
+	for line := range strings.SplitAfterSeq(string(msg), "\n") {
+		if strings.TrimRight(line, "\n") == "" {
+			break
+		}
+		if (line[0] == ' ' || line[0] == '\t') && len(fields) > 0 {
+			fields[len(fields)-1].value += line
+			continue
+		}
+		name, value, _ := strings.Cut(line, ":")
+		fields = append(fields, field{name, value})
+	}
+	return fields
+}
+
+// results are the values of the Authentication-Results fields.
+func results(fields []field) []string {
+	var all []string
+	for _, f := range fields {
+		if strings.EqualFold(f.name, "Authentication-Results") {
+			all = append(all, f.value)
+		}
+	}
+	return all
+}
+
+// ours are the values of the fields that carry our authserv-id, found without
+// the code under test: comments and quotes are taken away, the first word is
+// the name.
+func ours(fields []field) []string {
+	var all []string
+	for _, v := range results(fields) {
+		var word strings.Builder
+		depth := 0
+		for _, r := range v {
+			switch {
+			case r == '(':
+				depth++
+			case r == ')':
+				depth--
+			case depth == 0 && r != '"':
+				word.WriteRune(r)
+			}
+		}
+		f := strings.FieldsFunc(word.String(), func(r rune) bool { return strings.ContainsRune(" \t\n;", r) })
+		if len(f) > 0 && strings.EqualFold(f[0], realmta.AuthservID) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// onTop checks that our field is the first of all and the only one in our
+// name, and returns it unfolded.
+func onTop(t *testing.T, fields []field) string {
+	t.Helper()
+	if len(fields) == 0 || fields[0].name != "Authentication-Results" {
+		t.Fatalf("the first field is not Authentication-Results: %q", fields)
+	}
+	if n := len(ours(fields)); n != 1 {
+		t.Fatalf("%d fields are in our name, want 1: %q", n, results(fields))
+	}
+	value := strings.Join(strings.Fields(fields[0].value), " ")
+	if !strings.HasPrefix(value, realmta.AuthservID+";") {
+		t.Fatalf("our field does not begin with our name: %q", value)
+	}
+	return value
+}
+
+// wantResults checks that an unfolded field holds each of the results.
+func wantResults(t *testing.T, value string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !hasResult(value, w) {
+			t.Errorf("no %q in %q", w, value)
+		}
+	}
+}
+
+// hasResult looks for words that begin at a word's edge of value and end at
+// one.
+func hasResult(value, want string) bool {
+	for i := 0; ; {
+		n := strings.Index(value[i:], want)
+		if n < 0 {
+			return false
+		}
+		start, end := i+n, i+n+len(want)
+		if (start == 0 || value[start-1] == ' ') && (end == len(value) || strings.IndexByte(" ;", value[end]) >= 0) {
+			return true
+		}
+		i = end
+	}
+}

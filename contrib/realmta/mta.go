@@ -1,0 +1,257 @@
+//go:build linux
+
+package realmta
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Domain is the domain that both MTAs deliver for: any local part, but for
+// [Refused].
+const Domain = "test.example"
+
+// Refused is the recipient that both MTAs refuse themselves, with a 550.
+const Refused = "nobody@" + Domain
+
+// MTA is a running mail transfer agent.
+type MTA interface {
+	// Name is "Postfix" or "Sendmail".
+	Name() string
+	// Version is what the MTA says about itself, "3.7.11".
+	Version() string
+	// Addr and Addr6 are where it listens: host:port on 127.0.0.1 and on ::1.
+	Addr() string
+	Addr6() string
+	// MilterListen is the address that the milter has to listen on, in
+	// Postfix's notation and as seen from outside a chroot; "" without milter.
+	MilterListen() string
+	// Mechanisms are the SASL mechanisms that it offers, none if no AUTH.
+	Mechanisms() []string
+
+	// Deliveries are the messages in the mailboxes so far.
+	Deliveries() ([]Delivery, error)
+	// Held are the messages that lie in the hold queue or the quarantine.
+	Held(ctx context.Context) ([]Held, error)
+	// Queued counts the messages in the queue, the held ones included.
+	Queued(ctx context.Context) (int, error)
+	// Release sends a held message on its way.
+	Release(ctx context.Context, id string) error
+	// Submit hands in a message on this machine without SMTP over the network:
+	// Postfix by sendmail -t, Sendmail by sendmail -bs.
+	Submit(ctx context.Context, from, rcpt string, msg []byte) error
+
+	// Log is what the MTA wrote to its log so far.
+	Log() string
+	// Stop stops the MTA, waits for all of its processes and removes its
+	// folder. It is idempotent.
+	Stop() error
+}
+
+// Options describe an MTA. The zero value is an MTA without milter.
+type Options struct {
+	// Parent is where the MTA's folder is made. Every folder up to it must be
+	// writable by root alone. Default /var/lib.
+	Parent string
+	// Milter is where the MTA finds its milter: "unix" is a socket in the MTA's
+	// own folder (inside Postfix's chroot), "inet" a free port of 127.0.0.1;
+	// "" is none. MTA.MilterListen tells the address.
+	Milter string
+	// Config are more lines for main.cf, or for sendmail.mc.
+	Config []string
+	// NoAuth leaves AUTH out.
+	NoAuth bool
+}
+
+// Delivery is one message in a mailbox.
+type Delivery struct {
+	// Recipient is the address that it was delivered to.
+	Recipient string
+	// Message is the message as the MTA held it, with LF line ends: the fields
+	// that delivery itself put on top (Return-Path, X-Original-To,
+	// Delivered-To) are taken off.
+	Message []byte
+}
+
+// Held is one message that waits for a person.
+type Held struct {
+	ID     string // queue id
+	Reason string // Sendmail's quarantine reason; Postfix keeps none
+	Text   string // the queue listing's entry, with sender and recipients
+}
+
+// errGaveUp wraps what went wrong until the time was over.
+var errGaveUp = errors.New("realmta: gave up")
+
+// makeFolder makes the MTA's own folder.
+func makeFolder(parent, name string) (string, error) {
+	if parent == "" {
+		parent = "/var/lib"
+	}
+	dir, err := os.MkdirTemp(parent, "postvet-"+name+"-")
+	if err != nil {
+		return "", fmt.Errorf("realmta: %w", err)
+	}
+	// MkdirTemp makes it 0700; the MTA's unprivileged processes must pass.
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// freePort returns a port that is free on 127.0.0.1 and on ::1 at this moment.
+func freePort() (string, error) {
+	var last error
+	for range 20 {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		l6, err := net.Listen("tcp6", "[::1]:"+port)
+		l.Close()
+		if err == nil {
+			l6.Close()
+			return port, nil
+		}
+		last = err
+	}
+	return "", fmt.Errorf("realmta: no port free on 127.0.0.1 and ::1: %w", last)
+}
+
+// milterAddress turns Options.Milter into the address to listen on.
+func milterAddress(kind, socket string) (string, error) {
+	switch kind {
+	case "":
+		return "", nil
+	case "unix":
+		return "unix:" + socket, nil
+	case "inet":
+		port, err := freePort()
+		return "inet:127.0.0.1:" + port, err
+	}
+	return "", fmt.Errorf("realmta: milter %q: want unix, inet or nothing", kind)
+}
+
+// waitGreeting waits until addr greets with the name of the host, so that a
+// port that somebody else took meanwhile is not mistaken for ours.
+func waitGreeting(ctx context.Context, addr, host string, alive func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		c, err := Dial(ctx, "", addr)
+		if err == nil {
+			c.Close()
+			if strings.Contains(c.Greeting.Text, host) {
+				return nil
+			}
+			return fmt.Errorf("realmta: %s greets with %q: not ours", addr, c.Greeting)
+		}
+		if dead := alive(); dead != nil {
+			return dead
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: waiting for %s: %w", errGaveUp, addr, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// readBox reads all messages in a folder, in the order of their names.
+func readBox(dir string) ([]Delivery, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Delivery
+	for _, e := range entries {
+		raw, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parseDelivery(raw))
+	}
+	return all, nil
+}
+
+// parseDelivery takes off the fields that delivery put on top.
+func parseDelivery(raw []byte) Delivery {
+	d := Delivery{Message: bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))}
+	for {
+		line, rest, ok := bytes.Cut(d.Message, []byte("\n"))
+		name, value, _ := strings.Cut(string(line), ":")
+		switch strings.ToLower(name) {
+		case "delivered-to":
+			d.Recipient = strings.TrimSpace(value)
+		case "return-path", "x-original-to":
+		default:
+			ok = false
+		}
+		if !ok {
+			return d
+		}
+		d.Message = rest
+	}
+}
+
+// Find returns the deliveries to a recipient.
+func Find(m MTA, rcpt string) ([]Delivery, error) {
+	all, err := m.Deliveries()
+	if err != nil {
+		return nil, err
+	}
+	var found []Delivery
+	for _, d := range all {
+		if strings.EqualFold(d.Recipient, rcpt) {
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
+// Await waits until n messages were delivered to rcpt, at most 20 seconds.
+func Await(ctx context.Context, m MTA, rcpt string, n int) ([]Delivery, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		found, err := Find(m, rcpt)
+		if err != nil || len(found) >= n {
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+			return found, fmt.Errorf("%w: %s delivered %d messages to %s, not %d", errGaveUp, m.Name(), len(found), rcpt, n)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// AwaitHeld waits until a message to rcpt is held, at most 20 seconds.
+func AwaitHeld(ctx context.Context, m MTA, rcpt string) (Held, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		held, err := m.Held(ctx)
+		if err != nil {
+			return Held{}, err
+		}
+		for _, h := range held {
+			if strings.Contains(strings.ToLower(h.Text), strings.ToLower(rcpt)) {
+				return h, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return Held{}, fmt.Errorf("%w: %s holds no message for %s", errGaveUp, m.Name(), rcpt)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

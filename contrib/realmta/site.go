@@ -1,0 +1,183 @@
+//go:build linux
+
+package realmta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// AuthservID is the name that Postvet carries at a Site.
+const AuthservID = "mx." + Domain
+
+// SiteOptions describe a Site.
+type SiteOptions struct {
+	// MTA is "Postfix" or "Sendmail".
+	MTA string
+	// Binary is postvet, see Build.
+	Binary string
+	// Zone is what the site's DNS server serves.
+	Zone *Zone
+	// Milter is "unix" (default) or "inet".
+	Milter string
+	// Policy are lines for the section [policy] of Postvet's configuration.
+	Policy []string
+	// MTAConfig is Options.Config of the MTA.
+	MTAConfig []string
+}
+
+// Site is an MTA with Postvet as its milter and a DNS server that Postvet asks.
+type Site struct {
+	MTA
+	Postvet *Daemon
+	DNS     *dnstest.Server
+	Zone    *Zone
+	dir     string
+}
+
+// Missing says what keeps the MTA of that name from running here.
+func Missing(mta string) []string {
+	if mta == "Postfix" {
+		return MissingPostfix()
+	}
+	return MissingSendmail()
+}
+
+// StartSite starts all three. ctx bounds the start alone.
+func StartSite(ctx context.Context, o SiteOptions) (*Site, error) {
+	s := &Site{Zone: o.Zone}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Site) start(ctx context.Context, o SiteOptions) error {
+	var err error
+	if s.dir, err = makeFolder("", "site"); err != nil {
+		return err
+	}
+	if s.DNS, err = dnstest.NewServer(o.Zone.Text()); err != nil {
+		return err
+	}
+	mo := Options{Milter: o.Milter, Config: o.MTAConfig}
+	if mo.Milter == "" {
+		mo.Milter = "unix"
+	}
+	// Assigned only when it runs: a nil *Postfix in the interface is not nil.
+	switch o.MTA {
+	case "Postfix":
+		p, err := StartPostfix(ctx, mo)
+		if err != nil {
+			return err
+		}
+		s.MTA = p
+	case "Sendmail":
+		m, err := StartSendmail(ctx, mo)
+		if err != nil {
+			return err
+		}
+		s.MTA = m
+	default:
+		return fmt.Errorf("realmta: no MTA %q", o.MTA)
+	}
+	config := filepath.Join(s.dir, "postvet.toml")
+	s.Postvet = newDaemon(o.Binary, config, s.MilterListen(), filepath.Join(s.dir, "postvet.log"))
+	if err := s.Configure(o.Policy...); err != nil {
+		return err
+	}
+	return s.Postvet.Start(ctx)
+}
+
+// Configure writes Postvet's configuration with these lines in its section
+// [policy]. A running Postvet reads it at SIGHUP.
+func (s *Site) Configure(policy ...string) error {
+	group := ""
+	if s.Name() == "Postfix" {
+		group = "postfix"
+	}
+	text := fmt.Sprintf(`listen = [%q]
+authserv_id = %q
+[socket]
+mode = "0660"
+group = %q
+[dns]
+resolvers = [%q]
+timeout = "1s"
+attempt_timeout = "400ms"
+[exempt]
+addresses = [%q]
+[log]
+format = "json"
+level = "info"
+[policy]
+%s
+`, s.MilterListen(), AuthservID, group, s.DNS.Addr(), Exempted+"/32", strings.Join(policy, "\n"))
+	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
+}
+
+// HeloName is the name with which a client at this address introduces itself:
+// its own.
+func HeloName(client string) string {
+	if client == GoodClient || client == "::1" {
+		return "mail." + Good
+	}
+	return "client.example"
+}
+
+// SMTP connects to the MTA from a loopback address, "::1" included, and says
+// EHLO.
+func (s *Site) SMTP(ctx context.Context, from string) (*Client, error) {
+	addr := s.Addr()
+	if ip := net.ParseIP(from); ip != nil && ip.To4() == nil {
+		addr = s.Addr6()
+	}
+	c, err := Dial(ctx, from, addr)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.Cmd("EHLO %s", HeloName(from))
+	if err != nil || r.Class() != 2 {
+		c.Close()
+		return nil, fmt.Errorf("realmta: EHLO: %s %w", r, errors.Join(err, errors.New("refused")))
+	}
+	return c, nil
+}
+
+// Logs are the logs of Postvet and of the MTA, for a person.
+func (s *Site) Logs() string {
+	var b strings.Builder
+	if s.Postvet != nil {
+		fmt.Fprintf(&b, "--- postvet ---\n%s", s.Postvet.Log())
+	}
+	if s.MTA != nil {
+		fmt.Fprintf(&b, "--- %s ---\n%s", s.Name(), s.Log())
+	}
+	return b.String()
+}
+
+// Stop stops all three and removes what they left. The MTA goes first, as an
+// MTA without its milter would turn clients away.
+func (s *Site) Stop() error {
+	var errs []error
+	if s.MTA != nil {
+		errs = append(errs, s.MTA.Stop())
+	}
+	if s.Postvet != nil {
+		errs = append(errs, s.Postvet.Stop())
+	}
+	if s.DNS != nil {
+		errs = append(errs, s.DNS.Close())
+	}
+	if s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}

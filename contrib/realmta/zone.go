@@ -1,0 +1,122 @@
+//go:build linux
+
+package realmta
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-msgauth/dkim"
+)
+
+// The domains of the test zone and what they publish.
+const (
+	// Good has SPF for GoodClient and ::1, a DKIM key, and p=reject.
+	Good = "good.example"
+	// Bank has p=reject and sends from nowhere that a test can reach.
+	Bank = "bank.example"
+	// Hold has p=quarantine, likewise.
+	Hold = "hold.example"
+	// Watch has p=none, likewise.
+	Watch = "watch.example"
+	// Dark is a domain whose name servers do not answer, whatever is asked.
+	Dark = "dark.example"
+	// Broken is a domain whose name servers fail (SERVFAIL).
+	Broken = "broken.example"
+
+	// GoodClient is the address that Good's SPF record names; it has a
+	// confirmed name, mail.good.example.
+	GoodClient = "127.0.0.2"
+	// Stranger is an address that nobody's SPF record names.
+	Stranger = "127.0.0.66"
+	// Exempted is the one address that Postvet is told to exempt.
+	Exempted = "127.0.0.1"
+)
+
+// Selector is where Good's RSA key is published; the Ed25519 key is below
+// SelectorEd.
+const (
+	Selector   = "rsa"
+	SelectorEd = "ed"
+)
+
+// Zone is the test zone with the private keys to what it publishes.
+type Zone struct {
+	keys map[string]crypto.Signer // by selector
+	text string
+}
+
+// NewZone makes the keys and the zone.
+func NewZone() (*Zone, error) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	rsaDER, err := x509.MarshalPKIXPublicKey(&rsaKey.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	edPublic, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	txt := func(name, value string) {
+		fmt.Fprintf(&b, "%s. TXT", name)
+		for len(value) > 0 { // a character-string holds 255 octets
+			n := min(len(value), 255)
+			fmt.Fprintf(&b, " %q", value[:n])
+			value = value[n:]
+		}
+		b.WriteString("\n")
+	}
+	txt(Good, "v=spf1 ip4:"+GoodClient+" ip6:::1 -all")
+	txt("mail."+Good, "v=spf1 a -all")
+	txt("_dmarc."+Good, "v=DMARC1; p=reject")
+	txt(Selector+"._domainkey."+Good, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
+	txt(SelectorEd+"._domainkey."+Good, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
+	for domain, policy := range map[string]string{Bank: "reject", Hold: "quarantine", Watch: "none"} {
+		txt(domain, "v=spf1 ip4:192.0.2.1 -all")
+		txt("_dmarc."+domain, "v=DMARC1; p="+policy)
+	}
+	fmt.Fprintf(&b, `
+%[1]s. MX 10 mail.%[1]s.
+mail.%[1]s. A %[2]s
+mail.%[1]s. AAAA ::1
+2.0.0.127.in-addr.arpa. PTR mail.%[1]s.
+1%[3]s.ip6.arpa. PTR mail.%[1]s.
+$FAULT %[4]s * TIMEOUT
+$FAULT _dmarc.%[4]s * TIMEOUT
+$FAULT rsa._domainkey.%[4]s * TIMEOUT
+$FAULT %[5]s * SERVFAIL
+$FAULT _dmarc.%[5]s * SERVFAIL
+$FAULT rsa._domainkey.%[5]s * SERVFAIL
+`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken)
+	return &Zone{keys: map[string]crypto.Signer{Selector: rsaKey, SelectorEd: edKey}, text: b.String()}, nil
+}
+
+// Text is the zone for dnstest.
+func (z *Zone) Text() string { return z.text }
+
+// Sign puts a DKIM-Signature of the domain on top of msg, which has CRLF line
+// ends. Canonicalization is "simple/simple" or "relaxed/relaxed".
+func (z *Zone) Sign(msg []byte, domain, selector, canonicalization string) ([]byte, error) {
+	header, body, _ := strings.Cut(canonicalization, "/")
+	var signed bytes.Buffer
+	err := dkim.Sign(&signed, bytes.NewReader(msg), &dkim.SignOptions{
+		Domain: domain, Selector: selector, Signer: z.keys[selector], Hash: crypto.SHA256,
+		HeaderCanonicalization: dkim.Canonicalization(header),
+		BodyCanonicalization:   dkim.Canonicalization(body),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("realmta: %w", err)
+	}
+	return signed.Bytes(), nil
+}
