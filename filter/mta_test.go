@@ -151,16 +151,13 @@ func (m *mta) silence() {
 func (m *mta) closed() {
 	m.t.Helper()
 	m.SetReadDeadline(time.Now().Add(10 * time.Second))
-	for {
-		code, d, err := m.try()
-		if err == nil {
-			m.t.Fatalf("packet %q %q, want the end", code, d)
-		}
-		var ne net.Error
-		if errors.As(err, &ne) && ne.Timeout() {
-			m.t.Fatal("the connection is still open")
-		}
-		return
+	code, d, err := m.try()
+	if err == nil {
+		m.t.Fatalf("packet %q %q, want the end", code, d)
+	}
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() {
+		m.t.Fatal("the connection is still open")
 	}
 }
 
@@ -201,7 +198,6 @@ type letter struct {
 	rcpts  []string
 	fields [][2]string
 	body   string
-	noEnd  bool
 }
 
 var usual = letter{

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
@@ -55,6 +56,9 @@ func NewChecker(o Options) *Checker {
 	}
 	if o.MaxFields <= 0 {
 		o.MaxFields = 2000
+	}
+	if o.PartialBody == "" {
+		o.PartialBody = dkim.Policy
 	}
 	o.DKIM.Now = o.Now
 	return &Checker{opt: o}

@@ -8,6 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -87,14 +88,35 @@ func arcMethod(res *Results) authres.Method {
 func spfMethod(res *Results, r spf.Result) authres.Method {
 	m := authres.Method{Name: "spf", Result: string(r.Status)}
 	if r.Identity == spf.MailFrom {
-		m.Properties = properties("smtp.mailfrom", res.MailFrom)
+		m.Properties = properties("smtp.mailfrom", passedName(res.MailFrom, r))
 	} else {
-		m.Properties = properties("smtp.helo", res.Client.Helo)
+		m.Properties = properties("smtp.helo", passedName(res.Client.Helo, r))
 	}
 	if r.Status == spf.TempError || r.Status == spf.PermError {
 		m.Reason = r.Reason
 	}
 	return m
+}
+
+// passedName is what a result of SPF is about. A pass for an address or name
+// with bytes that a careless reader stops at, or takes for the begin of a comment
+// or quotes, can be read as a pass for what stands before them; then the
+// domain that passed is given, or nothing if that is no better. RFC 8601 section
+// 2.7.2 leaves it to us whether the local part is shown.
+func passedName(name string, r spf.Result) string {
+	local, domain := "", name
+	if r.Identity == spf.MailFrom {
+		local, domain = message.SplitPath(name)
+	}
+	odd := strings.ContainsFunc(local, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`@"'(),:;<>[\]`, c) })
+	ascii, ok := message.NormalizeDomain(domain)
+	if r.Status != spf.Pass || ok && !odd && !strings.HasPrefix(name, "@") && strings.EqualFold(ascii, domain) {
+		return name
+	}
+	if domain, ok := message.NormalizeDomain(r.Domain); ok {
+		return domain
+	}
+	return ""
 }
 
 func iprevMethod(res *Results) authres.Method {

@@ -259,6 +259,11 @@ func (m *Message) gatherSignatures(ctx context.Context, res *Results) {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
 		m.fault("dkim", strings.Join(m.dkim.Faults(), "; "))
 	}
+	for i := range res.DKIM {
+		if r := &res.DKIM[i]; r.Partial && m.conn.checker.opt.PartialBody != dkim.Pass {
+			r.Status, r.Reason = m.conn.checker.opt.PartialBody, "l= leaves a part of the body unsigned"
+		}
+	}
 	for _, r := range res.DKIM {
 		m.conn.dns.note("dkim", "signature of %s, selector %s: %s", printable(r.Domain, 255), printable(r.Selector, 255), sentence(string(r.Status), r.Reason))
 	}

@@ -154,6 +154,10 @@ type Options struct {
 	// DKIM and DMARC are handed to the evaluators; their clocks are set from Now.
 	DKIM  dkim.Options
 	DMARC dmarc.Options
+	// PartialBody is what a passing signature becomes whose l= leaves a part of
+	// the body unsigned: Policy (the default), Neutral, Fail, or Pass to let it
+	// count, as RFC 6376 section 8.2 leaves to us.
+	PartialBody dkim.Status
 	// Trace records every step for a person to read.
 	Trace bool
 }

@@ -166,7 +166,9 @@ func TestChangesReachTheResolver(t *testing.T) {
 	if n := len(s.Queries()); n != 0 {
 		t.Errorf("%d queries", n)
 	}
-	if s.Close() != nil || s.Close() != nil {
-		t.Error("cannot be closed twice")
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Errorf("cannot be closed twice: %v", err)
+		}
 	}
 }

@@ -28,6 +28,7 @@ type BodyHash struct {
 
 	state hash.Hash
 	left  int64 // bytes still to be hashed; below 0 without end
+	more  bool  // there were bytes behind those
 	sum   []byte
 }
 
@@ -69,6 +70,9 @@ func (h *BodyHash) Sum() []byte { return h.sum }
 
 // Short reports whether the canonical body ended before the length asked for.
 func (h *BodyHash) Short() bool { return h.length > 0 && h.left > 0 }
+
+// More reports whether the canonical body goes on behind the length asked for.
+func (h *BodyHash) More() bool { return h.more }
 
 // Write takes the next bytes of the body, CRLF line ends, in chunks cut anywhere.
 // It never fails.
@@ -147,6 +151,7 @@ func (o *output) hash(p []byte) {
 		if h.left >= 0 {
 			q = p[:min(int64(len(p)), h.left)]
 			h.left -= int64(len(q))
+			h.more = h.more || len(q) < len(p)
 		}
 		h.state.Write(q)
 	}
@@ -156,7 +161,7 @@ func (o *output) hash(p []byte) {
 // canonicalized.
 func (o *output) full() bool {
 	for _, h := range o.hashes {
-		if h.left != 0 {
+		if h.left != 0 || !h.more {
 			return false
 		}
 	}

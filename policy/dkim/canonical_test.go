@@ -53,7 +53,8 @@ func referenceLine(l string) string {
 func canonicalBody(form Canonicalization, body string, cut func(left int) int) string {
 	var got bytes.Buffer
 	out := &output{hashes: []*BodyHash{{left: -1, state: &recorder{Buffer: &got}}}}
-	write, end := (&simpleBody{out: out}).write, func() {}
+	var write func([]byte)
+	var end func()
 	if form == Relaxed {
 		c := &relaxedBody{out: out}
 		write, end = c.write, c.close

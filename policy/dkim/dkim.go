@@ -98,4 +98,7 @@ type Result struct {
 	Signature string `json:"signature"`
 	// BodyLength is l=, -1 if absent.
 	BodyLength int64 `json:"body_length"`
+	// Partial tells of a passing signature that the body goes on behind l=:
+	// anybody may have added the rest (RFC 6376 section 8.2).
+	Partial bool `json:"partial"`
 }

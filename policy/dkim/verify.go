@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -172,7 +173,7 @@ func (v *Verifier) finish(c *check, res *Result) {
 		res.Status, res.Reason = Fail, "signature does not match: a signed header field was changed"
 		return
 	}
-	res.Status = Pass
+	res.Status, res.Partial = Pass, c.body.More()
 }
 
 // CheckBody compares the body's hash with bh=. The bodies must be closed.
@@ -190,7 +191,8 @@ func CheckBody(s *Signature, h *BodyHash) error {
 
 // statusOf returns the result and the reason that an error leads to.
 func statusOf(err error) (Status, string) {
-	if e, ok := err.(*Error); ok {
+	var e *Error
+	if errors.As(err, &e) {
 		return e.Status, e.Reason
 	}
 	return TempError, err.Error()

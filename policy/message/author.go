@@ -60,6 +60,12 @@ func ParseAuthor(h Header) Author {
 		}
 	}
 	var a Author
+	for _, f := range h {
+		if hidesFrom(f) {
+			a.Problem = "a bare CR or LF in front of what looks like a From field"
+			return a
+		}
+	}
 	switch {
 	case len(from) == 0:
 		a.Problem = "no From field"
@@ -95,12 +101,30 @@ func (a *Author) read(value string) {
 			return
 		}
 	}
+	a.fail(bracketedElsewhere(value, a.Mailboxes[0].Domain))
 	a.fail(hiddenAddress(value, a.Mailboxes[0].Domain))
 }
 
 func (a *Author) fail(problem string) {
 	if a.Problem == "" {
 		a.Problem = problem // which is "" for what has none
+	}
+}
+
+// hidesFrom finds a From field behind a bare CR or LF in another field, where a
+// client that ends lines there sees it.
+func hidesFrom(f Field) bool {
+	value := strings.ReplaceAll(f.Value(), "\r\n", "  ")
+	for {
+		i := strings.IndexAny(value, "\r\n")
+		if i < 0 {
+			return false
+		}
+		value = strings.TrimLeft(value[i+1:], " \t\r\n")
+		name, _, ok := strings.Cut(value[:min(len(value), 80)], ":")
+		if ok && (strings.EqualFold(strings.TrimSpace(name), "From") || looksLikeFrom(name)) {
+			return true
+		}
 	}
 }
 

@@ -23,6 +23,35 @@ func hiddenAddress(value, domain string) string {
 	return ""
 }
 
+// bracketedElsewhere looks for an address in angle brackets that a client finds
+// that ends a quoted string at its first quote, escaped or not, or that does not
+// know comments.
+func bracketedElsewhere(value, domain string) string {
+	out := make([]byte, 0, len(value))
+	quoted := false
+	for i := range len(value) {
+		if value[i] == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			out = append(out, value[i])
+		}
+	}
+	text := string(out)
+	for {
+		_, after, ok := strings.Cut(text, "<")
+		if !ok {
+			return ""
+		}
+		address, _, _ := strings.Cut(after[:min(len(after), 1024)], ">")
+		if at := strings.LastIndexByte(address, '@'); at >= 0 {
+			if d, ok := NormalizeDomain(strings.TrimSpace(address[at+1:])); !ok || d != domain {
+				return "an address in angle brackets where only a comment or quotes should be"
+			}
+		}
+		text = after
+	}
+}
+
 // setsApart reports whether a decoded text holds what ends a display name or a
 // comment for a parser that meets it.
 func setsApart(text string) bool {

@@ -79,6 +79,7 @@ type Policy struct {
 type DKIM struct {
 	MinRSABits, MaxRSABits int
 	ClockSkew              time.Duration
+	PartialBody            string
 }
 
 // Exempt is which messages are not checked.
@@ -133,7 +134,7 @@ func Default() *Config {
 			OnFault:              "tempfail",
 			OrganizationalDomain: "treewalk",
 		},
-		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute},
+		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute, PartialBody: "policy"},
 		Exempt: Exempt{
 			Addresses:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			Authenticated: true,

@@ -61,7 +61,8 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 			MinRSABits:    c.DKIM.MinRSABits,
 			MaxRSABits:    c.DKIM.MaxRSABits,
 		},
-		DMARC: dmarc.Options{Discovery: dmarc.Discovery(c.Policy.OrganizationalDomain)},
+		PartialBody: dkim.Status(c.DKIM.PartialBody),
+		DMARC:       dmarc.Options{Discovery: dmarc.Discovery(c.Policy.OrganizationalDomain)},
 	}
 }
 

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,8 +44,8 @@ type Step struct {
 }
 
 // enforced reports whether failing mail of the domain is to be kept away.
-func (d *DMARC) enforced() bool {
-	return d.Policy == dmarc.PolicyQuarantine || d.Policy == dmarc.PolicyReject
+func (m *DMARC) enforced() bool {
+	return m.Policy == dmarc.PolicyQuarantine || m.Policy == dmarc.PolicyReject
 }
 
 func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) DMARC {
@@ -90,13 +91,13 @@ func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) D
 func (m *DMARC) findStray(ctx context.Context, d *dns, domain string) bool {
 	for _, txt := range d.Lookup(ctx, "_dmarc."+domain, dnscache.TXT).TXT {
 		_, err := dmarc.ParseRecord(txt)
-		if low := strings.ToLower(txt); err == dmarc.ErrNotRecord && strings.Contains(low[:min(len(low), 20)], "dmarc") {
+		if low := strings.ToLower(txt); errors.Is(err, dmarc.ErrNotRecord) && strings.Contains(low[:min(len(low), 20)], "dmarc") {
 			m.Findings.error("the text at _dmarc."+domain+" looks like a DMARC record but is none: "+txt, "begin it with v=DMARC1; in exactly these letters")
 			return true
 		}
 	}
 	for _, txt := range d.Lookup(ctx, domain, dnscache.TXT).TXT {
-		if _, err := dmarc.ParseRecord(txt); err != dmarc.ErrNotRecord {
+		if _, err := dmarc.ParseRecord(txt); !errors.Is(err, dmarc.ErrNotRecord) {
 			m.Findings.error("a DMARC record stands at "+domain+" itself, where nobody looks for it", publishTXT("_dmarc."+domain, txt)+" instead")
 			return true
 		}

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -58,7 +59,7 @@ func inspectSPF(ctx context.Context, d *dns, domain string) SPF {
 	}
 	var records []string
 	for _, txt := range a.TXT {
-		if _, err := spf.ParseRecord(txt); err != spf.ErrNotSPF {
+		if _, err := spf.ParseRecord(txt); !errors.Is(err, spf.ErrNotSPF) {
 			records = append(records, txt)
 		}
 	}
