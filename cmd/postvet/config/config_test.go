@@ -103,7 +103,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
 			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true},
 		Policy: Policy{Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl"},
-		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute},
+		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt: Exempt{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::25/128")}},
 		Limits: Limits{Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour},

@@ -91,13 +91,13 @@ var keys = []key{
 		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software."},
 
 	{name: "dkim.min_rsa_bits", field: func(c *Config) any { return &c.DKIM.MinRSABits }, min: 1024, max: 4096,
-		comment: "Signatures by shorter RSA keys do not count (1024 to 4096; RFC 8301 says 1024)."},
+		comment: "Signatures by shorter RSA keys do not count (1024, as in RFC 8301, to 4096)."},
 	{name: "dkim.max_rsa_bits", field: func(c *Config) any { return &c.DKIM.MaxRSABits }, min: 2048, max: 16384,
 		comment: "Nor do those by longer ones, which cost too much to verify (2048 to 16384)."},
 	{name: "dkim.clock_skew", field: func(c *Config) any { return &c.DKIM.ClockSkew }, min: 0, max: hour,
 		comment: "How far a signer's clock may differ from ours (0s to 1h)."},
 	{name: "dkim.partial_body", field: func(c *Config) any { return &c.DKIM.PartialBody }, words: []string{"policy", "neutral", "fail", "pass"},
-		comment: "What a valid signature is worth whose l= leaves a part of the body unsigned,\nwhich anybody may have added. policy, neutral, fail: the word in our field; it\ndoes not count. pass: it counts."},
+		comment: "What a valid signature is worth whose l= leaves a part of the body unsigned,\nwhich anybody may have added. policy, neutral, fail: the word in our\nfield; it does not count. pass: it counts."},
 
 	{name: "exempt.addresses", field: func(c *Config) any { return &c.Exempt.Addresses }, empty: true,
 		comment: "Clients that are trusted, as addresses or prefixes."},

@@ -35,8 +35,9 @@ func TestOptions(t *testing.T) {
 	wantChecker := policy.Options{
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500,
-		DKIM:  dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
-		DMARC: dmarc.Options{Discovery: dmarc.PSL},
+		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
+		PartialBody: dkim.Pass,
+		DMARC:       dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)
 	if got.Now == nil {
