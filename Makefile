@@ -73,6 +73,7 @@ conformance: ## the public suites, one table
 	  {printf "%-44s %6d %7d %18d\n", $$1, $$2, $$3, $$4; cases += $$2; passed += $$3; known += $$4} \
 	  END {if (!NR) print "no suite ran: the corpora are not there (POSTVET_CORPORA names their folder)"; \
 	       else printf "%-44s %6d %7d %18d\n", "all", cases, passed, known}'; \
+	echo; echo 'known differences, each with what decides it:'; sed -nE 's/^.*difference ([a-z0-9]+\/.*)$$/  \1/p' conformance.log | sort -u; \
 	if [ $$status != 0 ]; then grep -E '^ *(--- FAIL|FAIL|[a-z_]*_test.go)' conformance.log | head -50; fi; \
 	rm -f conformance.log; exit $$status
 

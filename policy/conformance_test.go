@@ -41,14 +41,7 @@ var milterDifferences = map[string]string{
 // own tests through the conversation and compares the words that both write.
 func TestConformanceMilter(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("POSTVET_CORPORA")
-	if dir == "" {
-		dir = "../../shared/corpora"
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "milter/authentication_milter.json"))
-	if err != nil {
-		t.Skipf("the public corpora are not here: %v", err)
-	}
+	dir := corporaDir(t)
 	var corpus struct {
 		Zone  map[string]map[string]any
 		Cases []struct {
@@ -58,9 +51,7 @@ func TestConformanceMilter(t *testing.T) {
 			Results              map[string][]string
 		}
 	}
-	if err := json.Unmarshal(text, &corpus); err != nil {
-		t.Fatal(err)
-	}
+	readCorpus(t, filepath.Join(dir, "milter/authentication_milter.json"), &corpus)
 	_, resolver := dnstest.Start(t, zoneText(corpus.Zone))
 	checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "test.module"})
 	cases, passed, different := 0, 0, 0
@@ -93,6 +84,7 @@ func TestConformanceMilter(t *testing.T) {
 			t.Errorf("%s: %s; listed: %s", c.ID, problem, known)
 		case listed:
 			different++
+			fmt.Printf("difference milter/authentication_milter/%s: %s\n", c.ID, known)
 		case problem != "":
 			t.Errorf("%s: %s", c.ID, problem)
 		default:
@@ -100,6 +92,92 @@ func TestConformanceMilter(t *testing.T) {
 		}
 	}
 	fmt.Printf("conformance milter/authentication_milter %d %d %d\n", cases, passed, different)
+}
+
+// rspamdDifferences are rspamd's whole messages that we judge differently.
+var rspamdDifferences = map[string]string{
+	"dmarc-subdomain-pass-dkim-relaxed-alignment": "dmarc=fail, rspamd says pass: RFC 9989 section 4.10.2: mom.za.org publishes nothing, so my.mom.za.org is its own Organizational Domain; the public suffix list says otherwise",
+	"dmarc-subdomain-pass-spf-relaxed-alignment":  "dmarc=fail, rspamd says pass: RFC 9989 section 4.10.2: mom.za.org publishes nothing, so my.mom.za.org is its own Organizational Domain; the public suffix list says otherwise",
+	"dmarc-pct-zero-reject":                       "policy reject, rspamd says quarantine: RFC 9989 section 9.3: pct= is historic and ignored",
+	"dmarc-pct-zero-sp-quarantine":                "policy quarantine, rspamd says none: RFC 9989 section 9.3: pct= is historic and ignored",
+}
+
+// TestConformanceDMARCMessages runs rspamd's own DMARC messages, which come with
+// one zone, through the conversation.
+func TestConformanceDMARCMessages(t *testing.T) {
+	t.Parallel()
+	dir := corporaDir(t)
+	var corpus struct {
+		Zone       map[string]map[string]any
+		ZoneErrors map[string]string `json:"zone_errors"`
+		Cases      []struct {
+			ID, File, MailFrom, Helo string
+			IP                       *string
+			Upstream                 struct{ Result, Policy string }
+		}
+	}
+	readCorpus(t, filepath.Join(dir, "dmarc/rspamd-messages.json"), &corpus)
+	zone := zoneText(corpus.Zone)
+	for name, what := range corpus.ZoneErrors {
+		if at := strings.LastIndexByte(name, '/'); what != "NXDOMAIN" {
+			zone += fmt.Sprintf("$FAULT %s %s %s\n", name[:at], name[at+1:], what)
+		}
+	}
+	_, resolver := dnstest.Start(t, zone)
+	checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example"})
+	passed, different := 0, 0
+	for _, c := range corpus.Cases {
+		text, err := os.ReadFile(filepath.Join(dir, "dmarc", c.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := golden{helo: c.Helo, sender: message.Sender{Path: c.MailFrom}, message: text}
+		if c.IP != nil {
+			g.client.IP = netip.MustParseAddr(*c.IP)
+		}
+		res := converse(t, checker, g)
+		problem := ""
+		if got := string(res.DMARC.Status); got != c.Upstream.Result {
+			problem = "dmarc=" + got + ", rspamd says " + c.Upstream.Result
+		} else if got := string(res.DMARC.Policy); c.Upstream.Policy != "" && got != c.Upstream.Policy {
+			problem = "policy " + got + ", rspamd says " + c.Upstream.Policy
+		}
+		switch known, listed := rspamdDifferences[c.ID]; {
+		case listed && (problem == "" || !strings.HasPrefix(known, problem+": ")):
+			t.Errorf("%s: %q; listed: %s", c.ID, problem, known)
+		case listed:
+			different++
+			fmt.Printf("difference dmarc/rspamd-messages/%s: %s\n", c.ID, known)
+		case problem != "":
+			t.Errorf("%s: %s (%s)", c.ID, problem, res.DMARC.Reason)
+		default:
+			passed++
+		}
+	}
+	fmt.Printf("conformance dmarc/rspamd-messages %d %d %d\n", len(corpus.Cases), passed, different)
+}
+
+func corporaDir(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("POSTVET_CORPORA")
+	if dir == "" {
+		dir = "../../shared/corpora"
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("the public corpora are not here: %v", err)
+	}
+	return dir
+}
+
+func readCorpus(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // resultWord returns the word that counts for a method.

@@ -92,6 +92,9 @@ func quoteTXT(v any) string {
 func conformance(t *testing.T, suite string, cases, passed int, differences map[string]string) {
 	t.Helper()
 	fmt.Printf("conformance dmarc/%s %d %d %d\n", suite, cases, passed, len(differences))
+	for id, why := range differences {
+		fmt.Printf("difference dmarc/%s/%s: %s\n", suite, id, why)
+	}
 	if cases == 0 || passed+len(differences) != cases {
 		t.Errorf("%s: %d cases, %d passed, %d known differences", suite, cases, passed, len(differences))
 	}
