@@ -110,6 +110,7 @@ type idleSilent struct{ idle }
 func (idleSilent) Header(string, string, *milter.Modifier) (milter.Response, error) {
 	return nil, nil
 }
+
 func (idleSilent) Headers(textproto.MIMEHeader, *milter.Modifier) (milter.Response, error) {
 	return nil, nil
 }

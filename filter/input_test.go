@@ -28,8 +28,18 @@ func fieldsHeard(f *fake) []string {
 func TestHeaderBytes(t *testing.T) {
 	t.Parallel()
 	fields := [][2]string{
-		{"A", "x"}, {"B", " x"}, {"C", "  x"}, {"D", "\tx"}, {"E", "\n x"}, {"F", " x\n\ty\n z "},
-		{"G", ""}, {"H", " "}, {"I", " \n \n x"}, {"J", " \xc3\xa9\xff"}, {"dKiM-SiGnature", " v=1"}, {"K", " a:b"},
+		{"A", "x"},
+		{"B", " x"},
+		{"C", "  x"},
+		{"D", "\tx"},
+		{"E", "\n x"},
+		{"F", " x\n\ty\n z "},
+		{"G", ""},
+		{"H", " "},
+		{"I", " \n \n x"},
+		{"J", " \xc3\xa9\xff"},
+		{"dKiM-SiGnature", " v=1"},
+		{"K", " a:b"},
 	}
 	exact := []string{
 		`"A:x\r\n"`, `"B: x\r\n"`, `"C:  x\r\n"`, `"D:\tx\r\n"`, `"E:\r\n x\r\n"`, `"F: x\r\n\ty\r\n z \r\n"`,
@@ -117,10 +127,18 @@ func TestSizes(t *testing.T) {
 		{"10,000 fields", letter{from: "<a@b>", fields: many, body: "x"}, Options{}, 10000, 1, `oversize=""`},
 		{"a field of 1 MiB", letter{from: "<a@b>", fields: [][2]string{{"A", strings.Repeat("x", 1<<20)}}}, Options{}, 1, 0, `oversize=""`},
 		{"a field of 4 MiB", letter{from: "<a@b>", fields: [][2]string{{"A", strings.Repeat("x", 4<<20)}, {"B", ""}}}, Options{}, 2, 0, `oversize=""`},
-		{"header beyond the limit", letter{from: "<a@b>", fields: [][2]string{{"A", "x"}, {"B", strings.Repeat("x", 2000)}, {"C", "x"}}, body: "x"},
-			Options{MaxHeaderBytes: 1000}, 1, 1, `oversize="the header is too large"`},
-		{"body beyond the limit", letter{from: "<a@b>", body: strings.Repeat("x", 5000)},
-			Options{MaxBodyBytes: 4096}, 0, 4096, `oversize="the body is too large"`},
+		{
+			"header beyond the limit",
+			letter{from: "<a@b>", fields: [][2]string{{"A", "x"}, {"B", strings.Repeat("x", 2000)}, {"C", "x"}}, body: "x"},
+			Options{MaxHeaderBytes: 1000},
+			1, 1, `oversize="the header is too large"`,
+		},
+		{
+			"body beyond the limit",
+			letter{from: "<a@b>", body: strings.Repeat("x", 5000)},
+			Options{MaxBodyBytes: 4096},
+			0, 4096, `oversize="the body is too large"`,
+		},
 		{"no header", letter{from: "<a@b>", body: "x"}, Options{}, 0, 1, `oversize=""`},
 		{"no body", letter{from: "<a@b>", fields: usual.fields}, Options{}, 2, 0, `oversize=""`},
 		{"nothing", letter{from: "<>"}, Options{}, 0, 0, `oversize=""`},

@@ -72,8 +72,10 @@ func TestLogLine(t *testing.T) {
 		keys = append(keys, k)
 	}
 	sort.Strings(keys)
-	want := []string{"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "from",
-		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts"}
+	want := []string{
+		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "from",
+		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts",
+	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
 	}

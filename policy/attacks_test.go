@@ -224,7 +224,8 @@ func readAttack(t *testing.T, file string) attack {
 		t.Error("no comment that says what the attack tries")
 	}
 	a := attack{archive: archive, golden: golden{
-		rules: policy.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true}}}
+		rules: policy.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true},
+	}}
 	parts := map[string]string{}
 	for _, f := range archive.Files {
 		parts[f.Name] = string(f.Data)

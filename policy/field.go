@@ -120,8 +120,10 @@ func passedName(name string, r spf.Result) string {
 }
 
 func iprevMethod(res *Results) authres.Method {
-	m := authres.Method{Name: "iprev", Result: string(res.IPRev.Status),
-		Properties: properties("policy.iprev", res.Client.IP, "policy.ptr", res.Client.PTR)}
+	m := authres.Method{
+		Name: "iprev", Result: string(res.IPRev.Status),
+		Properties: properties("policy.iprev", res.Client.IP, "policy.ptr", res.Client.PTR),
+	}
 	if res.IPRev.Status != iprev.Pass {
 		m.Reason = res.IPRev.Reason
 	}

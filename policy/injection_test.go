@@ -150,7 +150,9 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 	for _, h.author = range authors {
 		res := h.attempt(t)
 		for _, r := range []policy.Rules{
-			{}, {Mode: policy.Monitor}, {Quarantine: policy.QuarantineTag, OnAmbiguousAuthor: policy.AuthorHold},
+			{},
+			{Mode: policy.Monitor},
+			{Quarantine: policy.QuarantineTag, OnAmbiguousAuthor: policy.AuthorHold},
 			{OnAmbiguousAuthor: policy.AuthorAccept, OnTempError: "tempfail"},
 		} {
 			r.AuthservID = "mx.test.example"

@@ -94,8 +94,10 @@ func (r Rules) judge(res *Results) Verdict {
 	case res.Exempt != "":
 		return Verdict{Action: Accept, Rule: RuleExempt, Text: res.Exempt}
 	case len(res.Faults) > 0 && r.OnFault != "accept":
-		return Verdict{Action: TempFail, Rule: RuleFault, Code: "451 4.3.0",
-			Text: "The sender's authentication could not be checked because of an internal error; please try again later"}
+		return Verdict{
+			Action: TempFail, Rule: RuleFault, Code: "451 4.3.0",
+			Text: "The sender's authentication could not be checked because of an internal error; please try again later",
+		}
 	case res.Oversize != "":
 		return Verdict{Action: Reject, Rule: RuleOversize, Code: "552 5.3.4", Text: "Message refused: " + res.Oversize}
 	case res.Author.Domain == "" && res.Author.Problem != "" && r.OnAmbiguousAuthor != AuthorAccept:

@@ -16,8 +16,10 @@ func spoof(disposition dmarc.Policy) *policy.Results {
 	return &policy.Results{
 		Author: message.Author{Domain: "bank.example"},
 		SPF:    []spf.Result{{Identity: spf.MailFrom, Domain: "evil.example", Status: spf.Pass}},
-		DMARC: dmarc.Result{Status: dmarc.Fail, AuthorDomain: "bank.example", Policy: disposition,
-			Disposition: disposition},
+		DMARC: dmarc.Result{
+			Status: dmarc.Fail, AuthorDomain: "bank.example", Policy: disposition,
+			Disposition: disposition,
+		},
 		MailFrom: "x@evil.example",
 	}
 }
@@ -40,15 +42,30 @@ func TestDecide(t *testing.T) {
 		{"p=quarantine refused", policy.Rules{Quarantine: "reject"}, spoof(dmarc.PolicyQuarantine), policy.Reject, policy.Reject, "550 5.7.26", policy.RuleDMARCQuarantine},
 		{"p=none", policy.Rules{}, spoof(dmarc.PolicyNone), policy.Accept, policy.Accept, "", policy.RuleDMARCNone},
 		{"monitor", policy.Rules{Mode: policy.Monitor}, spoof(dmarc.PolicyReject), policy.Accept, policy.Reject, "", policy.RuleDMARCReject},
-		{"monitor does not defer either", policy.Rules{Mode: policy.Monitor, OnTempError: "tempfail"},
+		{
+			"monitor does not defer either",
+			policy.Rules{Mode: policy.Monitor, OnTempError: "tempfail"},
 			&policy.Results{Author: message.Author{Domain: "a.example"}, DMARC: dmarc.Result{Status: dmarc.TempError}},
-			policy.Accept, policy.TempFail, "", policy.RuleTempError},
-		{"our own failure defers", policy.Rules{}, with(spoof(dmarc.PolicyReject), func(r *policy.Results) { r.Faults = []string{"dkim: x"} }),
-			policy.TempFail, policy.TempFail, "451 4.3.0", policy.RuleFault},
-		{"our own failure accepted by choice", policy.Rules{OnFault: "accept"}, with(spoof(dmarc.PolicyNone), func(r *policy.Results) { r.Faults = []string{"dkim: x"} }),
-			policy.Accept, policy.Accept, "", policy.RuleDMARCNone},
-		{"exempt comes before all", policy.Rules{}, with(spoof(dmarc.PolicyReject), func(r *policy.Results) { r.Exempt = policy.ExemptAuthenticated }),
-			policy.Accept, policy.Accept, "", policy.RuleExempt},
+			policy.Accept, policy.TempFail, "", policy.RuleTempError,
+		},
+		{
+			"our own failure defers",
+			policy.Rules{},
+			with(spoof(dmarc.PolicyReject), func(r *policy.Results) { r.Faults = []string{"dkim: x"} }),
+			policy.TempFail, policy.TempFail, "451 4.3.0", policy.RuleFault,
+		},
+		{
+			"our own failure accepted by choice",
+			policy.Rules{OnFault: "accept"},
+			with(spoof(dmarc.PolicyNone), func(r *policy.Results) { r.Faults = []string{"dkim: x"} }),
+			policy.Accept, policy.Accept, "", policy.RuleDMARCNone,
+		},
+		{
+			"exempt comes before all",
+			policy.Rules{},
+			with(spoof(dmarc.PolicyReject), func(r *policy.Results) { r.Exempt = policy.ExemptAuthenticated }),
+			policy.Accept, policy.Accept, "", policy.RuleExempt,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

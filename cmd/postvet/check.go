@@ -148,8 +148,10 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	verdict := c.Rules(id).Decide(results)
 	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
 	if !src.present {
-		report.Verdict = policy.Verdict{Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []string{},
-			Text: "there is no message to decide about"}
+		report.Verdict = policy.Verdict{
+			Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []string{},
+			Text: "there is no message to decide about",
+		}
 		report.AuthenticationResults = ""
 	}
 	return report, nil

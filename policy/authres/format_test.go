@@ -26,36 +26,72 @@ func TestFormat(t *testing.T) {
 		{"2.2 id that tries to end", "a\"; dkim=pass\r\nX: y", nil, ` "a\"; dkim_pass  X: y"; none`},
 		{"2.7 results in a row", "mx.example.org", []Method{
 			{Name: "dkim", Result: "pass", Properties: []Property{
-				{"header", "d", "example.org"}, {"header", "s", "sel"}, {"header", "a", "rsa-sha256"}, {"header", "b", "Ab3+xyz"}}},
+				{"header", "d", "example.org"}, {"header", "s", "sel"}, {"header", "a", "rsa-sha256"}, {"header", "b", "Ab3+xyz"},
+			}},
 			{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "joe@example.org"}}},
 		}, " mx.example.org;" +
 			crlft + "dkim=pass header.a=rsa-sha256 header.b=Ab3+xyz header.d=example.org" + crlft + "header.s=sel;" +
 			crlft + "spf=pass smtp.mailfrom=joe@example.org"},
 		{"2.2 header.b needs quotes for / and =", "mx", []Method{{Name: "dkim", Result: "pass", Properties: []Property{
-			{"header", "b", "ab/c+d=="}}}}, " mx;" + crlft + `dkim=pass header.b="ab/c+d=="`},
-		{"2.2 reason", "mx", []Method{{Name: "dkim", Result: "fail", Reason: "body hash did not verify"}},
-			" mx;" + crlft + `dkim=fail reason="body hash did not verify"`},
-		{"2.2 quotes and backslashes", "mx", []Method{{Name: "spf", Result: "fail", Reason: `a\" b"`, Properties: []Property{
-			{"smtp", "mailfrom", `"x\"; dkim=pass header.d=bank.example"@example.org`}}}},
-			" mx;" + crlft + `spf=fail reason="a\\\" b\""` + crlft + `smtp.mailfrom="\"x\\\"; dkim_pass header.d_bank.example\"@example.org"`},
-		{"2.2 comments", "mx", []Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", "a(b"}, {"smtp", "mailfrom", "a);x"}}}},
-			" mx;" + crlft + `spf=none smtp.helo="a(b" smtp.mailfrom="a);x"`},
-		{"CR, LF, NUL and 8-bit", "mx", []Method{{Name: "spf", Result: "none", Reason: "a\r\nInjected: b\x00\x7fü\xff", Properties: []Property{{"smtp", "helo", "\r\n"}}}},
-			" mx;" + crlft + `spf=none reason="a  Injected: b????"`},
-		{"RFC 2047 in a value", "mx", []Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", "=?utf-8?q?=22=3B?="}}}},
-			" mx;" + crlft + `spf=none smtp.helo="=_utf-8?q?=22=3B?="`},
-		{"a cut value is no name", "mx", []Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", strings.Repeat("a.", 122) + "bank.example.evil.example"}}}},
-			" mx;" + crlft + "spf=none" + crlft + "smtp.helo=" + strings.Repeat("a.", 122) + "bank.exam..."},
-		{"2.2 what is no keyword is left out", "mx", []Method{
-			{Name: "", Result: "pass"}, {Name: "a;b", Result: "pass"}, {Name: "spf", Result: "pass header.d=x"},
-			{Name: "SPF", Result: "PASS", Properties: []Property{{"smtp", "mail from", "x"}, {"", "x", "y"}, {"smtp", "helo", ""}}}},
-			" mx;" + crlft + "spf=pass"},
-		{"a property twice", "mx", []Method{{Name: "arc", Result: "pass", Properties: []Property{{"header", "d", "b"}, {"header", "d", "a"}}}},
-			" mx;" + crlft + "arc=pass header.d=b header.d=a"},
-		{"2.2 bounce address with =", "mx", []Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "l+joe=example.net@example.org"}}}},
-			" mx;" + crlft + `spf=pass smtp.mailfrom="l+joe=example.net@example.org"`},
-		{"3 address of the client", "mx", []Method{{Name: "iprev", Result: "pass", Properties: []Property{{"policy", "iprev", "2001:db8::1"}}}},
-			" mx;" + crlft + `iprev=pass policy.iprev="2001:db8::1"`},
+			{"header", "b", "ab/c+d=="},
+		}}}, " mx;" + crlft + `dkim=pass header.b="ab/c+d=="`},
+		{
+			"2.2 reason", "mx",
+			[]Method{{Name: "dkim", Result: "fail", Reason: "body hash did not verify"}},
+			" mx;" + crlft + `dkim=fail reason="body hash did not verify"`,
+		},
+		{
+			"2.2 quotes and backslashes", "mx",
+			[]Method{{Name: "spf", Result: "fail", Reason: `a\" b"`, Properties: []Property{
+				{"smtp", "mailfrom", `"x\"; dkim=pass header.d=bank.example"@example.org`},
+			}}},
+			" mx;" + crlft + `spf=fail reason="a\\\" b\""` + crlft + `smtp.mailfrom="\"x\\\"; dkim_pass header.d_bank.example\"@example.org"`,
+		},
+		{
+			"2.2 comments", "mx",
+			[]Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", "a(b"}, {"smtp", "mailfrom", "a);x"}}}},
+			" mx;" + crlft + `spf=none smtp.helo="a(b" smtp.mailfrom="a);x"`,
+		},
+		{
+			"CR, LF, NUL and 8-bit", "mx",
+			[]Method{{Name: "spf", Result: "none", Reason: "a\r\nInjected: b\x00\x7fü\xff", Properties: []Property{{"smtp", "helo", "\r\n"}}}},
+			" mx;" + crlft + `spf=none reason="a  Injected: b????"`,
+		},
+		{
+			"RFC 2047 in a value", "mx",
+			[]Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", "=?utf-8?q?=22=3B?="}}}},
+			" mx;" + crlft + `spf=none smtp.helo="=_utf-8?q?=22=3B?="`,
+		},
+		{
+			"a cut value is no name", "mx",
+			[]Method{{Name: "spf", Result: "none", Properties: []Property{{"smtp", "helo", strings.Repeat("a.", 122) + "bank.example.evil.example"}}}},
+			" mx;" + crlft + "spf=none" + crlft + "smtp.helo=" + strings.Repeat("a.", 122) + "bank.exam...",
+		},
+		{
+			"2.2 what is no keyword is left out", "mx",
+			[]Method{
+				{Name: "", Result: "pass"},
+				{Name: "a;b", Result: "pass"},
+				{Name: "spf", Result: "pass header.d=x"},
+				{Name: "SPF", Result: "PASS", Properties: []Property{{"smtp", "mail from", "x"}, {"", "x", "y"}, {"smtp", "helo", ""}}},
+			},
+			" mx;" + crlft + "spf=pass",
+		},
+		{
+			"a property twice", "mx",
+			[]Method{{Name: "arc", Result: "pass", Properties: []Property{{"header", "d", "b"}, {"header", "d", "a"}}}},
+			" mx;" + crlft + "arc=pass header.d=b header.d=a",
+		},
+		{
+			"2.2 bounce address with =", "mx",
+			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "l+joe=example.net@example.org"}}}},
+			" mx;" + crlft + `spf=pass smtp.mailfrom="l+joe=example.net@example.org"`,
+		},
+		{
+			"3 address of the client", "mx",
+			[]Method{{Name: "iprev", Result: "pass", Properties: []Property{{"policy", "iprev", "2001:db8::1"}}}},
+			" mx;" + crlft + `iprev=pass policy.iprev="2001:db8::1"`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +240,8 @@ func BenchmarkFormat(b *testing.B) {
 		{Name: "iprev", Result: "pass", Properties: []Property{{"policy", "iprev", "192.0.2.1"}}},
 		{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "joe@example.org"}}},
 		{Name: "dkim", Result: "pass", Properties: []Property{
-			{"header", "a", "rsa-sha256"}, {"header", "b", "Ab3/xyz="}, {"header", "d", "example.org"}, {"header", "s", "sel"}}},
+			{"header", "a", "rsa-sha256"}, {"header", "b", "Ab3/xyz="}, {"header", "d", "example.org"}, {"header", "s", "sel"},
+		}},
 		{Name: "dmarc", Result: "pass", Properties: []Property{{"header", "from", "example.org"}}},
 	}
 	b.ReportAllocs()

@@ -16,30 +16,46 @@ func TestParse(t *testing.T) {
 		want            []Method
 	}{
 		{"B.1 none", " example.org 1; none", "example.org", nil},
-		{"B.3 one result", " example.com;\r\n spf=pass smtp.mailfrom=example.net", "example.com",
-			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "example.net"}}}}},
-		{"B.7 comments everywhere", " foo.example.net (foobar) 1 (baz);\r\n" +
-			"  dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n" +
-			"  policy (A dot can go here) . (like that) expired\r\n" +
-			"  (this surprised me) = (as I wasn't expecting it) 1362471462", "foo.example.net",
-			[]Method{{Name: "dkim", Result: "fail", Properties: []Property{{"policy", "expired", "1362471462"}}}}},
-		{"2.2 quotes", ` "mx.example.org" ; dkim = pass reason = "a \"b\"; c\\" header . d = "ex;ample" header.b="a/b="`, "mx.example.org",
-			[]Method{{Name: "dkim", Result: "pass", Reason: `a "b"; c\`, Properties: []Property{{"header", "d", "ex;ample"}, {"header", "b", "a/b="}}}}},
-		{"2.2 case of keywords", "MX.example; DKIM=Pass Header.D=Example.org", "MX.example",
-			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "d", "Example.org"}}}}},
+		{
+			"B.3 one result", " example.com;\r\n spf=pass smtp.mailfrom=example.net", "example.com",
+			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "example.net"}}}},
+		},
+		{
+			"B.7 comments everywhere", " foo.example.net (foobar) 1 (baz);\r\n" +
+				"  dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n" +
+				"  policy (A dot can go here) . (like that) expired\r\n" +
+				"  (this surprised me) = (as I wasn't expecting it) 1362471462", "foo.example.net",
+			[]Method{{Name: "dkim", Result: "fail", Properties: []Property{{"policy", "expired", "1362471462"}}}},
+		},
+		{
+			"2.2 quotes", ` "mx.example.org" ; dkim = pass reason = "a \"b\"; c\\" header . d = "ex;ample" header.b="a/b="`, "mx.example.org",
+			[]Method{{Name: "dkim", Result: "pass", Reason: `a "b"; c\`, Properties: []Property{{"header", "d", "ex;ample"}, {"header", "b", "a/b="}}}},
+		},
+		{
+			"2.2 case of keywords", "MX.example; DKIM=Pass Header.D=Example.org", "MX.example",
+			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "d", "Example.org"}}}},
+		},
 		{"2.2 fold in quotes", "mx; spf=fail reason=\"a\r\n b\"", "mx", []Method{{Name: "spf", Result: "fail", Reason: "a b"}}},
-		{"2.2 addresses", `mx; dkim=pass header.i=@example.org smtp.mailfrom=a+b@example.org smtp.rcptto="a b"@example.org`, "mx",
-			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "i", "@example.org"}, {"smtp", "mailfrom", "a+b@example.org"}, {"smtp", "rcptto", `"a b"@example.org`}}}}},
+		{
+			"2.2 addresses", `mx; dkim=pass header.i=@example.org smtp.mailfrom=a+b@example.org smtp.rcptto="a b"@example.org`, "mx",
+			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "i", "@example.org"}, {"smtp", "mailfrom", "a+b@example.org"}, {"smtp", "rcptto", `"a b"@example.org`}}}},
+		},
 		{"2.2 nested comments with quotes", `(a (b ")") "\)) mx(;); spf=pass (x=y; z) smtp.helo=a(b)`, "", nil},
-		{"2.2 nested comments", `(a (b) \)) mx(;); spf=pass (x=y; z) smtp.helo=a(b)`, "mx",
-			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "helo", "a"}}}}},
+		{
+			"2.2 nested comments", `(a (b) \)) mx(;); spf=pass (x=y; z) smtp.helo=a(b)`, "mx",
+			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "helo", "a"}}}},
+		},
 		{"2.6 another method version", "mx; dkim/2=pass; spf/1=fail", "mx", []Method{{Name: "spf", Result: "fail"}}},
-		{"unquoted values", "mx; dkim=pass header.b=ab/c=; iprev=pass policy.iprev=2001:db8::1", "mx",
-			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "b", "ab/c="}}}, {Name: "iprev", Result: "pass", Properties: []Property{{"policy", "iprev", "2001:db8::1"}}}}},
+		{
+			"unquoted values", "mx; dkim=pass header.b=ab/c=; iprev=pass policy.iprev=2001:db8::1", "mx",
+			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "b", "ab/c="}}}, {Name: "iprev", Result: "pass", Properties: []Property{{"policy", "iprev", "2001:db8::1"}}}},
+		},
 		{"semicolon at the end", "mx; spf=pass ; ", "mx", []Method{{Name: "spf", Result: "pass"}}},
 		{"underscore", "mx; dkim=perm_fail", "mx", []Method{{Name: "dkim", Result: "perm_fail"}}},
-		{"UTF-8", "mx.bücher.example; spf=pass smtp.mailfrom=jörg@bücher.example", "mx.bücher.example",
-			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "jörg@bücher.example"}}}}},
+		{
+			"UTF-8", "mx.bücher.example; spf=pass smtp.mailfrom=jörg@bücher.example", "mx.bücher.example",
+			[]Method{{Name: "spf", Result: "pass", Properties: []Property{{"smtp", "mailfrom", "jörg@bücher.example"}}}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

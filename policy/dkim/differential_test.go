@@ -62,33 +62,47 @@ var explained = []struct {
 	ours Status
 	is   func(mail string, ours Result) bool
 }{
-	{"go-msgauth fails every signature with l= by a policy of its own; RFC 6376 section 3.5 has it verified",
+	{
+		"go-msgauth fails every signature with l= by a policy of its own; RFC 6376 section 3.5 has it verified",
 		func() string { return signed(plain, strings.Replace(edTags, "s=ed", "s=ed; l=5", 1), edKey()) }, Pass,
-		func(_ string, r Result) bool { return r.BodyLength >= 0 }},
-	{"go-msgauth removes the values of other tags that end in b, too; RFC 6376 section 3.5 means b= alone",
+		func(_ string, r Result) bool { return r.BodyLength >= 0 },
+	},
+	{
+		"go-msgauth removes the values of other tags that end in b, too; RFC 6376 section 3.5 means b= alone",
 		func() string { return signed(plain, strings.Replace(edTags, "s=ed", "s=ed; zb=x", 1), edKey()) }, Pass,
-		func(mail string, _ Result) bool { return strings.Contains(mail, "zb=") }},
-	{"go-msgauth compares i= and d= as they are spelt; domains have no case (RFC 6376 section 3.5)",
+		func(mail string, _ Result) bool { return strings.Contains(mail, "zb=") },
+	},
+	{
+		"go-msgauth compares i= and d= as they are spelt; domains have no case (RFC 6376 section 3.5)",
 		func() string {
 			return signed(plain, strings.Replace(edTags, "s=ed", "s=ed; i=@EXAMPLE.org", 1), edKey())
 		}, Pass,
-		func(_ string, r Result) bool { return r.Identity != strings.ToLower(r.Identity) }},
-	{"go-msgauth turns CR and LF alone in the body into CRLF; to RFC 6376 section 3.4 they are bytes like others",
+		func(_ string, r Result) bool { return r.Identity != strings.ToLower(r.Identity) },
+	},
+	{
+		"go-msgauth turns CR and LF alone in the body into CRLF; to RFC 6376 section 3.4 they are bytes like others",
 		func() string { return signed(plain+"a\nb\r\n", edTags, edKey()) }, Pass,
 		func(mail string, _ Result) bool {
 			return strings.ContainsAny(strings.ReplaceAll(mail, "\r\n", ""), "\r\n")
-		}},
-	{"go-msgauth ignores empty tags between others; the grammar of RFC 6376 section 3.2 has none",
+		},
+	},
+	{
+		"go-msgauth ignores empty tags between others; the grammar of RFC 6376 section 3.2 has none",
 		func() string { return signed(plain, edTags+";", edKey()) }, PermError,
-		func(_ string, r Result) bool { return r.Reason == "an empty tag between semicolons" }},
-	{"go-msgauth takes t= from any future; ours ends after a day (RFC 6376 section 3.5 leaves it open)",
+		func(_ string, r Result) bool { return r.Reason == "an empty tag between semicolons" },
+	},
+	{
+		"go-msgauth takes t= from any future; ours ends after a day (RFC 6376 section 3.5 leaves it open)",
 		func() string { return signed(plain, edTags+"; t=99999999999", edKey()) }, PermError,
-		func(_ string, r Result) bool { return strings.HasPrefix(r.Reason, "signed in the future") }},
-	{"go-msgauth does not look at t=s of the key (RFC 6376 section 3.6.1)",
+		func(_ string, r Result) bool { return strings.HasPrefix(r.Reason, "signed in the future") },
+	},
+	{
+		"go-msgauth does not look at t=s of the key (RFC 6376 section 3.6.1)",
 		func() string {
 			return signed(plain, strings.Replace(edTags, "s=ed", "s=strict; i=@x.example.org", 1), edKey())
 		}, PermError,
-		func(_ string, r Result) bool { return strings.Contains(r.Reason, "subdomain") }},
+		func(_ string, r Result) bool { return strings.Contains(r.Reason, "subdomain") },
+	},
 }
 
 // bareBreak reports a CR or LF alone; in the header, go-msgauth ends lines there.
@@ -124,8 +138,10 @@ func TestDifferential(t *testing.T) {
 	passed, failed, unread, known := 0, 0, 0, map[string]int{}
 	for n := range 1500 {
 		mail := randomMail(rnd)
-		o := SignOptions{Domain: "example.org", Selector: "ed", Key: crypto.Signer(edKey()),
-			HeaderForm: Canonicalization(rnd.IntN(2)), BodyForm: Canonicalization(rnd.IntN(2))}
+		o := SignOptions{
+			Domain: "example.org", Selector: "ed", Key: crypto.Signer(edKey()),
+			HeaderForm: Canonicalization(rnd.IntN(2)), BodyForm: Canonicalization(rnd.IntN(2)),
+		}
 		if n%10 == 0 {
 			o.Selector, o.Key = "rsa", rsaKey()
 		}

@@ -75,8 +75,10 @@ func TestParseKey(t *testing.T) {
 		err       string
 	}{
 		{"3.6.1 all defaults", "p=" + p, &Key{Type: "rsa", Bits: 2048}, ""},
-		{"3.6.1 all tags", "v=DKIM1; k=rsa; h=sha1 : sha256; s=email:x; t=y:s:z; n=hello; g=*; p=" + p,
-			&Key{Type: "rsa", Bits: 2048, Hashes: []string{"sha1", "sha256"}, Services: []string{"email", "x"}, Testing: true, NoSubdomains: true, Notes: "hello"}, ""},
+		{
+			"3.6.1 all tags", "v=DKIM1; k=rsa; h=sha1 : sha256; s=email:x; t=y:s:z; n=hello; g=*; p=" + p,
+			&Key{Type: "rsa", Bits: 2048, Hashes: []string{"sha1", "sha256"}, Services: []string{"email", "x"}, Testing: true, NoSubdomains: true, Notes: "hello"}, "",
+		},
 		{"3.6.1 white space in p", "v=DKIM1;p=" + noisy + ";", &Key{Type: "rsa", Bits: 2048}, ""},
 		{"3.6.1 without padding", "p=" + strings.TrimRight(p, "="), &Key{Type: "rsa", Bits: 2048}, ""},
 		{"3.6.1 RSAPublicKey", "p=" + bare(1024, 65537), &Key{Type: "rsa", Bits: 1024}, ""},

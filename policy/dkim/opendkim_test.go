@@ -47,8 +47,10 @@ func TestOpenDKIM(t *testing.T) {
 	r := zoneMap(oracleZone())
 	passed, failed, unread := 0, 0, 0
 	for n := range 150 {
-		o := SignOptions{Domain: "example.org", Selector: "ed", Key: crypto.Signer(edKey()),
-			HeaderForm: Relaxed, BodyForm: Canonicalization(rnd.IntN(2)), SignedFields: []string{"From", "Subject", "X-Many", "X-Many", "X-None"}}
+		o := SignOptions{
+			Domain: "example.org", Selector: "ed", Key: crypto.Signer(edKey()),
+			HeaderForm: Relaxed, BodyForm: Canonicalization(rnd.IntN(2)), SignedFields: []string{"From", "Subject", "X-Many", "X-Many", "X-None"},
+		}
 		if n%2 == 0 {
 			o.Selector, o.Key = "rsa", rsaKey()
 		}

@@ -133,8 +133,10 @@ func (g oracleMail) names() string {
 // sign puts a signature on top of a message. It hashes by the reference
 // canonicalizations, whatever the tags say.
 func (g oracleMail) sign(mail string) string {
-	selectors := []string{"rsa", "rsa", "ed", "ed", "ed", "ed", "old", "bare", "noversn", "onlyp", "late", "spaces", "sha256", "sha1", "both", "email", "all", "tls", "emailtoo",
-		"strict", "testing", "unknown", "dkim2", "revoked", "nop", "badk", "badp", "twice", "edstrict", "eask", "none"}
+	selectors := []string{
+		"rsa", "rsa", "ed", "ed", "ed", "ed", "old", "bare", "noversn", "onlyp", "late", "spaces", "sha256", "sha1", "both", "email", "all", "tls", "emailtoo",
+		"strict", "testing", "unknown", "dkim2", "revoked", "nop", "badk", "badp", "twice", "edstrict", "eask", "none",
+	}
 	selector := g.one("rsa", "ed", "ed")
 	if g.chance(3) {
 		selector = g.one(selectors...)

@@ -151,101 +151,157 @@ var (
 )
 
 var dkimpyExplained = []oracleExplained{
-	{"RFC 6376 section 3.7", "b= loses its value with the white space around it, wherever the tag stands; dkimpy leaves some, and does not find b= right behind the colon",
+	{
+		"RFC 6376 section 3.7", "b= loses its value with the white space around it, wherever the tag stands; dkimpy leaves some, and does not find b= right behind the colon",
 		func(c *oracleCase) bool {
 			return c.theirs == oracleAnswer{"fail", ""} &&
 				(bFirst.MatchString(c.field) || bSpaced.MatchString(c.field) || strings.TrimRight(c.bValue, " \t") != c.bValue)
-		}},
-	{"RFC 6376 section 3.7", "only the CRLF at the end of the signature's field is not hashed; dkimpy drops white space before it in the simple form, too",
+		},
+	},
+	{
+		"RFC 6376 section 3.7", "only the CRLF at the end of the signature's field is not hashed; dkimpy drops white space before it in the simple form, too",
 		func(c *oracleCase) bool {
 			return c.theirs == oracleAnswer{"fail", ""} && blankEnd.MatchString(c.field)
-		}},
-	{"RFC 6376 section 5.4.2", "h= says how many From fields are signed; dkimpy always takes one more",
-		func(c *oracleCase) bool { return c.theirs == oracleAnswer{"fail", ""} && twoFrom.MatchString(c.mail) }},
-	{"RFC 6376 section 3.4.4", "white space at the end of lines goes, also of the last one if it has no CRLF; dkimpy keeps it there",
+		},
+	},
+	{
+		"RFC 6376 section 5.4.2", "h= says how many From fields are signed; dkimpy always takes one more",
+		func(c *oracleCase) bool { return c.theirs == oracleAnswer{"fail", ""} && twoFrom.MatchString(c.mail) },
+	},
+	{
+		"RFC 6376 section 3.4.4", "white space at the end of lines goes, also of the last one if it has no CRLF; dkimpy keeps it there",
 		func(c *oracleCase) bool {
 			return c.theyReject("body hash mismatch") && c.relaxed && c.openBlank()
-		}},
-	{"RFC 6376 section 3.5", "q= is a list, of which unknown methods are ignored; dkimpy knows dns/txt alone",
+		},
+	},
+	{
+		"RFC 6376 section 3.5", "q= is a list, of which unknown methods are ignored; dkimpy knows dns/txt alone",
 		func(c *oracleCase) bool {
 			return c.theyReject("q= value is not dns/txt") && queryOther.MatchString(c.field)
-		}},
-	{"RFC 6376 section 3.6.1", "s= of the key is a list; dkimpy takes it for one word",
-		func(c *oracleCase) bool { return c.ours.Status == Pass && c.ours.Selector == "emailtoo" }},
-	{"RFC 6376 section 2.8 and RFC 5322 section 4.5", "white space before the colon of a field is obsolete syntax that is read; dkimpy refuses the message",
+		},
+	},
+	{
+		"RFC 6376 section 3.6.1", "s= of the key is a list; dkimpy takes it for one word",
+		func(c *oracleCase) bool { return c.ours.Status == Pass && c.ours.Selector == "emailtoo" },
+	},
+	{
+		"RFC 6376 section 2.8 and RFC 5322 section 4.5", "white space before the colon of a field is obsolete syntax that is read; dkimpy refuses the message",
 		func(c *oracleCase) bool {
 			return spaceColon.MatchString(c.mail) && (c.theirs.Result == "absent" || c.theyReject("Unexpected characters in RFC822 header"))
-		}},
-	{"RFC 6376 section 3.5", "l= may not exceed the body; dkimpy takes what there is",
-		func(c *oracleCase) bool { return c.weReject("l= is larger than the body") }},
-	{"RFC 6376 section 5.4", "From must be signed; dkimpy does not look",
-		func(c *oracleCase) bool { return c.weReject("h= does not sign From") }},
-	{"RFC 6376 section 3.6.1", "v= of a key is its first tag; dkimpy takes it anywhere",
+		},
+	},
+	{
+		"RFC 6376 section 3.5", "l= may not exceed the body; dkimpy takes what there is",
+		func(c *oracleCase) bool { return c.weReject("l= is larger than the body") },
+	},
+	{
+		"RFC 6376 section 5.4", "From must be signed; dkimpy does not look",
+		func(c *oracleCase) bool { return c.weReject("h= does not sign From") },
+	},
+	{
+		"RFC 6376 section 3.6.1", "v= of a key is its first tag; dkimpy takes it anywhere",
 		func(c *oracleCase) bool {
 			return c.weReject("the record at late._domainkey.example.org is no key: v= is not the first tag")
-		}},
-	{"RFC 6376 section 3.6.1", "h= of the key limits the hashes; dkimpy does not look",
+		},
+	},
+	{
+		"RFC 6376 section 3.6.1", "h= of the key limits the hashes; dkimpy does not look",
 		func(c *oracleCase) bool {
 			return c.weReject("the key does not allow sha256") && c.ours.Selector == "sha1"
-		}},
-	{"RFC 6376 section 3.6.1", "t=s of the key forbids i= below d=; dkimpy does not look",
-		func(c *oracleCase) bool { return c.weReject("the key does not allow i= to be in a subdomain") }},
+		},
+	},
+	{
+		"RFC 6376 section 3.6.1", "t=s of the key forbids i= below d=; dkimpy does not look",
+		func(c *oracleCase) bool { return c.weReject("the key does not allow i= to be in a subdomain") },
+	},
 }
 
 var libopendkimExplained = []oracleExplained{
-	{"RFC 6376 section 3.7", "b= alone loses its value, also if white space stands before its equals sign; libopendkim misses that one and takes other tags whose names end in b",
+	{
+		"RFC 6376 section 3.7", "b= alone loses its value, also if white space stands before its equals sign; libopendkim misses that one and takes other tags whose names end in b",
 		func(c *oracleCase) bool {
 			return c.theyReject("") && (bSpaced.MatchString(c.field) || bAlike.MatchString(c.field))
-		}},
-	{"RFC 6376 section 3.4.4", "a body that does not end in CRLF is given one, in every form; libopendkim adds it if the simple form alone is asked for",
+		},
+	},
+	{
+		"RFC 6376 section 3.4.4", "a body that does not end in CRLF is given one, in every form; libopendkim adds it if the simple form alone is asked for",
 		func(c *oracleCase) bool {
 			return c.theyReject("") && c.open() && (c.relaxed || twoSignatures.MatchString(c.mail))
-		}},
-	{"RFC 6376 section 3.5", "the domain of i= follows the last @, the local part may have others that are encoded; libopendkim takes the first",
+		},
+	},
+	{
+		"RFC 6376 section 3.5", "the domain of i= follows the last @, the local part may have others that are encoded; libopendkim takes the first",
 		func(c *oracleCase) bool {
 			return c.theyReject("invalid domain coverage") && localAt.MatchString(c.field)
-		}},
-	{"RFC 6376 section 3.6.1", "p= is an RSAPublicKey by the text and a SubjectPublicKeyInfo by custom; we take both, libopendkim the latter",
-		func(c *oracleCase) bool { return c.theyReject("") && c.ours.Selector == "bare" }},
-	{"RFC 6376 section 3.5", "a signature whose q= names no method that is known is ignored; libopendkim asks the DNS nevertheless",
-		func(c *oracleCase) bool { return c.weReject("q= does not name dns/txt") }},
-	{"RFC 6376 section 3.6.1", "v= of a key is its first tag; libopendkim takes it anywhere",
+		},
+	},
+	{
+		"RFC 6376 section 3.6.1", "p= is an RSAPublicKey by the text and a SubjectPublicKeyInfo by custom; we take both, libopendkim the latter",
+		func(c *oracleCase) bool { return c.theyReject("") && c.ours.Selector == "bare" },
+	},
+	{
+		"RFC 6376 section 3.5", "a signature whose q= names no method that is known is ignored; libopendkim asks the DNS nevertheless",
+		func(c *oracleCase) bool { return c.weReject("q= does not name dns/txt") },
+	},
+	{
+		"RFC 6376 section 3.6.1", "v= of a key is its first tag; libopendkim takes it anywhere",
 		func(c *oracleCase) bool {
 			return c.weReject("the record at late._domainkey.example.org is no key: v= is not the first tag")
-		}},
-	{"RFC 6376 section 3.2", "a tag may not stand twice; libopendkim takes the last of a key",
+		},
+	},
+	{
+		"RFC 6376 section 3.2", "a tag may not stand twice; libopendkim takes the last of a key",
 		func(c *oracleCase) bool {
 			return c.weReject("the record at twice._domainkey.example.org is no key: tag p= is there twice")
-		}},
-	{"RFC 6376 section 6.1.2", "k= must be what a= names; libopendkim reads the key as a= wants it",
-		func(c *oracleCase) bool { return c.weReject("the record at eask._domainkey.example.org is no key") }},
+		},
+	},
+	{
+		"RFC 6376 section 6.1.2", "k= must be what a= names; libopendkim reads the key as a= wants it",
+		func(c *oracleCase) bool { return c.weReject("the record at eask._domainkey.example.org is no key") },
+	},
 }
 
 var mailDKIMExplained = []oracleExplained{
-	{"RFC 8463", "Debian's Mail::DKIM does not know Ed25519",
-		func(c *oracleCase) bool { return c.theyReject("unsupported algorithm ed25519-sha256") }},
-	{"RFC 6376 section 3.4.3", "a body that does not end in CRLF is given one, in the simple form, too; Mail::DKIM adds it in the relaxed form alone",
+	{
+		"RFC 8463", "Debian's Mail::DKIM does not know Ed25519",
+		func(c *oracleCase) bool { return c.theyReject("unsupported algorithm ed25519-sha256") },
+	},
+	{
+		"RFC 6376 section 3.4.3", "a body that does not end in CRLF is given one, in the simple form, too; Mail::DKIM adds it in the relaxed form alone",
 		func(c *oracleCase) bool {
 			return c.theyReject("fail (body has been altered)") && c.open() && !c.relaxed
-		}},
-	{"RFC 6376 section 3.6.1", "p= is an RSAPublicKey by the text and a SubjectPublicKeyInfo by custom; we take both, Mail::DKIM the latter",
-		func(c *oracleCase) bool { return c.theyReject("OpenSSL error") && c.ours.Selector == "bare" }},
-	{"RFC 6376 section 3.6.1", "white space may stand around the colons of h= in a key; Mail::DKIM does not find sha256 behind it",
+		},
+	},
+	{
+		"RFC 6376 section 3.6.1", "p= is an RSAPublicKey by the text and a SubjectPublicKeyInfo by custom; we take both, Mail::DKIM the latter",
+		func(c *oracleCase) bool { return c.theyReject("OpenSSL error") && c.ours.Selector == "bare" },
+	},
+	{
+		"RFC 6376 section 3.6.1", "white space may stand around the colons of h= in a key; Mail::DKIM does not find sha256 behind it",
 		func(c *oracleCase) bool {
 			return c.theyReject("does not support hash algorithm 'sha256'") && c.ours.Selector == "both"
-		}},
-	{"RFC 6376 section 3.5", "l= may not exceed the body; Mail::DKIM takes what there is",
-		func(c *oracleCase) bool { return c.weReject("l= is larger than the body") }},
-	{"RFC 6376 section 5.4", "From must be signed; Mail::DKIM does not look",
-		func(c *oracleCase) bool { return c.weReject("h= does not sign From") }},
-	{"RFC 6376 section 3.6.1", "v= of a key is its first tag; Mail::DKIM takes it anywhere",
+		},
+	},
+	{
+		"RFC 6376 section 3.5", "l= may not exceed the body; Mail::DKIM takes what there is",
+		func(c *oracleCase) bool { return c.weReject("l= is larger than the body") },
+	},
+	{
+		"RFC 6376 section 5.4", "From must be signed; Mail::DKIM does not look",
+		func(c *oracleCase) bool { return c.weReject("h= does not sign From") },
+	},
+	{
+		"RFC 6376 section 3.6.1", "v= of a key is its first tag; Mail::DKIM takes it anywhere",
 		func(c *oracleCase) bool {
 			return c.weReject("the record at late._domainkey.example.org is no key: v= is not the first tag")
-		}},
-	{"RFC 6376 section 3.2", "a tag may not stand twice; Mail::DKIM takes one of a key",
+		},
+	},
+	{
+		"RFC 6376 section 3.2", "a tag may not stand twice; Mail::DKIM takes one of a key",
 		func(c *oracleCase) bool {
 			return c.weReject("the record at twice._domainkey.example.org is no key: tag p= is there twice")
-		}},
+		},
+	},
 }
 
 func TestOracleDkimpy(t *testing.T)      { runOracle(t, "dkimpy.py", 1000, dkimpyExplained) }

@@ -22,64 +22,122 @@ func TestAuthorDomain(t *testing.T) {
 		name, value string
 		want        Author
 	}{
-		{"3.4 name-addr", " Joe Q. Public <joe@Example.ORG>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe Q. Public", "joe", "example.org"}}}},
-		{"3.4 addr-spec alone", "joe@example.org",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}}},
-		{"3.4 quoted display name with an address", ` "ceo@bank.example, <x@bank.example>" <joe@example.org>`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"ceo@bank.example, <x@bank.example>", "joe", "example.org"}}}},
-		{"3.4 empty display name", ` "" <joe@example.org>`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}}},
-		{"3.4 several mailboxes of one domain", " Joe <joe@example.org>, ann@EXAMPLE.org",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}, {"", "ann", "example.org"}}}},
-		{"3.2.4 quoted local part with @", ` "a@b"@example.org`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "a@b", "example.org"}}}},
-		{"3.2.4 quoted local part with quotes", ` Joe <"a\"b\\c"@example.org>`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", `a"b\c`, "example.org"}}}},
-		{"3.2.2 comments around", " (a (nested \\) one)) Joe (b) <joe@example.org> (c)",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}}}},
-		{"3.2.2 comment with an address", " joe@example.org (ceo@bank.example)",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}}},
-		{"3.2.2 folds between the parts", "\r\n Joe\r\n\t<joe@example.org>\r\n ",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}}}},
-		{"3.4 blanks inside the angle brackets", " Joe< joe@example.org >",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}}}},
-		{"4.1 dots in a phrase", " J.R. Doe <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"J.R. Doe", "joe", "example.org"}}}},
-		{"brackets in a phrase", " Joe [work] <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}}},
-		{"brackets in a phrase beside quotes", ` "Joe" [work] <joe@example.org>`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}}},
-		{"dots where dot-atom has none", " <.joe..x.@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", ".joe..x.", "example.org"}}}},
-		{"dot at the end of the domain", " <joe@example.org.>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}}},
-		{"underscore and hyphens in the domain", " <joe@r3---sn_x.-a-.example.org>",
-			Author{Domain: "r3---sn_x.-a-.example.org", Mailboxes: []Mailbox{{"", "joe", "r3---sn_x.-a-.example.org"}}}},
-		{"one label", " root@localhost",
-			Author{Domain: "localhost", Mailboxes: []Mailbox{{"", "root", "localhost"}}}},
-		{"source route in words only", ` "@a,@b:c@d" <joe@example.org>`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"@a,@b:c@d", "joe", "example.org"}}}},
-		{"address as its own unquoted name", " joe@example.org <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"joe@example.org", "joe", "example.org"}}}},
-		{"RFC 2047 encoded words in the name", " =?utf-8?q?J=C3=B6rg=2C_M=2E?= =?utf-8?b?w7w=?= <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?utf-8?q?J=C3=B6rg=2C_M=2E?= =?utf-8?b?w7w=?=", "joe", "example.org"}}}},
-		{"RFC 2047 encoded name that is an address", " =?utf-8?q?ceo=40bank.example_via_list?= <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?utf-8?q?ceo=40bank.example_via_list?=", "joe", "example.org"}}}},
-		{"RFC 2047 encoded name with the own address", " =?utf-8?q?Joe_=3Cjoe=40example.org=3E?= <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?utf-8?q?Joe_=3Cjoe=40example.org=3E?=", "joe", "example.org"}}}},
-		{"RFC 1468 Japanese name with bytes of ASCII", " =?ISO-2022-JP?B?GyRCQGE8LBsoQg==?= <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?ISO-2022-JP?B?GyRCQGE8LBsoQg==?=", "joe", "example.org"}}}},
-		{"GBK name with bytes of ASCII", " =?gb2312?B?gUCBXA==?= <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?gb2312?B?gUCBXA==?=", "joe", "example.org"}}}},
-		{"RFC 6532 UTF-8 in name, local part and domain", " Jörg <jörg@Bücher.example>",
-			Author{Domain: "xn--bcher-kva.example", Mailboxes: []Mailbox{{"Jörg", "jörg", "xn--bcher-kva.example"}}}},
-		{"RFC 8616 A-label and U-label are one domain", " a@bücher.example, b@XN--BCHER-kva.example",
-			Author{Domain: "xn--bcher-kva.example", Mailboxes: []Mailbox{{"", "a", "xn--bcher-kva.example"}, {"", "b", "xn--bcher-kva.example"}}}},
-		{"Latin-1 in the name", " J\xf6rg <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"J\uFFFDrg", "joe", "example.org"}}}},
-		{"Latin-1 before the quote", " \"Andr\xe9\" <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Andr\uFFFD", "joe", "example.org"}}}},
+		{
+			"3.4 name-addr", " Joe Q. Public <joe@Example.ORG>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe Q. Public", "joe", "example.org"}}},
+		},
+		{
+			"3.4 addr-spec alone", "joe@example.org",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}},
+		},
+		{
+			"3.4 quoted display name with an address", ` "ceo@bank.example, <x@bank.example>" <joe@example.org>`,
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"ceo@bank.example, <x@bank.example>", "joe", "example.org"}}},
+		},
+		{
+			"3.4 empty display name", ` "" <joe@example.org>`,
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}},
+		},
+		{
+			"3.4 several mailboxes of one domain", " Joe <joe@example.org>, ann@EXAMPLE.org",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}, {"", "ann", "example.org"}}},
+		},
+		{
+			"3.2.4 quoted local part with @", ` "a@b"@example.org`,
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "a@b", "example.org"}}},
+		},
+		{
+			"3.2.4 quoted local part with quotes", ` Joe <"a\"b\\c"@example.org>`,
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", `a"b\c`, "example.org"}}},
+		},
+		{
+			"3.2.2 comments around", " (a (nested \\) one)) Joe (b) <joe@example.org> (c)",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}}},
+		},
+		{
+			"3.2.2 comment with an address", " joe@example.org (ceo@bank.example)",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}},
+		},
+		{
+			"3.2.2 folds between the parts", "\r\n Joe\r\n\t<joe@example.org>\r\n ",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}}},
+		},
+		{
+			"3.4 blanks inside the angle brackets", " Joe< joe@example.org >",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe", "joe", "example.org"}}},
+		},
+		{
+			"4.1 dots in a phrase", " J.R. Doe <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"J.R. Doe", "joe", "example.org"}}},
+		},
+		{
+			"brackets in a phrase", " Joe [work] <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}},
+		},
+		{
+			"brackets in a phrase beside quotes", ` "Joe" [work] <joe@example.org>`,
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}},
+		},
+		{
+			"dots where dot-atom has none", " <.joe..x.@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", ".joe..x.", "example.org"}}},
+		},
+		{
+			"dot at the end of the domain", " <joe@example.org.>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}},
+		},
+		{
+			"underscore and hyphens in the domain", " <joe@r3---sn_x.-a-.example.org>",
+			Author{Domain: "r3---sn_x.-a-.example.org", Mailboxes: []Mailbox{{"", "joe", "r3---sn_x.-a-.example.org"}}},
+		},
+		{
+			"one label", " root@localhost",
+			Author{Domain: "localhost", Mailboxes: []Mailbox{{"", "root", "localhost"}}},
+		},
+		{
+			"source route in words only", ` "@a,@b:c@d" <joe@example.org>`,
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"@a,@b:c@d", "joe", "example.org"}}},
+		},
+		{
+			"address as its own unquoted name", " joe@example.org <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"joe@example.org", "joe", "example.org"}}},
+		},
+		{
+			"RFC 2047 encoded words in the name", " =?utf-8?q?J=C3=B6rg=2C_M=2E?= =?utf-8?b?w7w=?= <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?utf-8?q?J=C3=B6rg=2C_M=2E?= =?utf-8?b?w7w=?=", "joe", "example.org"}}},
+		},
+		{
+			"RFC 2047 encoded name that is an address", " =?utf-8?q?ceo=40bank.example_via_list?= <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?utf-8?q?ceo=40bank.example_via_list?=", "joe", "example.org"}}},
+		},
+		{
+			"RFC 2047 encoded name with the own address", " =?utf-8?q?Joe_=3Cjoe=40example.org=3E?= <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?utf-8?q?Joe_=3Cjoe=40example.org=3E?=", "joe", "example.org"}}},
+		},
+		{
+			"RFC 1468 Japanese name with bytes of ASCII", " =?ISO-2022-JP?B?GyRCQGE8LBsoQg==?= <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?ISO-2022-JP?B?GyRCQGE8LBsoQg==?=", "joe", "example.org"}}},
+		},
+		{
+			"GBK name with bytes of ASCII", " =?gb2312?B?gUCBXA==?= <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"=?gb2312?B?gUCBXA==?=", "joe", "example.org"}}},
+		},
+		{
+			"RFC 6532 UTF-8 in name, local part and domain", " Jörg <jörg@Bücher.example>",
+			Author{Domain: "xn--bcher-kva.example", Mailboxes: []Mailbox{{"Jörg", "jörg", "xn--bcher-kva.example"}}},
+		},
+		{
+			"RFC 8616 A-label and U-label are one domain", " a@bücher.example, b@XN--BCHER-kva.example",
+			Author{Domain: "xn--bcher-kva.example", Mailboxes: []Mailbox{{"", "a", "xn--bcher-kva.example"}, {"", "b", "xn--bcher-kva.example"}}},
+		},
+		{
+			"Latin-1 in the name", " J\xf6rg <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"J\uFFFDrg", "joe", "example.org"}}},
+		},
+		{
+			"Latin-1 before the quote", " \"Andr\xe9\" <joe@example.org>",
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Andr\uFFFD", "joe", "example.org"}}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -209,17 +267,28 @@ func TestAuthorFields(t *testing.T) {
 	}{
 		{"3.6.2 none", nil, Author{Problem: "no From field"}},
 		{"3.6.2 two of one domain", from("a@example.org", "a@example.org"), Author{Problem: "2 From fields", Mailboxes: append(one[:1:1], one...)}},
-		{"3.6.2 two in any case", append(from("a@example.org"), Field{Name: "fROM", Raw: "fROM: x@bank.example\r\n"}),
-			Author{Problem: "2 From fields", Mailboxes: []Mailbox{one[0], {"", "x", "bank.example"}}}},
+		{
+			"3.6.2 two in any case", append(from("a@example.org"), Field{Name: "fROM", Raw: "fROM: x@bank.example\r\n"}),
+			Author{Problem: "2 From fields", Mailboxes: []Mailbox{one[0], {"", "x", "bank.example"}}},
+		},
 		{"4.5 blank before the colon", Header{NewField("From ", " a@example.org")}, Author{Domain: "example.org", Mailboxes: one}},
-		{"4.5 blank before the colon of the second", append(from("a@example.org"), NewField("From\t", " x@bank.example")),
-			Author{Problem: "2 From fields", Mailboxes: []Mailbox{one[0], {"", "x", "bank.example"}}}},
-		{"2.2 NUL in the name", append(from("a@example.org"), NewField("From\x00x", " x@bank.example")),
-			Author{Problem: "2 From fields", Mailboxes: []Mailbox{one[0], {"", "x", "bank.example"}}}},
-		{"2.2 other bytes in the only name", Header{NewField("\xffFrom", "a@example.org")},
-			Author{Problem: "a From field whose name holds other bytes", Mailboxes: one}},
-		{"other names", append(from("a@example.org"), NewField("X-From", " x@bank.example"), NewField("Resent-From", " x@bank.example")),
-			Author{Domain: "example.org", Mailboxes: one}},
+		{
+			"4.5 blank before the colon of the second", append(from("a@example.org"), NewField("From\t", " x@bank.example")),
+			Author{Problem: "2 From fields", Mailboxes: []Mailbox{one[0], {"", "x", "bank.example"}}},
+		},
+		{
+			"2.2 NUL in the name", append(from("a@example.org"), NewField("From\x00x", " x@bank.example")),
+			Author{Problem: "2 From fields", Mailboxes: []Mailbox{one[0], {"", "x", "bank.example"}}},
+		},
+		{
+			"2.2 other bytes in the only name",
+			Header{NewField("\xffFrom", "a@example.org")},
+			Author{Problem: "a From field whose name holds other bytes", Mailboxes: one},
+		},
+		{
+			"other names", append(from("a@example.org"), NewField("X-From", " x@bank.example"), NewField("Resent-From", " x@bank.example")),
+			Author{Domain: "example.org", Mailboxes: one},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

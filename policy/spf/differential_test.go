@@ -189,22 +189,30 @@ var explained = []struct {
 	section, why string
 	applies      func(g *generator, got Result, theirs other.Result, err error) bool
 }{
-	{"4.6", "syntax errors anywhere in a record are found before evaluation; the other meets them as it goes, and lets some pass",
+	{
+		"4.6", "syntax errors anywhere in a record are found before evaluation; the other meets them as it goes, and lets some pass",
 		func(_ *generator, got Result, _ other.Result, _ error) bool {
 			return got.Status == PermError && strings.Contains(got.Reason, "is wrong")
-		}},
-	{"4.6.4", "an eleventh mail exchanger is an error only for those who match none of the first ten; the other refuses at once",
+		},
+	},
+	{
+		"4.6.4", "an eleventh mail exchanger is an error only for those who match none of the first ten; the other refuses at once",
 		func(_ *generator, _ Result, _ other.Result, err error) bool {
 			return errors.Is(err, other.ErrTooManyMXRecords)
-		}},
-	{"5.4", "a mail exchanger that matches ends the look-ups; the other asks for all addresses first and meets their errors",
+		},
+	},
+	{
+		"5.4", "a mail exchanger that matches ends the look-ups; the other asks for all addresses first and meets their errors",
 		func(g *generator, got Result, theirs other.Result, _ error) bool {
 			return g.brokenMX && theirs == other.TempError
-		}},
-	{"4.6.4", "each ptr term with a void PTR look-up counts; the other counts the first alone",
+		},
+	},
+	{
+		"4.6.4", "each ptr term with a void PTR look-up counts; the other counts the first alone",
 		func(g *generator, got Result, _ other.Result, _ error) bool {
 			return got.Voids > maxVoids && g.z.Lookup(context.Background(), reverseName(g.client), dnscache.PTR).Outcome.Void()
-		}},
+		},
+	},
 }
 
 func TestDifferential(t *testing.T) {

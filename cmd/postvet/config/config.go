@@ -55,7 +55,7 @@ type Socket struct {
 
 // DNS is how answers are got and how long they are kept.
 type DNS struct {
-	// Resolvers are host:port; empty means the system's.
+	// Resolvers are host:port, or tls://host:port#name; empty means the system's.
 	Resolvers                   []string
 	Timeout, AttemptTimeout     time.Duration
 	CacheSize                   Size
@@ -64,6 +64,7 @@ type DNS struct {
 	MaxStale                    time.Duration // 0 is never
 	MaxInFlight                 int
 	TrustAD                     bool
+	Snapshot                    string // a file; "" is none
 }
 
 // Policy is which result leads to which action.

@@ -99,14 +99,18 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Mode: "monitor", AuthservID: "mx.example.org", DrainTimeout: 90 * time.Second,
 		Listen: []string{"inet:8891@127.0.0.1", "unix:/var/spool/postfix/postvet/postvet.sock"},
 		Socket: Socket{Mode: 0o600, Group: "postfix"},
-		DNS: DNS{Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353"}, Timeout: 3 * time.Second,
+		DNS: DNS{
+			Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second,
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
-			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true},
+			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true, Snapshot: "/var/lib/postvet/dns.snapshot",
+		},
 		Policy: Policy{Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl"},
 		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt: Exempt{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::25/128")}},
-		Limits: Limits{Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
-			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour},
+		Limits: Limits{
+			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
+			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
+		},
 		Log: Log{Format: "json", Level: "warn"},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {

@@ -66,8 +66,10 @@ func (e Errors) orNil() error {
 	})
 	if len(e) > maxErrors {
 		last := e[maxErrors]
-		e = append(e[:maxErrors:maxErrors], &Error{File: last.File, Line: last.Line,
-			Problem: fmt.Sprintf("and %d more faults from here on", len(e)-maxErrors), Remedy: "is this the right file?"})
+		e = append(e[:maxErrors:maxErrors], &Error{
+			File: last.File, Line: last.Line,
+			Problem: fmt.Sprintf("and %d more faults from here on", len(e)-maxErrors), Remedy: "is this the right file?",
+		})
 	}
 	for _, one := range e {
 		switch one.Problem {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -59,9 +60,22 @@ func checkGroup(s string) (normal, problem, remedy string) {
 // should look it up?
 func checkResolver(s string) (normal, problem, remedy string) {
 	remedy = `write an address such as "127.0.0.1:53" or "[2001:db8::53]:53"`
-	host, port, err := net.SplitHostPort(s)
+	addr, secure := strings.CutPrefix(s, "tls://")
+	scheme, name, standard := "", "", "53"
+	if secure {
+		remedy = `write an address and the name in its certificate, such as "tls://9.9.9.9:853#dns.quad9.net"`
+		scheme, standard = "tls://", "853"
+		var named bool
+		if addr, name, named = strings.Cut(addr, "#"); named {
+			if _, err := netip.ParseAddr(name); err != nil && !validHost(name) || strings.HasSuffix(name, ".") {
+				return "", fmt.Sprintf("%q has no valid name after #", clip(s)), remedy
+			}
+			name = "#" + name
+		}
+	}
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), "53"
+		host, port = strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]"), standard
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
 		return "", fmt.Sprintf("%q is no address of a resolver", clip(s)), remedy
@@ -69,7 +83,19 @@ func checkResolver(s string) (normal, problem, remedy string) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", fmt.Sprintf("%q has no valid port", clip(s)), remedy
 	}
-	return net.JoinHostPort(host, port), "", ""
+	return scheme + net.JoinHostPort(host, port) + name, "", ""
+}
+
+// checkFile accepts what names a file wherever the process was started.
+func checkFile(s string) (normal, problem, remedy string) {
+	remedy = `write a path such as "/var/lib/postvet/dns.snapshot"`
+	switch {
+	case strings.IndexFunc(s, unicode.IsControl) >= 0:
+		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
+	case !filepath.IsAbs(s) || strings.HasSuffix(s, "/"):
+		return "", fmt.Sprintf("%q is no absolute path of a file", clip(s)), remedy
+	}
+	return s, "", ""
 }
 
 // validHost tells a host name (letters, digits, hyphens and dots) from a typing error.

@@ -42,95 +42,181 @@ var sections = []struct{ name, comment string }{
 
 // keys are all settings in the order of the file.
 var keys = []key{
-	{name: "mode", field: func(c *Config) any { return &c.Mode }, words: []string{"enforce", "monitor"},
-		comment: "enforce: verdicts are carried out. monitor: verdicts are logged and written\ninto the message, and everything is accepted."},
-	{name: "authserv_id", field: func(c *Config) any { return &c.AuthservID }, empty: true, check: checkAuthservID,
-		comment: "The name that our Authentication-Results fields carry. Fields that arrive\nwith this name are forged and removed. Empty: the host's name."},
-	{name: "listen", field: func(c *Config) any { return &c.Listen }, check: checkListen,
-		comment: "Where the MTA reaches Postvet, in Postfix's notation (\"inet:127.0.0.1:8890\",\n\"unix:/path\") or Sendmail's (\"inet:8890@127.0.0.1\", \"local:/path\"), or\nas a socket that systemd passes (\"systemd:NAME\"). If the list is not set, all\nsockets that systemd passes are used. Needs a restart to change."},
-	{name: "drain_timeout", field: func(c *Config) any { return &c.DrainTimeout }, min: second, max: hour,
-		comment: "How long a stop waits for messages in flight (1s to 1h). Keep it below\nsystemd's TimeoutStopSec."},
+	{
+		name: "mode", field: func(c *Config) any { return &c.Mode }, words: []string{"enforce", "monitor"},
+		comment: "enforce: verdicts are carried out. monitor: verdicts are logged and written\ninto the message, and everything is accepted.",
+	},
+	{
+		name: "authserv_id", field: func(c *Config) any { return &c.AuthservID }, empty: true, check: checkAuthservID,
+		comment: "The name that our Authentication-Results fields carry. Fields that arrive\nwith this name are forged and removed. Empty: the host's name.",
+	},
+	{
+		name: "listen", field: func(c *Config) any { return &c.Listen }, check: checkListen,
+		comment: "Where the MTA reaches Postvet, in Postfix's notation (\"inet:127.0.0.1:8890\",\n\"unix:/path\") or Sendmail's (\"inet:8890@127.0.0.1\", \"local:/path\"), or\nas a socket that systemd passes (\"systemd:NAME\"). If the list is not set, all\nsockets that systemd passes are used. Needs a restart to change.",
+	},
+	{
+		name: "drain_timeout", field: func(c *Config) any { return &c.DrainTimeout }, min: second, max: hour,
+		comment: "How long a stop waits for messages in flight (1s to 1h). Keep it below\nsystemd's TimeoutStopSec.",
+	},
 
-	{name: "socket.mode", field: func(c *Config) any { return &c.Socket.Mode },
-		comment: "Access rights of unix sockets, in octal. Needs a restart to change."},
-	{name: "socket.group", field: func(c *Config) any { return &c.Socket.Group }, empty: true, check: checkGroup,
-		comment: "Group of unix sockets, by name or number, such as \"postfix\". Empty: that of\nthe process. Needs a restart to change."},
+	{
+		name: "socket.mode", field: func(c *Config) any { return &c.Socket.Mode },
+		comment: "Access rights of unix sockets, in octal. Needs a restart to change.",
+	},
+	{
+		name: "socket.group", field: func(c *Config) any { return &c.Socket.Group }, empty: true, check: checkGroup,
+		comment: "Group of unix sockets, by name or number, such as \"postfix\". Empty: that of\nthe process. Needs a restart to change.",
+	},
 
-	{name: "dns.resolvers", field: func(c *Config) any { return &c.DNS.Resolvers }, empty: true, check: checkResolver,
-		comment: "Resolvers to ask, such as \"127.0.0.1:53\"; the port may be left out. Empty:\nthose of /etc/resolv.conf. A validating resolver on this machine is best."},
-	{name: "dns.timeout", field: func(c *Config) any { return &c.DNS.Timeout }, min: 10 * ms, max: 60 * second,
-		comment: "How long one look-up may take with all its retries (10ms to 60s)."},
-	{name: "dns.attempt_timeout", field: func(c *Config) any { return &c.DNS.AttemptTimeout }, min: 10 * ms, max: 60 * second,
-		comment: "How long one query to one resolver may take (10ms to 60s, at most timeout;\nif not set, at most the timeout that is)."},
-	{name: "dns.cache_size", field: func(c *Config) any { return &c.DNS.CacheSize }, min: 1 << 20, max: 64 << 30,
-		comment: "Memory for answers (1MB to 64GB)."},
-	{name: "dns.min_ttl", field: func(c *Config) any { return &c.DNS.MinTTL }, min: 0, max: hour,
-		comment: "Answers are kept at least this long (0s to 1h), whatever their TTL."},
-	{name: "dns.max_ttl", field: func(c *Config) any { return &c.DNS.MaxTTL }, min: second, max: 168 * hour,
-		comment: "Answers are kept at most this long (1s to 168h), whatever their TTL."},
-	{name: "dns.negative_ttl", field: func(c *Config) any { return &c.DNS.NegativeTTL }, min: second, max: 24 * hour,
-		comment: "That there is no answer is remembered at most this long (1s to 24h)."},
-	{name: "dns.failure_ttl", field: func(c *Config) any { return &c.DNS.FailureTTL }, min: second, max: 300 * second,
-		comment: "That a look-up failed is remembered this long (1s to 5m), so that a domain\nwhose servers are down is not asked for again and again."},
-	{name: "dns.max_stale", field: func(c *Config) any { return &c.DNS.MaxStale }, min: 0, max: 168 * hour,
-		comment: "How long after its TTL an answer is still used if the servers fail (0s, which\nis never, to 168h)."},
-	{name: "dns.max_in_flight", field: func(c *Config) any { return &c.DNS.MaxInFlight }, min: 1, max: 10000,
-		comment: "Queries under way at one time (1 to 10000); further ones wait."},
-	{name: "dns.trust_ad", field: func(c *Config) any { return &c.DNS.TrustAD },
-		comment: "Believe every resolver that it has validated DNSSEC. Otherwise only those on\nthis machine are believed."},
+	{
+		name: "dns.resolvers", field: func(c *Config) any { return &c.DNS.Resolvers }, empty: true, check: checkResolver,
+		comment: "Resolvers to ask, such as \"127.0.0.1:53\"; the port may be left out. Over TLS:\n\"tls://9.9.9.9:853#dns.quad9.net\", with the name in its certificate.\nEmpty: those of /etc/resolv.conf, which is read again when it changes. A\nvalidating resolver on this machine is best.",
+	},
+	{
+		name: "dns.timeout", field: func(c *Config) any { return &c.DNS.Timeout }, min: 10 * ms, max: 60 * second,
+		comment: "How long one look-up may take with all its retries (10ms to 60s).",
+	},
+	{
+		name: "dns.attempt_timeout", field: func(c *Config) any { return &c.DNS.AttemptTimeout }, min: 10 * ms, max: 60 * second,
+		comment: "How long one query to one resolver may take (10ms to 60s, at most timeout;\nif not set, at most the timeout that is).",
+	},
+	{
+		name: "dns.cache_size", field: func(c *Config) any { return &c.DNS.CacheSize }, min: 1 << 20, max: 64 << 30,
+		comment: "Memory for answers (1MB to 64GB).",
+	},
+	{
+		name: "dns.min_ttl", field: func(c *Config) any { return &c.DNS.MinTTL }, min: 0, max: hour,
+		comment: "Answers are kept at least this long (0s to 1h), whatever their TTL.",
+	},
+	{
+		name: "dns.max_ttl", field: func(c *Config) any { return &c.DNS.MaxTTL }, min: second, max: 168 * hour,
+		comment: "Answers are kept at most this long (1s to 168h), whatever their TTL.",
+	},
+	{
+		name: "dns.negative_ttl", field: func(c *Config) any { return &c.DNS.NegativeTTL }, min: second, max: 24 * hour,
+		comment: "That there is no answer is remembered at most this long (1s to 24h).",
+	},
+	{
+		name: "dns.failure_ttl", field: func(c *Config) any { return &c.DNS.FailureTTL }, min: second, max: 300 * second,
+		comment: "That a look-up failed is remembered this long (1s to 5m), so that a domain\nwhose servers are down is not asked for again and again.",
+	},
+	{
+		name: "dns.max_stale", field: func(c *Config) any { return &c.DNS.MaxStale }, min: 0, max: 168 * hour,
+		comment: "How long after its TTL an answer is still used if the servers fail (0s, which\nis never, to 168h).",
+	},
+	{
+		name: "dns.max_in_flight", field: func(c *Config) any { return &c.DNS.MaxInFlight }, min: 1, max: 10000,
+		comment: "Queries under way at one time (1 to 10000); further ones wait.",
+	},
+	{
+		name: "dns.trust_ad", field: func(c *Config) any { return &c.DNS.TrustAD },
+		comment: "Believe every resolver that it has validated DNSSEC. Otherwise only those on\nthis machine are believed.",
+	},
+	{
+		name: "dns.snapshot", field: func(c *Config) any { return &c.DNS.Snapshot }, empty: true, check: checkFile,
+		comment: "File that keeps the answers over a restart, such as\n\"/var/lib/postvet/dns.snapshot\": written at a stop, read at a start.\nEmpty: none.",
+	},
 
-	{name: "policy.quarantine", field: func(c *Config) any { return &c.Policy.Quarantine }, words: []string{"hold", "tag", "reject"},
-		comment: "What p=quarantine leads to. hold: the MTA keeps the message in its queue\nuntil somebody looks. tag: it is delivered with a field X-Postvet-Quarantine.\nreject: it is refused."},
-	{name: "policy.on_temperror", field: func(c *Config) any { return &c.Policy.OnTempError }, words: []string{"accept", "tempfail"},
-		comment: "What is done if DNS trouble leaves the answer open. accept: the message\npasses with \"temperror\" in its field. tempfail: the sender is to try again."},
-	{name: "policy.on_ambiguous_author", field: func(c *Config) any { return &c.Policy.OnAmbiguousAuthor }, words: []string{"reject", "hold", "accept"},
-		comment: "What is done with a message that does not name exactly one author domain:\nno From field, several, or one that mail programs read differently."},
-	{name: "policy.on_fault", field: func(c *Config) any { return &c.Policy.OnFault }, words: []string{"tempfail", "accept"},
-		comment: "What is done if Postvet itself fails on a message."},
-	{name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
-		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software."},
+	{
+		name: "policy.quarantine", field: func(c *Config) any { return &c.Policy.Quarantine }, words: []string{"hold", "tag", "reject"},
+		comment: "What p=quarantine leads to. hold: the MTA keeps the message in its queue\nuntil somebody looks. tag: it is delivered with a field X-Postvet-Quarantine.\nreject: it is refused.",
+	},
+	{
+		name: "policy.on_temperror", field: func(c *Config) any { return &c.Policy.OnTempError }, words: []string{"accept", "tempfail"},
+		comment: "What is done if DNS trouble leaves the answer open. accept: the message\npasses with \"temperror\" in its field. tempfail: the sender is to try again.",
+	},
+	{
+		name: "policy.on_ambiguous_author", field: func(c *Config) any { return &c.Policy.OnAmbiguousAuthor }, words: []string{"reject", "hold", "accept"},
+		comment: "What is done with a message that does not name exactly one author domain:\nno From field, several, or one that mail programs read differently.",
+	},
+	{
+		name: "policy.on_fault", field: func(c *Config) any { return &c.Policy.OnFault }, words: []string{"tempfail", "accept"},
+		comment: "What is done if Postvet itself fails on a message.",
+	},
+	{
+		name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
+		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software.",
+	},
 
-	{name: "dkim.min_rsa_bits", field: func(c *Config) any { return &c.DKIM.MinRSABits }, min: 1024, max: 4096,
-		comment: "Signatures by shorter RSA keys do not count (1024, as in RFC 8301, to 4096)."},
-	{name: "dkim.max_rsa_bits", field: func(c *Config) any { return &c.DKIM.MaxRSABits }, min: 2048, max: 16384,
-		comment: "Nor do those by longer ones, which cost too much to verify (2048 to 16384)."},
-	{name: "dkim.clock_skew", field: func(c *Config) any { return &c.DKIM.ClockSkew }, min: 0, max: hour,
-		comment: "How far a signer's clock may differ from ours (0s to 1h)."},
-	{name: "dkim.partial_body", field: func(c *Config) any { return &c.DKIM.PartialBody }, words: []string{"policy", "neutral", "fail", "pass"},
-		comment: "What a valid signature is worth whose l= leaves a part of the body unsigned,\nwhich anybody may have added. policy, neutral, fail: the word in our\nfield; it does not count. pass: it counts."},
+	{
+		name: "dkim.min_rsa_bits", field: func(c *Config) any { return &c.DKIM.MinRSABits }, min: 1024, max: 4096,
+		comment: "Signatures by shorter RSA keys do not count (1024, as in RFC 8301, to 4096).",
+	},
+	{
+		name: "dkim.max_rsa_bits", field: func(c *Config) any { return &c.DKIM.MaxRSABits }, min: 2048, max: 16384,
+		comment: "Nor do those by longer ones, which cost too much to verify (2048 to 16384).",
+	},
+	{
+		name: "dkim.clock_skew", field: func(c *Config) any { return &c.DKIM.ClockSkew }, min: 0, max: hour,
+		comment: "How far a signer's clock may differ from ours (0s to 1h).",
+	},
+	{
+		name: "dkim.partial_body", field: func(c *Config) any { return &c.DKIM.PartialBody }, words: []string{"policy", "neutral", "fail", "pass"},
+		comment: "What a valid signature is worth whose l= leaves a part of the body unsigned,\nwhich anybody may have added. policy, neutral, fail: the word in our\nfield; it does not count. pass: it counts.",
+	},
 
-	{name: "exempt.addresses", field: func(c *Config) any { return &c.Exempt.Addresses }, empty: true,
-		comment: "Clients that are trusted, as addresses or prefixes."},
-	{name: "exempt.authenticated", field: func(c *Config) any { return &c.Exempt.Authenticated },
-		comment: "Clients that logged in."},
-	{name: "exempt.local", field: func(c *Config) any { return &c.Exempt.Local },
-		comment: "Messages submitted on this machine without SMTP (sendmail, cron)."},
+	{
+		name: "exempt.addresses", field: func(c *Config) any { return &c.Exempt.Addresses }, empty: true,
+		comment: "Clients that are trusted, as addresses or prefixes.",
+	},
+	{
+		name: "exempt.authenticated", field: func(c *Config) any { return &c.Exempt.Authenticated },
+		comment: "Clients that logged in.",
+	},
+	{
+		name: "exempt.local", field: func(c *Config) any { return &c.Exempt.Local },
+		comment: "Messages submitted on this machine without SMTP (sendmail, cron).",
+	},
 
-	{name: "limits.connections", field: func(c *Config) any { return &c.Limits.Connections }, min: 1, max: 100000,
-		comment: "Connections of the MTA at a time (1 to 100000). The file limit of the process\nmust allow them."},
-	{name: "limits.header_bytes", field: func(c *Config) any { return &c.Limits.HeaderBytes }, min: 16 << 10, max: 64 << 20,
-		comment: "Size of a header (16KB to 64MB). A message with more is refused, 552 5.3.4."},
-	{name: "limits.body_bytes", field: func(c *Config) any { return &c.Limits.BodyBytes }, min: 1 << 20, max: 64 << 30,
-		comment: "Size of a body (1MB to 64GB). Likewise refused; the MTA's own limit is usually\nfar lower."},
-	{name: "limits.fields", field: func(c *Config) any { return &c.Limits.Fields }, min: 50, max: 100000,
-		comment: "Fields of a header (50 to 100000). Likewise refused."},
-	{name: "limits.recipients", field: func(c *Config) any { return &c.Limits.Recipients }, min: 1, max: 1000,
-		comment: "Recipients that are remembered of a message (1 to 1000)."},
-	{name: "limits.signatures", field: func(c *Config) any { return &c.Limits.Signatures }, min: 1, max: 100,
-		comment: "DKIM signatures that are verified of a message, from the top (1 to 100)."},
-	{name: "limits.spf_timeout", field: func(c *Config) any { return &c.Limits.SPFTimeout }, min: second, max: 120 * second,
-		comment: "Time for one SPF evaluation (1s to 120s; RFC 7208 says at least 20s)."},
-	{name: "limits.message_timeout", field: func(c *Config) any { return &c.Limits.MessageTimeout }, min: second, max: 120 * second,
-		comment: "How long the end of a message waits for answers that are still out (1s to\n120s); those count as temperror then."},
-	{name: "limits.verdict_timeout", field: func(c *Config) any { return &c.Limits.VerdictTimeout }, min: second, max: 290 * second,
-		comment: "When the MTA gets its answer at the latest (1s to 290s, more than\nmessage_timeout, less than Postfix's milter_content_timeout of 300s)."},
-	{name: "limits.idle_timeout", field: func(c *Config) any { return &c.Limits.IdleTimeout }, min: 60 * second, max: 24 * hour,
-		comment: "How long the MTA may be silent on a connection (1m to 24h). It must exceed\nwhat the MTA grants its SMTP clients."},
+	{
+		name: "limits.connections", field: func(c *Config) any { return &c.Limits.Connections }, min: 1, max: 100000,
+		comment: "Connections of the MTA at a time (1 to 100000). The file limit of the process\nmust allow them.",
+	},
+	{
+		name: "limits.header_bytes", field: func(c *Config) any { return &c.Limits.HeaderBytes }, min: 16 << 10, max: 64 << 20,
+		comment: "Size of a header (16KB to 64MB). A message with more is refused, 552 5.3.4.",
+	},
+	{
+		name: "limits.body_bytes", field: func(c *Config) any { return &c.Limits.BodyBytes }, min: 1 << 20, max: 64 << 30,
+		comment: "Size of a body (1MB to 64GB). Likewise refused; the MTA's own limit is usually\nfar lower.",
+	},
+	{
+		name: "limits.fields", field: func(c *Config) any { return &c.Limits.Fields }, min: 50, max: 100000,
+		comment: "Fields of a header (50 to 100000). Likewise refused.",
+	},
+	{
+		name: "limits.recipients", field: func(c *Config) any { return &c.Limits.Recipients }, min: 1, max: 1000,
+		comment: "Recipients that are remembered of a message (1 to 1000).",
+	},
+	{
+		name: "limits.signatures", field: func(c *Config) any { return &c.Limits.Signatures }, min: 1, max: 100,
+		comment: "DKIM signatures that are verified of a message, from the top (1 to 100).",
+	},
+	{
+		name: "limits.spf_timeout", field: func(c *Config) any { return &c.Limits.SPFTimeout }, min: second, max: 120 * second,
+		comment: "Time for one SPF evaluation (1s to 120s; RFC 7208 says at least 20s).",
+	},
+	{
+		name: "limits.message_timeout", field: func(c *Config) any { return &c.Limits.MessageTimeout }, min: second, max: 120 * second,
+		comment: "How long the end of a message waits for answers that are still out (1s to\n120s); those count as temperror then.",
+	},
+	{
+		name: "limits.verdict_timeout", field: func(c *Config) any { return &c.Limits.VerdictTimeout }, min: second, max: 290 * second,
+		comment: "When the MTA gets its answer at the latest (1s to 290s, more than\nmessage_timeout, less than Postfix's milter_content_timeout of 300s).",
+	},
+	{
+		name: "limits.idle_timeout", field: func(c *Config) any { return &c.Limits.IdleTimeout }, min: 60 * second, max: 24 * hour,
+		comment: "How long the MTA may be silent on a connection (1m to 24h). It must exceed\nwhat the MTA grants its SMTP clients.",
+	},
 
-	{name: "log.format", field: func(c *Config) any { return &c.Log.Format }, words: []string{"auto", "console", "json"},
-		comment: "auto: console on a terminal, JSON otherwise."},
-	{name: "log.level", field: func(c *Config) any { return &c.Log.Level }, words: []string{"debug", "info", "warn", "error"},
-		comment: "The least level that is logged."},
+	{
+		name: "log.format", field: func(c *Config) any { return &c.Log.Format }, words: []string{"auto", "console", "json"},
+		comment: "auto: console on a terminal, JSON otherwise.",
+	},
+	{
+		name: "log.level", field: func(c *Config) any { return &c.Log.Level }, words: []string{"debug", "info", "warn", "error"},
+		comment: "The least level that is logged.",
+	},
 }
 
 func keyNamed(name string) *key {

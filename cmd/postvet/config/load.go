@@ -135,8 +135,10 @@ func (c *Config) Check() error {
 }
 
 func syntaxError(name string, text []byte, err error) *Error {
-	e := &Error{File: name, Problem: "not TOML: " + strings.TrimPrefix(err.Error(), "toml: "),
-		Remedy: "write one key = value per line, strings in quotes"}
+	e := &Error{
+		File: name, Problem: "not TOML: " + strings.TrimPrefix(err.Error(), "toml: "),
+		Remedy: "write one key = value per line, strings in quotes",
+	}
 	var de *toml.DecodeError
 	if errors.As(err, &de) {
 		row, column := de.Position()

@@ -108,8 +108,10 @@ func (c *Config) SameDNS(d *Config) bool {
 // NeedsRestart names the keys that differ and that a reload cannot change.
 func (c *Config) NeedsRestart(d *Config) []string {
 	var names []string
-	for _, name := range []string{"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
-		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format"} {
+	for _, name := range []string{
+		"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
+		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format",
+	} {
 		if k := keyNamed(name); k.format(c) != k.format(d) {
 			names = append(names, name)
 		}

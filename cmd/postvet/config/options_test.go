@@ -25,7 +25,7 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantDNS := dnscache.Options{
-		Upstreams: []string{"192.0.2.53:53", "[2001:db8::53]:5353"}, Timeout: 3 * time.Second, AttemptTimeout: time.Second,
+		Upstreams: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second, AttemptTimeout: time.Second,
 		MaxBytes: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
 		FailureTTL: time.Second, MaxStale: -1, MaxInFlight: 64, TrustAD: true,
 	}
