@@ -7,7 +7,7 @@ SMOKETIME ?= 2s
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test mtas oracles format vet lint fmt unit fuzz fuzz-smoke demo bench conformance clean
+.PHONY: help build test mtas oracles format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance clean
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -66,7 +66,10 @@ fuzz-smoke: ## every fuzz target for a moment
 demo: mtas ## real Postfix and Sendmail with Postvet between: what happens to which message
 	$(GO) run ./contrib/demo
 
-bench: ## all benchmarks
+bench: ## Postvet beside its peers and bare libmilter; BENCHFLAGS=-quick for a short look
+	$(GO) run ./contrib/bench $(BENCHFLAGS)
+
+microbench: ## the benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 conformance: ## the public suites, one table

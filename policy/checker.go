@@ -93,7 +93,8 @@ type Conn struct {
 	dns     *meter
 
 	helo    string
-	heloSPF *pending[spf.Result]
+	heloSPF *pending[spf.Result] // of checked, see startHelo
+	checked string
 	iprev   *pending[iprev.Result]
 	current *Message
 	seen    bool // a message has begun
@@ -102,13 +103,20 @@ type Conn struct {
 // Helo notes the client's name and starts SPF of the HELO identity. It may be
 // called again (STARTTLS); the last name counts.
 func (c *Conn) Helo(name string) {
-	if c.heloSPF != nil && c.helo == name {
-		return
-	}
 	c.helo = name
-	if c.exempt != "" {
+	if c.heloSPF == nil {
+		c.startHelo()
+	}
+}
+
+// startHelo checks the HELO identity unless that was done. A client may say EHLO
+// as often as it likes; names after the first are checked when MAIL comes.
+func (c *Conn) startHelo() {
+	if c.exempt != "" || c.heloSPF != nil && c.checked == c.helo {
 		return
 	}
+	name := c.helo
+	c.checked = name
 	c.heloSPF = c.spf(c.ctx, spf.Query{Identity: spf.HELO, IP: c.client.IP, Helo: name})
 }
 
@@ -129,6 +137,7 @@ func (c *Conn) Message(s message.Sender) *Message {
 	if c.current != nil {
 		c.current.Close()
 	}
+	c.startHelo()
 	m := newMessage(c, s)
 	c.current = m
 	return m

@@ -19,8 +19,12 @@ import (
 // been held (quarantine = "tag"). Nobody outside may write it.
 const QuarantineField = "X-Postvet-Quarantine"
 
-// maxRecipients bounds what is kept of the recipients.
-const maxRecipients = 1000
+// maxRecipients bounds what is kept of the recipients, and maxClaims how many
+// fields in our name are removed from a message.
+const (
+	maxRecipients = 1000
+	maxClaims     = 1000
+)
 
 // Message is one message on its way in.
 type Message struct {
@@ -32,6 +36,7 @@ type Message struct {
 	before DNSCost // what the connection's look-ups had cost earlier
 
 	mailSPF    *pending[spf.Result]
+	warmUp     *pending[*dnscache.Answer] // of the policy of MAIL FROM's domain
 	recipients []string
 
 	header      message.Header
@@ -40,7 +45,9 @@ type Message struct {
 	results     int // fields named Authentication-Results so far
 	tags        int // fields named QuarantineField so far
 	claims      []FieldRef
-	ended       bool // EndOfHeader was called
+	// claimsIncomplete tells that there may be more than these.
+	claimsIncomplete bool
+	ended            bool // EndOfHeader was called
 
 	author message.Author
 	bodies dkim.Bodies
@@ -54,7 +61,7 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	m := &Message{conn: c, sender: s, exempt: c.exempt}
 	m.ctx, m.cancel = context.WithCancel(c.ctx)
 	if c.seen {
-		m.before = c.dns.snapshot()
+		m.before = c.dns.begin()
 	}
 	c.seen = true
 	if m.exempt == "" && s.User != "" && c.checker.opt.Exempt.Authenticated {
@@ -65,10 +72,10 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	}
 	m.mailSPF = c.spf(m.ctx, spf.Query{Identity: spf.MailFrom, IP: c.client.IP, Helo: c.helo, Sender: s.Path})
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
-	if at := strings.LastIndexByte(s.Path, '@'); at >= 0 {
-		name := "_dmarc." + s.Path[at+1:]
-		begin(func() *dnscache.Answer {
-			return m.conn.dns.Lookup(m.ctx, name, dnscache.TXT)
+	_, domain := message.SplitPath(s.Path)
+	if name, ok := message.NormalizeDomain(domain); ok {
+		m.warmUp = begin(func() *dnscache.Answer {
+			return m.conn.dns.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 	}
 	return m
@@ -101,6 +108,12 @@ func (m *Message) Field(f message.Field) {
 	m.header = nil // it is not evaluated
 }
 
+// OwnField reports whether fields of this name may speak in our name, and so
+// must reach Field whatever else a message holds.
+func OwnField(name string) bool {
+	return strings.EqualFold(name, authres.FieldName) || strings.EqualFold(name, QuarantineField)
+}
+
 // noteClaim remembers fields that speak in our name. RFC 8601 section 5 leaves
 // trusted internal clients alone: what they hand on may be our own work.
 func (m *Message) noteClaim(f message.Field) {
@@ -113,6 +126,10 @@ func (m *Message) noteClaim(f message.Field) {
 		return
 	}
 	if m.exempt == ExemptAddress || m.exempt == ExemptLocal {
+		return
+	}
+	if len(m.claims) >= maxClaims {
+		m.claimsIncomplete = true
 		return
 	}
 	if f.Is(QuarantineField) {
@@ -140,7 +157,7 @@ func (m *Message) EndOfHeader() {
 	o := m.conn.checker.opt
 	m.attempt("author", func() { m.author = message.ParseAuthor(m.header) })
 	if m.author.Domain != "" {
-		m.attempt("dmarc", func() { m.dmarc = dmarc.Start(m.ctx, m.conn.dns, m.author.Domain, o.DMARC) })
+		m.attempt("dmarc", func() { m.dmarc = dmarc.Start(m.ctx, first{m.conn.dns}, m.author.Domain, o.DMARC) })
 	}
 	m.attempt("dkim", func() {
 		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
@@ -159,9 +176,11 @@ func (m *Message) expectIdentifiers() {
 	if m.dmarc == nil || m.dkim == nil {
 		return
 	}
-	if _, domain := message.SplitPath(m.sender.Path); domain != "" {
-		m.dmarc.Expect(m.ctx, domain)
+	_, domain := message.SplitPath(m.sender.Path)
+	if m.sender.Path == "" {
+		domain = m.conn.helo // RFC 7208 section 2.4
 	}
+	m.dmarc.Expect(m.ctx, domain)
 	for _, d := range m.dkim.Domains() {
 		m.dmarc.Expect(m.ctx, d)
 	}
@@ -196,19 +215,20 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	m.EndOfHeader()
 	c, o := m.conn, m.conn.checker.opt
 	res := &Results{
-		Client:     ClientResult{Helo: c.helo},
-		SPF:        []spf.Result{},
-		DKIM:       []dkim.Result{},
-		ARC:        arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
-		DMARC:      dmarc.Result{Status: dmarc.None},
-		MailFrom:   m.sender.Path,
-		User:       m.sender.User,
-		Recipients: append([]string{}, m.recipients...),
-		Exempt:     m.exempt,
-		Oversize:   m.oversize,
-		Claims:     append([]FieldRef{}, m.claims...),
-		Faults:     []string{},
-		Trace:      []Event{},
+		Client:           ClientResult{Helo: c.helo},
+		SPF:              []spf.Result{},
+		DKIM:             []dkim.Result{},
+		ARC:              arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
+		DMARC:            dmarc.Result{Status: dmarc.None},
+		MailFrom:         m.sender.Path,
+		User:             m.sender.User,
+		Recipients:       append([]string{}, m.recipients...),
+		Exempt:           m.exempt,
+		Oversize:         m.oversize,
+		Claims:           append([]FieldRef{}, m.claims...),
+		ClaimsIncomplete: m.claimsIncomplete,
+		Faults:           []string{},
+		Trace:            []Event{},
 	}
 	if c.client.IP.IsValid() {
 		res.Client.IP = c.client.IP.String()
@@ -221,6 +241,13 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		m.gatherSPF(ctx, res)
 		m.gatherSignatures(ctx, res)
 		m.gatherDMARC(ctx, res)
+	}
+	if m.warmUp != nil {
+		select {
+		case <-m.warmUp.done:
+			m.fault("dmarc", m.warmUp.fault)
+		default:
+		}
 	}
 	res.Author = m.author
 	res.DNS = c.dns.snapshot().since(m.before)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ type meter struct {
 	now      func() time.Time
 	began    time.Time
 	trace    bool
+	room     chan struct{}
 
 	mu     sync.Mutex
 	cost   DNSCost
@@ -29,35 +31,69 @@ type meter struct {
 	events []Event
 }
 
+// maxConcurrent bounds the look-ups that one connection has under way: a message
+// full of signatures must not take the DNS away from all others. DMARC's look-ups
+// of the author do not wait for it.
+const maxConcurrent = 24
+
 func newMeter(r Resolver, now func() time.Time, trace bool) *meter {
-	return &meter{resolver: r, now: now, trace: trace, began: now()}
+	return &meter{resolver: r, now: now, trace: trace, began: now(), room: make(chan struct{}, maxConcurrent)}
 }
 
 // Lookup implements the evaluators' Resolver.
 func (d *meter) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	select {
+	case d.room <- struct{}{}:
+		defer func() { <-d.room }()
+	case <-ctx.Done():
+		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+	}
+	return d.ask(ctx, name, t)
+}
+
+// first is the meter for look-ups that do not wait for the connection's others.
+type first struct{ *meter }
+
+func (f first) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	return f.ask(ctx, name, t)
+}
+
+var errNoAnswer = errors.New("policy: the resolver gave no answer")
+
+func (d *meter) ask(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
 	start := d.now()
-	d.mu.Lock()
-	if d.active == 0 {
-		d.since = start
-	}
-	d.active++
-	d.mu.Unlock()
-	a := d.resolver.Lookup(ctx, name, t)
-	end := d.now()
-	d.mu.Lock()
-	d.active--
-	if d.active == 0 {
-		d.waited += end.Sub(d.since)
-	}
-	d.cost.Lookups++
-	if a.Outcome.Temporary() {
-		d.cost.Failed++
+	d.enter(start)
+	var a *dnscache.Answer
+	// Also if the resolver panics.
+	defer func() { d.leave(d.now(), a) }()
+	if a = d.resolver.Lookup(ctx, name, t); a == nil {
+		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
 	}
 	if d.trace {
-		d.event(end, "dns", describeLookup(name, t, a, end.Sub(start)))
+		d.note("dns", "%s", describeLookup(name, t, a, d.now().Sub(start)))
 	}
-	d.mu.Unlock()
 	return a
+}
+
+func (d *meter) enter(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.active == 0 {
+		d.since = now
+	}
+	d.active++
+}
+
+func (d *meter) leave(now time.Time, a *dnscache.Answer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.active--; d.active == 0 {
+		d.waited += now.Sub(d.since)
+	}
+	d.cost.Lookups++
+	if a == nil || a.Outcome.Temporary() {
+		d.cost.Failed++
+	}
 }
 
 // note adds a line to the trace.
@@ -89,6 +125,15 @@ func (d *meter) snapshot() DNSCost {
 	c := d.cost
 	c.WaitMS = float64(waited.Microseconds()) / 1000
 	return c
+}
+
+// begin starts the account of a further message of the connection: it returns
+// the cost so far, and forgets the trace.
+func (d *meter) begin() DNSCost {
+	d.mu.Lock()
+	d.events = nil
+	d.mu.Unlock()
+	return d.snapshot()
 }
 
 func (c DNSCost) since(earlier DNSCost) DNSCost {

@@ -40,10 +40,13 @@ func guard[T any](check func() T, failed func(fault string) T) (value T, fault s
 }
 
 // grace is how long a check may take to notice that its context has ended.
-const grace = 2 * time.Second
+const grace = 50 * time.Millisecond
 
-// wait returns the result. Checks end with their own context; one that does not
-// even then is given up, so that no fault of ours can hold a message.
+// lateReason is what the result of a check says that took too long.
+const lateReason = "not finished in time"
+
+// wait returns the result. A check that has not ended shortly after ctx is given
+// up, so that nothing can hold a message.
 func (p *pending[T]) wait(ctx context.Context, failed func(fault string) T) (T, string) {
 	select {
 	case <-p.done:
@@ -61,6 +64,6 @@ func (p *pending[T]) wait(ctx context.Context, failed func(fault string) T) (T, 
 	case <-p.done:
 		return p.value, p.fault
 	case <-t.C:
-		return failed(faultReason), "a check did not end with its context"
+		return failed(lateReason), ""
 	}
 }

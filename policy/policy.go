@@ -53,6 +53,8 @@ type Results struct {
 	// Claims are the fields that a sender wrote in our name, by field name and
 	// 1-based occurrence of that name, in the order received.
 	Claims []FieldRef `json:"claims"`
+	// ClaimsIncomplete tells that there were more such fields than we keep track of.
+	ClaimsIncomplete bool `json:"claims_incomplete"`
 	// Faults are the checks in which we failed ourselves.
 	Faults []string `json:"faults"`
 	// DNS is what the look-ups of this message cost.

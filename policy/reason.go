@@ -25,6 +25,8 @@ func spfFound(res *Results) string {
 	r, ok := res.envelopeSPF()
 	domain := printable(r.Domain, 80)
 	switch {
+	case res.Client.IP == "":
+		return "SPF could not be checked, as the client's address is unknown"
 	case !ok || domain == "" && r.Status == spf.None:
 		return "no domain for SPF to check"
 	case r.Status == spf.None:
@@ -50,7 +52,10 @@ func dkimFound(res *Results) string {
 	if best.Status == dkim.Pass {
 		return "DKIM passed, but for " + domain
 	}
-	text := fmt.Sprintf("DKIM %s for %s", best.Status, domain)
+	text := fmt.Sprintf("DKIM %s", best.Status)
+	if domain != "" {
+		text += " for " + domain
+	}
 	if best.Reason != "" {
 		text += " (" + printable(best.Reason, 100) + ")"
 	}

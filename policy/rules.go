@@ -28,6 +28,14 @@ const (
 	AuthorAccept     = "accept"
 )
 
+// What DNS trouble, and a failure of our own, lead to.
+const (
+	TempErrorAccept = "accept"
+	TempErrorDefer  = "tempfail"
+	FaultDefer      = "tempfail"
+	FaultAccept     = "accept"
+)
+
 // Rules turn results into a verdict. They are a plain value; an empty word is
 // its default, the first that its comment names.
 type Rules struct {
@@ -39,7 +47,9 @@ type Rules struct {
 	// message), "tag" (delivered with QuarantineField) or "reject".
 	Quarantine string
 	// OnTempError is what an evaluation that DNS trouble cut short leads to:
-	// "accept" or "tempfail".
+	// "accept" or "tempfail". Where the domain is known to ask for quarantine or
+	// reject, it is "tempfail" in any case: whoever forges its mail may have
+	// caused the trouble, and honest mail is only late.
 	OnTempError string
 	// OnAmbiguousAuthor is what a message without exactly one author domain
 	// leads to: "reject", "hold" or "accept".
@@ -50,6 +60,7 @@ type Rules struct {
 
 // The names of the rules, in the order in which they are asked.
 const (
+	RuleUnreadable      = "unreadable"
 	RuleExempt          = "exempt"
 	RuleFault           = "fault"
 	RuleOversize        = "oversize"
@@ -69,7 +80,8 @@ func (r Rules) Decide(res *Results) Verdict {
 	v.Overrides = []string{}
 	v.Text = reply(v.Text)
 	v.Intended = v.Action
-	if r.Mode == Monitor && v.Action != Accept {
+	// A message from which we cannot remove what is forged never passes.
+	if r.Mode == Monitor && v.Action != Accept && v.Rule != RuleUnreadable {
 		v.Action, v.Code = Accept, ""
 		v.Overrides = append(v.Overrides, "monitor")
 	}
@@ -91,9 +103,11 @@ func (r Rules) Decide(res *Results) Verdict {
 
 func (r Rules) judge(res *Results) Verdict {
 	switch {
+	case res.ClaimsIncomplete:
+		return unreadable
 	case res.Exempt != "":
 		return Verdict{Action: Accept, Rule: RuleExempt, Text: res.Exempt}
-	case len(res.Faults) > 0 && r.OnFault != "accept":
+	case len(res.Faults) > 0 && r.OnFault != FaultAccept:
 		return Verdict{
 			Action: TempFail, Rule: RuleFault, Code: "451 4.3.0",
 			Text: "The sender's authentication could not be checked because of an internal error; please try again later",
@@ -110,12 +124,19 @@ func (r Rules) judge(res *Results) Verdict {
 	return r.judgeDMARC(res)
 }
 
+var unreadable = Verdict{Action: TempFail, Rule: RuleUnreadable, Code: "451 4.3.0",
+	Text: "The message holds more fields in the name of this server than can be removed"}
+
+func enforced(p dmarc.Policy) bool {
+	return p == dmarc.PolicyQuarantine || p == dmarc.PolicyReject
+}
+
 func (r Rules) judgeDMARC(res *Results) Verdict {
 	d := res.DMARC
 	switch d.Status {
 	case dmarc.TempError:
-		text := "The DNS of " + d.AuthorDomain + " could not be asked for its DMARC policy; please try again later"
-		if r.OnTempError == "tempfail" {
+		text := "DMARC of " + d.AuthorDomain + " could not be evaluated because of DNS trouble; please try again later"
+		if r.OnTempError == TempErrorDefer || enforced(d.Policy) || enforced(d.Suspected) {
 			return Verdict{Action: TempFail, Rule: RuleTempError, Code: "451 4.4.3", Text: text}
 		}
 		return Verdict{Action: Accept, Rule: RuleTempError}

@@ -21,6 +21,16 @@ func spoof(disposition dmarc.Policy) *policy.Results {
 			Disposition: disposition,
 		},
 		MailFrom: "x@evil.example",
+		Client:   policy.ClientResult{IP: "192.0.2.66"},
+	}
+}
+
+// undecided returns the results of a message whose DMARC evaluation DNS trouble
+// cut short.
+func undecided(known, suspected dmarc.Policy) *policy.Results {
+	return &policy.Results{
+		Author: message.Author{Domain: "bank.example"},
+		DMARC:  dmarc.Result{Status: dmarc.TempError, AuthorDomain: "bank.example", Policy: known, Suspected: suspected},
 	}
 }
 
@@ -47,6 +57,17 @@ func TestDecide(t *testing.T) {
 			policy.Rules{Mode: policy.Monitor, OnTempError: "tempfail"},
 			&policy.Results{Author: message.Author{Domain: "a.example"}, DMARC: dmarc.Result{Status: dmarc.TempError}},
 			policy.Accept, policy.TempFail, "", policy.RuleTempError,
+		},
+		{"temperror, policy unknown", policy.Rules{}, undecided("", ""), policy.Accept, policy.Accept, "", policy.RuleTempError},
+		{"temperror, p=none", policy.Rules{}, undecided(dmarc.PolicyNone, ""), policy.Accept, policy.Accept, "", policy.RuleTempError},
+		{"temperror, p=reject is known", policy.Rules{}, undecided(dmarc.PolicyReject, ""), policy.TempFail, policy.TempFail, "451 4.4.3", policy.RuleTempError},
+		{"temperror, p=quarantine is known", policy.Rules{}, undecided(dmarc.PolicyQuarantine, ""), policy.TempFail, policy.TempFail, "451 4.4.3", policy.RuleTempError},
+		{"temperror below sp=reject", policy.Rules{}, undecided("", dmarc.PolicyReject), policy.TempFail, policy.TempFail, "451 4.4.3", policy.RuleTempError},
+		{
+			"more claims than we can remove, even in monitor mode",
+			policy.Rules{Mode: policy.Monitor},
+			&policy.Results{ClaimsIncomplete: true, Exempt: policy.ExemptAuthenticated},
+			policy.TempFail, policy.TempFail, "451 4.3.0", policy.RuleUnreadable,
 		},
 		{
 			"our own failure defers",

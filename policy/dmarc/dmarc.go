@@ -101,6 +101,10 @@ type Result struct {
 	// Disposition is what the domain asks to do with this message: Policy if
 	// it failed, none otherwise.
 	Disposition Policy `json:"disposition"`
+	// Suspected is set if DNS trouble hides which record governs: the strictest
+	// policy for subdomains seen above it, "" if none was. It is no evaluation; a
+	// receiver may wait rather than let through what that policy would refuse.
+	Suspected   Policy `json:"suspected_policy"`
 	SPFAligned  bool   `json:"spf_aligned"`
 	DKIMAligned bool   `json:"dkim_aligned"`
 	Reason      string `json:"reason"`

@@ -252,6 +252,7 @@ func (e *Evaluation) governs(res *Result) bool {
 	f := e.found
 	if !f.decided {
 		res.Status, res.Reason = TempError, f.path.troubleReason()
+		res.Suspected = f.path.suspected()
 		return false
 	}
 	if f.record == nil {

@@ -150,7 +150,8 @@ func walk(ctx context.Context, r Resolver, domain string) *path {
 				over = true // section 4.10 step 3
 			}
 		}
-		return over
+		// Behind trouble the answers no longer count, but suspected reads them.
+		return over && p.trouble == 0
 	})
 	if !over && p.steps < len(p.domains) {
 		p.trouble = dnscache.Timeout
@@ -158,6 +159,23 @@ func walk(ctx context.Context, r Resolver, domain string) *path {
 		p.steps++
 	}
 	return p
+}
+
+// suspected returns the strictest policy for subdomains that stands above the
+// trouble which cut the walk short; "" if none does.
+func (p *path) suspected() Policy {
+	var strictest Policy
+	for _, s := range p.sets[p.steps:] {
+		if s == nil || s.record == nil || s.record.Processing == ProcessNothing {
+			continue
+		}
+		for _, policy := range []Policy{s.record.InForce(s.record.SP), s.record.InForce(s.record.NP)} {
+			if strictest == "" || milder(strictest, policy) == strictest {
+				strictest = policy
+			}
+		}
+	}
+	return strictest
 }
 
 // at returns the record that counts at the i-th name, or nil.

@@ -1,0 +1,42 @@
+// Bench measures Postvet beside the milters that admins run today: opendkim
+// with opendmarc, the same with pyspf-milter in front, Rspamd with only its
+// SPF, DKIM, DMARC and ARC modules, and, as the floor, milters that do nothing.
+//
+//	go run ./contrib/bench            the milters with our own MTA, some 40 minutes
+//	go run ./contrib/bench -quick     a minute or two, to see that it works
+//	go run ./contrib/bench -postfix   through a real Postfix
+//	go run ./contrib/bench -memory    what Postvet holds under many sessions
+//	go run ./contrib/bench -all       one after the other
+//
+// It builds a corpus whose shapes follow from a seed, serves its zone from a
+// DNS server of its own, starts one contestant after the other, plays the MTA
+// over unix sockets, and compares every verdict with what the corpus expects.
+//
+// # What it needs
+//
+// Linux, root, Go, and of Debian's packages those whose contestants are wanted:
+//
+//	apt-get install --no-install-recommends rspamd opendkim opendmarc \
+//		publicsuffix pyspf-milter libmilter-dev gcc libc6-dev postfix
+//
+// What is missing is named and left out. Everything runs in namespaces of its
+// own and is gone when the program ends.
+//
+// # What is measured
+//
+// Warm: a contestant is started, sees the whole corpus once, and then plays
+// every combination of sessions and messages per connection. Cold: it is
+// started anew for each of them, each DNS answer takes 20 ms, and each message
+// is the first one of its sender domain. Connections with several messages
+// bring those of one client; a client with fewer sends its own again. The CPU time is user and system time
+// of all of a contestant's processes; the load and the DNS server use the same
+// processors but do not count. Latency is from the connection to the milters
+// (or MAIL FROM, for later messages of a connection) to the verdict, and as
+// the whole message is sent at once, no DNS time hides behind a slow sender.
+// Peak memory is the sum of the processes' VmHWM, so pages that several
+// processes share count several times.
+//
+// Postvet and Rspamd write one log line per message to a file; opendkim,
+// opendmarc and pyspf-milter know only syslog, which is not there, so they log
+// nothing.
+package main

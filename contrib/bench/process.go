@@ -1,0 +1,107 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is one program of a contestant.
+type process struct {
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{}
+	err  error // after done
+}
+
+// startProcess starts a program whose output goes to a log file. It ends with
+// us, should we die.
+func startProcess(log, name string, args ...string) (*process, error) {
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = f, f, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, log: log, done: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// await returns when the socket takes connections.
+func (p *process) await(socket string, limit time.Duration) error {
+	for end := time.Now().Add(limit); ; {
+		c, err := net.DialTimeout("unix", socket, time.Second)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended: %w\n%s", filepath.Base(p.cmd.Path), errors.Join(p.err, errors.New("before it listened")), p.tail())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s does not listen on %s after %v: %w\n%s", filepath.Base(p.cmd.Path), socket, limit, err, p.tail())
+		}
+	}
+}
+
+// tail is the end of the log.
+func (p *process) tail() string {
+	b, _ := os.ReadFile(p.log)
+	return strings.TrimSpace(string(b[max(0, len(b)-2000):]))
+}
+
+// stopAll asks processes to end, and after a while makes them and what
+// descends from them.
+func stopAll(ps []*process) {
+	var roots []int
+	for _, p := range ps {
+		roots = append(roots, p.pid())
+	}
+	rest, _ := family(roots)
+	for _, p := range ps {
+		p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	patience := time.After(3 * time.Second)
+	for _, p := range ps {
+		select {
+		case <-p.done:
+		case <-patience:
+			patience = closedTimer()
+			p.cmd.Process.Kill()
+			<-p.done
+		}
+	}
+	time.Sleep(20 * time.Millisecond) // their children had the chance to end with them
+	for _, c := range rest {
+		if left, _ := family([]int{c.pid}); len(left) > 0 {
+			syscall.Kill(c.pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// closedTimer is a timer that has fired for everybody.
+func closedTimer() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}
