@@ -123,7 +123,7 @@ var keys = []key{
 	},
 	{
 		name: "policy.on_temperror", field: func(c *Config) any { return &c.Policy.OnTempError }, words: []string{"accept", "tempfail"},
-		comment: "What is done if DNS trouble leaves the answer open. accept: the message\npasses with \"temperror\" in its field, unless its domain is known to ask for\nquarantine or reject: then, and with tempfail always, the sender is to try again.",
+		comment: "What is done if DNS trouble leaves the answer open. accept: the message\npasses with \"temperror\" in its field, unless its domain is known to ask for\nquarantine or reject. tempfail: the sender is to try again, as in that case.",
 	},
 	{
 		name: "policy.on_ambiguous_author", field: func(c *Config) any { return &c.Policy.OnAmbiguousAuthor }, words: []string{"reject", "hold", "accept"},
