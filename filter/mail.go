@@ -21,6 +21,7 @@ type mail struct {
 	header   int   // octets
 	body     int64 // octets
 	oversize string
+	claims   claims
 	fault    string // what of ours went wrong
 	began    time.Time
 }
@@ -105,6 +106,7 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		if d.Results.Oversize == "" {
 			d.Results.Oversize = m.oversize
 		}
+		m.claims.complete(d.Results)
 		s.guard("decide", func() { d.Verdict = m.judge.decide(d.Results) })
 	}
 	if m.fault != "" {

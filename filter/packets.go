@@ -188,25 +188,28 @@ func (w *wire) goOn() {
 }
 
 // field gives one header field to the session. Like libmilter it takes what
-// stands before the first two NULs.
+// stands before the first two NULs. Of a field for which the header has no room
+// only the beginning is read: the session may have to know its name.
 func (w *wire) field(n int) error {
 	w.expect(byte(milter.CodeHeader))
-	if !w.session.roomForField(n) {
-		if err := w.discard(n); err != nil {
-			return err
-		}
-	} else {
-		data, err := w.payload(n)
-		if err != nil {
-			return err
-		}
-		name, rest, ok := bytes.Cut(data, []byte{0})
-		if !ok || len(name) == 0 {
-			return fmt.Errorf("%w: a header field without a name or a value", errProtocol)
-		}
-		value, _, _ := bytes.Cut(rest, []byte{0})
-		w.session.Header(string(name), string(value), nil)
+	room, taken := w.session.roomForField(n), n
+	if !room {
+		taken = min(n, maxClaim)
 	}
+	data, err := w.payload(taken)
+	if err != nil {
+		return err
+	}
+	if err := w.discard(n - taken); err != nil {
+		return err
+	}
+	cut := taken < n
+	name, rest, ok := bytes.Cut(data, []byte{0})
+	if !ok && !cut || len(name) == 0 {
+		return fmt.Errorf("%w: a header field without a name or a value", errProtocol)
+	}
+	value, _, whole := bytes.Cut(rest, []byte{0})
+	w.session.field(string(name), value, room, cut && !whole)
 	w.goOn()
 	return nil
 }

@@ -25,6 +25,11 @@ helo.example.org.          A 192.0.2.1
 
 func startPolicy(t *testing.T, rules policy.Rules) (*rig, *dnstest.Server) {
 	t.Helper()
+	return startPolicyWith(t, rules, Options{})
+}
+
+func startPolicyWith(t *testing.T, rules policy.Rules, o Options) (*rig, *dnstest.Server) {
+	t.Helper()
 	dns, resolver := dnstest.Start(t, zone)
 	checker := policy.NewChecker(policy.Options{
 		Resolver:   resolver,
@@ -34,7 +39,7 @@ func startPolicy(t *testing.T, rules policy.Rules) (*rig, *dnstest.Server) {
 	if rules.AuthservID == "" {
 		rules.AuthservID = "mx.example.net"
 	}
-	r := start(t, nil, Options{})
+	r := start(t, nil, o)
 	r.SetHandler(Handler{Checker: checker, Rules: rules})
 	return r, dns
 }

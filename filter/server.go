@@ -29,8 +29,8 @@ type Options struct {
 	// others are counted. Default 1000.
 	MaxRecipients int
 	// MaxHeaderBytes is how much of a header is handed to policy, which has a
-	// lower limit of its own. What exceeds it is read and dropped, and the
-	// message is oversize. Default 8 MiB.
+	// lower limit of its own. What exceeds it is read and dropped, except for
+	// fields in our name, and the message is oversize. Default 8 MiB.
 	MaxHeaderBytes int
 	// MaxBodyBytes is the same for the body. Default 1 GiB.
 	MaxBodyBytes int64

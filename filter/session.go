@@ -61,11 +61,13 @@ type session struct {
 	wire   *wire
 	macros macros
 
-	client message.Client
-	helo   string
-	judge  *judge       // whom conv belongs to
-	conv   conversation // nil if the next message has to introduce the client
-	mail   *mail        // nil between messages
+	client  message.Client
+	helo    string
+	greeted bool         // a HELO came
+	told    bool         // conv knows of helo
+	judge   *judge       // whom conv belongs to
+	conv    conversation // nil if the next message has to introduce the client
+	mail    *mail        // nil between messages
 	// decision is the verdict that is being sent.
 	decision *Decision
 }
@@ -107,20 +109,19 @@ func (s *session) broken() {
 	}
 }
 
-// introduce opens a conversation about this client with the current handler.
+// introduce opens a conversation about this client with the current handler,
+// unless there is one, and tells it the client's name if that is news.
 func (s *session) introduce() {
 	j := s.srv.handler.Load()
-	if s.conv != nil && s.judge == j {
-		return
+	if s.conv == nil || s.judge != j {
+		s.dropConversation()
+		s.judge, s.told = j, false
+		s.guard("connect", func() { s.conv = j.checker.Connect(s.ctx, s.client) })
 	}
-	s.dropConversation()
-	s.judge = j
-	s.guard("connect", func() {
-		s.conv = j.checker.Connect(s.ctx, s.client)
-		if s.helo != "" {
-			s.conv.Helo(s.helo)
-		}
-	})
+	if s.conv != nil && s.greeted && !s.told {
+		s.told = true
+		s.guard("helo", func() { s.conv.Helo(s.helo) })
+	}
 }
 
 func (s *session) dropConversation() {
@@ -134,7 +135,7 @@ func (s *session) dropConversation() {
 func (s *session) Connect(host, family string, port uint16, addr net.IP, _ *milter.Modifier) (milter.Response, error) {
 	s.giveUp()
 	s.dropConversation()
-	s.helo = ""
+	s.helo, s.greeted = "", false
 	s.client = s.newClient(host, family, port, addr)
 	s.introduce()
 	return milter.RespContinue, nil
@@ -161,14 +162,13 @@ func (s *session) newClient(host, family string, port uint16, addr net.IP) messa
 }
 
 // Helo notes the client's name; after STARTTLS it comes again. It ends a
-// message that is under way (RFC 5321 section 4.1.4).
+// message that is under way (RFC 5321 section 4.1.4). A client may repeat
+// itself as often as it likes; policy is told of changes only.
 func (s *session) Helo(name string, _ *milter.Modifier) (milter.Response, error) {
 	s.giveUp()
-	s.helo = name
+	s.told = s.told && s.helo == name
+	s.helo, s.greeted = name, true
 	s.introduce()
-	if s.conv != nil {
-		s.guard("helo", func() { s.conv.Helo(name) })
-	}
 	return milter.RespContinue, nil
 }
 
@@ -200,18 +200,32 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 	return milter.RespContinue, nil
 }
 
-// Header takes a field from the wire.
+// Header takes a field.
 func (s *session) Header(name, value string, _ *milter.Modifier) (milter.Response, error) {
-	if m := s.mail; m != nil && m.working() {
-		if !s.wire.agreed.exactHeader() {
-			value = restoreBlank(value)
-		}
-		s.guard("header", func() { m.tx.Field(message.NewField(name, value)) })
-	}
+	s.field(name, []byte(value), true, false)
 	return s.next(milter.OptNoHeaderReply)
 }
 
-// roomForField reports whether another field of n octets is to be handed over.
+// field takes a field from the wire. Without room for it policy is told of it
+// only if it bears a name of ours; cut tells that the value goes on.
+func (s *session) field(name string, octets []byte, room, cut bool) {
+	m := s.mail
+	if m == nil || !m.working() {
+		return
+	}
+	if !m.claims.note(name, cut) && !room {
+		s.srv.count.dropped.Add(1)
+		return
+	}
+	value := string(octets)
+	if !s.wire.agreed.exactHeader() {
+		value = restoreBlank(value)
+	}
+	s.guard("header", func() { m.tx.Field(message.NewField(name, value)) })
+}
+
+// roomForField reports whether another field of n octets is to be handed over
+// whatever its name.
 func (s *session) roomForField(n int) bool {
 	m := s.mail
 	if m == nil {
@@ -277,7 +291,7 @@ func (s *session) giveUp() {
 // renew forgets the SMTP session; the MTA shows another one next.
 func (s *session) renew() {
 	s.end()
-	s.client, s.helo, s.macros = message.Client{}, "", macros{}
+	s.client, s.helo, s.greeted, s.macros = message.Client{}, "", false, macros{}
 }
 
 // end releases all that the session holds.

@@ -23,6 +23,8 @@ type Stats struct {
 	// ProtocolErrors and Timeouts are connections closed for what the MTA sent
 	// or did not send in time.
 	ProtocolErrors, Timeouts int64
+	// DroppedFields were not shown to policy, the header being too large.
+	DroppedFields int64
 	// StrayReplies were dropped because no reply was due, OwedReplies made
 	// because one was: faults of ours that the wire absorbed.
 	StrayReplies, OwedReplies int64
@@ -34,7 +36,7 @@ type Stats struct {
 type counters struct {
 	open, busy, connections, aborted, undelivered, panics atomic.Int64
 	protocolErrors, timeouts, stray, owed                 atomic.Int64
-	acceptErrors, limited                                 atomic.Int64
+	acceptErrors, limited, dropped                        atomic.Int64
 	accepted, quarantined, rejected, tempfailed           atomic.Int64
 }
 
@@ -69,6 +71,7 @@ func (s *Server) Stats() Stats {
 		Panics:         c.panics.Load(),
 		ProtocolErrors: c.protocolErrors.Load(),
 		Timeouts:       c.timeouts.Load(),
+		DroppedFields:  c.dropped.Load(),
 		StrayReplies:   c.stray.Load(),
 		OwedReplies:    c.owed.Load(),
 		AcceptErrors:   c.acceptErrors.Load(),

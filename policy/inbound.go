@@ -15,16 +15,19 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
+// ResultsField is the name of the field that our results go into.
+const ResultsField = authres.FieldName
+
 // QuarantineField marks a message that was delivered although it should have
 // been held (quarantine = "tag"). Nobody outside may write it.
 const QuarantineField = "X-Postvet-Quarantine"
 
-// maxRecipients bounds what is kept of the recipients, and maxClaims how many
-// fields in our name are removed from a message.
-const (
-	maxRecipients = 1000
-	maxClaims     = 1000
-)
+// MaxClaims is how many fields in our name are removed from one message; one
+// with more does not pass.
+const MaxClaims = 1000
+
+// maxRecipients bounds what is kept of the recipients.
+const maxRecipients = 1000
 
 // Message is one message on its way in.
 type Message struct {
@@ -108,17 +111,11 @@ func (m *Message) Field(f message.Field) {
 	m.header = nil // it is not evaluated
 }
 
-// OwnField reports whether fields of this name may speak in our name, and so
-// must reach Field whatever else a message holds.
-func OwnField(name string) bool {
-	return strings.EqualFold(name, authres.FieldName) || strings.EqualFold(name, QuarantineField)
-}
-
 // noteClaim remembers fields that speak in our name. RFC 8601 section 5 leaves
 // trusted internal clients alone: what they hand on may be our own work.
 func (m *Message) noteClaim(f message.Field) {
 	switch {
-	case f.Is(authres.FieldName):
+	case f.Is(ResultsField):
 		m.results++
 	case f.Is(QuarantineField):
 		m.tags++
@@ -128,12 +125,8 @@ func (m *Message) noteClaim(f message.Field) {
 	if m.exempt == ExemptAddress || m.exempt == ExemptLocal {
 		return
 	}
-	if len(m.claims) >= maxClaims {
-		m.claimsIncomplete = true
-		return
-	}
 	if f.Is(QuarantineField) {
-		m.claims = append(m.claims, FieldRef{Name: QuarantineField, Occurrence: m.tags})
+		m.claim(FieldRef{Name: QuarantineField, Occurrence: m.tags})
 		return
 	}
 	ours, fault := guard(func() bool {
@@ -141,8 +134,16 @@ func (m *Message) noteClaim(f message.Field) {
 	}, func(string) bool { return true })
 	m.fault("authres", fault)
 	if ours {
-		m.claims = append(m.claims, FieldRef{Name: authres.FieldName, Occurrence: m.results})
+		m.claim(FieldRef{Name: ResultsField, Occurrence: m.results})
 	}
+}
+
+func (m *Message) claim(f FieldRef) {
+	if len(m.claims) >= MaxClaims {
+		m.claimsIncomplete = true
+		return
+	}
+	m.claims = append(m.claims, f)
 }
 
 // EndOfHeader starts the look-ups that the header calls for.

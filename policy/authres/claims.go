@@ -18,7 +18,7 @@ import (
 // it ("mx.example.org/1"). Such a field claims every name that it holds
 // anywhere; one that can be read claims only its own.
 func Claims(f message.Field, authservID string) bool {
-	if !strings.EqualFold(strings.TrimRight(f.Name, " \t"), FieldName) {
+	if f.Name = strings.TrimRight(f.Name, " \t"); !f.Is(FieldName) {
 		return false
 	}
 	value, name := f.Value(), comparableID(writtenID(authservID))

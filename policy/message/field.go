@@ -30,8 +30,11 @@ func (f Field) Value() string {
 	return strings.TrimSuffix(f.Raw[i+1:], "\r\n")
 }
 
-// Is reports whether the field has this name, in any case.
-func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
+// Is reports whether the field has this name, in any ASCII case. Unicode knows
+// further letters that fold to ASCII ones; to an MTA those are another name.
+func (f Field) Is(name string) bool {
+	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
+}
 
 // Header is a message's fields in the order received, top first.
 type Header []Field
