@@ -2,7 +2,6 @@ package dnscache
 
 import (
 	"net/netip"
-	"sync/atomic"
 	"time"
 )
 
@@ -125,39 +124,5 @@ type Answer struct {
 	// Expires is when the answer may no longer be used as fresh.
 	Expires time.Time
 
-	derived *atomic.Pointer[derivation]
-}
-
-// derivation is one value that a consumer computed from an answer; the list is
-// short, one or two entries.
-type derivation struct {
-	key   any
-	value any
-	next  *derivation
-}
-
-// Derive returns what derive makes of the answer, computed once per cached
-// answer and key. The key should be an unexported zero-size type of the
-// consumer's package, so that no two consumers meet. derive must be a pure
-// function of the answer, and its result is shared and must be immutable; two
-// callers that arrive together may both compute it, and one result is kept.
-func (a *Answer) Derive(key any, derive func(*Answer) any) any {
-	if a.derived == nil {
-		return derive(a)
-	}
-	var own any
-	for derived := false; ; {
-		head := a.derived.Load()
-		for d := head; d != nil; d = d.next {
-			if d.key == key {
-				return d.value
-			}
-		}
-		if !derived {
-			own, derived = derive(a), true
-		}
-		if a.derived.CompareAndSwap(head, &derivation{key: key, value: own, next: head}) {
-			return own
-		}
-	}
+	entry *entry // where it is kept; nil if nowhere
 }

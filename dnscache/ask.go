@@ -26,7 +26,7 @@ var errOvertaken = errors.New("another upstream answered first")
 
 // upstreams are the resolvers asked, in the order that experience suggests.
 type upstreams struct {
-	all     []*upstream
+	all     atomic.Pointer[[]*upstream]
 	attempt time.Duration
 	budget  atomic.Int64
 	// background runs f in the background, or not at all while closing.
@@ -129,19 +129,19 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) atte
 	a := attempt{from: u, chain: c}
 	switch {
 	case errors.Is(err, errMalformed):
-		a.bad = &trouble{ServFail, fmt.Errorf("%s: %w", u.addr, err)}
+		a.bad = &trouble{ServFail, fmt.Errorf("%s: %w", u.text, err)}
 	case errors.Is(err, ErrName):
 		a.bad, a.final = &trouble{NXDomain, err}, true
 	case timedOut(err):
-		a.bad = &trouble{Timeout, fmt.Errorf("%s: no answer within %v", u.addr, us.attempt)}
+		a.bad = &trouble{Timeout, fmt.Errorf("%s: no answer within %v", u.text, us.attempt)}
 	case err != nil:
 		// Nobody is there, or nobody can be reached: nothing was answered.
-		a.bad, a.final = &trouble{Timeout, fmt.Errorf("%s: %w", u.addr, err)}, true
+		a.bad, a.final = &trouble{Timeout, fmt.Errorf("%s: %w", u.text, err)}, true
 	default:
 		if o, err := fault(resp); o != 0 {
-			a.bad, a.final = &trouble{o, fmt.Errorf("%s: %w", u.addr, err)}, true
+			a.bad, a.final = &trouble{o, fmt.Errorf("%s: %w", u.text, err)}, true
 		} else if err := a.chain.read(resp, t); err != nil {
-			a.bad, a.final = &trouble{ServFail, fmt.Errorf("%s: %w", u.addr, err)}, true
+			a.bad, a.final = &trouble{ServFail, fmt.Errorf("%s: %w", u.text, err)}, true
 		}
 		a.authentic = resp.AuthenticatedData && u.trusted
 	}
@@ -169,16 +169,17 @@ func worse(a, b *trouble) *trouble {
 // order returns the upstreams, best first. Those in back-off come last and are
 // probed in the background with the question at hand.
 func (us *upstreams) order(c chain, t Type) []*upstream {
-	if len(us.all) == 1 {
-		return us.all
+	all := *us.all.Load()
+	if len(all) == 1 {
+		return all
 	}
 	type ranked struct {
 		u       *upstream
 		backOff bool
 		cost    float64
 	}
-	rs := make([]ranked, len(us.all))
-	for i, u := range us.all {
+	rs := make([]ranked, len(all))
+	for i, u := range all {
 		backOff, cost := u.rank()
 		rs[i] = ranked{u, backOff, cost}
 		if backOff && u.probeDue() {

@@ -21,6 +21,23 @@
 // be, asks the upstreams in the order of their health, the second when the
 // first is late, and leaves the answer in the store.
 //
+// An upstream is asked over UDP, over a kept TCP connection after truncation,
+// or over TLS alone. Without Upstreams those of resolv.conf are asked, also when
+// it changes.
+//
+// # Trouble
+//
+// Failures alone do not tell the resolvers' trouble from that of the names, which
+// strangers choose. [Resolver.Degraded] therefore reports trouble only when most
+// zones fail and a random name below com and org fails too, which is always
+// answered. At most one such test in five seconds goes out, and only then.
+//
+// # Memory
+//
+// MaxBytes holds for entries, what consumers derived from them, and the index.
+// Eviction is S3-FIFO: names that come once displace only one another.
+// [Resolver.Save] and [Resolver.Load] carry the answers over a restart.
+//
 // # Time
 //
 // Answers are kept for the least TTL of their chain, between MinTTL and MaxTTL;
@@ -34,8 +51,8 @@
 //
 // # What is believed
 //
-// Each query has a socket, so a port, and an id of its own, and towards other
-// hosts random case. A response to another id or question is passed over;
+// Each query over UDP has a socket, so a port, and an id of its own, and towards
+// other hosts random case. A response to another id or question is passed over;
 // records that are not on the chain from the name asked for are not read. The
 // AD bit is kept only from loopback or with TrustAD, and of a chain only if
 // every part had it.

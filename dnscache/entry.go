@@ -11,24 +11,31 @@ import (
 // What readers see never changes, apart from the atomic fields; the links
 // belong to the shard's lock.
 type entry struct {
-	// What every hit looks at is in one cache line.
+	// What every hit looks at lies together, with the octets of a key that fits.
 	hash       uint64
 	key        string
 	expires    int64
 	refreshAt  int64         // from then on a hit renews it ahead of expiry
 	freq       atomic.Uint32 // hits, up to maxFreq, for eviction and demand
 	refreshing atomic.Bool   // somebody renews it
-	usableTo   int64         // expires, or later if it may be served stale
-	quietUntil atomic.Int64  // the servers failed: serve stale, do not ask, until then
+	outcome    Outcome       // of the answer
+	short      [maxShort]byte
+	usableTo   int64        // expires, or later if it may be served stale
+	quietUntil atomic.Int64 // the servers failed: serve stale, do not ask, until then
 
 	// answer has Cached set; it is what every hit gets.
 	answer  Answer
 	derived atomic.Pointer[derivation]
+	home    atomic.Pointer[shard] // set when it is put
 
-	cost         int64
+	cost         int64 // with what was derived so far
 	inMain       bool
 	newer, older *entry
 }
+
+// maxShort is the longest key that lies within its entry, where the comparison
+// finds it without another miss of the processor's cache.
+const maxShort = 48
 
 // Refreshing ahead starts in the last tenth of a TTL, for TTLs that leave time
 // for it, for names asked for at least twice.
@@ -41,7 +48,11 @@ const (
 // newEntry makes the entry of an answer that arrived at now and lives for ttl.
 // stale is how much longer it may be served when the servers fail.
 func newEntry(hash uint64, key string, a Answer, now int64, born time.Time, ttl, stale time.Duration) *entry {
-	e := &entry{hash: hash, key: key, answer: a}
+	e := &entry{hash: hash, key: key, outcome: a.Outcome, answer: a}
+	if len(key) <= maxShort {
+		copy(e.short[:], key)
+		e.key = unsafe.String(&e.short[0], len(key))
+	}
 	e.expires = now + int64(ttl)
 	e.usableTo = e.expires + int64(stale)
 	e.refreshAt = e.expires
@@ -50,7 +61,7 @@ func newEntry(hash uint64, key string, a Answer, now int64, born time.Time, ttl,
 	}
 	e.answer.Expires = born.Add(time.Duration(e.expires))
 	e.answer.Cached = true
-	e.answer.derived = &e.derived
+	e.answer.entry = e
 	e.cost = e.size()
 	return e
 }
@@ -85,18 +96,16 @@ func (e *entry) usable(now int64) bool { return now < e.usableTo }
 func (e *entry) name() string { return e.key[2:] }
 func (e *entry) typ() Type    { return Type(e.key[0])<<8 | Type(e.key[1]) }
 
-// derivedAllowance is what a TXT record is taken to cost in derived form beside
-// its text: a parsed policy, or a key and its modulus.
-const derivedAllowance = 768
-
-// size returns what the entry costs in bytes: what was allocated for it, and
-// an allowance for what consumers derive from TXT records.
+// size returns what the entry costs in bytes: what was allocated for it.
 func (e *entry) size() int64 {
 	a := &e.answer
-	n := allocated(int(unsafe.Sizeof(*e))) + allocated(len(e.key)) + allocated(len(a.Canonical))
+	n := allocated(int(unsafe.Sizeof(*e))) + allocated(len(a.Canonical))
+	if len(e.key) > maxShort {
+		n += allocated(len(e.key))
+	}
 	n += allocated(cap(a.TXT) * int(unsafe.Sizeof("")))
 	for _, s := range a.TXT {
-		n += allocated(len(s)) + allocated(len(s)) + derivedAllowance
+		n += allocated(len(s))
 	}
 	n += allocated(cap(a.Addrs) * int(unsafe.Sizeof(netip.Addr{})))
 	n += allocated(cap(a.MX) * int(unsafe.Sizeof(Exchange{})))

@@ -3,11 +3,11 @@ package dnscache
 // Distrust treats the upstreams as if they were not on loopback: their AD bit
 // is not believed, and they are asked in random case.
 func (r *Resolver) Distrust() {
-	for _, u := range r.asking.all {
+	for _, u := range *r.asking.all.Load() {
 		u.trusted = false
 		u.mixCase.Store(true)
 	}
 }
 
 // MixesCase reports whether the first upstream is asked in random case.
-func (r *Resolver) MixesCase() bool { return r.asking.all[0].mixCase.Load() }
+func (r *Resolver) MixesCase() bool { return (*r.asking.all.Load())[0].mixCase.Load() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 var (
@@ -16,16 +17,32 @@ var (
 )
 
 // flight is one question on its way. Any number of callers wait for it; none
-// of them can end it.
+// of them can end it for the others.
 type flight struct {
 	done   chan struct{}
 	answer *Answer // set when done is closed
 	epoch  uint64
+	cancel context.CancelFunc
+	// waiting counts the callers, under flights.mu. A flight that nobody began
+	// to wait for, such as a refresh, is never given up.
+	waiting int
+}
+
+// urgentKey marks the context of look-ups that others must not crowd out.
+type urgentKey struct{}
+
+// Urgent returns a context whose look-ups may also use the last quarter of
+// Options.MaxInFlight, which others leave free. It is for the few questions that
+// all depends on, so that a crowd of slow ones cannot keep them from the wire.
+func Urgent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, urgentKey{}, true)
 }
 
 // flights sees to it that each question is under way once.
 type flights struct {
 	room chan struct{} // one token per question in flight
+	rest chan struct{} // the same, for urgent ones that find no room
+	work chan func()   // to goroutines that wait for it
 
 	mu     sync.Mutex
 	under  map[string]*flight // by key
@@ -37,61 +54,134 @@ type flights struct {
 }
 
 func newFlights(most int) *flights {
-	f := &flights{room: make(chan struct{}, most), under: map[string]*flight{}}
+	f := &flights{
+		room: make(chan struct{}, most-most/4), rest: make(chan struct{}, most/4),
+		work: make(chan func()), under: map[string]*flight{},
+	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }
 
-// find returns the flight of a key that is under way, if there is one.
-func (fs *flights) find(key string) *flight {
+// join returns the flight of a key that is under way, if there is one, and
+// counts the caller among those who wait for it.
+func (fs *flights) join(key string) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	return fs.under[key]
+	f := fs.under[key]
+	if f != nil {
+		f.waiting++
+	}
+	return f
+}
+
+// leave tells that a caller waits no longer. A flight that nobody waits for goes
+// on, as its answer may be wanted soon, unless the room is getting scarce.
+func (fs *flights) leave(key string, f *flight) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f.waiting--; f.waiting > 0 || len(fs.room) <= cap(fs.room)/2 && len(fs.rest) == 0 {
+		return
+	}
+	f.cancel()
+	if fs.under[key] == f { // who asks now must not meet its end
+		delete(fs.under, key)
+	}
+}
+
+// enter takes room for a flight and returns what gives it back.
+func (fs *flights) enter(ctx context.Context, wait bool) (leave func(), err error) {
+	room := func() { <-fs.room }
+	select {
+	case fs.room <- struct{}{}:
+		return room, nil
+	default:
+	}
+	if !wait {
+		return nil, ErrBusy
+	}
+	var rest chan struct{} // nil, and so never ready
+	if ctx.Value(urgentKey{}) != nil {
+		rest = fs.rest
+	}
+	select {
+	case fs.room <- struct{}{}:
+		return room, nil
+	case rest <- struct{}{}:
+		return func() { <-fs.rest }, nil
+	case <-fs.ctx.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+	}
 }
 
 // begin starts the flight of a key, or returns the one that began meanwhile.
-// It waits for room until ctx ends; without wait it returns nil if there is
+// callers is how many wait for its end. It waits for room until ctx ends; without wait it returns nil if there is
 // none. fly must return, at the latest when its context ends, after it has set
 // the flight's answer.
-func (fs *flights) begin(ctx context.Context, key string, wait bool, fly func(context.Context, *flight)) (*flight, error) {
-	select {
-	case fs.room <- struct{}{}:
-	default:
-		if !wait {
-			return nil, ErrBusy
-		}
-		select {
-		case fs.room <- struct{}{}:
-		case <-fs.ctx.Done():
-			return nil, ErrClosed
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
-		}
+func (fs *flights) begin(ctx context.Context, key string, callers int, wait bool, fly func(context.Context, *flight)) (*flight, error) {
+	leave, err := fs.enter(ctx, wait)
+	if err != nil {
+		return nil, err
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.under[key]; f != nil || fs.closed {
-		<-fs.room
+		leave()
 		if fs.closed {
 			return nil, ErrClosed
 		}
+		f.waiting += callers
 		return f, nil
 	}
-	f := &flight{done: make(chan struct{}), epoch: fs.epoch}
+	f := &flight{done: make(chan struct{}), epoch: fs.epoch, waiting: callers}
+	var alive context.Context
+	alive, f.cancel = context.WithCancel(fs.ctx)
 	fs.under[key] = f
-	fs.all.Add(1)
-	go func() {
-		defer fs.all.Done()
-		defer func() { <-fs.room }()
-		fly(fs.ctx, f)
+	fs.startLocked(func() {
+		defer leave()
+		defer f.cancel()
+		fly(alive, f)
 		fs.mu.Lock()
 		if fs.under[key] == f {
 			delete(fs.under, key)
 		}
 		fs.mu.Unlock()
 		close(f.done)
-	}()
+	})
 	return f, nil
+}
+
+// workerIdle is how long a goroutine waits for the next flight. Its stack has
+// grown to what a flight takes; a new one would have to grow first, which costs
+// as much as all else that a flight does here.
+const workerIdle = 100 * time.Millisecond
+
+// startLocked runs f on a goroutine that waits for work, or on a new one.
+func (fs *flights) startLocked(f func()) {
+	fs.all.Add(1)
+	select {
+	case fs.work <- f:
+	default:
+		go fs.worker(f)
+	}
+}
+
+func (fs *flights) worker(f func()) {
+	idle := time.NewTimer(workerIdle)
+	defer idle.Stop()
+	for {
+		f()
+		fs.all.Done()
+		idle.Reset(workerIdle)
+		select {
+		case f = <-fs.work:
+		case <-idle.C:
+			return
+		case <-fs.ctx.Done():
+			return
+		}
+	}
 }
 
 // keep runs store if nothing was flushed since f began.
@@ -135,4 +225,4 @@ func (fs *flights) close() {
 }
 
 // count returns how many questions are in flight.
-func (fs *flights) count() int { return len(fs.room) }
+func (fs *flights) count() int { return len(fs.room) + len(fs.rest) }

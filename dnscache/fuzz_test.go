@@ -2,6 +2,8 @@ package dnscache
 
 import (
 	"math"
+	"net/netip"
+	"reflect"
 	"sort"
 	"strings"
 	"testing"
@@ -106,6 +108,10 @@ func FuzzName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
+		var b [maxKey]byte
+		if key := writeKey(&b, name, TXT); plain(name) != (key != nil && string(key[2:]) == name) {
+			t.Fatalf("plain says %v of %q", plain(name), name)
+		}
 		key, ok := keyOf(name, TXT)
 		if !ok {
 			return
@@ -117,12 +123,12 @@ func FuzzName(f *testing.F) {
 			t.Fatalf("key of %d", len(key))
 		}
 		p := presentation(key[2:])
-		var b [300]byte
-		n, err := dns.PackDomainName(p, b[:], 0, nil, false)
+		var packed [300]byte
+		n, err := dns.PackDomainName(p, packed[:], 0, nil, false)
 		if err != nil {
 			t.Fatalf("%q, presented as %q: %v", name, p, err)
 		}
-		back, _, err := dns.UnpackDomainName(b[:n], 0)
+		back, _, err := dns.UnpackDomainName(packed[:n], 0)
 		if err != nil || back != p {
 			t.Fatalf("%q comes back as %q, %v", p, back, err)
 		}
@@ -131,6 +137,42 @@ func FuzzName(f *testing.F) {
 		}
 		if !within(p, p) || !within("x."+p, p) || within("x"+p, p) || within(`x\.`+p, p) || !within(`x\\.`+p, p) {
 			t.Fatalf("within is wrong for %q", p)
+		}
+	})
+}
+
+// FuzzRecord takes any bytes as an answer of a snapshot: it is refused, or is
+// written again as it was read.
+func FuzzRecord(f *testing.F) {
+	for _, a := range []struct {
+		t Type
+		a Answer
+	}{
+		{TXT, Answer{Outcome: Found, TXT: []string{"v=spf1", ""}, Canonical: "b.test", Authentic: true}},
+		{A, Answer{Outcome: Found, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}},
+		{AAAA, Answer{Outcome: Found, Addrs: []netip.Addr{netip.MustParseAddr("2001:db8::1")}}},
+		{MX, Answer{Outcome: Found, MX: []Exchange{{5, "a.test"}, {10, ""}}}},
+		{PTR, Answer{Outcome: Found, Names: []string{"a.test"}}},
+		{NS, Answer{Outcome: NoData}},
+		{cutType, Answer{Outcome: NXDomain}},
+	} {
+		key, _ := keyOf("a.test", a.t)
+		f.Add(appendRecord(nil, newEntry(1, key, a.a, 0, time.Time{}, time.Minute, 0), 0))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		rec, err := readRecord(b)
+		if err != nil {
+			return
+		}
+		if n := len(rec.answer.TXT) + len(rec.answer.Addrs) + len(rec.answer.MX) + len(rec.answer.Names); (n > 0) != (rec.answer.Outcome == Found) {
+			t.Fatalf("%v with %d records", rec.answer.Outcome, n)
+		}
+		e := newEntry(1, rec.key, rec.answer, 0, time.Time{}, rec.left, 0)
+		e.inMain = rec.inMain
+		e.freq.Store(uint32(rec.freq))
+		again, err := readRecord(appendRecord(nil, e, 0))
+		if err != nil || !reflect.DeepEqual(rec, again) {
+			t.Fatalf("%+v comes back as %+v, %v", rec, again, err)
 		}
 	})
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -188,7 +188,7 @@ func TestWhoseADBitIsBelieved(t *testing.T) {
 		{"192.0.2.1:53", true, true, true},
 		{"[2001:db8::1]:53", false, false, true},
 	} {
-		u := newUpstream(c.addr, nil, Options{TrustAD: c.trust}, func() int64 { return 0 })
+		u := newUpstream(endpoint{addr: netip.MustParseAddrPort(c.addr)}, nil, Options{TrustAD: c.trust}, func() int64 { return 0 }, nil)
 		if u.trusted != c.trusted || u.mixCase.Load() != c.mixed {
 			t.Errorf("%s, TrustAD %v: trusted %v, mixed case %v", c.addr, c.trust, u.trusted, u.mixCase.Load())
 		}
@@ -214,12 +214,5 @@ func TestExpiredGoesFirst(t *testing.T) {
 	}
 	if lookIn(s, "old.test") != nil {
 		t.Error("kept")
-	}
-}
-
-func TestSystemUpstreams(t *testing.T) {
-	t.Parallel()
-	if got := systemUpstreams(t.TempDir() + "/none"); len(got) != 1 || got[0] != net.JoinHostPort("127.0.0.1", "53") {
-		t.Errorf("without a file: %v", got)
 	}
 }

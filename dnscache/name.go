@@ -3,6 +3,7 @@ package dnscache
 import (
 	"encoding/binary"
 	"strings"
+	"unsafe"
 )
 
 // RFC 1035 section 2.3.4, for names written without the final dot.
@@ -32,12 +33,8 @@ func writeKey(b *[maxKey]byte, name string, t Type) []byte {
 	key := b[:2+copy(b[2:], name)]
 	rest := key[2:]
 	for ; len(rest) >= 8; rest = rest[8:] {
-		// Eight octets at a time. Without its top bit an octet plus 0x3f has
-		// the top bit if it is at least 'A', plus 0x25 if it is above 'Z'.
 		v := binary.LittleEndian.Uint64(rest)
-		low := v &^ (top * ones)
-		capital := (low + 0x3f*ones) &^ (low + 0x25*ones) &^ v & (top * ones)
-		if capital != 0 {
+		if capital := capitals(v); capital != 0 {
 			binary.LittleEndian.PutUint64(rest, v|capital>>2) // 0x20 is lower case
 		}
 	}
@@ -47,6 +44,37 @@ func writeKey(b *[maxKey]byte, name string, t Type) []byte {
 		}
 	}
 	return key
+}
+
+// plain reports whether a name is written as its key has it: not empty, no
+// capitals, no final dot.
+func plain(name string) bool {
+	if len(name) == 0 || len(name) > maxName || name[len(name)-1] == '.' {
+		return false
+	}
+	b := unsafe.Slice(unsafe.StringData(name), len(name)) // only read
+	if len(b) < 8 {
+		for _, c := range b {
+			if 'A' <= c && c <= 'Z' {
+				return false
+			}
+		}
+		return true
+	}
+	// The last eight octets, then as many eights as are before them.
+	capital := capitals(binary.LittleEndian.Uint64(b[len(b)-8:]))
+	for ; len(b) > 8; b = b[8:] {
+		capital |= capitals(binary.LittleEndian.Uint64(b))
+	}
+	return capital == 0
+}
+
+// capitals returns the top bits of those of eight octets that are capitals.
+// Without its top bit an octet plus 0x3f has the top bit if it is at least 'A',
+// plus 0x25 if it is above 'Z'.
+func capitals(v uint64) uint64 {
+	low := v &^ (top * ones)
+	return (low + 0x3f*ones) &^ (low + 0x25*ones) &^ v & (top * ones)
 }
 
 const (

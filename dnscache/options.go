@@ -1,12 +1,10 @@
 package dnscache
 
 import (
+	"crypto/x509"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
-	"github.com/miekg/dns"
 	"go.uber.org/zap"
 )
 
@@ -14,17 +12,26 @@ import (
 // default.
 type Options struct {
 	// Upstreams are the resolvers to ask, as host:port; host is an IP address
-	// or localhost, the port is 53 if left out. Empty: those of
-	// /etc/resolv.conf.
+	// or localhost, the port is 53 if left out. "tls://192.0.2.53:853#name"
+	// asks over TLS (RFC 7858) and only there: the certificate must be for that
+	// name, or for the address if there is none; the port is 853 if left out.
+	// Empty: those of ResolvConf.
 	Upstreams []string
+	// ResolvConf is the file that names the resolvers if Upstreams is empty. It
+	// is read again when it may have changed, at most every five seconds.
+	// Default /etc/resolv.conf.
+	ResolvConf string
+	// RootCAs are who may vouch for resolvers asked over TLS. Default: the
+	// system's.
+	RootCAs *x509.CertPool
 	// Timeout bounds one look-up with all its retries. Default 5s.
 	Timeout time.Duration
 	// AttemptTimeout bounds one query to one server. Default 1.5s, at most
 	// Timeout.
 	AttemptTimeout time.Duration
-	// MaxBytes bounds the memory of the cache: entries, their index and what
-	// remembers the evicted, as the allocator rounds it. Consumers' derived
-	// values are counted by an allowance. Default 64 MB, at least 64 KB.
+	// MaxBytes bounds the memory of the cache: entries with what consumers
+	// derived from them, their index and what remembers the evicted, as the
+	// allocator rounds it. Default 64 MB, at least 64 KB.
 	MaxBytes int64
 	// MinTTL and MaxTTL clamp how long answers are kept. Defaults 5s and 24h.
 	MinTTL, MaxTTL time.Duration
@@ -50,8 +57,12 @@ type Options struct {
 	Logger *zap.Logger
 }
 
-// resolvConf is where the system's resolvers are named.
-const resolvConf = "/etc/resolv.conf"
+// Where the system's resolvers are named, and who it is if nothing is named
+// there (resolv.conf(5)).
+const (
+	resolvConf    = "/etc/resolv.conf"
+	localUpstream = "127.0.0.1:53"
+)
 
 // settled returns the options with defaults filled in, or an error that names
 // the option that is wrong.
@@ -109,54 +120,19 @@ func (o Options) settled() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	if len(o.Upstreams) == 0 {
-		o.Upstreams = systemUpstreams(resolvConf)
-	}
 	addrs := make([]string, 0, len(o.Upstreams))
 	for _, u := range o.Upstreams {
-		a, err := upstreamAddr(u)
+		e, err := parseEndpoint(u)
 		if err != nil {
 			return o, err
 		}
-		addrs = append(addrs, a)
+		addrs = append(addrs, e.String())
 	}
 	o.Upstreams = addrs
+	if len(addrs) > 0 {
+		o.ResolvConf = "" // not read
+	} else if o.ResolvConf == "" {
+		o.ResolvConf = resolvConf
+	}
 	return o, nil
-}
-
-// systemUpstreams returns the name servers of a resolv.conf. Without any, the
-// system's resolver is the one on this machine (resolv.conf(5)).
-func systemUpstreams(path string) []string {
-	var addrs []string
-	if c, err := dns.ClientConfigFromFile(path); err == nil {
-		for _, s := range c.Servers {
-			a := net.JoinHostPort(s, c.Port)
-			if _, err := upstreamAddr(a); err == nil {
-				addrs = append(addrs, a)
-			}
-		}
-	}
-	if len(addrs) == 0 {
-		addrs = []string{"127.0.0.1:53"}
-	}
-	return addrs
-}
-
-// upstreamAddr returns an upstream as ip:port.
-func upstreamAddr(s string) (string, error) {
-	if ip, err := netip.ParseAddr(s); err == nil {
-		return netip.AddrPortFrom(ip, 53).String(), nil
-	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		host, port = s, "53"
-	}
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	ap, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
-	if err != nil || ap.Port() == 0 {
-		return "", fmt.Errorf("dnscache: Upstreams: %q is not an IP address with a port, as in 127.0.0.1:53", s)
-	}
-	return ap.String(), nil
 }

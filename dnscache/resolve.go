@@ -24,6 +24,7 @@ func (r *Resolver) fly(hash uint64, key string) func(context.Context, *flight) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 		defer cancel()
+		r.reread()
 		start := time.Now()
 		t := Type(key[0])<<8 | Type(key[1])
 		c, authentic, bad := r.resolve(ctx, presentation(key[2:]), t)
@@ -40,7 +41,7 @@ func (r *Resolver) fly(hash uint64, key string) func(context.Context, *flight) {
 		}
 		if !closed {
 			r.seen.wire(a.Outcome, time.Since(start))
-			r.health.note(a.Outcome)
+			r.health.note(key[2:], a.Outcome)
 		}
 		f.answer = r.learn(f, hash, key, a, c, closed)
 	}

@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // ErrName is the Err of an answer to a question that cannot be put to the DNS:
@@ -18,13 +23,15 @@ var errType = errors.New("dnscache: type cannot be asked for")
 
 // Resolver answers questions. It is safe for concurrent use.
 type Resolver struct {
-	opt     Options
-	born    time.Time
-	store   *store
-	flights *flights
-	asking  *upstreams
-	seen    *seen
-	health  *health
+	opt      Options
+	born     time.Time
+	store    *store
+	flights  *flights
+	asking   *upstreams
+	seen     *seen
+	health   *health
+	wire     *wire
+	rereadAt atomic.Int64 // when ResolvConf is to be looked at again
 }
 
 // New returns a resolver, or an error that names the option that is wrong.
@@ -44,14 +51,55 @@ func New(o Options) (*Resolver, error) {
 	} else {
 		r.born = time.Now()
 	}
-	r.health = &health{log: o.Logger, now: r.now}
-	w := &wire{buffers: sync.Pool{New: func() any { return new([4096]byte) }}}
+	r.health = &health{log: o.Logger, now: r.now, test: r.test, seed: r.store.seed}
+	r.wire = &wire{buffers: sync.Pool{New: func() any { return new([4096]byte) }}}
 	r.asking = &upstreams{attempt: o.AttemptTimeout, background: r.flights.background}
-	r.asking.budget.Store(hedgeBudget)
-	for _, addr := range o.Upstreams {
-		r.asking.all = append(r.asking.all, newUpstream(addr, w, o, r.now))
+	addrs := o.Upstreams
+	if o.ResolvConf != "" {
+		if addrs = systemUpstreams(o.ResolvConf); len(addrs) == 0 {
+			addrs = []string{localUpstream}
+		}
 	}
+	r.asking.all.Store(&[]*upstream{})
+	r.use(addrs)
+	r.rereadAt.Store(int64(rereadEvery))
+	r.asking.budget.Store(hedgeBudget)
 	return r, nil
+}
+
+// use makes these the upstreams; what is known of those that stay is kept.
+func (r *Resolver) use(addrs []string) {
+	before := *r.asking.all.Load()
+	all := make([]*upstream, 0, len(addrs))
+	for _, addr := range addrs {
+		at := slices.IndexFunc(before, func(u *upstream) bool { return u.text == addr })
+		if at >= 0 {
+			all = append(all, before[at])
+		} else if e, err := parseEndpoint(addr); err == nil {
+			all = append(all, newUpstream(e, r.wire, r.opt, r.now, r.flights.background))
+		}
+	}
+	r.asking.all.Store(&all)
+}
+
+// rereadEvery is how long a change of ResolvConf may go unseen.
+const rereadEvery = 5 * time.Second
+
+// reread looks whether ResolvConf names other resolvers now, when that is due.
+// A file that names none is being rewritten, or was lost; the resolvers that
+// were known are better than none.
+func (r *Resolver) reread() {
+	due, now := r.rereadAt.Load(), r.now()
+	if r.opt.ResolvConf == "" || now < due || !r.rereadAt.CompareAndSwap(due, now+int64(rereadEvery)) {
+		return
+	}
+	addrs := systemUpstreams(r.opt.ResolvConf)
+	before := *r.asking.all.Load()
+	if len(addrs) == 0 || slices.EqualFunc(before, addrs, func(u *upstream, a string) bool { return u.text == a }) {
+		return
+	}
+	r.use(addrs)
+	r.opt.Logger.Info("dns resolvers changed", zap.String("file", r.opt.ResolvConf), zap.String("resolvers", strings.Join(addrs, ", ")))
 }
 
 // now is the time in ns since the resolver was made, on a clock that nobody
@@ -80,26 +128,47 @@ func (r *Resolver) Close() error {
 // Callers that ask the same at the same time share one query; it goes on when
 // one of them, or the last of them, gives up.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
+	// A name that is as the key has it needs no copy.
+	if plain(name) {
+		hash := r.store.hashOf(name, t)
+		if e := r.store.find(hash, name, t); e != nil {
+			if a := r.serve(e); a != nil {
+				return a
+			}
+		}
+	}
+	return r.lookup(ctx, name, t)
+}
+
+// serve returns the answer of an entry, or nil if it must be asked for anew.
+func (r *Resolver) serve(e *entry) *Answer {
+	now := r.now()
+	e.touch()
+	switch {
+	case e.fresh(now):
+		if now >= e.refreshAt && e.freq.Load() >= refreshDemand && e.refreshing.CompareAndSwap(false, true) {
+			r.refresh(e)
+		}
+		r.seen.hit(e.outcome)
+		return &e.answer
+	case now < e.quietUntil.Load() && e.usable(now):
+		r.seen.add(&r.seen.stale)
+		return e.staleAnswer()
+	}
+	return nil
+}
+
+// lookup is Lookup for any name and for what is not there.
+func (r *Resolver) lookup(ctx context.Context, name string, t Type) *Answer {
 	var buf [maxKey]byte
 	key := writeKey(&buf, name, t)
 	if key == nil {
 		return &Answer{Outcome: NXDomain, Err: ErrName}
 	}
 	hash := r.store.hash(key)
-	e := r.store.get(hash, key)
-	if e != nil {
-		now := r.now()
-		e.touch()
-		switch {
-		case e.fresh(now):
-			if now >= e.refreshAt && e.freq.Load() >= refreshDemand && e.refreshing.CompareAndSwap(false, true) {
-				r.refresh(e)
-			}
-			r.seen.hit(e.answer.Outcome)
-			return &e.answer
-		case now < e.quietUntil.Load() && e.usable(now):
-			r.seen.add(&r.seen.stale)
-			return e.staleAnswer()
+	if e := r.store.get(hash, key); e != nil {
+		if a := r.serve(e); a != nil {
+			return a
 		}
 	}
 	if !possible(key) {
@@ -143,9 +212,16 @@ func (r *Resolver) cut(key []byte) *entry {
 	}
 }
 
+// flightGrace is how much later than the flight its first caller gives up.
+const flightGrace = 50 * time.Millisecond
+
 // wait joins the flight of a question, or starts it, and waits for its end.
 func (r *Resolver) wait(ctx context.Context, hash uint64, key string) *Answer {
-	f := r.flights.find(key)
+	// Waiting for room and for the answer share one deadline. A flight of our own
+	// ends a little earlier and knows better what went wrong.
+	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout+flightGrace)
+	defer cancel()
+	f := r.flights.join(key)
 	if f != nil {
 		r.seen.add(&r.seen.joined)
 	} else {
@@ -181,6 +257,12 @@ func (r *Resolver) wait(ctx context.Context, hash uint64, key string) *Answer {
 				return a
 			}
 		case <-ctx.Done():
+			select {
+			case <-f.done: // the flight's own deadline is the same
+				return f.answer
+			default:
+			}
+			r.flights.leave(key, f)
 			if a := r.known(hash, key); a != nil {
 				return a
 			}
@@ -191,14 +273,12 @@ func (r *Resolver) wait(ctx context.Context, hash uint64, key string) *Answer {
 
 // begin starts the flight of a question when there is room for one more.
 func (r *Resolver) begin(ctx context.Context, hash uint64, key string) (*flight, error) {
-	f, err := r.flights.begin(ctx, key, false, r.fly(hash, key))
+	f, err := r.flights.begin(ctx, key, 1, false, r.fly(hash, key))
 	if !errors.Is(err, ErrBusy) {
 		return f, err
 	}
 	r.seen.add(&r.seen.queued)
-	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
-	defer cancel()
-	return r.flights.begin(ctx, key, true, r.fly(hash, key))
+	return r.flights.begin(ctx, key, 1, true, r.fly(hash, key))
 }
 
 // refresh renews an entry ahead of its expiry, if there is room.
@@ -207,7 +287,7 @@ func (r *Resolver) refresh(e *entry) {
 		e.refreshing.Store(false)
 		return
 	}
-	if _, err := r.flights.begin(context.Background(), e.key, false, r.fly(e.hash, e.key)); err != nil {
+	if _, err := r.flights.begin(context.Background(), e.key, 0, false, r.fly(e.hash, e.key)); err != nil {
 		e.refreshing.Store(false)
 		return
 	}

@@ -14,8 +14,9 @@ type shard struct {
 
 	mu      sync.Mutex
 	max     int64  // bytes
+	now     int64  // of the last put
 	fixed   int64  // bytes of table and ghosts
-	grave   *entry // stands in slots whose entry is gone; has no key
+	grave   *entry // stands in slots whose entry is gone
 	live    int    // entries in the table
 	used    int    // slots of the table that are not nil
 	small   queue
@@ -41,21 +42,25 @@ const (
 )
 
 func (s *shard) init(maxBytes int64) {
-	s.max, s.grave = maxBytes, new(entry)
+	s.max, s.grave = maxBytes, &entry{key: "\x00\x00"} // of the empty name, which nobody asks for
 	// As many ghosts as there may be entries of common size.
 	s.ghosts = make(ghosts, powerOfTwo(int(maxBytes/1024)))
 	s.resize(minSlots)
 }
 
 func (s *shard) get(hash uint64, key []byte) *entry {
-	t := s.table.Load()
+	return probe(s.table.Load(), hash, Type(key[0])<<8|Type(key[1]), key[2:])
+}
+
+// probe returns the entry of a name and type, or nil.
+func probe[N string | []byte](t *table, hash uint64, typ Type, name N) *entry {
 	mask := uint64(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		e := t.slots[i].Load()
 		if e == nil {
 			return nil
 		}
-		if e.hash == hash && e.key == string(key) {
+		if e.hash == hash && e.key[2:] == string(name) && e.typ() == typ {
 			return e
 		}
 	}
@@ -64,6 +69,8 @@ func (s *shard) get(hash uint64, key []byte) *entry {
 func (s *shard) put(e *entry, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.home.Store(s)
+	s.now = now
 	if e.cost > s.max/biggestPart {
 		s.deleteLocked(e.hash, e.key)
 		return
@@ -80,9 +87,8 @@ func (s *shard) put(e *entry, now int64) {
 		}
 		s.live++
 		slot.Store(e)
-		if s.ghosts.take(e.hash) {
+		if e.inMain = s.ghosts.take(e.hash) || e.inMain; e.inMain {
 			s.main.push(e)
-			e.inMain = true
 		} else {
 			s.small.push(e)
 		}
@@ -91,8 +97,27 @@ func (s *shard) put(e *entry, now int64) {
 	if s.used*2 > len(s.table.Load().slots) {
 		s.resize(powerOfTwo(s.live * 3))
 	}
+	s.shrinkLocked()
+}
+
+// charge adds n bytes to what an entry costs, if it is still kept.
+func (s *shard) charge(e *entry, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, kept := s.slotLocked(e.hash, e.key); kept != e {
+		return
+	}
+	e.cost += n
+	s.queueOf(e).bytes += n
+	if e.cost > s.max/biggestPart {
+		s.deleteLocked(e.hash, e.key)
+	}
+	s.shrinkLocked()
+}
+
+func (s *shard) shrinkLocked() {
 	for s.bytesLocked() > s.max && s.live > 0 {
-		s.evictLocked(now)
+		s.evictLocked(s.now)
 	}
 }
 
@@ -222,11 +247,12 @@ func (s *shard) remove(match func(*entry) bool) int {
 	return n
 }
 
+// each calls f for every entry, in each queue the oldest first.
 func (s *shard) each(f func(*entry)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, q := range []*queue{&s.main, &s.small} {
-		for e := q.head; e != nil; e = e.older {
+		for e := q.tail; e != nil; e = e.newer {
 			f(e)
 		}
 	}

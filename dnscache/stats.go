@@ -2,9 +2,9 @@ package dnscache
 
 import (
 	"math/bits"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Stats are the counters of a resolver since its start, and what it holds now.
@@ -16,7 +16,9 @@ type Stats struct {
 	Queued    uint64        // look-ups that waited for room
 	Refreshed uint64        // answers renewed ahead of their expiry
 	Wire      OutcomeCounts // questions put to the upstreams, by outcome
-	Took      Histogram     // of those
+	Took      Histogram     // of those, with all their retries
+	// TookBy is Took by outcome; index 0 is not used.
+	TookBy [Timeout + 1]Histogram
 
 	InFlight int    // questions under way
 	Entries  int    // answers held
@@ -41,16 +43,18 @@ func (c OutcomeCounts) Total() uint64 {
 
 // UpstreamStats are the counters of one upstream.
 type UpstreamStats struct {
-	Addr      string
+	Addr      string // as Options.Upstreams has it
 	Queries   uint64 // ended, with whatever result
 	Failures  uint64 // no answer, a broken one, or refusal
 	Timeouts  uint64 // of these, without an answer
 	Overtaken uint64 // given up because another answered first
 	Hedged    uint64 // sent because another was late
-	TCP       uint64 // repeated over TCP
-	Took      Histogram
-	Latency   time.Duration // moving average
-	BackOff   bool          // asked last, and probed
+	TCP       uint64 // sent over TCP or TLS, most of them after truncation
+	// Connections were opened for these; each serves many.
+	Connections uint64
+	Took        Histogram
+	Latency     time.Duration // moving average
+	BackOff     bool          // asked last, and probed
 }
 
 func (s *UpstreamStats) observe(took time.Duration) { s.Took[bucket(took)]++ }
@@ -63,28 +67,39 @@ func bucket(d time.Duration) int {
 	return min(bits.Len64(uint64(d/time.Millisecond)), len(Histogram{})-1)
 }
 
-// stripes keep the hits of many cores from counting in one cache line.
-const stripes = 16
+// stripes keep the hits of many cores from counting in one cache line. Who
+// counts takes the stripe of its stack's address: a goroutine stays with one,
+// whose line then stays with its core, and nothing is drawn by lot.
+const (
+	stripeBits = 6
+	stripes    = 1 << stripeBits
+)
 
 // seen counts.
 type seen struct {
 	hits [stripes]struct {
 		byOutcome [Timeout + 1]atomic.Uint64
-		_         [64]byte
+		_         [128 - 8*(Timeout+1)]byte // two lines: neighbours are fetched in pairs
 	}
 	missed, joined, stale, queued, refreshed atomic.Uint64
 
 	wired [Timeout + 1]atomic.Uint64
-	took  [len(Histogram{})]atomic.Uint64
+	took  [Timeout + 1][len(Histogram{})]atomic.Uint64
 }
 
-func (s *seen) hit(o Outcome) { s.hits[rand.Uint32()%stripes].byOutcome[o].Add(1) }
+// hit counts one hit.
+func (s *seen) hit(o Outcome) {
+	var here byte
+	// Stacks are 2 KB at least; the factor spreads neighbours (Knuth 6.4).
+	at := uint64(uintptr(unsafe.Pointer(&here))) >> 11 * 0x9e3779b97f4a7c15 >> (64 - stripeBits)
+	s.hits[at].byOutcome[o].Add(1)
+}
 
 func (s *seen) add(c *atomic.Uint64) { c.Add(1) }
 
 func (s *seen) wire(o Outcome, took time.Duration) {
 	s.wired[o].Add(1)
-	s.took[bucket(took)].Add(1)
+	s.took[o][bucket(took)].Add(1)
 }
 
 // Stats returns the counters. They are read one after the other, so they may
@@ -101,11 +116,15 @@ func (r *Resolver) Stats() Stats {
 		}
 		s.Wire[i] = r.seen.wired[i].Load()
 	}
-	for i := range s.Took {
-		s.Took[i] = r.seen.took[i].Load()
+	for o := range s.TookBy {
+		for i := range s.Took {
+			n := r.seen.took[o][i].Load()
+			s.TookBy[o][i] = n
+			s.Took[i] += n
+		}
 	}
 	s.Entries, s.Bytes, s.Evicted = r.store.usage()
-	for _, u := range r.asking.all {
+	for _, u := range *r.asking.all.Load() {
 		s.Upstreams = append(s.Upstreams, u.stats())
 	}
 	return s
@@ -114,7 +133,10 @@ func (r *Resolver) Stats() Stats {
 func (u *upstream) stats() UpstreamStats {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.streams.mu.Lock()
+	defer u.streams.mu.Unlock()
 	s := u.counters
-	s.Addr, s.Latency, s.BackOff = u.addr, time.Duration(u.latency), u.inARow >= backOffFrom
+	s.Connections = u.streams.dialed
+	s.Addr, s.Latency, s.BackOff = u.text, time.Duration(u.latency), u.inARow >= backOffFrom
 	return s
 }

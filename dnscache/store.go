@@ -31,13 +31,28 @@ func newStore(maxBytes int64) *store {
 	return s
 }
 
-func (s *store) hash(key []byte) uint64 { return maphash.Bytes(s.seed, key) }
+// hash is that of a key; hashOf the same of its parts. The type is mixed in so
+// that the types of a name lie apart in shards and slots.
+func (s *store) hash(key []byte) uint64 {
+	return maphash.Bytes(s.seed, key[2:]) ^ typeHash(Type(key[0])<<8|Type(key[1]))
+}
+
+func (s *store) hashOf(name string, t Type) uint64 {
+	return maphash.String(s.seed, name) ^ typeHash(t)
+}
+
+func typeHash(t Type) uint64 { return uint64(t) * 0x9e3779b97f4a7c15 }
 
 // shard takes the hash's high bits; the table within takes the low ones.
 func (s *store) shard(hash uint64) *shard { return &s.shards[hash>>s.shift] }
 
 // get returns the entry of a key, or nil. It tells nothing of its age.
 func (s *store) get(hash uint64, key []byte) *entry { return s.shard(hash).get(hash, key) }
+
+// find is get by the parts of a key.
+func (s *store) find(hash uint64, name string, t Type) *entry {
+	return probe(s.shard(hash).table.Load(), hash, t, name)
+}
 
 // put makes e the entry of its key. now lets eviction tell what has expired.
 func (s *store) put(e *entry, now int64) { s.shard(e.hash).put(e, now) }

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -30,7 +30,6 @@ var (
 // whether a response belongs to its question.
 type wire struct {
 	buffers sync.Pool // *[4096]byte
-	dialer  net.Dialer
 }
 
 // query is one question as it goes over the wire.
@@ -40,6 +39,7 @@ type query struct {
 	edns    bool
 	ad      bool
 	mixCase bool // RFC-less but widely used: random case as further entropy
+	pad     bool
 }
 
 // message returns the query with a random id.
@@ -78,7 +78,7 @@ func mixed(name string) string {
 // udp sends q from a socket of its own, so from a fresh port, and returns the
 // response. again asks for TCP: the response is truncated, or came in another
 // case than it was asked in, or too many strays came.
-func (w *wire) udp(ctx context.Context, addr string, q query) (resp *dns.Msg, again bool, err error) {
+func (w *wire) udp(ctx context.Context, addr netip.AddrPort, q query) (resp *dns.Msg, again bool, err error) {
 	m := q.message()
 	buf := w.buffers.Get().(*[4096]byte)
 	defer w.buffers.Put(buf)
@@ -86,7 +86,7 @@ func (w *wire) udp(ctx context.Context, addr string, q query) (resp *dns.Msg, ag
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrName, err)
 	}
-	conn, err := w.dial(ctx, "udp", addr)
+	conn, err := dial(ctx, addr)
 	if err != nil {
 		return nil, false, err
 	}
@@ -116,41 +116,49 @@ func (w *wire) udp(ctx context.Context, addr string, q query) (resp *dns.Msg, ag
 	return nil, true, nil
 }
 
-// tcp is udp over a connection. kept reports whether the response repeated the
-// question in the case it was asked in.
-func (w *wire) tcp(ctx context.Context, addr string, q query) (resp *dns.Msg, kept bool, err error) {
+// stream is udp over a connection, in the clear or over TLS. kept reports
+// whether the response repeated the question in the case it was asked in.
+func (q query) stream(ctx context.Context, ss *streams) (resp *dns.Msg, kept bool, err error) {
 	m := q.message()
+	if q.pad {
+		pad(m)
+	}
 	packed, err := m.Pack()
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrName, err)
 	}
-	conn, err := w.dial(ctx, "tcp", addr)
+	b, id, err := ss.exchange(ctx, packed)
 	if err != nil {
 		return nil, false, err
 	}
-	defer conn.Close()
-	defer interrupt(ctx, conn)()
-	// Length and message in one segment: RFC 7766 section 8.
-	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)); err != nil {
-		return nil, false, err
-	}
-	var length [2]byte
-	if _, err := io.ReadFull(conn, length[:]); err != nil {
-		return nil, false, err
-	}
-	b := make([]byte, binary.BigEndian.Uint16(length[:]))
-	if _, err := io.ReadFull(conn, b); err != nil {
-		return nil, false, err
-	}
-	resp, err = belonging(m, b)
-	if err != nil {
+	m.Id = id
+	if resp, err = belonging(m, b); err != nil {
 		return nil, false, err
 	}
 	return resp, len(resp.Question) == 1 && resp.Question[0].Name == m.Question[0].Name, nil
 }
 
-func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := w.dialer.DialContext(ctx, network, addr)
+// padBlock is what the length of queries over TLS is a multiple of, so that it
+// tells nobody the name (RFC 8467 section 4.1).
+const padBlock = 128
+
+func pad(m *dns.Msg) {
+	opt := m.IsEdns0()
+	if opt == nil {
+		return
+	}
+	const header = 4 // of the option itself
+	missing := (padBlock - (m.Len()+header)%padBlock) % padBlock
+	opt.Option = append(opt.Option, &dns.EDNS0_PADDING{Padding: make([]byte, missing)})
+}
+
+// dial returns a socket that hears addr alone.
+func dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// Connecting a datagram socket waits for nobody.
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		return nil, err
 	}

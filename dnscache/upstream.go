@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +24,11 @@ const (
 
 // upstream is one resolver that is asked, with what experience says of it.
 type upstream struct {
-	addr    string
-	trusted bool // its AD bit is believed
+	endpoint
+	text    string // the endpoint, for people
+	trusted bool   // its AD bit is believed
 	wire    *wire
+	streams *streams
 	log     *zap.Logger
 	now     func() int64 // ns, the resolver's clock
 
@@ -42,14 +43,15 @@ type upstream struct {
 	counters UpstreamStats
 }
 
-func newUpstream(addr string, w *wire, o Options, now func() int64) *upstream {
-	u := &upstream{addr: addr, wire: w, log: o.Logger, now: now}
-	local := false
-	if ap, err := netip.ParseAddrPort(addr); err == nil {
-		local = ap.Addr().Unmap().IsLoopback()
-	}
+func newUpstream(e endpoint, w *wire, o Options, now func() int64, background func(func(context.Context)) bool) *upstream {
+	u := &upstream{endpoint: e, text: e.String(), wire: w, log: o.Logger, now: now}
+	local := e.addr.Addr().Unmap().IsLoopback()
 	u.trusted = local || o.TrustAD
-	u.mixCase.Store(!local) // nobody forges on loopback
+	// Nobody forges on loopback, nor within TLS.
+	u.mixCase.Store(!local && e.name == "")
+	u.streams = &streams{
+		dial: e.dialer(o.RootCAs), dialTime: o.AttemptTimeout, idle: max(streamIdle, o.AttemptTimeout), background: background,
+	}
 	return u
 }
 
@@ -83,16 +85,22 @@ func (u *upstream) exchange(ctx context.Context, name string, t Type) (*dns.Msg,
 		name: name, t: t, ad: u.trusted,
 		edns:    u.now() >= u.plainUntil.Load(),
 		mixCase: u.mixCase.Load(),
+		pad:     u.name != "",
 	}
 	for {
-		resp, again, err := u.wire.udp(ctx, u.addr, q)
-		if err != nil {
-			return nil, err
+		var resp *dns.Msg
+		again := u.name != ""
+		if !again {
+			var err error
+			if resp, again, err = u.wire.udp(ctx, u.addr, q); err != nil {
+				return nil, err
+			}
 		}
 		if again {
 			u.count(func(s *UpstreamStats) { s.TCP++ })
 			var kept bool
-			if resp, kept, err = u.wire.tcp(ctx, u.addr, q); err != nil {
+			var err error
+			if resp, kept, err = q.stream(ctx, u.streams); err != nil {
 				return nil, err
 			}
 			if q.mixCase && !kept && len(resp.Question) == 1 {
@@ -119,7 +127,7 @@ func (u *upstream) learn(took time.Duration, bad bool, err error) {
 	u.counters.Queries++
 	if !bad {
 		if u.inARow >= backOffFrom {
-			u.log.Info("dns upstream answers again", zap.String("upstream", u.addr), zap.Int("failures", u.inARow))
+			u.log.Info("dns upstream answers again", zap.String("upstream", u.text), zap.Int("failures", u.inARow))
 		}
 		u.failing -= weight * u.failing
 		u.inARow, u.retryAt = 0, 0
@@ -141,7 +149,7 @@ func (u *upstream) learn(took time.Duration, bad bool, err error) {
 	}
 	u.retryAt = u.now() + int64(wait)
 	if u.inARow == backOffFrom {
-		u.log.Warn("dns upstream fails, asked last from now on", zap.String("upstream", u.addr), zap.Error(err))
+		u.log.Warn("dns upstream fails, asked last from now on", zap.String("upstream", u.text), zap.Error(err))
 	}
 }
 

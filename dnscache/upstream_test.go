@@ -219,40 +219,6 @@ func TestLossIsRetried(t *testing.T) {
 	wg.Wait()
 }
 
-func TestDegradedAndBack(t *testing.T) {
-	t.Parallel()
-	core, logs := observer.New(zap.InfoLevel)
-	s, r, clock := fixture(t, "*.test. TXT x", dnscache.Options{Logger: zap.New(core)})
-	ask := func(n int, from string) {
-		for i := range n {
-			r.Lookup(t.Context(), fmt.Sprintf("%s%d.test", from, i), dnscache.TXT)
-		}
-	}
-	ask(20, "good")
-	s.SetFault("*", "*", dnstest.ServFail)
-	ask(15, "few")
-	if r.Degraded() {
-		t.Error("15 of 35 are not most")
-	}
-	ask(15, "bad")
-	if !r.Degraded() || !r.Stats().Degraded {
-		t.Error("30 of 50 are most")
-	}
-	s.SetFault("*", "*", "")
-	clock.advance(30 * time.Second)
-	ask(20, "better")
-	if r.Degraded() {
-		t.Error("does not end")
-	}
-	var said []string
-	for _, l := range logs.All() {
-		said = append(said, l.Message)
-	}
-	if want := "most dns look-ups fail: results cannot be relied on until this is over, dns look-ups succeed again"; strings.Join(said, ", ") != want {
-		t.Errorf("said %q", said)
-	}
-}
-
 func TestInFlightIsBounded(t *testing.T) {
 	t.Parallel()
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:5ms", dnscache.Options{MaxInFlight: 4, Timeout: 10 * time.Second})
@@ -272,16 +238,44 @@ func TestInFlightIsBounded(t *testing.T) {
 		t.Errorf("%d queries for 50 questions", n)
 	}
 	s.SetFault("*", "*", dnstest.Silent)
+	crowd, giveUp := context.WithCancel(t.Context())
 	for i := range 4 {
-		wg.Go(func() { r.Lookup(t.Context(), fmt.Sprintf("full%d.test", i), dnscache.TXT) })
+		wg.Go(func() { r.Lookup(crowd, fmt.Sprintf("full%d.test", i), dnscache.TXT) })
 	}
-	eventually(t, func() bool { return r.Stats().InFlight == 4 })
+	// A quarter is left for urgent questions.
+	eventually(t, func() bool { return r.Stats().InFlight == 3 })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
+	wg.Go(func() { r.Lookup(dnscache.Urgent(crowd), "urgent.test", dnscache.TXT) })
+	eventually(t, func() bool { return r.Stats().InFlight == 4 })
 	if a := r.Lookup(ctx, "one-more.test", dnscache.TXT); a.Outcome != dnscache.Timeout || !strings.Contains(a.Err.Error(), "too many") {
 		t.Errorf("got %v, %v", a.Outcome, a.Err)
 	}
+	// Who gives up in a crowd gives up the room, too.
+	giveUp()
+	eventually(t, func() bool { return r.Stats().InFlight <= 1 })
+	s.SetFault("*", "*", "")
+	if a := r.Lookup(t.Context(), "after.test", dnscache.TXT); a.Outcome != dnscache.Found {
+		t.Errorf("after the crowd: %v, %v", a.Outcome, a.Err)
+	}
 	r.Close()
+	wg.Wait()
+}
+
+// Waiting for room and for the answer together take Options.Timeout.
+func TestTimeoutCoversTheWaitForRoom(t *testing.T) {
+	t.Parallel()
+	_, r, _ := fixture(t, "$FAULT * * TIMEOUT", dnscache.Options{MaxInFlight: 1, Timeout: 300 * time.Millisecond, AttemptTimeout: 300 * time.Millisecond})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			start := time.Now()
+			r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
+			if took := time.Since(start); took > 550*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
 	wg.Wait()
 }
 
@@ -300,37 +294,18 @@ func TestStats(t *testing.T) {
 	if s.Wire != want {
 		t.Errorf("wire %v, want %v", s.Wire, want)
 	}
+	for o, h := range s.TookBy {
+		var n uint64
+		for _, in := range h {
+			n += in
+		}
+		if n != s.Wire[o] {
+			t.Errorf("%v: %d took some time, %d went out", dnscache.Outcome(o), n, s.Wire[o])
+		}
+	}
 	u := s.Upstreams[0]
 	if s.Misses != 4 || s.Entries != 4 || s.Bytes < 1000 || u.Queries != 4 || u.TCP != 1 || u.Failures != 0 || u.Latency == 0 {
 		t.Errorf("%+v", s)
-	}
-}
-
-func TestOptionsAreChecked(t *testing.T) {
-	t.Parallel()
-	for want, o := range map[string]dnscache.Options{
-		"Upstreams":      {Upstreams: []string{"dns.example.org:53"}},
-		"Timeout":        {Timeout: -1},
-		"AttemptTimeout": {AttemptTimeout: time.Minute},
-		"MaxBytes":       {MaxBytes: 1},
-		"MinTTL":         {MinTTL: -1},
-		"MaxTTL":         {MaxTTL: time.Second},
-		"NegativeTTL":    {NegativeTTL: 48 * time.Hour},
-		"FailureTTL":     {FailureTTL: 6 * time.Minute},
-		"MaxStale":       {MaxStale: 8 * 24 * time.Hour},
-		"MaxInFlight":    {MaxInFlight: -1},
-	} {
-		if _, err := dnscache.New(o); err == nil || !strings.HasPrefix(err.Error(), "dnscache: "+want) {
-			t.Errorf("%s: got %v", want, err)
-		}
-	}
-	for _, u := range []string{"127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:53", "localhost", "localhost:53", "fe80::1%lo"} {
-		if _, err := dnscache.New(dnscache.Options{Upstreams: []string{u}}); err != nil {
-			t.Errorf("%s: %v", u, err)
-		}
-	}
-	if _, err := dnscache.New(dnscache.Options{}); err != nil {
-		t.Errorf("the zero value: %v", err)
 	}
 }
 

@@ -123,8 +123,11 @@ func TestForgeryInLargeField(t *testing.T) {
 			t.Parallel()
 			l := letter{from: "<a@plain.test>", rcpts: []string{"<b@example.net>"}, body: "x\r\n"}
 			l.fields = [][2]string{
-				{"From", " a@plain.test"}, {"X-Filler", strings.Repeat("x", 4<<10)},
-				{"Authentication-Results", " other.example; none"}, tt.field, {"Authentication-Results", " other.example; none"},
+				{"From", " a@plain.test"},
+				{"X-Filler", strings.Repeat("x", 4<<10)},
+				{"Authentication-Results", " other.example; none"},
+				tt.field,
+				{"Authentication-Results", " other.example; none"},
 			}
 			r, _ := startPolicyWith(t, policy.Rules{Mode: policy.Monitor}, Options{MaxHeaderBytes: 4 << 10})
 			for sender, want := range map[string][]string{"anybody": tt.want, "authenticated": tt.want, "exempt address": nil} {

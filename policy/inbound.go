@@ -240,8 +240,10 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		// The checks run under the message's context; let them end when we stop waiting.
 		defer context.AfterFunc(ctx, m.cancel)()
 		m.gatherSPF(ctx, res)
-		m.gatherSignatures(ctx, res)
+		m.gatherDKIM(ctx, res)
 		m.gatherDMARC(ctx, res)
+		// Last: an ARC chain may be long, and decides nothing.
+		m.gatherARC(ctx, res)
 	}
 	if m.warmUp != nil {
 		select {
@@ -281,7 +283,7 @@ func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 	}
 }
 
-func (m *Message) gatherSignatures(ctx context.Context, res *Results) {
+func (m *Message) gatherDKIM(ctx context.Context, res *Results) {
 	m.attempt("body", m.bodies.Close)
 	if m.dkim != nil {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
@@ -295,6 +297,9 @@ func (m *Message) gatherSignatures(ctx context.Context, res *Results) {
 	for _, r := range res.DKIM {
 		m.conn.dns.note("dkim", "signature of %s, selector %s: %s", printable(r.Domain, 255), printable(r.Selector, 255), sentence(string(r.Status), r.Reason))
 	}
+}
+
+func (m *Message) gatherARC(ctx context.Context, res *Results) {
 	if m.arc != nil {
 		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
 		m.fault("arc", strings.Join(m.arc.Faults(), "; "))
@@ -309,7 +314,7 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 	case m.oversize != "":
 		res.DMARC.Reason = m.oversize
 	case m.author.Domain == "":
-		res.DMARC.Reason = "the author is ambiguous: " + m.author.Problem
+		res.DMARC.Reason = authorProblem(m.author)
 	case m.dmarc == nil: // a fault of ours, already noted
 		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
 	default:
@@ -328,6 +333,14 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 		}
 	}
 	m.conn.dns.note("dmarc", "%s", sentence(string(res.DMARC.Status), res.DMARC.Reason))
+}
+
+// authorProblem says why a message has no author domain.
+func authorProblem(a message.Author) string {
+	if a.Absent {
+		return "the author has no domain: " + a.Problem
+	}
+	return "the author is ambiguous: " + a.Problem
 }
 
 // envelopeSPF returns the SPF result that DMARC looks at: MAIL FROM's, or for

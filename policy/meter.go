@@ -55,7 +55,7 @@ func (d *meter) Lookup(ctx context.Context, name string, t dnscache.Type) *dnsca
 type first struct{ *meter }
 
 func (f first) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	return f.ask(ctx, name, t)
+	return f.ask(dnscache.Urgent(ctx), name, t)
 }
 
 var errNoAnswer = errors.New("policy: the resolver gave no answer")

@@ -64,6 +64,7 @@ const (
 	RuleExempt          = "exempt"
 	RuleFault           = "fault"
 	RuleOversize        = "oversize"
+	RuleNoAuthor        = "no-author-domain"
 	RuleAmbiguousAuthor = "ambiguous-author"
 	RuleTempError       = "temperror"
 	RuleDMARCReject     = "dmarc-reject"
@@ -114,18 +115,24 @@ func (r Rules) judge(res *Results) Verdict {
 		}
 	case res.Oversize != "":
 		return Verdict{Action: Reject, Rule: RuleOversize, Code: "552 5.3.4", Text: "Message refused: " + res.Oversize}
+	case res.Author.Absent && res.MailFrom == "":
+		// A bounce from "MAILER-DAEMON": it names nobody's domain, and is lost for
+		// good if it is refused.
+		return Verdict{Action: Accept, Rule: RuleNoAuthor}
 	case res.Author.Domain == "" && res.Author.Problem != "" && r.OnAmbiguousAuthor != AuthorAccept:
-		text := "The author of the message is ambiguous: " + res.Author.Problem
+		text := authorProblem(res.Author)
 		if r.OnAmbiguousAuthor == AuthorHold {
 			return Verdict{Action: Quarantine, Rule: RuleAmbiguousAuthor, Text: text}
 		}
-		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: text}
+		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
 	return r.judgeDMARC(res)
 }
 
-var unreadable = Verdict{Action: TempFail, Rule: RuleUnreadable, Code: "451 4.3.0",
-	Text: "The message holds more fields in the name of this server than can be removed"}
+var unreadable = Verdict{
+	Action: TempFail, Rule: RuleUnreadable, Code: "451 4.3.0",
+	Text: "The message holds more fields in the name of this server than can be removed",
+}
 
 func enforced(p dmarc.Policy) bool {
 	return p == dmarc.PolicyQuarantine || p == dmarc.PolicyReject

@@ -59,7 +59,11 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 		return err
 	}
 	d.dns.replace(resolver, 0)
-	defer func() { _ = d.dns.close() }()
+	d.loadAnswers()
+	defer func() {
+		d.saveAnswers()
+		_ = d.dns.close()
+	}()
 	listeners, err := openListeners(c)
 	if err != nil {
 		return err

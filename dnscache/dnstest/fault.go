@@ -43,14 +43,19 @@ func Delay(d time.Duration) Fault { return Fault("DELAY:" + d.String()) }
 // "LOSS:30", in percent. Which ones is the same in every run.
 func Loss(percent int) Fault { return Fault("LOSS:" + strconv.Itoa(percent)) }
 
+// Failures is the fault of answering SERVFAIL to some of the queries; in zone
+// text "FAIL:20", in percent. Which ones is the same in every run.
+func Failures(percent int) Fault { return Fault("FAIL:" + strconv.Itoa(percent)) }
+
 // faults are those in force for one question.
-type faults map[Fault]int64 // DELAY in ns, LOSS in percent
+type faults map[Fault]int64 // DELAY in ns, LOSS and FAIL in percent
 
 func (fs faults) has(f Fault) bool { _, ok := fs[f]; return ok }
 
 const (
 	delay Fault = "DELAY"
 	loss  Fault = "LOSS"
+	fail  Fault = "FAIL"
 )
 
 func (f Fault) parse() (faults, error) {
@@ -69,7 +74,7 @@ func (f Fault) parse() (faults, error) {
 				return nil, fmt.Errorf("dnstest: fault %q: no such duration", word)
 			}
 			fs[k] = int64(d)
-		case loss:
+		case loss, fail:
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 0 || n > 100 {
 				return nil, fmt.Errorf("dnstest: fault %q: not a percentage", word)
@@ -82,9 +87,9 @@ func (f Fault) parse() (faults, error) {
 	return fs, nil
 }
 
-// lostLocked decides whether a query gets no answer.
-func (s *Server) lostLocked(fs faults) bool {
-	percent := fs[loss]
+// hitLocked decides whether a query is one of those that loss or fail is for.
+func (s *Server) hitLocked(fs faults, f Fault) bool {
+	percent := fs[f]
 	if percent == 0 {
 		return false
 	}

@@ -21,7 +21,7 @@ const maxQueries = 1 << 20
 type Query struct {
 	Name string // lower case, without trailing dot, unusual bytes as \DDD or \X
 	Type string // "TXT"
-	Net  string // "udp" or "tcp"
+	Net  string // "udp", "tcp" or "tls"
 }
 
 // Server serves one zone. Create it with NewServer or Start.
@@ -37,6 +37,7 @@ type Server struct {
 	chance    uint32 // state of the generator behind LOSS
 	queries   []Query
 	resolvers []*dnscache.Resolver
+	secure    []*dns.Server
 }
 
 // NewServer starts a server on a free loopback port. The zone is master-file
@@ -117,8 +118,13 @@ func (s *Server) Close() error {
 	s.once.Do(func() {
 		close(s.ended)
 		err = s.udp.Shutdown()
-		if e := s.tcp.Shutdown(); err == nil {
-			err = e
+		s.mu.Lock()
+		others := append([]*dns.Server{s.tcp}, s.secure...)
+		s.mu.Unlock()
+		for _, o := range others {
+			if e := o.Shutdown(); err == nil {
+				err = e
+			}
 		}
 	})
 	return err
@@ -197,7 +203,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 		w.WriteMsg(m)
 		return
 	}
-	network := w.RemoteAddr().Network()
+	network := networkOf(w)
 	typ := dns.TypeToString[q.Question[0].Qtype]
 	name := canonical(q.Question[0].Name)
 	s.mu.Lock()
@@ -206,7 +212,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	}
 	z := s.zone
 	faults := z.faultsFor(name, typ)
-	lost := s.lostLocked(faults)
+	lost, failing := s.hitLocked(faults, loss), s.hitLocked(faults, fail)
 	s.mu.Unlock()
 	if lost {
 		return
@@ -220,10 +226,13 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	if faults.has(Silent) {
 		return
 	}
+	if failing {
+		m.Answer, m.Ns, m.Rcode = nil, nil, dns.RcodeServerFailure
+	}
 	if raw != nil {
 		w.Write(raw)
 	}
-	if faults.has(Garbage) || raw != nil && network == "tcp" {
+	if faults.has(Garbage) || raw != nil && network != "udp" {
 		return
 	}
 	if network == "udp" {

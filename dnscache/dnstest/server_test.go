@@ -1,6 +1,7 @@
 package dnstest_test
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,45 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestSomeFail(t *testing.T) {
+	t.Parallel()
+	s, _ := dnstest.Start(t, "a.test. TXT x\n$FAULT * * FAIL:20")
+	failed := 0
+	for range 100 {
+		m, err := ask(t, s, "udp", "a.test.", dns.TypeTXT)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case m.Rcode == dns.RcodeServerFailure && len(m.Answer) == 0:
+			failed++
+		case m.Rcode != dns.RcodeSuccess || len(m.Answer) != 1:
+			t.Error(m)
+		}
+	}
+	if failed < 10 || failed > 32 {
+		t.Errorf("%d of 100 failed", failed)
+	}
+}
+
+func TestOverTLS(t *testing.T) {
+	t.Parallel()
+	s, _ := dnstest.Start(t, "a.test. TXT x")
+	addr, roots, err := s.ListenTLS("dns.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := new(dns.Msg)
+	m.SetQuestion("a.test.", dns.TypeTXT)
+	c := &dns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: roots, ServerName: "dns.test"}}
+	if m, _, err := c.Exchange(m, addr); err != nil || len(m.Answer) != 1 {
+		t.Error(m, err)
+	}
+	if d := cmp.Diff([]dnstest.Query{{Name: "a.test", Type: "TXT", Net: "tls"}}, s.Queries()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestBadZones(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ zone, want string }{
@@ -129,6 +169,7 @@ func TestBadZones(t *testing.T) {
 		{"$FAULT a.test TXT SULK", `no fault is called "SULK"`},
 		{"$FAULT a.test TXT DELAY:soon", "no such duration"},
 		{"$FAULT a.test TXT LOSS:101", "not a percentage"},
+		{"$FAULT a.test TXT FAIL:-1", "not a percentage"},
 	} {
 		if _, err := dnstest.NewServer(c.zone); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.zone, err)

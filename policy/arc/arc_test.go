@@ -7,7 +7,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -294,26 +297,111 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// TestLookups: a hostile chain of 50 sets with 100 different keys costs no more
-// than the bound.
-func TestLookups(t *testing.T) {
-	t.Parallel()
+// hostile is a chain of 50 sets with 100 different keys.
+func hostile() string {
 	mail := plainMail
 	for i := 1; i <= 50; i++ {
 		mail = sealed(mail, i, sealer{selector: fmt.Sprintf("s%d", i)})
 		mail = strings.Replace(mail, "d=hop", "d=as.hop", 1) // the seal, on top
 	}
-	s, r := dnstest.Start(t, arcZone())
-	if got := verify(r, mail, dkim.Options{}); got.Status != Fail {
-		t.Errorf("%+v", got)
+	return mail
+}
+
+// TestLookups: a hostile chain costs no more than the bounds, in number and at
+// the same time, and is asked for from the newest set down.
+func TestLookups(t *testing.T) {
+	long, honest := hostile(), chain(plainMail, 50)
+	for _, tc := range []struct {
+		name    string
+		mail    string
+		missing string // the key that does not exist
+		other   *dnscache.Answer
+		status  Status
+		names   int
+		rounds  int
+	}{
+		{"all in trouble", long, "", &dnscache.Answer{Outcome: dnscache.ServFail}, TempError, maxKeys, 8},
+		{"all there", long, "", &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{keyRecord()}}, Fail, maxKeys, 8},
+		{"one key for each set", honest, "", &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{keyRecord()}}, Pass, 50, 7},
+		{"newest message signature's missing", long, "s50._domainkey.hop50.example", &dnscache.Answer{Outcome: dnscache.ServFail}, Fail, 8 + 7, 2},
+		{"an old seal's missing", long, "s30._domainkey.as.hop30.example", &dnscache.Answer{Outcome: dnscache.ServFail}, Fail, 24 + 7, 4},
+		{"an old message signature's missing", long, "s49._domainkey.hop49.example", &dnscache.Answer{Outcome: dnscache.ServFail}, TempError, maxKeys, 8},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, body := splitMessage(tc.mail)
+				var mu sync.Mutex
+				var asked []string
+				running, most := 0, 0
+				r := resolverFunc(func(_ context.Context, name string, _ dnscache.Type) *dnscache.Answer {
+					mu.Lock()
+					asked = append(asked, name)
+					running++
+					most = max(most, running)
+					mu.Unlock()
+					// The missing one is known a little before the others of its round.
+					if name == tc.missing {
+						time.Sleep(999 * time.Millisecond)
+					} else {
+						time.Sleep(time.Second)
+					}
+					mu.Lock()
+					running--
+					mu.Unlock()
+					if name == tc.missing {
+						return &dnscache.Answer{Outcome: dnscache.NXDomain}
+					}
+					return tc.other
+				})
+				var bodies dkim.Bodies
+				v := NewVerifier(h, &bodies, dkim.Options{})
+				start := time.Now()
+				v.Start(t.Context(), r)
+				bodies.Write([]byte(body))
+				bodies.Close()
+				got := v.Finish(t.Context())
+				rounds := int((time.Since(start) + 500*time.Millisecond) / time.Second)
+				if got.Status != tc.status || most != maxAtOnce {
+					t.Errorf("%+v, %d look-ups at once", got, most)
+				}
+				t.Logf("%d names in %d rounds", len(asked), rounds)
+				if len(asked) > tc.names || rounds > tc.rounds || tc.missing == "" && (len(asked) != tc.names || rounds != tc.rounds) {
+					t.Errorf("%d names in %d rounds, want %d in %d", len(asked), rounds, tc.names, tc.rounds)
+				}
+				first := strings.Join(asked[:maxAtOnce], " ")
+				for _, name := range []string{"s50._domainkey.hop50.example", "s50._domainkey.as.hop50.example", "s44._domainkey.as.hop44.example"} {
+					if tc.mail == long && !strings.Contains(first, name) {
+						t.Errorf("%s is not among the first: %s", name, first)
+					}
+				}
+			})
+		})
 	}
-	names := map[string]bool{}
-	for _, q := range s.Queries() {
-		names[q.Name] = true
-	}
-	if len(names) > maxKeys || len(names) < 51 {
-		t.Errorf("%d names were asked for, the bound is %d", len(names), maxKeys)
-	}
+}
+
+// TestBudget: a chain whose keys never come costs ten seconds, whatever a look-up
+// may take.
+func TestBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, body := splitMessage(chain(plainMail, 50))
+		r := resolverFunc(func(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
+			select {
+			case <-ctx.Done():
+			case <-time.After(5 * time.Second):
+			}
+			return &dnscache.Answer{Outcome: dnscache.Timeout}
+		})
+		var bodies dkim.Bodies
+		v := NewVerifier(h, &bodies, dkim.Options{})
+		start := time.Now()
+		v.Start(t.Context(), r)
+		bodies.Write([]byte(body))
+		bodies.Close()
+		got := v.Finish(t.Context())
+		if took := time.Since(start); got.Status != TempError || took != 10*time.Second {
+			t.Errorf("%s after %v, want temperror after 10s", got.Status, took)
+		}
+	})
 }
 
 func FuzzVerify(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
@@ -12,6 +13,15 @@ import (
 // maxKeys bounds the look-ups of one chain: 50 seals, the newest message
 // signature, and some more for how far back the message is unchanged.
 const maxKeys = 60
+
+// maxAtOnce is how many look-ups of one chain run at the same time, so that a
+// long chain, which costs its maker nothing, does not crowd out all others.
+const maxAtOnce = 8
+
+// keyBudget bounds the time of a chain's look-ups from the end of the header.
+// Keys that are asked for in turn and never come must not use up the time that
+// DMARC, which is evaluated after the chain, has for the message.
+const keyBudget = 10 * time.Second
 
 // Verifier verifies the chain of one message while it arrives.
 type Verifier struct {
@@ -22,6 +32,7 @@ type Verifier struct {
 	ours   bool  // we failed ourselves, see faults
 	faults []string
 	keys   *dkim.Keys
+	cancel context.CancelFunc // ends the look-ups, if there are keys
 	asked  map[string]bool
 }
 
@@ -58,25 +69,30 @@ func (v *Verifier) read(h message.Header, bodies *dkim.Bodies) {
 	}
 }
 
-// Start begins the look-ups of the sealers' keys. They end with ctx.
+// Start begins the look-ups of the sealers' keys, the newest first and a few at
+// a time; once a key is known to be missing that the chain cannot do without,
+// it asks for no more. They end with ctx, or after ten seconds.
 func (v *Verifier) Start(ctx context.Context, r dkim.Resolver) {
 	if v.keys != nil || v.ours || v.broken != nil || len(v.sets) == 0 {
 		return
 	}
-	v.keys, v.asked = dkim.StartKeys(ctx, r), map[string]bool{}
-	for i := len(v.sets) - 1; i >= 0; i-- {
-		v.ask(v.sets[i].seal)
+	ctx, v.cancel = context.WithTimeout(ctx, keyBudget)
+	v.keys, v.asked = dkim.StartKeysInTurn(ctx, r, maxAtOnce), map[string]bool{}
+	newest := len(v.sets) - 1
+	v.ask(v.sets[newest].message[0].Signature, v.keys.Require)
+	for i := newest; i >= 0; i-- {
+		v.ask(v.sets[i].seal, v.keys.Require)
 	}
-	for i := len(v.sets) - 1; i >= 0 && v.sets[i].messageErr == nil; i-- {
-		v.ask(v.sets[i].message[0].Signature)
+	for i := newest - 1; i >= 0 && v.sets[i].messageErr == nil; i-- {
+		v.ask(v.sets[i].message[0].Signature, v.keys.Ask)
 	}
 }
 
-func (v *Verifier) ask(s *dkim.Signature) {
+func (v *Verifier) ask(s *dkim.Signature, how func(selector, domain string)) {
 	name := dkim.KeyName(s.Selector, s.Domain)
 	if !v.asked[name] && len(v.asked) < maxKeys {
 		v.asked[name] = true
-		v.keys.Ask(s.Selector, s.Domain)
+		how(s.Selector, s.Domain)
 	}
 }
 
@@ -85,6 +101,7 @@ func (v *Verifier) ask(s *dkim.Signature) {
 func (v *Verifier) Finish(ctx context.Context) Result {
 	if v.keys != nil {
 		v.keys.Wait(ctx)
+		v.cancel()
 	}
 	res := Result{Status: None, Instances: len(v.sets), Sealers: []Sealer{}}
 	dkim.Guard(func() { v.finish(&res) }, v.broke)

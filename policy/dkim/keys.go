@@ -11,8 +11,14 @@ type Keys struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	r      Resolver
+	most   int // look-ups at the same time, 0 for any number
 	byName map[string]*keyAnswer
 	group  sync.WaitGroup
+
+	mu      sync.Mutex
+	running int
+	waiting []func() // look-ups not begun, in the order in which they were asked for
+	futile  bool     // no more are to be begun
 }
 
 type keyAnswer struct {
@@ -21,26 +27,78 @@ type keyAnswer struct {
 	fault string // the panic that stands behind err
 }
 
+var errNotAsked = &Error{Status: TempError, Reason: "the key was not asked for"}
+
 // StartKeys returns a Keys whose look-ups end with ctx or at the end of Wait.
-func StartKeys(ctx context.Context, r Resolver) *Keys {
-	k := &Keys{r: r, byName: map[string]*keyAnswer{}}
+func StartKeys(ctx context.Context, r Resolver) *Keys { return StartKeysInTurn(ctx, r, 0) }
+
+// StartKeysInTurn is StartKeys with at most so many look-ups at the same time,
+// which are begun in the order in which the keys were asked for; 0 for no limit.
+func StartKeysInTurn(ctx context.Context, r Resolver, most int) *Keys {
+	k := &Keys{r: r, most: most, byName: map[string]*keyAnswer{}}
 	k.ctx, k.cancel = context.WithCancel(ctx)
 	return k
 }
 
 // Ask begins the look-up of a key unless it was asked for before. It must not
 // be called after Wait.
-func (k *Keys) Ask(selector, domain string) {
+func (k *Keys) Ask(selector, domain string) { k.ask(selector, domain, false) }
+
+// Require is Ask for a key without which all others are of no use: once it is
+// known that there is none, no further look-up is begun.
+func (k *Keys) Require(selector, domain string) { k.ask(selector, domain, true) }
+
+func (k *Keys) ask(selector, domain string, required bool) {
 	name := KeyName(selector, domain)
 	if k.byName[name] != nil {
 		return
 	}
-	a := &keyAnswer{}
+	a := &keyAnswer{err: errNotAsked}
 	k.byName[name] = a
-	k.group.Go(func() {
+	k.begin(func() {
 		Guard(func() { a.key, a.err = LookupKey(k.ctx, k.r, selector, domain) },
 			func(fault any) { a.key, a.err, a.fault = nil, errInternal, fmt.Sprint(fault) })
+		if !required || a.err == nil {
+			return
+		}
+		if status, _ := statusOf(a.err); status != TempError {
+			k.mu.Lock()
+			k.futile, k.waiting = true, nil
+			k.mu.Unlock()
+		}
 	})
+}
+
+// begin runs a look-up, or has it wait for its turn.
+func (k *Keys) begin(lookup func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.futile:
+	case k.most > 0 && k.running == k.most:
+		k.waiting = append(k.waiting, lookup)
+	default:
+		k.running++
+		k.group.Go(func() {
+			for lookup != nil {
+				lookup()
+				lookup = k.next()
+			}
+		})
+	}
+}
+
+// next returns the look-up whose turn it is, nil if there is none.
+func (k *Keys) next() func() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.waiting) == 0 {
+		k.running--
+		return nil
+	}
+	lookup := k.waiting[0]
+	k.waiting = k.waiting[1:]
+	return lookup
 }
 
 // Wait waits for all keys. If ctx ends first, so do the look-ups. Nothing of
@@ -60,7 +118,7 @@ func (k *Keys) Get(selector, domain string) (*Key, error) {
 			return a.key, a.err
 		}
 	}
-	return nil, &Error{Status: TempError, Reason: "the key was not asked for"}
+	return nil, errNotAsked
 }
 
 // Faults are the panics in look-ups, which only a fault of ours can cause. Call

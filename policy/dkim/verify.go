@@ -157,7 +157,7 @@ func (v *Verifier) finish(c *check, res *Result) {
 	}
 	key, err := v.keys.Get(s.Selector, s.Domain)
 	if err != nil {
-		res.Status, res.Reason = statusOf(err)
+		res.Status, res.Reason = statusOf(v.withoutKey(c, err))
 		return
 	}
 	res.KeyBits, res.Testing = key.Bits, key.Testing
@@ -174,6 +174,23 @@ func (v *Verifier) finish(c *check, res *Result) {
 		return
 	}
 	res.Status, res.Partial = Pass, c.body.More()
+}
+
+// withoutKey returns what is wrong with a signature whose key is not there. If
+// only the look-up failed, a body that does not fit is still known not to fit,
+// and the signer's DNS, which may be the forger's, cannot put that off.
+func (v *Verifier) withoutKey(c *check, keyErr error) error {
+	if status, _ := statusOf(keyErr); status != TempError {
+		return keyErr
+	}
+	err := CheckBody(c.sig, c.body)
+	if err == nil {
+		return keyErr
+	}
+	if status, _ := statusOf(err); status == TempError {
+		return keyErr
+	}
+	return err
 }
 
 // CheckBody compares the body's hash with bh=. The bodies must be closed.

@@ -166,6 +166,11 @@ func TestVerify(t *testing.T) {
 		{"6.1.2 revoked", with(rsaTags, "s=rsa", "s=revoked"), "permerror key revoked"},
 		{"6.1.2 servfail", with(rsaTags, "s=rsa", "s=trouble"), "temperror looking up trouble._domainkey.example.org: servfail"},
 		{"6.1.2 timeout", with(rsaTags, "s=rsa", "s=slow"), "temperror looking up slow._domainkey.example.org: timeout"},
+		{"6.1.2 servfail and the body changed", replace(with(rsaTags, "s=rsa", "s=trouble"), "Hello  there", "Hallo  there"), bodyChanged},
+		{"6.1.2 timeout and the body changed", replace(with(rsaTags, "s=rsa", "s=slow"), "Hello  there", "Hallo  there"), bodyChanged},
+		{"6.1.2 servfail and l= beyond the end", with(rsaTags, "s=rsa", "s=trouble", "t=", "l=22; t="), "permerror l= is larger than the body"},
+		{"6.1.2 no key and the body changed", replace(with(rsaTags, "s=rsa", "s=none"), "Hello  there", "Hallo  there"), "permerror no key at none._domainkey.example.org"},
+		{"6.1.2 revoked and the body changed", replace(with(rsaTags, "s=rsa", "s=revoked"), "Hello  there", "Hallo  there"), "permerror key revoked"},
 		{"6.1.2 key of another type", with(rsaTags, "s=rsa", "s=ed"), "permerror the key is for ed25519, the signature is by rsa"},
 		{"8301 short key", with(rsaTags, "s=rsa", "s=short"), "permerror key of 512 bits is below 1024"},
 		{"8301 long key", with(rsaTags, "s=rsa", "s=long"), "policy key of 9000 bits is above 8192"},
@@ -288,7 +293,7 @@ func TestContextEnds(t *testing.T) {
 		<-ctx.Done()
 		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 	})
-	h, _ := splitMessage(signed(plain, edTags, edKey()))
+	h, body := splitMessage(signed(plain, edTags, edKey()))
 	for _, which := range []string{"start", "finish"} {
 		asked = make(chan struct{})
 		var bodies Bodies
@@ -297,6 +302,7 @@ func TestContextEnds(t *testing.T) {
 		finishCtx, cancelFinish := context.WithCancel(context.Background())
 		v.Start(startCtx, r)
 		<-asked
+		bodies.Write([]byte(body))
 		bodies.Close()
 		if which == "start" {
 			cancelStart()
@@ -315,7 +321,7 @@ func TestContextEnds(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	t.Parallel()
 	mail := signed(plain, edTags, edKey())
-	h, _ := splitMessage(mail)
+	h, body := splitMessage(mail)
 	_, r := dnstest.Start(t, testZone())
 	boom := resolverFunc(func(context.Context, string, dnscache.Type) *dnscache.Answer { panic("boom") })
 	tests := []struct {
@@ -335,6 +341,7 @@ func TestMisuse(t *testing.T) {
 			v.Start(context.Background(), tt.r)
 			v.Start(context.Background(), tt.r) // once is enough
 		}
+		bodies.Write([]byte(body))
 		if tt.end {
 			bodies.Close()
 		}

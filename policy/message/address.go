@@ -12,6 +12,9 @@ type addressParser struct {
 	inGroup bool
 	// comments counts the comments passed over.
 	comments int
+	// emptyPlaces: there were some in the list, which do no harm if all that
+	// is in it has one domain.
+	emptyPlaces bool
 }
 
 // word is an atom, a quoted string or a dot of a phrase or local part.
@@ -91,6 +94,8 @@ func (p *addressParser) address() bool {
 		return p.bare(words, gap)
 	case c == '@':
 		return p.fail("an address without a local part")
+	case c == ':' && len(words) > 0 && p.colonsInName():
+		return p.nameWithColons(words)
 	case c == ':' && !p.inGroup && len(words) > 0:
 		p.fail("a group instead of an address")
 		p.i++
@@ -102,13 +107,16 @@ func (p *addressParser) address() bool {
 			return true
 		}
 		return p.address()
+	case (c == 0 || c == ',') && len(words) == 0 && !p.inGroup:
+		p.emptyPlaces = true // RFC 5322 section 4.4 (obs-mbox-list)
+		return true
 	case (c == 0 || c == ',' || c == ';') && len(words) == 0:
-		return p.fail("an empty place in the list of addresses")
+		return p.fail(emptyPlace)
 	case c == 0 || c == ',' || c == ';':
 		if strings.Contains(join(words), "=?") {
 			return p.fail("an encoded word in place of an address")
 		}
-		p.fail("an address without a domain")
+		p.fail(noDomain)
 		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Local: clean(join(words))})
 		return true
 	case c == '>':
@@ -167,7 +175,7 @@ func (p *addressParser) angle(name []word) bool {
 	case len(words) == 0 && (c == '@' || c == ','):
 		return p.fail("a source route in the address")
 	case len(words) == 0 && c == '>':
-		return p.fail("an empty address")
+		return p.fail(emptyAddress)
 	case c == '<':
 		return p.fail("nested angle brackets")
 	case c == 0:
@@ -177,7 +185,7 @@ func (p *addressParser) angle(name []word) bool {
 		if strings.Contains(join(words), "=?") {
 			return p.fail("an encoded word in place of an address")
 		}
-		p.fail("an address without a domain")
+		p.fail(noDomain)
 		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Name: clean(join(name)), Local: clean(join(words))})
 		return p.skip()
 	case c != '@':

@@ -26,10 +26,15 @@ type Author struct {
 	// Problem says, in words for a person, why there is no single Author
 	// Domain; "" if there is one. It reads well after "the author is ambiguous: ".
 	Problem string `json:"problem"`
+	// Absent tells of a Problem that is no question of which: the one From field
+	// holds addresses, none of them has a domain ("MAILER-DAEMON", "<>"), and
+	// there is no "@" in it that anybody could take for one. A message without a
+	// From field, or with an empty one, is not among these.
+	Absent bool `json:"absent"`
 }
 
 // Ambiguous reports whether the From fields do not name exactly one Author
-// Domain in a way that all mail clients read alike.
+// Domain in a way that all mail clients read alike; see also Author.Absent.
 func (a Author) Ambiguous() bool { return a.Problem != "" }
 
 // Bounds on a From field. RFC 5322 sets none but the line's.
@@ -81,11 +86,28 @@ func ParseAuthor(h Header) Author {
 	if a.Problem == "" {
 		a.Domain = a.Mailboxes[0].Domain
 	}
+	a.Absent = (a.Problem == noDomain || a.Problem == emptyAddress) && len(from) == 1 && !mentionsAddress(from[0].Value())
 	return a
+}
+
+// The problems that are found in more than one place; with the first two a
+// field may name no domain at all.
+const (
+	noDomain     = "an address without a domain"
+	emptyAddress = "an empty address"
+	emptyPlace   = "an empty place in the list of addresses"
+)
+
+// mentionsAddress reports whether there is a sign of an address with a domain
+// anywhere in a field, as it is or decoded.
+func mentionsAddress(value string) bool {
+	return strings.ContainsAny(value+DecodeWords(value), "@\uff20\ufe6b") ||
+		strings.Contains(strings.ToLower(value), "=?utf-7")
 }
 
 // read adds what one field says; the first problem found is kept.
 func (a *Author) read(value string) {
+	value = fromJapanese(value)
 	if problem := rawProblem(value); problem != "" {
 		a.fail(problem)
 		return
@@ -95,11 +117,20 @@ func (a *Author) read(value string) {
 	if a.Problem != "" {
 		return
 	}
+	if len(a.Mailboxes) == 0 {
+		a.fail("an empty From field")
+		return
+	}
 	for _, m := range a.Mailboxes {
-		if m.Domain != a.Mailboxes[0].Domain {
+		switch {
+		case m.Domain == a.Mailboxes[0].Domain:
+			continue
+		case p.emptyPlaces:
+			a.fail(emptyPlace)
+		default:
 			a.fail("addresses of several domains")
-			return
 		}
+		return
 	}
 	a.fail(bracketedElsewhere(value, a.Mailboxes[0].Domain))
 	a.fail(hiddenAddress(value, a.Mailboxes[0].Domain))

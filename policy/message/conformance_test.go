@@ -17,9 +17,7 @@ var deliberate = map[string]struct{ reason, section string }{
 	"opendmarc-06": {"nested angle brackets", "RFC 5322 section 3.4"},
 	"opendmarc-07": {"two author domains; the origin takes the first", "RFC 9989 section 5.3.1"},
 	"opendmarc-08": {"two author domains; the origin takes the first", "RFC 9989 section 5.3.1"},
-	"opendmarc-09": {"a group without an end", "RFC 5322 section 3.4"},
 	"opendmarc-12": {"a quoted name and an address without angle brackets", "RFC 5322 section 3.4"},
-	"opendmarc-13": {"the value holds the field's name and so begins as a group", "RFC 5322 section 3.4"},
 }
 
 type fromCase struct {

@@ -64,24 +64,49 @@ func setsApart(text string) bool {
 	})
 }
 
-// foreignAddress looks at what follows each "@" of a decoded text.
+// foreignAddress looks at what follows each "@" of a decoded text. It is of no
+// account if it cannot be a domain for want of a dot: "Bob@Home".
 func foreignAddress(text, domain string) string {
+	const problem = "an encoded word that hides another address"
 	for {
 		_, after, ok := strings.Cut(text, "@")
 		if !ok {
 			return ""
 		}
-		end := strings.IndexFunc(after, func(r rune) bool {
-			return r < utf8.RuneSelf && !isAtext(byte(r)) && r != '.'
-		})
-		if end < 0 {
-			end = len(after)
-		}
-		if end > 0 {
-			if d, ok := NormalizeDomain(after[:end]); !ok || d != domain {
-				return "an encoded word that hides another address"
+		if name := domainAt(after); name != "" {
+			if d, ok := NormalizeDomain(name); (!ok || d != domain) && dotted(untilSpecial(after)) {
+				return problem
 			}
+		} else if d, ok := NormalizeDomain(domainAt(strings.TrimLeft(after, " \t\r\n"))); ok && d != domain && dotted(d) {
+			return problem // some read on after the blank
 		}
 		text = after
 	}
+}
+
+// domainAt returns the bytes of a domain at the beginning of s.
+func domainAt(s string) string {
+	end := strings.IndexFunc(s, func(r rune) bool {
+		return r < utf8.RuneSelf && !isAtext(byte(r)) && r != '.'
+	})
+	if end < 0 {
+		return s
+	}
+	return s[:end]
+}
+
+// untilSpecial returns s up to what ends a domain for every reader. Blanks and
+// comments do not: RFC 5322 section 4.4 allows them around dots, and some
+// readers allow them everywhere.
+func untilSpecial(s string) string {
+	if end := strings.IndexAny(s, "<>,;:@\""); end >= 0 {
+		s = s[:end]
+	}
+	return s
+}
+
+// dotted reports whether there is a dot with something behind it, in any of the
+// forms that IDNA takes for one.
+func dotted(s string) bool {
+	return strings.ContainsAny(strings.TrimRight(s, ". \t\r\n"), ".\u3002\uff0e\uff61")
 }

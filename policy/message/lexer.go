@@ -162,7 +162,7 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 		return m, p.fail("a malformed address")
 	}
 	if name == "" {
-		p.fail("an address without a domain")
+		p.fail(noDomain)
 		return m, true
 	}
 	if p.domainGoesOn() {

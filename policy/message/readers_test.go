@@ -75,6 +75,7 @@ var fragments = []string{
 	"joe", "@", "example.org", "bank.example", "admin@bank.example", "joe@example.org", "<joe@example.org>", "<admin@bank.example>",
 	"Joe ", " ", " ", "\r\n ", "<", ">", "<", ">", `"`, `"`, `\`, "(", ")", "(x)", ",", ";", ":", ".", "[192.0.2.1]", `""`, "ü", "\xfc",
 	"=?utf-8?q?=3Cadmin=40bank.example=3E?=", "=?utf-8?q?J=C3=B6rg?=", "=?utf-8?b?YWRtaW5AYmFuay5leGFtcGxlLA==?=", "=?utf-8?q?=22?=", "=?utf-8?q?=29?=",
+	"Team:", "\x1b$B;3ED\x1b(B", "=?utf-8?q?Hans=2C_Bob=40Home?=", "=?utf-8?q?=3CBob=40_bank.example=3E=2C?=",
 	"\x00", "\r", "@a.example,@b.example:", `"admin@bank.example"`,
 }
 

@@ -23,6 +23,9 @@ type ahead struct {
 type question struct {
 	name string
 	typ  dnscache.Type
+	// client tells a look-up of one of the client's names, whose time is short,
+	// from one of the same name for a term.
+	client bool
 }
 
 type flight struct {
@@ -70,7 +73,7 @@ func (e *evaluation) startTerm(t *Term, domain string) {
 		return
 	}
 	target, _, _ := e.target(t, domain)
-	q := question{target, dnscache.TXT}
+	q := question{name: target, typ: dnscache.TXT}
 	switch t.Mechanism {
 	case "a":
 		q.typ = e.family()
@@ -82,7 +85,7 @@ func (e *evaluation) startTerm(t *Term, domain string) {
 		if e.client.asked {
 			return
 		}
-		q = question{reverseName(e.ip), dnscache.PTR}
+		q = question{name: reverseName(e.ip), typ: dnscache.PTR}
 	}
 	e.start(q, true)
 }
@@ -94,11 +97,16 @@ func (e *evaluation) startHosts(mx []dnscache.Exchange) {
 		return
 	}
 	for i := 1; i < len(mx) && i < maxHosts; i++ {
-		e.start(question{targetName(mx[i].Host), e.family()}, false)
+		e.start(question{name: targetName(mx[i].Host), typ: e.family()}, false)
 	}
 }
 
 func (e *evaluation) start(q question, term bool) {
+	e.launch(q, term, func() *dnscache.Answer { return e.ask(q.name, q.typ) })
+}
+
+// launch starts a look-up unless it was started before.
+func (e *evaluation) launch(q question, term bool, ask func() *dnscache.Answer) {
 	a := &e.ahead
 	if a.flights[q] != nil || impossible(q.name) != "" {
 		return
@@ -117,14 +125,13 @@ func (e *evaluation) start(q question, term bool) {
 		defer close(f.done)
 		// A panic belongs to whoever called Check, who may be guarded against it.
 		defer func() { f.panicked = recover() }()
-		f.answer = e.ask(q.name, q.typ)
+		f.answer = ask()
 	}()
 }
 
 // take returns the answer to a question that was started ahead, waiting for it
 // if need be; nil if it was not started.
-func (a *ahead) take(name string, t dnscache.Type) *dnscache.Answer {
-	q := question{name, t}
+func (a *ahead) take(q question) *dnscache.Answer {
 	f := a.flights[q]
 	if f == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 type warm struct{ answers map[question]*dnscache.Answer }
 
 func (w warm) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	if a := w.answers[question{name, t}]; a != nil {
+	if a := w.answers[question{name: name, typ: t}]; a != nil {
 		return a
 	}
 	return nxdomain
@@ -46,7 +46,7 @@ func preparsed(b *testing.B, z *zone) warm {
 			if a.Outcome != dnscache.Found {
 				b.Fatal(name, t, a.Outcome, a.Err)
 			}
-			w.answers[question{name, t}] = a
+			w.answers[question{name: name, typ: t}] = a
 		}
 	}
 	return w

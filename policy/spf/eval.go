@@ -258,7 +258,7 @@ func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 	if impossible(name) != "" {
 		return &dnscache.Answer{Outcome: dnscache.NXDomain, Err: dnscache.ErrName}
 	}
-	a := e.ahead.take(name, t)
+	a := e.ahead.take(question{name: name, typ: t})
 	if a == nil {
 		a = e.ask(name, t)
 	}
@@ -267,7 +267,14 @@ func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 }
 
 func (e *evaluation) ask(name string, t dnscache.Type) *dnscache.Answer {
-	if a := e.resolver.Lookup(e.ctx, name, t); a != nil {
+	if t == dnscache.PTR {
+		return e.askWithin(clientBudget, name, t)
+	}
+	return e.askUntil(e.ctx, name, t)
+}
+
+func (e *evaluation) askUntil(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	if a := e.resolver.Lookup(ctx, name, t); a != nil {
 		return a
 	}
 	return &dnscache.Answer{Outcome: dnscache.ServFail}

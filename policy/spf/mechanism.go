@@ -3,7 +3,6 @@ package spf
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/postvet/postvet/dnscache"
 )
@@ -69,21 +68,6 @@ func (e *evaluation) exists(t *Term, target string) (bool, *verdict) {
 	return len(a.Addrs) > 0, e.void(t, target, dnscache.A, a)
 }
 
-// pointer is the mechanism ptr (RFC 7208 section 5.5). Trouble with the DNS of
-// the client makes it not match.
-func (e *evaluation) pointer(t *Term, target string) (bool, *verdict) {
-	a := e.clientPTR()
-	if bad := e.void(t, e.client.reverse, dnscache.PTR, a); bad != nil {
-		return false, bad
-	}
-	for i := range e.client.names {
-		if below(e.client.names[i].name, target) && e.validated(i) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // family is the type of address records that the client's address is compared
 // with.
 func (e *evaluation) family() dnscache.Type {
@@ -110,86 +94,4 @@ func (e *evaluation) near(t *Term, addrs []netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// clientNames are the names that the client's reverse DNS claims, at most ten,
-// with what is known of their addresses.
-type clientNames struct {
-	asked   bool
-	reverse string
-	answer  *dnscache.Answer
-	names   []clientName
-}
-
-type clientName struct {
-	name           string
-	checked, valid bool
-}
-
-// clientPTR asks for the client's names, once per check. RFC 7208 section
-// 4.6.4: of more than ten names all but the first ten are ignored; the client
-// may not choose an error for somebody else's domain.
-func (e *evaluation) clientPTR() *dnscache.Answer {
-	c := &e.client
-	if c.asked {
-		return c.answer
-	}
-	c.asked = true
-	c.reverse = reverseName(e.ip)
-	c.answer = e.lookup(c.reverse, dnscache.PTR)
-	for i, n := range c.answer.Names {
-		if i == maxHosts {
-			break
-		}
-		c.names = append(c.names, clientName{name: lower(strings.TrimSuffix(n, "."))})
-	}
-	return c.answer
-}
-
-// validated reports whether the addresses of the client's i-th name have the
-// client's among them. A name whose look-up fails is passed over (section 5.5).
-func (e *evaluation) validated(i int) bool {
-	n := &e.client.names[i]
-	if !n.checked {
-		n.checked = true
-		for _, a := range e.lookup(n.name, e.family()).Addrs {
-			n.valid = n.valid || a == e.ip
-		}
-	}
-	return n.valid
-}
-
-// validatedName is the value of %{p} (RFC 7208 section 7.3): the domain itself
-// if it is one of the client's validated names, else one below it, else any,
-// else "unknown".
-func (e *evaluation) validatedName(domain string) string {
-	e.clientPTR()
-	choices := [...]func(name string) bool{
-		func(name string) bool { return name == domain },
-		func(name string) bool { return below(name, domain) },
-		func(string) bool { return true },
-	}
-	for _, suits := range choices {
-		for i := range e.client.names {
-			if suits(e.client.names[i].name) && e.validated(i) {
-				return e.client.names[i].name
-			}
-		}
-	}
-	return "unknown"
-}
-
-// below reports whether name is domain or a subdomain of it.
-func below(name, domain string) bool {
-	return strings.HasSuffix(name, domain) &&
-		(len(name) == len(domain) || name[len(name)-len(domain)-1] == '.')
-}
-
-// reverseName is the name of an address in the reverse tree of the DNS.
-func reverseName(ip netip.Addr) string {
-	p := part{reverse: true}
-	if ip.Is4() {
-		return p.transform(ip.String()) + ".in-addr.arpa"
-	}
-	return lower(p.transform(dotted(ip))) + ".ip6.arpa"
 }

@@ -20,6 +20,8 @@
 //     passes; one that does not meets the eleventh, and permerror.
 //   - Section 4.8: a target that cannot be a domain name matches nothing in a, mx,
 //     ptr and exists; in include and redirect it is a permerror.
+//   - Section 5.5: the client's names that are no host names are passed over, and
+//     so are those whose look-ups fail or take more than five seconds together.
 //   - Section 6: a modifier that nobody knows is ignored, whatever macro letters
 //     its value has.
 //   - RFC 8616 section 4: a term with %{s} or %{l} does not match if the local

@@ -1,0 +1,249 @@
+package dnscache
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// connections serves plain TCP with what the test says of the n-th connection,
+// and returns the client's side of it.
+func connections(t *testing.T, serve func(n int, conn net.Conn)) *streams {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := 0; ; n++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { defer conn.Close(); serve(n, conn) })
+		}
+	})
+	fs := newFlights(1)
+	t.Cleanup(func() { fs.close(); l.Close(); wg.Wait() })
+	return &streams{
+		dial:     endpoint{addr: netip.MustParseAddrPort(l.Addr().String())}.dialer(nil),
+		dialTime: time.Second, idle: time.Second, background: fs.background,
+	}
+}
+
+// receive reads one message off a connection.
+func receive(conn net.Conn) ([]byte, error) {
+	var length [2]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		return nil, err
+	}
+	b := make([]byte, binary.BigEndian.Uint16(length[:]))
+	_, err := io.ReadFull(conn, b)
+	return b, err
+}
+
+func reply(conn net.Conn, b []byte) {
+	conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
+}
+
+// question is any message of 16 octets with text behind the header's id.
+func questionOf(i int) []byte { return fmt.Appendf(nil, "??question %05d", i) }
+
+func TestAnswersInAnyOrder(t *testing.T) {
+	t.Parallel()
+	const n = 40 * maxStreams
+	ss := connections(t, func(_ int, conn net.Conn) {
+		var held [][]byte
+		for {
+			conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			b, err := receive(conn)
+			var ne net.Error
+			switch {
+			case errors.As(err, &ne) && ne.Timeout() && b == nil:
+				for i := len(held) - 1; i >= 0; i-- {
+					reply(conn, held[i])
+				}
+				held = nil
+			case err != nil:
+				return
+			default:
+				held = append(held, b)
+			}
+		}
+	})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			b, id, err := ss.exchange(ctx, questionOf(i))
+			if err != nil || string(b[2:]) != string(questionOf(i)[2:]) || binary.BigEndian.Uint16(b) != id {
+				t.Errorf("%d: %q, %v", i, b, err)
+			}
+		})
+	}
+	wg.Wait()
+	if ss.dialed != maxStreams {
+		t.Errorf("%d connections", ss.dialed)
+	}
+	for _, s := range ss.open {
+		if len(s.waiting) != 0 {
+			t.Errorf("%d wait for what has come", len(s.waiting))
+		}
+	}
+}
+
+// Servers close connections when they like, also while a question is on its way.
+func TestClosedConnectionIsReplaced(t *testing.T) {
+	t.Parallel()
+	ss := connections(t, func(_ int, conn net.Conn) {
+		for range 3 {
+			b, err := receive(conn)
+			if err != nil {
+				return
+			}
+			reply(conn, b)
+		}
+		receive(conn) // and not a word
+	})
+	for i := range 20 {
+		if _, _, err := ss.exchange(t.Context(), questionOf(i)); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if ss.dialed != 7 {
+		t.Errorf("%d connections", ss.dialed)
+	}
+}
+
+func TestDeadConnectionIsLeft(t *testing.T) {
+	t.Parallel()
+	ss := connections(t, func(n int, conn net.Conn) {
+		for {
+			b, err := receive(conn)
+			if err != nil {
+				return
+			}
+			if n > 0 {
+				reply(conn, b)
+			}
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, _, err := ss.exchange(ctx, questionOf(1)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if _, _, err := ss.exchange(t.Context(), questionOf(2)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUselessConnections(t *testing.T) {
+	t.Parallel()
+	for name, say := range map[string]string{
+		"ends":         "",
+		"half a word":  "\x00",
+		"half a reply": "\x00\x20abc",
+		"too short":    "\x00\x02ab",
+	} {
+		ss := connections(t, func(_ int, conn net.Conn) {
+			receive(conn)
+			io.WriteString(conn, say)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if _, _, err := ss.exchange(ctx, questionOf(1)); !errors.Is(err, errStreamEnded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+		if len(ss.open) != 0 {
+			t.Errorf("%s: kept", name)
+		}
+	}
+}
+
+func TestIdleConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	ss := connections(t, func(_ int, conn net.Conn) {
+		b, _ := receive(conn)
+		reply(conn, b)
+		_, err := receive(conn)
+		ended <- err
+	})
+	ss.idle = 50 * time.Millisecond
+	if _, _, err := ss.exchange(t.Context(), questionOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("stays open")
+	}
+}
+
+// RFC 8467 section 4.1: lengths over TLS tell no names.
+func TestPadding(t *testing.T) {
+	t.Parallel()
+	for n := range 60 {
+		q := query{name: strings.Repeat("a", n+1) + ".test.", t: TXT, edns: true}
+		m := q.message()
+		pad(m)
+		b, err := m.Pack()
+		if err != nil || len(b) != padBlock {
+			t.Fatalf("%d octets, %v", len(b), err)
+		}
+		if err := new(dns.Msg).Unpack(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := query{name: "a.test.", t: TXT}.message()
+	pad(m)
+	if m.IsEdns0() != nil {
+		t.Error("padded without EDNS")
+	}
+}
+
+// What is asked over TLS is padded, whatever the name.
+func TestQueriesOverTLSArePadded(t *testing.T) {
+	t.Parallel()
+	lengths := make(chan int, 2)
+	ss := connections(t, func(_ int, conn net.Conn) {
+		for {
+			b, err := receive(conn)
+			if err != nil {
+				return
+			}
+			lengths <- len(b)
+			b[2] |= 0x80 // a response without records
+			reply(conn, b)
+		}
+	})
+	u := newUpstream(endpoint{addr: netip.MustParseAddrPort("192.0.2.1:853"), name: "dns.test"}, nil, Options{}, func() int64 { return 1 }, nil)
+	u.streams = ss
+	for _, name := range []string{"a.test.", "a-longer-one.example.test."} {
+		if _, err := u.exchange(t.Context(), name, TXT); err != nil {
+			t.Fatal(err)
+		}
+		if n := <-lengths; n != padBlock {
+			t.Errorf("%s: %d octets", name, n)
+		}
+	}
+	if u.mixCase.Load() {
+		t.Error("mixes case where nobody can forge")
+	}
+}

@@ -1,0 +1,64 @@
+package dnstest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// ListenTLS makes the server answer over TLS too (RFC 7858), on a loopback
+// port of its own. Its certificate is for the host name given, and not for the
+// address; roots holds who vouches for it. Close ends it with the rest.
+func (s *Server) ListenTLS(host string) (addr string, roots *x509.CertPool, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return "", nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return "", nil, err
+	}
+	roots = x509.NewCertPool()
+	roots.AddCert(cert)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	var up sync.WaitGroup
+	up.Add(1)
+	srv := &dns.Server{
+		Listener: tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}),
+		Handler:  dns.HandlerFunc(s.serve), NotifyStartedFunc: up.Done,
+	}
+	go srv.ActivateAndServe()
+	up.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secure = append(s.secure, srv)
+	return l.Addr().String(), roots, nil
+}
+
+// networkOf names what a question came over, as Query has it.
+func networkOf(w dns.ResponseWriter) string {
+	if c, ok := w.(dns.ConnectionStater); ok && c.ConnectionState() != nil {
+		return "tls"
+	}
+	return w.RemoteAddr().Network()
+}

@@ -1,0 +1,85 @@
+package message
+
+import (
+	"strings"
+
+	"golang.org/x/text/encoding/japanese"
+)
+
+// This file is about names that break the grammar and that mail clients yet
+// read alike, because the whole field holds no more than one address.
+
+// colonsInName reports whether the colon here can only be part of a display
+// name, as in "Team: News <n@example.org>". By the grammar it begins a group. If
+// the field, before and after decoding, ends in the only angle brackets with
+// the only "@" in them and nothing in it separates, quotes or comments, then
+// whoever reads a group finds the same single address in it.
+func (p *addressParser) colonsInName() bool {
+	for _, s := range [...]string{p.s, DecodeWords(p.s)} {
+		if !oneInBrackets(s) || strings.ContainsAny(s, ",;\"\\()[]") || strings.LastIndexByte(s, ':') > strings.IndexByte(s, '<') {
+			return false
+		}
+	}
+	return len(p.author.Mailboxes) == 0
+}
+
+// nameWithColons reads on after the words of a name that a colon follows.
+func (p *addressParser) nameWithColons(name []word) bool {
+	for p.peek() == ':' {
+		p.i++
+		name = append(name, word{text: ":"})
+		words, _, ok := p.words()
+		if !ok {
+			return false
+		}
+		name = append(name, words...)
+	}
+	if p.peek() != '<' {
+		return p.fail("a malformed address")
+	}
+	return p.angle(name)
+}
+
+// oneInBrackets reports whether s ends in its only angle brackets, and its only
+// "@" is in them.
+func oneInBrackets(s string) bool {
+	s = strings.TrimRight(s, " \t\r\n")
+	return strings.Count(s, "<") == 1 && strings.Count(s, ">") == 1 && strings.Count(s, "@") == 1 &&
+		strings.HasSuffix(s, ">") && strings.IndexByte(s, '<') < strings.IndexByte(s, '@')
+}
+
+// fromJapanese converts a field whose display name is raw ISO-2022-JP (RFC
+// 1468), which was usual before RFC 2047 and has not died out. To a reader who
+// does not know it the bytes of such a name are ASCII, with quotes, commas and
+// parentheses among them. So it is converted only if neither reader can find
+// a second address: the only "@" of all bytes is in the only angle brackets, at
+// the end, and all escape sequences are well formed and in front of these. Any
+// other value is returned as it is.
+func fromJapanese(value string) string {
+	if strings.IndexByte(value, 0x1b) < 0 || len(value) > maxFromValue || !oneInBrackets(value) || strings.Contains(value, "=?") {
+		return value
+	}
+	open := strings.IndexByte(value, '<')
+	var out strings.Builder
+	for rest := value[:open]; ; {
+		plain, after, ok := strings.Cut(rest, "\x1b$B")
+		out.WriteString(plain)
+		if !ok {
+			break
+		}
+		end := strings.IndexByte(after, 0x1b)
+		if end < 0 || end%2 != 0 || len(after) < end+3 || after[end:end+3] != "\x1b(B" && after[end:end+3] != "\x1b(J" {
+			return value
+		}
+		if strings.ContainsFunc(after[:end], func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return value
+		}
+		text, err := japanese.ISO2022JP.NewDecoder().String("\x1b$B" + after[:end])
+		if err != nil || isASCII(text) && text != "" {
+			return value
+		}
+		out.WriteString(text)
+		rest = after[end+3:]
+	}
+	return out.String() + value[open:]
+}
