@@ -2,7 +2,6 @@ package spf
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -55,7 +54,7 @@ func BenchmarkCheckDelayed(b *testing.B) {
 				}
 				start := time.Now()
 				if got := Check(context.Background(), r, from("example.org"), c.o); got.Status != Pass {
-					b.Fatal(fmt.Sprintf("%+v", got))
+					b.Fatalf("%+v", got)
 				}
 				best = min(best, time.Since(start))
 				checks++
