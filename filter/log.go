@@ -73,6 +73,7 @@ func (s *session) logDecision(d *Decision) {
 		spf = append(spf, clean(fmt.Sprintf("%s=%s %s", x.Identity, x.Status, x.Domain)))
 	}
 	for _, x := range r.DKIM {
+		x.Status, _ = r.Counts(x)
 		dkim = append(dkim, clean(fmt.Sprintf("%s %s/%s", x.Status, x.Domain, x.Selector)))
 	}
 	author := r.Author.Domain

@@ -29,6 +29,7 @@ func methods(res *Results) []authres.Method {
 		ms = append(ms, authres.Method{Name: "dkim", Result: string(dkim.None)})
 	}
 	for _, r := range res.DKIM {
+		r.Status, r.Reason = res.Counts(r)
 		ms = append(ms, dkimMethod(r))
 	}
 	if res.ARC.Status != arc.None {

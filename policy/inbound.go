@@ -219,6 +219,7 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		Client:           ClientResult{Helo: c.helo},
 		SPF:              []spf.Result{},
 		DKIM:             []dkim.Result{},
+		PartialBody:      o.PartialBody,
 		ARC:              arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
 		DMARC:            dmarc.Result{Status: dmarc.None},
 		MailFrom:         m.sender.Path,
@@ -289,11 +290,6 @@ func (m *Message) gatherDKIM(ctx context.Context, res *Results) {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
 		m.fault("dkim", strings.Join(m.dkim.Faults(), "; "))
 	}
-	for i := range res.DKIM {
-		if r := &res.DKIM[i]; r.Partial && m.conn.checker.opt.PartialBody != dkim.Pass {
-			r.Status, r.Reason = m.conn.checker.opt.PartialBody, "l= leaves a part of the body unsigned"
-		}
-	}
 	for _, r := range res.DKIM {
 		m.conn.dns.note("dkim", "signature of %s, selector %s: %s", printable(r.Domain, 255), printable(r.Selector, 255), sentence(string(r.Status), r.Reason))
 	}
@@ -320,7 +316,8 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 	default:
 		ids := make([]dmarc.Identifier, len(res.DKIM))
 		for i, r := range res.DKIM {
-			ids[i] = dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
+			status, _ := res.Counts(r)
+			ids[i] = dmarc.Identifier{Domain: r.Domain, Status: string(status)}
 		}
 		var envelope dmarc.Identifier
 		if r, ok := res.envelopeSPF(); ok {
@@ -333,6 +330,16 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 		}
 	}
 	m.conn.dns.note("dmarc", "%s", sentence(string(res.DMARC.Status), res.DMARC.Reason))
+}
+
+// Counts returns what a signature's result counts as for DMARC and in our field,
+// and why: a signature that passes by RFC 6376 may leave a part of the body
+// unsigned, and section 8.2 leaves to us what that is worth.
+func (r *Results) Counts(d dkim.Result) (dkim.Status, string) {
+	if d.Status == dkim.Pass && d.Partial && r.PartialBody != "" && r.PartialBody != dkim.Pass {
+		return r.PartialBody, "l= leaves a part of the body unsigned"
+	}
+	return d.Status, d.Reason
 }
 
 // authorProblem says why a message has no author domain.

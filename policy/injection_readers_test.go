@@ -25,6 +25,7 @@ type found map[string]int
 func held(res *policy.Results) found {
 	f := found{"dmarc=" + string(res.DMARC.Status): 1}
 	for _, r := range res.DKIM {
+		r.Status, _ = res.Counts(r)
 		f["dkim="+string(r.Status)]++
 	}
 	if len(res.DKIM) == 0 {
@@ -127,6 +128,7 @@ func checkResultsField(t *testing.T, res *policy.Results, value string) {
 func passed(res *policy.Results) []string {
 	var domains []string
 	for _, r := range res.DKIM {
+		r.Status, _ = res.Counts(r)
 		if r.Status == dkim.Pass {
 			domains = append(domains, r.Domain)
 		}

@@ -37,6 +37,9 @@ type Results struct {
 	ARC    arc.Result    `json:"arc"`
 	DMARC  dmarc.Result  `json:"dmarc"`
 
+	// PartialBody is what a passing signature with an unsigned rest of the body
+	// counts as, see [Results.Counts].
+	PartialBody dkim.Status `json:"partial_body"`
 	// MailFrom is the reverse-path, "" for the null sender.
 	MailFrom string `json:"mail_from"`
 	// User is who authenticated, "" for nobody.

@@ -48,6 +48,7 @@ func dkimFound(res *Results) string {
 			best = r
 		}
 	}
+	best.Status, best.Reason = res.Counts(best)
 	domain := printable(best.Domain, 80)
 	if best.Status == dkim.Pass {
 		return "DKIM passed, but for " + domain

@@ -61,6 +61,7 @@ func writeReport(w io.Writer, r *policy.Report, trace bool) error {
 			p.line("spf", string(s.Status), describeSPF(s)...)
 		}
 		for _, d := range r.DKIM {
+			d.Status, d.Reason = r.Counts(d)
 			p.line("dkim", string(d.Status), describeDKIM(d)...)
 		}
 		if len(r.DKIM) == 0 {
