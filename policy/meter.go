@@ -101,13 +101,9 @@ func (d *meter) note(what, format string, args ...any) {
 	if !d.trace {
 		return
 	}
-	at := d.now()
+	at, text := d.now(), fmt.Sprintf(format, args...)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.event(at, what, fmt.Sprintf(format, args...))
-}
-
-func (d *meter) event(at time.Time, what, text string) {
 	if len(d.events) < maxEvents {
 		ms := float64(at.Sub(d.began).Microseconds()) / 1000
 		d.events = append(d.events, Event{AtMS: ms, What: what, Text: text})

@@ -51,13 +51,9 @@ func (p *pending[T]) wait(ctx context.Context, failed func(fault string) T) (T, 
 	select {
 	case <-p.done:
 		return p.value, p.fault
-	default:
-	}
-	select {
-	case <-p.done:
-		return p.value, p.fault
 	case <-ctx.Done():
 	}
+	// It may have ended all the same, or be about to.
 	t := time.NewTimer(grace)
 	defer t.Stop()
 	select {
