@@ -2,8 +2,10 @@
 SHELL    := /bin/sh
 GO       ?= go
 FUZZTIME ?= 10m
-# A few seconds per target: proves that each runs and that its seeds hold.
-SMOKETIME ?= 2s
+# Proves that each target runs and that its seeds hold. A number of inputs, not
+# a time: a target that is in the middle of one when its time ends may report
+# "context deadline exceeded", which is no finding.
+SMOKETIME ?= 500x
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -52,7 +54,11 @@ define run_fuzz
 echo "$$list" | while read -r pkg target; do \
 	[ -n "$$target" ] || continue; \
 	echo "fuzz $$pkg $$target ($(1))"; \
-	$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(1) "$$pkg" >fuzz.log 2>&1 </dev/null || { cat fuzz.log; rm -f fuzz.log; exit 1; }; \
+	$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(1) "$$pkg" >fuzz.log 2>&1 </dev/null && continue; \
+	if grep -q 'Failing input written' fuzz.log || ! grep -q '^ *context deadline exceeded$$' fuzz.log; then \
+		cat fuzz.log; rm -f fuzz.log; exit 1; \
+	fi; \
+	echo "  (its time ended in the middle of an input)"; \
 done
 @rm -f fuzz.log
 endef
