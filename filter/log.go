@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -33,10 +34,11 @@ func clean(s string) string {
 	return s
 }
 
-func cleanAll(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = clean(s)
+// overrides are the reasons and sources, in order: "trusted_forwarder trust.forwarders (192.0.2.1)".
+func overrides(v policy.Verdict) []string {
+	out := make([]string, len(v.Overrides))
+	for i, o := range v.Overrides {
+		out[i] = clean(string(o.Reason) + " " + o.String())
 	}
 	return out
 }
@@ -99,7 +101,7 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("action", string(d.Verdict.Action)),
 		zap.String("code", d.Verdict.Code),
 		zap.String("rule", d.Verdict.Rule),
-		zap.Strings("overrides", cleanAll(d.Verdict.Overrides)),
+		zap.Strings("overrides", overrides(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
 		zap.Float64("dns_ms", r.DNS.WaitMS),
 		zap.Int("dns_lookups", r.DNS.Lookups),

@@ -39,7 +39,7 @@ func TestLogLine(t *testing.T) {
 				DNS:    policy.DNSCost{Lookups: 7, WaitMS: 12.5},
 			}
 		},
-		verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []string{"x"}},
+		verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy, By: "x"}}},
 	}
 	var out bytes.Buffer
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel))
@@ -83,7 +83,7 @@ func TestLogLine(t *testing.T) {
 		"level": "info", "msg": "message", "queue": "4ABC", "client": "192.0.2.1", "helo": "evil???[2J?", "rcpts": 1.0,
 		"author": "example.org", "spf": []any{"helo=none helo.example.org", "mailfrom=pass example.org"},
 		"dkim": []any{"fail example.org/s?[31m"}, "dmarc": "fail p=reject", "arc": "none", "iprev": "pass", "action": "reject",
-		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"x"}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
+		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
 	} {
 		if diff := cmp.Diff(v, got[k]); diff != "" {
 			t.Errorf("%s: %s", k, diff)

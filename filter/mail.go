@@ -124,7 +124,7 @@ func faulty() policy.Verdict {
 		Code:      "451 4.3.0",
 		Text:      "The message could not be checked because of an internal error; please try again later",
 		Rule:      policy.RuleFault,
-		Overrides: []string{},
+		Overrides: []policy.Override{},
 	}
 }
 

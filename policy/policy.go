@@ -121,8 +121,9 @@ type Verdict struct {
 	Text string `json:"text"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`
-	// Overrides name what turned the action away from what the domain asks for.
-	Overrides []string `json:"overrides"`
+	// Overrides name what turned the action away from what the domain asks for,
+	// in the order in which they did.
+	Overrides []Override `json:"overrides"`
 
 	// Remove are the fields to take out, in the order received.
 	Remove []FieldRef `json:"-"`

@@ -78,13 +78,13 @@ const (
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
 	v := r.judge(res)
-	v.Overrides = []string{}
+	v.Overrides = []Override{}
 	v.Text = reply(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
 	if r.Mode == Monitor && v.Action != Accept && v.Rule != RuleUnreadable {
 		v.Action, v.Code = Accept, ""
-		v.Overrides = append(v.Overrides, "monitor")
+		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "mode", Text: "monitor"})
 	}
 	if v.Action == Reject || v.Action == TempFail {
 		v.AuthenticationResults = r.authenticationResults(res)
@@ -93,7 +93,7 @@ func (r Rules) Decide(res *Results) Verdict {
 	v.Remove = res.Claims
 	if v.Intended == Quarantine && v.Action == Quarantine && r.Quarantine == QuarantineTag {
 		v.Action = Accept
-		v.Overrides = append(v.Overrides, "tag")
+		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "policy.quarantine", Text: "tag"})
 		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
 	}
 	if v.AuthenticationResults = r.authenticationResults(res); v.AuthenticationResults != "" {

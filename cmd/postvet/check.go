@@ -149,7 +149,7 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
 	if !src.present {
 		report.Verdict = policy.Verdict{
-			Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []string{},
+			Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []policy.Override{},
 			Text: "there is no message to decide about",
 		}
 		report.AuthenticationResults = ""
