@@ -17,9 +17,11 @@ import (
 // Options bound and inform a Server. The zero value works.
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
-	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, exempt, dns_ms, dns_lookups and took_ms (from the
-	// message's end to the verdict), and a warning per fault. Default: none.
+	// client (the one evaluated), relay (the trusted one that connected, if any),
+	// hidden (why the client behind it is not known), helo, from, rcpts, author,
+	// spf, dkim, dmarc, arc, iprev, mx, action, code, rule, overrides, exempt,
+	// dns_ms, dns_lookups and took_ms (from the message's end to the verdict), and
+	// a warning per fault. Default: none.
 	Logger *zap.Logger
 
 	// MaxConnections is how many connections are served at once; further ones
@@ -154,6 +156,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return ErrServerClosed
 	}
 	defer s.untrack(l)
+	socket := SocketAddress(l.Addr())
 	var delay time.Duration
 	for {
 		if !s.takeSlot(l) {
@@ -162,7 +165,7 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := l.Accept()
 		if err == nil {
 			delay = 0
-			s.begin(c)
+			s.begin(c, socket)
 			continue
 		}
 		<-s.slots
@@ -236,11 +239,13 @@ func (s *Server) giveSlot() bool {
 	return false
 }
 
-// begin starts serving a connection, which ends in (*Server).ended.
-func (s *Server) begin(c net.Conn) {
+// begin starts serving a connection to one of our sockets, which ends in
+// (*Server).ended.
+func (s *Server) begin(c net.Conn, socket string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := newWire(s, c, cancel)
 	w.session = newSession(ctx, s, w)
+	w.session.socket = socket
 	s.mu.Lock()
 	if s.draining.Load() {
 		s.mu.Unlock()

@@ -37,6 +37,8 @@ type golden struct {
 	sign    []string // "domain selector canonicalization"
 	rules   policy.Rules
 	exempt  policy.Exempt
+	relays  []netip.Prefix
+	rcpts   []string
 	fields  int
 	zone    string
 	message []byte
@@ -95,6 +97,24 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 			g.rules.OnAmbiguousAuthor = value
 		case "exempt":
 			g.exempt.Addresses = append(g.exempt.Addresses, netip.MustParsePrefix(value))
+		case "relay":
+			g.relays = append(g.relays, netip.MustParsePrefix(value))
+		case "rcpt":
+			g.rcpts = append(g.rcpts, value)
+		case "listener":
+			g.client.Listener = value
+		case "socket":
+			g.client.Socket = value
+		case "monitor-listener":
+			g.rules.Modes.MonitorListeners = append(g.rules.Modes.MonitorListeners, value)
+		case "monitor-domain":
+			g.rules.Modes.MonitorDomains = append(g.rules.Modes.MonitorDomains, value)
+		case "enforce-domain":
+			g.rules.Modes.EnforceDomains = append(g.rules.Modes.EnforceDomains, value)
+		case "monitor-recipient":
+			g.rules.Modes.MonitorRecipients = append(g.rules.Modes.MonitorRecipients, value)
+		case "sender-domain":
+			g.rules.SenderDomain = value
 		case "max-fields":
 			if _, err := fmt.Sscan(value, &g.fields); err != nil {
 				t.Fatal(err)
@@ -175,7 +195,7 @@ func TestGolden(t *testing.T) {
 			_, resolver := dnstest.Start(t, g.zone)
 			checker := policy.NewChecker(policy.Options{
 				Resolver: resolver, AuthservID: g.rules.AuthservID, Exempt: g.exempt, MaxFields: g.fields, Trace: true,
-				Now: time.Now,
+				Now: time.Now, Relays: g.relays, SenderDomain: g.rules.SenderDomain != "",
 			})
 			res := converse(t, checker, g)
 			got := show(g.rules.Decide(res))
@@ -210,7 +230,9 @@ func converse(t *testing.T, checker *policy.Checker, g golden) *policy.Results {
 	conn.Helo(g.helo)
 	msg := conn.Message(g.sender)
 	defer msg.Close()
-	msg.Recipient("user@test.example")
+	for _, rcpt := range append(g.rcpts, "user@test.example")[:max(1, len(g.rcpts))] {
+		msg.Recipient(rcpt)
+	}
 	r := message.NewReader(bytes.NewReader(g.message))
 	header, err := r.Header()
 	if err != nil {

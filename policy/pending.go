@@ -28,6 +28,13 @@ func begin[T any](check func() T, failed func(fault string) T) *pending[T] {
 	return p
 }
 
+// settled is a result that is there already.
+func settled[T any](value T) *pending[T] {
+	p := &pending[T]{done: make(chan struct{}), value: value}
+	close(p.done)
+	return p
+}
+
 // guard runs check and turns a panic into a fault.
 func guard[T any](check func() T, failed func(fault string) T) (value T, fault string) {
 	defer func() {

@@ -12,6 +12,7 @@ package policy
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
@@ -44,10 +45,18 @@ type Results struct {
 	MailFrom string `json:"mail_from"`
 	// User is who authenticated, "" for nobody.
 	User string `json:"user"`
+	// Listener is the MTA's name for its listener, Socket the address of ours.
+	Listener string `json:"listener"`
+	Socket   string `json:"socket"`
+	// SenderDomains says whether the sender's domains accept mail; empty unless
+	// Options.SenderDomain is set.
+	SenderDomains []SenderDomain `json:"sender_domains"`
 	// Author is what the From fields say.
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
 	Recipients []string `json:"recipients"`
+	// RecipientsIncomplete tells that there were more.
+	RecipientsIncomplete bool `json:"recipients_incomplete"`
 	// Exempt says why nothing was checked: "authenticated", "local submission",
 	// "exempt address"; "" if the message was checked.
 	Exempt string `json:"exempt"`
@@ -66,11 +75,24 @@ type Results struct {
 	Trace []Event `json:"trace"`
 }
 
-// ClientResult is the client as the results show it.
+// ClientResult is the client that was evaluated: the one that connected or, if
+// that is a trusted relay, the first outside of those that it handed on from.
 type ClientResult struct {
 	IP   string `json:"ip"`
 	Helo string `json:"helo"`
 	PTR  string `json:"ptr"` // verified by iprev; "" if none is
+
+	// Relay is the address of the trusted relay that connected, and RelayHelo its
+	// HELO; "" if the client connected itself.
+	Relay     string `json:"relay"`
+	RelayHelo string `json:"relay_helo"`
+	// Hops is how many trusted relays stand before the client.
+	Hops int `json:"hops"`
+	// Hidden says why the client behind the relay is not known; IP and Helo are ""
+	// then. "" if it is known.
+	Hidden string `json:"hidden"`
+	// Inside tells that there is no client, as the message was made on a relay.
+	Inside bool `json:"inside"`
 }
 
 // DNSCost sums the look-ups of a message.
@@ -86,7 +108,7 @@ type DNSCost struct {
 // Event is one line of a trace.
 type Event struct {
 	AtMS float64 `json:"at_ms"` // since the connection began
-	What string  `json:"what"`  // dns, spf, dkim, arc, dmarc, policy
+	What string  `json:"what"`  // dns, relay, iprev, spf, dkim, arc, dmarc, mx, policy
 	Text string  `json:"text"`
 }
 
@@ -149,6 +171,13 @@ type Options struct {
 	Now func() time.Time
 	// Exempt says which messages are not checked.
 	Exempt Exempt
+	// Relays are clients that hand on what they got from others and say from whom
+	// in a Received field of their own: backup MXs, gateways. Not they are
+	// evaluated but whom they name, see [ClientResult].
+	Relays []netip.Prefix
+	// SenderDomain has looked up whether the domains of MAIL FROM and of the
+	// author accept mail.
+	SenderDomain bool
 	// SPFTimeout bounds one SPF evaluation; default 20s.
 	SPFTimeout time.Duration
 	// MessageTimeout bounds what Finish waits for after the message's end;

@@ -63,6 +63,8 @@ func TestParseReceivedWithoutClient(t *testing.T) {
 		want        Received
 	}{
 		{"Postfix", "by mx.example.org (Postfix, from userid 1000)\n\tid 4F1; date", local},
+		{"Postfix's notice", "by mx.example.org (Postfix)\n\tid 4F1; date", local},
+		{"Sendmail's notice", "from localhost (localhost)\n\tby mx.example.org (8.17.1/8.17.1) id 1;\n\tdate", local},
 		{"Sendmail", "(from root@localhost)\n\tby mx.example.org (8.17.1/8.17.1/Submit) id 1;\n\tdate", local},
 		{"Exim", "from joe by mx.example.org with local (Exim 4.96)\n\t(envelope-from <joe@example.org>) id 1; date", local},
 		{"Exim, without user", "by mx.example.org with local (Exim 4.96) id 1; date", local},
@@ -89,6 +91,7 @@ func TestParseReceivedHostile(t *testing.T) {
 		{"no by", "from a (b [6.6.6.6]); date"},
 		{"no address", "from a by mx (MDaemon PRO v9) with ESMTP id 1; date"},
 		{"Gmail's own hops name no client", "by 2002:a05:6402:1234:b0:123:4567:89ab with SMTP id x1csp1; date"},
+		{"Postfix without from", "by mx.example.org (Postfix) with ESMTP id 1; date"},
 		{"HELO is all", "from [6.6.6.6] by mx with ESMTP id 1; date"},
 		{"HELO with a comment", "from a (good.example [6.6.6.6]) (x.example [203.0.113.9]) by mx; date"},
 		{"HELO ends the comment", "from a ([6.6.6.6]) by mx; (x [203.0.113.9]) by mx; date"},

@@ -33,6 +33,7 @@ type Config struct {
 	DNS    DNS
 	Policy Policy
 	DKIM   DKIM
+	Trust  Trust
 	Exempt Exempt
 	Limits Limits
 	Log    Log
@@ -74,6 +75,16 @@ type Policy struct {
 	OnAmbiguousAuthor    string
 	OnFault              string
 	OrganizationalDomain string
+	SenderDomain         string
+	MonitorListeners     []string // as filter.ListenAddress.Socket, or an MTA's daemon name
+	MonitorDomains       []string
+	EnforceDomains       []string
+	MonitorRecipients    []string
+}
+
+// Trust is whose word is believed.
+type Trust struct {
+	Relays []netip.Prefix
 }
 
 // DKIM is which signatures and keys count.
@@ -134,6 +145,7 @@ func Default() *Config {
 			OnAmbiguousAuthor:    "reject",
 			OnFault:              "tempfail",
 			OrganizationalDomain: "treewalk",
+			SenderDomain:         "off",
 		},
 		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute, PartialBody: "policy"},
 		Exempt: Exempt{

@@ -104,7 +104,13 @@ func TestEveryKeyIsRead(t *testing.T) {
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
 			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true, Snapshot: "/var/lib/postvet/dns.snapshot",
 		},
-		Policy: Policy{Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl"},
+		Policy: Policy{
+			Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl",
+			SenderDomain: "reject", MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"},
+			MonitorDomains: []string{"partner.example"}, EnforceDomains: []string{"bank.partner.example", "example.net"},
+			MonitorRecipients: []string{"lists.example.org"},
+		},
+		Trust: Trust{Relays: []netip.Prefix{netip.MustParsePrefix("198.51.100.25/32"), netip.MustParsePrefix("2001:db8:1::/48")}},
 		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt: Exempt{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::25/128")}},
 		Limits: Limits{

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,16 @@ func (c *Config) cross() Errors {
 		fault("dkim.min_rsa_bits", "dkim.max_rsa_bits",
 			fmt.Sprintf("dkim.min_rsa_bits is %d and dkim.max_rsa_bits is %d", c.DKIM.MinRSABits, c.DKIM.MaxRSABits),
 			"make dkim.min_rsa_bits the smaller one")
+	}
+	for _, d := range c.Policy.MonitorDomains {
+		if slices.Contains(c.Policy.EnforceDomains, d) {
+			fault("policy.monitor_domains", "policy.enforce_domains", strconv.Quote(d)+" stands in policy.enforce_domains too", "remove it from one")
+		}
+	}
+	for _, p := range c.Trust.Relays {
+		if p.Bits() == 0 {
+			fault("trust.relays", "trust.relays", strconv.Quote(p.String())+" trusts everybody", "list the relays' own addresses")
+		}
 	}
 	seen := map[filter.ListenAddress]string{}
 	for _, s := range c.Listen {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -47,6 +48,36 @@ func checkListen(s string) (normal, problem, remedy string) {
 		}
 	}
 	return s, "", ""
+}
+
+// checkListener accepts the address of a socket of ours and brings it into the one
+// form in which sockets are compared, or a daemon name of an MTA.
+func checkListener(s string) (normal, problem, remedy string) {
+	remedy = `write an address with a number or a path, such as "inet:127.0.0.1:8891", or a daemon name`
+	switch {
+	case s == "" || len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
+		return "", fmt.Sprintf("%q is neither an address nor a daemon name", clip(s)), remedy
+	case !strings.ContainsAny(s, ":/"):
+		return s, "", ""
+	}
+	a, err := filter.ParseListenAddress(s)
+	if err != nil {
+		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("filter: listen address %q: ", s))
+		return "", fmt.Sprintf("%q: %s", clip(s), why), remedy
+	}
+	if normal = a.Socket(); normal == "" {
+		return "", fmt.Sprintf("%q does not say at which address the socket is", clip(s)), remedy
+	}
+	return normal, "", ""
+}
+
+// checkDomain brings a domain into the form in which domains are compared.
+func checkDomain(s string) (normal, problem, remedy string) {
+	normal, ok := message.NormalizeDomain(strings.TrimPrefix(s, "."))
+	if !ok {
+		return "", fmt.Sprintf("%q is no domain", clip(s)), `write one such as "example.org"`
+	}
+	return normal, "", ""
 }
 
 func checkGroup(s string) (normal, problem, remedy string) {

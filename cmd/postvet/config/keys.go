@@ -35,6 +35,7 @@ var sections = []struct{ name, comment string }{
 	{"dns", "Where answers come from and how long they are kept."},
 	{"policy", "What is done about a message. SPF alone rejects nobody; DMARC decides."},
 	{"dkim", "Which signatures and keys count."},
+	{"trust", "Whose word is believed."},
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
 	{"limits", "What one client or one message can cost at most."},
 	{"log", "What is logged, to standard error. One line per message at level info."},
@@ -137,6 +138,26 @@ var keys = []key{
 		name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
 		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software.",
 	},
+	{
+		name: "policy.sender_domain", field: func(c *Config) any { return &c.Policy.SenderDomain }, words: []string{"off", "mark", "reject"},
+		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused.",
+	},
+	{
+		name: "policy.monitor_listeners", field: func(c *Config) any { return &c.Policy.MonitorListeners }, empty: true, check: checkListener,
+		comment: "Listeners whose mail is only monitored although mode is enforce: addresses of\nour own sockets, such as \"inet:127.0.0.1:8891\", so that an MTA can have one\nfor trial; or the MTA's names for its own ({daemon_name}).",
+	},
+	{
+		name: "policy.monitor_domains", field: func(c *Config) any { return &c.Policy.MonitorDomains }, empty: true, check: checkDomain,
+		comment: "Author domains, each with all below it, whose mail is only monitored although\nmode is enforce.",
+	},
+	{
+		name: "policy.enforce_domains", field: func(c *Config) any { return &c.Policy.EnforceDomains }, empty: true, check: checkDomain,
+		comment: "Author domains, each with all below it, for whose mail verdicts are carried\nout although mode is monitor or a key here says monitor. Of two domains the\nlonger one counts.",
+	},
+	{
+		name: "policy.monitor_recipients", field: func(c *Config) any { return &c.Policy.MonitorRecipients }, empty: true, check: checkDomain,
+		comment: "Domains of recipients, each with all below it: a message is only monitored if\nall its recipients are in them.",
+	},
 
 	{
 		name: "dkim.min_rsa_bits", field: func(c *Config) any { return &c.DKIM.MinRSABits }, min: 1024, max: 4096,
@@ -153,6 +174,11 @@ var keys = []key{
 	{
 		name: "dkim.partial_body", field: func(c *Config) any { return &c.DKIM.PartialBody }, words: []string{"policy", "neutral", "fail", "pass"},
 		comment: "What a valid signature is worth whose l= leaves a part of the body unsigned,\nwhich anybody may have added. policy, neutral, fail: the word in our\nfield; it does not count. pass: it counts.",
+	},
+
+	{
+		name: "trust.relays", field: func(c *Config) any { return &c.Trust.Relays }, empty: true,
+		comment: "Hosts in front of this MTA, as addresses or prefixes: backup MXs, gateways.\nSPF is about the client that they had, whom the topmost Received fields name;\nall hops that are listed are looked through. List only what puts a\nReceived field of its own, with the client's address, on top of every\nmessage: below a host that does not, a sender's forged field would be\nbelieved. They are not exempt, whatever [exempt] says.",
 	},
 
 	{

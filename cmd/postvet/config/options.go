@@ -51,6 +51,8 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 			Authenticated: c.Exempt.Authenticated,
 			Local:         c.Exempt.Local,
 		},
+		Relays:         slices.Clone(c.Trust.Relays),
+		SenderDomain:   c.Policy.SenderDomain != policy.SenderDomainOff,
 		SPFTimeout:     c.Limits.SPFTimeout,
 		MessageTimeout: c.Limits.MessageTimeout,
 		MaxHeaderBytes: int(c.Limits.HeaderBytes),
@@ -69,11 +71,18 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 // Rules are the settings that turn results into a verdict.
 func (c *Config) Rules(authservID string) policy.Rules {
 	return policy.Rules{
-		Mode:              policy.Mode(c.Mode),
+		Mode: policy.Mode(c.Mode),
+		Modes: policy.Modes{
+			MonitorListeners:  slices.Clone(c.Policy.MonitorListeners),
+			MonitorDomains:    slices.Clone(c.Policy.MonitorDomains),
+			EnforceDomains:    slices.Clone(c.Policy.EnforceDomains),
+			MonitorRecipients: slices.Clone(c.Policy.MonitorRecipients),
+		},
 		AuthservID:        authservID,
 		Quarantine:        c.Policy.Quarantine,
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
+		SenderDomain:      c.Policy.SenderDomain,
 		OnFault:           c.Policy.OnFault,
 	}
 }

@@ -36,7 +36,7 @@ func TestOptions(t *testing.T) {
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
-		PartialBody: dkim.Pass,
+		PartialBody: dkim.Pass, Relays: c.Trust.Relays, SenderDomain: true,
 		DMARC:       dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)
@@ -53,7 +53,11 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := policy.Rules{
 		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept",
+		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", SenderDomain: policy.SenderDomainReject,
+		Modes: policy.Modes{
+			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: []string{"partner.example"},
+			EnforceDomains: []string{"bank.partner.example", "example.net"}, MonitorRecipients: []string{"lists.example.org"},
+		},
 	}
 	if d := cmp.Diff(wantRules, c.Rules("id")); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
@@ -77,7 +81,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	}
 	// These are read anew from the configuration in force.
 	reloaded := []string{
-		"mode", "authserv_id", "drain_timeout", "policy.", "dkim.", "exempt.", "dns.",
+		"mode", "authserv_id", "drain_timeout", "policy.", "dkim.", "trust.", "exempt.", "dns.",
 		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level",
 	}
 	for _, k := range keys {

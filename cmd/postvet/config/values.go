@@ -223,6 +223,10 @@ func (k *key) example() string {
 		switch k.name {
 		case "listen":
 			return `write a list, such as ["inet:127.0.0.1:8890"]`
+		case "policy.monitor_listeners":
+			return `write a list, such as ["inet:127.0.0.1:8891"]`
+		case "policy.monitor_domains", "policy.enforce_domains", "policy.monitor_recipients":
+			return `write a list, such as ["example.org"]`
 		default:
 			return `write a list, such as ["127.0.0.1:53"]`
 		}

@@ -1,0 +1,160 @@
+package policy_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
+)
+
+const relayZone = `
+good.example. TXT "v=spf1 ip4:203.0.113.9 -all"
+_dmarc.good.example. TXT "v=DMARC1; p=reject"
+mail.good.example. A 203.0.113.9
+mail.good.example. TXT "v=spf1 a -all"
+9.113.0.203.in-addr.arpa. PTR mail.good.example.
+25.2.0.192.in-addr.arpa. PTR relay.test.example.
+relay.test.example. A 192.0.2.25
+`
+
+func relayChecker(t *testing.T) (*dnstest.Server, *policy.Checker) {
+	t.Helper()
+	server, resolver := dnstest.Start(t, relayZone)
+	return server, policy.NewChecker(policy.Options{
+		Resolver: resolver, AuthservID: "mx.test.example", Trace: true,
+		Relays: []netip.Prefix{netip.MustParsePrefix("192.0.2.25/32")},
+	})
+}
+
+func through(ip string) message.Field {
+	return message.NewField("Received", " from mail.good.example (unknown ["+ip+"]) by relay.test.example (Postfix) with ESMTP id 1; date")
+}
+
+// Nothing about a relay itself is ever looked up, nor anything about a client
+// before the header has said who that is.
+func TestRelayIsNotLookedUp(t *testing.T) {
+	t.Parallel()
+	server, checker := relayChecker(t)
+	conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.25")})
+	defer conn.Close()
+	conn.Helo("relay.test.example")
+	m := conn.Message(message.Sender{Path: "ann@good.example"})
+	m.Field(through("203.0.113.9"))
+	m.Field(message.NewField("From", " ann@good.example"))
+	for _, q := range server.Queries() {
+		if !strings.HasPrefix(q.Name, "_dmarc.") {
+			t.Errorf("%v was asked for before the end of the header", q)
+		}
+	}
+	res := m.Finish(t.Context())
+	if res.DMARC.Status != dmarc.Pass || res.DMARC.SPFAligned == false {
+		t.Errorf("dmarc=%s: %s", res.DMARC.Status, res.DMARC.Reason)
+	}
+	for _, q := range server.Queries() {
+		if strings.Contains(q.Name, "relay") || strings.HasPrefix(q.Name, "25.") {
+			t.Errorf("%v was asked for", q)
+		}
+	}
+	want := policy.ClientResult{
+		IP: "203.0.113.9", Helo: "mail.good.example", PTR: "mail.good.example",
+		Relay: "192.0.2.25", RelayHelo: "relay.test.example", Hops: 1,
+	}
+	if d := cmp.Diff(want, res.Client); d != "" {
+		t.Errorf("client (-want +got):\n%s", d)
+	}
+	if !slices.ContainsFunc(res.Trace, func(e policy.Event) bool {
+		return e.What == "relay" && strings.Contains(e.Text, "192.0.2.25 is a trusted relay") && strings.Contains(e.Text, "203.0.113.9")
+	}) {
+		t.Errorf("the trace does not speak of the relay: %v", res.Trace)
+	}
+}
+
+// One connection of a relay brings the mail of many clients.
+func TestRelayWithManyClients(t *testing.T) {
+	t.Parallel()
+	_, checker := relayChecker(t)
+	conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.25")})
+	defer conn.Close()
+	conn.Helo("relay.test.example")
+	for i, tt := range []struct {
+		ip   string
+		want dmarc.Status
+	}{{"203.0.113.9", dmarc.Pass}, {"198.51.100.66", dmarc.Fail}, {"203.0.113.9", dmarc.Pass}, {"", dmarc.TempError}, {"198.51.100.66", dmarc.Fail}} {
+		m := conn.Message(message.Sender{Path: "ann@good.example"})
+		if tt.ip != "" {
+			m.Field(through(tt.ip))
+		}
+		m.Field(message.NewField("From", " ann@good.example"))
+		res := m.Finish(t.Context())
+		if res.DMARC.Status != tt.want || res.Client.IP != tt.ip {
+			t.Errorf("message %d: client %q, dmarc=%s (%s), want %q and %s", i, res.Client.IP, res.DMARC.Status, res.DMARC.Reason, tt.ip, tt.want)
+		}
+	}
+}
+
+// A header that is too large to be kept names no client, and a body that comes
+// without one neither.
+func TestRelayAndOversizeHeader(t *testing.T) {
+	t.Parallel()
+	_, checker := relayChecker(t)
+	conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.25")})
+	defer conn.Close()
+	m := conn.Message(message.Sender{Path: "ann@good.example"})
+	m.Field(through("203.0.113.9"))
+	m.Field(message.NewField("Subject", strings.Repeat("x", 2<<20)))
+	res := m.Finish(t.Context())
+	if res.Client.IP != "" || res.Client.Hidden == "" || res.Oversize == "" {
+		t.Errorf("client %+v", res.Client)
+	}
+	for _, s := range res.SPF {
+		if s.Status != "none" {
+			t.Errorf("SPF %+v", s)
+		}
+	}
+	if v := (policy.Rules{}).Decide(res); v.Rule != policy.RuleOversize {
+		t.Errorf("rule %s", v.Rule)
+	}
+}
+
+// sendmail(1) on this machine is no relay, even if the address is listed.
+func TestLocalSubmissionIsNoRelay(t *testing.T) {
+	t.Parallel()
+	_, resolver := dnstest.Start(t, relayZone)
+	loopback := netip.MustParsePrefix("127.0.0.1/32")
+	checker := policy.NewChecker(policy.Options{
+		Resolver: resolver, AuthservID: "mx.test.example",
+		Relays: []netip.Prefix{loopback}, Exempt: policy.Exempt{Local: true},
+	})
+	conn := checker.Connect(t.Context(), message.Client{IP: loopback.Addr(), Local: true})
+	defer conn.Close()
+	res := conn.Message(message.Sender{Path: "root@test.example"}).Finish(t.Context())
+	if res.Exempt != policy.ExemptLocal || res.Client.Relay != "" {
+		t.Errorf("exempt %q, client %+v", res.Exempt, res.Client)
+	}
+}
+
+// More recipients than are remembered: whether all are in the list is not known.
+func TestMonitorRecipientsNeedsAllOfThem(t *testing.T) {
+	t.Parallel()
+	rules := policy.Rules{Modes: policy.Modes{MonitorRecipients: []string{"test.example"}}}
+	r := spoof(dmarc.PolicyReject)
+	r.Recipients = []string{"a@test.example"}
+	if v := rules.Decide(r); v.Action != policy.Accept {
+		t.Errorf("all are in the list, and the action is %s", v.Action)
+	}
+	r.RecipientsIncomplete = true
+	if v := rules.Decide(r); v.Action != policy.Reject {
+		t.Errorf("not all are known, and the action is %s", v.Action)
+	}
+	r.Recipients, r.RecipientsIncomplete = nil, false
+	if v := rules.Decide(r); v.Action != policy.Reject {
+		t.Errorf("there are none, and the action is %s", v.Action)
+	}
+}
