@@ -233,6 +233,7 @@ error     unix  - - y - - error
 retry     unix  - - y - - error
 discard   unix  - - y - - discard
 virtual   unix  - n n - - virtual
+smtp      unix  - - y - - smtp
 anvil     unix  - - y - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 `

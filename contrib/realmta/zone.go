@@ -26,6 +26,8 @@ const (
 	Hold = "hold.example"
 	// Watch has p=none, likewise.
 	Watch = "watch.example"
+	// NullMX says that it accepts no mail, and publishes nothing else.
+	NullMX = "null.example"
 	// Dark is a domain whose name servers do not answer, whatever is asked.
 	Dark = "dark.example"
 	// Broken is a domain whose name servers fail (SERVFAIL).
@@ -34,6 +36,9 @@ const (
 	// GoodClient is the address that Good's SPF record names; it has a
 	// confirmed name, mail.good.example.
 	GoodClient = "127.0.0.2"
+	// GoodOutside is an address of the Internet that Good's SPF record names too,
+	// for clients that a relay had.
+	GoodOutside = "203.0.113.9"
 	// Stranger is an address that nobody's SPF record names.
 	Stranger = "127.0.0.66"
 	// Exempted is the one address that Postvet is told to exempt.
@@ -77,7 +82,7 @@ func NewZone() (*Zone, error) {
 		}
 		b.WriteString("\n")
 	}
-	txt(Good, "v=spf1 ip4:"+GoodClient+" ip6:::1 -all")
+	txt(Good, "v=spf1 ip4:"+GoodClient+" ip6:::1 ip4:"+GoodOutside+" -all")
 	txt("mail."+Good, "v=spf1 a -all")
 	txt("_dmarc."+Good, "v=DMARC1; p=reject")
 	txt(Selector+"._domainkey."+Good, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
@@ -88,6 +93,7 @@ func NewZone() (*Zone, error) {
 	}
 	fmt.Fprintf(&b, `
 %[1]s. MX 10 mail.%[1]s.
+%[6]s. MX 0 .
 mail.%[1]s. A %[2]s
 mail.%[1]s. AAAA ::1
 2.0.0.127.in-addr.arpa. PTR mail.%[1]s.
@@ -98,7 +104,7 @@ $FAULT rsa._domainkey.%[4]s * TIMEOUT
 $FAULT %[5]s * SERVFAIL
 $FAULT _dmarc.%[5]s * SERVFAIL
 $FAULT rsa._domainkey.%[5]s * SERVFAIL
-`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken)
+`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken, NullMX)
 	return &Zone{keys: map[string]crypto.Signer{Selector: rsaKey, SelectorEd: edKey}, text: b.String()}, nil
 }
 
