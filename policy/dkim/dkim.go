@@ -94,10 +94,10 @@ type Result struct {
 	Status    Status `json:"result"`
 	Reason    string `json:"reason"`
 	// Failure is the kind of trouble that Reason puts into words.
-	Failure Failure `json:"failure"`
-	KeyBits   int    `json:"key_bits"`
-	Testing   bool   `json:"testing"`  // the key record says t=y
-	Identity  string `json:"identity"` // i=, or @d
+	Failure  Failure `json:"failure"`
+	KeyBits  int     `json:"key_bits"`
+	Testing  bool    `json:"testing"`  // the key record says t=y
+	Identity string  `json:"identity"` // i=, or @d
 	// Signature is the start of b=, 8 characters or what tells this signature
 	// from the message's others (RFC 6008).
 	Signature string `json:"signature"`
