@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap"
 
@@ -22,9 +23,10 @@ func clean(s string) string {
 		s = s[:maxLogged]
 	}
 	s = strings.Map(func(r rune) rune {
-		// U+FFFD is what broken UTF-8 becomes; C1 controls drive terminals, and
-		// the bidirectional ones reorder a line.
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		// U+FFFD is what broken UTF-8 becomes. Not printable are C1 controls, which
+		// drive terminals, bidirectional ones, which reorder a line, and what
+		// nobody sees.
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
@@ -108,12 +110,12 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("author", clean(author)),
 		zap.Strings("spf", spf),
 		zap.Strings("dkim", dkim),
-		zap.String("dmarc", dmarc),
-		zap.String("arc", string(r.ARC.Status)),
-		zap.String("iprev", string(r.IPRev.Status)),
-		zap.String("action", string(d.Verdict.Action)),
-		zap.String("code", d.Verdict.Code),
-		zap.String("rule", d.Verdict.Rule),
+		zap.String("dmarc", clean(dmarc)),
+		zap.String("arc", clean(string(r.ARC.Status))),
+		zap.String("iprev", clean(string(r.IPRev.Status))),
+		zap.String("action", clean(string(d.Verdict.Action))),
+		zap.String("code", clean(d.Verdict.Code)),
+		zap.String("rule", clean(d.Verdict.Rule)),
 		zap.Strings("overrides", overrides(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
 		zap.Float64("dns_ms", r.DNS.WaitMS),

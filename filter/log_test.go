@@ -103,6 +103,7 @@ func TestClean(t *testing.T) {
 		"a\tb\nc\x00\x7f":      "a?b?c??",
 		"\u009b31m \u202e abc": "?31m ? abc",
 		"\xff\xfe":             "??",
+		"in\u200bvisible\u2066":  "in?visible?",
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
