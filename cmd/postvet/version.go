@@ -8,6 +8,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version is the number of a release or package, "1.2.3", which the linker
+// sets (-X main.version=1.2.3); "" in other builds, whose version Go knows.
+var version string
+
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -17,14 +21,15 @@ func newVersion() *cobra.Command {
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(version, info))
 			return output(err)
 		},
 	}
 }
 
-// describeBuild makes one line of what the linker knows.
-func describeBuild(info *debug.BuildInfo) string {
+// describeBuild makes one line of what the linker knows; stamped is the
+// package's version, if it is one.
+func describeBuild(stamped string, info *debug.BuildInfo) string {
 	version, commit, changed := "(unknown)", "", ""
 	if info != nil {
 		if info.Main.Version != "" {
@@ -38,6 +43,9 @@ func describeBuild(info *debug.BuildInfo) string {
 				changed = " (modified)"
 			}
 		}
+	}
+	if stamped != "" {
+		version = stamped
 	}
 	return fmt.Sprintf("postvet %s%s%s %s %s/%s", version, commit, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
