@@ -13,7 +13,7 @@ import (
 
 // The words that the labels of messages may have.
 var (
-	actions = []string{string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail)}
+	actions = []string{string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail), string(policy.Discard), string(policy.Redirect)}
 
 	builtIn = []string{
 		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
