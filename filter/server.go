@@ -20,8 +20,9 @@ type Options struct {
 	// client (the one evaluated), relay (the trusted one that connected, if any),
 	// hidden (why the client behind it is not known), helo, from, rcpts, author,
 	// spf, dkim, dmarc, arc, iprev, mx, action, code, rule, overrides, exempt,
-	// dns_ms, dns_lookups and took_ms (from the message's end to the verdict), and
-	// a warning per fault. Default: none.
+	// dns_ms, dns_lookups, took_ms (from the message's end to the verdict), faults
+	// and undelivered; and a warning per fault. Every line about a message bears
+	// its queue id. Default: none.
 	Logger *zap.Logger
 
 	// MaxConnections is how many connections are served at once; further ones
@@ -204,6 +205,7 @@ func (s *Server) track(l net.Listener) bool {
 		return false
 	}
 	s.listeners[l] = struct{}{}
+	s.count.listening.Add(1)
 	return true
 }
 
@@ -211,6 +213,7 @@ func (s *Server) untrack(l net.Listener) {
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
+	s.count.listening.Add(-1)
 	l.Close()
 }
 

@@ -18,10 +18,10 @@ type clientChecks struct {
 }
 
 func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Result] {
-	return begin(func() iprev.Result {
+	return evaluate(c.dns, func(r Resolver) iprev.Result {
 		ctx, cancel := context.WithTimeout(ctx, c.checker.opt.MessageTimeout)
 		defer cancel()
-		return iprev.Check(ctx, c.dns, ip)
+		return iprev.Check(ctx, r, ip)
 	}, func(fault string) iprev.Result {
 		return iprev.Result{Status: iprev.TempError, Reason: fault}
 	})
@@ -29,10 +29,10 @@ func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Res
 
 func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	o := c.checker.opt
-	return begin(func() spf.Result {
+	return evaluate(c.dns, func(r Resolver) spf.Result {
 		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
 		defer cancel()
-		return spf.Check(ctx, c.dns, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
+		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
 	})
@@ -76,7 +76,7 @@ func hiddenReason(problem string) string {
 // clientResult is the client that was evaluated, and the relay before it.
 func (m *Message) clientResult() ClientResult {
 	c := m.conn
-	r := ClientResult{Helo: c.helo}
+	r := ClientResult{Helo: c.helo, Listener: c.client.Listener, Socket: c.client.Socket, TLS: m.sender.TLS}
 	if c.client.IP.IsValid() {
 		r.IP = c.client.IP.String()
 	}
@@ -84,7 +84,8 @@ func (m *Message) clientResult() ClientResult {
 		return r
 	}
 	o := m.origin
-	r = ClientResult{Relay: r.IP, RelayHelo: r.Helo, Hops: o.hops, Helo: o.helo, Hidden: o.problem, Inside: o.inside}
+	r.Relay, r.RelayHelo, r.IP, r.Helo = r.IP, r.Helo, "", o.helo
+	r.Hops, r.Hidden, r.Inside = o.hops, o.problem, o.inside
 	if o.ip.IsValid() {
 		r.IP = o.ip.String()
 	}

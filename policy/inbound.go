@@ -46,6 +46,7 @@ type Message struct {
 
 	header      message.Header
 	headerBytes int
+	bodyBytes   int64
 	oversize    string
 	results     int // fields named Authentication-Results so far
 	tags        int // fields named QuarantineField so far
@@ -81,8 +82,8 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	}
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	if name := m.senderDomain(); name != "" {
-		m.warmUp = begin(func() *dnscache.Answer {
-			return m.conn.dns.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
+		m.warmUp = evaluate(m.conn.dns, func(r Resolver) *dnscache.Answer {
+			return r.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 		m.senders.startMailFrom(m, name)
 	}
@@ -200,6 +201,7 @@ func (m *Message) expectIdentifiers() {
 
 // Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
 func (m *Message) Write(p []byte) (int, error) {
+	m.bodyBytes += int64(len(p))
 	if m.exempt == "" && m.oversize == "" {
 		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
 	}
@@ -236,11 +238,11 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		MailFrom:      m.sender.Path,
 		User:          m.sender.User,
 		Recipients:    append([]string{}, m.recipients...),
-		Listener:      c.client.Listener,
-		Socket:        c.client.Socket,
 		SenderDomains: []SenderDomain{},
 
 		RecipientsIncomplete: m.more,
+		Size:                 int64(m.headerBytes) + m.bodyBytes,
+		Header:               m.header,
 		Exempt:               m.exempt,
 		Oversize:             m.oversize,
 		Claims:               append([]FieldRef{}, m.claims...),

@@ -37,7 +37,7 @@ func (r Rules) mode(res *Results) (mode Mode, key, what string) {
 	if domain := r.recipientsMonitored(res); domain != "" {
 		return Monitor, "policy.monitor_recipients", domain
 	}
-	for _, l := range []string{res.Listener, res.Socket} {
+	for _, l := range []string{res.Client.Listener, res.Client.Socket} {
 		if l != "" && slices.Contains(r.Modes.MonitorListeners, l) {
 			return Monitor, "policy.monitor_listeners", l
 		}

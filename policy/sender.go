@@ -36,10 +36,10 @@ type senderChecks struct {
 }
 
 func (s *senderChecks) start(m *Message, name string) *pending[mx.Result] {
-	return begin(func() mx.Result {
+	return evaluate(m.conn.dns, func(r Resolver) mx.Result {
 		ctx, cancel := context.WithTimeout(m.ctx, m.conn.checker.opt.MessageTimeout)
 		defer cancel()
-		return mx.Check(ctx, m.conn.dns, name)
+		return mx.Check(ctx, r, name)
 	}, func(fault string) mx.Result {
 		return mx.Result{Domain: name, Status: mx.TempError, Reason: fault}
 	})

@@ -110,14 +110,15 @@ func TestEveryKeyIsRead(t *testing.T) {
 			MonitorDomains: []string{"partner.example"}, EnforceDomains: []string{"bank.partner.example", "example.net"},
 			MonitorRecipients: []string{"lists.example.org"},
 		},
-		Trust: Trust{Relays: []netip.Prefix{netip.MustParsePrefix("198.51.100.25/32"), netip.MustParsePrefix("2001:db8:1::/48")}},
+		Trust:  Trust{Relays: []netip.Prefix{netip.MustParsePrefix("198.51.100.25/32"), netip.MustParsePrefix("2001:db8:1::/48")}},
 		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt: Exempt{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::25/128")}},
 		Limits: Limits{
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
 		},
-		Log: Log{Format: "json", Level: "warn"},
+		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
+		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -37,7 +37,7 @@ func TestOptions(t *testing.T) {
 		MaxHeaderBytes: 256 << 10, MaxFields: 500,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
 		PartialBody: dkim.Pass, Relays: c.Trust.Relays, SenderDomain: true,
-		DMARC:       dmarc.Options{Discovery: dmarc.PSL},
+		DMARC: dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)
 	if got.Now == nil {
@@ -82,7 +82,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	// These are read anew from the configuration in force.
 	reloaded := []string{
 		"mode", "authserv_id", "drain_timeout", "policy.", "dkim.", "trust.", "exempt.", "dns.",
-		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level",
+		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range keys {
 		c := Default()
