@@ -51,8 +51,8 @@ func (m *Message) startClient() {
 	}
 	o := m.origin
 	if o.problem == "" {
-		m.conn.dns.note("relay", "%s is a trusted relay; behind %d hops the client is %s, HELO %s",
-			m.conn.client.IP, o.hops, o.ip, printable(o.helo, 255))
+		m.conn.dns.note("relay", "%s is a trusted relay; the client behind it is %s, HELO %s (trusted hops: %d)",
+			m.conn.client.IP, o.ip, printable(o.helo, 255), o.hops)
 		m.checks.iprev = m.conn.startIPRev(m.ctx, o.ip)
 		m.checks.helo = m.conn.startSPF(m.ctx, spf.Query{Identity: spf.HELO, IP: o.ip, Helo: o.helo})
 		if m.sender.Path != "" {
