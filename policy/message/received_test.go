@@ -42,6 +42,9 @@ func TestParseReceivedFormats(t *testing.T) {
 		{"IronPort", "from unknown (HELO mail.out.example) ([203.0.113.9])\n  by esa.example.org with ESMTP/TLS/ECDHE; date", "203.0.113.9", "mail.out.example"},
 		{"CommuniGate", "from [203.0.113.9] (HELO mail.out.example)\n  by cgp.example.org (CommuniGate Pro SMTP 6.2) with ESMTP id 1; date", "203.0.113.9", "mail.out.example"},
 		{"CommuniGate, verified", "from mail.out.example ([203.0.113.9] verified) by cgp (CommuniGate Pro SMTP 6.2) id 1; date", "203.0.113.9", "mail.out.example"},
+		{"OpenSMTPD, no PTR", "from a.example (<unknown> [203.0.113.9])\n\tby mx.example.org (OpenSMTPD) with ESMTPS id 1 (TLSv1.3:X:256:NO); date", "203.0.113.9", "a.example"},
+		{"Courier", "from a.example ([::ffff:203.0.113.9])\n  (TLS: TLSv1.3,256bits,X)\n  by mx.example.org with ESMTPS; date", "203.0.113.9", "a.example"},
+		{"Proofpoint, within", "from pps.filterd (m0001.ppops.net [127.0.0.1])\n\tby m0001.ppops.net (8.18.1.2/8.18.1.2) with ESMTP id 1; date", "127.0.0.1", "pps.filterd"},
 		{"mapped address", "from a.example (b.example [::ffff:203.0.113.9]) by mx; date", "203.0.113.9", "a.example"},
 		{"folds and comments everywhere", "\r\n\tFROM\r\n\ta.example\r\n\t( b.example\r\n\t [203.0.113.9] )\r\n\tBY mx; date", "203.0.113.9", "a.example"},
 	} {
