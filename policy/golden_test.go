@@ -23,6 +23,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -94,7 +95,9 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 		case "on-ambiguous-author":
 			g.rules.OnAmbiguousAuthor = value
 		case "exempt":
-			g.exempt.Addresses = append(g.exempt.Addresses, netip.MustParsePrefix(value))
+			g.exempt.Addresses = members(t, value)
+		case "exempt-name":
+			g.exempt.Names = members(t, value)
 		case "max-fields":
 			if _, err := fmt.Sscan(value, &g.fields); err != nil {
 				t.Fatal(err)
@@ -103,6 +106,16 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 			t.Fatalf("unknown envelope key %q", key)
 		}
 	}
+}
+
+// members makes a list of the entries in a line.
+func members(t *testing.T, line string) *list.List {
+	t.Helper()
+	l, err := list.New(list.Addresses|list.Names|list.Signers, strings.Fields(line)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // key returns the Ed25519 key of a domain and selector, the same in every run.

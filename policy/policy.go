@@ -28,6 +28,12 @@ type Resolver interface {
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
+// degraded reports whether a resolver that can tell is in trouble.
+func degraded(r Resolver) bool {
+	d, ok := r.(interface{ Degraded() bool })
+	return ok && d.Degraded()
+}
+
 // Results is all that was found about one message. It is a plain value.
 type Results struct {
 	Client ClientResult  `json:"client"`
@@ -48,9 +54,14 @@ type Results struct {
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
 	Recipients []string `json:"recipients"`
+	// List are the marks of a mailing list; anybody can write them.
+	List message.List `json:"list"`
 	// Exempt says why nothing was checked: "authenticated", "local submission",
-	// "exempt address"; "" if the message was checked.
+	// "exempt address", "exempt name"; "" if the message was checked.
 	Exempt string `json:"exempt"`
+	// ExemptUndecided tells that the client may be exempt by its name, and that
+	// DNS trouble hides the name.
+	ExemptUndecided bool `json:"exempt_undecided"`
 	// Oversize says which limit of the header was exceeded; "" if none.
 	Oversize string `json:"oversize"`
 	// Claims are the fields that a sender wrote in our name, by field name and
@@ -81,6 +92,9 @@ type DNSCost struct {
 	WaitMS float64 `json:"wait_ms"`
 	// Failed is how many ended in ServFail, Refused or Timeout.
 	Failed int `json:"failed"`
+	// Degraded tells that the resolver itself was in trouble when the message
+	// ended: look-ups failed whatever was asked.
+	Degraded bool `json:"degraded"`
 }
 
 // Event is one line of a trace.
@@ -124,6 +138,9 @@ type Verdict struct {
 	// Overrides name what turned the action away from what the domain asks for,
 	// in the order in which they did.
 	Overrides []Override `json:"overrides"`
+
+	// Refused are overrides that nearly applied, and why they did not.
+	Refused []Override `json:"refused_overrides"`
 
 	// Remove are the fields to take out, in the order received.
 	Remove []FieldRef `json:"-"`

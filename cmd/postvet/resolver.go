@@ -30,6 +30,9 @@ func (l *liveResolver) Lookup(ctx context.Context, name string, t dnscache.Type)
 	return l.current.Load().Lookup(ctx, name, t)
 }
 
+// Degraded reports whether the resolver of this moment is in trouble.
+func (l *liveResolver) Degraded() bool { return l.current.Load().Degraded() }
+
 // replace puts a resolver in place and closes the one before it when its last
 // look-up, which takes at most timeout, has ended.
 func (l *liveResolver) replace(r *dnscache.Resolver, timeout time.Duration) {

@@ -33,7 +33,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("resolver (-want +got):\n%s", d)
 	}
 	wantChecker := policy.Options{
-		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
+		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
 		PartialBody: dkim.Pass,
