@@ -56,6 +56,14 @@ type Rules struct {
 	OnAmbiguousAuthor string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
+	// OnDegraded is what a message leads to of which look-ups failed while DNS is
+	// down altogether: "judge" (refusals become deferrals), "tempfail" (unless
+	// DMARC passes) or "accept".
+	OnDegraded string
+	// Trust says whose word counts against a failure of DMARC, Local what we ask
+	// for beside it.
+	Trust Trust
+	Local Local
 }
 
 // The names of the rules, in the order in which they are asked.
@@ -72,13 +80,30 @@ const (
 	RuleDMARCNone       = "dmarc-none"
 	RuleDMARCPass       = "dmarc-pass"
 	RuleNoPolicy        = "no-policy"
+
+	RuleAuthorOverride   = "author-override"
+	RuleTrustedForwarder = "trusted-forwarder"
+	RuleTrustedSealer    = "trusted-sealer"
+	RuleMailingList      = "mailing-list"
+	RuleOwnDomain        = "own-domain"
+	RuleUnsigned         = "unsigned"
+	RuleSPFFail          = "spf-fail"
+	RuleSPFSoftfail      = "spf-softfail"
+	RuleSPFPermError     = "spf-permerror"
+	RuleSPFTempError     = "spf-temperror"
+	RuleDegraded         = "dns-degraded"
 )
 
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
-	v := r.judge(res)
-	v.Overrides = []Override{}
+	v := r.patient(res, r.judge(res))
+	if v.Overrides == nil {
+		v.Overrides = []Override{}
+	}
+	if v.Refused == nil {
+		v.Refused = []Override{}
+	}
 	v.Text = reply(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
@@ -87,7 +112,7 @@ func (r Rules) Decide(res *Results) Verdict {
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "mode", Text: "monitor"})
 	}
 	if v.Action == Reject || v.Action == TempFail {
-		v.AuthenticationResults = r.authenticationResults(res)
+		v.AuthenticationResults = r.authenticationResults(res, v)
 		return v // the message is not ours to edit
 	}
 	v.Remove = res.Claims
@@ -96,7 +121,7 @@ func (r Rules) Decide(res *Results) Verdict {
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "policy.quarantine", Text: "tag"})
 		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
 	}
-	if v.AuthenticationResults = r.authenticationResults(res); v.AuthenticationResults != "" {
+	if v.AuthenticationResults = r.authenticationResults(res, v); v.AuthenticationResults != "" {
 		v.Insert = append(v.Insert, message.NewField(authres.FieldName, v.AuthenticationResults))
 	}
 	return v
@@ -126,7 +151,7 @@ func (r Rules) judge(res *Results) Verdict {
 		}
 		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
-	return r.judgeDMARC(res)
+	return r.readyMade(res)
 }
 
 var unreadable = Verdict{
