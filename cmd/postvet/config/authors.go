@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,18 +17,28 @@ const authorSection = "author_overrides"
 
 var authorWords = []string{"reject", "quarantine", "none"}
 
-// maxAuthors bounds the table.
-const maxAuthors = 10000
+const (
+	maxAuthors = 10000 // bounds the table
+	maxName    = 1024  // what is longer is no domain, however it goes on
+)
 
 // authorOverrides reads the table. Without quotes, example.org = "reject" makes
 // of the domain a table example with the key org; that is meant just so.
 func (f *file) authorOverrides(prefix string, tree map[string]any) {
-	for name, v := range tree {
-		domain := name
+	// In the order of the file, so that of two entries the later one is the fault.
+	full := func(name string) string {
 		if prefix != "" {
-			domain = prefix + "." + name
+			return prefix + "." + name
 		}
-		if sub, isTable := v.(map[string]any); isTable {
+		return name
+	}
+	names := slices.SortedFunc(maps.Keys(tree), func(a, b string) int {
+		return cmp.Or(f.lineOf(authorSection+"."+full(a))-f.lineOf(authorSection+"."+full(b)), strings.Compare(a, b))
+	})
+	for _, name := range names {
+		domain, v := full(name), tree[name]
+		sub, isTable := v.(map[string]any)
+		if isTable && len(domain) <= maxName {
 			f.authorOverrides(domain, sub)
 			continue
 		}

@@ -38,9 +38,9 @@ type Config struct {
 	// instead of what it asks for: "reject", "quarantine" or "none".
 	AuthorOverrides map[string]string
 	DKIM            DKIM
-	Exempt Exempt
-	Limits Limits
-	Log    Log
+	Exempt          Exempt
+	Limits          Limits
+	Log             Log
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin

@@ -41,10 +41,10 @@ func (c *Config) cross() Errors {
 	idle := func(name, needs, remedy string) {
 		fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)
 	}
-	if c.Policy.OnOwnDomain != "mark" && c.Policy.OwnDomains.Set == nil {
+	if c.Policy.OnOwnDomain != "mark" && len(c.Policy.OwnDomains.Entries) == 0 {
 		idle("policy.on_own_domain", "policy.own_domains", "list your domains in policy.own_domains")
 	}
-	if c.Policy.OnUnsigned != "mark" && c.Policy.SigningDomains.Set == nil {
+	if c.Policy.OnUnsigned != "mark" && len(c.Policy.SigningDomains.Entries) == 0 {
 		idle("policy.on_unsigned", "policy.signing_domains", "list the domains in policy.signing_domains")
 	}
 	if p := c.Policy; p.SPFEarly && p.SPFFail != "reject" && p.SPFSoftfail != "reject" && p.SPFPermError != "reject" {

@@ -37,9 +37,9 @@ var sections = []struct{ name, comment string }{
 	{"", ""},
 	{"socket", "Who may connect to unix sockets."},
 	{"dns", "Where answers come from and how long they are kept."},
-	{"policy", "What is done about a message. SPF alone rejects nobody; DMARC decides."},
-	{"trust", "Whose word counts against a failure of DMARC. Lists take single entries and files\nof them, such as \"file:/etc/postvet/forwarders\": one entry a line, \"#\" for\nremarks, \"!\" for exceptions, as in the lists of opendkim and opendmarc. A name\nstands for itself, \".example.org\" for the names below."},
-	{authorSection, "What is done about single author domains, and those below them, instead of what\nthey ask for if DMARC does not pass. reject, quarantine: also where they publish\nnothing or p=none. none: never refused or held. The longest name wins.\n\"example.org\" = \"reject\""},
+	{"policy", "What is done about a message. By default DMARC decides, and SPF alone rejects\nnobody."},
+	{"trust", "Whose word counts against a failure of DMARC. Lists take single entries and\nfiles of them, such as \"file:/etc/postvet/forwarders\": one entry a line, \"#\"\nfor remarks, \"!\" for exceptions, as in the lists of opendkim and opendmarc. A\nname stands for itself, \".example.org\" for the names below."},
+	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins.\n\"example.org\" = \"reject\""},
 	{"dkim", "Which signatures and keys count."},
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
 	{"limits", "What one client or one message can cost at most."},
@@ -141,7 +141,7 @@ var keys = []key{
 	},
 	{
 		name: "policy.on_degraded", field: func(c *Config) any { return &c.Policy.OnDegraded }, words: []string{"judge", "tempfail", "accept"},
-		comment: "What is done with a message of which look-ups failed while DNS is down altogether.\njudge: as always, but what would be refused is to come again. tempfail: it is to\ncome again unless DMARC passes. accept: it passes.",
+		comment: "What is done with a message of which look-ups failed while DNS is down\naltogether. judge: as always, but what would be refused is to come again.\ntempfail: it is to come again unless DMARC passes. accept: it passes.",
 	},
 	{
 		name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
@@ -149,15 +149,15 @@ var keys = []key{
 	},
 	{
 		name: "policy.mailing_lists", field: func(c *Config) any { return &c.Policy.MailingLists }, words: []string{"strict", "quarantine", "accept"},
-		comment: "May a mailing list break its authors' signatures? It concerns messages with the\nmarks of a list that fail as lists make them fail: changed behind the author's\nsignature, or signed by the list. Anybody can write such marks, so accept also\nlets forgeries pass that look like it; name sealers or forwarders instead where\nyou can. quarantine: what would be refused is treated like p=quarantine.",
+		comment: "May a mailing list break its authors' signatures? It concerns messages with\nthe marks of a list that fail as lists make them fail: changed behind the\nauthor's signature, or signed by the list. Anybody can write such marks, so\naccept also lets forgeries pass that look like it; name sealers or forwarders\ninstead where you can. quarantine: what would be refused is treated like\np=quarantine.",
 	},
 	{
 		name: "policy.spf_fail", field: func(c *Config) any { return &c.Policy.SPFFail }, words: []string{"mark", "quarantine", "reject"},
-		comment: "May a host send that the domain of MAIL FROM forbids (\"-all\")? mark: the result\nstands in our field. reject: 550 5.7.23. Forwarded mail fails too; it passes if\nthe same domain has signed it, or by [trust].",
+		comment: "May a host send that the domain of MAIL FROM forbids (\"-all\")? mark: the\nresult stands in our field. reject: 550 5.7.23. Forwarded mail fails too; it\npasses if the same domain has signed it, or by [trust].",
 	},
 	{
 		name: "policy.spf_softfail", field: func(c *Config) any { return &c.Policy.SPFSoftfail }, words: []string{"mark", "quarantine", "reject"},
-		comment: "The same for a host that the domain rather thinks is none of its own (\"~all\").",
+		comment: "The same for a host that the domain rather thinks is none of its own\n(\"~all\").",
 	},
 	{
 		name: "policy.spf_permerror", field: func(c *Config) any { return &c.Policy.SPFPermError }, words: []string{"mark", "quarantine", "reject"},
@@ -186,12 +186,12 @@ var keys = []key{
 
 	{
 		name: "trust.forwarders", field: func(c *Config) any { return &c.Trust.Forwarders }, empty: true,
-		kinds: list.Addresses | list.Names | list.Signers,
-		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back to\nthe client's address, or \"dkim:example.org\" for all that this domain signed. What\nthey hand on is not refused or held for failing DMARC or SPF.",
+		kinds:   list.Addresses | list.Names | list.Signers,
+		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back\nto the client's address, or \"dkim:example.org\" for all that this domain\nsigned. What they hand on is not refused or held for failing DMARC or SPF.",
 	},
 	{
 		name: "trust.sealers", field: func(c *Config) any { return &c.Trust.Sealers }, empty: true, kinds: list.Names,
-		comment: "Whose ARC seals do we believe? A message passes if every sealer from the newest\ndown to one that saw the author's domain authenticated is listed.",
+		comment: "Whose ARC seals do we believe? A message passes if every sealer from the\nnewest down to one that saw the author's domain authenticated is listed.",
 	},
 
 	{
