@@ -161,7 +161,7 @@ func (r Rules) onSPF(res *Results) Verdict {
 			fmt.Sprintf("SPF: %s does not know %s as a sender of its mail", domain, res.Client.IP))
 	case spf.PermError:
 		return r.demand(l.SPFPermError, RuleSPFPermError, "550 5.7.24",
-			fmt.Sprintf("SPF: the record of %s is broken: %s", domain, printable(s.Reason, 200)))
+			fmt.Sprintf("SPF of %s ends in an error: %s", domain, printable(s.Reason, 200)))
 	case spf.TempError:
 		if r.OnTempError == TempErrorDefer {
 			v := Verdict{}.deferred(RuleSPFTempError, "SPF of "+domain+" could not be evaluated because of DNS trouble")
@@ -179,7 +179,7 @@ func (r Rules) whileDegraded(res *Results, v Verdict) Verdict {
 	if !res.DNS.Degraded || res.DNS.Failed == 0 {
 		return v
 	}
-	o := Override{Reason: ReasonOther, By: "policy.on_degraded", Text: fmt.Sprintf("DNS is down, %d look-ups failed", res.DNS.Failed)}
+	o := Override{Reason: ReasonOther, By: "policy.on_degraded", Text: fmt.Sprintf("DNS is down; look-ups without an answer: %d", res.DNS.Failed)}
 	switch {
 	case r.OnDegraded == DegradedAccept && v.Action != Accept:
 		return v.override(RuleDegraded, o)

@@ -54,19 +54,22 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 	}
 	want := Verdict{
 		Action: Reject, Rule: RuleAuthorOverride, Code: "550 5.7.26",
-		Text: fmt.Sprintf("DMARC: this server refuses mail of %s that does not prove to be its own; %s; %s",
-			printable(res.Author.Domain, 120), spfFound(res), dkimFound(res)),
 	}
+	does := "refuses"
 	switch {
 	case proof == proven:
 		return v
 	case proof == hidden:
 		want = v.deferred(RuleTempError, "DMARC of "+printable(res.Author.Domain, 120)+" could not be evaluated because of DNS trouble")
 	case asked == dmarc.PolicyQuarantine && r.Quarantine != QuarantineReject:
-		want.Action, want.Code = Quarantine, ""
+		want.Action, want.Code, does = Quarantine, "", "holds"
 	}
 	if want.Action == v.Action {
 		return v // the domain asks for the same
+	}
+	if proof != hidden {
+		want.Text = fmt.Sprintf("DMARC: this server %s mail of %s that does not prove to be its own; %s; %s",
+			does, printable(res.Author.Domain, 120), spfFound(res), dkimFound(res))
 	}
 	want.Overrides = append(v.Overrides, o)
 	return want
