@@ -141,7 +141,8 @@ func (r Rules) onUnsigned(res *Results) Verdict {
 func (r Rules) onSPF(res *Results) Verdict {
 	l := r.Local
 	s, ok := res.envelopeSPF()
-	if !ok || s.Domain == "" || !demands(l.SPFFail) && !demands(l.SPFSoftfail) && !demands(l.SPFPermError) {
+	// Where somebody who logged in sends from says nothing.
+	if !ok || s.Domain == "" || res.User != "" || !demands(l.SPFFail) && !demands(l.SPFSoftfail) && !demands(l.SPFPermError) {
 		return Verdict{}
 	}
 	if signed(res, func(domain string) bool { return equalOrBelow(s.Domain, domain) }) != unproven {

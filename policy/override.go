@@ -81,26 +81,22 @@ const (
 )
 
 // readyMade decides about a message that has one author, or none that could be
-// asked for, and applies what an administrator may set beside that. The order:
-//
-//	what                     asks                                  changes
-//	DMARC                    what the author's domain wants        -
-//	author_overrides         what we want for that domain          any action, up and down
-//	trust.forwarders         did a trusted client hand it on?      reject, hold, defer -> accept
-//	trust.sealers            did a trusted chain see it pass?      reject, hold -> accept
-//	policy.mailing_lists     does it look like a list's work?      reject, hold -> hold, accept
-//	policy.on_own_domain,    our own demands, the strictest of     accept -> hold, defer, reject
-//	on_unsigned, spf_*       them; not for what was trusted above
-//	policy.on_degraded       could we ask at all?                  reject -> defer; see there
-//	names hidden by DNS      would the client be trusted?          reject -> defer
-//
-// The administrator's rules come before all of it, Mode after.
+// asked for, and applies what an administrator may set beside DMARC, in the order
+// of the table in the package's comment.
 func (r Rules) readyMade(res *Results) Verdict {
 	v := r.overrideAuthor(res, r.judgeDMARC(res))
 	v = r.lenient(res, v)
 	v = r.severe(res, v)
-	return r.whileDegraded(res, v)
+	v = r.whileDegraded(res, v)
+	if v.Action == Reject && r.Trust.hidden(res) {
+		v = v.deferred(RuleTempError, hiddenName)
+	}
+	return v
 }
+
+// hiddenName is said to a client whose name, which DNS trouble hides, might save
+// it from a refusal.
+const hiddenName = "The client's name could not be verified because of DNS trouble"
 
 // override turns v into acceptance, as o tells.
 func (v Verdict) override(rule string, o Override) Verdict {
@@ -175,14 +171,14 @@ func (t Trust) forwarder(res *Results) (by string, trusted bool) {
 // hidden reports whether DNS trouble hides a name by which the client might be
 // trusted.
 func (t Trust) hidden(res *Results) bool {
-	return res.ExemptUndecided || t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError
+	return t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError
 }
 
-// patient has a client come again whose name, which DNS trouble hides, might
-// save it from a refusal.
-func (r Rules) patient(res *Results, v Verdict) Verdict {
-	if v.Action == Reject && res.Exempt == "" && r.Trust.hidden(res) {
-		return v.deferred(RuleTempError, "The client's name could not be verified because of DNS trouble")
+// patient has a client come again that may be exempt by a name which DNS trouble
+// hides.
+func patient(res *Results, v Verdict) Verdict {
+	if v.Action == Reject && res.ExemptUndecided {
+		return v.deferred(RuleTempError, hiddenName)
 	}
 	return v
 }

@@ -8,6 +8,27 @@
 // arrival of the rest; the body is hashed once and not kept.
 //
 // The package has no socket, no file and no clock of its own.
+//
+// # The order of decisions
+//
+// Faults of ours, exemptions and messages without one author are decided first.
+// Then each line may change what those above it decided:
+//
+//	what                     asks                                  changes
+//	DMARC                    what does the author's domain want?   -
+//	author_overrides         what do we want for that domain?      any action, up and down
+//	trust.forwarders         did a trusted client hand it on?      reject, hold, defer -> accept
+//	trust.sealers            did a trusted chain see it pass?      reject, hold -> accept
+//	policy.mailing_lists     does it look like a list's work?      reject, hold -> hold, accept
+//	on_own_domain,           is it proven, signed, permitted?      accept -> hold, defer, reject
+//	on_unsigned, spf_*       (the strictest answer; not for what
+//	                         was trusted above)
+//	policy.on_degraded       could we ask at all?                  reject -> defer; see there
+//	names hidden by DNS      would the client be trusted?          reject -> defer
+//	mode                     is it to be carried out?              all -> accept
+//
+// What turns an action away from what the author's domain asks for is an
+// [Override] of the verdict; what nearly did is in Refused, with the reason.
 package policy
 
 import (

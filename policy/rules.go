@@ -97,7 +97,7 @@ const (
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
-	v := r.patient(res, r.judge(res))
+	v := patient(res, r.judge(res))
 	if v.Overrides == nil {
 		v.Overrides = []Override{}
 	}
