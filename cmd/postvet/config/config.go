@@ -41,6 +41,7 @@ type Config struct {
 	Exempt          Exempt
 	Limits          Limits
 	Log             Log
+	Metrics         Metrics
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
@@ -130,6 +131,10 @@ type Limits struct {
 type Log struct {
 	Format string
 	Level  string
+	// Burst is how many warnings or errors of one kind are written in
+	// BurstInterval before the rest is only counted; 0 is all.
+	Burst         int
+	BurstInterval time.Duration
 }
 
 // Default returns the configuration of an empty file.
@@ -182,7 +187,8 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
-		Log: Log{Format: "auto", Level: "info"},
+		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
+		Metrics: Metrics{Mode: 0o660},
 	}
 }
 

@@ -65,6 +65,7 @@ func (c *Config) cross() Errors {
 		}
 		seen[a] = s
 	}
+	c.crossMetrics(fault)
 	return errs
 }
 
