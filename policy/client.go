@@ -92,16 +92,33 @@ func (m *Message) clientResult() ClientResult {
 	return r
 }
 
-func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+// gatherIPRev also decides whether the client is exempt by its name. The claims
+// found so far stay: a name is not as good as an address. Nobody is exempt behind
+// a relay.
+func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
 	if !m.conn.relay {
-		m.checks.iprev, m.checks.helo = m.conn.iprev, m.conn.heloSPF
+		m.checks.iprev = m.conn.iprev
 	}
 	var fault string
 	res.IPRev, fault = m.checks.iprev.wait(ctx, rev)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
 	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
+	if m.conn.relay {
+		return
+	}
+	exempt := m.conn.checker.opt.Exempt
+	if exempt.name(res.IPRev.Name) {
+		res.Exempt = ExemptName
+	}
+	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
+}
+
+func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+	if !m.conn.relay {
+		m.checks.helo = m.conn.heloSPF
+	}
 	for _, p := range []*pending[spf.Result]{m.checks.helo, m.checks.mail} {
 		if p == nil {
 			continue

@@ -255,12 +255,16 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		defer cancel()
 		// The checks run under the message's context; let them end when we stop waiting.
 		defer context.AfterFunc(ctx, m.cancel)()
-		m.gatherSPF(ctx, res)
-		m.gatherDKIM(ctx, res)
-		m.gatherDMARC(ctx, res)
-		m.senders.gather(ctx, m, res)
-		// Last: an ARC chain may be long, and decides nothing.
-		m.gatherARC(ctx, res)
+		m.gatherIPRev(ctx, res)
+		if res.Exempt == "" {
+			m.gatherSPF(ctx, res)
+			m.gatherDKIM(ctx, res)
+			m.gatherDMARC(ctx, res)
+			m.senders.gather(ctx, m, res)
+			// Last: an ARC chain may be long, and is seldom needed.
+			m.gatherARC(ctx, res)
+			res.List = message.ListMarks(m.header)
+		}
 	}
 	if m.warmUp != nil {
 		select {
@@ -271,6 +275,7 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	}
 	res.Author = m.author
 	res.DNS = c.dns.snapshot().since(m.before)
+	res.DNS.Degraded = degraded(o.Resolver)
 	res.Faults = append(res.Faults, m.faults...)
 	res.Trace = c.dns.timeline()
 	return res

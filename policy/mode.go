@@ -2,35 +2,34 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Modes are the exceptions to Rules.Mode. Domains stand in lower-case A-labels; each
-// stands for itself and all below it.
+// Modes are the exceptions to Rules.Mode.
 type Modes struct {
 	// MonitorListeners are listeners whose mail is monitored: the MTA's daemon
 	// name, or the address of our own socket as in message.Client.
 	MonitorListeners []string
 	// MonitorDomains and EnforceDomains are author domains whose mail is monitored
-	// or enforced.
-	MonitorDomains, EnforceDomains []string
+	// or enforced; what is in both is enforced.
+	MonitorDomains, EnforceDomains *list.List
 	// MonitorRecipients are the recipients' domains whose mail is monitored if all
 	// its recipients are in them.
-	MonitorRecipients []string
+	MonitorRecipients *list.List
 }
 
 // mode returns the mode for a message and, if that is Monitor, the key that says so
-// and for what. The more specific key wins: the author's domain, and of two the
-// longer; then the recipients, the listener, and what holds for all.
+// and for what. The more specific key wins: the author's domain, then the
+// recipients, the listener, and what holds for all.
 func (r Rules) mode(res *Results) (mode Mode, key, what string) {
-	monitor, enforce := longest(r.Modes.MonitorDomains, res.Author.Domain), longest(r.Modes.EnforceDomains, res.Author.Domain)
+	author := res.Author.Domain
 	switch {
-	case enforce != "" && len(enforce) >= len(monitor):
+	case r.Modes.EnforceDomains.Name(author):
 		return Enforce, "", ""
-	case monitor != "":
-		return Monitor, "policy.monitor_domains", monitor
+	case r.Modes.MonitorDomains.Name(author):
+		return Monitor, "policy.monitor_domains", author
 	case r.Mode == Monitor:
 		return Monitor, "mode", "monitor"
 	}
@@ -48,32 +47,26 @@ func (r Rules) mode(res *Results) (mode Mode, key, what string) {
 // recipientsMonitored returns the domain of the first recipient if all are in the
 // list, "" if one is not, or may not be.
 func (r Rules) recipientsMonitored(res *Results) string {
-	if len(r.Modes.MonitorRecipients) == 0 || res.RecipientsIncomplete {
+	if !r.Modes.MonitorRecipients.HasNames() || res.RecipientsIncomplete {
 		return ""
 	}
 	first := ""
 	for _, addr := range res.Recipients {
 		_, domain := message.SplitPath(addr)
 		name, _ := message.NormalizeDomain(domain)
-		found := longest(r.Modes.MonitorRecipients, name)
-		if found == "" {
+		if !r.Modes.MonitorRecipients.Name(name) {
 			return ""
 		}
 		if first == "" {
-			first = found
+			first = name
 		}
 	}
 	return first
 }
 
-// longest returns the longest of the domains that name equals or is below.
-func longest(domains []string, name string) string {
-	found := ""
-	for _, d := range domains {
-		within := name == d || strings.HasSuffix(name, d) && name[len(name)-len(d)-1] == '.'
-		if d != "" && within && len(d) > len(found) {
-			found = d
-		}
-	}
-	return found
+// mayMonitor reports, before a message is sent, whether it may be monitored: its
+// author is not known yet, nor are its further recipients.
+func (r Rules) mayMonitor(res *Results) bool {
+	mode, _, _ := r.mode(res)
+	return mode == Monitor || r.Modes.MonitorDomains.HasNames() || r.Modes.MonitorRecipients.HasNames() && len(res.Recipients) == 0
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -22,15 +23,6 @@ type origin struct {
 	inside bool
 }
 
-func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
-}
-
 // lookThrough finds the client behind the relay that connected.
 //
 // Which field is believed: every relay in the list puts a Received field of its
@@ -44,7 +36,7 @@ func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
 // A client on loopback is a program on the relay itself, such as a content
 // filter: the field below is of the same host. A private address outside the list
 // is a host of ours that we know nothing about; it is no client to evaluate.
-func lookThrough(relays []netip.Prefix, connected netip.Addr, h message.Header) origin {
+func lookThrough(relays *list.List, connected netip.Addr, h message.Header) origin {
 	o := origin{hops: 1}
 	at := connected // whose field is the next one
 	fields, wrote := 0, false
@@ -68,7 +60,7 @@ func lookThrough(relays []netip.Prefix, connected netip.Addr, h message.Header) 
 		case r.IP.IsLoopback():
 			wrote = true
 			continue
-		case contains(relays, r.IP):
+		case relays.Address(r.IP):
 			at, wrote = r.IP, false
 			o.hops++
 			continue

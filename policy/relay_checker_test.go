@@ -29,7 +29,7 @@ func relayChecker(t *testing.T) (*dnstest.Server, *policy.Checker) {
 	server, resolver := dnstest.Start(t, relayZone)
 	return server, policy.NewChecker(policy.Options{
 		Resolver: resolver, AuthservID: "mx.test.example", Trace: true,
-		Relays: []netip.Prefix{netip.MustParsePrefix("192.0.2.25/32")},
+		Relays: members(t, "192.0.2.25"),
 	})
 }
 
@@ -127,12 +127,11 @@ func TestRelayAndOversizeHeader(t *testing.T) {
 func TestLocalSubmissionIsNoRelay(t *testing.T) {
 	t.Parallel()
 	_, resolver := dnstest.Start(t, relayZone)
-	loopback := netip.MustParsePrefix("127.0.0.1/32")
 	checker := policy.NewChecker(policy.Options{
 		Resolver: resolver, AuthservID: "mx.test.example",
-		Relays: []netip.Prefix{loopback}, Exempt: policy.Exempt{Local: true},
+		Relays: members(t, "127.0.0.1"), Exempt: policy.Exempt{Local: true},
 	})
-	conn := checker.Connect(t.Context(), message.Client{IP: loopback.Addr(), Local: true})
+	conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("127.0.0.1"), Local: true})
 	defer conn.Close()
 	res := conn.Message(message.Sender{Path: "root@test.example"}).Finish(t.Context())
 	if res.Exempt != policy.ExemptLocal || res.Client.Relay != "" {
@@ -143,7 +142,7 @@ func TestLocalSubmissionIsNoRelay(t *testing.T) {
 // More recipients than are remembered: whether all are in the list is not known.
 func TestMonitorRecipientsNeedsAllOfThem(t *testing.T) {
 	t.Parallel()
-	rules := policy.Rules{Modes: policy.Modes{MonitorRecipients: []string{"test.example"}}}
+	rules := policy.Rules{Modes: policy.Modes{MonitorRecipients: members(t, "test.example")}}
 	r := spoof(dmarc.PolicyReject)
 	r.Recipients = []string{"a@test.example"}
 	if v := rules.Decide(r); v.Action != policy.Accept {
@@ -156,5 +155,66 @@ func TestMonitorRecipientsNeedsAllOfThem(t *testing.T) {
 	r.Recipients, r.RecipientsIncomplete = nil, false
 	if v := rules.Decide(r); v.Action != policy.Reject {
 		t.Errorf("there are none, and the action is %s", v.Action)
+	}
+}
+
+// Before the message is sent nobody knows who is behind a relay, nor whether a
+// message will only be monitored: neither is refused early.
+func TestEarlyRefusalKnowsItsLimits(t *testing.T) {
+	t.Parallel()
+	_, checker := relayChecker(t)
+	early := func(ip string) *policy.Results {
+		conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr(ip), Listener: "smtpd"})
+		defer conn.Close()
+		conn.Helo("x.example")
+		m := conn.Message(message.Sender{Path: "ann@good.example"})
+		m.Recipient("user@test.example")
+		return m.Early(t.Context())
+	}
+	if res := early("192.0.2.25"); res != nil {
+		t.Errorf("a relay is judged early: %+v", res.Client)
+	}
+	stranger := early("198.51.100.66")
+	for name, tt := range map[string]struct {
+		modes   policy.Modes
+		refused bool
+	}{
+		"no exception":                  {policy.Modes{}, true},
+		"its listener is monitored":     {policy.Modes{MonitorListeners: []string{"smtpd"}}, false},
+		"another listener is monitored": {policy.Modes{MonitorListeners: []string{"other"}}, true},
+		"its recipient is monitored":    {policy.Modes{MonitorRecipients: members(t, "test.example")}, false},
+		"another recipient is":          {policy.Modes{MonitorRecipients: members(t, "other.example")}, true},
+		"some author is monitored":      {policy.Modes{MonitorDomains: members(t, "some.example")}, false},
+	} {
+		rules := policy.Rules{Modes: tt.modes, Local: policy.Local{SPFEarly: true, SPFFail: policy.OnReject}}
+		if v, refused := rules.Early(stranger); refused != tt.refused {
+			t.Errorf("%s: refused %v by %s", name, refused, v.Rule)
+		}
+	}
+}
+
+// A domain of ours behind a relay: what the relay made itself is no stranger's,
+// and of a client that is not known nothing is proven either way.
+func TestOwnDomainBehindRelay(t *testing.T) {
+	t.Parallel()
+	_, resolver := dnstest.Start(t, relayZone)
+	checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Relays: members(t, "192.0.2.25")})
+	rules := policy.Rules{Local: policy.Local{OwnDomains: members(t, "test.example"), OnOwnDomain: policy.OnReject}}
+	for _, tt := range []struct {
+		name, received string
+		want           policy.Action
+	}{
+		{"stranger", " from x (x [198.51.100.66]) by relay (Postfix) with ESMTP id 1; date", policy.Reject},
+		{"made on the relay", " by relay (Postfix, from userid 0) id 1; date", policy.Accept},
+		{"not known", " by relay with ESMTP id 1; date", policy.TempFail},
+	} {
+		conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.25")})
+		m := conn.Message(message.Sender{Path: "root@test.example"})
+		m.Field(message.NewField("Received", tt.received))
+		m.Field(message.NewField("From", " root@test.example"))
+		if v := rules.Decide(m.Finish(t.Context())); v.Action != tt.want {
+			t.Errorf("%s: %s by %s: %s", tt.name, v.Action, v.Rule, v.Text)
+		}
+		conn.Close()
 	}
 }

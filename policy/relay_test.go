@@ -8,13 +8,14 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
 // Listed relays, and who connects.
 var (
-	testRelays = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("2001:db8:25::/48"), netip.MustParsePrefix("10.0.0.25/32")}
-	connected  = netip.MustParseAddr("192.0.2.1")
+	testRelays, _ = list.New(list.Addresses, "192.0.2.0/28", "2001:db8:25::/48", "10.0.0.25")
+	connected     = netip.MustParseAddr("192.0.2.1")
 )
 
 func receivedFields(values ...string) message.Header {

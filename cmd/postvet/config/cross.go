@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,15 +40,27 @@ func (c *Config) cross() Errors {
 			fmt.Sprintf("dkim.min_rsa_bits is %d and dkim.max_rsa_bits is %d", c.DKIM.MinRSABits, c.DKIM.MaxRSABits),
 			"make dkim.min_rsa_bits the smaller one")
 	}
-	for _, d := range c.Policy.MonitorDomains {
-		if slices.Contains(c.Policy.EnforceDomains, d) {
-			fault("policy.monitor_domains", "policy.enforce_domains", strconv.Quote(d)+" stands in policy.enforce_domains too", "remove it from one")
+	for _, d := range c.Policy.MonitorDomains.Entries {
+		if slices.Contains(c.Policy.EnforceDomains.Entries, d) {
+			fault("policy.monitor_domains", "policy.enforce_domains", strconv.Quote(clip(d))+" stands in policy.enforce_domains too", "remove it from one")
 		}
 	}
-	for _, p := range c.Trust.Relays {
-		if p.Bits() == 0 {
-			fault("trust.relays", "trust.relays", strconv.Quote(p.String())+" trusts everybody", "list the relays' own addresses")
+	for _, far := range [][]string{{"1.1.1.1", "100.100.100.100", "200.200.200.200"}, {"2001:db8::1", "2600::1", "2a00::1"}} {
+		if !slices.ContainsFunc(far, func(ip string) bool { return !c.Trust.Relays.Set.Address(netip.MustParseAddr(ip)) }) {
+			fault("trust.relays", "trust.relays", "trusts everybody", "list the relays' own addresses")
 		}
+	}
+	idle := func(name, needs, remedy string) {
+		fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)
+	}
+	if c.Policy.OnOwnDomain != "mark" && len(c.Policy.OwnDomains.Entries) == 0 {
+		idle("policy.on_own_domain", "policy.own_domains", "list your domains in policy.own_domains")
+	}
+	if c.Policy.OnUnsigned != "mark" && len(c.Policy.SigningDomains.Entries) == 0 {
+		idle("policy.on_unsigned", "policy.signing_domains", "list the domains in policy.signing_domains")
+	}
+	if p := c.Policy; p.SPFEarly && p.SPFFail != "reject" && p.SPFSoftfail != "reject" && p.SPFPermError != "reject" {
+		idle("policy.spf_early", "policy.spf_fail", `write spf_fail = "reject"`)
 	}
 	seen := map[filter.ListenAddress]string{}
 	for _, s := range c.Listen {

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/postvet/postvet/filter"
-	"github.com/postvet/postvet/policy/message"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -67,15 +66,6 @@ func checkListener(s string) (normal, problem, remedy string) {
 	}
 	if normal = a.Socket(); normal == "" {
 		return "", fmt.Sprintf("%q does not say at which address the socket is", clip(s)), remedy
-	}
-	return normal, "", ""
-}
-
-// checkDomain brings a domain into the form in which domains are compared.
-func checkDomain(s string) (normal, problem, remedy string) {
-	normal, ok := message.NormalizeDomain(strings.TrimPrefix(s, "."))
-	if !ok {
-		return "", fmt.Sprintf("%q is no domain", clip(s)), `write one such as "example.org"`
 	}
 	return normal, "", ""
 }
@@ -149,19 +139,4 @@ func validHost(s string) bool {
 		}
 	}
 	return !digitsOnly // 127.0.0.256 is a mistyped address
-}
-
-func parsePrefix(s string) (_ netip.Prefix, problem, remedy string) {
-	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), "", ""
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil || p.Addr().Is4In6() {
-		return p, fmt.Sprintf("%q is no address and no prefix", clip(s)), `write one such as "192.0.2.0/24" or "2001:db8::/32"`
-	}
-	if p != p.Masked() {
-		return p, fmt.Sprintf("%q has bits beyond its length", s), fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr())
-	}
-	return p, "", ""
 }

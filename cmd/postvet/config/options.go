@@ -47,11 +47,12 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 		AuthservID: authservID,
 		Now:        now,
 		Exempt: policy.Exempt{
-			Addresses:     slices.Clone(c.Exempt.Addresses),
+			Addresses:     c.Exempt.Addresses.Set,
+			Names:         c.Exempt.Names.Set,
 			Authenticated: c.Exempt.Authenticated,
 			Local:         c.Exempt.Local,
 		},
-		Relays:         slices.Clone(c.Trust.Relays),
+		Relays:         c.Trust.Relays.Set,
 		SenderDomain:   c.Policy.SenderDomain != policy.SenderDomainOff,
 		SPFTimeout:     c.Limits.SPFTimeout,
 		MessageTimeout: c.Limits.MessageTimeout,
@@ -74,9 +75,9 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		Mode: policy.Mode(c.Mode),
 		Modes: policy.Modes{
 			MonitorListeners:  slices.Clone(c.Policy.MonitorListeners),
-			MonitorDomains:    slices.Clone(c.Policy.MonitorDomains),
-			EnforceDomains:    slices.Clone(c.Policy.EnforceDomains),
-			MonitorRecipients: slices.Clone(c.Policy.MonitorRecipients),
+			MonitorDomains:    c.Policy.MonitorDomains.Set,
+			EnforceDomains:    c.Policy.EnforceDomains.Set,
+			MonitorRecipients: c.Policy.MonitorRecipients.Set,
 		},
 		AuthservID:        authservID,
 		Quarantine:        c.Policy.Quarantine,
@@ -84,6 +85,23 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		SenderDomain:      c.Policy.SenderDomain,
 		OnFault:           c.Policy.OnFault,
+		OnDegraded:        c.Policy.OnDegraded,
+		Trust: policy.Trust{
+			Forwarders:   c.Trust.Forwarders.Set,
+			Sealers:      c.Trust.Sealers.Set,
+			MailingLists: c.Policy.MailingLists,
+			Authors:      c.authorPolicies(),
+		},
+		Local: policy.Local{
+			SPFFail:        c.Policy.SPFFail,
+			SPFSoftfail:    c.Policy.SPFSoftfail,
+			SPFPermError:   c.Policy.SPFPermError,
+			SPFEarly:       c.Policy.SPFEarly,
+			OwnDomains:     c.Policy.OwnDomains.Set,
+			OnOwnDomain:    c.Policy.OnOwnDomain,
+			SigningDomains: c.Policy.SigningDomains.Set,
+			OnUnsigned:     c.Policy.OnUnsigned,
+		},
 	}
 }
 
