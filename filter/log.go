@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 // logDecision writes the one line of a message, and a warning for each fault.
 func (s *session) logDecision(d *Decision) {
 	log := s.srv.log
-	for _, f := range append(append([]string(nil), d.Results.Faults...), d.Faults...) {
+	for _, f := range slices.Concat(d.Results.Faults, d.Verdict.Faults, d.Faults) {
 		log.Warn("fault", zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)), zap.String("fault", clean(f)))
 	}
 	if d.Err != nil {
@@ -86,7 +87,7 @@ func (s *session) logDecision(d *Decision) {
 	if r.DMARC.Policy != "" {
 		dmarc += " p=" + string(r.DMARC.Policy)
 	}
-	entry.Write(
+	fields := []zap.Field{
 		zap.String("queue", clean(d.QueueID)),
 		zap.String("client", clientIP(d.Client)),
 		zap.String("helo", clean(d.Helo)),
@@ -106,5 +107,15 @@ func (s *session) logDecision(d *Decision) {
 		zap.Float64("dns_ms", r.DNS.WaitMS),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
-	)
+	}
+	if m := matched(d.Verdict); len(m) > 0 {
+		fields = append(fields, zap.Strings("matched", m))
+	}
+	if to := d.Verdict.RedirectTo; to != "" {
+		fields = append(fields, zap.String("redirect", clean(to)))
+	}
+	if s := shadowText(d); s != "" {
+		fields = append(fields, zap.String("shadow", clean(s)))
+	}
+	entry.Write(fields...)
 }

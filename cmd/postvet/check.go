@@ -147,6 +147,10 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
 	verdict := c.Rules(id).Decide(results)
 	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
+	if shadow := c.ShadowRules(id); shadow != nil && src.present {
+		v := shadow.Decide(results)
+		report.Shadow = &v
+	}
 	if !src.present {
 		report.Verdict = policy.Verdict{
 			Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []policy.Override{},

@@ -339,3 +339,11 @@ func Contradiction(tests []*Test, c *Condition) string {
 	}
 	return n.impossible()
 }
+
+// Order sorts tests as the manual does.
+func (t *Test) Order() int {
+	return slices.IndexFunc(keys, func(k Key) bool { return k.Name == t.key.Name })
+}
+
+// Key is the key that the test is of.
+func (t *Test) Key() Key { return t.key }
