@@ -104,6 +104,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet policy explain                 in which order a message is judged
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -113,7 +114,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(), newVersion())
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newPolicy(), newConfig(), newVersion())
 	root.SetHelpCommand(newHelp())
 	return root
 }

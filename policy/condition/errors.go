@@ -172,13 +172,13 @@ func mismatchRemedy(operator, types string) string {
 
 func suggestName(name string) string {
 	for _, f := range own {
-		if f.name == name {
-			return "write " + f.form
+		if f.Name == name {
+			return "write " + f.Form
 		}
 	}
 	candidates := append(names(facts), allowed...)
 	for _, f := range own {
-		candidates = append(candidates, f.name)
+		candidates = append(candidates, f.Name)
 	}
 	candidates = append(candidates, "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "true", "false")
 	return suggest(name, candidates, "\"postvet policy explain --facts\" prints every name; texts stand in quotes")
@@ -187,7 +187,7 @@ func suggestName(name string) string {
 func functionsText() string {
 	var forms []string
 	for _, f := range own {
-		forms = append(forms, f.form)
+		forms = append(forms, f.Form)
 	}
 	return "write " + strings.Join(forms, ", ")
 }

@@ -177,7 +177,11 @@ func (t *Test) String() string {
 	}
 	var yes, no []string
 	for _, e := range t.entries {
-		if e, not := strings.CutPrefix(e, "!"); not {
+		e, not := strings.CutPrefix(e, "!")
+		if t.key.Kind != KindText && (strings.HasPrefix(e, ".") || strings.HasPrefix(e, "*.")) {
+			e = "below " + strings.TrimPrefix(strings.TrimPrefix(e, "*"), ".")
+		}
+		if not {
 			no = append(no, e)
 		} else {
 			yes = append(yes, e)

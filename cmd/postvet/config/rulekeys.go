@@ -32,10 +32,27 @@ var reasons = []string{
 	string(policy.ReasonForwarded), string(policy.ReasonSampledOut), string(policy.ReasonOther),
 }
 
-// ruleKeys are the keys of a rule that are no conditions.
-var ruleKeys = []string{
-	"name", "comment", "if", "action", "quarantine", "redirect", "code", "text", "reason", "add_header", "remove_header", "mode",
+// RuleKey describes a key of a rule that is no condition.
+type RuleKey struct{ Name, Text string }
+
+// ruleKeys are all of them, in the order of the manual.
+var ruleKeys = []RuleKey{
+	{"name", "required; letters a to z, digits and hyphens, each name once"},
+	{"comment", "why there is this rule; shown where it overrides a domain's policy"},
+	{"if", "an expression, such as 'dmarc == \"fail\" and not list'"},
+	{"action", "accept, quarantine, reject, tempfail, discard or redirect; without one the rule only edits, and the next is asked"},
+	{"quarantine", "hold (the default), tag, or an address that gets the message"},
+	{"redirect", "the address that gets the message instead of its recipients"},
+	{"code", "reply and enhanced code for reject and tempfail, such as \"550 5.7.1\""},
+	{"text", "the reply's text, or the reason of a quarantine"},
+	{"reason", "what reports call an override: local_policy (the default), trusted_forwarder, mailing_list, forwarded, sampled_out or other"},
+	{"add_header", "fields to put on top, such as [\"X-Policy: {rule}\"]"},
+	{"remove_header", "names of fields to take out, all of each name"},
+	{"mode", "enforce (the default), or monitor: the match is only noted"},
 }
+
+// RuleKeys returns the keys of a rule that are no conditions.
+func RuleKeys() []RuleKey { return slices.Clone(ruleKeys) }
 
 var (
 	ruleName  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -66,8 +83,8 @@ func (r *ruleReader) read() policy.CustomRule {
 	for _, key := range slices.Sorted(maps.Keys(r.tree)) {
 		if plain, ok := condition.KeyNamed(key); ok {
 			r.test(plain, r.tree[key])
-		} else if !slices.Contains(ruleKeys, key) {
-			r.fault(key, "unknown key", suggestRuleKey(key))
+		} else if !slices.ContainsFunc(ruleKeys, func(k RuleKey) bool { return k.Name == key }) {
+			r.fault(key, "is no key of a rule", suggestRuleKey(key))
 		}
 	}
 	// Tests in the order of the manual, whatever the order in the file.
@@ -278,7 +295,10 @@ var printableASCII = func() string {
 }()
 
 func suggestRuleKey(key string) string {
-	names := slices.Clone(ruleKeys)
+	var names []string
+	for _, k := range ruleKeys {
+		names = append(names, k.Name)
+	}
 	for _, k := range condition.Keys() {
 		names = append(names, k.Name)
 	}
