@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -104,6 +105,8 @@ func explain(source string, err error) *Error {
 		name := unknownName.FindStringSubmatch(m)[1]
 		e.Problem = "nothing is named " + name
 		e.Remedy = suggestName(name)
+	case strings.HasPrefix(m, "type string has no field") || strings.HasPrefix(m, "type int has no field") || strings.HasPrefix(m, "type bool has no field"):
+		e.Problem, e.Remedy = "this has no parts", "write the name of a fact without a dot"
 	case unknownField.MatchString(m):
 		name := unknownField.FindStringSubmatch(m)[1]
 		e.Problem = "there is no " + name + " here"
@@ -174,6 +177,11 @@ func suggestName(name string) string {
 	for _, f := range own {
 		if f.Name == name {
 			return "write " + f.Form
+		}
+	}
+	for _, f := range facts {
+		if slices.Contains(f.Words, name) {
+			return fmt.Sprintf("write %q in quotes", name)
 		}
 	}
 	candidates := append(names(facts), allowed...)
