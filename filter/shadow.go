@@ -40,7 +40,7 @@ func shadowText(d *Decision) string {
 func matched(v policy.Verdict) []string {
 	out := make([]string, len(v.Matched))
 	for i, m := range v.Matched {
-		out[i] = m.Rule
+		out[i] = clean(m.Rule)
 		if m.Monitor {
 			out[i] += " (monitor)"
 		}

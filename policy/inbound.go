@@ -78,8 +78,8 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	_, domain := message.SplitPath(s.Path)
 	if name, ok := message.NormalizeDomain(domain); ok {
-		m.warmUp = begin(func() *dnscache.Answer {
-			return m.conn.dns.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
+		m.warmUp = evaluate(m.conn.dns, func(r Resolver) *dnscache.Answer {
+			return r.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 	}
 	return m
