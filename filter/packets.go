@@ -246,7 +246,8 @@ func (w *wire) field(n int) error {
 		return fmt.Errorf("%w: a header field without a name or a value", errProtocol)
 	}
 	value, _, whole := bytes.Cut(rest, []byte{0})
-	w.session.field(string(name), value, room, cut && !whole)
+	both := string(data[:min(len(name)+1+len(value), len(data))]) // with the NUL between
+	w.session.field(both[:len(name)], both[min(len(name)+1, len(both)):], room, cut && !whole)
 	w.goOn()
 	return nil
 }
