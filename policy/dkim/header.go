@@ -109,8 +109,10 @@ func NewHeaderIndex(h message.Header) *HeaderIndex {
 		header: h, byName: make(map[string]int32, len(h)),
 		above: make([]int32, len(h)), taken: make([]cursor, len(h)),
 	}
+	names := lowerNames(h)
 	for i := range h {
-		name := strings.ToLower(h[i].Name)
+		name := names[:len(h[i].Name)]
+		names = names[len(name):]
 		x.above[i] = -1
 		if last, ok := x.byName[name]; ok {
 			x.above[i] = last
@@ -118,6 +120,26 @@ func NewHeaderIndex(h message.Header) *HeaderIndex {
 		x.byName[name] = int32(i)
 	}
 	return x
+}
+
+// lowerNames returns the names of all fields, one behind the other, in lower
+// case. What is not ASCII stays: no signature can name it.
+func lowerNames(h message.Header) string {
+	n := 0
+	for i := range h {
+		n += len(h[i].Name)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for i := range h {
+		for _, c := range []byte(h[i].Name) {
+			if c >= 'A' && c <= 'Z' {
+				c |= 0x20
+			}
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // Digest hashes what s signs of the header (RFC 6376 section 3.7): the fields
