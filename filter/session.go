@@ -19,6 +19,8 @@ type judge struct {
 	checker checker
 	rules   policy.Rules
 	decide  func(*policy.Results) policy.Verdict
+	// early decides before the message is sent; nil if the rules never do.
+	early func(*policy.Results) (policy.Verdict, bool)
 }
 
 // checker, conversation and transaction are what the session needs of package
@@ -35,6 +37,7 @@ type conversation interface {
 
 type transaction interface {
 	Recipient(addr string)
+	Early(ctx context.Context) *policy.Results
 	Field(f message.Field)
 	EndOfHeader()
 	Write(p []byte) (int, error)
@@ -89,7 +92,7 @@ func (s *session) guard(during string, f func()) {
 		s.srv.count.panics.Add(1)
 		s.srv.log.Error("panic",
 			zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)),
-			zap.String("during", during), zap.Any("panic", v), zap.Stack("stack"))
+			zap.String("during", during), zapPanic(v), zap.Stack("stack"))
 		if s.mail != nil {
 			s.mail.fault = "internal error during " + during
 		}
@@ -135,6 +138,7 @@ func (s *session) dropConversation() {
 func (s *session) Connect(host, family string, port uint16, addr net.IP, _ *milter.Modifier) (milter.Response, error) {
 	s.giveUp()
 	s.dropConversation()
+	s.srv.count.sessions.Add(1)
 	s.helo, s.greeted = "", false
 	s.client = s.newClient(host, family, port, addr)
 	s.introduce()
@@ -189,15 +193,19 @@ func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, er
 	return milter.RespContinue, nil
 }
 
-// RcptTo notes a recipient.
+// RcptTo notes a recipient. A message that the rules refuse before it is sent is
+// refused here, for each recipient, and not at MAIL: the look-ups have had time,
+// and the MTA's log names whom the message was for.
 func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
-	if m := s.mail; m != nil {
-		m.rcpts++
-		if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
-			s.guard("rcpt", func() { m.tx.Recipient(to) })
-		}
+	m := s.mail
+	if m == nil {
+		return milter.RespContinue, nil
 	}
-	return milter.RespContinue, nil
+	m.rcpts++
+	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
+		s.guard("rcpt", func() { m.tx.Recipient(to) })
+	}
+	return final(s.refuseEarly(m)), nil
 }
 
 // Header takes a field.
@@ -281,10 +289,23 @@ func (s *session) giveUp() {
 		return
 	}
 	s.mail = nil
-	s.srv.count.aborted.Add(1)
+	if m.refusal.text == "" { // else that was its verdict
+		s.srv.count.aborted.Add(1)
+		if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
+			entry.Write(zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)), zap.String("from", clean(m.from)))
+		}
+	}
 	if m.tx != nil {
 		s.guard("close", m.tx.Close)
 	}
+}
+
+// underWay is the queue id of the message that the session is in, "" if none.
+func (s *session) underWay() string {
+	if s.mail == nil && s.decision == nil {
+		return ""
+	}
+	return s.macros.queueID
 }
 
 // renew forgets the SMTP session; the MTA shows another one next.

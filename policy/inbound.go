@@ -47,6 +47,7 @@ type Message struct {
 
 	header      message.Header
 	headerBytes int
+	bodyBytes   int64
 	oversize    string
 	results     int // fields named Authentication-Results so far
 	tags        int // fields named QuarantineField so far
@@ -195,6 +196,7 @@ func (m *Message) expectIdentifiers() {
 
 // Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
 func (m *Message) Write(p []byte) (int, error) {
+	m.bodyBytes += int64(len(p))
 	if m.exempt == "" && m.oversize == "" {
 		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
 	}
@@ -222,7 +224,7 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	m.EndOfHeader()
 	c, o := m.conn, m.conn.checker.opt
 	res := &Results{
-		Client:           ClientResult{Helo: c.helo},
+		Client:           ClientResult{Helo: c.helo, Listener: c.client.Listener, TLS: m.sender.TLS},
 		SPF:              []spf.Result{},
 		DKIM:             []dkim.Result{},
 		PartialBody:      o.PartialBody,
@@ -231,6 +233,8 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		MailFrom:         m.sender.Path,
 		User:             m.sender.User,
 		Recipients:       append([]string{}, m.recipients...),
+		Size:             int64(m.headerBytes) + m.bodyBytes,
+		Header:           m.header,
 		Exempt:           m.exempt,
 		Oversize:         m.oversize,
 		Claims:           append([]FieldRef{}, m.claims...),
@@ -246,11 +250,15 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		defer cancel()
 		// The checks run under the message's context; let them end when we stop waiting.
 		defer context.AfterFunc(ctx, m.cancel)()
-		m.gatherSPF(ctx, res)
-		m.gatherDKIM(ctx, res)
-		m.gatherDMARC(ctx, res)
-		// Last: an ARC chain may be long, and decides nothing.
-		m.gatherARC(ctx, res)
+		m.gatherIPRev(ctx, res)
+		if res.Exempt == "" {
+			m.gatherSPF(ctx, res)
+			m.gatherDKIM(ctx, res)
+			m.gatherDMARC(ctx, res)
+			// Last: an ARC chain may be long, and is seldom needed.
+			m.gatherARC(ctx, res)
+			res.List = message.ListMarks(m.header)
+		}
 	}
 	if m.warmUp != nil {
 		select {
@@ -261,18 +269,29 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	}
 	res.Author = m.author
 	res.DNS = c.dns.snapshot().since(m.before)
+	res.DNS.Degraded = degraded(o.Resolver)
 	res.Faults = append(res.Faults, m.faults...)
 	res.Trace = c.dns.timeline()
 	return res
 }
 
-func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+// gatherIPRev also decides whether the client is exempt by its name. The claims
+// found so far stay: a name is not as good as an address.
+func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
 	var fault string
 	res.IPRev, fault = m.conn.iprev.wait(ctx, rev)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
 	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
+	exempt := m.conn.checker.opt.Exempt
+	if exempt.name(res.IPRev.Name) {
+		res.Exempt = ExemptName
+	}
+	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
+}
+
+func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 	for _, p := range []*pending[spf.Result]{m.conn.heloSPF, m.mailSPF} {
 		if p == nil {
 			continue

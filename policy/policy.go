@@ -8,6 +8,27 @@
 // arrival of the rest; the body is hashed once and not kept.
 //
 // The package has no socket, no file and no clock of its own.
+//
+// # The order of decisions
+//
+// Faults of ours, exemptions and messages without one author are decided first.
+// Then each line may change what those above it decided:
+//
+//	what                     asks                                  changes
+//	DMARC                    what does the author's domain want?   -
+//	author_overrides         what do we want for that domain?      any action, up and down
+//	trust.forwarders         did a trusted client hand it on?      reject, hold, defer -> accept
+//	trust.sealers            did a trusted chain see it pass?      reject, hold -> accept
+//	policy.mailing_lists     does it look like a list's work?      reject, hold -> hold, accept
+//	on_own_domain,           is it proven, signed, permitted?      accept -> hold, defer, reject
+//	on_unsigned, spf_*       (the strictest answer; not for what
+//	                         was trusted above)
+//	policy.on_degraded       could we ask at all?                  reject -> defer; see there
+//	names hidden by DNS      would the client be trusted?          reject -> defer
+//	mode                     is it to be carried out?              all -> accept
+//
+// What turns an action away from what the author's domain asks for is an
+// [Override] of the verdict; what nearly did is in Refused, with the reason.
 package policy
 
 import (
@@ -26,6 +47,12 @@ import (
 // Resolver is what the evaluators need of the DNS.
 type Resolver interface {
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+}
+
+// degraded reports whether a resolver that can tell is in trouble.
+func degraded(r Resolver) bool {
+	d, ok := r.(interface{ Degraded() bool })
+	return ok && d.Degraded()
 }
 
 // Results is all that was found about one message. It is a plain value.
@@ -48,9 +75,19 @@ type Results struct {
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
 	Recipients []string `json:"recipients"`
+	// List are the marks of a mailing list; anybody can write them.
+	List message.List `json:"list"`
+	// Size is the octets of header and body.
+	Size int64 `json:"size"`
+	// Header are the fields as they were received; nil if the message was not
+	// checked.
+	Header message.Header `json:"-"`
 	// Exempt says why nothing was checked: "authenticated", "local submission",
-	// "exempt address"; "" if the message was checked.
+	// "exempt address", "exempt name"; "" if the message was checked.
 	Exempt string `json:"exempt"`
+	// ExemptUndecided tells that the client may be exempt by its name, and that
+	// DNS trouble hides the name.
+	ExemptUndecided bool `json:"exempt_undecided"`
 	// Oversize says which limit of the header was exceeded; "" if none.
 	Oversize string `json:"oversize"`
 	// Claims are the fields that a sender wrote in our name, by field name and
@@ -71,6 +108,10 @@ type ClientResult struct {
 	IP   string `json:"ip"`
 	Helo string `json:"helo"`
 	PTR  string `json:"ptr"` // verified by iprev; "" if none is
+	// Listener is the MTA's {daemon_name}, TLS the protocol version of the SMTP
+	// session.
+	Listener string `json:"listener"`
+	TLS      string `json:"tls"`
 }
 
 // DNSCost sums the look-ups of a message.
@@ -81,6 +122,9 @@ type DNSCost struct {
 	WaitMS float64 `json:"wait_ms"`
 	// Failed is how many ended in ServFail, Refused or Timeout.
 	Failed int `json:"failed"`
+	// Degraded tells that the resolver itself was in trouble when the message
+	// ended: look-ups failed whatever was asked.
+	Degraded bool `json:"degraded"`
 }
 
 // Event is one line of a trace.
@@ -106,15 +150,24 @@ const (
 	Quarantine Action = "quarantine"
 	Reject     Action = "reject"
 	TempFail   Action = "tempfail"
+	// Redirect sends the message to another address instead of its recipients,
+	// Discard makes it vanish while the client believes it delivered. Only rules
+	// of the admin's own lead to these.
+	Redirect Action = "redirect"
+	Discard  Action = "discard"
 )
+
+// Delivers reports whether a message with this verdict goes on to somebody or
+// into a queue, so that its header is ours to edit.
+func (a Action) Delivers() bool { return a == Accept || a == Quarantine || a == Redirect }
 
 // Verdict is the decision about one message.
 type Verdict struct {
 	Action Action `json:"action"`
 	// Intended is the action that the rules chose before Mode applied.
 	Intended Action `json:"intended"`
-	// Code is the SMTP reply and enhanced code, "550 5.7.26"; "" for accept
-	// and quarantine.
+	// Code is the SMTP reply and enhanced code, "550 5.7.26"; "" unless the
+	// message is refused.
 	Code string `json:"code"`
 	// Text is the reply's text or the reason of the quarantine: printable ASCII,
 	// one line, at most 450 octets. '%' is not doubled.
@@ -124,6 +177,16 @@ type Verdict struct {
 	// Overrides name what turned the action away from what the domain asks for,
 	// in the order in which they did.
 	Overrides []Override `json:"overrides"`
+	// RedirectTo is who gets the message instead of its recipients if Action is
+	// Redirect.
+	RedirectTo string `json:"redirect_to"`
+	// Matched are the rules of the admin's own that matched, in order.
+	Matched []RuleMatch `json:"matched"`
+	// Faults are the rules that failed and were passed over.
+	Faults []string `json:"faults"`
+
+	// Refused are overrides that nearly applied, and why they did not.
+	Refused []Override `json:"refused_overrides"`
 
 	// Remove are the fields to take out, in the order received.
 	Remove []FieldRef `json:"-"`
@@ -138,6 +201,8 @@ type Report struct {
 	*Results
 	Verdict               Verdict `json:"verdict"`
 	AuthenticationResults string  `json:"authentication_results"`
+	// Shadow is what the shadow policy would have done; nil if there is none.
+	Shadow *Verdict `json:"shadow,omitempty"`
 }
 
 // Options make a Checker. Resolver is required, the rest has defaults.

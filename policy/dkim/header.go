@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"hash"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/message"
@@ -120,6 +121,20 @@ func NewHeaderIndex(h message.Header) *HeaderIndex {
 		x.byName[name] = int32(i)
 	}
 	return x
+}
+
+// All returns the positions of all fields of a lower-case name, from the top.
+func (x *HeaderIndex) All(name string) []int {
+	last, ok := x.byName[name]
+	if !ok {
+		return nil
+	}
+	var all []int
+	for i := last; i >= 0; i = x.above[i] {
+		all = append(all, int(i))
+	}
+	slices.Reverse(all)
+	return all
 }
 
 // lowerNames returns the names of all fields, one behind the other, in lower

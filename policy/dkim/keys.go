@@ -29,7 +29,7 @@ type keyAnswer struct {
 	fault string // the panic that stands behind err
 }
 
-var errNotAsked = &Error{Status: TempError, Reason: "the key was not asked for"}
+var errNotAsked = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not asked for"}
 
 // StartKeys returns a Keys whose look-ups end with ctx or at the end of Wait.
 func StartKeys(ctx context.Context, r Resolver) *Keys { return StartKeysInTurn(ctx, r, 0) }
@@ -72,10 +72,7 @@ func (k *Keys) ask(selector, domain string, required bool) {
 func (k *Keys) settle(a *keyAnswer, required bool, find func() (*Key, error)) {
 	Guard(func() { a.key, a.err = find() },
 		func(fault any) { a.key, a.err, a.fault = nil, errInternal, fmt.Sprint(fault) })
-	if !required || a.err == nil {
-		return
-	}
-	if status, _ := statusOf(a.err); status != TempError {
+	if required && a.err != nil && !temporary(a.err) {
 		k.mu.Lock()
 		k.futile, k.waiting = true, nil
 		k.mu.Unlock()

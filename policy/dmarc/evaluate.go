@@ -17,6 +17,7 @@ const maxWalks = 12
 type Evaluation struct {
 	r       Resolver
 	method  Discovery
+	explain bool
 	author  string
 	problem string // why nothing is evaluated; "" if something is
 
@@ -42,6 +43,7 @@ const (
 type organization struct {
 	done     chan struct{}
 	name     string // "" if DNS trouble hides it
+	record   string // the name below which the record stands that says so; "" if none does
 	panicked any    // a fault of ours, for whoever calls Finish
 }
 
@@ -52,7 +54,7 @@ type organization struct {
 // ambiguous, is never looked up: the result is None, with nothing aligned, and
 // the caller knows better why.
 func Start(ctx context.Context, r Resolver, authorDomain string, o Options) *Evaluation {
-	e := &Evaluation{r: r, method: o.Discovery, author: normalize(authorDomain)}
+	e := &Evaluation{r: r, method: o.Discovery, explain: o.Explain, author: normalize(authorDomain)}
 	if e.author == "" {
 		e.author = authorDomain
 		e.problem = "the author's domain is not a domain name"
@@ -154,9 +156,10 @@ func (e *Evaluation) organization(ctx context.Context, domain string) *organizat
 		defer func() { o.panicked = recover() }()
 		if e.method == PSL {
 			o.name = orgDomainPSL(domain)
-		} else {
-			o.name = walk(ctx, r, domain).organizational()
+			return
 		}
+		p := walk(ctx, r, domain)
+		o.name, o.record = p.organizational(), p.organizationalRecord()
 	})
 	return o
 }
@@ -255,10 +258,17 @@ func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifi
 		panic(e.panicked)
 	}
 	res.OrganizationalDomain = e.found.org
+	if e.explain {
+		res.Walk = &Walk{Domain: e.author, Method: e.method}
+		res.Walk.tell(e.found)
+	}
 	if !e.governs(&res) {
 		return res
 	}
 	e.decide(ctx, &res, spf, dkim)
+	if e.explain {
+		res.Identifiers = e.identifiers(spf, dkim)
+	}
 	return res
 }
 
@@ -282,15 +292,30 @@ func (e *Evaluation) governs(res *Result) bool {
 	}
 	switch {
 	case f.recordDomain == e.author:
-		res.Policy = f.record.InForce(f.record.P)
+		e.apply(res, f.record.P, "p")
 	case e.exists == existenceDenied:
-		res.Policy = f.record.InForce(f.record.NP)
+		e.apply(res, f.record.NP, "np")
 	case e.exists == existenceHidden:
-		res.Policy = milder(f.record.InForce(f.record.SP), f.record.InForce(f.record.NP))
+		e.apply(res, milder(f.record.SP, f.record.NP), "")
 	default:
-		res.Policy = f.record.InForce(f.record.SP)
+		e.apply(res, f.record.SP, "sp")
 	}
 	return true
+}
+
+// apply fills in the policy for the author; tag is the one that is meant for
+// such a name, but the record may only have those that stand in for it.
+func (e *Evaluation) apply(res *Result, published Policy, tag string) {
+	rec := e.found.record
+	res.Policy = rec.InForce(published)
+	res.Testing = res.Policy != published
+	if _, ok := rec.Published[tag]; tag == "np" && !ok {
+		tag = "sp"
+	}
+	if _, ok := rec.Published[tag]; tag == "sp" && !ok {
+		tag = "p"
+	}
+	res.PolicyTag = tag
 }
 
 // milder returns the policy that asks for less.
