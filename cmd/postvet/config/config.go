@@ -29,13 +29,14 @@ type Config struct {
 	// DrainTimeout is how long a stop waits for messages in flight.
 	DrainTimeout time.Duration
 
-	Socket Socket
-	DNS    DNS
-	Policy Policy
-	DKIM   DKIM
-	Exempt Exempt
-	Limits Limits
-	Log    Log
+	Socket  Socket
+	DNS     DNS
+	Policy  Policy
+	DKIM    DKIM
+	Exempt  Exempt
+	Limits  Limits
+	Control Control
+	Log     Log
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
@@ -104,6 +105,12 @@ type Limits struct {
 	IdleTimeout    time.Duration
 }
 
+// Control is who may talk to the running service, and where.
+type Control struct {
+	Socket string // a path, "auto", or "" for none
+	Group  string
+}
+
 // Log is what is logged and how.
 type Log struct {
 	Format string
@@ -153,7 +160,8 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
-		Log: Log{Format: "auto", Level: "info"},
+		Control: Control{Socket: ControlAuto},
+		Log:     Log{Format: "auto", Level: "info"},
 	}
 }
 

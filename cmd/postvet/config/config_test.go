@@ -111,7 +111,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
 		},
-		Log: Log{Format: "json", Level: "warn"},
+		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
+		Log:     Log{Format: "json", Level: "warn"},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
