@@ -61,5 +61,10 @@ func (s *Server) greetItself(ctx context.Context) error {
 	if _, err := io.CopyN(io.Discard, ours, int64(n)-1); err != nil {
 		return fmt.Errorf("filter: the server does not answer itself: %w", err)
 	}
+	// Leaving without a word would be a lost connection for the log.
+	if _, err := ours.Write([]byte{0, 0, 0, 1, byte(milter.CodeQuit)}); err != nil {
+		return fmt.Errorf("filter: the server does not hear itself: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, ours) // until it has closed its end
 	return nil
 }

@@ -16,11 +16,16 @@ func newVersion() *cobra.Command {
 		Example: "  postvet version",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), version())
 			return output(err)
 		},
 	}
+}
+
+// version is what this binary was built from, in one line.
+func version() string {
+	info, _ := debug.ReadBuildInfo()
+	return describeBuild(info)
 }
 
 // describeBuild makes one line of what the linker knows.

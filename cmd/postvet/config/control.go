@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/postvet/postvet/filter"
 )
@@ -37,8 +38,8 @@ func (c *Config) ControlPath(runtime string) string {
 
 // ControlSocketIn reads control.socket, and no other key, from a file: a command
 // to a running service must find it also while the file is being edited. A file
-// that is no TOML, or does not set the key, gives ControlAuto; one that cannot be
-// read gives an error.
+// that does not set the key, or is no TOML before it does, gives ControlAuto; one
+// that cannot be read gives an error.
 func ControlSocketIn(path string) (string, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:
@@ -56,15 +57,42 @@ func ControlSocketIn(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var tree struct {
-		Control struct {
-			Socket *string `toml:"socket"`
-		} `toml:"control"`
+	return controlSocketOf(text), nil
+}
+
+// controlSocketOf reads up to where the text is no TOML any more.
+func controlSocketOf(text []byte) string {
+	socket, section := ControlAuto, ""
+	p := &unstable.Parser{}
+	p.Reset(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
+	for p.NextExpression() {
+		e := p.Expression()
+		switch name := dotted(e); {
+		case e.Kind == unstable.Table || e.Kind == unstable.ArrayTable:
+			section = name + "."
+		case e.Kind != unstable.KeyValue:
+		case section+name == "control.socket" && e.Value().Kind == unstable.String:
+			socket = string(e.Value().Data)
+		case section+name == "control" && e.Value().Kind == unstable.InlineTable:
+			for it := e.Value().Children(); it.Next(); {
+				if n := it.Node(); dotted(n) == "socket" && n.Value().Kind == unstable.String {
+					socket = string(n.Value().Data)
+				}
+			}
+		}
 	}
-	if toml.Unmarshal(text, &tree) != nil || tree.Control.Socket == nil {
-		return ControlAuto, nil
+	return socket
+}
+
+// dotted is the key of a table or of a value.
+func dotted(n *unstable.Node) string {
+	var parts []string
+	if n.Kind == unstable.KeyValue || n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {
+		for it := n.Key(); it.Next(); {
+			parts = append(parts, string(it.Node().Data))
+		}
 	}
-	return *tree.Control.Socket, nil
+	return strings.Join(parts, ".")
 }
 
 func checkControlSocket(s string) (normal, problem, remedy string) {

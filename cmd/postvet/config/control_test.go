@@ -38,6 +38,9 @@ func TestControlSocketIn(t *testing.T) {
 		{"none", "[control]\nsocket = \"\"\n", ""},
 		{"other keys are bad", "mode = 5\nnonsense = true\n[control]\nsocket = \"/tmp/s\"\n", "/tmp/s"},
 		{"half written", "[control]\nsocket = \"/tmp", "auto"},
+		{"half written behind it", "[control]\nsocket = \"/tmp/s\"\n[dns]\nresolv", "/tmp/s"},
+		{"inline", "control = { group = \"adm\", socket = \"/tmp/s\" }\n", "/tmp/s"},
+		{"in another section", "[socket]\ncontrol.socket = \"/tmp/s\"\n", "auto"},
 		{"another type", "control = 5\n", "auto"},
 	} {
 		file := filepath.Join(dir, "postvet.toml")
