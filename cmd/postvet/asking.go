@@ -38,7 +38,7 @@ func (a *asking) addSocket(cmd *cobra.Command) {
 // the packaged service's. Of the configuration nothing else is read, so that a
 // file with faults is no obstacle.
 func (a *asking) client() (*control.Client, error) {
-	c := &control.Client{Socket: a.socket, Postvet: version()}
+	c := &control.Client{Socket: a.socket, Postvet: thisBuild()}
 	named := a.cmd.Flags().Changed("config")
 	switch {
 	case a.cmd.Flags().Changed("socket"):

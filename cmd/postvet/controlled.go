@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/user"
 	"strconv"
@@ -16,13 +15,13 @@ import (
 	"github.com/postvet/postvet/filter"
 )
 
-// openControl opens the control socket; it returns nil if there is none. The
-// rules of a milter's socket hold: a stale file is replaced, a live one is an
-// error, and at a stop the file is removed if it is still ours.
-func (d *daemon) openControl(c *config.Config) (net.Listener, error) {
+// serveControl opens the control socket, if there is to be one, and returns what
+// closes it. The rules of a milter's socket hold: a stale file is replaced, a
+// live one is an error, and at a stop the file is removed if it is still ours.
+func (d *daemon) serveControl(c *config.Config) (stop func(), err error) {
 	path := c.ControlPath(os.Getenv("RUNTIME_DIRECTORY"))
 	if path == "" {
-		return nil, nil
+		return func() {}, nil
 	}
 	o := filter.ListenOptions{Mode: 0o600, Group: c.Control.Group}
 	if o.Group != "" {
@@ -30,18 +29,16 @@ func (d *daemon) openControl(c *config.Config) (net.Listener, error) {
 	}
 	l, err := filter.Listen("unix:"+path, o)
 	if err != nil {
-		return nil, failed("%s (control.socket)", strings.TrimPrefix(err.Error(), "filter: "))
+		return nil, failed("control.socket: %s", strings.TrimPrefix(err.Error(), "filter: "))
 	}
 	d.socket = path
-	return l, nil
-}
-
-func (d *daemon) controlServer() *control.Server {
-	return control.NewServer(control.Options{
-		Handler: d.control, Postvet: version(),
-		UID: os.Geteuid(), GID: groupNumber(d.started.Control.Group),
+	s := control.NewServer(control.Options{
+		Handler: d.control, Postvet: thisBuild(),
+		UID: os.Geteuid(), GID: groupNumber(c.Control.Group),
 		Logger: d.log.Named("control"),
 	})
+	s.Start(l)
+	return s.Close, nil
 }
 
 // groupNumber returns -1 for a group that is not there; opening the socket has
@@ -125,7 +122,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	at, s, t := d.standing.Load(), d.server.Stats(), d.totals()
 	c := at.config
 	out := control.Status{
-		Postvet: version(), PID: os.Getpid(), Started: at.began, UptimeSeconds: now.Sub(at.began).Seconds(),
+		Postvet: thisBuild(), PID: os.Getpid(), Started: at.began, UptimeSeconds: now.Sub(at.began).Seconds(),
 		State: control.StateServing, Drain: at.drain,
 		Mode: c.Mode, AuthservID: at.authservID, Listeners: d.listens,
 		Sessions: control.Sessions{Open: s.Open, Busy: s.Busy, Limit: d.started.Limits.Connections, Total: s.Connections},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/metrics"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )
@@ -35,6 +36,7 @@ type daemon struct {
 	log      *logger
 	dns      liveResolver
 	server   *filter.Server
+	metrics  *metrics.Metrics
 	standing atomic.Pointer[standing]
 	rates    control.Rates
 	listens  []string
@@ -81,6 +83,7 @@ func notifySystemd(state string) {
 
 // run serves until a signal ends it.
 func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Signal) error {
+	defer steadyCollector()()
 	d.started, d.orders = c, make(chan func())
 	now := time.Now()
 	d.log = newLogger(c.Log, d.errOut)
@@ -106,24 +109,29 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 		return err
 	}
 	d.listens = names(listeners)
-	console, err := d.openControl(c)
+	d.metrics = newMetrics()
+	options := c.ServerOptions(d.log.Logger)
+	options.OnMessage = d.metrics.Message
+	d.server = filter.NewServer(d.handler(c, id), options)
+	d.metrics.Watch(d.server, &d.dns, len(listeners))
+	stopMetrics, err := d.serveMetrics(c)
 	if err != nil {
 		closeAll(listeners)
 		return err
 	}
+	defer stopMetrics() // only now: it tells how the service drains
+	stopControl, err := d.serveControl(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopControl()
 	d.loadAnswers()
 	defer d.saveAnswers()
-
-	d.server = filter.NewServer(d.handler(c, id), c.ServerOptions(d.log.Logger))
 	d.rates.Sample(now, control.Totals{})
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- d.server.Serve(l) }()
-	}
-	if console != nil {
-		s := d.controlServer()
-		s.Start(console)
-		defer s.Close()
 	}
 	d.announce(listeners)
 	d.notify(systemd.SdNotifyReady + "\nSTATUS=serving " + strings.Join(d.listens, ", "))
@@ -153,7 +161,7 @@ func (d *daemon) announce(listeners []net.Listener) {
 	d.log.Info("serving", zap.Strings("listen", d.listens), zap.String("mode", c.Mode),
 		zap.String("authserv_id", id), zap.String("config", d.file), zap.String("resolvers", resolvers),
 		zap.String("control", d.socket), zap.Duration("watchdog", d.watchdog.interval),
-		zap.Int("pid", os.Getpid()), zap.String("version", version()))
+		zap.Int("pid", os.Getpid()), zap.String("version", thisBuild()))
 	if !strings.Contains(id, ".") {
 		d.log.Warn("the authserv-id is not fully qualified, others may use the same; set authserv_id", zap.String("authserv_id", id))
 	}

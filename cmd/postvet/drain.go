@@ -18,6 +18,7 @@ func (d *daemon) drain(stop context.Context) {
 	timeout := d.inForce().DrainTimeout
 	now := time.Now()
 	d.change(func(s *standing) { s.drain = &control.Drain{Since: now, Until: now.Add(timeout)} })
+	d.metrics.Draining(timeout)
 	d.notify(systemd.SdNotifyStopping + "\nSTATUS=waiting for messages in flight" + extendStop)
 	drained := make(chan error, 1)
 	d.drained = drained

@@ -127,6 +127,7 @@ func (d *daemon) finishReload(got reading) {
 	if err == nil {
 		err = d.replaceConfig(got.config, got.id)
 	}
+	d.metrics.Reloaded(err)
 	now := time.Now()
 	result := &control.Reloaded{At: now}
 	status := "configuration reloaded at " + now.Format(time.TimeOnly)
@@ -165,6 +166,7 @@ func (d *daemon) replaceConfig(c *config.Config, id string) error {
 		}
 	}
 	d.server.SetHandler(d.handler(c, id))
+	d.log.use(c.Log)
 	d.setLevel(c.Log.Level, 0)
 	d.change(func(s *standing) {
 		s.config, s.authservID, s.loaded, s.needsRestart = c, id, time.Now(), d.started.NeedsRestart(c)

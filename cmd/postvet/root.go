@@ -108,7 +108,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	})
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(),
-		newStatus(), newReload(), newLogLevel(), newCache(), newVersion())
+		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	return root
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Limits  Limits
 	Control Control
 	Log     Log
+	Metrics Metrics
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
@@ -115,6 +116,10 @@ type Control struct {
 type Log struct {
 	Format string
 	Level  string
+	// Burst is how many warnings or errors of one kind are written in
+	// BurstInterval before the rest is only counted; 0 is all.
+	Burst         int
+	BurstInterval time.Duration
 }
 
 // Default returns the configuration of an empty file.
@@ -161,7 +166,8 @@ func Default() *Config {
 			IdleTimeout:    2 * time.Hour,
 		},
 		Control: Control{Socket: ControlAuto},
-		Log:     Log{Format: "auto", Level: "info"},
+		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
+		Metrics: Metrics{Mode: 0o660},
 	}
 }
 

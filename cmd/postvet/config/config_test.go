@@ -112,7 +112,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
 		},
 		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
-		Log:     Log{Format: "json", Level: "warn"},
+		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
+		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

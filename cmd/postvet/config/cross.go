@@ -56,6 +56,7 @@ func (c *Config) cross() Errors {
 			fault("control.socket", "listen", fmt.Sprintf("%q is a socket of listen too", clip(a.Address)), "give each a path of its own")
 		}
 	}
+	c.crossMetrics(fault)
 	return errs
 }
 
