@@ -131,28 +131,27 @@ func clip(s string) string {
 	return s
 }
 
-// Write prints the answers, one line for each record. What strangers published
-// is quoted, so that it cannot drive the terminal.
+// Write prints the answers, one line for each record. Texts are quoted, and
+// whatever strangers published that could drive the terminal.
 func (c Contents) Write(w io.Writer) error {
 	var b strings.Builder
 	for _, a := range c.Answers {
-		head := fmt.Sprintf("%s  %s  %s  %s", strconv.QuoteToASCII(a.Name), a.Type, a.Outcome, expires(a.ExpiresSeconds))
-		head = strings.Replace(head, `"`, "", 2) // the name's: presentation form has none that matter
+		head := fmt.Sprintf("%s  %s  %s  %s", harmless(a.Name), a.Type, a.Outcome, expires(a.ExpiresSeconds))
 		if a.Authentic {
 			head += "  authentic"
 		}
 		if a.Canonical != "" {
-			head += "  alias of " + strconv.QuoteToASCII(a.Canonical)
+			head += "  alias of " + harmless(a.Canonical)
 		}
 		if a.Error != "" {
 			head += "  " + strconv.QuoteToASCII(a.Error)
 		}
 		b.WriteString(head + "\n")
 		for _, r := range a.Records {
-			if a.Type != "A" && a.Type != "AAAA" {
+			if a.Type == dnscache.TXT.String() {
 				r = strconv.QuoteToASCII(r)
 			}
-			b.WriteString("    " + r + "\n")
+			b.WriteString("    " + harmless(r) + "\n")
 		}
 	}
 	if more := c.Total - len(c.Answers); more > 0 {
@@ -160,6 +159,16 @@ func (c Contents) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// harmless quotes what could drive a terminal.
+func harmless(s string) string {
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return strconv.QuoteToASCII(s)
+		}
+	}
+	return s
 }
 
 func expires(seconds float64) string {

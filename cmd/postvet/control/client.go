@@ -135,6 +135,10 @@ func (c *Client) dialError(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return unreachable(err, "no service at %s: it does not run, or its configuration has no control.socket; start it (systemctl start postvet) or name the socket with --socket", c.Socket)
 	case errors.Is(err, syscall.ECONNREFUSED):
+		// The kernel says the same of a file that is no socket.
+		if info, err := os.Stat(c.Socket); err == nil && info.Mode()&fs.ModeSocket == 0 {
+			return unreachable(err, "%s is not a socket; name the right one with --socket", c.Socket)
+		}
 		return unreachable(err, "nobody answers at %s: the file is left from a service that is dead; start it (systemctl start postvet), it replaces the file", c.Socket)
 	case errors.Is(err, fs.ErrPermission):
 		return unreachable(err, "permission denied for user %d at %s; become root or the user of the service, or name a group of yours in control.group", os.Getuid(), c.Socket)

@@ -122,11 +122,14 @@ func (s Status) table(width int) []string {
 }
 
 func (u Upstream) text() string {
-	state := "answers"
+	if u.Queries == 0 {
+		return u.Address + " not asked yet"
+	}
+	state := fmt.Sprintf("answers in %.1f ms", u.LatencyMS)
 	if u.BackOff {
 		state = "FAILS"
 	}
-	return fmt.Sprintf("%s %s, %.1f ms; %d asked, %d failed, %d of them timed out", u.Address, state, u.LatencyMS, u.Queries, u.Failures, u.Timeouts)
+	return fmt.Sprintf("%s %s; %d asked, %d failed (%d timed out)", u.Address, state, u.Queries, u.Failures, u.Timeouts)
 }
 
 func (c Config) text(now time.Time) string {

@@ -68,10 +68,11 @@ func (r *Rates) Over(window time.Duration, now time.Time, t Totals) Rate {
 			break
 		}
 	}
-	minutes := now.Sub(from.at).Minutes()
-	if r.n == 0 || minutes <= 0 {
+	if r.n == 0 {
 		return Rate{}
 	}
+	// What came in the first moment says nothing of a minute.
+	minutes := max(now.Sub(from.at), SampleEvery).Minutes()
 	per := func(a, b int64) float64 { return float64(max(a-b, 0)) / minutes }
 	return Rate{
 		Accept:     per(t.Accept, from.t.Accept),

@@ -124,7 +124,7 @@ func Watch(ctx context.Context, w io.Writer, every time.Duration, first Status, 
 // frame is one picture: at most rows lines of at most columns, over what was
 // there.
 func frame(s Status, problem error, now time.Time, every time.Duration, columns, rows int) string {
-	head := fmt.Sprintf("postvet status  %s  every %s, Ctrl-C ends", now.Format(time.TimeOnly), every)
+	head := fmt.Sprintf("postvet status  %s, every %s, Ctrl-C ends", now.Format(time.TimeOnly), every)
 	lines := []string{head, ""}
 	if problem != nil {
 		for _, line := range fold("AWAY: "+problem.Error(), columns) {
