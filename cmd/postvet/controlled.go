@@ -62,8 +62,13 @@ func groupNumber(name string) int {
 // belongs to the main one is sent there.
 func (d *daemon) control(ctx context.Context, peer control.Peer, q control.Request) (any, error) {
 	if q.Do == control.DoReload || q.Do == control.DoCacheFlush || q.Level != "" {
-		d.log.Info("control request", zap.String("do", q.Do), zap.String("name", printable(q.Name)), zap.String("level", printable(q.Level)),
-			zap.Int("uid", peer.UID), zap.Int("pid", peer.PID))
+		fields := []zap.Field{zap.String("do", q.Do)}
+		for _, f := range []struct{ key, value string }{{"name", q.Name}, {"level", q.Level}} {
+			if f.value != "" {
+				fields = append(fields, zap.String(f.key, printable(f.value)))
+			}
+		}
+		d.log.Info("control request", append(fields, zap.Int("uid", peer.UID), zap.Int("pid", peer.PID))...)
 	}
 	switch q.Do {
 	case control.DoReload:

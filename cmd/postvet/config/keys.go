@@ -217,7 +217,7 @@ var keys = []key{
 	},
 	{
 		name: "control.group", field: func(c *Config) any { return &c.Control.Group }, empty: true, check: checkGroup,
-		comment: "Group whose members may use it, by name or number. Empty: none. Needs a\nrestart to change.",
+		comment: "Group whose members may use it, by name or number. In the packaged unit only\n\"postvet\" can be (adduser NAME postvet): PrivateUsers= hides the others.\nEmpty: none. Needs a restart to change.",
 	},
 
 	{
