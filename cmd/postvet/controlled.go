@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/user"
 	"strconv"
@@ -112,10 +113,10 @@ func (d *daemon) controlReload(ctx context.Context) (any, error) {
 
 // refusal tells a configuration with faults from one that cannot be read.
 func refusal(err error) error {
-	r := &control.Refusal{Code: control.CodeFailed, Errors: strings.Split(strings.TrimSuffix(err.Error(), "\n"), "\n")}
-	if err == error(errStopping) {
+	if errors.Is(err, errStopping) {
 		return err
 	}
+	r := &control.Refusal{Code: control.CodeFailed, Errors: strings.Split(strings.TrimSuffix(err.Error(), "\n"), "\n")}
 	if codeOf(err) == exitUsage {
 		r.Code = control.CodeRefused
 	}

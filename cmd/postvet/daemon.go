@@ -157,6 +157,9 @@ func (d *daemon) announce(listeners []net.Listener) {
 	if d.file == "" || isTerminal(d.out) {
 		fmt.Fprintf(d.out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
 			strings.Join(d.listens, " and "), c.Mode, id, orNone(d.file, "by default"), resolvers, wiringText(listeners))
+		if d.socket != "" {
+			fmt.Fprintf(d.out, "\n# How it does: postvet status --socket %s\n", d.socket)
+		}
 	}
 	d.log.Info("serving", zap.Strings("listen", d.listens), zap.String("mode", c.Mode),
 		zap.String("authserv_id", id), zap.String("config", d.file), zap.String("resolvers", resolvers),

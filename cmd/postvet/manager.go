@@ -9,10 +9,9 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/control"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
-
-	"github.com/postvet/postvet/cmd/postvet/control"
 )
 
 // tellStatus tells the service manager, and while draining the log, how things
@@ -22,7 +21,7 @@ func (d *daemon) tellStatus() {
 	if drain := d.standing.Load().drain; drain != nil {
 		d.log.Info("waiting for messages in flight", zap.Int64("messages", s.Busy), zap.Int64("connections", s.Open),
 			zap.Duration("at_most", time.Until(drain.Until).Round(time.Second)))
-		d.notify(fmt.Sprintf("STATUS=waiting for %d messages in flight", s.Busy) + extendStop)
+		d.notify("STATUS=waiting for "+plural(int(s.Busy), "message")+" in flight" + extendStop)
 		return
 	}
 	if text := d.statusLine(); text != d.told {
@@ -41,8 +40,8 @@ func (d *daemon) statusLine() string {
 	if r := d.standing.Load().lastReload; r != nil && len(r.Errors) > 0 {
 		b.WriteString("the last reload was refused, the log says why; ")
 	}
-	fmt.Fprintf(&b, "%d messages: %d accepted, %d held, %d rejected, %d deferred; %d connections, %d of them busy",
-		t.All(), t.Accept, t.Quarantine, t.Reject, t.TempFail, s.Open, s.Busy)
+	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred; %s, %d of them busy",
+		plural(int(t.All()), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail, plural(int(s.Open), "connection"), s.Busy)
 	return b.String()
 }
 

@@ -76,14 +76,14 @@ func TestWatchdog(t *testing.T) {
 	mta.end(mta.begin("x@evil.example", testMessage(t, "spoof.eml")))
 	m.told("WATCHDOG=1")
 	m.told("WATCHDOG=1")
-	m.told("STATUS=1 messages: 0 accepted, 0 held, 1 rejected, 0 deferred; 1 connections, 0 of them busy")
+	m.told("STATUS=1 message: 0 accepted, 0 held, 1 rejected, 0 deferred; 1 connection, 0 of them busy")
 	body := mta.begin("x@evil.example", testMessage(t, "spoof.eml"))
 	s.signal(syscall.SIGTERM)
 	if state := m.told("STOPPING=1\n"); !strings.Contains(state, "EXTEND_TIMEOUT_USEC=15000000") {
 		t.Errorf("told %q", state)
 	}
 	m.told("WATCHDOG=1")
-	if state := m.told("STATUS=waiting for 1 messages in flight"); !strings.Contains(state, "EXTEND_TIMEOUT_USEC=15000000") {
+	if state := m.told("STATUS=waiting for 1 message in flight"); !strings.Contains(state, "EXTEND_TIMEOUT_USEC=15000000") {
 		t.Errorf("told %q", state)
 	}
 	mta.end(body)

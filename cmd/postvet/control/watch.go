@@ -127,10 +127,7 @@ func frame(s Status, problem error, now time.Time, every time.Duration, columns,
 	head := fmt.Sprintf("postvet status  %s, every %s, Ctrl-C ends", now.Format(time.TimeOnly), every)
 	lines := []string{head, ""}
 	if problem != nil {
-		for _, line := range fold("AWAY: "+problem.Error(), columns) {
-			lines = append(lines, line)
-		}
-		lines = append(lines, "")
+		lines = append(append(lines, fold("AWAY: "+problem.Error(), columns)...), "")
 	}
 	lines = append(lines, strings.Split(strings.TrimSuffix(s.Text(now, columns), "\n"), "\n")...)
 	lines = lines[:min(len(lines), rows)]
