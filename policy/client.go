@@ -18,9 +18,7 @@ type clientChecks struct {
 }
 
 func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Result] {
-	return evaluate(c.dns, func(r Resolver) iprev.Result {
-		ctx, cancel := context.WithTimeout(ctx, c.checker.opt.MessageTimeout)
-		defer cancel()
+	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, func(ctx context.Context, r Resolver) iprev.Result {
 		return iprev.Check(ctx, r, ip)
 	}, func(fault string) iprev.Result {
 		return iprev.Result{Status: iprev.TempError, Reason: fault}
@@ -28,10 +26,8 @@ func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Res
 }
 
 func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
-	o := c.checker.opt
-	return evaluate(c.dns, func(r Resolver) spf.Result {
-		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
-		defer cancel()
+	o := &c.checker.opt
+	return evaluate(ctx, c.dns, o.MessageTimeout, func(ctx context.Context, r Resolver) spf.Result {
 		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}

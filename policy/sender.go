@@ -36,9 +36,7 @@ type senderChecks struct {
 }
 
 func (s *senderChecks) start(m *Message, name string) *pending[mx.Result] {
-	return evaluate(m.conn.dns, func(r Resolver) mx.Result {
-		ctx, cancel := context.WithTimeout(m.ctx, m.conn.checker.opt.MessageTimeout)
-		defer cancel()
+	return evaluate(m.ctx, m.conn.dns, m.conn.checker.opt.MessageTimeout, func(ctx context.Context, r Resolver) mx.Result {
 		return mx.Check(ctx, r, name)
 	}, func(fault string) mx.Result {
 		return mx.Result{Domain: name, Status: mx.TempError, Reason: fault}

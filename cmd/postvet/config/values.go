@@ -223,6 +223,8 @@ func (k *key) example() string {
 			return `write a list, such as ["inet:127.0.0.1:8890"]`
 		case "policy.monitor_listeners":
 			return `write a list, such as ["inet:127.0.0.1:8891"]`
+		case "rules", "shadow_rules":
+			return `write a list of files, such as ["/etc/postvet/rules.toml"]`
 		default:
 			return `write a list, such as ["127.0.0.1:53"]`
 		}
