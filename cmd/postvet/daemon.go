@@ -45,6 +45,7 @@ func notifySystemd(state string) {
 // run serves until a signal ends it.
 func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Signal) error {
 	d.started, d.config = c, c
+	defer steadyCollector()()
 	d.log = newLogger(c.Log, d.errOut)
 	defer func() { _ = d.log.Sync() }()
 	// What libraries say to the standard log is about trouble.
