@@ -84,6 +84,7 @@ func TestHostileLog(t *testing.T) {
 				t.Fatalf("%+v", d)
 			}
 			d.Results.Faults = d.Results.Faults[:1]
+			d.Verdict.Faults = nil
 			d.Faults = d.Faults[:1]
 			s.decision = &d
 			s.answered(errors.New(hostile))                      // 2 faults, undelivered, the message, the panic of the hook

@@ -74,7 +74,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func (s *session) logDecision(d *Decision) {
 	log := s.srv.log
 	faults := []string{}
-	for _, f := range slices.Concat(d.Results.Faults, d.Faults) {
+	for _, f := range slices.Concat(d.Results.Faults, d.Verdict.Faults, d.Faults) {
 		faults = append(faults, clean(f))
 		log.Warn("fault", zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)), zap.String("fault", clean(f)))
 	}

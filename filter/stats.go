@@ -47,6 +47,7 @@ type counters struct {
 	acceptErrors, limited, dropped                        atomic.Int64
 	listening, sessions, progress, forced                 atomic.Int64
 	accepted, quarantined, rejected, tempfailed           atomic.Int64
+	redirected, discarded                                 atomic.Int64
 }
 
 func (c *counters) message(a policy.Action) {
@@ -57,6 +58,10 @@ func (c *counters) message(a policy.Action) {
 		c.quarantined.Add(1)
 	case policy.Reject:
 		c.rejected.Add(1)
+	case policy.Redirect:
+		c.redirected.Add(1)
+	case policy.Discard:
+		c.discarded.Add(1)
 	default:
 		c.tempfailed.Add(1)
 	}
@@ -76,6 +81,8 @@ func (s *Server) Stats() Stats {
 			policy.Quarantine: c.quarantined.Load(),
 			policy.Reject:     c.rejected.Load(),
 			policy.TempFail:   c.tempfailed.Load(),
+			policy.Redirect:   c.redirected.Load(),
+			policy.Discard:    c.discarded.Load(),
 		},
 		Aborted:        c.aborted.Load(),
 		Undelivered:    c.undelivered.Load(),

@@ -13,7 +13,10 @@ import (
 
 // The words that the labels of messages may have.
 var (
-	actions = []string{string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail)}
+	actions = []string{
+		string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail),
+		string(policy.Redirect), string(policy.Discard),
+	}
 
 	builtIn = []string{
 		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
@@ -101,7 +104,7 @@ func (m *Metrics) Message(d filter.Decision) {
 	for _, o := range d.Verdict.Overrides {
 		c.overrides.add(string(o.Reason), "")
 	}
-	if n := len(r.Faults) + len(d.Faults); n > 0 {
+	if n := len(r.Faults) + len(d.Verdict.Faults) + len(d.Faults); n > 0 {
 		c.faults.Add(uint64(n))
 	}
 	c.verdict.Observe(d.Took.Seconds())
