@@ -15,7 +15,7 @@ import (
 // somebody may ask.
 func newMetrics() *metrics.Metrics {
 	info, _ := debug.ReadBuildInfo()
-	version, commit, _ := build(info)
+	version, commit, _ := build(version, info)
 	return metrics.New(metrics.Options{Version: version, Commit: commit})
 }
 

@@ -8,6 +8,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version is the number of a release or package, "1.2.3", which the linker
+// sets (-X main.version=1.2.3); "" in other builds, whose version Go knows.
+var version string
+
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -17,15 +21,16 @@ func newVersion() *cobra.Command {
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(version, info))
 			return output(err)
 		},
 	}
 }
 
-// describeBuild makes one line of what the linker knows.
-func describeBuild(info *debug.BuildInfo) string {
-	version, commit, modified := build(info)
+// describeBuild makes one line of what the linker knows; stamped is the
+// package's version, if it is one.
+func describeBuild(stamped string, info *debug.BuildInfo) string {
+	version, commit, modified := build(stamped, info)
 	changed := ""
 	if version == "" {
 		version = "(unknown)"
@@ -40,9 +45,9 @@ func describeBuild(info *debug.BuildInfo) string {
 }
 
 // build is what the linker knows, "" for what it does not.
-func build(info *debug.BuildInfo) (version, commit string, modified bool) {
+func build(stamped string, info *debug.BuildInfo) (version, commit string, modified bool) {
 	if info == nil {
-		return "", "", false
+		return stamped, "", false
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
@@ -52,7 +57,10 @@ func build(info *debug.BuildInfo) (version, commit string, modified bool) {
 			modified = s.Value == "true"
 		}
 	}
-	return info.Main.Version, commit, modified
+	if stamped == "" {
+		stamped = info.Main.Version
+	}
+	return stamped, commit, modified
 }
 
 // output turns an error of writing our answer into one for the person.
