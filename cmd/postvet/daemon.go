@@ -157,7 +157,7 @@ func (d *daemon) drain(signals <-chan os.Signal) error {
 		case err := <-done:
 			s := d.server.Stats()
 			if err != nil {
-				d.log.Warn("stopped", zap.Error(err))
+				d.log.Warn("stopped by force", zap.Error(err))
 				return failed("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
 			}
 			d.log.Info("stopped", zap.Int64("connections", s.Connections))

@@ -140,6 +140,8 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 
+	deliver()
+	checkMessageLine(t, s.message())
 	d := readDashboard(t)
 	asked := map[string]string{} // by expression, for whom
 	for _, panel := range d.Panels {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,20 @@ func (s *service) write(t *testing.T, text string) {
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// message is the first line about a message.
+func (s *service) message() (line string) {
+	const text = `"msg":"message"`
+	s.after(text, text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line = range s.log {
+		if strings.Contains(line, text) {
+			break
+		}
+	}
+	return line
 }
 
 // deliver plays an MTA that hands over one message of good.example, all at once,
