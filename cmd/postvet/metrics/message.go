@@ -117,10 +117,10 @@ func (m *Metrics) Message(d filter.Decision) {
 }
 
 // countResults leaves out what was not evaluated, which has no word.
-func (c *messageMetrics) countResults(r *policy.Results) {
+func (m *messageMetrics) countResults(r *policy.Results) {
 	add := func(method, result string) {
 		if result != "" {
-			c.results.add(method, result)
+			m.results.add(method, result)
 		}
 	}
 	for _, x := range r.SPF {

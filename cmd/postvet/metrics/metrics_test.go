@@ -38,8 +38,10 @@ type numbers struct {
 
 func (n *numbers) room() (Filter, DNS) { return filterOf{n}, dnsOf{n} }
 
-type filterOf struct{ n *numbers }
-type dnsOf struct{ n *numbers }
+type (
+	filterOf struct{ n *numbers }
+	dnsOf    struct{ n *numbers }
+)
 
 func (f filterOf) Stats() filter.Stats { return f.n.Stats }
 func (d dnsOf) Stats() dnscache.Stats  { return d.n.dns }
@@ -96,8 +98,13 @@ func TestMessage(t *testing.T) {
 	}
 	if diff := cmp.Diff([]Count{
 		{"arc", "none", 3},
-		{"dkim", "none", 1}, {"dkim", "pass", 2}, {"dkim", "policy", 2},
-		{"dmarc", "fail", 3}, {"iprev", "temperror", 3}, {"spf", "fail", 3}, {"spf-helo", "none", 3},
+		{"dkim", "none", 1},
+		{"dkim", "pass", 2},
+		{"dkim", "policy", 2},
+		{"dmarc", "fail", 3},
+		{"iprev", "temperror", 3},
+		{"spf", "fail", 3},
+		{"spf-helo", "none", 3},
 	}, s.Results); diff != "" {
 		t.Error(diff)
 	}
@@ -349,6 +356,24 @@ func constants(t *testing.T, dir string) map[constant]string {
 	}
 	return all
 }
+
+// What goes wrong while numbers are read costs these numbers, not the service.
+func TestFaultsOfTheSource(t *testing.T) {
+	t.Parallel()
+	m, n := usual("rule \xff")
+	n.dns.Upstreams = []dnscache.UpstreamStats{{Addr: "192.0.2.1:53", Queries: 1}, {Addr: "192.0.2.1:53", Queries: 2}, {Addr: "\xff"}}
+	if got := scrape(t, m); got[`postvet_dns_upstream_queries_total{upstream="192.0.2.1:53"}`] != "1" || got["postvet_ready"] != "1" {
+		t.Errorf("%v", names(got))
+	}
+	m.Watch(panicking{}, nil, 1)
+	if got := scrape(t, m); got["postvet_faults_total"] != "0" || got["postvet_ready"] != "" {
+		t.Errorf("%v", names(got))
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Stats() filter.Stats { panic("injected") }
 
 func TestRegistryOfTheCaller(t *testing.T) {
 	t.Parallel()
