@@ -83,7 +83,8 @@ func start(t *testing.T, name string, args ...string) *child {
 			t.Errorf("%s did not end", name)
 		}
 		if t.Failed() {
-			t.Logf("%s:\n%s", name, strings.Join(c.log, "\n"))
+			const most = 20
+			t.Logf("the end of what %s says:\n%s", name, strings.Join(c.log[max(0, len(c.log)-most):], "\n"))
 		}
 	})
 	return c

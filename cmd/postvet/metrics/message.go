@@ -46,7 +46,7 @@ var (
 
 // maxRules bounds the rules of the configuration that have a series of their
 // own, of which there is one for each action.
-const maxRules = 500
+const maxRules = 200
 
 // messageMetrics are counted message by message.
 type messageMetrics struct {
@@ -64,7 +64,7 @@ func newMessageMetrics() *messageMetrics {
 		messages:  newCounts("postvet_messages_total", "Messages that got a verdict, by what was done and the rule that decided.", "action", "rule"),
 		results:   newCounts("postvet_results_total", "Results of the methods of authentication; dkim has one for each signature.", "method", "result"),
 		overrides: newCounts("postvet_overrides_total", "What turned the action away from what the author's domain asks for, by RFC 9990's reason.", "reason"),
-		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message to its verdict.",
+		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was refused there, to its verdict.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
 		dnsWait: seconds("postvet_dns_wait_seconds", "Time during which at least one look-up of a message was under way; it overlaps the message's arrival.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
