@@ -102,7 +102,7 @@ func (s *session) logDecision(d *Decision) {
 	if r.DMARC.Policy != "" {
 		dmarc += " p=" + string(r.DMARC.Policy)
 	}
-	entry.Write(
+	fields := []zap.Field{
 		zap.String("queue", clean(d.QueueID)),
 		zap.String("client", clientIP(d.Client)),
 		zap.String("helo", clean(d.Helo)),
@@ -125,5 +125,15 @@ func (s *session) logDecision(d *Decision) {
 		zap.Float64("took_ms", ms(d.Took)),
 		zap.Strings("faults", faults),
 		zap.Bool("undelivered", d.Err != nil),
-	)
+	}
+	if m := matched(d.Verdict); len(m) > 0 {
+		fields = append(fields, zap.Strings("matched", m))
+	}
+	if to := d.Verdict.RedirectTo; to != "" {
+		fields = append(fields, zap.String("redirect", clean(to)))
+	}
+	if s := shadowText(d); s != "" {
+		fields = append(fields, zap.String("shadow", clean(s)))
+	}
+	entry.Write(fields...)
 }

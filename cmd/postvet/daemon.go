@@ -71,7 +71,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 	if err != nil {
 		return err
 	}
-	d.metrics = newMetrics()
+	d.metrics = newMetrics(c)
 	options := c.ServerOptions(d.log.Logger)
 	options.OnMessage = d.metrics.Message
 	d.server = filter.NewServer(d.handler(c, id), options)
@@ -96,6 +96,7 @@ func (d *daemon) handler(c *config.Config, id string) filter.Handler {
 	return filter.Handler{
 		Checker: policy.NewChecker(c.CheckerOptions(&d.dns, id, time.Now)),
 		Rules:   c.Rules(id),
+		Shadow:  c.ShadowRules(id),
 	}
 }
 

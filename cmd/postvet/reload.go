@@ -43,6 +43,7 @@ func (d *daemon) replaceConfig() error {
 		}
 	}
 	d.server.SetHandler(d.handler(c, id))
+	d.metrics.SetRules(ruleNames(c))
 	d.log.use(c.Log)
 	d.config = c
 	d.log.Info("configuration reloaded", zap.String("config", d.file), zap.String("mode", c.Mode), zap.String("authserv_id", id))

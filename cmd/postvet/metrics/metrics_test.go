@@ -83,6 +83,8 @@ func TestMessage(t *testing.T) {
 	d.Verdict = policy.Verdict{Action: policy.Accept, Rule: "vip", Overrides: []policy.Override{{Reason: "of our own"}}}
 	d.Results.Faults, d.Faults = []string{"arc: panic"}, []string{"no quarantine"}
 	d.Results.DKIM = nil
+	d.Verdict.Matched = []policy.RuleMatch{{Rule: "vip"}, {Rule: "no-reply", Monitor: true}, {Rule: "gone"}}
+	d.Shadow = &policy.Verdict{Action: policy.Reject}
 	m.Message(d)
 	exempt := filter.Decision{Results: &policy.Results{Exempt: policy.ExemptLocal}, Verdict: policy.Verdict{Action: policy.Accept, Rule: policy.RuleExempt}}
 	m.Message(exempt)
@@ -107,15 +109,19 @@ func TestMessage(t *testing.T) {
 		t.Error(diff)
 	}
 	for name, want := range map[string]string{
-		"postvet_faults_total":                               "2",
-		`postvet_messages_total{action="accept",rule="vip"}`: "1",
-		`postvet_messages_total{action="reject",rule="vip"}`: "0",
-		"postvet_verdict_seconds_count":                      "4",
-		`postvet_verdict_seconds_bucket{le="0.0025"}`:        "1", // the exempt one
-		`postvet_verdict_seconds_bucket{le="0.005"}`:         "4",
-		"postvet_dns_wait_seconds_count":                     "3",
-		"postvet_dns_wait_seconds_sum":                       "0.09",
-		"postvet_message_seconds_sum":                        "6.009",
+		"postvet_faults_total":                                                     "2",
+		`postvet_rule_matches_total{rule="no-reply"}`:                              "1",
+		`postvet_rule_matches_total{rule="other"}`:                                 "1",
+		`postvet_shadow_differences_total{action="accept",shadow_action="reject"}`: "1",
+		`postvet_shadow_differences_total{action="reject",shadow_action="accept"}`: "0",
+		`postvet_messages_total{action="accept",rule="vip"}`:                       "1",
+		`postvet_messages_total{action="reject",rule="vip"}`:                       "0",
+		"postvet_verdict_seconds_count":                                            "4",
+		`postvet_verdict_seconds_bucket{le="0.0025"}`:                              "1", // the exempt one
+		`postvet_verdict_seconds_bucket{le="0.005"}`:                               "4",
+		"postvet_dns_wait_seconds_count":                                           "3",
+		"postvet_dns_wait_seconds_sum":                                             "0.09",
+		"postvet_message_seconds_sum":                                              "6.009",
 	} {
 		if got := scrape(t, m)[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -56,6 +56,9 @@ var plain = []series{
 	counter("postvet_forced_closes_total", "Connections cut at the end of a stop, its time being over.",
 		func(s *Snapshot) float64 { return float64(s.Filter.Forced) }),
 
+	counter("postvet_shadowed_messages_total", "Messages that the shadow policy judged too.",
+		func(s *Snapshot) float64 { return float64(s.Filter.Shadowed) }),
+
 	gauge("postvet_ready", "1 if /readyz says ready.",
 		func(s *Snapshot) float64 { return truth(len(s.NotReady) == 0) }),
 	gauge("postvet_draining", "1 while the service stops and messages are still in flight.",
