@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +120,7 @@ func (s *session) logDecision(d *Decision) {
 		zap.Strings("overrides", overrides(d.Verdict.Overrides)),
 		zap.Strings("refused_overrides", overrides(d.Verdict.Refused)),
 		zap.String("exempt", clean(r.Exempt)),
-		zap.Float64("dns_ms", r.DNS.WaitMS),
+		zap.Float64("dns_ms", math.Round(1000*r.DNS.WaitMS)/1000),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
 		zap.Strings("faults", faults),
