@@ -61,6 +61,8 @@ func NewChecker(o Options) *Checker {
 		o.PartialBody = dkim.Policy
 	}
 	o.DKIM.Now = o.Now
+	o.DKIM.Diagnose = o.Trace
+	o.DMARC.Explain = o.Trace
 	return &Checker{opt: o}
 }
 
@@ -75,7 +77,7 @@ func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 		conn.iprev = begin(func() iprev.Result {
 			ctx, cancel := context.WithTimeout(conn.ctx, c.opt.MessageTimeout)
 			defer cancel()
-			return iprev.Check(ctx, conn.dns, client.IP)
+			return iprev.Check(ctx, conn.dns.of(checkIPRev), client.IP)
 		}, func(fault string) iprev.Result {
 			return iprev.Result{Status: iprev.TempError, Reason: fault}
 		})
@@ -125,7 +127,7 @@ func (c *Conn) spf(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	return begin(func() spf.Result {
 		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
 		defer cancel()
-		return spf.Check(ctx, c.dns, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
+		return spf.Check(ctx, c.dns.of(checkOf(q.Identity)), q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
 	})

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"strings"
-
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
@@ -56,6 +54,8 @@ type Rules struct {
 	OnAmbiguousAuthor string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
+	// HelpURL ends each refusal, see [CheckHelpURL]; "" for none.
+	HelpURL string
 }
 
 // The names of the rules, in the order in which they are asked.
@@ -77,9 +77,17 @@ const (
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
+	v := r.decide(res)
+	v.Hints = Hints(res)
+	v.Why = why(res, &v)
+	v.Text = r.phrase(res, &v)
+	return v
+}
+
+func (r Rules) decide(res *Results) Verdict {
 	v := r.judge(res)
 	v.Overrides = []Override{}
-	v.Text = reply(v.Text)
+	v.Text = oneLine(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
 	if r.Mode == Monitor && v.Action != Accept && v.Rule != RuleUnreadable {
@@ -161,13 +169,4 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 		return Verdict{Action: Accept, Rule: RuleDMARCNone}
 	}
 	return Verdict{Action: Accept, Rule: RuleNoPolicy}
-}
-
-// maxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
-// with code, enhanced code and what the MTA puts around it.
-const maxReply = 450
-
-// reply makes a text fit for an SMTP reply.
-func reply(text string) string {
-	return strings.TrimSpace(printable(text, maxReply))
 }

@@ -106,6 +106,10 @@ type Result struct {
 	PolicyTag string `json:"policy_tag"`
 	// Testing tells that t=y made Policy one step milder than what is published.
 	Testing bool `json:"testing"`
+	// ADKIM and ASPF are how closely the record wants domains to be aligned; ""
+	// without a record.
+	ADKIM Alignment `json:"adkim"`
+	ASPF  Alignment `json:"aspf"`
 	// Disposition is what the domain asks to do with this message: Policy if
 	// it failed, none otherwise.
 	Disposition Policy `json:"disposition"`

@@ -1,0 +1,99 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Marks are what a header and an envelope show about the hands through which a
+// message went. Everybody can write them: they make a hint, never a decision.
+type Marks struct {
+	// List is the field by which a mailing list shows, ListID what its List-Id
+	// holds in angle brackets; "" for none.
+	List   string `json:"list"`
+	ListID string `json:"list_id"`
+	// SubjectTag is the word in brackets that the Subject begins with, such as
+	// "[staff]"; "" for none.
+	SubjectTag string `json:"subject_tag"`
+	// Forward is the field, or the kind of envelope, by which a forwarder shows;
+	// "" for none.
+	Forward string `json:"forward"`
+	// Received counts the fields that the hops before us left.
+	Received int `json:"received"`
+}
+
+// Bounds of what is kept of foreign text.
+const (
+	maxListID     = 255
+	maxSubjectTag = 40
+)
+
+// listFields are left by mailing lists. List-Unsubscribe is none of them: every
+// sender of advertising has it.
+var listFields = []string{"List-Id", "List-Post", "Mailing-List", "X-Mailing-List", "X-BeenThere", "X-Mailman-Version"}
+
+// forwardFields are left by those who send a message on to another address.
+var forwardFields = []string{"X-Forwarded-To", "X-Forwarded-For", "X-Forwarded-Encrypted", "Resent-From", "Resent-To", "Resent-Sender"}
+
+// readMarks looks for the marks in a header.
+func readMarks(h message.Header, mailFrom string) Marks {
+	var m Marks
+	for _, f := range h {
+		switch {
+		case f.Is("Received"):
+			m.Received++
+		case f.Is("Subject"):
+			m.SubjectTag = subjectTag(f.Value())
+		case m.List == "" && isOneOf(f, listFields):
+			m.List = f.Name
+		case m.Forward == "" && isOneOf(f, forwardFields):
+			m.Forward = f.Name
+		}
+		if m.ListID == "" && f.Is("List-Id") {
+			m.ListID = listID(f.Value())
+		}
+	}
+	if m.Forward == "" {
+		// Senders rewritten by the Sender Rewriting Scheme keep its mark.
+		if local, _ := message.SplitPath(mailFrom); len(local) > 4 && strings.EqualFold(local[:3], "SRS") && (local[3] == '0' || local[3] == '1') && strings.ContainsRune("=+-", rune(local[4])) {
+			m.Forward = "SRS"
+		}
+	}
+	return m
+}
+
+func isOneOf(f message.Field, names []string) bool {
+	for _, n := range names {
+		if f.Is(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// listID returns what stands in the last angle brackets of a List-Id field (RFC
+// 2919 section 3), or all of it without such.
+func listID(value string) string {
+	if i := strings.LastIndexByte(value, '<'); i >= 0 {
+		value, _, _ = strings.Cut(value[i+1:], ">")
+	}
+	return printable(strings.Join(strings.Fields(value), " "), maxListID)
+}
+
+// subjectTag returns the word in brackets that a Subject begins with, also behind
+// "Re:".
+func subjectTag(value string) string {
+	value = strings.TrimLeft(value, " \t\r\n")
+	if len(value) > 3 && strings.EqualFold(value[:3], "Re:") {
+		value = strings.TrimLeft(value[3:], " \t\r\n")
+	}
+	if value == "" || value[0] != '[' {
+		return ""
+	}
+	end := strings.IndexByte(value, ']')
+	if end < 2 || end > maxSubjectTag {
+		return ""
+	}
+	return printable(value[:end+1], maxSubjectTag+1)
+}
