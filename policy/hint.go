@@ -39,6 +39,9 @@ const (
 	HintExpired HintWord = "expired"
 	// HintPartial: the signature leaves a part of the body unsigned.
 	HintPartial HintWord = "partial_signature"
+	// HintStrict: an intact signature of the same organization is not enough, as
+	// the record demands the very same domain.
+	HintStrict HintWord = "strict_alignment"
 	// HintSPFBroken: the SPF record cannot be evaluated.
 	HintSPFBroken HintWord = "spf_broken"
 	// HintUnauthenticated: there is no signature, and SPF does not speak for
@@ -97,13 +100,13 @@ func (h *hinter) add(w HintWord, format string, args ...any) {
 // passed: the one thing worth telling of a message that is in order.
 func (h *hinter) passed() {
 	if d := h.res.DMARC; d.DKIMAligned && !d.SPFAligned && (h.envelope.Status == spf.Fail || h.envelope.Status == spf.SoftFail) {
-		h.add(HintForwarded, "forwarded: the client %s may not send for %s, but the signature of %s is intact, so nobody changed the message on the way",
+		h.add(HintForwarded, "Probably forwarded as it was, or sent by a host that the SPF record lacks: the client %s may not send for %s, but the signature of %s is intact.",
 			h.res.Client.IP, printable(h.envelope.Domain, 120), h.author)
 	}
 }
 
 func (h *hinter) undecided() {
-	h.add(HintNotChecked, "could not be checked: DNS trouble hides whether the message is genuine; this is no evidence against it")
+	h.add(HintNotChecked, "The message could not be checked: DNS trouble hides whether it is genuine, which is no evidence against it.")
 }
 
 func (h *hinter) failed() {
@@ -119,14 +122,14 @@ func (h *hinter) failed() {
 		}
 	}
 	if h.envelope.Status == spf.PermError {
-		h.add(HintSPFBroken, "the SPF record of %s is broken, so nobody can send by it: %s", printable(h.envelope.Domain, 120), printable(h.envelope.Reason, 200))
+		h.add(HintSPFBroken, "The SPF record of %s is broken, so that it speaks for nobody: %s.", printable(h.envelope.Domain, 120), printable(brokenSPF(h.envelope), 200))
 	}
 	if !own && intact != "" {
-		h.add(HintOtherSigner, "the only intact signature is that of %s: if the message is genuine, %s sends through a service that signs with its own domain, and must have it sign as %s or use an envelope of its own",
+		h.add(HintOtherSigner, "The message is signed by %s only: if it is genuine, %s sends through a service that signs with its own domain, and must have it sign as %s.",
 			intact, h.author, h.author)
 	}
 	if by := h.forwarder(); by != "" && !h.has(HintList) {
-		h.add(HintMaybeForwarded, "may have been forwarded (%s): forwarding breaks SPF, and no intact signature of %s is left to tell it from a forgery", by, h.author)
+		h.add(HintMaybeForwarded, "The message may have been forwarded (%s): that breaks SPF, and there is no intact signature of %s by which to tell it from a forgery.", by, h.author)
 	}
 	if !own && len(h.hints) == 0 {
 		h.unsigned()
@@ -136,17 +139,17 @@ func (h *hinter) failed() {
 // unsigned: no signature of use, and nothing that would explain what SPF found.
 func (h *hinter) unsigned() {
 	d := h.res.DMARC
-	asks := "has a DMARC record"
+	asks := "publishes DMARC"
 	if d.Policy != "" && d.Policy != dmarc.PolicyNone {
 		asks = "asks to " + verb(d.Policy) + " such mail"
 	}
 	switch {
 	case h.envelope.Status == spf.None && h.res.related(h.envelope.Domain):
-		h.add(HintUnauthenticated, "there is neither SPF nor DKIM of %s to go by, although it %s: the domain sends without authentication, or this is forged", h.author, asks)
+		h.add(HintUnauthenticated, "There is neither SPF nor DKIM of %s to go by, although it %s: the domain sends without authentication, or this is forged.", h.author, asks)
 	case h.res.related(h.envelope.Domain):
-		h.add(HintUnauthenticated, "%s is not one of the hosts that may send for %s, and %s did not sign the message: forged, or sent by a host that the owner forgot", orUnknown(h.res.Client.IP), printable(h.envelope.Domain, 120), h.author)
+		h.add(HintUnauthenticated, "The client %s is none of the hosts that may send for %s, and %s did not sign the message: it is forged, or sent by a host that the owner forgot.", orUnknown(h.res.Client.IP), printable(h.envelope.Domain, 120), h.author)
 	default:
-		h.add(HintUnauthenticated, "nothing in the message comes from %s, which %s: forged, or sent by a service that the owner never set up to send for it", h.author, asks)
+		h.add(HintUnauthenticated, "Nothing in the message comes from %s, which %s: it is forged, or sent by a service that the owner never set up to send for it.", h.author, asks)
 	}
 }
 
@@ -166,26 +169,30 @@ func (h *hinter) ownSignature(s dkim.Result) {
 			}
 		}
 		if marks.List != "" {
-			h.add(HintList, "altered by a mailing list: %s signed the message, %s was changed since, and it bears the marks of %s; lists that add a footer or a tag to the subject break signatures",
+			h.add(HintList, "A mailing list altered the message: %s signed it, %s was changed since, and it bears the marks of %s. Footers, and tags in the Subject, break signatures.",
 				domain, what, listName(marks))
 			return
 		}
-		h.add(HintAltered, "altered on the way: %s signed the message and %s was changed since, by a forwarder, a gateway or a virus scanner; or the signature was copied from another message", domain, what)
+		h.add(HintAltered, "The message was altered on the way: %s signed it, and %s was changed since, by a forwarder, a gateway or a virus scanner; or the signature was copied from another message.", domain, what)
 	case dkim.FailureKeyMissing, dkim.FailureKeyRevoked, dkim.FailureKeyBroken:
 		what := map[dkim.Failure]string{
-			dkim.FailureKeyMissing: "is not published (never, or rotated away too early)",
-			dkim.FailureKeyRevoked: "was withdrawn",
-			dkim.FailureKeyBroken:  "cannot be read",
+			dkim.FailureKeyMissing: "is not published, never was or was rotated away too early: it must stand there",
+			dkim.FailureKeyRevoked: "was withdrawn: it must stand there",
+			dkim.FailureKeyBroken:  "cannot be read: the owner must repair it, and leave it",
 		}[s.Failure]
-		h.add(HintKeyMissing, "the key %s %s: the owner of %s must publish it for as long as mail signed with it is under way",
-			printable(dkim.KeyName(s.Selector, s.Domain), 150), what, domain)
+		h.add(HintKeyMissing, "The DKIM key %s %s for as long as mail signed with it is under way.",
+			printable(dkim.KeyName(s.Selector, s.Domain), 150), what)
 	case dkim.FailureKeyShort, dkim.FailureAlgorithm:
-		h.add(HintWeak, "%s signs in a way that no longer counts (%s): the owner must move to rsa-sha256 with a key of 2048 bits", domain, printable(s.Reason, 100))
+		h.add(HintWeak, "The domain %s signs in a way that no longer counts (%s): its owner must move to rsa-sha256 with a key of 2048 bits.", domain, printable(s.Reason, 100))
 	case dkim.FailureExpired:
-		h.add(HintExpired, "the signature of %s %s: the message was under way for too long, or somebody sends an old one again", domain, printable(s.Reason, 100))
+		h.add(HintExpired, "The signature of %s %s: the message was under way for too long, or somebody sends an old one again.", domain, printable(s.Reason, 100))
 	case "":
-		if status, _ := h.res.Counts(s); status != s.Status {
-			h.add(HintPartial, "the signature of %s covers only the first %d octets of the body (l=), and there are more: a list's footer, or foreign text under a genuine signature; the owner must sign without l=", domain, s.BodyLength)
+		status, _ := h.res.Counts(s)
+		switch {
+		case status == dkim.Pass:
+			h.add(HintStrict, "The signature of %s is intact, but the record of %s demands that the very same domain signs (adkim=s): the owner must sign so, or relax the record.", domain, h.author)
+		default:
+			h.add(HintPartial, "The signature of %s covers only the first %d octets of the body (l=), and there are more: a list's footer, or foreign text behind a genuine message. The owner should sign without l=.", domain, s.BodyLength)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func spfFound(res *Results) string {
 	case r.Status == spf.Pass:
 		return "SPF passed, but for " + domain
 	case r.Status == spf.PermError:
-		return "the SPF record of " + domain + " is broken"
+		return "the SPF record of " + domain + " is broken (" + printable(brokenSPF(r), 100) + ")"
 	}
 	return fmt.Sprintf("SPF %s for %s from %s", r.Status, domain, res.Client.IP)
 }
@@ -66,6 +66,8 @@ func adviceFor(res *Results, v *Verdict) string {
 		return "The administrators of " + author + " must publish the DKIM key that it was signed with"
 	case HintWeak:
 		return "The administrators of " + author + " must sign with rsa-sha256 and a key of 2048 bits"
+	case HintStrict:
+		return "The administrators of " + author + " must sign as that very domain, or relax their DMARC record"
 	case HintExpired:
 		return "Please send it again"
 	case HintPartial:

@@ -42,6 +42,9 @@ func (t *tale) message(res *Results) {
 		ip = "of unknown address"
 	}
 	say("the client %s calls itself %s (HELO) and gives the sender <%s> (MAIL FROM)", ip, orNothing(res.Client.Helo), res.MailFrom)
+	if res.MailFrom == "" && res.Exempt == "" {
+		say("that is the null sender of a bounce: SPF has the HELO name alone to go by")
+	}
 	switch {
 	case res.Exempt != "":
 		say("nothing is checked: %s", res.Exempt)
@@ -92,7 +95,7 @@ func (t *tale) spf(res *Results, r spf.Result) {
 	if r.Reason != "" {
 		text += ": " + r.Reason
 	}
-	if r.Lookups > 0 {
+	if r.Lookups > 0 && r.Status != spf.PermError {
 		text += fmt.Sprintf(" (%d of 10 DNS look-ups)", r.Lookups)
 	}
 	t.tell("spf", check, "%s", text)
@@ -166,7 +169,7 @@ func (t *tale) arc(r arc.Result) {
 		return
 	}
 	for _, s := range r.Sets {
-		say("set %d, sealed by %s, which saw: %s", s.Instance, orNothing(s.Sealer), s.Results)
+		say("set %d, sealed by %s, which saw: %s", s.Instance, orNothing(s.Sealer), strings.TrimPrefix(s.Results, fmt.Sprintf("i=%d; ", s.Instance)))
 		say("  %s; %s", seal("the seal", s.Seal), seal("the message signature", s.Message))
 	}
 	switch {
@@ -193,8 +196,8 @@ func (t *tale) dmarc(res *Results) {
 	say := func(format string, args ...any) { t.tell("dmarc", checkDMARC, format, args...) }
 	d := res.DMARC
 	if w := d.Walk; w != nil {
-		for _, s := range w.Steps {
-			say("_dmarc.%s: %s", strings.TrimPrefix(s.Name, "_dmarc."), s.Why)
+		for i, s := range w.Steps {
+			say("step %d, %s: %s", i+1, s.Name, s.Why)
 		}
 		if w.OrganizationalDomain != "" {
 			say("the organizational domain of %s is %s", w.Domain, w.OrganizationalDomain)
@@ -247,6 +250,9 @@ func policyOrigin(d dmarc.Result) string {
 	switch d.PolicyTag {
 	case "p":
 		text += " (p=)"
+		if d.RecordDomain != d.AuthorDomain {
+			text += ", which goes for its subdomains too"
+		}
 	case "sp":
 		text += ", as " + d.AuthorDomain + " is a subdomain (sp=)"
 	case "np":
@@ -268,13 +274,7 @@ func TraceVerdict(res *Results, v *Verdict) []Event {
 		say("  %s", w)
 	}
 	for _, h := range v.Hints {
-		say("hint %q: %s", string(h.Word), h.Text)
-	}
-	for _, o := range v.Overrides {
-		say("override (%s): %s", o.Reason, o)
-	}
-	if v.Action != v.Intended {
-		say("so it is not %s but %s", done(v.Intended), done(v.Action))
+		say("hint %s: %s", h.Word, h.Text)
 	}
 	if v.Code != "" {
 		say("the client is told: %s %s", v.Code, v.Text)

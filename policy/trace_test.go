@@ -24,7 +24,7 @@ var traceTime = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 // timing is what differs from run to run: how long a look-up took, whether one
 // of two checks that ask the same found the other's answer, and how a resolver
 // words what went wrong.
-var timing = regexp.MustCompile(` \((from the cache|\d+\.\d ms)\)$|dnscache: .*\)`)
+var timing = regexp.MustCompile(` \((from the cache|\d+\.\d ms)\)$| \(dnscache: .*\)`)
 
 // TestTraces compares the whole trace of typical failures with what an
 // administrator is to read, in testdata/traces. Beyond the parts of an ordinary

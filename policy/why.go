@@ -65,7 +65,7 @@ func (w *reasons) decisive(res *Results, v *Verdict) {
 	case RuleNoAuthor:
 		w.say("A bounce whose From field names no domain: there is nothing to evaluate, and it would be lost")
 	case RuleAmbiguousAuthor:
-		w.say("Mail programs would not agree on who wrote the message: %s", res.Author.Problem)
+		w.say("Nobody can tell for sure who wrote the message: %s", res.Author.Problem)
 	case RuleTempError:
 		w.say("DMARC of %s could not be evaluated: %s", author, d.Reason)
 		if p := firstOf(d.Policy, d.Suspected); enforced(p) && v.Intended == TempFail {
@@ -104,18 +104,17 @@ func recordName(d dmarc.Result) string {
 	policy := d.Policy
 	note := ""
 	if d.Testing {
-		note = " with t=y, one step milder"
+		note = ", one step milder because of t=y"
 		policy = map[dmarc.Policy]dmarc.Policy{dmarc.PolicyQuarantine: dmarc.PolicyReject, dmarc.PolicyNone: dmarc.PolicyQuarantine}[policy]
 	}
 	text := string(policy)
 	if d.PolicyTag != "" {
 		text = d.PolicyTag + "=" + text
 	}
-	text += note
 	if d.RecordDomain != "" {
 		text += " at _dmarc." + printable(d.RecordDomain, 120)
 	}
-	return text
+	return text + note
 }
 
 // evidence says what SPF and DKIM contribute.
@@ -148,7 +147,7 @@ func (w *reasons) spf(res *Results) {
 	case r.Status == spf.None:
 		w.say("SPF: %s", r.Reason)
 	case r.Status == spf.PermError:
-		w.say("SPF cannot be evaluated, as the owner's record is broken: %s", r.Reason)
+		w.say("SPF cannot be evaluated, as the record of %s is broken: %s", domain, brokenSPF(r))
 	case r.Status == spf.TempError:
 		w.say("SPF could not be checked: %s", r.Reason)
 	case r.Status == spf.Neutral:
@@ -163,6 +162,11 @@ func by(mechanism string) string {
 		return ""
 	}
 	return " (" + printable(mechanism, 80) + ")"
+}
+
+// brokenSPF is the reason of a permerror without what the reader knows already.
+func brokenSPF(r spf.Result) string {
+	return strings.TrimPrefix(r.Reason, "the SPF record of "+r.Domain+" is wrong: ")
 }
 
 func because(reason string) string {

@@ -61,7 +61,7 @@ func (v *Verifier) diagnoseHeader(c *check, key *Key, changed []string) []string
 		notes = append(notes, "by the copies in z= these fields were changed: "+strings.Join(changed, ", "))
 	}
 	if tag := v.subjectTag(c, key); tag != "" {
-		notes = append(notes, fmt.Sprintf("without %+q at the begin of the Subject the signature is valid", clip(tag)))
+		notes = append(notes, fmt.Sprintf("without %+q in front of the Subject the signature is valid", clip(tag)))
 	}
 	return notes
 }
