@@ -74,6 +74,7 @@ type Policy struct {
 	OnAmbiguousAuthor    string
 	OnFault              string
 	OrganizationalDomain string
+	HelpURL              string
 }
 
 // DKIM is which signatures and keys count.

@@ -104,7 +104,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
 			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true, Snapshot: "/var/lib/postvet/dns.snapshot",
 		},
-		Policy: Policy{Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl"},
+		Policy: Policy{Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}"},
 		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt: Exempt{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::25/128")}},
 		Limits: Limits{

@@ -134,6 +134,10 @@ var keys = []key{
 		comment: "What is done if Postvet itself fails on a message.",
 	},
 	{
+		name: "policy.help_url", field: func(c *Config) any { return &c.Policy.HelpURL }, empty: true, check: checkHelpURL,
+		comment: "Page that explains a refusal to the sender, such as\n\"https://mail.example.org/refused?why={hint}&from={author}\". It ends every\nreply that refuses or defers a message. {author}, {client}, {rule} and {hint}\nstand for the author's domain, the client's address, the rule that decided and\nthe likely cause. Empty: none.",
+	},
+	{
 		name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
 		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software.",
 	},

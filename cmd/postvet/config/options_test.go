@@ -53,7 +53,7 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := policy.Rules{
 		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept",
+		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}",
 	}
 	if d := cmp.Diff(wantRules, c.Rules("id")); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
