@@ -74,8 +74,8 @@ func TestLogLine(t *testing.T) {
 	}
 	sort.Strings(keys)
 	want := []string{
-		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "from",
-		"helo", "hint", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts", "why",
+		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "faults", "from",
+		"helo", "hint", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts", "undelivered", "why",
 	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
@@ -86,6 +86,7 @@ func TestLogLine(t *testing.T) {
 		"dkim": []any{"fail example.org/s?[31m"}, "dmarc": "fail p=reject", "arc": "none", "iprev": "pass", "action": "reject",
 		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
 		"why": []any{"Nothing proves it.", "DKIM: s?[31m."}, "hint": []any{"altered"},
+		"faults": []any{"arc: panic"}, "undelivered": false,
 	} {
 		if diff := cmp.Diff(v, got[k]); diff != "" {
 			t.Errorf("%s: %s", k, diff)
@@ -99,11 +100,12 @@ func TestLogLine(t *testing.T) {
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                     "",
-		"plain é 日本":           "plain é 日本",
-		"a\tb\nc\x00\x7f":      "a?b?c??",
-		"\u009b31m \u202e abc": "?31m ? abc",
-		"\xff\xfe":             "??",
+		"":                      "",
+		"plain é 日本":            "plain é 日本",
+		"a\tb\nc\x00\x7f":       "a?b?c??",
+		"\u009b31m \u202e abc":  "?31m ? abc",
+		"\xff\xfe":              "??",
+		"in\u200bvisible\u2066": "in?visible?",
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

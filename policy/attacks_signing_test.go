@@ -23,7 +23,7 @@ import (
 type attackSignature struct {
 	domain, selector, name, fields, results string
 	tags                                    string // further ones, such as "x=1700000000"
-	length                                  int // l=, -1 for none
+	length                                  int    // l=, -1 for none
 }
 
 func parseSignature(t *testing.T, text string) attackSignature {

@@ -187,8 +187,8 @@ func (h *hinter) ownSignature(s dkim.Result) {
 	case dkim.FailureExpired:
 		h.add(HintExpired, "The signature of %s %s: the message was under way for too long, or somebody sends an old one again.", domain, printable(s.Reason, 100))
 	case "":
-		status, _ := h.res.Counts(s)
-		switch {
+		switch status, _ := h.res.Counts(s); {
+		case s.Status != dkim.Pass:
 		case status == dkim.Pass:
 			h.add(HintStrict, "The signature of %s is intact, but the record of %s demands that the very same domain signs (adkim=s): the owner must sign so, or relax the record.", domain, h.author)
 		default:

@@ -51,7 +51,7 @@ func readMarks(h message.Header, mailFrom string) Marks {
 			m.Forward = f.Name
 		}
 		if m.ListID == "" && f.Is("List-Id") {
-			m.ListID = listID(f.Value())
+			m.ListID = printable(listID(f.Value()), maxListID)
 		}
 	}
 	if m.Forward == "" {
@@ -70,15 +70,6 @@ func isOneOf(f message.Field, names []string) bool {
 		}
 	}
 	return false
-}
-
-// listID returns what stands in the last angle brackets of a List-Id field (RFC
-// 2919 section 3), or all of it without such.
-func listID(value string) string {
-	if i := strings.LastIndexByte(value, '<'); i >= 0 {
-		value, _, _ = strings.Cut(value[i+1:], ">")
-	}
-	return printable(strings.Join(strings.Fields(value), " "), maxListID)
 }
 
 // subjectTag returns the word in brackets that a Subject begins with, also behind

@@ -119,3 +119,10 @@ func nearer(a, b dkim.Result, author string) bool {
 	}
 	return rank(a) > rank(b)
 }
+
+func sentence(result, reason string) string {
+	if reason == "" {
+		return result
+	}
+	return result + ", " + printable(reason, 300)
+}

@@ -299,6 +299,10 @@ func done(a Action) string {
 		return "rejected"
 	case TempFail:
 		return "deferred"
+	case Redirect:
+		return "redirected"
+	case Discard:
+		return "discarded"
 	}
 	return string(a)
 }

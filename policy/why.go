@@ -27,6 +27,14 @@ func why(res *Results, v *Verdict) []string {
 	if res.Author.Domain != "" && res.Exempt == "" && res.Oversize == "" {
 		w.evidence(res)
 	}
+	for _, m := range v.Matched {
+		if m.Monitor {
+			w.say("The rule %s matches and is only noted%s", printable(m.Rule, 80), would(m.Action))
+		}
+	}
+	for _, f := range v.Faults {
+		w.say("%s", f)
+	}
 	for _, o := range v.Overrides {
 		w.say("Override (%s): %s", o.Reason, o)
 	}
@@ -36,10 +44,18 @@ func why(res *Results, v *Verdict) []string {
 	return w.list
 }
 
+// would says what a rule that is only noted asks for.
+func would(a Action) string {
+	if a == "" {
+		return ""
+	}
+	return "; the message would be " + done(a)
+}
+
 // simple reports whether a message is accepted and nothing about it is
 // remarkable.
 func simple(res *Results, v *Verdict) bool {
-	return v.Action == Accept && v.Intended == Accept && len(v.Overrides) == 0 &&
+	return v.Action == Accept && v.Intended == Accept && len(v.Overrides) == 0 && len(v.Faults) == 0 &&
 		(res.Exempt != "" || res.DMARC.Status == dmarc.Pass || res.DMARC.Status == dmarc.None && !res.Author.Ambiguous())
 }
 
@@ -73,6 +89,10 @@ func (w *reasons) decisive(res *Results, v *Verdict) {
 		}
 	case RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone:
 		w.dmarc(res)
+	case RuleDMARCPass, RuleNoPolicy, RuleExempt: // remarkable for what follows
+		if d.Status == dmarc.Pass {
+			w.say("The message comes from %s: %s", author, d.Reason)
+		}
 	default:
 		w.say("The rule %s decides", printable(v.Rule, 80))
 		if d.Status == dmarc.Fail {

@@ -15,9 +15,9 @@ func newConfig() *cobra.Command {
 		Short: "check, show or begin a configuration",
 		Long: `Config works on configuration files without starting anything. Postvet needs
 none; what a file leaves out has its default.`,
-		Example: `  postvet config default > /etc/postvet.toml
-  postvet config check /etc/postvet.toml && systemctl reload postvet
-  postvet config show /etc/postvet.toml`,
+		Example: `  postvet config default > /etc/postvet/postvet.toml
+  postvet config check /etc/postvet/postvet.toml && systemctl reload postvet
+  postvet config show /etc/postvet/postvet.toml`,
 	}
 	group(cmd)
 	cmd.AddCommand(newConfigCheck(), newConfigShow(), newConfigDefault())
@@ -31,7 +31,7 @@ func newConfigCheck() *cobra.Command {
 		Short: "say whether a file is valid",
 		Long: `Check reads a file as "serve" would, and reports every fault with file, line,
 key and what would be right. Exit code 0: valid, 1: not, 3: not readable.`,
-		Example: `  postvet config check /etc/postvet.toml && systemctl reload postvet`,
+		Example: `  postvet config check /etc/postvet/postvet.toml && systemctl reload postvet`,
 		Args:    args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := fileArgument(cmd, file, args)
@@ -64,7 +64,7 @@ func newConfigShow() *cobra.Command {
 		Short: "print what is in force",
 		Long: `Show prints every key with the value that is in force with a file, and the line
 that set it. Without a file it prints the defaults. The output is valid TOML.`,
-		Example: `  postvet config show /etc/postvet.toml | grep -v '# default'`,
+		Example: `  postvet config show /etc/postvet/postvet.toml | grep -v '# default'`,
 		Args:    args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := fileArgument(cmd, file, args)
@@ -89,7 +89,7 @@ func newConfigDefault() *cobra.Command {
 		Use:     "default",
 		Short:   "print every key with its default and a comment",
 		Long:    "Default prints a configuration file with every key, its default and a comment:\nthe one to begin with. It changes nothing.",
-		Example: "  postvet config default > /etc/postvet.toml",
+		Example: "  postvet config default > /etc/postvet/postvet.toml",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return output(config.WriteDefault(cmd.OutOrStdout()))

@@ -24,7 +24,11 @@ func KeyName(selector, domain string) string { return selector + "._domainkey." 
 // take the key away.
 func LookupKey(ctx context.Context, r Resolver, selector, domain string) (*Key, error) {
 	name := KeyName(selector, domain)
-	a := r.Lookup(ctx, name, dnscache.TXT)
+	return keyOf(name, r.Lookup(ctx, name, dnscache.TXT))
+}
+
+// keyOf reads the answer to the look-up of a key.
+func keyOf(name string, a *dnscache.Answer) (*Key, error) {
 	switch {
 	case a.Outcome == dnscache.Found:
 	case a.Outcome.Void():

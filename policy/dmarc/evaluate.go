@@ -63,9 +63,27 @@ func Start(ctx context.Context, r Resolver, authorDomain string, o Options) *Eva
 		}
 		return e
 	}
-	e.done = make(chan struct{})
-	go e.run(ctx)
+	e.done = settle(r, func(r Resolver) { e.find(ctx, r) })
 	return e
+}
+
+// settle calls find with what r knows without asking, if that is all it needs,
+// or else once more in a goroutine, with r. The channel is closed when it has
+// ended.
+func settle(r Resolver, find func(Resolver)) chan struct{} {
+	done := make(chan struct{})
+	if m, ok := r.(dnscache.Memory); ok {
+		recall := dnscache.NewRecall(m)
+		if find(recall); !recall.Missed() {
+			close(done)
+			return done
+		}
+	}
+	go func() {
+		defer close(done)
+		find(r)
+	}()
+	return done
 }
 
 // Expect begins the walk for a domain that may turn out to be authenticated,
@@ -84,15 +102,15 @@ func (e *Evaluation) Expect(ctx context.Context, domain string) {
 	e.organization(ctx, domain)
 }
 
-// run finds the record and, where np= makes a difference, whether the Author
+// find finds the record and, where np= makes a difference, whether the Author
 // Domain exists.
-func (e *Evaluation) run(ctx context.Context) {
-	defer close(e.done)
+func (e *Evaluation) find(ctx context.Context, r Resolver) {
 	defer func() { e.panicked = recover() }()
-	found := discover(ctx, e.r, e.author, e.method)
+	e.exists = existenceMoot
+	found := discover(ctx, r, e.author, e.method)
 	if rec := found.record; rec != nil && found.recordDomain != e.author && rec.InForce(rec.NP) != rec.InForce(rec.SP) {
 		// TXT is the type that SPF asks for at the same name.
-		switch a := lookup(ctx, e.r, e.author, dnscache.TXT); {
+		switch a := lookup(ctx, r, e.author, dnscache.TXT); {
 		case !a.Outcome.Known():
 			e.exists = existenceHidden
 		case a.Outcome == dnscache.NXDomain && a.Canonical == "":
@@ -132,19 +150,17 @@ func (e *Evaluation) organization(ctx context.Context, domain string) *organizat
 	if e.orgs == nil {
 		e.orgs = make(map[string]*organization)
 	}
-	o := &organization{done: make(chan struct{})}
+	o := &organization{}
 	e.orgs[domain] = o
-	if e.method == PSL {
-		o.name = orgDomainPSL(domain)
-		close(o.done)
-		return o
-	}
-	go func() {
-		defer close(o.done)
+	o.done = settle(e.r, func(r Resolver) {
 		defer func() { o.panicked = recover() }()
-		p := walk(ctx, e.r, domain)
+		if e.method == PSL {
+			o.name = orgDomainPSL(domain)
+			return
+		}
+		p := walk(ctx, r, domain)
 		o.name, o.record = p.organizational(), p.organizationalRecord()
-	}()
+	})
 	return o
 }
 
