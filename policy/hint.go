@@ -125,7 +125,7 @@ func (h *hinter) failed() {
 		h.add(HintSPFBroken, "The SPF record of %s is broken, so that it speaks for nobody: %s.", printable(h.envelope.Domain, 120), printable(brokenSPF(h.envelope), 200))
 	}
 	if !own && intact != "" {
-		h.add(HintOtherSigner, "The message is signed by %s only: if it is genuine, %s sends through a service that signs with its own domain, and must have it sign as %s.",
+		h.add(HintOtherSigner, "The message is signed by %s only: it is forged, or %s sends through a service that signs with its own domain, and must have it sign as %s.",
 			intact, h.author, h.author)
 	}
 	if by := h.forwarder(); by != "" && !h.has(HintList) {

@@ -25,6 +25,7 @@ type checkFlags struct {
 	user               string
 	at                 string
 	json, trace        bool
+	color              string
 }
 
 func newCheck(in *os.File) *cobra.Command {
@@ -59,7 +60,8 @@ is not readable or no resolver answers.`,
 	fl.StringVar(&f.user, "user", "", "`NAME` the client logged in with")
 	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
-	fl.BoolVar(&f.trace, "trace", false, "print every step")
+	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
+	fl.StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
 	f.addFile(cmd)
 	f.addDNS(cmd)
 	f.addAuthservID(cmd)
@@ -67,6 +69,10 @@ is not readable or no resolver answers.`,
 }
 
 func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
+	look, err := screenOf(cmd.OutOrStdout(), f.color)
+	if err != nil {
+		return err
+	}
 	var client message.Client
 	if cmd.Flags().Changed("ip") {
 		ip, err := netip.ParseAddr(f.ip)
@@ -103,7 +109,7 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if f.json {
 		err = writeReportJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = writeReport(cmd.OutOrStdout(), report, f.trace)
+		err = writeReport(cmd.OutOrStdout(), report, f.trace, look)
 	}
 	if err != nil {
 		return output(err)
@@ -146,6 +152,9 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	// The checks run side by side and note what they did as they end.
 	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
 	verdict := c.Rules(id).Decide(results)
+	if f.trace && src.present {
+		results.Trace = append(results.Trace, policy.TraceVerdict(results, &verdict)...)
+	}
 	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
 	if !src.present {
 		report.Verdict = policy.Verdict{
@@ -166,7 +175,9 @@ func withoutMessage(r *policy.Results) {
 	r.Author = message.Author{}
 	r.DMARC.Reason = noMessageReason
 	r.ARC.Reason = noMessageReason
-	r.Trace = slices.DeleteFunc(r.Trace, func(e policy.Event) bool { return e.What == "dmarc" })
+	r.Trace = slices.DeleteFunc(r.Trace, func(e policy.Event) bool {
+		return e.What == "dkim" || e.What == "arc" || e.What == "dmarc" || e.What == "message"
+	})
 }
 
 const noMessageReason = "no message"

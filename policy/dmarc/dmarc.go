@@ -123,7 +123,7 @@ type Result struct {
 
 	// Walk tells how the record was found, Identifiers what became of each
 	// domain that SPF or DKIM is about; both only with Options.Explain.
-	Walk        *Walk     `json:"walk,omitempty"`
+	Walk        *Walk     `json:"-"`
 	Identifiers []Aligned `json:"identifiers,omitempty"`
 }
 
