@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/postvet/postvet/dnscache"
@@ -259,7 +260,7 @@ func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifi
 	}
 	res.OrganizationalDomain = e.found.org
 	if e.explain {
-		res.Walk = &Walk{Domain: e.author, Method: e.method}
+		res.Walk = &Walk{Domain: e.author, Method: cmp.Or(e.method, TreeWalk)}
 		res.Walk.tell(e.found)
 	}
 	if !e.governs(&res) {
