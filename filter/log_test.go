@@ -39,8 +39,10 @@ func TestLogLine(t *testing.T) {
 				DNS:    policy.DNSCost{Lookups: 7, WaitMS: 12.5},
 			}
 		},
-		verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy, By: "x"}},
-			Why: []string{"Nothing proves it.", "DKIM: s\x1b[31m."}, Hints: []policy.Hint{{Word: policy.HintAltered, Text: "x"}}},
+		verdict: policy.Verdict{
+			Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy, By: "x"}},
+			Why: []string{"Nothing proves it.", "DKIM: s\x1b[31m."}, Hints: []policy.Hint{{Word: policy.HintAltered, Text: "x"}},
+		},
 	}
 	var out bytes.Buffer
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel))
