@@ -50,7 +50,7 @@ func overrides(v policy.Verdict) []string {
 func hintWords(v policy.Verdict) []string {
 	out := make([]string, len(v.Hints))
 	for i, h := range v.Hints {
-		out[i] = string(h.Word)
+		out[i] = clean(string(h.Word))
 	}
 	return out
 }
