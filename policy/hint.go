@@ -72,7 +72,7 @@ func Hints(res *Results) []Hint {
 		h.failed()
 	case dmarc.TempError:
 		h.undecided()
-	case dmarc.Pass:
+	case dmarc.Pass, dmarc.None:
 		h.passed()
 	}
 	if len(h.hints) == 0 {
@@ -97,12 +97,26 @@ func (h *hinter) add(w HintWord, format string, args ...any) {
 	h.hints = append(h.hints, Hint{Word: w, Text: printable(fmt.Sprintf(format, args...), 400)})
 }
 
-// passed: the one thing worth telling of a message that is in order.
+// passed: the one thing worth telling of a message that nothing is held against.
 func (h *hinter) passed() {
-	if d := h.res.DMARC; d.DKIMAligned && !d.SPFAligned && (h.envelope.Status == spf.Fail || h.envelope.Status == spf.SoftFail) {
+	if (h.envelope.Status == spf.Fail || h.envelope.Status == spf.SoftFail) && h.signed() {
 		h.add(HintForwarded, "Probably forwarded as it was, or sent by a host that the SPF record lacks: the client %s may not send for %s, but the signature of %s is intact.",
 			h.res.Client.IP, printable(h.envelope.Domain, 120), h.author)
 	}
+}
+
+// signed reports whether a signature speaks for the author. Without a DMARC
+// record there is no alignment; then one of the same organization does.
+func (h *hinter) signed() bool {
+	if h.res.DMARC.DKIMAligned || h.res.DMARC.Status == dmarc.Pass {
+		return h.res.DMARC.DKIMAligned
+	}
+	for _, s := range h.res.DKIM {
+		if status, _ := h.res.Counts(s); status == dkim.Pass && h.res.related(s.Domain) {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *hinter) undecided() {

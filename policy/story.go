@@ -50,7 +50,7 @@ func (t *tale) message(res *Results) {
 		say("nothing is checked: %s", res.Exempt)
 	case res.Oversize != "":
 		say("the message is not evaluated: %s", res.Oversize)
-	case res.Author.Domain != "":
+	case res.Author.Domain != "" && len(res.Author.Mailboxes) > 0:
 		m := res.Author.Mailboxes[0]
 		say("the reader sees %s@%s as author (From): the Author Domain is %s", m.Local, m.Domain, res.Author.Domain)
 	case res.Author.Problem != "":
@@ -272,6 +272,11 @@ func TraceVerdict(res *Results, v *Verdict) []Event {
 	say("the rule %q decides: %s", v.Rule, v.Intended)
 	for _, w := range v.Why {
 		say("  %s", w)
+	}
+	for _, m := range v.Matched {
+		if m.Action == "" && !m.Monitor {
+			say("the rule %q matches and edits the header", m.Rule)
+		}
 	}
 	for _, h := range v.Hints {
 		say("hint %s: %s", h.Word, h.Text)

@@ -93,6 +93,14 @@ func TestHints(t *testing.T) {
 			*r = *inOrder()
 			r.SPF[0].Status, r.DMARC.SPFAligned = spf.Fail, false
 		}, []policy.HintWord{policy.HintForwarded}},
+		{"forwarded, without a policy", func(r *policy.Results) {
+			*r = *inOrder()
+			r.SPF[0].Status, r.DMARC = spf.SoftFail, dmarc.Result{Status: dmarc.None, AuthorDomain: "bank.example"}
+		}, []policy.HintWord{policy.HintForwarded}},
+		{"not forwarded: signed by another, without a policy", func(r *policy.Results) {
+			r.DKIM = []dkim.Result{signed("esp.example", "")}
+			r.SPF[0].Status, r.DMARC = spf.Fail, dmarc.Result{Status: dmarc.None, AuthorDomain: "bank.example"}
+		}, []policy.HintWord{}},
 		{"ambiguous author", func(r *policy.Results) { r.Author = message.Author{Problem: "2 From fields"} }, []policy.HintWord{}},
 		{"no more than four", func(r *policy.Results) {
 			for _, f := range []dkim.Failure{dkim.FailureBody, dkim.FailureKeyMissing, dkim.FailureAlgorithm, dkim.FailureExpired, dkim.FailureBody} {
