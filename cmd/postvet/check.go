@@ -35,9 +35,12 @@ func newCheck(in *os.File) *cobra.Command {
 		Short: "evaluate one message as if it arrived now",
 		Long: `Check evaluates one message exactly as "serve" would if it arrived from the
 client that the flags describe, and prints each result, why, and what would be
-done. FILE holds the message; "-" stands for standard input, which is also read
-if it is a file or a pipe. Without a message, SPF and reverse DNS are checked
-alone. Without --ip there is no SPF.
+done. "why" tells how that came about; "hint" is a likely story behind a
+failure, and decides nothing.
+
+FILE holds the message; "-" stands for standard input, which is also read if it
+is a file or a pipe. Without a message, SPF and reverse DNS are checked alone.
+Without --ip there is no SPF.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results; --user makes the message that of an authenticated client, which is
