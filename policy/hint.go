@@ -7,6 +7,7 @@ import (
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -170,7 +171,7 @@ func (h *hinter) unsigned() {
 // ownSignature tells what became of a signature of the author's organization.
 func (h *hinter) ownSignature(s dkim.Result) {
 	domain := printable(s.Domain, 120)
-	marks := h.res.Marks
+	marks, list := h.res.Marks, h.res.List
 	switch s.Failure {
 	case dkim.FailureBody, dkim.FailureHeader, dkim.FailureBodyShort:
 		what := "its body"
@@ -178,13 +179,13 @@ func (h *hinter) ownSignature(s dkim.Result) {
 			what = "its header"
 			if len(s.Changed) > 0 {
 				what += " (" + printable(strings.Join(s.Changed, ", "), 80) + ")"
-			} else if marks.List != "" && marks.SubjectTag != "" {
+			} else if list.Marked() && marks.SubjectTag != "" {
 				what += " (the Subject now begins with " + marks.SubjectTag + ")"
 			}
 		}
-		if marks.List != "" {
+		if list.Marked() {
 			h.add(HintList, "A mailing list altered the message: %s signed it, %s was changed since, and it bears the marks of %s. Footers, and tags in the Subject, break signatures.",
-				domain, what, listName(marks))
+				domain, what, listName(list))
 			return
 		}
 		h.add(HintAltered, "The message was altered on the way: %s signed it, and %s was changed since, by a forwarder, a gateway or a virus scanner; or the signature was copied from another message.", domain, what)
@@ -224,8 +225,8 @@ func (h *hinter) forwarder() string {
 		return "envelope rewritten by SRS"
 	case m.Forward != "":
 		return "field " + m.Forward
-	case m.List != "":
-		return "marks of " + listName(m)
+	case h.res.List.Marked():
+		return "marks of " + listName(h.res.List)
 	}
 	return ""
 }
@@ -239,11 +240,11 @@ func (h *hinter) has(w HintWord) bool {
 	return false
 }
 
-func listName(m Marks) string {
-	if m.ListID != "" {
-		return "the list " + printable(m.ListID, 80)
+func listName(l message.List) string {
+	if l.ID != "" {
+		return "the list " + printable(l.ID, 80)
 	}
-	return "a list (" + printable(m.List, 40) + ")"
+	return "a list (" + printable(l.String(), 80) + ")"
 }
 
 // related reports whether a domain looks like one of the author's organization.

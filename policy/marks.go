@@ -6,13 +6,10 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Marks are what a header and an envelope show about the hands through which a
-// message went. Everybody can write them: they make a hint, never a decision.
+// Marks are what a header and an envelope show, beside [message.List], about the
+// hands through which a message went. Everybody can write them: they make a
+// hint, never a decision.
 type Marks struct {
-	// List is the field by which a mailing list shows, ListID what its List-Id
-	// holds in angle brackets; "" for none.
-	List   string `json:"list"`
-	ListID string `json:"list_id"`
 	// SubjectTag is the word in brackets that the Subject begins with, such as
 	// "[staff]"; "" for none.
 	SubjectTag string `json:"subject_tag"`
@@ -23,15 +20,8 @@ type Marks struct {
 	Received int `json:"received"`
 }
 
-// Bounds of what is kept of foreign text.
-const (
-	maxListID     = 255
-	maxSubjectTag = 40
-)
-
-// listFields are left by mailing lists. List-Unsubscribe is none of them: every
-// sender of advertising has it.
-var listFields = []string{"List-Id", "List-Post", "Mailing-List", "X-Mailing-List", "X-BeenThere", "X-Mailman-Version"}
+// maxSubjectTag bounds what is kept of foreign text.
+const maxSubjectTag = 40
 
 // forwardFields are left by those who send a message on to another address.
 var forwardFields = []string{"X-Forwarded-To", "X-Forwarded-For", "X-Forwarded-Encrypted", "Resent-From", "Resent-To", "Resent-Sender"}
@@ -45,13 +35,8 @@ func readMarks(h message.Header, mailFrom string) Marks {
 			m.Received++
 		case f.Is("Subject"):
 			m.SubjectTag = subjectTag(f.Value())
-		case m.List == "" && isOneOf(f, listFields):
-			m.List = f.Name
 		case m.Forward == "" && isOneOf(f, forwardFields):
 			m.Forward = f.Name
-		}
-		if m.ListID == "" && f.Is("List-Id") {
-			m.ListID = printable(listID(f.Value()), maxListID)
 		}
 	}
 	if m.Forward == "" {

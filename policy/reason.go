@@ -46,7 +46,13 @@ func adviceFor(res *Results, v *Verdict) string {
 	switch v.Rule {
 	case RuleAmbiguousAuthor:
 		return "Send it with one From field that names one domain"
-	case RuleDMARCReject, RuleDMARCQuarantine:
+	case RuleOwnDomain:
+		return "Whoever sends for a domain of this server must log in to it"
+	case RuleUnsigned:
+		return "The administrators of " + author + " must see to it that all its mail is signed"
+	case RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError:
+		return adviceOnSPF(res, v.Rule)
+	case RuleDMARCReject, RuleDMARCQuarantine, RuleAuthorOverride:
 	default:
 		return ""
 	}
@@ -78,6 +84,15 @@ func adviceFor(res *Results, v *Verdict) string {
 		return "If you may send for " + author + ", its administrators must list your server in SPF or sign with DKIM"
 	}
 	return ""
+}
+
+func adviceOnSPF(res *Results, rule string) string {
+	s, _ := res.envelopeSPF()
+	domain := printable(s.Domain, 100)
+	if rule == RuleSPFPermError {
+		return "The administrators of " + domain + " must repair the SPF record"
+	}
+	return "If you may send for " + domain + ", its administrators must list your server in SPF"
 }
 
 // dkimFound speaks of the signature that comes nearest to the author.

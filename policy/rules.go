@@ -58,6 +58,14 @@ type Rules struct {
 	OnFault string
 	// HelpURL ends each refusal, see [CheckHelpURL]; "" for none.
 	HelpURL string
+	// OnDegraded is what a message leads to of which look-ups failed while DNS is
+	// down altogether: "judge" (refusals become deferrals), "tempfail" (unless
+	// DMARC passes) or "accept".
+	OnDegraded string
+	// Trust says whose word counts against a failure of DMARC, Local what we ask
+	// for beside it.
+	Trust Trust
+	Local Local
 	// Custom are the admin's own rules. They are asked after what must come
 	// first: faults of ours, exemptions, the limits of a header.
 	Custom []CustomRule
@@ -79,12 +87,28 @@ const (
 	RuleDMARCNone       = "dmarc-none"
 	RuleDMARCPass       = "dmarc-pass"
 	RuleNoPolicy        = "no-policy"
+
+	RuleAuthorOverride   = "author-override"
+	RuleTrustedForwarder = "trusted-forwarder"
+	RuleTrustedSealer    = "trusted-sealer"
+	RuleMailingList      = "mailing-list"
+	RuleOwnDomain        = "own-domain"
+	RuleUnsigned         = "unsigned"
+	RuleSPFFail          = "spf-fail"
+	RuleSPFSoftfail      = "spf-softfail"
+	RuleSPFPermError     = "spf-permerror"
+	RuleSPFTempError     = "spf-temperror"
+	RuleDegraded         = "dns-degraded"
 )
 
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
-	v := r.decide(res)
+	return r.explained(res, r.decide(res))
+}
+
+// explained adds to a verdict why it is so, and to a refusal who must do what.
+func (r Rules) explained(res *Results, v Verdict) Verdict {
 	v.Hints = Hints(res)
 	v.Why = why(res, &v)
 	v.Text = r.phrase(res, &v)
@@ -93,10 +117,15 @@ func (r Rules) Decide(res *Results) Verdict {
 
 func (r Rules) decide(res *Results) Verdict {
 	var own custom
-	v := r.judge(res, &own)
-	v.Overrides = []Override{}
+	v := patient(res, r.judge(res, &own))
 	if o, ok := own.override(res); ok {
 		v.Overrides = append(v.Overrides, o)
+	}
+	if v.Overrides == nil {
+		v.Overrides = []Override{}
+	}
+	if v.Refused == nil {
+		v.Refused = []Override{}
 	}
 	v.Matched, v.Faults = own.matched, own.faults
 	v.Text = oneLine(v.Text)
@@ -107,7 +136,7 @@ func (r Rules) decide(res *Results) Verdict {
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "mode", Text: "monitor"})
 	}
 	if !v.Action.Delivers() {
-		v.AuthenticationResults = r.authenticationResults(res)
+		v.AuthenticationResults = r.authenticationResults(res, v)
 		return v // the message is not ours to edit
 	}
 	v.Remove = slices.Clip(res.Claims)
@@ -117,7 +146,7 @@ func (r Rules) decide(res *Results) Verdict {
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: by, Text: "tag"})
 		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
 	}
-	if v.AuthenticationResults = r.authenticationResults(res); v.AuthenticationResults != "" {
+	if v.AuthenticationResults = r.authenticationResults(res, v); v.AuthenticationResults != "" {
 		v.Insert = append(v.Insert, message.NewField(authres.FieldName, v.AuthenticationResults))
 	}
 	return v
@@ -166,7 +195,7 @@ func (r Rules) judge(res *Results, own *custom) Verdict {
 		}
 		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
-	return r.judgeDMARC(res)
+	return r.readyMade(res)
 }
 
 var unreadable = Verdict{

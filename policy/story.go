@@ -22,10 +22,12 @@ func (t *tale) tell(what, check, format string, args ...any) {
 func story(res *Results) []Event {
 	t := &tale{}
 	t.message(res)
+	if res.IPRev.Status != "" {
+		t.iprev(res)
+	}
 	if res.Exempt != "" {
 		return t.events
 	}
-	t.iprev(res)
 	for _, r := range res.SPF {
 		t.spf(res, r)
 	}

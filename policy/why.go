@@ -38,6 +38,9 @@ func why(res *Results, v *Verdict) []string {
 	for _, o := range v.Overrides {
 		w.say("Override (%s): %s", o.Reason, o)
 	}
+	for _, o := range v.Refused {
+		w.say("Not overridden by %s: %s", o.By, orNothing(o.Text))
+	}
 	if v.Action != v.Intended {
 		w.say("So the message is not %s but %s", done(v.Intended), done(v.Action))
 	}
@@ -55,7 +58,7 @@ func would(a Action) string {
 // simple reports whether a message is accepted and nothing about it is
 // remarkable.
 func simple(res *Results, v *Verdict) bool {
-	return v.Action == Accept && v.Intended == Accept && len(v.Overrides) == 0 && len(v.Faults) == 0 &&
+	return v.Action == Accept && v.Intended == Accept && len(v.Overrides) == 0 && len(v.Refused) == 0 && len(v.Faults) == 0 &&
 		(res.Exempt != "" || res.DMARC.Status == dmarc.Pass || res.DMARC.Status == dmarc.None && !res.Author.Ambiguous())
 }
 
@@ -83,22 +86,41 @@ func (w *reasons) decisive(res *Results, v *Verdict) {
 	case RuleAmbiguousAuthor:
 		w.say("Nobody can tell for sure who wrote the message: %s", res.Author.Problem)
 	case RuleTempError:
+		if d.Status != dmarc.TempError {
+			w.say("%s", v.Text)
+			return
+		}
 		w.say("DMARC of %s could not be evaluated: %s", author, d.Reason)
 		if p := firstOf(d.Policy, d.Suspected); enforced(p) && v.Intended == TempFail {
 			w.say("The domain is known to ask to %s mail that fails; whoever forges it may have caused the trouble, so the message has to wait", verb(p))
 		}
 	case RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone:
 		w.dmarc(res)
+	case RuleOwnDomain, RuleUnsigned, RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError:
+		w.say("%s", v.Text)
 	case RuleDMARCPass, RuleNoPolicy, RuleExempt: // remarkable for what follows
 		if d.Status == dmarc.Pass {
 			w.say("The message comes from %s: %s", author, d.Reason)
 		}
 	default:
-		w.say("The rule %s decides", printable(v.Rule, 80))
+		text := ready[v.Rule]
+		if text == "" {
+			text = "The rule " + printable(v.Rule, 80) + " decides"
+		}
+		w.say("%s", text)
 		if d.Status == dmarc.Fail {
 			w.dmarc(res)
 		}
 	}
+}
+
+// ready says what is decisive about the overrides that an administrator can set.
+var ready = map[string]string{
+	RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
+	RuleTrustedForwarder: "A trusted forwarder handed the message on, so that a failure does not count",
+	RuleTrustedSealer:    "A trusted sealer saw the message before it was changed, and vouches for it",
+	RuleMailingList:      "A mailing list changed the message, by all signs",
+	RuleDegraded:         "DNS is down altogether, so that missing answers decide nothing for good",
 }
 
 func firstOf(a, b dmarc.Policy) dmarc.Policy {

@@ -60,13 +60,13 @@ func TestHints(t *testing.T) {
 		{"body changed", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)} }, []policy.HintWord{policy.HintAltered}},
 		{"body changed by a list", func(r *policy.Results) {
 			r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)}
-			r.Marks.List = "List-Id"
+			r.List.ID = "staff.lists.example"
 		}, []policy.HintWord{policy.HintList}},
 		{"a list that signs as itself", func(r *policy.Results) {
 			r.DKIM = []dkim.Result{signed("lists.example", ""), signed("bank.example", dkim.FailureHeader)}
-			r.Marks.List = "List-Post"
+			r.List.Post = true
 		}, []policy.HintWord{policy.HintList}},
-		{"a list without a signature of the author", func(r *policy.Results) { r.Marks.List = "List-Id" }, []policy.HintWord{policy.HintMaybeForwarded}},
+		{"a list without a signature of the author", func(r *policy.Results) { r.List.ID = "staff.lists.example" }, []policy.HintWord{policy.HintMaybeForwarded}},
 		{"body changed and ARC", func(r *policy.Results) {
 			r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)}
 			r.ARC = arc.Result{Status: arc.Pass, Instances: 1, Sealers: []arc.Sealer{{Instance: 1, Domain: "fwd.example"}}}
@@ -144,7 +144,7 @@ func TestWhyIsBounded(t *testing.T) {
 			for range 12 {
 				r.DKIM = append(r.DKIM, sig)
 			}
-			r.Marks = policy.Marks{List: hostile, ListID: hostile, SubjectTag: hostile, Forward: hostile}
+			r.Marks, r.List = policy.Marks{SubjectTag: hostile, Forward: hostile}, message.List{ID: hostile}
 			r.ARC = arc.Result{Status: arc.Pass, Instances: 1, Sealers: []arc.Sealer{{Domain: hostile}}}
 			r.Client.IP = hostile
 			v := policy.Rules{HelpURL: "https://h.example/{author}"}.Decide(r)

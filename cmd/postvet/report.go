@@ -28,6 +28,7 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	orEmpty(&results.Faults)
 	orEmpty(&results.Trace)
 	orEmpty(&full.Verdict.Overrides)
+	orEmpty(&full.Verdict.Refused)
 	orEmpty(&full.Verdict.Why)
 	orEmpty(&full.Verdict.Hints)
 	orEmpty(&full.Verdict.Matched)
@@ -130,7 +131,7 @@ func (p *page) methods(r *policy.Report) {
 // verdict writes what is done, why, and what may be behind it.
 func (p *page) verdict(v *policy.Verdict) {
 	p.line("verdict", string(v.Action), strings.TrimSpace(v.Code+" "+v.Text), "rule "+v.Rule,
-		given("overridden by %s", v.OverridesText()))
+		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()))
 	name := "why"
 	for _, s := range v.Why {
 		p.line(name, "", s)

@@ -36,7 +36,7 @@ func altered() *policy.Report {
 		},
 		MailFrom: "staff-bounces@lists.example",
 		Author:   message.Author{Domain: "good.example"},
-		Marks:    policy.Marks{List: "List-Id", ListID: "staff.lists.example"},
+		List:     message.List{ID: "staff.lists.example"},
 		Trace: []policy.Event{
 			{AtMS: 0.4, What: "dns", Check: "dmarc", Text: `TXT _dmarc.good.example: "v=DMARC1; p=reject" (0.4 ms)`},
 			{AtMS: 1.5, What: "spf", Check: "spf mailfrom", Text: "    mx matches 192.0.2.88, which is one of the addresses of the mail exchangers: pass"},
