@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/arc"
@@ -80,6 +81,16 @@ func Hints(res *Results) []Hint {
 		return hints
 	}
 	return h.hints[:min(len(h.hints), maxHints)]
+}
+
+// settled takes out what a rule has settled: where a trusted party vouches for a
+// message, nobody need wonder whether it was forged or forwarded.
+func settled(hints []Hint, rule string) []Hint {
+	switch rule {
+	case RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList:
+		return slices.DeleteFunc(hints, func(h Hint) bool { return h.Word == HintUnauthenticated || h.Word == HintMaybeForwarded })
+	}
+	return hints
 }
 
 type hinter struct {

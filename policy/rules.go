@@ -109,7 +109,7 @@ func (r Rules) Decide(res *Results) Verdict {
 
 // explained adds to a verdict why it is so, and to a refusal who must do what.
 func (r Rules) explained(res *Results, v Verdict) Verdict {
-	v.Hints = Hints(res)
+	v.Hints = settled(Hints(res), v.Rule)
 	v.Why = why(res, &v)
 	v.Text = r.phrase(res, &v)
 	return v

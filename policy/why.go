@@ -25,7 +25,7 @@ func why(res *Results, v *Verdict) []string {
 	w := &reasons{list: list}
 	w.decisive(res, v)
 	if res.Author.Domain != "" && res.Exempt == "" && res.Oversize == "" {
-		w.evidence(res)
+		w.evidence(res, v.Rule)
 	}
 	for _, m := range v.Matched {
 		if m.Monitor {
@@ -36,7 +36,7 @@ func why(res *Results, v *Verdict) []string {
 		w.say("%s", f)
 	}
 	for _, o := range v.Overrides {
-		w.say("Override (%s): %s", o.Reason, o)
+		w.say("Overridden by %s, which reports call %s", o, o.Reason)
 	}
 	for _, o := range v.Refused {
 		w.say("Not overridden by %s: %s", o.By, orNothing(o.Text))
@@ -160,8 +160,12 @@ func recordName(d dmarc.Result) string {
 }
 
 // evidence says what SPF and DKIM contribute.
-func (w *reasons) evidence(res *Results) {
-	w.spf(res)
+func (w *reasons) evidence(res *Results, rule string) {
+	switch rule {
+	case RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError: // has said it
+	default:
+		w.spf(res)
+	}
 	if len(res.DKIM) == 0 {
 		w.say("DKIM: the message is not signed")
 	}
