@@ -27,16 +27,25 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	orEmpty(&results.Claims)
 	orEmpty(&results.Faults)
 	orEmpty(&results.Trace)
-	orEmpty(&full.Verdict.Overrides)
-	orEmpty(&full.Verdict.Refused)
-	orEmpty(&full.Verdict.Why)
-	orEmpty(&full.Verdict.Hints)
-	orEmpty(&full.Verdict.Matched)
-	orEmpty(&full.Verdict.Faults)
+	emptyVerdict(&full.Verdict)
+	if full.Shadow != nil {
+		shadow := *full.Shadow
+		emptyVerdict(&shadow)
+		full.Shadow = &shadow
+	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(full)
+}
+
+func emptyVerdict(v *policy.Verdict) {
+	orEmpty(&v.Overrides)
+	orEmpty(&v.Refused)
+	orEmpty(&v.Why)
+	orEmpty(&v.Hints)
+	orEmpty(&v.Matched)
+	orEmpty(&v.Faults)
 }
 
 func orEmpty[S ~[]E, E any](s *S) {
@@ -67,6 +76,10 @@ func writeReport(w io.Writer, r *policy.Report, trace bool, s screen) error {
 		p.line("fault", "", f)
 	}
 	p.verdict(&r.Verdict)
+	if s := r.Shadow; s != nil {
+		p.line("shadow", string(s.Action), strings.TrimSpace(s.Code+" "+s.Text), "rule "+s.Rule, given("to %s", s.RedirectTo),
+			map[bool]string{false: "the same in effect"}[s.Differs(r.Verdict)])
+	}
 	p.line("dns", "", fmt.Sprintf("%d look-ups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
 	if len(r.Claims) > 0 {
 		p.line("removed", "", plural(len(r.Claims), "field")+" in our name")
@@ -131,7 +144,16 @@ func (p *page) methods(r *policy.Report) {
 // verdict writes what is done, why, and what may be behind it.
 func (p *page) verdict(v *policy.Verdict) {
 	p.line("verdict", string(v.Action), strings.TrimSpace(v.Code+" "+v.Text), "rule "+v.Rule,
-		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()))
+		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()),
+		given("to %s", v.RedirectTo))
+	for _, f := range v.Faults {
+		p.line("fault", "", f)
+	}
+	for _, m := range v.Matched {
+		if m.Rule != v.Rule {
+			p.line("matched", "", "rule "+m.Rule, describeMatch(m))
+		}
+	}
 	name := "why"
 	for _, s := range v.Why {
 		p.line(name, "", s)
@@ -180,6 +202,17 @@ func describeDKIM(d dkim.Result) []string {
 		testing = "the domain is testing"
 	}
 	return []string{orNone(d.Domain, "no domain"), given("selector %s", d.Selector), d.Algorithm, bits, testing, d.Reason}
+}
+
+// describeMatch says what a rule of the admin's own that did not decide did.
+func describeMatch(m policy.RuleMatch) string {
+	switch {
+	case m.Monitor && m.Action != "":
+		return "noted only; it would " + string(m.Action)
+	case m.Monitor:
+		return "noted only"
+	}
+	return "edits the header"
 }
 
 func noSignature(r *policy.Report) string {

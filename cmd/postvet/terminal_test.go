@@ -1,127 +1,188 @@
 package main
 
 import (
-	"bytes"
+	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
-	"unicode/utf8"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/arc"
-	"github.com/postvet/postvet/policy/dkim"
-	"github.com/postvet/postvet/policy/dmarc"
-	"github.com/postvet/postvet/policy/iprev"
-	"github.com/postvet/postvet/policy/message"
-	"github.com/postvet/postvet/policy/spf"
+	"golang.org/x/sys/unix"
 )
 
-// altered is what became of a message that a mailing list changed.
-func altered() *policy.Report {
-	res := &policy.Results{
-		Client: policy.ClientResult{IP: "192.0.2.88", Helo: "mx.lists.example", PTR: "mx.lists.example"},
-		IPRev:  iprev.Result{Status: iprev.Pass, Name: "mx.lists.example", Reason: "mx.lists.example leads back to 192.0.2.88"},
-		SPF:    []spf.Result{{Identity: spf.MailFrom, Domain: "lists.example", Status: spf.Pass, Mechanism: "mx"}},
-		DKIM: []dkim.Result{{
-			Domain: "good.example", Selector: "s1", Algorithm: "rsa-sha256", KeyBits: 2048, Status: dkim.Fail, BodyLength: -1,
-			Failure: dkim.FailureBody, Reason: "body hash does not match: the body was changed after signing",
-		}},
-		ARC: arc.Result{Status: arc.None},
-		DMARC: dmarc.Result{
-			Status: dmarc.Fail, AuthorDomain: "good.example", OrganizationalDomain: "good.example", RecordDomain: "good.example",
-			Policy: dmarc.PolicyReject, PolicyTag: "p", Disposition: dmarc.PolicyReject, Reason: "SPF passed for lists.example, which is not aligned with good.example; no DKIM signature passed",
-		},
-		MailFrom: "staff-bounces@lists.example",
-		Author:   message.Author{Domain: "good.example"},
-		List:     message.List{ID: "staff.lists.example"},
-		Trace: []policy.Event{
-			{AtMS: 0.4, What: "dns", Check: "dmarc", Text: `TXT _dmarc.good.example: "v=DMARC1; p=reject" (0.4 ms)`},
-			{AtMS: 1.5, What: "spf", Check: "spf mailfrom", Text: "    mx matches 192.0.2.88, which is one of the addresses of the mail exchangers: pass"},
-			{AtMS: 1.5, What: "dmarc", Check: "dmarc", Text: "fail: SPF passed for lists.example, which is not aligned with good.example; no DKIM signature passed"},
-		},
-	}
-	v := policy.Rules{AuthservID: "mx.test.example"}.Decide(res)
-	return &policy.Report{Results: res, Verdict: v, AuthenticationResults: strings.TrimSpace(v.AuthenticationResults)}
+// terminal is a real one of the kernel (pty(7)), with what a person would see
+// on it.
+type terminal struct {
+	t      *testing.T
+	master *os.File
+	ended  chan struct{} // nobody has it open any more
+
+	mu            sync.Mutex
+	columns, rows int
+	screen        [2][][]rune // the usual one, and the other
+	on            int
+	row, column   int
+	cursor        bool
+	unknown       []string // sequences that are none of those below
 }
 
-var style = regexp.MustCompile("\x1b\\[\\d+m")
-
-// TestReportOnATerminal compares what a person sees on a terminal of 72 columns
-// with testdata/golden/terminal.txt.
-func TestReportOnATerminal(t *testing.T) {
-	t.Parallel()
-	var plain, colored, unbound bytes.Buffer
-	for out, s := range map[*bytes.Buffer]screen{&plain: {width: 72}, &colored: {width: 72, color: true}, &unbound: {}} {
-		if err := writeReport(out, altered(), true, s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	const golden = "testdata/golden/terminal.txt"
-	if *update {
-		if err := os.WriteFile(golden, plain.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
+// startOn runs a command on a new terminal.
+func startOn(t *testing.T, columns, rows int, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(string(want), plain.String()); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+	term := &terminal{t: t, master: os.NewFile(uintptr(fd), "/dev/ptmx"), ended: make(chan struct{}), cursor: true}
+	t.Cleanup(func() { _ = term.master.Close() })
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
 	}
-	// Colours change nothing but colours, and are there.
-	if d := cmp.Diff(plain.String(), style.ReplaceAllString(colored.String(), "")); d != "" {
-		t.Errorf("without and with colours:\n%s", d)
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, s := range []string{"\x1b[1mverdict\x1b[0m", "\x1b[31mreject\x1b[0m", "\x1b[32mpass\x1b[0m"} {
-		if !strings.Contains(colored.String(), s) {
-			t.Errorf("no %q in %q", s, colored.String())
+	term.resize(columns, rows)
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	go term.read()
+	return term
+}
+
+// resize changes the size as a window does; the kernel sends SIGWINCH.
+func (term *terminal) resize(columns, rows int) {
+	term.t.Helper()
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	term.columns, term.rows = columns, rows
+	for i := range term.screen {
+		term.screen[i] = make([][]rune, rows)
+		for j := range term.screen[i] {
+			term.screen[i][j] = []rune(strings.Repeat(" ", columns))
 		}
 	}
-	// Where a program reads, each thing is one line.
-	if !regexp.MustCompile(`(?m)^hint     A mailing list altered .* \(altered_by_list\)$`).MatchString(unbound.String()) {
-		t.Errorf("no line of the hint in\n%s", unbound.String())
-	}
-	if strings.Contains(plain.String()+unbound.String(), "\x1b") {
-		t.Error("colours that nobody asked for")
+	size := unix.Winsize{Row: uint16(rows), Col: uint16(columns)}
+	if err := unix.IoctlSetWinsize(int(term.master.Fd()), unix.TIOCSWINSZ, &size); err != nil {
+		term.t.Fatal(err)
 	}
 }
 
-func TestScreenOf(t *testing.T) {
-	t.Parallel()
-	for when, color := range map[string]bool{"auto": false, "never": false, "always": true} {
-		if s, err := screenOf(&bytes.Buffer{}, when); err != nil || s.color != color || s.width != 0 {
-			t.Errorf("%s: %+v, %v", when, s, err)
-		}
-	}
-	if _, err := screenOf(&bytes.Buffer{}, "sometimes"); err == nil || !strings.Contains(err.Error(), "write auto, always or never") {
-		t.Errorf("error %v", err)
+func (term *terminal) keys(s string) {
+	term.t.Helper()
+	if _, err := term.master.WriteString(s); err != nil {
+		term.t.Fatal(err)
 	}
 }
 
-// FuzzWrap: wrapping loses nothing, and keeps lines short where words are.
-func FuzzWrap(f *testing.F) {
-	f.Add("some words to be wrapped here", 40, 9)
-	f.Add("    deeper  with  gaps ", 40, 21)
-	f.Add("ü"+strings.Repeat("x", 100)+" y", 50, 3)
-	f.Fuzz(func(t *testing.T, text string, width, indent int) {
-		if width < minColumns || width > maxColumns || indent < 0 || strings.ContainsAny(text, "\n\t") || !utf8.ValidString(text) {
+var sequence = regexp.MustCompile(`^\x1b\[[0-9;?]*[a-zA-Z]`)
+
+func (term *terminal) read() {
+	defer close(term.ended)
+	var rest string
+	b := make([]byte, 4096)
+	for {
+		n, err := term.master.Read(b)
+		if err != nil {
 			return
 		}
-		got := screen{width: width}.wrap(text, indent, indent)
-		if clean := strings.ReplaceAll(got, "\n"+strings.Repeat(" ", indent), " "); clean != text {
-			t.Fatalf("%q became %q", text, got)
-		}
-		for i, line := range strings.Split(got, "\n") {
-			if i == 0 {
-				line = strings.Repeat(" ", indent) + line
+		term.mu.Lock()
+		rest = term.show(rest + string(b[:n]))
+		term.mu.Unlock()
+	}
+}
+
+// show obeys what is complete and returns the rest.
+func (term *terminal) show(s string) string {
+	for s != "" {
+		if s[0] == 0x1b {
+			seq := sequence.FindString(s)
+			if seq == "" {
+				return s
 			}
-			if indent <= width/2 && utf8.RuneCountInString(line) > width && strings.Contains(strings.TrimSpace(line), " ") {
-				t.Fatalf("a line of more than %d columns: %q", width, line)
-			}
+			term.obey(seq)
+			s = s[len(seq):]
+			continue
 		}
-	})
+		r := []rune(s)[0]
+		s = s[len(string(r)):]
+		switch {
+		case r == '\r':
+			term.column = 0
+		case r == '\n':
+			if term.row++; term.row >= term.rows { // it scrolls
+				lines := term.screen[term.on]
+				copy(lines, lines[1:])
+				lines[len(lines)-1] = []rune(strings.Repeat(" ", term.columns))
+				term.row = term.rows - 1
+			}
+		case term.column < term.columns && term.row < term.rows:
+			term.screen[term.on][term.row][term.column] = r
+			term.column++
+		}
+	}
+	return ""
+}
+
+func (term *terminal) obey(seq string) {
+	blank := func(row, from int) {
+		for ; row < term.rows && from < term.columns; from++ {
+			term.screen[term.on][row][from] = ' '
+		}
+	}
+	switch seq {
+	case "\x1b[?1049h", "\x1b[?1049l":
+		term.on = 0
+		if strings.HasSuffix(seq, "h") {
+			term.on = 1
+		}
+	case "\x1b[?25h", "\x1b[?25l":
+		term.cursor = strings.HasSuffix(seq, "h")
+	case "\x1b[H":
+		term.row, term.column = 0, 0
+	case "\x1b[K":
+		blank(term.row, term.column)
+	case "\x1b[J":
+		blank(term.row, term.column)
+		for row := term.row + 1; row < term.rows; row++ {
+			blank(row, 0)
+		}
+	default:
+		term.unknown = append(term.unknown, seq)
+	}
+}
+
+// text is what stands on the screen that is shown.
+func (term *terminal) text() string {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	var b strings.Builder
+	for _, line := range term.screen[term.on] {
+		b.WriteString(strings.TrimRight(string(line), " ") + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// wait waits until the screen shows a text, and returns it.
+func (term *terminal) wait(text string) string {
+	term.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if s := term.text(); strings.Contains(s, text) {
+			return s
+		}
+	}
+	term.t.Fatalf("the terminal does not show %q but\n%s", text, term.text())
+	return ""
 }
