@@ -24,6 +24,7 @@ const (
 // Postfix, wires both with the package's own example, and upgrades, restarts
 // and removes it while mail comes in.
 func TestBooted(t *testing.T) {
+	t.Parallel()
 	root := scratch(t)
 	m := boot(t, root)
 	m.run(t, "dpkg", "--force-unsafe-io", "-i", bring(t, root, deb(t, first)))

@@ -200,7 +200,7 @@ func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("dash"); err == nil {
 		shells = append(shells, "dash")
 	}
-	for _, script := range []string{"postinst", "prerm", "postrm", "build.sh", "scratch.sh"} {
+	for _, script := range []string{"postinst", "prerm", "postrm", "build.sh", "scratch.sh", "tools.sh"} {
 		for _, sh := range shells {
 			output(t, sh, "-n", script)
 		}
@@ -222,6 +222,24 @@ func TestManPages(t *testing.T) {
 		if out := output(t, "sh", "-c", `gzip -dc "$1" | mandoc -T lint -W style`, "sh", p); out != "" {
 			t.Errorf("%s:\n%s", filepath.Base(p), out)
 		}
+	}
+}
+
+// TestLintian has Debian's own checker read the package. What it says to
+// packages of the archive alone is overridden in lintian-overrides; that there
+// is no script for another init is so.
+func TestLintian(t *testing.T) {
+	t.Parallel()
+	tools(t, "lintian")
+	file := deb(t, first)
+	out, err := exec.CommandContext(t.Context(), "lintian", "--allow-root", "--profile", "debian", "-I", "--pedantic", file).CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, ": postvet: ") && !strings.Contains(line, "no-init.d-script") {
+			t.Errorf("lintian: %s", line)
+		}
+	}
+	if err != nil {
+		t.Errorf("lintian: %v\n%s", err, out)
 	}
 }
 

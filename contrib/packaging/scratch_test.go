@@ -94,6 +94,7 @@ func changed(t *testing.T, root string) string {
 // TestLifecycle installs, upgrades, removes and purges in a root where no
 // system runs, as in a container's image.
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	root := scratch(t)
 	before := listing(t, root)
 
