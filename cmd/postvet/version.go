@@ -30,24 +30,37 @@ func newVersion() *cobra.Command {
 // describeBuild makes one line of what the linker knows; stamped is the
 // package's version, if it is one.
 func describeBuild(stamped string, info *debug.BuildInfo) string {
-	version, commit, changed := "(unknown)", "", ""
-	if info != nil {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				commit = " commit " + s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = " (modified)"
-			}
-		}
+	version, commit, modified := build(stamped, info)
+	changed := ""
+	if version == "" {
+		version = "(unknown)"
 	}
-	if stamped != "" {
-		version = stamped
+	if commit != "" {
+		commit = " commit " + commit
+	}
+	if modified {
+		changed = " (modified)"
 	}
 	return fmt.Sprintf("postvet %s%s%s %s %s/%s", version, commit, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// build is what the linker knows, "" for what it does not.
+func build(stamped string, info *debug.BuildInfo) (version, commit string, modified bool) {
+	if info == nil {
+		return stamped, "", false
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	if stamped == "" {
+		stamped = info.Main.Version
+	}
+	return stamped, commit, modified
 }
 
 // output turns an error of writing our answer into one for the person.
