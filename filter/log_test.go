@@ -98,12 +98,12 @@ func TestLogLine(t *testing.T) {
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                     "",
-		"plain é 日本":           "plain é 日本",
-		"a\tb\nc\x00\x7f":      "a?b?c??",
-		"\u009b31m \u202e abc": "?31m ? abc",
-		"\xff\xfe":             "??",
-		"in\u200bvisible\u2066":  "in?visible?",
+		"":                      "",
+		"plain é 日本":            "plain é 日本",
+		"a\tb\nc\x00\x7f":       "a?b?c??",
+		"\u009b31m \u202e abc":  "?31m ? abc",
+		"\xff\xfe":              "??",
+		"in\u200bvisible\u2066": "in?visible?",
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

@@ -19,6 +19,7 @@ type judge struct {
 	checker checker
 	rules   policy.Rules
 	decide  func(*policy.Results) policy.Verdict
+	shadow  func(*policy.Results) policy.Verdict // nil for none
 }
 
 // checker, conversation and transaction are what the session needs of package
@@ -194,6 +195,9 @@ func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, er
 func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
 	if m := s.mail; m != nil {
 		m.rcpts++
+		if len(m.to) < s.srv.opt.MaxRecipients {
+			m.to = append(m.to, to)
+		}
 		if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
 			s.guard("rcpt", func() { m.tx.Recipient(to) })
 		}

@@ -202,3 +202,11 @@ const maxReply = 450
 func reply(text string) string {
 	return strings.TrimSpace(printable(text, maxReply))
 }
+
+// BuiltinRules are the names that no rule of the admin's own may have.
+func BuiltinRules() []string {
+	return []string{
+		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleTempError,
+		RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
+	}
+}

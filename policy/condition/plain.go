@@ -177,7 +177,11 @@ func (t *Test) String() string {
 	}
 	var yes, no []string
 	for _, e := range t.entries {
-		if e, not := strings.CutPrefix(e, "!"); not {
+		e, not := strings.CutPrefix(e, "!")
+		if t.key.Kind != KindText && (strings.HasPrefix(e, ".") || strings.HasPrefix(e, "*.")) {
+			e = "below " + strings.TrimPrefix(strings.TrimPrefix(e, "*"), ".")
+		}
+		if not {
 			no = append(no, e)
 		} else {
 			yes = append(yes, e)
@@ -339,3 +343,11 @@ func Contradiction(tests []*Test, c *Condition) string {
 	}
 	return n.impossible()
 }
+
+// Order sorts tests as the manual does.
+func (t *Test) Order() int {
+	return slices.IndexFunc(keys, func(k Key) bool { return k.Name == t.key.Name })
+}
+
+// Key is the key that the test is of.
+func (t *Test) Key() Key { return t.key }

@@ -75,6 +75,7 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		OnFault:           c.Policy.OnFault,
+		Custom:            c.RuleList(),
 	}
 }
 

@@ -46,6 +46,7 @@ func (c *Config) Write(w io.Writer) error {
 			fmt.Fprintf(&b, "%-44s # %s\n", line, c.from(k.name))
 		}
 	})
+	c.writeRules(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
