@@ -47,11 +47,20 @@ func (r *roff) text(s, between string) {
 		if i > 0 {
 			r.b.WriteString("." + between + "\n")
 		}
-		if strings.HasPrefix(p, "  ") {
-			r.literal(p)
-			continue
+		lines := strings.Split(p, "\n")
+		for len(lines) > 0 {
+			kept := strings.HasPrefix(lines[0], "  ")
+			n := 1
+			for n < len(lines) && strings.HasPrefix(lines[n], "  ") == kept {
+				n++
+			}
+			if run := strings.Join(lines[:n], "\n"); kept {
+				r.literal(run)
+			} else {
+				r.filled(run)
+			}
+			lines = lines[n:]
 		}
-		r.filled(p)
 	}
 }
 
