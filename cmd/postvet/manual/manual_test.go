@@ -63,7 +63,7 @@ func TestPages(t *testing.T) {
 			".SH \"EXIT STATUS\"\n0 done, 1 the answer is no.\n", "it\\(aqs \\(ti simple\n", "run it; see postvet\\-serve(1).\n",
 		},
 		"postvet-serve.1": {
-			"\n\\&.A line that begins", "a \\e too.\n", ".nf\nkept   as it is\n.fi\n.RE\nafter it\n",
+			"\n\\&.A line that begins", "a \\e too.\n", ".nf\nkept   as it is\n.fi\n.RE\n.PP\nafter it\n",
 			".B \"postvet serve\"\n[FLAGS] [FILE]\n", ".B \"\\-\\-listen ADDR\"\nAn ADDR to listen on (default x).\n",
 		},
 		"postvet-config.1": {".SS \"postvet config check\"\nCheck checks.\n", "postvet config check F\npostvet config check G\n"},

@@ -48,7 +48,7 @@ func (r *roff) text(s, between string) {
 			r.b.WriteString("." + between + "\n")
 		}
 		lines := strings.Split(p, "\n")
-		for len(lines) > 0 {
+		for first := true; len(lines) > 0; first = false {
 			kept := strings.HasPrefix(lines[0], "  ")
 			n := 1
 			for n < len(lines) && strings.HasPrefix(lines[n], "  ") == kept {
@@ -57,6 +57,9 @@ func (r *roff) text(s, between string) {
 			if run := strings.Join(lines[:n], "\n"); kept {
 				r.literal(run)
 			} else {
+				if !first { // the margin has changed
+					r.b.WriteString("." + between + "\n")
+				}
 				r.filled(run)
 			}
 			lines = lines[n:]
