@@ -93,7 +93,7 @@ deb: ## the Debian package, into dist/; VERSION and ARCH choose
 	@contrib/packaging/build.sh dist
 
 man: ## the man pages, into dist/man
-	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual dist/man
+	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" dist/man
 
 package-test: ## the package for real: a scratch Debian with systemd and Postfix, upgraded under load; root alone
 	@contrib/packaging/tools.sh

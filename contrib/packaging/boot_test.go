@@ -74,7 +74,7 @@ systemctl restart postvet postfix`)
 		m.run(t, "systemctl", "restart", "postvet")
 		eventually(t, "mail goes on", func() bool { return l.count() > n+10 })
 	}
-	m.run(t, "systemctl", "reload", "postvet")
+	reloads(t, m)
 	cancel()
 	l.senders.Wait()
 	l.judge(t)
@@ -82,6 +82,25 @@ systemctl restart postvet postfix`)
 	m.run(t, "dpkg", "-P", "postvet")
 	if got := m.run(t, "sh", "-c", "ls -d /run/postvet /var/spool/postfix/postvet /etc/postvet /var/lib/postvet 2>/dev/null; systemctl list-units --all --plain --no-legend 'postvet*'"); got != "" {
 		t.Errorf("the purge has left %s", got)
+	}
+}
+
+// reloads has systemd reload the service, with a good configuration and with a
+// bad one, which must be refused while the service goes on.
+func reloads(t *testing.T, m *machine) {
+	t.Helper()
+	before := m.property(t, "postvet.service", "MainPID")
+	m.run(t, "systemctl", "reload", "postvet")
+	edit(t, m.root, "mode = \"sometimes\"\n")
+	if out, err := m.command(t.Context(), "systemctl", "reload", "postvet").CombinedOutput(); err == nil {
+		t.Errorf("systemd says that a bad configuration was loaded: %s", out)
+	}
+	if log := m.run(t, "journalctl", "-u", "postvet", "-o", "cat", "--no-pager", "-n", "40"); !strings.Contains(log, "sometimes") {
+		t.Errorf("the journal does not name the fault:\n%s", log)
+	}
+	active(t, m)
+	if after := m.property(t, "postvet.service", "MainPID"); after != before {
+		t.Error("a reload has restarted the service")
 	}
 }
 

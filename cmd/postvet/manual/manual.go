@@ -61,7 +61,7 @@ func (e Edition) program(root *cobra.Command) Page {
 	r.section("Commands")
 	for _, c := range visible(root) {
 		r.item(c.Name())
-		r.line(strings.TrimSuffix(c.Short, ".") + "; see " + page(c) + "(1).")
+		r.filled(strings.TrimSuffix(c.Short, ".") + "; see " + page(c) + "(1).")
 	}
 	examples(r, root)
 	exitStatus(r, codes)
