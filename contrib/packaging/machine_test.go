@@ -138,9 +138,9 @@ func (m *machine) onNetwork(f func() error) error {
 // eventually waits for what the machine does in its own time.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal(errors.New(what + ": not within 30 s"))
+			t.Fatal(errors.New(what + ": not within a minute"))
 		}
 	}
 }
