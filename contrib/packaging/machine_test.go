@@ -25,7 +25,27 @@ type machine struct {
 	root string
 	pid  int // of its first process
 	proc *exec.Cmd
-	log  bytes.Buffer
+	// ended gets how systemd-nspawn ended.
+	ended <-chan error
+	log   bytes.Buffer
+}
+
+// startTied starts a command that the kernel ends should we die. The signal
+// comes when the thread dies that made the child, and not only then when the
+// process does: the thread is kept until the child has ended.
+func startTied(cmd *exec.Cmd) (ended <-chan error, err error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started, end := make(chan error), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			end <- cmd.Wait()
+		}
+	}()
+	return end, <-started
 }
 
 // boot starts a machine in a root and stops it at the test's end.
@@ -36,9 +56,8 @@ func boot(t *testing.T, root string) *machine {
 	m.proc = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
 		"--resolv-conf=off", "-D", root, "--boot")
 	m.proc.Stdout, m.proc.Stderr = &m.log, &m.log
-	// SIGTERM has systemd-nspawn shut the machine down.
-	m.proc.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := m.proc.Start(); err != nil {
+	var err error
+	if m.ended, err = startTied(m.proc); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.stop(t) })
@@ -78,14 +97,12 @@ func child(pid int) int {
 }
 
 func (m *machine) stop(t *testing.T) {
-	ended := make(chan error, 1)
-	go func() { ended <- m.proc.Wait() }()
-	_ = m.proc.Process.Signal(syscall.SIGTERM)
+	_ = m.proc.Process.Signal(syscall.SIGTERM) // has systemd-nspawn shut it down
 	select {
-	case <-ended:
+	case <-m.ended:
 	case <-time.After(time.Minute):
 		_ = m.proc.Process.Kill()
-		<-ended
+		<-m.ended
 		t.Errorf("the machine did not shut down:\n%s", m.log.Bytes())
 	}
 }

@@ -187,18 +187,17 @@ func serves(t *testing.T, root string, as []string) {
 	cmd := exec.Command("chroot", argv...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
+	ended, err := startTied(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
+		if err := <-ended; err != nil {
 			t.Errorf("postvet as the package's user: %v\n%s", err, log.Bytes())
 		}
 	}()
 	var conn net.Conn
-	var err error
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if conn, err = net.Dial("unix", root+socket); err == nil {
 			break
