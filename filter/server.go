@@ -18,8 +18,8 @@ import (
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
 	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, exempt, dns_ms, dns_lookups, took_ms (from the
-	// message's end to the verdict), faults and undelivered, where it applies
+	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms
+	// (from the message's end to the verdict), faults and undelivered, where it applies
 	// matched, redirect and shadow; and a warning per fault. Every line about a
 	// message bears its queue id. Default: none.
 	Logger *zap.Logger
@@ -150,6 +150,9 @@ func (s *Server) SetHandler(h Handler) {
 	j := &judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules}
 	if h.Shadow != nil {
 		j.shadow = h.Shadow.Decide
+	}
+	if h.Rules.RefusesEarly() {
+		j.early = h.Rules.Early
 	}
 	s.handler.Store(j)
 }

@@ -2,19 +2,22 @@ package policy
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
 // Exempt says which messages are not checked. The zero value exempts nobody.
 type Exempt struct {
-	// Addresses are clients that are trusted, such as 127.0.0.0/8 and ::1.
-	Addresses []netip.Prefix
+	// Addresses and Names are clients that are trusted, such as 127.0.0.0/8 and
+	// ::1, or mx.example.org. A name counts if iprev verified it, which is known
+	// when the message ends; what a client so trusted sends in our name is removed
+	// all the same. Addresses in Names, and names in Addresses, count too.
+	Addresses, Names *list.List
 	// Authenticated exempts clients that logged in.
 	Authenticated bool
 	// Local exempts messages submitted on this machine without SMTP.
@@ -24,6 +27,7 @@ type Exempt struct {
 // The words of Results.Exempt.
 const (
 	ExemptAddress       = "exempt address"
+	ExemptName          = "exempt name"
 	ExemptAuthenticated = "authenticated"
 	ExemptLocal         = "local submission"
 )
@@ -32,13 +36,18 @@ func (e Exempt) client(c message.Client) string {
 	if c.Local && e.Local {
 		return ExemptLocal
 	}
-	for _, p := range e.Addresses {
-		if p.Contains(c.IP) {
-			return ExemptAddress
-		}
+	if e.Addresses.Address(c.IP) || e.Names.Address(c.IP) {
+		return ExemptAddress
 	}
 	return ""
 }
+
+// name reports whether a client with this verified name is trusted.
+func (e Exempt) name(verified string) bool {
+	return e.Addresses.Name(verified) || e.Names.Name(verified)
+}
+
+func (e Exempt) hasNames() bool { return e.Addresses.HasNames() || e.Names.HasNames() }
 
 // Checker evaluates messages. It is safe for concurrent use.
 type Checker struct{ opt Options }
@@ -72,9 +81,7 @@ func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	conn.ctx, conn.cancel = context.WithCancel(ctx)
 	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
 	if conn.exempt == "" {
-		conn.iprev = evaluate(conn.dns, func(r Resolver) iprev.Result {
-			ctx, cancel := context.WithTimeout(conn.ctx, c.opt.MessageTimeout)
-			defer cancel()
+		conn.iprev = evaluate(conn.ctx, conn.dns, c.opt.MessageTimeout, func(ctx context.Context, r Resolver) iprev.Result {
 			return iprev.Check(ctx, r, client.IP)
 		}, func(fault string) iprev.Result {
 			return iprev.Result{Status: iprev.TempError, Reason: fault}
@@ -121,10 +128,8 @@ func (c *Conn) startHelo() {
 }
 
 func (c *Conn) spf(ctx context.Context, q spf.Query) *pending[spf.Result] {
-	o := c.checker.opt
-	return evaluate(c.dns, func(r Resolver) spf.Result {
-		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
-		defer cancel()
+	o := &c.checker.opt
+	return evaluate(ctx, c.dns, o.MessageTimeout, func(ctx context.Context, r Resolver) spf.Result {
 		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}

@@ -260,7 +260,8 @@ func TestFacts(t *testing.T) {
 	}
 	res.PartialBody = dkim.Policy
 	res.Header = fields("Subject: x", "List-Id: Talk <Talk.lists.example.ORG>", "List-Post: <mailto:x@y>")
-	res.DNS.Failed = 1
+	res.DNS.Failed, res.DNS.Degraded = 1, true
+	res.List = message.ListMarks(res.Header)
 	for _, source := range []string{
 		`mail_from == "Ann@evil.example" and mail_from_domain == "evil.example" and not null_sender`,
 		`rcpts == ["Bob@here.example", "eve@here.example", "postmaster", "\"a b\"@there.example"]`,

@@ -26,6 +26,9 @@ const QuarantineField = "X-Postvet-Quarantine"
 // with more does not pass.
 const MaxClaims = 1000
 
+// usualFields is how many fields a header most often has at most.
+const usualFields = 32
+
 // maxRecipients bounds what is kept of the recipients.
 const maxRecipients = 1000
 
@@ -78,8 +81,8 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	_, domain := message.SplitPath(s.Path)
 	if name, ok := message.NormalizeDomain(domain); ok {
-		m.warmUp = evaluate(m.conn.dns, func(r Resolver) *dnscache.Answer {
-			return r.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
+		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, func(ctx context.Context, r Resolver) *dnscache.Answer {
+			return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 	}
 	return m
@@ -98,7 +101,7 @@ func (m *Message) Field(f message.Field) {
 	if m.exempt != "" || m.oversize != "" {
 		return
 	}
-	o := m.conn.checker.opt
+	o := &m.conn.checker.opt
 	m.headerBytes += len(f.Raw)
 	switch {
 	case m.headerBytes > o.MaxHeaderBytes:
@@ -106,6 +109,9 @@ func (m *Message) Field(f message.Field) {
 	case len(m.header) >= o.MaxFields:
 		m.oversize = fmt.Sprintf("the header has more than %d fields", o.MaxFields)
 	default:
+		if m.header == nil {
+			m.header = make(message.Header, 0, usualFields)
+		}
 		m.header = append(m.header, f)
 		return
 	}
@@ -244,11 +250,15 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		defer cancel()
 		// The checks run under the message's context; let them end when we stop waiting.
 		defer context.AfterFunc(ctx, m.cancel)()
-		m.gatherSPF(ctx, res)
-		m.gatherDKIM(ctx, res)
-		m.gatherDMARC(ctx, res)
-		// Last: an ARC chain may be long, and decides nothing.
-		m.gatherARC(ctx, res)
+		m.gatherIPRev(ctx, res)
+		if res.Exempt == "" {
+			m.gatherSPF(ctx, res)
+			m.gatherDKIM(ctx, res)
+			m.gatherDMARC(ctx, res)
+			// Last: an ARC chain may be long, and is seldom needed.
+			m.gatherARC(ctx, res)
+			res.List = message.ListMarks(m.header)
+		}
 	}
 	if m.warmUp != nil {
 		select {
@@ -259,18 +269,29 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	}
 	res.Author = m.author
 	res.DNS = c.dns.snapshot().since(m.before)
+	res.DNS.Degraded = degraded(o.Resolver)
 	res.Faults = append(res.Faults, m.faults...)
 	res.Trace = c.dns.timeline()
 	return res
 }
 
-func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+// gatherIPRev also decides whether the client is exempt by its name. The claims
+// found so far stay: a name is not as good as an address.
+func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
 	var fault string
 	res.IPRev, fault = m.conn.iprev.wait(ctx, rev)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
 	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
+	exempt := m.conn.checker.opt.Exempt
+	if exempt.name(res.IPRev.Name) {
+		res.Exempt = ExemptName
+	}
+	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
+}
+
+func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 	for _, p := range []*pending[spf.Result]{m.conn.heloSPF, m.mailSPF} {
 		if p == nil {
 			continue

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"time"
@@ -97,7 +99,11 @@ func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	files, err := trial.Files(names)
 	if err != nil {
-		return failed("%s; name files or directories with messages", fileError("--messages", err))
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			return failed("%s; name files or directories with messages", fileError(pe.Path, err))
+		}
+		return failed("%v", err)
 	}
 	rows, err := f.try(cmd, c, before, after, files)
 	if err != nil {

@@ -41,6 +41,7 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 
 func emptyVerdict(v *policy.Verdict) {
 	orEmpty(&v.Overrides)
+	orEmpty(&v.Refused)
 	orEmpty(&v.Matched)
 	orEmpty(&v.Faults)
 }
@@ -85,7 +86,8 @@ func writeReport(w io.Writer, r *policy.Report, trace bool) error {
 		p.line("fault", "", f)
 	}
 	p.line("verdict", string(r.Verdict.Action), strings.TrimSpace(r.Verdict.Code+" "+r.Verdict.Text), "rule "+r.Verdict.Rule,
-		given("overridden by %s", r.Verdict.OverridesText()), given("to %s", r.Verdict.RedirectTo))
+		given("overridden by %s", r.Verdict.OverridesText()), given("not overridden by %s", r.Verdict.RefusedText()),
+		given("to %s", r.Verdict.RedirectTo))
 	for _, f := range r.Verdict.Faults {
 		p.line("fault", "", f)
 	}

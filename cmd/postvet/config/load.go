@@ -82,8 +82,9 @@ type file struct {
 	config *Config
 	errs   Errors
 	places []rulePlace
-	// ruleFile tells that only rules and keys of the policy may stand here.
-	ruleFile bool
+	// ruleFile tells that only rules and keys of the policy may stand here, over
+	// that a section of domains stands for the one there was.
+	ruleFile, over bool
 }
 
 func (f *file) table(section string, tree map[string]any) {
@@ -103,6 +104,11 @@ func (f *file) table(section string, tree map[string]any) {
 			f.readTables(v)
 		case f.ruleFile && (k != nil && !policyKey(full) || section == "" && isTable && sectionNamed(name) && !policySection(name)):
 			fault("does not belong into a file of rules", "write it into the main configuration")
+		case section == "" && name == authorSection && isTable:
+			if f.over {
+				f.config.AuthorOverrides = nil
+			}
+			f.authorOverrides("", sub)
 		case section == "" && sectionNamed(name) && isTable:
 			f.table(name, sub)
 		case section == "" && sectionNamed(name):

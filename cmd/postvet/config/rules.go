@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,7 +45,7 @@ func policyKey(name string) bool {
 
 // policySection reports whether a section may stand in a file of rules.
 func policySection(name string) bool {
-	return slices.ContainsFunc(keys, func(k key) bool {
+	return name == authorSection || slices.ContainsFunc(keys, func(k key) bool {
 		section, _ := split(k.name)
 		return section == name && policyKey(k.name)
 	})
@@ -94,10 +95,9 @@ func (c *Config) overlay(key string, files []string) (*Config, error) {
 func (c *Config) copy() *Config {
 	o := *c
 	o.origin = make(map[string]origin, len(c.origin))
-	for name, at := range c.origin {
-		o.origin[name] = at
-	}
+	maps.Copy(o.origin, c.origin)
 	o.rules = slices.Clone(c.rules)
+	o.AuthorOverrides = maps.Clone(c.AuthorOverrides)
 	return &o
 }
 
@@ -127,7 +127,7 @@ func (c *Config) readRuleFiles(key string, files []string, once bool) error {
 		if once {
 			before = c.copy().origin
 		}
-		f := file{name: name, lines: linesOf(text), config: c, places: rulePlaces(text), ruleFile: true}
+		f := file{name: name, lines: linesOf(text), config: c, places: rulePlaces(text), ruleFile: true, over: !once}
 		f.table("", tree)
 		if once {
 			f.refuseTwice(before)

@@ -46,14 +46,16 @@ type Outcome struct {
 
 // Verdict is what a policy does to a message, in short.
 type Verdict struct {
-	Action     policy.Action      `json:"action"`
-	Intended   policy.Action      `json:"intended"`
-	Code       string             `json:"code"`
-	Text       string             `json:"text"`
-	Rule       string             `json:"rule"`
-	RedirectTo string             `json:"redirect_to"`
-	Matched    []policy.RuleMatch `json:"matched"`
-	Faults     []string           `json:"faults"`
+	Action     policy.Action `json:"action"`
+	Intended   policy.Action `json:"intended"`
+	Code       string        `json:"code"`
+	Text       string        `json:"text"`
+	Rule       string        `json:"rule"`
+	RedirectTo string        `json:"redirect_to"`
+	// Edits are the fields that rules add and remove: "+X-Policy", "-X-Old".
+	Edits   []string           `json:"edits"`
+	Matched []policy.RuleMatch `json:"matched"`
+	Faults  []string           `json:"faults"`
 }
 
 // Count is how many messages an action or a rule had.
@@ -65,6 +67,7 @@ type Count struct {
 
 func short(v policy.Verdict) Verdict {
 	s := Verdict{Action: v.Action, Intended: v.Intended, Code: v.Code, Text: v.Text, Rule: v.Rule, RedirectTo: v.RedirectTo, Matched: v.Matched, Faults: v.Faults}
+	s.Edits = edits(v)
 	if s.Matched == nil {
 		s.Matched = []policy.RuleMatch{}
 	}
@@ -72,6 +75,25 @@ func short(v policy.Verdict) Verdict {
 		s.Faults = []string{}
 	}
 	return s
+}
+
+// edits leaves out what is done about fields in our own name.
+func edits(v policy.Verdict) []string {
+	list := []string{}
+	note := func(sign, name string) {
+		if e := sign + name; name != policy.ResultsField && !slices.Contains(list, e) {
+			list = append(list, e)
+		}
+	}
+	for _, f := range v.Insert {
+		note("+", f.Name)
+	}
+	for _, r := range v.Remove {
+		if r.Name != policy.QuarantineField {
+			note("-", r.Name)
+		}
+	}
+	return list
 }
 
 // NewReport sums up rows; all asks for every message and not only for those
@@ -222,7 +244,11 @@ func (v Verdict) String() string {
 	if v.Intended != v.Action {
 		s += " instead of " + string(v.Intended)
 	}
-	return s + " (" + v.Rule + ")"
+	s += " (" + v.Rule + ")"
+	if len(v.Edits) > 0 {
+		s += " " + strings.Join(v.Edits, " ")
+	}
+	return s
 }
 
 // visible shows what a terminal would obey as "?".
