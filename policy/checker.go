@@ -70,6 +70,8 @@ func NewChecker(o Options) *Checker {
 		o.PartialBody = dkim.Policy
 	}
 	o.DKIM.Now = o.Now
+	o.DKIM.Diagnose = o.Trace
+	o.DMARC.Explain = o.Trace
 	return &Checker{opt: o}
 }
 

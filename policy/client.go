@@ -18,7 +18,7 @@ type clientChecks struct {
 }
 
 func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Result] {
-	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, func(ctx context.Context, r Resolver) iprev.Result {
+	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, checkIPRev, func(ctx context.Context, r Resolver) iprev.Result {
 		return iprev.Check(ctx, r, ip)
 	}, func(fault string) iprev.Result {
 		return iprev.Result{Status: iprev.TempError, Reason: fault}
@@ -27,8 +27,8 @@ func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Res
 
 func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	o := &c.checker.opt
-	return evaluate(ctx, c.dns, o.MessageTimeout, func(ctx context.Context, r Resolver) spf.Result {
-		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
+	return evaluate(ctx, c.dns, o.MessageTimeout, checkOf(q.Identity), func(ctx context.Context, r Resolver) spf.Result {
+		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
 	})
@@ -47,8 +47,6 @@ func (m *Message) startClient() {
 	}
 	o := m.origin
 	if o.problem == "" {
-		m.conn.dns.note("relay", "%s is a trusted relay; the client behind it is %s, HELO %s (trusted hops: %d)",
-			m.conn.client.IP, o.ip, printable(o.helo, 255), o.hops)
 		m.checks.iprev = m.conn.startIPRev(m.ctx, o.ip)
 		m.checks.helo = m.conn.startSPF(m.ctx, spf.Query{Identity: spf.HELO, IP: o.ip, Helo: o.helo})
 		if m.sender.Path != "" {
@@ -57,11 +55,10 @@ func (m *Message) startClient() {
 		return
 	}
 	reason := hiddenReason(o.problem)
-	m.conn.dns.note("relay", "%s is a trusted relay; %s", m.conn.client.IP, reason)
-	m.checks.iprev = settled(iprev.Result{Status: iprev.PermError, Reason: reason})
-	m.checks.helo = settled(spf.Result{Identity: spf.HELO, Status: spf.None, Reason: reason})
+	m.checks.iprev = already(iprev.Result{Status: iprev.PermError, Reason: reason})
+	m.checks.helo = already(spf.Result{Identity: spf.HELO, Status: spf.None, Reason: reason})
 	if m.sender.Path != "" {
-		m.checks.mail = settled(spf.Result{Identity: spf.MailFrom, Domain: m.senderDomain(), Status: spf.None, Reason: reason})
+		m.checks.mail = already(spf.Result{Identity: spf.MailFrom, Domain: m.senderDomain(), Status: spf.None, Reason: reason})
 	}
 }
 
@@ -100,7 +97,6 @@ func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	res.IPRev, fault = m.checks.iprev.wait(ctx, rev)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
-	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
 	if m.conn.relay {
 		return
 	}
@@ -128,7 +124,6 @@ func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 		})
 		m.fault("spf", fault)
 		res.SPF = append(res.SPF, r)
-		m.conn.dns.note("spf", "%s identity %s: %s", r.Identity, printable(r.Domain, 255), sentence(string(r.Status), r.Reason))
 	}
 }
 

@@ -70,7 +70,7 @@ func TestRelayIsNotLookedUp(t *testing.T) {
 		t.Errorf("client (-want +got):\n%s", d)
 	}
 	if !slices.ContainsFunc(res.Trace, func(e policy.Event) bool {
-		return e.What == "relay" && strings.Contains(e.Text, "192.0.2.25 is a trusted relay") && strings.Contains(e.Text, "203.0.113.9")
+		return e.What == "message" && strings.Contains(e.Text, "the trusted relay 192.0.2.25 brings it")
 	}) {
 		t.Errorf("the trace does not speak of the relay: %v", res.Trace)
 	}

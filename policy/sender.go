@@ -29,6 +29,9 @@ const (
 	SenderAuthor   = "author"
 )
 
+// senderNames tell a person whose domain it is.
+var senderNames = map[string]string{SenderMailFrom: "MAIL FROM", SenderAuthor: "the author"}
+
 // senderChecks are the look-ups of one message's domains.
 type senderChecks struct {
 	mailFrom, author *pending[mx.Result]
@@ -36,7 +39,7 @@ type senderChecks struct {
 }
 
 func (s *senderChecks) start(m *Message, name string) *pending[mx.Result] {
-	return evaluate(m.ctx, m.conn.dns, m.conn.checker.opt.MessageTimeout, func(ctx context.Context, r Resolver) mx.Result {
+	return evaluate(m.ctx, m.conn.dns, m.conn.checker.opt.MessageTimeout, checkMX, func(ctx context.Context, r Resolver) mx.Result {
 		return mx.Check(ctx, r, name)
 	}, func(fault string) mx.Result {
 		return mx.Result{Domain: name, Status: mx.TempError, Reason: fault}
@@ -73,7 +76,6 @@ func (s *senderChecks) gather(ctx context.Context, m *Message, res *Results) {
 		})
 		m.fault("mx", fault)
 		res.SenderDomains = append(res.SenderDomains, SenderDomain{Identity: c.identity, Result: r})
-		m.conn.dns.note("mx", "%s domain %s: %s", c.identity, r.Domain, sentence(string(r.Status), r.Reason))
 	}
 }
 

@@ -93,6 +93,7 @@ type Policy struct {
 	MonitorDomains       List
 	EnforceDomains       List
 	MonitorRecipients    List
+	HelpURL              string
 	MailingLists         string
 	SPFFail              string
 	SPFSoftfail          string

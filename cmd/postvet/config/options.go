@@ -85,6 +85,7 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		SenderDomain:      c.Policy.SenderDomain,
 		OnFault:           c.Policy.OnFault,
+		HelpURL:           c.Policy.HelpURL,
 		Custom:            c.RuleList(),
 		OnDegraded:        c.Policy.OnDegraded,
 		Trust: policy.Trust{

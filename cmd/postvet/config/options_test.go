@@ -53,7 +53,7 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := policy.Rules{
 		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", OnDegraded: policy.DegradedDefer,
+		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: policy.DegradedDefer,
 		SenderDomain: policy.SenderDomainReject,
 		Modes: policy.Modes{
 			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: c.Policy.MonitorDomains.Set,
