@@ -143,7 +143,7 @@ func TestMonitorOneListener(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lines := []string{key}
 			if name == "domain" {
-				lines = append(lines, `monitor_domains = ["example"]`)
+				lines = append(lines, `monitor_domains = [".example"]`)
 			}
 			onOwn(t, realmta.SiteOptions{Policy: lines}, func(t *testing.T, s *realmta.Site) {
 				rcpt := recipient(t, name)
