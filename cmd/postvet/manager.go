@@ -107,9 +107,14 @@ func (d *daemon) alive(ctx context.Context) error {
 		half, cancel = context.WithDeadline(ctx, end.Add(-time.Until(end)/2))
 		defer cancel()
 	}
+	return returns(ctx, func() { d.dns.Lookup(half, "localhost", dnscache.A) })
+}
+
+// returns reports whether a look-up ends before ctx.
+func returns(ctx context.Context, lookup func()) error {
 	returned := make(chan struct{})
 	go func() {
-		d.dns.Lookup(half, "localhost", dnscache.A)
+		lookup()
 		close(returned)
 	}()
 	select {
