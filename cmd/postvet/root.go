@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
 )
 
 // The exit codes that scripts rely on.
@@ -61,9 +63,7 @@ func run(args []string, in *os.File, out, errOut io.Writer) int {
 	}
 	var e exit
 	if !errors.As(err, &e) || e.err != nil {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(errOut, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
-		}
+		complain(errOut, err)
 	}
 	return codeOf(err)
 }
@@ -76,6 +76,24 @@ func codeOf(err error) int {
 		return e.code
 	}
 	return exitUsage
+}
+
+// complain writes an error, one line for each fault, and below a fault of an
+// expression its place.
+func complain(w io.Writer, err error) {
+	var faults config.Errors
+	if !errors.As(err, &faults) {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(w, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
+		}
+		return
+	}
+	for _, f := range faults {
+		fmt.Fprintf(w, "postvet: %s\n", f)
+		for line := range strings.Lines(f.Excerpt) {
+			fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
+		}
+	}
 }
 
 func newRoot(in *os.File) *cobra.Command {
@@ -98,6 +116,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet policy explain                 in which order a message is judged
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -107,7 +126,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(),
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	return root
