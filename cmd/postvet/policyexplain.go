@@ -79,7 +79,11 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 	part("What must come first", firstSteps(c))
 	part("Rules of your own", ownSteps(c))
 	part("The author, and what the domain asks for", lastSteps(c))
-	part("What may change that, one after the other; of author-override the first that fits", trustSteps(c))
+	title := "What may change that, one after the other"
+	if len(c.AuthorOverrides) > 1 {
+		title += "; of author-override the first that fits"
+	}
+	part(title, trustSteps(c))
 	b.WriteString(modeText(c) + "\n")
 	if shadow := c.Shadow(); shadow != nil {
 		b.WriteString("A shadow policy decides nothing and is logged where it differs; it has " + plural(len(shadow.RuleList()), "rule") + " of your own.\n")
