@@ -112,7 +112,7 @@ func playTrace(t *testing.T, file string) *txtar.Archive {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(resolver.Close)
+	t.Cleanup(func() { _ = resolver.Close() })
 	began := time.Now()
 	checker := policy.NewChecker(policy.Options{
 		Resolver: resolver, AuthservID: g.rules.AuthservID, Exempt: g.exempt, Trace: true,
