@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -138,7 +139,7 @@ func (s *session) logDecision(d *Decision) {
 		zap.Strings("why", cleanAll(d.Verdict.Why)),
 		zap.Strings("hint", hintWords(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
-		zap.Float64("dns_ms", r.DNS.WaitMS),
+		zap.Float64("dns_ms", math.Round(1000*r.DNS.WaitMS)/1000),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
 		zap.Strings("faults", faults),

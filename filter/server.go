@@ -235,7 +235,7 @@ func (s *Server) takeSlot(l net.Listener) bool {
 	}
 	s.count.limited.Add(1)
 	if now, last := time.Now().Unix(), s.limited.Load(); now-last >= 60 && s.limited.CompareAndSwap(last, now) {
-		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listener", l.Addr()))
+		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listen", l.Addr()))
 	}
 	select {
 	case s.slots <- struct{}{}:

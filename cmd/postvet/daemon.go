@@ -109,7 +109,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 		return err
 	}
 	d.listens = names(listeners)
-	d.metrics = newMetrics()
+	d.metrics = newMetrics(c)
 	options := c.ServerOptions(d.log.Logger)
 	options.OnMessage = d.metrics.Message
 	d.server = filter.NewServer(d.handler(c, id), options)

@@ -38,7 +38,7 @@ const extendStop = "\nEXTEND_TIMEOUT_USEC=15000000"
 func (d *daemon) stopped(err error) error {
 	s := d.server.Stats()
 	if err != nil {
-		d.log.Warn("stopped", zap.Error(err))
+		d.log.Warn("stopped by force", zap.Error(err))
 		return failed("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
 	}
 	d.log.Info("stopped", zap.Int64("connections", s.Connections), zap.Int64("messages", d.totals().All()))
