@@ -14,7 +14,9 @@
 // Faults of ours and exemptions are decided first, then the administrator's own
 // rules are asked, see [CustomRule]: one that decides has the last word but for
 // mode, and for a client that may be exempt by a name which DNS trouble hides.
-// Then come messages without one author. After these each line may change what those above it decided:
+// Then come messages without one author, and sender_domain, which refuses those
+// whose domain accepts no mail. After these each line may change what those above
+// it decided:
 //
 //	what                     asks                                  changes
 //	DMARC                    what does the author's domain want?   -
@@ -27,7 +29,19 @@
 //	                         was trusted above)
 //	policy.on_degraded       could we ask at all?                  reject -> defer; see there
 //	names hidden by DNS      would the client be trusted?          reject -> defer
-//	mode                     is it to be carried out?              all -> accept
+//	mode, monitor_*,         is it to be carried out?              all -> accept
+//	enforce_domains
+//
+// # Relays
+//
+// A client in Options.Relays is looked through: SPF and reverse DNS are about the
+// client that it had, which the topmost Received fields name, and they begin when
+// the header ends. It is never exempt, and never refused early. If the client
+// behind it cannot be found, SPF is none and says why. DMARC then rests on the
+// signatures: without an aligned one it is temperror, not fail, where MAIL FROM
+// belongs to the author, so that a domain that asks for quarantine or reject has
+// its mail deferred until the relay or the list is put right. What a relay made
+// itself, such as its bounces, is accepted all the same.
 //
 // What turns an action away from what the author's domain asks for is an
 // [Override] of the verdict; what nearly did is in Refused, with the reason.
@@ -271,6 +285,7 @@ type Options struct {
 	// the body unsigned: Policy (the default), Neutral, Fail, or Pass to let it
 	// count, as RFC 6376 section 8.2 leaves to us.
 	PartialBody dkim.Status
-	// Trace records every step for a person to read.
+	// Trace records every step for a person to read, and has a closer look at
+	// signatures that fail. It changes no result.
 	Trace bool
 }
