@@ -76,9 +76,7 @@ func TestRepeatedHelo(t *testing.T) {
 func TestSocketOfEachListener(t *testing.T) {
 	t.Parallel()
 	var f fake
-	var mu sync.Mutex
 	var sockets []string
-	f.finish = func(context.Context) *policy.Results { return &policy.Results{} }
 	listen := func(addr string) net.Listener {
 		l, err := Listen(addr, ListenOptions{})
 		if err != nil {
@@ -88,11 +86,7 @@ func TestSocketOfEachListener(t *testing.T) {
 	}
 	path := filepath.Join(shortDir(t), "s")
 	first, second := listen("inet:127.0.0.1:0"), listen("unix:"+path)
-	r := startOn(t, &f, Options{OnMessage: func(d Decision) {
-		mu.Lock()
-		defer mu.Unlock()
-		sockets = append(sockets, d.Client.Socket)
-	}}, first, func() (net.Conn, error) { return net.Dial("tcp", first.Addr().String()) })
+	r := startOn(t, &f, Options{}, first, func() (net.Conn, error) { return net.Dial("tcp", first.Addr().String()) })
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(second) }()
 	one := connectMTA(t, r.dial, offerAll)
@@ -100,6 +94,7 @@ func TestSocketOfEachListener(t *testing.T) {
 	for _, m := range []*mta{one, two, one} {
 		m.hello()
 		m.deliver(usual)
+		sockets = append(sockets, r.decision().Client.Socket)
 		m.send('K')
 	}
 	one.Close()
