@@ -128,16 +128,38 @@ func (r *Resolver) Close() error {
 // Callers that ask the same at the same time share one query; it goes on when
 // one of them, or the last of them, gives up.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
-	// A name that is as the key has it needs no copy.
-	if plain(name) {
-		hash := r.store.hashOf(name, t)
-		if e := r.store.find(hash, name, t); e != nil {
-			if a := r.serve(e); a != nil {
-				return a
-			}
-		}
+	if a := r.atHand(name, t); a != nil {
+		return a
 	}
-	return r.lookup(ctx, name, t)
+	var buf [maxKey]byte
+	a, hash, key := r.recall(&buf, name, t)
+	if a != nil {
+		return a
+	}
+	return r.wait(ctx, hash, string(key))
+}
+
+// Known returns what Lookup would return without putting the question to
+// anybody; nil if it would have to ask.
+func (r *Resolver) Known(name string, t Type) *Answer {
+	if a := r.atHand(name, t); a != nil {
+		return a
+	}
+	var buf [maxKey]byte
+	a, _, _ := r.recall(&buf, name, t)
+	return a
+}
+
+// atHand is recall for the usual case: a name that is as the key has it, and so
+// needs no copy.
+func (r *Resolver) atHand(name string, t Type) *Answer {
+	if !plain(name) {
+		return nil
+	}
+	if e := r.store.find(r.store.hashOf(name, t), name, t); e != nil {
+		return r.serve(e)
+	}
+	return nil
 }
 
 // serve returns the answer of an entry, or nil if it must be asked for anew.
@@ -158,30 +180,29 @@ func (r *Resolver) serve(e *entry) *Answer {
 	return nil
 }
 
-// lookup is Lookup for any name and for what is not there.
-func (r *Resolver) lookup(ctx context.Context, name string, t Type) *Answer {
-	var buf [maxKey]byte
-	key := writeKey(&buf, name, t)
-	if key == nil {
-		return &Answer{Outcome: NXDomain, Err: ErrName}
+// recall answers without asking, for any name. If it cannot, it returns nil and
+// the key, written into buf, to ask for.
+func (r *Resolver) recall(buf *[maxKey]byte, name string, t Type) (a *Answer, hash uint64, key []byte) {
+	if key = writeKey(buf, name, t); key == nil {
+		return &Answer{Outcome: NXDomain, Err: ErrName}, 0, nil
 	}
-	hash := r.store.hash(key)
+	hash = r.store.hash(key)
 	if e := r.store.get(hash, key); e != nil {
 		if a := r.serve(e); a != nil {
-			return a
+			return a, hash, key
 		}
 	}
 	if !possible(key) {
-		return &Answer{Outcome: NXDomain, Err: ErrName}
+		return &Answer{Outcome: NXDomain, Err: ErrName}, hash, key
 	}
 	if cut := r.cut(key); cut != nil {
 		r.seen.hit(NXDomain)
-		return &cut.answer
+		return &cut.answer, hash, key
 	}
 	if !askable(t) {
-		return &Answer{Outcome: ServFail, Err: fmt.Errorf("%w: %d", errType, t)}
+		return &Answer{Outcome: ServFail, Err: fmt.Errorf("%w: %d", errType, t)}, hash, key
 	}
-	return r.wait(ctx, hash, string(key))
+	return nil, hash, key
 }
 
 // cut returns the entry that tells that the key's name, or with DNSSEC's word

@@ -19,10 +19,13 @@ type Stats struct {
 	Took      Histogram     // of those, with all their retries
 	// TookBy is Took by outcome; index 0 is not used.
 	TookBy [Timeout + 1]Histogram
+	// TookSum is the time of all questions together, by outcome.
+	TookSum [Timeout + 1]time.Duration
 
 	InFlight int    // questions under way
 	Entries  int    // answers held
 	Bytes    int64  // their cost
+	Limit    int64  // Options.MaxBytes
 	Evicted  uint64 // answers that went to make room
 	Degraded bool
 
@@ -52,16 +55,24 @@ type UpstreamStats struct {
 	TCP       uint64 // sent over TCP or TLS, most of them after truncation
 	// Connections were opened for these; each serves many.
 	Connections uint64
-	Took        Histogram
+	Took        Histogram     // of the queries that were answered
+	TookSum     time.Duration // of these together
 	Latency     time.Duration // moving average
 	BackOff     bool          // asked last, and probed
 }
 
-func (s *UpstreamStats) observe(took time.Duration) { s.Took[bucket(took)]++ }
+func (s *UpstreamStats) observe(took time.Duration) {
+	s.Took[bucket(took)]++
+	s.TookSum += took
+}
 
 // Histogram counts durations: bucket i those below 1 ms << i, the last the
 // rest.
 type Histogram [15]uint64
+
+// Bound is the duration below which those of bucket i are; the last bucket has
+// none.
+func (Histogram) Bound(i int) time.Duration { return time.Millisecond << i }
 
 func bucket(d time.Duration) int {
 	return min(bits.Len64(uint64(d/time.Millisecond)), len(Histogram{})-1)
@@ -83,8 +94,9 @@ type seen struct {
 	}
 	missed, joined, stale, queued, refreshed atomic.Uint64
 
-	wired [Timeout + 1]atomic.Uint64
-	took  [Timeout + 1][len(Histogram{})]atomic.Uint64
+	wired   [Timeout + 1]atomic.Uint64
+	took    [Timeout + 1][len(Histogram{})]atomic.Uint64
+	tookSum [Timeout + 1]atomic.Int64
 }
 
 // hit counts one hit.
@@ -100,6 +112,7 @@ func (s *seen) add(c *atomic.Uint64) { c.Add(1) }
 func (s *seen) wire(o Outcome, took time.Duration) {
 	s.wired[o].Add(1)
 	s.took[o][bucket(took)].Add(1)
+	s.tookSum[o].Add(int64(took))
 }
 
 // Stats returns the counters. They are read one after the other, so they may
@@ -108,7 +121,7 @@ func (r *Resolver) Stats() Stats {
 	s := Stats{
 		Misses: r.seen.missed.Load(), Joined: r.seen.joined.Load(), Stale: r.seen.stale.Load(),
 		Queued: r.seen.queued.Load(), Refreshed: r.seen.refreshed.Load(),
-		InFlight: r.flights.count(), Degraded: r.Degraded(),
+		InFlight: r.flights.count(), Degraded: r.Degraded(), Limit: r.opt.MaxBytes,
 	}
 	for i := range s.Hits {
 		for j := range r.seen.hits {
@@ -117,6 +130,7 @@ func (r *Resolver) Stats() Stats {
 		s.Wire[i] = r.seen.wired[i].Load()
 	}
 	for o := range s.TookBy {
+		s.TookSum[o] = time.Duration(r.seen.tookSum[o].Load())
 		for i := range s.Took {
 			n := r.seen.took[o][i].Load()
 			s.TookBy[o][i] = n

@@ -299,12 +299,12 @@ func TestStats(t *testing.T) {
 		for _, in := range h {
 			n += in
 		}
-		if n != s.Wire[o] {
-			t.Errorf("%v: %d took some time, %d went out", dnscache.Outcome(o), n, s.Wire[o])
+		if n != s.Wire[o] || (n > 0) != (s.TookSum[o] > 0) {
+			t.Errorf("%v: %d took some time, %v together, %d went out", dnscache.Outcome(o), n, s.TookSum[o], s.Wire[o])
 		}
 	}
 	u := s.Upstreams[0]
-	if s.Misses != 4 || s.Entries != 4 || s.Bytes < 1000 || u.Queries != 4 || u.TCP != 1 || u.Failures != 0 || u.Latency == 0 {
+	if s.Misses != 4 || s.Entries != 4 || s.Bytes < 1000 || u.Queries != 4 || u.TCP != 1 || u.Failures != 0 || u.Latency == 0 || u.TookSum < u.Latency || s.Limit != 64<<20 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -2,8 +2,10 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap"
 
@@ -21,9 +23,10 @@ func clean(s string) string {
 		s = s[:maxLogged]
 	}
 	s = strings.Map(func(r rune) rune {
-		// U+FFFD is what broken UTF-8 becomes; C1 controls drive terminals, and
-		// the bidirectional ones reorder a line.
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		// U+FFFD is what broken UTF-8 becomes. Not printable are C1 controls, which
+		// drive terminals, bidirectional ones, which reorder a line, and what
+		// nobody sees.
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
@@ -51,19 +54,31 @@ func clientIP(c message.Client) string {
 	return c.IP.String()
 }
 
-func zapCommand(c byte) zap.Field { return zap.String("command", string(rune(c))) }
-func zapReply(c byte) zap.Field   { return zap.String("reply", string(rune(c))) }
+// A command or reply is one octet that may be anything.
+func zapCommand(c byte) zap.Field { return zap.String("command", clean(string(rune(c)))) }
+func zapReply(c byte) zap.Field   { return zap.String("reply", clean(string(rune(c)))) }
+
+// zapPanic is what was panicked with, which may hold what an outsider wrote.
+func zapPanic(v any) zap.Field { return zap.String("panic", clean(fmt.Sprint(v))) }
+
+// zapError is zap.Error for errors that may hold what an outsider wrote.
+func zapError(err error) zap.Field { return zap.String("error", clean(err.Error())) }
+
+// zapQueue is the queue id of the message that the connection is in, or was in last.
+func (w *wire) zapQueue() zap.Field { return zap.String("queue", clean(w.session.macros.queueID)) }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // logDecision writes the one line of a message, and a warning for each fault.
 func (s *session) logDecision(d *Decision) {
 	log := s.srv.log
-	for _, f := range append(append([]string(nil), d.Results.Faults...), d.Faults...) {
+	faults := []string{}
+	for _, f := range slices.Concat(d.Results.Faults, d.Faults) {
+		faults = append(faults, clean(f))
 		log.Warn("fault", zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)), zap.String("fault", clean(f)))
 	}
 	if d.Err != nil {
-		log.Warn("the MTA left before the verdict", zap.String("queue", clean(d.QueueID)), zap.Error(d.Err))
+		log.Warn("the MTA left before the verdict", zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)), zapError(d.Err))
 	}
 	entry := log.Check(zap.InfoLevel, "message")
 	if entry == nil {
@@ -95,16 +110,18 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("author", clean(author)),
 		zap.Strings("spf", spf),
 		zap.Strings("dkim", dkim),
-		zap.String("dmarc", dmarc),
-		zap.String("arc", string(r.ARC.Status)),
-		zap.String("iprev", string(r.IPRev.Status)),
-		zap.String("action", string(d.Verdict.Action)),
-		zap.String("code", d.Verdict.Code),
-		zap.String("rule", d.Verdict.Rule),
+		zap.String("dmarc", clean(dmarc)),
+		zap.String("arc", clean(string(r.ARC.Status))),
+		zap.String("iprev", clean(string(r.IPRev.Status))),
+		zap.String("action", clean(string(d.Verdict.Action))),
+		zap.String("code", clean(d.Verdict.Code)),
+		zap.String("rule", clean(d.Verdict.Rule)),
 		zap.Strings("overrides", overrides(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
 		zap.Float64("dns_ms", r.DNS.WaitMS),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
+		zap.Strings("faults", faults),
+		zap.Bool("undelivered", d.Err != nil),
 	)
 }

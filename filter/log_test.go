@@ -73,8 +73,8 @@ func TestLogLine(t *testing.T) {
 	}
 	sort.Strings(keys)
 	want := []string{
-		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "from",
-		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts",
+		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "faults", "from",
+		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts", "undelivered",
 	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
@@ -84,6 +84,7 @@ func TestLogLine(t *testing.T) {
 		"author": "example.org", "spf": []any{"helo=none helo.example.org", "mailfrom=pass example.org"},
 		"dkim": []any{"fail example.org/s?[31m"}, "dmarc": "fail p=reject", "arc": "none", "iprev": "pass", "action": "reject",
 		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
+		"faults": []any{"arc: panic"}, "undelivered": false,
 	} {
 		if diff := cmp.Diff(v, got[k]); diff != "" {
 			t.Errorf("%s: %s", k, diff)
@@ -102,6 +103,7 @@ func TestClean(t *testing.T) {
 		"a\tb\nc\x00\x7f":      "a?b?c??",
 		"\u009b31m \u202e abc": "?31m ? abc",
 		"\xff\xfe":             "??",
+		"in\u200bvisible\u2066":  "in?visible?",
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

@@ -186,7 +186,9 @@ func (s *session) answered(err error) {
 		defer func() {
 			if v := recover(); v != nil {
 				s.srv.count.panics.Add(1)
-				s.srv.log.Error("panic", zap.String("queue", clean(d.QueueID)), zap.String("during", "OnMessage"), zap.Any("panic", v), zap.Stack("stack"))
+				s.srv.log.Error("panic",
+					zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)),
+					zap.String("during", "OnMessage"), zapPanic(v), zap.Stack("stack"))
 			}
 		}()
 		hook(*d)

@@ -28,7 +28,7 @@ func (w *wire) settle() {
 		return
 	}
 	w.srv.count.owed.Add(1)
-	w.srv.log.Error("a reply was due and none was given", zapCommand(w.command))
+	w.srv.log.Error("a reply was due and none was given", w.zapQueue(), zapCommand(w.command))
 	if milter.Code(w.command) == milter.CodeEOB {
 		w.reply(byte(milter.ActTempFail))
 		return
@@ -100,7 +100,7 @@ func (w *wire) emit(p []byte) {
 
 func (w *wire) stray(code byte) {
 	w.srv.count.stray.Add(1)
-	w.srv.log.Error("a reply was given and none was due", zapCommand(w.command), zapReply(code))
+	w.srv.log.Error("a reply was given and none was due", w.zapQueue(), zapCommand(w.command), zapReply(code))
 }
 
 func modification(code byte) bool {
@@ -173,6 +173,7 @@ func (p *progress) start(w *wire, lost func()) {
 			lost()
 			return
 		}
+		w.srv.count.progress.Add(1)
 		p.timer.Reset(interval)
 	})
 }

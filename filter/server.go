@@ -18,8 +18,9 @@ import (
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
 	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, exempt, dns_ms, dns_lookups and took_ms (from the
-	// message's end to the verdict), and a warning per fault. Default: none.
+	// code, rule, overrides, exempt, dns_ms, dns_lookups, took_ms (from the
+	// message's end to the verdict), faults and undelivered; and a warning per
+	// fault. Every line about a message bears its queue id. Default: none.
 	Logger *zap.Logger
 
 	// MaxConnections is how many connections are served at once; further ones
@@ -201,6 +202,7 @@ func (s *Server) track(l net.Listener) bool {
 		return false
 	}
 	s.listeners[l] = struct{}{}
+	s.count.listening.Add(1)
 	return true
 }
 
@@ -208,6 +210,7 @@ func (s *Server) untrack(l net.Listener) {
 	s.mu.Lock()
 	delete(s.listeners, l)
 	s.mu.Unlock()
+	s.count.listening.Add(-1)
 	l.Close()
 }
 

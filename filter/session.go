@@ -89,7 +89,7 @@ func (s *session) guard(during string, f func()) {
 		s.srv.count.panics.Add(1)
 		s.srv.log.Error("panic",
 			zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)),
-			zap.String("during", during), zap.Any("panic", v), zap.Stack("stack"))
+			zap.String("during", during), zapPanic(v), zap.Stack("stack"))
 		if s.mail != nil {
 			s.mail.fault = "internal error during " + during
 		}
@@ -135,6 +135,7 @@ func (s *session) dropConversation() {
 func (s *session) Connect(host, family string, port uint16, addr net.IP, _ *milter.Modifier) (milter.Response, error) {
 	s.giveUp()
 	s.dropConversation()
+	s.srv.count.sessions.Add(1)
 	s.helo, s.greeted = "", false
 	s.client = s.newClient(host, family, port, addr)
 	s.introduce()
@@ -283,9 +284,20 @@ func (s *session) giveUp() {
 	}
 	s.mail = nil
 	s.srv.count.aborted.Add(1)
+	if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
+		entry.Write(zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)), zap.String("from", clean(m.from)))
+	}
 	if m.tx != nil {
 		s.guard("close", m.tx.Close)
 	}
+}
+
+// underWay is the queue id of the message that the session is in, "" if none.
+func (s *session) underWay() string {
+	if s.mail == nil && s.decision == nil {
+		return ""
+	}
+	return s.macros.queueID
 }
 
 // renew forgets the SMTP session; the MTA shows another one next.

@@ -69,6 +69,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if left == (DrainError{}) {
 		return nil
 	}
+	s.count.forced.Add(int64(left.Connections))
 	s.log.Warn("connections closed by force", zap.Int("connections", left.Connections), zap.Int("messages", left.Messages))
 	return &left
 }

@@ -10,8 +10,12 @@ import (
 type Stats struct {
 	// Open connections, and those of them that are inside a message, are now.
 	Open, Busy int64
+	// Listening is on how many listeners connections are accepted now.
+	Listening int64
 	// Connections were accepted.
 	Connections int64
+	// Sessions are the SMTP sessions that the MTAs showed on them.
+	Sessions int64
 	// Messages got a verdict, by what it was.
 	Messages map[policy.Action]int64
 	// Aborted messages ended without one: reset, refused, or the client left.
@@ -23,6 +27,10 @@ type Stats struct {
 	// ProtocolErrors and Timeouts are connections closed for what the MTA sent
 	// or did not send in time.
 	ProtocolErrors, Timeouts int64
+	// Progress packets asked an MTA for patience while a verdict took its time.
+	Progress int64
+	// Forced connections were closed by Shutdown because its time was over.
+	Forced int64
 	// DroppedFields were not shown to policy, the header being too large.
 	DroppedFields int64
 	// StrayReplies were dropped because no reply was due, OwedReplies made
@@ -37,6 +45,7 @@ type counters struct {
 	open, busy, connections, aborted, undelivered, panics atomic.Int64
 	protocolErrors, timeouts, stray, owed                 atomic.Int64
 	acceptErrors, limited, dropped                        atomic.Int64
+	listening, sessions, progress, forced                 atomic.Int64
 	accepted, quarantined, rejected, tempfailed           atomic.Int64
 }
 
@@ -59,7 +68,9 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		Open:        c.open.Load(),
 		Busy:        c.busy.Load(),
+		Listening:   c.listening.Load(),
 		Connections: c.connections.Load(),
+		Sessions:    c.sessions.Load(),
 		Messages: map[policy.Action]int64{
 			policy.Accept:     c.accepted.Load(),
 			policy.Quarantine: c.quarantined.Load(),
@@ -71,6 +82,8 @@ func (s *Server) Stats() Stats {
 		Panics:         c.panics.Load(),
 		ProtocolErrors: c.protocolErrors.Load(),
 		Timeouts:       c.timeouts.Load(),
+		Progress:       c.progress.Load(),
+		Forced:         c.forced.Load(),
 		DroppedFields:  c.dropped.Load(),
 		StrayReplies:   c.stray.Load(),
 		OwedReplies:    c.owed.Load(),

@@ -205,32 +205,37 @@ func (w *wire) Close() error {
 		w.progress.stop()
 		w.flush()
 		w.cancel()
+		queue := w.session.underWay()
 		w.session.end()
 		w.setInside(false)
 		w.Conn.Close()
-		w.report()
+		w.report(queue)
 		w.srv.ended(w)
 	})
 	return nil
 }
 
-// report says why the connection ended, if that is worth a line.
-func (w *wire) report() {
+// report says why the connection ended, if that is worth a line. queue is the
+// message that it ended in, "" if in none.
+func (w *wire) report(queue string) {
 	w.smu.Lock()
 	killed := w.killed
 	w.smu.Unlock()
-	log := w.srv.log.With(zap.Stringer("remote", w.RemoteAddr()), zap.String("client", clientIP(w.session.client)))
+	warn := func(text string, more ...zap.Field) {
+		w.srv.log.Warn(text, append(more, zap.Stringer("remote", w.RemoteAddr()),
+			zap.String("client", clientIP(w.session.client)), zap.String("queue", clean(queue)))...)
+	}
 	switch err := w.reason; {
 	case killed || err == nil || errors.Is(err, io.EOF) || errors.Is(err, errDraining) || errors.Is(err, net.ErrClosed):
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		if w.command == 0 || !w.packetEnd.IsZero() {
-			log.Warn("the MTA did not complete a packet in time, connection closed")
+			warn("the MTA did not complete a packet in time, connection closed")
 		}
 		w.srv.count.timeouts.Add(1)
 	case errors.Is(err, errProtocol), errors.Is(err, errOffer), errors.Is(err, io.ErrUnexpectedEOF), w.command == 0:
-		log.Warn("the MTA broke the milter protocol, connection closed", zap.Error(err))
+		warn("the MTA broke the milter protocol, connection closed", zapError(err))
 		w.srv.count.protocolErrors.Add(1)
 	default:
-		log.Warn("milter connection lost", zap.Error(err))
+		warn("milter connection lost", zapError(err))
 	}
 }

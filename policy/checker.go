@@ -72,10 +72,10 @@ func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	conn.ctx, conn.cancel = context.WithCancel(ctx)
 	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
 	if conn.exempt == "" {
-		conn.iprev = begin(func() iprev.Result {
+		conn.iprev = evaluate(conn.dns, func(r Resolver) iprev.Result {
 			ctx, cancel := context.WithTimeout(conn.ctx, c.opt.MessageTimeout)
 			defer cancel()
-			return iprev.Check(ctx, conn.dns, client.IP)
+			return iprev.Check(ctx, r, client.IP)
 		}, func(fault string) iprev.Result {
 			return iprev.Result{Status: iprev.TempError, Reason: fault}
 		})
@@ -122,10 +122,10 @@ func (c *Conn) startHelo() {
 
 func (c *Conn) spf(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	o := c.checker.opt
-	return begin(func() spf.Result {
+	return evaluate(c.dns, func(r Resolver) spf.Result {
 		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
 		defer cancel()
-		return spf.Check(ctx, c.dns, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
+		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
 	})

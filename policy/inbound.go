@@ -44,6 +44,7 @@ type Message struct {
 
 	header      message.Header
 	headerBytes int
+	bodyBytes   int64
 	oversize    string
 	results     int // fields named Authentication-Results so far
 	tags        int // fields named QuarantineField so far
@@ -77,8 +78,8 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	_, domain := message.SplitPath(s.Path)
 	if name, ok := message.NormalizeDomain(domain); ok {
-		m.warmUp = begin(func() *dnscache.Answer {
-			return m.conn.dns.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
+		m.warmUp = evaluate(m.conn.dns, func(r Resolver) *dnscache.Answer {
+			return r.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 	}
 	return m
@@ -189,6 +190,7 @@ func (m *Message) expectIdentifiers() {
 
 // Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
 func (m *Message) Write(p []byte) (int, error) {
+	m.bodyBytes += int64(len(p))
 	if m.exempt == "" && m.oversize == "" {
 		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
 	}
@@ -216,7 +218,7 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	m.EndOfHeader()
 	c, o := m.conn, m.conn.checker.opt
 	res := &Results{
-		Client:           ClientResult{Helo: c.helo},
+		Client:           ClientResult{Helo: c.helo, Listener: c.client.Listener, TLS: m.sender.TLS},
 		SPF:              []spf.Result{},
 		DKIM:             []dkim.Result{},
 		PartialBody:      o.PartialBody,
@@ -225,6 +227,8 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		MailFrom:         m.sender.Path,
 		User:             m.sender.User,
 		Recipients:       append([]string{}, m.recipients...),
+		Size:             int64(m.headerBytes) + m.bodyBytes,
+		Header:           m.header,
 		Exempt:           m.exempt,
 		Oversize:         m.oversize,
 		Claims:           append([]FieldRef{}, m.claims...),

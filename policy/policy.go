@@ -48,6 +48,11 @@ type Results struct {
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
 	Recipients []string `json:"recipients"`
+	// Size is the octets of header and body.
+	Size int64 `json:"size"`
+	// Header are the fields as they were received; nil if the message was not
+	// checked.
+	Header message.Header `json:"-"`
 	// Exempt says why nothing was checked: "authenticated", "local submission",
 	// "exempt address"; "" if the message was checked.
 	Exempt string `json:"exempt"`
@@ -71,6 +76,10 @@ type ClientResult struct {
 	IP   string `json:"ip"`
 	Helo string `json:"helo"`
 	PTR  string `json:"ptr"` // verified by iprev; "" if none is
+	// Listener is the MTA's {daemon_name}, TLS the protocol version of the SMTP
+	// session.
+	Listener string `json:"listener"`
+	TLS      string `json:"tls"`
 }
 
 // DNSCost sums the look-ups of a message.
@@ -106,15 +115,24 @@ const (
 	Quarantine Action = "quarantine"
 	Reject     Action = "reject"
 	TempFail   Action = "tempfail"
+	// Redirect sends the message to another address instead of its recipients,
+	// Discard makes it vanish while the client believes it delivered. Only rules
+	// of the admin's own lead to these.
+	Redirect Action = "redirect"
+	Discard  Action = "discard"
 )
+
+// Delivers reports whether a message with this verdict goes on to somebody or
+// into a queue, so that its header is ours to edit.
+func (a Action) Delivers() bool { return a == Accept || a == Quarantine || a == Redirect }
 
 // Verdict is the decision about one message.
 type Verdict struct {
 	Action Action `json:"action"`
 	// Intended is the action that the rules chose before Mode applied.
 	Intended Action `json:"intended"`
-	// Code is the SMTP reply and enhanced code, "550 5.7.26"; "" for accept
-	// and quarantine.
+	// Code is the SMTP reply and enhanced code, "550 5.7.26"; "" unless the
+	// message is refused.
 	Code string `json:"code"`
 	// Text is the reply's text or the reason of the quarantine: printable ASCII,
 	// one line, at most 450 octets. '%' is not doubled.
@@ -124,6 +142,13 @@ type Verdict struct {
 	// Overrides name what turned the action away from what the domain asks for,
 	// in the order in which they did.
 	Overrides []Override `json:"overrides"`
+	// RedirectTo is who gets the message instead of its recipients if Action is
+	// Redirect.
+	RedirectTo string `json:"redirect_to"`
+	// Matched are the rules of the admin's own that matched, in order.
+	Matched []RuleMatch `json:"matched"`
+	// Faults are the rules that failed and were passed over.
+	Faults []string `json:"faults"`
 
 	// Remove are the fields to take out, in the order received.
 	Remove []FieldRef `json:"-"`
@@ -138,6 +163,8 @@ type Report struct {
 	*Results
 	Verdict               Verdict `json:"verdict"`
 	AuthenticationResults string  `json:"authentication_results"`
+	// Shadow is what the shadow policy would have done; nil if there is none.
+	Shadow *Verdict `json:"shadow,omitempty"`
 }
 
 // Options make a Checker. Resolver is required, the rest has defaults.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/authres"
@@ -56,6 +57,11 @@ type Rules struct {
 	OnAmbiguousAuthor string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
+	// Custom are the admin's own rules. They are asked after what must come
+	// first: faults of ours, exemptions, the limits of a header.
+	Custom []CustomRule
+	// NoHold tells that the MTA cannot keep a message back: it is tagged instead.
+	NoHold bool
 }
 
 // The names of the rules, in the order in which they are asked.
@@ -77,23 +83,29 @@ const (
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
-	v := r.judge(res)
+	var own custom
+	v := r.judge(res, &own)
 	v.Overrides = []Override{}
+	if o, ok := own.override(res); ok {
+		v.Overrides = append(v.Overrides, o)
+	}
+	v.Matched, v.Faults = own.matched, own.faults
 	v.Text = reply(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
 	if r.Mode == Monitor && v.Action != Accept && v.Rule != RuleUnreadable {
-		v.Action, v.Code = Accept, ""
+		v.Action, v.Code, v.RedirectTo = Accept, "", ""
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "mode", Text: "monitor"})
 	}
-	if v.Action == Reject || v.Action == TempFail {
+	if !v.Action.Delivers() {
 		v.AuthenticationResults = r.authenticationResults(res)
 		return v // the message is not ours to edit
 	}
-	v.Remove = res.Claims
-	if v.Intended == Quarantine && v.Action == Quarantine && r.Quarantine == QuarantineTag {
+	v.Remove = slices.Clip(res.Claims)
+	own.edit(&v, res)
+	if by := r.tagged(own.rule); v.Intended == Quarantine && v.Action == Quarantine && by != "" {
 		v.Action = Accept
-		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "policy.quarantine", Text: "tag"})
+		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: by, Text: "tag"})
 		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
 	}
 	if v.AuthenticationResults = r.authenticationResults(res); v.AuthenticationResults != "" {
@@ -102,7 +114,21 @@ func (r Rules) Decide(res *Results) Verdict {
 	return v
 }
 
-func (r Rules) judge(res *Results) Verdict {
+// tagged says what makes a message that is to be held be delivered with a mark
+// instead; "" if nothing does.
+func (r Rules) tagged(rule *CustomRule) string {
+	switch {
+	case rule == nil && r.Quarantine == QuarantineTag:
+		return "policy.quarantine"
+	case rule != nil && rule.Quarantine == QuarantineTag:
+		return "rule " + rule.Name
+	case r.NoHold:
+		return "MTA"
+	}
+	return ""
+}
+
+func (r Rules) judge(res *Results, own *custom) Verdict {
 	switch {
 	case res.ClaimsIncomplete:
 		return unreadable
@@ -115,6 +141,11 @@ func (r Rules) judge(res *Results) Verdict {
 		}
 	case res.Oversize != "":
 		return Verdict{Action: Reject, Rule: RuleOversize, Code: "552 5.3.4", Text: "Message refused: " + res.Oversize}
+	}
+	if own.ask(r.Custom, res); own.rule != nil {
+		return own.verdict
+	}
+	switch {
 	case res.Author.Absent && res.MailFrom == "":
 		// A bounce from "MAILER-DAEMON": it names nobody's domain, and is lost for
 		// good if it is refused.

@@ -15,9 +15,9 @@ func newConfig() *cobra.Command {
 		Short: "check, show or begin a configuration",
 		Long: `Config works on configuration files without starting anything. Postvet needs
 none; what a file leaves out has its default.`,
-		Example: `  postvet config default > /etc/postvet.toml
-  postvet config check /etc/postvet.toml && systemctl reload postvet
-  postvet config show /etc/postvet.toml`,
+		Example: `  postvet config default > /etc/postvet/postvet.toml
+  postvet config check /etc/postvet/postvet.toml && systemctl reload postvet
+  postvet config show /etc/postvet/postvet.toml`,
 	}
 	group(cmd)
 	cmd.AddCommand(newConfigCheck(), newConfigShow(), newConfigDefault(), newConfigImport())
@@ -41,8 +41,8 @@ written. FILE may be left out then: the defaults are compared.
 
 Exit codes: 0 all is well or there are only warnings, 1 there are faults, 3 a
 file is not readable.`,
-		Example: `  postvet config check /etc/postvet.toml && systemctl reload postvet
-  postvet config check /etc/postvet.toml --mta postfix
+		Example: `  postvet config check /etc/postvet/postvet.toml && systemctl reload postvet
+  postvet config check /etc/postvet/postvet.toml --mta postfix
   postvet config check --mta sendmail --mta-config /etc/mail/sendmail.cf`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,7 +85,7 @@ func newConfigShow() *cobra.Command {
 		Short: "print what is in force",
 		Long: `Show prints every key with the value that is in force with a file, and the line
 that set it. Without a file it prints the defaults. The output is valid TOML.`,
-		Example: `  postvet config show /etc/postvet.toml | grep -v '# default'`,
+		Example: `  postvet config show /etc/postvet/postvet.toml | grep -v '# default'`,
 		Args:    args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := fileArgument(cmd, file, args)
@@ -110,7 +110,7 @@ func newConfigDefault() *cobra.Command {
 		Use:     "default",
 		Short:   "print every key with its default and a comment",
 		Long:    "Default prints a configuration file with every key, its default and a comment:\nthe one to begin with. It changes nothing.",
-		Example: "  postvet config default > /etc/postvet.toml",
+		Example: "  postvet config default > /etc/postvet/postvet.toml",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return output(config.WriteDefault(cmd.OutOrStdout()))

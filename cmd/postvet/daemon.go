@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/metrics"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )
@@ -33,6 +34,7 @@ type daemon struct {
 	log     *logger
 	dns     liveResolver
 	server  *filter.Server
+	metrics *metrics.Metrics
 }
 
 func notifySystemd(state string) {
@@ -43,6 +45,7 @@ func notifySystemd(state string) {
 // run serves until a signal ends it.
 func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Signal) error {
 	d.started, d.config = c, c
+	defer steadyCollector()()
 	d.log = newLogger(c.Log, d.errOut)
 	defer func() { _ = d.log.Sync() }()
 	// What libraries say to the standard log is about trouble.
@@ -68,7 +71,17 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 	if err != nil {
 		return err
 	}
-	d.server = filter.NewServer(d.handler(c, id), c.ServerOptions(d.log.Logger))
+	d.metrics = newMetrics()
+	options := c.ServerOptions(d.log.Logger)
+	options.OnMessage = d.metrics.Message
+	d.server = filter.NewServer(d.handler(c, id), options)
+	d.metrics.Watch(d.server, &d.dns, len(listeners))
+	stopMetrics, err := d.serveMetrics(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopMetrics() // only now: it tells how the service drains
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- d.server.Serve(l) }()
@@ -131,6 +144,7 @@ func (d *daemon) loop(ctx context.Context, signals <-chan os.Signal, ended <-cha
 func (d *daemon) drain(signals <-chan os.Signal) error {
 	const progress = 5 * time.Second
 	timeout := d.config.DrainTimeout
+	d.metrics.Draining(timeout)
 	d.notify(systemd.SdNotifyStopping + "\nSTATUS=waiting for messages in flight")
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

@@ -16,7 +16,9 @@ import (
 func (d *daemon) reload() {
 	d.notify(systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec())
 	status := "configuration reloaded at " + time.Now().Format(time.TimeOnly)
-	if err := d.replaceConfig(); err != nil {
+	err := d.replaceConfig()
+	d.metrics.Reloaded(err)
+	if err != nil {
 		for line := range strings.Lines(err.Error()) {
 			d.log.Error("configuration refused, the old one stays in force", zap.String("error", strings.TrimSuffix(line, "\n")))
 		}
@@ -41,7 +43,7 @@ func (d *daemon) replaceConfig() error {
 		}
 	}
 	d.server.SetHandler(d.handler(c, id))
-	d.log.setLevel(c.Log.Level)
+	d.log.use(c.Log)
 	d.config = c
 	d.log.Info("configuration reloaded", zap.String("config", d.file), zap.String("mode", c.Mode), zap.String("authserv_id", id))
 	for _, name := range d.started.NeedsRestart(c) {

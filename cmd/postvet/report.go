@@ -28,6 +28,8 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	orEmpty(&results.Faults)
 	orEmpty(&results.Trace)
 	orEmpty(&full.Verdict.Overrides)
+	orEmpty(&full.Verdict.Matched)
+	orEmpty(&full.Verdict.Faults)
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")

@@ -30,6 +30,15 @@ func (l *liveResolver) Lookup(ctx context.Context, name string, t dnscache.Type)
 	return l.current.Load().Lookup(ctx, name, t)
 }
 
+// Known is what it knows without asking.
+func (l *liveResolver) Known(name string, t dnscache.Type) *dnscache.Answer {
+	return l.current.Load().Known(name, t)
+}
+
+// Stats are the counters of the resolver of this moment: they begin anew when it
+// is replaced.
+func (l *liveResolver) Stats() dnscache.Stats { return l.current.Load().Stats() }
+
 // replace puts a resolver in place and closes the one before it when its last
 // look-up, which takes at most timeout, has ended.
 func (l *liveResolver) replace(r *dnscache.Resolver, timeout time.Duration) {

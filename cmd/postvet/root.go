@@ -95,7 +95,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(), newVersion())
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	return root
 }

@@ -29,7 +29,7 @@ Exit codes: 0 stopped, 2 wrong usage or configuration, 3 it could not listen or
 had to cut messages short.`,
 		Example: `  postvet serve
   postvet serve --listen unix:/var/spool/postfix/postvet/postvet.sock --mode monitor
-  postvet serve --config /etc/postvet.toml`,
+  postvet serve --config /etc/postvet/postvet.toml`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load()

@@ -8,6 +8,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version is the number of a release or package, "1.2.3", which the linker
+// sets (-X main.version=1.2.3); "" in other builds, whose version Go knows.
+var version string
+
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -17,29 +21,46 @@ func newVersion() *cobra.Command {
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(version, info))
 			return output(err)
 		},
 	}
 }
 
-// describeBuild makes one line of what the linker knows.
-func describeBuild(info *debug.BuildInfo) string {
-	version, commit, changed := "(unknown)", "", ""
-	if info != nil {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				commit = " commit " + s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = " (modified)"
-			}
-		}
+// describeBuild makes one line of what the linker knows; stamped is the
+// package's version, if it is one.
+func describeBuild(stamped string, info *debug.BuildInfo) string {
+	version, commit, modified := build(stamped, info)
+	changed := ""
+	if version == "" {
+		version = "(unknown)"
+	}
+	if commit != "" {
+		commit = " commit " + commit
+	}
+	if modified {
+		changed = " (modified)"
 	}
 	return fmt.Sprintf("postvet %s%s%s %s %s/%s", version, commit, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// build is what the linker knows, "" for what it does not.
+func build(stamped string, info *debug.BuildInfo) (version, commit string, modified bool) {
+	if info == nil {
+		return stamped, "", false
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	if stamped == "" {
+		stamped = info.Main.Version
+	}
+	return stamped, commit, modified
 }
 
 // output turns an error of writing our answer into one for the person.

@@ -11,16 +11,19 @@ func TestDescribeBuild(t *testing.T) {
 	t.Parallel()
 	tail := " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 	for _, tc := range []struct {
-		info *debug.BuildInfo
-		want string
+		stamped string
+		info    *debug.BuildInfo
+		want    string
 	}{
-		{nil, "postvet (unknown)" + tail},
-		{&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "postvet v1.2.3" + tail},
-		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
+		{"", nil, "postvet (unknown)" + tail},
+		{"1.2.3-1", nil, "postvet 1.2.3-1" + tail},
+		{"1.2.3-1", &debug.BuildInfo{Main: debug.Module{Version: "v0.0.0-2026"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abcdef"}}}, "postvet 1.2.3-1 commit abcdef" + tail},
+		{"", &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, "postvet v1.2.3" + tail},
+		{"", &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
 			{Key: "vcs.revision", Value: "abcdef"}, {Key: "vcs.modified", Value: "true"},
 		}}, "postvet (devel) commit abcdef (modified)" + tail},
 	} {
-		if got := describeBuild(tc.info); got != tc.want || strings.Contains(got, "\n") {
+		if got := describeBuild(tc.stamped, tc.info); got != tc.want || strings.Contains(got, "\n") {
 			t.Errorf("got %q, want %q", got, tc.want)
 		}
 	}

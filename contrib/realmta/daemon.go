@@ -15,7 +15,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -68,6 +67,7 @@ func moduleRoot() (string, error) {
 type Daemon struct {
 	binary, config, log string
 	listen              string
+	passed              *passedSocket // nil: it opens its own
 	proc                *process
 }
 
@@ -84,9 +84,14 @@ func (d *Daemon) Start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(d.binary, "serve", "--config", d.config)
+	argv := []string{d.binary, "serve", "--config", d.config}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = os.Environ()
+	if d.passed != nil {
+		cmd = d.passed.command(argv...)
+	}
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1 exitcode=66")
+	cmd.Env = append(cmd.Env, "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0")
 	cmd.Dir = "/"
 	credential, err := nobodyInPostfix()
 	if err != nil {
@@ -96,10 +101,13 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if d.proc, err = start(cmd); err != nil {
 		return err
 	}
-	network, address := "unix", strings.TrimPrefix(d.listen, "unix:")
-	if hostport, ok := strings.CutPrefix(d.listen, "inet:"); ok {
-		network, address = "tcp", hostport
+	if d.passed != nil { // which would accept connections without a daemon
+		if err := d.passed.awaitReady(ctx, d.proc.alive); err != nil {
+			return fmt.Errorf("%w\n%s", err, d.Log())
+		}
+		return nil
 	}
+	network, address := networkOf(d.listen)
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		c, err := net.DialTimeout(network, address, time.Second)

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
@@ -31,6 +33,9 @@ type SiteOptions struct {
 	Policy []string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
+	// Passed has the site hold the listening socket and pass it to each new
+	// Postvet, as systemd does for a socket unit.
+	Passed bool
 }
 
 // Site is an MTA with Postvet as its milter and a DNS server that Postvet asks.
@@ -90,10 +95,32 @@ func (s *Site) start(ctx context.Context, o SiteOptions) error {
 	}
 	config := filepath.Join(s.dir, "postvet.toml")
 	s.Postvet = newDaemon(o.Binary, config, s.MilterListen(), filepath.Join(s.dir, "postvet.log"))
+	if o.Passed {
+		if err := s.hold(); err != nil {
+			return err
+		}
+	}
 	if err := s.Configure(o.Policy...); err != nil {
 		return err
 	}
 	return s.Postvet.Start(ctx)
+}
+
+// hold opens the socket that each new Postvet gets.
+func (s *Site) hold() error {
+	group := -1
+	if s.Name() == "Postfix" {
+		g, err := user.LookupGroup("postfix")
+		if err != nil {
+			return fmt.Errorf("realmta: %w", err)
+		}
+		if group, err = strconv.Atoi(g.Gid); err != nil {
+			return err
+		}
+	}
+	var err error
+	s.Postvet.passed, err = holdSocket(s.MilterListen(), group)
+	return err
 }
 
 // Configure writes Postvet's configuration with these lines in its section
@@ -103,7 +130,12 @@ func (s *Site) Configure(policy ...string) error {
 	if s.Name() == "Postfix" {
 		group = "postfix"
 	}
-	text := fmt.Sprintf(`listen = [%q]
+	// Without "listen" the passed sockets are used.
+	listen := fmt.Sprintf("listen = [%q]", s.MilterListen())
+	if s.Postvet.passed != nil {
+		listen = ""
+	}
+	text := fmt.Sprintf(`%s
 authserv_id = %q
 [socket]
 mode = "0660"
@@ -119,7 +151,7 @@ format = "json"
 level = "info"
 [policy]
 %s
-`, s.MilterListen(), AuthservID, group, s.DNS.Addr(), Exempted+"/32", strings.Join(policy, "\n"))
+`, listen, AuthservID, group, s.DNS.Addr(), Exempted+"/32", strings.Join(policy, "\n"))
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 
@@ -172,6 +204,7 @@ func (s *Site) Stop() error {
 	}
 	if s.Postvet != nil {
 		errs = append(errs, s.Postvet.Stop())
+		s.Postvet.passed.close()
 	}
 	if s.DNS != nil {
 		errs = append(errs, s.DNS.Close())

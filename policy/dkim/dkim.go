@@ -55,6 +55,9 @@ type Options struct {
 	// MinRSABits (default and at least 1024, RFC 8301 section 3.2) and
 	// MaxRSABits (default 8192) bound the keys that count.
 	MinRSABits, MaxRSABits int
+	// Diagnose looks closer at signatures that fail, see [Result.Diagnosis].
+	// It costs a further verification for each of them, and changes no result.
+	Diagnose bool
 
 	// historic lets rsa-sha1 and short keys count, as before RFC 8301: old
 	// test messages have no other signatures.
@@ -90,9 +93,11 @@ type Result struct {
 	Algorithm string `json:"algorithm"` // a=
 	Status    Status `json:"result"`
 	Reason    string `json:"reason"`
-	KeyBits   int    `json:"key_bits"`
-	Testing   bool   `json:"testing"`  // the key record says t=y
-	Identity  string `json:"identity"` // i=, or @d
+	// Failure is the kind of trouble that Reason puts into words.
+	Failure  Failure `json:"failure"`
+	KeyBits  int     `json:"key_bits"`
+	Testing  bool    `json:"testing"`  // the key record says t=y
+	Identity string  `json:"identity"` // i=, or @d
 	// Signature is the start of b=, 8 characters or what tells this signature
 	// from the message's others (RFC 6008).
 	Signature string `json:"signature"`
@@ -101,4 +106,14 @@ type Result struct {
 	// Partial tells of a passing signature that the body goes on behind l=:
 	// anybody may have added the rest (RFC 6376 section 8.2).
 	Partial bool `json:"partial"`
+	// Changed names the header fields that differ from the copies which the
+	// signer left in z= (RFC 6376 section 3.5), if the header was changed; at
+	// most 10.
+	Changed []string `json:"changed,omitempty"`
+	// Diagnosis says in sentences what else is known about a signature that
+	// failed. It is filled if Options.Diagnose is set.
+	Diagnosis []string `json:"diagnosis,omitempty"`
 }
+
+// fail fills in what an error leads to.
+func (r *Result) fail(err error) { r.Status, r.Reason, r.Failure = outcomeOf(err) }

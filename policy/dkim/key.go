@@ -138,23 +138,23 @@ func (k *Key) Serves(s *Signature, o Options) error {
 	algorithm, hash, _ := strings.Cut(s.Algorithm, "-")
 	switch {
 	case k.Revoked:
-		return permError("key revoked")
+		return permanent(FailureKeyRevoked, "key revoked")
 	case k.Services != nil && !contains(k.Services, "email") && !contains(k.Services, "*"):
-		return permError("the key is not for mail: s=%+q", clip(strings.Join(k.Services, ":")))
+		return permanent(FailureKeyUnfit, "the key is not for mail: s=%+q", clip(strings.Join(k.Services, ":")))
 	case k.Type != algorithm:
-		return permError("the key is for %s, the signature is by %s", k.Type, algorithm)
+		return permanent(FailureKeyUnfit, "the key is for %s, the signature is by %s", k.Type, algorithm)
 	case k.Hashes != nil && !contains(k.Hashes, hash):
-		return permError("the key does not allow %s: h=%+q", hash, clip(strings.Join(k.Hashes, ":")))
+		return permanent(FailureKeyUnfit, "the key does not allow %s: h=%+q", hash, clip(strings.Join(k.Hashes, ":")))
 	case k.NoSubdomains && s.IdentityDomain != "" && s.IdentityDomain != s.Domain:
-		return permError("the key does not allow i= to be in a subdomain")
+		return permanent(FailureKeyUnfit, "the key does not allow i= to be in a subdomain")
 	}
 	if k.Type == "rsa" && !o.historic {
 		if least := o.minRSABits(); k.Bits < least { // RFC 8301 section 3.2
-			return permError("key of %d bits is below %d", k.Bits, least)
+			return permanent(FailureKeyShort, "key of %d bits is below %d", k.Bits, least)
 		}
 	}
 	if most := o.maxRSABits(); k.Type == "rsa" && k.Bits > most {
-		return &Error{Status: Policy, Reason: fmt.Sprintf("key of %d bits is above %d", k.Bits, most)}
+		return &Error{Status: Policy, Failure: FailureKeyLong, Reason: fmt.Sprintf("key of %d bits is above %d", k.Bits, most)}
 	}
 	return nil
 }

@@ -143,24 +143,25 @@ func TestKeyServes(t *testing.T) {
 		name, txt, algorithm, identity string
 		opt                            Options
 		status                         Status
+		failure                        Failure
 		reason                         string
 	}{
-		{"6.1.2 sound", "v=DKIM1" + p, "rsa-sha256", "example.org", Options{}, "", ""},
-		{"6.1.2 revoked", "p=", "rsa-sha256", "example.org", Options{}, PermError, "key revoked"},
-		{"6.1.2 service email", "s=x:email" + p, "rsa-sha256", "example.org", Options{}, "", ""},
-		{"6.1.2 service all", "s=*" + p, "rsa-sha256", "example.org", Options{}, "", ""},
-		{"6.1.2 other service", "s=tlsrpt" + p, "rsa-sha256", "example.org", Options{}, PermError, "the key is not for mail: s=\"tlsrpt\""},
-		{"6.1.2 hash", "h=sha1:sha256" + p, "rsa-sha256", "example.org", Options{}, "", ""},
-		{"6.1.2 other hash", "h=sha1" + p, "rsa-sha256", "example.org", Options{}, PermError, "the key does not allow sha256: h=\"sha1\""},
-		{"6.1.2 other type", "k=rsa" + p, "ed25519-sha256", "example.org", Options{}, PermError, "the key is for rsa, the signature is by ed25519"},
-		{"3.6.1 t=s, same domain", "t=s" + p, "rsa-sha256", "example.org", Options{}, "", ""},
-		{"3.6.1 t=s, subdomain", "t=y:s" + p, "rsa-sha256", "sub.example.org", Options{}, PermError, "the key does not allow i= to be in a subdomain"},
-		{"8301 3.2 short", "p=" + bare(1023, 3), "rsa-sha256", "example.org", Options{}, PermError, "key of 1023 bits is below 1024"},
-		{"8301 3.2 least", "p=" + bare(1024, 3), "rsa-sha256", "example.org", Options{}, "", ""},
-		{"8301 3.2 not below", "p=" + bare(1023, 3), "rsa-sha256", "example.org", Options{MinRSABits: 512}, PermError, "key of 1023 bits is below 1024"},
-		{"ours, more asked", "p=" + bare(1024, 3), "rsa-sha256", "example.org", Options{MinRSABits: 2048}, PermError, "key of 1024 bits is below 2048"},
-		{"ours, long", "p=" + bare(8193, 3), "rsa-sha256", "example.org", Options{}, Policy, "key of 8193 bits is above 8192"},
-		{"ours, longest", "p=" + bare(8192, 3), "rsa-sha256", "example.org", Options{}, "", ""},
+		{"6.1.2 sound", "v=DKIM1" + p, "rsa-sha256", "example.org", Options{}, "", "", ""},
+		{"6.1.2 revoked", "p=", "rsa-sha256", "example.org", Options{}, PermError, FailureKeyRevoked, "key revoked"},
+		{"6.1.2 service email", "s=x:email" + p, "rsa-sha256", "example.org", Options{}, "", "", ""},
+		{"6.1.2 service all", "s=*" + p, "rsa-sha256", "example.org", Options{}, "", "", ""},
+		{"6.1.2 other service", "s=tlsrpt" + p, "rsa-sha256", "example.org", Options{}, PermError, FailureKeyUnfit, "the key is not for mail: s=\"tlsrpt\""},
+		{"6.1.2 hash", "h=sha1:sha256" + p, "rsa-sha256", "example.org", Options{}, "", "", ""},
+		{"6.1.2 other hash", "h=sha1" + p, "rsa-sha256", "example.org", Options{}, PermError, FailureKeyUnfit, "the key does not allow sha256: h=\"sha1\""},
+		{"6.1.2 other type", "k=rsa" + p, "ed25519-sha256", "example.org", Options{}, PermError, FailureKeyUnfit, "the key is for rsa, the signature is by ed25519"},
+		{"3.6.1 t=s, same domain", "t=s" + p, "rsa-sha256", "example.org", Options{}, "", "", ""},
+		{"3.6.1 t=s, subdomain", "t=y:s" + p, "rsa-sha256", "sub.example.org", Options{}, PermError, FailureKeyUnfit, "the key does not allow i= to be in a subdomain"},
+		{"8301 3.2 short", "p=" + bare(1023, 3), "rsa-sha256", "example.org", Options{}, PermError, FailureKeyShort, "key of 1023 bits is below 1024"},
+		{"8301 3.2 least", "p=" + bare(1024, 3), "rsa-sha256", "example.org", Options{}, "", "", ""},
+		{"8301 3.2 not below", "p=" + bare(1023, 3), "rsa-sha256", "example.org", Options{MinRSABits: 512}, PermError, FailureKeyShort, "key of 1023 bits is below 1024"},
+		{"ours, more asked", "p=" + bare(1024, 3), "rsa-sha256", "example.org", Options{MinRSABits: 2048}, PermError, FailureKeyShort, "key of 1024 bits is below 2048"},
+		{"ours, long", "p=" + bare(8193, 3), "rsa-sha256", "example.org", Options{}, Policy, FailureKeyLong, "key of 8193 bits is above 8192"},
+		{"ours, longest", "p=" + bare(8192, 3), "rsa-sha256", "example.org", Options{}, "", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -174,7 +175,7 @@ func TestKeyServes(t *testing.T) {
 			if got, ok := err.(*Error); ok {
 				e = *got
 			}
-			if d := cmp.Diff(Error{tt.status, tt.reason}, e); d != "" {
+			if d := cmp.Diff(Error{tt.status, tt.failure, tt.reason}, e); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -199,25 +200,26 @@ func TestLookupKey(t *testing.T) {
 	tests := []struct {
 		selector string
 		status   Status // of the error
+		failure  Failure
 		reason   string
 	}{
-		{"good", "", ""},
-		{"several", "", ""},
-		{"revoked", "", ""},
-		{"bad", PermError, "the record at bad._domainkey.example.org is no key: p= is not a key"},
-		{"text", PermError, `the record at text._domainkey.example.org is no key: "nothing" is not a tag: it has no equals sign`},
-		{"empty", PermError, "the record at empty._domainkey.example.org is no key: no tags"},
-		{"absent", PermError, "no key at absent._domainkey.example.org"},
-		{"nodata", PermError, "no key at nodata._domainkey.example.org"},
-		{"servfail", TempError, "looking up servfail._domainkey.example.org: servfail"},
-		{"refused", TempError, "looking up refused._domainkey.example.org: refused"},
-		{"slow", TempError, "looking up slow._domainkey.example.org: timeout"},
+		{"good", "", "", ""},
+		{"several", "", "", ""},
+		{"revoked", "", "", ""},
+		{"bad", PermError, FailureKeyBroken, "the record at bad._domainkey.example.org is no key: p= is not a key"},
+		{"text", PermError, FailureKeyBroken, `the record at text._domainkey.example.org is no key: "nothing" is not a tag: it has no equals sign`},
+		{"empty", PermError, FailureKeyBroken, "the record at empty._domainkey.example.org is no key: no tags"},
+		{"absent", PermError, FailureKeyMissing, "no key at absent._domainkey.example.org"},
+		{"nodata", PermError, FailureKeyMissing, "no key at nodata._domainkey.example.org"},
+		{"servfail", TempError, FailureDNS, "looking up servfail._domainkey.example.org: servfail"},
+		{"refused", TempError, FailureDNS, "looking up refused._domainkey.example.org: refused"},
+		{"slow", TempError, FailureDNS, "looking up slow._domainkey.example.org: timeout"},
 	}
 	for _, tt := range tests {
 		k, err := LookupKey(context.Background(), r, tt.selector, "example.org")
 		var e *Error
 		if errors.As(err, &e) {
-			if d := cmp.Diff(&Error{tt.status, tt.reason}, e); d != "" {
+			if d := cmp.Diff(&Error{tt.status, tt.failure, tt.reason}, e); d != "" {
 				t.Errorf("%s (-want +got):\n%s", tt.selector, d)
 			}
 		} else if err != nil || tt.reason != "" || k == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/postvet/postvet/dnscache"
 )
 
 // Keys looks up the keys of one message at the same time, each name once.
@@ -27,7 +29,7 @@ type keyAnswer struct {
 	fault string // the panic that stands behind err
 }
 
-var errNotAsked = &Error{Status: TempError, Reason: "the key was not asked for"}
+var errNotAsked = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not asked for"}
 
 // StartKeys returns a Keys whose look-ups end with ctx or at the end of Wait.
 func StartKeys(ctx context.Context, r Resolver) *Keys { return StartKeysInTurn(ctx, r, 0) }
@@ -55,18 +57,28 @@ func (k *Keys) ask(selector, domain string, required bool) {
 	}
 	a := &keyAnswer{err: errNotAsked}
 	k.byName[name] = a
-	k.begin(func() {
-		Guard(func() { a.key, a.err = LookupKey(k.ctx, k.r, selector, domain) },
-			func(fault any) { a.key, a.err, a.fault = nil, errInternal, fmt.Sprint(fault) })
-		if !required || a.err == nil {
+	// What is known needs no goroutine.
+	if m, ok := k.r.(dnscache.Memory); ok {
+		if known := m.Known(name, dnscache.TXT); known != nil {
+			k.settle(a, required, func() (*Key, error) { return keyOf(name, known) })
 			return
 		}
-		if status, _ := statusOf(a.err); status != TempError {
-			k.mu.Lock()
-			k.futile, k.waiting = true, nil
-			k.mu.Unlock()
-		}
+	}
+	k.begin(func() {
+		k.settle(a, required, func() (*Key, error) { return LookupKey(k.ctx, k.r, selector, domain) })
 	})
+}
+
+// settle fills in an answer. If it is that a required key is missing, no further
+// look-up begins.
+func (k *Keys) settle(a *keyAnswer, required bool, find func() (*Key, error)) {
+	Guard(func() { a.key, a.err = find() },
+		func(fault any) { a.key, a.err, a.fault = nil, errInternal, fmt.Sprint(fault) })
+	if required && a.err != nil && !temporary(a.err) {
+		k.mu.Lock()
+		k.futile, k.waiting = true, nil
+		k.mu.Unlock()
+	}
 }
 
 // begin runs a look-up, or has it wait for its turn.

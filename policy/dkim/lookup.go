@@ -24,17 +24,21 @@ func KeyName(selector, domain string) string { return selector + "._domainkey." 
 // take the key away.
 func LookupKey(ctx context.Context, r Resolver, selector, domain string) (*Key, error) {
 	name := KeyName(selector, domain)
-	a := r.Lookup(ctx, name, dnscache.TXT)
+	return keyOf(name, r.Lookup(ctx, name, dnscache.TXT))
+}
+
+// keyOf reads the answer to the look-up of a key.
+func keyOf(name string, a *dnscache.Answer) (*Key, error) {
 	switch {
 	case a.Outcome == dnscache.Found:
 	case a.Outcome.Void():
-		return nil, permError("no key at %s", name)
+		return nil, permanent(FailureKeyMissing, "no key at %s", name)
 	default:
-		return nil, &Error{Status: TempError, Reason: fmt.Sprintf("looking up %s: %s", name, a.Outcome)}
+		return nil, &Error{Status: TempError, Failure: FailureDNS, Reason: fmt.Sprintf("looking up %s: %s", name, a.Outcome)}
 	}
 	found := a.Derive(keyOfAnswer{}, parseAnswer).(*parsedAnswer)
 	if found.err != "" {
-		return nil, permError("the record at %s is no key: %s", name, found.err)
+		return nil, permanent(FailureKeyBroken, "the record at %s is no key: %s", name, found.err)
 	}
 	return found.key, nil
 }

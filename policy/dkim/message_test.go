@@ -46,6 +46,7 @@ func verify(r Resolver, raw string, o Options) []Result {
 	h, body := splitMessage(raw)
 	var bodies Bodies
 	v := NewVerifier(h, &bodies, o)
+	v.Probe(&bodies)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	v.Start(ctx, r)

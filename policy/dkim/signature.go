@@ -22,14 +22,21 @@ const (
 type Error struct {
 	// Status is the result that it leads to, PermError, TempError or Policy.
 	Status Status
+	// Failure is the kind of trouble.
+	Failure Failure
 	// Reason is in plain words, without the name of this package.
 	Reason string
 }
 
 func (e *Error) Error() string { return "dkim: " + e.Reason }
 
+// permError is the error of a signature that breaks the rules it is written by.
 func permError(format string, args ...any) *Error {
-	return &Error{Status: PermError, Reason: fmt.Sprintf(format, args...)}
+	return permanent(FailureMalformed, format, args...)
+}
+
+func permanent(f Failure, format string, args ...any) *Error {
+	return &Error{Status: PermError, Failure: f, Reason: fmt.Sprintf(format, args...)}
 }
 
 // Signature is a DKIM-Signature, ARC-Message-Signature or ARC-Seal field, read
@@ -169,7 +176,7 @@ func (s *Signature) parseSigner() error {
 		case "rsa-sha1":
 			s.Algorithm, s.Hash = v, crypto.SHA1
 		default:
-			errs[2] = permError("algorithm %+q is not known", clip(v))
+			errs[2] = permanent(FailureAlgorithm, "algorithm %+q is not known", clip(v))
 		}
 	}
 	if v, errs[3] = s.require("b"); errs[3] == nil {

@@ -28,6 +28,8 @@ type check struct {
 	sig  *Signature
 	body *BodyHash
 	err  error // what was wrong before the key was asked for
+	// probe is the body's hash in the other form, see Probe.
+	probe *BodyHash
 }
 
 // NewVerifier reads the DKIM-Signature fields of h and registers the body
@@ -65,7 +67,7 @@ func (v *Verifier) read(c *check, bodies *Bodies, excess bool) {
 	c.sig, c.err = ParseSignature(c.sig.Field)
 	switch {
 	case excess:
-		c.err = &Error{Status: Policy, Reason: fmt.Sprintf("more than %d signatures", v.opt.maxSignatures())}
+		c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d signatures", v.opt.maxSignatures())}
 	case c.err != nil:
 	default:
 		if c.err = CheckHash(c.sig, v.opt); c.err != nil {
@@ -76,7 +78,7 @@ func (v *Verifier) read(c *check, bodies *Bodies, excess bool) {
 		}
 		c.body = bodies.Hash(c.sig.BodyForm, c.sig.Hash, c.sig.BodyLength)
 		if c.body == nil {
-			c.err = &Error{Status: Policy, Reason: fmt.Sprintf("more than %d different body hashes", maxBodyHashes)}
+			c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d different body hashes", maxBodyHashes)}
 		}
 	}
 }
@@ -85,7 +87,7 @@ func (v *Verifier) read(c *check, bodies *Bodies, excess bool) {
 // for good.
 func CheckHash(s *Signature, o Options) error {
 	if s.Hash == crypto.SHA1 && !o.historic {
-		return permError("algorithm %s is no longer valid", s.Algorithm)
+		return permanent(FailureAlgorithm, "algorithm %s is no longer valid", s.Algorithm)
 	}
 	return nil
 }
@@ -100,10 +102,10 @@ const maxAhead = 24 * time.Hour
 func CheckTimes(s *Signature, o Options) error {
 	now := o.now()
 	if s.Expires >= 0 && now.Add(-o.skew()).Unix() > s.Expires {
-		return permError("expired on %s", utc(s.Expires))
+		return permanent(FailureExpired, "expired on %s", utc(s.Expires))
 	}
 	if s.Time >= 0 && now.Add(maxAhead+o.skew()).Unix() < s.Time {
-		return permError("signed in the future, on %s", utc(s.Time))
+		return permanent(FailureNotYetValid, "signed in the future, on %s", utc(s.Time))
 	}
 	return nil
 }
@@ -136,7 +138,7 @@ func (v *Verifier) Finish(ctx context.Context) []Result {
 	results := make([]Result, len(v.checks))
 	for i, c := range v.checks {
 		res := &results[i]
-		Guard(func() { v.finish(c, res) }, func(fault any) { res.Status, res.Reason = statusOf(v.broke(fault)) })
+		Guard(func() { v.finish(c, res) }, func(fault any) { res.fail(v.broke(fault)) })
 	}
 	tellApart(results, v.checks)
 	return results
@@ -152,67 +154,75 @@ func (v *Verifier) finish(c *check, res *Result) {
 		res.Identity = "@" + s.Domain
 	}
 	if c.err != nil {
-		res.Status, res.Reason = statusOf(c.err)
+		res.fail(c.err)
 		return
 	}
 	key, err := v.keys.Get(s.Selector, s.Domain)
 	if err != nil {
-		res.Status, res.Reason = statusOf(v.withoutKey(c, err))
+		res.fail(v.withoutKey(c, err))
 		return
 	}
 	res.KeyBits, res.Testing = key.Bits, key.Testing
 	if err := key.Serves(s, v.opt); err != nil {
-		res.Status, res.Reason = statusOf(err)
+		res.fail(err)
 		return
 	}
-	if err := CheckBody(s, c.body); err != nil {
-		res.Status, res.Reason = statusOf(err)
+	err = CheckBody(s, c.body)
+	if err == nil && !key.VerifyDigest(s.Hash, v.header.Digest(s, c.at), s.Value) {
+		err = errHeader
+		res.Changed = v.header.changed(s, c.at)
+	}
+	if err == nil {
+		res.Status, res.Partial = Pass, c.body.More()
 		return
 	}
-	if !key.VerifyDigest(s.Hash, v.header.Digest(s, c.at), s.Value) {
-		res.Status, res.Reason = Fail, "signature does not match: a signed header field was changed"
-		return
+	res.fail(err)
+	if v.opt.Diagnose {
+		res.Diagnosis = v.diagnose(c, key, res)
 	}
-	res.Status, res.Partial = Pass, c.body.More()
 }
+
+var errHeader = &Error{Status: Fail, Failure: FailureHeader, Reason: "signature does not match: a signed header field was changed"}
 
 // withoutKey returns what is wrong with a signature whose key is not there. If
 // only the look-up failed, a body that does not fit is still known not to fit,
 // and the signer's DNS, which may be the forger's, cannot put that off.
 func (v *Verifier) withoutKey(c *check, keyErr error) error {
-	if status, _ := statusOf(keyErr); status != TempError {
+	if !temporary(keyErr) {
 		return keyErr
 	}
-	err := CheckBody(c.sig, c.body)
-	if err == nil {
-		return keyErr
+	if err := CheckBody(c.sig, c.body); err != nil && !temporary(err) {
+		return err
 	}
-	if status, _ := statusOf(err); status == TempError {
-		return keyErr
-	}
-	return err
+	return keyErr
 }
 
 // CheckBody compares the body's hash with bh=. The bodies must be closed.
 func CheckBody(s *Signature, h *BodyHash) error {
 	switch {
 	case h == nil || h.Sum() == nil:
-		return &Error{Status: TempError, Reason: "the body did not end"}
+		return &Error{Status: TempError, Failure: FailureInternal, Reason: "the body did not end"}
 	case h.Short(): // RFC 6376 section 3.5
-		return permError("l= is larger than the body")
+		return permanent(FailureBodyShort, "l= is larger than the body")
 	case !bytes.Equal(h.Sum(), s.BodyHash):
-		return &Error{Status: Fail, Reason: "body hash does not match: the body was changed after signing"}
+		return &Error{Status: Fail, Failure: FailureBody, Reason: "body hash does not match: the body was changed after signing"}
 	}
 	return nil
 }
 
-// statusOf returns the result and the reason that an error leads to.
-func statusOf(err error) (Status, string) {
+// outcomeOf returns the result that an error leads to, and why.
+func outcomeOf(err error) (Status, string, Failure) {
 	var e *Error
 	if errors.As(err, &e) {
-		return e.Status, e.Reason
+		return e.Status, e.Reason, e.Failure
 	}
-	return TempError, err.Error()
+	return TempError, err.Error(), FailureInternal
+}
+
+// temporary reports whether an error leads to TempError.
+func temporary(err error) bool {
+	status, _, _ := outcomeOf(err)
+	return status == TempError
 }
 
 // Faults are the panics, which only a fault of ours can cause, that turned
@@ -224,7 +234,7 @@ func (v *Verifier) broke(fault any) error {
 	return errInternal
 }
 
-var errInternal = &Error{Status: TempError, Reason: "internal error"}
+var errInternal = &Error{Status: TempError, Failure: FailureInternal, Reason: "internal error"}
 
 // Guard runs f; if f panics, which would be our own fault and must not take the
 // other messages down, it runs failed instead.

@@ -217,7 +217,7 @@ func TestResult(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	broken := verify(r, "DKIM-Signature: a=rsa-sha256; d=Example.ORG; s=sel; b=abc\r\n"+plain, testOptions())
-	want = Result{Domain: "example.org", Selector: "sel", Algorithm: "rsa-sha256", Status: PermError, Reason: "v= is missing", Identity: "@example.org", BodyLength: -1, Signature: "abc"}
+	want = Result{Domain: "example.org", Selector: "sel", Algorithm: "rsa-sha256", Status: PermError, Reason: "v= is missing", Failure: FailureMalformed, Identity: "@example.org", BodyLength: -1, Signature: "abc"}
 	if d := cmp.Diff([]Result{want}, broken); d != "" {
 		t.Errorf("what can be read of a broken one (-want +got):\n%s", d)
 	}

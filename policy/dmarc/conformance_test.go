@@ -194,6 +194,8 @@ func TestConformanceEvaluation(t *testing.T) {
 			want := Result{
 				Status: w.Result, AuthorDomain: c.From, OrganizationalDomain: w.Org, RecordDomain: w.Record,
 				Policy: w.Policy, Disposition: PolicyNone, SPFAligned: w.SPF, DKIMAligned: w.DKIM, Reason: res.Reason,
+				// The corpus does not say by which tag.
+				PolicyTag: res.PolicyTag, Testing: res.Testing,
 			}
 			if w.Result == Fail {
 				want.Disposition = w.Policy

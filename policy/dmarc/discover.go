@@ -49,8 +49,14 @@ func Discover(ctx context.Context, r Resolver, domain string, o Options) *Walk {
 		w.Trouble = "not a domain name"
 		return w
 	}
-	d := discover(ctx, r, domain, o.Discovery)
-	w.Domain, w.OrganizationalDomain = domain, d.org
+	w.Domain = domain
+	w.tell(discover(ctx, r, domain, o.Discovery))
+	return w
+}
+
+// tell fills in what was discovered.
+func (w *Walk) tell(d *discovery) {
+	w.OrganizationalDomain = d.org
 	w.Record, w.RecordDomain = d.record, d.recordDomain
 	if !d.decided {
 		w.Trouble = d.path.troubleReason()
@@ -61,7 +67,6 @@ func Discover(ctx context.Context, r Resolver, domain string, o Options) *Walk {
 		step.Why = d.why(i)
 		w.Steps = append(w.Steps, step)
 	}
-	return w
 }
 
 // why tells a person what the i-th step contributed.

@@ -87,6 +87,9 @@ type Identifier struct {
 type Options struct {
 	// Discovery defaults to TreeWalk.
 	Discovery Discovery
+	// Explain fills in Result.Walk and Result.Identifiers, for a person to read.
+	// It costs no look-up and changes no result.
+	Explain bool
 }
 
 // Result is what was found about the author's domain.
@@ -98,6 +101,11 @@ type Result struct {
 	RecordDomain string `json:"record_domain"`
 	// Policy is what the record asks for this author after sp, np and t.
 	Policy Policy `json:"policy"`
+	// PolicyTag is the tag of the record that Policy comes from, "p", "sp" or
+	// "np"; "" if there is no policy, or if DNS trouble hides which it is.
+	PolicyTag string `json:"policy_tag"`
+	// Testing tells that t=y made Policy one step milder than what is published.
+	Testing bool `json:"testing"`
 	// Disposition is what the domain asks to do with this message: Policy if
 	// it failed, none otherwise.
 	Disposition Policy `json:"disposition"`
@@ -108,4 +116,22 @@ type Result struct {
 	SPFAligned  bool   `json:"spf_aligned"`
 	DKIMAligned bool   `json:"dkim_aligned"`
 	Reason      string `json:"reason"`
+
+	// Walk tells how the record was found, Identifiers what became of each
+	// domain that SPF or DKIM is about; both only with Options.Explain.
+	Walk        *Walk     `json:"walk,omitempty"`
+	Identifiers []Aligned `json:"identifiers,omitempty"`
+}
+
+// Aligned is what became of one identifier.
+type Aligned struct {
+	Method string `json:"method"` // "spf" or "dkim"
+	Domain string `json:"domain"`
+	Status string `json:"result"` // what the method said
+	// Alignment is whether the domain is aligned with the author's, whatever the
+	// method said: "yes", "no" or "unknown", the latter also where it makes no
+	// difference and was not looked up.
+	Alignment string `json:"alignment"`
+	// Why says it in words.
+	Why string `json:"why"`
 }

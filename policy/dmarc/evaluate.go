@@ -17,6 +17,7 @@ const maxWalks = 12
 type Evaluation struct {
 	r       Resolver
 	method  Discovery
+	explain bool
 	author  string
 	problem string // why nothing is evaluated; "" if something is
 
@@ -42,6 +43,7 @@ const (
 type organization struct {
 	done     chan struct{}
 	name     string // "" if DNS trouble hides it
+	record   string // the name below which the record stands that says so; "" if none does
 	panicked any    // a fault of ours, for whoever calls Finish
 }
 
@@ -52,7 +54,7 @@ type organization struct {
 // ambiguous, is never looked up: the result is None, with nothing aligned, and
 // the caller knows better why.
 func Start(ctx context.Context, r Resolver, authorDomain string, o Options) *Evaluation {
-	e := &Evaluation{r: r, method: o.Discovery, author: normalize(authorDomain)}
+	e := &Evaluation{r: r, method: o.Discovery, explain: o.Explain, author: normalize(authorDomain)}
 	if e.author == "" {
 		e.author = authorDomain
 		e.problem = "the author's domain is not a domain name"
@@ -61,9 +63,27 @@ func Start(ctx context.Context, r Resolver, authorDomain string, o Options) *Eva
 		}
 		return e
 	}
-	e.done = make(chan struct{})
-	go e.run(ctx)
+	e.done = settle(r, func(r Resolver) { e.find(ctx, r) })
 	return e
+}
+
+// settle calls find with what r knows without asking, if that is all it needs,
+// or else once more in a goroutine, with r. The channel is closed when it has
+// ended.
+func settle(r Resolver, find func(Resolver)) chan struct{} {
+	done := make(chan struct{})
+	if m, ok := r.(dnscache.Memory); ok {
+		recall := dnscache.NewRecall(m)
+		if find(recall); !recall.Missed() {
+			close(done)
+			return done
+		}
+	}
+	go func() {
+		defer close(done)
+		find(r)
+	}()
+	return done
 }
 
 // Expect begins the walk for a domain that may turn out to be authenticated,
@@ -82,15 +102,15 @@ func (e *Evaluation) Expect(ctx context.Context, domain string) {
 	e.organization(ctx, domain)
 }
 
-// run finds the record and, where np= makes a difference, whether the Author
+// find finds the record and, where np= makes a difference, whether the Author
 // Domain exists.
-func (e *Evaluation) run(ctx context.Context) {
-	defer close(e.done)
+func (e *Evaluation) find(ctx context.Context, r Resolver) {
 	defer func() { e.panicked = recover() }()
-	found := discover(ctx, e.r, e.author, e.method)
+	e.exists = existenceMoot
+	found := discover(ctx, r, e.author, e.method)
 	if rec := found.record; rec != nil && found.recordDomain != e.author && rec.InForce(rec.NP) != rec.InForce(rec.SP) {
 		// TXT is the type that SPF asks for at the same name.
-		switch a := lookup(ctx, e.r, e.author, dnscache.TXT); {
+		switch a := lookup(ctx, r, e.author, dnscache.TXT); {
 		case !a.Outcome.Known():
 			e.exists = existenceHidden
 		case a.Outcome == dnscache.NXDomain && a.Canonical == "":
@@ -130,18 +150,17 @@ func (e *Evaluation) organization(ctx context.Context, domain string) *organizat
 	if e.orgs == nil {
 		e.orgs = make(map[string]*organization)
 	}
-	o := &organization{done: make(chan struct{})}
+	o := &organization{}
 	e.orgs[domain] = o
-	if e.method == PSL {
-		o.name = orgDomainPSL(domain)
-		close(o.done)
-		return o
-	}
-	go func() {
-		defer close(o.done)
+	o.done = settle(e.r, func(r Resolver) {
 		defer func() { o.panicked = recover() }()
-		o.name = walk(ctx, e.r, domain).organizational()
-	}()
+		if e.method == PSL {
+			o.name = orgDomainPSL(domain)
+			return
+		}
+		p := walk(ctx, r, domain)
+		o.name, o.record = p.organizational(), p.organizationalRecord()
+	})
 	return o
 }
 
@@ -239,10 +258,17 @@ func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifi
 		panic(e.panicked)
 	}
 	res.OrganizationalDomain = e.found.org
+	if e.explain {
+		res.Walk = &Walk{Domain: e.author, Method: e.method}
+		res.Walk.tell(e.found)
+	}
 	if !e.governs(&res) {
 		return res
 	}
 	e.decide(ctx, &res, spf, dkim)
+	if e.explain {
+		res.Identifiers = e.identifiers(spf, dkim)
+	}
 	return res
 }
 
@@ -266,15 +292,30 @@ func (e *Evaluation) governs(res *Result) bool {
 	}
 	switch {
 	case f.recordDomain == e.author:
-		res.Policy = f.record.InForce(f.record.P)
+		e.apply(res, f.record.P, "p")
 	case e.exists == existenceDenied:
-		res.Policy = f.record.InForce(f.record.NP)
+		e.apply(res, f.record.NP, "np")
 	case e.exists == existenceHidden:
-		res.Policy = milder(f.record.InForce(f.record.SP), f.record.InForce(f.record.NP))
+		e.apply(res, milder(f.record.SP, f.record.NP), "")
 	default:
-		res.Policy = f.record.InForce(f.record.SP)
+		e.apply(res, f.record.SP, "sp")
 	}
 	return true
+}
+
+// apply fills in the policy for the author; tag is the one that is meant for
+// such a name, but the record may only have those that stand in for it.
+func (e *Evaluation) apply(res *Result, published Policy, tag string) {
+	rec := e.found.record
+	res.Policy = rec.InForce(published)
+	res.Testing = res.Policy != published
+	if _, ok := rec.Published[tag]; tag == "np" && !ok {
+		tag = "sp"
+	}
+	if _, ok := rec.Published[tag]; tag == "sp" && !ok {
+		tag = "p"
+	}
+	res.PolicyTag = tag
 }
 
 // milder returns the policy that asks for less.

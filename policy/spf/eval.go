@@ -24,6 +24,9 @@ type evaluation struct {
 	ahead          ahead
 	// waited tells that the latest answer was not in the cache.
 	waited bool
+
+	steps []Step // see Options.Explain
+	depth int
 }
 
 // verdict is the outcome of one check_host(), the topmost or one of an include
@@ -46,6 +49,11 @@ func failed(s Status, reason string) *verdict { return &verdict{status: s, reaso
 // count towards.
 func (e *evaluation) checkHost(domain string) *verdict {
 	rec, bad := e.fetch(domain)
+	if e.opt.Explain {
+		e.tellRecord(domain, rec, bad)
+		e.depth++
+		defer func() { e.depth-- }()
+	}
 	if bad != nil {
 		return bad
 	}
@@ -63,6 +71,9 @@ func (e *evaluation) checkHost(domain string) *verdict {
 			return bad
 		}
 		matched, bad := e.matches(t, domain)
+		if e.opt.Explain {
+			e.tellTerm(t, matched, bad)
+		}
 		if bad != nil {
 			return bad
 		}
@@ -95,6 +106,9 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 	}
 	if why := impossible(target); why != "" {
 		return failed(PermError, shown(t.Text)+": the target is not a domain name: "+why)
+	}
+	if e.opt.Explain {
+		e.tellStep("no term matched; " + shown(t.Text) + " goes on with the record of " + shown(target))
 	}
 	v := e.checkHost(target)
 	switch v.status {

@@ -83,6 +83,9 @@ type Options struct {
 	Timeout time.Duration
 	// Now is the clock for the macro %{t}; default time.Now.
 	Now func() time.Time
+	// Explain fills in Result.Steps, for a person to read. It costs no look-up
+	// and changes no result.
+	Explain bool
 
 	// sequential turns off what is started ahead, for tests.
 	sequential bool
@@ -109,6 +112,18 @@ type Result struct {
 	// section 4.6.4; one above the limit if that ended the evaluation.
 	Lookups int `json:"lookups"`
 	Voids   int `json:"voids"`
+	// Steps tell term by term how the result came about; only with
+	// Options.Explain, and at most 200.
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// Step is one term of a record, or the record itself.
+type Step struct {
+	// Depth is how many includes and redirects led to the record.
+	Depth int `json:"depth"`
+	// Text is printable ASCII on one line and cites foreign text at bounded
+	// length.
+	Text string `json:"text"`
 }
 
 // The limits of RFC 7208 section 4.6.4.
@@ -162,6 +177,7 @@ func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
 	v := e.checkHost(id.domain)
 	res.Status, res.Reason = v.status, v.reason
 	res.Lookups, res.Voids = e.lookups, e.voids
+	res.Steps = e.steps
 	if v.term != nil {
 		res.Mechanism = v.term.Text
 		if len(res.Mechanism) > maxMechanism {

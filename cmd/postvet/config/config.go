@@ -29,13 +29,14 @@ type Config struct {
 	// DrainTimeout is how long a stop waits for messages in flight.
 	DrainTimeout time.Duration
 
-	Socket Socket
-	DNS    DNS
-	Policy Policy
-	DKIM   DKIM
-	Exempt Exempt
-	Limits Limits
-	Log    Log
+	Socket  Socket
+	DNS     DNS
+	Policy  Policy
+	DKIM    DKIM
+	Exempt  Exempt
+	Limits  Limits
+	Log     Log
+	Metrics Metrics
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
@@ -108,6 +109,10 @@ type Limits struct {
 type Log struct {
 	Format string
 	Level  string
+	// Burst is how many warnings or errors of one kind are written in
+	// BurstInterval before the rest is only counted; 0 is all.
+	Burst         int
+	BurstInterval time.Duration
 }
 
 // Default returns the configuration of an empty file.
@@ -153,7 +158,8 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
-		Log: Log{Format: "auto", Level: "info"},
+		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
+		Metrics: Metrics{Mode: 0o660},
 	}
 }
 

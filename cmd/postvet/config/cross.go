@@ -53,6 +53,7 @@ func (c *Config) cross() Errors {
 		}
 		seen[a] = s
 	}
+	c.crossMetrics(fault)
 	return errs
 }
 

@@ -38,6 +38,7 @@ var sections = []struct{ name, comment string }{
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
 	{"limits", "What one client or one message can cost at most."},
 	{"log", "What is logged, to standard error. One line per message at level info."},
+	{"metrics", "A page for Prometheus (/metrics) and two for health checks (/healthz,\n/readyz), over HTTP without a password."},
 }
 
 // keys are all settings in the order of the file.
@@ -216,6 +217,31 @@ var keys = []key{
 	{
 		name: "log.level", field: func(c *Config) any { return &c.Log.Level }, words: []string{"debug", "info", "warn", "error"},
 		comment: "The least level that is logged.",
+	},
+	{
+		name: "log.burst", field: func(c *Config) any { return &c.Log.Burst }, min: 0, max: 10000,
+		comment: "Of warnings and errors with the same text so many are written in each\nburst_interval; the rest is counted and summed up in one line (0, which writes\nall, to 10000). The line of a message is always written.",
+	},
+	{
+		name: "log.burst_interval", field: func(c *Config) any { return &c.Log.BurstInterval }, min: second, max: hour,
+		comment: "For how long they are counted (1s to 1h).",
+	},
+
+	{
+		name: "metrics.listen", field: func(c *Config) any { return &c.Metrics.Listen }, empty: true, check: checkMetricsListen,
+		comment: "Where they are served, such as \"inet:127.0.0.1:9890\" or\n\"unix:/run/postvet/metrics.sock\". Empty: nowhere. Needs a restart to change.",
+	},
+	{
+		name: "metrics.allow_remote", field: func(c *Config) any { return &c.Metrics.AllowRemote },
+		comment: "Allows an address that other machines reach; let a firewall choose which.\nNeeds a restart to change.",
+	},
+	{
+		name: "metrics.mode", field: func(c *Config) any { return &c.Metrics.Mode },
+		comment: "Access rights of a unix socket, in octal. Needs a restart to change.",
+	},
+	{
+		name: "metrics.group", field: func(c *Config) any { return &c.Metrics.Group }, empty: true, check: checkGroup,
+		comment: "Group of a unix socket, by name or number. Empty: that of the process. Needs a\nrestart to change.",
 	},
 }
 

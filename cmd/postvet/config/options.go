@@ -111,6 +111,7 @@ func (c *Config) NeedsRestart(d *Config) []string {
 	for _, name := range []string{
 		"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
 		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format",
+		"metrics.listen", "metrics.allow_remote", "metrics.mode", "metrics.group",
 	} {
 		if k := keyNamed(name); k.format(c) != k.format(d) {
 			names = append(names, name)

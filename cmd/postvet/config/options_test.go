@@ -78,7 +78,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	// These are read anew from the configuration in force.
 	reloaded := []string{
 		"mode", "authserv_id", "drain_timeout", "policy.", "dkim.", "exempt.", "dns.",
-		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level",
+		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range keys {
 		c := Default()

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/postvet/postvet/filter"
+)
+
+// Metrics is where the running service tells its numbers and its health.
+type Metrics struct {
+	// Listen is a socket in the notations of filter.ParseListenAddress; "" is none.
+	Listen string
+	// AllowRemote lets it be reached from other machines.
+	AllowRemote bool
+	Mode        fs.FileMode
+	Group       string
+}
+
+const metricsRemedy = `write an address such as "inet:127.0.0.1:9890" or "unix:/run/postvet/metrics.sock"`
+
+// checkMetricsListen accepts what listen accepts, but for passed sockets: those
+// without a name in listen are the MTA's.
+func checkMetricsListen(s string) (normal, problem, remedy string) {
+	if _, problem, _ := checkListen(s); problem != "" {
+		return "", problem, metricsRemedy
+	}
+	if a, err := filter.ParseListenAddress(s); err != nil || a.Network == "systemd" || a.Network == "fd" {
+		return "", fmt.Sprintf("%q is a passed socket", clip(s)), metricsRemedy
+	}
+	return s, "", ""
+}
+
+// remote reports whether other machines may reach the metrics.
+func (m Metrics) remote() bool {
+	a, err := filter.ParseListenAddress(m.Listen)
+	if err != nil || !strings.HasPrefix(a.Network, "tcp") {
+		return false
+	}
+	host, _, err := net.SplitHostPort(a.Address)
+	if err != nil {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host != "localhost" // who knows where another name leads
+	}
+	return !ip.Unmap().IsLoopback()
+}
+
+// crossMetrics compares the section with the others.
+func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
+	if c.Metrics.Listen == "" {
+		return
+	}
+	if c.Metrics.remote() && !c.Metrics.AllowRemote {
+		fault("metrics.listen", "metrics.allow_remote",
+			fmt.Sprintf("%q can be reached from other machines, and whoever reaches it can read it", clip(c.Metrics.Listen)),
+			`write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`)
+	}
+	at, err := filter.ParseListenAddress(c.Metrics.Listen)
+	if err != nil || strings.HasSuffix(at.Address, ":0") {
+		return
+	}
+	for _, s := range c.Listen {
+		if a, err := filter.ParseListenAddress(s); err == nil && a == at {
+			fault("metrics.listen", "listen", fmt.Sprintf("%q is a socket of listen too", clip(c.Metrics.Listen)), "give each a socket of its own")
+		}
+	}
+}

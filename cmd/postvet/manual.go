@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/manual"
+)
+
+// newManual writes the man pages, for who builds a package; hidden because
+// nobody else has a use for it.
+func newManual() *cobra.Command {
+	var date string
+	cmd := &cobra.Command{
+		Use:     "manual DIR",
+		Short:   "write the man pages into a folder",
+		Long:    "Manual writes the man pages of this program into an existing folder. They are\nmade of its commands, flags and keys.",
+		Example: "  postvet manual --date 2026-11-25 man/",
+		Args:    args(1, 1),
+		Hidden:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := time.Parse(time.DateOnly, date); date != "" && err != nil {
+				return usage("--date %q is no date; write it like 2026-11-25", date)
+			}
+			for _, p := range manual.Pages(cmd.Root(), manual.Edition{Version: version, Date: date}) {
+				if err := os.WriteFile(filepath.Join(args[0], p.File), p.Text, 0o644); err != nil {
+					return failed("%s; name an existing folder that you may write", fileError(filepath.Join(args[0], p.File), err))
+				}
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", args[0])
+			return output(err)
+		},
+	}
+	cmd.Flags().StringVar(&date, "date", "", "`DATE` of the pages, such as 2026-11-25")
+	return cmd
+}

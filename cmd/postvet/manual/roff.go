@@ -1,0 +1,109 @@
+package manual
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// roff collects a page in the language of man(7). Text is escaped, so that
+// nothing in it is taken for a request.
+type roff struct{ b bytes.Buffer }
+
+// request writes a line that begins with a request or macro; each argument is
+// escaped and quoted.
+func (r *roff) request(name string, args ...string) {
+	r.b.WriteString("." + name)
+	for _, a := range args {
+		fmt.Fprintf(&r.b, " \"%s\"", strings.ReplaceAll(inline(a), `"`, `\(dq`))
+	}
+	r.b.WriteByte('\n')
+}
+
+// section begins a section, whose names are in capitals by custom.
+func (r *roff) section(name string) { r.request("SH", strings.ToUpper(name)) }
+
+// item begins a tagged paragraph; the tag is in bold.
+func (r *roff) item(tag string) {
+	r.request("TP")
+	r.request("B", tag)
+}
+
+// line writes one line of running text.
+func (r *roff) line(s string) {
+	s = inline(s)
+	// A control character at the beginning of a line makes it a request.
+	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
+		s = `\&` + s
+	}
+	r.b.WriteString(s + "\n")
+}
+
+// text writes paragraphs as the help has them: an empty line ends one, lines
+// that begin with two blanks are kept as they are. between is the macro that
+// stands between two paragraphs: PP, or IP with "" inside an item.
+func (r *roff) text(s, between string) {
+	for i, p := range paragraphs(s) {
+		if i > 0 {
+			r.b.WriteString("." + between + "\n")
+		}
+		if strings.HasPrefix(p, "  ") {
+			r.literal(p)
+			continue
+		}
+		r.filled(p)
+	}
+}
+
+// filled writes one paragraph with its lines kept short, as roff's tools like
+// it; what it looks like is the reader's terminal's choice.
+func (r *roff) filled(p string) {
+	const most = 72
+	var line string
+	for w := range strings.FieldsSeq(p) {
+		if line != "" && len(line)+1+len(w) > most {
+			r.line(line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+w, " ")
+	}
+	r.line(line)
+}
+
+// references writes the names of pages, one a line.
+func (r *roff) references(pages ...string) {
+	for i, p := range pages {
+		if i < len(pages)-1 {
+			p += ","
+		}
+		r.line(p)
+	}
+}
+
+// literal writes lines that must not be filled, such as commands.
+func (r *roff) literal(s string) {
+	r.request("RS", "4")
+	r.request("nf")
+	for l := range strings.SplitSeq(strings.TrimRight(s, "\n"), "\n") {
+		r.line(strings.TrimPrefix(l, "  "))
+	}
+	r.request("fi")
+	r.request("RE")
+}
+
+// inline escapes what roff would interpret inside a line. A plain "-" may be
+// set as a hyphen, which nobody could paste into a shell.
+func inline(s string) string {
+	return strings.NewReplacer(`\`, `\e`, "-", `\-`, "^", `\(ha`, "~", `\(ti`, "`", `\(ga`, "'", `\(aq`).Replace(s)
+}
+
+// paragraphs cuts a text at its empty lines.
+func paragraphs(s string) []string {
+	var all []string
+	for p := range strings.SplitSeq(s, "\n\n") {
+		if p = strings.Trim(p, "\n"); strings.TrimSpace(p) != "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"runtime/debug"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/metrics"
+	"github.com/postvet/postvet/filter"
+)
+
+// newMetrics begins to count. It costs little, so it is done whether or not
+// somebody may ask.
+func newMetrics() *metrics.Metrics {
+	info, _ := debug.ReadBuildInfo()
+	version, commit, _ := build(version, info)
+	return metrics.New(metrics.Options{Version: version, Commit: commit})
+}
+
+// serveMetrics opens the listener of the section metrics, if there is to be one,
+// and returns what closes it.
+func (d *daemon) serveMetrics(c *config.Config) (stop func(), err error) {
+	if c.Metrics.Listen == "" {
+		return func() {}, nil
+	}
+	l, err := filter.Listen(c.Metrics.Listen, filter.ListenOptions{Mode: c.Metrics.Mode, Group: c.Metrics.Group})
+	if err != nil {
+		return nil, failed("metrics.listen: %s", strings.TrimPrefix(err.Error(), "filter: "))
+	}
+	s := d.metrics.Serve(l, d.log.Named("metrics"))
+	d.log.Info("metrics are served", zap.Stringer("listen", l.Addr()))
+	return s.Close, nil
+}

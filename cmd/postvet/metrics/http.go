@@ -1,0 +1,111 @@
+package metrics
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
+)
+
+// The bounds of the HTTP server: who reaches the listener must not be able to
+// take much from the mail beside it.
+const (
+	maxConns       = 32
+	maxScrapes     = 4 // at a time
+	maxHeaderBytes = 16 << 10
+	scrapeTimeout  = 10 * time.Second
+	closeTimeout   = time.Second
+)
+
+// Handler serves
+//
+//	/metrics   in the format that the scraper asks for
+//	/healthz   200 "ok": the process answers
+//	/readyz    200 "ready", or 503 and a line for each reason why not
+//
+// to GET and HEAD, and nothing else.
+func (m *Metrics) Handler(log *zap.Logger) http.Handler {
+	options := promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout}
+	if std, err := zap.NewStdLogAt(log, zap.WarnLevel); err == nil {
+		options.ErrorLog = std
+	}
+	scrape := promhttp.HandlerFor(m.opt.Registry, options)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			text(w, http.StatusMethodNotAllowed, "only GET and HEAD are served")
+			return
+		}
+		switch r.URL.Path {
+		case "/metrics":
+			scrape.ServeHTTP(w, r)
+		case "/healthz":
+			text(w, http.StatusOK, "ok")
+		case "/readyz":
+			if s := m.Snapshot(); len(s.NotReady) > 0 {
+				text(w, http.StatusServiceUnavailable, "not ready", s.NotReady...)
+				return
+			}
+			text(w, http.StatusOK, "ready")
+		default:
+			text(w, http.StatusNotFound, "there are /metrics, /healthz and /readyz")
+		}
+	})
+}
+
+func text(w http.ResponseWriter, status int, line string, more ...string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, strings.Join(append([]string{line}, more...), "\n")+"\n")
+}
+
+// Server serves Handler on a listener.
+type Server struct {
+	http *http.Server
+	done chan struct{}
+}
+
+// Serve begins to serve, and closes l in the end.
+func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
+	s := &Server{
+		http: &http.Server{
+			Handler:           m.Handler(log),
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      scrapeTimeout + 10*time.Second,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    maxHeaderBytes,
+		},
+		done: make(chan struct{}),
+	}
+	if std, err := zap.NewStdLogAt(log, zap.WarnLevel); err == nil {
+		s.http.ErrorLog = std
+	}
+	go func() {
+		defer close(s.done)
+		// Mail goes on without its numbers.
+		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); err != http.ErrServerClosed {
+			log.Error("metrics are no longer served; restart to get them back", zap.Error(err))
+		}
+	}()
+	return s
+}
+
+// Close ends the server; a scrape under way has a moment to end.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
+	<-s.done
+}

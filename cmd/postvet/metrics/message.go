@@ -1,0 +1,140 @@
+package metrics
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// The words that the labels of messages may have.
+var (
+	actions = []string{string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail), string(policy.Discard), string(policy.Redirect)}
+
+	builtIn = []string{
+		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
+		policy.RuleAmbiguousAuthor, policy.RuleTempError, policy.RuleDMARCReject, policy.RuleDMARCQuarantine,
+		policy.RuleDMARCNone, policy.RuleDMARCPass, policy.RuleNoPolicy,
+	}
+
+	// results are the words of RFC 8601 section 2.7 by method. SPF is that of
+	// MAIL FROM, or of HELO where that stands in for it.
+	results = map[string][]string{
+		"spf":      {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"},
+		"spf-helo": {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"},
+		"dkim":     {"none", "pass", "fail", "policy", "neutral", "temperror", "permerror"},
+		"arc":      {"none", "pass", "fail", "temperror", "permerror"},
+		"dmarc":    {"none", "pass", "fail", "temperror", "permerror"},
+		"iprev":    {"pass", "fail", "temperror", "permerror"},
+	}
+
+	reasons = []policy.OverrideReason{
+		policy.ReasonForwarded, policy.ReasonTrustedForwarder, policy.ReasonMailingList, policy.ReasonLocalPolicy,
+		policy.ReasonSampledOut, policy.ReasonTestMode, policy.ReasonOther,
+	}
+)
+
+// maxRules bounds the rules of the configuration that have a series of their
+// own, of which there is one for each action.
+const maxRules = 500
+
+// messageMetrics are counted message by message.
+type messageMetrics struct {
+	messages, results, overrides *counts
+	faults                       atomic.Uint64
+	faultsTotal                  prometheus.CounterFunc
+	verdict, dnsWait, whole      prometheus.Histogram
+}
+
+func newMessageMetrics() *messageMetrics {
+	seconds := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	}
+	m := &messageMetrics{
+		messages:  newCounts("postvet_messages_total", "Messages that got a verdict, by what was done and the rule that decided.", "action", "rule"),
+		results:   newCounts("postvet_results_total", "Results of the methods of authentication; dkim has one for each signature.", "method", "result"),
+		overrides: newCounts("postvet_overrides_total", "What turned the action away from what the author's domain asks for, by RFC 9990's reason.", "reason"),
+		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message to its verdict.",
+			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
+		dnsWait: seconds("postvet_dns_wait_seconds", "Time during which at least one look-up of a message was under way; it overlaps the message's arrival.",
+			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
+		whole: seconds("postvet_message_seconds", "Time from MAIL to the verdict, most of it the client's.",
+			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800}),
+	}
+	m.results.know(results)
+	byReason := map[string][]string{}
+	for _, r := range reasons {
+		byReason[string(r)] = nil
+	}
+	m.overrides.know(byReason)
+	return m
+}
+
+func (m *messageMetrics) register(r prometheus.Registerer) {
+	m.faultsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "postvet_faults_total", Help: "Failures of Postvet itself on a message; the log says which.",
+	}, func() float64 { return float64(m.faults.Load()) })
+	r.MustRegister(m.messages, m.results, m.overrides, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
+}
+
+// SetRules says which rules of the configuration there are beside the built-in
+// ones. Series of rules that are gone are forgotten; a rule without a series
+// counts as "other".
+func (m *Metrics) SetRules(names []string) {
+	rules := append([]string(nil), builtIn...)
+	rules = append(rules, names[:min(len(names), maxRules)]...)
+	rows := map[string][]string{}
+	for _, a := range actions {
+		rows[a] = rules
+	}
+	m.message.messages.know(rows)
+}
+
+// Message counts one message. It is made for filter.Options.OnMessage.
+func (m *Metrics) Message(d filter.Decision) {
+	c, r := m.message, d.Results
+	c.messages.add(string(d.Verdict.Action), d.Verdict.Rule)
+	for _, o := range d.Verdict.Overrides {
+		c.overrides.add(string(o.Reason), "")
+	}
+	if n := len(r.Faults) + len(d.Faults); n > 0 {
+		c.faults.Add(uint64(n))
+	}
+	c.verdict.Observe(d.Took.Seconds())
+	c.whole.Observe((d.Ended.Sub(d.Began) + d.Took).Seconds())
+	if r.Exempt != "" {
+		return // nothing was checked
+	}
+	c.dnsWait.Observe(r.DNS.WaitMS / 1000)
+	c.countResults(r)
+}
+
+// countResults leaves out what was not evaluated, which has no word.
+func (c *messageMetrics) countResults(r *policy.Results) {
+	add := func(method, result string) {
+		if result != "" {
+			c.results.add(method, result)
+		}
+	}
+	for _, x := range r.SPF {
+		method := "spf"
+		if x.Identity == spf.HELO {
+			method = "spf-helo"
+		}
+		add(method, string(x.Status))
+	}
+	for _, x := range r.DKIM {
+		status, _ := r.Counts(x)
+		add("dkim", string(status))
+	}
+	if len(r.DKIM) == 0 && r.DMARC.Status != "" {
+		add("dkim", string(dkim.None))
+	}
+	add("arc", string(r.ARC.Status))
+	add("dmarc", string(r.DMARC.Status))
+	add("iprev", string(r.IPRev.Status))
+}

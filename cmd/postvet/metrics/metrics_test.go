@@ -1,0 +1,376 @@
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+var morning = time.Unix(1_700_000_000, 0)
+
+// numbers stand for the other rooms.
+type numbers struct {
+	filter.Stats
+	dns dnscache.Stats
+}
+
+func (n *numbers) room() (Filter, DNS) { return filterOf{n}, dnsOf{n} }
+
+type filterOf struct{ n *numbers }
+type dnsOf struct{ n *numbers }
+
+func (f filterOf) Stats() filter.Stats { return f.n.Stats }
+func (d dnsOf) Stats() dnscache.Stats  { return d.n.dns }
+func usual(rules ...string) (*Metrics, *numbers) {
+	n := &numbers{Stats: filter.Stats{Listening: 1}}
+	m := New(Options{Version: "v1", Commit: "c", Rules: rules, Now: func() time.Time { return morning }})
+	f, d := n.room()
+	m.Watch(f, d, 1)
+	return m, n
+}
+
+// forgery is a message as the filter reports it.
+func forgery() filter.Decision {
+	return filter.Decision{
+		Results: &policy.Results{
+			SPF: []spf.Result{
+				{Identity: spf.HELO, Status: spf.None, Domain: "helo.example"},
+				{Identity: spf.MailFrom, Status: spf.Fail, Domain: "evil.example"},
+			},
+			DKIM: []dkim.Result{
+				{Status: dkim.Pass, Domain: "list.example", Selector: "a"},
+				{Status: dkim.Pass, Partial: true, Domain: "evil.example", Selector: "b"},
+			},
+			PartialBody: dkim.Policy,
+			ARC:         arc.Result{Status: arc.None},
+			DMARC:       dmarc.Result{Status: dmarc.Fail},
+			IPRev:       iprev.Result{Status: iprev.TempError},
+			DNS:         policy.DNSCost{Lookups: 7, WaitMS: 30},
+		},
+		Verdict: policy.Verdict{
+			Action: policy.Reject, Rule: policy.RuleDMARCReject,
+			Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy}},
+		},
+		Began: morning, Ended: morning.Add(2 * time.Second), Took: 3 * time.Millisecond,
+	}
+}
+
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	m, _ := usual("vip", "no-reply")
+	m.Message(forgery())
+	m.Message(forgery())
+	d := forgery()
+	d.Verdict = policy.Verdict{Action: policy.Accept, Rule: "vip", Overrides: []policy.Override{{Reason: "of our own"}}}
+	d.Results.Faults, d.Faults = []string{"arc: panic"}, []string{"no quarantine"}
+	d.Results.DKIM = nil
+	m.Message(d)
+	exempt := filter.Decision{Results: &policy.Results{Exempt: policy.ExemptLocal}, Verdict: policy.Verdict{Action: policy.Accept, Rule: policy.RuleExempt}}
+	m.Message(exempt)
+
+	s := m.Snapshot()
+	if diff := cmp.Diff([]Count{{"accept", "exempt", 1}, {"accept", "vip", 1}, {"reject", "dmarc-reject", 2}}, s.Messages); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Count{
+		{"arc", "none", 3},
+		{"dkim", "none", 1}, {"dkim", "pass", 2}, {"dkim", "policy", 2},
+		{"dmarc", "fail", 3}, {"iprev", "temperror", 3}, {"spf", "fail", 3}, {"spf-helo", "none", 3},
+	}, s.Results); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Count{{A: "local_policy", N: 2}, {A: "other", N: 1}}, m.message.overrides.list()); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]string{
+		"postvet_faults_total":                               "2",
+		`postvet_messages_total{action="accept",rule="vip"}`: "1",
+		`postvet_messages_total{action="reject",rule="vip"}`: "0",
+		"postvet_verdict_seconds_count":                      "4",
+		`postvet_verdict_seconds_bucket{le="0.0025"}`:        "1", // the exempt one
+		`postvet_verdict_seconds_bucket{le="0.005"}`:         "4",
+		"postvet_dns_wait_seconds_count":                     "3",
+		"postvet_dns_wait_seconds_sum":                       "0.09",
+		"postvet_message_seconds_sum":                        "6.009",
+	} {
+		if got := scrape(t, m)[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Whatever is not among the known words does not make a series.
+func TestLabelsAreBounded(t *testing.T) {
+	t.Parallel()
+	m, n := usual()
+	n.dns.Upstreams = make([]dnscache.UpstreamStats, 200)
+	for i := range n.dns.Upstreams {
+		n.dns.Upstreams[i].Addr = fmt.Sprintf("192.0.2.%d:53", i)
+	}
+	before := len(scrape(t, m))
+	for i := range 2000 {
+		strange := "x" + strconv.Itoa(i) + "\n\x00\xff"
+		d := forgery()
+		d.QueueID, d.Helo, d.From, d.Client.Name, d.Client.Listener = strange, strange, strange, strange, strange
+		d.Verdict = policy.Verdict{Action: policy.Action(strange), Rule: strange, Code: strange, Overrides: []policy.Override{{Reason: policy.OverrideReason(strange), By: strange}}}
+		d.Results.DMARC = dmarc.Result{Status: dmarc.Status(strange), AuthorDomain: strange}
+		d.Results.SPF[0] = spf.Result{Status: spf.Status(strange), Identity: spf.Identity(strange), Domain: strange}
+		m.Message(d)
+		d.Verdict = policy.Verdict{Action: policy.Accept, Rule: strange}
+		m.Message(d)
+	}
+	after := scrape(t, m)
+	if len(after) != before {
+		t.Errorf("%d series became %d", before, len(after))
+	}
+	for name, want := range map[string]string{
+		`postvet_messages_total{action="other",rule="other"}`:  "2000",
+		`postvet_messages_total{action="accept",rule="other"}`: "2000",
+		`postvet_results_total{method="dmarc",result="other"}`: "4000",
+		`postvet_overrides_total{reason="other"}`:              "2000",
+	} {
+		if after[name] != want {
+			t.Errorf("%s is %q, want %q", name, after[name], want)
+		}
+	}
+	if u := strings.Count(strings.Join(names(after), "\n"), "postvet_dns_upstream_queries_total{"); u != maxUpstreams {
+		t.Errorf("%d upstreams have series", u)
+	}
+	// A configuration may name a thousand rules.
+	var rules []string
+	for i := range 1000 {
+		rules = append(rules, "r"+strconv.Itoa(i))
+	}
+	m.SetRules(rules)
+	if n := len(*m.message.messages.cells.Load()); n > len(actions)*(maxRules+len(builtIn)+1)+1 {
+		t.Errorf("%d series of rules", n)
+	}
+}
+
+// A reload changes the rules while messages are counted.
+func TestSetRules(t *testing.T) {
+	t.Parallel()
+	m, _ := usual("old", "stays")
+	var wg sync.WaitGroup
+	count := func(rule string) {
+		m.Message(filter.Decision{Results: &policy.Results{Exempt: "x"}, Verdict: policy.Verdict{Action: policy.Accept, Rule: rule}})
+	}
+	for range 4 {
+		wg.Go(func() {
+			for range 500 {
+				count("stays")
+			}
+		})
+	}
+	count("old")
+	m.SetRules([]string{"stays", "new"})
+	count("old")
+	count("new")
+	wg.Wait()
+	want := []Count{{"accept", "new", 1}, {"accept", "other", 1}, {"accept", "stays", 2000}}
+	if diff := cmp.Diff(want, m.Snapshot().Messages); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConventions(t *testing.T) {
+	t.Parallel()
+	m, n := usual("vip")
+	n.dns.Upstreams = []dnscache.UpstreamStats{{Addr: "192.0.2.1:53"}}
+	problems, err := testutil.GatherAndLint(m.opt.Registry)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+	all, err := m.opt.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if name := f.GetName(); !strings.HasPrefix(name, "postvet_") && !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") {
+			t.Errorf("%s", name)
+		}
+	}
+}
+
+func TestOtherRooms(t *testing.T) {
+	t.Parallel()
+	m, n := usual()
+	n.Stats = filter.Stats{
+		Open: 3, Busy: 2, Listening: 1, Connections: 10, Sessions: 20, Aborted: 4, Undelivered: 5, Panics: 6, ProtocolErrors: 7,
+		Timeouts: 8, Progress: 9, Forced: 11, DroppedFields: 12, StrayReplies: 13, OwedReplies: 14, AcceptErrors: 15, Limited: 16,
+	}
+	n.dns = dnscache.Stats{
+		Hits: dnscache.OutcomeCounts{dnscache.Found: 5, dnscache.NoData: 1}, Misses: 2, Joined: 3, Stale: 4, Queued: 5, Refreshed: 6,
+		Wire:  dnscache.OutcomeCounts{dnscache.Found: 2, dnscache.Timeout: 1},
+		Bytes: 1000, Limit: 2000, Entries: 30, Evicted: 7, InFlight: 8, Degraded: true,
+	}
+	n.dns.TookBy[dnscache.Timeout][14], n.dns.TookSum[dnscache.Timeout] = 1, 20*time.Second
+	n.dns.TookBy[dnscache.Found][0], n.dns.TookBy[dnscache.Found][3] = 1, 1
+	n.dns.Upstreams = []dnscache.UpstreamStats{{
+		Addr: "192.0.2.1:53", Queries: 9, Failures: 2, Timeouts: 1, Overtaken: 3, Hedged: 4, TCP: 5, Connections: 6,
+		Took: dnscache.Histogram{1: 4}, TookSum: 6 * time.Millisecond, Latency: 1500 * time.Microsecond, BackOff: true,
+	}}
+	got := scrape(t, m)
+	for name, want := range map[string]string{
+		"postvet_connections": "3", "postvet_messages_in_flight": "2", "postvet_connections_total": "10", "postvet_sessions_total": "20",
+		"postvet_messages_aborted_total": "4", "postvet_verdicts_undelivered_total": "5", "postvet_panics_total": "6",
+		"postvet_protocol_errors_total": "7", "postvet_timeouts_total": "8", "postvet_progress_packets_total": "9",
+		"postvet_forced_closes_total": "11", "postvet_dropped_fields_total": "12", "postvet_absorbed_replies_total": "27",
+		"postvet_accept_errors_total": "15", "postvet_connection_limit_reached_total": "16", "postvet_listeners": "1",
+		"postvet_ready": "0", "postvet_draining": "0", "postvet_drain_start_timestamp_seconds": "0",
+		"postvet_dns_degraded": "1", "postvet_dns_cache_entries": "30", "postvet_dns_cache_size_bytes": "1000",
+		"postvet_dns_cache_limit_bytes": "2000", "postvet_dns_cache_hits_total": "6", "postvet_dns_cache_misses_total": "2",
+		"postvet_dns_cache_joined_total": "3", "postvet_dns_cache_stale_total": "4", "postvet_dns_cache_refreshed_total": "6",
+		"postvet_dns_cache_evictions_total": "7", "postvet_dns_questions_in_flight": "8", "postvet_dns_questions_queued_total": "5",
+		`postvet_dns_lookups_total{outcome="found",source="cache"}`:         "5",
+		`postvet_dns_lookups_total{outcome="nodata",source="cache"}`:        "1",
+		`postvet_dns_lookups_total{outcome="timeout",source="upstream"}`:    "1",
+		`postvet_dns_question_seconds_bucket{outcome="found",le="0.001"}`:   "1",
+		`postvet_dns_question_seconds_bucket{outcome="found",le="0.008"}`:   "2",
+		`postvet_dns_question_seconds_bucket{outcome="timeout",le="8.192"}`: "0",
+		`postvet_dns_question_seconds_bucket{outcome="timeout",le="+Inf"}`:  "1",
+		`postvet_dns_question_seconds_sum{outcome="timeout"}`:               "20",
+		`postvet_dns_upstream_healthy{upstream="192.0.2.1:53"}`:             "0",
+		`postvet_dns_upstream_latency_seconds{upstream="192.0.2.1:53"}`:     "0.0015",
+		`postvet_dns_upstream_query_seconds_count{upstream="192.0.2.1:53"}`: "4",
+		`postvet_dns_upstream_failures_total{upstream="192.0.2.1:53"}`:      "2",
+		`postvet_config_last_reload_successful`:                             "1",
+		`postvet_config_last_reload_success_timestamp_seconds`:              "1.7e+09",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	m.Reloaded(errors.New("no"))
+	m.Draining(time.Minute)
+	got = scrape(t, m)
+	for name, want := range map[string]string{
+		"postvet_config_last_reload_successful": "0", `postvet_config_reloads_total{result="refused"}`: "1",
+		`postvet_config_reloads_total{result="done"}`: "0", "postvet_draining": "1", "postvet_drain_timeout_seconds": "60",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// The lists of words in this package are all that package policy has.
+func TestWordsAreComplete(t *testing.T) {
+	t.Parallel()
+	have := slices.Clone(builtIn)
+	for _, r := range reasons {
+		have = append(have, string(r))
+	}
+	have = append(have, actions...)
+	for prefix, typed := range map[string]string{"Rule": "", "Reason": "OverrideReason", "": "Action"} {
+		found := 0
+		for name, value := range constants(t, "../../../policy") {
+			if strings.HasPrefix(name.name, prefix) && name.typed == typed {
+				if found++; !slices.Contains(have, value) {
+					t.Errorf("policy.%s, %q, has no series: add it in message.go", name.name, value)
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("no constant %s... of type %s: the search is broken", prefix, typed)
+		}
+	}
+	for method, words := range results {
+		dir, _, _ := strings.Cut(method, "-")
+		found := 0
+		for name, value := range constants(t, "../../../policy/"+dir) {
+			if name.typed == "Status" {
+				if found++; !slices.Contains(words, value) {
+					t.Errorf("%s.%s, %q, has no series: add it in message.go", dir, name.name, value)
+				}
+			}
+		}
+		if found < 4 {
+			t.Errorf("%d results of %s: the search is broken", found, method)
+		}
+	}
+}
+
+type constant struct{ name, typed string }
+
+// constants are the exported string constants of a package.
+func constants(t *testing.T, dir string) map[constant]string {
+	t.Helper()
+	all := map[constant]string{}
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(dir, err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			v, ok := n.(*ast.ValueSpec)
+			if !ok || len(v.Values) != 1 || !v.Names[0].IsExported() {
+				return true
+			}
+			typed := ""
+			if id, ok := v.Type.(*ast.Ident); ok {
+				typed = id.Name
+			}
+			if lit, ok := v.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				value, _ := strconv.Unquote(lit.Value)
+				all[constant{v.Names[0].Name, typed}] = value
+			}
+			return true
+		})
+	}
+	return all
+}
+
+func TestRegistryOfTheCaller(t *testing.T) {
+	t.Parallel()
+	r := prometheus.NewRegistry()
+	New(Options{Registry: r})
+	all, err := r.Gather()
+	if err != nil || len(all) < 50 {
+		t.Fatalf("%d metrics, %v", len(all), err)
+	}
+	// Before Watch there is nothing to read, and no mail to take.
+	if s := New(Options{}).Snapshot(); len(s.NotReady) != 1 || !strings.HasPrefix(s.NotReady[0], "starting") {
+		t.Errorf("%q", s.NotReady)
+	}
+}
+
+func BenchmarkMessage(b *testing.B) {
+	m, _ := usual("vip", "no-reply")
+	d := forgery()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			m.Message(d)
+		}
+	})
+}

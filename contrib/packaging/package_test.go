@@ -1,0 +1,277 @@
+//go:build linux
+
+// Package packaging_test builds the Debian package and looks into it; installs,
+// upgrades and removes it in a scratch Debian; and boots one with systemd and
+// Postfix. The last two are "make package-test": they need root, debootstrap
+// and systemd-nspawn, and the network the first time.
+package packaging_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// The versions that are built: one, and the next.
+const (
+	first  = "1.0.0"
+	second = "1.1.0"
+)
+
+// built are the packages by version, made when they are first asked for.
+var built = struct {
+	dir  string
+	file map[string]func() (string, error)
+}{file: map[string]func() (string, error){}}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "postvet-deb-")
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	built.dir = dir
+	for _, v := range []string{first, second} {
+		built.file[v] = sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, v), v) })
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// build runs build.sh as "make deb" does.
+func build(out, version string) (string, error) {
+	cmd := exec.Command("./build.sh", out)
+	cmd.Env = append(os.Environ(), "VERSION="+version, "RELEASE=1", "SOURCE_DATE_EPOCH=1795600574")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	name, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("build.sh: %w\n%s", err, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(name)), nil
+}
+
+// deb returns the package of a version.
+func deb(t *testing.T, version string) string {
+	t.Helper()
+	tools(t, "dpkg-deb", "gzip", "git")
+	file, err := built.file[version]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// tools skips the test where one is missing; "make package-test" and CI do not
+// let it.
+func tools(t *testing.T, names ...string) {
+	t.Helper()
+	for _, n := range names {
+		if _, err := exec.LookPath(n); err != nil {
+			if os.Getenv("POSTVET_PACKAGE_TEST") != "" {
+				t.Fatalf("POSTVET_PACKAGE_TEST is set, but %s is not installed", n)
+			}
+			t.Skipf("skipped: %s is not installed", n)
+		}
+	}
+}
+
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// unpacked is the content of the first version.
+func unpacked(t *testing.T) string {
+	t.Helper()
+	file := deb(t, first)
+	dir := t.TempDir()
+	output(t, "dpkg-deb", "-x", file, dir)
+	return dir
+}
+
+func TestContent(t *testing.T) {
+	t.Parallel()
+	file := deb(t, first)
+	if want := "postvet_1.0.0-1_"; !strings.HasPrefix(filepath.Base(file), want) {
+		t.Errorf("file %s, want %s...", file, want)
+	}
+	if got := strings.TrimSpace(output(t, "dpkg-deb", "-I", file, "conffiles")); got != "/etc/postvet/postvet.toml" {
+		t.Errorf("conffiles %q", got)
+	}
+	modes := map[string]string{}
+	for line := range strings.Lines(output(t, "dpkg-deb", "-c", file)) {
+		f := strings.Fields(line)
+		if f[1] != "root/root" {
+			t.Errorf("not root's: %s", line)
+		}
+		modes[f[len(f)-1]] = f[0]
+	}
+	for name, mode := range map[string]string{
+		"./usr/bin/postvet": "-rwxr-xr-x", "./etc/postvet/": "drwxr-xr-x", "./etc/postvet/postvet.toml": "-rw-r--r--",
+		"./usr/lib/systemd/system/postvet.service":        "-rw-r--r--",
+		"./usr/lib/systemd/system/postvet.socket":         "-rw-r--r--",
+		"./usr/lib/systemd/system/postvet-postfix.socket": "-rw-r--r--",
+		"./usr/share/man/man1/postvet.1.gz":               "-rw-r--r--",
+		"./usr/share/man/man1/postvet-serve.1.gz":         "-rw-r--r--",
+		"./usr/share/man/man5/postvet.toml.5.gz":          "-rw-r--r--",
+		"./usr/share/doc/postvet/copyright":               "-rw-r--r--", "./usr/share/doc/postvet/changelog.Debian.gz": "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postvet.toml":        "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postfix/main.cf":     "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/sendmail/postvet.mc": "-rw-r--r--",
+		"./usr/share/bash-completion/completions/postvet":      "-rw-r--r--",
+		"./usr/share/zsh/vendor-completions/_postvet":          "-rw-r--r--",
+		"./usr/share/fish/vendor_completions.d/postvet.fish":   "-rw-r--r--",
+		"./usr/share/doc/postvet/README.Debian":                "-rw-r--r--",
+		"./usr/share/doc/postvet/changelog.gz":                 "-rw-r--r--",
+		"./usr/share/lintian/overrides/postvet":                "-rw-r--r--",
+	} {
+		if modes[name] != mode {
+			t.Errorf("%s has mode %q, want %q", name, modes[name], mode)
+		}
+	}
+}
+
+// TestBinary checks that it needs nothing of the machine and knows its version.
+func TestBinary(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(unpacked(t), "usr/bin/postvet")
+	b, err := elf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, p := range b.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("the binary is linked dynamically (%v)", p.Type)
+		}
+	}
+	if got := output(t, file, "version"); !strings.HasPrefix(got, "postvet 1.0.0-1 ") {
+		t.Errorf("version %q", got)
+	}
+	conffile := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(file))), "etc/postvet/postvet.toml")
+	output(t, file, "config", "check", conffile)
+}
+
+// TestReproducible builds a second time, from a copy elsewhere and under
+// another umask.
+func TestReproducible(t *testing.T) {
+	t.Parallel()
+	want, err := os.ReadFile(deb(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools(t, "cp")
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", `umask 027
+git -C ../.. ls-files -z --cached --others --exclude-standard | (cd ../.. && xargs -0 cp -r --parents -t "$1")
+cd "$1" && SOURCE_DATE_EPOCH=1795600574 VERSION=1.0.0 contrib/packaging/build.sh dist`, "sh", dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("the same source made another package")
+	}
+}
+
+// TestScripts reads what dpkg and shells will run as root.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	shells := []string{"sh"}
+	if _, err := exec.LookPath("dash"); err == nil {
+		shells = append(shells, "dash")
+	}
+	for _, script := range []string{"postinst", "prerm", "postrm", "build.sh", "scratch.sh"} {
+		for _, sh := range shells {
+			output(t, sh, "-n", script)
+		}
+	}
+	if bash, err := exec.LookPath("bash"); err == nil {
+		output(t, bash, "-n", filepath.Join(unpacked(t), "usr/share/bash-completion/completions/postvet"))
+	}
+}
+
+// TestManPages has mandoc read the pages of the real program.
+func TestManPages(t *testing.T) {
+	t.Parallel()
+	tools(t, "mandoc")
+	pages, err := filepath.Glob(filepath.Join(unpacked(t), "usr/share/man/man?/*.gz"))
+	if err != nil || len(pages) < 5 {
+		t.Fatalf("pages %v %v", pages, err)
+	}
+	for _, p := range pages {
+		if out := output(t, "sh", "-c", `gzip -dc "$1" | mandoc -T lint -W style`, "sh", p); out != "" {
+			t.Errorf("%s:\n%s", filepath.Base(p), out)
+		}
+	}
+}
+
+// maxExposure bounds what "systemd-analyze security" says of the service; 10 is
+// a service without any protection.
+const maxExposure = 1.5
+
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	tools(t, "systemd-analyze")
+	const dir = "../systemd/"
+	out, _ := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", dir+"postvet.service").CombinedOutput()
+	m := regexp.MustCompile(`Overall exposure level for postvet.service: ([0-9.]+)`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("systemd-analyze security says no figure:\n%s", out)
+	}
+	exposure, _ := strconv.ParseFloat(string(m[1]), 64)
+	t.Logf("systemd-analyze security: exposure %.1f", exposure)
+	if exposure > maxExposure {
+		t.Errorf("exposure %.1f, want at most %.1f\n%s", exposure, maxExposure, out)
+	}
+
+	// Verify looks for the programs that units name: all of ours are here.
+	root := unpacked(t)
+	units := filepath.Join(root, "usr/lib/systemd/system")
+	err := filepath.WalkDir(units, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(p, bytes.ReplaceAll(text, []byte("/usr/bin/postvet"), []byte(filepath.Join(root, "usr/bin/postvet"))), 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(units, "*"))
+	if len(files) != 3 {
+		t.Fatalf("units %v", files)
+	}
+	said, err := exec.CommandContext(t.Context(), "systemd-analyze", append([]string{"verify", "--man=no"}, files...)...).CombinedOutput()
+	// Other units of this machine are none of ours.
+	for line := range strings.Lines(string(said)) {
+		if strings.Contains(line, "postvet") {
+			t.Errorf("systemd-analyze verify: %s", line)
+		}
+	}
+	if err != nil {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
+	}
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Unpacks a scratch Debian with systemd into the new folder DIR; Postfix's
+# packages lie downloaded in its /var/cache/apt/archives. What is fetched is
+# kept in $POSTVET_SCRATCH_CACHE, default /var/cache/postvet, for the next time.
+# Needs root, debootstrap and the network.
+set -eu
+dir=$1
+suite=${POSTVET_DEBIAN_SUITE:-bookworm}
+mirror=${POSTVET_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+cache=${POSTVET_SCRATCH_CACHE:-/var/cache/postvet}
+archive=$cache/scratch-$suite.tar
+
+mkdir -p "$dir" "$cache"
+if [ ! -f "$archive" ]; then
+	fresh=$(mktemp -d "$cache/scratch.XXXXXX")
+	log=$fresh.log
+	trap 'rm -rf "$fresh" "$log"' EXIT
+	trap 'exit 1' INT TERM
+	{
+		debootstrap --variant=minbase "$suite" "$fresh" "$mirror"
+		# No service may start outside of its own machine.
+		printf '#!/bin/sh\nexit 101\n' >"$fresh/usr/sbin/policy-rc.d"
+		chmod 755 "$fresh/usr/sbin/policy-rc.d"
+		chroot "$fresh" sh -ec 'export DEBIAN_FRONTEND=noninteractive
+			apt-get update -q
+			apt-get install -y -q --no-install-recommends adduser dbus systemd systemd-sysv
+			apt-get clean
+			apt-get install -y -q --no-install-recommends --download-only postfix'
+		rm "$fresh/usr/sbin/policy-rc.d"
+		tar -C "$fresh" --numeric-owner --one-file-system -cf "$archive.$$" .
+	} >"$log" 2>&1 </dev/null || {
+		tail -30 "$log" >&2
+		exit 1
+	}
+	mv "$archive.$$" "$archive"
+fi
+tar -C "$dir" --numeric-owner -xf "$archive"

@@ -1,0 +1,135 @@
+package filter
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/postvet/postvet/policy"
+)
+
+// hostile is what a sender writes who wants to forge a line of the log, or to
+// take over the terminal of whoever reads it.
+const hostile = "x\r\n{\"level\":\"info\",\"msg\":\"message\",\"action\":\"accept\"}\n" +
+	"\x1b]0;title\x07\x1b[2J\u009b31m\u202e\u2066\u2028\x00\x7f\xff\"}"
+
+// fill sets every text within v that can be set, whatever fields are added, to
+// the hostile one.
+func fill(v reflect.Value, depth int) {
+	if depth > 8 || !v.CanSet() {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(hostile + strings.Repeat("y", 5000))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), depth+1)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range 2 {
+			fill(v.Index(i), depth+1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), depth+1)
+		}
+	case reflect.Interface:
+		if err := error(hostileError{}); reflect.TypeOf(err).AssignableTo(v.Type()) {
+			v.Set(reflect.ValueOf(err))
+		}
+	}
+}
+
+type hostileError struct{}
+
+func (hostileError) Error() string { return hostile }
+
+// TestHostileLog: nothing that an outsider writes breaks a line of the log or
+// steers a terminal, in whichever field it comes, be it as JSON or for a person.
+func TestHostileLog(t *testing.T) {
+	t.Parallel()
+	for name, encoder := range map[string]zapcore.Encoder{
+		"json":    zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()),
+		"console": zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			srv := newServer(Options{
+				Logger:    zap.New(zapcore.NewCore(encoder, zapcore.AddSync(&out), zap.DebugLevel)),
+				OnMessage: func(Decision) { panic(hostile) },
+			})
+			near, far := net.Pipe()
+			defer near.Close()
+			defer far.Close()
+			w := &wire{srv: srv, Conn: near}
+			s := &session{srv: srv, wire: w}
+			w.session = s
+			fill(reflect.ValueOf(&s.macros.queueID).Elem(), 0)
+			s.macros.daemonName = s.macros.queueID
+			s.client.Name, s.client.Listener, s.helo = hostile, hostile, hostile
+
+			var d Decision
+			fill(reflect.ValueOf(&d).Elem(), 0)
+			if d.Err == nil || len(d.Results.DKIM) != 2 || !strings.HasPrefix(d.Verdict.Overrides[1].Text, hostile) {
+				t.Fatalf("%+v", d)
+			}
+			d.Results.Faults = d.Results.Faults[:1]
+			d.Faults = d.Faults[:1]
+			s.decision = &d
+			s.answered(errors.New(hostile))                      // 2 faults, undelivered, the message, the panic of the hook
+			s.guard("test", func() { panic([]string{hostile}) }) // 1
+			s.mail = &mail{from: hostile}
+			s.giveUp() // 1
+			for _, reason := range []error{errProtocol, errors.New("lost")} {
+				w.command = 'x'
+				w.reason = errors.Join(reason, hostileError{})
+				w.report(hostile) // 1
+			}
+			w.stray(0x1b) // 1
+			w.command, w.owed = 0x9b, true
+			w.settle() // 1
+
+			const lines = 5 + 1 + 1 + 2 + 1 + 1
+			text := strings.TrimSuffix(out.String(), "\n")
+			all := strings.Split(text, "\n")
+			if len(all) != lines {
+				t.Errorf("%d lines, want %d", len(all), lines)
+			}
+			for _, line := range all {
+				if i := strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) && r != '\t' || r == unicode.ReplacementChar }); i >= 0 {
+					t.Errorf("%q in %.200q", line[i:i+1], line[max(0, i-50):])
+				}
+				if len(line) > 32<<10 {
+					t.Errorf("a line of %d octets", len(line))
+				}
+				var v map[string]any
+				if name == "json" && json.Unmarshal([]byte(line), &v) != nil {
+					t.Errorf("not JSON: %s", line)
+				}
+			}
+			if name == "json" && strings.Count(text, `"msg":"message"`) != 1 {
+				t.Errorf("a line was forged:\n%s", text)
+			}
+		})
+	}
+}
+
+// The test above is worth what fill reaches.
+func TestFillReachesEverything(t *testing.T) {
+	t.Parallel()
+	var r policy.Results
+	fill(reflect.ValueOf(&r).Elem(), 0)
+	if r.Author.Domain == "" || r.DMARC.AuthorDomain == "" || r.Claims[1].Name == "" || r.SPF[0].Domain == "" {
+		t.Errorf("%+v", r)
+	}
+}

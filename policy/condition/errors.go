@@ -1,0 +1,271 @@
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+)
+
+// Error is what is wrong with an expression, where, and what would be right.
+type Error struct {
+	// Line and Column count from 1, Column in characters.
+	Line, Column int
+	// Source is the line of the expression.
+	Source string
+	// Problem is what is wrong, Remedy what would be right.
+	Problem, Remedy string
+}
+
+// Error says it on one line: "line 1, column 9: problem; remedy".
+func (e *Error) Error() string {
+	s := fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Problem)
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// Caret shows the place: the line, and below it a caret.
+func (e *Error) Caret() string {
+	const before, after = 50, 30 // what is shown of a long line
+	line := []rune(strings.Map(func(r rune) rune {
+		if r == '\t' || !strconv.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, e.Source))
+	at := min(max(e.Column-1, 0), len(line))
+	if from := at - before; from > 0 {
+		line, at = line[from:], before
+	}
+	if to := at + after; to < len(line) {
+		line = line[:to]
+	}
+	return strings.TrimRight(string(line), " ") + "\n" + strings.Repeat(" ", at) + "^"
+}
+
+func errorAt(source string, n ast.Node, problem, remedy string) *Error {
+	from := 0
+	if n != nil {
+		from = n.Location().From
+	}
+	e := place(source, from)
+	e.Problem, e.Remedy = problem, remedy
+	return e
+}
+
+// place finds line and column of the n-th character.
+func place(source string, n int) *Error {
+	e := &Error{Line: 1, Column: 1}
+	rest := source
+	for n > 0 && rest != "" {
+		r, size := utf8.DecodeRuneInString(rest)
+		rest = rest[size:]
+		n--
+		if r == '\n' {
+			e.Line, e.Column = e.Line+1, 1
+		} else {
+			e.Column++
+		}
+	}
+	lines := strings.Split(source, "\n")
+	e.Source = strings.TrimSuffix(lines[e.Line-1], "\r")
+	return e
+}
+
+var (
+	unknownName   = regexp.MustCompile(`^unknown name (\S+)`)
+	unknownField  = regexp.MustCompile(`has no field (\S+)`)
+	mismatched    = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types? (.+)\)`)
+	inArray       = regexp.MustCompile(`^cannot use (.+) as type (.+) in array`)
+	unexpected    = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?`)
+	wrongArgument = regexp.MustCompile(`^cannot use (.+) as argument \(type (.+)\) to call (\w+)`)
+	wrongResult   = regexp.MustCompile(`^expected bool, but got (.+)`)
+)
+
+// explain puts an error of the library into our words.
+func explain(source string, err error) *Error {
+	e := &Error{Line: 1, Column: 1, Source: firstLine(source), Problem: err.Error()}
+	var at *file.Error
+	if errors.As(err, &at) {
+		e = place(source, at.From)
+		e.Problem = at.Message
+	}
+	e.Problem, _, _ = strings.Cut(e.Problem, "\n")
+	e.Remedy = "write a comparison such as 'dmarc == \"fail\"'"
+	switch m := e.Problem; {
+	case unknownName.MatchString(m):
+		name := unknownName.FindStringSubmatch(m)[1]
+		e.Problem = "nothing is named " + name
+		e.Remedy = suggestName(name)
+	case unknownField.MatchString(m):
+		name := unknownField.FindStringSubmatch(m)[1]
+		e.Problem = "there is no " + name + " here"
+		e.Remedy = suggest(name, names(signatureFacts), "a signature has "+strings.Join(names(signatureFacts), ", "))
+	case mismatched.MatchString(m):
+		part := mismatched.FindStringSubmatch(m)
+		e.Problem = fmt.Sprintf("%s does not go with %s", part[1], typeNames(part[2]))
+		e.Remedy = mismatchRemedy(part[1], part[2])
+	case inArray.MatchString(m):
+		part := inArray.FindStringSubmatch(m)
+		e.Problem = fmt.Sprintf("%s is looked for in a list of another kind (%s)", typeNames(part[1]), typeNames(part[2]))
+		e.Remedy = "write entries of the same kind"
+	case wrongResult.MatchString(m):
+		e.Problem = "the whole is " + typeNames(wrongResult.FindStringSubmatch(m)[1]) + ", not true or false"
+	case strings.Contains(m, "exceeds maximum allowed nodes"):
+		e.Problem = fmt.Sprintf("the expression has more than %d parts", maxNodes)
+		e.Remedy = "split the rule, or put the values into a list"
+	case unexpected.MatchString(m):
+		part := unexpected.FindStringSubmatch(m)
+		if part[1] == "EOF" {
+			e.Problem, e.Remedy = "the expression ends too early", "write what is missing"
+			break
+		}
+		e.Problem = fmt.Sprintf("%q is not expected here", part[2])
+		if part[2] == "=" {
+			e.Remedy = "compare with =="
+		} else {
+			e.Remedy = "join comparisons with and, or and not, and close every bracket and quote"
+		}
+	case wrongArgument.MatchString(m):
+		part := wrongArgument.FindStringSubmatch(m)
+		e.Problem = fmt.Sprintf("%s wants %s, this is %s", part[3], typeNames(part[2]), typeNames(part[1]))
+		e.Remedy = functionsText()
+	case strings.HasPrefix(m, "invalid char escape"):
+		e.Problem, e.Remedy = "an unknown escape", "double the backslash, or put the text between backquotes"
+	case strings.HasPrefix(m, "builtin ") && strings.Contains(m, "takes only array"):
+		e.Problem, e.Remedy = "this is no list", "write the name of a list: "+strings.Join(lists(), ", ")
+	case strings.HasPrefix(m, "literal not terminated"):
+		e.Problem, e.Remedy = "a quote is not closed", "close it"
+	case strings.HasPrefix(m, "not enough arguments") || strings.HasPrefix(m, "too many arguments"):
+		e.Remedy = functionsText()
+	}
+	return e
+}
+
+// typeNames says what types are, in words.
+func typeNames(s string) string {
+	return strings.NewReplacer("[]string", "a list of texts", "[]condition.Signature", "the list of signatures",
+		"condition.Signature", "a signature", "string", "a text", "bool", "true or false", "int", "a number",
+		"float64", "a number", "[]interface {}", "a list", "interface {}", "a value").Replace(s)
+}
+
+func mismatchRemedy(operator, types string) string {
+	switch {
+	case strings.Contains(types, "[]condition.Signature"):
+		return `ask any(signatures, .result == "pass" and .domain == "example.org")`
+	case strings.Contains(types, "[]string"):
+		return `ask "user@example.org" in rcpts, or any(rcpts, # endsWith "@example.org")`
+	case strings.Contains(types, "bool") && strings.Contains(types, "string"):
+		return "write true or false without quotes, or compare before and, or and not"
+	case strings.Contains(types, "int") && strings.Contains(types, "string"):
+		return "write numbers without quotes"
+	}
+	return "compare values of the same kind with " + operator
+}
+
+func suggestName(name string) string {
+	for _, f := range own {
+		if f.name == name {
+			return "write " + f.form
+		}
+	}
+	candidates := append(names(facts), allowed...)
+	for _, f := range own {
+		candidates = append(candidates, f.name)
+	}
+	candidates = append(candidates, "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "true", "false")
+	return suggest(name, candidates, "\"postvet policy explain --facts\" prints every name; texts stand in quotes")
+}
+
+func functionsText() string {
+	var forms []string
+	for _, f := range own {
+		forms = append(forms, f.form)
+	}
+	return "write " + strings.Join(forms, ", ")
+}
+
+func names(table []Fact) []string {
+	out := make([]string, len(table))
+	for i, f := range table {
+		out[i] = f.Name
+	}
+	return out
+}
+
+// lists are the facts that are lists.
+func lists() (out []string) {
+	for _, f := range facts {
+		if f.Most > 0 {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strconv.Quote(w)
+	}
+	return out
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// suggest says what a word was probably meant to be, or else says otherwise.
+func suggest(word string, candidates []string, otherwise string) string {
+	best, distance := "", 1+len(word)/4
+	plain := strings.ReplaceAll(strings.ToLower(word), "-", "_")
+	for _, c := range candidates {
+		if d := editDistance(plain, strings.ToLower(c)); c != "" && d <= distance {
+			best, distance = c, d-1
+		}
+	}
+	if best == "" {
+		for _, c := range candidates {
+			if len(c) > 2 && len(plain) > 2 && (strings.HasPrefix(plain, c) || strings.HasPrefix(c, plain)) {
+				best = c
+				break
+			}
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	return otherwise
+}
+
+// editDistance counts insertions, deletions and substitutions; long words are no
+// typing errors.
+func editDistance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return max(len(a), len(b))
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

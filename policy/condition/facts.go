@@ -1,0 +1,176 @@
+package condition
+
+// Facts are what a condition can ask about a message. Names and meanings are
+// stable; the table facts has a sentence for each. Domains are in lower-case
+// A-labels, texts are cut at [MaxText] octets, and what is unknown is "".
+type Facts struct {
+	Client        string `expr:"client"`
+	PTR           string `expr:"ptr"`
+	Helo          string `expr:"helo"`
+	Listener      string `expr:"listener"`
+	User          string `expr:"user"`
+	Authenticated bool   `expr:"authenticated"`
+	TLS           string `expr:"tls"`
+
+	MailFrom       string   `expr:"mail_from"`
+	MailFromDomain string   `expr:"mail_from_domain"`
+	NullSender     bool     `expr:"null_sender"`
+	Rcpts          []string `expr:"rcpts"`
+	RcptDomains    []string `expr:"rcpt_domains"`
+
+	From      string `expr:"from"`
+	Org       string `expr:"org"`
+	Ambiguous bool   `expr:"ambiguous"`
+	ListID    string `expr:"list_id"`
+	List      bool   `expr:"list"`
+	Size      int    `expr:"size"`
+
+	SPF         string `expr:"spf"`
+	SPFDomain   string `expr:"spf_domain"`
+	SPFMailFrom string `expr:"spf_mailfrom"`
+	SPFHelo     string `expr:"spf_helo"`
+	IPRev       string `expr:"iprev"`
+
+	DKIM       string      `expr:"dkim"`
+	Signatures []Signature `expr:"signatures"`
+	Signers    []string    `expr:"signers"`
+
+	ARC     string   `expr:"arc"`
+	Sealers []string `expr:"sealers"`
+
+	DMARC            string `expr:"dmarc"`
+	DMARCPolicy      string `expr:"dmarc_policy"`
+	DMARCDisposition string `expr:"dmarc_disposition"`
+	DMARCRecord      string `expr:"dmarc_record"`
+	SPFAligned       bool   `expr:"spf_aligned"`
+	DKIMAligned      bool   `expr:"dkim_aligned"`
+
+	Degraded  bool `expr:"degraded"`
+	DNSFailed int  `expr:"dns_failed"`
+}
+
+// Signature is one DKIM signature, as any(signatures, ...) sees it.
+type Signature struct {
+	Domain    string `expr:"domain"`
+	Selector  string `expr:"selector"`
+	Algorithm string `expr:"algorithm"`
+	Result    string `expr:"result"`
+	Bits      int    `expr:"bits"`
+	Partial   bool   `expr:"partial"`
+	Testing   bool   `expr:"testing"`
+	Identity  string `expr:"identity"`
+}
+
+// Kind is what a fact is made of.
+type Kind string
+
+// The kinds.
+const (
+	KindWord       Kind = "word"       // one of Fact.Words
+	KindDomain     Kind = "domain"     // lower case, A-labels
+	KindAddress    Kind = "address"    // user@domain
+	KindIP         Kind = "ip address" // as text
+	KindText       Kind = "text"
+	KindNumber     Kind = "number"
+	KindBool       Kind = "true or false"
+	KindDomains    Kind = "list of domains"
+	KindAddresses  Kind = "list of addresses"
+	KindSignatures Kind = "list of signatures"
+)
+
+// Fact describes one fact.
+type Fact struct {
+	Name  string
+	Kind  Kind
+	Text  string   // what it is, as a sentence for a manual
+	Words []string // all that a KindWord can be; "" may be among them
+	// Most is how many entries a list has at most.
+	Most int
+}
+
+var (
+	spfWords       = []string{"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", ""}
+	dkimWords      = []string{"none", "pass", "fail", "policy", "neutral", "temperror", "permerror"}
+	arcWords       = []string{"none", "pass", "fail", "temperror"}
+	dmarcWords     = []string{"none", "pass", "fail", "temperror", "permerror"}
+	iprevWords     = []string{"pass", "fail", "temperror", "permerror", ""}
+	policyWords    = []string{"none", "quarantine", "reject", ""}
+	algorithmWords = []string{"rsa-sha256", "rsa-sha1", "ed25519-sha256"}
+)
+
+const (
+	mostRecipients = 1000
+	mostSignatures = 100
+	mostSealers    = 50 // RFC 8617 section 4.2.1
+)
+
+// facts are the names that an expression may use.
+var facts = []Fact{
+	{Name: "client", Kind: KindIP, Text: `The address of the SMTP client, such as "192.0.2.1". Ask within(client, "192.0.2.0/24") for a prefix. Empty if the MTA gave none.`},
+	{Name: "ptr", Kind: KindDomain, Text: "The client's name by reverse DNS, if that name leads back to the address; otherwise empty."},
+	{Name: "helo", Kind: KindText, Text: "The name that the client gave in HELO or EHLO, in lower case. Anybody can give any."},
+	{Name: "listener", Kind: KindText, Text: "The MTA's name for the socket that the client came to: {daemon_name}."},
+	{Name: "user", Kind: KindText, Text: "Who logged in. Empty for nobody."},
+	{Name: "authenticated", Kind: KindBool, Text: "Somebody logged in."},
+	{Name: "tls", Kind: KindText, Text: `The protocol of an encrypted session, such as "TLSv1.3". Empty if it is not encrypted.`},
+
+	{Name: "mail_from", Kind: KindAddress, Text: "The address of MAIL FROM, its domain in lower case. Empty for the null sender."},
+	{Name: "mail_from_domain", Kind: KindDomain, Text: "The domain of MAIL FROM. Empty if there is none."},
+	{Name: "null_sender", Kind: KindBool, Text: "MAIL FROM was <>: a bounce or another automatic message."},
+	{Name: "rcpts", Kind: KindAddresses, Most: mostRecipients, Text: "The accepted recipients, at most 1000. The verdict is for all of them."},
+	{Name: "rcpt_domains", Kind: KindDomains, Most: mostRecipients, Text: "The domains of the recipients, each once."},
+
+	{Name: "from", Kind: KindDomain, Text: "The author domain: that of the field From. Empty if there is not exactly one."},
+	{Name: "org", Kind: KindDomain, Text: "The organizational domain of the author domain, as DMARC found it."},
+	{Name: "ambiguous", Kind: KindBool, Text: "The message does not name exactly one author domain."},
+	{Name: "list_id", Kind: KindText, Text: "What stands between the angle brackets of List-Id, in lower case. Anybody can write any."},
+	{Name: "list", Kind: KindBool, Text: "The message bears the marks of a mailing list: List-Id or List-Post."},
+	{Name: "size", Kind: KindNumber, Text: "The octets of header and body."},
+
+	{Name: "spf", Kind: KindWord, Words: spfWords, Text: "The SPF result that DMARC looks at: MAIL FROM's, for the null sender HELO's."},
+	{Name: "spf_domain", Kind: KindDomain, Text: "The domain that spf is about."},
+	{Name: "spf_mailfrom", Kind: KindWord, Words: spfWords, Text: "The SPF result of MAIL FROM. Empty for the null sender."},
+	{Name: "spf_helo", Kind: KindWord, Words: spfWords, Text: "The SPF result of the HELO name."},
+	{Name: "iprev", Kind: KindWord, Words: iprevWords, Text: "Whether reverse DNS leads to a name and back."},
+
+	{Name: "dkim", Kind: KindWord, Words: dkimWords, Text: "The best result of all signatures: pass if one counts, otherwise temperror if one could not be checked, otherwise that of the first; none without a signature."},
+	{Name: "signatures", Kind: KindSignatures, Most: mostSignatures, Text: "The DKIM signatures from the top, each with domain, selector, algorithm, result, bits (of the key), partial (l= leaves a part of the body unsigned), testing (the key says t=y) and identity (i=)."},
+	{Name: "signers", Kind: KindDomains, Most: mostSignatures, Text: "The domains whose signatures passed and count."},
+
+	{Name: "arc", Kind: KindWord, Words: arcWords, Text: "The state of the ARC chain. A pass tells that it is whole, not that it says the truth."},
+	{Name: "sealers", Kind: KindDomains, Most: mostSealers, Text: "The domains that sealed the ARC chain, the first one first. They are proven only if arc is pass."},
+
+	{Name: "dmarc", Kind: KindWord, Words: dmarcWords, Text: "The DMARC result."},
+	{Name: "dmarc_policy", Kind: KindWord, Words: policyWords, Text: "What the record that governs asks for: none, quarantine or reject. Empty without a record."},
+	{Name: "dmarc_disposition", Kind: KindWord, Words: policyWords, Text: "What the domain asks to do with this message: dmarc_policy if it failed, otherwise none or empty."},
+	{Name: "dmarc_record", Kind: KindDomain, Text: "Where the record stands: the author domain or one above it."},
+	{Name: "spf_aligned", Kind: KindBool, Text: "SPF passed for the author's organization."},
+	{Name: "dkim_aligned", Kind: KindBool, Text: "A signature passed for the author's organization."},
+
+	{Name: "degraded", Kind: KindBool, Text: "DNS trouble touched this message: a look-up failed or timed out, so that a result may be temperror."},
+	{Name: "dns_failed", Kind: KindNumber, Text: "How many look-ups for this message failed or timed out."},
+}
+
+// signatureFacts are the fields of a signature.
+var signatureFacts = []Fact{
+	{Name: "domain", Kind: KindDomain, Text: "The signing domain, d=."},
+	{Name: "selector", Kind: KindText, Text: "The selector, s=."},
+	{Name: "algorithm", Kind: KindWord, Words: algorithmWords, Text: "The algorithm, a=."},
+	{Name: "result", Kind: KindWord, Words: dkimWords, Text: "The result, as it stands in our field."},
+	{Name: "bits", Kind: KindNumber, Text: "The bits of the key; 0 if none was found."},
+	{Name: "partial", Kind: KindBool, Text: "l= leaves a part of the body unsigned."},
+	{Name: "testing", Kind: KindBool, Text: "The key says t=y."},
+	{Name: "identity", Kind: KindText, Text: "The identity, i=."},
+}
+
+// Documentation returns all facts, in the order of the manual.
+func Documentation() []Fact { return append([]Fact(nil), facts...) }
+
+func factNamed(table []Fact, name string) *Fact {
+	for i := range table {
+		if table[i].Name == name {
+			return &table[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/expr-lang/expr"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// allowed are the functions of expr that an expression may call. None builds a
+// list or a text longer than its input.
+var allowed = []string{"any", "all", "none", "one", "count", "len", "lower"}
+
+// own are ours. Their last arguments are literals, which checker turns into what
+// is compared.
+var own = []struct{ name, form, text string }{
+	{"within", `within(client, "192.0.2.0/24", "2001:db8::/32")`, "The address is one of these or in one of these prefixes."},
+	{"below", `below(from, "example.org")`, "The domain is one of these or below one of them."},
+	{"listed", `listed(from, "partners")`, "The value is in a named list."},
+}
+
+// Functions are the names of all functions, with ours explained.
+func Functions() (names []string, forms, texts []string) {
+	for _, f := range own {
+		names, forms, texts = append(names, f.name), append(forms, f.form), append(texts, f.text)
+	}
+	return names, forms, texts
+}
+
+func functions() []expr.Option {
+	options := []expr.Option{expr.DisableAllBuiltins()}
+	for _, name := range allowed {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	return append(options,
+		expr.Function("within", call(func(s string, p prefixes) bool { return p.contains(s) }), new(func(string, string, ...string) bool)),
+		expr.Function("below", call(func(s string, d domains) bool { return d.below(s) }), new(func(string, string, ...string) bool)),
+		expr.Function("listed", call(func(s string, l Set) bool { return l.Contains(s) }), new(func(string, string) bool)),
+	)
+}
+
+var errUncompiled = errors.New("the function was not compiled")
+
+// call adapts a function of a text and a compiled argument.
+func call[T any](f func(string, T) bool) func(...any) (any, error) {
+	return func(args ...any) (any, error) {
+		if len(args) != 2 {
+			return nil, errUncompiled
+		}
+		s, ok := args[0].(string)
+		t, is := args[1].(T)
+		if !ok || !is {
+			return nil, errUncompiled
+		}
+		return f(s, t), nil
+	}
+}
+
+// prefixes are sorted by nothing: lists in expressions are short.
+type prefixes []netip.Prefix
+
+func (p prefixes) contains(s string) bool {
+	ip, err := netip.ParseAddr(s)
+	return err == nil && p.containsAddr(ip)
+}
+
+func (p prefixes) containsAddr(ip netip.Addr) bool {
+	for _, one := range p {
+		if one.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// parsePrefix reads an address or a prefix; remedy is "" if it is one.
+func parsePrefix(s string) (p netip.Prefix, problem, remedy string) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), "", ""
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil || p.Addr().Is4In6():
+		return p, fmt.Sprintf("%q is no address and no prefix", clip(s)), `write one such as "192.0.2.0/24" or "2001:db8::/32"`
+	case p != p.Masked():
+		return p, fmt.Sprintf("%q has bits beyond its length", s), fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr())
+	}
+	return p, "", ""
+}
+
+// domains are domain names, each standing for itself and what is below it.
+type domains map[string]struct{}
+
+func (d domains) below(s string) bool {
+	for {
+		if _, ok := d[s]; ok {
+			return true
+		}
+		i := strings.IndexByte(s, '.')
+		if i < 0 {
+			return false
+		}
+		s = s[i+1:]
+	}
+}
+
+func parseDomain(s string) (name, problem, remedy string) {
+	name, ok := message.NormalizeDomain(s)
+	if !ok {
+		return "", fmt.Sprintf("%q is no domain", clip(s)), `write one such as "example.org"`
+	}
+	return name, "", ""
+}
+
+func clip(s string) string {
+	const most = 60
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

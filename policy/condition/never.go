@@ -1,0 +1,155 @@
+package condition
+
+import (
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// constant evaluates what of an expression does not depend on the message.
+func constant(n ast.Node) (value, known bool) {
+	switch n := n.(type) {
+	case *ast.BoolNode:
+		return n.Value, true
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			v, known := constant(n.Node)
+			return !v, known
+		}
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "and", "&&":
+			return either(n, false)
+		case "or", "||":
+			return either(n, true)
+		case "==", "!=":
+			return literals(n)
+		}
+	}
+	return false, false
+}
+
+// either is a junction: one side alone decides it if it is the value that does.
+func either(n *ast.BinaryNode, decides bool) (value, known bool) {
+	l, leftKnown := constant(n.Left)
+	r, rightKnown := constant(n.Right)
+	if leftKnown && l == decides || rightKnown && r == decides {
+		return decides, true
+	}
+	return !decides, leftKnown && rightKnown
+}
+
+func literals(n *ast.BinaryNode) (value, known bool) {
+	equal := false
+	switch l := n.Left.(type) {
+	case *ast.StringNode:
+		r, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			return false, false
+		}
+		equal = l.Value == r.Value
+	case *ast.IntegerNode:
+		r, ok := n.Right.(*ast.IntegerNode)
+		if !ok {
+			return false, false
+		}
+		equal = l.Value == r.Value
+	case *ast.BoolNode:
+		r, ok := n.Right.(*ast.BoolNode)
+		if !ok {
+			return false, false
+		}
+		equal = l.Value == r.Value
+	default:
+		return false, false
+	}
+	return equal == (n.Operator == "=="), true
+}
+
+// needs are the values that facts must have for something to hold, by name;
+// a fact that is absent may have any. An empty list can never be met.
+type needs map[string][]string
+
+// restrict leaves of a fact's values those that are in the list.
+func (n needs) restrict(name string, values []string) {
+	old, ok := n[name]
+	if !ok {
+		n[name] = values
+		return
+	}
+	n[name] = slices.DeleteFunc(slices.Clone(old), func(s string) bool { return !slices.Contains(values, s) })
+}
+
+// impossible names a fact that no value of suits, "" if there is none.
+func (n needs) impossible() string {
+	var all []string
+	for name, values := range n {
+		if len(values) == 0 {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0]
+}
+
+// needsOf collects the comparisons with literals that must all hold.
+func needsOf(tree ast.Node) needs {
+	n := needs{}
+	n.collect(tree)
+	return n
+}
+
+func (n needs) collect(tree ast.Node) {
+	switch node := tree.(type) {
+	case *ast.IdentifierNode: // a fact that is true or false
+		n.restrict(node.Value, []string{"true"})
+	case *ast.UnaryNode:
+		if id, ok := node.Node.(*ast.IdentifierNode); ok && (node.Operator == "not" || node.Operator == "!") {
+			n.restrict(id.Value, []string{"false"})
+		}
+	case *ast.BinaryNode:
+		id, named := node.Left.(*ast.IdentifierNode)
+		switch {
+		case node.Operator == "and" || node.Operator == "&&":
+			n.collect(node.Left)
+			n.collect(node.Right)
+		case node.Operator == "==" && named:
+			if s, ok := node.Right.(*ast.StringNode); ok {
+				n.restrict(id.Value, []string{s.Value})
+			}
+		case node.Operator == "in" && named:
+			if values, ok := texts(node.Right); ok {
+				n.restrict(id.Value, values)
+			}
+		}
+	}
+}
+
+// texts returns the entries of a literal list, which the library may have made
+// a set.
+func texts(n ast.Node) (values []string, ok bool) {
+	switch n := n.(type) {
+	case *ast.ArrayNode:
+		for _, one := range n.Nodes {
+			s, ok := one.(*ast.StringNode)
+			if !ok {
+				return nil, false
+			}
+			values = append(values, s.Value)
+		}
+		return values, true
+	case *ast.ConstantNode:
+		set, ok := n.Value.(map[string]struct{})
+		if !ok {
+			return nil, false
+		}
+		for s := range set {
+			values = append(values, s)
+		}
+		return values, true
+	}
+	return nil, false
+}

@@ -1,0 +1,341 @@
+package condition
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Key is a condition that needs no expression: a fact and what it may be.
+type Key struct {
+	Name string
+	Kind Kind
+	// Text is a sentence for the manual and for `postvet policy explain`.
+	Text string
+	// fact is the fact's name where it has another.
+	fact string
+	// values gives what a message has; a key holds if one of them is listed.
+	values func(*Facts) []string
+	value  func(*Facts) string
+	truth  func(*Facts) bool
+}
+
+// keys are the plain keys, in the order of the manual.
+var keys = []Key{
+	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes", value: func(f *Facts) string { return f.Client }},
+	{Name: "ptr", Kind: KindDomain, Text: "the client's verified reverse name", value: func(f *Facts) string { return f.PTR }},
+	{Name: "helo", Kind: KindDomain, Text: "the HELO name", value: func(f *Facts) string { return f.Helo }},
+	{Name: "listener", Kind: KindText, Text: "the MTA's name for its socket ({daemon_name})", value: func(f *Facts) string { return f.Listener }},
+	{Name: "user", Kind: KindText, Text: "who logged in", value: func(f *Facts) string { return f.User }},
+	{Name: "authenticated", Kind: KindBool, Text: "somebody logged in", truth: func(f *Facts) bool { return f.Authenticated }},
+	{Name: "mail_from", Kind: KindAddress, Text: "MAIL FROM, as addresses or domains", value: func(f *Facts) string { return f.MailFrom }},
+	{Name: "null_sender", Kind: KindBool, Text: "MAIL FROM is <>", truth: func(f *Facts) bool { return f.NullSender }},
+	{Name: "to", Kind: KindAddresses, Text: "a recipient, as addresses or domains", fact: "rcpts", values: func(f *Facts) []string { return f.Rcpts }},
+	{Name: "from", Kind: KindDomain, Text: "the author domain", value: func(f *Facts) string { return f.From }},
+	{Name: "org", Kind: KindDomain, Text: "the author's organizational domain", value: func(f *Facts) string { return f.Org }},
+	{Name: "list_id", Kind: KindDomain, Text: "the name in List-Id", value: func(f *Facts) string { return f.ListID }},
+	{Name: "list", Kind: KindBool, Text: "the message bears the marks of a mailing list", truth: func(f *Facts) bool { return f.List }},
+	{Name: "spf", Kind: KindWord, Text: "the SPF result that DMARC looks at", value: func(f *Facts) string { return f.SPF }},
+	{Name: "dkim", Kind: KindWord, Text: "the best DKIM result", value: func(f *Facts) string { return f.DKIM }},
+	{Name: "signer", Kind: KindDomains, Text: "a domain whose signature passed", fact: "signers", values: func(f *Facts) []string { return f.Signers }},
+	{Name: "arc", Kind: KindWord, Text: "the state of the ARC chain", value: func(f *Facts) string { return f.ARC }},
+	{Name: "sealer", Kind: KindDomains, Text: "a domain that sealed an ARC chain that passes", fact: "sealers", values: provenSealers},
+	{Name: "iprev", Kind: KindWord, Text: "the result of reverse DNS", value: func(f *Facts) string { return f.IPRev }},
+	{Name: "dmarc", Kind: KindWord, Text: "the DMARC result", value: func(f *Facts) string { return f.DMARC }},
+	{Name: "dmarc_policy", Kind: KindWord, Text: "what the DMARC record asks for", value: func(f *Facts) string { return f.DMARCPolicy }},
+	{Name: "degraded", Kind: KindBool, Text: "DNS trouble touched the message", truth: func(f *Facts) bool { return f.Degraded }},
+}
+
+func provenSealers(f *Facts) []string {
+	if f.ARC != "pass" {
+		return nil
+	}
+	return f.Sealers
+}
+
+// Keys returns all plain keys.
+func Keys() []Key { return append([]Key(nil), keys...) }
+
+// KeyNamed returns the plain key of a name.
+func KeyNamed(name string) (Key, bool) {
+	for _, k := range keys {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Bool reports whether the key is written true or false instead of a list.
+func (k Key) Bool() bool { return k.Kind == KindBool }
+
+// Words are all values of a KindWord that can be written.
+func (k Key) Words() []string {
+	f := factNamed(facts, k.factName())
+	if f == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(f.Words), func(s string) bool { return s == "" })
+}
+
+func (k Key) factName() string {
+	if k.fact != "" {
+		return k.fact
+	}
+	return k.Name
+}
+
+// Test is a plain key with what it may be. It is safe for concurrent use.
+type Test struct {
+	key     Key
+	want    bool
+	yes, no *matcher // nil for none
+	entries []string
+}
+
+// NewBool makes the test of a key that is true or false.
+func NewBool(k Key, want bool) *Test { return &Test{key: k, want: want} }
+
+// NewTest makes the test of a key with a list: it holds if one of the entries
+// does, and none of those that begin with "!". Domains stand for themselves, a
+// leading dot for what is below. What is wrong with an entry is returned, and
+// what would be right.
+func NewTest(k Key, entries []string) (t *Test, problem, remedy string) {
+	if len(entries) == 0 {
+		return nil, "is empty, so that the rule could never match", "write at least one entry, or leave the key out"
+	}
+	t = &Test{key: k, entries: entries}
+	for _, e := range entries {
+		side := &t.yes
+		e, not := strings.CutPrefix(e, "!")
+		if not {
+			side = &t.no
+		}
+		if *side == nil {
+			*side = &matcher{}
+		}
+		if problem, remedy := (*side).add(k, e); problem != "" {
+			return nil, problem, remedy
+		}
+	}
+	if t.yes != nil && t.no != nil && t.yes.within(t.no) {
+		return nil, "excludes all that it lists, so that the rule could never match", "remove the entries with \"!\", or the others"
+	}
+	if t.yes == nil && k.Kind == KindWord && len(t.possible()) == 0 {
+		return nil, "excludes every word, so that the rule could never match", "write those that are meant"
+	}
+	return t, "", ""
+}
+
+// Holds reports whether a message passes the test.
+func (t *Test) Holds(f *Facts) bool {
+	switch {
+	case t.key.truth != nil:
+		return t.key.truth(f) == t.want
+	case t.key.value != nil:
+		return t.one(t.key.value(f))
+	}
+	found := t.yes == nil
+	for _, v := range t.key.values(f) {
+		if t.no != nil && t.no.has(t.key, v) {
+			return false
+		}
+		found = found || t.yes.has(t.key, v)
+	}
+	return found
+}
+
+func (t *Test) one(v string) bool {
+	if t.no != nil && t.no.has(t.key, v) {
+		return false
+	}
+	return t.yes == nil || t.yes.has(t.key, v)
+}
+
+// possible are the words for which the test holds.
+func (t *Test) possible() []string {
+	f := factNamed(facts, t.key.factName())
+	var words []string
+	for _, w := range f.Words {
+		if t.one(w) {
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+// String says the test in words.
+func (t *Test) String() string {
+	if t.key.Bool() {
+		if t.want {
+			return t.key.Text
+		}
+		return "not: " + t.key.Text
+	}
+	var yes, no []string
+	for _, e := range t.entries {
+		if e, not := strings.CutPrefix(e, "!"); not {
+			no = append(no, e)
+		} else {
+			yes = append(yes, e)
+		}
+	}
+	name := strings.TrimSuffix(strings.TrimSuffix(t.key.Text, ", as addresses or domains"), ", as addresses or prefixes")
+	switch {
+	case len(no) == 0:
+		return name + " is " + alternatives(yes)
+	case len(yes) == 0:
+		return name + " is not " + alternatives(no)
+	}
+	return name + " is " + alternatives(yes) + " but not " + alternatives(no)
+}
+
+func alternatives(s []string) string {
+	const most = 6
+	if n := len(s); n > most {
+		return strings.Join(s[:most], ", ") + fmt.Sprintf(" or one of %d more", n-most)
+	}
+	if len(s) == 1 {
+		return s[0]
+	}
+	return strings.Join(s[:len(s)-1], ", ") + " or " + s[len(s)-1]
+}
+
+// matcher is a list of entries made fast.
+type matcher struct {
+	prefixes prefixes
+	exact    map[string]struct{} // domains, addresses, words, texts
+	under    domains             // domains with what is below, not themselves
+}
+
+func (m *matcher) add(k Key, entry string) (problem, remedy string) {
+	if m.exact == nil {
+		m.exact, m.under = map[string]struct{}{}, domains{}
+	}
+	switch k.Kind {
+	case KindIP:
+		p, problem, remedy := parsePrefix(entry)
+		m.prefixes = append(m.prefixes, p)
+		return problem, remedy
+	case KindWord:
+		if !slices.Contains(k.Words(), entry) {
+			return fmt.Sprintf("%q is not known", clip(entry)), suggest(entry, k.Words(), "write "+strings.Join(quoted(k.Words()), ", "))
+		}
+	case KindDomain, KindDomains, KindAddress, KindAddresses:
+		return m.addDomain(k, entry)
+	case KindText:
+		if entry == "" {
+			return `"" is no entry`, "leave it out"
+		}
+	}
+	m.exact[entry] = struct{}{}
+	return "", ""
+}
+
+func (m *matcher) addDomain(k Key, entry string) (problem, remedy string) {
+	if local, domain := message.SplitPath(entry); strings.Contains(entry, "@") {
+		if k.Kind != KindAddress && k.Kind != KindAddresses {
+			return fmt.Sprintf("%q is an address where a domain is expected", clip(entry)), "write the domain alone"
+		}
+		name, ok := message.NormalizeDomain(domain)
+		if !ok || local == "" {
+			return fmt.Sprintf("%q is no address", clip(entry)), `write one such as "user@example.org"`
+		}
+		m.exact[strings.ToLower(local)+"@"+name] = struct{}{}
+		return "", ""
+	}
+	domain, below := strings.CutPrefix(entry, ".")
+	domain, wild := strings.CutPrefix(domain, "*.")
+	name, ok := message.NormalizeDomain(domain)
+	if !ok {
+		return fmt.Sprintf("%q is no domain", clip(entry)), `write one such as "example.org", or ".example.org" for all below it`
+	}
+	if below || wild {
+		m.under[name] = struct{}{}
+	} else {
+		m.exact[name] = struct{}{}
+	}
+	return "", ""
+}
+
+// has reports whether a value of a message is listed.
+func (m *matcher) has(k Key, v string) bool {
+	if m == nil || v == "" && k.Kind != KindWord {
+		return false
+	}
+	switch k.Kind {
+	case KindIP:
+		ip, err := netip.ParseAddr(v)
+		return err == nil && m.prefixes.containsAddr(ip)
+	case KindAddress, KindAddresses:
+		i := strings.LastIndexByte(v, '@')
+		if _, ok := m.exact[strings.ToLower(v)]; ok {
+			return true
+		}
+		return i >= 0 && m.hasDomain(v[i+1:])
+	case KindDomain, KindDomains:
+		return m.hasDomain(v)
+	}
+	_, ok := m.exact[v]
+	return ok
+}
+
+func (m *matcher) hasDomain(d string) bool {
+	if _, ok := m.exact[d]; ok {
+		return true
+	}
+	_, parent, ok := strings.Cut(d, ".")
+	return ok && len(m.under) > 0 && m.under.below(parent)
+}
+
+// within reports whether all that m lists, other lists too.
+func (m *matcher) within(other *matcher) bool {
+	for _, p := range m.prefixes {
+		if !slices.ContainsFunc(other.prefixes, func(o netip.Prefix) bool { return o.Bits() <= p.Bits() && o.Contains(p.Addr()) }) {
+			return false
+		}
+	}
+	for d := range m.under {
+		if _, ok := other.under[d]; !ok && !other.hasDomain(d+".") {
+			return false
+		}
+	}
+	for e := range m.exact {
+		if _, ok := other.exact[e]; !ok && !other.hasDomain(e[strings.LastIndexByte(e, '@')+1:]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Contradiction names a fact for which no value suits all the tests and the
+// condition, which may be nil; "" if none was found.
+func Contradiction(tests []*Test, c *Condition) string {
+	n := needs{}
+	if c != nil {
+		for name, values := range c.needs {
+			n.restrict(name, values)
+		}
+	}
+	for _, t := range tests {
+		switch {
+		case t.key.Kind == KindWord:
+			n.restrict(t.key.factName(), t.possible())
+		case t.key.Bool():
+			n.restrict(t.key.factName(), []string{fmt.Sprint(t.want)})
+		}
+		if t.yes != nil && t.key.Name == "mail_from" {
+			n.restrict("null_sender", []string{"false"})
+		}
+		if t.yes != nil && t.key.Name == "user" {
+			n.restrict("authenticated", []string{"true"})
+		}
+		if t.yes != nil && t.key.Name == "sealer" {
+			n.restrict("arc", []string{"pass"})
+		}
+	}
+	return n.impossible()
+}

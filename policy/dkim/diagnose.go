@@ -1,0 +1,153 @@
+package dkim
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// maxChanged bounds the fields that are named of one signature.
+const maxChanged = 10
+
+// Probe registers further body hashes that tell what kind of change a body went
+// through, if Options.Diagnose is set. Call it when all hashes that count are
+// registered, so that it takes none of their places.
+func (v *Verifier) Probe(bodies *Bodies) {
+	if !v.opt.Diagnose {
+		return
+	}
+	for _, c := range v.checks {
+		if c.err == nil && c.sig.BodyForm == Simple {
+			c.probe = bodies.Hash(Relaxed, c.sig.Hash, c.sig.BodyLength)
+		}
+	}
+}
+
+// diagnose says what else is known about a signature that the body or the
+// header does not fit.
+func (v *Verifier) diagnose(c *check, key *Key, res *Result) []string {
+	switch res.Failure {
+	case FailureBody:
+		return v.diagnoseBody(c, key)
+	case FailureHeader:
+		return v.diagnoseHeader(c, key, res.Changed)
+	}
+	return nil
+}
+
+func (v *Verifier) diagnoseBody(c *check, key *Key) []string {
+	var notes []string
+	s := c.sig
+	if key.VerifyDigest(s.Hash, v.header.Digest(s, c.at), s.Value) {
+		notes = append(notes, "the signature itself is genuine and the signed header fields are as "+s.Domain+" signed them: only the body was changed on the way")
+	} else {
+		notes = append(notes, "the signed header fields do not fit the signature either: more than the body was changed, or the signature was never made for this message")
+	}
+	if c.probe != nil && bytes.Equal(c.probe.Sum(), s.BodyHash) {
+		notes = append(notes, "only white space was changed in the body; a signature with relaxed body canonicalization would have survived it")
+	}
+	if s.BodyLength >= 0 {
+		notes = append(notes, fmt.Sprintf("l= covers the first %d octets of the body, and the change is among those", s.BodyLength))
+	}
+	return notes
+}
+
+func (v *Verifier) diagnoseHeader(c *check, key *Key, changed []string) []string {
+	notes := []string{"the body is as it was signed"}
+	if len(changed) > 0 {
+		notes = append(notes, "by the copies in z= these fields were changed: "+strings.Join(changed, ", "))
+	}
+	if tag := v.subjectTag(c, key); tag != "" {
+		notes = append(notes, fmt.Sprintf("without %+q at the begin of the Subject the signature is valid", clip(tag)))
+	}
+	return notes
+}
+
+// subjectTag returns what a mailing list put in front of the Subject, such as
+// "[list] ", if the signature is valid without it.
+func (v *Verifier) subjectTag(c *check, key *Key) string {
+	if !slices.Contains(c.sig.SignedFields, "subject") {
+		return ""
+	}
+	at := v.header.All("subject")
+	if len(at) != 1 {
+		return ""
+	}
+	f := v.header.header[at[0]]
+	start, end := listTag(f.Raw)
+	if start == end {
+		return ""
+	}
+	h := slices.Clone(v.header.header)
+	h[at[0]] = message.Field{Name: f.Name, Raw: f.Raw[:start] + f.Raw[end:]}
+	if !key.VerifyDigest(c.sig.Hash, NewHeaderIndex(h).Digest(c.sig, c.at), c.sig.Value) {
+		return ""
+	}
+	return f.Raw[start:end]
+}
+
+// listTag finds a first word in brackets in a Subject field, with the blank
+// behind it, also behind "Re: "; start and end are equal if there is none.
+func listTag(raw string) (start, end int) {
+	start = strings.IndexByte(raw, ':') + 1
+	start += len(raw[start:]) - len(strings.TrimLeft(raw[start:], whiteSpace))
+	if rest := raw[start:]; len(rest) > 4 && strings.EqualFold(rest[:4], "Re: ") {
+		start += 4
+	}
+	if start == len(raw) || raw[start] != '[' {
+		return 0, 0
+	}
+	close := strings.IndexByte(raw[start:], ']')
+	if close < 0 {
+		return 0, 0
+	}
+	end = start + close + 1
+	if end < len(raw) && raw[end] == ' ' {
+		end++
+	}
+	return start, end
+}
+
+// changed names the fields that the signature covers and that differ from the
+// copies in its z= (RFC 6376 section 3.5); nil without z=. White space does not
+// count. The copies are covered by the signature, but that has failed: they are
+// a help to the reader and no evidence.
+func (x *HeaderIndex) changed(s *Signature, self int) []string {
+	z, ok := s.Tags.Get("z")
+	if !ok {
+		return nil
+	}
+	copies := map[string][]string{} // by name, from the top
+	for _, c := range strings.SplitN(withoutSpace(z), "|", maxSignedFields) {
+		name, value, ok := strings.Cut(c, ":")
+		if !ok {
+			continue
+		}
+		name = strings.ToLower(decodeQuotedPrintable(name))
+		copies[name] = append(copies[name], withoutSpace(decodeQuotedPrintable(value)))
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, name := range s.SignedFields {
+		was := copies[name]
+		if seen[name] || len(was) == 0 || len(names) == maxChanged {
+			continue
+		}
+		seen[name] = true
+		var is []string
+		for _, i := range x.All(name) {
+			if i != self {
+				is = append(is, withoutSpace(x.header[i].Value()))
+			}
+		}
+		// Fields are signed from the bottom; more of a name may have come on top.
+		if n := len(was); len(is) >= n && slices.Equal(is[len(is)-n:], was) {
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,85 @@
+package dmarc
+
+// organizationalRecord returns the name below which the record stands that
+// makes the Organizational Domain what it is; "" if no record does.
+func (p *path) organizationalRecord() string {
+	org := p.organizational()
+	for i := range p.steps {
+		rec := p.at(i)
+		if rec != nil && (p.domains[i] == org || rec.PSD == PSDYes && i > 0) {
+			return p.domains[i]
+		}
+	}
+	return ""
+}
+
+// identifiers tells what became of each identifier, once decide has looked up
+// what it needed to.
+func (e *Evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
+	rec := e.found.record
+	var list []Aligned
+	if spf.Status != "" {
+		list = append(list, e.tell("spf", spf, rec.ASPF))
+	}
+	for _, id := range dkim {
+		list = append(list, e.tell("dkim", id, rec.ADKIM))
+	}
+	return list
+}
+
+func (e *Evaluation) tell(method string, id Identifier, mode Alignment) Aligned {
+	a := Aligned{Method: method, Domain: id.Domain, Status: id.Status}
+	a.Alignment, a.Why = e.relation(normalize(id.Domain), mode)
+	return a
+}
+
+// relation says how a domain stands to the author's (RFC 9989 section 4.4).
+func (e *Evaluation) relation(domain string, mode Alignment) (alignment, why string) {
+	org := e.found.org
+	switch {
+	case domain == "":
+		return "no", "there is no domain that could be aligned"
+	case domain == e.author:
+		return "yes", "it is the author's domain itself"
+	case mode == Strict:
+		return "no", "the record demands " + e.author + " itself (strict alignment)"
+	case org == "" && lastLabels(domain, 1) != lastLabels(e.author, 1):
+		return "no", cut(domain) + " and " + e.author + " do not even share their top-level domain"
+	case org == "":
+		return "unknown", "DNS trouble hides the organizational domain of " + e.author
+	case !within(domain, org):
+		return "no", cut(domain) + " is not within " + org + ", the author's organizational domain" + e.authority()
+	}
+	o := e.orgs[domain]
+	if o == nil {
+		return "unknown", "it is within " + org + "; its own organizational domain was not looked up, as nothing depends on it"
+	}
+	select {
+	case <-o.done:
+	default:
+		return "unknown", "the look-up of its organizational domain did not end in time"
+	}
+	switch o.name {
+	case "":
+		return "unknown", "DNS trouble hides its organizational domain"
+	case org:
+		return "yes", "both belong to the organizational domain " + org + e.authority() + " (relaxed alignment)"
+	}
+	why = "its organizational domain is " + o.name
+	if o.record != "" {
+		why += " by the record at _dmarc." + o.record
+	}
+	return "no", why + ", that of " + e.author + " is " + org
+}
+
+// authority says which record makes the author's Organizational Domain what it
+// is.
+func (e *Evaluation) authority() string {
+	if !e.found.walked {
+		return " by the public suffix list"
+	}
+	if at := e.found.path.organizationalRecord(); at != "" {
+		return " by the record at _dmarc." + at
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// factsOf puts results into the words of conditions.
+func factsOf(res *Results) *condition.Facts {
+	f := &condition.Facts{
+		Client:        res.Client.IP,
+		PTR:           res.Client.PTR,
+		Helo:          strings.ToLower(clipped(res.Client.Helo)),
+		Listener:      clipped(res.Client.Listener),
+		User:          clipped(res.User),
+		Authenticated: res.User != "",
+		TLS:           clipped(res.Client.TLS),
+		NullSender:    res.MailFrom == "",
+
+		From:      res.Author.Domain,
+		Org:       res.DMARC.OrganizationalDomain,
+		Ambiguous: res.Author.Ambiguous(),
+		Size:      int(res.Size),
+
+		IPRev: string(res.IPRev.Status),
+		ARC:   string(orWord(res.ARC.Status, arc.None)),
+
+		DMARC:            string(orWord(res.DMARC.Status, dmarc.None)),
+		DMARCPolicy:      string(res.DMARC.Policy),
+		DMARCDisposition: string(res.DMARC.Disposition),
+		DMARCRecord:      res.DMARC.RecordDomain,
+		SPFAligned:       res.DMARC.SPFAligned,
+		DKIMAligned:      res.DMARC.DKIMAligned,
+
+		Degraded:  res.DNS.Failed > 0,
+		DNSFailed: res.DNS.Failed,
+	}
+	f.MailFrom, f.MailFromDomain = mailbox(res.MailFrom)
+	recipientFacts(f, res.Recipients)
+	spfFacts(f, res)
+	dkimFacts(f, res)
+	for _, s := range res.ARC.Sealers {
+		f.Sealers = append(f.Sealers, s.Domain)
+	}
+	listFacts(f, res.Header)
+	return f
+}
+
+func orWord[T ~string](s, none T) T {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+func clipped(s string) string {
+	if len(s) > condition.MaxText {
+		return s[:condition.MaxText]
+	}
+	return s
+}
+
+// mailbox is an address with its domain as evaluators have it; a domain that is
+// none is "".
+func mailbox(path string) (address, domain string) {
+	local, domain := message.SplitPath(path)
+	name, ok := message.NormalizeDomain(domain)
+	if !ok {
+		return clipped(path), ""
+	}
+	if n := len(path) - len(domain); name == domain && path[:n] == local+"@" {
+		return clipped(path), name
+	}
+	return clipped(local + "@" + name), name
+}
+
+func recipientFacts(f *condition.Facts, recipients []string) {
+	f.Rcpts = make([]string, len(recipients))
+	seen := make(map[string]struct{}, 1)
+	for i, r := range recipients {
+		address, domain := mailbox(r)
+		f.Rcpts[i] = address
+		if _, again := seen[domain]; domain != "" && !again {
+			seen[domain] = struct{}{}
+			f.RcptDomains = append(f.RcptDomains, domain)
+		}
+	}
+}
+
+func spfFacts(f *condition.Facts, res *Results) {
+	if r, ok := res.envelopeSPF(); ok {
+		f.SPF, f.SPFDomain = string(r.Status), r.Domain
+	}
+	for _, r := range res.SPF {
+		if r.Identity == spf.MailFrom {
+			f.SPFMailFrom = string(r.Status)
+		} else {
+			f.SPFHelo = string(r.Status)
+		}
+	}
+}
+
+func dkimFacts(f *condition.Facts, res *Results) {
+	f.DKIM = string(dkim.None)
+	if len(res.DKIM) > 0 {
+		f.Signatures = make([]condition.Signature, len(res.DKIM))
+	}
+	for i, r := range res.DKIM {
+		status, _ := res.Counts(r)
+		f.Signatures[i] = condition.Signature{
+			Domain: r.Domain, Selector: clipped(r.Selector), Algorithm: clipped(r.Algorithm), Result: string(status),
+			Bits: r.KeyBits, Partial: r.Partial, Testing: r.Testing, Identity: clipped(r.Identity),
+		}
+		switch {
+		case status == dkim.Pass:
+			f.Signers = append(f.Signers, r.Domain)
+			f.DKIM = string(status)
+		case i == 0 || status == dkim.TempError && f.DKIM != string(dkim.Pass):
+			f.DKIM = string(status)
+		}
+	}
+}
+
+// listFacts looks for the marks of mailing lists (RFC 2919, RFC 2369). Fields
+// that newsletters bear as well, such as List-Unsubscribe, are none.
+func listFacts(f *condition.Facts, header message.Header) {
+	for _, field := range header {
+		switch {
+		case field.Is("List-Id"):
+			f.List = true
+			if f.ListID == "" {
+				f.ListID = listID(field.Value())
+			}
+		case field.Is("List-Post"):
+			f.List = true
+		}
+	}
+}
+
+// listID is what stands in the last angle brackets of a List-Id, or the whole.
+func listID(value string) string {
+	if i := strings.LastIndexByte(value, '<'); i >= 0 {
+		value, _, _ = strings.Cut(value[i+1:], ">")
+	}
+	return strings.ToLower(clipped(strings.TrimSpace(value)))
+}

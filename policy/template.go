@@ -1,0 +1,109 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/policy/dmarc"
+)
+
+// maxAddition bounds the value of an added field below the 998 octets of a line
+// (RFC 5322 section 2.1.1).
+const maxAddition = 900
+
+// placeholders are what a Template may name, and what it becomes.
+var placeholders = []struct {
+	name, text string
+	value      func(res *Results, rule string) string
+}{
+	{"author", "the author domain, or \"unknown\"", func(res *Results, _ string) string { return orWord(res.Author.Domain, "unknown") }},
+	{"client", "the client's address", func(res *Results, _ string) string { return orWord(res.Client.IP, "unknown") }},
+	{"helo", "the HELO name", func(res *Results, _ string) string { return res.Client.Helo }},
+	{"mail_from", "the address of MAIL FROM", func(res *Results, _ string) string { return "<" + res.MailFrom + ">" }},
+	{"reason", "what SPF and DKIM found, or why there is no author domain", func(res *Results, _ string) string { return found(res) }},
+	{"rule", "the rule's name", func(_ *Results, rule string) string { return rule }},
+}
+
+// Template is a text with placeholders such as {author}. The zero value is "".
+type Template struct {
+	text  string
+	parts []part
+}
+
+// part is a text, and then a placeholder unless it is the last.
+type part struct {
+	text  string
+	value func(*Results, string) string
+}
+
+// ParseTemplate reads a text with placeholders. Braces around anything but a
+// lower-case word stand for themselves.
+func ParseTemplate(s string) (Template, error) {
+	t := Template{text: s}
+	for rest := s; ; {
+		open := strings.IndexByte(rest, '{')
+		end := strings.IndexByte(rest[max(open, 0):], '}')
+		if open < 0 || end < 0 {
+			t.parts = append(t.parts, part{text: rest})
+			return t, nil
+		}
+		name := rest[open+1 : open+end]
+		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			t.parts = append(t.parts, part{text: rest[:open+1]})
+			rest = rest[open+1:]
+			continue
+		}
+		p := part{text: rest[:open]}
+		for _, known := range placeholders {
+			if known.name == name {
+				p.value = known.value
+			}
+		}
+		if p.value == nil {
+			return Template{}, fmt.Errorf("{%s} is no placeholder; there are %s", name, placeholderNames())
+		}
+		t.parts = append(t.parts, p)
+		rest = rest[open+end+1:]
+	}
+}
+
+func placeholderNames() string {
+	names := make([]string, len(placeholders))
+	for i, p := range placeholders {
+		names[i] = "{" + p.name + "}"
+	}
+	return strings.Join(names, ", ")
+}
+
+// String returns the text as it was written.
+func (t Template) String() string { return t.text }
+
+// fill puts what is known of a message into the template: printable ASCII on
+// one line of at most n octets.
+func (t Template) fill(res *Results, rule string, n int) string {
+	switch {
+	case t.text == "":
+		return ""
+	case len(t.parts) == 1:
+		return printable(t.text, n)
+	}
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.text)
+		if p.value != nil {
+			b.WriteString(printable(p.value(res, rule), 200))
+		}
+	}
+	return printable(b.String(), n)
+}
+
+// found says what the methods found, for {reason}.
+func found(res *Results) string {
+	switch {
+	case res.Author.Domain == "" && res.Author.Problem != "":
+		return authorProblem(res.Author)
+	case res.DMARC.Status == dmarc.Fail:
+		return spfFound(res) + "; " + dkimFound(res)
+	}
+	return sentence("dmarc "+string(orWord(res.DMARC.Status, dmarc.None)), res.DMARC.Reason)
+}
