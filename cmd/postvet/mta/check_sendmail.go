@@ -19,7 +19,7 @@ func CheckSendmail(file string, ours Ours, hostname string) (Findings, error) {
 	cf := ParseSendmail(string(text))
 	list := cf.Milters()
 	var f Findings
-	at := ours.find(list)
+	at := ours.find(QueueDirectory, list)
 	if at < 0 {
 		f.error("Sendmail does not ask Postvet", fmt.Sprintf("add to sendmail.mc: INPUT_MAIL_FILTER(`postvet', `S=%s, F=T, T=C:30s;S:10s;R:60s;E:5m')dnl", sendmailAddress(ours)))
 	} else {

@@ -64,19 +64,20 @@ func (m MainCF) Value(name, byDefault string) string {
 }
 
 // Expand puts the values of parameters in place of $name, ${name} and $(name).
-func (m MainCF) Expand(value string) string { return m.expand(value, 0) }
+func (m MainCF) Expand(value string) string {
+	left := maxReferences
+	return m.expand(value, &left)
+}
 
-// maxExpansion bounds how deep parameters name one another, and maxExpanded
-// what comes of it: no honest file comes near.
+// maxReferences bounds how many parameters one value may refer to with all
+// that they refer to, and maxExpanded what comes of it: no honest file comes
+// near, and parameters may refer to themselves.
 const (
-	maxExpansion = 10
-	maxExpanded  = 64 << 10
+	maxReferences = 1000
+	maxExpanded   = 64 << 10
 )
 
-func (m MainCF) expand(value string, depth int) string {
-	if depth > maxExpansion {
-		return value
-	}
+func (m MainCF) expand(value string, left *int) string {
 	var b strings.Builder
 	for b.Len() < maxExpanded {
 		before, rest, ok := strings.Cut(value, "$")
@@ -87,8 +88,9 @@ func (m MainCF) expand(value string, depth int) string {
 		name, after := reference(rest)
 		if name == "" {
 			b.WriteByte('$')
-		} else if p, ok := m.Get(name); ok {
-			b.WriteString(m.expand(p.Value, depth+1))
+		} else if p, ok := m.Get(name); ok && *left > 0 {
+			*left--
+			b.WriteString(m.expand(p.Value, left))
 		}
 		value = after
 	}

@@ -19,10 +19,11 @@ type Ours struct {
 	VerdictTimeout, EarlyTimeout time.Duration
 }
 
-// find returns the place of our milter in a list, -1 if it is not there.
-func (o Ours) find(list []Milter) int {
+// find returns the place of our milter in a list, -1 if it is not there; queue
+// is the root of the MTA's chroot.
+func (o Ours) find(queue string, list []Milter) int {
 	return slices.IndexFunc(list, func(m Milter) bool {
-		return slices.ContainsFunc(o.Listen, func(l string) bool { return SameSocket(m.Socket, l) })
+		return slices.ContainsFunc(o.Listen, func(l string) bool { return sameSocket(queue, m.Socket, l) })
 	})
 }
 

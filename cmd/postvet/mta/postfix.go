@@ -40,6 +40,8 @@ func CheckPostfix(dir string, ours Ours, hostname string) (Findings, error) {
 	return f, nil
 }
 
+func (m MainCF) queue() string { return m.Value("queue_directory", QueueDirectory) }
+
 // with returns the parameters as a service sees them.
 func (m MainCF) with(options map[string]string) MainCF {
 	all := m[:len(m):len(m)]
@@ -57,7 +59,7 @@ func (f *Findings) service(main MainCF, s Service, ours Ours) {
 	if strings.Contains(cf.Value("receive_override_options", ""), "no_milters") {
 		list = nil
 	}
-	at := ours.find(list)
+	at := ours.find(cf.queue(), list)
 	switch {
 	case at >= 0:
 		f.ok(name + " asks Postvet (" + list[at].Socket + ")")
@@ -91,7 +93,7 @@ func wanted(cf MainCF, s Service, ours Ours) string {
 	if !ok {
 		return ours.Listen[0]
 	}
-	if inside, ok := strings.CutPrefix(path, cf.Value("queue_directory", QueueDirectory)+"/"); ok {
+	if inside, ok := strings.CutPrefix(path, cf.queue()+"/"); ok {
 		return "unix:" + inside
 	}
 	return "unix:" + path
@@ -114,7 +116,7 @@ func (f *Findings) opens(cf MainCF, s Service, m Milter) {
 	if !ok {
 		return
 	}
-	queue := cf.Value("queue_directory", QueueDirectory)
+	queue := cf.queue()
 	outside := path
 	switch {
 	case !strings.HasPrefix(path, "/"):
@@ -156,7 +158,7 @@ func (f *Findings) postfix(cf MainCF, ours Ours, hostname string) {
 		"milter_content_timeout = 300s, or a lower limits.verdict_timeout")
 	f.patience("milter_command_timeout", seconds(cf.Value("milter_command_timeout", "30s"), time.Second), ours.EarlyTimeout,
 		"raise milter_command_timeout, or lower limits.spf_timeout")
-	if ours.find(ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
+	if ours.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
 		f.warn("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
 	}
 	f.name(ours.AuthservID, cf.Value("myhostname", hostname))

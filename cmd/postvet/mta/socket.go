@@ -9,13 +9,15 @@ const QueueDirectory = "/var/spool/postfix"
 // milters, name one socket as far as can be told from their texts: unix sockets
 // by their path as seen from outside the chroot, TCP sockets by their port, as
 // one of the two often leaves the host out.
-func SameSocket(a, b string) bool {
-	a, b = plainSocket(a), plainSocket(b)
+func SameSocket(a, b string) bool { return sameSocket(QueueDirectory, a, b) }
+
+func sameSocket(queue, a, b string) bool {
+	a, b = plainSocket(queue, a), plainSocket(queue, b)
 	return a != "" && a == b
 }
 
 // plainSocket is "path P" or "port N".
-func plainSocket(s string) string {
+func plainSocket(queue, s string) string {
 	s = strings.TrimSpace(s)
 	if strings.HasPrefix(s, "/") {
 		s = "unix:" + s
@@ -25,7 +27,7 @@ func plainSocket(s string) string {
 	case !ok:
 		return ""
 	case strings.EqualFold(kind, "unix"), strings.EqualFold(kind, "local"):
-		rest = strings.TrimPrefix(rest, QueueDirectory)
+		rest = strings.TrimPrefix(rest, queue)
 		rest = strings.TrimPrefix(rest, "/var/run")
 		rest = strings.TrimPrefix(rest, "/run")
 		return "path " + strings.TrimLeft(rest, "/")

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,12 +15,15 @@ const (
 	boolean      // only its first letter counts
 	number
 	dataset // see parseDataset
+	action  // a word of actionWords, or its first letter
 )
 
 // option is one option that a peer knows.
 type option struct {
 	name string
 	kind kind
+	// words are all values of a text that has only some.
+	words []string
 	// byDefault is the value without a setting, "" for none.
 	byDefault string
 	// fate and note are what is said of it unless a translator knows better.
@@ -103,12 +107,26 @@ func (o *option) check(value string) (problem, remedy string) {
 		if _, err := strconv.Atoi(value); err != nil {
 			return fmt.Sprintf("%q is no number", value), "write a whole number"
 		}
+	case action:
+		if !oneOf(actionWords, value) && (len(value) != 1 || !strings.Contains("adqrt", strings.ToLower(value))) {
+			return fmt.Sprintf("%q is no action", value), "write one of " + strings.Join(actionWords, ", ")
+		}
+	case text:
+		if o.words != nil && !oneOf(o.words, value) {
+			return fmt.Sprintf("%q is not known", value), "write one of " + strings.Join(o.words, ", ")
+		}
 	case dataset:
 		if _, why := parseDataset(value); why != "" && o.fate != Gone {
 			return why, "write the entries into a text file, one a line, and name that"
 		}
 	}
 	return "", ""
+}
+
+var actionWords = []string{"accept", "discard", "quarantine", "reject", "tempfail"}
+
+func oneOf(words []string, value string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, value) })
 }
 
 // truth reads a boolean as the peers do.
