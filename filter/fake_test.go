@@ -128,6 +128,13 @@ func (m *fakeMessage) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (m *fakeMessage) Early(context.Context) *policy.Results {
+	if m.on != nil {
+		m.on("early")
+	}
+	return &policy.Results{}
+}
+
 func (m *fakeMessage) Finish(ctx context.Context) *policy.Results {
 	m.say("finish")
 	if m.fake.finish != nil {

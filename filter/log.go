@@ -38,9 +38,9 @@ func clean(s string) string {
 }
 
 // overrides are the reasons and sources, in order: "trusted_forwarder trust.forwarders (192.0.2.1)".
-func overrides(v policy.Verdict) []string {
-	out := make([]string, len(v.Overrides))
-	for i, o := range v.Overrides {
+func overrides(all []policy.Override) []string {
+	out := make([]string, len(all))
+	for i, o := range all {
 		out[i] = clean(string(o.Reason) + " " + o.String())
 	}
 	return out
@@ -116,7 +116,8 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("action", clean(string(d.Verdict.Action))),
 		zap.String("code", clean(d.Verdict.Code)),
 		zap.String("rule", clean(d.Verdict.Rule)),
-		zap.Strings("overrides", overrides(d.Verdict)),
+		zap.Strings("overrides", overrides(d.Verdict.Overrides)),
+		zap.Strings("refused_overrides", overrides(d.Verdict.Refused)),
 		zap.String("exempt", clean(r.Exempt)),
 		zap.Float64("dns_ms", r.DNS.WaitMS),
 		zap.Int("dns_lookups", r.DNS.Lookups),

@@ -74,7 +74,7 @@ func TestLogLine(t *testing.T) {
 	sort.Strings(keys)
 	want := []string{
 		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "faults", "from",
-		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "rule", "spf", "took_ms", "ts", "undelivered",
+		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "refused_overrides", "rule", "spf", "took_ms", "ts", "undelivered",
 	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
@@ -83,7 +83,7 @@ func TestLogLine(t *testing.T) {
 		"level": "info", "msg": "message", "queue": "4ABC", "client": "192.0.2.1", "helo": "evil???[2J?", "rcpts": 1.0,
 		"author": "example.org", "spf": []any{"helo=none helo.example.org", "mailfrom=pass example.org"},
 		"dkim": []any{"fail example.org/s?[31m"}, "dmarc": "fail p=reject", "arc": "none", "iprev": "pass", "action": "reject",
-		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
+		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "refused_overrides": []any{}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
 		"faults": []any{"arc: panic"}, "undelivered": false,
 	} {
 		if diff := cmp.Diff(v, got[k]); diff != "" {
@@ -98,12 +98,12 @@ func TestLogLine(t *testing.T) {
 func TestClean(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"":                     "",
-		"plain é 日本":           "plain é 日本",
-		"a\tb\nc\x00\x7f":      "a?b?c??",
-		"\u009b31m \u202e abc": "?31m ? abc",
-		"\xff\xfe":             "??",
-		"in\u200bvisible\u2066":  "in?visible?",
+		"":                      "",
+		"plain é 日本":            "plain é 日本",
+		"a\tb\nc\x00\x7f":       "a?b?c??",
+		"\u009b31m \u202e abc":  "?31m ? abc",
+		"\xff\xfe":              "??",
+		"in\u200bvisible\u2066": "in?visible?",
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

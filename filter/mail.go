@@ -24,6 +24,10 @@ type mail struct {
 	claims   claims
 	fault    string // what of ours went wrong
 	began    time.Time
+	// refusal is what every recipient is answered, if the rules refuse the message
+	// before it is sent; asked tells that they were asked.
+	refusal reply
+	asked   bool
 }
 
 // working reports whether policy is still to be told of the message.
@@ -37,6 +41,9 @@ type Decision struct {
 	From    string
 	// Recipients counts those that the MTA accepted.
 	Recipients int
+	// Early tells that the message was refused at its first recipient, before it
+	// was sent.
+	Early bool
 	// Results is never nil.
 	Results *policy.Results
 	Verdict policy.Verdict
@@ -64,16 +71,7 @@ func (s *session) Body(mod *milter.Modifier) (milter.Response, error) {
 		s.srv.count.protocolErrors.Add(1)
 		return final(tempFailure), nil
 	}
-	d := &Decision{
-		QueueID:     s.macros.queueID,
-		Client:      s.client,
-		Helo:        s.helo,
-		From:        m.from,
-		Recipients:  m.rcpts,
-		ExactHeader: s.wire.agreed.exactHeader(),
-		Began:       m.began,
-		Ended:       time.Now(),
-	}
+	d := s.newDecision(m)
 	s.judgeMail(m, d)
 	d.Took = time.Since(d.Ended)
 	answer := s.carryOut(mod, m, d)
@@ -83,6 +81,42 @@ func (s *session) Body(mod *milter.Modifier) (milter.Response, error) {
 	}
 	s.decision = d
 	return final(answer), nil
+}
+
+func (s *session) newDecision(m *mail) *Decision {
+	return &Decision{
+		QueueID:     s.macros.queueID,
+		Client:      s.client,
+		Helo:        s.helo,
+		From:        m.from,
+		Recipients:  m.rcpts,
+		ExactHeader: s.wire.agreed.exactHeader(),
+		Began:       m.began,
+		Ended:       time.Now(),
+	}
+}
+
+// refuseEarly asks the rules at the first recipient, and returns the answer to
+// each: the zero reply if the message may come.
+func (s *session) refuseEarly(m *mail) reply {
+	if m.asked || m.judge == nil || m.judge.early == nil || !m.working() {
+		return m.refusal
+	}
+	m.asked = true
+	d := s.newDecision(m)
+	s.guard("early verdict", func() {
+		if d.Results = m.tx.Early(s.ctx); d.Results == nil {
+			return
+		}
+		if d.Verdict, d.Early = m.judge.early(d.Results); d.Early {
+			m.refusal = refusal(d.Verdict)
+		}
+	})
+	if m.refusal.text != "" {
+		d.Reply, d.Took = m.refusal.text, time.Since(d.Ended)
+		s.tell(d)
+	}
+	return m.refusal
 }
 
 // judgeMail fills in results and verdict.
@@ -177,10 +211,15 @@ func (s *session) answered(err error) {
 	}
 	s.decision = nil
 	d.Err = err
-	s.srv.count.message(d.Verdict.Action)
 	if err != nil {
 		s.srv.count.undelivered.Add(1)
 	}
+	s.tell(d)
+}
+
+// tell counts and logs a decision, and calls the hook.
+func (s *session) tell(d *Decision) {
+	s.srv.count.message(d.Verdict.Action)
 	s.logDecision(d)
 	if hook := s.srv.opt.OnMessage; hook != nil {
 		defer func() {

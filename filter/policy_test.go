@@ -2,12 +2,12 @@ package filter
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/list"
 )
 
 // The tests of this file have the real policy behind the wire, and a real DNS
@@ -31,10 +31,14 @@ func startPolicy(t *testing.T, rules policy.Rules) (*rig, *dnstest.Server) {
 func startPolicyWith(t *testing.T, rules policy.Rules, o Options) (*rig, *dnstest.Server) {
 	t.Helper()
 	dns, resolver := dnstest.Start(t, zone)
+	exempt, err := list.New(list.Addresses, "192.0.2.200")
+	if err != nil {
+		t.Fatal(err)
+	}
 	checker := policy.NewChecker(policy.Options{
 		Resolver:   resolver,
 		AuthservID: "mx.example.net",
-		Exempt:     policy.Exempt{Authenticated: true, Local: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.200/32")}},
+		Exempt:     policy.Exempt{Authenticated: true, Local: true, Addresses: exempt},
 	})
 	if rules.AuthservID == "" {
 		rules.AuthservID = "mx.example.net"

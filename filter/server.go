@@ -18,7 +18,7 @@ import (
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
 	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, exempt, dns_ms, dns_lookups, took_ms (from the
+	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms (from the
 	// message's end to the verdict), faults and undelivered; and a warning per
 	// fault. Every line about a message bears its queue id. Default: none.
 	Logger *zap.Logger
@@ -143,7 +143,11 @@ func newServer(o Options) *Server {
 // it began with; a connection takes the new one at its next message, to which
 // its client and its HELO are then introduced again.
 func (s *Server) SetHandler(h Handler) {
-	s.handler.Store(&judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules})
+	j := &judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules}
+	if h.Rules.RefusesEarly() {
+		j.early = h.Rules.Early
+	}
+	s.handler.Store(j)
 }
 
 // Serve accepts connections until Shutdown, and then returns ErrServerClosed;

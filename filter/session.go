@@ -19,6 +19,8 @@ type judge struct {
 	checker checker
 	rules   policy.Rules
 	decide  func(*policy.Results) policy.Verdict
+	// early decides before the message is sent; nil if the rules never do.
+	early func(*policy.Results) (policy.Verdict, bool)
 }
 
 // checker, conversation and transaction are what the session needs of package
@@ -35,6 +37,7 @@ type conversation interface {
 
 type transaction interface {
 	Recipient(addr string)
+	Early(ctx context.Context) *policy.Results
 	Field(f message.Field)
 	EndOfHeader()
 	Write(p []byte) (int, error)
@@ -190,15 +193,19 @@ func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, er
 	return milter.RespContinue, nil
 }
 
-// RcptTo notes a recipient.
+// RcptTo notes a recipient. A message that the rules refuse before it is sent is
+// refused here, for each recipient, and not at MAIL: the look-ups have had time,
+// and the MTA's log names whom the message was for.
 func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
-	if m := s.mail; m != nil {
-		m.rcpts++
-		if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
-			s.guard("rcpt", func() { m.tx.Recipient(to) })
-		}
+	m := s.mail
+	if m == nil {
+		return milter.RespContinue, nil
 	}
-	return milter.RespContinue, nil
+	m.rcpts++
+	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
+		s.guard("rcpt", func() { m.tx.Recipient(to) })
+	}
+	return final(s.refuseEarly(m)), nil
 }
 
 // Header takes a field.
@@ -283,9 +290,11 @@ func (s *session) giveUp() {
 		return
 	}
 	s.mail = nil
-	s.srv.count.aborted.Add(1)
-	if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
-		entry.Write(zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)), zap.String("from", clean(m.from)))
+	if m.refusal.text == "" { // else that was its verdict
+		s.srv.count.aborted.Add(1)
+		if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
+			entry.Write(zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)), zap.String("from", clean(m.from)))
+		}
 	}
 	if m.tx != nil {
 		s.guard("close", m.tx.Close)

@@ -2,19 +2,22 @@ package policy
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
 // Exempt says which messages are not checked. The zero value exempts nobody.
 type Exempt struct {
-	// Addresses are clients that are trusted, such as 127.0.0.0/8 and ::1.
-	Addresses []netip.Prefix
+	// Addresses and Names are clients that are trusted, such as 127.0.0.0/8 and
+	// ::1, or mx.example.org. A name counts if iprev verified it, which is known
+	// when the message ends; what a client so trusted sends in our name is removed
+	// all the same. Addresses in Names, and names in Addresses, count too.
+	Addresses, Names *list.List
 	// Authenticated exempts clients that logged in.
 	Authenticated bool
 	// Local exempts messages submitted on this machine without SMTP.
@@ -24,6 +27,7 @@ type Exempt struct {
 // The words of Results.Exempt.
 const (
 	ExemptAddress       = "exempt address"
+	ExemptName          = "exempt name"
 	ExemptAuthenticated = "authenticated"
 	ExemptLocal         = "local submission"
 )
@@ -32,13 +36,18 @@ func (e Exempt) client(c message.Client) string {
 	if c.Local && e.Local {
 		return ExemptLocal
 	}
-	for _, p := range e.Addresses {
-		if p.Contains(c.IP) {
-			return ExemptAddress
-		}
+	if e.Addresses.Address(c.IP) || e.Names.Address(c.IP) {
+		return ExemptAddress
 	}
 	return ""
 }
+
+// name reports whether a client with this verified name is trusted.
+func (e Exempt) name(verified string) bool {
+	return e.Addresses.Name(verified) || e.Names.Name(verified)
+}
+
+func (e Exempt) hasNames() bool { return e.Addresses.HasNames() || e.Names.HasNames() }
 
 // Checker evaluates messages. It is safe for concurrent use.
 type Checker struct{ opt Options }

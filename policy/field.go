@@ -14,11 +14,26 @@ import (
 
 // authenticationResults returns the value of our field, "" for a message that
 // was not checked.
-func (r Rules) authenticationResults(res *Results) string {
+func (r Rules) authenticationResults(res *Results, v Verdict) string {
 	if res.Exempt != "" {
 		return ""
 	}
-	return authres.Format(r.AuthservID, methods(res))
+	ms := methods(res)
+	ms[0].Properties = append(ms[0].Properties, overrideProperties(v.Overrides)...)
+	return authres.Format(r.AuthservID, ms)
+}
+
+// overrideProperties show in the result of DMARC what kept us from doing what
+// the author's domain asks for: in policy.override-reason the reasons of RFC 9990,
+// in policy.override-by, in the same order, the keys and rules. What they rest on
+// comes from outside and stays in the log.
+func overrideProperties(overrides []Override) []authres.Property {
+	var reasons, by []string
+	for _, o := range overrides {
+		reasons = append(reasons, string(o.Reason))
+		by = append(by, o.By)
+	}
+	return properties("policy.override-reason", strings.Join(reasons, ","), "policy.override-by", strings.Join(by, ","))
 }
 
 // methods lists what goes into Authentication-Results, in the order in which a

@@ -3,10 +3,8 @@ package policy_test
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -17,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	msgauth "github.com/emersion/go-msgauth/dkim"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
@@ -34,7 +31,8 @@ type golden struct {
 	client  message.Client
 	helo    string
 	sender  message.Sender
-	sign    []string // "domain selector canonicalization"
+	steps   []step // how the message became what arrives
+	trouble bool   // the resolver says that DNS is down
 	rules   policy.Rules
 	exempt  policy.Exempt
 	fields  int
@@ -83,8 +81,8 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 			g.sender.Path = value
 		case "user":
 			g.sender.User = value
-		case "sign":
-			g.sign = append(g.sign, value)
+		case "sign", "seal", "append", "change":
+			g.steps = append(g.steps, step{key, value})
 		case "mode":
 			g.rules.Mode = policy.Mode(value)
 		case "quarantine":
@@ -94,13 +92,15 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 		case "on-ambiguous-author":
 			g.rules.OnAmbiguousAuthor = value
 		case "exempt":
-			g.exempt.Addresses = append(g.exempt.Addresses, netip.MustParsePrefix(value))
+			g.exempt.Addresses = members(t, value)
 		case "max-fields":
 			if _, err := fmt.Sscan(value, &g.fields); err != nil {
 				t.Fatal(err)
 			}
 		default:
-			t.Fatalf("unknown envelope key %q", key)
+			if !g.readTrust(t, key, value) {
+				t.Fatalf("unknown envelope key %q", key)
+			}
 		}
 	}
 }
@@ -109,29 +109,6 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 func key(domain, selector string) ed25519.PrivateKey {
 	seed := sha256.Sum256([]byte("postvet test key " + selector + "." + domain))
 	return ed25519.NewKeyFromSeed(seed[:])
-}
-
-func (g *golden) signAll(t *testing.T) {
-	t.Helper()
-	for _, s := range g.sign {
-		f := strings.Fields(s)
-		k := key(f[0], f[1])
-		headerForm, bodyForm, _ := strings.Cut(f[2], "/")
-		var out bytes.Buffer
-		err := msgauth.Sign(&out, bytes.NewReader(g.message), &msgauth.SignOptions{
-			Domain: f[0], Selector: f[1], Signer: k, Hash: crypto.SHA256,
-			HeaderCanonicalization: msgauth.Canonicalization(headerForm),
-			BodyCanonicalization:   msgauth.Canonicalization(bodyForm),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.message = out.Bytes()
-		g.zone += fmt.Sprintf("%s._domainkey.%s. TXT \"v=DKIM1; k=ed25519; p=%s\"\n", f[1], f[0],
-			base64.StdEncoding.EncodeToString(k.Public().(ed25519.PublicKey)))
-	}
-	// What happened to the message after it was signed.
-	g.message = bytes.ReplaceAll(g.message, []byte("@@changed later@@"), []byte("changed"))
 }
 
 var signatureStart = regexp.MustCompile(`header\.b=("[^"]*"|[^\s;]+)`)
@@ -153,6 +130,9 @@ func show(v policy.Verdict) string {
 	for _, o := range v.Overrides {
 		fmt.Fprintf(&b, "override %s\n", o)
 	}
+	for _, o := range v.Refused {
+		fmt.Fprintf(&b, "refused %s\n", o)
+	}
 	for _, r := range v.Remove {
 		fmt.Fprintf(&b, "remove %s %d\n", r.Name, r.Occurrence)
 	}
@@ -163,7 +143,12 @@ func show(v policy.Verdict) string {
 }
 
 func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
+	runGoldens(t, "testdata/*.txtar")
+}
+
+func runGoldens(t *testing.T, pattern string) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no goldens: %v", err)
 	}
@@ -171,14 +156,12 @@ func TestGolden(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			archive, g := readGolden(t, file)
-			g.signAll(t)
-			_, resolver := dnstest.Start(t, g.zone)
-			checker := policy.NewChecker(policy.Options{
-				Resolver: resolver, AuthservID: g.rules.AuthservID, Exempt: g.exempt, MaxFields: g.fields, Trace: true,
-				Now: time.Now,
-			})
-			res := converse(t, checker, g)
-			got := show(g.rules.Decide(res))
+			g.take(t)
+			res := g.evaluate(t)
+			verdict := g.rules.Decide(res)
+			checkResultsField(t, res, verdict.AuthenticationResults)
+			checkReply(t, verdict)
+			got := show(verdict)
 			if *update {
 				for i := range archive.Files {
 					if archive.Files[i].Name == "want" {
@@ -198,6 +181,17 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// evaluate has the message checked by the zone.
+func (g *golden) evaluate(t *testing.T) *policy.Results {
+	t.Helper()
+	_, resolver := dnstest.Start(t, g.zone)
+	checker := policy.NewChecker(policy.Options{
+		Resolver: health{resolver, g.trouble}, AuthservID: g.rules.AuthservID, Exempt: g.exempt, MaxFields: g.fields, Trace: true,
+		Now: time.Now,
+	})
+	return converse(t, checker, *g)
 }
 
 // converse plays the MTA: the message arrives in small pieces.

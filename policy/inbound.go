@@ -244,11 +244,15 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		defer cancel()
 		// The checks run under the message's context; let them end when we stop waiting.
 		defer context.AfterFunc(ctx, m.cancel)()
-		m.gatherSPF(ctx, res)
-		m.gatherDKIM(ctx, res)
-		m.gatherDMARC(ctx, res)
-		// Last: an ARC chain may be long, and decides nothing.
-		m.gatherARC(ctx, res)
+		m.gatherIPRev(ctx, res)
+		if res.Exempt == "" {
+			m.gatherSPF(ctx, res)
+			m.gatherDKIM(ctx, res)
+			m.gatherDMARC(ctx, res)
+			// Last: an ARC chain may be long, and is seldom needed.
+			m.gatherARC(ctx, res)
+			res.List = message.ListMarks(m.header)
+		}
 	}
 	if m.warmUp != nil {
 		select {
@@ -259,18 +263,29 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	}
 	res.Author = m.author
 	res.DNS = c.dns.snapshot().since(m.before)
+	res.DNS.Degraded = degraded(o.Resolver)
 	res.Faults = append(res.Faults, m.faults...)
 	res.Trace = c.dns.timeline()
 	return res
 }
 
-func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+// gatherIPRev also decides whether the client is exempt by its name. The claims
+// found so far stay: a name is not as good as an address.
+func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
 	var fault string
 	res.IPRev, fault = m.conn.iprev.wait(ctx, rev)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
 	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
+	exempt := m.conn.checker.opt.Exempt
+	if exempt.name(res.IPRev.Name) {
+		res.Exempt = ExemptName
+	}
+	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
+}
+
+func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 	for _, p := range []*pending[spf.Result]{m.conn.heloSPF, m.mailSPF} {
 		if p == nil {
 			continue

@@ -28,7 +28,7 @@ func held(res *policy.Results) found {
 		r.Status, _ = res.Counts(r)
 		f["dkim="+string(r.Status)]++
 	}
-	if len(res.DKIM) == 0 {
+	if len(res.DKIM) == 0 && res.Oversize == "" {
 		f["dkim="+string(dkim.None)]++
 	}
 	for _, r := range res.SPF {

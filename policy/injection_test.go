@@ -23,6 +23,7 @@ type hostile struct {
 	ptr, mx                 string // names that the DNS gives
 	spf, exp, key, dmarc    string // texts that the DNS gives
 	results, sealer, sealBy string // of the ARC set
+	list                    string // of the List-Id field
 }
 
 func newHostile() hostile {
@@ -68,6 +69,8 @@ var places = map[string]struct {
 	"DMARC record":          {func(h *hostile, text string) { h.dmarc = "v=DMARC1; " + text }, false},
 	"DMARC policy":          {func(h *hostile, text string) { h.dmarc = "v=DMARC1; p=" + text }, false},
 	"ARC results":           {func(h *hostile, text string) { h.results = text }, false},
+	"ARC results, DMARC":    {func(h *hostile, text string) { h.results = "attacker.example; dmarc=" + text + " header.from=" + text }, false},
+	"List-Id":               {func(h *hostile, text string) { h.list = text }, false},
 	"ARC d=":                {func(h *hostile, text string) { h.sealer = text }, false},
 	"ARC s=":                {func(h *hostile, text string) { h.sealBy = text }, false},
 }
@@ -136,6 +139,7 @@ func (h *hostile) attempt(t *testing.T) *policy.Results {
 	}
 	m.Field(message.NewField("From", " "+from))
 	m.Field(message.NewField("Subject", " x"))
+	m.Field(message.NewField("List-Id", " <"+h.list+">"))
 	m.EndOfHeader()
 	if _, err := m.Write([]byte("body\r\n")); err != nil {
 		t.Fatal(err)
@@ -149,15 +153,16 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 	t.Helper()
 	for _, h.author = range authors {
 		res := h.attempt(t)
-		for _, r := range []policy.Rules{
+		for _, r := range append(trustingRules(t), []policy.Rules{
 			{},
 			{Mode: policy.Monitor},
 			{Quarantine: policy.QuarantineTag, OnAmbiguousAuthor: policy.AuthorHold},
 			{OnAmbiguousAuthor: policy.AuthorAccept, OnTempError: "tempfail"},
-		} {
+		}...) {
 			r.AuthservID = "mx.test.example"
 			v := r.Decide(res)
 			checkReply(t, v)
+			checkOverrides(t, v)
 			if !strings.HasSuffix(fields, v.AuthenticationResults) { // else it was checked
 				checkResultsField(t, res, v.AuthenticationResults)
 				fields += v.AuthenticationResults

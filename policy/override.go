@@ -1,6 +1,13 @@
 package policy
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/list"
+)
 
 // OverrideReason says in the words of RFC 9990 section 3.1.1.9 why a message
 // was not treated as its author's domain asks, so that reports can repeat it.
@@ -37,10 +44,141 @@ func (o Override) String() string {
 }
 
 // OverridesText lists overrides for a person.
-func (v Verdict) OverridesText() string {
+func (v Verdict) OverridesText() string { return overridesText(v.Overrides) }
+
+// RefusedText lists for a person the overrides that nearly applied.
+func (v Verdict) RefusedText() string { return overridesText(v.Refused) }
+
+func overridesText(overrides []Override) string {
 	var all []string
-	for _, o := range v.Overrides {
+	for _, o := range overrides {
 		all = append(all, o.String())
 	}
 	return strings.Join(all, ", ")
+}
+
+// Trust says whose word counts against a failure of DMARC. The zero value trusts
+// nobody.
+type Trust struct {
+	// Forwarders are clients by address or verified name, and signers.
+	Forwarders *list.List
+	// Sealers are the domains whose ARC seals are believed.
+	Sealers *list.List
+	// MailingLists is how failures are treated that look like a mailing list's
+	// work: "strict" (like all others), "quarantine" or "accept".
+	MailingLists string
+	// Authors say by author domain, in lower-case A-labels, what is done instead of
+	// what the domain asks for; they hold for the domains below, too. They are not
+	// modified.
+	Authors map[string]dmarc.Policy
+}
+
+// What MailingLists may be.
+const (
+	ListsStrict     = "strict"
+	ListsQuarantine = "quarantine"
+	ListsAccept     = "accept"
+)
+
+// readyMade decides about a message that has one author, or none that could be
+// asked for, and applies what an administrator may set beside DMARC, in the order
+// of the table in the package's comment.
+func (r Rules) readyMade(res *Results) Verdict {
+	v := r.overrideAuthor(res, r.judgeDMARC(res))
+	v = r.lenient(res, v)
+	v = r.severe(res, v)
+	v = r.whileDegraded(res, v)
+	if v.Action == Reject && r.Trust.hidden(res) {
+		v = v.deferred(RuleTempError, hiddenName)
+	}
+	return v
+}
+
+// hiddenName is said to a client whose name, which DNS trouble hides, might save
+// it from a refusal.
+const hiddenName = "The client's name could not be verified because of DNS trouble"
+
+// override turns v into acceptance, as o tells.
+func (v Verdict) override(rule string, o Override) Verdict {
+	return Verdict{Action: Accept, Rule: rule, Overrides: append(v.Overrides, o), Refused: v.Refused}
+}
+
+// deferred is v as a temporary failure for DNS trouble.
+func (v Verdict) deferred(rule, text string) Verdict {
+	v.Action, v.Rule, v.Code = TempFail, rule, "451 4.4.3"
+	v.Text = text + "; please try again later"
+	return v
+}
+
+// lenient looks for somebody whose word counts more than the failure. What an
+// override nearly rested on goes into Refused.
+func (r Rules) lenient(res *Results, v Verdict) Verdict {
+	if v.Action == Accept {
+		return v
+	}
+	if by, ok := r.Trust.forwarder(res); ok {
+		return v.override(RuleTrustedForwarder, Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by})
+	} else if by != "" {
+		v.Refused = append(v.Refused, Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by})
+	}
+	if v.Action != Reject && v.Action != Quarantine {
+		return v // nothing is decided yet
+	}
+	switch text, found := r.Trust.sealed(res); found {
+	case sealTrusted:
+		return v.override(RuleTrustedSealer, Override{Reason: ReasonLocalPolicy, By: "trust.sealers", Text: text})
+	case sealRefused:
+		v.Refused = append(v.Refused, Override{Reason: ReasonLocalPolicy, By: "trust.sealers", Text: text})
+	case sealHidden:
+		if v.Action == Reject {
+			return v.deferred(RuleTempError, "The ARC chain could not be verified because of DNS trouble")
+		}
+	}
+	return r.lenientToLists(res, v)
+}
+
+// forwarder reports whether a trusted client handed the message on, and by what
+// that is known; or why not, if it was near.
+func (t Trust) forwarder(res *Results) (by string, trusted bool) {
+	if t.Forwarders.Len() == 0 {
+		return "", false
+	}
+	if ip, err := netip.ParseAddr(res.Client.IP); err == nil && t.Forwarders.Address(ip) {
+		return "client " + res.Client.IP, true
+	}
+	if res.Client.PTR != "" && t.Forwarders.Name(res.Client.PTR) {
+		return "client " + res.Client.PTR, true
+	}
+	for _, d := range res.DKIM {
+		if !t.Forwarders.Signer(d.Domain) {
+			continue
+		}
+		status, reason := res.Counts(d)
+		if d.Partial {
+			status, reason = "partial", "l= leaves a part of the body unsigned"
+		}
+		if status == "pass" {
+			return "signature of " + d.Domain, true
+		}
+		by = "signature of " + printable(d.Domain, 100) + ": " + sentence(string(status), reason)
+	}
+	if by == "" && t.Forwarders.HasNames() && res.IPRev.Status == iprev.Fail {
+		by = printable(res.IPRev.Reason, 150) // a name that is only claimed
+	}
+	return by, false
+}
+
+// hidden reports whether DNS trouble hides a name by which the client might be
+// trusted.
+func (t Trust) hidden(res *Results) bool {
+	return t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError
+}
+
+// patient has a client come again that may be exempt by a name which DNS trouble
+// hides.
+func patient(res *Results, v Verdict) Verdict {
+	if v.Action == Reject && res.ExemptUndecided {
+		return v.deferred(RuleTempError, hiddenName)
+	}
+	return v
 }

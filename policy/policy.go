@@ -8,6 +8,27 @@
 // arrival of the rest; the body is hashed once and not kept.
 //
 // The package has no socket, no file and no clock of its own.
+//
+// # The order of decisions
+//
+// Faults of ours, exemptions and messages without one author are decided first.
+// Then each line may change what those above it decided:
+//
+//	what                     asks                                  changes
+//	DMARC                    what does the author's domain want?   -
+//	author_overrides         what do we want for that domain?      any action, up and down
+//	trust.forwarders         did a trusted client hand it on?      reject, hold, defer -> accept
+//	trust.sealers            did a trusted chain see it pass?      reject, hold -> accept
+//	policy.mailing_lists     does it look like a list's work?      reject, hold -> hold, accept
+//	on_own_domain,           is it proven, signed, permitted?      accept -> hold, defer, reject
+//	on_unsigned, spf_*       (the strictest answer; not for what
+//	                         was trusted above)
+//	policy.on_degraded       could we ask at all?                  reject -> defer; see there
+//	names hidden by DNS      would the client be trusted?          reject -> defer
+//	mode                     is it to be carried out?              all -> accept
+//
+// What turns an action away from what the author's domain asks for is an
+// [Override] of the verdict; what nearly did is in Refused, with the reason.
 package policy
 
 import (
@@ -26,6 +47,12 @@ import (
 // Resolver is what the evaluators need of the DNS.
 type Resolver interface {
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+}
+
+// degraded reports whether a resolver that can tell is in trouble.
+func degraded(r Resolver) bool {
+	d, ok := r.(interface{ Degraded() bool })
+	return ok && d.Degraded()
 }
 
 // Results is all that was found about one message. It is a plain value.
@@ -48,14 +75,19 @@ type Results struct {
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
 	Recipients []string `json:"recipients"`
+	// List are the marks of a mailing list; anybody can write them.
+	List message.List `json:"list"`
 	// Size is the octets of header and body.
 	Size int64 `json:"size"`
 	// Header are the fields as they were received; nil if the message was not
 	// checked.
 	Header message.Header `json:"-"`
 	// Exempt says why nothing was checked: "authenticated", "local submission",
-	// "exempt address"; "" if the message was checked.
+	// "exempt address", "exempt name"; "" if the message was checked.
 	Exempt string `json:"exempt"`
+	// ExemptUndecided tells that the client may be exempt by its name, and that
+	// DNS trouble hides the name.
+	ExemptUndecided bool `json:"exempt_undecided"`
 	// Oversize says which limit of the header was exceeded; "" if none.
 	Oversize string `json:"oversize"`
 	// Claims are the fields that a sender wrote in our name, by field name and
@@ -90,6 +122,9 @@ type DNSCost struct {
 	WaitMS float64 `json:"wait_ms"`
 	// Failed is how many ended in ServFail, Refused or Timeout.
 	Failed int `json:"failed"`
+	// Degraded tells that the resolver itself was in trouble when the message
+	// ended: look-ups failed whatever was asked.
+	Degraded bool `json:"degraded"`
 }
 
 // Event is one line of a trace.
@@ -149,6 +184,9 @@ type Verdict struct {
 	Matched []RuleMatch `json:"matched"`
 	// Faults are the rules that failed and were passed over.
 	Faults []string `json:"faults"`
+
+	// Refused are overrides that nearly applied, and why they did not.
+	Refused []Override `json:"refused_overrides"`
 
 	// Remove are the fields to take out, in the order received.
 	Remove []FieldRef `json:"-"`

@@ -57,6 +57,14 @@ type Rules struct {
 	OnAmbiguousAuthor string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
+	// OnDegraded is what a message leads to of which look-ups failed while DNS is
+	// down altogether: "judge" (refusals become deferrals), "tempfail" (unless
+	// DMARC passes) or "accept".
+	OnDegraded string
+	// Trust says whose word counts against a failure of DMARC, Local what we ask
+	// for beside it.
+	Trust Trust
+	Local Local
 	// Custom are the admin's own rules. They are asked after what must come
 	// first: faults of ours, exemptions, the limits of a header.
 	Custom []CustomRule
@@ -78,16 +86,33 @@ const (
 	RuleDMARCNone       = "dmarc-none"
 	RuleDMARCPass       = "dmarc-pass"
 	RuleNoPolicy        = "no-policy"
+
+	RuleAuthorOverride   = "author-override"
+	RuleTrustedForwarder = "trusted-forwarder"
+	RuleTrustedSealer    = "trusted-sealer"
+	RuleMailingList      = "mailing-list"
+	RuleOwnDomain        = "own-domain"
+	RuleUnsigned         = "unsigned"
+	RuleSPFFail          = "spf-fail"
+	RuleSPFSoftfail      = "spf-softfail"
+	RuleSPFPermError     = "spf-permerror"
+	RuleSPFTempError     = "spf-temperror"
+	RuleDegraded         = "dns-degraded"
 )
 
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
 	var own custom
-	v := r.judge(res, &own)
-	v.Overrides = []Override{}
+	v := patient(res, r.judge(res, &own))
 	if o, ok := own.override(res); ok {
 		v.Overrides = append(v.Overrides, o)
+	}
+	if v.Overrides == nil {
+		v.Overrides = []Override{}
+	}
+	if v.Refused == nil {
+		v.Refused = []Override{}
 	}
 	v.Matched, v.Faults = own.matched, own.faults
 	v.Text = reply(v.Text)
@@ -98,7 +123,7 @@ func (r Rules) Decide(res *Results) Verdict {
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "mode", Text: "monitor"})
 	}
 	if !v.Action.Delivers() {
-		v.AuthenticationResults = r.authenticationResults(res)
+		v.AuthenticationResults = r.authenticationResults(res, v)
 		return v // the message is not ours to edit
 	}
 	v.Remove = slices.Clip(res.Claims)
@@ -108,7 +133,7 @@ func (r Rules) Decide(res *Results) Verdict {
 		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: by, Text: "tag"})
 		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
 	}
-	if v.AuthenticationResults = r.authenticationResults(res); v.AuthenticationResults != "" {
+	if v.AuthenticationResults = r.authenticationResults(res, v); v.AuthenticationResults != "" {
 		v.Insert = append(v.Insert, message.NewField(authres.FieldName, v.AuthenticationResults))
 	}
 	return v
@@ -157,7 +182,7 @@ func (r Rules) judge(res *Results, own *custom) Verdict {
 		}
 		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
-	return r.judgeDMARC(res)
+	return r.readyMade(res)
 }
 
 var unreadable = Verdict{

@@ -28,6 +28,7 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	orEmpty(&results.Faults)
 	orEmpty(&results.Trace)
 	orEmpty(&full.Verdict.Overrides)
+	orEmpty(&full.Verdict.Refused)
 	orEmpty(&full.Verdict.Matched)
 	orEmpty(&full.Verdict.Faults)
 	e := json.NewEncoder(w)
@@ -76,7 +77,7 @@ func writeReport(w io.Writer, r *policy.Report, trace bool) error {
 		p.line("fault", "", f)
 	}
 	p.line("verdict", string(r.Verdict.Action), strings.TrimSpace(r.Verdict.Code+" "+r.Verdict.Text), "rule "+r.Verdict.Rule,
-		given("overridden by %s", r.Verdict.OverridesText()))
+		given("overridden by %s", r.Verdict.OverridesText()), given("not overridden by %s", r.Verdict.RefusedText()))
 	p.line("dns", "", fmt.Sprintf("%d look-ups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
 	if len(r.Claims) > 0 {
 		p.line("removed", "", plural(len(r.Claims), "field")+" in our name")

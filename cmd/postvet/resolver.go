@@ -30,6 +30,9 @@ func (l *liveResolver) Lookup(ctx context.Context, name string, t dnscache.Type)
 	return l.current.Load().Lookup(ctx, name, t)
 }
 
+// Degraded reports whether the resolver of this moment is in trouble.
+func (l *liveResolver) Degraded() bool { return l.current.Load().Degraded() }
+
 // Known is what it knows without asking.
 func (l *liveResolver) Known(name string, t dnscache.Type) *dnscache.Answer {
 	return l.current.Load().Known(name, t)

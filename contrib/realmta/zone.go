@@ -10,10 +10,13 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/emersion/go-msgauth/dkim"
+
+	"github.com/postvet/postvet/policy/arc/arctest"
 )
 
 // The domains of the test zone and what they publish.
@@ -28,12 +31,17 @@ const (
 	Watch = "watch.example"
 	// Dark is a domain whose name servers do not answer, whatever is asked.
 	Dark = "dark.example"
+	// List is a mailing list's domain, with SPF for Lister and an Ed25519 key.
+	List = "list.example"
 	// Broken is a domain whose name servers fail (SERVFAIL).
 	Broken = "broken.example"
 
 	// GoodClient is the address that Good's SPF record names; it has a
 	// confirmed name, mail.good.example.
 	GoodClient = "127.0.0.2"
+	// Lister is the address of the list's host, which has a confirmed name,
+	// mail.list.example.
+	Lister = "127.0.0.7"
 	// Stranger is an address that nobody's SPF record names.
 	Stranger = "127.0.0.66"
 	// Exempted is the one address that Postvet is told to exempt.
@@ -82,6 +90,8 @@ func NewZone() (*Zone, error) {
 	txt("_dmarc."+Good, "v=DMARC1; p=reject")
 	txt(Selector+"._domainkey."+Good, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
 	txt(SelectorEd+"._domainkey."+Good, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
+	txt(List, "v=spf1 ip4:"+Lister+" -all")
+	txt(SelectorEd+"._domainkey."+List, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
 	for domain, policy := range map[string]string{Bank: "reject", Hold: "quarantine", Watch: "none"} {
 		txt(domain, "v=spf1 ip4:192.0.2.1 -all")
 		txt("_dmarc."+domain, "v=DMARC1; p="+policy)
@@ -91,6 +101,8 @@ func NewZone() (*Zone, error) {
 mail.%[1]s. A %[2]s
 mail.%[1]s. AAAA ::1
 2.0.0.127.in-addr.arpa. PTR mail.%[1]s.
+mail.%[6]s. A %[7]s
+7.0.0.127.in-addr.arpa. PTR mail.%[6]s.
 1%[3]s.ip6.arpa. PTR mail.%[1]s.
 $FAULT %[4]s * TIMEOUT
 $FAULT _dmarc.%[4]s * TIMEOUT
@@ -98,8 +110,17 @@ $FAULT rsa._domainkey.%[4]s * TIMEOUT
 $FAULT %[5]s * SERVFAIL
 $FAULT _dmarc.%[5]s * SERVFAIL
 $FAULT rsa._domainkey.%[5]s * SERVFAIL
-`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken)
+`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken, List, Lister)
 	return &Zone{keys: map[string]crypto.Signer{Selector: rsaKey, SelectorEd: edKey}, text: b.String()}, nil
+}
+
+// Seal puts an ARC set of the list's on top of msg, which tells what it saw.
+func (z *Zone) Seal(msg []byte, saw string) ([]byte, error) {
+	key, ok := z.keys[SelectorEd].(ed25519.PrivateKey)
+	if !ok {
+		return nil, errors.New("realmta: no Ed25519 key")
+	}
+	return arctest.Sealer{Domain: List, Selector: SelectorEd, Key: key, Results: saw}.Seal(msg)
 }
 
 // Text is the zone for dnstest.

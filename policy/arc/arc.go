@@ -21,6 +21,8 @@ type Sealer struct {
 	Instance int    `json:"instance"`
 	Domain   string `json:"domain"`
 	Selector string `json:"selector"`
+	// Recorded is what this sealer saw; nil unless the chain passes.
+	Recorded *Recorded `json:"recorded,omitempty"`
 }
 
 // Result is what was found about a message's chain.
@@ -33,4 +35,7 @@ type Result struct {
 	// above it still verify, 0 if all do (RFC 8617 section 5.2). It is set if
 	// Status is Pass.
 	OldestPass int `json:"oldest_pass"`
+	// Partial tells of a chain that passes that the body goes on behind l= of
+	// the newest ARC-Message-Signature: anybody may have added the rest.
+	Partial bool `json:"partial"`
 }

@@ -143,6 +143,18 @@ func (v *Verifier) finish(res *Result) {
 		return
 	}
 	res.Status, res.OldestPass = Pass, v.oldestPass()
+	v.record(res)
+}
+
+// record fills in what only a chain that passes can tell.
+func (v *Verifier) record(res *Result) {
+	for _, m := range v.sets[len(v.sets)-1].message {
+		res.Partial = res.Partial || m.body.More()
+	}
+	for i := range res.Sealers {
+		r := readRecorded(v.sets[i].field[results].Value())
+		res.Sealers[i].Recorded = &r
+	}
 }
 
 // chain verifies the newest message signature and all seals, newest first

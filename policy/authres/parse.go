@@ -23,9 +23,10 @@ var ErrSyntax = errors.New("authres: malformed field")
 // comments are gone. The id is returned as far as it could be read, even beside
 // an error.
 //
-// Three things that the grammar forbids and that large senders write are taken:
+// Four things that the grammar forbids and that large senders write are taken:
 // a pvalue that should be quoted ("header.b=ab/c", "policy.iprev=2001:db8::1"),
-// underscores in keywords, and a semicolon at the end. A result of a method
+// underscores in keywords, a semicolon at the end, and a property without a type
+// ("action=none"), which is left out. A result of a method
 // version other than 1 is left out; another version of the whole field is an
 // error (section 2.5). At most 64 KiB and 100 results are read.
 func Parse(value string) (id string, methods []Method, err error) {
@@ -252,6 +253,13 @@ func (s *scanner) properties(m *Method) error {
 				return s.fail("a malformed reason")
 			}
 			m.Reason, reason = value, true
+			continue
+		}
+		if !s.strict && s.take('=') {
+			s.skip()
+			if _, ok := s.pvalue(); !ok {
+				return s.fail("a malformed value")
+			}
 			continue
 		}
 		if !s.take('.') {

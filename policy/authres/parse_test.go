@@ -51,6 +51,9 @@ func TestParse(t *testing.T) {
 			[]Method{{Name: "dkim", Result: "pass", Properties: []Property{{"header", "b", "ab/c="}}}, {Name: "iprev", Result: "pass", Properties: []Property{{"policy", "iprev", "2001:db8::1"}}}},
 		},
 		{"semicolon at the end", "mx; spf=pass ; ", "mx", []Method{{Name: "spf", Result: "pass"}}},
+		{"property without type", "mx; dmarc=pass action=none header.from=a.example", "mx", []Method{
+			{Name: "dmarc", Result: "pass", Properties: []Property{{"header", "from", "a.example"}}},
+		}},
 		{"underscore", "mx; dkim=perm_fail", "mx", []Method{{Name: "dkim", Result: "perm_fail"}}},
 		{
 			"UTF-8", "mx.bücher.example; spf=pass smtp.mailfrom=jörg@bücher.example", "mx.bücher.example",
@@ -92,7 +95,7 @@ func TestParseErrors(t *testing.T) {
 		{"2.2 no result", "mx; spf", "mx"},
 		{"2.2 empty result", "mx; spf=; dkim=pass", "mx"},
 		{"2.2 empty place", "mx; ; spf=pass", "mx"},
-		{"2.2 property without type", "mx; dmarc=pass action=none", "mx"},
+		{"2.2 property without type and value", "mx; dmarc=pass action", "mx"},
 		{"2.2 property without value", "mx; dmarc=pass header.from=", "mx"},
 		{"2.2 two reasons", "mx; spf=fail reason=a reason=b", "mx"},
 		{"2.2 no blank before a property", `mx; spf=fail reason="a"smtp.helo=b`, "mx"},

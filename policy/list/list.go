@@ -103,3 +103,14 @@ func within(names map[string]bool, name string) bool {
 	}
 	return false
 }
+
+// New returns a list of these entries, which may be of those kinds.
+func New(kinds Kind, entries ...string) (*List, error) {
+	var b Builder
+	for _, e := range entries {
+		if err := b.Add(e, kinds); err != nil {
+			return nil, err
+		}
+	}
+	return b.List(), nil
+}

@@ -13,8 +13,9 @@ package config
 
 import (
 	"io/fs"
-	"net/netip"
 	"time"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 // Config is what Postvet runs with. Make it with Default or Load.
@@ -29,14 +30,18 @@ type Config struct {
 	// DrainTimeout is how long a stop waits for messages in flight.
 	DrainTimeout time.Duration
 
-	Socket  Socket
-	DNS     DNS
-	Policy  Policy
-	DKIM    DKIM
-	Exempt  Exempt
-	Limits  Limits
-	Log     Log
-	Metrics Metrics
+	Socket Socket
+	DNS    DNS
+	Policy Policy
+	Trust  Trust
+	// AuthorOverrides say for an author domain and those below it what is done
+	// instead of what it asks for: "reject", "quarantine" or "none".
+	AuthorOverrides map[string]string
+	DKIM            DKIM
+	Exempt          Exempt
+	Limits          Limits
+	Log             Log
+	Metrics         Metrics
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
@@ -74,7 +79,23 @@ type Policy struct {
 	OnTempError          string
 	OnAmbiguousAuthor    string
 	OnFault              string
+	OnDegraded           string
 	OrganizationalDomain string
+	MailingLists         string
+	SPFFail              string
+	SPFSoftfail          string
+	SPFPermError         string
+	SPFEarly             bool
+	OwnDomains           List
+	OnOwnDomain          string
+	SigningDomains       List
+	OnUnsigned           string
+}
+
+// Trust is whose word counts against a failure of DMARC.
+type Trust struct {
+	Forwarders List
+	Sealers    List
 }
 
 // DKIM is which signatures and keys count.
@@ -86,7 +107,8 @@ type DKIM struct {
 
 // Exempt is which messages are not checked.
 type Exempt struct {
-	Addresses     []netip.Prefix
+	Addresses     List
+	Names         List
 	Authenticated bool
 	Local         bool
 }
@@ -138,11 +160,18 @@ func Default() *Config {
 			OnTempError:          "accept",
 			OnAmbiguousAuthor:    "reject",
 			OnFault:              "tempfail",
+			OnDegraded:           "judge",
 			OrganizationalDomain: "treewalk",
+			MailingLists:         "strict",
+			SPFFail:              "mark",
+			SPFSoftfail:          "mark",
+			SPFPermError:         "mark",
+			OnOwnDomain:          "mark",
+			OnUnsigned:           "mark",
 		},
 		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute, PartialBody: "policy"},
 		Exempt: Exempt{
-			Addresses:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			Addresses:     newList(list.Addresses, "127.0.0.0/8", "::1/128"),
 			Authenticated: true,
 			Local:         true,
 		},

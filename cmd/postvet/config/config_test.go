@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 var update = flag.Bool("update", false, "rewrite contrib/postvet.toml and the expected errors in testdata")
@@ -21,7 +22,7 @@ const sample = "../../../contrib/postvet.toml"
 
 var sameSettings = cmp.Options{
 	cmpopts.IgnoreUnexported(Config{}),
-	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.Comparer(func(a, b *list.List) bool { return a.Len() == b.Len() }),
 	cmpopts.EquateEmpty(),
 }
 
@@ -104,9 +105,19 @@ func TestEveryKeyIsRead(t *testing.T) {
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
 			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true, Snapshot: "/var/lib/postvet/dns.snapshot",
 		},
-		Policy: Policy{Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OrganizationalDomain: "psl"},
-		DKIM:   DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
-		Exempt: Exempt{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::25/128")}},
+		Policy: Policy{
+			Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "tempfail",
+			OrganizationalDomain: "psl", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
+			OwnDomains: newList(list.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
+			SigningDomains: newList(list.Names, "bank.example"), OnUnsigned: "quarantine",
+		},
+		Trust: Trust{
+			Forwarders: newList(list.Addresses|list.Names|list.Signers, "198.51.100.0/24", "mx.example.net", "dkim:example.com"),
+			Sealers:    newList(list.Names, "lists.example"),
+		},
+		AuthorOverrides: map[string]string{"bank.example": "reject", "old.bank.example": "none"},
+		DKIM:            DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
+		Exempt:          Exempt{Addresses: newList(list.Addresses, "192.0.2.0/24", "2001:db8::25"), Names: newList(list.Names, "mx.example.org")},
 		Limits: Limits{
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
@@ -203,6 +214,7 @@ func TestDeep(t *testing.T) {
 		"inline tables": "a = " + strings.Repeat("{a=", 100000),
 		"dotted key":    strings.Repeat("a.", 20000) + "b = 1",
 		"dotted table":  "[" + strings.Repeat("a.", 20000) + "b]",
+		"deep author":   "[author_overrides]\n" + strings.Repeat("a.", 20000) + "b = 'none'",
 		"long key":      strings.Repeat("a", 500000) + " = 1",
 		"many keys":     manyKeys(3000),
 	} {

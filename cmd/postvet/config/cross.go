@@ -38,6 +38,18 @@ func (c *Config) cross() Errors {
 			fmt.Sprintf("dkim.min_rsa_bits is %d and dkim.max_rsa_bits is %d", c.DKIM.MinRSABits, c.DKIM.MaxRSABits),
 			"make dkim.min_rsa_bits the smaller one")
 	}
+	idle := func(name, needs, remedy string) {
+		fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)
+	}
+	if c.Policy.OnOwnDomain != "mark" && len(c.Policy.OwnDomains.Entries) == 0 {
+		idle("policy.on_own_domain", "policy.own_domains", "list your domains in policy.own_domains")
+	}
+	if c.Policy.OnUnsigned != "mark" && len(c.Policy.SigningDomains.Entries) == 0 {
+		idle("policy.on_unsigned", "policy.signing_domains", "list the domains in policy.signing_domains")
+	}
+	if p := c.Policy; p.SPFEarly && p.SPFFail != "reject" && p.SPFSoftfail != "reject" && p.SPFPermError != "reject" {
+		idle("policy.spf_early", "policy.spf_fail", `write spf_fail = "reject"`)
+	}
 	seen := map[filter.ListenAddress]string{}
 	for _, s := range c.Listen {
 		a, err := filter.ParseListenAddress(s)

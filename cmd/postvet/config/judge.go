@@ -119,18 +119,3 @@ func validHost(s string) bool {
 	}
 	return !digitsOnly // 127.0.0.256 is a mistyped address
 }
-
-func parsePrefix(s string) (_ netip.Prefix, problem, remedy string) {
-	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), "", ""
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil || p.Addr().Is4In6() {
-		return p, fmt.Sprintf("%q is no address and no prefix", clip(s)), `write one such as "192.0.2.0/24" or "2001:db8::/32"`
-	}
-	if p != p.Masked() {
-		return p, fmt.Sprintf("%q has bits beyond its length", s), fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr())
-	}
-	return p, "", ""
-}

@@ -2,6 +2,8 @@ package config
 
 import (
 	"time"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 // key is one setting: the only place that knows its name, meaning and bounds.
@@ -16,6 +18,8 @@ type key struct {
 	min, max int64
 	// empty allows a string or a list without content.
 	empty bool
+	// kinds are what a List may hold, inFiles what may also be in its files.
+	kinds, inFiles list.Kind
 	// check judges a value that has the right type: what is wrong with it and
 	// what would be right, "" for nothing. For lists it gets each entry. It may
 	// return a better spelling of the value.
@@ -33,7 +37,9 @@ var sections = []struct{ name, comment string }{
 	{"", ""},
 	{"socket", "Who may connect to unix sockets."},
 	{"dns", "Where answers come from and how long they are kept."},
-	{"policy", "What is done about a message. SPF alone rejects nobody; DMARC decides."},
+	{"policy", "What is done about a message. By default DMARC decides, and SPF alone rejects\nnobody."},
+	{"trust", "Whose word counts against a failure of DMARC. Lists take single entries and\nfiles of them, such as \"file:/etc/postvet/forwarders\": one entry a line, \"#\"\nfor remarks, \"!\" for exceptions, as in the lists of opendkim and opendmarc. A\nname stands for itself, \".example.org\" for the names below."},
+	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins.\n\"example.org\" = \"reject\""},
 	{"dkim", "Which signatures and keys count."},
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
 	{"limits", "What one client or one message can cost at most."},
@@ -135,8 +141,58 @@ var keys = []key{
 		comment: "What is done if Postvet itself fails on a message.",
 	},
 	{
+		name: "policy.on_degraded", field: func(c *Config) any { return &c.Policy.OnDegraded }, words: []string{"judge", "tempfail", "accept"},
+		comment: "What is done with a message of which look-ups failed while DNS is down\naltogether. judge: as always, but what would be refused is to come again.\ntempfail: it is to come again unless DMARC passes. accept: it passes.",
+	},
+	{
 		name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
 		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software.",
+	},
+	{
+		name: "policy.mailing_lists", field: func(c *Config) any { return &c.Policy.MailingLists }, words: []string{"strict", "quarantine", "accept"},
+		comment: "May a mailing list break its authors' signatures? It concerns messages with\nthe marks of a list that fail as lists make them fail: changed behind the\nauthor's signature, or signed by the list. Anybody can write such marks, so\naccept also lets forgeries pass that look like it; name sealers or forwarders\ninstead where you can. quarantine: what would be refused is treated like\np=quarantine.",
+	},
+	{
+		name: "policy.spf_fail", field: func(c *Config) any { return &c.Policy.SPFFail }, words: []string{"mark", "quarantine", "reject"},
+		comment: "May a host send that the domain of MAIL FROM forbids (\"-all\")? mark: the\nresult stands in our field. reject: 550 5.7.23. Forwarded mail fails too; it\npasses if the same domain has signed it, or by [trust].",
+	},
+	{
+		name: "policy.spf_softfail", field: func(c *Config) any { return &c.Policy.SPFSoftfail }, words: []string{"mark", "quarantine", "reject"},
+		comment: "The same for a host that the domain rather thinks is none of its own\n(\"~all\").",
+	},
+	{
+		name: "policy.spf_permerror", field: func(c *Config) any { return &c.Policy.SPFPermError }, words: []string{"mark", "quarantine", "reject"},
+		comment: "The same for a domain whose SPF record is broken (550 5.7.24).",
+	},
+	{
+		name: "policy.spf_early", field: func(c *Config) any { return &c.Policy.SPFEarly },
+		comment: "Refuse by the three keys above at RCPT, before the message is sent: it saves\ntraffic, and does not wait for a signature that would let it pass. Not for\nexempt clients, and forwarders that are trusted by address or name.",
+	},
+	{
+		name: "policy.own_domains", field: func(c *Config) any { return &c.Policy.OwnDomains }, empty: true, kinds: list.Names,
+		comment: "Which domains are ours, so that nobody outside may use them unproven?",
+	},
+	{
+		name: "policy.on_own_domain", field: func(c *Config) any { return &c.Policy.OnOwnDomain }, words: []string{"mark", "quarantine", "reject"},
+		comment: "What is done if a stranger uses one of them as author or in MAIL FROM, and\nneither DMARC nor SPF passes for it.",
+	},
+	{
+		name: "policy.signing_domains", field: func(c *Config) any { return &c.Policy.SigningDomains }, empty: true, kinds: list.Names,
+		comment: "Which author domains sign all their mail?",
+	},
+	{
+		name: "policy.on_unsigned", field: func(c *Config) any { return &c.Policy.OnUnsigned }, words: []string{"mark", "quarantine", "reject"},
+		comment: "What is done with mail of those that bears no valid signature of theirs.",
+	},
+
+	{
+		name: "trust.forwarders", field: func(c *Config) any { return &c.Trust.Forwarders }, empty: true,
+		kinds:   list.Addresses | list.Names | list.Signers,
+		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back\nto the client's address, or \"dkim:example.org\" for all that this domain\nsigned. What they hand on is not refused or held for failing DMARC or SPF.",
+	},
+	{
+		name: "trust.sealers", field: func(c *Config) any { return &c.Trust.Sealers }, empty: true, kinds: list.Names,
+		comment: "Whose ARC seals do we believe? A message passes if every sealer from the\nnewest down to one that saw the author's domain authenticated is listed.",
 	},
 
 	{
@@ -158,7 +214,13 @@ var keys = []key{
 
 	{
 		name: "exempt.addresses", field: func(c *Config) any { return &c.Exempt.Addresses }, empty: true,
+		kinds: list.Addresses, inFiles: list.Names,
 		comment: "Clients that are trusted, as addresses or prefixes.",
+	},
+	{
+		name: "exempt.names", field: func(c *Config) any { return &c.Exempt.Names }, empty: true,
+		kinds: list.Names, inFiles: list.Addresses,
+		comment: "Clients that are trusted by the name of their address, if that name leads\nback to the address: \"mx.example.org\", or \".example.org\" for the names below.\nWhoever runs the DNS of that name can send what he likes. Fields in our name\nare removed all the same.",
 	},
 	{
 		name: "exempt.authenticated", field: func(c *Config) any { return &c.Exempt.Authenticated },

@@ -78,6 +78,8 @@ func (f *file) table(section string, tree map[string]any) {
 		sub, isTable := v.(map[string]any)
 		k := keyNamed(full)
 		switch {
+		case section == "" && name == authorSection && isTable:
+			f.authorOverrides("", sub)
 		case section == "" && sectionNamed(name) && isTable:
 			f.table(name, sub)
 		case section == "" && sectionNamed(name):

@@ -47,7 +47,8 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 		AuthservID: authservID,
 		Now:        now,
 		Exempt: policy.Exempt{
-			Addresses:     slices.Clone(c.Exempt.Addresses),
+			Addresses:     c.Exempt.Addresses.Set,
+			Names:         c.Exempt.Names.Set,
 			Authenticated: c.Exempt.Authenticated,
 			Local:         c.Exempt.Local,
 		},
@@ -75,6 +76,23 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		OnFault:           c.Policy.OnFault,
+		OnDegraded:        c.Policy.OnDegraded,
+		Trust: policy.Trust{
+			Forwarders:   c.Trust.Forwarders.Set,
+			Sealers:      c.Trust.Sealers.Set,
+			MailingLists: c.Policy.MailingLists,
+			Authors:      c.authorPolicies(),
+		},
+		Local: policy.Local{
+			SPFFail:        c.Policy.SPFFail,
+			SPFSoftfail:    c.Policy.SPFSoftfail,
+			SPFPermError:   c.Policy.SPFPermError,
+			SPFEarly:       c.Policy.SPFEarly,
+			OwnDomains:     c.Policy.OwnDomains.Set,
+			OnOwnDomain:    c.Policy.OnOwnDomain,
+			SigningDomains: c.Policy.SigningDomains.Set,
+			OnUnsigned:     c.Policy.OnUnsigned,
+		},
 	}
 }
 

@@ -33,7 +33,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("resolver (-want +got):\n%s", d)
 	}
 	wantChecker := policy.Options{
-		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
+		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
 		PartialBody: dkim.Pass,
@@ -53,9 +53,18 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := policy.Rules{
 		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept",
+		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", OnDegraded: policy.DegradedDefer,
+		Trust: policy.Trust{
+			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: policy.ListsQuarantine,
+			Authors: map[string]dmarc.Policy{"bank.example": dmarc.PolicyReject, "old.bank.example": dmarc.PolicyNone},
+		},
+		Local: policy.Local{
+			SPFFail: policy.OnReject, SPFSoftfail: policy.OnQuarantine, SPFPermError: policy.OnReject, SPFEarly: true,
+			OwnDomains: c.Policy.OwnDomains.Set, OnOwnDomain: policy.OnReject,
+			SigningDomains: c.Policy.SigningDomains.Set, OnUnsigned: policy.OnQuarantine,
+		},
 	}
-	if d := cmp.Diff(wantRules, c.Rules("id")); d != "" {
+	if d := cmp.Diff(wantRules, c.Rules("id"), sameSettings); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
 	wantServer := filter.Options{
@@ -77,7 +86,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	}
 	// These are read anew from the configuration in force.
 	reloaded := []string{
-		"mode", "authserv_id", "drain_timeout", "policy.", "dkim.", "exempt.", "dns.",
+		"mode", "authserv_id", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "dns.",
 		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range keys {

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 // Size is a number of octets, written like "64MB". KB, MB and GB are powers of
@@ -125,17 +126,8 @@ func (k *key) set(c *Config, v any) (problem, remedy string) {
 		*p = fs.FileMode(n)
 	case *[]string:
 		return k.setList(v, func(list []string) { *p = list })
-	case *[]netip.Prefix:
-		list := []netip.Prefix{}
-		problem, remedy = k.each(v, func(s string) (string, string) {
-			n, problem, remedy := parsePrefix(s)
-			list = append(list, n)
-			return problem, remedy
-		})
-		if problem == "" {
-			*p = list
-		}
-		return problem, remedy
+	case *List:
+		return k.setEntries(p, v)
 	default:
 		panic(fmt.Sprintf("config: key %s has a field of type %T", k.name, p))
 	}
@@ -158,7 +150,7 @@ func (k *key) setList(v any, done func([]string)) (problem, remedy string) {
 	return problem, remedy
 }
 
-// maxList bounds lists: each entry is compared with each client.
+// maxList bounds what stands in the configuration itself; files may hold more.
 const maxList = 1000
 
 func (k *key) each(v any, f func(string) (problem, remedy string)) (problem, remedy string) {
@@ -217,8 +209,14 @@ func (k *key) example() string {
 		return `write access rights in octal and in quotes, such as "0660"`
 	case *int:
 		return fmt.Sprintf("write a whole number, such as %d", *p)
-	case *[]netip.Prefix:
-		return `write a list, such as ["127.0.0.0/8", "::1/128"]`
+	case *List:
+		switch {
+		case k.kinds&list.Names == 0:
+			return `write a list, such as ["127.0.0.0/8", "::1/128"]`
+		case k.kinds&list.Addresses == 0:
+			return `write a list, such as ["example.org", ".example.org"]`
+		}
+		return `write a list, such as ["192.0.2.0/24", "mx.example.org"]`
 	case *[]string:
 		switch k.name {
 		case "listen":
@@ -261,12 +259,8 @@ func (k *key) format(c *Config) string {
 		return fmt.Sprintf(`"%04o"`, uint32(*p))
 	case *[]string:
 		return formatList(*p)
-	case *[]netip.Prefix:
-		list := make([]string, len(*p))
-		for i, n := range *p {
-			list[i] = n.String()
-		}
-		return formatList(list)
+	case *List:
+		return formatList(p.Entries)
 	default:
 		panic(fmt.Sprintf("config: key %s has a field of type %T", k.name, p))
 	}

@@ -19,6 +19,9 @@ var (
 		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
 		policy.RuleAmbiguousAuthor, policy.RuleTempError, policy.RuleDMARCReject, policy.RuleDMARCQuarantine,
 		policy.RuleDMARCNone, policy.RuleDMARCPass, policy.RuleNoPolicy,
+		policy.RuleAuthorOverride, policy.RuleTrustedForwarder, policy.RuleTrustedSealer, policy.RuleMailingList,
+		policy.RuleOwnDomain, policy.RuleUnsigned, policy.RuleSPFFail, policy.RuleSPFSoftfail, policy.RuleSPFPermError,
+		policy.RuleSPFTempError, policy.RuleDegraded,
 	}
 
 	// results are the words of RFC 8601 section 2.7 by method. SPF is that of

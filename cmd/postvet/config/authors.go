@@ -1,0 +1,110 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// authorSection is the table whose keys are domains.
+const authorSection = "author_overrides"
+
+var authorWords = []string{"reject", "quarantine", "none"}
+
+const (
+	maxAuthors = 10000 // bounds the table
+	maxName    = 1024  // what is longer is no domain, however it goes on
+)
+
+// authorOverrides reads the table. Without quotes, example.org = "reject" makes
+// of the domain a table example with the key org; that is meant just so.
+func (f *file) authorOverrides(prefix string, tree map[string]any) {
+	// In the order of the file, so that of two entries the later one is the fault.
+	full := func(name string) string {
+		if prefix != "" {
+			return prefix + "." + name
+		}
+		return name
+	}
+	names := slices.SortedFunc(maps.Keys(tree), func(a, b string) int {
+		return cmp.Or(f.lineOf(authorSection+"."+full(a))-f.lineOf(authorSection+"."+full(b)), strings.Compare(a, b))
+	})
+	for _, name := range names {
+		domain, v := full(name), tree[name]
+		sub, isTable := v.(map[string]any)
+		if isTable && len(domain) <= maxName {
+			f.authorOverrides(domain, sub)
+			continue
+		}
+		if problem, remedy := f.config.setAuthor(domain, v); problem != "" {
+			f.errs = append(f.errs, &Error{
+				File: f.name, Line: f.lineOf(authorSection + "." + domain), Key: authorSection + "." + printable(domain),
+				Problem: problem, Remedy: remedy,
+			})
+		}
+	}
+}
+
+func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
+	word, ok := v.(string)
+	name, valid := message.NormalizeDomain(domain)
+	switch {
+	case !valid:
+		return "is no domain", `write one such as "example.org" = "reject"`
+	case !ok:
+		return "is " + describe(v), "write " + quotedOr(authorWords)
+	case !slices.Contains(authorWords, word):
+		return fmt.Sprintf("%q is not known", clip(word)), "write " + quotedOr(authorWords)
+	case c.AuthorOverrides[name] != "":
+		return "stands in the section twice", "remove one"
+	case len(c.AuthorOverrides) >= maxAuthors:
+		return fmt.Sprintf("the section has more than %d domains", maxAuthors), "name whole domains instead of those below them"
+	}
+	if c.AuthorOverrides == nil {
+		c.AuthorOverrides = map[string]string{}
+	}
+	c.AuthorOverrides[name] = word
+	return "", ""
+}
+
+// lineOf returns the line of a name, or of the nearest part of it that has one:
+// names of many parts have none of their own.
+func (f *file) lineOf(name string) int {
+	for name != "" {
+		if line := f.lines[name]; line > 0 {
+			return line
+		}
+		name, _ = split(name)
+	}
+	return 0
+}
+
+// authorPolicies are the overrides as package policy takes them.
+func (c *Config) authorPolicies() map[string]dmarc.Policy {
+	if len(c.AuthorOverrides) == 0 {
+		return nil
+	}
+	m := make(map[string]dmarc.Policy, len(c.AuthorOverrides))
+	for domain, word := range c.AuthorOverrides {
+		m[domain] = dmarc.Policy(word)
+	}
+	return m
+}
+
+// writeAuthors writes the table's lines.
+func (c *Config) writeAuthors(b *strings.Builder) {
+	domains := make([]string, 0, len(c.AuthorOverrides))
+	for domain := range c.AuthorOverrides {
+		domains = append(domains, domain)
+	}
+	slices.Sort(domains)
+	for _, domain := range domains {
+		fmt.Fprintf(b, "%s = %s\n", strconv.Quote(domain), strconv.Quote(c.AuthorOverrides[domain]))
+	}
+}

@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"context"
+	"time"
+
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// earlyTimeout bounds what a client waits for at its first recipient; Sendmail
+// waits 10 s by default. What is not known by then is judged at the end.
+const earlyTimeout = 7 * time.Second
+
+// Early returns what is known of the client before the message is sent: reverse
+// DNS and SPF, for which it waits. It is nil if nothing is to be said yet: the
+// message is exempt, or the answers are late.
+func (m *Message) Early(ctx context.Context) *Results {
+	envelope := m.mailSPF
+	if m.sender.Path == "" {
+		envelope = m.conn.heloSPF
+	}
+	if m.exempt != "" || envelope == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
+	defer cancel()
+	for _, done := range []chan struct{}{m.conn.iprev.done, envelope.done} {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	if m.conn.iprev.fault != "" || envelope.fault != "" {
+		return nil // told when the message ends
+	}
+	o := m.conn.checker.opt
+	res := &Results{
+		Client:      ClientResult{Helo: m.conn.helo},
+		IPRev:       m.conn.iprev.value,
+		SPF:         []spf.Result{envelope.value},
+		PartialBody: o.PartialBody,
+		ARC:         arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
+		DMARC:       dmarc.Result{Status: dmarc.None, Reason: "refused before the message was sent"},
+		MailFrom:    m.sender.Path,
+		User:        m.sender.User,
+		Recipients:  append([]string{}, m.recipients...),
+		Faults:      []string{},
+		Trace:       m.conn.dns.timeline(),
+	}
+	if m.conn.client.IP.IsValid() {
+		res.Client.IP = m.conn.client.IP.String()
+	}
+	res.Client.PTR = res.IPRev.Name
+	if o.Exempt.name(res.IPRev.Name) {
+		return nil
+	}
+	res.ExemptUndecided = o.Exempt.hasNames() && res.IPRev.Status == iprev.TempError
+	res.DNS = m.conn.dns.snapshot().since(m.before)
+	res.DNS.Degraded = degraded(o.Resolver)
+	return res
+}
+
+// RefusesEarly reports whether [Rules.Early] may ever refuse.
+func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
+
+// Early decides, by what [Message.Early] found, whether the message is refused
+// before it is sent: Local's words on SPF. It does not wait for a signature of the
+// same domain, which may excuse the client, and knows nothing of the
+// administrator's rules. Trusted forwarders are let through, and so is
+// whoever DNS trouble keeps from showing that he is one.
+func (r Rules) Early(res *Results) (Verdict, bool) {
+	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) || res.DNS.Degraded && res.DNS.Failed > 0 {
+		return Verdict{}, false
+	}
+	if _, trusted := r.Trust.forwarder(res); trusted {
+		return Verdict{}, false
+	}
+	v := r.onSPF(res)
+	if v.Action != Reject && v.Action != TempFail {
+		return Verdict{}, false
+	}
+	v.Intended, v.Text = v.Action, reply(v.Text)
+	v.Overrides, v.Refused = []Override{}, []Override{}
+	return v, true
+}

@@ -1,0 +1,199 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// Local is what we ask for beside DMARC. The words are "mark" (the result
+// stands in our field; the default), "quarantine" and "reject".
+type Local struct {
+	// SPFFail, SPFSoftfail and SPFPermError are what these results of MAIL FROM
+	// (of HELO for a bounce) lead to, unless the same domain has signed the message.
+	SPFFail, SPFSoftfail, SPFPermError string
+	// SPFEarly refuses by them before the message is sent, see [Rules.Early].
+	SPFEarly bool
+	// OwnDomains are ours. OnOwnDomain is what it leads to if a stranger uses one
+	// as author or in MAIL FROM without proof.
+	OwnDomains  *list.List
+	OnOwnDomain string
+	// SigningDomains sign all their mail. OnUnsigned is what mail of such authors
+	// leads to that bears no valid signature of theirs.
+	SigningDomains *list.List
+	OnUnsigned     string
+}
+
+// What our demands may lead to.
+const (
+	OnMark       = "mark"
+	OnQuarantine = "quarantine"
+	OnReject     = "reject"
+)
+
+// severe makes our own demands of what would be accepted; the strictest outcome
+// counts. What was trusted before is not asked again, nor is an author that is
+// never to be refused, nor a forwarder that is trusted: it cannot help that SPF
+// fails.
+func (r Rules) severe(res *Results, v Verdict) Verdict {
+	if asked, _ := r.Trust.author(res.Author.Domain); v.Action != Accept || len(v.Overrides) > 0 || asked == dmarc.PolicyNone {
+		return v
+	}
+	demands := []Verdict{r.onOwnDomain(res), r.onUnsigned(res), r.onSPF(res)}
+	if _, trusted := r.Trust.forwarder(res); trusted {
+		return v
+	}
+	for _, d := range demands {
+		if severity(d.Action) > severity(v.Action) {
+			d.Refused = v.Refused
+			v = d
+		}
+	}
+	return v
+}
+
+func severity(a Action) int {
+	switch a {
+	case Quarantine:
+		return 1
+	case TempFail:
+		return 2
+	case Reject:
+		return 3
+	}
+	return 0
+}
+
+// demand makes the verdict of a demand that is not met; the zero verdict if it is
+// only to be marked.
+func (r Rules) demand(word, rule, code, text string) Verdict {
+	switch {
+	case word == OnReject, word == OnQuarantine && r.Quarantine == QuarantineReject:
+		return Verdict{Action: Reject, Rule: rule, Code: code, Text: text}
+	case word == OnQuarantine:
+		return Verdict{Action: Quarantine, Rule: rule, Text: text}
+	}
+	return Verdict{}
+}
+
+func demands(word string) bool { return word == OnReject || word == OnQuarantine }
+
+// onOwnDomain asks for proof of whoever uses a domain of ours.
+func (r Rules) onOwnDomain(res *Results) Verdict {
+	own := r.Local.OwnDomains
+	if !demands(r.Local.OnOwnDomain) || res.User != "" {
+		return Verdict{}
+	}
+	using := res.Author.Domain
+	best := r.proof(res, own.Name)
+	if own.Name(using) {
+		switch {
+		case res.DMARC.Status == dmarc.Pass:
+			best = proven
+		case res.DMARC.Status == dmarc.TempError:
+			best = max(best, hidden)
+		}
+	} else {
+		_, domain := message.SplitPath(res.MailFrom)
+		name, ok := message.NormalizeDomain(domain)
+		if !ok || !own.Name(name) {
+			return Verdict{}
+		}
+		using = name
+	}
+	text := printable(using, 200) + " is a domain of this server, and nothing proves that this message comes from it"
+	switch best {
+	case unproven:
+		return r.demand(r.Local.OnOwnDomain, RuleOwnDomain, "550 5.7.1", text)
+	case hidden:
+		return Verdict{}.deferred(RuleTempError, "DNS trouble hides whether this message comes from "+printable(using, 200))
+	}
+	return Verdict{}
+}
+
+// onUnsigned asks for a signature of whoever signs all his mail.
+func (r Rules) onUnsigned(res *Results) Verdict {
+	author := res.Author.Domain
+	if !demands(r.Local.OnUnsigned) || author == "" || !r.Local.SigningDomains.Name(author) || res.DMARC.DKIMAligned {
+		return Verdict{}
+	}
+	theirs := func(domain string) bool { return equalOrBelow(author, domain) || equalOrBelow(domain, author) }
+	switch signed(res, theirs) {
+	case proven:
+		return Verdict{}
+	case hidden:
+		return Verdict{}.deferred(RuleTempError, "A signature of "+printable(author, 200)+" could not be verified because of DNS trouble")
+	}
+	// RFC 7372 section 3.1: no signature passes, or none that matches the author.
+	code := "550 5.7.20"
+	if signed(res, func(string) bool { return true }) == proven {
+		code = "550 5.7.22"
+	}
+	return r.demand(r.Local.OnUnsigned, RuleUnsigned, code,
+		printable(author, 120)+" signs all its mail, and this message bears no valid signature of it; "+dkimFound(res))
+}
+
+// onSPF enforces what the domain of MAIL FROM says of the client. A domain that
+// signed the message stands by it, whoever forwarded it.
+func (r Rules) onSPF(res *Results) Verdict {
+	l := r.Local
+	s, ok := res.envelopeSPF()
+	// Where somebody who logged in sends from says nothing.
+	if !ok || s.Domain == "" || res.User != "" || !demands(l.SPFFail) && !demands(l.SPFSoftfail) && !demands(l.SPFPermError) {
+		return Verdict{}
+	}
+	if signed(res, func(domain string) bool { return equalOrBelow(s.Domain, domain) }) != unproven {
+		return Verdict{} // what DNS trouble hides may be its signature
+	}
+	domain := printable(s.Domain, 100)
+	switch s.Status {
+	case spf.Fail:
+		text := fmt.Sprintf("SPF: %s does not let %s send its mail", domain, res.Client.IP)
+		if s.Explanation != "" {
+			// RFC 7208 section 6.2: foreign words are to be told from ours.
+			text += fmt.Sprintf("; %s explains: %q", domain, printable(s.Explanation, 180))
+		}
+		return r.demand(l.SPFFail, RuleSPFFail, "550 5.7.23", text)
+	case spf.SoftFail:
+		return r.demand(l.SPFSoftfail, RuleSPFSoftfail, "550 5.7.23",
+			fmt.Sprintf("SPF: %s does not know %s as a sender of its mail", domain, res.Client.IP))
+	case spf.PermError:
+		return r.demand(l.SPFPermError, RuleSPFPermError, "550 5.7.24",
+			fmt.Sprintf("SPF of %s ends in an error: %s", domain, printable(s.Reason, 200)))
+	case spf.TempError:
+		if r.OnTempError == TempErrorDefer {
+			v := Verdict{}.deferred(RuleSPFTempError, "SPF of "+domain+" could not be evaluated because of DNS trouble")
+			v.Code = "451 4.7.24"
+			return v
+		}
+	}
+	return Verdict{}
+}
+
+// whileDegraded is OnDegraded. It concerns only messages of which look-ups
+// failed: the others were judged by what the cache knew. What rests on missing
+// answers never refuses for good then.
+func (r Rules) whileDegraded(res *Results, v Verdict) Verdict {
+	if !res.DNS.Degraded || res.DNS.Failed == 0 {
+		return v
+	}
+	o := Override{Reason: ReasonOther, By: "policy.on_degraded", Text: fmt.Sprintf("DNS is down; look-ups without an answer: %d", res.DNS.Failed)}
+	switch {
+	case r.OnDegraded == DegradedAccept && v.Action != Accept:
+		return v.override(RuleDegraded, o)
+	case r.OnDegraded == DegradedDefer && v.Action != TempFail && res.DMARC.Status != dmarc.Pass, r.OnDegraded != DegradedAccept && v.Action == Reject:
+		v = v.deferred(RuleDegraded, "The sender could not be checked because DNS is down")
+		v.Overrides = append(v.Overrides, o)
+	}
+	return v
+}
+
+// What OnDegraded may be.
+const (
+	DegradedJudge  = "judge"
+	DegradedDefer  = "tempfail"
+	DegradedAccept = "accept"
+)

@@ -1,0 +1,106 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/policy/arc"
+)
+
+// sealState is what a chain is worth.
+type sealState uint8
+
+const (
+	sealNone    sealState = iota // there is nothing to judge
+	sealTrusted                  // the chain speaks for the message
+	sealRefused                  // it does not, and the text says why
+	sealHidden                   // DNS trouble hides whether it does
+)
+
+// sealed judges the chain of a message that failed (RFC 8617 section 7.2.1).
+// From the newest set down, every sealer must be listed, to one that saw the
+// author's domain authenticated: each of them could have written anything into
+// the message and its results. Sets below that one may be anybody's. The oldest
+// listed sealer of that row counts, as it saw the message in the best shape and
+// has nobody else's word for it. Its results must be for the author of now.
+func (t Trust) sealed(res *Results) (text string, state sealState) {
+	chain := res.ARC
+	n := len(chain.Sealers)
+	if t.Sealers.Len() == 0 || chain.Status == arc.None || n == 0 {
+		return "", sealNone
+	}
+	newest := chain.Sealers[n-1]
+	if !t.Sealers.Name(newest.Domain) {
+		return fmt.Sprintf("sealer %d, %s, is not listed", newest.Instance, printable(newest.Domain, 120)), sealRefused
+	}
+	switch {
+	case chain.Status == arc.TempError:
+		return "arc=temperror: " + printable(chain.Reason, 200), sealHidden
+	case chain.Status != arc.Pass:
+		return "arc=" + string(chain.Status) + ": " + printable(chain.Reason, 200), sealRefused
+	case chain.Partial:
+		return "l= of the newest ARC-Message-Signature leaves a part of the body unsigned", sealRefused
+	}
+	oldest := n - 1
+	for oldest > 0 && t.Sealers.Name(chain.Sealers[oldest-1].Domain) {
+		oldest--
+	}
+	witness := chain.Sealers[oldest]
+	if why := disbelief(witness.Recorded, res); why != "" {
+		if oldest > 0 {
+			below := chain.Sealers[oldest-1]
+			why += fmt.Sprintf(", and sealer %d, %s, is not listed", below.Instance, printable(below.Domain, 120))
+		}
+		return fmt.Sprintf("sealer %d, %s: %s", witness.Instance, printable(witness.Domain, 120), why), sealRefused
+	}
+	return chainComment(chain, oldest), sealTrusted
+}
+
+// disbelief says why what a sealer recorded does not speak for the author; ""
+// if it does.
+func disbelief(r *arc.Recorded, res *Results) string {
+	author := res.Author.Domain
+	aligned := func(domain string) bool {
+		org := res.DMARC.OrganizationalDomain
+		return domain == author || org != "" && equalOrBelow(domain, org)
+	}
+	switch {
+	case r == nil:
+		return "it recorded nothing"
+	case r.Problem != "":
+		return "its results: " + printable(r.Problem, 120)
+	case r.DMARC == "pass" && r.From == author:
+		return ""
+	case r.DMARC == "pass":
+		return "it saw dmarc=pass for " + orNobody(r.From) + " instead of " + author
+	case r.DMARC != "" && r.DMARC != "none":
+		return "it saw dmarc=" + printable(r.DMARC, 20)
+	case r.SPF != "" && aligned(r.SPF), slices.ContainsFunc(r.DKIM, aligned):
+		return ""
+	}
+	return "it saw nothing that authenticated " + author
+}
+
+func orNobody(domain string) string {
+	if domain == "" {
+		return "nobody"
+	}
+	return domain
+}
+
+// chainComment is the comment of RFC 8617 section 7.2.2 for reports, on the
+// sets that were believed.
+func chainComment(chain arc.Result, oldest int) string {
+	const most = 400
+	var b strings.Builder
+	b.WriteString("arc=pass")
+	for i := len(chain.Sealers) - 1; i >= oldest && b.Len() < most; i-- {
+		s := chain.Sealers[i]
+		fmt.Fprintf(&b, " as[%d].d=%s as[%d].s=%s", s.Instance, s.Domain, s.Instance, s.Selector)
+	}
+	if first := chain.Sealers[0]; oldest == 0 && first.Recorded != nil && first.Recorded.RemoteIP != "" {
+		b.WriteString(" remote-ip[1]=" + first.Recorded.RemoteIP)
+	}
+	return printable(b.String(), most+100)
+}

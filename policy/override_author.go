@@ -1,0 +1,122 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// author returns what is set for an author domain, and for which name: its own,
+// or the nearest above it.
+func (t Trust) author(domain string) (asked dmarc.Policy, key string) {
+	if len(t.Authors) == 0 {
+		return "", ""
+	}
+	for name := domain; name != ""; {
+		if p, ok := t.Authors[name]; ok {
+			return p, name
+		}
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return "", ""
+}
+
+// overrideAuthor puts what the administrator wants for an author's domain in the
+// place of what the domain asks for. A message that proves to be of the domain is
+// left alone; one of which DNS trouble hides that is never refused for it.
+func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
+	asked, key := r.Trust.author(res.Author.Domain)
+	d := res.DMARC
+	if key == "" || d.Status == dmarc.Pass {
+		return v
+	}
+	found := string(d.Policy)
+	if found == "" {
+		found = "no policy"
+	}
+	o := Override{Reason: ReasonLocalPolicy, By: "author_overrides." + key, Text: fmt.Sprintf("%s instead of %s", asked, found)}
+	if asked == dmarc.PolicyNone {
+		if v.Action == Accept || v.Rule == RuleTempError && r.OnTempError == TempErrorDefer {
+			return v
+		}
+		return v.override(RuleAuthorOverride, o)
+	}
+	proof := unproven
+	switch d.Status {
+	case dmarc.Fail:
+	case dmarc.TempError:
+		proof = hidden
+	default: // the domain publishes no policy, so that nothing was aligned
+		proof = r.proof(res, func(domain string) bool { return equalOrBelow(domain, key) })
+	}
+	want := Verdict{
+		Action: Reject, Rule: RuleAuthorOverride, Code: "550 5.7.26",
+	}
+	does := "refuses"
+	switch {
+	case proof == proven:
+		return v
+	case proof == hidden:
+		want = v.deferred(RuleTempError, "DMARC of "+printable(res.Author.Domain, 120)+" could not be evaluated because of DNS trouble")
+	case asked == dmarc.PolicyQuarantine && r.Quarantine != QuarantineReject:
+		want.Action, want.Code, does = Quarantine, "", "holds"
+	}
+	if want.Action == v.Action {
+		return v // the domain asks for the same
+	}
+	if proof != hidden {
+		want.Text = fmt.Sprintf("DMARC: this server %s mail of %s that does not prove to be its own; %s; %s",
+			does, printable(res.Author.Domain, 120), spfFound(res), dkimFound(res))
+	}
+	want.Overrides = append(v.Overrides, o)
+	return want
+}
+
+// evidence is whether a message comes from where it says.
+type evidence uint8
+
+const (
+	unproven evidence = iota
+	hidden            // DNS trouble hides it
+	proven
+)
+
+// proof looks for an authenticated domain that counts: of a signature, or of
+// MAIL FROM.
+func (r Rules) proof(res *Results, counts func(domain string) bool) evidence {
+	best := signed(res, counts)
+	if s, ok := res.envelopeSPF(); ok && s.Domain != "" && counts(s.Domain) {
+		switch s.Status {
+		case spf.Pass:
+			return proven
+		case spf.TempError:
+			best = max(best, hidden)
+		}
+	}
+	return best
+}
+
+// signed looks for a signature of a domain that counts.
+func signed(res *Results, counts func(domain string) bool) evidence {
+	best := unproven
+	for _, d := range res.DKIM {
+		if d.Domain == "" || !counts(d.Domain) {
+			continue
+		}
+		switch status, _ := res.Counts(d); status {
+		case dkim.Pass:
+			return proven
+		case dkim.TempError:
+			best = hidden
+		}
+	}
+	return best
+}
+
+// equalOrBelow reports whether a domain is another or stands below it.
+func equalOrBelow(domain, above string) bool {
+	return domain == above || strings.HasSuffix(domain, "."+above)
+}

@@ -1,0 +1,49 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/policy/dkim"
+)
+
+// lenientToLists is MailingLists. The marks of a list, and a failure as lists
+// make it, can be forged by anybody who has seen one message of the author's.
+func (r Rules) lenientToLists(res *Results, v Verdict) Verdict {
+	if r.Trust.MailingLists != ListsQuarantine && r.Trust.MailingLists != ListsAccept || !res.List.Marked() {
+		return v
+	}
+	o := Override{Reason: ReasonMailingList, By: "policy.mailing_lists"}
+	shape := listShape(res)
+	if shape == "" {
+		o.Text = "it bears " + printable(res.List.String(), 120) + ", but neither a signature of the author's domain that a list broke nor one of the list"
+		v.Refused = append(v.Refused, o)
+		return v
+	}
+	o.Text = printable(res.List.String(), 120) + "; " + shape
+	switch {
+	case r.Trust.MailingLists == ListsAccept:
+		return v.override(RuleMailingList, o)
+	case v.Action == Reject && r.Quarantine != QuarantineReject:
+		v.Action, v.Rule, v.Code = Quarantine, RuleMailingList, ""
+		v.Overrides = append(v.Overrides, o)
+	}
+	return v
+}
+
+// listShape says how a failure looks like the work of a list: the author's
+// domain signed something else than what came, or the list signed it anew. A
+// signature without a key to it is neither.
+func listShape(res *Results) string {
+	author := res.Author.Domain
+	for _, d := range res.DKIM {
+		if d.Status == dkim.Fail && d.KeyBits > 0 && (equalOrBelow(author, d.Domain) || equalOrBelow(d.Domain, author)) {
+			return fmt.Sprintf("changed behind the signature of %s (%s)", d.Domain, printable(d.Reason, 100))
+		}
+	}
+	for _, d := range res.DKIM {
+		if status, _ := res.Counts(d); status == dkim.Pass && res.List.ID != "" && equalOrBelow(res.List.ID, d.Domain) {
+			return "signed by the list's domain " + d.Domain
+		}
+	}
+	return ""
+}
