@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/mta"
+	"github.com/postvet/postvet/cmd/postvet/mtaconf"
 )
 
 // mtaFlags say which MTA's set-up "config check" looks at.
@@ -37,27 +37,27 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	if err != nil {
 		return failed("the host has no name: %v", err)
 	}
-	ours := mta.Ours{Listen: addresses(c), AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
+	ours := mtaconf.Ours{Listen: addresses(c), AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
 	path := m.config
-	var found mta.Findings
+	var found mtaconf.Findings
 	switch m.mta {
 	case "postfix":
 		if path == "" {
 			path = postfixFolder
 		}
-		found, err = mta.CheckPostfix(path, ours, hostname)
+		found, err = mtaconf.CheckPostfix(path, ours, hostname)
 	case "sendmail":
 		if path == "" {
 			path = sendmailFile
 		}
-		found, err = mta.CheckSendmail(path, ours, hostname)
+		found, err = mtaconf.CheckSendmail(path, ours, hostname)
 	default:
 		return usage("--mta: %q is neither postfix nor sendmail", m.mta)
 	}
 	if err != nil {
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
-	rank := map[mta.Severity]int{mta.OK: 0, mta.Warning: 1, mta.Error: 2}
+	rank := map[mtaconf.Severity]int{mtaconf.OK: 0, mtaconf.Warning: 1, mtaconf.Error: 2}
 	slices.SortStableFunc(found, func(a, b mta.Finding) int { return rank[a.Severity] - rank[b.Severity] })
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, visible(f.Text)); err != nil {
@@ -69,7 +69,7 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 			}
 		}
 	}
-	if found.Worst() == mta.Error {
+	if found.Worst() == mtaconf.Error {
 		return exit{code: exitNo}
 	}
 	return nil

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/postvet/postvet/cmd/postvet/mta"
+	"github.com/postvet/postvet/cmd/postvet/mtaconf"
 )
 
 // Edit is what an admin is to change in an MTA's configuration so that Postvet
@@ -58,18 +58,18 @@ func prefixed(b *strings.Builder, prefix, text string) {
 
 // stays reports whether a milter of an MTA's list remains: it is none of the
 // peers, or one that Postvet does not replace altogether.
-func (p *Plan) stays(m mta.Milter) bool {
+func (p *Plan) stays(m mtaconf.Milter) bool {
 	peer, ok := p.listener(m)
 	return !ok || peer == OpenDKIM && p.Signs || peer == OpenARC && p.seals()
 }
 
 // replace puts ours where the first of the peers stood and takes the others
 // out.
-func (p *Plan) replace(list []mta.Milter, ours mta.Milter) (now, gone []mta.Milter) {
+func (p *Plan) replace(list []mtaconf.Milter, ours mtaconf.Milter) (now, gone []mtaconf.Milter) {
 	placed := false
 	for _, m := range list {
 		switch {
-		case mta.SameSocket(m.Socket, ours.Socket):
+		case mtaconf.SameSocket(m.Socket, ours.Socket):
 			placed = true
 			now = append(now, m)
 		case p.stays(m):
@@ -84,15 +84,15 @@ func (p *Plan) replace(list []mta.Milter, ours mta.Milter) (now, gone []mta.Milt
 	}
 	if !placed {
 		// First: what comes in is to be judged before others change it.
-		now = append([]mta.Milter{ours}, now...)
+		now = append([]mtaconf.Milter{ours}, now...)
 	}
 	return now, gone
 }
 
 // listener says which of the peers a milter of an MTA's list is.
-func (p *Plan) listener(m mta.Milter) (Peer, bool) {
+func (p *Plan) listener(m mtaconf.Milter) (Peer, bool) {
 	for _, peer := range order {
-		if p.has(peer) && mta.SameSocket(m.Socket, p.effective(peer, "Socket").Value) {
+		if p.has(peer) && mtaconf.SameSocket(m.Socket, p.effective(peer, "Socket").Value) {
 			return peer, true
 		}
 	}
@@ -101,7 +101,7 @@ func (p *Plan) listener(m mta.Milter) (Peer, bool) {
 
 // removed are the notes on the milters that leave, and on peers that are not
 // on the list.
-func (p *Plan) removed(list, gone []mta.Milter) []string {
+func (p *Plan) removed(list, gone []mtaconf.Milter) []string {
 	notes := []string{}
 	if len(gone) > 0 {
 		notes = append(notes, "taken out: "+joined(gone)+"; stop these services when Postvet has worked for a while")
@@ -119,7 +119,7 @@ func (p *Plan) removed(list, gone []mta.Milter) []string {
 	return notes
 }
 
-func (p *Plan) listed(peer Peer, list []mta.Milter) bool {
+func (p *Plan) listed(peer Peer, list []mtaconf.Milter) bool {
 	for _, m := range list {
 		if who, ok := p.listener(m); ok && who == peer {
 			return true
@@ -128,7 +128,7 @@ func (p *Plan) listed(peer Peer, list []mta.Milter) bool {
 	return false
 }
 
-func joined(list []mta.Milter) string {
+func joined(list []mtaconf.Milter) string {
 	var names []string
 	for _, m := range list {
 		if m.Name != "" {

@@ -4,23 +4,23 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/postvet/postvet/cmd/postvet/mta"
+	"github.com/postvet/postvet/cmd/postvet/mtaconf"
 )
 
 // EditPostfix says what to change in main.cf so that Postvet, which listens on
 // socket in Postfix's notation, takes the place of the plan's peers.
 func (p *Plan) EditPostfix(file string, text []byte, socket string) Edit {
 	e := Edit{File: file, Lines: []EditLine{}, Then: "postfix check && postfix reload"}
-	cf := mta.ParseMainCF(string(text))
-	list := mta.ParseMilters(cf.Value("smtpd_milters", ""))
-	now, gone := p.replace(list, mta.Milter{Socket: socket, Entry: socket})
+	cf := mtaconf.ParseMainCF(string(text))
+	list := mtaconf.ParseMilters(cf.Value("smtpd_milters", ""))
+	now, gone := p.replace(list, mtaconf.Milter{Socket: socket, Entry: socket})
 	e.setParameter(cf, "smtpd_milters", joined(now))
 	e.Notes = p.removed(list, gone)
 
 	// What is submitted on the machine itself is exempt: a verifier has no
 	// business there, a signer has.
-	local := mta.ParseMilters(cf.Value("non_smtpd_milters", ""))
-	kept := slices.DeleteFunc(slices.Clone(local), func(m mta.Milter) bool { return !p.stays(m) })
+	local := mtaconf.ParseMilters(cf.Value("non_smtpd_milters", ""))
+	kept := slices.DeleteFunc(slices.Clone(local), func(m mtaconf.Milter) bool { return !p.stays(m) })
 	if len(kept) < len(local) {
 		e.setParameter(cf, "non_smtpd_milters", joined(kept))
 	}
@@ -38,7 +38,7 @@ func (p *Plan) EditPostfix(file string, text []byte, socket string) Edit {
 }
 
 // setParameter adds or replaces a parameter, if that changes anything.
-func (e *Edit) setParameter(cf mta.MainCF, name, value string) {
+func (e *Edit) setParameter(cf mtaconf.MainCF, name, value string) {
 	line := name + " = " + value
 	if value == "" {
 		line = name + " ="

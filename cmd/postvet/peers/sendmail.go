@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/postvet/postvet/cmd/postvet/mta"
+	"github.com/postvet/postvet/cmd/postvet/mtaconf"
 )
 
 // sendmailEquates have mail wait while Postvet is away, and leave it its time
@@ -15,9 +15,9 @@ const sendmailEquates = "F=T, T=C:30s;S:10s;R:60s;E:5m"
 // is one) so that Postvet, which listens on socket in Sendmail's notation,
 // takes the place of the plan's peers.
 func (p *Plan) EditSendmail(file string, text []byte, socket string) Edit {
-	cf := mta.ParseSendmail(string(text))
+	cf := mtaconf.ParseSendmail(string(text))
 	e := Edit{File: file, Lines: []EditLine{}, Then: "rebuild sendmail.cf (make -C /etc/mail) and restart sendmail"}
-	ours := mta.Milter{
+	ours := mtaconf.Milter{
 		Name: "postvet", Socket: socket,
 		Entry: fmt.Sprintf("INPUT_MAIL_FILTER(`postvet', `S=%s, %s')dnl", socket, sendmailEquates),
 	}
@@ -38,11 +38,11 @@ func (p *Plan) EditSendmail(file string, text []byte, socket string) Edit {
 
 // define replaces the line of the first milter that leaves by ours, and removes
 // those of the others.
-func (e *Edit) define(cf mta.Sendmail, list, gone []mta.Milter, ours mta.Milter) {
-	named := func(in []mta.Milter, name string) bool {
-		return slices.ContainsFunc(in, func(m mta.Milter) bool { return m.Name == name })
+func (e *Edit) define(cf mtaconf.Sendmail, list, gone []mtaconf.Milter, ours mtaconf.Milter) {
+	named := func(in []mtaconf.Milter, name string) bool {
+		return slices.ContainsFunc(in, func(m mtaconf.Milter) bool { return m.Name == name })
 	}
-	placed := slices.ContainsFunc(list, func(m mta.Milter) bool { return mta.SameSocket(m.Socket, ours.Socket) })
+	placed := slices.ContainsFunc(list, func(m mtaconf.Milter) bool { return mtaconf.SameSocket(m.Socket, ours.Socket) })
 	for _, l := range cf.Lines {
 		if l.Milter == nil || !named(gone, l.Milter.Name) {
 			continue
@@ -59,7 +59,7 @@ func (e *Edit) define(cf mta.Sendmail, list, gone []mta.Milter, ours mta.Milter)
 }
 
 // order sets the list, if the file has one or needs one.
-func (e *Edit) order(cf mta.Sendmail, names string) {
+func (e *Edit) order(cf mtaconf.Sendmail, names string) {
 	line := "define(`confINPUT_MAIL_FILTERS', `" + names + "')dnl"
 	if cf.Built {
 		line = "O InputMailFilters=" + names

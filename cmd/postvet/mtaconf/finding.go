@@ -1,4 +1,4 @@
-package mta
+package mtaconf
 
 // Severity is how bad a finding is.
 type Severity string

@@ -1,4 +1,4 @@
-package mta
+package mtaconf
 
 import (
 	"regexp"

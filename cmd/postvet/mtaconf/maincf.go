@@ -1,11 +1,11 @@
-// Package mta reads how Postfix and Sendmail are set up and says whether mail
+// Package mtaconf reads how Postfix and Sendmail are set up and says whether mail
 // reaches Postvet, and what happens while it does not.
 //
 // It exists because most trouble with a milter is not in the milter: a socket
 // outside a chroot, rights that keep the MTA out, a default action that lets
 // mail pass unchecked. The package reads texts and file modes; it changes
 // nothing.
-package mta
+package mtaconf
 
 import "strings"
 
