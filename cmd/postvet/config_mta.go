@@ -58,7 +58,7 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
 	rank := map[mtaconf.Severity]int{mtaconf.OK: 0, mtaconf.Warning: 1, mtaconf.Error: 2}
-	slices.SortStableFunc(found, func(a, b mta.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	slices.SortStableFunc(found, func(a, b mtaconf.Finding) int { return rank[a.Severity] - rank[b.Severity] })
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, visible(f.Text)); err != nil {
 			return output(err)
