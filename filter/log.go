@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,23 @@ func overrides(all []policy.Override) []string {
 	return out
 }
 
+// hintWords are the words of a verdict's hints.
+func hintWords(v policy.Verdict) []string {
+	out := make([]string, len(v.Hints))
+	for i, h := range v.Hints {
+		out[i] = clean(string(h.Word))
+	}
+	return out
+}
+
+func cleanAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = clean(s)
+	}
+	return out
+}
+
 // clientIP is the client as logs show it: "" if the MTA gave no address.
 func clientIP(c message.Client) string {
 	if !c.IP.IsValid() {
@@ -73,7 +91,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func (s *session) logDecision(d *Decision) {
 	log := s.srv.log
 	faults := []string{}
-	for _, f := range slices.Concat(d.Results.Faults, d.Faults) {
+	for _, f := range slices.Concat(d.Results.Faults, d.Verdict.Faults, d.Faults) {
 		faults = append(faults, clean(f))
 		log.Warn("fault", zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)), zap.String("fault", clean(f)))
 	}
@@ -101,7 +119,7 @@ func (s *session) logDecision(d *Decision) {
 	if r.DMARC.Policy != "" {
 		dmarc += " p=" + string(r.DMARC.Policy)
 	}
-	entry.Write(
+	fields := []zap.Field{
 		zap.String("queue", clean(d.QueueID)),
 		zap.String("client", clientIP(d.Client)),
 		zap.String("helo", clean(d.Helo)),
@@ -118,11 +136,23 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("rule", clean(d.Verdict.Rule)),
 		zap.Strings("overrides", overrides(d.Verdict.Overrides)),
 		zap.Strings("refused_overrides", overrides(d.Verdict.Refused)),
+		zap.Strings("why", cleanAll(d.Verdict.Why)),
+		zap.Strings("hint", hintWords(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
-		zap.Float64("dns_ms", r.DNS.WaitMS),
+		zap.Float64("dns_ms", math.Round(1000*r.DNS.WaitMS)/1000),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
 		zap.Strings("faults", faults),
 		zap.Bool("undelivered", d.Err != nil),
-	)
+	}
+	if m := matched(d.Verdict); len(m) > 0 {
+		fields = append(fields, zap.Strings("matched", m))
+	}
+	if to := d.Verdict.RedirectTo; to != "" {
+		fields = append(fields, zap.String("redirect", clean(to)))
+	}
+	if s := shadowText(d); s != "" {
+		fields = append(fields, zap.String("shadow", clean(s)))
+	}
+	entry.Write(fields...)
 }

@@ -18,9 +18,10 @@ import (
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
 	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms (from the
-	// message's end to the verdict), faults and undelivered; and a warning per
-	// fault. Every line about a message bears its queue id. Default: none.
+	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms
+	// (from the message's end to the verdict), faults and undelivered, where it applies
+	// matched, redirect and shadow; and a warning per fault. Every line about a
+	// message bears its queue id. Default: none.
 	Logger *zap.Logger
 
 	// MaxConnections is how many connections are served at once; further ones
@@ -95,6 +96,9 @@ func (o Options) withDefaults() Options {
 type Handler struct {
 	Checker *policy.Checker
 	Rules   policy.Rules
+	// Shadow decides nothing: what it would have done is logged and counted where
+	// it differs. Nil for none.
+	Shadow *policy.Rules
 }
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -144,6 +148,9 @@ func newServer(o Options) *Server {
 // its client and its HELO are then introduced again.
 func (s *Server) SetHandler(h Handler) {
 	j := &judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules}
+	if h.Shadow != nil {
+		j.shadow = h.Shadow.Decide
+	}
 	if h.Rules.RefusesEarly() {
 		j.early = h.Rules.Early
 	}
@@ -167,7 +174,7 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := l.Accept()
 		if err == nil {
 			delay = 0
-			s.begin(c)
+			s.begin(c, true)
 			continue
 		}
 		<-s.slots
@@ -228,7 +235,7 @@ func (s *Server) takeSlot(l net.Listener) bool {
 	}
 	s.count.limited.Add(1)
 	if now, last := time.Now().Unix(), s.limited.Load(); now-last >= 60 && s.limited.CompareAndSwap(last, now) {
-		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listener", l.Addr()))
+		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listen", l.Addr()))
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -243,8 +250,9 @@ func (s *Server) giveSlot() bool {
 	return false
 }
 
-// begin starts serving a connection, which ends in (*Server).ended.
-func (s *Server) begin(c net.Conn) {
+// begin starts serving a connection that has a slot, and that ends in
+// (*Server).ended; false means that the server closes. That of an MTA is counted.
+func (s *Server) begin(c net.Conn, ofMTA bool) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := newWire(s, c, cancel)
 	w.session = newSession(ctx, s, w)
@@ -254,14 +262,17 @@ func (s *Server) begin(c net.Conn) {
 		cancel()
 		c.Close()
 		<-s.slots
-		return
+		return false
 	}
 	s.wires[w] = struct{}{}
 	s.sessions.Add(1)
 	s.mu.Unlock()
-	s.count.connections.Add(1)
+	if ofMTA {
+		s.count.connections.Add(1)
+	}
 	s.count.open.Add(1)
 	go w.serve()
+	return true
 }
 
 func (s *Server) ended(w *wire) {

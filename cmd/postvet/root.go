@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
 )
 
 // The exit codes that scripts rely on.
@@ -44,6 +46,11 @@ func failed(format string, args ...any) error {
 	return exit{exitFailed, fmt.Errorf(format, args...)}
 }
 
+// failedNo makes the answer no, with a reason.
+func failedNo(format string, args ...any) error {
+	return exit{exitNo, fmt.Errorf(format, args...)}
+}
+
 // run is main with its surroundings as arguments.
 func run(args []string, in *os.File, out, errOut io.Writer) int {
 	root := newRoot(in)
@@ -54,17 +61,39 @@ func run(args []string, in *os.File, out, errOut io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	code, said := exitUsage, false // what cobra itself complains of
+	var e exit
+	if !errors.As(err, &e) || e.err != nil {
+		complain(errOut, err)
+	}
+	return codeOf(err)
+}
+
+// codeOf is the exit code that an error means; what cobra itself complains of is
+// wrong usage.
+func codeOf(err error) int {
 	var e exit
 	if errors.As(err, &e) {
-		code, said = e.code, e.err == nil
+		return e.code
 	}
-	if !said {
+	return exitUsage
+}
+
+// complain writes an error, one line for each fault, and below a fault of an
+// expression its place.
+func complain(w io.Writer, err error) {
+	var faults config.Errors
+	if !errors.As(err, &faults) {
 		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(errOut, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
+			fmt.Fprintf(w, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
+		}
+		return
+	}
+	for _, f := range faults {
+		fmt.Fprintf(w, "postvet: %s\n", f)
+		for line := range strings.Lines(f.Excerpt) {
+			fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
 		}
 	}
-	return code
 }
 
 func newRoot(in *os.File) *cobra.Command {
@@ -77,7 +106,8 @@ writes what it found into the field Authentication-Results.
 
 Begin with "postvet serve": it needs no configuration and prints the lines for
 your MTA. "postvet check" shows what would happen to one message, and
-"postvet domain" what a domain publishes for mail.
+"postvet domain" what a domain publishes for mail. "postvet status" asks the
+running service how it does.
 
 Exit codes: 0 done; 1 the answer is no (check: the message would not be
 accepted; config check: the file is bad; domain: something is wrong); 2 wrong
@@ -86,6 +116,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet policy explain                 in which order a message is judged
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -95,7 +126,8 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(), newVersion(), newManual())
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newPolicy(), newConfig(),
+		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	return root
 }

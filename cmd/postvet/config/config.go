@@ -27,6 +27,8 @@ type Config struct {
 	AuthservID string
 	// Listen are the milter sockets, in the notations of filter.ParseListenAddress.
 	Listen []string
+	// RuleFiles hold the admin's own rules, ShadowFiles those that decide nothing.
+	RuleFiles, ShadowFiles []string
 	// DrainTimeout is how long a stop waits for messages in flight.
 	DrainTimeout time.Duration
 
@@ -40,11 +42,16 @@ type Config struct {
 	DKIM            DKIM
 	Exempt          Exempt
 	Limits          Limits
+	Control         Control
 	Log             Log
 	Metrics         Metrics
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
+	// rules are those of the main file and of RuleFiles, shadow is the whole
+	// with those of ShadowFiles; nil if there are none.
+	rules  []rule
+	shadow *Config
 }
 
 // origin is the place that set a key: a line of a file, or a flag.
@@ -82,6 +89,7 @@ type Policy struct {
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	HelpURL              string
 	MailingLists         string
 	SPFFail              string
 	SPFSoftfail          string
@@ -126,6 +134,12 @@ type Limits struct {
 	MessageTimeout time.Duration
 	VerdictTimeout time.Duration
 	IdleTimeout    time.Duration
+}
+
+// Control is who may talk to the running service, and where.
+type Control struct {
+	Socket string // a path, "auto", or "" for none
+	Group  string
 }
 
 // Log is what is logged and how.
@@ -189,6 +203,7 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
+		Control: Control{Socket: ControlAuto},
 		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
 		Metrics: Metrics{Mode: 0o660},
 	}

@@ -99,7 +99,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	want := &Config{
 		Mode: "monitor", AuthservID: "mx.example.org", DrainTimeout: 90 * time.Second,
 		Listen: []string{"inet:8891@127.0.0.1", "unix:/var/spool/postfix/postvet/postvet.sock"},
-		Socket: Socket{Mode: 0o600, Group: "postfix"},
+		Socket: Socket{Mode: 0o600, Group: "postfix"}, RuleFiles: []string{"rules/own.toml"}, ShadowFiles: []string{"rules/shadow.toml"},
 		DNS: DNS{
 			Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second,
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
@@ -107,7 +107,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Policy: Policy{
 			DMARC: "mark", Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "tempfail",
-			OrganizationalDomain: "psl", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
+			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
 			OwnDomains: newList(list.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
 			SigningDomains: newList(list.Names, "bank.example"), OnUnsigned: "quarantine",
 		},
@@ -122,6 +122,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
 		},
+		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
 	}

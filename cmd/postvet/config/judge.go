@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -26,6 +27,14 @@ func checkAuthservID(s string) (normal, problem, remedy string) {
 	}
 	if s == "" {
 		return "", "is empty", remedy
+	}
+	return s, "", ""
+}
+
+// checkHelpURL accepts what may stand in a reply.
+func checkHelpURL(s string) (normal, problem, remedy string) {
+	if err := policy.CheckHelpURL(s); err != nil {
+		return "", fmt.Sprintf("%q: %s", clip(s), err), `write a URL such as "https://mail.example.org/refused?why={hint}"`
 	}
 	return s, "", ""
 }
@@ -94,6 +103,15 @@ func checkFile(s string) (normal, problem, remedy string) {
 		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
 	case !filepath.IsAbs(s) || strings.HasSuffix(s, "/"):
 		return "", fmt.Sprintf("%q is no absolute path of a file", clip(s)), remedy
+	}
+	return s, "", ""
+}
+
+// checkRuleFile accepts what may name a file; a relative path begins where the
+// configuration file is.
+func checkRuleFile(s string) (normal, problem, remedy string) {
+	if s == "" || strings.HasSuffix(s, "/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", fmt.Sprintf("%q names no file", clip(s)), `write a path such as "/etc/postvet/rules.toml"`
 	}
 	return s, "", ""
 }
