@@ -11,6 +11,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/mtaconf"
+	"github.com/postvet/postvet/policy"
 )
 
 // mtaFlags say which MTA's set-up "config check" looks at.
@@ -76,4 +77,9 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 }
 
 // earlyTimeout is how long a recipient may have to wait for its answer.
-func earlyTimeout(*config.Config) time.Duration { return time.Second }
+func earlyTimeout(c *config.Config) time.Duration {
+	if c.Policy.SPFEarly {
+		return policy.EarlyTimeout
+	}
+	return 0
+}

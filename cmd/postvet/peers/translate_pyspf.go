@@ -1,8 +1,6 @@
 package peers
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -115,12 +113,12 @@ func (p *Plan) heloAction() {
 	p.note(s, Changed, "the HELO name is checked instead of the client's reverse name, and refused after the message instead of at MAIL FROM", "[[rule]] pyspf-helo")
 }
 
-// rule adds a rule that refuses.
-func (p *Plan) rule(name, condition, action, code, text string, because Setting) {
+// rule adds a rule that refuses; also are further keys of its condition.
+func (p *Plan) rule(name, condition, action, code, text string, because Setting, also ...[2]string) {
 	p.refuses = true
-	p.draft.rules = append(p.draft.rules, rule{[][2]string{
-		{"name", quoted(name)}, {"if", quoted(condition)}, {"action", quoted(action)}, {"code", quoted(code)}, {"text", quoted(text)},
-	}, cite(because)})
+	keys := append([][2]string{{"name", quoted(name)}}, also...)
+	keys = append(keys, [][2]string{{"if", quoted(condition)}, {"action", quoted(action)}, {"code", quoted(code)}, {"text", quoted(text)}}...)
+	p.draft.rules = append(p.draft.rules, rule{keys, cite(because)})
 }
 
 // spfExceptions are clients and domains that were not checked.
@@ -151,12 +149,8 @@ func (p *Plan) spfExceptions() {
 	}
 	if s, ok := p.take(PySPF, "Reject_Not_Pass_Domains"); ok {
 		e, _ := parseDataset(s.Value)
-		var all []string
-		for _, d := range names(e) {
-			all = append(all, strconv.Quote(d))
-		}
-		p.rule("pyspf-not-pass", fmt.Sprintf(`below(mail_from_domain, [%s]) && !(spf_mailfrom in ["pass", "temperror"])`, strings.Join(all, ", ")),
-			"reject", "550 5.7.23", "SPF: mail of this domain must pass", s)
+		p.rule("pyspf-not-pass", `!(spf_mailfrom in ["pass", "temperror"])`, "reject", "550 5.7.23", "SPF: mail of this domain must pass", s,
+			[2]string{"mail_from", quotedList(names(e))})
 		p.note(s, Kept, "", "[[rule]] pyspf-not-pass")
 	}
 	if s, ok := p.take(PySPF, "No_Mail"); ok {
