@@ -80,6 +80,7 @@ func (c *Config) Rules(authservID string) policy.Rules {
 			MonitorRecipients: c.Policy.MonitorRecipients.Set,
 		},
 		AuthservID:        authservID,
+		DMARC:             c.Policy.DMARC,
 		Quarantine:        c.Policy.Quarantine,
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
