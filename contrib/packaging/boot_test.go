@@ -95,8 +95,8 @@ func reloads(t *testing.T, m *machine) {
 	if out, err := m.command(t.Context(), "systemctl", "reload", "postvet").CombinedOutput(); err == nil {
 		t.Errorf("systemd says that a bad configuration was loaded: %s", out)
 	}
-	if log := m.run(t, "journalctl", "-u", "postvet", "-o", "cat", "--no-pager", "-n", "40"); !strings.Contains(log, "sometimes") {
-		t.Errorf("the journal does not name the fault:\n%s", log)
+	if log := m.run(t, "journalctl", "-u", "postvet", "-o", "cat", "--no-pager"); !strings.Contains(log, "sometimes") {
+		t.Error("the journal does not name the fault")
 	}
 	active(t, m)
 	if after := m.property(t, "postvet.service", "MainPID"); after != before {
