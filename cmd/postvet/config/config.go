@@ -42,11 +42,14 @@ type Config struct {
 	DKIM            DKIM
 	Exempt          Exempt
 	Limits          Limits
+	Control         Control
 	Log             Log
 	Metrics         Metrics
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
+	// empty are the files without an octet, of the main one and RuleFiles.
+	empty []string
 	// rules are those of the main file and of RuleFiles, shadow is the whole
 	// with those of ShadowFiles; nil if there are none.
 	rules  []rule
@@ -87,6 +90,7 @@ type Policy struct {
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	HelpURL              string
 	MailingLists         string
 	SPFFail              string
 	SPFSoftfail          string
@@ -131,6 +135,12 @@ type Limits struct {
 	MessageTimeout time.Duration
 	VerdictTimeout time.Duration
 	IdleTimeout    time.Duration
+}
+
+// Control is who may talk to the running service, and where.
+type Control struct {
+	Socket string // a path, "auto", or "" for none
+	Group  string
 }
 
 // Log is what is logged and how.
@@ -193,6 +203,7 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
+		Control: Control{Socket: ControlAuto},
 		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
 		Metrics: Metrics{Mode: 0o660},
 	}

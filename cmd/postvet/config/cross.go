@@ -66,6 +66,7 @@ func (c *Config) cross() Errors {
 		seen[a] = s
 	}
 	c.crossMetrics(fault)
+	c.crossControl(fault)
 	return errs
 }
 
