@@ -75,6 +75,17 @@ systemctl restart postvet postfix`)
 		eventually(t, "mail goes on", func() bool { return l.count() > n+10 })
 	}
 	reloads(t, m)
+	// With that bad configuration still there, another version is installed.
+	before = m.property(t, "postvet.service", "MainPID")
+	if said := m.run(t, "dpkg", "--force-unsafe-io", "--force-confold", "-i", bring(t, root, deb(t, first))); !strings.Contains(said, "the old version goes on running") {
+		t.Errorf("dpkg does not say that the service was not restarted:\n%s", said)
+	}
+	active(t, m)
+	if m.property(t, "postvet.service", "MainPID") != before {
+		t.Error("a bad configuration has not kept the old version running")
+	}
+	n := l.count()
+	eventually(t, "mail goes on", func() bool { return l.count() > n+10 })
 	cancel()
 	l.senders.Wait()
 	l.judge(t)
