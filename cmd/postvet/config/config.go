@@ -84,6 +84,7 @@ type DNS struct {
 
 // Policy is which result leads to which action.
 type Policy struct {
+	DMARC                string
 	Quarantine           string
 	OnTempError          string
 	OnAmbiguousAuthor    string
@@ -172,6 +173,7 @@ func Default() *Config {
 			MaxInFlight:    512,
 		},
 		Policy: Policy{
+			DMARC:                "enforce",
 			Quarantine:           "hold",
 			OnTempError:          "accept",
 			OnAmbiguousAuthor:    "reject",
