@@ -9,7 +9,7 @@ SMOKETIME ?= 500x
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test mtas oracles prometheus format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance clean
+.PHONY: help build test mtas oracles peers prometheus format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance clean
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -75,7 +75,10 @@ fuzz-smoke: ## every fuzz target for a moment
 demo: mtas ## real Postfix and Sendmail with Postvet between: what happens to which message
 	$(GO) run ./contrib/demo
 
-bench: ## Postvet beside its peers and bare libmilter; BENCHFLAGS=-quick for a short look
+peers: ## Debian's other milters, for the benchmark
+	@contrib/bench/install.sh || echo 'make: the peers could not be brought; the benchmark leaves them out' >&2
+
+bench: peers mtas ## Postvet beside its peers and bare libmilter; BENCHFLAGS=-quick for a short look
 	$(GO) run ./contrib/bench $(BENCHFLAGS)
 
 microbench: ## the benchmarks of all packages

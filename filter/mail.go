@@ -207,7 +207,7 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 		edits.insert = nil
 	}
 	d.Faults = append(d.Faults, edits.faults...)
-	edits.send(mod)
+	edits.send(s.wire)
 	if v.Action == policy.Redirect {
 		redirect(mod, m.to, v.RedirectTo)
 	}

@@ -81,9 +81,7 @@ func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	conn.ctx, conn.cancel = context.WithCancel(ctx)
 	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
 	if conn.exempt == "" {
-		conn.iprev = evaluate(conn.dns, func(r Resolver) iprev.Result {
-			ctx, cancel := context.WithTimeout(conn.ctx, c.opt.MessageTimeout)
-			defer cancel()
+		conn.iprev = evaluate(conn.ctx, conn.dns, c.opt.MessageTimeout, func(ctx context.Context, r Resolver) iprev.Result {
 			return iprev.Check(ctx, r, client.IP)
 		}, func(fault string) iprev.Result {
 			return iprev.Result{Status: iprev.TempError, Reason: fault}
@@ -130,10 +128,8 @@ func (c *Conn) startHelo() {
 }
 
 func (c *Conn) spf(ctx context.Context, q spf.Query) *pending[spf.Result] {
-	o := c.checker.opt
-	return evaluate(c.dns, func(r Resolver) spf.Result {
-		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
-		defer cancel()
+	o := &c.checker.opt
+	return evaluate(ctx, c.dns, o.MessageTimeout, func(ctx context.Context, r Resolver) spf.Result {
 		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}

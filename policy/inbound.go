@@ -26,6 +26,9 @@ const QuarantineField = "X-Postvet-Quarantine"
 // with more does not pass.
 const MaxClaims = 1000
 
+// usualFields is how many fields a header most often has at most.
+const usualFields = 32
+
 // maxRecipients bounds what is kept of the recipients.
 const maxRecipients = 1000
 
@@ -78,8 +81,8 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	_, domain := message.SplitPath(s.Path)
 	if name, ok := message.NormalizeDomain(domain); ok {
-		m.warmUp = evaluate(m.conn.dns, func(r Resolver) *dnscache.Answer {
-			return r.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
+		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, func(ctx context.Context, r Resolver) *dnscache.Answer {
+			return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 	}
 	return m
@@ -98,7 +101,7 @@ func (m *Message) Field(f message.Field) {
 	if m.exempt != "" || m.oversize != "" {
 		return
 	}
-	o := m.conn.checker.opt
+	o := &m.conn.checker.opt
 	m.headerBytes += len(f.Raw)
 	switch {
 	case m.headerBytes > o.MaxHeaderBytes:
@@ -106,6 +109,9 @@ func (m *Message) Field(f message.Field) {
 	case len(m.header) >= o.MaxFields:
 		m.oversize = fmt.Sprintf("the header has more than %d fields", o.MaxFields)
 	default:
+		if m.header == nil {
+			m.header = make(message.Header, 0, usualFields)
+		}
 		m.header = append(m.header, f)
 		return
 	}

@@ -114,10 +114,12 @@ func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 }
 
 // SameDNS reports whether the resolver of one configuration serves the other,
-// so that a reload may keep its cache.
+// so that a reload may keep its cache. Where the cache is kept over a restart is
+// no matter of the resolver.
 func (c *Config) SameDNS(d *Config) bool {
 	for i := range keys {
-		if k := &keys[i]; strings.HasPrefix(k.name, "dns.") && k.format(c) != k.format(d) {
+		k := &keys[i]
+		if strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot" && k.format(c) != k.format(d) {
 			return false
 		}
 	}
@@ -130,6 +132,7 @@ func (c *Config) NeedsRestart(d *Config) []string {
 	for _, name := range []string{
 		"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
 		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format",
+		"control.socket", "control.group",
 		"metrics.listen", "metrics.allow_remote", "metrics.mode", "metrics.group",
 	} {
 		if k := keyNamed(name); k.format(c) != k.format(d) {
