@@ -9,7 +9,7 @@ SMOKETIME ?= 500x
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test mtas oracles peers prometheus format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance clean
+.PHONY: help build test mtas oracles peers prometheus format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance deb man package-test clean
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -95,5 +95,15 @@ conformance: ## the public suites, one table
 	if [ $$status != 0 ]; then grep -E '^ *(--- FAIL|FAIL|[a-z_]*_test.go)' conformance.log | head -50; fi; \
 	rm -f conformance.log; exit $$status
 
+deb: ## the Debian package, into dist/; VERSION and ARCH choose
+	@contrib/packaging/build.sh dist
+
+man: ## the man pages, into dist/man
+	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" dist/man
+
+package-test: ## the package for real: a scratch Debian with systemd and Postfix, upgraded under load; root alone
+	@contrib/packaging/tools.sh
+	POSTVET_PACKAGE_TEST=1 $(GO) test -count=1 -timeout 15m -v ./contrib/packaging
+
 clean: ## what the other targets leave
-	rm -f postvet fuzz.log conformance.log
+	rm -rf postvet fuzz.log conformance.log dist

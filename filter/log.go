@@ -47,6 +47,23 @@ func overrides(all []policy.Override) []string {
 	return out
 }
 
+// hintWords are the words of a verdict's hints.
+func hintWords(v policy.Verdict) []string {
+	out := make([]string, len(v.Hints))
+	for i, h := range v.Hints {
+		out[i] = clean(string(h.Word))
+	}
+	return out
+}
+
+func cleanAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = clean(s)
+	}
+	return out
+}
+
 // clientIP is the client as logs show it: "" if the MTA gave no address.
 func clientIP(c message.Client) string {
 	if !c.IP.IsValid() {
@@ -119,6 +136,8 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("rule", clean(d.Verdict.Rule)),
 		zap.Strings("overrides", overrides(d.Verdict.Overrides)),
 		zap.Strings("refused_overrides", overrides(d.Verdict.Refused)),
+		zap.Strings("why", cleanAll(d.Verdict.Why)),
+		zap.Strings("hint", hintWords(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
 		zap.Float64("dns_ms", math.Round(1000*r.DNS.WaitMS)/1000),
 		zap.Int("dns_lookups", r.DNS.Lookups),

@@ -21,7 +21,7 @@ func (d *daemon) tellStatus() {
 	if drain := d.standing.Load().drain; drain != nil {
 		d.log.Info("waiting for messages in flight", zap.Int64("messages", s.Busy), zap.Int64("connections", s.Open),
 			zap.Duration("at_most", time.Until(drain.Until).Round(time.Second)))
-		d.notify("STATUS=waiting for "+plural(int(s.Busy), "message")+" in flight" + extendStop)
+		d.notify("STATUS=waiting for " + plural(int(s.Busy), "message") + " in flight" + extendStop)
 		return
 	}
 	if text := d.statusLine(); text != d.told {

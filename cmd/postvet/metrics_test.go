@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// readPage reads a page of a running service's metrics listener, on a unix socket.
-func readPage(t *testing.T, socket, path string) (code int, body string) {
+// scrape reads a page of a running service's metrics listener, on a unix socket.
+func scrape(t *testing.T, socket, path string) (code int, body string) {
 	t.Helper()
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -60,7 +60,7 @@ func TestMetrics(t *testing.T) {
 	s.waitLog(`"msg":"message"`, 3)
 
 	wait(t, page, `postvet_messages_total{action="accept",rule="dmarc-pass"} 1`)
-	_, got := readPage(t, page, "/metrics")
+	_, got := scrape(t, page, "/metrics")
 	for _, want := range []string{
 		`postvet_messages_total{action="reject",rule="dmarc-reject"} 2`,
 		`postvet_messages_total{action="tempfail",rule="fault"} 0`,
@@ -84,7 +84,7 @@ func TestMetrics(t *testing.T) {
 	writeConfig(t, file, "mode = \"nonsense\"\n")
 	s.signal(syscall.SIGHUP)
 	wait(t, page, "postvet_config_last_reload_successful 0")
-	if code, body := readPage(t, page, "/readyz"); code != 200 || body != "ready\n" {
+	if code, body := scrape(t, page, "/readyz"); code != 200 || body != "ready\n" {
 		t.Errorf("after a refused reload: %d %q", code, body)
 	}
 	writeConfig(t, file, text+"[[rule]]\nname = \"evil\"\nspf = [\"pass\"]\naction = \"tempfail\"\n")
@@ -101,10 +101,10 @@ func TestMetrics(t *testing.T) {
 	body := good.begin("bounce@good.example", testMessage(t, "signed.eml"))
 	s.signal(syscall.SIGTERM)
 	wait(t, page, "postvet_draining 1")
-	if code, text := readPage(t, page, "/readyz"); code != 503 || !strings.HasPrefix(text, "not ready\nstopping: ") {
+	if code, text := scrape(t, page, "/readyz"); code != 503 || !strings.HasPrefix(text, "not ready\nstopping: ") {
 		t.Errorf("while stopping: %d %q", code, text)
 	}
-	if code, text := readPage(t, page, "/healthz"); code != 200 || text != "ok\n" {
+	if code, text := scrape(t, page, "/healthz"); code != 200 || text != "ok\n" {
 		t.Errorf("while stopping: %d %q", code, text)
 	}
 	good.end(body)
@@ -117,7 +117,7 @@ func TestMetrics(t *testing.T) {
 func wait(t *testing.T, socket, line string) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, got := readPage(t, socket, "/metrics"); strings.Contains(got, "\n"+line+"\n") {
+		if _, got := scrape(t, socket, "/metrics"); strings.Contains(got, "\n"+line+"\n") {
 			return
 		}
 	}

@@ -88,6 +88,7 @@ type Policy struct {
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	HelpURL              string
 	MailingLists         string
 	SPFFail              string
 	SPFSoftfail          string

@@ -107,7 +107,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Policy: Policy{
 			Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "tempfail",
-			OrganizationalDomain: "psl", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
+			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
 			OwnDomains: newList(list.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
 			SigningDomains: newList(list.Names, "bank.example"), OnUnsigned: "quarantine",
 		},

@@ -150,6 +150,10 @@ var keys = []key{
 		comment: "What is done if Postvet itself fails on a message.",
 	},
 	{
+		name: "policy.help_url", field: func(c *Config) any { return &c.Policy.HelpURL }, empty: true, check: checkHelpURL,
+		comment: "Page that explains a refusal to the sender, such as\n\"https://mail.example.org/refused?why={hint}&from={author}\". It ends every\nreply that refuses or defers a message. {author}, {client}, {rule} and {hint}\nstand for the author's domain, the client's address, the rule that decided and\nthe likely cause. Empty: none.",
+	},
+	{
 		name: "policy.on_degraded", field: func(c *Config) any { return &c.Policy.OnDegraded }, words: []string{"judge", "tempfail", "accept"},
 		comment: "What is done with a message of which look-ups failed while DNS is down\naltogether. judge: as always, but what would be refused is to come again.\ntempfail: it is to come again unless DMARC passes. accept: it passes.",
 	},

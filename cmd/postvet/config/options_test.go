@@ -53,7 +53,7 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := policy.Rules{
 		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", OnDegraded: policy.DegradedDefer,
+		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: policy.DegradedDefer,
 		Trust: policy.Trust{
 			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: policy.ListsQuarantine,
 			Authors: map[string]dmarc.Policy{"bank.example": dmarc.PolicyReject, "old.bank.example": dmarc.PolicyNone},
