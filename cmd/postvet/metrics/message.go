@@ -83,22 +83,23 @@ func newMessageMetrics() *messageMetrics {
 			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800}),
 	}
 	m.results.know(results)
-	byReason := map[string][]string{}
-	for _, r := range reasons {
-		byReason[string(r)] = nil
-	}
-	m.overrides.know(byReason)
+	m.overrides.know(alone(reasons))
 	byAction := map[string][]string{}
 	for _, a := range actions {
 		byAction[a] = actions
 	}
 	m.shadow.know(byAction)
-	byHint := map[string][]string{}
-	for _, h := range hints {
-		byHint[string(h)] = nil
-	}
-	m.hints.know(byHint)
+	m.hints.know(alone(hints))
 	return m
+}
+
+// alone are the rows of a counter with one label.
+func alone[T ~string](words []T) map[string][]string {
+	rows := map[string][]string{}
+	for _, w := range words {
+		rows[string(w)] = nil
+	}
+	return rows
 }
 
 func (m *messageMetrics) register(r prometheus.Registerer) {
@@ -113,15 +114,12 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 // counts as "other".
 func (m *Metrics) SetRules(names []string) {
 	own := names[:min(len(names), maxRules)]
-	rows, matches := map[string][]string{}, map[string][]string{}
+	rows := map[string][]string{}
 	for _, a := range actions {
 		rows[a] = slices.Concat(builtIn, own)
 	}
-	for _, name := range own {
-		matches[name] = nil
-	}
 	m.message.messages.know(rows)
-	m.message.matches.know(matches)
+	m.message.matches.know(alone(own))
 }
 
 // Message counts one message. It is made for filter.Options.OnMessage.
