@@ -84,9 +84,10 @@ func TestHostileLog(t *testing.T) {
 				t.Fatalf("%+v", d)
 			}
 			d.Results.Faults = d.Results.Faults[:1]
+			d.Verdict.Faults = d.Verdict.Faults[:1]
 			d.Faults = d.Faults[:1]
 			s.decision = &d
-			s.answered(errors.New(hostile))                      // 2 faults, undelivered, the message, the panic of the hook
+			s.answered(errors.New(hostile))                      // 3 faults, undelivered, the message, the panic of the hook
 			s.guard("test", func() { panic([]string{hostile}) }) // 1
 			s.mail = &mail{from: hostile}
 			s.giveUp() // 1
@@ -99,7 +100,7 @@ func TestHostileLog(t *testing.T) {
 			w.command, w.owed = 0x9b, true
 			w.settle() // 1
 
-			const lines = 5 + 1 + 1 + 2 + 1 + 1
+			const lines = 6 + 1 + 1 + 2 + 1 + 1
 			text := strings.TrimSuffix(out.String(), "\n")
 			all := strings.Split(text, "\n")
 			if len(all) != lines {

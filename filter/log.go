@@ -73,7 +73,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func (s *session) logDecision(d *Decision) {
 	log := s.srv.log
 	faults := []string{}
-	for _, f := range slices.Concat(d.Results.Faults, d.Faults) {
+	for _, f := range slices.Concat(d.Results.Faults, d.Verdict.Faults, d.Faults) {
 		faults = append(faults, clean(f))
 		log.Warn("fault", zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)), zap.String("fault", clean(f)))
 	}
@@ -101,7 +101,7 @@ func (s *session) logDecision(d *Decision) {
 	if r.DMARC.Policy != "" {
 		dmarc += " p=" + string(r.DMARC.Policy)
 	}
-	entry.Write(
+	fields := []zap.Field{
 		zap.String("queue", clean(d.QueueID)),
 		zap.String("client", clientIP(d.Client)),
 		zap.String("helo", clean(d.Helo)),
@@ -124,5 +124,15 @@ func (s *session) logDecision(d *Decision) {
 		zap.Float64("took_ms", ms(d.Took)),
 		zap.Strings("faults", faults),
 		zap.Bool("undelivered", d.Err != nil),
-	)
+	}
+	if m := matched(d.Verdict); len(m) > 0 {
+		fields = append(fields, zap.Strings("matched", m))
+	}
+	if to := d.Verdict.RedirectTo; to != "" {
+		fields = append(fields, zap.String("redirect", clean(to)))
+	}
+	if s := shadowText(d); s != "" {
+		fields = append(fields, zap.String("shadow", clean(s)))
+	}
+	entry.Write(fields...)
 }

@@ -18,8 +18,9 @@ type mail struct {
 	from     string
 	user     string
 	rcpts    int
-	header   int   // octets
-	body     int64 // octets
+	to       []string // the recipients, at most Options.MaxRecipients
+	header   int      // octets
+	body     int64    // octets
 	oversize string
 	claims   claims
 	fault    string // what of ours went wrong
@@ -47,6 +48,8 @@ type Decision struct {
 	// Results is never nil.
 	Results *policy.Results
 	Verdict policy.Verdict
+	// Shadow is what the shadow policy would have done; nil if there is none.
+	Shadow *policy.Verdict
 	// Reply is what the MTA was told to say, "" for its own words of acceptance.
 	Reply string
 	// ExactHeader tells that the header's white space arrived unchanged, so
@@ -142,6 +145,7 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		}
 		m.claims.complete(d.Results)
 		s.guard("decide", func() { d.Verdict = m.judge.decide(d.Results) })
+		s.shadow(m, d)
 	}
 	if m.fault != "" {
 		d.Results.Faults = append(d.Results.Faults, m.fault)
@@ -169,23 +173,34 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 	if v.Action == policy.Quarantine && !a.can(milter.OptQuarantine) {
 		d.Faults = append(d.Faults, "the MTA cannot quarantine: delivered with a tag")
 		rules := m.judge.rules
-		rules.Quarantine = policy.QuarantineTag
+		rules.NoHold = true
 		*v = rules.Decide(d.Results)
 	}
 	switch v.Action {
-	case policy.Accept, policy.Quarantine:
+	case policy.Accept, policy.Quarantine, policy.Redirect:
+	case policy.Discard:
+		return reply{discard: true}
 	default:
 		answer := refusal(*v)
 		d.Reply = answer.text
 		return answer
 	}
-	edits := headerEdits(*v, a.exactHeader())
-	if len(edits.remove) > 0 && !a.can(milter.OptChangeHeader) {
-		// A field in our name must not survive.
-		d.Faults = append(d.Faults, "the MTA does not let us remove fields")
+	giveUp := func(why string) reply {
+		d.Faults = append(d.Faults, why)
 		*v = faulty()
 		d.Reply = refusal(*v).text
 		return refusal(*v)
+	}
+	edits := headerEdits(*v, a.exactHeader())
+	if len(edits.remove) > 0 && !a.can(milter.OptChangeHeader) {
+		// A field in our name must not survive.
+		return giveUp("the MTA does not let us remove fields")
+	}
+	if v.Action == policy.Redirect {
+		// Whom the message was kept from must not get it after all.
+		if why := s.cannotRedirect(m, v.RedirectTo); why != "" {
+			return giveUp(why)
+		}
 	}
 	if len(edits.insert) > 0 && !a.can(milter.OptAddHeader) {
 		d.Faults = append(d.Faults, "the MTA does not let us add fields")
@@ -193,6 +208,9 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 	}
 	d.Faults = append(d.Faults, edits.faults...)
 	edits.send(s.wire)
+	if v.Action == policy.Redirect {
+		redirect(mod, m.to, v.RedirectTo)
+	}
 	if v.Action == policy.Quarantine {
 		reason := line(v.Text, maxReason)
 		if reason == "" {

@@ -211,7 +211,7 @@ var usual = letter{
 type outcome struct {
 	code  byte
 	text  string
-	edits []string // "del name#n", "ins n name:value", "quarantine reason"
+	edits []string // "del name#n", "ins n name:value", "quarantine reason", "+<rcpt>", "-<rcpt>"
 }
 
 func (m *mta) envelope(l letter) {
@@ -269,6 +269,8 @@ func (m *mta) verdict() outcome {
 			}
 		case 'q':
 			o.edits = append(o.edits, "quarantine "+strings.TrimSuffix(string(d), "\x00"))
+		case '+', '-':
+			o.edits = append(o.edits, string(code)+strings.TrimSuffix(string(d), "\x00"))
 		default:
 			o.code, o.text = code, strings.TrimSuffix(string(d), "\x00")
 			return o

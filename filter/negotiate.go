@@ -14,7 +14,8 @@ import (
 // Not asked: NR_DATA and NR_UNKN, because go-milter answers these commands
 // anyway and the MTA would take that answer for the verdict; RCPT_REJ.
 const (
-	wantedActions = milter.OptAddHeader | milter.OptChangeHeader | milter.OptQuarantine | milter.OptSetSymList
+	wantedActions = milter.OptAddHeader | milter.OptChangeHeader | milter.OptQuarantine | milter.OptSetSymList |
+		milter.OptAddRcpt | milter.OptRemoveRcpt // to redirect
 
 	wantedProtocol = milter.OptNoUnknown | milter.OptNoData |
 		milter.OptNoHeaderReply | milter.OptNoEOHReply | milter.OptNoBodyReply |

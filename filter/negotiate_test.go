@@ -15,14 +15,14 @@ func TestNegotiation(t *testing.T) {
 		want  offer
 		lists bool
 	}{
-		{"Postfix 3.7 and Sendmail 8.17", offerAll, offer{6, 0x131, 0x1c0380}, true},
-		{"a later version", offer{7, 0xffffffff, 0xffffffff}, offer{6, 0x131, 0x1c0380}, true},
-		{"milter_protocol=4", offer4, offer{4, 0x31, 0x300}, false},
-		{"milter_protocol=3", offer3, offer{3, 0x31, 0x100}, false},
-		{"milter_protocol=2", offer2, offer{2, 0x31, 0}, false},
-		{"version 4 that names the macro list", offer{4, 0x1ff, 0x1fffff}, offer{4, 0x31, 0x1c0380}, false},
-		{"no macro list", offer{6, 0xff, 0x1fffff}, offer{6, 0x31, 0x1c0380}, false},
-		{"no leading space", offer{6, 0x1ff, 0xfffff}, offer{6, 0x131, 0xc0380}, true},
+		{"Postfix 3.7 and Sendmail 8.17", offerAll, offer{6, 0x13d, 0x1c0380}, true},
+		{"a later version", offer{7, 0xffffffff, 0xffffffff}, offer{6, 0x13d, 0x1c0380}, true},
+		{"milter_protocol=4", offer4, offer{4, 0x3d, 0x300}, false},
+		{"milter_protocol=3", offer3, offer{3, 0x3d, 0x100}, false},
+		{"milter_protocol=2", offer2, offer{2, 0x3d, 0}, false},
+		{"version 4 that names the macro list", offer{4, 0x1ff, 0x1fffff}, offer{4, 0x3d, 0x1c0380}, false},
+		{"no macro list", offer{6, 0xff, 0x1fffff}, offer{6, 0x3d, 0x1c0380}, false},
+		{"no leading space", offer{6, 0x1ff, 0xfffff}, offer{6, 0x13d, 0xc0380}, true},
 		{"nothing at all", offer{6, 0, 0}, offer{6, 0, 0}, false},
 	}
 	f := &fake{}

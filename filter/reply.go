@@ -19,7 +19,8 @@ const (
 // reply is the last word about a message: the zero value is "continue", which
 // at the end of a message means acceptance.
 type reply struct {
-	text string // "550 5.7.26 ..." as the SMTP client is to see it
+	text    string // "550 5.7.26 ..." as the SMTP client is to see it
+	discard bool   // the client is told that the message was accepted
 }
 
 var tempFailure = reply{text: "451 4.3.0 Please try again later"}
@@ -99,8 +100,17 @@ func wireText(s string) string {
 // final makes go-milter's response of a reply: one whose Continue is true, as
 // after any other go-milter takes a new backend.
 func final(r reply) milter.Response {
+	if r.discard {
+		return discard{}
+	}
 	if r.text == "" {
 		return milter.RespContinue
 	}
 	return milter.NewResponseStr(byte(milter.ActReplyCode), wireText(r.text))
 }
+
+// discard is go-milter's RespDiscard, but for a Continue that is true.
+type discard struct{}
+
+func (discard) Response() *milter.Message { return milter.RespDiscard.Response() }
+func (discard) Continue() bool            { return true }

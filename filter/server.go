@@ -18,9 +18,10 @@ import (
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
 	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms (from the
-	// message's end to the verdict), faults and undelivered; and a warning per
-	// fault. Every line about a message bears its queue id. Default: none.
+	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms
+	// (from the message's end to the verdict), faults and undelivered, where it applies
+	// matched, redirect and shadow; and a warning per fault. Every line about a
+	// message bears its queue id. Default: none.
 	Logger *zap.Logger
 
 	// MaxConnections is how many connections are served at once; further ones
@@ -95,6 +96,9 @@ func (o Options) withDefaults() Options {
 type Handler struct {
 	Checker *policy.Checker
 	Rules   policy.Rules
+	// Shadow decides nothing: what it would have done is logged and counted where
+	// it differs. Nil for none.
+	Shadow *policy.Rules
 }
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -144,6 +148,9 @@ func newServer(o Options) *Server {
 // its client and its HELO are then introduced again.
 func (s *Server) SetHandler(h Handler) {
 	j := &judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules}
+	if h.Shadow != nil {
+		j.shadow = h.Shadow.Decide
+	}
 	if h.Rules.RefusesEarly() {
 		j.early = h.Rules.Early
 	}

@@ -19,6 +19,7 @@ type judge struct {
 	checker checker
 	rules   policy.Rules
 	decide  func(*policy.Results) policy.Verdict
+	shadow  func(*policy.Results) policy.Verdict // nil for none
 	// early decides before the message is sent; nil if the rules never do.
 	early func(*policy.Results) (policy.Verdict, bool)
 }
@@ -202,6 +203,9 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 		return milter.RespContinue, nil
 	}
 	m.rcpts++
+	if len(m.to) < s.srv.opt.MaxRecipients {
+		m.to = append(m.to, to)
+	}
 	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
 		s.guard("rcpt", func() { m.tx.Recipient(to) })
 	}

@@ -18,6 +18,9 @@ type Stats struct {
 	Sessions int64
 	// Messages got a verdict, by what it was.
 	Messages map[policy.Action]int64
+	// Shadowed messages were judged by the shadow policy too; for ShadowDiffers of
+	// them it would have done something else.
+	Shadowed, ShadowDiffers int64
 	// Aborted messages ended without one: reset, refused, or the client left.
 	Aborted int64
 	// Undelivered verdicts could not be sent: the MTA had left.
@@ -47,6 +50,7 @@ type counters struct {
 	acceptErrors, limited, dropped                        atomic.Int64
 	listening, sessions, progress, forced                 atomic.Int64
 	accepted, quarantined, rejected, tempfailed           atomic.Int64
+	redirected, discarded, shadowed, shadowDiffers        atomic.Int64
 }
 
 func (c *counters) message(a policy.Action) {
@@ -57,6 +61,10 @@ func (c *counters) message(a policy.Action) {
 		c.quarantined.Add(1)
 	case policy.Reject:
 		c.rejected.Add(1)
+	case policy.Redirect:
+		c.redirected.Add(1)
+	case policy.Discard:
+		c.discarded.Add(1)
 	default:
 		c.tempfailed.Add(1)
 	}
@@ -76,7 +84,11 @@ func (s *Server) Stats() Stats {
 			policy.Quarantine: c.quarantined.Load(),
 			policy.Reject:     c.rejected.Load(),
 			policy.TempFail:   c.tempfailed.Load(),
+			policy.Redirect:   c.redirected.Load(),
+			policy.Discard:    c.discarded.Load(),
 		},
+		Shadowed:       c.shadowed.Load(),
+		ShadowDiffers:  c.shadowDiffers.Load(),
 		Aborted:        c.aborted.Load(),
 		Undelivered:    c.undelivered.Load(),
 		Panics:         c.panics.Load(),

@@ -26,7 +26,8 @@ type CustomRule struct {
 	// RedirectTo is the address that gets the message instead of its recipients
 	// where Action is Redirect.
 	RedirectTo string
-	// Code is the reply and enhanced code; "" is "550 5.7.1" or "451 4.7.1".
+	// Code is the reply and enhanced code; "" is DefaultRejectCode or
+	// DefaultTempFailCode.
 	Code string
 	// Text is that of the reply, or the reason of a quarantine. Empty: a sentence
 	// with the rule's name.
@@ -41,6 +42,12 @@ type CustomRule struct {
 	// Monitor tells that the rule is only noted where it matches.
 	Monitor bool
 }
+
+// The reply codes of rules that name none.
+const (
+	DefaultRejectCode   = "550 5.7.1"
+	DefaultTempFailCode = "451 4.7.1"
+)
 
 // Addition is a field that a rule adds.
 type Addition struct {
@@ -115,9 +122,9 @@ func (c *custom) decide(rule *CustomRule, res *Results) {
 	v := Verdict{Action: rule.Action, Rule: rule.Name, Code: rule.Code, RedirectTo: rule.RedirectTo}
 	switch {
 	case v.Action == Reject && v.Code == "":
-		v.Code = "550 5.7.1"
+		v.Code = DefaultRejectCode
 	case v.Action == TempFail && v.Code == "":
-		v.Code = "451 4.7.1"
+		v.Code = DefaultTempFailCode
 	}
 	v.Text = rule.Text.fill(res, rule.Name, maxReply)
 	if v.Text == "" {

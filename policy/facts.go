@@ -26,6 +26,8 @@ func factsOf(res *Results) *condition.Facts {
 		From:      res.Author.Domain,
 		Org:       res.DMARC.OrganizationalDomain,
 		Ambiguous: res.Author.Ambiguous(),
+		List:      res.List.Marked(),
+		ListID:    res.List.ID,
 		Size:      int(res.Size),
 
 		IPRev: string(res.IPRev.Status),
@@ -38,7 +40,7 @@ func factsOf(res *Results) *condition.Facts {
 		SPFAligned:       res.DMARC.SPFAligned,
 		DKIMAligned:      res.DMARC.DKIMAligned,
 
-		Degraded:  res.DNS.Failed > 0,
+		Degraded:  res.DNS.Degraded,
 		DNSFailed: res.DNS.Failed,
 	}
 	f.MailFrom, f.MailFromDomain = mailbox(res.MailFrom)
@@ -48,7 +50,6 @@ func factsOf(res *Results) *condition.Facts {
 	for _, s := range res.ARC.Sealers {
 		f.Sealers = append(f.Sealers, s.Domain)
 	}
-	listFacts(f, res.Header)
 	return f
 }
 
@@ -125,28 +126,4 @@ func dkimFacts(f *condition.Facts, res *Results) {
 			f.DKIM = string(status)
 		}
 	}
-}
-
-// listFacts looks for the marks of mailing lists (RFC 2919, RFC 2369). Fields
-// that newsletters bear as well, such as List-Unsubscribe, are none.
-func listFacts(f *condition.Facts, header message.Header) {
-	for _, field := range header {
-		switch {
-		case field.Is("List-Id"):
-			f.List = true
-			if f.ListID == "" {
-				f.ListID = listID(field.Value())
-			}
-		case field.Is("List-Post"):
-			f.List = true
-		}
-	}
-}
-
-// listID is what stands in the last angle brackets of a List-Id, or the whole.
-func listID(value string) string {
-	if i := strings.LastIndexByte(value, '<'); i >= 0 {
-		value, _, _ = strings.Cut(value[i+1:], ">")
-	}
-	return strings.ToLower(clipped(strings.TrimSpace(value)))
 }

@@ -177,7 +177,7 @@ func (t Trust) hidden(res *Results) bool {
 // patient has a client come again that may be exempt by a name which DNS trouble
 // hides.
 func patient(res *Results, v Verdict) Verdict {
-	if v.Action == Reject && res.ExemptUndecided {
+	if (v.Action == Reject || v.Action == Discard) && res.ExemptUndecided {
 		return v.deferred(RuleTempError, hiddenName)
 	}
 	return v

@@ -11,8 +11,10 @@
 //
 // # The order of decisions
 //
-// Faults of ours, exemptions and messages without one author are decided first.
-// Then each line may change what those above it decided:
+// Faults of ours and exemptions are decided first, then the administrator's own
+// rules are asked, see [CustomRule]: one that decides has the last word but for
+// mode, and for a client that may be exempt by a name which DNS trouble hides.
+// Then come messages without one author. After these each line may change what those above it decided:
 //
 //	what                     asks                                  changes
 //	DMARC                    what does the author's domain want?   -

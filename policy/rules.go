@@ -227,3 +227,13 @@ const maxReply = 450
 func reply(text string) string {
 	return strings.TrimSpace(printable(text, maxReply))
 }
+
+// BuiltinRules are the names that no rule of the admin's own may have.
+func BuiltinRules() []string {
+	return []string{
+		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleTempError,
+		RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
+		RuleAuthorOverride, RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList, RuleOwnDomain, RuleUnsigned,
+		RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError, RuleDegraded,
+	}
+}

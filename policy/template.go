@@ -60,14 +60,15 @@ func ParseTemplate(s string) (Template, error) {
 			}
 		}
 		if p.value == nil {
-			return Template{}, fmt.Errorf("{%s} is no placeholder; there are %s", name, placeholderNames())
+			return Template{}, fmt.Errorf("{%s} is no placeholder; there are %s", name, PlaceholderNames())
 		}
 		t.parts = append(t.parts, p)
 		rest = rest[open+end+1:]
 	}
 }
 
-func placeholderNames() string {
+// PlaceholderNames lists what a Template may hold, for people.
+func PlaceholderNames() string {
 	names := make([]string, len(placeholders))
 	for i, p := range placeholders {
 		names[i] = "{" + p.name + "}"

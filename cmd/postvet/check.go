@@ -6,13 +6,13 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/trial"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -77,9 +77,9 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	}
 	now := time.Now
 	if cmd.Flags().Changed("at") {
-		at, err := parseTime(f.at)
+		at, err := trial.ParseTime(f.at)
 		if err != nil {
-			return err
+			return usage("--at: %v", err)
 		}
 		start := time.Now()
 		now = func() time.Time { return at.Add(time.Since(start)) }
@@ -147,6 +147,10 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
 	verdict := c.Rules(id).Decide(results)
 	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
+	if shadow := c.ShadowRules(id); shadow != nil && src.present {
+		v := shadow.Decide(results)
+		report.Shadow = &v
+	}
 	if !src.present {
 		report.Verdict = policy.Verdict{
 			Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []policy.Override{},
@@ -182,17 +186,4 @@ func answer(r *policy.Report) error {
 		return exit{code: exitNo}
 	}
 	return nil
-}
-
-// parseTime reads RFC 3339, or seconds since 1970.
-func parseTime(s string) (time.Time, error) {
-	const last = 253402300799 // 9999-12-31T23:59:59Z
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 && n <= last {
-		return time.Unix(n, 0).UTC(), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return t, usage("--at: %q is no time; write one such as 2026-05-01T12:00:00Z or 1777636800", s)
-	}
-	return t, nil
 }

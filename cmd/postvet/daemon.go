@@ -96,6 +96,7 @@ func (d *daemon) handler(c *config.Config, id string) filter.Handler {
 	return filter.Handler{
 		Checker: policy.NewChecker(c.CheckerOptions(&d.dns, id, time.Now)),
 		Rules:   c.Rules(id),
+		Shadow:  c.ShadowRules(id),
 	}
 }
 

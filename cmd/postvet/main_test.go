@@ -39,6 +39,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 		Setup: func(e *testscript.Env) error {
 			for name, text := range map[string]string{"RESOLVER": string(zone), "BROKEN": "$FAULT * * SERVFAIL"} {
 				s, err := dnstest.NewServer(text)

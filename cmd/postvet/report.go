@@ -27,14 +27,23 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	orEmpty(&results.Claims)
 	orEmpty(&results.Faults)
 	orEmpty(&results.Trace)
-	orEmpty(&full.Verdict.Overrides)
-	orEmpty(&full.Verdict.Refused)
-	orEmpty(&full.Verdict.Matched)
-	orEmpty(&full.Verdict.Faults)
+	emptyVerdict(&full.Verdict)
+	if full.Shadow != nil {
+		shadow := *full.Shadow
+		emptyVerdict(&shadow)
+		full.Shadow = &shadow
+	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(full)
+}
+
+func emptyVerdict(v *policy.Verdict) {
+	orEmpty(&v.Overrides)
+	orEmpty(&v.Refused)
+	orEmpty(&v.Matched)
+	orEmpty(&v.Faults)
 }
 
 func orEmpty[S ~[]E, E any](s *S) {
@@ -77,7 +86,20 @@ func writeReport(w io.Writer, r *policy.Report, trace bool) error {
 		p.line("fault", "", f)
 	}
 	p.line("verdict", string(r.Verdict.Action), strings.TrimSpace(r.Verdict.Code+" "+r.Verdict.Text), "rule "+r.Verdict.Rule,
-		given("overridden by %s", r.Verdict.OverridesText()), given("not overridden by %s", r.Verdict.RefusedText()))
+		given("overridden by %s", r.Verdict.OverridesText()), given("not overridden by %s", r.Verdict.RefusedText()),
+		given("to %s", r.Verdict.RedirectTo))
+	for _, f := range r.Verdict.Faults {
+		p.line("fault", "", f)
+	}
+	for _, m := range r.Verdict.Matched {
+		if m.Rule != r.Verdict.Rule {
+			p.line("matched", "", "rule "+m.Rule, describeMatch(m))
+		}
+	}
+	if s := r.Shadow; s != nil {
+		p.line("shadow", string(s.Action), strings.TrimSpace(s.Code+" "+s.Text), "rule "+s.Rule, given("to %s", s.RedirectTo),
+			map[bool]string{false: "the same in effect"}[s.Differs(r.Verdict)])
+	}
 	p.line("dns", "", fmt.Sprintf("%d look-ups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
 	if len(r.Claims) > 0 {
 		p.line("removed", "", plural(len(r.Claims), "field")+" in our name")
@@ -130,6 +152,17 @@ func describeDKIM(d dkim.Result) []string {
 		testing = "the domain is testing"
 	}
 	return []string{orNone(d.Domain, "no domain"), given("selector %s", d.Selector), d.Algorithm, bits, testing, d.Reason}
+}
+
+// describeMatch says what a rule of the admin's own that did not decide did.
+func describeMatch(m policy.RuleMatch) string {
+	switch {
+	case m.Monitor && m.Action != "":
+		return "noted only; it would " + string(m.Action)
+	case m.Monitor:
+		return "noted only"
+	}
+	return "edits the header"
 }
 
 func noSignature(r *policy.Report) string {

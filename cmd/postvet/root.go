@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
 )
 
 // The exit codes that scripts rely on.
@@ -60,11 +62,27 @@ func run(args []string, in *os.File, out, errOut io.Writer) int {
 		code, said = e.code, e.err == nil
 	}
 	if !said {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(errOut, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
-		}
+		complain(errOut, err)
 	}
 	return code
+}
+
+// complain writes an error, one line for each fault, and below a fault of an
+// expression its place.
+func complain(w io.Writer, err error) {
+	var faults config.Errors
+	if !errors.As(err, &faults) {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(w, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
+		}
+		return
+	}
+	for _, f := range faults {
+		fmt.Fprintf(w, "postvet: %s\n", f)
+		for line := range strings.Lines(f.Excerpt) {
+			fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
+		}
+	}
 }
 
 func newRoot(in *os.File) *cobra.Command {
@@ -86,6 +104,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet policy explain                 in which order a message is judged
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -95,7 +114,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newDomain(), newConfig(), newVersion(), newManual())
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newPolicy(), newConfig(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	return root
 }

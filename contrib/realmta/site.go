@@ -31,6 +31,8 @@ type SiteOptions struct {
 	Milter string
 	// Policy are lines for the section [policy] of Postvet's configuration.
 	Policy []string
+	// Shadow is the text of a file of rules that decide nothing; "" for none.
+	Shadow string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
 	// Passed has the site hold the listening socket and pass it to each new
@@ -45,6 +47,7 @@ type Site struct {
 	DNS     *dnstest.Server
 	Zone    *Zone
 	dir     string
+	shadow  string
 }
 
 // Missing says what keeps the MTA of that name from running here.
@@ -57,7 +60,7 @@ func Missing(mta string) []string {
 
 // StartSite starts all three. ctx bounds the start alone.
 func StartSite(ctx context.Context, o SiteOptions) (*Site, error) {
-	s := &Site{Zone: o.Zone}
+	s := &Site{Zone: o.Zone, shadow: o.Shadow}
 	if err := s.start(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -135,6 +138,13 @@ func (s *Site) Configure(policy ...string) error {
 	if s.Postvet.passed != nil {
 		listen = ""
 	}
+	top := listen
+	if s.shadow != "" {
+		if err := os.WriteFile(filepath.Join(s.dir, "shadow.toml"), []byte(s.shadow), 0o644); err != nil {
+			return err
+		}
+		top += "\nshadow_rules = [\"shadow.toml\"]"
+	}
 	text := fmt.Sprintf(`%s
 authserv_id = %q
 [socket]
@@ -151,7 +161,7 @@ format = "json"
 level = "info"
 [policy]
 %s
-`, listen, AuthservID, group, s.DNS.Addr(), Exempted+"/32", strings.Join(policy, "\n"))
+`, top, AuthservID, group, s.DNS.Addr(), Exempted+"/32", strings.Join(policy, "\n"))
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 

@@ -72,7 +72,7 @@ func (c *checker) call(n *ast.CallNode) {
 	}
 	known := false
 	for _, f := range own {
-		known = known || f.name == callee.Value
+		known = known || f.Name == callee.Value
 	}
 	if !known || len(n.Arguments) < 2 { // the library will say so
 		return

@@ -2,11 +2,20 @@ package condition
 
 import (
 	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-func message1() *Facts {
+var update = flag.Bool("update", false, "rewrite testdata/errors.golden with what is said now")
+
+// spoofed is what is known of a spoof that came over a mailing list.
+func spoofed() *Facts {
 	return &Facts{
 		Client: "192.0.2.7", PTR: "mx.example.org", Helo: "mx.example.org", MailFrom: "Ann@lists.example.org", MailFromDomain: "lists.example.org",
 		Rcpts: []string{"bob@here.example", "eve@here.example"}, RcptDomains: []string{"here.example"},
@@ -18,46 +27,11 @@ func message1() *Facts {
 	}
 }
 
-func TestHolds(t *testing.T) {
-	t.Parallel()
-	for source, want := range map[string]bool{
-		`dmarc == "fail" and list`:                                                            true,
-		`within(client, "192.0.2.0/24", "2001:db8::/32")`:                                     true,
-		`within(client, "198.51.100.1")`:                                                      false,
-		`below(ptr, "example.org")`:                                                           true,
-		`below(from, "example.org")`:                                                          false,
-		`below(from, "bank.example") and not below(ptr, "bank.example")`:                      true,
-		`any(signatures, .domain == "bank.example" and .bits < 2048)`:                         true,
-		`any(signatures, .result == "pass")`:                                                  false,
-		`all(rcpts, # endsWith "@here.example")`:                                              true,
-		`count(rcpts) > 1 and count(rcpts, # startsWith "bob@") == 1`:                         true,
-		`"here.example" in rcpt_domains`:                                                      true,
-		`from in ["bank.example", "other.example"]`:                                           true,
-		`list_id matches '^talk\.'`:                                                           true,
-		`"example.org" in sealers and arc == "pass"`:                                          true,
-		`size > 1024 * 1024 or lower(mail_from) == "ann@lists.example.org"`:                   true,
-		`null_sender or spf != "pass"`:                                                        false,
-		`listed(from, "banks")`:                                                               true,
-		`(dmarc_policy == "reject" ? "a" : "b") == "a"`:                                       true,
-		`none(signatures, .testing) and one(signatures, true)`:                                true,
-		`any(rcpts, below("x." + "here.example", "here.example")) and any(rcpts, len(#) > 3)`: true,
-	} {
-		c, err := Compile(source, Options{Lists: map[string]Set{"banks": set{"bank.example"}}})
-		if err != nil {
-			t.Errorf("%s: %v", source, err)
-			continue
-		}
-		got, err := c.Holds(message1())
-		if err != nil || got != want {
-			t.Errorf("%s: %v, %v", source, got, err)
-		}
-	}
-}
+// fixed is a Set.
+type fixed []string
 
-type set []string
-
-func (s set) Contains(v string) bool {
-	for _, e := range s {
+func (n fixed) Contains(v string) bool {
+	for _, e := range n {
 		if e == v {
 			return true
 		}
@@ -65,64 +39,236 @@ func (s set) Contains(v string) bool {
 	return false
 }
 
+var withLists = Options{Lists: map[string]Set{"banks": fixed{"bank.example"}}}
+
+func TestHolds(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]bool{
+		`dmarc == "fail" and list`:                                                            true,
+		`within(client, "192.0.2.0/24", "2001:db8::/32")`:                                     true,
+		`within(client, "198.51.100.1")`:                                                      false,
+		`within(helo, "192.0.2.0/24")`:                                                        false,
+		`below(ptr, "example.org")`:                                                           true,
+		`below(ptr, "mx.example.org")`:                                                        true,
+		`below(ptr, "x.example.org")`:                                                         false,
+		`below(from, "ample")`:                                                                false,
+		`below(from, "bank.example") and not below(ptr, "bank.example")`:                      true,
+		`any(signatures, .domain == "bank.example" and .bits < 2048)`:                         true,
+		`any(signatures, .result == "pass")`:                                                  false,
+		`all(rcpts, # endsWith "@here.example")`:                                              true,
+		`len(rcpts) > 1 and count(rcpts, # startsWith "bob@") == 1`:                           true,
+		`"here.example" in rcpt_domains`:                                                      true,
+		`from in ["bank.example", "other.example"]`:                                           true,
+		"list_id matches `^talk\\.`":                                                          true,
+		`"example.org" in sealers and arc == "pass"`:                                          true,
+		`size > 1024 * 1024 or lower(mail_from) == "ann@lists.example.org"`:                   true,
+		`null_sender or spf != "pass"`:                                                        false,
+		`listed(from, "banks")`:                                                               true,
+		`listed(org, "banks") and not listed(ptr, "banks")`:                                   true,
+		`(dmarc_policy == "reject" ? "a" : "b") == "a"`:                                       true,
+		`none(signatures, .testing) and one(signatures, true)`:                                true,
+		`any(rcpts, below("x." + "here.example", "here.example")) and any(rcpts, len(#) > 3)`: true,
+		"list\n  and spf_aligned == false":                                                    true,
+	} {
+		c, err := Compile(source, withLists)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		got, err := c.Holds(spoofed())
+		if err != nil || got != want {
+			t.Errorf("%s: %v, %v", source, got, err)
+		}
+	}
+}
+
+// refused are expressions that must not compile; testdata/errors.golden has what
+// is said about each.
+var refused = []string{
+	``,
+	`dmark == "fail"`,
+	`dmarc = "fail"`,
+	`dmarc == "failed"`,
+	`dmarc == fail`,
+	"list and\n dmarc in ['fail', 'reject']",
+	`from == "Bank.Example"`,
+	`"Bank.Example" in rcpt_domains`,
+	`from == "user@bank.example"`,
+	`client == "192.0.2.0/24"`,
+	`client == "2001:DB8::1"`,
+	`within(client, "192.0.2.1/24")`,
+	`within(client, "192.0.2.256")`,
+	`within(client)`,
+	`within(client, helo)`,
+	`within(size, "192.0.2.1")`,
+	`below(from, "a..b")`,
+	`listed(from, "bank")`,
+	`listed(from, "x", "y")`,
+	`size > "10"`,
+	`rcpts == "bob@here.example"`,
+	`signatures contains "x"`,
+	`any(signatures, .domian == "a.example")`,
+	`any(signatures, .result == "ok")`,
+	`any(from, # == "x")`,
+	`list == "true"`,
+	`from`,
+	`dmarc == "fail" and`,
+	`dmarc == "fail`,
+	`(dmarc == "fail"`,
+	`dmarc == "fail")`,
+	`from matches "("`,
+	`from matches helo`,
+	`from matches "a\.b"`,
+	`from matches "(a{90}){12}"`,
+	`any(1..10, true)`,
+	`count(rcpts) > 1`,
+	`let x = 1; x == 1`,
+	`list; list`,
+	`now() > now()`,
+	`$env["dmarc"] == "fail"`,
+	`any(map(rcpts, #), true)`,
+	`any(filter(rcpts, true), true)`,
+	`reduce(rcpts, #acc + #, "") == ""`,
+	`any(rcpts, any(rcpts, any(rcpts, # == "x")))`,
+	`any(rcpts, any(rcpts, # matches "a.*b"))`,
+	strings.Repeat("list and ", 300) + "list",
+	strings.Repeat(" ", MaxSource) + "list",
+	strings.Repeat("(", 4000),
+	`{"a": 1}.a == 1`,
+	`from.x == "a"`,
+	`rcpts[0:1] == rcpts`,
+	`size ?? 1 == 2`,
+	`size ** 2 == 4`,
+	`"a" | lower() == "a" | upper()`,
+	`toJSON(rcpts) == ""`,
+	`dmarc == nil and null`,
+	"dmarc == 'fail\x00'",
+	`'é' == from and dmark == ""`,
+}
+
 func TestCompileRefuses(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ source, want string }{
-		{``, `line 1, column 1: the expression is empty; write one such as 'dmarc == "fail"'`},
-		{`dmark == "fail"`, `x`},
-		{`dmarc = "fail"`, `x`},
-		{`dmarc == "failed"`, `x`},
-		{"list and\n dmarc in ['fail', 'reject']", `x`},
-		{`from == "Bank.Example"`, `x`},
-		{`"Bank.Example" in rcpt_domains`, `x`},
-		{`client == "192.0.2.0/24"`, `x`},
-		{`client == "2001:DB8::1"`, `x`},
-		{`within(client, "192.0.2.1/24")`, `x`},
-		{`within(client)`, `x`},
-		{`within(client, helo)`, `x`},
-		{`within(size, "192.0.2.1")`, `x`},
-		{`below(from, "a..b")`, `x`},
-		{`listed(from, "bank")`, `x`},
-		{`size > "10"`, `x`},
-		{`rcpts == "bob@here.example"`, `x`},
-		{`signatures contains "x"`, `x`},
-		{`any(signatures, .domian == "a.example")`, `x`},
-		{`list == "true"`, `x`},
-		{`from`, `x`},
-		{`dmarc == "fail" and`, `x`},
-		{`dmarc == "fail`, `x`},
-		{`(dmarc == "fail"`, `x`},
-		{`from matches "("`, `x`},
-		{`from matches helo`, `x`},
-		{`from matches "(a{100}){100}"`, `x`},
-		{`any(1..10, true)`, `x`},
-		{`let x = 1; x == 1`, `x`},
-		{`now() > now()`, `x`},
-		{`$env["dmarc"] == "fail"`, `x`},
-		{`any(map(rcpts, #), true)`, `x`},
-		{`any(rcpts, any(rcpts, any(rcpts, # == "x")))`, `x`},
-		{`any(rcpts, any(rcpts, # matches "a.*b"))`, `x`},
-		{strings.Repeat("list and ", 300) + "list", `x`},
-		{strings.Repeat(" ", MaxSource) + "list", `x`},
-		{`{"a": 1}.a == 1`, `x`},
-		{`from.x == "a"`, `x`},
-		{`rcpts[0:1] == rcpts`, `x`},
-		{`size ?? 1 == 2`, `x`},
-		{`size ** 2 == 4`, `x`},
-		{`dmarc == "fail" | any(true)`, `x`},
-	} {
-		_, err := Compile(tt.source, Options{Lists: map[string]Set{"banks": set{"bank.example"}}})
-		if err == nil {
-			t.Errorf("%.40q compiles", tt.source)
-			continue
-		}
+	var got strings.Builder
+	for _, source := range refused {
+		_, err := Compile(source, withLists)
 		var e *Error
 		if !errors.As(err, &e) {
-			t.Errorf("%T", err)
+			t.Errorf("%.60q: %v", source, err)
 			continue
 		}
-		if err.Error() != tt.want {
-			t.Errorf("%.40q:\ngot  %s\n%s", tt.source, err, e.Caret())
+		if e.Problem == "" || e.Remedy == "" || e.Line < 1 || e.Column < 1 || strings.ContainsAny(e.Problem+e.Remedy, "\r\n\x00") {
+			t.Errorf("%.60q: %#v", source, e)
 		}
+		fmt.Fprintf(&got, "%.60q\n%s\n%s\n\n", source, e, e.Caret())
+	}
+	const golden = "testdata/errors.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got.String()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// The manual is made of the table of facts: it must have all that an expression
+// can name, and nothing else.
+func TestEveryFactIsDocumented(t *testing.T) {
+	t.Parallel()
+	for what, pair := range map[string]struct {
+		of    reflect.Type
+		table []Fact
+	}{"Facts": {reflect.TypeFor[Facts](), facts}, "Signature": {reflect.TypeFor[Signature](), signatureFacts}} {
+		var fields, documented []string
+		for i := range pair.of.NumField() {
+			fields = append(fields, pair.of.Field(i).Tag.Get("expr"))
+		}
+		for _, f := range pair.table {
+			documented = append(documented, f.Name)
+			if f.Text == "" || (f.Kind == KindWord) != (len(f.Words) > 0) {
+				t.Errorf("%s: %+v", what, f)
+			}
+		}
+		if d := cmp.Diff(fields, documented); d != "" {
+			t.Errorf("%s (-fields +documented):\n%s", what, d)
+		}
+	}
+}
+
+func TestAlways(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		`true`:                                 "true",
+		`list or true`:                         "true",
+		`not (list or true)`:                   "false",
+		`false and dmarc == "pass"`:            "false",
+		`1 == 2`:                               "false",
+		`"a" != "b"`:                           "true",
+		`list and not false`:                   "?",
+		`dmarc == "pass" or dmarc == "fail"`:   "?",
+		`list or 1 == 1 and "x" == "x"`:        "true",
+		`any(rcpts, false)`:                    "?",
+		`(true ? list : false) or null_sender`: "?",
+	} {
+		c, err := Compile(source, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		got := "?"
+		if v, ok := c.Always(); ok {
+			got = fmt.Sprint(v)
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+}
+
+// What fails while it runs does not hold, and says why.
+func TestRunTimeErrors(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{`size % dns_failed == 0`, `rcpts[7] == "x"`, `signatures[size].bits > 1`} {
+		c, err := Compile(source, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		holds, err := c.Holds(spoofed())
+		if holds || err == nil || strings.ContainsAny(err.Error(), "\n") {
+			t.Errorf("%s: %v, %v", source, holds, err)
+		}
+		// The next one is not touched by it.
+		if c, _ := Compile(`list and from == "bank.example"`, Options{}); c != nil {
+			if holds, err := c.Holds(spoofed()); !holds || err != nil {
+				t.Errorf("afterwards: %v, %v", holds, err)
+			}
+		}
+	}
+}
+
+func BenchmarkHolds(b *testing.B) {
+	for _, source := range []string{
+		`dmarc == "fail" and list`,
+		`below(from, "bank.example") and not within(client, "192.0.2.0/24")`,
+		`any(signatures, .domain == "bank.example" and .result == "pass")`,
+		"list_id matches `^talk\\.`",
+	} {
+		c, err := Compile(source, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(source, func(b *testing.B) {
+			f := spoofed()
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = c.Holds(f)
+			}
+		})
 	}
 }

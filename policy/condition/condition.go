@@ -30,6 +30,7 @@ package condition
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -95,7 +96,11 @@ func Compile(source string, o Options) (*Condition, error) {
 	c := &Condition{source: source, program: program, needs: needsOf(tree)}
 	var dear ast.Node
 	if c.cost, dear = cost(tree); c.cost > MaxCost {
-		return nil, errorAt(source, dear, fmt.Sprintf("it could take %d steps for one message, %d are allowed", c.cost, MaxCost),
+		steps := fmt.Sprint(c.cost)
+		if c.cost == math.MaxInt32 {
+			steps = "billions of"
+		}
+		return nil, errorAt(source, dear, fmt.Sprintf("it could take %s steps for one message, %d are allowed", steps, MaxCost),
 			"use one of any, all, none and count inside another, and matches inside them, only on short lists")
 	}
 	if v, known := constant(tree); known {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -104,6 +105,8 @@ func explain(source string, err error) *Error {
 		name := unknownName.FindStringSubmatch(m)[1]
 		e.Problem = "nothing is named " + name
 		e.Remedy = suggestName(name)
+	case strings.HasPrefix(m, "type string has no field") || strings.HasPrefix(m, "type int has no field") || strings.HasPrefix(m, "type bool has no field"):
+		e.Problem, e.Remedy = "this has no parts", "write the name of a fact without a dot"
 	case unknownField.MatchString(m):
 		name := unknownField.FindStringSubmatch(m)[1]
 		e.Problem = "there is no " + name + " here"
@@ -172,13 +175,18 @@ func mismatchRemedy(operator, types string) string {
 
 func suggestName(name string) string {
 	for _, f := range own {
-		if f.name == name {
-			return "write " + f.form
+		if f.Name == name {
+			return "write " + f.Form
+		}
+	}
+	for _, f := range facts {
+		if slices.Contains(f.Words, name) {
+			return fmt.Sprintf("write %q in quotes", name)
 		}
 	}
 	candidates := append(names(facts), allowed...)
 	for _, f := range own {
-		candidates = append(candidates, f.name)
+		candidates = append(candidates, f.Name)
 	}
 	candidates = append(candidates, "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "true", "false")
 	return suggest(name, candidates, "\"postvet policy explain --facts\" prints every name; texts stand in quotes")
@@ -187,7 +195,7 @@ func suggestName(name string) string {
 func functionsText() string {
 	var forms []string
 	for _, f := range own {
-		forms = append(forms, f.form)
+		forms = append(forms, f.Form)
 	}
 	return "write " + strings.Join(forms, ", ")
 }

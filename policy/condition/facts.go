@@ -124,7 +124,7 @@ var facts = []Fact{
 	{Name: "org", Kind: KindDomain, Text: "The organizational domain of the author domain, as DMARC found it."},
 	{Name: "ambiguous", Kind: KindBool, Text: "The message does not name exactly one author domain."},
 	{Name: "list_id", Kind: KindText, Text: "What stands between the angle brackets of List-Id, in lower case. Anybody can write any."},
-	{Name: "list", Kind: KindBool, Text: "The message bears the marks of a mailing list: List-Id or List-Post."},
+	{Name: "list", Kind: KindBool, Text: "The message bears a mark of a mailing list: List-Id, List-Post or Precedence: list."},
 	{Name: "size", Kind: KindNumber, Text: "The octets of header and body."},
 
 	{Name: "spf", Kind: KindWord, Words: spfWords, Text: "The SPF result that DMARC looks at: MAIL FROM's, for the null sender HELO's."},
@@ -147,7 +147,7 @@ var facts = []Fact{
 	{Name: "spf_aligned", Kind: KindBool, Text: "SPF passed for the author's organization."},
 	{Name: "dkim_aligned", Kind: KindBool, Text: "A signature passed for the author's organization."},
 
-	{Name: "degraded", Kind: KindBool, Text: "DNS trouble touched this message: a look-up failed or timed out, so that a result may be temperror."},
+	{Name: "degraded", Kind: KindBool, Text: "The DNS was down as a whole when the message ended: look-ups failed whatever was asked."},
 	{Name: "dns_failed", Kind: KindNumber, Text: "How many look-ups for this message failed or timed out."},
 }
 

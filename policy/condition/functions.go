@@ -15,21 +15,19 @@ import (
 // list or a text longer than its input.
 var allowed = []string{"any", "all", "none", "one", "count", "len", "lower"}
 
+// Function describes a function of ours: how it is called and what it says.
+type Function struct{ Name, Form, Text string }
+
 // own are ours. Their last arguments are literals, which checker turns into what
 // is compared.
-var own = []struct{ name, form, text string }{
+var own = []Function{
 	{"within", `within(client, "192.0.2.0/24", "2001:db8::/32")`, "The address is one of these or in one of these prefixes."},
 	{"below", `below(from, "example.org")`, "The domain is one of these or below one of them."},
-	{"listed", `listed(from, "partners")`, "The value is in a named list."},
+	{"listed", `listed(from, "partners")`, "The value is in a list of [lists]."},
 }
 
-// Functions are the names of all functions, with ours explained.
-func Functions() (names []string, forms, texts []string) {
-	for _, f := range own {
-		names, forms, texts = append(names, f.name), append(forms, f.form), append(texts, f.text)
-	}
-	return names, forms, texts
-}
+// Functions returns our functions, for the manual.
+func Functions() []Function { return append([]Function(nil), own...) }
 
 func functions() []expr.Option {
 	options := []expr.Option{expr.DisableAllBuiltins()}

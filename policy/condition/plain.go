@@ -37,7 +37,7 @@ var keys = []Key{
 	{Name: "from", Kind: KindDomain, Text: "the author domain", value: func(f *Facts) string { return f.From }},
 	{Name: "org", Kind: KindDomain, Text: "the author's organizational domain", value: func(f *Facts) string { return f.Org }},
 	{Name: "list_id", Kind: KindDomain, Text: "the name in List-Id", value: func(f *Facts) string { return f.ListID }},
-	{Name: "list", Kind: KindBool, Text: "the message bears the marks of a mailing list", truth: func(f *Facts) bool { return f.List }},
+	{Name: "list", Kind: KindBool, Text: "the message bears a mark of a mailing list", truth: func(f *Facts) bool { return f.List }},
 	{Name: "spf", Kind: KindWord, Text: "the SPF result that DMARC looks at", value: func(f *Facts) string { return f.SPF }},
 	{Name: "dkim", Kind: KindWord, Text: "the best DKIM result", value: func(f *Facts) string { return f.DKIM }},
 	{Name: "signer", Kind: KindDomains, Text: "a domain whose signature passed", fact: "signers", values: func(f *Facts) []string { return f.Signers }},
@@ -46,7 +46,7 @@ var keys = []Key{
 	{Name: "iprev", Kind: KindWord, Text: "the result of reverse DNS", value: func(f *Facts) string { return f.IPRev }},
 	{Name: "dmarc", Kind: KindWord, Text: "the DMARC result", value: func(f *Facts) string { return f.DMARC }},
 	{Name: "dmarc_policy", Kind: KindWord, Text: "what the DMARC record asks for", value: func(f *Facts) string { return f.DMARCPolicy }},
-	{Name: "degraded", Kind: KindBool, Text: "DNS trouble touched the message", truth: func(f *Facts) bool { return f.Degraded }},
+	{Name: "degraded", Kind: KindBool, Text: "the DNS was down as a whole", truth: func(f *Facts) bool { return f.Degraded }},
 }
 
 func provenSealers(f *Facts) []string {
@@ -177,7 +177,11 @@ func (t *Test) String() string {
 	}
 	var yes, no []string
 	for _, e := range t.entries {
-		if e, not := strings.CutPrefix(e, "!"); not {
+		e, not := strings.CutPrefix(e, "!")
+		if t.key.Kind != KindText && (strings.HasPrefix(e, ".") || strings.HasPrefix(e, "*.")) {
+			e = "below " + strings.TrimPrefix(strings.TrimPrefix(e, "*"), ".")
+		}
+		if not {
 			no = append(no, e)
 		} else {
 			yes = append(yes, e)
@@ -339,3 +343,11 @@ func Contradiction(tests []*Test, c *Condition) string {
 	}
 	return n.impossible()
 }
+
+// Order sorts tests as the manual does.
+func (t *Test) Order() int {
+	return slices.IndexFunc(keys, func(k Key) bool { return k.Name == t.key.Name })
+}
+
+// Key is the key that the test is of.
+func (t *Test) Key() Key { return t.key }

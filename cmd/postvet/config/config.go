@@ -27,6 +27,8 @@ type Config struct {
 	AuthservID string
 	// Listen are the milter sockets, in the notations of filter.ParseListenAddress.
 	Listen []string
+	// RuleFiles hold the admin's own rules, ShadowFiles those that decide nothing.
+	RuleFiles, ShadowFiles []string
 	// DrainTimeout is how long a stop waits for messages in flight.
 	DrainTimeout time.Duration
 
@@ -45,6 +47,10 @@ type Config struct {
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
+	// rules are those of the main file and of RuleFiles, shadow is the whole
+	// with those of ShadowFiles; nil if there are none.
+	rules  []rule
+	shadow *Config
 }
 
 // origin is the place that set a key: a line of a file, or a flag.

@@ -99,7 +99,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	want := &Config{
 		Mode: "monitor", AuthservID: "mx.example.org", DrainTimeout: 90 * time.Second,
 		Listen: []string{"inet:8891@127.0.0.1", "unix:/var/spool/postfix/postvet/postvet.sock"},
-		Socket: Socket{Mode: 0o600, Group: "postfix"},
+		Socket: Socket{Mode: 0o600, Group: "postfix"}, RuleFiles: []string{"rules/own.toml"}, ShadowFiles: []string{"rules/shadow.toml"},
 		DNS: DNS{
 			Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second,
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,

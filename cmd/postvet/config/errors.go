@@ -17,6 +17,9 @@ type Error struct {
 	Key string
 	// Problem is what is wrong, Remedy what would be right.
 	Problem, Remedy string
+	// Excerpt shows the place within an expression: its line, and below it a
+	// caret. "" if there is none.
+	Excerpt string
 }
 
 func (e *Error) Error() string {
@@ -59,6 +62,9 @@ func (e Errors) orNil() error {
 		return nil
 	}
 	sort.SliceStable(e, func(i, j int) bool {
+		if e[i].File != e[j].File {
+			return false // in the order in which they were read
+		}
 		if e[i].Line != e[j].Line {
 			return e[i].Line < e[j].Line
 		}

@@ -98,6 +98,15 @@ func checkFile(s string) (normal, problem, remedy string) {
 	return s, "", ""
 }
 
+// checkRuleFile accepts what may name a file; a relative path begins where the
+// configuration file is.
+func checkRuleFile(s string) (normal, problem, remedy string) {
+	if s == "" || strings.HasSuffix(s, "/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", fmt.Sprintf("%q names no file", clip(s)), `write a path such as "/etc/postvet/rules.toml"`
+	}
+	return s, "", ""
+}
+
 // validHost tells a host name (letters, digits, hyphens and dots) from a typing error.
 func validHost(s string) bool {
 	if s == "" || len(s) > 253 {

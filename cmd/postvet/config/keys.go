@@ -62,6 +62,14 @@ var keys = []key{
 		comment: "Where the MTA reaches Postvet, in Postfix's notation (\"inet:127.0.0.1:8890\",\n\"unix:/path\") or Sendmail's (\"inet:8890@127.0.0.1\", \"local:/path\"), or\nas a socket that systemd passes (\"systemd:NAME\"). If the list is not set, all\nsockets that systemd passes are used. Needs a restart to change.",
 	},
 	{
+		name: "rules", field: func(c *Config) any { return &c.RuleFiles }, empty: true, check: checkRuleFile,
+		comment: "Files with rules of your own, [[rule]] tables, which may stand in this file as\nwell and then come first. They are asked in order, before DMARC decides:\n    [[rule]]\n    name = \"forged-bank\"\n    from = [\"bank.example\", \".bank.example\"]\n    dmarc = [\"!pass\"]\n    if = 'not within(client, \"192.0.2.0/24\")'\n    action = \"reject\"\n\"postvet policy explain\" says what they do, and prints every key. The files,\nwhose paths may be relative to this one's, may hold mode and [policy] as well.",
+	},
+	{
+		name: "shadow_rules", field: func(c *Config) any { return &c.ShadowFiles }, empty: true, check: checkRuleFile,
+		comment: "Files with rules that decide nothing: what they would have done is logged and\ncounted where it differs. They stand for all rules of your own; mode and the\nkeys of [policy] in them stand for those in force.",
+	},
+	{
 		name: "drain_timeout", field: func(c *Config) any { return &c.DrainTimeout }, min: second, max: hour,
 		comment: "How long a stop waits for messages in flight (1s to 1h). Keep it below\nsystemd's TimeoutStopSec.",
 	},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode"
 
@@ -20,35 +19,54 @@ const maxFile = 1 << 20
 // cannot be read gives an error that is not Errors; one with faults gives
 // Errors, and nothing of it is used.
 func Load(path string) (*Config, error) {
-	f, err := os.Open(path)
+	text, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	c, err := Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.loadRules(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func readBounded(name string, r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(text) > maxFile {
-		return nil, Errors{{File: path, Problem: "is larger than 1 MB", Remedy: "name a configuration file"}}
+		return nil, Errors{{File: name, Problem: "is larger than 1 MB", Remedy: "name a configuration file"}}
 	}
-	return Parse(path, text)
+	// A byte order mark is no part of the text; editors of other systems write it.
+	return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), nil
 }
 
-// Parse is Load for a text; name stands for the file in errors.
-func Parse(name string, text []byte) (*Config, error) {
-	// A byte order mark is no part of the text; editors of other systems write it.
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+func decode(name string, text []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := toml.Unmarshal(text, &tree); err != nil {
 		return nil, Errors{syntaxError(name, text, err)}
 	}
+	return tree, nil
+}
+
+// Parse is Load for a text; name stands for the file in errors. Files that the
+// text names are not read.
+func Parse(name string, text []byte) (*Config, error) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	tree, err := decode(name, text)
+	if err != nil {
+		return nil, err
+	}
 	c := Default()
-	f := file{name: name, lines: linesOf(text), config: c}
+	f := file{name: name, lines: linesOf(text), config: c, places: rulePlaces(text)}
 	f.table("", tree)
 	// Values that are out of place are not compared with one another.
 	if len(f.errs) == 0 {
-		f.errs = c.cross()
+		f.errs = append(c.cross(), checkRules(c.rules)...)
 	}
 	if err := f.errs.orNil(); err != nil {
 		return nil, err
@@ -63,6 +81,10 @@ type file struct {
 	lines  map[string]int
 	config *Config
 	errs   Errors
+	places []rulePlace
+	// ruleFile tells that only rules and keys of the policy may stand here, over
+	// that a section of domains stands for the one there was.
+	ruleFile, over bool
 }
 
 func (f *file) table(section string, tree map[string]any) {
@@ -78,7 +100,14 @@ func (f *file) table(section string, tree map[string]any) {
 		sub, isTable := v.(map[string]any)
 		k := keyNamed(full)
 		switch {
+		case section == "" && name == ruleTable:
+			f.readTables(v)
+		case f.ruleFile && (k != nil && !policyKey(full) || section == "" && isTable && sectionNamed(name) && !policySection(name)):
+			fault("does not belong into a file of rules", "write it into the main configuration")
 		case section == "" && name == authorSection && isTable:
+			if f.over {
+				f.config.AuthorOverrides = nil
+			}
 			f.authorOverrides("", sub)
 		case section == "" && sectionNamed(name) && isTable:
 			f.table(name, sub)

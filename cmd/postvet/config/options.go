@@ -76,6 +76,7 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		OnFault:           c.Policy.OnFault,
+		Custom:            c.RuleList(),
 		OnDegraded:        c.Policy.OnDegraded,
 		Trust: policy.Trust{
 			Forwarders:   c.Trust.Forwarders.Set,

@@ -49,6 +49,7 @@ func (c *Config) Write(w io.Writer) error {
 			c.writeAuthors(&b)
 		}
 	})
+	c.writeRules(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

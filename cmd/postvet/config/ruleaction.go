@@ -1,0 +1,117 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// action reads what a rule does, and refuses keys that its action has no use
+// for: who wrote them meant something else.
+func (r *ruleReader) action() {
+	word := r.word("action", actions)
+	_, named := r.tree["action"]
+	r.rule.Action = policy.Action(word)
+	r.quarantine(word)
+	r.redirect(word)
+	r.code(word)
+	if text := r.text("text"); text != "" {
+		r.rule.Text = r.template("text", text, 300)
+	}
+	useless := func(key, why, remedy string) {
+		if _, set := r.tree[key]; set {
+			r.fault(key, why, remedy)
+		}
+	}
+	switch word {
+	case "reject", "tempfail", "discard":
+		useless("add_header", "the message is not delivered", "remove the key, or choose another action")
+		useless("remove_header", "the message is not delivered", "remove the key, or choose another action")
+	case "":
+		if named {
+			break // a wrong word has been told of
+		}
+		useless("text", "the rule has no action", "add action = \"reject\", or remove the key")
+		useless("reason", "the rule has no action", "add one, or remove the key")
+		_, adds := r.tree["add_header"]
+		_, removes := r.tree["remove_header"]
+		if !adds && !removes {
+			r.fault("", "does nothing", "write action = "+quotedOr(actions)+", or add_header or remove_header")
+		}
+	}
+	if word == "accept" || word == "discard" || word == "redirect" {
+		useless("text", "nobody is told a text where the action is "+word, "remove the key")
+	}
+}
+
+func (r *ruleReader) quarantine(word string) {
+	how := r.text("quarantine")
+	_, set := r.tree["quarantine"]
+	switch {
+	case !set && word == "quarantine":
+		r.rule.Quarantine = policy.QuarantineHold
+	case !set || r.failed && how == "":
+	case word != "quarantine":
+		r.fault("quarantine", "the action is not quarantine", `write action = "quarantine", or remove the key`)
+	case how == policy.QuarantineHold || how == policy.QuarantineTag:
+		r.rule.Quarantine = how
+	case validRecipient(how):
+		r.rule.Action, r.rule.RedirectTo = policy.Redirect, how
+	default:
+		r.fault("quarantine", fmt.Sprintf("%q is not known", clip(how)), `write "hold", "tag", or an address such as "quarantine@example.org"`)
+	}
+}
+
+func (r *ruleReader) redirect(word string) {
+	to := r.text("redirect")
+	_, set := r.tree["redirect"]
+	const remedy = `write redirect = "user@example.org"`
+	switch {
+	case !set && word == "redirect":
+		r.fault("action", "redirect needs an address", remedy)
+	case !set || r.failed && to == "":
+	case word != "redirect":
+		r.fault("redirect", "the action is not redirect", `write action = "redirect", or remove the key`)
+	case !validRecipient(to):
+		r.fault("redirect", fmt.Sprintf("%q is no address", clip(to)), remedy)
+	default:
+		r.rule.RedirectTo = to
+	}
+}
+
+func (r *ruleReader) code(word string) {
+	code := r.text("code")
+	_, set := r.tree["code"]
+	class, example := "5", "550 5.7.1"
+	if word == "tempfail" {
+		class, example = "4", "451 4.7.1"
+	}
+	part := replyCode.FindStringSubmatch(code)
+	switch {
+	case !set || r.failed && code == "":
+	case word != "reject" && word != "tempfail":
+		r.fault("code", "there is no reply code unless the action is reject or tempfail", "remove the key")
+	case part == nil || part[1] != part[2]:
+		r.fault("code", fmt.Sprintf("%q is no reply code with an enhanced code of the same class (RFC 3463)", clip(code)), fmt.Sprintf("write one such as %q", example))
+	case part[1] != class:
+		r.fault("code", fmt.Sprintf("%q does not go with action = %q", clip(code), word), fmt.Sprintf("write one such as %q", example))
+	case strings.HasPrefix(code, "421"):
+		r.fault("code", "421 would close the SMTP connection", fmt.Sprintf("write one such as %q", example))
+	default:
+		r.rule.Code = code
+	}
+}
+
+// validRecipient reports whether an address is one that every MTA takes as it
+// stands: a local part without quotes, and a domain.
+func validRecipient(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || local == "" || len(local) > 64 || strings.Trim(local, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~.") != "" ||
+		strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
+		return false
+	}
+	name, ok := message.NormalizeDomain(domain)
+	return ok && strings.EqualFold(name, domain)
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/trial"
+	"github.com/postvet/postvet/policy"
+)
+
+func newPolicy() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "explain rules, and try them on stored messages",
+		Long: `Policy says in words what the configuration does with a message, and tries rules
+on stored messages before they decide about mail.`,
+		Example: `  postvet policy explain --config /etc/postvet.toml
+  postvet policy test --config /etc/postvet.toml --rules next.toml --messages ~/Maildir`,
+	}
+	group(cmd)
+	cmd.AddCommand(newPolicyExplain(), newPolicyTest())
+	return cmd
+}
+
+type policyTestFlags struct {
+	settings
+	messages       []string
+	rules, against string
+	jobs           int
+	json, all      bool
+}
+
+func newPolicyTest() *cobra.Command {
+	f := &policyTestFlags{}
+	cmd := &cobra.Command{
+		Use:   "test --messages DIR|FILE... [--rules FILE] [--against FILE]",
+		Short: "run stored messages through one or two policies",
+		Long: `Test evaluates stored messages and prints which of them would be treated
+otherwise by other rules, and sums by action and by rule. It changes nothing.
+
+The policy to try is the configuration with the rules of --rules instead of its
+own, and with the keys mode, [policy] and the like of that file over its own. It
+is compared with the configuration as it is, or with the rules of --against. With
+neither, all messages are decided about by the configuration alone.
+
+Who sent a message from where stands in MESSAGE.envelope beside it, one
+"key value" a line: ip, helo, mail-from, rcpt, user, tls, listener, time; or in
+fields X-Envelope-IP, -Helo, -From, -To, -User, -TLS, -Listener and -Time on top
+of the message. Without either, MAIL FROM is taken from Return-Path, and as the
+client is unknown there is no SPF. The DNS is asked as it is today.
+
+In directories all files are messages, but for *.envelope and names that begin
+with a dot. Trusted addresses and local submissions are checked too.
+
+Exit codes: 0 no message would be treated otherwise, 1 some would, 2 wrong usage
+or configuration, 3 no message could be read.`,
+		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur
+  postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
+  postvet policy test --config /etc/postvet.toml --messages corpus --json | jq .actions`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringSliceVar(&f.messages, "messages", nil, "`DIR` or file with messages; repeatable, and further ones may follow as arguments")
+	fl.StringVar(&f.rules, "rules", "", "`FILE` with the rules to try")
+	fl.StringVar(&f.against, "against", "", "`FILE` with the rules to compare with (default those of the configuration)")
+	fl.IntVar(&f.jobs, "jobs", 8, "`N` messages to evaluate at once (1 to 64)")
+	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
+	fl.BoolVar(&f.json, "json", false, "print JSON")
+	f.addFile(cmd)
+	f.addDNS(cmd)
+	f.addAuthservID(cmd)
+	return cmd
+}
+
+func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
+	if f.jobs < 1 || f.jobs > 64 {
+		return usage("--jobs: %d is out of bounds; write 1 to 64", f.jobs)
+	}
+	names := append(f.messages, args...)
+	if len(names) == 0 {
+		return usage("no messages; name files or directories with --messages")
+	}
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	before, after, err := f.policies(c)
+	if err != nil {
+		return err
+	}
+	files, err := trial.Files(names)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			return failed("%s; name files or directories with messages", fileError(pe.Path, err))
+		}
+		return failed("%v", err)
+	}
+	rows, err := f.try(cmd, c, before, after, files)
+	if err != nil {
+		return err
+	}
+	return f.report(cmd, rows, before != nil)
+}
+
+// policies returns the configurations to compare; before is nil if there is
+// only one.
+func (f *policyTestFlags) policies(c *config.Config) (before, after *config.Config, err error) {
+	over := func(flag, file string) (*config.Config, error) {
+		if !f.cmd.Flags().Changed(flag) {
+			return c, nil
+		}
+		return overlay(c, file)
+	}
+	if before, err = over("against", f.against); err != nil {
+		return nil, nil, err
+	}
+	if after, err = over("rules", f.rules); err != nil {
+		return nil, nil, err
+	}
+	if before == after {
+		before = nil
+	}
+	return before, after, nil
+}
+
+// overlay puts a file of rules over a configuration.
+func overlay(c *config.Config, file string) (*config.Config, error) {
+	o, err := c.Overlay(file)
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	return o, nil
+}
+
+func (f *policyTestFlags) try(cmd *cobra.Command, c, before, after *config.Config, files []string) ([]trial.Row, error) {
+	id, err := authservID(c)
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := newResolver(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resolver.Close()
+	rules := after.Rules(id)
+	o := trial.Options{
+		Checker: func(now func() time.Time) *policy.Checker {
+			o := c.CheckerOptions(resolver, id, now)
+			o.Exempt = policy.Exempt{Authenticated: c.Exempt.Authenticated}
+			return policy.NewChecker(o)
+		},
+		Now: time.Now, After: &rules, Jobs: f.jobs,
+		MaxBytes: int64(c.Limits.HeaderBytes) + int64(c.Limits.BodyBytes),
+	}
+	if before != nil {
+		rules := before.Rules(id)
+		o.Before = &rules
+	}
+	if w := cmd.ErrOrStderr(); isTerminal(w) {
+		o.Progress = progress(w, len(files))
+		defer fmt.Fprint(w, "\r\x1b[K")
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+	defer stop()
+	rows, err := trial.Run(ctx, files, o)
+	if err != nil {
+		return nil, failed("interrupted; no result")
+	}
+	return rows, nil
+}
+
+// progress shows how far a run has come, at most ten times a second.
+func progress(w io.Writer, of int) func(int) {
+	var last time.Time
+	return func(done int) {
+		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond || done == of {
+			last = now
+			fmt.Fprintf(w, "\r%d of %s", done, plural(of, "message"))
+		}
+	}
+}
+
+func (f *policyTestFlags) report(cmd *cobra.Command, rows []trial.Row, compared bool) error {
+	r := trial.NewReport(rows, compared, f.all || !compared)
+	for _, p := range r.Unreadable {
+		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s: %s\n", oneLine(p.File), oneLine(p.Problem))
+	}
+	var err error
+	if f.json {
+		err = r.WriteJSON(cmd.OutOrStdout())
+	} else {
+		err = r.Write(cmd.OutOrStdout())
+	}
+	switch {
+	case err != nil:
+		return output(err)
+	case r.Messages == 0:
+		return failed("no message could be read; name files or directories with messages")
+	case r.Differing > 0:
+		return exit{code: exitNo}
+	}
+	return nil
+}

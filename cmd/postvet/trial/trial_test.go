@@ -1,0 +1,213 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// put writes files below a folder.
+func put(t testing.TB, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, map[string]string{"b": "", "a/c": "", "a/c.envelope": "", ".hidden": "", ".d/e": "", "a/.f": "", "f": ""})
+	if err := os.Symlink("f", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	files, err := Files([]string{dir, filepath.Join(dir, "a/.f")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		files[i] = strings.TrimPrefix(files[i], dir+"/")
+	}
+	if d := cmp.Diff([]string{"a/.f", "a/c", "b", "f"}, files); d != "" {
+		t.Error(d)
+	}
+	if _, err := Files([]string{filepath.Join(dir, "absent")}); err == nil {
+		t.Error("a name that does not exist")
+	}
+}
+
+func TestEnvelope(t *testing.T) {
+	t.Parallel()
+	const sidecar = "# how it came\n\nip 192.0.2.1\nhelo mx.example.org\nmail-from <ann@example.org>\nrcpt bob@example.net\nrcpt: <eve@example.net>\n" +
+		"user jane\ntls TLSv1.3\nlistener smtp\ntime 2026-05-01T12:00:00Z\n"
+	full := envelope{
+		client: message.Client{Listener: "smtp"}, helo: "mx.example.org",
+		sender: message.Sender{Path: "ann@example.org", User: "jane", TLS: "TLSv1.3"}, recipients: []string{"bob@example.net", "eve@example.net"},
+		time: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+	}
+	for _, tt := range []struct {
+		name, header, sidecar string
+		want                  envelope
+		ip                    string
+		rest                  string // the first field left
+	}{
+		{"beside it", "From: x\n", sidecar, full, "192.0.2.1", "From"},
+		{
+			"on top",
+			"X-Envelope-IP: 192.0.2.1\nx-envelope-helo: mx.example.org\nX-Envelope-From: <ann@example.org>\nX-Envelope-To: bob@example.net\nX-Envelope-To: <eve@example.net>\n" +
+				"X-Envelope-User: jane\nX-Envelope-TLS: TLSv1.3\nX-Envelope-Listener: smtp\nX-Envelope-Time: 1777636800\nFrom: x\nX-Envelope-IP: 192.0.2.2\n",
+			"", full, "192.0.2.1", "From",
+		},
+		{"beside it wins", "X-Envelope-Helo: other\nFrom: x\n", sidecar, full, "192.0.2.1", "From"},
+		{
+			"left by the delivery", "Return-Path: <ann@example.org>\nX-Original-To: bob@example.net\nDelivered-To: eve@example.net\nReceived: x\nReturn-Path: <y>\n", "",
+			envelope{sender: message.Sender{Path: "ann@example.org"}, recipients: []string{"bob@example.net"}}, "", "Return-Path",
+		},
+		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", envelope{}, "", "Received"},
+		{"none", "From: x\n", "", envelope{}, "", "From"},
+		{"another field of that kind", "X-Envelope-Color: x\n", "", envelope{}, "", "X-Envelope-Color"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "m")
+			if tt.sidecar != "" {
+				put(t, filepath.Dir(file), map[string]string{"m.envelope": tt.sidecar})
+			}
+			header, err := message.NewReader(strings.NewReader(tt.header + "\n")).Header()
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, rest, err := envelopeOf(file, header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ip := ""
+			if e.client.IP.IsValid() {
+				ip = e.client.IP.String()
+			}
+			got := *e
+			got.client.IP = tt.want.client.IP
+			if d := cmp.Diff(fmt.Sprintf("%+v", tt.want), fmt.Sprintf("%+v", got)); d != "" || ip != tt.ip || rest[0].Name != tt.rest {
+				t.Errorf("%s, address %q, then %q", d, ip, rest[0].Name)
+			}
+		})
+	}
+}
+
+func TestEnvelopeRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"ip 192.0.2.256":                           `line 1: "192.0.2.256" is no address; write one such as 192.0.2.1`,
+		"\nhelo x\nfrom a@b":                       `line 3: "from" is not known; write ip, helo, mail-from, rcpt, user, tls, listener or time`,
+		"time yesterday":                           `line 1: "yesterday" is no time; write one such as 2026-05-01T12:00:00Z or 1777636800`,
+		"helo " + strings.Repeat("x", 2000):        `line 1: helo has 2000 octets; write at most 1024`,
+		strings.Repeat("rcpt a@b.example\n", 1001): `line 1001: there are more than 1000 recipients`,
+		"helo " + strings.Repeat("x", 1<<17):       "bufio.Scanner: token too long",
+	} {
+		if err := (&envelope{}).readSidecar(strings.NewReader(text)); err == nil || err.Error() != want {
+			t.Errorf("%.30q:\ngot  %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// A bad message is named, and stops nothing.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, map[string]string{
+		"1-spoof": "From: a@bank.example\n\nx\n", "1-spoof.envelope": "ip 192.0.2.66\nhelo evil.example\nmail-from x@evil.example\nrcpt user@test.example\n",
+		"2-empty": "", "3-no-mail": "nothing of a message\n", "4-large": "From: a@bank.example\n\n" + strings.Repeat("x", 5000) + "\n",
+		"5-bad": "From: a@bank.example\n\nx\n", "5-bad.envelope": "ip x\n",
+		"6-unknown-client": "From: a@none.example\n\nx\n",
+		"7-two-authors":    "From: a@one.example\nFrom: a@two.example\n\nx\n",
+	})
+	files, err := Files([]string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, filepath.Join(dir, "8-absent"), dir)
+	_, resolver := dnstest.Start(t, "bank.example. TXT \"v=spf1 -all\"\n_dmarc.bank.example. TXT \"v=DMARC1; p=reject\"\n")
+	done := 0
+	o := Options{
+		Checker: func(now func() time.Time) *policy.Checker {
+			return policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Now: now})
+		},
+		Now: time.Now, Before: &policy.Rules{}, After: &policy.Rules{Mode: policy.Monitor}, MaxBytes: 4000, Jobs: 4,
+		Progress: func(n int) { done = n },
+	}
+	rows, err := Run(t.Context(), files, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		name := filepath.Base(r.File)
+		if r.Problem != "" {
+			got = append(got, name+": "+r.Problem)
+			continue
+		}
+		got = append(got, fmt.Sprintf("%s: %s, %s, %s to %s, no client %v", name, r.Author, r.DMARC, r.Before.Action, r.After.Action, r.NoClient))
+	}
+	want := []string{
+		"1-spoof: bank.example, fail p=reject, reject to accept, no client false",
+		"2-empty: holds no header field, and so no message",
+		"3-no-mail: holds no header field, and so no message",
+		"4-large: is larger than limits.header_bytes and limits.body_bytes allow",
+		`5-bad: its envelope, line 1: "x" is no address; write one such as 192.0.2.1`,
+		"6-unknown-client: none.example, none, accept to accept, no client true",
+		"7-two-authors: 2 From fields, none, reject to accept, no client true",
+		"8-absent: no such file or directory",
+		filepath.Base(dir) + ": is no regular file",
+	}
+	if d := cmp.Diff(want, got); d != "" || done != len(files) {
+		t.Errorf("%d done\n%s", done, d)
+	}
+	r := NewReport(rows, true, false)
+	if r.Messages != 3 || r.Differing != 2 || len(r.Unreadable) != 6 || r.WithoutClient != 2 || len(r.Rows) != 2 {
+		t.Errorf("%+v", r)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, files, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if rows, err := Run(t.Context(), nil, o); err != nil || len(rows) != 0 {
+		t.Errorf("of nothing: %v %v", rows, err)
+	}
+}
+
+// What strangers wrote does not steer the terminal.
+func TestReportIsPrintable(t *testing.T) {
+	t.Parallel()
+	hostile := "x\x1b[2J\r\n\u202e\x00"
+	v := policy.Verdict{Action: policy.Reject, Code: "550 5.7.1", Rule: "r"}
+	var b strings.Builder
+	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &policy.Verdict{Action: policy.Accept, Rule: "s"}, After: v}}, true, false)
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(b.String(), "\x1b\r\x00\u202e") {
+		t.Errorf("%q", b.String())
+	}
+}

@@ -1,0 +1,49 @@
+package filter
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/policy"
+)
+
+// shadow asks the shadow policy about a message that has its verdict. What goes
+// wrong there touches nothing else.
+func (s *session) shadow(m *mail, d *Decision) {
+	if m.judge.shadow == nil || m.fault != "" {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			s.srv.count.panics.Add(1)
+			s.srv.log.Error("panic", zap.String("queue", clean(d.QueueID)), zap.String("during", "shadow"), zap.Any("panic", v), zap.Stack("stack"))
+		}
+	}()
+	v := m.judge.shadow(d.Results)
+	d.Shadow = &v
+	s.srv.count.shadowed.Add(1)
+	if v.Differs(d.Verdict) {
+		s.srv.count.shadowDiffers.Add(1)
+	}
+}
+
+// shadowText is the shadow's verdict where it differs, for the log: "reject
+// partners-only"; "" where it does not.
+func shadowText(d *Decision) string {
+	if d.Shadow == nil || !d.Shadow.Differs(d.Verdict) {
+		return ""
+	}
+	return string(d.Shadow.Action) + " " + d.Shadow.Rule
+}
+
+// matched are the rules of the admin's own that matched: "newsletter", or
+// "partners (monitor)".
+func matched(v policy.Verdict) []string {
+	out := make([]string, len(v.Matched))
+	for i, m := range v.Matched {
+		out[i] = clean(m.Rule)
+		if m.Monitor {
+			out[i] += " (monitor)"
+		}
+	}
+	return out
+}
