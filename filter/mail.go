@@ -163,6 +163,7 @@ func faulty() policy.Verdict {
 		Text:      "The message could not be checked because of an internal error; please try again later",
 		Rule:      policy.RuleFault,
 		Overrides: []policy.Override{},
+		Why:       []string{"Postvet itself failed on the message, so nothing can be said about it."},
 	}
 }
 

@@ -84,7 +84,7 @@ func (r Rules) Early(res *Results) (Verdict, bool) {
 	if v.Action != Reject && v.Action != TempFail {
 		return Verdict{}, false
 	}
-	v.Intended, v.Text = v.Action, reply(v.Text)
+	v.Intended, v.Text = v.Action, oneLine(v.Text)
 	v.Overrides, v.Refused = []Override{}, []Override{}
-	return v, true
+	return r.explained(res, v), true
 }

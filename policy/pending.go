@@ -34,7 +34,8 @@ func begin[T any](check func() T, failed func(fault string) T) *pending[T] {
 // all it needs: most messages come from senders who were here before, and a
 // goroutine that waits for nothing costs more than the check. Else it begins
 // anew in a goroutine, with look-ups that wait, for limit at most.
-func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, check func(context.Context, Resolver) T, failed func(fault string) T) *pending[T] {
+// name is that of the check, for the trace.
+func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, name string, check func(context.Context, Resolver) T, failed func(fault string) T) *pending[T] {
 	if !d.trace {
 		recall := dnscache.NewRecall(d)
 		value, fault := guard(func() T { return check(ctx, recall) }, failed)
@@ -45,7 +46,7 @@ func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, check f
 	return begin(func() T {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		return check(ctx, d)
+		return check(ctx, d.of(name))
 	}, failed)
 }
 

@@ -419,6 +419,9 @@ func FuzzVerify(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, mail string) {
 		got := verify(r, mail, dkim.Options{})
+		if told := verify(r, mail, dkim.Options{Diagnose: true}); told.Status != got.Status || told.Reason != got.Reason {
+			t.Errorf("telling changes %+v to %+v", got, told)
+		}
 		if (got.Reason == "") != (got.Status == Pass || got.Status == None) || got.Reason == "internal error" || got.Sealers == nil {
 			t.Errorf("%+v", got)
 		}

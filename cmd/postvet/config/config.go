@@ -42,6 +42,7 @@ type Config struct {
 	DKIM            DKIM
 	Exempt          Exempt
 	Limits          Limits
+	Control         Control
 	Log             Log
 	Metrics         Metrics
 
@@ -87,6 +88,7 @@ type Policy struct {
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	HelpURL              string
 	MailingLists         string
 	SPFFail              string
 	SPFSoftfail          string
@@ -131,6 +133,12 @@ type Limits struct {
 	MessageTimeout time.Duration
 	VerdictTimeout time.Duration
 	IdleTimeout    time.Duration
+}
+
+// Control is who may talk to the running service, and where.
+type Control struct {
+	Socket string // a path, "auto", or "" for none
+	Group  string
 }
 
 // Log is what is logged and how.
@@ -193,6 +201,7 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
+		Control: Control{Socket: ControlAuto},
 		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
 		Metrics: Metrics{Mode: 0o660},
 	}
