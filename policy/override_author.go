@@ -34,8 +34,11 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 		return v
 	}
 	found := string(d.Policy)
-	if found == "" {
+	switch {
+	case found == "":
 		found = "no policy"
+	case len(v.Overrides) > 0: // policy.dmarc
+		found = DMARCMark
 	}
 	o := Override{Reason: ReasonLocalPolicy, By: "author_overrides." + key, Text: fmt.Sprintf("%s instead of %s", asked, found)}
 	if asked == dmarc.PolicyNone {
@@ -71,7 +74,7 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 		want.Text = fmt.Sprintf("DMARC: this server %s mail of %s that does not prove to be its own; %s; %s",
 			does, printable(res.Author.Domain, 120), spfFound(res), dkimFound(res))
 	}
-	want.Overrides = append(v.Overrides, o)
+	want.Overrides = []Override{o}
 	return want
 }
 
@@ -85,9 +88,16 @@ const (
 )
 
 // proof looks for an authenticated domain that counts: of a signature, or of
-// MAIL FROM.
+// MAIL FROM. What was made on a trusted relay comes from no stranger; of a client
+// that is not known SPF might have told more.
 func (r Rules) proof(res *Results, counts func(domain string) bool) evidence {
 	best := signed(res, counts)
+	if res.Client.Inside {
+		return proven
+	}
+	if s, ok := res.envelopeSPF(); ok && res.Client.Hidden != "" && (res.MailFrom == "" || counts(s.Domain)) {
+		return max(best, hidden)
+	}
 	if s, ok := res.envelopeSPF(); ok && s.Domain != "" && counts(s.Domain) {
 		switch s.Status {
 		case spf.Pass:

@@ -79,6 +79,11 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 	part("What must come first", firstSteps(c))
 	part("Rules of your own", ownSteps(c))
 	part("The author, and what the domain asks for", lastSteps(c))
+	title := "What may change that, one after the other"
+	if len(c.AuthorOverrides) > 1 {
+		title += "; of author-override the first that fits"
+	}
+	part(title, trustSteps(c))
 	b.WriteString(modeText(c) + "\n")
 	if shadow := c.Shadow(); shadow != nil {
 		b.WriteString("A shadow policy decides nothing and is logged where it differs; it has " + plural(len(shadow.RuleList()), "rule") + " of your own.\n")
@@ -94,7 +99,7 @@ func firstSteps(c *config.Config) []step {
 	}
 	return []step{
 		{policy.RuleUnreadable, "more fields in our name than can be removed", "451 4.3.0, in monitor mode too"},
-		{policy.RuleExempt, "a client of [exempt]: trusted address, logged in, or local", "accepted unchecked; no rule of your own is asked"},
+		{policy.RuleExempt, "a client of [exempt]: trusted address or name, logged in, or local", "accepted unchecked; no rule of your own is asked"},
 		{policy.RuleFault, "Postvet itself failed on the message", fault},
 		{policy.RuleOversize, "a header or body over the limits", "552 5.3.4"},
 	}
@@ -102,24 +107,58 @@ func firstSteps(c *config.Config) []step {
 
 func lastSteps(c *config.Config) []step {
 	ambiguous := map[string]string{policy.AuthorReject: "550 5.7.1", policy.AuthorHold: "held", policy.AuthorAccept: "passed over (on_ambiguous_author = \"accept\")"}
-	quarantine := map[string]string{policy.QuarantineHold: "held", policy.QuarantineTag: "delivered with " + policy.QuarantineField, policy.QuarantineReject: "550 5.7.26"}
 	temperror := "accepted, marked; 451 4.4.3 if the domain is known to ask for quarantine or reject"
 	if c.Policy.OnTempError == policy.TempErrorDefer {
 		temperror = "451 4.4.3"
 	}
-	return []step{
+	steps := []step{
 		{policy.RuleNoAuthor, "a bounce whose From names no domain", "accepted, marked"},
 		{policy.RuleAmbiguousAuthor, "not exactly one author domain", ambiguous[c.Policy.OnAmbiguousAuthor]},
+	}
+	if c.Policy.SenderDomain == policy.SenderDomainReject {
+		steps = append(steps, step{policy.RuleSenderDomain, "a domain of the sender accepts no mail", "550 5.7.27 for a null MX, 550 5.1.8 without a domain or address"})
+	}
+	return append(steps, []step{
 		{policy.RuleTempError, "DNS trouble left DMARC open", temperror},
 		{policy.RuleDMARCPass, "DMARC pass", "accepted, marked"},
 		{policy.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
-		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", quarantine[c.Policy.Quarantine]},
+		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", held(c, "550 5.7.26")},
 		{policy.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
 		{policy.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
+	}...)
+}
+
+// held is what becomes of a message that is to be held, code where that is
+// refused.
+func held(c *config.Config, code string) string {
+	switch c.Policy.Quarantine {
+	case policy.QuarantineTag:
+		return "delivered with " + policy.QuarantineField
+	case policy.QuarantineReject:
+		return code
 	}
+	return "held"
 }
 
 func modeText(c *config.Config) string {
+	text := modeOfAll(c)
+	for _, x := range []struct {
+		what, mode string
+		list       []string
+	}{
+		{"listeners", "monitor", c.Policy.MonitorListeners},
+		{"recipients", "monitor", c.Policy.MonitorRecipients.Entries},
+		{"author domains", "monitor", c.Policy.MonitorDomains.Entries},
+		{"author domains", "enforce", c.Policy.EnforceDomains.Entries},
+	} {
+		if len(x.list) > 0 {
+			text += fmt.Sprintf("\nBut %s for the %s %s.", x.mode, x.what, visible(strings.Join(x.list, ", ")))
+		}
+	}
+	return text
+}
+
+func modeOfAll(c *config.Config) string {
 	if c.Mode == string(policy.Monitor) {
 		return "mode = \"monitor\": all of this is logged, and everything is accepted."
 	}

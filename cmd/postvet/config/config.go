@@ -84,12 +84,18 @@ type DNS struct {
 
 // Policy is which result leads to which action.
 type Policy struct {
+	DMARC                string
 	Quarantine           string
 	OnTempError          string
 	OnAmbiguousAuthor    string
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	SenderDomain         string
+	MonitorListeners     []string // as filter.ListenAddress.Socket, or an MTA's daemon name
+	MonitorDomains       List
+	EnforceDomains       List
+	MonitorRecipients    List
 	HelpURL              string
 	MailingLists         string
 	SPFFail              string
@@ -102,8 +108,9 @@ type Policy struct {
 	OnUnsigned           string
 }
 
-// Trust is whose word counts against a failure of DMARC.
+// Trust is whose word counts: about the client, and against a failure of DMARC.
 type Trust struct {
+	Relays     List
 	Forwarders List
 	Sealers    List
 }
@@ -172,12 +179,14 @@ func Default() *Config {
 			MaxInFlight:    512,
 		},
 		Policy: Policy{
+			DMARC:                "enforce",
 			Quarantine:           "hold",
 			OnTempError:          "accept",
 			OnAmbiguousAuthor:    "reject",
 			OnFault:              "tempfail",
 			OnDegraded:           "judge",
 			OrganizationalDomain: "treewalk",
+			SenderDomain:         "off",
 			MailingLists:         "strict",
 			SPFFail:              "mark",
 			SPFSoftfail:          "mark",

@@ -20,6 +20,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -65,6 +66,9 @@ func forgery() filter.Decision {
 			DMARC:       dmarc.Result{Status: dmarc.Fail},
 			IPRev:       iprev.Result{Status: iprev.TempError},
 			DNS:         policy.DNSCost{Lookups: 7, WaitMS: 30},
+			SenderDomains: []policy.SenderDomain{
+				{Identity: policy.SenderAuthor, Result: mx.Result{Domain: "null.example", Status: mx.NullMX}},
+			},
 		},
 		Verdict: policy.Verdict{
 			Action: policy.Reject, Rule: policy.RuleDMARCReject,
@@ -85,6 +89,7 @@ func TestMessage(t *testing.T) {
 	d.Results.DKIM = nil
 	d.Verdict.Matched = []policy.RuleMatch{{Rule: "vip"}, {Rule: "no-reply", Monitor: true}, {Rule: "gone"}}
 	d.Shadow = &policy.Verdict{Action: policy.Reject}
+	d.Verdict.Hints = []policy.Hint{{Word: policy.HintList}, {Word: "new"}}
 	m.Message(d)
 	exempt := filter.Decision{Results: &policy.Results{Exempt: policy.ExemptLocal}, Verdict: policy.Verdict{Action: policy.Accept, Rule: policy.RuleExempt}}
 	m.Message(exempt)
@@ -100,6 +105,7 @@ func TestMessage(t *testing.T) {
 		{"dkim", "policy", 2},
 		{"dmarc", "fail", 3},
 		{"iprev", "temperror", 3},
+		{"mx", "null-mx", 3},
 		{"spf", "fail", 3},
 		{"spf-helo", "none", 3},
 	}, s.Results); diff != "" {
@@ -111,6 +117,8 @@ func TestMessage(t *testing.T) {
 	for name, want := range map[string]string{
 		"postvet_faults_total":                                                     "2",
 		`postvet_rule_matches_total{rule="no-reply"}`:                              "1",
+		`postvet_hints_total{hint="altered_by_list"}`:                              "1",
+		`postvet_hints_total{hint="other"}`:                                        "1",
 		`postvet_rule_matches_total{rule="other"}`:                                 "1",
 		`postvet_shadow_differences_total{action="accept",shadow_action="reject"}`: "1",
 		`postvet_shadow_differences_total{action="reject",shadow_action="accept"}`: "0",
