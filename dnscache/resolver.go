@@ -128,38 +128,30 @@ func (r *Resolver) Close() error {
 // Callers that ask the same at the same time share one query; it goes on when
 // one of them, or the last of them, gives up.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
-	if a := r.atHand(name, t); a != nil {
-		return a
+	// A name that is as the key has it needs no copy.
+	if plain(name) {
+		if e := r.store.find(r.store.hashOf(name, t), name, t); e != nil {
+			if a := r.serve(e); a != nil {
+				return a
+			}
+		}
 	}
-	var buf [maxKey]byte
-	a, hash, key := r.recall(&buf, name, t)
-	if a != nil {
-		return a
-	}
-	return r.wait(ctx, hash, string(key))
+	return r.lookup(ctx, name, t)
 }
 
 // Known returns what Lookup would return without putting the question to
 // anybody; nil if it would have to ask.
 func (r *Resolver) Known(name string, t Type) *Answer {
-	if a := r.atHand(name, t); a != nil {
-		return a
+	if plain(name) {
+		if e := r.store.find(r.store.hashOf(name, t), name, t); e != nil {
+			if a := r.serve(e); a != nil {
+				return a
+			}
+		}
 	}
 	var buf [maxKey]byte
 	a, _, _ := r.recall(&buf, name, t)
 	return a
-}
-
-// atHand is recall for the usual case: a name that is as the key has it, and so
-// needs no copy.
-func (r *Resolver) atHand(name string, t Type) *Answer {
-	if !plain(name) {
-		return nil
-	}
-	if e := r.store.find(r.store.hashOf(name, t), name, t); e != nil {
-		return r.serve(e)
-	}
-	return nil
 }
 
 // serve returns the answer of an entry, or nil if it must be asked for anew.
@@ -178,6 +170,16 @@ func (r *Resolver) serve(e *entry) *Answer {
 		return e.staleAnswer()
 	}
 	return nil
+}
+
+// lookup is Lookup for any name and for what is not there.
+func (r *Resolver) lookup(ctx context.Context, name string, t Type) *Answer {
+	var buf [maxKey]byte
+	a, hash, key := r.recall(&buf, name, t)
+	if a != nil {
+		return a
+	}
+	return r.wait(ctx, hash, string(key))
 }
 
 // recall answers without asking, for any name. If it cannot, it returns nil and

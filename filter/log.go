@@ -23,7 +23,27 @@ func clean(s string) string {
 	if cut {
 		s = s[:maxLogged]
 	}
-	s = strings.Map(func(r rune) rune {
+	if !plainASCII(s) {
+		s = printableOnly(s)
+	}
+	if cut {
+		s += "..."
+	}
+	return s
+}
+
+// plainASCII tells that a text is safe as it is, as nearly all are.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func printableOnly(s string) string {
+	return strings.Map(func(r rune) rune {
 		// U+FFFD is what broken UTF-8 becomes. Not printable are C1 controls, which
 		// drive terminals, bidirectional ones, which reorder a line, and what
 		// nobody sees.
@@ -32,10 +52,6 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	if cut {
-		s += "..."
-	}
-	return s
 }
 
 // overrides are the reasons and sources, in order: "trusted_forwarder trust.forwarders (192.0.2.1)".

@@ -216,6 +216,7 @@ func (w *wire) Close() error {
 		w.report(queue)
 		w.in.Reset(nil)
 		readers.Put(w.in)
+		w.in = nil // it may be another connection's now
 		w.srv.ended(w)
 	})
 	return nil

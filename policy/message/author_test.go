@@ -368,7 +368,7 @@ func BenchmarkParseAuthor(b *testing.B) {
 		{"encoded", " =?utf-8?q?J=C3=B6rg=2C_M=2E?= <joe@mail.example.org>"},
 		{"idn", " Jörg <jörg@bücher.example>"},
 		{"hostile", " " + strings.Repeat(strings.Repeat("(", 32)+strings.Repeat(")", 32)+"\r\n ", 900) + "a@b"},
-		{"hostile words", " " + strings.Repeat("=?a?q?=3Ca=40b=3E?=\r\n ", 2500) + "<a@b>"},
+		{"hostileWords", " " + strings.Repeat("=?a?q?=3Ca=40b=3E?=\r\n ", 2500) + "<a@b>"},
 	} {
 		h := from(bb.value)
 		b.Run(bb.name, func(b *testing.B) {
