@@ -38,6 +38,8 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 // Limits of an expression.
@@ -54,15 +56,10 @@ const (
 	maxNodes = 500
 )
 
-// Set is a list of addresses or domains that an expression asks by name.
-type Set interface {
-	Contains(value string) bool
-}
-
 // Options inform a compilation. The zero value works.
 type Options struct {
 	// Lists are what listed() may name.
-	Lists map[string]Set
+	Lists map[string]*list.List
 }
 
 // Condition is a compiled expression. It is safe for concurrent use.

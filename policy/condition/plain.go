@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -99,15 +100,29 @@ type Test struct {
 // NewBool makes the test of a key that is true or false.
 func NewBool(k Key, want bool) *Test { return &Test{key: k, want: want} }
 
+// Lists are entries that come from files: a test holds for those In, and not for
+// those Out. For mail_from and to they list domains. Names are how the files
+// stand in the rule.
+type Lists struct {
+	In, Out []*list.List
+	Names   []string
+}
+
 // NewTest makes the test of a key with a list: it holds if one of the entries
 // does, and none of those that begin with "!". Domains stand for themselves, a
 // leading dot for what is below. What is wrong with an entry is returned, and
 // what would be right.
-func NewTest(k Key, entries []string) (t *Test, problem, remedy string) {
-	if len(entries) == 0 {
+func NewTest(k Key, entries []string, files Lists) (t *Test, problem, remedy string) {
+	if len(entries)+len(files.In)+len(files.Out) == 0 {
 		return nil, "is empty, so that the rule could never match", "write at least one entry, or leave the key out"
 	}
-	t = &Test{key: k, entries: entries}
+	t = &Test{key: k, entries: slices.Concat(entries, files.Names)}
+	if len(files.In) > 0 {
+		t.yes = &matcher{files: files.In}
+	}
+	if len(files.Out) > 0 {
+		t.no = &matcher{files: files.Out}
+	}
 	for _, e := range entries {
 		side := &t.yes
 		e, not := strings.CutPrefix(e, "!")
@@ -121,7 +136,7 @@ func NewTest(k Key, entries []string) (t *Test, problem, remedy string) {
 			return nil, problem, remedy
 		}
 	}
-	if t.yes != nil && t.no != nil && t.yes.within(t.no) {
+	if t.yes != nil && t.no != nil && len(t.yes.files) == 0 && t.yes.within(t.no) {
 		return nil, "excludes all that it lists, so that the rule could never match", "remove the entries with \"!\", or the others"
 	}
 	if t.yes == nil && k.Kind == KindWord && len(t.possible()) == 0 {
@@ -213,6 +228,7 @@ type matcher struct {
 	prefixes prefixes
 	exact    map[string]struct{} // domains, addresses, words, texts
 	under    domains             // domains with what is below, not themselves
+	files    []*list.List
 }
 
 func (m *matcher) add(k Key, entry string) (problem, remedy string) {
@@ -273,7 +289,7 @@ func (m *matcher) has(k Key, v string) bool {
 	switch k.Kind {
 	case KindIP:
 		ip, err := netip.ParseAddr(v)
-		return err == nil && m.prefixes.containsAddr(ip)
+		return err == nil && (m.prefixes.containsAddr(ip) || m.inFiles(func(l *list.List) bool { return l.Address(ip) }))
 	case KindAddress, KindAddresses:
 		i := strings.LastIndexByte(v, '@')
 		if _, ok := m.exact[strings.ToLower(v)]; ok {
@@ -291,8 +307,14 @@ func (m *matcher) hasDomain(d string) bool {
 	if _, ok := m.exact[d]; ok {
 		return true
 	}
-	_, parent, ok := strings.Cut(d, ".")
-	return ok && len(m.under) > 0 && m.under.below(parent)
+	if _, parent, ok := strings.Cut(d, "."); ok && len(m.under) > 0 && m.under.below(parent) {
+		return true
+	}
+	return m.inFiles(func(l *list.List) bool { return l.Name(d) })
+}
+
+func (m *matcher) inFiles(holds func(*list.List) bool) bool {
+	return len(m.files) > 0 && slices.ContainsFunc(m.files, holds)
 }
 
 // within reports whether all that m lists, other lists too.

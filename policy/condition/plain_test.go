@@ -10,7 +10,7 @@ func newTest(t *testing.T, key string, entries ...string) *Test {
 	if !ok {
 		t.Fatalf("no key %q", key)
 	}
-	test, problem, remedy := NewTest(k, entries)
+	test, problem, remedy := NewTest(k, entries, Lists{})
 	if problem != "" {
 		t.Fatalf("%s %q: %s; %s", key, entries, problem, remedy)
 	}
@@ -98,7 +98,7 @@ func TestPlainKeysRefuse(t *testing.T) {
 		{"user", []string{""}, `"" is no entry; leave it out`},
 	} {
 		k, _ := KeyNamed(tt.key)
-		_, problem, remedy := NewTest(k, tt.entries)
+		_, problem, remedy := NewTest(k, tt.entries, Lists{})
 		if got := problem + "; " + remedy; got != tt.want {
 			t.Errorf("%s %q:\ngot  %s\nwant %s", tt.key, tt.entries, got, tt.want)
 		}

@@ -47,6 +47,8 @@ type Config struct {
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
+	// lists are those of the section lists, by name.
+	lists map[string]List
 	// rules are those of the main file and of RuleFiles, shadow is the whole
 	// with those of ShadowFiles; nil if there are none.
 	rules  []rule

@@ -88,6 +88,9 @@ type file struct {
 }
 
 func (f *file) table(section string, tree map[string]any) {
+	if section == "" {
+		f.namedLists(tree) // which the rules of the file may name
+	}
 	for name, v := range tree {
 		full := name
 		if section != "" {
@@ -102,6 +105,8 @@ func (f *file) table(section string, tree map[string]any) {
 		switch {
 		case section == "" && name == ruleTable:
 			f.readTables(v)
+		case section == "" && name == listSection && isTable:
+			// read before
 		case f.ruleFile && (k != nil && !policyKey(full) || section == "" && isTable && sectionNamed(name) && !policySection(name)):
 			fault("does not belong into a file of rules", "write it into the main configuration")
 		case section == "" && name == authorSection && isTable:
