@@ -79,6 +79,8 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 	part("What must come first", firstSteps(c))
 	part("Rules of your own", ownSteps(c))
 	part("The author, and what the domain asks for", lastSteps(c))
+	b.WriteString("Then each line may change what was decided; where a rule of your own decided,\nthese are not asked.\n\n")
+	part("Trust, and what you ask for beside DMARC", readySteps(c))
 	b.WriteString(modeText(c) + "\n")
 	if shadow := c.Shadow(); shadow != nil {
 		b.WriteString("A shadow policy decides nothing and is logged where it differs; it has " + plural(len(shadow.RuleList()), "rule") + " of your own.\n")
@@ -102,7 +104,6 @@ func firstSteps(c *config.Config) []step {
 
 func lastSteps(c *config.Config) []step {
 	ambiguous := map[string]string{policy.AuthorReject: "550 5.7.1", policy.AuthorHold: "held", policy.AuthorAccept: "passed over (on_ambiguous_author = \"accept\")"}
-	quarantine := map[string]string{policy.QuarantineHold: "held", policy.QuarantineTag: "delivered with " + policy.QuarantineField, policy.QuarantineReject: "550 5.7.26"}
 	temperror := "accepted, marked; 451 4.4.3 if the domain is known to ask for quarantine or reject"
 	if c.Policy.OnTempError == policy.TempErrorDefer {
 		temperror = "451 4.4.3"
@@ -113,10 +114,54 @@ func lastSteps(c *config.Config) []step {
 		{policy.RuleTempError, "DNS trouble left DMARC open", temperror},
 		{policy.RuleDMARCPass, "DMARC pass", "accepted, marked"},
 		{policy.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
-		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", quarantine[c.Policy.Quarantine]},
+		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", heldBy(c)},
 		{policy.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
 		{policy.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
 	}
+}
+
+// heldBy says what becomes of a message that is to be quarantined.
+func heldBy(c *config.Config) string {
+	return map[string]string{
+		policy.QuarantineHold: "held", policy.QuarantineTag: "delivered with " + policy.QuarantineField, policy.QuarantineReject: "550 5.7.26",
+	}[c.Policy.Quarantine]
+}
+
+// readySteps are the ready-made decisions that the configuration has switched on,
+// in the order in which they change what was decided before.
+func readySteps(c *config.Config) []step {
+	var steps []step
+	add := func(on bool, s step) {
+		if on {
+			steps = append(steps, s)
+		}
+	}
+	demanded := func(word string) string {
+		if word == policy.OnReject {
+			return "refused"
+		}
+		return heldBy(c)
+	}
+	p := &c.Policy
+	add(len(c.AuthorOverrides) > 0, step{policy.RuleAuthorOverride, plural(len(c.AuthorOverrides), "author domain") + " of [author_overrides], unless DMARC passes", "what stands there, instead of what the domain asks for"})
+	add(c.Trust.Forwarders.Set.Len() > 0, step{policy.RuleTrustedForwarder, "refused, held or deferred so far, but handed on by one of trust.forwarders", "accepted"})
+	add(c.Trust.Sealers.Set.Len() > 0, step{policy.RuleTrustedSealer, "refused or held so far, but sealed by trust.sealers, who saw it pass", "accepted"})
+	add(p.MailingLists != policy.ListsStrict, step{policy.RuleMailingList, "refused or held so far, but it looks like a mailing list's work", map[string]string{policy.ListsAccept: "accepted", policy.ListsQuarantine: heldBy(c)}[p.MailingLists]})
+	add(p.OnOwnDomain != policy.OnMark, step{policy.RuleOwnDomain, "a stranger uses one of policy.own_domains without proof", demanded(p.OnOwnDomain)})
+	add(p.OnUnsigned != policy.OnMark, step{policy.RuleUnsigned, "an author of policy.signing_domains, without a valid signature", demanded(p.OnUnsigned)})
+	for _, s := range []struct{ word, rule, result string }{
+		{p.SPFFail, policy.RuleSPFFail, "fail"}, {p.SPFSoftfail, policy.RuleSPFSoftfail, "softfail"}, {p.SPFPermError, policy.RuleSPFPermError, "permerror"},
+	} {
+		then := demanded(s.word)
+		if s.word == policy.OnReject && p.SPFEarly {
+			then += ", before the message is sent and before rules of your own are asked"
+		}
+		add(s.word != policy.OnMark, step{s.rule, "SPF " + s.result + ", and the same domain has not signed it", then})
+	}
+	add(true, step{policy.RuleDegraded, "DNS is down altogether, and look-ups for the message failed", map[string]string{
+		policy.DegradedJudge: "what would be refused is deferred", policy.DegradedDefer: "deferred, unless DMARC passes", policy.DegradedAccept: "accepted",
+	}[p.OnDegraded]})
+	return steps
 }
 
 func modeText(c *config.Config) string {
@@ -229,6 +274,7 @@ func writeRuleKeys(w io.Writer) error {
 	for _, k := range config.RuleKeys() {
 		fmt.Fprintf(&b, "  %-14s %s\n", k.Name, k.Text)
 	}
+	b.WriteString("\nEntries of addresses and domains may be files, \"file:/path\". Where a rule that\nrejects or discards asks for what DNS trouble hides, the message is deferred,\nunless the rule names the word temperror.\n")
 	b.WriteString("\nTexts and added fields may hold " + policy.PlaceholderNames() + ".\n")
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -70,6 +70,7 @@ type Condition struct {
 	// always is set if the expression says the same of every message.
 	always *bool
 	needs  needs
+	uses   uses
 }
 
 // Compile reads an expression and checks all of it: names, types, functions,
@@ -90,7 +91,7 @@ func Compile(source string, o Options) (*Condition, error) {
 		return nil, explain(source, err)
 	}
 	tree := program.Node()
-	c := &Condition{source: source, program: program, needs: needsOf(tree)}
+	c := &Condition{source: source, program: program, needs: needsOf(tree), uses: usesOf(tree)}
 	var dear ast.Node
 	if c.cost, dear = cost(tree); c.cost > MaxCost {
 		steps := fmt.Sprint(c.cost)

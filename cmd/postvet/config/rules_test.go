@@ -45,8 +45,8 @@ func TestRuleFiles(t *testing.T) {
 		"one.toml":    otherRule("b") + "\n" + otherRule("c"),
 		"two.toml":    "policy.quarantine = \"tag\"\n" + otherRule("d"),
 		"next.toml":   "mode = \"monitor\"\n[policy]\nquarantine = \"reject\"\n" + otherRule("e"),
-		"keys.toml":   "shadow_rules = [\"only.toml\"]\n" + ruleA,
-		"only.toml":   "mode = \"monitor\"\n",
+		"keys.toml":   "shadow_rules = [\"only.toml\"]\n[author_overrides]\n\"a.example\" = \"reject\"\n\"b.example\" = \"reject\"\n" + ruleA,
+		"only.toml":   "mode = \"monitor\"\n[author_overrides]\n\"a.example\" = \"none\"\n",
 		"shadow.toml": otherRule("x"),
 	})
 	c, err := Load(filepath.Join(dir, "main.toml"))
@@ -73,8 +73,12 @@ func TestRuleFiles(t *testing.T) {
 	if c, err = Load(filepath.Join(dir, "keys.toml")); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"a keys.toml:2"}, ruleNames(c.Shadow())); d != "" || c.Shadow().Mode != "monitor" || c.Mode != "enforce" {
+	if d := cmp.Diff([]string{"a keys.toml:5"}, ruleNames(c.Shadow())); d != "" || c.Shadow().Mode != "monitor" || c.Mode != "enforce" {
 		t.Errorf("%s, mode %s", d, c.Mode)
+	}
+	// A section of domains stands for the one there was.
+	if d := cmp.Diff(map[string]string{"a.example": "none"}, c.Shadow().AuthorOverrides); d != "" || len(c.AuthorOverrides) != 2 {
+		t.Errorf("%s %v", d, c.AuthorOverrides)
 	}
 	// A trial leaves the configuration alone.
 	o, err := c.Overlay(filepath.Join(dir, "shadow.toml"))
