@@ -126,8 +126,6 @@ func compile(source string, check *checker) (program *vm.Program, err error) {
 // machines are reused: a machine keeps its stack.
 var machines = sync.Pool{New: func() any { return &vm.VM{MemoryBudget: 10_000} }}
 
-var nothing = &Facts{}
-
 // Holds reports whether the condition holds. If it fails while it runs it does
 // not, and the error says why and where.
 func (c *Condition) Holds(f *Facts) (holds bool, err error) {

@@ -150,10 +150,17 @@ func (c *Config) SetFlag(flag, name string, values ...string) error {
 	default:
 		v = values[0]
 	}
+	// The shadow policy follows, unless its file sets the key.
+	follows := c.shadow != nil && c.shadow.origin[name] == c.origin[name]
 	if problem, remedy := k.set(c, v); problem != "" {
 		return Errors{{File: flag, Problem: problem, Remedy: remedy}}
 	}
 	c.setOrigin(name, origin{file: flag})
+	if follows {
+		if err := c.shadow.SetFlag(flag, name, values...); err != nil {
+			return err
+		}
+	}
 	// A flag is for a trial: it bends what the file says beside it.
 	if name == "dns.timeout" && c.DNS.AttemptTimeout > c.DNS.Timeout {
 		c.DNS.AttemptTimeout = c.DNS.Timeout

@@ -81,7 +81,8 @@ func TestEnvelope(t *testing.T) {
 		{"beside it wins", "X-Envelope-Helo: other\nFrom: x\n", sidecar, full, "192.0.2.1", "From"},
 		{
 			"left by the delivery", "Return-Path: <ann@example.org>\nX-Original-To: bob@example.net\nDelivered-To: eve@example.net\nReceived: x\nReturn-Path: <y>\n", "",
-			envelope{sender: message.Sender{Path: "ann@example.org"}, recipients: []string{"bob@example.net"}}, "", "Return-Path",
+			envelope{sender: message.Sender{Path: "ann@example.org"}, recipients: []string{"bob@example.net"}},
+			"", "Return-Path",
 		},
 		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", envelope{}, "", "Received"},
 		{"none", "From: x\n", "", envelope{}, "", "From"},
