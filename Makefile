@@ -9,7 +9,7 @@ SMOKETIME ?= 500x
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: help build test mtas oracles format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance clean
+.PHONY: help build test mtas oracles peers prometheus format vet lint fmt unit fuzz fuzz-smoke demo bench microbench conformance deb man package-test clean
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -19,13 +19,16 @@ help: ## what there is to make
 build: ## the binary ./postvet, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o postvet ./cmd/postvet
 
-test: mtas oracles format vet lint unit fuzz-smoke ## all checks; brings the real MTAs first where root and apt allow
+test: mtas oracles prometheus format vet lint unit fuzz-smoke ## all checks; brings the real MTAs first where root and apt allow
 
 mtas: ## Debian's Postfix and Sendmail, for the tests with real MTAs
 	@contrib/realmta/install.sh || echo 'make: the MTAs could not be brought; the tests that need them are skipped' >&2
 
 oracles: ## Debian's other SPF and DKIM implementations, for the differential tests
 	@contrib/oracles/install.sh || echo 'make: the oracles could not be brought; the tests that need them are skipped' >&2
+
+prometheus: ## Debian's Prometheus, for the test of contrib/monitoring
+	@contrib/monitoring/install.sh || echo 'make: Prometheus could not be brought; the test that needs it is skipped' >&2
 
 format: ## are all files as gofmt has them
 	@bad=$$(gofmt -l cmd contrib dnscache filter policy); \
@@ -72,7 +75,10 @@ fuzz-smoke: ## every fuzz target for a moment
 demo: mtas ## real Postfix and Sendmail with Postvet between: what happens to which message
 	$(GO) run ./contrib/demo
 
-bench: ## Postvet beside its peers and bare libmilter; BENCHFLAGS=-quick for a short look
+peers: ## Debian's other milters, for the benchmark
+	@contrib/bench/install.sh || echo 'make: the peers could not be brought; the benchmark leaves them out' >&2
+
+bench: peers mtas ## Postvet beside its peers and bare libmilter; BENCHFLAGS=-quick for a short look
 	$(GO) run ./contrib/bench $(BENCHFLAGS)
 
 microbench: ## the benchmarks of all packages
@@ -89,5 +95,15 @@ conformance: ## the public suites, one table
 	if [ $$status != 0 ]; then grep -E '^ *(--- FAIL|FAIL|[a-z_]*_test.go)' conformance.log | head -50; fi; \
 	rm -f conformance.log; exit $$status
 
+deb: ## the Debian package, into dist/; VERSION and ARCH choose
+	@contrib/packaging/build.sh dist
+
+man: ## the man pages, into dist/man
+	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" dist/man
+
+package-test: ## the package for real: a scratch Debian with systemd and Postfix, upgraded under load; root alone
+	@contrib/packaging/tools.sh
+	POSTVET_PACKAGE_TEST=1 $(GO) test -count=1 -timeout 15m -v ./contrib/packaging
+
 clean: ## what the other targets leave
-	rm -f postvet fuzz.log conformance.log
+	rm -rf postvet fuzz.log conformance.log dist

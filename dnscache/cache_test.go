@@ -398,6 +398,55 @@ func TestFlushAndDump(t *testing.T) {
 	}
 }
 
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	_, r, _ := fixture(t, "a.test. TXT x\na.test. A 192.0.2.1\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
+	for _, q := range []struct {
+		name string
+		typ  dnscache.Type
+	}{{"a.test", dnscache.TXT}, {"a.test", dnscache.A}, {"b.a.test", dnscache.A}, {"ba.test", dnscache.TXT}, {"none.a.test", dnscache.MX}} {
+		r.Lookup(t.Context(), q.name, q.typ)
+	}
+	for _, tc := range []struct {
+		name string
+		s    dnscache.Selection
+		want string
+		all  int
+	}{
+		{"the name", dnscache.Selection{Name: "A.Test."}, "[a.test A a.test TXT]", 2},
+		{"of a type", dnscache.Selection{Name: "a.test", Type: dnscache.TXT}, "[a.test TXT]", 1},
+		{"and below", dnscache.Selection{Name: "a.test", Below: true}, "[a.test A a.test TXT b.a.test A none.a.test TYPE?]", 4},
+		{"and below, of a type; NXDOMAIN is about all", dnscache.Selection{Name: "a.test", Below: true, Type: dnscache.A}, "[a.test A b.a.test A none.a.test TYPE?]", 3},
+		{"NXDOMAIN", dnscache.Selection{Name: "none.a.test", Type: dnscache.TXT}, "[none.a.test TYPE?]", 1},
+		{"an unproven NXDOMAIN above", dnscache.Selection{Name: "deep.none.a.test"}, "[]", 0},
+		{"nothing", dnscache.Selection{Name: "c.test", Below: true}, "[]", 0},
+		{"no name", dnscache.Selection{Name: "a..test", Below: true}, "[]", 0},
+	} {
+		held, all := r.Select(tc.s)
+		var got []string
+		for _, h := range held {
+			got = append(got, h.Name+" "+h.Type.String())
+		}
+		if fmt.Sprint(got) != tc.want || all != tc.all {
+			t.Errorf("%s: %v of %d, want %v of %d", tc.name, got, all, tc.want, tc.all)
+		}
+	}
+	for _, name := range []string{".", ""} {
+		if held, all := r.Select(dnscache.Selection{Name: name, Most: 2}); len(held) != 2 || all != 5 {
+			t.Errorf("%q: %d of %d", name, len(held), all)
+		}
+	}
+	if n := r.FlushName("A.test"); n != 2 {
+		t.Errorf("flushed %d", n)
+	}
+	if _, all := r.Select(dnscache.Selection{}); all != 3 {
+		t.Errorf("%d left", all)
+	}
+	if n := r.FlushName("none.a.test"); n != 1 {
+		t.Errorf("flushed %d of a name that does not exist", n)
+	}
+}
+
 func TestFlushReachesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	s, r, _ := fixture(t, "a.test. TXT old\n$FAULT * * DELAY:50ms", dnscache.Options{Timeout: 5 * time.Second})

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"net/textproto"
@@ -126,7 +127,35 @@ func BenchmarkBareGoMilterSilent(b *testing.B) {
 	benchBare(b, idleSilent{}, wantedProtocol)
 }
 
+// BenchmarkBareGoMilterBuffered is that with reads from a buffer: the least that
+// a milter on go-milter costs.
+func BenchmarkBareGoMilterBuffered(b *testing.B) {
+	benchBareOn(b, idleSilent{}, wantedProtocol, func(l net.Listener) net.Listener { return ahead{l} })
+}
+
+// ahead is a listener whose connections read ahead.
+type ahead struct{ net.Listener }
+
+func (l ahead) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &aheadConn{c, bufio.NewReaderSize(c, readBuffer)}, nil
+}
+
+type aheadConn struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (c *aheadConn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
 func benchBare(b *testing.B, backend milter.Milter, protocol milter.OptProtocol) {
+	benchBareOn(b, backend, protocol, func(l net.Listener) net.Listener { return l })
+}
+
+func benchBareOn(b *testing.B, backend milter.Milter, protocol milter.OptProtocol, wrap func(net.Listener) net.Listener) {
 	path := shortDir(b) + "/s"
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -134,7 +163,7 @@ func benchBare(b *testing.B, backend milter.Milter, protocol milter.OptProtocol)
 	}
 	s := &milter.Server{NewMilter: func() milter.Milter { return backend }, Protocol: protocol}
 	done := make(chan struct{})
-	go func() { s.Serve(l); close(done) }()
+	go func() { s.Serve(wrap(l)); close(done) }()
 	play(b, func() (net.Conn, error) { return net.Dial("unix", path) })
 	l.Close()
 	<-done

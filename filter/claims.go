@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"strings"
+
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -23,7 +25,7 @@ type claims struct {
 // note counts a field, and reports whether it bears a name of ours. cut tells
 // that its value was not read to the end.
 func (c *claims) note(name string, cut bool) bool {
-	f := message.NewField(name, "") // names are read as policy reads them
+	f := message.Field{Name: strings.TrimRight(name, " \t")} // as message.NewField reads it
 	var ref policy.FieldRef
 	switch {
 	case f.Is(policy.ResultsField):

@@ -18,7 +18,11 @@
 //     unix family, unknown SMTP commands, QUIT_NC,
 //   - streams macros, header fields and the body past go-milter, which would
 //     keep every field of a Sendmail connection for ever, copy every chunk into
-//     fresh memory, and drop a field that is larger than 1 MiB or holds a NUL.
+//     fresh memory, and drop a field that is larger than 1 MiB or holds a NUL,
+//   - takes the commands between connect and a message's end past it too, since
+//     it makes each answer in a buffer of 4 KiB.
+//
+// What stays with it is the negotiation, the connect, and the verdict.
 //
 // go-milter then has nothing to complain about to the standard log package.
 // A program that wants to be sure redirects that package to its own log, as

@@ -41,7 +41,7 @@ func TestEarlyRefusal(t *testing.T) {
 			m.command('M', z("<a@good.test>"))
 			for _, to := range []string{"<b@example.net>", "<c@example.net>"} {
 				code, text := m.rcpt(to)
-				if code != 'y' || text != "550 5.7.23 SPF: good.test does not let 192.0.2.77 send its mail" {
+				if code != 'y' || text != "550 5.7.23 SPF: good.test does not let 192.0.2.77 send its mail. If you may send for good.test, its administrators must list your server in SPF" {
 					t.Errorf("%s: %q %q", to, code, text)
 				}
 			}

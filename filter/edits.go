@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"encoding/binary"
 	"sort"
 	"strings"
 
@@ -50,13 +51,22 @@ func headerEdits(v policy.Verdict, exact bool) edits {
 
 // send puts the changes out; the last inserted field ends uppermost, above the
 // MTA's own Received. An error of the socket shows at the next read.
-func (e edits) send(mod *milter.Modifier) {
+func (e edits) send(w *wire) {
 	for _, r := range e.remove {
-		mod.ChangeHeader(r.Occurrence, r.Name, "")
+		w.emit(fieldPacket(milter.ActChangeHeader, r.Occurrence, r.Name, ""))
 	}
 	for _, f := range e.insert {
-		mod.InsertHeader(0, f.name, f.value)
+		w.emit(fieldPacket(milter.ActInsertHeader, 0, f.name, f.value))
 	}
+}
+
+// fieldPacket changes or inserts a field: its index, name and value.
+func fieldPacket(code milter.ModifyActCode, index int, name, value string) []byte {
+	n := 1 + 4 + len(name) + 1 + len(value) + 1
+	p := make([]byte, 0, 4+n)
+	p = append(binary.BigEndian.AppendUint32(p, uint32(n)), byte(code))
+	p = append(append(binary.BigEndian.AppendUint32(p, uint32(index)), name...), 0)
+	return append(append(p, value...), 0)
 }
 
 // validName reports whether a name is one of RFC 5322 section 2.2.

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,23 @@ func overrides(all []policy.Override) []string {
 	out := make([]string, len(all))
 	for i, o := range all {
 		out[i] = clean(string(o.Reason) + " " + o.String())
+	}
+	return out
+}
+
+// hintWords are the words of a verdict's hints.
+func hintWords(v policy.Verdict) []string {
+	out := make([]string, len(v.Hints))
+	for i, h := range v.Hints {
+		out[i] = clean(string(h.Word))
+	}
+	return out
+}
+
+func cleanAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = clean(s)
 	}
 	return out
 }
@@ -118,8 +136,10 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("rule", clean(d.Verdict.Rule)),
 		zap.Strings("overrides", overrides(d.Verdict.Overrides)),
 		zap.Strings("refused_overrides", overrides(d.Verdict.Refused)),
+		zap.Strings("why", cleanAll(d.Verdict.Why)),
+		zap.Strings("hint", hintWords(d.Verdict)),
 		zap.String("exempt", clean(r.Exempt)),
-		zap.Float64("dns_ms", r.DNS.WaitMS),
+		zap.Float64("dns_ms", math.Round(1000*r.DNS.WaitMS)/1000),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
 		zap.Strings("faults", faults),

@@ -39,7 +39,10 @@ func TestLogLine(t *testing.T) {
 				DNS:    policy.DNSCost{Lookups: 7, WaitMS: 12.5},
 			}
 		},
-		verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy, By: "x"}}},
+		verdict: policy.Verdict{
+			Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy, By: "x"}},
+			Why: []string{"Nothing proves it.", "DKIM: s\x1b[31m."}, Hints: []policy.Hint{{Word: policy.HintAltered, Text: "x"}},
+		},
 	}
 	var out bytes.Buffer
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel))
@@ -74,7 +77,7 @@ func TestLogLine(t *testing.T) {
 	sort.Strings(keys)
 	want := []string{
 		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "faults", "from",
-		"helo", "iprev", "level", "msg", "overrides", "queue", "rcpts", "refused_overrides", "rule", "spf", "took_ms", "ts", "undelivered",
+		"helo", "hint", "iprev", "level", "msg", "overrides", "queue", "rcpts", "refused_overrides", "rule", "spf", "took_ms", "ts", "undelivered", "why",
 	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
@@ -84,6 +87,7 @@ func TestLogLine(t *testing.T) {
 		"author": "example.org", "spf": []any{"helo=none helo.example.org", "mailfrom=pass example.org"},
 		"dkim": []any{"fail example.org/s?[31m"}, "dmarc": "fail p=reject", "arc": "none", "iprev": "pass", "action": "reject",
 		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "refused_overrides": []any{}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
+		"why": []any{"Nothing proves it.", "DKIM: s?[31m."}, "hint": []any{"altered"},
 		"faults": []any{"arc: panic"}, "undelivered": false,
 	} {
 		if diff := cmp.Diff(v, got[k]); diff != "" {

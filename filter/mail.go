@@ -163,6 +163,7 @@ func faulty() policy.Verdict {
 		Text:      "The message could not be checked because of an internal error; please try again later",
 		Rule:      policy.RuleFault,
 		Overrides: []policy.Override{},
+		Why:       []string{"Postvet itself failed on the message, so nothing can be said about it."},
 	}
 }
 
@@ -207,7 +208,7 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 		edits.insert = nil
 	}
 	d.Faults = append(d.Faults, edits.faults...)
-	edits.send(mod)
+	edits.send(s.wire)
 	if v.Action == policy.Redirect {
 		redirect(mod, m.to, v.RedirectTo)
 	}

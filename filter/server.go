@@ -174,7 +174,7 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := l.Accept()
 		if err == nil {
 			delay = 0
-			s.begin(c)
+			s.begin(c, true)
 			continue
 		}
 		<-s.slots
@@ -235,7 +235,7 @@ func (s *Server) takeSlot(l net.Listener) bool {
 	}
 	s.count.limited.Add(1)
 	if now, last := time.Now().Unix(), s.limited.Load(); now-last >= 60 && s.limited.CompareAndSwap(last, now) {
-		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listener", l.Addr()))
+		s.log.Warn("all connections are in use, new ones wait", zap.Int("max_connections", s.opt.MaxConnections), zap.Stringer("listen", l.Addr()))
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -250,8 +250,9 @@ func (s *Server) giveSlot() bool {
 	return false
 }
 
-// begin starts serving a connection, which ends in (*Server).ended.
-func (s *Server) begin(c net.Conn) {
+// begin starts serving a connection that has a slot, and that ends in
+// (*Server).ended; false means that the server closes. That of an MTA is counted.
+func (s *Server) begin(c net.Conn, ofMTA bool) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := newWire(s, c, cancel)
 	w.session = newSession(ctx, s, w)
@@ -261,14 +262,17 @@ func (s *Server) begin(c net.Conn) {
 		cancel()
 		c.Close()
 		<-s.slots
-		return
+		return false
 	}
 	s.wires[w] = struct{}{}
 	s.sessions.Add(1)
 	s.mu.Unlock()
-	s.count.connections.Add(1)
+	if ofMTA {
+		s.count.connections.Add(1)
+	}
 	s.count.open.Add(1)
 	go w.serve()
+	return true
 }
 
 func (s *Server) ended(w *wire) {

@@ -214,13 +214,13 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 
 // Header takes a field.
 func (s *session) Header(name, value string, _ *milter.Modifier) (milter.Response, error) {
-	s.field(name, []byte(value), true, false)
+	s.field(name, value, true, false)
 	return s.next(milter.OptNoHeaderReply)
 }
 
 // field takes a field from the wire. Without room for it policy is told of it
 // only if it bears a name of ours; cut tells that the value goes on.
-func (s *session) field(name string, octets []byte, room, cut bool) {
+func (s *session) field(name, value string, room, cut bool) {
 	m := s.mail
 	if m == nil || !m.working() {
 		return
@@ -229,7 +229,6 @@ func (s *session) field(name string, octets []byte, room, cut bool) {
 		s.srv.count.dropped.Add(1)
 		return
 	}
-	value := string(octets)
 	if !s.wire.agreed.exactHeader() {
 		value = restoreBlank(value)
 	}

@@ -15,7 +15,9 @@ func (s *session) shadow(m *mail, d *Decision) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.srv.count.panics.Add(1)
-			s.srv.log.Error("panic", zap.String("queue", clean(d.QueueID)), zap.String("during", "shadow"), zap.Any("panic", v), zap.Stack("stack"))
+			s.srv.log.Error("panic",
+				zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)),
+				zap.String("during", "shadow"), zapPanic(v), zap.Stack("stack"))
 		}
 	}()
 	v := m.judge.shadow(d.Results)

@@ -67,6 +67,9 @@ func TestProgress(t *testing.T) {
 				if string(codes) != "mc" || m.progress != tt.want && m.progress != tt.want+1 {
 					t.Errorf("replies %q, %d progress packets, want %d", codes, m.progress, tt.want)
 				}
+				if s := r.Stats(); s.Progress != int64(m.progress) || s.Listening != 1 {
+					t.Errorf("%+v", s)
+				}
 				took := time.Since(begun)
 				if want := min(tt.takes, time.Minute); took != want {
 					t.Errorf("took %v, want %v", took, want)
@@ -323,7 +326,7 @@ func TestDrain(t *testing.T) {
 			if took := time.Since(begun); took != 20*time.Second || !errors.Is(ended, context.Canceled) {
 				t.Errorf("after %v, %v", took, ended)
 			}
-			if s := r.Stats(); s.Open != 0 || s.Busy != 0 {
+			if s := r.Stats(); s.Open != 0 || s.Busy != 0 || s.Forced != 2 || s.Listening != 0 || s.Sessions != 2 {
 				t.Errorf("%+v", s)
 			}
 			if err := shutdown(r, time.Second); err != nil {

@@ -59,10 +59,14 @@ type wire struct {
 }
 
 func newWire(s *Server, c net.Conn, cancel context.CancelFunc) *wire {
-	w := &wire{Conn: c, srv: s, cancel: cancel, quickAck: quickAck(c)}
-	w.in = bufio.NewReaderSize(fillFunc(w.fill), readBuffer)
+	w := &wire{Conn: c, srv: s, cancel: cancel, quickAck: quickAck(c), in: readers.Get().(*bufio.Reader)}
+	w.in.Reset(fillFunc(w.fill))
 	return w
 }
+
+// readers are buffers that no connection uses. MTAs open one for each of their
+// SMTP sessions, most of which have a single message.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
 
 // fillFunc is what the buffer reads from.
 type fillFunc func([]byte) (int, error)
@@ -210,6 +214,8 @@ func (w *wire) Close() error {
 		w.setInside(false)
 		w.Conn.Close()
 		w.report(queue)
+		w.in.Reset(nil)
+		readers.Put(w.in)
 		w.srv.ended(w)
 	})
 	return nil

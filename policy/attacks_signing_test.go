@@ -16,13 +16,14 @@ import (
 //
 //	signature d=attacker.example s=sel h=from:to key=sel._domainkey.attacker.example l=10
 //
-// where h, key and l may be missing; key is where the DNS has the key if not at
+// where h, key, l and tags, further tags, may be missing; key is where the DNS has the key if not at
 // <s>._domainkey.<d>. A "seal" line adds an ARC set that is whole, i=1, whose
 // results say what follows "results=", to the end of the line. Signatures and
 // sets go on top of the message, the last one uppermost.
 type attackSignature struct {
 	domain, selector, name, fields, results string
-	length                                  int // l=, -1 for none
+	tags                                    string // further ones, such as "x=1700000000"
+	length                                  int    // l=, -1 for none
 }
 
 func parseSignature(t *testing.T, text string) attackSignature {
@@ -40,6 +41,8 @@ func parseSignature(t *testing.T, text string) attackSignature {
 			s.name = value
 		case "h":
 			s.fields = value
+		case "tags":
+			s.tags = " " + value + ";"
 		case "l":
 			s.length, _ = strconv.Atoi(value)
 		default:
@@ -85,8 +88,8 @@ func (s attackSignature) field(name, start string, msg []byte) string {
 		body, length = body[:s.length], fmt.Sprintf(" l=%d;", s.length)
 	}
 	bodyHash := sha256.Sum256([]byte(body))
-	field := fmt.Sprintf("%s: %sa=ed25519-sha256; c=relaxed/simple; d=%s; s=%s;%s h=%s; bh=%s; b=",
-		name, start, s.domain, s.selector, length, s.fields, base64.StdEncoding.EncodeToString(bodyHash[:]))
+	field := fmt.Sprintf("%s: %sa=ed25519-sha256; c=relaxed/simple; d=%s; s=%s;%s%s h=%s; bh=%s; b=",
+		name, start, s.domain, s.selector, length, s.tags, s.fields, base64.StdEncoding.EncodeToString(bodyHash[:]))
 	var input strings.Builder
 	lines := splitFields(header)
 	for _, want := range strings.Split(s.fields, ":") {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/policy/arc"
-	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -15,8 +15,9 @@ import (
 const earlyTimeout = 7 * time.Second
 
 // Early returns what is known of the client before the message is sent: reverse
-// DNS and SPF, for which it waits. It is nil if nothing is to be said yet: the
-// message is exempt, or the answers are late.
+// DNS and SPF, for which it waits at most seven seconds. What was not evaluated
+// has no status. It is nil if nothing is to be said yet: the message is exempt, or
+// the answers are late.
 func (m *Message) Early(ctx context.Context) *Results {
 	envelope := m.mailSPF
 	if m.sender.Path == "" {
@@ -43,8 +44,8 @@ func (m *Message) Early(ctx context.Context) *Results {
 		IPRev:       m.conn.iprev.value,
 		SPF:         []spf.Result{envelope.value},
 		PartialBody: o.PartialBody,
-		ARC:         arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
-		DMARC:       dmarc.Result{Status: dmarc.None, Reason: "refused before the message was sent"},
+		DKIM:        []dkim.Result{},
+		ARC:         arc.Result{Sealers: []arc.Sealer{}},
 		MailFrom:    m.sender.Path,
 		User:        m.sender.User,
 		Recipients:  append([]string{}, m.recipients...),
@@ -83,7 +84,7 @@ func (r Rules) Early(res *Results) (Verdict, bool) {
 	if v.Action != Reject && v.Action != TempFail {
 		return Verdict{}, false
 	}
-	v.Intended, v.Text = v.Action, reply(v.Text)
+	v.Intended, v.Text = v.Action, oneLine(v.Text)
 	v.Overrides, v.Refused = []Override{}, []Override{}
-	return v, true
+	return r.explained(res, v), true
 }

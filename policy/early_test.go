@@ -41,10 +41,10 @@ func TestEarly(t *testing.T) {
 		code   string // "" if the message may come
 		text   string
 	}{
-		{name: "fail", from: "a@strict.example", code: "550 5.7.23", text: `SPF: strict.example does not let 192.0.2.66 send its mail; strict.example explains: "ask 192.0.2.66"`},
-		{name: "softfail", from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.66 as a sender of its mail"},
-		{name: "permerror", from: "a@broken.example", code: "550 5.7.24", text: "SPF of broken.example ends in an error: the SPF record of broken.example is wrong: term 1 (nonsense): there is no such mechanism"},
-		{name: "bounce, by HELO", helo: "strict.example", code: "550 5.7.23", text: `SPF: strict.example does not let 192.0.2.66 send its mail; strict.example explains: "ask 192.0.2.66"`},
+		{name: "fail", from: "a@strict.example", code: "550 5.7.23", text: `SPF: strict.example does not let 192.0.2.66 send its mail; strict.example explains: "ask 192.0.2.66". If you may send for strict.example, its administrators must list your server in SPF`},
+		{name: "softfail", from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.66 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
+		{name: "permerror", from: "a@broken.example", code: "550 5.7.24", text: "SPF of broken.example ends in an error: the SPF record of broken.example is wrong: term 1 (nonsense): there is no such mechanism. The administrators of broken.example must repair the SPF record"},
+		{name: "bounce, by HELO", helo: "strict.example", code: "550 5.7.23", text: `SPF: strict.example does not let 192.0.2.66 send its mail; strict.example explains: "ask 192.0.2.66". If you may send for strict.example, its administrators must list your server in SPF`},
 		{name: "HELO alone refuses no message", helo: "strict.example", from: "a@none.example"},
 		{name: "pass", from: "a@strict.example", ip: "192.0.2.9"},
 		{name: "no record", from: "a@none.example"},
@@ -60,7 +60,7 @@ func TestEarly(t *testing.T) {
 		{name: "authenticated", exempt: policy.Exempt{Authenticated: true}, user: "ann", from: "a@strict.example"},
 		{name: "exempt address", exempt: policy.Exempt{Addresses: members(t, "192.0.2.66")}, from: "a@strict.example"},
 		{name: "exempt name", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, from: "a@strict.example"},
-		{name: "exempt name, only claimed", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.77", from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.77 as a sender of its mail"},
+		{name: "exempt name, only claimed", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.77", from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.77 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
 		{name: "exempt name, hidden", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.88", from: "a@strict.example"},
 		{name: "forwarder", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@strict.example"},
 		{name: "forwarder by name, hidden", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "mx.fwd.example")}}, ip: "192.0.2.88", from: "a@strict.example"},

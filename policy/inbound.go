@@ -26,6 +26,9 @@ const QuarantineField = "X-Postvet-Quarantine"
 // with more does not pass.
 const MaxClaims = 1000
 
+// usualFields is how many fields a header most often has at most.
+const usualFields = 32
+
 // maxRecipients bounds what is kept of the recipients.
 const maxRecipients = 1000
 
@@ -78,8 +81,8 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	_, domain := message.SplitPath(s.Path)
 	if name, ok := message.NormalizeDomain(domain); ok {
-		m.warmUp = evaluate(m.conn.dns, func(r Resolver) *dnscache.Answer {
-			return r.Lookup(m.ctx, "_dmarc."+name, dnscache.TXT)
+		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, checkDMARC, func(ctx context.Context, r Resolver) *dnscache.Answer {
+			return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 	}
 	return m
@@ -98,7 +101,7 @@ func (m *Message) Field(f message.Field) {
 	if m.exempt != "" || m.oversize != "" {
 		return
 	}
-	o := m.conn.checker.opt
+	o := &m.conn.checker.opt
 	m.headerBytes += len(f.Raw)
 	switch {
 	case m.headerBytes > o.MaxHeaderBytes:
@@ -106,6 +109,9 @@ func (m *Message) Field(f message.Field) {
 	case len(m.header) >= o.MaxFields:
 		m.oversize = fmt.Sprintf("the header has more than %d fields", o.MaxFields)
 	default:
+		if m.header == nil {
+			m.header = make(message.Header, 0, usualFields)
+		}
 		m.header = append(m.header, f)
 		return
 	}
@@ -163,13 +169,16 @@ func (m *Message) EndOfHeader() {
 	}
 	m.attempt("dkim", func() {
 		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
-		m.dkim.Start(m.ctx, m.conn.dns)
+		m.dkim.Start(m.ctx, m.conn.dns.of(checkDKIM))
 	})
 	m.attempt("dmarc", m.expectIdentifiers)
 	m.attempt("arc", func() {
 		m.arc = arc.NewVerifier(m.header, &m.bodies, o.DKIM)
-		m.arc.Start(m.ctx, m.conn.dns)
+		m.arc.Start(m.ctx, m.conn.dns.of(checkARC))
 	})
+	if o.Trace && m.dkim != nil {
+		m.attempt("dkim", func() { m.dkim.Probe(&m.bodies) })
+	}
 }
 
 // expectIdentifiers has DMARC look up the Organizational Domains of what may
@@ -255,6 +264,9 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		}
 	}
 	if m.warmUp != nil {
+		if o.Trace { // which tells of every look-up
+			m.warmUp.wait(ctx, func(string) *dnscache.Answer { return nil })
+		}
 		select {
 		case <-m.warmUp.done:
 			m.fault("dmarc", m.warmUp.fault)
@@ -262,10 +274,16 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		}
 	}
 	res.Author = m.author
+	if m.exempt == "" && res.DMARC.Status != dmarc.Pass {
+		m.attempt("marks", func() { res.Marks = readMarks(m.header, m.sender.Path) })
+	}
 	res.DNS = c.dns.snapshot().since(m.before)
 	res.DNS.Degraded = degraded(o.Resolver)
 	res.Faults = append(res.Faults, m.faults...)
-	res.Trace = c.dns.timeline()
+	if o.Trace {
+		c.dns.record(story(res)...)
+		res.Trace = c.dns.timeline()
+	}
 	return res
 }
 
@@ -277,7 +295,6 @@ func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	res.IPRev, fault = m.conn.iprev.wait(ctx, rev)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
-	m.conn.dns.note("iprev", "%s", sentence(string(res.IPRev.Status), res.IPRev.Reason))
 	exempt := m.conn.checker.opt.Exempt
 	if exempt.name(res.IPRev.Name) {
 		res.Exempt = ExemptName
@@ -299,7 +316,6 @@ func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 		})
 		m.fault("spf", fault)
 		res.SPF = append(res.SPF, r)
-		m.conn.dns.note("spf", "%s identity %s: %s", r.Identity, printable(r.Domain, 255), sentence(string(r.Status), r.Reason))
 	}
 }
 
@@ -309,18 +325,12 @@ func (m *Message) gatherDKIM(ctx context.Context, res *Results) {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
 		m.fault("dkim", strings.Join(m.dkim.Faults(), "; "))
 	}
-	for _, r := range res.DKIM {
-		m.conn.dns.note("dkim", "signature of %s, selector %s: %s", printable(r.Domain, 255), printable(r.Selector, 255), sentence(string(r.Status), r.Reason))
-	}
 }
 
 func (m *Message) gatherARC(ctx context.Context, res *Results) {
 	if m.arc != nil {
 		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
 		m.fault("arc", strings.Join(m.arc.Faults(), "; "))
-	}
-	if res.ARC.Status != arc.None {
-		m.conn.dns.note("arc", "%d sets: %s", res.ARC.Instances, sentence(string(res.ARC.Status), res.ARC.Reason))
 	}
 }
 
@@ -348,7 +358,6 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 			res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
 		}
 	}
-	m.conn.dns.note("dmarc", "%s", sentence(string(res.DMARC.Status), res.DMARC.Reason))
 }
 
 // Counts returns what a signature's result counts as for DMARC and in our field,
@@ -386,13 +395,6 @@ func (r *Results) envelopeSPF() (spf.Result, bool) {
 
 // Close ends what is under way. It is idempotent and may follow Finish.
 func (m *Message) Close() { m.cancel() }
-
-func sentence(result, reason string) string {
-	if reason == "" {
-		return result
-	}
-	return result + ", " + printable(reason, 300)
-}
 
 // printable returns s for a person to read: printable ASCII, at most n octets.
 func printable(s string, n int) string {

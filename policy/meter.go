@@ -3,8 +3,6 @@ package policy
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,20 +40,43 @@ func newMeter(r Resolver, now func() time.Time, trace bool) *meter {
 
 // Lookup implements the evaluators' Resolver.
 func (d *meter) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	return d.inTurn(ctx, "", name, t)
+}
+
+// inTurn asks when there is room among the connection's look-ups.
+func (d *meter) inTurn(ctx context.Context, check, name string, t dnscache.Type) *dnscache.Answer {
 	select {
 	case d.room <- struct{}{}:
 		defer func() { <-d.room }()
 	case <-ctx.Done():
 		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 	}
-	return d.ask(ctx, name, t)
+	return d.ask(ctx, check, name, t)
 }
 
 // first is the meter for look-ups that do not wait for the connection's others.
 type first struct{ *meter }
 
 func (f first) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	return f.ask(dnscache.Urgent(ctx), name, t)
+	return f.ask(dnscache.Urgent(ctx), checkDMARC, name, t)
+}
+
+// asker is the meter for one check, so that the trace can tell who asked.
+type asker struct {
+	*meter
+	check string
+}
+
+func (a *asker) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	return a.inTurn(ctx, a.check, name, t)
+}
+
+// of returns the resolver for a check. Without a trace it is the meter itself.
+func (d *meter) of(check string) Resolver {
+	if !d.trace {
+		return d
+	}
+	return &asker{meter: d, check: check}
 }
 
 // Known tells the evaluators what the resolver knows without asking, if it is a
@@ -80,7 +101,7 @@ func (d *meter) Known(name string, t dnscache.Type) *dnscache.Answer {
 
 var errNoAnswer = errors.New("policy: the resolver gave no answer")
 
-func (d *meter) ask(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+func (d *meter) ask(ctx context.Context, check, name string, t dnscache.Type) *dnscache.Answer {
 	start := d.now()
 	d.enter(start)
 	var a *dnscache.Answer
@@ -90,7 +111,7 @@ func (d *meter) ask(ctx context.Context, name string, t dnscache.Type) *dnscache
 		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
 	}
 	if d.trace {
-		d.note("dns", "%s", describeLookup(name, t, a, d.now().Sub(start)))
+		d.record(Event{What: "dns", Check: check, Text: describeLookup(name, t, a, d.now().Sub(start))})
 	}
 	return a
 }
@@ -116,17 +137,16 @@ func (d *meter) leave(now time.Time, a *dnscache.Answer) {
 	}
 }
 
-// note adds a line to the trace.
-func (d *meter) note(what, format string, args ...any) {
-	if !d.trace {
-		return
-	}
-	at, text := d.now(), fmt.Sprintf(format, args...)
+// record adds to the trace. Whoever calls it has seen that one is kept.
+func (d *meter) record(events ...Event) {
+	at := float64(d.now().Sub(d.began).Microseconds()) / 1000
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.events) < maxEvents {
-		ms := float64(at.Sub(d.began).Microseconds()) / 1000
-		d.events = append(d.events, Event{AtMS: ms, What: what, Text: text})
+	for _, e := range events {
+		if len(d.events) < maxEvents {
+			e.AtMS = at
+			d.events = append(d.events, e)
+		}
 	}
 }
 
@@ -164,41 +184,4 @@ func (d *meter) timeline() []Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]Event{}, d.events...)
-}
-
-func describeLookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s", t, printable(name, 255), a.Outcome)
-	var values []string
-	for _, s := range a.TXT {
-		values = append(values, `"`+printable(s, 200)+`"`)
-	}
-	for _, ip := range a.Addrs {
-		values = append(values, ip.String())
-	}
-	for _, m := range a.MX {
-		values = append(values, fmt.Sprintf("%d %s", m.Preference, printable(m.Host, 255)))
-	}
-	for _, n := range a.Names {
-		values = append(values, printable(n, 255))
-	}
-	const most = 8
-	if n := len(values); n > most {
-		values = append(values[:most], fmt.Sprintf("and %d more", n-most))
-	}
-	if len(values) > 0 {
-		b.WriteString(" " + strings.Join(values, ", "))
-	}
-	if a.Err != nil && a.Outcome.Temporary() {
-		b.WriteString(" (" + printable(a.Err.Error(), 200) + ")")
-	}
-	switch {
-	case a.Stale:
-		b.WriteString(" (stale, from the cache)")
-	case a.Cached:
-		b.WriteString(" (from the cache)")
-	default:
-		fmt.Fprintf(&b, " (%.1f ms)", float64(took.Microseconds())/1000)
-	}
-	return b.String()
 }

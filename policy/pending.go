@@ -33,14 +33,21 @@ func begin[T any](check func() T, failed func(fault string) T) *pending[T] {
 // evaluate runs check with what the DNS cache knows, here and now, if that is
 // all it needs: most messages come from senders who were here before, and a
 // goroutine that waits for nothing costs more than the check. Else it begins
-// anew in a goroutine, with look-ups that wait.
-func evaluate[T any](d *meter, check func(Resolver) T, failed func(fault string) T) *pending[T] {
-	recall := dnscache.NewRecall(d)
-	value, fault := guard(func() T { return check(recall) }, failed)
-	if !recall.Missed() {
-		return &pending[T]{done: closed, value: value, fault: fault}
+// anew in a goroutine, with look-ups that wait, for limit at most.
+// name is that of the check, for the trace.
+func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, name string, check func(context.Context, Resolver) T, failed func(fault string) T) *pending[T] {
+	if !d.trace {
+		recall := dnscache.NewRecall(d)
+		value, fault := guard(func() T { return check(ctx, recall) }, failed)
+		if !recall.Missed() {
+			return &pending[T]{done: closed, value: value, fault: fault}
+		}
 	}
-	return begin(func() T { return check(d) }, failed)
+	return begin(func() T {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return check(ctx, d.of(name))
+	}, failed)
 }
 
 // closed is the done of what was never waited for.

@@ -92,6 +92,9 @@ type Results struct {
 	ExemptUndecided bool `json:"exempt_undecided"`
 	// Oversize says which limit of the header was exceeded; "" if none.
 	Oversize string `json:"oversize"`
+	// Marks are what header and envelope show of forwarders, read if DMARC does
+	// not pass.
+	Marks Marks `json:"marks"`
 	// Claims are the fields that a sender wrote in our name, by field name and
 	// 1-based occurrence of that name, in the order received.
 	Claims []FieldRef `json:"claims"`
@@ -132,8 +135,11 @@ type DNSCost struct {
 // Event is one line of a trace.
 type Event struct {
 	AtMS float64 `json:"at_ms"` // since the connection began
-	What string  `json:"what"`  // dns, spf, dkim, arc, dmarc, policy
+	What string  `json:"what"`  // dns, message, iprev, spf, dkim, arc, dmarc, policy
 	Text string  `json:"text"`
+	// Check is what the event belongs to: of a look-up, who asked. It is What,
+	// but for SPF, which has an identity behind it: "spf helo", "spf mailfrom".
+	Check string `json:"check"`
 }
 
 // FieldRef names one of several fields of a name; Occurrence counts from 1 at
@@ -179,6 +185,11 @@ type Verdict struct {
 	// Overrides name what turned the action away from what the domain asks for,
 	// in the order in which they did.
 	Overrides []Override `json:"overrides"`
+	// Why says in sentences how the action came about, the decisive one first,
+	// for every message that is not simply accepted; at most 12.
+	Why []string `json:"why"`
+	// Hints are likely stories behind a failure. They decided nothing.
+	Hints []Hint `json:"hints"`
 	// RedirectTo is who gets the message instead of its recipients if Action is
 	// Redirect.
 	RedirectTo string `json:"redirect_to"`

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -57,6 +56,8 @@ type Rules struct {
 	OnAmbiguousAuthor string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
+	// HelpURL ends each refusal, see [CheckHelpURL]; "" for none.
+	HelpURL string
 	// OnDegraded is what a message leads to of which look-ups failed while DNS is
 	// down altogether: "judge" (refusals become deferrals), "tempfail" (unless
 	// DMARC passes) or "accept".
@@ -103,6 +104,18 @@ const (
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
 func (r Rules) Decide(res *Results) Verdict {
+	return r.explained(res, r.decide(res))
+}
+
+// explained adds to a verdict why it is so, and to a refusal who must do what.
+func (r Rules) explained(res *Results, v Verdict) Verdict {
+	v.Hints = settled(Hints(res), v.Rule)
+	v.Why = why(res, &v)
+	v.Text = r.phrase(res, &v)
+	return v
+}
+
+func (r Rules) decide(res *Results) Verdict {
 	var own custom
 	v := patient(res, r.judge(res, &own))
 	if o, ok := own.override(res); ok {
@@ -115,7 +128,7 @@ func (r Rules) Decide(res *Results) Verdict {
 		v.Refused = []Override{}
 	}
 	v.Matched, v.Faults = own.matched, own.faults
-	v.Text = reply(v.Text)
+	v.Text = oneLine(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
 	if r.Mode == Monitor && v.Action != Accept && v.Rule != RuleUnreadable {
@@ -217,15 +230,6 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 		return Verdict{Action: Accept, Rule: RuleDMARCNone}
 	}
 	return Verdict{Action: Accept, Rule: RuleNoPolicy}
-}
-
-// maxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
-// with code, enhanced code and what the MTA puts around it.
-const maxReply = 450
-
-// reply makes a text fit for an SMTP reply.
-func reply(text string) string {
-	return strings.TrimSpace(printable(text, maxReply))
 }
 
 // BuiltinRules are the names that no rule of the admin's own may have.

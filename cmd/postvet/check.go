@@ -25,6 +25,7 @@ type checkFlags struct {
 	user               string
 	at                 string
 	json, trace        bool
+	color              string
 }
 
 func newCheck(in *os.File) *cobra.Command {
@@ -34,9 +35,12 @@ func newCheck(in *os.File) *cobra.Command {
 		Short: "evaluate one message as if it arrived now",
 		Long: `Check evaluates one message exactly as "serve" would if it arrived from the
 client that the flags describe, and prints each result, why, and what would be
-done. FILE holds the message; "-" stands for standard input, which is also read
-if it is a file or a pipe. Without a message, SPF and reverse DNS are checked
-alone. Without --ip there is no SPF.
+done. "why" tells how that came about; "hint" is a likely story behind a
+failure, and decides nothing.
+
+FILE holds the message; "-" stands for standard input, which is also read if it
+is a file or a pipe. Without a message, SPF and reverse DNS are checked alone.
+Without --ip there is no SPF.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results; --user makes the message that of an authenticated client, which is
@@ -59,7 +63,8 @@ is not readable or no resolver answers.`,
 	fl.StringVar(&f.user, "user", "", "`NAME` the client logged in with")
 	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
-	fl.BoolVar(&f.trace, "trace", false, "print every step")
+	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
+	fl.StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
 	f.addFile(cmd)
 	f.addDNS(cmd)
 	f.addAuthservID(cmd)
@@ -67,6 +72,10 @@ is not readable or no resolver answers.`,
 }
 
 func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
+	look, err := screenOf(cmd.OutOrStdout(), f.color)
+	if err != nil {
+		return err
+	}
 	var client message.Client
 	if cmd.Flags().Changed("ip") {
 		ip, err := netip.ParseAddr(f.ip)
@@ -103,7 +112,7 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if f.json {
 		err = writeReportJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = writeReport(cmd.OutOrStdout(), report, f.trace)
+		err = writeReport(cmd.OutOrStdout(), report, f.trace, look)
 	}
 	if err != nil {
 		return output(err)
@@ -146,6 +155,9 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	// The checks run side by side and note what they did as they end.
 	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
 	verdict := c.Rules(id).Decide(results)
+	if f.trace && src.present {
+		results.Trace = append(results.Trace, policy.TraceVerdict(results, &verdict)...)
+	}
 	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
 	if shadow := c.ShadowRules(id); shadow != nil && src.present {
 		v := shadow.Decide(results)
@@ -170,7 +182,9 @@ func withoutMessage(r *policy.Results) {
 	r.Author = message.Author{}
 	r.DMARC.Reason = noMessageReason
 	r.ARC.Reason = noMessageReason
-	r.Trace = slices.DeleteFunc(r.Trace, func(e policy.Event) bool { return e.What == "dmarc" })
+	r.Trace = slices.DeleteFunc(r.Trace, func(e policy.Event) bool {
+		return e.What == "dkim" || e.What == "arc" || e.What == "dmarc" || e.What == "message"
+	})
 }
 
 const noMessageReason = "no message"

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -15,12 +16,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/control"
 	"github.com/postvet/postvet/cmd/postvet/metrics"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )
 
-// daemon is the running service. All its fields belong to the goroutine of run.
+// daemon is the running service. Its fields belong to the goroutine of run,
+// apart from those that are safe by themselves: standing, dns, server, rates.
 type daemon struct {
 	// load reads file and flags anew; file is "" if there is none.
 	load func() (*config.Config, error)
@@ -29,13 +32,49 @@ type daemon struct {
 	notify      func(state string)
 	out, errOut io.Writer
 
-	started *config.Config // what the listeners and the server were made of
-	config  *config.Config // what is in force
-	log     *logger
-	dns     liveResolver
-	server  *filter.Server
-	metrics *metrics.Metrics
+	started  *config.Config // what the listeners and the server were made of
+	log      *logger
+	dns      liveResolver
+	server   *filter.Server
+	metrics  *metrics.Metrics
+	standing atomic.Pointer[standing]
+	rates    control.Rates
+	listens  []string
+	socket   string // of control, "" if there is none
+
+	orders    chan func() // for the goroutine of run, by control requests
+	reloading reloading
+	levelEnds <-chan time.Time
+	watchdog  watchdog
+	told      string       // the last status line
+	drained   <-chan error // nil until draining
+	failure   error        // why it stops, if not by order
 }
+
+// standing is what is known of the service at one moment; it never changes.
+type standing struct {
+	config       *config.Config // what is in force
+	authservID   string
+	began        time.Time
+	loaded       time.Time // when config was
+	lastReload   *control.Reloaded
+	needsRestart []string
+	drain        *control.Drain
+	levelUntil   *time.Time // when a temporary log level ends
+}
+
+// change makes the next standing of the present one.
+func (d *daemon) change(f func(*standing)) {
+	var s standing
+	if now := d.standing.Load(); now != nil {
+		s = *now
+	}
+	f(&s)
+	d.standing.Store(&s)
+}
+
+// inForce is the configuration that is.
+func (d *daemon) inForce() *config.Config { return d.standing.Load().config }
 
 func notifySystemd(state string) {
 	// Without systemd there is nobody to tell, and with it nothing to be done.
@@ -44,8 +83,9 @@ func notifySystemd(state string) {
 
 // run serves until a signal ends it.
 func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Signal) error {
-	d.started, d.config = c, c
 	defer steadyCollector()()
+	d.started, d.orders = c, make(chan func())
+	now := time.Now()
 	d.log = newLogger(c.Log, d.errOut)
 	defer func() { _ = d.log.Sync() }()
 	// What libraries say to the standard log is about trouble.
@@ -57,21 +97,19 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 	if err != nil {
 		return err
 	}
+	d.change(func(s *standing) { s.config, s.authservID, s.began, s.loaded = c, id, now, now })
 	resolver, err := newResolver(c, d.log.Named("dns"))
 	if err != nil {
 		return err
 	}
 	d.dns.replace(resolver, 0)
-	d.loadAnswers()
-	defer func() {
-		d.saveAnswers()
-		_ = d.dns.close()
-	}()
+	defer func() { _ = d.dns.close() }()
 	listeners, err := openListeners(c)
 	if err != nil {
 		return err
 	}
-	d.metrics = newMetrics()
+	d.listens = names(listeners)
+	d.metrics = newMetrics(c)
 	options := c.ServerOptions(d.log.Logger)
 	options.OnMessage = d.metrics.Message
 	d.server = filter.NewServer(d.handler(c, id), options)
@@ -82,12 +120,21 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 		return err
 	}
 	defer stopMetrics() // only now: it tells how the service drains
+	stopControl, err := d.serveControl(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopControl()
+	d.loadAnswers()
+	defer d.saveAnswers()
+	d.rates.Sample(now, control.Totals{})
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- d.server.Serve(l) }()
 	}
-	d.announce(listeners, id)
-	d.notify(systemd.SdNotifyReady + "\nSTATUS=serving " + strings.Join(names(listeners), ", "))
+	d.announce(listeners)
+	d.notify(systemd.SdNotifyReady + "\nSTATUS=serving " + strings.Join(d.listens, ", "))
 	return d.loop(ctx, signals, ended)
 }
 
@@ -104,75 +151,82 @@ func (d *daemon) handler(c *config.Config, id string) filter.Handler {
 
 // announce says what runs, in the log, and for a person who tries it out also
 // what to do next.
-func (d *daemon) announce(listeners []net.Listener, id string) {
-	c := d.config
+func (d *daemon) announce(listeners []net.Listener) {
+	c, id := d.inForce(), d.standing.Load().authservID
 	resolvers := "the system's"
 	if len(c.DNS.Resolvers) > 0 {
 		resolvers = strings.Join(c.DNS.Resolvers, ", ")
 	}
 	if d.file == "" || isTerminal(d.out) {
 		fmt.Fprintf(d.out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
-			strings.Join(names(listeners), " and "), c.Mode, id, orNone(d.file, "by default"), resolvers, wiringText(listeners))
+			strings.Join(d.listens, " and "), c.Mode, id, orNone(d.file, "by default"), resolvers, wiringText(listeners))
+		if d.socket != "" {
+			fmt.Fprintf(d.out, "\n# How it does: postvet status --socket %s\n", d.socket)
+		}
 	}
-	d.log.Info("serving", zap.Strings("listen", names(listeners)), zap.String("mode", c.Mode),
+	d.log.Info("serving", zap.Strings("listen", d.listens), zap.String("mode", c.Mode),
 		zap.String("authserv_id", id), zap.String("config", d.file), zap.String("resolvers", resolvers),
-		zap.Int("pid", os.Getpid()))
+		zap.String("control", d.socket), zap.Duration("watchdog", d.watchdog.interval),
+		zap.Int("pid", os.Getpid()), zap.String("version", thisBuild()))
 	if !strings.Contains(id, ".") {
 		d.log.Warn("the authserv-id is not fully qualified, others may use the same; set authserv_id", zap.String("authserv_id", id))
 	}
-}
-
-func (d *daemon) loop(ctx context.Context, signals <-chan os.Signal, ended <-chan error) error {
-	for {
-		select {
-		case s := <-signals:
-			if s == syscall.SIGHUP {
-				d.reload()
-				continue
-			}
-			d.log.Info("stopping", zap.Stringer("signal", s))
-			return d.drain(signals)
-		case <-ctx.Done():
-			return d.drain(signals)
-		case err := <-ended:
-			// The other listeners would go on, but the MTA may use this one: let
-			// the service manager start all anew.
-			d.log.Error("accepting connections failed", zap.Error(err))
-			return errors.Join(failed("accepting connections failed: %v; look at the log", err), d.drain(signals))
-		}
+	for _, name := range unused(c) {
+		d.log.Warn("systemd passed a socket that listen does not name: who connects there waits for ever; name it (systemd:NAME) or remove its unit", zap.String("socket", name))
 	}
 }
 
-// drain ends the service when the messages in flight have their verdicts.
-func (d *daemon) drain(signals <-chan os.Signal) error {
-	const progress = 5 * time.Second
-	timeout := d.config.DrainTimeout
-	d.metrics.Draining(timeout)
-	d.notify(systemd.SdNotifyStopping + "\nSTATUS=waiting for messages in flight")
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- d.server.Shutdown(ctx) }()
-	tick := time.NewTicker(progress)
+// loop does one thing at a time until the service has ended.
+func (d *daemon) loop(ctx context.Context, signals <-chan os.Signal, ended <-chan error) error {
+	tick := time.NewTicker(control.SampleEvery)
 	defer tick.Stop()
+	d.watchdog.start()
+	defer d.watchdog.stop()
+	stop, done := context.WithCancel(context.Background()) // ends a drain early
+	defer done()
+	asked := ctx.Done()
 	for {
 		select {
-		case err := <-done:
-			s := d.server.Stats()
-			if err != nil {
-				d.log.Warn("stopped", zap.Error(err))
-				return failed("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
-			}
-			d.log.Info("stopped", zap.Int64("connections", s.Connections))
-			return nil
-		case <-tick.C:
-			s := d.server.Stats()
-			d.log.Info("waiting for messages in flight", zap.Int64("messages", s.Busy), zap.Int64("connections", s.Open), zap.Duration("at_most", timeout))
 		case s := <-signals:
-			if s != syscall.SIGHUP {
+			switch {
+			case s == syscall.SIGHUP:
+				d.requestReload(nil)
+			case d.drained == nil:
+				d.log.Info("stopping", zap.Stringer("signal", s))
+				d.drain(stop)
+			default:
 				d.log.Warn("stopping at once", zap.Stringer("signal", s))
-				cancel()
+				done()
 			}
+		case <-asked:
+			asked = nil
+			if d.drained == nil {
+				d.drain(stop)
+			}
+		case err := <-ended:
+			if d.drained != nil {
+				continue
+			}
+			// The other listeners would go on, but the MTA may use this one: let
+			// the service manager start all anew.
+			d.log.Error("accepting connections failed", zap.Error(err))
+			d.failure = failed("accepting connections failed: %v; look at the log", err)
+			d.drain(stop)
+		case order := <-d.orders:
+			order()
+		case r := <-d.reloading.read:
+			d.finishReload(r)
+		case <-d.levelEnds:
+			d.endLevel()
+		case now := <-tick.C:
+			d.rates.Sample(now, d.totals())
+			d.tellStatus()
+		case <-d.watchdog.due:
+			d.watchdog.check(d)
+		case err := <-d.watchdog.checked:
+			d.tellWatchdog(err)
+		case err := <-d.drained:
+			return errors.Join(d.failure, d.stopped(err))
 		}
 	}
 }

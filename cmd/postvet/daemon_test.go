@@ -265,12 +265,7 @@ func TestDrainTimeout(t *testing.T) {
 // it is told.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer manager.Close()
+	manager := newManager(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -285,18 +280,9 @@ func TestSystemd(t *testing.T) {
 	s := &service{t: t, done: make(chan struct{})}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec postvet serve --resolver `+testResolver(t))
 	s.cmd.ExtraFiles = []*os.File{passed}
-	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
+	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.path)
 	s.start()
-	told := func(want string) string {
-		t.Helper()
-		b := make([]byte, 4096)
-		_ = manager.SetReadDeadline(time.Now().Add(20 * time.Second))
-		n, err := manager.Read(b)
-		if err != nil || !strings.HasPrefix(string(b[:n]), want) {
-			t.Fatalf("the service manager is told %q, %v; want %q", b[:n], err, want)
-		}
-		return string(b[:n])
-	}
+	told := manager.told
 	if state := told("READY=1\n"); !strings.Contains(state, l.Addr().String()) {
 		t.Errorf("told %q, which does not name the passed socket", state)
 	}

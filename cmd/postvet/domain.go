@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,8 +48,9 @@ tell enough.`,
 }
 
 func (f *domainFlags) run(cmd *cobra.Command, name string) error {
-	if !slices.Contains([]string{"auto", "always", "never"}, f.color) {
-		return usage("--color: %q is not known; write auto, always or never", f.color)
+	look, err := screenOf(cmd.OutOrStdout(), f.color)
+	if err != nil {
+		return err
 	}
 	c, err := f.load()
 	if err != nil {
@@ -74,7 +73,7 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		e.SetIndent("", "  ")
 		err = e.Encode(report)
 	} else {
-		err = report.Print(cmd.OutOrStdout(), f.colored(cmd))
+		err = report.Print(cmd.OutOrStdout(), look.color)
 	}
 	if err != nil {
 		return output(err)
@@ -86,12 +85,4 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		return failed("%d of %d look-ups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
 	}
 	return nil
-}
-
-// colored follows https://no-color.org where the person did not decide.
-func (f *domainFlags) colored(cmd *cobra.Command) bool {
-	if f.color != "auto" {
-		return f.color == "always"
-	}
-	return isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -51,10 +51,11 @@ func TestSteadyCollector(t *testing.T) {
 	if p := inForce(); p != mostPercent {
 		t.Errorf("at the start GOGC is %d, want %d", p, mostPercent)
 	}
-	big := make([]byte, 64<<20)
-	await("a heap of 64 MB", func(p int) bool { return p == usualPercent })
-	runtime.KeepAlive(big)
-	big = nil
+	func() {
+		big := make([]byte, 64<<20)
+		await("a heap of 64 MB", func(p int) bool { return p == usualPercent })
+		runtime.KeepAlive(big)
+	}()
 	await("after it was let go", func(p int) bool { return p > 2*usualPercent })
 }
 

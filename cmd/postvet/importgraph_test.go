@@ -44,6 +44,7 @@ var belongs = map[string][]string{
 	"github.com/pelletier/go-toml":   {"cmd"},
 	"github.com/spf13/cobra":         {"cmd"},
 	"github.com/coreos/go-systemd":   {"cmd"},
+	"github.com/prometheus":          {"cmd"},
 	"github.com/expr-lang/expr":      {"policy/condition"},
 	"github.com/emersion/go-msgauth": {"policy/dkim", "policy/authres", "contrib"},
 	// The evaluation has no socket and no file.
@@ -88,6 +89,7 @@ func TestImportGraphForbids(t *testing.T) {
 		{"contrib in the product", edge{"filter", module + "contrib/realmta"}, true},
 		{"milter outside of filter", edge{"cmd/postvet", "github.com/emersion/go-milter"}, true},
 		{"DNS outside of dnscache", edge{"policy/spf", "github.com/miekg/dns"}, true},
+		{"metrics outside of the command", edge{"filter", "github.com/prometheus/client_golang/prometheus"}, true},
 		{"log in an evaluator", edge{"policy/dkim", "go.uber.org/zap/zapcore"}, true},
 		{"file in an evaluator", edge{"policy/dkim", "os"}, true},
 		{"address type in an evaluator", edge{"policy/spf", "net/netip"}, false},

@@ -46,3 +46,20 @@ func closeAll(listeners []net.Listener) {
 		_ = l.Close()
 	}
 }
+
+// unused are the names of the sockets that systemd passed and that no address
+// takes.
+func unused(c *config.Config) []string {
+	var names []string
+	passed := filter.PassedSockets()
+	for i, name := range passed {
+		taken := slices.ContainsFunc(addresses(c), func(a string) bool {
+			p, err := filter.ParseListenAddress(a)
+			return err == nil && (p.Network == "systemd" && p.Address == name || p.Network == "fd" && p.Address == strconv.Itoa(firstPassed+i))
+		})
+		if !taken {
+			names = append(names, name)
+		}
+	}
+	return names
+}

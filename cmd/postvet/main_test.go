@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,7 +53,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("MESSAGES", messages)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitCode, "waitfor": waitFor},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitCode, "waitfor": waitFor, "waitforservice": waitForService},
 	})
 }
 
@@ -187,4 +188,19 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s did not appear", args[0])
+}
+
+// waitForService is the script command "waitforservice SOCKET": it waits until
+// somebody takes connections there; the file may be older.
+func waitForService(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitforservice SOCKET")
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if c, err := net.Dial("unix", ts.MkAbs(args[0])); err == nil {
+			_ = c.Close()
+			return
+		}
+	}
+	ts.Fatalf("nobody serves %s", args[0])
 }

@@ -13,10 +13,19 @@ import (
 
 // newMetrics begins to count. It costs little, so it is done whether or not
 // somebody may ask.
-func newMetrics() *metrics.Metrics {
+func newMetrics(c *config.Config) *metrics.Metrics {
 	info, _ := debug.ReadBuildInfo()
 	version, commit, _ := build(version, info)
-	return metrics.New(metrics.Options{Version: version, Commit: commit})
+	return metrics.New(metrics.Options{Version: version, Commit: commit, Rules: ruleNames(c)})
+}
+
+// ruleNames are the names of the configuration's own rules.
+func ruleNames(c *config.Config) []string {
+	var names []string
+	for _, r := range c.RuleList() {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // serveMetrics opens the listener of the section metrics, if there is to be one,

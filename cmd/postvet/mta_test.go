@@ -31,6 +31,12 @@ func dialMTA(t *testing.T, network, addr string) *mta {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return greetMTA(t, conn)
+}
+
+// greetMTA negotiates on a connection that is open already.
+func greetMTA(t *testing.T, conn net.Conn) *mta {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	m := &mta{t: t, conn: conn, in: bufio.NewReader(conn)}

@@ -42,6 +42,8 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 func emptyVerdict(v *policy.Verdict) {
 	orEmpty(&v.Overrides)
 	orEmpty(&v.Refused)
+	orEmpty(&v.Why)
+	orEmpty(&v.Hints)
 	orEmpty(&v.Matched)
 	orEmpty(&v.Faults)
 }
@@ -54,8 +56,8 @@ func orEmpty[S ~[]E, E any](s *S) {
 
 // writeReport prints a report for a person. Most of what it shows was written
 // by strangers, so nothing of it reaches the terminal unseen.
-func writeReport(w io.Writer, r *policy.Report, trace bool) error {
-	var p page
+func writeReport(w io.Writer, r *policy.Report, trace bool, s screen) error {
+	p := page{screen: s}
 	client := orNone(r.Client.IP, "unknown address")
 	if r.Client.PTR != "" {
 		client += " (" + r.Client.PTR + ")"
@@ -68,34 +70,12 @@ func writeReport(w io.Writer, r *policy.Report, trace bool) error {
 	if r.Exempt != "" {
 		p.line("exempt", "", r.Exempt)
 	} else {
-		p.line("iprev", string(r.IPRev.Status), r.IPRev.Name, r.IPRev.Reason)
-		for _, s := range r.SPF {
-			p.line("spf", string(s.Status), describeSPF(s)...)
-		}
-		for _, d := range r.DKIM {
-			d.Status, d.Reason = r.Counts(d)
-			p.line("dkim", string(d.Status), describeDKIM(d)...)
-		}
-		if len(r.DKIM) == 0 {
-			p.line("dkim", "none", noSignature(r))
-		}
-		p.line("arc", string(r.ARC.Status), describeARC(r.ARC)...)
-		p.line("dmarc", string(r.DMARC.Status), describeDMARC(r)...)
+		p.methods(r)
 	}
 	for _, f := range r.Faults {
 		p.line("fault", "", f)
 	}
-	p.line("verdict", string(r.Verdict.Action), strings.TrimSpace(r.Verdict.Code+" "+r.Verdict.Text), "rule "+r.Verdict.Rule,
-		given("overridden by %s", r.Verdict.OverridesText()), given("not overridden by %s", r.Verdict.RefusedText()),
-		given("to %s", r.Verdict.RedirectTo))
-	for _, f := range r.Verdict.Faults {
-		p.line("fault", "", f)
-	}
-	for _, m := range r.Verdict.Matched {
-		if m.Rule != r.Verdict.Rule {
-			p.line("matched", "", "rule "+m.Rule, describeMatch(m))
-		}
-	}
+	p.verdict(&r.Verdict)
 	if s := r.Shadow; s != nil {
 		p.line("shadow", string(s.Action), strings.TrimSpace(s.Code+" "+s.Text), "rule "+s.Rule, given("to %s", s.RedirectTo),
 			map[bool]string{false: "the same in effect"}[s.Differs(r.Verdict)])
@@ -108,17 +88,23 @@ func writeReport(w io.Writer, r *policy.Report, trace bool) error {
 		p.WriteString("\nAuthentication-Results: " + visible(strings.ReplaceAll(r.AuthenticationResults, "\r\n", "\n")) + "\n")
 	}
 	if trace {
-		p.WriteString("\n")
-		for _, e := range r.Trace {
-			fmt.Fprintf(&p, "%9.1f ms  %-7s %s\n", e.AtMS, visible(e.What), visible(e.Text))
-		}
+		p.trace(r.Trace)
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
 }
 
 // page collects aligned lines.
-type page struct{ strings.Builder }
+type page struct {
+	strings.Builder
+	screen
+}
+
+// The columns of a page: the name of a method, then its result.
+const (
+	nameColumn   = 9
+	resultColumn = 11
+)
 
 // line writes a method, its result, and the details that are not empty.
 func (p *page) line(name, result string, details ...string) {
@@ -128,10 +114,74 @@ func (p *page) line(name, result string, details ...string) {
 			some = append(some, oneLine(d))
 		}
 	}
+	head := p.paint(bold, name) + pad(name, nameColumn)
+	indent := nameColumn
 	if result != "" {
-		result = fmt.Sprintf("%-10s ", oneLine(result))
+		result = oneLine(result)
+		head += p.paint(resultStyle[result], result) + pad(result, resultColumn)
+		indent += resultColumn
 	}
-	p.WriteString(strings.TrimRight(fmt.Sprintf("%-8s %s%s", name, result, strings.Join(some, "; ")), " ") + "\n")
+	p.WriteString(strings.TrimRight(head+p.wrap(strings.Join(some, "; "), indent, indent), " ") + "\n")
+}
+
+// methods writes what each method found.
+func (p *page) methods(r *policy.Report) {
+	p.line("iprev", string(r.IPRev.Status), r.IPRev.Name, r.IPRev.Reason)
+	for _, s := range r.SPF {
+		p.line("spf", string(s.Status), describeSPF(s)...)
+	}
+	for _, d := range r.DKIM {
+		d.Status, d.Reason = r.Counts(d)
+		p.line("dkim", string(d.Status), describeDKIM(d)...)
+	}
+	if len(r.DKIM) == 0 {
+		p.line("dkim", "none", noSignature(r))
+	}
+	p.line("arc", string(r.ARC.Status), describeARC(r.ARC)...)
+	p.line("dmarc", string(r.DMARC.Status), describeDMARC(r)...)
+}
+
+// verdict writes what is done, why, and what may be behind it.
+func (p *page) verdict(v *policy.Verdict) {
+	p.line("verdict", string(v.Action), strings.TrimSpace(v.Code+" "+v.Text), "rule "+v.Rule,
+		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()),
+		given("to %s", v.RedirectTo))
+	for _, f := range v.Faults {
+		p.line("fault", "", f)
+	}
+	for _, m := range v.Matched {
+		if m.Rule != v.Rule {
+			p.line("matched", "", "rule "+m.Rule, describeMatch(m))
+		}
+	}
+	name := "why"
+	for _, s := range v.Why {
+		p.line(name, "", s)
+		name = ""
+	}
+	name = "hint"
+	for _, h := range v.Hints {
+		p.line(name, "", h.Text+" ("+string(h.Word)+")")
+		name = ""
+	}
+}
+
+// trace writes a trace check by check; how long look-ups took stands in their
+// text, when they ended in front.
+func (p *page) trace(events []policy.Event) {
+	const timeColumn = 21
+	for _, s := range policy.Sections(events) {
+		p.WriteString("\n" + p.paint(bold, s.Title) + "\n")
+		for _, e := range s.Events {
+			text := oneLine(e.Text)
+			deeper := len(text) - len(strings.TrimLeft(text, " "))
+			head := strings.Repeat(" ", timeColumn)
+			if e.What == "dns" {
+				head = p.paint(faint, fmt.Sprintf("%9.1f ms", e.AtMS)) + "  dns    "
+			}
+			p.WriteString(head + p.wrap(text, timeColumn, timeColumn+deeper+2) + "\n")
+		}
+	}
 }
 
 func describeSPF(s spf.Result) []string {

@@ -46,6 +46,11 @@ func failed(format string, args ...any) error {
 	return exit{exitFailed, fmt.Errorf(format, args...)}
 }
 
+// failedNo makes the answer no, with a reason.
+func failedNo(format string, args ...any) error {
+	return exit{exitNo, fmt.Errorf(format, args...)}
+}
+
 // run is main with its surroundings as arguments.
 func run(args []string, in *os.File, out, errOut io.Writer) int {
 	root := newRoot(in)
@@ -56,15 +61,21 @@ func run(args []string, in *os.File, out, errOut io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	code, said := exitUsage, false // what cobra itself complains of
 	var e exit
-	if errors.As(err, &e) {
-		code, said = e.code, e.err == nil
-	}
-	if !said {
+	if !errors.As(err, &e) || e.err != nil {
 		complain(errOut, err)
 	}
-	return code
+	return codeOf(err)
+}
+
+// codeOf is the exit code that an error means; what cobra itself complains of is
+// wrong usage.
+func codeOf(err error) int {
+	var e exit
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitUsage
 }
 
 // complain writes an error, one line for each fault, and below a fault of an
@@ -95,7 +106,8 @@ writes what it found into the field Authentication-Results.
 
 Begin with "postvet serve": it needs no configuration and prints the lines for
 your MTA. "postvet check" shows what would happen to one message, and
-"postvet domain" what a domain publishes for mail.
+"postvet domain" what a domain publishes for mail. "postvet status" asks the
+running service how it does.
 
 Exit codes: 0 done; 1 the answer is no (check: the message would not be
 accepted; config check: the file is bad; domain: something is wrong); 2 wrong
@@ -114,7 +126,8 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newDomain(), newPolicy(), newConfig(), newVersion(), newManual())
+	root.AddCommand(newServe(), newCheck(in), newDomain(), newPolicy(), newConfig(),
+		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 )
 
@@ -23,7 +24,12 @@ unless --authserv-id or the key authserv_id names another.
 SIGHUP reads the file again and uses it from the next message on, if it has no
 fault; listen, socket and a few limits need a restart. SIGTERM and SIGINT end
 the service when the messages in flight have their verdicts, a second one ends
-it at once. Under systemd it reports readiness and takes passed sockets.
+it at once. Under systemd it reports readiness and its state, pings the watchdog
+as long as it passes its own check, and takes passed sockets: connections that
+come during a restart wait in them.
+
+"postvet status", "postvet reload" and others ask it over the socket of
+[control]: control.sock in systemd's RuntimeDirectory=, and none without one.
 
 Exit codes: 0 stopped, 2 wrong usage or configuration, 3 it could not listen or
 had to cut messages short.`,
@@ -42,6 +48,9 @@ had to cut messages short.`,
 			d := &daemon{
 				load: s.load, file: s.file, notify: notifySystemd,
 				out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),
+			}
+			if every, err := systemd.SdWatchdogEnabled(false); err == nil {
+				d.watchdog.interval = every
 			}
 			return d.run(cmd.Context(), c, signals)
 		},

@@ -2,18 +2,29 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // loadAnswers fills the DNS cache with what the last run saved, so that a
 // restart under load does not ask for everything at once. A snapshot that cannot
-// be used is reported and left out.
+// be used is reported and left out; that it cannot be written at the end is told
+// now, when somebody looks.
 func (d *daemon) loadAnswers() {
-	file := d.config.DNS.Snapshot
+	file := d.inForce().DNS.Snapshot
 	if file == "" {
 		return
+	}
+	dir := filepath.Dir(file)
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		d.log.Warn("dns answers will not be kept at the end, mail is not affected", zap.String("file", file),
+			zap.Error(err), zap.String("remedy", snapshotRemedy(err, dir)))
 	}
 	switch n, err := d.dns.current.Load().Load(file); {
 	case err == nil:
@@ -25,9 +36,29 @@ func (d *daemon) loadAnswers() {
 
 // saveAnswers keeps the DNS cache for the next run.
 func (d *daemon) saveAnswers() {
-	if file := d.config.DNS.Snapshot; file != "" {
-		if err := d.dns.current.Load().Save(file); err != nil {
-			d.log.Warn("dns answers not saved", zap.Error(err))
-		}
+	file := d.inForce().DNS.Snapshot
+	if file == "" {
+		return
 	}
+	if err := d.dns.current.Load().Save(file); err != nil {
+		d.log.Warn("dns answers not kept, the next start begins with an empty cache", zap.String("file", file),
+			zap.Error(err), zap.String("remedy", snapshotRemedy(err, filepath.Dir(file))))
+	}
+}
+
+// snapshotRemedy says what to do about a snapshot that cannot be written.
+func snapshotRemedy(err error, dir string) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "create " + dir + " (with systemd: StateDirectory=postvet), or change dns.snapshot"
+	case errors.Is(err, syscall.EROFS):
+		return dir + " lies on a read-only file system (with systemd: StateDirectory= or ReadWritePaths=), or change dns.snapshot"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("user %d may not write there: give it %s with chown, or change dns.snapshot", os.Geteuid(), dir)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk of " + dir + " is full: make room (df " + dir + "), or change dns.snapshot"
+	case errors.Is(err, syscall.ENOTDIR):
+		return dir + " is not a directory: change dns.snapshot"
+	}
+	return "look at " + dir + ", or change dns.snapshot"
 }

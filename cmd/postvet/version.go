@@ -20,11 +20,16 @@ func newVersion() *cobra.Command {
 		Example: "  postvet version",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, _ := debug.ReadBuildInfo()
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(version, info))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisBuild())
 			return output(err)
 		},
 	}
+}
+
+// thisBuild is what this binary was built from, in one line.
+func thisBuild() string {
+	info, _ := debug.ReadBuildInfo()
+	return describeBuild(version, info)
 }
 
 // describeBuild makes one line of what the linker knows; stamped is the

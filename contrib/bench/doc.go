@@ -2,11 +2,20 @@
 // with opendmarc, the same with pyspf-milter in front, Rspamd with only its
 // SPF, DKIM, DMARC and ARC modules, and, as the floor, milters that do nothing.
 //
-//	go run ./contrib/bench            the milters with our own MTA, some 40 minutes
+//	go run ./contrib/bench            the milters with our own MTA, 40 to 60 minutes
 //	go run ./contrib/bench -quick     a minute or two, to see that it works
 //	go run ./contrib/bench -postfix   through a real Postfix
 //	go run ./contrib/bench -memory    what Postvet holds under many sessions
 //	go run ./contrib/bench -all       one after the other
+//
+// It can be run in parts, of which -json keeps the results and -merge makes one
+// table: by contestants (-only), caches (-cache), cells (-sessions,
+// -per-connection) and rounds. Rounds of one part follow one another, so that
+// whoever wants contestants compared within a minute runs several parts with
+// -rounds 1.
+//
+//	for i in 1 2 3; do go run ./contrib/bench -cache warm -sessions 8 -rounds 1 -json warm-$i.json; done
+//	go run ./contrib/bench -merge warm-*.json
 //
 // It builds a corpus whose shapes follow from a seed, serves its zone from a
 // DNS server of its own, starts one contestant after the other, plays the MTA
@@ -14,7 +23,9 @@
 //
 // # What it needs
 //
-// Linux, root, Go, and of Debian's packages those whose contestants are wanted:
+// Linux, root, Go, and of Debian's packages those whose contestants are wanted;
+// "make bench" brings them by install.sh here and Postfix by
+// contrib/realmta/install.sh:
 //
 //	apt-get install --no-install-recommends rspamd opendkim opendmarc \
 //		publicsuffix pyspf-milter libmilter-dev gcc libc6-dev postfix

@@ -32,6 +32,7 @@ type options struct {
 	sessions, perConn    []int
 	cellTime             time.Duration
 	keepLogs             string
+	merge                []string // reports to put together instead of measuring
 }
 
 func parseOptions(args []string) (options, error) {
@@ -52,10 +53,19 @@ func parseOptions(args []string) (options, error) {
 	fs.Uint64Var(&o.seed, "seed", 7, "seed of the corpus")
 	fs.DurationVar(&o.cellTime, "cell-time", 20*time.Second, "length of a measurement, at most")
 	fs.StringVar(&o.keepLogs, "keep-logs", "", "copy the contestants' logs to this `FOLDER`")
+	merges := fs.Bool("merge", false, "measure nothing: put the JSON files that are named as arguments together and print their table")
 	sessions := fs.String("sessions", "1,8,64", "numbers of sessions")
 	perConn := fs.String("per-connection", "1,10", "numbers of messages per connection")
 	if err := fs.Parse(args); err != nil {
 		return o, err
+	}
+	if *merges {
+		o.merge = fs.Args()
+		if len(o.merge) == 0 {
+			return o, errors.New("-merge: name the files that -json has written")
+		}
+	} else if fs.NArg() > 0 {
+		return o, fmt.Errorf("%q: want flags only", fs.Arg(0))
 	}
 	set := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
@@ -138,6 +148,8 @@ func main() {
 	}
 	if binaries := os.Getenv(insideKey); binaries != "" {
 		err = inside(&o, binaries)
+	} else if o.merge != nil {
+		err = mergeAndPrint(&o)
 	} else {
 		var code int
 		if code, err = outside(&o); err == nil {
@@ -148,6 +160,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(3)
 	}
+}
+
+// mergeAndPrint prints the report of a benchmark that was run in parts.
+func mergeAndPrint(o *options) error {
+	r, err := merge(o.merge)
+	if err != nil {
+		return err
+	}
+	r.print(os.Stdout)
+	if o.json != "" {
+		return r.write(o.json)
+	}
+	return nil
 }
 
 // outside builds what is measured and goes on in namespaces.

@@ -18,11 +18,12 @@ NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 # gitversion turns what git says into a version that sorts as dpkg has it: what
 # comes after a tag is newer than it, what comes before the first one older.
 gitversion() {
+	git diff --quiet HEAD 2>/dev/null || changed=+changed
 	said=$(git describe --tags --match 'v[0-9]*' --abbrev=12 2>/dev/null) || {
-		git log -1 --date=format:%Y%m%d%H%M --format='0.0.0~git%cd.%h' 2>/dev/null || echo '0.0.0~unknown'
+		TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M --format="0.0.0~git%cd.%h${changed:-}" 2>/dev/null || echo '0.0.0~unknown'
 		return
 	}
-	echo "${said#v}" | sed 's/-rc/~rc/; s/-\([0-9]*\)-g/+\1.g/'
+	echo "${said#v}${changed:-}" | sed 's/-rc/~rc/; s/-\([0-9]*\)-g/+\1.g/'
 }
 
 export VERSION="${VERSION:-$(gitversion)}" RELEASE="${RELEASE:-1}" ARCH="${ARCH:-$($GO env GOARCH)}"

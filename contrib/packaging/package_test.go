@@ -130,15 +130,18 @@ func TestContent(t *testing.T) {
 		"./usr/share/man/man1/postvet-serve.1.gz":         "-rw-r--r--",
 		"./usr/share/man/man5/postvet.toml.5.gz":          "-rw-r--r--",
 		"./usr/share/doc/postvet/copyright":               "-rw-r--r--", "./usr/share/doc/postvet/changelog.Debian.gz": "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/postvet.toml":        "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/postfix/main.cf":     "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/sendmail/postvet.mc": "-rw-r--r--",
-		"./usr/share/bash-completion/completions/postvet":      "-rw-r--r--",
-		"./usr/share/zsh/vendor-completions/_postvet":          "-rw-r--r--",
-		"./usr/share/fish/vendor_completions.d/postvet.fish":   "-rw-r--r--",
-		"./usr/share/doc/postvet/README.Debian":                "-rw-r--r--",
-		"./usr/share/doc/postvet/changelog.gz":                 "-rw-r--r--",
-		"./usr/share/lintian/overrides/postvet":                "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postvet.toml":           "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postfix/main.cf":        "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postfix/master.cf":      "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/sendmail/submission.mc": "-rw-r--r--",
+		"./usr/share/man/man5/postvet-rules.5.gz":                 "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/sendmail/postvet.mc":    "-rw-r--r--",
+		"./usr/share/bash-completion/completions/postvet":         "-rw-r--r--",
+		"./usr/share/zsh/vendor-completions/_postvet":             "-rw-r--r--",
+		"./usr/share/fish/vendor_completions.d/postvet.fish":      "-rw-r--r--",
+		"./usr/share/doc/postvet/README.Debian":                   "-rw-r--r--",
+		"./usr/share/doc/postvet/changelog.gz":                    "-rw-r--r--",
+		"./usr/share/lintian/overrides/postvet":                   "-rw-r--r--",
 	} {
 		if modes[name] != mode {
 			t.Errorf("%s has mode %q, want %q", name, modes[name], mode)
@@ -200,7 +203,7 @@ func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("dash"); err == nil {
 		shells = append(shells, "dash")
 	}
-	for _, script := range []string{"postinst", "prerm", "postrm", "build.sh", "scratch.sh"} {
+	for _, script := range []string{"postinst", "prerm", "postrm", "build.sh", "scratch.sh", "tools.sh"} {
 		for _, sh := range shells {
 			output(t, sh, "-n", script)
 		}
@@ -222,6 +225,24 @@ func TestManPages(t *testing.T) {
 		if out := output(t, "sh", "-c", `gzip -dc "$1" | mandoc -T lint -W style`, "sh", p); out != "" {
 			t.Errorf("%s:\n%s", filepath.Base(p), out)
 		}
+	}
+}
+
+// TestLintian has Debian's own checker read the package. What it says to
+// packages of the archive alone is overridden in lintian-overrides; that there
+// is no script for another init is so.
+func TestLintian(t *testing.T) {
+	t.Parallel()
+	tools(t, "lintian")
+	file := deb(t, first)
+	out, err := exec.CommandContext(t.Context(), "lintian", "--allow-root", "--profile", "debian", "-I", "--pedantic", file).CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, ": postvet: ") && !strings.Contains(line, "no-init.d-script") {
+			t.Errorf("lintian: %s", line)
+		}
+	}
+	if err != nil {
+		t.Errorf("lintian: %v\n%s", err, out)
 	}
 }
 

@@ -35,3 +35,4 @@ if [ ! -f "$archive" ]; then
 	mv "$archive.$$" "$archive"
 fi
 tar -C "$dir" --numeric-owner -xf "$archive"
+chmod 755 "$dir" # that of the archive was made by mktemp

@@ -14,6 +14,12 @@
 // [Postfix] and [Sendmail] need different things; [MissingPostfix] and
 // [MissingSendmail] say what is not there.
 //
+// # What it is configured with
+//
+// The lines that tell the MTAs of their milter are those of contrib/postfix and
+// contrib/sendmail, read from there. Postvet opens its socket itself, or gets it
+// passed as systemd does ([SiteOptions.Passed]).
+//
 // # What it leaves behind
 //
 // Nothing: every process is stopped by its process id, and everything lies

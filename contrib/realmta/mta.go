@@ -66,6 +66,8 @@ type Options struct {
 	Milter string
 	// Config are more lines for main.cf, or for sendmail.mc.
 	Config []string
+	// Services are more lines for Postfix's master.cf.
+	Services []string
 	// NoAuth leaves AUTH out.
 	NoAuth bool
 }

@@ -86,6 +86,9 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 	}); err != nil {
 		return err
 	}
+	if err := p.checkParameters(ctx); err != nil {
+		return err
+	}
 	cmd := exec.Command(postfixDaemons+"/master", "-s", "-c", p.path("etc"))
 	cmd.Stdout, cmd.Stderr = console, console
 	if p.proc, err = start(cmd); err != nil {
@@ -97,6 +100,21 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 	}
 	p.version = strings.TrimSpace(version)
 	return waitGreeting(ctx, p.Addr(), postfixHost, p.proc.alive)
+}
+
+// checkParameters has postconf read what was configured: it warns of a name
+// that no program knows.
+func (p *Postfix) checkParameters(ctx context.Context) error {
+	for _, what := range []string{"-n", "-M", "-P"} {
+		out, err := output(ctx, p.command("/usr/sbin/postconf", "-c", p.path("etc"), what))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(out, "warning:") {
+			return fmt.Errorf("realmta: postconf %s: %s", what, out)
+		}
+	}
+	return nil
 }
 
 // configure makes the folders and writes main.cf and master.cf.
@@ -143,13 +161,18 @@ func (p *Postfix) configure(o Options) error {
 	if err := makeCert(p.path("etc"), postfixHost); err != nil {
 		return err
 	}
-	if err := os.WriteFile(p.path("etc/main.cf"), p.mainCF(o, nobody.Uid, nobody.Gid), 0o644); err != nil {
+	main, err := p.mainCF(o, nobody.Uid, nobody.Gid)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(p.path("etc/master.cf"), []byte(strings.ReplaceAll(masterCF, "PORT", p.port)), 0o644)
+	if err := os.WriteFile(p.path("etc/main.cf"), main, 0o644); err != nil {
+		return err
+	}
+	master := strings.ReplaceAll(masterCF, "PORT", p.port) + strings.Join(o.Services, "\n") + "\n"
+	return os.WriteFile(p.path("etc/master.cf"), []byte(master), 0o644)
 }
 
-func (p *Postfix) mainCF(o Options, uid, gid string) []byte {
+func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 	var b bytes.Buffer
 	f := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	f("compatibility_level = 3.6")
@@ -198,20 +221,20 @@ func (p *Postfix) mainCF(o Options, uid, gid string) []byte {
 		f("smtpd_sasl_path = auth.sock")
 	}
 	if p.listen != "" {
-		// The lines of contrib/postfix/main.cf.
-		milter := p.listen
-		if strings.HasPrefix(milter, "unix:") {
-			milter = "unix:postvet/postvet.sock" // seen from the queue directory
+		lines, err := postfixExample(p.listen)
+		if err != nil {
+			return nil, err
 		}
-		f("smtpd_milters = %s", milter)
-		f("milter_default_action = tempfail")
+		for _, line := range lines {
+			f("%s", line)
+		}
 		// Not recommended there, but it must do no harm.
 		f("non_smtpd_milters = $smtpd_milters")
 	}
 	for _, line := range o.Config {
 		f("%s", line)
 	}
-	return b.Bytes()
+	return b.Bytes(), nil
 }
 
 // masterCF holds the services that such a Postfix uses, in Debian's settings.

@@ -130,13 +130,17 @@ func (s *Sendmail) configure(ctx context.Context, o Options) error {
 	if err := makeCert(s.path("etc"), sendmailHost); err != nil {
 		return err
 	}
+	mc, err := s.sendmailMC(o)
+	if err != nil {
+		return err
+	}
 	files := map[string]string{
 		"etc/hosts":            "127.0.0.1 localhost " + sendmailHost + " sm\n::1 localhost\n",
 		"etc/service.switch":   "hosts files\naliases files\n",
 		"etc/local-host-names": Domain + "\nlocalhost\n",
 		"etc/statistics":       "",
 		"etc/helpfile":         "",
-		"etc/sendmail.mc":      s.sendmailMC(o),
+		"etc/sendmail.mc":      mc,
 		"sasl/Sendmail.conf":   "pwcheck_method: saslauthd\nsaslauthd_path: " + s.path("sasl/mux") + "\nmech_list: PLAIN\nlog_level: 3\n",
 	}
 	for name, text := range files {
@@ -164,8 +168,8 @@ f=$(date +%s%N).$$
 `
 
 // sendmailMC writes the configuration, with the lines of
-// contrib/sendmail/sendmail.mc where a milter is wanted.
-func (s *Sendmail) sendmailMC(o Options) string {
+// contrib/sendmail/postvet.mc where a milter is wanted.
+func (s *Sendmail) sendmailMC(o Options) (string, error) {
 	var b strings.Builder
 	f := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	define := func(name, value string) { f("define(`%s', `%s')dnl", name, value) }
@@ -206,8 +210,13 @@ func (s *Sendmail) sendmailMC(o Options) string {
 	f("DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr=127.0.0.1, Port=%s')dnl", s.port)
 	f("DAEMON_OPTIONS(`Name=MTA6, Family=inet6, Addr=::1, Port=%s')dnl", s.port)
 	if s.listen != "" {
-		// The lines of contrib/sendmail/postvet.mc.
-		f("INPUT_MAIL_FILTER(`postvet', `S=%s, F=T, T=C:30s;S:10s;R:60s;E:5m')dnl", sendmailAddress(s.listen))
+		lines, err := sendmailExample(sendmailAddress(s.listen))
+		if err != nil {
+			return "", err
+		}
+		for _, line := range lines {
+			f("%s", line)
+		}
 	}
 	for _, line := range o.Config {
 		f("%s", line)
@@ -222,7 +231,7 @@ func (s *Sendmail) sendmailMC(o Options) string {
 	f("SLocal_check_rcpt")
 	f("R<%s>\t$#error $@ 5.1.1 $: \"550 no such user\"", Refused)
 	f("R%s\t$#error $@ 5.1.1 $: \"550 no such user\"", Refused)
-	return b.String()
+	return b.String(), nil
 }
 
 // sendmailAddress turns unix:/path and inet:host:port into Sendmail's notation.

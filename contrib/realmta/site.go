@@ -35,6 +35,8 @@ type SiteOptions struct {
 	Shadow string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
+	// MTAServices is Options.Services of the MTA.
+	MTAServices []string
 	// Passed has the site hold the listening socket and pass it to each new
 	// Postvet, as systemd does for a socket unit.
 	Passed bool
@@ -75,7 +77,7 @@ func (s *Site) start(ctx context.Context, o SiteOptions) error {
 	if s.DNS, err = dnstest.NewServer(o.Zone.Text()); err != nil {
 		return err
 	}
-	mo := Options{Milter: o.Milter, Config: o.MTAConfig}
+	mo := Options{Milter: o.Milter, Config: o.MTAConfig, Services: o.MTAServices}
 	if mo.Milter == "" {
 		mo.Milter = "unix"
 	}

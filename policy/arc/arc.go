@@ -38,4 +38,21 @@ type Result struct {
 	// Partial tells of a chain that passes that the body goes on behind l= of
 	// the newest ARC-Message-Signature: anybody may have added the rest.
 	Partial bool `json:"partial"`
+	// Sets tell what became of each set, ascending; only if the options of the
+	// verification ask for a diagnosis.
+	Sets []Set `json:"sets,omitempty"`
+}
+
+// Set is one ARC set as it was found.
+type Set struct {
+	Instance int    `json:"instance"`
+	Sealer   string `json:"sealer"` // d= of the seal; "" if it cannot be read
+	// Seal and Message say what is wrong with the seal and with the message
+	// signature; "" for nothing. Those of a chain that is broken by its form
+	// were not verified.
+	Seal    string `json:"seal"`
+	Message string `json:"message"`
+	// Results is what the sealer saw, as it wrote it (ARC-Authentication-Results):
+	// foreign text on one line, at most 300 octets.
+	Results string `json:"results"`
 }

@@ -128,6 +128,9 @@ func (v *Verifier) finish(res *Result) {
 			res.Sealers = append(res.Sealers, Sealer{Instance: s.instance, Domain: s.seal.Domain, Selector: s.seal.Selector})
 		}
 	}
+	if v.opt.Diagnose {
+		res.Sets = v.describe()
+	}
 	if v.broken != nil {
 		res.Status, res.Reason = Fail, v.broken.Error()
 		return

@@ -19,9 +19,6 @@ import (
 // from their origin, by id: each is an error for us.
 var deliberate = map[string]struct{ reason, section string }{
 	"go-msgauth-10": {"an empty field has no authserv-id", "RFC 8601 section 2.2"},
-	"mox-24":        {"action=none has no property type", "RFC 8601 section 2.2"},
-	"authres-35":    {"version=TLSv1.2 has no property type", "RFC 8601 section 2.2"},
-	"authres-37":    {"version=TLSv1.2 has no property type", "RFC 8601 section 2.2"},
 }
 
 type suiteResult struct {

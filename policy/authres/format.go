@@ -3,8 +3,6 @@ package authres
 import (
 	"slices"
 	"strings"
-
-	msgauth "github.com/emersion/go-msgauth/authres"
 )
 
 // Bounds on our own field, in octets where not said otherwise. A value of 256
@@ -31,155 +29,118 @@ const (
 // results, 20 properties of each, and 32 KiB are written. Without a result it
 // says "none". An empty authservID is written as "localhost".
 func Format(authservID string, methods []Method) string {
-	var f folder
-	f.out.Grow(512)
-	f.word(quote(writtenID(authservID)) + ";")
+	f := folder{out: make([]byte, 0, 512)}
+	var w words
+	w.quote(writtenID(authservID))
+	w.text = append(w.text, ';')
+	f.word(w.text)
 	any := false
 	for _, m := range safeMethods(methods) {
-		words := write(m)
-		size := 0
-		for _, w := range words {
-			size += len(w) + 3
-		}
-		if f.out.Len()+size > maxField {
+		w.write(m)
+		if len(f.out)+len(w.text)+3*len(w.ends) > maxField {
 			break
 		}
 		if any {
-			f.out.WriteByte(';')
+			f.out = append(f.out, ';')
 		}
 		any = true
-		f.line(words)
+		f.line(&w)
 	}
 	if !any {
-		f.word("none")
+		f.word([]byte("none"))
 	}
-	return f.out.String()
+	return string(f.out)
 }
 
 // folder puts words into lines.
 type folder struct {
-	out    strings.Builder
+	out    []byte
 	column int
 }
 
 // word adds a word to the line, or begins a line with it.
-func (f *folder) word(w string) {
-	if f.out.Len() == 0 {
+func (f *folder) word(w []byte) {
+	if len(f.out) == 0 {
 		f.column = len(FieldName) + len(":")
 	}
-	if f.out.Len() > 0 && f.column+1+len(w) > foldAt {
+	if len(f.out) > 0 && f.column+1+len(w) > foldAt {
 		f.newLine(w)
 		return
 	}
-	f.out.WriteByte(' ')
-	f.out.WriteString(w)
+	f.out = append(append(f.out, ' '), w...)
 	f.column += 1 + len(w)
 }
 
-func (f *folder) newLine(w string) {
-	f.out.WriteString("\r\n\t")
-	f.out.WriteString(w)
+func (f *folder) newLine(w []byte) {
+	f.out = append(append(f.out, "\r\n\t"...), w...)
 	f.column = 1 + len(w)
 }
 
 // line writes words from a new line on, leaving room for a semicolon.
-func (f *folder) line(words []string) {
-	f.newLine(words[0])
-	for i, w := range words[1:] {
-		if i == len(words)-2 && f.column+1+len(w)+len(";") > foldAt {
-			f.newLine(w)
+func (f *folder) line(w *words) {
+	start := 0
+	for i, end := range w.ends {
+		word := w.text[start:end]
+		start = end
+		last := i == len(w.ends)-1
+		if i == 0 || last && f.column+1+len(word)+len(";") > foldAt {
+			f.newLine(word)
 			continue
 		}
-		f.word(w)
+		f.word(word)
 	}
 }
 
-// write returns the words of one result: "dkim=pass", "reason=...",
-// "header.d=...". go-msgauth writes it where it writes it right.
-func write(m Method) []string {
-	if !libraryRight(m) {
-		return writeOurselves(m)
-	}
-	params := make(map[string]string, len(m.Properties)+1)
+// words are those of one result, one behind the other, and where each ends.
+type words struct {
+	text []byte
+	ends []int
+}
+
+// write makes them those of a result: "dkim=pass", "reason=...", "header.d=...".
+// go-msgauth writes the same (see TestFormatLibrary), but for
+//   - a backslash, which it does not escape,
+//   - values with "/", ",", "[" or "]" that are no address, which it leaves
+//     unquoted, as no token and no pvalue may be ("header.b=ab/c"),
+//   - a property that stands twice, since it takes a map.
+func (w *words) write(m Method) {
+	w.text, w.ends = w.text[:0], w.ends[:0]
+	w.text = append(append(append(w.text, m.Name...), '='), m.Result...)
+	w.end()
 	if m.Reason != "" {
-		params["reason"] = m.Reason
+		w.text = append(w.text, "reason="...)
+		w.quote(m.Reason)
+		w.end()
 	}
 	for _, p := range m.Properties {
-		params[p.Type+"."+p.Name] = p.Value
+		w.text = append(append(w.text, p.Type...), '.')
+		w.text = append(append(w.text, p.Name...), '=')
+		if isAddress(p.Value) {
+			w.text = append(w.text, p.Value...)
+		} else {
+			w.quote(p.Value)
+		}
+		w.end()
 	}
-	text := msgauth.Format("", []msgauth.Result{
-		&msgauth.GenericResult{Method: m.Name, Value: msgauth.ResultValue(m.Result), Params: params},
-	})
-	return splitWords(strings.TrimSpace(strings.TrimPrefix(text, "; ")))
 }
 
-// libraryRight reports whether go-msgauth writes a result by the grammar of
-// RFC 8601 section 2.2. It does not if
-//   - a value holds a backslash, which it does not escape;
-//   - a value with "/", ",", "[" or "]" is no address: it leaves such a value
-//     unquoted, which no token and no pvalue may be ("header.b=ab/c");
-//   - a property stands twice, since it takes a map.
-func libraryRight(m Method) bool {
-	if strings.IndexByte(m.Reason, '\\') >= 0 {
-		return false
-	}
-	for i, p := range m.Properties {
-		if strings.IndexByte(p.Value, '\\') >= 0 {
-			return false
-		}
-		if !isToken(p.Value) && !isAddress(p.Value) && !libraryQuotes(p.Value) {
-			return false
-		}
-		if i > 0 && p.Type == m.Properties[i-1].Type && p.Name == m.Properties[i-1].Name {
-			return false
-		}
-	}
-	return true
-}
+func (w *words) end() { w.ends = append(w.ends, len(w.text)) }
 
-// libraryQuotes reports whether go-msgauth sees that a value needs quotes.
-func libraryQuotes(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; !isAlnum(c) && strings.IndexByte("#$%&'*+,./-@[]\\^_`{|}~", c) < 0 {
-			return true
+// quote adds a value (RFC 2045 section 5.1): a token as it is, and all else as a
+// quoted-string.
+func (w *words) quote(s string) {
+	if isToken(s) {
+		w.text = append(w.text, s...)
+		return
+	}
+	w.text = append(w.text, '"')
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			w.text = append(w.text, '\\')
 		}
+		w.text = append(w.text, s[i])
 	}
-	return false
-}
-
-func writeOurselves(m Method) []string {
-	words := []string{m.Name + "=" + m.Result}
-	if m.Reason != "" {
-		words = append(words, "reason="+quote(m.Reason))
-	}
-	for _, p := range m.Properties {
-		value := p.Value
-		if !isAddress(value) {
-			value = quote(value)
-		}
-		words = append(words, p.Type+"."+p.Name+"="+value)
-	}
-	return words
-}
-
-// splitWords cuts at the blanks outside quotes.
-func splitWords(text string) []string {
-	words := make([]string, 0, 8)
-	start, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			quoted = !quoted
-		case ' ':
-			if !quoted {
-				words = append(words, text[start:i])
-				start = i + 1
-			}
-		}
-	}
-	return append(words, text[start:])
+	w.text = append(w.text, '"')
 }
 
 // safeMethods returns what of the results can be written, each value safe.

@@ -113,25 +113,6 @@ func writtenID(authservID string) string {
 	return "localhost"
 }
 
-// quote returns a value (RFC 2045 section 5.1): a token as it is, and all else
-// as a quoted-string.
-func quote(s string) string {
-	if isToken(s) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s) + 2)
-	b.WriteByte('"')
-	for i := range len(s) {
-		if s[i] == '"' || s[i] == '\\' {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(s[i])
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
 // isToken reports whether s is a token of RFC 2045 section 5.1.
 func isToken(s string) bool {
 	for i := range len(s) {

@@ -23,6 +23,9 @@ func (v *Verifier) Probe(bodies *Bodies) {
 		if c.err == nil && c.sig.BodyForm == Simple {
 			c.probe = bodies.Hash(Relaxed, c.sig.Hash, c.sig.BodyLength)
 		}
+		if c.err == nil && c.sig.BodyLength < 0 {
+			c.added = bodies.findAppended(c.sig)
+		}
 	}
 }
 
@@ -49,6 +52,10 @@ func (v *Verifier) diagnoseBody(c *check, key *Key) []string {
 	if c.probe != nil && bytes.Equal(c.probe.Sum(), s.BodyHash) {
 		notes = append(notes, "only white space was changed in the body; a signature with relaxed body canonicalization would have survived it")
 	}
+	if a := c.added; a != nil && a.line > 0 {
+		notes = append(notes, fmt.Sprintf("up to line %d the body is as it was signed: somebody added lines behind it (%d, with %d octets)",
+			a.line, a.lines-a.line, a.size-a.at))
+	}
 	if s.BodyLength >= 0 {
 		notes = append(notes, fmt.Sprintf("l= covers the first %d octets of the body, and the change is among those", s.BodyLength))
 	}
@@ -61,7 +68,7 @@ func (v *Verifier) diagnoseHeader(c *check, key *Key, changed []string) []string
 		notes = append(notes, "by the copies in z= these fields were changed: "+strings.Join(changed, ", "))
 	}
 	if tag := v.subjectTag(c, key); tag != "" {
-		notes = append(notes, fmt.Sprintf("without %+q at the begin of the Subject the signature is valid", clip(tag)))
+		notes = append(notes, fmt.Sprintf("without %+q in front of the Subject the signature is valid", clip(tag)))
 	}
 	return notes
 }

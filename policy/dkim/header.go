@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"hash"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/message"
@@ -88,41 +89,72 @@ func appendRelaxed(dst []byte, raw string) []byte {
 // many fields and signatures there are.
 type HeaderIndex struct {
 	header message.Header
-	byName map[string]*named
-	epoch  int    // counts the digests made
-	buf    []byte // gathers what is hashed
+	// byName leads from a lower-case name to the last field of it, above to the
+	// one above that has the same name, -1 if there is none.
+	byName map[string]int32
+	above  []int32
+	// taken is, at the last field of a name, what the signature at hand takes
+	// next.
+	taken []cursor
+	epoch int32  // counts the digests made
+	buf   []byte // gathers what is hashed
 }
 
-// named are the fields of one name.
-type named struct {
-	at []int // positions, from the top
-	// used counts from the bottom what the signature of this epoch has taken.
-	used  int
-	epoch int
-}
+// cursor is a position among the fields of one name, of the digest of an epoch.
+type cursor struct{ at, epoch int32 }
 
 // NewHeaderIndex indexes a header, which must not change afterwards. The index
 // is not safe for concurrent use.
 func NewHeaderIndex(h message.Header) *HeaderIndex {
-	x := &HeaderIndex{header: h, byName: make(map[string]*named, len(h))}
+	x := &HeaderIndex{
+		header: h, byName: make(map[string]int32, len(h)),
+		above: make([]int32, len(h)), taken: make([]cursor, len(h)),
+	}
+	names := lowerNames(h)
 	for i := range h {
-		name := strings.ToLower(h[i].Name)
-		n := x.byName[name]
-		if n == nil {
-			n = &named{}
-			x.byName[name] = n
+		name := names[:len(h[i].Name)]
+		names = names[len(name):]
+		x.above[i] = -1
+		if last, ok := x.byName[name]; ok {
+			x.above[i] = last
 		}
-		n.at = append(n.at, i)
+		x.byName[name] = int32(i)
 	}
 	return x
 }
 
 // All returns the positions of all fields of a lower-case name, from the top.
 func (x *HeaderIndex) All(name string) []int {
-	if n := x.byName[name]; n != nil {
-		return n.at
+	last, ok := x.byName[name]
+	if !ok {
+		return nil
 	}
-	return nil
+	var all []int
+	for i := last; i >= 0; i = x.above[i] {
+		all = append(all, int(i))
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// lowerNames returns the names of all fields, one behind the other, in lower
+// case. What is not ASCII stays: no signature can name it.
+func lowerNames(h message.Header) string {
+	n := 0
+	for i := range h {
+		n += len(h[i].Name)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for i := range h {
+		for _, c := range []byte(h[i].Name) {
+			if c >= 'A' && c <= 'Z' {
+				c |= 0x20
+			}
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // Digest hashes what s signs of the header (RFC 6376 section 3.7): the fields
@@ -134,19 +166,20 @@ func (x *HeaderIndex) Digest(s *Signature, self int) []byte {
 	w := gather{h: h, buf: x.buf[:0]}
 	x.epoch++
 	for _, name := range s.SignedFields {
-		n := x.byName[name]
-		if n == nil {
+		last, ok := x.byName[name]
+		if !ok {
 			continue
 		}
-		if n.epoch != x.epoch {
-			n.epoch, n.used = x.epoch, 0
+		next := &x.taken[last]
+		if next.epoch != x.epoch {
+			*next = cursor{last, x.epoch}
 		}
-		if i := len(n.at) - 1 - n.used; i >= 0 && n.at[i] == self {
-			n.used++
+		if next.at >= 0 && int(next.at) == self {
+			next.at = x.above[next.at]
 		}
-		if i := len(n.at) - 1 - n.used; i >= 0 {
-			n.used++
-			w.buf = AppendField(w.buf, s.HeaderForm, x.header[n.at[i]])
+		if next.at >= 0 {
+			w.buf = AppendField(w.buf, s.HeaderForm, x.header[next.at])
+			next.at = x.above[next.at]
 			w.flush(4096)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // Keys looks up the keys of one message at the same time, each name once.
 type Keys struct {
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelFunc // nil as long as no look-up was begun
 	r      Resolver
 	most   int // look-ups at the same time, 0 for any number
 	byName map[string]*keyAnswer
@@ -37,9 +37,7 @@ func StartKeys(ctx context.Context, r Resolver) *Keys { return StartKeysInTurn(c
 // StartKeysInTurn is StartKeys with at most so many look-ups at the same time,
 // which are begun in the order in which the keys were asked for; 0 for no limit.
 func StartKeysInTurn(ctx context.Context, r Resolver, most int) *Keys {
-	k := &Keys{r: r, most: most, byName: map[string]*keyAnswer{}}
-	k.ctx, k.cancel = context.WithCancel(ctx)
-	return k
+	return &Keys{ctx: ctx, r: r, most: most, byName: map[string]*keyAnswer{}}
 }
 
 // Ask begins the look-up of a key unless it was asked for before. It must not
@@ -85,6 +83,9 @@ func (k *Keys) settle(a *keyAnswer, required bool, find func() (*Key, error)) {
 func (k *Keys) begin(lookup func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.cancel == nil {
+		k.ctx, k.cancel = context.WithCancel(k.ctx)
+	}
 	switch {
 	case k.futile:
 	case k.most > 0 && k.running == k.most:
@@ -116,6 +117,9 @@ func (k *Keys) next() func() {
 // Wait waits for all keys. If ctx ends first, so do the look-ups. Nothing of
 // them is left when it returns.
 func (k *Keys) Wait(ctx context.Context) {
+	if k.cancel == nil {
+		return // nothing had to be looked up
+	}
 	stop := context.AfterFunc(ctx, k.cancel)
 	k.group.Wait()
 	stop()

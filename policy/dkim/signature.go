@@ -269,19 +269,27 @@ func (s *Signature) parseSignedFields() error {
 	if !ok {
 		return permError("h= is missing")
 	}
-	if strings.Count(v, ":") >= maxSignedFields {
+	n := strings.Count(v, ":") + 1
+	if n > maxSignedFields {
 		return permError("h= has more than %d names", maxSignedFields)
 	}
-	for _, name := range splitList(v) {
-		if name == "" {
+	const impossible = "h= has a name that no field can have"
+	for i := range len(v) {
+		if v[i] >= 0x7f { // before ToLower makes something else of it
+			return permError(impossible)
+		}
+	}
+	s.SignedFields = make([]string, 0, n)
+	for name := range strings.SplitSeq(strings.ToLower(v), ":") {
+		if name = strings.Trim(name, whiteSpace); name == "" {
 			continue
 		}
 		for i := range len(name) {
-			if name[i] <= ' ' || name[i] >= 0x7f {
-				return permError("h= has a name that no field can have")
+			if name[i] <= ' ' {
+				return permError(impossible)
 			}
 		}
-		s.SignedFields = append(s.SignedFields, strings.ToLower(name))
+		s.SignedFields = append(s.SignedFields, name)
 	}
 	return nil
 }

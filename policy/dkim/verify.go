@@ -28,8 +28,10 @@ type check struct {
 	sig  *Signature
 	body *BodyHash
 	err  error // what was wrong before the key was asked for
-	// probe is the body's hash in the other form, see Probe.
+	// probe is the body's hash in the other form, added what follows the signed
+	// body, see Probe.
 	probe *BodyHash
+	added *appended
 }
 
 // NewVerifier reads the DKIM-Signature fields of h and registers the body

@@ -194,8 +194,8 @@ func TestConformanceEvaluation(t *testing.T) {
 			want := Result{
 				Status: w.Result, AuthorDomain: c.From, OrganizationalDomain: w.Org, RecordDomain: w.Record,
 				Policy: w.Policy, Disposition: PolicyNone, SPFAligned: w.SPF, DKIMAligned: w.DKIM, Reason: res.Reason,
-				// The corpus does not say by which tag.
-				PolicyTag: res.PolicyTag, Testing: res.Testing,
+				// The corpus does not say by which tags.
+				PolicyTag: res.PolicyTag, Testing: res.Testing, ADKIM: res.ADKIM, ASPF: res.ASPF,
 			}
 			if w.Result == Fail {
 				want.Disposition = w.Policy

@@ -106,6 +106,10 @@ type Result struct {
 	PolicyTag string `json:"policy_tag"`
 	// Testing tells that t=y made Policy one step milder than what is published.
 	Testing bool `json:"testing"`
+	// ADKIM and ASPF are how closely the record wants domains to be aligned; ""
+	// without a record.
+	ADKIM Alignment `json:"adkim"`
+	ASPF  Alignment `json:"aspf"`
 	// Disposition is what the domain asks to do with this message: Policy if
 	// it failed, none otherwise.
 	Disposition Policy `json:"disposition"`
@@ -119,7 +123,7 @@ type Result struct {
 
 	// Walk tells how the record was found, Identifiers what became of each
 	// domain that SPF or DKIM is about; both only with Options.Explain.
-	Walk        *Walk     `json:"walk,omitempty"`
+	Walk        *Walk     `json:"-"`
 	Identifiers []Aligned `json:"identifiers,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/postvet/postvet/dnscache"
@@ -259,7 +260,7 @@ func (e *Evaluation) Finish(ctx context.Context, spf Identifier, dkim []Identifi
 	}
 	res.OrganizationalDomain = e.found.org
 	if e.explain {
-		res.Walk = &Walk{Domain: e.author, Method: e.method}
+		res.Walk = &Walk{Domain: e.author, Method: cmp.Or(e.method, TreeWalk)}
 		res.Walk.tell(e.found)
 	}
 	if !e.governs(&res) {
@@ -307,7 +308,7 @@ func (e *Evaluation) governs(res *Result) bool {
 // such a name, but the record may only have those that stand in for it.
 func (e *Evaluation) apply(res *Result, published Policy, tag string) {
 	rec := e.found.record
-	res.Policy = rec.InForce(published)
+	res.Policy, res.ADKIM, res.ASPF = rec.InForce(published), rec.ADKIM, rec.ASPF
 	res.Testing = res.Policy != published
 	if _, ok := rec.Published[tag]; tag == "np" && !ok {
 		tag = "sp"

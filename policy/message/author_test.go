@@ -1,6 +1,7 @@
 package message
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -376,5 +377,32 @@ func BenchmarkParseAuthor(b *testing.B) {
 				ParseAuthor(h)
 			}
 		})
+	}
+}
+
+// BenchmarkParseAuthorGrowth shows that hostile fields cost in proportion to their
+// size: MB/s must not fall with it.
+func BenchmarkParseAuthorGrowth(b *testing.B) {
+	for _, bb := range []struct{ name, unit, end string }{
+		{"Comments", "(())", "a@b"},
+		{"NestedComments", strings.Repeat("(", 32) + strings.Repeat(")", 32), "a@b"},
+		{"Words", "a ", "<a@b>"},
+		{"QuotedPairs", "\\a", "<a@b>"},
+		{"EncodedWords", "=?a?q?=3Ca=40b=3E?= ", "<a@b>"},
+		{"Mailboxes", "a@b,", "a@b"},
+		{"Groups", "g:a@b;,", "g:;"},
+		{"Brackets", "<", ">"},
+		{"Ats", "@", "a@b"},
+		{"Quotes", "\"a\"", "@b"},
+	} {
+		for _, kb := range []int{4, 16, 60} {
+			h := from(" " + strings.Repeat(strings.Repeat(bb.unit, 900/len(bb.unit))+"\r\n ", kb<<10/900) + bb.end)
+			b.Run(fmt.Sprintf("%s/%dKB", bb.name, kb), func(b *testing.B) {
+				b.SetBytes(int64(len(h[len(h)-1].Raw)))
+				for b.Loop() {
+					ParseAuthor(h)
+				}
+			})
+		}
 	}
 }

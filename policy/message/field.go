@@ -17,10 +17,22 @@ type Field struct {
 // NewField makes a field of a name and the exact bytes after the colon. Line
 // ends in value may be LF or CRLF; they become CRLF.
 func NewField(name, value string) Field {
-	if strings.Contains(value, "\n") {
-		value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\n", "\r\n")
+	var raw strings.Builder
+	raw.Grow(len(name) + len(value) + len(":\r\n") + strings.Count(value, "\n"))
+	raw.WriteString(name)
+	raw.WriteByte(':')
+	for {
+		i := strings.IndexByte(value, '\n')
+		if i < 0 {
+			break
+		}
+		raw.WriteString(strings.TrimSuffix(value[:i], "\r"))
+		raw.WriteString("\r\n")
+		value = value[i+1:]
 	}
-	return Field{Name: strings.TrimRight(name, " \t"), Raw: name + ":" + value + "\r\n"}
+	raw.WriteString(value)
+	raw.WriteString("\r\n")
+	return Field{Name: strings.TrimRight(raw.String()[:len(name)], " \t"), Raw: raw.String()}
 }
 
 // Value returns the exact bytes after the colon, without the final CRLF; folds

@@ -14,7 +14,8 @@ func TestListMarks(t *testing.T) {
 		{
 			"RFC 2919 section 3",
 			Header{NewField("List-Id", " The \"<Lena's>\" list\r\n\t<Lenas-Jokes.\r\n da39efc25c.lists.example>")},
-			List{ID: "lenas-jokes.da39efc25c.lists.example"}, "List-Id lenas-jokes.da39efc25c.lists.example",
+			List{ID: "lenas-jokes.da39efc25c.lists.example"},
+			"List-Id lenas-jokes.da39efc25c.lists.example",
 		},
 		{"bare identifier", Header{NewField("LIST-ID", " a.lists.example ")}, List{ID: "a.lists.example"}, "List-Id a.lists.example"},
 		{"the topmost", Header{NewField("List-Id", "<a>"), NewField("List-Id", "<b>")}, List{ID: "a"}, "List-Id a"},
@@ -22,7 +23,8 @@ func TestListMarks(t *testing.T) {
 		{
 			"the others",
 			Header{NewField("List-Post", " NO"), NewField("Precedence", " List ")},
-			List{Post: true, Bulk: true}, "List-Post, Precedence: list",
+			List{Post: true, Bulk: true},
+			"List-Post, Precedence: list",
 		},
 		{"empty", Header{NewField("List-Id", " <>")}, List{}, ""},
 	} {

@@ -13,10 +13,17 @@ import (
 //
 // Nor can a record make it ask for much: the terms evaluated and those started
 // ahead are never more than ten together when one is started.
+//
+// While the evaluation waits for an answer, the records that arrive meanwhile
+// are looked into in the same way. All of it but the look-ups themselves runs in
+// the goroutine of the evaluation.
 type ahead struct {
 	flights map[question]*flight
-	// terms is how many flights for terms were not taken yet.
-	terms   int
+	// terms is how many flights for terms were not taken yet, records how many
+	// of them are for records that were not looked into.
+	terms, records int
+	// arrived gets the flights for records whose answer is there.
+	arrived chan *flight
 	running sync.WaitGroup
 }
 
@@ -29,12 +36,19 @@ type question struct {
 }
 
 type flight struct {
+	name string
 	term bool
-	done chan struct{}
+	// record tells that the answer holds a record that was not looked into.
+	record bool
+	done   chan struct{}
 	// To be read after done is closed.
 	answer   *dnscache.Answer
 	panicked any
 }
+
+// reserve is how many of the ten terms are left to the record that the
+// evaluation comes to first, when another one is looked into.
+const reserve = 2
 
 // startAhead starts the look-ups of the record's terms from the given one up to
 // the first that is known to match without the DNS. The very first is left to
@@ -43,10 +57,13 @@ type flight struct {
 // It is called once an answer had to be waited for: as long as all comes from
 // the cache there is nothing to gain.
 func (e *evaluation) startAhead(rec *Record, from int, domain string) {
-	if e.opt.sequential {
-		return
+	if !e.opt.sequential {
+		e.startTerms(rec, from, domain, true, 0)
 	}
-	first := true
+}
+
+// startTerms is startAhead; reserved is how many of the ten terms it leaves.
+func (e *evaluation) startTerms(rec *Record, from int, domain string, first bool, reserved int) {
 	for i := from; i < len(rec.Terms); i++ {
 		t := &rec.Terms[i]
 		switch {
@@ -56,20 +73,48 @@ func (e *evaluation) startAhead(rec *Record, from int, domain string) {
 		case first:
 			first = false
 		default:
-			e.startTerm(t, domain)
+			e.startTerm(t, domain, reserved)
 		}
 	}
 	// The redirect comes last, wherever it is written.
 	if rec.redirect != nil && !first {
-		e.startTerm(rec.redirect, domain)
+		e.startTerm(rec.redirect, domain, reserved)
+	}
+}
+
+// await waits for a flight. Records that arrive meanwhile are looked into.
+func (e *evaluation) await(f *flight) {
+	for e.ahead.records > 0 {
+		select {
+		case <-f.done:
+			return
+		case r := <-e.ahead.arrived:
+			e.lookInto(r)
+		}
+	}
+	<-f.done
+}
+
+// lookInto starts what a record needs that was asked for ahead.
+func (e *evaluation) lookInto(r *flight) {
+	if !r.record {
+		return // the evaluation has come to it
+	}
+	r.record = false
+	e.ahead.records--
+	if r.panicked != nil || r.answer.Outcome != dnscache.Found {
+		return
+	}
+	if p := published(r.answer); p.record != nil {
+		e.startTerms(p.record, 0, r.name, false, reserve)
 	}
 }
 
 // startTerm starts the look-up of the term's own target, if that can be told
 // without look-ups and the limits leave room for it.
-func (e *evaluation) startTerm(t *Term, domain string) {
+func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 	// The term that the evaluation is about to count is not in lookups yet.
-	if e.lookups+1+e.ahead.terms >= maxLookups || t.spec.uses("p") || t.spec.uses(e.unusable) {
+	if e.lookups+1+e.ahead.terms >= maxLookups-reserved || t.spec.uses("p") || t.spec.uses(e.unusable) {
 		return
 	}
 	target, _, _ := e.target(t, domain)
@@ -113,25 +158,43 @@ func (e *evaluation) launch(q question, term bool, ask func() *dnscache.Answer) 
 	}
 	if a.flights == nil {
 		a.flights = map[question]*flight{}
+		a.arrived = make(chan *flight, maxArrivals)
 	}
-	f := &flight{term: term, done: make(chan struct{})}
+	f := &flight{name: q.name, term: term, record: term && q.typ == dnscache.TXT, done: make(chan struct{})}
 	a.flights[q] = f
 	if term {
 		a.terms++
 	}
+	record := f.record
+	if record {
+		a.records++
+	}
 	a.running.Add(1)
 	go func() {
 		defer a.running.Done()
-		defer close(f.done)
+		defer func() {
+			close(f.done)
+			if record {
+				select {
+				case a.arrived <- f:
+				default: // it is looked into when the evaluation comes to it
+				}
+			}
+		}()
 		// A panic belongs to whoever called Check, who may be guarded against it.
 		defer func() { f.panicked = recover() }()
 		f.answer = ask()
 	}()
 }
 
+// maxArrivals bounds the records that wait to be looked into. There are at most
+// nine at a time.
+const maxArrivals = 16
+
 // take returns the answer to a question that was started ahead, waiting for it
 // if need be; nil if it was not started.
-func (a *ahead) take(q question) *dnscache.Answer {
+func (e *evaluation) take(q question) *dnscache.Answer {
+	a := &e.ahead
 	f := a.flights[q]
 	if f == nil {
 		return nil
@@ -140,7 +203,11 @@ func (a *ahead) take(q question) *dnscache.Answer {
 	if f.term {
 		a.terms--
 	}
-	<-f.done
+	if f.record {
+		f.record = false
+		a.records--
+	}
+	e.await(f)
 	if f.panicked != nil {
 		panic(f.panicked)
 	}

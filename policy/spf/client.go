@@ -143,7 +143,7 @@ func (e *evaluation) startNames(names []*clientName) {
 // client's among them.
 func (e *evaluation) leadsBack(name string) bool {
 	began := time.Now()
-	a := e.ahead.take(question{name: name, typ: e.family(), client: true})
+	a := e.take(question{name: name, typ: e.family(), client: true})
 	if a == nil {
 		if e.client.left <= 0 {
 			return false

@@ -272,7 +272,11 @@ func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 	if impossible(name) != "" {
 		return &dnscache.Answer{Outcome: dnscache.NXDomain, Err: dnscache.ErrName}
 	}
-	a := e.ahead.take(question{name: name, typ: t})
+	q := question{name: name, typ: t}
+	if e.ahead.records > 0 && e.ahead.flights[q] == nil {
+		e.start(q, false) // so that waiting for it does not keep from looking into those
+	}
+	a := e.take(q)
 	if a == nil {
 		a = e.ask(name, t)
 	}

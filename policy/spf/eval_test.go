@@ -161,6 +161,13 @@ func TestAhead(t *testing.T) {
 		addr("192.0.2.7.example.org", "127.0.0.2").
 		mx("many.example.org", 1, "m1.example.org").mx("many.example.org", 2, "m2.example.org").mx("many.example.org", 3, "m3.example.org").
 		addr("m1.example.org", "203.0.113.4").addr("m2.example.org", "203.0.113.5").addr("m3.example.org", "203.0.113.6").
+		// Two providers with a list in two parts each, as in an administrator's "include:_spf.a include:_spf.b".
+		txt("two.example.org", "v=spf1 include:p1.example.org include:p2.example.org mx -all").
+		txt("p1.example.org", "v=spf1 include:p1a.example.org include:p1b.example.org ~all").
+		txt("p2.example.org", "v=spf1 include:p2a.example.org redirect=p2b.example.org").
+		txt("p1a.example.org", "v=spf1 ip4:203.0.113.1 -all").txt("p1b.example.org", "v=spf1 ip4:203.0.113.2 -all").
+		txt("p2a.example.org", "v=spf1 ip4:203.0.113.3 -all").txt("p2b.example.org", "v=spf1 ip4:192.0.2.0/24 -all").
+		mx("two.example.org", 1, "m1.example.org").
 		txt("one.example.org", "v=spf1 ip4:203.0.113.1 a:h.example.org ip4:192.0.2.0/24 a:never.example.org -all")
 	const step = 20 * time.Millisecond
 	for _, tc := range []struct {
@@ -173,6 +180,7 @@ func TestAhead(t *testing.T) {
 		// TXT; i1; a in i1 while all others are on their way; exchangers. PTR finds nothing.
 		{"ahead", "many.example.org", false, SoftFail, 4, 12},
 		{"one after the other", "many.example.org", true, SoftFail, 12, 12},
+		{"in includes that were started ahead", "two.example.org", false, Pass, 3, 8},
 		{"nothing behind a match without the DNS", "one.example.org", false, Pass, 2, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -249,6 +257,35 @@ func TestAheadIsBounded(t *testing.T) {
 	}
 	if n := len(z.queries()); n > 1+10+9 {
 		t.Errorf("%d queries", n)
+	}
+}
+
+// The same with records in records, which are looked into as they arrive: what
+// is started in vain does not grow with their depth.
+func TestAheadIsBoundedInDepth(t *testing.T) {
+	t.Parallel()
+	z := newZone()
+	for level := range 4 {
+		for i := range 30 {
+			record := "v=spf1"
+			for j := range 30 {
+				record += fmt.Sprintf(" include:l%d-%d.example.org", level+1, (7*i+j)%30)
+			}
+			z.txt(fmt.Sprintf("l%d-%d.example.org", level, i), record+" -all")
+		}
+	}
+	for i := range 30 {
+		z.txt(fmt.Sprintf("l4-%d.example.org", i), "v=spf1 -all")
+	}
+	for range 20 { // the answers come in any order
+		z := &zone{names: z.names}
+		got := Check(t.Context(), z, from("l0-0.example.org"), Options{})
+		if got.Status != PermError || got.Lookups != 11 {
+			t.Errorf("got %+v", got)
+		}
+		if n := len(z.queries()); n > 1+10+9 {
+			t.Errorf("%d queries", n)
+		}
 	}
 }
 

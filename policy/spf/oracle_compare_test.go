@@ -3,12 +3,13 @@ package spf
 import (
 	"context"
 	"fmt"
-	"github.com/google/go-cmp/cmp"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/contrib/oracles"
 	"github.com/postvet/postvet/dnscache"

@@ -166,7 +166,10 @@ func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
 		res.Reason = problem
 		return res
 	}
-	deadline, cancel := context.WithTimeout(ctx, o.Timeout)
+	deadline, cancel := ctx, context.CancelFunc(func() {})
+	if _, ok := r.(*dnscache.Recall); !ok { // that one never waits
+		deadline, cancel = context.WithTimeout(ctx, o.Timeout)
+	}
 	e := &evaluation{ctx: deadline, resolver: r, identity: id, opt: o}
 	// What was started ahead and is not needed ends here.
 	defer func() {

@@ -42,6 +42,7 @@ type Config struct {
 	DKIM            DKIM
 	Exempt          Exempt
 	Limits          Limits
+	Control         Control
 	Log             Log
 	Metrics         Metrics
 
@@ -89,6 +90,7 @@ type Policy struct {
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	HelpURL              string
 	MailingLists         string
 	SPFFail              string
 	SPFSoftfail          string
@@ -133,6 +135,12 @@ type Limits struct {
 	MessageTimeout time.Duration
 	VerdictTimeout time.Duration
 	IdleTimeout    time.Duration
+}
+
+// Control is who may talk to the running service, and where.
+type Control struct {
+	Socket string // a path, "auto", or "" for none
+	Group  string
 }
 
 // Log is what is logged and how.
@@ -195,6 +203,7 @@ func Default() *Config {
 			VerdictTimeout: 30 * time.Second,
 			IdleTimeout:    2 * time.Hour,
 		},
+		Control: Control{Socket: ControlAuto},
 		Log:     Log{Format: "auto", Level: "info", Burst: 10, BurstInterval: time.Minute},
 		Metrics: Metrics{Mode: 0o660},
 	}

@@ -107,7 +107,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Policy: Policy{
 			Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "tempfail",
-			OrganizationalDomain: "psl", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
+			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
 			OwnDomains: newList(list.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
 			SigningDomains: newList(list.Names, "bank.example"), OnUnsigned: "quarantine",
 		},
@@ -122,6 +122,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
 		},
+		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
 	}

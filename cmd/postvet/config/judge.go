@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -26,6 +27,14 @@ func checkAuthservID(s string) (normal, problem, remedy string) {
 	}
 	if s == "" {
 		return "", "is empty", remedy
+	}
+	return s, "", ""
+}
+
+// checkHelpURL accepts what may stand in a reply.
+func checkHelpURL(s string) (normal, problem, remedy string) {
+	if err := policy.CheckHelpURL(s); err != nil {
+		return "", fmt.Sprintf("%q: %s", clip(s), err), `write a URL such as "https://mail.example.org/refused?why={hint}"`
 	}
 	return s, "", ""
 }

@@ -44,6 +44,7 @@ var sections = []struct{ name, comment string }{
 	{"dkim", "Which signatures and keys count."},
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
 	{"limits", "What one client or one message can cost at most."},
+	{"control", "The socket for \"postvet status\", \"reload\", \"log-level\" and \"cache\". It answers\nroot, the user of the service and the group, nobody else."},
 	{"log", "What is logged, to standard error. One line per message at level info."},
 	{"metrics", "A page for Prometheus (/metrics) and two for health checks (/healthz,\n/readyz), over HTTP without a password."},
 }
@@ -148,6 +149,10 @@ var keys = []key{
 	{
 		name: "policy.on_fault", field: func(c *Config) any { return &c.Policy.OnFault }, words: []string{"tempfail", "accept"},
 		comment: "What is done if Postvet itself fails on a message.",
+	},
+	{
+		name: "policy.help_url", field: func(c *Config) any { return &c.Policy.HelpURL }, empty: true, check: checkHelpURL,
+		comment: "Page that explains a refusal to the sender, such as\n\"https://mail.example.org/refused?why={hint}&from={author}\". It ends every\nreply that refuses or defers a message. {author}, {client}, {rule} and {hint}\nstand for the author's domain, the client's address, the rule that decided and\nthe likely cause. Empty: none.",
 	},
 	{
 		name: "policy.on_degraded", field: func(c *Config) any { return &c.Policy.OnDegraded }, words: []string{"judge", "tempfail", "accept"},
@@ -279,6 +284,15 @@ var keys = []key{
 	{
 		name: "limits.idle_timeout", field: func(c *Config) any { return &c.Limits.IdleTimeout }, min: 60 * second, max: 24 * hour,
 		comment: "How long the MTA may be silent on a connection (1m to 24h). It must exceed\nwhat the MTA grants its SMTP clients.",
+	},
+
+	{
+		name: "control.socket", field: func(c *Config) any { return &c.Control.Socket }, empty: true, check: checkControlSocket,
+		comment: "Path of the unix socket. auto: control.sock in systemd's RuntimeDirectory=,\nand none without one. Empty: none. Needs a restart to change.",
+	},
+	{
+		name: "control.group", field: func(c *Config) any { return &c.Control.Group }, empty: true, check: checkGroup,
+		comment: "Group whose members may use it, by name or number. In the packaged unit only\n\"postvet\" can be (adduser NAME postvet): PrivateUsers= hides the others.\nEmpty: none. Needs a restart to change.",
 	},
 
 	{

@@ -76,6 +76,7 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		OnFault:           c.Policy.OnFault,
+		HelpURL:           c.Policy.HelpURL,
 		Custom:            c.RuleList(),
 		OnDegraded:        c.Policy.OnDegraded,
 		Trust: policy.Trust{
@@ -114,10 +115,12 @@ func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 }
 
 // SameDNS reports whether the resolver of one configuration serves the other,
-// so that a reload may keep its cache.
+// so that a reload may keep its cache. Where the cache is kept over a restart is
+// no matter of the resolver.
 func (c *Config) SameDNS(d *Config) bool {
 	for i := range keys {
-		if k := &keys[i]; strings.HasPrefix(k.name, "dns.") && k.format(c) != k.format(d) {
+		k := &keys[i]
+		if strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot" && k.format(c) != k.format(d) {
 			return false
 		}
 	}
@@ -130,6 +133,7 @@ func (c *Config) NeedsRestart(d *Config) []string {
 	for _, name := range []string{
 		"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
 		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format",
+		"control.socket", "control.group",
 		"metrics.listen", "metrics.allow_remote", "metrics.mode", "metrics.group",
 	} {
 		if k := keyNamed(name); k.format(c) != k.format(d) {

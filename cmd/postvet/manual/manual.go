@@ -35,7 +35,7 @@ func Pages(root *cobra.Command, e Edition) []Page {
 	for _, c := range visible(root) {
 		pages = append(pages, e.command(c))
 	}
-	return append(pages, e.configuration(config.Sections()))
+	return append(pages, e.configuration(config.Sections()), e.rules())
 }
 
 // page begins a page with its heading and its name section, which apropos(1)
@@ -61,7 +61,7 @@ func (e Edition) program(root *cobra.Command) Page {
 	r.section("Commands")
 	for _, c := range visible(root) {
 		r.item(c.Name())
-		r.line(strings.TrimSuffix(c.Short, ".") + "; see " + page(c) + "(1).")
+		r.filled(strings.TrimSuffix(c.Short, ".") + "; see " + page(c) + "(1).")
 	}
 	examples(r, root)
 	exitStatus(r, codes)
@@ -187,7 +187,7 @@ func seeAlso(r *roff, of *cobra.Command) {
 			names = append(names, page(c)+"(1)")
 		}
 	}
-	names = append(names, configPage+"(5)", "postconf(5)")
+	names = append(names, configPage+"(5)", rulesPage+"(5)", "postconf(5)")
 	r.references(names...)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/manual"
+	"github.com/postvet/postvet/policy/condition"
 )
 
 // tree is a small program with all that the pages have to say.
@@ -21,7 +22,7 @@ func tree() *cobra.Command {
 		Example: "  postvet serve   # it's ~ simple", RunE: func(*cobra.Command, []string) error { return nil },
 	}
 	serve := &cobra.Command{
-		Use: "serve [FILE]", Short: "run it", Long: ".A line that begins with a dot\n'and one with a quote; a \\ too.\n\n  kept   as it is",
+		Use: "serve [FILE]", Short: "run it", Long: ".A line that begins with a dot\n'and one with a quote; a \\ too.\n  kept   as it is\nafter it",
 		Run: func(*cobra.Command, []string) {},
 	}
 	serve.Flags().String("listen", "x", "an `ADDR` to listen on")
@@ -53,7 +54,7 @@ func TestPages(t *testing.T) {
 	for _, p := range pages {
 		files = append(files, p.File)
 	}
-	if got, want := strings.Join(files, " "), "postvet.1 postvet-config.1 postvet-serve.1 postvet.toml.5"; got != want {
+	if got, want := strings.Join(files, " "), "postvet.1 postvet-config.1 postvet-serve.1 postvet.toml.5 postvet-rules.5"; got != want {
 		t.Errorf("pages %s, want %s", got, want)
 	}
 	for file, want := range map[string][]string{
@@ -62,7 +63,7 @@ func TestPages(t *testing.T) {
 			".SH \"EXIT STATUS\"\n0 done, 1 the answer is no.\n", "it\\(aqs \\(ti simple\n", "run it; see postvet\\-serve(1).\n",
 		},
 		"postvet-serve.1": {
-			"\n\\&.A line that begins", "a \\e too.\n", "\nkept   as it is\n",
+			"\n\\&.A line that begins", "a \\e too.\n", ".nf\nkept   as it is\n.fi\n.RE\n.PP\nafter it\n",
 			".B \"postvet serve\"\n[FLAGS] [FILE]\n", ".B \"\\-\\-listen ADDR\"\nAn ADDR to listen on (default x).\n",
 		},
 		"postvet-config.1": {".SS \"postvet config check\"\nCheck checks.\n", "postvet config check F\npostvet config check G\n"},
@@ -96,6 +97,29 @@ func TestEveryKeyStands(t *testing.T) {
 	}
 	if n < 30 {
 		t.Errorf("only %d keys are described", n)
+	}
+}
+
+func TestEveryFactStands(t *testing.T) {
+	t.Parallel()
+	text := page(t, manual.Pages(tree(), manual.Edition{}), "postvet-rules.5")
+	var names []string
+	for _, k := range config.RuleKeys() {
+		names = append(names, k.Name)
+	}
+	for _, k := range condition.Keys() {
+		names = append(names, k.Name)
+	}
+	for _, f := range condition.Documentation() {
+		names = append(names, f.Name)
+	}
+	if len(names) < 40 {
+		t.Errorf("only %d names are described", len(names))
+	}
+	for _, n := range names {
+		if !strings.Contains(text, ".B \""+n+"\"\n") {
+			t.Errorf("%s is missing", n)
+		}
 	}
 }
 

@@ -47,11 +47,23 @@ func (r *roff) text(s, between string) {
 		if i > 0 {
 			r.b.WriteString("." + between + "\n")
 		}
-		if strings.HasPrefix(p, "  ") {
-			r.literal(p)
-			continue
+		lines := strings.Split(p, "\n")
+		for first := true; len(lines) > 0; first = false {
+			kept := strings.HasPrefix(lines[0], "  ")
+			n := 1
+			for n < len(lines) && strings.HasPrefix(lines[n], "  ") == kept {
+				n++
+			}
+			if run := strings.Join(lines[:n], "\n"); kept {
+				r.literal(run)
+			} else {
+				if !first { // the margin has changed
+					r.b.WriteString("." + between + "\n")
+				}
+				r.filled(run)
+			}
+			lines = lines[n:]
 		}
-		r.filled(p)
 	}
 }
 

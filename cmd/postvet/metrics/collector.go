@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,144 +12,6 @@ import (
 
 // collector shows a Snapshot, taken anew for each scrape.
 type collector struct{ m *Metrics }
-
-// series is one metric that a Snapshot has one value of.
-type series struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
-	of   func(*Snapshot) float64
-}
-
-func counter(name, help string, of func(*Snapshot) float64) series {
-	return series{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, of}
-}
-
-func gauge(name, help string, of func(*Snapshot) float64) series {
-	return series{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, of}
-}
-
-// plain are all metrics without a label.
-var plain = []series{
-	gauge("postvet_listeners", "Sockets on which connections of the MTA are accepted now.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Listening) }),
-	gauge("postvet_connections", "Connections of the MTA that are open now.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Open) }),
-	counter("postvet_connections_total", "Connections of the MTA that were accepted.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Connections) }),
-	counter("postvet_sessions_total", "SMTP sessions that the MTA showed.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Sessions) }),
-	gauge("postvet_messages_in_flight", "Messages between MAIL and their verdict now.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Busy) }),
-	counter("postvet_messages_aborted_total", "Messages that ended without a verdict: reset, refused by the MTA, or the client left.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Aborted) }),
-	counter("postvet_verdicts_undelivered_total", "Verdicts that could not be sent, as the MTA had left.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Undelivered) }),
-	counter("postvet_progress_packets_total", "How often the MTA was asked for patience.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Progress) }),
-	counter("postvet_panics_total", "Panics that were caught; each cost one message a temporary failure.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Panics) }),
-	counter("postvet_protocol_errors_total", "Connections closed because the MTA broke the milter protocol.",
-		func(s *Snapshot) float64 { return float64(s.Filter.ProtocolErrors) }),
-	counter("postvet_timeouts_total", "Connections closed because the MTA was silent for too long.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Timeouts) }),
-	counter("postvet_accept_errors_total", "Failures to accept a connection.",
-		func(s *Snapshot) float64 { return float64(s.Filter.AcceptErrors) }),
-	counter("postvet_connection_limit_reached_total", "How often limits.connections made a connection wait.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Limited) }),
-	counter("postvet_dropped_fields_total", "Header fields that were not looked at, the header being too large.",
-		func(s *Snapshot) float64 { return float64(s.Filter.DroppedFields) }),
-	counter("postvet_absorbed_replies_total", "Replies made up or dropped to keep to the milter protocol: faults of Postvet.",
-		func(s *Snapshot) float64 { return float64(s.Filter.StrayReplies + s.Filter.OwedReplies) }),
-	counter("postvet_forced_closes_total", "Connections cut at the end of a stop, its time being over.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Forced) }),
-
-	gauge("postvet_ready", "1 if /readyz says ready.",
-		func(s *Snapshot) float64 { return truth(len(s.NotReady) == 0) }),
-	gauge("postvet_draining", "1 while the service stops and messages are still in flight.",
-		func(s *Snapshot) float64 { return truth(!s.Drain.Since.IsZero()) }),
-	gauge("postvet_drain_start_timestamp_seconds", "When the stop began, 0 if none has.",
-		func(s *Snapshot) float64 { return unix(s.Drain.Since) }),
-	gauge("postvet_drain_timeout_seconds", "How long the stop may take, 0 if none has begun.",
-		func(s *Snapshot) float64 { return s.Drain.Timeout.Seconds() }),
-	gauge("postvet_config_last_reload_successful", "1 if the configuration was accepted when it was last read.",
-		func(s *Snapshot) float64 { return truth(s.Reload.OK) }),
-	gauge("postvet_config_last_reload_timestamp_seconds", "When the configuration was last read.",
-		func(s *Snapshot) float64 { return unix(s.Reload.At) }),
-	gauge("postvet_config_last_reload_success_timestamp_seconds", "When the configuration that is in force was read.",
-		func(s *Snapshot) float64 { return unix(s.Reload.Succeeded) }),
-
-	gauge("postvet_dns_degraded", "1 while look-ups fail whatever is asked.",
-		func(s *Snapshot) float64 { return truth(s.DNS.Degraded) }),
-	gauge("postvet_dns_cache_entries", "Answers in the cache.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Entries) }),
-	gauge("postvet_dns_cache_size_bytes", "Memory that the cache's answers take.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Bytes) }),
-	gauge("postvet_dns_cache_limit_bytes", "Memory that they may take, dns.cache_size.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Limit) }),
-	counter("postvet_dns_cache_hits_total", "Look-ups answered from the cache within the TTL.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Hits.Total()) }),
-	counter("postvet_dns_cache_misses_total", "Look-ups that started a question.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Misses) }),
-	counter("postvet_dns_cache_joined_total", "Look-ups that found their question under way.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Joined) }),
-	counter("postvet_dns_cache_stale_total", "Answers served after their TTL, the servers being down.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Stale) }),
-	counter("postvet_dns_cache_refreshed_total", "Answers renewed ahead of their expiry.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Refreshed) }),
-	counter("postvet_dns_cache_evictions_total", "Answers that went to make room.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Evicted) }),
-	gauge("postvet_dns_questions_in_flight", "Questions to the upstreams under way now.",
-		func(s *Snapshot) float64 { return float64(s.DNS.InFlight) }),
-	counter("postvet_dns_questions_queued_total", "Questions that waited, as dns.max_in_flight were under way.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Queued) }),
-}
-
-// The metrics with labels.
-var (
-	buildInfo = prometheus.NewDesc("postvet_build_info", "1; the labels say what was built.",
-		[]string{"version", "commit", "goversion"}, nil)
-	reloads = prometheus.NewDesc("postvet_config_reloads_total", "Reloads of the configuration, by how they ended.",
-		[]string{"result"}, nil)
-	lookups = prometheus.NewDesc("postvet_dns_lookups_total", "Look-ups that the cache or the upstreams answered, by outcome.",
-		[]string{"source", "outcome"}, nil)
-	lookupTook = prometheus.NewDesc("postvet_dns_question_seconds", "Time of the questions to the upstreams with all their retries, by outcome.",
-		[]string{"outcome"}, nil)
-)
-
-// upstream is one metric of each upstream.
-type upstream struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
-	of   func(*dnscache.UpstreamStats) float64
-}
-
-func upstreamDesc(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, []string{"upstream"}, nil)
-}
-
-var (
-	upstreams = []upstream{
-		{upstreamDesc("postvet_dns_upstream_healthy", "0 while the upstream fails and is asked last."), prometheus.GaugeValue,
-			func(u *dnscache.UpstreamStats) float64 { return truth(!u.BackOff) }},
-		{upstreamDesc("postvet_dns_upstream_latency_seconds", "Moving average of its time to answer."), prometheus.GaugeValue,
-			func(u *dnscache.UpstreamStats) float64 { return u.Latency.Seconds() }},
-		{upstreamDesc("postvet_dns_upstream_queries_total", "Queries that ended, with whatever result."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.Queries) }},
-		{upstreamDesc("postvet_dns_upstream_failures_total", "Queries without an answer, with a broken one, or refused."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.Failures) }},
-		{upstreamDesc("postvet_dns_upstream_timeouts_total", "Of the failures those without an answer."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.Timeouts) }},
-		{upstreamDesc("postvet_dns_upstream_overtaken_total", "Queries given up because another upstream answered first."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.Overtaken) }},
-		{upstreamDesc("postvet_dns_upstream_hedged_total", "Queries sent because another upstream was late."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.Hedged) }},
-		{upstreamDesc("postvet_dns_upstream_stream_queries_total", "Queries sent over TCP or TLS."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.TCP) }},
-		{upstreamDesc("postvet_dns_upstream_connections_total", "TCP or TLS connections opened for these."), prometheus.CounterValue,
-			func(u *dnscache.UpstreamStats) float64 { return float64(u.Connections) }},
-	}
-	upstreamTook = upstreamDesc("postvet_dns_upstream_query_seconds", "Time of the queries that were answered.")
-)
 
 // maxUpstreams bounds the series of a configuration that names very many.
 const maxUpstreams = 64
@@ -166,25 +29,36 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. It runs in a goroutine of the registry,
+// where a panic would end the service: nobody's mail is to wait for a number.
 func (c collector) Collect(out chan<- prometheus.Metric) {
+	defer func() {
+		if v := recover(); v != nil {
+			out <- prometheus.NewInvalidMetric(buildInfo, fmt.Errorf("panic: %v", v))
+		}
+	}()
 	s := c.m.Snapshot()
 	for _, p := range plain {
-		out <- prometheus.MustNewConstMetric(p.desc, p.kind, p.of(&s))
+		out <- value(p.desc, p.kind, p.of(&s))
 	}
-	out <- prometheus.MustNewConstMetric(buildInfo, prometheus.GaugeValue, 1, s.Version, s.Commit, s.GoVersion)
-	out <- prometheus.MustNewConstMetric(reloads, prometheus.CounterValue, float64(s.Reload.Done), "done")
-	out <- prometheus.MustNewConstMetric(reloads, prometheus.CounterValue, float64(s.Reload.Refused), "refused")
+	out <- value(buildInfo, prometheus.GaugeValue, 1, s.Version, s.Commit, s.GoVersion)
+	out <- value(reloads, prometheus.CounterValue, float64(s.Reload.Done), "done")
+	out <- value(reloads, prometheus.CounterValue, float64(s.Reload.Refused), "refused")
 	for o := dnscache.Found; o <= dnscache.Timeout; o++ {
 		word := strings.ReplaceAll(o.String(), " ", "") // nodata
-		out <- prometheus.MustNewConstMetric(lookups, prometheus.CounterValue, float64(s.DNS.Hits[o]), "cache", word)
-		out <- prometheus.MustNewConstMetric(lookups, prometheus.CounterValue, float64(s.DNS.Wire[o]), "upstream", word)
+		out <- value(lookups, prometheus.CounterValue, float64(s.DNS.Hits[o]), "cache", word)
+		out <- value(lookups, prometheus.CounterValue, float64(s.DNS.Wire[o]), "upstream", word)
 		out <- histogram(lookupTook, s.DNS.TookBy[o], s.DNS.TookSum[o], word)
 	}
-	for i := range s.DNS.Upstreams[:min(len(s.DNS.Upstreams), maxUpstreams)] {
+	seen := map[string]bool{} // somebody may name a resolver twice
+	for i := range s.DNS.Upstreams {
 		u := &s.DNS.Upstreams[i]
+		if seen[u.Addr] || len(seen) == maxUpstreams {
+			continue
+		}
+		seen[u.Addr] = true
 		for _, of := range upstreams {
-			out <- prometheus.MustNewConstMetric(of.desc, of.kind, of.of(u), u.Addr)
+			out <- value(of.desc, of.kind, of.of(u), u.Addr)
 		}
 		out <- histogram(upstreamTook, u.Took, u.TookSum, u.Addr)
 	}
@@ -198,7 +72,20 @@ func histogram(desc *prometheus.Desc, h dnscache.Histogram, sum time.Duration, l
 			buckets[h.Bound(i).Seconds()] = total
 		}
 	}
-	return prometheus.MustNewConstHistogram(desc, total, sum.Seconds(), buckets, label)
+	m, err := prometheus.NewConstHistogram(desc, total, sum.Seconds(), buckets, label)
+	if err != nil {
+		return prometheus.NewInvalidMetric(desc, err)
+	}
+	return m
+}
+
+// value is prometheus.MustNewConstMetric without its panic.
+func value(desc *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) prometheus.Metric {
+	m, err := prometheus.NewConstMetric(desc, kind, v, labels...)
+	if err != nil {
+		return prometheus.NewInvalidMetric(desc, err)
+	}
+	return m
 }
 
 func truth(b bool) float64 {

@@ -108,6 +108,6 @@ func (c *counts) Collect(out chan<- prometheus.Metric) {
 		if c.one {
 			values = values[:1]
 		}
-		out <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n.Load()), values...)
+		out <- value(c.desc, prometheus.CounterValue, float64(n.Load()), values...)
 	}
 }

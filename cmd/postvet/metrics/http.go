@@ -31,7 +31,10 @@ const (
 //
 // to GET and HEAD, and nothing else.
 func (m *Metrics) Handler(log *zap.Logger) http.Handler {
-	options := promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout}
+	options := promhttp.HandlerOpts{
+		MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout,
+		ErrorHandling: promhttp.ContinueOnError, // some numbers are better than none
+	}
 	if std, err := zap.NewStdLogAt(log, zap.WarnLevel); err == nil {
 		options.ErrorLog = std
 	}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +14,10 @@ import (
 
 // The words that the labels of messages may have.
 var (
-	actions = []string{string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail), string(policy.Discard), string(policy.Redirect)}
+	actions = []string{
+		string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail),
+		string(policy.Redirect), string(policy.Discard),
+	}
 
 	builtIn = []string{
 		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
@@ -43,14 +47,15 @@ var (
 
 // maxRules bounds the rules of the configuration that have a series of their
 // own, of which there is one for each action.
-const maxRules = 500
+const maxRules = 200
 
 // messageMetrics are counted message by message.
 type messageMetrics struct {
-	messages, results, overrides *counts
-	faults                       atomic.Uint64
-	faultsTotal                  prometheus.CounterFunc
-	verdict, dnsWait, whole      prometheus.Histogram
+	messages, results, overrides, matches, shadow *counts
+
+	faults                  atomic.Uint64
+	faultsTotal             prometheus.CounterFunc
+	verdict, dnsWait, whole prometheus.Histogram
 }
 
 func newMessageMetrics() *messageMetrics {
@@ -61,7 +66,9 @@ func newMessageMetrics() *messageMetrics {
 		messages:  newCounts("postvet_messages_total", "Messages that got a verdict, by what was done and the rule that decided.", "action", "rule"),
 		results:   newCounts("postvet_results_total", "Results of the methods of authentication; dkim has one for each signature.", "method", "result"),
 		overrides: newCounts("postvet_overrides_total", "What turned the action away from what the author's domain asks for, by RFC 9990's reason.", "reason"),
-		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message to its verdict.",
+		matches:   newCounts("postvet_rule_matches_total", "Matches of the configuration's own rules, also of those that are only watched.", "rule"),
+		shadow:    newCounts("postvet_shadow_differences_total", "Messages that the shadow policy would have treated differently, by what was done and what it would have done.", "action", "shadow_action"),
+		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was refused there, to its verdict.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
 		dnsWait: seconds("postvet_dns_wait_seconds", "Time during which at least one look-up of a message was under way; it overlaps the message's arrival.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
@@ -74,6 +81,11 @@ func newMessageMetrics() *messageMetrics {
 		byReason[string(r)] = nil
 	}
 	m.overrides.know(byReason)
+	byAction := map[string][]string{}
+	for _, a := range actions {
+		byAction[a] = actions
+	}
+	m.shadow.know(byAction)
 	return m
 }
 
@@ -81,20 +93,23 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 	m.faultsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "postvet_faults_total", Help: "Failures of Postvet itself on a message; the log says which.",
 	}, func() float64 { return float64(m.faults.Load()) })
-	r.MustRegister(m.messages, m.results, m.overrides, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
+	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
 }
 
 // SetRules says which rules of the configuration there are beside the built-in
 // ones. Series of rules that are gone are forgotten; a rule without a series
 // counts as "other".
 func (m *Metrics) SetRules(names []string) {
-	rules := append([]string(nil), builtIn...)
-	rules = append(rules, names[:min(len(names), maxRules)]...)
-	rows := map[string][]string{}
+	own := names[:min(len(names), maxRules)]
+	rows, matches := map[string][]string{}, map[string][]string{}
 	for _, a := range actions {
-		rows[a] = rules
+		rows[a] = slices.Concat(builtIn, own)
+	}
+	for _, name := range own {
+		matches[name] = nil
 	}
 	m.message.messages.know(rows)
+	m.message.matches.know(matches)
 }
 
 // Message counts one message. It is made for filter.Options.OnMessage.
@@ -104,7 +119,13 @@ func (m *Metrics) Message(d filter.Decision) {
 	for _, o := range d.Verdict.Overrides {
 		c.overrides.add(string(o.Reason), "")
 	}
-	if n := len(r.Faults) + len(d.Faults); n > 0 {
+	for _, match := range d.Verdict.Matched {
+		c.matches.add(match.Rule, "")
+	}
+	if s := d.Shadow; s != nil && s.Differs(d.Verdict) {
+		c.shadow.add(string(d.Verdict.Action), string(s.Action))
+	}
+	if n := len(r.Faults) + len(d.Verdict.Faults) + len(d.Faults); n > 0 {
 		c.faults.Add(uint64(n))
 	}
 	c.verdict.Observe(d.Took.Seconds())
@@ -117,10 +138,10 @@ func (m *Metrics) Message(d filter.Decision) {
 }
 
 // countResults leaves out what was not evaluated, which has no word.
-func (c *messageMetrics) countResults(r *policy.Results) {
+func (m *messageMetrics) countResults(r *policy.Results) {
 	add := func(method, result string) {
 		if result != "" {
-			c.results.add(method, result)
+			m.results.add(method, result)
 		}
 	}
 	for _, x := range r.SPF {

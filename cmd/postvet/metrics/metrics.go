@@ -27,12 +27,12 @@ import (
 	"github.com/postvet/postvet/filter"
 )
 
-// Filter and DNS are where the numbers of the other rooms come from. DNS may
-// begin anew, as a reload with other resolvers makes it.
-type (
-	Filter interface{ Stats() filter.Stats }
-	DNS    interface{ Stats() dnscache.Stats }
-)
+// Filter is where the numbers of the milter server come from.
+type Filter interface{ Stats() filter.Stats }
+
+// DNS is where those of the resolver come from. They may begin anew, as when a
+// reload names other resolvers.
+type DNS interface{ Stats() dnscache.Stats }
 
 // Options make Metrics. The zero value works.
 type Options struct {

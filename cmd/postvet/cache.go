@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/control"
+)
+
+func newCache() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "look into the DNS cache of the running service, or empty it",
+		Long: `Cache shows what the running service knows of a name, or makes it forget that:
+after a record was corrected, the next message asks for it again.`,
+		Example: `  postvet cache show _dmarc.example.org
+  postvet cache flush example.org --below`,
+	}
+	group(cmd)
+	cmd.AddCommand(newCacheShow(), newCacheFlush())
+	return cmd
+}
+
+func newCacheShow() *cobra.Command {
+	var a asking
+	var asJSON bool
+	q := control.Request{Do: control.DoCacheShow}
+	cmd := &cobra.Command{
+		Use:   "show NAME",
+		Short: "print what the cache holds of a name",
+		Long: `Show prints the answers that the cache holds of a name: the type, how the
+question ended (found, no data, nxdomain, or trouble), how long it holds, and the
+records, quoted. A proven "nxdomain" of a name above is shown too. Nothing is
+asked over the network.
+
+Exit codes: 0 there are answers, 1 there are none, 3 the service could not be
+asked.`,
+		Example: `  postvet cache show _dmarc.example.org
+  postvet cache show example.org --below --type MX`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if q.Name = args[0]; q.Name == "" {
+				return usage("the name is empty; write a domain such as _dmarc.example.org")
+			}
+			q.Type = strings.ToUpper(q.Type)
+			var c control.Contents
+			if err := a.do(cmd.Context(), answerTime, q, &c); err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if asJSON {
+				e := json.NewEncoder(w)
+				e.SetIndent("", "  ")
+				if err := e.Encode(c); err != nil {
+					return output(err)
+				}
+			} else if err := c.Write(w); err != nil {
+				return output(err)
+			}
+			if len(c.Answers) == 0 {
+				if asJSON {
+					return exit{exitNo, nil}
+				}
+				return failedNo("the cache holds nothing of %s; see with --below what it holds below", printable(q.Name))
+			}
+			return nil
+		},
+	}
+	a.addSocket(cmd)
+	cmd.Flags().StringVar(&q.Type, "type", "", "only this `TYPE`: "+control.TypeNames())
+	cmd.Flags().BoolVar(&q.Below, "below", false, "also of the names below it")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newCacheFlush() *cobra.Command {
+	var a asking
+	q := control.Request{Do: control.DoCacheFlush}
+	cmd := &cobra.Command{
+		Use:   "flush NAME",
+		Short: "make the cache forget a name",
+		Long: `Flush makes the cache forget the answers of a name, of all types, and with
+--below those of the names below it; --all empties the cache. The next message
+that needs them asks again. It prints how many answers there were.
+
+Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.`,
+		Example: `  postvet cache flush _dmarc.example.org
+  postvet cache flush example.org --below
+  postvet cache flush --all`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case q.All && (len(args) > 0 || q.Below):
+				return usage("--all beside a name or --below; write one of them")
+			case !q.All && (len(args) == 0 || args[0] == ""):
+				return usage("no name to forget; write a domain, or --all")
+			case !q.All:
+				q.Name = args[0]
+			}
+			var f control.Flushed
+			if err := a.do(cmd.Context(), answerTime, q, &f); err != nil {
+				return err
+			}
+			_, err := cmd.OutOrStdout().Write([]byte(plural(f.Answers, "answer") + " forgotten\n"))
+			return output(err)
+		},
+	}
+	a.addSocket(cmd)
+	cmd.Flags().BoolVar(&q.Below, "below", false, "also the names below it")
+	cmd.Flags().BoolVar(&q.All, "all", false, "everything")
+	return cmd
+}

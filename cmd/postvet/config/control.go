@@ -1,0 +1,111 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/postvet/postvet/filter"
+)
+
+// ControlAuto is the control.socket that is found at the start.
+const ControlAuto = "auto"
+
+// controlName is the file that ControlAuto makes in the runtime directory.
+const controlName = "control.sock"
+
+// ControlPath returns where the control socket is to be, "" for nowhere.
+// runtime is $RUNTIME_DIRECTORY, which systemd sets for RuntimeDirectory=
+// (systemd.exec(5)); of several directories the first counts.
+func (c *Config) ControlPath(runtime string) string {
+	if c.Control.Socket != ControlAuto {
+		return c.Control.Socket
+	}
+	dir, _, _ := strings.Cut(runtime, ":")
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return filepath.Join(dir, controlName)
+}
+
+// ControlSocketIn reads control.socket, and no other key, from a file: a command
+// to a running service must find it also while the file is being edited. A file
+// that does not set the key, or is no TOML before it does, gives ControlAuto; one
+// that cannot be read gives an error.
+func ControlSocketIn(path string) (string, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		// Opening a pipe could wait for ever.
+		return "", &fs.PathError{Op: "read", Path: path, Err: errors.New("is not a file")}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return "", err
+	}
+	return controlSocketOf(text), nil
+}
+
+// controlSocketOf reads up to where the text is no TOML any more.
+func controlSocketOf(text []byte) string {
+	socket, section := ControlAuto, ""
+	p := &unstable.Parser{}
+	p.Reset(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
+	for p.NextExpression() {
+		e := p.Expression()
+		switch name := dotted(e); {
+		case e.Kind == unstable.Table || e.Kind == unstable.ArrayTable:
+			section = name + "."
+		case e.Kind != unstable.KeyValue:
+		case section+name == "control.socket" && e.Value().Kind == unstable.String:
+			socket = string(e.Value().Data)
+		case section+name == "control" && e.Value().Kind == unstable.InlineTable:
+			for it := e.Value().Children(); it.Next(); {
+				if n := it.Node(); dotted(n) == "socket" && n.Value().Kind == unstable.String {
+					socket = string(n.Value().Data)
+				}
+			}
+		}
+	}
+	return socket
+}
+
+// dotted is the key of a table or of a value.
+func dotted(n *unstable.Node) string {
+	var parts []string
+	if n.Kind == unstable.KeyValue || n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {
+		for it := n.Key(); it.Next(); {
+			parts = append(parts, string(it.Node().Data))
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+func checkControlSocket(s string) (normal, problem, remedy string) {
+	remedy = `write a path such as "/run/postvet/control.sock", "auto", or "" for none`
+	if s == ControlAuto {
+		return s, "", ""
+	}
+	s = strings.TrimPrefix(s, "unix:") // as it stands in listen
+	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
+	}
+	if _, err := filter.ParseListenAddress("unix:" + s); err != nil {
+		return "", fmt.Sprintf("%q is no absolute path of a socket of at most 107 octets", clip(s)), remedy
+	}
+	return s, "", ""
+}

@@ -1,0 +1,205 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+// DescribeDNS makes of a resolver's counters what a status says; limit is what
+// its cache may take in octets.
+func DescribeDNS(s dnscache.Stats, limit int64) (DNS, Cache) {
+	d := DNS{Degraded: s.Degraded, InFlight: s.InFlight, Upstreams: []Upstream{}}
+	for _, u := range s.Upstreams {
+		d.Upstreams = append(d.Upstreams, Upstream{
+			Address: u.Addr, Queries: u.Queries, Failures: u.Failures, Timeouts: u.Timeouts,
+			LatencyMS: float64(u.Latency.Microseconds()) / 1000, BackOff: u.BackOff,
+		})
+	}
+	hits := s.Hits.Total()
+	c := Cache{
+		Entries: s.Entries, Bytes: s.Bytes, Limit: limit, Hits: hits, Lookups: hits + s.Misses + s.Joined,
+		Stale: s.Stale, Evicted: s.Evicted,
+	}
+	if c.Lookups > 0 {
+		c.HitRatio = float64(c.Hits) / float64(c.Lookups)
+	}
+	return d, c
+}
+
+// DescribeLevel says a log level in words.
+func DescribeLevel(l LogLevel, now time.Time) string {
+	switch {
+	case l.Until != nil:
+		return fmt.Sprintf("%s for %s, then %s again", l.Level, short(l.Until.Sub(now)), l.Configured)
+	case l.Level != l.Configured:
+		return fmt.Sprintf("%s; the configuration says %s", l.Level, l.Configured)
+	}
+	return l.Level
+}
+
+// label is how wide the words before each line are.
+const label = 10
+
+// Text is the status for a person, in lines of at most width columns; with less
+// room, what matters less is left out.
+func (s Status) Text(now time.Time, width int) string {
+	var lines []string
+	add := func(name, format string, args ...any) {
+		text := format
+		if len(args) > 0 {
+			text = fmt.Sprintf(format, args...)
+		}
+		for i, part := range fold(text, width-label) {
+			if i > 0 {
+				name = ""
+			}
+			lines = append(lines, fmt.Sprintf("%-*s%s", label, name, part))
+		}
+	}
+	state := "serving"
+	if s.Drain != nil {
+		state = fmt.Sprintf("STOPPING: waits for %s in flight, %s at most", count(s.Sessions.Busy, "message"), short(s.Drain.Until.Sub(now)))
+	}
+	add("state", "%s, mode %s, as %s", state, s.Mode, s.AuthservID)
+	add("version", "%s, pid %d, up %s", s.Postvet, s.PID, short(time.Duration(s.UptimeSeconds*float64(time.Second))))
+	add("listens", "%s", strings.Join(s.Listeners, ", "))
+	add("sessions", "%d open of %d, %d inside a message; %d since the start", s.Sessions.Open, s.Sessions.Limit, s.Sessions.Busy, s.Sessions.Total)
+	lines = append(lines, s.table(width)...)
+	if m := s.Messages; m.Aborted+m.Undelivered+m.Faults > 0 {
+		add("besides", "%d ended without a verdict, %d verdicts not heard by the MTA, %d faults of ours", m.Aborted, m.Undelivered, m.Faults)
+	}
+	dns := "works"
+	if s.DNS.Degraded {
+		dns = "IS DOWN: look-ups fail whatever is asked"
+	}
+	add("dns", "%s; %s under way", dns, count(int64(s.DNS.InFlight), "question"))
+	for _, u := range s.DNS.Upstreams {
+		add("", "%s", u.text())
+	}
+	add("cache", "%s, %s of %s, %.1f%% hits of %s", count(int64(s.Cache.Entries), "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
+		100*s.Cache.HitRatio, count(int64(s.Cache.Lookups), "look-up"))
+	add("config", "%s", s.Config.text(now))
+	add("log", "%s", DescribeLevel(s.Log, now))
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// table are the messages: what became of them, in total and per minute.
+func (s Status) table(width int) []string {
+	type row struct {
+		name  string
+		total int64
+		rates [3]float64
+	}
+	t, p := s.Messages.Total, s.Messages.PerMinute
+	rows := []row{
+		{"accepted", t.Accept, [3]float64{p.Last1.Accept, p.Last5.Accept, p.Last15.Accept}},
+		{"held", t.Quarantine, [3]float64{p.Last1.Quarantine, p.Last5.Quarantine, p.Last15.Quarantine}},
+		{"rejected", t.Reject, [3]float64{p.Last1.Reject, p.Last5.Reject, p.Last15.Reject}},
+		{"deferred", t.TempFail, [3]float64{p.Last1.TempFail, p.Last5.TempFail, p.Last15.TempFail}},
+		{"all", t.All(), [3]float64{p.Last1.All(), p.Last5.All(), p.Last15.All()}},
+	}
+	const column = 10
+	columns := min(max((width-label-10-2-column)/column, 0), 3)
+	line := fmt.Sprintf("%-*s%-10s%*s", label, "messages", "", column, "total")
+	for _, name := range []string{"1 min", "5 min", "15 min"}[:columns] {
+		line += fmt.Sprintf("%*s", column, name)
+	}
+	if columns > 0 && width >= len(line)+len("  (per minute)") {
+		line += "  (per minute)"
+	}
+	lines := []string{line}
+	for _, r := range rows {
+		line := fmt.Sprintf("%-*s%-10s%*d", label, "", r.name, column, r.total)
+		for _, rate := range r.rates[:columns] {
+			line += fmt.Sprintf("%*.1f", column, rate)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (u Upstream) text() string {
+	if u.Queries == 0 {
+		return u.Address + " not asked yet"
+	}
+	state := fmt.Sprintf("answers in %.1f ms", u.LatencyMS)
+	if u.BackOff {
+		state = "FAILS"
+	}
+	return fmt.Sprintf("%s %s; %d asked, %d failed (%d timed out)", u.Address, state, u.Queries, u.Failures, u.Timeouts)
+}
+
+func (c Config) text(now time.Time) string {
+	text := "no file"
+	if c.File != "" {
+		text = c.File
+	}
+	text += ", loaded " + short(now.Sub(c.Loaded)) + " ago"
+	if r := c.LastReload; r != nil && len(r.Errors) > 0 {
+		text += fmt.Sprintf("; RELOAD REFUSED %s ago: %s", short(now.Sub(r.At)), r.Errors[0])
+		if more := len(r.Errors) - 1; more > 0 {
+			text += fmt.Sprintf(" (and %d more)", more)
+		}
+	}
+	if len(c.NeedsRestart) > 0 {
+		text += "; a restart is needed for " + strings.Join(c.NeedsRestart, ", ")
+	}
+	return text
+}
+
+// fold breaks a text at blanks into lines of at most width columns. A word that
+// is longer is cut.
+func fold(s string, width int) []string {
+	width = max(width, 20)
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		if r := []rune(word); len(r) > width {
+			word = string(r[:width-2]) + ".."
+		}
+		switch n := len([]rune(line)); {
+		case line == "":
+			line = word
+		case n+1+len([]rune(word)) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
+// short writes a duration with its two largest units.
+func short(d time.Duration) string {
+	d = max(d, 0).Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm %ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func octets(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f KB", float64(n)/(1<<10))
+}

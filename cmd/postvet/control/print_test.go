@@ -1,0 +1,114 @@
+package control
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// busy is the status of a service with something of everything.
+func busy() Status {
+	until := noon.Add(9*time.Minute + 30*time.Second)
+	s := Status{
+		Postvet: "postvet 1.2.3 go1.26 linux/amd64", PID: 4711, Started: noon.Add(-52 * time.Hour), UptimeSeconds: (52 * time.Hour).Seconds(),
+		State: StateServing, Mode: "enforce", AuthservID: "mx.example.org",
+		Listeners: []string{"unix:postvet/postvet.sock", "unix:/run/postvet/postvet.sock", "inet:127.0.0.1:8890"},
+		Sessions:  Sessions{Open: 12, Busy: 3, Limit: 1000, Total: 45678},
+		Messages: Messages{
+			Total: Totals{Accept: 123456, Quarantine: 12, Reject: 3456, TempFail: 78},
+			PerMinute: PerMinute{
+				Last1:  Rate{Accept: 41.2, Reject: 3},
+				Last5:  Rate{Accept: 39.96, Quarantine: 0.2, Reject: 2.4},
+				Last15: Rate{Accept: 40.1, Quarantine: 0.1, Reject: 2.6, TempFail: 0.1},
+			},
+			Aborted: 5, Undelivered: 1,
+		},
+		Config: Config{File: "/etc/postvet/postvet.toml", Loaded: noon.Add(-3 * time.Hour)},
+		Log:    LogLevel{Level: "debug", Configured: "info", Until: &until},
+	}
+	hits := dnscache.OutcomeCounts{}
+	hits[dnscache.Found] = 90000
+	s.DNS, s.Cache = DescribeDNS(dnscache.Stats{
+		Hits: hits, Misses: 9000, Joined: 1000, InFlight: 1, Entries: 8123, Bytes: 9 << 20, Evicted: 4,
+		Upstreams: []dnscache.UpstreamStats{
+			{Addr: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, Latency: 1234 * time.Microsecond},
+			{Addr: "[2001:db8::53]:53", Queries: 12, Failures: 12, Timeouts: 12, BackOff: true},
+		},
+	}, 64<<20)
+	return s
+}
+
+func TestStatusText(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{40, 80, 132} {
+		text := busy().Text(noon, width)
+		golden(t, fmt.Sprintf("status-%d.txt", width), text)
+		for line := range strings.Lines(text) {
+			if n := len([]rune(line)) - 1; n > width {
+				t.Errorf("%d columns of %d: %s", n, width, line)
+			}
+		}
+	}
+	bad := busy()
+	bad.State, bad.Drain = StateDraining, &Drain{Since: noon.Add(-5 * time.Second), Until: noon.Add(55 * time.Second)}
+	bad.DNS.Degraded = true
+	bad.Config.LastReload = &Reloaded{At: noon.Add(-90 * time.Second), Errors: []string{`/etc/postvet/postvet.toml:7: mode: "x" is not known; write "enforce" or "monitor"`, "two", "three"}}
+	bad.Config.NeedsRestart = []string{"listen", "socket.mode"}
+	golden(t, "status-trouble.txt", bad.Text(noon, 80))
+}
+
+func TestContentsText(t *testing.T) {
+	t.Parallel()
+	at := noon.Add(90 * time.Second)
+	var c Contents
+	for _, h := range []dnscache.Held{
+		{Name: "example.org", Type: dnscache.A, Answer: &dnscache.Answer{
+			Outcome: dnscache.Found, Expires: at, Authentic: true, Canonical: "real.example.net",
+			Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
+		}},
+		{Name: "example.org", Type: dnscache.MX, Answer: &dnscache.Answer{Outcome: dnscache.Found, Expires: at, MX: []dnscache.Exchange{{Preference: 10, Host: "mx.example.org"}, {}}}},
+		{Name: "evil.example", Type: dnscache.TXT, Answer: &dnscache.Answer{Outcome: dnscache.Found, Expires: at, TXT: []string{"v=spf1 -all", "\x1b[2J\"\r\nfoo\xff\u202e"}}},
+		{Name: "gone.example", Answer: &dnscache.Answer{Outcome: dnscache.NXDomain, Expires: at}},
+		{Name: "slow.example", Type: dnscache.TXT, Answer: &dnscache.Answer{Outcome: dnscache.Timeout, Expires: at.Add(-24 * time.Hour), Err: fmt.Errorf("no answer from \x1b]0;x\a")}},
+	} {
+		c.Answers = append(c.Answers, describe(h, noon))
+	}
+	c.Total = 7
+	var b strings.Builder
+	if err := c.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "contents.txt", b.String())
+	for _, r := range b.String() {
+		if r != '\n' && (r < ' ' || r > '~') {
+			t.Errorf("%q reaches the terminal", r)
+		}
+	}
+	// One answer cannot fill a response.
+	long := make([]string, 1000)
+	for i := range long {
+		long[i] = strings.Repeat("x", 60000)
+	}
+	a := describe(dnscache.Held{Name: "long.example", Type: dnscache.TXT, Answer: &dnscache.Answer{Outcome: dnscache.Found, TXT: long}}, noon)
+	if len(a.Records) != maxRecords || len(a.Records[0]) > maxText+3 {
+		t.Errorf("%d records of %d octets", len(a.Records), len(a.Records[0]))
+	}
+}
+
+func TestShort(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 59400 * time.Millisecond: "59s", 59600 * time.Millisecond: "1m 0s",
+		61 * time.Minute: "1h 1m", 49 * time.Hour: "2d 1h",
+	} {
+		if got := short(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}

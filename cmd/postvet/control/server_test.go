@@ -1,0 +1,202 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// serve starts a server on a socket of its own, whose end it waits for.
+func serve(t *testing.T, o Options) (*Server, *Client) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pv") // a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Handler == nil {
+		o.Handler = func(_ context.Context, _ Peer, q Request) (any, error) { return q, nil }
+	}
+	o.Postvet, o.GID = "postvet 1", -1
+	s := NewServer(o)
+	s.Start(l)
+	t.Cleanup(s.Close)
+	return s, &Client{Socket: path, Postvet: "postvet 2"}
+}
+
+// raw sends bytes and returns all that comes back.
+func raw(t *testing.T, path, text string) string {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.WriteString(c, text)
+	_ = c.(*net.UnixConn).CloseWrite()
+	b, _ := io.ReadAll(c)
+	return string(b)
+}
+
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	fault := &Refusal{Code: CodeRefused, Errors: []string{"one", "two"}}
+	_, c := serve(t, Options{UID: os.Getuid(), Handler: func(_ context.Context, p Peer, q Request) (any, error) {
+		if p.UID != os.Getuid() || p.PID != os.Getpid() || len(p.GIDs) == 0 {
+			t.Errorf("the peer is %+v", p)
+		}
+		switch q.Do {
+		case DoReload:
+			return nil, fault
+		case DoCacheFlush:
+			return nil, errors.New("out of luck")
+		}
+		return q, nil
+	}})
+	var q Request
+	want := Request{V: Version, Do: DoLogLevel, Level: "debug", For: 60}
+	if err := c.Do(t.Context(), want, &q); err != nil || q != want {
+		t.Errorf("%+v, %v", q, err)
+	}
+	var r *Refusal
+	if err := c.Do(t.Context(), Request{Do: DoReload}, nil); !errors.As(err, &r) || r.Code != CodeRefused || r.Error() != "one\ntwo" {
+		t.Errorf("refused: %v", err)
+	}
+	if err := c.Do(t.Context(), Request{Do: DoCacheFlush, All: true}, nil); !errors.As(err, &r) || r.Code != CodeFailed || r.Error() != "out of luck" {
+		t.Errorf("failed: %v", err)
+	}
+}
+
+// TestHostileBytes: whatever is sent, there is one answer in one line, or none
+// if nothing was asked, and the server goes on.
+func TestHostileBytes(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, Options{UID: os.Getuid()})
+	for _, tc := range []struct{ name, text, code string }{
+		{"nothing", "", "none"},
+		{"an empty line", "\n", CodeRequest},
+		{"no end of line", `{"v":1,"do":"status"}`, ""},
+		{"garbage", "\x00\xff\xfe\n", CodeRequest},
+		{"HTTP", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", CodeRequest},
+		{"as long as may be", `{"v":1,"do":"status"}` + strings.Repeat(" ", maxRequest-30) + "\n", ""},
+		{"too long", `{"v":1,"do":"` + strings.Repeat("x", maxRequest) + "\"}\n", CodeRequest},
+		{"endless", strings.Repeat("x", 1<<20), CodeRequest},
+		{"deep", strings.Repeat("[", maxRequest-1) + "\n", CodeRequest},
+		{"pipelined", `{"v":1,"do":"status"}` + "\n" + `{"v":1,"do":"reload"}` + "\n", ""},
+		{"another version", `{"v":99,"do":"status"}` + "\n", CodeVersion},
+	} {
+		got := raw(t, c.Socket, tc.text)
+		if tc.code == "none" {
+			if got != "" {
+				t.Errorf("%s: %q", tc.name, got)
+			}
+			continue
+		}
+		var r Response
+		if err := json.Unmarshal([]byte(got), &r); err != nil || r.Code != tc.code || strings.Count(got, "\n") != 1 || r.V != Version || r.Postvet != "postvet 1" {
+			t.Errorf("%s: %.200q", tc.name, got)
+		}
+	}
+	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestWhoMayAsk(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		peer Peer
+		gid  int
+		want bool
+	}{
+		{"root", Peer{UID: 0, GIDs: []int{0}}, -1, true},
+		{"the user", Peer{UID: 99, GIDs: []int{99}}, -1, true},
+		{"another user", Peer{UID: 1000, GIDs: []int{1000}}, -1, false},
+		{"another user, without a group set", Peer{UID: 1000, GIDs: []int{-1}}, -1, false},
+		{"its first group", Peer{UID: 1000, GIDs: []int{4}}, 4, true},
+		{"a further group", Peer{UID: 1000, GIDs: []int{1000, 4}}, 4, true},
+		{"other groups", Peer{UID: 1000, GIDs: []int{1000, 5}}, 4, false},
+	} {
+		if got := tc.peer.may(99, tc.gid); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
+// TestTooMany: connections that say nothing neither keep others out for long
+// nor stay.
+func TestTooMany(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 2, Timeout: 300 * time.Millisecond})
+	var silent []net.Conn
+	for range 2 {
+		conn, err := net.Dial("unix", c.Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		silent = append(silent, conn)
+	}
+	var r *Refusal
+	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); !errors.As(err, &r) || r.Code != CodeBusy {
+		t.Errorf("with all connections in use: %v", err)
+	}
+	for _, conn := range silent {
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("a silent client is told %d, %v", n, err)
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		err := c.Do(t.Context(), Request{Do: DoStatus}, nil)
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("afterwards: %v", err)
+		}
+	}
+}
+
+// TestCloseEndsRequests: what is carried out ends with its context, and is
+// answered.
+func TestCloseEndsRequests(t *testing.T) {
+	t.Parallel()
+	began := make(chan struct{})
+	s, c := serve(t, Options{UID: os.Getuid(), Handler: func(ctx context.Context, _ Peer, _ Request) (any, error) {
+		close(began)
+		<-ctx.Done()
+		return nil, refuse(CodeBusy, "it ends; come back")
+	}})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		var r *Refusal
+		if err := c.Do(t.Context(), Request{Do: DoReload}, nil); !errors.As(err, &r) || r.Code != CodeBusy {
+			t.Errorf("the one who waits is told %v", err)
+		}
+	})
+	<-began
+	idle, err := net.Dial("unix", c.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	s.Close()
+	wait.Wait()
+	s.Close()
+}

@@ -1,0 +1,115 @@
+package control
+
+import "time"
+
+// States of the service.
+const (
+	StateServing  = "serving"
+	StateDraining = "draining" // it stops when the messages in flight have their verdicts
+)
+
+// Status is what "postvet status --json" prints. Fields may be added, never
+// renamed.
+type Status struct {
+	Postvet       string    `json:"postvet"`
+	PID           int       `json:"pid"`
+	Started       time.Time `json:"started"`
+	UptimeSeconds float64   `json:"uptime_seconds"`
+	State         string    `json:"state"`
+	Drain         *Drain    `json:"drain,omitempty"` // nil unless draining
+
+	Mode       string   `json:"mode"`
+	AuthservID string   `json:"authserv_id"`
+	Listeners  []string `json:"listeners"`
+
+	Sessions Sessions `json:"sessions"`
+	Messages Messages `json:"messages"`
+	DNS      DNS      `json:"dns"`
+	Cache    Cache    `json:"cache"`
+	Config   Config   `json:"config"`
+	Log      LogLevel `json:"log"`
+}
+
+// Drain is how far a stop is.
+type Drain struct {
+	Since time.Time `json:"since"`
+	// Until is when what is left is cut short.
+	Until time.Time `json:"until"`
+}
+
+// Sessions are connections of MTAs.
+type Sessions struct {
+	Open  int64 `json:"open"`
+	Busy  int64 `json:"busy"` // inside a message
+	Limit int   `json:"limit"`
+	Total int64 `json:"total"` // since the start
+}
+
+// Messages are counts since the start and rates.
+type Messages struct {
+	Total     Totals    `json:"total"`
+	PerMinute PerMinute `json:"per_minute"`
+	// Aborted ended without a verdict; of Undelivered ones the MTA did not hear
+	// it.
+	Aborted     int64 `json:"aborted"`
+	Undelivered int64 `json:"undelivered"`
+	// Faults are ours: caught panics.
+	Faults int64 `json:"faults"`
+}
+
+// PerMinute are the rates over the last 1, 5 and 15 minutes.
+type PerMinute struct {
+	Last1  Rate `json:"1m"`
+	Last5  Rate `json:"5m"`
+	Last15 Rate `json:"15m"`
+}
+
+// DNS is how the resolvers do.
+type DNS struct {
+	// Degraded: look-ups fail whatever is asked.
+	Degraded  bool       `json:"degraded"`
+	InFlight  int        `json:"in_flight"`
+	Upstreams []Upstream `json:"upstreams"`
+}
+
+// Upstream is one resolver.
+type Upstream struct {
+	Address   string  `json:"address"`
+	Queries   uint64  `json:"queries"`
+	Failures  uint64  `json:"failures"`
+	Timeouts  uint64  `json:"timeouts"` // of the failures
+	LatencyMS float64 `json:"latency_ms"`
+	// BackOff: it failed several times in a row and is asked last.
+	BackOff bool `json:"back_off"`
+}
+
+// Cache is what is known without asking.
+type Cache struct {
+	Entries int    `json:"entries"`
+	Bytes   int64  `json:"bytes"`
+	Limit   int64  `json:"limit_bytes"`
+	Lookups uint64 `json:"lookups"` // since the resolver was made
+	Hits    uint64 `json:"hits"`
+	// HitRatio is Hits of Lookups, 0 without any.
+	HitRatio float64 `json:"hit_ratio"`
+	Stale    uint64  `json:"stale"`
+	Evicted  uint64  `json:"evicted"`
+}
+
+// Config is what the service runs with.
+type Config struct {
+	File string `json:"file"` // "" for none
+	// Loaded is when what is in force was read.
+	Loaded time.Time `json:"loaded"`
+	// LastReload is nil if there was none.
+	LastReload *Reloaded `json:"last_reload,omitempty"`
+	// NeedsRestart names the keys whose new values only a restart puts in force.
+	NeedsRestart []string `json:"needs_restart,omitempty"`
+}
+
+// Reloaded is how a reload ended: with Errors the configuration before it
+// stayed in force.
+type Reloaded struct {
+	At     time.Time `json:"at"`
+	Errors []string  `json:"errors,omitempty"`
+}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/control"
+)
+
+func asked[T any](t *testing.T, socket string, q control.Request) (result T, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = (&control.Client{Socket: socket}).Do(ctx, q, &result)
+	return result, err
+}
+
+// TestStatusCounts: what the service did is in its status, and the cache shows
+// what it asked.
+func TestStatusCounts(t *testing.T) {
+	t.Parallel()
+	_, socket, _ := startControlled(t, "")
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	body := m.begin("x@evil.example", testMessage(t, "signed.eml"))
+
+	s, err := asked[control.Status](t, socket, control.Request{Do: control.DoStatus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Messages.Total != (control.Totals{Reject: 1}) || s.Messages.PerMinute.Last1.Reject <= 0 || s.Sessions != (control.Sessions{Open: 1, Busy: 1, Limit: 1000, Total: 1}) {
+		t.Errorf("%+v, %+v", s.Messages, s.Sessions)
+	}
+	if s.Cache.Entries == 0 || s.Cache.Lookups == 0 || len(s.DNS.Upstreams) != 1 || s.DNS.Upstreams[0].Queries == 0 || s.State != control.StateServing {
+		t.Errorf("%+v", s)
+	}
+	m.end(body)
+	show := control.Request{Do: control.DoCacheShow, Name: "_dmarc.good.example", Type: "TXT"}
+	c, err := asked[control.Contents](t, socket, show)
+	if err != nil || len(c.Answers) != 1 || c.Answers[0].Outcome != "found" || !strings.Contains(strings.Join(c.Answers[0].Records, ""), "v=DMARC1") {
+		t.Errorf("the cache shows %+v, %v", c, err)
+	}
+	below, err := asked[control.Contents](t, socket, control.Request{Do: control.DoCacheShow, Name: "example", Below: true})
+	if err != nil || below.Total <= 1 {
+		t.Errorf("below example there is %+v, %v", below, err)
+	}
+	if f, err := asked[control.Flushed](t, socket, control.Request{Do: control.DoCacheFlush, Name: "_dmarc.good.example"}); err != nil || f.Answers != 1 {
+		t.Errorf("flushed %+v, %v", f, err)
+	}
+	if c, err = asked[control.Contents](t, socket, show); err != nil || c.Total != 0 {
+		t.Errorf("after the flush the cache shows %+v, %v", c, err)
+	}
+	if c, err = asked[control.Contents](t, socket, control.Request{Do: control.DoCacheShow, Name: "example", Below: true}); err != nil || c.Total != below.Total-1 {
+		t.Errorf("after the flush of one name there is %+v, %v below example", c, err)
+	}
+}
+
+// TestReloadsAtOnce: many who ask at the same time all get the answer about
+// what the file says, and none gets in the way of a message.
+func TestReloadsAtOnce(t *testing.T) {
+	t.Parallel()
+	s, socket, file := startControlled(t, "")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	reload := func(want string) {
+		for range 8 {
+			wait.Go(func() {
+				_, err := asked[control.Reload](t, socket, control.Request{Do: control.DoReload})
+				if got := fmt.Sprint(err); !strings.Contains(got, want) {
+					t.Errorf("told %s, want %q", got, want)
+				}
+			})
+		}
+		s.signal(syscall.SIGHUP)
+		wait.Wait()
+	}
+	for i := range 3 {
+		writeConfig(t, file, "mode = \"monitor\"\n"+string(text))
+		reload("<nil>")
+		writeConfig(t, file, string(text)+"\n[lim")
+		reload("not TOML")
+		st, err := asked[control.Status](t, socket, control.Request{Do: control.DoStatus})
+		if err != nil || st.Mode != "monitor" || st.Config.LastReload == nil || len(st.Config.LastReload.Errors) != 1 {
+			t.Errorf("round %d: %+v, %v", i, st, err)
+		}
+	}
+}
+
+// TestReloadThatHangs: reading a file that never comes keeps the service
+// neither from its work nor from ending.
+func TestReloadThatHangs(t *testing.T) {
+	t.Parallel()
+	s, socket, file := startControlled(t, "")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 1)
+	go func() {
+		_, err := asked[control.Reload](t, socket, control.Request{Do: control.DoReload})
+		told <- err
+	}()
+	s.waitLog(`"msg":"control request","do":"reload"`, 1)
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	if _, verdict := m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml"))); !strings.HasPrefix(verdict, "reply 550 ") {
+		t.Errorf("meanwhile a forgery got %q", verdict)
+	}
+	_ = m.conn.Close()
+	s.signal(syscall.SIGTERM)
+	if err := <-told; err == nil || !strings.Contains(err.Error(), "is stopping and reloads nothing; ") {
+		t.Errorf("who waits is told %v", err)
+	}
+	if code := s.waitExit(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestControlWhileDraining: the service tells how far its end is, and reloads
+// nothing any more.
+func TestControlWhileDraining(t *testing.T) {
+	t.Parallel()
+	s, socket, _ := startControlled(t, "")
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.1", "mx.good.example")
+	body := m.begin("bounce@good.example", testMessage(t, "signed.eml"))
+	s.signal(syscall.SIGTERM)
+	s.waitLog(`"msg":"stopping"`, 1)
+	st, err := asked[control.Status](t, socket, control.Request{Do: control.DoStatus})
+	if err != nil || st.State != control.StateDraining || st.Drain == nil || st.Drain.Until.Sub(st.Drain.Since) != time.Minute || st.Sessions.Busy != 1 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	var r *control.Refusal
+	if _, err := asked[control.Reload](t, socket, control.Request{Do: control.DoReload}); !errors.As(err, &r) || r.Code != control.CodeBusy {
+		t.Errorf("a reload while draining: %v", err)
+	}
+	if out, err := exec.Command("postvet", "reload", "--socket", socket).CombinedOutput(); exitCodeOf(err) != exitFailed || !strings.Contains(string(out), "is stopping") {
+		t.Errorf("postvet reload: %v, %s", err, out)
+	}
+	m.end(body)
+	if code := s.waitExit(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	if _, err := os.Lstat(socket); !os.IsNotExist(err) {
+		t.Errorf("the control socket is left: %v", err)
+	}
+}
+
+func exitCodeOf(err error) int {
+	var e *exec.ExitError
+	if errors.As(err, &e) {
+		return e.ExitCode()
+	}
+	return 0
+}
+
+// TestControlOfStrangers: another user reaches neither the socket nor, when its
+// rights are too wide, the service behind it.
+func TestControlOfStrangers(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can become somebody else")
+	}
+	_, socket, _ := startControlled(t, "")
+	if err := os.Chmod(filepath.Dir(socket), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	binary, err := exec.LookPath("postvet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What tests build may lie where nobody may go.
+	copied := filepath.Join(filepath.Dir(socket), "postvet")
+	if b, err := os.ReadFile(binary); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(copied, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	for _, tc := range []struct {
+		name string
+		mode os.FileMode
+		gids []uint32
+		says string
+	}{
+		{"as it is made", 0, nil, "permission denied for user 65534 at "},
+		{"open to all", 0o666, nil, "user 65534 may not control this service; become root"},
+		{"open to all, in root's group", 0o666, []uint32{0}, "user 65534 may not control this service; become root"},
+	} {
+		if tc.mode != 0 {
+			if err := os.Chmod(socket, tc.mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(copied, "status", "--socket", socket)
+		cmd.Args[0] = "postvet" // the name makes the test binary the command
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody, Groups: tc.gids}}
+		cmd.Dir = "/"
+		if out, err := cmd.CombinedOutput(); exitCodeOf(err) != exitFailed || !strings.Contains(string(out), tc.says) {
+			t.Errorf("%s: %v, %s", tc.name, err, out)
+		}
+	}
+}
+
+// TestRestartKeepsPassedSocket starts two services after one another on a socket
+// that stays open, as systemd does it: who connects in between is served by the
+// second, nobody is refused.
+func TestRestartKeepsPassedSocket(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var files []*os.File
+	var addrs []net.Addr
+	for _, l := range []func() (net.Listener, error){
+		func() (net.Listener, error) { return net.Listen("unix", filepath.Join(dir, "p")) },
+		func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
+	} {
+		l, err := l()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		f, err := l.(interface{ File() (*os.File, error) }).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files, addrs = append(files, f), append(addrs, l.Addr())
+	}
+	resolver := testResolver(t)
+	start := func() *service {
+		s := &service{t: t, done: make(chan struct{})}
+		s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=postfix:sendmail exec postvet serve --listen systemd:postfix --listen systemd:sendmail --authserv-id mx.test.example --resolver `+resolver)
+		s.cmd.ExtraFiles = files
+		return s.start()
+	}
+	forge := func(m *mta) {
+		t.Helper()
+		m.connect("192.0.2.66", "evil.example")
+		if _, verdict := m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml"))); !strings.HasPrefix(verdict, "reply 550 5.7.26 ") {
+			t.Errorf("a forgery got %q", verdict)
+		}
+	}
+	s := start()
+	for round := range 3 {
+		s.waitLog(`"msg":"serving"`, 1)
+		for _, a := range addrs {
+			forge(dialMTA(t, a.Network(), a.String()))
+		}
+		s.signal(syscall.SIGTERM)
+		if code := s.waitExit(); code != exitDone {
+			t.Fatalf("round %d: exit code %d", round, code)
+		}
+		// Nobody runs. These connect at once and wait for an answer.
+		var waiting []net.Conn
+		for _, a := range addrs {
+			for range 3 {
+				c, err := net.DialTimeout(a.Network(), a.String(), 5*time.Second)
+				if err != nil {
+					t.Fatalf("round %d: refused: %v", round, err)
+				}
+				waiting = append(waiting, c)
+			}
+		}
+		s = start()
+		for _, c := range waiting {
+			forge(greetMTA(t, c))
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "p")); err != nil {
+		t.Errorf("the passed socket's file is gone: %v", err)
+	}
+	s.signal(syscall.SIGTERM)
+	s.waitExit()
+}
+
+// TestPassedSocketWithoutListener is one that nobody would ever answer on.
+func TestPassedSocketWithoutListener(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &service{t: t, done: make(chan struct{})}
+	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=other exec postvet serve --listen inet:127.0.0.1:0 --authserv-id mx.test.example --resolver 127.0.0.1:1`)
+	s.cmd.ExtraFiles = []*os.File{f}
+	s.start()
+	if line := s.waitLog("systemd passed a socket that listen does not name", 1); !strings.Contains(line, `"socket":"other"`) {
+		t.Error(line)
+	}
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// altered is what became of a message that a mailing list changed.
+func altered() *policy.Report {
+	res := &policy.Results{
+		Client: policy.ClientResult{IP: "192.0.2.88", Helo: "mx.lists.example", PTR: "mx.lists.example"},
+		IPRev:  iprev.Result{Status: iprev.Pass, Name: "mx.lists.example", Reason: "mx.lists.example leads back to 192.0.2.88"},
+		SPF:    []spf.Result{{Identity: spf.MailFrom, Domain: "lists.example", Status: spf.Pass, Mechanism: "mx"}},
+		DKIM: []dkim.Result{{
+			Domain: "good.example", Selector: "s1", Algorithm: "rsa-sha256", KeyBits: 2048, Status: dkim.Fail, BodyLength: -1,
+			Failure: dkim.FailureBody, Reason: "body hash does not match: the body was changed after signing",
+		}},
+		ARC: arc.Result{Status: arc.None},
+		DMARC: dmarc.Result{
+			Status: dmarc.Fail, AuthorDomain: "good.example", OrganizationalDomain: "good.example", RecordDomain: "good.example",
+			Policy: dmarc.PolicyReject, PolicyTag: "p", Disposition: dmarc.PolicyReject, Reason: "SPF passed for lists.example, which is not aligned with good.example; no DKIM signature passed",
+		},
+		MailFrom: "staff-bounces@lists.example",
+		Author:   message.Author{Domain: "good.example"},
+		List:     message.List{ID: "staff.lists.example"},
+		Trace: []policy.Event{
+			{AtMS: 0.4, What: "dns", Check: "dmarc", Text: `TXT _dmarc.good.example: "v=DMARC1; p=reject" (0.4 ms)`},
+			{AtMS: 1.5, What: "spf", Check: "spf mailfrom", Text: "    mx matches 192.0.2.88, which is one of the addresses of the mail exchangers: pass"},
+			{AtMS: 1.5, What: "dmarc", Check: "dmarc", Text: "fail: SPF passed for lists.example, which is not aligned with good.example; no DKIM signature passed"},
+		},
+	}
+	v := policy.Rules{AuthservID: "mx.test.example"}.Decide(res)
+	return &policy.Report{Results: res, Verdict: v, AuthenticationResults: strings.TrimSpace(v.AuthenticationResults)}
+}
+
+var style = regexp.MustCompile("\x1b\\[\\d+m")
+
+// TestReportOnATerminal compares what a person sees on a terminal of 72 columns
+// with testdata/golden/terminal.txt.
+func TestReportOnATerminal(t *testing.T) {
+	t.Parallel()
+	var plain, colored, unbound bytes.Buffer
+	for out, s := range map[*bytes.Buffer]screen{&plain: {width: 72}, &colored: {width: 72, color: true}, &unbound: {}} {
+		if err := writeReport(out, altered(), true, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const golden = "testdata/golden/terminal.txt"
+	if *update {
+		if err := os.WriteFile(golden, plain.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), plain.String()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	// Colours change nothing but colours, and are there.
+	if d := cmp.Diff(plain.String(), style.ReplaceAllString(colored.String(), "")); d != "" {
+		t.Errorf("without and with colours:\n%s", d)
+	}
+	for _, s := range []string{"\x1b[1mverdict\x1b[0m", "\x1b[31mreject\x1b[0m", "\x1b[32mpass\x1b[0m"} {
+		if !strings.Contains(colored.String(), s) {
+			t.Errorf("no %q in %q", s, colored.String())
+		}
+	}
+	// Where a program reads, each thing is one line.
+	if !regexp.MustCompile(`(?m)^hint     A mailing list altered .* \(altered_by_list\)$`).MatchString(unbound.String()) {
+		t.Errorf("no line of the hint in\n%s", unbound.String())
+	}
+	if strings.Contains(plain.String()+unbound.String(), "\x1b") {
+		t.Error("colours that nobody asked for")
+	}
+}
+
+func TestScreenOf(t *testing.T) {
+	t.Parallel()
+	for when, color := range map[string]bool{"auto": false, "never": false, "always": true} {
+		if s, err := screenOf(&bytes.Buffer{}, when); err != nil || s.color != color || s.width != 0 {
+			t.Errorf("%s: %+v, %v", when, s, err)
+		}
+	}
+	if _, err := screenOf(&bytes.Buffer{}, "sometimes"); err == nil || !strings.Contains(err.Error(), "write auto, always or never") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// FuzzWrap: wrapping loses nothing, and keeps lines short where words are.
+func FuzzWrap(f *testing.F) {
+	f.Add("some words to be wrapped here", 40, 9)
+	f.Add("    deeper  with  gaps ", 40, 21)
+	f.Add("ü"+strings.Repeat("x", 100)+" y", 50, 3)
+	f.Fuzz(func(t *testing.T, text string, width, indent int) {
+		if width < minColumns || width > maxColumns || indent < 0 || strings.ContainsAny(text, "\n\t") || !utf8.ValidString(text) {
+			return
+		}
+		got := screen{width: width}.wrap(text, indent, indent)
+		if clean := strings.ReplaceAll(got, "\n"+strings.Repeat(" ", indent), " "); clean != text {
+			t.Fatalf("%q became %q", text, got)
+		}
+		for i, line := range strings.Split(got, "\n") {
+			if i == 0 {
+				line = strings.Repeat(" ", indent) + line
+			}
+			if indent <= width/2 && utf8.RuneCountInString(line) > width && strings.Contains(strings.TrimSpace(line), " ") {
+				t.Fatalf("a line of more than %d columns: %q", width, line)
+			}
+		}
+	})
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/control"
+)
+
+// Bounds of --watch.
+const (
+	watchDefault = 2 * time.Second
+	watchLeast   = 200 * time.Millisecond
+	watchMost    = time.Hour
+)
+
+func newStatus() *cobra.Command {
+	var a asking
+	var asJSON bool
+	var watch string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "show how the running service does",
+		Long: `Status shows the running service: version, mode, sockets, sessions, messages by
+what became of them with their rates, the health of DNS, the cache, and how the
+last reload ended.
+
+--watch repeats it, on a terminal in place, until Ctrl-C. A restart of the
+service is waited for. Elsewhere the texts, or with --json one line each, follow
+one another.
+
+Exit codes: 0 shown, 3 the service could not be asked.`,
+		Example: `  postvet status
+  postvet status --watch
+  postvet status --watch 10s
+  postvet status --json | jq .messages.per_minute`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			every, err := watchInterval(cmd, watch, args)
+			if err != nil {
+				return err
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if every > 0 {
+				return watchStatus(cmd.Context(), c, every, asJSON, w)
+			}
+			var s control.Status
+			if err := ask(cmd.Context(), c, answerTime, control.Request{Do: control.DoStatus}, &s); err != nil {
+				return err
+			}
+			if asJSON {
+				e := json.NewEncoder(w)
+				e.SetIndent("", "  ")
+				return output(e.Encode(s))
+			}
+			_, err = io.WriteString(w, s.Text(time.Now(), control.Width(w)))
+			return output(err)
+		},
+	}
+	a.addSocket(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&watch, "watch", "", "repeat, every 2s or as often as `INTERVAL` says")
+	cmd.Flags().Lookup("watch").NoOptDefVal = watchDefault.String()
+	return cmd
+}
+
+// watchInterval takes "--watch", "--watch=5s" and "--watch 5s"; 0 is once.
+func watchInterval(cmd *cobra.Command, watch string, args []string) (time.Duration, error) {
+	if !cmd.Flags().Changed("watch") {
+		if len(args) > 0 {
+			return 0, usage("unexpected argument %q; write %q", args[0], "postvet status")
+		}
+		return 0, nil
+	}
+	if len(args) > 0 {
+		watch = args[0]
+	}
+	d, err := time.ParseDuration(watch)
+	if err != nil || d < watchLeast || d > watchMost {
+		return 0, usage("--watch %q is no duration between %s and %s; write one such as 2s", printable(watch), watchLeast, watchMost)
+	}
+	return d, nil
+}
+
+// watchStatus shows the status again and again until a signal comes.
+func watchStatus(ctx context.Context, c *control.Client, every time.Duration, asJSON bool, w io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	get := func() (control.Status, error) {
+		var s control.Status
+		return s, ask(ctx, c, answerTime, control.Request{Do: control.DoStatus}, &s)
+	}
+	first, err := get() // that nobody is there at the beginning is an error
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		e := json.NewEncoder(w)
+		return output(control.Repeat(ctx, every, first, get, func(s control.Status, err error) error {
+			if err != nil {
+				return e.Encode(map[string]string{"error": err.Error()})
+			}
+			return e.Encode(s)
+		}))
+	}
+	return output(control.Watch(ctx, w, every, first, get))
+}

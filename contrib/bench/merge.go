@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+)
+
+// readReport reads what write has written.
+func readReport(path string) (*Report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// merge makes one report of those in the files, which are parts of one
+// benchmark: of the same corpus and machine. What was measured in several of
+// them counts as further rounds. The aims are judged anew.
+func merge(paths []string) (*Report, error) {
+	if len(paths) == 0 {
+		return nil, errors.New("no files are named")
+	}
+	var all *Report
+	for _, path := range paths {
+		r, err := readReport(path)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = r
+			continue
+		}
+		if r.Corpus != all.Corpus || r.Options["seed"] != all.Options["seed"] {
+			return nil, fmt.Errorf("%s: another corpus than that of %s: want the same -seed, -corpus and -domains", path, paths[0])
+		}
+		if r.Machine != all.Machine {
+			return nil, fmt.Errorf("%s: another machine than that of %s", path, paths[0])
+		}
+		all.add(r)
+	}
+	// A contestant that took part somewhere is not missing.
+	for _, rec := range all.Records {
+		delete(all.Missing, rec.Contestant)
+	}
+	all.Aims = nil
+	all.judge()
+	return all, nil
+}
+
+// add takes over what another part has measured.
+func (r *Report) add(part *Report) {
+	if part.Started.Before(r.Started) {
+		r.Started = part.Started
+	}
+	for _, m := range []struct{ to, from *map[string]string }{{&r.Versions, &part.Versions}, {&r.Missing, &part.Missing}} {
+		if *m.to == nil {
+			*m.to = map[string]string{}
+		}
+		maps.Copy(*m.to, *m.from)
+	}
+	for name, why := range part.Failed {
+		if r.Failed == nil {
+			r.Failed = map[string][]string{}
+		}
+		r.Failed[name] = append(r.Failed[name], why...)
+	}
+	round := 0
+	for _, rec := range r.Records {
+		round = max(round, rec.Round)
+	}
+	for _, rec := range part.Records {
+		rec.Round += round
+		r.Records = append(r.Records, rec)
+	}
+	round = 0
+	for _, rec := range r.Postfix {
+		round = max(round, rec.Round)
+	}
+	for _, rec := range part.Postfix {
+		rec.Round += round
+		r.Postfix = append(r.Postfix, rec)
+	}
+	// The memory is measured once; the later figure counts.
+	for _, rec := range part.Memory {
+		r.Memory = slices.DeleteFunc(r.Memory, func(m MemoryRecord) bool { return m.Check == rec.Check })
+		r.Memory = append(r.Memory, rec)
+	}
+}

@@ -1,0 +1,193 @@
+//go:build linux
+
+package monitoring_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// tool finds a program of Debian's package prometheus, where install.sh unpacked
+// it or in PATH. Where it is not it skips the test, and says why.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	root := os.Getenv("POSTVET_PROMETHEUS_ROOT")
+	if root == "" {
+		root = "/var/cache/postvet/prometheus"
+	}
+	for _, path := range []string{filepath.Join(root, "usr/bin", name), name} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found
+		}
+	}
+	text := fmt.Sprintf("there is no %s below %s and none in PATH; run contrib/monitoring/install.sh as root on Debian or Ubuntu (it needs apt and the network)", name, root)
+	if os.Getenv("POSTVET_REQUIRE_PROMETHEUS") != "" {
+		t.Fatal("POSTVET_REQUIRE_PROMETHEUS is set: " + text)
+	}
+	t.Skip("skipped: " + text)
+	return ""
+}
+
+// child is a program that runs beside the test, and what it writes.
+type child struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended and all is read
+
+	mu  sync.Mutex
+	log []string
+}
+
+// start runs a program until the test ends; should we die, the kernel ends it.
+func start(t *testing.T, name string, args ...string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: exec.Command(name, args...), done: make(chan struct{})}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := c.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(c.done)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			c.mu.Lock()
+			c.log = append(c.log, lines.Text())
+			c.mu.Unlock()
+		}
+		_ = c.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-c.done:
+		case <-time.After(20 * time.Second):
+			_ = c.cmd.Process.Kill()
+			<-c.done
+			t.Errorf("%s did not end", name)
+		}
+		if t.Failed() {
+			const most = 20
+			t.Logf("the end of what %s says:\n%s", name, strings.Join(c.log[max(0, len(c.log)-most):], "\n"))
+		}
+	})
+	return c
+}
+
+// after waits for a line that holds both texts, and returns what follows the
+// second up to a blank or quote.
+func (c *child) after(line, text string) string {
+	c.t.Helper()
+	var found string
+	eventually(c.t, "a line "+line, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, l := range c.log {
+			if _, rest, ok := strings.Cut(l, text); ok && strings.Contains(l, line) {
+				found = rest
+				if at := strings.IndexAny(rest, "\" "); at >= 0 {
+					found = rest[:at]
+				}
+				return nil
+			}
+		}
+		return errors.New("no such line")
+	})
+	return found
+}
+
+// eventually asks again until there is no error.
+func eventually(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if err = ask(); err == nil {
+			return
+		}
+	}
+	t.Fatalf("%s: %v", what, err)
+}
+
+// prometheus is a running one.
+type prometheus struct{ base string }
+
+// startPrometheus scrapes a target twice a second.
+func startPrometheus(t *testing.T, target string) *prometheus {
+	t.Helper()
+	dir := t.TempDir()
+	rules, err := filepath.Abs("alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "prometheus.yml")
+	text := fmt.Sprintf("global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\nrule_files: [%q]\n"+
+		"scrape_configs:\n  - job_name: postvet\n    static_configs: [{targets: [%q]}]\n", rules, target)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, tool(t, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address=127.0.0.1:0", "--web.console.templates="+dir, "--web.console.libraries="+dir)
+	return &prometheus{base: "http://" + c.after(`msg="Listening on"`, "address=")}
+}
+
+// get reads an answer of the API into v.
+func (p *prometheus) get(path string, v any) error {
+	client := http.Client{Timeout: 10 * time.Second}
+	r, err := client.Get(p.base + "/api/v1/" + path)
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Status, Error string
+		Data          json.RawMessage
+	}
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&answer); err != nil {
+		return fmt.Errorf("%w: %s", err, b)
+	}
+	if answer.Status != "success" {
+		return errors.New(answer.Error)
+	}
+	return json.Unmarshal(answer.Data, v)
+}
+
+// sample is one series of an answer and its value.
+type sample struct {
+	Metric map[string]string
+	Value  [2]any
+}
+
+// errNoData tells a query without result from one that cannot be evaluated.
+var errNoData = errors.New("no data")
+
+// query evaluates an expression now.
+func (p *prometheus) query(expr string) ([]sample, error) {
+	var data struct{ Result []sample }
+	if err := p.get("query?query="+url.QueryEscape(expr), &data); err != nil {
+		return nil, err
+	}
+	if len(data.Result) == 0 {
+		return nil, errNoData
+	}
+	return data.Result, nil
+}

@@ -1,0 +1,163 @@
+//go:build linux
+
+package packaging_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// machine is a scratch Debian that runs with systemd as its first process, in
+// namespaces of its own: its network is its own loopback alone.
+type machine struct {
+	root string
+	pid  int // of its first process
+	proc *exec.Cmd
+	// ended gets how systemd-nspawn ended.
+	ended <-chan error
+	log   bytes.Buffer
+}
+
+// startTied starts a command that the kernel ends should we die. The signal
+// comes when the thread dies that made the child, and not only then when the
+// process does: the thread is kept until the child has ended.
+func startTied(cmd *exec.Cmd) (ended <-chan error, err error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started, end := make(chan error), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			end <- cmd.Wait()
+		}
+	}()
+	return end, <-started
+}
+
+// boot starts a machine in a root and stops it at the test's end.
+func boot(t *testing.T, root string) *machine {
+	t.Helper()
+	tools(t, "systemd-nspawn", "nsenter")
+	m := &machine{root: root}
+	m.proc = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+		"--resolv-conf=off", "-D", root, "--boot")
+	m.proc.Stdout, m.proc.Stderr = &m.log, &m.log
+	var err error
+	if m.ended, err = startTied(m.proc); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.stop(t) })
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if m.pid == 0 {
+			m.pid = child(m.proc.Process.Pid)
+		}
+		if m.pid != 0 {
+			out, _ := m.command(t.Context(), "systemctl", "is-system-running").Output()
+			if s := strings.TrimSpace(string(out)); s == "running" || s == "degraded" {
+				t.Cleanup(func() { m.journal(t) })
+				return m
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the machine does not start:\n%s", m.log.Bytes())
+		}
+	}
+}
+
+// journal shows the machine's log if the test fails.
+func (m *machine) journal(t *testing.T) {
+	if t.Failed() {
+		out, _ := m.command(context.Background(), "journalctl", "--no-pager", "-n", "80").CombinedOutput()
+		t.Logf("--- the machine's journal ---\n%s", out)
+	}
+}
+
+// child is the one child of a process, 0 while it has none.
+func child(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return n
+}
+
+func (m *machine) stop(t *testing.T) {
+	_ = m.proc.Process.Signal(syscall.SIGTERM) // has systemd-nspawn shut it down
+	select {
+	case <-m.ended:
+	case <-time.After(time.Minute):
+		_ = m.proc.Process.Kill()
+		<-m.ended
+		t.Errorf("the machine did not shut down:\n%s", m.log.Bytes())
+	}
+}
+
+func (m *machine) command(ctx context.Context, argv ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(m.pid), "-m", "-u", "-i", "-n", "-p", "--"}, argv...)...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"}
+	cmd.Dir = "/"
+	return cmd
+}
+
+// run runs a command inside and returns what it printed.
+func (m *machine) run(t *testing.T, argv ...string) string {
+	t.Helper()
+	out, err := m.command(t.Context(), argv...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("in the machine: %s: %v\n%s", strings.Join(argv, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// property is a property of a unit.
+func (m *machine) property(t *testing.T, unit, name string) string {
+	t.Helper()
+	return m.run(t, "systemctl", "show", "--value", "-p", name, unit)
+}
+
+// onNetwork calls f on a thread that is in the machine's network; what f opens
+// there stays there.
+func (m *machine) onNetwork(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with its goroutine.
+		runtime.LockOSThread()
+		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.pid))
+		if err != nil {
+			done <- err
+			return
+		}
+		defer ns.Close()
+		err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// eventually waits for what the machine does in its own time.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(errors.New(what + ": not within a minute"))
+		}
+	}
+}

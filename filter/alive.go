@@ -1,0 +1,70 @@
+package filter
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/emersion/go-milter"
+)
+
+// Alive is a self-check for a watchdog: it opens a connection of its own inside
+// the process, negotiates like an MTA and leaves. It returns nil if that worked,
+// and also if there is nothing to check because all connections are in use or
+// the server drains; otherwise an error at the latest when ctx ends. It is not
+// counted as a connection.
+func (s *Server) Alive(ctx context.Context) error {
+	// What is checked may hang, a lock too; then this goroutine does as well.
+	done := make(chan error, 1)
+	go func() { done <- s.greetItself(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("filter: the server does not answer itself: %w", ctx.Err())
+	}
+}
+
+func (s *Server) greetItself(ctx context.Context) error {
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		return nil
+	}
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	if end, ok := ctx.Deadline(); ok {
+		_ = ours.SetDeadline(end)
+	}
+	if !s.begin(theirs, false) {
+		return nil
+	}
+	offer := binary.BigEndian.AppendUint32(nil, 13)
+	offer = append(offer, byte(milter.CodeOptNeg))
+	offer = binary.BigEndian.AppendUint32(offer, maxVersion)
+	offer = binary.BigEndian.AppendUint32(offer, uint32(wantedActions))
+	offer = binary.BigEndian.AppendUint32(offer, uint32(wantedProtocol))
+	if _, err := ours.Write(offer); err != nil {
+		return fmt.Errorf("filter: the server does not hear itself: %w", err)
+	}
+	var head [5]byte
+	if _, err := io.ReadFull(ours, head[:]); err != nil {
+		return fmt.Errorf("filter: the server does not answer itself: %w", err)
+	}
+	if head[4] != byte(milter.CodeOptNeg) {
+		return errors.New("filter: the server answers itself with nonsense")
+	}
+	n := binary.BigEndian.Uint32(head[:4])
+	if _, err := io.CopyN(io.Discard, ours, int64(n)-1); err != nil {
+		return fmt.Errorf("filter: the server does not answer itself: %w", err)
+	}
+	// Leaving without a word would be a lost connection for the log.
+	if _, err := ours.Write([]byte{0, 0, 0, 1, byte(milter.CodeQuit)}); err != nil {
+		return fmt.Errorf("filter: the server does not hear itself: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, ours) // until it has closed its end
+	return nil
+}

@@ -1,0 +1,63 @@
+package filter
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, l := &fake{}, newPipes()
+		r := startOn(t, f, Options{MaxConnections: 2}, l, l.dial)
+		for range 5 {
+			if err := r.Alive(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if s := r.Stats(); s.Connections != 0 || s.Open != 0 || s.ProtocolErrors != 0 || s.Timeouts != 0 {
+			t.Errorf("the check was counted: %+v", s)
+		}
+		if len(f.heard()) != 0 {
+			t.Errorf("policy was bothered: %q", f.heard())
+		}
+		if lines := r.logs.All(); len(lines) != 0 {
+			t.Errorf("the log was bothered: %v", lines)
+		}
+		// All connections in use are no reason to be killed.
+		one, two := connectMTA(t, r.dial, offerAll), connectMTA(t, r.dial, offerAll)
+		if err := r.Alive(soon(t)); err != nil {
+			t.Errorf("with all connections in use: %v", err)
+		}
+		one.Close()
+		two.Close()
+		r.stop()
+		if err := r.Alive(soon(t)); err != nil {
+			t.Errorf("while draining: %v", err)
+		}
+	})
+}
+
+// TestAliveHangs holds the lock that every new connection needs.
+func TestAliveHangs(t *testing.T) {
+	t.Parallel()
+	r := start(t, &fake{}, Options{})
+	r.mu.Lock()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := r.Alive(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it hangs: %v", err)
+	}
+	r.mu.Unlock()
+	r.stop()
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}

@@ -1,0 +1,44 @@
+package arc
+
+import "strings"
+
+// describe tells what became of each set. It verifies what the result does not
+// depend on, too.
+func (v *Verifier) describe() []Set {
+	var list []Set
+	var digests [][]byte
+	if v.broken == nil && len(v.sets) > 0 {
+		digests, _ = sealDigests(v.sets)
+	}
+	for i, s := range v.sets {
+		// Below one that is broken, bodies were not hashed for message signatures.
+		hashed := len(s.message) > 0 && s.message[0].body != nil
+		d := Set{Instance: s.instance, Results: oneLine(s.field[results].Value(), 300)}
+		if s.seal != nil {
+			d.Sealer = s.seal.Domain
+		}
+		if digests == nil {
+			d.Seal, d.Message = "not verified", "not verified"
+		} else {
+			if err := v.verifyDigest(s.seal, digests[i]); err != nil {
+				d.Seal = plain(err).Error()
+			}
+			if err := v.verifyMessage(s); s.messageErr == nil && !hashed {
+				d.Message = "not verified"
+			} else if err != nil {
+				d.Message = plain(err).Error()
+			}
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+// oneLine unfolds a field's value and cuts it.
+func oneLine(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > n {
+		s = s[:n] + "..."
+	}
+	return s
+}

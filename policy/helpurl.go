@@ -1,0 +1,100 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// helpPlaceholders are the words that a help URL may hold in braces.
+var helpPlaceholders = []string{"{author}", "{client}", "{rule}", "{hint}"}
+
+const (
+	// maxHelpTemplate bounds what is configured, maxHelpURL what comes of it, on
+	// the wire: a reply must have room for its reason.
+	maxHelpTemplate = 160
+	maxHelpURL      = 240
+)
+
+// CheckHelpURL reports what is wrong with a help URL: it must be http or https,
+// have a host, be printable ASCII of at most 160 octets, and hold {author},
+// {client}, {rule} or {hint} behind the host only. They stand for the Author
+// Domain, the client's address, the name of the rule and the word of the first
+// hint; what is put in is percent-encoded.
+func CheckHelpURL(s string) error {
+	switch i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`|'", r) }); {
+	case len(s) > maxHelpTemplate:
+		return fmt.Errorf("it is longer than %d octets", maxHelpTemplate)
+	case i >= 0:
+		return fmt.Errorf("it holds %q, which must be percent-encoded", s[i:i+1])
+	}
+	plain := s
+	for _, p := range helpPlaceholders {
+		plain = strings.ReplaceAll(plain, p, "x")
+	}
+	if i := strings.IndexAny(plain, "{}"); i >= 0 {
+		return fmt.Errorf("it holds a brace that is none of %s", strings.Join(helpPlaceholders, ", "))
+	}
+	u, err := url.Parse(plain)
+	if err != nil {
+		return errors.New("it is no URL")
+	}
+	before, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s, u.Scheme), "://"), "/")
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("it does not begin with https:// or http://")
+	case u.Hostname() == "":
+		return errors.New("it has no host")
+	case u.User != nil:
+		return errors.New("it holds a user name")
+	case strings.Contains(strings.FieldsFunc(before+"?", func(r rune) bool { return r == '?' || r == '#' })[0], "{"):
+		return errors.New("it holds a placeholder in its host")
+	}
+	return nil
+}
+
+// helpURL returns the URL for one message, "" if there is none. If it would be
+// too long, what is put in is left out, the longest first.
+func (r Rules) helpURL(res *Results, v *Verdict) string {
+	if r.HelpURL == "" {
+		return ""
+	}
+	values := map[string]string{
+		"{author}": res.Author.Domain, "{client}": res.Client.IP, "{rule}": v.Rule, "{hint}": "",
+	}
+	if len(v.Hints) > 0 {
+		values["{hint}"] = string(v.Hints[0].Word)
+	}
+	for {
+		expanded, longest := r.HelpURL, ""
+		for _, p := range helpPlaceholders {
+			expanded = strings.ReplaceAll(expanded, p, percentEncode(values[p]))
+			if len(values[p]) > len(values[longest]) {
+				longest = p
+			}
+		}
+		switch {
+		case wireLength(expanded) <= maxHelpURL:
+			return expanded
+		case longest == "":
+			return "" // not checked when it was loaded
+		}
+		values[longest] = ""
+	}
+}
+
+// percentEncode leaves only what RFC 3986 section 2.3 calls unreserved.
+func percentEncode(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+		}
+	}
+	return b.String()
+}

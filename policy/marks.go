@@ -1,0 +1,75 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Marks are what a header and an envelope show, beside [message.List], about the
+// hands through which a message went. Everybody can write them: they make a
+// hint, never a decision.
+type Marks struct {
+	// SubjectTag is the word in brackets that the Subject begins with, such as
+	// "[staff]"; "" for none.
+	SubjectTag string `json:"subject_tag"`
+	// Forward is the field, or the kind of envelope, by which a forwarder shows;
+	// "" for none.
+	Forward string `json:"forward"`
+	// Received counts the fields that the hops before us left.
+	Received int `json:"received"`
+}
+
+// maxSubjectTag bounds what is kept of foreign text.
+const maxSubjectTag = 40
+
+// forwardFields are left by those who send a message on to another address.
+var forwardFields = []string{"X-Forwarded-To", "X-Forwarded-For", "X-Forwarded-Encrypted", "Resent-From", "Resent-To", "Resent-Sender"}
+
+// readMarks looks for the marks in a header.
+func readMarks(h message.Header, mailFrom string) Marks {
+	var m Marks
+	for _, f := range h {
+		switch {
+		case f.Is("Received"):
+			m.Received++
+		case f.Is("Subject"):
+			m.SubjectTag = subjectTag(f.Value())
+		case m.Forward == "" && isOneOf(f, forwardFields):
+			m.Forward = f.Name
+		}
+	}
+	if m.Forward == "" {
+		// Senders rewritten by the Sender Rewriting Scheme keep its mark.
+		if local, _ := message.SplitPath(mailFrom); len(local) > 4 && strings.EqualFold(local[:3], "SRS") && (local[3] == '0' || local[3] == '1') && strings.ContainsRune("=+-", rune(local[4])) {
+			m.Forward = "SRS"
+		}
+	}
+	return m
+}
+
+func isOneOf(f message.Field, names []string) bool {
+	for _, n := range names {
+		if f.Is(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// subjectTag returns the word in brackets that a Subject begins with, also behind
+// "Re:".
+func subjectTag(value string) string {
+	value = strings.TrimLeft(value, " \t\r\n")
+	if len(value) > 3 && strings.EqualFold(value[:3], "Re:") {
+		value = strings.TrimLeft(value[3:], " \t\r\n")
+	}
+	if value == "" || value[0] != '[' {
+		return ""
+	}
+	end := strings.IndexByte(value, ']')
+	if end < 2 || end > maxSubjectTag {
+		return ""
+	}
+	return printable(value[:end+1], maxSubjectTag+1)
+}

@@ -1,0 +1,54 @@
+package policy
+
+import "strings"
+
+// maxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
+// with code, enhanced code and what the MTA puts around it. On the way to the
+// MTA each '%' becomes two and counts as such.
+const maxReply = 450
+
+// oneLine makes a text fit for an SMTP reply.
+func oneLine(text string) string {
+	return strings.TrimSpace(printable(text, maxReply))
+}
+
+// phrase returns the text of a verdict as the client or the queue is to show
+// it: a refusal also says who must do what, if there is room, and ends in the
+// administrator's help URL, for which there always is.
+func (r Rules) phrase(res *Results, v *Verdict) string {
+	if v.Action != Reject && v.Action != TempFail {
+		return v.Text
+	}
+	room, end := maxReply, ""
+	if url := r.helpURL(res, v); url != "" {
+		end = "; see " + url
+		room -= wireLength(end)
+	}
+	text := v.Text
+	if advice := adviceFor(res, v); advice != "" && wireLength(text)+wireLength(advice)+2 <= room {
+		text += ". " + advice
+	}
+	if over := wireLength(text) - room; over > 0 {
+		text = cutTo(text, room)
+	}
+	return text + end
+}
+
+// wireLength is the length of a text on its way to the MTA.
+func wireLength(s string) int { return len(s) + strings.Count(s, "%") }
+
+// cutTo shortens a text to so many octets on the wire.
+func cutTo(s string, room int) string {
+	const dots = "..."
+	n := 0
+	for i := range len(s) {
+		n++
+		if s[i] == '%' {
+			n++
+		}
+		if n > room-len(dots) {
+			return strings.TrimRight(s[:i], " ") + dots
+		}
+	}
+	return s
+}

@@ -1,0 +1,252 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// Bounds of Verdict.Why.
+const (
+	maxWhy           = 12
+	maxSentence      = 300
+	maxWhySignatures = 4
+)
+
+// why says how a verdict came about, see [Verdict.Why]. It is a pure function.
+func why(res *Results, v *Verdict) []string {
+	list := []string{}
+	if simple(res, v) {
+		return list
+	}
+	w := &reasons{list: list}
+	w.decisive(res, v)
+	if res.Author.Domain != "" && res.Exempt == "" && res.Oversize == "" {
+		w.evidence(res, v.Rule)
+	}
+	for _, m := range v.Matched {
+		if m.Monitor {
+			w.say("The rule %s matches and is only noted%s", printable(m.Rule, 80), would(m.Action))
+		}
+	}
+	for _, f := range v.Faults {
+		w.say("%s", f)
+	}
+	for _, o := range v.Overrides {
+		w.say("Overridden by %s, which reports call %s", o, o.Reason)
+	}
+	for _, o := range v.Refused {
+		w.say("Not overridden by %s: %s", o.By, orNothing(o.Text))
+	}
+	if v.Action != v.Intended {
+		w.say("So the message is not %s but %s", done(v.Intended), done(v.Action))
+	}
+	return w.list
+}
+
+// would says what a rule that is only noted asks for.
+func would(a Action) string {
+	if a == "" {
+		return ""
+	}
+	return "; the message would be " + done(a)
+}
+
+// simple reports whether a message is accepted and nothing about it is
+// remarkable.
+func simple(res *Results, v *Verdict) bool {
+	return v.Action == Accept && v.Intended == Accept && len(v.Overrides) == 0 && len(v.Refused) == 0 && len(v.Faults) == 0 &&
+		(res.Exempt != "" || res.DMARC.Status == dmarc.Pass || res.DMARC.Status == dmarc.None && !res.Author.Ambiguous())
+}
+
+type reasons struct{ list []string }
+
+func (w *reasons) say(format string, args ...any) {
+	if len(w.list) < maxWhy {
+		w.list = append(w.list, printable(fmt.Sprintf(format, args...), maxSentence-1)+".")
+	}
+}
+
+// decisive says what the rule that decided is about.
+func (w *reasons) decisive(res *Results, v *Verdict) {
+	d := res.DMARC
+	author := printable(d.AuthorDomain, 120)
+	switch v.Rule {
+	case RuleUnreadable:
+		w.say("The message holds more fields in our name than we can remove, so forged results might stay in it")
+	case RuleFault:
+		w.say("Postvet itself failed on the message, so nothing can be said about it: %s", strings.Join(res.Faults, "; "))
+	case RuleOversize:
+		w.say("The message is not evaluated: %s", res.Oversize)
+	case RuleNoAuthor:
+		w.say("A bounce whose From field names no domain: there is nothing to evaluate, and it would be lost")
+	case RuleAmbiguousAuthor:
+		w.say("Nobody can tell for sure who wrote the message: %s", res.Author.Problem)
+	case RuleTempError:
+		if d.Status != dmarc.TempError {
+			w.say("%s", v.Text)
+			return
+		}
+		w.say("DMARC of %s could not be evaluated: %s", author, d.Reason)
+		if p := firstOf(d.Policy, d.Suspected); enforced(p) && v.Intended == TempFail {
+			w.say("The domain is known to ask to %s mail that fails; whoever forges it may have caused the trouble, so the message has to wait", verb(p))
+		}
+	case RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone:
+		w.dmarc(res)
+	case RuleOwnDomain, RuleUnsigned, RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError:
+		w.say("%s", v.Text)
+	case RuleDMARCPass, RuleNoPolicy, RuleExempt: // remarkable for what follows
+		if d.Status == dmarc.Pass {
+			w.say("The message comes from %s: %s", author, d.Reason)
+		}
+	default:
+		text := ready[v.Rule]
+		if text == "" {
+			text = "The rule " + printable(v.Rule, 80) + " decides"
+		}
+		w.say("%s", text)
+		if d.Status == dmarc.Fail {
+			w.dmarc(res)
+		}
+	}
+}
+
+// ready says what is decisive about the overrides that an administrator can set.
+var ready = map[string]string{
+	RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
+	RuleTrustedForwarder: "A trusted forwarder handed the message on, so that a failure does not count",
+	RuleTrustedSealer:    "A trusted sealer saw the message before it was changed, and vouches for it",
+	RuleMailingList:      "A mailing list changed the message, by all signs",
+	RuleDegraded:         "DNS is down altogether, so that missing answers decide nothing for good",
+}
+
+func firstOf(a, b dmarc.Policy) dmarc.Policy {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+// dmarc says what the author's domain asks for.
+func (w *reasons) dmarc(res *Results) {
+	d := res.DMARC
+	author := printable(d.AuthorDomain, 120)
+	if d.Policy == dmarc.PolicyNone {
+		w.say("Nothing proves that the message comes from %s, which asks for nothing to be done about that (%s)", author, recordName(d))
+		return
+	}
+	w.say("Nothing proves that the message comes from %s, which asks to %s such mail (%s)", author, verb(d.Policy), recordName(d))
+}
+
+// recordName cites the policy: "sp=reject at _dmarc.example.org".
+func recordName(d dmarc.Result) string {
+	policy := d.Policy
+	note := ""
+	if d.Testing {
+		note = ", one step milder because of t=y"
+		policy = map[dmarc.Policy]dmarc.Policy{dmarc.PolicyQuarantine: dmarc.PolicyReject, dmarc.PolicyNone: dmarc.PolicyQuarantine}[policy]
+	}
+	text := string(policy)
+	if d.PolicyTag != "" {
+		text = d.PolicyTag + "=" + text
+	}
+	if d.RecordDomain != "" {
+		text += " at _dmarc." + printable(d.RecordDomain, 120)
+	}
+	return text + note
+}
+
+// evidence says what SPF and DKIM contribute.
+func (w *reasons) evidence(res *Results, rule string) {
+	switch rule {
+	case RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError: // has said it
+	default:
+		w.spf(res)
+	}
+	if len(res.DKIM) == 0 {
+		w.say("DKIM: the message is not signed")
+	}
+	for i, s := range res.DKIM {
+		if i == maxWhySignatures {
+			w.say("DKIM: %s more", count(len(res.DKIM)-i, "signature"))
+			break
+		}
+		w.signature(res, s)
+	}
+}
+
+func (w *reasons) spf(res *Results) {
+	r, ok := res.envelopeSPF()
+	domain, d := printable(r.Domain, 120), res.DMARC
+	switch {
+	case res.Client.IP == "":
+		w.say("SPF could not be checked: the client's address is unknown")
+	case !ok || domain == "":
+		w.say("SPF: there is no domain to check%s", because(r.Reason))
+	case r.Status == spf.Pass && d.SPFAligned:
+		w.say("SPF passed for %s, which is aligned with %s", domain, d.AuthorDomain)
+	case r.Status == spf.Pass:
+		w.say("SPF passed for %s, which does not speak for %s%s", domain, d.AuthorDomain, strictness(res, r.Domain, d.ASPF, "aspf"))
+	case r.Status == spf.None:
+		w.say("SPF: %s", r.Reason)
+	case r.Status == spf.PermError:
+		w.say("SPF cannot be evaluated, as the record of %s is broken: %s", domain, brokenSPF(r))
+	case r.Status == spf.TempError:
+		w.say("SPF could not be checked: %s", r.Reason)
+	case r.Status == spf.Neutral:
+		w.say("SPF: %s does not say whether %s may send for it%s", domain, res.Client.IP, by(r.Mechanism))
+	default:
+		w.say("SPF %s: %s does not list %s among its hosts%s", r.Status, domain, res.Client.IP, by(r.Mechanism))
+	}
+}
+
+func by(mechanism string) string {
+	if mechanism == "" || mechanism == "default" {
+		return ""
+	}
+	return " (" + printable(mechanism, 80) + ")"
+}
+
+// brokenSPF is the reason of a permerror without what the reader knows already.
+func brokenSPF(r spf.Result) string {
+	return strings.TrimPrefix(r.Reason, "the SPF record of "+r.Domain+" is wrong: ")
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ", " + printable(reason, 160)
+}
+
+// strictness tells that a domain of the same organization is not enough.
+func strictness(res *Results, domain string, mode dmarc.Alignment, tag string) string {
+	if mode == dmarc.Strict && res.related(domain) {
+		return ", as its record demands the very same domain (" + tag + "=s)"
+	}
+	return ""
+}
+
+func (w *reasons) signature(res *Results, s dkim.Result) {
+	d := res.DMARC
+	who := "DKIM: the signature of " + printable(orNothing(s.Domain), 120)
+	if s.Selector != "" {
+		who += " (selector " + printable(s.Selector, 63) + ")"
+	}
+	status, reason := res.Counts(s)
+	switch {
+	case status != dkim.Pass && s.Status == dkim.Pass:
+		w.say("%s counts as %s: %s", who, status, reason)
+	case status == dkim.TempError:
+		w.say("%s could not be checked: %s", who, reason)
+	case status != dkim.Pass:
+		w.say("%s does not count: %s", who, reason)
+	case d.Status == dmarc.Fail:
+		w.say("%s is intact, but does not speak for %s%s", who, d.AuthorDomain, strictness(res, s.Domain, d.ADKIM, "adkim"))
+	default:
+		w.say("%s is intact", who)
+	}
+}

@@ -1,0 +1,180 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// inOrder returns the results of a message that is in order.
+func inOrder() *policy.Results {
+	return &policy.Results{
+		Author:   message.Author{Domain: "bank.example"},
+		SPF:      []spf.Result{{Identity: spf.MailFrom, Domain: "bank.example", Status: spf.Pass}},
+		DKIM:     []dkim.Result{{Domain: "bank.example", Selector: "s", Status: dkim.Pass, BodyLength: -1}},
+		DMARC:    dmarc.Result{Status: dmarc.Pass, AuthorDomain: "bank.example", SPFAligned: true, DKIMAligned: true},
+		MailFrom: "a@bank.example",
+		Client:   policy.ClientResult{IP: "192.0.2.1"},
+	}
+}
+
+// Of a message that is simply accepted there is nothing to say.
+func TestWhyOfTheSimplyAccepted(t *testing.T) {
+	t.Parallel()
+	exempt := spoof(dmarc.PolicyReject)
+	exempt.Exempt = policy.ExemptAuthenticated
+	for name, r := range map[string]*policy.Results{
+		"pass": inOrder(), "exempt": exempt,
+		"no policy": {Author: message.Author{Domain: "a.example"}, DMARC: dmarc.Result{Status: dmarc.None}},
+	} {
+		v := policy.Rules{}.Decide(r)
+		if len(v.Why) != 0 || len(v.Hints) != 0 || v.Why == nil || v.Hints == nil {
+			t.Errorf("%s: why %q, hints %v", name, v.Why, v.Hints)
+		}
+	}
+}
+
+func TestHints(t *testing.T) {
+	t.Parallel()
+	signed := func(domain string, f dkim.Failure) dkim.Result {
+		r := dkim.Result{Domain: domain, Selector: "s", Status: dkim.Fail, Failure: f, BodyLength: -1}
+		if f == "" {
+			r.Status = dkim.Pass
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*policy.Results)
+		want   []policy.HintWord
+	}{
+		{"spoof", func(*policy.Results) {}, []policy.HintWord{policy.HintUnauthenticated}},
+		{"body changed", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)} }, []policy.HintWord{policy.HintAltered}},
+		{"body changed by a list", func(r *policy.Results) {
+			r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)}
+			r.List.ID = "staff.lists.example"
+		}, []policy.HintWord{policy.HintList}},
+		{"a list that signs as itself", func(r *policy.Results) {
+			r.DKIM = []dkim.Result{signed("lists.example", ""), signed("bank.example", dkim.FailureHeader)}
+			r.List.Post = true
+		}, []policy.HintWord{policy.HintList}},
+		{"a list without a signature of the author", func(r *policy.Results) { r.List.ID = "staff.lists.example" }, []policy.HintWord{policy.HintMaybeForwarded}},
+		{"body changed and ARC", func(r *policy.Results) {
+			r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)}
+			r.ARC = arc.Result{Status: arc.Pass, Instances: 1, Sealers: []arc.Sealer{{Instance: 1, Domain: "fwd.example"}}}
+		}, []policy.HintWord{policy.HintAltered, policy.HintMaybeForwarded}},
+		{"another's broken signature", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("esp.example", dkim.FailureBody)} }, []policy.HintWord{policy.HintUnauthenticated}},
+		{"a service", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("esp.example", "")} }, []policy.HintWord{policy.HintOtherSigner}},
+		{"the organization, strictly", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("mail.bank.example", "")} }, []policy.HintWord{policy.HintStrict}},
+		{"rotated key", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureKeyMissing)} }, []policy.HintWord{policy.HintKeyMissing}},
+		{"sha1", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureAlgorithm)} }, []policy.HintWord{policy.HintWeak}},
+		{"malformed", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureMalformed)} }, []policy.HintWord{}},
+		{"broken SPF", func(r *policy.Results) { r.SPF[0].Status = spf.PermError }, []policy.HintWord{policy.HintSPFBroken}},
+		{"partial", func(r *policy.Results) {
+			s := signed("bank.example", "")
+			s.Partial, r.PartialBody = true, dkim.Policy
+			r.DKIM = []dkim.Result{s}
+		}, []policy.HintWord{policy.HintPartial}},
+		{"partial that counts", func(r *policy.Results) {
+			s := signed("sub.bank.example", "")
+			s.Partial, r.PartialBody = true, dkim.Pass
+			r.DKIM = []dkim.Result{s}
+		}, []policy.HintWord{policy.HintStrict}},
+		{"DNS trouble", func(r *policy.Results) { r.DMARC.Status = dmarc.TempError }, []policy.HintWord{policy.HintNotChecked}},
+		{"forwarded", func(r *policy.Results) {
+			*r = *inOrder()
+			r.SPF[0].Status, r.DMARC.SPFAligned = spf.Fail, false
+		}, []policy.HintWord{policy.HintForwarded}},
+		{"forwarded, without a policy", func(r *policy.Results) {
+			*r = *inOrder()
+			r.SPF[0].Status, r.DMARC = spf.SoftFail, dmarc.Result{Status: dmarc.None, AuthorDomain: "bank.example"}
+		}, []policy.HintWord{policy.HintForwarded}},
+		{"not forwarded: signed by another, without a policy", func(r *policy.Results) {
+			r.DKIM = []dkim.Result{signed("esp.example", "")}
+			r.SPF[0].Status, r.DMARC = spf.Fail, dmarc.Result{Status: dmarc.None, AuthorDomain: "bank.example"}
+		}, []policy.HintWord{}},
+		{"ambiguous author", func(r *policy.Results) { r.Author = message.Author{Problem: "2 From fields"} }, []policy.HintWord{}},
+		{"no more than four", func(r *policy.Results) {
+			for _, f := range []dkim.Failure{dkim.FailureBody, dkim.FailureKeyMissing, dkim.FailureAlgorithm, dkim.FailureExpired, dkim.FailureBody} {
+				r.DKIM = append(r.DKIM, signed("bank.example", f))
+			}
+			r.SPF[0].Status = spf.PermError
+		}, []policy.HintWord{policy.HintAltered, policy.HintKeyMissing, policy.HintWeak, policy.HintExpired}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := spoof(dmarc.PolicyReject)
+			tt.change(r)
+			got := []policy.HintWord{}
+			for _, h := range policy.Hints(r) {
+				got = append(got, h.Word)
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// Why and hints are for logs and terminals: whatever comes from outside, they
+// are printable and short, and the reply of each is.
+func TestWhyIsBounded(t *testing.T) {
+	t.Parallel()
+	hostile := strings.Repeat("é\r\n550 5.0.0 x%\x00\"\x1b[31m", 100)
+	for _, failure := range []dkim.Failure{
+		"", dkim.FailureBody, dkim.FailureHeader, dkim.FailureKeyMissing, dkim.FailureKeyShort, dkim.FailureExpired, dkim.FailureDNS,
+	} {
+		for _, status := range []spf.Status{spf.Pass, spf.Fail, spf.None, spf.PermError, spf.TempError, spf.Neutral} {
+			r := spoof(dmarc.PolicyReject)
+			r.Author.Domain, r.DMARC.AuthorDomain, r.DMARC.RecordDomain = hostile, hostile, hostile
+			r.DMARC.ADKIM, r.DMARC.ASPF, r.DMARC.PolicyTag = dmarc.Strict, dmarc.Strict, "sp"
+			r.SPF = []spf.Result{{Identity: spf.MailFrom, Domain: hostile, Status: status, Reason: hostile, Mechanism: hostile}}
+			sig := dkim.Result{Domain: hostile, Selector: hostile, Status: dkim.Fail, Reason: hostile, Failure: failure, Changed: []string{hostile}}
+			if failure == "" {
+				sig.Status = dkim.Pass
+			}
+			for range 12 {
+				r.DKIM = append(r.DKIM, sig)
+			}
+			r.Marks, r.List = policy.Marks{SubjectTag: hostile, Forward: hostile}, message.List{ID: hostile}
+			r.ARC = arc.Result{Status: arc.Pass, Instances: 1, Sealers: []arc.Sealer{{Domain: hostile}}}
+			r.Client.IP = hostile
+			v := policy.Rules{HelpURL: "https://h.example/{author}"}.Decide(r)
+			if len(v.Why) == 0 || len(v.Why) > 12 || len(v.Hints) > 4 || len(v.Text)+strings.Count(v.Text, "%") > 450 {
+				t.Errorf("%d sentences, %d hints, text of %d", len(v.Why), len(v.Hints), len(v.Text))
+			}
+			texts := append([]string{v.Text}, v.Why...)
+			for _, h := range v.Hints {
+				texts = append(texts, h.Text)
+			}
+			for _, e := range policy.TraceVerdict(r, &v) {
+				texts = append(texts, e.Text)
+			}
+			for _, s := range texts {
+				if len(s) > 800 || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
+					t.Fatalf("%d octets: %q", len(s), s)
+				}
+			}
+		}
+	}
+}
+
+// What is remarkable about an accepted message is told, and what is not costs
+// nothing.
+func TestWhyCostsNothingIfAccepted(t *testing.T) {
+	r := inOrder()
+	rules := policy.Rules{AuthservID: "mx.test.example"}
+	with := testing.AllocsPerRun(100, func() { rules.Decide(r) })
+	r.Exempt = policy.ExemptAddress // no field is written either
+	if without := testing.AllocsPerRun(100, func() { rules.Decide(r) }); without > 0 {
+		t.Errorf("%v allocations for an exempt message, %v for one that passes", without, with)
+	}
+}
