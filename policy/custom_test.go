@@ -95,7 +95,7 @@ func TestCustomRules(t *testing.T) {
 		{
 			"no edits of a message that is refused",
 			policy.Rules{Custom: []policy.CustomRule{{Name: "a", Add: []policy.Addition{{Name: "X-A", Value: template(t, "1")}}}}},
-			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature\n",
+			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature. If you may send for bank.example, its administrators must list your server in SPF or sign with DKIM\n",
 		},
 		{
 			"quarantine held",
@@ -125,7 +125,7 @@ func TestCustomRules(t *testing.T) {
 		{
 			"a rule that is only noted",
 			policy.Rules{Custom: []policy.CustomRule{{Name: "try", Action: policy.Discard, Monitor: true}}},
-			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature\n",
+			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature. If you may send for bank.example, its administrators must list your server in SPF or sign with DKIM\n",
 		},
 		{
 			"monitor accepts what a rule redirects",
@@ -135,7 +135,7 @@ func TestCustomRules(t *testing.T) {
 		{
 			"an expression that fails does not match",
 			policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, `rcpts[3] == "y"`), Action: policy.Accept}}},
-			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature\n",
+			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature. If you may send for bank.example, its administrators must list your server in SPF or sign with DKIM\n",
 		},
 		{
 			"what is exempt is not shown to rules",
