@@ -22,6 +22,7 @@ type Key struct {
 	values func(*Facts) []string
 	value  func(*Facts) string
 	truth  func(*Facts) bool
+	not    string // Text of what is false
 }
 
 // keys are the plain keys, in the order of the manual.
@@ -31,14 +32,14 @@ var keys = []Key{
 	{Name: "helo", Kind: KindDomain, Text: "the HELO name", value: func(f *Facts) string { return f.Helo }},
 	{Name: "listener", Kind: KindText, Text: "the MTA's name for its socket ({daemon_name})", value: func(f *Facts) string { return f.Listener }},
 	{Name: "user", Kind: KindText, Text: "who logged in", value: func(f *Facts) string { return f.User }},
-	{Name: "authenticated", Kind: KindBool, Text: "somebody logged in", truth: func(f *Facts) bool { return f.Authenticated }},
+	{Name: "authenticated", Kind: KindBool, Text: "somebody logged in", not: "nobody logged in", truth: func(f *Facts) bool { return f.Authenticated }},
 	{Name: "mail_from", Kind: KindAddress, Text: "MAIL FROM, as addresses or domains", value: func(f *Facts) string { return f.MailFrom }},
-	{Name: "null_sender", Kind: KindBool, Text: "MAIL FROM is <>", truth: func(f *Facts) bool { return f.NullSender }},
+	{Name: "null_sender", Kind: KindBool, Text: "MAIL FROM is <>", not: "MAIL FROM is not <>", truth: func(f *Facts) bool { return f.NullSender }},
 	{Name: "to", Kind: KindAddresses, Text: "a recipient, as addresses or domains", fact: "rcpts", values: func(f *Facts) []string { return f.Rcpts }},
 	{Name: "from", Kind: KindDomain, Text: "the author domain", value: func(f *Facts) string { return f.From }},
 	{Name: "org", Kind: KindDomain, Text: "the author's organizational domain", value: func(f *Facts) string { return f.Org }},
 	{Name: "list_id", Kind: KindDomain, Text: "the name in List-Id", value: func(f *Facts) string { return f.ListID }},
-	{Name: "list", Kind: KindBool, Text: "the message bears a mark of a mailing list", truth: func(f *Facts) bool { return f.List }},
+	{Name: "list", Kind: KindBool, Text: "the message bears a mark of a mailing list", not: "the message bears no mark of a mailing list", truth: func(f *Facts) bool { return f.List }},
 	{Name: "spf", Kind: KindWord, Text: "the SPF result that DMARC looks at", value: func(f *Facts) string { return f.SPF }},
 	{Name: "dkim", Kind: KindWord, Text: "the best DKIM result", value: func(f *Facts) string { return f.DKIM }},
 	{Name: "signer", Kind: KindDomains, Text: "a domain whose signature passed", fact: "signers", values: func(f *Facts) []string { return f.Signers }},
@@ -47,7 +48,7 @@ var keys = []Key{
 	{Name: "iprev", Kind: KindWord, Text: "the result of reverse DNS", value: func(f *Facts) string { return f.IPRev }},
 	{Name: "dmarc", Kind: KindWord, Text: "the DMARC result", value: func(f *Facts) string { return f.DMARC }},
 	{Name: "dmarc_policy", Kind: KindWord, Text: "what the DMARC record asks for", value: func(f *Facts) string { return f.DMARCPolicy }},
-	{Name: "degraded", Kind: KindBool, Text: "the DNS was down as a whole", truth: func(f *Facts) bool { return f.Degraded }},
+	{Name: "degraded", Kind: KindBool, Text: "the DNS was down as a whole", not: "the DNS was not down as a whole", truth: func(f *Facts) bool { return f.Degraded }},
 }
 
 func provenSealers(f *Facts) []string {
@@ -188,7 +189,7 @@ func (t *Test) String() string {
 		if t.want {
 			return t.key.Text
 		}
-		return "not: " + t.key.Text
+		return t.key.not
 	}
 	var yes, no []string
 	for _, e := range t.entries {

@@ -61,6 +61,11 @@ func TestPlainKeys(t *testing.T) {
 			t.Errorf("%s %q: %v", tt.key, tt.entries, got)
 		}
 	}
+	for _, k := range keys {
+		if k.Bool() != (k.not != "") {
+			t.Errorf("%s has no words for false", k.Name)
+		}
+	}
 	list, _ := KeyNamed("list")
 	if !NewBool(list, true).Holds(spoofed()) || NewBool(list, false).Holds(spoofed()) {
 		t.Error("list")
