@@ -140,6 +140,7 @@ func (d *daemon) status(now time.Time) control.Status {
 				Last15: d.rates.Over(15*time.Minute, now, t),
 			},
 			Aborted: s.Aborted, Undelivered: s.Undelivered, Faults: s.Panics,
+			Shadowed: s.Shadowed, ShadowDiffers: s.ShadowDiffers,
 		},
 		Config: control.Config{File: d.file, Loaded: at.loaded, LastReload: at.lastReload, NeedsRestart: at.needsRestart},
 		Log:    d.level(),

@@ -231,15 +231,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 		func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
 	} {
 		l, err := l()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		f, err := l.(interface{ File() (*os.File, error) }).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
+		f := passing(t, l, err)
 		files, addrs = append(files, f), append(addrs, l.Addr())
 	}
 	resolver := testResolver(t)
@@ -289,19 +281,26 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 	s.waitExit()
 }
 
+// passing makes a descriptor of a listener, for a process to inherit.
+func passing(t *testing.T, l net.Listener, err error) *os.File {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	f, err := l.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
 // TestPassedSocketWithoutListener is one that nobody would ever answer on.
 func TestPassedSocketWithoutListener(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := passing(t, l, err)
 	s := &service{t: t, done: make(chan struct{})}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=other exec postvet serve --listen inet:127.0.0.1:0 --authserv-id mx.test.example --resolver 127.0.0.1:1`)
 	s.cmd.ExtraFiles = []*os.File{f}

@@ -267,15 +267,7 @@ func TestSystemd(t *testing.T) {
 	t.Parallel()
 	manager := newManager(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	passed, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer passed.Close()
+	passed := passing(t, l, err)
 
 	s := &service{t: t, done: make(chan struct{})}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec postvet serve --resolver `+testResolver(t))

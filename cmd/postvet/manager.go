@@ -40,8 +40,11 @@ func (d *daemon) statusLine() string {
 	if r := d.standing.Load().lastReload; r != nil && len(r.Errors) > 0 {
 		b.WriteString("the last reload was refused, the log says why; ")
 	}
-	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred; %s, %d of them busy",
-		plural(int(t.All()), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail, plural(int(s.Open), "connection"), s.Busy)
+	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred", plural(int(t.All()), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail)
+	if n := t.Redirect + t.Discard; n > 0 {
+		fmt.Fprintf(&b, ", %d redirected or discarded", n)
+	}
+	fmt.Fprintf(&b, "; %s, %d of them busy", plural(int(s.Open), "connection"), s.Busy)
 	return b.String()
 }
 
@@ -50,6 +53,7 @@ func (d *daemon) totals() control.Totals {
 	m := d.server.Stats().Messages
 	return control.Totals{
 		Accept: m[policy.Accept], Quarantine: m[policy.Quarantine], Reject: m[policy.Reject], TempFail: m[policy.TempFail],
+		Redirect: m[policy.Redirect], Discard: m[policy.Discard],
 	}
 }
 
@@ -107,9 +111,14 @@ func (d *daemon) alive(ctx context.Context) error {
 		half, cancel = context.WithDeadline(ctx, end.Add(-time.Until(end)/2))
 		defer cancel()
 	}
+	return returns(ctx, func() { d.dns.Lookup(half, "localhost", dnscache.A) })
+}
+
+// returns reports whether a look-up ends before ctx.
+func returns(ctx context.Context, lookup func()) error {
 	returned := make(chan struct{})
 	go func() {
-		d.dns.Lookup(half, "localhost", dnscache.A)
+		lookup()
 		close(returned)
 	}()
 	select {

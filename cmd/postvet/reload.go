@@ -105,8 +105,14 @@ func (d *daemon) beginReload() {
 		r.read = make(chan reading, 1)
 	}
 	d.notify(systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec())
+	before := d.inForce()
 	go func() {
 		c, err := d.load()
+		if err == nil {
+			if err = c.Emptied(before); err != nil {
+				err = exit{exitUsage, err}
+			}
+		}
 		var id string
 		if err == nil {
 			id, err = authservID(c)

@@ -50,6 +50,8 @@ type Config struct {
 	origin map[string]origin
 	// lists are those of the section lists, by name.
 	lists map[string]List
+	// empty are the files without an octet, of the main one and RuleFiles.
+	empty []string
 	// rules are those of the main file and of RuleFiles, shadow is the whole
 	// with those of ShadowFiles; nil if there are none.
 	rules  []rule

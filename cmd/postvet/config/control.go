@@ -95,6 +95,20 @@ func dotted(n *unstable.Node) string {
 	return strings.Join(parts, ".")
 }
 
+// crossControl compares the section with the others.
+func (c *Config) crossControl(fault func(name, other, problem, remedy string)) {
+	at := filter.ListenAddress{Network: "unix", Address: c.Control.Socket}
+	compare := func(name, s string) {
+		if a, err := filter.ParseListenAddress(s); err == nil && a == at {
+			fault("control.socket", name, fmt.Sprintf("%q is a socket of %s too", clip(c.Control.Socket), name), "give each a path of its own")
+		}
+	}
+	for _, s := range c.Listen {
+		compare("listen", s)
+	}
+	compare("metrics.listen", c.Metrics.Listen)
+}
+
 func checkControlSocket(s string) (normal, problem, remedy string) {
 	remedy = `write a path such as "/run/postvet/control.sock", "auto", or "" for none`
 	if s == ControlAuto {

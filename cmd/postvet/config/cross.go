@@ -64,11 +64,9 @@ func (c *Config) cross() Errors {
 			fault("listen", "listen", problem, "remove one")
 		}
 		seen[a] = s
-		if a.Network == "unix" && a.Address == c.Control.Socket {
-			fault("control.socket", "listen", fmt.Sprintf("%q is a socket of listen too", clip(a.Address)), "give each a path of its own")
-		}
 	}
 	c.crossMetrics(fault)
+	c.crossControl(fault)
 	return errs
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -27,10 +28,26 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(text) == 0 {
+		c.empty = append(c.empty, path)
+	}
 	if err := c.loadRules(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Emptied returns an error for each file that has no octet and had some in the
+// configuration before: who writes a file in place empties it first, and a
+// reload in that moment would put the defaults in force.
+func (c *Config) Emptied(before *Config) error {
+	var errs Errors
+	for _, name := range c.empty {
+		if !slices.Contains(before.empty, name) {
+			errs = append(errs, &Error{File: name, Problem: "is empty, as while it is being written", Remedy: "reload when it is complete; if nothing is to be set, write a comment into it"})
+		}
+	}
+	return errs.orNil()
 }
 
 func readBounded(name string, r io.Reader) ([]byte, error) {

@@ -119,6 +119,9 @@ func (c *Config) readRuleFiles(key string, files []string, once bool) error {
 			errs = append(errs, &Error{File: at.file, Line: at.line, Key: key, Problem: printable(err.Error()), Remedy: "name a readable file of rules"})
 			continue
 		}
+		if len(text) == 0 {
+			c.empty = append(c.empty, name)
+		}
 		tree, err := decode(name, text)
 		if err != nil {
 			errs = append(errs, err.(Errors)...) //nolint:errorlint // decode returns nothing else

@@ -71,6 +71,9 @@ func (s Status) Text(now time.Time, width int) string {
 	if m := s.Messages; m.Aborted+m.Undelivered+m.Faults > 0 {
 		add("besides", "%d ended without a verdict, %d verdicts not heard by the MTA, %d faults of ours", m.Aborted, m.Undelivered, m.Faults)
 	}
+	if m := s.Messages; m.Shadowed > 0 {
+		add("shadow", "%s judged by the shadow rules too, which would have done something else with %d", count(m.Shadowed, "message"), m.ShadowDiffers)
+	}
 	dns := "works"
 	if s.DNS.Degraded {
 		dns = "IS DOWN: look-ups fail whatever is asked"
@@ -94,13 +97,23 @@ func (s Status) table(width int) []string {
 		rates [3]float64
 	}
 	t, p := s.Messages.Total, s.Messages.PerMinute
-	rows := []row{
-		{"accepted", t.Accept, [3]float64{p.Last1.Accept, p.Last5.Accept, p.Last15.Accept}},
-		{"held", t.Quarantine, [3]float64{p.Last1.Quarantine, p.Last5.Quarantine, p.Last15.Quarantine}},
-		{"rejected", t.Reject, [3]float64{p.Last1.Reject, p.Last5.Reject, p.Last15.Reject}},
-		{"deferred", t.TempFail, [3]float64{p.Last1.TempFail, p.Last5.TempFail, p.Last15.TempFail}},
-		{"all", t.All(), [3]float64{p.Last1.All(), p.Last5.All(), p.Last15.All()}},
+	of := func(name string, total int64, rate func(Rate) float64) row {
+		return row{name, total, [3]float64{rate(p.Last1), rate(p.Last5), rate(p.Last15)}}
 	}
+	rows := []row{
+		of("accepted", t.Accept, func(r Rate) float64 { return r.Accept }),
+		of("held", t.Quarantine, func(r Rate) float64 { return r.Quarantine }),
+		of("rejected", t.Reject, func(r Rate) float64 { return r.Reject }),
+		of("deferred", t.TempFail, func(r Rate) float64 { return r.TempFail }),
+	}
+	// These come of rules of the admin's own alone.
+	if t.Redirect > 0 {
+		rows = append(rows, of("redirected", t.Redirect, func(r Rate) float64 { return r.Redirect }))
+	}
+	if t.Discard > 0 {
+		rows = append(rows, of("discarded", t.Discard, func(r Rate) float64 { return r.Discard }))
+	}
+	rows = append(rows, of("all", t.All(), Rate.All))
 	const column = 10
 	columns := min(max((width-label-10-2-column)/column, 0), 3)
 	line := fmt.Sprintf("%-*s%-10s%*s", label, "messages", "", column, "total")

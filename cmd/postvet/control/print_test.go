@@ -21,13 +21,13 @@ func busy() Status {
 		Listeners: []string{"unix:postvet/postvet.sock", "unix:/run/postvet/postvet.sock", "inet:127.0.0.1:8890"},
 		Sessions:  Sessions{Open: 12, Busy: 3, Limit: 1000, Total: 45678},
 		Messages: Messages{
-			Total: Totals{Accept: 123456, Quarantine: 12, Reject: 3456, TempFail: 78},
+			Total: Totals{Accept: 123456, Quarantine: 12, Reject: 3456, TempFail: 78, Redirect: 2, Discard: 1},
 			PerMinute: PerMinute{
 				Last1:  Rate{Accept: 41.2, Reject: 3},
 				Last5:  Rate{Accept: 39.96, Quarantine: 0.2, Reject: 2.4},
 				Last15: Rate{Accept: 40.1, Quarantine: 0.1, Reject: 2.6, TempFail: 0.1},
 			},
-			Aborted: 5, Undelivered: 1,
+			Aborted: 5, Undelivered: 1, Shadowed: 1000, ShadowDiffers: 7,
 		},
 		Config: Config{File: "/etc/postvet/postvet.toml", Loaded: noon.Add(-3 * time.Hour)},
 		Log:    LogLevel{Level: "debug", Configured: "info", Until: &until},

@@ -12,27 +12,26 @@ const (
 	samples = int(15*time.Minute/SampleEvery) + 1
 )
 
-// Totals are the messages since the start by what became of them.
-type Totals struct {
-	Accept     int64 `json:"accept"`
-	Quarantine int64 `json:"quarantine"`
-	Reject     int64 `json:"reject"`
-	TempFail   int64 `json:"tempfail"`
+// ByAction is a number of messages for each thing that can become of them.
+type ByAction[T int64 | float64] struct {
+	Accept     T `json:"accept"`
+	Quarantine T `json:"quarantine"`
+	Reject     T `json:"reject"`
+	TempFail   T `json:"tempfail"`
+	Redirect   T `json:"redirect"`
+	Discard    T `json:"discard"`
 }
 
-// All is their sum.
-func (t Totals) All() int64 { return t.Accept + t.Quarantine + t.Reject + t.TempFail }
+// Totals are messages since the start.
+type Totals = ByAction[int64]
 
-// Rate is messages per minute, by what became of them.
-type Rate struct {
-	Accept     float64 `json:"accept"`
-	Quarantine float64 `json:"quarantine"`
-	Reject     float64 `json:"reject"`
-	TempFail   float64 `json:"tempfail"`
+// Rate is messages per minute.
+type Rate = ByAction[float64]
+
+// All is their sum.
+func (b ByAction[T]) All() T {
+	return b.Accept + b.Quarantine + b.Reject + b.TempFail + b.Redirect + b.Discard
 }
-
-// All is their sum.
-func (r Rate) All() float64 { return r.Accept + r.Quarantine + r.Reject + r.TempFail }
 
 // Rates remember the totals of the last 15 minutes. The zero value is ready;
 // it is safe for concurrent use. It has no clock of its own.
@@ -79,5 +78,7 @@ func (r *Rates) Over(window time.Duration, now time.Time, t Totals) Rate {
 		Quarantine: per(t.Quarantine, from.t.Quarantine),
 		Reject:     per(t.Reject, from.t.Reject),
 		TempFail:   per(t.TempFail, from.t.TempFail),
+		Redirect:   per(t.Redirect, from.t.Redirect),
+		Discard:    per(t.Discard, from.t.Discard),
 	}
 }

@@ -55,6 +55,10 @@ type Messages struct {
 	Undelivered int64 `json:"undelivered"`
 	// Faults are ours: caught panics.
 	Faults int64 `json:"faults"`
+	// Shadowed were judged by the shadow rules too; for ShadowDiffers of them
+	// these would have done something else.
+	Shadowed      int64 `json:"shadowed"`
+	ShadowDiffers int64 `json:"shadow_differs"`
 }
 
 // PerMinute are the rates over the last 1, 5 and 15 minutes.
