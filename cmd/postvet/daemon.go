@@ -138,10 +138,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 	return d.loop(ctx, signals, ended)
 }
 
-// handler makes what judges messages by a configuration, whose rules are counted
-// from now on.
+// handler makes what judges messages by a configuration.
 func (d *daemon) handler(c *config.Config, id string) filter.Handler {
-	d.metrics.SetRules(c.RuleNames())
 	return filter.Handler{
 		Checker: policy.NewChecker(c.CheckerOptions(&d.dns, id, time.Now)),
 		Rules:   c.Rules(id),

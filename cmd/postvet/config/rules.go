@@ -212,15 +212,6 @@ func (c *Config) RuleList() []policy.CustomRule {
 	return list
 }
 
-// RuleNames are the names of RuleList's rules.
-func (c *Config) RuleNames() []string {
-	var list []string
-	for _, r := range c.rules {
-		list = append(list, r.Name)
-	}
-	return list
-}
-
 // RulePlaces are the files and lines of RuleList's rules.
 func (c *Config) RulePlaces() []string {
 	var list []string

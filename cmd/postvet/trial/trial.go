@@ -64,12 +64,11 @@ type Row struct {
 	// NoClient tells that the envelope has no client, so that SPF is none.
 	NoClient bool
 	// Before is nil if nothing is compared.
-	Before *policy.Verdict
-	After  policy.Verdict
+	Before *Verdict
+	After  Verdict
+	// Differs tells that the two policies do different things to the message.
+	Differs bool
 }
-
-// Differs reports whether the two policies do different things to the message.
-func (r *Row) Differs() bool { return r.Before != nil && r.Before.Differs(r.After) }
 
 // Run evaluates the files. The rows are in their order. It ends early if ctx
 // does, with its error.
@@ -161,10 +160,12 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if results.DMARC.Policy != "" {
 		r.DMARC += " p=" + string(results.DMARC.Policy)
 	}
-	r.After = o.After.Decide(results)
+	after := o.After.Decide(results)
+	r.After = short(after)
 	if o.Before != nil {
 		v := o.Before.Decide(results)
-		r.Before = &v
+		before := short(v)
+		r.Before, r.Differs = &before, v.Differs(after)
 	}
 	return nil
 }

@@ -202,9 +202,9 @@ func TestRun(t *testing.T) {
 func TestReportIsPrintable(t *testing.T) {
 	t.Parallel()
 	hostile := "x\x1b[2J\r\n\u202e\x00"
-	v := policy.Verdict{Action: policy.Reject, Code: "550 5.7.1", Rule: "r"}
+	v := Verdict{Action: policy.Reject, Code: "550 5.7.1", Rule: "r"}
 	var b strings.Builder
-	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &policy.Verdict{Action: policy.Accept, Rule: "s"}, After: v}}, true, false)
+	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &Verdict{Action: policy.Accept, Rule: "s"}, After: v, Differs: true}}, true, false)
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}
