@@ -10,9 +10,9 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// earlyTimeout bounds what a client waits for at its first recipient; Sendmail
+// EarlyTimeout bounds what a client waits for at its first recipient; Sendmail
 // waits 10 s by default. What is not known by then is judged at the end.
-const earlyTimeout = 7 * time.Second
+const EarlyTimeout = 7 * time.Second
 
 // Early returns what is known of the client before the message is sent: reverse
 // DNS and SPF, for which it waits at most seven seconds. What was not evaluated
@@ -26,7 +26,7 @@ func (m *Message) Early(ctx context.Context) *Results {
 	if m.exempt != "" || envelope == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, EarlyTimeout)
 	defer cancel()
 	for _, done := range []chan struct{}{m.conn.iprev.done, envelope.done} {
 		select {

@@ -18,6 +18,8 @@ func (g *golden) readTrust(t *testing.T, key, value string) bool {
 	t.Helper()
 	trust, local := &g.rules.Trust, &g.rules.Local
 	switch key {
+	case "dmarc":
+		g.rules.DMARC = value
 	case "exempt-name":
 		g.exempt.Names = members(t, value)
 	case "forwarders":

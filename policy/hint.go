@@ -27,7 +27,8 @@ const (
 	// HintMaybeForwarded: nothing is left of the author's domain, but somebody
 	// sent the message on.
 	HintMaybeForwarded HintWord = "maybe_forwarded"
-	// HintNotChecked: DNS trouble, and nothing else, stands in the way.
+	// HintNotChecked: trouble on our side or with the DNS, and nothing else,
+	// stands in the way.
 	HintNotChecked HintWord = "not_checked"
 	// HintOtherSigner: there is an intact signature, of another domain.
 	HintOtherSigner HintWord = "other_signer"
@@ -132,7 +133,7 @@ func (h *hinter) signed() bool {
 }
 
 func (h *hinter) undecided() {
-	h.add(HintNotChecked, "The message could not be checked: DNS trouble hides whether it is genuine, which is no evidence against it.")
+	h.add(HintNotChecked, "The message could not be checked to the end, which is no evidence against it: %s.", orNothing(h.res.DMARC.Reason))
 }
 
 func (h *hinter) failed() {

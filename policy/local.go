@@ -39,7 +39,7 @@ const (
 // never to be refused, nor a forwarder that is trusted: it cannot help that SPF
 // fails.
 func (r Rules) severe(res *Results, v Verdict) Verdict {
-	if asked, _ := r.Trust.author(res.Author.Domain); v.Action != Accept || len(v.Overrides) > 0 || asked == dmarc.PolicyNone {
+	if asked, _ := r.Trust.author(res.Author.Domain); v.Action != Accept || v.trusted() || asked == dmarc.PolicyNone {
 		return v
 	}
 	demands := []Verdict{r.onOwnDomain(res), r.onUnsigned(res), r.onSPF(res)}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/dmarc"
@@ -84,7 +85,7 @@ const (
 // asked for, and applies what an administrator may set beside DMARC, in the order
 // of the table in the package's comment.
 func (r Rules) readyMade(res *Results) Verdict {
-	v := r.overrideAuthor(res, r.judgeDMARC(res))
+	v := r.overrideAuthor(res, r.onlyMarked(r.judgeDMARC(res)))
 	v = r.lenient(res, v)
 	v = r.severe(res, v)
 	v = r.whileDegraded(res, v)
@@ -92,6 +93,24 @@ func (r Rules) readyMade(res *Results) Verdict {
 		v = v.deferred(RuleTempError, hiddenName)
 	}
 	return v
+}
+
+// onlyMarked accepts what DMARC would refuse, hold or defer if its policies are
+// not to be carried out.
+func (r Rules) onlyMarked(v Verdict) Verdict {
+	if r.DMARC != DMARCMark || v.Action == Accept || v.Rule == RuleTempError && r.OnTempError == TempErrorDefer {
+		return v
+	}
+	return v.override(v.Rule, Override{Reason: ReasonLocalPolicy, By: byDMARC, Text: DMARCMark})
+}
+
+// byDMARC is the key that keeps policies from being carried out. It trusts
+// nobody: what else is set still decides.
+const byDMARC = "policy.dmarc"
+
+// trusted reports whether somebody's word saved the message.
+func (v Verdict) trusted() bool {
+	return slices.ContainsFunc(v.Overrides, func(o Override) bool { return o.By != byDMARC })
 }
 
 // hiddenName is said to a client whose name, which DNS trouble hides, might save

@@ -34,8 +34,11 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 		return v
 	}
 	found := string(d.Policy)
-	if found == "" {
+	switch {
+	case found == "":
 		found = "no policy"
+	case len(v.Overrides) > 0: // policy.dmarc
+		found = DMARCMark
 	}
 	o := Override{Reason: ReasonLocalPolicy, By: "author_overrides." + key, Text: fmt.Sprintf("%s instead of %s", asked, found)}
 	if asked == dmarc.PolicyNone {
@@ -71,7 +74,7 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 		want.Text = fmt.Sprintf("DMARC: this server %s mail of %s that does not prove to be its own; %s; %s",
 			does, printable(res.Author.Domain, 120), spfFound(res), dkimFound(res))
 	}
-	want.Overrides = append(v.Overrides, o)
+	want.Overrides = []Override{o}
 	return want
 }
 

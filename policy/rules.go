@@ -28,6 +28,12 @@ const (
 	AuthorAccept     = "accept"
 )
 
+// What the policies of author domains lead to.
+const (
+	DMARCEnforce = "enforce"
+	DMARCMark    = "mark"
+)
+
 // What DNS trouble, and a failure of our own, lead to.
 const (
 	TempErrorAccept = "accept"
@@ -43,6 +49,9 @@ type Rules struct {
 	Mode Mode
 	// AuthservID is the name that our field carries.
 	AuthservID string
+	// DMARC says whether the policies of author domains are carried out,
+	// "enforce", or only written into the message, "mark".
+	DMARC string
 	// Quarantine is what p=quarantine leads to: "hold" (the MTA keeps the
 	// message), "tag" (delivered with QuarantineField) or "reject".
 	Quarantine string

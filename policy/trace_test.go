@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 )
@@ -105,7 +106,13 @@ func playTrace(t *testing.T, file string) *txtar.Archive {
 		g.message = append([]byte(field), g.message...)
 		g.zone += fmt.Sprintf("%s. TXT \"%s\"\n", zoneName(s.name), s.keyRecord())
 	}
-	_, resolver := dnstest.Start(t, g.zone)
+	server, _ := dnstest.Start(t, g.zone)
+	// On a busy machine nothing but what is to time out may.
+	resolver, err := server.Resolver(dnscache.Options{Timeout: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resolver.Close() })
 	began := time.Now()
 	checker := policy.NewChecker(policy.Options{
 		Resolver: resolver, AuthservID: g.rules.AuthservID, Exempt: g.exempt, Trace: true,

@@ -79,8 +79,11 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 	part("What must come first", firstSteps(c))
 	part("Rules of your own", ownSteps(c))
 	part("The author, and what the domain asks for", lastSteps(c))
-	b.WriteString("Then each line may change what was decided; where a rule of your own decided,\nthese are not asked.\n\n")
-	part("Trust, and what you ask for beside DMARC", readySteps(c))
+	title := "What may change that, one after the other"
+	if len(c.AuthorOverrides) > 1 {
+		title += "; of author-override the first that fits"
+	}
+	part(title, trustSteps(c))
 	b.WriteString(modeText(c) + "\n")
 	if shadow := c.Shadow(); shadow != nil {
 		b.WriteString("A shadow policy decides nothing and is logged where it differs; it has " + plural(len(shadow.RuleList()), "rule") + " of your own.\n")
@@ -96,7 +99,7 @@ func firstSteps(c *config.Config) []step {
 	}
 	return []step{
 		{policy.RuleUnreadable, "more fields in our name than can be removed", "451 4.3.0, in monitor mode too"},
-		{policy.RuleExempt, "a client of [exempt]: trusted address, logged in, or local", "accepted unchecked; no rule of your own is asked"},
+		{policy.RuleExempt, "a client of [exempt]: trusted address or name, logged in, or local", "accepted unchecked; no rule of your own is asked"},
 		{policy.RuleFault, "Postvet itself failed on the message", fault},
 		{policy.RuleOversize, "a header or body over the limits", "552 5.3.4"},
 	}
@@ -114,54 +117,22 @@ func lastSteps(c *config.Config) []step {
 		{policy.RuleTempError, "DNS trouble left DMARC open", temperror},
 		{policy.RuleDMARCPass, "DMARC pass", "accepted, marked"},
 		{policy.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
-		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", heldBy(c)},
+		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", held(c, "550 5.7.26")},
 		{policy.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
 		{policy.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
 	}
 }
 
-// heldBy says what becomes of a message that is to be quarantined.
-func heldBy(c *config.Config) string {
-	return map[string]string{
-		policy.QuarantineHold: "held", policy.QuarantineTag: "delivered with " + policy.QuarantineField, policy.QuarantineReject: "550 5.7.26",
-	}[c.Policy.Quarantine]
-}
-
-// readySteps are the ready-made decisions that the configuration has switched on,
-// in the order in which they change what was decided before.
-func readySteps(c *config.Config) []step {
-	var steps []step
-	add := func(on bool, s step) {
-		if on {
-			steps = append(steps, s)
-		}
+// held is what becomes of a message that is to be held, code where that is
+// refused.
+func held(c *config.Config, code string) string {
+	switch c.Policy.Quarantine {
+	case policy.QuarantineTag:
+		return "delivered with " + policy.QuarantineField
+	case policy.QuarantineReject:
+		return code
 	}
-	demanded := func(word string) string {
-		if word == policy.OnReject {
-			return "refused"
-		}
-		return heldBy(c)
-	}
-	p := &c.Policy
-	add(len(c.AuthorOverrides) > 0, step{policy.RuleAuthorOverride, plural(len(c.AuthorOverrides), "author domain") + " of [author_overrides], unless DMARC passes", "what stands there, instead of what the domain asks for"})
-	add(c.Trust.Forwarders.Set.Len() > 0, step{policy.RuleTrustedForwarder, "refused, held or deferred so far, but handed on by one of trust.forwarders", "accepted"})
-	add(c.Trust.Sealers.Set.Len() > 0, step{policy.RuleTrustedSealer, "refused or held so far, but sealed by trust.sealers, who saw it pass", "accepted"})
-	add(p.MailingLists != policy.ListsStrict, step{policy.RuleMailingList, "refused or held so far, but it looks like a mailing list's work", map[string]string{policy.ListsAccept: "accepted", policy.ListsQuarantine: heldBy(c)}[p.MailingLists]})
-	add(p.OnOwnDomain != policy.OnMark, step{policy.RuleOwnDomain, "a stranger uses one of policy.own_domains without proof", demanded(p.OnOwnDomain)})
-	add(p.OnUnsigned != policy.OnMark, step{policy.RuleUnsigned, "an author of policy.signing_domains, without a valid signature", demanded(p.OnUnsigned)})
-	for _, s := range []struct{ word, rule, result string }{
-		{p.SPFFail, policy.RuleSPFFail, "fail"}, {p.SPFSoftfail, policy.RuleSPFSoftfail, "softfail"}, {p.SPFPermError, policy.RuleSPFPermError, "permerror"},
-	} {
-		then := demanded(s.word)
-		if s.word == policy.OnReject && p.SPFEarly {
-			then += ", before the message is sent and before rules of your own are asked"
-		}
-		add(s.word != policy.OnMark, step{s.rule, "SPF " + s.result + ", and the same domain has not signed it", then})
-	}
-	add(true, step{policy.RuleDegraded, "DNS is down altogether, and look-ups for the message failed", map[string]string{
-		policy.DegradedJudge: "what would be refused is deferred", policy.DegradedDefer: "deferred, unless DMARC passes", policy.DegradedAccept: "accepted",
-	}[p.OnDegraded]})
-	return steps
+	return "held"
 }
 
 func modeText(c *config.Config) string {

@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/filter"
 )
 
 // postfixQueue is where Debian's chrooted smtpd has its root.
@@ -24,9 +27,13 @@ func wiringOf(a net.Addr) wiring {
 	if a.Network() == "unix" {
 		return wiringOfPath(a.String())
 	}
-	host, port, err := net.SplitHostPort(a.String())
+	return wiringOfTCP(a.String())
+}
+
+func wiringOfTCP(addr string) wiring {
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return wiring{postfix: "inet:" + a.String(), sendmail: "inet:" + a.String()}
+		return wiring{postfix: "inet:" + addr, sendmail: "inet:" + addr}
 	}
 	w, kind := wiring{}, "inet"
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -41,6 +48,24 @@ func wiringOf(a net.Addr) wiring {
 	w.postfix = "inet:" + net.JoinHostPort(host, port)
 	w.sendmail = kind + ":" + port + "@" + host
 	return w
+}
+
+// wiringOfAddress is wiringOf for an address that nobody listens on yet, in any
+// notation; "" is the default.
+func wiringOfAddress(addr string) (wiring, error) {
+	if addr == "" {
+		addr = config.Default().Listen[0]
+	}
+	a, err := filter.ParseListenAddress(addr)
+	switch {
+	case err != nil:
+		return wiring{}, err
+	case a.Network == "unix":
+		return wiringOfPath(a.Address), nil
+	case !strings.HasPrefix(a.Network, "tcp"):
+		return wiring{}, fmt.Errorf("%s has no address that an MTA could be told", addr)
+	}
+	return wiringOfTCP(a.Address), nil
 }
 
 func wiringOfPath(path string) wiring {

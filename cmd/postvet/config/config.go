@@ -86,6 +86,7 @@ type DNS struct {
 
 // Policy is which result leads to which action.
 type Policy struct {
+	DMARC                string
 	Quarantine           string
 	OnTempError          string
 	OnAmbiguousAuthor    string
@@ -174,6 +175,7 @@ func Default() *Config {
 			MaxInFlight:    512,
 		},
 		Policy: Policy{
+			DMARC:                "enforce",
 			Quarantine:           "hold",
 			OnTempError:          "accept",
 			OnAmbiguousAuthor:    "reject",

@@ -135,6 +135,10 @@ var keys = []key{
 	},
 
 	{
+		name: "policy.dmarc", field: func(c *Config) any { return &c.Policy.DMARC }, words: []string{"enforce", "mark"},
+		comment: "Is mail refused or held because its author's domain asks for it? enforce: yes.\nmark: no, it is only written into the message; other keys here still decide.",
+	},
+	{
 		name: "policy.quarantine", field: func(c *Config) any { return &c.Policy.Quarantine }, words: []string{"hold", "tag", "reject"},
 		comment: "What p=quarantine leads to. hold: the MTA keeps the message in its queue\nuntil somebody looks. tag: it is delivered with a field X-Postvet-Quarantine.\nreject: it is refused.",
 	},

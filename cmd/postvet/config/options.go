@@ -72,6 +72,7 @@ func (c *Config) Rules(authservID string) policy.Rules {
 	return policy.Rules{
 		Mode:              policy.Mode(c.Mode),
 		AuthservID:        authservID,
+		DMARC:             c.Policy.DMARC,
 		Quarantine:        c.Policy.Quarantine,
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,

@@ -52,7 +52,7 @@ func TestOptions(t *testing.T) {
 		t.Error("\"0s\" became a default")
 	}
 	wantRules := policy.Rules{
-		Mode: policy.Monitor, AuthservID: "id", Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
+		Mode: policy.Monitor, AuthservID: "id", DMARC: policy.DMARCMark, Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
 		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: policy.DegradedDefer,
 		Trust: policy.Trust{
 			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: policy.ListsQuarantine,

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/mtaconf"
+	"github.com/postvet/postvet/policy"
+)
+
+// mtaFlags say which MTA's set-up "config check" looks at.
+type mtaFlags struct{ mta, config string }
+
+// Where Debian's packages keep the configurations.
+const (
+	postfixFolder = "/etc/postfix"
+	sendmailFile  = "/etc/mail/sendmail.cf"
+)
+
+func (m *mtaFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&m.mta, "mta", "", "look at the set-up of an `MTA`: postfix or sendmail")
+	cmd.Flags().StringVar(&m.config, "mta-config", "", "the MTA's `PATH`: a folder with main.cf and master.cf, or a sendmail.cf\n(default "+postfixFolder+", "+sendmailFile+")")
+}
+
+// check prints what is found, the faults last.
+func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
+	id, err := authservID(c)
+	if err != nil {
+		return err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return failed("the host has no name: %v", err)
+	}
+	ours := mtaconf.Ours{Listen: addresses(c), AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
+	path := m.config
+	var found mtaconf.Findings
+	switch m.mta {
+	case "postfix":
+		if path == "" {
+			path = postfixFolder
+		}
+		found, err = mtaconf.CheckPostfix(path, ours, hostname)
+	case "sendmail":
+		if path == "" {
+			path = sendmailFile
+		}
+		found, err = mtaconf.CheckSendmail(path, ours, hostname)
+	default:
+		return usage("--mta: %q is neither postfix nor sendmail", m.mta)
+	}
+	if err != nil {
+		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
+	}
+	rank := map[mtaconf.Severity]int{mtaconf.OK: 0, mtaconf.Warning: 1, mtaconf.Error: 2}
+	slices.SortStableFunc(found, func(a, b mtaconf.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	for _, f := range found {
+		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, visible(f.Text)); err != nil {
+			return output(err)
+		}
+		if f.Fix != "" {
+			if _, err := fmt.Fprintf(w, "         fix: %s\n", visible(f.Fix)); err != nil {
+				return output(err)
+			}
+		}
+	}
+	if found.Worst() == mtaconf.Error {
+		return exit{code: exitNo}
+	}
+	return nil
+}
+
+// earlyTimeout is how long a recipient may have to wait for its answer.
+func earlyTimeout(c *config.Config) time.Duration {
+	if c.Policy.SPFEarly {
+		return policy.EarlyTimeout
+	}
+	return 0
+}

@@ -1,0 +1,131 @@
+package peers
+
+import "strings"
+
+// opendmarc keeps what opendmarc 1.4 did with a message.
+func (p *Plan) opendmarc() {
+	p.authservID(OpenDMARC, "AuthservID")
+	p.dnsTimeout(OpenDMARC, "DNSTimeout")
+	p.socket(OpenDMARC)
+	p.failures()
+	p.authors()
+	p.walk()
+
+	if s, ok := p.take(OpenDMARC, "IgnoreHosts"); ok {
+		p.exempt(s, "")
+	}
+	if s, ok := p.take(OpenDMARC, "IgnoreAuthenticatedClients"); ok {
+		p.draft.put("exempt.authenticated", boolText(truth(s.Value)), cite(s))
+		p.note(s, Kept, "", "exempt.authenticated")
+		if !truth(s.Value) {
+			p.trap(s, "mail of your own users is judged like that of strangers; if they send from outside, p=reject of their own domain refuses it")
+		}
+	}
+	if s, ok := p.take(OpenDMARC, "IgnoreMailFrom"); ok {
+		e, _ := parseDataset(s.Value)
+		for _, domain := range e {
+			p.draft.put("author_overrides."+quoted(domain), quoted("none"), cite(s))
+		}
+		p.note(s, Changed, "their mail is evaluated and marked, but never refused; opendmarc ignored it", "author_overrides")
+	}
+	for _, name := range []string{"DomainWhitelist", "DomainWhitelistFile"} {
+		if s, ok := p.take(OpenDMARC, name); ok {
+			e, _ := parseDataset(s.Value)
+			p.add(s, "trust.sealers", Changed, "an ARC chain that passes through these domains overrides quarantine too, not only reject; openarc is not needed for it", e...)
+		}
+	}
+	for _, name := range []string{"SPFIgnoreResults", "SPFSelfValidate"} {
+		if s, ok := p.take(OpenDMARC, name); ok {
+			p.note(s, Changed, "SPF is always evaluated by Postvet itself; results in the message's header are never believed")
+		}
+	}
+	if s, ok := p.take(OpenDMARC, "TrustedAuthservIDs"); ok {
+		p.note(s, Changed, "results in the message's header are never believed; a relay in front of this server goes into trust.relays")
+		if !strings.EqualFold(s.Value, "HOSTNAME") {
+			p.trap(s, "opendmarc believed the results that these names wrote, and whoever reached it could write them")
+		}
+	}
+	if s, ok := p.take(OpenDMARC, "FailureReports"); ok {
+		if truth(s.Value) {
+			p.note(s, Gone, noteReports)
+		} else {
+			p.note(s, Kept, "")
+		}
+	}
+}
+
+// failures are what becomes of mail that fails.
+func (p *Plan) failures() {
+	reject, hold := p.effective(OpenDMARC, "RejectFailures"), p.effective(OpenDMARC, "HoldQuarantinedMessages")
+	if truth(reject.Value) {
+		p.refuses = true
+		p.note(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
+		p.draft.put("policy.on_temperror", quoted("tempfail"), cite(reject)+" It also has mail wait that DNS trouble leaves undecided.")
+		if truth(hold.Value) {
+			p.note(hold, Kept, "", "policy.quarantine")
+			p.draft.put("policy.quarantine", quoted("hold"), cite(hold))
+		} else {
+			p.note(hold, Changed, "p=quarantine is delivered with a field X-Postvet-Quarantine that a delivery filter can sort by; opendmarc marked it in Authentication-Results alone", "policy.quarantine")
+			p.draft.put("policy.quarantine", quoted("tag"), cite(hold))
+		}
+		return
+	}
+	p.note(reject, Kept, "nothing is refused because of DMARC", "policy.dmarc")
+	p.note(hold, Kept, "it had no effect without RejectFailures", "policy.dmarc")
+	p.unenforced = reject
+	p.trap(reject, "with RejectFailures off opendmarc refused nothing: p=reject of a domain had no effect here")
+	if truth(hold.Value) {
+		p.trap(hold, "opendmarc holds nothing unless RejectFailures is on, too")
+	}
+}
+
+// authors are messages without one author domain.
+func (p *Plan) authors() {
+	const key = "policy.on_ambiguous_author"
+	strict := false
+	for _, name := range []string{"RequiredHeaders", "RequiredFrom", "RejectMultiValueFrom"} {
+		s, ok := p.take(OpenDMARC, name)
+		if !ok {
+			continue
+		}
+		if truth(s.Value) {
+			strict = true
+			p.note(s, Kept, "messages without exactly one author domain are refused", key)
+			p.draft.put(key, quoted("reject"), cite(s))
+			continue
+		}
+		p.note(s, Changed, "messages without exactly one author domain are refused all the same; opendmarc let them pass unevaluated, past any p=reject", key)
+	}
+	if !strict && p.refuses {
+		p.trap(p.effective(OpenDMARC, "RejectMultiValueFrom"),
+			"opendmarc let mail with several author domains pass unevaluated; Postvet refuses it (policy.on_ambiguous_author = \"accept\" brings that back)")
+	}
+}
+
+// walk is how the organizational domain is found.
+func (p *Plan) walk() {
+	const key = "policy.organizational_domain"
+	if s, ok := p.take(OpenDMARC, "DMARCbisWalkMode"); ok {
+		mode := "treewalk"
+		if v := strings.ToUpper(s.Value); v == "PSL" || v == "RFC7489" {
+			mode = "psl"
+		}
+		p.draft.put(key, quoted(mode), cite(s))
+		p.note(s, Kept, "", key)
+		return
+	}
+	if s, ok := p.take(OpenDMARC, "PublicSuffixList"); ok {
+		p.draft.put(key, quoted("psl"), cite(s)+" The list is built in. RFC 9989 has replaced it: \"treewalk\" is what others use by now.")
+		p.note(s, Kept, "the list is built in", key)
+		return
+	}
+	s := p.effective(OpenDMARC, "PublicSuffixList")
+	p.trap(s, "without a PublicSuffixList opendmarc found no organizational domain: mail of subdomains was not covered, and relaxed alignment did not work; Postvet finds it")
+}
+
+func boolText(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}

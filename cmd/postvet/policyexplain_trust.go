@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/policy"
+)
+
+// trustSteps are what the keys of trust and local policy make of what DMARC
+// decided, as far as they are set, in the order of package policy.
+func trustSteps(c *config.Config) []step {
+	steps := authorSteps(c)
+	add := func(set bool, name, when, then string) {
+		if set {
+			steps = append(steps, step{name, when, then})
+		}
+	}
+	add(c.Trust.Forwarders.Set != nil, policy.RuleTrustedForwarder,
+		"the client or a signer is one of trust.forwarders ("+entries(c.Trust.Forwarders)+")", "accepted, and not asked for more")
+	add(c.Trust.Sealers.Set != nil, policy.RuleTrustedSealer,
+		"it would be refused or held, and sealers of trust.sealers ("+entries(c.Trust.Sealers)+") saw the author authenticated", "accepted")
+	lists := map[string]string{policy.ListsQuarantine: held(c, "refused all the same"), policy.ListsAccept: "accepted"}
+	add(lists[c.Policy.MailingLists] != "", policy.RuleMailingList,
+		"it would be refused or held, and looks like the work of a mailing list", lists[c.Policy.MailingLists])
+	for _, d := range []struct {
+		word, name, when, code string
+	}{
+		{c.Policy.OnOwnDomain, policy.RuleOwnDomain, "a stranger uses one of policy.own_domains (" + entries(c.Policy.OwnDomains) + ") without proof", "550 5.7.1"},
+		{c.Policy.OnUnsigned, policy.RuleUnsigned, "the author is of policy.signing_domains (" + entries(c.Policy.SigningDomains) + "), which did not sign", "550 5.7.20 or 550 5.7.22"},
+		{c.Policy.SPFFail, policy.RuleSPFFail, "SPF fail, and no signature of the same domain", "550 5.7.23"},
+		{c.Policy.SPFSoftfail, policy.RuleSPFSoftfail, "SPF softfail, and no signature of the same domain", "550 5.7.23"},
+		{c.Policy.SPFPermError, policy.RuleSPFPermError, "SPF permerror, and no signature of the same domain", "550 5.7.24"},
+	} {
+		then := d.code
+		if d.word == policy.OnQuarantine {
+			then = held(c, d.code)
+		}
+		if c.Policy.SPFEarly && d.word == policy.OnReject && strings.HasPrefix(d.name, "spf-") {
+			d.when, _, _ = strings.Cut(d.when, ",")
+			then += " at RCPT, before the message is sent and before your own rules are asked"
+		}
+		add(d.word != policy.OnMark, d.name, d.when, then)
+	}
+	degraded := map[string]string{
+		policy.DegradedJudge: "451 4.4.3 where it would be refused", policy.DegradedDefer: "451 4.4.3 unless DMARC passes", policy.DegradedAccept: "accepted",
+	}
+	add(true, policy.RuleDegraded, "DNS is down altogether, and look-ups for this message failed", degraded[c.Policy.OnDegraded])
+	return steps
+}
+
+// authorSteps are the author_overrides, the longest names first, as they count.
+func authorSteps(c *config.Config) []step {
+	const most = 20
+	then := map[string]string{"reject": "550 5.7.26", "quarantine": held(c, "550 5.7.26"), "none": "accepted, whatever the domain asks for"}
+	domains := slices.SortedFunc(maps.Keys(c.AuthorOverrides), func(a, b string) int {
+		if n := strings.Count(b, ".") - strings.Count(a, "."); n != 0 {
+			return n
+		}
+		return strings.Compare(a, b)
+	})
+	var steps []step
+	for i, d := range domains {
+		if i == most {
+			steps = append(steps, step{policy.RuleAuthorOverride, fmt.Sprintf("and %d more domains of [author_overrides]", len(domains)-most), "as said there"})
+			break
+		}
+		steps = append(steps, step{policy.RuleAuthorOverride, "the author is of " + d + " or below, and DMARC does not pass", then[c.AuthorOverrides[d]]})
+	}
+	return steps
+}
+
+func entries(l config.List) string {
+	if n := l.Set.Len(); n != 1 {
+		return fmt.Sprintf("%d entries", n)
+	}
+	return "1 entry"
+}
