@@ -27,7 +27,7 @@ type Key struct {
 
 // keys are the plain keys, in the order of the manual.
 var keys = []Key{
-	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes", value: func(f *Facts) string { return f.Client }},
+	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes; one that is unknown passes no test", value: func(f *Facts) string { return f.Client }},
 	{Name: "ptr", Kind: KindDomain, Text: "the client's verified reverse name", value: func(f *Facts) string { return f.PTR }},
 	{Name: "helo", Kind: KindDomain, Text: "the HELO name", value: func(f *Facts) string { return f.Helo }},
 	{Name: "listener", Kind: KindText, Text: "the MTA's name for its socket ({daemon_name})", value: func(f *Facts) string { return f.Listener }},
@@ -152,7 +152,10 @@ func (t *Test) Holds(f *Facts) bool {
 	case t.key.truth != nil:
 		return t.key.truth(f) == t.want
 	case t.key.value != nil:
-		return t.one(t.key.value(f))
+		v := t.key.value(f)
+		// Of an address that nobody knows nothing can be said, not even that it
+		// is another one.
+		return (v != "" || t.key.Kind != KindIP) && t.one(v)
 	}
 	found := t.yes == nil
 	for _, v := range t.key.values(f) {
@@ -203,7 +206,7 @@ func (t *Test) String() string {
 			yes = append(yes, e)
 		}
 	}
-	name := strings.TrimSuffix(strings.TrimSuffix(t.key.Text, ", as addresses or domains"), ", as addresses or prefixes")
+	name, _, _ := strings.Cut(t.key.Text, ", as ")
 	switch {
 	case len(no) == 0:
 		return name + " is " + alternatives(yes)

@@ -76,9 +76,13 @@ func TestPlainKeys(t *testing.T) {
 	if newTest(t, "sealer", "example.org").Holds(f) {
 		t.Error("a sealer of a broken chain")
 	}
-	// What is unknown is in no list, and is not what a "!" entry names.
-	if newTest(t, "client", "0.0.0.0/0", "::/0").Holds(&Facts{}) || !newTest(t, "client", "!192.0.2.1").Holds(&Facts{}) {
+	// Nothing is known of a client without an address.
+	if newTest(t, "client", "0.0.0.0/0", "::/0").Holds(&Facts{}) || newTest(t, "client", "!192.0.2.1").Holds(&Facts{}) {
 		t.Error("a client without an address")
+	}
+	// A client without a verified name has none of these names.
+	if newTest(t, "ptr", ".example.org").Holds(&Facts{}) || !newTest(t, "ptr", "!.example.org").Holds(&Facts{}) {
+		t.Error("a client without a name")
 	}
 }
 
