@@ -20,7 +20,8 @@
 // stands in fields on top of the message, X-Envelope-IP, -Helo, -From, -To,
 // -User, -TLS, -Listener and -Time, which are taken off before the evaluation.
 // Without either, MAIL FROM is that of a Return-Path and the recipient that of
-// Delivered-To or X-Original-To, which deliveries leave on top.
+// Delivered-To or X-Original-To, which deliveries leave on top; on request client
+// and time are those of the topmost Received field.
 package trial
 
 import (
@@ -43,6 +44,9 @@ type Options struct {
 	Checker func(now func() time.Time) *policy.Checker
 	// Now is the clock for messages whose envelope has no time.
 	Now func() time.Time
+	// Received takes the client of a message without an envelope from its topmost
+	// Received field.
+	Received bool
 	// Before and After are the policies; Before is nil if nothing is compared.
 	Before, After *policy.Rules
 	// MaxBytes bounds a message.
@@ -144,7 +148,7 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if len(header) == 0 {
 		return errNoMessage
 	}
-	e, header, err := envelopeOf(r.File, header)
+	e, header, err := envelopeOf(r.File, header, o.Received)
 	if err != nil {
 		return err
 	}
