@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -29,6 +30,47 @@ func (a ListenAddress) String() string {
 		return "inet6:" + a.Address
 	}
 	return a.Network + ":" + a.Address
+}
+
+// Socket returns the address as the sockets made of it have it, in Postfix's
+// notation and the same for all notations of one address: "inet:127.0.0.1:8890",
+// "inet:*:8890" for all addresses, "unix:/path". It is "" where the address alone
+// does not tell: a host's name, a passed socket.
+func (a ListenAddress) Socket() string {
+	switch a.Network {
+	case "unix":
+		return "unix:" + a.Address
+	case "systemd", "fd":
+		return ""
+	}
+	return inetSocket(a.Address)
+}
+
+// SocketAddress is the address of a listener, in the notation of
+// [ListenAddress.Socket].
+func SocketAddress(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:" + a.String()
+	}
+	return inetSocket(a.String())
+}
+
+func inetSocket(hostport string) string {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return ""
+	}
+	if host == "" {
+		return "inet:*:" + port
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err != nil:
+		return ""
+	case ip.IsUnspecified():
+		return "inet:*:" + port
+	}
+	return "inet:" + net.JoinHostPort(ip.Unmap().String(), port)
 }
 
 // ParseListenAddress reads

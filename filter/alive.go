@@ -39,7 +39,7 @@ func (s *Server) greetItself(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok {
 		_ = ours.SetDeadline(end)
 	}
-	if !s.begin(theirs, false) {
+	if !s.begin(theirs, "", false) {
 		return nil
 	}
 	offer := binary.BigEndian.AppendUint32(nil, 13)

@@ -2,6 +2,8 @@ package filter
 
 import (
 	"context"
+	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +68,92 @@ func TestRepeatedHelo(t *testing.T) {
 	m.deliver(usual)
 	if got := helos(f); len(got) != 7 {
 		t.Errorf("%q", got)
+	}
+}
+
+// Policy learns which of our sockets a message came through, whatever SMTP session
+// of the connection it is.
+func TestSocketOfEachListener(t *testing.T) {
+	t.Parallel()
+	var f fake
+	var sockets []string
+	listen := func(addr string) net.Listener {
+		l, err := Listen(addr, ListenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	path := filepath.Join(shortDir(t), "s")
+	first, second := listen("inet:127.0.0.1:0"), listen("unix:"+path)
+	r := startOn(t, &f, Options{}, first, func() (net.Conn, error) { return net.Dial("tcp", first.Addr().String()) })
+	served := make(chan error, 1)
+	go func() { served <- r.Serve(second) }()
+	one := connectMTA(t, r.dial, offerAll)
+	two := connectMTA(t, func() (net.Conn, error) { return net.Dial("unix", path) }, offerAll)
+	for _, m := range []*mta{one, two, one} {
+		m.hello()
+		m.deliver(usual)
+		sockets = append(sockets, r.decision().Client.Socket)
+		m.send('K')
+	}
+	one.Close()
+	two.Close()
+	r.stop()
+	if err := <-served; err != ErrServerClosed {
+		t.Error(err)
+	}
+	tcp := "inet:" + first.Addr().String()
+	if diff := cmp.Diff([]string{tcp, "unix:" + path, tcp}, sockets); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSocketAddress(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"inet:127.0.0.1:8890": "inet:127.0.0.1:8890", "inet:8890@127.0.0.1": "inet:127.0.0.1:8890", "127.0.0.1:8890": "inet:127.0.0.1:8890",
+		"inet:8890": "inet:127.0.0.1:8890", "inet:*:8890": "inet:*:8890", "inet:8890@0.0.0.0": "inet:*:8890", "inet6:8890@::": "inet:*:8890",
+		"inet6:8890@::1": "inet:[::1]:8890", "unix:/a/b": "unix:/a/b", "local:/a/b": "unix:/a/b", "/a/b": "unix:/a/b",
+		"inet:localhost:8890": "", "systemd:x": "", "fd:3": "",
+	} {
+		a, err := ParseListenAddress(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Socket(); got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+	for _, tt := range []struct {
+		addr net.Addr
+		want string
+	}{
+		{&net.TCPAddr{IP: net.ParseIP("127.0.0.1"), Port: 8890}, "inet:127.0.0.1:8890"},
+		{&net.TCPAddr{IP: net.IPv6zero, Port: 8890}, "inet:*:8890"},
+		{&net.TCPAddr{IP: net.IPv6loopback, Port: 8890}, "inet:[::1]:8890"},
+		{&net.UnixAddr{Name: "/a/b", Net: "unix"}, "unix:/a/b"},
+	} {
+		if got := SocketAddress(tt.addr); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.addr, got, tt.want)
+		}
+	}
+}
+
+// Policy is told of some recipients, and that there were more.
+func TestRecipientsIncomplete(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	r := start(t, f, Options{MaxRecipients: 2})
+	m := connectMTA(t, r.dial, offerAll)
+	m.hello()
+	l := usual
+	for _, want := range []bool{false, false, true} {
+		m.deliver(l)
+		if got := r.decision().Results.RecipientsIncomplete; got != want {
+			t.Errorf("%d recipients: incomplete %v", len(l.rcpts), got)
+		}
+		l.rcpts = append(l.rcpts, "<c@example.net>")
 	}
 }
 

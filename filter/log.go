@@ -119,10 +119,20 @@ func (s *session) logDecision(d *Decision) {
 	if r.DMARC.Policy != "" {
 		dmarc += " p=" + string(r.DMARC.Policy)
 	}
+	var senders []string
+	for _, x := range r.SenderDomains {
+		senders = append(senders, clean(fmt.Sprintf("%s=%s %s", x.Identity, x.Status, x.Domain)))
+	}
+	client, helo := clientIP(d.Client), d.Helo
+	if r.Client.Relay != "" {
+		client, helo = r.Client.IP, r.Client.Helo
+	}
 	fields := []zap.Field{
 		zap.String("queue", clean(d.QueueID)),
-		zap.String("client", clientIP(d.Client)),
-		zap.String("helo", clean(d.Helo)),
+		zap.String("client", clean(client)),
+		zap.String("relay", clean(r.Client.Relay)),
+		zap.String("hidden", clean(r.Client.Hidden)),
+		zap.String("helo", clean(helo)),
 		zap.String("from", clean(d.From)),
 		zap.Int("rcpts", d.Recipients),
 		zap.String("author", clean(author)),
@@ -131,6 +141,7 @@ func (s *session) logDecision(d *Decision) {
 		zap.String("dmarc", clean(dmarc)),
 		zap.String("arc", clean(string(r.ARC.Status))),
 		zap.String("iprev", clean(string(r.IPRev.Status))),
+		zap.Strings("mx", senders),
 		zap.String("action", clean(string(d.Verdict.Action))),
 		zap.String("code", clean(d.Verdict.Code)),
 		zap.String("rule", clean(d.Verdict.Rule)),

@@ -18,6 +18,7 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -77,7 +78,8 @@ func TestLogLine(t *testing.T) {
 	sort.Strings(keys)
 	want := []string{
 		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "faults", "from",
-		"helo", "hint", "iprev", "level", "msg", "overrides", "queue", "rcpts", "refused_overrides", "rule", "spf", "took_ms", "ts", "undelivered", "why",
+		"helo", "hidden", "hint", "iprev", "level", "msg", "mx", "overrides", "queue", "rcpts", "refused_overrides", "relay", "rule", "spf",
+		"took_ms", "ts", "undelivered", "why",
 	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
@@ -96,6 +98,43 @@ func TestLogLine(t *testing.T) {
 	}
 	if n := len(got["from"].(string)); n > maxLogged+3 {
 		t.Errorf("from of %d octets", n)
+	}
+}
+
+// Behind a relay, the client of the log line is the one that was evaluated.
+func TestLogLineBehindRelay(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		client policy.ClientResult
+	}{
+		{"known", policy.ClientResult{IP: "203.0.113.9", Helo: "mail.example.org", Relay: "192.0.2.1", Hops: 1}},
+		{"hidden", policy.ClientResult{Relay: "192.0.2.1", Hops: 1, Hidden: "relay 192.0.2.1 wrote no Received field"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{finish: func(context.Context) *policy.Results {
+				return &policy.Results{Client: tt.client, SenderDomains: []policy.SenderDomain{
+					{Identity: policy.SenderAuthor, Result: mx.Result{Domain: "example.org", Status: mx.NullMX}},
+				}}
+			}}
+			r := start(t, f, Options{})
+			m := connectMTA(t, r.dial, offerAll)
+			m.hello()
+			m.deliver(usual)
+			if d := r.decision(); d.Client.IP.String() != "192.0.2.1" {
+				t.Errorf("the decision's client is %v, not who connected", d.Client)
+			}
+			line := r.logs.FilterMessage("message").All()[0].ContextMap()
+			for k, want := range map[string]any{
+				"client": tt.client.IP, "helo": tt.client.Helo, "relay": "192.0.2.1", "hidden": tt.client.Hidden,
+				"mx": []any{"author=null-mx example.org"},
+			} {
+				if diff := cmp.Diff(want, line[k]); diff != "" {
+					t.Errorf("%s: %s", k, diff)
+				}
+			}
+		})
 	}
 }
 

@@ -37,9 +37,11 @@ func (m *mail) working() bool { return m.tx != nil && m.fault == "" }
 // Decision is what became of one message.
 type Decision struct {
 	QueueID string
-	Client  message.Client
-	Helo    string
-	From    string
+	// Client is who connected, with the name it gave; Results.Client is who was
+	// evaluated.
+	Client message.Client
+	Helo   string
+	From   string
 	// Recipients counts those that the MTA accepted.
 	Recipients int
 	// Early tells that the message was refused at its first recipient, before it
@@ -143,6 +145,7 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		if d.Results.Oversize == "" {
 			d.Results.Oversize = m.oversize
 		}
+		d.Results.RecipientsIncomplete = d.Results.RecipientsIncomplete || m.rcpts > s.srv.opt.MaxRecipients
 		m.claims.complete(d.Results)
 		s.guard("decide", func() { d.Verdict = m.judge.decide(d.Results) })
 		s.shadow(m, d)

@@ -17,11 +17,13 @@ import (
 // Options bound and inform a Server. The zero value works.
 type Options struct {
 	// Logger receives one info line "message" per message, with the keys queue,
-	// client, helo, from, rcpts, author, spf, dkim, dmarc, arc, iprev, action,
-	// code, rule, overrides, refused_overrides, exempt, dns_ms, dns_lookups, took_ms
-	// (from the message's end to the verdict), faults and undelivered, where it applies
-	// matched, redirect and shadow; and a warning per fault. Every line about a
-	// message bears its queue id. Default: none.
+	// client (the one evaluated), relay (the trusted one that connected, if any),
+	// hidden (why the client behind it is not known), helo, from, rcpts, author,
+	// spf, dkim, dmarc, arc, iprev, mx, action, code, rule, overrides,
+	// refused_overrides, exempt, dns_ms, dns_lookups, took_ms (from the message's
+	// end to the verdict), faults and undelivered, where it applies matched,
+	// redirect and shadow; and a warning per fault. Every line about a message
+	// bears its queue id. Default: none.
 	Logger *zap.Logger
 
 	// MaxConnections is how many connections are served at once; further ones
@@ -166,6 +168,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return ErrServerClosed
 	}
 	defer s.untrack(l)
+	socket := SocketAddress(l.Addr())
 	var delay time.Duration
 	for {
 		if !s.takeSlot(l) {
@@ -174,7 +177,7 @@ func (s *Server) Serve(l net.Listener) error {
 		c, err := l.Accept()
 		if err == nil {
 			delay = 0
-			s.begin(c, true)
+			s.begin(c, socket, true)
 			continue
 		}
 		<-s.slots
@@ -250,12 +253,14 @@ func (s *Server) giveSlot() bool {
 	return false
 }
 
-// begin starts serving a connection that has a slot, and that ends in
-// (*Server).ended; false means that the server closes. That of an MTA is counted.
-func (s *Server) begin(c net.Conn, ofMTA bool) bool {
+// begin starts serving a connection to one of our sockets that has a slot, and
+// that ends in (*Server).ended; false means that the server closes. That of an
+// MTA is counted.
+func (s *Server) begin(c net.Conn, socket string, ofMTA bool) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := newWire(s, c, cancel)
 	w.session = newSession(ctx, s, w)
+	w.session.socket = socket
 	s.mu.Lock()
 	if s.draining.Load() {
 		s.mu.Unlock()

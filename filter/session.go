@@ -64,6 +64,7 @@ type session struct {
 	srv    *Server
 	wire   *wire
 	macros macros
+	socket string // of ours, that the MTA connected to
 
 	client  message.Client
 	helo    string
@@ -152,7 +153,7 @@ func (s *session) newClient(host, family string, port uint16, addr net.IP) messa
 	if !ip.IsValid() {
 		ip = parseAddr(s.macros.clientAddr)
 	}
-	c := message.Client{IP: ip, Name: host, Port: port, Listener: s.macros.daemonName}
+	c := message.Client{IP: ip, Name: host, Port: port, Listener: s.macros.daemonName, Socket: s.socket}
 	switch family {
 	case "tcp4", "tcp6":
 		// Postfix's pickup, and so sendmail(1), has port 0 on loopback.

@@ -76,18 +76,19 @@ func NewChecker(o Options) *Checker {
 }
 
 // Connect begins a connection and starts reverse DNS. All that it starts ends
-// with ctx or Close.
+// with ctx or Close. A relay in Options.Relays is never exempt; who is behind it
+// is only known when a header ends, so nothing of SPF and reverse DNS starts
+// before that.
 func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	client.IP = client.IP.Unmap().WithZone("")
 	conn := &Conn{checker: c, client: client, exempt: c.opt.Exempt.client(client)}
 	conn.ctx, conn.cancel = context.WithCancel(ctx)
 	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
-	if conn.exempt == "" {
-		conn.iprev = evaluate(conn.ctx, conn.dns, c.opt.MessageTimeout, checkIPRev, func(ctx context.Context, r Resolver) iprev.Result {
-			return iprev.Check(ctx, r, client.IP)
-		}, func(fault string) iprev.Result {
-			return iprev.Result{Status: iprev.TempError, Reason: fault}
-		})
+	switch {
+	case !client.Local && c.opt.Relays.Address(client.IP):
+		conn.relay, conn.exempt = true, ""
+	case conn.exempt == "":
+		conn.iprev = conn.startIPRev(conn.ctx, client.IP)
 	}
 	return conn
 }
@@ -96,6 +97,7 @@ func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 type Conn struct {
 	checker *Checker
 	client  message.Client
+	relay   bool // the client is a trusted relay
 	exempt  string
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -121,21 +123,12 @@ func (c *Conn) Helo(name string) {
 // startHelo checks the HELO identity unless that was done. A client may say EHLO
 // as often as it likes; names after the first are checked when MAIL comes.
 func (c *Conn) startHelo() {
-	if c.exempt != "" || c.heloSPF != nil && c.checked == c.helo {
+	if c.exempt != "" || c.relay || c.heloSPF != nil && c.checked == c.helo {
 		return
 	}
 	name := c.helo
 	c.checked = name
-	c.heloSPF = c.spf(c.ctx, spf.Query{Identity: spf.HELO, IP: c.client.IP, Helo: name})
-}
-
-func (c *Conn) spf(ctx context.Context, q spf.Query) *pending[spf.Result] {
-	o := &c.checker.opt
-	return evaluate(ctx, c.dns, o.MessageTimeout, checkOf(q.Identity), func(ctx context.Context, r Resolver) spf.Result {
-		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
-	}, func(fault string) spf.Result {
-		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
-	})
+	c.heloSPF = c.startSPF(c.ctx, spf.Query{Identity: spf.HELO, IP: c.client.IP, Helo: name})
 }
 
 // Message begins a message and starts SPF of MAIL FROM. A message before it

@@ -16,14 +16,14 @@ const EarlyTimeout = 7 * time.Second
 
 // Early returns what is known of the client before the message is sent: reverse
 // DNS and SPF, for which it waits at most seven seconds. What was not evaluated
-// has no status. It is nil if nothing is to be said yet: the message is exempt, or
-// the answers are late.
+// has no status. It is nil if nothing is to be said yet: the message is exempt, a
+// relay brings it, or the answers are late.
 func (m *Message) Early(ctx context.Context) *Results {
-	envelope := m.mailSPF
+	envelope := m.checks.mail
 	if m.sender.Path == "" {
 		envelope = m.conn.heloSPF
 	}
-	if m.exempt != "" || envelope == nil {
+	if m.exempt != "" || m.conn.relay || envelope == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, EarlyTimeout)
@@ -40,7 +40,7 @@ func (m *Message) Early(ctx context.Context) *Results {
 	}
 	o := m.conn.checker.opt
 	res := &Results{
-		Client:      ClientResult{Helo: m.conn.helo},
+		Client:      m.clientResult(),
 		IPRev:       m.conn.iprev.value,
 		SPF:         []spf.Result{envelope.value},
 		PartialBody: o.PartialBody,
@@ -51,9 +51,6 @@ func (m *Message) Early(ctx context.Context) *Results {
 		Recipients:  append([]string{}, m.recipients...),
 		Faults:      []string{},
 		Trace:       m.conn.dns.timeline(),
-	}
-	if m.conn.client.IP.IsValid() {
-		res.Client.IP = m.conn.client.IP.String()
 	}
 	res.Client.PTR = res.IPRev.Name
 	if o.Exempt.name(res.IPRev.Name) {
@@ -72,12 +69,13 @@ func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monito
 // before it is sent: Local's words on SPF. It does not wait for a signature of the
 // same domain, which may excuse the client, and knows nothing of the
 // administrator's rules. Trusted forwarders are let through, and so is
-// whoever DNS trouble keeps from showing that he is one.
+// whoever DNS trouble keeps from showing that he is one, and what may turn out to
+// be monitored only.
 func (r Rules) Early(res *Results) (Verdict, bool) {
 	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return Verdict{}, false
 	}
-	if _, trusted := r.Trust.forwarder(res); trusted {
+	if _, trusted := r.Trust.forwarder(res); trusted || r.mayMonitor(res) {
 		return Verdict{}, false
 	}
 	v := r.onSPF(res)

@@ -61,6 +61,9 @@ func methods(res *Results) []authres.Method {
 	if res.IPRev.Status != "" {
 		ms = append(ms, iprevMethod(res))
 	}
+	for _, d := range res.SenderDomains {
+		ms = append(ms, senderMethod(d))
+	}
 	return ms
 }
 
@@ -108,7 +111,7 @@ func spfMethod(res *Results, r spf.Result) authres.Method {
 	} else {
 		m.Properties = properties("smtp.helo", passedName(res.Client.Helo, r))
 	}
-	if r.Status == spf.TempError || r.Status == spf.PermError {
+	if r.Status == spf.TempError || r.Status == spf.PermError || res.Client.Hidden != "" {
 		m.Reason = r.Reason
 	}
 	return m

@@ -20,6 +20,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -35,6 +36,8 @@ type golden struct {
 	trouble bool   // the resolver says that DNS is down
 	rules   policy.Rules
 	exempt  policy.Exempt
+	relays  *list.List
+	rcpts   []string
 	fields  int
 	zone    string
 	message []byte
@@ -93,6 +96,24 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 			g.rules.OnAmbiguousAuthor = value
 		case "exempt":
 			g.exempt.Addresses = members(t, value)
+		case "relay":
+			g.relays = members(t, value)
+		case "rcpt":
+			g.rcpts = append(g.rcpts, value)
+		case "listener":
+			g.client.Listener = value
+		case "socket":
+			g.client.Socket = value
+		case "monitor-listener":
+			g.rules.Modes.MonitorListeners = append(g.rules.Modes.MonitorListeners, value)
+		case "monitor-domain":
+			g.rules.Modes.MonitorDomains = members(t, value)
+		case "enforce-domain":
+			g.rules.Modes.EnforceDomains = members(t, value)
+		case "monitor-recipient":
+			g.rules.Modes.MonitorRecipients = members(t, value)
+		case "sender-domain":
+			g.rules.SenderDomain = value
 		case "max-fields":
 			if _, err := fmt.Sscan(value, &g.fields); err != nil {
 				t.Fatal(err)
@@ -189,7 +210,7 @@ func (g *golden) evaluate(t *testing.T) *policy.Results {
 	_, resolver := dnstest.Start(t, g.zone)
 	checker := policy.NewChecker(policy.Options{
 		Resolver: health{resolver, g.trouble}, AuthservID: g.rules.AuthservID, Exempt: g.exempt, MaxFields: g.fields, Trace: true,
-		Now: time.Now,
+		Now: time.Now, Relays: g.relays, SenderDomain: g.rules.SenderDomain != "",
 	})
 	return converse(t, checker, *g)
 }
@@ -204,7 +225,9 @@ func converse(t *testing.T, checker *policy.Checker, g golden) *policy.Results {
 	conn.Helo(g.helo)
 	msg := conn.Message(g.sender)
 	defer msg.Close()
-	msg.Recipient("user@test.example")
+	for _, rcpt := range append(g.rcpts, "user@test.example")[:max(1, len(g.rcpts))] {
+		msg.Recipient(rcpt)
+	}
 	r := message.NewReader(bytes.NewReader(g.message))
 	header, err := r.Header()
 	if err != nil {

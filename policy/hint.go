@@ -133,6 +133,10 @@ func (h *hinter) signed() bool {
 }
 
 func (h *hinter) undecided() {
+	if c := h.res.Client; c.Hidden != "" && !c.Inside {
+		h.add(HintNotChecked, "The message could not be checked: %s. Look at the Received fields of the relay %s, and at what trust.relays lists.", hiddenReason(c.Hidden), c.Relay)
+		return
+	}
 	h.add(HintNotChecked, "The message could not be checked to the end, which is no evidence against it: %s.", orNothing(h.res.DMARC.Reason))
 }
 

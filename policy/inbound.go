@@ -10,7 +10,6 @@ import (
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
-	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -41,9 +40,12 @@ type Message struct {
 	cancel context.CancelFunc
 	before DNSCost // what the connection's look-ups had cost earlier
 
-	mailSPF    *pending[spf.Result]
+	checks     clientChecks
+	origin     origin                     // if a relay connected, from EndOfHeader on
 	warmUp     *pending[*dnscache.Answer] // of the policy of MAIL FROM's domain
+	senders    senderChecks
 	recipients []string
+	more       bool // there were further recipients
 
 	header      message.Header
 	headerBytes int
@@ -71,28 +73,33 @@ func newMessage(c *Conn, s message.Sender) *Message {
 		m.before = c.dns.begin()
 	}
 	c.seen = true
-	if m.exempt == "" && s.User != "" && c.checker.opt.Exempt.Authenticated {
+	// The login of a relay is its own, not the author's.
+	if m.exempt == "" && s.User != "" && !c.relay && c.checker.opt.Exempt.Authenticated {
 		m.exempt = ExemptAuthenticated
 	}
 	if m.exempt != "" || s.Path == "" {
 		return m
 	}
-	m.mailSPF = c.spf(m.ctx, spf.Query{Identity: spf.MailFrom, IP: c.client.IP, Helo: c.helo, Sender: s.Path})
+	if !c.relay {
+		m.checks.mail = c.startSPF(m.ctx, spf.Query{Identity: spf.MailFrom, IP: c.client.IP, Helo: c.helo, Sender: s.Path})
+	}
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
-	_, domain := message.SplitPath(s.Path)
-	if name, ok := message.NormalizeDomain(domain); ok {
+	if name := m.senderDomain(); name != "" {
 		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, checkDMARC, func(ctx context.Context, r Resolver) *dnscache.Answer {
 			return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
+		m.senders.startMailFrom(m, name)
 	}
 	return m
 }
 
 // Recipient notes a recipient's address without angle brackets.
 func (m *Message) Recipient(addr string) {
-	if len(m.recipients) < maxRecipients {
-		m.recipients = append(m.recipients, addr)
+	if len(m.recipients) >= maxRecipients {
+		m.more = true
+		return
 	}
+	m.recipients = append(m.recipients, addr)
 }
 
 // Field takes the next header field.
@@ -159,6 +166,9 @@ func (m *Message) EndOfHeader() {
 		return
 	}
 	m.ended = true
+	if m.conn.relay {
+		m.startClient()
+	}
 	if m.exempt != "" || m.oversize != "" {
 		return
 	}
@@ -167,6 +177,7 @@ func (m *Message) EndOfHeader() {
 	if m.author.Domain != "" {
 		m.attempt("dmarc", func() { m.dmarc = dmarc.Start(m.ctx, first{m.conn.dns}, m.author.Domain, o.DMARC) })
 	}
+	m.senders.startAuthor(m)
 	m.attempt("dkim", func() {
 		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
 		m.dkim.Start(m.ctx, m.conn.dns.of(checkDKIM))
@@ -189,7 +200,7 @@ func (m *Message) expectIdentifiers() {
 	}
 	_, domain := message.SplitPath(m.sender.Path)
 	if m.sender.Path == "" {
-		domain = m.conn.helo // RFC 7208 section 2.4
+		domain = m.clientResult().Helo // RFC 7208 section 2.4
 	}
 	m.dmarc.Expect(m.ctx, domain)
 	for _, d := range m.dkim.Domains() {
@@ -227,26 +238,26 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	m.EndOfHeader()
 	c, o := m.conn, m.conn.checker.opt
 	res := &Results{
-		Client:           ClientResult{Helo: c.helo, Listener: c.client.Listener, TLS: m.sender.TLS},
-		SPF:              []spf.Result{},
-		DKIM:             []dkim.Result{},
-		PartialBody:      o.PartialBody,
-		ARC:              arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
-		DMARC:            dmarc.Result{Status: dmarc.None},
-		MailFrom:         m.sender.Path,
-		User:             m.sender.User,
-		Recipients:       append([]string{}, m.recipients...),
-		Size:             int64(m.headerBytes) + m.bodyBytes,
-		Header:           m.header,
-		Exempt:           m.exempt,
-		Oversize:         m.oversize,
-		Claims:           append([]FieldRef{}, m.claims...),
-		ClaimsIncomplete: m.claimsIncomplete,
-		Faults:           []string{},
-		Trace:            []Event{},
-	}
-	if c.client.IP.IsValid() {
-		res.Client.IP = c.client.IP.String()
+		Client:        m.clientResult(),
+		SPF:           []spf.Result{},
+		DKIM:          []dkim.Result{},
+		PartialBody:   o.PartialBody,
+		ARC:           arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
+		DMARC:         dmarc.Result{Status: dmarc.None},
+		MailFrom:      m.sender.Path,
+		User:          m.sender.User,
+		Recipients:    append([]string{}, m.recipients...),
+		SenderDomains: []SenderDomain{},
+
+		RecipientsIncomplete: m.more,
+		Size:                 int64(m.headerBytes) + m.bodyBytes,
+		Header:               m.header,
+		Exempt:               m.exempt,
+		Oversize:             m.oversize,
+		Claims:               append([]FieldRef{}, m.claims...),
+		ClaimsIncomplete:     m.claimsIncomplete,
+		Faults:               []string{},
+		Trace:                []Event{},
 	}
 	if m.exempt == "" {
 		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
@@ -258,6 +269,7 @@ func (m *Message) Finish(ctx context.Context) *Results {
 			m.gatherSPF(ctx, res)
 			m.gatherDKIM(ctx, res)
 			m.gatherDMARC(ctx, res)
+			m.senders.gather(ctx, m, res)
 			// Last: an ARC chain may be long, and is seldom needed.
 			m.gatherARC(ctx, res)
 			res.List = message.ListMarks(m.header)
@@ -285,38 +297,6 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		res.Trace = c.dns.timeline()
 	}
 	return res
-}
-
-// gatherIPRev also decides whether the client is exempt by its name. The claims
-// found so far stay: a name is not as good as an address.
-func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
-	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
-	var fault string
-	res.IPRev, fault = m.conn.iprev.wait(ctx, rev)
-	m.fault("iprev", fault)
-	res.Client.PTR = res.IPRev.Name
-	exempt := m.conn.checker.opt.Exempt
-	if exempt.name(res.IPRev.Name) {
-		res.Exempt = ExemptName
-	}
-	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
-}
-
-func (m *Message) gatherSPF(ctx context.Context, res *Results) {
-	for _, p := range []*pending[spf.Result]{m.conn.heloSPF, m.mailSPF} {
-		if p == nil {
-			continue
-		}
-		identity := spf.HELO
-		if p == m.mailSPF {
-			identity = spf.MailFrom
-		}
-		r, fault := p.wait(ctx, func(fault string) spf.Result {
-			return spf.Result{Identity: identity, Status: spf.TempError, Reason: fault}
-		})
-		m.fault("spf", fault)
-		res.SPF = append(res.SPF, r)
-	}
 }
 
 func (m *Message) gatherDKIM(ctx context.Context, res *Results) {
@@ -348,10 +328,7 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 			status, _ := res.Counts(r)
 			ids[i] = dmarc.Identifier{Domain: r.Domain, Status: string(status)}
 		}
-		var envelope dmarc.Identifier
-		if r, ok := res.envelopeSPF(); ok {
-			envelope = dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
-		}
+		envelope := m.envelopeIdentifier(res)
 		m.attempt("dmarc", func() { res.DMARC = m.dmarc.Finish(ctx, envelope, ids) })
 		// What we could not find out through our own fault fails nobody.
 		if len(m.faults) > 0 && res.DMARC.Status != dmarc.Pass {

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/mx"
 )
 
 // found counts results, "dmarc=pass".
@@ -39,6 +40,16 @@ func held(res *policy.Results) found {
 	}
 	if res.IPRev.Status != iprev.Status("") {
 		f["iprev="+string(res.IPRev.Status)]++
+	}
+	for _, d := range res.SenderDomains {
+		word := "fail"
+		switch d.Status {
+		case mx.Accepts:
+			word = "pass"
+		case mx.TempError, mx.None:
+			word = string(d.Status)
+		}
+		f["x-return-mx="+word]++
 	}
 	return f
 }

@@ -88,9 +88,16 @@ const (
 )
 
 // proof looks for an authenticated domain that counts: of a signature, or of
-// MAIL FROM.
+// MAIL FROM. What was made on a trusted relay comes from no stranger; of a client
+// that is not known SPF might have told more.
 func (r Rules) proof(res *Results, counts func(domain string) bool) evidence {
 	best := signed(res, counts)
+	if res.Client.Inside {
+		return proven
+	}
+	if s, ok := res.envelopeSPF(); ok && res.Client.Hidden != "" && (res.MailFrom == "" || counts(s.Domain)) {
+		return max(best, hidden)
+	}
 	if s, ok := res.envelopeSPF(); ok && s.Domain != "" && counts(s.Domain) {
 		switch s.Status {
 		case spf.Pass:

@@ -50,6 +50,9 @@ func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, name st
 	}, failed)
 }
 
+// already is a result that is there.
+func already[T any](value T) *pending[T] { return &pending[T]{done: closed, value: value} }
+
 // closed is the done of what was never waited for.
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 

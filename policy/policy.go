@@ -14,7 +14,9 @@
 // Faults of ours and exemptions are decided first, then the administrator's own
 // rules are asked, see [CustomRule]: one that decides has the last word but for
 // mode, and for a client that may be exempt by a name which DNS trouble hides.
-// Then come messages without one author. After these each line may change what those above it decided:
+// Then come messages without one author, and sender_domain, which refuses those
+// whose domain accepts no mail. After these each line may change what those above
+// it decided:
 //
 //	what                     asks                                  changes
 //	DMARC                    what does the author's domain want?   -
@@ -27,7 +29,19 @@
 //	                         was trusted above)
 //	policy.on_degraded       could we ask at all?                  reject -> defer; see there
 //	names hidden by DNS      would the client be trusted?          reject -> defer
-//	mode                     is it to be carried out?              all -> accept
+//	mode, monitor_*,         is it to be carried out?              all -> accept
+//	enforce_domains
+//
+// # Relays
+//
+// A client in Options.Relays is looked through: SPF and reverse DNS are about the
+// client that it had, which the topmost Received fields name, and they begin when
+// the header ends. It is never exempt, and never refused early. If the client
+// behind it cannot be found, SPF is none and says why. DMARC then rests on the
+// signatures: without an aligned one it is temperror, not fail, where MAIL FROM
+// belongs to the author, so that a domain that asks for quarantine or reject has
+// its mail deferred until the relay or the list is put right. What a relay made
+// itself, such as its bounces, is accepted all the same.
 //
 // What turns an action away from what the author's domain asks for is an
 // [Override] of the verdict; what nearly did is in Refused, with the reason.
@@ -42,6 +56,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -73,10 +88,15 @@ type Results struct {
 	MailFrom string `json:"mail_from"`
 	// User is who authenticated, "" for nobody.
 	User string `json:"user"`
+	// SenderDomains says whether the sender's domains accept mail; empty unless
+	// Options.SenderDomain is set.
+	SenderDomains []SenderDomain `json:"sender_domains"`
 	// Author is what the From fields say.
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, at most 1000.
 	Recipients []string `json:"recipients"`
+	// RecipientsIncomplete tells that there were more.
+	RecipientsIncomplete bool `json:"recipients_incomplete"`
 	// List are the marks of a mailing list; anybody can write them.
 	List message.List `json:"list"`
 	// Size is the octets of header and body.
@@ -108,7 +128,8 @@ type Results struct {
 	Trace []Event `json:"trace"`
 }
 
-// ClientResult is the client as the results show it.
+// ClientResult is the client that was evaluated: the one that connected or, if
+// that is a trusted relay, the first outside of those that it handed on from.
 type ClientResult struct {
 	IP   string `json:"ip"`
 	Helo string `json:"helo"`
@@ -117,6 +138,21 @@ type ClientResult struct {
 	// session.
 	Listener string `json:"listener"`
 	TLS      string `json:"tls"`
+	// Socket is the address of ours that the MTA connected to, as in
+	// message.Client.
+	Socket string `json:"socket"`
+
+	// Relay is the address of the trusted relay that connected, and RelayHelo its
+	// HELO; "" if the client connected itself.
+	Relay     string `json:"relay"`
+	RelayHelo string `json:"relay_helo"`
+	// Hops is how many trusted relays stand before the client.
+	Hops int `json:"hops"`
+	// Hidden says why the client behind the relay is not known; IP and Helo are ""
+	// then. "" if it is known.
+	Hidden string `json:"hidden"`
+	// Inside tells that there is no client, as the message was made on a relay.
+	Inside bool `json:"inside"`
 }
 
 // DNSCost sums the look-ups of a message.
@@ -135,7 +171,7 @@ type DNSCost struct {
 // Event is one line of a trace.
 type Event struct {
 	AtMS float64 `json:"at_ms"` // since the connection began
-	What string  `json:"what"`  // dns, message, iprev, spf, dkim, arc, dmarc, policy
+	What string  `json:"what"`  // dns, message, iprev, spf, dkim, arc, dmarc, mx, policy
 	Text string  `json:"text"`
 	// Check is what the event belongs to: of a look-up, who asked. It is What,
 	// but for SPF, which has an identity behind it: "spf helo", "spf mailfrom".
@@ -227,6 +263,13 @@ type Options struct {
 	Now func() time.Time
 	// Exempt says which messages are not checked.
 	Exempt Exempt
+	// Relays are clients that hand on what they got from others and say from whom
+	// in a Received field of their own: backup MXs, gateways. Not they are
+	// evaluated but whom they name, see [ClientResult].
+	Relays *list.List
+	// SenderDomain has looked up whether the domains of MAIL FROM and of the
+	// author accept mail.
+	SenderDomain bool
 	// SPFTimeout bounds one SPF evaluation; default 20s.
 	SPFTimeout time.Duration
 	// MessageTimeout bounds what Finish waits for after the message's end;

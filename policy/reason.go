@@ -25,6 +25,8 @@ func spfFound(res *Results) string {
 	r, ok := res.envelopeSPF()
 	domain := printable(r.Domain, 80)
 	switch {
+	case res.Client.Hidden != "":
+		return "SPF could not be checked, as the client behind the relay is not known"
 	case res.Client.IP == "":
 		return "SPF could not be checked, as the client's address is unknown"
 	case !ok || domain == "" && r.Status == spf.None:

@@ -45,8 +45,9 @@ const (
 // Rules turn results into a verdict. They are a plain value; an empty word is
 // its default, the first that its comment names.
 type Rules struct {
-	// Mode is Enforce or Monitor.
-	Mode Mode
+	// Mode is Enforce or Monitor, and Modes what is treated otherwise.
+	Mode  Mode
+	Modes Modes
 	// AuthservID is the name that our field carries.
 	AuthservID string
 	// DMARC says whether the policies of author domains are carried out,
@@ -63,6 +64,9 @@ type Rules struct {
 	// OnAmbiguousAuthor is what a message without exactly one author domain
 	// leads to: "reject", "hold" or "accept".
 	OnAmbiguousAuthor string
+	// SenderDomain is what is done if the sender's domain accepts no mail: "off",
+	// "mark" (it only stands in our field) or "reject".
+	SenderDomain string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
 	// HelpURL ends each refusal, see [CheckHelpURL]; "" for none.
@@ -90,6 +94,7 @@ const (
 	RuleOversize        = "oversize"
 	RuleNoAuthor        = "no-author-domain"
 	RuleAmbiguousAuthor = "ambiguous-author"
+	RuleSenderDomain    = "sender-domain"
 	RuleTempError       = "temperror"
 	RuleDMARCReject     = "dmarc-reject"
 	RuleDMARCQuarantine = "dmarc-quarantine"
@@ -140,9 +145,11 @@ func (r Rules) decide(res *Results) Verdict {
 	v.Text = oneLine(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
-	if r.Mode == Monitor && v.Action != Accept && v.Rule != RuleUnreadable {
-		v.Action, v.Code, v.RedirectTo = Accept, "", ""
-		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: "mode", Text: "monitor"})
+	if v.Action != Accept && v.Rule != RuleUnreadable {
+		if mode, key, what := r.mode(res); mode == Monitor {
+			v.Action, v.Code, v.RedirectTo = Accept, "", ""
+			v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: key, Text: what})
+		}
 	}
 	if !v.Action.Delivers() {
 		v.AuthenticationResults = r.authenticationResults(res, v)
@@ -204,6 +211,9 @@ func (r Rules) judge(res *Results, own *custom) Verdict {
 		}
 		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
+	if v, refused := r.judgeSender(res); refused {
+		return v
+	}
 	return r.readyMade(res)
 }
 
@@ -220,9 +230,19 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 	d := res.DMARC
 	switch d.Status {
 	case dmarc.TempError:
-		text := "DMARC of " + d.AuthorDomain + " could not be evaluated because of DNS trouble; please try again later"
+		if res.Client.Inside {
+			// No forger from outside can bring this about, and it would be so for ever.
+			return Verdict{Action: Accept, Rule: RuleTempError}
+		}
+		code, why := "451 4.4.3", "because of DNS trouble"
+		if res.Client.Hidden != "" {
+			// Why is for the log: it tells of our own network. X.3.5 is "system
+			// incorrectly configured".
+			code, why = "451 4.3.5", "as the client behind the relay is not known"
+		}
+		text := "DMARC of " + d.AuthorDomain + " could not be evaluated " + why + "; please try again later"
 		if r.OnTempError == TempErrorDefer || enforced(d.Policy) || enforced(d.Suspected) {
-			return Verdict{Action: TempFail, Rule: RuleTempError, Code: "451 4.4.3", Text: text}
+			return Verdict{Action: TempFail, Rule: RuleTempError, Code: code, Text: text}
 		}
 		return Verdict{Action: Accept, Rule: RuleTempError}
 	case dmarc.Pass:

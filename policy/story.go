@@ -34,6 +34,9 @@ func story(res *Results) []Event {
 	t.dkim(res)
 	t.arc(res.ARC)
 	t.dmarc(res)
+	for _, d := range res.SenderDomains {
+		t.tell("mx", checkMX, "%s, the domain of %s: %s", d.Domain, senderNames[d.Identity], sentence(string(d.Status), d.Reason))
+	}
 	return t.events
 }
 
@@ -42,6 +45,12 @@ func (t *tale) message(res *Results) {
 	ip := res.Client.IP
 	if ip == "" {
 		ip = "of unknown address"
+	}
+	if c := res.Client; c.Relay != "" {
+		say("the trusted relay %s brings it, which calls itself %s; its Received fields are believed through %s", c.Relay, orNothing(c.RelayHelo), count(c.Hops, "trusted hop"))
+		if c.Hidden != "" {
+			say("%s", hiddenReason(c.Hidden))
+		}
 	}
 	say("the client %s calls itself %s (HELO) and gives the sender <%s> (MAIL FROM)", ip, orNothing(res.Client.Helo), res.MailFrom)
 	if res.MailFrom == "" && res.Exempt == "" {

@@ -20,6 +20,7 @@ const (
 	checkDKIM     = "dkim"
 	checkARC      = "arc"
 	checkDMARC    = "dmarc"
+	checkMX       = "mx"
 	checkPolicy   = "policy"
 )
 
@@ -47,6 +48,7 @@ var sections = []struct{ check, title string }{
 	{checkDKIM, "DKIM: who signed the message, and is it as it was signed?"},
 	{checkARC, "ARC: what did those see through whose hands it went?"},
 	{checkDMARC, "DMARC: does any of this speak for the author's domain, and what does that ask for?"},
+	{checkMX, "Mail exchangers: do the sender's domains accept mail?"},
 	{checkPolicy, "What is done"},
 }
 

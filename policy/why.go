@@ -96,7 +96,7 @@ func (w *reasons) decisive(res *Results, v *Verdict) {
 		}
 	case RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone:
 		w.dmarc(res)
-	case RuleOwnDomain, RuleUnsigned, RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError:
+	case RuleSenderDomain, RuleOwnDomain, RuleUnsigned, RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError:
 		w.say("%s", v.Text)
 	case RuleDMARCPass, RuleNoPolicy, RuleExempt: // remarkable for what follows
 		if d.Status == dmarc.Pass {
@@ -182,6 +182,8 @@ func (w *reasons) spf(res *Results) {
 	r, ok := res.envelopeSPF()
 	domain, d := printable(r.Domain, 120), res.DMARC
 	switch {
+	case res.Client.Hidden != "":
+		w.say("SPF could not be checked: %s", hiddenReason(res.Client.Hidden))
 	case res.Client.IP == "":
 		w.say("SPF could not be checked: the client's address is unknown")
 	case !ok || domain == "":

@@ -44,7 +44,9 @@ Without --ip there is no SPF.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results; --user makes the message that of an authenticated client, which is
-exempt unless the configuration says otherwise.
+exempt unless the configuration says otherwise. If --ip is one of the
+configuration's trust.relays, the client is whom the message's Received fields
+name.
 
 Exit codes: 0 it would be accepted, 1 it would not, 2 wrong usage, 3 the message
 is not readable or no resolver answers.`,

@@ -20,7 +20,7 @@ const module = "github.com/postvet/postvet/"
 var knows = map[string][]string{
 	"cmd":              {"filter", "policy", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/list", "policy/message", "policy/spf", "dnscache"},
 	"filter":           {"policy", "policy/message"},
-	"policy":           {"policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/list", "policy/message", "policy/spf", "dnscache"},
+	"policy":           {"policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/list", "policy/message", "policy/mx", "policy/spf", "dnscache"},
 	"policy/message":   {},
 	"policy/list":      {"policy/message"},
 	"policy/condition": {"policy/list", "policy/message"},
@@ -29,6 +29,7 @@ var knows = map[string][]string{
 	"policy/arc":       {"policy/dkim", "policy/authres", "policy/message", "dnscache"},
 	"policy/dmarc":     {"policy/message", "dnscache"},
 	"policy/iprev":     {"policy/message", "dnscache"},
+	"policy/mx":        {"policy/message", "dnscache"},
 	"policy/authres":   {"policy/message"},
 	"dnscache":         {},
 	"dnscache/dnstest": {"dnscache"},

@@ -111,16 +111,21 @@ func lastSteps(c *config.Config) []step {
 	if c.Policy.OnTempError == policy.TempErrorDefer {
 		temperror = "451 4.4.3"
 	}
-	return []step{
+	steps := []step{
 		{policy.RuleNoAuthor, "a bounce whose From names no domain", "accepted, marked"},
 		{policy.RuleAmbiguousAuthor, "not exactly one author domain", ambiguous[c.Policy.OnAmbiguousAuthor]},
+	}
+	if c.Policy.SenderDomain == policy.SenderDomainReject {
+		steps = append(steps, step{policy.RuleSenderDomain, "a domain of the sender accepts no mail", "550 5.7.27 for a null MX, 550 5.1.8 without a domain or address"})
+	}
+	return append(steps, []step{
 		{policy.RuleTempError, "DNS trouble left DMARC open", temperror},
 		{policy.RuleDMARCPass, "DMARC pass", "accepted, marked"},
 		{policy.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
 		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", held(c, "550 5.7.26")},
 		{policy.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
 		{policy.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
-	}
+	}...)
 }
 
 // held is what becomes of a message that is to be held, code where that is
@@ -136,6 +141,24 @@ func held(c *config.Config, code string) string {
 }
 
 func modeText(c *config.Config) string {
+	text := modeOfAll(c)
+	for _, x := range []struct {
+		what, mode string
+		list       []string
+	}{
+		{"listeners", "monitor", c.Policy.MonitorListeners},
+		{"recipients", "monitor", c.Policy.MonitorRecipients.Entries},
+		{"author domains", "monitor", c.Policy.MonitorDomains.Entries},
+		{"author domains", "enforce", c.Policy.EnforceDomains.Entries},
+	} {
+		if len(x.list) > 0 {
+			text += fmt.Sprintf("\nBut %s for the %s %s.", x.mode, x.what, visible(strings.Join(x.list, ", ")))
+		}
+	}
+	return text
+}
+
+func modeOfAll(c *config.Config) string {
 	if c.Mode == string(policy.Monitor) {
 		return "mode = \"monitor\": all of this is logged, and everything is accepted."
 	}

@@ -24,6 +24,7 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	orEmpty(&results.ARC.Sealers)
 	orEmpty(&results.Author.Mailboxes)
 	orEmpty(&results.Recipients)
+	orEmpty(&results.SenderDomains)
 	orEmpty(&results.Claims)
 	orEmpty(&results.Faults)
 	orEmpty(&results.Trace)
@@ -62,7 +63,14 @@ func writeReport(w io.Writer, r *policy.Report, trace bool, s screen) error {
 	if r.Client.PTR != "" {
 		client += " (" + r.Client.PTR + ")"
 	}
-	p.line("client", "", client, "HELO "+orNone(r.Client.Helo, "not given"))
+	if r.Client.Hidden != "" {
+		p.line("client", "", "not known: "+r.Client.Hidden)
+	} else {
+		p.line("client", "", client, "HELO "+orNone(r.Client.Helo, "not given"))
+	}
+	if r.Client.Relay != "" {
+		p.line("relay", "", r.Client.Relay, "HELO "+orNone(r.Client.RelayHelo, "not given"), fmt.Sprintf("%d trusted", r.Client.Hops))
+	}
 	p.line("sender", "", "MAIL FROM "+orNone(r.MailFrom, "<>"), given("as user %s", r.User))
 	if author := orNone(r.Author.Domain, r.Author.Problem); author != "" {
 		p.line("author", "", author)
@@ -139,6 +147,9 @@ func (p *page) methods(r *policy.Report) {
 	}
 	p.line("arc", string(r.ARC.Status), describeARC(r.ARC)...)
 	p.line("dmarc", string(r.DMARC.Status), describeDMARC(r)...)
+	for _, d := range r.SenderDomains {
+		p.line("mx", string(d.Status), d.Identity+" "+d.Domain, d.Reason)
+	}
 }
 
 // verdict writes what is done, why, and what may be behind it.

@@ -194,6 +194,8 @@ func (d *Daemon) Log() string {
 type Decision struct {
 	Queue  string `json:"queue"`
 	Client string `json:"client"`
+	Relay  string `json:"relay"`
+	Hidden string `json:"hidden"`
 	From   string `json:"from"`
 	Author string `json:"author"`
 	Action string `json:"action"`

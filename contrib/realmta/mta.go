@@ -64,7 +64,8 @@ type Options struct {
 	// own folder (inside Postfix's chroot), "inet" a free port of 127.0.0.1;
 	// "" is none. MTA.MilterListen tells the address.
 	Milter string
-	// Config are more lines for main.cf, or for sendmail.mc.
+	// Config are more lines for main.cf, in place of ours with the same name, or
+	// for sendmail.mc.
 	Config []string
 	// Services are more lines for Postfix's master.cf.
 	Services []string

@@ -174,7 +174,17 @@ func (p *Postfix) configure(o Options) error {
 
 func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 	var b bytes.Buffer
-	f := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	f := func(format string, args ...any) {
+		line := fmt.Sprintf(format, args...)
+		// Postfix takes the last line of a name, and warns of the others.
+		name, _, _ := strings.Cut(line, " ")
+		for _, own := range o.Config {
+			if strings.HasPrefix(own, name+" ") {
+				return
+			}
+		}
+		b.WriteString(line + "\n")
+	}
 	f("compatibility_level = 3.6")
 	f("queue_directory = %s", p.path("spool"))
 	f("data_directory = %s", p.path("data"))
@@ -232,7 +242,7 @@ func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 		f("non_smtpd_milters = $smtpd_milters")
 	}
 	for _, line := range o.Config {
-		f("%s", line)
+		b.WriteString(line + "\n")
 	}
 	return b.Bytes(), nil
 }
@@ -256,6 +266,7 @@ error     unix  - - y - - error
 retry     unix  - - y - - error
 discard   unix  - - y - - discard
 virtual   unix  - n n - - virtual
+smtp      unix  - - y - - smtp
 anvil     unix  - - y - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 `

@@ -195,6 +195,15 @@ func (c *Client) StartTLS(ctx context.Context) (Reply, error) {
 	return r, nil
 }
 
+// XClient has Postfix take the session for one of another client, which says
+// EHLO with its own name.
+func (c *Client) XClient(ip, helo string) (Reply, error) {
+	if r, err := c.Cmd("XCLIENT ADDR=%s NAME=[UNAVAILABLE]", ip); err != nil || r.Class() != 2 {
+		return r, err
+	}
+	return c.Cmd("EHLO %s", helo)
+}
+
 // AuthPlain logs in.
 func (c *Client) AuthPlain(user, password string) (Reply, error) {
 	return c.Cmd("AUTH PLAIN %s", base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password)))

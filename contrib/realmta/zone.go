@@ -29,6 +29,8 @@ const (
 	Hold = "hold.example"
 	// Watch has p=none, likewise.
 	Watch = "watch.example"
+	// NullMX says that it accepts no mail, and publishes nothing else.
+	NullMX = "null.example"
 	// Dark is a domain whose name servers do not answer, whatever is asked.
 	Dark = "dark.example"
 	// List is a mailing list's domain, with SPF for Lister and an Ed25519 key.
@@ -39,6 +41,9 @@ const (
 	// GoodClient is the address that Good's SPF record names; it has a
 	// confirmed name, mail.good.example.
 	GoodClient = "127.0.0.2"
+	// GoodOutside is an address of the Internet that Good's SPF record names too,
+	// for clients that a relay had.
+	GoodOutside = "203.0.113.9"
 	// Lister is the address of the list's host, which has a confirmed name,
 	// mail.list.example.
 	Lister = "127.0.0.7"
@@ -85,7 +90,7 @@ func NewZone() (*Zone, error) {
 		}
 		b.WriteString("\n")
 	}
-	txt(Good, "v=spf1 ip4:"+GoodClient+" ip6:::1 -all")
+	txt(Good, "v=spf1 ip4:"+GoodClient+" ip6:::1 ip4:"+GoodOutside+" -all")
 	txt("mail."+Good, "v=spf1 a -all")
 	txt("_dmarc."+Good, "v=DMARC1; p=reject")
 	txt(Selector+"._domainkey."+Good, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
@@ -98,6 +103,7 @@ func NewZone() (*Zone, error) {
 	}
 	fmt.Fprintf(&b, `
 %[1]s. MX 10 mail.%[1]s.
+%[8]s. MX 0 .
 mail.%[1]s. A %[2]s
 mail.%[1]s. AAAA ::1
 2.0.0.127.in-addr.arpa. PTR mail.%[1]s.
@@ -110,7 +116,7 @@ $FAULT rsa._domainkey.%[4]s * TIMEOUT
 $FAULT %[5]s * SERVFAIL
 $FAULT _dmarc.%[5]s * SERVFAIL
 $FAULT rsa._domainkey.%[5]s * SERVFAIL
-`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken, List, Lister)
+`, Good, GoodClient, strings.Repeat(".0", 31), Dark, Broken, List, Lister, NullMX)
 	return &Zone{keys: map[string]crypto.Signer{Selector: rsaKey, SelectorEd: edKey}, text: b.String()}, nil
 }
 

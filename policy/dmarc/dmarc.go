@@ -81,6 +81,9 @@ const (
 type Identifier struct {
 	Domain string
 	Status string
+	// Why says why Status is "temperror", to go on with "could not be checked";
+	// default "because of DNS trouble". It is used for SPF.
+	Why string
 }
 
 // Options inform an evaluation. The zero value works.

@@ -348,7 +348,7 @@ func (e *Evaluation) decide(ctx context.Context, res *Result, spf Identifier, dk
 		res.Reason = "DNS trouble hides whether what passed is aligned with " + e.author
 	case hidden.spf != notAligned:
 		res.Status = TempError
-		res.Reason = "SPF for " + cut(spf.Domain) + " could not be checked because of DNS trouble"
+		res.Reason = "SPF for " + cut(spf.Domain) + " could not be checked " + cmp.Or(spf.Why, "because of DNS trouble")
 	case hidden.dkim != notAligned:
 		res.Status = TempError
 		res.Reason = "a DKIM signature of " + cut(hidden.domain) + " could not be checked because of DNS trouble"

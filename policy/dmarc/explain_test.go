@@ -28,11 +28,11 @@ func TestExplain(t *testing.T) {
 		want               []Aligned
 	}{
 		{
-			name: "the domain itself", zone: zone(relaxed), author: "bank.example", spf: Identifier{"bank.example", "fail"}, tag: "p",
+			name: "the domain itself", zone: zone(relaxed), author: "bank.example", spf: Identifier{Domain: "bank.example", Status: "fail"}, tag: "p",
 			want: []Aligned{{"spf", "bank.example", "fail", "yes", "it is the author's domain itself"}},
 		},
 		{
-			name: "subdomain that exists", zone: zone(relaxed), author: "www.bank.example", spf: Identifier{"evil.example", "pass"}, tag: "sp",
+			name: "subdomain that exists", zone: zone(relaxed), author: "www.bank.example", spf: Identifier{Domain: "evil.example", Status: "pass"}, tag: "sp",
 			want: []Aligned{{"spf", "evil.example", "pass", "no", "evil.example is not within bank.example, the author's organizational domain by the record at _dmarc.bank.example"}},
 		},
 		{name: "subdomain that does not", zone: zone(relaxed), author: "no.bank.example", tag: "np"},
@@ -41,7 +41,7 @@ func TestExplain(t *testing.T) {
 		{name: "testing p=none changes nothing", zone: zone("_dmarc.bank.example. TXT \"v=DMARC1; p=none; t=y\"\n"), author: "bank.example", tag: "p"},
 		{
 			name: "same organization", zone: zone(relaxed), author: "www.bank.example",
-			dkim: []Identifier{{"mail.bank.example", "pass"}, {"bank.example", "fail"}}, tag: "sp",
+			dkim: []Identifier{{Domain: "mail.bank.example", Status: "pass"}, {Domain: "bank.example", Status: "fail"}}, tag: "sp",
 			want: []Aligned{
 				{"dkim", "mail.bank.example", "pass", "yes", "both belong to the organizational domain bank.example by the record at _dmarc.bank.example (relaxed alignment)"},
 				{"dkim", "bank.example", "fail", "unknown", "it is within bank.example; its own organizational domain was not looked up, as nothing depends on it"},
@@ -49,20 +49,20 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "its own organization", zone: zone(relaxed + "_dmarc.host.bank.example. TXT \"v=DMARC1; p=none; psd=n\"\n"), author: "bank.example",
-			dkim: []Identifier{{"a.host.bank.example", "pass"}}, tag: "p",
+			dkim: []Identifier{{Domain: "a.host.bank.example", Status: "pass"}}, tag: "p",
 			want: []Aligned{{"dkim", "a.host.bank.example", "pass", "no", "its organizational domain is host.bank.example by the record at _dmarc.host.bank.example, that of bank.example is bank.example"}},
 		},
 		{
 			name: "strict", zone: zone("_dmarc.bank.example. TXT \"v=DMARC1; p=reject; adkim=s\"\n"), author: "bank.example",
-			dkim: []Identifier{{"www.bank.example", "pass"}}, tag: "p",
+			dkim: []Identifier{{Domain: "www.bank.example", Status: "pass"}}, tag: "p",
 			want: []Aligned{{"dkim", "www.bank.example", "pass", "no", "the record demands bank.example itself (strict alignment)"}},
 		},
 		{
 			name: "public suffix list", zone: zone(relaxed), author: "www.bank.example", opt: Options{Discovery: PSL}, tag: "sp",
-			spf:  Identifier{"evil.test", "pass"},
+			spf:  Identifier{Domain: "evil.test", Status: "pass"},
 			want: []Aligned{{"spf", "evil.test", "pass", "no", "evil.test is not within bank.example, the author's organizational domain by the public suffix list"}},
 		},
-		{name: "no record", zone: zone(""), author: "bank.example", spf: Identifier{"bank.example", "pass"}},
+		{name: "no record", zone: zone(""), author: "bank.example", spf: Identifier{Domain: "bank.example", Status: "pass"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -49,8 +49,12 @@ func parseClientComment(text string) clientComment {
 }
 
 // clientName reports whether a text is what an MTA puts before the address: the
-// client's name in the DNS, and of old its user ("IDENT:joe@host").
+// client's name in the DNS ("<unknown>" is OpenSMTPD's for none), and of old its
+// user ("IDENT:joe@host").
 func clientName(s string) bool {
+	if s == "<unknown>" {
+		return true
+	}
 	for i := range len(s) {
 		if c := s[i]; !isAlnum(c) && strings.IndexByte("._-:@", c) < 0 {
 			return false

@@ -14,6 +14,9 @@ type Client struct {
 	Local bool
 	// Listener is the MTA's {daemon_name}.
 	Listener string
+	// Socket is the address of ours that the MTA connected to, in Postfix's
+	// notation: "inet:127.0.0.1:8890", "unix:/path".
+	Socket string
 }
 
 // Sender is what came with MAIL FROM.

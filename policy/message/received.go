@@ -103,14 +103,18 @@ func readFromClause(value string) (c fromClause, problem string) {
 	}
 }
 
-// handedIn reads on after "by" and reports whether the message was handed in on
-// the host itself: Postfix's "by HOST (Postfix, from userid N)", Sendmail's
-// "(from USER@localhost) by HOST (VERSION/Submit)", Exim's "from USER by HOST
-// with local". Only the words next to the host's name count: what comes later
-// may be the client's, such as a recipient.
+// handedIn reads on after "by" and reports whether the message was made or handed
+// in on the host itself: Postfix's "by HOST (Postfix, from userid N)" and, for
+// its own notices, "by HOST (Postfix) id"; Sendmail's "(from USER@localhost) by
+// HOST (VERSION/Submit)" and "from localhost (localhost) by"; Exim's "from USER
+// by HOST with local". Only the words next to the host's name count: what comes
+// later may be the client's, such as a recipient.
 func (c fromClause) handedIn(s *receivedScanner) bool {
 	if _, comment, ok := s.next(); !ok || comment {
 		return false
+	}
+	if c.source == "localhost" && len(c.comments) == 1 && c.comments[0] == "localhost" {
+		return !c.more
 	}
 	word, comment, ok := s.next()
 	switch {
@@ -118,6 +122,9 @@ func (c fromClause) handedIn(s *receivedScanner) bool {
 		return false
 	case comment && strings.HasPrefix(word, "Postfix, from userid "):
 		return !c.from && len(c.comments) == 0
+	case comment && word == "Postfix" && !c.from && len(c.comments) == 0:
+		next, comment, ok := s.next()
+		return ok && !comment && next == "id" // "with" is a network's
 	case comment && strings.HasSuffix(word, "/Submit"):
 		return !c.from && len(c.comments) == 1 && strings.HasPrefix(c.comments[0], "from ")
 	case !comment && word == "with" && len(c.comments) == 0:

@@ -42,6 +42,9 @@ func TestParseReceivedFormats(t *testing.T) {
 		{"IronPort", "from unknown (HELO mail.out.example) ([203.0.113.9])\n  by esa.example.org with ESMTP/TLS/ECDHE; date", "203.0.113.9", "mail.out.example"},
 		{"CommuniGate", "from [203.0.113.9] (HELO mail.out.example)\n  by cgp.example.org (CommuniGate Pro SMTP 6.2) with ESMTP id 1; date", "203.0.113.9", "mail.out.example"},
 		{"CommuniGate, verified", "from mail.out.example ([203.0.113.9] verified) by cgp (CommuniGate Pro SMTP 6.2) id 1; date", "203.0.113.9", "mail.out.example"},
+		{"OpenSMTPD, no PTR", "from a.example (<unknown> [203.0.113.9])\n\tby mx.example.org (OpenSMTPD) with ESMTPS id 1 (TLSv1.3:X:256:NO); date", "203.0.113.9", "a.example"},
+		{"Courier", "from a.example ([::ffff:203.0.113.9])\n  (TLS: TLSv1.3,256bits,X)\n  by mx.example.org with ESMTPS; date", "203.0.113.9", "a.example"},
+		{"Proofpoint, within", "from pps.filterd (m0001.ppops.net [127.0.0.1])\n\tby m0001.ppops.net (8.18.1.2/8.18.1.2) with ESMTP id 1; date", "127.0.0.1", "pps.filterd"},
 		{"mapped address", "from a.example (b.example [::ffff:203.0.113.9]) by mx; date", "203.0.113.9", "a.example"},
 		{"folds and comments everywhere", "\r\n\tFROM\r\n\ta.example\r\n\t( b.example\r\n\t [203.0.113.9] )\r\n\tBY mx; date", "203.0.113.9", "a.example"},
 	} {
@@ -63,6 +66,8 @@ func TestParseReceivedWithoutClient(t *testing.T) {
 		want        Received
 	}{
 		{"Postfix", "by mx.example.org (Postfix, from userid 1000)\n\tid 4F1; date", local},
+		{"Postfix's notice", "by mx.example.org (Postfix)\n\tid 4F1; date", local},
+		{"Sendmail's notice", "from localhost (localhost)\n\tby mx.example.org (8.17.1/8.17.1) id 1;\n\tdate", local},
 		{"Sendmail", "(from root@localhost)\n\tby mx.example.org (8.17.1/8.17.1/Submit) id 1;\n\tdate", local},
 		{"Exim", "from joe by mx.example.org with local (Exim 4.96)\n\t(envelope-from <joe@example.org>) id 1; date", local},
 		{"Exim, without user", "by mx.example.org with local (Exim 4.96) id 1; date", local},
@@ -89,6 +94,7 @@ func TestParseReceivedHostile(t *testing.T) {
 		{"no by", "from a (b [6.6.6.6]); date"},
 		{"no address", "from a by mx (MDaemon PRO v9) with ESMTP id 1; date"},
 		{"Gmail's own hops name no client", "by 2002:a05:6402:1234:b0:123:4567:89ab with SMTP id x1csp1; date"},
+		{"Postfix without from", "by mx.example.org (Postfix) with ESMTP id 1; date"},
 		{"HELO is all", "from [6.6.6.6] by mx with ESMTP id 1; date"},
 		{"HELO with a comment", "from a (good.example [6.6.6.6]) (x.example [203.0.113.9]) by mx; date"},
 		{"HELO ends the comment", "from a ([6.6.6.6]) by mx; (x [203.0.113.9]) by mx; date"},

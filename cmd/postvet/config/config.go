@@ -93,6 +93,11 @@ type Policy struct {
 	OnFault              string
 	OnDegraded           string
 	OrganizationalDomain string
+	SenderDomain         string
+	MonitorListeners     []string // as filter.ListenAddress.Socket, or an MTA's daemon name
+	MonitorDomains       List
+	EnforceDomains       List
+	MonitorRecipients    List
 	HelpURL              string
 	MailingLists         string
 	SPFFail              string
@@ -105,8 +110,9 @@ type Policy struct {
 	OnUnsigned           string
 }
 
-// Trust is whose word counts against a failure of DMARC.
+// Trust is whose word counts: about the client, and against a failure of DMARC.
 type Trust struct {
+	Relays     List
 	Forwarders List
 	Sealers    List
 }
@@ -182,6 +188,7 @@ func Default() *Config {
 			OnFault:              "tempfail",
 			OnDegraded:           "judge",
 			OrganizationalDomain: "treewalk",
+			SenderDomain:         "off",
 			MailingLists:         "strict",
 			SPFFail:              "mark",
 			SPFSoftfail:          "mark",

@@ -110,8 +110,12 @@ func TestEveryKeyIsRead(t *testing.T) {
 			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true,
 			OwnDomains: newList(list.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
 			SigningDomains: newList(list.Names, "bank.example"), OnUnsigned: "quarantine",
+			SenderDomain: "reject", MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"},
+			MonitorDomains: newList(list.Names, ".partner.example"), EnforceDomains: newList(list.Names, "bank.partner.example"),
+			MonitorRecipients: newList(list.Names, "lists.example.org"),
 		},
 		Trust: Trust{
+			Relays:     newList(list.Addresses, "198.51.100.25", "2001:db8:1::/48"),
 			Forwarders: newList(list.Addresses|list.Names|list.Signers, "198.51.100.0/24", "mx.example.net", "dkim:example.com"),
 			Sealers:    newList(list.Names, "lists.example"),
 		},

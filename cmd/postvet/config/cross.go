@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +39,16 @@ func (c *Config) cross() Errors {
 		fault("dkim.min_rsa_bits", "dkim.max_rsa_bits",
 			fmt.Sprintf("dkim.min_rsa_bits is %d and dkim.max_rsa_bits is %d", c.DKIM.MinRSABits, c.DKIM.MaxRSABits),
 			"make dkim.min_rsa_bits the smaller one")
+	}
+	for _, d := range c.Policy.MonitorDomains.Entries {
+		if slices.Contains(c.Policy.EnforceDomains.Entries, d) {
+			fault("policy.monitor_domains", "policy.enforce_domains", strconv.Quote(clip(d))+" stands in policy.enforce_domains too", "remove it from one")
+		}
+	}
+	for _, far := range [][]string{{"1.1.1.1", "100.100.100.100", "200.200.200.200"}, {"2001:db8::1", "2600::1", "2a00::1"}} {
+		if !slices.ContainsFunc(far, func(ip string) bool { return !c.Trust.Relays.Set.Address(netip.MustParseAddr(ip)) }) {
+			fault("trust.relays", "trust.relays", "trusts everybody", "list the relays' own addresses")
+		}
 	}
 	idle := func(name, needs, remedy string) {
 		fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)

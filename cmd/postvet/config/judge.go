@@ -58,6 +58,27 @@ func checkListen(s string) (normal, problem, remedy string) {
 	return s, "", ""
 }
 
+// checkListener accepts the address of a socket of ours and brings it into the one
+// form in which sockets are compared, or a daemon name of an MTA.
+func checkListener(s string) (normal, problem, remedy string) {
+	remedy = `write an address with a number or a path, such as "inet:127.0.0.1:8891", or a daemon name`
+	switch {
+	case s == "" || len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
+		return "", fmt.Sprintf("%q is neither an address nor a daemon name", clip(s)), remedy
+	case !strings.ContainsAny(s, ":/"):
+		return s, "", ""
+	}
+	a, err := filter.ParseListenAddress(s)
+	if err != nil {
+		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("filter: listen address %q: ", s))
+		return "", fmt.Sprintf("%q: %s", clip(s), why), remedy
+	}
+	if normal = a.Socket(); normal == "" {
+		return "", fmt.Sprintf("%q does not say at which address the socket is", clip(s)), remedy
+	}
+	return normal, "", ""
+}
+
 func checkGroup(s string) (normal, problem, remedy string) {
 	if len(s) > 64 || strings.ContainsAny(s, " :/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
 		return "", fmt.Sprintf("%q is no name of a group", clip(s)), `write a name such as "postfix", or a number`

@@ -38,7 +38,7 @@ var sections = []struct{ name, comment string }{
 	{"socket", "Who may connect to unix sockets."},
 	{"dns", "Where answers come from and how long they are kept."},
 	{"policy", "What is done about a message. By default DMARC decides, and SPF alone rejects\nnobody."},
-	{"trust", "Whose word counts against a failure of DMARC. Lists take single entries and\nfiles of them, such as \"file:/etc/postvet/forwarders\": one entry a line, \"#\"\nfor remarks, \"!\" for exceptions, as in the lists of opendkim and opendmarc. A\nname stands for itself, \".example.org\" for the names below."},
+	{"trust", "Whose word counts: about the client, and against a failure of DMARC. Lists\ntake single entries and files of them, such as \"file:/etc/postvet/forwarders\":\none entry a line, \"#\" for remarks, \"!\" for exceptions, as in the lists of\nopendkim and opendmarc. A name stands for itself, \".example.org\" for the names\nbelow."},
 	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins.\n\"example.org\" = \"reject\""},
 	{listSection, "Lists of addresses and domains for rules of your own: an expression asks\nlisted(from, \"partners\"). Entries and files are as in [trust].\npartners = [\"example.org\", \".example.org\", \"file:/etc/postvet/partners\"]"},
 	{"dkim", "Which signatures and keys count."},
@@ -167,6 +167,26 @@ var keys = []key{
 		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software.",
 	},
 	{
+		name: "policy.sender_domain", field: func(c *Config) any { return &c.Policy.SenderDomain }, words: []string{"off", "mark", "reject"},
+		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused.",
+	},
+	{
+		name: "policy.monitor_listeners", field: func(c *Config) any { return &c.Policy.MonitorListeners }, empty: true, check: checkListener,
+		comment: "Listeners whose mail is only monitored although mode is enforce: addresses of\nour own sockets, such as \"inet:127.0.0.1:8891\", so that an MTA can have one\nfor trial; or the MTA's names for its own ({daemon_name}).",
+	},
+	{
+		name: "policy.monitor_domains", field: func(c *Config) any { return &c.Policy.MonitorDomains }, empty: true, kinds: list.Names,
+		comment: "Author domains whose mail is only monitored although mode is enforce.",
+	},
+	{
+		name: "policy.enforce_domains", field: func(c *Config) any { return &c.Policy.EnforceDomains }, empty: true, kinds: list.Names,
+		comment: "Author domains for whose mail verdicts are carried out although mode is\nmonitor or a key here says so.",
+	},
+	{
+		name: "policy.monitor_recipients", field: func(c *Config) any { return &c.Policy.MonitorRecipients }, empty: true, kinds: list.Names,
+		comment: "Domains of recipients: a message is only monitored if all its recipients are\nin them.",
+	},
+	{
 		name: "policy.mailing_lists", field: func(c *Config) any { return &c.Policy.MailingLists }, words: []string{"strict", "quarantine", "accept"},
 		comment: "May a mailing list break its authors' signatures? It concerns messages with\nthe marks of a list that fail as lists make them fail: changed behind the\nauthor's signature, or signed by the list. Anybody can write such marks, so\naccept also lets forgeries pass that look like it; name sealers or forwarders\ninstead where you can. quarantine: what would be refused is treated like\np=quarantine.",
 	},
@@ -203,6 +223,10 @@ var keys = []key{
 		comment: "What is done with mail of those that bears no valid signature of theirs.",
 	},
 
+	{
+		name: "trust.relays", field: func(c *Config) any { return &c.Trust.Relays }, empty: true, kinds: list.Addresses,
+		comment: "Hosts in front of this MTA, as addresses or prefixes: backup MXs, gateways.\nSPF is about the client that they had, whom the topmost Received fields name;\nall hops that are listed are looked through. List only what puts a\nReceived field of its own, with the client's address, on top of every\nmessage: below a host that does not, a sender's forged field would be\nbelieved. They are not exempt, whatever [exempt] says.",
+	},
 	{
 		name: "trust.forwarders", field: func(c *Config) any { return &c.Trust.Forwarders }, empty: true,
 		kinds:   list.Addresses | list.Names | list.Signers,

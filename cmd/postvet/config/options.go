@@ -52,6 +52,8 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 			Authenticated: c.Exempt.Authenticated,
 			Local:         c.Exempt.Local,
 		},
+		Relays:         c.Trust.Relays.Set,
+		SenderDomain:   c.Policy.SenderDomain != policy.SenderDomainOff,
 		SPFTimeout:     c.Limits.SPFTimeout,
 		MessageTimeout: c.Limits.MessageTimeout,
 		MaxHeaderBytes: int(c.Limits.HeaderBytes),
@@ -70,12 +72,19 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 // Rules are the settings that turn results into a verdict.
 func (c *Config) Rules(authservID string) policy.Rules {
 	return policy.Rules{
-		Mode:              policy.Mode(c.Mode),
+		Mode: policy.Mode(c.Mode),
+		Modes: policy.Modes{
+			MonitorListeners:  slices.Clone(c.Policy.MonitorListeners),
+			MonitorDomains:    c.Policy.MonitorDomains.Set,
+			EnforceDomains:    c.Policy.EnforceDomains.Set,
+			MonitorRecipients: c.Policy.MonitorRecipients.Set,
+		},
 		AuthservID:        authservID,
 		DMARC:             c.Policy.DMARC,
 		Quarantine:        c.Policy.Quarantine,
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
+		SenderDomain:      c.Policy.SenderDomain,
 		OnFault:           c.Policy.OnFault,
 		HelpURL:           c.Policy.HelpURL,
 		Custom:            c.RuleList(),

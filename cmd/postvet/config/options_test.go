@@ -36,8 +36,8 @@ func TestOptions(t *testing.T) {
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
-		PartialBody: dkim.Pass,
-		DMARC:       dmarc.Options{Discovery: dmarc.PSL},
+		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true,
+		DMARC: dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)
 	if got.Now == nil {
@@ -54,6 +54,11 @@ func TestOptions(t *testing.T) {
 	wantRules := policy.Rules{
 		Mode: policy.Monitor, AuthservID: "id", DMARC: policy.DMARCMark, Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
 		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: policy.DegradedDefer,
+		SenderDomain: policy.SenderDomainReject,
+		Modes: policy.Modes{
+			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: c.Policy.MonitorDomains.Set,
+			EnforceDomains: c.Policy.EnforceDomains.Set, MonitorRecipients: c.Policy.MonitorRecipients.Set,
+		},
 		Trust: policy.Trust{
 			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: policy.ListsQuarantine,
 			Authors: map[string]dmarc.Policy{"bank.example": dmarc.PolicyReject, "old.bank.example": dmarc.PolicyNone},

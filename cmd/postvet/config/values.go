@@ -221,6 +221,8 @@ func (k *key) example() string {
 		switch k.name {
 		case "listen":
 			return `write a list, such as ["inet:127.0.0.1:8890"]`
+		case "policy.monitor_listeners":
+			return `write a list, such as ["inet:127.0.0.1:8891"]`
 		case "rules", "shadow_rules":
 			return `write a list of files, such as ["/etc/postvet/rules.toml"]`
 		default:

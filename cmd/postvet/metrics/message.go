@@ -21,7 +21,7 @@ var (
 
 	builtIn = []string{
 		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
-		policy.RuleAmbiguousAuthor, policy.RuleTempError, policy.RuleDMARCReject, policy.RuleDMARCQuarantine,
+		policy.RuleAmbiguousAuthor, policy.RuleSenderDomain, policy.RuleTempError, policy.RuleDMARCReject, policy.RuleDMARCQuarantine,
 		policy.RuleDMARCNone, policy.RuleDMARCPass, policy.RuleNoPolicy,
 		policy.RuleAuthorOverride, policy.RuleTrustedForwarder, policy.RuleTrustedSealer, policy.RuleMailingList,
 		policy.RuleOwnDomain, policy.RuleUnsigned, policy.RuleSPFFail, policy.RuleSPFSoftfail, policy.RuleSPFPermError,
@@ -29,7 +29,8 @@ var (
 	}
 
 	// results are the words of RFC 8601 section 2.7 by method. SPF is that of
-	// MAIL FROM, or of HELO where that stands in for it.
+	// MAIL FROM, or of HELO where that stands in for it. mx, whether a domain of
+	// the sender accepts mail, has words of its own.
 	results = map[string][]string{
 		"spf":      {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"},
 		"spf-helo": {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"},
@@ -37,6 +38,7 @@ var (
 		"arc":      {"none", "pass", "fail", "temperror", "permerror"},
 		"dmarc":    {"none", "pass", "fail", "temperror", "permerror"},
 		"iprev":    {"pass", "fail", "temperror", "permerror"},
+		"mx":       {"none", "accepts", "null-mx", "no-address", "no-domain", "temperror"},
 	}
 
 	reasons = []policy.OverrideReason{
@@ -161,4 +163,7 @@ func (m *messageMetrics) countResults(r *policy.Results) {
 	add("arc", string(r.ARC.Status))
 	add("dmarc", string(r.DMARC.Status))
 	add("iprev", string(r.IPRev.Status))
+	for _, x := range r.SenderDomains {
+		add("mx", string(x.Status))
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -65,6 +66,9 @@ func forgery() filter.Decision {
 			DMARC:       dmarc.Result{Status: dmarc.Fail},
 			IPRev:       iprev.Result{Status: iprev.TempError},
 			DNS:         policy.DNSCost{Lookups: 7, WaitMS: 30},
+			SenderDomains: []policy.SenderDomain{
+				{Identity: policy.SenderAuthor, Result: mx.Result{Domain: "null.example", Status: mx.NullMX}},
+			},
 		},
 		Verdict: policy.Verdict{
 			Action: policy.Reject, Rule: policy.RuleDMARCReject,
@@ -100,6 +104,7 @@ func TestMessage(t *testing.T) {
 		{"dkim", "policy", 2},
 		{"dmarc", "fail", 3},
 		{"iprev", "temperror", 3},
+		{"mx", "null-mx", 3},
 		{"spf", "fail", 3},
 		{"spf-helo", "none", 3},
 	}, s.Results); diff != "" {

@@ -1,0 +1,147 @@
+package policy
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// clientChecks are SPF and reverse DNS of one client for one message. Those of a
+// client that connected itself are under way since it did; those behind a relay
+// begin with the end of the header.
+type clientChecks struct {
+	iprev      *pending[iprev.Result]
+	helo, mail *pending[spf.Result]
+}
+
+func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Result] {
+	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, checkIPRev, func(ctx context.Context, r Resolver) iprev.Result {
+		return iprev.Check(ctx, r, ip)
+	}, func(fault string) iprev.Result {
+		return iprev.Result{Status: iprev.TempError, Reason: fault}
+	})
+}
+
+func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
+	o := &c.checker.opt
+	return evaluate(ctx, c.dns, o.MessageTimeout, checkOf(q.Identity), func(ctx context.Context, r Resolver) spf.Result {
+		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
+	}, func(fault string) spf.Result {
+		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
+	})
+}
+
+// startClient looks through the relay that connected and starts the checks of the
+// client behind it. If there is none, their results say why, and none is a pass.
+func (m *Message) startClient() {
+	m.origin = origin{hops: 1, problem: faultReason}
+	if m.oversize != "" {
+		m.origin.problem = m.oversize
+	} else {
+		m.attempt("relay", func() {
+			m.origin = lookThrough(m.conn.checker.opt.Relays, m.conn.client.IP, m.header)
+		})
+	}
+	o := m.origin
+	if o.problem == "" {
+		m.checks.iprev = m.conn.startIPRev(m.ctx, o.ip)
+		m.checks.helo = m.conn.startSPF(m.ctx, spf.Query{Identity: spf.HELO, IP: o.ip, Helo: o.helo})
+		if m.sender.Path != "" {
+			m.checks.mail = m.conn.startSPF(m.ctx, spf.Query{Identity: spf.MailFrom, IP: o.ip, Helo: o.helo, Sender: m.sender.Path})
+		}
+		return
+	}
+	reason := hiddenReason(o.problem)
+	m.checks.iprev = already(iprev.Result{Status: iprev.PermError, Reason: reason})
+	m.checks.helo = already(spf.Result{Identity: spf.HELO, Status: spf.None, Reason: reason})
+	if m.sender.Path != "" {
+		m.checks.mail = already(spf.Result{Identity: spf.MailFrom, Domain: m.senderDomain(), Status: spf.None, Reason: reason})
+	}
+}
+
+func hiddenReason(problem string) string {
+	return "the client behind the relay is not known: " + problem
+}
+
+// clientResult is the client that was evaluated, and the relay before it.
+func (m *Message) clientResult() ClientResult {
+	c := m.conn
+	r := ClientResult{Helo: c.helo, Listener: c.client.Listener, Socket: c.client.Socket, TLS: m.sender.TLS}
+	if c.client.IP.IsValid() {
+		r.IP = c.client.IP.String()
+	}
+	if !c.relay {
+		return r
+	}
+	o := m.origin
+	r.Relay, r.RelayHelo, r.IP, r.Helo = r.IP, r.Helo, "", o.helo
+	r.Hops, r.Hidden, r.Inside = o.hops, o.problem, o.inside
+	if o.ip.IsValid() {
+		r.IP = o.ip.String()
+	}
+	return r
+}
+
+// gatherIPRev also decides whether the client is exempt by its name. The claims
+// found so far stay: a name is not as good as an address. Nobody is exempt behind
+// a relay.
+func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
+	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
+	if !m.conn.relay {
+		m.checks.iprev = m.conn.iprev
+	}
+	var fault string
+	res.IPRev, fault = m.checks.iprev.wait(ctx, rev)
+	m.fault("iprev", fault)
+	res.Client.PTR = res.IPRev.Name
+	if m.conn.relay {
+		return
+	}
+	exempt := m.conn.checker.opt.Exempt
+	if exempt.name(res.IPRev.Name) {
+		res.Exempt = ExemptName
+	}
+	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
+}
+
+func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+	if !m.conn.relay {
+		m.checks.helo = m.conn.heloSPF
+	}
+	for _, p := range []*pending[spf.Result]{m.checks.helo, m.checks.mail} {
+		if p == nil {
+			continue
+		}
+		identity := spf.HELO
+		if p == m.checks.mail {
+			identity = spf.MailFrom
+		}
+		r, fault := p.wait(ctx, func(fault string) spf.Result {
+			return spf.Result{Identity: identity, Status: spf.TempError, Reason: fault}
+		})
+		m.fault("spf", fault)
+		res.SPF = append(res.SPF, r)
+	}
+}
+
+// envelopeIdentifier is what SPF has for DMARC. Behind a relay whose client is not
+// known SPF could not be evaluated, which is no evidence against anybody: like
+// trouble with the DNS it leaves open what might have been aligned (RFC 9989
+// section 5.3.6). Of the null sender not even the domain is known.
+func (m *Message) envelopeIdentifier(res *Results) dmarc.Identifier {
+	r, ok := res.envelopeSPF()
+	if !ok {
+		return dmarc.Identifier{}
+	}
+	id := dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
+	if res.Client.Hidden != "" {
+		id.Status, id.Why = string(spf.TempError), "as "+hiddenReason(res.Client.Hidden)
+		if res.MailFrom == "" {
+			id.Domain = m.author.Domain
+		}
+	}
+	return id
+}

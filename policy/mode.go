@@ -1,0 +1,72 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Modes are the exceptions to Rules.Mode.
+type Modes struct {
+	// MonitorListeners are listeners whose mail is monitored: the MTA's daemon
+	// name, or the address of our own socket as in message.Client.
+	MonitorListeners []string
+	// MonitorDomains and EnforceDomains are author domains whose mail is monitored
+	// or enforced; what is in both is enforced.
+	MonitorDomains, EnforceDomains *list.List
+	// MonitorRecipients are the recipients' domains whose mail is monitored if all
+	// its recipients are in them.
+	MonitorRecipients *list.List
+}
+
+// mode returns the mode for a message and, if that is Monitor, the key that says so
+// and for what. The more specific key wins: the author's domain, then the
+// recipients, the listener, and what holds for all.
+func (r Rules) mode(res *Results) (mode Mode, key, what string) {
+	author := res.Author.Domain
+	switch {
+	case r.Modes.EnforceDomains.Name(author):
+		return Enforce, "", ""
+	case r.Modes.MonitorDomains.Name(author):
+		return Monitor, "policy.monitor_domains", author
+	case r.Mode == Monitor:
+		return Monitor, "mode", "monitor"
+	}
+	if domain := r.recipientsMonitored(res); domain != "" {
+		return Monitor, "policy.monitor_recipients", domain
+	}
+	for _, l := range []string{res.Client.Listener, res.Client.Socket} {
+		if l != "" && slices.Contains(r.Modes.MonitorListeners, l) {
+			return Monitor, "policy.monitor_listeners", l
+		}
+	}
+	return Enforce, "", ""
+}
+
+// recipientsMonitored returns the domain of the first recipient if all are in the
+// list, "" if one is not, or may not be.
+func (r Rules) recipientsMonitored(res *Results) string {
+	if !r.Modes.MonitorRecipients.HasNames() || res.RecipientsIncomplete {
+		return ""
+	}
+	first := ""
+	for _, addr := range res.Recipients {
+		_, domain := message.SplitPath(addr)
+		name, _ := message.NormalizeDomain(domain)
+		if !r.Modes.MonitorRecipients.Name(name) {
+			return ""
+		}
+		if first == "" {
+			first = name
+		}
+	}
+	return first
+}
+
+// mayMonitor reports, before a message is sent, whether it may be monitored: its
+// author is not known yet, nor are its further recipients.
+func (r Rules) mayMonitor(res *Results) bool {
+	mode, _, _ := r.mode(res)
+	return mode == Monitor || r.Modes.MonitorDomains.HasNames() || r.Modes.MonitorRecipients.HasNames() && len(res.Recipients) == 0
+}

@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// maxHops bounds how many Received fields are looked through. Postfix and
+// Sendmail end a loop after 50 and 25.
+const maxHops = 50
+
+// origin is the client that a trusted relay had.
+type origin struct {
+	ip   netip.Addr
+	helo string
+	hops int // trusted hops, the relay that connected included
+	// problem says why there is no client, "" if there is one.
+	problem string
+	// inside tells that there is none because the message was made on a relay.
+	inside bool
+}
+
+// lookThrough finds the client behind the relay that connected.
+//
+// Which field is believed: every relay in the list puts a Received field of its
+// own on top, and the MTA that we serve does not show us its. So the topmost field
+// is that of the relay that connected, and names the relay's client. If that is
+// a relay in the list too, the next field is that one's, and so on. The field that
+// names an address outside the list is the last that a trusted host wrote; it
+// and nothing below it says who the client is, since a sender can write whatever
+// it likes below.
+//
+// A client on loopback is a program on the relay itself, such as a content
+// filter: the field below is of the same host. A private address outside the list
+// is a host of ours that we know nothing about; it is no client to evaluate.
+func lookThrough(relays *list.List, connected netip.Addr, h message.Header) origin {
+	o := origin{hops: 1}
+	at := connected // whose field is the next one
+	fields, wrote := 0, false
+	for _, f := range h {
+		if !f.Is("Received") {
+			continue
+		}
+		if fields++; fields > maxHops {
+			o.problem = fmt.Sprintf("more than %d hops through trusted relays", maxHops)
+			return o
+		}
+		r := message.ParseReceived(f)
+		switch {
+		case r.Problem != "":
+			o.problem = fmt.Sprintf("the field of relay %s: %s", at, r.Problem)
+			return o
+		case r.Local:
+			return o.handedIn(at, h, fields)
+		case r.Relayed:
+			continue
+		case r.IP.IsLoopback():
+			wrote = true
+			continue
+		case relays.Address(r.IP):
+			at, wrote = r.IP, false
+			o.hops++
+			continue
+		case !public(r.IP):
+			o.problem = fmt.Sprintf("relay %s had it from %s, a private address that is not in trust.relays", at, r.IP)
+			return o
+		}
+		o.ip, o.helo = r.IP, r.Helo
+		return o
+	}
+	if !wrote {
+		o.problem = fmt.Sprintf("relay %s wrote no Received field that says where it had it from", at)
+		return o
+	}
+	o.problem, o.inside = madeOn(at), true
+	return o
+}
+
+func madeOn(relay netip.Addr) string { return fmt.Sprintf("the message was made on relay %s", relay) }
+
+// handedIn ends a walk at a program that handed the message in without SMTP. With
+// no field below that is where it was made. With any, a filter may have put back
+// what it got from outside, or a user may have written the field; nobody knows.
+func (o origin) handedIn(at netip.Addr, h message.Header, fields int) origin {
+	if h.Count("Received") > fields {
+		o.problem = fmt.Sprintf("on relay %s a program handed it in again", at)
+		return o
+	}
+	o.problem, o.inside = madeOn(at), true
+	return o
+}
+
+// shared is the space between a provider and its customers, RFC 6598.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// public reports whether an address can be that of a client outside.
+func public(ip netip.Addr) bool {
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !shared.Contains(ip)
+}
