@@ -14,7 +14,7 @@ import (
 // one it edits the header, and the next rule is asked.
 //
 // A rule that refuses or discards does so on evidence alone: where it asks for
-// something that DNS trouble hides, the message is deferred, unless the rule names
+// something that DNS trouble or a relay hides, the message is deferred, unless the rule names
 // the word temperror and so has thought of it.
 type CustomRule struct {
 	// Name is unique among the rules, of letters a to z, digits and hyphens.
@@ -139,7 +139,10 @@ func (c *custom) decide(rule *CustomRule, res *Results) {
 	}
 	// DNS trouble is no evidence: what cannot be taken back has to wait.
 	if (v.Action == Reject || v.Action == Discard) && rule.blind(res) {
-		v = v.deferred(rule.Name, "The sender could not be checked because of DNS trouble (rule "+rule.Name+")")
+		v = v.deferred(rule.Name, "The sender could not be checked (rule "+rule.Name+")")
+		if res.Client.Hidden != "" {
+			v.Code = "451 4.3.5" // as for DMARC: it is our own network's fault
+		}
 	}
 	c.rule, c.verdict = rule, v
 }

@@ -209,6 +209,16 @@ func TestCustomRulesAndTrouble(t *testing.T) {
 			t.Errorf("%s: %s by %s, want %s", tt.name, got, v.Rule, tt.want)
 		}
 	}
+	// Nor is it evidence that a relay does not tell its client.
+	hidden := spoof(dmarc.PolicyReject)
+	hidden.Client = policy.ClientResult{Relay: "192.0.2.5", Hidden: "no Received field"}
+	for inside, want := range map[bool]string{false: "tempfail 451 4.3.5", true: "reject 550 5.7.1"} {
+		hidden.Client.Inside = inside
+		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, `not within(client, "192.0.2.0/24")`), Action: policy.Reject}}}.Decide(hidden)
+		if got := string(v.Action) + " " + v.Code; got != want {
+			t.Errorf("inside %v: %s, want %s", inside, got, want)
+		}
+	}
 	res.ExemptUndecided = true
 	v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", Action: policy.Discard}}}.Decide(res)
 	if v.Action != policy.TempFail {
@@ -299,7 +309,9 @@ func TestFacts(t *testing.T) {
 	res.Header = fields("Subject: x", "List-Id: Talk <Talk.lists.example.ORG>", "List-Post: <mailto:x@y>")
 	res.DNS.Failed, res.DNS.Degraded = 1, true
 	res.List = message.ListMarks(res.Header)
+	res.Client.Listener, res.Client.Socket, res.Client.Relay = "smtp", "inet:127.0.0.1:8890", "192.0.2.5"
 	for _, source := range []string{
+		`listener == "smtp" and socket == "inet:127.0.0.1:8890" and within(relay, "192.0.2.0/24")`,
 		`mail_from == "Ann@evil.example" and mail_from_domain == "evil.example" and not null_sender`,
 		`rcpts == ["Bob@here.example", "eve@here.example", "postmaster", "\"a b\"@there.example"]`,
 		`rcpt_domains == ["here.example", "there.example"]`,

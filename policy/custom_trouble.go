@@ -10,7 +10,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// troubled names the facts that DNS trouble hides.
+// troubled names the facts that DNS trouble hides, or a relay that does not tell
+// its client.
 func troubled(res *Results) (facts []string) {
 	for _, r := range res.SPF {
 		if r.Status != spf.TempError {
@@ -37,11 +38,14 @@ func troubled(res *Results) (facts []string) {
 	if res.IPRev.Status == iprev.TempError {
 		facts = append(facts, "iprev", "ptr")
 	}
+	if c := res.Client; c.Hidden != "" && !c.Inside {
+		facts = append(facts, "client", "ptr", "helo", "iprev", "spf", "spf_mailfrom", "spf_helo", "spf_domain", "spf_aligned", "dmarc")
+	}
 	return facts
 }
 
-// blind reports whether a rule asks for what DNS trouble hides, and does not
-// name the word temperror: then that it matches proves nothing.
+// blind reports whether a rule asks for what is hidden, and does not name the word
+// temperror: then that it matches proves nothing.
 func (r *CustomRule) blind(res *Results) bool {
 	facts := troubled(res)
 	if len(facts) == 0 {

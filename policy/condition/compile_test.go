@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite testdata/errors.golden with wha
 // spoofed is what is known of a spoof that came over a mailing list.
 func spoofed() *Facts {
 	return &Facts{
-		Client: "192.0.2.7", PTR: "mx.example.org", Helo: "mx.example.org", MailFrom: "Ann@lists.example.org", MailFromDomain: "lists.example.org",
+		Client: "192.0.2.7", Listener: "smtp", Socket: "inet:127.0.0.1:8890", PTR: "mx.example.org", Helo: "mx.example.org", MailFrom: "Ann@lists.example.org", MailFromDomain: "lists.example.org",
 		Rcpts: []string{"bob@here.example", "eve@here.example"}, RcptDomains: []string{"here.example"},
 		From: "bank.example", Org: "bank.example", List: true, ListID: "talk.lists.example.org", Size: 2048,
 		SPF: "pass", SPFDomain: "lists.example.org", SPFMailFrom: "pass", SPFHelo: "none", IPRev: "pass",

@@ -178,6 +178,19 @@ func (r *ruleReader) test(key condition.Key, v any) {
 	if !ok {
 		return
 	}
+	if key.Name == "listener" {
+		for i, e := range entries {
+			name, not := strings.CutPrefix(e, "!")
+			normal, problem, remedy := checkListener(name)
+			if problem != "" {
+				r.fault(key.Name, problem, remedy)
+				return
+			}
+			if entries[i] = normal; not {
+				entries[i] = "!" + normal
+			}
+		}
+	}
 	var files condition.Lists
 	if kinds := kindsOf(key); kinds != 0 {
 		var problem, remedy string
