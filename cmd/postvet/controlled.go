@@ -64,10 +64,11 @@ func groupNumber(name string) int {
 func (d *daemon) control(ctx context.Context, peer control.Peer, q control.Request) (any, error) {
 	if q.Do == control.DoReload || q.Do == control.DoCacheFlush || q.Level != "" {
 		fields := []zap.Field{zap.String("do", q.Do)}
-		for _, f := range []struct{ key, value string }{{"name", q.Name}, {"level", q.Level}} {
-			if f.value != "" {
-				fields = append(fields, zap.String(f.key, printable(f.value)))
-			}
+		if q.Name != "" {
+			fields = append(fields, zap.String("name", printable(q.Name)))
+		}
+		if q.Level != "" { // "level" is that of the line
+			fields = append(fields, zap.String("log_level", printable(q.Level)))
 		}
 		d.log.Info("control request", append(fields, zap.Int("uid", peer.UID), zap.Int("pid", peer.PID))...)
 	}

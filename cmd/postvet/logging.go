@@ -49,12 +49,8 @@ func newLogger(c config.Log, w io.Writer) *logger {
 	return l
 }
 
-// use takes over what a reload changed. A level that was set at run time gives
-// way to that of the configuration.
-func (l *logger) use(c config.Log) {
-	l.setLevel(c.Level)
-	l.burst.Set(c.Burst, c.BurstInterval)
-}
+// setBurst takes over how much a reload lets through.
+func (l *logger) setBurst(c config.Log) { l.burst.Set(c.Burst, c.BurstInterval) }
 
 // setLevel takes a word that the configuration has checked.
 func (l *logger) setLevel(word string) {

@@ -103,10 +103,11 @@ func TestLogIsChanged(t *testing.T) {
 	var b bytes.Buffer
 	c := config.Log{Format: "json", Level: "info", Burst: 1, BurstInterval: time.Hour}
 	l := newLogger(c, &b)
-	l.level.SetLevel(zap.DebugLevel)
+	l.setLevel("debug")
 	l.Debug("seen")
+	l.setLevel("info")
 	c.Burst = 0
-	l.use(c) // the level of the configuration holds again
+	l.setBurst(c)
 	l.Debug("not seen")
 	l.Warn("one")
 	l.Warn("one")

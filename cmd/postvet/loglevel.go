@@ -99,5 +99,5 @@ func (d *daemon) setLevel(level string, most time.Duration) {
 func (d *daemon) endLevel() {
 	level := d.inForce().Log.Level
 	d.setLevel(level, 0)
-	d.log.Info("the configured log level is in force again", zap.String("level", level))
+	d.log.Info("the configured log level is in force again", zap.String("log_level", level))
 }

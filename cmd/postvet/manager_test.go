@@ -101,7 +101,7 @@ func quiet(t *testing.T, told func(string)) *daemon {
 	c.DNS.Resolvers = []string{"127.0.0.1:1"}
 	d := &daemon{
 		load: func() (*config.Config, error) { return c, nil }, notify: told,
-		errOut: &bytes.Buffer{}, orders: make(chan func()), started: c, metrics: newMetrics(config.Default()),
+		errOut: &bytes.Buffer{}, orders: make(chan func()), started: c, metrics: newMetrics(c),
 	}
 	d.log = newLogger(c.Log, d.errOut)
 	now := time.Now()

@@ -87,9 +87,15 @@ func TestMetrics(t *testing.T) {
 	if code, body := scrape(t, page, "/readyz"); code != 200 || body != "ready\n" {
 		t.Errorf("after a refused reload: %d %q", code, body)
 	}
-	writeConfig(t, file, text)
+	writeConfig(t, file, text+"[[rule]]\nname = \"evil\"\nspf = [\"pass\"]\naction = \"tempfail\"\n")
 	s.signal(syscall.SIGHUP)
 	wait(t, page, `postvet_config_reloads_total{result="done"} 1`)
+	wait(t, page, `postvet_messages_total{action="tempfail",rule="evil"} 0`)
+	if _, verdict := m.end(m.begin("x@evil.example", spoof)); !strings.HasPrefix(verdict, "reply 45") {
+		t.Fatalf("a message that a rule defers got %q", verdict)
+	}
+	wait(t, page, `postvet_messages_total{action="tempfail",rule="evil"} 1`)
+	wait(t, page, `postvet_rule_matches_total{rule="evil"} 1`)
 
 	// A message in flight keeps the service, which says that it ends.
 	body := good.begin("bounce@good.example", testMessage(t, "signed.eml"))
@@ -110,13 +116,12 @@ func TestMetrics(t *testing.T) {
 // wait waits until the page holds a line.
 func wait(t *testing.T, socket, line string) {
 	t.Helper()
-	var got string
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, got = scrape(t, socket, "/metrics"); strings.Contains(got, "\n"+line+"\n") {
+		if _, got := scrape(t, socket, "/metrics"); strings.Contains(got, "\n"+line+"\n") {
 			return
 		}
 	}
-	t.Fatalf("%q never came:\n%s", line, got)
+	t.Fatalf("%q never came", line)
 }
 
 // TestMetricsListenerInUse: nothing is served if a part cannot be.

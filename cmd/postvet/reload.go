@@ -173,7 +173,7 @@ func (d *daemon) replaceConfig(c *config.Config, id string) error {
 	}
 	d.server.SetHandler(d.handler(c, id))
 	d.metrics.SetRules(ruleNames(c))
-	d.log.use(c.Log)
+	d.log.setBurst(c.Log)
 	d.setLevel(c.Log.Level, 0)
 	d.change(func(s *standing) {
 		s.config, s.authservID, s.loaded, s.needsRestart = c, id, time.Now(), d.started.NeedsRestart(c)

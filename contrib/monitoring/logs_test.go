@@ -49,17 +49,25 @@ func TestLogsAreDocumented(t *testing.T) {
 			t.Errorf("LOGS.md has the line %q, which is not logged", line)
 		}
 	}
+	for _, key := range ofEveryLine {
+		if used[key] != "" {
+			t.Errorf("%s: the key %q belongs to every line", used[key], key)
+		}
+	}
 	for key, where := range used {
 		if !slices.Contains(keys, key) {
 			t.Errorf("LOGS.md lacks the key %q of %s: add it to the table of messages or to \"Their keys\"", key, where)
 		}
 	}
 	for _, key := range keys {
-		if used[key] == "" && !slices.Contains([]string{"time", "level", "logger", "msg"}, key) {
+		if used[key] == "" && !slices.Contains(ofEveryLine, key) {
 			t.Errorf("LOGS.md has the key %q, which is not logged", key)
 		}
 	}
 }
+
+// ofEveryLine are the keys that the logger itself writes.
+var ofEveryLine = []string{"time", "level", "logger", "msg"}
 
 var (
 	rowOfLine = regexp.MustCompile("(?m)^\\| (debug|info|warn|error) \\| `(.+?)` \\|")

@@ -61,11 +61,9 @@ func boot(t *testing.T, root string) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.stop(t) })
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if m.pid == 0 {
-			m.pid = child(m.proc.Process.Pid)
-		}
-		if m.pid != 0 {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		// The first child is another one, and ends when it has made the machine.
+		if m.pid = child(m.proc.Process.Pid); m.pid != 0 {
 			out, _ := m.command(t.Context(), "systemctl", "is-system-running").Output()
 			if s := strings.TrimSpace(string(out)); s == "running" || s == "degraded" {
 				t.Cleanup(func() { m.journal(t) })

@@ -230,14 +230,15 @@ func TestManPages(t *testing.T) {
 
 // TestLintian has Debian's own checker read the package. What it says to
 // packages of the archive alone is overridden in lintian-overrides; that there
-// is no script for another init is so.
+// is no script for another init is so. In a binary of that size it finds words
+// that nobody wrote.
 func TestLintian(t *testing.T) {
 	t.Parallel()
 	tools(t, "lintian")
 	file := deb(t, first)
 	out, err := exec.CommandContext(t.Context(), "lintian", "--allow-root", "--profile", "debian", "-I", "--pedantic", file).CombinedOutput()
 	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, ": postvet: ") && !strings.Contains(line, "no-init.d-script") {
+		if strings.Contains(line, ": postvet: ") && !strings.Contains(line, "no-init.d-script") && !strings.Contains(line, "spelling-error-in-binary") {
 			t.Errorf("lintian: %s", line)
 		}
 	}

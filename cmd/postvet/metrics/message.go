@@ -45,6 +45,12 @@ var (
 		policy.ReasonForwarded, policy.ReasonTrustedForwarder, policy.ReasonMailingList, policy.ReasonLocalPolicy,
 		policy.ReasonSampledOut, policy.ReasonTestMode, policy.ReasonOther,
 	}
+
+	hints = []policy.HintWord{
+		policy.HintList, policy.HintAltered, policy.HintForwarded, policy.HintMaybeForwarded, policy.HintNotChecked,
+		policy.HintOtherSigner, policy.HintKeyMissing, policy.HintWeak, policy.HintExpired, policy.HintPartial,
+		policy.HintStrict, policy.HintSPFBroken, policy.HintUnauthenticated,
+	}
 )
 
 // maxRules bounds the rules of the configuration that have a series of their
@@ -53,7 +59,7 @@ const maxRules = 200
 
 // messageMetrics are counted message by message.
 type messageMetrics struct {
-	messages, results, overrides, matches, shadow *counts
+	messages, results, overrides, matches, shadow, hints *counts
 
 	faults                  atomic.Uint64
 	faultsTotal             prometheus.CounterFunc
@@ -69,6 +75,7 @@ func newMessageMetrics() *messageMetrics {
 		results:   newCounts("postvet_results_total", "Results of the methods of authentication; dkim has one for each signature.", "method", "result"),
 		overrides: newCounts("postvet_overrides_total", "What turned the action away from what the author's domain asks for, by RFC 9990's reason.", "reason"),
 		matches:   newCounts("postvet_rule_matches_total", "Matches of the configuration's own rules, also of those that are only watched.", "rule"),
+		hints:     newCounts("postvet_hints_total", "Likely stories behind failures, see the log's key hint; a forger can stage all of them.", "hint"),
 		shadow:    newCounts("postvet_shadow_differences_total", "Messages that the shadow policy would have treated differently, by what was done and what it would have done.", "action", "shadow_action"),
 		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was refused there, to its verdict.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
@@ -78,24 +85,30 @@ func newMessageMetrics() *messageMetrics {
 			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800}),
 	}
 	m.results.know(results)
-	byReason := map[string][]string{}
-	for _, r := range reasons {
-		byReason[string(r)] = nil
-	}
-	m.overrides.know(byReason)
+	m.overrides.know(alone(reasons))
 	byAction := map[string][]string{}
 	for _, a := range actions {
 		byAction[a] = actions
 	}
 	m.shadow.know(byAction)
+	m.hints.know(alone(hints))
 	return m
+}
+
+// alone are the rows of a counter with one label.
+func alone[T ~string](words []T) map[string][]string {
+	rows := map[string][]string{}
+	for _, w := range words {
+		rows[string(w)] = nil
+	}
+	return rows
 }
 
 func (m *messageMetrics) register(r prometheus.Registerer) {
 	m.faultsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "postvet_faults_total", Help: "Failures of Postvet itself on a message; the log says which.",
 	}, func() float64 { return float64(m.faults.Load()) })
-	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
+	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
 }
 
 // SetRules says which rules of the configuration there are beside the built-in
@@ -103,15 +116,12 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 // counts as "other".
 func (m *Metrics) SetRules(names []string) {
 	own := names[:min(len(names), maxRules)]
-	rows, matches := map[string][]string{}, map[string][]string{}
+	rows := map[string][]string{}
 	for _, a := range actions {
 		rows[a] = slices.Concat(builtIn, own)
 	}
-	for _, name := range own {
-		matches[name] = nil
-	}
 	m.message.messages.know(rows)
-	m.message.matches.know(matches)
+	m.message.matches.know(alone(own))
 }
 
 // Message counts one message. It is made for filter.Options.OnMessage.
@@ -123,6 +133,9 @@ func (m *Metrics) Message(d filter.Decision) {
 	}
 	for _, match := range d.Verdict.Matched {
 		c.matches.add(match.Rule, "")
+	}
+	for _, h := range d.Verdict.Hints {
+		c.hints.add(string(h.Word), "")
 	}
 	if s := d.Shadow; s != nil && s.Differs(d.Verdict) {
 		c.shadow.add(string(d.Verdict.Action), string(s.Action))

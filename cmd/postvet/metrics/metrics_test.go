@@ -89,6 +89,7 @@ func TestMessage(t *testing.T) {
 	d.Results.DKIM = nil
 	d.Verdict.Matched = []policy.RuleMatch{{Rule: "vip"}, {Rule: "no-reply", Monitor: true}, {Rule: "gone"}}
 	d.Shadow = &policy.Verdict{Action: policy.Reject}
+	d.Verdict.Hints = []policy.Hint{{Word: policy.HintList}, {Word: "new"}}
 	m.Message(d)
 	exempt := filter.Decision{Results: &policy.Results{Exempt: policy.ExemptLocal}, Verdict: policy.Verdict{Action: policy.Accept, Rule: policy.RuleExempt}}
 	m.Message(exempt)
@@ -116,6 +117,8 @@ func TestMessage(t *testing.T) {
 	for name, want := range map[string]string{
 		"postvet_faults_total":                                                     "2",
 		`postvet_rule_matches_total{rule="no-reply"}`:                              "1",
+		`postvet_hints_total{hint="altered_by_list"}`:                              "1",
+		`postvet_hints_total{hint="other"}`:                                        "1",
 		`postvet_rule_matches_total{rule="other"}`:                                 "1",
 		`postvet_shadow_differences_total{action="accept",shadow_action="reject"}`: "1",
 		`postvet_shadow_differences_total{action="reject",shadow_action="accept"}`: "0",

@@ -18,8 +18,11 @@ func TestWordsAreComplete(t *testing.T) {
 	for _, r := range reasons {
 		have = append(have, string(r))
 	}
+	for _, h := range hints {
+		have = append(have, string(h))
+	}
 	have = append(have, actions...)
-	for prefix, typed := range map[string]string{"Rule": "", "Reason": "OverrideReason", "": "Action"} {
+	for prefix, typed := range map[string]string{"Rule": "", "Reason": "OverrideReason", "Hint": "HintWord", "": "Action"} {
 		found := 0
 		for name, value := range constants(t, "../../../policy") {
 			if strings.HasPrefix(name.name, prefix) && name.typed == typed {
