@@ -12,6 +12,10 @@ import (
 // CustomRule is a rule of the admin's own. It matches if all its tests and its
 // condition hold. With an action it decides, and no later rule is asked; without
 // one it edits the header, and the next rule is asked.
+//
+// A rule that refuses or discards does so on evidence alone: where it asks for
+// something that DNS trouble or a relay hides, the message is deferred, unless the rule names
+// the word temperror and so has thought of it.
 type CustomRule struct {
 	// Name is unique among the rules, of letters a to z, digits and hyphens.
 	Name, Comment string
@@ -131,6 +135,13 @@ func (c *custom) decide(rule *CustomRule, res *Results) {
 		v.Text = defaultTexts[v.Action]
 		if v.Text != "" {
 			v.Text += " (rule " + rule.Name + ")"
+		}
+	}
+	// DNS trouble is no evidence: what cannot be taken back has to wait.
+	if (v.Action == Reject || v.Action == Discard) && rule.blind(res) {
+		v = v.deferred(rule.Name, "The sender could not be checked (rule "+rule.Name+")")
+		if res.Client.Hidden != "" {
+			v.Code = "451 4.3.5" // as for DMARC: it is our own network's fault
 		}
 	}
 	c.rule, c.verdict = rule, v

@@ -39,7 +39,7 @@ func test(tb testing.TB, key string, entries ...string) *condition.Test {
 	if !ok {
 		tb.Fatalf("no key %s", key)
 	}
-	t, problem, _ := condition.NewTest(k, entries)
+	t, problem, _ := condition.NewTest(k, entries, condition.Lists{})
 	if problem != "" {
 		tb.Fatalf("%s %s", key, problem)
 	}

@@ -179,6 +179,53 @@ func TestCustomRules(t *testing.T) {
 	}
 }
 
+// DNS trouble is no evidence for a rule, unless the rule says so.
+func TestCustomRulesAndTrouble(t *testing.T) {
+	t.Parallel()
+	res := spoof(dmarc.PolicyReject)
+	res.DMARC.Status, res.DMARC.Disposition = dmarc.TempError, ""
+	res.DKIM = []dkim.Result{{Domain: "bank.example", Status: dkim.TempError}, {Domain: "a.example", Status: dkim.Fail}}
+	res.IPRev.Status = "temperror"
+	for _, tt := range []struct {
+		name string
+		rule policy.CustomRule
+		want string
+	}{
+		{"not pass is not fail", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: policy.Reject}, "tempfail 451 4.4.3"},
+		{"nor in an expression", policy.CustomRule{If: compile(t, `dmarc != "pass"`), Action: policy.Reject}, "tempfail 451 4.4.3"},
+		{"a missing name", policy.CustomRule{If: compile(t, `ptr == ""`), Action: policy.Reject, Code: "554 5.7.1"}, "tempfail 451 4.4.3"},
+		{"a signer that is not there", policy.CustomRule{If: compile(t, `from == "bank.example" and not ("bank.example" in signers)`), Action: policy.Discard}, "tempfail 451 4.4.3"},
+		{"no policy found", policy.CustomRule{If: compile(t, `dmarc_record == ""`), Action: policy.Reject}, "tempfail 451 4.4.3"},
+		{"other evidence", policy.CustomRule{Tests: []*condition.Test{test(t, "from", "bank.example"), test(t, "spf", "pass")}, Action: policy.Reject}, "reject 550 5.7.1"},
+		{"named", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "fail", "temperror")}, Action: policy.Reject}, "reject 550 5.7.1"},
+		{"named in an expression", policy.CustomRule{If: compile(t, `dmarc in ["fail", "temperror"]`), Action: policy.Reject}, "reject 550 5.7.1"},
+		{"excluded by name", policy.CustomRule{Tests: []*condition.Test{test(t, "from", "bank.example")}, If: compile(t, `dkim != "pass" and arc != "temperror"`), Action: policy.Reject}, "reject 550 5.7.1"},
+		{"what can be taken back", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: policy.Quarantine, Quarantine: policy.QuarantineHold}, "quarantine "},
+		{"acceptance", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: policy.Accept}, "accept "},
+	} {
+		tt.rule.Name = "x"
+		v := policy.Rules{Custom: []policy.CustomRule{tt.rule}}.Decide(res)
+		if got := string(v.Action) + " " + v.Code; got != tt.want || v.Rule != "x" {
+			t.Errorf("%s: %s by %s, want %s", tt.name, got, v.Rule, tt.want)
+		}
+	}
+	// Nor is it evidence that a relay does not tell its client.
+	hidden := spoof(dmarc.PolicyReject)
+	hidden.Client = policy.ClientResult{Relay: "192.0.2.5", Hidden: "no Received field"}
+	for inside, want := range map[bool]string{false: "tempfail 451 4.3.5", true: "reject 550 5.7.1"} {
+		hidden.Client.Inside = inside
+		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, `not within(client, "192.0.2.0/24")`), Action: policy.Reject}}}.Decide(hidden)
+		if got := string(v.Action) + " " + v.Code; got != want {
+			t.Errorf("inside %v: %s, want %s", inside, got, want)
+		}
+	}
+	res.ExemptUndecided = true
+	v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", Action: policy.Discard}}}.Decide(res)
+	if v.Action != policy.TempFail {
+		t.Errorf("discarded although the client may be exempt: %s", v.Action)
+	}
+}
+
 // The verdict names every rule that matched, and those that failed.
 func TestCustomRulesAreNamed(t *testing.T) {
 	t.Parallel()
@@ -262,7 +309,9 @@ func TestFacts(t *testing.T) {
 	res.Header = fields("Subject: x", "List-Id: Talk <Talk.lists.example.ORG>", "List-Post: <mailto:x@y>")
 	res.DNS.Failed, res.DNS.Degraded = 1, true
 	res.List = message.ListMarks(res.Header)
+	res.Client.Listener, res.Client.Socket, res.Client.Relay = "smtp", "inet:127.0.0.1:8890", "192.0.2.5"
 	for _, source := range []string{
+		`listener == "smtp" and socket == "inet:127.0.0.1:8890" and within(relay, "192.0.2.0/24")`,
 		`mail_from == "Ann@evil.example" and mail_from_domain == "evil.example" and not null_sender`,
 		`rcpts == ["Bob@here.example", "eve@here.example", "postmaster", "\"a b\"@there.example"]`,
 		`rcpt_domains == ["here.example", "there.example"]`,

@@ -18,6 +18,8 @@ func factsOf(res *Results) *condition.Facts {
 		PTR:           res.Client.PTR,
 		Helo:          strings.ToLower(clipped(res.Client.Helo)),
 		Listener:      clipped(res.Client.Listener),
+		Socket:        clipped(res.Client.Socket),
+		Relay:         res.Client.Relay,
 		User:          clipped(res.User),
 		Authenticated: res.User != "",
 		TLS:           clipped(res.Client.TLS),

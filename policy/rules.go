@@ -264,7 +264,7 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 // BuiltinRules are the names that no rule of the admin's own may have.
 func BuiltinRules() []string {
 	return []string{
-		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleTempError,
+		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleSenderDomain, RuleTempError,
 		RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
 		RuleAuthorOverride, RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList, RuleOwnDomain, RuleUnsigned,
 		RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError, RuleDegraded,

@@ -36,6 +36,7 @@ type policyTestFlags struct {
 	rules, against string
 	jobs           int
 	json, all      bool
+	received       bool
 }
 
 func newPolicyTest() *cobra.Command {
@@ -54,15 +55,17 @@ neither, all messages are decided about by the configuration alone.
 Who sent a message from where stands in MESSAGE.envelope beside it, one
 "key value" a line: ip, helo, mail-from, rcpt, user, tls, listener, time; or in
 fields X-Envelope-IP, -Helo, -From, -To, -User, -TLS, -Listener and -Time on top
-of the message. Without either, MAIL FROM is taken from Return-Path, and as the
-client is unknown there is no SPF. The DNS is asked as it is today.
+of the message. Without either, MAIL FROM is taken from Return-Path. The client is
+unknown then, and there is no SPF, unless --received takes it from the topmost
+Received field, which is right where your own MTA wrote that field. The DNS is
+asked as it is today.
 
 In directories all files are messages, but for *.envelope and names that begin
 with a dot. Trusted addresses and local submissions are checked too.
 
 Exit codes: 0 no message would be treated otherwise, 1 some would, 2 wrong usage
 or configuration, 3 no message could be read.`,
-		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur
+		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur --received
   postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
   postvet policy test --config /etc/postvet.toml --messages corpus --json | jq .actions`,
 		Args: cobra.ArbitraryArgs,
@@ -75,6 +78,7 @@ or configuration, 3 no message could be read.`,
 	fl.IntVar(&f.jobs, "jobs", 8, "`N` messages to evaluate at once (1 to 64)")
 	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
+	fl.BoolVar(&f.received, "received", false, "take client and time from the topmost Received field where there is no envelope")
 	f.addFile(cmd)
 	f.addDNS(cmd)
 	f.addAuthservID(cmd)
@@ -159,7 +163,7 @@ func (f *policyTestFlags) try(cmd *cobra.Command, c, before, after *config.Confi
 			o.Exempt = policy.Exempt{Authenticated: c.Exempt.Authenticated}
 			return policy.NewChecker(o)
 		},
-		Now: time.Now, After: &rules, Jobs: f.jobs,
+		Now: time.Now, Received: f.received, After: &rules, Jobs: f.jobs,
 		MaxBytes: int64(c.Limits.HeaderBytes) + int64(c.Limits.BodyBytes),
 	}
 	if before != nil {

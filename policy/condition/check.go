@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 // checker goes through an expression as it is compiled: it refuses what the
@@ -14,7 +16,7 @@ import (
 // and turns the literals of our functions into what is compared.
 type checker struct {
 	source string
-	lists  map[string]Set
+	lists  map[string]*list.List
 	err    *Error
 	// prior tells that err says more than what the library found.
 	prior bool

@@ -38,6 +38,8 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/postvet/postvet/policy/list"
 )
 
 // Limits of an expression.
@@ -54,15 +56,10 @@ const (
 	maxNodes = 500
 )
 
-// Set is a list of addresses or domains that an expression asks by name.
-type Set interface {
-	Contains(value string) bool
-}
-
 // Options inform a compilation. The zero value works.
 type Options struct {
 	// Lists are what listed() may name.
-	Lists map[string]Set
+	Lists map[string]*list.List
 }
 
 // Condition is a compiled expression. It is safe for concurrent use.
@@ -73,6 +70,7 @@ type Condition struct {
 	// always is set if the expression says the same of every message.
 	always *bool
 	needs  needs
+	uses   uses
 }
 
 // Compile reads an expression and checks all of it: names, types, functions,
@@ -93,7 +91,7 @@ func Compile(source string, o Options) (*Condition, error) {
 		return nil, explain(source, err)
 	}
 	tree := program.Node()
-	c := &Condition{source: source, program: program, needs: needsOf(tree)}
+	c := &Condition{source: source, program: program, needs: needsOf(tree), uses: usesOf(tree)}
 	var dear ast.Node
 	if c.cost, dear = cost(tree); c.cost > MaxCost {
 		steps := fmt.Sprint(c.cost)
@@ -127,8 +125,6 @@ func compile(source string, check *checker) (program *vm.Program, err error) {
 
 // machines are reused: a machine keeps its stack.
 var machines = sync.Pool{New: func() any { return &vm.VM{MemoryBudget: 10_000} }}
-
-var nothing = &Facts{}
 
 // Holds reports whether the condition holds. If it fails while it runs it does
 // not, and the error says why and where.

@@ -30,7 +30,7 @@ func worst() *Facts {
 // The most expensive expressions that compile end soon, whatever the message.
 func TestStepLimit(t *testing.T) {
 	t.Parallel()
-	const most = 2 * time.Second // a tenth on a machine that has nothing else to do, without the race detector
+	const most = 10 * time.Second // some hundredths of a second without the race detector on an idle machine
 	for _, source := range []string{
 		`any(rcpts, # matches "^(a|b|ab)*c$")`,
 		`any(rcpts, # matches "a.*a.*a.*b")`,
@@ -88,7 +88,7 @@ func FuzzCompile(f *testing.F) {
 		start := time.Now()
 		_, _ = c.Holds(message)
 		_, _ = c.Holds(hostile)
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Fatalf("took %v for %d steps", took, c.Cost())
 		}
 		if value, constant := c.Always(); constant {

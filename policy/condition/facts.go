@@ -8,6 +8,8 @@ type Facts struct {
 	PTR           string `expr:"ptr"`
 	Helo          string `expr:"helo"`
 	Listener      string `expr:"listener"`
+	Socket        string `expr:"socket"`
+	Relay         string `expr:"relay"`
 	User          string `expr:"user"`
 	Authenticated bool   `expr:"authenticated"`
 	TLS           string `expr:"tls"`
@@ -110,6 +112,8 @@ var facts = []Fact{
 	{Name: "ptr", Kind: KindDomain, Text: "The client's name by reverse DNS, if that name leads back to the address; otherwise empty."},
 	{Name: "helo", Kind: KindText, Text: "The name that the client gave in HELO or EHLO, in lower case. Anybody can give any."},
 	{Name: "listener", Kind: KindText, Text: "The MTA's name for the socket that the client came to: {daemon_name}."},
+	{Name: "socket", Kind: KindText, Text: `Our own socket that the MTA came to, in Postfix's notation: "inet:127.0.0.1:8890" or "unix:/path".`},
+	{Name: "relay", Kind: KindIP, Text: "The address of the trusted relay that handed the message on, client then being whom the relay names. Empty if the client came itself."},
 	{Name: "user", Kind: KindText, Text: "Who logged in. Empty for nobody."},
 	{Name: "authenticated", Kind: KindBool, Text: "Somebody logged in."},
 	{Name: "tls", Kind: KindText, Text: `The protocol of an encrypted session, such as "TLSv1.3". Empty if it is not encrypted.`},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/expr-lang/expr"
 
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -23,7 +24,7 @@ type Function struct{ Name, Form, Text string }
 var own = []Function{
 	{"within", `within(client, "192.0.2.0/24", "2001:db8::/32")`, "The address is one of these or in one of these prefixes."},
 	{"below", `below(from, "example.org")`, "The domain is one of these or below one of them."},
-	{"listed", `listed(from, "partners")`, "The value is in a list of [lists]."},
+	{"listed", `listed(from, "partners")`, "The address, the domain, or the domain of the address is in this list of [lists]."},
 }
 
 // Functions returns our functions, for the manual.
@@ -37,8 +38,16 @@ func functions() []expr.Option {
 	return append(options,
 		expr.Function("within", call(func(s string, p prefixes) bool { return p.contains(s) }), new(func(string, string, ...string) bool)),
 		expr.Function("below", call(func(s string, d domains) bool { return d.below(s) }), new(func(string, string, ...string) bool)),
-		expr.Function("listed", call(func(s string, l Set) bool { return l.Contains(s) }), new(func(string, string) bool)),
+		expr.Function("listed", call(inList), new(func(string, string) bool)),
 	)
+}
+
+// inList looks for an address of a client, a domain, or the domain of an address.
+func inList(s string, l *list.List) bool {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return l.Address(ip)
+	}
+	return l.Name(strings.ToLower(s[strings.LastIndexByte(s, '@')+1:]))
 }
 
 var errUncompiled = errors.New("the function was not compiled")

@@ -153,3 +153,48 @@ func texts(n ast.Node) (values []string, ok bool) {
 	}
 	return nil, false
 }
+
+// uses collects the facts that an expression names, and whether it names the
+// word temperror.
+type uses struct {
+	facts     map[string]bool
+	temperror bool
+}
+
+// Visit implements ast.Visitor.
+func (u *uses) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		u.facts[n.Value] = true
+	case *ast.StringNode:
+		u.temperror = u.temperror || n.Value == temperror
+	case *ast.ConstantNode:
+		if set, ok := n.Value.(map[string]struct{}); ok {
+			_, named := set[temperror]
+			u.temperror = u.temperror || named
+		}
+	}
+}
+
+const temperror = "temperror"
+
+func usesOf(tree ast.Node) uses {
+	u := uses{facts: map[string]bool{}}
+	ast.Walk(&tree, &u)
+	return u
+}
+
+// Uses reports whether the expression names a fact.
+func (c *Condition) Uses(fact string) bool { return c.uses.facts[fact] }
+
+// ExpectsTrouble reports whether the expression names the word temperror, so that
+// whoever wrote it has thought of DNS trouble.
+func (c *Condition) ExpectsTrouble() bool { return c.uses.temperror }
+
+// Uses reports whether the test asks for a fact.
+func (t *Test) Uses(fact string) bool { return t.key.factName() == fact }
+
+// ExpectsTrouble reports whether one of the entries is the word temperror.
+func (t *Test) ExpectsTrouble() bool {
+	return slices.Contains(t.entries, temperror) || slices.Contains(t.entries, "!"+temperror)
+}

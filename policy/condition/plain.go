@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -21,23 +22,25 @@ type Key struct {
 	values func(*Facts) []string
 	value  func(*Facts) string
 	truth  func(*Facts) bool
+	not    string // Text of what is false
 }
 
 // keys are the plain keys, in the order of the manual.
 var keys = []Key{
-	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes", value: func(f *Facts) string { return f.Client }},
+	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes; one that is unknown passes no test", value: func(f *Facts) string { return f.Client }},
 	{Name: "ptr", Kind: KindDomain, Text: "the client's verified reverse name", value: func(f *Facts) string { return f.PTR }},
 	{Name: "helo", Kind: KindDomain, Text: "the HELO name", value: func(f *Facts) string { return f.Helo }},
-	{Name: "listener", Kind: KindText, Text: "the MTA's name for its socket ({daemon_name})", value: func(f *Facts) string { return f.Listener }},
+	{Name: "listener", Kind: KindText, Text: "the socket, by the MTA's name for it ({daemon_name}) or as ours", values: func(f *Facts) []string { return []string{f.Listener, f.Socket} }},
+	{Name: "relay", Kind: KindIP, Text: "the trusted relay that handed the message on, as addresses or prefixes", value: func(f *Facts) string { return f.Relay }},
 	{Name: "user", Kind: KindText, Text: "who logged in", value: func(f *Facts) string { return f.User }},
-	{Name: "authenticated", Kind: KindBool, Text: "somebody logged in", truth: func(f *Facts) bool { return f.Authenticated }},
+	{Name: "authenticated", Kind: KindBool, Text: "somebody logged in", not: "nobody logged in", truth: func(f *Facts) bool { return f.Authenticated }},
 	{Name: "mail_from", Kind: KindAddress, Text: "MAIL FROM, as addresses or domains", value: func(f *Facts) string { return f.MailFrom }},
-	{Name: "null_sender", Kind: KindBool, Text: "MAIL FROM is <>", truth: func(f *Facts) bool { return f.NullSender }},
+	{Name: "null_sender", Kind: KindBool, Text: "MAIL FROM is <>", not: "MAIL FROM is not <>", truth: func(f *Facts) bool { return f.NullSender }},
 	{Name: "to", Kind: KindAddresses, Text: "a recipient, as addresses or domains", fact: "rcpts", values: func(f *Facts) []string { return f.Rcpts }},
 	{Name: "from", Kind: KindDomain, Text: "the author domain", value: func(f *Facts) string { return f.From }},
 	{Name: "org", Kind: KindDomain, Text: "the author's organizational domain", value: func(f *Facts) string { return f.Org }},
 	{Name: "list_id", Kind: KindDomain, Text: "the name in List-Id", value: func(f *Facts) string { return f.ListID }},
-	{Name: "list", Kind: KindBool, Text: "the message bears a mark of a mailing list", truth: func(f *Facts) bool { return f.List }},
+	{Name: "list", Kind: KindBool, Text: "the message bears a mark of a mailing list", not: "the message bears no mark of a mailing list", truth: func(f *Facts) bool { return f.List }},
 	{Name: "spf", Kind: KindWord, Text: "the SPF result that DMARC looks at", value: func(f *Facts) string { return f.SPF }},
 	{Name: "dkim", Kind: KindWord, Text: "the best DKIM result", value: func(f *Facts) string { return f.DKIM }},
 	{Name: "signer", Kind: KindDomains, Text: "a domain whose signature passed", fact: "signers", values: func(f *Facts) []string { return f.Signers }},
@@ -46,7 +49,7 @@ var keys = []Key{
 	{Name: "iprev", Kind: KindWord, Text: "the result of reverse DNS", value: func(f *Facts) string { return f.IPRev }},
 	{Name: "dmarc", Kind: KindWord, Text: "the DMARC result", value: func(f *Facts) string { return f.DMARC }},
 	{Name: "dmarc_policy", Kind: KindWord, Text: "what the DMARC record asks for", value: func(f *Facts) string { return f.DMARCPolicy }},
-	{Name: "degraded", Kind: KindBool, Text: "the DNS was down as a whole", truth: func(f *Facts) bool { return f.Degraded }},
+	{Name: "degraded", Kind: KindBool, Text: "the DNS was down as a whole", not: "the DNS was not down as a whole", truth: func(f *Facts) bool { return f.Degraded }},
 }
 
 func provenSealers(f *Facts) []string {
@@ -99,15 +102,29 @@ type Test struct {
 // NewBool makes the test of a key that is true or false.
 func NewBool(k Key, want bool) *Test { return &Test{key: k, want: want} }
 
+// Lists are entries that come from files: a test holds for those In, and not for
+// those Out. For mail_from and to they list domains. Names are how the files
+// stand in the rule.
+type Lists struct {
+	In, Out []*list.List
+	Names   []string
+}
+
 // NewTest makes the test of a key with a list: it holds if one of the entries
 // does, and none of those that begin with "!". Domains stand for themselves, a
 // leading dot for what is below. What is wrong with an entry is returned, and
 // what would be right.
-func NewTest(k Key, entries []string) (t *Test, problem, remedy string) {
-	if len(entries) == 0 {
+func NewTest(k Key, entries []string, files Lists) (t *Test, problem, remedy string) {
+	if len(entries)+len(files.In)+len(files.Out) == 0 {
 		return nil, "is empty, so that the rule could never match", "write at least one entry, or leave the key out"
 	}
-	t = &Test{key: k, entries: entries}
+	t = &Test{key: k, entries: slices.Concat(entries, files.Names)}
+	if len(files.In) > 0 {
+		t.yes = &matcher{files: files.In}
+	}
+	if len(files.Out) > 0 {
+		t.no = &matcher{files: files.Out}
+	}
 	for _, e := range entries {
 		side := &t.yes
 		e, not := strings.CutPrefix(e, "!")
@@ -121,7 +138,7 @@ func NewTest(k Key, entries []string) (t *Test, problem, remedy string) {
 			return nil, problem, remedy
 		}
 	}
-	if t.yes != nil && t.no != nil && t.yes.within(t.no) {
+	if t.yes != nil && t.no != nil && len(t.yes.files) == 0 && t.yes.within(t.no) {
 		return nil, "excludes all that it lists, so that the rule could never match", "remove the entries with \"!\", or the others"
 	}
 	if t.yes == nil && k.Kind == KindWord && len(t.possible()) == 0 {
@@ -136,7 +153,10 @@ func (t *Test) Holds(f *Facts) bool {
 	case t.key.truth != nil:
 		return t.key.truth(f) == t.want
 	case t.key.value != nil:
-		return t.one(t.key.value(f))
+		v := t.key.value(f)
+		// Of an address that nobody knows nothing can be said, not even that it
+		// is another one.
+		return (v != "" || t.key.Kind != KindIP) && t.one(v)
 	}
 	found := t.yes == nil
 	for _, v := range t.key.values(f) {
@@ -173,7 +193,7 @@ func (t *Test) String() string {
 		if t.want {
 			return t.key.Text
 		}
-		return "not: " + t.key.Text
+		return t.key.not
 	}
 	var yes, no []string
 	for _, e := range t.entries {
@@ -187,7 +207,7 @@ func (t *Test) String() string {
 			yes = append(yes, e)
 		}
 	}
-	name := strings.TrimSuffix(strings.TrimSuffix(t.key.Text, ", as addresses or domains"), ", as addresses or prefixes")
+	name, _, _ := strings.Cut(t.key.Text, ", as ")
 	switch {
 	case len(no) == 0:
 		return name + " is " + alternatives(yes)
@@ -213,6 +233,7 @@ type matcher struct {
 	prefixes prefixes
 	exact    map[string]struct{} // domains, addresses, words, texts
 	under    domains             // domains with what is below, not themselves
+	files    []*list.List
 }
 
 func (m *matcher) add(k Key, entry string) (problem, remedy string) {
@@ -273,7 +294,7 @@ func (m *matcher) has(k Key, v string) bool {
 	switch k.Kind {
 	case KindIP:
 		ip, err := netip.ParseAddr(v)
-		return err == nil && m.prefixes.containsAddr(ip)
+		return err == nil && (m.prefixes.containsAddr(ip) || m.inFiles(func(l *list.List) bool { return l.Address(ip) }))
 	case KindAddress, KindAddresses:
 		i := strings.LastIndexByte(v, '@')
 		if _, ok := m.exact[strings.ToLower(v)]; ok {
@@ -291,8 +312,14 @@ func (m *matcher) hasDomain(d string) bool {
 	if _, ok := m.exact[d]; ok {
 		return true
 	}
-	_, parent, ok := strings.Cut(d, ".")
-	return ok && len(m.under) > 0 && m.under.below(parent)
+	if _, parent, ok := strings.Cut(d, "."); ok && len(m.under) > 0 && m.under.below(parent) {
+		return true
+	}
+	return m.inFiles(func(l *list.List) bool { return l.Name(d) })
+}
+
+func (m *matcher) inFiles(holds func(*list.List) bool) bool {
+	return len(m.files) > 0 && slices.ContainsFunc(m.files, holds)
 }
 
 // within reports whether all that m lists, other lists too.

@@ -10,7 +10,7 @@ func newTest(t *testing.T, key string, entries ...string) *Test {
 	if !ok {
 		t.Fatalf("no key %q", key)
 	}
-	test, problem, remedy := NewTest(k, entries)
+	test, problem, remedy := NewTest(k, entries, Lists{})
 	if problem != "" {
 		t.Fatalf("%s %q: %s; %s", key, entries, problem, remedy)
 	}
@@ -29,6 +29,11 @@ func TestPlainKeys(t *testing.T) {
 		{"client", []string{"2001:db8::/32", "198.51.100.1"}, false},
 		{"client", []string{"192.0.2.0/24", "!192.0.2.7"}, false},
 		{"client", []string{"!198.51.100.0/24"}, true},
+		{"listener", []string{"smtp"}, true},
+		{"listener", []string{"inet:127.0.0.1:8890", "other"}, true},
+		{"listener", []string{"!inet:127.0.0.1:8890"}, false},
+		{"listener", []string{"!other"}, true},
+		{"relay", []string{"192.0.2.0/24"}, false},
 		{"ptr", []string{"mx.example.org"}, true},
 		{"ptr", []string{"example.org"}, false},
 		{"ptr", []string{".example.org"}, true},
@@ -61,6 +66,11 @@ func TestPlainKeys(t *testing.T) {
 			t.Errorf("%s %q: %v", tt.key, tt.entries, got)
 		}
 	}
+	for _, k := range keys {
+		if k.Bool() != (k.not != "") {
+			t.Errorf("%s has no words for false", k.Name)
+		}
+	}
 	list, _ := KeyNamed("list")
 	if !NewBool(list, true).Holds(spoofed()) || NewBool(list, false).Holds(spoofed()) {
 		t.Error("list")
@@ -71,9 +81,13 @@ func TestPlainKeys(t *testing.T) {
 	if newTest(t, "sealer", "example.org").Holds(f) {
 		t.Error("a sealer of a broken chain")
 	}
-	// What is unknown is in no list, and is not what a "!" entry names.
-	if newTest(t, "client", "0.0.0.0/0", "::/0").Holds(&Facts{}) || !newTest(t, "client", "!192.0.2.1").Holds(&Facts{}) {
+	// Nothing is known of a client without an address.
+	if newTest(t, "client", "0.0.0.0/0", "::/0").Holds(&Facts{}) || newTest(t, "client", "!192.0.2.1").Holds(&Facts{}) {
 		t.Error("a client without an address")
+	}
+	// A client without a verified name has none of these names.
+	if newTest(t, "ptr", ".example.org").Holds(&Facts{}) || !newTest(t, "ptr", "!.example.org").Holds(&Facts{}) {
+		t.Error("a client without a name")
 	}
 }
 
@@ -98,7 +112,7 @@ func TestPlainKeysRefuse(t *testing.T) {
 		{"user", []string{""}, `"" is no entry; leave it out`},
 	} {
 		k, _ := KeyNamed(tt.key)
-		_, problem, remedy := NewTest(k, tt.entries)
+		_, problem, remedy := NewTest(k, tt.entries, Lists{})
 		if got := problem + "; " + remedy; got != tt.want {
 			t.Errorf("%s %q:\ngot  %s\nwant %s", tt.key, tt.entries, got, tt.want)
 		}

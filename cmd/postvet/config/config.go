@@ -48,6 +48,8 @@ type Config struct {
 
 	// origin says where each key was set; a key with its default is absent.
 	origin map[string]origin
+	// lists are those of the section lists, by name.
+	lists map[string]List
 	// empty are the files without an octet, of the main one and RuleFiles.
 	empty []string
 	// rules are those of the main file and of RuleFiles, shadow is the whole

@@ -105,6 +105,9 @@ type file struct {
 }
 
 func (f *file) table(section string, tree map[string]any) {
+	if section == "" {
+		f.namedLists(tree) // which the rules of the file may name
+	}
 	for name, v := range tree {
 		full := name
 		if section != "" {
@@ -119,6 +122,8 @@ func (f *file) table(section string, tree map[string]any) {
 		switch {
 		case section == "" && name == ruleTable:
 			f.readTables(v)
+		case section == "" && name == listSection && isTable:
+			// read before
 		case f.ruleFile && (k != nil && !policyKey(full) || section == "" && isTable && sectionNamed(name) && !policySection(name)):
 			fault("does not belong into a file of rules", "write it into the main configuration")
 		case section == "" && name == authorSection && isTable:
@@ -162,10 +167,17 @@ func (c *Config) SetFlag(flag, name string, values ...string) error {
 	default:
 		v = values[0]
 	}
+	// The shadow policy follows, unless its file sets the key.
+	follows := c.shadow != nil && c.shadow.origin[name] == c.origin[name]
 	if problem, remedy := k.set(c, v); problem != "" {
 		return Errors{{File: flag, Problem: problem, Remedy: remedy}}
 	}
 	c.setOrigin(name, origin{file: flag})
+	if follows {
+		if err := c.shadow.SetFlag(flag, name, values...); err != nil {
+			return err
+		}
+	}
 	// A flag is for a trial: it bends what the file says beside it.
 	if name == "dns.timeout" && c.DNS.AttemptTimeout > c.DNS.Timeout {
 		c.DNS.AttemptTimeout = c.DNS.Timeout

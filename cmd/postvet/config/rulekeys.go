@@ -10,6 +10,7 @@ import (
 
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -177,12 +178,44 @@ func (r *ruleReader) test(key condition.Key, v any) {
 	if !ok {
 		return
 	}
-	t, problem, remedy := condition.NewTest(key, entries)
+	if key.Name == "listener" {
+		for i, e := range entries {
+			name, not := strings.CutPrefix(e, "!")
+			normal, problem, remedy := checkListener(name)
+			if problem != "" {
+				r.fault(key.Name, problem, remedy)
+				return
+			}
+			if entries[i] = normal; not {
+				entries[i] = "!" + normal
+			}
+		}
+	}
+	var files condition.Lists
+	if kinds := kindsOf(key); kinds != 0 {
+		var problem, remedy string
+		if entries, files, problem, remedy = fileEntries(entries, kinds); problem != "" {
+			r.fault(key.Name, problem, remedy)
+			return
+		}
+	}
+	t, problem, remedy := condition.NewTest(key, entries, files)
 	if problem != "" {
 		r.fault(key.Name, printable(problem), printable(remedy))
 		return
 	}
 	r.rule.Tests = append(r.rule.Tests, t)
+}
+
+// kindsOf says what a file for a key may hold; 0 if there can be none.
+func kindsOf(key condition.Key) list.Kind {
+	switch key.Kind {
+	case condition.KindIP:
+		return list.Addresses
+	case condition.KindDomain, condition.KindDomains, condition.KindAddress, condition.KindAddresses:
+		return list.Names
+	}
+	return 0
 }
 
 func (r *ruleReader) condition() {
@@ -193,7 +226,7 @@ func (r *ruleReader) condition() {
 	if r.failed && source == "" {
 		return
 	}
-	c, err := condition.Compile(source, condition.Options{})
+	c, err := condition.Compile(source, condition.Options{Lists: r.file.config.listNamed()})
 	var where *condition.Error
 	switch {
 	case errors.As(err, &where):

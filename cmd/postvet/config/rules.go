@@ -45,7 +45,7 @@ func policyKey(name string) bool {
 
 // policySection reports whether a section may stand in a file of rules.
 func policySection(name string) bool {
-	return name == authorSection || slices.ContainsFunc(keys, func(k key) bool {
+	return name == authorSection || name == listSection || slices.ContainsFunc(keys, func(k key) bool {
 		section, _ := split(k.name)
 		return section == name && policyKey(k.name)
 	})
@@ -98,6 +98,7 @@ func (c *Config) copy() *Config {
 	maps.Copy(o.origin, c.origin)
 	o.rules = slices.Clone(c.rules)
 	o.AuthorOverrides = maps.Clone(c.AuthorOverrides)
+	o.lists = maps.Clone(c.lists)
 	return &o
 }
 

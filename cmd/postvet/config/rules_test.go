@@ -45,8 +45,8 @@ func TestRuleFiles(t *testing.T) {
 		"one.toml":    otherRule("b") + "\n" + otherRule("c"),
 		"two.toml":    "policy.quarantine = \"tag\"\n" + otherRule("d"),
 		"next.toml":   "mode = \"monitor\"\n[policy]\nquarantine = \"reject\"\n" + otherRule("e"),
-		"keys.toml":   "shadow_rules = [\"only.toml\"]\n" + ruleA,
-		"only.toml":   "mode = \"monitor\"\n",
+		"keys.toml":   "shadow_rules = [\"only.toml\"]\n[author_overrides]\n\"a.example\" = \"reject\"\n\"b.example\" = \"reject\"\n" + ruleA,
+		"only.toml":   "mode = \"monitor\"\n[author_overrides]\n\"a.example\" = \"none\"\n",
 		"shadow.toml": otherRule("x"),
 	})
 	c, err := Load(filepath.Join(dir, "main.toml"))
@@ -69,12 +69,28 @@ func TestRuleFiles(t *testing.T) {
 	if len(c.Rules("id").Custom) != 4 {
 		t.Error("the rules do not reach the policy")
 	}
+	// A flag holds for the shadow as well, unless its file sets the key.
+	for _, f := range [][2]string{{"mode", "monitor"}, {"authserv_id", "flag.example"}} {
+		if err := c.SetFlag("--x", f[0], f[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SetFlag("--mode", "mode", "enforce"); err != nil {
+		t.Fatal(err)
+	}
+	if c.Mode != "enforce" || s.Mode != "monitor" || s.AuthservID != "flag.example" {
+		t.Errorf("mode %s, of the shadow %s; its authserv-id %s", c.Mode, s.Mode, s.AuthservID)
+	}
 	// Without rules of its own a shadow has those in force.
 	if c, err = Load(filepath.Join(dir, "keys.toml")); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"a keys.toml:2"}, ruleNames(c.Shadow())); d != "" || c.Shadow().Mode != "monitor" || c.Mode != "enforce" {
+	if d := cmp.Diff([]string{"a keys.toml:5"}, ruleNames(c.Shadow())); d != "" || c.Shadow().Mode != "monitor" || c.Mode != "enforce" {
 		t.Errorf("%s, mode %s", d, c.Mode)
+	}
+	// A section of domains stands for the one there was.
+	if d := cmp.Diff(map[string]string{"a.example": "none"}, c.Shadow().AuthorOverrides); d != "" || len(c.AuthorOverrides) != 2 {
+		t.Errorf("%s %v", d, c.AuthorOverrides)
 	}
 	// A trial leaves the configuration alone.
 	o, err := c.Overlay(filepath.Join(dir, "shadow.toml"))
@@ -98,57 +114,70 @@ func TestRuleFilesRefused(t *testing.T) {
 		want  string
 	}{
 		{
-			"unreadable", map[string]string{"main.toml": "\nrules = [\"absent.toml\"]\n"},
+			"unreadable",
+			map[string]string{"main.toml": "\nrules = [\"absent.toml\"]\n"},
 			`DIR/main.toml:2: rules: "DIR/absent.toml" cannot be read: no such file or directory; name a readable file of rules`,
 		},
 		{
-			"a folder", map[string]string{"main.toml": "shadow_rules = [\".\"]\n"},
+			"a folder",
+			map[string]string{"main.toml": "shadow_rules = [\".\"]\n"},
 			`DIR/main.toml:1: shadow_rules: "DIR" cannot be read: is a directory; name a readable file of rules`,
 		},
 		{
-			"too large", map[string]string{"main.toml": "rules = [\"large.toml\"]\n", "large.toml": large},
+			"too large",
+			map[string]string{"main.toml": "rules = [\"large.toml\"]\n", "large.toml": large},
 			`DIR/main.toml:1: rules: "DIR/large.toml" is larger than 1 MB; name a readable file of rules`,
 		},
 		{
-			"no TOML", map[string]string{"main.toml": "rules = [\"r.toml\"]\n", "r.toml": "\n[[rule]\n"},
+			"no TOML",
+			map[string]string{"main.toml": "rules = [\"r.toml\"]\n", "r.toml": "\n[[rule]\n"},
 			`DIR/r.toml:2: not TOML: expected ']]' to close array table name (column 7); write one key = value per line, strings in quotes`,
 		},
 		{
-			"keys of the main file", map[string]string{"main.toml": "rules = [\"r.toml\"]\n", "r.toml": "listen = []\n[dns]\ntimeout = \"1s\"\n[policy]\norganizational_domain = \"psl\"\n"},
+			"keys of the main file",
+			map[string]string{"main.toml": "rules = [\"r.toml\"]\n", "r.toml": "listen = []\n[dns]\ntimeout = \"1s\"\n[policy]\norganizational_domain = \"psl\"\n"},
 			"DIR/r.toml:1: listen: does not belong into a file of rules; write it into the main configuration\n" +
 				"DIR/r.toml:2: dns: does not belong into a file of rules; write it into the main configuration\n" +
 				"DIR/r.toml:5: policy.organizational_domain: does not belong into a file of rules; write it into the main configuration",
 		},
 		{
-			"unknown words", map[string]string{"main.toml": "rules = [\"r.toml\"]\n", "r.toml": "[[rules]]\nname = \"a\"\n"},
+			"unknown words",
+			map[string]string{"main.toml": "rules = [\"r.toml\"]\n", "r.toml": "[[rules]]\nname = \"a\"\n"},
 			`DIR/r.toml:1: rules: does not belong into a file of rules; write it into the main configuration`,
 		},
 		{
-			"a key set twice", map[string]string{"main.toml": "mode = \"monitor\"\nrules = [\"r.toml\"]\n", "r.toml": "mode = \"enforce\"\n"},
+			"a key set twice",
+			map[string]string{"main.toml": "mode = \"monitor\"\nrules = [\"r.toml\"]\n", "r.toml": "mode = \"enforce\"\n"},
 			`DIR/r.toml:1: mode: is set in DIR/main.toml:1 too; remove one`,
 		},
 		{
-			"a name in two files", map[string]string{"main.toml": "rules = [\"r.toml\"]\n" + ruleA, "r.toml": ruleA},
+			"a name in two files",
+			map[string]string{"main.toml": "rules = [\"r.toml\"]\n" + ruleA, "r.toml": ruleA},
 			`DIR/r.toml:1: rule a: the name is that of DIR/main.toml:2 too; choose another`,
 		},
 		{
-			"never asked for what an earlier file decides", map[string]string{"main.toml": "rules = [\"r.toml\"]\n[[rule]]\nname = \"all\"\naction = \"accept\"\n", "r.toml": ruleA},
+			"never asked for what an earlier file decides",
+			map[string]string{"main.toml": "rules = [\"r.toml\"]\n[[rule]]\nname = \"all\"\naction = \"accept\"\n", "r.toml": ruleA},
 			`DIR/r.toml:1: rule a: can never match: all in DIR/main.toml:2 decides about every message; put it above that rule`,
 		},
 		{
-			"a shadow with a fault", map[string]string{"main.toml": "shadow_rules = [\"r.toml\"]\n", "r.toml": otherRule("b") + "text = \"x\"\n"},
+			"a shadow with a fault",
+			map[string]string{"main.toml": "shadow_rules = [\"r.toml\"]\n", "r.toml": otherRule("b") + "text = \"x\"\n"},
 			`DIR/r.toml:5: rule b: text: nobody is told a text where the action is accept; remove the key`,
 		},
 		{
-			"too many files", map[string]string{"main.toml": "rules = [" + strings.Repeat("\"r.toml\",", 51) + "]\n"},
+			"too many files",
+			map[string]string{"main.toml": "rules = [" + strings.Repeat("\"r.toml\",", 51) + "]\n"},
 			`DIR/main.toml:1: rules: there are 51 files of rules; name at most 50`,
 		},
 		{
-			"too many rules", map[string]string{"main.toml": manyRules(maxRules+1, "dmarc = [\"fail\"]")},
+			"too many rules",
+			map[string]string{"main.toml": manyRules(maxRules+1, "dmarc = [\"fail\"]")},
 			"DIR/main.toml:5001: rule r1000: there are 1001 rules; write at most 1000; lists of addresses and domains may be long",
 		},
 		{
-			"expressions that cost too much together", map[string]string{"main.toml": manyRules(20, "if = 'any(rcpts, # in rcpt_domains)'")},
+			"expressions that cost too much together",
+			map[string]string{"main.toml": manyRules(20, "if = 'any(rcpts, # in rcpt_domains)'")},
 			"DIR/main.toml:96: rule r19: all expressions together could take 60120020 steps for one message, 50000000 are allowed; use plain keys instead of expressions over rcpts and signatures",
 		},
 	} {

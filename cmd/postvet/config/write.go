@@ -45,6 +45,9 @@ func (c *Config) Write(w io.Writer) error {
 			line := last + " = " + k.format(c)
 			fmt.Fprintf(&b, "%-44s # %s\n", line, c.from(k.name))
 		}
+		if section == listSection {
+			c.writeLists(&b)
+		}
 		if section == authorSection {
 			c.writeAuthors(&b)
 		}

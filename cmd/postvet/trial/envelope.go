@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/mail"
 	"net/netip"
 	"os"
 	"strconv"
@@ -35,8 +36,9 @@ type envelope struct {
 }
 
 // envelopeOf finds the envelope of a message: beside it, or in fields on its
-// top, which it takes off.
-func envelopeOf(file string, header message.Header) (*envelope, message.Header, error) {
+// top, which it takes off. Without either it is guessed, the client only if
+// received is set.
+func envelopeOf(file string, header message.Header, received bool) (*envelope, message.Header, error) {
 	var e envelope
 	rest, found, err := e.readFields(header)
 	if err != nil {
@@ -46,7 +48,7 @@ func envelopeOf(file string, header message.Header) (*envelope, message.Header, 
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if !found {
-			e.guess(header)
+			e.guess(header, received)
 		}
 		return &e, rest, nil
 	case err != nil:
@@ -153,13 +155,17 @@ func ParseTime(s string) (time.Time, error) {
 }
 
 // guess takes what a delivery has left on top of the header: RFC 5321 section
-// 4.4 for Return-Path; the others are Postfix's. What stands below a Received
-// field was written earlier, by others.
-func (e *envelope) guess(header message.Header) {
+// 4.4 for Return-Path; the others are Postfix's. The topmost Received field is that
+// of our own MTA, if no other host of ours stands between; what stands below it was
+// written earlier, by others.
+func (e *envelope) guess(header message.Header, received bool) {
 	from := false
 	for _, f := range header {
 		switch {
 		case f.Is("Received"):
+			if received {
+				e.guessClient(f)
+			}
 			return
 		case f.Is("Return-Path") && !from:
 			from = true
@@ -167,6 +173,19 @@ func (e *envelope) guess(header message.Header) {
 		case (f.Is("Delivered-To") || f.Is("X-Original-To")) && len(e.recipients) == 0:
 			e.recipients = []string{bare(strings.TrimSpace(f.Value()))}
 		}
+	}
+}
+
+// guessClient takes client and time from a Received field.
+func (e *envelope) guessClient(f message.Field) {
+	r := message.ParseReceived(f)
+	if r.Problem != "" || !r.IP.IsValid() {
+		return
+	}
+	e.client.IP, e.helo = r.IP, r.Helo
+	value := f.Value()
+	if at, err := mail.ParseDate(strings.TrimSpace(value[strings.LastIndexByte(value, ';')+1:])); err == nil {
+		e.time = at
 	}
 }
 

@@ -113,17 +113,15 @@ func NewReport(rows []Row, compared, all bool) *Report {
 		}
 		count(actions, string(row.After.Action)).After++
 		count(rules, row.After.Rule).After++
-		out := Outcome{File: row.File, Author: row.Author, DMARC: row.DMARC, After: short(row.After)}
+		out := Outcome{File: row.File, Author: row.Author, DMARC: row.DMARC, Before: row.Before, After: row.After}
 		if row.Before != nil {
 			count(actions, string(row.Before.Action)).Before++
 			count(rules, row.Before.Rule).Before++
-			before := short(*row.Before)
-			out.Before = &before
 		}
-		if row.Differs() {
+		if row.Differs {
 			r.Differing++
 		}
-		if all || row.Differs() {
+		if all || row.Differs {
 			r.Rows = append(r.Rows, out)
 		}
 	}

@@ -20,7 +20,8 @@
 // stands in fields on top of the message, X-Envelope-IP, -Helo, -From, -To,
 // -User, -TLS, -Listener and -Time, which are taken off before the evaluation.
 // Without either, MAIL FROM is that of a Return-Path and the recipient that of
-// Delivered-To or X-Original-To, which deliveries leave on top.
+// Delivered-To or X-Original-To, which deliveries leave on top; on request client
+// and time are those of the topmost Received field.
 package trial
 
 import (
@@ -43,6 +44,9 @@ type Options struct {
 	Checker func(now func() time.Time) *policy.Checker
 	// Now is the clock for messages whose envelope has no time.
 	Now func() time.Time
+	// Received takes the client of a message without an envelope from its topmost
+	// Received field.
+	Received bool
 	// Before and After are the policies; Before is nil if nothing is compared.
 	Before, After *policy.Rules
 	// MaxBytes bounds a message.
@@ -64,12 +68,11 @@ type Row struct {
 	// NoClient tells that the envelope has no client, so that SPF is none.
 	NoClient bool
 	// Before is nil if nothing is compared.
-	Before *policy.Verdict
-	After  policy.Verdict
+	Before *Verdict
+	After  Verdict
+	// Differs tells that the two policies do different things to the message.
+	Differs bool
 }
-
-// Differs reports whether the two policies do different things to the message.
-func (r *Row) Differs() bool { return r.Before != nil && r.Before.Differs(r.After) }
 
 // Run evaluates the files. The rows are in their order. It ends early if ctx
 // does, with its error.
@@ -145,7 +148,7 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if len(header) == 0 {
 		return errNoMessage
 	}
-	e, header, err := envelopeOf(r.File, header)
+	e, header, err := envelopeOf(r.File, header, o.Received)
 	if err != nil {
 		return err
 	}
@@ -161,10 +164,12 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if results.DMARC.Policy != "" {
 		r.DMARC += " p=" + string(results.DMARC.Policy)
 	}
-	r.After = o.After.Decide(results)
+	after := o.After.Decide(results)
+	r.After = short(after)
 	if o.Before != nil {
 		v := o.Before.Decide(results)
-		r.Before = &v
+		before := short(v)
+		r.Before, r.Differs = &before, v.Differs(after)
 	}
 	return nil
 }

@@ -70,22 +70,33 @@ func TestEnvelope(t *testing.T) {
 		want                  envelope
 		ip                    string
 		rest                  string // the first field left
+		received              bool
 	}{
-		{"beside it", "From: x\n", sidecar, full, "192.0.2.1", "From"},
+		{"beside it", "From: x\n", sidecar, full, "192.0.2.1", "From", true},
 		{
 			"on top",
 			"X-Envelope-IP: 192.0.2.1\nx-envelope-helo: mx.example.org\nX-Envelope-From: <ann@example.org>\nX-Envelope-To: bob@example.net\nX-Envelope-To: <eve@example.net>\n" +
 				"X-Envelope-User: jane\nX-Envelope-TLS: TLSv1.3\nX-Envelope-Listener: smtp\nX-Envelope-Time: 1777636800\nFrom: x\nX-Envelope-IP: 192.0.2.2\n",
-			"", full, "192.0.2.1", "From",
+			"", full, "192.0.2.1", "From", true,
 		},
-		{"beside it wins", "X-Envelope-Helo: other\nFrom: x\n", sidecar, full, "192.0.2.1", "From"},
+		{"beside it wins", "X-Envelope-Helo: other\nFrom: x\n", sidecar, full, "192.0.2.1", "From", false},
 		{
 			"left by the delivery", "Return-Path: <ann@example.org>\nX-Original-To: bob@example.net\nDelivered-To: eve@example.net\nReceived: x\nReturn-Path: <y>\n", "",
-			envelope{sender: message.Sender{Path: "ann@example.org"}, recipients: []string{"bob@example.net"}}, "", "Return-Path",
+			envelope{sender: message.Sender{Path: "ann@example.org"}, recipients: []string{"bob@example.net"}},
+			"", "Return-Path", false,
 		},
-		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", envelope{}, "", "Received"},
-		{"none", "From: x\n", "", envelope{}, "", "From"},
-		{"another field of that kind", "X-Envelope-Color: x\n", "", envelope{}, "", "X-Envelope-Color"},
+		{
+			"the topmost Received",
+			"Return-Path: <ann@example.org>\nReceived: from mx.example.org (mx.example.org [192.0.2.1])\n\tby mx.here.example (Postfix) with ESMTP id 1\n\tfor <bob@example.net>; Fri, 1 May 2026 14:00:00 +0200 (CEST)\n" +
+				"Received: from x (x [192.0.2.2]) by mx.example.org; date\n", "",
+			envelope{helo: "mx.example.org", sender: message.Sender{Path: "ann@example.org"}, time: time.Date(2026, 5, 1, 14, 0, 0, 0, time.FixedZone("", 7200))},
+			"192.0.2.1", "Return-Path", true,
+		},
+		{"a Received that is not asked", "Received: from a (a [192.0.2.1]) by b; x\n", "", envelope{}, "", "Received", false},
+		{"a Received without a client", "Received: by b (Postfix, from userid 0); x\n", "", envelope{}, "", "Received", true},
+		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", envelope{}, "", "Received", true},
+		{"none", "From: x\n", "", envelope{}, "", "From", true},
+		{"another field of that kind", "X-Envelope-Color: x\n", "", envelope{}, "", "X-Envelope-Color", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +108,7 @@ func TestEnvelope(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, rest, err := envelopeOf(file, header)
+			e, rest, err := envelopeOf(file, header, tt.received)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,9 +212,9 @@ func TestRun(t *testing.T) {
 func TestReportIsPrintable(t *testing.T) {
 	t.Parallel()
 	hostile := "x\x1b[2J\r\n\u202e\x00"
-	v := policy.Verdict{Action: policy.Reject, Code: "550 5.7.1", Rule: "r"}
+	v := Verdict{Action: policy.Reject, Code: "550 5.7.1", Rule: "r"}
 	var b strings.Builder
-	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &policy.Verdict{Action: policy.Accept, Rule: "s"}, After: v}}, true, false)
+	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &Verdict{Action: policy.Accept, Rule: "s"}, After: v, Differs: true}}, true, false)
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}

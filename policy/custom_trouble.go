@@ -1,0 +1,68 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// troubled names the facts that DNS trouble hides, or a relay that does not tell
+// its client.
+func troubled(res *Results) (facts []string) {
+	for _, r := range res.SPF {
+		if r.Status != spf.TempError {
+			continue
+		}
+		if r.Identity == spf.MailFrom {
+			facts = append(facts, "spf_mailfrom")
+		} else {
+			facts = append(facts, "spf_helo")
+		}
+	}
+	if r, ok := res.envelopeSPF(); ok && r.Status == spf.TempError {
+		facts = append(facts, "spf")
+	}
+	if slices.ContainsFunc(res.DKIM, func(r dkim.Result) bool { return r.Status == dkim.TempError }) {
+		facts = append(facts, "dkim", "signatures", "signers", "dkim_aligned")
+	}
+	if res.ARC.Status == arc.TempError {
+		facts = append(facts, "arc", "sealers")
+	}
+	if res.DMARC.Status == dmarc.TempError {
+		facts = append(facts, "dmarc", "dmarc_policy", "dmarc_disposition", "dmarc_record", "org", "spf_aligned", "dkim_aligned")
+	}
+	if res.IPRev.Status == iprev.TempError {
+		facts = append(facts, "iprev", "ptr")
+	}
+	if c := res.Client; c.Hidden != "" && !c.Inside {
+		facts = append(facts, "client", "ptr", "helo", "iprev", "spf", "spf_mailfrom", "spf_helo", "spf_domain", "spf_aligned", "dmarc")
+	}
+	return facts
+}
+
+// blind reports whether a rule asks for what is hidden, and does not name the word
+// temperror: then that it matches proves nothing.
+func (r *CustomRule) blind(res *Results) bool {
+	facts := troubled(res)
+	if len(facts) == 0 {
+		return false
+	}
+	blind := false
+	for _, t := range r.Tests {
+		if t.ExpectsTrouble() {
+			return false
+		}
+		blind = blind || slices.ContainsFunc(facts, t.Uses)
+	}
+	if r.If != nil {
+		if r.If.ExpectsTrouble() {
+			return false
+		}
+		blind = blind || slices.ContainsFunc(facts, r.If.Uses)
+	}
+	return blind
+}

@@ -1,0 +1,41 @@
+package policy_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/policy"
+)
+
+// A rule of the admin's own must not bear the name of any of ours.
+func TestBuiltinRulesAreAll(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "rules.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Rule") || len(spec.Values) != 1 {
+			return true
+		}
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names++
+		if !slices.Contains(policy.BuiltinRules(), value) {
+			t.Errorf("BuiltinRules lacks %s", value)
+		}
+		return true
+	})
+	if names != len(policy.BuiltinRules()) {
+		t.Errorf("%d names in rules.go, %d in BuiltinRules", names, len(policy.BuiltinRules()))
+	}
+}
