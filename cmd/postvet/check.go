@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -25,6 +26,7 @@ type checkFlags struct {
 	user               string
 	at                 string
 	json, trace        bool
+	second             bool
 	color              string
 }
 
@@ -48,6 +50,10 @@ exempt unless the configuration says otherwise. If --ip is one of the
 configuration's trust.relays, the client is whom the message's Received fields
 name.
 
+--second-opinion has go-msgauth, another implementation of DKIM, verify the
+signatures too. It judges expiry by the clock of now, fails every l=, and knows
+no t=s; a difference for one of these reasons means nothing.
+
 Exit codes: 0 it would be accepted, 1 it would not, 2 wrong usage, 3 the message
 is not readable or no resolver answers.`,
 		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org mail.eml
@@ -66,6 +72,7 @@ is not readable or no resolver answers.`,
 	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
+	fl.BoolVar(&f.second, "second-opinion", false, "have signatures also verified by go-msgauth, and compare")
 	fl.StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
 	f.addFile(cmd)
 	f.addDNS(cmd)
@@ -107,14 +114,14 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if !src.present && !client.IP.IsValid() {
 		return usage("nothing to check; name a message FILE, or a client with --ip")
 	}
-	report, err := f.evaluate(cmd.Context(), c, client, src, now)
+	report, opinions, err := f.evaluate(cmd.Context(), c, client, src, now)
 	if err != nil {
 		return err
 	}
 	if f.json {
-		err = writeReportJSON(cmd.OutOrStdout(), report)
+		err = writeReportJSON(cmd.OutOrStdout(), report, opinions)
 	} else {
-		err = writeReport(cmd.OutOrStdout(), report, f.trace, look)
+		err = writeReport(cmd.OutOrStdout(), report, opinions, f.trace, look)
 	}
 	if err != nil {
 		return output(err)
@@ -122,15 +129,16 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	return answer(report)
 }
 
-// evaluate drives the checker as the filter does for a message from the wire.
-func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, error) {
+// evaluate drives the checker as the filter does for a message from the wire. The
+// opinions are nil unless they are asked for.
+func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, []opinion, error) {
 	id, err := authservID(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	resolver, err := newResolver(c, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer resolver.Close()
 	o := c.CheckerOptions(resolver, id, now)
@@ -145,9 +153,14 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	for _, r := range f.rcpt {
 		msg.Recipient(r)
 	}
+	var mail limitedBuffer
 	if src.present {
-		if err := src.feed(msg); err != nil {
-			return nil, err
+		also := io.Discard
+		if f.second {
+			also = &mail
+		}
+		if err := src.feed(msg, also); err != nil {
+			return nil, nil, err
 		}
 	}
 	results := msg.Finish(ctx)
@@ -172,7 +185,11 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 		}
 		report.AuthenticationResults = ""
 	}
-	return report, nil
+	var opinions []opinion
+	if f.second && src.present {
+		opinions = secondOpinion(ctx, &mail, resolver, results.DKIM)
+	}
+	return report, opinions, nil
 }
 
 // ruleNoMessage stands in the verdict where there is nothing to decide about.

@@ -15,7 +15,7 @@ import (
 
 // writeReportJSON prints the contract of "check --json": one object, where
 // lists are never null.
-func writeReportJSON(w io.Writer, r *policy.Report) error {
+func writeReportJSON(w io.Writer, r *policy.Report, opinions []opinion) error {
 	full := *r
 	results := *r.Results
 	full.Results = &results
@@ -37,7 +37,10 @@ func writeReportJSON(w io.Writer, r *policy.Report) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(full)
+	return e.Encode(struct {
+		policy.Report
+		SecondOpinion []opinion `json:"second_opinion,omitempty"`
+	}{full, opinions})
 }
 
 func emptyVerdict(v *policy.Verdict) {
@@ -57,7 +60,7 @@ func orEmpty[S ~[]E, E any](s *S) {
 
 // writeReport prints a report for a person. Most of what it shows was written
 // by strangers, so nothing of it reaches the terminal unseen.
-func writeReport(w io.Writer, r *policy.Report, trace bool, s screen) error {
+func writeReport(w io.Writer, r *policy.Report, opinions []opinion, trace bool, s screen) error {
 	p := page{screen: s}
 	client := orNone(r.Client.IP, "unknown address")
 	if r.Client.PTR != "" {
@@ -79,6 +82,7 @@ func writeReport(w io.Writer, r *policy.Report, trace bool, s screen) error {
 		p.line("exempt", "", r.Exempt)
 	} else {
 		p.methods(r)
+		p.opinions(opinions)
 	}
 	for _, f := range r.Faults {
 		p.line("fault", "", f)

@@ -150,7 +150,7 @@ func kind(v any) string {
 func TestEmptyReportHasNoNull(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := writeReportJSON(&b, &policy.Report{Results: &policy.Results{}}); err != nil {
+	if err := writeReportJSON(&b, &policy.Report{Results: &policy.Results{}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	lacking(t, b.String())

@@ -55,7 +55,7 @@ func TestReportOnATerminal(t *testing.T) {
 	t.Parallel()
 	var plain, colored, unbound bytes.Buffer
 	for out, s := range map[*bytes.Buffer]screen{&plain: {width: 72}, &colored: {width: 72, color: true}, &unbound: {}} {
-		if err := writeReport(out, altered(), true, s); err != nil {
+		if err := writeReport(out, altered(), nil, true, s); err != nil {
 			t.Fatal(err)
 		}
 	}

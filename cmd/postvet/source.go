@@ -73,8 +73,9 @@ func unaskedInput(in *os.File, errOut io.Writer, patience time.Duration) *source
 	}
 }
 
-// feed gives the message to the checker as it would arrive.
-func (s *source) feed(msg *policy.Message) error {
+// feed gives the message to the checker as it would arrive, and to also, with
+// CRLF line ends.
+func (s *source) feed(msg *policy.Message, also io.Writer) error {
 	r := message.NewReader(s.reader)
 	header, err := r.Header()
 	if err != nil {
@@ -82,9 +83,11 @@ func (s *source) feed(msg *policy.Message) error {
 	}
 	for _, f := range header {
 		msg.Field(f)
+		_, _ = io.WriteString(also, f.Raw)
 	}
 	msg.EndOfHeader()
-	if _, err := r.WriteBodyTo(msg); err != nil {
+	_, _ = io.WriteString(also, "\r\n")
+	if _, err := r.WriteBodyTo(io.MultiWriter(msg, also)); err != nil {
 		return s.unreadable(err)
 	}
 	return nil

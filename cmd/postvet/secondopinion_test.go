@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy/dkim"
+)
+
+// TestSecondOpinion compares what go-msgauth says with what we might have said.
+func TestSecondOpinion(t *testing.T) {
+	t.Parallel()
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, r := dnstest.Start(t, `ed._domainkey.good.example. TXT "v=DKIM1; k=ed25519; p=`+base64.StdEncoding.EncodeToString(public)+`"`)
+	var signed bytes.Buffer
+	if err := dkim.Sign(&signed, strings.NewReader("From: a@good.example\r\n\r\nHello.\r\n"), &dkim.SignOptions{Domain: "good.example", Selector: "ed", Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	pass, fail := []dkim.Result{{Status: dkim.Pass}}, []dkim.Result{{Status: dkim.Fail}}
+	bodyFails := "dkim: body hash did not verify"
+	for _, c := range []struct {
+		name, mail string
+		ours       []dkim.Result
+		want       []opinion
+	}{
+		{"both pass", signed.String(), pass, []opinion{{Domain: "good.example", Result: "pass", Agrees: true}}},
+		{"only ours fails", signed.String(), fail, []opinion{{Domain: "good.example", Result: "pass"}}},
+		{"both fail", signed.String() + "more\r\n", fail, []opinion{{Domain: "good.example", Result: "fail", Reason: bodyFails, Agrees: true}}},
+		{"only ours passes", signed.String() + "more\r\n", pass, []opinion{{Domain: "good.example", Result: "fail", Reason: bodyFails}}},
+		{"unsigned", "From: a@good.example\r\n\r\nHello.\r\n", nil, []opinion{}},
+	} {
+		var b limitedBuffer
+		b.WriteString(c.mail)
+		if d := cmp.Diff(c.want, secondOpinion(t.Context(), &b, r, c.ours)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+	}
+
+	var large limitedBuffer
+	chunk := make([]byte, 1<<20)
+	for range maxSecondOpinion>>20 + 2 {
+		_, _ = large.Write(chunk)
+	}
+	if got := secondOpinion(t.Context(), &large, r, pass); large.Len() != maxSecondOpinion+1 || len(got) != 1 || !strings.Contains(got[0].Reason, "larger than 64 MB") {
+		t.Errorf("%d octets kept, %+v", large.Len(), got)
+	}
+}
