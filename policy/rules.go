@@ -264,8 +264,8 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 // BuiltinRules are the names that no rule of the admin's own may have.
 func BuiltinRules() []string {
 	return []string{
-		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleTempError,
-		RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
+		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleSenderDomain,
+		RuleTempError, RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
 		RuleAuthorOverride, RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList, RuleOwnDomain, RuleUnsigned,
 		RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError, RuleDegraded,
 	}
