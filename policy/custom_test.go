@@ -328,6 +328,31 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// What is too long for a condition loses a part of the local part, never the
+// domain: behind a cut a sender's own words would stand at the end.
+func TestFactsKeepDomains(t *testing.T) {
+	t.Parallel()
+	const trusted = "@bank.example"
+	local := `"` + strings.Repeat("a", condition.MaxText-1-len(trusted)) + trusted + strings.Repeat("b", 100) + `"`
+	for _, address := range []string{local + "@evil.example", local + "@EVIL.example", local + "@[192.0.2.1]", local + "@" + strings.Repeat("e", 600)} {
+		res := spoof(dmarc.PolicyReject)
+		res.MailFrom, res.Recipients = address, []string{address}
+		res.DKIM = []dkim.Result{{Domain: "evil.example", Status: dkim.Pass, Identity: address}}
+		for name, rule := range map[string]policy.CustomRule{
+			"mail_from":  {If: compile(t, `mail_from endsWith "@bank.example"`)},
+			"rcpts":      {If: compile(t, `any(rcpts, # endsWith "@bank.example")`)},
+			"signatures": {If: compile(t, `any(signatures, .identity endsWith "@bank.example")`)},
+			"plain":      {Tests: []*condition.Test{test(t, "mail_from", "bank.example")}},
+			"plain, to":  {Tests: []*condition.Test{test(t, "to", "bank.example")}},
+		} {
+			rule.Name, rule.Action = "trusts", policy.Accept
+			if v := (policy.Rules{Custom: []policy.CustomRule{rule}}).Decide(res); v.Rule == "trusts" {
+				t.Errorf("%s holds for ...%s", name, address[len(address)-20:])
+			}
+		}
+	}
+}
+
 func TestDiffers(t *testing.T) {
 	t.Parallel()
 	base := policy.Verdict{Action: policy.Reject, Intended: policy.Reject, Code: "550 5.7.1", Rule: "a", Text: "x"}

@@ -75,12 +75,29 @@ func mailbox(path string) (address, domain string) {
 	local, domain := message.SplitPath(path)
 	name, ok := message.NormalizeDomain(domain)
 	if !ok {
-		return clipped(path), ""
+		return clippedAddress(path), ""
 	}
 	if n := len(path) - len(domain); name == domain && path[:n] == local+"@" {
-		return clipped(path), name
+		return clippedAddress(path), name
 	}
-	return clipped(local + "@" + name), name
+	return clippedAddress(local + "@" + name), name
+}
+
+// clippedAddress shortens the local part: with the end cut off, what a sender
+// wrote into it could pass for the domain.
+func clippedAddress(s string) string {
+	if len(s) <= condition.MaxText {
+		return s
+	}
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return clipped(s)
+	}
+	room := condition.MaxText - (len(s) - at)
+	if room < 0 {
+		return "" // no domain is that long
+	}
+	return s[:room] + s[at:]
 }
 
 func recipientFacts(f *condition.Facts, recipients []string) {
@@ -118,7 +135,7 @@ func dkimFacts(f *condition.Facts, res *Results) {
 		status, _ := res.Counts(r)
 		f.Signatures[i] = condition.Signature{
 			Domain: r.Domain, Selector: clipped(r.Selector), Algorithm: clipped(r.Algorithm), Result: string(status),
-			Bits: r.KeyBits, Partial: r.Partial, Testing: r.Testing, Identity: clipped(r.Identity),
+			Bits: r.KeyBits, Partial: r.Partial, Testing: r.Testing, Identity: clippedAddress(r.Identity),
 		}
 		switch {
 		case status == dkim.Pass:
