@@ -15,6 +15,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/trial"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -131,7 +132,7 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 
 // evaluate drives the checker as the filter does for a message from the wire. The
 // opinions are nil unless they are asked for.
-func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, []opinion, error) {
+func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, []dkim.Opinion, error) {
 	id, err := authservID(c)
 	if err != nil {
 		return nil, nil, err
@@ -185,7 +186,7 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 		}
 		report.AuthenticationResults = ""
 	}
-	var opinions []opinion
+	var opinions []dkim.Opinion
 	if f.second && src.present {
 		opinions = secondOpinion(ctx, &mail, resolver, results.DKIM)
 	}

@@ -15,7 +15,7 @@ import (
 
 // writeReportJSON prints the contract of "check --json": one object, where
 // lists are never null.
-func writeReportJSON(w io.Writer, r *policy.Report, opinions []opinion) error {
+func writeReportJSON(w io.Writer, r *policy.Report, opinions []dkim.Opinion) error {
 	full := *r
 	results := *r.Results
 	full.Results = &results
@@ -39,7 +39,7 @@ func writeReportJSON(w io.Writer, r *policy.Report, opinions []opinion) error {
 	e.SetIndent("", "  ")
 	return e.Encode(struct {
 		policy.Report
-		SecondOpinion []opinion `json:"second_opinion,omitempty"`
+		SecondOpinion []dkim.Opinion `json:"second_opinion,omitempty"`
 	}{full, opinions})
 }
 
@@ -60,7 +60,7 @@ func orEmpty[S ~[]E, E any](s *S) {
 
 // writeReport prints a report for a person. Most of what it shows was written
 // by strangers, so nothing of it reaches the terminal unseen.
-func writeReport(w io.Writer, r *policy.Report, opinions []opinion, trace bool, s screen) error {
+func writeReport(w io.Writer, r *policy.Report, opinions []dkim.Opinion, trace bool, s screen) error {
 	p := page{screen: s}
 	client := orNone(r.Client.IP, "unknown address")
 	if r.Client.PTR != "" {

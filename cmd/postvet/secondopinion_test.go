@@ -30,13 +30,13 @@ func TestSecondOpinion(t *testing.T) {
 	for _, c := range []struct {
 		name, mail string
 		ours       []dkim.Result
-		want       []opinion
+		want       []dkim.Opinion
 	}{
-		{"both pass", signed.String(), pass, []opinion{{Domain: "good.example", Result: "pass", Agrees: true}}},
-		{"only ours fails", signed.String(), fail, []opinion{{Domain: "good.example", Result: "pass"}}},
-		{"both fail", signed.String() + "more\r\n", fail, []opinion{{Domain: "good.example", Result: "fail", Reason: bodyFails, Agrees: true}}},
-		{"only ours passes", signed.String() + "more\r\n", pass, []opinion{{Domain: "good.example", Result: "fail", Reason: bodyFails}}},
-		{"unsigned", "From: a@good.example\r\n\r\nHello.\r\n", nil, []opinion{}},
+		{"both pass", signed.String(), pass, []dkim.Opinion{{Domain: "good.example", Result: "pass", Agrees: true}}},
+		{"only ours fails", signed.String(), fail, []dkim.Opinion{{Domain: "good.example", Result: "pass"}}},
+		{"both fail", signed.String() + "more\r\n", fail, []dkim.Opinion{{Domain: "good.example", Result: "fail", Reason: bodyFails, Agrees: true}}},
+		{"only ours passes", signed.String() + "more\r\n", pass, []dkim.Opinion{{Domain: "good.example", Result: "fail", Reason: bodyFails}}},
+		{"unsigned", "From: a@good.example\r\n\r\nHello.\r\n", nil, []dkim.Opinion{}},
 	} {
 		var b limitedBuffer
 		b.WriteString(c.mail)
