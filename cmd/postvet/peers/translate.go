@@ -160,13 +160,17 @@ func (p *Plan) include(peer Peer) {
 // decide settles what no option says alone: whether verdicts are carried out.
 func (p *Plan) decide() {
 	p.closeLists()
+	rejects := p.has(OpenDMARC) && truth(p.effective(OpenDMARC, "RejectFailures").Value)
+	if _, strict := p.draft.get("policy.on_ambiguous_author"); p.refuses && !rejects && !strict {
+		p.draft.put("policy.on_ambiguous_author", quoted("accept"), "No peer refused mail for its author.")
+	}
 	switch {
 	case !p.refuses:
 		p.draft.put("mode", quoted("monitor"), "The peers refused nothing. Verdicts are logged and written into the message; \"enforce\" carries them out.")
 	case !p.has(OpenDMARC):
 		p.draft.put("mode", quoted("enforce"), "The peers refused mail, see below.")
 		p.draft.put("policy.dmarc", quoted("mark"), "There was no opendmarc: DMARC is evaluated and written into the message, and refuses nothing.")
-	case !truth(p.effective(OpenDMARC, "RejectFailures").Value):
+	case !rejects:
 		p.draft.put("mode", quoted("enforce"), "The peers refused mail, see below.")
 		p.draft.put("policy.dmarc", quoted("mark"), cite(p.unenforced)+" DMARC refuses nothing.")
 	default:

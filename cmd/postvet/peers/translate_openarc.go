@@ -36,7 +36,7 @@ func (p *Plan) openarc() {
 		}
 	}
 	if s, ok := p.take(OpenARC, "ResponseUnable"); ok {
-		p.onFault(s, true)
+		p.onFault(s, true, true)
 	}
 }
 

@@ -31,7 +31,7 @@ func (p *Plan) opendkim() {
 	}
 	if s, ok := p.take(OpenDKIM, "ExemptDomains"); ok {
 		e, _ := parseDataset(s.Value)
-		p.domainsOverridden(s, e)
+		p.domainsOverridden(s, e, "their mail, and that of domains below them, is evaluated and marked, but never refused")
 	}
 	if s, ok := p.take(OpenDKIM, "KeepAuthResults"); ok {
 		if truth(s.Value) {
@@ -133,6 +133,12 @@ func (p *Plan) signatures() {
 // dkimActions are opendkim's On- options: what a DKIM result alone leads to.
 // They become rules, as Postvet does nothing for DKIM alone.
 func (p *Plan) dkimActions() {
+	if !p.verifies() {
+		for _, name := range []string{"On-Default", "Quarantine", "On-BadSignature", "On-DNSError", "On-KeyNotFound", "On-NoSignature", "On-InternalError"} {
+			p.note(p.effective(OpenDKIM, name), Kept, "it had no effect on mail that comes in: this opendkim only signs")
+		}
+		return
+	}
 	all, blanket := p.take(OpenDKIM, "On-Default")
 	if blanket {
 		p.note(all, Kept, "for the results that have no option of their own", "[[rule]]")
@@ -142,17 +148,17 @@ func (p *Plan) dkimActions() {
 		p.note(s, Kept, "", "[[rule]]")
 	}
 	for _, a := range []struct{ option, name, condition, says string }{
-		{"On-BadSignature", "opendkim-bad-signature", `dkim in ["fail", "permerror", "neutral", "policy"]`, "DKIM: no signature of this message is valid"},
+		{"On-BadSignature", "opendkim-bad-signature", `dkim in ["fail", "neutral", "policy"] || dkim == "permerror" && any(signatures, .bits > 0)`, "DKIM: no signature of this message is valid"},
 		{"On-DNSError", "opendkim-dns-error", `dkim == "temperror"`, "DKIM: a key could not be looked up; please try again later"},
-		{"On-KeyNotFound", "opendkim-key-not-found", "", ""},
+		{"On-KeyNotFound", "opendkim-key-not-found", `dkim == "permerror" && all(signatures, .bits == 0)`, "DKIM: there is no key for a signature of this message"},
 		{"On-NoSignature", "opendkim-no-signature", `dkim == "none"`, "DKIM: this message has no signature"},
 		{"On-InternalError", "", "", ""},
 	} {
 		s, ok := p.take(OpenDKIM, a.option)
-		if !ok && !blanket {
-			continue
-		}
-		if !ok {
+		switch {
+		case !ok && !blanket:
+			s = p.effective(OpenDKIM, a.option)
+		case !ok:
 			s = Setting{Peer: OpenDKIM, Name: a.option, Value: all.Value, File: all.File, Line: all.Line}
 		}
 		action := strings.ToLower(s.Value)
@@ -161,11 +167,7 @@ func (p *Plan) dkimActions() {
 		}
 		switch {
 		case a.option == "On-InternalError":
-			p.onFault(s, ok)
-		case a.option == "On-KeyNotFound":
-			if ok {
-				p.note(s, Changed, "a missing key is a permerror, which On-BadSignature covers", "[[rule]]")
-			}
+			p.onFault(s, ok || blanket, ok)
 		default:
 			p.dkimRule(s, ok, action, a.name, a.condition, a.says)
 		}
@@ -178,13 +180,22 @@ func (p *Plan) dkimActions() {
 	}
 }
 
-func (p *Plan) onFault(s Setting, set bool) {
+// verifies reports whether opendkim looks at signatures of mail that comes in.
+func (p *Plan) verifies() bool {
+	return strings.Contains(strings.ToLower(p.effective(OpenDKIM, "Mode").Value), "v")
+}
+
+// onFault takes over what happens when the peer itself fails; own tells that the
+// option was set, and not by another that speaks for it.
+func (p *Plan) onFault(s Setting, set, own bool) {
 	value := "tempfail"
 	if strings.HasPrefix(strings.ToLower(s.Value), "a") {
 		value = "accept"
 	}
 	if set {
 		p.draft.put("policy.on_fault", quoted(value), cite(s))
+	}
+	if own {
 		p.note(s, Kept, "", "policy.on_fault")
 	}
 }
@@ -213,18 +224,18 @@ func (p *Plan) dkimRule(s Setting, set bool, action, name, condition, says strin
 }
 
 // domainsOverridden are author domains that were not checked.
-func (p *Plan) domainsOverridden(s Setting, domains []string) {
+func (p *Plan) domainsOverridden(s Setting, domains []string, note string) {
 	var listed []string
 	for _, d := range domains {
 		if strings.HasPrefix(d, "file:") {
 			listed = append(listed, d)
 			continue
 		}
-		p.draft.put("author_overrides."+quoted(strings.TrimPrefix(d, ".")), quoted("none"), cite(s))
+		p.draft.put("author_overrides."+quoted(strings.ToLower(strings.TrimPrefix(d, "."))), quoted("none"), cite(s))
 	}
 	if len(listed) > 0 {
 		p.note(s, Gone, "write its domains into [author_overrides] with \"none\": a file cannot be named there", "author_overrides")
 		return
 	}
-	p.note(s, Changed, "their mail is evaluated and marked, but never refused", "author_overrides")
+	p.note(s, Changed, note, "author_overrides")
 }

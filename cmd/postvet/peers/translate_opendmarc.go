@@ -23,10 +23,7 @@ func (p *Plan) opendmarc() {
 	}
 	if s, ok := p.take(OpenDMARC, "IgnoreMailFrom"); ok {
 		e, _ := parseDataset(s.Value)
-		for _, domain := range e {
-			p.draft.put("author_overrides."+quoted(domain), quoted("none"), cite(s))
-		}
-		p.note(s, Changed, "their mail is evaluated and marked, but never refused; opendmarc ignored it", "author_overrides")
+		p.domainsOverridden(s, e, "their mail, and that of domains below them, is evaluated and marked, but never refused; opendmarc ignored it")
 	}
 	for _, name := range []string{"DomainWhitelist", "DomainWhitelistFile"} {
 		if s, ok := p.take(OpenDMARC, name); ok {
@@ -82,21 +79,25 @@ func (p *Plan) failures() {
 // authors are messages without one author domain.
 func (p *Plan) authors() {
 	const key = "policy.on_ambiguous_author"
-	strict := false
+	strict, enforced := false, p.refuses
 	for _, name := range []string{"RequiredHeaders", "RequiredFrom", "RejectMultiValueFrom"} {
 		s, ok := p.take(OpenDMARC, name)
 		if !ok {
 			continue
 		}
 		if truth(s.Value) {
-			strict = true
+			strict, p.refuses = true, true // without RejectFailures, too
 			p.note(s, Kept, "messages without exactly one author domain are refused", key)
 			p.draft.put(key, quoted("reject"), cite(s))
 			continue
 		}
+		if !enforced {
+			p.note(s, Kept, "")
+			continue
+		}
 		p.note(s, Changed, "messages without exactly one author domain are refused all the same; opendmarc let them pass unevaluated, past any p=reject", key)
 	}
-	if !strict && p.refuses {
+	if !strict && enforced {
 		p.trap(p.effective(OpenDMARC, "RejectMultiValueFrom"),
 			"opendmarc let mail with several author domains pass unevaluated; Postvet refuses it (policy.on_ambiguous_author = \"accept\" brings that back)")
 	}

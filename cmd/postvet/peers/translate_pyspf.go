@@ -42,21 +42,33 @@ func (p *Plan) pyspf() {
 // spfActions are what SPF results alone lead to.
 func (p *Plan) spfActions() {
 	test := p.effective(PySPF, "TestOnly")
-	if test.Value == "0" {
+	if p.pyspfTests() {
 		p.note(test, Kept, "nothing is refused because of SPF", "policy.spf_fail")
 		p.trap(test, "TestOnly = 0 means that pyspf-milter only tests; 1 is the value that enforces")
 		p.note(p.effective(PySPF, "Mail_From_reject"), Kept, "it had no effect with TestOnly = 0")
 		p.note(p.effective(PySPF, "HELO_reject"), Kept, "it had no effect with TestOnly = 0")
 		p.note(p.effective(PySPF, "PermError_reject"), Kept, "it had no effect with TestOnly = 0")
 		p.note(p.effective(PySPF, "TempError_Defer"), Kept, "it had no effect with TestOnly = 0")
+		p.note(p.effective(PySPF, "No_Mail"), Kept, "it had no effect with TestOnly = 0")
+		p.note(p.effective(PySPF, "Reject_Not_Pass_Domains"), Kept, "it had no effect with TestOnly = 0")
 		return
 	}
 	p.note(test, Kept, "", "policy.spf_fail")
 	if test.File != "" {
 		p.trap(test, "TestOnly = %s means that pyspf-milter enforces; 0 is the value that only tests", test.Value)
 	}
-	p.mailFromAction()
-	p.heloAction()
+	if s := p.effective(PySPF, "No_Mail"); word(s.Value) == "true" {
+		p.note(s, Gone, "no key asks for a record that is just \"v=spf1 -all\"; policy.spf_fail = \"reject\" refuses for these domains, and for all others whose record forbids the client")
+		p.trap(s, "with No_Mail pyspf-milter refused only for domains that send no mail at all, so SPF alone refuses nothing here; Mail_From_reject and HELO_reject are left out")
+		for _, name := range []string{"Mail_From_reject", "HELO_reject", "Reject_Not_Pass_Domains"} {
+			p.note(p.effective(PySPF, name), Gone, "No_Mail confined it to domains that send no mail")
+		}
+	} else {
+		p.note(s, Kept, "")
+		p.mailFromAction()
+		p.heloAction()
+		p.notPassDomains()
+	}
 	if s := p.effective(PySPF, "PermError_reject"); word(s.Value) == "true" {
 		p.refuses = true
 		p.draft.put("policy.spf_permerror", quoted("reject"), cite(s))
@@ -71,6 +83,9 @@ func (p *Plan) spfActions() {
 		p.note(s, Kept, "", "policy.on_temperror")
 	}
 }
+
+// pyspfTests reports whether pyspf-milter carries nothing out.
+func (p *Plan) pyspfTests() bool { return integer(p.effective(PySPF, "TestOnly")) == 0 }
 
 func (p *Plan) mailFromAction() {
 	s := p.effective(PySPF, "Mail_From_reject")
@@ -139,7 +154,7 @@ func (p *Plan) spfExceptions() {
 	}
 	if s, ok := p.take(PySPF, "Domain_Whitelist_PTR"); ok {
 		e, _ := parseDataset(s.Value)
-		p.add(s, "trust.forwarders", Changed, "clients with these verified names are trusted as forwarders: neither SPF nor DMARC refuses what comes from them", names(e)...)
+		p.add(s, "trust.forwarders", Changed, "clients with these verified names, or names below them, are trusted as forwarders: neither SPF nor DMARC refuses what comes from them; pyspf-milter did not verify the names", withBelow(names(e))...)
 	}
 	if s, ok := p.take(PySPF, "Domain_Whitelist"); ok {
 		p.note(s, Gone, "name the addresses or the verified names of these forwarders in trust.forwarders")
@@ -147,19 +162,28 @@ func (p *Plan) spfExceptions() {
 	if s, ok := p.take(PySPF, "HELO_Whitelist"); ok {
 		p.note(s, Gone, "anybody can say any HELO name; name addresses in trust.forwarders")
 	}
-	if s, ok := p.take(PySPF, "Reject_Not_Pass_Domains"); ok {
-		e, _ := parseDataset(s.Value)
-		p.rule("pyspf-not-pass", `!(spf_mailfrom in ["pass", "temperror"])`, "reject", "550 5.7.23", "SPF: mail of this domain must pass", s,
-			[2]string{"mail_from", quotedList(names(e))})
-		p.note(s, Kept, "", "[[rule]] pyspf-not-pass")
+}
+
+// notPassDomains have SPF_Not_Pass for them alone: a domain without a record
+// passes.
+func (p *Plan) notPassDomains() {
+	s, ok := p.take(PySPF, "Reject_Not_Pass_Domains")
+	if !ok {
+		return
 	}
-	if s, ok := p.take(PySPF, "No_Mail"); ok {
-		if word(s.Value) == "true" {
-			p.note(s, Gone, "policy.spf_fail = \"reject\" covers domains that publish \"v=spf1 -all\"", "policy.spf_fail")
-		} else {
-			p.note(s, Kept, "")
-		}
+	e, _ := parseDataset(s.Value)
+	p.rule("pyspf-not-pass", `spf_mailfrom in ["fail", "softfail", "neutral"]`, "reject", "550 5.7.23", "SPF: mail of this domain must pass", s,
+		[2]string{"mail_from", quotedList(names(e))})
+	p.note(s, Kept, "", "[[rule]] pyspf-not-pass")
+}
+
+// withBelow are names and all names below them.
+func withBelow(list []string) []string {
+	var both []string
+	for _, name := range list {
+		both = append(both, name, "."+name)
 	}
+	return both
 }
 
 // names are entries without a leading dot.

@@ -1,0 +1,155 @@
+package peers
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestKeepsWhatThePeersDid are settings whose effect is easily missed: what
+// must stand in the file that is written, and what must not.
+func TestKeepsWhatThePeersDid(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		files     map[Peer]string
+		want, not []string
+	}{
+		{
+			"pyspf that only tests refuses nothing",
+			map[Peer]string{PySPF: "TestOnly = 0\nReject_Not_Pass_Domains = bank.example\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"[[rule]]", "reject"},
+		},
+		{
+			"pyspf with No_Mail refuses only for domains without mail",
+			map[Peer]string{PySPF: "No_Mail = True\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"spf_fail", "[[rule]]"},
+		},
+		{
+			"pyspf with No_Mail and broken records",
+			map[Peer]string{PySPF: "No_Mail = True\nPermError_reject = True\n"},
+			[]string{`mode = "enforce"`, `spf_permerror = "reject"`},
+			[]string{"spf_fail"},
+		},
+		{
+			"pyspf lets domains without a record pass",
+			map[Peer]string{PySPF: "Reject_Not_Pass_Domains = bank.example\n"},
+			[]string{`if = "spf_mailfrom in [\"fail\", \"softfail\", \"neutral\"]"`},
+			[]string{"temperror"},
+		},
+		{
+			"pyspf takes names by their end",
+			map[Peer]string{PySPF: "Domain_Whitelist_PTR = forward.example\n"},
+			[]string{`forwarders = ["forward.example", ".forward.example"]`},
+			nil,
+		},
+		{
+			"pyspf asks for no author",
+			map[Peer]string{PySPF: "TestOnly = 1\n"},
+			[]string{`mode = "enforce"`, `dmarc = "mark"`, `on_ambiguous_author = "accept"`},
+			nil,
+		},
+		{
+			"opendkim defers by default when a key cannot be looked up",
+			map[Peer]string{OpenDKIM: "Mode v\n"},
+			[]string{`mode = "enforce"`, `if = "dkim == \"temperror\""`, `action = "tempfail"`, `on_ambiguous_author = "accept"`},
+			nil,
+		},
+		{
+			"opendkim that is told not to",
+			map[Peer]string{OpenDKIM: "Mode v\nOn-DNSError accept\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"[[rule]]"},
+		},
+		{
+			"opendkim that only signs",
+			map[Peer]string{OpenDKIM: "Mode s\nKeyFile /k\nOn-BadSignature reject\nOn-InternalError accept\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"[[rule]]", "on_fault"},
+		},
+		{
+			"opendkim accepts by default what names a missing key",
+			map[Peer]string{OpenDKIM: "Mode v\nOn-BadSignature reject\n"},
+			[]string{`name = "opendkim-bad-signature"`},
+			[]string{"opendkim-key-not-found"},
+		},
+		{
+			"opendkim refuses missing keys alone",
+			map[Peer]string{OpenDKIM: "Mode v\nOn-KeyNotFound reject\n"},
+			[]string{`name = "opendkim-key-not-found"`},
+			[]string{"opendkim-bad-signature"},
+		},
+		{
+			"opendkim quarantines by an option of its own",
+			map[Peer]string{OpenDKIM: "Mode v\nQuarantine yes\n"},
+			[]string{`name = "opendkim-bad-signature"`, `action = "quarantine"`},
+			nil,
+		},
+		{
+			"opendmarc refuses malformed authors without RejectFailures",
+			map[Peer]string{OpenDMARC: "RequiredHeaders yes\n"},
+			[]string{`mode = "enforce"`, `dmarc = "mark"`, `on_ambiguous_author = "reject"`},
+			nil,
+		},
+		{
+			"opendmarc holds nothing without RejectFailures",
+			map[Peer]string{OpenDMARC: "HoldQuarantinedMessages yes\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"quarantine ="},
+		},
+		{
+			"one domain in two lists and spellings",
+			map[Peer]string{OpenDMARC: "IgnoreMailFrom News.example,other.example\n", OpenDKIM: "Mode v\nExemptDomains .news.EXAMPLE\n"},
+			[]string{`"news.example" = "none"`, `"other.example" = "none"`},
+			[]string{`News.example"`, `EXAMPLE"`},
+		},
+		{
+			"a path where opendmarc reads none",
+			map[Peer]string{OpenDMARC: "IgnoreMailFrom /etc/opendmarc/ignore\n"},
+			nil,
+			[]string{`"file:`},
+		},
+		{
+			"opendmarc's hosts in a file",
+			map[Peer]string{OpenDMARC: "IgnoreHosts /etc/opendmarc/ignore.hosts\n"},
+			[]string{`addresses = ["127.0.0.0/8", "::1", "file:/etc/opendmarc/ignore.hosts"]`, `names = ["file:/etc/opendmarc/ignore.hosts"]`},
+			nil,
+		},
+	} {
+		var all []Setting
+		for peer, text := range c.files {
+			settings, err := Read(peer, string(peer)+".conf", []byte(text))
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			all = append(all, settings...)
+		}
+		p, err := Translate(all)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		written := withoutRemarks(p.TOML(""))
+		for _, w := range c.want {
+			if !strings.Contains(written, w) {
+				t.Errorf("%s: no %s in\n%s", c.name, w, written)
+			}
+		}
+		for _, n := range c.not {
+			if strings.Contains(written, n) {
+				t.Errorf("%s: %s in\n%s", c.name, n, written)
+			}
+		}
+	}
+}
+
+func withoutRemarks(toml string) string {
+	var b strings.Builder
+	for line := range strings.Lines(toml) {
+		if !strings.HasPrefix(line, "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
