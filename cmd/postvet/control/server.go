@@ -127,9 +127,7 @@ func (s *Server) accept(l net.Listener) {
 // begin serves a connection in a goroutine of its own; false means that it
 // cannot.
 func (s *Server) begin(c net.Conn) bool {
-	select {
-	case s.slots <- struct{}{}:
-	default:
+	if !s.slot() {
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		s.write(c, nil, refuse(CodeBusy, "too many control connections at once; try again"))
 		return false
@@ -153,6 +151,28 @@ func (s *Server) begin(c net.Conn) bool {
 		<-s.slots
 	}()
 	return true
+}
+
+// slotWait is how long a connection waits while all are in use: who was just
+// answered, and asks again, may find its last one not yet closed.
+const slotWait = 500 * time.Millisecond
+
+// slot reports whether there is room for one more connection.
+func (s *Server) slot() bool {
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+	}
+	t := time.NewTimer(slotWait)
+	defer t.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	case <-t.C:
+	case <-s.ctx.Done():
+	}
+	return false
 }
 
 // serve reads one request and writes one response.

@@ -138,37 +138,51 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// TestTooMany: connections that say nothing neither keep others out for long
-// nor stay.
+// TestTooMany: who comes when all connections are in use is told so.
 func TestTooMany(t *testing.T) {
 	t.Parallel()
-	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 2, Timeout: 300 * time.Millisecond})
-	var silent []net.Conn
-	for range 2 {
-		conn, err := net.Dial("unix", c.Socket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		silent = append(silent, conn)
-	}
+	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 2, Timeout: time.Minute})
+	silent(t, c, 2)
 	var r *Refusal
 	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); !errors.As(err, &r) || r.Code != CodeBusy {
 		t.Errorf("with all connections in use: %v", err)
 	}
-	for _, conn := range silent {
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+}
+
+// TestSilentClients do not stay.
+func TestSilentClients(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, Options{UID: os.Getuid(), Timeout: 50 * time.Millisecond})
+	for _, conn := range silent(t, c, 2) {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 		if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("a silent client is told %d, %v", n, err)
 		}
 	}
-	for end := time.Now().Add(10 * time.Second); ; {
-		err := c.Do(t.Context(), Request{Do: DoStatus}, nil)
-		if err == nil {
-			break
+}
+
+// silent opens connections that say nothing.
+func silent(t *testing.T, c *Client, n int) (conns []net.Conn) {
+	t.Helper()
+	for range n {
+		conn, err := net.Dial("unix", c.Socket)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if time.Now().After(end) {
-			t.Fatalf("afterwards: %v", err)
+		t.Cleanup(func() { _ = conn.Close() })
+		conns = append(conns, conn)
+	}
+	return conns
+}
+
+// TestOneAfterTheOther: whoever has been answered makes room for the next one,
+// though the server has not yet closed the connection.
+func TestOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 1})
+	for i := range 500 {
+		if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); err != nil {
+			t.Fatalf("request %d: %v", i, err)
 		}
 	}
 }
