@@ -190,8 +190,8 @@ func (d *daemon) loop(ctx context.Context, signals <-chan os.Signal, ended <-cha
 			case s == syscall.SIGHUP:
 				d.requestReload(nil)
 			case d.drained == nil:
+				d.drain(stop) // first: whoever reads the line finds it so
 				d.log.Info("stopping", zap.Stringer("signal", s))
-				d.drain(stop)
 			default:
 				d.log.Warn("stopping at once", zap.Stringer("signal", s))
 				done()

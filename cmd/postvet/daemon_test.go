@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -130,9 +131,11 @@ func testResolver(t *testing.T) string {
 	return s.Addr()
 }
 
+// writeConfig replaces a file in one step: a reload of before may still read it.
 func writeConfig(t *testing.T, file, text string) {
 	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	next := file + ".next"
+	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, file)); err != nil {
 		t.Fatal(err)
 	}
 }
