@@ -123,7 +123,7 @@ func (f *importFlags) translate() (*peers.Plan, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, usage("no settings; name files with --opendkim, --opendmarc, --pyspf or --openarc")
+		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --pyspf or --openarc")
 	}
 	plan, err := peers.Translate(all)
 	if err != nil {

@@ -22,8 +22,8 @@ func newPolicy() *cobra.Command {
 		Short: "explain rules, and try them on stored messages",
 		Long: `Policy says in words what the configuration does with a message, and tries rules
 on stored messages before they decide about mail.`,
-		Example: `  postvet policy explain --config /etc/postvet.toml
-  postvet policy test --config /etc/postvet.toml --rules next.toml --messages ~/Maildir`,
+		Example: `  postvet policy explain --config /etc/postvet/postvet.toml
+  postvet policy test --config /etc/postvet/postvet.toml --rules next.toml --messages ~/Maildir`,
 	}
 	group(cmd)
 	cmd.AddCommand(newPolicyExplain(), newPolicyTest())
@@ -67,7 +67,7 @@ Exit codes: 0 no message would be treated otherwise, 1 some would, 2 wrong usage
 or configuration, 3 no message could be read.`,
 		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur --received
   postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
-  postvet policy test --config /etc/postvet.toml --messages corpus --json | jq .actions`,
+  postvet policy test --config /etc/postvet/postvet.toml --messages corpus --json | jq .actions`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}

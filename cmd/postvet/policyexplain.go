@@ -23,7 +23,7 @@ func newPolicyExplain() *cobra.Command {
 		Long: `Explain prints the rules in the order in which they are asked: what Postvet
 itself sees to, the rules of your own, and what results and configuration lead
 to. With a file of RULES it shows these instead of those of the configuration.`,
-		Example: `  postvet policy explain --config /etc/postvet.toml
+		Example: `  postvet policy explain --config /etc/postvet/postvet.toml
   postvet policy explain next.toml
   postvet policy explain --keys         what a rule can ask without an expression
   postvet policy explain --facts        what an expression can name`,

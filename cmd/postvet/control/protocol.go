@@ -14,9 +14,7 @@ package control
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -102,7 +100,8 @@ func refuse(code, format string, args ...any) *Refusal {
 // parseRequest reads one request, which whoever may connect has written.
 func parseRequest(line []byte) (Request, *Refusal) {
 	var q Request
-	// What version it is, is asked first: another one may have other fields.
+	// What version it is, is asked first: another one may have other fields. It
+	// also sees that nothing follows.
 	var any struct {
 		V *int `json:"v"`
 	}
@@ -116,9 +115,6 @@ func parseRequest(line []byte) (Request, *Refusal) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
 		return q, refuse(CodeRequest, "the request has a field that is unknown or of the wrong type; see \"postvet --help\" for what can be asked")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return q, refuse(CodeRequest, "something follows the request; write one line of JSON")
 	}
 	if problem := q.problem(); problem != "" {
 		return Request{}, refuse(CodeRequest, "%s; see \"postvet --help\" for what can be asked", problem)

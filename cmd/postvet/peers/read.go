@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 	"strings"
@@ -51,7 +52,7 @@ func (f Faults) Error() string {
 // option that is set twice with different values, and a line that is none of
 // the peer's grammar, is a fault.
 func Read(peer Peer, file string, text []byte) ([]Setting, error) {
-	if !utf8.Valid(text) || strings.ContainsRune(string(text), 0) {
+	if bytes.IndexByte(text, 0) >= 0 {
 		return nil, Faults{{File: file, Line: 1, Problem: "is no text", Remedy: "name the configuration file of " + string(peer)}}
 	}
 	r := reader{peer: peer, file: file, seen: map[string]Setting{}}
@@ -67,7 +68,12 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 		}
 		// All of them cut a line at its hash sign.
 		line, _, _ = strings.Cut(strings.TrimRight(line, "\r\n"), "#")
-		if line = strings.TrimSpace(line); line != "" {
+		switch line = strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "\ufeff"):
+			r.fault(n, "", "begins with a byte order mark, which "+string(peer)+" takes for a part of the name", "remove it (sed -i '1s/^\\xef\\xbb\\xbf//' FILE)")
+		case !utf8.ValidString(line):
+			r.fault(n, "", "has a letter that is not UTF-8", "write it in UTF-8")
+		case line != "":
 			parse(n, line)
 		}
 	}

@@ -42,6 +42,8 @@ func TestFaults(t *testing.T) {
 		{"no word", "HELO_reject = Yes\n", PySPF, `f:1: HELO_reject: "Yes" is not known; write one of Fail, Softfail, SPF_Not_Pass, Null, False, No_Check`},
 		{"a database", "PeerList dsn:mysql://x\n", OpenDKIM, "f:1: PeerList: a dsn: data set is a database, which Postvet does not read; write the entries into a text file, one a line, and name that"},
 		{"a relative file", "PeerList refile:hosts\n", OpenDKIM, "f:1: PeerList: the file \"hosts\" has no absolute path; write the entries into a text file, one a line, and name that"},
+		{"a byte order mark", "\ufeffSyslog yes\n", OpenDKIM, `f:1: begins with a byte order mark, which opendkim takes for a part of the name; remove it (sed -i '1s/^\xef\xbb\xbf//' FILE)`},
+		{"another alphabet", "# M\xfcller's\nAuthservID m\xfcller\n", OpenDMARC, "f:2: has a letter that is not UTF-8; write it in UTF-8"},
 		{"no text", "a\x00b", OpenARC, "f:1: is no text; name the configuration file of openarc"},
 	} {
 		settings, err := Read(c.peer, "f", []byte(c.text))
