@@ -18,9 +18,9 @@ type mail struct {
 	from     string
 	user     string
 	rcpts    int
-	to       []string // the recipients, at most Options.MaxRecipients
-	header   int      // octets
-	body     int64    // octets
+	to       []recipient // at most Options.MaxRecipients
+	header   int         // octets
+	body     int64       // octets
 	oversize string
 	claims   claims
 	fault    string // what of ours went wrong

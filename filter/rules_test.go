@@ -24,6 +24,7 @@ func TestRuleActions(t *testing.T) {
 		many.rcpts = append(many.rcpts, fmt.Sprintf("<r%d@example.net>", i))
 	}
 	with := func(rcpts ...string) letter { l := usual; l.rcpts = rcpts; return l }
+	reading := func(l letter, read ...string) letter { l.read = read; return l }
 	for _, tt := range []struct {
 		name    string
 		verdict policy.Verdict
@@ -40,6 +41,15 @@ func TestRuleActions(t *testing.T) {
 		{
 			name: "redirect to one of the recipients", verdict: redirect, letter: with("<b@example.net>", "<abuse@example.net>", "<b@example.net>"),
 			want: outcome{code: 'c', edits: []string{"del A#1", "-<b@example.net>"}},
+		},
+		{
+			name: "redirect to one of the recipients, in capitals", verdict: redirect, letter: with("<b@example.net>", "<Abuse@EXAMPLE.net>"),
+			want: outcome{code: 'c', edits: []string{"del A#1", "-<b@example.net>"}},
+		},
+		{
+			name: "the MTA reads recipients otherwise than they are written", verdict: redirect,
+			letter: reading(with("<@a.example:b@example.net>", "<c@example.net>", "<@a.example:abuse@example.net>"), "b@example.net", "c", "abuse@example.net"),
+			want:   outcome{code: 'c', edits: []string{"del A#1", "-<@a.example:b@example.net>", "-<b@example.net>", "-<c@example.net>"}},
 		},
 		{
 			name: "the MTA cannot delete recipients", verdict: redirect, letter: usual, offer: offer{6, 0x1f7, 0x1fffff},

@@ -204,8 +204,8 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 		return milter.RespContinue, nil
 	}
 	m.rcpts++
-	if len(m.to) < s.srv.opt.MaxRecipients {
-		m.to = append(m.to, to)
+	if r := (recipient{to, s.macros.recipient()}); len(m.to) < s.srv.opt.MaxRecipients {
+		m.to = append(m.to, r)
 	}
 	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
 		s.guard("rcpt", func() { m.tx.Recipient(to) })
