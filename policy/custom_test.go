@@ -299,7 +299,7 @@ func TestFacts(t *testing.T) {
 	t.Parallel()
 	res := spoof(dmarc.PolicyReject)
 	res.MailFrom = "Ann@EVIL.example"
-	res.Recipients = []string{"Bob@Here.Example", "eve@here.example", "postmaster", `"a b"@there.example`}
+	res.Recipients = []string{"Bob@Here.Example", "eve@here.example", "postmaster", `"a b"@there.example`, `"ceo"@there.example`, `".ceo"@there.example`}
 	res.DKIM = []dkim.Result{
 		{Domain: "a.example", Status: dkim.Fail},
 		{Domain: "b.example", Status: dkim.TempError},
@@ -313,7 +313,7 @@ func TestFacts(t *testing.T) {
 	for _, source := range []string{
 		`listener == "smtp" and socket == "inet:127.0.0.1:8890" and within(relay, "192.0.2.0/24")`,
 		`mail_from == "Ann@evil.example" and mail_from_domain == "evil.example" and not null_sender`,
-		`rcpts == ["Bob@here.example", "eve@here.example", "postmaster", "\"a b\"@there.example"]`,
+		`rcpts == ["Bob@here.example", "eve@here.example", "postmaster", "\"a b\"@there.example", "ceo@there.example", "\".ceo\"@there.example"]`,
 		`rcpt_domains == ["here.example", "there.example"]`,
 		`dkim == "temperror" and len(signers) == 0 and signatures[2].result == "policy"`,
 		`list and list_id == "talk.lists.example.org"`,
