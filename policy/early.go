@@ -72,7 +72,7 @@ func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monito
 // whoever DNS trouble keeps from showing that he is one, and what may turn out to
 // be monitored only.
 func (r Rules) Early(res *Results) (Verdict, bool) {
-	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) || res.DNS.Degraded && res.DNS.Failed > 0 {
+	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) != "" || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return Verdict{}, false
 	}
 	if _, trusted := r.Trust.forwarder(res); trusted || r.mayMonitor(res) {

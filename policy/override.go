@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/list"
@@ -89,8 +90,8 @@ func (r Rules) readyMade(res *Results) Verdict {
 	v = r.lenient(res, v)
 	v = r.severe(res, v)
 	v = r.whileDegraded(res, v)
-	if v.Action == Reject && r.Trust.hidden(res) {
-		v = v.deferred(RuleTempError, hiddenName)
+	if text := r.Trust.hidden(res); v.Action == Reject && text != "" {
+		v = v.deferred(RuleTempError, text)
 	}
 	return v
 }
@@ -187,10 +188,22 @@ func (t Trust) forwarder(res *Results) (by string, trusted bool) {
 	return by, false
 }
 
-// hidden reports whether DNS trouble hides a name by which the client might be
-// trusted.
-func (t Trust) hidden(res *Results) bool {
-	return t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError
+// hidden says what DNS trouble hides by which a forwarder might be trusted: the
+// client's name or a signature; "" for nothing.
+func (t Trust) hidden(res *Results) string {
+	if t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError {
+		return hiddenName
+	}
+	for _, d := range res.DKIM {
+		if d.Status == dkim.TempError && t.Forwarders.Signer(d.Domain) {
+			return hiddenSignature(d.Domain)
+		}
+	}
+	return ""
+}
+
+func hiddenSignature(domain string) string {
+	return "A signature of " + printable(domain, 200) + " could not be verified because of DNS trouble"
 }
 
 // patient has a client come again that may be exempt by a name which DNS trouble
