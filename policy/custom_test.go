@@ -294,6 +294,36 @@ func TestParseTemplate(t *testing.T) {
 	}
 }
 
+// A field is taken out once, however many rules ask for it.
+func TestRemovedOnce(t *testing.T) {
+	t.Parallel()
+	res := spoof(dmarc.PolicyNone)
+	res.Header = fields("X-Old: 1", "x-old: 2")
+	v := policy.Rules{Custom: []policy.CustomRule{
+		{Name: "a", Remove: []string{"X-Old"}}, {Name: "b", Remove: []string{"x-OLD", "X-Old"}}, {Name: "c", Action: policy.Accept},
+	}}.Decide(res)
+	if len(v.Remove) != 2 {
+		t.Errorf("%v", v.Remove)
+	}
+}
+
+// What would keep a message from its recipients waits for the name by which its
+// client may be exempt.
+func TestRulesWaitForExemptNames(t *testing.T) {
+	t.Parallel()
+	res := spoof(dmarc.PolicyNone)
+	res.ExemptUndecided = true
+	for action, want := range map[policy.Action]policy.Action{
+		policy.Reject: policy.TempFail, policy.Discard: policy.TempFail, policy.Redirect: policy.TempFail,
+		policy.Quarantine: policy.Quarantine, policy.Accept: policy.Accept,
+	} {
+		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", Action: action, RedirectTo: "a@b.example"}}}.Decide(res)
+		if v.Action != want || want == policy.TempFail && (v.Code != "451 4.4.3" || v.RedirectTo != "") {
+			t.Errorf("%s: %+v", action, v)
+		}
+	}
+}
+
 // The facts that take more than a copy.
 func TestFacts(t *testing.T) {
 	t.Parallel()

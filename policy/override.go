@@ -125,7 +125,7 @@ func (v Verdict) override(rule string, o Override) Verdict {
 
 // deferred is v as a temporary failure for DNS trouble.
 func (v Verdict) deferred(rule, text string) Verdict {
-	v.Action, v.Rule, v.Code = TempFail, rule, "451 4.4.3"
+	v.Action, v.Rule, v.Code, v.RedirectTo = TempFail, rule, "451 4.4.3", ""
 	v.Text = text + "; please try again later"
 	return v
 }
@@ -207,9 +207,9 @@ func hiddenSignature(domain string) string {
 }
 
 // patient has a client come again that may be exempt by a name which DNS trouble
-// hides.
+// hides, if its recipients would not get the message.
 func patient(res *Results, v Verdict) Verdict {
-	if (v.Action == Reject || v.Action == Discard) && res.ExemptUndecided {
+	if (v.Action == Reject || v.Action == Discard || v.Action == Redirect) && res.ExemptUndecided {
 		return v.deferred(RuleTempError, hiddenName)
 	}
 	return v
