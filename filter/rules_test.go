@@ -172,6 +172,30 @@ func TestShadow(t *testing.T) {
 	}
 }
 
+// An MTA that cannot quarantine makes no difference between two policies that
+// both hold a message.
+func TestShadowWithoutQuarantine(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{})
+	rules := policy.Rules{AuthservID: "mx.example.net", Custom: []policy.CustomRule{{Name: "hold", Action: policy.Quarantine}}}
+	r.SetHandler(Handler{
+		Checker: policy.NewChecker(policy.Options{Resolver: nothingThere{}, AuthservID: "mx.example.net"}),
+		Rules:   rules, Shadow: &rules,
+	})
+	m := connectMTA(t, r.dial, offer{6, 0x1df, 0x1fffff})
+	m.hello()
+	if o := m.deliver(from("plain.test", "plain.test")); o.code != 'c' {
+		t.Fatalf("%q %q", o.code, o.text)
+	}
+	d := r.decision()
+	if d.Verdict.Action != policy.Accept || len(d.Faults) != 1 || shadowText(&d) != "" {
+		t.Errorf("%+v, shadow %q", d.Verdict, shadowText(&d))
+	}
+	if s := r.Stats(); s.Shadowed != 1 || s.ShadowDiffers != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // A shadow policy that panics costs nothing but its verdict.
 func TestShadowPanics(t *testing.T) {
 	t.Parallel()

@@ -17,9 +17,10 @@ import (
 // judge is a Handler as the session uses it.
 type judge struct {
 	checker checker
-	rules   policy.Rules
 	decide  func(*policy.Results) policy.Verdict
 	shadow  func(*policy.Results) policy.Verdict // nil for none
+	// unheld and shadowUnheld are the same for an MTA that cannot quarantine.
+	unheld, shadowUnheld func(*policy.Results) policy.Verdict
 	// early decides before the message is sent; nil if the rules never do.
 	early func(*policy.Results) (policy.Verdict, bool)
 }
