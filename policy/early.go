@@ -84,5 +84,7 @@ func (r Rules) Early(res *Results) (Verdict, bool) {
 	}
 	v.Intended, v.Text = v.Action, oneLine(v.Text)
 	v.Overrides, v.Refused = []Override{}, []Override{}
-	return r.explained(res, v), true
+	v = r.explained(res, v)
+	v.Why = append(v.Why, "So it is refused at RCPT, before it is sent, whatever may be in it.")
+	return v, true
 }
