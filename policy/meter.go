@@ -143,7 +143,7 @@ var errLate = errors.New("policy: not finished in time")
 // unneeded reports whether a look-up was given up because its answer no longer
 // counts: a check that has found what it looked for ends its other look-ups.
 // Those that ran out of time failed.
-func unneeded(ctx context.Context) bool { return context.Cause(ctx) == context.Canceled }
+func unneeded(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
 
 // record adds to the trace. Whoever calls it has seen that one is kept.
 func (d *meter) record(events ...Event) {
