@@ -67,7 +67,7 @@ func (f *fake) has(s string) bool {
 }
 
 func (f *fake) judge() *judge {
-	return &judge{checker: f, decide: func(r *policy.Results) policy.Verdict {
+	return &judge{checker: f, unheld: policy.Rules{}.Decide, decide: func(r *policy.Results) policy.Verdict {
 		f.say("decide oversize=%q faults=%d", r.Oversize, len(r.Faults))
 		v := f.verdict
 		if v.Action == "" {

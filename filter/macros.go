@@ -20,6 +20,7 @@ type macros struct {
 	queueID string // i, the last that was not empty
 	user    string // {auth_authen}
 	method  string // {auth_type}
+	rcpt    string // {rcpt_addr}, of the coming RCPT
 	// mail tells that the macros of the coming MAIL have been read.
 	mail bool
 }
@@ -39,6 +40,8 @@ func (m *macros) read(data []byte) {
 	case milter.CodeMail:
 		m.beginMail()
 		m.mail = true
+	case milter.CodeRcpt:
+		m.rcpt = ""
 	}
 	for data = data[1:]; len(data) > 0; {
 		var name, value []byte
@@ -63,6 +66,8 @@ func (m *macros) set(name, value []byte) {
 		to = &m.user
 	case "auth_type":
 		to = &m.method
+	case "rcpt_addr":
+		to = &m.rcpt
 	case "tls_version":
 		to = &m.tls
 	case "daemon_name":
@@ -87,6 +92,14 @@ func (m *macros) mailFrom() {
 		m.beginMail()
 	}
 	m.mail = false
+}
+
+// recipient is the address of a RCPT as the MTA reads it, "" if it does not say;
+// macros of one RCPT are not those of the next.
+func (m *macros) recipient() string {
+	addr := m.rcpt
+	m.rcpt = ""
+	return addr
 }
 
 // who is the authenticated user; a method without a name is still a login.

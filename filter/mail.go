@@ -18,9 +18,9 @@ type mail struct {
 	from     string
 	user     string
 	rcpts    int
-	to       []string // the recipients, at most Options.MaxRecipients
-	header   int      // octets
-	body     int64    // octets
+	to       []recipient // at most Options.MaxRecipients
+	header   int         // octets
+	body     int64       // octets
 	oversize string
 	claims   claims
 	fault    string // what of ours went wrong
@@ -147,7 +147,13 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		}
 		d.Results.RecipientsIncomplete = d.Results.RecipientsIncomplete || m.rcpts > s.srv.opt.MaxRecipients
 		m.claims.complete(d.Results)
-		s.guard("decide", func() { d.Verdict = m.judge.decide(d.Results) })
+		s.guard("decide", func() {
+			d.Verdict = m.judge.decide(d.Results)
+			if d.Verdict.Action == policy.Quarantine && !s.wire.agreed.can(milter.OptQuarantine) {
+				d.Faults = append(d.Faults, "the MTA cannot quarantine: delivered with a tag")
+				d.Verdict = m.judge.unheld(d.Results)
+			}
+		})
 		s.shadow(m, d)
 	}
 	if m.fault != "" {
@@ -174,12 +180,6 @@ func faulty() policy.Verdict {
 func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 	v := &d.Verdict
 	a := s.wire.agreed
-	if v.Action == policy.Quarantine && !a.can(milter.OptQuarantine) {
-		d.Faults = append(d.Faults, "the MTA cannot quarantine: delivered with a tag")
-		rules := m.judge.rules
-		rules.NoHold = true
-		*v = rules.Decide(d.Results)
-	}
 	switch v.Action {
 	case policy.Accept, policy.Quarantine, policy.Redirect:
 	case policy.Discard:

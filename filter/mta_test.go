@@ -196,6 +196,7 @@ func (m *mta) hello() {
 type letter struct {
 	from   string
 	rcpts  []string
+	read   []string // {rcpt_addr} of each; nil if the MTA does not send it
 	fields [][2]string
 	body   string
 }
@@ -217,7 +218,10 @@ type outcome struct {
 func (m *mta) envelope(l letter) {
 	m.t.Helper()
 	m.command('M', z(l.from))
-	for _, r := range l.rcpts {
+	for i, r := range l.rcpts {
+		if l.read != nil {
+			m.send('D', []byte("R"), z("{rcpt_addr}", l.read[i]))
+		}
 		m.command('R', z(r))
 	}
 	if m.got.protocol&0x200 == 0 && m.got.version > 3 {

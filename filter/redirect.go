@@ -1,6 +1,9 @@
 package filter
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/emersion/go-milter"
 )
 
@@ -22,21 +25,43 @@ func (s *session) cannotRedirect(m *mail, to string) string {
 	return ""
 }
 
+// recipient is one as the client wrote it, and as the MTA reads it ("" if it does
+// not tell).
+type recipient struct{ written, read string }
+
+// names are what the MTA may know the recipient by. Postfix drops the route of
+// "@a:user@b", which a client may write, and then does not find what was
+// written. A name without a domain is what Sendmail's local delivery makes of
+// several addresses, perhaps also of the one that the message goes to.
+func (r recipient) names() []string {
+	if r.read == r.written || !strings.Contains(r.read, "@") {
+		return []string{r.written}
+	}
+	return []string{r.written, r.read}
+}
+
+// is reports whether this is an address. MTAs take addresses that differ in
+// case for the same, at least when they drop duplicates.
+func (r recipient) is(address string) bool {
+	return slices.ContainsFunc(r.names(), func(name string) bool { return strings.EqualFold(name, address) })
+}
+
 // redirect replaces the recipients. The new one is there before the others go:
 // a message without recipients is none. One who is a recipient already stays.
-func redirect(mod *milter.Modifier, recipients []string, to string) {
-	already := false
-	for _, r := range recipients {
-		already = already || r == to
-	}
-	if !already {
+func redirect(mod *milter.Modifier, recipients []recipient, to string) {
+	if !slices.ContainsFunc(recipients, func(r recipient) bool { return r.is(to) }) {
 		mod.AddRecipient(to)
 	}
-	gone := map[string]bool{to: true}
+	gone := map[string]bool{}
 	for _, r := range recipients {
-		if !gone[r] {
-			gone[r] = true
-			mod.DeleteRecipient(r)
+		if r.is(to) {
+			continue
+		}
+		for _, name := range r.names() {
+			if !gone[name] {
+				gone[name] = true
+				mod.DeleteRecipient(name)
+			}
 		}
 	}
 }

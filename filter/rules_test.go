@@ -24,6 +24,7 @@ func TestRuleActions(t *testing.T) {
 		many.rcpts = append(many.rcpts, fmt.Sprintf("<r%d@example.net>", i))
 	}
 	with := func(rcpts ...string) letter { l := usual; l.rcpts = rcpts; return l }
+	reading := func(l letter, read ...string) letter { l.read = read; return l }
 	for _, tt := range []struct {
 		name    string
 		verdict policy.Verdict
@@ -40,6 +41,15 @@ func TestRuleActions(t *testing.T) {
 		{
 			name: "redirect to one of the recipients", verdict: redirect, letter: with("<b@example.net>", "<abuse@example.net>", "<b@example.net>"),
 			want: outcome{code: 'c', edits: []string{"del A#1", "-<b@example.net>"}},
+		},
+		{
+			name: "redirect to one of the recipients, in capitals", verdict: redirect, letter: with("<b@example.net>", "<Abuse@EXAMPLE.net>"),
+			want: outcome{code: 'c', edits: []string{"del A#1", "-<b@example.net>"}},
+		},
+		{
+			name: "the MTA reads recipients otherwise than they are written", verdict: redirect,
+			letter: reading(with("<@a.example:b@example.net>", "<c@example.net>", "<@a.example:abuse@example.net>"), "b@example.net", "c", "abuse@example.net"),
+			want:   outcome{code: 'c', edits: []string{"del A#1", "-<@a.example:b@example.net>", "-<b@example.net>", "-<c@example.net>"}},
 		},
 		{
 			name: "the MTA cannot delete recipients", verdict: redirect, letter: usual, offer: offer{6, 0x1f7, 0x1fffff},
@@ -158,6 +168,30 @@ func TestShadow(t *testing.T) {
 		}
 	}
 	if s := r.Stats(); s.Shadowed != 2 || s.ShadowDiffers != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An MTA that cannot quarantine makes no difference between two policies that
+// both hold a message.
+func TestShadowWithoutQuarantine(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{})
+	rules := policy.Rules{AuthservID: "mx.example.net", Custom: []policy.CustomRule{{Name: "hold", Action: policy.Quarantine}}}
+	r.SetHandler(Handler{
+		Checker: policy.NewChecker(policy.Options{Resolver: nothingThere{}, AuthservID: "mx.example.net"}),
+		Rules:   rules, Shadow: &rules,
+	})
+	m := connectMTA(t, r.dial, offer{6, 0x1df, 0x1fffff})
+	m.hello()
+	if o := m.deliver(from("plain.test", "plain.test")); o.code != 'c' {
+		t.Fatalf("%q %q", o.code, o.text)
+	}
+	d := r.decision()
+	if d.Verdict.Action != policy.Accept || len(d.Faults) != 1 || shadowText(&d) != "" {
+		t.Errorf("%+v, shadow %q", d.Verdict, shadowText(&d))
+	}
+	if s := r.Stats(); s.Shadowed != 1 || s.ShadowDiffers != 0 {
 		t.Errorf("%+v", s)
 	}
 }

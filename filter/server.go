@@ -149,9 +149,13 @@ func newServer(o Options) *Server {
 // it began with; a connection takes the new one at its next message, to which
 // its client and its HELO are then introduced again.
 func (s *Server) SetHandler(h Handler) {
-	j := &judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, rules: h.Rules}
+	unheld := func(r policy.Rules) func(*policy.Results) policy.Verdict {
+		r.NoHold = true
+		return r.Decide
+	}
+	j := &judge{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, unheld: unheld(h.Rules)}
 	if h.Shadow != nil {
-		j.shadow = h.Shadow.Decide
+		j.shadow, j.shadowUnheld = h.Shadow.Decide, unheld(*h.Shadow)
 	}
 	if h.Rules.RefusesEarly() {
 		j.early = h.Rules.Early

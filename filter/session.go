@@ -17,9 +17,10 @@ import (
 // judge is a Handler as the session uses it.
 type judge struct {
 	checker checker
-	rules   policy.Rules
 	decide  func(*policy.Results) policy.Verdict
 	shadow  func(*policy.Results) policy.Verdict // nil for none
+	// unheld and shadowUnheld are the same for an MTA that cannot quarantine.
+	unheld, shadowUnheld func(*policy.Results) policy.Verdict
 	// early decides before the message is sent; nil if the rules never do.
 	early func(*policy.Results) (policy.Verdict, bool)
 }
@@ -204,8 +205,8 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 		return milter.RespContinue, nil
 	}
 	m.rcpts++
-	if len(m.to) < s.srv.opt.MaxRecipients {
-		m.to = append(m.to, to)
+	if r := (recipient{to, s.macros.recipient()}); len(m.to) < s.srv.opt.MaxRecipients {
+		m.to = append(m.to, r)
 	}
 	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
 		s.guard("rcpt", func() { m.tx.Recipient(to) })

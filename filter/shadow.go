@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"github.com/emersion/go-milter"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/policy"
@@ -20,7 +21,11 @@ func (s *session) shadow(m *mail, d *Decision) {
 				zap.String("during", "shadow"), zapPanic(v), zap.Stack("stack"))
 		}
 	}()
-	v := m.judge.shadow(d.Results)
+	decide := m.judge.shadow
+	if !s.wire.agreed.can(milter.OptQuarantine) {
+		decide = m.judge.shadowUnheld
+	}
+	v := decide(d.Results)
 	d.Shadow = &v
 	s.srv.count.shadowed.Add(1)
 	if v.Differs(d.Verdict) {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/condition"
@@ -182,10 +183,13 @@ func asked(res *Results) Action {
 // edit puts the edits of the rules into a verdict that delivers the message.
 func (c *custom) edit(v *Verdict, res *Results) {
 	v.Insert = append(v.Insert, c.insert...)
-	for _, name := range c.remove {
+	for i, name := range c.remove {
+		if slices.ContainsFunc(c.remove[:i], func(s string) bool { return strings.EqualFold(s, name) }) {
+			continue // a sender chooses how many fields there are, for each rule
+		}
 		n := res.Header.Count(name)
-		for i := 1; i <= n; i++ {
-			v.Remove = append(v.Remove, FieldRef{Name: name, Occurrence: i})
+		for k := 1; k <= n; k++ {
+			v.Remove = append(v.Remove, FieldRef{Name: name, Occurrence: k})
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monito
 // whoever DNS trouble keeps from showing that he is one, and what may turn out to
 // be monitored only.
 func (r Rules) Early(res *Results) (Verdict, bool) {
-	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) || res.DNS.Degraded && res.DNS.Failed > 0 {
+	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) != "" || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return Verdict{}, false
 	}
 	if _, trusted := r.Trust.forwarder(res); trusted || r.mayMonitor(res) {
@@ -84,5 +84,7 @@ func (r Rules) Early(res *Results) (Verdict, bool) {
 	}
 	v.Intended, v.Text = v.Action, oneLine(v.Text)
 	v.Overrides, v.Refused = []Override{}, []Override{}
-	return r.explained(res, v), true
+	v = r.explained(res, v)
+	v.Why = append(v.Why, "So it is refused at RCPT, before it is sent, whatever may be in it.")
+	return v, true
 }

@@ -77,10 +77,26 @@ func mailbox(path string) (address, domain string) {
 	if !ok {
 		return clippedAddress(path), ""
 	}
+	local = unquoted(local)
 	if n := len(path) - len(domain); name == domain && path[:n] == local+"@" {
 		return clippedAddress(path), name
 	}
 	return clippedAddress(local + "@" + name), name
+}
+
+// unquoted takes off quotes that a local part does not need: with them it is the
+// same mailbox (RFC 5321 section 4.1.2), and must not slip past a rule.
+func unquoted(local string) string {
+	n := len(local)
+	if n < 3 || local[0] != '"' || local[n-1] != '"' {
+		return local
+	}
+	inner := local[1 : n-1]
+	needs := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune("\"(),:;<>@[\\]", c) }
+	if strings.ContainsFunc(inner, needs) || inner[0] == '.' || inner[n-3] == '.' || strings.Contains(inner, "..") {
+		return local
+	}
+	return inner
 }
 
 // clippedAddress shortens the local part: with the end cut off, what a sender

@@ -37,7 +37,7 @@ type Message struct {
 	sender message.Sender
 	exempt string
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	before DNSCost // what the connection's look-ups had cost earlier
 
 	checks     clientChecks
@@ -68,7 +68,7 @@ type Message struct {
 
 func newMessage(c *Conn, s message.Sender) *Message {
 	m := &Message{conn: c, sender: s, exempt: c.exempt}
-	m.ctx, m.cancel = context.WithCancel(c.ctx)
+	m.ctx, m.cancel = context.WithCancelCause(c.ctx)
 	if c.seen {
 		m.before = c.dns.begin()
 	}
@@ -263,7 +263,7 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
 		defer cancel()
 		// The checks run under the message's context; let them end when we stop waiting.
-		defer context.AfterFunc(ctx, m.cancel)()
+		defer context.AfterFunc(ctx, func() { m.cancel(errLate) })()
 		m.gatherIPRev(ctx, res)
 		if res.Exempt == "" {
 			m.gatherSPF(ctx, res)
@@ -371,7 +371,7 @@ func (r *Results) envelopeSPF() (spf.Result, bool) {
 }
 
 // Close ends what is under way. It is idempotent and may follow Finish.
-func (m *Message) Close() { m.cancel() }
+func (m *Message) Close() { m.cancel(nil) }
 
 // printable returns s for a person to read: printable ASCII, at most n octets.
 func printable(s string, n int) string {

@@ -125,7 +125,7 @@ func (r Rules) onUnsigned(res *Results) Verdict {
 	case proven:
 		return Verdict{}
 	case hidden:
-		return Verdict{}.deferred(RuleTempError, "A signature of "+printable(author, 200)+" could not be verified because of DNS trouble")
+		return Verdict{}.deferred(RuleTempError, hiddenSignature(author))
 	}
 	// RFC 7372 section 3.1: no signature passes, or none that matches the author.
 	code := "550 5.7.20"

@@ -106,7 +106,7 @@ func (d *meter) ask(ctx context.Context, check, name string, t dnscache.Type) *d
 	d.enter(start)
 	var a *dnscache.Answer
 	// Also if the resolver panics.
-	defer func() { d.leave(d.now(), a) }()
+	defer func() { d.leave(d.now(), (a == nil || a.Outcome.Temporary()) && !unneeded(ctx)) }()
 	if a = d.resolver.Lookup(ctx, name, t); a == nil {
 		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
 	}
@@ -125,17 +125,25 @@ func (d *meter) enter(now time.Time) {
 	d.active++
 }
 
-func (d *meter) leave(now time.Time, a *dnscache.Answer) {
+func (d *meter) leave(now time.Time, failed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.active--; d.active == 0 {
 		d.waited += now.Sub(d.since)
 	}
 	d.cost.Lookups++
-	if a == nil || a.Outcome.Temporary() {
+	if failed {
 		d.cost.Failed++
 	}
 }
+
+// errLate is why look-ups are given up whose answers would have been needed.
+var errLate = errors.New("policy: not finished in time")
+
+// unneeded reports whether a look-up was given up because its answer no longer
+// counts: a check that has found what it looked for ends its other look-ups.
+// Those that ran out of time failed.
+func unneeded(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
 
 // record adds to the trace. Whoever calls it has seen that one is kept.
 func (d *meter) record(events ...Event) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/list"
@@ -89,8 +90,8 @@ func (r Rules) readyMade(res *Results) Verdict {
 	v = r.lenient(res, v)
 	v = r.severe(res, v)
 	v = r.whileDegraded(res, v)
-	if v.Action == Reject && r.Trust.hidden(res) {
-		v = v.deferred(RuleTempError, hiddenName)
+	if text := r.Trust.hidden(res); v.Action == Reject && text != "" {
+		v = v.deferred(RuleTempError, text)
 	}
 	return v
 }
@@ -124,7 +125,7 @@ func (v Verdict) override(rule string, o Override) Verdict {
 
 // deferred is v as a temporary failure for DNS trouble.
 func (v Verdict) deferred(rule, text string) Verdict {
-	v.Action, v.Rule, v.Code = TempFail, rule, "451 4.4.3"
+	v.Action, v.Rule, v.Code, v.RedirectTo = TempFail, rule, "451 4.4.3", ""
 	v.Text = text + "; please try again later"
 	return v
 }
@@ -187,16 +188,28 @@ func (t Trust) forwarder(res *Results) (by string, trusted bool) {
 	return by, false
 }
 
-// hidden reports whether DNS trouble hides a name by which the client might be
-// trusted.
-func (t Trust) hidden(res *Results) bool {
-	return t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError
+// hidden says what DNS trouble hides by which a forwarder might be trusted: the
+// client's name or a signature; "" for nothing.
+func (t Trust) hidden(res *Results) string {
+	if t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError {
+		return hiddenName
+	}
+	for _, d := range res.DKIM {
+		if d.Status == dkim.TempError && t.Forwarders.Signer(d.Domain) {
+			return hiddenSignature(d.Domain)
+		}
+	}
+	return ""
+}
+
+func hiddenSignature(domain string) string {
+	return "A signature of " + printable(domain, 200) + " could not be verified because of DNS trouble"
 }
 
 // patient has a client come again that may be exempt by a name which DNS trouble
-// hides.
+// hides, if its recipients would not get the message.
 func patient(res *Results, v Verdict) Verdict {
-	if (v.Action == Reject || v.Action == Discard) && res.ExemptUndecided {
+	if (v.Action == Reject || v.Action == Discard || v.Action == Redirect) && res.ExemptUndecided {
 		return v.deferred(RuleTempError, hiddenName)
 	}
 	return v

@@ -14,6 +14,9 @@ func (r Rules) lenientToLists(res *Results, v Verdict) Verdict {
 	}
 	o := Override{Reason: ReasonMailingList, By: "policy.mailing_lists"}
 	shape := listShape(res)
+	if signer := hiddenListSigner(res); shape == "" && signer != "" && v.Action == Reject {
+		return v.deferred(RuleTempError, hiddenSignature(signer))
+	}
 	if shape == "" {
 		o.Text = "it bears " + printable(res.List.String(), 120) + ", but neither a signature of the author's domain that a list broke nor one of the list"
 		v.Refused = append(v.Refused, o)
@@ -28,6 +31,21 @@ func (r Rules) lenientToLists(res *Results, v Verdict) Verdict {
 		v.Overrides = append(v.Overrides, o)
 	}
 	return v
+}
+
+// hiddenListSigner is the domain of a signature that might make a message one of
+// a list's, and that DNS trouble hides; "" for none.
+func hiddenListSigner(res *Results) string {
+	author := res.Author.Domain
+	for _, d := range res.DKIM {
+		if d.Status != dkim.TempError || d.Domain == "" {
+			continue
+		}
+		if equalOrBelow(author, d.Domain) || equalOrBelow(d.Domain, author) || res.List.ID != "" && equalOrBelow(res.List.ID, d.Domain) {
+			return d.Domain
+		}
+	}
+	return ""
 }
 
 // listShape says how a failure looks like the work of a list: the author's

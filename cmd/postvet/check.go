@@ -154,8 +154,15 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	for _, r := range f.rcpt {
 		msg.Recipient(r)
 	}
+	rules := c.Rules(id)
 	var mail limitedBuffer
+	var early *policy.Verdict // nil if the message may come
 	if src.present {
+		if rules.RefusesEarly() {
+			if v, refused := rules.Early(msg.Early(ctx)); refused {
+				early = &v
+			}
+		}
 		also := io.Discard
 		if f.second {
 			also = &mail
@@ -170,7 +177,10 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	}
 	// The checks run side by side and note what they did as they end.
 	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
-	verdict := c.Rules(id).Decide(results)
+	verdict := rules.Decide(results)
+	if early != nil {
+		verdict = *early
+	}
 	if f.trace && src.present {
 		results.Trace = append(results.Trace, policy.TraceVerdict(results, &verdict)...)
 	}

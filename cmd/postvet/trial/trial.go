@@ -152,7 +152,7 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	results, err := e.play(ctx, header, reader, o)
+	early, results, err := e.play(ctx, header, reader, o)
 	if err != nil {
 		return err
 	}
@@ -164,18 +164,25 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if results.DMARC.Policy != "" {
 		r.DMARC += " p=" + string(results.DMARC.Policy)
 	}
-	after := o.After.Decide(results)
+	decide := func(rules *policy.Rules) policy.Verdict {
+		if v, refused := rules.Early(early); refused {
+			return v
+		}
+		return rules.Decide(results)
+	}
+	after := decide(o.After)
 	r.After = short(after)
 	if o.Before != nil {
-		v := o.Before.Decide(results)
+		v := decide(o.Before)
 		before := short(v)
 		r.Before, r.Differs = &before, v.Differs(after)
 	}
 	return nil
 }
 
-// play tells a checker of the message as the filter does.
-func (e *envelope) play(ctx context.Context, header message.Header, body *message.Reader, o Options) (*policy.Results, error) {
+// play tells a checker of the message as the filter does. early is what it knows
+// at RCPT, nil if no policy asks for it.
+func (e *envelope) play(ctx context.Context, header message.Header, body *message.Reader, o Options) (early, results *policy.Results, err error) {
 	now := o.Now
 	if !e.time.IsZero() {
 		start := time.Now()
@@ -189,12 +196,15 @@ func (e *envelope) play(ctx context.Context, header message.Header, body *messag
 	for _, r := range e.recipients {
 		msg.Recipient(r)
 	}
+	if o.After.RefusesEarly() || o.Before != nil && o.Before.RefusesEarly() {
+		early = msg.Early(ctx)
+	}
 	for _, f := range header {
 		msg.Field(f)
 	}
 	msg.EndOfHeader()
 	if _, err := body.WriteBodyTo(msg); err != nil {
-		return nil, fmt.Errorf("cannot be read to its end: %w", err)
+		return nil, nil, fmt.Errorf("cannot be read to its end: %w", err)
 	}
-	return msg.Finish(ctx), nil
+	return early, msg.Finish(ctx), nil
 }
