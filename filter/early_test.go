@@ -7,10 +7,13 @@ import (
 	"github.com/postvet/postvet/policy"
 )
 
-// rcpt says RCPT and returns the reply.
+// rcpt says RCPT and returns the reply, or 'c' where none is due.
 func (m *mta) rcpt(addr string) (code byte, text string) {
 	m.t.Helper()
 	m.send('R', z(addr))
+	if !m.due('R') {
+		return 'c', ""
+	}
 	c, d := m.recv()
 	return c, strings.TrimSuffix(string(d), "\x00")
 }
@@ -99,6 +102,39 @@ func TestEarlyLetsThrough(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A connection that began when nobody was refused early has no reply to RCPT: the
+// rules that a reload brought refuse at the end, and at RCPT on the next one.
+func TestEarlyAfterReload(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, policy.Rules{})
+	before := r.handler.Load()
+	m := connectMTA(t, r.dial, offerAll)
+	r.SetHandler(Handler{Checker: before.checker.(policyChecker).c, Rules: early(policy.Rules{AuthservID: "mx.example.net"})})
+	m.command('C', inet("client.example.org", "192.0.2.77", 40000))
+	m.command('H', z("helo.example.org"))
+	m.command('M', z("<a@good.test>"))
+	if m.due('R') {
+		t.Fatal("RCPT is answered")
+	}
+	m.command('R', z("<b@example.net>"))
+	m.silence()
+	m.content(usual)
+	m.send('E')
+	if o := m.verdict(); o.code != 'y' || !strings.HasPrefix(o.text, "550 5.7.23") {
+		t.Errorf("%q %q", o.code, o.text)
+	}
+	if d := r.decision(); d.Early || d.Verdict.Rule != policy.RuleSPFFail {
+		t.Errorf("%+v", d)
+	}
+	m = connectMTA(t, r.dial, offerAll)
+	m.command('C', inet("client.example.org", "192.0.2.77", 40000))
+	m.command('M', z("<a@good.test>"))
+	if code, _ := m.rcpt("<b@example.net>"); code != 'y' {
+		t.Errorf("%q", code)
+	}
+	r.decision()
 }
 
 // A panic while the rules are asked early fails the message, and nothing else.

@@ -168,10 +168,15 @@ func (m *mta) command(cmd byte, parts ...[]byte) {
 		m.send('D', []byte{cmd}, z("i", m.queue))
 	}
 	m.send(cmd, parts...)
-	silent := map[byte]uint32{'L': 0x80, 'N': 0x40000, 'B': 0x80000}[cmd]
-	if m.got.protocol&silent == 0 {
+	if m.due(cmd) {
 		m.want('c')
 	}
+}
+
+// due reports whether the MTA waits for an answer to a command.
+func (m *mta) due(cmd byte) bool {
+	silent := map[byte]uint32{'C': 0x1000, 'H': 0x2000, 'R': 0x8000, 'L': 0x80, 'N': 0x40000, 'B': 0x80000}[cmd]
+	return m.got.protocol&silent == 0
 }
 
 func inet(host, ip string, port uint16) []byte {

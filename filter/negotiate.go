@@ -11,6 +11,10 @@ import (
 // What we ask for, each bit only if the MTA offers it: Sendmail refuses a
 // milter for an unknown bit, Postfix for an unknown action.
 //
+// The MTA waits for us only where we might have something to say: at MAIL, so
+// that what it knows by then reaches us and the look-ups begin (Postfix collects
+// what needs no answer), at RCPT if the rules refuse there, and at the end.
+//
 // Not asked: NR_DATA and NR_UNKN, because go-milter answers these commands
 // anyway and the MTA would take that answer for the verdict; RCPT_REJ.
 const (
@@ -18,6 +22,7 @@ const (
 		milter.OptAddRcpt | milter.OptRemoveRcpt // to redirect
 
 	wantedProtocol = milter.OptNoUnknown | milter.OptNoData |
+		milter.OptNoConnReply | milter.OptNoHeloReply | milter.OptNoRcptReply |
 		milter.OptNoHeaderReply | milter.OptNoEOHReply | milter.OptNoBodyReply |
 		milter.OptHeaderLeadingSpace
 )
@@ -48,8 +53,9 @@ type agreement struct {
 
 var errOffer = errors.New("malformed option negotiation")
 
-// negotiate reads the payload of the MTA's offer.
-func negotiate(offer []byte) (agreement, error) {
+// negotiate reads the payload of the MTA's offer. early tells that recipients
+// may be refused.
+func negotiate(offer []byte, early bool) (agreement, error) {
 	if len(offer) < 12 {
 		return agreement{}, errOffer
 	}
@@ -61,6 +67,9 @@ func negotiate(offer []byte) (agreement, error) {
 		version:  min(version, maxVersion),
 		actions:  wantedActions & milter.OptAction(binary.BigEndian.Uint32(offer[4:])),
 		protocol: wantedProtocol & milter.OptProtocol(binary.BigEndian.Uint32(offer[8:])),
+	}
+	if early {
+		a.protocol &^= milter.OptNoRcptReply
 	}
 	if version < 6 {
 		a.actions &^= milter.OptSetSymList
@@ -80,6 +89,12 @@ func (a agreement) exactHeader() bool { return a.silent(milter.OptHeaderLeadingS
 // replyDue reports whether the MTA waits for an answer to a command.
 func (a agreement) replyDue(cmd byte) bool {
 	switch milter.Code(cmd) {
+	case milter.CodeConn:
+		return !a.silent(milter.OptNoConnReply)
+	case milter.CodeHelo:
+		return !a.silent(milter.OptNoHeloReply)
+	case milter.CodeRcpt:
+		return !a.silent(milter.OptNoRcptReply)
 	case milter.CodeHeader:
 		return !a.silent(milter.OptNoHeaderReply)
 	case milter.CodeEOH:

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/policy"
 )
 
 func TestNegotiation(t *testing.T) {
@@ -15,14 +17,14 @@ func TestNegotiation(t *testing.T) {
 		want  offer
 		lists bool
 	}{
-		{"Postfix 3.7 and Sendmail 8.17", offerAll, offer{6, 0x13d, 0x1c0380}, true},
-		{"a later version", offer{7, 0xffffffff, 0xffffffff}, offer{6, 0x13d, 0x1c0380}, true},
+		{"Postfix 3.7 and Sendmail 8.17", offerAll, offer{6, 0x13d, 0x1cb380}, true},
+		{"a later version", offer{7, 0xffffffff, 0xffffffff}, offer{6, 0x13d, 0x1cb380}, true},
 		{"milter_protocol=4", offer4, offer{4, 0x3d, 0x300}, false},
 		{"milter_protocol=3", offer3, offer{3, 0x3d, 0x100}, false},
 		{"milter_protocol=2", offer2, offer{2, 0x3d, 0}, false},
-		{"version 4 that names the macro list", offer{4, 0x1ff, 0x1fffff}, offer{4, 0x3d, 0x1c0380}, false},
-		{"no macro list", offer{6, 0xff, 0x1fffff}, offer{6, 0x3d, 0x1c0380}, false},
-		{"no leading space", offer{6, 0x1ff, 0xfffff}, offer{6, 0x13d, 0xc0380}, true},
+		{"version 4 that names the macro list", offer{4, 0x1ff, 0x1fffff}, offer{4, 0x3d, 0x1cb380}, false},
+		{"no macro list", offer{6, 0xff, 0x1fffff}, offer{6, 0x3d, 0x1cb380}, false},
+		{"no leading space", offer{6, 0x1ff, 0xfffff}, offer{6, 0x13d, 0xcb380}, true},
 		{"nothing at all", offer{6, 0, 0}, offer{6, 0, 0}, false},
 	}
 	f := &fake{}
@@ -113,25 +115,28 @@ func TestRepliesWhereDue(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		offer  offer
+		rules  policy.Rules
 		silent string
 	}{
-		{"all switched off", offerAll, "LNB"},
-		{"only the header's", offer{6, 0x1ff, 0x1fffff &^ 0xc0000}, "L"},
-		{"only the body's", offer{6, 0x1ff, 0x1fffff &^ 0x40080}, "B"},
-		{"none, protocol 2", offer2, ""},
-		{"none, protocol 4", offer4, ""},
+		{"all switched off", offerAll, policy.Rules{}, "CHRLNB"},
+		{"refusals at RCPT", offerAll, early(policy.Rules{}), "CHLNB"},
+		{"only the connect's", offer{6, 0x1ff, 0x1fffff &^ 0xca080}, policy.Rules{}, "C"},
+		{"only HELO's", offer{6, 0x1ff, 0x1fffff &^ 0xc9080}, policy.Rules{}, "H"},
+		{"only RCPT's", offer{6, 0x1ff, 0x1fffff &^ 0xc3080}, policy.Rules{}, "R"},
+		{"only the header's", offer{6, 0x1ff, 0x1fffff &^ 0xcb000}, policy.Rules{}, "L"},
+		{"only the body's", offer{6, 0x1ff, 0x1fffff &^ 0x4b080}, policy.Rules{}, "B"},
+		{"none, protocol 2", offer2, policy.Rules{}, ""},
+		{"none, protocol 4", offer4, policy.Rules{}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, &fake{}, Options{})
+			r, _ := startPolicy(t, tt.rules)
 			m := connectMTA(t, r.dial, tt.offer)
-			m.hello()
-			m.envelope(usual)
 			var silent []byte
 			for _, p := range []struct {
 				cmd  byte
 				data []byte
-			}{{'L', z("From", "a@example.org")}, {'L', z("Empty", "")}, {'N', nil}, {'B', []byte("x\r\n")}, {'B', nil}} {
+			}{{'C', inet("client.example.org", "192.0.2.1", 40000)}, {'H', z("helo.example.org")}, {'M', z("<a@plain.test>")}, {'R', z("<b@example.net>")}, {'L', z("From", "a@example.org")}, {'L', z("Empty", "")}, {'N', nil}, {'B', []byte("x\r\n")}, {'B', nil}} {
 				m.send(p.cmd, p.data)
 				if strings.IndexByte(tt.silent, p.cmd) >= 0 {
 					m.silence()

@@ -145,7 +145,7 @@ func (s *session) Connect(host, family string, port uint16, addr net.IP, _ *milt
 	s.helo, s.greeted = "", false
 	s.client = s.newClient(host, family, port, addr)
 	s.introduce()
-	return milter.RespContinue, nil
+	return s.next(milter.OptNoConnReply)
 }
 
 func (s *session) newClient(host, family string, port uint16, addr net.IP) message.Client {
@@ -176,7 +176,7 @@ func (s *session) Helo(name string, _ *milter.Modifier) (milter.Response, error)
 	s.told = s.told && s.helo == name
 	s.helo, s.greeted = name, true
 	s.introduce()
-	return milter.RespContinue, nil
+	return s.next(milter.OptNoHeloReply)
 }
 
 // MailFrom begins a message. Sendmail tells nothing between two messages, so
@@ -202,7 +202,7 @@ func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, er
 func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
 	m := s.mail
 	if m == nil {
-		return milter.RespContinue, nil
+		return s.next(milter.OptNoRcptReply)
 	}
 	m.rcpts++
 	if r := (recipient{to, s.macros.recipient()}); len(m.to) < s.srv.opt.MaxRecipients {
@@ -210,6 +210,9 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 	}
 	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
 		s.guard("rcpt", func() { m.tx.Recipient(to) })
+	}
+	if s.wire.agreed.silent(milter.OptNoRcptReply) {
+		return nil, nil // rules that came later refuse at the end
 	}
 	return final(s.refuseEarly(m)), nil
 }

@@ -213,6 +213,7 @@ func TestClient(t *testing.T) {
 			m := connectMTA(t, r.dial, offerAll)
 			m.send('D', []byte("C"), z(tt.macros...))
 			m.command('C', tt.connect)
+			eventually(t, "the connect is heard", func() bool { return len(f.heard()) > 0 })
 			if diff := cmp.Diff([]string{"connect " + tt.want}, f.heard()); diff != "" {
 				t.Error(diff)
 			}

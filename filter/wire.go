@@ -84,7 +84,7 @@ var (
 func (w *wire) serve() {
 	offer, err := w.offer()
 	if err == nil {
-		w.agreed, err = negotiate(offer[5:])
+		w.agreed, err = negotiate(offer[5:], w.srv.handler.Load().early != nil)
 	}
 	if err != nil {
 		w.reason = err

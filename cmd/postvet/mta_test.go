@@ -17,6 +17,9 @@ type mta struct {
 	t    *testing.T
 	conn net.Conn
 	in   *bufio.Reader
+	// protocol is what was agreed: 0x1000, 0x2000 and 0x8000 for no reply to
+	// connect, HELO and RCPT.
+	protocol uint32
 }
 
 // The offer of current MTAs.
@@ -44,9 +47,11 @@ func greetMTA(t *testing.T, conn net.Conn) *mta {
 	offer = binary.BigEndian.AppendUint32(offer, offeredActions)
 	offer = binary.BigEndian.AppendUint32(offer, offeredProtocol)
 	m.send('O', string(offer))
-	if cmd, _ := m.read(); cmd != 'O' {
-		t.Fatalf("negotiation answered with %q", cmd)
+	cmd, data := m.read()
+	if cmd != 'O' || len(data) < 12 {
+		t.Fatalf("negotiation answered with %q %q", cmd, data)
 	}
+	m.protocol = binary.BigEndian.Uint32([]byte(data[8:12]))
 	return m
 }
 
@@ -81,9 +86,12 @@ func (m *mta) tryRead() (cmd byte, data string, err error) {
 	return head[4], string(b), err
 }
 
-// proceed reads replies that say continue.
-func (m *mta) proceed() {
+// proceed reads a reply that says continue, unless it was agreed to be silent.
+func (m *mta) proceed(silent uint32) {
 	m.t.Helper()
+	if m.protocol&silent != 0 {
+		return
+	}
 	if cmd, data := m.read(); cmd != 'c' {
 		m.t.Fatalf("answered %q %q, want continue", cmd, data)
 	}
@@ -92,18 +100,18 @@ func (m *mta) proceed() {
 func (m *mta) connect(ip, helo string) {
 	m.t.Helper()
 	m.send('C', "client.example\x004\x00\x19"+ip+"\x00")
-	m.proceed()
+	m.proceed(0x1000)
 	m.send('H', helo+"\x00")
-	m.proceed()
+	m.proceed(0x2000)
 }
 
 // begin sends the envelope and the header of a message.
 func (m *mta) begin(mailFrom, text string) (body string) {
 	m.t.Helper()
 	m.send('M', "<"+mailFrom+">\x00")
-	m.proceed()
+	m.proceed(0)
 	m.send('R', "<user@test.example>\x00")
-	m.proceed()
+	m.proceed(0x8000)
 	header, body, _ := strings.Cut(text, "\r\n\r\n")
 	for _, f := range strings.Split(strings.ReplaceAll(header, "\r\n\t", "\n\t"), "\r\n") {
 		name, value, _ := strings.Cut(f, ":")

@@ -60,7 +60,7 @@ func (b *bench) choose() {
 			continue
 		}
 		why := c.missing()
-		if c.name == "libmilter" && why == "" {
+		if slices.Contains(c.needs, mfapi) && why == "" {
 			if _, err := os.Stat(b.bin + "/libmilter"); err != nil {
 				why = "floor.c does not compile; apt-get install --no-install-recommends " + c.packages
 			}
@@ -93,6 +93,9 @@ func (b *bench) rounds(ctx context.Context) error {
 		k := (round - 1) % max(1, len(b.field))
 		for _, c := range slices.Concat(b.field[k:], b.field[:k]) {
 			var err error
+			if c.onlyPostfix {
+				continue
+			}
 			if b.options.cache != "cold" {
 				err = b.warm(ctx, &c, round)
 			}

@@ -26,6 +26,9 @@ type contestant struct {
 	// floor marks what decides nothing: it has no verdicts to check, and no
 	// caches that could be cold.
 	floor bool
+	// onlyPostfix marks what is no use but to see what Postfix pays for having
+	// a milter at all.
+	onlyPostfix bool
 	// primes says that the first start takes long and fills a cache on disk, as
 	// an installation would have it.
 	primes bool
@@ -65,11 +68,18 @@ const (
 	opendmarcBin = "/usr/sbin/opendmarc"
 	pyspfBin     = "/usr/bin/pyspf-milter"
 	rspamdBin    = "/usr/bin/rspamd"
+	mfapi        = "/usr/include/libmilter/mfapi.h"
 	suffixList   = "/usr/share/publicsuffix/public_suffix_list.dat"
 )
 
 // contestants are all that there are, in the order of the table.
 func contestants() []contestant {
+	libmilter := func(options ...string) func(*place) ([]program, error) {
+		return func(p *place) ([]program, error) {
+			argv := append([]string{p.bin + "/libmilter"}, options...)
+			return []program{{append(argv, p.socket("libmilter")), p.socket("libmilter")}}, nil
+		}
+	}
 	return []contestant{
 		{name: "postvet", start: startPostvet},
 		{name: "rspamd", needs: []string{rspamdBin}, packages: "rspamd", primes: true, start: startRspamd},
@@ -87,11 +97,12 @@ func contestants() []contestant {
 		{name: "go-milter", floor: true, start: func(p *place) ([]program, error) {
 			return []program{{[]string{p.bin + "/gomilter", p.socket("nothing")}, p.socket("nothing")}}, nil
 		}},
-		{name: "libmilter", floor: true, needs: []string{"/usr/include/libmilter/mfapi.h"}, packages: "libmilter-dev gcc libc6-dev", start: func(p *place) ([]program, error) {
-			return []program{{[]string{p.bin + "/libmilter", p.socket("libmilter")}, p.socket("libmilter")}}, nil
-		}},
+		{name: "libmilter", floor: true, needs: []string{mfapi}, packages: libmilterPackages, start: libmilter()},
+		{name: "blind-libmilter", floor: true, onlyPostfix: true, needs: []string{mfapi}, packages: libmilterPackages, start: libmilter("-blind")},
 	}
 }
+
+const libmilterPackages = "libmilter-dev gcc libc6-dev"
 
 // missing says what keeps a contestant from running; "" if nothing does.
 func (c *contestant) missing() string {

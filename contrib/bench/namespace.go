@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -93,7 +95,15 @@ func furnish(dir string) error {
 	return loopback()
 }
 
-// loopback brings the interface lo up.
+// networks are where the corpus's clients are.
+var networks = []netip.Prefix{
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.0.0/16"),
+}
+
+// loopback brings the interface lo up and gives it the addresses of the
+// corpus's clients, so that a client can connect from its own.
 func loopback() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -107,6 +117,35 @@ func loopback() error {
 	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
 		return fmt.Errorf("namespaces: lo: %w", err)
+	}
+	for i, n := range networks {
+		if err := addNetwork(fd, fmt.Sprintf("lo:%d", i+1), n); err != nil {
+			return fmt.Errorf("namespaces: %s on lo: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// addNetwork gives lo, under the alias, a network: unlike other interfaces it
+// then has every address in it.
+func addNetwork(fd int, alias string, n netip.Prefix) error {
+	for _, set := range []struct {
+		request uint
+		address net.IP
+	}{
+		{unix.SIOCSIFADDR, n.Addr().Next().AsSlice()},
+		{unix.SIOCSIFNETMASK, net.IP(net.CIDRMask(n.Bits(), 32))},
+	} {
+		r, err := unix.NewIfreq(alias)
+		if err != nil {
+			return err
+		}
+		if err := r.SetInet4Addr(set.address); err != nil {
+			return err
+		}
+		if err := unix.IoctlIfreq(fd, set.request, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
