@@ -6,6 +6,7 @@ FUZZTIME ?= 10m
 # a time: a target that is in the middle of one when its time ends may report
 # "context deadline exceeded", which is no finding.
 SMOKETIME ?= 500x
+BENCHFLAGS ?= -all
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -78,7 +79,7 @@ demo: mtas ## real Postfix and Sendmail with Postvet between: what happens to wh
 peers: ## Debian's other milters, for the benchmark
 	@contrib/bench/install.sh || echo 'make: the peers could not be brought; the benchmark leaves them out' >&2
 
-bench: peers mtas ## Postvet beside its peers and bare libmilter; BENCHFLAGS=-quick for a short look
+bench: peers mtas ## Postvet beside its peers: alone, through Postfix, and its memory; an hour. BENCHFLAGS='-quick -all' for a short look
 	$(GO) run ./contrib/bench $(BENCHFLAGS)
 
 microbench: ## the benchmarks of all packages
