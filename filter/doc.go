@@ -10,6 +10,7 @@
 // Between go-milter and the socket stands a wire, which
 //
 //   - masks the options by the offer and answers with the MTA's own version,
+//   - lets the MTA wait for an answer only where there may be one to give,
 //   - buffers reads, collects replies and sends them before it waits,
 //   - keeps deadlines, sends progress packets, and ends between messages when
 //     the server drains,
