@@ -79,7 +79,7 @@ demo: mtas ## real Postfix and Sendmail with Postvet between: what happens to wh
 peers: ## Debian's other milters, for the benchmark
 	@contrib/bench/install.sh || echo 'make: the peers could not be brought; the benchmark leaves them out' >&2
 
-bench: peers mtas ## Postvet beside its peers: alone, through Postfix, and its memory; an hour. BENCHFLAGS='-quick -all' for a short look
+bench: peers mtas ## Postvet beside its peers: alone, through Postfix, and its memory; 40 minutes. BENCHFLAGS='-quick -all' for a short look
 	$(GO) run ./contrib/bench $(BENCHFLAGS)
 
 microbench: ## the benchmarks of all packages

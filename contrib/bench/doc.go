@@ -3,11 +3,11 @@
 // SPF, DKIM, DMARC and ARC modules, and, as the floor, milters that do nothing: of
 // them blind-libmilter is told of nothing but a message's end.
 //
-//	go run ./contrib/bench            the milters with our own MTA, 40 to 60 minutes
+//	go run ./contrib/bench            the milters with our own MTA, half an hour
 //	go run ./contrib/bench -quick     a minute or two, to see that it works
 //	go run ./contrib/bench -postfix   through a real Postfix
 //	go run ./contrib/bench -memory    what Postvet holds under many sessions
-//	go run ./contrib/bench -all       one after the other
+//	go run ./contrib/bench -all       one after the other, 40 minutes; what "make bench" does
 //
 // It can be run in parts, of which -json keeps the results and -merge makes one
 // table: by contestants (-only), caches (-cache), cells (-sessions,
