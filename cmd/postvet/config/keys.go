@@ -168,7 +168,7 @@ var keys = []key{
 	},
 	{
 		name: "policy.sender_domain", field: func(c *Config) any { return &c.Policy.SenderDomain }, words: []string{"off", "mark", "reject"},
-		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused.",
+		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused,\nbut not what [trust] or author_overrides lets pass.",
 	},
 	{
 		name: "policy.monitor_listeners", field: func(c *Config) any { return &c.Policy.MonitorListeners }, empty: true, check: checkListener,
@@ -230,7 +230,7 @@ var keys = []key{
 	{
 		name: "trust.forwarders", field: func(c *Config) any { return &c.Trust.Forwarders }, empty: true,
 		kinds:   list.Addresses | list.Names | list.Signers,
-		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back\nto the client's address, or \"dkim:example.org\" for all that this domain\nsigned. What they hand on is not refused or held for failing DMARC or SPF.",
+		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back\nto the client's address, or \"dkim:example.org\" for all that this domain\nsigned. What they hand on is not refused or held for failing DMARC or SPF, or\nby sender_domain.",
 	},
 	{
 		name: "trust.sealers", field: func(c *Config) any { return &c.Trust.Sealers }, empty: true, kinds: list.Names,
