@@ -39,7 +39,7 @@ var sections = []struct{ name, comment string }{
 	{"dns", "Where answers come from and how long they are kept."},
 	{"policy", "What is done about a message. By default DMARC decides, and SPF alone rejects\nnobody."},
 	{"trust", "Whose word counts: about the client, and against a failure of DMARC. Lists\ntake single entries and files of them, such as \"file:/etc/postvet/forwarders\":\none entry a line, \"#\" for remarks, \"!\" for exceptions, as in the lists of\nopendkim and opendmarc. A name stands for itself, \".example.org\" for the names\nbelow."},
-	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins.\n\"example.org\" = \"reject\""},
+	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins. Public suffixes such as \"com\" and \"co.uk\" cannot stand here, those of\nsingle owners such as \"github.io\" can.\n\"example.org\" = \"reject\""},
 	{listSection, "Lists of addresses and domains for rules of your own: an expression asks\nlisted(from, \"partners\"). Entries and files are as in [trust].\npartners = [\"example.org\", \".example.org\", \"file:/etc/postvet/partners\"]"},
 	{"dkim", "Which signatures and keys count."},
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
