@@ -204,7 +204,7 @@ var keys = []key{
 	},
 	{
 		name: "policy.spf_early", field: func(c *Config) any { return &c.Policy.SPFEarly },
-		comment: "Refuse by the three keys above at RCPT, before the message is sent: it saves\ntraffic, and does not wait for a signature that would let it pass. Not for\nexempt clients, and forwarders that are trusted by address or name.",
+		comment: "Refuse by the three keys above at RCPT, before the message is sent: it saves\ntraffic. Not for exempt clients, and forwarders that are trusted by address or\nname. What is only known later comes too late to let a message pass: a\nsignature (also of \"dkim:\" in forwarders), sealers, author_overrides,\nmailing_lists, and rules of your own, whatever they ask.",
 	},
 	{
 		name: "policy.own_domains", field: func(c *Config) any { return &c.Policy.OwnDomains }, empty: true, kinds: list.Names,
