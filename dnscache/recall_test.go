@@ -73,3 +73,53 @@ func TestRecall(t *testing.T) {
 		t.Errorf("%d queries", n)
 	}
 }
+
+// counting is a memory that counts what it told.
+type counting struct {
+	answers         map[string]*dnscache.Answer
+	counted, failed int
+}
+
+func (c *counting) Known(name string, _ dnscache.Type) *dnscache.Answer {
+	a := c.answers[name]
+	if a != nil {
+		c.counted++
+		if a.Outcome.Temporary() {
+			c.failed++
+		}
+	}
+	return a
+}
+
+func (c *counting) Uncount(answers, failed int) {
+	c.counted -= answers
+	c.failed -= failed
+}
+
+// What was told to a recall that missed something will be asked for again.
+func TestRecallIsNotCountedTwice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name            string
+		asked           []string
+		missed          bool
+		counted, failed int
+	}{
+		{"all known", []string{"found", "failed"}, false, 2, 1},
+		{"the first missed", []string{"gone", "found"}, true, 0, 0},
+		{"the last missed", []string{"found", "failed", "gone"}, true, 0, 0},
+		{"one in between missed", []string{"found", "gone", "failed", "gone"}, true, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := &counting{answers: map[string]*dnscache.Answer{"found": {Outcome: dnscache.Found}, "failed": {Outcome: dnscache.ServFail}}}
+			recall := dnscache.NewRecall(c)
+			for _, name := range tt.asked {
+				recall.Lookup(t.Context(), name, dnscache.TXT)
+			}
+			if recall.Missed() != tt.missed || c.counted != tt.counted || c.failed != tt.failed {
+				t.Errorf("missed %v, %d counted, %d failed; want %v, %d, %d", recall.Missed(), c.counted, c.failed, tt.missed, tt.counted, tt.failed)
+			}
+		})
+	}
+}

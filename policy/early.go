@@ -68,9 +68,9 @@ func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monito
 // Early decides, by what [Message.Early] found, whether the message is refused
 // before it is sent: Local's words on SPF. It does not wait for a signature of the
 // same domain, which may excuse the client, and knows nothing of the
-// administrator's rules. Trusted forwarders are let through, and so is
-// whoever DNS trouble keeps from showing that he is one, and what may turn out to
-// be monitored only.
+// administrator's rules, the author and the seals. Forwarders trusted by address
+// or name are let through, and so is whoever DNS trouble keeps from showing that
+// he is one, and what may turn out to be monitored only.
 func (r Rules) Early(res *Results) (Verdict, bool) {
 	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) != "" || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return Verdict{}, false

@@ -63,6 +63,12 @@ func TestEarly(t *testing.T) {
 		{name: "exempt name, only claimed", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.77", from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.77 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
 		{name: "exempt name, hidden", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.88", from: "a@strict.example"},
 		{name: "forwarder", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@strict.example"},
+		{name: "forwarder, in a prefix", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.64/26")}}, from: "a@strict.example"},
+		{name: "forwarder, of a bounce", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, helo: "strict.example"},
+		{name: "forwarder, as a mapped address", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, ip: "::ffff:192.0.2.66", from: "a@strict.example"},
+		{name: "forwarder, SPF hidden", rules: policy.Rules{OnTempError: policy.TempErrorDefer, Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@trouble.example"},
+		{name: "forwarder by name", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, ".fwd.example")}}, from: "a@strict.example"},
+		{name: "exception among forwarders", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.64/26 !192.0.2.66")}}, from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.66 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
 		{name: "forwarder by name, hidden", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "mx.fwd.example")}}, ip: "192.0.2.88", from: "a@strict.example"},
 		{name: "DNS is down", down: true, ip: "192.0.2.88", from: "a@strict.example"},
 	} {

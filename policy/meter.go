@@ -99,6 +99,14 @@ func (d *meter) Known(name string, t dnscache.Type) *dnscache.Answer {
 	return a
 }
 
+// Uncount implements dnscache.Counter.
+func (d *meter) Uncount(answers, failed int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cost.Lookups -= answers
+	d.cost.Failed -= failed
+}
+
 var errNoAnswer = errors.New("policy: the resolver gave no answer")
 
 func (d *meter) ask(ctx context.Context, check, name string, t dnscache.Type) *dnscache.Answer {

@@ -88,6 +88,7 @@ const (
 func (r Rules) readyMade(res *Results) Verdict {
 	v := r.overrideAuthor(res, r.onlyMarked(r.judgeDMARC(res)))
 	v = r.lenient(res, v)
+	v = r.onSender(res, v)
 	v = r.severe(res, v)
 	v = r.whileDegraded(res, v)
 	if text := r.Trust.hidden(res); v.Action == Reject && text != "" {

@@ -14,9 +14,8 @@
 // Faults of ours and exemptions are decided first, then the administrator's own
 // rules are asked, see [CustomRule]: one that decides has the last word but for
 // mode, and for a client that may be exempt by a name which DNS trouble hides.
-// Then come messages without one author, and sender_domain, which refuses those
-// whose domain accepts no mail. After these each line may change what those above
-// it decided:
+// Then come messages without one author. After these each line may change what
+// those above it decided:
 //
 //	what                     asks                                  changes
 //	DMARC                    what does the author's domain want?   -
@@ -24,6 +23,8 @@
 //	trust.forwarders         did a trusted client hand it on?      reject, hold, defer -> accept
 //	trust.sealers            did a trusted chain see it pass?      reject, hold -> accept
 //	policy.mailing_lists     does it look like a list's work?      reject, hold -> hold, accept
+//	policy.sender_domain     does the sender accept mail?          accept, hold -> reject (not for
+//	                                                               what was trusted above)
 //	on_own_domain,           is it proven, signed, permitted?      accept -> hold, defer, reject
 //	on_unsigned, spf_*       (the strictest answer; not for what
 //	                         was trusted above)

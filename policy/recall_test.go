@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // forgetful is a resolver that has forgotten some of what it knows.
@@ -65,6 +68,38 @@ func TestResultsDoNotDependOnTheCache(t *testing.T) {
 		})
 		if diff := cmp.Diff(want, got, ignore); diff != "" {
 			t.Fatalf("a part is known, number %d (-nothing +a part):\n%s", i, diff)
+		}
+	}
+}
+
+// How many look-ups a message cost does not depend on the cache either: what a
+// check was told before it missed something is not counted twice.
+func TestLookupsAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	_, r := dnstest.Start(t, `
+66.2.0.192.in-addr.arpa. PTR mx.client.example.
+mx.client.example. A 192.0.2.66
+`)
+	for _, tt := range []struct {
+		name   string
+		forgot []string // the names
+	}{
+		{"nothing is known", []string{"66.2.0.192.in-addr.arpa", "mx.client.example", "_dmarc.one.example", "_dmarc.example"}},
+		{"the second answer of reverse DNS is not", []string{"mx.client.example"}},
+		{"the second answer of the DMARC walk is not", []string{"_dmarc.example"}},
+		{"the second answers are not", []string{"mx.client.example", "_dmarc.example"}},
+		{"all is known", nil},
+	} {
+		// One after the other: the first fills the cache.
+		f := &forgetful{Resolver: r, forgot: func(name string, _ dnscache.Type) bool { return slices.Contains(tt.forgot, name) }}
+		conn := policy.NewChecker(policy.Options{Resolver: f, AuthservID: "mx.test.example"}).
+			Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.66")})
+		msg := conn.Message(message.Sender{})
+		msg.Field(message.NewField("From", " a@one.example"))
+		res := msg.Finish(t.Context())
+		conn.Close()
+		if asked := f.asked.Load() > 0; res.DNS.Lookups != 4 || asked != (tt.forgot != nil) {
+			t.Errorf("%s: %d look-ups, want 4; asked %v", tt.name, res.DNS.Lookups, asked)
 		}
 	}
 }

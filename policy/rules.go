@@ -65,7 +65,7 @@ type Rules struct {
 	// leads to: "reject", "hold" or "accept".
 	OnAmbiguousAuthor string
 	// SenderDomain is what is done if the sender's domain accepts no mail: "off",
-	// "mark" (it only stands in our field) or "reject".
+	// "mark" (it only stands in our field) or "reject", unless Trust has a say.
 	SenderDomain string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
@@ -94,7 +94,6 @@ const (
 	RuleOversize        = "oversize"
 	RuleNoAuthor        = "no-author-domain"
 	RuleAmbiguousAuthor = "ambiguous-author"
-	RuleSenderDomain    = "sender-domain"
 	RuleTempError       = "temperror"
 	RuleDMARCReject     = "dmarc-reject"
 	RuleDMARCQuarantine = "dmarc-quarantine"
@@ -106,6 +105,7 @@ const (
 	RuleTrustedForwarder = "trusted-forwarder"
 	RuleTrustedSealer    = "trusted-sealer"
 	RuleMailingList      = "mailing-list"
+	RuleSenderDomain     = "sender-domain"
 	RuleOwnDomain        = "own-domain"
 	RuleUnsigned         = "unsigned"
 	RuleSPFFail          = "spf-fail"
@@ -211,9 +211,6 @@ func (r Rules) judge(res *Results, own *custom) Verdict {
 		}
 		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
-	if v, refused := r.judgeSender(res); refused {
-		return v
-	}
 	return r.readyMade(res)
 }
 
@@ -264,9 +261,9 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 // BuiltinRules are the names that no rule of the admin's own may have.
 func BuiltinRules() []string {
 	return []string{
-		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleSenderDomain, RuleTempError,
+		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleTempError,
 		RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
-		RuleAuthorOverride, RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList, RuleOwnDomain, RuleUnsigned,
+		RuleAuthorOverride, RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList, RuleSenderDomain, RuleOwnDomain, RuleUnsigned,
 		RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError, RuleDegraded,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/postvet/postvet/policy/authres"
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
 )
@@ -79,8 +80,34 @@ func (s *senderChecks) gather(ctx context.Context, m *Message, res *Results) {
 	}
 }
 
-// judgeSender refuses mail of a domain that mail cannot be sent to. DNS trouble
-// refuses nobody.
+// onSender refuses mail of a domain that mail cannot be sent to. Whom the
+// administrator trusts it does not refuse, as DMARC and SPF do not: a forwarder
+// cannot help what stands in the message, nor an author that is never to be
+// refused. What waits for an answer of the DNS goes on waiting.
+func (r Rules) onSender(res *Results, v Verdict) Verdict {
+	d, refused := r.judgeSender(res)
+	if !refused || v.Action == TempFail || v.Action == Accept && v.trusted() {
+		return v
+	}
+	instead := fmt.Sprintf("instead of policy.sender_domain = %q", r.SenderDomain)
+	if asked, key := r.Trust.author(res.Author.Domain); asked == dmarc.PolicyNone {
+		return v.override(RuleAuthorOverride, Override{Reason: ReasonLocalPolicy, By: "author_overrides." + key, Text: "none " + instead})
+	}
+	by, trusted := r.Trust.forwarder(res)
+	o := Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by}
+	switch {
+	case trusted:
+		o.Text += " " + instead
+		return v.override(RuleTrustedForwarder, o)
+	case by != "" && v.Action == Accept: // otherwise lenient has noted it
+		v.Refused = append(v.Refused, o)
+	}
+	d.Refused = v.Refused
+	return d
+}
+
+// judgeSender is the refusal of mail whose sender's domain accepts none; false if
+// there is nothing to refuse. DNS trouble refuses nobody.
 func (r Rules) judgeSender(res *Results) (Verdict, bool) {
 	if r.SenderDomain != SenderDomainReject {
 		return Verdict{}, false

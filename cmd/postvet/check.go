@@ -6,14 +6,17 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/trial"
+	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
@@ -24,7 +27,8 @@ type checkFlags struct {
 	settings
 	ip, helo, mailFrom string
 	rcpt               []string
-	user               string
+	user, tls          string
+	listener, socket   string
 	at                 string
 	json, trace        bool
 	second             bool
@@ -47,9 +51,10 @@ Without --ip there is no SPF.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results; --user makes the message that of an authenticated client, which is
-exempt unless the configuration says otherwise. If --ip is one of the
-configuration's trust.relays, the client is whom the message's Received fields
-name.
+exempt unless the configuration says otherwise. --listener, --socket and --tls
+say how it came, for rules and policy.monitor_listeners that ask for it. If --ip
+is one of the configuration's trust.relays, the client is whom the message's
+Received fields name.
 
 --second-opinion has go-msgauth, another implementation of DKIM, verify the
 signatures too. It judges expiry by the clock of now, fails every l=, and knows
@@ -60,6 +65,7 @@ is not readable or no resolver answers.`,
 		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org mail.eml
   postvet check --ip 192.0.2.1 --mail-from a@example.org        SPF alone
   postvet check --trace --at 2026-05-01T12:00:00Z mail.eml      by the clock of then
+  postvet check --config postvet.toml --listener ORIGINATING --tls TLSv1.3 mail.eml
   postvet check --json mail.eml | jq .dmarc`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, in, args) },
@@ -70,6 +76,9 @@ is not readable or no resolver answers.`,
 	fl.StringVar(&f.mailFrom, "mail-from", "", "`ADDRESS` of MAIL FROM; empty is the null sender")
 	fl.StringArrayVar(&f.rcpt, "rcpt", nil, "`ADDRESS` of a recipient; repeatable")
 	fl.StringVar(&f.user, "user", "", "`NAME` the client logged in with")
+	fl.StringVar(&f.listener, "listener", "", "`NAME` of the MTA's listener, its {daemon_name}")
+	fl.StringVar(&f.socket, "socket", "", "`ADDR` of our own socket, such as inet:127.0.0.1:8890 or unix:/path")
+	fl.StringVar(&f.tls, "tls", "", "`VERSION` of TLS between client and MTA, such as TLSv1.3 (default not encrypted)")
 	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
@@ -93,6 +102,9 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 			return usage("--ip: %q is no address; write one such as 192.0.2.1 or 2001:db8::1", f.ip)
 		}
 		client.IP = ip.Unmap().WithZone("")
+	}
+	if err := f.arrival(&client); err != nil {
+		return err
 	}
 	now := time.Now
 	if cmd.Flags().Changed("at") {
@@ -130,6 +142,34 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	return answer(report)
 }
 
+// tlsVersion is {tls_version} as OpenSSL, and so Postfix and Sendmail, write it.
+var tlsVersion = regexp.MustCompile(`^(TLS|SSL)v[0-9](\.[0-9])?$`)
+
+// arrival says by which listener and socket the client came, in the form in which
+// rules and modes compare them. A misspelt one would match none and say nothing.
+func (f *checkFlags) arrival(client *message.Client) error {
+	switch {
+	case strings.ContainsAny(f.listener, ":/"):
+		return usage("--listener: %q is no daemon name; write an address of our own as --socket", f.listener)
+	case strings.ContainsFunc(f.listener, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
+		return usage("--listener: %q is no daemon name; write one such as ORIGINATING", f.listener)
+	case f.tls != "" && !tlsVersion.MatchString(f.tls):
+		return usage("--tls: %q is no version of TLS; write one such as TLSv1.3", f.tls)
+	}
+	client.Listener = f.listener
+	if f.socket == "" {
+		return nil
+	}
+	a, err := filter.ParseListenAddress(f.socket)
+	if err == nil {
+		client.Socket = a.Socket()
+	}
+	if client.Socket == "" {
+		return usage("--socket: %q is no address of a socket; write one such as inet:127.0.0.1:8890 or unix:/run/postvet/postvet.sock", f.socket)
+	}
+	return nil
+}
+
 // evaluate drives the checker as the filter does for a message from the wire. The
 // opinions are nil unless they are asked for.
 func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, []dkim.Opinion, error) {
@@ -149,7 +189,7 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	conn := policy.NewChecker(o).Connect(ctx, client)
 	defer conn.Close()
 	conn.Helo(f.helo)
-	msg := conn.Message(message.Sender{Path: f.mailFrom, User: f.user})
+	msg := conn.Message(message.Sender{Path: f.mailFrom, User: f.user, TLS: f.tls})
 	defer msg.Close()
 	for _, r := range f.rcpt {
 		msg.Recipient(r)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/mtaconf"
 )
 
 func newConfig() *cobra.Command {
@@ -31,7 +32,8 @@ func newConfigCheck() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "say whether a file is valid, and whether the MTA is set up for it",
 		Long: `Check reads a file as "serve" would, and reports every fault with file, line,
-key and what would be right.
+key and what would be right. It warns of settings that are valid and may yet not
+do what was meant.
 
 With --mta it also looks at how Postfix or Sendmail is set up on this machine:
 whether each service that takes mail asks Postvet, may open its socket (also
@@ -66,6 +68,9 @@ file is not readable.`,
 				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", name); err != nil {
 					return output(err)
 				}
+				if err := writeFindings(cmd.OutOrStdout(), warnings(c)); err != nil {
+					return err
+				}
 			}
 			if m.mta == "" {
 				return nil
@@ -76,6 +81,17 @@ file is not readable.`,
 	m.add(cmd)
 	cmd.Flags().StringVar(&file, "config", "", "the `FILE`, as for serve")
 	return cmd
+}
+
+// warnings are those of a configuration, as findings are printed.
+func warnings(c *config.Config) mtaconf.Findings {
+	var found mtaconf.Findings
+	for _, w := range c.Warnings() {
+		said := *w
+		said.Remedy = ""
+		found = append(found, mtaconf.Finding{Severity: mtaconf.Warning, Text: said.Error(), Fix: w.Remedy})
+	}
+	return found
 }
 
 func newConfigShow() *cobra.Command {

@@ -60,6 +60,17 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	}
 	rank := map[mtaconf.Severity]int{mtaconf.OK: 0, mtaconf.Warning: 1, mtaconf.Error: 2}
 	slices.SortStableFunc(found, func(a, b mtaconf.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	if err := writeFindings(w, found); err != nil {
+		return err
+	}
+	if found.Worst() == mtaconf.Error {
+		return exit{code: exitNo}
+	}
+	return nil
+}
+
+// writeFindings prints findings, each with its remedy.
+func writeFindings(w io.Writer, found mtaconf.Findings) error {
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, visible(f.Text)); err != nil {
 			return output(err)
@@ -69,9 +80,6 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 				return output(err)
 			}
 		}
-	}
-	if found.Worst() == mtaconf.Error {
-		return exit{code: exitNo}
 	}
 	return nil
 }

@@ -111,21 +111,16 @@ func lastSteps(c *config.Config) []step {
 	if c.Policy.OnTempError == policy.TempErrorDefer {
 		temperror = "451 4.4.3"
 	}
-	steps := []step{
+	return []step{
 		{policy.RuleNoAuthor, "a bounce whose From names no domain", "accepted, marked"},
 		{policy.RuleAmbiguousAuthor, "not exactly one author domain", ambiguous[c.Policy.OnAmbiguousAuthor]},
-	}
-	if c.Policy.SenderDomain == policy.SenderDomainReject {
-		steps = append(steps, step{policy.RuleSenderDomain, "a domain of the sender accepts no mail", "550 5.7.27 for a null MX, 550 5.1.8 without a domain or address"})
-	}
-	return append(steps, []step{
 		{policy.RuleTempError, "DNS trouble left DMARC open", temperror},
 		{policy.RuleDMARCPass, "DMARC pass", "accepted, marked"},
 		{policy.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
 		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", held(c, "550 5.7.26")},
 		{policy.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
 		{policy.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
-	}...)
+	}
 }
 
 // held is what becomes of a message that is to be held, code where that is

@@ -26,6 +26,8 @@ func trustSteps(c *config.Config) []step {
 	lists := map[string]string{policy.ListsQuarantine: held(c, "refused all the same"), policy.ListsAccept: "accepted"}
 	add(lists[c.Policy.MailingLists] != "", policy.RuleMailingList,
 		"it would be refused or held, and looks like the work of a mailing list", lists[c.Policy.MailingLists])
+	add(c.Policy.SenderDomain == policy.SenderDomainReject, policy.RuleSenderDomain,
+		"a domain of the sender accepts no mail, and nobody was trusted above", "550 5.7.27 for a null MX, 550 5.1.8 without a domain or address")
 	for _, d := range []struct {
 		word, name, when, code string
 	}{

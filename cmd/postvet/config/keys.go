@@ -39,7 +39,7 @@ var sections = []struct{ name, comment string }{
 	{"dns", "Where answers come from and how long they are kept."},
 	{"policy", "What is done about a message. By default DMARC decides, and SPF alone rejects\nnobody."},
 	{"trust", "Whose word counts: about the client, and against a failure of DMARC. Lists\ntake single entries and files of them, such as \"file:/etc/postvet/forwarders\":\none entry a line, \"#\" for remarks, \"!\" for exceptions, as in the lists of\nopendkim and opendmarc. A name stands for itself, \".example.org\" for the names\nbelow."},
-	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins.\n\"example.org\" = \"reject\""},
+	{authorSection, "What is done about single author domains, and those below them, instead of\nwhat they ask for if DMARC does not pass. reject, quarantine: also where they\npublish nothing or p=none. none: never refused or held. The longest name\nwins. Public suffixes such as \"com\" and \"co.uk\" cannot stand here, those of\nsingle owners such as \"github.io\" can.\n\"example.org\" = \"reject\""},
 	{listSection, "Lists of addresses and domains for rules of your own: an expression asks\nlisted(from, \"partners\"). Entries and files are as in [trust].\npartners = [\"example.org\", \".example.org\", \"file:/etc/postvet/partners\"]"},
 	{"dkim", "Which signatures and keys count."},
 	{"exempt", "Which messages are accepted unchecked. Trusted addresses and local\nsubmissions keep fields in our name, which may be our own work."},
@@ -168,7 +168,7 @@ var keys = []key{
 	},
 	{
 		name: "policy.sender_domain", field: func(c *Config) any { return &c.Policy.SenderDomain }, words: []string{"off", "mark", "reject"},
-		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused.",
+		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused,\nbut not what [trust] or author_overrides lets pass.",
 	},
 	{
 		name: "policy.monitor_listeners", field: func(c *Config) any { return &c.Policy.MonitorListeners }, empty: true, check: checkListener,
@@ -204,7 +204,7 @@ var keys = []key{
 	},
 	{
 		name: "policy.spf_early", field: func(c *Config) any { return &c.Policy.SPFEarly },
-		comment: "Refuse by the three keys above at RCPT, before the message is sent: it saves\ntraffic, and does not wait for a signature that would let it pass. Not for\nexempt clients, and forwarders that are trusted by address or name.",
+		comment: "Refuse by the three keys above at RCPT, before the message is sent: it saves\ntraffic. Not for exempt clients, and forwarders that are trusted by address or\nname. What is only known later comes too late to let a message pass: a\nsignature (also of \"dkim:\" in forwarders), sealers, author_overrides,\nmailing_lists, and rules of your own, whatever they ask.",
 	},
 	{
 		name: "policy.own_domains", field: func(c *Config) any { return &c.Policy.OwnDomains }, empty: true, kinds: list.Names,
@@ -230,7 +230,7 @@ var keys = []key{
 	{
 		name: "trust.forwarders", field: func(c *Config) any { return &c.Trust.Forwarders }, empty: true,
 		kinds:   list.Addresses | list.Names | list.Signers,
-		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back\nto the client's address, or \"dkim:example.org\" for all that this domain\nsigned. What they hand on is not refused or held for failing DMARC or SPF.",
+		comment: "Who forwards mail to us and checks it first? Addresses, names that lead back\nto the client's address, or \"dkim:example.org\" for all that this domain\nsigned. What they hand on is not refused or held for failing DMARC or SPF, or\nby sender_domain.",
 	},
 	{
 		name: "trust.sealers", field: func(c *Config) any { return &c.Trust.Sealers }, empty: true, kinds: list.Names,

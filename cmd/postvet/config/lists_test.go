@@ -90,13 +90,16 @@ func TestAuthorOverrides(t *testing.T) {
 mail.bank.example = "quarantine"
 "bücher.example" = "none"
 deep.down.below.many.labels.example = "reject"
+"github.io" = "none"
+lan = "none"
+example.co.uk = "reject"
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
 		"bank.example": "reject", "mail.bank.example": "quarantine", "xn--bcher-kva.example": "none",
-		"deep.down.below.many.labels.example": "reject",
+		"deep.down.below.many.labels.example": "reject", "github.io": "none", "lan": "none", "example.co.uk": "reject",
 	}
 	if d := cmp.Diff(want, c.AuthorOverrides); d != "" {
 		t.Error(d)

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/condition"
+)
+
+// Warnings are settings that are valid and may yet not do what was meant. They
+// have the form of faults, in the order of the file's keys.
+func (c *Config) Warnings() Errors {
+	p := c.Policy
+	// Where a mail's author may have it monitored, nobody is refused at RCPT.
+	if !p.SPFEarly || c.Mode == string(policy.Monitor) || p.MonitorDomains.Set.HasNames() {
+		return nil
+	}
+	var list Errors
+	early := func(set bool, passes, because, remedy string) {
+		if set {
+			at := c.origin["policy.spf_early"]
+			list = append(list, &Error{
+				File: at.file, Line: at.line, Key: "policy.spf_early",
+				Problem: "may refuse at RCPT what " + passes + ": " + because, Remedy: "write spf_early = false, or " + remedy,
+			})
+		}
+	}
+	const hosts = "list the hosts that hand it on in trust.forwarders"
+	spared := c.neverRefused()
+	early(len(spared) > 0, "author_overrides never refuses ("+some(spared)+")", "the author is not known before the header", hosts)
+	early(c.Trust.Forwarders.Set.HasSigners(), "trust.forwarders lets pass by \"dkim:\"", "signatures stand in the header", "list these forwarders by address or name")
+	early(c.Trust.Sealers.Set.HasNames(), "trust.sealers lets pass", "seals stand in the header", hosts)
+	early(p.MailingLists != policy.ListsStrict, "policy.mailing_lists does not refuse", "the marks of a list stand in the header", hosts)
+	accepting := c.acceptingLate()
+	early(len(accepting) > 0, "rules of your own accept ("+some(accepting)+")", "they are asked when the message has come", hosts)
+	return list
+}
+
+// neverRefused are the domains of author_overrides with "none".
+func (c *Config) neverRefused() []string {
+	var domains []string
+	for domain, word := range c.AuthorOverrides {
+		if word == "none" {
+			domains = append(domains, domain)
+		}
+	}
+	slices.Sort(domains)
+	return domains
+}
+
+// acceptingLate are the rules that accept what may have been refused at RCPT.
+func (c *Config) acceptingLate() []string {
+	var names []string
+	for _, r := range c.rules {
+		if r.Action == policy.Accept && !r.Monitor && c.refusedEarly(r) {
+			names = append(names, fmt.Sprintf("%s in %s:%d", r.Name, printable(r.origin.file), r.origin.line))
+		}
+	}
+	return names
+}
+
+// refusedEarly reports whether a message that suits a rule may be refused at RCPT:
+// by its SPF result, unless it was handed on by a relay or by somebody who logged
+// in.
+func (c *Config) refusedEarly(r rule) bool {
+	var results []string
+	for _, refused := range []struct {
+		word string
+		by   bool
+	}{
+		{"fail", c.Policy.SPFFail == policy.OnReject},
+		{"softfail", c.Policy.SPFSoftfail == policy.OnReject},
+		{"permerror", c.Policy.SPFPermError == policy.OnReject},
+		{"temperror", c.Policy.OnTempError == policy.TempErrorDefer},
+	} {
+		if refused.by {
+			results = append(results, refused.word)
+		}
+	}
+	result, _ := condition.KeyNamed("spf")
+	early, problem, _ := condition.NewTest(result, results, condition.Lists{})
+	if problem != "" {
+		return false // nothing is refused
+	}
+	login, _ := condition.KeyNamed("authenticated")
+	tests := append(slices.Clone(r.Tests), early, condition.NewBool(login, false))
+	relayed := func(t *condition.Test) bool { return t.Uses("relay") } // which holds for no other client
+	return !slices.ContainsFunc(r.Tests, relayed) && condition.Contradiction(tests, r.If) == ""
+}
+
+// some names the first of a list.
+func some(names []string) string {
+	const most = 3
+	if n := len(names); n > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", n-most)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What would be let through once the message is known may be refused before, and
+// nothing but a warning tells it.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	const early = "[policy]\nspf_fail = \"reject\"\nspf_early = true\n"
+	accepts := func(lines string) string {
+		return early + "[[rule]]\nname = \"a\"\n" + lines + "\naction = \"accept\"\n"
+	}
+	const byRule = "rules of your own accept (a in DIR/main.toml:4)"
+	for _, tt := range []struct {
+		name, text string
+		want       string // what may be refused, a line each
+	}{
+		{"the defaults", "", ""},
+		{"nothing is trusted", early, ""},
+		{"forwarders by address and name", early + "[trust]\nforwarders = [\"192.0.2.1\", \".fwd.example\"]\n", ""},
+		{"forwarders by signature", early + "[trust]\nforwarders = [\"192.0.2.1\", \"dkim:fwd.example\"]\n", `trust.forwarders lets pass by "dkim:"`},
+		{"sealers", early + "[trust]\nsealers = [\"lists.example\"]\n", "trust.sealers lets pass"},
+		{"lists", early + "mailing_lists = \"accept\"\n", "policy.mailing_lists does not refuse"},
+		{"authors that are refused", early + "[author_overrides]\n\"a.example\" = \"reject\"\n\"b.example\" = \"quarantine\"\n", ""},
+		{
+			"authors that are not", early + "[author_overrides]\n\"d.example\" = \"none\"\n\"c.example\" = \"none\"\n\"b.example\" = \"none\"\n\"a.example\" = \"none\"\n\"e.example\" = \"reject\"\n",
+			"author_overrides never refuses (a.example, b.example, c.example and 1 more)",
+		},
+		{"a rule by the header", accepts("from = [\"a.example\"]"), byRule},
+		{"a rule by the envelope", accepts("client = [\"192.0.2.1\"]"), byRule},
+		{"a rule by an expression", accepts("if = 'dmarc == \"pass\"'"), byRule},
+		{"a rule that asks for SPF fail", accepts("spf = [\"fail\", \"none\"]"), byRule},
+		{"a rule that asks for SPF pass", accepts("spf = [\"pass\"]"), ""},
+		{"the same in an expression", accepts("if = 'spf == \"pass\" and size > 10'"), ""},
+		{"a rule that asks for what is only marked", accepts("spf = [\"softfail\"]"), ""},
+		{
+			"a rule that asks for what is deferred", early + "on_temperror = \"tempfail\"\n[[rule]]\nname = \"a\"\nspf = [\"temperror\"]\naction = \"accept\"\n",
+			"rules of your own accept (a in DIR/main.toml:5)",
+		},
+		{"a rule for users", accepts("authenticated = true"), ""},
+		{"a rule for relays", accepts("relay = [\"192.0.2.1\"]"), ""},
+		{"a rule that is only noted", accepts("from = [\"a.example\"]\nmode = \"monitor\""), ""},
+		{"a rule that refuses", strings.Replace(accepts("from = [\"a.example\"]"), "accept", "reject", 1), ""},
+		{"not early", "[trust]\nsealers = [\"lists.example\"]\n", ""},
+		{"monitor", "mode = \"monitor\"\n" + early + "[trust]\nsealers = [\"lists.example\"]\n", ""},
+		{"whoever is the author may be monitored", early + "monitor_domains = [\"a.example\"]\n[trust]\nsealers = [\"lists.example\"]\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "main.toml")
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range c.Warnings() {
+				if w.File != file || !strings.Contains(strings.Split(tt.text, "\n")[w.Line-1], "spf_early") || w.Key != "policy.spf_early" || w.Remedy == "" {
+					t.Errorf("%+v", w)
+				}
+				what, _ := strings.CutPrefix(w.Problem, "may refuse at RCPT what ")
+				what, _, _ = strings.Cut(what, ": ")
+				got = append(got, what)
+			}
+			if diff := cmp.Diff(tt.want, strings.ReplaceAll(strings.Join(got, "\n"), dir, "DIR")); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
