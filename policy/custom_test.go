@@ -209,6 +209,18 @@ func TestCustomRulesAndTrouble(t *testing.T) {
 			t.Errorf("%s: %s by %s, want %s", tt.name, got, v.Rule, tt.want)
 		}
 	}
+	// A signature that passes does not tell that SPF would not.
+	signed := spoof(dmarc.PolicyReject)
+	signed.DMARC.Status, signed.DMARC.Disposition, signed.DMARC.DKIMAligned = dmarc.Pass, "", true
+	for i := range signed.SPF {
+		signed.SPF[i].Status = "temperror"
+	}
+	for source, want := range map[string]string{`not spf_aligned`: "tempfail 451 4.4.3", `dkim_aligned`: "reject 550 5.7.1"} {
+		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, source), Action: policy.Reject}}}.Decide(signed)
+		if got := string(v.Action) + " " + v.Code; got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
 	// Nor is it evidence that a relay does not tell its client.
 	hidden := spoof(dmarc.PolicyReject)
 	hidden.Client = policy.ClientResult{Relay: "192.0.2.5", Hidden: "no Received field"}

@@ -24,7 +24,7 @@ func troubled(res *Results) (facts []string) {
 		}
 	}
 	if r, ok := res.envelopeSPF(); ok && r.Status == spf.TempError {
-		facts = append(facts, "spf")
+		facts = append(facts, "spf", "spf_aligned") // DMARC may have its result from a signature
 	}
 	if slices.ContainsFunc(res.DKIM, func(r dkim.Result) bool { return r.Status == dkim.TempError }) {
 		facts = append(facts, "dkim", "signatures", "signers", "dkim_aligned")

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -13,7 +16,15 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/peers"
+	"github.com/postvet/postvet/filter"
 )
+
+// importedFrom are the peers with their flags, in the order in which their files
+// are read.
+var importedFrom = []struct {
+	peer peers.Peer
+	flag string
+}{{peers.OpenDKIM, "opendkim"}, {peers.OpenDMARC, "opendmarc"}, {peers.PySPF, "pyspf"}, {peers.OpenARC, "openarc"}}
 
 // importFlags are what "config import" reads and where it writes.
 type importFlags struct {
@@ -33,7 +44,8 @@ func newConfigImport() *cobra.Command {
 		Long: `Import reads the configurations of the daemons that Postvet takes the place of,
 writes a postvet.toml that behaves as they did, and lists each option that they
 set: kept, changed (and how), or without counterpart (and what to do). Settings
-that do not mean what they seem to are named. Nothing else is changed.
+that do not mean what they seem to are named. A file that sets nothing stands for
+what its daemon does by default. Nothing else is changed.
 
 With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
 sendmail.cf) and prints the exact edit; making it is yours.
@@ -49,10 +61,7 @@ is not readable or not writable.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	fl := cmd.Flags()
-	for _, p := range []struct {
-		peer peers.Peer
-		flag string
-	}{{peers.OpenDKIM, "opendkim"}, {peers.OpenDMARC, "opendmarc"}, {peers.PySPF, "pyspf"}, {peers.OpenARC, "openarc"}} {
+	for _, p := range importedFrom {
 		f.files[p.peer] = fl.StringArray(p.flag, nil, fmt.Sprintf("configuration `FILE` of %s; again for what it includes", p.peer))
 	}
 	fl.StringVar(&f.order, "milter-order", "", "`FILE` of the MTA: main.cf, sendmail.mc or sendmail.cf")
@@ -71,6 +80,11 @@ type imported struct {
 }
 
 func (f *importFlags) run(cmd *cobra.Command) error {
+	if f.socket != "" {
+		if _, err := filter.ParseListenAddress(f.socket); err != nil {
+			return usage("--socket: %s", strings.TrimPrefix(err.Error(), "filter: "))
+		}
+	}
 	plan, err := f.translate()
 	if err != nil {
 		return err
@@ -78,7 +92,7 @@ func (f *importFlags) run(cmd *cobra.Command) error {
 	out := imported{Plan: plan, TOML: plan.TOML(f.socket)}
 	// What we write must be what we read.
 	if _, err := config.Parse("the imported configuration", []byte(out.TOML)); err != nil {
-		return exit{exitNo, fmt.Errorf("the settings do not make a configuration; correct them in the files that were read:\n%w", err)}
+		return exit{exitNo, f.atSource(plan, err)}
 	}
 	if f.order != "" {
 		if out.Edit, err = f.edit(plan); err != nil {
@@ -104,28 +118,60 @@ func (f *importFlags) run(cmd *cobra.Command) error {
 	return output(f.report(cmd.ErrOrStderr(), out))
 }
 
+// atSource names what is wrong with the configuration by the places in the peers'
+// files that it comes from.
+func (f *importFlags) atSource(plan *peers.Plan, err error) error {
+	var faults config.Errors
+	if !errors.As(err, &faults) {
+		return err
+	}
+	var theirs peers.Faults
+	for _, e := range faults {
+		at := plan.FaultAt(f.socket, e.Line, e.Problem, e.Remedy)
+		if at == nil {
+			at = &peers.Fault{File: e.File, Line: e.Line, Option: e.Key, Problem: e.Problem, Remedy: e.Remedy}
+		}
+		same := func(one *peers.Fault) bool { return *one == *at } // one list may be two of ours
+		if !slices.ContainsFunc(theirs, same) {
+			theirs = append(theirs, at)
+		}
+	}
+	slices.SortStableFunc(theirs, func(a, b *peers.Fault) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
+	})
+	return theirs
+}
+
 func (f *importFlags) translate() (*peers.Plan, error) {
 	var all []peers.Setting
+	var unset []peers.Unset
 	var faults peers.Faults
-	for peer, files := range f.files {
-		for _, name := range *files {
+	for _, from := range importedFrom {
+		for _, name := range *f.files[from.peer] {
 			text, err := readText(name)
 			if err != nil {
 				return nil, err
 			}
-			settings, err := peers.Read(peer, name, text)
-			if err != nil && !errors.As(err, &faults) {
-				return nil, err
+			settings, err := peers.Read(from.peer, name, text)
+			if some := (peers.Faults)(nil); errors.As(err, &some) {
+				faults = append(faults, some...)
+				continue
 			} else if err != nil {
-				return nil, exit{exitNo, err}
+				return nil, err
+			}
+			if len(settings) == 0 {
+				unset = append(unset, peers.Unset{Peer: from.peer, File: name})
 			}
 			all = append(all, settings...)
 		}
 	}
-	if len(all) == 0 {
+	if len(faults) > 0 {
+		return nil, exit{exitNo, faults}
+	}
+	if len(all)+len(unset) == 0 {
 		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --pyspf or --openarc")
 	}
-	plan, err := peers.Translate(all)
+	plan, err := peers.Translate(all, unset...)
 	if err != nil {
 		return nil, exit{exitNo, err}
 	}
@@ -155,6 +201,9 @@ func (f *importFlags) edit(plan *peers.Plan) (*peers.Edit, error) {
 	text, err := readText(f.order)
 	if err != nil {
 		return nil, err
+	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		return nil, failed("%s: is no text; name the MTA's main.cf, sendmail.mc or sendmail.cf", f.order)
 	}
 	w, err := wiringOfAddress(f.socket)
 	if err != nil {
@@ -190,7 +239,9 @@ func (f *importFlags) write(text string) error {
 // report prints the list for a person.
 func (f *importFlags) report(w io.Writer, out imported) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "OPTION\tVALUE\tBECOMES\tHOW")
+	if len(out.Items) > 0 {
+		fmt.Fprintln(t, "OPTION\tVALUE\tBECOMES\tHOW")
+	}
 	for _, it := range out.Items {
 		how := it.Note
 		if len(it.Keys) > 0 {
@@ -200,6 +251,11 @@ func (f *importFlags) report(w io.Writer, out imported) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for _, u := range out.Unset {
+		if _, err := fmt.Fprintf(w, "remark: %s\n", visible(u.String())); err != nil {
+			return err
+		}
 	}
 	for _, trap := range out.Traps {
 		if _, err := fmt.Fprintf(w, "\ntrap: %s %s\n  %s\n", trap.Peer, trap.Name, visible(trap.Text)); err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/config"
 	"github.com/postvet/postvet/cmd/postvet/mtaconf"
+	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )
 
@@ -38,7 +41,8 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	if err != nil {
 		return failed("the host has no name: %v", err)
 	}
-	ours := mtaconf.Ours{Listen: addresses(c), AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
+	ours := mtaconf.Ours{AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
+	listensOn(&ours, addresses(c))
 	path := m.config
 	var found mtaconf.Findings
 	switch m.mta {
@@ -56,6 +60,9 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		return usage("--mta: %q is neither postfix nor sendmail", m.mta)
 	}
 	if err != nil {
+		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+			path = pe.Path // which of its files
+		}
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
 	rank := map[mtaconf.Severity]int{mtaconf.OK: 0, mtaconf.Warning: 1, mtaconf.Error: 2}
@@ -82,6 +89,26 @@ func writeFindings(w io.Writer, found mtaconf.Findings) error {
 		}
 	}
 	return nil
+}
+
+// listensOn notes our addresses as Postfix writes them, and the first that an
+// MTA can be told.
+func listensOn(ours *mtaconf.Ours, addresses []string) {
+	for _, s := range addresses {
+		a, err := filter.ParseListenAddress(s)
+		if err != nil {
+			continue // judged when it was set
+		}
+		ours.Listen = append(ours.Listen, a.String())
+		w, err := wiringOfAddress(s)
+		if err != nil || ours.Postfix != "" {
+			continue
+		}
+		ours.Postfix, ours.Sendmail = w.postfix, w.sendmail
+		if a.Network == "unix" {
+			ours.Postfix = a.String() // where its chroot is, main.cf says
+		}
+	}
 }
 
 // earlyTimeout is how long a recipient may have to wait for its answer.

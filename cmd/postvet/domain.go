@@ -82,6 +82,9 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	case domain.Faulty:
 		return exit{code: exitNo}
 	case domain.Undetermined:
+		if report.Failed == 0 {
+			return failed("not all could be looked up; see what is marked dns")
+		}
 		return failed("%d of %d look-ups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,7 @@ or configuration, 3 no message could be read.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.messages, "messages", nil, "`DIR` or file with messages; repeatable, and further ones may follow as arguments")
+	fl.StringArrayVar(&f.messages, "messages", nil, "`DIR` or file with messages; repeatable, and further ones may follow as arguments")
 	fl.StringVar(&f.rules, "rules", "", "`FILE` with the rules to try")
 	fl.StringVar(&f.against, "against", "", "`FILE` with the rules to compare with (default those of the configuration)")
 	fl.IntVar(&f.jobs, "jobs", 8, "`N` messages to evaluate at once (1 to 64)")
@@ -89,7 +90,7 @@ func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 	if f.jobs < 1 || f.jobs > 64 {
 		return usage("--jobs: %d is out of bounds; write 1 to 64", f.jobs)
 	}
-	names := append(f.messages, args...)
+	names := append(messageNames(f.messages), args...)
 	if len(names) == 0 {
 		return usage("no messages; name files or directories with --messages")
 	}
@@ -114,6 +115,20 @@ func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	return f.report(cmd, rows, before != nil)
+}
+
+// messageNames parts values of --messages at their commas, unless a file is named
+// with them, as those of a Maildir are.
+func messageNames(given []string) []string {
+	var names []string
+	for _, g := range given {
+		if _, err := os.Lstat(g); err == nil {
+			names = append(names, g)
+		} else {
+			names = append(names, strings.Split(g, ",")...)
+		}
+	}
+	return names
 }
 
 // policies returns the configurations to compare; before is nil if there is

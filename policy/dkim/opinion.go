@@ -23,11 +23,16 @@ type Opinion struct {
 // holds in memory, asking the same resolver, and compares with what we found, ours,
 // in the order of the signatures. go-msgauth judges expiry by the clock of now,
 // fails every l= and knows no t=s, so that it can differ where nothing is wrong.
-// The list is never nil.
+// Signatures below those that we verify have no second opinion: it would hash the
+// body for each of thousands. The list is never nil.
 func SecondOpinion(ctx context.Context, mail io.Reader, r Resolver, ours []Result) []Opinion {
 	list := []Opinion{}
+	verified := len(ours)
+	for verified > 0 && ours[verified-1].Failure == FailureLimit {
+		verified--
+	}
 	verifications, err := msgauth.VerifyWithOptions(mail, &msgauth.VerifyOptions{
-		MaxVerifications: max(1, len(ours)),
+		MaxVerifications: max(1, verified),
 		LookupTXT: func(name string) ([]string, error) {
 			a := r.Lookup(ctx, name, dnscache.TXT)
 			if a.Outcome != dnscache.Found {

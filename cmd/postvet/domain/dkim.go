@@ -165,7 +165,11 @@ func readKey(selector, name string, a *dnscache.Answer) Key {
 		k.Findings.warn(fmt.Sprintf("RSA key of %d bits: receivers need not support more than 4096 (RFC 8301 section 3.2)", k.Bits), long)
 	}
 	if k.Testing {
-		k.Findings.warn("t=y: the domain is testing DKIM, and failures are not to be held against it", publishTXT(name, withoutTag(a.TXT[0], "t")))
+		fix := withoutTag(a.TXT[0], "t")
+		if key.NoSubdomains { // t=s beside it stays
+			fix = withTag(a.TXT[0], "t", "s")
+		}
+		k.Findings.warn("t=y: the domain is testing DKIM, and failures are not to be held against it", publishTXT(name, fix))
 	}
 	if key.Hashes != nil && !containsFold(key.Hashes, "sha256") {
 		k.Findings.error("h= does not allow sha256, the only hash that still passes (RFC 8301 section 3.1)", publishTXT(name, withoutTag(a.TXT[0], "h")))

@@ -71,7 +71,7 @@ func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) D
 			}
 		}
 	}
-	broken = m.findStray(ctx, d, domain) || broken
+	broken = m.findStray(ctx, d, domain, w.Record != nil && w.RecordDomain == domain) || broken
 	switch {
 	case w.Trouble != "":
 		m.Findings = append(m.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: clean(w.Trouble)})
@@ -87,18 +87,27 @@ func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) D
 	return m
 }
 
-// findStray looks for texts that were meant to be the domain's DMARC record.
-func (m *DMARC) findStray(ctx context.Context, d *dns, domain string) bool {
+// findStray looks for texts that were meant to be the domain's DMARC record. Where
+// it has one that counts they do no harm, and to mend them would make two of it,
+// of which none counts.
+func (m *DMARC) findStray(ctx context.Context, d *dns, domain string, has bool) bool {
+	report := func(text, fix string) {
+		if has {
+			m.Findings.warn(text, "remove it: the record at _dmarc."+domain+" is the one that counts")
+		} else {
+			m.Findings.error(text, fix)
+		}
+	}
 	for _, txt := range d.Lookup(ctx, "_dmarc."+domain, dnscache.TXT).TXT {
 		_, err := dmarc.ParseRecord(txt)
 		if low := strings.ToLower(txt); errors.Is(err, dmarc.ErrNotRecord) && strings.Contains(low[:min(len(low), 20)], "dmarc") {
-			m.Findings.error("the text at _dmarc."+domain+" looks like a DMARC record but is none: "+txt, "begin it with v=DMARC1; in exactly these letters")
+			report("the text at _dmarc."+domain+" looks like a DMARC record but is none: "+txt, "begin it with v=DMARC1; in exactly these letters")
 			return true
 		}
 	}
 	for _, txt := range d.Lookup(ctx, domain, dnscache.TXT).TXT {
 		if _, err := dmarc.ParseRecord(txt); !errors.Is(err, dmarc.ErrNotRecord) {
-			m.Findings.error("a DMARC record stands at "+domain+" itself, where nobody looks for it", publishTXT("_dmarc."+domain, txt)+" instead")
+			report("a DMARC record stands at "+domain+" itself, where nobody looks for it", publishTXT("_dmarc."+domain, txt)+" instead")
 			return true
 		}
 	}
@@ -148,7 +157,7 @@ func (m *DMARC) judge(rec *dmarc.Record, domain string) {
 func (m *DMARC) judgePolicy(rec *dmarc.Record, at string, own bool) {
 	rank := map[dmarc.Policy]int{dmarc.PolicyNone: 0, dmarc.PolicyQuarantine: 1, dmarc.PolicyReject: 2}
 	switch {
-	case rec.P == dmarc.PolicyNone:
+	case rec.P == dmarc.PolicyNone && (own || rec.SP == dmarc.PolicyNone):
 		m.Findings.warn("p=none: forged mail is delivered like any other", publishTXT(at, withTag(rec.Text, "p", "quarantine"))+", later p=reject")
 	case own && !rec.Testing:
 		m.Findings.ok("p=" + string(rec.P) + ": forged mail is kept away")

@@ -20,10 +20,17 @@ const (
 type dns struct {
 	resolver Resolver
 	slots    chan struct{}
+	// inspection is what questions end with, and not who asks: an asker that goes,
+	// as iprev does when a name has led back, must not take the answer from others.
+	inspection, asking context.Context
+	stop               context.CancelFunc // ends asking
+	all                sync.WaitGroup
 
 	mu      sync.Mutex
 	answers map[question]*pending
 	failed  int
+	refused bool // there were more than maxLookups
+	closed  bool
 }
 
 type question struct {
@@ -36,8 +43,20 @@ type pending struct {
 	answer *dnscache.Answer
 }
 
-func newDNS(r Resolver) *dns {
-	return &dns{resolver: r, slots: make(chan struct{}, maxAtOnce), answers: map[question]*pending{}}
+// newDNS makes a dns whose questions end with ctx, or when it is closed.
+func newDNS(ctx context.Context, r Resolver) *dns {
+	d := &dns{resolver: r, inspection: ctx, slots: make(chan struct{}, maxAtOnce), answers: map[question]*pending{}}
+	d.asking, d.stop = context.WithCancel(ctx)
+	return d
+}
+
+// close ends the questions that nobody waits for any more.
+func (d *dns) close() {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.stop()
+	d.all.Wait()
 }
 
 // Lookup returns the answer to one question. It returns when ctx ends, and
@@ -46,48 +65,54 @@ func (d *dns) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscach
 	q := question{name, t}
 	d.mu.Lock()
 	p := d.answers[q]
-	mine := p == nil
-	if mine {
-		if len(d.answers) >= maxLookups {
-			d.failed++
+	if p == nil {
+		if full := len(d.answers) >= maxLookups; full || d.closed {
+			d.refused = d.refused || full
 			d.mu.Unlock()
 			return &dnscache.Answer{Outcome: dnscache.Timeout}
 		}
 		p = &pending{done: make(chan struct{})}
 		d.answers[q] = p
+		d.all.Go(func() { d.ask(p, name, t) })
 	}
 	d.mu.Unlock()
-	if mine {
-		p.answer = d.ask(ctx, name, t)
-		if !p.answer.Outcome.Known() {
-			d.mu.Lock()
-			d.failed++
-			d.mu.Unlock()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if d.inspection.Err() == nil {
+			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 		}
-		close(p.done)
+		<-p.done // the question ends, too
 	}
-	<-p.done // whoever asks obeys the same ctx
 	return p.answer
 }
 
-func (d *dns) ask(ctx context.Context, name string, t dnscache.Type) (a *dnscache.Answer) {
+// ask puts a question when its turn comes.
+func (d *dns) ask(p *pending, name string, t dnscache.Type) {
+	defer close(p.done)
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
-	case <-ctx.Done():
-		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+		p.answer = d.resolver.Lookup(d.asking, name, t)
+	case <-d.asking.Done():
+		p.answer = &dnscache.Answer{Outcome: dnscache.Timeout, Err: d.asking.Err()}
 	}
-	if a = d.resolver.Lookup(ctx, name, t); a == nil {
-		a = &dnscache.Answer{Outcome: dnscache.ServFail}
+	if p.answer == nil {
+		p.answer = &dnscache.Answer{Outcome: dnscache.ServFail}
 	}
-	return a
+	if !p.answer.Outcome.Known() {
+		d.mu.Lock()
+		d.failed++
+		d.mu.Unlock()
+	}
 }
 
-// counts returns how many questions were asked and how many ended in trouble.
-func (d *dns) counts() (lookups, failed int) {
+// counts returns how many questions were asked and how many ended in trouble, and
+// whether there were more than are asked.
+func (d *dns) counts() (lookups, failed int, refused bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.answers), d.failed
+	return len(d.answers), d.failed, d.refused
 }
 
 // addresses asks for both families at once. The outcome is Found if there is

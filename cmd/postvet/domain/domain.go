@@ -8,6 +8,7 @@ package domain
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -129,15 +130,23 @@ func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Re
 		return r
 	}
 	r.Name = ascii
-	d := newDNS(resolver)
+	d := newDNS(ctx, resolver)
+	defer d.close()
 	var sections sync.WaitGroup
 	sections.Go(func() { r.MX = inspectMX(ctx, d, ascii) })
 	sections.Go(func() { r.SPF = inspectSPF(ctx, d, ascii) })
 	sections.Go(func() { r.DKIM = inspectDKIM(ctx, d, ascii, o.Selectors) })
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, d, ascii, o.DMARC) })
 	sections.Wait()
-	r.Lookups, r.Failed = d.counts()
+	var refused bool
+	r.Lookups, r.Failed, refused = d.counts()
 	r.conclude()
+	if refused {
+		r.Findings = append(r.Findings, Finding{
+			Severity: Warning, DNSTrouble: true,
+			Text: fmt.Sprintf("to follow all that it publishes takes more than %d look-ups: what is beyond them was not judged", maxLookups),
+		})
+	}
 	return r
 }
 

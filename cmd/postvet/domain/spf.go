@@ -99,7 +99,9 @@ func nearlySPF(txt string) bool {
 }
 
 // merged proposes one record for several: all terms but the alls, then the
-// strictest of these.
+// strictest of these. A redirect becomes an include, as an all makes receivers
+// ignore it, and one exp is left, as two are a permerror (RFC 7208 sections 6 and
+// 6.1).
 func merged(records []string) string {
 	terms, end := []string{"v=spf1"}, ""
 	seen := map[string]bool{}
@@ -107,6 +109,14 @@ func merged(records []string) string {
 	for _, r := range records {
 		for _, t := range strings.Fields(r)[1:] {
 			low := strings.ToLower(t)
+			const redirect = "redirect="
+			switch {
+			case len(t) > len(redirect) && strings.EqualFold(t[:len(redirect)], redirect):
+				t = "include:" + t[len(redirect):]
+				low = strings.ToLower(t)
+			case strings.HasPrefix(low, "exp="):
+				low = "exp="
+			}
 			if n, ok := rank[low]; ok {
 				if n > rank[end] {
 					end = low
@@ -221,7 +231,11 @@ func (s *SPF) judge(tree *spf.Tree) {
 		s.Findings.error(fmt.Sprintf("%d look-ups where RFC 7208 section 4.6.4 allows 10: checks that get that far end in permerror", s.Lookups),
 			"remove includes that are no longer used, and name fixed addresses by ip4: and ip6: instead of a, mx and include")
 	case s.Lookups >= spfLookupLimit-1:
-		s.Findings.warn(fmt.Sprintf("%d of 10 look-ups: one more at a provider breaks the record", s.Lookups), "remove includes that are no longer used")
+		more := "one more at a provider breaks the record"
+		if s.Lookups < spfLookupLimit {
+			more = "two more at a provider break the record"
+		}
+		s.Findings.warn(fmt.Sprintf("%d of 10 look-ups: %s", s.Lookups, more), "remove includes that are no longer used")
 	default:
 		s.Findings.ok(fmt.Sprintf("%d of 10 look-ups", s.Lookups))
 	}

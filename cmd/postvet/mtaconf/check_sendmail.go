@@ -2,7 +2,7 @@ package mtaconf
 
 import (
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -12,20 +12,23 @@ import (
 // what it does while Postvet is away. hostname is the machine's name. An error
 // tells that the file cannot be read.
 func CheckSendmail(file string, ours Ours, hostname string) (Findings, error) {
-	text, err := os.ReadFile(file)
+	text, err := readText(file)
 	if err != nil {
 		return nil, err
 	}
-	cf := ParseSendmail(string(text))
+	cf := ParseSendmail(text)
 	list := cf.Milters()
 	var f Findings
-	at := ours.find(QueueDirectory, list)
-	if at < 0 {
-		f.error("Sendmail does not ask Postvet", fmt.Sprintf("add to sendmail.mc: INPUT_MAIL_FILTER(`postvet', `S=%s, F=T, T=C:30s;S:10s;R:60s;E:5m')dnl", sendmailAddress(ours)))
-	} else {
+	at, passed := ours.find(QueueDirectory, list), ours.passed()
+	switch {
+	case at >= 0:
 		f.ok("Sendmail asks Postvet (" + list[at].Socket + ")")
 		f.sendmail(list[at], ours)
 		f.others(list, at)
+	case passed != "" && len(list) > 0:
+		f.warn("whether Sendmail asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
+	default:
+		f.error("Sendmail does not ask Postvet", fmt.Sprintf("add to sendmail.mc: INPUT_MAIL_FILTER(`postvet', `S=%s, F=T, T=C:30s;S:10s;R:60s;E:5m')dnl", orPassed(ours.Sendmail)))
 	}
 	if cf.HostName != "" && !strings.ContainsAny(cf.HostName, "$") {
 		hostname = cf.HostName
@@ -34,20 +37,12 @@ func CheckSendmail(file string, ours Ours, hostname string) (Findings, error) {
 	return f, nil
 }
 
-// sendmailAddress is our first address in Sendmail's notation.
-func sendmailAddress(ours Ours) string {
-	if len(ours.Listen) == 0 {
-		return "inet:8890@127.0.0.1"
-	}
-	kind, rest, ok := strings.Cut(ours.Listen[0], ":")
-	if i := strings.LastIndexByte(rest, ':'); ok && strings.HasPrefix(kind, "inet") && i >= 0 {
-		return kind + ":" + rest[i+1:] + "@" + strings.Trim(rest[:i], "[]")
-	}
-	return ours.Listen[0]
-}
-
 func (f *Findings) sendmail(m Milter, ours Ours) {
-	if path, ok := socketPath(m.Socket); ok {
+	switch path, ok := socketPath(m.Socket); {
+	case !ok:
+	case !filepath.IsAbs(path):
+		f.warn("the path of the socket "+m.Socket+" is not absolute: Sendmail looks for it below the folder that it works in", "write the whole path into the filter's line")
+	default:
 		// Sendmail opens the socket as root.
 		f.reachable(account{name: "root"}, path)
 		f.safe(path)

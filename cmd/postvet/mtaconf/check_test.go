@@ -13,7 +13,7 @@ import (
 )
 
 var ours = Ours{
-	Listen: []string{"inet:127.0.0.1:8890"}, AuthservID: "mx.example.org",
+	Listen: []string{"inet:127.0.0.1:8890"}, Postfix: "inet:127.0.0.1:8890", Sendmail: "inet:8890@127.0.0.1", AuthservID: "mx.example.org",
 	VerdictTimeout: 30 * time.Second, EarlyTimeout: time.Second,
 }
 
@@ -56,6 +56,38 @@ func TestCheckPostfix(t *testing.T) {
 				"error milter_command_timeout is 1s, but Postvet may take 1s", "warning non_smtpd_milters has Postvet",
 			},
 		},
+		{
+			name: "Postvet's entry has settings of its own", master: plainMaster,
+			main: "smtpd_milters = { inet:127.0.0.1:8890, default_action=accept, content_timeout=20s }\n",
+			want: []string{
+				"error mail passes unchecked while Postvet is away, with forged results inside (default_action=accept in Postvet's entry of smtpd_milters); default_action=tempfail in Postvet's entry of smtpd_milters",
+				"error content_timeout in Postvet's entry of smtpd_milters is 20s, but Postvet may take 30s",
+			},
+			not: []string{"mail waits"},
+		},
+		{
+			name: "and does not share those of the others", master: plainMaster,
+			main: "smtpd_milters = { inet:127.0.0.1:8890, default_action=tempfail } inet:127.0.0.1:11332\nmilter_default_action = accept\n",
+			want: []string{"ok mail waits while Postvet is away (default_action=tempfail in Postvet's entry of smtpd_milters)"},
+			not:  []string{"error"},
+		},
+		{
+			name: "a service with settings of its own", main: "smtpd_milters = inet:opendmarc:1 inet:127.0.0.1:8890",
+			master: "smtp inet n - y - - smtpd\n2525 inet n - y - - smtpd -o milter_default_action=accept\n",
+			want: []string{
+				"ok smtpd on smtp: mail waits while Postvet is away (milter_default_action = tempfail)",
+				"error smtpd on 2525: mail passes unchecked while Postvet is away, with forged results inside (milter_default_action=accept in master.cf); milter_default_action=tempfail in master.cf",
+				"ok milter_protocol is 6",
+			},
+		},
+		{
+			name: "users at an address of its own", main: "smtpd_milters =", master: "192.0.2.1:587 inet n - y - - smtpd\n192.0.2.1:25 inet n - y - - smtpd\n",
+			want: []string{"ok smtpd on 192.0.2.1:587 does not ask Postvet", "error smtpd on 192.0.2.1:25 does not ask Postvet"},
+		},
+		{
+			name: "milters are switched off", main: "smtpd_milters = inet:127.0.0.1:8890\nreceive_override_options = no_milters\n", master: "smtp inet n - y - - smtpd\n",
+			want: []string{"error smtpd on smtp does not ask Postvet: receive_override_options has no_milters; take no_milters out"},
+		},
 		{name: "no smtpd", main: "", master: "pickup unix n - y 60 1 pickup\n", want: []string{"error master.cf has no service that runs smtpd"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,6 +120,98 @@ func TestCheckPostfix(t *testing.T) {
 	}
 }
 
+// Two services with one list say the same of it once.
+func TestFoundOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.cf"), "smtpd_milters = unix:opendmarc/opendmarc.sock inet:127.0.0.1:8890\n")
+	write(t, filepath.Join(dir, "master.cf"), "smtp inet n - y - - smtpd\nsmtpd pass - - y - - smtpd\n")
+	f, err := CheckPostfix(dir, ours, "host")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := lines(f)
+	for _, w := range []string{"is asked about each message too", "is asked before Postvet"} {
+		if n := strings.Count(got, w); n != 1 {
+			t.Errorf("%q stands %d times in\n%s", w, n, got)
+		}
+	}
+}
+
+// TestNoText is about files that would be taken for ones that set nothing.
+func TestNoText(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"is no text": "smtpd_milters\x00= inet:127.0.0.1:8890\n", "is larger than 4 MB": strings.Repeat("#\n", 3<<20)} {
+		for _, bad := range []string{"main.cf", "master.cf", "sendmail.cf"} {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "main.cf"), "")
+			write(t, filepath.Join(dir, "master.cf"), plainMaster)
+			file := filepath.Join(dir, bad)
+			write(t, file, text)
+			_, err := CheckPostfix(dir, ours, "host")
+			if bad == "sendmail.cf" {
+				_, err = CheckSendmail(file, ours, "host")
+			}
+			if err == nil || err.Error() != "read "+file+": "+name {
+				t.Errorf("%s: %v", bad, err)
+			}
+		}
+	}
+}
+
+// TestAnsweredAtOnce: how long the MTA would wait for it says nothing then.
+func TestAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.cf"), "smtpd_milters = inet:127.0.0.1:8890\n")
+	write(t, filepath.Join(dir, "master.cf"), plainMaster)
+	for early, want := range map[time.Duration]bool{0: false, time.Second: true} {
+		o := ours
+		o.EarlyTimeout = early
+		f, err := CheckPostfix(dir, o, "host")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := lines(f); strings.Contains(got, "milter_command_timeout") != want || strings.Contains(got, "within 0s") {
+			t.Errorf("recipients are answered within %v:\n%s", early, got)
+		}
+	}
+}
+
+// TestPassedSockets: only systemd knows where these are.
+func TestPassedSockets(t *testing.T) {
+	t.Parallel()
+	o := ours
+	o.Listen, o.Postfix, o.Sendmail = []string{"systemd:postvet"}, "", ""
+	for milters, want := range map[string]string{
+		"inet:127.0.0.1:1": "warning whether %s asks Postvet cannot be told: systemd:postvet is a socket of systemd's; compare",
+		"":                 "error %s does not ask Postvet",
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "main.cf"), "smtpd_milters = "+milters+"\n")
+		write(t, filepath.Join(dir, "master.cf"), "smtp inet n - y - - smtpd\n")
+		f, err := CheckPostfix(dir, o, "host")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := lines(f); !strings.Contains(got, strings.Replace(want, "%s", "smtpd on smtp", 1)) || strings.Contains(got, "smtpd_milters = in main.cf") {
+			t.Errorf("Postfix, %q:\n%s", milters, got)
+		}
+		text := ""
+		if milters != "" {
+			text = "INPUT_MAIL_FILTER(`x', `S=" + milters + "')\n"
+		}
+		file := filepath.Join(dir, "sendmail.mc")
+		write(t, file, text)
+		if f, err = CheckSendmail(file, o, "host"); err != nil {
+			t.Fatal(err)
+		}
+		if got := lines(f); !strings.Contains(got, strings.Replace(want, "%s", "Sendmail", 1)) || strings.Contains(got, "S=,") {
+			t.Errorf("Sendmail, %q:\n%s", milters, got)
+		}
+	}
+}
+
 // TestCheckPostfixSocket judges unix sockets as the chrooted smtpd sees them.
 func TestCheckPostfixSocket(t *testing.T) {
 	t.Parallel()
@@ -106,7 +230,7 @@ func TestCheckPostfixSocket(t *testing.T) {
 	}
 	defer l.Close()
 	o := ours
-	o.Listen = []string{"unix:" + path}
+	o.Listen, o.Postfix = []string{"unix:" + path}, "unix:"+path
 	for _, c := range []struct{ milter, want string }{
 		{"unix:postvet/postvet.sock", "ok the user " + me.Username + " can open the socket " + path},
 		{"unix:/postvet/postvet.sock", "ok the user " + me.Username + " can open the socket " + path},
@@ -171,6 +295,7 @@ func TestReachable(t *testing.T) {
 		t.Errorf("a folder that all may write to: %q", got)
 	}
 	f = nil
+	f.safe("here/s") // and does not look for the root of a path that has none
 	f.reachable(stranger, filepath.Join(dir, "absent"))
 	if got := lines(f); !strings.Contains(got, "there is no socket at") {
 		t.Error(got)
@@ -195,13 +320,19 @@ func TestCheckSendmail(t *testing.T) {
 			name: "lets mail pass", text: "INPUT_MAIL_FILTER(`opendmarc', `S=inet:8893@localhost')\nINPUT_MAIL_FILTER(`postvet', `S=inet:8890@127.0.0.1, T=E:20s;R:2s')\n",
 			want: []string{"error mail passes unchecked", "error the filter's timeout E is 20s", "error the filter's timeout R is 2s", "warning opendmarc is asked about each message too", "warning opendmarc is asked before"},
 		},
+		{
+			name: "a path that is not whole", text: "O InputMailFilters=postvet\nXpostvet, S=local:postvet.sock, F=T\n",
+			want: []string{"ok Sendmail asks Postvet (local:postvet.sock)", "warning the path of the socket local:postvet.sock is not absolute"},
+		},
 		{name: "refuses mail", text: "INPUT_MAIL_FILTER(`p', `S=inet:8890@127.0.0.1, F=R')\n", want: []string{"warning while Postvet is away, F=R (mail is refused for good)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "sendmail.cf")
 			write(t, file, c.text)
-			f, err := CheckSendmail(file, ours, "mx.example.org")
+			o := ours
+			o.Listen = append(o.Listen, "unix:/run/postvet.sock")
+			f, err := CheckSendmail(file, o, "mx.example.org")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,5 +1,7 @@
 package mtaconf
 
+import "slices"
+
 // Severity is how bad a finding is.
 type Severity string
 
@@ -19,13 +21,18 @@ type Finding struct {
 	Fix string `json:"fix,omitempty"`
 }
 
-// Findings are findings in the order found.
+// Findings are findings in the order found, each once.
 type Findings []Finding
 
-func (l *Findings) ok(text string)        { *l = append(*l, Finding{Severity: OK, Text: text}) }
-func (l *Findings) warn(text, fix string) { *l = append(*l, Finding{Warning, text, fix}) }
-func (l *Findings) error(text, fix string) {
-	*l = append(*l, Finding{Error, text, fix})
+func (l *Findings) ok(text string)         { l.add(Finding{Severity: OK, Text: text}) }
+func (l *Findings) warn(text, fix string)  { l.add(Finding{Warning, text, fix}) }
+func (l *Findings) error(text, fix string) { l.add(Finding{Error, text, fix}) }
+
+// add leaves out what was found before: several services share a list.
+func (l *Findings) add(f Finding) {
+	if !slices.Contains(*l, f) {
+		*l = append(*l, f)
+	}
 }
 
 // Worst returns the greatest severity of the list.

@@ -10,8 +10,11 @@ import (
 
 // Ours is what the MTA's set-up is compared with.
 type Ours struct {
-	// Listen are the addresses that Postvet listens on, in any notation.
+	// Listen are the addresses that Postvet listens on, in Postfix's notation.
 	Listen []string
+	// Postfix and Sendmail are the first of them that an MTA can be told, as
+	// either MTA writes it; "" if systemd passes all of them.
+	Postfix, Sendmail string
 	// AuthservID is the name in our field.
 	AuthservID string
 	// VerdictTimeout is when a message's verdict is given at the latest, and
@@ -27,8 +30,29 @@ func (o Ours) find(queue string, list []Milter) int {
 	})
 }
 
+// passed returns an address that only systemd knows, "" if there is none.
+func (o Ours) passed() string {
+	for _, l := range o.Listen {
+		if strings.HasPrefix(l, "systemd:") || strings.HasPrefix(l, "fd:") {
+			return l
+		}
+	}
+	return ""
+}
+
+// comparePassed is what to do where an address is only systemd's to know.
+const comparePassed = "compare the MTA's list with ListenStream= of the socket's unit"
+
+// orPassed is an address of ours for the MTA's list, or how to find it.
+func orPassed(address string) string {
+	if address == "" {
+		return "(what ListenStream= of the socket's unit says)"
+	}
+	return address
+}
+
 // peers are the programs whose work Postvet does, by what their sockets are
-// usually called, and the ports that their documentation has.
+// usually called.
 var peers = []string{"opendmarc", "pyspf", "policyd-spf", "dkimpy", "openarc"}
 
 // others judges the milters that stand beside ours.

@@ -2,11 +2,9 @@ package mtaconf
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // CheckPostfix looks at the configuration in a folder (/etc/postfix): whether
@@ -15,28 +13,38 @@ import (
 // name that the configuration leaves to the system. An error tells that main.cf
 // or master.cf cannot be read.
 func CheckPostfix(dir string, ours Ours, hostname string) (Findings, error) {
-	main, err := os.ReadFile(filepath.Join(dir, "main.cf"))
+	main, err := readText(filepath.Join(dir, "main.cf"))
 	if err != nil {
 		return nil, err
 	}
-	master, err := os.ReadFile(filepath.Join(dir, "master.cf"))
+	master, err := readText(filepath.Join(dir, "master.cf"))
 	if err != nil {
 		return nil, err
 	}
-	cf := ParseMainCF(string(main))
+	cf := ParseMainCF(main)
 	level, _ := strconv.ParseFloat(cf.Value("compatibility_level", "0"), 64)
 	var f Findings
+	var all []asking
 	found := false
-	for _, s := range ParseMasterCF(string(master), level < 1) {
+	for _, s := range ParseMasterCF(master, level < 1) {
 		if s.Command == "smtpd" {
 			found = true
-			f.service(cf, s, ours)
+			if a, asks := f.service(cf, s, ours); asks {
+				all = append(all, a)
+			}
 		}
 	}
 	if !found {
 		f.error("master.cf has no service that runs smtpd", "look whether "+dir+" is the configuration of the Postfix that runs")
 	}
-	f.postfix(cf, ours, hostname)
+	if len(all) == 0 {
+		all = []asking{{cf: cf}} // what will hold once one asks
+	}
+	f.waiting(all, ours)
+	if ours.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
+		f.warn("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
+	}
+	f.name(ours.AuthservID, cf.Value("myhostname", hostname))
 	return f, nil
 }
 
@@ -51,47 +59,46 @@ func (m MainCF) with(options map[string]string) MainCF {
 	return all
 }
 
-// service judges one smtpd of master.cf.
-func (f *Findings) service(main MainCF, s Service, ours Ours) {
+// service judges one smtpd of master.cf, and reports whether it asks Postvet.
+func (f *Findings) service(main MainCF, s Service, ours Ours) (a asking, asks bool) {
 	cf := main.with(s.Options)
-	name := fmt.Sprintf("smtpd on %s", s.Name)
+	name := "smtpd on " + s.Name
 	list := ParseMilters(cf.Value("smtpd_milters", ""))
-	if strings.Contains(cf.Value("receive_override_options", ""), "no_milters") {
-		list = nil
-	}
-	at := ours.find(cf.queue(), list)
+	off := strings.Contains(cf.Value("receive_override_options", ""), "no_milters")
+	at, passed := ours.find(cf.queue(), list), ours.passed()
 	switch {
-	case at >= 0:
+	case at >= 0 && !off:
 		f.ok(name + " asks Postvet (" + list[at].Socket + ")")
 		f.opens(cf, s, list[at])
 		f.others(list, at)
-	case trusted(s, cf):
+		return asking{s, cf, list[at]}, true
+	case trusted(s):
 		f.ok(name + " does not ask Postvet; it takes mail from own users or this machine")
+	case at >= 0:
+		f.error(name+" does not ask Postvet: receive_override_options has no_milters", "take no_milters out of receive_override_options")
+	case passed != "" && len(list) > 0 && !off:
+		f.warn("whether "+name+" asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
 	default:
-		f.error(name+" does not ask Postvet", "smtpd_milters = "+wanted(cf, s, ours)+" in main.cf, then postfix reload")
+		f.error(name+" does not ask Postvet", "smtpd_milters = "+wanted(cf, ours)+" in main.cf, then postfix reload")
 	}
+	return asking{}, false
 }
 
 // trusted reports whether a service takes mail only from users who log in, or
 // from this machine.
-func trusted(s Service, cf MainCF) bool {
-	switch {
-	case s.Name == "submission" || s.Name == "submissions" || s.Name == "smtps" || s.Name == "587" || s.Name == "465":
-		return true
-	case strings.HasPrefix(s.Name, "127.") || strings.HasPrefix(s.Name, "localhost:") || strings.HasPrefix(s.Name, "[::1]"):
+func trusted(s Service) bool {
+	switch s.Name[strings.LastIndexByte(s.Name, ':')+1:] {
+	case "submission", "submissions", "smtps", "587", "465":
 		return true
 	}
-	return s.Type == "unix"
+	return s.Type == "unix" || strings.HasPrefix(s.Name, "127.") || strings.HasPrefix(s.Name, "localhost:") || strings.HasPrefix(s.Name, "[::1]")
 }
 
-// wanted is our first address as this service names it.
-func wanted(cf MainCF, s Service, ours Ours) string {
-	if len(ours.Listen) == 0 {
-		return "inet:127.0.0.1:8890"
-	}
-	path, ok := socketPath(ours.Listen[0])
+// wanted is our first address as main.cf names it.
+func wanted(cf MainCF, ours Ours) string {
+	path, ok := socketPath(ours.Postfix)
 	if !ok {
-		return ours.Listen[0]
+		return orPassed(ours.Postfix)
 	}
 	if inside, ok := strings.CutPrefix(path, cf.queue()+"/"); ok {
 		return "unix:" + inside
@@ -135,31 +142,4 @@ func (f *Findings) opens(cf MainCF, s Service, m Milter) {
 		return
 	}
 	f.reachable(a, outside)
-}
-
-// postfix judges what holds for all services.
-func (f *Findings) postfix(cf MainCF, ours Ours, hostname string) {
-	switch action := cf.Value("milter_default_action", "tempfail"); action {
-	case "tempfail":
-		f.ok("mail waits while Postvet is away (milter_default_action = tempfail)")
-	case "accept":
-		f.error("mail passes unchecked while Postvet is away, with forged results inside (milter_default_action = accept)", "milter_default_action = tempfail")
-	case "reject":
-		f.error("mail is refused for good while Postvet is away (milter_default_action = reject)", "milter_default_action = tempfail")
-	default:
-		f.warn("while Postvet is away, milter_default_action = "+action, "milter_default_action = tempfail, so that mail waits")
-	}
-	if v := cf.Value("milter_protocol", "6"); v == "6" {
-		f.ok("milter_protocol is 6")
-	} else {
-		f.error("milter_protocol = "+v+" hides white space that DKIM signatures cover", "milter_protocol = 6")
-	}
-	f.patience("milter_content_timeout", seconds(cf.Value("milter_content_timeout", "300s"), time.Second), ours.VerdictTimeout,
-		"milter_content_timeout = 300s, or a lower limits.verdict_timeout")
-	f.patience("milter_command_timeout", seconds(cf.Value("milter_command_timeout", "30s"), time.Second), ours.EarlyTimeout,
-		"raise milter_command_timeout, or lower limits.spf_timeout")
-	if ours.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
-		f.warn("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
-	}
-	f.name(ours.AuthservID, cf.Value("myhostname", hostname))
 }

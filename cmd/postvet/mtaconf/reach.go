@@ -80,7 +80,7 @@ func (f *Findings) reachable(a account, path string) {
 				fmt.Sprintf("let its group in: chgrp %s %s && chmod 2750 %s", a.name, dir, dir))
 			return
 		}
-		if dir == "/" {
+		if dir == filepath.Dir(dir) {
 			break
 		}
 	}
@@ -101,7 +101,7 @@ func (f *Findings) safe(path string) {
 				"chmod go-w "+dir+", or use a socket elsewhere")
 			return
 		}
-		if dir == "/" {
+		if dir == filepath.Dir(dir) {
 			return
 		}
 	}

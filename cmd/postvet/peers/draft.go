@@ -14,28 +14,32 @@ type draft struct {
 	rules   []rule
 }
 
-// entry is a key with its value in TOML and what it comes from.
+// entry is a key with its value in TOML and what it comes from, in words and as
+// settings.
 type entry struct {
 	key, value string
 	because    []string
+	from       []Setting
 }
 
 // rule is a [[rule]], its keys in order, values in TOML.
 type rule struct {
 	keys    [][2]string
 	because string
+	from    Setting
 }
 
 // put sets a key; a later call for it replaces the value and adds its reason.
-func (d *draft) put(key, value, because string) {
+func (d *draft) put(key, value, because string, from ...Setting) {
 	for i := range d.entries {
 		if e := &d.entries[i]; e.key == key {
 			e.value = value
 			e.because = append(e.because, because)
+			e.from = append(e.from, from...)
 			return
 		}
 	}
-	d.entries = append(d.entries, entry{key, value, []string{because}})
+	d.entries = append(d.entries, entry{key, value, []string{because}, from})
 }
 
 func (d *draft) get(key string) (value string, ok bool) {
@@ -82,12 +86,72 @@ var sectionOrder = []string{"", "socket", "dns", "policy", "trust", "dkim", "exe
 // TOML is the configuration that the plan comes to, listening on socket ("" for
 // the default). Each key says what it stands for.
 func (p *Plan) TOML(socket string) string {
-	var b strings.Builder
-	b.WriteString("# Postvet's configuration, made from that of ")
-	b.WriteString(p.sources() + ".\n# Keys that are not here have their defaults: \"postvet config default\" explains all.\n")
+	w := p.write(socket)
+	return w.String()
+}
+
+// FaultAt makes a fault that line of [Plan.TOML] has one of the setting that the
+// line comes from; nil if it comes from none that somebody set.
+func (p *Plan) FaultAt(socket string, line int, problem, remedy string) *Fault {
+	w := p.write(socket)
+	for _, part := range w.parts {
+		if line < part.first || line > part.last || len(part.from) == 0 {
+			continue
+		}
+		s := meant(part.from, problem)
+		if s.File == "" {
+			return nil
+		}
+		return &Fault{File: s.File, Line: s.Line, Option: s.Name, Problem: problem, Remedy: remedy}
+	}
+	return nil
+}
+
+// meant is the setting that a problem speaks of: the one with the longest member
+// that the problem quotes, as several lists become one of ours.
+func meant(from []Setting, problem string) Setting {
+	best, longest := from[0], 0
+	for _, s := range from {
+		members, _ := parseDataset(s.Value)
+		for _, m := range members {
+			if m = strings.TrimPrefix(m, "file:"); len(m) > longest && strings.Contains(problem, m) {
+				best, longest = s, len(m)
+			}
+		}
+	}
+	return best
+}
+
+// written is a text with the lines of which it is known whence they come.
+type written struct {
+	strings.Builder
+	line  int // that is written next, from 0
+	parts []part
+}
+
+type part struct {
+	first, last int // from 1
+	from        []Setting
+}
+
+// add writes whole lines that come from settings.
+func (w *written) add(lines string, from ...Setting) {
+	first := w.line + 1
+	w.WriteString(lines)
+	w.line += strings.Count(lines, "\n")
+	w.parts = append(w.parts, part{first, w.line, from})
+}
+
+func (p *Plan) write(socket string) *written {
+	var b written
+	b.add("# Postvet's configuration, made from that of " + p.sources() + ".\n")
+	for _, u := range p.Unset {
+		b.add(comment(u.String() + "."))
+	}
+	b.add("# Keys that are not here have their defaults: \"postvet config default\" explains all.\n")
 	entries := append([]entry(nil), p.draft.entries...)
 	if socket != "" {
-		entries = append(entries, entry{"listen", quotedList([]string{socket}), []string{"Where the MTA reaches Postvet."}})
+		entries = append(entries, entry{key: "listen", value: quotedList([]string{socket}), because: []string{"Where the MTA reaches Postvet."}})
 	}
 	sort.SliceStable(entries, func(i, j int) bool {
 		return place(entries[i].key) < place(entries[j].key)
@@ -97,24 +161,23 @@ func (p *Plan) TOML(socket string) string {
 		section, name := splitKey(e.key)
 		if section != current {
 			current = section
-			fmt.Fprintf(&b, "\n[%s]\n", section)
+			b.add("\n[" + section + "]\n")
 		} else {
-			b.WriteString("\n")
+			b.add("\n")
 		}
 		for _, why := range e.because {
-			comment(&b, why)
+			b.add(comment(why))
 		}
-		fmt.Fprintf(&b, "%s = %s\n", name, e.value)
+		b.add(name+" = "+e.value+"\n", e.from...)
 	}
 	for _, r := range p.draft.rules {
-		b.WriteString("\n")
-		comment(&b, r.because)
-		b.WriteString("[[rule]]\n")
+		b.add("\n" + comment(r.because))
+		b.add("[[rule]]\n", r.from)
 		for _, kv := range r.keys {
-			fmt.Fprintf(&b, "%s = %s\n", kv[0], kv[1])
+			b.add(kv[0]+" = "+kv[1]+"\n", r.from)
 		}
 	}
-	return b.String()
+	return &b
 }
 
 // sources names the files.
@@ -128,6 +191,9 @@ func (p *Plan) sources() string {
 				names = append(names, s.File)
 			}
 		}
+	}
+	for _, u := range p.Unset {
+		names = append(names, u.File)
 	}
 	sort.Strings(names)
 	return strings.Join(names, ", ")
@@ -152,9 +218,10 @@ func splitKey(key string) (section, name string) {
 	return section, name
 }
 
-// comment writes a text as comment lines of ordinary width.
-func comment(b *strings.Builder, text string) {
+// comment is a text as comment lines of ordinary width.
+func comment(text string) string {
 	const width = 78
+	var b strings.Builder
 	line := "#"
 	for _, word := range strings.Fields(text) {
 		if len(line)+1+len(word) > width && line != "#" {
@@ -163,7 +230,7 @@ func comment(b *strings.Builder, text string) {
 		}
 		line += " " + word
 	}
-	b.WriteString(line + "\n")
+	return b.String() + line + "\n"
 }
 
 // cite is a setting as comments quote it.

@@ -74,10 +74,22 @@ type Trap struct {
 	Text string `json:"text"`
 }
 
+// Unset is a file that sets nothing: its peer does what it does by default.
+type Unset struct {
+	Peer Peer   `json:"peer"`
+	File string `json:"file"`
+}
+
+func (u Unset) String() string {
+	return fmt.Sprintf("%s sets nothing: what %s does by default is kept", u.File, u.Peer)
+}
+
 // Plan is the outcome of a translation.
 type Plan struct {
 	Items []Item `json:"items"`
-	Traps []Trap `json:"traps"`
+	// Unset are the files that set nothing.
+	Unset []Unset `json:"unset,omitempty"`
+	Traps []Trap  `json:"traps"`
 	// Signs tells that opendkim signs mail, which Postvet does not: it stays.
 	Signs bool `json:"signs"`
 
@@ -96,10 +108,14 @@ type Plan struct {
 type settings map[string]Setting
 
 // Translate makes a plan of the settings of one or more peers, as [Read]
-// returns them. Errors name unknown options and impossible values, one a line.
-func Translate(all []Setting) (*Plan, error) {
-	p := &Plan{Items: []Item{}, Traps: []Trap{}, set: map[Peer]settings{}, lists: map[string][]string{}}
+// returns them, and of files without any. Errors name unknown options and
+// impossible values, one a line.
+func Translate(all []Setting, unset ...Unset) (*Plan, error) {
+	p := &Plan{Items: []Item{}, Traps: []Trap{}, Unset: unset, set: map[Peer]settings{}, lists: map[string][]string{}}
 	var faults Faults
+	for _, u := range unset {
+		p.set[u.Peer] = settings{}
+	}
 	for _, s := range all {
 		if p.set[s.Peer] == nil {
 			p.set[s.Peer] = settings{}

@@ -1,14 +1,13 @@
 package trial
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/mail"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func envelopeOf(file string, header message.Header, received bool) (*envelope, m
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := os.Open(file + Sidecar)
+	f, _, err := open(file + Sidecar)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if !found {
@@ -52,22 +51,29 @@ func envelopeOf(file string, header message.Header, received bool) (*envelope, m
 		}
 		return &e, rest, nil
 	case err != nil:
-		return nil, nil, fmt.Errorf("its envelope: %w", err)
+		return nil, nil, fmt.Errorf("its envelope: %w", plain(err))
 	}
 	defer f.Close()
 	e = envelope{}
 	if err := e.readSidecar(f); err != nil {
-		return nil, nil, fmt.Errorf("its envelope, %w", err)
+		return nil, nil, fmt.Errorf("its envelope, %w", plain(err))
 	}
 	return &e, rest, nil
 }
 
 // readSidecar reads "key value" lines.
 func (e *envelope) readSidecar(r io.Reader) error {
-	sc := bufio.NewScanner(io.LimitReader(r, maxSidecar))
-	for n := 1; sc.Scan(); n++ {
-		line := strings.TrimSpace(sc.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
+	text, err := io.ReadAll(io.LimitReader(r, maxSidecar+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxSidecar { // half an envelope is another one
+		return fmt.Errorf("line %d: the file has more than %d KB", 1+bytes.Count(text, []byte("\n")), maxSidecar>>10)
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		key, value, _ := strings.Cut(line, " ")
@@ -75,7 +81,7 @@ func (e *envelope) readSidecar(r io.Reader) error {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
-	return sc.Err()
+	return nil
 }
 
 // envelopeFields are the keys of the fields X-Envelope-...

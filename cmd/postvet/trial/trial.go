@@ -29,8 +29,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -118,26 +116,18 @@ var (
 func one(ctx context.Context, file string, o Options) Row {
 	row := Row{File: file}
 	if err := row.evaluate(ctx, o); err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		row.Problem = err.Error()
+		row.Problem = plain(err).Error()
 	}
 	return row
 }
 
 func (r *Row) evaluate(ctx context.Context, o Options) error {
-	f, err := os.Open(r.File)
+	f, fi, err := open(r.File)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if fi, err := f.Stat(); err != nil {
-		return err
-	} else if !fi.Mode().IsRegular() {
-		return errors.New("is no regular file")
-	} else if fi.Size() > o.MaxBytes {
+	if fi.Size() > o.MaxBytes {
 		return errTooLarge
 	}
 	reader := message.NewReader(io.LimitReader(f, o.MaxBytes))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,7 +42,8 @@ func TestFiles(t *testing.T) {
 	if err := os.Symlink("f", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	files, err := Files([]string{dir, filepath.Join(dir, "a/.f")})
+	// A file that is named twice is one message.
+	files, err := Files([]string{dir, filepath.Join(dir, "a/.f"), filepath.Join(dir, "a"), filepath.Join(dir, "b")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +55,16 @@ func TestFiles(t *testing.T) {
 	}
 	if _, err := Files([]string{filepath.Join(dir, "absent")}); err == nil {
 		t.Error("a name that does not exist")
+	}
+	// A directory may be named by a link.
+	link := filepath.Join(t.TempDir(), "box")
+	if err := os.Symlink(filepath.Join(dir, "a"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{link, link + "/"} {
+		if files, err := Files([]string{name}); err != nil || len(files) != 1 || files[0] != link+"/c" {
+			t.Errorf("%s: %q, %v", name, files, err)
+		}
 	}
 }
 
@@ -128,12 +140,13 @@ func TestEnvelope(t *testing.T) {
 func TestEnvelopeRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"ip 192.0.2.256":                           `line 1: "192.0.2.256" is no address; write one such as 192.0.2.1`,
-		"\nhelo x\nfrom a@b":                       `line 3: "from" is not known; write ip, helo, mail-from, rcpt, user, tls, listener or time`,
-		"time yesterday":                           `line 1: "yesterday" is no time; write one such as 2026-05-01T12:00:00Z or 1777636800`,
-		"helo " + strings.Repeat("x", 2000):        `line 1: helo has 2000 octets; write at most 1024`,
-		strings.Repeat("rcpt a@b.example\n", 1001): `line 1001: there are more than 1000 recipients`,
-		"helo " + strings.Repeat("x", 1<<17):       "bufio.Scanner: token too long",
+		"ip 192.0.2.256":                                `line 1: "192.0.2.256" is no address; write one such as 192.0.2.1`,
+		"\nhelo x\nfrom a@b":                            `line 3: "from" is not known; write ip, helo, mail-from, rcpt, user, tls, listener or time`,
+		"time yesterday":                                `line 1: "yesterday" is no time; write one such as 2026-05-01T12:00:00Z or 1777636800`,
+		"helo " + strings.Repeat("x", 2000):             `line 1: helo has 2000 octets; write at most 1024`,
+		strings.Repeat("rcpt a@b.example\n", 1001):      `line 1001: there are more than 1000 recipients`,
+		"helo " + strings.Repeat("x", 1<<17):            `line 1: helo has 131072 octets; write at most 1024`,
+		"ip 192.0.2.1\n" + strings.Repeat("#\n", 1<<17): `line 131068: the file has more than 256 KB`,
 	} {
 		if err := (&envelope{}).readSidecar(strings.NewReader(text)); err == nil || err.Error() != want {
 			t.Errorf("%.30q:\ngot  %v\nwant %s", text, err, want)
@@ -156,7 +169,19 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files = append(files, filepath.Join(dir, "8-absent"), dir)
+	put(t, dir, map[string]string{"8-piped": "From: a@bank.example\n\nx\n", "8-round": "From: a@bank.example\n\nx\n"})
+	for _, pipe := range []string{"8-pipe", "8-piped.envelope"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, pipe), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("8-round.envelope", filepath.Join(dir, "8-round.envelope")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"8-absent", "8-pipe", "8-piped", "8-round"} {
+		files = append(files, filepath.Join(dir, name))
+	}
+	files = append(files, dir)
 	_, resolver := dnstest.Start(t, "bank.example. TXT \"v=spf1 -all\"\n_dmarc.bank.example. TXT \"v=DMARC1; p=reject\"\n")
 	done := 0
 	o := Options{
@@ -188,13 +213,16 @@ func TestRun(t *testing.T) {
 		"6-unknown-client: none.example, none, accept to accept, no client true",
 		"7-two-authors: 2 From fields, none, reject to accept, no client true",
 		"8-absent: no such file or directory",
+		"8-pipe: is no regular file",
+		"8-piped: its envelope: is no regular file",
+		"8-round: its envelope: too many levels of symbolic links",
 		filepath.Base(dir) + ": is no regular file",
 	}
 	if d := cmp.Diff(want, got); d != "" || done != len(files) {
 		t.Errorf("%d done\n%s", done, d)
 	}
 	r := NewReport(rows, true, false)
-	if r.Messages != 3 || r.Differing != 2 || len(r.Unreadable) != 6 || r.WithoutClient != 2 || len(r.Rows) != 2 {
+	if r.Messages != 3 || r.Differing != 2 || len(r.Unreadable) != 9 || r.WithoutClient != 2 || len(r.Rows) != 2 {
 		t.Errorf("%+v", r)
 	}
 
