@@ -93,8 +93,8 @@ type row struct {
 }
 
 // play sends a sample and collects what became of it.
-func play(ctx context.Context, s *realmta.Site, c sample) row {
-	r := row{mta: s.Name(), sent: c.sent}
+func play(ctx context.Context, s *realmta.Site, c sample) (r row) {
+	r = row{mta: s.Name(), sent: c.sent}
 	var problems []string
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	defer func() { r.problem = strings.Join(problems, "; ") }()

@@ -108,6 +108,9 @@ func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 		}
 		progress("%s %s listens on %s, its milter on %s", s.Name(), s.Version(), s.Addr(), s.MilterListen())
 		for _, c := range cases() {
+			if ctx.Err() != nil {
+				break // what is sent now would only seem to fail
+			}
 			progress("  sending %s", c.sent)
 			rows = append(rows, play(ctx, s, c))
 		}
@@ -119,6 +122,9 @@ func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 		if logs {
 			fmt.Println(text)
 		}
+		if err := ctx.Err(); err != nil {
+			return rows, err
+		}
 	}
-	return rows, ctx.Err()
+	return rows, nil
 }

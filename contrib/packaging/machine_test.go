@@ -35,6 +35,7 @@ type machine struct {
 // process does: the thread is kept until the child has ended.
 func startTied(cmd *exec.Cmd) (ended <-chan error, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.WaitDelay = 10 * time.Second // what it leaves may hold the log open
 	started, end := make(chan error), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -43,6 +44,7 @@ func startTied(cmd *exec.Cmd) (ended <-chan error, err error) {
 		started <- err
 		if err == nil {
 			end <- cmd.Wait()
+			close(end)
 		}
 	}()
 	return end, <-started
@@ -62,16 +64,23 @@ func boot(t *testing.T, root string) *machine {
 	}
 	t.Cleanup(func() { m.stop(t) })
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		// The first child is another one, and ends when it has made the machine.
-		if m.pid = child(m.proc.Process.Pid); m.pid != 0 {
+		// The first child is another one, still outside, where a command would mean
+		// this system; it ends when it has made the machine.
+		if pid := child(m.proc.Process.Pid); pid != 0 && inside(pid) {
+			m.pid = pid
 			out, _ := m.command(t.Context(), "systemctl", "is-system-running").Output()
 			if s := strings.TrimSpace(string(out)); s == "running" || s == "degraded" {
 				t.Cleanup(func() { m.journal(t) })
 				return m
 			}
 		}
+		select {
+		case err := <-m.ended:
+			t.Fatalf("the machine does not start: systemd-nspawn ended: %v", err)
+		default:
+		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the machine does not start:\n%s", m.log.Bytes())
+			t.Fatal("the machine does not start within two minutes")
 		}
 	}
 }
@@ -94,14 +103,58 @@ func child(pid int) int {
 	return n
 }
 
+// inside tells whether a process is the first one of another namespace of
+// process ids than ours.
+func inside(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(b)) {
+		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			f := strings.Fields(ids)
+			return len(f) > 1 && f[len(f)-1] == "1"
+		}
+	}
+	return false
+}
+
+// TestInside: of two children, one is in a namespace.
+func TestInside(t *testing.T) {
+	t.Parallel()
+	for _, flags := range []uintptr{0, syscall.CLONE_NEWPID} {
+		cmd := exec.CommandContext(t.Context(), "cat")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); errors.Is(err, os.ErrPermission) {
+			t.Skipf("skipped: no right to make a namespace: %v", err)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := inside(cmd.Process.Pid), flags != 0; got != want {
+			t.Errorf("with the flags %#x: inside %t, want %t", flags, got, want)
+		}
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func (m *machine) stop(t *testing.T) {
 	_ = m.proc.Process.Signal(syscall.SIGTERM) // has systemd-nspawn shut it down
 	select {
 	case <-m.ended:
 	case <-time.After(time.Minute):
+		if m.pid != 0 { // without systemd-nspawn it would go on
+			_ = syscall.Kill(m.pid, syscall.SIGKILL)
+		}
 		_ = m.proc.Process.Kill()
 		<-m.ended
-		t.Errorf("the machine did not shut down:\n%s", m.log.Bytes())
+		t.Error("the machine did not shut down")
+	}
+	if t.Failed() {
+		t.Logf("--- systemd-nspawn ---\n%s", m.log.Bytes())
 	}
 }
 

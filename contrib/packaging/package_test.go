@@ -196,14 +196,17 @@ cd "$1" && SOURCE_DATE_EPOCH=1795600574 VERSION=1.0.0 contrib/packaging/build.sh
 	}
 }
 
-// TestScripts reads what dpkg and shells will run as root.
+// TestScripts reads what is run as root, by dpkg and by make.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	shells := []string{"sh"}
 	if _, err := exec.LookPath("dash"); err == nil {
 		shells = append(shells, "dash")
 	}
-	for _, script := range []string{"postinst", "prerm", "postrm", "build.sh", "scratch.sh", "tools.sh"} {
+	for _, script := range []string{
+		"postinst", "prerm", "postrm", "build.sh", "scratch.sh", "tools.sh",
+		"../apt.sh", "../bench/install.sh", "../monitoring/install.sh", "../oracles/install.sh", "../realmta/install.sh",
+	} {
 		for _, sh := range shells {
 			output(t, sh, "-n", script)
 		}

@@ -14,24 +14,22 @@ mkdir -p "$dir" "$cache"
 if [ ! -f "$archive" ]; then
 	fresh=$(mktemp -d "$cache/scratch.XXXXXX")
 	log=$fresh.log
-	trap 'rm -rf "$fresh" "$log"' EXIT
-	trap 'exit 1' INT TERM
-	{
-		debootstrap --variant=minbase "$suite" "$fresh" "$mirror"
-		# No service may start outside of its own machine.
-		printf '#!/bin/sh\nexit 101\n' >"$fresh/usr/sbin/policy-rc.d"
-		chmod 755 "$fresh/usr/sbin/policy-rc.d"
-		chroot "$fresh" sh -ec 'export DEBIAN_FRONTEND=noninteractive
-			apt-get update -q
-			apt-get install -y -q --no-install-recommends adduser dbus systemd systemd-sysv
-			apt-get clean
-			apt-get install -y -q --no-install-recommends --download-only postfix'
-		rm "$fresh/usr/sbin/policy-rc.d"
-		tar -C "$fresh" --numeric-owner --one-file-system -cf "$archive.$$" .
-	} >"$log" 2>&1 </dev/null || {
-		tail -30 "$log" >&2
-		exit 1
-	}
+	# What is mounted there, should debootstrap have been killed, is not ours.
+	trap 'rm -rf --one-file-system "$fresh" "$log" "$archive.$$"' EXIT
+	trap 'exit 1' HUP INT TERM
+	# Step by step: -e does not hold within what || follows.
+	quiet() { "$@" >>"$log" 2>&1 </dev/null || { tail -30 "$log" >&2; exit 1; }; }
+	quiet debootstrap --variant=minbase "$suite" "$fresh" "$mirror"
+	# No service may start outside of its own machine.
+	printf '#!/bin/sh\nexit 101\n' >"$fresh/usr/sbin/policy-rc.d"
+	chmod 755 "$fresh/usr/sbin/policy-rc.d"
+	quiet chroot "$fresh" sh -ec 'export DEBIAN_FRONTEND=noninteractive
+		apt-get update -q
+		apt-get install -y -q --no-install-recommends adduser dbus systemd systemd-sysv
+		apt-get clean
+		apt-get install -y -q --no-install-recommends --download-only postfix'
+	rm "$fresh/usr/sbin/policy-rc.d"
+	quiet tar -C "$fresh" --numeric-owner --one-file-system -cf "$archive.$$" .
 	mv "$archive.$$" "$archive"
 fi
 tar -C "$dir" --numeric-owner -xf "$archive"

@@ -30,6 +30,35 @@ func scratch(t *testing.T) string {
 	return dir
 }
 
+// TestScratchFails has a step of scratch.sh fail: nothing may be kept for the
+// next time.
+func TestScratchFails(t *testing.T) {
+	t.Parallel()
+	for _, failing := range []string{"debootstrap", "chroot", "tar"} {
+		t.Run(failing, func(t *testing.T) {
+			t.Parallel()
+			bin, cache := t.TempDir(), t.TempDir()
+			for name, script := range map[string]string{"debootstrap": `mkdir -p "$3/usr/sbin"`, "chroot": "", "tar": ""} {
+				if name == failing {
+					script += "\necho broken; exit 1"
+				}
+				if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), "./scratch.sh", t.TempDir())
+			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "POSTVET_SCRATCH_CACHE="+cache)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !bytes.Contains(out, []byte("broken")) {
+				t.Errorf("scratch.sh: %v, want a failure that it tells:\n%s", err, out)
+			}
+			if left := listing(t, cache); len(left) != 1 { // itself
+				t.Errorf("left for the next time: %v", left)
+			}
+		})
+	}
+}
+
 // in runs a command inside of a root without a running system.
 func in(t *testing.T, root string, argv ...string) string {
 	t.Helper()
@@ -114,7 +143,8 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("not enabled: %v", err)
 		}
 	}
-	as := []string{"setpriv", "--reuid=postvet", "--regid=postvet", "--init-groups"}
+	// A change of the user makes the kernel forget what startTied told it.
+	as := []string{"setpriv", "--pdeathsig=keep", "--reuid=postvet", "--regid=postvet", "--init-groups"}
 	in(t, root, append(as, "postvet", "config", "check", conffile)...)
 	serves(t, root, as)
 
@@ -193,8 +223,15 @@ func serves(t *testing.T, root string, as []string) {
 	}
 	defer func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := <-ended; err != nil {
-			t.Errorf("postvet as the package's user: %v\n%s", err, log.Bytes())
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("postvet as the package's user: %v\n%s", err, log.Bytes())
+			}
+		case <-time.After(time.Minute):
+			_ = cmd.Process.Kill()
+			<-ended
+			t.Errorf("postvet as the package's user does not end:\n%s", log.Bytes())
 		}
 	}()
 	var conn net.Conn

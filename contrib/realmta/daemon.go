@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -37,6 +38,10 @@ func Build(ctx context.Context, race bool) (binary string, err error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/postvet")...)
 	cmd.Dir = root
+	// The compilers that it has started end by themselves.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // see start
+	defer runtime.UnlockOSThread()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
 		return "", fmt.Errorf("realmta: go build ./cmd/postvet: %w\n%s", err, out)

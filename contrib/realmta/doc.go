@@ -9,8 +9,8 @@
 //
 // Linux, root, Debian's postfix package, the sendmail packages (installed, or
 // unpacked by install.sh, as they conflict with Postfix), m4, and the right to
-// make a mount namespace: Sendmail's syslog socket, host name and SASL
-// configuration are put in place there, so that nothing outside is touched.
+// make namespaces. In one of mounts, Sendmail's syslog socket, host name and SASL
+// configuration are put in place, so that nothing outside is touched.
 // [Postfix] and [Sendmail] need different things; [MissingPostfix] and
 // [MissingSendmail] say what is not there.
 //
@@ -22,9 +22,12 @@
 //
 // # What it leaves behind
 //
-// Nothing: every process is stopped by its process id, and everything lies
-// under one folder per MTA that Stop removes. Should the program die first,
-// the kernel tells the MTAs to stop (PR_SET_PDEATHSIG).
+// Nothing: Stop ends every process, and removes the one folder per MTA under
+// which everything lies. Should the program die first, by whatever signal, the
+// kernel kills them: an MTA is alone in a namespace of process ids, whose first
+// process dies with us (PR_SET_PDEATHSIG) and takes all others with it; Postvet
+// dies as that first process does. The folders stay until the next one is made:
+// those whose maker is gone, which a lock in them tells, are removed then.
 //
 // # Addresses
 //

@@ -7,10 +7,9 @@
 # Without root or apt it says so and does nothing: the tests then skip, and say
 # which and why. Exit status 0 in every case but a failure of apt itself.
 set -eu
+. "$(dirname "$0")/../apt.sh"
 
 root=${POSTVET_SENDMAIL_ROOT:-/var/cache/postvet/sendmail}
-say() { echo "install.sh: $*" >&2; }
-
 need=""
 [ -x /usr/lib/postfix/sbin/master ] || need="$need postfix"
 command -v m4 >/dev/null 2>&1 || need="$need m4"
@@ -18,30 +17,11 @@ command -v unshare >/dev/null 2>&1 || need="$need util-linux"
 unpack=no
 [ -x "$root/usr/libexec/sendmail/sendmail" ] && [ -f "$root/usr/share/sendmail/cf/m4/cf.m4" ] || unpack=yes
 [ -n "$need" ] || [ $unpack = yes ] || exit 0
-
-if [ "$(id -u)" != 0 ]; then
-	say "not root: cannot bring${need:+$need and }sendmail; the tests that need them are skipped"
+if ! able; then
+	say "without root and apt these cannot be brought:$need sendmail; the tests that need them are skipped"
 	exit 0
 fi
-if ! command -v apt-get >/dev/null 2>&1; then
-	say "no apt-get: install Postfix yourself; the tests with Sendmail are skipped"
-	exit 0
-fi
-
-export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp)
-policy=/usr/sbin/policy-rc.d
-mine=no
-finish() {
-	[ $mine = no ] || rm -f $policy
-	rm -f "$log"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
-quiet() { "$@" >"$log" 2>&1 </dev/null || { say "failed: $*"; cat "$log" >&2; exit 1; }; }
-
-say "bringing${need:+$need} sendmail"
-quiet apt-get update -q
+begin "$need sendmail"
 
 # The libraries that Sendmail is linked with. They hurt nobody.
 libs=$(apt-cache depends --no-recommends --no-suggests sendmail-bin | sed -n 's/^ *Depends: \(lib[a-z0-9.+-]*\)$/\1/p')
@@ -51,28 +31,15 @@ if apt-get install -s --no-install-recommends $need $libs libsasl2-modules 2>/de
 	cat "$log" >&2
 	exit 0
 fi
-# No service may start: Postfix comes without a configuration, and whatever
-# asks policy-rc.d hears no (unless the machine has its own opinion).
-if [ ! -e $policy ]; then
-	printf '#!/bin/sh\nexit 101\n' >$policy
-	chmod 755 $policy
-	mine=yes
-fi
+# Postfix comes without a configuration.
 if command -v debconf-set-selections >/dev/null 2>&1; then
 	echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
 fi
-quiet apt-get install -y -q --no-install-recommends $need $libs libsasl2-modules
+bring $need $libs libsasl2-modules
 
 if [ $unpack = yes ]; then
-	debs=$(mktemp -d)
-	chmod 755 "$debs"
-	(cd "$debs" && quiet apt-get download -q sendmail-bin sendmail-base sendmail-cf)
-	fresh=$root.new.$$
-	rm -rf "$fresh"
-	mkdir -p "$fresh"
-	for deb in "$debs"/*.deb; do quiet dpkg -x "$deb" "$fresh"; done
+	unpack "$root" sendmail-bin sendmail-base sendmail-cf
 	chmod 755 "$fresh/usr/libexec/sendmail/sendmail" # no set-gid: it runs as root here
-	rm -rf "$root" "$debs"
-	mv "$fresh" "$root"
+	mv -T "$fresh" "$root"
 fi
 say "done"

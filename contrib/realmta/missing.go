@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -57,9 +58,12 @@ func missingRights() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", "mount --bind /etc /etc && hostname postvet-test")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: ownMounts}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tie(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return []string{fmt.Sprintf("the right to make a mount namespace (%v %s)", err, out)}
+		return []string{fmt.Sprintf("the right to make namespaces of mounts and processes (%v %s)", err, out)}
 	}
 	return nil
 }

@@ -93,19 +93,6 @@ type Held struct {
 // errGaveUp wraps what went wrong until the time was over.
 var errGaveUp = errors.New("realmta: gave up")
 
-// makeFolder makes the MTA's own folder.
-func makeFolder(parent, name string) (string, error) {
-	if parent == "" {
-		parent = "/var/lib"
-	}
-	dir, err := os.MkdirTemp(parent, "postvet-"+name+"-")
-	if err != nil {
-		return "", fmt.Errorf("realmta: %w", err)
-	}
-	// MkdirTemp makes it 0700; the MTA's unprivileged processes must pass.
-	return dir, os.Chmod(dir, 0o755)
-}
-
 // freePort returns a port that is free on 127.0.0.1 and on ::1 at this moment.
 func freePort() (string, error) {
 	var last error

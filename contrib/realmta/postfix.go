@@ -79,8 +79,7 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 	}
 	defer console.Close()
 	// "postfix check" makes the queue; "postfix start" would leave the master
-	// process to init, so it is started here, as our child. It makes itself the
-	// leader of a session.
+	// process to init, so it is started here.
 	if _, err := output(ctx, func(ctx context.Context) *exec.Cmd {
 		return exec.CommandContext(ctx, "/usr/sbin/postfix", "-c", p.path("etc"), "check")
 	}); err != nil {
@@ -89,7 +88,11 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 	if err := p.checkParameters(ctx); err != nil {
 		return err
 	}
-	cmd := exec.Command(postfixDaemons+"/master", "-s", "-c", p.path("etc"))
+	// It has our mounts: contrib/bench puts a folder into its chroot later.
+	cmd, err := service(p.dir, "", postfixDaemons+"/master", "-s", "-c", p.path("etc"))
+	if err != nil {
+		return err
+	}
 	cmd.Stdout, cmd.Stderr = console, console
 	if p.proc, err = start(cmd); err != nil {
 		return err
@@ -397,7 +400,7 @@ func (p *Postfix) Stop() error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	return os.RemoveAll(p.dir)
+	return removeFolder(p.dir)
 }
 
 // Reload has Postfix read its configuration again, with a line more.
@@ -413,5 +416,5 @@ func (p *Postfix) Reload(ctx context.Context, line string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return syscall.Kill(p.proc.pid(), syscall.SIGHUP)
+	return p.proc.cmd.Process.Signal(syscall.SIGHUP)
 }

@@ -9,39 +9,44 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// process is a child that leads a session of its own, and all that the child
-// started in that session.
+// process is a child that runs beside us and does not outlive us.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the child ended
 	err  error         // how; valid after done
 }
 
-// start starts cmd. The caller has set its session (Setsid, or the program
-// calls setsid itself). The kernel ends the child should we die.
+// start starts cmd. The kernel kills the child should we die. It does so when
+// the thread ends that made the child, which may be before we do: the thread is
+// kept until the child has ended.
 func start(cmd *exec.Cmd) (*process, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("realmta: %w", err)
 	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.done)
-	}()
 	return p, nil
 }
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // alive returns nil while the child runs, and then how it ended.
 func (p *process) alive() error {
@@ -53,81 +58,97 @@ func (p *process) alive() error {
 	}
 }
 
-// stop asks the child to end and waits for it and for every process of its
-// session; what is left after the patience is killed, by process id.
+// stop asks a service to end, kills it after the patience, and waits for it and
+// for every process that it has left: the kernel has the first one of a
+// namespace end last.
 func (p *process) stop(patience time.Duration) error {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	deadline := time.Now().Add(patience)
-	for sent := false; ; {
-		left := session(p.pid())
-		ended := p.alive() != nil
-		if ended && len(left) == 0 {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		p.cmd.Process.Signal(signal)
+		select {
+		case <-p.done:
 			return nil
+		case <-time.After(patience):
 		}
-		now := time.Now()
-		switch {
-		case now.After(deadline.Add(patience)):
-			return fmt.Errorf("realmta: processes %v do not end", left)
-		case now.After(deadline):
-			for _, pid := range left {
-				syscall.Kill(pid, syscall.SIGKILL)
-			}
-		case ended && !sent:
-			// The leader is gone and leaves children, such as one that waits for
-			// a client: tell them once.
-			for _, pid := range left {
-				syscall.Kill(pid, syscall.SIGTERM)
-			}
-			sent = true
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
+	return fmt.Errorf("realmta: process %d does not end", p.cmd.Process.Pid)
 }
 
-// session lists the running processes of a session.
-func session(sid int) []int {
-	entries, err := os.ReadDir("/proc")
+// An MTA and each command of ours are alone with their children in a namespace
+// of process ids. With its first process, a shell, the kernel kills all others
+// in it, whoever their parent and whatever their session is; and the shell
+// itself is killed when we die. It stays root: a change of the user would take
+// that from it.
+
+// The shell of a service hands on the two signals that we send, and ends with
+// the MTA. If we died before the kernel was told what to do then, the shell has
+// another parent by now: /proc is that of outside, so it can see that.
+const (
+	serviceHead = `set -e
+D=$2
+read -r _ _ _ parent _ </proc/self/stat
+[ "$parent" = "$1" ] || exit 1
+shift 2
+`
+	serviceTail = `
+"$@" &
+mta=$!
+trap 'kill -TERM $mta' TERM
+trap 'kill -HUP $mta' HUP
+while kill -0 $mta 2>/dev/null; do
+	status=0
+	wait $mta || status=$?
+done
+exit $status
+`
+)
+
+// service returns the command of an MTA that stays in the foreground, after the
+// shell commands of prepare, which find dir in $D.
+func service(dir, prepare string, argv ...string) (*exec.Cmd, error) {
+	self, err := os.Readlink("/proc/self")
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("realmta: %w", err)
 	}
-	var pids []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		// pid (comm) state ppid pgrp session ...: comm may hold blanks.
-		f := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if len(f) > 3 && f[0] != "Z" && f[3] == strconv.Itoa(sid) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	cmd := exec.Command("/bin/sh", append([]string{"-c", serviceHead + prepare + serviceTail, "sh", self, dir}, argv...)...)
+	// A session of its own: what a terminal or timeout(1) sends to us is not
+	// for the MTA.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWPID}
+	return cmd, nil
 }
 
-// namespaced returns a command that runs in a mount and host name namespace of
-// its own, after the shell commands of prepare, which find dir in $D.
+// ownMounts are the namespaces of mounts and of the host name. Go makes the
+// mounts private, so that none is seen outside.
+const ownMounts = syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS
+
+// namespaced returns a command that has ownMounts, after the shell commands of
+// prepare, which find dir in $D.
 func namespaced(ctx context.Context, dir, prepare string, argv ...string) *exec.Cmd {
-	script := "set -e\nD=$1\nshift\n" + prepare + "\nexec \"$@\"\n"
+	// Not exec: a program may not be made to be the first process.
+	script := "set -e\nD=$1\nshift\n" + prepare + "\n\"$@\"\nexit 0\n"
 	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", script, "sh", dir}, argv...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		// Go makes the mounts private, so that none is seen outside.
-		Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
-		Pdeathsig:    syscall.SIGTERM,
-	}
-	cmd.WaitDelay = 5 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: ownMounts}
 	return cmd
+}
+
+// tie has the kernel kill a command, with all that it starts, when we die or it
+// ends. The caller's goroutine must be locked to its thread, see start.
+func tie(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	cmd.WaitDelay = 5 * time.Second
 }
 
 // output runs a command to its end, with a limit of 30 seconds.
 func output(ctx context.Context, build func(ctx context.Context) *exec.Cmd) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd := build(ctx)
+	tie(cmd)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("realmta: %s: %w: %s", strings.Join(cmd.Args, " "), err, out)

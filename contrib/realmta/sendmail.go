@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -83,9 +84,12 @@ func (s *Sendmail) start(ctx context.Context, o Options) error {
 		return err
 	}
 	defer console.Close()
-	cmd := s.command("-bD")(context.WithoutCancel(ctx))
+	cmd, err := service(s.dir, s.places(), s.argv("-bD")...)
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr.Unshareflags = ownMounts
 	cmd.Stdout, cmd.Stderr = console, console
-	cmd.SysProcAttr.Setsid = true
 	if s.proc, err = start(cmd); err != nil {
 		return err
 	}
@@ -248,16 +252,24 @@ var devices = []string{"null", "zero", "random", "urandom", "tty", "full"}
 
 func (s *Sendmail) path(name string) string { return filepath.Join(s.dir, name) }
 
-// command runs Sendmail where /dev/log is our socket, the host is called what
-// its configuration says, and SASL asks us.
-func (s *Sendmail) command(args ...string) func(context.Context) *exec.Cmd {
-	prepare := "for n in " + strings.Join(devices, " ") + `; do mount --bind /dev/$n "$D/dev/$n"; done
+// places are shell commands after which /dev/log is our socket, the host is
+// called what Sendmail's configuration says, and SASL asks us.
+func (s *Sendmail) places() string {
+	return "for n in " + strings.Join(devices, " ") + `; do mount --bind /dev/$n "$D/dev/$n"; done
 mount --rbind "$D/dev" /dev
 hostname ` + sendmailHost + `
 mount --bind "$D/etc/hosts" /etc/hosts
 [ ! -d /usr/lib/sasl2 ] || mount --bind "$D/sasl" /usr/lib/sasl2`
+}
+
+func (s *Sendmail) argv(args ...string) []string {
+	return append([]string{filepath.Join(s.root, sendmailBinary), "-C" + s.path("etc/sendmail.cf")}, args...)
+}
+
+// command runs Sendmail in its places.
+func (s *Sendmail) command(args ...string) func(context.Context) *exec.Cmd {
 	return func(ctx context.Context) *exec.Cmd {
-		return namespaced(ctx, s.dir, prepare, append([]string{filepath.Join(s.root, sendmailBinary), "-C" + s.path("etc/sendmail.cf")}, args...)...)
+		return namespaced(ctx, s.dir, s.places(), s.argv(args...)...)
 	}
 }
 
@@ -339,7 +351,8 @@ func (s *Sendmail) Release(ctx context.Context, id string) error {
 	if _, err := output(ctx, s.command("-qQ", "-qI"+id, "-Q")); err != nil {
 		return err
 	}
-	_, err := output(ctx, s.command("-qI"+id))
+	// -qf: a queue run in the background would end with its namespace.
+	_, err := output(ctx, s.command("-qf", "-qI"+id))
 	return err
 }
 
@@ -347,7 +360,10 @@ func (s *Sendmail) Release(ctx context.Context, id string) error {
 func (s *Sendmail) Submit(ctx context.Context, from, rcpt string, msg []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	cmd := s.command("-bs")(ctx)
+	tie(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -399,5 +415,5 @@ func (s *Sendmail) Stop() error {
 	if err := s.end(); err != nil {
 		return err
 	}
-	return os.RemoveAll(s.dir)
+	return removeFolder(s.dir)
 }

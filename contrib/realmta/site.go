@@ -222,7 +222,7 @@ func (s *Site) Stop() error {
 		errs = append(errs, s.DNS.Close())
 	}
 	if s.dir != "" {
-		errs = append(errs, os.RemoveAll(s.dir))
+		errs = append(errs, removeFolder(s.dir))
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,14 @@
+//go:build linux
+
+package realmta
+
+// Folders are those of the site and of its MTA.
+func (s *Site) Folders() []string {
+	switch m := s.MTA.(type) {
+	case *Postfix:
+		return []string{s.dir, m.dir}
+	case *Sendmail:
+		return []string{s.dir, m.dir}
+	}
+	return []string{s.dir}
+}
