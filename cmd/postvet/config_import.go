@@ -153,7 +153,7 @@ func (f *importFlags) translate() (*peers.Plan, error) {
 				return nil, err
 			}
 			settings, err := peers.Read(from.peer, name, text)
-			if some := (peers.Faults)(nil); errors.As(err, &some) {
+			if some := peers.Faults(nil); errors.As(err, &some) {
 				faults = append(faults, some...)
 				continue
 			} else if err != nil {

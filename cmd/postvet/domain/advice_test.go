@@ -47,19 +47,22 @@ func TestAdvice(t *testing.T) {
 		{
 			"a parent that is strict with nobody",
 			"_dmarc.example. TXT \"v=DMARC1; p=none; psd=n; rua=mailto:d@example\"\n",
-			[]string{"DMARC  policy none, subdomains none", "p=none: forged mail is delivered"}, nil,
+			[]string{"DMARC  policy none, subdomains none", "p=none: forged mail is delivered"},
+			nil,
 		},
 		{
 			"records to merge, of which some have modifiers",
 			"a.example. TXT \"v=spf1 mx redirect=_Spf.esp.example exp=e1.a.example\"\na.example. TXT \"v=spf1 Redirect=_spf.esp.example exp=e2.a.example a -all\"\n",
-			[]string{`publish: a.example. TXT "v=spf1 mx include:_Spf.esp.example exp=e1.a.example a -all"`}, nil,
+			[]string{`publish: a.example. TXT "v=spf1 mx include:_Spf.esp.example exp=e1.a.example a -all"`},
+			nil,
 		},
 		{"nine look-ups", includes(9), []string{"warning  9 of 10 look-ups: two more at a provider break the record"}, nil},
 		{"ten look-ups", includes(10), []string{"warning  10 of 10 look-ups: one more at a provider breaks the record"}, nil},
 		{
 			"a key that is strict and tested",
 			"mail._domainkey.a.example. TXT \"v=DKIM1; t=y:s; " + key + "\"\n",
-			[]string{`publish: mail._domainkey.a.example. TXT "v=DKIM1; t=s; ` + key}, nil,
+			[]string{`publish: mail._domainkey.a.example. TXT "v=DKIM1; t=s; ` + key},
+			nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
