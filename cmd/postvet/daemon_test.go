@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,14 +43,23 @@ func (s *service) start() *service {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	dieWithTest(s.cmd)
+	started := make(chan error)
 	go func() {
+		// The thread that starts it is whose end would stop it.
+		runtime.LockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
 		s.read(stderr)
 		_ = s.cmd.Wait()
 		close(s.done)
 	}()
+	if err := <-started; err != nil {
+		s.t.Fatal(err)
+	}
 	s.t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		<-s.done
