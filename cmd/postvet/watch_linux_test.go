@@ -11,30 +11,6 @@ import (
 	"time"
 )
 
-// startControlled runs a service with a control socket, and returns it with
-// the socket.
-func startControlled(t *testing.T, more string) (s *service, socket, file string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "pv") // a short path
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	socket, file = filepath.Join(dir, "c"), filepath.Join(dir, "postvet.toml")
-	writeConfig(t, file, controlled(t, dir)+more)
-	s = startService(t, nil, "--config", file)
-	s.waitLog(`"msg":"serving"`, 1)
-	return s, socket, file
-}
-
-// controlled is a configuration with the control socket DIR/c and the milter
-// socket DIR/s.
-func controlled(t *testing.T, dir string) string {
-	t.Helper()
-	return "listen = [\"unix:" + dir + "/s\"]\nauthserv_id = \"mx.test.example\"\n" +
-		"[control]\nsocket = \"" + dir + "/c\"\n[dns]\nresolvers = [\"" + testResolver(t) + "\"]\n"
-}
-
 // Numbers and paths that differ from run to run.
 var varying = []struct {
 	what *regexp.Regexp
