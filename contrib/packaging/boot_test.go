@@ -124,7 +124,8 @@ func active(t *testing.T, m *machine) {
 	}
 }
 
-// confined checks what the kernel says of the running process.
+// confined checks what the kernel says of the running process: what it may do,
+// and how exactly it is woken.
 func confined(t *testing.T, m *machine) {
 	t.Helper()
 	status := m.run(t, "sh", "-c", "cat /proc/$(systemctl show --value -p MainPID postvet)/status")
@@ -132,6 +133,9 @@ func confined(t *testing.T, m *machine) {
 		if !regexp.MustCompile(want).MatchString(status) {
 			t.Errorf("no %s in\n%s", want, status)
 		}
+	}
+	if got := m.run(t, "sh", "-c", "cat /proc/$(systemctl show --value -p MainPID postvet)/timerslack_ns"); strings.TrimSpace(got) != "2000000" {
+		t.Errorf("timer slack of %s ns", got)
 	}
 	if out, err := m.command(t.Context(), "systemd-analyze", "security", "--no-pager", "--threshold=15", "postvet.service").CombinedOutput(); err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
