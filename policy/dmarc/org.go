@@ -180,3 +180,13 @@ func lastLabels(domain string, n int) string {
 	}
 	return domain
 }
+
+// PublicSuffix reports whether strangers to one another have domains directly
+// below this one, which is in lower case and without a final dot: "com", "co.uk".
+// Suffixes in the private part of the list, such as "github.io", have one owner,
+// who publishes a policy and may be judged as one. What is not in the list may be
+// a network's own, such as "lan".
+func PublicSuffix(name string) bool {
+	suffix, icann := publicsuffix.PublicSuffix(name)
+	return icann && suffix == name
+}

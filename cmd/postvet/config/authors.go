@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -63,7 +61,7 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 		return "is " + describe(v), "write " + quotedOr(authorWords)
 	case !slices.Contains(authorWords, word):
 		return fmt.Sprintf("%q is not known", clip(word)), "write " + quotedOr(authorWords)
-	case publicSuffix(name):
+	case dmarc.PublicSuffix(name):
 		return "is a public suffix, below which anybody can have a domain",
 			fmt.Sprintf("name the domains that are meant, or write a [[rule]] with from = [%q]", "."+name)
 	case c.AuthorOverrides[name] != "":
@@ -76,15 +74,6 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 	}
 	c.AuthorOverrides[name] = word
 	return "", ""
-}
-
-// publicSuffix reports whether strangers to one another have domains directly
-// below this one: "com", "co.uk". Suffixes in the private part of the list, such as
-// "github.io", have one owner, who publishes a policy and may be judged as one.
-// What is not in the list may be a network's own, such as "lan".
-func publicSuffix(name string) bool {
-	suffix, icann := publicsuffix.PublicSuffix(name)
-	return icann && suffix == name
 }
 
 // lineOf returns the line of a name, or of the nearest part of it that has one:

@@ -3,6 +3,9 @@ package peers
 import (
 	"fmt"
 	"strings"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // opendkim keeps what opendkim did on the way in.
@@ -225,16 +228,24 @@ func (p *Plan) dkimRule(s Setting, set bool, action, name, condition, says strin
 
 // domainsOverridden are author domains that were not checked.
 func (p *Plan) domainsOverridden(s Setting, domains []string, note string) {
-	var listed []string
+	var listed, suffixes []string
 	for _, d := range domains {
 		if strings.HasPrefix(d, "file:") {
 			listed = append(listed, d)
+			continue
+		}
+		if name, ok := message.NormalizeDomain(strings.TrimPrefix(d, ".")); ok && dmarc.PublicSuffix(name) {
+			suffixes = append(suffixes, d)
 			continue
 		}
 		p.draft.put("author_overrides."+quoted(strings.ToLower(strings.TrimPrefix(d, "."))), quoted("none"), cite(s), s)
 	}
 	if len(listed) > 0 {
 		p.note(s, Gone, "write its domains into [author_overrides] with \"none\": a file cannot be named there", "author_overrides")
+		return
+	}
+	if len(suffixes) > 0 {
+		p.note(s, Gone, "below "+strings.Join(suffixes, ", ")+" anybody can have a domain; write a [[rule]] with \"from\" if all of it is meant", "author_overrides")
 		return
 	}
 	p.note(s, Changed, note, "author_overrides")

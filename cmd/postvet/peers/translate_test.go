@@ -105,6 +105,12 @@ func TestKeepsWhatThePeersDid(t *testing.T) {
 			[]string{`News.example"`, `EXAMPLE"`},
 		},
 		{
+			"a public suffix",
+			map[Peer]string{OpenDMARC: "IgnoreMailFrom CO.uk,other.example\n", OpenDKIM: "Mode v\nExemptDomains .com\n"},
+			[]string{`"other.example" = "none"`},
+			[]string{`uk" =`, `com" =`},
+		},
+		{
 			"a path where opendmarc reads none",
 			map[Peer]string{OpenDMARC: "IgnoreMailFrom /etc/opendmarc/ignore\n"},
 			nil,
