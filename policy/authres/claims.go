@@ -63,7 +63,8 @@ func holds(value, name string) bool {
 	}
 	for _, text := range []string{squeeze(value, false), squeeze(value, true)} {
 		for _, n := range names {
-			if n != "" && (strings.Contains(text, n) || strings.Contains(onlyASCII(text), n)) {
+			// An id of which nothing is left is held by every value.
+			if strings.Contains(text, n) || strings.Contains(onlyASCII(text), n) {
 				return true
 			}
 		}

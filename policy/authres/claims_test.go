@@ -126,6 +126,7 @@ func FuzzClaims(f *testing.F) {
 		f.Add(s, "mx.example.com")
 	}
 	f.Add(" a; none", "ü relay\"")
+	f.Add("\"", "\"")
 	if cases, err := readSuite(); err == nil {
 		for _, c := range cases {
 			f.Add(c.Value, "mx.google.com")

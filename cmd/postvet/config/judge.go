@@ -28,6 +28,9 @@ func checkAuthservID(s string) (normal, problem, remedy string) {
 	if s == "" {
 		return "", "is empty", remedy
 	}
+	if strings.Trim(s, ".") == "" {
+		return "", fmt.Sprintf("%q is no name", clip(s)), remedy
+	}
 	return s, "", ""
 }
 
