@@ -89,22 +89,30 @@ func (a agreement) exactHeader() bool { return a.silent(milter.OptHeaderLeadingS
 // replyDue reports whether the MTA waits for an answer to a command.
 func (a agreement) replyDue(cmd byte) bool {
 	switch milter.Code(cmd) {
-	case milter.CodeConn:
-		return !a.silent(milter.OptNoConnReply)
-	case milter.CodeHelo:
-		return !a.silent(milter.OptNoHeloReply)
-	case milter.CodeRcpt:
-		return !a.silent(milter.OptNoRcptReply)
-	case milter.CodeHeader:
-		return !a.silent(milter.OptNoHeaderReply)
-	case milter.CodeEOH:
-		return !a.silent(milter.OptNoEOHReply)
-	case milter.CodeBody:
-		return !a.silent(milter.OptNoBodyReply)
 	case milter.CodeAbort, milter.CodeQuit, milter.CodeQuitNewConn, milter.CodeMacro:
 		return false
 	}
-	return true
+	return !a.silent(noReply(cmd))
+}
+
+// noReply is the bit by which the answer to a command is left out, 0 if there is
+// none or it is never asked for.
+func noReply(cmd byte) milter.OptProtocol {
+	switch milter.Code(cmd) {
+	case milter.CodeConn:
+		return milter.OptNoConnReply
+	case milter.CodeHelo:
+		return milter.OptNoHeloReply
+	case milter.CodeRcpt:
+		return milter.OptNoRcptReply
+	case milter.CodeHeader:
+		return milter.OptNoHeaderReply
+	case milter.CodeEOH:
+		return milter.OptNoEOHReply
+	case milter.CodeBody:
+		return milter.OptNoBodyReply
+	}
+	return 0
 }
 
 // server makes the go-milter server for one connection.

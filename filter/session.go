@@ -145,7 +145,7 @@ func (s *session) Connect(host, family string, port uint16, addr net.IP, _ *milt
 	s.helo, s.greeted = "", false
 	s.client = s.newClient(host, family, port, addr)
 	s.introduce()
-	return s.next(milter.OptNoConnReply)
+	return s.next()
 }
 
 func (s *session) newClient(host, family string, port uint16, addr net.IP) message.Client {
@@ -176,7 +176,7 @@ func (s *session) Helo(name string, _ *milter.Modifier) (milter.Response, error)
 	s.told = s.told && s.helo == name
 	s.helo, s.greeted = name, true
 	s.introduce()
-	return s.next(milter.OptNoHeloReply)
+	return s.next()
 }
 
 // MailFrom begins a message. Sendmail tells nothing between two messages, so
@@ -202,7 +202,7 @@ func (s *session) MailFrom(from string, _ *milter.Modifier) (milter.Response, er
 func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error) {
 	m := s.mail
 	if m == nil {
-		return s.next(milter.OptNoRcptReply)
+		return s.next()
 	}
 	m.rcpts++
 	if r := (recipient{to, s.macros.recipient()}); len(m.to) < s.srv.opt.MaxRecipients {
@@ -211,7 +211,7 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
 		s.guard("rcpt", func() { m.tx.Recipient(to) })
 	}
-	if s.wire.agreed.silent(milter.OptNoRcptReply) {
+	if !s.wire.owed {
 		return nil, nil // rules that came later refuse at the end
 	}
 	return final(s.refuseEarly(m)), nil
@@ -220,7 +220,7 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 // Header takes a field.
 func (s *session) Header(name, value string, _ *milter.Modifier) (milter.Response, error) {
 	s.field(name, value, true, false)
-	return s.next(milter.OptNoHeaderReply)
+	return s.next()
 }
 
 // field takes a field from the wire. Without room for it policy is told of it
@@ -259,7 +259,7 @@ func (s *session) Headers(textproto.MIMEHeader, *milter.Modifier) (milter.Respon
 	if m := s.mail; m != nil && m.working() {
 		s.guard("end of header", m.tx.EndOfHeader)
 	}
-	return s.next(milter.OptNoEOHReply)
+	return s.next()
 }
 
 // BodyChunk takes a piece of the body from the wire. It keeps nothing of it.
@@ -271,12 +271,12 @@ func (s *session) BodyChunk(p []byte, _ *milter.Modifier) (milter.Response, erro
 			s.guard("body", func() { m.tx.Write(p) })
 		}
 	}
-	return s.next(milter.OptNoBodyReply)
+	return s.next()
 }
 
-// next is the reply of a stage whose replies may be switched off.
-func (s *session) next(silent milter.OptProtocol) (milter.Response, error) {
-	if s.wire.agreed.silent(silent) {
+// next lets the MTA go on, if it waits for that.
+func (s *session) next() (milter.Response, error) {
+	if !s.wire.owed {
 		return nil, nil
 	}
 	return milter.RespContinue, nil
