@@ -88,3 +88,13 @@ func (r Rules) Early(res *Results) (Verdict, bool) {
 	v.Why = append(v.Why, "So it is refused at RCPT, before it is sent, whatever may be in it.")
 	return v, true
 }
+
+// Replay decides about a message that is played from a file: as it would have been
+// at RCPT, by what [Message.Early] found, nil if it was not asked, and else by its
+// results.
+func (r Rules) Replay(early, res *Results) Verdict {
+	if v, refused := r.Early(early); refused {
+		return v
+	}
+	return r.Decide(res)
+}

@@ -137,10 +137,10 @@ func (r Rules) lenient(res *Results, v Verdict) Verdict {
 	if v.Action == Accept {
 		return v
 	}
-	if by, ok := r.Trust.forwarder(res); ok {
-		return v.override(RuleTrustedForwarder, Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by})
-	} else if by != "" {
-		v.Refused = append(v.Refused, Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by})
+	if o, trusted := r.Trust.forwarder(res); trusted {
+		return v.override(RuleTrustedForwarder, o)
+	} else if o.Text != "" {
+		v.Refused = append(v.Refused, o)
 	}
 	if v.Action != Reject && v.Action != Quarantine {
 		return v // nothing is decided yet
@@ -158,9 +158,15 @@ func (r Rules) lenient(res *Results, v Verdict) Verdict {
 	return r.lenientToLists(res, v)
 }
 
-// forwarder reports whether a trusted client handed the message on, and by what
-// that is known; or why not, if it was near.
-func (t Trust) forwarder(res *Results) (by string, trusted bool) {
+// forwarder reports whether a trusted client handed the message on. The evidence
+// says by what that is known, or why not, if it was near; it has no text if it was
+// not.
+func (t Trust) forwarder(res *Results) (o Override, trusted bool) {
+	by, trusted := t.handedOn(res)
+	return Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by}, trusted
+}
+
+func (t Trust) handedOn(res *Results) (by string, trusted bool) {
 	if t.Forwarders.Len() == 0 {
 		return "", false
 	}

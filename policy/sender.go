@@ -93,13 +93,12 @@ func (r Rules) onSender(res *Results, v Verdict) Verdict {
 	if asked, key := r.Trust.author(res.Author.Domain); asked == dmarc.PolicyNone {
 		return v.override(RuleAuthorOverride, Override{Reason: ReasonLocalPolicy, By: "author_overrides." + key, Text: "none " + instead})
 	}
-	by, trusted := r.Trust.forwarder(res)
-	o := Override{Reason: ReasonTrustedForwarder, By: "trust.forwarders", Text: by}
+	o, trusted := r.Trust.forwarder(res)
 	switch {
 	case trusted:
 		o.Text += " " + instead
 		return v.override(RuleTrustedForwarder, o)
-	case by != "" && v.Action == Accept: // otherwise lenient has noted it
+	case o.Text != "" && v.Action == Accept: // otherwise lenient has noted it
 		v.Refused = append(v.Refused, o)
 	}
 	d.Refused = v.Refused

@@ -196,12 +196,10 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	}
 	rules := c.Rules(id)
 	var mail limitedBuffer
-	var early *policy.Verdict // nil if the message may come
+	var early *policy.Results
 	if src.present {
 		if rules.RefusesEarly() {
-			if v, refused := rules.Early(msg.Early(ctx)); refused {
-				early = &v
-			}
+			early = msg.Early(ctx)
 		}
 		also := io.Discard
 		if f.second {
@@ -217,10 +215,7 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	}
 	// The checks run side by side and note what they did as they end.
 	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
-	verdict := rules.Decide(results)
-	if early != nil {
-		verdict = *early
-	}
+	verdict := rules.Replay(early, results)
 	if f.trace && src.present {
 		results.Trace = append(results.Trace, policy.TraceVerdict(results, &verdict)...)
 	}

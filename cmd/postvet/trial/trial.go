@@ -154,16 +154,10 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if results.DMARC.Policy != "" {
 		r.DMARC += " p=" + string(results.DMARC.Policy)
 	}
-	decide := func(rules *policy.Rules) policy.Verdict {
-		if v, refused := rules.Early(early); refused {
-			return v
-		}
-		return rules.Decide(results)
-	}
-	after := decide(o.After)
+	after := o.After.Replay(early, results)
 	r.After = short(after)
 	if o.Before != nil {
-		v := decide(o.Before)
+		v := o.Before.Replay(early, results)
 		before := short(v)
 		r.Before, r.Differs = &before, v.Differs(after)
 	}
