@@ -24,9 +24,13 @@ type entry struct {
 
 // rule is a [[rule]], its keys in order, values in TOML.
 type rule struct {
-	keys    [][2]string
-	because string
-	from    Setting
+	keys [][2]string
+	from Setting
+}
+
+// putFrom sets a key for a setting, which is cited, with what else is to be said.
+func (d *draft) putFrom(s Setting, key, value string, more ...string) {
+	d.put(key, value, strings.Join(append([]string{cite(s)}, more...), " "), s)
 }
 
 // put sets a key; a later call for it replaces the value and adds its reason.
@@ -171,7 +175,7 @@ func (p *Plan) write(socket string) *written {
 		b.add(name+" = "+e.value+"\n", e.from...)
 	}
 	for _, r := range p.draft.rules {
-		b.add("\n" + comment(r.because))
+		b.add("\n" + comment(cite(r.from)))
 		b.add("[[rule]]\n", r.from)
 		for _, kv := range r.keys {
 			b.add(kv[0]+" = "+kv[1]+"\n", r.from)

@@ -28,12 +28,12 @@ func (p *Plan) authservID(peer Peer, name string) {
 		p.note(s, Changed, "another name was set above; one field carries all results, under "+before, key)
 	case value == "":
 		p.note(s, Kept, "the host's name is the default", key)
-		p.draft.put(key, quoted(""), cite(s)+" The host's name.", s)
+		p.draft.putFrom(s, key, quoted(""), "The host's name.")
 	case cut:
-		p.draft.put(key, quoted(plain), cite(s)+" A slash is not allowed in the name (RFC 8601 section 2.2).", s)
+		p.draft.putFrom(s, key, quoted(plain), "A slash is not allowed in the name (RFC 8601 section 2.2).")
 		p.note(s, Changed, "without what stands behind the slash", key)
 	default:
-		p.draft.put(key, quoted(plain), cite(s), s)
+		p.draft.putFrom(s, key, quoted(plain))
 		p.note(s, Kept, "", key)
 	}
 }
@@ -55,7 +55,7 @@ func (p *Plan) dnsTimeout(peer Peer, name string) {
 	}
 	if n > p.longest {
 		p.longest = n
-		p.draft.put(key, seconds(n), cite(s), s)
+		p.draft.putFrom(s, key, seconds(n))
 	}
 }
 
@@ -84,7 +84,7 @@ func (p *Plan) exempt(s Setting, note string) {
 		if len(list.entries) > 0 {
 			keys = append(keys, list.key)
 			p.lists[list.key] = append(p.lists[list.key], list.entries...)
-			p.draft.put(list.key, "", cite(s), s) // the value comes when all lists are known
+			p.draft.putFrom(s, list.key, "") // the value comes when all lists are known
 		}
 	}
 	fate := Kept
@@ -97,7 +97,7 @@ func (p *Plan) exempt(s Setting, note string) {
 // add puts the members of a data set on a list of ours.
 func (p *Plan) add(s Setting, key string, fate Fate, note string, entries ...string) {
 	p.lists[key] = append(p.lists[key], entries...)
-	p.draft.put(key, "", cite(s), s)
+	p.draft.putFrom(s, key, "")
 	p.note(s, fate, note, key)
 }
 
@@ -172,7 +172,7 @@ func (p *Plan) decide() {
 		p.draft.put("policy.dmarc", quoted("mark"), "There was no opendmarc: DMARC is evaluated and written into the message, and refuses nothing.")
 	case !rejects:
 		p.draft.put("mode", quoted("enforce"), "The peers refused mail, see below.")
-		p.draft.put("policy.dmarc", quoted("mark"), cite(p.unenforced)+" DMARC refuses nothing.", p.unenforced)
+		p.draft.putFrom(p.unenforced, "policy.dmarc", quoted("mark"), "DMARC refuses nothing.")
 	default:
 		p.draft.put("mode", quoted("enforce"), "opendmarc refused mail that fails.")
 	}

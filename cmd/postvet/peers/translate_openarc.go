@@ -19,7 +19,7 @@ func (p *Plan) openarc() {
 		if _, taken := p.draft.get("dkim.min_rsa_bits"); taken {
 			p.note(s, Changed, "opendkim's limit holds for both", "dkim.min_rsa_bits")
 		} else {
-			p.draft.put("dkim.min_rsa_bits", quotedBits(s), cite(s), s)
+			p.draft.putFrom(s, "dkim.min_rsa_bits", quotedBits(s))
 			p.note(s, Kept, "", "dkim.min_rsa_bits")
 		}
 	}

@@ -29,7 +29,7 @@ func (p *Plan) opendkim() {
 
 	if s, ok := p.take(OpenDKIM, "Nameservers"); ok {
 		e, _ := parseDataset(s.Value)
-		p.draft.put("dns.resolvers", quotedList(e), cite(s), s)
+		p.draft.putFrom(s, "dns.resolvers", quotedList(e))
 		p.note(s, Kept, "", "dns.resolvers")
 	}
 	if s, ok := p.take(OpenDKIM, "ExemptDomains"); ok {
@@ -90,7 +90,7 @@ func (p *Plan) internal() {
 // signatures are which ones count.
 func (p *Plan) signatures() {
 	if s, ok := p.take(OpenDKIM, "ClockDrift"); ok {
-		p.draft.put("dkim.clock_skew", seconds(min(max(integer(s), 0), 3600)), cite(s), s)
+		p.draft.putFrom(s, "dkim.clock_skew", seconds(min(max(integer(s), 0), 3600)))
 		p.note(s, Kept, "", "dkim.clock_skew")
 	}
 	if s, ok := p.take(OpenDKIM, "MinimumKeyBits"); ok {
@@ -98,12 +98,12 @@ func (p *Plan) signatures() {
 		if n < 1024 || n > 4096 {
 			fate, note = Changed, "from 1024 (RFC 8301) to 4096"
 		}
-		p.draft.put("dkim.min_rsa_bits", fmt.Sprint(min(max(n, 1024), 4096)), cite(s), s)
+		p.draft.putFrom(s, "dkim.min_rsa_bits", fmt.Sprint(min(max(n, 1024), 4096)))
 		p.note(s, fate, note, "dkim.min_rsa_bits")
 	}
 	if s, ok := p.take(OpenDKIM, "MaximumSignaturesToVerify"); ok {
 		n := min(max(integer(s), 1), 100)
-		p.draft.put("limits.signatures", fmt.Sprint(n), cite(s), s)
+		p.draft.putFrom(s, "limits.signatures", fmt.Sprint(n))
 		p.note(s, Kept, "", "limits.signatures")
 		if n < 10 {
 			p.trap(s, "signatures below the first %d do not count; the author's own is often among the last", n)
@@ -115,7 +115,7 @@ func (p *Plan) signatures() {
 		if n < 16<<10 || n > 64<<20 {
 			fate, note = Changed, "from 16KB to 64MB"
 		}
-		p.draft.put("limits.header_bytes", quoted(fmt.Sprintf("%dB", min(max(n, 16<<10), 64<<20))), cite(s), s)
+		p.draft.putFrom(s, "limits.header_bytes", quoted(fmt.Sprintf("%dB", min(max(n, 16<<10), 64<<20))))
 		p.note(s, fate, note, "limits.header_bytes")
 	}
 	if s, ok := p.take(OpenDKIM, "Minimum"); ok {
@@ -196,7 +196,7 @@ func (p *Plan) onFault(s Setting, set, own bool) {
 		value = "accept"
 	}
 	if set {
-		p.draft.put("policy.on_fault", quoted(value), cite(s), s)
+		p.draft.putFrom(s, "policy.on_fault", quoted(value))
 	}
 	if own {
 		p.note(s, Kept, "", "policy.on_fault")
@@ -217,7 +217,7 @@ func (p *Plan) dkimRule(s Setting, set bool, action, name, condition, says strin
 	if word == "reject" || word == "tempfail" {
 		keys = append(keys, [2]string{"text", quoted(says)})
 	}
-	p.draft.rules = append(p.draft.rules, rule{keys, cite(s), s})
+	p.draft.rules = append(p.draft.rules, rule{keys, s})
 	if set {
 		p.note(s, Kept, "", "[[rule]] "+name)
 	}
@@ -238,7 +238,7 @@ func (p *Plan) domainsOverridden(s Setting, domains []string, note string) {
 			suffixes = append(suffixes, d)
 			continue
 		}
-		p.draft.put("author_overrides."+quoted(strings.ToLower(strings.TrimPrefix(d, "."))), quoted("none"), cite(s), s)
+		p.draft.putFrom(s, "author_overrides."+quoted(strings.ToLower(strings.TrimPrefix(d, "."))), quoted("none"))
 	}
 	if len(listed) > 0 {
 		p.note(s, Gone, "write its domains into [author_overrides] with \"none\": a file cannot be named there", "author_overrides")

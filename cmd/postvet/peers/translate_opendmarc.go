@@ -15,7 +15,7 @@ func (p *Plan) opendmarc() {
 		p.exempt(s, "")
 	}
 	if s, ok := p.take(OpenDMARC, "IgnoreAuthenticatedClients"); ok {
-		p.draft.put("exempt.authenticated", boolText(truth(s.Value)), cite(s), s)
+		p.draft.putFrom(s, "exempt.authenticated", boolText(truth(s.Value)))
 		p.note(s, Kept, "", "exempt.authenticated")
 		if !truth(s.Value) {
 			p.trap(s, "mail of your own users is judged like that of strangers; if they send from outside, p=reject of their own domain refuses it")
@@ -57,13 +57,13 @@ func (p *Plan) failures() {
 	if truth(reject.Value) {
 		p.refuses = true
 		p.note(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
-		p.draft.put("policy.on_temperror", quoted("tempfail"), cite(reject)+" It also has mail wait that DNS trouble leaves undecided.", reject)
+		p.draft.putFrom(reject, "policy.on_temperror", quoted("tempfail"), "It also has mail wait that DNS trouble leaves undecided.")
 		if truth(hold.Value) {
 			p.note(hold, Kept, "", "policy.quarantine")
-			p.draft.put("policy.quarantine", quoted("hold"), cite(hold), hold)
+			p.draft.putFrom(hold, "policy.quarantine", quoted("hold"))
 		} else {
 			p.note(hold, Changed, "p=quarantine is delivered with a field X-Postvet-Quarantine that a delivery filter can sort by; opendmarc marked it in Authentication-Results alone", "policy.quarantine")
-			p.draft.put("policy.quarantine", quoted("tag"), cite(hold), hold)
+			p.draft.putFrom(hold, "policy.quarantine", quoted("tag"))
 		}
 		return
 	}
@@ -88,7 +88,7 @@ func (p *Plan) authors() {
 		if truth(s.Value) {
 			strict, p.refuses = true, true // without RejectFailures, too
 			p.note(s, Kept, "messages without exactly one author domain are refused", key)
-			p.draft.put(key, quoted("reject"), cite(s), s)
+			p.draft.putFrom(s, key, quoted("reject"))
 			continue
 		}
 		if !enforced {
@@ -111,12 +111,12 @@ func (p *Plan) walk() {
 		if v := strings.ToUpper(s.Value); v == "PSL" || v == "RFC7489" {
 			mode = "psl"
 		}
-		p.draft.put(key, quoted(mode), cite(s), s)
+		p.draft.putFrom(s, key, quoted(mode))
 		p.note(s, Kept, "", key)
 		return
 	}
 	if s, ok := p.take(OpenDMARC, "PublicSuffixList"); ok {
-		p.draft.put(key, quoted("psl"), cite(s)+" The list is built in. RFC 9989 has replaced it: \"treewalk\" is what others use by now.", s)
+		p.draft.putFrom(s, key, quoted("psl"), "The list is built in. RFC 9989 has replaced it: \"treewalk\" is what others use by now.")
 		p.note(s, Kept, "the list is built in", key)
 		return
 	}

@@ -11,7 +11,7 @@ func (p *Plan) pyspf() {
 	p.spfActions()
 	p.spfExceptions()
 	if s, ok := p.take(PySPF, "Lookup_Time"); ok {
-		p.draft.put("limits.spf_timeout", seconds(min(max(integer(s), 1), 120)), cite(s), s)
+		p.draft.putFrom(s, "limits.spf_timeout", seconds(min(max(integer(s), 1), 120)))
 		p.note(s, Kept, "", "limits.spf_timeout")
 	}
 	if s, ok := p.take(PySPF, "Void_Limit"); ok {
@@ -71,13 +71,13 @@ func (p *Plan) spfActions() {
 	}
 	if s := p.effective(PySPF, "PermError_reject"); word(s.Value) == "true" {
 		p.refuses = true
-		p.draft.put("policy.spf_permerror", quoted("reject"), cite(s), s)
+		p.draft.putFrom(s, "policy.spf_permerror", quoted("reject"))
 		p.note(s, Kept, "", "policy.spf_permerror")
 	} else {
 		p.note(s, Kept, "", "policy.spf_permerror")
 	}
 	if s := p.effective(PySPF, "TempError_Defer"); word(s.Value) == "true" {
-		p.draft.put("policy.on_temperror", quoted("tempfail"), cite(s), s)
+		p.draft.putFrom(s, "policy.on_temperror", quoted("tempfail"))
 		p.note(s, Changed, "mail waits that DNS trouble leaves undecided, whatever the method", "policy.on_temperror")
 	} else {
 		p.note(s, Kept, "", "policy.on_temperror")
@@ -100,14 +100,14 @@ func (p *Plan) mailFromAction() {
 		p.rule("pyspf-neutral", `spf_mailfrom == "neutral"`, "reject", "550 5.7.23", "SPF: the domain of the sender does not say that this client may send for it", s)
 	}
 	for _, key := range refuse {
-		p.draft.put(key, quoted("reject"), cite(s), s)
+		p.draft.putFrom(s, key, quoted("reject"))
 	}
 	if len(refuse) == 0 {
 		p.note(s, Kept, "nothing is refused for it", "policy.spf_fail")
 		return
 	}
 	p.refuses = true
-	p.draft.put("policy.spf_early", "true", cite(s)+" It answered before DATA.", s)
+	p.draft.putFrom(s, "policy.spf_early", "true", "It answered before DATA.")
 	p.note(s, Kept, "the answer comes at the first recipient instead of MAIL FROM", append(refuse, "policy.spf_early")...)
 }
 
@@ -133,7 +133,7 @@ func (p *Plan) rule(name, condition, action, code, text string, because Setting,
 	p.refuses = true
 	keys := append([][2]string{{"name", quoted(name)}}, also...)
 	keys = append(keys, [][2]string{{"if", quoted(condition)}, {"action", quoted(action)}, {"code", quoted(code)}, {"text", quoted(text)}}...)
-	p.draft.rules = append(p.draft.rules, rule{keys, cite(because), because})
+	p.draft.rules = append(p.draft.rules, rule{keys, because})
 }
 
 // spfExceptions are clients and domains that were not checked.
