@@ -7,7 +7,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // The tests of this file have the real policy behind the wire, and a real DNS
@@ -31,7 +31,7 @@ func startPolicy(t *testing.T, rules policy.Rules) (*rig, *dnstest.Server) {
 func startPolicyWith(t *testing.T, rules policy.Rules, o Options) (*rig, *dnstest.Server) {
 	t.Helper()
 	dns, resolver := dnstest.Start(t, zone)
-	exempt, err := list.New(list.Addresses, "192.0.2.200")
+	exempt, err := addrlist.New(addrlist.Addresses, "192.0.2.200")
 	if err != nil {
 		t.Fatal(err)
 	}

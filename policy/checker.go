@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
-	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -17,7 +17,7 @@ type Exempt struct {
 	// ::1, or mx.example.org. A name counts if iprev verified it, which is known
 	// when the message ends; what a client so trusted sends in our name is removed
 	// all the same. Addresses in Names, and names in Addresses, count too.
-	Addresses, Names *list.List
+	Addresses, Names *addrlist.List
 	// Authenticated exempts clients that logged in.
 	Authenticated bool
 	// Local exempts messages submitted on this machine without SMTP.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -36,7 +36,7 @@ type golden struct {
 	trouble bool   // the resolver says that DNS is down
 	rules   policy.Rules
 	exempt  policy.Exempt
-	relays  *list.List
+	relays  *addrlist.List
 	rcpts   []string
 	fields  int
 	zone    string

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
-	"github.com/postvet/postvet/policy/list"
 )
 
 // TestTrust are the goldens of what an administrator may set beside DMARC: each
@@ -59,9 +59,9 @@ func (g *golden) readTrust(t *testing.T, key, value string) bool {
 }
 
 // members makes a list of the entries in a line.
-func members(t *testing.T, line string) *list.List {
+func members(t *testing.T, line string) *addrlist.List {
 	t.Helper()
-	l, err := list.New(list.Addresses|list.Names|list.Signers, strings.Fields(line)...)
+	l, err := addrlist.New(addrlist.Addresses|addrlist.Names|addrlist.Signers, strings.Fields(line)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,8 @@ package policy
 import (
 	"fmt"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
-	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -19,11 +19,11 @@ type Local struct {
 	SPFEarly bool
 	// OwnDomains are ours. OnOwnDomain is what it leads to if a stranger uses one
 	// as author or in MAIL FROM without proof.
-	OwnDomains  *list.List
+	OwnDomains  *addrlist.List
 	OnOwnDomain string
 	// SigningDomains sign all their mail. OnUnsigned is what mail of such authors
 	// leads to that bears no valid signature of theirs.
-	SigningDomains *list.List
+	SigningDomains *addrlist.List
 	OnUnsigned     string
 }
 

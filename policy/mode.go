@@ -3,7 +3,7 @@ package policy
 import (
 	"slices"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -14,10 +14,10 @@ type Modes struct {
 	MonitorListeners []string
 	// MonitorDomains and EnforceDomains are author domains whose mail is monitored
 	// or enforced; what is in both is enforced.
-	MonitorDomains, EnforceDomains *list.List
+	MonitorDomains, EnforceDomains *addrlist.List
 	// MonitorRecipients are the recipients' domains whose mail is monitored if all
 	// its recipients are in them.
-	MonitorRecipients *list.List
+	MonitorRecipients *addrlist.List
 }
 
 // mode returns the mode for a message and, if that is Monitor, the key that says so

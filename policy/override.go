@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
-	"github.com/postvet/postvet/policy/list"
 )
 
 // OverrideReason says in the words of RFC 9990 section 3.1.1.9 why a message
@@ -63,9 +63,9 @@ func overridesText(overrides []Override) string {
 // nobody.
 type Trust struct {
 	// Forwarders are clients by address or verified name, and signers.
-	Forwarders *list.List
+	Forwarders *addrlist.List
 	// Sealers are the domains whose ARC seals are believed.
-	Sealers *list.List
+	Sealers *addrlist.List
 	// MailingLists is how failures are treated that look like a mailing list's
 	// work: "strict" (like all others), "quarantine" or "accept".
 	MailingLists string

@@ -53,11 +53,11 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
-	"github.com/postvet/postvet/policy/list"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -267,7 +267,7 @@ type Options struct {
 	// Relays are clients that hand on what they got from others and say from whom
 	// in a Received field of their own: backup MXs, gateways. Not they are
 	// evaluated but whom they name, see [ClientResult].
-	Relays *list.List
+	Relays *addrlist.List
 	// SenderDomain has looked up whether the domains of MAIL FROM and of the
 	// author accept mail.
 	SenderDomain bool

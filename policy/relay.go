@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -36,7 +36,7 @@ type origin struct {
 // A client on loopback is a program on the relay itself, such as a content
 // filter: the field below is of the same host. A private address outside the list
 // is a host of ours that we know nothing about; it is no client to evaluate.
-func lookThrough(relays *list.List, connected netip.Addr, h message.Header) origin {
+func lookThrough(relays *addrlist.List, connected netip.Addr, h message.Header) origin {
 	o := origin{hops: 1}
 	at := connected // whose field is the next one
 	fields, wrote := 0, false

@@ -8,13 +8,13 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
 
 // Listed relays, and who connects.
 var (
-	testRelays, _ = list.New(list.Addresses, "192.0.2.0/28", "2001:db8:25::/48", "10.0.0.25")
+	testRelays, _ = addrlist.New(addrlist.Addresses, "192.0.2.0/28", "2001:db8:25::/48", "10.0.0.25")
 	connected     = netip.MustParseAddr("192.0.2.1")
 )
 

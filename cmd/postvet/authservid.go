@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 )
 
 // authservID returns the name in force: the configured one, or the host's. A

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
 func newCache() *cobra.Command {

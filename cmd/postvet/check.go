@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/trial"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"

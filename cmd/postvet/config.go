@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/mtaconf"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
 
 func newConfig() *cobra.Command {
@@ -84,12 +84,12 @@ file is not readable.`,
 }
 
 // warnings are those of a configuration, as findings are printed.
-func warnings(c *config.Config) mtaconf.Findings {
-	var found mtaconf.Findings
+func warnings(c *config.Config) mta.Findings {
+	var found mta.Findings
 	for _, w := range c.Warnings() {
 		said := *w
 		said.Remedy = ""
-		found = append(found, mtaconf.Finding{Severity: mtaconf.Warning, Text: said.Error(), Fix: w.Remedy})
+		found = append(found, mta.Finding{Severity: mta.Warning, Text: said.Error(), Fix: w.Remedy})
 	}
 	return found
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/mtaconf"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )
@@ -41,21 +41,21 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	if err != nil {
 		return failed("the host has no name: %v", err)
 	}
-	ours := mtaconf.Ours{AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
+	ours := mta.Ours{AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
 	listensOn(&ours, addresses(c))
 	path := m.config
-	var found mtaconf.Findings
+	var found mta.Findings
 	switch m.mta {
 	case "postfix":
 		if path == "" {
 			path = postfixFolder
 		}
-		found, err = mtaconf.CheckPostfix(path, ours, hostname)
+		found, err = mta.CheckPostfix(path, ours, hostname)
 	case "sendmail":
 		if path == "" {
 			path = sendmailFile
 		}
-		found, err = mtaconf.CheckSendmail(path, ours, hostname)
+		found, err = mta.CheckSendmail(path, ours, hostname)
 	default:
 		return usage("--mta: %q is neither postfix nor sendmail", m.mta)
 	}
@@ -65,19 +65,19 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		}
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
-	rank := map[mtaconf.Severity]int{mtaconf.OK: 0, mtaconf.Warning: 1, mtaconf.Error: 2}
-	slices.SortStableFunc(found, func(a, b mtaconf.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	rank := map[mta.Severity]int{mta.OK: 0, mta.Warning: 1, mta.Error: 2}
+	slices.SortStableFunc(found, func(a, b mta.Finding) int { return rank[a.Severity] - rank[b.Severity] })
 	if err := writeFindings(w, found); err != nil {
 		return err
 	}
-	if found.Worst() == mtaconf.Error {
+	if found.Worst() == mta.Error {
 		return exit{code: exitNo}
 	}
 	return nil
 }
 
 // writeFindings prints findings, each with its remedy.
-func writeFindings(w io.Writer, found mtaconf.Findings) error {
+func writeFindings(w io.Writer, found mta.Findings) error {
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, visible(f.Text)); err != nil {
 			return output(err)
@@ -93,7 +93,7 @@ func writeFindings(w io.Writer, found mtaconf.Findings) error {
 
 // listensOn notes our addresses as Postfix writes them, and the first that an
 // MTA can be told.
-func listensOn(ours *mtaconf.Ours, addresses []string) {
+func listensOn(ours *mta.Ours, addresses []string) {
 	for _, s := range addresses {
 		a, err := filter.ParseListenAddress(s)
 		if err != nil {

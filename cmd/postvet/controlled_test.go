@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
 // startControlled runs a service with a control socket, and returns it with
@@ -265,7 +265,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 		s.cmd.ExtraFiles = files
 		return s.start()
 	}
-	forge := func(m *mta) {
+	forge := func(m *milterClient) {
 		t.Helper()
 		m.connect("192.0.2.66", "evil.example")
 		if _, verdict := m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml"))); !strings.HasPrefix(verdict, "reply 550 5.7.26 ") {

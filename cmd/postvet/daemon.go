@@ -15,9 +15,9 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/control"
-	"github.com/postvet/postvet/cmd/postvet/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )

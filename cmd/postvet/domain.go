@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/domain"
+	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 )
 
 // domainPatience bounds a whole inspection, whatever the domain publishes.
@@ -63,8 +63,8 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	defer resolver.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), domainPatience)
 	defer cancel()
-	report := domain.Inspect(ctx, resolver, name, domain.Options{Selectors: f.selectors})
-	if report.Exists == domain.Invalid {
+	report := inspect.Inspect(ctx, resolver, name, inspect.Options{Selectors: f.selectors})
+	if report.Exists == inspect.Invalid {
 		return usage("%q is no domain name; write one such as example.org", name)
 	}
 	if f.json {
@@ -79,9 +79,9 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		return output(err)
 	}
 	switch report.Verdict() {
-	case domain.Faulty:
+	case inspect.Faulty:
 		return exit{code: exitNo}
-	case domain.Undetermined:
+	case inspect.Undetermined:
 		if report.Failed == 0 {
 			return failed("not all could be looked up; see what is marked dns")
 		}

@@ -18,12 +18,12 @@ const module = "github.com/postvet/postvet/"
 // knows is the import graph: which rooms a room may know. A folder without an
 // entry belongs to the room above it; a room may know its own folders.
 var knows = map[string][]string{
-	"cmd":              {"filter", "policy", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/list", "policy/message", "policy/spf", "dnscache"},
+	"cmd":              {"filter", "policy", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/spf", "dnscache"},
 	"filter":           {"policy", "policy/message"},
-	"policy":           {"policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/list", "policy/message", "policy/mx", "policy/spf", "dnscache"},
+	"policy":           {"policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf", "dnscache"},
 	"policy/message":   {},
-	"policy/list":      {"policy/message"},
-	"policy/condition": {"policy/list", "policy/message"},
+	"policy/addrlist":  {"policy/message"},
+	"policy/condition": {"policy/addrlist", "policy/message"},
 	"policy/spf":       {"policy/message", "dnscache"},
 	"policy/dkim":      {"policy/message", "dnscache"},
 	"policy/arc":       {"policy/dkim", "policy/authres", "policy/message", "dnscache"},

@@ -12,15 +12,15 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
-	"github.com/postvet/postvet/cmd/postvet/burst"
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/logburst"
 )
 
 // logger is the service's log and what can be changed of it at run time.
 type logger struct {
 	*zap.Logger
 	level zap.AtomicLevel
-	burst *burst.Core
+	burst *logburst.Core
 }
 
 // newLogger logs to w. Lines are neither sampled nor decorated with the place
@@ -44,7 +44,7 @@ func newLogger(c config.Log, w io.Writer) *logger {
 		encoder = zapcore.NewJSONEncoder(e)
 	}
 	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(lineGuard{w})), l.level)
-	l.burst = burst.New(core, burst.Options{Most: c.Burst, Every: c.BurstInterval})
+	l.burst = logburst.New(core, logburst.Options{Most: c.Burst, Every: c.BurstInterval})
 	l.Logger = zap.New(l.burst)
 	return l
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
 // levels are the words of log.level.

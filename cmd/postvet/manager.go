@@ -9,7 +9,7 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
 )

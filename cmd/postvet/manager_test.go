@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
 )

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/manual"
+	"github.com/postvet/postvet/cmd/postvet/internal/manual"
 )
 
 // newManual writes the man pages, for who builds a package; hidden because

@@ -6,8 +6,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
-	"github.com/postvet/postvet/cmd/postvet/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
 )
 

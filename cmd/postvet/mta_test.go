@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// mta is the MTA's end of a milter connection, as small as these tests allow:
+// milterClient is the MTA's end of a milter connection, as small as these tests allow:
 // it says what Postfix says and reads the replies.
-type mta struct {
+type milterClient struct {
 	t    *testing.T
 	conn net.Conn
 	in   *bufio.Reader
@@ -28,7 +28,7 @@ const (
 	offeredProtocol = 0x1fffff
 )
 
-func dialMTA(t *testing.T, network, addr string) *mta {
+func dialMTA(t *testing.T, network, addr string) *milterClient {
 	t.Helper()
 	conn, err := net.DialTimeout(network, addr, 10*time.Second)
 	if err != nil {
@@ -38,11 +38,11 @@ func dialMTA(t *testing.T, network, addr string) *mta {
 }
 
 // greetMTA negotiates on a connection that is open already.
-func greetMTA(t *testing.T, conn net.Conn) *mta {
+func greetMTA(t *testing.T, conn net.Conn) *milterClient {
 	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	m := &mta{t: t, conn: conn, in: bufio.NewReader(conn)}
+	m := &milterClient{t: t, conn: conn, in: bufio.NewReader(conn)}
 	offer := binary.BigEndian.AppendUint32(nil, 6)
 	offer = binary.BigEndian.AppendUint32(offer, offeredActions)
 	offer = binary.BigEndian.AppendUint32(offer, offeredProtocol)
@@ -55,7 +55,7 @@ func greetMTA(t *testing.T, conn net.Conn) *mta {
 	return m
 }
 
-func (m *mta) send(cmd byte, data string) {
+func (m *milterClient) send(cmd byte, data string) {
 	m.t.Helper()
 	p := binary.BigEndian.AppendUint32(nil, uint32(len(data)+1))
 	if _, err := m.conn.Write(append(append(p, cmd), data...)); err != nil {
@@ -63,7 +63,7 @@ func (m *mta) send(cmd byte, data string) {
 	}
 }
 
-func (m *mta) read() (cmd byte, data string) {
+func (m *milterClient) read() (cmd byte, data string) {
 	m.t.Helper()
 	cmd, data, err := m.tryRead()
 	if err != nil {
@@ -72,7 +72,7 @@ func (m *mta) read() (cmd byte, data string) {
 	return cmd, data
 }
 
-func (m *mta) tryRead() (cmd byte, data string, err error) {
+func (m *milterClient) tryRead() (cmd byte, data string, err error) {
 	var head [5]byte
 	if _, err := io.ReadFull(m.in, head[:]); err != nil {
 		return 0, "", err
@@ -87,7 +87,7 @@ func (m *mta) tryRead() (cmd byte, data string, err error) {
 }
 
 // proceed reads a reply that says continue, unless it was agreed to be silent.
-func (m *mta) proceed(silent uint32) {
+func (m *milterClient) proceed(silent uint32) {
 	m.t.Helper()
 	if m.protocol&silent != 0 {
 		return
@@ -97,7 +97,7 @@ func (m *mta) proceed(silent uint32) {
 	}
 }
 
-func (m *mta) connect(ip, helo string) {
+func (m *milterClient) connect(ip, helo string) {
 	m.t.Helper()
 	m.send('C', "client.example\x004\x00\x19"+ip+"\x00")
 	m.proceed(0x1000)
@@ -106,7 +106,7 @@ func (m *mta) connect(ip, helo string) {
 }
 
 // begin sends the envelope and the header of a message.
-func (m *mta) begin(mailFrom, text string) (body string) {
+func (m *milterClient) begin(mailFrom, text string) (body string) {
 	m.t.Helper()
 	m.send('M', "<"+mailFrom+">\x00")
 	m.proceed(0)
@@ -122,7 +122,7 @@ func (m *mta) begin(mailFrom, text string) (body string) {
 }
 
 // end sends the body and returns what is to be changed and the verdict.
-func (m *mta) end(body string) (changes []string, verdict string) {
+func (m *milterClient) end(body string) (changes []string, verdict string) {
 	m.t.Helper()
 	m.send('B', body)
 	m.send('E', "")

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/condition"
 )

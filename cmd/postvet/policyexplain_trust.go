@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/policy"
 )
 

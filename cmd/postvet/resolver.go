@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/dnscache"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 )
 
 // settings are the flags that stand for keys of the configuration.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
 // Bounds of --watch.

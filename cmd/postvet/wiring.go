@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/postvet/postvet/cmd/postvet/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/filter"
 )
 

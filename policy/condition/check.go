@@ -8,7 +8,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // checker goes through an expression as it is compiled: it refuses what the
@@ -16,7 +16,7 @@ import (
 // and turns the literals of our functions into what is compared.
 type checker struct {
 	source string
-	lists  map[string]*list.List
+	lists  map[string]*addrlist.List
 	err    *Error
 	// prior tells that err says more than what the library found.
 	prior bool

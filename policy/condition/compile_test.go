@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/errors.golden with what is said now")
@@ -29,12 +29,12 @@ func spoofed() *Facts {
 	}
 }
 
-var withLists = Options{Lists: map[string]*list.List{"banks": listOf("bank.example", ".bank.example", "192.0.2.0/24"), "empty": nil}}
+var withLists = Options{Lists: map[string]*addrlist.List{"banks": listOf("bank.example", ".bank.example", "192.0.2.0/24"), "empty": nil}}
 
-func listOf(entries ...string) *list.List {
-	var b list.Builder
+func listOf(entries ...string) *addrlist.List {
+	var b addrlist.Builder
 	for _, e := range entries {
-		if err := b.Add(e, list.Addresses|list.Names); err != nil {
+		if err := b.Add(e, addrlist.Addresses|addrlist.Names); err != nil {
 			panic(err)
 		}
 	}

@@ -39,7 +39,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // Limits of an expression.
@@ -59,7 +59,7 @@ const (
 // Options inform a compilation. The zero value works.
 type Options struct {
 	// Lists are what listed() may name.
-	Lists map[string]*list.List
+	Lists map[string]*addrlist.List
 }
 
 // Condition is a compiled expression. It is safe for concurrent use.

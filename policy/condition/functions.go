@@ -8,7 +8,7 @@ import (
 
 	"github.com/expr-lang/expr"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -43,7 +43,7 @@ func functions() []expr.Option {
 }
 
 // inList looks for an address of a client, a domain, or the domain of an address.
-func inList(s string, l *list.List) bool {
+func inList(s string, l *addrlist.List) bool {
 	if ip, err := netip.ParseAddr(s); err == nil {
 		return l.Address(ip)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy/list"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -106,7 +106,7 @@ func NewBool(k Key, want bool) *Test { return &Test{key: k, want: want} }
 // those Out. For mail_from and to they list domains. Names are how the files
 // stand in the rule.
 type Lists struct {
-	In, Out []*list.List
+	In, Out []*addrlist.List
 	Names   []string
 }
 
@@ -233,7 +233,7 @@ type matcher struct {
 	prefixes prefixes
 	exact    map[string]struct{} // domains, addresses, words, texts
 	under    domains             // domains with what is below, not themselves
-	files    []*list.List
+	files    []*addrlist.List
 }
 
 func (m *matcher) add(k Key, entry string) (problem, remedy string) {
@@ -294,7 +294,7 @@ func (m *matcher) has(k Key, v string) bool {
 	switch k.Kind {
 	case KindIP:
 		ip, err := netip.ParseAddr(v)
-		return err == nil && (m.prefixes.containsAddr(ip) || m.inFiles(func(l *list.List) bool { return l.Address(ip) }))
+		return err == nil && (m.prefixes.containsAddr(ip) || m.inFiles(func(l *addrlist.List) bool { return l.Address(ip) }))
 	case KindAddress, KindAddresses:
 		i := strings.LastIndexByte(v, '@')
 		if _, ok := m.exact[strings.ToLower(v)]; ok {
@@ -315,10 +315,10 @@ func (m *matcher) hasDomain(d string) bool {
 	if _, parent, ok := strings.Cut(d, "."); ok && len(m.under) > 0 && m.under.below(parent) {
 		return true
 	}
-	return m.inFiles(func(l *list.List) bool { return l.Name(d) })
+	return m.inFiles(func(l *addrlist.List) bool { return l.Name(d) })
 }
 
-func (m *matcher) inFiles(holds func(*list.List) bool) bool {
+func (m *matcher) inFiles(holds func(*addrlist.List) bool) bool {
 	return len(m.files) > 0 && slices.ContainsFunc(m.files, holds)
 }
 

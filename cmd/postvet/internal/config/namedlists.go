@@ -1,0 +1,92 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/condition"
+)
+
+// listSection is the table of lists that expressions ask by name.
+const listSection = "lists"
+
+const maxLists = 100
+
+// listKey is how a list of the section is written: addresses, prefixes, domains,
+// and files of these.
+var listKey = key{name: listSection, field: func(*Config) any { return new(List) }, empty: true, kinds: addrlist.Addresses | addrlist.Names}
+
+// namedLists reads the section lists.
+func (f *file) namedLists(tree map[string]any) {
+	section, ok := tree[listSection].(map[string]any)
+	if !ok {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		var l List
+		full := listSection + "." + name
+		problem, remedy := "", ""
+		_, twice := f.config.lists[name]
+		switch {
+		case !ruleName.MatchString(name):
+			problem, remedy = "is no name of a list", "write up to 63 letters a to z, digits and hyphens"
+		case twice && !f.over:
+			problem, remedy = "is a list of another file too", "choose another name"
+		case len(f.config.lists) >= maxLists && !twice:
+			problem, remedy = fmt.Sprintf("there are more than %d lists", maxLists), "put entries together"
+		default:
+			problem, remedy = listKey.setEntries(&l, section[name])
+		}
+		if problem != "" {
+			f.errs = append(f.errs, &Error{File: f.name, Line: f.lineOf(full), Key: printable(full), Problem: problem, Remedy: remedy})
+			continue
+		}
+		if f.config.lists == nil {
+			f.config.lists = map[string]List{}
+		}
+		f.config.lists[name] = l
+	}
+}
+
+// listNamed gives the lists to expressions.
+func (c *Config) listNamed() map[string]*addrlist.List {
+	sets := make(map[string]*addrlist.List, len(c.lists))
+	for name, l := range c.lists {
+		sets[name] = l.Set
+	}
+	return sets
+}
+
+// fileEntries parts the entries of a key into those that stand there and the
+// lists of files. "!" before a file excludes what it holds.
+func fileEntries(entries []string, kinds addrlist.Kind) (plain []string, files condition.Lists, problem, remedy string) {
+	k := key{name: "rule", field: func(*Config) any { return new(List) }, empty: true, kinds: kinds}
+	for _, e := range entries {
+		name, not := strings.CutPrefix(e, "!")
+		if !strings.HasPrefix(name, filePrefix) {
+			plain = append(plain, e)
+			continue
+		}
+		var l List
+		if problem, remedy = k.setEntries(&l, []any{name}); problem != "" {
+			return nil, files, problem, remedy
+		}
+		files.Names = append(files.Names, e)
+		if not {
+			files.Out = append(files.Out, l.Set)
+		} else {
+			files.In = append(files.In, l.Set)
+		}
+	}
+	return plain, files, "", ""
+}
+
+// writeLists writes what is in the section.
+func (c *Config) writeLists(b *strings.Builder) {
+	for _, name := range slices.Sorted(maps.Keys(c.lists)) {
+		fmt.Fprintf(b, "%s = %s\n", name, formatList(c.lists[name].Entries))
+	}
+}

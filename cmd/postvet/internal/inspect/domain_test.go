@@ -1,0 +1,228 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/tools/txtar"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+var update = flag.Bool("update", false, "rewrite the wanted output in testdata")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The files of testdata hold a zone, the name to inspect (with selectors behind
+// it), the verdict, and the report as text and, in some, as JSON.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no testdata: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := map[string]string{}
+			for _, f := range a.Files {
+				in[f.Name] = string(f.Data)
+			}
+			_, resolver := dnstest.Start(t, in["zone"])
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			args := strings.Fields(in["name"])
+			r := Inspect(ctx, resolver, args[0], Options{Selectors: args[1:]})
+
+			var text bytes.Buffer
+			if err := r.Print(&text, false); err != nil {
+				t.Fatal(err)
+			}
+			js, err := json.MarshalIndent(r, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{"verdict": string(r.Verdict()) + "\n", "text": text.String(), "json": string(js) + "\n"}
+			for i, f := range a.Files {
+				g, ok := got[f.Name]
+				if !ok {
+					continue
+				}
+				if *update {
+					a.Files[i].Data = []byte(g)
+				} else if d := cmp.Diff(string(f.Data), g); d != "" {
+					t.Errorf("%s: %s", f.Name, d)
+				}
+			}
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := r.Lookups; n > maxLookups {
+				t.Errorf("%d look-ups", n)
+			}
+		})
+	}
+}
+
+// Nothing that the DNS says may reach the terminal as anything but printable
+// text.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	_, resolver := dnstest.Start(t, `
+evil.example. MX 10 a\027[31m.evil.example.
+evil.example. TXT "v=spf1 include:\027]0;pwned\007 a:\226\128\174x.example ?all"
+_dmarc.evil.example. TXT "v=DMARC1; p=\027[2J; rua=mailto:x@\027.example"
+sel._domainkey.evil.example. TXT "v=DKIM1; k=\027[2J; p=AAAA"
+default._domainkey.evil.example. TXT "v=DKIM1\000\n\013"
+`)
+	r := Inspect(t.Context(), resolver, "evil.example", Options{Selectors: []string{"sel", "a\x1bb"}})
+	var text bytes.Buffer
+	if err := r.Print(&text, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, box := range []string{"├", "─", "│", "└"} {
+		text = *bytes.NewBuffer(bytes.ReplaceAll(text.Bytes(), []byte(box), nil))
+	}
+	for _, c := range text.Bytes() {
+		if c != '\n' && (c < ' ' || c > '~') {
+			t.Fatalf("byte %#x in %q", c, text.String())
+		}
+	}
+	var js bytes.Buffer
+	enc := json.NewEncoder(&js)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		t.Fatal(err)
+	}
+	if s := strings.TrimSpace(js.String()); strings.Contains(s, `\u`) || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
+		t.Errorf("control characters in %s", s)
+	}
+}
+
+func TestPrintColor(t *testing.T) {
+	t.Parallel()
+	r := Inspect(t.Context(), nil, "not a name", Options{})
+	var plain, colored bytes.Buffer
+	if err := r.Print(&plain, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Print(&colored, true); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(plain.Bytes(), []byte("\x1b")) || !bytes.Contains(colored.Bytes(), []byte("\x1b[31merror\x1b[0m")) {
+		t.Errorf("plain %q, coloured %q", plain.String(), colored.String())
+	}
+}
+
+// A resolver that never answers costs the caller's time and no more.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	r := Inspect(ctx, silent{}, "example.org", Options{})
+	if d := time.Since(began); d > 2*time.Second {
+		t.Errorf("took %v", d)
+	}
+	if r.Verdict() != Undetermined || r.Exists != Unknown || r.Errors != 0 {
+		t.Errorf("%s, exists %s, %d errors", r.Verdict(), r.Exists, r.Errors)
+	}
+}
+
+type silent struct{}
+
+func (silent) Lookup(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
+	<-ctx.Done()
+	return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+}
+
+func TestCanonical(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"Example.ORG.":                       "example.org",
+		" example.org\n":                     "example.org",
+		"bücher.example":                     "xn--bcher-kva.example",
+		"_x.example.org":                     "_x.example.org",
+		"":                                   "",
+		".":                                  "",
+		"a..b":                               "",
+		"a b.example":                        "",
+		"x@example.org":                      "",
+		"\x1b.example":                       "",
+		"\xff.example":                       "",
+		"http://example.org":                 "",
+		strings.Repeat("a", 64) + ".example": "",
+		strings.Repeat("abcdefg.", 32) + "example": "",
+	} {
+		got, ok := canonical(in)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q: got %q %v, want %q", in, got, ok, want)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("plain", 10)
+	f.Add("\x1b[31m\x00\xff", 3)
+	f.Fuzz(func(t *testing.T, s string, limit int) {
+		limit = min(max(limit, 0), 1000)
+		got := cleanTo(s, limit)
+		if len(got) > limit+8 || strings.ContainsFunc(got, func(c rune) bool { return c < ' ' || c > '~' }) {
+			t.Errorf("%q: %q", s, got)
+		}
+	})
+}
+
+// A domain that publishes as much as the DNS can carry costs a bounded number of
+// look-ups and a readable report.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	var zone strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&zone, "big.example. MX %d mx%d.big.example.\n", i, i)
+		for j := range 20 {
+			fmt.Fprintf(&zone, "mx%d.big.example. A 198.51.%d.%d\n", i, i, j)
+		}
+		fmt.Fprintf(&zone, "i%d.big.example. TXT \"v=spf1 %s\"\n", i, strings.Repeat(fmt.Sprintf("include:i%d.big.example ", i+1), 5)+"-all")
+		fmt.Fprintf(&zone, "r%d.example. A 192.0.2.1\n", i)
+	}
+	zone.WriteString("big.example. TXT \"v=spf1 include:i0.big.example -all\"\n")
+	zone.WriteString(`_dmarc.big.example. TXT "v=DMARC1; p=none; rua=`)
+	for i := range 9 {
+		fmt.Fprintf(&zone, "mailto:d@r%d.example,", i)
+	}
+	zone.WriteString(`mailto:d@r10.example"` + "\n")
+	_, resolver := dnstest.Start(t, zone.String())
+	var selectors []string
+	for i := range 500 {
+		selectors = append(selectors, fmt.Sprint("s", i))
+	}
+	r := Inspect(t.Context(), resolver, "big.example", Options{Selectors: selectors})
+	if len(r.MX.Hosts) != maxHosts || len(r.MX.Hosts[0].Addresses) != maxAddresses {
+		t.Errorf("%d hosts, %d addresses", len(r.MX.Hosts), len(r.MX.Hosts[0].Addresses))
+	}
+	if r.DKIM.Probed > maxSelectors+len(wellKnown) || !r.SPF.Truncated || r.Lookups > 600 {
+		t.Errorf("%d selectors, tree truncated %v, %d look-ups", r.DKIM.Probed, r.SPF.Truncated, r.Lookups)
+	}
+	var text bytes.Buffer
+	if err := r.Print(&text, true); err != nil || text.Len() > 1<<20 {
+		t.Errorf("%d bytes, %v", text.Len(), err)
+	}
+}

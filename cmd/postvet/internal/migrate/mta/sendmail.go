@@ -1,0 +1,100 @@
+package mta
+
+import (
+	"regexp"
+	"strings"
+)
+
+// In sendmail.mc INPUT_MAIL_FILTER defines a milter and puts it at the end of
+// the list, MAIL_FILTER only defines one, and confINPUT_MAIL_FILTERS sets the
+// list. In sendmail.cf a line "Xname, S=..." defines one, and the option
+// InputMailFilters is the list.
+var (
+	mcFilter = regexp.MustCompile("^\\s*(INPUT_)?MAIL_FILTER\\(\\s*`?([^',`\\s]+)'?\\s*,\\s*`?([^']*)'?\\s*\\)")
+	mcOrder  = regexp.MustCompile("^\\s*define\\(\\s*`?confINPUT_MAIL_FILTERS'?\\s*,\\s*`?([^'`)]*)'?\\s*\\)")
+	cfFilter = regexp.MustCompile(`^X([^,\s]+)\s*,\s*(.*)$`)
+	cfOrder  = regexp.MustCompile(`^O\s*InputMailFilters\s*=\s*(.*)$`)
+	cfHost   = regexp.MustCompile(`^Dj(.+)$`)
+)
+
+// Sendmail is what sendmail.mc or sendmail.cf says of milters.
+type Sendmail struct {
+	// Lines are those that speak of milters, in order.
+	Lines []SendmailLine
+	// Built tells that the file is a sendmail.cf.
+	Built bool
+	// HostName is what the file makes $j, "" if it leaves that to the system.
+	HostName string
+}
+
+// SendmailLine is a line that defines a milter or sets the list.
+type SendmailLine struct {
+	Line   int // from 1
+	Raw    string
+	Milter *Milter // nil for the list
+	// Listed tells that the definition puts the milter on the list.
+	Listed bool
+	Order  []string // the list, if this line is it
+}
+
+// ParseSendmail reads sendmail.mc or sendmail.cf, whichever it is.
+func ParseSendmail(text string) Sendmail {
+	var s Sendmail
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		raw := strings.TrimRight(line, "\r\n")
+		if m := mcFilter.FindStringSubmatch(raw); m != nil {
+			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Milter: sendmailMilter(m[2], m[3], raw), Listed: m[1] != ""})
+		} else if m := mcOrder.FindStringSubmatch(raw); m != nil {
+			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: fields(m[1])})
+		} else if m := cfFilter.FindStringSubmatch(raw); m != nil {
+			s.Built = true
+			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Milter: sendmailMilter(m[1], m[2], raw)})
+		} else if m := cfOrder.FindStringSubmatch(raw); m != nil {
+			s.Built = true
+			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: fields(m[1])})
+		} else if m := cfHost.FindStringSubmatch(raw); m != nil {
+			s.HostName = strings.TrimSpace(m[1])
+		}
+	}
+	return s
+}
+
+func sendmailMilter(name, equates, raw string) *Milter {
+	m := &Milter{Name: name, Settings: map[string]string{}, Entry: raw}
+	for _, e := range fields(equates) {
+		if key, value, ok := strings.Cut(e, "="); ok && key == "S" {
+			m.Socket = value
+		} else if ok {
+			m.Settings[key] = value
+		}
+	}
+	return m
+}
+
+// Milters are those that Sendmail asks, in its order.
+func (s Sendmail) Milters() []Milter {
+	byName := map[string]Milter{}
+	var list []Milter
+	for _, l := range s.Lines {
+		if l.Milter != nil {
+			byName[l.Milter.Name] = *l.Milter
+			if l.Listed {
+				list = append(list, *l.Milter)
+			}
+		}
+	}
+	for _, l := range s.Lines {
+		if l.Milter != nil {
+			continue
+		}
+		list = nil
+		for _, name := range l.Order {
+			if m, ok := byName[name]; ok {
+				list = append(list, m)
+			}
+		}
+	}
+	return list
+}

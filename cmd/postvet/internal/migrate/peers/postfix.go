@@ -1,0 +1,50 @@
+package peers
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
+)
+
+// EditPostfix says what to change in main.cf so that Postvet, which listens on
+// socket in Postfix's notation, takes the place of the plan's peers.
+func (p *Plan) EditPostfix(file string, text []byte, socket string) Edit {
+	e := Edit{File: file, Lines: []EditLine{}, Then: "postfix check && postfix reload"}
+	cf := mta.ParseMainCF(string(text))
+	list := mta.ParseMilters(cf.Value("smtpd_milters", ""))
+	now, gone := p.replace(list, mta.Milter{Socket: socket, Entry: socket})
+	e.setParameter(cf, "smtpd_milters", joined(now))
+	e.Notes = p.removed(list, gone)
+
+	// What is submitted on the machine itself is exempt: a verifier has no
+	// business there, a signer has.
+	local := mta.ParseMilters(cf.Value("non_smtpd_milters", ""))
+	kept := slices.DeleteFunc(slices.Clone(local), func(m mta.Milter) bool { return !p.stays(m) })
+	if len(kept) < len(local) {
+		e.setParameter(cf, "non_smtpd_milters", joined(kept))
+	}
+
+	if a := cf.Value("milter_default_action", "tempfail"); a != "tempfail" {
+		e.setParameter(cf, "milter_default_action", "tempfail")
+		e.Notes = append(e.Notes, fmt.Sprintf("milter_default_action = %s decides about all mail while Postvet is away; accept lets it pass unchecked, with forged results inside", a))
+	}
+	if v := cf.Value("milter_protocol", "6"); v != "6" {
+		e.setParameter(cf, "milter_protocol", "6")
+		e.Notes = append(e.Notes, "milter_protocol = "+v+" hides white space that DKIM signatures cover")
+	}
+	e.Notes = append(e.Notes, "master.cf may set smtpd_milters for single services with -o (submission): look there too")
+	return e
+}
+
+// setParameter adds or replaces a parameter, if that changes anything.
+func (e *Edit) setParameter(cf mta.MainCF, name, value string) {
+	line := name + " = " + value
+	if value == "" {
+		line = name + " ="
+	}
+	old, _ := cf.Get(name)
+	if cf.Value(name, "") != value || old.Name == "" {
+		e.Lines = append(e.Lines, EditLine{old.Line, old.Raw, line})
+	}
+}

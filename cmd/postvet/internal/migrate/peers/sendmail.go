@@ -1,0 +1,78 @@
+package peers
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
+)
+
+// sendmailEquates have mail wait while Postvet is away, and leave it its time
+// at the end of a message.
+const sendmailEquates = "F=T, T=C:30s;S:10s;R:60s;E:5m"
+
+// EditSendmail says what to change in sendmail.mc (or in sendmail.cf, if text
+// is one) so that Postvet, which listens on socket in Sendmail's notation,
+// takes the place of the plan's peers.
+func (p *Plan) EditSendmail(file string, text []byte, socket string) Edit {
+	cf := mta.ParseSendmail(string(text))
+	e := Edit{File: file, Lines: []EditLine{}, Then: "rebuild sendmail.cf (make -C /etc/mail) and restart sendmail"}
+	ours := mta.Milter{
+		Name: "postvet", Socket: socket,
+		Entry: fmt.Sprintf("INPUT_MAIL_FILTER(`postvet', `S=%s, %s')dnl", socket, sendmailEquates),
+	}
+	if cf.Built {
+		ours.Entry = fmt.Sprintf("Xpostvet, S=%s, %s", socket, sendmailEquates)
+		e.Then = "restart sendmail"
+	}
+	list := cf.Milters()
+	now, gone := p.replace(list, ours)
+	e.define(cf, list, gone, ours)
+	e.order(cf, joined(now))
+	e.Notes = p.removed(list, gone)
+	if cf.Built {
+		e.Notes = append(e.Notes, "sendmail.cf is built from sendmail.mc: change that, or the next build undoes this")
+	}
+	return e
+}
+
+// define replaces the line of the first milter that leaves by ours, and removes
+// those of the others.
+func (e *Edit) define(cf mta.Sendmail, list, gone []mta.Milter, ours mta.Milter) {
+	named := func(in []mta.Milter, name string) bool {
+		return slices.ContainsFunc(in, func(m mta.Milter) bool { return m.Name == name })
+	}
+	placed := slices.ContainsFunc(list, func(m mta.Milter) bool { return mta.SameSocket(m.Socket, ours.Socket) })
+	for _, l := range cf.Lines {
+		if l.Milter == nil || !named(gone, l.Milter.Name) {
+			continue
+		}
+		change := EditLine{Line: l.Line, Old: l.Raw}
+		if !placed {
+			placed, change.New = true, ours.Entry
+		}
+		e.Lines = append(e.Lines, change)
+	}
+	if !placed {
+		e.Lines = append(e.Lines, EditLine{New: ours.Entry})
+	}
+}
+
+// order sets the list, if the file has one or needs one.
+func (e *Edit) order(cf mta.Sendmail, names string) {
+	line := "define(`confINPUT_MAIL_FILTERS', `" + names + "')dnl"
+	if cf.Built {
+		line = "O InputMailFilters=" + names
+	}
+	for i := len(cf.Lines) - 1; i >= 0; i-- {
+		if l := cf.Lines[i]; l.Milter == nil {
+			if l.Raw != line {
+				e.Lines = append(e.Lines, EditLine{l.Line, l.Raw, line})
+			}
+			return
+		}
+	}
+	if cf.Built {
+		e.Lines = append(e.Lines, EditLine{New: line})
+	}
+}

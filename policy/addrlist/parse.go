@@ -1,0 +1,216 @@
+package addrlist
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Bounds on a list.
+const (
+	// MaxBytes is the size of one file.
+	MaxBytes = 32 << 20
+	// MaxEntries is how many entries one list takes.
+	MaxEntries = 1_000_000
+	maxLine    = 4096
+)
+
+// Error is an entry that cannot be taken.
+type Error struct {
+	// File and Line are the place; "" and 0 for an entry that is in no file.
+	File string
+	Line int
+	// Problem is what is wrong, and Remedy what would be right, on one line.
+	Problem, Remedy string
+}
+
+func (e *Error) Error() string {
+	place := ""
+	if e.File != "" {
+		place = fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	}
+	return place + e.Problem + "; " + e.Remedy
+}
+
+// Builder collects the entries of one list.
+type Builder struct {
+	list List
+}
+
+// File adds the entries of a file, of which only those kinds may be in it. The
+// error names the first bad line; the builder is then of no further use.
+func (b *Builder) File(name string, text []byte, kinds Kind) *Error {
+	fault := func(line int, problem, remedy string) *Error {
+		return &Error{File: name, Line: line, Problem: problem, Remedy: remedy}
+	}
+	if len(text) > MaxBytes {
+		return fault(1, fmt.Sprintf("the file is larger than %d MB", MaxBytes>>20), "split the list")
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	for n := 1; len(text) > 0; n++ {
+		var line []byte
+		line, text, _ = bytes.Cut(text, []byte("\n"))
+		line, _, _ = bytes.Cut(line, []byte("#"))
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if len(line) > maxLine {
+			return fault(n, fmt.Sprintf("a line of %d octets", len(line)), "write one entry a line")
+		}
+		for entry := range strings.SplitSeq(string(line), ",") {
+			if entry = strings.TrimSpace(entry); entry == "" {
+				continue // "a, b," as in opendmarc.conf
+			}
+			if err := b.Add(entry, kinds); err != nil {
+				err.File, err.Line = name, n
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Add adds one entry of one of those kinds.
+func (b *Builder) Add(entry string, kinds Kind) *Error {
+	fault := func(problem, remedy string) *Error { return &Error{Problem: problem, Remedy: remedy} }
+	if b.list.size >= MaxEntries {
+		return fault(fmt.Sprintf("more than %d entries", MaxEntries), "list prefixes or whole domains")
+	}
+	text, member := entry, true
+	if rest, ok := strings.CutPrefix(text, "!"); ok {
+		text, member = strings.TrimSpace(rest), false
+	}
+	switch {
+	case text == "":
+		return fault(fmt.Sprintf("%q says nothing", clip(entry)), "write "+kinds.example())
+	case strings.ContainsAny(text, " \t\r"):
+		return fault(fmt.Sprintf("%q are several words", clip(entry)), `write one entry a line, and remarks behind "#"`)
+	}
+	if domain, ok := cutPrefixFold(text, "dkim:"); ok {
+		if kinds&Signers == 0 {
+			return fault(fmt.Sprintf("%q: signers do not count here", clip(entry)), "write "+kinds.example())
+		}
+		return b.name(&b.list.signers, domain, entry, member, kinds)
+	}
+	if !looksLikeAddress(text) {
+		if kinds&Names == 0 {
+			return fault(fmt.Sprintf("%q is no address and no prefix", clip(entry)), "write "+kinds.example())
+		}
+		return b.name(&b.list.names, text, entry, member, kinds)
+	}
+	if kinds&Addresses == 0 {
+		return fault(fmt.Sprintf("%q is no name", clip(entry)), "write "+kinds.example())
+	}
+	p, err := parsePrefix(text, kinds)
+	if err != nil {
+		return err
+	}
+	b.list.prefixes.Modify(p, func(old, found bool) (bool, bool) {
+		if !found {
+			b.list.size++
+		}
+		return member && (old || !found), false // "!" wins over the same entry
+	})
+	return nil
+}
+
+// List returns what was collected. The builder must not be used after it.
+func (b *Builder) List() *List { return &b.list }
+
+// name adds a name, or what is below it.
+func (b *Builder) name(to *map[string]bool, text, entry string, member bool, kinds Kind) *Error {
+	name, below := strings.CutPrefix(strings.TrimPrefix(text, "*"), ".")
+	name, ok := message.NormalizeDomain(name)
+	if !ok || strings.HasPrefix(text, "*") && !below {
+		return &Error{Problem: fmt.Sprintf("%q is no name", clip(entry)), Remedy: "write " + kinds.example()}
+	}
+	if below {
+		name = "." + name
+	}
+	if *to == nil {
+		*to = map[string]bool{}
+	}
+	old, found := (*to)[name]
+	if !found {
+		b.list.size++
+	}
+	(*to)[name] = member && (old || !found)
+	return nil
+}
+
+// looksLikeAddress tells an entry that is meant as an address or prefix, well
+// written or not: no name has a colon, a slash, a bracket, or only digits behind
+// its last dot.
+func looksLikeAddress(s string) bool {
+	if strings.ContainsAny(s, ":/[]") {
+		return true
+	}
+	s = strings.TrimSuffix(s, ".")
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	return last != "" && strings.Trim(last, "0123456789") == ""
+}
+
+func parsePrefix(s string, kinds Kind) (netip.Prefix, *Error) {
+	plain := s
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		// "[2001:db8::]/32", and brackets around all of it.
+		addr, rest, closed := strings.Cut(inner, "]")
+		if plain = addr + rest; !closed || rest != "" && rest[0] != '/' {
+			plain = s
+		}
+	}
+	if a, err := netip.ParseAddr(plain); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(plain)
+	if err != nil {
+		return p, &Error{Problem: fmt.Sprintf("%q is no address and no prefix", clip(s)), Remedy: "write " + kinds.example()}
+	}
+	if p.Addr().Is4In6() {
+		if p.Bits() < 96 {
+			return p, &Error{Problem: fmt.Sprintf("%q is no address and no prefix", clip(s)), Remedy: "write " + kinds.example()}
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	if p != p.Masked() {
+		return p, &Error{
+			Problem: fmt.Sprintf("%q has bits beyond its length", clip(s)),
+			Remedy:  fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr()),
+		}
+	}
+	return p, nil
+}
+
+// example says how an entry is written.
+func (k Kind) example() string {
+	const names = `a name such as "mx.example.org" or ".example.org"`
+	switch {
+	case k&Names == 0:
+		return `one such as "192.0.2.0/24" or "2001:db8::/32"`
+	case k&Addresses == 0:
+		return names
+	case k&Signers != 0:
+		return `an address such as "192.0.2.0/24", a name such as "mx.example.org", or a signer such as "dkim:example.org"`
+	}
+	return `an address such as "192.0.2.0/24" or ` + names
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// clip bounds what an error cites.
+func clip(s string) string {
+	const most = 60
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}
