@@ -57,7 +57,7 @@ func Check(ctx context.Context, r Resolver, ip netip.Addr) Result {
 		return Result{Status: PermError, Reason: "no address"}
 	}
 	ip = ip.Unmap().WithZone("")
-	ptr := r.Lookup(ctx, reverseName(ip), dnscache.PTR)
+	ptr := r.Lookup(ctx, dnscache.ReverseName(ip), dnscache.PTR)
 	switch {
 	case ptr.Outcome.Void():
 		return Result{Status: PermError, Reason: "no PTR record"}

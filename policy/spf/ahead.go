@@ -130,7 +130,7 @@ func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 		if e.client.asked {
 			return
 		}
-		q = question{name: reverseName(e.ip), typ: dnscache.PTR}
+		q = question{name: dnscache.ReverseName(e.ip), typ: dnscache.PTR}
 	}
 	e.start(q, true)
 }

@@ -2,7 +2,6 @@ package spf
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +83,7 @@ func (e *evaluation) clientPTR() *dnscache.Answer {
 		return c.answer
 	}
 	c.asked, c.left = true, clientBudget
-	c.reverse = reverseName(e.ip)
+	c.reverse = dnscache.ReverseName(e.ip)
 	c.answer = e.lookup(c.reverse, dnscache.PTR)
 	for _, n := range c.answer.Names[:min(len(c.answer.Names), maxHosts)] {
 		if !ascii(n) {
@@ -166,13 +165,4 @@ func (e *evaluation) askWithin(d time.Duration, name string, t dnscache.Type) *d
 func below(name, domain string) bool {
 	return strings.HasSuffix(name, domain) &&
 		(len(name) == len(domain) || name[len(name)-len(domain)-1] == '.')
-}
-
-// reverseName is the name of an address in the reverse tree of the DNS.
-func reverseName(ip netip.Addr) string {
-	p := part{reverse: true}
-	if ip.Is4() {
-		return p.transform(ip.String()) + ".in-addr.arpa"
-	}
-	return lower(p.transform(dotted(ip))) + ".ip6.arpa"
 }

@@ -62,7 +62,7 @@ func (d otherDNS) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, 
 }
 
 func (d otherDNS) LookupAddr(ctx context.Context, addr string) ([]string, error) {
-	a, err := d.ask(ctx, reverseName(netip.MustParseAddr(addr)), dnscache.PTR)
+	a, err := d.ask(ctx, dnscache.ReverseName(netip.MustParseAddr(addr)), dnscache.PTR)
 	return a.Names, err
 }
 
@@ -179,7 +179,7 @@ func (g *generator) zone() {
 		}
 	}
 	for range g.IntN(4) {
-		g.z.ptr(reverseName(netip.MustParseAddr(g.ip())), g.usual())
+		g.z.ptr(dnscache.ReverseName(netip.MustParseAddr(g.ip())), g.usual())
 	}
 }
 
@@ -210,7 +210,7 @@ var explained = []struct {
 	{
 		"4.6.4", "each ptr term with a void PTR look-up counts; the other counts the first alone",
 		func(g *generator, got Result, _ other.Result, _ error) bool {
-			return got.Voids > maxVoids && g.z.Lookup(context.Background(), reverseName(g.client), dnscache.PTR).Outcome.Void()
+			return got.Voids > maxVoids && g.z.Lookup(context.Background(), dnscache.ReverseName(g.client), dnscache.PTR).Outcome.Void()
 		},
 	},
 }

@@ -290,7 +290,7 @@ func (g *oracleWorld) names() {
 // reverse gives names to addresses, more than ten to some.
 func (g *oracleWorld) reverse() {
 	for range 1 + g.IntN(4) {
-		name := reverseName(netip.MustParseAddr(g.ip()))
+		name := dnscache.ReverseName(netip.MustParseAddr(g.ip()))
 		if g.z.names[name] != nil {
 			continue
 		}

@@ -167,7 +167,7 @@ func (h *Host) resolve(ctx context.Context, d *dns, a *dnscache.Answer) {
 			})
 		case res.Status != iprev.Pass:
 			h.Findings.warn(fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", ip),
-				publish(reverseName(ip), "PTR "+name+"."))
+				publish(dnscache.ReverseName(ip), "PTR "+name+"."))
 		}
 	}
 }
@@ -182,18 +182,4 @@ func family(ip netip.Addr) string {
 		return "A"
 	}
 	return "AAAA"
-}
-
-// reverseName is the address's name in in-addr.arpa or ip6.arpa.
-func reverseName(ip netip.Addr) string {
-	var b strings.Builder
-	if ip.Is4() {
-		o := ip.As4()
-		return fmt.Sprintf("%d.%d.%d.%d.in-addr.arpa", o[3], o[2], o[1], o[0])
-	}
-	o := ip.As16()
-	for i := 15; i >= 0; i-- {
-		fmt.Fprintf(&b, "%x.%x.", o[i]&15, o[i]>>4)
-	}
-	return b.String() + "ip6.arpa"
 }
