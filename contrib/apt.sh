@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Brings Debian's packages; read by install.sh of the folders here, which say
 # what they want and do nothing where it is there. No service is started.
 
@@ -27,17 +28,17 @@ begin() {
 	quiet apt-get update -q
 }
 finish() {
-	[ $mine = no ] || rm -f $policy
+	[ "$mine" = no ] || rm -f "$policy"
 	rm -rf "$log" ${debs:+"$debs"} ${fresh:+"$fresh"}
 }
 
 # bring installs packages. Whatever asks policy-rc.d whether to start a service
 # hears no, unless the machine has its own opinion.
 bring() {
-	if [ ! -e $policy ]; then
+	if [ ! -e "$policy" ]; then
 		mine=yes
-		printf '#!/bin/sh\nexit 101\n' >$policy
-		chmod 755 $policy
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
 	fi
 	quiet apt-get install -y -q --no-install-recommends "$@"
 }

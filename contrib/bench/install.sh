@@ -4,6 +4,7 @@
 # and does nothing: the benchmark then names what is missing and leaves it out.
 # Exit status 0 in every case but a failure of apt itself.
 set -eu
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../apt.sh"
 
 missing=$(absent rspamd opendkim opendmarc publicsuffix pyspf-milter libmilter-dev gcc libc6-dev)
@@ -13,5 +14,6 @@ if ! able; then
 	exit 0
 fi
 begin "$missing"
+# shellcheck disable=SC2086 # a list of packages
 bring $missing
 say "done"

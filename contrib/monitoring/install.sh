@@ -6,6 +6,7 @@
 # Without root or apt it says so and does nothing: the tests then skip, and say
 # which and why. Exit status 0 in every case but a failure of apt itself.
 set -eu
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../apt.sh"
 
 root=${POSTVET_PROMETHEUS_ROOT:-/var/cache/postvet/prometheus}

@@ -4,6 +4,7 @@
 # Without root or apt it says so and does nothing: the tests then skip, each
 # naming the package. Exit status 0 in every case but a failure of apt itself.
 set -eu
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../apt.sh"
 
 missing=$(absent python3-dkim python3-nacl python3-spf libspf2-2 libopendkim11 libmail-spf-perl libmail-dkim-perl)
@@ -13,5 +14,6 @@ if ! able; then
 	exit 0
 fi
 begin "$missing"
+# shellcheck disable=SC2086 # a list of packages
 bring $missing
 say "done"

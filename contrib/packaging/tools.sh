@@ -19,4 +19,5 @@ fi
 echo "tools.sh: bringing$need" >&2
 export DEBIAN_FRONTEND=noninteractive
 apt-get -o DPkg::Lock::Timeout=120 update -q >/dev/null
+# shellcheck disable=SC2086 # a list of packages
 apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends $need >/dev/null

@@ -7,6 +7,7 @@
 # Without root or apt it says so and does nothing: the tests then skip, and say
 # which and why. Exit status 0 in every case but a failure of apt itself.
 set -eu
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../apt.sh"
 
 root=${POSTVET_SENDMAIL_ROOT:-/var/cache/postvet/sendmail}
@@ -26,6 +27,7 @@ begin "$need sendmail"
 # The libraries that Sendmail is linked with. They hurt nobody.
 libs=$(apt-cache depends --no-recommends --no-suggests sendmail-bin | sed -n 's/^ *Depends: \(lib[a-z0-9.+-]*\)$/\1/p')
 # One of the packages in use may be there in another mail server's place.
+# shellcheck disable=SC2086 # lists of packages
 if apt-get install -s --no-install-recommends $need $libs libsasl2-modules 2>/dev/null | grep '^Remv' >"$log"; then
 	say "another mail server is installed and would be removed; nothing done:"
 	cat "$log" >&2
@@ -35,6 +37,7 @@ fi
 if command -v debconf-set-selections >/dev/null 2>&1; then
 	echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
 fi
+# shellcheck disable=SC2086 # lists of packages
 bring $need $libs libsasl2-modules
 
 if [ $unpack = yes ]; then
