@@ -25,6 +25,9 @@ import (
 // it or in PATH. Where it is not it skips the test, and says why.
 func tool(t *testing.T, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out Prometheus")
+	}
 	root := os.Getenv("POSTVET_PROMETHEUS_ROOT")
 	if root == "" {
 		root = "/var/cache/postvet/prometheus"

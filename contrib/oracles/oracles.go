@@ -45,10 +45,13 @@ var interpreters = map[string][]string{
 }
 
 // Ask runs a driver, such as "pyspf.py", and returns its answers to the
-// requests, one each. It skips the test if the package is not installed, and
-// ends it if the driver fails.
+// requests, one each. It skips the test under -short and where the package is
+// not installed, and ends it if the driver fails.
 func Ask[Request, Answer any](tb testing.TB, driver string, requests []Request) []Answer {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short leaves out the other implementations")
+	}
 	script, err := drivers.ReadFile(driver)
 	if err != nil {
 		tb.Fatal(err)

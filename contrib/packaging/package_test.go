@@ -64,6 +64,9 @@ func build(out, version string) (string, error) {
 // deb returns the package of a version.
 func deb(t *testing.T, version string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out the building of packages")
+	}
 	tools(t, "dpkg-deb", "gzip", "git")
 	file, err := built.file[version]()
 	if err != nil {

@@ -94,6 +94,9 @@ func newSite(o realmta.SiteOptions) (*realmta.Site, error) {
 // need skips the test, and says why, where the MTA cannot run.
 func need(t *testing.T, mta string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out the real MTAs")
+	}
 	missing := realmta.Missing(mta)
 	if len(missing) == 0 {
 		return
