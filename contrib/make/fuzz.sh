@@ -1,0 +1,59 @@
+#!/bin/sh
+# Runs the fuzz targets one after another.
+set -eu
+
+usage() {
+	cat <<'END'
+usage: fuzz.sh [-t TIME] [PACKAGES [TARGET]]
+
+Runs each fuzz target for TIME: a duration such as 30s, or a number of inputs
+such as 500x; default 10m. PACKAGES is a pattern such as ./policy/spf, default
+./... ; TARGET is the name of one fuzz function, such as FuzzRecord.
+
+Go keeps a failing input below testdata/fuzz of its package, where "go test"
+tries it from then on.
+END
+}
+
+time=10m
+while getopts ht: option; do
+	case $option in
+	h) usage; exit 0 ;;
+	t) time=$OPTARG ;;
+	*) usage >&2; exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+packages=${1:-./...} only=${2:-}
+GO=${GO:-go}
+
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# list writes one line "package target" per fuzz target.
+list() {
+	$GO list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$packages" >"$work/packages"
+	while read -r package; do
+		$GO test -list "^Fuzz" "$package" >"$work/names" </dev/null || { cat "$work/names" >&2; return 1; }
+		sed -n "s|^\(Fuzz.*\)|$package \1|p" "$work/names"
+	done <"$work/packages"
+}
+
+list >"$work/targets"
+[ -z "$only" ] || {
+	grep " $only\$" "$work/targets" >"$work/one" || { echo "fuzz.sh: no target $only in $packages" >&2; exit 2; }
+	mv "$work/one" "$work/targets"
+}
+while read -r package target; do
+	echo "fuzz $package $target ($time)"
+	$GO test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" >"$work/log" 2>&1 </dev/null && continue
+	# A target whose time ends in the middle of an input reports that its
+	# deadline has passed, which is no finding.
+	if grep -q 'Failing input written' "$work/log" || ! grep -q '^ *context deadline exceeded$' "$work/log"; then
+		cat "$work/log"
+		exit 1
+	fi
+	echo "  (its time ended in the middle of an input)"
+done <"$work/targets"
