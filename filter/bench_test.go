@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/emersion/go-milter"
+	"github.com/postvet/postvet/policy/result"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/emersion/go-milter"
 )
 
 // The load is that of a usual message: 20 fields and a body of 10 KB, macros
@@ -96,7 +96,7 @@ func BenchmarkAdapter(b *testing.B) {
 	f := &fake{quiet: true, finish: nil}
 	r := startUnix(b, f, Options{OnMessage: func(Decision) {}})
 	play(b, r.dial)
-	eventually(b, "all messages counted", func() bool { return r.Stats().Messages[policy.Accept] >= int64(b.N) })
+	eventually(b, "all messages counted", func() bool { return r.Stats().Messages[result.Accept] >= int64(b.N) })
 }
 
 // idle answers everything at once.

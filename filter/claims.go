@@ -3,6 +3,8 @@ package filter
 import (
 	"strings"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -18,7 +20,7 @@ type claims struct {
 	results, tags int // fields named Authentication-Results and QuarantineField so far
 	// cut are those that were too large to be read whole. Nobody knows what
 	// they say, so they count as ours.
-	cut  []policy.FieldRef
+	cut  []result.FieldRef
 	more bool // there are more of these than are kept
 }
 
@@ -26,14 +28,14 @@ type claims struct {
 // that its value was not read to the end.
 func (c *claims) note(name string, cut bool) bool {
 	f := message.Field{Name: strings.TrimRight(name, " \t")} // as message.NewField reads it
-	var ref policy.FieldRef
+	var ref result.FieldRef
 	switch {
-	case f.Is(policy.ResultsField):
+	case f.Is(result.ResultsField):
 		c.results++
-		ref = policy.FieldRef{Name: policy.ResultsField, Occurrence: c.results}
-	case f.Is(policy.QuarantineField):
+		ref = result.FieldRef{Name: result.ResultsField, Occurrence: c.results}
+	case f.Is(result.QuarantineField):
 		c.tags++
-		ref = policy.FieldRef{Name: policy.QuarantineField, Occurrence: c.tags}
+		ref = result.FieldRef{Name: result.QuarantineField, Occurrence: c.tags}
 	default:
 		return false
 	}
@@ -50,11 +52,11 @@ func (c *claims) note(name string, cut bool) bool {
 // complete adds the cut fields to those that policy found; if that is still not
 // all of them, the results say so, and no rule lets the message pass. Fields of
 // trusted clients stay: what they hand on may be our own work.
-func (c *claims) complete(res *policy.Results) {
-	if res.Exempt == policy.ExemptAddress || res.Exempt == policy.ExemptLocal {
+func (c *claims) complete(res *result.Results) {
+	if res.Exempt == result.ExemptAddress || res.Exempt == result.ExemptLocal {
 		return
 	}
-	known := make(map[policy.FieldRef]bool, len(res.Claims))
+	known := make(map[result.FieldRef]bool, len(res.Claims))
 	for _, r := range res.Claims {
 		known[r] = true
 	}

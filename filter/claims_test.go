@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/policy"
@@ -57,17 +60,17 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 	}
 	found := []string{"Authentication-Results#2", "Authentication-Results#4", "X-Postvet-Quarantine#1", "X-Postvet-Quarantine#2"}
 	for _, tt := range []struct {
-		mode   policy.Mode
+		mode   rules.Mode
 		sender string
 		code   byte
 		text   string
 		want   []string
 	}{
-		{policy.Monitor, "anybody", 'c', "", found},
-		{policy.Monitor, "authenticated", 'c', "", found},
-		{policy.Monitor, "exempt address", 'c', "", nil},
-		{policy.Enforce, "anybody", 'y', "552 5.3.4 ", nil},
-		{policy.Enforce, "authenticated", 'c', "", found},
+		{rules.Monitor, "anybody", 'c', "", found},
+		{rules.Monitor, "authenticated", 'c', "", found},
+		{rules.Monitor, "exempt address", 'c', "", nil},
+		{rules.Enforce, "anybody", 'y', "552 5.3.4 ", nil},
+		{rules.Enforce, "authenticated", 'c', "", found},
 	} {
 		t.Run(fmt.Sprintf("%s, %s", tt.mode, tt.sender), func(t *testing.T) {
 			t.Parallel()
@@ -80,7 +83,7 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 				{Options{MaxHeaderBytes: 4 << 10}, forged(9, 1000)}, // less than policy's own
 			} {
 				for _, o := range []offer{offerAll, offer2} {
-					r, _ := startPolicyWith(t, policy.Rules{Mode: tt.mode}, size.opt)
+					r, _ := startPolicyWith(t, rules.Rules{Mode: tt.mode}, size.opt)
 					m := connectMTA(t, r.dial, o)
 					senders[tt.sender](m)
 					got := m.deliver(size.letter)
@@ -129,7 +132,7 @@ func TestForgeryInLargeField(t *testing.T) {
 				tt.field,
 				{"Authentication-Results", " other.example; none"},
 			}
-			r, _ := startPolicyWith(t, policy.Rules{Mode: policy.Monitor}, Options{MaxHeaderBytes: 4 << 10})
+			r, _ := startPolicyWith(t, rules.Rules{Mode: rules.Monitor}, Options{MaxHeaderBytes: 4 << 10})
 			for sender, want := range map[string][]string{"anybody": tt.want, "authenticated": tt.want, "exempt address": nil} {
 				m := connectMTA(t, r.dial, offerAll)
 				senders[sender](m)
@@ -168,10 +171,10 @@ func TestTooManyClaims(t *testing.T) {
 				l.fields = append(l.fields, [2]string{"Authentication-Results", " mx.example.net; dmarc=pass"})
 			}
 			l.fields = append(l.fields, tt.last)
-			for _, mode := range []policy.Mode{policy.Monitor, policy.Enforce} {
-				r, _ := startPolicyWith(t, policy.Rules{Mode: mode}, Options{MaxHeaderBytes: tt.room})
+			for _, mode := range []rules.Mode{rules.Monitor, rules.Enforce} {
+				r, _ := startPolicyWith(t, rules.Rules{Mode: mode}, Options{MaxHeaderBytes: tt.room})
 				for _, sender := range []string{"anybody", "authenticated"} {
-					if mode == policy.Enforce && sender == "anybody" && tt.room > 0 && !tt.tempfail {
+					if mode == rules.Enforce && sender == "anybody" && tt.room > 0 && !tt.tempfail {
 						continue // refused for its size
 					}
 					m := connectMTA(t, r.dial, offerAll)
@@ -213,9 +216,9 @@ func TestCutClaims(t *testing.T) {
 		{"at the limit, both", 1, 2, policy.MaxClaims - 1, "", policy.MaxClaims, false},
 		{"beyond the limit", policy.MaxClaims + 1, 0, 0, "", policy.MaxClaims, true},
 		{"beyond the limit, both", 1, 2, policy.MaxClaims, "", policy.MaxClaims + 1, true},
-		{"authenticated", policy.MaxClaims + 1, 0, 0, policy.ExemptAuthenticated, policy.MaxClaims, true},
-		{"exempt address", policy.MaxClaims + 1, 0, 0, policy.ExemptAddress, 0, false},
-		{"local", 1, 0, 0, policy.ExemptLocal, 0, false},
+		{"authenticated", policy.MaxClaims + 1, 0, 0, result.ExemptAuthenticated, policy.MaxClaims, true},
+		{"exempt address", policy.MaxClaims + 1, 0, 0, result.ExemptAddress, 0, false},
+		{"local", 1, 0, 0, result.ExemptLocal, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -225,9 +228,9 @@ func TestCutClaims(t *testing.T) {
 					t.Fatal("names")
 				}
 			}
-			res := &policy.Results{Exempt: tt.exempt}
+			res := &result.Results{Exempt: tt.exempt}
 			for i := range tt.known {
-				res.Claims = append(res.Claims, policy.FieldRef{Name: "Authentication-Results", Occurrence: tt.first + i})
+				res.Claims = append(res.Claims, result.FieldRef{Name: "Authentication-Results", Occurrence: tt.first + i})
 			}
 			c.complete(res)
 			if len(res.Claims) != tt.claims || res.ClaimsIncomplete != tt.incomplete {

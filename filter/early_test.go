@@ -4,7 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // rcpt says RCPT and returns the reply, or 'c' where none is due.
@@ -18,8 +19,8 @@ func (m *mta) rcpt(addr string) (code byte, text string) {
 	return c, strings.TrimSuffix(string(d), "\x00")
 }
 
-func early(p policy.Rules) policy.Rules {
-	p.Local = policy.Local{SPFFail: policy.OnReject, SPFEarly: true}
+func early(p rules.Rules) rules.Rules {
+	p.Local = rules.Local{SPFFail: rules.OnReject, SPFEarly: true}
 	return p
 }
 
@@ -37,7 +38,7 @@ func TestEarlyRefusal(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, _ := startPolicy(t, early(policy.Rules{}))
+			r, _ := startPolicy(t, early(rules.Rules{}))
 			m := connectMTA(t, r.dial, offerAll)
 			m.command('C', inet("client.example.org", "192.0.2.77", 40000))
 			m.command('H', z("helo.example.org"))
@@ -49,7 +50,7 @@ func TestEarlyRefusal(t *testing.T) {
 				}
 			}
 			d := r.decision()
-			if !d.Early || d.Verdict.Action != policy.Reject || d.Verdict.Rule != policy.RuleSPFFail || d.Client.IP.String() != "192.0.2.77" || d.Recipients != 1 {
+			if !d.Early || d.Verdict.Action != result.Reject || d.Verdict.Rule != result.RuleSPFFail || d.Client.IP.String() != "192.0.2.77" || d.Recipients != 1 {
 				t.Errorf("%+v", d)
 			}
 			tt.between(m)
@@ -78,14 +79,14 @@ func TestEarlyLetsThrough(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
-		rules policy.Rules
+		rules rules.Rules
 		ip    string
 		user  string
 	}{
-		{"permitted", policy.Rules{}, "192.0.2.1", ""},
-		{"exempt address", policy.Rules{}, "192.0.2.200", ""},
-		{"authenticated", policy.Rules{}, "192.0.2.77", "jane"},
-		{"monitor", policy.Rules{Mode: policy.Monitor}, "192.0.2.77", ""},
+		{"permitted", rules.Rules{}, "192.0.2.1", ""},
+		{"exempt address", rules.Rules{}, "192.0.2.200", ""},
+		{"authenticated", rules.Rules{}, "192.0.2.77", "jane"},
+		{"monitor", rules.Rules{Mode: rules.Monitor}, "192.0.2.77", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,10 +109,10 @@ func TestEarlyLetsThrough(t *testing.T) {
 // rules that a reload brought refuse at the end, and at RCPT on the next one.
 func TestEarlyAfterReload(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{})
+	r, _ := startPolicy(t, rules.Rules{})
 	before := r.handler.Load()
 	m := connectMTA(t, r.dial, offerAll)
-	r.SetHandler(Handler{Checker: before.checker.(policyChecker).c, Rules: early(policy.Rules{AuthservID: "mx.example.net"})})
+	r.SetHandler(Handler{Checker: before.checker.(policyChecker).c, Rules: early(rules.Rules{AuthservID: "mx.example.net"})})
 	m.command('C', inet("client.example.org", "192.0.2.77", 40000))
 	m.command('H', z("helo.example.org"))
 	m.command('M', z("<a@good.test>"))
@@ -125,7 +126,7 @@ func TestEarlyAfterReload(t *testing.T) {
 	if o := m.verdict(); o.code != 'y' || !strings.HasPrefix(o.text, "550 5.7.23") {
 		t.Errorf("%q %q", o.code, o.text)
 	}
-	if d := r.decision(); d.Early || d.Verdict.Rule != policy.RuleSPFFail {
+	if d := r.decision(); d.Early || d.Verdict.Rule != result.RuleSPFFail {
 		t.Errorf("%+v", d)
 	}
 	m = connectMTA(t, r.dial, offerAll)
@@ -147,7 +148,7 @@ func TestEarlyPanic(t *testing.T) {
 	}}
 	r := start(t, f, Options{})
 	j := f.judge()
-	j.early = func(*policy.Results) (policy.Verdict, bool) { return policy.Verdict{}, false }
+	j.early = func(*result.Results) (result.Verdict, bool) { return result.Verdict{}, false }
 	r.handler.Store(j)
 	m := connectMTA(t, r.dial, offerAll)
 	m.hello()

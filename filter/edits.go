@@ -5,9 +5,10 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/emersion/go-milter"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -16,7 +17,7 @@ import (
 // Sendmail does not, and both count an inserted field first. So the deletions
 // come before the insertions, and of those the highest occurrence first.
 type edits struct {
-	remove []policy.FieldRef
+	remove []result.FieldRef
 	insert []field
 	faults []string
 }
@@ -25,11 +26,11 @@ type field struct{ name, value string }
 
 // headerEdits prepares what the verdict asks for. exact tells that values carry
 // their own blank after the colon.
-func headerEdits(v policy.Verdict, exact bool) edits {
+func headerEdits(v result.Verdict, exact bool) edits {
 	var e edits
-	seen := map[policy.FieldRef]bool{}
+	seen := map[result.FieldRef]bool{}
 	for _, r := range v.Remove {
-		key := policy.FieldRef{Name: strings.ToLower(r.Name), Occurrence: r.Occurrence}
+		key := result.FieldRef{Name: strings.ToLower(r.Name), Occurrence: r.Occurrence}
 		// An occurrence that does not exist would add a field, and the same
 		// twice would remove another one.
 		if r.Occurrence < 1 || !validName(r.Name) || seen[key] {

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -30,8 +32,8 @@ type fake struct {
 	said []string
 
 	on      func(step string) // called at each step, may panic
-	finish  func(ctx context.Context) *policy.Results
-	verdict policy.Verdict
+	finish  func(ctx context.Context) *result.Results
+	verdict result.Verdict
 	body    int64
 	quiet   bool
 }
@@ -67,11 +69,11 @@ func (f *fake) has(s string) bool {
 }
 
 func (f *fake) judge() *judge {
-	return &judge{checker: f, unheld: policy.Rules{}.Decide, decide: func(r *policy.Results) policy.Verdict {
+	return &judge{checker: f, unheld: rules.Rules{}.Decide, decide: func(r *result.Results) result.Verdict {
 		f.say("decide oversize=%q faults=%d", r.Oversize, len(r.Faults))
 		v := f.verdict
 		if v.Action == "" {
-			v.Action = policy.Accept
+			v.Action = result.Accept
 		}
 		return v
 	}}
@@ -128,19 +130,19 @@ func (m *fakeMessage) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (m *fakeMessage) Early(context.Context) *policy.Results {
+func (m *fakeMessage) Early(context.Context) *result.Results {
 	if m.on != nil {
 		m.on("early")
 	}
-	return &policy.Results{}
+	return &result.Results{}
 }
 
-func (m *fakeMessage) Finish(ctx context.Context) *policy.Results {
+func (m *fakeMessage) Finish(ctx context.Context) *result.Results {
 	m.say("finish")
 	if m.fake.finish != nil {
 		return m.fake.finish(ctx)
 	}
-	return &policy.Results{}
+	return &result.Results{}
 }
 
 // rig is a server under test.

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	"github.com/postvet/postvet/policy"
 )
 
 // hostile is what a sender writes who wants to forge a line of the log, or to
@@ -128,7 +128,7 @@ func TestHostileLog(t *testing.T) {
 // The test above is worth what fill reaches.
 func TestFillReachesEverything(t *testing.T) {
 	t.Parallel()
-	var r policy.Results
+	var r result.Results
 	fill(reflect.ValueOf(&r).Elem(), 0)
 	if r.Author.Domain == "" || r.DMARC.AuthorDomain == "" || r.Claims[1].Name == "" || r.SPF[0].Domain == "" {
 		t.Errorf("%+v", r)

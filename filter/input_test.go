@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/postvet/postvet/policy/result"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/google/go-cmp/cmp"
 )
 
 func fieldsHeard(f *fake) []string {
@@ -269,7 +269,7 @@ func FuzzPackets(f *testing.F) {
 	f.Add(uint32(6), uint32(0x1ff), uint32(0x1fffff), append(pkt('M', z("<>")), pkt('E')...))
 	f.Add(uint32(6), uint32(0x1ff), uint32(0x1fffff), append(pkt('O'), pkt('L', []byte("a"))...))
 	f.Fuzz(func(t *testing.T, version, actions, protocol uint32, stream []byte) {
-		fk := &fake{quiet: true, verdict: policy.Verdict{Action: policy.Quarantine, Remove: refs("A#1")}}
+		fk := &fake{quiet: true, verdict: result.Verdict{Action: result.Quarantine, Remove: refs("A#1")}}
 		r := start(t, fk, Options{OnMessage: func(Decision) {}})
 		c, err := r.dial()
 		if err != nil {

@@ -8,9 +8,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -55,7 +56,7 @@ func printableOnly(s string) string {
 }
 
 // overrides are the reasons and sources, in order: "trusted_forwarder trust.forwarders (192.0.2.1)".
-func overrides(all []policy.Override) []string {
+func overrides(all []result.Override) []string {
 	out := make([]string, len(all))
 	for i, o := range all {
 		out[i] = clean(string(o.Reason) + " " + o.String())
@@ -64,7 +65,7 @@ func overrides(all []policy.Override) []string {
 }
 
 // hintWords are the words of a verdict's hints.
-func hintWords(v policy.Verdict) []string {
+func hintWords(v result.Verdict) []string {
 	out := make([]string, len(v.Hints))
 	for i, h := range v.Hints {
 		out[i] = clean(string(h.Word))

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -25,8 +26,8 @@ import (
 func TestLogLine(t *testing.T) {
 	t.Parallel()
 	f := &fake{
-		finish: func(context.Context) *policy.Results {
-			return &policy.Results{
+		finish: func(context.Context) *result.Results {
+			return &result.Results{
 				SPF: []spf.Result{
 					{Identity: spf.HELO, Status: spf.None, Domain: "helo.example.org"},
 					{Identity: spf.MailFrom, Status: spf.Pass, Domain: "example.org"},
@@ -37,12 +38,12 @@ func TestLogLine(t *testing.T) {
 				IPRev:  iprev.Result{Status: iprev.Pass},
 				Author: message.Author{Domain: "example.org"},
 				Faults: []string{"arc: panic"},
-				DNS:    policy.DNSCost{Lookups: 7, WaitMS: 12.5},
+				DNS:    result.DNSCost{Lookups: 7, WaitMS: 12.5},
 			}
 		},
-		verdict: policy.Verdict{
-			Action: policy.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy, By: "x"}},
-			Why: []string{"Nothing proves it.", "DKIM: s\x1b[31m."}, Hints: []policy.Hint{{Word: policy.HintAltered, Text: "x"}},
+		verdict: result.Verdict{
+			Action: result.Reject, Code: "550 5.7.26", Text: "no", Rule: "dmarc-reject", Overrides: []result.Override{{Reason: result.ReasonLocalPolicy, By: "x"}},
+			Why: []string{"Nothing proves it.", "DKIM: s\x1b[31m."}, Hints: []result.Hint{{Word: result.HintAltered, Text: "x"}},
 		},
 	}
 	var out bytes.Buffer
@@ -106,16 +107,16 @@ func TestLogLineBehindRelay(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		client policy.ClientResult
+		client result.ClientResult
 	}{
-		{"known", policy.ClientResult{IP: "203.0.113.9", Helo: "mail.example.org", Relay: "192.0.2.1", Hops: 1}},
-		{"hidden", policy.ClientResult{Relay: "192.0.2.1", Hops: 1, Hidden: "relay 192.0.2.1 wrote no Received field"}},
+		{"known", result.ClientResult{IP: "203.0.113.9", Helo: "mail.example.org", Relay: "192.0.2.1", Hops: 1}},
+		{"hidden", result.ClientResult{Relay: "192.0.2.1", Hops: 1, Hidden: "relay 192.0.2.1 wrote no Received field"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := &fake{finish: func(context.Context) *policy.Results {
-				return &policy.Results{Client: tt.client, SenderDomains: []policy.SenderDomain{
-					{Identity: policy.SenderAuthor, Result: mx.Result{Domain: "example.org", Status: mx.NullMX}},
+			f := &fake{finish: func(context.Context) *result.Results {
+				return &result.Results{Client: tt.client, SenderDomains: []result.SenderDomain{
+					{Identity: result.SenderAuthor, Result: mx.Result{Domain: "example.org", Status: mx.NullMX}},
 				}}
 			}}
 			r := start(t, f, Options{})

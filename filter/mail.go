@@ -4,10 +4,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/emersion/go-milter"
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -48,10 +49,10 @@ type Decision struct {
 	// was sent.
 	Early bool
 	// Results is never nil.
-	Results *policy.Results
-	Verdict policy.Verdict
+	Results *result.Results
+	Verdict result.Verdict
 	// Shadow is what the shadow policy would have done; nil if there is none.
-	Shadow *policy.Verdict
+	Shadow *result.Verdict
 	// Reply is what the MTA was told to say, "" for its own words of acceptance.
 	Reply string
 	// ExactHeader tells that the header's white space arrived unchanged, so
@@ -136,7 +137,7 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		m.fault = "internal error: the message could not be begun"
 	}
 	if d.Results == nil {
-		d.Results = &policy.Results{MailFrom: m.from}
+		d.Results = &result.Results{MailFrom: m.from}
 		if m.fault == "" {
 			m.fault = "internal error: no results"
 		}
@@ -149,7 +150,7 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		m.claims.complete(d.Results)
 		s.guard("decide", func() {
 			d.Verdict = m.judge.decide(d.Results)
-			if d.Verdict.Action == policy.Quarantine && !s.wire.agreed.can(milter.OptQuarantine) {
+			if d.Verdict.Action == result.Quarantine && !s.wire.agreed.can(milter.OptQuarantine) {
 				d.Faults = append(d.Faults, "the MTA cannot quarantine: delivered with a tag")
 				d.Verdict = m.judge.unheld(d.Results)
 			}
@@ -164,14 +165,14 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 
 // faulty is the verdict if we failed ourselves. It does not depend on the
 // rules: nothing is known of the message, not even which fields to remove.
-func faulty() policy.Verdict {
-	return policy.Verdict{
-		Action:    policy.TempFail,
-		Intended:  policy.TempFail,
+func faulty() result.Verdict {
+	return result.Verdict{
+		Action:    result.TempFail,
+		Intended:  result.TempFail,
 		Code:      "451 4.3.0",
 		Text:      "The message could not be checked because of an internal error; please try again later",
-		Rule:      policy.RuleFault,
-		Overrides: []policy.Override{},
+		Rule:      result.RuleFault,
+		Overrides: []result.Override{},
 		Why:       []string{"Postvet itself failed on the message, so nothing can be said about it."},
 	}
 }
@@ -181,8 +182,8 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 	v := &d.Verdict
 	a := s.wire.agreed
 	switch v.Action {
-	case policy.Accept, policy.Quarantine, policy.Redirect:
-	case policy.Discard:
+	case result.Accept, result.Quarantine, result.Redirect:
+	case result.Discard:
 		return reply{discard: true}
 	default:
 		answer := refusal(*v)
@@ -200,7 +201,7 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 		// A field in our name must not survive.
 		return giveUp("the MTA does not let us remove fields")
 	}
-	if v.Action == policy.Redirect {
+	if v.Action == result.Redirect {
 		// Whom the message was kept from must not get it after all.
 		if why := s.cannotRedirect(m, v.RedirectTo); why != "" {
 			return giveUp(why)
@@ -212,10 +213,10 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 	}
 	d.Faults = append(d.Faults, edits.faults...)
 	edits.send(s.wire)
-	if v.Action == policy.Redirect {
+	if v.Action == result.Redirect {
 		redirect(mod, m.to, v.RedirectTo)
 	}
-	if v.Action == policy.Quarantine {
+	if v.Action == result.Quarantine {
 		reason := line(v.Text, maxReason)
 		if reason == "" {
 			reason = "held by policy"

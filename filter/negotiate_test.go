@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/postvet/postvet/policy/rules"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestNegotiation(t *testing.T) {
@@ -115,18 +115,18 @@ func TestRepliesWhereDue(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		offer  offer
-		rules  policy.Rules
+		rules  rules.Rules
 		silent string
 	}{
-		{"all switched off", offerAll, policy.Rules{}, "CHRLNB"},
-		{"refusals at RCPT", offerAll, early(policy.Rules{}), "CHLNB"},
-		{"only the connect's", offer{6, 0x1ff, 0x1fffff &^ 0xca080}, policy.Rules{}, "C"},
-		{"only HELO's", offer{6, 0x1ff, 0x1fffff &^ 0xc9080}, policy.Rules{}, "H"},
-		{"only RCPT's", offer{6, 0x1ff, 0x1fffff &^ 0xc3080}, policy.Rules{}, "R"},
-		{"only the header's", offer{6, 0x1ff, 0x1fffff &^ 0xcb000}, policy.Rules{}, "L"},
-		{"only the body's", offer{6, 0x1ff, 0x1fffff &^ 0x4b080}, policy.Rules{}, "B"},
-		{"none, protocol 2", offer2, policy.Rules{}, ""},
-		{"none, protocol 4", offer4, policy.Rules{}, ""},
+		{"all switched off", offerAll, rules.Rules{}, "CHRLNB"},
+		{"refusals at RCPT", offerAll, early(rules.Rules{}), "CHLNB"},
+		{"only the connect's", offer{6, 0x1ff, 0x1fffff &^ 0xca080}, rules.Rules{}, "C"},
+		{"only HELO's", offer{6, 0x1ff, 0x1fffff &^ 0xc9080}, rules.Rules{}, "H"},
+		{"only RCPT's", offer{6, 0x1ff, 0x1fffff &^ 0xc3080}, rules.Rules{}, "R"},
+		{"only the header's", offer{6, 0x1ff, 0x1fffff &^ 0xcb000}, rules.Rules{}, "L"},
+		{"only the body's", offer{6, 0x1ff, 0x1fffff &^ 0x4b080}, rules.Rules{}, "B"},
+		{"none, protocol 2", offer2, rules.Rules{}, ""},
+		{"none, protocol 4", offer4, rules.Rules{}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

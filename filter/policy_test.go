@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/addrlist"
@@ -23,12 +26,12 @@ helo.example.org.          A 192.0.2.1
 1.2.0.192.in-addr.arpa.    PTR helo.example.org.
 `
 
-func startPolicy(t *testing.T, rules policy.Rules) (*rig, *dnstest.Server) {
+func startPolicy(t *testing.T, rules rules.Rules) (*rig, *dnstest.Server) {
 	t.Helper()
 	return startPolicyWith(t, rules, Options{})
 }
 
-func startPolicyWith(t *testing.T, rules policy.Rules, o Options) (*rig, *dnstest.Server) {
+func startPolicyWith(t *testing.T, rules rules.Rules, o Options) (*rig, *dnstest.Server) {
 	t.Helper()
 	dns, resolver := dnstest.Start(t, zone)
 	exempt, err := addrlist.New(addrlist.Addresses, "192.0.2.200")
@@ -67,7 +70,7 @@ func from(envelope, author string) letter {
 
 func TestPolicyVerdicts(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{})
+	r, _ := startPolicy(t, rules.Rules{})
 	tests := []struct {
 		name   string
 		letter letter
@@ -129,7 +132,7 @@ func TestPolicyVerdicts(t *testing.T) {
 // A message without one author, or beyond the limits, has a defined reply.
 func TestPolicyBadInput(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{})
+	r, _ := startPolicy(t, rules.Rules{})
 	fields := func(n int, more ...[2]string) [][2]string {
 		for i := range n {
 			more = append(more, [2]string{"X-Field", fmt.Sprint(" ", i)})
@@ -169,7 +172,7 @@ func TestPolicyBadInput(t *testing.T) {
 
 func TestPolicyExempt(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{})
+	r, _ := startPolicy(t, rules.Rules{})
 	tests := []struct {
 		name  string
 		begin func(m *mta)
@@ -178,9 +181,9 @@ func TestPolicyExempt(t *testing.T) {
 		{"authenticated", func(m *mta) {
 			m.hello()
 			m.send('D', []byte("M"), z("{auth_authen}", "jane"))
-		}, policy.ExemptAuthenticated},
-		{"local submission", func(m *mta) { m.command('C', inet("localhost", "127.0.0.1", 0)); m.command('H', z("localhost")) }, policy.ExemptLocal},
-		{"exempt address", func(m *mta) { m.command('C', inet("c", "192.0.2.200", 1)); m.command('H', z("c")) }, policy.ExemptAddress},
+		}, result.ExemptAuthenticated},
+		{"local submission", func(m *mta) { m.command('C', inet("localhost", "127.0.0.1", 0)); m.command('H', z("localhost")) }, result.ExemptLocal},
+		{"exempt address", func(m *mta) { m.command('C', inet("c", "192.0.2.200", 1)); m.command('H', z("c")) }, result.ExemptAddress},
 		{"nobody", func(m *mta) { m.hello() }, ""},
 	}
 	for _, tt := range tests {
@@ -207,7 +210,7 @@ func TestPolicyDNSTrouble(t *testing.T) {
 	for onTempError, want := range map[string]byte{"accept": 'c', "tempfail": 'y'} {
 		t.Run(onTempError, func(t *testing.T) {
 			t.Parallel()
-			r, dns := startPolicy(t, policy.Rules{OnTempError: onTempError})
+			r, dns := startPolicy(t, rules.Rules{OnTempError: onTempError})
 			dns.SetFault("*", "*", dnstest.ServFail)
 			m := connectMTA(t, r.dial, offerAll)
 			m.hello()
@@ -224,14 +227,14 @@ func TestPolicyDNSTrouble(t *testing.T) {
 
 func TestPolicySwap(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{Mode: policy.Monitor})
+	r, _ := startPolicy(t, rules.Rules{Mode: rules.Monitor})
 	m := connectMTA(t, r.dial, offerAll)
 	m.hello()
 	if o := m.deliver(from("plain.test", "good.test")); o.code != 'c' {
 		t.Errorf("monitor: %q %q", o.code, o.text)
 	}
 	old := r.handler.Load()
-	r.SetHandler(Handler{Checker: old.checker.(policyChecker).c, Rules: policy.Rules{Mode: policy.Enforce, AuthservID: "mx.example.net"}})
+	r.SetHandler(Handler{Checker: old.checker.(policyChecker).c, Rules: rules.Rules{Mode: rules.Enforce, AuthservID: "mx.example.net"}})
 	if o := m.deliver(from("plain.test", "good.test")); o.code != 'y' {
 		t.Errorf("enforce: %q %q", o.code, o.text)
 	}

@@ -3,9 +3,9 @@ package filter
 import (
 	"strings"
 
-	"github.com/emersion/go-milter"
+	"github.com/postvet/postvet/policy/result"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/emersion/go-milter"
 )
 
 const (
@@ -27,12 +27,12 @@ var tempFailure = reply{text: "451 4.3.0 Please try again later"}
 
 // refusal makes the reply of a verdict. A verdict whose code cannot be sent
 // becomes a temporary failure.
-func refusal(v policy.Verdict) reply {
+func refusal(v result.Verdict) reply {
 	code := v.Code
-	if code == "" && v.Action == policy.TempFail {
+	if code == "" && v.Action == result.TempFail {
 		code = "451 4.7.0"
 	}
-	if !validCode(code) || v.Action != policy.Reject && code[0] != '4' {
+	if !validCode(code) || v.Action != result.Reject && code[0] != '4' {
 		return reply{text: strings.TrimSpace("451 4.3.0 " + v.Text)}
 	}
 	return reply{text: strings.TrimSpace(code + " " + v.Text)}

@@ -6,6 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/dnscache"
@@ -16,7 +20,7 @@ import (
 // The actions that only rules of the admin's own lead to, as the MTA sees them.
 func TestRuleActions(t *testing.T) {
 	t.Parallel()
-	redirect := policy.Verdict{Action: policy.Redirect, RedirectTo: "abuse@example.net", Remove: refs("A#1")}
+	redirect := result.Verdict{Action: result.Redirect, RedirectTo: "abuse@example.net", Remove: refs("A#1")}
 	const fault = "451 4.3.0 The message could not be checked because of an internal error; please try again later"
 	many := usual
 	many.rcpts = nil
@@ -27,13 +31,13 @@ func TestRuleActions(t *testing.T) {
 	reading := func(l letter, read ...string) letter { l.read = read; return l }
 	for _, tt := range []struct {
 		name    string
-		verdict policy.Verdict
+		verdict result.Verdict
 		letter  letter
 		offer   offer
 		want    outcome
 		faults  int
 	}{
-		{name: "discard", verdict: policy.Verdict{Action: policy.Discard, Remove: refs("A#1")}, letter: usual, want: outcome{code: 'd'}},
+		{name: "discard", verdict: result.Verdict{Action: result.Discard, Remove: refs("A#1")}, letter: usual, want: outcome{code: 'd'}},
 		{
 			name: "redirect after the header, the new recipient first", verdict: redirect, letter: with("<b@example.net>", "<c@example.net>"),
 			want: outcome{code: 'c', edits: []string{"del A#1", "+<abuse@example.net>", "-<b@example.net>", "-<c@example.net>"}},
@@ -61,11 +65,11 @@ func TestRuleActions(t *testing.T) {
 		},
 		{name: "more recipients than are remembered", verdict: redirect, letter: many, want: outcome{code: 'y', text: fault}, faults: 1},
 		{
-			name: "an address that is none", verdict: policy.Verdict{Action: policy.Redirect, RedirectTo: "a@b\r\n"}, letter: usual,
+			name: "an address that is none", verdict: result.Verdict{Action: result.Redirect, RedirectTo: "a@b\r\n"}, letter: usual,
 			want: outcome{code: 'y', text: fault}, faults: 1,
 		},
 		{
-			name: "no address", verdict: policy.Verdict{Action: policy.Redirect}, letter: usual,
+			name: "no address", verdict: result.Verdict{Action: result.Redirect}, letter: usual,
 			want: outcome{code: 'y', text: fault}, faults: 1,
 		},
 	} {
@@ -104,13 +108,13 @@ func condition1(t *testing.T, source string) *condition.Condition {
 // go together, from the highest occurrence down, before anything is added.
 func TestRulesEditHeader(t *testing.T) {
 	t.Parallel()
-	value, err := policy.ParseTemplate("{author} from {client}")
+	value, err := explain.ParseTemplate("{author} from {client}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, _ := startPolicy(t, policy.Rules{Custom: []policy.CustomRule{
-		{Name: "tidy", Remove: []string{"authentication-results", "X-None"}, Add: []policy.Addition{{Name: "X-Rule", Value: value}}},
-		{Name: "lists", If: condition1(t, "list"), Action: policy.Discard},
+	r, _ := startPolicy(t, rules.Rules{Custom: []rules.Rule{
+		{Name: "tidy", Remove: []string{"authentication-results", "X-None"}, Add: []rules.Addition{{Name: "X-Rule", Value: value}}},
+		{Name: "lists", If: condition1(t, "list"), Action: result.Discard},
 	}})
 	m := connectMTA(t, r.dial, offerAll)
 	m.hello()
@@ -135,7 +139,7 @@ func TestRulesEditHeader(t *testing.T) {
 	}
 	r.decision()
 	r.decision()
-	if got := r.Stats().Messages[policy.Discard]; got != 1 {
+	if got := r.Stats().Messages[result.Discard]; got != 1 {
 		t.Errorf("%d discarded", got)
 	}
 }
@@ -144,12 +148,12 @@ func TestRulesEditHeader(t *testing.T) {
 // say so.
 func TestShadow(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{})
-	h := Handler{Checker: nil, Rules: policy.Rules{AuthservID: "mx.example.net", Mode: policy.Monitor}}
+	r, _ := startPolicy(t, rules.Rules{})
+	h := Handler{Checker: nil, Rules: rules.Rules{AuthservID: "mx.example.net", Mode: rules.Monitor}}
 	h.Checker = policy.NewChecker(policy.Options{Resolver: nothingThere{}, AuthservID: "mx.example.net"})
-	h.Shadow = &policy.Rules{AuthservID: "mx.example.net", Custom: []policy.CustomRule{
-		{Name: "no-plain", If: condition1(t, `from == "plain.test"`), Action: policy.Reject},
-		{Name: "same", If: condition1(t, `from == "good.test"`), Action: policy.Accept},
+	h.Shadow = &rules.Rules{AuthservID: "mx.example.net", Custom: []rules.Rule{
+		{Name: "no-plain", If: condition1(t, `from == "plain.test"`), Action: result.Reject},
+		{Name: "same", If: condition1(t, `from == "good.test"`), Action: result.Accept},
 	}}
 	r.SetHandler(h)
 	m := connectMTA(t, r.dial, offerAll)
@@ -176,11 +180,11 @@ func TestShadow(t *testing.T) {
 // both hold a message.
 func TestShadowWithoutQuarantine(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{})
-	rules := policy.Rules{AuthservID: "mx.example.net", Custom: []policy.CustomRule{{Name: "hold", Action: policy.Quarantine}}}
+	r, _ := startPolicy(t, rules.Rules{})
+	set := rules.Rules{AuthservID: "mx.example.net", Custom: []rules.Rule{{Name: "hold", Action: result.Quarantine}}}
 	r.SetHandler(Handler{
 		Checker: policy.NewChecker(policy.Options{Resolver: nothingThere{}, AuthservID: "mx.example.net"}),
-		Rules:   rules, Shadow: &rules,
+		Rules:   set, Shadow: &set,
 	})
 	m := connectMTA(t, r.dial, offer{6, 0x1df, 0x1fffff})
 	m.hello()
@@ -188,7 +192,7 @@ func TestShadowWithoutQuarantine(t *testing.T) {
 		t.Fatalf("%q %q", o.code, o.text)
 	}
 	d := r.decision()
-	if d.Verdict.Action != policy.Accept || len(d.Faults) != 1 || shadowText(&d) != "" {
+	if d.Verdict.Action != result.Accept || len(d.Faults) != 1 || shadowText(&d) != "" {
 		t.Errorf("%+v, shadow %q", d.Verdict, shadowText(&d))
 	}
 	if s := r.Stats(); s.Shadowed != 1 || s.ShadowDiffers != 0 {
@@ -199,17 +203,17 @@ func TestShadowWithoutQuarantine(t *testing.T) {
 // A shadow policy that panics costs nothing but its verdict.
 func TestShadowPanics(t *testing.T) {
 	t.Parallel()
-	f := &fake{verdict: policy.Verdict{Action: policy.Accept}}
+	f := &fake{verdict: result.Verdict{Action: result.Accept}}
 	r := start(t, f, Options{})
 	j := f.judge()
-	j.shadow = func(*policy.Results) policy.Verdict { panic("shadow") }
+	j.shadow = func(*result.Results) result.Verdict { panic("shadow") }
 	r.handler.Store(j)
 	m := connectMTA(t, r.dial, offerAll)
 	m.hello()
 	if o := m.deliver(usual); o.code != 'c' {
 		t.Errorf("%q %q", o.code, o.text)
 	}
-	if d := r.decision(); d.Shadow != nil || d.Verdict.Action != policy.Accept {
+	if d := r.decision(); d.Shadow != nil || d.Verdict.Action != result.Accept {
 		t.Errorf("%+v", d)
 	}
 	if s := r.Stats(); s.Panics != 1 {
@@ -220,10 +224,10 @@ func TestShadowPanics(t *testing.T) {
 // What a rule does and how it failed stands in the log.
 func TestRulesAreLogged(t *testing.T) {
 	t.Parallel()
-	r, _ := startPolicy(t, policy.Rules{Custom: []policy.CustomRule{
-		{Name: "noted", Action: policy.Reject, Monitor: true},
-		{Name: "failing", If: condition1(t, `rcpts[9] == "x"`), Action: policy.Reject},
-		{Name: "away", Action: policy.Redirect, RedirectTo: "abuse@example.net"},
+	r, _ := startPolicy(t, rules.Rules{Custom: []rules.Rule{
+		{Name: "noted", Action: result.Reject, Monitor: true},
+		{Name: "failing", If: condition1(t, `rcpts[9] == "x"`), Action: result.Reject},
+		{Name: "away", Action: result.Redirect, RedirectTo: "abuse@example.net"},
 	}})
 	m := connectMTA(t, r.dial, offerAll)
 	m.hello()

@@ -9,6 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/policy"
@@ -97,10 +100,10 @@ func (o Options) withDefaults() Options {
 // Handler is what judges messages.
 type Handler struct {
 	Checker *policy.Checker
-	Rules   policy.Rules
+	Rules   rules.Rules
 	// Shadow decides nothing: what it would have done is logged and counted where
 	// it differs. Nil for none.
-	Shadow *policy.Rules
+	Shadow *rules.Rules
 }
 
 // ErrServerClosed is what Serve returns after Shutdown.
@@ -149,7 +152,7 @@ func newServer(o Options) *Server {
 // it began with; a connection takes the new one at its next message, to which
 // its client and its HELO are then introduced again.
 func (s *Server) SetHandler(h Handler) {
-	unheld := func(r policy.Rules) func(*policy.Results) policy.Verdict {
+	unheld := func(r rules.Rules) func(*result.Results) result.Verdict {
 		r.NoHold = true
 		return r.Decide
 	}

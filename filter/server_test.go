@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
 )
 
 func TestAcceptErrors(t *testing.T) {
@@ -90,7 +90,7 @@ func TestPanic(t *testing.T) {
 					t.Errorf("verdict %q %q", o.code, o.text)
 				}
 			default:
-				if o.code != 'y' || !strings.HasPrefix(o.text, "451 4.3.0 ") || d.Verdict.Action != policy.TempFail || len(d.Results.Faults) != 1 {
+				if o.code != 'y' || !strings.HasPrefix(o.text, "451 4.3.0 ") || d.Verdict.Action != result.TempFail || len(d.Results.Faults) != 1 {
 					t.Errorf("verdict %q %q, %+v", o.code, o.text, d)
 				}
 			}
@@ -149,7 +149,7 @@ func TestPanicInHook(t *testing.T) {
 	m.deliver(usual)
 	m.Close()
 	r.stop()
-	if n.Load() != 2 || r.Stats().Panics != 2 || r.Stats().Messages[policy.Accept] != 2 {
+	if n.Load() != 2 || r.Stats().Panics != 2 || r.Stats().Messages[result.Accept] != 2 {
 		t.Errorf("%d, %+v", n.Load(), r.Stats())
 	}
 }
@@ -181,7 +181,7 @@ func TestWritesAreCollected(t *testing.T) {
 	t.Parallel()
 	p := newPipes()
 	l := &counting{Listener: p}
-	f := &fake{verdict: policy.Verdict{Action: policy.Quarantine, Text: "x", Remove: refs("A#1", "A#2", "A#3")}}
+	f := &fake{verdict: result.Verdict{Action: result.Quarantine, Text: "x", Remove: refs("A#1", "A#2", "A#3")}}
 	r := startOn(t, f, Options{}, l, p.dial)
 	m := connectMTA(t, r.dial, offerAll)
 	m.hello()
@@ -309,7 +309,7 @@ func TestSockets(t *testing.T) {
 			}
 			t.Fatal(err)
 		}
-		f := &fake{quiet: true, verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.1", Text: "x"}}
+		f := &fake{quiet: true, verdict: result.Verdict{Action: result.Reject, Code: "550 5.7.1", Text: "x"}}
 		r := startOn(t, f, Options{OnMessage: func(Decision) {}}, l, func() (net.Conn, error) { return net.Dial(l.Addr().Network(), l.Addr().String()) })
 		var wg sync.WaitGroup
 		for i := range 8 {
@@ -338,7 +338,7 @@ func TestSockets(t *testing.T) {
 		}
 		wg.Wait()
 		eventually(t, "all closed", func() bool { return r.Stats().Open == 0 })
-		if s := r.Stats(); s.Messages[policy.Reject] != 160 || s.Aborted != 3 || s.ProtocolErrors != 0 {
+		if s := r.Stats(); s.Messages[result.Reject] != 160 || s.Aborted != 3 || s.ProtocolErrors != 0 {
 			t.Errorf("%s: %+v", addr, s)
 		}
 		r.stop()

@@ -7,6 +7,8 @@ import (
 	"net/textproto"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/emersion/go-milter"
 	"go.uber.org/zap"
 
@@ -17,12 +19,12 @@ import (
 // judge is a Handler as the session uses it.
 type judge struct {
 	checker checker
-	decide  func(*policy.Results) policy.Verdict
-	shadow  func(*policy.Results) policy.Verdict // nil for none
+	decide  func(*result.Results) result.Verdict
+	shadow  func(*result.Results) result.Verdict // nil for none
 	// unheld and shadowUnheld are the same for an MTA that cannot quarantine.
-	unheld, shadowUnheld func(*policy.Results) policy.Verdict
+	unheld, shadowUnheld func(*result.Results) result.Verdict
 	// early decides before the message is sent; nil if the rules never do.
-	early func(*policy.Results) (policy.Verdict, bool)
+	early func(*result.Results) (result.Verdict, bool)
 }
 
 // checker, conversation and transaction are what the session needs of package
@@ -39,11 +41,11 @@ type conversation interface {
 
 type transaction interface {
 	Recipient(addr string)
-	Early(ctx context.Context) *policy.Results
+	Early(ctx context.Context) *result.Results
 	Field(f message.Field)
 	EndOfHeader()
 	Write(p []byte) (int, error)
-	Finish(ctx context.Context) *policy.Results
+	Finish(ctx context.Context) *result.Results
 	Close()
 }
 

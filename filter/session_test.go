@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/postvet/postvet/policy/result"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestConversation(t *testing.T) {
@@ -53,7 +53,7 @@ func TestManyMessages(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := &fake{verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no"}}
+			f := &fake{verdict: result.Verdict{Action: result.Reject, Code: "550 5.7.26", Text: "no"}}
 			r := start(t, f, Options{})
 			m := connectMTA(t, r.dial, offerAll)
 			m.hello()
@@ -83,7 +83,7 @@ func TestManyMessages(t *testing.T) {
 				t.Errorf("%d conversations", connects)
 			}
 			r.stop()
-			if s := r.Stats(); s.Messages[policy.Reject] != 3 || s.Aborted != 0 || s.Connections != 1 {
+			if s := r.Stats(); s.Messages[result.Reject] != 3 || s.Aborted != 0 || s.Connections != 1 {
 				t.Errorf("%+v", s)
 			}
 		})
@@ -126,7 +126,7 @@ func TestAbandonedMessage(t *testing.T) {
 				t.Errorf("%+v", d)
 			}
 			r.stop()
-			if s := r.Stats(); s.Aborted != 1 || s.Messages[policy.Accept] != 1 {
+			if s := r.Stats(); s.Aborted != 1 || s.Messages[result.Accept] != 1 {
 				t.Errorf("%+v", s)
 			}
 			var closes, mails int
@@ -338,7 +338,7 @@ func TestUnknownCommand(t *testing.T) {
 		t.Errorf("verdict %q", o.code)
 	}
 	// The verdict after DATA is the verdict, not the reply to DATA.
-	f.verdict = policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "no"}
+	f.verdict = result.Verdict{Action: result.Reject, Code: "550 5.7.26", Text: "no"}
 	if o := m.deliver(usual); o.code != 'y' {
 		t.Errorf("verdict %q", o.code)
 	}

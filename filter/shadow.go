@@ -2,9 +2,8 @@ package filter
 
 import (
 	"github.com/emersion/go-milter"
+	"github.com/postvet/postvet/policy/result"
 	"go.uber.org/zap"
-
-	"github.com/postvet/postvet/policy"
 )
 
 // shadow asks the shadow policy about a message that has its verdict. What goes
@@ -44,7 +43,7 @@ func shadowText(d *Decision) string {
 
 // matched are the rules of the admin's own that matched: "newsletter", or
 // "partners (monitor)".
-func matched(v policy.Verdict) []string {
+func matched(v result.Verdict) []string {
 	out := make([]string, len(v.Matched))
 	for i, m := range v.Matched {
 		out[i] = clean(m.Rule)

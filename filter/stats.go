@@ -3,7 +3,7 @@ package filter
 import (
 	"sync/atomic"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Stats counts what a server did since its start.
@@ -17,7 +17,7 @@ type Stats struct {
 	// Sessions are the SMTP sessions that the MTAs showed on them.
 	Sessions int64
 	// Messages got a verdict, by what it was.
-	Messages map[policy.Action]int64
+	Messages map[result.Action]int64
 	// Shadowed messages were judged by the shadow policy too; for ShadowDiffers of
 	// them it would have done something else.
 	Shadowed, ShadowDiffers int64
@@ -53,17 +53,17 @@ type counters struct {
 	redirected, discarded, shadowed, shadowDiffers        atomic.Int64
 }
 
-func (c *counters) message(a policy.Action) {
+func (c *counters) message(a result.Action) {
 	switch a {
-	case policy.Accept:
+	case result.Accept:
 		c.accepted.Add(1)
-	case policy.Quarantine:
+	case result.Quarantine:
 		c.quarantined.Add(1)
-	case policy.Reject:
+	case result.Reject:
 		c.rejected.Add(1)
-	case policy.Redirect:
+	case result.Redirect:
 		c.redirected.Add(1)
-	case policy.Discard:
+	case result.Discard:
 		c.discarded.Add(1)
 	default:
 		c.tempfailed.Add(1)
@@ -79,13 +79,13 @@ func (s *Server) Stats() Stats {
 		Listening:   c.listening.Load(),
 		Connections: c.connections.Load(),
 		Sessions:    c.sessions.Load(),
-		Messages: map[policy.Action]int64{
-			policy.Accept:     c.accepted.Load(),
-			policy.Quarantine: c.quarantined.Load(),
-			policy.Reject:     c.rejected.Load(),
-			policy.TempFail:   c.tempfailed.Load(),
-			policy.Redirect:   c.redirected.Load(),
-			policy.Discard:    c.discarded.Load(),
+		Messages: map[result.Action]int64{
+			result.Accept:     c.accepted.Load(),
+			result.Quarantine: c.quarantined.Load(),
+			result.Reject:     c.rejected.Load(),
+			result.TempFail:   c.tempfailed.Load(),
+			result.Redirect:   c.redirected.Load(),
+			result.Discard:    c.discarded.Load(),
 		},
 		Shadowed:       c.shadowed.Load(),
 		ShadowDiffers:  c.shadowDiffers.Load(),

@@ -9,17 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/zap"
+	"github.com/postvet/postvet/policy/result"
 
-	"github.com/postvet/postvet/policy"
+	"go.uber.org/zap"
 )
 
 // The tests of this file run on the clock of a bubble: hours pass at once, and
 // times are exact.
 
 // verdictAfter makes Finish take a while, or until its context ends.
-func verdictAfter(d time.Duration, ended *error) func(context.Context) *policy.Results {
-	return func(ctx context.Context) *policy.Results {
+func verdictAfter(d time.Duration, ended *error) func(context.Context) *result.Results {
+	return func(ctx context.Context) *result.Results {
 		select {
 		case <-time.After(d):
 		case <-ctx.Done():
@@ -27,7 +27,7 @@ func verdictAfter(d time.Duration, ended *error) func(context.Context) *policy.R
 				*ended = ctx.Err()
 			}
 		}
-		return &policy.Results{}
+		return &result.Results{}
 	}
 }
 
@@ -47,7 +47,7 @@ func TestProgress(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ended error
-				f := &fake{finish: verdictAfter(tt.takes, &ended), verdict: policy.Verdict{Remove: refs("A#1")}}
+				f := &fake{finish: verdictAfter(tt.takes, &ended), verdict: result.Verdict{Remove: refs("A#1")}}
 				r := start(t, f, Options{})
 				m := connectMTA(t, r.dial, offerAll)
 				m.hello()
@@ -99,7 +99,7 @@ func TestStuckEvaluation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		r := start(t, &fake{finish: func(context.Context) *policy.Results { <-release; return nil }}, Options{})
+		r := start(t, &fake{finish: func(context.Context) *result.Results { <-release; return nil }}, Options{})
 		m := connectMTA(t, r.dial, offerAll)
 		m.hello()
 		m.envelope(usual)
@@ -114,7 +114,7 @@ func TestStuckEvaluation(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait()
-		if d := <-r.decisions; d.Verdict.Action != policy.TempFail || d.Err == nil {
+		if d := <-r.decisions; d.Verdict.Action != result.TempFail || d.Err == nil {
 			t.Errorf("%+v", d)
 		}
 		r.stop()

@@ -5,19 +5,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
 
-func refs(ss ...string) []policy.FieldRef {
-	var out []policy.FieldRef
+func refs(ss ...string) []result.FieldRef {
+	var out []result.FieldRef
 	for _, s := range ss {
 		name, n, _ := strings.Cut(s, "#")
 		var i int
 		fmt.Sscan(n, &i)
-		out = append(out, policy.FieldRef{Name: name, Occurrence: i})
+		out = append(out, result.FieldRef{Name: name, Occurrence: i})
 	}
 	return out
 }
@@ -27,7 +28,7 @@ func TestVerdicts(t *testing.T) {
 	ar := message.NewField("Authentication-Results", " mx.example.net;\r\n\tdmarc=pass")
 	tests := []struct {
 		name    string
-		verdict policy.Verdict
+		verdict result.Verdict
 		offer   offer
 		want    outcome
 		faults  int
@@ -35,75 +36,75 @@ func TestVerdicts(t *testing.T) {
 		{name: "accept", want: outcome{code: 'c'}},
 		{
 			name:    "accept with our field on top",
-			verdict: policy.Verdict{Insert: []message.Field{ar}},
+			verdict: result.Verdict{Insert: []message.Field{ar}},
 			want:    outcome{code: 'c', edits: []string{"ins 0 Authentication-Results: mx.example.net;\n\tdmarc=pass"}},
 		},
 		{
 			name:    "last inserted field uppermost",
-			verdict: policy.Verdict{Insert: []message.Field{message.NewField("Low", " 1"), message.NewField("High", " 2")}},
+			verdict: result.Verdict{Insert: []message.Field{message.NewField("Low", " 1"), message.NewField("High", " 2")}},
 			want:    outcome{code: 'c', edits: []string{"ins 0 Low: 1", "ins 0 High: 2"}},
 		},
 		{
 			name:    "deletions from the highest index down, then insertions",
-			verdict: policy.Verdict{Remove: refs("A#1", "B#1", "A#3", "a#3", "B#2", "A#2"), Insert: []message.Field{message.NewField("A", " x")}},
+			verdict: result.Verdict{Remove: refs("A#1", "B#1", "A#3", "a#3", "B#2", "A#2"), Insert: []message.Field{message.NewField("A", " x")}},
 			want:    outcome{code: 'c', edits: []string{"del A#3", "del B#2", "del A#2", "del A#1", "del B#1", "ins 0 A: x"}},
 		},
 		{
 			name:    "no deletion of what does not exist",
-			verdict: policy.Verdict{Remove: refs("A#0", "A#-1", "#1", "B C#1")},
+			verdict: result.Verdict{Remove: refs("A#0", "A#-1", "#1", "B C#1")},
 			want:    outcome{code: 'c'},
 		},
 		{
 			name:    "quarantine before the final reply",
-			verdict: policy.Verdict{Action: policy.Quarantine, Text: "DMARC\r\n of a\x00\xff.example", Remove: refs("A#1"), Insert: []message.Field{ar}},
+			verdict: result.Verdict{Action: result.Quarantine, Text: "DMARC\r\n of a\x00\xff.example", Remove: refs("A#1"), Insert: []message.Field{ar}},
 			want:    outcome{code: 'c', edits: []string{"del A#1", "ins 0 Authentication-Results: mx.example.net;\n\tdmarc=pass", "quarantine DMARC   of a??.example"}},
 		},
 		{
 			name:    "reject without edits",
-			verdict: policy.Verdict{Action: policy.Reject, Code: "550 5.7.26", Text: "100% no", Remove: refs("A#1"), Insert: []message.Field{ar}},
+			verdict: result.Verdict{Action: result.Reject, Code: "550 5.7.26", Text: "100% no", Remove: refs("A#1"), Insert: []message.Field{ar}},
 			want:    outcome{code: 'y', text: "550 5.7.26 100%% no"},
 		},
 		{
 			name:    "tempfail",
-			verdict: policy.Verdict{Action: policy.TempFail, Code: "451 4.4.3", Text: "DNS"},
+			verdict: result.Verdict{Action: result.TempFail, Code: "451 4.4.3", Text: "DNS"},
 			want:    outcome{code: 'y', text: "451 4.4.3 DNS"},
 		},
 		{
 			name:    "tempfail without a code",
-			verdict: policy.Verdict{Action: policy.TempFail, Text: "later"},
+			verdict: result.Verdict{Action: result.TempFail, Text: "later"},
 			want:    outcome{code: 'y', text: "451 4.7.0 later"},
 		},
 		{
 			name:    "an action that does not exist",
-			verdict: policy.Verdict{Action: "explode", Code: "250 2.0.0"},
+			verdict: result.Verdict{Action: "explode", Code: "250 2.0.0"},
 			want:    outcome{code: 'y', text: "451 4.3.0"},
 		},
 		{
 			name:    "no leading space agreed",
 			offer:   offer{6, 0x1ff, 0xfffff},
-			verdict: policy.Verdict{Insert: []message.Field{ar, message.NewField("B", "x"), message.NewField("C", "  y")}},
+			verdict: result.Verdict{Insert: []message.Field{ar, message.NewField("B", "x"), message.NewField("C", "  y")}},
 			want:    outcome{code: 'c', edits: []string{"ins 0 Authentication-Results:mx.example.net;\n\tdmarc=pass", "ins 0 B:x", "ins 0 C: y"}},
 		},
 		{
 			name:    "leading space agreed",
-			verdict: policy.Verdict{Insert: []message.Field{message.NewField("B", "x"), message.NewField("C", "\ty"), message.NewField("D", "")}},
+			verdict: result.Verdict{Insert: []message.Field{message.NewField("B", "x"), message.NewField("C", "\ty"), message.NewField("D", "")}},
 			want:    outcome{code: 'c', edits: []string{"ins 0 B: x", "ins 0 C:\ty", "ins 0 D: "}},
 		},
 		{
 			name:    "no way out of a field",
-			verdict: policy.Verdict{Insert: []message.Field{message.NewField("B", " a\nInjected: x\r\r\ny\x00z\n"), message.NewField("C: D", "x"), message.NewField("", "x")}},
+			verdict: result.Verdict{Insert: []message.Field{message.NewField("B", " a\nInjected: x\r\r\ny\x00z\n"), message.NewField("C: D", "x"), message.NewField("", "x")}},
 			want:    outcome{code: 'c', edits: []string{"ins 0 B: a\n Injected: x \n y z"}}, faults: 2,
 		},
 		{
 			name:    "the MTA cannot remove",
 			offer:   offer{6, 0x1, 0x1fffff},
-			verdict: policy.Verdict{Remove: refs("A#1")},
+			verdict: result.Verdict{Remove: refs("A#1")},
 			want:    outcome{code: 'y', text: "451 4.3.0 The message could not be checked because of an internal error; please try again later"}, faults: 1,
 		},
 		{
 			name:    "the MTA cannot add",
 			offer:   offer{6, 0x10, 0x1fffff},
-			verdict: policy.Verdict{Remove: refs("A#1"), Insert: []message.Field{ar}},
+			verdict: result.Verdict{Remove: refs("A#1"), Insert: []message.Field{ar}},
 			want:    outcome{code: 'c', edits: []string{"del A#1"}}, faults: 1,
 		},
 	}
@@ -138,13 +139,13 @@ func TestVerdicts(t *testing.T) {
 // An MTA that cannot hold gets the message with a tag, by the same rules.
 func TestQuarantineNotOffered(t *testing.T) {
 	t.Parallel()
-	f := &fake{verdict: policy.Verdict{Action: policy.Quarantine, Text: "held"}}
+	f := &fake{verdict: result.Verdict{Action: result.Quarantine, Text: "held"}}
 	r := start(t, f, Options{})
 	m := connectMTA(t, r.dial, offer{6, 0x11, 0x1fffff})
 	m.hello()
 	o := m.deliver(usual)
 	d := r.decision()
-	if o.code != 'c' || d.Verdict.Action != policy.Accept || len(d.Faults) != 1 || d.ExactHeader != true {
+	if o.code != 'c' || d.Verdict.Action != result.Accept || len(d.Faults) != 1 || d.ExactHeader != true {
 		t.Errorf("%+v %+v", o, d)
 	}
 	for _, e := range o.edits {
@@ -157,34 +158,34 @@ func TestQuarantineNotOffered(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		action     policy.Action
+		action     result.Action
 		code, text string
 		want       string
 	}{
-		{policy.Reject, "550 5.7.26", "a", "550 5.7.26 a"},
-		{policy.Reject, "550 5.7.26", "", "550 5.7.26"},
-		{policy.Reject, "450 4.7.1", "a", "450 4.7.1 a"},
-		{policy.Reject, "550 4.7.1", "class", "451 4.3.0 class"},
-		{policy.Reject, "421 4.7.0", "closes", "451 4.3.0 closes"},
-		{policy.Reject, "250 2.0.0", "ok", "451 4.3.0 ok"},
-		{policy.Reject, "354 3.0.0", "go", "451 4.3.0 go"},
-		{policy.Reject, "550", "bare", "451 4.3.0 bare"},
-		{policy.Reject, "", "none", "451 4.3.0 none"},
-		{policy.Reject, "550 5.7", "short", "451 4.3.0 short"},
-		{policy.Reject, "550 5.7.26.1", "long", "451 4.3.0 long"},
-		{policy.Reject, "550 5.7.2600", "digits", "451 4.3.0 digits"},
-		{policy.Reject, "5500 5.7.26", "digits", "451 4.3.0 digits"},
-		{policy.Reject, "560 5.7.26", "second digit", "451 4.3.0 second digit"},
-		{policy.Reject, "55x 5.7.26", "letter", "451 4.3.0 letter"},
-		{policy.Reject, "550 5.x.26", "letter", "451 4.3.0 letter"},
-		{policy.Reject, "550  5.7.26", "blanks", "451 4.3.0 blanks"},
-		{policy.Reject, "550 5.7.26\r\n", "line", "451 4.3.0 line"},
-		{policy.TempFail, "451 4.7.1", "a", "451 4.7.1 a"},
-		{policy.TempFail, "550 5.7.26", "for ever", "451 4.3.0 for ever"},
-		{policy.TempFail, "", "a", "451 4.7.0 a"},
+		{result.Reject, "550 5.7.26", "a", "550 5.7.26 a"},
+		{result.Reject, "550 5.7.26", "", "550 5.7.26"},
+		{result.Reject, "450 4.7.1", "a", "450 4.7.1 a"},
+		{result.Reject, "550 4.7.1", "class", "451 4.3.0 class"},
+		{result.Reject, "421 4.7.0", "closes", "451 4.3.0 closes"},
+		{result.Reject, "250 2.0.0", "ok", "451 4.3.0 ok"},
+		{result.Reject, "354 3.0.0", "go", "451 4.3.0 go"},
+		{result.Reject, "550", "bare", "451 4.3.0 bare"},
+		{result.Reject, "", "none", "451 4.3.0 none"},
+		{result.Reject, "550 5.7", "short", "451 4.3.0 short"},
+		{result.Reject, "550 5.7.26.1", "long", "451 4.3.0 long"},
+		{result.Reject, "550 5.7.2600", "digits", "451 4.3.0 digits"},
+		{result.Reject, "5500 5.7.26", "digits", "451 4.3.0 digits"},
+		{result.Reject, "560 5.7.26", "second digit", "451 4.3.0 second digit"},
+		{result.Reject, "55x 5.7.26", "letter", "451 4.3.0 letter"},
+		{result.Reject, "550 5.x.26", "letter", "451 4.3.0 letter"},
+		{result.Reject, "550  5.7.26", "blanks", "451 4.3.0 blanks"},
+		{result.Reject, "550 5.7.26\r\n", "line", "451 4.3.0 line"},
+		{result.TempFail, "451 4.7.1", "a", "451 4.7.1 a"},
+		{result.TempFail, "550 5.7.26", "for ever", "451 4.3.0 for ever"},
+		{result.TempFail, "", "a", "451 4.7.0 a"},
 	}
 	for _, tt := range tests {
-		if got := refusal(policy.Verdict{Action: tt.action, Code: tt.code, Text: tt.text}).text; got != tt.want {
+		if got := refusal(result.Verdict{Action: tt.action, Code: tt.code, Text: tt.text}).text; got != tt.want {
 			t.Errorf("%s %q: %q, want %q", tt.action, tt.code, got, tt.want)
 		}
 	}
@@ -216,7 +217,7 @@ func FuzzReply(f *testing.F) {
 	f.Add("tempfail", "451 4.7.1", strings.Repeat("%", 700))
 	f.Add("", "421 4.0.0", "\x00\xff")
 	f.Fuzz(func(t *testing.T, action, code, text string) {
-		got := wireText(refusal(policy.Verdict{Action: policy.Action(action), Code: code, Text: text}).text)
+		got := wireText(refusal(result.Verdict{Action: result.Action(action), Code: code, Text: text}).text)
 		if len(got) > 510 || len(got) < 9 || got[:3] == "421" || got[0] != got[4] || got[0] != '4' && got[0] != '5' {
 			t.Fatalf("%q", got)
 		}

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -17,9 +18,9 @@ var blindToNames = regexp.MustCompile(`any address`)
 
 // checkClientsAgree: whatever a client takes for the author of a message that
 // was accepted has the organisation of the domain that was evaluated.
-func checkClientsAgree(t *testing.T, name string, raw []byte, res *policy.Results, v policy.Verdict) {
+func checkClientsAgree(t *testing.T, name string, raw []byte, res *result.Results, v result.Verdict) {
 	t.Helper()
-	if v.Action != policy.Accept || res.Author.Problem != "" || res.Exempt != "" {
+	if v.Action != result.Accept || res.Author.Problem != "" || res.Exempt != "" {
 		return
 	}
 	readings := 0

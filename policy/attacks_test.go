@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	msgauth "github.com/emersion/go-msgauth/dkim"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/idna"
@@ -107,7 +110,7 @@ func TestAttacks(t *testing.T) {
 			if len(res.Faults) > 0 {
 				t.Errorf("faults: %q", res.Faults)
 			}
-			if unseen[name] != "" && v.Action != policy.Accept {
+			if unseen[name] != "" && v.Action != result.Accept {
 				t.Error("this is stopped now; strike it off the list of the unseen")
 			}
 			if t.Failed() {
@@ -142,7 +145,7 @@ func TestAttacksAreComplete(t *testing.T) {
 }
 
 // checkNotForged: nothing passes in the name of the forged domain.
-func checkNotForged(t *testing.T, name string, res *policy.Results) {
+func checkNotForged(t *testing.T, name string, res *result.Results) {
 	t.Helper()
 	passed := false
 	if res.DMARC.Status == dmarc.Pass && looksForged(res.DMARC.AuthorDomain) {
@@ -224,7 +227,7 @@ func readAttack(t *testing.T, file string) attack {
 		t.Error("no comment that says what the attack tries")
 	}
 	a := attack{archive: archive, golden: golden{
-		rules: policy.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true},
+		rules: rules.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true},
 	}}
 	parts := map[string]string{}
 	for _, f := range archive.Files {
@@ -296,7 +299,7 @@ func (a *attack) checkSignature(t *testing.T) {
 }
 
 // play is converse with the fields in front.
-func (a *attack) play(t *testing.T, checker *policy.Checker) *policy.Results {
+func (a *attack) play(t *testing.T, checker *policy.Checker) *result.Results {
 	t.Helper()
 	if len(a.fields) == 0 {
 		return converse(t, checker, a.golden)

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	msgauth "github.com/emersion/go-msgauth/dkim"
 
 	"github.com/postvet/postvet/dnscache"
@@ -79,7 +82,7 @@ func warmChecker(tb testing.TB, g golden, h message.Header) *policy.Checker {
 }
 
 // deliver plays a connection with one message, its body in the chunks of a milter.
-func deliver(c *policy.Checker, g golden, h message.Header) *policy.Results {
+func deliver(c *policy.Checker, g golden, h message.Header) *result.Results {
 	ctx := context.Background()
 	conn := c.Connect(ctx, g.client)
 	defer conn.Close()
@@ -107,14 +110,14 @@ func text(size int) string {
 // BenchmarkMessage is all that happens to a message between the MTA and the
 // verdict, the milter protocol aside, with a warm cache.
 func BenchmarkMessage(b *testing.B) {
-	rules := policy.Rules{AuthservID: "mx.test.example"}
+	set := rules.Rules{AuthservID: "mx.test.example"}
 	for _, kb := range []int{2, 24, 1024} {
 		g, h := usual(b, text(kb<<10))
 		c := warmChecker(b, g, h)
 		b.Run(fmt.Sprintf("%dKB", kb), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if v := rules.Decide(deliver(c, g, h)); v.Action != policy.Accept {
+				if v := set.Decide(deliver(c, g, h)); v.Action != result.Accept {
 					b.Fatal(v)
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
@@ -24,20 +26,12 @@ type Exempt struct {
 	Local bool
 }
 
-// The words of Results.Exempt.
-const (
-	ExemptAddress       = "exempt address"
-	ExemptName          = "exempt name"
-	ExemptAuthenticated = "authenticated"
-	ExemptLocal         = "local submission"
-)
-
 func (e Exempt) client(c message.Client) string {
 	if c.Local && e.Local {
-		return ExemptLocal
+		return result.ExemptLocal
 	}
 	if e.Addresses.Address(c.IP) || e.Names.Address(c.IP) {
-		return ExemptAddress
+		return result.ExemptAddress
 	}
 	return ""
 }

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"go.uber.org/goleak"
 
 	"github.com/postvet/postvet/dnscache"
@@ -53,7 +56,7 @@ func TestPanicInACheckDefers(t *testing.T) {
 			if len(res.Faults) == 0 {
 				t.Fatal("no fault noted")
 			}
-			if v := (policy.Rules{}).Decide(res); v.Action != policy.TempFail {
+			if v := (rules.Rules{}).Decide(res); v.Action != result.TempFail {
 				t.Errorf("action %s", v.Action)
 			}
 			if res.DMARC.Status == dmarc.Fail {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/spf"
@@ -18,7 +21,7 @@ type clientChecks struct {
 }
 
 func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Result] {
-	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, checkIPRev, func(ctx context.Context, r Resolver) iprev.Result {
+	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, result.CheckIPRev, func(ctx context.Context, r Resolver) iprev.Result {
 		return iprev.Check(ctx, r, ip)
 	}, func(fault string) iprev.Result {
 		return iprev.Result{Status: iprev.TempError, Reason: fault}
@@ -27,7 +30,7 @@ func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Res
 
 func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	o := &c.checker.opt
-	return evaluate(ctx, c.dns, o.MessageTimeout, checkOf(q.Identity), func(ctx context.Context, r Resolver) spf.Result {
+	return evaluate(ctx, c.dns, o.MessageTimeout, result.CheckOf(q.Identity), func(ctx context.Context, r Resolver) spf.Result {
 		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
 	}, func(fault string) spf.Result {
 		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
@@ -54,7 +57,7 @@ func (m *Message) startClient() {
 		}
 		return
 	}
-	reason := hiddenReason(o.problem)
+	reason := explain.HiddenClient(o.problem)
 	m.checks.iprev = already(iprev.Result{Status: iprev.PermError, Reason: reason})
 	m.checks.helo = already(spf.Result{Identity: spf.HELO, Status: spf.None, Reason: reason})
 	if m.sender.Path != "" {
@@ -62,14 +65,10 @@ func (m *Message) startClient() {
 	}
 }
 
-func hiddenReason(problem string) string {
-	return "the client behind the relay is not known: " + problem
-}
-
 // clientResult is the client that was evaluated, and the relay before it.
-func (m *Message) clientResult() ClientResult {
+func (m *Message) clientResult() result.ClientResult {
 	c := m.conn
-	r := ClientResult{Helo: c.helo, Listener: c.client.Listener, Socket: c.client.Socket, TLS: m.sender.TLS}
+	r := result.ClientResult{Helo: c.helo, Listener: c.client.Listener, Socket: c.client.Socket, TLS: m.sender.TLS}
 	if c.client.IP.IsValid() {
 		r.IP = c.client.IP.String()
 	}
@@ -88,7 +87,7 @@ func (m *Message) clientResult() ClientResult {
 // gatherIPRev also decides whether the client is exempt by its name. The claims
 // found so far stay: a name is not as good as an address. Nobody is exempt behind
 // a relay.
-func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
+func (m *Message) gatherIPRev(ctx context.Context, res *result.Results) {
 	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
 	if !m.conn.relay {
 		m.checks.iprev = m.conn.iprev
@@ -102,12 +101,12 @@ func (m *Message) gatherIPRev(ctx context.Context, res *Results) {
 	}
 	exempt := m.conn.checker.opt.Exempt
 	if exempt.name(res.IPRev.Name) {
-		res.Exempt = ExemptName
+		res.Exempt = result.ExemptName
 	}
 	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
 }
 
-func (m *Message) gatherSPF(ctx context.Context, res *Results) {
+func (m *Message) gatherSPF(ctx context.Context, res *result.Results) {
 	if !m.conn.relay {
 		m.checks.helo = m.conn.heloSPF
 	}
@@ -131,14 +130,14 @@ func (m *Message) gatherSPF(ctx context.Context, res *Results) {
 // known SPF could not be evaluated, which is no evidence against anybody: like
 // trouble with the DNS it leaves open what might have been aligned (RFC 9989
 // section 5.3.6). Of the null sender not even the domain is known.
-func (m *Message) envelopeIdentifier(res *Results) dmarc.Identifier {
-	r, ok := res.envelopeSPF()
+func (m *Message) envelopeIdentifier(res *result.Results) dmarc.Identifier {
+	r, ok := res.EnvelopeSPF()
 	if !ok {
 		return dmarc.Identifier{}
 	}
 	id := dmarc.Identifier{Domain: r.Domain, Status: string(r.Status)}
 	if res.Client.Hidden != "" {
-		id.Status, id.Why = string(spf.TempError), "as "+hiddenReason(res.Client.Hidden)
+		id.Status, id.Why = string(spf.TempError), "as "+explain.HiddenClient(res.Client.Hidden)
 		if res.MailFrom == "" {
 			id.Domain = m.author.Domain
 		}

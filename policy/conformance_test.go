@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
@@ -181,7 +183,7 @@ func readCorpus(t *testing.T, file string, into any) {
 }
 
 // resultWord returns the word that counts for a method.
-func resultWord(res *policy.Results, method string) string {
+func resultWord(res *result.Results, method string) string {
 	switch method {
 	case "dmarc":
 		return string(res.DMARC.Status)

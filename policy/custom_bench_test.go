@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dmarc"
 )
@@ -12,11 +14,11 @@ import (
 // manyRules are rules as admins have them, none of which matches a spoof of
 // bank.example: half are plain keys alone, half have an expression as well or
 // instead.
-func manyRules(tb testing.TB, n int) []policy.CustomRule {
+func manyRules(tb testing.TB, n int) []rules.Rule {
 	tb.Helper()
-	rules := make([]policy.CustomRule, n)
-	for i := range rules {
-		r := policy.CustomRule{Name: fmt.Sprintf("rule-%d", i), Action: policy.Reject}
+	all := make([]rules.Rule, n)
+	for i := range all {
+		r := rules.Rule{Name: fmt.Sprintf("rule-%d", i), Action: result.Reject}
 		switch i % 4 {
 		case 0:
 			r.Tests = []*condition.Test{test(tb, "from", fmt.Sprintf("partner%d.example", i), fmt.Sprintf(".partner%d.example", i)), test(tb, "dmarc", "!pass")}
@@ -28,9 +30,9 @@ func manyRules(tb testing.TB, n int) []policy.CustomRule {
 		case 3:
 			r.If = compile(tb, fmt.Sprintf(`any(signatures, .domain == "partner%d.example" and .result == "pass") and arc != "pass"`, i))
 		}
-		rules[i] = r
+		all[i] = r
 	}
-	return rules
+	return all
 }
 
 func test(tb testing.TB, key string, entries ...string) *condition.Test {
@@ -62,10 +64,10 @@ func BenchmarkDecideRules(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			res := spoof(dmarc.PolicyReject)
 			res.Recipients = []string{"user@test.example"}
-			rules := policy.Rules{AuthservID: "mx.test.example", Custom: manyRules(b, n)}
+			set := rules.Rules{AuthservID: "mx.test.example", Custom: manyRules(b, n)}
 			b.ReportAllocs()
 			for b.Loop() {
-				rules.Decide(res)
+				set.Decide(res)
 			}
 		})
 	}

@@ -4,18 +4,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
 )
 
-func template(tb testing.TB, s string) policy.Template {
+func template(tb testing.TB, s string) explain.Template {
 	tb.Helper()
-	t, err := policy.ParseTemplate(s)
+	t, err := explain.ParseTemplate(s)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -32,7 +35,7 @@ func fields(lines ...string) message.Header {
 }
 
 // brief is a verdict without our own field.
-func brief(v policy.Verdict) string {
+func brief(v result.Verdict) string {
 	v.Insert = withoutResults(v.Insert)
 	return show(v)
 }
@@ -40,7 +43,7 @@ func brief(v policy.Verdict) string {
 func withoutResults(fs []message.Field) []message.Field {
 	var out []message.Field
 	for _, f := range fs {
-		if !f.Is(policy.ResultsField) {
+		if !f.Is(result.ResultsField) {
 			out = append(out, f)
 		}
 	}
@@ -50,127 +53,127 @@ func withoutResults(fs []message.Field) []message.Field {
 func TestCustomRules(t *testing.T) {
 	t.Parallel()
 	fail := []*condition.Test{test(t, "dmarc", "fail")}
-	with := func(change func(*policy.Results)) *policy.Results {
+	with := func(change func(*result.Results)) *result.Results {
 		res := spoof(dmarc.PolicyReject)
 		res.Recipients = []string{"user@test.example"}
 		res.Header = fields("X-Old: 1", "From: x@bank.example", "x-old: 2")
 		change(res)
 		return res
 	}
-	plain := with(func(*policy.Results) {})
+	plain := with(func(*result.Results) {})
 	for _, tt := range []struct {
 		name  string
-		rules policy.Rules
-		res   *policy.Results
+		rules rules.Rules
+		res   *result.Results
 		want  string
 	}{
 		{
 			"accept overrides reject, with evidence",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "let-in", Comment: "a known sender", Tests: fail, Action: policy.Accept, Reason: policy.ReasonTrustedForwarder}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "let-in", Comment: "a known sender", Tests: fail, Action: result.Accept, Reason: result.ReasonTrustedForwarder}}},
 			plain, "action accept\nrule let-in\noverride rule let-in (a known sender)\n",
 		},
 		{
 			"reject with placeholders",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "no", Tests: fail, Action: policy.Reject, Code: "554 5.7.9", Text: template(t, "{author} via {client} for {mail_from}: {reason} [{rule}] {x y}")}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "no", Tests: fail, Action: result.Reject, Code: "554 5.7.9", Text: template(t, "{author} via {client} for {mail_from}: {reason} [{rule}] {x y}")}}},
 			plain, "action reject\nrule no\ncode 554 5.7.9\ntext bank.example via 192.0.2.66 for <x@evil.example>: SPF passed, but for evil.example; no DKIM signature [no] {x y}\n",
 		},
 		{
 			"the first that decides",
-			policy.Rules{Custom: []policy.CustomRule{
-				{Name: "other", Tests: []*condition.Test{test(t, "dmarc", "pass")}, Action: policy.Reject},
-				{Name: "later", If: compile(t, `from == "bank.example"`), Action: policy.TempFail},
-				{Name: "never-asked", Action: policy.Accept},
+			rules.Rules{Custom: []rules.Rule{
+				{Name: "other", Tests: []*condition.Test{test(t, "dmarc", "pass")}, Action: result.Reject},
+				{Name: "later", If: compile(t, `from == "bank.example"`), Action: result.TempFail},
+				{Name: "never-asked", Action: result.Accept},
 			}},
 			plain, "action tempfail\nrule later\ncode 451 4.7.1\ntext Message not accepted now by local policy, please try again later (rule later)\noverride rule later\n",
 		},
 		{
 			"edits add up, then DMARC decides",
-			policy.Rules{Custom: []policy.CustomRule{
-				{Name: "a", Add: []policy.Addition{{Name: "X-A", Value: template(t, "{author}")}}},
+			rules.Rules{Custom: []rules.Rule{
+				{Name: "a", Add: []rules.Addition{{Name: "X-A", Value: template(t, "{author}")}}},
 				{Name: "b", Remove: []string{"X-Old"}},
 			}},
-			with(func(r *policy.Results) { r.DMARC.Disposition = dmarc.PolicyNone }),
+			with(func(r *result.Results) { r.DMARC.Disposition = dmarc.PolicyNone }),
 			"action accept\nrule dmarc-none\nremove x-claimed 1\nremove X-Old 1\nremove X-Old 2\ninsert X-A: bank.example\n",
 		},
 		{
 			"no edits of a message that is refused",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "a", Add: []policy.Addition{{Name: "X-A", Value: template(t, "1")}}}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "a", Add: []rules.Addition{{Name: "X-A", Value: template(t, "1")}}}}},
 			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature. If you may send for bank.example, its administrators must list your server in SPF or sign with DKIM\n",
 		},
 		{
 			"quarantine held",
-			policy.Rules{Quarantine: policy.QuarantineTag, Custom: []policy.CustomRule{{Name: "q", Action: policy.Quarantine, Quarantine: policy.QuarantineHold}}},
+			rules.Rules{Quarantine: rules.QuarantineTag, Custom: []rules.Rule{{Name: "q", Action: result.Quarantine, Quarantine: rules.QuarantineHold}}},
 			plain, "action quarantine\nrule q\ntext Held by local policy (rule q)\noverride rule q\n",
 		},
 		{
 			"quarantine tagged",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "q", Action: policy.Quarantine, Quarantine: policy.QuarantineTag, Text: template(t, "odd")}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "q", Action: result.Quarantine, Quarantine: rules.QuarantineTag, Text: template(t, "odd")}}},
 			plain, "action accept\nintended quarantine\nrule q\ntext odd\noverride rule q\noverride rule q (tag)\ninsert X-Postvet-Quarantine: odd\n",
 		},
 		{
 			"quarantine where the MTA cannot hold",
-			policy.Rules{NoHold: true, Custom: []policy.CustomRule{{Name: "q", Action: policy.Quarantine, Quarantine: policy.QuarantineHold, Text: template(t, "odd")}}},
+			rules.Rules{NoHold: true, Custom: []rules.Rule{{Name: "q", Action: result.Quarantine, Quarantine: rules.QuarantineHold, Text: template(t, "odd")}}},
 			plain, "action accept\nintended quarantine\nrule q\ntext odd\noverride rule q\noverride MTA (tag)\ninsert X-Postvet-Quarantine: odd\n",
 		},
 		{
 			"redirect",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "r", Action: policy.Redirect, RedirectTo: "abuse@test.example"}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "r", Action: result.Redirect, RedirectTo: "abuse@test.example"}}},
 			plain, "action redirect\nrule r\noverride rule r\n",
 		},
 		{
 			"discard",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "d", Action: policy.Discard, Remove: []string{"X-Old"}}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "d", Action: result.Discard, Remove: []string{"X-Old"}}}},
 			plain, "action discard\nrule d\noverride rule d\n",
 		},
 		{
 			"a rule that is only noted",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "try", Action: policy.Discard, Monitor: true}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "try", Action: result.Discard, Monitor: true}}},
 			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature. If you may send for bank.example, its administrators must list your server in SPF or sign with DKIM\n",
 		},
 		{
 			"monitor accepts what a rule redirects",
-			policy.Rules{Mode: policy.Monitor, Custom: []policy.CustomRule{{Name: "r", Action: policy.Redirect, RedirectTo: "abuse@test.example"}}},
+			rules.Rules{Mode: rules.Monitor, Custom: []rules.Rule{{Name: "r", Action: result.Redirect, RedirectTo: "abuse@test.example"}}},
 			plain, "action accept\nintended redirect\nrule r\noverride rule r\noverride mode (monitor)\n",
 		},
 		{
 			"an expression that fails does not match",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, `rcpts[3] == "y"`), Action: policy.Accept}}},
+			rules.Rules{Custom: []rules.Rule{{Name: "x", If: compile(t, `rcpts[3] == "y"`), Action: result.Accept}}},
 			plain, "action reject\nrule dmarc-reject\ncode 550 5.7.26\ntext DMARC: bank.example asks to refuse mail that does not prove to be its own; SPF passed, but for evil.example; no DKIM signature. If you may send for bank.example, its administrators must list your server in SPF or sign with DKIM\n",
 		},
 		{
 			"what is exempt is not shown to rules",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "all", Action: policy.Discard}}},
-			with(func(r *policy.Results) { r.Exempt = policy.ExemptAuthenticated }), "action accept\nrule exempt\ntext authenticated\n",
+			rules.Rules{Custom: []rules.Rule{{Name: "all", Action: result.Discard}}},
+			with(func(r *result.Results) { r.Exempt = result.ExemptAuthenticated }), "action accept\nrule exempt\ntext authenticated\n",
 		},
 		{
 			"faults of ours come first",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "all", Action: policy.Accept}}},
-			with(func(r *policy.Results) { r.Faults = []string{"x"} }),
+			rules.Rules{Custom: []rules.Rule{{Name: "all", Action: result.Accept}}},
+			with(func(r *result.Results) { r.Faults = []string{"x"} }),
 			"action tempfail\nrule fault\ncode 451 4.3.0\ntext The sender's authentication could not be checked because of an internal error; please try again later\n",
 		},
 		{
 			"what cannot be removed does not pass",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "all", Action: policy.Accept}}},
-			with(func(r *policy.Results) { r.ClaimsIncomplete = true }),
+			rules.Rules{Custom: []rules.Rule{{Name: "all", Action: result.Accept}}},
+			with(func(r *result.Results) { r.ClaimsIncomplete = true }),
 			"action tempfail\nrule unreadable\ncode 451 4.3.0\ntext The message holds more fields in the name of this server than can be removed\n",
 		},
 		{
 			"what is forged in our name is removed all the same",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "all", Action: policy.Accept}}},
-			with(func(r *policy.Results) { r.Claims = []policy.FieldRef{{Name: policy.ResultsField, Occurrence: 2}} }),
+			rules.Rules{Custom: []rules.Rule{{Name: "all", Action: result.Accept}}},
+			with(func(r *result.Results) { r.Claims = []result.FieldRef{{Name: result.ResultsField, Occurrence: 2}} }),
 			"action accept\nrule all\noverride rule all\nremove Authentication-Results 2\n",
 		},
 		{
 			"rules see messages without an author domain",
-			policy.Rules{Custom: []policy.CustomRule{{Name: "amb", If: compile(t, `ambiguous`), Action: policy.Reject, Text: template(t, "{author}: {reason}")}}},
-			with(func(r *policy.Results) { r.Author = message.Author{Problem: "two From fields"} }),
+			rules.Rules{Custom: []rules.Rule{{Name: "amb", If: compile(t, `ambiguous`), Action: result.Reject, Text: template(t, "{author}: {reason}")}}},
+			with(func(r *result.Results) { r.Author = message.Author{Problem: "two From fields"} }),
 			"action reject\nrule amb\ncode 550 5.7.1\ntext unknown: the author is ambiguous: two From fields\n",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if tt.name == "edits add up, then DMARC decides" {
-				tt.res.Claims = []policy.FieldRef{{Name: "x-claimed", Occurrence: 1}}
+				tt.res.Claims = []result.FieldRef{{Name: "x-claimed", Occurrence: 1}}
 			}
 			if d := cmp.Diff(tt.want, brief(tt.rules.Decide(tt.res))); d != "" {
 				t.Errorf("-want +got:\n%s", d)
@@ -188,23 +191,23 @@ func TestCustomRulesAndTrouble(t *testing.T) {
 	res.IPRev.Status = "temperror"
 	for _, tt := range []struct {
 		name string
-		rule policy.CustomRule
+		rule rules.Rule
 		want string
 	}{
-		{"not pass is not fail", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: policy.Reject}, "tempfail 451 4.4.3"},
-		{"nor in an expression", policy.CustomRule{If: compile(t, `dmarc != "pass"`), Action: policy.Reject}, "tempfail 451 4.4.3"},
-		{"a missing name", policy.CustomRule{If: compile(t, `ptr == ""`), Action: policy.Reject, Code: "554 5.7.1"}, "tempfail 451 4.4.3"},
-		{"a signer that is not there", policy.CustomRule{If: compile(t, `from == "bank.example" and not ("bank.example" in signers)`), Action: policy.Discard}, "tempfail 451 4.4.3"},
-		{"no policy found", policy.CustomRule{If: compile(t, `dmarc_record == ""`), Action: policy.Reject}, "tempfail 451 4.4.3"},
-		{"other evidence", policy.CustomRule{Tests: []*condition.Test{test(t, "from", "bank.example"), test(t, "spf", "pass")}, Action: policy.Reject}, "reject 550 5.7.1"},
-		{"named", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "fail", "temperror")}, Action: policy.Reject}, "reject 550 5.7.1"},
-		{"named in an expression", policy.CustomRule{If: compile(t, `dmarc in ["fail", "temperror"]`), Action: policy.Reject}, "reject 550 5.7.1"},
-		{"excluded by name", policy.CustomRule{Tests: []*condition.Test{test(t, "from", "bank.example")}, If: compile(t, `dkim != "pass" and arc != "temperror"`), Action: policy.Reject}, "reject 550 5.7.1"},
-		{"what can be taken back", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: policy.Quarantine, Quarantine: policy.QuarantineHold}, "quarantine "},
-		{"acceptance", policy.CustomRule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: policy.Accept}, "accept "},
+		{"not pass is not fail", rules.Rule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: result.Reject}, "tempfail 451 4.4.3"},
+		{"nor in an expression", rules.Rule{If: compile(t, `dmarc != "pass"`), Action: result.Reject}, "tempfail 451 4.4.3"},
+		{"a missing name", rules.Rule{If: compile(t, `ptr == ""`), Action: result.Reject, Code: "554 5.7.1"}, "tempfail 451 4.4.3"},
+		{"a signer that is not there", rules.Rule{If: compile(t, `from == "bank.example" and not ("bank.example" in signers)`), Action: result.Discard}, "tempfail 451 4.4.3"},
+		{"no policy found", rules.Rule{If: compile(t, `dmarc_record == ""`), Action: result.Reject}, "tempfail 451 4.4.3"},
+		{"other evidence", rules.Rule{Tests: []*condition.Test{test(t, "from", "bank.example"), test(t, "spf", "pass")}, Action: result.Reject}, "reject 550 5.7.1"},
+		{"named", rules.Rule{Tests: []*condition.Test{test(t, "dmarc", "fail", "temperror")}, Action: result.Reject}, "reject 550 5.7.1"},
+		{"named in an expression", rules.Rule{If: compile(t, `dmarc in ["fail", "temperror"]`), Action: result.Reject}, "reject 550 5.7.1"},
+		{"excluded by name", rules.Rule{Tests: []*condition.Test{test(t, "from", "bank.example")}, If: compile(t, `dkim != "pass" and arc != "temperror"`), Action: result.Reject}, "reject 550 5.7.1"},
+		{"what can be taken back", rules.Rule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: result.Quarantine, Quarantine: rules.QuarantineHold}, "quarantine "},
+		{"acceptance", rules.Rule{Tests: []*condition.Test{test(t, "dmarc", "!pass")}, Action: result.Accept}, "accept "},
 	} {
 		tt.rule.Name = "x"
-		v := policy.Rules{Custom: []policy.CustomRule{tt.rule}}.Decide(res)
+		v := rules.Rules{Custom: []rules.Rule{tt.rule}}.Decide(res)
 		if got := string(v.Action) + " " + v.Code; got != tt.want || v.Rule != "x" {
 			t.Errorf("%s: %s by %s, want %s", tt.name, got, v.Rule, tt.want)
 		}
@@ -216,24 +219,24 @@ func TestCustomRulesAndTrouble(t *testing.T) {
 		signed.SPF[i].Status = "temperror"
 	}
 	for source, want := range map[string]string{`not spf_aligned`: "tempfail 451 4.4.3", `dkim_aligned`: "reject 550 5.7.1"} {
-		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, source), Action: policy.Reject}}}.Decide(signed)
+		v := rules.Rules{Custom: []rules.Rule{{Name: "x", If: compile(t, source), Action: result.Reject}}}.Decide(signed)
 		if got := string(v.Action) + " " + v.Code; got != want {
 			t.Errorf("%s: %s, want %s", source, got, want)
 		}
 	}
 	// Nor is it evidence that a relay does not tell its client.
 	hidden := spoof(dmarc.PolicyReject)
-	hidden.Client = policy.ClientResult{Relay: "192.0.2.5", Hidden: "no Received field"}
+	hidden.Client = result.ClientResult{Relay: "192.0.2.5", Hidden: "no Received field"}
 	for inside, want := range map[bool]string{false: "tempfail 451 4.3.5", true: "reject 550 5.7.1"} {
 		hidden.Client.Inside = inside
-		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, `not within(client, "192.0.2.0/24")`), Action: policy.Reject}}}.Decide(hidden)
+		v := rules.Rules{Custom: []rules.Rule{{Name: "x", If: compile(t, `not within(client, "192.0.2.0/24")`), Action: result.Reject}}}.Decide(hidden)
 		if got := string(v.Action) + " " + v.Code; got != want {
 			t.Errorf("inside %v: %s, want %s", inside, got, want)
 		}
 	}
 	res.ExemptUndecided = true
-	v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", Action: policy.Discard}}}.Decide(res)
-	if v.Action != policy.TempFail {
+	v := rules.Rules{Custom: []rules.Rule{{Name: "x", Action: result.Discard}}}.Decide(res)
+	if v.Action != result.TempFail {
 		t.Errorf("discarded although the client may be exempt: %s", v.Action)
 	}
 }
@@ -242,15 +245,15 @@ func TestCustomRulesAndTrouble(t *testing.T) {
 func TestCustomRulesAreNamed(t *testing.T) {
 	t.Parallel()
 	res := spoof(dmarc.PolicyReject)
-	claims := []policy.FieldRef{{Name: "A", Occurrence: 1}}
+	claims := []result.FieldRef{{Name: "A", Occurrence: 1}}
 	res.Claims = claims[:1:1]
-	v := policy.Rules{Custom: []policy.CustomRule{
-		{Name: "noted", Action: policy.Discard, Monitor: true},
-		{Name: "failing", If: compile(t, `rcpts[3] == "y"`), Action: policy.Accept},
+	v := rules.Rules{Custom: []rules.Rule{
+		{Name: "noted", Action: result.Discard, Monitor: true},
+		{Name: "failing", If: compile(t, `rcpts[3] == "y"`), Action: result.Accept},
 		{Name: "edit", Remove: []string{"X"}},
-		{Name: "redirect", Action: policy.Redirect, RedirectTo: "a@b.example"},
+		{Name: "redirect", Action: result.Redirect, RedirectTo: "a@b.example"},
 	}}.Decide(res)
-	want := []policy.RuleMatch{{Rule: "noted", Action: policy.Discard, Monitor: true}, {Rule: "edit"}, {Rule: "redirect", Action: policy.Redirect}}
+	want := []result.RuleMatch{{Rule: "noted", Action: result.Discard, Monitor: true}, {Rule: "edit"}, {Rule: "redirect", Action: result.Redirect}}
 	if d := cmp.Diff(want, v.Matched); d != "" {
 		t.Error(d)
 	}
@@ -270,8 +273,8 @@ func TestCustomTextIsBounded(t *testing.T) {
 	res := spoof(dmarc.PolicyReject)
 	res.Client.IP, res.Client.Helo, res.MailFrom, res.Author.Domain, res.DMARC.Reason = hostile, hostile, hostile, hostile, hostile
 	every := "{author} {client} {helo} {mail_from} {reason} {rule}"
-	for _, action := range []policy.Action{policy.Reject, policy.Accept} {
-		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", Action: action, Text: template(t, every), Add: []policy.Addition{{Name: "X-A", Value: template(t, every)}}}}}.Decide(res)
+	for _, action := range []result.Action{result.Reject, result.Accept} {
+		v := rules.Rules{Custom: []rules.Rule{{Name: "x", Action: action, Text: template(t, every), Add: []rules.Addition{{Name: "X-A", Value: template(t, every)}}}}}.Decide(res)
 		texts := []string{v.Text}
 		for _, f := range withoutResults(v.Insert) {
 			texts = append(texts, strings.TrimSuffix(f.Raw, "\r\n"))
@@ -300,7 +303,7 @@ func TestParseTemplate(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"{autor}", "a {x} {rule}"} {
-		if _, err := policy.ParseTemplate(s); err == nil || !strings.Contains(err.Error(), "is no placeholder; there are {author}") {
+		if _, err := explain.ParseTemplate(s); err == nil || !strings.Contains(err.Error(), "is no placeholder; there are {author}") {
 			t.Errorf("%q: %v", s, err)
 		}
 	}
@@ -311,8 +314,8 @@ func TestRemovedOnce(t *testing.T) {
 	t.Parallel()
 	res := spoof(dmarc.PolicyNone)
 	res.Header = fields("X-Old: 1", "x-old: 2")
-	v := policy.Rules{Custom: []policy.CustomRule{
-		{Name: "a", Remove: []string{"X-Old"}}, {Name: "b", Remove: []string{"x-OLD", "X-Old"}}, {Name: "c", Action: policy.Accept},
+	v := rules.Rules{Custom: []rules.Rule{
+		{Name: "a", Remove: []string{"X-Old"}}, {Name: "b", Remove: []string{"x-OLD", "X-Old"}}, {Name: "c", Action: result.Accept},
 	}}.Decide(res)
 	if len(v.Remove) != 2 {
 		t.Errorf("%v", v.Remove)
@@ -325,12 +328,12 @@ func TestRulesWaitForExemptNames(t *testing.T) {
 	t.Parallel()
 	res := spoof(dmarc.PolicyNone)
 	res.ExemptUndecided = true
-	for action, want := range map[policy.Action]policy.Action{
-		policy.Reject: policy.TempFail, policy.Discard: policy.TempFail, policy.Redirect: policy.TempFail,
-		policy.Quarantine: policy.Quarantine, policy.Accept: policy.Accept,
+	for action, want := range map[result.Action]result.Action{
+		result.Reject: result.TempFail, result.Discard: result.TempFail, result.Redirect: result.TempFail,
+		result.Quarantine: result.Quarantine, result.Accept: result.Accept,
 	} {
-		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", Action: action, RedirectTo: "a@b.example"}}}.Decide(res)
-		if v.Action != want || want == policy.TempFail && (v.Code != "451 4.4.3" || v.RedirectTo != "") {
+		v := rules.Rules{Custom: []rules.Rule{{Name: "x", Action: action, RedirectTo: "a@b.example"}}}.Decide(res)
+		if v.Action != want || want == result.TempFail && (v.Code != "451 4.4.3" || v.RedirectTo != "") {
 			t.Errorf("%s: %+v", action, v)
 		}
 	}
@@ -338,14 +341,14 @@ func TestRulesWaitForExemptNames(t *testing.T) {
 
 func TestDiffers(t *testing.T) {
 	t.Parallel()
-	base := policy.Verdict{Action: policy.Reject, Intended: policy.Reject, Code: "550 5.7.1", Rule: "a", Text: "x"}
-	for name, change := range map[string]func(*policy.Verdict){
-		"action":   func(v *policy.Verdict) { v.Action = policy.Accept },
-		"intended": func(v *policy.Verdict) { v.Intended = policy.Quarantine },
-		"code":     func(v *policy.Verdict) { v.Code = "554 5.7.1" },
-		"redirect": func(v *policy.Verdict) { v.RedirectTo = "a@b.example" },
-		"added":    func(v *policy.Verdict) { v.Insert = fields("X-A: 1") },
-		"removed":  func(v *policy.Verdict) { v.Remove = []policy.FieldRef{{Name: "A", Occurrence: 1}} },
+	base := result.Verdict{Action: result.Reject, Intended: result.Reject, Code: "550 5.7.1", Rule: "a", Text: "x"}
+	for name, change := range map[string]func(*result.Verdict){
+		"action":   func(v *result.Verdict) { v.Action = result.Accept },
+		"intended": func(v *result.Verdict) { v.Intended = result.Quarantine },
+		"code":     func(v *result.Verdict) { v.Code = "554 5.7.1" },
+		"redirect": func(v *result.Verdict) { v.RedirectTo = "a@b.example" },
+		"added":    func(v *result.Verdict) { v.Insert = fields("X-A: 1") },
+		"removed":  func(v *result.Verdict) { v.Remove = []result.FieldRef{{Name: "A", Occurrence: 1}} },
 	} {
 		v := base
 		change(&v)

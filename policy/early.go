@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
@@ -18,7 +20,7 @@ const EarlyTimeout = 7 * time.Second
 // DNS and SPF, for which it waits at most seven seconds. What was not evaluated
 // has no status. It is nil if nothing is to be said yet: the message is exempt, a
 // relay brings it, or the answers are late.
-func (m *Message) Early(ctx context.Context) *Results {
+func (m *Message) Early(ctx context.Context) *result.Results {
 	envelope := m.checks.mail
 	if m.sender.Path == "" {
 		envelope = m.conn.heloSPF
@@ -39,7 +41,7 @@ func (m *Message) Early(ctx context.Context) *Results {
 		return nil // told when the message ends
 	}
 	o := m.conn.checker.opt
-	res := &Results{
+	res := &result.Results{
 		Client:      m.clientResult(),
 		IPRev:       m.conn.iprev.value,
 		SPF:         []spf.Result{envelope.value},
@@ -57,44 +59,7 @@ func (m *Message) Early(ctx context.Context) *Results {
 		return nil
 	}
 	res.ExemptUndecided = o.Exempt.hasNames() && res.IPRev.Status == iprev.TempError
-	res.DNS = m.conn.dns.snapshot().since(m.before)
+	res.DNS = costSince(m.conn.dns.snapshot(), m.before)
 	res.DNS.Degraded = degraded(o.Resolver)
 	return res
-}
-
-// RefusesEarly reports whether [Rules.Early] may ever refuse.
-func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
-
-// Early decides, by what [Message.Early] found, whether the message is refused
-// before it is sent: Local's words on SPF. It does not wait for a signature of the
-// same domain, which may excuse the client, and knows nothing of the
-// administrator's rules, the author and the seals. Forwarders trusted by address
-// or name are let through, and so is whoever DNS trouble keeps from showing that
-// he is one, and what may turn out to be monitored only.
-func (r Rules) Early(res *Results) (Verdict, bool) {
-	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) != "" || res.DNS.Degraded && res.DNS.Failed > 0 {
-		return Verdict{}, false
-	}
-	if _, trusted := r.Trust.forwarder(res); trusted || r.mayMonitor(res) {
-		return Verdict{}, false
-	}
-	v := r.onSPF(res)
-	if v.Action != Reject && v.Action != TempFail {
-		return Verdict{}, false
-	}
-	v.Intended, v.Text = v.Action, oneLine(v.Text)
-	v.Overrides, v.Refused = []Override{}, []Override{}
-	v = r.explained(res, v)
-	v.Why = append(v.Why, "So it is refused at RCPT, before it is sent, whatever may be in it.")
-	return v, true
-}
-
-// Replay decides about a message that is played from a file: as it would have been
-// at RCPT, by what [Message.Early] found, nil if it was not asked, and else by its
-// results.
-func (r Rules) Replay(early, res *Results) Verdict {
-	if v, refused := r.Early(early); refused {
-		return v
-	}
-	return r.Decide(res)
 }

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
@@ -28,10 +30,10 @@ $FAULT 88.2.0.192.in-addr.arpa PTR SERVFAIL
 func TestEarly(t *testing.T) {
 	t.Parallel()
 	_, resolver := dnstest.Start(t, earlyZone)
-	strict := policy.Local{SPFFail: policy.OnReject, SPFSoftfail: policy.OnReject, SPFPermError: policy.OnReject, SPFEarly: true}
+	strict := rules.Local{SPFFail: rules.OnReject, SPFSoftfail: rules.OnReject, SPFPermError: rules.OnReject, SPFEarly: true}
 	for _, tt := range []struct {
 		name   string
-		rules  policy.Rules
+		rules  rules.Rules
 		exempt policy.Exempt
 		down   bool
 		ip     string
@@ -50,26 +52,26 @@ func TestEarly(t *testing.T) {
 		{name: "no record", from: "a@none.example"},
 		{name: "temperror", from: "a@trouble.example"},
 		{
-			name: "temperror, deferred", rules: policy.Rules{OnTempError: policy.TempErrorDefer}, from: "a@trouble.example",
+			name: "temperror, deferred", rules: rules.Rules{OnTempError: rules.TempErrorDefer}, from: "a@trouble.example",
 			code: "451 4.7.24", text: "SPF of trouble.example could not be evaluated because of DNS trouble; please try again later",
 		},
-		{name: "not early", rules: policy.Rules{Local: policy.Local{SPFFail: policy.OnReject}}, from: "a@strict.example"},
-		{name: "only marked", rules: policy.Rules{Local: policy.Local{SPFEarly: true}}, from: "a@strict.example"},
-		{name: "held at the end", rules: policy.Rules{Local: policy.Local{SPFFail: policy.OnQuarantine, SPFEarly: true}}, from: "a@strict.example"},
-		{name: "monitor", rules: policy.Rules{Mode: policy.Monitor}, from: "a@strict.example"},
+		{name: "not early", rules: rules.Rules{Local: rules.Local{SPFFail: rules.OnReject}}, from: "a@strict.example"},
+		{name: "only marked", rules: rules.Rules{Local: rules.Local{SPFEarly: true}}, from: "a@strict.example"},
+		{name: "held at the end", rules: rules.Rules{Local: rules.Local{SPFFail: rules.OnQuarantine, SPFEarly: true}}, from: "a@strict.example"},
+		{name: "monitor", rules: rules.Rules{Mode: rules.Monitor}, from: "a@strict.example"},
 		{name: "authenticated", exempt: policy.Exempt{Authenticated: true}, user: "ann", from: "a@strict.example"},
 		{name: "exempt address", exempt: policy.Exempt{Addresses: members(t, "192.0.2.66")}, from: "a@strict.example"},
 		{name: "exempt name", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, from: "a@strict.example"},
 		{name: "exempt name, only claimed", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.77", from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.77 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
 		{name: "exempt name, hidden", exempt: policy.Exempt{Names: members(t, ".fwd.example")}, ip: "192.0.2.88", from: "a@strict.example"},
-		{name: "forwarder", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@strict.example"},
-		{name: "forwarder, in a prefix", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.64/26")}}, from: "a@strict.example"},
-		{name: "forwarder, of a bounce", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, helo: "strict.example"},
-		{name: "forwarder, as a mapped address", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, ip: "::ffff:192.0.2.66", from: "a@strict.example"},
-		{name: "forwarder, SPF hidden", rules: policy.Rules{OnTempError: policy.TempErrorDefer, Trust: policy.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@trouble.example"},
-		{name: "forwarder by name", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, ".fwd.example")}}, from: "a@strict.example"},
-		{name: "exception among forwarders", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "192.0.2.64/26 !192.0.2.66")}}, from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.66 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
-		{name: "forwarder by name, hidden", rules: policy.Rules{Trust: policy.Trust{Forwarders: members(t, "mx.fwd.example")}}, ip: "192.0.2.88", from: "a@strict.example"},
+		{name: "forwarder", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@strict.example"},
+		{name: "forwarder, in a prefix", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, "192.0.2.64/26")}}, from: "a@strict.example"},
+		{name: "forwarder, of a bounce", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, "192.0.2.66")}}, helo: "strict.example"},
+		{name: "forwarder, as a mapped address", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, "192.0.2.66")}}, ip: "::ffff:192.0.2.66", from: "a@strict.example"},
+		{name: "forwarder, SPF hidden", rules: rules.Rules{OnTempError: rules.TempErrorDefer, Trust: rules.Trust{Forwarders: members(t, "192.0.2.66")}}, from: "a@trouble.example"},
+		{name: "forwarder by name", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, ".fwd.example")}}, from: "a@strict.example"},
+		{name: "exception among forwarders", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, "192.0.2.64/26 !192.0.2.66")}}, from: "a@soft.example", code: "550 5.7.23", text: "SPF: soft.example does not know 192.0.2.66 as a sender of its mail. If you may send for soft.example, its administrators must list your server in SPF"},
+		{name: "forwarder by name, hidden", rules: rules.Rules{Trust: rules.Trust{Forwarders: members(t, "mx.fwd.example")}}, ip: "192.0.2.88", from: "a@strict.example"},
 		{name: "DNS is down", down: true, ip: "192.0.2.88", from: "a@strict.example"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,7 +82,7 @@ func TestEarly(t *testing.T) {
 			if tt.helo == "" {
 				tt.helo = "client.example"
 			}
-			if tt.rules.Local == (policy.Local{}) {
+			if tt.rules.Local == (rules.Local{}) {
 				tt.rules.Local = strict
 			}
 			conn := policy.NewChecker(policy.Options{Resolver: health{resolver, tt.down}, AuthservID: "mx.test.example", Exempt: tt.exempt}).

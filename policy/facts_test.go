@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -38,7 +40,7 @@ func TestFacts(t *testing.T) {
 		`spf == "pass" and spf_domain == "evil.example" and spf_mailfrom == "pass" and spf_helo == ""`,
 		`dmarc == "fail" and arc == "none" and dmarc_policy == "reject" and dmarc_disposition == "reject"`,
 	} {
-		v := policy.Rules{Custom: []policy.CustomRule{{Name: "x", If: compile(t, source), Action: policy.Discard}}}.Decide(res)
+		v := rules.Rules{Custom: []rules.Rule{{Name: "x", If: compile(t, source), Action: result.Discard}}}.Decide(res)
 		if v.Rule != "x" {
 			t.Errorf("%s does not hold: %q", source, v.Faults)
 		}
@@ -55,15 +57,15 @@ func TestFactsKeepDomains(t *testing.T) {
 		res := spoof(dmarc.PolicyReject)
 		res.MailFrom, res.Recipients = address, []string{address}
 		res.DKIM = []dkim.Result{{Domain: "evil.example", Status: dkim.Pass, Identity: address}}
-		for name, rule := range map[string]policy.CustomRule{
+		for name, rule := range map[string]rules.Rule{
 			"mail_from":  {If: compile(t, `mail_from endsWith "@bank.example"`)},
 			"rcpts":      {If: compile(t, `any(rcpts, # endsWith "@bank.example")`)},
 			"signatures": {If: compile(t, `any(signatures, .identity endsWith "@bank.example")`)},
 			"plain":      {Tests: []*condition.Test{test(t, "mail_from", "bank.example")}},
 			"plain, to":  {Tests: []*condition.Test{test(t, "to", "bank.example")}},
 		} {
-			rule.Name, rule.Action = "trusts", policy.Accept
-			if v := (policy.Rules{Custom: []policy.CustomRule{rule}}).Decide(res); v.Rule == "trusts" {
+			rule.Name, rule.Action = "trusts", result.Accept
+			if v := (rules.Rules{Custom: []rules.Rule{rule}}).Decide(res); v.Rule == "trusts" {
 				t.Errorf("%s holds for ...%s", name, address[len(address)-20:])
 			}
 		}

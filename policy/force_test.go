@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
@@ -54,7 +57,7 @@ $FAULT down.attacker.example * SERVFAIL
 				client: message.Client{IP: netip.MustParseAddr("192.0.2.66")}, helo: tt.helo,
 				sender: message.Sender{Path: tt.path}, message: []byte(text),
 			})
-			if v := (policy.Rules{}).Decide(res); v.Action != policy.Reject && v.Action != policy.TempFail {
+			if v := (rules.Rules{}).Decide(res); v.Action != result.Reject && v.Action != result.TempFail {
 				t.Errorf("%s by %s: dmarc=%s %s (%s)", v.Action, v.Rule, res.DMARC.Status, res.DMARC.Policy, res.DMARC.Reason)
 			}
 		})

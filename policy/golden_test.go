@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
@@ -34,7 +37,7 @@ type golden struct {
 	sender  message.Sender
 	steps   []step // how the message became what arrives
 	trouble bool   // the resolver says that DNS is down
-	rules   policy.Rules
+	rules   rules.Rules
 	exempt  policy.Exempt
 	relays  *addrlist.List
 	rcpts   []string
@@ -50,7 +53,7 @@ func readGolden(t *testing.T, file string) (*txtar.Archive, golden) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := golden{rules: policy.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true}}
+	g := golden{rules: rules.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true}}
 	for _, f := range a.Files {
 		switch f.Name {
 		case "envelope":
@@ -87,7 +90,7 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 		case "sign", "seal", "append", "change":
 			g.steps = append(g.steps, step{key, value})
 		case "mode":
-			g.rules.Mode = policy.Mode(value)
+			g.rules.Mode = rules.Mode(value)
 		case "quarantine":
 			g.rules.Quarantine = value
 		case "on-temperror":
@@ -135,7 +138,7 @@ func key(domain, selector string) ed25519.PrivateKey {
 var signatureStart = regexp.MustCompile(`header\.b=("[^"]*"|[^\s;]+)`)
 
 // show writes a verdict as the goldens have it.
-func show(v policy.Verdict) string {
+func show(v result.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "action %s\n", v.Action)
 	if v.Intended != v.Action {
@@ -205,7 +208,7 @@ func runGoldens(t *testing.T, pattern string) {
 }
 
 // evaluate has the message checked by the zone.
-func (g *golden) evaluate(t *testing.T) *policy.Results {
+func (g *golden) evaluate(t *testing.T) *result.Results {
 	t.Helper()
 	_, resolver := dnstest.Start(t, g.zone)
 	checker := policy.NewChecker(policy.Options{
@@ -216,7 +219,7 @@ func (g *golden) evaluate(t *testing.T) *policy.Results {
 }
 
 // converse plays the MTA: the message arrives in small pieces.
-func converse(t *testing.T, checker *policy.Checker, g golden) *policy.Results {
+func converse(t *testing.T, checker *policy.Checker, g golden) *result.Results {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
@@ -37,7 +40,7 @@ func TestCheckHelpURL(t *testing.T) {
 		{"https://mail.example.org/%zz", "no URL"},
 		{"https://mail.example.org/" + strings.Repeat("a", 140), "longer than"},
 	} {
-		err := policy.CheckHelpURL(tt.url)
+		err := explain.CheckHelpURL(tt.url)
 		switch {
 		case err == nil && tt.problem != "":
 			t.Errorf("%q is taken, want %q", tt.url, tt.problem)
@@ -51,29 +54,29 @@ func TestCheckHelpURL(t *testing.T) {
 func TestDecideHelpURL(t *testing.T) {
 	t.Parallel()
 	r := spoof(dmarc.PolicyReject)
-	rules := policy.Rules{HelpURL: "https://h.example/?why={hint}&from={author}&ip={client}&by={rule}"}
+	set := rules.Rules{HelpURL: "https://h.example/?why={hint}&from={author}&ip={client}&by={rule}"}
 	const want = "; see https://h.example/?why=unauthenticated&from=bank.example&ip=192.0.2.66&by=dmarc-reject"
-	if v := rules.Decide(r); !strings.HasSuffix(v.Text, want) {
+	if v := set.Decide(r); !strings.HasSuffix(v.Text, want) {
 		t.Errorf("text %q", v.Text)
 	}
 	r.Client.IP = "2001:db8::1"
-	if v := rules.Decide(r); !strings.Contains(v.Text, "&ip=2001%3Adb8%3A%3A1&") {
+	if v := set.Decide(r); !strings.Contains(v.Text, "&ip=2001%3Adb8%3A%3A1&") {
 		t.Errorf("text %q", v.Text)
 	}
-	for _, v := range []policy.Verdict{
-		policy.Rules{HelpURL: rules.HelpURL, Mode: policy.Monitor}.Decide(r),
-		rules.Decide(spoof(dmarc.PolicyQuarantine)),
-		rules.Decide(spoof(dmarc.PolicyNone)),
+	for _, v := range []result.Verdict{
+		rules.Rules{HelpURL: set.HelpURL, Mode: rules.Monitor}.Decide(r),
+		set.Decide(spoof(dmarc.PolicyQuarantine)),
+		set.Decide(spoof(dmarc.PolicyNone)),
 	} {
 		if strings.Contains(v.Text, "h.example") {
 			t.Errorf("%s by %s: text %q", v.Action, v.Rule, v.Text)
 		}
 	}
-	if v := rules.Decide(undecided(dmarc.PolicyReject, "")); !strings.Contains(v.Text, "; see https://h.example/?why=not_checked&from=bank.example") {
+	if v := set.Decide(undecided(dmarc.PolicyReject, "")); !strings.Contains(v.Text, "; see https://h.example/?why=not_checked&from=bank.example") {
 		t.Errorf("text %q", v.Text)
 	}
 	r.Author.Domain, r.DMARC.AuthorDomain = strings.Repeat("a.", 120)+"example", strings.Repeat("a.", 120)+"example"
-	if v := rules.Decide(r); !strings.HasSuffix(v.Text, "; see https://h.example/?why=unauthenticated&from=&ip=2001%3Adb8%3A%3A1&by=dmarc-reject") {
+	if v := set.Decide(r); !strings.HasSuffix(v.Text, "; see https://h.example/?why=unauthenticated&from=&ip=2001%3Adb8%3A%3A1&by=dmarc-reject") {
 		t.Errorf("text %q", v.Text)
 	}
 }
@@ -84,12 +87,12 @@ func FuzzHelpURL(f *testing.F) {
 	f.Add("http://h.example/{author}/{author}{author}#{rule}", strings.Repeat("%", 200), "::1")
 	f.Add("https://h.example/%20{hint}", "a&b=c#d/../é\r\n", "")
 	f.Fuzz(func(t *testing.T, template, author, ip string) {
-		if policy.CheckHelpURL(template) != nil {
+		if explain.CheckHelpURL(template) != nil {
 			return
 		}
 		r := spoof(dmarc.PolicyReject)
 		r.Author.Domain, r.DMARC.AuthorDomain, r.Client.IP = author, author, ip
-		v := policy.Rules{HelpURL: template}.Decide(r)
+		v := rules.Rules{HelpURL: template}.Decide(r)
 		_, link, ok := strings.Cut(v.Text, "; see http")
 		// Nothing foreign may look like the begin of our URL.
 		if i := strings.LastIndex(v.Text, "; see http"); ok {

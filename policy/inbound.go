@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/authres"
@@ -13,13 +16,6 @@ import (
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
-
-// ResultsField is the name of the field that our results go into.
-const ResultsField = authres.FieldName
-
-// QuarantineField marks a message that was delivered although it should have
-// been held (quarantine = "tag"). Nobody outside may write it.
-const QuarantineField = "X-Postvet-Quarantine"
 
 // MaxClaims is how many fields in our name are removed from one message; one
 // with more does not pass.
@@ -38,7 +34,7 @@ type Message struct {
 	exempt string
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	before DNSCost // what the connection's look-ups had cost earlier
+	before result.DNSCost // what the connection's look-ups had cost earlier
 
 	checks     clientChecks
 	origin     origin                     // if a relay connected, from EndOfHeader on
@@ -53,7 +49,7 @@ type Message struct {
 	oversize    string
 	results     int // fields named Authentication-Results so far
 	tags        int // fields named QuarantineField so far
-	claims      []FieldRef
+	claims      []result.FieldRef
 	// claimsIncomplete tells that there may be more than these.
 	claimsIncomplete bool
 	ended            bool // EndOfHeader was called
@@ -75,7 +71,7 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	c.seen = true
 	// The login of a relay is its own, not the author's.
 	if m.exempt == "" && s.User != "" && !c.relay && c.checker.opt.Exempt.Authenticated {
-		m.exempt = ExemptAuthenticated
+		m.exempt = result.ExemptAuthenticated
 	}
 	if m.exempt != "" || s.Path == "" {
 		return m
@@ -85,7 +81,7 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	}
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	if name := m.senderDomain(); name != "" {
-		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, checkDMARC, func(ctx context.Context, r Resolver) *dnscache.Answer {
+		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, result.CheckDMARC, func(ctx context.Context, r Resolver) *dnscache.Answer {
 			return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
 		}, func(string) *dnscache.Answer { return nil })
 		m.senders.startMailFrom(m, name)
@@ -129,18 +125,18 @@ func (m *Message) Field(f message.Field) {
 // trusted internal clients alone: what they hand on may be our own work.
 func (m *Message) noteClaim(f message.Field) {
 	switch {
-	case f.Is(ResultsField):
+	case f.Is(result.ResultsField):
 		m.results++
-	case f.Is(QuarantineField):
+	case f.Is(result.QuarantineField):
 		m.tags++
 	default:
 		return
 	}
-	if m.exempt == ExemptAddress || m.exempt == ExemptLocal {
+	if m.exempt == result.ExemptAddress || m.exempt == result.ExemptLocal {
 		return
 	}
-	if f.Is(QuarantineField) {
-		m.claim(FieldRef{Name: QuarantineField, Occurrence: m.tags})
+	if f.Is(result.QuarantineField) {
+		m.claim(result.FieldRef{Name: result.QuarantineField, Occurrence: m.tags})
 		return
 	}
 	ours, fault := guard(func() bool {
@@ -148,11 +144,11 @@ func (m *Message) noteClaim(f message.Field) {
 	}, func(string) bool { return true })
 	m.fault("authres", fault)
 	if ours {
-		m.claim(FieldRef{Name: ResultsField, Occurrence: m.results})
+		m.claim(result.FieldRef{Name: result.ResultsField, Occurrence: m.results})
 	}
 }
 
-func (m *Message) claim(f FieldRef) {
+func (m *Message) claim(f result.FieldRef) {
 	if len(m.claims) >= MaxClaims {
 		m.claimsIncomplete = true
 		return
@@ -180,12 +176,12 @@ func (m *Message) EndOfHeader() {
 	m.senders.startAuthor(m)
 	m.attempt("dkim", func() {
 		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
-		m.dkim.Start(m.ctx, m.conn.dns.of(checkDKIM))
+		m.dkim.Start(m.ctx, m.conn.dns.of(result.CheckDKIM))
 	})
 	m.attempt("dmarc", m.expectIdentifiers)
 	m.attempt("arc", func() {
 		m.arc = arc.NewVerifier(m.header, &m.bodies, o.DKIM)
-		m.arc.Start(m.ctx, m.conn.dns.of(checkARC))
+		m.arc.Start(m.ctx, m.conn.dns.of(result.CheckARC))
 	})
 	if o.Trace && m.dkim != nil {
 		m.attempt("dkim", func() { m.dkim.Probe(&m.bodies) })
@@ -234,10 +230,10 @@ func (m *Message) fault(what, fault string) {
 // Finish waits for what is still out, at most until ctx or
 // Options.MessageTimeout ends, and returns what was found. EndOfHeader is
 // implied if it was not called.
-func (m *Message) Finish(ctx context.Context) *Results {
+func (m *Message) Finish(ctx context.Context) *result.Results {
 	m.EndOfHeader()
 	c, o := m.conn, m.conn.checker.opt
-	res := &Results{
+	res := &result.Results{
 		Client:        m.clientResult(),
 		SPF:           []spf.Result{},
 		DKIM:          []dkim.Result{},
@@ -247,17 +243,17 @@ func (m *Message) Finish(ctx context.Context) *Results {
 		MailFrom:      m.sender.Path,
 		User:          m.sender.User,
 		Recipients:    append([]string{}, m.recipients...),
-		SenderDomains: []SenderDomain{},
+		SenderDomains: []result.SenderDomain{},
 
 		RecipientsIncomplete: m.more,
 		Size:                 int64(m.headerBytes) + m.bodyBytes,
 		Header:               m.header,
 		Exempt:               m.exempt,
 		Oversize:             m.oversize,
-		Claims:               append([]FieldRef{}, m.claims...),
+		Claims:               append([]result.FieldRef{}, m.claims...),
 		ClaimsIncomplete:     m.claimsIncomplete,
 		Faults:               []string{},
-		Trace:                []Event{},
+		Trace:                []result.Event{},
 	}
 	if m.exempt == "" {
 		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
@@ -289,17 +285,17 @@ func (m *Message) Finish(ctx context.Context) *Results {
 	if m.exempt == "" && res.DMARC.Status != dmarc.Pass {
 		m.attempt("marks", func() { res.Marks = readMarks(m.header, m.sender.Path) })
 	}
-	res.DNS = c.dns.snapshot().since(m.before)
+	res.DNS = costSince(c.dns.snapshot(), m.before)
 	res.DNS.Degraded = degraded(o.Resolver)
 	res.Faults = append(res.Faults, m.faults...)
 	if o.Trace {
-		c.dns.record(story(res)...)
+		c.dns.record(explain.Trace(res)...)
 		res.Trace = c.dns.timeline()
 	}
 	return res
 }
 
-func (m *Message) gatherDKIM(ctx context.Context, res *Results) {
+func (m *Message) gatherDKIM(ctx context.Context, res *result.Results) {
 	m.attempt("body", m.bodies.Close)
 	if m.dkim != nil {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
@@ -307,19 +303,19 @@ func (m *Message) gatherDKIM(ctx context.Context, res *Results) {
 	}
 }
 
-func (m *Message) gatherARC(ctx context.Context, res *Results) {
+func (m *Message) gatherARC(ctx context.Context, res *result.Results) {
 	if m.arc != nil {
 		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
 		m.fault("arc", strings.Join(m.arc.Faults(), "; "))
 	}
 }
 
-func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
+func (m *Message) gatherDMARC(ctx context.Context, res *result.Results) {
 	switch {
 	case m.oversize != "":
 		res.DMARC.Reason = m.oversize
 	case m.author.Domain == "":
-		res.DMARC.Reason = authorProblem(m.author)
+		res.DMARC.Reason = explain.AuthorProblem(m.author)
 	case m.dmarc == nil: // a fault of ours, already noted
 		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
 	default:
@@ -337,53 +333,5 @@ func (m *Message) gatherDMARC(ctx context.Context, res *Results) {
 	}
 }
 
-// Counts returns what a signature's result counts as for DMARC and in our field,
-// and why: a signature that passes by RFC 6376 may leave a part of the body
-// unsigned, and section 8.2 leaves to us what that is worth.
-func (r *Results) Counts(d dkim.Result) (dkim.Status, string) {
-	if d.Status == dkim.Pass && d.Partial && r.PartialBody != "" && r.PartialBody != dkim.Pass {
-		return r.PartialBody, "l= leaves a part of the body unsigned"
-	}
-	return d.Status, d.Reason
-}
-
-// authorProblem says why a message has no author domain.
-func authorProblem(a message.Author) string {
-	if a.Absent {
-		return "the author has no domain: " + a.Problem
-	}
-	return "the author is ambiguous: " + a.Problem
-}
-
-// envelopeSPF returns the SPF result that DMARC looks at: MAIL FROM's, or for
-// the null sender that of postmaster@HELO (RFC 7208 section 2.4).
-func (r *Results) envelopeSPF() (spf.Result, bool) {
-	want := spf.MailFrom
-	if r.MailFrom == "" {
-		want = spf.HELO
-	}
-	for _, s := range r.SPF {
-		if s.Identity == want {
-			return s, true
-		}
-	}
-	return spf.Result{}, false
-}
-
 // Close ends what is under way. It is idempotent and may follow Finish.
 func (m *Message) Close() { m.cancel(nil) }
-
-// printable returns s for a person to read: printable ASCII, at most n octets.
-func printable(s string, n int) string {
-	clean := func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}
-	s = strings.Map(clean, s)
-	if len(s) > n {
-		s = s[:max(0, n-3)] + "..."
-	}
-	return s
-}

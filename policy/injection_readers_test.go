@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+
 	msgauth "github.com/emersion/go-msgauth/authres"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dkim"
@@ -23,7 +24,7 @@ import (
 type found map[string]int
 
 // held lists what the results hold and our field is to say.
-func held(res *policy.Results) found {
+func held(res *result.Results) found {
 	f := found{"dmarc=" + string(res.DMARC.Status): 1}
 	for _, r := range res.DKIM {
 		r.Status, _ = res.Counts(r)
@@ -104,7 +105,7 @@ func naiveReader(value string) found {
 }
 
 // checkResultsField: nobody reads a result in our field that was not found.
-func checkResultsField(t *testing.T, res *policy.Results, value string) {
+func checkResultsField(t *testing.T, res *result.Results, value string) {
 	t.Helper()
 	if value == "" {
 		return
@@ -136,7 +137,7 @@ func checkResultsField(t *testing.T, res *policy.Results, value string) {
 }
 
 // passed lists the domains for which something passed.
-func passed(res *policy.Results) []string {
+func passed(res *result.Results) []string {
 	var domains []string
 	for _, r := range res.DKIM {
 		r.Status, _ = res.Counts(r)
@@ -188,12 +189,12 @@ func checkLines(t *testing.T, value string) {
 var replyCode = regexp.MustCompile(`^(?:4[0-9][0-9] 4|5[0-9][0-9] 5)\.[0-9]{1,3}\.[0-9]{1,3}$`)
 
 // checkReply: one line of printable ASCII that fits, and a code that is ours.
-func checkReply(t *testing.T, v policy.Verdict) {
+func checkReply(t *testing.T, v result.Verdict) {
 	t.Helper()
 	if len(v.Text) > 450 || strings.ContainsFunc(v.Text, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Errorf("text of %d octets: %q", len(v.Text), v.Text)
 	}
-	if refused := v.Action == policy.Reject || v.Action == policy.TempFail; refused != replyCode.MatchString(v.Code) {
+	if refused := v.Action == result.Reject || v.Action == result.TempFail; refused != replyCode.MatchString(v.Code) {
 		t.Errorf("%s with code %q", v.Action, v.Code)
 	}
 	for _, f := range v.Insert {

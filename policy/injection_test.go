@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
@@ -106,7 +109,7 @@ func (h *hostile) Lookup(_ context.Context, name string, t dnscache.Type) *dnsca
 }
 
 // attempt has the message checked.
-func (h *hostile) attempt(t *testing.T) *policy.Results {
+func (h *hostile) attempt(t *testing.T) *result.Results {
 	t.Helper()
 	from := h.name + " <x@" + h.author + ">"
 	text := "From: " + from + "\r\nSubject: x\r\n\r\nbody\r\n"
@@ -153,11 +156,11 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 	t.Helper()
 	for _, h.author = range authors {
 		res := h.attempt(t)
-		for _, r := range append(trustingRules(t), []policy.Rules{
+		for _, r := range append(trustingRules(t), []rules.Rules{
 			{},
-			{Mode: policy.Monitor},
-			{Quarantine: policy.QuarantineTag, OnAmbiguousAuthor: policy.AuthorHold},
-			{OnAmbiguousAuthor: policy.AuthorAccept, OnTempError: "tempfail"},
+			{Mode: rules.Monitor},
+			{Quarantine: rules.QuarantineTag, OnAmbiguousAuthor: rules.AuthorHold},
+			{OnAmbiguousAuthor: rules.AuthorAccept, OnTempError: "tempfail"},
 		}...) {
 			r.AuthservID = "mx.test.example"
 			v := r.Decide(res)
@@ -167,7 +170,7 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 				checkResultsField(t, res, v.AuthenticationResults)
 				fields += v.AuthenticationResults
 			}
-			if v.Action == policy.Reject {
+			if v.Action == result.Reject {
 				replies += v.Text
 			}
 		}

@@ -4,32 +4,34 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
 // trustingRules are rules of administrators who believe the attacker of the
 // injection tests, each in another respect, or ask him for more than DMARC.
-func trustingRules(t *testing.T) []policy.Rules {
+func trustingRules(t *testing.T) []rules.Rules {
 	t.Helper()
 	theirs := members(t, "attacker.example .attacker.example dkim:attacker.example dkim:.attacker.example")
-	return []policy.Rules{
-		{Trust: policy.Trust{Forwarders: theirs}, Mode: policy.Monitor},
-		{Trust: policy.Trust{Sealers: theirs}},
-		{Trust: policy.Trust{MailingLists: policy.ListsAccept}},
-		{Trust: policy.Trust{MailingLists: policy.ListsQuarantine}, Quarantine: policy.QuarantineTag},
-		{Trust: policy.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyNone}}},
-		{Trust: policy.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyQuarantine}}, Quarantine: policy.QuarantineTag},
-		{Local: policy.Local{SPFFail: policy.OnReject, SPFSoftfail: policy.OnReject, SPFPermError: policy.OnReject}},
-		{Local: policy.Local{OwnDomains: theirs, OnOwnDomain: policy.OnReject, SigningDomains: theirs, OnUnsigned: policy.OnReject}},
+	return []rules.Rules{
+		{Trust: rules.Trust{Forwarders: theirs}, Mode: rules.Monitor},
+		{Trust: rules.Trust{Sealers: theirs}},
+		{Trust: rules.Trust{MailingLists: rules.ListsAccept}},
+		{Trust: rules.Trust{MailingLists: rules.ListsQuarantine}, Quarantine: rules.QuarantineTag},
+		{Trust: rules.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyNone}}},
+		{Trust: rules.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyQuarantine}}, Quarantine: rules.QuarantineTag},
+		{Local: rules.Local{SPFFail: rules.OnReject, SPFSoftfail: rules.OnReject, SPFPermError: rules.OnReject}},
+		{Local: rules.Local{OwnDomains: theirs, OnOwnDomain: rules.OnReject, SigningDomains: theirs, OnUnsigned: rules.OnReject}},
 	}
 }
 
 // checkOverrides: what an override rests on is one bounded line of printable
 // ASCII, though strangers wrote it, and it is told by whom it was decided.
-func checkOverrides(t *testing.T, v policy.Verdict) {
+func checkOverrides(t *testing.T, v result.Verdict) {
 	t.Helper()
-	for _, o := range append(append([]policy.Override{}, v.Overrides...), v.Refused...) {
+	for _, o := range append(append([]result.Override{}, v.Overrides...), v.Refused...) {
 		if o.Reason == "" || o.By == "" || len(o.Text) > 700 || strings.ContainsFunc(o.Text, func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Errorf("override %+q", o)
 		}

@@ -3,22 +3,11 @@ package policy
 import (
 	"strings"
 
+	"github.com/postvet/postvet/policy/result"
+
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
-
-// Marks are what a header and an envelope show, beside [message.List], about the
-// hands through which a message went. Everybody can write them: they make a
-// hint, never a decision.
-type Marks struct {
-	// SubjectTag is the word in brackets that the Subject begins with, such as
-	// "[staff]"; "" for none.
-	SubjectTag string `json:"subject_tag"`
-	// Forward is the field, or the kind of envelope, by which a forwarder shows;
-	// "" for none.
-	Forward string `json:"forward"`
-	// Received counts the fields that the hops before us left.
-	Received int `json:"received"`
-}
 
 // maxSubjectTag bounds what is kept of foreign text.
 const maxSubjectTag = 40
@@ -27,8 +16,8 @@ const maxSubjectTag = 40
 var forwardFields = []string{"X-Forwarded-To", "X-Forwarded-For", "X-Forwarded-Encrypted", "Resent-From", "Resent-To", "Resent-Sender"}
 
 // readMarks looks for the marks in a header.
-func readMarks(h message.Header, mailFrom string) Marks {
-	var m Marks
+func readMarks(h message.Header, mailFrom string) result.Marks {
+	var m result.Marks
 	for _, f := range h {
 		switch {
 		case f.Is("Received"):
@@ -71,5 +60,5 @@ func subjectTag(value string) string {
 	if end < 2 || end > maxSubjectTag {
 		return ""
 	}
-	return printable(value[:end+1], maxSubjectTag+1)
+	return foreign.Line(value[:end+1], maxSubjectTag+1)
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/policy/message"
@@ -13,21 +15,21 @@ func TestReadMarks(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, header, mailFrom string
-		want                   Marks
+		want                   result.Marks
 	}{
-		{"nothing", "Subject: minutes\nReceived: a\nReceived: b", "ann@good.example", Marks{Received: 2}},
-		{"advertising", "List-Unsubscribe: <mailto:x@esp.example>", "", Marks{}},
-		{"tag", "Subject: [staff] minutes", "", Marks{SubjectTag: "[staff]"}},
-		{"tag of a reply", "Subject: RE:  [staff] minutes", "", Marks{SubjectTag: "[staff]"}},
-		{"no tag", "Subject: minutes [staff]", "", Marks{}},
-		{"empty tag", "Subject: [] minutes", "", Marks{}},
-		{"long tag", "Subject: [" + strings.Repeat("x", 41) + "]", "", Marks{}},
-		{"hostile tag", "Subject: [\x1b[31m]", "", Marks{SubjectTag: "[?[31m]"}},
-		{"forwarded", "X-Forwarded-To: a@b.example", "", Marks{Forward: "X-Forwarded-To"}},
-		{"RFC 5322 section 3.6.6", "Resent-From: a@b.example", "", Marks{Forward: "Resent-From"}},
-		{"SRS", "Subject: x", "SRS0=ab=cd=good.example=ann@fwd.example", Marks{Forward: "SRS"}},
-		{"SRS twice", "Subject: x", "srs1+ab=cd@fwd.example", Marks{Forward: "SRS"}},
-		{"no SRS", "Subject: x", "srsly@good.example", Marks{}},
+		{"nothing", "Subject: minutes\nReceived: a\nReceived: b", "ann@good.example", result.Marks{Received: 2}},
+		{"advertising", "List-Unsubscribe: <mailto:x@esp.example>", "", result.Marks{}},
+		{"tag", "Subject: [staff] minutes", "", result.Marks{SubjectTag: "[staff]"}},
+		{"tag of a reply", "Subject: RE:  [staff] minutes", "", result.Marks{SubjectTag: "[staff]"}},
+		{"no tag", "Subject: minutes [staff]", "", result.Marks{}},
+		{"empty tag", "Subject: [] minutes", "", result.Marks{}},
+		{"long tag", "Subject: [" + strings.Repeat("x", 41) + "]", "", result.Marks{}},
+		{"hostile tag", "Subject: [\x1b[31m]", "", result.Marks{SubjectTag: "[?[31m]"}},
+		{"forwarded", "X-Forwarded-To: a@b.example", "", result.Marks{Forward: "X-Forwarded-To"}},
+		{"RFC 5322 section 3.6.6", "Resent-From: a@b.example", "", result.Marks{Forward: "Resent-From"}},
+		{"SRS", "Subject: x", "SRS0=ab=cd=good.example=ann@fwd.example", result.Marks{Forward: "SRS"}},
+		{"SRS twice", "Subject: x", "srs1+ab=cd@fwd.example", result.Marks{Forward: "SRS"}},
+		{"no SRS", "Subject: x", "srsly@good.example", result.Marks{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/dnscache"
 )
 
@@ -22,11 +25,11 @@ type meter struct {
 	room     chan struct{}
 
 	mu     sync.Mutex
-	cost   DNSCost
+	cost   result.DNSCost
 	waited time.Duration
 	active int
 	since  time.Time // when active rose from 0
-	events []Event
+	events []result.Event
 }
 
 // maxConcurrent bounds the look-ups that one connection has under way: a message
@@ -58,7 +61,7 @@ func (d *meter) inTurn(ctx context.Context, check, name string, t dnscache.Type)
 type first struct{ *meter }
 
 func (f first) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	return f.ask(dnscache.Urgent(ctx), checkDMARC, name, t)
+	return f.ask(dnscache.Urgent(ctx), result.CheckDMARC, name, t)
 }
 
 // asker is the meter for one check, so that the trace can tell who asked.
@@ -119,7 +122,7 @@ func (d *meter) ask(ctx context.Context, check, name string, t dnscache.Type) *d
 		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
 	}
 	if d.trace {
-		d.record(Event{What: "dns", Check: check, Text: describeLookup(name, t, a, d.now().Sub(start))})
+		d.record(result.Event{What: "dns", Check: check, Text: explain.Lookup(name, t, a, d.now().Sub(start))})
 	}
 	return a
 }
@@ -154,7 +157,7 @@ var errLate = errors.New("policy: not finished in time")
 func unneeded(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
 
 // record adds to the trace. Whoever calls it has seen that one is kept.
-func (d *meter) record(events ...Event) {
+func (d *meter) record(events ...result.Event) {
 	at := float64(d.now().Sub(d.began).Microseconds()) / 1000
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -167,7 +170,7 @@ func (d *meter) record(events ...Event) {
 }
 
 // snapshot returns what the look-ups have cost so far.
-func (d *meter) snapshot() DNSCost {
+func (d *meter) snapshot() result.DNSCost {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	waited := d.waited
@@ -181,14 +184,14 @@ func (d *meter) snapshot() DNSCost {
 
 // begin starts the account of a further message of the connection: it returns
 // the cost so far, and forgets the trace.
-func (d *meter) begin() DNSCost {
+func (d *meter) begin() result.DNSCost {
 	d.mu.Lock()
 	d.events = nil
 	d.mu.Unlock()
 	return d.snapshot()
 }
 
-func (c DNSCost) since(earlier DNSCost) DNSCost {
+func costSince(c, earlier result.DNSCost) result.DNSCost {
 	c.Lookups -= earlier.Lookups
 	c.Failed -= earlier.Failed
 	c.WaitMS -= earlier.WaitMS
@@ -196,8 +199,8 @@ func (c DNSCost) since(earlier DNSCost) DNSCost {
 }
 
 // timeline returns a copy of the trace.
-func (d *meter) timeline() []Event {
+func (d *meter) timeline() []result.Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]Event{}, d.events...)
+	return append([]result.Event{}, d.events...)
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -43,12 +45,12 @@ func TestResultsDoNotDependOnTheCache(t *testing.T) {
 	t.Parallel()
 	g, h := usual(t, "Hello\r\n")
 	_, r := dnstest.Start(t, g.zone)
-	results := func(forgot func(string, dnscache.Type) bool) (*policy.Results, int) {
+	results := func(forgot func(string, dnscache.Type) bool) (*result.Results, int) {
 		f := &forgetful{Resolver: r, forgot: forgot}
 		res := deliver(policy.NewChecker(policy.Options{Resolver: f, AuthservID: "mx.test.example"}), g, h)
 		return res, int(f.asked.Load())
 	}
-	ignore := cmpopts.IgnoreFields(policy.DNSCost{}, "Lookups", "WaitMS")
+	ignore := cmpopts.IgnoreFields(result.DNSCost{}, "Lookups", "WaitMS")
 	want, asked := results(func(string, dnscache.Type) bool { return true })
 	if asked == 0 {
 		t.Error("a resolver that remembers nothing was asked nothing")

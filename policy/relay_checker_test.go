@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
@@ -62,14 +65,14 @@ func TestRelayIsNotLookedUp(t *testing.T) {
 			t.Errorf("%v was asked for", q)
 		}
 	}
-	want := policy.ClientResult{
+	want := result.ClientResult{
 		IP: "203.0.113.9", Helo: "mail.good.example", PTR: "mail.good.example",
 		Relay: "192.0.2.25", RelayHelo: "relay.test.example", Hops: 1,
 	}
 	if d := cmp.Diff(want, res.Client); d != "" {
 		t.Errorf("client (-want +got):\n%s", d)
 	}
-	if !slices.ContainsFunc(res.Trace, func(e policy.Event) bool {
+	if !slices.ContainsFunc(res.Trace, func(e result.Event) bool {
 		return e.What == "message" && strings.Contains(e.Text, "the trusted relay 192.0.2.25 brings it")
 	}) {
 		t.Errorf("the trace does not speak of the relay: %v", res.Trace)
@@ -118,7 +121,7 @@ func TestRelayAndOversizeHeader(t *testing.T) {
 			t.Errorf("SPF %+v", s)
 		}
 	}
-	if v := (policy.Rules{}).Decide(res); v.Rule != policy.RuleOversize {
+	if v := (rules.Rules{}).Decide(res); v.Rule != result.RuleOversize {
 		t.Errorf("rule %s", v.Rule)
 	}
 }
@@ -134,7 +137,7 @@ func TestLocalSubmissionIsNoRelay(t *testing.T) {
 	conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("127.0.0.1"), Local: true})
 	defer conn.Close()
 	res := conn.Message(message.Sender{Path: "root@test.example"}).Finish(t.Context())
-	if res.Exempt != policy.ExemptLocal || res.Client.Relay != "" {
+	if res.Exempt != result.ExemptLocal || res.Client.Relay != "" {
 		t.Errorf("exempt %q, client %+v", res.Exempt, res.Client)
 	}
 }
@@ -142,18 +145,18 @@ func TestLocalSubmissionIsNoRelay(t *testing.T) {
 // More recipients than are remembered: whether all are in the list is not known.
 func TestMonitorRecipientsNeedsAllOfThem(t *testing.T) {
 	t.Parallel()
-	rules := policy.Rules{Modes: policy.Modes{MonitorRecipients: members(t, "test.example")}}
+	set := rules.Rules{Modes: rules.Modes{MonitorRecipients: members(t, "test.example")}}
 	r := spoof(dmarc.PolicyReject)
 	r.Recipients = []string{"a@test.example"}
-	if v := rules.Decide(r); v.Action != policy.Accept {
+	if v := set.Decide(r); v.Action != result.Accept {
 		t.Errorf("all are in the list, and the action is %s", v.Action)
 	}
 	r.RecipientsIncomplete = true
-	if v := rules.Decide(r); v.Action != policy.Reject {
+	if v := set.Decide(r); v.Action != result.Reject {
 		t.Errorf("not all are known, and the action is %s", v.Action)
 	}
 	r.Recipients, r.RecipientsIncomplete = nil, false
-	if v := rules.Decide(r); v.Action != policy.Reject {
+	if v := set.Decide(r); v.Action != result.Reject {
 		t.Errorf("there are none, and the action is %s", v.Action)
 	}
 }
@@ -163,7 +166,7 @@ func TestMonitorRecipientsNeedsAllOfThem(t *testing.T) {
 func TestEarlyRefusalKnowsItsLimits(t *testing.T) {
 	t.Parallel()
 	_, checker := relayChecker(t)
-	early := func(ip string) *policy.Results {
+	early := func(ip string) *result.Results {
 		conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr(ip), Listener: "smtpd"})
 		defer conn.Close()
 		conn.Helo("x.example")
@@ -176,18 +179,18 @@ func TestEarlyRefusalKnowsItsLimits(t *testing.T) {
 	}
 	stranger := early("198.51.100.66")
 	for name, tt := range map[string]struct {
-		modes   policy.Modes
+		modes   rules.Modes
 		refused bool
 	}{
-		"no exception":                  {policy.Modes{}, true},
-		"its listener is monitored":     {policy.Modes{MonitorListeners: []string{"smtpd"}}, false},
-		"another listener is monitored": {policy.Modes{MonitorListeners: []string{"other"}}, true},
-		"its recipient is monitored":    {policy.Modes{MonitorRecipients: members(t, "test.example")}, false},
-		"another recipient is":          {policy.Modes{MonitorRecipients: members(t, "other.example")}, true},
-		"some author is monitored":      {policy.Modes{MonitorDomains: members(t, "some.example")}, false},
+		"no exception":                  {rules.Modes{}, true},
+		"its listener is monitored":     {rules.Modes{MonitorListeners: []string{"smtpd"}}, false},
+		"another listener is monitored": {rules.Modes{MonitorListeners: []string{"other"}}, true},
+		"its recipient is monitored":    {rules.Modes{MonitorRecipients: members(t, "test.example")}, false},
+		"another recipient is":          {rules.Modes{MonitorRecipients: members(t, "other.example")}, true},
+		"some author is monitored":      {rules.Modes{MonitorDomains: members(t, "some.example")}, false},
 	} {
-		rules := policy.Rules{Modes: tt.modes, Local: policy.Local{SPFEarly: true, SPFFail: policy.OnReject}}
-		if v, refused := rules.Early(stranger); refused != tt.refused {
+		set := rules.Rules{Modes: tt.modes, Local: rules.Local{SPFEarly: true, SPFFail: rules.OnReject}}
+		if v, refused := set.Early(stranger); refused != tt.refused {
 			t.Errorf("%s: refused %v by %s", name, refused, v.Rule)
 		}
 	}
@@ -199,20 +202,20 @@ func TestOwnDomainBehindRelay(t *testing.T) {
 	t.Parallel()
 	_, resolver := dnstest.Start(t, relayZone)
 	checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Relays: members(t, "192.0.2.25")})
-	rules := policy.Rules{Local: policy.Local{OwnDomains: members(t, "test.example"), OnOwnDomain: policy.OnReject}}
+	set := rules.Rules{Local: rules.Local{OwnDomains: members(t, "test.example"), OnOwnDomain: rules.OnReject}}
 	for _, tt := range []struct {
 		name, received string
-		want           policy.Action
+		want           result.Action
 	}{
-		{"stranger", " from x (x [198.51.100.66]) by relay (Postfix) with ESMTP id 1; date", policy.Reject},
-		{"made on the relay", " by relay (Postfix, from userid 0) id 1; date", policy.Accept},
-		{"not known", " by relay with ESMTP id 1; date", policy.TempFail},
+		{"stranger", " from x (x [198.51.100.66]) by relay (Postfix) with ESMTP id 1; date", result.Reject},
+		{"made on the relay", " by relay (Postfix, from userid 0) id 1; date", result.Accept},
+		{"not known", " by relay with ESMTP id 1; date", result.TempFail},
 	} {
 		conn := checker.Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.25")})
 		m := conn.Message(message.Sender{Path: "root@test.example"})
 		m.Field(message.NewField("Received", tt.received))
 		m.Field(message.NewField("From", " root@test.example"))
-		if v := rules.Decide(m.Finish(t.Context())); v.Action != tt.want {
+		if v := set.Decide(m.Finish(t.Context())); v.Action != tt.want {
 			t.Errorf("%s: %s by %s: %s", tt.name, v.Action, v.Rule, v.Text)
 		}
 		conn.Close()

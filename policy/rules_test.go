@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
@@ -12,8 +14,8 @@ import (
 )
 
 // spoof returns the results of a message that fails DMARC.
-func spoof(disposition dmarc.Policy) *policy.Results {
-	return &policy.Results{
+func spoof(disposition dmarc.Policy) *result.Results {
+	return &result.Results{
 		Author: message.Author{Domain: "bank.example"},
 		SPF:    []spf.Result{{Identity: spf.MailFrom, Domain: "evil.example", Status: spf.Pass}},
 		DMARC: dmarc.Result{
@@ -21,14 +23,14 @@ func spoof(disposition dmarc.Policy) *policy.Results {
 			Disposition: disposition,
 		},
 		MailFrom: "x@evil.example",
-		Client:   policy.ClientResult{IP: "192.0.2.66"},
+		Client:   result.ClientResult{IP: "192.0.2.66"},
 	}
 }
 
 // undecided returns the results of a message whose DMARC evaluation DNS trouble
 // cut short.
-func undecided(known, suspected dmarc.Policy) *policy.Results {
-	return &policy.Results{
+func undecided(known, suspected dmarc.Policy) *result.Results {
+	return &result.Results{
 		Author: message.Author{Domain: "bank.example"},
 		DMARC:  dmarc.Result{Status: dmarc.TempError, AuthorDomain: "bank.example", Policy: known, Suspected: suspected},
 	}
@@ -36,56 +38,56 @@ func undecided(known, suspected dmarc.Policy) *policy.Results {
 
 func TestDecide(t *testing.T) {
 	t.Parallel()
-	with := func(r *policy.Results, change func(*policy.Results)) *policy.Results { change(r); return r }
+	with := func(r *result.Results, change func(*result.Results)) *result.Results { change(r); return r }
 	for _, tt := range []struct {
 		name     string
-		rules    policy.Rules
-		results  *policy.Results
-		action   policy.Action
-		intended policy.Action
+		rules    rules.Rules
+		results  *result.Results
+		action   result.Action
+		intended result.Action
 		code     string
 		rule     string
 	}{
-		{"p=reject", policy.Rules{}, spoof(dmarc.PolicyReject), policy.Reject, policy.Reject, "550 5.7.26", policy.RuleDMARCReject},
-		{"p=quarantine holds by default", policy.Rules{}, spoof(dmarc.PolicyQuarantine), policy.Quarantine, policy.Quarantine, "", policy.RuleDMARCQuarantine},
-		{"p=quarantine tagged", policy.Rules{Quarantine: "tag"}, spoof(dmarc.PolicyQuarantine), policy.Accept, policy.Quarantine, "", policy.RuleDMARCQuarantine},
-		{"p=quarantine refused", policy.Rules{Quarantine: "reject"}, spoof(dmarc.PolicyQuarantine), policy.Reject, policy.Reject, "550 5.7.26", policy.RuleDMARCQuarantine},
-		{"p=none", policy.Rules{}, spoof(dmarc.PolicyNone), policy.Accept, policy.Accept, "", policy.RuleDMARCNone},
-		{"monitor", policy.Rules{Mode: policy.Monitor}, spoof(dmarc.PolicyReject), policy.Accept, policy.Reject, "", policy.RuleDMARCReject},
+		{"p=reject", rules.Rules{}, spoof(dmarc.PolicyReject), result.Reject, result.Reject, "550 5.7.26", result.RuleDMARCReject},
+		{"p=quarantine holds by default", rules.Rules{}, spoof(dmarc.PolicyQuarantine), result.Quarantine, result.Quarantine, "", result.RuleDMARCQuarantine},
+		{"p=quarantine tagged", rules.Rules{Quarantine: "tag"}, spoof(dmarc.PolicyQuarantine), result.Accept, result.Quarantine, "", result.RuleDMARCQuarantine},
+		{"p=quarantine refused", rules.Rules{Quarantine: "reject"}, spoof(dmarc.PolicyQuarantine), result.Reject, result.Reject, "550 5.7.26", result.RuleDMARCQuarantine},
+		{"p=none", rules.Rules{}, spoof(dmarc.PolicyNone), result.Accept, result.Accept, "", result.RuleDMARCNone},
+		{"monitor", rules.Rules{Mode: rules.Monitor}, spoof(dmarc.PolicyReject), result.Accept, result.Reject, "", result.RuleDMARCReject},
 		{
 			"monitor does not defer either",
-			policy.Rules{Mode: policy.Monitor, OnTempError: "tempfail"},
-			&policy.Results{Author: message.Author{Domain: "a.example"}, DMARC: dmarc.Result{Status: dmarc.TempError}},
-			policy.Accept, policy.TempFail, "", policy.RuleTempError,
+			rules.Rules{Mode: rules.Monitor, OnTempError: "tempfail"},
+			&result.Results{Author: message.Author{Domain: "a.example"}, DMARC: dmarc.Result{Status: dmarc.TempError}},
+			result.Accept, result.TempFail, "", result.RuleTempError,
 		},
-		{"temperror, policy unknown", policy.Rules{}, undecided("", ""), policy.Accept, policy.Accept, "", policy.RuleTempError},
-		{"temperror, p=none", policy.Rules{}, undecided(dmarc.PolicyNone, ""), policy.Accept, policy.Accept, "", policy.RuleTempError},
-		{"temperror, p=reject is known", policy.Rules{}, undecided(dmarc.PolicyReject, ""), policy.TempFail, policy.TempFail, "451 4.4.3", policy.RuleTempError},
-		{"temperror, p=quarantine is known", policy.Rules{}, undecided(dmarc.PolicyQuarantine, ""), policy.TempFail, policy.TempFail, "451 4.4.3", policy.RuleTempError},
-		{"temperror below sp=reject", policy.Rules{}, undecided("", dmarc.PolicyReject), policy.TempFail, policy.TempFail, "451 4.4.3", policy.RuleTempError},
+		{"temperror, policy unknown", rules.Rules{}, undecided("", ""), result.Accept, result.Accept, "", result.RuleTempError},
+		{"temperror, p=none", rules.Rules{}, undecided(dmarc.PolicyNone, ""), result.Accept, result.Accept, "", result.RuleTempError},
+		{"temperror, p=reject is known", rules.Rules{}, undecided(dmarc.PolicyReject, ""), result.TempFail, result.TempFail, "451 4.4.3", result.RuleTempError},
+		{"temperror, p=quarantine is known", rules.Rules{}, undecided(dmarc.PolicyQuarantine, ""), result.TempFail, result.TempFail, "451 4.4.3", result.RuleTempError},
+		{"temperror below sp=reject", rules.Rules{}, undecided("", dmarc.PolicyReject), result.TempFail, result.TempFail, "451 4.4.3", result.RuleTempError},
 		{
 			"more claims than we can remove, even in monitor mode",
-			policy.Rules{Mode: policy.Monitor},
-			&policy.Results{ClaimsIncomplete: true, Exempt: policy.ExemptAuthenticated},
-			policy.TempFail, policy.TempFail, "451 4.3.0", policy.RuleUnreadable,
+			rules.Rules{Mode: rules.Monitor},
+			&result.Results{ClaimsIncomplete: true, Exempt: result.ExemptAuthenticated},
+			result.TempFail, result.TempFail, "451 4.3.0", result.RuleUnreadable,
 		},
 		{
 			"our own failure defers",
-			policy.Rules{},
-			with(spoof(dmarc.PolicyReject), func(r *policy.Results) { r.Faults = []string{"dkim: x"} }),
-			policy.TempFail, policy.TempFail, "451 4.3.0", policy.RuleFault,
+			rules.Rules{},
+			with(spoof(dmarc.PolicyReject), func(r *result.Results) { r.Faults = []string{"dkim: x"} }),
+			result.TempFail, result.TempFail, "451 4.3.0", result.RuleFault,
 		},
 		{
 			"our own failure accepted by choice",
-			policy.Rules{OnFault: "accept"},
-			with(spoof(dmarc.PolicyNone), func(r *policy.Results) { r.Faults = []string{"dkim: x"} }),
-			policy.Accept, policy.Accept, "", policy.RuleDMARCNone,
+			rules.Rules{OnFault: "accept"},
+			with(spoof(dmarc.PolicyNone), func(r *result.Results) { r.Faults = []string{"dkim: x"} }),
+			result.Accept, result.Accept, "", result.RuleDMARCNone,
 		},
 		{
 			"exempt comes before all",
-			policy.Rules{},
-			with(spoof(dmarc.PolicyReject), func(r *policy.Results) { r.Exempt = policy.ExemptAuthenticated }),
-			policy.Accept, policy.Accept, "", policy.RuleExempt,
+			rules.Rules{},
+			with(spoof(dmarc.PolicyReject), func(r *result.Results) { r.Exempt = result.ExemptAuthenticated }),
+			result.Accept, result.Accept, "", result.RuleExempt,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,7 +110,7 @@ func TestDecideReplyIsBounded(t *testing.T) {
 	r.SPF = []spf.Result{{Identity: spf.MailFrom, Domain: hostile, Status: spf.Fail, Reason: hostile, Explanation: hostile}}
 	r.DKIM = []dkim.Result{{Domain: hostile, Selector: hostile, Status: dkim.Fail, Reason: hostile}}
 	r.Client.IP = hostile
-	v := policy.Rules{}.Decide(r)
+	v := rules.Rules{}.Decide(r)
 	if len(v.Text) == 0 || len(v.Text) > 450 {
 		t.Errorf("text of %d octets", len(v.Text))
 	}
@@ -127,7 +129,7 @@ func TestDecideReplySaysWhatFailed(t *testing.T) {
 		{Domain: "esp.example", Status: dkim.Pass},
 		{Domain: "bank.example", Status: dkim.Fail, Reason: "the body was changed"},
 	}
-	got := policy.Rules{}.Decide(r).Text
+	got := rules.Rules{}.Decide(r).Text
 	want := "DMARC: bank.example asks to refuse mail that does not prove to be its own; " +
 		"SPF passed, but for evil.example; DKIM fail for bank.example (the body was changed)"
 	if got != want {
@@ -137,9 +139,9 @@ func TestDecideReplySaysWhatFailed(t *testing.T) {
 
 func BenchmarkDecide(b *testing.B) {
 	r := spoof(dmarc.PolicyReject)
-	rules := policy.Rules{AuthservID: "mx.test.example"}
+	set := rules.Rules{AuthservID: "mx.test.example"}
 	b.ReportAllocs()
 	for b.Loop() {
-		rules.Decide(r)
+		set.Decide(r)
 	}
 }

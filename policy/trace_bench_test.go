@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
@@ -29,7 +32,7 @@ s1._domainkey.good.example. TXT "%s"
 	for _, trace := range []bool{false, true} {
 		b.Run(fmt.Sprintf("trace=%v", trace), func(b *testing.B) {
 			checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Trace: trace})
-			rules := policy.Rules{AuthservID: "mx.test.example"}
+			set := rules.Rules{AuthservID: "mx.test.example"}
 			one := func() {
 				conn := checker.Connect(context.Background(), message.Client{IP: netip.MustParseAddr("192.0.2.1")})
 				defer conn.Close()
@@ -40,7 +43,7 @@ s1._domainkey.good.example. TXT "%s"
 				}
 				m.EndOfHeader()
 				_, _ = m.Write([]byte("Hello.\r\n"))
-				if v := rules.Decide(m.Finish(context.Background())); v.Rule != policy.RuleDMARCPass {
+				if v := set.Decide(m.Finish(context.Background())); v.Rule != result.RuleDMARCPass {
 					b.Fatal(v.Rule)
 				}
 			}

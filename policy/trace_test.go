@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
@@ -71,7 +75,7 @@ func playTrace(t *testing.T, file string) *txtar.Archive {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := golden{rules: policy.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true}}
+	g := golden{rules: rules.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true}}
 	var signed []byte
 	var signatures []string
 	var rest []txtar.File
@@ -122,7 +126,7 @@ func playTrace(t *testing.T, file string) *txtar.Archive {
 	v := g.rules.Decide(res)
 	archive.Files = append(rest,
 		txtar.File{Name: "want", Data: []byte(showVerdict(v))},
-		txtar.File{Name: "trace", Data: []byte(showTrace(append(res.Trace, policy.TraceVerdict(res, &v)...)))})
+		txtar.File{Name: "trace", Data: []byte(showTrace(append(res.Trace, explain.TraceVerdict(res, &v)...)))})
 	return archive
 }
 
@@ -145,7 +149,7 @@ func (g *golden) readTraceEnvelope(t *testing.T, text string) []string {
 }
 
 // showVerdict writes what the client, the log and the JSON have to say.
-func showVerdict(v policy.Verdict) string {
+func showVerdict(v result.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s by %s\n", v.Action, v.Rule)
 	if v.Code != "" {
@@ -161,9 +165,9 @@ func showVerdict(v policy.Verdict) string {
 }
 
 // showTrace writes a trace without what differs from run to run.
-func showTrace(trace []policy.Event) string {
+func showTrace(trace []result.Event) string {
 	var b strings.Builder
-	for _, s := range policy.Sections(trace) {
+	for _, s := range explain.Sections(trace) {
 		b.WriteString(s.Title + "\n")
 		var asked, told []string
 		for _, e := range s.Events {

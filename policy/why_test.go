@@ -4,9 +4,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -15,14 +18,14 @@ import (
 )
 
 // inOrder returns the results of a message that is in order.
-func inOrder() *policy.Results {
-	return &policy.Results{
+func inOrder() *result.Results {
+	return &result.Results{
 		Author:   message.Author{Domain: "bank.example"},
 		SPF:      []spf.Result{{Identity: spf.MailFrom, Domain: "bank.example", Status: spf.Pass}},
 		DKIM:     []dkim.Result{{Domain: "bank.example", Selector: "s", Status: dkim.Pass, BodyLength: -1}},
 		DMARC:    dmarc.Result{Status: dmarc.Pass, AuthorDomain: "bank.example", SPFAligned: true, DKIMAligned: true},
 		MailFrom: "a@bank.example",
-		Client:   policy.ClientResult{IP: "192.0.2.1"},
+		Client:   result.ClientResult{IP: "192.0.2.1"},
 	}
 }
 
@@ -30,12 +33,12 @@ func inOrder() *policy.Results {
 func TestWhyOfTheSimplyAccepted(t *testing.T) {
 	t.Parallel()
 	exempt := spoof(dmarc.PolicyReject)
-	exempt.Exempt = policy.ExemptAuthenticated
-	for name, r := range map[string]*policy.Results{
+	exempt.Exempt = result.ExemptAuthenticated
+	for name, r := range map[string]*result.Results{
 		"pass": inOrder(), "exempt": exempt,
 		"no policy": {Author: message.Author{Domain: "a.example"}, DMARC: dmarc.Result{Status: dmarc.None}},
 	} {
-		v := policy.Rules{}.Decide(r)
+		v := rules.Rules{}.Decide(r)
 		if len(v.Why) != 0 || len(v.Hints) != 0 || v.Why == nil || v.Hints == nil {
 			t.Errorf("%s: why %q, hints %v", name, v.Why, v.Hints)
 		}
@@ -53,68 +56,68 @@ func TestHints(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name   string
-		change func(*policy.Results)
-		want   []policy.HintWord
+		change func(*result.Results)
+		want   []result.HintWord
 	}{
-		{"spoof", func(*policy.Results) {}, []policy.HintWord{policy.HintUnauthenticated}},
-		{"body changed", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)} }, []policy.HintWord{policy.HintAltered}},
-		{"body changed by a list", func(r *policy.Results) {
+		{"spoof", func(*result.Results) {}, []result.HintWord{result.HintUnauthenticated}},
+		{"body changed", func(r *result.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)} }, []result.HintWord{result.HintAltered}},
+		{"body changed by a list", func(r *result.Results) {
 			r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)}
 			r.List.ID = "staff.lists.example"
-		}, []policy.HintWord{policy.HintList}},
-		{"a list that signs as itself", func(r *policy.Results) {
+		}, []result.HintWord{result.HintList}},
+		{"a list that signs as itself", func(r *result.Results) {
 			r.DKIM = []dkim.Result{signed("lists.example", ""), signed("bank.example", dkim.FailureHeader)}
 			r.List.Post = true
-		}, []policy.HintWord{policy.HintList}},
-		{"a list without a signature of the author", func(r *policy.Results) { r.List.ID = "staff.lists.example" }, []policy.HintWord{policy.HintMaybeForwarded}},
-		{"body changed and ARC", func(r *policy.Results) {
+		}, []result.HintWord{result.HintList}},
+		{"a list without a signature of the author", func(r *result.Results) { r.List.ID = "staff.lists.example" }, []result.HintWord{result.HintMaybeForwarded}},
+		{"body changed and ARC", func(r *result.Results) {
 			r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureBody)}
 			r.ARC = arc.Result{Status: arc.Pass, Instances: 1, Sealers: []arc.Sealer{{Instance: 1, Domain: "fwd.example"}}}
-		}, []policy.HintWord{policy.HintAltered, policy.HintMaybeForwarded}},
-		{"another's broken signature", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("esp.example", dkim.FailureBody)} }, []policy.HintWord{policy.HintUnauthenticated}},
-		{"a service", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("esp.example", "")} }, []policy.HintWord{policy.HintOtherSigner}},
-		{"the organization, strictly", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("mail.bank.example", "")} }, []policy.HintWord{policy.HintStrict}},
-		{"rotated key", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureKeyMissing)} }, []policy.HintWord{policy.HintKeyMissing}},
-		{"sha1", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureAlgorithm)} }, []policy.HintWord{policy.HintWeak}},
-		{"malformed", func(r *policy.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureMalformed)} }, []policy.HintWord{}},
-		{"broken SPF", func(r *policy.Results) { r.SPF[0].Status = spf.PermError }, []policy.HintWord{policy.HintSPFBroken}},
-		{"partial", func(r *policy.Results) {
+		}, []result.HintWord{result.HintAltered, result.HintMaybeForwarded}},
+		{"another's broken signature", func(r *result.Results) { r.DKIM = []dkim.Result{signed("esp.example", dkim.FailureBody)} }, []result.HintWord{result.HintUnauthenticated}},
+		{"a service", func(r *result.Results) { r.DKIM = []dkim.Result{signed("esp.example", "")} }, []result.HintWord{result.HintOtherSigner}},
+		{"the organization, strictly", func(r *result.Results) { r.DKIM = []dkim.Result{signed("mail.bank.example", "")} }, []result.HintWord{result.HintStrict}},
+		{"rotated key", func(r *result.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureKeyMissing)} }, []result.HintWord{result.HintKeyMissing}},
+		{"sha1", func(r *result.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureAlgorithm)} }, []result.HintWord{result.HintWeak}},
+		{"malformed", func(r *result.Results) { r.DKIM = []dkim.Result{signed("bank.example", dkim.FailureMalformed)} }, []result.HintWord{}},
+		{"broken SPF", func(r *result.Results) { r.SPF[0].Status = spf.PermError }, []result.HintWord{result.HintSPFBroken}},
+		{"partial", func(r *result.Results) {
 			s := signed("bank.example", "")
 			s.Partial, r.PartialBody = true, dkim.Policy
 			r.DKIM = []dkim.Result{s}
-		}, []policy.HintWord{policy.HintPartial}},
-		{"partial that counts", func(r *policy.Results) {
+		}, []result.HintWord{result.HintPartial}},
+		{"partial that counts", func(r *result.Results) {
 			s := signed("sub.bank.example", "")
 			s.Partial, r.PartialBody = true, dkim.Pass
 			r.DKIM = []dkim.Result{s}
-		}, []policy.HintWord{policy.HintStrict}},
-		{"DNS trouble", func(r *policy.Results) { r.DMARC.Status = dmarc.TempError }, []policy.HintWord{policy.HintNotChecked}},
-		{"forwarded", func(r *policy.Results) {
+		}, []result.HintWord{result.HintStrict}},
+		{"DNS trouble", func(r *result.Results) { r.DMARC.Status = dmarc.TempError }, []result.HintWord{result.HintNotChecked}},
+		{"forwarded", func(r *result.Results) {
 			*r = *inOrder()
 			r.SPF[0].Status, r.DMARC.SPFAligned = spf.Fail, false
-		}, []policy.HintWord{policy.HintForwarded}},
-		{"forwarded, without a policy", func(r *policy.Results) {
+		}, []result.HintWord{result.HintForwarded}},
+		{"forwarded, without a policy", func(r *result.Results) {
 			*r = *inOrder()
 			r.SPF[0].Status, r.DMARC = spf.SoftFail, dmarc.Result{Status: dmarc.None, AuthorDomain: "bank.example"}
-		}, []policy.HintWord{policy.HintForwarded}},
-		{"not forwarded: signed by another, without a policy", func(r *policy.Results) {
+		}, []result.HintWord{result.HintForwarded}},
+		{"not forwarded: signed by another, without a policy", func(r *result.Results) {
 			r.DKIM = []dkim.Result{signed("esp.example", "")}
 			r.SPF[0].Status, r.DMARC = spf.Fail, dmarc.Result{Status: dmarc.None, AuthorDomain: "bank.example"}
-		}, []policy.HintWord{}},
-		{"ambiguous author", func(r *policy.Results) { r.Author = message.Author{Problem: "2 From fields"} }, []policy.HintWord{}},
-		{"no more than four", func(r *policy.Results) {
+		}, []result.HintWord{}},
+		{"ambiguous author", func(r *result.Results) { r.Author = message.Author{Problem: "2 From fields"} }, []result.HintWord{}},
+		{"no more than four", func(r *result.Results) {
 			for _, f := range []dkim.Failure{dkim.FailureBody, dkim.FailureKeyMissing, dkim.FailureAlgorithm, dkim.FailureExpired, dkim.FailureBody} {
 				r.DKIM = append(r.DKIM, signed("bank.example", f))
 			}
 			r.SPF[0].Status = spf.PermError
-		}, []policy.HintWord{policy.HintAltered, policy.HintKeyMissing, policy.HintWeak, policy.HintExpired}},
+		}, []result.HintWord{result.HintAltered, result.HintKeyMissing, result.HintWeak, result.HintExpired}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := spoof(dmarc.PolicyReject)
 			tt.change(r)
-			got := []policy.HintWord{}
-			for _, h := range policy.Hints(r) {
+			got := []result.HintWord{}
+			for _, h := range explain.Hints(r) {
 				got = append(got, h.Word)
 			}
 			if d := cmp.Diff(tt.want, got); d != "" {
@@ -144,10 +147,10 @@ func TestWhyIsBounded(t *testing.T) {
 			for range 12 {
 				r.DKIM = append(r.DKIM, sig)
 			}
-			r.Marks, r.List = policy.Marks{SubjectTag: hostile, Forward: hostile}, message.List{ID: hostile}
+			r.Marks, r.List = result.Marks{SubjectTag: hostile, Forward: hostile}, message.List{ID: hostile}
 			r.ARC = arc.Result{Status: arc.Pass, Instances: 1, Sealers: []arc.Sealer{{Domain: hostile}}}
 			r.Client.IP = hostile
-			v := policy.Rules{HelpURL: "https://h.example/{author}"}.Decide(r)
+			v := rules.Rules{HelpURL: "https://h.example/{author}"}.Decide(r)
 			if len(v.Why) == 0 || len(v.Why) > 12 || len(v.Hints) > 4 || len(v.Text)+strings.Count(v.Text, "%") > 450 {
 				t.Errorf("%d sentences, %d hints, text of %d", len(v.Why), len(v.Hints), len(v.Text))
 			}
@@ -155,7 +158,7 @@ func TestWhyIsBounded(t *testing.T) {
 			for _, h := range v.Hints {
 				texts = append(texts, h.Text)
 			}
-			for _, e := range policy.TraceVerdict(r, &v) {
+			for _, e := range explain.TraceVerdict(r, &v) {
 				texts = append(texts, e.Text)
 			}
 			for _, s := range texts {
@@ -171,10 +174,10 @@ func TestWhyIsBounded(t *testing.T) {
 // nothing.
 func TestWhyCostsNothingIfAccepted(t *testing.T) {
 	r := inOrder()
-	rules := policy.Rules{AuthservID: "mx.test.example"}
-	with := testing.AllocsPerRun(100, func() { rules.Decide(r) })
-	r.Exempt = policy.ExemptAddress // no field is written either
-	if without := testing.AllocsPerRun(100, func() { rules.Decide(r) }); without > 0 {
+	set := rules.Rules{AuthservID: "mx.test.example"}
+	with := testing.AllocsPerRun(100, func() { set.Decide(r) })
+	r.Exempt = result.ExemptAddress // no field is written either
+	if without := testing.AllocsPerRun(100, func() { set.Decide(r) }); without > 0 {
 		t.Errorf("%v allocations for an exempt message, %v for one that passes", without, with)
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
@@ -172,7 +175,7 @@ func (f *checkFlags) arrival(client *message.Client) error {
 
 // evaluate drives the checker as the filter does for a message from the wire. The
 // opinions are nil unless they are asked for.
-func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*policy.Report, []dkim.Opinion, error) {
+func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*result.Report, []dkim.Opinion, error) {
 	id, err := authservID(c)
 	if err != nil {
 		return nil, nil, err
@@ -194,11 +197,11 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 	for _, r := range f.rcpt {
 		msg.Recipient(r)
 	}
-	rules := c.Rules(id)
+	set := c.Rules(id)
 	var mail limitedBuffer
-	var early *policy.Results
+	var early *result.Results
 	if src.present {
-		if rules.RefusesEarly() {
+		if set.RefusesEarly() {
 			early = msg.Early(ctx)
 		}
 		also := io.Discard
@@ -214,19 +217,19 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 		withoutMessage(results)
 	}
 	// The checks run side by side and note what they did as they end.
-	slices.SortStableFunc(results.Trace, func(a, b policy.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
-	verdict := rules.Replay(early, results)
+	slices.SortStableFunc(results.Trace, func(a, b result.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
+	verdict := set.Replay(early, results)
 	if f.trace && src.present {
-		results.Trace = append(results.Trace, policy.TraceVerdict(results, &verdict)...)
+		results.Trace = append(results.Trace, explain.TraceVerdict(results, &verdict)...)
 	}
-	report := &policy.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
+	report := &result.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
 	if shadow := c.ShadowRules(id); shadow != nil && src.present {
 		v := shadow.Decide(results)
 		report.Shadow = &v
 	}
 	if !src.present {
-		report.Verdict = policy.Verdict{
-			Action: policy.Accept, Intended: policy.Accept, Rule: ruleNoMessage, Overrides: []policy.Override{},
+		report.Verdict = result.Verdict{
+			Action: result.Accept, Intended: result.Accept, Rule: ruleNoMessage, Overrides: []result.Override{},
 			Text: "there is no message to decide about",
 		}
 		report.AuthenticationResults = ""
@@ -243,11 +246,11 @@ const ruleNoMessage = "no-message"
 
 // withoutMessage takes out what the checker says about a header that does not
 // exist.
-func withoutMessage(r *policy.Results) {
+func withoutMessage(r *result.Results) {
 	r.Author = message.Author{}
 	r.DMARC.Reason = noMessageReason
 	r.ARC.Reason = noMessageReason
-	r.Trace = slices.DeleteFunc(r.Trace, func(e policy.Event) bool {
+	r.Trace = slices.DeleteFunc(r.Trace, func(e result.Event) bool {
 		return e.What == "dkim" || e.What == "arc" || e.What == "dmarc" || e.What == "message"
 	})
 }
@@ -255,13 +258,13 @@ func withoutMessage(r *policy.Results) {
 const noMessageReason = "no message"
 
 // answer turns a report into the exit code.
-func answer(r *policy.Report) error {
+func answer(r *result.Report) error {
 	switch {
-	case r.Verdict.Action == policy.Reject || r.Verdict.Action == policy.Quarantine:
+	case r.Verdict.Action == result.Reject || r.Verdict.Action == result.Quarantine:
 		return exit{code: exitNo}
 	case r.DNS.Lookups > 0 && r.DNS.Failed == r.DNS.Lookups:
 		return failed("no resolver answered any of %d look-ups; try another with --resolver", r.DNS.Lookups)
-	case r.Verdict.Action != policy.Accept:
+	case r.Verdict.Action != result.Accept:
 		return exit{code: exitNo}
 	}
 	return nil

@@ -18,9 +18,13 @@ const module = "github.com/postvet/postvet/"
 // knows is the import graph: which rooms a room may know. A folder without an
 // entry belongs to the room above it; a room may know its own folders.
 var knows = map[string][]string{
-	"cmd":              {"filter", "policy", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/spf", "dnscache"},
-	"filter":           {"policy", "policy/message"},
-	"policy":           {"policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf", "dnscache"},
+	"cmd":              {"filter", "policy", "policy/result", "policy/rules", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/spf", "dnscache"},
+	"filter":           {"policy", "policy/result", "policy/rules", "policy/message", "policy/foreign"},
+	"policy":           {"policy/result", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf", "dnscache"},
+	"policy/result":    {"policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/mx", "policy/spf"},
+	"policy/explain":   {"policy/result", "policy/foreign", "policy/arc", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/mx", "policy/spf", "dnscache"},
+	"policy/rules":     {"policy/result", "policy/explain", "policy/foreign", "policy/condition", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf"},
+	"policy/foreign":   {},
 	"policy/message":   {},
 	"policy/addrlist":  {"policy/message"},
 	"policy/condition": {"policy/addrlist", "policy/message"},
@@ -33,7 +37,7 @@ var knows = map[string][]string{
 	"policy/authres":   {"policy/message"},
 	"dnscache":         {},
 	"dnscache/dnstest": {"dnscache"},
-	"contrib":          {"filter", "policy", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/spf", "dnscache", "dnscache/dnstest"},
+	"contrib":          {"filter", "policy", "policy/result", "policy/rules", "policy/explain", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/spf", "dnscache", "dnscache/dnstest"},
 }
 
 // belongs says which rooms alone may know a package of others; the folders

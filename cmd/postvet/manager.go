@@ -6,12 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/dnscache"
-	"github.com/postvet/postvet/policy"
 )
 
 // tellStatus tells the service manager, and while draining the log, how things
@@ -52,8 +53,8 @@ func (d *daemon) statusLine() string {
 func (d *daemon) totals() control.Totals {
 	m := d.server.Stats().Messages
 	return control.Totals{
-		Accept: m[policy.Accept], Quarantine: m[policy.Quarantine], Reject: m[policy.Reject], TempFail: m[policy.TempFail],
-		Redirect: m[policy.Redirect], Discard: m[policy.Discard],
+		Accept: m[result.Accept], Quarantine: m[result.Quarantine], Reject: m[result.Reject], TempFail: m[result.TempFail],
+		Redirect: m[result.Redirect], Discard: m[result.Discard],
 	}
 }
 

@@ -5,10 +5,13 @@ import (
 	"io"
 	"strings"
 
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/condition"
 )
 
@@ -94,32 +97,32 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 
 func firstSteps(c *config.Config) []step {
 	fault := "451 4.3.0"
-	if c.Policy.OnFault == policy.FaultAccept {
+	if c.Policy.OnFault == rules.FaultAccept {
 		fault = "passed over (on_fault = \"accept\")"
 	}
 	return []step{
-		{policy.RuleUnreadable, "more fields in our name than can be removed", "451 4.3.0, in monitor mode too"},
-		{policy.RuleExempt, "a client of [exempt]: trusted address or name, logged in, or local", "accepted unchecked; no rule of your own is asked"},
-		{policy.RuleFault, "Postvet itself failed on the message", fault},
-		{policy.RuleOversize, "a header or body over the limits", "552 5.3.4"},
+		{result.RuleUnreadable, "more fields in our name than can be removed", "451 4.3.0, in monitor mode too"},
+		{result.RuleExempt, "a client of [exempt]: trusted address or name, logged in, or local", "accepted unchecked; no rule of your own is asked"},
+		{result.RuleFault, "Postvet itself failed on the message", fault},
+		{result.RuleOversize, "a header or body over the limits", "552 5.3.4"},
 	}
 }
 
 func lastSteps(c *config.Config) []step {
-	ambiguous := map[string]string{policy.AuthorReject: "550 5.7.1", policy.AuthorHold: "held", policy.AuthorAccept: "passed over (on_ambiguous_author = \"accept\")"}
+	ambiguous := map[string]string{rules.AuthorReject: "550 5.7.1", rules.AuthorHold: "held", rules.AuthorAccept: "passed over (on_ambiguous_author = \"accept\")"}
 	temperror := "accepted, marked; 451 4.4.3 if the domain is known to ask for quarantine or reject"
-	if c.Policy.OnTempError == policy.TempErrorDefer {
+	if c.Policy.OnTempError == rules.TempErrorDefer {
 		temperror = "451 4.4.3"
 	}
 	return []step{
-		{policy.RuleNoAuthor, "a bounce whose From names no domain", "accepted, marked"},
-		{policy.RuleAmbiguousAuthor, "not exactly one author domain", ambiguous[c.Policy.OnAmbiguousAuthor]},
-		{policy.RuleTempError, "DNS trouble left DMARC open", temperror},
-		{policy.RuleDMARCPass, "DMARC pass", "accepted, marked"},
-		{policy.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
-		{policy.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", held(c, "550 5.7.26")},
-		{policy.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
-		{policy.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
+		{result.RuleNoAuthor, "a bounce whose From names no domain", "accepted, marked"},
+		{result.RuleAmbiguousAuthor, "not exactly one author domain", ambiguous[c.Policy.OnAmbiguousAuthor]},
+		{result.RuleTempError, "DNS trouble left DMARC open", temperror},
+		{result.RuleDMARCPass, "DMARC pass", "accepted, marked"},
+		{result.RuleDMARCReject, "DMARC fail, and the domain asks for reject", "550 5.7.26"},
+		{result.RuleDMARCQuarantine, "DMARC fail, and the domain asks for quarantine", held(c, "550 5.7.26")},
+		{result.RuleDMARCNone, "DMARC fail, and the domain asks for nothing", "accepted, marked"},
+		{result.RuleNoPolicy, "no DMARC policy", "accepted, marked"},
 	}
 }
 
@@ -127,9 +130,9 @@ func lastSteps(c *config.Config) []step {
 // refused.
 func held(c *config.Config, code string) string {
 	switch c.Policy.Quarantine {
-	case policy.QuarantineTag:
-		return "delivered with " + policy.QuarantineField
-	case policy.QuarantineReject:
+	case rules.QuarantineTag:
+		return "delivered with " + result.QuarantineField
+	case rules.QuarantineReject:
 		return code
 	}
 	return "held"
@@ -154,7 +157,7 @@ func modeText(c *config.Config) string {
 }
 
 func modeOfAll(c *config.Config) string {
-	if c.Mode == string(policy.Monitor) {
+	if c.Mode == string(rules.Monitor) {
 		return "mode = \"monitor\": all of this is logged, and everything is accepted."
 	}
 	return "mode = \"enforce\": this is carried out."
@@ -170,7 +173,7 @@ func ownSteps(c *config.Config) []step {
 }
 
 // ruleWhen says when a rule matches, one condition a line.
-func ruleWhen(r policy.CustomRule) string {
+func ruleWhen(r rules.Rule) string {
 	var lines []string
 	if r.Comment != "" {
 		lines = append(lines, "# "+r.Comment)
@@ -193,7 +196,7 @@ func ruleWhen(r policy.CustomRule) string {
 }
 
 // ruleThen says what a rule does.
-func ruleThen(r policy.CustomRule) string {
+func ruleThen(r rules.Rule) string {
 	var does []string
 	for _, a := range r.Add {
 		does = append(does, "add "+a.Name+": "+a.Value.String())
@@ -203,18 +206,18 @@ func ruleThen(r policy.CustomRule) string {
 	}
 	text := given(" %q", r.Text.String())
 	switch r.Action {
-	case policy.Accept:
+	case result.Accept:
 		does = append(does, "accept")
-	case policy.Reject:
-		does = append(does, orNone(r.Code, policy.DefaultRejectCode)+text)
-	case policy.TempFail:
-		does = append(does, orNone(r.Code, policy.DefaultTempFailCode)+text)
-	case policy.Quarantine:
-		how := map[string]string{policy.QuarantineHold: "hold", policy.QuarantineTag: "deliver with " + policy.QuarantineField}[r.Quarantine]
+	case result.Reject:
+		does = append(does, orNone(r.Code, rules.DefaultRejectCode)+text)
+	case result.TempFail:
+		does = append(does, orNone(r.Code, rules.DefaultTempFailCode)+text)
+	case result.Quarantine:
+		how := map[string]string{rules.QuarantineHold: "hold", rules.QuarantineTag: "deliver with " + result.QuarantineField}[r.Quarantine]
 		does = append(does, how+text)
-	case policy.Redirect:
+	case result.Redirect:
 		does = append(does, "deliver to "+r.RedirectTo+" instead of its recipients")
-	case policy.Discard:
+	case result.Discard:
 		does = append(does, "discard; the client believes it delivered")
 	default:
 		does = append(does, "then ask the next")
@@ -264,7 +267,7 @@ func writeRuleKeys(w io.Writer) error {
 		fmt.Fprintf(&b, "  %-14s %s\n", k.Name, k.Text)
 	}
 	b.WriteString("\nEntries of addresses and domains may be files, \"file:/path\". Where a rule that\nrejects or discards asks for what DNS trouble hides, the message is deferred,\nunless the rule names the word temperror.\n")
-	b.WriteString("\nTexts and added fields may hold " + policy.PlaceholderNames() + ".\n")
+	b.WriteString("\nTexts and added fields may hold " + explain.PlaceholderNames() + ".\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

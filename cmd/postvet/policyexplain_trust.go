@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/policy"
 )
 
 // trustSteps are what the keys of trust and local policy make of what DMARC
@@ -19,38 +21,38 @@ func trustSteps(c *config.Config) []step {
 			steps = append(steps, step{name, when, then})
 		}
 	}
-	add(c.Trust.Forwarders.Set != nil, policy.RuleTrustedForwarder,
+	add(c.Trust.Forwarders.Set != nil, result.RuleTrustedForwarder,
 		"the client or a signer is one of trust.forwarders ("+entries(c.Trust.Forwarders)+")", "accepted, and not asked for more")
-	add(c.Trust.Sealers.Set != nil, policy.RuleTrustedSealer,
+	add(c.Trust.Sealers.Set != nil, result.RuleTrustedSealer,
 		"it would be refused or held, and sealers of trust.sealers ("+entries(c.Trust.Sealers)+") saw the author authenticated", "accepted")
-	lists := map[string]string{policy.ListsQuarantine: held(c, "refused all the same"), policy.ListsAccept: "accepted"}
-	add(lists[c.Policy.MailingLists] != "", policy.RuleMailingList,
+	lists := map[string]string{rules.ListsQuarantine: held(c, "refused all the same"), rules.ListsAccept: "accepted"}
+	add(lists[c.Policy.MailingLists] != "", result.RuleMailingList,
 		"it would be refused or held, and looks like the work of a mailing list", lists[c.Policy.MailingLists])
-	add(c.Policy.SenderDomain == policy.SenderDomainReject, policy.RuleSenderDomain,
+	add(c.Policy.SenderDomain == rules.SenderDomainReject, result.RuleSenderDomain,
 		"a domain of the sender accepts no mail, and nobody was trusted above", "550 5.7.27 for a null MX, 550 5.1.8 without a domain or address")
 	for _, d := range []struct {
 		word, name, when, code string
 	}{
-		{c.Policy.OnOwnDomain, policy.RuleOwnDomain, "a stranger uses one of policy.own_domains (" + entries(c.Policy.OwnDomains) + ") without proof", "550 5.7.1"},
-		{c.Policy.OnUnsigned, policy.RuleUnsigned, "the author is of policy.signing_domains (" + entries(c.Policy.SigningDomains) + "), which did not sign", "550 5.7.20 or 550 5.7.22"},
-		{c.Policy.SPFFail, policy.RuleSPFFail, "SPF fail, and no signature of the same domain", "550 5.7.23"},
-		{c.Policy.SPFSoftfail, policy.RuleSPFSoftfail, "SPF softfail, and no signature of the same domain", "550 5.7.23"},
-		{c.Policy.SPFPermError, policy.RuleSPFPermError, "SPF permerror, and no signature of the same domain", "550 5.7.24"},
+		{c.Policy.OnOwnDomain, result.RuleOwnDomain, "a stranger uses one of policy.own_domains (" + entries(c.Policy.OwnDomains) + ") without proof", "550 5.7.1"},
+		{c.Policy.OnUnsigned, result.RuleUnsigned, "the author is of policy.signing_domains (" + entries(c.Policy.SigningDomains) + "), which did not sign", "550 5.7.20 or 550 5.7.22"},
+		{c.Policy.SPFFail, result.RuleSPFFail, "SPF fail, and no signature of the same domain", "550 5.7.23"},
+		{c.Policy.SPFSoftfail, result.RuleSPFSoftfail, "SPF softfail, and no signature of the same domain", "550 5.7.23"},
+		{c.Policy.SPFPermError, result.RuleSPFPermError, "SPF permerror, and no signature of the same domain", "550 5.7.24"},
 	} {
 		then := d.code
-		if d.word == policy.OnQuarantine {
+		if d.word == rules.OnQuarantine {
 			then = held(c, d.code)
 		}
-		if c.Policy.SPFEarly && d.word == policy.OnReject && strings.HasPrefix(d.name, "spf-") {
+		if c.Policy.SPFEarly && d.word == rules.OnReject && strings.HasPrefix(d.name, "spf-") {
 			d.when, _, _ = strings.Cut(d.when, ",")
 			then += " at RCPT, before the message is sent and before your own rules are asked"
 		}
-		add(d.word != policy.OnMark, d.name, d.when, then)
+		add(d.word != rules.OnMark, d.name, d.when, then)
 	}
 	degraded := map[string]string{
-		policy.DegradedJudge: "451 4.4.3 where it would be refused", policy.DegradedDefer: "451 4.4.3 unless DMARC passes", policy.DegradedAccept: "accepted",
+		rules.DegradedJudge: "451 4.4.3 where it would be refused", rules.DegradedDefer: "451 4.4.3 unless DMARC passes", rules.DegradedAccept: "accepted",
 	}
-	add(true, policy.RuleDegraded, "DNS is down altogether, and look-ups for this message failed", degraded[c.Policy.OnDegraded])
+	add(true, result.RuleDegraded, "DNS is down altogether, and look-ups for this message failed", degraded[c.Policy.OnDegraded])
 	return steps
 }
 
@@ -67,10 +69,10 @@ func authorSteps(c *config.Config) []step {
 	var steps []step
 	for i, d := range domains {
 		if i == most {
-			steps = append(steps, step{policy.RuleAuthorOverride, fmt.Sprintf("and %d more domains of [author_overrides]", len(domains)-most), "as said there"})
+			steps = append(steps, step{result.RuleAuthorOverride, fmt.Sprintf("and %d more domains of [author_overrides]", len(domains)-most), "as said there"})
 			break
 		}
-		steps = append(steps, step{policy.RuleAuthorOverride, "the author is of " + d + " or below, and DMARC does not pass", then[c.AuthorOverrides[d]]})
+		steps = append(steps, step{result.RuleAuthorOverride, "the author is of " + d + " or below, and DMARC does not pass", then[c.AuthorOverrides[d]]})
 	}
 	return steps
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/spf"
@@ -15,7 +17,7 @@ import (
 
 // writeReportJSON prints the contract of "check --json": one object, where
 // lists are never null.
-func writeReportJSON(w io.Writer, r *policy.Report, opinions []dkim.Opinion) error {
+func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) error {
 	full := *r
 	results := *r.Results
 	full.Results = &results
@@ -38,12 +40,12 @@ func writeReportJSON(w io.Writer, r *policy.Report, opinions []dkim.Opinion) err
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(struct {
-		policy.Report
+		result.Report
 		SecondOpinion []dkim.Opinion `json:"second_opinion,omitempty"`
 	}{full, opinions})
 }
 
-func emptyVerdict(v *policy.Verdict) {
+func emptyVerdict(v *result.Verdict) {
 	orEmpty(&v.Overrides)
 	orEmpty(&v.Refused)
 	orEmpty(&v.Why)
@@ -60,7 +62,7 @@ func orEmpty[S ~[]E, E any](s *S) {
 
 // writeReport prints a report for a person. Most of what it shows was written
 // by strangers, so nothing of it reaches the terminal unseen.
-func writeReport(w io.Writer, r *policy.Report, opinions []dkim.Opinion, trace bool, s screen) error {
+func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace bool, s screen) error {
 	p := page{screen: s}
 	client := orNone(r.Client.IP, "unknown address")
 	if r.Client.PTR != "" {
@@ -137,7 +139,7 @@ func (p *page) line(name, result string, details ...string) {
 }
 
 // methods writes what each method found.
-func (p *page) methods(r *policy.Report) {
+func (p *page) methods(r *result.Report) {
 	p.line("iprev", string(r.IPRev.Status), r.IPRev.Name, r.IPRev.Reason)
 	for _, s := range r.SPF {
 		p.line("spf", string(s.Status), describeSPF(s)...)
@@ -157,7 +159,7 @@ func (p *page) methods(r *policy.Report) {
 }
 
 // verdict writes what is done, why, and what may be behind it.
-func (p *page) verdict(v *policy.Verdict) {
+func (p *page) verdict(v *result.Verdict) {
 	p.line("verdict", string(v.Action), strings.TrimSpace(v.Code+" "+v.Text), "rule "+v.Rule,
 		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()),
 		given("to %s", v.RedirectTo))
@@ -183,9 +185,9 @@ func (p *page) verdict(v *policy.Verdict) {
 
 // trace writes a trace check by check; how long look-ups took stands in their
 // text, when they ended in front.
-func (p *page) trace(events []policy.Event) {
+func (p *page) trace(events []result.Event) {
 	const timeColumn = 21
-	for _, s := range policy.Sections(events) {
+	for _, s := range explain.Sections(events) {
 		p.WriteString("\n" + p.paint(bold, s.Title) + "\n")
 		for _, e := range s.Events {
 			text := oneLine(e.Text)
@@ -220,7 +222,7 @@ func describeDKIM(d dkim.Result) []string {
 }
 
 // describeMatch says what a rule of the admin's own that did not decide did.
-func describeMatch(m policy.RuleMatch) string {
+func describeMatch(m result.RuleMatch) string {
 	switch {
 	case m.Monitor && m.Action != "":
 		return "noted only; it would " + string(m.Action)
@@ -230,7 +232,7 @@ func describeMatch(m policy.RuleMatch) string {
 	return "edits the header"
 }
 
-func noSignature(r *policy.Report) string {
+func noSignature(r *result.Report) string {
 	if r.Verdict.Rule == ruleNoMessage {
 		return noMessageReason
 	}
@@ -245,7 +247,7 @@ func describeARC(a arc.Result) []string {
 	return []string{given("sealed by %s", strings.Join(sealers, ", ")), a.Reason}
 }
 
-func describeDMARC(r *policy.Report) []string {
+func describeDMARC(r *result.Report) []string {
 	d := r.DMARC
 	var aligned []string
 	if d.SPFAligned {

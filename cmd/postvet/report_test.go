@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/postvet/postvet/policy/result"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/google/go-cmp/cmp"
 )
 
 // volatile is the part of a report that differs from run to run: what it cost.
@@ -150,7 +150,7 @@ func kind(v any) string {
 func TestEmptyReportHasNoNull(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := writeReportJSON(&b, &policy.Report{Results: &policy.Results{}}, nil); err != nil {
+	if err := writeReportJSON(&b, &result.Report{Results: &result.Results{}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	lacking(t, b.String())
@@ -165,7 +165,7 @@ func TestTraceHasTheContractsShape(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	lacking(t, out)
-	var r struct{ Trace []policy.Event }
+	var r struct{ Trace []result.Event }
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestTraceHasTheContractsShape(t *testing.T) {
 			t.Errorf("the trace has no %q: %+v", what, r.Trace)
 		}
 	}
-	if !slices.IsSortedFunc(r.Trace, func(a, b policy.Event) int { return int(1e6 * (a.AtMS - b.AtMS)) }) {
+	if !slices.IsSortedFunc(r.Trace, func(a, b result.Event) int { return int(1e6 * (a.AtMS - b.AtMS)) }) {
 		t.Errorf("the trace is not in order of time: %+v", r.Trace)
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -20,9 +22,9 @@ import (
 )
 
 // altered is what became of a message that a mailing list changed.
-func altered() *policy.Report {
-	res := &policy.Results{
-		Client: policy.ClientResult{IP: "192.0.2.88", Helo: "mx.lists.example", PTR: "mx.lists.example"},
+func altered() *result.Report {
+	res := &result.Results{
+		Client: result.ClientResult{IP: "192.0.2.88", Helo: "mx.lists.example", PTR: "mx.lists.example"},
 		IPRev:  iprev.Result{Status: iprev.Pass, Name: "mx.lists.example", Reason: "mx.lists.example leads back to 192.0.2.88"},
 		SPF:    []spf.Result{{Identity: spf.MailFrom, Domain: "lists.example", Status: spf.Pass, Mechanism: "mx"}},
 		DKIM: []dkim.Result{{
@@ -37,14 +39,14 @@ func altered() *policy.Report {
 		MailFrom: "staff-bounces@lists.example",
 		Author:   message.Author{Domain: "good.example"},
 		List:     message.List{ID: "staff.lists.example"},
-		Trace: []policy.Event{
+		Trace: []result.Event{
 			{AtMS: 0.4, What: "dns", Check: "dmarc", Text: `TXT _dmarc.good.example: "v=DMARC1; p=reject" (0.4 ms)`},
 			{AtMS: 1.5, What: "spf", Check: "spf mailfrom", Text: "    mx matches 192.0.2.88, which is one of the addresses of the mail exchangers: pass"},
 			{AtMS: 1.5, What: "dmarc", Check: "dmarc", Text: "fail: SPF passed for lists.example, which is not aligned with good.example; no DKIM signature passed"},
 		},
 	}
-	v := policy.Rules{AuthservID: "mx.test.example"}.Decide(res)
-	return &policy.Report{Results: res, Verdict: v, AuthenticationResults: strings.TrimSpace(v.AuthenticationResults)}
+	v := rules.Rules{AuthservID: "mx.test.example"}.Decide(res)
+	return &result.Report{Results: res, Verdict: v, AuthenticationResults: strings.TrimSpace(v.AuthenticationResults)}
 }
 
 var style = regexp.MustCompile("\x1b\\[\\d+m")

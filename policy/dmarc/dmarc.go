@@ -66,6 +66,9 @@ const (
 	PolicyReject     Policy = "reject"
 )
 
+// Enforces reports whether a policy asks for more than reports.
+func (p Policy) Enforces() bool { return p == PolicyQuarantine || p == PolicyReject }
+
 // Discovery is how the Organizational Domain is found.
 type Discovery string
 

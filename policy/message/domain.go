@@ -102,3 +102,9 @@ func isASCII(s string) bool {
 	}
 	return true
 }
+
+// Below reports whether a domain is another or stands below it. Both are in the
+// form that [NormalizeDomain] returns.
+func Below(domain, above string) bool {
+	return domain == above || strings.HasSuffix(domain, "."+above)
+}

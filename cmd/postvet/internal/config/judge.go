@@ -9,8 +9,9 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/postvet/postvet/policy/explain"
+
 	"github.com/postvet/postvet/filter"
-	"github.com/postvet/postvet/policy"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -36,7 +37,7 @@ func checkAuthservID(s string) (normal, problem, remedy string) {
 
 // checkHelpURL accepts what may stand in a reply.
 func checkHelpURL(s string) (normal, problem, remedy string) {
-	if err := policy.CheckHelpURL(s); err != nil {
+	if err := explain.CheckHelpURL(s); err != nil {
 		return "", fmt.Sprintf("%q: %s", clip(s), err), `write a URL such as "https://mail.example.org/refused?why={hint}"`
 	}
 	return s, "", ""

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Lists that expressions name, and files that plain keys name, are read with the
@@ -47,9 +47,9 @@ action = "tempfail"
 		{"192.0.2.1", "partner.example", "", "hosts"},
 		{"192.0.2.1", "bank.example", "a@bank.example", "banks"},
 		{"192.0.2.8", "other.example", "a@x.bank.example", "banks"},
-		{"192.0.2.9", "other.example", "a@bad.bank.example", policy.RuleNoPolicy},
+		{"192.0.2.9", "other.example", "a@bad.bank.example", result.RuleNoPolicy},
 	} {
-		res := &policy.Results{Client: policy.ClientResult{IP: tt.client}, MailFrom: tt.mailFrom}
+		res := &result.Results{Client: result.ClientResult{IP: tt.client}, MailFrom: tt.mailFrom}
 		res.Author.Domain = tt.from
 		if got := c.Rules("id").Decide(res).Rule; got != tt.want {
 			t.Errorf("%+v: %s", tt, got)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postvet/postvet/policy/rules"
+
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/dnscache"
@@ -53,7 +55,7 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 			Local:         c.Exempt.Local,
 		},
 		Relays:         c.Trust.Relays.Set,
-		SenderDomain:   c.Policy.SenderDomain != policy.SenderDomainOff,
+		SenderDomain:   c.Policy.SenderDomain != rules.SenderDomainOff,
 		SPFTimeout:     c.Limits.SPFTimeout,
 		MessageTimeout: c.Limits.MessageTimeout,
 		MaxHeaderBytes: int(c.Limits.HeaderBytes),
@@ -70,10 +72,10 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 }
 
 // Rules are the settings that turn results into a verdict.
-func (c *Config) Rules(authservID string) policy.Rules {
-	return policy.Rules{
-		Mode: policy.Mode(c.Mode),
-		Modes: policy.Modes{
+func (c *Config) Rules(authservID string) rules.Rules {
+	return rules.Rules{
+		Mode: rules.Mode(c.Mode),
+		Modes: rules.Modes{
 			MonitorListeners:  slices.Clone(c.Policy.MonitorListeners),
 			MonitorDomains:    c.Policy.MonitorDomains.Set,
 			EnforceDomains:    c.Policy.EnforceDomains.Set,
@@ -89,13 +91,13 @@ func (c *Config) Rules(authservID string) policy.Rules {
 		HelpURL:           c.Policy.HelpURL,
 		Custom:            c.RuleList(),
 		OnDegraded:        c.Policy.OnDegraded,
-		Trust: policy.Trust{
+		Trust: rules.Trust{
 			Forwarders:   c.Trust.Forwarders.Set,
 			Sealers:      c.Trust.Sealers.Set,
 			MailingLists: c.Policy.MailingLists,
 			Authors:      c.authorPolicies(),
 		},
-		Local: policy.Local{
+		Local: rules.Local{
 			SPFFail:        c.Policy.SPFFail,
 			SPFSoftfail:    c.Policy.SPFSoftfail,
 			SPFPermError:   c.Policy.SPFPermError,

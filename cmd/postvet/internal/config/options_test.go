@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pelletier/go-toml/v2"
@@ -51,25 +53,25 @@ func TestOptions(t *testing.T) {
 	if c.ResolverOptions(nil).MinTTL == 0 || c.CheckerOptions(nil, "id", time.Now).DKIM.Skew == 0 {
 		t.Error("\"0s\" became a default")
 	}
-	wantRules := policy.Rules{
-		Mode: policy.Monitor, AuthservID: "id", DMARC: policy.DMARCMark, Quarantine: policy.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: policy.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: policy.DegradedDefer,
-		SenderDomain: policy.SenderDomainReject,
-		Modes: policy.Modes{
+	wantRules := rules.Rules{
+		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
+		OnAmbiguousAuthor: rules.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedDefer,
+		SenderDomain: rules.SenderDomainReject,
+		Modes: rules.Modes{
 			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: c.Policy.MonitorDomains.Set,
 			EnforceDomains: c.Policy.EnforceDomains.Set, MonitorRecipients: c.Policy.MonitorRecipients.Set,
 		},
-		Trust: policy.Trust{
-			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: policy.ListsQuarantine,
+		Trust: rules.Trust{
+			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: rules.ListsQuarantine,
 			Authors: map[string]dmarc.Policy{"bank.example": dmarc.PolicyReject, "old.bank.example": dmarc.PolicyNone},
 		},
-		Local: policy.Local{
-			SPFFail: policy.OnReject, SPFSoftfail: policy.OnQuarantine, SPFPermError: policy.OnReject, SPFEarly: true,
-			OwnDomains: c.Policy.OwnDomains.Set, OnOwnDomain: policy.OnReject,
-			SigningDomains: c.Policy.SigningDomains.Set, OnUnsigned: policy.OnQuarantine,
+		Local: rules.Local{
+			SPFFail: rules.OnReject, SPFSoftfail: rules.OnQuarantine, SPFPermError: rules.OnReject, SPFEarly: true,
+			OwnDomains: c.Policy.OwnDomains.Set, OnOwnDomain: rules.OnReject,
+			SigningDomains: c.Policy.SigningDomains.Set, OnUnsigned: rules.OnQuarantine,
 		},
 	}
-	if d := cmp.Diff(wantRules, c.Rules("id"), sameSettings, cmpopts.IgnoreFields(policy.Rules{}, "Custom")); d != "" {
+	if d := cmp.Diff(wantRules, c.Rules("id"), sameSettings, cmpopts.IgnoreFields(rules.Rules{}, "Custom")); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
 	wantServer := filter.Options{

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -13,7 +15,7 @@ import (
 func (r *ruleReader) action() {
 	word := r.word("action", actions)
 	_, named := r.tree["action"]
-	r.rule.Action = policy.Action(word)
+	r.rule.Action = result.Action(word)
 	r.quarantine(word)
 	r.redirect(word)
 	r.code(word)
@@ -51,14 +53,14 @@ func (r *ruleReader) quarantine(word string) {
 	_, set := r.tree["quarantine"]
 	switch {
 	case !set && word == "quarantine":
-		r.rule.Quarantine = policy.QuarantineHold
+		r.rule.Quarantine = rules.QuarantineHold
 	case !set || r.failed && how == "":
 	case word != "quarantine":
 		r.fault("quarantine", "the action is not quarantine", `write action = "quarantine", or remove the key`)
-	case how == policy.QuarantineHold || how == policy.QuarantineTag:
+	case how == rules.QuarantineHold || how == rules.QuarantineTag:
 		r.rule.Quarantine = how
 	case validRecipient(how):
-		r.rule.Action, r.rule.RedirectTo = policy.Redirect, how
+		r.rule.Action, r.rule.RedirectTo = result.Redirect, how
 	default:
 		r.fault("quarantine", fmt.Sprintf("%q is not known", clip(how)), `write "hold", "tag", or an address such as "quarantine@example.org"`)
 	}

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/message"
@@ -20,7 +23,7 @@ type ruleReader struct {
 	place  rulePlace
 	tree   map[string]any
 	number int
-	rule   policy.CustomRule
+	rule   rules.Rule
 	failed bool
 }
 
@@ -29,8 +32,8 @@ var actions = []string{"accept", "quarantine", "reject", "tempfail", "discard", 
 
 // reasons are the words of RFC 9990 section 3.1.1.9, with those of RFC 7489.
 var reasons = []string{
-	string(policy.ReasonLocalPolicy), string(policy.ReasonTrustedForwarder), string(policy.ReasonMailingList),
-	string(policy.ReasonForwarded), string(policy.ReasonSampledOut), string(policy.ReasonOther),
+	string(result.ReasonLocalPolicy), string(result.ReasonTrustedForwarder), string(result.ReasonMailingList),
+	string(result.ReasonForwarded), string(result.ReasonSampledOut), string(result.ReasonOther),
 }
 
 // RuleKey describes a key of a rule that is no condition.
@@ -79,7 +82,7 @@ func (r *ruleReader) fault(key, problem, remedy string) {
 }
 
 // read reads the whole table; faults are added to the file's.
-func (r *ruleReader) read() policy.CustomRule {
+func (r *ruleReader) read() rules.Rule {
 	r.name()
 	for _, key := range slices.Sorted(maps.Keys(r.tree)) {
 		if plain, ok := condition.KeyNamed(key); ok {
@@ -93,7 +96,7 @@ func (r *ruleReader) read() policy.CustomRule {
 	r.rule.Comment = printable(r.text("comment"))
 	r.condition()
 	r.rule.Monitor = r.word("mode", []string{"enforce", "monitor"}) == "monitor"
-	r.rule.Reason = policy.OverrideReason(r.word("reason", reasons))
+	r.rule.Reason = result.OverrideReason(r.word("reason", reasons))
 	r.headers()
 	r.action()
 	return r.rule
@@ -109,7 +112,7 @@ func (r *ruleReader) name() {
 		r.fault("name", "is "+describe(v), "write a string in quotes")
 	case !ruleName.MatchString(name):
 		r.fault("name", fmt.Sprintf("%q is no name of a rule", clip(name)), "write up to 63 letters a to z, digits and hyphens")
-	case slices.Contains(policy.BuiltinRules(), name):
+	case slices.Contains(rules.BuiltinRules(), name):
 		r.fault("name", fmt.Sprintf("%q is the name of a rule of Postvet's own", name), "choose another")
 	default:
 		r.rule.Name = name
@@ -274,7 +277,7 @@ var (
 	single   = []string{
 		"From", "Date", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID", "In-Reply-To", "References", "Subject",
 	}
-	ours = []string{policy.ResultsField, policy.QuarantineField}
+	ours = []string{result.ResultsField, result.QuarantineField}
 )
 
 func isField(name string, names []string) bool {
@@ -300,18 +303,18 @@ func (r *ruleReader) addition(entry string) {
 		r.fault("add_header", fmt.Sprintf("%q has no value", clip(entry)), remedy)
 		return
 	}
-	r.rule.Add = append(r.rule.Add, policy.Addition{Name: name, Value: r.template("add_header", value, 800)})
+	r.rule.Add = append(r.rule.Add, rules.Addition{Name: name, Value: r.template("add_header", value, 800)})
 }
 
 // template reads a text with placeholders.
-func (r *ruleReader) template(key, s string, most int) policy.Template {
+func (r *ruleReader) template(key, s string, most int) explain.Template {
 	switch {
 	case len(s) > most:
 		r.fault(key, fmt.Sprintf("has %d octets", len(s)), fmt.Sprintf("write at most %d", most))
 	case strings.Trim(s, printableASCII) != "":
 		r.fault(key, "holds a character that SMTP cannot carry", "write printable ASCII")
 	}
-	t, err := policy.ParseTemplate(s)
+	t, err := explain.ParseTemplate(s)
 	if err != nil {
 		problem, remedy, _ := strings.Cut(err.Error(), "; ")
 		r.fault(key, printable(problem), remedy)

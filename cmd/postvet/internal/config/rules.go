@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // ruleTable is the name of the tables that hold the admin's own rules.
@@ -28,7 +28,7 @@ const (
 
 // rule is one of the admin's own rules and where it stands.
 type rule struct {
-	policy.CustomRule
+	rules.Rule
 	origin origin
 }
 
@@ -199,15 +199,15 @@ func (f *file) readTables(v any) {
 			continue // the parser has seen a table
 		}
 		r := ruleReader{file: f, place: f.places[i], tree: tree, number: i + 1}
-		f.config.rules = append(f.config.rules, rule{CustomRule: r.read(), origin: origin{file: f.name, line: f.places[i].line}})
+		f.config.rules = append(f.config.rules, rule{Rule: r.read(), origin: origin{file: f.name, line: f.places[i].line}})
 	}
 }
 
 // RuleList are the admin's own rules, in order.
-func (c *Config) RuleList() []policy.CustomRule {
-	var list []policy.CustomRule
+func (c *Config) RuleList() []rules.Rule {
+	var list []rules.Rule
 	for _, r := range c.rules {
-		list = append(list, r.CustomRule)
+		list = append(list, r.Rule)
 	}
 	return list
 }
@@ -225,7 +225,7 @@ func (c *Config) RulePlaces() []string {
 func (c *Config) Shadow() *Config { return c.shadow }
 
 // ShadowRules are the rules of the shadow policy; nil if there is none.
-func (c *Config) ShadowRules(authservID string) *policy.Rules {
+func (c *Config) ShadowRules(authservID string) *rules.Rules {
 	if c.shadow == nil {
 		return nil
 	}

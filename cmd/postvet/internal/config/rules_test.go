@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/postvet/postvet/policy/rules"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/google/go-cmp/cmp"
 )
 
 // inFolder writes files and returns their folder.
@@ -63,7 +63,7 @@ func TestRuleFiles(t *testing.T) {
 	if d := cmp.Diff([]string{"e next.toml:4"}, ruleNames(s)); d != "" {
 		t.Error(d)
 	}
-	if r := c.ShadowRules("id"); r.Quarantine != "reject" || r.Mode != policy.Monitor || r.AuthservID != "id" || len(r.Custom) != 1 {
+	if r := c.ShadowRules("id"); r.Quarantine != "reject" || r.Mode != rules.Monitor || r.AuthservID != "id" || len(r.Custom) != 1 {
 		t.Errorf("%+v", r)
 	}
 	if len(c.Rules("id").Custom) != 4 {

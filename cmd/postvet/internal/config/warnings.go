@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy/condition"
 )
 
@@ -14,7 +16,7 @@ import (
 func (c *Config) Warnings() Errors {
 	p := c.Policy
 	// Where a mail's author may have it monitored, nobody is refused at RCPT.
-	if !p.SPFEarly || c.Mode == string(policy.Monitor) || p.MonitorDomains.Set.HasNames() {
+	if !p.SPFEarly || c.Mode == string(rules.Monitor) || p.MonitorDomains.Set.HasNames() {
 		return nil
 	}
 	var list Errors
@@ -32,7 +34,7 @@ func (c *Config) Warnings() Errors {
 	early(len(spared) > 0, "author_overrides never refuses ("+some(spared)+")", "the author is not known before the header", hosts)
 	early(c.Trust.Forwarders.Set.HasSigners(), "trust.forwarders lets pass by \"dkim:\"", "signatures stand in the header", "list these forwarders by address or name")
 	early(c.Trust.Sealers.Set.HasNames(), "trust.sealers lets pass", "seals stand in the header", hosts)
-	early(p.MailingLists != policy.ListsStrict, "policy.mailing_lists does not refuse", "the marks of a list stand in the header", hosts)
+	early(p.MailingLists != rules.ListsStrict, "policy.mailing_lists does not refuse", "the marks of a list stand in the header", hosts)
 	accepting := c.acceptingLate()
 	early(len(accepting) > 0, "rules of your own accept ("+some(accepting)+")", "they are asked when the message has come", hosts)
 	return list
@@ -54,7 +56,7 @@ func (c *Config) neverRefused() []string {
 func (c *Config) acceptingLate() []string {
 	var names []string
 	for _, r := range c.rules {
-		if r.Action == policy.Accept && !r.Monitor && c.refusedEarly(r) {
+		if r.Action == result.Accept && !r.Monitor && c.refusedEarly(r) {
 			names = append(names, fmt.Sprintf("%s in %s:%d", r.Name, printable(r.origin.file), r.origin.line))
 		}
 	}
@@ -70,10 +72,10 @@ func (c *Config) refusedEarly(r rule) bool {
 		word string
 		by   bool
 	}{
-		{"fail", c.Policy.SPFFail == policy.OnReject},
-		{"softfail", c.Policy.SPFSoftfail == policy.OnReject},
-		{"permerror", c.Policy.SPFPermError == policy.OnReject},
-		{"temperror", c.Policy.OnTempError == policy.TempErrorDefer},
+		{"fail", c.Policy.SPFFail == rules.OnReject},
+		{"softfail", c.Policy.SPFSoftfail == rules.OnReject},
+		{"permerror", c.Policy.SPFPermError == rules.OnReject},
+		{"temperror", c.Policy.OnTempError == rules.TempErrorDefer},
 	} {
 		if refused.by {
 			results = append(results, refused.word)

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/policy/explain"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/condition"
 )
 
@@ -63,7 +64,7 @@ An expression has at most %d octets and takes at most %d steps for the worst mes
 		r.filled(factText(f))
 	}
 	r.section("Texts")
-	r.text("The keys text and add_header may hold "+policy.PlaceholderNames()+".", "PP")
+	r.text("The keys text and add_header may hold "+explain.PlaceholderNames()+".", "PP")
 	r.section("See also")
 	r.references("postvet(1)", "postvet-policy(1)", configPage+"(5)")
 	return Page{file, r.b.Bytes()}

@@ -4,10 +4,11 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/postvet/postvet/filter"
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -15,17 +16,17 @@ import (
 // The words that the labels of messages may have.
 var (
 	actions = []string{
-		string(policy.Accept), string(policy.Quarantine), string(policy.Reject), string(policy.TempFail),
-		string(policy.Redirect), string(policy.Discard),
+		string(result.Accept), string(result.Quarantine), string(result.Reject), string(result.TempFail),
+		string(result.Redirect), string(result.Discard),
 	}
 
 	builtIn = []string{
-		policy.RuleUnreadable, policy.RuleExempt, policy.RuleFault, policy.RuleOversize, policy.RuleNoAuthor,
-		policy.RuleAmbiguousAuthor, policy.RuleSenderDomain, policy.RuleTempError, policy.RuleDMARCReject, policy.RuleDMARCQuarantine,
-		policy.RuleDMARCNone, policy.RuleDMARCPass, policy.RuleNoPolicy,
-		policy.RuleAuthorOverride, policy.RuleTrustedForwarder, policy.RuleTrustedSealer, policy.RuleMailingList,
-		policy.RuleOwnDomain, policy.RuleUnsigned, policy.RuleSPFFail, policy.RuleSPFSoftfail, policy.RuleSPFPermError,
-		policy.RuleSPFTempError, policy.RuleDegraded,
+		result.RuleUnreadable, result.RuleExempt, result.RuleFault, result.RuleOversize, result.RuleNoAuthor,
+		result.RuleAmbiguousAuthor, result.RuleSenderDomain, result.RuleTempError, result.RuleDMARCReject, result.RuleDMARCQuarantine,
+		result.RuleDMARCNone, result.RuleDMARCPass, result.RuleNoPolicy,
+		result.RuleAuthorOverride, result.RuleTrustedForwarder, result.RuleTrustedSealer, result.RuleMailingList,
+		result.RuleOwnDomain, result.RuleUnsigned, result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError,
+		result.RuleSPFTempError, result.RuleDegraded,
 	}
 
 	// results are the words of RFC 8601 section 2.7 by method. SPF is that of
@@ -41,15 +42,15 @@ var (
 		"mx":       {"none", "accepts", "null-mx", "no-address", "no-domain", "temperror"},
 	}
 
-	reasons = []policy.OverrideReason{
-		policy.ReasonForwarded, policy.ReasonTrustedForwarder, policy.ReasonMailingList, policy.ReasonLocalPolicy,
-		policy.ReasonSampledOut, policy.ReasonTestMode, policy.ReasonOther,
+	reasons = []result.OverrideReason{
+		result.ReasonForwarded, result.ReasonTrustedForwarder, result.ReasonMailingList, result.ReasonLocalPolicy,
+		result.ReasonSampledOut, result.ReasonTestMode, result.ReasonOther,
 	}
 
-	hints = []policy.HintWord{
-		policy.HintList, policy.HintAltered, policy.HintForwarded, policy.HintMaybeForwarded, policy.HintNotChecked,
-		policy.HintOtherSigner, policy.HintKeyMissing, policy.HintWeak, policy.HintExpired, policy.HintPartial,
-		policy.HintStrict, policy.HintSPFBroken, policy.HintUnauthenticated,
+	hints = []result.HintWord{
+		result.HintList, result.HintAltered, result.HintForwarded, result.HintMaybeForwarded, result.HintNotChecked,
+		result.HintOtherSigner, result.HintKeyMissing, result.HintWeak, result.HintExpired, result.HintPartial,
+		result.HintStrict, result.HintSPFBroken, result.HintUnauthenticated,
 	}
 )
 
@@ -153,7 +154,7 @@ func (m *Metrics) Message(d filter.Decision) {
 }
 
 // countResults leaves out what was not evaluated, which has no word.
-func (m *messageMetrics) countResults(r *policy.Results) {
+func (m *messageMetrics) countResults(r *result.Results) {
 	add := func(method, result string) {
 		if result != "" {
 			m.results.add(method, result)

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -52,7 +53,7 @@ func usual(rules ...string) (*Metrics, *numbers) {
 // forgery is a message as the filter reports it.
 func forgery() filter.Decision {
 	return filter.Decision{
-		Results: &policy.Results{
+		Results: &result.Results{
 			SPF: []spf.Result{
 				{Identity: spf.HELO, Status: spf.None, Domain: "helo.example"},
 				{Identity: spf.MailFrom, Status: spf.Fail, Domain: "evil.example"},
@@ -65,14 +66,14 @@ func forgery() filter.Decision {
 			ARC:         arc.Result{Status: arc.None},
 			DMARC:       dmarc.Result{Status: dmarc.Fail},
 			IPRev:       iprev.Result{Status: iprev.TempError},
-			DNS:         policy.DNSCost{Lookups: 7, WaitMS: 30},
-			SenderDomains: []policy.SenderDomain{
-				{Identity: policy.SenderAuthor, Result: mx.Result{Domain: "null.example", Status: mx.NullMX}},
+			DNS:         result.DNSCost{Lookups: 7, WaitMS: 30},
+			SenderDomains: []result.SenderDomain{
+				{Identity: result.SenderAuthor, Result: mx.Result{Domain: "null.example", Status: mx.NullMX}},
 			},
 		},
-		Verdict: policy.Verdict{
-			Action: policy.Reject, Rule: policy.RuleDMARCReject,
-			Overrides: []policy.Override{{Reason: policy.ReasonLocalPolicy}},
+		Verdict: result.Verdict{
+			Action: result.Reject, Rule: result.RuleDMARCReject,
+			Overrides: []result.Override{{Reason: result.ReasonLocalPolicy}},
 		},
 		Began: morning, Ended: morning.Add(2 * time.Second), Took: 3 * time.Millisecond,
 	}
@@ -84,14 +85,14 @@ func TestMessage(t *testing.T) {
 	m.Message(forgery())
 	m.Message(forgery())
 	d := forgery()
-	d.Verdict = policy.Verdict{Action: policy.Accept, Rule: "vip", Overrides: []policy.Override{{Reason: "of our own"}}}
+	d.Verdict = result.Verdict{Action: result.Accept, Rule: "vip", Overrides: []result.Override{{Reason: "of our own"}}}
 	d.Results.Faults, d.Faults = []string{"arc: panic"}, []string{"no quarantine"}
 	d.Results.DKIM = nil
-	d.Verdict.Matched = []policy.RuleMatch{{Rule: "vip"}, {Rule: "no-reply", Monitor: true}, {Rule: "gone"}}
-	d.Shadow = &policy.Verdict{Action: policy.Reject}
-	d.Verdict.Hints = []policy.Hint{{Word: policy.HintList}, {Word: "new"}}
+	d.Verdict.Matched = []result.RuleMatch{{Rule: "vip"}, {Rule: "no-reply", Monitor: true}, {Rule: "gone"}}
+	d.Shadow = &result.Verdict{Action: result.Reject}
+	d.Verdict.Hints = []result.Hint{{Word: result.HintList}, {Word: "new"}}
 	m.Message(d)
-	exempt := filter.Decision{Results: &policy.Results{Exempt: policy.ExemptLocal}, Verdict: policy.Verdict{Action: policy.Accept, Rule: policy.RuleExempt}}
+	exempt := filter.Decision{Results: &result.Results{Exempt: result.ExemptLocal}, Verdict: result.Verdict{Action: result.Accept, Rule: result.RuleExempt}}
 	m.Message(exempt)
 
 	s := m.Snapshot()
@@ -150,11 +151,11 @@ func TestLabelsAreBounded(t *testing.T) {
 		strange := "x" + strconv.Itoa(i) + "\n\x00\xff"
 		d := forgery()
 		d.QueueID, d.Helo, d.From, d.Client.Name, d.Client.Listener = strange, strange, strange, strange, strange
-		d.Verdict = policy.Verdict{Action: policy.Action(strange), Rule: strange, Code: strange, Overrides: []policy.Override{{Reason: policy.OverrideReason(strange), By: strange}}}
+		d.Verdict = result.Verdict{Action: result.Action(strange), Rule: strange, Code: strange, Overrides: []result.Override{{Reason: result.OverrideReason(strange), By: strange}}}
 		d.Results.DMARC = dmarc.Result{Status: dmarc.Status(strange), AuthorDomain: strange}
 		d.Results.SPF[0] = spf.Result{Status: spf.Status(strange), Identity: spf.Identity(strange), Domain: strange}
 		m.Message(d)
-		d.Verdict = policy.Verdict{Action: policy.Accept, Rule: strange}
+		d.Verdict = result.Verdict{Action: result.Accept, Rule: strange}
 		m.Message(d)
 	}
 	after := scrape(t, m)
@@ -191,7 +192,7 @@ func TestSetRules(t *testing.T) {
 	m, _ := usual("old", "stays")
 	var wg sync.WaitGroup
 	count := func(rule string) {
-		m.Message(filter.Decision{Results: &policy.Results{Exempt: "x"}, Verdict: policy.Verdict{Action: policy.Accept, Rule: rule}})
+		m.Message(filter.Decision{Results: &result.Results{Exempt: "x"}, Verdict: result.Verdict{Action: result.Accept, Rule: rule}})
 	}
 	for range 4 {
 		wg.Go(func() {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The lists of words in this package are all that package policy has.
+// The lists of words in this package are all that package result has.
 func TestWordsAreComplete(t *testing.T) {
 	t.Parallel()
 	have := slices.Clone(builtIn)
@@ -24,10 +24,10 @@ func TestWordsAreComplete(t *testing.T) {
 	have = append(have, actions...)
 	for prefix, typed := range map[string]string{"Rule": "", "Reason": "OverrideReason", "Hint": "HintWord", "": "Action"} {
 		found := 0
-		for name, value := range constants(t, "../../../../policy") {
+		for name, value := range constants(t, "../../../../policy/result") {
 			if strings.HasPrefix(name.name, prefix) && name.typed == typed {
 				if found++; !slices.Contains(have, value) {
-					t.Errorf("policy.%s, %q, has no series: add it in message.go", name.name, value)
+					t.Errorf("result.%s, %q, has no series: add it in message.go", name.name, value)
 				}
 			}
 		}

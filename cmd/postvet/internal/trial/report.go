@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
-	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Report is what a run found, as `postvet policy test --json` prints it.
@@ -46,15 +46,15 @@ type Outcome struct {
 
 // Verdict is what a policy does to a message, in short.
 type Verdict struct {
-	Action     policy.Action `json:"action"`
-	Intended   policy.Action `json:"intended"`
+	Action     result.Action `json:"action"`
+	Intended   result.Action `json:"intended"`
 	Code       string        `json:"code"`
 	Text       string        `json:"text"`
 	Rule       string        `json:"rule"`
 	RedirectTo string        `json:"redirect_to"`
 	// Edits are the fields that rules add and remove: "+X-Policy", "-X-Old".
 	Edits   []string           `json:"edits"`
-	Matched []policy.RuleMatch `json:"matched"`
+	Matched []result.RuleMatch `json:"matched"`
 	Faults  []string           `json:"faults"`
 }
 
@@ -65,11 +65,11 @@ type Count struct {
 	After  int    `json:"after"`
 }
 
-func short(v policy.Verdict) Verdict {
+func short(v result.Verdict) Verdict {
 	s := Verdict{Action: v.Action, Intended: v.Intended, Code: v.Code, Text: v.Text, Rule: v.Rule, RedirectTo: v.RedirectTo, Matched: v.Matched, Faults: v.Faults}
 	s.Edits = edits(v)
 	if s.Matched == nil {
-		s.Matched = []policy.RuleMatch{}
+		s.Matched = []result.RuleMatch{}
 	}
 	if s.Faults == nil {
 		s.Faults = []string{}
@@ -78,10 +78,10 @@ func short(v policy.Verdict) Verdict {
 }
 
 // edits leaves out what is done about fields in our own name.
-func edits(v policy.Verdict) []string {
+func edits(v result.Verdict) []string {
 	list := []string{}
 	note := func(sign, name string) {
-		if e := sign + name; name != policy.ResultsField && !slices.Contains(list, e) {
+		if e := sign + name; name != result.ResultsField && !slices.Contains(list, e) {
 			list = append(list, e)
 		}
 	}
@@ -89,7 +89,7 @@ func edits(v policy.Verdict) []string {
 		note("+", f.Name)
 	}
 	for _, r := range v.Remove {
-		if r.Name != policy.QuarantineField {
+		if r.Name != result.QuarantineField {
 			note("-", r.Name)
 		}
 	}

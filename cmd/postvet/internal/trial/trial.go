@@ -32,6 +32,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -46,7 +49,7 @@ type Options struct {
 	// Received field.
 	Received bool
 	// Before and After are the policies; Before is nil if nothing is compared.
-	Before, After *policy.Rules
+	Before, After *rules.Rules
 	// MaxBytes bounds a message.
 	MaxBytes int64
 	// Jobs is how many messages are evaluated at once. Default 1.
@@ -166,7 +169,7 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 
 // play tells a checker of the message as the filter does. early is what it knows
 // at RCPT, nil if no policy asks for it.
-func (e *envelope) play(ctx context.Context, header message.Header, body *message.Reader, o Options) (early, results *policy.Results, err error) {
+func (e *envelope) play(ctx context.Context, header message.Header, body *message.Reader, o Options) (early, results *result.Results, err error) {
 	now := o.Now
 	if !e.time.IsZero() {
 		start := time.Now()

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -188,7 +191,7 @@ func TestRun(t *testing.T) {
 		Checker: func(now func() time.Time) *policy.Checker {
 			return policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Now: now})
 		},
-		Now: time.Now, Before: &policy.Rules{}, After: &policy.Rules{Mode: policy.Monitor}, MaxBytes: 4000, Jobs: 4,
+		Now: time.Now, Before: &rules.Rules{}, After: &rules.Rules{Mode: rules.Monitor}, MaxBytes: 4000, Jobs: 4,
 		Progress: func(n int) { done = n },
 	}
 	rows, err := Run(t.Context(), files, o)
@@ -240,9 +243,9 @@ func TestRun(t *testing.T) {
 func TestReportIsPrintable(t *testing.T) {
 	t.Parallel()
 	hostile := "x\x1b[2J\r\n\u202e\x00"
-	v := Verdict{Action: policy.Reject, Code: "550 5.7.1", Rule: "r"}
+	v := Verdict{Action: result.Reject, Code: "550 5.7.1", Rule: "r"}
 	var b strings.Builder
-	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &Verdict{Action: policy.Accept, Rule: "s"}, After: v, Differs: true}}, true, false)
+	r := NewReport([]Row{{File: hostile, Author: strings.Repeat(hostile, 20), DMARC: "fail", Before: &Verdict{Action: result.Accept, Rule: "s"}, After: v, Differs: true}}, true, false)
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
-package policy
+package rules
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/postvet/postvet/policy/arc"
@@ -8,11 +9,12 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
 // factsOf puts results into the words of conditions.
-func factsOf(res *Results) *condition.Facts {
+func factsOf(res *result.Results) *condition.Facts {
 	f := &condition.Facts{
 		Client:        res.Client.IP,
 		PTR:           res.Client.PTR,
@@ -33,9 +35,9 @@ func factsOf(res *Results) *condition.Facts {
 		Size:      int(res.Size),
 
 		IPRev: string(res.IPRev.Status),
-		ARC:   string(orWord(res.ARC.Status, arc.None)),
+		ARC:   string(cmp.Or(res.ARC.Status, arc.None)),
 
-		DMARC:            string(orWord(res.DMARC.Status, dmarc.None)),
+		DMARC:            string(cmp.Or(res.DMARC.Status, dmarc.None)),
 		DMARCPolicy:      string(res.DMARC.Policy),
 		DMARCDisposition: string(res.DMARC.Disposition),
 		DMARCRecord:      res.DMARC.RecordDomain,
@@ -53,13 +55,6 @@ func factsOf(res *Results) *condition.Facts {
 		f.Sealers = append(f.Sealers, s.Domain)
 	}
 	return f
-}
-
-func orWord[T ~string](s, none T) T {
-	if s == "" {
-		return none
-	}
-	return s
 }
 
 func clipped(s string) string {
@@ -129,8 +124,8 @@ func recipientFacts(f *condition.Facts, recipients []string) {
 	}
 }
 
-func spfFacts(f *condition.Facts, res *Results) {
-	if r, ok := res.envelopeSPF(); ok {
+func spfFacts(f *condition.Facts, res *result.Results) {
+	if r, ok := res.EnvelopeSPF(); ok {
 		f.SPF, f.SPFDomain = string(r.Status), r.Domain
 	}
 	for _, r := range res.SPF {
@@ -142,7 +137,7 @@ func spfFacts(f *condition.Facts, res *Results) {
 	}
 }
 
-func dkimFacts(f *condition.Facts, res *Results) {
+func dkimFacts(f *condition.Facts, res *result.Results) {
 	f.DKIM = string(dkim.None)
 	if len(res.DKIM) > 0 {
 		f.Signatures = make([]condition.Signature, len(res.DKIM))

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"slices"
@@ -7,12 +7,13 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
 // troubled names the facts that DNS trouble hides, or a relay that does not tell
 // its client.
-func troubled(res *Results) (facts []string) {
+func troubled(res *result.Results) (facts []string) {
 	for _, r := range res.SPF {
 		if r.Status != spf.TempError {
 			continue
@@ -23,7 +24,7 @@ func troubled(res *Results) (facts []string) {
 			facts = append(facts, "spf_helo")
 		}
 	}
-	if r, ok := res.envelopeSPF(); ok && r.Status == spf.TempError {
+	if r, ok := res.EnvelopeSPF(); ok && r.Status == spf.TempError {
 		facts = append(facts, "spf", "spf_aligned") // DMARC may have its result from a signature
 	}
 	if slices.ContainsFunc(res.DKIM, func(r dkim.Result) bool { return r.Status == dkim.TempError }) {
@@ -46,7 +47,7 @@ func troubled(res *Results) (facts []string) {
 
 // blind reports whether a rule asks for what is hidden, and does not name the word
 // temperror: then that it matches proves nothing.
-func (r *CustomRule) blind(res *Results) bool {
+func (r *Rule) blind(res *result.Results) bool {
 	facts := troubled(res)
 	if len(facts) == 0 {
 		return false

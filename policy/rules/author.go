@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -6,6 +6,10 @@ import (
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -27,7 +31,7 @@ func (t Trust) author(domain string) (asked dmarc.Policy, key string) {
 // overrideAuthor puts what the administrator wants for an author's domain in the
 // place of what the domain asks for. A message that proves to be of the domain is
 // left alone; one of which DNS trouble hides that is never refused for it.
-func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
+func (r Rules) overrideAuthor(res *result.Results, v result.Verdict) result.Verdict {
 	asked, key := r.Trust.author(res.Author.Domain)
 	d := res.DMARC
 	if key == "" || d.Status == dmarc.Pass {
@@ -40,12 +44,12 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 	case len(v.Overrides) > 0: // policy.dmarc
 		found = DMARCMark
 	}
-	o := Override{Reason: ReasonLocalPolicy, By: "author_overrides." + key, Text: fmt.Sprintf("%s instead of %s", asked, found)}
+	o := result.Override{Reason: result.ReasonLocalPolicy, By: "author_overrides." + key, Text: fmt.Sprintf("%s instead of %s", asked, found)}
 	if asked == dmarc.PolicyNone {
-		if v.Action == Accept || v.Rule == RuleTempError && r.OnTempError == TempErrorDefer {
+		if v.Action == result.Accept || v.Rule == result.RuleTempError && r.OnTempError == TempErrorDefer {
 			return v
 		}
-		return v.override(RuleAuthorOverride, o)
+		return overridden(v, result.RuleAuthorOverride, o)
 	}
 	proof := unproven
 	switch d.Status {
@@ -53,28 +57,28 @@ func (r Rules) overrideAuthor(res *Results, v Verdict) Verdict {
 	case dmarc.TempError:
 		proof = hidden
 	default: // the domain publishes no policy, so that nothing was aligned
-		proof = r.proof(res, func(domain string) bool { return equalOrBelow(domain, key) })
+		proof = r.proof(res, func(domain string) bool { return message.Below(domain, key) })
 	}
-	want := Verdict{
-		Action: Reject, Rule: RuleAuthorOverride, Code: "550 5.7.26",
+	want := result.Verdict{
+		Action: result.Reject, Rule: result.RuleAuthorOverride, Code: "550 5.7.26",
 	}
 	does := "refuses"
 	switch {
 	case proof == proven:
 		return v
 	case proof == hidden:
-		want = v.deferred(RuleTempError, "DMARC of "+printable(res.Author.Domain, 120)+" could not be evaluated because of DNS trouble")
+		want = deferred(v, result.RuleTempError, "DMARC of "+foreign.Line(res.Author.Domain, 120)+" could not be evaluated because of DNS trouble")
 	case asked == dmarc.PolicyQuarantine && r.Quarantine != QuarantineReject:
-		want.Action, want.Code, does = Quarantine, "", "holds"
+		want.Action, want.Code, does = result.Quarantine, "", "holds"
 	}
 	if want.Action == v.Action {
 		return v // the domain asks for the same
 	}
 	if proof != hidden {
 		want.Text = fmt.Sprintf("DMARC: this server %s mail of %s that does not prove to be its own; %s; %s",
-			does, printable(res.Author.Domain, 120), spfFound(res), dkimFound(res))
+			does, foreign.Line(res.Author.Domain, 120), explain.SPFFound(res), explain.DKIMFound(res))
 	}
-	want.Overrides = []Override{o}
+	want.Overrides = []result.Override{o}
 	return want
 }
 
@@ -90,15 +94,15 @@ const (
 // proof looks for an authenticated domain that counts: of a signature, or of
 // MAIL FROM. What was made on a trusted relay comes from no stranger; of a client
 // that is not known SPF might have told more.
-func (r Rules) proof(res *Results, counts func(domain string) bool) evidence {
+func (r Rules) proof(res *result.Results, counts func(domain string) bool) evidence {
 	best := signed(res, counts)
 	if res.Client.Inside {
 		return proven
 	}
-	if s, ok := res.envelopeSPF(); ok && res.Client.Hidden != "" && (res.MailFrom == "" || counts(s.Domain)) {
+	if s, ok := res.EnvelopeSPF(); ok && res.Client.Hidden != "" && (res.MailFrom == "" || counts(s.Domain)) {
 		return max(best, hidden)
 	}
-	if s, ok := res.envelopeSPF(); ok && s.Domain != "" && counts(s.Domain) {
+	if s, ok := res.EnvelopeSPF(); ok && s.Domain != "" && counts(s.Domain) {
 		switch s.Status {
 		case spf.Pass:
 			return proven
@@ -110,7 +114,7 @@ func (r Rules) proof(res *Results, counts func(domain string) bool) evidence {
 }
 
 // signed looks for a signature of a domain that counts.
-func signed(res *Results, counts func(domain string) bool) evidence {
+func signed(res *result.Results, counts func(domain string) bool) evidence {
 	best := unproven
 	for _, d := range res.DKIM {
 		if d.Domain == "" || !counts(d.Domain) {
@@ -124,9 +128,4 @@ func signed(res *Results, counts func(domain string) bool) evidence {
 		}
 	}
 	return best
-}
-
-// equalOrBelow reports whether a domain is another or stands below it.
-func equalOrBelow(domain, above string) bool {
-	return domain == above || strings.HasSuffix(domain, "."+above)
 }

@@ -1,11 +1,16 @@
-package policy
+// Package explain puts what was found and decided into sentences: for the sender,
+// for the administrator's log, and for the trace. It decides nothing.
+package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -16,8 +21,18 @@ const (
 	maxWhySignatures = 4
 )
 
-// why says how a verdict came about, see [Verdict.Why]. It is a pure function.
-func why(res *Results, v *Verdict) []string {
+// explainVerdict returns a verdict with its hints, its sentences and its reply
+// text filled in. helpURL is the template of the administrator's help page, see
+// [CheckHelpURL]; "" for none. It is a pure function.
+func Verdict(helpURL string, res *result.Results, v result.Verdict) result.Verdict {
+	v.Hints = settled(Hints(res), v.Rule)
+	v.Why = why(res, &v)
+	v.Text = phrase(helpURL, res, &v)
+	return v
+}
+
+// why says how a verdict came about, see [result.Verdict]. It is a pure function.
+func why(res *result.Results, v *result.Verdict) []string {
 	list := []string{}
 	if simple(res, v) {
 		return list
@@ -29,7 +44,7 @@ func why(res *Results, v *Verdict) []string {
 	}
 	for _, m := range v.Matched {
 		if m.Monitor {
-			w.say("The rule %s matches and is only noted%s", printable(m.Rule, 80), would(m.Action))
+			w.say("The rule %s matches and is only noted%s", foreign.Line(m.Rule, 80), would(m.Action))
 		}
 	}
 	for _, f := range v.Faults {
@@ -39,7 +54,7 @@ func why(res *Results, v *Verdict) []string {
 		w.say("Overridden by %s, which reports call %s", o, o.Reason)
 	}
 	for _, o := range v.Refused {
-		w.say("Not overridden by %s: %s", o.By, orNothing(o.Text))
+		w.say("Not overridden by %s: %s", o.By, cmp.Or(o.Text, "nothing"))
 	}
 	if v.Action != v.Intended {
 		w.say("So the message is not %s but %s", done(v.Intended), done(v.Action))
@@ -48,7 +63,7 @@ func why(res *Results, v *Verdict) []string {
 }
 
 // would says what a rule that is only noted asks for.
-func would(a Action) string {
+func would(a result.Action) string {
 	if a == "" {
 		return ""
 	}
@@ -57,8 +72,8 @@ func would(a Action) string {
 
 // simple reports whether a message is accepted and nothing about it is
 // remarkable.
-func simple(res *Results, v *Verdict) bool {
-	return v.Action == Accept && v.Intended == Accept && len(v.Overrides) == 0 && len(v.Refused) == 0 && len(v.Faults) == 0 &&
+func simple(res *result.Results, v *result.Verdict) bool {
+	return v.Action == result.Accept && v.Intended == result.Accept && len(v.Overrides) == 0 && len(v.Refused) == 0 && len(v.Faults) == 0 &&
 		(res.Exempt != "" || res.DMARC.Status == dmarc.Pass || res.DMARC.Status == dmarc.None && !res.Author.Ambiguous())
 }
 
@@ -66,46 +81,46 @@ type reasons struct{ list []string }
 
 func (w *reasons) say(format string, args ...any) {
 	if len(w.list) < maxWhy {
-		w.list = append(w.list, printable(fmt.Sprintf(format, args...), maxSentence-1)+".")
+		w.list = append(w.list, foreign.Line(fmt.Sprintf(format, args...), maxSentence-1)+".")
 	}
 }
 
 // decisive says what the rule that decided is about.
-func (w *reasons) decisive(res *Results, v *Verdict) {
+func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	d := res.DMARC
-	author := printable(d.AuthorDomain, 120)
+	author := foreign.Line(d.AuthorDomain, 120)
 	switch v.Rule {
-	case RuleUnreadable:
+	case result.RuleUnreadable:
 		w.say("The message holds more fields in our name than we can remove, so forged results might stay in it")
-	case RuleFault:
+	case result.RuleFault:
 		w.say("Postvet itself failed on the message, so nothing can be said about it: %s", strings.Join(res.Faults, "; "))
-	case RuleOversize:
+	case result.RuleOversize:
 		w.say("The message is not evaluated: %s", res.Oversize)
-	case RuleNoAuthor:
+	case result.RuleNoAuthor:
 		w.say("A bounce whose From field names no domain: there is nothing to evaluate, and it would be lost")
-	case RuleAmbiguousAuthor:
+	case result.RuleAmbiguousAuthor:
 		w.say("Nobody can tell for sure who wrote the message: %s", res.Author.Problem)
-	case RuleTempError:
+	case result.RuleTempError:
 		if d.Status != dmarc.TempError {
 			w.say("%s", v.Text)
 			return
 		}
 		w.say("DMARC of %s could not be evaluated: %s", author, d.Reason)
-		if p := firstOf(d.Policy, d.Suspected); enforced(p) && v.Intended == TempFail {
+		if p := cmp.Or(d.Policy, d.Suspected); p.Enforces() && v.Intended == result.TempFail {
 			w.say("The domain is known to ask to %s mail that fails; whoever forges it may have caused the trouble, so the message has to wait", verb(p))
 		}
-	case RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone:
+	case result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleDMARCNone:
 		w.dmarc(res)
-	case RuleSenderDomain, RuleOwnDomain, RuleUnsigned, RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError:
+	case result.RuleSenderDomain, result.RuleOwnDomain, result.RuleUnsigned, result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError:
 		w.say("%s", v.Text)
-	case RuleDMARCPass, RuleNoPolicy, RuleExempt: // remarkable for what follows
+	case result.RuleDMARCPass, result.RuleNoPolicy, result.RuleExempt: // remarkable for what follows
 		if d.Status == dmarc.Pass {
 			w.say("The message comes from %s: %s", author, d.Reason)
 		}
 	default:
 		text := ready[v.Rule]
 		if text == "" {
-			text = "The rule " + printable(v.Rule, 80) + " decides"
+			text = "The rule " + foreign.Line(v.Rule, 80) + " decides"
 		}
 		w.say("%s", text)
 		if d.Status == dmarc.Fail {
@@ -116,24 +131,17 @@ func (w *reasons) decisive(res *Results, v *Verdict) {
 
 // ready says what is decisive about the overrides that an administrator can set.
 var ready = map[string]string{
-	RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
-	RuleTrustedForwarder: "A trusted forwarder handed the message on, so that a failure does not count",
-	RuleTrustedSealer:    "A trusted sealer saw the message before it was changed, and vouches for it",
-	RuleMailingList:      "A mailing list changed the message, by all signs",
-	RuleDegraded:         "DNS is down altogether, so that missing answers decide nothing for good",
-}
-
-func firstOf(a, b dmarc.Policy) dmarc.Policy {
-	if a == "" {
-		return b
-	}
-	return a
+	result.RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
+	result.RuleTrustedForwarder: "A trusted forwarder handed the message on, so that a failure does not count",
+	result.RuleTrustedSealer:    "A trusted sealer saw the message before it was changed, and vouches for it",
+	result.RuleMailingList:      "A mailing list changed the message, by all signs",
+	result.RuleDegraded:         "DNS is down altogether, so that missing answers decide nothing for good",
 }
 
 // dmarc says what the author's domain asks for.
-func (w *reasons) dmarc(res *Results) {
+func (w *reasons) dmarc(res *result.Results) {
 	d := res.DMARC
-	author := printable(d.AuthorDomain, 120)
+	author := foreign.Line(d.AuthorDomain, 120)
 	if d.Policy == dmarc.PolicyNone {
 		w.say("Nothing proves that the message comes from %s, which asks for nothing to be done about that (%s)", author, recordName(d))
 		return
@@ -154,15 +162,15 @@ func recordName(d dmarc.Result) string {
 		text = d.PolicyTag + "=" + text
 	}
 	if d.RecordDomain != "" {
-		text += " at _dmarc." + printable(d.RecordDomain, 120)
+		text += " at _dmarc." + foreign.Line(d.RecordDomain, 120)
 	}
 	return text + note
 }
 
 // evidence says what SPF and DKIM contribute.
-func (w *reasons) evidence(res *Results, rule string) {
+func (w *reasons) evidence(res *result.Results, rule string) {
 	switch rule {
-	case RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError: // has said it
+	case result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError: // has said it
 	default:
 		w.spf(res)
 	}
@@ -178,12 +186,12 @@ func (w *reasons) evidence(res *Results, rule string) {
 	}
 }
 
-func (w *reasons) spf(res *Results) {
-	r, ok := res.envelopeSPF()
-	domain, d := printable(r.Domain, 120), res.DMARC
+func (w *reasons) spf(res *result.Results) {
+	r, ok := res.EnvelopeSPF()
+	domain, d := foreign.Line(r.Domain, 120), res.DMARC
 	switch {
 	case res.Client.Hidden != "":
-		w.say("SPF could not be checked: %s", hiddenReason(res.Client.Hidden))
+		w.say("SPF could not be checked: %s", HiddenClient(res.Client.Hidden))
 	case res.Client.IP == "":
 		w.say("SPF could not be checked: the client's address is unknown")
 	case !ok || domain == "":
@@ -209,7 +217,7 @@ func by(mechanism string) string {
 	if mechanism == "" || mechanism == "default" {
 		return ""
 	}
-	return " (" + printable(mechanism, 80) + ")"
+	return " (" + foreign.Line(mechanism, 80) + ")"
 }
 
 // brokenSPF is the reason of a permerror without what the reader knows already.
@@ -221,22 +229,22 @@ func because(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return ", " + printable(reason, 160)
+	return ", " + foreign.Line(reason, 160)
 }
 
 // strictness tells that a domain of the same organization is not enough.
-func strictness(res *Results, domain string, mode dmarc.Alignment, tag string) string {
-	if mode == dmarc.Strict && res.related(domain) {
+func strictness(res *result.Results, domain string, mode dmarc.Alignment, tag string) string {
+	if mode == dmarc.Strict && res.Related(domain) {
 		return ", as its record demands the very same domain (" + tag + "=s)"
 	}
 	return ""
 }
 
-func (w *reasons) signature(res *Results, s dkim.Result) {
+func (w *reasons) signature(res *result.Results, s dkim.Result) {
 	d := res.DMARC
-	who := "DKIM: the signature of " + printable(orNothing(s.Domain), 120)
+	who := "DKIM: the signature of " + foreign.Line(cmp.Or(s.Domain, "nothing"), 120)
 	if s.Selector != "" {
-		who += " (selector " + printable(s.Selector, 63) + ")"
+		who += " (selector " + foreign.Line(s.Selector, 63) + ")"
 	}
 	status, reason := res.Counts(s)
 	switch {

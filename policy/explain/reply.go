@@ -1,26 +1,31 @@
-package policy
+package explain
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
+)
 
 // maxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
 // with code, enhanced code and what the MTA puts around it. On the way to the
 // MTA each '%' becomes two and counts as such.
-const maxReply = 450
+const MaxReply = 450
 
 // oneLine makes a text fit for an SMTP reply.
-func oneLine(text string) string {
-	return strings.TrimSpace(printable(text, maxReply))
+func OneLine(text string) string {
+	return strings.TrimSpace(foreign.Line(text, MaxReply))
 }
 
 // phrase returns the text of a verdict as the client or the queue is to show
 // it: a refusal also says who must do what, if there is room, and ends in the
 // administrator's help URL, for which there always is.
-func (r Rules) phrase(res *Results, v *Verdict) string {
-	if v.Action != Reject && v.Action != TempFail {
+func phrase(template string, res *result.Results, v *result.Verdict) string {
+	if v.Action != result.Reject && v.Action != result.TempFail {
 		return v.Text
 	}
-	room, end := maxReply, ""
-	if url := r.helpURL(res, v); url != "" {
+	room, end := MaxReply, ""
+	if url := helpURL(template, res, v); url != "" {
 		end = "; see " + url
 		room -= wireLength(end)
 	}

@@ -1,10 +1,12 @@
-package policy
+package explain
 
 import (
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/postvet/postvet/policy/result"
 )
 
 // helpPlaceholders are the words that a help URL may hold in braces.
@@ -56,8 +58,8 @@ func CheckHelpURL(s string) error {
 
 // helpURL returns the URL for one message, "" if there is none. If it would be
 // too long, what is put in is left out, the longest first.
-func (r Rules) helpURL(res *Results, v *Verdict) string {
-	if r.HelpURL == "" {
+func helpURL(template string, res *result.Results, v *result.Verdict) string {
+	if template == "" {
 		return ""
 	}
 	values := map[string]string{
@@ -67,7 +69,7 @@ func (r Rules) helpURL(res *Results, v *Verdict) string {
 		values["{hint}"] = string(v.Hints[0].Word)
 	}
 	for {
-		expanded, longest := r.HelpURL, ""
+		expanded, longest := template, ""
 		for _, p := range helpPlaceholders {
 			expanded = strings.ReplaceAll(expanded, p, percentEncode(values[p]))
 			if len(values[p]) > len(values[longest]) {

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"strconv"
@@ -9,12 +9,14 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/mx"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
 // authenticationResults returns the value of our field, "" for a message that
 // was not checked.
-func (r Rules) authenticationResults(res *Results, v Verdict) string {
+func (r Rules) authenticationResults(res *result.Results, v result.Verdict) string {
 	if res.Exempt != "" {
 		return ""
 	}
@@ -27,7 +29,7 @@ func (r Rules) authenticationResults(res *Results, v Verdict) string {
 // the author's domain asks for: in policy.override-reason the reasons of RFC 9990,
 // in policy.override-by, in the same order, the keys and rules. What they rest on
 // comes from outside and stays in the log.
-func overrideProperties(overrides []Override) []authres.Property {
+func overrideProperties(overrides []result.Override) []authres.Property {
 	var reasons, by []string
 	for _, o := range overrides {
 		reasons = append(reasons, string(o.Reason))
@@ -38,7 +40,7 @@ func overrideProperties(overrides []Override) []authres.Property {
 
 // methods lists what goes into Authentication-Results, in the order in which a
 // person would ask: who is the author, who signed, who sent.
-func methods(res *Results) []authres.Method {
+func methods(res *result.Results) []authres.Method {
 	ms := []authres.Method{dmarcMethod(res)}
 	if len(res.DKIM) == 0 && res.Oversize == "" {
 		ms = append(ms, authres.Method{Name: "dkim", Result: string(dkim.None)})
@@ -67,7 +69,7 @@ func methods(res *Results) []authres.Method {
 	return ms
 }
 
-func dmarcMethod(res *Results) authres.Method {
+func dmarcMethod(res *result.Results) authres.Method {
 	d := res.DMARC
 	m := authres.Method{Name: "dmarc", Result: string(d.Status), Properties: properties(
 		"header.from", d.AuthorDomain, "policy.dmarc", string(d.Policy))}
@@ -88,7 +90,7 @@ func dkimMethod(r dkim.Result) authres.Method {
 
 // arcMethod is RFC 8617 section 7.1; header.oldest-pass is 0 if all message
 // signatures verify.
-func arcMethod(res *Results) authres.Method {
+func arcMethod(res *result.Results) authres.Method {
 	m := authres.Method{Name: "arc", Result: string(res.ARC.Status)}
 	if n := len(res.ARC.Sealers); n > 0 {
 		last := res.ARC.Sealers[n-1]
@@ -104,7 +106,7 @@ func arcMethod(res *Results) authres.Method {
 	return m
 }
 
-func spfMethod(res *Results, r spf.Result) authres.Method {
+func spfMethod(res *result.Results, r spf.Result) authres.Method {
 	m := authres.Method{Name: "spf", Result: string(r.Status)}
 	if r.Identity == spf.MailFrom {
 		m.Properties = properties("smtp.mailfrom", passedName(res.MailFrom, r))
@@ -138,7 +140,7 @@ func passedName(name string, r spf.Result) string {
 	return ""
 }
 
-func iprevMethod(res *Results) authres.Method {
+func iprevMethod(res *result.Results) authres.Method {
 	m := authres.Method{
 		Name: "iprev", Result: string(res.IPRev.Status),
 		Properties: properties("policy.iprev", res.Client.IP, "policy.ptr", res.Client.PTR),
@@ -161,4 +163,22 @@ func properties(pairs ...string) []authres.Property {
 		ps = append(ps, authres.Property{Type: ptype, Name: name, Value: pairs[i+1]})
 	}
 	return ps
+}
+
+// senderMethod has the name and the properties that authentication_milter gave to
+// this check; "x-" marks it as none that is registered (RFC 8601 section 2.7.7).
+func senderMethod(d result.SenderDomain) authres.Method {
+	m := authres.Method{Name: "x-return-mx", Result: "fail", Reason: d.Reason}
+	switch d.Status {
+	case mx.Accepts:
+		m.Result, m.Reason = "pass", ""
+	case mx.TempError, mx.None:
+		m.Result = string(d.Status)
+	}
+	property := "smtp.domain"
+	if d.Identity == result.SenderAuthor {
+		property = "header.domain"
+	}
+	m.Properties = properties(property, d.Domain)
+	return m
 }

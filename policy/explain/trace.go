@@ -1,25 +1,31 @@
-package policy
+package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
+// senderNames tell a person whose domain it is.
+var senderNames = map[string]string{result.SenderMailFrom: "MAIL FROM", result.SenderAuthor: "the author"}
+
 // tale collects what is told of one message.
-type tale struct{ events []Event }
+type tale struct{ events []result.Event }
 
 func (t *tale) tell(what, check, format string, args ...any) {
-	t.events = append(t.events, Event{What: what, Check: check, Text: printable(fmt.Sprintf(format, args...), 700)})
+	t.events = append(t.events, result.Event{What: what, Check: check, Text: foreign.Line(fmt.Sprintf(format, args...), 700)})
 }
 
 // story tells what was found, for the trace.
-func story(res *Results) []Event {
+func Trace(res *result.Results) []result.Event {
 	t := &tale{}
 	t.message(res)
 	if res.IPRev.Status != "" {
@@ -35,24 +41,24 @@ func story(res *Results) []Event {
 	t.arc(res.ARC)
 	t.dmarc(res)
 	for _, d := range res.SenderDomains {
-		t.tell("mx", checkMX, "%s, the domain of %s: %s", d.Domain, senderNames[d.Identity], sentence(string(d.Status), d.Reason))
+		t.tell("mx", result.CheckMX, "%s, the domain of %s: %s", d.Domain, senderNames[d.Identity], Sentence(string(d.Status), d.Reason))
 	}
 	return t.events
 }
 
-func (t *tale) message(res *Results) {
-	say := func(format string, args ...any) { t.tell("message", checkMessage, format, args...) }
+func (t *tale) message(res *result.Results) {
+	say := func(format string, args ...any) { t.tell("message", result.CheckMessage, format, args...) }
 	ip := res.Client.IP
 	if ip == "" {
 		ip = "of unknown address"
 	}
 	if c := res.Client; c.Relay != "" {
-		say("the trusted relay %s brings it, which calls itself %s; its Received fields are believed through %s", c.Relay, orNothing(c.RelayHelo), count(c.Hops, "trusted hop"))
+		say("the trusted relay %s brings it, which calls itself %s; its Received fields are believed through %s", c.Relay, cmp.Or(c.RelayHelo, "nothing"), count(c.Hops, "trusted hop"))
 		if c.Hidden != "" {
-			say("%s", hiddenReason(c.Hidden))
+			say("%s", HiddenClient(c.Hidden))
 		}
 	}
-	say("the client %s calls itself %s (HELO) and gives the sender <%s> (MAIL FROM)", ip, orNothing(res.Client.Helo), res.MailFrom)
+	say("the client %s calls itself %s (HELO) and gives the sender <%s> (MAIL FROM)", ip, cmp.Or(res.Client.Helo, "nothing"), res.MailFrom)
 	if res.MailFrom == "" && res.Exempt == "" {
 		say("that is the null sender of a bounce: SPF has the HELO name alone to go by")
 	}
@@ -65,7 +71,7 @@ func (t *tale) message(res *Results) {
 		m := res.Author.Mailboxes[0]
 		say("the reader sees %s@%s as author (From): the Author Domain is %s", m.Local, m.Domain, res.Author.Domain)
 	case res.Author.Problem != "":
-		say("%s", authorProblem(res.Author))
+		say("%s", AuthorProblem(res.Author))
 	}
 	for _, f := range res.Faults {
 		say("Postvet itself failed: %s", f)
@@ -75,7 +81,7 @@ func (t *tale) message(res *Results) {
 	}
 }
 
-func (t *tale) iprev(res *Results) {
+func (t *tale) iprev(res *result.Results) {
 	r := res.IPRev
 	text := string(r.Status)
 	switch r.Status {
@@ -86,11 +92,11 @@ func (t *tale) iprev(res *Results) {
 	default:
 		text += ": " + r.Reason + "; this alone fails nobody"
 	}
-	t.tell("iprev", checkIPRev, "%s", text)
+	t.tell("iprev", result.CheckIPRev, "%s", text)
 }
 
-func (t *tale) spf(res *Results, r spf.Result) {
-	check := checkOf(r.Identity)
+func (t *tale) spf(res *result.Results, r spf.Result) {
+	check := result.CheckOf(r.Identity)
 	if r.Domain == "" || len(r.Steps) == 0 {
 		t.tell("spf", check, "%s: %s", r.Status, r.Reason)
 		return
@@ -115,13 +121,13 @@ func (t *tale) spf(res *Results, r spf.Result) {
 	}
 }
 
-func (t *tale) dkim(res *Results) {
-	say := func(format string, args ...any) { t.tell("dkim", checkDKIM, format, args...) }
+func (t *tale) dkim(res *result.Results) {
+	say := func(format string, args ...any) { t.tell("dkim", result.CheckDKIM, format, args...) }
 	if len(res.DKIM) == 0 && res.Oversize == "" {
 		say("none: the message is not signed")
 	}
 	for i, r := range res.DKIM {
-		head := fmt.Sprintf("signature %d of %d, by %s", i+1, len(res.DKIM), orNothing(r.Domain))
+		head := fmt.Sprintf("signature %d of %d, by %s", i+1, len(res.DKIM), cmp.Or(r.Domain, "nothing"))
 		if r.Selector != "" {
 			head += ", selector " + r.Selector
 		}
@@ -139,7 +145,7 @@ func (t *tale) dkim(res *Results) {
 }
 
 // signatureLines tell what became of one signature.
-func signatureLines(res *Results, r dkim.Result) []string {
+func signatureLines(res *result.Results, r dkim.Result) []string {
 	var lines []string
 	if r.Status == dkim.Pass {
 		lines = append(lines, "pass: signed header fields and body are as "+r.Domain+" signed them")
@@ -174,13 +180,13 @@ var failureWords = map[dkim.Failure]string{
 }
 
 func (t *tale) arc(r arc.Result) {
-	say := func(format string, args ...any) { t.tell("arc", checkARC, format, args...) }
+	say := func(format string, args ...any) { t.tell("arc", result.CheckARC, format, args...) }
 	if r.Status == arc.None {
 		say("none: nobody who handed the message on left a record of it")
 		return
 	}
 	for _, s := range r.Sets {
-		say("set %d, sealed by %s, which saw: %s", s.Instance, orNothing(s.Sealer), strings.TrimPrefix(s.Results, fmt.Sprintf("i=%d; ", s.Instance)))
+		say("set %d, sealed by %s, which saw: %s", s.Instance, cmp.Or(s.Sealer, "nothing"), strings.TrimPrefix(s.Results, fmt.Sprintf("i=%d; ", s.Instance)))
 		say("  %s; %s", seal("the seal", s.Seal), seal("the message signature", s.Message))
 	}
 	switch {
@@ -203,8 +209,8 @@ func seal(what, problem string) string {
 	return what + ": " + problem
 }
 
-func (t *tale) dmarc(res *Results) {
-	say := func(format string, args ...any) { t.tell("dmarc", checkDMARC, format, args...) }
+func (t *tale) dmarc(res *result.Results) {
+	say := func(format string, args ...any) { t.tell("dmarc", result.CheckDMARC, format, args...) }
 	d := res.DMARC
 	if w := d.Walk; w != nil {
 		for i, s := range w.Steps {
@@ -234,9 +240,9 @@ func (t *tale) dmarc(res *Results) {
 
 func identifier(a dmarc.Aligned) string {
 	if a.Method == "spf" {
-		return fmt.Sprintf("SPF %s for %s", a.Status, orNothing(a.Domain))
+		return fmt.Sprintf("SPF %s for %s", a.Status, cmp.Or(a.Domain, "nothing"))
 	}
-	return fmt.Sprintf("DKIM %s for %s", a.Status, orNothing(a.Domain))
+	return fmt.Sprintf("DKIM %s for %s", a.Status, cmp.Or(a.Domain, "nothing"))
 }
 
 func alignmentWords(a dmarc.Aligned) string {
@@ -277,9 +283,9 @@ func policyOrigin(d dmarc.Result) string {
 
 // TraceVerdict tells how a decision came about, as the last part of the trace
 // of the message. It is a pure function.
-func TraceVerdict(res *Results, v *Verdict) []Event {
+func TraceVerdict(res *result.Results, v *result.Verdict) []result.Event {
 	t := &tale{}
-	say := func(format string, args ...any) { t.tell("policy", checkPolicy, format, args...) }
+	say := func(format string, args ...any) { t.tell("policy", result.CheckPolicy, format, args...) }
 	say("the rule %q decides: %s", v.Rule, v.Intended)
 	for _, w := range v.Why {
 		say("  %s", w)
@@ -305,29 +311,22 @@ func TraceVerdict(res *Results, v *Verdict) []Event {
 	return t.events
 }
 
-func done(a Action) string {
+func done(a result.Action) string {
 	switch a {
-	case Accept:
+	case result.Accept:
 		return "accepted"
-	case Quarantine:
+	case result.Quarantine:
 		return "held"
-	case Reject:
+	case result.Reject:
 		return "rejected"
-	case TempFail:
+	case result.TempFail:
 		return "deferred"
-	case Redirect:
+	case result.Redirect:
 		return "redirected"
-	case Discard:
+	case result.Discard:
 		return "discarded"
 	}
 	return string(a)
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
 }
 
 func count(n int, noun string) string {

@@ -1,10 +1,11 @@
-package policy
+package rules
 
 import (
 	"slices"
 
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Modes are the exceptions to Rules.Mode.
@@ -23,7 +24,7 @@ type Modes struct {
 // mode returns the mode for a message and, if that is Monitor, the key that says so
 // and for what. The more specific key wins: the author's domain, then the
 // recipients, the listener, and what holds for all.
-func (r Rules) mode(res *Results) (mode Mode, key, what string) {
+func (r Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	author := res.Author.Domain
 	switch {
 	case r.Modes.EnforceDomains.Name(author):
@@ -46,7 +47,7 @@ func (r Rules) mode(res *Results) (mode Mode, key, what string) {
 
 // recipientsMonitored returns the domain of the first recipient if all are in the
 // list, "" if one is not, or may not be.
-func (r Rules) recipientsMonitored(res *Results) string {
+func (r Rules) recipientsMonitored(res *result.Results) string {
 	if !r.Modes.MonitorRecipients.HasNames() || res.RecipientsIncomplete {
 		return ""
 	}
@@ -66,7 +67,7 @@ func (r Rules) recipientsMonitored(res *Results) string {
 
 // mayMonitor reports, before a message is sent, whether it may be monitored: its
 // author is not known yet, nor are its further recipients.
-func (r Rules) mayMonitor(res *Results) bool {
+func (r Rules) mayMonitor(res *result.Results) bool {
 	mode, _, _ := r.mode(res)
 	return mode == Monitor || r.Modes.MonitorDomains.HasNames() || r.Modes.MonitorRecipients.HasNames() && len(res.Recipients) == 0
 }

@@ -1,11 +1,43 @@
-package policy
+// Package rules decides what is done with a message: [Rules.Decide] turns what
+// the evaluators found into a verdict. All of it is pure: no clock, no DNS, no
+// file.
+//
+// # The order of decisions
+//
+// Faults of ours and exemptions are decided first, then the administrator's own
+// rules are asked, see [Rule]: one that decides has the last word but for
+// mode, and for a client that may be exempt by a name which DNS trouble hides.
+// Then come messages without one author. After these each line may change what
+// those above it decided:
+//
+//	what                     asks                                  changes
+//	DMARC                    what does the author's domain want?   -
+//	author_overrides         what do we want for that domain?      any action, up and down
+//	trust.forwarders         did a trusted client hand it on?      reject, hold, defer -> accept
+//	trust.sealers            did a trusted chain see it pass?      reject, hold -> accept
+//	policy.mailing_lists     does it look like a list's work?      reject, hold -> hold, accept
+//	policy.sender_domain     does the sender accept mail?          accept, hold -> reject (not for
+//	                                                               what was trusted above)
+//	on_own_domain,           is it proven, signed, permitted?      accept -> hold, defer, reject
+//	on_unsigned, spf_*       (the strictest answer; not for what
+//	                         was trusted above)
+//	policy.on_degraded       could we ask at all?                  reject -> defer; see there
+//	names hidden by DNS      would the client be trusted?          reject -> defer
+//	mode, monitor_*,         is it to be carried out?              all -> accept
+//	enforce_domains
+//
+// An override of the verdict names what turned the action away from what the
+// author's domain asks for; its field Refused names what nearly did.
+package rules
 
 import (
 	"slices"
 
 	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Mode says whether verdicts are carried out.
@@ -69,7 +101,7 @@ type Rules struct {
 	SenderDomain string
 	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
 	OnFault string
-	// HelpURL ends each refusal, see [CheckHelpURL]; "" for none.
+	// HelpURL ends each refusal, see [explain.CheckHelpURL]; "" for none.
 	HelpURL string
 	// OnDegraded is what a message leads to of which look-ups failed while DNS is
 	// down altogether: "judge" (refusals become deferrals), "tempfail" (unless
@@ -81,74 +113,37 @@ type Rules struct {
 	Local Local
 	// Custom are the admin's own rules. They are asked after what must come
 	// first: faults of ours, exemptions, the limits of a header.
-	Custom []CustomRule
+	Custom []Rule
 	// NoHold tells that the MTA cannot keep a message back: it is tagged instead.
 	NoHold bool
 }
 
-// The names of the rules, in the order in which they are asked.
-const (
-	RuleUnreadable      = "unreadable"
-	RuleExempt          = "exempt"
-	RuleFault           = "fault"
-	RuleOversize        = "oversize"
-	RuleNoAuthor        = "no-author-domain"
-	RuleAmbiguousAuthor = "ambiguous-author"
-	RuleTempError       = "temperror"
-	RuleDMARCReject     = "dmarc-reject"
-	RuleDMARCQuarantine = "dmarc-quarantine"
-	RuleDMARCNone       = "dmarc-none"
-	RuleDMARCPass       = "dmarc-pass"
-	RuleNoPolicy        = "no-policy"
-
-	RuleAuthorOverride   = "author-override"
-	RuleTrustedForwarder = "trusted-forwarder"
-	RuleTrustedSealer    = "trusted-sealer"
-	RuleMailingList      = "mailing-list"
-	RuleSenderDomain     = "sender-domain"
-	RuleOwnDomain        = "own-domain"
-	RuleUnsigned         = "unsigned"
-	RuleSPFFail          = "spf-fail"
-	RuleSPFSoftfail      = "spf-softfail"
-	RuleSPFPermError     = "spf-permerror"
-	RuleSPFTempError     = "spf-temperror"
-	RuleDegraded         = "dns-degraded"
-)
-
 // Decide is a pure function of the results: the first rule that applies
 // decides, and Mode has the last word.
-func (r Rules) Decide(res *Results) Verdict {
-	return r.explained(res, r.decide(res))
+func (r Rules) Decide(res *result.Results) result.Verdict {
+	return explain.Verdict(r.HelpURL, res, r.decide(res))
 }
 
-// explained adds to a verdict why it is so, and to a refusal who must do what.
-func (r Rules) explained(res *Results, v Verdict) Verdict {
-	v.Hints = settled(Hints(res), v.Rule)
-	v.Why = why(res, &v)
-	v.Text = r.phrase(res, &v)
-	return v
-}
-
-func (r Rules) decide(res *Results) Verdict {
+func (r Rules) decide(res *result.Results) result.Verdict {
 	var own custom
 	v := patient(res, r.judge(res, &own))
 	if o, ok := own.override(res); ok {
 		v.Overrides = append(v.Overrides, o)
 	}
 	if v.Overrides == nil {
-		v.Overrides = []Override{}
+		v.Overrides = []result.Override{}
 	}
 	if v.Refused == nil {
-		v.Refused = []Override{}
+		v.Refused = []result.Override{}
 	}
 	v.Matched, v.Faults = own.matched, own.faults
-	v.Text = oneLine(v.Text)
+	v.Text = explain.OneLine(v.Text)
 	v.Intended = v.Action
 	// A message from which we cannot remove what is forged never passes.
-	if v.Action != Accept && v.Rule != RuleUnreadable {
+	if v.Action != result.Accept && v.Rule != result.RuleUnreadable {
 		if mode, key, what := r.mode(res); mode == Monitor {
-			v.Action, v.Code, v.RedirectTo = Accept, "", ""
-			v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: key, Text: what})
+			v.Action, v.Code, v.RedirectTo = result.Accept, "", ""
+			v.Overrides = append(v.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: key, Text: what})
 		}
 	}
 	if !v.Action.Delivers() {
@@ -157,10 +152,10 @@ func (r Rules) decide(res *Results) Verdict {
 	}
 	v.Remove = slices.Clip(res.Claims)
 	own.edit(&v, res)
-	if by := r.tagged(own.rule); v.Intended == Quarantine && v.Action == Quarantine && by != "" {
-		v.Action = Accept
-		v.Overrides = append(v.Overrides, Override{Reason: ReasonLocalPolicy, By: by, Text: "tag"})
-		v.Insert = append(v.Insert, message.NewField(QuarantineField, " "+v.Text))
+	if by := r.tagged(own.rule); v.Intended == result.Quarantine && v.Action == result.Quarantine && by != "" {
+		v.Action = result.Accept
+		v.Overrides = append(v.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: by, Text: "tag"})
+		v.Insert = append(v.Insert, message.NewField(result.QuarantineField, " "+v.Text))
 	}
 	if v.AuthenticationResults = r.authenticationResults(res, v); v.AuthenticationResults != "" {
 		v.Insert = append(v.Insert, message.NewField(authres.FieldName, v.AuthenticationResults))
@@ -170,7 +165,7 @@ func (r Rules) decide(res *Results) Verdict {
 
 // tagged says what makes a message that is to be held be delivered with a mark
 // instead; "" if nothing does.
-func (r Rules) tagged(rule *CustomRule) string {
+func (r Rules) tagged(rule *Rule) string {
 	switch {
 	case rule == nil && r.Quarantine == QuarantineTag:
 		return "policy.quarantine"
@@ -182,19 +177,19 @@ func (r Rules) tagged(rule *CustomRule) string {
 	return ""
 }
 
-func (r Rules) judge(res *Results, own *custom) Verdict {
+func (r Rules) judge(res *result.Results, own *custom) result.Verdict {
 	switch {
 	case res.ClaimsIncomplete:
 		return unreadable
 	case res.Exempt != "":
-		return Verdict{Action: Accept, Rule: RuleExempt, Text: res.Exempt}
+		return result.Verdict{Action: result.Accept, Rule: result.RuleExempt, Text: res.Exempt}
 	case len(res.Faults) > 0 && r.OnFault != FaultAccept:
-		return Verdict{
-			Action: TempFail, Rule: RuleFault, Code: "451 4.3.0",
+		return result.Verdict{
+			Action: result.TempFail, Rule: result.RuleFault, Code: "451 4.3.0",
 			Text: "The sender's authentication could not be checked because of an internal error; please try again later",
 		}
 	case res.Oversize != "":
-		return Verdict{Action: Reject, Rule: RuleOversize, Code: "552 5.3.4", Text: "Message refused: " + res.Oversize}
+		return result.Verdict{Action: result.Reject, Rule: result.RuleOversize, Code: "552 5.3.4", Text: "Message refused: " + res.Oversize}
 	}
 	if own.ask(r.Custom, res); own.rule != nil {
 		return own.verdict
@@ -203,33 +198,29 @@ func (r Rules) judge(res *Results, own *custom) Verdict {
 	case res.Author.Absent && res.MailFrom == "":
 		// A bounce from "MAILER-DAEMON": it names nobody's domain, and is lost for
 		// good if it is refused.
-		return Verdict{Action: Accept, Rule: RuleNoAuthor}
+		return result.Verdict{Action: result.Accept, Rule: result.RuleNoAuthor}
 	case res.Author.Domain == "" && res.Author.Problem != "" && r.OnAmbiguousAuthor != AuthorAccept:
-		text := authorProblem(res.Author)
+		text := explain.AuthorProblem(res.Author)
 		if r.OnAmbiguousAuthor == AuthorHold {
-			return Verdict{Action: Quarantine, Rule: RuleAmbiguousAuthor, Text: text}
+			return result.Verdict{Action: result.Quarantine, Rule: result.RuleAmbiguousAuthor, Text: text}
 		}
-		return Verdict{Action: Reject, Rule: RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
+		return result.Verdict{Action: result.Reject, Rule: result.RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}
 	}
 	return r.readyMade(res)
 }
 
-var unreadable = Verdict{
-	Action: TempFail, Rule: RuleUnreadable, Code: "451 4.3.0",
+var unreadable = result.Verdict{
+	Action: result.TempFail, Rule: result.RuleUnreadable, Code: "451 4.3.0",
 	Text: "The message holds more fields in the name of this server than can be removed",
 }
 
-func enforced(p dmarc.Policy) bool {
-	return p == dmarc.PolicyQuarantine || p == dmarc.PolicyReject
-}
-
-func (r Rules) judgeDMARC(res *Results) Verdict {
+func (r Rules) judgeDMARC(res *result.Results) result.Verdict {
 	d := res.DMARC
 	switch d.Status {
 	case dmarc.TempError:
 		if res.Client.Inside {
 			// No forger from outside can bring this about, and it would be so for ever.
-			return Verdict{Action: Accept, Rule: RuleTempError}
+			return result.Verdict{Action: result.Accept, Rule: result.RuleTempError}
 		}
 		code, why := "451 4.4.3", "because of DNS trouble"
 		if res.Client.Hidden != "" {
@@ -238,32 +229,32 @@ func (r Rules) judgeDMARC(res *Results) Verdict {
 			code, why = "451 4.3.5", "as the client behind the relay is not known"
 		}
 		text := "DMARC of " + d.AuthorDomain + " could not be evaluated " + why + "; please try again later"
-		if r.OnTempError == TempErrorDefer || enforced(d.Policy) || enforced(d.Suspected) {
-			return Verdict{Action: TempFail, Rule: RuleTempError, Code: code, Text: text}
+		if r.OnTempError == TempErrorDefer || d.Policy.Enforces() || d.Suspected.Enforces() {
+			return result.Verdict{Action: result.TempFail, Rule: result.RuleTempError, Code: code, Text: text}
 		}
-		return Verdict{Action: Accept, Rule: RuleTempError}
+		return result.Verdict{Action: result.Accept, Rule: result.RuleTempError}
 	case dmarc.Pass:
-		return Verdict{Action: Accept, Rule: RuleDMARCPass}
+		return result.Verdict{Action: result.Accept, Rule: result.RuleDMARCPass}
 	case dmarc.Fail:
 		switch {
 		case d.Disposition == dmarc.PolicyReject:
-			return Verdict{Action: Reject, Rule: RuleDMARCReject, Code: "550 5.7.26", Text: failText(res)}
+			return result.Verdict{Action: result.Reject, Rule: result.RuleDMARCReject, Code: "550 5.7.26", Text: explain.DMARCFailure(res)}
 		case d.Disposition == dmarc.PolicyQuarantine && r.Quarantine == QuarantineReject:
-			return Verdict{Action: Reject, Rule: RuleDMARCQuarantine, Code: "550 5.7.26", Text: failText(res)}
+			return result.Verdict{Action: result.Reject, Rule: result.RuleDMARCQuarantine, Code: "550 5.7.26", Text: explain.DMARCFailure(res)}
 		case d.Disposition == dmarc.PolicyQuarantine:
-			return Verdict{Action: Quarantine, Rule: RuleDMARCQuarantine, Text: failText(res)}
+			return result.Verdict{Action: result.Quarantine, Rule: result.RuleDMARCQuarantine, Text: explain.DMARCFailure(res)}
 		}
-		return Verdict{Action: Accept, Rule: RuleDMARCNone}
+		return result.Verdict{Action: result.Accept, Rule: result.RuleDMARCNone}
 	}
-	return Verdict{Action: Accept, Rule: RuleNoPolicy}
+	return result.Verdict{Action: result.Accept, Rule: result.RuleNoPolicy}
 }
 
 // BuiltinRules are the names that no rule of the admin's own may have.
 func BuiltinRules() []string {
 	return []string{
-		RuleUnreadable, RuleExempt, RuleFault, RuleOversize, RuleNoAuthor, RuleAmbiguousAuthor, RuleTempError,
-		RuleDMARCReject, RuleDMARCQuarantine, RuleDMARCNone, RuleDMARCPass, RuleNoPolicy,
-		RuleAuthorOverride, RuleTrustedForwarder, RuleTrustedSealer, RuleMailingList, RuleSenderDomain, RuleOwnDomain, RuleUnsigned,
-		RuleSPFFail, RuleSPFSoftfail, RuleSPFPermError, RuleSPFTempError, RuleDegraded,
+		result.RuleUnreadable, result.RuleExempt, result.RuleFault, result.RuleOversize, result.RuleNoAuthor, result.RuleAmbiguousAuthor, result.RuleTempError,
+		result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleDMARCNone, result.RuleDMARCPass, result.RuleNoPolicy,
+		result.RuleAuthorOverride, result.RuleTrustedForwarder, result.RuleTrustedSealer, result.RuleMailingList, result.RuleSenderDomain, result.RuleOwnDomain, result.RuleUnsigned,
+		result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError, result.RuleDegraded,
 	}
 }

@@ -1,11 +1,15 @@
-package policy
+package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // sealState is what a chain is worth.
@@ -24,7 +28,7 @@ const (
 // the message and its results. Sets below that one may be anybody's. The oldest
 // listed sealer of that row counts, as it saw the message in the best shape and
 // has nobody else's word for it. Its results must be for the author of now.
-func (t Trust) sealed(res *Results) (text string, state sealState) {
+func (t Trust) sealed(res *result.Results) (text string, state sealState) {
 	chain := res.ARC
 	n := len(chain.Sealers)
 	if t.Sealers.Len() == 0 || chain.Status == arc.None || n == 0 {
@@ -32,13 +36,13 @@ func (t Trust) sealed(res *Results) (text string, state sealState) {
 	}
 	newest := chain.Sealers[n-1]
 	if !t.Sealers.Name(newest.Domain) {
-		return fmt.Sprintf("sealer %d, %s, is not listed", newest.Instance, printable(newest.Domain, 120)), sealRefused
+		return fmt.Sprintf("sealer %d, %s, is not listed", newest.Instance, foreign.Line(newest.Domain, 120)), sealRefused
 	}
 	switch {
 	case chain.Status == arc.TempError:
-		return "arc=temperror: " + printable(chain.Reason, 200), sealHidden
+		return "arc=temperror: " + foreign.Line(chain.Reason, 200), sealHidden
 	case chain.Status != arc.Pass:
-		return "arc=" + string(chain.Status) + ": " + printable(chain.Reason, 200), sealRefused
+		return "arc=" + string(chain.Status) + ": " + foreign.Line(chain.Reason, 200), sealRefused
 	case chain.Partial:
 		return "l= of the newest ARC-Message-Signature leaves a part of the body unsigned", sealRefused
 	}
@@ -50,43 +54,36 @@ func (t Trust) sealed(res *Results) (text string, state sealState) {
 	if why := disbelief(witness.Recorded, res); why != "" {
 		if oldest > 0 {
 			below := chain.Sealers[oldest-1]
-			why += fmt.Sprintf(", and sealer %d, %s, is not listed", below.Instance, printable(below.Domain, 120))
+			why += fmt.Sprintf(", and sealer %d, %s, is not listed", below.Instance, foreign.Line(below.Domain, 120))
 		}
-		return fmt.Sprintf("sealer %d, %s: %s", witness.Instance, printable(witness.Domain, 120), why), sealRefused
+		return fmt.Sprintf("sealer %d, %s: %s", witness.Instance, foreign.Line(witness.Domain, 120), why), sealRefused
 	}
 	return chainComment(chain, oldest), sealTrusted
 }
 
 // disbelief says why what a sealer recorded does not speak for the author; ""
 // if it does.
-func disbelief(r *arc.Recorded, res *Results) string {
+func disbelief(r *arc.Recorded, res *result.Results) string {
 	author := res.Author.Domain
 	aligned := func(domain string) bool {
 		org := res.DMARC.OrganizationalDomain
-		return domain == author || org != "" && equalOrBelow(domain, org)
+		return domain == author || org != "" && message.Below(domain, org)
 	}
 	switch {
 	case r == nil:
 		return "it recorded nothing"
 	case r.Problem != "":
-		return "its results: " + printable(r.Problem, 120)
+		return "its results: " + foreign.Line(r.Problem, 120)
 	case r.DMARC == "pass" && r.From == author:
 		return ""
 	case r.DMARC == "pass":
-		return "it saw dmarc=pass for " + orNobody(r.From) + " instead of " + author
+		return "it saw dmarc=pass for " + cmp.Or(r.From, "nobody") + " instead of " + author
 	case r.DMARC != "" && r.DMARC != "none":
-		return "it saw dmarc=" + printable(r.DMARC, 20)
+		return "it saw dmarc=" + foreign.Line(r.DMARC, 20)
 	case r.SPF != "" && aligned(r.SPF), slices.ContainsFunc(r.DKIM, aligned):
 		return ""
 	}
 	return "it saw nothing that authenticated " + author
-}
-
-func orNobody(domain string) string {
-	if domain == "" {
-		return "nobody"
-	}
-	return domain
 }
 
 // chainComment is the comment of RFC 8617 section 7.2.2 for reports, on the
@@ -102,5 +99,5 @@ func chainComment(chain arc.Result, oldest int) string {
 	if first := chain.Sealers[0]; oldest == 0 && first.Recorded != nil && first.Recorded.RemoteIP != "" {
 		b.WriteString(" remote-ip[1]=" + first.Recorded.RemoteIP)
 	}
-	return printable(b.String(), most+100)
+	return foreign.Line(b.String(), most+100)
 }

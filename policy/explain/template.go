@@ -1,27 +1,26 @@
-package policy
+package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
 )
-
-// maxAddition bounds the value of an added field below the 998 octets of a line
-// (RFC 5322 section 2.1.1).
-const maxAddition = 900
 
 // placeholders are what a Template may name, and what it becomes.
 var placeholders = []struct {
 	name, text string
-	value      func(res *Results, rule string) string
+	value      func(res *result.Results, rule string) string
 }{
-	{"author", "the author domain, or \"unknown\"", func(res *Results, _ string) string { return orWord(res.Author.Domain, "unknown") }},
-	{"client", "the client's address", func(res *Results, _ string) string { return orWord(res.Client.IP, "unknown") }},
-	{"helo", "the HELO name", func(res *Results, _ string) string { return res.Client.Helo }},
-	{"mail_from", "the address of MAIL FROM", func(res *Results, _ string) string { return "<" + res.MailFrom + ">" }},
-	{"reason", "what SPF and DKIM found, or why there is no author domain", func(res *Results, _ string) string { return found(res) }},
-	{"rule", "the rule's name", func(_ *Results, rule string) string { return rule }},
+	{"author", "the author domain, or \"unknown\"", func(res *result.Results, _ string) string { return cmp.Or(res.Author.Domain, "unknown") }},
+	{"client", "the client's address", func(res *result.Results, _ string) string { return cmp.Or(res.Client.IP, "unknown") }},
+	{"helo", "the HELO name", func(res *result.Results, _ string) string { return res.Client.Helo }},
+	{"mail_from", "the address of MAIL FROM", func(res *result.Results, _ string) string { return "<" + res.MailFrom + ">" }},
+	{"reason", "what SPF and DKIM found, or why there is no author domain", func(res *result.Results, _ string) string { return found(res) }},
+	{"rule", "the rule's name", func(_ *result.Results, rule string) string { return rule }},
 }
 
 // Template is a text with placeholders such as {author}. The zero value is "".
@@ -33,7 +32,7 @@ type Template struct {
 // part is a text, and then a placeholder unless it is the last.
 type part struct {
 	text  string
-	value func(*Results, string) string
+	value func(*result.Results, string) string
 }
 
 // ParseTemplate reads a text with placeholders. Braces around anything but a
@@ -81,30 +80,30 @@ func (t Template) String() string { return t.text }
 
 // fill puts what is known of a message into the template: printable ASCII on
 // one line of at most n octets.
-func (t Template) fill(res *Results, rule string, n int) string {
+func (t Template) Fill(res *result.Results, rule string, n int) string {
 	switch {
 	case t.text == "":
 		return ""
 	case len(t.parts) == 1:
-		return printable(t.text, n)
+		return foreign.Line(t.text, n)
 	}
 	var b strings.Builder
 	for _, p := range t.parts {
 		b.WriteString(p.text)
 		if p.value != nil {
-			b.WriteString(printable(p.value(res, rule), 200))
+			b.WriteString(foreign.Line(p.value(res, rule), 200))
 		}
 	}
-	return printable(b.String(), n)
+	return foreign.Line(b.String(), n)
 }
 
 // found says what the methods found, for {reason}.
-func found(res *Results) string {
+func found(res *result.Results) string {
 	switch {
 	case res.Author.Domain == "" && res.Author.Problem != "":
-		return authorProblem(res.Author)
+		return AuthorProblem(res.Author)
 	case res.DMARC.Status == dmarc.Fail:
-		return spfFound(res) + "; " + dkimFound(res)
+		return SPFFound(res) + "; " + DKIMFound(res)
 	}
-	return sentence("dmarc "+string(orWord(res.DMARC.Status, dmarc.None)), res.DMARC.Reason)
+	return Sentence("dmarc "+string(cmp.Or(res.DMARC.Status, dmarc.None)), res.DMARC.Reason)
 }

@@ -1,0 +1,28 @@
+package result
+
+// ClientResult is the client that was evaluated: the one that connected or, if
+// that is a trusted relay, the first outside of those that it handed on from.
+type ClientResult struct {
+	IP   string `json:"ip"`
+	Helo string `json:"helo"`
+	PTR  string `json:"ptr"` // verified by iprev; "" if none is
+	// Listener is the MTA's {daemon_name}, TLS the protocol version of the SMTP
+	// session.
+	Listener string `json:"listener"`
+	TLS      string `json:"tls"`
+	// Socket is the address of ours that the MTA connected to, as in
+	// message.Client.
+	Socket string `json:"socket"`
+
+	// Relay is the address of the trusted relay that connected, and RelayHelo its
+	// HELO; "" if the client connected itself.
+	Relay     string `json:"relay"`
+	RelayHelo string `json:"relay_helo"`
+	// Hops is how many trusted relays stand before the client.
+	Hops int `json:"hops"`
+	// Hidden says why the client behind the relay is not known; IP and Helo are ""
+	// then. "" if it is known.
+	Hidden string `json:"hidden"`
+	// Inside tells that there is no client, as the message was made on a relay.
+	Inside bool `json:"inside"`
+}

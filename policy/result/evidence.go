@@ -1,0 +1,41 @@
+package result
+
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// related reports whether a domain looks like one of the author's organization.
+// It is no alignment.
+func (r *Results) Related(domain string) bool {
+	author := r.Author.Domain
+	below := func(a, b string) bool { return b != "" && (a == b || strings.HasSuffix(a, "."+b)) }
+	return domain != "" && (below(domain, author) || strings.Contains(domain, ".") && below(author, domain) || below(domain, r.DMARC.OrganizationalDomain))
+}
+
+// Counts returns what a signature's result counts as for DMARC and in our field,
+// and why: a signature that passes by RFC 6376 may leave a part of the body
+// unsigned, and section 8.2 leaves to us what that is worth.
+func (r *Results) Counts(d dkim.Result) (dkim.Status, string) {
+	if d.Status == dkim.Pass && d.Partial && r.PartialBody != "" && r.PartialBody != dkim.Pass {
+		return r.PartialBody, "l= leaves a part of the body unsigned"
+	}
+	return d.Status, d.Reason
+}
+
+// envelopeSPF returns the SPF result that DMARC looks at: MAIL FROM's, or for
+// the null sender that of postmaster@HELO (RFC 7208 section 2.4).
+func (r *Results) EnvelopeSPF() (spf.Result, bool) {
+	want := spf.MailFrom
+	if r.MailFrom == "" {
+		want = spf.HELO
+	}
+	for _, s := range r.SPF {
+		if s.Identity == want {
+			return s, true
+		}
+	}
+	return spf.Result{}, false
+}

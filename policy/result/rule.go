@@ -1,0 +1,30 @@
+package result
+
+// The names of the rules, in the order in which they are asked.
+const (
+	RuleUnreadable      = "unreadable"
+	RuleExempt          = "exempt"
+	RuleFault           = "fault"
+	RuleOversize        = "oversize"
+	RuleNoAuthor        = "no-author-domain"
+	RuleAmbiguousAuthor = "ambiguous-author"
+	RuleTempError       = "temperror"
+	RuleDMARCReject     = "dmarc-reject"
+	RuleDMARCQuarantine = "dmarc-quarantine"
+	RuleDMARCNone       = "dmarc-none"
+	RuleDMARCPass       = "dmarc-pass"
+	RuleNoPolicy        = "no-policy"
+
+	RuleAuthorOverride   = "author-override"
+	RuleTrustedForwarder = "trusted-forwarder"
+	RuleTrustedSealer    = "trusted-sealer"
+	RuleMailingList      = "mailing-list"
+	RuleSenderDomain     = "sender-domain"
+	RuleOwnDomain        = "own-domain"
+	RuleUnsigned         = "unsigned"
+	RuleSPFFail          = "spf-fail"
+	RuleSPFSoftfail      = "spf-softfail"
+	RuleSPFPermError     = "spf-permerror"
+	RuleSPFTempError     = "spf-temperror"
+	RuleDegraded         = "dns-degraded"
+)

@@ -1,0 +1,18 @@
+package result
+
+import (
+	"github.com/postvet/postvet/policy/mx"
+)
+
+// SenderDomain says whether one of the sender's domains accepts mail.
+type SenderDomain struct {
+	// Identity is "mailfrom" or "author".
+	Identity string `json:"identity"`
+	mx.Result
+}
+
+// The identities of SenderDomain.
+const (
+	SenderMailFrom = "mailfrom"
+	SenderAuthor   = "author"
+)

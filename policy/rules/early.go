@@ -1,0 +1,43 @@
+package rules
+
+import (
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// RefusesEarly reports whether [Rules.Early] may ever refuse.
+func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
+
+// Early decides, by what [policy.Message.Early] found, whether the message is refused
+// before it is sent: Local's words on SPF. It does not wait for a signature of the
+// same domain, which may excuse the client, and knows nothing of the
+// administrator's rules, the author and the seals. Forwarders trusted by address
+// or name are let through, and so is whoever DNS trouble keeps from showing that
+// he is one, and what may turn out to be monitored only.
+func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
+	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) != "" || res.DNS.Degraded && res.DNS.Failed > 0 {
+		return result.Verdict{}, false
+	}
+	if _, trusted := r.Trust.forwarder(res); trusted || r.mayMonitor(res) {
+		return result.Verdict{}, false
+	}
+	v := r.onSPF(res)
+	if v.Action != result.Reject && v.Action != result.TempFail {
+		return result.Verdict{}, false
+	}
+	v.Intended, v.Text = v.Action, explain.OneLine(v.Text)
+	v.Overrides, v.Refused = []result.Override{}, []result.Override{}
+	v = explain.Verdict(r.HelpURL, res, v)
+	v.Why = append(v.Why, "So it is refused at RCPT, before it is sent, whatever may be in it.")
+	return v, true
+}
+
+// Replay decides about a message that is played from a file: as it would have been
+// at RCPT, by what [policy.Message.Early] found, nil if it was not asked, and else by its
+// results.
+func (r Rules) Replay(early, res *result.Results) result.Verdict {
+	if v, refused := r.Early(early); refused {
+		return v
+	}
+	return r.Decide(res)
+}
