@@ -126,7 +126,8 @@ func (r *Resolver) Close() error {
 //
 // An answer from the cache costs no allocation and needs no time left in ctx.
 // Callers that ask the same at the same time share one query; it goes on when
-// one of them, or the last of them, gives up.
+// one of them, or the last of them, gives up. Under a context of [CacheOnly]
+// nobody is asked.
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
 	// A name that is as the key has it needs no copy.
 	if plain(name) {
@@ -137,21 +138,6 @@ func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
 		}
 	}
 	return r.lookup(ctx, name, t)
-}
-
-// Known returns what Lookup would return without putting the question to
-// anybody; nil if it would have to ask.
-func (r *Resolver) Known(name string, t Type) *Answer {
-	if plain(name) {
-		if e := r.store.find(r.store.hashOf(name, t), name, t); e != nil {
-			if a := r.serve(e); a != nil {
-				return a
-			}
-		}
-	}
-	var buf [maxKey]byte
-	a, _, _ := r.recall(&buf, name, t)
-	return a
 }
 
 // serve returns the answer of an entry, or nil if it must be asked for anew.
@@ -178,6 +164,9 @@ func (r *Resolver) lookup(ctx context.Context, name string, t Type) *Answer {
 	a, hash, key := r.recall(&buf, name, t)
 	if a != nil {
 		return a
+	}
+	if recall := RecallOf(ctx); recall != nil {
+		return recall.Miss()
 	}
 	return r.wait(ctx, hash, string(key))
 }

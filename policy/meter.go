@@ -30,6 +30,10 @@ type meter struct {
 	active int
 	since  time.Time // when active rose from 0
 	events []result.Event
+	// recall is that of the evaluation that the cache alone served last, and
+	// recalled the share of cost that is for it.
+	recall   *dnscache.Recall
+	recalled result.DNSCost
 }
 
 // maxConcurrent bounds the look-ups that one connection has under way: a message
@@ -46,8 +50,11 @@ func (d *meter) Lookup(ctx context.Context, name string, t dnscache.Type) *dnsca
 	return d.inTurn(ctx, "", name, t)
 }
 
-// inTurn asks when there is room among the connection's look-ups.
+// inTurn asks when there is room among the connection's lookups.
 func (d *meter) inTurn(ctx context.Context, check, name string, t dnscache.Type) *dnscache.Answer {
+	if recall := dnscache.RecallOf(ctx); recall != nil {
+		return d.cached(ctx, recall, name, t)
+	}
 	select {
 	case d.room <- struct{}{}:
 		defer func() { <-d.room }()
@@ -61,6 +68,9 @@ func (d *meter) inTurn(ctx context.Context, check, name string, t dnscache.Type)
 type first struct{ *meter }
 
 func (f first) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	if recall := dnscache.RecallOf(ctx); recall != nil {
+		return f.cached(ctx, recall, name, t)
+	}
 	return f.ask(dnscache.Urgent(ctx), result.CheckDMARC, name, t)
 }
 
@@ -82,32 +92,36 @@ func (d *meter) of(check string) Resolver {
 	return &asker{meter: d, check: check}
 }
 
-// Known tells the evaluators what the resolver knows without asking, if it is a
-// dnscache.Memory. It costs no wait, but counts as a look-up. A trace wants to
-// see each of them, so there it knows nothing.
-func (d *meter) Known(name string, t dnscache.Type) *dnscache.Answer {
-	m, ok := d.resolver.(dnscache.Memory)
-	if !ok || d.trace {
-		return nil
+// cached looks up what the cache alone can answer. That costs no wait, but counts
+// as a lookup, unless the evaluation misses something: it then begins anew and
+// looks everything up again. A trace shows every lookup, so with a trace nothing
+// is in the cache.
+func (d *meter) cached(ctx context.Context, recall *dnscache.Recall, name string, t dnscache.Type) *dnscache.Answer {
+	if d.trace || recall.Missed() {
+		return recall.Miss()
 	}
-	a := m.Known(name, t)
-	if a != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.cost.Lookups++
-		if a.Outcome.Temporary() {
-			d.cost.Failed++
-		}
+	a := d.resolver.Lookup(ctx, name, t)
+	if a == nil {
+		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
 	}
-	return a
-}
-
-// Uncount implements dnscache.Counter.
-func (d *meter) Uncount(answers, failed int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.cost.Lookups -= answers
-	d.cost.Failed -= failed
+	if d.recall != recall {
+		d.recall, d.recalled = recall, result.DNSCost{}
+	}
+	if recall.Missed() {
+		d.cost.Lookups -= d.recalled.Lookups
+		d.cost.Failed -= d.recalled.Failed
+		d.recalled = result.DNSCost{}
+		return a
+	}
+	d.cost.Lookups++
+	d.recalled.Lookups++
+	if a.Outcome.Temporary() {
+		d.cost.Failed++
+		d.recalled.Failed++
+	}
+	return a
 }
 
 var errNoAnswer = errors.New("policy: the resolver gave no answer")

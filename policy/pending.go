@@ -37,8 +37,8 @@ func begin[T any](check func() T, failed func(fault string) T) *pending[T] {
 // name is that of the check, for the trace.
 func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, name string, check func(context.Context, Resolver) T, failed func(fault string) T) *pending[T] {
 	if !d.trace {
-		recall := dnscache.NewRecall(d)
-		value, fault := guard(func() T { return check(ctx, recall) }, failed)
+		cached, recall := dnscache.CacheOnly(ctx)
+		value, fault := guard(func() T { return check(cached, d) }, failed)
 		if !recall.Missed() {
 			return &pending[T]{done: closed, value: value, fault: fault}
 		}

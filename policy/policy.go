@@ -33,6 +33,7 @@ import (
 
 // Resolver is what the evaluators need of the DNS.
 type Resolver interface {
+	// Lookup honours dnscache.CacheOnly if it may have to wait.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 

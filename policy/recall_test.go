@@ -27,15 +27,12 @@ type forgetful struct {
 	asked  atomic.Int32
 }
 
-func (f *forgetful) Known(name string, t dnscache.Type) *dnscache.Answer {
-	if f.forgot(name, t) {
-		return nil
-	}
-	return f.Resolver.Known(name, t)
-}
-
 func (f *forgetful) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	f.asked.Add(1)
+	if recall := dnscache.RecallOf(ctx); recall == nil {
+		f.asked.Add(1)
+	} else if f.forgot(name, t) {
+		return recall.Miss()
+	}
 	return f.Resolver.Lookup(ctx, name, t)
 }
 

@@ -33,11 +33,6 @@ func (l *liveResolver) Lookup(ctx context.Context, name string, t dnscache.Type)
 // Degraded reports whether the resolver of this moment is in trouble.
 func (l *liveResolver) Degraded() bool { return l.current.Load().Degraded() }
 
-// Known is what it knows without asking.
-func (l *liveResolver) Known(name string, t dnscache.Type) *dnscache.Answer {
-	return l.current.Load().Known(name, t)
-}
-
 // Stats are the counters of the resolver of this moment: they begin anew when it
 // is replaced.
 func (l *liveResolver) Stats() dnscache.Stats { return l.current.Load().Stats() }

@@ -55,13 +55,13 @@ func (k *Keys) ask(selector, domain string, required bool) {
 	}
 	a := &keyAnswer{err: errNotAsked}
 	k.byName[name] = a
-	// What is known needs no goroutine.
-	if m, ok := k.r.(dnscache.Memory); ok {
-		if known := m.Known(name, dnscache.TXT); known != nil {
-			k.settle(a, required, func() (*Key, error) { return keyOf(name, known) })
-			return
-		}
+	// A key in the cache needs no goroutine.
+	cached, recall := dnscache.CacheOnly(k.ctx)
+	k.settle(a, required, func() (*Key, error) { return LookupKey(cached, k.r, selector, domain) })
+	if !recall.Missed() {
+		return
 	}
+	a.key, a.err = nil, errNotAsked
 	k.begin(func() {
 		k.settle(a, required, func() (*Key, error) { return LookupKey(k.ctx, k.r, selector, domain) })
 	})

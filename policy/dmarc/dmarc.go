@@ -41,6 +41,7 @@ import (
 
 // Resolver is what the evaluation needs of the DNS.
 type Resolver interface {
+	// Lookup honours dnscache.CacheOnly if it may have to wait.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 

@@ -64,25 +64,23 @@ func Start(ctx context.Context, r Resolver, authorDomain string, o Options) *Eva
 		}
 		return e
 	}
-	e.done = settle(r, func(r Resolver) { e.find(ctx, r) })
+	e.done = settle(ctx, func(ctx context.Context) { e.find(ctx, r) })
 	return e
 }
 
-// settle calls find with what r knows without asking, if that is all it needs,
-// or else once more in a goroutine, with r. The channel is closed when it has
-// ended.
-func settle(r Resolver, find func(Resolver)) chan struct{} {
+// settle calls find with the DNS cache alone, if that is all it needs, or else
+// once more in a goroutine, with lookups that may wait. The channel is closed
+// when it has ended.
+func settle(ctx context.Context, find func(context.Context)) chan struct{} {
 	done := make(chan struct{})
-	if m, ok := r.(dnscache.Memory); ok {
-		recall := dnscache.NewRecall(m)
-		if find(recall); !recall.Missed() {
-			close(done)
-			return done
-		}
+	cached, recall := dnscache.CacheOnly(ctx)
+	if find(cached); !recall.Missed() {
+		close(done)
+		return done
 	}
 	go func() {
 		defer close(done)
-		find(r)
+		find(ctx)
 	}()
 	return done
 }
@@ -153,13 +151,13 @@ func (e *Evaluation) organization(ctx context.Context, domain string) *organizat
 	}
 	o := &organization{}
 	e.orgs[domain] = o
-	o.done = settle(e.r, func(r Resolver) {
+	o.done = settle(ctx, func(ctx context.Context) {
 		defer func() { o.panicked = recover() }()
 		if e.method == PSL {
 			o.name = orgDomainPSL(domain)
 			return
 		}
-		p := walk(ctx, r, domain)
+		p := walk(ctx, e.r, domain)
 		o.name, o.record = p.organizational(), p.organizationalRecord()
 	})
 	return o

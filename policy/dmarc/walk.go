@@ -85,9 +85,9 @@ type path struct {
 // have spared are asked for nevertheless: such tags are rare, and one after
 // the other the names of a walk would cost a round trip each.
 func askAll(ctx context.Context, r Resolver, domains []string, enough func(i int, s *recordSet) bool) {
-	if recall, ok := r.(*dnscache.Recall); ok { // it never waits
+	if recall := dnscache.RecallOf(ctx); recall != nil { // no lookup waits
 		for i, d := range domains {
-			s := readRecords(recall.Lookup(ctx, "_dmarc."+d, dnscache.TXT))
+			s := readRecords(lookup(ctx, r, "_dmarc."+d, dnscache.TXT))
 			if recall.Missed() || enough(i, s) {
 				return
 			}

@@ -167,7 +167,7 @@ func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
 		return res
 	}
 	deadline, cancel := ctx, context.CancelFunc(func() {})
-	if _, ok := r.(*dnscache.Recall); !ok { // that one never waits
+	if dnscache.RecallOf(ctx) == nil { // otherwise no lookup waits
 		deadline, cancel = context.WithTimeout(ctx, o.Timeout)
 	}
 	e := &evaluation{ctx: deadline, resolver: r, identity: id, opt: o}

@@ -1,0 +1,65 @@
+package dnscache
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+)
+
+// ErrNotCached is the Err of a lookup under a context of [CacheOnly] whose
+// answer is not in the cache.
+var ErrNotCached = errors.New("dnscache: the answer is not in the cache")
+
+// CacheOnly returns a context whose lookups never wait: they are answered from
+// the cache, or end at once as Timeout with [ErrNotCached], which the Recall
+// notes.
+//
+// It lets a caller evaluate something in its own goroutine when the cache holds
+// all that is needed, as it does most of the time. If the Recall missed
+// something, the result is worthless: the caller drops it and evaluates again
+// elsewhere, under a context that lets lookups ask.
+//
+// [Resolver] honours such contexts. Another implementation of Lookup calls
+// [RecallOf] before it waits; one that does not makes the caller wait.
+func CacheOnly(ctx context.Context) (context.Context, *Recall) {
+	c := &cacheOnly{Context: ctx}
+	return c, &c.recall
+}
+
+// Recall notes whether lookups under a context of [CacheOnly] missed an answer.
+// It is safe for concurrent use.
+type Recall struct{ missed atomic.Bool }
+
+// RecallOf returns the Recall of a context of [CacheOnly], or nil if lookups
+// under ctx may ask.
+func RecallOf(ctx context.Context) *Recall {
+	recall, _ := ctx.Value(recallKey{}).(*Recall)
+	return recall
+}
+
+// Missed reports whether an answer was not in the cache.
+func (r *Recall) Missed() bool { return r.missed.Load() }
+
+// Miss notes that an answer is not in the cache, and returns what a lookup of
+// it returns.
+func (r *Recall) Miss() *Answer {
+	r.missed.Store(true)
+	return notCached
+}
+
+var notCached = &Answer{Outcome: Timeout, Err: ErrNotCached, Cached: true}
+
+// cacheOnly is a context together with its Recall.
+type cacheOnly struct {
+	context.Context
+	recall Recall
+}
+
+type recallKey struct{}
+
+func (c *cacheOnly) Value(key any) any {
+	if key == (recallKey{}) {
+		return &c.recall
+	}
+	return c.Context.Value(key)
+}
