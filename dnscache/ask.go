@@ -31,6 +31,7 @@ type upstreams struct {
 	budget  atomic.Int64
 	// background runs f in the background, or not at all while closing.
 	background func(f func(ctx context.Context)) bool
+	panics     *panics
 }
 
 // trouble is why a question got no answer.
@@ -122,11 +123,17 @@ func (us *upstreams) askOne(ctx context.Context, u *upstream, c chain, t Type) a
 }
 
 // try puts the question to one upstream once, within the time of one attempt.
-func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) attempt {
+func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (a attempt) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := us.panics.caught("dns query to "+u.text, v)
+			a = attempt{from: u, chain: c, bad: &trouble{ServFail, err}, final: true}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, us.attempt)
 	defer cancel()
 	resp, err := u.ask(ctx, c.owner, t)
-	a := attempt{from: u, chain: c}
+	a = attempt{from: u, chain: c}
 	switch {
 	case errors.Is(err, errMalformed):
 		a.bad = &trouble{ServFail, fmt.Errorf("%s: %w", u.text, err)}

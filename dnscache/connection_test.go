@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
 )
 
 // connections serves plain TCP with what the test says of the n-th connection,
@@ -34,7 +35,7 @@ func connections(t *testing.T, serve func(n int, conn net.Conn)) *streams {
 			wg.Go(func() { defer conn.Close(); serve(n, conn) })
 		}
 	})
-	fs := newFlights(1)
+	fs := newFlights(1, &panics{log: zap.NewNop()})
 	t.Cleanup(func() { fs.close(); l.Close(); wg.Wait() })
 	return &streams{
 		dial:     endpoint{addr: netip.MustParseAddrPort(l.Addr().String())}.dialer(nil),

@@ -32,6 +32,12 @@
 // zones fail and a random name below com and org fails too, which is always
 // answered. At most one such test in five seconds goes out, and only then.
 //
+// # Panics
+//
+// A panic in a lookup is a fault of this program. It ends that lookup, as ServFail
+// with a [PanicError], and neither the program nor the lookups of others. It is
+// counted, logged, and not kept in the cache.
+//
 // # Memory
 //
 // MaxBytes holds for entries, what consumers derived from them, and the index.

@@ -43,6 +43,8 @@ type flights struct {
 	room chan struct{} // one token per question in flight
 	rest chan struct{} // the same, for urgent ones that find no room
 	work chan func()   // to goroutines that wait for it
+	// panics takes those of what runs in the background.
+	panics *panics
 
 	mu     sync.Mutex
 	under  map[string]*flight // by key
@@ -53,8 +55,9 @@ type flights struct {
 	cancel context.CancelFunc
 }
 
-func newFlights(most int) *flights {
+func newFlights(most int, p *panics) *flights {
 	f := &flights{
+		panics: p,
 		room: make(chan struct{}, most-most/4), rest: make(chan struct{}, most/4),
 		work: make(chan func()), under: map[string]*flight{},
 	}
@@ -210,8 +213,14 @@ func (fs *flights) background(f func(context.Context)) bool {
 	if fs.closed {
 		return false
 	}
-	fs.all.Add(1)
-	go func() { defer fs.all.Done(); f(fs.ctx) }()
+	fs.all.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				fs.panics.caught("dns work in the background", v)
+			}
+		}()
+		f(fs.ctx)
+	})
 	return true
 }
 

@@ -159,14 +159,16 @@ func (r *Resolver) test(done func(working bool)) {
 		ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 		defer cancel()
 		working := false
+		defer func() { // also if something panics
+			if r.flights.ctx.Err() == nil {
+				done(working)
+			}
+		}()
 		for _, zone := range testZones {
 			_, _, bad := r.resolve(ctx, testLabel()+"."+zone, A)
 			if working = bad == nil; working || ctx.Err() != nil {
 				break
 			}
-		}
-		if r.flights.ctx.Err() == nil {
-			done(working)
 		}
 	})
 }

@@ -12,6 +12,11 @@ import (
 // the answer for those who wait.
 func (r *Resolver) fly(hash uint64, key string) func(context.Context, *flight) {
 	return func(ctx context.Context, f *flight) {
+		defer func() {
+			if v := recover(); v != nil {
+				f.answer = r.broke(question(key), v)
+			}
+		}()
 		// Another flight may have ended between our asking the store and our
 		// taking off.
 		e := r.store.get(hash, []byte(key))
@@ -28,6 +33,10 @@ func (r *Resolver) fly(hash uint64, key string) func(context.Context, *flight) {
 		start := time.Now()
 		t := Type(key[0])<<8 | Type(key[1])
 		c, authentic, bad := r.resolve(ctx, presentation(key[2:]), t)
+		if broken := (*PanicError)(nil); bad != nil && errors.As(bad.reason, &broken) {
+			f.answer = &Answer{Outcome: ServFail, Err: fmt.Errorf("dnscache: %s: %w", question(key), broken)}
+			return
+		}
 		closed := errors.Is(ctx.Err(), context.Canceled)
 		var a Answer
 		if bad == nil {
@@ -45,6 +54,13 @@ func (r *Resolver) fly(hash uint64, key string) func(context.Context, *flight) {
 		}
 		f.answer = r.learn(f, hash, key, a, c, closed)
 	}
+}
+
+// broke returns the answer of a question during which something panicked. It is
+// not kept: it says nothing about the name, nor about the resolvers.
+func (r *Resolver) broke(question string, value any) *Answer {
+	err := r.panics.caught("dns lookup of "+question, value)
+	return &Answer{Outcome: ServFail, Err: fmt.Errorf("dnscache: %s: %w", question, err)}
 }
 
 // learn keeps an answer as long as its outcome allows, and returns what those

@@ -30,6 +30,7 @@ type Resolver struct {
 	asking   *upstreams
 	seen     *seen
 	health   *health
+	panics   *panics
 	wire     *wire
 	rereadAt atomic.Int64 // when ResolvConf is to be looked at again
 }
@@ -43,9 +44,10 @@ func New(o Options) (*Resolver, error) {
 	r := &Resolver{
 		opt:     o,
 		store:   newStore(o.MaxBytes),
-		flights: newFlights(o.MaxInFlight),
 		seen:    &seen{},
+		panics:  &panics{log: o.Logger},
 	}
+	r.flights = newFlights(o.MaxInFlight, r.panics)
 	if o.Now != nil {
 		r.born = o.Now()
 	} else {
@@ -53,7 +55,7 @@ func New(o Options) (*Resolver, error) {
 	}
 	r.health = &health{log: o.Logger, now: r.now, test: r.test, seed: r.store.seed}
 	r.wire = &wire{buffers: sync.Pool{New: func() any { return new([4096]byte) }}}
-	r.asking = &upstreams{attempt: o.AttemptTimeout, background: r.flights.background}
+	r.asking = &upstreams{attempt: o.AttemptTimeout, background: r.flights.background, panics: r.panics}
 	addrs := o.Upstreams
 	if o.ResolvConf != "" {
 		if addrs = systemUpstreams(o.ResolvConf); len(addrs) == 0 {
@@ -128,7 +130,15 @@ func (r *Resolver) Close() error {
 // Callers that ask the same at the same time share one query; it goes on when
 // one of them, or the last of them, gives up. Under a context of [CacheOnly]
 // nobody is asked.
-func (r *Resolver) Lookup(ctx context.Context, name string, t Type) *Answer {
+//
+// A panic in the lookup, which is a fault of this program, becomes a failure with
+// a [PanicError].
+func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (a *Answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			a = r.broke(questionText(name[:min(len(name), maxName)], t), v)
+		}
+	}()
 	// A name that is as the key has it needs no copy.
 	if plain(name) {
 		if e := r.store.find(r.store.hashOf(name, t), name, t); e != nil {
@@ -334,7 +344,9 @@ func gaveUp(key string, err error) *Answer {
 
 // question names a key's question for a person.
 func question(key string) string {
-	t := Type(key[0])<<8 | Type(key[1])
-	name := presentation(key[2:])
-	return name[:len(name)-1] + " " + t.String()
+	return questionText(key[2:], Type(key[0])<<8|Type(key[1]))
+}
+
+func questionText(name string, t Type) string {
+	return strings.TrimSuffix(presentation(name), ".") + " " + t.String()
 }

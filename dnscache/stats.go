@@ -28,6 +28,7 @@ type Stats struct {
 	Limit    int64  // Options.MaxBytes
 	Evicted  uint64 // answers that went to make room
 	Degraded bool
+	Panics   uint64 // caught in lookups; each is a fault of this program
 
 	Upstreams []UpstreamStats
 }
@@ -121,7 +122,7 @@ func (r *Resolver) Stats() Stats {
 	s := Stats{
 		Misses: r.seen.missed.Load(), Joined: r.seen.joined.Load(), Stale: r.seen.stale.Load(),
 		Queued: r.seen.queued.Load(), Refreshed: r.seen.refreshed.Load(),
-		InFlight: r.flights.count(), Degraded: r.Degraded(), Limit: r.opt.MaxBytes,
+		InFlight: r.flights.count(), Degraded: r.Degraded(), Limit: r.opt.MaxBytes, Panics: r.panics.count.Load(),
 	}
 	for i := range s.Hits {
 		for j := range r.seen.hits {

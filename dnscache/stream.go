@@ -1,6 +1,7 @@
 package dnscache
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -183,21 +184,32 @@ func (ss *streams) end(s *stream, err error) {
 
 // run dials a connection and reads from it until it ends.
 func (ss *streams) run(ctx context.Context, s *stream) {
-	dctx, cancel := context.WithTimeout(ctx, ss.dialTime)
-	conn, err := ss.dial(dctx)
-	cancel()
-	if err == nil {
-		ss.mu.Lock()
-		s.conn = conn
-		ss.mu.Unlock()
-		defer conn.Close()
-		defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	var err error
+	// If something panics, err is nil.
+	defer func() { ss.end(s, cmp.Or(err, errStreamEnded)) }()
+	if err = ss.connect(ctx, s); err != nil {
+		return
 	}
-	close(s.ready)
+	defer s.conn.Close()
+	defer context.AfterFunc(ctx, func() { s.conn.SetDeadline(time.Unix(1, 0)) })()
 	for err == nil {
 		err = ss.read(s)
 	}
-	ss.end(s, err)
+}
+
+// connect dials a connection and tells those who wait for it.
+func (ss *streams) connect(ctx context.Context, s *stream) error {
+	defer close(s.ready)
+	ctx, cancel := context.WithTimeout(ctx, ss.dialTime)
+	defer cancel()
+	conn, err := ss.dial(ctx)
+	if err != nil {
+		return err
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	s.conn = conn
+	return nil
 }
 
 // read takes one answer off the connection and hands it to who waits for it.
