@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
 )
 
@@ -78,7 +79,7 @@ func TestSocketOfEachListener(t *testing.T) {
 	var f fake
 	var sockets []string
 	listen := func(addr string) net.Listener {
-		l, err := Listen(addr, ListenOptions{})
+		l, err := socket.Listen(addr, socket.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,37 +107,6 @@ func TestSocketOfEachListener(t *testing.T) {
 	tcp := "inet:" + first.Addr().String()
 	if diff := cmp.Diff([]string{tcp, "unix:" + path, tcp}, sockets); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestSocketAddress(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"inet:127.0.0.1:8890": "inet:127.0.0.1:8890", "inet:8890@127.0.0.1": "inet:127.0.0.1:8890", "127.0.0.1:8890": "inet:127.0.0.1:8890",
-		"inet:8890": "inet:127.0.0.1:8890", "inet:*:8890": "inet:*:8890", "inet:8890@0.0.0.0": "inet:*:8890", "inet6:8890@::": "inet:*:8890",
-		"inet6:8890@::1": "inet:[::1]:8890", "unix:/a/b": "unix:/a/b", "local:/a/b": "unix:/a/b", "/a/b": "unix:/a/b",
-		"inet:localhost:8890": "", "systemd:x": "", "fd:3": "",
-	} {
-		a, err := ParseListenAddress(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := a.Socket(); got != want {
-			t.Errorf("%s: %q, want %q", in, got, want)
-		}
-	}
-	for _, tt := range []struct {
-		addr net.Addr
-		want string
-	}{
-		{&net.TCPAddr{IP: net.ParseIP("127.0.0.1"), Port: 8890}, "inet:127.0.0.1:8890"},
-		{&net.TCPAddr{IP: net.IPv6zero, Port: 8890}, "inet:*:8890"},
-		{&net.TCPAddr{IP: net.IPv6loopback, Port: 8890}, "inet:[::1]:8890"},
-		{&net.UnixAddr{Name: "/a/b", Net: "unix"}, "unix:/a/b"},
-	} {
-		if got := SocketAddress(tt.addr); got != tt.want {
-			t.Errorf("%v: %q, want %q", tt.addr, got, tt.want)
-		}
 	}
 }
 

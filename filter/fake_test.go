@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -166,7 +167,7 @@ func start(t testing.TB, f *fake, o Options) *rig {
 func startUnix(t testing.TB, f *fake, o Options) *rig {
 	t.Helper()
 	path := filepath.Join(shortDir(t), "s")
-	l, err := Listen("unix:"+path, ListenOptions{})
+	l, err := socket.Listen("unix:"+path, socket.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

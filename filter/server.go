@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -175,7 +176,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return ErrServerClosed
 	}
 	defer s.untrack(l)
-	socket := SocketAddress(l.Addr())
+	socket := socket.Canonical(l.Addr())
 	var delay time.Duration
 	for {
 		if !s.takeSlot(l) {

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -302,7 +303,7 @@ func TestSockets(t *testing.T) {
 	defer log.SetOutput(os.Stderr)
 	path := shortDir(t) + "/s"
 	for _, addr := range []string{"unix:" + path, "inet:127.0.0.1:0", "inet6:0@::1"} {
-		l, err := Listen(addr, ListenOptions{})
+		l, err := socket.Listen(addr, socket.Options{})
 		if err != nil {
 			if strings.HasPrefix(addr, "inet6") {
 				continue // no IPv6 here
@@ -409,5 +410,12 @@ func TestQuickAck(t *testing.T) {
 	} else {
 		x.Close()
 		y.Close()
+	}
+}
+
+func TestPassing(t *testing.T) {
+	t.Parallel()
+	if !passing(&net.OpError{Err: os.NewSyscallError("accept", syscall.EMFILE)}) || passing(net.ErrClosed) {
+		t.Error("which errors of Accept pass")
 	}
 }

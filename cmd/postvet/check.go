@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 
@@ -19,7 +20,6 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
-	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
@@ -163,9 +163,9 @@ func (f *checkFlags) arrival(client *message.Client) error {
 	if f.socket == "" {
 		return nil
 	}
-	a, err := filter.ParseListenAddress(f.socket)
+	a, err := socket.Parse(f.socket)
 	if err == nil {
-		client.Socket = a.Socket()
+		client.Socket = a.Canonical()
 	}
 	if client.Socket == "" {
 		return usage("--socket: %q is no address of a socket; write one such as inet:127.0.0.1:8890 or unix:/run/postvet/postvet.sock", f.socket)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // importedFrom are the peers with their flags, in the order in which their files
@@ -81,8 +81,8 @@ type imported struct {
 
 func (f *importFlags) run(cmd *cobra.Command) error {
 	if f.socket != "" {
-		if _, err := filter.ParseListenAddress(f.socket); err != nil {
-			return usage("--socket: %s", strings.TrimPrefix(err.Error(), "filter: "))
+		if _, err := socket.Parse(f.socket); err != nil {
+			return usage("--socket: %s", err)
 		}
 	}
 	plan, err := f.translate()
@@ -207,7 +207,7 @@ func (f *importFlags) edit(plan *peers.Plan) (*peers.Edit, error) {
 	}
 	w, err := wiringOfAddress(f.socket)
 	if err != nil {
-		return nil, usage("--socket: %s", strings.TrimPrefix(err.Error(), "filter: "))
+		return nil, usage("--socket: %s", err)
 	}
 	if strings.HasSuffix(f.order, ".mc") || strings.HasSuffix(f.order, "sendmail.cf") {
 		e := plan.EditSendmail(f.order, text, w.sendmail)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
 )
 
@@ -95,7 +95,7 @@ func writeFindings(w io.Writer, found mta.Findings) error {
 // MTA can be told.
 func listensOn(ours *mta.Ours, addresses []string) {
 	for _, s := range addresses {
-		a, err := filter.ParseListenAddress(s)
+		a, err := socket.Parse(s)
 		if err != nil {
 			continue // judged when it was set
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // serveControl opens the control socket, if there is to be one, and returns what
@@ -24,13 +24,13 @@ func (d *daemon) serveControl(c *config.Config) (stop func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	o := filter.ListenOptions{Mode: 0o600, Group: c.Control.Group}
+	o := socket.Options{Mode: 0o600, Group: c.Control.Group}
 	if o.Group != "" {
 		o.Mode = 0o660
 	}
-	l, err := filter.Listen("unix:"+path, o)
+	l, err := socket.Listen("unix:"+path, o)
 	if err != nil {
-		return nil, failed("control.socket: %s", strings.TrimPrefix(err.Error(), "filter: "))
+		return nil, failed("control.socket: %s", err)
 	}
 	d.socket = path
 	s := control.NewServer(control.Options{

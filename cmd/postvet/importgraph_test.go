@@ -18,8 +18,9 @@ const module = "github.com/postvet/postvet/"
 // knows is the import graph: which rooms a room may know. A folder without an
 // entry belongs to the room above it; a room may know its own folders.
 var knows = map[string][]string{
-	"cmd":              {"filter", "policy", "policy/result", "policy/rules", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/spf", "dnscache"},
-	"filter":           {"policy", "policy/result", "policy/rules", "policy/message", "policy/foreign"},
+	"cmd":              {"filter", "filter/socket", "policy", "policy/result", "policy/rules", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/spf", "dnscache"},
+	"filter":           {"filter/socket", "policy", "policy/result", "policy/rules", "policy/message", "policy/foreign"},
+	"filter/socket":    {},
 	"policy":           {"policy/result", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf", "dnscache"},
 	"policy/result":    {"policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/mx", "policy/spf"},
 	"policy/explain":   {"policy/result", "policy/foreign", "policy/arc", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/mx", "policy/spf", "dnscache"},

@@ -4,25 +4,21 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
-
-// firstPassed is the first descriptor that systemd passes.
-const firstPassed = 3
 
 // addresses are those to listen on: the configured ones; without any, the
 // sockets that systemd passed; without those, the default.
 func addresses(c *config.Config) []string {
-	passed := filter.PassedSockets()
+	passed := socket.Passed()
 	if c.IsSet("listen") || len(passed) == 0 {
 		return slices.Clone(c.Listen)
 	}
 	var list []string
 	for i := range passed {
-		list = append(list, "fd:"+strconv.Itoa(firstPassed+i))
+		list = append(list, "fd:"+strconv.Itoa(socket.FirstPassed+i))
 	}
 	return list
 }
@@ -31,10 +27,10 @@ func addresses(c *config.Config) []string {
 func openListeners(c *config.Config) ([]net.Listener, error) {
 	var open []net.Listener
 	for _, a := range addresses(c) {
-		l, err := filter.Listen(a, filter.ListenOptions{Mode: c.Socket.Mode, Group: c.Socket.Group})
+		l, err := socket.Listen(a, socket.Options{Mode: c.Socket.Mode, Group: c.Socket.Group})
 		if err != nil {
 			closeAll(open)
-			return nil, failed("%s", strings.TrimPrefix(err.Error(), "filter: "))
+			return nil, failed("%s", err)
 		}
 		open = append(open, l)
 	}
@@ -51,11 +47,11 @@ func closeAll(listeners []net.Listener) {
 // takes.
 func unused(c *config.Config) []string {
 	var names []string
-	passed := filter.PassedSockets()
+	passed := socket.Passed()
 	for i, name := range passed {
 		taken := slices.ContainsFunc(addresses(c), func(a string) bool {
-			p, err := filter.ParseListenAddress(a)
-			return err == nil && (p.Network == "systemd" && p.Address == name || p.Network == "fd" && p.Address == strconv.Itoa(firstPassed+i))
+			p, err := socket.Parse(a)
+			return err == nil && (p.Network == "systemd" && p.Address == name || p.Network == "fd" && p.Address == strconv.Itoa(socket.FirstPassed+i))
 		})
 		if !taken {
 			names = append(names, name)

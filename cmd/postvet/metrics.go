@@ -2,13 +2,12 @@ package main
 
 import (
 	"runtime/debug"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // newMetrics begins to count. It costs little, so it is done whether or not
@@ -34,9 +33,9 @@ func (d *daemon) serveMetrics(c *config.Config) (stop func(), err error) {
 	if c.Metrics.Listen == "" {
 		return func() {}, nil
 	}
-	l, err := filter.Listen(c.Metrics.Listen, filter.ListenOptions{Mode: c.Metrics.Mode, Group: c.Metrics.Group})
+	l, err := socket.Listen(c.Metrics.Listen, socket.Options{Mode: c.Metrics.Mode, Group: c.Metrics.Group})
 	if err != nil {
-		return nil, failed("metrics.listen: %s", strings.TrimPrefix(err.Error(), "filter: "))
+		return nil, failed("metrics.listen: %s", err)
 	}
 	s := d.metrics.Serve(l, d.log.Named("metrics"))
 	d.log.Info("metrics are served", zap.Stringer("listen", l.Addr()))

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // postfixQueue is where Debian's chrooted smtpd has its root.
@@ -56,7 +56,7 @@ func wiringOfAddress(addr string) (wiring, error) {
 	if addr == "" {
 		addr = config.Default().Listen[0]
 	}
-	a, err := filter.ParseListenAddress(addr)
+	a, err := socket.Parse(addr)
 	switch {
 	case err != nil:
 		return wiring{}, err

@@ -25,7 +25,7 @@ type Config struct {
 	// AuthservID is the name that our Authentication-Results carry; "" is the
 	// host's name.
 	AuthservID string
-	// Listen are the milter sockets, in the notations of filter.ParseListenAddress.
+	// Listen are the milter sockets, in the notations of socket.Parse.
 	Listen []string
 	// RuleFiles hold the admin's own rules, ShadowFiles those that decide nothing.
 	RuleFiles, ShadowFiles []string
@@ -94,7 +94,7 @@ type Policy struct {
 	OnDegraded           string
 	OrganizationalDomain string
 	SenderDomain         string
-	MonitorListeners     []string // as filter.ListenAddress.Socket, or an MTA's daemon name
+	MonitorListeners     []string // as socket.Address.Canonical, or an MTA's daemon name
 	MonitorDomains       List
 	EnforceDomains       List
 	MonitorRecipients    List

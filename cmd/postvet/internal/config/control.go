@@ -12,8 +12,7 @@ import (
 	"unicode"
 
 	"github.com/pelletier/go-toml/v2/unstable"
-
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // ControlAuto is the control.socket that is found at the start.
@@ -97,9 +96,9 @@ func dotted(n *unstable.Node) string {
 
 // crossControl compares the section with the others.
 func (c *Config) crossControl(fault func(name, other, problem, remedy string)) {
-	at := filter.ListenAddress{Network: "unix", Address: c.Control.Socket}
+	at := socket.Address{Network: "unix", Address: c.Control.Socket}
 	compare := func(name, s string) {
-		if a, err := filter.ParseListenAddress(s); err == nil && a == at {
+		if a, err := socket.Parse(s); err == nil && a == at {
 			fault("control.socket", name, fmt.Sprintf("%q is a socket of %s too", clip(c.Control.Socket), name), "give each a path of its own")
 		}
 	}
@@ -118,7 +117,7 @@ func checkControlSocket(s string) (normal, problem, remedy string) {
 	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
 		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
 	}
-	if _, err := filter.ParseListenAddress("unix:" + s); err != nil {
+	if _, err := socket.Parse("unix:" + s); err != nil {
 		return "", fmt.Sprintf("%q is no absolute path of a socket of at most 107 octets", clip(s)), remedy
 	}
 	return s, "", ""

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // cross compares settings that are right each by itself.
@@ -62,9 +62,9 @@ func (c *Config) cross() Errors {
 	if p := c.Policy; p.SPFEarly && p.SPFFail != "reject" && p.SPFSoftfail != "reject" && p.SPFPermError != "reject" {
 		idle("policy.spf_early", "policy.spf_fail", `write spf_fail = "reject"`)
 	}
-	seen := map[filter.ListenAddress]string{}
+	seen := map[socket.Address]string{}
 	for _, s := range c.Listen {
-		a, err := filter.ParseListenAddress(s)
+		a, err := socket.Parse(s)
 		if err != nil {
 			continue // judged when it was set
 		}

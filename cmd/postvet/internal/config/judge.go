@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,9 +10,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/explain"
-
-	"github.com/postvet/postvet/filter"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -48,10 +48,9 @@ func checkListen(s string) (normal, problem, remedy string) {
 	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
 		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
 	}
-	a, err := filter.ParseListenAddress(s)
+	a, err := socket.Parse(s)
 	if err != nil {
-		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("filter: listen address %q: ", s))
-		return "", fmt.Sprintf("%q: %s", clip(s), why), remedy
+		return "", fmt.Sprintf("%q: %s", clip(s), reason(err)), remedy
 	}
 	if strings.HasPrefix(a.Network, "tcp") {
 		host, _, err := net.SplitHostPort(a.Address)
@@ -60,6 +59,15 @@ func checkListen(s string) (normal, problem, remedy string) {
 		}
 	}
 	return s, "", ""
+}
+
+// reason returns why an address is none, without the address.
+func reason(err error) string {
+	var bad *socket.AddressError
+	if errors.As(err, &bad) {
+		return bad.Reason
+	}
+	return err.Error()
 }
 
 // checkListener accepts the address of a socket of ours and brings it into the one
@@ -72,12 +80,11 @@ func checkListener(s string) (normal, problem, remedy string) {
 	case !strings.ContainsAny(s, ":/"):
 		return s, "", ""
 	}
-	a, err := filter.ParseListenAddress(s)
+	a, err := socket.Parse(s)
 	if err != nil {
-		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("filter: listen address %q: ", s))
-		return "", fmt.Sprintf("%q: %s", clip(s), why), remedy
+		return "", fmt.Sprintf("%q: %s", clip(s), reason(err)), remedy
 	}
-	if normal = a.Socket(); normal == "" {
+	if normal = a.Canonical(); normal == "" {
 		return "", fmt.Sprintf("%q does not say at which address the socket is", clip(s)), remedy
 	}
 	return normal, "", ""

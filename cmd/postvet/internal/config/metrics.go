@@ -7,12 +7,12 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 )
 
 // Metrics is where the running service tells its numbers and its health.
 type Metrics struct {
-	// Listen is a socket in the notations of filter.ParseListenAddress; "" is none.
+	// Listen is a socket in the notations of socket.Parse; "" is none.
 	Listen string
 	// AllowRemote lets it be reached from other machines.
 	AllowRemote bool
@@ -28,7 +28,7 @@ func checkMetricsListen(s string) (normal, problem, remedy string) {
 	if _, problem, _ := checkListen(s); problem != "" {
 		return "", problem, metricsRemedy
 	}
-	if a, err := filter.ParseListenAddress(s); err != nil || a.Network == "systemd" || a.Network == "fd" {
+	if a, err := socket.Parse(s); err != nil || a.Network == "systemd" || a.Network == "fd" {
 		return "", fmt.Sprintf("%q is a passed socket", clip(s)), metricsRemedy
 	}
 	return s, "", ""
@@ -36,7 +36,7 @@ func checkMetricsListen(s string) (normal, problem, remedy string) {
 
 // remote reports whether other machines may reach the metrics.
 func (m Metrics) remote() bool {
-	a, err := filter.ParseListenAddress(m.Listen)
+	a, err := socket.Parse(m.Listen)
 	if err != nil || !strings.HasPrefix(a.Network, "tcp") {
 		return false
 	}
@@ -61,12 +61,12 @@ func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
 			fmt.Sprintf("%q can be reached from other machines, and whoever reaches it can read it", clip(c.Metrics.Listen)),
 			`write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`)
 	}
-	at, err := filter.ParseListenAddress(c.Metrics.Listen)
+	at, err := socket.Parse(c.Metrics.Listen)
 	if err != nil || strings.HasSuffix(at.Address, ":0") {
 		return
 	}
 	for _, s := range c.Listen {
-		if a, err := filter.ParseListenAddress(s); err == nil && a == at {
+		if a, err := socket.Parse(s); err == nil && a == at {
 			fault("metrics.listen", "listen", fmt.Sprintf("%q is a socket of listen too", clip(c.Metrics.Listen)), "give each a socket of its own")
 		}
 	}
