@@ -103,7 +103,7 @@ Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.
 			if err := a.do(cmd.Context(), answerTime, q, &f); err != nil {
 				return err
 			}
-			_, err := cmd.OutOrStdout().Write([]byte(plural(f.Answers, "answer") + " forgotten\n"))
+			_, err := cmd.OutOrStdout().Write([]byte(control.Count(f.Answers, "answer") + " forgotten\n"))
 			return output(err)
 		},
 	}

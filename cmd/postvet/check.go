@@ -176,13 +176,13 @@ func (f *checkFlags) arrival(client *message.Client) error {
 // evaluate drives the checker as the filter does for a message from the wire. The
 // opinions are nil unless they are asked for.
 func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*result.Report, []dkim.Opinion, error) {
-	id, err := authservID(c)
+	id, err := c.EffectiveAuthservID()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, exit{exitFailed, err}
 	}
-	resolver, err := newResolver(c, nil)
+	resolver, err := c.NewResolver(nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, exit{exitFailed, err}
 	}
 	defer resolver.Close()
 	o := c.CheckerOptions(resolver, id, now)

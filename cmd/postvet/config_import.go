@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
+	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
 )
 
@@ -205,15 +207,15 @@ func (f *importFlags) edit(plan *peers.Plan) (*peers.Edit, error) {
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil, failed("%s: is no text; name the MTA's main.cf, sendmail.mc or sendmail.cf", f.order)
 	}
-	w, err := wiringOfAddress(f.socket)
+	w, err := mtasetup.OfAddress(f.socket)
 	if err != nil {
 		return nil, usage("--socket: %s", err)
 	}
 	if strings.HasSuffix(f.order, ".mc") || strings.HasSuffix(f.order, "sendmail.cf") {
-		e := plan.EditSendmail(f.order, text, w.sendmail)
+		e := plan.EditSendmail(f.order, text, w.Sendmail)
 		return &e, nil
 	}
-	e := plan.EditPostfix(f.order, text, w.postfix)
+	e := plan.EditPostfix(f.order, text, w.Postfix)
 	return &e, nil
 }
 
@@ -267,7 +269,7 @@ func (f *importFlags) report(w io.Writer, out imported) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s kept or changed, %d without counterpart.\n", plural(len(out.Items)-out.Undecided(), "option"), out.Undecided())
+	_, err := fmt.Fprintf(w, "\n%s kept or changed, %d without counterpart.\n", control.Count(len(out.Items)-out.Undecided(), "option"), out.Undecided())
 	return err
 }
 

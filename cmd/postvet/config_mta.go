@@ -13,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
+	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
 )
@@ -33,16 +34,16 @@ func (m *mtaFlags) add(cmd *cobra.Command) {
 
 // check prints what is found, the faults last.
 func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
-	id, err := authservID(c)
+	id, err := c.EffectiveAuthservID()
 	if err != nil {
-		return err
+		return exit{exitFailed, err}
 	}
 	hostname, err := os.Hostname()
 	if err != nil {
 		return failed("the host has no name: %v", err)
 	}
 	ours := mta.Ours{AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
-	listensOn(&ours, addresses(c))
+	listensOn(&ours, c.ListenAddresses())
 	path := m.config
 	var found mta.Findings
 	switch m.mta {
@@ -100,11 +101,11 @@ func listensOn(ours *mta.Ours, addresses []string) {
 			continue // judged when it was set
 		}
 		ours.Listen = append(ours.Listen, a.String())
-		w, err := wiringOfAddress(s)
+		w, err := mtasetup.OfAddress(s)
 		if err != nil || ours.Postfix != "" {
 			continue
 		}
-		ours.Postfix, ours.Sendmail = w.postfix, w.sendmail
+		ours.Postfix, ours.Sendmail = w.Postfix, w.Sendmail
 		if a.Network == "unix" {
 			ours.Postfix = a.String() // where its chroot is, main.cf says
 		}

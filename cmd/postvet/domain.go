@@ -56,9 +56,9 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	resolver, err := newResolver(c, nil)
+	resolver, err := c.NewResolver(nil)
 	if err != nil {
-		return err
+		return exit{exitFailed, err}
 	}
 	defer resolver.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), domainPatience)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy"
 )
@@ -162,13 +163,13 @@ func overlay(c *config.Config, file string) (*config.Config, error) {
 }
 
 func (f *policyTestFlags) try(cmd *cobra.Command, c, before, after *config.Config, files []string) ([]trial.Row, error) {
-	id, err := authservID(c)
+	id, err := c.EffectiveAuthservID()
 	if err != nil {
-		return nil, err
+		return nil, exit{exitFailed, err}
 	}
-	resolver, err := newResolver(c, nil)
+	resolver, err := c.NewResolver(nil)
 	if err != nil {
-		return nil, err
+		return nil, exit{exitFailed, err}
 	}
 	defer resolver.Close()
 	rules := after.Rules(id)
@@ -204,7 +205,7 @@ func progress(w io.Writer, of int) func(int) {
 	return func(done int) {
 		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond || done == of {
 			last = now
-			fmt.Fprintf(w, "\r%d of %s", done, plural(of, "message"))
+			fmt.Fprintf(w, "\r%d of %s", done, control.Count(of, "message"))
 		}
 	}
 }

@@ -102,3 +102,8 @@ func (s screen) wrap(text string, column, indent int) string {
 func pad(text string, column int) string {
 	return strings.Repeat(" ", max(1, column-utf8.RuneCountInString(text)))
 }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

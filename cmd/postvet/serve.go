@@ -3,9 +3,10 @@ package main
 import (
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/spf13/cobra"
 )
 
@@ -45,14 +46,19 @@ had to cut messages short.`,
 			signals := make(chan os.Signal, 8)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 			defer signal.Stop(signals)
-			d := &daemon{
-				load: s.load, file: s.file, notify: notifySystemd,
-				out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr(),
+			info, _ := debug.ReadBuildInfo()
+			number, commit, _ := build(version, info)
+			out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
+			err = service.Run(cmd.Context(), c, service.Options{
+				Load: s.load, File: s.file, Signals: signals,
+				Out: out, OnTerminal: isTerminal(out),
+				Log: errOut, LogOnTerminal: isTerminal(errOut),
+				Build: thisBuild(), Version: number, Commit: commit,
+			})
+			if err != nil {
+				return exit{exitFailed, err}
 			}
-			if every, err := systemd.SdWatchdogEnabled(false); err == nil {
-				d.watchdog.interval = every
-			}
-			return d.run(cmd.Context(), c, signals)
+			return nil
 		},
 	}
 	s.addFile(cmd)

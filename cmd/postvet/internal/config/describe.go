@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Section is a table of the file, for documentation.
 type Section struct {
 	// Name is the table's name, "" for the keys at the top.
@@ -31,3 +33,6 @@ func Sections() []Section {
 	})
 	return all
 }
+
+// LogLevels returns the words of log.level.
+func LogLevels() []string { return slices.Clone(keyNamed("log.level").words) }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,15 @@ func (c *Config) ResolverOptions(log *zap.Logger) dnscache.Options {
 		TrustAD:        c.DNS.TrustAD,
 		Logger:         log,
 	}
+}
+
+// NewResolver returns the resolver of the section dns. log may be nil.
+func (c *Config) NewResolver(log *zap.Logger) (*dnscache.Resolver, error) {
+	r, err := dnscache.New(c.ResolverOptions(log))
+	if err != nil {
+		return nil, fmt.Errorf("%w; name a resolver in dns.resolvers or with --resolver", err)
+	}
+	return r, nil
 }
 
 // least makes "0s", which the rooms take for their default, the least there is.

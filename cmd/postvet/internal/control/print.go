@@ -61,7 +61,7 @@ func (s Status) Text(now time.Time, width int) string {
 	}
 	state := "serving"
 	if s.Drain != nil {
-		state = fmt.Sprintf("STOPPING: waits for %s in flight, %s at most", count(s.Sessions.Busy, "message"), short(s.Drain.Until.Sub(now)))
+		state = fmt.Sprintf("STOPPING: waits for %s in flight, %s at most", Count(s.Sessions.Busy, "message"), short(s.Drain.Until.Sub(now)))
 	}
 	add("state", "%s, mode %s, as %s", state, s.Mode, s.AuthservID)
 	add("version", "%s, pid %d, up %s", s.Postvet, s.PID, short(time.Duration(s.UptimeSeconds*float64(time.Second))))
@@ -72,18 +72,18 @@ func (s Status) Text(now time.Time, width int) string {
 		add("besides", "%d ended without a verdict, %d verdicts not heard by the MTA, %d faults of ours", m.Aborted, m.Undelivered, m.Faults)
 	}
 	if m := s.Messages; m.Shadowed > 0 {
-		add("shadow", "%s judged by the shadow rules too, which would have done something else with %d", count(m.Shadowed, "message"), m.ShadowDiffers)
+		add("shadow", "%s judged by the shadow rules too, which would have done something else with %d", Count(m.Shadowed, "message"), m.ShadowDiffers)
 	}
 	dns := "works"
 	if s.DNS.Degraded {
 		dns = "IS DOWN: look-ups fail whatever is asked"
 	}
-	add("dns", "%s; %s under way", dns, count(int64(s.DNS.InFlight), "question"))
+	add("dns", "%s; %s under way", dns, Count(s.DNS.InFlight, "question"))
 	for _, u := range s.DNS.Upstreams {
 		add("", "%s", u.text())
 	}
-	add("cache", "%s, %s of %s, %.1f%% hits of %s", count(int64(s.Cache.Entries), "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
-		100*s.Cache.HitRatio, count(int64(s.Cache.Lookups), "look-up"))
+	add("cache", "%s, %s of %s, %.1f%% hits of %s", Count(s.Cache.Entries, "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
+		100*s.Cache.HitRatio, Count(int64(s.Cache.Lookups), "look-up"))
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"
@@ -200,7 +200,8 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-func count(n int64, noun string) string {
+// Count returns a number with its noun: "1 message", "2 messages".
+func Count[N int | int64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

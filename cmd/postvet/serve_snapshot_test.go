@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,36 +9,14 @@ import (
 	"testing"
 )
 
-func TestSnapshotRemedy(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		err  error
-		says string
-	}{
-		{syscall.ENOENT, "create /var/lib/postvet (with systemd: StateDirectory="},
-		{syscall.EROFS, "read-only file system (with systemd: StateDirectory= or ReadWritePaths="},
-		{syscall.EACCES, "give it /var/lib/postvet with chown"},
-		{fs.ErrPermission, "give it /var/lib/postvet with chown"},
-		{syscall.ENOSPC, "the disk of /var/lib/postvet is full: make room"},
-		{syscall.EDQUOT, "is full"},
-		{syscall.ENOTDIR, "is not a directory"},
-		{syscall.EIO, "look at /var/lib/postvet"},
-	} {
-		err := fmt.Errorf("dnscache: snapshot: %w", &fs.PathError{Op: "write", Path: "x", Err: tc.err})
-		if got := snapshotRemedy(err, "/var/lib/postvet"); !strings.Contains(got, tc.says) || !strings.HasSuffix(got, "or change dns.snapshot") && !strings.HasSuffix(got, "change dns.snapshot") {
-			t.Errorf("%v: %s", tc.err, got)
-		}
-	}
-}
-
 // serveOnce judges one message and ends, with a snapshot; before runs in the
 // shell that becomes the service.
-func serveOnce(t *testing.T, shell []string, before, snapshot string) *service {
+func serveOnce(t *testing.T, shell []string, before, snapshot string) *serveProcess {
 	t.Helper()
 	dir := t.TempDir()
 	file, socket := filepath.Join(dir, "c"), filepath.Join(dir, "s")
 	writeConfig(t, file, "authserv_id = \"mx.test.example\"\nlisten = [\"unix:"+socket+"\"]\n[dns]\nresolvers = [\""+testResolver(t)+"\"]\nsnapshot = \""+snapshot+"\"\n")
-	s := &service{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t, done: make(chan struct{})}
 	shell = append(shell, "sh", "-c", before+"exec postvet serve --config "+file)
 	s.cmd = exec.Command(shell[0], shell[1:]...)
 	s.start()

@@ -1,11 +1,14 @@
-package main
+// Package service is the milter as it runs: it opens the sockets, carries out
+// signals and the requests of the control socket, replaces the configuration,
+// and ends when the messages in flight have their verdicts.
+package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -18,19 +21,35 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 )
 
+// Options are what the command line gives to the service. Load, Out and Log are
+// needed.
+type Options struct {
+	// Load reads the configuration file and the flags again, for a reload.
+	Load func() (*config.Config, error)
+	// File is the configuration file, "" if there is none.
+	File string
+	// Signals are SIGTERM, SIGINT and SIGHUP, as they come.
+	Signals <-chan os.Signal
+	// Out takes the lines for the MTA's configuration, if it is a terminal
+	// (OnTerminal) or there is no File; Log takes the log, which has the format of
+	// a console on a terminal (LogOnTerminal).
+	Out, Log                  io.Writer
+	OnTerminal, LogOnTerminal bool
+	// Build is this program in one line, Version and Commit are parts of it.
+	Build, Version, Commit string
+}
+
 // daemon is the running service. Its fields belong to the goroutine of run,
 // apart from those that are safe by themselves: standing, dns, server, rates.
 type daemon struct {
-	// load reads file and flags anew; file is "" if there is none.
-	load func() (*config.Config, error)
-	file string
+	opt Options
 	// notify tells the service manager a state of sd_notify(3).
-	notify      func(state string)
-	out, errOut io.Writer
+	notify func(state string)
 
 	started  *config.Config // what the listeners and the server were made of
 	log      *logger
@@ -81,24 +100,32 @@ func notifySystemd(state string) {
 	_, _ = systemd.SdNotify(false, state)
 }
 
-// run serves until a signal ends it.
-func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Signal) error {
+// Run serves with the configuration c until a signal or ctx ends it.
+func Run(ctx context.Context, c *config.Config, o Options) error {
+	d := &daemon{opt: o, notify: notifySystemd}
+	if every, err := systemd.SdWatchdogEnabled(false); err == nil {
+		d.watchdog.interval = every
+	}
+	return d.run(ctx, c)
+}
+
+func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer steadyCollector()()
 	d.started, d.orders = c, make(chan func())
 	now := time.Now()
-	d.log = newLogger(c.Log, d.errOut)
+	d.log = newLogger(c.Log, d.opt.Log, d.opt.LogOnTerminal)
 	defer func() { _ = d.log.Sync() }()
 	// What libraries say to the standard log is about trouble.
 	if restore, err := zap.RedirectStdLogAt(d.log.Logger, zap.WarnLevel); err == nil {
 		defer restore()
 	}
 
-	id, err := authservID(c)
+	id, err := c.EffectiveAuthservID()
 	if err != nil {
 		return err
 	}
 	d.change(func(s *standing) { s.config, s.authservID, s.began, s.loaded = c, id, now, now })
-	resolver, err := newResolver(c, d.log.Named("dns"))
+	resolver, err := c.NewResolver(d.log.Named("dns"))
 	if err != nil {
 		return err
 	}
@@ -108,8 +135,11 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 	if err != nil {
 		return err
 	}
-	d.listens = names(listeners)
-	d.metrics = newMetrics(c)
+	sockets := socketsOf(listeners)
+	for _, s := range sockets {
+		d.listens = append(d.listens, s.Postfix)
+	}
+	d.metrics = newMetrics(c, d.opt)
 	options := c.ServerOptions(d.log.Logger)
 	options.OnMessage = d.metrics.Message
 	d.server = filter.NewServer(d.handler(c, id), options)
@@ -133,9 +163,9 @@ func (d *daemon) run(ctx context.Context, c *config.Config, signals <-chan os.Si
 	for _, l := range listeners {
 		go func() { ended <- d.server.Serve(l) }()
 	}
-	d.announce(listeners)
+	d.announce(sockets)
 	d.notify(systemd.SdNotifyReady + "\nSTATUS=serving " + strings.Join(d.listens, ", "))
-	return d.loop(ctx, signals, ended)
+	return d.loop(ctx, d.opt.Signals, ended)
 }
 
 // handler makes what judges messages by a configuration.
@@ -149,27 +179,27 @@ func (d *daemon) handler(c *config.Config, id string) filter.Handler {
 
 // announce says what runs, in the log, and for a person who tries it out also
 // what to do next.
-func (d *daemon) announce(listeners []net.Listener) {
+func (d *daemon) announce(sockets []mtasetup.Socket) {
 	c, id := d.inForce(), d.standing.Load().authservID
 	resolvers := "the system's"
 	if len(c.DNS.Resolvers) > 0 {
 		resolvers = strings.Join(c.DNS.Resolvers, ", ")
 	}
-	if d.file == "" || isTerminal(d.out) {
-		fmt.Fprintf(d.out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
-			strings.Join(d.listens, " and "), c.Mode, id, orNone(d.file, "by default"), resolvers, wiringText(listeners))
+	if d.opt.File == "" || d.opt.OnTerminal {
+		fmt.Fprintf(d.opt.Out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
+			strings.Join(d.listens, " and "), c.Mode, id, cmp.Or(d.opt.File, "by default"), resolvers, mtasetup.Lines(sockets))
 		if d.socket != "" {
-			fmt.Fprintf(d.out, "\n# How it does: postvet status --socket %s\n", d.socket)
+			fmt.Fprintf(d.opt.Out, "\n# How it does: postvet status --socket %s\n", d.socket)
 		}
 	}
 	d.log.Info("serving", zap.Strings("listen", d.listens), zap.String("mode", c.Mode),
-		zap.String("authserv_id", id), zap.String("config", d.file), zap.String("resolvers", resolvers),
+		zap.String("authserv_id", id), zap.String("config", d.opt.File), zap.String("resolvers", resolvers),
 		zap.String("control", d.socket), zap.Duration("watchdog", d.watchdog.interval),
-		zap.Int("pid", os.Getpid()), zap.String("version", thisBuild()))
+		zap.Int("pid", os.Getpid()), zap.String("version", d.opt.Build))
 	if !strings.Contains(id, ".") {
 		d.log.Warn("the authserv-id is not fully qualified, others may use the same; set authserv_id", zap.String("authserv_id", id))
 	}
-	for _, name := range unused(c) {
+	for _, name := range c.UnusedSockets() {
 		d.log.Warn("systemd passed a socket that listen does not name: who connects there waits for ever; name it (systemd:NAME) or remove its unit", zap.String("socket", name))
 	}
 }
@@ -208,7 +238,7 @@ func (d *daemon) loop(ctx context.Context, signals <-chan os.Signal, ended <-cha
 			// The other listeners would go on, but the MTA may use this one: let
 			// the service manager start all anew.
 			d.log.Error("accepting connections failed", zap.Error(err))
-			d.failure = failed("accepting connections failed: %v; look at the log", err)
+			d.failure = fmt.Errorf("accepting connections failed: %w; look at the log", err)
 			d.drain(stop)
 		case order := <-d.orders:
 			order()

@@ -1,24 +1,12 @@
-package main
+package service
 
 import (
 	"context"
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
-	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/dnscache"
 )
-
-// newResolver makes the resolver of a configuration.
-func newResolver(c *config.Config, log *zap.Logger) (*dnscache.Resolver, error) {
-	r, err := dnscache.New(c.ResolverOptions(log))
-	if err != nil {
-		return nil, failed("%v; name a resolver in dns.resolvers or with --resolver", err)
-	}
-	return r, nil
-}
 
 // liveResolver is a resolver that a reload can replace under those who use it.
 type liveResolver struct {

@@ -1,13 +1,15 @@
-package main
+package service
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap"
 
@@ -30,11 +32,11 @@ func (d *daemon) serveControl(c *config.Config) (stop func(), err error) {
 	}
 	l, err := socket.Listen("unix:"+path, o)
 	if err != nil {
-		return nil, failed("control.socket: %s", err)
+		return nil, fmt.Errorf("control.socket: %w", err)
 	}
 	d.socket = path
 	s := control.NewServer(control.Options{
-		Handler: d.control, Postvet: thisBuild(),
+		Handler: d.control, Postvet: d.opt.Build,
 		UID: os.Geteuid(), GID: groupNumber(c.Control.Group),
 		Logger: d.log.Named("control"),
 	})
@@ -109,7 +111,7 @@ func (d *daemon) controlReload(ctx context.Context) (any, error) {
 	case <-ctx.Done():
 		return nil, errStopping
 	}
-	return control.Reload{File: d.file, NeedsRestart: d.standing.Load().needsRestart}, nil
+	return control.Reload{File: d.opt.File, NeedsRestart: d.standing.Load().needsRestart}, nil
 }
 
 // refusal tells a configuration with faults from one that cannot be read.
@@ -118,7 +120,7 @@ func refusal(err error) error {
 		return err
 	}
 	r := &control.Refusal{Code: control.CodeFailed, Errors: strings.Split(strings.TrimSuffix(err.Error(), "\n"), "\n")}
-	if codeOf(err) == exitUsage {
+	if faults := (config.Errors)(nil); errors.As(err, &faults) {
 		r.Code = control.CodeRefused
 	}
 	return r
@@ -129,7 +131,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	at, s, t := d.standing.Load(), d.server.Stats(), d.totals()
 	c := at.config
 	out := control.Status{
-		Postvet: thisBuild(), PID: os.Getpid(), Started: at.began, UptimeSeconds: now.Sub(at.began).Seconds(),
+		Postvet: d.opt.Build, PID: os.Getpid(), Started: at.began, UptimeSeconds: now.Sub(at.began).Seconds(),
 		State: control.StateServing, Drain: at.drain,
 		Mode: c.Mode, AuthservID: at.authservID, Listeners: d.listens,
 		Sessions: control.Sessions{Open: s.Open, Busy: s.Busy, Limit: d.started.Limits.Connections, Total: s.Connections},
@@ -143,7 +145,7 @@ func (d *daemon) status(now time.Time) control.Status {
 			Aborted: s.Aborted, Undelivered: s.Undelivered, Faults: s.Panics,
 			Shadowed: s.Shadowed, ShadowDiffers: s.ShadowDiffers,
 		},
-		Config: control.Config{File: d.file, Loaded: at.loaded, LastReload: at.lastReload, NeedsRestart: at.needsRestart},
+		Config: control.Config{File: d.opt.File, Loaded: at.loaded, LastReload: at.lastReload, NeedsRestart: at.needsRestart},
 		Log:    d.level(),
 	}
 	out.DNS, out.Cache = control.DescribeDNS(d.dns.current.Load().Stats(), int64(c.DNS.CacheSize))
@@ -151,4 +153,14 @@ func (d *daemon) status(now time.Time) control.Status {
 		out.State = control.StateDraining
 	}
 	return out
+}
+
+// printable keeps what a terminal would obey out of a foreign text.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ func TestLogger(t *testing.T) {
 		json   bool
 	}{{"auto", true}, {"json", true}, {"console", false}} {
 		var b bytes.Buffer
-		l := newLogger(config.Log{Format: tc.format, Level: "warn"}, &b)
+		l := newLogger(config.Log{Format: tc.format, Level: "warn"}, &b, false)
 		l.Info("hidden")
 		l.Warn("shown\nonce", zap.String("from", "a\x1b[31m\nb"))
 		l.setLevel("info")
@@ -47,7 +47,7 @@ func TestLogLinesAreGuarded(t *testing.T) {
 	const hostile = "a\r\n{\"msg\":\"message\"}\n\x1b]0;t\x07\u009b2J\u202eb\u2028\u200b\x00\x7f\xff"
 	for _, format := range []string{"json", "console"} {
 		var b bytes.Buffer
-		l := newLogger(config.Log{Format: format, Level: "debug", Burst: 2, BurstInterval: time.Minute}, &b)
+		l := newLogger(config.Log{Format: format, Level: "debug", Burst: 2, BurstInterval: time.Minute}, &b, false)
 		lines := 0
 		say := func(f zap.Field) {
 			l.Warn("trouble with "+f.Key, f)
@@ -102,7 +102,7 @@ func TestLogIsChanged(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	c := config.Log{Format: "json", Level: "info", Burst: 1, BurstInterval: time.Hour}
-	l := newLogger(c, &b)
+	l := newLogger(c, &b, false)
 	l.setLevel("debug")
 	l.Debug("seen")
 	l.setLevel("info")

@@ -19,8 +19,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// service is a running "postvet serve" and its log.
-type service struct {
+// serveProcess is a running "postvet serve" and its log.
+type serveProcess struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
@@ -30,14 +30,14 @@ type service struct {
 }
 
 // startService runs the real command; env adds to the environment.
-func startService(t *testing.T, env []string, args ...string) *service {
+func startService(t *testing.T, env []string, args ...string) *serveProcess {
 	t.Helper()
-	s := &service{t: t, cmd: exec.Command("postvet", append([]string{"serve"}, args...)...), done: make(chan struct{})}
+	s := &serveProcess{t: t, cmd: exec.Command("postvet", append([]string{"serve"}, args...)...), done: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), env...)
 	return s.start()
 }
 
-func (s *service) start() *service {
+func (s *serveProcess) start() *serveProcess {
 	s.t.Helper()
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *service) start() *service {
 	return s
 }
 
-func (s *service) read(r io.Reader) {
+func (s *serveProcess) read(r io.Reader) {
 	sc := bufio.NewScanner(r)
 	for sc.Scan() {
 		s.mu.Lock()
@@ -80,7 +80,7 @@ func (s *service) read(r io.Reader) {
 }
 
 // waitLog waits for the nth line that holds a text, and returns it.
-func (s *service) waitLog(text string, nth int) string {
+func (s *serveProcess) waitLog(text string, nth int) string {
 	s.t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s.mu.Lock()
@@ -99,7 +99,7 @@ func (s *service) waitLog(text string, nth int) string {
 	return ""
 }
 
-func (s *service) signal(sig syscall.Signal) {
+func (s *serveProcess) signal(sig syscall.Signal) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		s.t.Fatal(err)
@@ -107,7 +107,7 @@ func (s *service) signal(sig syscall.Signal) {
 }
 
 // waitExit waits for the end and returns the exit code.
-func (s *service) waitExit() int {
+func (s *serveProcess) waitExit() int {
 	s.t.Helper()
 	select {
 	case <-s.done:
@@ -282,7 +282,7 @@ func TestSystemd(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	passed := passing(t, l, err)
 
-	s := &service{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t, done: make(chan struct{})}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec postvet serve --resolver `+testResolver(t))
 	s.cmd.ExtraFiles = []*os.File{passed}
 	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.path)

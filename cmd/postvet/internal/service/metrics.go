@@ -1,7 +1,7 @@
-package main
+package service
 
 import (
-	"runtime/debug"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -12,10 +12,8 @@ import (
 
 // newMetrics begins to count. It costs little, so it is done whether or not
 // somebody may ask.
-func newMetrics(c *config.Config) *metrics.Metrics {
-	info, _ := debug.ReadBuildInfo()
-	version, commit, _ := build(version, info)
-	return metrics.New(metrics.Options{Version: version, Commit: commit, Rules: ruleNames(c)})
+func newMetrics(c *config.Config, o Options) *metrics.Metrics {
+	return metrics.New(metrics.Options{Version: o.Version, Commit: o.Commit, Rules: ruleNames(c)})
 }
 
 // ruleNames are the names of the configuration's own rules.
@@ -35,7 +33,7 @@ func (d *daemon) serveMetrics(c *config.Config) (stop func(), err error) {
 	}
 	l, err := socket.Listen(c.Metrics.Listen, socket.Options{Mode: c.Metrics.Mode, Group: c.Metrics.Group})
 	if err != nil {
-		return nil, failed("metrics.listen: %s", err)
+		return nil, fmt.Errorf("metrics.listen: %w", err)
 	}
 	s := d.metrics.Serve(l, d.log.Named("metrics"))
 	d.log.Info("metrics are served", zap.Stringer("listen", l.Addr()))

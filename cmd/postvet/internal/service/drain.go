@@ -1,7 +1,8 @@
-package main
+package service
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func (d *daemon) stopped(err error) error {
 	s := d.server.Stats()
 	if err != nil {
 		d.log.Warn("stopped by force", zap.Error(err))
-		return failed("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
+		return fmt.Errorf("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
 	}
 	d.log.Info("stopped", zap.Int64("connections", s.Connections), zap.Int64("messages", d.totals().All()))
 	return nil

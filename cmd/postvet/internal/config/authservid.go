@@ -1,24 +1,23 @@
-package main
+package config
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"strings"
-
-	"github.com/postvet/postvet/cmd/postvet/internal/config"
 )
 
-// authservID returns the name in force: the configured one, or the host's. A
+// EffectiveAuthservID returns the configured authserv-id, or the host's name. A
 // host name without a domain is completed from /etc/hosts as "hostname -f"
-// does; the DNS is not asked, because the name must not depend on its health.
-func authservID(c *config.Config) (string, error) {
+// does. It asks no DNS, because the name must not depend on the DNS's health.
+func (c *Config) EffectiveAuthservID() (string, error) {
 	if c.AuthservID != "" {
 		return c.AuthservID, nil
 	}
 	name, err := os.Hostname()
 	if err != nil {
-		return "", failed("the host's name is unknown (%v); set authserv_id or --authserv-id", err)
+		return "", fmt.Errorf("the host's name is unknown (%w); set authserv_id or --authserv-id", err)
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if !strings.Contains(name, ".") {
@@ -27,14 +26,14 @@ func authservID(c *config.Config) (string, error) {
 			name = qualify(name, f)
 		}
 	}
-	if err := config.Default().SetFlag("host name", "authserv_id", name); err != nil || name == "" {
-		return "", failed("the host's name %q cannot be an authserv-id; set authserv_id or --authserv-id", name)
+	if err := Default().SetFlag("host name", "authserv_id", name); err != nil || name == "" {
+		return "", fmt.Errorf("the host's name %q cannot be an authserv-id; set authserv_id or --authserv-id", name)
 	}
 	return name, nil
 }
 
-// qualify looks for the name among the aliases of a hosts file and returns the
-// canonical name beside it, or the name itself.
+// qualify returns the canonical name beside which a hosts file has the name as
+// an alias, or else the name itself.
 func qualify(name string, hosts io.Reader) string {
 	const most = 1 << 20
 	sc := bufio.NewScanner(io.LimitReader(hosts, most))

@@ -1,16 +1,14 @@
-package main
+package service
 
 import (
 	"bytes"
 	"io"
-	"os"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/term"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/logburst"
@@ -26,7 +24,7 @@ type logger struct {
 // newLogger logs to w. Lines are neither sampled nor decorated with the place
 // in our source: each one is an event of the administrator's mail. Only
 // warnings and errors that come again and again are summed up.
-func newLogger(c config.Log, w io.Writer) *logger {
+func newLogger(c config.Log, w io.Writer, terminal bool) *logger {
 	l := &logger{level: zap.NewAtomicLevel()}
 	l.setLevel(c.Level)
 	e := zapcore.EncoderConfig{
@@ -35,7 +33,7 @@ func newLogger(c config.Log, w io.Writer) *logger {
 		EncodeDuration: zapcore.StringDurationEncoder,
 	}
 	var encoder zapcore.Encoder
-	if c.Format == "console" || c.Format == "auto" && isTerminal(w) {
+	if c.Format == "console" || c.Format == "auto" && terminal {
 		e.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
 		e.ConsoleSeparator = " "
 		encoder = zapcore.NewConsoleEncoder(e)
@@ -87,9 +85,4 @@ func plain(text []byte) bool {
 		}
 	}
 	return true
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

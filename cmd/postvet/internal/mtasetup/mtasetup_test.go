@@ -1,4 +1,4 @@
-package main
+package mtasetup
 
 import (
 	"net"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWiring(t *testing.T) {
+func TestSocket(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		addr                    net.Addr
@@ -18,9 +18,9 @@ func TestWiring(t *testing.T) {
 		{&net.UnixAddr{Net: "unix", Name: "/run/postvet/s"}, "unix:/run/postvet/s", "unix:/run/postvet/s", "chroot"},
 		{&net.UnixAddr{Net: "unix", Name: "/var/spool/postfix/postvet/s"}, "unix:postvet/s", "unix:/var/spool/postfix/postvet/s", "relative"},
 	} {
-		w := wiringOf(tc.addr)
-		if w.postfix != tc.postfix || w.sendmail != tc.sendmail || !strings.Contains(w.note, tc.note) || (tc.note == "") != (w.note == "") {
-			t.Errorf("%v: got %+v", tc.addr, w)
+		s := ofAddr(tc.addr)
+		if s.Postfix != tc.postfix || s.Sendmail != tc.sendmail || !strings.Contains(s.Note, tc.note) || (tc.note == "") != (s.Note == "") {
+			t.Errorf("%v: got %+v", tc.addr, s)
 		}
 	}
 }

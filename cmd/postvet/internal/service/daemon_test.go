@@ -1,97 +1,19 @@
-package main
+package service
 
 import (
 	"bytes"
 	"context"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
 )
-
-// manager plays systemd: it hears what sd_notify(3) says.
-type manager struct {
-	t    *testing.T
-	conn *net.UnixConn
-	path string
-}
-
-func newManager(t *testing.T) *manager {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "notify")
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return &manager{t, conn, path}
-}
-
-// told waits for a state that has a text.
-func (m *manager) told(want string) string {
-	m.t.Helper()
-	b := make([]byte, 4096)
-	_ = m.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	for {
-		n, err := m.conn.Read(b)
-		if err != nil {
-			m.t.Fatalf("the service manager is not told %q: %v", want, err)
-		}
-		if strings.Contains(string(b[:n]), want) {
-			return string(b[:n])
-		}
-	}
-}
-
-// TestWatchdog: a living service pings, with how it does beside it, also while
-// all its connections are in use, and asks for time while it stops.
-func TestWatchdog(t *testing.T) {
-	t.Parallel()
-	m := newManager(t)
-	dir := t.TempDir()
-	file := filepath.Join(dir, "c")
-	socket := filepath.Join(dir, "s")
-	writeConfig(t, file, "authserv_id = \"mx.test.example\"\nlisten = [\"unix:"+socket+"\"]\nlimits.connections = 1\ndns.resolvers = [\""+testResolver(t)+"\"]\n")
-	s := &service{t: t, done: make(chan struct{})}
-	s.cmd = exec.Command("sh", "-c", "WATCHDOG_PID=$$ WATCHDOG_USEC=400000 exec postvet serve --config "+file)
-	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+m.path)
-	s.start()
-	m.told("READY=1\n")
-	m.told("WATCHDOG=1")
-	m.told("WATCHDOG=1")
-	mta := dialMTA(t, "unix", socket)
-	mta.connect("192.0.2.66", "evil.example")
-	mta.end(mta.begin("x@evil.example", testMessage(t, "spoof.eml")))
-	m.told("WATCHDOG=1")
-	m.told("WATCHDOG=1")
-	m.told("STATUS=1 message: 0 accepted, 0 held, 1 rejected, 0 deferred; 1 connection, 0 of them busy")
-	body := mta.begin("x@evil.example", testMessage(t, "spoof.eml"))
-	s.signal(syscall.SIGTERM)
-	if state := m.told("STOPPING=1\n"); !strings.Contains(state, "EXTEND_TIMEOUT_USEC=15000000") {
-		t.Errorf("told %q", state)
-	}
-	m.told("WATCHDOG=1")
-	if state := m.told("STATUS=waiting for 1 message in flight"); !strings.Contains(state, "EXTEND_TIMEOUT_USEC=15000000") {
-		t.Errorf("told %q", state)
-	}
-	mta.end(body)
-	if code := s.waitExit(); code != exitDone {
-		t.Errorf("exit code %d", code)
-	}
-	s.waitLog(`"msg":"waiting for messages in flight","messages":1`, 1)
-}
 
 // quiet is a daemon without sockets, for the time of a test.
 func quiet(t *testing.T, told func(string)) *daemon {
@@ -99,14 +21,12 @@ func quiet(t *testing.T, told func(string)) *daemon {
 	c := config.Default()
 	c.AuthservID = "mx.test.example"
 	c.DNS.Resolvers = []string{"127.0.0.1:1"}
-	d := &daemon{
-		load: func() (*config.Config, error) { return c, nil }, notify: told,
-		errOut: &bytes.Buffer{}, orders: make(chan func()), started: c, metrics: newMetrics(c),
-	}
-	d.log = newLogger(c.Log, d.errOut)
+	o := Options{Load: func() (*config.Config, error) { return c, nil }, Log: &bytes.Buffer{}}
+	d := &daemon{opt: o, notify: told, orders: make(chan func()), started: c, metrics: newMetrics(c, o)}
+	d.log = newLogger(c.Log, o.Log, false)
 	now := time.Now()
 	d.change(func(s *standing) { s.config, s.authservID, s.began, s.loaded = c, "mx.test.example", now, now })
-	r, err := newResolver(c, d.log.Logger)
+	r, err := c.NewResolver(d.log.Logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +127,7 @@ func TestNoPingWhenStuck(t *testing.T) {
 	if len(told) != 0 {
 		t.Errorf("told %q", told)
 	}
-	if log := d.errOut.(*bytes.Buffer).String(); !strings.Contains(log, "does not pass its own check") {
+	if log := d.opt.Log.(*bytes.Buffer).String(); !strings.Contains(log, "does not pass its own check") {
 		t.Errorf("the log says %s", log)
 	}
 	// A look-up that fails is no stuck one.

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func (d *daemon) tellStatus() {
 	if drain := d.standing.Load().drain; drain != nil {
 		d.log.Info("waiting for messages in flight", zap.Int64("messages", s.Busy), zap.Int64("connections", s.Open),
 			zap.Duration("at_most", time.Until(drain.Until).Round(time.Second)))
-		d.notify("STATUS=waiting for " + plural(int(s.Busy), "message") + " in flight" + extendStop)
+		d.notify("STATUS=waiting for " + control.Count(s.Busy, "message") + " in flight" + extendStop)
 		return
 	}
 	if text := d.statusLine(); text != d.told {
@@ -41,11 +41,11 @@ func (d *daemon) statusLine() string {
 	if r := d.standing.Load().lastReload; r != nil && len(r.Errors) > 0 {
 		b.WriteString("the last reload was refused, the log says why; ")
 	}
-	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred", plural(int(t.All()), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail)
+	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred", control.Count(t.All(), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail)
 	if n := t.Redirect + t.Discard; n > 0 {
 		fmt.Fprintf(&b, ", %d redirected or discarded", n)
 	}
-	fmt.Fprintf(&b, "; %s, %d of them busy", plural(int(s.Open), "connection"), s.Busy)
+	fmt.Fprintf(&b, "; %s, %d of them busy", control.Count(s.Open, "connection"), s.Busy)
 	return b.String()
 }
 

@@ -19,7 +19,7 @@ import (
 
 // startControlled runs a service with a control socket, and returns it with
 // the socket.
-func startControlled(t *testing.T, more string) (s *service, socket, file string) {
+func startControlled(t *testing.T, more string) (s *serveProcess, socket, file string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pv") // a short path
 	if err != nil {
@@ -259,8 +259,8 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 		files, addrs = append(files, f), append(addrs, l.Addr())
 	}
 	resolver := testResolver(t)
-	start := func() *service {
-		s := &service{t: t, done: make(chan struct{})}
+	start := func() *serveProcess {
+		s := &serveProcess{t: t, done: make(chan struct{})}
 		s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=postfix:sendmail exec postvet serve --listen systemd:postfix --listen systemd:sendmail --authserv-id mx.test.example --resolver `+resolver)
 		s.cmd.ExtraFiles = files
 		return s.start()
@@ -325,7 +325,7 @@ func TestPassedSocketWithoutListener(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	f := passing(t, l, err)
-	s := &service{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t, done: make(chan struct{})}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=other exec postvet serve --listen inet:127.0.0.1:0 --authserv-id mx.test.example --resolver 127.0.0.1:1`)
 	s.cmd.ExtraFiles = []*os.File{f}
 	s.start()
