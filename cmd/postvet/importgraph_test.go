@@ -1,10 +1,14 @@
 package main_test
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,47 +19,92 @@ import (
 
 const module = "github.com/postvet/postvet/"
 
-// knows is the import graph: which rooms a room may know. A folder without an
-// entry belongs to the room above it; a room may know its own folders.
-var knows = map[string][]string{
-	"cmd":              {"filter", "filter/socket", "policy", "policy/result", "policy/rules", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/condition", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/spf", "dnscache"},
-	"filter":           {"filter/socket", "policy", "policy/result", "policy/rules", "policy/message", "policy/foreign"},
-	"filter/socket":    {},
-	"policy":           {"policy/result", "policy/explain", "policy/foreign", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf", "dnscache"},
-	"policy/result":    {"policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/mx", "policy/spf"},
-	"policy/explain":   {"policy/result", "policy/foreign", "policy/arc", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/mx", "policy/spf", "dnscache"},
-	"policy/rules":     {"policy/result", "policy/explain", "policy/foreign", "policy/condition", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/addrlist", "policy/message", "policy/mx", "policy/spf"},
-	"policy/foreign":   {},
-	"policy/message":   {},
-	"policy/addrlist":  {"policy/message"},
-	"policy/condition": {"policy/addrlist", "policy/message"},
-	"policy/spf":       {"policy/message", "dnscache"},
-	"policy/dkim":      {"policy/message", "dnscache"},
-	"policy/arc":       {"policy/dkim", "policy/authres", "policy/message", "dnscache"},
-	"policy/dmarc":     {"policy/message", "dnscache"},
-	"policy/iprev":     {"policy/message", "dnscache"},
-	"policy/mx":        {"policy/message", "dnscache"},
-	"policy/authres":   {"policy/message"},
-	"dnscache":         {},
-	"dnscache/dnstest": {"dnscache"},
-	"contrib":          {"filter", "policy", "policy/result", "policy/rules", "policy/explain", "policy/arc", "policy/authres", "policy/dkim", "policy/dmarc", "policy/iprev", "policy/message", "policy/spf", "dnscache", "dnscache/dnstest"},
+// graph says what each package may import of this module outside of its tests.
+// It reads from top to bottom: an import leads further down. "policy/..." is
+// policy and all packages below it, as the go command has it.
+var graph = []struct{ path, imports string }{
+	// What an admin copies, and what measures and tests Postvet from outside.
+	{"contrib/bench", "contrib/realmta dnscache/dnstest"},
+	{"contrib/bench/floor/gomilter", ""},
+	{"contrib/demo", "contrib/realmta"},
+	{"contrib/monitoring", ""},
+	{"contrib/oracles", ""},
+	{"contrib/packaging", ""},
+	{"contrib/realmta", "dnscache/dnstest policy/arc/arctest"},
+
+	// The command.
+	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
+	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
+	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config filter/socket"},
+	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config policy/condition policy/explain"},
+	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
+	{"cmd/postvet/internal/control", "dnscache"},
+	{"cmd/postvet/internal/inspect", "policy/... dnscache"},
+	{"cmd/postvet/internal/logburst", ""},
+	{"cmd/postvet/internal/metrics", "filter policy/... dnscache"},
+	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta policy/dmarc policy/message"},
+	{"cmd/postvet/internal/migrate/mta", ""},
+	{"cmd/postvet/internal/trial", "policy/..."},
+
+	// The milter. It reaches the DNS through policy alone.
+	{"filter", "filter/socket policy policy/rules policy/result policy/foreign policy/message"},
+	{"filter/socket", ""},
+
+	// The conversation, the decision and its reasons.
+	{"policy", "policy/explain policy/result policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
+	{"policy/rules", "policy/explain policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
+	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf dnscache"},
+	{"policy/result", "policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
+
+	// What a rule may ask.
+	{"policy/condition", "policy/addrlist policy/message"},
+	{"policy/addrlist", "policy/message"},
+
+	// One standard each.
+	{"policy/arc/arctest", "policy/dkim policy/message"},
+	{"policy/arc", "policy/authres policy/dkim policy/message dnscache"},
+	{"policy/authres", "policy/message"},
+	{"policy/dkim", "policy/message dnscache"},
+	{"policy/dmarc", "policy/message dnscache"},
+	{"policy/iprev", "policy/message dnscache"},
+	{"policy/mx", "policy/message dnscache"},
+	{"policy/spf", "policy/message dnscache"},
+
+	// A message, foreign text and the DNS know nobody.
+	{"policy/message", ""},
+	{"policy/foreign", ""},
+	{"dnscache/dnstest", "dnscache"},
+	{"dnscache", ""},
 }
 
-// belongs says which rooms alone may know a package of others; the folders
-// below a room count as it.
-var belongs = map[string][]string{
-	"github.com/emersion/go-milter":  {"filter", "contrib"}, // contrib/bench measures the bare library
-	"github.com/miekg/dns":           {"dnscache"},
-	"go.uber.org/zap":                {"cmd", "filter", "dnscache"},
-	"github.com/pelletier/go-toml":   {"cmd"},
-	"github.com/spf13/cobra":         {"cmd"},
-	"github.com/coreos/go-systemd":   {"cmd"},
-	"github.com/prometheus":          {"cmd"},
-	"github.com/expr-lang/expr":      {"policy/condition"},
-	"github.com/emersion/go-msgauth": {"policy/dkim", "policy/authres", "contrib"},
+// outside says which packages may import what is not of this module, again
+// outside of their tests. The longest row that fits holds. A module without a
+// row is for tests; a standard package without one is for all.
+var outside = []struct{ path, importers string }{
+	{"github.com/coreos/go-systemd", "cmd/postvet/internal/service"},
+	{"github.com/emersion/go-milter", "filter contrib/bench/floor/gomilter"},
+	{"github.com/emersion/go-msgauth", "policy/dkim policy/authres contrib/..."},
+	{"github.com/expr-lang/expr", "policy/condition"},
+	{"github.com/gaissmai/bart", "policy/addrlist"},
+	{"github.com/miekg/dns", "dnscache/..."},
+	{"github.com/pelletier/go-toml", "cmd/postvet/internal/config"},
+	{"github.com/prometheus", "cmd/postvet/internal/metrics"},
+	{"github.com/spf13", "cmd/postvet cmd/postvet/internal/manual"},
+	{"go.uber.org/zap", "cmd/postvet/internal/... filter dnscache"},
+	{"golang.org/x/crypto", "policy/dkim"},
+	{"golang.org/x/net", "cmd/... policy/..."},
+	{"golang.org/x/sys", "cmd/... filter/... contrib/..."},
+	{"golang.org/x/term", "cmd/... contrib/..."},
+	{"golang.org/x/text", "policy/message"},
+
 	// The evaluation has no socket and no file.
-	"net": {"cmd", "filter", "dnscache", "contrib"},
-	"os":  {"cmd", "filter", "dnscache", "contrib"},
+	{"net", "cmd/... filter/... dnscache/... contrib/..."},
+	{"net/mail", "..."},
+	{"net/netip", "..."},
+	{"net/textproto", "..."},
+	{"net/url", "..."},
+	{"os", "cmd/... filter/... dnscache/... contrib/..."},
+	{"syscall", "cmd/... filter/... contrib/..."},
 }
 
 // edge is one import of a package outside of its tests.
@@ -63,9 +112,16 @@ type edge struct{ from, to string }
 
 func TestImportGraph(t *testing.T) {
 	t.Parallel()
-	edges, err := imports(filepath.Join("..", ".."))
+	found, edges, err := readModule(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
+	}
+	var rows []string
+	for _, r := range graph {
+		rows = append(rows, r.path)
+	}
+	if diff := cmp.Diff(found, slices.Sorted(slices.Values(rows))); diff != "" {
+		t.Errorf("the rows of graph are not the packages that exist (-packages +rows):\n%s", diff)
 	}
 	if len(edges) < 20 {
 		t.Fatalf("only %d imports found: the search is broken", len(edges))
@@ -85,21 +141,34 @@ func TestImportGraphForbids(t *testing.T) {
 		bad  bool
 	}{
 		{"the command wires", edge{"cmd/postvet", module + "filter"}, false},
+		{"the command uses its own packages", edge{"cmd/postvet", module + "cmd/postvet/internal/config"}, false},
 		{"policy asks its evaluators", edge{"policy", module + "policy/spf"}, false},
-		{"own folder", edge{"cmd/postvet", module + "cmd/postvet/config"}, false},
 		{"evaluator upward to policy", edge{"policy/spf", module + "policy"}, true},
+		{"evaluator upward to a result", edge{"policy/spf", module + "policy/result"}, true},
 		{"evaluator sideways", edge{"policy/dmarc", module + "policy/spf"}, true},
+		{"rules upward to policy", edge{"policy/rules", module + "policy"}, true},
+		{"explanation upward to rules", edge{"policy/explain", module + "policy/rules"}, true},
 		{"policy upward to filter", edge{"policy", module + "filter"}, true},
+		{"configuration upward to the manual", edge{"cmd/postvet/internal/config", module + "cmd/postvet/internal/manual"}, true},
+		{"filter around policy", edge{"filter", module + "dnscache"}, true},
 		{"cache knows of mail", edge{"dnscache", module + "policy/message"}, true},
 		{"test server in the product", edge{"cmd/postvet", module + "dnscache/dnstest"}, true},
+		{"test keys in the product", edge{"cmd/postvet", module + "policy/arc/arctest"}, true},
 		{"contrib in the product", edge{"filter", module + "contrib/realmta"}, true},
 		{"milter outside of filter", edge{"cmd/postvet", "github.com/emersion/go-milter"}, true},
 		{"DNS outside of dnscache", edge{"policy/spf", "github.com/miekg/dns"}, true},
 		{"metrics outside of the command", edge{"filter", "github.com/prometheus/client_golang/prometheus"}, true},
 		{"log in an evaluator", edge{"policy/dkim", "go.uber.org/zap/zapcore"}, true},
+		{"configuration in policy", edge{"policy/rules", "github.com/pelletier/go-toml/v2"}, true},
+		{"command line in policy", edge{"policy/explain", "github.com/spf13/cobra"}, true},
 		{"file in an evaluator", edge{"policy/dkim", "os"}, true},
+		{"process in an evaluator", edge{"policy/dkim", "os/exec"}, true},
+		{"socket in an evaluator", edge{"policy/spf", "net"}, true},
+		{"web in an evaluator", edge{"policy/spf", "net/http"}, true},
 		{"address type in an evaluator", edge{"policy/spf", "net/netip"}, false},
-		{"new room", edge{"journal", "strings"}, true},
+		{"test library in the product", edge{"filter", "github.com/google/go-cmp/cmp"}, true},
+		{"new module", edge{"filter", "example.com/new"}, true},
+		{"new package", edge{"journal", "strings"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -110,63 +179,105 @@ func TestImportGraphForbids(t *testing.T) {
 	}
 }
 
-// forbidden says why an import is not allowed; "" if it is.
+// TestReadmeMap compares the map in the README with the packages that exist.
+func TestReadmeMap(t *testing.T) {
+	t.Parallel()
+	found, _, err := readModule(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, err := readMap(string(readme))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(found, named); diff != "" {
+		t.Errorf("the README's map does not name the packages that exist (-packages +map):\n%s", diff)
+	}
+}
+
+// forbidden returns why an import is not allowed; "" if it is.
 func forbidden(e edge) string {
-	from := room(e.from)
-	if from == "" {
-		return "no room of the import graph"
+	from := slices.IndexFunc(graph, func(r struct{ path, imports string }) bool { return r.path == e.from })
+	if from < 0 {
+		return "the package has no row in graph"
 	}
-	if to, ok := strings.CutPrefix(e.to, module); ok {
-		to = room(to)
-		if to == from || slices.Contains(knows[from], to) {
-			return ""
-		}
-		return from + " does not know " + to
+	to, own := strings.CutPrefix(e.to, module)
+	if !own {
+		return forbiddenOutside(e)
 	}
-	for pkg, rooms := range belongs {
-		// net stands for itself: net/netip and net/textproto open nothing.
-		same := e.to == pkg || strings.Contains(pkg, ".") && strings.HasPrefix(e.to, pkg+"/")
-		if !same {
-			continue
-		}
-		top, _, _ := strings.Cut(from, "/")
-		if !slices.Contains(rooms, from) && !slices.Contains(rooms, top) {
-			return "belongs to " + strings.Join(rooms, ", ")
-		}
+	at := slices.IndexFunc(graph, func(r struct{ path, imports string }) bool { return r.path == to })
+	switch inContrib := strings.HasPrefix(e.from, "contrib/"); {
+	case !anyFits(graph[from].imports, to):
+		return "its row in graph does not name it"
+	case at <= from:
+		return "it stands above in graph"
+	case strings.HasSuffix(to, "test") && !inContrib:
+		return "it is for tests and contrib"
+	// dnstest speaks of the types it is asked for.
+	case strings.HasPrefix(e.from, to+"/") && e.from != "dnscache/dnstest":
+		return "it is the folder above"
 	}
 	return ""
 }
 
-// room is the nearest folder upwards that has an entry in the graph.
-func room(dir string) string {
-	for dir != "." && dir != "/" {
-		if _, ok := knows[dir]; ok {
-			return dir
-		}
-		dir = filepath.ToSlash(filepath.Dir(dir))
+// forbiddenOutside is forbidden for what is not of this module.
+func forbiddenOutside(e edge) string {
+	longest := struct{ path, importers string }{importers: "..."}
+	if first, _, _ := strings.Cut(e.to, "/"); strings.Contains(first, ".") {
+		longest.importers = ""
 	}
-	return ""
+	for _, r := range outside {
+		if fits(r.path+"/...", e.to) && len(r.path) > len(longest.path) {
+			longest = r
+		}
+	}
+	if anyFits(longest.importers, e.from) {
+		return ""
+	}
+	return fmt.Sprintf("outside allows %q to import it", longest.importers)
 }
 
-// imports are the imports of all packages below root outside of tests.
-func imports(root string) ([]edge, error) {
-	var edges []edge
+// anyFits reports whether one of the patterns, which spaces part, fits the
+// package.
+func anyFits(patterns, pkg string) bool {
+	return slices.ContainsFunc(strings.Fields(patterns), func(p string) bool { return fits(p, pkg) })
+}
+
+// fits reports whether a pattern such as "policy", "policy/..." or "..." fits
+// the package.
+func fits(pattern, pkg string) bool {
+	above, all := strings.CutSuffix(pattern, "...")
+	return pattern == pkg || all && strings.HasPrefix(pkg+"/", above)
+}
+
+// readModule returns the packages below root, sorted, and their imports outside
+// of tests, whatever their build constraints are.
+func readModule(root string) (packages []string, edges []edge, err error) {
 	fset := token.NewFileSet()
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "dist") {
+		if d.IsDir() && file != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "dist") {
 			return filepath.SkipDir
 		}
-		if d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+		if d.IsDir() || filepath.Ext(file) != ".go" {
 			return nil
 		}
-		f, err := parser.ParseFile(fset, path, nil, parser.ImportsOnly)
+		dir, err := filepath.Rel(root, filepath.Dir(file))
 		if err != nil {
 			return err
 		}
-		dir, err := filepath.Rel(root, filepath.Dir(path))
+		dir = filepath.ToSlash(dir)
+		packages = append(packages, dir)
+		if strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, file, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
@@ -175,9 +286,54 @@ func imports(root string) ([]edge, error) {
 			if err != nil {
 				return err
 			}
-			edges = append(edges, edge{from: filepath.ToSlash(dir), to: to})
+			edges = append(edges, edge{from: dir, to: to})
 		}
 		return nil
 	})
-	return edges, err
+	slices.Sort(packages)
+	return slices.Compact(packages), edges, err
+}
+
+var (
+	mapSection = regexp.MustCompile("(?s)\n## Map\n.*?\n```\n(.*?)```\n")
+	mapLine    = regexp.MustCompile(`^( *)(\S+(?: \S+)*?)(?:  +\S.*)?$`)
+)
+
+// readMap returns the packages that the README's map names, sorted. A line has
+// names and, after two spaces or more, a text. Lines that are indented deeper
+// name what is below its first name. A name that ends in "/" is a folder without
+// a package.
+func readMap(readme string) ([]string, error) {
+	section := mapSection.FindStringSubmatch(readme)
+	if section == nil {
+		return nil, fmt.Errorf("the README has no section Map with a block")
+	}
+	type folder struct {
+		indent int
+		path   string
+	}
+	var above []folder
+	var named []string
+	for line := range strings.Lines(section[1]) {
+		m := mapLine.FindStringSubmatch(strings.TrimRight(line, "\n"))
+		if m == nil {
+			return nil, fmt.Errorf("the README's map has a line without a name: %q", line)
+		}
+		indent, names := len(m[1]), strings.Fields(m[2])
+		for len(above) > 0 && above[len(above)-1].indent >= indent {
+			above = above[:len(above)-1]
+		}
+		var in string
+		if len(above) > 0 {
+			in = above[len(above)-1].path
+		}
+		for _, n := range names {
+			if !strings.HasSuffix(n, "/") {
+				named = append(named, path.Join(in, n))
+			}
+		}
+		above = append(above, folder{indent, path.Join(in, names[0])})
+	}
+	slices.Sort(named)
+	return named, nil
 }
