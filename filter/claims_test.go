@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,15 +74,15 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 		t.Run(fmt.Sprintf("%s, %s", tt.mode, tt.sender), func(t *testing.T) {
 			t.Parallel()
 			for _, size := range []struct {
-				opt    Options
+				room   int
 				letter letter
 			}{
-				{Options{}, forged(150, 60<<10)},                    // the usual room
-				{Options{}, forged(1, 9<<20)},                       // one field that fills it
-				{Options{MaxHeaderBytes: 4 << 10}, forged(9, 1000)}, // less than policy's own
+				{0, forged(150, 60<<10)},   // the usual room
+				{0, forged(1, 9<<20)},      // one field that fills it
+				{4 << 10, forged(9, 1000)}, // less
 			} {
 				for _, o := range []offer{offerAll, offer2} {
-					r, _ := startPolicyWith(t, rules.Rules{Mode: tt.mode}, size.opt)
+					r, _ := startPolicyWith(t, rules.Rules{Mode: tt.mode}, policy.Options{MaxHeaderBytes: size.room})
 					m := connectMTA(t, r.dial, o)
 					senders[tt.sender](m)
 					got := m.deliver(size.letter)
@@ -106,7 +105,7 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 // What a field says behind the part that is read cannot make it harmless.
 func TestForgeryInLargeField(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", maxClaim)
+	long := strings.Repeat("x", maxBeyond)
 	for _, tt := range []struct {
 		name  string
 		field [2]string
@@ -115,9 +114,9 @@ func TestForgeryInLargeField(t *testing.T) {
 		{"claims at its end", [2]string{"Authentication-Results", " other.example (" + long + ", mx.example.net; dmarc=pass"}, []string{"Authentication-Results#2"}},
 		{"claims at its begin", [2]string{"Authentication-Results", " mx.example.net; dmarc=pass (" + long + ")"}, []string{"Authentication-Results#2"}},
 		{"readable and another's, as far as one sees", [2]string{"Authentication-Results", " other.example; none;" + long}, []string{"Authentication-Results#2"}},
-		{"read to its end", [2]string{"Authentication-Results", " other.example; none (" + long[:maxClaim/2] + ")"}, nil},
+		{"read to its end", [2]string{"Authentication-Results", " other.example; none (" + long[:maxBeyond/2] + ")"}, nil},
 		{"ends in the part that is read", [2]string{"Authentication-Results", " other.example; none\x00" + long}, nil},
-		{"name with blanks", [2]string{"Authentication-Results" + strings.Repeat(" ", maxClaim), " mx.example.net; dmarc=pass"}, []string{"Authentication-Results#2"}},
+		{"name with blanks", [2]string{"Authentication-Results" + strings.Repeat(" ", maxBeyond), " mx.example.net; dmarc=pass"}, []string{"Authentication-Results#2"}},
 		{"tag", [2]string{"X-Postvet-Quarantine", long}, []string{"X-Postvet-Quarantine#1"}},
 		{"long name of another", [2]string{"Authentication-Results" + long, " mx.example.net; dmarc=pass"}, nil},
 		{"another name", [2]string{"X-Results", " mx.example.net; dmarc=pass" + long}, nil},
@@ -132,7 +131,7 @@ func TestForgeryInLargeField(t *testing.T) {
 				tt.field,
 				{"Authentication-Results", " other.example; none"},
 			}
-			r, _ := startPolicyWith(t, rules.Rules{Mode: rules.Monitor}, Options{MaxHeaderBytes: 4 << 10})
+			r, _ := startPolicyWith(t, rules.Rules{Mode: rules.Monitor}, policy.Options{MaxHeaderBytes: 4 << 10})
 			for sender, want := range map[string][]string{"anybody": tt.want, "authenticated": tt.want, "exempt address": nil} {
 				m := connectMTA(t, r.dial, offerAll)
 				senders[sender](m)
@@ -161,8 +160,8 @@ func TestTooManyClaims(t *testing.T) {
 		{"as many beyond the room", policy.MaxClaims, 100, [2]string{"X", ""}, false},
 		{"one more beyond the room", policy.MaxClaims + 1, 100, [2]string{"X", ""}, true},
 		{"one more, a tag", policy.MaxClaims, 100, [2]string{"X-Postvet-Quarantine", " x"}, true},
-		{"the last is cut", policy.MaxClaims - 1, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", maxClaim)}, false},
-		{"one more, cut", policy.MaxClaims, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", maxClaim)}, true},
+		{"the last is cut", policy.MaxClaims - 1, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", maxBeyond)}, false},
+		{"one more, cut", policy.MaxClaims, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", maxBeyond)}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +171,7 @@ func TestTooManyClaims(t *testing.T) {
 			}
 			l.fields = append(l.fields, tt.last)
 			for _, mode := range []rules.Mode{rules.Monitor, rules.Enforce} {
-				r, _ := startPolicyWith(t, rules.Rules{Mode: mode}, Options{MaxHeaderBytes: tt.room})
+				r, _ := startPolicyWith(t, rules.Rules{Mode: mode}, policy.Options{MaxHeaderBytes: tt.room})
 				for _, sender := range []string{"anybody", "authenticated"} {
 					if mode == rules.Enforce && sender == "anybody" && tt.room > 0 && !tt.tempfail {
 						continue // refused for its size
@@ -193,48 +192,6 @@ func TestTooManyClaims(t *testing.T) {
 						t.Errorf("%s, %s: incomplete %v", mode, sender, d.Results.ClaimsIncomplete)
 					}
 				}
-			}
-		})
-	}
-}
-
-func TestCutClaims(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name         string
-		cut          int // the first ones
-		first, known int // what policy found
-		exempt       string
-		claims       int
-		incomplete   bool
-	}{
-		{"none", 0, 0, 0, "", 0, false},
-		{"policy found the same", 3, 1, 3, "", 3, false},
-		{"policy found some", 3, 2, 1, "", 3, false},
-		{"policy found others", 3, 4, 5, "", 8, false},
-		{"at the limit", policy.MaxClaims, 0, 0, "", policy.MaxClaims, false},
-		{"at the limit, both", 1, 2, policy.MaxClaims - 1, "", policy.MaxClaims, false},
-		{"beyond the limit", policy.MaxClaims + 1, 0, 0, "", policy.MaxClaims, true},
-		{"beyond the limit, both", 1, 2, policy.MaxClaims, "", policy.MaxClaims + 1, true},
-		{"authenticated", policy.MaxClaims + 1, 0, 0, result.ExemptAuthenticated, policy.MaxClaims, true},
-		{"exempt address", policy.MaxClaims + 1, 0, 0, result.ExemptAddress, 0, false},
-		{"local", 1, 0, 0, result.ExemptLocal, 0, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var c claims
-			for range tt.cut {
-				if !c.note("authentication-results", true) || c.note("Subject", true) {
-					t.Fatal("names")
-				}
-			}
-			res := &result.Results{Exempt: tt.exempt}
-			for i := range tt.known {
-				res.Claims = append(res.Claims, result.FieldRef{Name: "Authentication-Results", Occurrence: tt.first + i})
-			}
-			c.complete(res)
-			if len(res.Claims) != tt.claims || res.ClaimsIncomplete != tt.incomplete {
-				t.Errorf("%d claims, incomplete %v", len(res.Claims), res.ClaimsIncomplete)
 			}
 		})
 	}

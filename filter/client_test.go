@@ -110,23 +110,6 @@ func TestSocketOfEachListener(t *testing.T) {
 	}
 }
 
-// Policy is told of some recipients, and that there were more.
-func TestRecipientsIncomplete(t *testing.T) {
-	t.Parallel()
-	f := &fake{}
-	r := start(t, f, Options{MaxRecipients: 2})
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
-	l := usual
-	for _, want := range []bool{false, false, true} {
-		m.deliver(l)
-		if got := r.decision().Results.RecipientsIncomplete; got != want {
-			t.Errorf("%d recipients: incomplete %v", len(l.rcpts), got)
-		}
-		l.rcpts = append(l.rcpts, "<c@example.net>")
-	}
-}
-
 // stuck is a DNS that answers nothing.
 type stuck struct {
 	mu   sync.Mutex

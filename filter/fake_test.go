@@ -36,6 +36,7 @@ type fake struct {
 	finish  func(ctx context.Context) *result.Results
 	verdict result.Verdict
 	body    int64
+	room    int // octets of header; 0 is no limit
 	quiet   bool
 }
 
@@ -114,6 +115,15 @@ type fakeMessage struct{ *fakeConn }
 func (m *fakeMessage) Recipient(a string) { m.say("rcpt <%s>", a) }
 func (m *fakeMessage) EndOfHeader()       { m.say("eoh") }
 func (m *fakeMessage) Close()             { m.say("close") }
+
+func (m *fakeMessage) HeaderRoom() int {
+	if m.room > 0 {
+		return m.room
+	}
+	return 8 << 20
+}
+
+func (m *fakeMessage) TruncatedField(f message.Field) { m.say("truncated field %q", f.Raw) }
 
 func (m *fakeMessage) Field(f message.Field) {
 	if !m.quiet {

@@ -14,18 +14,14 @@ import (
 
 // mail is one message under way.
 type mail struct {
-	judge    *judge
-	tx       transaction // nil if none could be begun
-	from     string
-	user     string
-	rcpts    int
-	to       []recipient // at most Options.MaxRecipients
-	header   int         // octets
-	body     int64       // octets
-	oversize string
-	claims   claims
-	fault    string // what of ours went wrong
-	began    time.Time
+	judge *judge
+	tx    transaction // nil if none could be begun
+	from  string
+	user  string
+	rcpts int
+	to    []recipient // at most Options.MaxRecipients
+	fault string      // what of ours went wrong
+	began time.Time
 	// refusal is what every recipient is answered, if the rules refuse the message
 	// before it is sent; asked tells that they were asked.
 	refusal reply
@@ -58,7 +54,7 @@ type Decision struct {
 	// ExactHeader tells that the header's white space arrived unchanged, so
 	// that simple canonicalization (RFC 6376 section 3.4.1) is reliable.
 	ExactHeader bool
-	// Faults say what could not be carried out.
+	// Faults say what failed here, and what could not be carried out.
 	Faults []string
 	// Began is the time of MAIL, Ended that of the message's end, and Took how
 	// long the verdict took from there.
@@ -143,11 +139,6 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		}
 	}
 	if m.fault == "" {
-		if d.Results.Oversize == "" {
-			d.Results.Oversize = m.oversize
-		}
-		d.Results.RecipientsIncomplete = d.Results.RecipientsIncomplete || m.rcpts > s.srv.opt.MaxRecipients
-		m.claims.complete(d.Results)
 		s.guard("decide", func() {
 			d.Verdict = m.judge.decide(d.Results)
 			if d.Verdict.Action == result.Quarantine && !s.wire.agreed.can(milter.OptQuarantine) {
@@ -158,7 +149,7 @@ func (s *session) judgeMail(m *mail, d *Decision) {
 		s.shadow(m, d)
 	}
 	if m.fault != "" {
-		d.Results.Faults = append(d.Results.Faults, m.fault)
+		d.Faults = append(d.Faults, m.fault)
 		d.Verdict = faulty()
 	}
 }

@@ -224,15 +224,16 @@ func (w *wire) goOn() {
 	}
 }
 
+// maxBeyond is how much is read of a field for which the header has no room.
+// Policy has to know its name.
+const maxBeyond = 64 << 10
+
 // field gives one header field to the session. Like libmilter it takes what
-// stands before the first two NULs. Of a field for which the header has no room
-// only the beginning is read: the session may have to know its name.
+// stands before the first two NULs.
 func (w *wire) field(n int) error {
 	w.expect(byte(milter.CodeHeader))
-	room, taken := w.session.roomForField(n), n
-	if !room {
-		taken = min(n, maxClaim)
-	}
+	room := w.session.headerRoom()
+	taken := min(n, max(room, maxBeyond))
 	data, err := w.payload(taken)
 	if err != nil {
 		return err
@@ -247,7 +248,7 @@ func (w *wire) field(n int) error {
 	}
 	value, _, whole := bytes.Cut(rest, []byte{0})
 	both := string(data[:min(len(name)+1+len(value), len(data))]) // with the NUL between
-	w.session.field(both[:len(name)], both[min(len(name)+1, len(both)):], room, cut && !whole)
+	w.session.field(both[:len(name)], both[min(len(name)+1, len(both)):], n <= room, cut && !whole)
 	w.goOn()
 	return nil
 }

@@ -28,26 +28,23 @@ helo.example.org.          A 192.0.2.1
 
 func startPolicy(t *testing.T, rules rules.Rules) (*rig, *dnstest.Server) {
 	t.Helper()
-	return startPolicyWith(t, rules, Options{})
+	return startPolicyWith(t, rules, policy.Options{})
 }
 
-func startPolicyWith(t *testing.T, rules rules.Rules, o Options) (*rig, *dnstest.Server) {
+func startPolicyWith(t *testing.T, rules rules.Rules, o policy.Options) (*rig, *dnstest.Server) {
 	t.Helper()
 	dns, resolver := dnstest.Start(t, zone)
 	exempt, err := addrlist.New(addrlist.Addresses, "192.0.2.200")
 	if err != nil {
 		t.Fatal(err)
 	}
-	checker := policy.NewChecker(policy.Options{
-		Resolver:   resolver,
-		AuthservID: "mx.example.net",
-		Exempt:     policy.Exempt{Authenticated: true, Local: true, Addresses: exempt},
-	})
+	o.Resolver, o.AuthservID = resolver, "mx.example.net"
+	o.Exempt = policy.Exempt{Authenticated: true, Local: true, Addresses: exempt}
 	if rules.AuthservID == "" {
 		rules.AuthservID = "mx.example.net"
 	}
-	r := start(t, nil, o)
-	r.SetHandler(Handler{Checker: checker, Rules: rules})
+	r := start(t, nil, Options{})
+	r.SetHandler(Handler{Checker: policy.NewChecker(o), Rules: rules})
 	return r, dns
 }
 
@@ -163,8 +160,8 @@ func TestPolicyBadInput(t *testing.T) {
 			if o := m.deliver(tt.l); o.code != tt.code || !strings.HasPrefix(o.text, tt.text) {
 				t.Errorf("%q %q", o.code, o.text)
 			}
-			if d := r.decision(); len(d.Results.Faults) != 0 {
-				t.Errorf("faults %q", d.Results.Faults)
+			if d := r.decision(); len(d.Results.Faults)+len(d.Faults) != 0 {
+				t.Errorf("faults %q %q", d.Results.Faults, d.Faults)
 			}
 		})
 	}

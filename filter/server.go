@@ -33,15 +33,9 @@ type Options struct {
 	// MaxConnections is how many connections are served at once; further ones
 	// wait in the kernel's queue. Default 1000.
 	MaxConnections int
-	// MaxRecipients is how many recipients of a message policy is told of; the
-	// others are counted. Default 1000.
+	// MaxRecipients is how many recipients of a message can be replaced, which
+	// are remembered for it. Default 1000.
 	MaxRecipients int
-	// MaxHeaderBytes is how much of a header is handed to policy, which has a
-	// lower limit of its own. What exceeds it is read and dropped, except for
-	// fields in our name, and the message is oversize. Default 8 MiB.
-	MaxHeaderBytes int
-	// MaxBodyBytes is the same for the body. Default 1 GiB.
-	MaxBodyBytes int64
 
 	// ReadTimeout is how long an MTA may be silent between two packets. It must
 	// exceed what the MTA grants its SMTP clients. Default 2h.
@@ -79,10 +73,6 @@ func (o Options) withDefaults() Options {
 	}
 	setInt(&o.MaxConnections, 1000)
 	setInt(&o.MaxRecipients, 1000)
-	setInt(&o.MaxHeaderBytes, 8<<20)
-	if o.MaxBodyBytes <= 0 {
-		o.MaxBodyBytes = 1 << 30
-	}
 	set := func(v *time.Duration, d time.Duration) {
 		if *v <= 0 {
 			*v = d

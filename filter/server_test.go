@@ -91,7 +91,7 @@ func TestPanic(t *testing.T) {
 					t.Errorf("verdict %q %q", o.code, o.text)
 				}
 			default:
-				if o.code != 'y' || !strings.HasPrefix(o.text, "451 4.3.0 ") || d.Verdict.Action != result.TempFail || len(d.Results.Faults) != 1 {
+				if o.code != 'y' || !strings.HasPrefix(o.text, "451 4.3.0 ") || d.Verdict.Action != result.TempFail || len(d.Faults) != 1 {
 					t.Errorf("verdict %q %q, %+v", o.code, o.text, d)
 				}
 			}

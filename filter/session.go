@@ -42,7 +42,9 @@ type conversation interface {
 type transaction interface {
 	Recipient(addr string)
 	Early(ctx context.Context) *result.Results
+	HeaderRoom() int
 	Field(f message.Field)
+	TruncatedField(f message.Field)
 	EndOfHeader()
 	Write(p []byte) (int, error)
 	Finish(ctx context.Context) *result.Results
@@ -210,7 +212,7 @@ func (s *session) RcptTo(to string, _ *milter.Modifier) (milter.Response, error)
 	if r := (recipient{to, s.macros.recipient()}); len(m.to) < s.srv.opt.MaxRecipients {
 		m.to = append(m.to, r)
 	}
-	if m.working() && m.rcpts <= s.srv.opt.MaxRecipients {
+	if m.working() {
 		s.guard("rcpt", func() { m.tx.Recipient(to) })
 	}
 	if !s.wire.owed {
@@ -225,35 +227,35 @@ func (s *session) Header(name, value string, _ *milter.Modifier) (milter.Respons
 	return s.next()
 }
 
-// field takes a field from the wire. Without room for it policy is told of it
-// only if it bears a name of ours; cut tells that the value goes on.
-func (s *session) field(name, value string, room, cut bool) {
+// field hands a field from the wire to policy, which may have no room for it;
+// truncated tells that its value goes on.
+func (s *session) field(name, value string, room, truncated bool) {
 	m := s.mail
 	if m == nil || !m.working() {
-		return
-	}
-	if !m.claims.note(name, cut) && !room {
-		s.srv.count.dropped.Add(1)
 		return
 	}
 	if !s.wire.agreed.exactHeader() {
 		value = restoreBlank(value)
 	}
-	s.guard("header", func() { m.tx.Field(message.NewField(name, value)) })
+	f := message.NewField(name, value)
+	if !room && policy.OurName(f) == "" {
+		s.srv.count.dropped.Add(1)
+	}
+	s.guard("header", func() {
+		if truncated {
+			m.tx.TruncatedField(f)
+		} else {
+			m.tx.Field(f)
+		}
+	})
 }
 
-// roomForField reports whether another field of n octets is to be handed over
-// whatever its name.
-func (s *session) roomForField(n int) bool {
-	m := s.mail
-	if m == nil {
-		return n <= s.srv.opt.MaxHeaderBytes
+// headerRoom returns how many octets of the next field policy has room for.
+func (s *session) headerRoom() (n int) {
+	if m := s.mail; m != nil && m.working() {
+		s.guard("header", func() { n = m.tx.HeaderRoom() })
 	}
-	if m.header += n; m.header <= s.srv.opt.MaxHeaderBytes {
-		return true
-	}
-	m.oversize = "the header is too large"
-	return false
+	return n
 }
 
 // Headers ends the header. The fields that go-milter collected are not used.
@@ -267,11 +269,7 @@ func (s *session) Headers(textproto.MIMEHeader, *milter.Modifier) (milter.Respon
 // BodyChunk takes a piece of the body from the wire. It keeps nothing of it.
 func (s *session) BodyChunk(p []byte, _ *milter.Modifier) (milter.Response, error) {
 	if m := s.mail; m != nil && m.working() {
-		if m.body += int64(len(p)); m.body > s.srv.opt.MaxBodyBytes {
-			m.oversize = "the body is too large"
-		} else {
-			s.guard("body", func() { m.tx.Write(p) })
-		}
+		s.guard("body", func() { m.tx.Write(p) })
 	}
 	return s.next()
 }

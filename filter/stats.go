@@ -34,7 +34,7 @@ type Stats struct {
 	Progress int64
 	// Forced connections were closed by Shutdown because its time was over.
 	Forced int64
-	// DroppedFields were not shown to policy, the header being too large.
+	// DroppedFields were not evaluated, the header being too large.
 	DroppedFields int64
 	// StrayReplies were dropped because no reply was due, OwedReplies made
 	// because one was: faults of ours that the wire absorbed.

@@ -60,6 +60,12 @@ func NewChecker(o Options) *Checker {
 	if o.MaxFields <= 0 {
 		o.MaxFields = 2000
 	}
+	if o.MaxBodyBytes <= 0 {
+		o.MaxBodyBytes = 1 << 30
+	}
+	if o.MaxRecipients <= 0 {
+		o.MaxRecipients = 1000
+	}
 	if o.PartialBody == "" {
 		o.PartialBody = dkim.Policy
 	}

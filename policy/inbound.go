@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/policy/explain"
@@ -10,22 +9,14 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/arc"
-	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// MaxClaims is how many fields in our name are removed from one message; one
-// with more does not pass.
-const MaxClaims = 1000
-
 // usualFields is how many fields a header most often has at most.
 const usualFields = 32
-
-// maxRecipients bounds what is kept of the recipients.
-const maxRecipients = 1000
 
 // Message is one message on its way in.
 type Message struct {
@@ -46,13 +37,9 @@ type Message struct {
 	header      message.Header
 	headerBytes int
 	bodyBytes   int64
-	oversize    string
-	results     int // fields named Authentication-Results so far
-	tags        int // fields named QuarantineField so far
-	claims      []result.FieldRef
-	// claimsIncomplete tells that there may be more than these.
-	claimsIncomplete bool
-	ended            bool // EndOfHeader was called
+	oversize    string // which limit was exceeded, "" for none
+	claims      claims
+	ended       bool // EndOfHeader was called
 
 	author message.Author
 	bodies dkim.Bodies
@@ -91,69 +78,11 @@ func newMessage(c *Conn, s message.Sender) *Message {
 
 // Recipient notes a recipient's address without angle brackets.
 func (m *Message) Recipient(addr string) {
-	if len(m.recipients) >= maxRecipients {
+	if len(m.recipients) >= m.conn.checker.opt.MaxRecipients {
 		m.more = true
 		return
 	}
 	m.recipients = append(m.recipients, addr)
-}
-
-// Field takes the next header field.
-func (m *Message) Field(f message.Field) {
-	m.noteClaim(f)
-	if m.exempt != "" || m.oversize != "" {
-		return
-	}
-	o := &m.conn.checker.opt
-	m.headerBytes += len(f.Raw)
-	switch {
-	case m.headerBytes > o.MaxHeaderBytes:
-		m.oversize = fmt.Sprintf("the header is larger than %d octets", o.MaxHeaderBytes)
-	case len(m.header) >= o.MaxFields:
-		m.oversize = fmt.Sprintf("the header has more than %d fields", o.MaxFields)
-	default:
-		if m.header == nil {
-			m.header = make(message.Header, 0, usualFields)
-		}
-		m.header = append(m.header, f)
-		return
-	}
-	m.header = nil // it is not evaluated
-}
-
-// noteClaim remembers fields that speak in our name. RFC 8601 section 5 leaves
-// trusted internal clients alone: what they hand on may be our own work.
-func (m *Message) noteClaim(f message.Field) {
-	switch {
-	case f.Is(result.ResultsField):
-		m.results++
-	case f.Is(result.QuarantineField):
-		m.tags++
-	default:
-		return
-	}
-	if m.exempt == result.ExemptAddress || m.exempt == result.ExemptLocal {
-		return
-	}
-	if f.Is(result.QuarantineField) {
-		m.claim(result.FieldRef{Name: result.QuarantineField, Occurrence: m.tags})
-		return
-	}
-	ours, fault := guard(func() bool {
-		return authres.Claims(f, m.conn.checker.opt.AuthservID)
-	}, func(string) bool { return true })
-	m.fault("authres", fault)
-	if ours {
-		m.claim(result.FieldRef{Name: result.ResultsField, Occurrence: m.results})
-	}
-}
-
-func (m *Message) claim(f result.FieldRef) {
-	if len(m.claims) >= MaxClaims {
-		m.claimsIncomplete = true
-		return
-	}
-	m.claims = append(m.claims, f)
 }
 
 // EndOfHeader starts the look-ups that the header calls for.
@@ -206,7 +135,9 @@ func (m *Message) expectIdentifiers() {
 
 // Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
 func (m *Message) Write(p []byte) (int, error) {
-	m.bodyBytes += int64(len(p))
+	if m.bodyBytes += int64(len(p)); m.bodyBytes > m.conn.checker.opt.MaxBodyBytes {
+		m.exceed("the body is too large")
+	}
 	if m.exempt == "" && m.oversize == "" {
 		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
 	}
@@ -246,12 +177,12 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		SenderDomains: []result.SenderDomain{},
 
 		RecipientsIncomplete: m.more,
-		Size:                 int64(m.headerBytes) + m.bodyBytes,
+		Size:                 m.size(),
 		Header:               m.header,
 		Exempt:               m.exempt,
 		Oversize:             m.oversize,
-		Claims:               append([]result.FieldRef{}, m.claims...),
-		ClaimsIncomplete:     m.claimsIncomplete,
+		Claims:               append([]result.FieldRef{}, m.claims.fields...),
+		ClaimsIncomplete:     m.claims.incomplete,
 		Faults:               []string{},
 		Trace:                []result.Event{},
 	}
@@ -297,14 +228,14 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 
 func (m *Message) gatherDKIM(ctx context.Context, res *result.Results) {
 	m.attempt("body", m.bodies.Close)
-	if m.dkim != nil {
+	if m.dkim != nil && m.oversize == "" {
 		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
 		m.fault("dkim", strings.Join(m.dkim.Faults(), "; "))
 	}
 }
 
 func (m *Message) gatherARC(ctx context.Context, res *result.Results) {
-	if m.arc != nil {
+	if m.arc != nil && m.oversize == "" {
 		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
 		m.fault("arc", strings.Join(m.arc.Faults(), "; "))
 	}

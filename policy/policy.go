@@ -64,9 +64,12 @@ type Options struct {
 	// MessageTimeout bounds what Finish waits for after the message's end;
 	// what is out then ends in temperror. Default 20s.
 	MessageTimeout time.Duration
-	// MaxHeaderBytes and MaxFields bound what is kept of a message; more makes
-	// it oversize. Defaults 1 MiB and 2000.
+	// MaxHeaderBytes, MaxFields and MaxBodyBytes bound a message; more makes it
+	// oversize. Defaults 1 MiB, 2000 and 1 GiB.
 	MaxHeaderBytes, MaxFields int
+	MaxBodyBytes              int64
+	// MaxRecipients is how many recipients are remembered. Default 1000.
+	MaxRecipients int
 	// DKIM and DMARC are handed to the evaluators; their clocks are set from Now.
 	DKIM  dkim.Options
 	DMARC dmarc.Options

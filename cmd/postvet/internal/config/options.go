@@ -70,6 +70,8 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 		MessageTimeout: c.Limits.MessageTimeout,
 		MaxHeaderBytes: int(c.Limits.HeaderBytes),
 		MaxFields:      c.Limits.Fields,
+		MaxBodyBytes:   int64(c.Limits.BodyBytes),
+		MaxRecipients:  c.Limits.Recipients,
 		DKIM: dkim.Options{
 			Skew:          least(c.DKIM.ClockSkew),
 			MaxSignatures: c.Limits.Signatures,
@@ -127,9 +129,6 @@ func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 		Logger:         log,
 		MaxConnections: c.Limits.Connections,
 		MaxRecipients:  c.Limits.Recipients,
-		// Package policy has the limit that counts; this one must not be lower.
-		MaxHeaderBytes: int(c.Limits.HeaderBytes) + 1<<20,
-		MaxBodyBytes:   int64(c.Limits.BodyBytes),
 		ReadTimeout:    c.Limits.IdleTimeout,
 		VerdictTimeout: c.Limits.VerdictTimeout,
 		DrainTimeout:   time.Duration(keyNamed("drain_timeout").max),
@@ -153,8 +152,8 @@ func (c *Config) SameDNS(d *Config) bool {
 func (c *Config) NeedsRestart(d *Config) []string {
 	var names []string
 	for _, name := range []string{
-		"listen", "socket.mode", "socket.group", "limits.connections", "limits.header_bytes", "limits.recipients",
-		"limits.body_bytes", "limits.verdict_timeout", "limits.idle_timeout", "log.format",
+		"listen", "socket.mode", "socket.group", "limits.connections", "limits.recipients",
+		"limits.verdict_timeout", "limits.idle_timeout", "log.format",
 		"control.socket", "control.group",
 		"metrics.listen", "metrics.allow_remote", "metrics.mode", "metrics.group",
 	} {

@@ -36,7 +36,7 @@ func TestOptions(t *testing.T) {
 	}
 	wantChecker := policy.Options{
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
-		MaxHeaderBytes: 256 << 10, MaxFields: 500,
+		MaxHeaderBytes: 256 << 10, MaxFields: 500, MaxBodyBytes: 100 << 20, MaxRecipients: 100,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
 		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true,
 		DMARC: dmarc.Options{Discovery: dmarc.PSL},
@@ -75,7 +75,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
 	wantServer := filter.Options{
-		MaxConnections: 200, MaxRecipients: 100, MaxHeaderBytes: 256<<10 + 1<<20, MaxBodyBytes: 100 << 20,
+		MaxConnections: 200, MaxRecipients: 100,
 		ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour,
 	}
 	if d := cmp.Diff(wantServer, c.ServerOptions(nil)); d != "" {
@@ -94,7 +94,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	// These are read anew from the configuration in force.
 	reloaded := []string{
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "dns.",
-		"limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
+		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range keys {
 		c := Default()

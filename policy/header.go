@@ -1,0 +1,117 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/policy/authres"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// MaxClaims is how many fields in our name are removed from one message; one
+// with more does not pass.
+const MaxClaims = 1000
+
+// Field takes the next header field.
+func (m *Message) Field(f message.Field) { m.field(f, false) }
+
+// TruncatedField takes the beginning of a field whose value was not read to its
+// end. Nobody knows what such a field says: it counts as ours if its name is, and
+// the message is oversize.
+func (m *Message) TruncatedField(f message.Field) { m.field(f, true) }
+
+// HeaderRoom returns how many octets of header may still come before the message
+// is oversize. A field beyond them need not be read whole, see
+// [Message.TruncatedField]; it must be handed over all the same, since forgeries
+// are removed wherever in a header they are (RFC 8601 section 5).
+func (m *Message) HeaderRoom() int {
+	return max(m.conn.checker.opt.MaxHeaderBytes-m.headerBytes, 0)
+}
+
+func (m *Message) field(f message.Field, truncated bool) {
+	m.noteClaim(f, truncated)
+	if m.oversize != "" {
+		return
+	}
+	o := &m.conn.checker.opt
+	m.headerBytes += len(f.Raw)
+	switch {
+	case truncated || m.headerBytes > o.MaxHeaderBytes:
+		m.exceed(fmt.Sprintf("the header is larger than %d octets", o.MaxHeaderBytes))
+	case m.exempt != "": // its header is not evaluated
+	case len(m.header) >= o.MaxFields:
+		m.exceed(fmt.Sprintf("the header has more than %d fields", o.MaxFields))
+	default:
+		if m.header == nil {
+			m.header = make(message.Header, 0, usualFields)
+		}
+		m.header = append(m.header, f)
+	}
+}
+
+// exceed notes the first limit that the message exceeds. It is not evaluated
+// then.
+func (m *Message) exceed(limit string) {
+	if m.oversize == "" {
+		m.oversize = limit
+	}
+	m.header = nil
+}
+
+// size is that of header and body; of an exempt message only the body counts.
+func (m *Message) size() int64 {
+	if m.exempt != "" {
+		return m.bodyBytes
+	}
+	return int64(m.headerBytes) + m.bodyBytes
+}
+
+// claims are the fields of a message that speak in our name.
+type claims struct {
+	count      map[string]int // fields of each of our names so far
+	fields     []result.FieldRef
+	incomplete bool // there are more than these
+}
+
+// OurName returns the name under which a field speaks for this server:
+// [result.ResultsField] or [result.QuarantineField]; "" for any other field.
+func OurName(f message.Field) string {
+	switch {
+	case f.Is(result.ResultsField):
+		return result.ResultsField
+	case f.Is(result.QuarantineField):
+		return result.QuarantineField
+	}
+	return ""
+}
+
+// noteClaim remembers fields that speak in our name. RFC 8601 section 5 leaves
+// trusted internal clients alone: what they hand on may be our own work.
+func (m *Message) noteClaim(f message.Field, truncated bool) {
+	name := OurName(f)
+	if name == "" {
+		return
+	}
+	if m.claims.count == nil {
+		m.claims.count = map[string]int{}
+	}
+	m.claims.count[name]++
+	if m.exempt == result.ExemptAddress || m.exempt == result.ExemptLocal {
+		return
+	}
+	ours := true
+	if name == result.ResultsField && !truncated {
+		var fault string
+		ours, fault = guard(func() bool {
+			return authres.Claims(f, m.conn.checker.opt.AuthservID)
+		}, func(string) bool { return true })
+		m.fault("authres", fault)
+	}
+	switch {
+	case !ours:
+	case len(m.claims.fields) >= MaxClaims:
+		m.claims.incomplete = true
+	default:
+		m.claims.fields = append(m.claims.fields, result.FieldRef{Name: name, Occurrence: m.claims.count[name]})
+	}
+}
