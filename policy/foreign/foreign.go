@@ -1,19 +1,186 @@
-// Package foreign makes text from outside harmless.
+// Package foreign makes text from outside harmless: what a sender, a domain
+// owner, an MTA or a file of another program wrote must neither start a new
+// line of a log, a reply or a field, nor steer a terminal, nor reorder or hide
+// what stands beside it.
+//
+// Each form is for certain places:
+//
+//   - [Line] is running text in printable ASCII: the text of an SMTP reply, the
+//     reason of a quarantine, a value or comment of a header field, the reasons
+//     and traces that evaluators write.
+//   - [Word] is one word in printable ASCII, for a name or term inside a
+//     sentence where a blank could pass for the end of it.
+//   - [Quote] is a citation in printable ASCII that keeps each octet: unusual
+//     ones are escaped as in Go.
+//   - [Terminal] is one line that keeps readable UTF-8: the value of a log key,
+//     and what a command prints. [TerminalLines] also keeps line ends, for
+//     texts of several lines.
+//   - [TerminalQuote] is a citation that keeps readable UTF-8: what an error of
+//     a configuration cites.
+//
+// What goes on exactly as it is, such as the strings of JSON, is shortened by
+// [Cut].
+//
+// All of them shorten by one rule: the result has at most n octets, ends in
+// "..." if something is missing, so that the beginning of a name does not pass
+// for a whole one, and never ends inside a UTF-8 sequence or an escape.
 package foreign
 
-import "strings"
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
-// Line returns s for a person to read: printable ASCII, at most n octets.
+// Whole is the bound of a text that is not shortened.
+const Whole = math.MaxInt
+
+// Line returns s as printable ASCII on one line of at most n octets. Line ends
+// and tabs become blanks, since they are mostly the folds of a header field,
+// and each other character "?".
 func Line(s string, n int) string {
-	clean := func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
+	if len(s) <= n && IsPrintable(s) {
+		return s
+	}
+	return build(s, n, "", func(b []byte, r rune, _ string) []byte {
+		switch {
+		case r == '\t' || r == '\r' || r == '\n':
+			r = ' '
+		case r < ' ' || r > '~':
+			r = '?'
 		}
-		return r
+		return append(b, byte(r))
+	})
+}
+
+// Word returns s as one word of printable ASCII with at most n octets: as it is
+// if it is one, and otherwise as [Quote] does, with blanks escaped too. The
+// empty text is `""`.
+func Word(s string, n int) string {
+	if isWord(s) {
+		return Cut(s, n)
 	}
-	s = strings.Map(clean, s)
-	if len(s) > n {
-		s = s[:max(0, n-3)] + "..."
+	return build(s, n, `"`, func(b []byte, r rune, octets string) []byte {
+		if r == ' ' {
+			return append(b, `\x20`...)
+		}
+		return appendEscaped(b, octets)
+	})
+}
+
+// Quote returns s in double quotes as printable ASCII with at most n octets.
+// Unusual characters are escaped as in a string of Go.
+func Quote(s string, n int) string {
+	return build(s, n, `"`, func(b []byte, _ rune, octets string) []byte { return appendEscaped(b, octets) })
+}
+
+// Terminal returns s on one line of at most n octets. Readable characters of
+// all scripts stay; each control character, invisible character, change of
+// direction and invalid octet becomes "?".
+func Terminal(s string, n int) string {
+	if len(s) <= n && IsPrintable(s) {
+		return s
 	}
-	return s
+	return build(s, n, "", func(b []byte, r rune, octets string) []byte {
+		if !readable(r) {
+			return append(b, '?')
+		}
+		return append(b, octets...)
+	})
+}
+
+// TerminalLines is Terminal for a text of several lines: it keeps line ends and
+// tabs, and does not shorten.
+func TerminalLines(s string) string {
+	return build(s, Whole, "", func(b []byte, r rune, octets string) []byte {
+		if !readable(r) && r != '\n' && r != '\t' {
+			return append(b, '?')
+		}
+		return append(b, octets...)
+	})
+}
+
+// TerminalQuote returns s in double quotes with at most n octets. Readable
+// characters of all scripts stay; the others are escaped as in a string of Go.
+func TerminalQuote(s string, n int) string {
+	return build(s, n, `"`, func(b []byte, r rune, octets string) []byte {
+		if !readable(r) || r == '"' || r == '\\' {
+			return appendEscaped(b, octets)
+		}
+		return append(b, octets...)
+	})
+}
+
+// Cut shortens s to at most n octets and changes nothing else: the result is
+// not harmless.
+func Cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return build(s, n, "", func(b []byte, _ rune, octets string) []byte { return append(b, octets...) })
+}
+
+// IsPrintable reports whether a text is nothing but printable ASCII, as almost
+// all texts are.
+func IsPrintable[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// isWord reports whether a text is printable ASCII that needs no quotes.
+func isWord(s string) bool {
+	return s != "" && IsPrintable(s) && !strings.ContainsAny(s, ` "\`)
+}
+
+// readable reports whether a character may reach a terminal. [unicode.IsPrint]
+// leaves out the controls of C0 and C1, the changes of direction and the joiners
+// (Cf), unassigned characters and all blanks but one. It takes letters and marks
+// that nobody sees, such as variation selectors and the fillers of Hangul.
+// U+FFFD is what an invalid octet decodes to.
+func readable(r rune) bool {
+	return r != utf8.RuneError && unicode.IsPrint(r) &&
+		(r < utf8.RuneSelf || !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
+}
+
+// appendEscaped appends one character, or one invalid octet, as it stands in a
+// string of Go.
+func appendEscaped(b []byte, octets string) []byte {
+	from := len(b)
+	b = strconv.AppendQuoteToASCII(b, octets)
+	return append(b[:from], b[from+1:len(b)-1]...) // without its quotes
+}
+
+// missing stands at the end of a text that was shortened.
+const missing = "..."
+
+// build returns what piece appends for each character of s, between quotes, in
+// at most n octets. An invalid octet is a character of its own, and
+// [utf8.RuneError] stands for it.
+func build(s string, n int, quote string, piece func(b []byte, r rune, octets string) []byte) string {
+	room := n - 2*len(quote)
+	b := make([]byte, 0, max(min(len(s), room), 0)+2*len(quote)+utf8.UTFMax)
+	b = append(b, quote...)
+	from := len(b)
+	whole := from // how much of b stays if the rest does not fit
+	for s != "" && len(b)-from <= room {
+		r, size := utf8.DecodeRuneInString(s)
+		b = piece(b, r, s[:size])
+		s = s[size:]
+		if len(b)-from <= room-len(missing) {
+			whole = len(b)
+		}
+	}
+	switch {
+	case len(b)-from <= room:
+		return string(append(b, quote...))
+	case room < len(missing):
+		return missing[:min(max(n, 0), len(missing))]
+	}
+	return string(append(append(b[:whole], quote...), missing...))
 }
