@@ -463,24 +463,32 @@ func TestFlushReachesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// text and octets are values to derive from answers.
+type (
+	text   string
+	octets []byte
+)
+
+func (t text) Size() int   { return len(t) }
+func (o octets) Size() int { return cap(o) }
+
 func TestDerivedOncePerAnswer(t *testing.T) {
 	t.Parallel()
 	_, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{})
-	type key struct{}
-	type other struct{}
 	n := 0
-	derive := func(a *dnscache.Answer) any { n++; return a.TXT[0] }
+	derive := func(a *dnscache.Answer) text { n++; return text(a.TXT[0]) }
+	deriveOther := func(a *dnscache.Answer) octets { n++; return octets(a.TXT[0]) }
 	for range 3 {
 		a := r.Lookup(t.Context(), "a.test", dnscache.TXT)
-		if a.Derive(key{}, derive) != "x" || a.Derive(other{}, derive) != "x" {
+		if dnscache.Derive(a, derive) != "x" || string(dnscache.Derive(a, deriveOther)) != "x" {
 			t.Error("derived something else")
 		}
 	}
 	if n != 2 {
-		t.Errorf("derived %d times for two keys", n)
+		t.Errorf("derived %d times for two types", n)
 	}
 	clock.advance(time.Minute)
-	r.Lookup(t.Context(), "a.test", dnscache.TXT).Derive(key{}, derive)
+	dnscache.Derive(r.Lookup(t.Context(), "a.test", dnscache.TXT), derive)
 	if n != 3 {
 		t.Errorf("a new answer was not derived from")
 	}

@@ -58,7 +58,7 @@ type flights struct {
 func newFlights(most int, p *panics) *flights {
 	f := &flights{
 		panics: p,
-		room: make(chan struct{}, most-most/4), rest: make(chan struct{}, most/4),
+		room:   make(chan struct{}, most-most/4), rest: make(chan struct{}, most/4),
 		work: make(chan func()), under: map[string]*flight{},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())

@@ -42,10 +42,10 @@ func New(o Options) (*Resolver, error) {
 		return nil, err
 	}
 	r := &Resolver{
-		opt:     o,
-		store:   newStore(o.MaxBytes),
-		seen:    &seen{},
-		panics:  &panics{log: o.Logger},
+		opt:    o,
+		store:  newStore(o.MaxBytes),
+		seen:   &seen{},
+		panics: &panics{log: o.Logger},
 	}
 	r.flights = newFlights(o.MaxInFlight, r.panics)
 	if o.Now != nil {

@@ -36,22 +36,22 @@ func keyOf(name string, a *dnscache.Answer) (*Key, error) {
 	default:
 		return nil, &Error{Status: TempError, Failure: FailureDNS, Reason: fmt.Sprintf("looking up %s: %s", name, a.Outcome)}
 	}
-	found := a.Derive(keyOfAnswer{}, parseAnswer).(*parsedAnswer)
+	found := dnscache.Derive(a, parseAnswer)
 	if found.err != "" {
 		return nil, permanent(FailureKeyBroken, "the record at %s is no key: %s", name, found.err)
 	}
 	return found.key, nil
 }
 
-// keyOfAnswer is the key of our derivation (dnscache.Answer.Derive).
-type keyOfAnswer struct{}
-
+// parsedAnswer is what the TXT records at the name of a key say.
 type parsedAnswer struct {
 	key *Key
-	err string
+	err string // why there is no key
 }
 
-func parseAnswer(a *dnscache.Answer) any {
+// parseAnswer returns the first of the answer's texts that is a key, or what is
+// wrong with them.
+func parseAnswer(a *dnscache.Answer) *parsedAnswer {
 	p := &parsedAnswer{err: "no text"}
 	for i, txt := range a.TXT {
 		if i == maxKeyRecords {

@@ -39,17 +39,12 @@ type recordSet struct {
 	dropped error
 }
 
-// recordSetKey finds the recordSet of an answer.
-type recordSetKey struct{}
-
 // readRecords reads an answer once, however many messages ask for it.
-func readRecords(a *dnscache.Answer) *recordSet {
-	return a.Derive(recordSetKey{}, deriveRecords).(*recordSet)
-}
+func readRecords(a *dnscache.Answer) *recordSet { return dnscache.Derive(a, deriveRecords) }
 
 // deriveRecords applies RFC 9989 section 4.10 step 2: texts without the version
 // tag do not count, and of several DMARC records none does.
-func deriveRecords(a *dnscache.Answer) any {
+func deriveRecords(a *dnscache.Answer) *recordSet {
 	s := &recordSet{outcome: a.Outcome}
 	for _, txt := range a.TXT {
 		if _, ok := cutVersion(txt); !ok {

@@ -11,38 +11,28 @@ type publication struct {
 	// records is how many there are; the rest is set for one only.
 	records int
 	text    string
-	// record is nil if it is wrong, or too large to be kept.
-	record *Record
-	err    error
+	record  *Record // nil if it is wrong
+	err     error
 }
-
-// recordKey is the key under which a parsed record is kept beside the DNS answer.
-type recordKey struct{}
 
 // published selects and parses the SPF record, once per cached answer (RFC
 // 7208 section 4.5).
-func published(a *dnscache.Answer) *publication {
-	return a.Derive(recordKey{}, func(a *dnscache.Answer) any {
-		p := &publication{}
-		for _, txt := range a.TXT {
-			if isRecord(txt) {
-				p.records++
-				p.text = txt
-			}
+func published(a *dnscache.Answer) *publication { return dnscache.Derive(a, readPublication) }
+
+func readPublication(a *dnscache.Answer) *publication {
+	p := &publication{}
+	for _, txt := range a.TXT {
+		if isRecord(txt) {
+			p.records++
+			p.text = txt
 		}
-		if p.records != 1 {
-			p.text = ""
-			return p
-		}
-		p.record, p.err = ParseRecord(p.text)
-		if p.err == nil && len(p.record.Terms) > 32+len(p.text)/8 {
-			// A term takes some 200 octets of memory, for which the cache does
-			// not account. Thousands of terms of two letters are nobody's
-			// policy, so what stays beside an answer is held in proportion to it.
-			p.record = nil
-		}
+	}
+	if p.records != 1 {
+		p.text = ""
 		return p
-	}).(*publication)
+	}
+	p.record, p.err = ParseRecord(p.text)
+	return p
 }
 
 // fetch gets the record of a domain, or the verdict that its absence or errors
@@ -66,10 +56,6 @@ func (e *evaluation) judge(domain string, a *dnscache.Answer) (*Record, *verdict
 		return nil, failed(PermError, shown(domain)+" publishes more than one SPF record")
 	case p.err != nil:
 		return nil, failed(PermError, "the SPF record of "+shown(domain)+" is wrong: "+problem(p.err))
-	}
-	if p.record == nil {
-		rec, _ := ParseRecord(p.text)
-		return rec, nil
 	}
 	return p.record, nil
 }

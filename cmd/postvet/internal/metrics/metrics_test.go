@@ -241,7 +241,7 @@ func TestOtherRooms(t *testing.T) {
 	n.dns = dnscache.Stats{
 		Hits: dnscache.OutcomeCounts{dnscache.Found: 5, dnscache.NoData: 1}, Misses: 2, Joined: 3, Stale: 4, Queued: 5, Refreshed: 6,
 		Wire:  dnscache.OutcomeCounts{dnscache.Found: 2, dnscache.Timeout: 1},
-		Bytes: 1000, Limit: 2000, Entries: 30, Evicted: 7, InFlight: 8, Degraded: true,
+		Bytes: 1000, Limit: 2000, Entries: 30, Evicted: 7, InFlight: 8, Degraded: true, Panics: 100,
 	}
 	n.dns.TookBy[dnscache.Timeout][14], n.dns.TookSum[dnscache.Timeout] = 1, 20*time.Second
 	n.dns.TookBy[dnscache.Found][0], n.dns.TookBy[dnscache.Found][3] = 1, 1
@@ -252,7 +252,7 @@ func TestOtherRooms(t *testing.T) {
 	got := scrape(t, m)
 	for name, want := range map[string]string{
 		"postvet_connections": "3", "postvet_messages_in_flight": "2", "postvet_connections_total": "10", "postvet_sessions_total": "20",
-		"postvet_messages_aborted_total": "4", "postvet_verdicts_undelivered_total": "5", "postvet_panics_total": "6",
+		"postvet_messages_aborted_total": "4", "postvet_verdicts_undelivered_total": "5", "postvet_panics_total": "106",
 		"postvet_protocol_errors_total": "7", "postvet_timeouts_total": "8", "postvet_progress_packets_total": "9",
 		"postvet_forced_closes_total": "11", "postvet_dropped_fields_total": "12", "postvet_absorbed_replies_total": "27",
 		"postvet_accept_errors_total": "15", "postvet_connection_limit_reached_total": "16", "postvet_listeners": "1",

@@ -1,0 +1,29 @@
+package dmarc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// Size is about what the heap grows by.
+func TestSize(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"usual":         {"v=DMARC1; p=reject; sp=none; rua=mailto:a@example.org,mailto:b@example.net; ruf=mailto:c@example.org; fo=1"},
+		"short":         {"v=DMARC1; p=none"},
+		"many reports":  {"v=DMARC1; p=none; rua=" + strings.Repeat("mailto:a@example.org,", 200) + "mailto:z@example.org"},
+		"many problems": {"v=DMARC1; p=no; adkim=x; aspf=y; fo=z; t=u; pct=1; ri=2; rf=3; a=1; b=2; c=3; d=4"},
+		"dropped":       {"v=DMARC1; p=none; p=none"},
+		"several":       {"v=DMARC1; p=none", "v=DMARC1; p=reject"},
+		"none":          {"hello"},
+	} {
+		a := &dnscache.Answer{Outcome: dnscache.Found, TXT: texts}
+		said := deriveRecords(a).Size()
+		grown := dnstest.HeapPer(200, func(int) any { return deriveRecords(a) })
+		if said < grown*7/8-32 || said > grown*5/4+32 {
+			t.Errorf("%s: the heap grows by %d, Size is %d", name, grown, said)
+		}
+	}
+}

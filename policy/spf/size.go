@@ -1,0 +1,27 @@
+package spf
+
+import "reflect"
+
+var (
+	publicationSize = int(reflect.TypeFor[publication]().Size())
+	syntaxErrorSize = int(reflect.TypeFor[SyntaxError]().Size())
+	recordSize      = int(reflect.TypeFor[Record]().Size())
+	termSize        = int(reflect.TypeFor[Term]().Size())
+	partSize        = int(reflect.TypeFor[part]().Size())
+)
+
+// Size returns the memory that p takes beside the DNS answer, whose text its
+// terms share.
+func (p *publication) Size() int {
+	n := publicationSize
+	if s, ok := p.err.(*SyntaxError); ok {
+		n += syntaxErrorSize + len(s.Problem)
+	}
+	if p.record != nil {
+		n += recordSize + cap(p.record.Terms)*termSize
+		for i := range p.record.Terms {
+			n += cap(p.record.Terms[i].spec.parts) * partSize
+		}
+	}
+	return n
+}

@@ -1,0 +1,30 @@
+package spf
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// Size is about what the heap grows by.
+func TestSize(t *testing.T) {
+	for name, txt := range map[string]string{
+		"usual":         "v=spf1 mx include:_spf.example.org ip4:192.0.2.0/24 ip6:2001:db8::/32 ~all",
+		"upper case":    "v=spf1 MX INCLUDE:_spf.example.org -ALL",
+		"macros":        "v=spf1 exists:%{ir}.%{v}._spf.%{d2} redirect=%{l1r-}.%{d}.example.org",
+		"many terms":    "v=spf1" + strings.Repeat(" a", 1000),
+		"a wrong one":   "v=spf1 ip4:192.0.2.256 -all",
+		"an empty one":  "v=spf1",
+		"another text":  "hello",
+		"a long domain": "v=spf1 include:" + strings.Repeat("a.", 100) + "example.org -all",
+	} {
+		a := &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{txt}}
+		said := readPublication(a).Size()
+		grown := dnstest.HeapPer(200, func(int) any { return readPublication(a) })
+		if said < grown*7/8-32 || said > grown*5/4+32 {
+			t.Errorf("%s: the heap grows by %d, Size is %d", name, grown, said)
+		}
+	}
+}
