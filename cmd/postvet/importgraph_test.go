@@ -64,11 +64,11 @@ var graph = []struct{ path, imports string }{
 	{"policy/arc/arctest", "policy/dkim policy/message"},
 	{"policy/arc", "policy/authres policy/dkim policy/message dnscache"},
 	{"policy/authres", "policy/message"},
-	{"policy/dkim", "policy/message dnscache"},
-	{"policy/dmarc", "policy/message dnscache"},
+	{"policy/dkim", "policy/foreign policy/message dnscache"},
+	{"policy/dmarc", "policy/foreign policy/message dnscache"},
 	{"policy/iprev", "policy/message dnscache"},
 	{"policy/mx", "policy/message dnscache"},
-	{"policy/spf", "policy/message dnscache"},
+	{"policy/spf", "policy/foreign policy/message dnscache"},
 
 	// A message, foreign text and the DNS know nobody.
 	{"policy/message", ""},

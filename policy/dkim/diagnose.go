@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -68,7 +69,7 @@ func (v *Verifier) diagnoseHeader(c *check, key *Key, changed []string) []string
 		notes = append(notes, "by the copies in z= these fields were changed: "+strings.Join(changed, ", "))
 	}
 	if tag := v.subjectTag(c, key); tag != "" {
-		notes = append(notes, fmt.Sprintf("without %+q in front of the Subject the signature is valid", clip(tag)))
+		notes = append(notes, fmt.Sprintf("without %s in front of the Subject the signature is valid", foreign.Quote(tag, maxCited)))
 	}
 	return notes
 }

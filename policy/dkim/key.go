@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -48,7 +49,7 @@ func ParseKey(txt string) (*Key, error) {
 		return nil, err
 	}
 	if v, ok := tags.Get("v"); ok && v != "DKIM1" {
-		return nil, fmt.Errorf("dkim: version %+q is not DKIM1", clip(v))
+		return nil, fmt.Errorf("dkim: version %s is not DKIM1", foreign.Quote(v, maxCited))
 	} else if ok && tags[0].Name != "v" {
 		return nil, errors.New("dkim: v= is not the first tag")
 	}
@@ -57,7 +58,7 @@ func ParseKey(txt string) (*Key, error) {
 		k.Type = v
 	}
 	if k.Type != "rsa" && k.Type != "ed25519" {
-		return nil, fmt.Errorf("dkim: type of key %+q is not known", clip(k.Type))
+		return nil, fmt.Errorf("dkim: type of key %s is not known", foreign.Quote(k.Type, maxCited))
 	}
 	if v, ok := tags.Get("h"); ok {
 		k.Hashes = splitList(v)
@@ -140,11 +141,11 @@ func (k *Key) Serves(s *Signature, o Options) error {
 	case k.Revoked:
 		return permanent(FailureKeyRevoked, "key revoked")
 	case k.Services != nil && !contains(k.Services, "email") && !contains(k.Services, "*"):
-		return permanent(FailureKeyUnfit, "the key is not for mail: s=%+q", clip(strings.Join(k.Services, ":")))
+		return permanent(FailureKeyUnfit, "the key is not for mail: s=%s", foreign.Quote(strings.Join(k.Services, ":"), maxCited))
 	case k.Type != algorithm:
 		return permanent(FailureKeyUnfit, "the key is for %s, the signature is by %s", k.Type, algorithm)
 	case k.Hashes != nil && !contains(k.Hashes, hash):
-		return permanent(FailureKeyUnfit, "the key does not allow %s: h=%+q", hash, clip(strings.Join(k.Hashes, ":")))
+		return permanent(FailureKeyUnfit, "the key does not allow %s: h=%s", hash, foreign.Quote(strings.Join(k.Hashes, ":"), maxCited))
 	case k.NoSubdomains && s.IdentityDomain != "" && s.IdentityDomain != s.Domain:
 		return permanent(FailureKeyUnfit, "the key does not allow i= to be in a subdomain")
 	}

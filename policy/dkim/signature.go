@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -81,7 +82,7 @@ func ParseSignature(f message.Field) (*Signature, error) {
 		s.parseSigner() // for the report
 		return s, err
 	} else if v != "1" {
-		err := permError("version %+q is not 1", clip(v))
+		err := permError("version %s is not 1", foreign.Quote(v, maxCited))
 		s.parseSigner()
 		return s, err
 	}
@@ -176,7 +177,7 @@ func (s *Signature) parseSigner() error {
 		case "rsa-sha1":
 			s.Algorithm, s.Hash = v, crypto.SHA1
 		default:
-			errs[2] = permanent(FailureAlgorithm, "algorithm %+q is not known", clip(v))
+			errs[2] = permanent(FailureAlgorithm, "algorithm %s is not known", foreign.Quote(v, maxCited))
 		}
 	}
 	if v, errs[3] = s.require("b"); errs[3] == nil {
@@ -230,7 +231,7 @@ func (s *Signature) parseBodyTags() error {
 			s.BodyForm, okBody = Simple, true
 		}
 		if !okHeader || !okBody {
-			return permError("canonicalization %+q is not known", clip(v))
+			return permError("canonicalization %s is not known", foreign.Quote(v, maxCited))
 		}
 	}
 	v, err := s.require("bh")

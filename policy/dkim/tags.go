@@ -4,10 +4,15 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxTags bounds a tag list; the RFCs define 14 tags for a signature.
 const maxTags = 64
+
+// maxCited bounds each foreign text that a reason cites.
+const maxCited = 45
 
 // Tags is a tag list of RFC 6376 section 3.2, in the order written.
 type Tags []Tag
@@ -41,7 +46,7 @@ func ParseTags(text string) (Tags, error) {
 		eq := strings.IndexByte(spec, '=')
 		if eq < 0 {
 			if strings.Trim(spec, whiteSpace) != "" {
-				return nil, fmt.Errorf("dkim: %+q is not a tag: it has no equals sign", clip(strings.Trim(spec, whiteSpace)))
+				return nil, fmt.Errorf("dkim: %s is not a tag: it has no equals sign", foreign.Quote(strings.Trim(spec, whiteSpace), maxCited))
 			}
 			if end < len(text) {
 				return nil, fmt.Errorf("dkim: an empty tag between semicolons")
@@ -58,13 +63,13 @@ func ParseTags(text string) (Tags, error) {
 			End:   end,
 		}
 		if !isTagName(t.Name) {
-			return nil, fmt.Errorf("dkim: %+q is not a name of a tag", clip(t.Name))
+			return nil, fmt.Errorf("dkim: %s is not a name of a tag", foreign.Quote(t.Name, maxCited))
 		}
 		if _, dup := tags.Get(t.Name); dup {
-			return nil, fmt.Errorf("dkim: tag %s= is there twice", clip(t.Name))
+			return nil, fmt.Errorf("dkim: tag %s= is there twice", foreign.Line(t.Name, maxCited))
 		}
 		if i := strings.IndexFunc(t.Value, isControl); i >= 0 {
-			return nil, fmt.Errorf("dkim: a control character in tag %s=", clip(t.Name))
+			return nil, fmt.Errorf("dkim: a control character in tag %s=", foreign.Line(t.Name, maxCited))
 		}
 		tags = append(tags, t)
 		pos = end + 1
@@ -132,12 +137,4 @@ func decodeBase64(s string) ([]byte, error) {
 		s = strings.TrimSuffix(s, "=")
 	}
 	return base64.RawStdEncoding.DecodeString(s)
-}
-
-// clip shortens what a sender wrote for a reason.
-func clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
-	}
-	return s
 }

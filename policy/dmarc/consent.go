@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Consent says whether a host takes reports about a domain, RFC 9990 section 4.
@@ -50,22 +51,22 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 		case organizational:
 			return ReportConsent{Consent: ConsentImplied, Reason: "of the same organization"}
 		case "":
-			return ReportConsent{Consent: ConsentUnknown, Reason: "DNS trouble hides the organizational domain of " + cut(host)}
+			return ReportConsent{Consent: ConsentUnknown, Reason: "DNS trouble hides the organizational domain of " + foreign.Line(host, maxCited)}
 		}
 	}
 	c := ReportConsent{Name: domain + "._report._dmarc." + host}
 	a := lookup(ctx, r, c.Name, dnscache.TXT)
 	if !a.Outcome.Known() {
-		c.Consent, c.Reason = ConsentUnknown, "the look-up of "+cut(c.Name)+" failed"
+		c.Consent, c.Reason = ConsentUnknown, "the look-up of "+foreign.Line(c.Name, maxCited)+" failed"
 		return c
 	}
-	c.Consent, c.Reason = ConsentAbsent, "no DMARC record at "+cut(c.Name)
+	c.Consent, c.Reason = ConsentAbsent, "no DMARC record at "+foreign.Line(c.Name, maxCited)
 	for _, txt := range a.TXT {
 		// The version tag is all that counts, and several records may stand here.
 		if _, ok := cutVersion(txt); !ok {
 			continue
 		}
-		c.Consent, c.Reason = ConsentGiven, "DMARC record at "+cut(c.Name)
+		c.Consent, c.Reason = ConsentGiven, "DMARC record at "+foreign.Line(c.Name, maxCited)
 		if rec, err := ParseRecord(txt); err == nil && len(rec.RUA) > 0 {
 			c.RUA = rec.RUA
 		}
@@ -73,7 +74,7 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 	for _, u := range c.RUA {
 		if h := URIHost(u); h != host {
 			c.Consent, c.RUA = ConsentAbsent, nil
-			c.Reason = cut(c.Name) + " names an address at another host, which voids it"
+			c.Reason = foreign.Line(c.Name, maxCited) + " names an address at another host, which voids it"
 			break
 		}
 	}

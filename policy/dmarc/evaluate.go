@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxWalks bounds how many identifiers of one message get a walk of their own:
@@ -346,10 +347,10 @@ func (e *Evaluation) decide(ctx context.Context, res *Result, spf Identifier, dk
 		res.Reason = "DNS trouble hides whether what passed is aligned with " + e.author
 	case hidden.spf != notAligned:
 		res.Status = TempError
-		res.Reason = "SPF for " + cut(spf.Domain) + " could not be checked " + cmp.Or(spf.Why, "because of DNS trouble")
+		res.Reason = "SPF for " + foreign.Line(spf.Domain, maxCited) + " could not be checked " + cmp.Or(spf.Why, "because of DNS trouble")
 	case hidden.dkim != notAligned:
 		res.Status = TempError
-		res.Reason = "a DKIM signature of " + cut(hidden.domain) + " could not be checked because of DNS trouble"
+		res.Reason = "a DKIM signature of " + foreign.Line(hidden.domain, maxCited) + " could not be checked because of DNS trouble"
 	case e.exists == existenceHidden:
 		res.Status = TempError
 		res.Reason = "DNS trouble hides whether " + e.author + " exists, on which its policy depends"

@@ -1,5 +1,7 @@
 package dmarc
 
+import "github.com/postvet/postvet/policy/foreign"
+
 // organizationalRecord returns the name below which the record stands that
 // makes the Organizational Domain what it is; "" if no record does.
 func (p *path) organizationalRecord() string {
@@ -44,11 +46,11 @@ func (e *Evaluation) relation(domain string, mode Alignment) (alignment, why str
 	case mode == Strict:
 		return "no", "the record demands " + e.author + " itself (strict alignment)"
 	case org == "" && lastLabels(domain, 1) != lastLabels(e.author, 1):
-		return "no", cut(domain) + " and " + e.author + " do not even share their top-level domain"
+		return "no", foreign.Line(domain, maxCited) + " and " + e.author + " do not even share their top-level domain"
 	case org == "":
 		return "unknown", "DNS trouble hides the organizational domain of " + e.author
 	case !within(domain, org):
-		return "no", cut(domain) + " is not within " + org + ", the author's organizational domain" + e.authority()
+		return "no", foreign.Line(domain, maxCited) + " is not within " + org + ", the author's organizational domain" + e.authority()
 	}
 	o := e.orgs[domain]
 	if o == nil {

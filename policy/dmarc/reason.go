@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // troubleReason says which name of the walk could not be looked up.
@@ -43,11 +44,11 @@ func (p *path) absentReason() string {
 func passReason(res *Result, spf Identifier, signer string) string {
 	switch {
 	case res.SPFAligned && res.DKIMAligned:
-		return "SPF passed for " + cut(spf.Domain) + " and a DKIM signature of " + cut(signer) + " passed"
+		return "SPF passed for " + foreign.Line(spf.Domain, maxCited) + " and a DKIM signature of " + foreign.Line(signer, maxCited) + " passed"
 	case res.SPFAligned:
-		return "SPF passed for " + cut(spf.Domain)
+		return "SPF passed for " + foreign.Line(spf.Domain, maxCited)
 	}
-	return "a DKIM signature of " + cut(signer) + " passed"
+	return "a DKIM signature of " + foreign.Line(signer, maxCited) + " passed"
 }
 
 // failReason tells for both methods why they do not speak for the author.
@@ -55,11 +56,11 @@ func failReason(author string, rec *Record, spf Identifier, dkim []Identifier) s
 	var b strings.Builder
 	switch {
 	case spf.Status == "pass":
-		b.WriteString("SPF passed for " + cut(spf.Domain) + ", which is not " + match(author, rec.ASPF))
+		b.WriteString("SPF passed for " + foreign.Line(spf.Domain, maxCited) + ", which is not " + match(author, rec.ASPF))
 	case spf.Status == "" || spf.Status == "none":
 		b.WriteString("no SPF result")
 	default:
-		b.WriteString("SPF did not pass (" + cut(spf.Status) + " for " + cut(spf.Domain) + ")")
+		b.WriteString("SPF did not pass (" + foreign.Line(spf.Status, maxCited) + " for " + foreign.Line(spf.Domain, maxCited) + ")")
 	}
 	b.WriteString("; ")
 	var passed []string
@@ -70,7 +71,7 @@ func failReason(author string, rec *Record, spf Identifier, dkim []Identifier) s
 		case len(passed) == 3:
 			others++
 		default:
-			passed = append(passed, cut(id.Domain))
+			passed = append(passed, foreign.Line(id.Domain, maxCited))
 		}
 	}
 	switch {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // ErrNotRecord is returned for a text that does not begin with the version tag
@@ -81,6 +83,9 @@ type Record struct {
 // maxProblems bounds Record.Problems; a record may hold thousands of bad tags.
 const maxProblems = 20
 
+// maxCited bounds each foreign text that a reason or a problem cites.
+const maxCited = 103
+
 // ParseRecord reads the text of one TXT record, its strings joined. The error
 // is ErrNotRecord for another kind of text and wraps ErrDuplicateTag for a list
 // of tags that is invalid as a whole; everything else that is wrong with a
@@ -104,13 +109,13 @@ func ParseRecord(txt string) (*Record, error) {
 		name, value, found := strings.Cut(part, "=")
 		name, value = trimWSP(name), trimWSP(value)
 		if !found || !isTagName(name) {
-			r.problem("%q is not of the form tag=value", cut(part))
+			r.problem("%q is not of the form tag=value", foreign.Line(part, maxCited))
 			continue
 		}
 		// Tag names are case-sensitive (RFC 6376 section 3.2), the version's
 		// "v" alone is a literal of the ABNF.
 		if seen[name] {
-			return nil, fmt.Errorf("%w: %s=", ErrDuplicateTag, cut(name))
+			return nil, fmt.Errorf("%w: %s=", ErrDuplicateTag, foreign.Line(name, maxCited))
 		}
 		seen[name] = true
 		r.set(name, value)
@@ -149,7 +154,7 @@ func (r *Record) set(name, value string) {
 	case "adkim", "aspf":
 		mode := Alignment(low)
 		if mode != Relaxed && mode != Strict {
-			r.problem("%s=%s is neither r nor s; relaxed alignment applies", name, cut(value))
+			r.problem("%s=%s is neither r nor s; relaxed alignment applies", name, foreign.Line(value, maxCited))
 			return
 		}
 		if name == "adkim" {
@@ -160,20 +165,20 @@ func (r *Record) set(name, value string) {
 	case "fo":
 		for option := range strings.SplitSeq(low, ":") {
 			if o := trimWSP(option); o != "0" && o != "1" && o != "d" && o != "s" {
-				r.problem("fo=%s holds something other than 0, 1, d and s; it counts as fo=0", cut(value))
+				r.problem("fo=%s holds something other than 0, 1, d and s; it counts as fo=0", foreign.Line(value, maxCited))
 				return
 			}
 		}
 		r.FO = low
 	case "psd":
 		if low != "y" && low != "n" && low != "u" {
-			r.problem("psd=%s is none of y, n and u; it counts as psd=u", cut(value))
+			r.problem("psd=%s is none of y, n and u; it counts as psd=u", foreign.Line(value, maxCited))
 			return
 		}
 		r.PSD = PSD(low)
 	case "t":
 		if low != "y" && low != "n" {
-			r.problem("t=%s is neither y nor n; it counts as t=n", cut(value))
+			r.problem("t=%s is neither y nor n; it counts as t=n", foreign.Line(value, maxCited))
 			return
 		}
 		r.Testing = low == "y"
@@ -185,9 +190,9 @@ func (r *Record) set(name, value string) {
 		r.problem("%s= is historic and has no effect (RFC 9989 section 9.3)", name)
 	default:
 		if l := strings.ToLower(name); l != name && isKnownTag(l) {
-			r.problem("%s= is ignored: tag names are lower case", cut(name))
+			r.problem("%s= is ignored: tag names are lower case", foreign.Line(name, maxCited))
 		} else {
-			r.problem("%s= is not a tag of DMARC and has no effect", cut(name))
+			r.problem("%s= is not a tag of DMARC and has no effect", foreign.Line(name, maxCited))
 		}
 	}
 }
@@ -202,7 +207,7 @@ func (r *Record) settle() {
 		}
 		p := Policy(strings.ToLower(v))
 		if p != PolicyNone && p != PolicyQuarantine && p != PolicyReject {
-			r.problem("%s=%s is none of none, quarantine and reject", tag, cut(v))
+			r.problem("%s=%s is none of none, quarantine and reject", tag, foreign.Line(v, maxCited))
 			valid = false
 		}
 		return p
@@ -233,11 +238,11 @@ func (r *Record) uris(tag, value string) []string {
 		u = trimWSP(u)
 		u = cutSize(u)
 		if !isURI(u) {
-			r.problem("%s= holds %q, which is not a URI such as mailto:dmarc@example.org", tag, cut(u))
+			r.problem("%s= holds %q, which is not a URI such as mailto:dmarc@example.org", tag, foreign.Line(u, maxCited))
 			continue
 		}
 		if s, _, _ := strings.Cut(u, ":"); !strings.EqualFold(s, "mailto") {
-			r.problem("%s= holds %q; receivers need not support anything but mailto:", tag, cut(u))
+			r.problem("%s= holds %q; receivers need not support anything but mailto:", tag, foreign.Line(u, maxCited))
 		}
 		list = append(list, u)
 	}
@@ -314,19 +319,3 @@ func isAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 func trimWSP(s string) string { return strings.Trim(s, " \t") }
-
-// cut makes foreign text short and printable enough to stand in a reason.
-func cut(s string) string {
-	const limit = 100
-	more := ""
-	if len(s) > limit {
-		s, more = s[:limit], "..."
-	}
-	clean := strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return '?'
-		}
-		return c
-	}, s)
-	return clean + more
-}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxQueries is the most names that one walk asks for (RFC 9989 section 4.10).
@@ -204,7 +205,7 @@ func (p *path) psd() (*Record, string) {
 // returns nil is DNS trouble of ours, not evidence.
 func lookup(ctx context.Context, r Resolver, name string, t dnscache.Type) (a *dnscache.Answer) {
 	if a = r.Lookup(ctx, name, t); a == nil {
-		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: no answer", cut(name))}
+		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: no answer", foreign.Line(name, maxCited))}
 	}
 	return a
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // evaluation is the state of one check: what it is about, and what it has
@@ -102,18 +103,18 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 	}
 	if !ok {
 		// RFC 8616 section 4: such a term does not match anything.
-		return &verdict{status: Neutral, reason: "no term of the record matched; the local part cannot stand in " + shown(t.Text), domain: domain}
+		return &verdict{status: Neutral, reason: "no term of the record matched; the local part cannot stand in " + foreign.Word(t.Text, maxCited), domain: domain}
 	}
 	if why := impossible(target); why != "" {
-		return failed(PermError, shown(t.Text)+": the target is not a domain name: "+why)
+		return failed(PermError, foreign.Word(t.Text, maxCited)+": the target is not a domain name: "+why)
 	}
 	if e.opt.Explain {
-		e.tellStep("no term matched; " + shown(t.Text) + " goes on with the record of " + shown(target))
+		e.tellStep("no term matched; " + foreign.Word(t.Text, maxCited) + " goes on with the record of " + foreign.Word(target, maxCited))
 	}
 	v := e.checkHost(target)
 	switch v.status {
 	case None:
-		return failed(PermError, shown(t.Text)+": "+v.reason)
+		return failed(PermError, foreign.Word(t.Text, maxCited)+": "+v.reason)
 	case PermError, TempError:
 		return failed(v.status, within(t, v.reason))
 	}
@@ -123,14 +124,14 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 // include asks whether the client passes for another domain (RFC 7208 section 5.2).
 func (e *evaluation) include(t *Term, target string) (bool, *verdict) {
 	if why := impossible(target); why != "" {
-		return false, failed(PermError, shown(t.Text)+": the target is not a domain name: "+why)
+		return false, failed(PermError, foreign.Word(t.Text, maxCited)+": the target is not a domain name: "+why)
 	}
 	v := e.checkHost(target)
 	switch v.status {
 	case Pass:
 		return true, nil
 	case None:
-		return false, failed(PermError, shown(t.Text)+": "+v.reason)
+		return false, failed(PermError, foreign.Word(t.Text, maxCited)+": "+v.reason)
 	case PermError, TempError:
 		return false, failed(v.status, within(t, v.reason))
 	}
@@ -143,7 +144,7 @@ func within(t *Term, reason string) string {
 	if strings.HasPrefix(reason, "in include:") || strings.HasPrefix(reason, "in redirect=") || strings.HasPrefix(reason, "more than ") {
 		return reason
 	}
-	return "in " + strings.TrimLeft(shown(t.Text), "+-~?") + ": " + reason
+	return "in " + strings.TrimLeft(foreign.Word(t.Text, maxCited), "+-~?") + ": " + reason
 }
 
 // matches evaluates one mechanism (RFC 7208 section 5).
@@ -173,7 +174,7 @@ func (e *evaluation) matches(t *Term, domain string) (bool, *verdict) {
 	case "exists":
 		return e.exists(t, target)
 	}
-	return false, failed(PermError, "no such mechanism: "+shown(t.Text)) // the parser lets none through
+	return false, failed(PermError, "no such mechanism: "+foreign.Word(t.Text, maxCited)) // the parser lets none through
 }
 
 // count counts a term that asks the DNS (RFC 7208 section 4.6.4).
@@ -182,7 +183,7 @@ func (e *evaluation) count(t *Term) *verdict {
 	if e.lookups <= maxLookups {
 		return nil
 	}
-	return failed(PermError, fmt.Sprintf("more than %d DNS look-ups (%dth: %s)", maxLookups, maxLookups+1, shown(t.Text)))
+	return failed(PermError, fmt.Sprintf("more than %d DNS look-ups (%dth: %s)", maxLookups, maxLookups+1, foreign.Word(t.Text, maxCited)))
 }
 
 // void counts a look-up that stated that there is nothing. Section 4.6.4
@@ -197,7 +198,7 @@ func (e *evaluation) void(t *Term, name string, typ dnscache.Type, a *dnscache.A
 	if e.voids <= maxVoids {
 		return nil
 	}
-	return failed(PermError, fmt.Sprintf("more than %d void DNS look-ups (%drd: %s, no %s at %s)", maxVoids, maxVoids+1, shown(t.Text), typ, shown(name)))
+	return failed(PermError, fmt.Sprintf("more than %d void DNS look-ups (%drd: %s, no %s at %s)", maxVoids, maxVoids+1, foreign.Word(t.Text, maxCited), typ, foreign.Word(name, maxCited)))
 }
 
 // target returns the name that a term is about, ready for the DNS. It is not
@@ -313,7 +314,7 @@ func (e *evaluation) trouble(name string, t dnscache.Type, a *dnscache.Answer) *
 	case dnscache.Timeout:
 		what = "got no answer in time"
 	}
-	return failed(TempError, fmt.Sprintf("the look-up of %s %s %s", t, shown(name), what))
+	return failed(TempError, fmt.Sprintf("the look-up of %s %s %s", t, foreign.Word(name, maxCited), what))
 }
 
 // expired is the verdict once the check's time is over (RFC 7208 section

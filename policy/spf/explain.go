@@ -2,6 +2,7 @@ package spf
 
 import (
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // explain gets the text that a domain wants its rejected senders to read (RFC
@@ -27,10 +28,8 @@ func (e *evaluation) explain(t *Term, domain string) string {
 	text := m.text(maxExplanation, value)
 	// The record is ASCII by its syntax, but a local part or HELO name from
 	// the client may have brought control characters.
-	for i := 0; i < len(text); i++ {
-		if text[i] < ' ' || text[i] > '~' {
-			return ""
-		}
+	if !foreign.IsPrintable(text) {
+		return ""
 	}
 	return text
 }

@@ -1,8 +1,9 @@
 package spf
 
 import (
-	"strconv"
 	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // macro is a macro-string or explain-string taken apart (RFC 7208 section 7).
@@ -56,7 +57,7 @@ func parseMacro(s string, use macroUse) (m macro, problem string) {
 			// macro-literal: visible characters (section 7.1); records are
 			// ASCII (section 3.1).
 			if (c <= ' ' || c > '~') && (c != ' ' || use != forExplanation) {
-				return m, "it holds the character " + strconv.QuoteToASCII(s[i:i+1])
+				return m, "it holds the character " + foreign.Quote(s[i:i+1], maxCited)
 			}
 			i++
 			continue
@@ -104,7 +105,7 @@ func parseExpand(s string, use macroUse) (part, string) {
 		return part{}, "a macro has no letter"
 	}
 	p := part{letter: s[0] | 0x20, escape: 'A' <= s[0] && s[0] <= 'Z'}
-	name := "%{" + shown(s) + "}"
+	name := "%{" + foreign.Word(s, maxCited) + "}"
 	switch {
 	case !isAlpha(s[0]) || strings.IndexByte("slodiphcrtv", p.letter) < 0:
 		return p, "there is no macro " + name

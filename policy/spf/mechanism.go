@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // hosts is the mechanism a (RFC 7208 section 5.3).
@@ -38,7 +39,7 @@ func (e *evaluation) exchangers(t *Term, target string) (bool, *verdict) {
 		// Those who match within the first ten are none the worse for an
 		// eleventh.
 		if i == maxHosts {
-			return false, failed(PermError, fmt.Sprintf("%s has more than %d mail exchangers (%s)", shown(target), maxHosts, shown(t.Text)))
+			return false, failed(PermError, fmt.Sprintf("%s has more than %d mail exchangers (%s)", foreign.Word(target, maxCited), maxHosts, foreign.Word(t.Text, maxCited)))
 		}
 		host := targetName(x.Host)
 		if impossible(host) != "" { // among them the null MX of RFC 7505

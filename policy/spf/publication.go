@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // publication is what a domain's TXT records say about SPF.
@@ -46,16 +47,16 @@ func (e *evaluation) judge(domain string, a *dnscache.Answer) (*Record, *verdict
 		return nil, e.trouble(domain, dnscache.TXT, a)
 	}
 	if a.Outcome == dnscache.NXDomain {
-		return nil, failed(None, shown(domain)+" does not exist")
+		return nil, failed(None, foreign.Word(domain, maxCited)+" does not exist")
 	}
 	p := published(a)
 	switch {
 	case p.records == 0:
-		return nil, failed(None, shown(domain)+" publishes no SPF record")
+		return nil, failed(None, foreign.Word(domain, maxCited)+" publishes no SPF record")
 	case p.records > 1:
-		return nil, failed(PermError, shown(domain)+" publishes more than one SPF record")
+		return nil, failed(PermError, foreign.Word(domain, maxCited)+" publishes more than one SPF record")
 	case p.err != nil:
-		return nil, failed(PermError, "the SPF record of "+shown(domain)+" is wrong: "+problem(p.err))
+		return nil, failed(PermError, "the SPF record of "+foreign.Word(domain, maxCited)+" is wrong: "+problem(p.err))
 	}
 	return p.record, nil
 }

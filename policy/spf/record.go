@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // ErrNotSPF is ParseRecord's error for text that is not an SPF record at all
@@ -109,7 +111,7 @@ func (e *SyntaxError) Error() string {
 }
 
 func (e *SyntaxError) detail() string {
-	return fmt.Sprintf("term %d (%s): %s", e.Position, shown(e.Term), e.Problem)
+	return fmt.Sprintf("term %d (%s): %s", e.Position, foreign.Word(e.Term, maxCited), e.Problem)
 }
 
 // isRecord reports whether the version token is that of an SPF record: it ends
@@ -284,7 +286,7 @@ func (t *Term) parseDomain(s string) string {
 		return "the domain ends in a dot behind another dot or a macro"
 	}
 	if !isToplabel(top) {
-		return "the domain ends in " + shown(top) + ", which cannot be a top-level domain"
+		return "the domain ends in " + foreign.Word(top, maxCited) + ", which cannot be a top-level domain"
 	}
 	return ""
 }
@@ -344,7 +346,7 @@ func (t *Term) parseNetwork(s string, bits int, what string) string {
 	text, length, sized := strings.Cut(s[1:], "/")
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" || addr.BitLen() != bits {
-		return shown(text) + " is not " + what
+		return foreign.Word(text, maxCited) + " is not " + what
 	}
 	n := bits
 	if sized {

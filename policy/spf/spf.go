@@ -138,6 +138,7 @@ const (
 
 	maxExplanation = 512
 	maxMechanism   = 256
+	maxCited       = 83 // a name or term in a reason
 	// maxLocal bounds HELO names and local parts that are put into macros.
 	// RFC 5321 section 4.5.3.1 allows 255 and 64 octets.
 	maxLocal = 255

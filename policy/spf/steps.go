@@ -1,6 +1,6 @@
 package spf
 
-import "strings"
+import "github.com/postvet/postvet/policy/foreign"
 
 // maxSteps bounds what is told of one evaluation.
 const maxSteps = 200
@@ -20,13 +20,13 @@ func (e *evaluation) tellRecord(domain string, rec *Record, bad *verdict) {
 		e.tellStep(bad.reason)
 		return
 	}
-	e.tellStep("the record of " + shown(domain) + ": " + printableText(rec.Text, 300))
+	e.tellStep("the record of " + foreign.Word(domain, maxCited) + ": " + foreign.Line(rec.Text, 300))
 }
 
 // tellTerm tells what became of a mechanism. Those with a record of their own
 // have told that before.
 func (e *evaluation) tellTerm(t *Term, matched bool, bad *verdict) {
-	text := shown(t.Text)
+	text := foreign.Word(t.Text, maxCited)
 	switch {
 	case bad != nil:
 		e.tellStep(text + " ends the evaluation: " + bad.reason)
@@ -48,19 +48,4 @@ func (e *evaluation) version() string {
 		return "IPv4"
 	}
 	return "IPv6"
-}
-
-// printableText makes foreign text with blanks fit for one line of at most n
-// octets.
-func printableText(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, s)
-	if len(s) > n {
-		s = s[:n] + "..."
-	}
-	return s
 }

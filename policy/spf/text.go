@@ -1,7 +1,5 @@
 package spf
 
-import "strconv"
-
 func isAlpha(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
@@ -30,23 +28,4 @@ func lower(s string) string {
 		}
 	}
 	return s
-}
-
-// shown makes foreign text fit for a reason: printable ASCII without spaces
-// stands as it is, all else is quoted; at most 80 octets are shown.
-func shown(s string) string {
-	const limit = 80
-	cut := ""
-	if len(s) > limit {
-		s, cut = s[:limit], "..."
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
-			return strconv.QuoteToASCII(s) + cut
-		}
-	}
-	if s == "" {
-		return `""`
-	}
-	return s + cut
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Tree is a domain's record with all that it includes, for a person to read.
@@ -179,7 +180,7 @@ func (x *expansion) follow(b *Branch, n *Node, domain string, path []string) {
 func (x *expansion) descend(b *Branch, n *Node, target string, path []string) {
 	for _, above := range path {
 		if above == target {
-			b.Problem = "loop: " + shown(target) + " leads back to itself, which ends in permerror"
+			b.Problem = "loop: " + foreign.Word(target, maxCited) + " leads back to itself, which ends in permerror"
 			return
 		}
 	}
@@ -209,7 +210,7 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 		b.Addresses += len(a.Addrs) + len(a.MX)
 	}
 	if b.Void {
-		b.Problem = shown(target) + " has no " + kind(types)
+		b.Problem = foreign.Word(target, maxCited) + " has no " + kind(types)
 	}
 }
 
