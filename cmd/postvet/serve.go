@@ -51,8 +51,8 @@ had to cut messages short.`,
 			out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
 			err = service.Run(cmd.Context(), c, service.Options{
 				Load: s.load, File: s.file, Signals: signals,
-				Out: out, OnTerminal: isTerminal(out),
-				Log: errOut, LogOnTerminal: isTerminal(errOut),
+				Out: out, OutIsTerminal: isTerminal(out),
+				Log: errOut, LogIsTerminal: isTerminal(errOut),
 				Build: thisBuild(), Version: number, Commit: commit,
 			})
 			if err != nil {

@@ -18,7 +18,7 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 	gid := -1
 	if o.Group != "" {
 		var err error
-		if gid, err = groupID(o.Group); err != nil {
+		if gid, err = GroupID(o.Group); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +52,8 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 	return f, nil
 }
 
-func groupID(name string) (int, error) {
+// GroupID returns the number of a group that is named or numbered.
+func GroupID(name string) (int, error) {
 	if n, err := strconv.Atoi(name); err == nil && n >= 0 {
 		return n, nil
 	}

@@ -12,31 +12,25 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/dnscache"
-	"github.com/postvet/postvet/filter"
 )
 
-// quiet is a daemon without sockets, for the time of a test.
+// quiet returns a daemon without sockets. It sends its states to told.
 func quiet(t *testing.T, told func(string)) *daemon {
 	t.Helper()
 	c := config.Default()
 	c.AuthservID = "mx.test.example"
 	c.DNS.Resolvers = []string{"127.0.0.1:1"}
 	o := Options{Load: func() (*config.Config, error) { return c, nil }, Log: &bytes.Buffer{}}
-	d := &daemon{opt: o, notify: told, orders: make(chan func()), started: c, metrics: newMetrics(c, o)}
+	d := &daemon{opt: o, notify: told}
 	d.log = newLogger(c.Log, o.Log, false)
-	now := time.Now()
-	d.change(func(s *standing) { s.config, s.authservID, s.began, s.loaded = c, "mx.test.example", now, now })
-	r, err := c.NewResolver(d.log.Logger)
-	if err != nil {
+	if err := d.prepare(c); err != nil {
 		t.Fatal(err)
 	}
-	d.dns.replace(r, 0)
-	d.server = filter.NewServer(d.handler(c, "mx.test.example"), c.ServerOptions(d.log.Logger))
 	return d
 }
 
-// TestLoopKeepsTime runs the main loop for an hour: it takes samples for the
-// rates, ends a temporary log level, tells a change of status once, and pings.
+// TestLoopKeepsTime runs the loop for an hour: it takes samples for the rates,
+// ends a temporary log level, reports a change of status once, and pings.
 func TestLoopKeepsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -47,10 +41,10 @@ func TestLoopKeepsTime(t *testing.T) {
 		began := time.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- d.loop(ctx, nil, nil) }()
+		go func() { ended <- d.loop(ctx, nil) }()
 
 		level := func(word string, seconds int) control.LogLevel {
-			l, err := d.control(t.Context(), control.Peer{}, control.Request{Do: control.DoLogLevel, Level: word, For: seconds})
+			l, err := d.answer(t.Context(), control.Peer{}, control.Request{Do: control.DoLogLevel, Level: word, For: seconds})
 			if err != nil {
 				t.Error(err)
 			}
@@ -72,7 +66,7 @@ func TestLoopKeepsTime(t *testing.T) {
 		if l := level("", 0); l.Level != "error" || l.Until != nil {
 			t.Errorf("without an end: %+v", l)
 		}
-		if _, err := d.control(t.Context(), control.Peer{}, control.Request{Do: control.DoReload}); err != nil {
+		if _, err := d.answer(t.Context(), control.Peer{}, control.Request{Do: control.DoReload}); err != nil {
 			t.Error(err)
 		}
 		if l := level("", 0); l.Level != "info" {
@@ -114,7 +108,7 @@ func TestNoPingWhenStuck(t *testing.T) {
 	defer func() { _ = d.dns.close() }()
 	d.watchdog.start()
 	d.watchdog.checking = true
-	d.watchdog.check(d) // the last check is not over: no second one
+	d.watchdog.check(d.alive) // the last check is not over: no second one
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	hang := make(chan struct{})
@@ -123,7 +117,7 @@ func TestNoPingWhenStuck(t *testing.T) {
 	if err == nil {
 		t.Fatal("a look-up that hangs has returned")
 	}
-	d.tellWatchdog(err)
+	d.watchdogChecked(err)
 	if len(told) != 0 {
 		t.Errorf("told %q", told)
 	}

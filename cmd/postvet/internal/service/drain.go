@@ -12,36 +12,55 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
-// drain begins the end: no new connections, and the messages in flight get
-// their verdicts until drain_timeout or stop ends. Whatever waits for a reload
-// is told so.
-func (d *daemon) drain(stop context.Context) {
-	timeout := d.inForce().DrainTimeout
+// shutdown is the end of the service while messages in flight get their verdicts.
+type shutdown struct {
+	ended <-chan error       // receives once how it ended
+	force context.CancelFunc // cuts short the messages that are left
+}
+
+// done returns a channel that receives once how the shutdown ended. It is nil
+// for a shutdown that has not begun.
+func (s *shutdown) done() <-chan error {
+	if s == nil {
+		return nil
+	}
+	return s.ended
+}
+
+// extendStop is sent along with each status while the service drains: systemd's
+// TimeoutStopSec must not cut a drain short that drain_timeout bounds. It grants
+// three times the time until the next status.
+const extendStop = "\nEXTEND_TIMEOUT_USEC=15000000"
+
+// drain begins the end: the service accepts no new connections, and the messages
+// in flight get their verdicts until drain_timeout. Those who wait for a reload
+// get an answer. A second call does nothing.
+func (d *daemon) drain() {
+	if d.shutdown != nil {
+		return
+	}
+	timeout := d.config().DrainTimeout
 	now := time.Now()
-	d.change(func(s *standing) { s.drain = &control.Drain{Since: now, Until: now.Add(timeout)} })
+	d.update(func(s *state) { s.drain = &control.Drain{Since: now, Until: now.Add(timeout)} })
 	d.metrics.Draining(timeout)
 	d.notify(systemd.SdNotifyStopping + "\nSTATUS=waiting for messages in flight" + extendStop)
-	drained := make(chan error, 1)
-	d.drained = drained
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ended := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(stop, timeout)
 		defer cancel()
-		drained <- d.server.Shutdown(ctx)
+		ended <- d.server.Shutdown(ctx)
 	}()
+	d.shutdown = &shutdown{ended: ended, force: cancel}
 	d.refuseReloads()
 }
 
-// extendStop keeps systemd's TimeoutStopSec from cutting a drain short that is
-// bounded by drain_timeout: it grants three times the time to the next one.
-const extendStop = "\nEXTEND_TIMEOUT_USEC=15000000"
-
-// stopped says how the drain ended.
+// stopped logs how the shutdown ended and returns the error for the command
+// line.
 func (d *daemon) stopped(err error) error {
-	s := d.server.Stats()
 	if err != nil {
 		d.log.Warn("stopped by force", zap.Error(err))
 		return fmt.Errorf("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
 	}
-	d.log.Info("stopped", zap.Int64("connections", s.Connections), zap.Int64("messages", d.totals().All()))
+	d.log.Info("stopped", zap.Int64("connections", d.server.Stats().Connections), zap.Int64("messages", d.totals().All()))
 	return nil
 }

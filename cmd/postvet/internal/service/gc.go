@@ -8,36 +8,37 @@ import (
 	"sync/atomic"
 )
 
-// Go collects garbage when the heap has doubled. With the few megabytes that
-// Postvet holds that is so some fifty times a second under load, and takes a
-// fifth of all processor time. So there is always to be room for this much
-// garbage; a heap that is larger by itself is collected as usual.
-const garbageRoom = 32 << 20
+// spareHeap is how much garbage there may be before Go collects it. Go's own rule
+// is that the heap has doubled. Postvet holds a few megabytes, so under load that
+// would be some fifty times a second and a fifth of all processor time. A heap
+// that is larger than spareHeap is collected as usual.
+const spareHeap = 32 << 20
 
-// The bounds of GOGC: usual is Go's own. Up to 4 MB of live heap, where Go's least
-// heap grows with GOGC too, most gives garbageRoom.
+// The bounds of GOGC. minPercent is Go's default. maxPercent gives spareHeap up to
+// 4 MB of live heap, where Go's minimum heap grows with GOGC too.
 const (
-	usualPercent = 100
-	mostPercent  = 100 * garbageRoom / (4 << 20)
+	minPercent = 100
+	maxPercent = 100 * spareHeap / (4 << 20)
 )
 
-// gcPercent is the GOGC that leaves garbageRoom beside a live heap of so many bytes.
+// gcPercent returns the GOGC that leaves spareHeap beside a live heap of so many
+// bytes.
 func gcPercent(live uint64) int {
-	percent := mostPercent
+	percent := maxPercent
 	if live > 0 {
-		percent = int(min(100*garbageRoom/live, mostPercent))
+		percent = int(min(100*spareHeap/live, maxPercent))
 	}
-	return max(percent, usualPercent)
+	return max(percent, minPercent)
 }
 
-// steadyCollector adapts GOGC to the live heap after each collection, until stop
-// is called. It leaves the choice to an administrator who has made one, by the
-// environment's GOGC or GOMEMLIMIT.
-func steadyCollector() (stop func()) {
+// adaptGC adapts GOGC to the live heap after each collection, until stop is
+// called. It does nothing if the administrator has set GOGC or GOMEMLIMIT in the
+// environment.
+func adaptGC() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	c := &collector{percent: mostPercent}
+	c := &gcAdapter{percent: maxPercent}
 	before := debug.SetGCPercent(c.percent)
 	c.watch()
 	return func() {
@@ -46,26 +47,26 @@ func steadyCollector() (stop func()) {
 	}
 }
 
-// collector is the state of steadyCollector.
-type collector struct {
-	percent int // in force; only adapt uses it
+// gcAdapter is the state of adaptGC.
+type gcAdapter struct {
+	percent int // the current GOGC; only adapt uses it
 	stopped atomic.Bool
 }
 
-// watch has adapt called after the next collection: that is when what nobody
-// holds is found.
-func (c *collector) watch() {
-	runtime.AddCleanup(new([32]byte), (*collector).adapt, c)
+// watch calls adapt after the next collection, which finds the object that
+// nobody holds.
+func (c *gcAdapter) watch() {
+	runtime.AddCleanup(new([32]byte), (*gcAdapter).adapt, c)
 }
 
-func (c *collector) adapt() {
+func (c *gcAdapter) adapt() {
 	if c.stopped.Load() {
 		return
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	if live[0].Value.Kind() == metrics.KindUint64 {
-		// A change stops the world for a moment, so small ones are not made.
+		// A change stops the world for a moment, so small changes are left out.
 		if p := gcPercent(live[0].Value.Uint64()); p < c.percent*7/8 || p > c.percent*9/8 {
 			c.percent = p
 			debug.SetGCPercent(p)

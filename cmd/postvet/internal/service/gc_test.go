@@ -14,13 +14,13 @@ func TestGCPercent(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, mostPercent},
-		{mb, mostPercent},
-		{4 * mb, mostPercent},
+		{0, maxPercent},
+		{mb, maxPercent},
+		{4 * mb, maxPercent},
 		{8 * mb, 400},
 		{16 * mb, 200},
-		{32 * mb, usualPercent},
-		{1 << 40, usualPercent},
+		{32 * mb, minPercent},
+		{1 << 40, minPercent},
 	} {
 		if got := gcPercent(c.live); got != c.want {
 			t.Errorf("%d MB live: GOGC %d, want %d", c.live/mb, got, c.want)
@@ -30,42 +30,42 @@ func TestGCPercent(t *testing.T) {
 
 // A heap that has grown is collected as Go does by default, and one that has
 // shrunk again is left alone for longer.
-func TestSteadyCollector(t *testing.T) {
+func TestAdaptGC(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
-	defer steadyCollector()()
-	inForce := func() int {
+	defer adaptGC()()
+	percent := func() int {
 		m := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 		metrics.Read(m)
 		return int(m[0].Value.Uint64())
 	}
 	await := func(what string, ok func(percent int) bool) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); !ok(inForce()); {
+		for end := time.Now().Add(20 * time.Second); !ok(percent()); {
 			if time.Now().After(end) {
-				t.Fatalf("%s: GOGC is %d", what, inForce())
+				t.Fatalf("%s: GOGC is %d", what, percent())
 			}
 			runtime.GC()
 		}
 	}
-	if p := inForce(); p != mostPercent {
-		t.Errorf("at the start GOGC is %d, want %d", p, mostPercent)
+	if p := percent(); p != maxPercent {
+		t.Errorf("at the start GOGC is %d, want %d", p, maxPercent)
 	}
 	func() {
 		big := make([]byte, 64<<20)
-		await("a heap of 64 MB", func(p int) bool { return p == usualPercent })
+		await("a heap of 64 MB", func(p int) bool { return p == minPercent })
 		runtime.KeepAlive(big)
 	}()
-	await("after it was let go", func(p int) bool { return p > 2*usualPercent })
+	await("after it was let go", func(p int) bool { return p > 2*minPercent })
 }
 
-func TestSteadyCollectorLeavesTheAdministratorsChoice(t *testing.T) {
+func TestAdaptGCLeavesTheAdministratorsChoice(t *testing.T) {
 	for _, key := range []string{"GOGC", "GOMEMLIMIT"} {
 		t.Setenv("GOGC", "")
 		t.Setenv("GOMEMLIMIT", "")
 		t.Setenv(key, "1000MiB")
 		before := debug.SetGCPercent(150)
-		stop := steadyCollector()
+		stop := adaptGC()
 		if got := debug.SetGCPercent(before); got != 150 {
 			t.Errorf("with %s set GOGC became %d", key, got)
 		}

@@ -14,51 +14,52 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/logburst"
 )
 
-// logger is the service's log and what can be changed of it at run time.
+// logger is the service's log with what can be changed at run time.
 type logger struct {
 	*zap.Logger
 	level zap.AtomicLevel
 	burst *logburst.Core
 }
 
-// newLogger logs to w. Lines are neither sampled nor decorated with the place
-// in our source: each one is an event of the administrator's mail. Only
-// warnings and errors that come again and again are summed up.
+// newLogger returns a logger that writes to w. It samples nothing and adds no
+// place in our source, since each line is an event of the administrator's mail.
+// Only repeated warnings and errors are summed up.
 func newLogger(c config.Log, w io.Writer, terminal bool) *logger {
 	l := &logger{level: zap.NewAtomicLevel()}
 	l.setLevel(c.Level)
-	e := zapcore.EncoderConfig{
-		TimeKey: "time", LevelKey: "level", NameKey: "logger", MessageKey: "msg",
-		EncodeTime: zapcore.RFC3339TimeEncoder, EncodeLevel: zapcore.LowercaseLevelEncoder,
-		EncodeDuration: zapcore.StringDurationEncoder,
-	}
-	var encoder zapcore.Encoder
-	if c.Format == "console" || c.Format == "auto" && terminal {
-		e.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
-		e.ConsoleSeparator = " "
-		encoder = zapcore.NewConsoleEncoder(e)
-	} else {
-		e.EncodeTime = zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000Z07:00")
-		encoder = zapcore.NewJSONEncoder(e)
-	}
+	encoder := newEncoder(c.Format == "console" || c.Format == "auto" && terminal)
 	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(lineGuard{w})), l.level)
 	l.burst = logburst.New(core, logburst.Options{Most: c.Burst, Every: c.BurstInterval})
 	l.Logger = zap.New(l.burst)
 	return l
 }
 
-// setBurst takes over how much a reload lets through.
+func newEncoder(console bool) zapcore.Encoder {
+	e := zapcore.EncoderConfig{
+		TimeKey: "time", LevelKey: "level", NameKey: "logger", MessageKey: "msg",
+		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeDuration: zapcore.StringDurationEncoder,
+	}
+	if console {
+		e.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
+		e.ConsoleSeparator = " "
+		return zapcore.NewConsoleEncoder(e)
+	}
+	e.EncodeTime = zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000Z07:00")
+	return zapcore.NewJSONEncoder(e)
+}
+
+// setBurst changes how many repeated lines are written.
 func (l *logger) setBurst(c config.Log) { l.burst.Set(c.Burst, c.BurstInterval) }
 
-// setLevel takes a word that the configuration has checked.
+// setLevel sets the level. The configuration has checked the word.
 func (l *logger) setLevel(word string) {
 	if level, err := zapcore.ParseLevel(word); err == nil {
 		l.level.SetLevel(level)
 	}
 }
 
-// lineGuard is the last guard of the log: whatever an outsider got into a line, it
-// stays one line and does not steer a terminal. zap writes each line at once.
+// lineGuard keeps each line of the log one line that no terminal obeys, whatever
+// an outsider has put into it. It relies on zap, which writes a line at once.
 type lineGuard struct{ w io.Writer }
 
 func (g lineGuard) Write(line []byte) (int, error) {

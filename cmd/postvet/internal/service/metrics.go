@@ -10,13 +10,13 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// newMetrics begins to count. It costs little, so it is done whether or not
-// somebody may ask.
+// newMetrics begins to count. Counting costs little, so it is done without a
+// listener for the metrics too.
 func newMetrics(c *config.Config, o Options) *metrics.Metrics {
 	return metrics.New(metrics.Options{Version: o.Version, Commit: o.Commit, Rules: ruleNames(c)})
 }
 
-// ruleNames are the names of the configuration's own rules.
+// ruleNames returns the names of the rules in the configuration.
 func ruleNames(c *config.Config) []string {
 	var names []string
 	for _, r := range c.RuleList() {
@@ -25,8 +25,8 @@ func ruleNames(c *config.Config) []string {
 	return names
 }
 
-// serveMetrics opens the listener of the section metrics, if there is to be one,
-// and returns what closes it.
+// serveMetrics opens the listener of the section metrics, unless the
+// configuration wants none, and returns what closes it.
 func (d *daemon) serveMetrics(c *config.Config) (stop func(), err error) {
 	if c.Metrics.Listen == "" {
 		return func() {}, nil

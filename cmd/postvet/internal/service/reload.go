@@ -7,133 +7,149 @@ import (
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
-	"go.uber.org/zap"
 )
 
-// reloading is a reload that is under way, and who waits for one. Files are read
-// in a goroutine of their own, so that a file system that hangs keeps the
-// service from nothing else.
-type reloading struct {
-	read   chan reading
-	active bool
-	served []chan<- error // wait for the one under way
-	next   []chan<- error // came later, and may have changed the file since
-	again  bool           // there is to be another one after this
+// reload is the state of reloads. A goroutine of its own reads the files, so
+// that a file system that hangs stops nothing else.
+type reload struct {
+	loaded  chan loadedConfig // receives what the goroutine has read
+	running bool
+	// waiting are answered by the reload that runs. queued were requested later:
+	// the file may have changed since the files were read.
+	waiting, queued []chan<- error
+	again           bool // another reload follows the one that runs
 }
 
-// reading is what reading the configuration gave.
-type reading struct {
-	config *config.Config
-	id     string
-	err    error
+// loadedConfig is the result of reading the configuration.
+type loadedConfig struct {
+	config     *config.Config
+	authservID string
+	err        error
 }
 
 var errStopping = &control.Refusal{Code: control.CodeBusy, Errors: []string{"the service is stopping and reloads nothing; the next start reads the configuration"}}
 
-// requestReload begins a reload, or lets it follow the one under way. The result
-// is sent to reply unless that is nil; it must have room.
+// requestReload begins a reload, or lets one follow the one that runs. The
+// result is sent to reply, which must have a buffer, unless it is nil.
 func (d *daemon) requestReload(reply chan<- error) {
-	r := &d.reloading
-	if d.drained != nil {
+	if d.shutdown != nil {
 		d.log.Warn("not reloading, the service is stopping")
 		if reply != nil {
 			reply <- errStopping
 		}
 		return
 	}
+	r := &d.reload
 	if reply != nil {
-		r.next = append(r.next, reply)
+		r.queued = append(r.queued, reply)
 	}
 	r.again = true
-	if !r.active {
+	if !r.running {
 		d.beginReload()
 	}
 }
 
 func (d *daemon) beginReload() {
-	r := &d.reloading
-	r.active, r.again = true, false
-	r.served, r.next = r.next, nil
-	if r.read == nil {
-		r.read = make(chan reading, 1)
+	r := &d.reload
+	r.running, r.again = true, false
+	r.waiting, r.queued = r.queued, nil
+	if r.loaded == nil {
+		r.loaded = make(chan loadedConfig, 1)
 	}
 	d.notify(systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec())
-	before := d.inForce()
-	go func() {
-		c, err := d.opt.Load()
-		if err == nil {
-			err = c.Emptied(before)
-		}
-		var id string
-		if err == nil {
-			id, err = c.EffectiveAuthservID()
-		}
-		r.read <- reading{c, id, err}
-	}()
+	active := d.config()
+	go func() { r.loaded <- d.loadConfig(active) }()
 }
 
-// finishReload puts in force what was read. On any fault the old configuration
-// stays in force, and the log says so.
-func (d *daemon) finishReload(got reading) {
-	r := &d.reloading
-	r.active = false
-	if d.drained != nil {
-		return // those who waited know
-	}
-	err := got.err
+// loadConfig reads the configuration that is to follow the active one.
+func (d *daemon) loadConfig(active *config.Config) loadedConfig {
+	c, err := d.opt.Load()
 	if err == nil {
-		err = d.replaceConfig(got.config, got.id)
+		err = c.Emptied(active)
+	}
+	if err != nil {
+		return loadedConfig{err: err}
+	}
+	id, err := c.EffectiveAuthservID()
+	return loadedConfig{c, id, err}
+}
+
+// finishReload activates what was read and answers those who wait. With any
+// fault the old configuration stays active, and the log says so.
+func (d *daemon) finishReload(l loadedConfig) {
+	r := &d.reload
+	r.running = false
+	if d.shutdown != nil {
+		return // drain has answered those who waited
+	}
+	err := l.err
+	if err == nil {
+		err = d.activate(l.config, l.authservID)
 	}
 	d.metrics.Reloaded(err)
-	now := time.Now()
-	result := &control.Reloaded{At: now}
-	status := "configuration reloaded at " + now.Format(time.TimeOnly)
-	if err != nil {
-		result.Errors = strings.Split(strings.TrimSuffix(err.Error(), "\n"), "\n")
-		for _, line := range result.Errors {
-			d.log.Error("configuration refused, the old one stays in force", zap.String("error", line))
-		}
-		status = "configuration refused, the old one is in force; the log says why"
-	}
-	d.change(func(s *standing) { s.lastReload = result })
-	d.notify(systemd.SdNotifyReady + "\nSTATUS=" + status)
-	for _, reply := range r.served {
+	d.notify(systemd.SdNotifyReady + "\nSTATUS=" + d.recordReload(err))
+	for _, reply := range r.waiting {
 		reply <- err
 	}
-	r.served = nil
+	r.waiting = nil
 	if r.again {
 		d.beginReload()
 	}
 }
 
-// refuseReloads tells those who wait that the service stops.
-func (d *daemon) refuseReloads() {
-	r := &d.reloading
-	for _, reply := range slices.Concat(r.served, r.next) {
-		reply <- errStopping
+// recordReload puts the result of a reload into the state, logs its faults, and
+// returns the line for the service manager.
+func (d *daemon) recordReload(err error) (status string) {
+	now := time.Now()
+	reloaded := &control.Reloaded{At: now}
+	status = "configuration reloaded at " + now.Format(time.TimeOnly)
+	if err != nil {
+		reloaded.Errors = linesOf(err)
+		for _, line := range reloaded.Errors {
+			d.log.Error("configuration refused, the old one stays in force", zap.String("error", line))
+		}
+		status = "configuration refused, the old one is in force; the log says why"
 	}
-	r.served, r.next, r.again = nil, nil, false
+	d.update(func(s *state) { s.lastReload = reloaded })
+	return status
 }
 
-// replaceConfig does all that can fail before anything changes.
-func (d *daemon) replaceConfig(c *config.Config, id string) error {
-	if !c.SameDNS(d.inForce()) {
+// linesOf returns the lines of an error: one for each fault.
+func linesOf(err error) []string {
+	return strings.Split(strings.TrimSuffix(err.Error(), "\n"), "\n")
+}
+
+// refuseReloads answers those who wait for a reload that the service stops.
+func (d *daemon) refuseReloads() {
+	r := &d.reload
+	for _, reply := range slices.Concat(r.waiting, r.queued) {
+		reply <- errStopping
+	}
+	r.waiting, r.queued, r.again = nil, nil, false
+}
+
+// activate makes a configuration the active one. What can fail is done before
+// anything changes.
+func (d *daemon) activate(c *config.Config, authservID string) error {
+	if !c.SameDNS(d.config()) {
 		if err := d.replaceResolver(c); err != nil {
 			return err
 		}
 	}
-	d.server.SetHandler(d.handler(c, id))
+	d.server.SetHandler(d.handler(c, authservID))
 	d.metrics.SetRules(ruleNames(c))
 	d.log.setBurst(c.Log)
 	d.setLevel(c.Log.Level, 0)
-	d.change(func(s *standing) {
-		s.config, s.authservID, s.loaded, s.needsRestart = c, id, time.Now(), d.started.NeedsRestart(c)
+	needsRestart := d.started.NeedsRestart(c)
+	d.update(func(s *state) {
+		s.config, s.authservID, s.loaded, s.needsRestart = c, authservID, time.Now(), needsRestart
 	})
-	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", c.Mode), zap.String("authserv_id", id))
-	for _, name := range d.standing.Load().needsRestart {
+	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", c.Mode), zap.String("authserv_id", authservID))
+	for _, name := range needsRestart {
 		d.log.Warn(fmt.Sprintf("%s changed, which needs a restart", name), zap.String("key", name))
 	}
 	return nil
@@ -144,7 +160,7 @@ func (d *daemon) replaceResolver(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	d.dns.replace(r, d.inForce().DNS.Timeout)
+	d.dns.replace(r, d.config().DNS.Timeout)
 	d.log.Info("the section dns changed: new resolver, empty cache")
 	return nil
 }

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loadAnswers fills the DNS cache with what the last run saved, so that a
-// restart under load does not ask for everything at once. A snapshot that cannot
-// be used is reported and left out; that it cannot be written at the end is told
-// now, when somebody looks.
+// loadAnswers fills the DNS cache with what the last run saved, so that a restart
+// under load does not ask for everything at once. A snapshot that cannot be used
+// is logged and left out. If none can be written at the end, that is logged now,
+// when somebody looks at the log.
 func (d *daemon) loadAnswers() {
-	file := d.inForce().DNS.Snapshot
+	file := d.config().DNS.Snapshot
 	if file == "" {
 		return
 	}
@@ -34,9 +34,9 @@ func (d *daemon) loadAnswers() {
 	}
 }
 
-// saveAnswers keeps the DNS cache for the next run.
+// saveAnswers saves the DNS cache for the next run.
 func (d *daemon) saveAnswers() {
-	file := d.inForce().DNS.Snapshot
+	file := d.config().DNS.Snapshot
 	if file == "" {
 		return
 	}
@@ -46,7 +46,7 @@ func (d *daemon) saveAnswers() {
 	}
 }
 
-// snapshotRemedy says what to do about a snapshot that cannot be written.
+// snapshotRemedy returns what to do about a snapshot that cannot be written.
 func snapshotRemedy(err error, dir string) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

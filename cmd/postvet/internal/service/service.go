@@ -1,0 +1,183 @@
+// Package service is the running milter. It opens the sockets, serves the MTA,
+// carries out signals and the requests of the control socket, replaces the
+// configuration on a reload, answers systemd's watchdog, and stops when the
+// messages in flight have their verdicts.
+//
+// One goroutine, that of daemon.loop, changes what the service does. The other
+// goroutines read a state that never changes and is replaced as a whole.
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
+	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy"
+)
+
+// Options are what the command line gives to the service. Load, Out and Log are
+// needed.
+type Options struct {
+	// Load reads the configuration file and the flags again, for a reload.
+	Load func() (*config.Config, error)
+	// File is the configuration file, "" if there is none.
+	File string
+	// Signals delivers SIGTERM, SIGINT and SIGHUP.
+	Signals <-chan os.Signal
+	// Out receives the lines for the MTA's configuration, if it is a terminal or
+	// there is no File.
+	Out           io.Writer
+	OutIsTerminal bool
+	// Log receives the log.
+	Log           io.Writer
+	LogIsTerminal bool
+	// Build describes this program in one line. Version and Commit are parts of
+	// it.
+	Build, Version, Commit string
+}
+
+// Run serves with the configuration c until a signal or ctx ends it. An error
+// says in one line what is wrong and what to do.
+func Run(ctx context.Context, c *config.Config, o Options) error {
+	d := &daemon{opt: o, notify: notifySystemd}
+	if interval, err := systemd.SdWatchdogEnabled(false); err == nil {
+		d.watchdog.interval = interval
+	}
+	return d.run(ctx, c)
+}
+
+func notifySystemd(state string) {
+	// Without systemd nobody listens, and with it nothing can be done about an error.
+	_, _ = systemd.SdNotify(false, state)
+}
+
+// run starts every part of the service, in the order in which they depend on
+// one another, runs the loop, and stops the parts in reverse.
+func (d *daemon) run(ctx context.Context, c *config.Config) error {
+	defer adaptGC()()
+	defer d.openLog(c.Log)()
+	if err := d.prepare(c); err != nil {
+		return err
+	}
+	defer func() { _ = d.dns.close() }()
+	listeners, err := openListeners(c)
+	if err != nil {
+		return err
+	}
+	sockets := socketsOf(listeners)
+	for _, s := range sockets {
+		d.addresses = append(d.addresses, s.Postfix)
+	}
+	d.metrics.Watch(d.server, &d.dns, len(listeners))
+	stopMetrics, err := d.serveMetrics(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopMetrics() // so late because the metrics show how the service drains
+	stopControl, err := d.serveControl(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopControl()
+	d.loadAnswers()
+	defer d.saveAnswers()
+	d.rates.Sample(d.state.Load().began, control.Totals{})
+	ended := d.serve(listeners)
+	d.announce(sockets)
+	d.notify(systemd.SdNotifyReady + "\nSTATUS=serving " + strings.Join(d.addresses, ", "))
+	return d.loop(ctx, ended)
+}
+
+// openLog makes the log and returns what ends it. Libraries write to Go's
+// standard log when something is wrong, so that goes to our log too.
+func (d *daemon) openLog(c config.Log) (closeLog func()) {
+	d.log = newLogger(c, d.opt.Log, d.opt.LogIsTerminal)
+	restore, err := zap.RedirectStdLogAt(d.log.Logger, zap.WarnLevel)
+	return func() {
+		if err == nil {
+			restore()
+		}
+		_ = d.log.Sync()
+	}
+}
+
+// prepare makes what needs no socket: the first state, the resolver, the metrics
+// and the milter server.
+func (d *daemon) prepare(c *config.Config) error {
+	d.started, d.calls = c, make(chan func())
+	now := time.Now()
+	id, err := c.EffectiveAuthservID()
+	if err != nil {
+		return err
+	}
+	d.state.Store(&state{config: c, authservID: id, began: now, loaded: now})
+	resolver, err := c.NewResolver(d.log.Named("dns"))
+	if err != nil {
+		return err
+	}
+	d.dns.replace(resolver, 0)
+	d.metrics = newMetrics(c, d.opt)
+	options := c.ServerOptions(d.log.Logger)
+	options.OnMessage = d.metrics.Message
+	d.server = filter.NewServer(d.handler(c, id), options)
+	return nil
+}
+
+// handler returns what evaluates messages and decides about them with a
+// configuration.
+func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
+	return filter.Handler{
+		Checker: policy.NewChecker(c.CheckerOptions(&d.dns, authservID, time.Now)),
+		Rules:   c.Rules(authservID),
+		Shadow:  c.ShadowRules(authservID),
+	}
+}
+
+// serve accepts connections in the background. For each listener that ends, an
+// error is sent, or nil if the server was shut down.
+func (d *daemon) serve(listeners []net.Listener) (ended <-chan error) {
+	errs := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { errs <- d.server.Serve(l) }()
+	}
+	return errs
+}
+
+// announce logs what runs. It also tells a person who tries Postvet out what to
+// do next.
+func (d *daemon) announce(sockets []mtasetup.Socket) {
+	s := d.state.Load()
+	c, id := s.config, s.authservID
+	resolvers := cmp.Or(strings.Join(c.DNS.Resolvers, ", "), "the system's")
+	if d.opt.File == "" || d.opt.OutIsTerminal {
+		fmt.Fprintf(d.opt.Out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
+			strings.Join(d.addresses, " and "), c.Mode, id, cmp.Or(d.opt.File, "by default"), resolvers, mtasetup.Lines(sockets))
+		if d.controlSocket != "" {
+			fmt.Fprintf(d.opt.Out, "\n# How it does: postvet status --socket %s\n", d.controlSocket)
+		}
+	}
+	d.log.Info("serving", zap.Strings("listen", d.addresses), zap.String("mode", c.Mode),
+		zap.String("authserv_id", id), zap.String("config", d.opt.File), zap.String("resolvers", resolvers),
+		zap.String("control", d.controlSocket), zap.Duration("watchdog", d.watchdog.interval),
+		zap.Int("pid", os.Getpid()), zap.String("version", d.opt.Build))
+	if !strings.Contains(id, ".") {
+		d.log.Warn("the authserv-id is not fully qualified, others may use the same; set authserv_id", zap.String("authserv_id", id))
+	}
+	for _, name := range c.UnusedSockets() {
+		d.log.Warn("systemd passed a socket that listen does not name: who connects there waits for ever; name it (systemd:NAME) or remove its unit", zap.String("socket", name))
+	}
+}

@@ -1,0 +1,85 @@
+package service
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// status returns what "postvet status" shows.
+func (d *daemon) status(now time.Time) control.Status {
+	s, counts, totals := d.state.Load(), d.server.Stats(), d.totals()
+	c := s.config
+	out := control.Status{
+		Postvet: d.opt.Build, PID: os.Getpid(), Started: s.began, UptimeSeconds: now.Sub(s.began).Seconds(),
+		State: control.StateServing, Drain: s.drain,
+		Mode: c.Mode, AuthservID: s.authservID, Listeners: d.addresses,
+		Sessions: control.Sessions{Open: counts.Open, Busy: counts.Busy, Limit: d.started.Limits.Connections, Total: counts.Connections},
+		Messages: control.Messages{
+			Total: totals,
+			PerMinute: control.PerMinute{
+				Last1:  d.rates.Over(time.Minute, now, totals),
+				Last5:  d.rates.Over(5*time.Minute, now, totals),
+				Last15: d.rates.Over(15*time.Minute, now, totals),
+			},
+			Aborted: counts.Aborted, Undelivered: counts.Undelivered, Faults: counts.Panics,
+			Shadowed: counts.Shadowed, ShadowDiffers: counts.ShadowDiffers,
+		},
+		Config: control.Config{File: d.opt.File, Loaded: s.loaded, LastReload: s.lastReload, NeedsRestart: s.needsRestart},
+		Log:    d.level(),
+	}
+	out.DNS, out.Cache = control.DescribeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
+	if s.drain != nil {
+		out.State = control.StateDraining
+	}
+	return out
+}
+
+// totals returns the number of messages so far, by action.
+func (d *daemon) totals() control.Totals {
+	m := d.server.Stats().Messages
+	return control.Totals{
+		Accept: m[result.Accept], Quarantine: m[result.Quarantine], Reject: m[result.Reject], TempFail: m[result.TempFail],
+		Redirect: m[result.Redirect], Discard: m[result.Discard],
+	}
+}
+
+// reportStatus sends the status to the service manager if it has changed. While
+// the service drains it also logs how far that is.
+func (d *daemon) reportStatus() {
+	s := d.server.Stats()
+	if drain := d.state.Load().drain; drain != nil {
+		d.log.Info("waiting for messages in flight", zap.Int64("messages", s.Busy), zap.Int64("connections", s.Open),
+			zap.Duration("at_most", time.Until(drain.Until).Round(time.Second)))
+		d.notify("STATUS=waiting for " + control.Count(s.Busy, "message") + " in flight" + extendStop)
+		return
+	}
+	if line := d.describe(); line != d.statusLine {
+		d.statusLine = line
+		d.notify("STATUS=" + line)
+	}
+}
+
+// describe returns the line that "systemctl status" shows.
+func (d *daemon) describe() string {
+	s, t := d.server.Stats(), d.totals()
+	var b strings.Builder
+	if d.dns.Degraded() {
+		b.WriteString("DNS IS DOWN; ")
+	}
+	if r := d.state.Load().lastReload; r != nil && len(r.Errors) > 0 {
+		b.WriteString("the last reload was refused, the log says why; ")
+	}
+	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred", control.Count(t.All(), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail)
+	if n := t.Redirect + t.Discard; n > 0 {
+		fmt.Fprintf(&b, ", %d redirected or discarded", n)
+	}
+	fmt.Fprintf(&b, "; %s, %d of them busy", control.Count(s.Open, "connection"), s.Busy)
+	return b.String()
+}
