@@ -57,13 +57,13 @@ var graph = []struct{ path, imports string }{
 	{"policy/result", "policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// What a rule may ask.
-	{"policy/condition", "policy/addrlist policy/message"},
-	{"policy/addrlist", "policy/message"},
+	{"policy/condition", "policy/addrlist policy/foreign policy/message"},
+	{"policy/addrlist", "policy/foreign policy/message"},
 
 	// One standard each.
 	{"policy/arc/arctest", "policy/dkim policy/message"},
-	{"policy/arc", "policy/authres policy/dkim policy/message dnscache"},
-	{"policy/authres", "policy/message"},
+	{"policy/arc", "policy/authres policy/dkim policy/foreign policy/message dnscache"},
+	{"policy/authres", "policy/foreign policy/message"},
 	{"policy/dkim", "policy/foreign policy/message dnscache"},
 	{"policy/dmarc", "policy/foreign policy/message dnscache"},
 	{"policy/iprev", "policy/message dnscache"},

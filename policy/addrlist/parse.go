@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -16,6 +17,7 @@ const (
 	// MaxEntries is how many entries one list takes.
 	MaxEntries = 1_000_000
 	maxLine    = 4096
+	maxCited   = 65 // an entry that an error cites, with its quotes
 )
 
 // Error is an entry that cannot be taken.
@@ -85,24 +87,24 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 	}
 	switch {
 	case text == "":
-		return fault(fmt.Sprintf("%q says nothing", clip(entry)), "write "+kinds.example())
+		return fault(foreign.TerminalQuote(entry, maxCited)+" says nothing", "write "+kinds.example())
 	case strings.ContainsAny(text, " \t\r"):
-		return fault(fmt.Sprintf("%q are several words", clip(entry)), `write one entry a line, and remarks behind "#"`)
+		return fault(foreign.TerminalQuote(entry, maxCited)+" are several words", `write one entry a line, and remarks behind "#"`)
 	}
 	if domain, ok := cutPrefixFold(text, "dkim:"); ok {
 		if kinds&Signers == 0 {
-			return fault(fmt.Sprintf("%q: signers do not count here", clip(entry)), "write "+kinds.example())
+			return fault(foreign.TerminalQuote(entry, maxCited)+": signers do not count here", "write "+kinds.example())
 		}
 		return b.name(&b.list.signers, domain, entry, member, kinds)
 	}
 	if !looksLikeAddress(text) {
 		if kinds&Names == 0 {
-			return fault(fmt.Sprintf("%q is no address and no prefix", clip(entry)), "write "+kinds.example())
+			return fault(foreign.TerminalQuote(entry, maxCited)+" is no address and no prefix", "write "+kinds.example())
 		}
 		return b.name(&b.list.names, text, entry, member, kinds)
 	}
 	if kinds&Addresses == 0 {
-		return fault(fmt.Sprintf("%q is no name", clip(entry)), "write "+kinds.example())
+		return fault(foreign.TerminalQuote(entry, maxCited)+" is no name", "write "+kinds.example())
 	}
 	p, err := parsePrefix(text, kinds)
 	if err != nil {
@@ -125,7 +127,7 @@ func (b *Builder) name(to *map[string]bool, text, entry string, member bool, kin
 	name, below := strings.CutPrefix(strings.TrimPrefix(text, "*"), ".")
 	name, ok := message.NormalizeDomain(name)
 	if !ok || strings.HasPrefix(text, "*") && !below {
-		return &Error{Problem: fmt.Sprintf("%q is no name", clip(entry)), Remedy: "write " + kinds.example()}
+		return &Error{Problem: foreign.TerminalQuote(entry, maxCited) + " is no name", Remedy: "write " + kinds.example()}
 	}
 	if below {
 		name = "." + name
@@ -168,17 +170,17 @@ func parsePrefix(s string, kinds Kind) (netip.Prefix, *Error) {
 	}
 	p, err := netip.ParsePrefix(plain)
 	if err != nil {
-		return p, &Error{Problem: fmt.Sprintf("%q is no address and no prefix", clip(s)), Remedy: "write " + kinds.example()}
+		return p, &Error{Problem: foreign.TerminalQuote(s, maxCited) + " is no address and no prefix", Remedy: "write " + kinds.example()}
 	}
 	if p.Addr().Is4In6() {
 		if p.Bits() < 96 {
-			return p, &Error{Problem: fmt.Sprintf("%q is no address and no prefix", clip(s)), Remedy: "write " + kinds.example()}
+			return p, &Error{Problem: foreign.TerminalQuote(s, maxCited) + " is no address and no prefix", Remedy: "write " + kinds.example()}
 		}
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	if p != p.Masked() {
 		return p, &Error{
-			Problem: fmt.Sprintf("%q has bits beyond its length", clip(s)),
+			Problem: foreign.TerminalQuote(s, maxCited) + " has bits beyond its length",
 			Remedy:  fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr()),
 		}
 	}
@@ -204,13 +206,4 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 		return s, false
 	}
 	return s[len(prefix):], true
-}
-
-// clip bounds what an error cites.
-func clip(s string) string {
-	const most = 60
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
 }

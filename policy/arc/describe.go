@@ -1,6 +1,11 @@
 package arc
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+)
 
 // describe tells what became of each set. It verifies what the result does not
 // depend on, too.
@@ -13,7 +18,7 @@ func (v *Verifier) describe() []Set {
 	for i, s := range v.sets {
 		// Below one that is broken, bodies were not hashed for message signatures.
 		hashed := len(s.message) > 0 && s.message[0].body != nil
-		d := Set{Instance: s.instance, Results: oneLine(s.field[results].Value(), 300)}
+		d := Set{Instance: s.instance, Results: foreign.Cut(unfolded(s.field[results]), 303)}
 		if s.seal != nil {
 			d.Sealer = s.seal.Domain
 		}
@@ -34,11 +39,5 @@ func (v *Verifier) describe() []Set {
 	return list
 }
 
-// oneLine unfolds a field's value and cuts it.
-func oneLine(s string, n int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > n {
-		s = s[:n] + "..."
-	}
-	return s
-}
+// unfolded returns the value of a field on one line.
+func unfolded(f message.Field) string { return strings.Join(strings.Fields(f.Value()), " ") }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -27,7 +28,7 @@ func keyword(s string) string {
 // safeValue makes a text from outside one line of printable ASCII, at most 256
 // octets long and without blanks around it.
 func safeValue(s string) string {
-	clean := strings.Trim(safeBytes(s), " ")
+	clean := strings.Trim(foreign.Line(s, maxValue), " ")
 	// Some readers decode encoded words before they parse, and RFC 2047 lets
 	// those hold quotes and semicolons.
 	return defuse(strings.ReplaceAll(clean, "=?", "=_"))
@@ -72,32 +73,6 @@ func hasSuffixFold(s string, suffixes []string) bool {
 		}
 	}
 	return false
-}
-
-func safeBytes(s string) string {
-	plain := len(s) <= maxValue
-	for i := 0; plain && i < len(s); i++ {
-		plain = s[i] >= ' ' && s[i] < 0x7f
-	}
-	if plain {
-		return s
-	}
-	out := make([]byte, 0, maxValue+1)
-	for _, r := range s {
-		switch {
-		case r == ' ' || r == '\t' || r == '\r' || r == '\n':
-			out = append(out, ' ')
-		case r < ' ' || r >= 0x7f:
-			out = append(out, '?')
-		default:
-			out = append(out, byte(r))
-		}
-		if len(out) > maxValue {
-			// The mark keeps a name cut inside from looking like a whole one.
-			return string(out[:maxValue-3]) + "..."
-		}
-	}
-	return string(out)
 }
 
 // writtenID is the authserv-id as our fields carry it.

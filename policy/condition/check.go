@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // checker goes through an expression as it is compiled: it refuses what the
@@ -130,7 +131,7 @@ func (c *checker) compare(function string, texts []*ast.StringNode) (any, bool) 
 		for name := range c.lists {
 			names = append(names, name)
 		}
-		c.fault(texts[0], fmt.Sprintf("there is no list %q", clip(texts[0].Value)), suggest(texts[0].Value, names, "define it in [lists]"))
+		c.fault(texts[0], "there is no list "+foreign.TerminalQuote(texts[0].Value, maxCited), suggest(texts[0].Value, names, "define it in [lists]"))
 		return nil, false
 	}
 	return list, true
@@ -185,16 +186,16 @@ func (c *checker) value(f *Fact, name string, text *ast.StringNode) {
 				return
 			}
 		}
-		c.fault(text, fmt.Sprintf("%s is never %q", name, clip(s)), suggest(s, f.Words, "write one of "+strings.Join(quoted(f.Words), ", ")))
+		c.fault(text, fmt.Sprintf("%s is never %s", name, foreign.TerminalQuote(s, maxCited)), suggest(s, f.Words, "write one of "+strings.Join(quoted(f.Words), ", ")))
 	case KindDomain, KindDomains:
 		if s == "" {
 			return
 		}
 		normal, problem, remedy := parseDomain(s)
 		if problem != "" {
-			c.fault(text, fmt.Sprintf("%s is never %q", name, clip(s)), remedy)
+			c.fault(text, fmt.Sprintf("%s is never %s", name, foreign.TerminalQuote(s, maxCited)), remedy)
 		} else if normal != s {
-			c.fault(text, fmt.Sprintf("%s is never %q", name, clip(s)), fmt.Sprintf("write %q", normal))
+			c.fault(text, fmt.Sprintf("%s is never %s", name, foreign.TerminalQuote(s, maxCited)), fmt.Sprintf("write %q", normal))
 		}
 	case KindIP:
 		if s == "" {
@@ -202,9 +203,9 @@ func (c *checker) value(f *Fact, name string, text *ast.StringNode) {
 		}
 		p, problem, _ := parsePrefix(s)
 		if problem != "" || !p.IsSingleIP() {
-			c.fault(text, fmt.Sprintf("%s is never %q", name, clip(s)), fmt.Sprintf("write within(%s, %q)", f.Name, clip(s)))
+			c.fault(text, fmt.Sprintf("%s is never %s", name, foreign.TerminalQuote(s, maxCited)), fmt.Sprintf("write within(%s, %s)", f.Name, foreign.TerminalQuote(s, maxCited)))
 		} else if p.Addr().String() != s {
-			c.fault(text, fmt.Sprintf("%s is never %q", name, clip(s)), fmt.Sprintf("write %q", p.Addr()))
+			c.fault(text, fmt.Sprintf("%s is never %s", name, foreign.TerminalQuote(s, maxCited)), fmt.Sprintf("write %q", p.Addr()))
 		}
 	}
 }

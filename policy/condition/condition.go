@@ -54,6 +54,7 @@ const (
 	MaxCost = 5_000_000
 
 	maxNodes = 500
+	maxCited = 65 // a text that an error cites, with its quotes
 )
 
 // Options inform a compilation. The zero value works.

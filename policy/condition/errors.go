@@ -11,6 +11,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Error is what is wrong with an expression, where, and what would be right.
@@ -35,12 +36,7 @@ func (e *Error) Error() string {
 // Caret shows the place: the line, and below it a caret.
 func (e *Error) Caret() string {
 	const before, after = 50, 30 // what is shown of a long line
-	line := []rune(strings.Map(func(r rune) rune {
-		if r == '\t' || !strconv.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, e.Source))
+	line := []rune(foreign.Terminal(strings.ReplaceAll(e.Source, "\t", " "), foreign.Whole))
 	at := min(max(e.Column-1, 0), len(line))
 	if from := at - before; from > 0 {
 		line, at = line[from:], before
@@ -130,7 +126,7 @@ func explain(source string, err error) *Error {
 			e.Problem, e.Remedy = "the expression ends too early", "write what is missing"
 			break
 		}
-		e.Problem = fmt.Sprintf("%q is not expected here", part[2])
+		e.Problem = foreign.TerminalQuote(part[2], maxCited) + " is not expected here"
 		if part[2] == "=" {
 			e.Remedy = "compare with =="
 		} else {

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -93,9 +94,9 @@ func parsePrefix(s string) (p netip.Prefix, problem, remedy string) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil || p.Addr().Is4In6():
-		return p, fmt.Sprintf("%q is no address and no prefix", clip(s)), `write one such as "192.0.2.0/24" or "2001:db8::/32"`
+		return p, foreign.TerminalQuote(s, maxCited) + " is no address and no prefix", `write one such as "192.0.2.0/24" or "2001:db8::/32"`
 	case p != p.Masked():
-		return p, fmt.Sprintf("%q has bits beyond its length", s), fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr())
+		return p, foreign.TerminalQuote(s, maxCited) + " has bits beyond its length", fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr())
 	}
 	return p, "", ""
 }
@@ -119,15 +120,7 @@ func (d domains) below(s string) bool {
 func parseDomain(s string) (name, problem, remedy string) {
 	name, ok := message.NormalizeDomain(s)
 	if !ok {
-		return "", fmt.Sprintf("%q is no domain", clip(s)), `write one such as "example.org"`
+		return "", foreign.TerminalQuote(s, maxCited) + " is no domain", `write one such as "example.org"`
 	}
 	return name, "", ""
-}
-
-func clip(s string) string {
-	const most = 60
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -247,7 +248,7 @@ func (m *matcher) add(k Key, entry string) (problem, remedy string) {
 		return problem, remedy
 	case KindWord:
 		if !slices.Contains(k.Words(), entry) {
-			return fmt.Sprintf("%q is not known", clip(entry)), suggest(entry, k.Words(), "write "+strings.Join(quoted(k.Words()), ", "))
+			return foreign.TerminalQuote(entry, maxCited) + " is not known", suggest(entry, k.Words(), "write "+strings.Join(quoted(k.Words()), ", "))
 		}
 	case KindDomain, KindDomains, KindAddress, KindAddresses:
 		return m.addDomain(k, entry)
@@ -263,11 +264,11 @@ func (m *matcher) add(k Key, entry string) (problem, remedy string) {
 func (m *matcher) addDomain(k Key, entry string) (problem, remedy string) {
 	if local, domain := message.SplitPath(entry); strings.Contains(entry, "@") {
 		if k.Kind != KindAddress && k.Kind != KindAddresses {
-			return fmt.Sprintf("%q is an address where a domain is expected", clip(entry)), "write the domain alone"
+			return foreign.TerminalQuote(entry, maxCited) + " is an address where a domain is expected", "write the domain alone"
 		}
 		name, ok := message.NormalizeDomain(domain)
 		if !ok || local == "" {
-			return fmt.Sprintf("%q is no address", clip(entry)), `write one such as "user@example.org"`
+			return foreign.TerminalQuote(entry, maxCited) + " is no address", `write one such as "user@example.org"`
 		}
 		m.exact[strings.ToLower(local)+"@"+name] = struct{}{}
 		return "", ""
@@ -276,7 +277,7 @@ func (m *matcher) addDomain(k Key, entry string) (problem, remedy string) {
 	domain, wild := strings.CutPrefix(domain, "*.")
 	name, ok := message.NormalizeDomain(domain)
 	if !ok {
-		return fmt.Sprintf("%q is no domain", clip(entry)), `write one such as "example.org", or ".example.org" for all below it`
+		return foreign.TerminalQuote(entry, maxCited) + " is no domain", `write one such as "example.org", or ".example.org" for all below it`
 	}
 	if below || wild {
 		m.under[name] = struct{}{}

@@ -7,12 +7,12 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// maxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
+// MaxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
 // with code, enhanced code and what the MTA puts around it. On the way to the
 // MTA each '%' becomes two and counts as such.
 const MaxReply = 450
 
-// oneLine makes a text fit for an SMTP reply.
+// OneLine makes a text fit for an SMTP reply.
 func OneLine(text string) string {
 	return strings.TrimSpace(foreign.Line(text, MaxReply))
 }
@@ -33,27 +33,11 @@ func phrase(template string, res *result.Results, v *result.Verdict) string {
 	if advice := adviceFor(res, v); advice != "" && wireLength(text)+wireLength(advice)+2 <= room {
 		text += ". " + advice
 	}
-	if over := wireLength(text) - room; over > 0 {
-		text = cutTo(text, room)
+	if wireLength(text) > room {
+		text = strings.ReplaceAll(foreign.Reply(text, room), "%%", "%")
 	}
 	return text + end
 }
 
 // wireLength is the length of a text on its way to the MTA.
 func wireLength(s string) int { return len(s) + strings.Count(s, "%") }
-
-// cutTo shortens a text to so many octets on the wire.
-func cutTo(s string, room int) string {
-	const dots = "..."
-	n := 0
-	for i := range len(s) {
-		n++
-		if s[i] == '%' {
-			n++
-		}
-		if n > room-len(dots) {
-			return strings.TrimRight(s[:i], " ") + dots
-		}
-	}
-	return s
-}

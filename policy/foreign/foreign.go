@@ -5,9 +5,10 @@
 //
 // Each form is for certain places:
 //
-//   - [Line] is running text in printable ASCII: the text of an SMTP reply, the
-//     reason of a quarantine, a value or comment of a header field, the reasons
-//     and traces that evaluators write.
+//   - [Line] is running text in printable ASCII: the reason of a quarantine, a
+//     value or comment of a header field, the reasons and traces that evaluators
+//     write.
+//   - [Reply] is the text of an SMTP reply as the milter protocol carries it.
 //   - [Word] is one word in printable ASCII, for a name or term inside a
 //     sentence where a blank could pass for the end of it.
 //   - [Quote] is a citation in printable ASCII that keeps each octet: unusual
@@ -44,14 +45,28 @@ func Line(s string, n int) string {
 	if len(s) <= n && IsPrintable(s) {
 		return s
 	}
+	return build(s, n, "", func(b []byte, r rune, _ string) []byte { return append(b, onLine(r)) })
+}
+
+// onLine returns the octet that stands for a character in printable ASCII.
+func onLine(r rune) byte {
+	switch {
+	case r == '\t' || r == '\r' || r == '\n':
+		return ' '
+	case r < ' ' || r > '~':
+		return '?'
+	}
+	return byte(r)
+}
+
+// Reply returns s as Line does, with each percent sign doubled: both MTAs take
+// the text of a milter's reply for a format.
+func Reply(s string, n int) string {
 	return build(s, n, "", func(b []byte, r rune, _ string) []byte {
-		switch {
-		case r == '\t' || r == '\r' || r == '\n':
-			r = ' '
-		case r < ' ' || r > '~':
-			r = '?'
+		if r == '%' {
+			b = append(b, '%')
 		}
-		return append(b, byte(r))
+		return append(b, onLine(r))
 	})
 }
 

@@ -74,6 +74,9 @@ func TestCutting(t *testing.T) {
 		{"no room", Line("abcdef", 0), ""},
 		{"less than no room", Line("abcdef", -5), ""},
 		{"empty without room", Line("", 0), ""},
+		{"a reply fits", Reply("50% ü\r\n", 8), "50%% ?  "},
+		{"a reply does not", Reply("1%%%", 6), "1%%..."},
+		{"not half a percent sign", Reply("%%%%", 6), "%%..."},
 		{"a character of two octets", Terminal("äöü", 5), "ä..."},
 		{"a character that fits", Terminal("äöü", 6), "äöü"},
 		{"a character of four octets", Terminal("😀😀", 7), "😀..."},
@@ -145,6 +148,14 @@ func FuzzLine(f *testing.F) {
 		bounded(t, "Line", s, got, n, true)
 		if again := Line(got, n); again != got {
 			t.Fatalf("Line of %q is %q", got, again)
+		}
+		reply := Reply(s, n)
+		bounded(t, "Reply", s, reply, n, true)
+		if strings.Contains(strings.ReplaceAll(reply, "%%", ""), "%") {
+			t.Fatalf("Reply(%q, %d) holds half a percent sign: %q", s, n, reply)
+		}
+		if n >= 2*len(s) && strings.ReplaceAll(reply, "%%", "%") != Line(s, n) {
+			t.Fatalf("Reply(%q, %d) is %q", s, n, reply)
 		}
 		if n >= len(s) && len(got) != utf8.RuneCountInString(s) {
 			t.Fatalf("%q became %q", s, got)
