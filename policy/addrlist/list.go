@@ -25,9 +25,10 @@ package addrlist
 
 import (
 	"net/netip"
-	"strings"
 
 	"github.com/gaissmai/bart"
+
+	"github.com/postvet/postvet/policy/message"
 )
 
 // Kind says what a list may hold; kinds may be combined.
@@ -91,15 +92,13 @@ func within(names map[string]bool, name string) bool {
 	if member, found := names[name]; found {
 		return member
 	}
-	for i := strings.IndexByte(name, '.'); i >= 0; {
-		if member, found := names[name[i:]]; found {
-			return member
+	for above := range message.Ancestry(name) {
+		// With the dot before it, unless it is the name itself.
+		if at := len(name) - len(above) - 1; at > 0 {
+			if member, found := names[name[at:]]; found {
+				return member
+			}
 		}
-		next := strings.IndexByte(name[i+1:], '.')
-		if next < 0 {
-			return false
-		}
-		i += 1 + next
 	}
 	return false
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/message"
-	"golang.org/x/net/idna"
 )
 
 // Claims reports whether the field is an Authentication-Results field in the
@@ -57,10 +56,7 @@ func comparableID(id string) string {
 // white space, quotes, escapes, control characters and comments. Where comments
 // begin and end is unsure, so both with and without what they hold.
 func holds(value, name string) bool {
-	names := []string{squeeze(name, false)}
-	if u, err := idna.ToUnicode(name); err == nil && u != name {
-		names = append(names, squeeze(u, false))
-	}
+	names := []string{squeeze(name, false), squeeze(message.DecodeALabels(name), false)}
 	for _, text := range []string{squeeze(value, false), squeeze(value, true)} {
 		for _, n := range names {
 			// An id of which nothing is left is held by every value.

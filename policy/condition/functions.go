@@ -105,16 +105,12 @@ func parsePrefix(s string) (p netip.Prefix, problem, remedy string) {
 type domains map[string]struct{}
 
 func (d domains) below(s string) bool {
-	for {
-		if _, ok := d[s]; ok {
+	for name := range message.Ancestry(s) {
+		if _, ok := d[name]; ok {
 			return true
 		}
-		i := strings.IndexByte(s, '.')
-		if i < 0 {
-			return false
-		}
-		s = s[i+1:]
 	}
+	return false
 }
 
 func parseDomain(s string) (name, problem, remedy string) {

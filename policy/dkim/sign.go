@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -36,16 +37,18 @@ const advisedFields = "From:From:Sender:Reply-To:Subject:Subject:Date:Date:To:To
 	"In-Reply-To:References:MIME-Version:Content-Type:Content-Type:Content-Transfer-Encoding:" +
 	"List-Id:List-Unsubscribe:List-Unsubscribe-Post"
 
+var errName = errors.New("dkim: not a domain name")
+
 // Sign reads a message with CRLF line ends from r and writes it to w, a
 // DKIM-Signature field on top. The message is held in memory.
 func Sign(w io.Writer, r io.Reader, o SignOptions) error {
-	domain, err := domainName(o.Domain)
-	if err != nil {
-		return fmt.Errorf("dkim: signing: domain %q: %w", o.Domain, err)
+	domain, ok := tagDomain(o.Domain)
+	if !ok {
+		return fmt.Errorf("dkim: signing: domain %q: %w", o.Domain, errName)
 	}
-	selector, err := domainName(o.Selector)
-	if err != nil {
-		return fmt.Errorf("dkim: signing: selector %q: %w", o.Selector, err)
+	selector, ok := tagDomain(o.Selector)
+	if !ok {
+		return fmt.Errorf("dkim: signing: selector %q: %w", o.Selector, errName)
 	}
 	fields := o.SignedFields
 	if fields == nil {
@@ -60,7 +63,7 @@ func Sign(w io.Writer, r io.Reader, o SignOptions) error {
 	for ; from < 2; from++ {
 		fields = append([]string{"From"}, fields...)
 	}
-	err = msgauth.Sign(w, r, &msgauth.SignOptions{
+	err := msgauth.Sign(w, r, &msgauth.SignOptions{
 		Domain:                 domain,
 		Selector:               selector,
 		Identifier:             o.Identity,

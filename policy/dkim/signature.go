@@ -158,15 +158,15 @@ func (s *Signature) parseSigner() error {
 	var errs [4]error
 	var v string
 	if v, errs[0] = s.require("d"); errs[0] == nil {
-		if d, err := domainName(v); err != nil || !strings.Contains(d, ".") {
+		if d, ok := tagDomain(v); !ok || !strings.Contains(d, ".") {
 			errs[0] = permError("d= is not a domain name")
 		} else {
 			s.Domain = d
 		}
 	}
 	if v, errs[1] = s.require("s"); errs[1] == nil {
-		var err error
-		if s.Selector, err = domainName(v); err != nil {
+		var ok bool
+		if s.Selector, ok = tagDomain(v); !ok {
 			errs[1] = permError("s= is not a selector")
 		}
 	}
@@ -207,11 +207,11 @@ func (s *Signature) parseIdentity() error {
 	if at < 0 || strings.ContainsFunc(id, isControlOrBreak) {
 		return permError("i= is not an identity")
 	}
-	d, err := domainName(id[at+1:])
-	if err != nil {
+	d, ok := tagDomain(id[at+1:])
+	if !ok {
 		return permError("the domain of i= is not a domain name")
 	}
-	if !below(d, s.Domain) {
+	if !message.Below(d, s.Domain) {
 		return permError("i= is not in the domain of d=")
 	}
 	s.Identity, s.IdentityDomain = id, d

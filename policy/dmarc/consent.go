@@ -6,6 +6,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // Consent says whether a host takes reports about a domain, RFC 9990 section 4.
@@ -46,7 +47,7 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 		return ReportConsent{Consent: ConsentImplied, Reason: "the domain itself"}
 	}
 	// Only a host within the Organizational Domain can have the same one.
-	if organizational != "" && within(host, organizational) {
+	if organizational != "" && message.Below(host, organizational) {
 		switch discover(ctx, r, host, o.Discovery).org {
 		case organizational:
 			return ReportConsent{Consent: ConsentImplied, Reason: "of the same organization"}

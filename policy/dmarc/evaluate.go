@@ -6,6 +6,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // maxWalks bounds how many identifiers of one message get a walk of their own:
@@ -175,7 +176,7 @@ const (
 
 // prepare begins the walk that align will need, if any.
 func (e *Evaluation) prepare(ctx context.Context, domain string, mode Alignment) {
-	if domain != "" && domain != e.author && mode == Relaxed && e.found.org != "" && within(domain, e.found.org) {
+	if domain != "" && domain != e.author && mode == Relaxed && e.found.org != "" && message.Below(domain, e.found.org) {
 		e.organization(ctx, domain)
 	}
 }
@@ -198,7 +199,7 @@ func (e *Evaluation) align(ctx context.Context, domain string, mode Alignment) a
 			return notAligned
 		}
 		return undecided
-	case !within(domain, e.found.org):
+	case !message.Below(domain, e.found.org):
 		return notAligned
 	}
 	o := e.organization(ctx, domain)

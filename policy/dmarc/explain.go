@@ -1,6 +1,9 @@
 package dmarc
 
-import "github.com/postvet/postvet/policy/foreign"
+import (
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+)
 
 // organizationalRecord returns the name below which the record stands that
 // makes the Organizational Domain what it is; "" if no record does.
@@ -49,7 +52,7 @@ func (e *Evaluation) relation(domain string, mode Alignment) (alignment, why str
 		return "no", foreign.Line(domain, maxCited) + " and " + e.author + " do not even share their top-level domain"
 	case org == "":
 		return "unknown", "DNS trouble hides the organizational domain of " + e.author
-	case !within(domain, org):
+	case !message.Below(domain, org):
 		return "no", foreign.Line(domain, maxCited) + " is not within " + org + ", the author's organizational domain" + e.authority()
 	}
 	o := e.orgs[domain]

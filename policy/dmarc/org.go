@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // discovery is what is known about one domain: its Organizational Domain, and
@@ -135,38 +136,11 @@ func discoverPSL(ctx context.Context, r Resolver, domain string) *discovery {
 	return d
 }
 
-// normalize returns a domain in lower case without a final dot, or "" if it is
-// not a name that the DNS could hold in printable ASCII.
+// normalize returns a domain as [message.NormalizeDomain] does, "" for what is
+// none.
 func normalize(domain string) string {
-	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
-	if len(domain) > 253 {
-		return ""
-	}
-	label := 0
-	for i := range len(domain) {
-		c := domain[i]
-		switch {
-		case c == '.':
-			if label == 0 {
-				return ""
-			}
-			label = 0
-		case c <= ' ' || c > '~' || label == 63:
-			return ""
-		default:
-			label++
-		}
-	}
-	if label == 0 {
-		return ""
-	}
-	return domain
-}
-
-// within reports whether domain is zone or stands below it.
-func within(domain, zone string) bool {
-	return domain == zone ||
-		len(domain) > len(zone) && strings.HasSuffix(domain, zone) && domain[len(domain)-len(zone)-1] == '.'
+	name, _ := message.NormalizeDomain(domain)
+	return name
 }
 
 // lastLabels returns the last n labels of a domain.

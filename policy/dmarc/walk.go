@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // maxQueries is the most names that one walk asks for (RFC 9989 section 4.10).
@@ -17,14 +18,13 @@ const maxQueries = 8
 // without "_dmarc.": the name itself, then its last seven labels at most, and
 // on until one label is left (RFC 9989 section 4.10 steps 4 to 7).
 func walkDomains(domain string) []string {
-	list := make([]string, 1, maxQueries)
-	list[0] = domain
-	rest := domain
-	for n := strings.Count(domain, ".") + 1; n > 1; n-- {
-		_, rest, _ = strings.Cut(rest, ".")
-		if n <= maxQueries {
-			list = append(list, rest)
+	list := make([]string, 0, maxQueries)
+	labels := strings.Count(domain, ".") + 1
+	for name := range message.Ancestry(domain) {
+		if len(list) == 0 || labels < maxQueries {
+			list = append(list, name)
 		}
+		labels--
 	}
 	return list
 }

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -150,7 +149,7 @@ func DKIMFound(res *result.Results) string {
 func nearer(a, b dkim.Result, author string) bool {
 	rank := func(r dkim.Result) int {
 		switch {
-		case r.Domain != "" && (r.Domain == author || strings.HasSuffix(author, "."+r.Domain) || strings.HasSuffix(r.Domain, "."+author)):
+		case r.Domain != "" && (message.Below(author, r.Domain) || message.Below(r.Domain, author)):
 			return 2
 		case r.Status == dkim.Pass:
 			return 1

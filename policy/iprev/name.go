@@ -2,7 +2,6 @@ package iprev
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/postvet/postvet/policy/message"
 )
@@ -12,10 +11,7 @@ import (
 func usable(names []string) []string {
 	var good []string
 	for _, n := range names {
-		if strings.ContainsFunc(n, func(r rune) bool { return r >= 0x80 }) {
-			continue // NormalizeDomain would make A-labels of it
-		}
-		n, ok := message.NormalizeDomain(n)
+		n, ok := message.NormalizeASCII(n)
 		if !ok || slices.Contains(good, n) {
 			continue
 		}

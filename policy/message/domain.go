@@ -1,6 +1,7 @@
 package message
 
 import (
+	"iter"
 	"strings"
 	"unicode/utf8"
 
@@ -17,11 +18,10 @@ const (
 	maxULabels = 1024
 )
 
-// profile maps U-labels as a look-up does (RFC 5891 section 5, UTS 46,
+// profile maps U-labels as a lookup does (RFC 5891 section 5, UTS 46,
 // non-transitional). It does not insist on the host name rules of RFC 1123 or
-// on the places of hyphens: "_dmarc" and "r3---sn" are in the DNS, and what is
-// written there is checked by [NormalizeDomain].
-// It is never modified.
+// on the places of hyphens: "_dmarc" and "r3---sn" are in the DNS, and
+// [NormalizeDomain] checks what is written there. It is never modified.
 var profile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(),
 	idna.StrictDomainName(false), idna.CheckHyphens(false))
 
@@ -32,6 +32,7 @@ var profile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiR
 // over 253 octets, bytes other than letters, digits, hyphen and underscore, or
 // U-labels that IDNA does not allow. One label alone is a name.
 //
+// A standard that wants less than this checks the rest itself, and says so.
 // A-labels in the input are not decoded; see [ValidALabels].
 func NormalizeDomain(name string) (string, bool) {
 	name = strings.TrimSuffix(name, ".")
@@ -79,6 +80,16 @@ func NormalizeDomain(name string) (string, bool) {
 	return name, true
 }
 
+// NormalizeASCII is [NormalizeDomain] for a name that cannot have U-labels,
+// such as one in a DNS answer: its octets beyond ASCII are no characters, and
+// A-labels made of them would be another name.
+func NormalizeASCII(name string) (string, bool) {
+	if !isASCII(name) {
+		return "", false
+	}
+	return NormalizeDomain(name)
+}
+
 // ValidALabels reports whether all labels of a normalized domain that look like
 // A-labels are the A-label of a U-label. One that is not, such as
 // "xn--example-", can be shown by a program that decodes it as another domain.
@@ -94,9 +105,19 @@ func ValidALabels(name string) bool {
 	return err == nil && a == name
 }
 
+// DecodeALabels returns a normalized domain as a program shows it that decodes
+// A-labels, whether they are valid or not.
+func DecodeALabels(name string) string {
+	if !strings.Contains(name, "xn--") {
+		return name
+	}
+	u, _ := profile.ToUnicode(name)
+	return u
+}
+
 func isASCII(s string) bool {
 	for i := range len(s) {
-		if s[i] >= 0x80 {
+		if s[i] >= utf8.RuneSelf {
 			return false
 		}
 	}
@@ -106,5 +127,15 @@ func isASCII(s string) bool {
 // Below reports whether a domain is another or stands below it. Both are in the
 // form that [NormalizeDomain] returns.
 func Below(domain, above string) bool {
-	return domain == above || strings.HasSuffix(domain, "."+above)
+	head, ok := strings.CutSuffix(domain, above)
+	return ok && (head == "" || head[len(head)-1] == '.')
+}
+
+// Ancestry yields a domain and then each domain above it, the nearest first.
+func Ancestry(domain string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for more := domain != ""; more && yield(domain); {
+			_, domain, more = strings.Cut(domain, ".")
+		}
+	}
 }

@@ -4,15 +4,16 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// related reports whether a domain looks like one of the author's organization.
+// Related reports whether a domain looks like one of the author's organization.
 // It is no alignment.
 func (r *Results) Related(domain string) bool {
 	author := r.Author.Domain
-	below := func(a, b string) bool { return b != "" && (a == b || strings.HasSuffix(a, "."+b)) }
-	return domain != "" && (below(domain, author) || strings.Contains(domain, ".") && below(author, domain) || below(domain, r.DMARC.OrganizationalDomain))
+	return domain != "" && (message.Below(domain, author) || strings.Contains(domain, ".") && message.Below(author, domain) ||
+		message.Below(domain, r.DMARC.OrganizationalDomain))
 }
 
 // Counts returns what a signature's result counts as for DMARC and in our field,
@@ -25,7 +26,7 @@ func (r *Results) Counts(d dkim.Result) (dkim.Status, string) {
 	return d.Status, d.Reason
 }
 
-// envelopeSPF returns the SPF result that DMARC looks at: MAIL FROM's, or for
+// EnvelopeSPF returns the SPF result that DMARC looks at: MAIL FROM's, or for
 // the null sender that of postmaster@HELO (RFC 7208 section 2.4).
 func (r *Results) EnvelopeSPF() (spf.Result, bool) {
 	want := spf.MailFrom

@@ -3,7 +3,6 @@ package spf
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
@@ -41,7 +40,7 @@ func (e *evaluation) pointer(t *Term, target string) (bool, *verdict) {
 	}
 	var inside []*clientName
 	for i := range e.client.names {
-		if n := &e.client.names[i]; below(n.name, target) {
+		if n := &e.client.names[i]; message.Below(n.name, target) {
 			inside = append(inside, n)
 		}
 	}
@@ -61,7 +60,7 @@ func (e *evaluation) validatedName(domain string) string {
 		switch {
 		case n.name == domain:
 			return 0
-		case below(n.name, domain):
+		case message.Below(n.name, domain):
 			return 1
 		}
 		return 2
@@ -86,10 +85,7 @@ func (e *evaluation) clientPTR() *dnscache.Answer {
 	c.reverse = dnscache.ReverseName(e.ip)
 	c.answer = e.lookup(c.reverse, dnscache.PTR)
 	for _, n := range c.answer.Names[:min(len(c.answer.Names), maxHosts)] {
-		if !ascii(n) {
-			continue // NormalizeDomain would make A-labels of it
-		}
-		n, ok := message.NormalizeDomain(n)
+		n, ok := message.NormalizeASCII(n)
 		if ok && !slices.ContainsFunc(c.names, func(other clientName) bool { return other.name == n }) {
 			c.names = append(c.names, clientName{name: n})
 		}
@@ -159,10 +155,4 @@ func (e *evaluation) askWithin(d time.Duration, name string, t dnscache.Type) *d
 	ctx, cancel := context.WithTimeout(e.ctx, d)
 	defer cancel()
 	return e.askUntil(ctx, name, t)
-}
-
-// below reports whether name is domain or a subdomain of it.
-func below(name, domain string) bool {
-	return strings.HasSuffix(name, domain) &&
-		(len(name) == len(domain) || name[len(name)-len(domain)-1] == '.')
 }

@@ -59,32 +59,36 @@ func checkDomain(s, what string) (domain, problem string) {
 		return "", what + " is missing"
 	case s[0] == '[':
 		return "", what + " is an address literal"
-	case len(s) > 4*maxNameOctets:
-		return "", what + " is longer than a domain name can be"
 	}
-	if !ascii(s) {
-		a, ok := message.NormalizeDomain(s)
-		if !ok {
-			return "", what + " is not a valid internationalized name"
-		}
-		s = a
+	domain, ok := message.NormalizeDomain(s)
+	if !ok {
+		return "", what + malformed(s)
 	}
-	s = lower(strings.TrimSuffix(s, "."))
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] == 0x7f {
-			return "", what + " holds a space or control character"
-		}
-	}
-	if why := impossible(s); why != "" {
-		return "", what + " is not a domain name: " + why
-	}
-	if _, err := netip.ParseAddr(s); err == nil {
+	if _, err := netip.ParseAddr(domain); err == nil {
 		return "", what + " is an address"
 	}
-	if strings.IndexByte(s, '.') < 0 {
-		return s, what + " is a single label, no domain of the public DNS"
+	if !strings.Contains(domain, ".") {
+		return domain, what + " is a single label, no domain of the public DNS"
 	}
-	return s, ""
+	return domain, ""
+}
+
+// malformed says why a name is no domain.
+func malformed(s string) string {
+	s = strings.TrimSuffix(s, ".")
+	why := impossible(s)
+	_, err := netip.ParseAddr(s)
+	switch {
+	case err == nil:
+		return " is an address"
+	case !ascii(s):
+		return " is not a valid internationalized name"
+	case strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }):
+		return " holds a space or control character"
+	case why == "":
+		why = "it holds more than letters, digits, hyphens and underscores"
+	}
+	return " is not a domain name: " + why
 }
 
 // impossible says why a name without a dot at its end cannot exist in the DNS,

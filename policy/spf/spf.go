@@ -11,8 +11,10 @@
 //
 // # Where the standard leaves a choice
 //
-//   - Section 4.3: a domain of one label, an address or an address literal has
-//     no policy, and the DNS is not asked.
+//   - Section 4.3: a domain of one label, an address, an address literal, or a
+//     name with characters that no mail domain has (RFC 5321 section 4.1.2, and
+//     the underscore) has no policy, and the DNS is not asked. Targets of terms
+//     may have any (section 7.1).
 //   - Section 4.6.4: a term counts as void once, if the look-up of its own target
 //     finds nothing; the addresses of mail exchangers and of the client's names
 //     do not count. The PTR query of %{p} counts as one of the ten.

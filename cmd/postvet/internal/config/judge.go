@@ -12,6 +12,7 @@ import (
 
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // checkAuthservID accepts what needs no quoting in an Authentication-Results
@@ -148,24 +149,13 @@ func checkRuleFile(s string) (normal, problem, remedy string) {
 	return s, "", ""
 }
 
-// validHost tells a host name (letters, digits, hyphens and dots) from a typing error.
+// validHost tells a host name from a typing error: no label of it begins or ends
+// with a hyphen (RFC 952, RFC 1123 section 2.1), and 127.0.0.256 is a mistyped
+// address.
 func validHost(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
+	name, ok := message.NormalizeASCII(s)
+	for label := range strings.SplitSeq(name, ".") {
+		ok = ok && strings.Trim(label, "-") == label
 	}
-	digitsOnly := true
-	for _, label := range strings.Split(strings.TrimSuffix(s, "."), ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for i := range len(label) {
-			c := label[i]
-			letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_'
-			if !letter && (c < '0' || c > '9') {
-				return false
-			}
-			digitsOnly = digitsOnly && !letter
-		}
-	}
-	return !digitsOnly // 127.0.0.256 is a mistyped address
+	return ok && strings.Trim(name, "0123456789.") != ""
 }

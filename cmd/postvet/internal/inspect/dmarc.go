@@ -10,6 +10,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // maxReportHosts bounds the hosts whose consent to receive reports is looked up.
@@ -62,7 +63,7 @@ func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) D
 		}
 		m.Steps = append(m.Steps, step)
 		// Only the domain's own names are its owner's to repair.
-		if s.Record == nil && s.Records > 0 && strings.HasSuffix("."+domain, "."+strings.TrimPrefix(s.Name, "_dmarc.")) {
+		if s.Record == nil && s.Records > 0 && message.Below(domain, strings.TrimPrefix(s.Name, "_dmarc.")) {
 			broken = true
 			if s.Records > 1 {
 				m.Findings.error(fmt.Sprintf("%d DMARC records at %s: none of them counts (RFC 9989 section 4.10)", s.Records, s.Name), "keep one and remove the others")

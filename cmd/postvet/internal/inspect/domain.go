@@ -11,12 +11,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"unicode/utf8"
-
-	"golang.org/x/net/idna"
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // Resolver is what an inspection needs of the DNS.
@@ -209,35 +207,7 @@ func (r *Report) count() {
 	}
 }
 
-// canonical returns a name in lower-case A-labels without a final dot.
+// canonical returns a name as the evaluators have it.
 func canonical(name string) (string, bool) {
-	name = strings.TrimSuffix(strings.TrimSpace(name), ".")
-	if name == "" || len(name) > 1000 || !utf8.ValidString(name) {
-		return "", false
-	}
-	ascii := strings.ToLower(name)
-	for i := range len(name) {
-		if name[i] >= 0x80 {
-			var err error
-			if ascii, err = idna.Lookup.ToASCII(name); err != nil {
-				return "", false
-			}
-			break
-		}
-	}
-	if len(ascii) > 253 {
-		return "", false
-	}
-	for label := range strings.SplitSeq(ascii, ".") {
-		if label == "" || len(label) > 63 {
-			return "", false
-		}
-		for i := range len(label) {
-			c := label[i]
-			if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-				return "", false
-			}
-		}
-	}
-	return ascii, true
+	return message.NormalizeDomain(strings.TrimSpace(name))
 }
