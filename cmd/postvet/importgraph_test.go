@@ -57,7 +57,8 @@ var graph = []struct{ path, imports string }{
 	{"policy/result", "policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// What a rule may ask.
-	{"policy/condition", "policy/addrlist policy/foreign policy/message"},
+	{"policy/condition", "policy/addrlist policy/foreign policy/message policy/spelling"},
+	{"policy/spelling", ""},
 	{"policy/addrlist", "policy/foreign policy/message"},
 
 	// One standard each.

@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/spelling"
 )
 
 // Error is what is wrong with an expression, where, and what would be right.
@@ -227,49 +228,11 @@ func firstLine(s string) string {
 	return line
 }
 
-// suggest says what a word was probably meant to be, or else says otherwise.
+// suggest returns the remedy that names what word was probably meant to be, or
+// else otherwise.
 func suggest(word string, candidates []string, otherwise string) string {
-	best, distance := "", 1+len(word)/4
-	plain := strings.ReplaceAll(strings.ToLower(word), "-", "_")
-	for _, c := range candidates {
-		if d := editDistance(plain, strings.ToLower(c)); c != "" && d <= distance {
-			best, distance = c, d-1
-		}
-	}
-	if best == "" {
-		for _, c := range candidates {
-			if len(c) > 2 && len(plain) > 2 && (strings.HasPrefix(plain, c) || strings.HasPrefix(c, plain)) {
-				best = c
-				break
-			}
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
+	if name := spelling.Nearest(word, candidates); name != "" {
+		return "did you mean " + name + "?"
 	}
 	return otherwise
-}
-
-// editDistance counts insertions, deletions and substitutions; long words are no
-// typing errors.
-func editDistance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return max(len(a), len(b))
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

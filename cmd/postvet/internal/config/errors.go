@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/postvet/postvet/policy/spelling"
 )
 
 // Error is one fault of a configuration, on one line:
@@ -94,39 +96,31 @@ const (
 	unknownSection = "unknown section"
 )
 
-// suggest says what an unknown key was probably meant to be.
+// suggest returns the remedy for an unknown key: where the key belongs, or what
+// it was probably meant to be.
 func suggest(name string) string {
-	const list = "\"postvet config default\" prints every key"
 	section, last := split(name)
-	plain := normal(name)
-	best, distance := "", 1+len(plain)/4
+	var names []string
 	for _, k := range keys {
 		ks, kl := split(k.name)
 		if kl == normal(last) && ks != section {
 			return "it belongs " + place(ks) + " as " + kl
 		}
-		if d := editDistance(plain, k.name); d <= distance {
-			best, distance = k.name, d-1
-		}
-		if best == "" && len(last) > 2 && strings.HasPrefix(k.name, plain) {
-			best = k.name
-		}
+		names = append(names, k.name)
 	}
-	if best != "" {
-		return "did you mean " + best + "?"
+	if near := spelling.Nearest(name, names); near != "" {
+		return "did you mean " + near + "?"
 	}
-	return list
+	return "\"postvet config default\" prints every key"
 }
 
 func suggestSection(name string) string {
-	best, distance := "", 2
-	for _, s := range sections[1:] {
-		if d := editDistance(normal(name), s.name); d <= distance {
-			best, distance = s.name, d-1
-		}
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
 	}
-	if best != "" {
-		return "did you mean [" + best + "]?"
+	if near := spelling.Nearest(name, names); near != "" {
+		return "did you mean [" + near + "]?"
 	}
 	return "\"postvet config default\" prints every section"
 }
@@ -149,33 +143,4 @@ func split(name string) (section, last string) {
 
 func normal(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "-", "_")
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of
-// neighbours. Long names are no typing errors and are not measured.
-func editDistance(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	d := make([][]int, len(a)+1)
-	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		d[i][0] = i
-	}
-	for j := range d[0] {
-		d[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			d[i][j] = min(d[i-1][j]+1, d[i][j-1]+1, d[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
-		}
-	}
-	return d[len(a)][len(b)]
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/spelling"
 
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/condition"
@@ -338,14 +339,8 @@ func suggestRuleKey(key string) string {
 	for _, k := range condition.Keys() {
 		names = append(names, k.Name)
 	}
-	best, distance := "", 1+len(key)/4
-	for _, n := range names {
-		if d := editDistance(normal(key), n); d <= distance {
-			best, distance = n, d-1
-		}
-	}
-	if best != "" {
-		return "did you mean " + best + "?"
+	if near := spelling.Nearest(key, names); near != "" {
+		return "did you mean " + near + "?"
 	}
 	return "\"postvet policy explain --keys\" prints every key"
 }
