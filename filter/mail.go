@@ -2,8 +2,10 @@ package filter
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 
 	"github.com/emersion/go-milter"
@@ -208,7 +210,7 @@ func (s *session) carryOut(mod *milter.Modifier, m *mail, d *Decision) reply {
 		redirect(mod, m.to, v.RedirectTo)
 	}
 	if v.Action == result.Quarantine {
-		reason := line(v.Text, maxReason)
+		reason := strings.TrimSpace(foreign.Line(v.Text, maxReason))
 		if reason == "" {
 			reason = "held by policy"
 		}
@@ -240,7 +242,7 @@ func (s *session) tell(d *Decision) {
 			if v := recover(); v != nil {
 				s.srv.count.panics.Add(1)
 				s.srv.log.Error("panic",
-					zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)),
+					text("queue", d.QueueID), zap.String("client", clientIP(d.Client)),
 					zap.String("during", "OnMessage"), zapPanic(v), zap.Stack("stack"))
 			}
 		}()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-milter"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxAddress bounds a recipient: RFC 5321 section 4.5.3.1.3 allows 256 octets
@@ -19,7 +20,7 @@ func (s *session) cannotRedirect(m *mail, to string) string {
 		return "the MTA does not let us replace recipients"
 	case len(m.to) < m.rcpts:
 		return "more recipients than are remembered cannot be replaced"
-	case to == "" || len(to) > maxAddress || line(to, maxAddress) != to:
+	case to == "" || len(to) > maxAddress || !foreign.IsPrintable(to) || strings.TrimSpace(to) != to:
 		return "the address to redirect to is none"
 	}
 	return ""

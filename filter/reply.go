@@ -3,6 +3,7 @@ package filter
 import (
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 
 	"github.com/emersion/go-milter"
@@ -10,7 +11,7 @@ import (
 
 const (
 	// maxReply is the longest reply line, RFC 5321 section 4.5.3.1.5, without
-	// its CRLF. It is applied after doubling each '%'.
+	// its CRLF. It holds after each '%' is doubled.
 	maxReply = 510
 	// maxReason bounds the reason of a quarantine, which both MTAs log.
 	maxReason = 200
@@ -59,42 +60,9 @@ func validCode(code string) bool {
 	return true
 }
 
-// line makes a text printable ASCII on one line of at most n octets.
-func line(s string, n int) string {
-	s = strings.TrimSpace(s)
-	if len(s) > n {
-		s = s[:n]
-	}
-	b := []byte(s)
-	for i, c := range b {
-		switch {
-		case c == '\t' || c == '\r' || c == '\n':
-			b[i] = ' '
-		case c < ' ' || c > '~':
-			b[i] = '?'
-		}
-	}
-	return strings.TrimSpace(string(b))
-}
-
-// wireText makes of a reply what the protocol carries: both MTAs treat a '%' as
-// the start of a format.
+// wireText makes of a reply what the protocol carries.
 func wireText(s string) string {
-	s = line(s, maxReply)
-	if !strings.Contains(s, "%") {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if n := b.Len(); s[i] == '%' && n+2 > maxReply || n+1 > maxReply {
-			break
-		}
-		if s[i] == '%' {
-			b.WriteByte('%')
-		}
-		b.WriteByte(s[i])
-	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(foreign.Reply(strings.TrimSpace(s), maxReply))
 }
 
 // final makes go-milter's response of a reply: one whose Continue is true, as

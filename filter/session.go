@@ -98,7 +98,7 @@ func (s *session) guard(during string, f func()) {
 		}
 		s.srv.count.panics.Add(1)
 		s.srv.log.Error("panic",
-			zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)),
+			text("queue", s.macros.queueID), zap.String("client", clientIP(s.client)),
 			zap.String("during", during), zapPanic(v), zap.Stack("stack"))
 		if s.mail != nil {
 			s.mail.fault = "internal error during " + during
@@ -301,7 +301,7 @@ func (s *session) giveUp() {
 	if m.refusal.text == "" { // else that was its verdict
 		s.srv.count.aborted.Add(1)
 		if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
-			entry.Write(zap.String("queue", clean(s.macros.queueID)), zap.String("client", clientIP(s.client)), zap.String("from", clean(m.from)))
+			entry.Write(text("queue", s.macros.queueID), zap.String("client", clientIP(s.client)), text("from", m.from))
 		}
 	}
 	if m.tx != nil {

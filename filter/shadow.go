@@ -16,7 +16,7 @@ func (s *session) shadow(m *mail, d *Decision) {
 		if v := recover(); v != nil {
 			s.srv.count.panics.Add(1)
 			s.srv.log.Error("panic",
-				zap.String("queue", clean(d.QueueID)), zap.String("client", clientIP(d.Client)),
+				text("queue", d.QueueID), zap.String("client", clientIP(d.Client)),
 				zap.String("during", "shadow"), zapPanic(v), zap.Stack("stack"))
 		}
 	}()
@@ -46,7 +46,7 @@ func shadowText(d *Decision) string {
 func matched(v result.Verdict) []string {
 	out := make([]string, len(v.Matched))
 	for i, m := range v.Matched {
-		out[i] = clean(m.Rule)
+		out[i] = m.Rule
 		if m.Monitor {
 			out[i] += " (monitor)"
 		}

@@ -198,11 +198,11 @@ func TestWireText(t *testing.T) {
 		{"550 5.7.26 a", "550 5.7.26 a"},
 		{"50% of %s", "50%% of %%s"},
 		{"a\r\n550 b", "a  550 b"},
-		{"a\x00b\x7fc\xc3\xa9", "a?b?c??"},
+		{"a\x00b\x7fc\xc3\xa9", "a?b?c?"},
 		{" a\t ", "a"},
-		{long, long[:510]},
-		{strings.Repeat("%", 600), strings.Repeat("%", 510)},
-		{"x" + strings.Repeat("%", 600), "x" + strings.Repeat("%", 508)},
+		{long, long[:507] + "..."},
+		{strings.Repeat("%", 600), strings.Repeat("%", 506) + "..."},
+		{"x" + strings.Repeat("%", 600), "x" + strings.Repeat("%", 506) + "..."},
 	}
 	for _, tt := range tests {
 		if got := wireText(tt.in); got != tt.want {

@@ -228,9 +228,9 @@ func (w *wire) report(queue string) {
 	w.smu.Lock()
 	killed := w.killed
 	w.smu.Unlock()
-	warn := func(text string, more ...zap.Field) {
-		w.srv.log.Warn(text, append(more, zap.Stringer("remote", w.RemoteAddr()),
-			zap.String("client", clientIP(w.session.client)), zap.String("queue", clean(queue)))...)
+	warn := func(event string, more ...zap.Field) {
+		w.srv.log.Warn(event, append(more, zap.Stringer("remote", w.RemoteAddr()),
+			zap.String("client", clientIP(w.session.client)), text("queue", queue))...)
 	}
 	switch err := w.reason; {
 	case killed || err == nil || errors.Is(err, io.EOF) || errors.Is(err, errDraining) || errors.Is(err, net.ErrClosed):
