@@ -20,7 +20,7 @@ func (m *mta) rcpt(addr string) (code byte, text string) {
 }
 
 func early(p rules.Rules) rules.Rules {
-	p.Local = rules.Local{SPFFail: rules.OnReject, SPFEarly: true}
+	p.Local = rules.Local{SPFFail: rules.DemandReject, SPFEarly: true}
 	return p
 }
 

@@ -204,8 +204,8 @@ func TestPolicyExempt(t *testing.T) {
 
 func TestPolicyDNSTrouble(t *testing.T) {
 	t.Parallel()
-	for onTempError, want := range map[string]byte{"accept": 'c', "tempfail": 'y'} {
-		t.Run(onTempError, func(t *testing.T) {
+	for onTempError, want := range map[rules.TempError]byte{rules.TempErrorAccept: 'c', rules.TempErrorDefer: 'y'} {
+		t.Run(string(onTempError), func(t *testing.T) {
 			t.Parallel()
 			r, dns := startPolicy(t, rules.Rules{OnTempError: onTempError})
 			dns.SetFault("*", "*", dnstest.ServFail)

@@ -30,7 +30,7 @@ $FAULT 88.2.0.192.in-addr.arpa PTR SERVFAIL
 func TestEarly(t *testing.T) {
 	t.Parallel()
 	_, resolver := dnstest.Start(t, earlyZone)
-	strict := rules.Local{SPFFail: rules.OnReject, SPFSoftfail: rules.OnReject, SPFPermError: rules.OnReject, SPFEarly: true}
+	strict := rules.Local{SPFFail: rules.DemandReject, SPFSoftfail: rules.DemandReject, SPFPermError: rules.DemandReject, SPFEarly: true}
 	for _, tt := range []struct {
 		name   string
 		rules  rules.Rules
@@ -55,9 +55,9 @@ func TestEarly(t *testing.T) {
 			name: "temperror, deferred", rules: rules.Rules{OnTempError: rules.TempErrorDefer}, from: "a@trouble.example",
 			code: "451 4.7.24", text: "SPF of trouble.example could not be evaluated because of DNS trouble; please try again later",
 		},
-		{name: "not early", rules: rules.Rules{Local: rules.Local{SPFFail: rules.OnReject}}, from: "a@strict.example"},
+		{name: "not early", rules: rules.Rules{Local: rules.Local{SPFFail: rules.DemandReject}}, from: "a@strict.example"},
 		{name: "only marked", rules: rules.Rules{Local: rules.Local{SPFEarly: true}}, from: "a@strict.example"},
-		{name: "held at the end", rules: rules.Rules{Local: rules.Local{SPFFail: rules.OnQuarantine, SPFEarly: true}}, from: "a@strict.example"},
+		{name: "held at the end", rules: rules.Rules{Local: rules.Local{SPFFail: rules.DemandQuarantine, SPFEarly: true}}, from: "a@strict.example"},
 		{name: "monitor", rules: rules.Rules{Mode: rules.Monitor}, from: "a@strict.example"},
 		{name: "authenticated", exempt: policy.Exempt{Authenticated: true}, user: "ann", from: "a@strict.example"},
 		{name: "exempt address", exempt: policy.Exempt{Addresses: members(t, "192.0.2.66")}, from: "a@strict.example"},

@@ -92,11 +92,11 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 		case "mode":
 			g.rules.Mode = rules.Mode(value)
 		case "quarantine":
-			g.rules.Quarantine = value
+			g.rules.Quarantine = rules.Quarantine(value)
 		case "on-temperror":
-			g.rules.OnTempError = value
+			g.rules.OnTempError = rules.TempError(value)
 		case "on-ambiguous-author":
-			g.rules.OnAmbiguousAuthor = value
+			g.rules.OnAmbiguousAuthor = rules.AmbiguousAuthor(value)
 		case "exempt":
 			g.exempt.Addresses = members(t, value)
 		case "relay":
@@ -116,7 +116,7 @@ func (g *golden) readEnvelope(t *testing.T, text string) {
 		case "monitor-recipient":
 			g.rules.Modes.MonitorRecipients = members(t, value)
 		case "sender-domain":
-			g.rules.SenderDomain = value
+			g.rules.SenderDomain = rules.SenderDomain(value)
 		case "max-fields":
 			if _, err := fmt.Sscan(value, &g.fields); err != nil {
 				t.Fatal(err)

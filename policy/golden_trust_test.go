@@ -7,6 +7,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // TestTrust are the goldens of what an administrator may set beside DMARC: each
@@ -19,7 +20,7 @@ func (g *golden) readTrust(t *testing.T, key, value string) bool {
 	trust, local := &g.rules.Trust, &g.rules.Local
 	switch key {
 	case "dmarc":
-		g.rules.DMARC = value
+		g.rules.DMARC = rules.DMARC(value)
 	case "exempt-name":
 		g.exempt.Names = members(t, value)
 	case "forwarders":
@@ -27,7 +28,7 @@ func (g *golden) readTrust(t *testing.T, key, value string) bool {
 	case "sealers":
 		trust.Sealers = members(t, value)
 	case "mailing-lists":
-		trust.MailingLists = value
+		trust.MailingLists = rules.MailingLists(value)
 	case "author-override":
 		domain, asked, _ := strings.Cut(value, " ")
 		if trust.Authors == nil {
@@ -35,21 +36,21 @@ func (g *golden) readTrust(t *testing.T, key, value string) bool {
 		}
 		trust.Authors[domain] = dmarc.Policy(asked)
 	case "spf-fail":
-		local.SPFFail = value
+		local.SPFFail = rules.Demand(value)
 	case "spf-softfail":
-		local.SPFSoftfail = value
+		local.SPFSoftfail = rules.Demand(value)
 	case "spf-permerror":
-		local.SPFPermError = value
+		local.SPFPermError = rules.Demand(value)
 	case "own-domains":
 		local.OwnDomains = members(t, value)
 	case "on-own-domain":
-		local.OnOwnDomain = value
+		local.OnOwnDomain = rules.Demand(value)
 	case "signing-domains":
 		local.SigningDomains = members(t, value)
 	case "on-unsigned":
-		local.OnUnsigned = value
+		local.OnUnsigned = rules.Demand(value)
 	case "on-degraded":
-		g.rules.OnDegraded = value
+		g.rules.OnDegraded = rules.Degraded(value)
 	case "dns-is-down":
 		g.trouble = true
 	default:

@@ -159,8 +159,8 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 		for _, r := range append(trustingRules(t), []rules.Rules{
 			{},
 			{Mode: rules.Monitor},
-			{Quarantine: rules.QuarantineTag, OnAmbiguousAuthor: rules.AuthorHold},
-			{OnAmbiguousAuthor: rules.AuthorAccept, OnTempError: "tempfail"},
+			{Quarantine: rules.QuarantineTag, OnAmbiguousAuthor: rules.AmbiguousHold},
+			{OnAmbiguousAuthor: rules.AmbiguousAccept, OnTempError: "tempfail"},
 		}...) {
 			r.AuthservID = "mx.test.example"
 			v := r.Decide(res)

@@ -18,12 +18,12 @@ func trustingRules(t *testing.T) []rules.Rules {
 	return []rules.Rules{
 		{Trust: rules.Trust{Forwarders: theirs}, Mode: rules.Monitor},
 		{Trust: rules.Trust{Sealers: theirs}},
-		{Trust: rules.Trust{MailingLists: rules.ListsAccept}},
-		{Trust: rules.Trust{MailingLists: rules.ListsQuarantine}, Quarantine: rules.QuarantineTag},
+		{Trust: rules.Trust{MailingLists: rules.MailingListsAccept}},
+		{Trust: rules.Trust{MailingLists: rules.MailingListsQuarantine}, Quarantine: rules.QuarantineTag},
 		{Trust: rules.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyNone}}},
 		{Trust: rules.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyQuarantine}}, Quarantine: rules.QuarantineTag},
-		{Local: rules.Local{SPFFail: rules.OnReject, SPFSoftfail: rules.OnReject, SPFPermError: rules.OnReject}},
-		{Local: rules.Local{OwnDomains: theirs, OnOwnDomain: rules.OnReject, SigningDomains: theirs, OnUnsigned: rules.OnReject}},
+		{Local: rules.Local{SPFFail: rules.DemandReject, SPFSoftfail: rules.DemandReject, SPFPermError: rules.DemandReject}},
+		{Local: rules.Local{OwnDomains: theirs, OnOwnDomain: rules.DemandReject, SigningDomains: theirs, OnUnsigned: rules.DemandReject}},
 	}
 }
 

@@ -189,7 +189,7 @@ func TestEarlyRefusalKnowsItsLimits(t *testing.T) {
 		"another recipient is":          {rules.Modes{MonitorRecipients: members(t, "other.example")}, true},
 		"some author is monitored":      {rules.Modes{MonitorDomains: members(t, "some.example")}, false},
 	} {
-		set := rules.Rules{Modes: tt.modes, Local: rules.Local{SPFEarly: true, SPFFail: rules.OnReject}}
+		set := rules.Rules{Modes: tt.modes, Local: rules.Local{SPFEarly: true, SPFFail: rules.DemandReject}}
 		if v, refused := set.Early(stranger); refused != tt.refused {
 			t.Errorf("%s: refused %v by %s", name, refused, v.Rule)
 		}
@@ -202,7 +202,7 @@ func TestOwnDomainBehindRelay(t *testing.T) {
 	t.Parallel()
 	_, resolver := dnstest.Start(t, relayZone)
 	checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Relays: members(t, "192.0.2.25")})
-	set := rules.Rules{Local: rules.Local{OwnDomains: members(t, "test.example"), OnOwnDomain: rules.OnReject}}
+	set := rules.Rules{Local: rules.Local{OwnDomains: members(t, "test.example"), OnOwnDomain: rules.DemandReject}}
 	for _, tt := range []struct {
 		name, received string
 		want           result.Action

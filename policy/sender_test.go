@@ -158,11 +158,11 @@ func TestSenderDomainAndTrust(t *testing.T) {
 		},
 		{
 			"a list is let through",
-			rules.Rules{Trust: rules.Trust{MailingLists: rules.ListsAccept}},
+			rules.Rules{Trust: rules.Trust{MailingLists: rules.MailingListsAccept}},
 			listed(dmarc.PolicyReject),
 			"accept mailing-list; policy.mailing_lists (List-Post; changed behind the signature of shop.example ())",
 		},
-		{"a list is held", rules.Rules{Trust: rules.Trust{MailingLists: rules.ListsQuarantine}}, listed(dmarc.PolicyReject), refused},
+		{"a list is held", rules.Rules{Trust: rules.Trust{MailingLists: rules.MailingListsQuarantine}}, listed(dmarc.PolicyReject), refused},
 
 		{
 			"DNS is down, and all may pass",

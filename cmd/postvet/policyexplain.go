@@ -110,7 +110,7 @@ func firstSteps(c *config.Config) []step {
 }
 
 func lastSteps(c *config.Config) []step {
-	ambiguous := map[string]string{rules.AuthorReject: "550 5.7.1", rules.AuthorHold: "held", rules.AuthorAccept: "passed over (on_ambiguous_author = \"accept\")"}
+	ambiguous := map[rules.AmbiguousAuthor]string{rules.AmbiguousReject: "550 5.7.1", rules.AmbiguousHold: "held", rules.AmbiguousAccept: "passed over (on_ambiguous_author = \"accept\")"}
 	temperror := "accepted, marked; 451 4.4.3 if the domain is known to ask for quarantine or reject"
 	if c.Policy.OnTempError == rules.TempErrorDefer {
 		temperror = "451 4.4.3"
@@ -158,7 +158,7 @@ func modeText(c *config.Config) string {
 }
 
 func modeOfAll(c *config.Config) string {
-	if c.Mode == string(rules.Monitor) {
+	if c.Mode == rules.Monitor {
 		return "mode = \"monitor\": all of this is logged, and everything is accepted."
 	}
 	return "mode = \"enforce\": this is carried out."
@@ -214,7 +214,7 @@ func ruleThen(r rules.Rule) string {
 	case result.TempFail:
 		does = append(does, orNone(r.Code, rules.DefaultTempFailCode)+text)
 	case result.Quarantine:
-		how := map[string]string{rules.QuarantineHold: "hold", rules.QuarantineTag: "deliver with " + result.QuarantineField}[r.Quarantine]
+		how := map[rules.Quarantine]string{rules.QuarantineHold: "hold", rules.QuarantineTag: "deliver with " + result.QuarantineField}[r.Quarantine]
 		does = append(does, how+text)
 	case result.Redirect:
 		does = append(does, "deliver to "+r.RedirectTo+" instead of its recipients")

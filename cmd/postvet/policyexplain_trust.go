@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -25,13 +26,14 @@ func trustSteps(c *config.Config) []step {
 		"the client or a signer is one of trust.forwarders ("+entries(c.Trust.Forwarders)+")", "accepted, and not asked for more")
 	add(c.Trust.Sealers.Set != nil, result.RuleTrustedSealer,
 		"it would be refused or held, and sealers of trust.sealers ("+entries(c.Trust.Sealers)+") saw the author authenticated", "accepted")
-	lists := map[string]string{rules.ListsQuarantine: held(c, "refused all the same"), rules.ListsAccept: "accepted"}
+	lists := map[rules.MailingLists]string{rules.MailingListsQuarantine: held(c, "refused all the same"), rules.MailingListsAccept: "accepted"}
 	add(lists[c.Policy.MailingLists] != "", result.RuleMailingList,
 		"it would be refused or held, and looks like the work of a mailing list", lists[c.Policy.MailingLists])
 	add(c.Policy.SenderDomain == rules.SenderDomainReject, result.RuleSenderDomain,
 		"a domain of the sender accepts no mail, and nobody was trusted above", "550 5.7.27 for a null MX, 550 5.1.8 without a domain or address")
 	for _, d := range []struct {
-		word, name, when, code string
+		word             rules.Demand
+		name, when, code string
 	}{
 		{c.Policy.OnOwnDomain, result.RuleOwnDomain, "a stranger uses one of policy.own_domains (" + entries(c.Policy.OwnDomains) + ") without proof", "550 5.7.1"},
 		{c.Policy.OnUnsigned, result.RuleUnsigned, "the author is of policy.signing_domains (" + entries(c.Policy.SigningDomains) + "), which did not sign", "550 5.7.20 or 550 5.7.22"},
@@ -40,16 +42,16 @@ func trustSteps(c *config.Config) []step {
 		{c.Policy.SPFPermError, result.RuleSPFPermError, "SPF permerror, and no signature of the same domain", "550 5.7.24"},
 	} {
 		then := d.code
-		if d.word == rules.OnQuarantine {
+		if d.word == rules.DemandQuarantine {
 			then = held(c, d.code)
 		}
-		if c.Policy.SPFEarly && d.word == rules.OnReject && strings.HasPrefix(d.name, "spf-") {
+		if c.Policy.SPFEarly && d.word == rules.DemandReject && strings.HasPrefix(d.name, "spf-") {
 			d.when, _, _ = strings.Cut(d.when, ",")
 			then += " at RCPT, before the message is sent and before your own rules are asked"
 		}
-		add(d.word != rules.OnMark, d.name, d.when, then)
+		add(d.word != rules.DemandMark, d.name, d.when, then)
 	}
-	degraded := map[string]string{
+	degraded := map[rules.Degraded]string{
 		rules.DegradedJudge: "451 4.4.3 where it would be refused", rules.DegradedDefer: "451 4.4.3 unless DMARC passes", rules.DegradedAccept: "accepted",
 	}
 	add(true, result.RuleDegraded, "DNS is down altogether, and look-ups for this message failed", degraded[c.Policy.OnDegraded])
@@ -59,7 +61,7 @@ func trustSteps(c *config.Config) []step {
 // authorSteps are the author_overrides, the longest names first, as they count.
 func authorSteps(c *config.Config) []step {
 	const most = 20
-	then := map[string]string{"reject": "550 5.7.26", "quarantine": held(c, "550 5.7.26"), "none": "accepted, whatever the domain asks for"}
+	then := map[dmarc.Policy]string{dmarc.PolicyReject: "550 5.7.26", dmarc.PolicyQuarantine: held(c, "550 5.7.26"), dmarc.PolicyNone: "accepted, whatever the domain asks for"}
 	domains := slices.SortedFunc(maps.Keys(c.AuthorOverrides), func(a, b string) int {
 		if n := strings.Count(b, ".") - strings.Count(a, "."); n != 0 {
 			return n

@@ -40,7 +40,7 @@ func (r Rules) overrideAuthor(res *result.Results, v result.Verdict) result.Verd
 	case found == "":
 		found = "no policy"
 	case len(v.Overrides) > 0: // policy.dmarc
-		found = DMARCMark
+		found = string(DMARCMark)
 	}
 	o := result.Override{Reason: result.ReasonLocalPolicy, By: "author_overrides." + key, Text: fmt.Sprintf("%s instead of %s", asked, found)}
 	if asked == dmarc.PolicyNone {

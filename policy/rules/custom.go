@@ -30,7 +30,7 @@ type Rule struct {
 	// Action is what is done; "" for a rule that only edits.
 	Action result.Action
 	// Quarantine is QuarantineHold or QuarantineTag where Action is Quarantine.
-	Quarantine string
+	Quarantine Quarantine
 	// RedirectTo is the address that gets the message instead of its recipients
 	// where Action is Redirect.
 	RedirectTo string

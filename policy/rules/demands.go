@@ -12,30 +12,22 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// Local is what we ask for beside DMARC. The words are "mark" (the result
-// stands in our field; the default), "quarantine" and "reject".
+// Local is what we ask for beside DMARC.
 type Local struct {
 	// SPFFail, SPFSoftfail and SPFPermError are what these results of MAIL FROM
 	// (of HELO for a bounce) lead to, unless the same domain has signed the message.
-	SPFFail, SPFSoftfail, SPFPermError string
+	SPFFail, SPFSoftfail, SPFPermError Demand
 	// SPFEarly refuses by them before the message is sent, see [Rules.Early].
 	SPFEarly bool
 	// OwnDomains are ours. OnOwnDomain is what it leads to if a stranger uses one
 	// as author or in MAIL FROM without proof.
 	OwnDomains  *addrlist.List
-	OnOwnDomain string
+	OnOwnDomain Demand
 	// SigningDomains sign all their mail. OnUnsigned is what mail of such authors
 	// leads to that bears no valid signature of theirs.
 	SigningDomains *addrlist.List
-	OnUnsigned     string
+	OnUnsigned     Demand
 }
-
-// What our demands may lead to.
-const (
-	OnMark       = "mark"
-	OnQuarantine = "quarantine"
-	OnReject     = "reject"
-)
 
 // severe makes our own demands of what would be accepted; the strictest outcome
 // counts. What was trusted before is not asked again, nor is an author that is
@@ -72,17 +64,17 @@ func severity(a result.Action) int {
 
 // demand makes the verdict of a demand that is not met; the zero verdict if it is
 // only to be marked.
-func (r Rules) demand(word, rule, code, text string) result.Verdict {
+func (r Rules) demand(word Demand, rule, code, text string) result.Verdict {
 	switch {
-	case word == OnReject, word == OnQuarantine && r.Quarantine == QuarantineReject:
+	case word == DemandReject, word == DemandQuarantine && r.Quarantine == QuarantineReject:
 		return result.Verdict{Action: result.Reject, Rule: rule, Code: code, Text: text}
-	case word == OnQuarantine:
+	case word == DemandQuarantine:
 		return result.Verdict{Action: result.Quarantine, Rule: rule, Text: text}
 	}
 	return result.Verdict{}
 }
 
-func demands(word string) bool { return word == OnReject || word == OnQuarantine }
+func demands(word Demand) bool { return word == DemandReject || word == DemandQuarantine }
 
 // onOwnDomain asks for proof of whoever uses a domain of ours.
 func (r Rules) onOwnDomain(res *result.Results) result.Verdict {
@@ -193,10 +185,3 @@ func (r Rules) whileDegraded(res *result.Results, v result.Verdict) result.Verdi
 	}
 	return v
 }
-
-// What OnDegraded may be.
-const (
-	DegradedJudge  = "judge"
-	DegradedDefer  = "tempfail"
-	DegradedAccept = "accept"
-)

@@ -13,7 +13,7 @@ import (
 // lenientToLists is MailingLists. The marks of a list, and a failure as lists
 // make it, can be forged by anybody who has seen one message of the author's.
 func (r Rules) lenientToLists(res *result.Results, v result.Verdict) result.Verdict {
-	if r.Trust.MailingLists != ListsQuarantine && r.Trust.MailingLists != ListsAccept || !res.List.Marked() {
+	if r.Trust.MailingLists != MailingListsQuarantine && r.Trust.MailingLists != MailingListsAccept || !res.List.Marked() {
 		return v
 	}
 	o := result.Override{Reason: result.ReasonMailingList, By: "policy.mailing_lists"}
@@ -28,7 +28,7 @@ func (r Rules) lenientToLists(res *result.Results, v result.Verdict) result.Verd
 	}
 	o.Text = foreign.Line(res.List.String(), 120) + "; " + shape
 	switch {
-	case r.Trust.MailingLists == ListsAccept:
+	case r.Trust.MailingLists == MailingListsAccept:
 		return overridden(v, result.RuleMailingList, o)
 	case v.Action == result.Reject && r.Quarantine != QuarantineReject:
 		v.Action, v.Rule, v.Code = result.Quarantine, result.RuleMailingList, ""

@@ -40,79 +40,32 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Mode says whether verdicts are carried out.
-type Mode string
-
-// Enforce acts; Monitor decides and reports, and accepts everything.
-const (
-	Enforce Mode = "enforce"
-	Monitor Mode = "monitor"
-)
-
-// The ways to deal with p=quarantine, and with a message whose author is
-// ambiguous.
-const (
-	QuarantineHold   = "hold"   // the MTA keeps the message back
-	QuarantineTag    = "tag"    // delivered with QuarantineField
-	QuarantineReject = "reject" // refused as for p=reject
-	AuthorReject     = "reject"
-	AuthorHold       = "hold"
-	AuthorAccept     = "accept"
-)
-
-// What the policies of author domains lead to.
-const (
-	DMARCEnforce = "enforce"
-	DMARCMark    = "mark"
-)
-
-// What DNS trouble, and a failure of our own, lead to.
-const (
-	TempErrorAccept = "accept"
-	TempErrorDefer  = "tempfail"
-	FaultDefer      = "tempfail"
-	FaultAccept     = "accept"
-)
-
-// Rules turn results into a verdict. They are a plain value; an empty word is
-// its default, the first that its comment names.
+// Rules turn results into a verdict. They are a plain value; of each word "" is
+// the default.
 type Rules struct {
-	// Mode is Enforce or Monitor, and Modes what is treated otherwise.
+	// Modes are the exceptions to Mode.
 	Mode  Mode
 	Modes Modes
 	// AuthservID is the name that our field carries.
 	AuthservID string
-	// DMARC says whether the policies of author domains are carried out,
-	// "enforce", or only written into the message, "mark".
-	DMARC string
-	// Quarantine is what p=quarantine leads to: "hold" (the MTA keeps the
-	// message), "tag" (delivered with QuarantineField) or "reject".
-	Quarantine string
-	// OnTempError is what an evaluation that DNS trouble cut short leads to:
-	// "accept" or "tempfail". Where the domain is known to ask for quarantine or
-	// reject, it is "tempfail" in any case: whoever forges its mail may have
-	// caused the trouble, and honest mail is only late.
-	OnTempError string
-	// OnAmbiguousAuthor is what a message without exactly one author domain
-	// leads to: "reject", "hold" or "accept".
-	OnAmbiguousAuthor string
-	// SenderDomain is what is done if the sender's domain accepts no mail: "off",
-	// "mark" (it only stands in our field) or "reject", unless Trust has a say.
-	SenderDomain string
-	// OnFault is what a failure of our own leads to: "tempfail" or "accept".
-	OnFault string
+	DMARC      DMARC
+	Quarantine Quarantine
+	// OnTempError decides unless the domain is known to ask for quarantine or
+	// reject. Then the message is deferred in any case: whoever forges mail of
+	// the domain may have caused the DNS failure, and honest mail is only late.
+	OnTempError       TempError
+	OnAmbiguousAuthor AmbiguousAuthor
+	// SenderDomain decides after Trust.
+	SenderDomain SenderDomain
+	OnFault      Fault
 	// HelpURL ends each refusal, see [explain.CheckHelpURL]; "" for none.
-	HelpURL string
-	// OnDegraded is what a message leads to of which look-ups failed while DNS is
-	// down altogether: "judge" (refusals become deferrals), "tempfail" (unless
-	// DMARC passes) or "accept".
-	OnDegraded string
+	HelpURL    string
+	OnDegraded Degraded
 	// Trust says whose word counts against a failure of DMARC, Local what we ask
-	// for beside it.
+	// for beside DMARC.
 	Trust Trust
 	Local Local
-	// Custom are the admin's own rules. They are asked after what must come
-	// first: faults of ours, exemptions, the limits of a header.
+	// Custom are the administrator's own rules.
 	Custom []Rule
 	// NoHold tells that the MTA cannot keep a message back: it is tagged instead.
 	NoHold bool
@@ -199,9 +152,9 @@ func (r Rules) judge(res *result.Results, own *custom) result.Verdict {
 		// A bounce from "MAILER-DAEMON": it names nobody's domain, and is lost for
 		// good if it is refused.
 		return result.Verdict{Action: result.Accept, Rule: result.RuleNoAuthor}
-	case res.Author.Domain == "" && res.Author.Problem != "" && r.OnAmbiguousAuthor != AuthorAccept:
+	case res.Author.Domain == "" && res.Author.Problem != "" && r.OnAmbiguousAuthor != AmbiguousAccept:
 		text := explain.AuthorProblem(res.Author)
-		if r.OnAmbiguousAuthor == AuthorHold {
+		if r.OnAmbiguousAuthor == AmbiguousHold {
 			return result.Verdict{Action: result.Quarantine, Rule: result.RuleAmbiguousAuthor, Text: text}
 		}
 		return result.Verdict{Action: result.Reject, Rule: result.RuleAmbiguousAuthor, Code: "550 5.7.1", Text: "Message refused: " + text}

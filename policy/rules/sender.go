@@ -9,13 +9,6 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// The ways to deal with a sender's domain that accepts no mail.
-const (
-	SenderDomainOff    = "off"    // nothing is looked up
-	SenderDomainMark   = "mark"   // it stands in our field
-	SenderDomainReject = "reject" // the message is refused
-)
-
 // onSender refuses mail of a domain that mail cannot be sent to. Whom the
 // administrator trusts it does not refuse, as DMARC and SPF do not: a forwarder
 // cannot help what stands in the message, nor an author that is never to be

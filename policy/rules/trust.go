@@ -19,22 +19,13 @@ type Trust struct {
 	// Forwarders are clients by address or verified name, and signers.
 	Forwarders *addrlist.List
 	// Sealers are the domains whose ARC seals are believed.
-	Sealers *addrlist.List
-	// MailingLists is how failures are treated that look like a mailing list's
-	// work: "strict" (like all others), "quarantine" or "accept".
-	MailingLists string
+	Sealers      *addrlist.List
+	MailingLists MailingLists
 	// Authors say by author domain, in lower-case A-labels, what is done instead of
 	// what the domain asks for; they hold for the domains below, too. They are not
 	// modified.
 	Authors map[string]dmarc.Policy
 }
-
-// What MailingLists may be.
-const (
-	ListsStrict     = "strict"
-	ListsQuarantine = "quarantine"
-	ListsAccept     = "accept"
-)
 
 // readyMade decides about a message that has one author, or none that could be
 // asked for, and applies what an administrator may set beside DMARC, in the order
@@ -57,7 +48,7 @@ func (r Rules) onlyMarked(v result.Verdict) result.Verdict {
 	if r.DMARC != DMARCMark || v.Action == result.Accept || v.Rule == result.RuleTempError && r.OnTempError == TempErrorDefer {
 		return v
 	}
-	return overridden(v, v.Rule, result.Override{Reason: result.ReasonLocalPolicy, By: byDMARC, Text: DMARCMark})
+	return overridden(v, v.Rule, result.Override{Reason: result.ReasonLocalPolicy, By: byDMARC, Text: string(DMARCMark)})
 }
 
 // byDMARC is the key that keeps policies from being carried out. It trusts

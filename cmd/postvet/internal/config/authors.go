@@ -15,7 +15,7 @@ import (
 // authorSection is the table whose keys are domains.
 const authorSection = "author_overrides"
 
-var authorWords = []string{"reject", "quarantine", "none"}
+var authorWords = []string{string(dmarc.PolicyReject), string(dmarc.PolicyQuarantine), string(dmarc.PolicyNone)}
 
 const (
 	maxAuthors = 10000 // bounds the table
@@ -70,9 +70,9 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 		return fmt.Sprintf("the section has more than %d domains", maxAuthors), "name whole domains instead of those below them"
 	}
 	if c.AuthorOverrides == nil {
-		c.AuthorOverrides = map[string]string{}
+		c.AuthorOverrides = map[string]dmarc.Policy{}
 	}
-	c.AuthorOverrides[name] = word
+	c.AuthorOverrides[name] = dmarc.Policy(word)
 	return "", ""
 }
 
@@ -88,26 +88,9 @@ func (f *file) lineOf(name string) int {
 	return 0
 }
 
-// authorPolicies are the overrides as package policy takes them.
-func (c *Config) authorPolicies() map[string]dmarc.Policy {
-	if len(c.AuthorOverrides) == 0 {
-		return nil
-	}
-	m := make(map[string]dmarc.Policy, len(c.AuthorOverrides))
-	for domain, word := range c.AuthorOverrides {
-		m[domain] = dmarc.Policy(word)
-	}
-	return m
-}
-
 // writeAuthors writes the table's lines.
 func (c *Config) writeAuthors(b *strings.Builder) {
-	domains := make([]string, 0, len(c.AuthorOverrides))
-	for domain := range c.AuthorOverrides {
-		domains = append(domains, domain)
-	}
-	slices.Sort(domains)
-	for _, domain := range domains {
-		fmt.Fprintf(b, "%s = %s\n", strconv.Quote(domain), strconv.Quote(c.AuthorOverrides[domain]))
+	for _, domain := range slices.Sorted(maps.Keys(c.AuthorOverrides)) {
+		fmt.Fprintf(b, "%s = %s\n", strconv.Quote(domain), strconv.Quote(string(c.AuthorOverrides[domain])))
 	}
 }

@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // Config is what Postvet runs with. Make it with Default or Load.
 type Config struct {
-	// Mode is "enforce" or "monitor".
-	Mode string
+	Mode rules.Mode
 	// AuthservID is the name that our Authentication-Results carry; "" is the
 	// host's name.
 	AuthservID string
@@ -37,8 +39,8 @@ type Config struct {
 	Policy Policy
 	Trust  Trust
 	// AuthorOverrides say for an author domain and those below it what is done
-	// instead of what it asks for: "reject", "quarantine" or "none".
-	AuthorOverrides map[string]string
+	// instead of what it asks for.
+	AuthorOverrides map[string]dmarc.Policy
 	DKIM            DKIM
 	Exempt          Exempt
 	Limits          Limits
@@ -86,28 +88,28 @@ type DNS struct {
 
 // Policy is which result leads to which action.
 type Policy struct {
-	DMARC                string
-	Quarantine           string
-	OnTempError          string
-	OnAmbiguousAuthor    string
-	OnFault              string
-	OnDegraded           string
-	OrganizationalDomain string
-	SenderDomain         string
+	DMARC                rules.DMARC
+	Quarantine           rules.Quarantine
+	OnTempError          rules.TempError
+	OnAmbiguousAuthor    rules.AmbiguousAuthor
+	OnFault              rules.Fault
+	OnDegraded           rules.Degraded
+	OrganizationalDomain dmarc.Discovery
+	SenderDomain         rules.SenderDomain
 	MonitorListeners     []string // as socket.Address.Canonical, or an MTA's daemon name
 	MonitorDomains       List
 	EnforceDomains       List
 	MonitorRecipients    List
 	HelpURL              string
-	MailingLists         string
-	SPFFail              string
-	SPFSoftfail          string
-	SPFPermError         string
+	MailingLists         rules.MailingLists
+	SPFFail              rules.Demand
+	SPFSoftfail          rules.Demand
+	SPFPermError         rules.Demand
 	SPFEarly             bool
 	OwnDomains           List
-	OnOwnDomain          string
+	OnOwnDomain          rules.Demand
 	SigningDomains       List
-	OnUnsigned           string
+	OnUnsigned           rules.Demand
 }
 
 // Trust is whose word counts: about the client, and against a failure of DMARC.
@@ -121,7 +123,7 @@ type Trust struct {
 type DKIM struct {
 	MinRSABits, MaxRSABits int
 	ClockSkew              time.Duration
-	PartialBody            string
+	PartialBody            dkim.Status
 }
 
 // Exempt is which messages are not checked.
@@ -165,7 +167,7 @@ type Log struct {
 // Default returns the configuration of an empty file.
 func Default() *Config {
 	return &Config{
-		Mode:         "enforce",
+		Mode:         rules.Enforce,
 		Listen:       []string{"inet:127.0.0.1:8890"},
 		DrainTimeout: time.Minute,
 		Socket:       Socket{Mode: 0o660},
@@ -181,22 +183,22 @@ func Default() *Config {
 			MaxInFlight:    512,
 		},
 		Policy: Policy{
-			DMARC:                "enforce",
-			Quarantine:           "hold",
-			OnTempError:          "accept",
-			OnAmbiguousAuthor:    "reject",
-			OnFault:              "tempfail",
-			OnDegraded:           "judge",
-			OrganizationalDomain: "treewalk",
-			SenderDomain:         "off",
-			MailingLists:         "strict",
-			SPFFail:              "mark",
-			SPFSoftfail:          "mark",
-			SPFPermError:         "mark",
-			OnOwnDomain:          "mark",
-			OnUnsigned:           "mark",
+			DMARC:                rules.DMARCEnforce,
+			Quarantine:           rules.QuarantineHold,
+			OnTempError:          rules.TempErrorAccept,
+			OnAmbiguousAuthor:    rules.AmbiguousReject,
+			OnFault:              rules.FaultDefer,
+			OnDegraded:           rules.DegradedJudge,
+			OrganizationalDomain: dmarc.TreeWalk,
+			SenderDomain:         rules.SenderDomainOff,
+			MailingLists:         rules.MailingListsStrict,
+			SPFFail:              rules.DemandMark,
+			SPFSoftfail:          rules.DemandMark,
+			SPFPermError:         rules.DemandMark,
+			OnOwnDomain:          rules.DemandMark,
+			OnUnsigned:           rules.DemandMark,
 		},
-		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute, PartialBody: "policy"},
+		DKIM: DKIM{MinRSABits: 1024, MaxRSABits: 8192, ClockSkew: 5 * time.Minute, PartialBody: dkim.Policy},
 		Exempt: Exempt{
 			Addresses:     newList(addrlist.Addresses, "127.0.0.0/8", "::1/128"),
 			Authenticated: true,

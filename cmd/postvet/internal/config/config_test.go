@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/dmarc"
 )
 
 var update = flag.Bool("update", false, "rewrite contrib/postvet.toml and the expected errors in testdata")
@@ -119,7 +120,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Forwarders: newList(addrlist.Addresses|addrlist.Names|addrlist.Signers, "198.51.100.0/24", "mx.example.net", "dkim:example.com"),
 			Sealers:    newList(addrlist.Names, "lists.example"),
 		},
-		AuthorOverrides: map[string]string{"bank.example": "reject", "old.bank.example": "none"},
+		AuthorOverrides: map[string]dmarc.Policy{"bank.example": "reject", "old.bank.example": "none"},
 		DKIM:            DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt:          Exempt{Addresses: newList(addrlist.Addresses, "192.0.2.0/24", "2001:db8::25"), Names: newList(addrlist.Names, "mx.example.org")},
 		Limits: Limits{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/filter/socket"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // cross compares settings that are right each by itself.
@@ -53,13 +54,13 @@ func (c *Config) cross() Errors {
 	idle := func(name, needs, remedy string) {
 		fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)
 	}
-	if c.Policy.OnOwnDomain != "mark" && len(c.Policy.OwnDomains.Entries) == 0 {
+	if c.Policy.OnOwnDomain != rules.DemandMark && len(c.Policy.OwnDomains.Entries) == 0 {
 		idle("policy.on_own_domain", "policy.own_domains", "list your domains in policy.own_domains")
 	}
-	if c.Policy.OnUnsigned != "mark" && len(c.Policy.SigningDomains.Entries) == 0 {
+	if c.Policy.OnUnsigned != rules.DemandMark && len(c.Policy.SigningDomains.Entries) == 0 {
 		idle("policy.on_unsigned", "policy.signing_domains", "list the domains in policy.signing_domains")
 	}
-	if p := c.Policy; p.SPFEarly && p.SPFFail != "reject" && p.SPFSoftfail != "reject" && p.SPFPermError != "reject" {
+	if p := c.Policy; p.SPFEarly && p.SPFFail != rules.DemandReject && p.SPFSoftfail != rules.DemandReject && p.SPFPermError != rules.DemandReject {
 		idle("policy.spf_early", "policy.spf_fail", `write spf_fail = "reject"`)
 	}
 	seen := map[socket.Address]string{}

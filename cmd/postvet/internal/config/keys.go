@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // key is one setting: the only place that knows its name, meaning and bounds.
@@ -52,7 +55,7 @@ var sections = []struct{ name, comment string }{
 // keys are all settings in the order of the file.
 var keys = []key{
 	{
-		name: "mode", field: func(c *Config) any { return &c.Mode }, words: []string{"enforce", "monitor"},
+		name: "mode", field: func(c *Config) any { return (*string)(&c.Mode) }, words: rules.Mode("").Words(),
 		comment: "enforce: verdicts are carried out. monitor: verdicts are logged and written\ninto the message, and everything is accepted.",
 	},
 	{
@@ -135,23 +138,23 @@ var keys = []key{
 	},
 
 	{
-		name: "policy.dmarc", field: func(c *Config) any { return &c.Policy.DMARC }, words: []string{"enforce", "mark"},
+		name: "policy.dmarc", field: func(c *Config) any { return (*string)(&c.Policy.DMARC) }, words: rules.DMARC("").Words(),
 		comment: "Is mail refused or held because its author's domain asks for it? enforce: yes.\nmark: no, it is only written into the message; other keys here still decide.",
 	},
 	{
-		name: "policy.quarantine", field: func(c *Config) any { return &c.Policy.Quarantine }, words: []string{"hold", "tag", "reject"},
+		name: "policy.quarantine", field: func(c *Config) any { return (*string)(&c.Policy.Quarantine) }, words: rules.Quarantine("").Words(),
 		comment: "What p=quarantine leads to. hold: the MTA keeps the message in its queue\nuntil somebody looks. tag: it is delivered with a field X-Postvet-Quarantine.\nreject: it is refused.",
 	},
 	{
-		name: "policy.on_temperror", field: func(c *Config) any { return &c.Policy.OnTempError }, words: []string{"accept", "tempfail"},
+		name: "policy.on_temperror", field: func(c *Config) any { return (*string)(&c.Policy.OnTempError) }, words: rules.TempError("").Words(),
 		comment: "What is done if DNS trouble leaves the answer open. accept: the message\npasses with \"temperror\" in its field, unless its domain is known to ask for\nquarantine or reject. tempfail: the sender is to try again, as in that case.",
 	},
 	{
-		name: "policy.on_ambiguous_author", field: func(c *Config) any { return &c.Policy.OnAmbiguousAuthor }, words: []string{"reject", "hold", "accept"},
+		name: "policy.on_ambiguous_author", field: func(c *Config) any { return (*string)(&c.Policy.OnAmbiguousAuthor) }, words: rules.AmbiguousAuthor("").Words(),
 		comment: "What is done with a message that does not name exactly one author domain:\nno From field, several, or one that mail programs read differently.",
 	},
 	{
-		name: "policy.on_fault", field: func(c *Config) any { return &c.Policy.OnFault }, words: []string{"tempfail", "accept"},
+		name: "policy.on_fault", field: func(c *Config) any { return (*string)(&c.Policy.OnFault) }, words: rules.Fault("").Words(),
 		comment: "What is done if Postvet itself fails on a message.",
 	},
 	{
@@ -159,15 +162,15 @@ var keys = []key{
 		comment: "Page that explains a refusal to the sender, such as\n\"https://mail.example.org/refused?why={hint}&from={author}\". It ends every\nreply that refuses or defers a message. {author}, {client}, {rule} and {hint}\nstand for the author's domain, the client's address, the rule that decided and\nthe likely cause. Empty: none.",
 	},
 	{
-		name: "policy.on_degraded", field: func(c *Config) any { return &c.Policy.OnDegraded }, words: []string{"judge", "tempfail", "accept"},
+		name: "policy.on_degraded", field: func(c *Config) any { return (*string)(&c.Policy.OnDegraded) }, words: rules.Degraded("").Words(),
 		comment: "What is done with a message of which look-ups failed while DNS is down\naltogether. judge: as always, but what would be refused is to come again.\ntempfail: it is to come again unless DMARC passes. accept: it passes.",
 	},
 	{
-		name: "policy.organizational_domain", field: func(c *Config) any { return &c.Policy.OrganizationalDomain }, words: []string{"treewalk", "psl"},
+		name: "policy.organizational_domain", field: func(c *Config) any { return (*string)(&c.Policy.OrganizationalDomain) }, words: []string{string(dmarc.TreeWalk), string(dmarc.PSL)},
 		comment: "How the organizational domain is found. treewalk: RFC 9989. psl: the public\nsuffix list of RFC 7489, to agree with older software.",
 	},
 	{
-		name: "policy.sender_domain", field: func(c *Config) any { return &c.Policy.SenderDomain }, words: []string{"off", "mark", "reject"},
+		name: "policy.sender_domain", field: func(c *Config) any { return (*string)(&c.Policy.SenderDomain) }, words: rules.SenderDomain("").Words(),
 		comment: "Does the domain of the sender (MAIL FROM), and that of the author, accept\nmail: has it a mail exchanger or an address? off: nobody asks. mark: the\nanswer stands in our field, as \"x-return-mx\". reject: mail of a domain that\ndoes not exist, has no address or publishes a null MX (RFC 7505) is refused,\nbut not what [trust] or author_overrides lets pass.",
 	},
 	{
@@ -187,19 +190,19 @@ var keys = []key{
 		comment: "Domains of recipients: a message is only monitored if all its recipients are\nin them.",
 	},
 	{
-		name: "policy.mailing_lists", field: func(c *Config) any { return &c.Policy.MailingLists }, words: []string{"strict", "quarantine", "accept"},
+		name: "policy.mailing_lists", field: func(c *Config) any { return (*string)(&c.Policy.MailingLists) }, words: rules.MailingLists("").Words(),
 		comment: "May a mailing list break its authors' signatures? It concerns messages with\nthe marks of a list that fail as lists make them fail: changed behind the\nauthor's signature, or signed by the list. Anybody can write such marks, so\naccept also lets forgeries pass that look like it; name sealers or forwarders\ninstead where you can. quarantine: what would be refused is treated like\np=quarantine.",
 	},
 	{
-		name: "policy.spf_fail", field: func(c *Config) any { return &c.Policy.SPFFail }, words: []string{"mark", "quarantine", "reject"},
+		name: "policy.spf_fail", field: func(c *Config) any { return (*string)(&c.Policy.SPFFail) }, words: rules.Demand("").Words(),
 		comment: "May a host send that the domain of MAIL FROM forbids (\"-all\")? mark: the\nresult stands in our field. reject: 550 5.7.23. Forwarded mail fails too; it\npasses if the same domain has signed it, or by [trust].",
 	},
 	{
-		name: "policy.spf_softfail", field: func(c *Config) any { return &c.Policy.SPFSoftfail }, words: []string{"mark", "quarantine", "reject"},
+		name: "policy.spf_softfail", field: func(c *Config) any { return (*string)(&c.Policy.SPFSoftfail) }, words: rules.Demand("").Words(),
 		comment: "The same for a host that the domain rather thinks is none of its own\n(\"~all\").",
 	},
 	{
-		name: "policy.spf_permerror", field: func(c *Config) any { return &c.Policy.SPFPermError }, words: []string{"mark", "quarantine", "reject"},
+		name: "policy.spf_permerror", field: func(c *Config) any { return (*string)(&c.Policy.SPFPermError) }, words: rules.Demand("").Words(),
 		comment: "The same for a domain whose SPF record is broken (550 5.7.24).",
 	},
 	{
@@ -211,7 +214,7 @@ var keys = []key{
 		comment: "Which domains are ours, so that nobody outside may use them unproven?",
 	},
 	{
-		name: "policy.on_own_domain", field: func(c *Config) any { return &c.Policy.OnOwnDomain }, words: []string{"mark", "quarantine", "reject"},
+		name: "policy.on_own_domain", field: func(c *Config) any { return (*string)(&c.Policy.OnOwnDomain) }, words: rules.Demand("").Words(),
 		comment: "What is done if a stranger uses one of them as author or in MAIL FROM, and\nneither DMARC nor SPF passes for it.",
 	},
 	{
@@ -219,7 +222,7 @@ var keys = []key{
 		comment: "Which author domains sign all their mail?",
 	},
 	{
-		name: "policy.on_unsigned", field: func(c *Config) any { return &c.Policy.OnUnsigned }, words: []string{"mark", "quarantine", "reject"},
+		name: "policy.on_unsigned", field: func(c *Config) any { return (*string)(&c.Policy.OnUnsigned) }, words: rules.Demand("").Words(),
 		comment: "What is done with mail of those that bears no valid signature of theirs.",
 	},
 
@@ -250,7 +253,8 @@ var keys = []key{
 		comment: "How far a signer's clock may differ from ours (0s to 1h).",
 	},
 	{
-		name: "dkim.partial_body", field: func(c *Config) any { return &c.DKIM.PartialBody }, words: []string{"policy", "neutral", "fail", "pass"},
+		name: "dkim.partial_body", field: func(c *Config) any { return (*string)(&c.DKIM.PartialBody) },
+		words:   []string{string(dkim.Policy), string(dkim.Neutral), string(dkim.Fail), string(dkim.Pass)},
 		comment: "What a valid signature is worth whose l= leaves a part of the body unsigned,\nwhich anybody may have added. policy, neutral, fail: the word in our\nfield; it does not count. pass: it counts.",
 	},
 

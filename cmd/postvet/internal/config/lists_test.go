@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/postvet/postvet/policy/dmarc"
 )
 
 func writeFile(t *testing.T, name, text string) string {
@@ -97,7 +98,7 @@ example.co.uk = "reject"
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{
+	want := map[string]dmarc.Policy{
 		"bank.example": "reject", "mail.bank.example": "quarantine", "xn--bcher-kva.example": "none",
 		"deep.down.below.many.labels.example": "reject", "github.io": "none", "lan": "none", "example.co.uk": "reject",
 	}

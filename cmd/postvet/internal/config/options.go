@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,15 +79,15 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 			MinRSABits:    c.DKIM.MinRSABits,
 			MaxRSABits:    c.DKIM.MaxRSABits,
 		},
-		PartialBody: dkim.Status(c.DKIM.PartialBody),
-		DMARC:       dmarc.Options{Discovery: dmarc.Discovery(c.Policy.OrganizationalDomain)},
+		PartialBody: c.DKIM.PartialBody,
+		DMARC:       dmarc.Options{Discovery: c.Policy.OrganizationalDomain},
 	}
 }
 
 // Rules are the settings that turn results into a verdict.
 func (c *Config) Rules(authservID string) rules.Rules {
 	return rules.Rules{
-		Mode: rules.Mode(c.Mode),
+		Mode: c.Mode,
 		Modes: rules.Modes{
 			MonitorListeners:  slices.Clone(c.Policy.MonitorListeners),
 			MonitorDomains:    c.Policy.MonitorDomains.Set,
@@ -107,7 +108,7 @@ func (c *Config) Rules(authservID string) rules.Rules {
 			Forwarders:   c.Trust.Forwarders.Set,
 			Sealers:      c.Trust.Sealers.Set,
 			MailingLists: c.Policy.MailingLists,
-			Authors:      c.authorPolicies(),
+			Authors:      maps.Clone(c.AuthorOverrides),
 		},
 		Local: rules.Local{
 			SPFFail:        c.Policy.SPFFail,

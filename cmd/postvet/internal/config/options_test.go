@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,20 +56,20 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := rules.Rules{
 		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: rules.AuthorHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedDefer,
+		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedDefer,
 		SenderDomain: rules.SenderDomainReject,
 		Modes: rules.Modes{
 			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: c.Policy.MonitorDomains.Set,
 			EnforceDomains: c.Policy.EnforceDomains.Set, MonitorRecipients: c.Policy.MonitorRecipients.Set,
 		},
 		Trust: rules.Trust{
-			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: rules.ListsQuarantine,
+			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: rules.MailingListsQuarantine,
 			Authors: map[string]dmarc.Policy{"bank.example": dmarc.PolicyReject, "old.bank.example": dmarc.PolicyNone},
 		},
 		Local: rules.Local{
-			SPFFail: rules.OnReject, SPFSoftfail: rules.OnQuarantine, SPFPermError: rules.OnReject, SPFEarly: true,
-			OwnDomains: c.Policy.OwnDomains.Set, OnOwnDomain: rules.OnReject,
-			SigningDomains: c.Policy.SigningDomains.Set, OnUnsigned: rules.OnQuarantine,
+			SPFFail: rules.DemandReject, SPFSoftfail: rules.DemandQuarantine, SPFPermError: rules.DemandReject, SPFEarly: true,
+			OwnDomains: c.Policy.OwnDomains.Set, OnOwnDomain: rules.DemandReject,
+			SigningDomains: c.Policy.SigningDomains.Set, OnUnsigned: rules.DemandQuarantine,
 		},
 	}
 	if d := cmp.Diff(wantRules, c.Rules("id"), sameSettings, cmpopts.IgnoreFields(rules.Rules{}, "Custom")); d != "" {
@@ -132,4 +133,18 @@ func tomlOf(t *testing.T, k *key, c *Config) any {
 		return tree[last]
 	}
 	return tree[section].(map[string]any)[last]
+}
+
+// The rules take an empty word for the first one of its type. That must be the
+// default here.
+func TestFirstWordIsDefault(t *testing.T) {
+	t.Parallel()
+	for _, k := range keys {
+		if len(k.words) == 0 || k.name != "mode" && !strings.HasPrefix(k.name, "policy.") {
+			continue
+		}
+		if got, want := k.format(Default()), strconv.Quote(k.words[0]); got != want {
+			t.Errorf("%s: the default is %s, and the first word %s", k.name, got, want)
+		}
+	}
 }

@@ -50,6 +50,7 @@ func (r *ruleReader) action() {
 
 func (r *ruleReader) quarantine(word string) {
 	how := r.text("quarantine")
+	quarantine := rules.Quarantine(how)
 	_, set := r.tree["quarantine"]
 	switch {
 	case !set && word == "quarantine":
@@ -57,8 +58,8 @@ func (r *ruleReader) quarantine(word string) {
 	case !set || r.failed && how == "":
 	case word != "quarantine":
 		r.fault("quarantine", "the action is not quarantine", `write action = "quarantine", or remove the key`)
-	case how == rules.QuarantineHold || how == rules.QuarantineTag:
-		r.rule.Quarantine = how
+	case quarantine == rules.QuarantineHold || quarantine == rules.QuarantineTag:
+		r.rule.Quarantine = quarantine
 	case validRecipient(how):
 		r.rule.Action, r.rule.RedirectTo = result.Redirect, how
 	default:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,7 +90,7 @@ func TestRuleFiles(t *testing.T) {
 		t.Errorf("%s, mode %s", d, c.Mode)
 	}
 	// A section of domains stands for the one there was.
-	if d := cmp.Diff(map[string]string{"a.example": "none"}, c.Shadow().AuthorOverrides); d != "" || len(c.AuthorOverrides) != 2 {
+	if d := cmp.Diff(map[string]dmarc.Policy{"a.example": "none"}, c.Shadow().AuthorOverrides); d != "" || len(c.AuthorOverrides) != 2 {
 		t.Errorf("%s %v", d, c.AuthorOverrides)
 	}
 	// A trial leaves the configuration alone.

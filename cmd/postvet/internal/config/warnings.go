@@ -9,6 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/dmarc"
 )
 
 // Warnings are settings that are valid and may yet not do what was meant. They
@@ -16,7 +17,7 @@ import (
 func (c *Config) Warnings() Errors {
 	p := c.Policy
 	// Where a mail's author may have it monitored, nobody is refused at RCPT.
-	if !p.SPFEarly || c.Mode == string(rules.Monitor) || p.MonitorDomains.Set.HasNames() {
+	if !p.SPFEarly || c.Mode == rules.Monitor || p.MonitorDomains.Set.HasNames() {
 		return nil
 	}
 	var list Errors
@@ -34,7 +35,7 @@ func (c *Config) Warnings() Errors {
 	early(len(spared) > 0, "author_overrides never refuses ("+some(spared)+")", "the author is not known before the header", hosts)
 	early(c.Trust.Forwarders.Set.HasSigners(), "trust.forwarders lets pass by \"dkim:\"", "signatures stand in the header", "list these forwarders by address or name")
 	early(c.Trust.Sealers.Set.HasNames(), "trust.sealers lets pass", "seals stand in the header", hosts)
-	early(p.MailingLists != rules.ListsStrict, "policy.mailing_lists does not refuse", "the marks of a list stand in the header", hosts)
+	early(p.MailingLists != rules.MailingListsStrict, "policy.mailing_lists does not refuse", "the marks of a list stand in the header", hosts)
 	accepting := c.acceptingLate()
 	early(len(accepting) > 0, "rules of your own accept ("+some(accepting)+")", "they are asked when the message has come", hosts)
 	return list
@@ -44,7 +45,7 @@ func (c *Config) Warnings() Errors {
 func (c *Config) neverRefused() []string {
 	var domains []string
 	for domain, word := range c.AuthorOverrides {
-		if word == "none" {
+		if word == dmarc.PolicyNone {
 			domains = append(domains, domain)
 		}
 	}
@@ -72,9 +73,9 @@ func (c *Config) refusedEarly(r rule) bool {
 		word string
 		by   bool
 	}{
-		{"fail", c.Policy.SPFFail == rules.OnReject},
-		{"softfail", c.Policy.SPFSoftfail == rules.OnReject},
-		{"permerror", c.Policy.SPFPermError == rules.OnReject},
+		{"fail", c.Policy.SPFFail == rules.DemandReject},
+		{"softfail", c.Policy.SPFSoftfail == rules.DemandReject},
+		{"permerror", c.Policy.SPFPermError == rules.DemandReject},
 		{"temperror", c.Policy.OnTempError == rules.TempErrorDefer},
 	} {
 		if refused.by {

@@ -148,7 +148,7 @@ func (d *daemon) activate(c *config.Config, authservID string) error {
 	d.update(func(s *state) {
 		s.config, s.authservID, s.loaded, s.needsRestart = c, authservID, time.Now(), needsRestart
 	})
-	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", c.Mode), zap.String("authserv_id", authservID))
+	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", string(c.Mode)), zap.String("authserv_id", authservID))
 	for _, name := range needsRestart {
 		d.log.Warn(fmt.Sprintf("%s changed, which needs a restart", name), zap.String("key", name))
 	}

@@ -170,7 +170,7 @@ func (d *daemon) announce(sockets []mtasetup.Socket) {
 			fmt.Fprintf(d.opt.Out, "\n# How it does: postvet status --socket %s\n", d.controlSocket)
 		}
 	}
-	d.log.Info("serving", zap.Strings("listen", d.addresses), zap.String("mode", c.Mode),
+	d.log.Info("serving", zap.Strings("listen", d.addresses), zap.String("mode", string(c.Mode)),
 		zap.String("authserv_id", id), zap.String("config", d.opt.File), zap.String("resolvers", resolvers),
 		zap.String("control", d.controlSocket), zap.Duration("watchdog", d.watchdog.interval),
 		zap.Int("pid", os.Getpid()), zap.String("version", d.opt.Build))
