@@ -306,22 +306,15 @@ func (a *attack) play(t *testing.T, checker *policy.Checker) *result.Results {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	conn := checker.Connect(ctx, a.client)
-	defer conn.Close()
-	conn.Helo(a.helo)
-	msg := conn.Message(a.sender)
-	defer msg.Close()
 	r := message.NewReader(bytes.NewReader(a.message))
 	header, err := r.Header()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range slices.Concat(a.fields, header) {
-		msg.Field(f)
-	}
-	msg.EndOfHeader()
-	if _, err := r.WriteBodyTo(msg); err != nil {
+	e := message.Envelope{Client: a.client, Helo: a.helo, Sender: a.sender}
+	_, results, err := checker.Play(ctx, e, slices.Concat(a.fields, header), r, false)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return msg.Finish(ctx)
+	return results
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -223,31 +224,26 @@ func converse(t *testing.T, checker *policy.Checker, g golden) *result.Results {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	conn := checker.Connect(ctx, g.client)
-	defer conn.Close()
-	conn.Helo(g.helo)
-	msg := conn.Message(g.sender)
-	defer msg.Close()
-	for _, rcpt := range append(g.rcpts, "user@test.example")[:max(1, len(g.rcpts))] {
-		msg.Recipient(rcpt)
-	}
 	r := message.NewReader(bytes.NewReader(g.message))
 	header, err := r.Header()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range header {
-		msg.Field(f)
-	}
-	msg.EndOfHeader()
-	if _, err := r.WriteBodyTo(pieces{msg}); err != nil {
+	e := message.Envelope{Client: g.client, Helo: g.helo, Sender: g.sender, Recipients: append(g.rcpts, "user@test.example")[:max(1, len(g.rcpts))]}
+	_, results, err := checker.Play(ctx, e, header, inPieces{r}, false)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return msg.Finish(ctx)
+	return results
 }
 
-// pieces cuts what is written into pieces of seven bytes.
-type pieces struct{ to *policy.Message }
+// inPieces writes a body in pieces of seven octets.
+type inPieces struct{ body io.WriterTo }
+
+func (p inPieces) WriteTo(w io.Writer) (int64, error) { return p.body.WriteTo(pieces{w}) }
+
+// pieces cuts what is written into pieces of seven octets.
+type pieces struct{ to io.Writer }
 
 func (p pieces) Write(b []byte) (int, error) {
 	n := len(b)

@@ -87,7 +87,7 @@ func (s *source) feed(msg *policy.Message, also io.Writer) error {
 	}
 	msg.EndOfHeader()
 	_, _ = io.WriteString(also, "\r\n")
-	if _, err := r.WriteBodyTo(io.MultiWriter(msg, also)); err != nil {
+	if _, err := r.WriteTo(io.MultiWriter(msg, also)); err != nil {
 		return s.unreadable(err)
 	}
 	return nil

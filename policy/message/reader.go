@@ -114,10 +114,9 @@ func nameLength(line []byte) int {
 	return n
 }
 
-// WriteBodyTo copies the rest of the message to w, with CRLF line ends, and
-// returns how many octets w took. It reads the header first if that was not
-// done.
-func (r *Reader) WriteBodyTo(w io.Writer) (int64, error) {
+// WriteTo copies the body to w, with CRLF line ends, and returns how many octets
+// w took. It reads the header first if that was not done.
+func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	if _, err := r.Header(); err != nil {
 		return 0, err
 	}

@@ -55,7 +55,7 @@ func TestReader(t *testing.T) {
 					t.Errorf("%s: %v, (-want +got)\n%s", how, err, diff)
 				}
 				var body bytes.Buffer
-				n, err := r.WriteBodyTo(&body)
+				n, err := r.WriteTo(&body)
 				if body.String() != tt.body || err != nil || n != int64(body.Len()) {
 					t.Errorf("%s: body %q, n %d, %v; want %q", how, body.String(), n, err, tt.body)
 				}
@@ -67,7 +67,7 @@ func TestReader(t *testing.T) {
 func TestReaderBodyAlone(t *testing.T) {
 	t.Parallel()
 	var body bytes.Buffer
-	if _, err := NewReader(strings.NewReader("A: b\n\nx\n")).WriteBodyTo(&body); body.String() != "x\r\n" || err != nil {
+	if _, err := NewReader(strings.NewReader("A: b\n\nx\n")).WriteTo(&body); body.String() != "x\r\n" || err != nil {
 		t.Errorf("%q, %v", body.String(), err)
 	}
 }
@@ -80,14 +80,14 @@ func TestReaderErrors(t *testing.T) {
 	if h, err := r.Header(); h != nil || !errors.Is(err, trouble) {
 		t.Errorf("header: %v, %v", h, err)
 	}
-	if _, err := r.WriteBodyTo(io.Discard); !errors.Is(err, trouble) {
+	if _, err := r.WriteTo(io.Discard); !errors.Is(err, trouble) {
 		t.Errorf("body after a broken header: %v", err)
 	}
 	var body bytes.Buffer
-	if _, err := NewReader(broken("A: b\n\nbody")).WriteBodyTo(&body); !errors.Is(err, trouble) || body.String() != "body" {
+	if _, err := NewReader(broken("A: b\n\nbody")).WriteTo(&body); !errors.Is(err, trouble) || body.String() != "body" {
 		t.Errorf("body: %q, %v", body.String(), err)
 	}
-	if _, err := NewReader(io.MultiReader(strings.NewReader("A: b\n\n"), idle{})).WriteBodyTo(io.Discard); !errors.Is(err, io.ErrNoProgress) {
+	if _, err := NewReader(io.MultiReader(strings.NewReader("A: b\n\n"), idle{})).WriteTo(io.Discard); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("idle reader: %v", err)
 	}
 	for name, in := range map[string]io.Reader{
@@ -99,7 +99,7 @@ func TestReaderErrors(t *testing.T) {
 			t.Errorf("%s: %d fields, %v", name, len(h), err)
 		}
 	}
-	if _, err := NewReader(strings.NewReader("A: b\n\nx")).WriteBodyTo(failingWriter{}); !errors.Is(err, io.ErrClosedPipe) {
+	if _, err := NewReader(strings.NewReader("A: b\n\nx")).WriteTo(failingWriter{}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("writer: %v", err)
 	}
 }
@@ -152,7 +152,7 @@ func FuzzReader(f *testing.F) {
 			t.Fatal(err)
 		}
 		var body bytes.Buffer
-		if _, err := r.WriteBodyTo(&body); err != nil {
+		if _, err := r.WriteTo(&body); err != nil {
 			t.Fatal(err)
 		}
 		var whole strings.Builder
@@ -166,7 +166,7 @@ func FuzzReader(f *testing.F) {
 		again := NewReader(io.MultiReader(strings.NewReader(whole.String()+"\r\n"), bytes.NewReader(body.Bytes())))
 		h2, err := again.Header()
 		var body2 bytes.Buffer
-		again.WriteBodyTo(&body2)
+		again.WriteTo(&body2)
 		if diff := cmp.Diff(h, h2); diff != "" || err != nil || body2.String() != body.String() {
 			t.Fatalf("%v\n%s\n%q\n%q", err, diff, body.String(), body2.String())
 		}
@@ -183,6 +183,6 @@ func BenchmarkReader(b *testing.B) {
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	for range b.N {
-		NewReader(bytes.NewReader(in)).WriteBodyTo(io.Discard)
+		NewReader(bytes.NewReader(in)).WriteTo(io.Discard)
 	}
 }

@@ -37,7 +37,7 @@ func (s Sealer) Seal(msg []byte) ([]byte, error) {
 		return nil, err
 	}
 	var body bytes.Buffer
-	if _, err := r.WriteBodyTo(&body); err != nil {
+	if _, err := r.WriteTo(&body); err != nil {
 		return nil, err
 	}
 	n := header.Count("ARC-Seal") + 1

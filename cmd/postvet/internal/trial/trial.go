@@ -190,7 +190,7 @@ func (e *envelope) play(ctx context.Context, header message.Header, body *messag
 		msg.Field(f)
 	}
 	msg.EndOfHeader()
-	if _, err := body.WriteBodyTo(msg); err != nil {
+	if _, err := body.WriteTo(msg); err != nil {
 		return nil, nil, fmt.Errorf("cannot be read to its end: %w", err)
 	}
 	return early, msg.Finish(ctx), nil
