@@ -1,24 +1,24 @@
 package main
 
 import (
-	"cmp"
-	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
@@ -33,6 +33,7 @@ type checkFlags struct {
 	user, tls          string
 	listener, socket   string
 	at                 string
+	received           bool
 	json, trace        bool
 	second             bool
 	color              string
@@ -48,9 +49,13 @@ client that the flags describe, and prints each result, why, and what would be
 done. "why" tells how that came about; "hint" is a likely story behind a
 failure, and decides nothing.
 
-FILE holds the message; "-" stands for standard input, which is also read if it
-is a file or a pipe. Without a message, SPF and reverse DNS are checked alone.
-Without --ip there is no SPF.
+FILE holds the message, also as an mbox or packed with gzip; "-" stands for
+standard input, which is also read if it is a file or a pipe. Without a message,
+SPF and reverse DNS are checked alone. Without --ip there is no SPF.
+
+With --received, what the flags leave out is taken from the envelope that is
+stored with the message, as "postvet policy test" finds it: in MESSAGE.envelope
+or in X-Envelope fields, else in Return-Path and the topmost Received field.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results; --user makes the message that of an authenticated client, which is
@@ -83,6 +88,7 @@ is not readable or no resolver answers.`,
 	fl.StringVar(&f.socket, "socket", "", "`ADDR` of our own socket, such as inet:127.0.0.1:8890 or unix:/path")
 	fl.StringVar(&f.tls, "tls", "", "`VERSION` of TLS between client and MTA, such as TLSv1.3 (default not encrypted)")
 	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
+	fl.BoolVar(&f.received, "received", false, "take what the flags leave out from the envelope stored with the message")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
 	fl.BoolVar(&f.second, "second-opinion", false, "have signatures also verified by go-msgauth, and compare")
@@ -98,39 +104,24 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	var client message.Client
-	if cmd.Flags().Changed("ip") {
-		ip, err := netip.ParseAddr(f.ip)
-		if err != nil {
-			return usage("--ip: %q is no address; write one such as 192.0.2.1 or 2001:db8::1", f.ip)
-		}
-		client.IP = ip.Unmap().WithZone("")
-	}
-	if err := f.arrival(&client); err != nil {
+	envelope, err := f.envelope(cmd)
+	if err != nil {
 		return err
-	}
-	now := time.Now
-	if cmd.Flags().Changed("at") {
-		at, err := trial.ParseTime(f.at)
-		if err != nil {
-			return usage("--at: %v", err)
-		}
-		start := time.Now()
-		now = func() time.Time { return at.Add(time.Since(start)) }
 	}
 	c, err := f.load()
 	if err != nil {
 		return err
 	}
-	src, err := openSource(in, args, cmd.ErrOrStderr())
+	box, err := openMessage(in, args, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	defer src.Close()
-	if !src.present && !client.IP.IsValid() {
+	if box != nil {
+		defer box.Close()
+	} else if !envelope.Client.IP.IsValid() {
 		return usage("nothing to check; name a message FILE, or a client with --ip")
 	}
-	report, opinions, err := f.evaluate(cmd.Context(), c, client, src, now)
+	report, opinions, err := f.evaluate(cmd, c, envelope, box)
 	if err != nil {
 		return err
 	}
@@ -143,6 +134,28 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 		return output(err)
 	}
 	return answer(report)
+}
+
+// envelope makes an envelope of the flags.
+func (f *checkFlags) envelope(cmd *cobra.Command) (e mailbox.Envelope, err error) {
+	e.Helo, e.Recipients = f.helo, f.rcpt
+	e.Sender = message.Sender{Path: f.mailFrom, User: f.user, TLS: f.tls}
+	if cmd.Flags().Changed("ip") {
+		ip, err := netip.ParseAddr(f.ip)
+		if err != nil {
+			return e, usage("--ip: %q is no address; write one such as 192.0.2.1 or 2001:db8::1", f.ip)
+		}
+		e.Client.IP = ip.Unmap().WithZone("")
+	}
+	if err := f.arrival(&e.Client); err != nil {
+		return e, err
+	}
+	if cmd.Flags().Changed("at") {
+		if e.Time, err = mailbox.ParseTime(f.at); err != nil {
+			return e, usage("--at: %v", err)
+		}
+	}
+	return e, nil
 }
 
 // tlsVersion is {tls_version} as OpenSSL, and so Postfix and Sendmail, write it.
@@ -173,9 +186,53 @@ func (f *checkFlags) arrival(client *message.Client) error {
 	return nil
 }
 
-// evaluate drives the checker as the filter does for a message from the wire. The
-// opinions are nil unless they are asked for.
-func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client message.Client, src *source, now func() time.Time) (*result.Report, []dkim.Opinion, error) {
+// openMessage begins to read the message that the arguments name; nil if there is
+// none.
+func openMessage(in *os.File, args []string, errOut io.Writer) (box *mailbox.Reader, err error) {
+	name := "standard input"
+	var r io.Reader
+	switch {
+	case len(args) == 0:
+		var silent bool
+		if r, silent = input.Unasked(in, input.Patience); silent {
+			fmt.Fprintf(errOut, "postvet: standard input is silent, going on without a message; write \"-\" to wait for one\n")
+		}
+	case args[0] == "-":
+		if r, err = input.Standard(in); err != nil {
+			return nil, failed("%s; give the message to standard input, or name a file", fileError(name, err))
+		}
+	default:
+		name = args[0]
+		box, err = mailbox.Open(name)
+	}
+	if r != nil {
+		box, err = mailbox.NewReader(r, name)
+	}
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	return box, nil
+}
+
+func unreadable(name string, err error) error {
+	return failed("%s; name a file with one message", fileError(name, err))
+}
+
+// evaluate evaluates the message of the mailbox as the filter does one from the
+// wire. The opinions are nil unless they are asked for.
+func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.Envelope, box *mailbox.Reader) (*result.Report, []dkim.Opinion, error) {
+	var m *mailbox.Message
+	if box != nil {
+		var err error
+		if m, err = box.Next(); err != nil {
+			return nil, nil, unreadable(box.Name(), err)
+		}
+		if f.received {
+			if e, err = f.stored(cmd, e, m); err != nil {
+				return nil, nil, unreadable(box.Name(), err)
+			}
+		}
+	}
 	id, err := c.EffectiveAuthservID()
 	if err != nil {
 		return nil, nil, exit{exitFailed, err}
@@ -185,77 +242,64 @@ func (f *checkFlags) evaluate(ctx context.Context, c *config.Config, client mess
 		return nil, nil, exit{exitFailed, err}
 	}
 	defer resolver.Close()
+	now := time.Now
+	if !e.Time.IsZero() {
+		now = trial.ClockAt(e.Time)
+	}
 	o := c.CheckerOptions(resolver, id, now)
 	o.Trace = f.trace
 	o.Exempt = policy.Exempt{Authenticated: c.Exempt.Authenticated}
-
-	conn := policy.NewChecker(o).Connect(ctx, client)
-	defer conn.Close()
-	conn.Helo(f.helo)
-	msg := conn.Message(message.Sender{Path: f.mailFrom, User: f.user, TLS: f.tls})
-	defer msg.Close()
-	for _, r := range f.rcpt {
-		msg.Recipient(r)
+	rules := c.Rules(id)
+	report, opinions, err := trial.Check{
+		Checker: policy.NewChecker(o), Resolver: resolver, Envelope: e.Envelope, Message: m,
+		Rules: &rules, Shadow: c.ShadowRules(id), Trace: f.trace, SecondOpinion: f.second,
+	}.Run(cmd.Context())
+	if err != nil {
+		return nil, nil, unreadable(box.Name(), err)
 	}
-	set := c.Rules(id)
-	var mail limitedBuffer
-	var early *result.Results
-	if src.present {
-		if set.RefusesEarly() {
-			early = msg.Early(ctx)
+	if box != nil {
+		if _, err := box.Next(); !errors.Is(err, io.EOF) {
+			return nil, nil, failed("%s: holds more than one message; name a file with one, or see \"postvet policy test --help\"", box.Name())
 		}
-		also := io.Discard
-		if f.second {
-			also = &mail
-		}
-		if err := src.feed(msg, also); err != nil {
-			return nil, nil, err
-		}
-	}
-	results := msg.Finish(ctx)
-	if !src.present {
-		withoutMessage(results)
-	}
-	// The checks run side by side and note what they did as they end.
-	slices.SortStableFunc(results.Trace, func(a, b result.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
-	verdict := set.Replay(early, results)
-	if f.trace && src.present {
-		results.Trace = append(results.Trace, explain.TraceVerdict(results, &verdict)...)
-	}
-	report := &result.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
-	if shadow := c.ShadowRules(id); shadow != nil && src.present {
-		v := shadow.Decide(results)
-		report.Shadow = &v
-	}
-	if !src.present {
-		report.Verdict = result.Verdict{
-			Action: result.Accept, Intended: result.Accept, Rule: ruleNoMessage, Overrides: []result.Override{},
-			Text: "there is no message to decide about",
-		}
-		report.AuthenticationResults = ""
-	}
-	var opinions []dkim.Opinion
-	if f.second && src.present {
-		opinions = secondOpinion(ctx, &mail, resolver, results.DKIM)
 	}
 	return report, opinions, nil
 }
 
-// ruleNoMessage stands in the verdict where there is nothing to decide about.
-const ruleNoMessage = "no-message"
-
-// withoutMessage takes out what the checker says about a header that does not
-// exist.
-func withoutMessage(r *result.Results) {
-	r.Author = message.Author{}
-	r.DMARC.Reason = noMessageReason
-	r.ARC.Reason = noMessageReason
-	r.Trace = slices.DeleteFunc(r.Trace, func(e result.Event) bool {
-		return e.What == "dkim" || e.What == "arc" || e.What == "dmarc" || e.What == "message"
-	})
+// stored returns the envelope that is stored with the message, with the flags over
+// it.
+func (f *checkFlags) stored(cmd *cobra.Command, flags mailbox.Envelope, m *mailbox.Message) (mailbox.Envelope, error) {
+	e, err := m.TakeEnvelope(true)
+	if err != nil {
+		return e, err
+	}
+	given := cmd.Flags().Changed
+	if given("ip") {
+		e.Client.IP = flags.Client.IP
+	}
+	if given("listener") {
+		e.Client.Listener = flags.Client.Listener
+	}
+	e.Client.Socket = flags.Client.Socket
+	if given("helo") {
+		e.Helo = flags.Helo
+	}
+	if given("mail-from") {
+		e.Sender.Path = flags.Sender.Path
+	}
+	if given("user") {
+		e.Sender.User = flags.Sender.User
+	}
+	if given("tls") {
+		e.Sender.TLS = flags.Sender.TLS
+	}
+	if given("rcpt") {
+		e.Recipients = flags.Recipients
+	}
+	if given("at") {
+		e.Time = flags.Time
+	}
+	return e, nil
 }
-
-const noMessageReason = "no message"
 
 // answer turns a report into the exit code.
 func answer(r *result.Report) error {

@@ -44,7 +44,9 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/metrics", "filter policy/... dnscache"},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta policy/dmarc policy/message"},
 	{"cmd/postvet/internal/migrate/mta", ""},
-	{"cmd/postvet/internal/trial", "policy/..."},
+	{"cmd/postvet/internal/trial", "cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
+	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
+	{"cmd/postvet/internal/input", ""},
 
 	// The milter. It reaches the DNS through policy alone.
 	{"filter", "filter/socket policy policy/rules policy/result policy/foreign policy/message"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy"
 )
@@ -62,8 +63,10 @@ unknown then, and there is no SPF, unless --received takes it from the topmost
 Received field, which is right where your own MTA wrote that field. The DNS is
 asked as it is today.
 
-In directories all files are messages, but for *.envelope and names that begin
-with a dot. Trusted addresses and local submissions are checked too.
+A file holds one message or is an mbox, and may be packed with gzip. In folders
+all files are read, but for *.envelope and names that begin with a dot; of a
+Maildir those in cur and new. Trusted addresses and local submissions are checked
+too.
 
 Exit codes: 0 no message would be treated otherwise, 1 some would, 2 wrong usage
 or configuration, 3 no message could be read.`,
@@ -103,7 +106,7 @@ func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	files, err := trial.Files(names)
+	files, err := mailbox.Files(names)
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
@@ -205,7 +208,7 @@ func progress(w io.Writer, of int) func(int) {
 	return func(done int) {
 		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond || done == of {
 			last = now
-			fmt.Fprintf(w, "\r%d of %s", done, control.Count(of, "message"))
+			fmt.Fprintf(w, "\r%d of %s", done, control.Count(of, "file"))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/spf"
@@ -202,6 +203,17 @@ func (p *page) trace(events []result.Event) {
 	}
 }
 
+// opinions writes a second opinion.
+func (p *page) opinions(list []dkim.Opinion) {
+	for _, o := range list {
+		agrees := "agrees with ours"
+		if !o.Agrees {
+			agrees = "differs from ours"
+		}
+		p.line("second", string(o.Result), "go-msgauth", orNone(o.Domain, "no domain"), agrees, o.Reason)
+	}
+}
+
 func describeSPF(s spf.Result) []string {
 	return []string{
 		strings.TrimSpace(string(s.Identity) + " " + s.Domain),
@@ -234,8 +246,8 @@ func describeMatch(m result.RuleMatch) string {
 }
 
 func noSignature(r *result.Report) string {
-	if r.Verdict.Rule == ruleNoMessage {
-		return noMessageReason
+	if r.Verdict.Rule == trial.RuleNoMessage {
+		return trial.NoMessage
 	}
 	return "no signature"
 }

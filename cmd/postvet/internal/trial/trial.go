@@ -1,27 +1,9 @@
-// Package trial runs stored messages through one or two policies and tells
-// where they differ: what would happen if I enforced this?
+// Package trial evaluates stored messages: one with all that is known about it,
+// or many under one or two policies, to tell what other rules would change.
 //
-// Each message is evaluated once, as if it came in now or at the time that its
+// Each message is evaluated once, as if it arrived now or at the time that its
 // envelope names, and then decided about by each policy. Nothing is sent
 // anywhere but DNS queries, and no message is changed.
-//
-// # Envelopes
-//
-// A stored message does not say who sent it from where. That stands in a file
-// beside it, named as the message with ".envelope" behind, one "key value" a line:
-//
-//	ip 192.0.2.1
-//	helo mx.example.org
-//	mail-from ann@example.org
-//	rcpt bob@example.net
-//
-// with "rcpt" for each recipient, and user, tls, listener and time (RFC 3339 or
-// Unix seconds) where they matter. Lines that begin with "#" are remarks. Or it
-// stands in fields on top of the message, X-Envelope-IP, -Helo, -From, -To,
-// -User, -TLS, -Listener and -Time, which are taken off before the evaluation.
-// Without either, MAIL FROM is that of a Return-Path and the recipient that of
-// Delivered-To or X-Original-To, which deliveries leave on top; on request client
-// and time are those of the topmost Received field.
 package trial
 
 import (
@@ -29,14 +11,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // Options say how messages are evaluated and by what they are decided about.
@@ -50,45 +33,47 @@ type Options struct {
 	Received bool
 	// Before and After are the policies; Before is nil if nothing is compared.
 	Before, After *rules.Rules
-	// MaxBytes bounds a message.
+	// MaxBytes bounds a message in octets.
 	MaxBytes int64
-	// Jobs is how many messages are evaluated at once. Default 1.
+	// Jobs is how many files are read at once. Default 1.
 	Jobs int
-	// Progress is called after each message with how many are done, from one
+	// Progress is called after each file with how many are done, from one
 	// goroutine at a time. Default: nothing.
 	Progress func(done int)
 }
 
-// Row is what became of one message.
+// Row is the outcome of one message.
 type Row struct {
+	// File is the file's name; of an mbox with several messages "NAME#2".
 	File string
 	// Problem says why the message could not be evaluated; "" if it was.
 	Problem string
 	Author  string // the author domain, or why there is none
 	DMARC   string
-	// NoClient tells that the envelope has no client, so that SPF is none.
+	// NoClient reports that the envelope has no client, so that SPF is none.
 	NoClient bool
 	// Before is nil if nothing is compared.
 	Before *Verdict
 	After  Verdict
-	// Differs tells that the two policies do different things to the message.
+	// Differs reports that the two policies do different things to the message.
 	Differs bool
 }
 
-// Run evaluates the files. The rows are in their order. It ends early if ctx
-// does, with its error.
+// Run evaluates the messages of the files. The rows are in their order. It ends
+// early if ctx does, with its error.
 func Run(ctx context.Context, files []string, o Options) ([]Row, error) {
-	rows := make([]Row, len(files))
+	rows := make([][]Row, len(files))
 	next := make(chan int)
 	var (
 		workers sync.WaitGroup
 		mu      sync.Mutex
 		done    int
+		count   atomic.Int64
 	)
 	for range max(1, min(o.Jobs, len(files))) {
 		workers.Go(func() {
 			for i := range next {
-				rows[i] = one(ctx, files[i], o)
+				rows[i] = o.file(ctx, files[i], &count)
 				mu.Lock()
 				if done++; o.Progress != nil {
 					o.Progress(done)
@@ -107,49 +92,81 @@ func Run(ctx context.Context, files []string, o Options) ([]Row, error) {
 	}
 	close(next)
 	workers.Wait()
-	return rows, ctx.Err()
+	return slices.Concat(rows...), ctx.Err()
 }
+
+// maxMessages bounds the messages of one run.
+const maxMessages = mailbox.MaxFiles
 
 var (
 	errNoMessage = errors.New("holds no header field, and so no message")
 	errTooLarge  = errors.New("is larger than limits.header_bytes and limits.body_bytes allow")
+	errTooMany   = fmt.Errorf("there are more than %d messages; name a part of them", maxMessages)
 )
 
-// one evaluates one file.
-func one(ctx context.Context, file string, o Options) Row {
-	row := Row{File: file}
-	if err := row.evaluate(ctx, o); err != nil {
-		row.Problem = plain(err).Error()
+// file evaluates the messages of one file. count is how many messages all files
+// had so far.
+func (o Options) file(ctx context.Context, name string, count *atomic.Int64) []Row {
+	fault := func(err error) []Row { return []Row{{File: name, Problem: problem(err)}} }
+	box, err := mailbox.OpenRegular(name, o.MaxBytes)
+	if err != nil {
+		return fault(err)
 	}
-	return row
+	defer box.Close()
+	var rows []Row
+	for ctx.Err() == nil {
+		m, err := box.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		row := Row{File: name}
+		if count.Add(1) > maxMessages {
+			err = errTooMany
+		}
+		if err == nil {
+			err = row.evaluate(ctx, m, o)
+		}
+		if err != nil {
+			row.Problem = problem(err)
+		}
+		rows = append(rows, row)
+		if m == nil || errors.Is(err, errTooMany) {
+			break
+		}
+	}
+	if len(rows) > 1 {
+		for i := range rows {
+			rows[i].File = fmt.Sprintf("%s#%d", name, i+1)
+		}
+	}
+	return rows
 }
 
-func (r *Row) evaluate(ctx context.Context, o Options) error {
-	f, fi, err := open(r.File)
-	if err != nil {
-		return err
+func problem(err error) string {
+	if errors.Is(err, mailbox.ErrTooLarge) {
+		err = errTooLarge
 	}
-	defer f.Close()
-	if fi.Size() > o.MaxBytes {
-		return errTooLarge
-	}
-	reader := message.NewReader(io.LimitReader(f, o.MaxBytes))
-	header, err := reader.Header()
-	if err != nil {
-		return err
-	}
-	if len(header) == 0 {
+	return input.Cause(err).Error()
+}
+
+func (r *Row) evaluate(ctx context.Context, m *mailbox.Message, o Options) error {
+	if len(m.Header) == 0 {
 		return errNoMessage
 	}
-	e, header, err := envelopeOf(r.File, header, o.Received)
+	e, err := m.TakeEnvelope(o.Received)
 	if err != nil {
 		return err
 	}
-	early, results, err := e.play(ctx, header, reader, o)
-	if err != nil {
-		return err
+	now := o.Now
+	if !e.Time.IsZero() {
+		now = ClockAt(e.Time)
 	}
-	r.NoClient = !e.client.IP.IsValid()
+	early := o.After.RefusesEarly() || o.Before != nil && o.Before.RefusesEarly()
+	atRecipient, results, err := o.Checker(now).Play(ctx, e.Envelope, m.Header, m, early)
+	if err != nil {
+		return fmt.Errorf("cannot be read to its end: %w", err)
+	}
+	r.NoClient = !e.Client.IP.IsValid()
 	r.Author, r.DMARC = results.Author.Domain, string(results.DMARC.Status)
 	if r.Author == "" {
 		r.Author = results.Author.Problem
@@ -157,41 +174,18 @@ func (r *Row) evaluate(ctx context.Context, o Options) error {
 	if results.DMARC.Policy != "" {
 		r.DMARC += " p=" + string(results.DMARC.Policy)
 	}
-	after := o.After.Replay(early, results)
+	after := o.After.Replay(atRecipient, results)
 	r.After = short(after)
 	if o.Before != nil {
-		v := o.Before.Replay(early, results)
+		v := o.Before.Replay(atRecipient, results)
 		before := short(v)
 		r.Before, r.Differs = &before, v.Differs(after)
 	}
 	return nil
 }
 
-// play tells a checker of the message as the filter does. early is what it knows
-// at RCPT, nil if no policy asks for it.
-func (e *envelope) play(ctx context.Context, header message.Header, body *message.Reader, o Options) (early, results *result.Results, err error) {
-	now := o.Now
-	if !e.time.IsZero() {
-		start := time.Now()
-		now = func() time.Time { return e.time.Add(time.Since(start)) }
-	}
-	conn := o.Checker(now).Connect(ctx, e.client)
-	defer conn.Close()
-	conn.Helo(e.helo)
-	msg := conn.Message(e.sender)
-	defer msg.Close()
-	for _, r := range e.recipients {
-		msg.Recipient(r)
-	}
-	if o.After.RefusesEarly() || o.Before != nil && o.Before.RefusesEarly() {
-		early = msg.Early(ctx)
-	}
-	for _, f := range header {
-		msg.Field(f)
-	}
-	msg.EndOfHeader()
-	if _, err := body.WriteTo(msg); err != nil {
-		return nil, nil, fmt.Errorf("cannot be read to its end: %w", err)
-	}
-	return early, msg.Finish(ctx), nil
+// ClockAt returns a clock that shows the given time now, and goes on.
+func ClockAt(at time.Time) func() time.Time {
+	start := time.Now()
+	return func() time.Time { return at.Add(time.Since(start)) }
 }

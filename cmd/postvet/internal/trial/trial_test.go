@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -19,7 +20,6 @@ import (
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/message"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,125 +38,6 @@ func put(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-func TestFiles(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	put(t, dir, map[string]string{"b": "", "a/c": "", "a/c.envelope": "", ".hidden": "", ".d/e": "", "a/.f": "", "f": ""})
-	if err := os.Symlink("f", filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	// A file that is named twice is one message.
-	files, err := Files([]string{dir, filepath.Join(dir, "a/.f"), filepath.Join(dir, "a"), filepath.Join(dir, "b")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		files[i] = strings.TrimPrefix(files[i], dir+"/")
-	}
-	if d := cmp.Diff([]string{"a/.f", "a/c", "b", "f"}, files); d != "" {
-		t.Error(d)
-	}
-	if _, err := Files([]string{filepath.Join(dir, "absent")}); err == nil {
-		t.Error("a name that does not exist")
-	}
-	// A directory may be named by a link.
-	link := filepath.Join(t.TempDir(), "box")
-	if err := os.Symlink(filepath.Join(dir, "a"), link); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{link, link + "/"} {
-		if files, err := Files([]string{name}); err != nil || len(files) != 1 || files[0] != link+"/c" {
-			t.Errorf("%s: %q, %v", name, files, err)
-		}
-	}
-}
-
-func TestEnvelope(t *testing.T) {
-	t.Parallel()
-	const sidecar = "# how it came\n\nip 192.0.2.1\nhelo mx.example.org\nmail-from <ann@example.org>\nrcpt bob@example.net\nrcpt: <eve@example.net>\n" +
-		"user jane\ntls TLSv1.3\nlistener smtp\ntime 2026-05-01T12:00:00Z\n"
-	full := envelope{
-		client: message.Client{Listener: "smtp"}, helo: "mx.example.org",
-		sender: message.Sender{Path: "ann@example.org", User: "jane", TLS: "TLSv1.3"}, recipients: []string{"bob@example.net", "eve@example.net"},
-		time: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
-	}
-	for _, tt := range []struct {
-		name, header, sidecar string
-		want                  envelope
-		ip                    string
-		rest                  string // the first field left
-		received              bool
-	}{
-		{"beside it", "From: x\n", sidecar, full, "192.0.2.1", "From", true},
-		{
-			"on top",
-			"X-Envelope-IP: 192.0.2.1\nx-envelope-helo: mx.example.org\nX-Envelope-From: <ann@example.org>\nX-Envelope-To: bob@example.net\nX-Envelope-To: <eve@example.net>\n" +
-				"X-Envelope-User: jane\nX-Envelope-TLS: TLSv1.3\nX-Envelope-Listener: smtp\nX-Envelope-Time: 1777636800\nFrom: x\nX-Envelope-IP: 192.0.2.2\n",
-			"", full, "192.0.2.1", "From", true,
-		},
-		{"beside it wins", "X-Envelope-Helo: other\nFrom: x\n", sidecar, full, "192.0.2.1", "From", false},
-		{
-			"left by the delivery", "Return-Path: <ann@example.org>\nX-Original-To: bob@example.net\nDelivered-To: eve@example.net\nReceived: x\nReturn-Path: <y>\n", "",
-			envelope{sender: message.Sender{Path: "ann@example.org"}, recipients: []string{"bob@example.net"}},
-			"", "Return-Path", false,
-		},
-		{
-			"the topmost Received",
-			"Return-Path: <ann@example.org>\nReceived: from mx.example.org (mx.example.org [192.0.2.1])\n\tby mx.here.example (Postfix) with ESMTP id 1\n\tfor <bob@example.net>; Fri, 1 May 2026 14:00:00 +0200 (CEST)\n" +
-				"Received: from x (x [192.0.2.2]) by mx.example.org; date\n", "",
-			envelope{helo: "mx.example.org", sender: message.Sender{Path: "ann@example.org"}, time: time.Date(2026, 5, 1, 14, 0, 0, 0, time.FixedZone("", 7200))},
-			"192.0.2.1", "Return-Path", true,
-		},
-		{"a Received that is not asked", "Received: from a (a [192.0.2.1]) by b; x\n", "", envelope{}, "", "Received", false},
-		{"a Received without a client", "Received: by b (Postfix, from userid 0); x\n", "", envelope{}, "", "Received", true},
-		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", envelope{}, "", "Received", true},
-		{"none", "From: x\n", "", envelope{}, "", "From", true},
-		{"another field of that kind", "X-Envelope-Color: x\n", "", envelope{}, "", "X-Envelope-Color", false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			file := filepath.Join(t.TempDir(), "m")
-			if tt.sidecar != "" {
-				put(t, filepath.Dir(file), map[string]string{"m.envelope": tt.sidecar})
-			}
-			header, err := message.NewReader(strings.NewReader(tt.header + "\n")).Header()
-			if err != nil {
-				t.Fatal(err)
-			}
-			e, rest, err := envelopeOf(file, header, tt.received)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ip := ""
-			if e.client.IP.IsValid() {
-				ip = e.client.IP.String()
-			}
-			got := *e
-			got.client.IP = tt.want.client.IP
-			if d := cmp.Diff(fmt.Sprintf("%+v", tt.want), fmt.Sprintf("%+v", got)); d != "" || ip != tt.ip || rest[0].Name != tt.rest {
-				t.Errorf("%s, address %q, then %q", d, ip, rest[0].Name)
-			}
-		})
-	}
-}
-
-func TestEnvelopeRefused(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"ip 192.0.2.256":                                `line 1: "192.0.2.256" is no address; write one such as 192.0.2.1`,
-		"\nhelo x\nfrom a@b":                            `line 3: "from" is not known; write ip, helo, mail-from, rcpt, user, tls, listener or time`,
-		"time yesterday":                                `line 1: "yesterday" is no time; write one such as 2026-05-01T12:00:00Z or 1777636800`,
-		"helo " + strings.Repeat("x", 2000):             `line 1: helo has 2000 octets; write at most 1024`,
-		strings.Repeat("rcpt a@b.example\n", 1001):      `line 1001: there are more than 1000 recipients`,
-		"helo " + strings.Repeat("x", 1<<17):            `line 1: helo has 131072 octets; write at most 1024`,
-		"ip 192.0.2.1\n" + strings.Repeat("#\n", 1<<17): `line 131068: the file has more than 256 KB`,
-	} {
-		if err := (&envelope{}).readSidecar(strings.NewReader(text)); err == nil || err.Error() != want {
-			t.Errorf("%.30q:\ngot  %v\nwant %s", text, err, want)
-		}
-	}
-}
-
 // A bad message is named, and stops nothing.
 func TestRun(t *testing.T) {
 	t.Parallel()
@@ -168,7 +49,7 @@ func TestRun(t *testing.T) {
 		"6-unknown-client": "From: a@none.example\n\nx\n",
 		"7-two-authors":    "From: a@one.example\nFrom: a@two.example\n\nx\n",
 	})
-	files, err := Files([]string{dir})
+	files, err := mailbox.Files([]string{dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package trial
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func TestSecondOpinion(t *testing.T) {
 	} {
 		var b limitedBuffer
 		b.WriteString(c.mail)
-		if d := cmp.Diff(c.want, secondOpinion(t.Context(), &b, r, c.ours)); d != "" {
+		if d := cmp.Diff(c.want, b.opinions(t.Context(), r, c.ours)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
 		}
 	}
@@ -50,7 +50,7 @@ func TestSecondOpinion(t *testing.T) {
 	for range maxSecondOpinion>>20 + 2 {
 		_, _ = large.Write(chunk)
 	}
-	if got := secondOpinion(t.Context(), &large, r, pass); large.Len() != maxSecondOpinion+1 || len(got) != 1 || !strings.Contains(got[0].Reason, "larger than 64 MB") {
+	if got := large.opinions(t.Context(), r, pass); large.Len() != maxSecondOpinion+1 || len(got) != 1 || !strings.Contains(got[0].Reason, "larger than 64 MB") {
 		t.Errorf("%d octets kept, %+v", large.Len(), got)
 	}
 }
