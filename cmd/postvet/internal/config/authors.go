@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -44,7 +45,7 @@ func (f *file) authorOverrides(prefix string, tree map[string]any) {
 		}
 		if problem, remedy := f.config.setAuthor(domain, v); problem != "" {
 			f.errs = append(f.errs, &Error{
-				File: f.name, Line: f.lineOf(authorSection + "." + domain), Key: authorSection + "." + printable(domain),
+				File: f.name, Line: f.lineOf(authorSection + "." + domain), Key: authorSection + "." + foreign.Terminal(domain, maxShown),
 				Problem: problem, Remedy: remedy,
 			})
 		}
@@ -60,7 +61,7 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 	case !ok:
 		return "is " + describe(v), "write " + quotedOr(authorWords)
 	case !slices.Contains(authorWords, word):
-		return fmt.Sprintf("%q is not known", clip(word)), "write " + quotedOr(authorWords)
+		return foreign.TerminalQuote(word, maxCited) + " is not known", "write " + quotedOr(authorWords)
 	case dmarc.PublicSuffix(name):
 		return "is a public suffix, below which anybody can have a domain",
 			fmt.Sprintf("name the domains that are meant, or write a [[rule]] with from = [%q]", "."+name)

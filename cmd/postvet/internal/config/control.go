@@ -13,6 +13,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 	"github.com/postvet/postvet/filter/socket"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // ControlAuto is the control.socket that is found at the start.
@@ -99,7 +100,7 @@ func (c *Config) crossControl(fault func(name, other, problem, remedy string)) {
 	at := socket.Address{Network: "unix", Address: c.Control.Socket}
 	compare := func(name, s string) {
 		if a, err := socket.Parse(s); err == nil && a == at {
-			fault("control.socket", name, fmt.Sprintf("%q is a socket of %s too", clip(c.Control.Socket), name), "give each a path of its own")
+			fault("control.socket", name, fmt.Sprintf("%s is a socket of %s too", foreign.TerminalQuote(c.Control.Socket, maxCited), name), "give each a path of its own")
 		}
 	}
 	for _, s := range c.Listen {
@@ -115,10 +116,10 @@ func checkControlSocket(s string) (normal, problem, remedy string) {
 	}
 	s = strings.TrimPrefix(s, "unix:") // as it stands in listen
 	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return "", fmt.Sprintf("%q contains a control character", clip(s)), remedy
+		return "", foreign.TerminalQuote(s, maxCited) + " contains a control character", remedy
 	}
 	if _, err := socket.Parse("unix:" + s); err != nil {
-		return "", fmt.Sprintf("%q is no absolute path of a socket of at most 107 octets", clip(s)), remedy
+		return "", foreign.TerminalQuote(s, maxCited) + " is no absolute path of a socket of at most 107 octets", remedy
 	}
 	return s, "", ""
 }

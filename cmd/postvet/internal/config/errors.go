@@ -8,6 +8,13 @@ import (
 	"github.com/postvet/postvet/policy/spelling"
 )
 
+// Bounds of foreign text in an error, in octets: of what stands in quotes, and of
+// what does not.
+const (
+	maxCited = 65
+	maxShown = 203
+)
+
 // Error is one fault of a configuration, on one line:
 // "FILE:LINE: key: problem; remedy".
 type Error struct {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // List is the value of a key that lists addresses, names or domains. An entry
@@ -48,7 +49,7 @@ func (k *key) setEntries(l *List, v any) (problem, remedy string) {
 		path, isFile := strings.CutPrefix(s, filePrefix)
 		if !isFile {
 			if err := b.Add(s, k.kinds); err != nil {
-				return printable(err.Problem), err.Remedy
+				return foreign.Terminal(err.Problem, maxShown), err.Remedy
 			}
 			return "", ""
 		}
@@ -60,7 +61,7 @@ func (k *key) setEntries(l *List, v any) (problem, remedy string) {
 			return problem, "name a readable file of entries, one a line"
 		}
 		if err := b.File(path, text, k.kinds|k.inFiles); err != nil {
-			return printable(fmt.Sprintf("%s:%d: %s", err.File, err.Line, err.Problem)), err.Remedy
+			return foreign.Terminal(fmt.Sprintf("%s:%d: %s", err.File, err.Line, err.Problem), maxShown), err.Remedy
 		}
 		return "", ""
 	})
@@ -86,7 +87,7 @@ func readList(path string) (text []byte, problem string) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Sprintf("%q is no file", clip(path))
+		return nil, foreign.TerminalQuote(path, maxCited) + " is no file"
 	}
 	if text, err = io.ReadAll(io.LimitReader(f, addrlist.MaxBytes+1)); err != nil {
 		return nil, listFault(path, err)
@@ -98,5 +99,5 @@ func listFault(path string, err error) string {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return fmt.Sprintf("%q cannot be read: %v", clip(path), err)
+	return fmt.Sprintf("%s cannot be read: %v", foreign.TerminalQuote(path, maxCited), err)
 }

@@ -7,10 +7,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxFile bounds a configuration file: what is larger is another file.
@@ -115,7 +115,7 @@ func (f *file) table(section string, tree map[string]any) {
 		}
 		line := f.lines[full]
 		fault := func(problem, remedy string) {
-			f.errs = append(f.errs, &Error{File: f.name, Line: line, Key: printable(full), Problem: problem, Remedy: remedy})
+			f.errs = append(f.errs, &Error{File: f.name, Line: line, Key: foreign.Terminal(full, maxShown), Problem: problem, Remedy: remedy})
 		}
 		sub, isTable := v.(map[string]any)
 		k := keyNamed(full)
@@ -208,7 +208,7 @@ func syntaxError(name string, text []byte, err error) *Error {
 	if strings.Contains(e.Problem, "already") || strings.Contains(e.Problem, "exists") {
 		e.Remedy = "write every key and every section once"
 	}
-	e.Problem = printable(e.Problem)
+	e.Problem = foreign.Terminal(e.Problem, maxShown)
 	return e
 }
 
@@ -278,18 +278,4 @@ func (l *places) lineAt(offset int) int {
 	l.line += bytes.Count(l.text[l.offset:offset], []byte("\n"))
 	l.offset = offset
 	return l.line
-}
-
-// printable keeps what a terminal would obey out of a foreign text.
-func printable(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = s[:most] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }

@@ -1,13 +1,13 @@
 package config
 
 import (
-	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
 	"strings"
 
 	"github.com/postvet/postvet/filter/socket"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Metrics is where the running service tells its numbers and its health.
@@ -29,7 +29,7 @@ func checkMetricsListen(s string) (normal, problem, remedy string) {
 		return "", problem, metricsRemedy
 	}
 	if a, err := socket.Parse(s); err != nil || a.Network == "systemd" || a.Network == "fd" {
-		return "", fmt.Sprintf("%q is a passed socket", clip(s)), metricsRemedy
+		return "", foreign.TerminalQuote(s, maxCited) + " is a passed socket", metricsRemedy
 	}
 	return s, "", ""
 }
@@ -58,7 +58,7 @@ func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
 	}
 	if c.Metrics.remote() && !c.Metrics.AllowRemote {
 		fault("metrics.listen", "metrics.allow_remote",
-			fmt.Sprintf("%q can be reached from other machines, and whoever reaches it can read it", clip(c.Metrics.Listen)),
+			foreign.TerminalQuote(c.Metrics.Listen, maxCited)+" can be reached from other machines, and whoever reaches it can read it",
 			`write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`)
 	}
 	at, err := socket.Parse(c.Metrics.Listen)
@@ -67,7 +67,7 @@ func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
 	}
 	for _, s := range c.Listen {
 		if a, err := socket.Parse(s); err == nil && a == at {
-			fault("metrics.listen", "listen", fmt.Sprintf("%q is a socket of listen too", clip(c.Metrics.Listen)), "give each a socket of its own")
+			fault("metrics.listen", "listen", foreign.TerminalQuote(c.Metrics.Listen, maxCited)+" is a socket of listen too", "give each a socket of its own")
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // listSection is the table of lists that expressions ask by name.
@@ -41,7 +42,7 @@ func (f *file) namedLists(tree map[string]any) {
 			problem, remedy = listKey.setEntries(&l, section[name])
 		}
 		if problem != "" {
-			f.errs = append(f.errs, &Error{File: f.name, Line: f.lineOf(full), Key: printable(full), Problem: problem, Remedy: remedy})
+			f.errs = append(f.errs, &Error{File: f.name, Line: f.lineOf(full), Key: foreign.Terminal(full, maxShown), Problem: problem, Remedy: remedy})
 			continue
 		}
 		if f.config.lists == nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // checkRules compares rules with one another, and finds those that can never
@@ -19,7 +20,7 @@ func checkRules(rules []rule) Errors {
 	cost := 0
 	for _, r := range rules {
 		if first, twice := names[r.Name]; twice {
-			fault(r, fmt.Sprintf("the name is that of %s:%d too", printable(first.origin.file), first.origin.line), "choose another")
+			fault(r, fmt.Sprintf("the name is that of %s:%d too", foreign.Terminal(first.origin.file, maxShown), first.origin.line), "choose another")
 			continue
 		}
 		names[r.Name] = r
@@ -36,11 +37,11 @@ func checkRules(rules []rule) Errors {
 			cost += r.If.Cost()
 		}
 		if first, ok := deciding[""]; ok {
-			fault(r, fmt.Sprintf("can never match: %s in %s:%d decides about every message", first.Name, printable(first.origin.file), first.origin.line), "put it above that rule")
+			fault(r, fmt.Sprintf("can never match: %s in %s:%d decides about every message", first.Name, foreign.Terminal(first.origin.file, maxShown), first.origin.line), "put it above that rule")
 			continue
 		}
 		if first, ok := deciding[asks]; ok {
-			fault(r, fmt.Sprintf("can never match: %s in %s:%d asks the same and decides", first.Name, printable(first.origin.file), first.origin.line), "change or remove one")
+			fault(r, fmt.Sprintf("can never match: %s in %s:%d asks the same and decides", first.Name, foreign.Terminal(first.origin.file, maxShown), first.origin.line), "change or remove one")
 			continue
 		}
 		if r.Action == "" || r.Monitor {

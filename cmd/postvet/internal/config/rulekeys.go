@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spelling"
@@ -77,7 +78,7 @@ func (r *ruleReader) fault(key, problem, remedy string) {
 		full += fmt.Sprintf(" %d", r.number)
 	}
 	if key != "" {
-		full += ": " + printable(key)
+		full += ": " + foreign.Terminal(key, maxShown)
 	}
 	r.file.errs = append(r.file.errs, &Error{File: r.file.name, Line: line, Key: full, Problem: problem, Remedy: remedy})
 }
@@ -94,7 +95,7 @@ func (r *ruleReader) read() rules.Rule {
 	}
 	// Tests in the order of the manual, whatever the order in the file.
 	slices.SortStableFunc(r.rule.Tests, func(a, b *condition.Test) int { return a.Order() - b.Order() })
-	r.rule.Comment = printable(r.text("comment"))
+	r.rule.Comment = foreign.Terminal(r.text("comment"), maxShown)
 	r.condition()
 	r.rule.Monitor = r.word("mode", []string{"enforce", "monitor"}) == "monitor"
 	r.rule.Reason = result.OverrideReason(r.word("reason", reasons))
@@ -112,7 +113,7 @@ func (r *ruleReader) name() {
 	case !isString:
 		r.fault("name", "is "+describe(v), "write a string in quotes")
 	case !ruleName.MatchString(name):
-		r.fault("name", fmt.Sprintf("%q is no name of a rule", clip(name)), "write up to 63 letters a to z, digits and hyphens")
+		r.fault("name", foreign.TerminalQuote(name, maxCited)+" is no name of a rule", "write up to 63 letters a to z, digits and hyphens")
 	case slices.Contains(rules.BuiltinRules(), name):
 		r.fault("name", fmt.Sprintf("%q is the name of a rule of Postvet's own", name), "choose another")
 	default:
@@ -136,7 +137,7 @@ func (r *ruleReader) text(key string) string {
 func (r *ruleReader) word(key string, words []string) string {
 	s := r.text(key)
 	if _, set := r.tree[key].(string); set && !slices.Contains(words, s) {
-		r.fault(key, fmt.Sprintf("%q is not known", clip(s)), "write "+quotedOr(words))
+		r.fault(key, foreign.TerminalQuote(s, maxCited)+" is not known", "write "+quotedOr(words))
 		return ""
 	}
 	return s
@@ -205,7 +206,7 @@ func (r *ruleReader) test(key condition.Key, v any) {
 	}
 	t, problem, remedy := condition.NewTest(key, entries, files)
 	if problem != "" {
-		r.fault(key.Name, printable(problem), printable(remedy))
+		r.fault(key.Name, foreign.Terminal(problem, maxShown), foreign.Terminal(remedy, maxShown))
 		return
 	}
 	r.rule.Tests = append(r.rule.Tests, t)
@@ -234,14 +235,14 @@ func (r *ruleReader) condition() {
 	var where *condition.Error
 	switch {
 	case errors.As(err, &where):
-		r.fault("if", fmt.Sprintf("column %d: %s", where.Column, printable(where.Problem)), printable(where.Remedy))
+		r.fault("if", fmt.Sprintf("column %d: %s", where.Column, foreign.Terminal(where.Problem, maxShown)), foreign.Terminal(where.Remedy, maxShown))
 		e := r.file.errs[len(r.file.errs)-1]
 		if line, ok := r.place.values["if"]; ok {
 			e.Line = line + where.Line - 1
 		}
 		e.Excerpt = where.Caret()
 	case err != nil:
-		r.fault("if", printable(err.Error()), "write another expression")
+		r.fault("if", foreign.Terminal(err.Error(), maxShown), "write another expression")
 	default:
 		r.rule.If = c
 	}
@@ -260,7 +261,7 @@ func (r *ruleReader) headers() {
 		for _, e := range entries {
 			switch {
 			case !fieldName.MatchString(e):
-				r.fault("remove_header", fmt.Sprintf("%q is no name of a field", clip(e)), `write one such as "X-Spam-Status"`)
+				r.fault("remove_header", foreign.TerminalQuote(e, maxCited)+" is no name of a field", `write one such as "X-Spam-Status"`)
 			case isField(e, required):
 				r.fault("remove_header", fmt.Sprintf("%s must stay in every message (RFC 5322 section 3.6)", e), "remove the entry")
 			default:
@@ -292,7 +293,7 @@ func (r *ruleReader) addition(entry string) {
 	value = strings.TrimSpace(value)
 	switch {
 	case !ok || !fieldName.MatchString(name):
-		r.fault("add_header", fmt.Sprintf("%q is no field with its value", clip(entry)), remedy)
+		r.fault("add_header", foreign.TerminalQuote(entry, maxCited)+" is no field with its value", remedy)
 		return
 	case isField(name, ours):
 		r.fault("add_header", name+" is written by Postvet alone", "choose another name")
@@ -301,7 +302,7 @@ func (r *ruleReader) addition(entry string) {
 		r.fault("add_header", name+" must not be in a message twice (RFC 5322 section 3.6)", "choose another name")
 		return
 	case value == "":
-		r.fault("add_header", fmt.Sprintf("%q has no value", clip(entry)), remedy)
+		r.fault("add_header", foreign.TerminalQuote(entry, maxCited)+" has no value", remedy)
 		return
 	}
 	r.rule.Add = append(r.rule.Add, rules.Addition{Name: name, Value: r.template("add_header", value, 800)})
@@ -312,24 +313,16 @@ func (r *ruleReader) template(key, s string, most int) explain.Template {
 	switch {
 	case len(s) > most:
 		r.fault(key, fmt.Sprintf("has %d octets", len(s)), fmt.Sprintf("write at most %d", most))
-	case strings.Trim(s, printableASCII) != "":
+	case !foreign.IsPrintable(s):
 		r.fault(key, "holds a character that SMTP cannot carry", "write printable ASCII")
 	}
 	t, err := explain.ParseTemplate(s)
 	if err != nil {
 		problem, remedy, _ := strings.Cut(err.Error(), "; ")
-		r.fault(key, printable(problem), remedy)
+		r.fault(key, foreign.Terminal(problem, maxShown), remedy)
 	}
 	return t
 }
-
-var printableASCII = func() string {
-	var b strings.Builder
-	for c := byte(' '); c <= '~'; c++ {
-		b.WriteByte(c)
-	}
-	return b.String()
-}()
 
 func suggestRuleKey(key string) string {
 	var names []string

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -116,7 +117,7 @@ func (c *Config) readRuleFiles(key string, files []string, once bool) error {
 			if key == "" {
 				at = origin{file: name}
 			}
-			errs = append(errs, &Error{File: at.file, Line: at.line, Key: key, Problem: printable(err.Error()), Remedy: "name a readable file of rules"})
+			errs = append(errs, &Error{File: at.file, Line: at.line, Key: key, Problem: foreign.Terminal(err.Error(), maxShown), Remedy: "name a readable file of rules"})
 			continue
 		}
 		if len(text) == 0 {
@@ -150,7 +151,7 @@ func (f *file) refuseTwice(before map[string]origin) {
 		if old, ok := before[name]; ok && at.file == f.name && old != at {
 			f.errs = append(f.errs, &Error{
 				File: f.name, Line: at.line, Key: name,
-				Problem: fmt.Sprintf("is set in %s:%d too", printable(old.file), old.line), Remedy: "remove one",
+				Problem: fmt.Sprintf("is set in %s:%d too", foreign.Terminal(old.file, maxShown), old.line), Remedy: "remove one",
 			})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Size is a number of octets, written like "64MB". KB, MB and GB are powers of
@@ -89,10 +90,10 @@ func (k *key) set(c *Config, v any) (problem, remedy string) {
 		}
 		d, err := time.ParseDuration(s)
 		if err != nil {
-			return fmt.Sprintf("%q is no duration", s), k.example()
+			return foreign.TerminalQuote(s, maxCited) + " is no duration", k.example()
 		}
 		if int64(d) < k.min || int64(d) > k.max {
-			return fmt.Sprintf("%q is out of bounds", s), k.bounds()
+			return foreign.TerminalQuote(s, maxCited) + " is out of bounds", k.bounds()
 		}
 		*p = d
 	case *Size:
@@ -105,10 +106,10 @@ func (k *key) set(c *Config, v any) (problem, remedy string) {
 		}
 		n, ok := parseSize(s)
 		if !ok {
-			return fmt.Sprintf("%q is no size", s), k.example()
+			return foreign.TerminalQuote(s, maxCited) + " is no size", k.example()
 		}
 		if int64(n) < k.min || int64(n) > k.max {
-			return fmt.Sprintf("%q is out of bounds", s), k.bounds()
+			return foreign.TerminalQuote(s, maxCited) + " is out of bounds", k.bounds()
 		}
 		*p = n
 	case *fs.FileMode:
@@ -118,10 +119,10 @@ func (k *key) set(c *Config, v any) (problem, remedy string) {
 		}
 		n, err := strconv.ParseUint(s, 8, 32)
 		if err != nil || n > 0o777 {
-			return fmt.Sprintf("%q is not octal", s), k.example()
+			return foreign.TerminalQuote(s, maxCited) + " is not octal", k.example()
 		}
 		if n&0o600 != 0o600 {
-			return fmt.Sprintf("%q locks out Postvet itself", s), `write at least "0600"`
+			return foreign.TerminalQuote(s, maxCited) + " locks out Postvet itself", `write at least "0600"`
 		}
 		*p = fs.FileMode(n)
 	case *[]string:
@@ -181,7 +182,7 @@ func (k *key) judge(s string) (normal, problem, remedy string) {
 				return s, "", ""
 			}
 		}
-		return "", fmt.Sprintf("%q is not known", clip(s)), "write " + quotedOr(k.words)
+		return "", foreign.TerminalQuote(s, maxCited) + " is not known", "write " + quotedOr(k.words)
 	}
 	if s == "" && k.empty {
 		if _, list := k.field(&Config{}).(*[]string); !list {
@@ -294,7 +295,7 @@ func formatDuration(d time.Duration) string {
 func describe(v any) string {
 	switch v := v.(type) {
 	case string:
-		return fmt.Sprintf("the string %q", clip(v))
+		return "the string " + foreign.TerminalQuote(v, maxCited)
 	case int64:
 		return fmt.Sprintf("the integer %d", v)
 	case float64:
@@ -317,12 +318,4 @@ func quotedOr(words []string) string {
 	}
 	last := len(quoted) - 1
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
-}
-
-func clip(s string) string {
-	const most = 60
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
 }
