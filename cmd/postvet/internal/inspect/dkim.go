@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // wellKnown are the selectors that large providers and common software use. The
@@ -65,10 +66,10 @@ func inspectDKIM(ctx context.Context, d *dns, domain string, named []string) DKI
 	k := DKIM{Keys: []Key{}, Findings: Findings{}}
 	var selectors []string
 	for _, s := range named {
-		if s, ok := canonical(s); ok && len(selectors) < maxSelectors && !slices.Contains(selectors, s) {
-			selectors = append(selectors, s)
+		if name, ok := canonical(s); ok && len(selectors) < maxSelectors && !slices.Contains(selectors, name) {
+			selectors = append(selectors, name)
 		} else if !ok {
-			k.Findings.error(clean(s)+" cannot be a selector", "")
+			k.Findings.error(foreign.Word(s, maxText)+" cannot be a selector", "")
 		}
 	}
 	mine := len(selectors)
@@ -141,7 +142,7 @@ func inspectDKIM(ctx context.Context, d *dns, domain string, named []string) DKI
 
 // readKey judges what stands at a selector.
 func readKey(selector, name string, a *dnscache.Answer) Key {
-	k := Key{Selector: selector, Name: name, Alias: clean(a.Canonical), Record: cleanLong(a.TXT[0]), Findings: Findings{}}
+	k := Key{Selector: selector, Name: name, Alias: foreign.Line(a.Canonical, maxText), Record: record(a.TXT[0]), Findings: Findings{}}
 	if len(a.TXT) > 1 {
 		k.Findings.error(fmt.Sprintf("%d TXT records at %s: which of them counts is undefined (RFC 6376 section 3.6.2.2)", len(a.TXT), name), "keep one and remove the others")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -57,9 +58,9 @@ func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) D
 	}
 	broken := false
 	for _, s := range w.Steps {
-		step := Step{Name: s.Name, Outcome: s.Outcome, Why: clean(s.Why)}
+		step := Step{Name: s.Name, Outcome: s.Outcome, Why: foreign.Line(s.Why, maxText)}
 		if s.Record != nil {
-			step.Record = cleanLong(s.Record.Text)
+			step.Record = record(s.Record.Text)
 		}
 		m.Steps = append(m.Steps, step)
 		// Only the domain's own names are its owner's to repair.
@@ -75,14 +76,14 @@ func inspectDMARC(ctx context.Context, d *dns, domain string, o dmarc.Options) D
 	broken = m.findStray(ctx, d, domain, w.Record != nil && w.RecordDomain == domain) || broken
 	switch {
 	case w.Trouble != "":
-		m.Findings = append(m.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: clean(w.Trouble)})
+		m.Findings = append(m.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: foreign.Line(w.Trouble, maxText)})
 	case w.Record == nil:
 		m.absent = !broken
 	}
 	if w.Record == nil {
 		return m
 	}
-	m.Record = cleanLong(w.Record.Text)
+	m.Record = record(w.Record.Text)
 	m.judge(w.Record, domain)
 	m.judgeReports(ctx, d, w, o)
 	return m
@@ -194,7 +195,7 @@ func (m *DMARC) judgeReports(ctx context.Context, d *dns, w *dmarc.Walk, o dmarc
 		case dmarc.ConsentUnknown:
 			m.Findings = append(m.Findings, Finding{
 				Severity: Warning, DNSTrouble: true,
-				Text: clean("whether " + host + " takes reports could not be looked up: " + c.Reason),
+				Text: foreign.Line("whether "+host+" takes reports could not be looked up: "+c.Reason, maxText),
 			})
 		case dmarc.ConsentAbsent:
 			m.Findings.error("reports are to go to "+host+", which does not take them: "+c.Reason,

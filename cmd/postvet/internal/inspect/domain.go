@@ -14,6 +14,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -114,7 +115,7 @@ func (r *Report) all() func(yield func(*Finding) bool) {
 // domain publishes.
 func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Report {
 	r := &Report{
-		Name: clean(name), Findings: Findings{},
+		Name: foreign.Line(name, maxText), Findings: Findings{},
 		MX:    MX{Hosts: []Host{}, Findings: Findings{}},
 		SPF:   SPF{Terms: []Term{}, Findings: Findings{}},
 		DKIM:  DKIM{Keys: []Key{}, Findings: Findings{}},

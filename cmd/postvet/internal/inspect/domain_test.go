@@ -97,6 +97,9 @@ default._domainkey.evil.example. TXT "v=DKIM1\000\n\013"
 	if err := r.Print(&text, false); err != nil {
 		t.Fatal(err)
 	}
+	if want := `"a\x1bb" cannot be a selector`; !strings.Contains(text.String(), want) {
+		t.Errorf("no %s in %s", want, text.String())
+	}
 	for _, box := range []string{"├", "─", "│", "└"} {
 		text = *bytes.NewBuffer(bytes.ReplaceAll(text.Bytes(), []byte(box), nil))
 	}
@@ -111,7 +114,7 @@ default._domainkey.evil.example. TXT "v=DKIM1\000\n\013"
 	if err := enc.Encode(r); err != nil {
 		t.Fatal(err)
 	}
-	if s := strings.TrimSpace(js.String()); strings.Contains(s, `\u`) || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
+	if s := strings.TrimSpace(js.String()); strings.Contains(strings.ReplaceAll(s, `\\`, ""), `\u`) || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
 		t.Errorf("control characters in %s", s)
 	}
 }
@@ -178,16 +181,32 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-func FuzzClean(f *testing.F) {
-	f.Add("plain", 10)
-	f.Add("\x1b[31m\x00\xff", 3)
-	f.Fuzz(func(t *testing.T, s string, limit int) {
-		limit = min(max(limit, 0), 1000)
-		got := cleanTo(s, limit)
-		if len(got) > limit+8 || strings.ContainsFunc(got, func(c rune) bool { return c < ' ' || c > '~' }) {
-			t.Errorf("%q: %q", s, got)
+func TestShownRecord(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`v=spf1 "-all"`:             `v=spf1 "-all"`,
+		"v=spf1\u00a0-all\x1b[2J":   `"v=spf1\u00a0-all\x1b[2J"`,
+		strings.Repeat("a", 2100):   strings.Repeat("a", 1997) + "...",
+		strings.Repeat("\x00", 600): `"` + strings.Repeat(`\x00`, 498) + `"...`,
+	} {
+		if got := record(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
 		}
-	})
+	}
+}
+
+func TestPublishTXT(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                       `publish: a.example. TXT ""`,
+		`v=spf1 "\`:              `publish: a.example. TXT "v=spf1 \"\\"`,
+		"\xc3\xa9\x00\x7f":       `publish: a.example. TXT "\195\169\000\127"`,
+		strings.Repeat("a", 256): `publish: a.example. TXT "` + strings.Repeat("a", 255) + `" "a"`,
+	} {
+		if got := publishTXT("a.example", in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
 }
 
 // A domain that publishes as much as the DNS can carry costs a bounded number of

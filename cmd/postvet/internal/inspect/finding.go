@@ -1,9 +1,11 @@
 package inspect
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Severity is how bad a finding is.
@@ -32,14 +34,16 @@ type Finding struct {
 // Findings are findings in the order found.
 type Findings []Finding
 
-func (l *Findings) ok(text string) { *l = append(*l, Finding{Severity: OK, Text: clean(text)}) }
+func (l *Findings) ok(text string) {
+	*l = append(*l, Finding{Severity: OK, Text: foreign.Line(text, maxText)})
+}
 
 func (l *Findings) warn(text, fix string) {
-	*l = append(*l, Finding{Severity: Warning, Text: clean(text), Fix: cleanLong(fix)})
+	*l = append(*l, Finding{Severity: Warning, Text: foreign.Line(text, maxText), Fix: foreign.Line(fix, maxRecord)})
 }
 
 func (l *Findings) error(text, fix string) {
-	*l = append(*l, Finding{Severity: Error, Text: clean(text), Fix: cleanLong(fix)})
+	*l = append(*l, Finding{Severity: Error, Text: foreign.Line(text, maxText), Fix: foreign.Line(fix, maxRecord)})
 }
 
 // trouble tells that the look-up of something at name had no usable end.
@@ -55,7 +59,7 @@ func (l *Findings) trouble(name, what string, o dnscache.Outcome) {
 	}
 	*l = append(*l, Finding{
 		Severity: Warning, DNSTrouble: true,
-		Text: clean(what + " of " + name + " could not be looked up: " + why),
+		Text: foreign.Line(what+" of "+name+" could not be looked up: "+why, maxText),
 	})
 }
 
@@ -72,51 +76,33 @@ func publishTXT(name, text string) string {
 		}
 		b.WriteByte('"')
 		for _, c := range []byte(text[i:min(i+255, len(text))]) {
-			if c == '"' || c == '\\' {
+			switch {
+			case c == '"' || c == '\\':
 				b.WriteByte('\\')
+				b.WriteByte(c)
+			case c < ' ' || c > '~':
+				fmt.Fprintf(&b, `\%03d`, c) // RFC 1035 section 5.1
+			default:
+				b.WriteByte(c)
 			}
-			b.WriteByte(c)
 		}
 		b.WriteByte('"')
 	}
 	return publish(name, "TXT "+b.String())
 }
 
-// Limits for what is shown of the DNS.
+// Bounds of what is shown of the DNS, in octets: of a name or sentence, and of a
+// record.
 const (
 	maxText   = 300
 	maxRecord = 2000
 )
 
-// clean reduces text to printable ASCII, as the DNS's own \DDD where it is
-// not, and cuts it.
-func clean(s string) string { return cleanTo(s, maxText) }
-
-// cleanLong is clean for records, which are shown whole where that is sane.
-func cleanLong(s string) string { return cleanTo(s, maxRecord) }
-
-func cleanTo(s string, limit int) string {
-	plain := len(s) <= limit
-	for i := 0; plain && i < len(s); i++ {
-		plain = s[i] >= ' ' && s[i] <= '~'
+// record returns a record as it is if it is printable ASCII. Others are quoted:
+// its owner must see which octet does not belong there.
+func record(s string) string {
+	if !foreign.IsPrintable(s) {
+		return foreign.Quote(s, maxRecord)
 	}
-	if plain {
-		return s
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		if b.Len() >= limit {
-			b.WriteString("...")
-			break
-		}
-		if c := s[i]; c >= ' ' && c <= '~' {
-			b.WriteByte(c)
-		} else {
-			b.WriteByte('\\')
-			b.WriteByte('0' + c/100)
-			b.WriteByte('0' + c/10%10)
-			b.WriteByte('0' + c%10)
-		}
-	}
-	return b.String()
+	return foreign.Cut(s, maxRecord)
 }

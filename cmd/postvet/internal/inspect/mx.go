@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/iprev"
 )
 
@@ -112,7 +113,7 @@ func (m *MX) implicit(ctx context.Context, d *dns, domain string) {
 // inspect looks the host up and says what is wrong with it.
 func (h *Host) inspect(ctx context.Context, d *dns, domain string) {
 	name := h.Name
-	h.Name = clean(name)
+	h.Name = foreign.Line(name, maxText)
 	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		h.Findings.error("an MX record must name a host, not the address "+ip.String(),
 			fmt.Sprintf("publish: %s. MX %d mail.%s. and mail.%s. %s %s", domain, h.Preference, domain, domain, family(ip), ip))
@@ -120,7 +121,7 @@ func (h *Host) inspect(ctx context.Context, d *dns, domain string) {
 	}
 	a := d.addresses(ctx, name)
 	if a.Canonical != "" {
-		h.Alias = clean(a.Canonical)
+		h.Alias = foreign.Line(a.Canonical, maxText)
 		h.Findings.error(h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)",
 			publish(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias)))
 	}
@@ -152,7 +153,7 @@ func (h *Host) resolve(ctx context.Context, d *dns, a *dnscache.Answer) {
 	all.Wait()
 	for i := range h.Addresses {
 		ip, res := h.Addresses[i].IP, results[i]
-		h.Addresses[i].Reverse, h.Addresses[i].Name = res.Status, clean(res.Name)
+		h.Addresses[i].Reverse, h.Addresses[i].Name = res.Status, foreign.Line(res.Name, maxText)
 		name := h.Name
 		if h.Alias != "" {
 			name = h.Alias // a PTR record must lead to the address, not to a CNAME
@@ -163,7 +164,7 @@ func (h *Host) resolve(ctx context.Context, d *dns, a *dnscache.Answer) {
 		case res.Status == iprev.TempError:
 			h.Findings = append(h.Findings, Finding{
 				Severity: Warning, DNSTrouble: true,
-				Text: clean("the reverse DNS of " + ip.String() + " could not be looked up"),
+				Text: foreign.Line("the reverse DNS of "+ip.String()+" could not be looked up", maxText),
 			})
 		case res.Status != iprev.Pass:
 			h.Findings.warn(fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", ip),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -52,7 +53,7 @@ type Term struct {
 func inspectSPF(ctx context.Context, d *dns, domain string) SPF {
 	s := SPF{Terms: []Term{}, Findings: Findings{}, domain: domain}
 	a := d.Lookup(ctx, domain, dnscache.TXT)
-	s.outcome, s.alias = a.Outcome, clean(a.Canonical)
+	s.outcome, s.alias = a.Outcome, foreign.Line(a.Canonical, maxText)
 	if !a.Outcome.Known() {
 		s.Findings.trouble(domain, "the SPF record", a.Outcome)
 		return s
@@ -79,7 +80,7 @@ func inspectSPF(ctx context.Context, d *dns, domain string) SPF {
 			"merge them into one and remove the others; "+publishTXT(domain, merged(records)))
 		return s
 	}
-	s.Record = cleanLong(records[0])
+	s.Record = record(records[0])
 	tree := spf.Expand(ctx, d, domain, spf.Options{})
 	s.Lookups, s.Voids, s.Truncated = tree.Lookups, tree.Voids, tree.Truncated
 	if root := tree.Root; root.Status != "" {
@@ -141,10 +142,10 @@ func (s *SPF) terms(n *spf.Node, included bool) []Term {
 	var list []Term
 	for i := range n.Terms {
 		b := &n.Terms[i]
-		t := Term{Text: clean(b.Text), Unreachable: b.Unreachable, Note: clean(b.Problem)}
+		t := Term{Text: foreign.Line(b.Text, maxText), Unreachable: b.Unreachable, Note: foreign.Line(b.Problem, maxText)}
 		where := t.Text
 		if n.Domain != s.domain {
-			where += " in the record of " + clean(n.Domain)
+			where += " in the record of " + foreign.Line(n.Domain, maxText)
 		}
 		if b.Unreachable {
 			t.Note = "never evaluated"
@@ -157,7 +158,7 @@ func (s *SPF) terms(n *spf.Node, included bool) []Term {
 		}
 		s.judgeTerm(b, &t, where, n, included)
 		if c := b.Child; c != nil {
-			t.Domain, t.Record = clean(c.Domain), cleanLong(c.Record)
+			t.Domain, t.Record = foreign.Line(c.Domain, maxText), record(c.Record)
 			t.Lookups += c.Lookups
 			t.Terms = s.terms(c, b.Term.Mechanism == "include" || included)
 			s.judgeChild(c, &t, where)
@@ -189,7 +190,7 @@ func (s *SPF) judgeTerm(b *spf.Branch, t *Term, where string, n *spf.Node, inclu
 		s.Findings.warn(where+" finds nothing: "+b.Problem, "")
 	case b.Problem != "" && strings.HasPrefix(b.Problem, "not followed"):
 	case b.Problem != "" && b.Child == nil && isLookupTrouble(b):
-		s.Findings = append(s.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: clean(where + ": " + b.Problem)})
+		s.Findings = append(s.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: foreign.Line(where+": "+b.Problem, maxText)})
 	case b.Problem != "":
 		s.Findings.error(where+": "+b.Problem, "")
 	}
@@ -216,10 +217,10 @@ func (s *SPF) judgeChild(c *spf.Node, t *Term, where string) {
 	switch c.Status {
 	case "":
 	case spf.TempError:
-		t.Note = clean(c.Problem)
-		s.Findings = append(s.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: clean(where + ": " + c.Problem)})
+		t.Note = foreign.Line(c.Problem, maxText)
+		s.Findings = append(s.Findings, Finding{Severity: Warning, DNSTrouble: true, Text: foreign.Line(where+": "+c.Problem, maxText)})
 	default:
-		t.Note = clean(c.Problem)
+		t.Note = foreign.Line(c.Problem, maxText)
 		s.Findings.error(where+" makes the check end in permerror: "+c.Problem, "remove "+t.Text+", or have "+t.Domain+" publish a valid record")
 	}
 }
