@@ -142,25 +142,6 @@ func TestLocalSubmissionIsNoRelay(t *testing.T) {
 	}
 }
 
-// More recipients than are remembered: whether all are in the list is not known.
-func TestMonitorRecipientsNeedsAllOfThem(t *testing.T) {
-	t.Parallel()
-	set := rules.Rules{Modes: rules.Modes{MonitorRecipients: members(t, "test.example")}}
-	r := spoof(dmarc.PolicyReject)
-	r.Recipients = []string{"a@test.example"}
-	if v := set.Decide(r); v.Action != result.Accept {
-		t.Errorf("all are in the list, and the action is %s", v.Action)
-	}
-	r.RecipientsIncomplete = true
-	if v := set.Decide(r); v.Action != result.Reject {
-		t.Errorf("not all are known, and the action is %s", v.Action)
-	}
-	r.Recipients, r.RecipientsIncomplete = nil, false
-	if v := set.Decide(r); v.Action != result.Reject {
-		t.Errorf("there are none, and the action is %s", v.Action)
-	}
-}
-
 // Before the message is sent nobody knows who is behind a relay, nor whether a
 // message will only be monitored: neither is refused early.
 func TestEarlyRefusalKnowsItsLimits(t *testing.T) {

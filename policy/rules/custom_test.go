@@ -1,6 +1,7 @@
-package policy_test
+package rules_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -32,6 +33,35 @@ func fields(lines ...string) message.Header {
 		h = append(h, message.NewField(name, value))
 	}
 	return h
+}
+
+// show writes a verdict as the goldens have it.
+func show(v result.Verdict) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "action %s\n", v.Action)
+	if v.Intended != v.Action {
+		fmt.Fprintf(&b, "intended %s\n", v.Intended)
+	}
+	fmt.Fprintf(&b, "rule %s\n", v.Rule)
+	if v.Code != "" {
+		fmt.Fprintf(&b, "code %s\n", v.Code)
+	}
+	if v.Text != "" {
+		fmt.Fprintf(&b, "text %s\n", v.Text)
+	}
+	for _, o := range v.Overrides {
+		fmt.Fprintf(&b, "override %s\n", o)
+	}
+	for _, o := range v.Refused {
+		fmt.Fprintf(&b, "refused %s\n", o)
+	}
+	for _, r := range v.Remove {
+		fmt.Fprintf(&b, "remove %s %d\n", r.Name, r.Occurrence)
+	}
+	for _, f := range v.Insert {
+		b.WriteString("insert " + strings.ReplaceAll(f.Raw, "\r\n", "\n"))
+	}
+	return b.String()
 }
 
 // brief is a verdict without our own field.
@@ -295,20 +325,6 @@ func TestCustomTextIsBounded(t *testing.T) {
 	}
 }
 
-func TestParseTemplate(t *testing.T) {
-	t.Parallel()
-	for _, s := range []string{"", "plain", "{author}", "a {author} b {client}", "{", "}", "{}", "{ author }", "{A}", "}{", "{{rule}}"} {
-		if got := template(t, s).String(); got != s {
-			t.Errorf("%q became %q", s, got)
-		}
-	}
-	for _, s := range []string{"{autor}", "a {x} {rule}"} {
-		if _, err := explain.ParseTemplate(s); err == nil || !strings.Contains(err.Error(), "is no placeholder; there are {author}") {
-			t.Errorf("%q: %v", s, err)
-		}
-	}
-}
-
 // A field is taken out once, however many rules ask for it.
 func TestRemovedOnce(t *testing.T) {
 	t.Parallel()
@@ -336,29 +352,5 @@ func TestRulesWaitForExemptNames(t *testing.T) {
 		if v.Action != want || want == result.TempFail && (v.Code != "451 4.4.3" || v.RedirectTo != "") {
 			t.Errorf("%s: %+v", action, v)
 		}
-	}
-}
-
-func TestDiffers(t *testing.T) {
-	t.Parallel()
-	base := result.Verdict{Action: result.Reject, Intended: result.Reject, Code: "550 5.7.1", Rule: "a", Text: "x"}
-	for name, change := range map[string]func(*result.Verdict){
-		"action":   func(v *result.Verdict) { v.Action = result.Accept },
-		"intended": func(v *result.Verdict) { v.Intended = result.Quarantine },
-		"code":     func(v *result.Verdict) { v.Code = "554 5.7.1" },
-		"redirect": func(v *result.Verdict) { v.RedirectTo = "a@b.example" },
-		"added":    func(v *result.Verdict) { v.Insert = fields("X-A: 1") },
-		"removed":  func(v *result.Verdict) { v.Remove = []result.FieldRef{{Name: "A", Occurrence: 1}} },
-	} {
-		v := base
-		change(&v)
-		if !v.Differs(base) {
-			t.Errorf("%s makes no difference", name)
-		}
-	}
-	v := base
-	v.Rule, v.Text, v.Insert = "b", "y", fields("Authentication-Results: x")
-	if v.Differs(base) {
-		t.Error("names, texts and our results make a difference")
 	}
 }

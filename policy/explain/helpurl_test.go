@@ -1,4 +1,4 @@
-package policy_test
+package explain_test
 
 import (
 	"net/url"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -72,7 +73,11 @@ func TestDecideHelpURL(t *testing.T) {
 			t.Errorf("%s by %s: text %q", v.Action, v.Rule, v.Text)
 		}
 	}
-	if v := set.Decide(undecided(dmarc.PolicyReject, "")); !strings.Contains(v.Text, "; see https://h.example/?why=not_checked&from=bank.example") {
+	waiting := &result.Results{
+		Author: message.Author{Domain: "bank.example"},
+		DMARC:  dmarc.Result{Status: dmarc.TempError, AuthorDomain: "bank.example", Policy: dmarc.PolicyReject},
+	}
+	if v := set.Decide(waiting); !strings.Contains(v.Text, "; see https://h.example/?why=not_checked&from=bank.example") {
 		t.Errorf("text %q", v.Text)
 	}
 	r.Author.Domain, r.DMARC.AuthorDomain = strings.Repeat("a.", 120)+"example", strings.Repeat("a.", 120)+"example"

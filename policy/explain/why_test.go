@@ -1,4 +1,4 @@
-package policy_test
+package explain_test
 
 import (
 	"strings"
@@ -16,6 +16,20 @@ import (
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
+
+// spoof returns the results of a message that fails DMARC.
+func spoof(disposition dmarc.Policy) *result.Results {
+	return &result.Results{
+		Author: message.Author{Domain: "bank.example"},
+		SPF:    []spf.Result{{Identity: spf.MailFrom, Domain: "evil.example", Status: spf.Pass}},
+		DMARC: dmarc.Result{
+			Status: dmarc.Fail, AuthorDomain: "bank.example", Policy: disposition,
+			Disposition: disposition,
+		},
+		MailFrom: "x@evil.example",
+		Client:   result.ClientResult{IP: "192.0.2.66"},
+	}
+}
 
 // inOrder returns the results of a message that is in order.
 func inOrder() *result.Results {

@@ -1,4 +1,4 @@
-package policy_test
+package rules_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
@@ -208,4 +209,25 @@ func outcome(v result.Verdict) string {
 		s += "; not " + o.String()
 	}
 	return s
+}
+
+// members makes a list of the entries in a line.
+func members(t *testing.T, line string) *addrlist.List {
+	t.Helper()
+	l, err := addrlist.New(addrlist.Addresses|addrlist.Names|addrlist.Signers, strings.Fields(line)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// checkOverrides: what an override rests on is one bounded line of printable
+// ASCII, though strangers wrote it, and it is told by whom it was decided.
+func checkOverrides(t *testing.T, v result.Verdict) {
+	t.Helper()
+	for _, o := range append(append([]result.Override{}, v.Overrides...), v.Refused...) {
+		if o.Reason == "" || o.By == "" || len(o.Text) > 700 || strings.ContainsFunc(o.Text, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("override %+q", o)
+		}
+	}
 }
