@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,9 +50,7 @@ asked.`,
 			}
 			w := cmd.OutOrStdout()
 			if asJSON {
-				e := json.NewEncoder(w)
-				e.SetIndent("", "  ")
-				if err := e.Encode(c); err != nil {
+				if err := printJSON(w, c); err != nil {
 					return output(err)
 				}
 			} else if err := c.Write(w); err != nil {

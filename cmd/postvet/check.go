@@ -92,7 +92,7 @@ is not readable or no resolver answers.`,
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
 	fl.BoolVar(&f.second, "second-opinion", false, "have signatures also verified by go-msgauth, and compare")
-	fl.StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
+	addColor(cmd, &f.color)
 	f.addFile(cmd)
 	f.addDNS(cmd)
 	f.addAuthservID(cmd)
@@ -100,7 +100,7 @@ is not readable or no resolver answers.`,
 }
 
 func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
-	look, err := screenOf(cmd.OutOrStdout(), f.color)
+	look, err := screenOf(cmd, f.color)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -107,10 +106,7 @@ func (f *importFlags) run(cmd *cobra.Command) error {
 		}
 	}
 	if f.json {
-		e := json.NewEncoder(cmd.OutOrStdout())
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return output(e.Encode(out))
+		return output(printJSON(cmd.OutOrStdout(), out))
 	}
 	if f.output == "" {
 		if _, err := io.WriteString(cmd.OutOrStdout(), out.TOML); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,13 +41,13 @@ tell enough.`,
 	}
 	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look at; repeatable")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	cmd.Flags().StringVar(&f.color, "color", "auto", "`WHEN` to use colours: auto, always or never")
+	addColor(cmd, &f.color)
 	f.addDNS(cmd)
 	return cmd
 }
 
 func (f *domainFlags) run(cmd *cobra.Command, name string) error {
-	look, err := screenOf(cmd.OutOrStdout(), f.color)
+	look, err := screenOf(cmd, f.color)
 	if err != nil {
 		return err
 	}
@@ -68,12 +67,9 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		return usage("%q is no domain name; write one such as example.org", name)
 	}
 	if f.json {
-		e := json.NewEncoder(cmd.OutOrStdout())
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		err = e.Encode(report)
+		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = report.Print(cmd.OutOrStdout(), look.color)
+		err = report.Print(cmd.OutOrStdout(), look)
 	}
 	if err != nil {
 		return output(err)

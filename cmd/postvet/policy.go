@@ -14,6 +14,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy"
@@ -189,7 +190,7 @@ func (f *policyTestFlags) try(cmd *cobra.Command, c, before, after *config.Confi
 		rules := before.Rules(id)
 		o.Before = &rules
 	}
-	if w := cmd.ErrOrStderr(); isTerminal(w) {
+	if w := cmd.ErrOrStderr(); layout.IsTerminal(w) {
 		o.Progress = progress(w, len(files))
 		defer fmt.Fprint(w, "\r\x1b[K")
 	}
@@ -220,7 +221,7 @@ func (f *policyTestFlags) report(cmd *cobra.Command, rows []trial.Row, compared 
 	}
 	var err error
 	if f.json {
-		err = r.WriteJSON(cmd.OutOrStdout())
+		err = printJSON(cmd.OutOrStdout(), r)
 	} else {
 		err = r.Write(cmd.OutOrStdout())
 	}

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
@@ -38,10 +37,7 @@ func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) err
 		emptyVerdict(&shadow)
 		full.Shadow = &shadow
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(struct {
+	return printJSON(w, struct {
 		result.Report
 		SecondOpinion []dkim.Opinion `json:"second_opinion,omitempty"`
 	}{full, opinions})
@@ -64,8 +60,8 @@ func orEmpty[S ~[]E, E any](s *S) {
 
 // writeReport prints a report for a person. Most of what it shows was written
 // by strangers, so nothing of it reaches the terminal unseen.
-func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace bool, s screen) error {
-	p := page{screen: s}
+func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace bool, s layout.Screen) error {
+	p := page{Screen: s}
 	client := orNone(r.Client.IP, "unknown address")
 	if r.Client.PTR != "" {
 		client += " (" + r.Client.PTR + ")"
@@ -113,7 +109,15 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace b
 // page collects aligned lines.
 type page struct {
 	strings.Builder
-	screen
+	layout.Screen
+}
+
+// resultStyle are the colours of results and actions; others have none.
+var resultStyle = map[string]layout.Style{
+	"pass": layout.Green, "accept": layout.Green,
+	"fail": layout.Red, "reject": layout.Red, "discard": layout.Red,
+	"softfail": layout.Yellow, "policy": layout.Yellow, "temperror": layout.Yellow, "permerror": layout.Yellow, "neutral": layout.Yellow,
+	"quarantine": layout.Yellow, "tempfail": layout.Yellow, "redirect": layout.Yellow,
 }
 
 // The columns of a page: the name of a method, then its result.
@@ -130,14 +134,14 @@ func (p *page) line(name, result string, details ...string) {
 			some = append(some, oneLine(d))
 		}
 	}
-	head := p.paint(bold, name) + pad(name, nameColumn)
+	head := p.Paint(layout.Bold, name) + layout.Pad(name, nameColumn)
 	indent := nameColumn
 	if result != "" {
 		result = oneLine(result)
-		head += p.paint(resultStyle[result], result) + pad(result, resultColumn)
+		head += p.Paint(resultStyle[result], result) + layout.Pad(result, resultColumn)
 		indent += resultColumn
 	}
-	p.WriteString(strings.TrimRight(head+p.wrap(strings.Join(some, "; "), indent, indent), " ") + "\n")
+	p.WriteString(strings.TrimRight(head+p.Wrap(strings.Join(some, "; "), indent, indent), " ") + "\n")
 }
 
 // methods writes what each method found.
@@ -190,15 +194,15 @@ func (p *page) verdict(v *result.Verdict) {
 func (p *page) trace(events []result.Event) {
 	const timeColumn = 21
 	for _, s := range explain.Sections(events) {
-		p.WriteString("\n" + p.paint(bold, s.Title) + "\n")
+		p.WriteString("\n" + p.Paint(layout.Bold, s.Title) + "\n")
 		for _, e := range s.Events {
 			text := oneLine(e.Text)
 			deeper := len(text) - len(strings.TrimLeft(text, " "))
 			head := strings.Repeat(" ", timeColumn)
 			if e.What == "dns" {
-				head = p.paint(faint, fmt.Sprintf("%9.1f ms", e.AtMS)) + "  dns    "
+				head = p.Paint(layout.Faint, fmt.Sprintf("%9.1f ms", e.AtMS)) + "  dns    "
 			}
-			p.WriteString(head + p.wrap(text, timeColumn, timeColumn+deeper+2) + "\n")
+			p.WriteString(head + p.Wrap(text, timeColumn, timeColumn+deeper+2) + "\n")
 		}
 	}
 }
@@ -288,22 +292,4 @@ func given(format, s string) string {
 		return ""
 	}
 	return fmt.Sprintf(format, s)
-}
-
-// visible shows control characters and the like, except line ends and tabs, as
-// escapes: foreign text must not steer a terminal.
-func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
-}
-
-func oneLine(s string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(s))
 }

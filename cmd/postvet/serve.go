@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/spf13/cobra"
 )
@@ -51,8 +52,8 @@ had to cut messages short.`,
 			out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
 			err = service.Run(cmd.Context(), c, service.Options{
 				Load: s.load, File: s.file, Signals: signals,
-				Out: out, OutIsTerminal: isTerminal(out),
-				Log: errOut, LogIsTerminal: isTerminal(errOut),
+				Out: out, OutIsTerminal: layout.IsTerminal(out),
+				Log: errOut, LogIsTerminal: layout.IsTerminal(errOut),
 				Build: thisBuild(), Version: number, Commit: commit,
 			})
 			if err != nil {

@@ -60,9 +60,7 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(w)
-				e.SetIndent("", "  ")
-				return output(e.Encode(s))
+				return output(printJSON(w, s))
 			}
 			_, err = io.WriteString(w, s.Text(time.Now(), control.Width(w)))
 			return output(err)

@@ -67,11 +67,3 @@ func build(stamped string, info *debug.BuildInfo) (version, commit string, modif
 	}
 	return stamped, commit, modified
 }
-
-// output turns an error of writing our answer into one for the person.
-func output(err error) error {
-	if err != nil {
-		return failed("the answer could not be written: %v; look at where the output goes", err)
-	}
-	return nil
-}

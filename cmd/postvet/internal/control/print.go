@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/dnscache"
 )
 
@@ -163,27 +164,17 @@ func (c Config) text(now time.Time) string {
 	return text
 }
 
-// fold breaks a text at blanks into lines of at most width columns. A word that
-// is longer is cut.
+// fold breaks a text into lines of at most width columns. A word that is longer is
+// cut.
 func fold(s string, width int) []string {
 	width = max(width, 20)
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(s) {
+	words := strings.Fields(s)
+	for i, word := range words {
 		if r := []rune(word); len(r) > width {
-			word = string(r[:width-2]) + ".."
-		}
-		switch n := len([]rune(line)); {
-		case line == "":
-			line = word
-		case n+1+len([]rune(word)) <= width:
-			line += " " + word
-		default:
-			lines = append(lines, line)
-			line = word
+			words[i] = string(r[:width-2]) + ".."
 		}
 	}
-	return append(lines, line)
+	return layout.Lines(strings.Join(words, " "), width, 0)
 }
 
 // short writes a duration with its two largest units.

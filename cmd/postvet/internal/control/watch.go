@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
 // Control sequences of ECMA-48 and xterm, which every terminal of today obeys.
@@ -35,12 +35,10 @@ func Width(w io.Writer) int {
 
 // size returns what a terminal has room for.
 func size(w io.Writer) (columns, rows int, ok bool) {
-	f, isFile := w.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
+	if !layout.IsTerminal(w) {
 		return 0, 0, false
 	}
-	columns, rows, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 1 || rows < 1 {
+	if columns, rows = layout.Size(w); columns < 1 || rows < 1 {
 		return 80, 24, true
 	}
 	return columns, rows, true

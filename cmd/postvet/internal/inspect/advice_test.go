@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -69,7 +70,7 @@ func TestAdvice(t *testing.T) {
 			t.Parallel()
 			_, resolver := dnstest.Start(t, "a.example. MX 10 mx.a.example.\n"+c.zone)
 			var text bytes.Buffer
-			if err := Inspect(t.Context(), resolver, "a.example", Options{}).Print(&text, false); err != nil {
+			if err := Inspect(t.Context(), resolver, "a.example", Options{}).Print(&text, layout.Screen{}); err != nil {
 				t.Fatal(err)
 			}
 			for _, w := range c.want {

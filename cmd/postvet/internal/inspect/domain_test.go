@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/tools/txtar"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
@@ -50,7 +51,7 @@ func TestReports(t *testing.T) {
 			r := Inspect(ctx, resolver, args[0], Options{Selectors: args[1:]})
 
 			var text bytes.Buffer
-			if err := r.Print(&text, false); err != nil {
+			if err := r.Print(&text, layout.Screen{}); err != nil {
 				t.Fatal(err)
 			}
 			js, err := json.MarshalIndent(r, "", "  ")
@@ -94,7 +95,7 @@ default._domainkey.evil.example. TXT "v=DKIM1\000\n\013"
 `)
 	r := Inspect(t.Context(), resolver, "evil.example", Options{Selectors: []string{"sel", "a\x1bb"}})
 	var text bytes.Buffer
-	if err := r.Print(&text, false); err != nil {
+	if err := r.Print(&text, layout.Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	if want := `"a\x1bb" cannot be a selector`; !strings.Contains(text.String(), want) {
@@ -123,10 +124,10 @@ func TestPrintColor(t *testing.T) {
 	t.Parallel()
 	r := Inspect(t.Context(), nil, "not a name", Options{})
 	var plain, colored bytes.Buffer
-	if err := r.Print(&plain, false); err != nil {
+	if err := r.Print(&plain, layout.Screen{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Print(&colored, true); err != nil {
+	if err := r.Print(&colored, layout.Screen{Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(plain.Bytes(), []byte("\x1b")) || !bytes.Contains(colored.Bytes(), []byte("\x1b[31merror\x1b[0m")) {
@@ -241,7 +242,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d selectors, tree truncated %v, %d look-ups", r.DKIM.Probed, r.SPF.Truncated, r.Lookups)
 	}
 	var text bytes.Buffer
-	if err := r.Print(&text, true); err != nil || text.Len() > 1<<20 {
+	if err := r.Print(&text, layout.Screen{Color: true}); err != nil || text.Len() > 1<<20 {
 		t.Errorf("%d bytes, %v", text.Len(), err)
 	}
 }

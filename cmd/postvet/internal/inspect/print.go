@@ -6,44 +6,28 @@ import (
 	"io"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/policy/iprev"
 )
 
-// Print writes the report for a terminal of at least 80 columns, with colours if
-// asked. The error is that of w.
-func (r *Report) Print(w io.Writer, color bool) error {
-	p := &printer{w: bufio.NewWriter(w), color: color}
+// Print writes the report for a person, laid out for at least 80 columns. The
+// error is that of w.
+func (r *Report) Print(w io.Writer, s layout.Screen) error {
+	p := &printer{w: bufio.NewWriter(w), Screen: s}
 	p.report(r)
 	return p.w.Flush()
 }
 
 // printer writes text; errors stay in the buffered writer until Flush.
 type printer struct {
-	w     *bufio.Writer
-	color bool
-}
-
-// The colours of ECMA-48 that every terminal has.
-const (
-	bold   = "1"
-	faint  = "2"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-)
-
-// paint returns text in a colour.
-func (p *printer) paint(style, text string) string {
-	if !p.color || text == "" {
-		return text
-	}
-	return "\x1b[" + style + "m" + text + "\x1b[0m"
+	w *bufio.Writer
+	layout.Screen
 }
 
 func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
 
 func (p *printer) report(r *Report) {
-	p.line("%s", p.paint(bold, r.Name))
+	p.line("%s", p.Paint(layout.Bold, r.Name))
 	p.findings("", r.Findings)
 	if r.Exists == Invalid {
 		return
@@ -57,36 +41,36 @@ func (p *printer) report(r *Report) {
 	p.line("")
 	errors, warnings := plural(r.Errors, "error", "errors"), plural(r.Warnings, "warning", "warnings")
 	if r.Errors > 0 {
-		errors = p.paint(red, errors)
+		errors = p.Paint(layout.Red, errors)
 	}
 	if r.Warnings > 0 {
-		warnings = p.paint(yellow, warnings)
+		warnings = p.Paint(layout.Yellow, warnings)
 	}
 	p.line("%s, %s", errors, warnings)
 	if r.Failed > 0 {
-		p.line("%s", p.paint(yellow, fmt.Sprintf("%d of %d look-ups failed: what could not be looked up was not judged", r.Failed, r.Lookups)))
+		p.line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d look-ups failed: what could not be looked up was not judged", r.Failed, r.Lookups)))
 	}
 }
 
 func (p *printer) section(title, note string) {
 	p.line("")
 	if note != "" {
-		note = "  " + p.paint(faint, note)
+		note = "  " + p.Paint(layout.Faint, note)
 	}
-	p.line("%s%s", p.paint(bold, title), note)
+	p.line("%s%s", p.Paint(layout.Bold, title), note)
 }
 
 // findings writes findings with their fixes, the severities aligned.
 func (p *printer) findings(indent string, list Findings) {
 	for _, f := range list {
-		style := map[Severity]string{OK: green, Warning: yellow, Error: red}[f.Severity]
+		style := map[Severity]layout.Style{OK: layout.Green, Warning: layout.Yellow, Error: layout.Red}[f.Severity]
 		word := string(f.Severity)
 		if f.DNSTrouble {
 			word = "dns"
 		}
-		p.line("%s  %s%s  %s", indent, p.paint(style, word), spaces(7-len(word)), f.Text)
+		p.line("%s  %s%s  %s", indent, p.Paint(style, word), spaces(7-len(word)), f.Text)
 		if f.Fix != "" {
-			p.line("%s  %s%s", indent, spaces(9), p.paint(faint, "-> ")+f.Fix)
+			p.line("%s  %s%s", indent, spaces(9), p.Paint(layout.Faint, "-> ")+f.Fix)
 		}
 	}
 }
@@ -126,13 +110,13 @@ func (p *printer) mx(m *MX) {
 func (p *printer) reverse(a Address) string {
 	switch {
 	case a.Reverse == iprev.Pass:
-		return p.paint(faint, "reverse ") + a.Name
+		return p.Paint(layout.Faint, "reverse ") + a.Name
 	case a.Reverse == iprev.TempError:
-		return p.paint(yellow, "reverse not known")
+		return p.Paint(layout.Yellow, "reverse not known")
 	case isLocal(a.IP):
-		return p.paint(red, "not a public address")
+		return p.Paint(layout.Red, "not a public address")
 	}
-	return p.paint(yellow, "no matching reverse name")
+	return p.Paint(layout.Yellow, "no matching reverse name")
 }
 
 func (p *printer) spf(s *SPF) {
@@ -165,11 +149,11 @@ func (p *printer) terms(indent string, list []Term) {
 		}
 		note := ""
 		if len(notes) > 0 {
-			note = "  " + p.paint(faint, "("+strings.Join(notes, "; ")+")")
+			note = "  " + p.Paint(layout.Faint, "("+strings.Join(notes, "; ")+")")
 		}
-		p.line("%s%s%s%s", indent, p.paint(faint, branch), t.Text, note)
+		p.line("%s%s%s%s", indent, p.Paint(layout.Faint, branch), t.Text, note)
 		if t.Record != "" {
-			p.terms(indent+p.paint(faint, below), t.Terms)
+			p.terms(indent+p.Paint(layout.Faint, below), t.Terms)
 		}
 	}
 }
@@ -223,10 +207,10 @@ func (p *printer) dkim(k *DKIM) {
 		}
 		line := fmt.Sprintf("  %-*s  %s", width, key.Selector, kind)
 		if key.Alias != "" {
-			line += p.paint(faint, "  at "+key.Alias)
+			line += p.Paint(layout.Faint, "  at "+key.Alias)
 		}
 		if len(key.Findings) == 1 && key.Findings[0].Severity == OK {
-			line += "  " + p.paint(green, "ok")
+			line += "  " + p.Paint(layout.Green, "ok")
 			p.line("%s", line)
 			continue
 		}
@@ -257,7 +241,7 @@ func (p *printer) dmarc(m *DMARC) {
 		}
 	}
 	if m.OrganizationalDomain != "" {
-		p.line("  %s %s", p.paint(faint, "organizational domain:"), m.OrganizationalDomain)
+		p.line("  %s %s", p.Paint(layout.Faint, "organizational domain:"), m.OrganizationalDomain)
 	}
 	p.findings("", m.Findings)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
 // roff collects a page in the language of man(7). Text is escaped, so that
@@ -68,18 +70,11 @@ func (r *roff) text(s, between string) {
 }
 
 // filled writes one paragraph with its lines kept short, as roff's tools like
-// it; what it looks like is the reader's terminal's choice.
+// it; the reader's terminal decides what it looks like.
 func (r *roff) filled(p string) {
-	const most = 72
-	var line string
-	for w := range strings.FieldsSeq(p) {
-		if line != "" && len(line)+1+len(w) > most {
-			r.line(line)
-			line = ""
-		}
-		line = strings.TrimPrefix(line+" "+w, " ")
+	for _, line := range layout.Paragraph(p, 72) {
+		r.line(line)
 	}
-	r.line(line)
 }
 
 // references writes the names of pages, one a line.

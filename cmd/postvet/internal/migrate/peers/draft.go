@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
 // draft is a postvet.toml in the making.
@@ -222,19 +224,9 @@ func splitKey(key string) (section, name string) {
 	return section, name
 }
 
-// comment is a text as comment lines of ordinary width.
+// comment returns a text as comment lines of ordinary width.
 func comment(text string) string {
-	const width = 78
-	var b strings.Builder
-	line := "#"
-	for _, word := range strings.Fields(text) {
-		if len(line)+1+len(word) > width && line != "#" {
-			b.WriteString(line + "\n")
-			line = "#"
-		}
-		line += " " + word
-	}
-	return b.String() + line + "\n"
+	return "# " + strings.Join(layout.Paragraph(text, 76), "\n# ") + "\n"
 }
 
 // cite is a setting as comments quote it.

@@ -6,13 +6,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -56,7 +56,7 @@ var style = regexp.MustCompile("\x1b\\[\\d+m")
 func TestReportOnATerminal(t *testing.T) {
 	t.Parallel()
 	var plain, colored, unbound bytes.Buffer
-	for out, s := range map[*bytes.Buffer]screen{&plain: {width: 72}, &colored: {width: 72, color: true}, &unbound: {}} {
+	for out, s := range map[*bytes.Buffer]layout.Screen{&plain: {Width: 72}, &colored: {Width: 72, Color: true}, &unbound: {}} {
 		if err := writeReport(out, altered(), nil, true, s); err != nil {
 			t.Fatal(err)
 		}
@@ -90,40 +90,4 @@ func TestReportOnATerminal(t *testing.T) {
 	if strings.Contains(plain.String()+unbound.String(), "\x1b") {
 		t.Error("colours that nobody asked for")
 	}
-}
-
-func TestScreenOf(t *testing.T) {
-	t.Parallel()
-	for when, color := range map[string]bool{"auto": false, "never": false, "always": true} {
-		if s, err := screenOf(&bytes.Buffer{}, when); err != nil || s.color != color || s.width != 0 {
-			t.Errorf("%s: %+v, %v", when, s, err)
-		}
-	}
-	if _, err := screenOf(&bytes.Buffer{}, "sometimes"); err == nil || !strings.Contains(err.Error(), "write auto, always or never") {
-		t.Errorf("error %v", err)
-	}
-}
-
-// FuzzWrap: wrapping loses nothing, and keeps lines short where words are.
-func FuzzWrap(f *testing.F) {
-	f.Add("some words to be wrapped here", 40, 9)
-	f.Add("    deeper  with  gaps ", 40, 21)
-	f.Add("ü"+strings.Repeat("x", 100)+" y", 50, 3)
-	f.Fuzz(func(t *testing.T, text string, width, indent int) {
-		if width < minColumns || width > maxColumns || indent < 0 || strings.ContainsAny(text, "\n\t") || !utf8.ValidString(text) {
-			return
-		}
-		got := screen{width: width}.wrap(text, indent, indent)
-		if clean := strings.ReplaceAll(got, "\n"+strings.Repeat(" ", indent), " "); clean != text {
-			t.Fatalf("%q became %q", text, got)
-		}
-		for i, line := range strings.Split(got, "\n") {
-			if i == 0 {
-				line = strings.Repeat(" ", indent) + line
-			}
-			if indent <= width/2 && utf8.RuneCountInString(line) > width && strings.Contains(strings.TrimSpace(line), " ") {
-				t.Fatalf("a line of more than %d columns: %q", width, line)
-			}
-		}
-	})
 }
