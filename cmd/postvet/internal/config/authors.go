@@ -16,6 +16,13 @@ import (
 // authorSection is the table whose keys are domains.
 const authorSection = "author_overrides"
 
+var authorOverrides = section{name: authorSection, inRules: true, comment: `What is done about single author domains, and those below them, instead of
+what they ask for if DMARC does not pass. reject, quarantine: also where they
+publish nothing or p=none. none: never refused or held. The longest name
+wins. Public suffixes such as "com" and "co.uk" cannot stand here, those of
+single owners such as "github.io" can.
+"example.org" = "reject"`}
+
 var authorWords = []string{string(dmarc.PolicyReject), string(dmarc.PolicyQuarantine), string(dmarc.PolicyNone)}
 
 const (
@@ -23,9 +30,9 @@ const (
 	maxName    = 1024  // what is longer is no domain, however it goes on
 )
 
-// authorOverrides reads the table. Without quotes, example.org = "reject" makes
+// readAuthors reads the table. Without quotes, example.org = "reject" makes
 // of the domain a table example with the key org; that is meant just so.
-func (f *file) authorOverrides(prefix string, tree map[string]any) {
+func (f *file) readAuthors(prefix string, tree map[string]any) {
 	// In the order of the file, so that of two entries the later one is the fault.
 	full := func(name string) string {
 		if prefix != "" {
@@ -40,7 +47,7 @@ func (f *file) authorOverrides(prefix string, tree map[string]any) {
 		domain, v := full(name), tree[name]
 		sub, isTable := v.(map[string]any)
 		if isTable && len(domain) <= maxName {
-			f.authorOverrides(domain, sub)
+			f.readAuthors(domain, sub)
 			continue
 		}
 		if problem, remedy := f.config.setAuthor(domain, v); problem != "" {
@@ -61,7 +68,7 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 	case !ok:
 		return "is " + describe(v), "write " + quotedOr(authorWords)
 	case !slices.Contains(authorWords, word):
-		return foreign.TerminalQuote(word, maxCited) + " is not known", "write " + quotedOr(authorWords)
+		return cite(word) + " is not known", "write " + quotedOr(authorWords)
 	case dmarc.PublicSuffix(name):
 		return "is a public suffix, below which anybody can have a domain",
 			fmt.Sprintf("name the domains that are meant, or write a [[rule]] with from = [%q]", "."+name)

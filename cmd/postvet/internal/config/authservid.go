@@ -26,7 +26,7 @@ func (c *Config) EffectiveAuthservID() (string, error) {
 			name = qualify(name, f)
 		}
 	}
-	if err := Default().SetFlag("host name", "authserv_id", name); err != nil || name == "" {
+	if _, problem, _ := checkAuthservID(name); problem != "" {
 		return "", fmt.Errorf("the host's name %q cannot be an authserv-id; set authserv_id or --authserv-id", name)
 	}
 	return name, nil

@@ -13,8 +13,30 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/foreign"
 )
+
+// Control is who may talk to the running service, and where.
+type Control struct {
+	Socket string // a path, "auto", or "" for none
+	Group  string
+}
+
+func (c *Control) section() section {
+	return section{name: "control", comment: `The socket for "postvet status", "reload", "log-level" and "cache". It answers
+root, the user of the service and the group, nobody else.`, keys: []key{
+		{
+			name: "socket", value: text(&c.Socket, ControlAuto, checkControlSocket), restart: true,
+			comment: `Path of the unix socket. auto: control.sock in systemd's RuntimeDirectory=,
+and none without one. Empty: none. Needs a restart to change.`,
+		},
+		{
+			name: "group", value: text(&c.Group, "", checkGroup), restart: true,
+			comment: `Group whose members may use it, by name or number. In the packaged unit only
+"postvet" can be (adduser NAME postvet): PrivateUsers= hides the others.
+Empty: none. Needs a restart to change.`,
+		},
+	}}
+}
 
 // ControlAuto is the control.socket that is found at the start.
 const ControlAuto = "auto"
@@ -100,7 +122,7 @@ func (c *Config) crossControl(fault func(name, other, problem, remedy string)) {
 	at := socket.Address{Network: "unix", Address: c.Control.Socket}
 	compare := func(name, s string) {
 		if a, err := socket.Parse(s); err == nil && a == at {
-			fault("control.socket", name, fmt.Sprintf("%s is a socket of %s too", foreign.TerminalQuote(c.Control.Socket, maxCited), name), "give each a path of its own")
+			fault("control.socket", name, fmt.Sprintf("%s is a socket of %s too", cite(c.Control.Socket), name), "give each a path of its own")
 		}
 	}
 	for _, s := range c.Listen {
@@ -116,10 +138,10 @@ func checkControlSocket(s string) (normal, problem, remedy string) {
 	}
 	s = strings.TrimPrefix(s, "unix:") // as it stands in listen
 	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return "", foreign.TerminalQuote(s, maxCited) + " contains a control character", remedy
+		return "", cite(s) + " contains a control character", remedy
 	}
 	if _, err := socket.Parse("unix:" + s); err != nil {
-		return "", foreign.TerminalQuote(s, maxCited) + " is no absolute path of a socket of at most 107 octets", remedy
+		return "", cite(s) + " is no absolute path of a socket of at most 107 octets", remedy
 	}
 	return s, "", ""
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -43,7 +42,7 @@ func (c *Config) cross() Errors {
 	}
 	for _, d := range c.Policy.MonitorDomains.Entries {
 		if slices.Contains(c.Policy.EnforceDomains.Entries, d) {
-			fault("policy.monitor_domains", "policy.enforce_domains", foreign.TerminalQuote(d, maxCited)+" stands in policy.enforce_domains too", "remove it from one")
+			fault("policy.monitor_domains", "policy.enforce_domains", cite(d)+" stands in policy.enforce_domains too", "remove it from one")
 		}
 	}
 	for _, far := range [][]string{{"1.1.1.1", "100.100.100.100", "200.200.200.200"}, {"2001:db8::1", "2600::1", "2a00::1"}} {
@@ -70,9 +69,9 @@ func (c *Config) cross() Errors {
 			continue // judged when it was set
 		}
 		if first, twice := seen[a]; twice && !strings.HasSuffix(a.Address, ":0") {
-			problem := foreign.TerminalQuote(s, maxCited) + " stands in the list twice"
+			problem := cite(s) + " stands in the list twice"
 			if first != s {
-				problem = foreign.TerminalQuote(first, maxCited) + " and " + foreign.TerminalQuote(s, maxCited) + " are the same socket"
+				problem = cite(first) + " and " + cite(s) + " are the same socket"
 			}
 			fault("listen", "listen", problem, "remove one")
 		}

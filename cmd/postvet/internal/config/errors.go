@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/spelling"
 )
 
@@ -14,6 +16,9 @@ const (
 	maxCited = 65
 	maxShown = 203
 )
+
+// cite returns foreign text in quotes.
+func cite(s string) string { return foreign.TerminalQuote(s, maxCited) }
 
 // Error is one fault of a configuration, on one line:
 // "FILE:LINE: key: problem; remedy".
@@ -108,7 +113,7 @@ const (
 func suggest(name string) string {
 	section, last := split(name)
 	var names []string
-	for _, k := range keys {
+	for _, k := range Default().keys() {
 		ks, kl := split(k.name)
 		if kl == normal(last) && ks != section {
 			return "it belongs " + place(ks) + " as " + kl
@@ -123,7 +128,7 @@ func suggest(name string) string {
 
 func suggestSection(name string) string {
 	var names []string
-	for _, s := range sections {
+	for _, s := range Default().sections() {
 		names = append(names, s.name)
 	}
 	if near := spelling.Nearest(name, names); near != "" {
@@ -139,15 +144,35 @@ func place(section string) string {
 	return "into [" + section + "]"
 }
 
-// split parts a full name into section and key.
-func split(name string) (section, last string) {
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 {
-		return "", name
-	}
-	return name[:i], name[i+1:]
-}
-
 func normal(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "-", "_")
+}
+
+// describe says what a TOML value is, in TOML's words.
+func describe(v any) string {
+	switch v := v.(type) {
+	case string:
+		return "the string " + cite(v)
+	case int64:
+		return fmt.Sprintf("the integer %d", v)
+	case float64:
+		return "a floating-point number"
+	case bool:
+		return fmt.Sprintf("the boolean %v", v)
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	default:
+		return "a date or time"
+	}
+}
+
+func quotedOr(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = strconv.Quote(w)
+	}
+	last := len(quoted) - 1
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -24,14 +23,14 @@ func checkAuthservID(s string) (normal, problem, remedy string) {
 	}
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, c) >= 0 {
-			return "", foreign.TerminalQuote(s, maxCited) + " contains a character that it must not", remedy
+			return "", cite(s) + " contains a character that it must not", remedy
 		}
 	}
 	if s == "" {
 		return "", "is empty", remedy
 	}
 	if strings.Trim(s, ".") == "" {
-		return "", foreign.TerminalQuote(s, maxCited) + " is no name", remedy
+		return "", cite(s) + " is no name", remedy
 	}
 	return s, "", ""
 }
@@ -39,7 +38,7 @@ func checkAuthservID(s string) (normal, problem, remedy string) {
 // checkHelpURL accepts what may stand in a reply.
 func checkHelpURL(s string) (normal, problem, remedy string) {
 	if err := explain.CheckHelpURL(s); err != nil {
-		return "", foreign.TerminalQuote(s, maxCited) + ": " + err.Error(), `write a URL such as "https://mail.example.org/refused?why={hint}"`
+		return "", cite(s) + ": " + err.Error(), `write a URL such as "https://mail.example.org/refused?why={hint}"`
 	}
 	return s, "", ""
 }
@@ -47,16 +46,16 @@ func checkHelpURL(s string) (normal, problem, remedy string) {
 func checkListen(s string) (normal, problem, remedy string) {
 	remedy = `write an address such as "inet:127.0.0.1:8890" or "unix:/run/postvet/postvet.sock"`
 	if strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return "", foreign.TerminalQuote(s, maxCited) + " contains a control character", remedy
+		return "", cite(s) + " contains a control character", remedy
 	}
 	a, err := socket.Parse(s)
 	if err != nil {
-		return "", foreign.TerminalQuote(s, maxCited) + ": " + reason(err), remedy
+		return "", cite(s) + ": " + reason(err), remedy
 	}
 	if strings.HasPrefix(a.Network, "tcp") {
 		host, _, err := net.SplitHostPort(a.Address)
 		if _, ipErr := netip.ParseAddr(host); err != nil || host != "" && ipErr != nil && !validHost(host) {
-			return "", foreign.TerminalQuote(s, maxCited) + " has no valid host", remedy
+			return "", cite(s) + " has no valid host", remedy
 		}
 	}
 	return s, "", ""
@@ -77,23 +76,23 @@ func checkListener(s string) (normal, problem, remedy string) {
 	remedy = `write an address with a number or a path, such as "inet:127.0.0.1:8891", or a daemon name`
 	switch {
 	case s == "" || len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
-		return "", foreign.TerminalQuote(s, maxCited) + " is neither an address nor a daemon name", remedy
+		return "", cite(s) + " is neither an address nor a daemon name", remedy
 	case !strings.ContainsAny(s, ":/"):
 		return s, "", ""
 	}
 	a, err := socket.Parse(s)
 	if err != nil {
-		return "", foreign.TerminalQuote(s, maxCited) + ": " + reason(err), remedy
+		return "", cite(s) + ": " + reason(err), remedy
 	}
 	if normal = a.Canonical(); normal == "" {
-		return "", foreign.TerminalQuote(s, maxCited) + " does not say at which address the socket is", remedy
+		return "", cite(s) + " does not say at which address the socket is", remedy
 	}
 	return normal, "", ""
 }
 
 func checkGroup(s string) (normal, problem, remedy string) {
 	if len(s) > 64 || strings.ContainsAny(s, " :/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return "", foreign.TerminalQuote(s, maxCited) + " is no name of a group", `write a name such as "postfix", or a number`
+		return "", cite(s) + " is no name of a group", `write a name such as "postfix", or a number`
 	}
 	return s, "", ""
 }
@@ -110,7 +109,7 @@ func checkResolver(s string) (normal, problem, remedy string) {
 		var named bool
 		if addr, name, named = strings.Cut(addr, "#"); named {
 			if _, err := netip.ParseAddr(name); err != nil && !validHost(name) || strings.HasSuffix(name, ".") {
-				return "", foreign.TerminalQuote(s, maxCited) + " has no valid name after #", remedy
+				return "", cite(s) + " has no valid name after #", remedy
 			}
 			name = "#" + name
 		}
@@ -120,10 +119,10 @@ func checkResolver(s string) (normal, problem, remedy string) {
 		host, port = strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]"), standard
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
-		return "", foreign.TerminalQuote(s, maxCited) + " is no address of a resolver", remedy
+		return "", cite(s) + " is no address of a resolver", remedy
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", foreign.TerminalQuote(s, maxCited) + " has no valid port", remedy
+		return "", cite(s) + " has no valid port", remedy
 	}
 	return scheme + net.JoinHostPort(host, port) + name, "", ""
 }
@@ -133,9 +132,9 @@ func checkFile(s string) (normal, problem, remedy string) {
 	remedy = `write a path such as "/var/lib/postvet/dns.snapshot"`
 	switch {
 	case strings.IndexFunc(s, unicode.IsControl) >= 0:
-		return "", foreign.TerminalQuote(s, maxCited) + " contains a control character", remedy
+		return "", cite(s) + " contains a control character", remedy
 	case !filepath.IsAbs(s) || strings.HasSuffix(s, "/"):
-		return "", foreign.TerminalQuote(s, maxCited) + " is no absolute path of a file", remedy
+		return "", cite(s) + " is no absolute path of a file", remedy
 	}
 	return s, "", ""
 }
@@ -144,7 +143,7 @@ func checkFile(s string) (normal, problem, remedy string) {
 // configuration file is.
 func checkRuleFile(s string) (normal, problem, remedy string) {
 	if s == "" || strings.HasSuffix(s, "/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return "", foreign.TerminalQuote(s, maxCited) + " names no file", `write a path such as "/etc/postvet/rules.toml"`
+		return "", cite(s) + " names no file", `write a path such as "/etc/postvet/rules.toml"`
 	}
 	return s, "", ""
 }

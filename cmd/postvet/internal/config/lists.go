@@ -26,56 +26,92 @@ type List struct {
 // filePrefix begins an entry that names a file.
 const filePrefix = "file:"
 
-// newList makes a list of entries that are known to be good.
-func newList(kinds addrlist.Kind, entries ...string) List {
-	k := key{kinds: kinds, empty: true}
-	l := List{}
-	list := make([]any, len(entries))
-	for i, e := range entries {
-		list[i] = e
+// entriesValue is a List.
+type entriesValue struct {
+	field *List
+	// kinds are what the list may hold, inFiles what its files may hold besides.
+	kinds, inFiles addrlist.Kind
+	initial        []string
+}
+
+func entries(field *List, kinds, inFiles addrlist.Kind, initial ...string) value {
+	return &entriesValue{field, kinds, inFiles, initial}
+}
+
+func (e *entriesValue) set(v any) (problem, remedy string) {
+	l, problem, remedy := readEntries(v, e.kinds, e.inFiles)
+	if problem == "" {
+		*e.field = l
 	}
-	if problem, _ := k.setEntries(&l, list); problem != "" {
+	return problem, remedy
+}
+
+func (e *entriesValue) setDefault()    { *e.field = newList(e.kinds, e.initial...) }
+func (e *entriesValue) format() string { return formatList(e.field.Entries) }
+
+// newList returns a list of entries that are known to be valid.
+func newList(kinds addrlist.Kind, entries ...string) List {
+	l, problem, _ := parseEntries(entries, kinds, 0)
+	if problem != "" {
 		panic("config: " + problem)
 	}
 	return l
 }
 
-// setEntries takes the value of a list, and reads the files that it names.
-func (k *key) setEntries(l *List, v any) (problem, remedy string) {
-	var b addrlist.Builder
-	entries := []string{}
-	problem, remedy = k.each(v, func(s string) (string, string) {
-		entries = append(entries, s)
-		path, isFile := strings.CutPrefix(s, filePrefix)
-		if !isFile {
-			if err := b.Add(s, k.kinds); err != nil {
-				return foreign.Terminal(err.Problem, maxShown), err.Remedy
-			}
-			return "", ""
-		}
-		if _, problem, remedy := checkFile(path); problem != "" {
-			return problem, remedy
-		}
-		text, problem := readList(path)
-		if problem != "" {
-			return problem, "name a readable file of entries, one a line"
-		}
-		if err := b.File(path, text, k.kinds|k.inFiles); err != nil {
-			return foreign.Terminal(fmt.Sprintf("%s:%d: %s", err.File, err.Line, err.Problem), maxShown), err.Remedy
-		}
-		return "", ""
-	})
-	if problem == "" && len(entries) == 0 && !k.empty {
-		return "is empty", k.example()
-	}
+// readEntries returns the list that a value is.
+func readEntries(v any, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
+	example := exampleOf(kinds)
+	entries, problem, remedy := stringsOf(v, example, example)
 	if problem != "" {
-		return problem, remedy
+		return List{}, problem, remedy
 	}
-	*l = List{Entries: entries}
+	return parseEntries(entries, kinds, inFiles)
+}
+
+// parseEntries returns the list of the entries and of the files that they name.
+func parseEntries(entries []string, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
+	var b addrlist.Builder
+	for _, s := range entries {
+		if path, isFile := strings.CutPrefix(s, filePrefix); isFile {
+			problem, remedy = addFile(&b, path, kinds|inFiles)
+		} else if err := b.Add(s, kinds); err != nil {
+			problem, remedy = foreign.Terminal(err.Problem, maxShown), err.Remedy
+		}
+		if problem != "" {
+			return List{}, problem, remedy
+		}
+	}
+	l.Entries = entries
 	if set := b.List(); set.Len() > 0 {
 		l.Set = set
 	}
+	return l, "", ""
+}
+
+// addFile adds the entries of a file.
+func addFile(b *addrlist.Builder, path string, kinds addrlist.Kind) (problem, remedy string) {
+	if _, problem, remedy := checkFile(path); problem != "" {
+		return problem, remedy
+	}
+	text, problem := readList(path)
+	if problem != "" {
+		return problem, "name a readable file of entries, one a line"
+	}
+	if err := b.File(path, text, kinds); err != nil {
+		return foreign.Terminal(fmt.Sprintf("%s:%d: %s", err.File, err.Line, err.Problem), maxShown), err.Remedy
+	}
 	return "", ""
+}
+
+// exampleOf returns a list of some kinds, as a remedy.
+func exampleOf(kinds addrlist.Kind) string {
+	switch {
+	case kinds&addrlist.Names == 0:
+		return `write a list, such as ["127.0.0.0/8", "::1/128"]`
+	case kinds&addrlist.Addresses == 0:
+		return `write a list, such as ["example.org", ".example.org"]`
+	}
+	return `write a list, such as ["192.0.2.0/24", "mx.example.org"]`
 }
 
 // readList reads a file of entries. A pipe or a device might never end, and
@@ -87,7 +123,7 @@ func readList(path string) (text []byte, problem string) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, foreign.TerminalQuote(path, maxCited) + " is no file"
+		return nil, cite(path) + " is no file"
 	}
 	if text, err = io.ReadAll(io.LimitReader(f, addrlist.MaxBytes+1)); err != nil {
 		return nil, listFault(path, err)
@@ -99,5 +135,5 @@ func listFault(path string, err error) string {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return fmt.Sprintf("%s cannot be read: %v", foreign.TerminalQuote(path, maxCited), err)
+	return fmt.Sprintf("%s cannot be read: %v", cite(path), err)
 }

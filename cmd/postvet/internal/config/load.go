@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -79,9 +78,9 @@ func Parse(name string, text []byte) (*Config, error) {
 		return nil, err
 	}
 	c := Default()
-	f := file{name: name, lines: linesOf(text), config: c, places: rulePlaces(text)}
-	f.table("", tree)
-	// Values that are out of place are not compared with one another.
+	f := newFile(name, text, c)
+	f.read(tree)
+	// Values are compared with one another if each is valid by itself.
 	if len(f.errs) == 0 {
 		f.errs = append(c.cross(), checkRules(c.rules)...)
 	}
@@ -92,84 +91,24 @@ func Parse(name string, text []byte) (*Config, error) {
 	return c, nil
 }
 
-// file is a text being read.
-type file struct {
-	name   string
-	lines  map[string]int
-	config *Config
-	errs   Errors
-	places []rulePlace
-	// ruleFile tells that only rules and keys of the policy may stand here, over
-	// that a section of domains stands for the one there was.
-	ruleFile, over bool
-}
-
-func (f *file) table(section string, tree map[string]any) {
-	if section == "" {
-		f.namedLists(tree) // which the rules of the file may name
-	}
-	for name, v := range tree {
-		full := name
-		if section != "" {
-			full = section + "." + name
-		}
-		line := f.lines[full]
-		fault := func(problem, remedy string) {
-			f.errs = append(f.errs, &Error{File: f.name, Line: line, Key: foreign.Terminal(full, maxShown), Problem: problem, Remedy: remedy})
-		}
-		sub, isTable := v.(map[string]any)
-		k := keyNamed(full)
-		switch {
-		case section == "" && name == ruleTable:
-			f.readTables(v)
-		case section == "" && name == listSection && isTable:
-			// read before
-		case f.ruleFile && (k != nil && !policyKey(full) || section == "" && isTable && sectionNamed(name) && !policySection(name)):
-			fault("does not belong into a file of rules", "write it into the main configuration")
-		case section == "" && name == authorSection && isTable:
-			if f.over {
-				f.config.AuthorOverrides = nil
-			}
-			f.authorOverrides("", sub)
-		case section == "" && sectionNamed(name) && isTable:
-			f.table(name, sub)
-		case section == "" && sectionNamed(name):
-			fault("is "+describe(v)+" where a section is expected", "write ["+name+"] on a line of its own, its keys below")
-		case k == nil && section == "" && isTable:
-			fault(unknownSection, "")
-		case k == nil:
-			fault(unknownKey, "")
-		default:
-			if problem, remedy := k.set(f.config, v); problem != "" {
-				fault(problem, remedy)
-				continue
-			}
-			f.config.setOrigin(full, origin{file: f.name, line: line})
-		}
-	}
-}
-
 // SetFlag sets a key from the command line, over the file. Values of one
 // element set keys that are no lists. Call Check after the last.
 func (c *Config) SetFlag(flag, name string, values ...string) error {
-	k := keyNamed(name)
-	if k == nil {
+	k, ok := c.key(name)
+	if !ok {
 		panic("config: no key " + name)
 	}
-	var v any
-	switch k.field(c).(type) {
-	case *[]string:
+	var v any = values[0]
+	if _, isList := k.value.(*listValue); isList {
 		list := make([]any, len(values))
 		for i, s := range values {
 			list[i] = s
 		}
 		v = list
-	default:
-		v = values[0]
 	}
 	// The shadow policy follows, unless its file sets the key.
 	follows := c.shadow != nil && c.shadow.origin[name] == c.origin[name]
-	if problem, remedy := k.set(c, v); problem != "" {
+	if problem, remedy := k.value.set(v); problem != "" {
 		return Errors{{File: flag, Problem: problem, Remedy: remedy}}
 	}
 	c.setOrigin(name, origin{file: flag})
@@ -210,72 +149,4 @@ func syntaxError(name string, text []byte, err error) *Error {
 	}
 	e.Problem = foreign.Terminal(e.Problem, maxShown)
 	return e
-}
-
-// places finds the line of each key and table by its full name.
-type places struct {
-	text         []byte
-	lines        map[string]int
-	offset, line int // how far lines have been counted
-}
-
-// linesOf reads a text that has been decoded before, so it is valid.
-func linesOf(text []byte) map[string]int {
-	l := places{text: text, lines: map[string]int{}, line: 1}
-	p := &unstable.Parser{}
-	p.Reset(text)
-	section := ""
-	for p.NextExpression() {
-		switch e := p.Expression(); e.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			section = l.note("", e)
-		case unstable.KeyValue:
-			l.noteValue(section, e)
-		}
-	}
-	return l.lines
-}
-
-// noteValue notes a key and, for an inline table, the keys within.
-func (l *places) noteValue(prefix string, e *unstable.Node) {
-	name := l.note(prefix, e)
-	if v := e.Value(); v.Kind == unstable.InlineTable {
-		for it := v.Children(); it.Next(); {
-			l.noteValue(name, it.Node())
-		}
-	}
-}
-
-// maxDepth is how deep a name may be that is worth a line of its own: all ours
-// have two parts.
-const maxDepth = 3
-
-// note notes each part of a dotted key and returns its full name, cut at
-// maxDepth.
-func (l *places) note(prefix string, e *unstable.Node) string {
-	name := prefix
-	for it := e.Key(); it.Next(); {
-		n := it.Node()
-		if strings.Count(name, ".") >= maxDepth-1 {
-			break
-		}
-		if name != "" {
-			name += "."
-		}
-		name += string(n.Data)
-		if _, seen := l.lines[name]; !seen {
-			l.lines[name] = l.lineAt(int(n.Raw.Offset))
-		}
-	}
-	return name
-}
-
-// lineAt counts from where it was asked before: keys come in order.
-func (l *places) lineAt(offset int) int {
-	if offset < l.offset || offset > len(l.text) {
-		return l.line
-	}
-	l.line += bytes.Count(l.text[l.offset:offset], []byte("\n"))
-	l.offset = offset
-	return l.line
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Metrics is where the running service tells its numbers and its health.
@@ -20,6 +19,31 @@ type Metrics struct {
 	Group       string
 }
 
+func (m *Metrics) section() section {
+	return section{name: "metrics", comment: `A page for Prometheus (/metrics) and two for health checks (/healthz,
+/readyz), over HTTP without a password.`, keys: []key{
+		{
+			name: "listen", value: text(&m.Listen, "", checkMetricsListen), restart: true,
+			comment: `Where they are served, such as "inet:127.0.0.1:9890" or
+"unix:/run/postvet/metrics.sock". Empty: nowhere. Needs a restart to change.`,
+		},
+		{
+			name: "allow_remote", value: truth(&m.AllowRemote, false), restart: true,
+			comment: `Allows an address that other machines reach; let a firewall choose which.
+Needs a restart to change.`,
+		},
+		{
+			name: "mode", value: accessRights(&m.Mode, 0o660), restart: true,
+			comment: "Access rights of a unix socket, in octal. Needs a restart to change.",
+		},
+		{
+			name: "group", value: text(&m.Group, "", checkGroup), restart: true,
+			comment: `Group of a unix socket, by name or number. Empty: that of the process. Needs a
+restart to change.`,
+		},
+	}}
+}
+
 const metricsRemedy = `write an address such as "inet:127.0.0.1:9890" or "unix:/run/postvet/metrics.sock"`
 
 // checkMetricsListen accepts what listen accepts, but for passed sockets: those
@@ -29,7 +53,7 @@ func checkMetricsListen(s string) (normal, problem, remedy string) {
 		return "", problem, metricsRemedy
 	}
 	if a, err := socket.Parse(s); err != nil || a.Network == "systemd" || a.Network == "fd" {
-		return "", foreign.TerminalQuote(s, maxCited) + " is a passed socket", metricsRemedy
+		return "", cite(s) + " is a passed socket", metricsRemedy
 	}
 	return s, "", ""
 }
@@ -58,7 +82,7 @@ func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
 	}
 	if c.Metrics.remote() && !c.Metrics.AllowRemote {
 		fault("metrics.listen", "metrics.allow_remote",
-			foreign.TerminalQuote(c.Metrics.Listen, maxCited)+" can be reached from other machines, and whoever reaches it can read it",
+			cite(c.Metrics.Listen)+" can be reached from other machines, and whoever reaches it can read it",
 			`write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`)
 	}
 	at, err := socket.Parse(c.Metrics.Listen)
@@ -67,7 +91,7 @@ func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
 	}
 	for _, s := range c.Listen {
 		if a, err := socket.Parse(s); err == nil && a == at {
-			fault("metrics.listen", "listen", foreign.TerminalQuote(c.Metrics.Listen, maxCited)+" is a socket of listen too", "give each a socket of its own")
+			fault("metrics.listen", "listen", cite(c.Metrics.Listen)+" is a socket of listen too", "give each a socket of its own")
 		}
 	}
 }

@@ -16,12 +16,13 @@ const listSection = "lists"
 
 const maxLists = 100
 
-// listKey is how a list of the section is written: addresses, prefixes, domains,
-// and files of these.
-var listKey = key{name: listSection, field: func(*Config) any { return new(List) }, empty: true, kinds: addrlist.Addresses | addrlist.Names}
+var namedLists = section{name: listSection, inRules: true, comment: `Lists of addresses and domains for rules of your own: an expression asks
+listed(from, "partners"). Entries and files are as in [trust].
+partners = ["example.org", ".example.org", "file:/etc/postvet/partners"]`}
 
-// namedLists reads the section lists.
-func (f *file) namedLists(tree map[string]any) {
+// readNamedLists reads the section lists, whose lists may hold addresses and
+// domains.
+func (f *file) readNamedLists(tree map[string]any) {
 	section, ok := tree[listSection].(map[string]any)
 	if !ok {
 		return
@@ -39,7 +40,7 @@ func (f *file) namedLists(tree map[string]any) {
 		case len(f.config.lists) >= maxLists && !twice:
 			problem, remedy = fmt.Sprintf("there are more than %d lists", maxLists), "put entries together"
 		default:
-			problem, remedy = listKey.setEntries(&l, section[name])
+			l, problem, remedy = readEntries(section[name], addrlist.Addresses|addrlist.Names, 0)
 		}
 		if problem != "" {
 			f.errs = append(f.errs, &Error{File: f.name, Line: f.lineOf(full), Key: foreign.Terminal(full, maxShown), Problem: problem, Remedy: remedy})
@@ -64,7 +65,6 @@ func (c *Config) listNamed() map[string]*addrlist.List {
 // fileEntries parts the entries of a key into those that stand there and the
 // lists of files. "!" before a file excludes what it holds.
 func fileEntries(entries []string, kinds addrlist.Kind) (plain []string, files condition.Lists, problem, remedy string) {
-	k := key{name: "rule", field: func(*Config) any { return new(List) }, empty: true, kinds: kinds}
 	for _, e := range entries {
 		name, not := strings.CutPrefix(e, "!")
 		if !strings.HasPrefix(name, filePrefix) {
@@ -72,7 +72,7 @@ func fileEntries(entries []string, kinds addrlist.Kind) (plain []string, files c
 			continue
 		}
 		var l List
-		if problem, remedy = k.setEntries(&l, []any{name}); problem != "" {
+		if l, problem, remedy = parseEntries([]string{name}, kinds, 0); problem != "" {
 			return nil, files, problem, remedy
 		}
 		files.Names = append(files.Names, e)

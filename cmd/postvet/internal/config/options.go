@@ -1,53 +1,19 @@
 package config
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postvet/postvet/policy/rules"
 
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 )
-
-// ResolverOptions are the settings of the section dns.
-func (c *Config) ResolverOptions(log *zap.Logger) dnscache.Options {
-	stale := c.DNS.MaxStale
-	if stale == 0 {
-		stale = -1 // never
-	}
-	return dnscache.Options{
-		Upstreams:      slices.Clone(c.DNS.Resolvers),
-		Timeout:        c.DNS.Timeout,
-		AttemptTimeout: c.DNS.AttemptTimeout,
-		MaxBytes:       int64(c.DNS.CacheSize),
-		MinTTL:         least(c.DNS.MinTTL),
-		MaxTTL:         c.DNS.MaxTTL,
-		NegativeTTL:    c.DNS.NegativeTTL,
-		FailureTTL:     c.DNS.FailureTTL,
-		MaxStale:       stale,
-		MaxInFlight:    c.DNS.MaxInFlight,
-		TrustAD:        c.DNS.TrustAD,
-		Logger:         log,
-	}
-}
-
-// NewResolver returns the resolver of the section dns. log may be nil.
-func (c *Config) NewResolver(log *zap.Logger) (*dnscache.Resolver, error) {
-	r, err := dnscache.New(c.ResolverOptions(log))
-	if err != nil {
-		return nil, fmt.Errorf("%w; name a resolver in dns.resolvers or with --resolver", err)
-	}
-	return r, nil
-}
 
 // least makes "0s", which the rooms take for their default, the least there is.
 func least(d time.Duration) time.Duration { return max(d, 1) }
@@ -132,35 +98,6 @@ func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 		MaxRecipients:  c.Limits.Recipients,
 		ReadTimeout:    c.Limits.IdleTimeout,
 		VerdictTimeout: c.Limits.VerdictTimeout,
-		DrainTimeout:   time.Duration(keyNamed("drain_timeout").max),
+		DrainTimeout:   maxDrainTimeout,
 	}
-}
-
-// SameDNS reports whether the resolver of one configuration serves the other,
-// so that a reload may keep its cache. Where the cache is kept over a restart is
-// no matter of the resolver.
-func (c *Config) SameDNS(d *Config) bool {
-	for i := range keys {
-		k := &keys[i]
-		if strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot" && k.format(c) != k.format(d) {
-			return false
-		}
-	}
-	return true
-}
-
-// NeedsRestart names the keys that differ and that a reload cannot change.
-func (c *Config) NeedsRestart(d *Config) []string {
-	var names []string
-	for _, name := range []string{
-		"listen", "socket.mode", "socket.group", "limits.connections", "limits.recipients",
-		"limits.verdict_timeout", "limits.idle_timeout", "log.format",
-		"control.socket", "control.group",
-		"metrics.listen", "metrics.allow_remote", "metrics.mode", "metrics.group",
-	} {
-		if k := keyNamed(name); k.format(c) != k.format(d) {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -97,9 +97,10 @@ func TestReloadOfEachKey(t *testing.T) {
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
-	for _, k := range keys {
+	for _, k := range full.keys() {
 		c := Default()
-		if problem, _ := k.set(c, tomlOf(t, &k, full)); problem != "" {
+		of, _ := c.key(k.name)
+		if problem, _ := of.value.set(tomlOf(t, k.name, full)); problem != "" {
 			t.Fatalf("%s: %s", k.name, problem)
 		}
 		restart := Default().NeedsRestart(c)
@@ -118,7 +119,7 @@ func TestReloadOfEachKey(t *testing.T) {
 }
 
 // tomlOf returns a key's value in a configuration as TOML decodes it.
-func tomlOf(t *testing.T, k *key, c *Config) any {
+func tomlOf(t *testing.T, name string, c *Config) any {
 	t.Helper()
 	var tree map[string]any
 	var b strings.Builder
@@ -128,7 +129,7 @@ func tomlOf(t *testing.T, k *key, c *Config) any {
 	if err := toml.Unmarshal([]byte(b.String()), &tree); err != nil {
 		t.Fatal(err)
 	}
-	section, last := split(k.name)
+	section, last := split(name)
 	if section == "" {
 		return tree[last]
 	}
@@ -139,11 +140,12 @@ func tomlOf(t *testing.T, k *key, c *Config) any {
 // default here.
 func TestFirstWordIsDefault(t *testing.T) {
 	t.Parallel()
-	for _, k := range keys {
-		if len(k.words) == 0 || k.name != "mode" && !strings.HasPrefix(k.name, "policy.") {
+	for _, k := range Default().keys() {
+		words := k.words()
+		if len(words) == 0 || k.name != "mode" && !strings.HasPrefix(k.name, "policy.") {
 			continue
 		}
-		if got, want := k.format(Default()), strconv.Quote(k.words[0]); got != want {
+		if got, want := k.value.format(), strconv.Quote(words[0]); got != want {
 			t.Errorf("%s: the default is %s, and the first word %s", k.name, got, want)
 		}
 	}

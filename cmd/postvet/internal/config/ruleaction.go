@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -64,7 +63,7 @@ func (r *ruleReader) quarantine(word string) {
 	case validRecipient(how):
 		r.rule.Action, r.rule.RedirectTo = result.Redirect, how
 	default:
-		r.fault("quarantine", foreign.TerminalQuote(how, maxCited)+" is not known", `write "hold", "tag", or an address such as "quarantine@example.org"`)
+		r.fault("quarantine", cite(how)+" is not known", `write "hold", "tag", or an address such as "quarantine@example.org"`)
 	}
 }
 
@@ -79,7 +78,7 @@ func (r *ruleReader) redirect(word string) {
 	case word != "redirect":
 		r.fault("redirect", "the action is not redirect", `write action = "redirect", or remove the key`)
 	case !validRecipient(to):
-		r.fault("redirect", foreign.TerminalQuote(to, maxCited)+" is no address", remedy)
+		r.fault("redirect", cite(to)+" is no address", remedy)
 	default:
 		r.rule.RedirectTo = to
 	}
@@ -98,9 +97,9 @@ func (r *ruleReader) code(word string) {
 	case word != "reject" && word != "tempfail":
 		r.fault("code", "there is no reply code unless the action is reject or tempfail", "remove the key")
 	case part == nil || part[1] != part[2]:
-		r.fault("code", foreign.TerminalQuote(code, maxCited)+" is no reply code with an enhanced code of the same class (RFC 3463)", fmt.Sprintf("write one such as %q", example))
+		r.fault("code", cite(code)+" is no reply code with an enhanced code of the same class (RFC 3463)", fmt.Sprintf("write one such as %q", example))
 	case part[1] != class:
-		r.fault("code", fmt.Sprintf("%s does not go with action = %q", foreign.TerminalQuote(code, maxCited), word), fmt.Sprintf("write one such as %q", example))
+		r.fault("code", fmt.Sprintf("%s does not go with action = %q", cite(code), word), fmt.Sprintf("write one such as %q", example))
 	case strings.HasPrefix(code, "421"):
 		r.fault("code", "421 would close the SMTP connection", fmt.Sprintf("write one such as %q", example))
 	default:

@@ -113,7 +113,7 @@ func (r *ruleReader) name() {
 	case !isString:
 		r.fault("name", "is "+describe(v), "write a string in quotes")
 	case !ruleName.MatchString(name):
-		r.fault("name", foreign.TerminalQuote(name, maxCited)+" is no name of a rule", "write up to 63 letters a to z, digits and hyphens")
+		r.fault("name", cite(name)+" is no name of a rule", "write up to 63 letters a to z, digits and hyphens")
 	case slices.Contains(rules.BuiltinRules(), name):
 		r.fault("name", fmt.Sprintf("%q is the name of a rule of Postvet's own", name), "choose another")
 	default:
@@ -137,7 +137,7 @@ func (r *ruleReader) text(key string) string {
 func (r *ruleReader) word(key string, words []string) string {
 	s := r.text(key)
 	if _, set := r.tree[key].(string); set && !slices.Contains(words, s) {
-		r.fault(key, foreign.TerminalQuote(s, maxCited)+" is not known", "write "+quotedOr(words))
+		r.fault(key, cite(s)+" is not known", "write "+quotedOr(words))
 		return ""
 	}
 	return s
@@ -261,7 +261,7 @@ func (r *ruleReader) headers() {
 		for _, e := range entries {
 			switch {
 			case !fieldName.MatchString(e):
-				r.fault("remove_header", foreign.TerminalQuote(e, maxCited)+" is no name of a field", `write one such as "X-Spam-Status"`)
+				r.fault("remove_header", cite(e)+" is no name of a field", `write one such as "X-Spam-Status"`)
 			case isField(e, required):
 				r.fault("remove_header", fmt.Sprintf("%s must stay in every message (RFC 5322 section 3.6)", e), "remove the entry")
 			default:
@@ -293,7 +293,7 @@ func (r *ruleReader) addition(entry string) {
 	value = strings.TrimSpace(value)
 	switch {
 	case !ok || !fieldName.MatchString(name):
-		r.fault("add_header", foreign.TerminalQuote(entry, maxCited)+" is no field with its value", remedy)
+		r.fault("add_header", cite(entry)+" is no field with its value", remedy)
 		return
 	case isField(name, ours):
 		r.fault("add_header", name+" is written by Postvet alone", "choose another name")
@@ -302,7 +302,7 @@ func (r *ruleReader) addition(entry string) {
 		r.fault("add_header", name+" must not be in a message twice (RFC 5322 section 3.6)", "choose another name")
 		return
 	case value == "":
-		r.fault("add_header", foreign.TerminalQuote(entry, maxCited)+" has no value", remedy)
+		r.fault("add_header", cite(entry)+" has no value", remedy)
 		return
 	}
 	r.rule.Add = append(r.rule.Add, rules.Addition{Name: name, Value: r.template("add_header", value, 800)})

@@ -18,7 +18,7 @@ type rulePlace struct {
 // rulePlaces finds the rules of a text that has been decoded before, in order.
 func rulePlaces(text []byte) []rulePlace {
 	var rules []rulePlace
-	lines := places{text: text, line: 1}
+	lines := lineFinder{text: text, line: 1}
 	p := &unstable.Parser{}
 	p.Reset(text)
 	inside := false

@@ -33,25 +33,6 @@ type rule struct {
 	origin origin
 }
 
-// evaluated are the keys of policy that decide what is looked up and not what
-// is done about it: they cannot be tried on a message that was evaluated.
-var evaluated = []string{"policy.organizational_domain", "policy.sender_domain", "policy.spf_early", "trust.relays"}
-
-// policyKey reports whether a key may stand in a file of rules.
-func policyKey(name string) bool {
-	section, _ := split(name)
-	return !slices.Contains(evaluated, name) &&
-		(name == "mode" || slices.Contains([]string{"policy", "trust", "author_overrides"}, section))
-}
-
-// policySection reports whether a section may stand in a file of rules.
-func policySection(name string) bool {
-	return name == authorSection || name == listSection || slices.ContainsFunc(keys, func(k key) bool {
-		section, _ := split(k.name)
-		return section == name && policyKey(k.name)
-	})
-}
-
 // loadRules reads the files of rules. What the rules of the main file are has
 // been read with it; those of the files follow, in their order.
 func (c *Config) loadRules() error {
@@ -132,8 +113,9 @@ func (c *Config) readRuleFiles(key string, files []string, once bool) error {
 		if once {
 			before = c.copy().origin
 		}
-		f := file{name: name, lines: linesOf(text), config: c, places: rulePlaces(text), ruleFile: true, over: !once}
-		f.table("", tree)
+		f := newFile(name, text, c)
+		f.ruleFile, f.over = true, !once
+		f.read(tree)
 		if once {
 			f.refuseTwice(before)
 		}
@@ -184,10 +166,10 @@ func readFile(name string) ([]byte, error) {
 	return readBounded(name, f)
 }
 
-// readTables reads the [[rule]] tables of a file.
-func (f *file) readTables(v any) {
+// readRules reads the [[rule]] tables of a file.
+func (f *file) readRules(v any) {
 	list, ok := v.([]any)
-	if !ok || len(list) != len(f.places) {
+	if !ok || len(list) != len(f.rules) {
 		f.errs = append(f.errs, &Error{
 			File: f.name, Line: f.lines[ruleTable], Key: ruleTable, Problem: "is written as a value or a single table",
 			Remedy: "write [[rule]] on a line of its own for each rule, its keys below",
@@ -199,8 +181,8 @@ func (f *file) readTables(v any) {
 		if !ok {
 			continue // the parser has seen a table
 		}
-		r := ruleReader{file: f, place: f.places[i], tree: tree, number: i + 1}
-		f.config.rules = append(f.config.rules, rule{Rule: r.read(), origin: origin{file: f.name, line: f.places[i].line}})
+		r := ruleReader{file: f, place: f.rules[i], tree: tree, number: i + 1}
+		f.config.rules = append(f.config.rules, rule{Rule: r.read(), origin: origin{file: f.name, line: f.rules[i].line}})
 	}
 }
 

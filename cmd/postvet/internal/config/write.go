@@ -13,22 +13,20 @@ func WriteDefault(w io.Writer) error {
 	b.WriteString("# Postvet's configuration. Every key stands here with its default, so an\n" +
 		"# empty file means the same. \"postvet config check FILE\" tests a file; SIGHUP\n# makes a running Postvet load it.\n" +
 		"# Durations are written like \"1.5s\", \"5m\" or \"24h\", sizes like \"64MB\".\n")
-	c := Default()
-	eachSection(func(section, comment string, keys []*key) {
-		if section != "" {
+	for _, s := range Default().sections() {
+		if s.name != "" {
 			b.WriteString("\n")
-			writeComment(&b, comment)
-			fmt.Fprintf(&b, "[%s]\n", section)
+			writeComment(&b, s.comment)
+			fmt.Fprintf(&b, "[%s]\n", s.name)
 		}
-		for i, k := range keys {
-			if i > 0 || section == "" {
+		for i, k := range s.keys {
+			if i > 0 || s.name == "" {
 				b.WriteString("\n")
 			}
 			writeComment(&b, k.comment)
-			_, last := split(k.name)
-			fmt.Fprintf(&b, "%s = %s\n", last, k.format(c))
+			b.WriteString(k.line() + "\n")
 		}
-	})
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -36,22 +34,20 @@ func WriteDefault(w io.Writer) error {
 // Write writes what is in force, in TOML, with the place that set each key.
 func (c *Config) Write(w io.Writer) error {
 	var b strings.Builder
-	eachSection(func(section, _ string, keys []*key) {
-		if section != "" {
-			fmt.Fprintf(&b, "\n[%s]\n", section)
+	for _, s := range c.sections() {
+		if s.name != "" {
+			fmt.Fprintf(&b, "\n[%s]\n", s.name)
 		}
-		for _, k := range keys {
-			_, last := split(k.name)
-			line := last + " = " + k.format(c)
-			fmt.Fprintf(&b, "%-44s # %s\n", line, c.from(k.name))
+		for _, k := range s.keys {
+			fmt.Fprintf(&b, "%-44s # %s\n", k.line(), c.from(k.name))
 		}
-		if section == listSection {
+		switch s.name {
+		case listSection:
 			c.writeLists(&b)
-		}
-		if section == authorSection {
+		case authorSection:
 			c.writeAuthors(&b)
 		}
-	})
+	}
 	c.writeRules(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -68,16 +64,10 @@ func (c *Config) from(name string) string {
 	return fmt.Sprintf("%s:%d", o.file, o.line)
 }
 
-func eachSection(f func(section, comment string, keys []*key)) {
-	for _, s := range sections {
-		var in []*key
-		for i := range keys {
-			if section, _ := split(keys[i].name); section == s.name {
-				in = append(in, &keys[i])
-			}
-		}
-		f(s.name, s.comment, in)
-	}
+// line returns the key with its value as it is written in a file.
+func (k key) line() string {
+	_, last := split(k.name)
+	return last + " = " + k.value.format()
 }
 
 func writeComment(b *strings.Builder, text string) {

@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // Section is a table of the file, for documentation.
 type Section struct {
 	// Name is the table's name, "" for the keys at the top.
@@ -21,18 +19,28 @@ type Key struct {
 
 // Sections describes all settings in the order of contrib/postvet.toml.
 func Sections() []Section {
-	c := Default()
 	var all []Section
-	eachSection(func(name, comment string, keys []*key) {
-		s := Section{Name: name, Comment: comment}
-		for _, k := range keys {
+	for _, s := range Default().sections() {
+		d := Section{Name: s.name, Comment: s.comment}
+		for _, k := range s.keys {
 			_, last := split(k.name)
-			s.Keys = append(s.Keys, Key{Name: last, Default: k.format(c), Comment: k.comment, Words: k.words})
+			d.Keys = append(d.Keys, Key{Name: last, Default: k.value.format(), Comment: k.comment, Words: k.words()})
 		}
-		all = append(all, s)
-	})
+		all = append(all, d)
+	}
 	return all
 }
 
 // LogLevels returns the words of log.level.
-func LogLevels() []string { return slices.Clone(keyNamed("log.level").words) }
+func LogLevels() []string {
+	k, _ := Default().key("log.level")
+	return k.words()
+}
+
+// words returns the only values of a key, nil if it is free.
+func (k key) words() []string {
+	if w, ok := k.value.(interface{ allowed() []string }); ok {
+		return w.allowed()
+	}
+	return nil
+}

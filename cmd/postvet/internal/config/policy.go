@@ -1,0 +1,161 @@
+package config
+
+import (
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/rules"
+)
+
+// Policy is which result leads to which action.
+type Policy struct {
+	DMARC                rules.DMARC
+	Quarantine           rules.Quarantine
+	OnTempError          rules.TempError
+	OnAmbiguousAuthor    rules.AmbiguousAuthor
+	OnFault              rules.Fault
+	OnDegraded           rules.Degraded
+	OrganizationalDomain dmarc.Discovery
+	SenderDomain         rules.SenderDomain
+	MonitorListeners     []string // as socket.Address.Canonical, or an MTA's daemon name
+	MonitorDomains       List
+	EnforceDomains       List
+	MonitorRecipients    List
+	HelpURL              string
+	MailingLists         rules.MailingLists
+	SPFFail              rules.Demand
+	SPFSoftfail          rules.Demand
+	SPFPermError         rules.Demand
+	SPFEarly             bool
+	OwnDomains           List
+	OnOwnDomain          rules.Demand
+	SigningDomains       List
+	OnUnsigned           rules.Demand
+}
+
+func (p *Policy) section() section {
+	return section{name: "policy", comment: `What is done about a message. By default DMARC decides, and SPF alone rejects
+nobody.`, inRules: true, keys: []key{
+		{
+			name: "dmarc", value: oneOf(&p.DMARC),
+			comment: `Is mail refused or held because its author's domain asks for it? enforce: yes.
+mark: no, it is only written into the message; other keys here still decide.`,
+		},
+		{
+			name: "quarantine", value: oneOf(&p.Quarantine),
+			comment: `What p=quarantine leads to. hold: the MTA keeps the message in its queue
+until somebody looks. tag: it is delivered with a field X-Postvet-Quarantine.
+reject: it is refused.`,
+		},
+		{
+			name: "on_temperror", value: oneOf(&p.OnTempError),
+			comment: `What is done if DNS trouble leaves the answer open. accept: the message
+passes with "temperror" in its field, unless its domain is known to ask for
+quarantine or reject. tempfail: the sender is to try again, as in that case.`,
+		},
+		{
+			name: "on_ambiguous_author", value: oneOf(&p.OnAmbiguousAuthor),
+			comment: `What is done with a message that does not name exactly one author domain:
+no From field, several, or one that mail programs read differently.`,
+		},
+		{
+			name: "on_fault", value: oneOf(&p.OnFault),
+			comment: "What is done if Postvet itself fails on a message.",
+		},
+		{
+			name: "help_url", value: text(&p.HelpURL, "", checkHelpURL),
+			comment: `Page that explains a refusal to the sender, such as
+"https://mail.example.org/refused?why={hint}&from={author}". It ends every
+reply that refuses or defers a message. {author}, {client}, {rule} and {hint}
+stand for the author's domain, the client's address, the rule that decided and
+the likely cause. Empty: none.`,
+		},
+		{
+			name: "on_degraded", value: oneOf(&p.OnDegraded),
+			comment: `What is done with a message of which look-ups failed while DNS is down
+altogether. judge: as always, but what would be refused is to come again.
+tempfail: it is to come again unless DMARC passes. accept: it passes.`,
+		},
+		{
+			name: "organizational_domain", value: oneOf(&p.OrganizationalDomain, dmarc.TreeWalk, dmarc.PSL), evaluation: true,
+			comment: `How the organizational domain is found. treewalk: RFC 9989. psl: the public
+suffix list of RFC 7489, to agree with older software.`,
+		},
+		{
+			name: "sender_domain", value: oneOf(&p.SenderDomain), evaluation: true,
+			comment: `Does the domain of the sender (MAIL FROM), and that of the author, accept
+mail: has it a mail exchanger or an address? off: nobody asks. mark: the
+answer stands in our field, as "x-return-mx". reject: mail of a domain that
+does not exist, has no address or publishes a null MX (RFC 7505) is refused,
+but not what [trust] or author_overrides lets pass.`,
+		},
+		{
+			name: "monitor_listeners", value: list(&p.MonitorListeners, checkListener, `write a list, such as ["inet:127.0.0.1:8891"]`),
+			comment: `Listeners whose mail is only monitored although mode is enforce: addresses of
+our own sockets, such as "inet:127.0.0.1:8891", so that an MTA can have one
+for trial; or the MTA's names for its own ({daemon_name}).`,
+		},
+		{
+			name: "monitor_domains", value: entries(&p.MonitorDomains, addrlist.Names, 0),
+			comment: "Author domains whose mail is only monitored although mode is enforce.",
+		},
+		{
+			name: "enforce_domains", value: entries(&p.EnforceDomains, addrlist.Names, 0),
+			comment: `Author domains for whose mail verdicts are carried out although mode is
+monitor or a key here says so.`,
+		},
+		{
+			name: "monitor_recipients", value: entries(&p.MonitorRecipients, addrlist.Names, 0),
+			comment: `Domains of recipients: a message is only monitored if all its recipients are
+in them.`,
+		},
+		{
+			name: "mailing_lists", value: oneOf(&p.MailingLists),
+			comment: `May a mailing list break its authors' signatures? It concerns messages with
+the marks of a list that fail as lists make them fail: changed behind the
+author's signature, or signed by the list. Anybody can write such marks, so
+accept also lets forgeries pass that look like it; name sealers or forwarders
+instead where you can. quarantine: what would be refused is treated like
+p=quarantine.`,
+		},
+		{
+			name: "spf_fail", value: oneOf(&p.SPFFail),
+			comment: `May a host send that the domain of MAIL FROM forbids ("-all")? mark: the
+result stands in our field. reject: 550 5.7.23. Forwarded mail fails too; it
+passes if the same domain has signed it, or by [trust].`,
+		},
+		{
+			name: "spf_softfail", value: oneOf(&p.SPFSoftfail),
+			comment: `The same for a host that the domain rather thinks is none of its own
+("~all").`,
+		},
+		{
+			name: "spf_permerror", value: oneOf(&p.SPFPermError),
+			comment: "The same for a domain whose SPF record is broken (550 5.7.24).",
+		},
+		{
+			name: "spf_early", value: truth(&p.SPFEarly, false), evaluation: true,
+			comment: `Refuse by the three keys above at RCPT, before the message is sent: it saves
+traffic. Not for exempt clients, and forwarders that are trusted by address or
+name. What is only known later comes too late to let a message pass: a
+signature (also of "dkim:" in forwarders), sealers, author_overrides,
+mailing_lists, and rules of your own, whatever they ask.`,
+		},
+		{
+			name: "own_domains", value: entries(&p.OwnDomains, addrlist.Names, 0),
+			comment: "Which domains are ours, so that nobody outside may use them unproven?",
+		},
+		{
+			name: "on_own_domain", value: oneOf(&p.OnOwnDomain),
+			comment: `What is done if a stranger uses one of them as author or in MAIL FROM, and
+neither DMARC nor SPF passes for it.`,
+		},
+		{
+			name: "signing_domains", value: entries(&p.SigningDomains, addrlist.Names, 0),
+			comment: "Which author domains sign all their mail?",
+		},
+		{
+			name: "on_unsigned", value: oneOf(&p.OnUnsigned),
+			comment: "What is done with mail of those that bears no valid signature of theirs.",
+		},
+	}}
+}

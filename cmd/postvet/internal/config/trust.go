@@ -1,0 +1,40 @@
+package config
+
+import "github.com/postvet/postvet/policy/addrlist"
+
+// Trust is whose word counts: about the client, and against a failure of DMARC.
+type Trust struct {
+	Relays     List
+	Forwarders List
+	Sealers    List
+}
+
+func (t *Trust) section() section {
+	return section{name: "trust", comment: `Whose word counts: about the client, and against a failure of DMARC. Lists
+take single entries and files of them, such as "file:/etc/postvet/forwarders":
+one entry a line, "#" for remarks, "!" for exceptions, as in the lists of
+opendkim and opendmarc. A name stands for itself, ".example.org" for the names
+below.`, inRules: true, keys: []key{
+		{
+			name: "relays", value: entries(&t.Relays, addrlist.Addresses, 0), evaluation: true,
+			comment: `Hosts in front of this MTA, as addresses or prefixes: backup MXs, gateways.
+SPF is about the client that they had, whom the topmost Received fields name;
+all hops that are listed are looked through. List only what puts a
+Received field of its own, with the client's address, on top of every
+message: below a host that does not, a sender's forged field would be
+believed. They are not exempt, whatever [exempt] says.`,
+		},
+		{
+			name: "forwarders", value: entries(&t.Forwarders, addrlist.Addresses|addrlist.Names|addrlist.Signers, 0),
+			comment: `Who forwards mail to us and checks it first? Addresses, names that lead back
+to the client's address, or "dkim:example.org" for all that this domain
+signed. What they hand on is not refused or held for failing DMARC or SPF, or
+by sender_domain.`,
+		},
+		{
+			name: "sealers", value: entries(&t.Sealers, addrlist.Names, 0),
+			comment: `Whose ARC seals do we believe? A message passes if every sealer from the
+newest down to one that saw the author's domain authenticated is listed.`,
+		},
+	}}
+}
