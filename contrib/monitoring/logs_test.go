@@ -147,13 +147,34 @@ func readPackage(dir string, lines, keys map[string]string) error {
 	if !logs {
 		return nil
 	}
+	var makers []string
 	for _, f := range parsed {
-		readSource(set, f, lines, keys)
+		makers = append(makers, fieldMakers(f)...)
+	}
+	for _, f := range parsed {
+		readSource(set, f, makers, lines, keys)
 	}
 	return nil
 }
 
-func readSource(set *token.FileSet, f *ast.File, lines, keys map[string]string) {
+// fieldMakers returns the functions that make a field of a key: those that take
+// one and return a zap.Field.
+func fieldMakers(f *ast.File) (names []string) {
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Recv != nil || fn.Type.Results.NumFields() != 1 || fn.Type.Params.NumFields() == 0 {
+			continue
+		}
+		from, name := selector(fn.Type.Results.List[0].Type)
+		first := fn.Type.Params.List[0]
+		if from == "zap" && name == "Field" && len(first.Names) > 0 && first.Names[0].Name == "key" {
+			names = append(names, fn.Name.Name)
+		}
+	}
+	return names
+}
+
+func readSource(set *token.FileSet, f *ast.File, makers []string, lines, keys map[string]string) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok || len(call.Args) == 0 {
@@ -163,7 +184,7 @@ func readSource(set *token.FileSet, f *ast.File, lines, keys map[string]string) 
 		switch from, name := callee(call); {
 		case from == "zap" && name == "Error":
 			keys["error"] = where
-		case from == "zap":
+		case from == "zap" || from == "" && slices.Contains(makers, name):
 			if key, ok := literal(call.Args[0]); ok {
 				keys[key] = where
 			}
