@@ -52,3 +52,24 @@ func qualify(name string, hosts io.Reader) string {
 	}
 	return name
 }
+
+// checkAuthservID accepts a name that needs no quoting in an
+// Authentication-Results field: the token of RFC 2045 (RFC 8601 section 2.2).
+func checkAuthservID(s string) (normal, problem, remedy string) {
+	remedy = "write a name such as \"mx.example.org\""
+	if len(s) > 253 {
+		return "", "is longer than a host name can be", remedy
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, c) >= 0 {
+			return "", cite(s) + " contains a character that it must not", remedy
+		}
+	}
+	if s == "" {
+		return "", "is empty", remedy
+	}
+	if strings.Trim(s, ".") == "" {
+		return "", cite(s) + " is no name", remedy
+	}
+	return s, "", ""
+}

@@ -1,14 +1,26 @@
-// Package config is Postvet's configuration: what can be set, what it is set
+// Package config reads Postvet's configuration: what can be set, what it is set
 // to, and whether that can work.
 //
-// It exists because a mail filter with a misread configuration either loses
-// mail or lets forgeries pass. So reading is strict (an unknown key, a wrong
-// type or an impossible value is an error with file, line, key and what would
-// be right), every fault of a file is reported at once, and one table of keys
-// makes the defaults, the checks and the text of contrib/postvet.toml.
-//
-// The package turns settings into the option values of the other rooms; it
+// A mail filter with a misread configuration loses mail or lets forgeries pass.
+// So reading is strict: an unknown key, a wrong type or an impossible value is an
+// error with file, line, key and remedy, and all faults of a file are reported at
+// once. The package turns settings into the options of the other packages. It
 // opens no socket and asks no DNS.
+//
+// # To add a key
+//
+// Each section of the file has a source file with its struct, its table of keys,
+// and what must hold between its keys.
+//
+//  1. Add a field to the struct and an entry to the table: name, kind of value with
+//     default and bounds, and the comment for contrib/postvet.toml. Mark the entry
+//     with restart if a reload cannot change the key. If the key excludes values of
+//     another one, add that to the section's conflicts.
+//  2. Use the field: in options.go for the other packages, or in package service.
+//
+// Then set the key in testdata/full.toml, and let "go test -update" write
+// contrib/postvet.toml. The tests say what else is missing. Defaults, errors, the
+// manual page, "config default" and "config show" come from the table.
 package config
 
 import (
@@ -18,7 +30,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// Config is what Postvet runs with. Make it with Default or Load.
+// Config is a configuration. Make it with Default or Load.
 type Config struct {
 	Mode rules.Mode
 	// AuthservID is the name that our Authentication-Results carry; "" is the
@@ -35,8 +47,8 @@ type Config struct {
 	DNS    DNS
 	Policy Policy
 	Trust  Trust
-	// AuthorOverrides say for an author domain and those below it what is done
-	// instead of what it asks for.
+	// AuthorOverrides are what is done for an author domain and those below it,
+	// instead of what the domain asks for.
 	AuthorOverrides map[string]dmarc.Policy
 	DKIM            DKIM
 	Exempt          Exempt
@@ -45,14 +57,14 @@ type Config struct {
 	Log             Log
 	Metrics         Metrics
 
-	// origin says where each key was set; a key with its default is absent.
+	// origin is where each key was set. It lacks the keys with their default.
 	origin map[string]origin
 	// lists are those of the section lists, by name.
 	lists map[string]List
-	// empty are the files without an octet, of the main one and RuleFiles.
+	// empty are the files without an octet, of the main file and RuleFiles.
 	empty []string
-	// rules are those of the main file and of RuleFiles, shadow is the whole
-	// with those of ShadowFiles; nil if there are none.
+	// rules are those of the main file and of RuleFiles. shadow is the
+	// configuration with ShadowFiles laid over it, nil if there are none.
 	rules  []rule
 	shadow *Config
 }

@@ -117,12 +117,12 @@ func dotted(n *unstable.Node) string {
 	return strings.Join(parts, ".")
 }
 
-// crossControl compares the section with the others.
-func (c *Config) crossControl(fault func(name, other, problem, remedy string)) {
+// controlConflicts finds sockets of other sections with the same path.
+func (c *Config) controlConflicts(x *conflicts) {
 	at := socket.Address{Network: "unix", Address: c.Control.Socket}
 	compare := func(name, s string) {
 		if a, err := socket.Parse(s); err == nil && a == at {
-			fault("control.socket", name, fmt.Sprintf("%s is a socket of %s too", cite(c.Control.Socket), name), "give each a path of its own")
+			x.fault("control.socket", name, fmt.Sprintf("%s is a socket of %s too", cite(c.Control.Socket), name), "give each a path of its own")
 		}
 	}
 	for _, s := range c.Listen {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/postvet/postvet/policy/dkim"
@@ -34,4 +35,10 @@ which anybody may have added. policy, neutral, fail: the word in our
 field; it does not count. pass: it counts.`,
 		},
 	}}
+}
+
+func (d *DKIM) conflicts(x *conflicts) {
+	if d.MinRSABits > d.MaxRSABits {
+		x.tooLarge("dkim.min_rsa_bits", strconv.Itoa(d.MinRSABits), "dkim.max_rsa_bits", strconv.Itoa(d.MaxRSABits))
+	}
 }

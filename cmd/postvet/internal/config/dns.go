@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -124,3 +127,45 @@ func (c *Config) SameDNS(d *Config) bool {
 		return strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot"
 	})
 }
+
+// checkResolver accepts the address of a resolver and adds the port if it is left
+// out. A name is no address: nobody could look it up.
+func checkResolver(s string) (normal, problem, remedy string) {
+	remedy = `write an address such as "127.0.0.1:53" or "[2001:db8::53]:53"`
+	addr, secure := strings.CutPrefix(s, "tls://")
+	scheme, name, standard := "", "", "53"
+	if secure {
+		remedy = `write an address and the name in its certificate, such as "tls://9.9.9.9:853#dns.quad9.net"`
+		scheme, standard = "tls://", "853"
+		var named bool
+		if addr, name, named = strings.Cut(addr, "#"); named {
+			if _, err := netip.ParseAddr(name); err != nil && !validHost(name) || strings.HasSuffix(name, ".") {
+				return "", cite(s) + " has no valid name after #", remedy
+			}
+			name = "#" + name
+		}
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]"), standard
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+		return "", cite(s) + " is no address of a resolver", remedy
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", cite(s) + " has no valid port", remedy
+	}
+	return scheme + net.JoinHostPort(host, port) + name, "", ""
+}
+
+func (d *DNS) conflicts(x *conflicts) {
+	if x.config.IsSet("dns.attempt_timeout") && d.AttemptTimeout > d.Timeout {
+		x.tooLarge("dns.attempt_timeout", formatDuration(d.AttemptTimeout), "dns.timeout", formatDuration(d.Timeout))
+	}
+	if d.MinTTL > d.MaxTTL {
+		x.tooLarge("dns.min_ttl", formatDuration(d.MinTTL), "dns.max_ttl", formatDuration(d.MaxTTL))
+	}
+}
+
+// limitAttempt lowers attempt_timeout to timeout.
+func (d *DNS) limitAttempt() { d.AttemptTimeout = min(d.AttemptTimeout, d.Timeout) }

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode"
+)
 
 // maxDrainTimeout bounds drain_timeout.
 const maxDrainTimeout = time.Hour
@@ -50,4 +54,13 @@ keys of [policy] in them stand for those in force.`,
 systemd's TimeoutStopSec.`,
 		},
 	}}
+}
+
+// checkRuleFile accepts a path of a file. A relative path begins in the directory
+// of the configuration file.
+func checkRuleFile(s string) (normal, problem, remedy string) {
+	if s == "" || strings.HasSuffix(s, "/") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return "", cite(s) + " names no file", `write a path such as "/etc/postvet/rules.toml"`
+	}
+	return s, "", ""
 }

@@ -65,3 +65,9 @@ what the MTA grants its SMTP clients.`,
 		},
 	}}
 }
+
+func (l *Limits) conflicts(x *conflicts) {
+	if l.MessageTimeout >= l.VerdictTimeout {
+		x.tooLarge("limits.message_timeout", formatDuration(l.MessageTimeout), "limits.verdict_timeout", formatDuration(l.VerdictTimeout))
+	}
+}

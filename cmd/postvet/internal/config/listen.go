@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/postvet/postvet/filter/socket"
 )
@@ -38,3 +39,22 @@ func (c *Config) UnusedSockets() []string {
 }
 
 func passedAddress(i int) string { return "fd:" + strconv.Itoa(socket.FirstPassed+i) }
+
+// listenConflicts finds addresses that are the same socket.
+func (c *Config) listenConflicts(x *conflicts) {
+	seen := map[socket.Address]string{}
+	for _, s := range c.Listen {
+		a, err := socket.Parse(s)
+		if err != nil {
+			continue // checkListen has refused it
+		}
+		if first, twice := seen[a]; twice && !strings.HasSuffix(a.Address, ":0") {
+			problem := cite(s) + " stands in the list twice"
+			if first != s {
+				problem = cite(first) + " and " + cite(s) + " are the same socket"
+			}
+			x.fault("listen", "listen", problem, "remove one")
+		}
+		seen[a] = s
+	}
+}

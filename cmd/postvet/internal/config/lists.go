@@ -1,13 +1,13 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/foreign"
@@ -132,8 +132,17 @@ func readList(path string) (text []byte, problem string) {
 }
 
 func listFault(path string, err error) string {
-	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-		err = pe.Err
+	return fmt.Sprintf("%s cannot be read: %v", cite(path), cause(err))
+}
+
+// checkFile accepts an absolute path of a file: the working directory may be any.
+func checkFile(s string) (normal, problem, remedy string) {
+	remedy = `write a path such as "/var/lib/postvet/dns.snapshot"`
+	switch {
+	case strings.IndexFunc(s, unicode.IsControl) >= 0:
+		return "", cite(s) + " contains a control character", remedy
+	case !filepath.IsAbs(s) || strings.HasSuffix(s, "/"):
+		return "", cite(s) + " is no absolute path of a file", remedy
 	}
-	return fmt.Sprintf("%s cannot be read: %v", cite(path), err)
+	return s, "", ""
 }

@@ -15,9 +15,8 @@ import (
 // maxFile bounds a configuration file: what is larger is another file.
 const maxFile = 1 << 20
 
-// Load reads a file on top of the defaults and checks the whole. A file that
-// cannot be read gives an error that is not Errors; one with faults gives
-// Errors, and nothing of it is used.
+// Load reads a file on top of the defaults and checks the whole. The error is
+// Errors if the file has faults, and another one if it cannot be read.
 func Load(path string) (*Config, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -36,9 +35,9 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// Emptied returns an error for each file that has no octet and had some in the
-// configuration before: who writes a file in place empties it first, and a
-// reload in that moment would put the defaults in force.
+// Emptied returns an error for each file that is empty and was not in the
+// configuration before. A program that writes a file in place empties it first,
+// and a reload in that moment would activate the defaults.
 func (c *Config) Emptied(before *Config) error {
 	var errs Errors
 	for _, name := range c.empty {
@@ -61,38 +60,38 @@ func readBounded(name string, r io.Reader) ([]byte, error) {
 	return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), nil
 }
 
-func decode(name string, text []byte) (map[string]any, error) {
+func decode(name string, text []byte) (map[string]any, *Error) {
 	var tree map[string]any
 	if err := toml.Unmarshal(text, &tree); err != nil {
-		return nil, Errors{syntaxError(name, text, err)}
+		return nil, syntaxError(name, err)
 	}
 	return tree, nil
 }
 
-// Parse is Load for a text; name stands for the file in errors. Files that the
-// text names are not read.
+// Parse is Load for a text. Errors call it name. It does not read the files of
+// rules that the text names.
 func Parse(name string, text []byte) (*Config, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	tree, err := decode(name, text)
-	if err != nil {
-		return nil, err
+	tree, fault := decode(name, text)
+	if fault != nil {
+		return nil, Errors{fault}
 	}
 	c := Default()
 	f := newFile(name, text, c)
 	f.read(tree)
 	// Values are compared with one another if each is valid by itself.
 	if len(f.errs) == 0 {
-		f.errs = append(c.cross(), checkRules(c.rules)...)
+		f.errs = append(c.conflicts(), checkRules(c.rules)...)
 	}
 	if err := f.errs.orNil(); err != nil {
 		return nil, err
 	}
-	c.settle()
+	c.DNS.limitAttempt()
 	return c, nil
 }
 
-// SetFlag sets a key from the command line, over the file. Values of one
-// element set keys that are no lists. Call Check after the last.
+// SetFlag sets a key from the command line, over the file. A key that is no list
+// takes one value. Call Check after the last flag.
 func (c *Config) SetFlag(flag, name string, values ...string) error {
 	k, ok := c.key(name)
 	if !ok {
@@ -117,23 +116,23 @@ func (c *Config) SetFlag(flag, name string, values ...string) error {
 			return err
 		}
 	}
-	// A flag is for a trial: it bends what the file says beside it.
-	if name == "dns.timeout" && c.DNS.AttemptTimeout > c.DNS.Timeout {
-		c.DNS.AttemptTimeout = c.DNS.Timeout
+	// A flag is for a trial: it wins over what the file says beside it.
+	if name == "dns.timeout" {
+		c.DNS.limitAttempt()
 	}
 	return nil
 }
 
-// Check compares the settings with one another; Load has done it for a file.
+// Check compares the settings with one another. Load has done so for the file.
 func (c *Config) Check() error {
-	if err := c.cross().orNil(); err != nil {
+	if err := c.conflicts().orNil(); err != nil {
 		return err
 	}
-	c.settle()
+	c.DNS.limitAttempt()
 	return nil
 }
 
-func syntaxError(name string, text []byte, err error) *Error {
+func syntaxError(name string, err error) *Error {
 	e := &Error{
 		File: name, Problem: "not TOML: " + strings.TrimPrefix(err.Error(), "toml: "),
 		Remedy: "write one key = value per line, strings in quotes",

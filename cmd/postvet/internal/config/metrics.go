@@ -75,13 +75,12 @@ func (m Metrics) remote() bool {
 	return !ip.Unmap().IsLoopback()
 }
 
-// crossMetrics compares the section with the others.
-func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
+func (c *Config) metricsConflicts(x *conflicts) {
 	if c.Metrics.Listen == "" {
 		return
 	}
 	if c.Metrics.remote() && !c.Metrics.AllowRemote {
-		fault("metrics.listen", "metrics.allow_remote",
+		x.fault("metrics.listen", "metrics.allow_remote",
 			cite(c.Metrics.Listen)+" can be reached from other machines, and whoever reaches it can read it",
 			`write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`)
 	}
@@ -91,7 +90,7 @@ func (c *Config) crossMetrics(fault func(name, other, problem, remedy string)) {
 	}
 	for _, s := range c.Listen {
 		if a, err := socket.Parse(s); err == nil && a == at {
-			fault("metrics.listen", "listen", cite(c.Metrics.Listen)+" is a socket of listen too", "give each a socket of its own")
+			x.fault("metrics.listen", "listen", cite(c.Metrics.Listen)+" is a socket of listen too", "give each a socket of its own")
 		}
 	}
 }

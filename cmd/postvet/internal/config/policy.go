@@ -1,8 +1,14 @@
 package config
 
 import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -158,4 +164,49 @@ neither DMARC nor SPF passes for it.`,
 			comment: "What is done with mail of those that bears no valid signature of theirs.",
 		},
 	}}
+}
+
+// checkHelpURL accepts a URL that may stand in a reply.
+func checkHelpURL(s string) (normal, problem, remedy string) {
+	if err := explain.CheckHelpURL(s); err != nil {
+		return "", cite(s) + ": " + err.Error(), `write a URL such as "https://mail.example.org/refused?why={hint}"`
+	}
+	return s, "", ""
+}
+
+// checkListener accepts a daemon name of an MTA, or the address of one of our
+// sockets, which it brings into the form in which sockets are compared.
+func checkListener(s string) (normal, problem, remedy string) {
+	remedy = `write an address with a number or a path, such as "inet:127.0.0.1:8891", or a daemon name`
+	switch {
+	case s == "" || len(s) > 256 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
+		return "", cite(s) + " is neither an address nor a daemon name", remedy
+	case !strings.ContainsAny(s, ":/"):
+		return s, "", ""
+	}
+	a, err := socket.Parse(s)
+	if err != nil {
+		return "", cite(s) + ": " + reason(err), remedy
+	}
+	if normal = a.Canonical(); normal == "" {
+		return "", cite(s) + " does not say at which address the socket is", remedy
+	}
+	return normal, "", ""
+}
+
+func (p *Policy) conflicts(x *conflicts) {
+	for _, d := range p.MonitorDomains.Entries {
+		if slices.Contains(p.EnforceDomains.Entries, d) {
+			x.fault("policy.monitor_domains", "policy.enforce_domains", cite(d)+" stands in policy.enforce_domains too", "remove it from one")
+		}
+	}
+	if p.OnOwnDomain != rules.DemandMark && len(p.OwnDomains.Entries) == 0 {
+		x.noEffect("policy.on_own_domain", "policy.own_domains", "list your domains in policy.own_domains")
+	}
+	if p.OnUnsigned != rules.DemandMark && len(p.SigningDomains.Entries) == 0 {
+		x.noEffect("policy.on_unsigned", "policy.signing_domains", "list the domains in policy.signing_domains")
+	}
+	if p.SPFEarly && !slices.Contains([]rules.Demand{p.SPFFail, p.SPFSoftfail, p.SPFPermError}, rules.DemandReject) {
+		x.noEffect("policy.spf_early", "policy.spf_fail", `write spf_fail = "reject"`)
+	}
 }

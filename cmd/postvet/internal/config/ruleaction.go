@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/postvet/postvet/policy/result"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/postvet/postvet/policy/message"
 )
+
+var replyCode = regexp.MustCompile(`^([45])[0-5]\d ([45])\.\d{1,3}\.\d{1,3}$`)
 
 // action reads what a rule does, and refuses keys that its action has no use
 // for: who wrote them meant something else.

@@ -1,6 +1,11 @@
 package config
 
-import "github.com/postvet/postvet/policy/addrlist"
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/postvet/postvet/policy/addrlist"
+)
 
 // Trust is whose word counts: about the client, and against a failure of DMARC.
 type Trust struct {
@@ -37,4 +42,19 @@ by sender_domain.`,
 newest down to one that saw the author's domain authenticated is listed.`,
 		},
 	}}
+}
+
+// farAddresses are addresses of both families that no relays of one site have all
+// in common.
+var farAddresses = [][]netip.Addr{
+	{netip.MustParseAddr("1.1.1.1"), netip.MustParseAddr("100.100.100.100"), netip.MustParseAddr("200.200.200.200")},
+	{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2600::1"), netip.MustParseAddr("2a00::1")},
+}
+
+func (t *Trust) conflicts(x *conflicts) {
+	for _, far := range farAddresses {
+		if !slices.ContainsFunc(far, func(ip netip.Addr) bool { return !t.Relays.Set.Address(ip) }) {
+			x.fault("trust.relays", "trust.relays", "trusts everybody", "list the relays' own addresses")
+		}
+	}
 }

@@ -1,0 +1,43 @@
+package config
+
+import "fmt"
+
+// conflicts collects settings that are valid each by itself and do not go
+// together.
+type conflicts struct {
+	config *Config
+	errs   Errors
+}
+
+func (c *Config) conflicts() Errors {
+	x := &conflicts{config: c}
+	c.DNS.conflicts(x)
+	c.Limits.conflicts(x)
+	c.DKIM.conflicts(x)
+	c.Policy.conflicts(x)
+	c.Trust.conflicts(x)
+	c.listenConflicts(x)
+	c.metricsConflicts(x)
+	c.controlConflicts(x)
+	return x.errs
+}
+
+// fault blames a key, or the other one if only that was set: a default is not to
+// blame.
+func (x *conflicts) fault(name, other, problem, remedy string) {
+	if !x.config.IsSet(name) && x.config.IsSet(other) {
+		name = other
+	}
+	o := x.config.origin[name]
+	x.errs = append(x.errs, &Error{File: o.file, Line: o.line, Key: name, Problem: problem, Remedy: remedy})
+}
+
+// tooLarge blames a key that must be smaller than another.
+func (x *conflicts) tooLarge(name, value, other, otherValue string) {
+	x.fault(name, other, fmt.Sprintf("%s is %s and %s is %s", name, value, other, otherValue), "make "+name+" the smaller one")
+}
+
+// noEffect blames a key that does nothing unless another is set.
+func (x *conflicts) noEffect(name, needs, remedy string) {
+	x.fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)
+}
