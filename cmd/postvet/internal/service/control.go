@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/filter/socket"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // serveControl opens the control socket, unless the configuration wants none,
@@ -71,10 +70,10 @@ func (d *daemon) logRequest(peer control.Peer, q control.Request) {
 	}
 	fields := []zap.Field{zap.String("do", q.Do)}
 	if q.Name != "" {
-		fields = append(fields, zap.String("name", printable(q.Name)))
+		fields = append(fields, zap.String("name", foreign.Terminal(q.Name, foreign.Whole)))
 	}
 	if q.Level != "" { // the key "level" is that of the line
-		fields = append(fields, zap.String("log_level", printable(q.Level)))
+		fields = append(fields, zap.String("log_level", foreign.Terminal(q.Level, foreign.Whole)))
 	}
 	d.log.Info("control request", append(fields, zap.Int("uid", peer.UID), zap.Int("pid", peer.PID))...)
 }
@@ -135,14 +134,4 @@ func (d *daemon) answerLevel(ctx context.Context, q control.Request) (any, error
 		return nil, err
 	}
 	return d.level(), nil
-}
-
-// printable replaces characters that a terminal would obey.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }

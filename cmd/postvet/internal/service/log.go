@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"io"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/logburst"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // logger is the service's log with what can be changed at run time.
@@ -64,26 +63,11 @@ type lineGuard struct{ w io.Writer }
 
 func (g lineGuard) Write(line []byte) (int, error) {
 	n := len(line)
-	if text, end := bytes.CutSuffix(line, []byte{'\n'}); end && !plain(text) {
-		line = append(bytes.Map(func(r rune) rune {
-			if !unicode.IsPrint(r) {
-				return '?'
-			}
-			return r
-		}, text), '\n')
+	if text, end := bytes.CutSuffix(line, []byte{'\n'}); end && !foreign.IsPrintable(text) {
+		line = []byte(foreign.Terminal(string(text), foreign.Whole) + "\n")
 	}
 	if _, err := g.w.Write(line); err != nil {
 		return 0, err
 	}
 	return n, nil
-}
-
-// plain reports whether a text is printable ASCII, as almost all lines are.
-func plain(text []byte) bool {
-	for _, c := range text {
-		if c < ' ' || c >= utf8.RuneSelf || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
