@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
 func newCache() *cobra.Command {
@@ -100,7 +101,7 @@ Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.
 			if err := a.do(cmd.Context(), answerTime, q, &f); err != nil {
 				return err
 			}
-			_, err := cmd.OutOrStdout().Write([]byte(control.Count(f.Answers, "answer") + " forgotten\n"))
+			_, err := cmd.OutOrStdout().Write([]byte(layout.Count(f.Answers, "answer") + " forgotten\n"))
 			return output(err)
 		},
 	}

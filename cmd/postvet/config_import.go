@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
@@ -265,7 +265,7 @@ func (f *importFlags) report(w io.Writer, out imported) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s kept or changed, %d without counterpart.\n", control.Count(len(out.Items)-out.Undecided(), "option"), out.Undecided())
+	_, err := fmt.Fprintf(w, "\n%s kept or changed, %d without counterpart.\n", layout.Count(len(out.Items)-out.Undecided(), "option"), out.Undecided())
 	return err
 }
 

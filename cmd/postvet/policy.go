@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
@@ -209,7 +208,7 @@ func progress(w io.Writer, of int) func(int) {
 	return func(done int) {
 		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond || done == of {
 			last = now
-			fmt.Fprintf(w, "\r%d of %s", done, control.Count(of, "file"))
+			fmt.Fprintf(w, "\r%d of %s", done, layout.Count(of, "file"))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/policy/condition"
 )
 
@@ -90,7 +90,7 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 	part(title, trustSteps(c))
 	b.WriteString(modeText(c) + "\n")
 	if shadow := c.Shadow(); shadow != nil {
-		b.WriteString("A shadow policy decides nothing and is logged where it differs; it has " + control.Count(len(shadow.RuleList()), "rule") + " of your own.\n")
+		b.WriteString("A shadow policy decides nothing and is logged where it differs; it has " + layout.Count(len(shadow.RuleList()), "rule") + " of your own.\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

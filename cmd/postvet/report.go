@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 
@@ -94,7 +93,7 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace b
 	}
 	p.line("dns", "", fmt.Sprintf("%d look-ups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
 	if len(r.Claims) > 0 {
-		p.line("removed", "", control.Count(len(r.Claims), "field")+" in our name")
+		p.line("removed", "", layout.Count(len(r.Claims), "field")+" in our name")
 	}
 	if r.AuthenticationResults != "" {
 		p.WriteString("\nAuthentication-Results: " + visible(strings.ReplaceAll(r.AuthenticationResults, "\r\n", "\n")) + "\n")

@@ -62,7 +62,7 @@ func (s Status) Text(now time.Time, width int) string {
 	}
 	state := "serving"
 	if s.Drain != nil {
-		state = fmt.Sprintf("STOPPING: waits for %s in flight, %s at most", Count(s.Sessions.Busy, "message"), short(s.Drain.Until.Sub(now)))
+		state = fmt.Sprintf("STOPPING: waits for %s in flight, %s at most", layout.Count(s.Sessions.Busy, "message"), short(s.Drain.Until.Sub(now)))
 	}
 	add("state", "%s, mode %s, as %s", state, s.Mode, s.AuthservID)
 	add("version", "%s, pid %d, up %s", s.Postvet, s.PID, short(time.Duration(s.UptimeSeconds*float64(time.Second))))
@@ -73,18 +73,18 @@ func (s Status) Text(now time.Time, width int) string {
 		add("besides", "%d ended without a verdict, %d verdicts not heard by the MTA, %d faults of ours", m.Aborted, m.Undelivered, m.Faults)
 	}
 	if m := s.Messages; m.Shadowed > 0 {
-		add("shadow", "%s judged by the shadow rules too, which would have done something else with %d", Count(m.Shadowed, "message"), m.ShadowDiffers)
+		add("shadow", "%s judged by the shadow rules too, which would have done something else with %d", layout.Count(m.Shadowed, "message"), m.ShadowDiffers)
 	}
 	dns := "works"
 	if s.DNS.Degraded {
 		dns = "IS DOWN: look-ups fail whatever is asked"
 	}
-	add("dns", "%s; %s under way", dns, Count(s.DNS.InFlight, "question"))
+	add("dns", "%s; %s under way", dns, layout.Count(s.DNS.InFlight, "question"))
 	for _, u := range s.DNS.Upstreams {
 		add("", "%s", u.text())
 	}
-	add("cache", "%s, %s of %s, %.1f%% hits of %s", Count(s.Cache.Entries, "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
-		100*s.Cache.HitRatio, Count(int64(s.Cache.Lookups), "look-up"))
+	add("cache", "%s, %s of %s, %.1f%% hits of %s", layout.Count(s.Cache.Entries, "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
+		100*s.Cache.HitRatio, layout.Count(int64(s.Cache.Lookups), "look-up"))
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"
@@ -189,14 +189,6 @@ func short(d time.Duration) string {
 		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
-}
-
-// Count returns a number with its noun: "1 message", "2 messages".
-func Count[N int | int64](n N, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func octets(n int64) string {

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,4 +35,16 @@ func Lines(text string, width, used int) []string {
 // the text, line ends too, only separates its words.
 func Paragraph(text string, width int) []string {
 	return Lines(strings.Join(strings.Fields(text), " "), width, 0)
+}
+
+// Count returns a number with its noun: "1 message", "2 messages", "2 addresses".
+func Count[N int | int64](n N, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }

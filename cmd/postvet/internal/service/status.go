@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -57,7 +58,7 @@ func (d *daemon) reportStatus() {
 	if drain := d.state.Load().drain; drain != nil {
 		d.log.Info("waiting for messages in flight", zap.Int64("messages", s.Busy), zap.Int64("connections", s.Open),
 			zap.Duration("at_most", time.Until(drain.Until).Round(time.Second)))
-		d.notify("STATUS=waiting for " + control.Count(s.Busy, "message") + " in flight" + extendStop)
+		d.notify("STATUS=waiting for " + layout.Count(s.Busy, "message") + " in flight" + extendStop)
 		return
 	}
 	if line := d.describe(); line != d.statusLine {
@@ -76,10 +77,10 @@ func (d *daemon) describe() string {
 	if r := d.state.Load().lastReload; r != nil && len(r.Errors) > 0 {
 		b.WriteString("the last reload was refused, the log says why; ")
 	}
-	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred", control.Count(t.All(), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail)
+	fmt.Fprintf(&b, "%s: %d accepted, %d held, %d rejected, %d deferred", layout.Count(t.All(), "message"), t.Accept, t.Quarantine, t.Reject, t.TempFail)
 	if n := t.Redirect + t.Discard; n > 0 {
 		fmt.Fprintf(&b, ", %d redirected or discarded", n)
 	}
-	fmt.Fprintf(&b, "; %s, %d of them busy", control.Count(s.Open, "connection"), s.Busy)
+	fmt.Fprintf(&b, "; %s, %d of them busy", layout.Count(s.Open, "connection"), s.Busy)
 	return b.String()
 }

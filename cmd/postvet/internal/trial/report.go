@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -201,7 +202,7 @@ func (r *Report) sums(b *strings.Builder) {
 		_ = t.Flush()
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(b, "%s", messages(r.Messages))
+	fmt.Fprintf(b, "%s", layout.Count(r.Messages, "message"))
 	if r.compared {
 		fmt.Fprintf(b, ", %d treated otherwise", r.Differing)
 	}
@@ -210,15 +211,8 @@ func (r *Report) sums(b *strings.Builder) {
 	}
 	b.WriteString("\n")
 	if r.WithoutClient > 0 {
-		fmt.Fprintf(b, "%s without a client address: no SPF for these\n", messages(r.WithoutClient))
+		fmt.Fprintf(b, "%s without a client address: no SPF for these\n", layout.Count(r.WithoutClient, "message"))
 	}
-}
-
-func messages(n int) string {
-	if n == 1 {
-		return "1 message"
-	}
-	return fmt.Sprintf("%d messages", n)
 }
 
 // String is a verdict in a table: "reject 550 5.7.26 (dmarc-reject)".

@@ -29,7 +29,7 @@ func (s slow) Lookup(ctx context.Context, _ string, _ dnscache.Type) *dnscache.A
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
 	s := slow{make(chan struct{}), make(chan struct{})}
-	d := newDNS(t.Context(), s)
+	d := newLookups(t.Context(), s)
 	defer d.close()
 	ctx, giveUp := context.WithCancel(t.Context())
 	first, second := make(chan *dnscache.Answer), make(chan *dnscache.Answer)
@@ -86,7 +86,7 @@ func TestTooManyLookups(t *testing.T) {
 	if r.Lookups != maxLookups || r.Failed != 0 {
 		t.Errorf("%d of %d look-ups failed", r.Failed, r.Lookups)
 	}
-	if n := len(r.Findings); n != 1 || !r.Findings[0].DNSTrouble || !strings.Contains(r.Findings[0].Text, "more than 1000 look-ups") {
+	if n := len(r.Findings); n != 1 || !r.Findings[0].DNSFailure || !strings.Contains(r.Findings[0].Text, "more than 1000 look-ups") {
 		t.Errorf("%+v", r.Findings)
 	}
 }

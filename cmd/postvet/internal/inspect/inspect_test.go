@@ -157,7 +157,7 @@ func (silent) Lookup(ctx context.Context, _ string, _ dnscache.Type) *dnscache.A
 	return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 }
 
-func TestCanonical(t *testing.T) {
+func TestNormalize(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"Example.ORG.":                       "example.org",
@@ -175,7 +175,7 @@ func TestCanonical(t *testing.T) {
 		strings.Repeat("a", 64) + ".example": "",
 		strings.Repeat("abcdefg.", 32) + "example": "",
 	} {
-		got, ok := canonical(in)
+		got, ok := normalize(in)
 		if got != want || ok != (want != "") {
 			t.Errorf("%q: got %q %v, want %q", in, got, ok, want)
 		}
@@ -190,7 +190,7 @@ func TestShownRecord(t *testing.T) {
 		strings.Repeat("a", 2100):   strings.Repeat("a", 1997) + "...",
 		strings.Repeat("\x00", 600): `"` + strings.Repeat(`\x00`, 498) + `"...`,
 	} {
-		if got := record(in); got != want {
+		if got := shownRecord(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -1,0 +1,35 @@
+package finding
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	var l List
+	if l.Worst() != OK {
+		t.Errorf("an empty list is %s", l.Worst())
+	}
+	l.Error("a", "b")
+	l.OK("c")
+	l.DNSFailure("d")
+	l.Error("a", "b")
+	l.Error("a", "e")
+	l = l.Once()
+	l.WorstLast()
+	if l.Worst() != Error || l[:2].Worst() != Warning {
+		t.Errorf("worst of all %s, of the first two %s", l.Worst(), l[:2].Worst())
+	}
+	got, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"severity":"ok","text":"c"},{"severity":"warning","text":"d","dns_trouble":true},` +
+		`{"severity":"error","text":"a","fix":"b"},{"severity":"error","text":"a","fix":"e"}]`
+	if d := cmp.Diff(want, string(got)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

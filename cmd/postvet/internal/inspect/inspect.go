@@ -1,0 +1,75 @@
+// Package inspect inspects what a domain publishes for mail, and says what is
+// wrong with it and what to publish instead.
+//
+// [Inspect] asks the DNS; the [Report] is a plain value that prints itself or
+// becomes JSON. Nothing in it can disturb a terminal: all text from the DNS is
+// reduced to printable ASCII and shortened.
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Resolver is what an inspection needs of the DNS.
+type Resolver interface {
+	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+}
+
+// Options are options of an inspection. The zero value works.
+type Options struct {
+	// Selectors are the DKIM selectors to look up besides the well-known ones;
+	// at most 50 count.
+	Selectors []string
+	// DMARC says how Organizational Domains are found.
+	DMARC dmarc.Options
+}
+
+// Inspect looks up all that the domain publishes for mail. It returns at the latest
+// when ctx ends, with what is known by then. The number of lookups is bounded,
+// whatever the domain publishes.
+func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Report {
+	r := &Report{
+		Name: foreign.Line(name, maxText), Findings: finding.List{},
+		MX:    MX{Hosts: []Host{}, Findings: finding.List{}},
+		SPF:   SPF{Terms: []Term{}, Findings: finding.List{}},
+		DKIM:  DKIM{Keys: []Key{}, Findings: finding.List{}},
+		DMARC: DMARC{Steps: []Step{}, Findings: finding.List{}},
+	}
+	defer r.finish()
+	ascii, ok := normalize(name)
+	if !ok {
+		r.Exists = Invalid
+		r.Findings.Error("this is not a domain name", "")
+		return r
+	}
+	r.Name = ascii
+	l := newLookups(ctx, resolver)
+	defer l.close()
+	var sections sync.WaitGroup
+	sections.Go(func() { r.MX = inspectMX(ctx, l, ascii) })
+	sections.Go(func() { r.SPF = inspectSPF(ctx, l, ascii) })
+	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o.Selectors) })
+	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
+	sections.Wait()
+	var exceeded bool
+	r.Lookups, r.Failed, exceeded = l.counts()
+	r.combine()
+	if exceeded {
+		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d look-ups: what is beyond them was not judged", maxLookups))
+	}
+	return r
+}
+
+// normalize returns a name in the form that the evaluators compare.
+func normalize(name string) (string, bool) {
+	return message.NormalizeDomain(strings.TrimSpace(name))
+}

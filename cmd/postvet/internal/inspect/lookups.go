@@ -1,0 +1,161 @@
+package inspect
+
+import (
+	"context"
+	"sync"
+
+	"github.com/postvet/postvet/dnscache"
+)
+
+const (
+	// maxLookups bounds the questions of one inspection. A large and healthy
+	// domain takes some two hundred.
+	maxLookups = 1000
+	// maxAtOnce bounds the questions under way at one time.
+	maxAtOnce = 20
+)
+
+// lookups are the lookups of one inspection. They are counted and bounded, and none
+// is made twice.
+type lookups struct {
+	resolver Resolver
+	slots    chan struct{}
+	// inspection is the context of the inspection. A question outlives the one who
+	// asks first: iprev gives names up once one has led back, and their addresses
+	// may be wanted by others.
+	inspection context.Context
+	// asking is the context of the questions, which ends with close.
+	asking context.Context
+	stop   context.CancelFunc
+	all    sync.WaitGroup
+
+	mu       sync.Mutex
+	answers  map[question]*lookup
+	failed   int
+	exceeded bool // there were more than maxLookups
+	closed   bool
+}
+
+type question struct {
+	name string
+	typ  dnscache.Type
+}
+
+// lookup is a question under way or answered.
+type lookup struct {
+	done   chan struct{}
+	answer *dnscache.Answer
+}
+
+// newLookups returns lookups that end with ctx or close.
+func newLookups(ctx context.Context, r Resolver) *lookups {
+	l := &lookups{resolver: r, inspection: ctx, slots: make(chan struct{}, maxAtOnce), answers: map[question]*lookup{}}
+	l.asking, l.stop = context.WithCancel(ctx)
+	return l
+}
+
+// close ends the lookups that are under way: nobody waits for them any more.
+func (l *lookups) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.stop()
+	l.all.Wait()
+}
+
+// Lookup returns the answer to a question, never nil. It returns when ctx ends.
+func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	if recall := dnscache.RecallOf(ctx); recall != nil {
+		return recall.Miss()
+	}
+	q := question{name, t}
+	l.mu.Lock()
+	p := l.answers[q]
+	if p == nil {
+		if full := len(l.answers) >= maxLookups; full || l.closed {
+			l.exceeded = l.exceeded || full
+			l.mu.Unlock()
+			return &dnscache.Answer{Outcome: dnscache.Timeout}
+		}
+		p = &lookup{done: make(chan struct{})}
+		l.answers[q] = p
+		l.all.Go(func() { l.run(p, name, t) })
+	}
+	l.mu.Unlock()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if l.inspection.Err() == nil {
+			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+		}
+		<-p.done // the lookup ends with the inspection
+	}
+	return p.answer
+}
+
+// run makes a lookup when a slot is free.
+func (l *lookups) run(p *lookup, name string, t dnscache.Type) {
+	defer close(p.done)
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+		p.answer = l.resolver.Lookup(l.asking, name, t)
+	case <-l.asking.Done():
+		p.answer = &dnscache.Answer{Outcome: dnscache.Timeout, Err: l.asking.Err()}
+	}
+	if p.answer == nil {
+		p.answer = &dnscache.Answer{Outcome: dnscache.ServFail}
+	}
+	if !p.answer.Outcome.Known() {
+		l.mu.Lock()
+		l.failed++
+		l.mu.Unlock()
+	}
+}
+
+// counts returns how many lookups were made, how many failed, and whether there
+// would have been more than are allowed.
+func (l *lookups) counts() (made, failed int, exceeded bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.answers), l.failed, l.exceeded
+}
+
+// addresses looks up the addresses of both families at once. The outcome is Found
+// if there is any address, and that of a failed lookup if there is none.
+func (l *lookups) addresses(ctx context.Context, name string) *dnscache.Answer {
+	var v4, v6 *dnscache.Answer
+	var both sync.WaitGroup
+	both.Go(func() { v4 = l.Lookup(ctx, name, dnscache.A) })
+	both.Go(func() { v6 = l.Lookup(ctx, name, dnscache.AAAA) })
+	both.Wait()
+	all := &dnscache.Answer{Outcome: v4.Outcome, Canonical: v4.Canonical}
+	if all.Canonical == "" {
+		all.Canonical = v6.Canonical
+	}
+	all.Addrs = append(append(all.Addrs, v4.Addrs...), v6.Addrs...)
+	switch {
+	case len(all.Addrs) > 0:
+		all.Outcome = dnscache.Found
+	case !v6.Outcome.Known():
+		all.Outcome = v6.Outcome
+	case v4.Outcome == dnscache.NXDomain && v6.Outcome != dnscache.NXDomain:
+		all.Outcome = v6.Outcome
+	}
+	return all
+}
+
+// failedLookup returns the text of a finding: the lookup of something at name
+// failed.
+func failedLookup(what, name string, o dnscache.Outcome) string {
+	why := "DNS trouble"
+	switch o {
+	case dnscache.ServFail:
+		why = "its DNS servers fail (SERVFAIL)"
+	case dnscache.Refused:
+		why = "the resolver refuses to answer"
+	case dnscache.Timeout:
+		why = "no answer in time"
+	}
+	return what + " of " + name + " could not be looked up: " + why
+}

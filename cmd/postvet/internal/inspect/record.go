@@ -1,0 +1,53 @@
+package inspect
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// Bounds of what is shown of the DNS, in octets: of a name or sentence, and of a
+// record.
+const (
+	maxText   = 300
+	maxRecord = 2000
+)
+
+// shownRecord returns a record as it is if it is printable ASCII, and quoted if
+// not: its owner must see which octet does not belong there.
+func shownRecord(s string) string {
+	if !foreign.IsPrintable(s) {
+		return foreign.Quote(s, maxRecord)
+	}
+	return foreign.Cut(s, maxRecord)
+}
+
+// publish returns a fix that is one record:
+// `publish: example.org. MX 10 mail.example.org.`.
+func publish(name, record string) string { return "publish: " + name + ". " + record }
+
+// publishTXT returns a fix that is one TXT record, in strings of at most 255
+// octets (RFC 1035 section 3.3).
+func publishTXT(name, text string) string {
+	var b strings.Builder
+	for i := 0; i == 0 || i < len(text); i += 255 {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteByte('"')
+		for _, c := range []byte(text[i:min(i+255, len(text))]) {
+			switch {
+			case c == '"' || c == '\\':
+				b.WriteByte('\\')
+				b.WriteByte(c)
+			case c < ' ' || c > '~':
+				fmt.Fprintf(&b, `\%03d`, c) // RFC 1035 section 5.1
+			default:
+				b.WriteByte(c)
+			}
+		}
+		b.WriteByte('"')
+	}
+	return publish(name, "TXT "+b.String())
+}

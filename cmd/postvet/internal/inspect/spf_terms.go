@@ -1,0 +1,112 @@
+package inspect
+
+import (
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// Term is one term of a record, with the record that it leads to.
+type Term struct {
+	Text string `json:"text"`
+	// Lookups is what the term and all below it add to the count.
+	Lookups int `json:"lookups"`
+	// Note is a remark on the term's target.
+	Note string `json:"note,omitempty"`
+	// Unreachable reports that the term is never evaluated, for where it stands.
+	Unreachable bool   `json:"unreachable,omitempty"`
+	Domain      string `json:"domain,omitempty"` // of Record
+	Record      string `json:"record,omitempty"`
+	Terms       []Term `json:"terms,omitempty"`
+}
+
+// terms returns the tree that is shown, and makes the findings about single terms.
+// included reports that the record was reached by an include.
+func (s *SPF) terms(n *spf.Node, included bool) []Term {
+	var list []Term
+	for i := range n.Terms {
+		b := &n.Terms[i]
+		t := Term{Text: foreign.Line(b.Text, maxText), Unreachable: b.Unreachable, Note: foreign.Line(b.Problem, maxText)}
+		where := t.Text
+		if n.Domain != s.domain {
+			where += " in the record of " + foreign.Line(n.Domain, maxText)
+		}
+		if b.Unreachable {
+			t.Note = "never evaluated"
+			s.Findings.Warning(where+" is never evaluated: it stands beside or behind an all", "")
+			list = append(list, t)
+			continue
+		}
+		if b.Term.Counts() {
+			t.Lookups = 1
+		}
+		s.checkTerm(b, &t, where, n, included)
+		if c := b.Child; c != nil {
+			t.Domain, t.Record = foreign.Line(c.Domain, maxText), shownRecord(c.Record)
+			t.Lookups += c.Lookups
+			t.Terms = s.terms(c, b.Term.Mechanism == "include" || included)
+			s.checkTarget(c, &t, where)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// checkTerm checks a term alone.
+func (s *SPF) checkTerm(b *spf.Branch, t *Term, where string, n *spf.Node, included bool) {
+	switch {
+	case b.Term.Mechanism == "all" && b.Term.Qualifier == "+":
+		fix := ""
+		if n.Domain == s.domain {
+			fix = publishTXT(s.domain, withAll(s.Record, "-all"))
+		}
+		s.Findings.Error(where+" lets anybody send in the name of "+s.domain, fix)
+	case b.Term.Mechanism == "all" && b.Term.Qualifier == "?" && !included:
+		s.Findings.Warning(where+" says nothing about senders that are not listed",
+			publishTXT(s.domain, withAll(s.Record, "~all"))+", later -all")
+	case b.Term.Mechanism == "ptr":
+		fix := ""
+		if n.Domain == s.domain {
+			fix = "list the hosts by ip4:, ip6: or a: instead of " + t.Text
+		}
+		s.Findings.Warning(where+" should not be used: it is slow and unreliable, and some receivers ignore it (RFC 7208 section 5.5)", fix)
+	case b.Problem != "" && b.Void:
+		s.Findings.Warning(where+" finds nothing: "+b.Problem, "")
+	case b.Problem != "" && strings.HasPrefix(b.Problem, "not followed"):
+	case b.Problem != "" && b.Child == nil && isDNSFailure(b):
+		s.Findings.DNSFailure(where + ": " + b.Problem)
+	case b.Problem != "":
+		s.Findings.Error(where+": "+b.Problem, "")
+	}
+	switch {
+	case t.Note != "":
+	case b.Term.Macros():
+		t.Note = "depends on the message"
+	case b.Term.Mechanism == "a":
+		t.Note = layout.Count(b.Addresses, "address")
+	case b.Term.Mechanism == "mx":
+		t.Note = layout.Count(b.Addresses, "exchanger")
+	}
+}
+
+// isDNSFailure reports whether a term's problem is a failed lookup, and not the
+// record.
+func isDNSFailure(b *spf.Branch) bool {
+	m := b.Term.Mechanism
+	return (m == "a" || m == "mx" || m == "exists") && b.Addresses == 0 && !strings.HasPrefix(b.Problem, "the target is not")
+}
+
+// checkTarget checks the record that an include or redirect leads to.
+func (s *SPF) checkTarget(c *spf.Node, t *Term, where string) {
+	switch c.Status {
+	case "":
+	case spf.TempError:
+		t.Note = foreign.Line(c.Problem, maxText)
+		s.Findings.DNSFailure(where + ": " + c.Problem)
+	default:
+		t.Note = foreign.Line(c.Problem, maxText)
+		s.Findings.Error(where+" makes the check end in permerror: "+c.Problem, "remove "+t.Text+", or have "+t.Domain+" publish a valid record")
+	}
+}
