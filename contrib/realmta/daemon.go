@@ -115,9 +115,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 	network, address := networkOf(d.listen)
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		c, err := net.DialTimeout(network, address, time.Second)
+		err := reachable(network, address)
 		if err == nil {
-			return c.Close()
+			return nil
 		}
 		if dead := d.proc.alive(); dead != nil {
 			return fmt.Errorf("%w\n%s", dead, d.Log())
@@ -127,6 +127,24 @@ func (d *Daemon) Start(ctx context.Context) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// reachable reports whether the MTA can connect. Root can as soon as there is a
+// socket; its group, Postfix's, can when the socket has its rights.
+func reachable(network, address string) error {
+	c, err := net.DialTimeout(network, address, time.Second)
+	if err != nil {
+		return err
+	}
+	c.Close()
+	if network != "unix" {
+		return nil
+	}
+	info, err := os.Stat(address)
+	if err == nil && info.Mode().Perm()&0o060 != 0o060 {
+		err = fmt.Errorf("%s is not yet its group's: %v", address, info.Mode())
+	}
+	return err
 }
 
 // nobodyInPostfix is the user nobody with the group postfix.
