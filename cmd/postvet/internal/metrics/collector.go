@@ -10,7 +10,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// collector shows a Snapshot, taken anew for each scrape.
+// collector collects a snapshot for each scrape.
 type collector struct{ m *Metrics }
 
 // maxUpstreams bounds the series of a configuration that names very many.
@@ -29,15 +29,15 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It runs in a goroutine of the registry,
-// where a panic would end the service: nobody's mail is to wait for a number.
+// Collect implements prometheus.Collector. It recovers from panics, since one in
+// this goroutine of the registry would end the service.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	defer func() {
 		if v := recover(); v != nil {
 			out <- prometheus.NewInvalidMetric(buildInfo, fmt.Errorf("panic: %v", v))
 		}
 	}()
-	s := c.m.Snapshot()
+	s := c.m.snapshot()
 	for _, p := range plain {
 		out <- value(p.desc, p.kind, p.of(&s))
 	}
@@ -50,7 +50,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		out <- value(lookups, prometheus.CounterValue, float64(s.DNS.Wire[o]), "upstream", word)
 		out <- histogram(lookupTook, s.DNS.TookBy[o], s.DNS.TookSum[o], word)
 	}
-	seen := map[string]bool{} // somebody may name a resolver twice
+	seen := map[string]bool{} // a resolver may be named twice
 	for i := range s.DNS.Upstreams {
 		u := &s.DNS.Upstreams[i]
 		if seen[u.Addr] || len(seen) == maxUpstreams {
@@ -95,7 +95,7 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// unix is a time as Prometheus has it.
+// unix returns a time in the form of Prometheus, 0 for the zero time.
 func unix(t time.Time) float64 {
 	if t.IsZero() {
 		return 0

@@ -1,42 +1,33 @@
 package metrics
 
 import (
-	"maps"
-	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// other is what counts that have no word of their own are counted as.
+// other is the value of a label for which there is no word.
 const other = "other"
 
-// Count is how often something happened, by the values of its labels; B is "" if
-// there is one label.
-type Count struct {
-	A, B string
-	N    uint64
-}
-
-// cell is the values of the labels.
+// cell is the values of the labels of one series.
 type cell struct{ a, b string }
 
-// counts is a counter with one or two labels all of whose values are known
+// counts is a counter with one or two labels, whose values are all known
 // beforehand. Counting neither locks nor allocates.
 type counts struct {
 	desc  *prometheus.Desc
-	one   bool // label
+	one   bool // there is one label
 	cells atomic.Pointer[map[cell]*atomic.Uint64]
 }
 
-// newCounts makes counts with a label for each name: one or two.
+// newCounts returns a counter with one or two labels.
 func newCounts(name, help string, labels ...string) *counts {
 	return &counts{desc: prometheus.NewDesc(name, help, labels, nil), one: len(labels) == 1}
 }
 
-// know sets which values there are: in each of the rows the words, and "other"
-// in all places. Counts of values that stay are kept, the others are forgotten.
+// know sets which values there are. The keys of rows are those of the first label,
+// with their words for the second one. "other" is added to both labels. Counts of
+// values that stay are kept, the others are forgotten.
 func (c *counts) know(rows map[string][]string) {
 	before, now := c.cells.Load(), map[cell]*atomic.Uint64{}
 	add := func(at cell) {
@@ -63,7 +54,7 @@ func (c *counts) know(rows map[string][]string) {
 	c.cells.Store(&now)
 }
 
-// add counts one.
+// add counts an event.
 func (c *counts) add(a, b string) {
 	cells := *c.cells.Load()
 	n := cells[cell{a, b}]
@@ -78,25 +69,6 @@ func (c *counts) add(a, b string) {
 		n = cells[cell{other, other}]
 	}
 	n.Add(1)
-}
-
-// list is what was counted, in the order of the values.
-func (c *counts) list() []Count {
-	cells := *c.cells.Load()
-	var list []Count
-	for _, at := range slices.SortedFunc(maps.Keys(cells), compareCells) {
-		if n := cells[at].Load(); n > 0 {
-			list = append(list, Count{at.a, at.b, n})
-		}
-	}
-	return list
-}
-
-func compareCells(x, y cell) int {
-	if n := strings.Compare(x.a, y.a); n != 0 {
-		return n
-	}
-	return strings.Compare(x.b, y.b)
 }
 
 // Describe and Collect implement prometheus.Collector.

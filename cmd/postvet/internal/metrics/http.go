@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// The bounds of the HTTP server: who reaches the listener must not be able to
-// take much from the mail beside it.
+// The bounds of the HTTP server keep whoever reaches the listener from taking much
+// from the mail beside it.
 const (
 	maxConns       = 32
 	maxScrapes     = 4 // at a time
@@ -23,14 +23,14 @@ const (
 	closeTimeout   = time.Second
 )
 
-// Handler serves
+// handler serves
 //
 //	/metrics   in the format that the scraper asks for
 //	/healthz   200 "ok": the process answers
 //	/readyz    200 "ready", or 503 and a line for each reason why not
 //
 // to GET and HEAD, and nothing else.
-func (m *Metrics) Handler(log *zap.Logger) http.Handler {
+func (m *Metrics) handler(log *zap.Logger) http.Handler {
 	options := promhttp.HandlerOpts{
 		MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout,
 		ErrorHandling: promhttp.ContinueOnError, // some numbers are better than none
@@ -54,7 +54,7 @@ func (m *Metrics) Handler(log *zap.Logger) http.Handler {
 		case "/healthz":
 			text(w, http.StatusOK, "ok")
 		case "/readyz":
-			if s := m.Snapshot(); len(s.NotReady) > 0 {
+			if s := m.snapshot(); len(s.NotReady) > 0 {
 				text(w, http.StatusServiceUnavailable, "not ready", s.NotReady...)
 				return
 			}
@@ -71,17 +71,17 @@ func text(w http.ResponseWriter, status int, line string, more ...string) {
 	_, _ = io.WriteString(w, strings.Join(append([]string{line}, more...), "\n")+"\n")
 }
 
-// Server serves Handler on a listener.
+// Server serves the metrics on a listener.
 type Server struct {
 	http *http.Server
 	done chan struct{}
 }
 
-// Serve begins to serve, and closes l in the end.
+// Serve serves the metrics on l, which Close closes.
 func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	s := &Server{
 		http: &http.Server{
-			Handler:           m.Handler(log),
+			Handler:           m.handler(log),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      scrapeTimeout + 10*time.Second,
@@ -95,7 +95,7 @@ func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	}
 	go func() {
 		defer close(s.done)
-		// Mail goes on without its numbers.
+		// Mail goes on without its metrics.
 		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); err != http.ErrServerClosed {
 			log.Error("metrics are no longer served; restart to get them back", zap.Error(err))
 		}
@@ -103,7 +103,7 @@ func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	return s
 }
 
-// Close ends the server; a scrape under way has a moment to end.
+// Close ends the server. A scrape under way has a moment to end.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()

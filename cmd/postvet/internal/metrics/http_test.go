@@ -17,7 +17,7 @@ import (
 
 func get(m *Metrics, method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	m.Handler(zap.NewNop()).ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	m.handler(zap.NewNop()).ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	return w
 }
 

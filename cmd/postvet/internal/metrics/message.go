@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,52 +14,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// The words that the labels of messages may have.
-var (
-	actions = []string{
-		string(result.Accept), string(result.Quarantine), string(result.Reject), string(result.TempFail),
-		string(result.Redirect), string(result.Discard),
-	}
-
-	builtIn = []string{
-		result.RuleUnreadable, result.RuleExempt, result.RuleFault, result.RuleOversize, result.RuleNoAuthor,
-		result.RuleAmbiguousAuthor, result.RuleSenderDomain, result.RuleTempError, result.RuleDMARCReject, result.RuleDMARCQuarantine,
-		result.RuleDMARCNone, result.RuleDMARCPass, result.RuleNoPolicy,
-		result.RuleAuthorOverride, result.RuleTrustedForwarder, result.RuleTrustedSealer, result.RuleMailingList,
-		result.RuleOwnDomain, result.RuleUnsigned, result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError,
-		result.RuleSPFTempError, result.RuleDegraded,
-	}
-
-	// results are the words of RFC 8601 section 2.7 by method. SPF is that of
-	// MAIL FROM, or of HELO where that stands in for it. mx, whether a domain of
-	// the sender accepts mail, has words of its own.
-	results = map[string][]string{
-		"spf":      {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"},
-		"spf-helo": {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"},
-		"dkim":     {"none", "pass", "fail", "policy", "neutral", "temperror", "permerror"},
-		"arc":      {"none", "pass", "fail", "temperror", "permerror"},
-		"dmarc":    {"none", "pass", "fail", "temperror", "permerror"},
-		"iprev":    {"pass", "fail", "temperror", "permerror"},
-		"mx":       {"none", "accepts", "null-mx", "no-address", "no-domain", "temperror"},
-	}
-
-	reasons = []result.OverrideReason{
-		result.ReasonForwarded, result.ReasonTrustedForwarder, result.ReasonMailingList, result.ReasonLocalPolicy,
-		result.ReasonSampledOut, result.ReasonTestMode, result.ReasonOther,
-	}
-
-	hints = []result.HintWord{
-		result.HintList, result.HintAltered, result.HintForwarded, result.HintMaybeForwarded, result.HintNotChecked,
-		result.HintOtherSigner, result.HintKeyMissing, result.HintWeak, result.HintExpired, result.HintPartial,
-		result.HintStrict, result.HintSPFBroken, result.HintUnauthenticated,
-	}
-)
-
-// maxRules bounds the rules of the configuration that have a series of their
-// own, of which there is one for each action.
-const maxRules = 200
-
-// messageMetrics are counted message by message.
+// messageMetrics are the metrics that are counted message by message.
 type messageMetrics struct {
 	messages, results, overrides, matches, shadow, hints *counts
 
@@ -96,7 +52,7 @@ func newMessageMetrics() *messageMetrics {
 	return m
 }
 
-// alone are the rows of a counter with one label.
+// alone returns the rows of a counter with one label.
 func alone[T ~string](words []T) map[string][]string {
 	rows := map[string][]string{}
 	for _, w := range words {
@@ -112,20 +68,20 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
 }
 
-// SetRules says which rules of the configuration there are beside the built-in
-// ones. Series of rules that are gone are forgotten; a rule without a series
-// counts as "other".
+// SetRules sets the names of the rules that the configuration has beside the
+// built-in ones. Series of rules that are gone are forgotten. A rule without a
+// series counts as "other".
 func (m *Metrics) SetRules(names []string) {
 	own := names[:min(len(names), maxRules)]
 	rows := map[string][]string{}
 	for _, a := range actions {
-		rows[a] = slices.Concat(builtIn, own)
+		rows[a] = slices.Concat(rules.BuiltinRules(), own)
 	}
 	m.message.messages.know(rows)
 	m.message.matches.know(alone(own))
 }
 
-// Message counts one message. It is made for filter.Options.OnMessage.
+// Message counts one message. It is meant for filter.Options.OnMessage.
 func (m *Metrics) Message(d filter.Decision) {
 	c, r := m.message, d.Results
 	c.messages.add(string(d.Verdict.Action), d.Verdict.Rule)
@@ -153,7 +109,8 @@ func (m *Metrics) Message(d filter.Decision) {
 	c.countResults(r)
 }
 
-// countResults leaves out what was not evaluated, which has no word.
+// countResults counts the result of each method. A method that was not evaluated
+// has no word and is left out.
 func (m *messageMetrics) countResults(r *result.Results) {
 	add := func(method, result string) {
 		if result != "" {

@@ -1,22 +1,29 @@
-// Package metrics is what Postvet tells about itself while it runs: Prometheus
-// metrics, two pages for health checks, and a [Snapshot] of the same numbers for
-// people.
+// Package metrics shows how a running Postvet does: Prometheus metrics, and two
+// pages for health checks.
 //
-// It counts each message from its [filter.Decision] and reads the rest (the
-// milter server's counters, the DNS cache's) when it is asked. All is registered
-// on a registry that the caller gives; the package has no state of its own.
+// It counts each message from its [filter.Decision]. The counters of the milter
+// server and of the DNS cache are read when somebody asks. All metrics are
+// registered on one registry, which the caller may give; the package has no
+// state.
 //
 // # Labels
 //
-// No label takes a value from the outside: an attacker who chooses domains,
-// selectors or addresses must not be able to fill the memory of Postvet or of
-// the Prometheus behind it. Every label's values are known beforehand (the words
-// of the standards, the names of the rules, the configured resolvers); whatever
-// is not among them counts as "other".
+// No label takes a value from outside: an attacker who chooses domains, selectors
+// or addresses must not fill the memory of Postvet or of the Prometheus behind
+// it. The values of every label are known beforehand: the words of the standards,
+// the names of the rules, the configured resolvers. Any other value counts as
+// "other".
+//
+// # To add a metric
+//
+// A number that another package counts already is an entry of plain in series.go,
+// or of upstreams if there is one for each resolver. A number that comes with each
+// message is a field of messageMetrics. Its labels' words go to words.go. The
+// tests check the naming conventions of Prometheus, and contrib/monitoring lists
+// what its dashboard and alerts use.
 package metrics
 
 import (
-	"runtime"
 	"sync"
 	"time"
 
@@ -27,20 +34,20 @@ import (
 	"github.com/postvet/postvet/filter"
 )
 
-// Filter is where the numbers of the milter server come from.
-type Filter interface{ Stats() filter.Stats }
+// filterSource has the counters of the milter server.
+type filterSource interface{ Stats() filter.Stats }
 
-// DNS is where those of the resolver come from. They may begin anew, as when a
-// reload names other resolvers.
-type DNS interface{ Stats() dnscache.Stats }
+// dnsSource has the counters of the resolver. They may start at zero again, as
+// when a reload names other resolvers.
+type dnsSource interface{ Stats() dnscache.Stats }
 
 // Options make Metrics. The zero value works.
 type Options struct {
-	// Registry takes all metrics, and is what Handler shows. Default: a new one.
+	// Registry receives all metrics. Default: a new one.
 	Registry *prometheus.Registry
 	// Version and Commit are those of the build.
 	Version, Commit string
-	// Rules are the names of the configuration's own rules, see SetRules.
+	// Rules are the names of the rules in the configuration, see SetRules.
 	Rules []string
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -53,31 +60,15 @@ type Metrics struct {
 	message *messageMetrics
 
 	mu        sync.Mutex
-	filter    Filter
-	dns       DNS
+	filter    filterSource
+	dns       dnsSource
 	listeners int
-	reload    Reload
-	drain     Drain
+	reload    reloadState
+	drain     drainState
 }
 
-// Reload is how the last reading of the configuration ended; the one at the
-// start counts.
-type Reload struct {
-	At        time.Time
-	Succeeded time.Time // when one last did; what is in force is of then
-	OK        bool
-	// Done and Refused count the reloads since the start.
-	Done, Refused uint64
-}
-
-// Drain is the end of the service while messages are still in flight.
-type Drain struct {
-	Since   time.Time // zero if the service is not ending
-	Timeout time.Duration
-}
-
-// New registers everything. It panics if the registry has metrics of these
-// names already.
+// New registers all metrics. It panics if the registry has metrics of these names
+// already.
 func New(o Options) *Metrics {
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()
@@ -86,7 +77,7 @@ func New(o Options) *Metrics {
 		o.Now = time.Now
 	}
 	m := &Metrics{opt: o, started: o.Now(), message: newMessageMetrics()}
-	m.reload = Reload{At: m.started, Succeeded: m.started, OK: true}
+	m.reload = reloadState{At: m.started, Succeeded: m.started, OK: true}
 	m.SetRules(o.Rules)
 	o.Registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -97,15 +88,16 @@ func New(o Options) *Metrics {
 	return m
 }
 
-// Watch tells whose numbers to read from now on, and how many listeners the
-// filter is to have.
-func (m *Metrics) Watch(f Filter, d DNS, listeners int) {
+// Watch sets whose counters to read from now on, and how many listeners the filter
+// must have to be ready.
+func (m *Metrics) Watch(f filterSource, d dnsSource, listeners int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.filter, m.dns, m.listeners = f, d, listeners
 }
 
-// Reloaded notes how a reload of the configuration ended.
+// Reloaded counts a reload of the configuration, which failed with err if that is
+// not nil.
 func (m *Metrics) Reloaded(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,66 +110,9 @@ func (m *Metrics) Reloaded(err error) {
 	m.reload.Succeeded = m.reload.At
 }
 
-// Draining notes that the service ends, at the latest after timeout.
+// Draining notes that the service stops, at the latest after timeout.
 func (m *Metrics) Draining(timeout time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.drain = Drain{Since: m.opt.Now(), Timeout: timeout}
-}
-
-// Snapshot is all numbers at one moment. They are read one after the other, so
-// they may disagree by what happens meanwhile.
-type Snapshot struct {
-	At, Started                time.Time
-	Version, Commit, GoVersion string
-	// Listeners is how many there are to be; Filter.Listening how many there are.
-	Listeners int
-	Filter    filter.Stats
-	DNS       dnscache.Stats
-	// Messages are counted by action and rule, Results by method and result
-	// word; counts of 0 are left out.
-	Messages, Results []Count
-	Reload            Reload
-	Drain             Drain
-	// NotReady says why no mail should be sent here, one sentence each; empty if it may.
-	NotReady []string
-}
-
-// Snapshot reads all numbers. Before Watch those of the other rooms are zero.
-func (m *Metrics) Snapshot() Snapshot {
-	m.mu.Lock()
-	s := Snapshot{
-		At: m.opt.Now(), Started: m.started,
-		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
-		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
-	}
-	f, d := m.filter, m.dns
-	m.mu.Unlock()
-	if f != nil {
-		s.Filter = f.Stats()
-	}
-	if d != nil {
-		s.DNS = d.Stats()
-	}
-	s.Messages, s.Results = m.message.messages.list(), m.message.results.list()
-	s.NotReady = s.notReady()
-	return s
-}
-
-// notReady says why no mail should be sent here. A refused configuration is no
-// reason: the old one is in force and works.
-func (s *Snapshot) notReady() []string {
-	var why []string
-	switch up := int(s.Filter.Listening); {
-	case !s.Drain.Since.IsZero():
-		why = append(why, "stopping: messages in flight get their verdicts, new ones are not taken")
-	case s.Listeners == 0:
-		why = append(why, "starting: not listening yet")
-	case up < s.Listeners:
-		why = append(why, "not listening on every socket; the log says why")
-	}
-	if s.DNS.Degraded {
-		why = append(why, "dns is down: look-ups fail whatever is asked; look at the resolvers")
-	}
-	return why
+	m.drain = drainState{Since: m.opt.Now(), Timeout: timeout}
 }

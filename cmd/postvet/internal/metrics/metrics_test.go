@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,13 +28,13 @@ import (
 
 var morning = time.Unix(1_700_000_000, 0)
 
-// numbers stand for the other rooms.
+// numbers are counters of other packages.
 type numbers struct {
 	filter.Stats
 	dns dnscache.Stats
 }
 
-func (n *numbers) room() (Filter, DNS) { return filterOf{n}, dnsOf{n} }
+func (n *numbers) sources() (filterSource, dnsSource) { return filterOf{n}, dnsOf{n} }
 
 type (
 	filterOf struct{ n *numbers }
@@ -45,7 +46,7 @@ func (d dnsOf) Stats() dnscache.Stats  { return d.n.dns }
 func usual(rules ...string) (*Metrics, *numbers) {
 	n := &numbers{Stats: filter.Stats{Listening: 1}}
 	m := New(Options{Version: "v1", Commit: "c", Rules: rules, Now: func() time.Time { return morning }})
-	f, d := n.room()
+	f, d := n.sources()
 	m.Watch(f, d, 1)
 	return m, n
 }
@@ -95,11 +96,10 @@ func TestMessage(t *testing.T) {
 	exempt := filter.Decision{Results: &result.Results{Exempt: result.ExemptLocal}, Verdict: result.Verdict{Action: result.Accept, Rule: result.RuleExempt}}
 	m.Message(exempt)
 
-	s := m.Snapshot()
-	if diff := cmp.Diff([]Count{{"accept", "exempt", 1}, {"accept", "vip", 1}, {"reject", "dmarc-reject", 2}}, s.Messages); diff != "" {
+	if diff := cmp.Diff([]count{{"accept", "exempt", 1}, {"accept", "vip", 1}, {"reject", "dmarc-reject", 2}}, m.message.messages.list()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Count{
+	if diff := cmp.Diff([]count{
 		{"arc", "none", 3},
 		{"dkim", "none", 1},
 		{"dkim", "pass", 2},
@@ -109,10 +109,10 @@ func TestMessage(t *testing.T) {
 		{"mx", "null-mx", 3},
 		{"spf", "fail", 3},
 		{"spf-helo", "none", 3},
-	}, s.Results); diff != "" {
+	}, m.message.results.list()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Count{{A: "local_policy", N: 2}, {A: "other", N: 1}}, m.message.overrides.list()); diff != "" {
+	if diff := cmp.Diff([]count{{A: "local_policy", N: 2}, {A: "other", N: 1}}, m.message.overrides.list()); diff != "" {
 		t.Error(diff)
 	}
 	for name, want := range map[string]string{
@@ -176,12 +176,12 @@ func TestLabelsAreBounded(t *testing.T) {
 		t.Errorf("%d upstreams have series", u)
 	}
 	// A configuration may name a thousand rules.
-	var rules []string
+	var many []string
 	for i := range 1000 {
-		rules = append(rules, "r"+strconv.Itoa(i))
+		many = append(many, "r"+strconv.Itoa(i))
 	}
-	m.SetRules(rules)
-	if n := len(*m.message.messages.cells.Load()); n > len(actions)*(maxRules+len(builtIn)+1)+1 {
+	m.SetRules(many)
+	if n := len(*m.message.messages.cells.Load()); n > len(actions)*(maxRules+len(rules.BuiltinRules())+1)+1 {
 		t.Errorf("%d series of rules", n)
 	}
 }
@@ -191,23 +191,23 @@ func TestSetRules(t *testing.T) {
 	t.Parallel()
 	m, _ := usual("old", "stays")
 	var wg sync.WaitGroup
-	count := func(rule string) {
+	message := func(rule string) {
 		m.Message(filter.Decision{Results: &result.Results{Exempt: "x"}, Verdict: result.Verdict{Action: result.Accept, Rule: rule}})
 	}
 	for range 4 {
 		wg.Go(func() {
 			for range 500 {
-				count("stays")
+				message("stays")
 			}
 		})
 	}
-	count("old")
+	message("old")
 	m.SetRules([]string{"stays", "new"})
-	count("old")
-	count("new")
+	message("old")
+	message("new")
 	wg.Wait()
-	want := []Count{{"accept", "new", 1}, {"accept", "other", 1}, {"accept", "stays", 2000}}
-	if diff := cmp.Diff(want, m.Snapshot().Messages); diff != "" {
+	want := []count{{"accept", "new", 1}, {"accept", "other", 1}, {"accept", "stays", 2000}}
+	if diff := cmp.Diff(want, m.message.messages.list()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -231,7 +231,7 @@ func TestConventions(t *testing.T) {
 	}
 }
 
-func TestOtherRooms(t *testing.T) {
+func TestOtherPackages(t *testing.T) {
 	t.Parallel()
 	m, n := usual()
 	n.Stats = filter.Stats{
@@ -320,7 +320,7 @@ func TestRegistryOfTheCaller(t *testing.T) {
 		t.Fatalf("%d metrics, %v", len(all), err)
 	}
 	// Before Watch there is nothing to read, and no mail to take.
-	if s := New(Options{}).Snapshot(); len(s.NotReady) != 1 || !strings.HasPrefix(s.NotReady[0], "starting") {
+	if s := New(Options{}).snapshot(); len(s.NotReady) != 1 || !strings.HasPrefix(s.NotReady[0], "starting") {
 		t.Errorf("%q", s.NotReady)
 	}
 }

@@ -6,98 +6,98 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// series is one metric that a Snapshot has one value of.
+// series is a metric without labels and where a snapshot has its value.
 type series struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
-	of   func(*Snapshot) float64
+	of   func(*snapshot) float64
 }
 
-func counter(name, help string, of func(*Snapshot) float64) series {
+func counter(name, help string, of func(*snapshot) float64) series {
 	return series{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, of}
 }
 
-func gauge(name, help string, of func(*Snapshot) float64) series {
+func gauge(name, help string, of func(*snapshot) float64) series {
 	return series{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, of}
 }
 
 // plain are all metrics without a label.
 var plain = []series{
 	gauge("postvet_listeners", "Sockets on which connections of the MTA are accepted now.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Listening) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Listening) }),
 	gauge("postvet_connections", "Connections of the MTA that are open now.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Open) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Open) }),
 	counter("postvet_connections_total", "Connections of the MTA that were accepted.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Connections) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Connections) }),
 	counter("postvet_sessions_total", "SMTP sessions that the MTA showed.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Sessions) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Sessions) }),
 	gauge("postvet_messages_in_flight", "Messages between MAIL and their verdict now.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Busy) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Busy) }),
 	counter("postvet_messages_aborted_total", "Messages that ended without a verdict: reset, refused by the MTA, or the client left.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Aborted) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Aborted) }),
 	counter("postvet_verdicts_undelivered_total", "Verdicts that could not be sent, as the MTA had left.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Undelivered) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Undelivered) }),
 	counter("postvet_progress_packets_total", "How often the MTA was asked for patience.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Progress) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Progress) }),
 	counter("postvet_panics_total", "Panics that were caught; each cost one message a temporary failure, or one DNS lookup its answer.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Panics) + float64(s.DNS.Panics) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Panics) + float64(s.DNS.Panics) }),
 	counter("postvet_protocol_errors_total", "Connections closed because the MTA broke the milter protocol.",
-		func(s *Snapshot) float64 { return float64(s.Filter.ProtocolErrors) }),
+		func(s *snapshot) float64 { return float64(s.Filter.ProtocolErrors) }),
 	counter("postvet_timeouts_total", "Connections closed because the MTA was silent for too long.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Timeouts) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Timeouts) }),
 	counter("postvet_accept_errors_total", "Failures to accept a connection.",
-		func(s *Snapshot) float64 { return float64(s.Filter.AcceptErrors) }),
+		func(s *snapshot) float64 { return float64(s.Filter.AcceptErrors) }),
 	counter("postvet_connection_limit_reached_total", "How often limits.connections made a connection wait.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Limited) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Limited) }),
 	counter("postvet_dropped_fields_total", "Header fields that were not looked at, the header being too large.",
-		func(s *Snapshot) float64 { return float64(s.Filter.DroppedFields) }),
+		func(s *snapshot) float64 { return float64(s.Filter.DroppedFields) }),
 	counter("postvet_absorbed_replies_total", "Replies made up or dropped to keep to the milter protocol: faults of Postvet.",
-		func(s *Snapshot) float64 { return float64(s.Filter.StrayReplies + s.Filter.OwedReplies) }),
+		func(s *snapshot) float64 { return float64(s.Filter.StrayReplies + s.Filter.OwedReplies) }),
 	counter("postvet_forced_closes_total", "Connections cut at the end of a stop, its time being over.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Forced) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Forced) }),
 
 	counter("postvet_shadowed_messages_total", "Messages that the shadow policy judged too.",
-		func(s *Snapshot) float64 { return float64(s.Filter.Shadowed) }),
+		func(s *snapshot) float64 { return float64(s.Filter.Shadowed) }),
 
 	gauge("postvet_ready", "1 if /readyz says ready.",
-		func(s *Snapshot) float64 { return truth(len(s.NotReady) == 0) }),
+		func(s *snapshot) float64 { return truth(len(s.NotReady) == 0) }),
 	gauge("postvet_draining", "1 while the service stops and messages are still in flight.",
-		func(s *Snapshot) float64 { return truth(!s.Drain.Since.IsZero()) }),
+		func(s *snapshot) float64 { return truth(!s.Drain.Since.IsZero()) }),
 	gauge("postvet_drain_start_timestamp_seconds", "When the stop began, 0 if none has.",
-		func(s *Snapshot) float64 { return unix(s.Drain.Since) }),
+		func(s *snapshot) float64 { return unix(s.Drain.Since) }),
 	gauge("postvet_drain_timeout_seconds", "How long the stop may take, 0 if none has begun.",
-		func(s *Snapshot) float64 { return s.Drain.Timeout.Seconds() }),
+		func(s *snapshot) float64 { return s.Drain.Timeout.Seconds() }),
 	gauge("postvet_config_last_reload_successful", "1 if the configuration was accepted when it was last read.",
-		func(s *Snapshot) float64 { return truth(s.Reload.OK) }),
+		func(s *snapshot) float64 { return truth(s.Reload.OK) }),
 	gauge("postvet_config_last_reload_timestamp_seconds", "When the configuration was last read.",
-		func(s *Snapshot) float64 { return unix(s.Reload.At) }),
+		func(s *snapshot) float64 { return unix(s.Reload.At) }),
 	gauge("postvet_config_last_reload_success_timestamp_seconds", "When the configuration that is in force was read.",
-		func(s *Snapshot) float64 { return unix(s.Reload.Succeeded) }),
+		func(s *snapshot) float64 { return unix(s.Reload.Succeeded) }),
 
 	gauge("postvet_dns_degraded", "1 while look-ups fail whatever is asked.",
-		func(s *Snapshot) float64 { return truth(s.DNS.Degraded) }),
+		func(s *snapshot) float64 { return truth(s.DNS.Degraded) }),
 	gauge("postvet_dns_cache_entries", "Answers in the cache.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Entries) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Entries) }),
 	gauge("postvet_dns_cache_size_bytes", "Memory that the cache's answers take.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Bytes) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Bytes) }),
 	gauge("postvet_dns_cache_limit_bytes", "Memory that they may take, dns.cache_size.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Limit) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Limit) }),
 	counter("postvet_dns_cache_hits_total", "Look-ups answered from the cache within the TTL.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Hits.Total()) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Hits.Total()) }),
 	counter("postvet_dns_cache_misses_total", "Look-ups that started a question.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Misses) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Misses) }),
 	counter("postvet_dns_cache_joined_total", "Look-ups that found their question under way.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Joined) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Joined) }),
 	counter("postvet_dns_cache_stale_total", "Answers served after their TTL, the servers being down.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Stale) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Stale) }),
 	counter("postvet_dns_cache_refreshed_total", "Answers renewed ahead of their expiry.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Refreshed) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Refreshed) }),
 	counter("postvet_dns_cache_evictions_total", "Answers that went to make room.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Evicted) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Evicted) }),
 	gauge("postvet_dns_questions_in_flight", "Questions to the upstreams under way now.",
-		func(s *Snapshot) float64 { return float64(s.DNS.InFlight) }),
+		func(s *snapshot) float64 { return float64(s.DNS.InFlight) }),
 	counter("postvet_dns_questions_queued_total", "Questions that waited, as dns.max_in_flight were under way.",
-		func(s *Snapshot) float64 { return float64(s.DNS.Queued) }),
+		func(s *snapshot) float64 { return float64(s.DNS.Queued) }),
 }
 
 // The metrics with labels.

@@ -1,0 +1,77 @@
+package metrics
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter"
+)
+
+// reloadState is how the configuration was last read. The start counts as a reload.
+type reloadState struct {
+	At        time.Time
+	Succeeded time.Time // when the active configuration was read
+	OK        bool
+	// Done and Refused count the reloads since the start.
+	Done, Refused uint64
+}
+
+// drainState is the end of the service while messages are still in flight.
+type drainState struct {
+	Since   time.Time // zero if the service does not stop
+	Timeout time.Duration
+}
+
+// snapshot is all counters at one moment. They are read one after the other, so
+// they may differ by what happens meanwhile.
+type snapshot struct {
+	At, Started                time.Time
+	Version, Commit, GoVersion string
+	// Listeners is how many there must be, Filter.Listening how many there are.
+	Listeners int
+	Filter    filter.Stats
+	DNS       dnscache.Stats
+	Reload    reloadState
+	Drain     drainState
+	// NotReady are the reasons why no mail should be sent here, a sentence each.
+	NotReady []string
+}
+
+// snapshot reads all counters. Before Watch those of other packages are zero.
+func (m *Metrics) snapshot() snapshot {
+	m.mu.Lock()
+	s := snapshot{
+		At: m.opt.Now(), Started: m.started,
+		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
+		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
+	}
+	f, d := m.filter, m.dns
+	m.mu.Unlock()
+	if f != nil {
+		s.Filter = f.Stats()
+	}
+	if d != nil {
+		s.DNS = d.Stats()
+	}
+	s.NotReady = s.notReady()
+	return s
+}
+
+// notReady returns the reasons why no mail should be sent here. A refused
+// configuration is none: the old one is active and works.
+func (s *snapshot) notReady() []string {
+	var why []string
+	switch up := int(s.Filter.Listening); {
+	case !s.Drain.Since.IsZero():
+		why = append(why, "stopping: messages in flight get their verdicts, new ones are not taken")
+	case s.Listeners == 0:
+		why = append(why, "starting: not listening yet")
+	case up < s.Listeners:
+		why = append(why, "not listening on every socket; the log says why")
+	}
+	if s.DNS.Degraded {
+		why = append(why, "dns is down: look-ups fail whatever is asked; look at the resolvers")
+	}
+	return why
+}
