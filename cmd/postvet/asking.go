@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -95,14 +94,4 @@ func ask(ctx context.Context, c *control.Client, most time.Duration, q control.R
 		return exit{exitUsage, err}
 	}
 	return exit{exitFailed, err}
-}
-
-// printable keeps what a terminal would obey out of a foreign text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }

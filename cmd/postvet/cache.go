@@ -7,6 +7,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 func newCache() *cobra.Command {
@@ -61,7 +62,7 @@ asked.`,
 				if asJSON {
 					return exit{exitNo, nil}
 				}
-				return failedNo("the cache holds nothing of %s; see with --below what it holds below", printable(q.Name))
+				return failedNo("the cache holds nothing of %s; see with --below what it holds below", foreign.Word(q.Name, 255))
 			}
 			return nil
 		},

@@ -18,6 +18,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // importedFrom are the peers with their flags, in the order in which their files
@@ -245,33 +246,26 @@ func (f *importFlags) report(w io.Writer, out imported) error {
 		if len(it.Keys) > 0 {
 			how = strings.TrimSuffix(strings.Join(it.Keys, ", ")+": "+how, ": ")
 		}
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", it.Peer, visible(it.Name), visible(short(it.Value, 30)), it.Fate, visible(how))
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", it.Peer, foreign.Terminal(it.Name, foreign.Whole), foreign.Terminal(it.Value, 30), it.Fate, foreign.Terminal(how, foreign.Whole))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, u := range out.Unset {
-		if _, err := fmt.Fprintf(w, "remark: %s\n", visible(u.String())); err != nil {
+		if _, err := fmt.Fprintf(w, "remark: %s\n", foreign.TerminalLines(u.String())); err != nil {
 			return err
 		}
 	}
 	for _, trap := range out.Traps {
-		if _, err := fmt.Fprintf(w, "\ntrap: %s %s\n  %s\n", trap.Peer, trap.Name, visible(trap.Text)); err != nil {
+		if _, err := fmt.Fprintf(w, "\ntrap: %s %s\n  %s\n", trap.Peer, foreign.Terminal(trap.Name, foreign.Whole), foreign.TerminalLines(trap.Text)); err != nil {
 			return err
 		}
 	}
 	if out.Edit != nil {
-		if _, err := fmt.Fprintf(w, "\n%s", visible(out.Edit.String())); err != nil {
+		if _, err := fmt.Fprintf(w, "\n%s", foreign.TerminalLines(out.Edit.String())); err != nil {
 			return err
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s kept or changed, %d without counterpart.\n", layout.Count(len(out.Items)-out.Undecided(), "option"), out.Undecided())
 	return err
-}
-
-func short(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n-3] + "..."
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // mtaFlags say which MTA's set-up "config check" looks at.
@@ -80,11 +81,11 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 // writeFindings prints findings, each with its remedy.
 func writeFindings(w io.Writer, found mta.Findings) error {
 	for _, f := range found {
-		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, visible(f.Text)); err != nil {
+		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, foreign.TerminalLines(f.Text)); err != nil {
 			return output(err)
 		}
 		if f.Fix != "" {
-			if _, err := fmt.Fprintf(w, "         fix: %s\n", visible(f.Fix)); err != nil {
+			if _, err := fmt.Fprintf(w, "         fix: %s\n", foreign.TerminalLines(f.Fix)); err != nil {
 				return output(err)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // TestHostileMessages: whatever a file holds, there is a defined result.
@@ -76,6 +78,54 @@ func TestHostileMessages(t *testing.T) {
 			// The report for a person must bear the same input.
 			if code, out, _ := runIn(t, "check", "--trace", "--resolver", resolver, "--ip", "192.0.2.66", file); code != exitNo || strings.ContainsAny(out, "\x00\x1b\r") {
 				t.Errorf("exit code %d, %q", code, out)
+			}
+		})
+	}
+}
+
+// TestHostileImport: what stands in a file of another program does not reach the
+// terminal, be it an option that is taken, one that is not, or a line to change.
+func TestHostileImport(t *testing.T) {
+	t.Parallel()
+	const hostile = "\x1b[2J\x07\u009b2J\u202e\u200b\x7fx"
+	fill := func(text string) string { return strings.ReplaceAll(text, "@", hostile) }
+	for _, tc := range []struct {
+		name, peer, text string
+		code             int
+	}{
+		{"kept by opendkim", "opendkim", "PidFile /run/@\nSelector s@\nSocket inet:8891 @\nKeyFile refile:/@\nLogWhy yes # @\n", exitDone},
+		{"unknown to opendkim", "opendkim", "Selector s@\n@ yes\nBad@ @\n", exitNo},
+		{"refused by opendkim", "opendkim", "LogWhy @\nInternalHosts 192.0.2.1,@\n", exitNo},
+		{"kept by opendmarc", "opendmarc", "PidFile /run/@\nHistoryFile /@\nSocket local:/@\n", exitDone},
+		{"refused by opendmarc", "opendmarc", "AuthservID mx@.example\nIgnoreMailFrom a@.example\n", exitNo},
+		{"refused by pyspf-milter", "pyspf", "HELO_reject = @\nWhitelist = @\n@ = 1\n@\n", exitNo},
+		{"refused by openarc", "openarc", "Selector s@\n@ x\n", exitNo},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file, order := filepath.Join(dir, "peer.conf"), filepath.Join(dir, "main.cf")
+			for name, text := range map[string]string{
+				file: fill(tc.text), order: fill("smtpd_milters = inet:127.0.0.1:8891, unix:/@\nmilter_default_action = @\n"),
+			} {
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, more := range []string{"", "--json"} {
+				args := []string{"config", "import", "--" + tc.peer, file, "--milter-order", order}
+				if more != "" {
+					args = append(args, more)
+				}
+				code, out, errOut := runIn(t, args...)
+				if code != tc.code || out+errOut == "" {
+					t.Errorf("exit code %d, want %d: %s", code, tc.code, errOut)
+				}
+				for _, r := range out + errOut {
+					if r != '\n' && !foreign.IsReadable(r) {
+						t.Fatalf("%q came through in %q", r, out+errOut)
+					}
+				}
 			}
 		})
 	}

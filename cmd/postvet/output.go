@@ -2,14 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // output turns an error of writing our answer into one for the person.
@@ -22,10 +20,27 @@ func output(err error) error {
 
 // printJSON prints the answer of --json: one object on several lines.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
+	e := newEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// newEncoder returns an encoder for the answers of --json. What it writes cannot
+// steer a terminal.
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(jsonGuard{w})
+	e.SetEscapeHTML(false)
+	return e
+}
+
+// jsonGuard relies on the encoder, which writes a document at once.
+type jsonGuard struct{ w io.Writer }
+
+func (g jsonGuard) Write(document []byte) (int, error) {
+	if _, err := g.w.Write(foreign.JSON(document)); err != nil {
+		return 0, err
+	}
+	return len(document), nil
 }
 
 // addColor adds the flag --color.
@@ -40,22 +55,4 @@ func screenOf(cmd *cobra.Command, color string) (layout.Screen, error) {
 		return s, usage("--color: %q is not known; write auto, always or never", color)
 	}
 	return s, nil
-}
-
-// visible shows control characters and the like, except line ends and tabs, as
-// escapes: foreign text must not steer a terminal.
-func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
-}
-
-func oneLine(s string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(s))
 }

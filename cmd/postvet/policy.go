@@ -17,6 +17,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 func newPolicy() *cobra.Command {
@@ -216,7 +217,7 @@ func progress(w io.Writer, of int) func(int) {
 func (f *policyTestFlags) report(cmd *cobra.Command, rows []trial.Row, compared bool) error {
 	r := trial.NewReport(rows, compared, f.all || !compared)
 	for _, p := range r.Unreadable {
-		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s: %s\n", oneLine(p.File), oneLine(p.Problem))
+		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s: %s\n", foreign.Terminal(p.File, foreign.Whole), foreign.Terminal(p.Problem, foreign.Whole))
 	}
 	var err error
 	if f.json {

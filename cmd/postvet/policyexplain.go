@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -71,11 +72,11 @@ func explainPolicy(w io.Writer, c *config.Config) error {
 		fmt.Fprintf(&b, "%s\n", title)
 		for _, s := range steps {
 			n++
-			fmt.Fprintf(&b, "%3d. %s\n", n, visible(s.name))
+			fmt.Fprintf(&b, "%3d. %s\n", n, foreign.TerminalLines(s.name))
 			for line := range strings.Lines(s.when) {
-				fmt.Fprintf(&b, "       %s\n", visible(strings.TrimSuffix(line, "\n")))
+				fmt.Fprintf(&b, "       %s\n", foreign.TerminalLines(strings.TrimSuffix(line, "\n")))
 			}
-			fmt.Fprintf(&b, "       -> %s\n", visible(s.then))
+			fmt.Fprintf(&b, "       -> %s\n", foreign.TerminalLines(s.then))
 		}
 		b.WriteString("\n")
 	}
@@ -151,7 +152,7 @@ func modeText(c *config.Config) string {
 		{"author domains", "enforce", c.Policy.EnforceDomains.Entries},
 	} {
 		if len(x.list) > 0 {
-			text += fmt.Sprintf("\nBut %s for the %s %s.", x.mode, x.what, visible(strings.Join(x.list, ", ")))
+			text += fmt.Sprintf("\nBut %s for the %s %s.", x.mode, x.what, foreign.TerminalLines(strings.Join(x.list, ", ")))
 		}
 	}
 	return text

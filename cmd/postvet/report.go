@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -96,7 +97,7 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace b
 		p.line("removed", "", layout.Count(len(r.Claims), "field")+" in our name")
 	}
 	if r.AuthenticationResults != "" {
-		p.WriteString("\nAuthentication-Results: " + visible(strings.ReplaceAll(r.AuthenticationResults, "\r\n", "\n")) + "\n")
+		p.WriteString("\nAuthentication-Results: " + foreign.TerminalLines(strings.ReplaceAll(r.AuthenticationResults, "\r\n", "\n")) + "\n")
 	}
 	if trace {
 		p.trace(r.Trace)
@@ -130,13 +131,13 @@ func (p *page) line(name, result string, details ...string) {
 	var some []string
 	for _, d := range details {
 		if d != "" {
-			some = append(some, oneLine(d))
+			some = append(some, foreign.Terminal(d, foreign.Whole))
 		}
 	}
 	head := p.Paint(layout.Bold, name) + layout.Pad(name, nameColumn)
 	indent := nameColumn
 	if result != "" {
-		result = oneLine(result)
+		result = foreign.Terminal(result, foreign.Whole)
 		head += p.Paint(resultStyle[result], result) + layout.Pad(result, resultColumn)
 		indent += resultColumn
 	}
@@ -195,7 +196,7 @@ func (p *page) trace(events []result.Event) {
 	for _, s := range explain.Sections(events) {
 		p.WriteString("\n" + p.Paint(layout.Bold, s.Title) + "\n")
 		for _, e := range s.Events {
-			text := oneLine(e.Text)
+			text := foreign.Terminal(e.Text, foreign.Whole)
 			deeper := len(text) - len(strings.TrimLeft(text, " "))
 			head := strings.Repeat(" ", timeColumn)
 			if e.What == "dns" {

@@ -10,7 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/spf"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -183,19 +187,29 @@ func TestTraceHasTheContractsShape(t *testing.T) {
 	}
 }
 
-// FuzzVisible: nothing that a terminal obeys comes through.
-func FuzzVisible(f *testing.F) {
+// FuzzReport: nothing that a terminal obeys comes through, whatever strangers
+// wrote.
+func FuzzReport(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b[31m", "\x9b31m", "a\u202eb", "\xff\xfe", "\r", "ü\n\t"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range visible(s) {
-			if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0xfeff {
-				t.Fatalf("%q came through as %q", s, visible(s))
-			}
+		r := &result.Report{Results: &result.Results{}}
+		r.Client.IP, r.Client.PTR, r.Client.Helo, r.Client.Relay, r.Client.RelayHelo = s, s, s, s, s
+		r.MailFrom, r.User, r.Author.Problem, r.Faults = s, s, s, []string{s}
+		r.SPF = []spf.Result{{Status: spf.Status(s), Domain: s, Mechanism: s, Explanation: s, Reason: s}}
+		r.DKIM = []dkim.Result{{Domain: s, Selector: s, Algorithm: s, Reason: s, Changed: []string{s}, Diagnosis: []string{s}}}
+		r.Verdict.Text, r.Verdict.Rule, r.Verdict.Why = s, s, []string{s}
+		r.AuthenticationResults = s
+		r.Trace = []result.Event{{What: "dns", Text: s}}
+		var b strings.Builder
+		if err := writeReport(&b, r, []dkim.Opinion{{Domain: s, Reason: s}}, true, layout.Screen{}); err != nil {
+			t.Fatal(err)
 		}
-		if strings.ContainsAny(oneLine(s), "\n\t\r") {
-			t.Fatalf("%q is not one line: %q", s, oneLine(s))
+		for _, c := range b.String() {
+			if c != '\n' && c != '\t' && !foreign.IsReadable(c) {
+				t.Fatalf("%q came through in %q", c, b.String())
+			}
 		}
 	})
 }

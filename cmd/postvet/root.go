@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // The exit codes that scripts rely on.
@@ -79,17 +80,17 @@ func codeOf(err error) int {
 }
 
 // complain writes an error, one line for each fault, and below a fault of an
-// expression its place.
+// expression its place. What the error cites cannot steer the terminal.
 func complain(w io.Writer, err error) {
 	var faults config.Errors
 	if !errors.As(err, &faults) {
 		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(w, "postvet: %s\n", strings.TrimSuffix(line, "\n"))
+			fmt.Fprintf(w, "postvet: %s\n", foreign.Terminal(strings.TrimSuffix(line, "\n"), foreign.Whole))
 		}
 		return
 	}
 	for _, f := range faults {
-		fmt.Fprintf(w, "postvet: %s\n", f)
+		fmt.Fprintf(w, "postvet: %s\n", foreign.Terminal(f.Error(), foreign.Whole))
 		for line := range strings.Lines(f.Excerpt) {
 			fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // settings are the flags that stand for keys of the configuration.
@@ -93,8 +95,5 @@ func fileError(name string, err error) string {
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	if name == "" {
-		name = `""`
-	}
-	return fmt.Sprintf("%s: %v", name, err)
+	return fmt.Sprintf("%s: %v", cmp.Or(foreign.Terminal(name, foreign.Whole), `""`), err)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"os"
 	"os/signal"
@@ -86,7 +85,7 @@ func watchInterval(cmd *cobra.Command, watch string, args []string) (time.Durati
 	}
 	d, err := time.ParseDuration(watch)
 	if err != nil || d < watchLeast || d > watchMost {
-		return 0, usage("--watch %q is no duration between %s and %s; write one such as 2s", printable(watch), watchLeast, watchMost)
+		return 0, usage("--watch %q is no duration between %s and %s; write one such as 2s", watch, watchLeast, watchMost)
 	}
 	return d, nil
 }
@@ -104,7 +103,7 @@ func watchStatus(ctx context.Context, c *control.Client, every time.Duration, as
 		return err
 	}
 	if asJSON {
-		e := json.NewEncoder(w)
+		e := newEncoder(w)
 		return output(control.Repeat(ctx, every, first, get, func(s control.Status, err error) error {
 			if err != nil {
 				return e.Encode(map[string]string{"error": err.Error()})

@@ -20,7 +20,7 @@
 //     a configuration cites.
 //
 // What goes on exactly as it is, such as the strings of JSON, is shortened by
-// [Cut].
+// [Cut]; [JSON] makes the whole document harmless.
 //
 // All of them shorten by one rule: the result has at most n octets, ends in
 // "..." if something is missing, so that the beginning of a name does not pass
@@ -28,10 +28,12 @@
 package foreign
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -99,7 +101,7 @@ func Terminal(s string, n int) string {
 		return s
 	}
 	return build(s, n, "", func(b []byte, r rune, octets string) []byte {
-		if !readable(r) {
+		if !IsReadable(r) {
 			return append(b, '?')
 		}
 		return append(b, octets...)
@@ -110,7 +112,7 @@ func Terminal(s string, n int) string {
 // tabs, and does not shorten.
 func TerminalLines(s string) string {
 	return build(s, Whole, "", func(b []byte, r rune, octets string) []byte {
-		if !readable(r) && r != '\n' && r != '\t' {
+		if !IsReadable(r) && r != '\n' && r != '\t' {
 			return append(b, '?')
 		}
 		return append(b, octets...)
@@ -121,11 +123,30 @@ func TerminalLines(s string) string {
 // characters of all scripts stay; the others are escaped as in a string of Go.
 func TerminalQuote(s string, n int) string {
 	return build(s, n, `"`, func(b []byte, r rune, octets string) []byte {
-		if !readable(r) || r == '"' || r == '\\' {
+		if !IsReadable(r) || r == '"' || r == '\\' {
 			return appendEscaped(b, octets)
 		}
 		return append(b, octets...)
 	})
+}
+
+// JSON returns a document in which the strings mean what they did, with each
+// character escaped that must not reach a terminal. The encoder of the standard
+// library escapes only some of them.
+func JSON(document []byte) []byte {
+	b := make([]byte, 0, len(document))
+	for _, r := range string(document) {
+		switch {
+		case IsReadable(r) || r == '\n' || r == '\t' || r == '\r':
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return b
 }
 
 // Cut shortens s to at most n octets and changes nothing else: the result is
@@ -153,12 +174,12 @@ func isWord(s string) bool {
 	return s != "" && IsPrintable(s) && !strings.ContainsAny(s, ` "\`)
 }
 
-// readable reports whether a character may reach a terminal. [unicode.IsPrint]
+// IsReadable reports whether a character may reach a terminal. [unicode.IsPrint]
 // leaves out the controls of C0 and C1, the changes of direction and the joiners
 // (Cf), unassigned characters and all blanks but one. It takes letters and marks
 // that nobody sees, such as variation selectors and the fillers of Hangul.
 // U+FFFD is what an invalid octet decodes to.
-func readable(r rune) bool {
+func IsReadable(r rune) bool {
 	return r != utf8.RuneError && unicode.IsPrint(r) &&
 		(r < utf8.RuneSelf || !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
 }

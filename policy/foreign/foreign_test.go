@@ -1,11 +1,15 @@
 package foreign
 
 import (
+	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // hostile holds one of each kind that must not come through: ESC, BEL, CSI of
@@ -231,4 +235,29 @@ func readBack(t *testing.T, s, got string) {
 	if err != nil || !strings.HasPrefix(s, start) || quoted == got && start != s {
 		t.Fatalf("%q of %q reads back as %q: %v", got, s, start, err)
 	}
+}
+
+// FuzzJSON: a document means what it did, and nothing of it steers a terminal.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{"", "plain", hostile, "äöü日本😀\U000e0041<&>"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		document, err := json.MarshalIndent(map[string][]string{s: {s}}, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := JSON(document)
+		bounded(t, "JSON", s, strings.NewReplacer("\n", "", "\t", "").Replace(string(got)), Whole, false)
+		var before, after map[string][]string
+		if err := errors.Join(json.Unmarshal(document, &before), json.Unmarshal(got, &after)); err != nil {
+			t.Fatalf("%v: %s", err, got)
+		}
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Fatalf("%s became %s: %s", document, got, diff)
+		}
+		if string(JSON(got)) != string(got) {
+			t.Fatalf("JSON of %s differs", got)
+		}
+	})
 }

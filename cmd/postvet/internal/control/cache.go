@@ -3,11 +3,11 @@ package control
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxShown is how many answers one response holds.
@@ -98,11 +98,11 @@ func describe(h dnscache.Held, now time.Time) Answer {
 		a.Type = h.Type.String()
 	}
 	if h.Answer.Err != nil {
-		a.Error = clip(h.Answer.Err.Error())
+		a.Error = foreign.Cut(h.Answer.Err.Error(), maxText)
 	}
 	add := func(s string) {
 		if len(a.Records) < maxRecords {
-			a.Records = append(a.Records, clip(s))
+			a.Records = append(a.Records, foreign.Cut(s, maxText))
 		}
 	}
 	for _, s := range h.Answer.TXT {
@@ -124,34 +124,27 @@ func describe(h dnscache.Held, now time.Time) Answer {
 	return a
 }
 
-func clip(s string) string {
-	if len(s) > maxText {
-		return s[:maxText] + "..."
-	}
-	return s
-}
-
 // Write prints the answers, one line for each record. Texts are quoted, and
 // whatever strangers published that could drive the terminal.
 func (c Contents) Write(w io.Writer) error {
 	var b strings.Builder
 	for _, a := range c.Answers {
-		head := fmt.Sprintf("%s  %s  %s  %s", harmless(a.Name), a.Type, a.Outcome, expires(a.ExpiresSeconds))
+		head := fmt.Sprintf("%s  %s  %s  %s", foreign.Word(a.Name, maxText), a.Type, a.Outcome, expires(a.ExpiresSeconds))
 		if a.Authentic {
 			head += "  authentic"
 		}
 		if a.Canonical != "" {
-			head += "  alias of " + harmless(a.Canonical)
+			head += "  alias of " + foreign.Word(a.Canonical, maxText)
 		}
 		if a.Error != "" {
-			head += "  " + strconv.QuoteToASCII(a.Error)
+			head += "  " + foreign.Quote(a.Error, foreign.Whole)
 		}
 		b.WriteString(head + "\n")
 		for _, r := range a.Records {
 			if a.Type == dnscache.TXT.String() {
-				r = strconv.QuoteToASCII(r)
+				r = foreign.Quote(r, foreign.Whole)
 			}
-			b.WriteString("    " + harmless(r) + "\n")
+			b.WriteString("    " + foreign.Line(r, foreign.Whole) + "\n")
 		}
 	}
 	if more := c.Total - len(c.Answers); more > 0 {
@@ -159,16 +152,6 @@ func (c Contents) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// harmless quotes what could drive a terminal.
-func harmless(s string) string {
-	for _, r := range s {
-		if r < ' ' || r > '~' {
-			return strconv.QuoteToASCII(s)
-		}
-	}
-	return s
 }
 
 func expires(seconds float64) string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // DescribeDNS makes of a resolver's counters what a status says; limit is what
@@ -153,7 +154,7 @@ func (c Config) text(now time.Time) string {
 	}
 	text += ", loaded " + short(now.Sub(c.Loaded)) + " ago"
 	if r := c.LastReload; r != nil && len(r.Errors) > 0 {
-		text += fmt.Sprintf("; RELOAD REFUSED %s ago: %s", short(now.Sub(r.At)), r.Errors[0])
+		text += fmt.Sprintf("; RELOAD REFUSED %s ago: %s", short(now.Sub(r.At)), foreign.Terminal(r.Errors[0], foreign.Whole))
 		if more := len(r.Errors) - 1; more > 0 {
 			text += fmt.Sprintf(" (and %d more)", more)
 		}

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -165,7 +165,7 @@ func (r *Report) Write(w io.Writer) error {
 			if o.Before != nil {
 				before = o.Before.String() + "\t"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", visible(o.File), clip(visible(o.Author)), o.DMARC, before, o.After)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", foreign.Terminal(o.File, foreign.Whole), foreign.Terminal(o.Author, 40), o.DMARC, before, o.After)
 		}
 		_ = t.Flush() // into memory
 		b.WriteString("\n")
@@ -230,24 +230,6 @@ func (v Verdict) String() string {
 	s += " (" + v.Rule + ")"
 	if len(v.Edits) > 0 {
 		s += " " + strings.Join(v.Edits, " ")
-	}
-	return s
-}
-
-// visible shows what a terminal would obey as "?".
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-func clip(s string) string {
-	const most = 40
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-3]) + "..."
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // draft is a postvet.toml in the making.
@@ -57,7 +58,7 @@ func (d *draft) get(key string) (value string, ok bool) {
 	return "", false
 }
 
-// quoted is a TOML string. What a peer's file holds is text without line ends.
+// quoted returns a TOML string. What cannot be read on a terminal is escaped.
 func quoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -66,7 +67,9 @@ func quoted(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r < ' ' || r == 0x7f:
+		case r > 0xffff && !foreign.IsReadable(r):
+			fmt.Fprintf(&b, `\U%08X`, r)
+		case !foreign.IsReadable(r):
 			fmt.Fprintf(&b, `\u%04X`, r)
 		default:
 			b.WriteRune(r)
@@ -226,7 +229,7 @@ func splitKey(key string) (section, name string) {
 
 // comment returns a text as comment lines of ordinary width.
 func comment(text string) string {
-	return "# " + strings.Join(layout.Paragraph(text, 76), "\n# ") + "\n"
+	return "# " + strings.Join(layout.Paragraph(foreign.TerminalLines(text), 76), "\n# ") + "\n"
 }
 
 // cite is a setting as comments quote it.
