@@ -37,7 +37,7 @@ func bench(most int, every time.Duration) (*zap.Logger, *Core, func() []string) 
 func (s *state) size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.kinds)
+	return len(s.intervals)
 }
 
 func want(t *testing.T, got []string, lines ...string) {
@@ -50,7 +50,7 @@ func want(t *testing.T, got []string, lines ...string) {
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log, core, lines := bench(2, time.Minute)
+		log, _, lines := bench(2, time.Minute)
 		for i := range 100 {
 			log.Warn("fault", zap.Int("i", i)) // fields may differ
 		}
@@ -74,9 +74,6 @@ func TestBurst(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		want(t, lines(), "warn : fault ... and 99 more in 1m0s more=99")
-		if core.Summed() != 99 {
-			t.Errorf("%d", core.Summed())
-		}
 		// It begins anew, and says nothing if there is nothing to say.
 		log.Warn("fault")
 		time.Sleep(10 * time.Minute)
@@ -187,8 +184,8 @@ func TestConcurrent(t *testing.T) {
 				written++
 			}
 		}
-		if written+summed != 4000 || summed < 3000 || uint64(summed) != core.Summed() {
-			t.Errorf("%d written, %d summed, %d counted", written, summed, core.Summed())
+		if written+summed != 4000 || summed < 3000 {
+			t.Errorf("%d written, %d summed", written, summed)
 		}
 	})
 }
