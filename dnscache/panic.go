@@ -23,7 +23,9 @@ const maxPanicText = 200
 
 func (e *PanicError) Error() string { return "panic: " + e.text() }
 
-// text returns the panic's value as printable ASCII on one line.
+// text returns the panic's value as printable ASCII on one line. It is the one
+// foreign text of a log line that the cache writes by itself; the cache imports
+// nothing of policy, and so not package foreign, which does this elsewhere.
 func (e *PanicError) text() string {
 	s := fmt.Sprint(e.Value)
 	if len(s) > maxPanicText {

@@ -117,7 +117,7 @@ func (p *addressParser) address() bool {
 			return p.fail("an encoded word in place of an address")
 		}
 		p.fail(noDomain)
-		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Local: clean(join(words))})
+		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Local: validUTF8(join(words))})
 		return true
 	case c == '>':
 		return p.fail("angle brackets that do not match")
@@ -186,7 +186,7 @@ func (p *addressParser) angle(name []word) bool {
 			return p.fail("an encoded word in place of an address")
 		}
 		p.fail(noDomain)
-		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Name: clean(join(name)), Local: clean(join(words))})
+		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Name: validUTF8(join(name)), Local: validUTF8(join(words))})
 		return p.skip()
 	case c != '@':
 		return p.fail("a malformed address")
@@ -212,7 +212,7 @@ func (p *addressParser) angle(name []word) bool {
 	default:
 		return p.fail("text after the address")
 	}
-	m.Name = clean(join(name))
+	m.Name = validUTF8(join(name))
 	p.author.Mailboxes = append(p.author.Mailboxes, m)
 	return p.skip()
 }

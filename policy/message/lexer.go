@@ -267,5 +267,6 @@ func join(words []word) string {
 	return b.String()
 }
 
-// clean makes a name fit for logs and JSON, which know only UTF-8.
-func clean(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
+// validUTF8 returns a name for JSON, which knows only UTF-8. It is not harmless:
+// package foreign is for that.
+func validUTF8(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
