@@ -63,24 +63,24 @@ type Addition struct {
 	Value explain.Template
 }
 
-// custom is what the admin's own rules made of a message.
-type custom struct {
+// customResult is what the administrator's own rules made of a message.
+type customResult struct {
 	rule    *Rule // which decided, nil if none did
-	verdict result.Verdict
 	matched []result.RuleMatch
 	faults  []string
 	insert  []message.Field
 	remove  []string
 }
 
-// ask goes through the rules in order.
-func (c *custom) ask(rules []Rule, res *result.Results) {
-	if len(rules) == 0 {
+// applyCustom goes through the administrator's own rules in order.
+func (r *Rules) applyCustom(d *decision) {
+	if len(r.Custom) == 0 {
 		return
 	}
+	res, c := d.results, &d.custom
 	facts := factsOf(res)
-	for i := range rules {
-		rule := &rules[i]
+	for i := range r.Custom {
+		rule := &r.Custom[i]
 		if !c.matches(rule, facts) {
 			continue
 		}
@@ -93,7 +93,7 @@ func (c *custom) ask(rules []Rule, res *result.Results) {
 		}
 		c.remove = append(c.remove, rule.Remove...)
 		if rule.Action != "" {
-			c.decide(rule, res)
+			c.rule, d.verdict = rule, rule.verdict(res)
 			return
 		}
 	}
@@ -101,7 +101,7 @@ func (c *custom) ask(rules []Rule, res *result.Results) {
 
 // matches asks the tests first: they cost next to nothing. A condition that
 // fails does not hold.
-func (c *custom) matches(rule *Rule, facts *condition.Facts) bool {
+func (c *customResult) matches(rule *Rule, facts *condition.Facts) bool {
 	for _, t := range rule.Tests {
 		if !t.Holds(facts) {
 			return false
@@ -117,29 +117,31 @@ func (c *custom) matches(rule *Rule, facts *condition.Facts) bool {
 	return holds
 }
 
-func (c *custom) decide(rule *Rule, res *result.Results) {
-	v := result.Verdict{Action: rule.Action, Rule: rule.Name, Code: rule.Code, RedirectTo: rule.RedirectTo}
+// verdict returns the verdict of a rule that decides.
+func (r *Rule) verdict(res *result.Results) result.Verdict {
+	// A DNS failure is no evidence: what cannot be taken back has to wait.
+	if (r.Action == result.Reject || r.Action == result.Discard) && r.restsOnUndecided(res) {
+		v := postponed(r.Name, "The sender could not be checked (rule "+r.Name+")")
+		if res.Client.Hidden != "" {
+			v.Code = replyRelay // as for DMARC: it is our own network's fault
+		}
+		return v
+	}
+	v := result.Verdict{Action: r.Action, Rule: r.Name, Code: r.Code, RedirectTo: r.RedirectTo}
 	switch {
 	case v.Action == result.Reject && v.Code == "":
 		v.Code = DefaultRejectCode
 	case v.Action == result.TempFail && v.Code == "":
 		v.Code = DefaultTempFailCode
 	}
-	v.Text = rule.Text.Fill(res, rule.Name, explain.MaxReply)
+	v.Text = r.Text.Fill(res, r.Name, explain.MaxReply)
 	if v.Text == "" {
 		v.Text = defaultTexts[v.Action]
 		if v.Text != "" {
-			v.Text += " (rule " + rule.Name + ")"
+			v.Text += " (rule " + r.Name + ")"
 		}
 	}
-	// DNS trouble is no evidence: what cannot be taken back has to wait.
-	if (v.Action == result.Reject || v.Action == result.Discard) && rule.blind(res) {
-		v = deferred(v, rule.Name, "The sender could not be checked (rule "+rule.Name+")")
-		if res.Client.Hidden != "" {
-			v.Code = "451 4.3.5" // as for DMARC: it is our own network's fault
-		}
-	}
-	c.rule, c.verdict = rule, v
+	return v
 }
 
 var defaultTexts = map[result.Action]string{
@@ -150,7 +152,7 @@ var defaultTexts = map[result.Action]string{
 
 // override is the evidence that the rule turned the action away from what the
 // author's domain asks for; false if it did not.
-func (c *custom) override(res *result.Results) (result.Override, bool) {
+func (c *customResult) override(res *result.Results) (result.Override, bool) {
 	if c.rule == nil || c.rule.Action == asked(res) {
 		return result.Override{}, false
 	}
@@ -175,7 +177,7 @@ func asked(res *result.Results) result.Action {
 }
 
 // edit puts the edits of the rules into a verdict that delivers the message.
-func (c *custom) edit(v *result.Verdict, res *result.Results) {
+func (c *customResult) edit(v *result.Verdict, res *result.Results) {
 	v.Insert = append(v.Insert, c.insert...)
 	for i, name := range c.remove {
 		if slices.ContainsFunc(c.remove[:i], func(s string) bool { return strings.EqualFold(s, name) }) {

@@ -6,22 +6,28 @@ import (
 )
 
 // RefusesEarly reports whether [Rules.Early] may ever refuse.
-func (r Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
+func (r *Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
 
-// Early decides, by what [policy.Message.Early] found, whether the message is refused
-// before it is sent: Local's words on SPF. It does not wait for a signature of the
-// same domain, which may excuse the client, and knows nothing of the
-// administrator's rules, the author and the seals. Forwarders trusted by address
-// or name are let through, and so is whoever DNS trouble keeps from showing that
-// he is one, and what may turn out to be monitored only.
+// Early decides, by what [policy.Message.Early] found, whether the message is
+// refused before it is sent, by the steps that may be taken then: what Local says
+// of SPF. It does not wait for a signature of the same domain, which may excuse the
+// client, and knows nothing of the administrator's rules, the author and the
+// seals. It lets through forwarders trusted by address or name, clients of which a
+// DNS failure hides whether they are, and what may turn out to be monitored only.
 func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
-	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || r.Trust.hidden(res) != "" || res.DNS.Degraded && res.DNS.Failed > 0 {
+	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return result.Verdict{}, false
 	}
-	if _, trusted := r.Trust.forwarder(res); trusted || r.mayMonitor(res) {
+	if r.Trust.undecidedForwarder(res) != "" || r.mayMonitor(res) {
 		return result.Verdict{}, false
 	}
-	v := r.onSPF(res)
+	d := decision{results: res, verdict: result.Verdict{Action: result.Accept}}
+	for s := range stepEnd {
+		if steps[s].AtRCPT {
+			r.take(&d, s, s+1)
+		}
+	}
+	v := d.verdict
 	if v.Action != result.Reject && v.Action != result.TempFail {
 		return result.Verdict{}, false
 	}

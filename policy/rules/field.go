@@ -16,7 +16,7 @@ import (
 
 // authenticationResults returns the value of our field, "" for a message that
 // was not checked.
-func (r Rules) authenticationResults(res *result.Results, v result.Verdict) string {
+func (r *Rules) authenticationResults(res *result.Results, v *result.Verdict) string {
 	if res.Exempt != "" {
 		return ""
 	}

@@ -10,36 +10,38 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// lenientToLists is MailingLists. The marks of a list, and a failure as lists
-// make it, can be forged by anybody who has seen one message of the author's.
-func (r Rules) lenientToLists(res *result.Results, v result.Verdict) result.Verdict {
-	if r.Trust.MailingLists != MailingListsQuarantine && r.Trust.MailingLists != MailingListsAccept || !res.List.Marked() {
-		return v
+// mailingList treats a failure that looks like a mailing list's work as the
+// administrator says. The marks of a list, and a failure as lists make it, can be
+// forged by anybody who has seen one message of the author's.
+func (r *Rules) mailingList(d *decision) {
+	res, want := d.results, r.leads(stepMailingList)
+	if want == "" || !res.List.Marked() {
+		return
 	}
 	o := result.Override{Reason: result.ReasonMailingList, By: "policy.mailing_lists"}
-	shape := listShape(res)
-	if signer := hiddenListSigner(res); shape == "" && signer != "" && v.Action == result.Reject {
-		return deferred(v, result.RuleTempError, explain.HiddenSignature(signer))
+	change := listChange(res)
+	if signer := undecidedListSigner(res); change == "" && signer != "" && d.verdict.Action == result.Reject {
+		d.postpone(result.RuleTempError, explain.HiddenSignature(signer))
+		return
 	}
-	if shape == "" {
+	if change == "" {
 		o.Text = "it bears " + foreign.Line(res.List.String(), 120) + ", but neither a signature of the author's domain that a list broke nor one of the list"
-		v.Refused = append(v.Refused, o)
-		return v
+		d.refuse(o)
+		return
 	}
-	o.Text = foreign.Line(res.List.String(), 120) + "; " + shape
+	o.Text = foreign.Line(res.List.String(), 120) + "; " + change
 	switch {
-	case r.Trust.MailingLists == MailingListsAccept:
-		return overridden(v, result.RuleMailingList, o)
-	case v.Action == result.Reject && r.Quarantine != QuarantineReject:
-		v.Action, v.Rule, v.Code = result.Quarantine, result.RuleMailingList, ""
-		v.Overrides = append(v.Overrides, o)
+	case want == result.Accept:
+		d.override(stepMailingList, o)
+	case want == result.Quarantine && d.verdict.Action == result.Reject:
+		d.decide(stepMailingList, result.Quarantine, d.verdict.Text)
+		d.verdict.Overrides = append(d.verdict.Overrides, o)
 	}
-	return v
 }
 
-// hiddenListSigner is the domain of a signature that might make a message one of
-// a list's, and that DNS trouble hides; "" for none.
-func hiddenListSigner(res *result.Results) string {
+// undecidedListSigner is the domain of a signature that might make a message one of
+// a list's, and that a DNS failure hides; "" for none.
+func undecidedListSigner(res *result.Results) string {
 	author := res.Author.Domain
 	for _, d := range res.DKIM {
 		if d.Status != dkim.TempError || d.Domain == "" {
@@ -52,10 +54,10 @@ func hiddenListSigner(res *result.Results) string {
 	return ""
 }
 
-// listShape says how a failure looks like the work of a list: the author's
+// listChange says how a failure looks like the work of a list: the author's
 // domain signed something else than what came, or the list signed it anew. A
 // signature without a key to it is neither.
-func listShape(res *result.Results) string {
+func listChange(res *result.Results) string {
 	author := res.Author.Domain
 	for _, d := range res.DKIM {
 		if d.Status == dkim.Fail && d.KeyBits > 0 && (message.Below(author, d.Domain) || message.Below(d.Domain, author)) {

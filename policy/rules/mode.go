@@ -24,7 +24,7 @@ type Modes struct {
 // mode returns the mode for a message and, if that is Monitor, the key that says so
 // and for what. The more specific key wins: the author's domain, then the
 // recipients, the listener, and what holds for all.
-func (r Rules) mode(res *result.Results) (mode Mode, key, what string) {
+func (r *Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	author := res.Author.Domain
 	switch {
 	case r.Modes.EnforceDomains.Name(author):
@@ -45,9 +45,22 @@ func (r Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	return Enforce, "", ""
 }
 
+// monitor accepts what is only monitored. A message from which we cannot remove
+// what is forged never passes.
+func (r *Rules) monitor(d *decision) {
+	v := &d.verdict
+	if v.Rule == result.RuleUnreadable {
+		return
+	}
+	if mode, key, what := r.mode(d.results); mode == Monitor {
+		v.Action, v.Code, v.RedirectTo = result.Accept, "", ""
+		v.Overrides = append(v.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: key, Text: what})
+	}
+}
+
 // recipientsMonitored returns the domain of the first recipient if all are in the
 // list, "" if one is not, or may not be.
-func (r Rules) recipientsMonitored(res *result.Results) string {
+func (r *Rules) recipientsMonitored(res *result.Results) string {
 	if !r.Modes.MonitorRecipients.HasNames() || res.RecipientsIncomplete {
 		return ""
 	}
@@ -67,7 +80,7 @@ func (r Rules) recipientsMonitored(res *result.Results) string {
 
 // mayMonitor reports, before a message is sent, whether it may be monitored: its
 // author is not known yet, nor are its further recipients.
-func (r Rules) mayMonitor(res *result.Results) bool {
+func (r *Rules) mayMonitor(res *result.Results) bool {
 	mode, _, _ := r.mode(res)
 	return mode == Monitor || r.Modes.MonitorDomains.HasNames() || r.Modes.MonitorRecipients.HasNames() && len(res.Recipients) == 0
 }

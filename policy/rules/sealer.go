@@ -16,19 +16,36 @@ import (
 type sealState uint8
 
 const (
-	sealNone    sealState = iota // there is nothing to judge
-	sealTrusted                  // the chain speaks for the message
-	sealRefused                  // it does not, and the text says why
-	sealHidden                   // DNS trouble hides whether it does
+	sealNone      sealState = iota // there is none
+	sealTrusted                    // the chain speaks for the message
+	sealRefused                    // it does not, and the text says why
+	sealUndecided                  // a DNS failure hides whether it does
 )
 
-// sealed judges the chain of a message that failed (RFC 8617 section 7.2.1).
+// sealer accepts what trusted sealers saw authenticated.
+func (r *Rules) sealer(d *decision) {
+	text, state := r.Trust.sealed(d.results)
+	o := result.Override{Reason: result.ReasonLocalPolicy, By: "trust.sealers", Text: text}
+	switch state {
+	case sealTrusted:
+		d.override(stepSealer, o)
+	case sealRefused:
+		d.refuse(o)
+	case sealUndecided:
+		if d.verdict.Action == result.Reject {
+			d.postpone(result.RuleTempError, "The ARC chain could not be verified because of DNS trouble")
+		}
+	}
+}
+
+// sealed says what the chain of a message that failed is worth (RFC 8617 section
+// 7.2.1).
 // From the newest set down, every sealer must be listed, to one that saw the
 // author's domain authenticated: each of them could have written anything into
 // the message and its results. Sets below that one may be anybody's. The oldest
 // listed sealer of that row counts, as it saw the message in the best shape and
 // has nobody else's word for it. Its results must be for the author of now.
-func (t Trust) sealed(res *result.Results) (text string, state sealState) {
+func (t *Trust) sealed(res *result.Results) (text string, state sealState) {
 	chain := res.ARC
 	n := len(chain.Sealers)
 	if t.Sealers.Len() == 0 || chain.Status == arc.None || n == 0 {
@@ -40,7 +57,7 @@ func (t Trust) sealed(res *result.Results) (text string, state sealState) {
 	}
 	switch {
 	case chain.Status == arc.TempError:
-		return "arc=temperror: " + foreign.Line(chain.Reason, 200), sealHidden
+		return "arc=temperror: " + foreign.Line(chain.Reason, 200), sealUndecided
 	case chain.Status != arc.Pass:
 		return "arc=" + string(chain.Status) + ": " + foreign.Line(chain.Reason, 200), sealRefused
 	case chain.Partial:
@@ -50,20 +67,20 @@ func (t Trust) sealed(res *result.Results) (text string, state sealState) {
 	for oldest > 0 && t.Sealers.Name(chain.Sealers[oldest-1].Domain) {
 		oldest--
 	}
-	witness := chain.Sealers[oldest]
-	if why := disbelief(witness.Recorded, res); why != "" {
+	sealer := chain.Sealers[oldest]
+	if why := unauthenticated(sealer.Recorded, res); why != "" {
 		if oldest > 0 {
 			below := chain.Sealers[oldest-1]
 			why += fmt.Sprintf(", and sealer %d, %s, is not listed", below.Instance, foreign.Line(below.Domain, 120))
 		}
-		return fmt.Sprintf("sealer %d, %s: %s", witness.Instance, foreign.Line(witness.Domain, 120), why), sealRefused
+		return fmt.Sprintf("sealer %d, %s: %s", sealer.Instance, foreign.Line(sealer.Domain, 120), why), sealRefused
 	}
 	return chainComment(chain, oldest), sealTrusted
 }
 
-// disbelief says why what a sealer recorded does not speak for the author; ""
-// if it does.
-func disbelief(r *arc.Recorded, res *result.Results) string {
+// unauthenticated says why what a sealer recorded does not speak for the author;
+// "" if it does.
+func unauthenticated(r *arc.Recorded, res *result.Results) string {
 	author := res.Author.Domain
 	aligned := func(domain string) bool {
 		org := res.DMARC.OrganizationalDomain

@@ -9,52 +9,53 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// onSender refuses mail of a domain that mail cannot be sent to. Whom the
-// administrator trusts it does not refuse, as DMARC and SPF do not: a forwarder
-// cannot help what stands in the message, nor an author that is never to be
-// refused. What waits for an answer of the DNS goes on waiting.
-func (r Rules) onSender(res *result.Results, v result.Verdict) result.Verdict {
-	d, refused := r.judgeSender(res)
-	if !refused || v.Action == result.TempFail || v.Action == result.Accept && trusted(v) {
-		return v
+// senderDomain refuses mail of a domain that mail cannot be sent to. As DMARC and
+// SPF, it does not refuse what somebody trusted handed on, since a forwarder cannot
+// help what stands in the message, nor an author that is never to be refused.
+func (r *Rules) senderDomain(d *decision) {
+	if r.leads(stepSenderDomain) == "" {
+		return
+	}
+	text, code := unreachableSender(d.results)
+	if text == "" || d.verdict.Action == result.Accept && d.trusted() {
+		return
 	}
 	instead := fmt.Sprintf("instead of policy.sender_domain = %q", r.SenderDomain)
-	if asked, key := r.Trust.author(res.Author.Domain); asked == dmarc.PolicyNone {
-		return overridden(v, result.RuleAuthorOverride, result.Override{Reason: result.ReasonLocalPolicy, By: "author_overrides." + key, Text: "none " + instead})
+	if asked, key := r.Trust.author(d.results.Author.Domain); asked == dmarc.PolicyNone {
+		d.override(stepAuthorOverride, result.Override{Reason: result.ReasonLocalPolicy, By: "author_overrides." + key, Text: "none " + instead})
+		return
 	}
-	o, trusted := r.Trust.forwarder(res)
-	switch {
-	case trusted:
+	o, trusted := r.Trust.forwarder(d.results)
+	if trusted {
 		o.Text += " " + instead
-		return overridden(v, result.RuleTrustedForwarder, o)
-	case o.Text != "" && v.Action == result.Accept: // otherwise lenient has noted it
-		v.Refused = append(v.Refused, o)
+		d.override(stepForwarder, o)
+		return
 	}
-	d.Refused = v.Refused
-	return d
+	if o.Text != "" && d.verdict.Action == result.Accept { // else stepForwarder noted it
+		d.refuse(o)
+	}
+	d.decide(stepSenderDomain, result.Reject, text)
+	d.verdict.Code, d.verdict.Overrides = code, nil
 }
 
-// judgeSender is the refusal of mail whose sender's domain accepts none; false if
-// there is nothing to refuse. DNS trouble refuses nobody.
-func (r Rules) judgeSender(res *result.Results) (result.Verdict, bool) {
-	if r.SenderDomain != SenderDomainReject {
-		return result.Verdict{}, false
-	}
-	for _, d := range res.SenderDomains {
+// unreachableSender returns text and code for mail of which a sender's domain
+// accepts none; "" if there is nothing to refuse. A DNS failure refuses nobody.
+func unreachableSender(res *result.Results) (text, code string) {
+	codes := steps[stepSenderDomain].Codes
+	for _, s := range res.SenderDomains {
+		switch s.Status {
+		case mx.NullMX:
+			code = codes[0].Reply
+		case mx.NoAddress, mx.NoDomain:
+			code = codes[1].Reply
+		default:
+			continue
+		}
 		whose := "the sender's domain"
-		if d.Identity == result.SenderAuthor {
+		if s.Identity == result.SenderAuthor {
 			whose = "the author's domain"
 		}
-		v := result.Verdict{Action: result.Reject, Rule: result.RuleSenderDomain, Text: fmt.Sprintf("Message refused: %s %s accepts no mail: %s",
-			whose, foreign.Line(d.Domain, 120), d.Reason)}
-		switch d.Status {
-		case mx.NullMX:
-			v.Code = "550 5.7.27" // RFC 7505 section 4.2
-			return v, true
-		case mx.NoAddress, mx.NoDomain:
-			v.Code = "550 5.1.8" // RFC 3463 section 3.2: bad sender's system address
-			return v, true
-		}
+		return fmt.Sprintf("Message refused: %s %s accepts no mail: %s", whose, foreign.Line(s.Domain, 120), s.Reason), code
 	}
-	return result.Verdict{}, false
+	return "", ""
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// troubled names the facts that DNS trouble hides, or a relay that does not tell
-// its client.
-func troubled(res *result.Results) (facts []string) {
+// undecidedFacts names the facts that a DNS failure hides, or a relay that does not
+// tell its client.
+func undecidedFacts(res *result.Results) (facts []string) {
 	for _, r := range res.SPF {
 		if r.Status != spf.TempError {
 			continue
@@ -45,25 +45,25 @@ func troubled(res *result.Results) (facts []string) {
 	return facts
 }
 
-// blind reports whether a rule asks for what is hidden, and does not name the word
-// temperror: then that it matches proves nothing.
-func (r *Rule) blind(res *result.Results) bool {
-	facts := troubled(res)
+// restsOnUndecided reports whether a rule asks for what is hidden, so that its match
+// proves nothing. A rule that names the word temperror has thought of it.
+func (r *Rule) restsOnUndecided(res *result.Results) bool {
+	facts := undecidedFacts(res)
 	if len(facts) == 0 {
 		return false
 	}
-	blind := false
+	rests := false
 	for _, t := range r.Tests {
 		if t.ExpectsTrouble() {
 			return false
 		}
-		blind = blind || slices.ContainsFunc(facts, t.Uses)
+		rests = rests || slices.ContainsFunc(facts, t.Uses)
 	}
 	if r.If != nil {
 		if r.If.ExpectsTrouble() {
 			return false
 		}
-		blind = blind || slices.ContainsFunc(facts, r.If.Uses)
+		rests = rests || slices.ContainsFunc(facts, r.If.Uses)
 	}
-	return blind
+	return rests
 }

@@ -1,0 +1,28 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// degraded decides while no resolver works. It concerns only messages whose
+// lookups failed: the others were evaluated by what the cache knew. Missing
+// answers never refuse a message for good then.
+func (r *Rules) degraded(d *decision) {
+	res, v := d.results, &d.verdict
+	if !res.DNS.Degraded || res.DNS.Failed == 0 {
+		return
+	}
+	o := result.Override{Reason: result.ReasonOther, By: "policy.on_degraded", Text: fmt.Sprintf("DNS is down; look-ups without an answer: %d", res.DNS.Failed)}
+	switch {
+	case r.OnDegraded == DegradedAccept:
+		if v.Action != result.Accept {
+			d.override(stepDegraded, o)
+		}
+	case v.Action == result.Reject, r.OnDegraded == DegradedDefer && v.Action != result.TempFail && res.DMARC.Status != dmarc.Pass:
+		d.postpone(result.RuleDegraded, "The sender could not be checked because DNS is down")
+		v.Overrides = append(v.Overrides, o)
+	}
+}

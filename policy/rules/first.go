@@ -1,0 +1,63 @@
+package rules
+
+import (
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// The steps before DMARC, but for the administrator's own rules. The first that
+// applies ends the message.
+
+// unreadable defers a message from which we cannot remove all that is forged.
+func (r *Rules) unreadable(d *decision) {
+	if d.results.ClaimsIncomplete {
+		d.decide(stepUnreadable, result.TempFail, "The message holds more fields in the name of this server than can be removed")
+	}
+}
+
+func (r *Rules) exempt(d *decision) {
+	if why := d.results.Exempt; why != "" {
+		d.decide(stepExempt, result.Accept, why)
+	}
+}
+
+func (r *Rules) fault(d *decision) {
+	if a := r.leads(stepFault); a != "" && len(d.results.Faults) > 0 {
+		d.decide(stepFault, a, "The sender's authentication could not be checked because of an internal error; please try again later")
+	}
+}
+
+func (r *Rules) oversize(d *decision) {
+	if limit := d.results.Oversize; limit != "" {
+		d.decide(stepOversize, result.Reject, "Message refused: "+limit)
+	}
+}
+
+// noAuthor accepts a bounce from "MAILER-DAEMON": it names nobody's domain, and
+// would be lost for good if it were refused.
+func (r *Rules) noAuthor(d *decision) {
+	if d.results.Author.Absent && d.results.MailFrom == "" {
+		d.decide(stepNoAuthor, result.Accept, "")
+	}
+}
+
+func (r *Rules) ambiguousAuthor(d *decision) {
+	author := d.results.Author
+	if author.Domain != "" || author.Problem == "" {
+		return
+	}
+	switch text := explain.AuthorProblem(author); r.leads(stepAmbiguousAuthor) {
+	case result.Quarantine:
+		d.decide(stepAmbiguousAuthor, result.Quarantine, text)
+	case result.Reject:
+		d.decide(stepAmbiguousAuthor, result.Reject, "Message refused: "+text)
+	}
+}
+
+// exemptUndecided defers a message whose client may be exempt by a name that a DNS
+// failure hides, if its recipients would not get it.
+func (r *Rules) exemptUndecided(d *decision) {
+	if d.results.ExemptUndecided {
+		d.postpone(result.RuleTempError, explain.HiddenName)
+	}
+}

@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// forwarder accepts what a trusted forwarder handed on.
+func (r *Rules) forwarder(d *decision) {
+	if o, trusted := r.Trust.forwarder(d.results); trusted {
+		d.override(stepForwarder, o)
+	} else if o.Text != "" {
+		d.refuse(o)
+	}
+}
+
+// forwarderUndecided defers a message whose forwarder may be trusted by what a DNS
+// failure hides.
+func (r *Rules) forwarderUndecided(d *decision) {
+	if text := r.Trust.undecidedForwarder(d.results); text != "" {
+		d.postpone(result.RuleTempError, text)
+	}
+}
+
+// trusted reports whether the verdict rests on the word of somebody trusted.
+func (d *decision) trusted() bool {
+	return slices.ContainsFunc(d.verdict.Overrides, func(o result.Override) bool { return o.By != byDMARC })
+}
+
+// forwarder reports whether a trusted client handed the message on. The evidence
+// says by what that is known, or why not, if it was near; it has no text if it was
+// not.
+func (t *Trust) forwarder(res *result.Results) (o result.Override, trusted bool) {
+	by, trusted := t.handedOn(res)
+	return result.Override{Reason: result.ReasonTrustedForwarder, By: "trust.forwarders", Text: by}, trusted
+}
+
+func (t *Trust) handedOn(res *result.Results) (by string, trusted bool) {
+	if t.Forwarders.Len() == 0 {
+		return "", false
+	}
+	if ip, err := netip.ParseAddr(res.Client.IP); err == nil && t.Forwarders.Address(ip) {
+		return "client " + res.Client.IP, true
+	}
+	if res.Client.PTR != "" && t.Forwarders.Name(res.Client.PTR) {
+		return "client " + res.Client.PTR, true
+	}
+	for _, d := range res.DKIM {
+		if !t.Forwarders.Signer(d.Domain) {
+			continue
+		}
+		status, reason := res.Counts(d)
+		if d.Partial {
+			status, reason = "partial", "l= leaves a part of the body unsigned"
+		}
+		if status == dkim.Pass {
+			return "signature of " + d.Domain, true
+		}
+		by = "signature of " + foreign.Line(d.Domain, 100) + ": " + explain.Sentence(string(status), reason)
+	}
+	if by == "" && t.Forwarders.HasNames() && res.IPRev.Status == iprev.Fail {
+		by = foreign.Line(res.IPRev.Reason, 150) // a name that is only claimed
+	}
+	return by, false
+}
+
+// undecidedForwarder says what a DNS failure hides by which a forwarder might be
+// trusted: the client's name or a signature; "" for nothing.
+func (t *Trust) undecidedForwarder(res *result.Results) string {
+	if t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError {
+		return explain.HiddenName
+	}
+	for _, d := range res.DKIM {
+		if d.Status == dkim.TempError && t.Forwarders.Signer(d.Domain) {
+			return explain.HiddenSignature(d.Domain)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,114 @@
+package rules
+
+import (
+	"cmp"
+
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// Leads returns the action that a step leads to under some rules, and "" if they
+// never take the step. It is also "" for the administrator's own rules, of which
+// each leads to an action of its own, and for author overrides, see
+// [Rules.AuthorAction].
+func (s Step) Leads(r *Rules) result.Action { return r.leads(s.step) }
+
+func (r *Rules) leads(s step) result.Action {
+	switch s {
+	case stepExempt, stepNoAuthor, stepDMARCPass, stepDMARCNone, stepNoPolicy, stepMode:
+		return result.Accept
+	case stepUnreadable, stepExemptUndecided:
+		return result.TempFail
+	case stepOversize, stepDMARCReject:
+		return result.Reject
+
+	case stepFault:
+		return when(r.OnFault != FaultAccept, result.TempFail)
+	case stepAmbiguousAuthor:
+		if r.OnAmbiguousAuthor == AmbiguousHold {
+			return result.Quarantine
+		}
+		return when(r.OnAmbiguousAuthor != AmbiguousAccept, result.Reject)
+	case stepTempError:
+		if r.OnTempError == TempErrorDefer {
+			return result.TempFail
+		}
+		return result.Accept
+	case stepDMARCQuarantine:
+		return r.held()
+
+	case stepDMARCMark:
+		return when(r.DMARC == DMARCMark, result.Accept)
+	case stepForwarder:
+		return when(r.Trust.Forwarders.Len() > 0, result.Accept)
+	case stepSealer:
+		return when(r.Trust.Sealers.Len() > 0, result.Accept)
+	case stepMailingList:
+		if r.Trust.MailingLists == MailingListsQuarantine {
+			return r.held()
+		}
+		return when(r.Trust.MailingLists == MailingListsAccept, result.Accept)
+	case stepSenderDomain:
+		return when(r.SenderDomain == SenderDomainReject, result.Reject)
+	case stepOwnDomain:
+		return r.demanded(r.Local.OnOwnDomain)
+	case stepUnsigned:
+		return r.demanded(r.Local.OnUnsigned)
+	case stepSPFFail:
+		return r.demanded(r.Local.SPFFail)
+	case stepSPFSoftfail:
+		return r.demanded(r.Local.SPFSoftfail)
+	case stepSPFPermError:
+		return r.demanded(r.Local.SPFPermError)
+	case stepSPFTempError:
+		spf := cmp.Or(r.leads(stepSPFFail), r.leads(stepSPFSoftfail), r.leads(stepSPFPermError))
+		return when(r.OnTempError == TempErrorDefer && spf != "", result.TempFail)
+	case stepDegraded:
+		if r.OnDegraded == DegradedAccept {
+			return result.Accept
+		}
+		return result.TempFail
+	case stepForwarderUndecided:
+		return when(r.Trust.Forwarders.HasNames() || r.Trust.Forwarders.HasSigners(), result.TempFail)
+	case stepTag:
+		return when(r.Quarantine == QuarantineTag || r.NoHold, result.Accept)
+	}
+	return ""
+}
+
+func when(taken bool, a result.Action) result.Action {
+	if taken {
+		return a
+	}
+	return ""
+}
+
+// held returns what becomes of a message that is to be treated as p=quarantine.
+func (r *Rules) held() result.Action {
+	if r.Quarantine == QuarantineReject {
+		return result.Reject
+	}
+	return result.Quarantine
+}
+
+// demanded returns what a message leads to that does not meet a demand.
+func (r *Rules) demanded(d Demand) result.Action {
+	switch d {
+	case DemandReject:
+		return result.Reject
+	case DemandQuarantine:
+		return r.held()
+	}
+	return ""
+}
+
+// AuthorAction returns what an entry of [Trust.Authors] leads to.
+func (r *Rules) AuthorAction(p dmarc.Policy) result.Action {
+	switch p {
+	case dmarc.PolicyNone:
+		return result.Accept
+	case dmarc.PolicyQuarantine:
+		return r.held()
+	}
+	return result.Reject
+}

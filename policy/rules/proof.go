@@ -1,0 +1,57 @@
+package rules
+
+import (
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// proof says whether a message comes from where it claims to.
+type proof uint8
+
+const (
+	unproven  proof = iota
+	undecided       // a DNS failure hides it
+	proven
+)
+
+// authenticated looks for an authenticated domain that counts: of a signature, or
+// of MAIL FROM. What was made on a trusted relay comes from no stranger; of a
+// client that is not known SPF might have told more.
+func authenticated(res *result.Results, counts func(domain string) bool) proof {
+	if res.Client.Inside {
+		return proven
+	}
+	best := signed(res, counts)
+	s, ok := res.EnvelopeSPF()
+	switch {
+	case !ok:
+	case res.Client.Hidden != "":
+		if res.MailFrom == "" || counts(s.Domain) {
+			return max(best, undecided)
+		}
+	case s.Domain == "" || !counts(s.Domain):
+	case s.Status == spf.Pass:
+		return proven
+	case s.Status == spf.TempError:
+		return max(best, undecided)
+	}
+	return best
+}
+
+// signed looks for a signature of a domain that counts.
+func signed(res *result.Results, counts func(domain string) bool) proof {
+	best := unproven
+	for _, d := range res.DKIM {
+		if d.Domain == "" || !counts(d.Domain) {
+			continue
+		}
+		switch status, _ := res.Counts(d); status {
+		case dkim.Pass:
+			return proven
+		case dkim.TempError:
+			best = undecided
+		}
+	}
+	return best
+}

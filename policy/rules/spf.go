@@ -1,0 +1,44 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// spf enforces what the domain of MAIL FROM says of the client, where it says what
+// the step is about. A domain that signed the message stands by it, whoever
+// forwarded it.
+func (r *Rules) spf(d *decision, s step, status spf.Status) {
+	want := r.leads(s)
+	if want == "" {
+		return
+	}
+	res := d.results
+	found, ok := res.EnvelopeSPF()
+	// Where somebody who logged in sends from says nothing.
+	if !ok || found.Status != status || found.Domain == "" || res.User != "" {
+		return
+	}
+	if signed(res, func(domain string) bool { return message.Below(found.Domain, domain) }) != unproven {
+		return // what a DNS failure hides may be its signature
+	}
+	domain, text := foreign.Line(found.Domain, 100), ""
+	switch s {
+	case stepSPFFail:
+		text = fmt.Sprintf("SPF: %s does not let %s send its mail", domain, res.Client.IP)
+		if found.Explanation != "" {
+			// RFC 7208 section 6.2: foreign words are to be told from ours.
+			text += fmt.Sprintf("; %s explains: %q", domain, foreign.Line(found.Explanation, 180))
+		}
+	case stepSPFSoftfail:
+		text = fmt.Sprintf("SPF: %s does not know %s as a sender of its mail", domain, res.Client.IP)
+	case stepSPFPermError:
+		text = fmt.Sprintf("SPF of %s ends in an error: %s", domain, foreign.Line(found.Reason, 200))
+	case stepSPFTempError:
+		text = "SPF of " + domain + " could not be evaluated because of DNS trouble; please try again later"
+	}
+	r.demand(d, s.verdict(want, text))
+}

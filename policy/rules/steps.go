@@ -1,0 +1,345 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/postvet/postvet/policy/result"
+)
+
+// step is a place in the order of decisions.
+type step int
+
+// The steps in the order in which they are taken; the table below says what each
+// does.
+const (
+	stepUnreadable step = iota
+	stepExempt
+	stepFault
+	stepOversize
+	stepCustom
+	stepNoAuthor
+	stepAmbiguousAuthor
+	stepTempError
+	stepDMARCPass
+	stepDMARCReject
+	stepDMARCQuarantine
+	stepDMARCNone
+	stepNoPolicy
+	stepDMARCMark
+	stepAuthorOverride
+	stepForwarder
+	stepSealer
+	stepMailingList
+	stepSenderDomain
+	stepOwnDomain
+	stepUnsigned
+	stepSPFFail
+	stepSPFSoftfail
+	stepSPFPermError
+	stepSPFTempError
+	stepDegraded
+	stepForwarderUndecided
+	stepExemptUndecided
+	stepMode
+	stepTag
+	stepEnd
+)
+
+// Part is a part of the order of decisions.
+type Part int
+
+// In the parts up to PartDMARC the first step that applies decides. Only what
+// PartDMARC decided goes through PartChange, whose steps change it one after the
+// other. PartLast is for all messages.
+const (
+	PartFirst Part = iota
+	PartCustom
+	PartAuthor
+	PartDMARC
+	PartChange
+	PartLast
+)
+
+// Step is one row of the order of decisions.
+type Step struct {
+	step step
+	Part Part
+	// Rule is the name that the verdict bears if this step decides; "" if it keeps
+	// the name that it finds, and for the administrator's own rules.
+	Rule string
+	// Keys are what an administrator changes it by: keys of the configuration as
+	// they are written in the section policy, or with their section.
+	Keys []string
+	// When says in words when it applies.
+	When string
+	// On are the actions that a step of PartChange or PartLast may change, To
+	// those that the step leads to.
+	On, To Actions
+	// Codes are the replies that it may give.
+	Codes []Code
+	// AtRCPT tells that it may also decide before the message is sent, see
+	// [Rules.Early].
+	AtRCPT bool
+}
+
+// Code is an SMTP reply code with an enhanced status code, and for what it is
+// given if there are several.
+type Code struct{ Reply, For string }
+
+// Actions is a set of actions.
+type Actions uint8
+
+func actions(list ...result.Action) Actions {
+	var set Actions
+	for _, a := range list {
+		set |= bit(a)
+	}
+	return set
+}
+
+// Has reports whether an action is in the set.
+func (s Actions) Has(a result.Action) bool { return s&bit(a) != 0 }
+
+func bit(a result.Action) Actions {
+	switch a {
+	case result.Accept:
+		return 1
+	case result.Quarantine:
+		return 2
+	case result.Reject:
+		return 4
+	case result.TempFail:
+		return 8
+	case result.Redirect:
+		return 16
+	case result.Discard:
+		return 32
+	}
+	return 0
+}
+
+var (
+	accept     = actions(result.Accept)
+	quarantine = actions(result.Quarantine)
+	reject     = actions(result.Reject)
+	tempFail   = actions(result.TempFail)
+	withhold   = actions(result.Redirect, result.Discard)
+)
+
+// steps is the order of decisions. [Rules.Decide] takes the steps from top to
+// bottom; "postvet policy explain", the metrics and the README's table name them
+// as they stand here.
+var steps = [stepEnd]Step{
+	stepUnreadable: {
+		Part: PartFirst, Rule: result.RuleUnreadable,
+		When: "more fields in our name than can be removed",
+		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
+	},
+	stepExempt: {
+		Part: PartFirst, Rule: result.RuleExempt, Keys: []string{"[exempt]"},
+		When: "a client of [exempt]: trusted address or name, logged in, or local",
+		To:   accept,
+	},
+	stepFault: {
+		Part: PartFirst, Rule: result.RuleFault, Keys: []string{"on_fault"},
+		When: "Postvet itself failed on the message",
+		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
+	},
+	stepOversize: {
+		Part: PartFirst, Rule: result.RuleOversize, Keys: []string{"[limits]"},
+		When: "a header or body over the limits",
+		To:   reject, Codes: []Code{{Reply: "552 5.3.4"}},
+	},
+
+	stepCustom: {
+		Part: PartCustom, Keys: []string{"rules", "[[rule]]"},
+		When: "a rule of your own",
+		To:   accept | quarantine | reject | tempFail | withhold,
+		Codes: []Code{
+			{Reply: DefaultRejectCode, For: "where a rule that rejects names none"},
+			{Reply: DefaultTempFailCode, For: "where a rule that defers names none"},
+		},
+	},
+
+	stepNoAuthor: {
+		Part: PartAuthor, Rule: result.RuleNoAuthor,
+		When: "a bounce whose From names no domain",
+		To:   accept,
+	},
+	stepAmbiguousAuthor: {
+		Part: PartAuthor, Rule: result.RuleAmbiguousAuthor, Keys: []string{"on_ambiguous_author"},
+		When: "not exactly one author domain",
+		To:   reject | quarantine, Codes: []Code{{Reply: "550 5.7.1"}},
+	},
+
+	stepTempError: {
+		Part: PartDMARC, Rule: result.RuleTempError, Keys: []string{"on_temperror"},
+		When: "DNS trouble left DMARC open",
+		To:   accept | tempFail,
+		Codes: []Code{
+			{Reply: replyDNS},
+			{Reply: replyRelay, For: "where the client behind a relay is not known"},
+		},
+	},
+	stepDMARCPass: {
+		Part: PartDMARC, Rule: result.RuleDMARCPass,
+		When: "DMARC pass",
+		To:   accept,
+	},
+	stepDMARCReject: {
+		Part: PartDMARC, Rule: result.RuleDMARCReject,
+		When: "DMARC fail, and the domain asks for reject",
+		To:   reject, Codes: []Code{{Reply: "550 5.7.26"}},
+	},
+	stepDMARCQuarantine: {
+		Part: PartDMARC, Rule: result.RuleDMARCQuarantine, Keys: []string{"quarantine"},
+		When: "DMARC fail, and the domain asks for quarantine",
+		To:   quarantine | reject, Codes: []Code{{Reply: "550 5.7.26"}},
+	},
+	stepDMARCNone: {
+		Part: PartDMARC, Rule: result.RuleDMARCNone,
+		When: "DMARC fail, and the domain asks for nothing",
+		To:   accept,
+	},
+	stepNoPolicy: {
+		Part: PartDMARC, Rule: result.RuleNoPolicy,
+		When: "no DMARC policy",
+		To:   accept,
+	},
+
+	stepDMARCMark: {
+		Part: PartChange, Keys: []string{"dmarc"},
+		When: "policies of author domains are not carried out",
+		On:   reject | quarantine | tempFail, To: accept,
+	},
+	stepAuthorOverride: {
+		Part: PartChange, Rule: result.RuleAuthorOverride, Keys: []string{"[author_overrides]"},
+		When: "the author is of a domain of [author_overrides] or below, and DMARC does not pass",
+		On:   accept | quarantine | reject | tempFail, To: accept | quarantine | reject,
+		Codes: []Code{{Reply: "550 5.7.26"}},
+	},
+	stepForwarder: {
+		Part: PartChange, Rule: result.RuleTrustedForwarder, Keys: []string{"trust.forwarders"},
+		When: "the client or a signer is one of trust.forwarders",
+		On:   quarantine | reject | tempFail, To: accept,
+	},
+	stepSealer: {
+		Part: PartChange, Rule: result.RuleTrustedSealer, Keys: []string{"trust.sealers"},
+		When: "it would be refused or held, and sealers of trust.sealers saw the author authenticated",
+		On:   quarantine | reject, To: accept,
+	},
+	stepMailingList: {
+		Part: PartChange, Rule: result.RuleMailingList, Keys: []string{"mailing_lists"},
+		When: "it would be refused or held, and looks like the work of a mailing list",
+		On:   quarantine | reject, To: accept | quarantine,
+	},
+	stepSenderDomain: {
+		Part: PartChange, Rule: result.RuleSenderDomain, Keys: []string{"sender_domain"},
+		When: "a domain of the sender accepts no mail, and nobody was trusted above",
+		On:   accept | quarantine | reject, To: reject,
+		Codes: []Code{
+			{Reply: "550 5.7.27", For: "for a null MX"},              // RFC 7505 section 4.2
+			{Reply: "550 5.1.8", For: "without a domain or address"}, // RFC 3463 section 3.2: bad sender's system address
+		},
+	},
+	stepOwnDomain: {
+		Part: PartChange, Rule: result.RuleOwnDomain, Keys: []string{"on_own_domain", "own_domains"},
+		When: "a stranger uses one of policy.own_domains without proof",
+		On:   demandable, To: quarantine | reject,
+		Codes: []Code{{Reply: "550 5.7.1"}},
+	},
+	stepUnsigned: {
+		Part: PartChange, Rule: result.RuleUnsigned, Keys: []string{"on_unsigned", "signing_domains"},
+		When: "the author is of policy.signing_domains, which did not sign",
+		On:   demandable, To: quarantine | reject,
+		// RFC 7372 section 3.1: no signature passes, or none that matches the author.
+		Codes: []Code{{Reply: "550 5.7.20"}, {Reply: "550 5.7.22"}},
+	},
+	stepSPFFail: {
+		Part: PartChange, Rule: result.RuleSPFFail, Keys: []string{"spf_fail"},
+		When: "SPF fail, and no signature of the same domain",
+		On:   demandable, To: quarantine | reject,
+		Codes: []Code{{Reply: "550 5.7.23"}}, AtRCPT: true,
+	},
+	stepSPFSoftfail: {
+		Part: PartChange, Rule: result.RuleSPFSoftfail, Keys: []string{"spf_softfail"},
+		When: "SPF softfail, and no signature of the same domain",
+		On:   demandable, To: quarantine | reject,
+		Codes: []Code{{Reply: "550 5.7.23"}}, AtRCPT: true,
+	},
+	stepSPFPermError: {
+		Part: PartChange, Rule: result.RuleSPFPermError, Keys: []string{"spf_permerror"},
+		When: "SPF permerror, and no signature of the same domain",
+		On:   demandable, To: quarantine | reject,
+		Codes: []Code{{Reply: "550 5.7.24"}}, AtRCPT: true,
+	},
+	stepSPFTempError: {
+		Part: PartChange, Rule: result.RuleSPFTempError, Keys: []string{"on_temperror"},
+		When: "SPF temperror while spf_* decide, and no signature of the same domain",
+		On:   demandable, To: tempFail,
+		Codes: []Code{{Reply: "451 4.7.24"}}, AtRCPT: true,
+	},
+	stepDegraded: {
+		Part: PartChange, Rule: result.RuleDegraded, Keys: []string{"on_degraded"},
+		When: "DNS is down altogether, and look-ups for this message failed",
+		On:   accept | quarantine | reject | tempFail, To: accept | tempFail,
+		Codes: []Code{{Reply: replyDNS}},
+	},
+	stepForwarderUndecided: {
+		Part: PartChange, Rule: result.RuleTempError, Keys: []string{"trust.forwarders"},
+		When: "DNS trouble hides whether the client or a signer is one of trust.forwarders",
+		On:   reject, To: tempFail,
+		Codes: []Code{{Reply: replyDNS}},
+	},
+
+	stepExemptUndecided: {
+		Part: PartLast, Rule: result.RuleTempError, Keys: []string{"[exempt]"},
+		When: "DNS trouble hides whether the client is exempt by its name",
+		On:   reject | withhold, To: tempFail,
+		Codes: []Code{{Reply: replyDNS}},
+	},
+	stepMode: {
+		Part: PartLast, Keys: []string{"mode", "monitor_*", "enforce_domains"},
+		When: "mail that is only monitored",
+		On:   quarantine | reject | tempFail | withhold, To: accept,
+	},
+	stepTag: {
+		Part: PartLast, Keys: []string{"quarantine"},
+		When: "it would be held, and the configuration or the MTA wants a tag instead",
+		On:   quarantine, To: accept,
+	},
+}
+
+// demandable are the actions that a demand of [Local] may make stricter: that of
+// an accepted message, and those of a demand before it.
+var demandable = accept | quarantine | tempFail
+
+// The replies to a failure of the DNS (RFC 3463 X.4.3: directory server failure),
+// and to that of our own network (X.3.5: system incorrectly configured).
+const (
+	replyDNS   = "451 4.4.3"
+	replyRelay = "451 4.3.5"
+)
+
+// Steps returns the order of decisions. Its slices are not to be modified.
+func Steps() []Step {
+	list := slices.Clone(steps[:])
+	for i := range list {
+		list[i].step = step(i)
+	}
+	return list
+}
+
+// BuiltinRules are the names that no rule of the administrator's own may have.
+func BuiltinRules() []string {
+	var names []string
+	for _, s := range steps {
+		if s.Rule != "" && !slices.Contains(names, s.Rule) {
+			names = append(names, s.Rule)
+		}
+	}
+	return names
+}
+
+// code is the reply of a step that has one.
+func (s step) code() string { return steps[s].Codes[0].Reply }
