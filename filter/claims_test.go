@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/rules"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,21 +15,24 @@ import (
 )
 
 // senders are the ways to be who may send what the rules would refuse.
-var senders = map[string]func(*mta){
-	"anybody": func(m *mta) { m.hello() },
-	"authenticated": func(m *mta) {
-		m.hello()
-		m.send('D', []byte("M"), z("{auth_authen}", "jane"))
+var senders = map[string]func(*miltertest.MTA){
+	"anybody": func(m *miltertest.MTA) { m.Hello() },
+	"authenticated": func(m *miltertest.MTA) {
+		m.Hello()
+		m.Send('D', []byte("M"), miltertest.Strings("{auth_authen}", "jane"))
 	},
-	"exempt address": func(m *mta) {
-		m.command('C', inet("c", "192.0.2.200", 1))
-		m.command('H', z("c"))
+	"exempt address": func(m *miltertest.MTA) {
+		m.Command('C', miltertest.Inet("c", "192.0.2.200", 1))
+		m.Command('H', miltertest.Strings("c"))
 	},
 }
 
-func removals(o outcome) []string {
+// readAnyway is how much is read of a field for which the header has no room.
+const readAnyway = 64 << 10
+
+func removals(o miltertest.Outcome) []string {
 	var dels []string
-	for _, e := range o.edits {
+	for _, e := range o.Edits {
 		if r, ok := strings.CutPrefix(e, "del "); ok {
 			dels = append(dels, r)
 		}
@@ -41,13 +45,13 @@ func removals(o outcome) []string {
 func TestForgeryBehindLargeHeader(t *testing.T) {
 	t.Parallel()
 	ours := " mx.example.net; dmarc=pass"
-	forged := func(filler int, size int) letter {
-		l := letter{from: "<a@plain.test>", rcpts: []string{"<b@example.net>"}, body: "x\r\n"}
-		l.fields = append(l.fields, [2]string{"From", " a@plain.test"}, [2]string{"Authentication-Results", " other.example; none"})
+	forged := func(filler int, size int) miltertest.Letter {
+		l := miltertest.Letter{From: "<a@plain.test>", Rcpts: []string{"<b@example.net>"}, Body: "x\r\n"}
+		l.Fields = append(l.Fields, [2]string{"From", " a@plain.test"}, [2]string{"Authentication-Results", " other.example; none"})
 		for range filler {
-			l.fields = append(l.fields, [2]string{"X-Filler", strings.Repeat("x", size)})
+			l.Fields = append(l.Fields, [2]string{"X-Filler", strings.Repeat("x", size)})
 		}
-		l.fields = append(l.fields,
+		l.Fields = append(l.Fields,
 			[2]string{"Authentication-Results", ours},
 			[2]string{"X-Postvet-Quarantine", " no"},
 			[2]string{"Authentication-Results", " other.example; dmarc=pass"},
@@ -75,20 +79,20 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 			t.Parallel()
 			for _, size := range []struct {
 				room   int
-				letter letter
+				letter miltertest.Letter
 			}{
-				{0, forged(150, 60<<10)},   // the usual room
+				{0, forged(150, 60<<10)},   // the miltertest.Usual() room
 				{0, forged(1, 9<<20)},      // one field that fills it
 				{4 << 10, forged(9, 1000)}, // less
 			} {
-				for _, o := range []offer{offerAll, offer2} {
+				for _, o := range []miltertest.Offer{miltertest.OfferAll, miltertest.Offer2} {
 					r, _ := startPolicyWith(t, rules.Rules{Mode: tt.mode}, policy.Options{MaxHeaderBytes: size.room})
-					m := connectMTA(t, r.dial, o)
+					m := miltertest.Connect(t, r.dial, o)
 					senders[tt.sender](m)
-					got := m.deliver(size.letter)
+					got := m.Deliver(size.letter)
 					d := r.decision()
-					if got.code != tt.code || !strings.HasPrefix(got.text, tt.text) {
-						t.Errorf("%q %q, %+v", got.code, got.text, d.Verdict)
+					if got.Code != tt.code || !strings.HasPrefix(got.Text, tt.text) {
+						t.Errorf("%q %q, %+v", got.Code, got.Text, d.Verdict)
 					}
 					if diff := cmp.Diff(tt.want, removals(got)); diff != "" {
 						t.Error(diff)
@@ -105,7 +109,7 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 // What a field says behind the part that is read cannot make it harmless.
 func TestForgeryInLargeField(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", maxBeyond)
+	long := strings.Repeat("x", readAnyway)
 	for _, tt := range []struct {
 		name  string
 		field [2]string
@@ -114,17 +118,17 @@ func TestForgeryInLargeField(t *testing.T) {
 		{"claims at its end", [2]string{"Authentication-Results", " other.example (" + long + ", mx.example.net; dmarc=pass"}, []string{"Authentication-Results#2"}},
 		{"claims at its begin", [2]string{"Authentication-Results", " mx.example.net; dmarc=pass (" + long + ")"}, []string{"Authentication-Results#2"}},
 		{"readable and another's, as far as one sees", [2]string{"Authentication-Results", " other.example; none;" + long}, []string{"Authentication-Results#2"}},
-		{"read to its end", [2]string{"Authentication-Results", " other.example; none (" + long[:maxBeyond/2] + ")"}, nil},
+		{"read to its end", [2]string{"Authentication-Results", " other.example; none (" + long[:readAnyway/2] + ")"}, nil},
 		{"ends in the part that is read", [2]string{"Authentication-Results", " other.example; none\x00" + long}, nil},
-		{"name with blanks", [2]string{"Authentication-Results" + strings.Repeat(" ", maxBeyond), " mx.example.net; dmarc=pass"}, []string{"Authentication-Results#2"}},
+		{"name with blanks", [2]string{"Authentication-Results" + strings.Repeat(" ", readAnyway), " mx.example.net; dmarc=pass"}, []string{"Authentication-Results#2"}},
 		{"tag", [2]string{"X-Postvet-Quarantine", long}, []string{"X-Postvet-Quarantine#1"}},
 		{"long name of another", [2]string{"Authentication-Results" + long, " mx.example.net; dmarc=pass"}, nil},
 		{"another name", [2]string{"X-Results", " mx.example.net; dmarc=pass" + long}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := letter{from: "<a@plain.test>", rcpts: []string{"<b@example.net>"}, body: "x\r\n"}
-			l.fields = [][2]string{
+			l := miltertest.Letter{From: "<a@plain.test>", Rcpts: []string{"<b@example.net>"}, Body: "x\r\n"}
+			l.Fields = [][2]string{
 				{"From", " a@plain.test"},
 				{"X-Filler", strings.Repeat("x", 4<<10)},
 				{"Authentication-Results", " other.example; none"},
@@ -133,12 +137,12 @@ func TestForgeryInLargeField(t *testing.T) {
 			}
 			r, _ := startPolicyWith(t, rules.Rules{Mode: rules.Monitor}, policy.Options{MaxHeaderBytes: 4 << 10})
 			for sender, want := range map[string][]string{"anybody": tt.want, "authenticated": tt.want, "exempt address": nil} {
-				m := connectMTA(t, r.dial, offerAll)
+				m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
 				senders[sender](m)
-				got := m.deliver(l)
+				got := m.Deliver(l)
 				r.decision()
-				if diff := cmp.Diff(want, removals(got)); diff != "" || got.code != 'c' {
-					t.Errorf("%s: %q %s", sender, got.code, diff)
+				if diff := cmp.Diff(want, removals(got)); diff != "" || got.Code != 'c' {
+					t.Errorf("%s: %q %s", sender, got.Code, diff)
 				}
 			}
 		})
@@ -160,33 +164,33 @@ func TestTooManyClaims(t *testing.T) {
 		{"as many beyond the room", policy.MaxClaims, 100, [2]string{"X", ""}, false},
 		{"one more beyond the room", policy.MaxClaims + 1, 100, [2]string{"X", ""}, true},
 		{"one more, a tag", policy.MaxClaims, 100, [2]string{"X-Postvet-Quarantine", " x"}, true},
-		{"the last is cut", policy.MaxClaims - 1, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", maxBeyond)}, false},
-		{"one more, cut", policy.MaxClaims, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", maxBeyond)}, true},
+		{"the last is cut", policy.MaxClaims - 1, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", readAnyway)}, false},
+		{"one more, cut", policy.MaxClaims, 100, [2]string{"Authentication-Results", " a; none" + strings.Repeat(" ", readAnyway)}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := letter{from: "<a@good.test>", rcpts: []string{"<b@example.net>"}, fields: [][2]string{{"From", " a@good.test"}}}
+			l := miltertest.Letter{From: "<a@good.test>", Rcpts: []string{"<b@example.net>"}, Fields: [][2]string{{"From", " a@good.test"}}}
 			for range tt.claims {
-				l.fields = append(l.fields, [2]string{"Authentication-Results", " mx.example.net; dmarc=pass"})
+				l.Fields = append(l.Fields, [2]string{"Authentication-Results", " mx.example.net; dmarc=pass"})
 			}
-			l.fields = append(l.fields, tt.last)
+			l.Fields = append(l.Fields, tt.last)
 			for _, mode := range []rules.Mode{rules.Monitor, rules.Enforce} {
 				r, _ := startPolicyWith(t, rules.Rules{Mode: mode}, policy.Options{MaxHeaderBytes: tt.room})
 				for _, sender := range []string{"anybody", "authenticated"} {
 					if mode == rules.Enforce && sender == "anybody" && tt.room > 0 && !tt.tempfail {
 						continue // refused for its size
 					}
-					m := connectMTA(t, r.dial, offerAll)
+					m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
 					senders[sender](m)
-					got := m.deliver(l)
+					got := m.Deliver(l)
 					d := r.decision()
 					switch {
 					case tt.tempfail:
-						if got.code != 'y' || !strings.HasPrefix(got.text, "451 4.3.0 ") || len(got.edits) > 0 {
-							t.Errorf("%s, %s: %q %q", mode, sender, got.code, got.text)
+						if got.Code != 'y' || !strings.HasPrefix(got.Text, "451 4.3.0 ") || len(got.Edits) > 0 {
+							t.Errorf("%s, %s: %q %q", mode, sender, got.Code, got.Text)
 						}
-					case got.code != 'c' || len(removals(got)) != policy.MaxClaims:
-						t.Errorf("%s, %s: %q %q, %d removed", mode, sender, got.code, got.text, len(removals(got)))
+					case got.Code != 'c' || len(removals(got)) != policy.MaxClaims:
+						t.Errorf("%s, %s: %q %q, %d removed", mode, sender, got.Code, got.Text, len(removals(got)))
 					}
 					if d.Results.ClaimsIncomplete != tt.tempfail {
 						t.Errorf("%s, %s: incomplete %v", mode, sender, d.Results.ClaimsIncomplete)

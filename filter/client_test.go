@@ -7,11 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter/milter"
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
 )
@@ -21,7 +24,7 @@ func TestRepeatedHelo(t *testing.T) {
 	t.Parallel()
 	f, young := &fake{}, &fake{name: "new "}
 	r := start(t, f, Options{})
-	m := connectMTA(t, r.dial, offerAll)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
 	helos := func(f *fake) []string {
 		var out []string
 		for _, s := range f.heard() {
@@ -31,42 +34,42 @@ func TestRepeatedHelo(t *testing.T) {
 		}
 		return out
 	}
-	m.command('C', inet("client.example.org", "192.0.2.1", 40000))
+	m.Command('C', miltertest.Inet("client.example.org", "192.0.2.1", 40000))
 	for range 99 {
-		m.command('H', z("one"))
+		m.Command('H', miltertest.Strings("one"))
 	}
-	m.deliver(usual)
-	m.command('H', z("one"))
-	m.deliver(usual)
-	m.command('H', z("two"))
-	m.command('H', z("one"))
-	m.command('H', z("ONE"))
-	m.command('H', z(""))
-	m.command('H', z(""))
+	m.Deliver(miltertest.Usual())
+	m.Command('H', miltertest.Strings("one"))
+	m.Deliver(miltertest.Usual())
+	m.Command('H', miltertest.Strings("two"))
+	m.Command('H', miltertest.Strings("one"))
+	m.Command('H', miltertest.Strings("ONE"))
+	m.Command('H', miltertest.Strings(""))
+	m.Command('H', miltertest.Strings(""))
 	// Another SMTP session has told nothing yet.
-	m.send('K')
-	m.command('C', inet("client.example.org", "192.0.2.2", 40000))
-	m.command('H', z("one"))
-	m.deliver(usual)
+	m.Send('K')
+	m.Command('C', miltertest.Inet("client.example.org", "192.0.2.2", 40000))
+	m.Command('H', miltertest.Strings("one"))
+	m.Deliver(miltertest.Usual())
 	if diff := cmp.Diff([]string{"one", "two", "one", "ONE", "", "one"}, helos(f)); diff != "" {
 		t.Error(diff)
 	}
 	// Nor has a new handler been told, whether HELO or MAIL introduces it.
-	r.handler.Store(young.judge())
-	m.command('H', z("one"))
-	m.deliver(usual)
+	r.handler.Store(young.handler())
+	m.Command('H', miltertest.Strings("one"))
+	m.Deliver(miltertest.Usual())
 	if diff := cmp.Diff([]string{"one"}, helos(young)); diff != "" {
 		t.Error(diff)
 	}
-	r.handler.Store(f.judge())
-	m.deliver(usual)
-	m.deliver(usual)
+	r.handler.Store(f.handler())
+	m.Deliver(miltertest.Usual())
+	m.Deliver(miltertest.Usual())
 	if got := helos(f); len(got) != 7 || got[6] != "one" {
 		t.Errorf("%q", got)
 	}
 	// A client without HELO has no name.
-	m.command('C', inet("client.example.org", "192.0.2.3", 40000))
-	m.deliver(usual)
+	m.Command('C', miltertest.Inet("client.example.org", "192.0.2.3", 40000))
+	m.Deliver(miltertest.Usual())
 	if got := helos(f); len(got) != 7 {
 		t.Errorf("%q", got)
 	}
@@ -90,18 +93,18 @@ func TestSocketOfEachListener(t *testing.T) {
 	r := startOn(t, &f, Options{}, first, func() (net.Conn, error) { return net.Dial("tcp", first.Addr().String()) })
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(second) }()
-	one := connectMTA(t, r.dial, offerAll)
-	two := connectMTA(t, func() (net.Conn, error) { return net.Dial("unix", path) }, offerAll)
-	for _, m := range []*mta{one, two, one} {
-		m.hello()
-		m.deliver(usual)
+	one := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	two := miltertest.Connect(t, func() (net.Conn, error) { return net.Dial("unix", path) }, miltertest.OfferAll)
+	for _, m := range []*miltertest.MTA{one, two, one} {
+		m.Hello()
+		m.Deliver(miltertest.Usual())
 		sockets = append(sockets, r.decision().Client.Socket)
-		m.send('K')
+		m.Send('K')
 	}
 	one.Close()
 	two.Close()
 	r.stop()
-	if err := <-served; err != ErrServerClosed {
+	if err := <-served; err != milter.ErrServerClosed {
 		t.Error(err)
 	}
 	tcp := "inet:" + first.Addr().String()
@@ -151,39 +154,47 @@ func TestClientGoneEndsLookups(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
-		leave func(*mta)
+		leave func(*miltertest.MTA)
 		stays bool // the SMTP session
 	}{
-		{"RSET", func(m *mta) { m.send('A') }, true},
-		{"another EHLO", func(m *mta) { m.command('H', z("helo.test")) }, true},
-		{"another SMTP session", func(m *mta) { m.send('K'); m.command('C', append(z("unknown"), 'U')) }, false},
-		{"QUIT", func(m *mta) { m.send('A'); m.send('Q') }, false},
-		{"the MTA closes", func(m *mta) { m.Close() }, false},
-		{"the MTA closes inside a packet", func(m *mta) { m.Write([]byte{0, 0, 1, 0, 'B', 'x'}); m.Close() }, false},
-		{"the MTA closes and waited for the verdict", func(m *mta) { m.send('E'); m.Close() }, false},
+		{"RSET", func(m *miltertest.MTA) { m.Send('A') }, true},
+		{"another EHLO", func(m *miltertest.MTA) { m.Command('H', miltertest.Strings("helo.test")) }, true},
+		{"another SMTP session", func(m *miltertest.MTA) { m.Send('K'); m.Command('C', append(miltertest.Strings("unknown"), 'U')) }, false},
+		{"QUIT", func(m *miltertest.MTA) { m.Send('A'); m.Send('Q') }, false},
+		{"the MTA closes", func(m *miltertest.MTA) { m.Close() }, false},
+		{"the MTA closes inside a packet", func(m *miltertest.MTA) { m.Write([]byte{0, 0, 1, 0, 'B', 'x'}); m.Close() }, false},
+		{"the MTA closes and waited for the verdict", func(m *miltertest.MTA) { m.Send('E'); m.Close() }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			dns := &stuck{open: map[string]int{}}
-			r := start(t, nil, Options{ProgressInterval: 20 * time.Millisecond})
-			r.SetHandler(Handler{Checker: policy.NewChecker(policy.Options{Resolver: dns, AuthservID: "mx.example.net", SPFTimeout: time.Hour, MessageTimeout: time.Hour})})
-			m := connectMTA(t, r.dial, offerAll)
-			m.command('C', inet("client.example.org", "192.0.2.1", 40000))
-			m.command('H', z("helo.test"))
-			m.envelope(letter{from: "<a@sender.test>", rcpts: usual.rcpts})
-			m.content(letter{fields: [][2]string{{"From", " a@author.test"}}, body: "x\r\n"})
-			eventually(t, "all is asked", func() bool {
-				return dns.asking("sender.test") > 1 && dns.asking("author.test") > 0 && dns.asking("helo.test") > 0 && dns.asking("arpa") > 0
-			})
-			tt.leave(m)
-			eventually(t, "the message's questions end", func() bool { return dns.asking("sender.test") == 0 && dns.asking("author.test") == 0 })
-			if tt.stays {
-				if dns.asking("arpa") == 0 || dns.asking("helo.test") == 0 {
-					t.Error("the client's questions ended with the message")
+			synctest.Test(t, func(t *testing.T) {
+				dns := &stuck{open: map[string]int{}}
+				r := start(t, nil, Options{Milter: milter.Options{ProgressInterval: time.Second}})
+				r.SetHandler(Handler{Checker: policy.NewChecker(policy.Options{Resolver: dns, AuthservID: "mx.example.net", SPFTimeout: time.Hour, MessageTimeout: time.Hour})})
+				m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+				m.Command('C', miltertest.Inet("client.example.org", "192.0.2.1", 40000))
+				m.Command('H', miltertest.Strings("helo.test"))
+				m.Envelope(miltertest.Letter{From: "<a@sender.test>", Rcpts: miltertest.Usual().Rcpts})
+				m.Content(miltertest.Letter{Fields: [][2]string{{"From", " a@author.test"}}, Body: "x\r\n"})
+				synctest.Wait()
+				if dns.asking("sender.test") < 2 || dns.asking("author.test") == 0 || dns.asking("helo.test") == 0 || dns.asking("arpa") == 0 {
+					t.Errorf("not everything is asked: %v", dns.open)
 				}
-				return
-			}
-			eventually(t, "the client's questions end", func() bool { return dns.asking("") == 0 })
+				tt.leave(m)
+				time.Sleep(2 * time.Second) // a progress packet finds the MTA gone
+				synctest.Wait()
+				if dns.asking("sender.test") > 0 || dns.asking("author.test") > 0 {
+					t.Errorf("the message's questions go on: %v", dns.open)
+				}
+				if got := dns.asking("arpa") > 0 && dns.asking("helo.test") > 0; got != tt.stays {
+					t.Errorf("the client's questions go on: %v", dns.open)
+				}
+				m.Close()
+				r.stop()
+				synctest.Wait()
+				if dns.asking("") > 0 {
+					t.Errorf("questions go on: %v", dns.open)
+				}
+			})
 		})
 	}
 }

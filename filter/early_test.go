@@ -4,20 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 )
-
-// rcpt says RCPT and returns the reply, or 'c' where none is due.
-func (m *mta) rcpt(addr string) (code byte, text string) {
-	m.t.Helper()
-	m.send('R', z(addr))
-	if !m.due('R') {
-		return 'c', ""
-	}
-	c, d := m.recv()
-	return c, strings.TrimSuffix(string(d), "\x00")
-}
 
 func early(p rules.Rules) rules.Rules {
 	p.Local = rules.Local{SPFFail: rules.DemandReject, SPFEarly: true}
@@ -31,20 +21,20 @@ func TestEarlyRefusal(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
-		between func(*mta)
+		between func(*miltertest.MTA)
 	}{
-		{"Postfix", func(m *mta) { m.send('A') }},
-		{"Sendmail", func(*mta) {}},
+		{"Postfix", func(m *miltertest.MTA) { m.Send('A') }},
+		{"Sendmail", func(*miltertest.MTA) {}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r, _ := startPolicy(t, early(rules.Rules{}))
-			m := connectMTA(t, r.dial, offerAll)
-			m.command('C', inet("client.example.org", "192.0.2.77", 40000))
-			m.command('H', z("helo.example.org"))
-			m.command('M', z("<a@good.test>"))
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Command('C', miltertest.Inet("client.example.org", "192.0.2.77", 40000))
+			m.Command('H', miltertest.Strings("helo.example.org"))
+			m.Command('M', miltertest.Strings("<a@good.test>"))
 			for _, to := range []string{"<b@example.net>", "<c@example.net>"} {
-				code, text := m.rcpt(to)
+				code, text := m.Rcpt(to)
 				if code != 'y' || text != "550 5.7.23 SPF: good.test does not let 192.0.2.77 send its mail. If you may send for good.test, its administrators must list your server in SPF" {
 					t.Errorf("%s: %q %q", to, code, text)
 				}
@@ -55,14 +45,14 @@ func TestEarlyRefusal(t *testing.T) {
 			}
 			tt.between(m)
 			// The client is still known: the next message is judged by its address.
-			m.command('M', z("<a@good.test>"))
-			if code, _ := m.rcpt("<b@example.net>"); code != 'y' {
+			m.Command('M', miltertest.Strings("<a@good.test>"))
+			if code, _ := m.Rcpt("<b@example.net>"); code != 'y' {
 				t.Errorf("second message: %q", code)
 			}
 			r.decision()
 			tt.between(m)
-			if o := m.deliver(from("plain.test", "plain.test")); o.code != 'c' {
-				t.Errorf("third message: %q %q", o.code, o.text)
+			if o := m.Deliver(from("plain.test", "plain.test")); o.Code != 'c' {
+				t.Errorf("third message: %q %q", o.Code, o.Text)
 			}
 			if d := r.decision(); d.Early || d.Results.Client.IP != "192.0.2.77" {
 				t.Errorf("%+v", d.Results.Client)
@@ -91,14 +81,14 @@ func TestEarlyLetsThrough(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r, _ := startPolicy(t, early(tt.rules))
-			m := connectMTA(t, r.dial, offerAll)
-			m.command('C', inet("client.example.org", tt.ip, 40000))
-			m.command('H', z("helo.example.org"))
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Command('C', miltertest.Inet("client.example.org", tt.ip, 40000))
+			m.Command('H', miltertest.Strings("helo.example.org"))
 			if tt.user != "" {
-				m.send('D', []byte("M"), z("{auth_authen}", tt.user))
+				m.Send('D', []byte("M"), miltertest.Strings("{auth_authen}", tt.user))
 			}
-			m.command('M', z("<a@good.test>"))
-			if code, text := m.rcpt("<b@example.net>"); code != 'c' {
+			m.Command('M', miltertest.Strings("<a@good.test>"))
+			if code, text := m.Rcpt("<b@example.net>"); code != 'c' {
 				t.Errorf("%q %q", code, text)
 			}
 		})
@@ -111,28 +101,28 @@ func TestEarlyAfterReload(t *testing.T) {
 	t.Parallel()
 	r, _ := startPolicy(t, rules.Rules{})
 	before := r.handler.Load()
-	m := connectMTA(t, r.dial, offerAll)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
 	r.SetHandler(Handler{Checker: before.checker.(policyChecker).c, Rules: early(rules.Rules{AuthservID: "mx.example.net"})})
-	m.command('C', inet("client.example.org", "192.0.2.77", 40000))
-	m.command('H', z("helo.example.org"))
-	m.command('M', z("<a@good.test>"))
-	if m.due('R') {
+	m.Command('C', miltertest.Inet("client.example.org", "192.0.2.77", 40000))
+	m.Command('H', miltertest.Strings("helo.example.org"))
+	m.Command('M', miltertest.Strings("<a@good.test>"))
+	if m.Awaits('R') {
 		t.Fatal("RCPT is answered")
 	}
-	m.command('R', z("<b@example.net>"))
-	m.silence()
-	m.content(usual)
-	m.send('E')
-	if o := m.verdict(); o.code != 'y' || !strings.HasPrefix(o.text, "550 5.7.23") {
-		t.Errorf("%q %q", o.code, o.text)
+	m.Command('R', miltertest.Strings("<b@example.net>"))
+	m.Silence()
+	m.Content(miltertest.Usual())
+	m.Send('E')
+	if o := m.Verdict(); o.Code != 'y' || !strings.HasPrefix(o.Text, "550 5.7.23") {
+		t.Errorf("%q %q", o.Code, o.Text)
 	}
 	if d := r.decision(); d.Early || d.Verdict.Rule != result.RuleSPFFail {
 		t.Errorf("%+v", d)
 	}
-	m = connectMTA(t, r.dial, offerAll)
-	m.command('C', inet("client.example.org", "192.0.2.77", 40000))
-	m.command('M', z("<a@good.test>"))
-	if code, _ := m.rcpt("<b@example.net>"); code != 'y' {
+	m = miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Command('C', miltertest.Inet("client.example.org", "192.0.2.77", 40000))
+	m.Command('M', miltertest.Strings("<a@good.test>"))
+	if code, _ := m.Rcpt("<b@example.net>"); code != 'y' {
 		t.Errorf("%q", code)
 	}
 	r.decision()
@@ -147,13 +137,13 @@ func TestEarlyPanic(t *testing.T) {
 		}
 	}}
 	r := start(t, f, Options{})
-	j := f.judge()
+	j := f.handler()
 	j.early = func(*result.Results) (result.Verdict, bool) { return result.Verdict{}, false }
 	r.handler.Store(j)
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
-	if o := m.deliver(usual); o.code != 'y' || !strings.HasPrefix(o.text, "451 4.3.0") {
-		t.Errorf("%q %q", o.code, o.text)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	if o := m.Deliver(miltertest.Usual()); o.Code != 'y' || !strings.HasPrefix(o.Text, "451 4.3.0") {
+		t.Errorf("%q %q", o.Code, o.Text)
 	}
 	r.decision()
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/filter/milter"
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
@@ -70,8 +72,8 @@ func (f *fake) has(s string) bool {
 	return false
 }
 
-func (f *fake) judge() *judge {
-	return &judge{checker: f, unheld: rules.Rules{}.Decide, decide: func(r *result.Results) result.Verdict {
+func (f *fake) handler() *handler {
+	return &handler{checker: f, unheld: rules.Rules{}.Decide, decide: func(r *result.Results) result.Verdict {
 		f.say("decide oversize=%q faults=%d", r.Oversize, len(r.Faults))
 		v := f.verdict
 		if v.Action == "" {
@@ -81,7 +83,7 @@ func (f *fake) judge() *judge {
 	}}
 }
 
-func (f *fake) Connect(ctx context.Context, c message.Client) conversation {
+func (f *fake) Connect(ctx context.Context, c message.Client) checkerConn {
 	ip := "-"
 	if c.IP.IsValid() {
 		ip = c.IP.String()
@@ -105,7 +107,7 @@ func (c *fakeConn) Close() {
 	c.say("bye")
 }
 
-func (c *fakeConn) Message(s message.Sender) transaction {
+func (c *fakeConn) Message(s message.Sender) checkerMessage {
 	c.say("mail <%s> user=%s tls=%s", s.Path, s.User, s.TLS)
 	return &fakeMessage{c}
 }
@@ -160,7 +162,7 @@ func (m *fakeMessage) Finish(ctx context.Context) *result.Results {
 type rig struct {
 	*Server
 	t         testing.TB
-	dial      dialer
+	dial      miltertest.Dialer
 	logs      *observer.ObservedLogs
 	decisions chan Decision
 	stop      func()
@@ -169,8 +171,8 @@ type rig struct {
 // start serves in memory.
 func start(t testing.TB, f *fake, o Options) *rig {
 	t.Helper()
-	p := newPipes()
-	return startOn(t, f, o, p, p.dial)
+	p := miltertest.NewListener()
+	return startOn(t, f, o, p, p.Dial)
 }
 
 // startUnix serves on a socket file.
@@ -184,7 +186,7 @@ func startUnix(t testing.TB, f *fake, o Options) *rig {
 	return startOn(t, f, o, l, func() (net.Conn, error) { return net.Dial("unix", path) })
 }
 
-func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial dialer) *rig {
+func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.Dialer) *rig {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	r := &rig{t: t, dial: dial, logs: logs, decisions: make(chan Decision, 64)}
@@ -196,17 +198,17 @@ func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial dialer) *rig
 	}
 	r.Server = newServer(o)
 	if f != nil {
-		r.handler.Store(f.judge())
+		r.handler.Store(f.handler())
 	}
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(l) }()
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), miltertest.Patience)
 			defer cancel()
-			r.Shutdown(ctx)
-			if err := <-served; err != ErrServerClosed {
+			_ = r.Shutdown(ctx)
+			if err := <-served; err != milter.ErrServerClosed {
 				t.Errorf("Serve: %v", err)
 			}
 			s := r.Stats()
@@ -225,23 +227,13 @@ func (r *rig) decision() Decision {
 	select {
 	case d := <-r.decisions:
 		return d
-	case <-time.After(10 * time.Second):
+	case <-time.After(miltertest.Patience):
 		r.t.Fatal("no decision")
 		return Decision{}
 	}
 }
 
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
-// shortDir is a directory whose name leaves room for a socket's.
+// shortDir returns a new directory whose name leaves room for a socket's.
 func shortDir(t testing.TB) string {
 	t.Helper()
 	d, err := os.MkdirTemp("", "pv")

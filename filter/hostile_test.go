@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net"
 	"reflect"
 	"strings"
 	"testing"
 	"unicode"
 
+	"github.com/postvet/postvet/filter/milter"
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/result"
 
 	"go.uber.org/zap"
@@ -68,15 +69,8 @@ func TestHostileLog(t *testing.T) {
 				Logger:    zap.New(zapcore.NewCore(encoder, zapcore.AddSync(&out), zap.DebugLevel)),
 				OnMessage: func(Decision) { panic(hostile) },
 			})
-			near, far := net.Pipe()
-			defer near.Close()
-			defer far.Close()
-			w := &wire{srv: srv, Conn: near}
-			s := &session{srv: srv, wire: w}
-			w.session = s
-			fill(reflect.ValueOf(&s.macros.queueID).Elem(), 0)
-			s.macros.daemonName = s.macros.queueID
-			s.client.Name, s.client.Listener, s.helo = hostile, hostile, hostile
+			srv.handler.Store((&fake{quiet: true}).handler())
+			s, stop := hostileSession(t, srv)
 
 			var d Decision
 			fill(reflect.ValueOf(&d).Elem(), 0)
@@ -87,20 +81,16 @@ func TestHostileLog(t *testing.T) {
 			d.Verdict.Faults = d.Verdict.Faults[:1]
 			d.Faults = d.Faults[:1]
 			s.decision = &d
-			s.answered(errors.New(hostile))                      // 3 faults, undelivered, the message, the panic of the hook
+			s.VerdictSent(errors.New(hostile))                   // 3 faults, undelivered, the message, the panic of the hook
 			s.guard("test", func() { panic([]string{hostile}) }) // 1
+			s.Panicked(hostile)                                  // 1
 			s.mail = &mail{from: hostile}
-			s.giveUp() // 1
-			for _, reason := range []error{errProtocol, errors.New("lost")} {
-				w.command = 'x'
-				w.reason = errors.Join(reason, hostileError{})
-				w.report(hostile) // 1
-			}
-			w.stray(0x1b) // 1
-			w.command, w.owed = 0x9b, true
-			w.settle() // 1
+			s.Abort() // 1
+			s.mail = &mail{}
+			s.mail.refusal.Text = "550" // so that the end of the connection says nothing of it
+			stop()
 
-			const lines = 6 + 1 + 1 + 2 + 1 + 1
+			const lines = 6 + 1 + 1 + 1
 			text := strings.TrimSuffix(out.String(), "\n")
 			all := strings.Split(text, "\n")
 			if len(all) != lines {
@@ -122,6 +112,33 @@ func TestHostileLog(t *testing.T) {
 				t.Errorf("a line was forged:\n%s", text)
 			}
 		})
+	}
+}
+
+// hostileSession returns a session inside a message about which the client wrote
+// nothing but hostile text. No method of it is called until stop.
+func hostileSession(t *testing.T, srv *Server) (s *session, stop func()) {
+	t.Helper()
+	l := miltertest.NewListener()
+	server := milter.NewServer(zap.NewNop(), milter.Options{}, func(c *milter.Conn) milter.Session {
+		s = &session{srv: srv, conn: c}
+		return s
+	})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l, hostile) }()
+	m := miltertest.Connect(t, l.Dial, miltertest.OfferAll)
+	m.Send('D', []byte("C"), miltertest.Strings("{daemon_name}", hostile))
+	m.Command('C', miltertest.Inet(hostile, "192.0.2.1", 25))
+	m.Command('H', miltertest.Strings(hostile))
+	m.Send('D', []byte("M"), miltertest.Strings("i", hostile))
+	m.Command('M', miltertest.Strings("<"+hostile+">"))
+	if !strings.Contains(s.conn.QueueID(), "\x1b") {
+		t.Fatalf("%q", s.conn.QueueID())
+	}
+	return s, func() {
+		m.Close()
+		_ = server.Shutdown(t.Context())
+		<-served
 	}
 }
 

@@ -61,19 +61,6 @@ func clientIP(c message.Client) string {
 	return c.IP.String()
 }
 
-// A command or a reply of the protocol is one octet, which may be anything.
-func zapCommand(c byte) zap.Field { return text("command", string(rune(c))) }
-func zapReply(c byte) zap.Field   { return text("reply", string(rune(c))) }
-
-// zapPanic returns what was panicked with, which may hold foreign text.
-func zapPanic(v any) zap.Field { return text("panic", fmt.Sprint(v)) }
-
-// zapError is zap.Error for errors that may hold foreign text.
-func zapError(err error) zap.Field { return text("error", err.Error()) }
-
-// zapQueue returns the queue id of the connection's current message, or of its last.
-func (w *wire) zapQueue() zap.Field { return text("queue", w.session.macros.queueID) }
-
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // logDecision writes the one line of a message, and a warning for each fault.
@@ -84,7 +71,7 @@ func (s *session) logDecision(d *Decision) {
 		log.Warn("fault", text("queue", d.QueueID), zap.String("client", clientIP(d.Client)), text("fault", f))
 	}
 	if d.Err != nil {
-		log.Warn("the MTA left before the verdict", text("queue", d.QueueID), zap.String("client", clientIP(d.Client)), zapError(d.Err))
+		log.Warn("the MTA left before the verdict", text("queue", d.QueueID), zap.String("client", clientIP(d.Client)), text("error", d.Err.Error()))
 	}
 	entry := log.Check(zap.InfoLevel, "message")
 	if entry == nil {
@@ -154,4 +141,17 @@ func (s *session) logDecision(d *Decision) {
 		fields = append(fields, text("shadow", s))
 	}
 	entry.Write(fields...)
+}
+
+// matched returns the rules of the admin's own that matched: "newsletter", or
+// "partners (monitor)".
+func matched(v result.Verdict) []string {
+	out := make([]string, len(v.Matched))
+	for i, m := range v.Matched {
+		out[i] = m.Rule
+		if m.Monitor {
+			out[i] += " (monitor)"
+		}
+	}
+	return out
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/result"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,13 +50,13 @@ func TestLogLine(t *testing.T) {
 	var out bytes.Buffer
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zap.InfoLevel))
 	r := start(t, f, Options{Logger: logger})
-	m := connectMTA(t, r.dial, offerAll)
-	m.queue = "4ABC"
-	m.hello()
-	m.command('H', z("evil\r\n\x1b[2J\xff"))
-	l := usual
-	l.from = "<" + strings.Repeat("x", 1000) + "@example.org>"
-	m.deliver(l)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Queue = "4ABC"
+	m.Hello()
+	m.Command('H', miltertest.Strings("evil\r\n\x1b[2J\xff"))
+	l := miltertest.Usual()
+	l.From = "<" + strings.Repeat("x", 1000) + "@example.org>"
+	m.Deliver(l)
 	r.decision()
 	m.Close()
 	r.stop()
@@ -120,9 +121,9 @@ func TestLogLineBehindRelay(t *testing.T) {
 				}}
 			}}
 			r := start(t, f, Options{})
-			m := connectMTA(t, r.dial, offerAll)
-			m.hello()
-			m.deliver(usual)
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Hello()
+			m.Deliver(miltertest.Usual())
 			if d := r.decision(); d.Client.IP.String() != "192.0.2.1" {
 				t.Errorf("the decision's client is %v, not who connected", d.Client)
 			}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -49,11 +50,11 @@ func startPolicyWith(t *testing.T, rules rules.Rules, o policy.Options) (*rig, *
 }
 
 // from makes a letter of this author and envelope domain.
-func from(envelope, author string) letter {
-	return letter{
-		from:  "<a@" + envelope + ">",
-		rcpts: []string{"<b@example.net>"},
-		fields: [][2]string{
+func from(envelope, author string) miltertest.Letter {
+	return miltertest.Letter{
+		From:  "<a@" + envelope + ">",
+		Rcpts: []string{"<b@example.net>"},
+		Fields: [][2]string{
 			{"Authentication-Results", " other.example; dmarc=fail"},
 			{"authentication-results", " \"mx.example.net\" (really) 1;\n\tdmarc=pass header.from=" + author},
 			{"Subject", " 100% real"},
@@ -61,7 +62,7 @@ func from(envelope, author string) letter {
 			{"From", " A <a@" + author + ">"},
 			{"Authentication-Results", " MX.example.net; dkim=pass"},
 		},
-		body: "hello\r\n",
+		Body: "hello\r\n",
 	}
 }
 
@@ -70,7 +71,7 @@ func TestPolicyVerdicts(t *testing.T) {
 	r, _ := startPolicy(t, rules.Rules{})
 	tests := []struct {
 		name   string
-		letter letter
+		letter miltertest.Letter
 		code   byte
 		text   string // prefix
 		says   []string
@@ -83,23 +84,23 @@ func TestPolicyVerdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := connectMTA(t, r.dial, offerAll)
-			m.hello()
-			o := m.deliver(tt.letter)
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Hello()
+			o := m.Deliver(tt.letter)
 			d := r.decision()
-			if o.code != tt.code || !strings.HasPrefix(o.text, tt.text) {
-				t.Fatalf("%q %q, %+v", o.code, o.text, d.Results)
+			if o.Code != tt.code || !strings.HasPrefix(o.Text, tt.text) {
+				t.Fatalf("%q %q, %+v", o.Code, o.Text, d.Results)
 			}
 			if tt.code == 'y' {
-				if len(o.edits) > 0 {
-					t.Errorf("%q", o.edits)
+				if len(o.Edits) > 0 {
+					t.Errorf("%q", o.Edits)
 				}
 				return
 			}
 			// Our names' fields go from below, those of others stay, ours is on top.
 			var dels, ins []string
 			held := false
-			for _, e := range o.edits {
+			for _, e := range o.Edits {
 				switch {
 				case strings.HasPrefix(e, "del "):
 					dels = append(dels, strings.ToLower(e[4:]))
@@ -115,7 +116,7 @@ func TestPolicyVerdicts(t *testing.T) {
 				t.Errorf("removed %s", got)
 			}
 			if len(ins) != 1 || held != tt.held {
-				t.Fatalf("%q", o.edits)
+				t.Fatalf("%q", o.Edits)
 			}
 			for _, s := range tt.says {
 				if !strings.Contains(ins[0], s) {
@@ -139,26 +140,26 @@ func TestPolicyBadInput(t *testing.T) {
 	author := [2]string{"From", " a@plain.test"}
 	tests := []struct {
 		name string
-		l    letter
+		l    miltertest.Letter
 		code byte
 		text string
 	}{
-		{"no From", letter{from: "<>", fields: fields(3), body: "x"}, 'y', "550 5.7.1 "},
-		{"two From", letter{from: "<>", fields: fields(0, author, [2]string{"From", " b@good.test"}), body: "x"}, 'y', "550 5.7.1 "},
-		{"unparsable From", letter{from: "<>", fields: fields(0, [2]string{"From", " \x00<<>>@,"}), body: "x"}, 'y', "550 5.7.1 "},
-		{"10,000 fields", letter{from: "<>", fields: fields(10000, author), body: "x"}, 'y', "552 5.3.4 "},
-		{"a field of 1 MB", letter{from: "<>", fields: fields(1, author, [2]string{"X", strings.Repeat("x", 1<<20)}), body: "x"}, 'y', "552 5.3.4 "},
-		{"NULs in the body", letter{from: "<>", fields: fields(0, author), body: "a\x00\x00\r\n"}, 'c', ""},
-		{"no body", letter{from: "<>", fields: fields(0, author)}, 'c', ""},
-		{"nothing at all", letter{from: "<>"}, 'y', "550 5.7.1 "},
-		{"hostile envelope", letter{from: "<\"a\r\n b\x01\"@\xff..%s>", fields: fields(0, author)}, 'c', ""},
+		{"no From", miltertest.Letter{From: "<>", Fields: fields(3), Body: "x"}, 'y', "550 5.7.1 "},
+		{"two From", miltertest.Letter{From: "<>", Fields: fields(0, author, [2]string{"From", " b@good.test"}), Body: "x"}, 'y', "550 5.7.1 "},
+		{"unparsable From", miltertest.Letter{From: "<>", Fields: fields(0, [2]string{"From", " \x00<<>>@,"}), Body: "x"}, 'y', "550 5.7.1 "},
+		{"10,000 fields", miltertest.Letter{From: "<>", Fields: fields(10000, author), Body: "x"}, 'y', "552 5.3.4 "},
+		{"a field of 1 MB", miltertest.Letter{From: "<>", Fields: fields(1, author, [2]string{"X", strings.Repeat("x", 1<<20)}), Body: "x"}, 'y', "552 5.3.4 "},
+		{"NULs in the body", miltertest.Letter{From: "<>", Fields: fields(0, author), Body: "a\x00\x00\r\n"}, 'c', ""},
+		{"no body", miltertest.Letter{From: "<>", Fields: fields(0, author)}, 'c', ""},
+		{"nothing at all", miltertest.Letter{From: "<>"}, 'y', "550 5.7.1 "},
+		{"hostile envelope", miltertest.Letter{From: "<\"a\r\n b\x01\"@\xff..%s>", Fields: fields(0, author)}, 'c', ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := connectMTA(t, r.dial, offerAll)
-			m.hello()
-			if o := m.deliver(tt.l); o.code != tt.code || !strings.HasPrefix(o.text, tt.text) {
-				t.Errorf("%q %q", o.code, o.text)
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Hello()
+			if o := m.Deliver(tt.l); o.Code != tt.code || !strings.HasPrefix(o.Text, tt.text) {
+				t.Errorf("%q %q", o.Code, o.Text)
 			}
 			if d := r.decision(); len(d.Results.Faults)+len(d.Faults) != 0 {
 				t.Errorf("faults %q %q", d.Results.Faults, d.Faults)
@@ -172,29 +173,35 @@ func TestPolicyExempt(t *testing.T) {
 	r, _ := startPolicy(t, rules.Rules{})
 	tests := []struct {
 		name  string
-		begin func(m *mta)
+		begin func(m *miltertest.MTA)
 		want  string
 	}{
-		{"authenticated", func(m *mta) {
-			m.hello()
-			m.send('D', []byte("M"), z("{auth_authen}", "jane"))
+		{"authenticated", func(m *miltertest.MTA) {
+			m.Hello()
+			m.Send('D', []byte("M"), miltertest.Strings("{auth_authen}", "jane"))
 		}, result.ExemptAuthenticated},
-		{"local submission", func(m *mta) { m.command('C', inet("localhost", "127.0.0.1", 0)); m.command('H', z("localhost")) }, result.ExemptLocal},
-		{"exempt address", func(m *mta) { m.command('C', inet("c", "192.0.2.200", 1)); m.command('H', z("c")) }, result.ExemptAddress},
-		{"nobody", func(m *mta) { m.hello() }, ""},
+		{"local submission", func(m *miltertest.MTA) {
+			m.Command('C', miltertest.Inet("localhost", "127.0.0.1", 0))
+			m.Command('H', miltertest.Strings("localhost"))
+		}, result.ExemptLocal},
+		{"exempt address", func(m *miltertest.MTA) {
+			m.Command('C', miltertest.Inet("c", "192.0.2.200", 1))
+			m.Command('H', miltertest.Strings("c"))
+		}, result.ExemptAddress},
+		{"nobody", func(m *miltertest.MTA) { m.Hello() }, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := connectMTA(t, r.dial, offerAll)
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
 			tt.begin(m)
-			o := m.deliver(from("plain.test", "good.test"))
-			if d := r.decision(); d.Results.Exempt != tt.want || (o.code == 'c') != (tt.want != "") {
-				t.Errorf("exempt %q, %q %q", d.Results.Exempt, o.code, o.text)
+			o := m.Deliver(from("plain.test", "good.test"))
+			if d := r.decision(); d.Results.Exempt != tt.want || (o.Code == 'c') != (tt.want != "") {
+				t.Errorf("exempt %q, %q %q", d.Results.Exempt, o.Code, o.Text)
 			}
 			if tt.name == "authenticated" {
 				// The login does not outlive its message.
-				if o := m.deliver(from("plain.test", "good.test")); o.code != 'y' {
-					t.Errorf("second message: %q", o.code)
+				if o := m.Deliver(from("plain.test", "good.test")); o.Code != 'y' {
+					t.Errorf("second message: %q", o.Code)
 				}
 				r.decision()
 			}
@@ -209,11 +216,11 @@ func TestPolicyDNSTrouble(t *testing.T) {
 			t.Parallel()
 			r, dns := startPolicy(t, rules.Rules{OnTempError: onTempError})
 			dns.SetFault("*", "*", dnstest.ServFail)
-			m := connectMTA(t, r.dial, offerAll)
-			m.hello()
-			o := m.deliver(from("plain.test", "good.test"))
-			if o.code != want || want == 'y' && o.text[0] != '4' {
-				t.Errorf("%q %q", o.code, o.text)
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Hello()
+			o := m.Deliver(from("plain.test", "good.test"))
+			if o.Code != want || want == 'y' && o.Text[0] != '4' {
+				t.Errorf("%q %q", o.Code, o.Text)
 			}
 			if d := r.decision(); d.Results.DMARC.Status != "temperror" {
 				t.Errorf("dmarc=%s %s", d.Results.DMARC.Status, d.Results.DMARC.Reason)
@@ -225,14 +232,14 @@ func TestPolicyDNSTrouble(t *testing.T) {
 func TestPolicySwap(t *testing.T) {
 	t.Parallel()
 	r, _ := startPolicy(t, rules.Rules{Mode: rules.Monitor})
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
-	if o := m.deliver(from("plain.test", "good.test")); o.code != 'c' {
-		t.Errorf("monitor: %q %q", o.code, o.text)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	if o := m.Deliver(from("plain.test", "good.test")); o.Code != 'c' {
+		t.Errorf("monitor: %q %q", o.Code, o.Text)
 	}
 	old := r.handler.Load()
 	r.SetHandler(Handler{Checker: old.checker.(policyChecker).c, Rules: rules.Rules{Mode: rules.Enforce, AuthservID: "mx.example.net"}})
-	if o := m.deliver(from("plain.test", "good.test")); o.code != 'y' {
-		t.Errorf("enforce: %q %q", o.code, o.text)
+	if o := m.Deliver(from("plain.test", "good.test")); o.Code != 'y' {
+		t.Errorf("enforce: %q %q", o.Code, o.Text)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
@@ -22,75 +24,76 @@ func TestRuleActions(t *testing.T) {
 	t.Parallel()
 	redirect := result.Verdict{Action: result.Redirect, RedirectTo: "abuse@example.net", Remove: refs("A#1")}
 	const fault = "451 4.3.0 The message could not be checked because of an internal error; please try again later"
-	many := usual
-	many.rcpts = nil
+	many := miltertest.Usual()
+	many.Rcpts = nil
 	for i := range 5 {
-		many.rcpts = append(many.rcpts, fmt.Sprintf("<r%d@example.net>", i))
+		many.Rcpts = append(many.Rcpts, fmt.Sprintf("<r%d@example.net>", i))
 	}
-	with := func(rcpts ...string) letter { l := usual; l.rcpts = rcpts; return l }
-	reading := func(l letter, read ...string) letter { l.read = read; return l }
+	with := func(rcpts ...string) miltertest.Letter { l := miltertest.Usual(); l.Rcpts = rcpts; return l }
+	reading := func(l miltertest.Letter, read ...string) miltertest.Letter { l.Addrs = read; return l }
 	for _, tt := range []struct {
 		name    string
 		verdict result.Verdict
-		letter  letter
-		offer   offer
-		want    outcome
+		letter  miltertest.Letter
+		offer   miltertest.Offer
+		want    miltertest.Outcome
 		faults  int
 	}{
-		{name: "discard", verdict: result.Verdict{Action: result.Discard, Remove: refs("A#1")}, letter: usual, want: outcome{code: 'd'}},
+		{name: "discard", verdict: result.Verdict{Action: result.Discard, Remove: refs("A#1")}, letter: miltertest.Usual(), want: miltertest.Outcome{Code: 'd'}},
 		{
 			name: "redirect after the header, the new recipient first", verdict: redirect, letter: with("<b@example.net>", "<c@example.net>"),
-			want: outcome{code: 'c', edits: []string{"del A#1", "+<abuse@example.net>", "-<b@example.net>", "-<c@example.net>"}},
+			want: miltertest.Outcome{Code: 'c', Edits: []string{"del A#1", "+<abuse@example.net>", "-<b@example.net>", "-<c@example.net>"}},
 		},
 		{
 			name: "redirect to one of the recipients", verdict: redirect, letter: with("<b@example.net>", "<abuse@example.net>", "<b@example.net>"),
-			want: outcome{code: 'c', edits: []string{"del A#1", "-<b@example.net>"}},
+			want: miltertest.Outcome{Code: 'c', Edits: []string{"del A#1", "-<b@example.net>"}},
 		},
 		{
 			name: "redirect to one of the recipients, in capitals", verdict: redirect, letter: with("<b@example.net>", "<Abuse@EXAMPLE.net>"),
-			want: outcome{code: 'c', edits: []string{"del A#1", "-<b@example.net>"}},
+			want: miltertest.Outcome{Code: 'c', Edits: []string{"del A#1", "-<b@example.net>"}},
 		},
 		{
 			name: "the MTA reads recipients otherwise than they are written", verdict: redirect,
 			letter: reading(with("<@a.example:b@example.net>", "<c@example.net>", "<@a.example:abuse@example.net>"), "b@example.net", "c", "abuse@example.net"),
-			want:   outcome{code: 'c', edits: []string{"del A#1", "-<@a.example:b@example.net>", "-<b@example.net>", "-<c@example.net>"}},
+			want:   miltertest.Outcome{Code: 'c', Edits: []string{"del A#1", "-<@a.example:b@example.net>", "-<b@example.net>", "-<c@example.net>"}},
 		},
 		{
-			name: "the MTA cannot delete recipients", verdict: redirect, letter: usual, offer: offer{6, 0x1f7, 0x1fffff},
-			want: outcome{code: 'y', text: fault}, faults: 1,
+			name: "the MTA cannot delete recipients", verdict: redirect, letter: miltertest.Usual(), offer: miltertest.NewOffer(6, 0x1f7, 0x1fffff),
+			want: miltertest.Outcome{Code: 'y', Text: fault}, faults: 1,
 		},
 		{
-			name: "the MTA cannot add recipients", verdict: redirect, letter: usual, offer: offer{6, 0x1fb, 0x1fffff},
-			want: outcome{code: 'y', text: fault}, faults: 1,
+			name: "the MTA cannot add recipients", verdict: redirect, letter: miltertest.Usual(), offer: miltertest.NewOffer(6, 0x1fb, 0x1fffff),
+			want: miltertest.Outcome{Code: 'y', Text: fault}, faults: 1,
 		},
-		{name: "more recipients than are remembered", verdict: redirect, letter: many, want: outcome{code: 'y', text: fault}, faults: 1},
+		{name: "more recipients than are remembered", verdict: redirect, letter: many, want: miltertest.Outcome{Code: 'y', Text: fault}, faults: 1},
 		{
-			name: "an address that is none", verdict: result.Verdict{Action: result.Redirect, RedirectTo: "a@b\r\n"}, letter: usual,
-			want: outcome{code: 'y', text: fault}, faults: 1,
+			name: "an address that is none", verdict: result.Verdict{Action: result.Redirect, RedirectTo: "a@b\r\n"}, letter: miltertest.Usual(),
+			want: miltertest.Outcome{Code: 'y', Text: fault}, faults: 1,
 		},
 		{
-			name: "no address", verdict: result.Verdict{Action: result.Redirect}, letter: usual,
-			want: outcome{code: 'y', text: fault}, faults: 1,
+			name: "no address", verdict: result.Verdict{Action: result.Redirect}, letter: miltertest.Usual(),
+			want: miltertest.Outcome{Code: 'y', Text: fault}, faults: 1,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			r := start(t, &fake{verdict: tt.verdict}, Options{MaxRecipients: 4})
-			if tt.offer == (offer{}) {
-				tt.offer = offerAll
-			}
-			m := connectMTA(t, r.dial, tt.offer)
-			m.hello()
-			for range 2 { // the connection goes on
-				got := m.deliver(tt.letter)
-				if d := cmp.Diff(tt.want, got, cmp.AllowUnexported(outcome{})); d != "" {
-					t.Error(d)
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, &fake{verdict: tt.verdict}, Options{MaxRecipients: 4})
+				if tt.offer == (miltertest.Offer{}) {
+					tt.offer = miltertest.OfferAll
 				}
-				if d := r.decision(); len(d.Faults) != tt.faults {
-					t.Errorf("faults %q", d.Faults)
+				m := miltertest.Connect(t, r.dial, tt.offer)
+				m.Hello()
+				for range 2 { // the connection goes on
+					got := m.Deliver(tt.letter)
+					if d := cmp.Diff(tt.want, got, cmp.AllowUnexported(miltertest.Outcome{})); d != "" {
+						t.Error(d)
+					}
+					if d := r.decision(); len(d.Faults) != tt.faults {
+						t.Errorf("faults %q", d.Faults)
+					}
+					m.Silence()
 				}
-				m.silence()
-			}
+			})
 		})
 	}
 }
@@ -116,26 +119,26 @@ func TestRulesEditHeader(t *testing.T) {
 		{Name: "tidy", Remove: []string{"authentication-results", "X-None"}, Add: []rules.Addition{{Name: "X-Rule", Value: value}}},
 		{Name: "lists", If: condition1(t, "list"), Action: result.Discard},
 	}})
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
-	o := m.deliver(from("good.test", "good.test"))
-	if o.code != 'c' || len(o.edits) != 6 {
-		t.Fatalf("%q %q", o.code, o.edits)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	o := m.Deliver(from("good.test", "good.test"))
+	if o.Code != 'c' || len(o.Edits) != 6 {
+		t.Fatalf("%q %q", o.Code, o.Edits)
 	}
 	want := []string{
 		"del Authentication-Results#4", "del Authentication-Results#3", "del Authentication-Results#2", "del authentication-results#1",
 		"ins 0 X-Rule: good.test from 192.0.2.1",
 	}
-	if d := cmp.Diff(want, o.edits[:5]); d != "" {
+	if d := cmp.Diff(want, o.Edits[:5]); d != "" {
 		t.Error(d)
 	}
-	if !strings.HasPrefix(o.edits[5], "ins 0 Authentication-Results: mx.example.net;") {
-		t.Errorf("%q", o.edits[5])
+	if !strings.HasPrefix(o.Edits[5], "ins 0 Authentication-Results: mx.example.net;") {
+		t.Errorf("%q", o.Edits[5])
 	}
 	l := from("good.test", "good.test")
-	l.fields = append(l.fields, [2]string{"List-Id", " <x.good.test>"})
-	if o := m.deliver(l); o.code != 'd' || len(o.edits) > 0 {
-		t.Errorf("%q %q", o.code, o.edits)
+	l.Fields = append(l.Fields, [2]string{"List-Id", " <x.good.test>"})
+	if o := m.Deliver(l); o.Code != 'd' || len(o.Edits) > 0 {
+		t.Errorf("%q %q", o.Code, o.Edits)
 	}
 	r.decision()
 	r.decision()
@@ -156,11 +159,11 @@ func TestShadow(t *testing.T) {
 		{Name: "same", If: condition1(t, `from == "good.test"`), Action: result.Accept},
 	}}
 	r.SetHandler(h)
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
 	for author, want := range map[string]string{"plain.test": "reject no-plain", "good.test": ""} {
-		if o := m.deliver(from("plain.test", author)); o.code != 'c' {
-			t.Fatalf("%q %q", o.code, o.text)
+		if o := m.Deliver(from("plain.test", author)); o.Code != 'c' {
+			t.Fatalf("%q %q", o.Code, o.Text)
 		}
 		d := r.decision()
 		if d.Shadow == nil || shadowText(&d) != want {
@@ -186,10 +189,10 @@ func TestShadowWithoutQuarantine(t *testing.T) {
 		Checker: policy.NewChecker(policy.Options{Resolver: nothingThere{}, AuthservID: "mx.example.net"}),
 		Rules:   set, Shadow: &set,
 	})
-	m := connectMTA(t, r.dial, offer{6, 0x1df, 0x1fffff})
-	m.hello()
-	if o := m.deliver(from("plain.test", "plain.test")); o.code != 'c' {
-		t.Fatalf("%q %q", o.code, o.text)
+	m := miltertest.Connect(t, r.dial, miltertest.NewOffer(6, 0x1df, 0x1fffff))
+	m.Hello()
+	if o := m.Deliver(from("plain.test", "plain.test")); o.Code != 'c' {
+		t.Fatalf("%q %q", o.Code, o.Text)
 	}
 	d := r.decision()
 	if d.Verdict.Action != result.Accept || len(d.Faults) != 1 || shadowText(&d) != "" {
@@ -205,13 +208,13 @@ func TestShadowPanics(t *testing.T) {
 	t.Parallel()
 	f := &fake{verdict: result.Verdict{Action: result.Accept}}
 	r := start(t, f, Options{})
-	j := f.judge()
+	j := f.handler()
 	j.shadow = func(*result.Results) result.Verdict { panic("shadow") }
 	r.handler.Store(j)
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
-	if o := m.deliver(usual); o.code != 'c' {
-		t.Errorf("%q %q", o.code, o.text)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	if o := m.Deliver(miltertest.Usual()); o.Code != 'c' {
+		t.Errorf("%q %q", o.Code, o.Text)
 	}
 	if d := r.decision(); d.Shadow != nil || d.Verdict.Action != result.Accept {
 		t.Errorf("%+v", d)
@@ -229,10 +232,10 @@ func TestRulesAreLogged(t *testing.T) {
 		{Name: "failing", If: condition1(t, `rcpts[9] == "x"`), Action: result.Reject},
 		{Name: "away", Action: result.Redirect, RedirectTo: "abuse@example.net"},
 	}})
-	m := connectMTA(t, r.dial, offerAll)
-	m.hello()
-	if o := m.deliver(from("plain.test", "plain.test")); o.code != 'c' {
-		t.Fatalf("%q %q", o.code, o.text)
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	if o := m.Deliver(from("plain.test", "plain.test")); o.Code != 'c' {
+		t.Fatalf("%q %q", o.Code, o.Text)
 	}
 	r.decision()
 	line := r.logs.FilterMessage("message").All()[0].ContextMap()

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -93,11 +94,13 @@ func (c *Config) Rules(authservID string) rules.Rules {
 // is the caller's business, who may have loaded another DrainTimeout since.
 func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 	return filter.Options{
-		Logger:         log,
-		MaxConnections: c.Limits.Connections,
-		MaxRecipients:  c.Limits.Recipients,
-		ReadTimeout:    c.Limits.IdleTimeout,
-		VerdictTimeout: c.Limits.VerdictTimeout,
-		DrainTimeout:   maxDrainTimeout,
+		Logger: log,
+		Milter: milter.Options{
+			MaxConnections: c.Limits.Connections,
+			ReadTimeout:    c.Limits.IdleTimeout,
+			VerdictTimeout: c.Limits.VerdictTimeout,
+			DrainTimeout:   maxDrainTimeout,
+		},
+		MaxRecipients: c.Limits.Recipients,
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -76,8 +77,8 @@ func TestOptions(t *testing.T) {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
 	wantServer := filter.Options{
-		MaxConnections: 200, MaxRecipients: 100,
-		ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour,
+		Milter:        milter.Options{MaxConnections: 200, ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour},
+		MaxRecipients: 100,
 	}
 	if d := cmp.Diff(wantServer, c.ServerOptions(nil)); d != "" {
 		t.Errorf("server (-want +got):\n%s", d)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -44,7 +45,7 @@ type (
 func (f filterOf) Stats() filter.Stats { return f.n.Stats }
 func (d dnsOf) Stats() dnscache.Stats  { return d.n.dns }
 func usual(rules ...string) (*Metrics, *numbers) {
-	n := &numbers{Stats: filter.Stats{Listening: 1}}
+	n := &numbers{Stats: filter.Stats{Counts: milter.Counts{Listening: 1}}}
 	m := New(Options{Version: "v1", Commit: "c", Rules: rules, Now: func() time.Time { return morning }})
 	f, d := n.sources()
 	m.Watch(f, d, 1)
@@ -235,8 +236,11 @@ func TestOtherPackages(t *testing.T) {
 	t.Parallel()
 	m, n := usual()
 	n.Stats = filter.Stats{
-		Open: 3, Busy: 2, Listening: 1, Connections: 10, Sessions: 20, Aborted: 4, Undelivered: 5, Panics: 6, ProtocolErrors: 7,
-		Timeouts: 8, Progress: 9, Forced: 11, DroppedFields: 12, StrayReplies: 13, OwedReplies: 14, AcceptErrors: 15, Limited: 16,
+		Counts: milter.Counts{
+			Open: 3, Busy: 2, Listening: 1, Connections: 10, Sessions: 20, ProtocolErrors: 7, Timeouts: 8, Progress: 9, Forced: 11,
+			StrayReplies: 13, OwedReplies: 14, AcceptErrors: 15, Limited: 16,
+		},
+		Aborted: 4, Undelivered: 5, Panics: 6, DroppedFields: 12,
 	}
 	n.dns = dnscache.Stats{
 		Hits: dnscache.OutcomeCounts{dnscache.Found: 5, dnscache.NoData: 1}, Misses: 2, Joined: 3, Stale: 4, Queued: 5, Refreshed: 6,

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -59,7 +58,7 @@ func (d *daemon) drain() {
 func (d *daemon) stopped(err error) error {
 	if err != nil {
 		d.log.Warn("stopped by force", zap.Error(err))
-		return fmt.Errorf("%s; raise drain_timeout if their MTA needs longer", strings.TrimPrefix(err.Error(), "filter: "))
+		return fmt.Errorf("%w; raise drain_timeout if their MTA needs longer", err)
 	}
 	d.log.Info("stopped", zap.Int64("connections", d.server.Stats().Connections), zap.Int64("messages", d.totals().All()))
 	return nil

@@ -1,4 +1,4 @@
-package filter
+package milter
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/emersion/go-milter"
+	gomilter "github.com/emersion/go-milter"
 )
 
 // Alive is a self-check for a watchdog: it opens a connection of its own inside
@@ -24,7 +24,7 @@ func (s *Server) Alive(ctx context.Context) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("filter: the server does not answer itself: %w", ctx.Err())
+		return fmt.Errorf("the milter server does not answer itself: %w", ctx.Err())
 	}
 }
 
@@ -39,31 +39,29 @@ func (s *Server) greetItself(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok {
 		_ = ours.SetDeadline(end)
 	}
-	if !s.begin(theirs, "", false) {
+	if !s.begin(theirs, "") {
 		return nil
 	}
-	offer := binary.BigEndian.AppendUint32(nil, 13)
-	offer = append(offer, byte(milter.CodeOptNeg))
-	offer = binary.BigEndian.AppendUint32(offer, maxVersion)
+	offer := binary.BigEndian.AppendUint32(nil, maxVersion)
 	offer = binary.BigEndian.AppendUint32(offer, uint32(wantedActions))
 	offer = binary.BigEndian.AppendUint32(offer, uint32(wantedProtocol))
-	if _, err := ours.Write(offer); err != nil {
-		return fmt.Errorf("filter: the server does not hear itself: %w", err)
+	if _, err := ours.Write(packet(byte(gomilter.CodeOptNeg), offer)); err != nil {
+		return fmt.Errorf("the milter server does not hear itself: %w", err)
 	}
 	var head [5]byte
 	if _, err := io.ReadFull(ours, head[:]); err != nil {
-		return fmt.Errorf("filter: the server does not answer itself: %w", err)
+		return fmt.Errorf("the milter server does not answer itself: %w", err)
 	}
-	if head[4] != byte(milter.CodeOptNeg) {
-		return errors.New("filter: the server answers itself with nonsense")
+	if head[4] != byte(gomilter.CodeOptNeg) {
+		return errors.New("the milter server answers itself with nonsense")
 	}
 	n := binary.BigEndian.Uint32(head[:4])
 	if _, err := io.CopyN(io.Discard, ours, int64(n)-1); err != nil {
-		return fmt.Errorf("filter: the server does not answer itself: %w", err)
+		return fmt.Errorf("the milter server does not answer itself: %w", err)
 	}
 	// Leaving without a word would be a lost connection for the log.
-	if _, err := ours.Write([]byte{0, 0, 0, 1, byte(milter.CodeQuit)}); err != nil {
-		return fmt.Errorf("filter: the server does not hear itself: %w", err)
+	if _, err := ours.Write(packet(byte(gomilter.CodeQuit), nil)); err != nil {
+		return fmt.Errorf("the milter server does not hear itself: %w", err)
 	}
 	_, _ = io.Copy(io.Discard, ours) // until it has closed its end
 	return nil

@@ -1,11 +1,9 @@
-package filter
+package milter
 
 import (
 	"bytes"
-	"net/netip"
-	"strings"
 
-	"github.com/emersion/go-milter"
+	gomilter "github.com/emersion/go-milter"
 )
 
 // macros are the MTA's macros that we use, by how long they hold. go-milter
@@ -34,13 +32,13 @@ func (m *macros) read(data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	switch milter.Code(data[0]) {
-	case milter.CodeConn:
+	switch gomilter.Code(data[0]) {
+	case gomilter.CodeConn:
 		*m = macros{}
-	case milter.CodeMail:
+	case gomilter.CodeMail:
 		m.beginMail()
 		m.mail = true
-	case milter.CodeRcpt:
+	case gomilter.CodeRcpt:
 		m.rcpt = ""
 	}
 	for data = data[1:]; len(data) > 0; {
@@ -94,37 +92,18 @@ func (m *macros) mailFrom() {
 	m.mail = false
 }
 
-// recipient is the address of a RCPT as the MTA reads it, "" if it does not say;
-// macros of one RCPT are not those of the next.
+// recipient returns the address of a RCPT as the MTA reads it, "" if it does not
+// say; macros of one RCPT are not those of the next.
 func (m *macros) recipient() string {
 	addr := m.rcpt
 	m.rcpt = ""
 	return addr
 }
 
-// who is the authenticated user; a method without a name is still a login.
-func (m *macros) who() string {
+// login returns who logged in; a method without a name is still a login.
+func (m *macros) login() string {
 	if m.user == "" {
 		return m.method
 	}
 	return m.user
-}
-
-// bareAddr takes off what MTAs put around an address: Sendmail's prefix, and a
-// zone.
-func bareAddr(s string) string {
-	if len(s) > 5 && strings.EqualFold(s[:5], "IPv6:") {
-		s = s[5:]
-	}
-	s, _, _ = strings.Cut(s, "%")
-	return s
-}
-
-// parseAddr returns the invalid address for what is none.
-func parseAddr(s string) netip.Addr {
-	ip, err := netip.ParseAddr(bareAddr(s))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ip.Unmap()
 }

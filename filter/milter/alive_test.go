@@ -1,4 +1,4 @@
-package filter
+package milter
 
 import (
 	"context"
@@ -6,30 +6,32 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/postvet/postvet/filter/milter/miltertest"
 )
 
 func TestAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f, l := &fake{}, newPipes()
-		r := startOn(t, f, Options{MaxConnections: 2}, l, l.dial)
+		f := &fake{}
+		r := start(t, f, Options{MaxConnections: 2})
 		for range 5 {
 			if err := r.Alive(soon(t)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
 		}
-		if s := r.Stats(); s.Connections != 0 || s.Open != 0 || s.ProtocolErrors != 0 || s.Timeouts != 0 {
+		if s := r.Counts(); s.Connections != 0 || s.Open != 0 || s.ProtocolErrors != 0 || s.Timeouts != 0 {
 			t.Errorf("the check was counted: %+v", s)
 		}
-		if len(f.heard()) != 0 {
-			t.Errorf("policy was bothered: %q", f.heard())
+		if len(f.saying("connect")) != 0 {
+			t.Errorf("the session heard of it: %q", f.heard())
 		}
 		if lines := r.logs.All(); len(lines) != 0 {
-			t.Errorf("the log was bothered: %v", lines)
+			t.Errorf("it was logged: %v", lines)
 		}
 		// All connections in use are no reason to be killed.
-		one, two := connectMTA(t, r.dial, offerAll), connectMTA(t, r.dial, offerAll)
+		one, two := miltertest.Connect(t, r.dial, miltertest.OfferAll), miltertest.Connect(t, r.dial, miltertest.OfferAll)
 		if err := r.Alive(soon(t)); err != nil {
 			t.Errorf("with all connections in use: %v", err)
 		}
@@ -57,7 +59,7 @@ func TestAliveHangs(t *testing.T) {
 }
 
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), miltertest.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -1,4 +1,4 @@
-package filter
+package milter
 
 import (
 	"net"
@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quickAck returns what makes the kernel acknowledge at once, nil if c is not
-// TCP. Sendmail writes macros and command apart, so that its second write
-// waits for our delayed acknowledgement of the first, 40 ms each time. The
-// option does not last; it is set before each read.
+// quickAck returns a function that has the kernel acknowledge at once, nil if c
+// is not TCP. Sendmail writes macros and command apart, so that its second write
+// waits for our delayed acknowledgement of the first, 40 ms each time. The option
+// does not last: call the function before each read.
 func quickAck(c net.Conn) func() {
 	t, ok := c.(*net.TCPConn)
 	if !ok {

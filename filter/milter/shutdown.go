@@ -1,4 +1,4 @@
-package filter
+package milter
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// killGrace bounds the wait for evaluations whose context was cancelled.
+// killGrace bounds the wait for sessions whose context was cancelled.
 const killGrace = 5 * time.Second
 
 // DrainError is what Shutdown returns if it had to cut something short.
@@ -19,7 +19,7 @@ type DrainError struct {
 }
 
 func (e *DrainError) Error() string {
-	return fmt.Sprintf("filter: %d connections closed by force, %d of them inside a message", e.Connections, e.Messages)
+	return fmt.Sprintf("%d connections closed by force, %d of them inside a message", e.Connections, e.Messages)
 }
 
 // Shutdown closes the listeners, which removes their socket files, and drains
@@ -37,14 +37,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for l := range s.listeners {
 		l.Close()
 	}
-	for w := range s.wires {
-		w.wake()
+	for c := range s.conns {
+		c.wake()
 	}
 	s.mu.Unlock()
 
 	done := make(chan struct{})
 	go func() {
-		s.sessions.Wait()
+		s.running.Wait()
 		close(done)
 	}()
 	select {
@@ -54,9 +54,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	var left DrainError
 	s.mu.Lock()
-	for w := range s.wires {
+	for c := range s.conns {
 		left.Connections++
-		if w.kill() {
+		if c.kill() {
 			left.Messages++
 		}
 	}

@@ -1,0 +1,79 @@
+package filter
+
+import (
+	"context"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+)
+
+// Handler evaluates messages and decides about them.
+type Handler struct {
+	Checker *policy.Checker
+	Rules   rules.Rules
+	// Shadow decides nothing: where it differs, what it would have done is logged
+	// and counted. Nil for none.
+	Shadow *rules.Rules
+}
+
+// handler is a Handler as a session uses it.
+type handler struct {
+	checker checker
+	decide  func(*result.Results) result.Verdict
+	shadow  func(*result.Results) result.Verdict // nil for none
+	// unheld and shadowUnheld are the same for an MTA that cannot quarantine.
+	unheld, shadowUnheld func(*result.Results) result.Verdict
+	// early decides before the message is sent; nil if the rules never do.
+	early func(*result.Results) (result.Verdict, bool)
+}
+
+func newHandler(h Handler) *handler {
+	unheld := func(r rules.Rules) func(*result.Results) result.Verdict {
+		r.NoHold = true
+		return r.Decide
+	}
+	out := &handler{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, unheld: unheld(h.Rules)}
+	if h.Shadow != nil {
+		out.shadow, out.shadowUnheld = h.Shadow.Decide, unheld(*h.Shadow)
+	}
+	if h.Rules.RefusesEarly() {
+		out.early = h.Rules.Early
+	}
+	return out
+}
+
+// checker, checkerConn and checkerMessage are what a session needs of package
+// policy.
+type checker interface {
+	Connect(ctx context.Context, c message.Client) checkerConn
+}
+
+type checkerConn interface {
+	Helo(name string)
+	Message(s message.Sender) checkerMessage
+	Close()
+}
+
+type checkerMessage interface {
+	Recipient(addr string)
+	Early(ctx context.Context) *result.Results
+	HeaderRoom() int
+	Field(f message.Field)
+	TruncatedField(f message.Field)
+	EndOfHeader()
+	Write(p []byte) (int, error)
+	Finish(ctx context.Context) *result.Results
+	Close()
+}
+
+type policyChecker struct{ c *policy.Checker }
+
+func (p policyChecker) Connect(ctx context.Context, c message.Client) checkerConn {
+	return policyConn{p.c.Connect(ctx, c)}
+}
+
+type policyConn struct{ *policy.Conn }
+
+func (p policyConn) Message(s message.Sender) checkerMessage { return p.Conn.Message(s) }

@@ -1,0 +1,202 @@
+package milter
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	gomilter "github.com/emersion/go-milter"
+	"go.uber.org/zap"
+)
+
+// Conn is one connection of an MTA. Its methods are called from the goroutine
+// that also calls those of its Session.
+type Conn struct {
+	server   *Server
+	socket   net.Conn
+	listener string
+	session  Session
+	ctx      context.Context // ends with the connection
+	cancel   context.CancelFunc
+	ending   sync.Once
+
+	agreed agreement
+	macros macros
+	client netip.Addr // of the SMTP session, for the log
+
+	// Reading, see input.go.
+	in        *bufio.Reader
+	quickAck  func()    // nil unless TCP on Linux
+	packetEnd time.Time // deadline of the packet in hand, zero between packets
+	scratch   []byte
+	offer     []byte // the MTA's, for go-milter to read
+	handed    []byte // what go-milter is to read next
+	reason    error  // why reading ended
+
+	// The reply that is due, see replies.go.
+	command byte
+	owed    bool
+	partial []byte // of a packet of go-milter's
+	saved   []byte // a verdict that came where no reply was due
+
+	out      output
+	progress progress
+	state    state
+}
+
+func newConn(s *Server, socket net.Conn, listener string) *Conn {
+	c := &Conn{server: s, socket: socket, listener: listener, quickAck: quickAck(socket), in: readers.Get().(*bufio.Reader)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.in.Reset(readerFunc(c.fill))
+	c.out.socket, c.out.timeout = socket, s.opt.WriteTimeout
+	c.session = s.newSession(c)
+	return c
+}
+
+// Context returns a context that ends with the connection.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// Listener returns the name that Serve was given for the socket that the MTA
+// connected to.
+func (c *Conn) Listener() string { return c.listener }
+
+// QueueID returns the MTA's id of the message that the connection is in, or was
+// in last; "" if the MTA did not tell one yet.
+func (c *Conn) QueueID() string { return c.macros.queueID }
+
+// AwaitsReply reports whether the MTA waits for a reply to what the Session was
+// called with.
+func (c *Conn) AwaitsReply() bool { return c.owed }
+
+// serve negotiates and hands the connection to go-milter, whose goroutine then
+// ends it.
+func (c *Conn) serve() {
+	if err := c.negotiate(); err != nil {
+		c.reason = err
+		c.end()
+		return
+	}
+	server := &gomilter.Server{
+		NewMilter: func() gomilter.Milter { return backend{c: c} },
+		Actions:   c.agreed.actions,
+		Protocol:  c.agreed.protocol,
+		SymList:   macroLists,
+	}
+	_ = server.Serve(&oneConn{conn: &stream{Conn: c.socket, c: c}}) // returns io.EOF at once
+}
+
+// oneConn is a listener with one connection.
+type oneConn struct{ conn net.Conn }
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if l.conn == nil {
+		return nil, io.EOF
+	}
+	c := l.conn
+	l.conn = nil
+	return c, nil
+}
+
+func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
+// stream is the connection as go-milter sees it: the packets that are for it.
+type stream struct {
+	net.Conn
+	c *Conn
+}
+
+// Read handles all packets until there is one for go-milter. At the end it
+// returns io.EOF, about which go-milter does not complain.
+func (s *stream) Read(p []byte) (int, error) {
+	c := s.c
+	for len(c.handed) == 0 {
+		if err := c.next(); err != nil {
+			c.reason = err
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, c.handed)
+	c.handed = c.handed[n:]
+	return n, nil
+}
+
+// Write takes what go-milter writes. It never fails: an error of the socket ends
+// the next Read.
+func (s *stream) Write(p []byte) (int, error) {
+	s.c.collect(p)
+	return len(p), nil
+}
+
+func (s *stream) Close() error {
+	s.c.end()
+	return nil
+}
+
+// end ends the connection and all that it started.
+func (c *Conn) end() {
+	c.ending.Do(func() {
+		defer c.server.ended(c)
+		c.progress.stop()
+		_ = c.out.flush()
+		c.cancel()
+		queue := ""
+		if c.state.message {
+			queue = c.QueueID()
+		}
+		c.call(c.abort)
+		c.setInMessage(false) // also if that panicked
+		c.call(c.session.Close)
+		c.socket.Close()
+		c.report(queue)
+		c.in.Reset(nil)
+		readers.Put(c.in)
+		c.in = nil // it may be another connection's now
+	})
+}
+
+// call calls f, whatever it does.
+func (c *Conn) call(f func()) {
+	defer c.recovered(&c.reason)
+	f()
+}
+
+// errPanicked ends a connection after a panic.
+var errPanicked = errors.New("panic")
+
+// recovered is deferred around all that handles what an MTA sent. A panic is not
+// the end of the program but of the connection.
+func (c *Conn) recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = errPanicked
+		c.session.Panicked(v)
+	}
+}
+
+// report says why the connection ended, if that is worth a line. queue is the
+// message that it ended in, "" if in none.
+func (c *Conn) report(queue string) {
+	warn := func(event string, more ...zap.Field) {
+		c.server.log.Warn(event, append(more, zap.Stringer("remote", c.socket.RemoteAddr()),
+			zap.String("client", c.clientText()), text("queue", queue))...)
+	}
+	switch err := c.reason; {
+	case c.state.wasKilled() || err == nil || errors.Is(err, io.EOF) || errors.Is(err, errDraining) || errors.Is(err, net.ErrClosed) || errors.Is(err, errPanicked):
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if c.command == 0 || !c.packetEnd.IsZero() {
+			warn("the MTA did not complete a packet in time, connection closed")
+		}
+		c.server.count.timeouts.Add(1)
+	case errors.Is(err, errProtocol), errors.Is(err, io.ErrUnexpectedEOF), c.command == 0:
+		warn("the MTA broke the milter protocol, connection closed", zapError(err))
+		c.server.count.protocolErrors.Add(1)
+	default:
+		warn("milter connection lost", zapError(err))
+	}
+}

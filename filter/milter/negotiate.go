@@ -1,0 +1,157 @@
+package milter
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	gomilter "github.com/emersion/go-milter"
+	"go.uber.org/zap"
+)
+
+// What we ask for, each bit only if the MTA offers it: Sendmail refuses a
+// milter for an unknown bit, Postfix for an unknown action.
+//
+// The MTA waits for us only where we might have something to say: at MAIL, so
+// that what it knows by then reaches us and the lookups begin (Postfix collects
+// what needs no answer), at RCPT if the Session may refuse there, and at the end.
+//
+// We do not ask for NR_DATA and NR_UNKN: go-milter answers these commands anyway
+// and the MTA would take that answer for the verdict. Nor for RCPT_REJ.
+const (
+	wantedActions = gomilter.OptAddHeader | gomilter.OptChangeHeader | gomilter.OptQuarantine | gomilter.OptSetSymList |
+		gomilter.OptAddRcpt | gomilter.OptRemoveRcpt // to redirect
+
+	wantedProtocol = gomilter.OptNoUnknown | gomilter.OptNoData |
+		gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoRcptReply |
+		gomilter.OptNoHeaderReply | gomilter.OptNoEOHReply | gomilter.OptNoBodyReply |
+		gomilter.OptHeaderLeadingSpace
+)
+
+// maxVersion is the protocol version of libmilter 8.14 and later.
+const maxVersion = 6
+
+// macroLists are the macros that we ask for by stage; they replace the MTA's
+// list. Sendmail uses the list of EOM only if there is one for EOH. Postfix
+// knows the queue id late and Sendmail tells it early, so we ask for it
+// everywhere.
+var macroLists = map[gomilter.Stage][]string{
+	gomilter.StageConnect:  {"j", "{daemon_name}", "{client_addr}", "{client_name}", "{client_ptr}", "{client_port}", "v", "_"},
+	gomilter.StageHelo:     {"{tls_version}", "{cipher}", "{cipher_bits}"},
+	gomilter.StageMailFrom: {"i", "{auth_type}", "{auth_authen}", "{auth_author}", "{mail_addr}", "{tls_version}"},
+	gomilter.StageRcptTo:   {"i", "{rcpt_addr}"},
+	gomilter.StageData:     {"i"},
+	gomilter.StageEOH:      {"i"},
+	gomilter.StageEOM:      {"i", "{auth_authen}", "{auth_type}"},
+}
+
+// agreement is what was negotiated.
+type agreement struct {
+	version  uint32
+	actions  gomilter.OptAction
+	protocol gomilter.OptProtocol
+}
+
+// negotiate reads the MTA's offer, which go-milter then reads and answers.
+func (c *Conn) negotiate() (err error) {
+	defer c.recovered(&err)
+	cmd, n, err := c.packetHeader()
+	if err != nil {
+		return err
+	}
+	if gomilter.Code(cmd) != gomilter.CodeOptNeg || n > maxPacket {
+		return fmt.Errorf("%w: the first packet is %q of %d octets, not an offer", errProtocol, cmd, n)
+	}
+	data, err := c.payload(n)
+	if err != nil {
+		return err
+	}
+	if c.agreed, err = agree(data, c.session.AnswersRcpt()); err != nil {
+		return err
+	}
+	if !c.agreed.exactHeader() {
+		c.server.inexactOnce.Do(func() {
+			c.server.log.Warn("the MTA does not pass on the blank after a header field's colon; DKIM signatures with simple header canonicalization may fail (Postfix: milter_protocol = 6)",
+				zap.Uint32("milter_protocol", c.agreed.version), zap.Stringer("remote", c.socket.RemoteAddr()))
+		})
+	}
+	c.offer = packet(cmd, data)
+	return nil
+}
+
+// agree returns what to answer to an offer. answersRcpt tells that recipients
+// may be refused.
+func agree(offer []byte, answersRcpt bool) (agreement, error) {
+	if len(offer) < 12 {
+		return agreement{}, errors.New("malformed option negotiation")
+	}
+	version := binary.BigEndian.Uint32(offer)
+	if version < 2 {
+		return agreement{}, fmt.Errorf("the MTA speaks version %d of the protocol, at least 2 is needed", version)
+	}
+	a := agreement{
+		version:  min(version, maxVersion),
+		actions:  wantedActions & gomilter.OptAction(binary.BigEndian.Uint32(offer[4:])),
+		protocol: wantedProtocol & gomilter.OptProtocol(binary.BigEndian.Uint32(offer[8:])),
+	}
+	if answersRcpt {
+		a.protocol &^= gomilter.OptNoRcptReply
+	}
+	if version < 6 {
+		a.actions &^= gomilter.OptSetSymList
+	}
+	return a, nil
+}
+
+func (a agreement) can(x gomilter.OptAction) bool { return a.actions&x != 0 }
+
+// exactHeader reports whether header values arrive, and are to be sent, with all
+// white space after the colon. Otherwise the MTA takes off and adds one blank.
+func (a agreement) exactHeader() bool { return a.protocol&gomilter.OptHeaderLeadingSpace != 0 }
+
+// replyDue reports whether the MTA waits for an answer to a command.
+func (a agreement) replyDue(cmd byte) bool {
+	switch gomilter.Code(cmd) {
+	case gomilter.CodeAbort, gomilter.CodeQuit, gomilter.CodeQuitNewConn, gomilter.CodeMacro:
+		return false
+	}
+	return a.protocol&noReply(cmd) == 0
+}
+
+// noReply is the bit by which the answer to a command is left out, 0 if there is
+// none or it is never asked for.
+func noReply(cmd byte) gomilter.OptProtocol {
+	switch gomilter.Code(cmd) {
+	case gomilter.CodeConn:
+		return gomilter.OptNoConnReply
+	case gomilter.CodeHelo:
+		return gomilter.OptNoHeloReply
+	case gomilter.CodeRcpt:
+		return gomilter.OptNoRcptReply
+	case gomilter.CodeHeader:
+		return gomilter.OptNoHeaderReply
+	case gomilter.CodeEOH:
+		return gomilter.OptNoEOHReply
+	case gomilter.CodeBody:
+		return gomilter.OptNoBodyReply
+	}
+	return 0
+}
+
+// ExactHeader reports whether the white space of header fields arrives unchanged,
+// so that simple canonicalization (RFC 6376 section 3.4.1) is reliable.
+func (c *Conn) ExactHeader() bool { return c.agreed.exactHeader() }
+
+// CanAddFields reports whether the MTA lets us insert header fields.
+func (c *Conn) CanAddFields() bool { return c.agreed.can(gomilter.OptAddHeader) }
+
+// CanRemoveFields reports whether the MTA lets us delete header fields.
+func (c *Conn) CanRemoveFields() bool { return c.agreed.can(gomilter.OptChangeHeader) }
+
+// CanReplaceRecipients reports whether the MTA lets us add and delete recipients.
+func (c *Conn) CanReplaceRecipients() bool {
+	return c.agreed.can(gomilter.OptAddRcpt) && c.agreed.can(gomilter.OptRemoveRcpt)
+}
+
+// CanQuarantine reports whether the MTA can hold a message.
+func (c *Conn) CanQuarantine() bool { return c.agreed.can(gomilter.OptQuarantine) }

@@ -1,0 +1,121 @@
+package milter
+
+import (
+	"encoding/binary"
+
+	gomilter "github.com/emersion/go-milter"
+)
+
+// expect notes what the next reply answers.
+func (c *Conn) expect(cmd byte) {
+	c.command = cmd
+	c.owed = c.agreed.replyDue(cmd)
+}
+
+// goOn replies "continue" where the MTA waits for it.
+func (c *Conn) goOn() {
+	if c.owed {
+		c.reply(byte(gomilter.ActContinue))
+	}
+}
+
+// settle makes up a reply that was due and not given, for which the MTA would
+// wait until its own limit.
+func (c *Conn) settle() {
+	if !c.owed {
+		return
+	}
+	c.server.count.owed.Add(1)
+	c.server.log.Error("a reply was due and none was given", c.zapQueue(), zapCommand(c.command))
+	if gomilter.Code(c.command) == gomilter.CodeEOB {
+		c.reply(byte(gomilter.ActTempFail))
+		return
+	}
+	c.reply(byte(gomilter.ActContinue))
+}
+
+func (c *Conn) reply(code byte) { c.emit([]byte{0, 0, 0, 1, code}) }
+
+// collect takes what go-milter writes, in pieces of any size, and emits the
+// packets.
+func (c *Conn) collect(p []byte) {
+	if len(c.partial) == 0 && len(p) >= 5 && int(binary.BigEndian.Uint32(p)) == len(p)-4 {
+		c.emit(p)
+		return
+	}
+	c.partial = append(c.partial, p...)
+	for len(c.partial) >= 5 {
+		n := int(binary.BigEndian.Uint32(c.partial)) + 4
+		if len(c.partial) < n {
+			return
+		}
+		c.emit(c.partial[:n])
+		c.partial = append(c.partial[:0], c.partial[n:]...)
+	}
+}
+
+// emit sends one packet, unless the MTA does not wait for it: it would take the
+// packet for the answer to its next question.
+func (c *Conn) emit(p []byte) {
+	code := p[4]
+	if modification(code) {
+		if gomilter.Code(c.command) == gomilter.CodeEOB && c.owed {
+			c.out.append(p)
+		} else {
+			c.stray(code)
+		}
+		return
+	}
+	if !c.owed {
+		if code != byte(gomilter.ActContinue) && c.saved == nil {
+			c.saved = append([]byte(nil), p...)
+		}
+		c.stray(code)
+		return
+	}
+	c.owed = false
+	switch gomilter.Code(c.command) {
+	case gomilter.CodeOptNeg:
+		// go-milter always answers with version 2.
+		p = append([]byte(nil), p...)
+		if len(p) >= 9 {
+			binary.BigEndian.PutUint32(p[5:], c.agreed.version)
+		}
+	case gomilter.CodeMail:
+		c.saved = nil
+	case gomilter.CodeEOB:
+		c.verdictOut(p)
+		return
+	}
+	c.out.append(p)
+}
+
+// verdictOut sends the reply to a message's end at once. A refusal that came
+// where none was due takes the place of an acceptance.
+func (c *Conn) verdictOut(p []byte) {
+	if code := gomilter.ActionCode(p[4]); c.saved != nil && (code == gomilter.ActContinue || code == gomilter.ActAccept) {
+		p = c.saved
+	}
+	c.saved = nil
+	c.out.append(p)
+	err := c.out.flush()
+	if c.state.message {
+		defer c.setInMessage(false)
+		defer c.recovered(&c.reason)
+		c.session.VerdictSent(err)
+	}
+}
+
+func (c *Conn) stray(code byte) {
+	c.server.count.stray.Add(1)
+	c.server.log.Error("a reply was given and none was due", c.zapQueue(), zapCommand(c.command), zapReply(code))
+}
+
+func modification(code byte) bool {
+	switch gomilter.ModifyActCode(code) {
+	case gomilter.ActAddRcpt, gomilter.ActDelRcpt, gomilter.ActReplBody, gomilter.ActAddHeader,
+		gomilter.ActChangeHeader, gomilter.ActInsertHeader, gomilter.ActQuarantine, gomilter.ActChangeFrom:
+		return true
+	}
+	return false
+}

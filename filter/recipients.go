@@ -1,0 +1,65 @@
+package filter
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/filter/milter"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// maxAddress bounds a recipient: RFC 5321 section 4.5.3.1.3 allows 256 octets
+// for a path.
+const maxAddress = 320
+
+// cannotRedirect returns why the recipients of a message cannot be replaced; ""
+// if they can.
+func (s *session) cannotRedirect(m *mail, to string) string {
+	switch {
+	case !s.conn.CanReplaceRecipients():
+		return "the MTA does not let us replace recipients"
+	case len(m.to) < m.rcpts:
+		return "more recipients than are remembered cannot be replaced"
+	case to == "" || len(to) > maxAddress || !foreign.IsPrintable(to) || strings.TrimSpace(to) != to:
+		return "the address to redirect to is none"
+	}
+	return ""
+}
+
+// redirect returns which recipients to add and which to delete, so that a message
+// goes to one address alone. That address stays if it is a recipient already.
+func redirect(recipients []milter.Recipient, to string) (add, remove []string) {
+	if !slices.ContainsFunc(recipients, func(r milter.Recipient) bool { return isRecipient(r, to) }) {
+		add = append(add, to)
+	}
+	removed := map[string]bool{}
+	for _, r := range recipients {
+		if isRecipient(r, to) {
+			continue
+		}
+		for _, name := range namesOf(r) {
+			if !removed[name] {
+				removed[name] = true
+				remove = append(remove, name)
+			}
+		}
+	}
+	return add, remove
+}
+
+// namesOf returns what the MTA may know a recipient by. Postfix drops the route
+// of "@a:user@b", which a client may write, and then does not find what was
+// written. A name without a domain is what Sendmail's local delivery makes of
+// several addresses, perhaps also of the one that the message goes to.
+func namesOf(r milter.Recipient) []string {
+	if r.Addr == r.Path || !strings.Contains(r.Addr, "@") {
+		return []string{r.Path}
+	}
+	return []string{r.Path, r.Addr}
+}
+
+// isRecipient reports whether a recipient is an address. MTAs take addresses that
+// differ in case for the same, at least when they drop duplicates.
+func isRecipient(r milter.Recipient, address string) bool {
+	return slices.ContainsFunc(namesOf(r), func(name string) bool { return strings.EqualFold(name, address) })
+}
