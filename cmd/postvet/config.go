@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
 func newConfig() *cobra.Command {
@@ -84,12 +84,12 @@ file is not readable.`,
 }
 
 // warnings are those of a configuration, as findings are printed.
-func warnings(c *config.Config) mta.Findings {
-	var found mta.Findings
+func warnings(c *config.Config) finding.List {
+	var found finding.List
 	for _, w := range c.Warnings() {
 		said := *w
 		said.Remedy = ""
-		found = append(found, mta.Finding{Severity: mta.Warning, Text: said.Error(), Fix: w.Remedy})
+		found.Warning(said.Error(), w.Remedy)
 	}
 	return found
 }

@@ -1,22 +1,19 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
-	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/foreign"
 )
@@ -74,146 +71,69 @@ is not readable or not writable.`,
 	return cmd
 }
 
-// imported is what --json prints.
-type imported struct {
-	*peers.Plan
-	TOML string      `json:"toml"`
-	Edit *peers.Edit `json:"edit,omitempty"`
-}
-
 func (f *importFlags) run(cmd *cobra.Command) error {
 	if f.socket != "" {
 		if _, err := socket.Parse(f.socket); err != nil {
-			return usage("--socket: %s", err)
+			return usage("--socket: %v", err)
 		}
 	}
-	plan, err := f.translate()
+	i, err := f.read()
 	if err != nil {
 		return err
 	}
-	out := imported{Plan: plan, TOML: plan.TOML(f.socket)}
-	// What we write must be what we read.
-	if _, err := config.Parse("the imported configuration", []byte(out.TOML)); err != nil {
-		return exit{exitNo, f.atSource(plan, err)}
-	}
 	if f.order != "" {
-		if out.Edit, err = f.edit(plan); err != nil {
+		if err := f.edit(i); err != nil {
 			return err
 		}
 	}
 	if f.output != "" {
-		if err := f.write(out.TOML); err != nil {
+		if err := f.write(i.TOML); err != nil {
 			return err
 		}
 	}
 	if f.json {
-		return output(printJSON(cmd.OutOrStdout(), out))
+		return output(printJSON(cmd.OutOrStdout(), i))
 	}
 	if f.output == "" {
-		if _, err := io.WriteString(cmd.OutOrStdout(), out.TOML); err != nil {
+		if _, err := io.WriteString(cmd.OutOrStdout(), i.TOML); err != nil {
 			return output(err)
 		}
 	}
-	return output(f.report(cmd.ErrOrStderr(), out))
+	return output(writeImport(cmd.ErrOrStderr(), i))
 }
 
-// atSource names what is wrong with the configuration by the places in the peers'
-// files that it comes from.
-func (f *importFlags) atSource(plan *peers.Plan, err error) error {
-	var faults config.Errors
-	if !errors.As(err, &faults) {
-		return err
-	}
-	var theirs peers.Faults
-	for _, e := range faults {
-		at := plan.FaultAt(f.socket, e.Line, e.Problem, e.Remedy)
-		if at == nil {
-			at = &peers.Fault{File: e.File, Line: e.Line, Option: e.Key, Problem: e.Problem, Remedy: e.Remedy}
-		}
-		same := func(one *peers.Fault) bool { return *one == *at } // one list may be two of ours
-		if !slices.ContainsFunc(theirs, same) {
-			theirs = append(theirs, at)
-		}
-	}
-	slices.SortStableFunc(theirs, func(a, b *peers.Fault) int {
-		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
-	})
-	return theirs
-}
-
-func (f *importFlags) translate() (*peers.Plan, error) {
-	var all []peers.Setting
-	var unset []peers.Unset
-	var faults peers.Faults
+func (f *importFlags) read() (*migrate.Import, error) {
+	var files []migrate.File
 	for _, from := range importedFrom {
 		for _, name := range *f.files[from.peer] {
-			text, err := readText(name)
-			if err != nil {
-				return nil, err
-			}
-			settings, err := peers.Read(from.peer, name, text)
-			if some := peers.Faults(nil); errors.As(err, &some) {
-				faults = append(faults, some...)
-				continue
-			} else if err != nil {
-				return nil, err
-			}
-			if len(settings) == 0 {
-				unset = append(unset, peers.Unset{Peer: from.peer, File: name})
-			}
-			all = append(all, settings...)
+			files = append(files, migrate.File{Peer: from.peer, Name: name})
 		}
 	}
-	if len(faults) > 0 {
-		return nil, exit{exitNo, faults}
-	}
-	if len(all)+len(unset) == 0 {
+	if len(files) == 0 {
 		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --pyspf or --openarc")
 	}
-	plan, err := peers.Translate(all, unset...)
-	if err != nil {
+	i, err := migrate.Read(files, f.socket)
+	var unreadable *fs.PathError
+	switch {
+	case errors.As(err, &unreadable):
+		return nil, failed("%s; name a readable file", fileError(unreadable.Path, err))
+	case err != nil:
 		return nil, exit{exitNo, err}
 	}
-	return plan, nil
+	return i, nil
 }
 
-// readText reads a configuration file of another program.
-func readText(name string) ([]byte, error) {
-	const most = 4 << 20
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, failed("%s; name a readable file", fileError(name, err))
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, most+1))
+// edit says what to change in the MTA's file.
+func (f *importFlags) edit(i *migrate.Import) error {
+	err := i.EditMTA(f.order)
+	var unreadable *fs.PathError
 	switch {
+	case errors.As(err, &unreadable):
+		return failed("%s; name the MTA's main.cf, sendmail.mc or sendmail.cf", fileError(f.order, err))
 	case err != nil:
-		return nil, failed("%s; name a readable file", fileError(name, err))
-	case len(text) > most:
-		return nil, failed("%s: is larger than 4 MB; name a configuration file", name)
+		return usage("--socket: %v", err)
 	}
-	return text, nil
-}
-
-// edit says what to change at the MTA.
-func (f *importFlags) edit(plan *peers.Plan) (*peers.Edit, error) {
-	text, err := readText(f.order)
-	if err != nil {
-		return nil, err
-	}
-	if bytes.IndexByte(text, 0) >= 0 {
-		return nil, failed("%s: is no text; name the MTA's main.cf, sendmail.mc or sendmail.cf", f.order)
-	}
-	w, err := mtasetup.OfAddress(f.socket)
-	if err != nil {
-		return nil, usage("--socket: %s", err)
-	}
-	if strings.HasSuffix(f.order, ".mc") || strings.HasSuffix(f.order, "sendmail.cf") {
-		e := plan.EditSendmail(f.order, text, w.Sendmail)
-		return &e, nil
-	}
-	e := plan.EditPostfix(f.order, text, w.Postfix)
-	return &e, nil
+	return nil
 }
 
 func (f *importFlags) write(text string) error {
@@ -235,8 +155,8 @@ func (f *importFlags) write(text string) error {
 	return nil
 }
 
-// report prints the list for a person.
-func (f *importFlags) report(w io.Writer, out imported) error {
+// writeImport prints the list for a person.
+func writeImport(w io.Writer, out *migrate.Import) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(out.Items) > 0 {
 		fmt.Fprintln(t, "OPTION\tVALUE\tBECOMES\tHOW")

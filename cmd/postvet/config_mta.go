@@ -1,21 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
-	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -33,9 +31,9 @@ func (m *mtaFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&m.config, "mta-config", "", "the MTA's `PATH`: a folder with main.cf and master.cf, or a sendmail.cf\n(default "+postfixFolder+", "+sendmailFile+")")
 }
 
-// check prints what is found, the faults last.
+// check prints what is found, the errors last.
 func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
-	id, err := c.EffectiveAuthservID()
+	p, err := mtasetup.Postvet(c)
 	if err != nil {
 		return exit{exitFailed, err}
 	}
@@ -43,21 +41,15 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	if err != nil {
 		return failed("the host has no name: %v", err)
 	}
-	ours := mta.Ours{AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout, EarlyTimeout: earlyTimeout(c)}
-	listensOn(&ours, c.ListenAddresses())
 	path := m.config
-	var found mta.Findings
+	var found finding.List
 	switch m.mta {
 	case "postfix":
-		if path == "" {
-			path = postfixFolder
-		}
-		found, err = mta.CheckPostfix(path, ours, hostname)
+		path = cmp.Or(path, postfixFolder)
+		found, err = mta.CheckPostfix(path, p, hostname)
 	case "sendmail":
-		if path == "" {
-			path = sendmailFile
-		}
-		found, err = mta.CheckSendmail(path, ours, hostname)
+		path = cmp.Or(path, sendmailFile)
+		found, err = mta.CheckSendmail(path, p, hostname)
 	default:
 		return usage("--mta: %q is neither postfix nor sendmail", m.mta)
 	}
@@ -67,19 +59,18 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		}
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
-	rank := map[mta.Severity]int{mta.OK: 0, mta.Warning: 1, mta.Error: 2}
-	slices.SortStableFunc(found, func(a, b mta.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	found.WorstLast()
 	if err := writeFindings(w, found); err != nil {
 		return err
 	}
-	if found.Worst() == mta.Error {
+	if found.Worst() == finding.Error {
 		return exit{code: exitNo}
 	}
 	return nil
 }
 
 // writeFindings prints findings, each with its remedy.
-func writeFindings(w io.Writer, found mta.Findings) error {
+func writeFindings(w io.Writer, found finding.List) error {
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, foreign.TerminalLines(f.Text)); err != nil {
 			return output(err)
@@ -91,32 +82,4 @@ func writeFindings(w io.Writer, found mta.Findings) error {
 		}
 	}
 	return nil
-}
-
-// listensOn notes our addresses as Postfix writes them, and the first that an
-// MTA can be told.
-func listensOn(ours *mta.Ours, addresses []string) {
-	for _, s := range addresses {
-		a, err := socket.Parse(s)
-		if err != nil {
-			continue // judged when it was set
-		}
-		ours.Listen = append(ours.Listen, a.String())
-		w, err := mtasetup.OfAddress(s)
-		if err != nil || ours.Postfix != "" {
-			continue
-		}
-		ours.Postfix, ours.Sendmail = w.Postfix, w.Sendmail
-		if a.Network == "unix" {
-			ours.Postfix = a.String() // where its chroot is, main.cf says
-		}
-	}
-}
-
-// earlyTimeout is how long a recipient may have to wait for its answer.
-func earlyTimeout(c *config.Config) time.Duration {
-	if c.Policy.SPFEarly {
-		return policy.EarlyTimeout
-	}
-	return 0
 }

@@ -35,7 +35,8 @@ var graph = []struct{ path, imports string }{
 	// The command.
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
-	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config filter/socket"},
+	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/..."},
+	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
 	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/layout policy/foreign dnscache"},

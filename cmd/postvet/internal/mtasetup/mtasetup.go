@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// postfixQueue is the root directory of a chrooted smtpd in Debian.
-const postfixQueue = "/var/spool/postfix/"
+// postfixQueue begins the paths that a chrooted smtpd can reach in Debian.
+const postfixQueue = mta.QueueDirectory + "/"
 
 // Socket is the address of a listener as either MTA writes it.
 type Socket struct {
@@ -97,7 +98,7 @@ func Lines(sockets []Socket) string {
 		b.WriteString("# " + first.Note + "\n")
 	}
 	b.WriteString("\n# Sendmail: add to sendmail.mc, rebuild sendmail.cf, restart.\n")
-	fmt.Fprintf(&b, "INPUT_MAIL_FILTER(`postvet', `S=%s, F=T, T=C:30s;S:10s;R:60s;E:5m')dnl\n", first.Sendmail)
+	b.WriteString(mta.SendmailMC(first.Sendmail) + "\n")
 	alternatives(&b, sockets, func(s Socket) string { return s.Sendmail })
 	return b.String()
 }

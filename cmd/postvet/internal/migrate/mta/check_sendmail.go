@@ -5,64 +5,89 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
-// CheckSendmail looks at a sendmail.cf (or the sendmail.mc it is built from):
-// whether Sendmail asks Postvet, may open its socket, waits long enough, and
-// what it does while Postvet is away. hostname is the machine's name. An error
-// tells that the file cannot be read.
-func CheckSendmail(file string, ours Ours, hostname string) (Findings, error) {
-	text, err := readText(file)
+// CheckSendmail checks a sendmail.cf (or the sendmail.mc that it is built from):
+// whether Sendmail asks Postvet, can open its socket, waits long enough, and what
+// it does while Postvet is away. hostname is the machine's name. It is an error if
+// the file cannot be read.
+func CheckSendmail(file string, p Postvet, hostname string) (finding.List, error) {
+	text, err := ReadText(file)
 	if err != nil {
 		return nil, err
 	}
 	cf := ParseSendmail(text)
 	list := cf.Milters()
-	var f Findings
-	at, passed := ours.find(QueueDirectory, list), ours.passed()
+	c := check{postvet: p}
+	at, passed := p.find(QueueDirectory, list), p.passed()
 	switch {
 	case at >= 0:
-		f.ok("Sendmail asks Postvet (" + list[at].Socket + ")")
-		f.sendmail(list[at], ours)
-		f.others(list, at)
+		c.OK("Sendmail asks Postvet (" + list[at].Socket + ")")
+		c.sendmailSocket(list[at])
+		c.sendmailSettings(list[at])
+		c.others(list, at)
 	case passed != "" && len(list) > 0:
-		f.warn("whether Sendmail asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
+		c.Warning("whether Sendmail asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
 	default:
-		f.error("Sendmail does not ask Postvet", fmt.Sprintf("add to sendmail.mc: INPUT_MAIL_FILTER(`postvet', `S=%s, F=T, T=C:30s;S:10s;R:60s;E:5m')dnl", orPassed(ours.Sendmail)))
+		c.Error("Sendmail does not ask Postvet", "add to sendmail.mc: "+SendmailMC(orPassed(p.Sendmail)))
 	}
 	if cf.HostName != "" && !strings.ContainsAny(cf.HostName, "$") {
 		hostname = cf.HostName
 	}
-	f.name(ours.AuthservID, hostname)
-	return f, nil
+	c.authservID(hostname)
+	return c.Once(), nil
 }
 
-func (f *Findings) sendmail(m Milter, ours Ours) {
+// sendmailSocket checks whether Sendmail can open the milter's socket, which it
+// does as root.
+func (c *check) sendmailSocket(m Milter) {
 	switch path, ok := socketPath(m.Socket); {
 	case !ok:
 	case !filepath.IsAbs(path):
-		f.warn("the path of the socket "+m.Socket+" is not absolute: Sendmail looks for it below the folder that it works in", "write the whole path into the filter's line")
+		c.Warning("the path of the socket "+m.Socket+" is not absolute: Sendmail looks for it below the folder that it works in", "write the whole path into the filter's line")
 	default:
-		// Sendmail opens the socket as root.
-		f.reachable(account{name: "root"}, path)
-		f.safe(path)
+		c.canConnect(account{name: "root"}, path)
+		c.isSafe(path)
 	}
+}
+
+// sendmailSettings checks what Sendmail does while it waits for Postvet, and while
+// Postvet is away.
+func (c *check) sendmailSettings(m Milter) {
 	switch flags := m.Settings["F"]; {
 	case flags == "T":
-		f.ok("mail waits while Postvet is away (F=T)")
+		c.OK("mail waits while Postvet is away (F=T)")
 	case flags == "":
-		f.error("mail passes unchecked while Postvet is away, with forged results inside (no F=)", "write F=T into the filter's line")
+		c.Error("mail passes unchecked while Postvet is away, with forged results inside (no F=)", "write F=T into the filter's line")
 	default:
-		f.warn("while Postvet is away, F="+flags+" ("+map[string]string{"R": "mail is refused for good", "4": "the connection is closed with 421"}[flags]+")", "F=T, so that mail waits")
+		c.Warning("while Postvet is away, F="+flags+" ("+map[string]string{"R": "mail is refused for good", "4": "the connection is closed with 421"}[flags]+")", "F=T, so that mail waits")
 	}
-	limits := map[string]string{"C": "5m", "S": "10s", "R": "10s", "E": "5m"} // Sendmail's own
-	for _, one := range strings.Split(m.Settings["T"], ";") {
+	limits := map[string]string{"C": "5m", "S": "10s", "R": "10s", "E": "5m"} // Sendmail's defaults
+	for one := range strings.SplitSeq(m.Settings["T"], ";") {
 		if name, value, ok := strings.Cut(one, ":"); ok {
 			limits[name] = value
 		}
 	}
-	// Postvet sends word every 3 s while it works, and each starts R anew.
+	// Postvet sends a progress packet every 3 s while it works, and each starts R
+	// anew.
 	const progress = 3 * time.Second
-	f.patience("the filter's timeout E", seconds(limits["E"], time.Second), ours.VerdictTimeout, "T=E:5m in the filter's line, or a lower limits.verdict_timeout")
-	f.patience("the filter's timeout R", seconds(limits["R"], time.Second), max(progress, ours.EarlyTimeout), "T=R:60s in the filter's line")
+	c.timeout("the filter's timeout E", parseSeconds(limits["E"]), c.postvet.VerdictTimeout, "T=E:5m in the filter's line, or a lower limits.verdict_timeout")
+	c.timeout("the filter's timeout R", parseSeconds(limits["R"]), max(progress, c.postvet.EarlyTimeout), "T=R:60s in the filter's line")
+}
+
+// sendmailEquates have mail wait while Postvet is away, and leave it its time at
+// the end of a message.
+const sendmailEquates = "F=T, T=C:30s;S:10s;R:60s;E:5m"
+
+// SendmailMC returns the line of sendmail.mc for a Postvet that listens on a socket,
+// in Sendmail's notation.
+func SendmailMC(socket string) string {
+	return fmt.Sprintf("INPUT_MAIL_FILTER(`postvet', `S=%s, %s')dnl", socket, sendmailEquates)
+}
+
+// SendmailCF is SendmailMC for sendmail.cf.
+func SendmailCF(socket string) string {
+	return fmt.Sprintf("Xpostvet, S=%s, %s", socket, sendmailEquates)
 }

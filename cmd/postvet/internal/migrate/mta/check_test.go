@@ -10,15 +10,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
-var ours = Ours{
+var ours = Postvet{
 	Listen: []string{"inet:127.0.0.1:8890"}, Postfix: "inet:127.0.0.1:8890", Sendmail: "inet:8890@127.0.0.1", AuthservID: "mx.example.org",
 	VerdictTimeout: 30 * time.Second, EarlyTimeout: time.Second,
 }
 
 // lines are findings, one a line: "error TEXT; FIX".
-func lines(f Findings) string {
+func lines(f finding.List) string {
 	var b strings.Builder
 	for _, one := range f {
 		b.WriteString(string(one.Severity) + " " + one.Text + "; " + one.Fix + "\n")
@@ -250,8 +252,8 @@ func TestCheckPostfixSocket(t *testing.T) {
 	}
 }
 
-// TestReachable is about accounts that are not root.
-func TestReachable(t *testing.T) {
+// TestCanConnect is about accounts that are not root.
+func TestCanConnect(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("/tmp", "reach")
 	if err != nil {
@@ -280,24 +282,24 @@ func TestReachable(t *testing.T) {
 		if err := errors.Join(os.Chmod(dir, c.folder), os.Chmod(path, c.sock)); err != nil {
 			t.Fatal(err)
 		}
-		var f Findings
-		f.reachable(c.who, path)
-		if got := lines(f); !strings.Contains(got, c.want) {
+		var f check
+		f.canConnect(c.who, path)
+		if got := lines(f.List); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}
-	var f Findings
+	var f check
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	f.safe(path)
-	if got := lines(f); !strings.Contains(got, "Sendmail calls the socket unsafe") {
+	f.isSafe(path)
+	if got := lines(f.List); !strings.Contains(got, "Sendmail calls the socket unsafe") {
 		t.Errorf("a folder that all may write to: %q", got)
 	}
-	f = nil
-	f.safe("here/s") // and does not look for the root of a path that has none
-	f.reachable(stranger, filepath.Join(dir, "absent"))
-	if got := lines(f); !strings.Contains(got, "there is no socket at") {
+	f = check{}
+	f.isSafe("here/s") // and does not look for the root of a path that has none
+	f.canConnect(stranger, filepath.Join(dir, "absent"))
+	if got := lines(f.List); !strings.Contains(got, "there is no socket at") {
 		t.Error(got)
 	}
 }

@@ -81,7 +81,7 @@ func TestSameSocket(t *testing.T) {
 
 func TestMasterCF(t *testing.T) {
 	t.Parallel()
-	got := ParseMasterCF(`#service
+	const text = `#service
 smtp      inet  n       -       y       -       -       smtpd
 submission inet n       -       -       -       -       smtpd
   -o smtpd_milters=
@@ -89,17 +89,25 @@ submission inet n       -       -       -       -       smtpd
   -o { milter_macro_daemon_name = ORIGINATING }
 broken line
 pickup    unix  n       -       n       60      1       pickup
-`, true)
-	want := []Service{
-		{Name: "smtp", Type: "inet", Command: "smtpd", Chroot: true, Options: map[string]string{}, Line: 2},
+`
+	got := parseMasterCF(text, true)
+	want := []service{
+		{name: "smtp", kind: "inet", command: "smtpd", chroot: true, options: map[string]string{}},
 		{
-			Name: "submission", Type: "inet", Command: "smtpd", Chroot: true, Line: 3,
-			Options: map[string]string{"smtpd_milters": "", "milter_macro_daemon_name": "ORIGINATING"},
+			name: "submission", kind: "inet", command: "smtpd", chroot: true,
+			options: map[string]string{"smtpd_milters": "", "milter_macro_daemon_name": "ORIGINATING"},
 		},
-		{Name: "pickup", Type: "unix", Command: "pickup", Options: map[string]string{}, Line: 8},
+		{name: "pickup", kind: "unix", command: "pickup", options: map[string]string{}},
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(service{})); d != "" {
 		t.Error(d)
+	}
+	var numbers []int
+	for _, l := range logicalLines(text) {
+		numbers = append(numbers, l.number)
+	}
+	if d := cmp.Diff([]int{2, 3, 7, 8}, numbers); d != "" {
+		t.Errorf("line numbers: %s", d)
 	}
 }
 
@@ -131,7 +139,7 @@ func FuzzParse(f *testing.F) {
 			ParseMilters(cf.Value(p.Name, ""))
 		}
 		ParseSendmail(a).Milters()
-		ParseMasterCF(b, true)
+		parseMasterCF(b, true)
 		SameSocket(a, b)
 	})
 }

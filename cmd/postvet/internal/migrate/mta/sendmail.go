@@ -19,11 +19,11 @@ var (
 
 // Sendmail is what sendmail.mc or sendmail.cf says of milters.
 type Sendmail struct {
-	// Lines are those that speak of milters, in order.
+	// Lines are the lines about milters, in order.
 	Lines []SendmailLine
-	// Built tells that the file is a sendmail.cf.
+	// Built reports that the file is a sendmail.cf.
 	Built bool
-	// HostName is what the file makes $j, "" if it leaves that to the system.
+	// HostName is the value of $j; "" if the file leaves that to the system.
 	HostName string
 }
 
@@ -32,9 +32,9 @@ type SendmailLine struct {
 	Line   int // from 1
 	Raw    string
 	Milter *Milter // nil for the list
-	// Listed tells that the definition puts the milter on the list.
+	// Listed reports that the definition puts the milter on the list.
 	Listed bool
-	Order  []string // the list, if this line is it
+	Order  []string // the list, if this line sets it
 }
 
 // ParseSendmail reads sendmail.mc or sendmail.cf, whichever it is.
@@ -47,13 +47,13 @@ func ParseSendmail(text string) Sendmail {
 		if m := mcFilter.FindStringSubmatch(raw); m != nil {
 			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Milter: sendmailMilter(m[2], m[3], raw), Listed: m[1] != ""})
 		} else if m := mcOrder.FindStringSubmatch(raw); m != nil {
-			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: fields(m[1])})
+			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: words(m[1])})
 		} else if m := cfFilter.FindStringSubmatch(raw); m != nil {
 			s.Built = true
 			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Milter: sendmailMilter(m[1], m[2], raw)})
 		} else if m := cfOrder.FindStringSubmatch(raw); m != nil {
 			s.Built = true
-			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: fields(m[1])})
+			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: words(m[1])})
 		} else if m := cfHost.FindStringSubmatch(raw); m != nil {
 			s.HostName = strings.TrimSpace(m[1])
 		}
@@ -61,9 +61,10 @@ func ParseSendmail(text string) Sendmail {
 	return s
 }
 
+// sendmailMilter returns the milter that a line defines; equates are "S=..., F=T".
 func sendmailMilter(name, equates, raw string) *Milter {
 	m := &Milter{Name: name, Settings: map[string]string{}, Entry: raw}
-	for _, e := range fields(equates) {
+	for _, e := range words(equates) {
 		if key, value, ok := strings.Cut(e, "="); ok && key == "S" {
 			m.Socket = value
 		} else if ok {
@@ -73,7 +74,7 @@ func sendmailMilter(name, equates, raw string) *Milter {
 	return m
 }
 
-// Milters are those that Sendmail asks, in its order.
+// Milters returns the milters that Sendmail asks, in its order.
 func (s Sendmail) Milters() []Milter {
 	byName := map[string]Milter{}
 	var list []Milter

@@ -9,9 +9,9 @@ import (
 
 // EditPostfix says what to change in main.cf so that Postvet, which listens on
 // socket in Postfix's notation, takes the place of the plan's peers.
-func (p *Plan) EditPostfix(file string, text []byte, socket string) Edit {
+func (p *Plan) EditPostfix(file string, text, socket string) Edit {
 	e := Edit{File: file, Lines: []EditLine{}, Then: "postfix check && postfix reload"}
-	cf := mta.ParseMainCF(string(text))
+	cf := mta.ParseMainCF(text)
 	list := mta.ParseMilters(cf.Value("smtpd_milters", ""))
 	now, gone := p.replace(list, mta.Milter{Socket: socket, Entry: socket})
 	e.setParameter(cf, "smtpd_milters", joined(now))

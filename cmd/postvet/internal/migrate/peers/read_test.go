@@ -90,8 +90,8 @@ func FuzzTranslate(f *testing.F) {
 				t.Errorf("%q breaks a line", line)
 			}
 		}
-		p.EditPostfix("main.cf", []byte(a), "inet:1")
-		p.EditSendmail("sendmail.mc", []byte(b), "inet:1@h")
+		p.EditPostfix("main.cf", a, "inet:1")
+		p.EditSendmail("sendmail.mc", b, "inet:1@h")
 	})
 }
 

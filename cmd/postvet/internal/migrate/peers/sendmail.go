@@ -1,28 +1,20 @@
 package peers
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
 
-// sendmailEquates have mail wait while Postvet is away, and leave it its time
-// at the end of a message.
-const sendmailEquates = "F=T, T=C:30s;S:10s;R:60s;E:5m"
-
 // EditSendmail says what to change in sendmail.mc (or in sendmail.cf, if text
 // is one) so that Postvet, which listens on socket in Sendmail's notation,
 // takes the place of the plan's peers.
-func (p *Plan) EditSendmail(file string, text []byte, socket string) Edit {
-	cf := mta.ParseSendmail(string(text))
+func (p *Plan) EditSendmail(file string, text, socket string) Edit {
+	cf := mta.ParseSendmail(text)
 	e := Edit{File: file, Lines: []EditLine{}, Then: "rebuild sendmail.cf (make -C /etc/mail) and restart sendmail"}
-	ours := mta.Milter{
-		Name: "postvet", Socket: socket,
-		Entry: fmt.Sprintf("INPUT_MAIL_FILTER(`postvet', `S=%s, %s')dnl", socket, sendmailEquates),
-	}
+	ours := mta.Milter{Name: "postvet", Socket: socket, Entry: mta.SendmailMC(socket)}
 	if cf.Built {
-		ours.Entry = fmt.Sprintf("Xpostvet, S=%s, %s", socket, sendmailEquates)
+		ours.Entry = mta.SendmailCF(socket)
 		e.Then = "restart sendmail"
 	}
 	list := cf.Milters()

@@ -12,14 +12,14 @@ import (
 	"syscall"
 )
 
-// account is who opens the socket.
+// account is the user who opens the socket.
 type account struct {
 	name   string
 	uid    int
 	groups []int
 }
 
-// accountNamed looks an account up with all its groups.
+// accountNamed returns an account with all its groups.
 func accountNamed(name string) (account, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
@@ -41,9 +41,9 @@ func accountNamed(name string) (account, error) {
 	return a, nil
 }
 
-// may reports whether the account has all of the rights (of rwx, as 7) on a
+// may reports whether the account has all of the permissions (of rwx, as 7) on a
 // file.
-func (a account) may(info fs.FileInfo, rights fs.FileMode) bool {
+func (a account) may(info fs.FileInfo, permissions fs.FileMode) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || a.uid == 0 {
 		return true
@@ -55,28 +55,28 @@ func (a account) may(info fs.FileInfo, rights fs.FileMode) bool {
 	case slices.Contains(a.groups, int(st.Gid)):
 		mode >>= 3
 	}
-	return mode&rights == rights
+	return mode&permissions == permissions
 }
 
-// reachable says whether the account can connect to the socket at path, which
-// is seen from outside any chroot. It looks at the rights and does not connect.
-func (f *Findings) reachable(a account, path string) {
+// canConnect checks whether the account can connect to the socket at path, as seen
+// from outside any chroot. It looks at permissions and does not connect.
+func (c *check) canConnect(a account, path string) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.error("there is no socket at "+path, "start Postvet with that socket: listen = [\"unix:"+path+"\"]")
+		c.Error("there is no socket at "+path, "start Postvet with that socket: listen = [\"unix:"+path+"\"]")
 		return
 	case err != nil:
-		f.error(fmt.Sprintf("the socket %s cannot be looked at: %v", path, err), "run the check as root")
+		c.Error(fmt.Sprintf("the socket %s cannot be looked at: %v", path, err), "run the check as root")
 		return
 	case info.Mode().Type() != fs.ModeSocket:
-		f.error(path+" is no socket", "remove it, and start Postvet")
+		c.Error(path+" is no socket", "remove it, and start Postvet")
 		return
 	}
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		d, err := os.Stat(dir)
 		if err == nil && !a.may(d, 1) {
-			f.error(fmt.Sprintf("the user %s may not enter %s, where the socket is", a.name, dir),
+			c.Error(fmt.Sprintf("the user %s may not enter %s, where the socket is", a.name, dir),
 				fmt.Sprintf("let its group in: chgrp %s %s && chmod 2750 %s", a.name, dir, dir))
 			return
 		}
@@ -85,19 +85,19 @@ func (f *Findings) reachable(a account, path string) {
 		}
 	}
 	if !a.may(info, 6) {
-		f.error(fmt.Sprintf("the user %s may not open the socket %s (%v)", a.name, path, info.Mode().Perm()),
+		c.Error(fmt.Sprintf("the user %s may not open the socket %s (%v)", a.name, path, info.Mode().Perm()),
 			fmt.Sprintf("[socket] group = %q and mode = \"0660\", then restart Postvet", a.name))
 		return
 	}
-	f.ok(fmt.Sprintf("the user %s can open the socket %s", a.name, path))
+	c.OK(fmt.Sprintf("the user %s can open the socket %s", a.name, path))
 }
 
-// safe says whether Sendmail finds the path of a socket safe: it refuses one
+// isSafe checks whether Sendmail takes the path of a socket for safe: it opens none
 // in a directory that others may write to.
-func (f *Findings) safe(path string) {
+func (c *check) isSafe(path string) {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if d, err := os.Stat(dir); err == nil && d.Mode().Perm()&0o022 != 0 && d.Mode()&fs.ModeSticky == 0 {
-			f.error(fmt.Sprintf("others than its owner may write to %s: Sendmail calls the socket unsafe and does not open it", dir),
+			c.Error(fmt.Sprintf("others than its owner may write to %s: Sendmail calls the socket unsafe and does not open it", dir),
 				"chmod go-w "+dir+", or use a socket elsewhere")
 			return
 		}

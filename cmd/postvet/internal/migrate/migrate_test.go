@@ -1,0 +1,61 @@
+package migrate
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
+)
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	i, err := Read([]File{
+		{peers.OpenDMARC, write(t, "opendmarc.conf", "AuthservID mx.example.org\nSocket inet:8893@localhost\n")},
+		{peers.OpenDKIM, write(t, "opendkim.conf", "# nothing\n")},
+	}, "unix:/run/postvet.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`authserv_id = "mx.example.org"`, `listen = ["unix:/run/postvet.sock"]`} {
+		if !strings.Contains(i.TOML, want) {
+			t.Errorf("no %s in\n%s", want, i.TOML)
+		}
+	}
+	if len(i.Unset) != 1 || i.Unset[0].Peer != peers.OpenDKIM {
+		t.Errorf("files that set nothing: %+v", i.Unset)
+	}
+	if err := i.EditMTA(write(t, "main.cf", "smtpd_milters = inet:localhost:8893\n")); err != nil || i.Edit.Lines[0].New != "smtpd_milters = unix:/run/postvet.sock" {
+		t.Errorf("%v, %+v", err, i.Edit)
+	}
+	if err := i.EditMTA(write(t, "sendmail.mc", "INPUT_MAIL_FILTER(`opendmarc', `S=inet:8893@localhost')dnl\n")); err != nil || !strings.Contains(i.Edit.Lines[0].New, "S=unix:/run/postvet.sock, F=T") {
+		t.Errorf("%v, %+v", err, i.Edit)
+	}
+}
+
+// TestReadFaults: what is wrong with the configuration has its place in their files.
+func TestReadFaults(t *testing.T) {
+	t.Parallel()
+	file := write(t, "opendmarc.conf", "Syslog true\nAuthservID mx.example.org\nIgnoreHosts /absent/hosts\n")
+	_, err := Read([]File{{peers.OpenDMARC, file}}, "")
+	var faults peers.Faults
+	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].File != file || faults[0].Line != 3 || faults[0].Option != "IgnoreHosts" {
+		t.Errorf("%v", err)
+	}
+	var unreadable *fs.PathError
+	if _, err := Read([]File{{peers.OpenDMARC, filepath.Dir(file)}}, ""); !errors.As(err, &unreadable) {
+		t.Errorf("a folder: %v", err)
+	}
+}

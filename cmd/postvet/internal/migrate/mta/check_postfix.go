@@ -1,0 +1,136 @@
+package mta
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+)
+
+// CheckPostfix checks the configuration in a folder (/etc/postfix): whether each
+// service that takes mail from outside asks Postvet, can open its socket, waits
+// long enough, and what it does while Postvet is away. hostname stands in for a
+// name that the configuration leaves to the system. It is an error if main.cf or
+// master.cf cannot be read.
+func CheckPostfix(dir string, p Postvet, hostname string) (finding.List, error) {
+	main, err := ReadText(filepath.Join(dir, "main.cf"))
+	if err != nil {
+		return nil, err
+	}
+	master, err := ReadText(filepath.Join(dir, "master.cf"))
+	if err != nil {
+		return nil, err
+	}
+	cf := ParseMainCF(main)
+	level, _ := strconv.ParseFloat(cf.Value("compatibility_level", "0"), 64)
+	c := check{postvet: p}
+	var asking []smtpd
+	found := false
+	for _, s := range parseMasterCF(master, level < 1) {
+		if s.command == "smtpd" {
+			found = true
+			if a, asks := c.service(cf, s); asks {
+				asking = append(asking, a)
+			}
+		}
+	}
+	if !found {
+		c.Error("master.cf has no service that runs smtpd", "look whether "+dir+" is the configuration of the Postfix that runs")
+	}
+	if len(asking) == 0 {
+		asking = []smtpd{{cf: cf}} // what will hold once a service asks
+	}
+	c.settings(asking)
+	if p.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
+		c.Warning("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
+	}
+	c.authservID(cf.Value("myhostname", hostname))
+	return c.Once(), nil // services share lists
+}
+
+func (m MainCF) queue() string { return m.Value("queue_directory", QueueDirectory) }
+
+// with returns the parameters as a service sees them.
+func (m MainCF) with(options map[string]string) MainCF {
+	all := m[:len(m):len(m)]
+	for name, value := range options {
+		all = append(all, Parameter{Name: name, Value: value})
+	}
+	return all
+}
+
+// service checks one smtpd of master.cf, and reports whether it asks Postvet.
+func (c *check) service(main MainCF, s service) (a smtpd, asks bool) {
+	cf := main.with(s.options)
+	name := "smtpd on " + s.name
+	list := ParseMilters(cf.Value("smtpd_milters", ""))
+	off := strings.Contains(cf.Value("receive_override_options", ""), "no_milters")
+	at, passed := c.postvet.find(cf.queue(), list), c.postvet.passed()
+	switch {
+	case at >= 0 && !off:
+		c.OK(name + " asks Postvet (" + list[at].Socket + ")")
+		c.postfixSocket(cf, s, list[at])
+		c.others(list, at)
+		return smtpd{s, cf, list[at]}, true
+	case s.isInternal():
+		c.OK(name + " does not ask Postvet; it takes mail from own users or this machine")
+	case at >= 0:
+		c.Error(name+" does not ask Postvet: receive_override_options has no_milters", "take no_milters out of receive_override_options")
+	case passed != "" && len(list) > 0 && !off:
+		c.Warning("whether "+name+" asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
+	default:
+		c.Error(name+" does not ask Postvet", "smtpd_milters = "+cf.address(c.postvet)+" in main.cf, then postfix reload")
+	}
+	return smtpd{}, false
+}
+
+// isInternal reports whether a service takes mail only from users who log in, or
+// from this machine.
+func (s service) isInternal() bool {
+	switch s.name[strings.LastIndexByte(s.name, ':')+1:] {
+	case "submission", "submissions", "smtps", "587", "465":
+		return true
+	}
+	return s.kind == "unix" || strings.HasPrefix(s.name, "127.") || strings.HasPrefix(s.name, "localhost:") || strings.HasPrefix(s.name, "[::1]")
+}
+
+// address returns our first address as main.cf names it.
+func (m MainCF) address(p Postvet) string {
+	path, ok := socketPath(p.Postfix)
+	if !ok {
+		return orPassed(p.Postfix)
+	}
+	if inside, ok := strings.CutPrefix(path, m.queue()+"/"); ok {
+		return "unix:" + inside
+	}
+	return "unix:" + path
+}
+
+// postfixSocket checks whether the service can open the milter's socket.
+func (c *check) postfixSocket(cf MainCF, s service, m Milter) {
+	path, ok := socketPath(m.Socket)
+	if !ok {
+		return
+	}
+	queue := cf.queue()
+	outside := path
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		outside = filepath.Join(queue, path)
+	case s.chroot:
+		outside = filepath.Join(queue, path)
+		if strings.HasPrefix(path, queue+"/") {
+			c.Error(fmt.Sprintf("smtpd on %s runs in a chroot at %s and looks for %s below it", s.name, queue, path),
+				"smtpd_milters = unix:"+strings.TrimPrefix(path, queue+"/"))
+			return
+		}
+	}
+	a, err := accountNamed(cf.Value("mail_owner", "postfix"))
+	if err != nil {
+		c.Warning(fmt.Sprintf("the rights of %s cannot be judged: %v", outside, err), "run the check on the machine that Postfix runs on")
+		return
+	}
+	c.canConnect(a, outside)
+}
