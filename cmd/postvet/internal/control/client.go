@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// DefaultSocket is where the packaged service listens.
+// DefaultSocket is the control socket of the packaged service.
 const DefaultSocket = "/run/postvet/control.sock"
 
-// dialTimeout bounds connecting: the kernel's queue is full if it takes long.
+// dialTimeout bounds connecting, which takes long only if the kernel's queue is full.
 const dialTimeout = 5 * time.Second
 
 // Client asks a running service. Each request has a connection of its own, so a
@@ -26,13 +26,13 @@ const dialTimeout = 5 * time.Second
 type Client struct {
 	// Socket is the path.
 	Socket string
-	// Postvet is the version of this program, to be named if the service is
-	// another.
+	// Postvet is the version of this program, for the error if the service has
+	// another one.
 	Postvet string
 }
 
-// Unreachable is the error of a request that did not reach the service, or got
-// no answer: nothing is known of what became of it.
+// Unreachable is the error of a request that did not reach the service or got no
+// answer. The service may have carried it out.
 type Unreachable struct {
 	text string
 	err  error
@@ -46,8 +46,8 @@ func unreachable(err error, format string, args ...any) error {
 }
 
 // Do sends a request, waits for the response until ctx ends, and decodes its
-// result into result. The error is a *Refusal if the service says no, and an
-// *Unreachable otherwise; both say what to do, in one line each.
+// result into result. The error is a *Refusal if the service refuses, and an
+// *Unreachable otherwise. Both say what to do, a line for each fault.
 func (c *Client) Do(ctx context.Context, q Request, result any) error {
 	line, err := marshalRequest(q)
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *Client) Do(ctx context.Context, q Request, result any) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	// One that turns us away answers before it has read; the answer counts.
+	// A server that refuses us answers before it has read. Its answer counts.
 	_, writeErr := conn.Write(line)
 	r, err := readResponse(conn)
 	switch {
@@ -129,7 +129,7 @@ func orUnknown(s string) string {
 	return s
 }
 
-// dialError says what an administrator can do.
+// dialError returns an error that says what an administrator can do.
 func (c *Client) dialError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -8,10 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxGroups is how many groups of a peer are looked at.
+// maxGroups bounds the groups of a peer that are considered.
 const maxGroups = 1024
 
-// peerOf asks the kernel who connected; the peer cannot lie about it (unix(7)).
+// peerOf returns who connected. The kernel says so, and the peer cannot lie about
+// it (unix(7)).
 func peerOf(c net.Conn) (Peer, error) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
@@ -36,8 +37,8 @@ func peerOf(c net.Conn) (Peer, error) {
 	return p, err
 }
 
-// peerGroups are the supplementary groups of the peer. Kernels before 4.13 do
-// not tell; then its first group alone counts.
+// peerGroups returns the supplementary groups of the peer. Kernels before 4.13 do
+// not tell them; then only its first group counts.
 func peerGroups(fd uintptr) []int {
 	gids := make([]uint32, maxGroups)
 	size := uint32(len(gids) * 4)

@@ -7,7 +7,8 @@ import (
 	"net"
 )
 
-// peerOf knows no other system's way to ask; who cannot be told is not answered.
+// peerOf knows only how Linux tells the peer. A peer that is not known gets no
+// answer.
 func peerOf(net.Conn) (Peer, error) {
 	return Peer{}, errors.New("this system is not supported")
 }

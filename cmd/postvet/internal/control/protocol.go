@@ -1,14 +1,14 @@
-// Package control is how an administrator talks to a running Postvet: a unix
-// socket, the few things that can be asked there, and how the answers look on a
-// terminal.
+// Package control lets an administrator talk to a running Postvet. It has the
+// protocol of the control socket, its server and client, and the text of the
+// answers for a terminal.
 //
 // One connection carries one request and one response, each a line of JSON, so
 // that a person can speak it too:
 //
 //	echo '{"v":1,"do":"status"}' | socat - unix:/run/postvet/control.sock
 //
-// Only root, the user of the service and the members of one group are answered.
-// The package decides nothing about mail; what a request does, its Handler does.
+// The server answers root, the user of the service and the members of one group.
+// A Handler carries out the requests.
 package control
 
 import (
@@ -20,21 +20,20 @@ import (
 	"unicode"
 )
 
-// Version is that of the protocol. It changes when a request or a response gets
-// another meaning; new fields of a response do not change it.
+// Version is the version of the protocol. It changes when a request or a response
+// gets another meaning. New fields of a response do not change it.
 const Version = 1
 
 const (
-	// maxRequest is how long a request may be: a name of the DNS, escaped, and
-	// little beside it.
+	// maxRequest bounds a request. The longest one holds a name of the DNS, escaped.
 	maxRequest = 4 << 10
-	// maxResponse is what a client takes.
+	// maxResponse bounds a response.
 	maxResponse = 16 << 20
-	// maxNameBytes bounds the name of a request. Lookups refuse longer ones.
+	// maxNameBytes bounds the name in a request. Lookups refuse longer ones.
 	maxNameBytes = 1024
 )
 
-// What can be asked for.
+// The requests.
 const (
 	DoStatus     = "status"
 	DoReload     = "reload"
@@ -43,34 +42,34 @@ const (
 	DoCacheFlush = "cache-flush"
 )
 
-// Request is one question or order. The fields that its Do does not know are
-// refused when they are set.
+// Request is one request. A field that does not belong to its Do must not be set.
 type Request struct {
 	V  int    `json:"v"`
 	Do string `json:"do"`
-	// Name and Below select answers of the cache: of the name, and of those
-	// below it. Type is a mnemonic such as "TXT", "" for all. All is everything.
+	// Name selects the answers of the cache about a name, with Below also those
+	// about the names below it. Type is a mnemonic such as "TXT", "" for all types.
+	// All selects all answers.
 	Name  string `json:"name,omitempty"`
 	Type  string `json:"type,omitempty"`
 	Below bool   `json:"below,omitempty"`
 	All   bool   `json:"all,omitempty"`
-	// Level is the log level to set, "" to ask; For is after how many seconds
-	// the one before returns, 0 for never.
+	// Level is the log level to set, "" to get the current one. After For seconds
+	// the configured level returns, unless For is 0.
 	Level string `json:"level,omitempty"`
 	For   int    `json:"for,omitempty"`
 }
 
-// maxFor is how long a log level may be set for, in seconds.
+// maxFor bounds Request.For: a week.
 const maxFor = 7 * 24 * 3600
 
 // Codes of a refusal.
 const (
 	CodeRequest = "request" // not understood
 	CodeVersion = "version" // another version of the protocol
-	CodeDenied  = "denied"  // the peer has no right to ask
-	CodeBusy    = "busy"    // too many at once, or the time is wrong
-	CodeRefused = "refused" // the configuration has faults, nothing changed
-	CodeFailed  = "failed"  // it could not be done
+	CodeDenied  = "denied"  // the peer may not ask
+	CodeBusy    = "busy"    // too many requests at once, or the service stops
+	CodeRefused = "refused" // the configuration has faults, and nothing changed
+	CodeFailed  = "failed"  // the request could not be carried out
 )
 
 // Response answers a request: with Result, or with Code and Errors.
@@ -84,8 +83,8 @@ type Response struct {
 	Result json.RawMessage `json:"result,omitempty"`
 }
 
-// Refusal is an error with the code that a response carries; one line of Errors
-// per thing that is wrong.
+// Refusal is an error with the code of a response. Errors has a line for each
+// fault.
 type Refusal struct {
 	Code   string
 	Errors []string
@@ -97,19 +96,19 @@ func refuse(code, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Errors: []string{fmt.Sprintf(format, args...)}}
 }
 
-// parseRequest reads one request, which whoever may connect has written.
+// parseRequest parses a request, which anybody who may connect has written.
 func parseRequest(line []byte) (Request, *Refusal) {
 	var q Request
-	// What version it is, is asked first: another one may have other fields. It
-	// also sees that nothing follows.
-	var any struct {
+	// The version comes first, since another one may have other fields. Unmarshal
+	// also makes sure that nothing follows the request.
+	var version struct {
 		V *int `json:"v"`
 	}
-	if err := json.Unmarshal(line, &any); err != nil || any.V == nil {
+	if err := json.Unmarshal(line, &version); err != nil || version.V == nil {
 		return q, refuse(CodeRequest, `not a request; write one line of JSON such as {"v":%d,"do":"status"}`, Version)
 	}
-	if *any.V != Version {
-		return q, refuse(CodeVersion, "version %d of the control protocol is not spoken here, only %d; use the postvet command that belongs to the running service, or restart the service", *any.V, Version)
+	if *version.V != Version {
+		return q, refuse(CodeVersion, "version %d of the control protocol is not spoken here, only %d; use the postvet command that belongs to the running service, or restart the service", *version.V, Version)
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
@@ -122,7 +121,7 @@ func parseRequest(line []byte) (Request, *Refusal) {
 	return q, nil
 }
 
-// problem says what is wrong with a request, "" for nothing.
+// problem returns what is wrong with a request, "" for nothing.
 func (q Request) problem() string {
 	bare := Request{V: q.V, Do: q.Do}
 	switch q.Do {
@@ -162,7 +161,7 @@ func (q Request) problem() string {
 	return ""
 }
 
-// marshalRequest returns the line that asks for q.
+// marshalRequest returns the line of a request.
 func marshalRequest(q Request) ([]byte, error) {
 	q.V = Version
 	b, err := json.Marshal(q)
@@ -172,18 +171,17 @@ func marshalRequest(q Request) ([]byte, error) {
 // LogLevel is the result of DoLogLevel.
 type LogLevel struct {
 	Level string `json:"level"`
-	// Configured is the level of the configuration, to which a temporary one
-	// returns.
+	// Configured is the level of the configuration.
 	Configured string `json:"configured"`
-	// Until is when that happens, nil for never.
+	// Until is when a temporary level ends and Configured returns, nil for never.
 	Until *time.Time `json:"until,omitempty"`
 }
 
-// Reload is the result of DoReload when the new configuration is in force.
+// Reload is the result of DoReload when the new configuration is active.
 type Reload struct {
 	File string `json:"file"`
-	// NeedsRestart names the keys that differ from those the service was started
-	// with and that only a restart can change.
+	// NeedsRestart names the keys whose values differ from those at the start and
+	// that only a restart can change.
 	NeedsRestart []string `json:"needs_restart,omitempty"`
 }
 

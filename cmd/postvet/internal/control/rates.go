@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	// SampleEvery is how often Rates.Sample is to be called.
+	// SampleEvery is the interval at which Rates.Sample must be called.
 	SampleEvery = 5 * time.Second
-	// samples reach over the longest window, and one more to begin it with.
+	// samples cover the longest window, from one at its beginning.
 	samples = int(15*time.Minute/SampleEvery) + 1
 )
 
-// ByAction is a number of messages for each thing that can become of them.
+// ByAction is a number of messages for each action.
 type ByAction[T int64 | float64] struct {
 	Accept     T `json:"accept"`
 	Quarantine T `json:"quarantine"`
@@ -22,23 +22,23 @@ type ByAction[T int64 | float64] struct {
 	Discard    T `json:"discard"`
 }
 
-// Totals are messages since the start.
+// Totals are the messages since the start.
 type Totals = ByAction[int64]
 
-// Rate is messages per minute.
+// Rate is the messages per minute.
 type Rate = ByAction[float64]
 
-// All is their sum.
+// All returns their sum.
 func (b ByAction[T]) All() T {
 	return b.Accept + b.Quarantine + b.Reject + b.TempFail + b.Redirect + b.Discard
 }
 
-// Rates remember the totals of the last 15 minutes. The zero value is ready;
-// it is safe for concurrent use. It has no clock of its own.
+// Rates remembers the totals of the last 15 minutes. The zero value is ready. It
+// is safe for concurrent use, and has no clock of its own.
 type Rates struct {
 	mu   sync.Mutex
 	ring [samples]sample
-	n    int // taken so far
+	n    int // samples taken so far
 }
 
 type sample struct {
@@ -46,7 +46,7 @@ type sample struct {
 	t  Totals
 }
 
-// Sample takes note of the totals at a moment, later than that of the last call.
+// Sample records the totals at a time after that of the last call.
 func (r *Rates) Sample(at time.Time, t Totals) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,12 +54,15 @@ func (r *Rates) Sample(at time.Time, t Totals) {
 	r.n++
 }
 
-// Over returns the rate from window ago to now, when the totals are t. If there
-// is no sample so old it is the rate since the oldest.
+// Over returns the rate over a window that ends now, when the totals are t. If no
+// sample is so old, it is the rate since the oldest one.
 func (r *Rates) Over(window time.Duration, now time.Time, t Totals) Rate {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// The youngest sample that is old enough, or else the oldest.
+	if r.n == 0 {
+		return Rate{}
+	}
+	// from is the youngest sample that is old enough, or else the oldest.
 	var from sample
 	for i := 1; i <= min(r.n, samples); i++ {
 		from = r.ring[(r.n-i)%samples]
@@ -67,10 +70,7 @@ func (r *Rates) Over(window time.Duration, now time.Time, t Totals) Rate {
 			break
 		}
 	}
-	if r.n == 0 {
-		return Rate{}
-	}
-	// What came in the first moment says nothing of a minute.
+	// The messages of the first seconds say nothing about a minute.
 	minutes := max(now.Sub(from.at), SampleEvery).Minutes()
 	per := func(a, b int64) float64 { return float64(max(a-b, 0)) / minutes }
 	return Rate{

@@ -1,12 +1,8 @@
 package control
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"sync"
 	"time"
@@ -14,27 +10,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// Handler carries out a request and returns what Response.Result is to be. An
-// error that is a *Refusal is answered as it stands, another as CodeFailed. The
-// context ends with the server; that a client is gone ends nothing.
+// Handler carries out a request and returns the Response.Result. An error that is
+// a *Refusal is sent as it is, another one as CodeFailed. The context ends with
+// the server. It does not end when the client leaves.
 type Handler func(ctx context.Context, peer Peer, q Request) (any, error)
 
-// Options bound and inform a Server. Handler is needed.
+// Options are the options of a Server. Handler is needed.
 type Options struct {
 	Handler Handler
 	// Postvet is the version that responses carry.
 	Postvet string
-	// Allowed are the users who may ask, beside root, and the group whose members
-	// may; GID is -1 for none.
+	// UID is the user who may ask beside root, GID the group whose members may, -1
+	// for none.
 	UID, GID int
-	// Logger receives a line per request that is refused for want of rights.
-	// Default: none.
+	// Logger receives a line for each request that is denied. Default: none.
 	Logger *zap.Logger
-	// MaxConnections is how many are served at once; further ones are turned
-	// away. Default 16.
+	// MaxConnections bounds the connections that are served at once. Others are
+	// refused. Default 16.
 	MaxConnections int
-	// Timeout bounds reading a request and, again, writing its response.
-	// Default 10s.
+	// Timeout bounds reading a request, and writing its response. Default 10s.
 	Timeout time.Duration
 }
 
@@ -84,8 +78,8 @@ func (s *Server) Start(l net.Listener) {
 	}()
 }
 
-// Close ends the service and waits until nothing of it runs: requests that are
-// carried out end with their context.
+// Close ends the service and waits until no goroutine of it runs. The contexts of
+// requests that are carried out end.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -93,7 +87,7 @@ func (s *Server) Close() {
 		s.l.Close()
 	}
 	for c := range s.open {
-		// What is being written may still be written, reading is over.
+		// A response may still be written, but no request is read.
 		_ = c.SetReadDeadline(time.Unix(1, 0))
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	}
@@ -109,7 +103,7 @@ func (s *Server) accept(l net.Listener) {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			// Out of descriptors, most likely: the mail needs them more.
+			// Most likely there are no descriptors left, and mail needs them more.
 			s.opt.Logger.Warn("accepting a control connection failed, trying again", zap.Error(err))
 			select {
 			case <-time.After(time.Second):
@@ -124,7 +118,7 @@ func (s *Server) accept(l net.Listener) {
 	}
 }
 
-// begin serves a connection in a goroutine of its own; false means that it
+// begin serves a connection in a goroutine of its own. It returns false if it
 // cannot.
 func (s *Server) begin(c net.Conn) bool {
 	if !s.slot() {
@@ -153,11 +147,11 @@ func (s *Server) begin(c net.Conn) bool {
 	return true
 }
 
-// slotWait is how long a connection waits while all are in use: who was just
-// answered, and asks again, may find its last one not yet closed.
+// slotWait is how long a connection waits for a slot. A client that asks again
+// right after an answer may find its last connection not yet closed.
 const slotWait = 500 * time.Millisecond
 
-// slot reports whether there is room for one more connection.
+// slot takes a slot for a connection and reports whether it got one.
 func (s *Server) slot() bool {
 	select {
 	case s.slots <- struct{}{}:
@@ -171,104 +165,6 @@ func (s *Server) slot() bool {
 		return true
 	case <-t.C:
 	case <-s.ctx.Done():
-	}
-	return false
-}
-
-// serve reads one request and writes one response.
-func (s *Server) serve(c net.Conn) {
-	result, err := s.answer(c)
-	if errors.Is(err, errGone) {
-		return
-	}
-	s.mu.Lock()
-	if !s.closed {
-		_ = c.SetWriteDeadline(time.Now().Add(s.opt.Timeout))
-	}
-	s.mu.Unlock()
-	s.write(c, result, err)
-}
-
-// errGone: there is nobody to be answered.
-var errGone = errors.New("control: no request came")
-
-func (s *Server) answer(c net.Conn) (any, error) {
-	peer, err := peerOf(c)
-	if err != nil {
-		return nil, refuse(CodeDenied, "who is asking cannot be found out: %v", err)
-	}
-	if !peer.may(s.opt.UID, s.opt.GID) {
-		s.opt.Logger.Warn("control request denied", zap.Stringer("peer", peer))
-		return nil, refuse(CodeDenied, "user %d may not control this service; become root or user %d, or name a group of yours in control.group", peer.UID, s.opt.UID)
-	}
-	line, err := readLine(c)
-	if err != nil {
-		var r *Refusal
-		if errors.As(err, &r) {
-			return nil, r
-		}
-		return nil, errGone
-	}
-	q, refusal := parseRequest(line)
-	if refusal != nil {
-		return nil, refusal
-	}
-	return s.opt.Handler(s.ctx, peer, q)
-}
-
-// readLine reads up to the end of a line, which the end of the stream is too.
-func readLine(r io.Reader) ([]byte, error) {
-	b := bufio.NewReaderSize(r, maxRequest)
-	line, err := b.ReadSlice('\n')
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, refuse(CodeRequest, "the request is longer than %d octets; write one line of JSON", maxRequest)
-	case errors.Is(err, io.EOF) && len(line) > 0:
-	case err != nil:
-		return nil, err
-	}
-	return line, nil
-}
-
-func (s *Server) write(c net.Conn, result any, err error) {
-	r := Response{V: Version, Postvet: s.opt.Postvet}
-	if err == nil {
-		r.Result, err = json.Marshal(result)
-	}
-	if err != nil {
-		r.Result, r.Code, r.Errors = nil, CodeFailed, []string{err.Error()}
-		var refusal *Refusal
-		if errors.As(err, &refusal) {
-			r.Code, r.Errors = refusal.Code, refusal.Errors
-		}
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		return // strings and what was marshalled before
-	}
-	_, _ = c.Write(append(b, '\n')) // a client that is gone asked for nothing
-}
-
-// Peer is who asks.
-type Peer struct {
-	UID int
-	PID int
-	// GIDs are the group and the further ones that the process had.
-	GIDs []int
-}
-
-func (p Peer) String() string { return fmt.Sprintf("uid %d, pid %d", p.UID, p.PID) }
-
-// may reports whether the peer is root, the user, or of the group if there is
-// one.
-func (p Peer) may(uid, gid int) bool {
-	if p.UID == 0 || p.UID == uid {
-		return true
-	}
-	for _, g := range p.GIDs {
-		if gid >= 0 && g == gid {
-			return true
-		}
 	}
 	return false
 }

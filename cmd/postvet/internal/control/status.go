@@ -5,7 +5,7 @@ import "time"
 // States of the service.
 const (
 	StateServing  = "serving"
-	StateDraining = "draining" // it stops when the messages in flight have their verdicts
+	StateDraining = "draining" // stops when the messages in flight have their verdicts
 )
 
 // Status is what "postvet status --json" prints. Fields may be added, never
@@ -30,10 +30,10 @@ type Status struct {
 	Log      LogLevel `json:"log"`
 }
 
-// Drain is how far a stop is.
+// Drain is when a stop began and ends.
 type Drain struct {
 	Since time.Time `json:"since"`
-	// Until is when what is left is cut short.
+	// Until is when the messages that are left are cut short.
 	Until time.Time `json:"until"`
 }
 
@@ -49,14 +49,14 @@ type Sessions struct {
 type Messages struct {
 	Total     Totals    `json:"total"`
 	PerMinute PerMinute `json:"per_minute"`
-	// Aborted ended without a verdict; of Undelivered ones the MTA did not hear
-	// it.
+	// Aborted messages ended without a verdict. The MTA did not receive the verdicts
+	// of Undelivered ones.
 	Aborted     int64 `json:"aborted"`
 	Undelivered int64 `json:"undelivered"`
-	// Faults are ours: caught panics.
+	// Faults are panics that were caught.
 	Faults int64 `json:"faults"`
-	// Shadowed were judged by the shadow rules too; for ShadowDiffers of them
-	// these would have done something else.
+	// Shadowed messages were also decided about by the shadow rules, which would have
+	// done something else with ShadowDiffers of them.
 	Shadowed      int64 `json:"shadowed"`
 	ShadowDiffers int64 `json:"shadow_differs"`
 }
@@ -68,9 +68,9 @@ type PerMinute struct {
 	Last15 Rate `json:"15m"`
 }
 
-// DNS is how the resolvers do.
+// DNS is the state of the resolvers.
 type DNS struct {
-	// Degraded: look-ups fail whatever is asked.
+	// Degraded means that lookups of all names fail.
 	Degraded  bool       `json:"degraded"`
 	InFlight  int        `json:"in_flight"`
 	Upstreams []Upstream `json:"upstreams"`
@@ -83,11 +83,11 @@ type Upstream struct {
 	Failures  uint64  `json:"failures"`
 	Timeouts  uint64  `json:"timeouts"` // of the failures
 	LatencyMS float64 `json:"latency_ms"`
-	// BackOff: it failed several times in a row and is asked last.
+	// BackOff means that it failed several times in a row and is asked last.
 	BackOff bool `json:"back_off"`
 }
 
-// Cache is what is known without asking.
+// Cache is the state of the DNS cache.
 type Cache struct {
 	Entries int    `json:"entries"`
 	Bytes   int64  `json:"bytes"`
@@ -100,19 +100,19 @@ type Cache struct {
 	Evicted  uint64  `json:"evicted"`
 }
 
-// Config is what the service runs with.
+// Config is the configuration of the service.
 type Config struct {
 	File string `json:"file"` // "" for none
-	// Loaded is when what is in force was read.
+	// Loaded is when the active configuration was read.
 	Loaded time.Time `json:"loaded"`
 	// LastReload is nil if there was none.
 	LastReload *Reloaded `json:"last_reload,omitempty"`
-	// NeedsRestart names the keys whose new values only a restart puts in force.
+	// NeedsRestart names the keys whose new values need a restart.
 	NeedsRestart []string `json:"needs_restart,omitempty"`
 }
 
-// Reloaded is how a reload ended: with Errors the configuration before it
-// stayed in force.
+// Reloaded is how a reload ended. With Errors, the configuration before it stayed
+// active.
 type Reloaded struct {
 	At     time.Time `json:"at"`
 	Errors []string  `json:"errors,omitempty"`

@@ -13,38 +13,36 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
-// Control sequences of ECMA-48 and xterm, which every terminal of today obeys.
+// Control sequences of ECMA-48 and xterm, which every current terminal obeys.
 const (
-	enterScreen = "\x1b[?1049h\x1b[?25l" // the other screen, no cursor
+	enterScreen = "\x1b[?1049h\x1b[?25l" // the alternate screen, no cursor
 	leaveScreen = "\x1b[?25h\x1b[?1049l"
 	home        = "\x1b[H"
-	eraseLine   = "\x1b[K" // from the cursor to its end
+	eraseLine   = "\x1b[K" // from the cursor to the end of the line
 	eraseBelow  = "\x1b[J"
 )
 
-// plainWidth is that of what is no terminal.
+// plainWidth is the width of output that goes to no terminal.
 const plainWidth = 100
 
-// Width is how many columns a writer has.
+// Width returns how many columns a writer has.
 func Width(w io.Writer) int {
-	if columns, _, ok := size(w); ok {
-		return columns
-	}
-	return plainWidth
-}
-
-// size returns what a terminal has room for.
-func size(w io.Writer) (columns, rows int, ok bool) {
 	if !layout.IsTerminal(w) {
-		return 0, 0, false
+		return plainWidth
 	}
-	if columns, rows = layout.Size(w); columns < 1 || rows < 1 {
-		return 80, 24, true
-	}
-	return columns, rows, true
+	columns, _ := size(w)
+	return columns
 }
 
-// Repeat shows the first status, and what get returns every so often, until ctx
+// size returns the size of a terminal.
+func size(w io.Writer) (columns, rows int) {
+	if columns, rows = layout.Size(w); columns < 1 || rows < 1 {
+		return 80, 24
+	}
+	return columns, rows
+}
+
+// Repeat shows the first status, and then at intervals what get returns, until ctx
 // ends or show fails.
 func Repeat(ctx context.Context, every time.Duration, first Status, get func() (Status, error), show func(Status, error) error) error {
 	if err := show(first, nil); err != nil {
@@ -68,17 +66,16 @@ func Repeat(ctx context.Context, every time.Duration, first Status, get func() (
 	}
 }
 
-// Watch shows the status until ctx ends: on a terminal in place, adapted to its
-// size, and the terminal is as before afterwards; elsewhere one after the other.
-// While the service is away the last status stays, with what is wrong.
-func Watch(ctx context.Context, w io.Writer, every time.Duration, first Status, get func() (Status, error)) (err error) {
-	if _, _, ok := size(w); !ok {
+// Watch shows the status until ctx ends. On a terminal it shows each status in
+// place, adapted to the size, and restores the terminal at the end. Elsewhere it
+// writes one status after the other. While the service is away, the last status
+// stays, with what is wrong.
+func Watch(ctx context.Context, w io.Writer, every time.Duration, first Status, get func() (Status, error)) error {
+	if !layout.IsTerminal(w) {
 		return Repeat(ctx, every, first, get, func(s Status, err error) error {
-			text := "\n"
+			text := s.Text(time.Now(), plainWidth) + "\n"
 			if err != nil {
 				text = time.Now().Format(time.TimeOnly) + " " + err.Error() + "\n\n"
-			} else {
-				text = s.Text(time.Now(), plainWidth) + text
 			}
 			_, err = io.WriteString(w, text)
 			return err
@@ -87,11 +84,16 @@ func Watch(ctx context.Context, w io.Writer, every time.Duration, first Status, 
 	if _, err := io.WriteString(w, enterScreen); err != nil {
 		return err
 	}
-	defer func() {
-		if _, e := io.WriteString(w, leaveScreen); err == nil {
-			err = e
-		}
-	}()
+	err := watchScreen(ctx, w, every, first, get)
+	if _, e := io.WriteString(w, leaveScreen); err == nil {
+		err = e
+	}
+	return err
+}
+
+// watchScreen draws a frame for each status, and when the size of the terminal
+// changes.
+func watchScreen(ctx context.Context, w io.Writer, every time.Duration, first Status, get func() (Status, error)) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
@@ -99,7 +101,7 @@ func Watch(ctx context.Context, w io.Writer, every time.Duration, first Status, 
 	defer tick.Stop()
 	last, problem := first, error(nil)
 	for {
-		columns, rows, _ := size(w)
+		columns, rows := size(w)
 		if _, err := io.WriteString(w, frame(last, problem, time.Now(), every, columns, rows)); err != nil {
 			return err
 		}
@@ -119,8 +121,8 @@ func Watch(ctx context.Context, w io.Writer, every time.Duration, first Status, 
 	}
 }
 
-// frame is one picture: at most rows lines of at most columns, over what was
-// there.
+// frame returns what draws a status over the one before it, in at most rows lines
+// of at most columns.
 func frame(s Status, problem error, now time.Time, every time.Duration, columns, rows int) string {
 	head := fmt.Sprintf("postvet status  %s, every %s, Ctrl-C ends", now.Format(time.TimeOnly), every)
 	lines := []string{head, ""}

@@ -55,9 +55,9 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 	case control.DoLogLevel:
 		return d.answerLevel(ctx, q)
 	case control.DoCacheShow:
-		return control.ShowCache(d.dns.current.Load(), q, time.Now())
+		return showCache(d.dns.current.Load(), q, time.Now())
 	case control.DoCacheFlush:
-		return control.FlushCache(d.dns.current.Load(), q), nil
+		return flushCache(d.dns.current.Load(), q), nil
 	default:
 		return d.status(time.Now()), nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -35,11 +36,32 @@ func (d *daemon) status(now time.Time) control.Status {
 		Config: control.Config{File: d.opt.File, Loaded: s.loaded, LastReload: s.lastReload, NeedsRestart: s.needsRestart},
 		Log:    d.level(),
 	}
-	out.DNS, out.Cache = control.DescribeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
+	out.DNS, out.Cache = describeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
 	if s.drain != nil {
 		out.State = control.StateDraining
 	}
 	return out
+}
+
+// describeDNS returns a resolver's counters as a status has them. limit is the size
+// of its cache in octets.
+func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
+	d := control.DNS{Degraded: s.Degraded, InFlight: s.InFlight, Upstreams: []control.Upstream{}}
+	for _, u := range s.Upstreams {
+		d.Upstreams = append(d.Upstreams, control.Upstream{
+			Address: u.Addr, Queries: u.Queries, Failures: u.Failures, Timeouts: u.Timeouts,
+			LatencyMS: float64(u.Latency.Microseconds()) / 1000, BackOff: u.BackOff,
+		})
+	}
+	hits := s.Hits.Total()
+	c := control.Cache{
+		Entries: s.Entries, Bytes: s.Bytes, Limit: limit, Hits: hits, Lookups: hits + s.Misses + s.Joined,
+		Stale: s.Stale, Evicted: s.Evicted,
+	}
+	if c.Lookups > 0 {
+		c.HitRatio = float64(c.Hits) / float64(c.Lookups)
+	}
+	return d, c
 }
 
 // totals returns the number of messages so far, by action.

@@ -6,32 +6,10 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// DescribeDNS makes of a resolver's counters what a status says; limit is what
-// its cache may take in octets.
-func DescribeDNS(s dnscache.Stats, limit int64) (DNS, Cache) {
-	d := DNS{Degraded: s.Degraded, InFlight: s.InFlight, Upstreams: []Upstream{}}
-	for _, u := range s.Upstreams {
-		d.Upstreams = append(d.Upstreams, Upstream{
-			Address: u.Addr, Queries: u.Queries, Failures: u.Failures, Timeouts: u.Timeouts,
-			LatencyMS: float64(u.Latency.Microseconds()) / 1000, BackOff: u.BackOff,
-		})
-	}
-	hits := s.Hits.Total()
-	c := Cache{
-		Entries: s.Entries, Bytes: s.Bytes, Limit: limit, Hits: hits, Lookups: hits + s.Misses + s.Joined,
-		Stale: s.Stale, Evicted: s.Evicted,
-	}
-	if c.Lookups > 0 {
-		c.HitRatio = float64(c.Hits) / float64(c.Lookups)
-	}
-	return d, c
-}
-
-// DescribeLevel says a log level in words.
+// DescribeLevel describes a log level in words.
 func DescribeLevel(l LogLevel, now time.Time) string {
 	switch {
 	case l.Until != nil:
@@ -42,11 +20,11 @@ func DescribeLevel(l LogLevel, now time.Time) string {
 	return l.Level
 }
 
-// label is how wide the words before each line are.
+// label is the width of the word before each line.
 const label = 10
 
-// Text is the status for a person, in lines of at most width columns; with less
-// room, what matters less is left out.
+// Text returns the status for a person, in lines of at most width columns. With
+// less room it leaves out what matters less.
 func (s Status) Text(now time.Time, width int) string {
 	var lines []string
 	add := func(name, format string, args ...any) {
@@ -91,48 +69,43 @@ func (s Status) Text(now time.Time, width int) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// table are the messages: what became of them, in total and per minute.
+// column is the width of a column of numbers.
+const column = 10
+
+// table returns the lines about messages: how many there were of each action, in
+// total and per minute.
 func (s Status) table(width int) []string {
-	type row struct {
-		name  string
-		total int64
-		rates [3]float64
+	totals, rates := s.Messages.Total, []Rate{s.Messages.PerMinute.Last1, s.Messages.PerMinute.Last5, s.Messages.PerMinute.Last15}
+	columns := min(max((width-label-10-2-column)/column, 0), len(rates))
+	rates = rates[:columns]
+
+	head := fmt.Sprintf("%-*s%-10s%*s", label, "messages", "", column, "total")
+	for _, window := range []string{"1 min", "5 min", "15 min"}[:columns] {
+		head += fmt.Sprintf("%*s", column, window)
 	}
-	t, p := s.Messages.Total, s.Messages.PerMinute
-	of := func(name string, total int64, rate func(Rate) float64) row {
-		return row{name, total, [3]float64{rate(p.Last1), rate(p.Last5), rate(p.Last15)}}
+	if columns > 0 && width >= len(head)+len("  (per minute)") {
+		head += "  (per minute)"
 	}
-	rows := []row{
-		of("accepted", t.Accept, func(r Rate) float64 { return r.Accept }),
-		of("held", t.Quarantine, func(r Rate) float64 { return r.Quarantine }),
-		of("rejected", t.Reject, func(r Rate) float64 { return r.Reject }),
-		of("deferred", t.TempFail, func(r Rate) float64 { return r.TempFail }),
-	}
-	// These come of rules of the admin's own alone.
-	if t.Redirect > 0 {
-		rows = append(rows, of("redirected", t.Redirect, func(r Rate) float64 { return r.Redirect }))
-	}
-	if t.Discard > 0 {
-		rows = append(rows, of("discarded", t.Discard, func(r Rate) float64 { return r.Discard }))
-	}
-	rows = append(rows, of("all", t.All(), Rate.All))
-	const column = 10
-	columns := min(max((width-label-10-2-column)/column, 0), 3)
-	line := fmt.Sprintf("%-*s%-10s%*s", label, "messages", "", column, "total")
-	for _, name := range []string{"1 min", "5 min", "15 min"}[:columns] {
-		line += fmt.Sprintf("%*s", column, name)
-	}
-	if columns > 0 && width >= len(line)+len("  (per minute)") {
-		line += "  (per minute)"
-	}
-	lines := []string{line}
-	for _, r := range rows {
-		line := fmt.Sprintf("%-*s%-10s%*d", label, "", r.name, column, r.total)
-		for _, rate := range r.rates[:columns] {
-			line += fmt.Sprintf("%*.1f", column, rate)
+	lines := []string{head}
+	row := func(name string, total int64, rate func(Rate) float64) {
+		line := fmt.Sprintf("%-*s%-10s%*d", label, "", name, column, total)
+		for _, r := range rates {
+			line += fmt.Sprintf("%*.1f", column, rate(r))
 		}
 		lines = append(lines, line)
 	}
+	row("accepted", totals.Accept, func(r Rate) float64 { return r.Accept })
+	row("held", totals.Quarantine, func(r Rate) float64 { return r.Quarantine })
+	row("rejected", totals.Reject, func(r Rate) float64 { return r.Reject })
+	row("deferred", totals.TempFail, func(r Rate) float64 { return r.TempFail })
+	// Only rules of the administrator redirect or discard messages.
+	if totals.Redirect > 0 {
+		row("redirected", totals.Redirect, func(r Rate) float64 { return r.Redirect })
+	}
+	if totals.Discard > 0 {
+		row("discarded", totals.Discard, func(r Rate) float64 { return r.Discard })
+	}
+	row("all", totals.All(), Rate.All)
 	return lines
 }
 
@@ -165,8 +138,7 @@ func (c Config) text(now time.Time) string {
 	return text
 }
 
-// fold breaks a text into lines of at most width columns. A word that is longer is
-// cut.
+// fold breaks a text into lines of at most width columns. It cuts longer words.
 func fold(s string, width int) []string {
 	width = max(width, 20)
 	words := strings.Fields(s)
@@ -178,7 +150,7 @@ func fold(s string, width int) []string {
 	return layout.Lines(strings.Join(words, " "), width, 0)
 }
 
-// short writes a duration with its two largest units.
+// short returns a duration with its two largest units.
 func short(d time.Duration) string {
 	d = max(d, 0).Round(time.Second)
 	switch {

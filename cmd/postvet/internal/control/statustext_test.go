@@ -2,12 +2,9 @@ package control
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/postvet/postvet/dnscache"
 )
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -32,15 +29,11 @@ func busy() Status {
 		Config: Config{File: "/etc/postvet/postvet.toml", Loaded: noon.Add(-3 * time.Hour)},
 		Log:    LogLevel{Level: "debug", Configured: "info", Until: &until},
 	}
-	hits := dnscache.OutcomeCounts{}
-	hits[dnscache.Found] = 90000
-	s.DNS, s.Cache = DescribeDNS(dnscache.Stats{
-		Hits: hits, Misses: 9000, Joined: 1000, InFlight: 1, Entries: 8123, Bytes: 9 << 20, Evicted: 4,
-		Upstreams: []dnscache.UpstreamStats{
-			{Addr: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, Latency: 1234 * time.Microsecond},
-			{Addr: "[2001:db8::53]:53", Queries: 12, Failures: 12, Timeouts: 12, BackOff: true},
-		},
-	}, 64<<20)
+	s.DNS = DNS{InFlight: 1, Upstreams: []Upstream{
+		{Address: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, LatencyMS: 1.234},
+		{Address: "[2001:db8::53]:53", Queries: 12, Failures: 12, Timeouts: 12, BackOff: true},
+	}}
+	s.Cache = Cache{Entries: 8123, Bytes: 9 << 20, Limit: 64 << 20, Lookups: 100000, Hits: 90000, HitRatio: 0.9, Evicted: 4}
 	return s
 }
 
@@ -61,44 +54,6 @@ func TestStatusText(t *testing.T) {
 	bad.Config.LastReload = &Reloaded{At: noon.Add(-90 * time.Second), Errors: []string{`/etc/postvet/postvet.toml:7: mode: "x" is not known; write "enforce" or "monitor"`, "two", "three"}}
 	bad.Config.NeedsRestart = []string{"listen", "socket.mode"}
 	golden(t, "status-trouble.txt", bad.Text(noon, 80))
-}
-
-func TestContentsText(t *testing.T) {
-	t.Parallel()
-	at := noon.Add(90 * time.Second)
-	var c Contents
-	for _, h := range []dnscache.Held{
-		{Name: "example.org", Type: dnscache.A, Answer: &dnscache.Answer{
-			Outcome: dnscache.Found, Expires: at, Authentic: true, Canonical: "real.example.net",
-			Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
-		}},
-		{Name: "example.org", Type: dnscache.MX, Answer: &dnscache.Answer{Outcome: dnscache.Found, Expires: at, MX: []dnscache.Exchange{{Preference: 10, Host: "mx.example.org"}, {}}}},
-		{Name: "evil.example", Type: dnscache.TXT, Answer: &dnscache.Answer{Outcome: dnscache.Found, Expires: at, TXT: []string{"v=spf1 -all", "\x1b[2J\"\r\nfoo\xff\u202e"}}},
-		{Name: "gone.example", Answer: &dnscache.Answer{Outcome: dnscache.NXDomain, Expires: at}},
-		{Name: "slow.example", Type: dnscache.TXT, Answer: &dnscache.Answer{Outcome: dnscache.Timeout, Expires: at.Add(-24 * time.Hour), Err: fmt.Errorf("no answer from \x1b]0;x\a")}},
-	} {
-		c.Answers = append(c.Answers, describe(h, noon))
-	}
-	c.Total = 7
-	var b strings.Builder
-	if err := c.Write(&b); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "contents.txt", b.String())
-	for _, r := range b.String() {
-		if r != '\n' && (r < ' ' || r > '~') {
-			t.Errorf("%q reaches the terminal", r)
-		}
-	}
-	// One answer cannot fill a response.
-	long := make([]string, 1000)
-	for i := range long {
-		long[i] = strings.Repeat("x", 60000)
-	}
-	a := describe(dnscache.Held{Name: "long.example", Type: dnscache.TXT, Answer: &dnscache.Answer{Outcome: dnscache.Found, TXT: long}}, noon)
-	if len(a.Records) != maxRecords || len(a.Records[0]) > maxText+3 {
-		t.Errorf("%d records of %d octets", len(a.Records), len(a.Records[0]))
-	}
 }
 
 func TestShort(t *testing.T) {

@@ -10,15 +10,8 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// maxShown is how many answers one response holds.
-const maxShown = 1000
-
-// maxRecords and maxText bound one answer of a response: nobody reads more, and
-// all together must stay below maxResponse.
-const (
-	maxRecords = 100
-	maxText    = 4096
-)
+// maxName bounds a name that is printed. No name of the DNS is longer, escaped.
+const maxName = 4096
 
 // Contents is the result of DoCacheShow.
 type Contents struct {
@@ -46,9 +39,10 @@ type Answer struct {
 	Bytes          int64   `json:"bytes"`
 }
 
+// types are the types of records that can be shown.
 var types = []dnscache.Type{dnscache.A, dnscache.AAAA, dnscache.MX, dnscache.NS, dnscache.PTR, dnscache.TXT}
 
-// TypeNames are the types that can be shown.
+// TypeNames returns the mnemonics of the types that can be shown.
 func TypeNames() string {
 	var names []string
 	for _, t := range types {
@@ -57,8 +51,8 @@ func TypeNames() string {
 	return strings.Join(names, ", ")
 }
 
-// parseType returns 0 for "".
-func parseType(s string) (dnscache.Type, bool) {
+// ParseType returns the type with a mnemonic, and 0 for "", which is all types.
+func ParseType(s string) (dnscache.Type, bool) {
 	for _, t := range types {
 		if strings.EqualFold(s, t.String()) {
 			return t, true
@@ -67,74 +61,17 @@ func parseType(s string) (dnscache.Type, bool) {
 	return 0, s == ""
 }
 
-// ShowCache carries out DoCacheShow.
-func ShowCache(r *dnscache.Resolver, q Request, now time.Time) (Contents, error) {
-	t, ok := parseType(q.Type)
-	if !ok {
-		return Contents{}, refuse(CodeRequest, "no such type of record; write one of %s", TypeNames())
-	}
-	held, all := r.Select(dnscache.Selection{Name: q.Name, Below: q.Below || q.All, Type: t, Most: maxShown})
-	c := Contents{Answers: []Answer{}, Total: all}
-	for _, h := range held {
-		c.Answers = append(c.Answers, describe(h, now))
-	}
-	return c, nil
-}
-
-// FlushCache carries out DoCacheFlush.
-func FlushCache(r *dnscache.Resolver, q Request) Flushed {
-	if q.Below || q.All {
-		return Flushed{Answers: r.Flush(q.Name)}
-	}
-	return Flushed{Answers: r.FlushName(q.Name)}
-}
-
-func describe(h dnscache.Held, now time.Time) Answer {
-	a := Answer{
-		Name: h.Name, Type: "any", Outcome: h.Answer.Outcome.String(), Canonical: h.Answer.Canonical,
-		Authentic: h.Answer.Authentic, ExpiresSeconds: h.Answer.Expires.Sub(now).Seconds(), Bytes: h.Bytes,
-	}
-	if h.Type != 0 {
-		a.Type = h.Type.String()
-	}
-	if h.Answer.Err != nil {
-		a.Error = foreign.Cut(h.Answer.Err.Error(), maxText)
-	}
-	add := func(s string) {
-		if len(a.Records) < maxRecords {
-			a.Records = append(a.Records, foreign.Cut(s, maxText))
-		}
-	}
-	for _, s := range h.Answer.TXT {
-		add(s)
-	}
-	for _, ip := range h.Answer.Addrs {
-		add(ip.String())
-	}
-	for _, m := range h.Answer.MX {
-		host := m.Host
-		if host == "" {
-			host = "."
-		}
-		add(fmt.Sprintf("%d %s", m.Preference, host))
-	}
-	for _, s := range h.Answer.Names {
-		add(s)
-	}
-	return a
-}
-
-// Write prints the answers, one line for each record. Texts are quoted, and
-// whatever strangers published that could drive the terminal.
+// Write prints the answers, one line for each record. It quotes texts, and
+// whatever a terminal could obey.
 func (c Contents) Write(w io.Writer) error {
 	var b strings.Builder
 	for _, a := range c.Answers {
-		head := fmt.Sprintf("%s  %s  %s  %s", foreign.Word(a.Name, maxText), a.Type, a.Outcome, expires(a.ExpiresSeconds))
+		head := fmt.Sprintf("%s  %s  %s  %s", foreign.Word(a.Name, maxName), a.Type, a.Outcome, expires(a.ExpiresSeconds))
 		if a.Authentic {
 			head += "  authentic"
 		}
 		if a.Canonical != "" {
-			head += "  alias of " + foreign.Word(a.Canonical, maxText)
+			head += "  alias of " + foreign.Word(a.Canonical, maxName)
 		}
 		if a.Error != "" {
 			head += "  " + foreign.Quote(a.Error, foreign.Whole)

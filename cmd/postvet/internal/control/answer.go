@@ -1,0 +1,86 @@
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// serve reads one request and writes one response.
+func (s *Server) serve(c net.Conn) {
+	result, err := s.answer(c)
+	if errors.Is(err, errGone) {
+		return
+	}
+	s.mu.Lock()
+	if !s.closed {
+		_ = c.SetWriteDeadline(time.Now().Add(s.opt.Timeout))
+	}
+	s.mu.Unlock()
+	s.write(c, result, err)
+}
+
+// errGone means that nobody waits for an answer.
+var errGone = errors.New("control: no request came")
+
+func (s *Server) answer(c net.Conn) (any, error) {
+	peer, err := peerOf(c)
+	if err != nil {
+		return nil, refuse(CodeDenied, "who is asking cannot be found out: %v", err)
+	}
+	if !peer.may(s.opt.UID, s.opt.GID) {
+		s.opt.Logger.Warn("control request denied", zap.Stringer("peer", peer))
+		return nil, refuse(CodeDenied, "user %d may not control this service; become root or user %d, or name a group of yours in control.group", peer.UID, s.opt.UID)
+	}
+	line, err := readLine(c)
+	if err != nil {
+		var r *Refusal
+		if errors.As(err, &r) {
+			return nil, r
+		}
+		return nil, errGone
+	}
+	q, refusal := parseRequest(line)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return s.opt.Handler(s.ctx, peer, q)
+}
+
+// readLine reads a line, which may lack its end at the end of the stream.
+func readLine(r io.Reader) ([]byte, error) {
+	b := bufio.NewReaderSize(r, maxRequest)
+	line, err := b.ReadSlice('\n')
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return nil, refuse(CodeRequest, "the request is longer than %d octets; write one line of JSON", maxRequest)
+	case errors.Is(err, io.EOF) && len(line) > 0:
+	case err != nil:
+		return nil, err
+	}
+	return line, nil
+}
+
+func (s *Server) write(c net.Conn, result any, err error) {
+	r := Response{V: Version, Postvet: s.opt.Postvet}
+	if err == nil {
+		r.Result, err = json.Marshal(result)
+	}
+	if err != nil {
+		r.Result, r.Code, r.Errors = nil, CodeFailed, []string{err.Error()}
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			r.Code, r.Errors = refusal.Code, refusal.Errors
+		}
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return // impossible: r holds strings and what was marshalled before
+	}
+	_, _ = c.Write(append(b, '\n')) // a client that is gone needs no answer
+}

@@ -1,0 +1,22 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Peer is the process that asks.
+type Peer struct {
+	UID int
+	PID int
+	// GIDs are the group of the process and its supplementary groups.
+	GIDs []int
+}
+
+func (p Peer) String() string { return fmt.Sprintf("uid %d, pid %d", p.UID, p.PID) }
+
+// may reports whether the peer is root, the user uid, or in the group gid, unless
+// that is negative.
+func (p Peer) may(uid, gid int) bool {
+	return p.UID == 0 || p.UID == uid || gid >= 0 && slices.Contains(p.GIDs, gid)
+}
