@@ -209,7 +209,7 @@ var steps = [stepEnd]Step{
 
 	stepDMARCMark: {
 		Part: PartChange, Keys: []string{"dmarc"},
-		When: "policies of author domains are not carried out",
+		When: "it would be refused or held by DMARC, whose policies are only noted",
 		On:   reject | quarantine | tempFail, To: accept,
 	},
 	stepAuthorOverride: {
@@ -275,7 +275,7 @@ var steps = [stepEnd]Step{
 	},
 	stepSPFTempError: {
 		Part: PartChange, Rule: result.RuleSPFTempError, Keys: []string{"on_temperror"},
-		When: "SPF temperror while spf_* decide, and no signature of the same domain",
+		When: "SPF temperror, and no signature of the same domain",
 		On:   demandable, To: tempFail,
 		Codes: []Code{{Reply: "451 4.7.24"}}, AtRCPT: true,
 	},
