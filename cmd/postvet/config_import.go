@@ -166,7 +166,7 @@ func writeImport(w io.Writer, out *migrate.Import) error {
 		if len(it.Keys) > 0 {
 			how = strings.TrimSuffix(strings.Join(it.Keys, ", ")+": "+how, ": ")
 		}
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", it.Peer, foreign.Terminal(it.Name, foreign.Whole), foreign.Terminal(it.Value, 30), it.Fate, foreign.Terminal(how, foreign.Whole))
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", it.Peer, foreign.Terminal(it.Name, foreign.Whole), foreign.Terminal(it.Value, 30), it.Outcome, foreign.Terminal(how, foreign.Whole))
 	}
 	if err := t.Flush(); err != nil {
 		return err

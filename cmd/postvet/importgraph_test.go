@@ -43,7 +43,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/logburst", ""},
 	{"cmd/postvet/internal/metrics", "filter policy/... dnscache"},
-	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/dmarc policy/foreign policy/message"},
+	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/dmarc policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/finding cmd/postvet/internal/input"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},

@@ -7,26 +7,26 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
 
-// Edit is what an admin is to change in an MTA's configuration so that Postvet
-// takes the place of the peers. Nothing is changed by itself.
+// Edit is what an admin has to change in the MTA's configuration so that Postvet
+// takes the place of the peers. Postvet changes nothing itself.
 type Edit struct {
 	File  string     `json:"file"`
 	Lines []EditLine `json:"lines"`
-	// Notes are what to look at besides.
+	// Notes are further things to look at.
 	Notes []string `json:"notes"`
 	// Then is what to run afterwards.
 	Then string `json:"then"`
 }
 
-// EditLine replaces Old, which may be several lines and begins at Line, by
-// New. Without Old, New is to be added; without New, Old is to be removed.
+// EditLine replaces Old, which begins at Line and may be several lines, by New. If
+// Old is "", New is added; if New is "", Old is removed.
 type EditLine struct {
 	Line int    `json:"line"`
 	Old  string `json:"old"`
 	New  string `json:"new"`
 }
 
-// String is the edit as a person reads it, with - and + as diff has them.
+// String returns the edit for a person, with "-" and "+" as in a diff.
 func (e Edit) String() string {
 	var b strings.Builder
 	for _, l := range e.Lines {
@@ -50,21 +50,21 @@ func (e Edit) String() string {
 	return b.String()
 }
 
+// prefixed writes the lines of a text, each with a prefix.
 func prefixed(b *strings.Builder, prefix, text string) {
 	for line := range strings.Lines(text) {
 		b.WriteString(prefix + strings.TrimSuffix(line, "\n") + "\n")
 	}
 }
 
-// stays reports whether a milter of an MTA's list remains: it is none of the
-// peers, or one that Postvet does not replace altogether.
-func (p *Plan) stays(m mta.Milter) bool {
-	peer, ok := p.listener(m)
+// isKept reports whether a milter of the MTA's list stays: it is none of the peers,
+// or one that Postvet does not fully replace.
+func (p *Plan) isKept(m mta.Milter) bool {
+	peer, ok := p.peerOf(m)
 	return !ok || peer == OpenDKIM && p.Signs || peer == OpenARC && p.seals()
 }
 
-// replace puts ours where the first of the peers stood and takes the others
-// out.
+// replace puts our milter in the place of the first peer, and takes all peers out.
 func (p *Plan) replace(list []mta.Milter, ours mta.Milter) (now, gone []mta.Milter) {
 	placed := false
 	for _, m := range list {
@@ -72,7 +72,7 @@ func (p *Plan) replace(list []mta.Milter, ours mta.Milter) (now, gone []mta.Milt
 		case mta.SameSocket(m.Socket, ours.Socket):
 			placed = true
 			now = append(now, m)
-		case p.stays(m):
+		case p.isKept(m):
 			now = append(now, m)
 		default:
 			gone = append(gone, m)
@@ -83,14 +83,14 @@ func (p *Plan) replace(list []mta.Milter, ours mta.Milter) (now, gone []mta.Milt
 		}
 	}
 	if !placed {
-		// First: what comes in is to be judged before others change it.
+		// First: other milters may change the message.
 		now = append([]mta.Milter{ours}, now...)
 	}
 	return now, gone
 }
 
-// listener says which of the peers a milter of an MTA's list is.
-func (p *Plan) listener(m mta.Milter) (Peer, bool) {
+// peerOf returns which of the peers a milter of the MTA's list is.
+func (p *Plan) peerOf(m mta.Milter) (Peer, bool) {
 	for _, peer := range order {
 		if p.has(peer) && mta.SameSocket(m.Socket, p.effective(peer, "Socket").Value) {
 			return peer, true
@@ -99,12 +99,12 @@ func (p *Plan) listener(m mta.Milter) (Peer, bool) {
 	return "", false
 }
 
-// removed are the notes on the milters that leave, and on peers that are not
-// on the list.
-func (p *Plan) removed(list, gone []mta.Milter) []string {
+// notes returns the notes on the milters that were taken out, and on peers that are
+// not on the list.
+func (p *Plan) notes(list, gone []mta.Milter) []string {
 	notes := []string{}
 	if len(gone) > 0 {
-		notes = append(notes, "taken out: "+joined(gone)+"; stop these services when Postvet has worked for a while")
+		notes = append(notes, "taken out: "+names(gone)+"; stop these services when Postvet has worked for a while")
 	}
 	for _, peer := range order {
 		if !p.has(peer) || p.listed(peer, list) {
@@ -119,16 +119,18 @@ func (p *Plan) removed(list, gone []mta.Milter) []string {
 	return notes
 }
 
+// listed reports whether a peer is on the MTA's list.
 func (p *Plan) listed(peer Peer, list []mta.Milter) bool {
 	for _, m := range list {
-		if who, ok := p.listener(m); ok && who == peer {
+		if who, ok := p.peerOf(m); ok && who == peer {
 			return true
 		}
 	}
 	return false
 }
 
-func joined(list []mta.Milter) string {
+// names returns the milters as the MTA's list names them.
+func names(list []mta.Milter) string {
 	var names []string
 	for _, m := range list {
 		if m.Name != "" {

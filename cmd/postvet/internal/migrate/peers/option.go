@@ -18,20 +18,20 @@ const (
 	action  // a word of actionWords, or its first letter
 )
 
-// option is one option that a peer knows.
+// option is one option of a peer.
 type option struct {
 	name string
 	kind kind
-	// words are all values of a text that has only some.
+	// words are the values of a text that has no others.
 	words []string
-	// byDefault is the value without a setting, "" for none.
+	// byDefault is the peer's default, "" for none.
 	byDefault string
-	// fate and note are what is said of it unless a translator knows better.
-	fate Fate
-	note string
+	// outcome and note are listed for it unless a translator lists others.
+	outcome Outcome
+	note    string
 }
 
-// What is said of many options.
+// Notes on many options.
 const (
 	noteSigning = "Postvet does not sign: leave it to opendkim in signing mode (Mode s)"
 	noteService = "systemd's unit does that"
@@ -40,8 +40,9 @@ const (
 	noteTest    = "it is for tests of the peer's own; \"postvet check\" evaluates stored messages"
 )
 
-// find returns an option by name in any case, nil if the peer has none such.
-func find(peer Peer, name string) *option {
+// optionNamed returns an option by its name, whose case does not matter; nil if the
+// peer does not have it.
+func optionNamed(peer Peer, name string) *option {
 	list := options[peer]
 	for i := range list {
 		if strings.EqualFold(list[i].name, name) {
@@ -51,6 +52,7 @@ func find(peer Peer, name string) *option {
 	return nil
 }
 
+// options is the options of each peer.
 var options = map[Peer][]option{
 	OpenDKIM:  opendkimOptions,
 	OpenDMARC: opendmarcOptions,
@@ -58,45 +60,7 @@ var options = map[Peer][]option{
 	OpenARC:   openarcOptions,
 }
 
-func unknownOption(s Setting) *Fault {
-	f := &Fault{File: s.File, Line: s.Line, Option: s.Name, Problem: "is no option of " + string(s.Peer), Remedy: "correct or remove the line"}
-	for peer, list := range options {
-		for _, o := range list {
-			switch {
-			case peer == s.Peer && similar(o.name, s.Name):
-				f.Remedy = fmt.Sprintf("did you mean %s?", o.name)
-				return f
-			case peer != s.Peer && strings.EqualFold(o.name, s.Name):
-				f.Remedy = fmt.Sprintf("%s has it; is this the right file?", peer)
-			}
-		}
-	}
-	return f
-}
-
-// similar reports whether two names differ in one letter, or in signs.
-func similar(a, b string) bool {
-	plain := func(s string) string {
-		return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
-	}
-	a, b = plain(a), plain(b)
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	if len(b)-len(a) > 1 {
-		return false
-	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	if len(a) == len(b) {
-		return i == len(a) || a[i+1:] == b[i+1:]
-	}
-	return a[i:] == b[i+1:]
-}
-
-// check says what is wrong with a value, and what would be right.
+// check returns what is wrong with a value and what would be right, "" for nothing.
 func (o *option) check(value string) (problem, remedy string) {
 	switch o.kind {
 	case boolean:
@@ -116,7 +80,7 @@ func (o *option) check(value string) (problem, remedy string) {
 			return fmt.Sprintf("%q is not known", value), "write one of " + strings.Join(o.words, ", ")
 		}
 	case dataset:
-		if _, why := parseDataset(value); why != "" && o.fate != Gone {
+		if _, why := parseDataset(value); why != "" && o.outcome != NoCounterpart {
 			return why, "write the entries into a text file, one a line, and name that"
 		}
 	}
@@ -125,48 +89,12 @@ func (o *option) check(value string) (problem, remedy string) {
 
 var actionWords = []string{"accept", "discard", "quarantine", "reject", "tempfail"}
 
+// oneOf reports whether a value is one of the words, whose case does not matter.
 func oneOf(words []string, value string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, value) })
 }
 
-// truth reads a boolean as the peers do.
-func truth(value string) bool {
+// isTrue reads a boolean as the peers do.
+func isTrue(value string) bool {
 	return value != "" && strings.ContainsRune("tTyY1", rune(value[0]))
-}
-
-// entries are the members of a data set: themselves, or "file:" and a path.
-type entries []string
-
-// parseDataset reads opendkim's data sets as far as they are lists: "a,b",
-// "csl:a,b", "/path", "file:/path" and "refile:/path". why says why it cannot.
-func parseDataset(value string) (e entries, why string) {
-	scheme, rest, ok := strings.Cut(value, ":")
-	switch {
-	case strings.HasPrefix(value, "/"):
-		return entries{"file:" + value}, ""
-	case ok && (scheme == "file" || scheme == "refile"):
-		if !strings.HasPrefix(rest, "/") {
-			return nil, fmt.Sprintf("the file %q has no absolute path", rest)
-		}
-		return entries{"file:" + rest}, ""
-	case ok && scheme == "csl":
-		value = rest
-	case ok && isDatabase(scheme):
-		return nil, "a " + scheme + ": data set is a database, which Postvet does not read"
-	}
-	for _, one := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
-		e = append(e, one)
-	}
-	if len(e) == 0 {
-		return nil, "the list is empty"
-	}
-	return e, ""
-}
-
-func isDatabase(scheme string) bool {
-	switch scheme {
-	case "db", "dsn", "ldap", "ldaps", "lua", "memcache", "erlang", "mdb", "socket", "odbx", "repute":
-		return true
-	}
-	return false
 }

@@ -1,21 +1,21 @@
 // Package peers reads the configurations of the daemons that Postvet takes the
-// place of (opendkim, opendmarc, pyspf-milter, openarc) and says what becomes
-// of each of their options.
+// place of (opendkim, opendmarc, pyspf-milter, openarc) and translates each of
+// their options.
 //
-// It exists because an admin who comes from them has settings that work, some
-// of which mean something else than they say. [Translate] keeps what the peers
-// did wherever Postvet can do it, and lists every option that was set: kept,
-// changed (and how), or without counterpart (and what to do instead). Where a
-// peer's default would make Postvet refuse less or more mail than its own
-// default, the peer's behaviour is kept and named.
+// An admin who comes from them has settings that work, some of which mean
+// something else than they say. [Translate] keeps what the peers did wherever
+// Postvet can do it, and lists every option that was set: kept, changed (and how),
+// or without counterpart (and what to do instead). Where Postvet's default would
+// refuse less or more mail than a peer's default did, the peer's is kept and named.
 //
-// The package reads texts and returns plain values. It knows no file but by
-// name, and starts nothing.
+// The package reads texts and returns plain values. It opens no file and starts
+// nothing.
 package peers
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +30,9 @@ const (
 	OpenARC   Peer = "openarc"
 )
 
+// All is all peers, in the order in which they are listed.
+var All = []Peer{OpenDKIM, OpenDMARC, PySPF, OpenARC}
+
 // Setting is an option as a peer's file sets it.
 type Setting struct {
 	Peer  Peer   `json:"peer"`
@@ -39,7 +42,7 @@ type Setting struct {
 	Line  int    `json:"line,omitempty"` // counts from 1
 }
 
-// place is where a setting stands, for a person.
+// place returns where the setting stands, for a person.
 func (s Setting) place() string {
 	if s.File == "" {
 		return string(s.Peer) + "'s default"
@@ -47,34 +50,7 @@ func (s Setting) place() string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
-// Fate is what becomes of an option.
-type Fate string
-
-// The fates.
-const (
-	Kept    Fate = "kept"
-	Changed Fate = "changed"
-	Gone    Fate = "without counterpart"
-)
-
-// Item says what becomes of one option.
-type Item struct {
-	Setting
-	Fate Fate `json:"fate"`
-	// Keys are the keys of postvet.toml that take its place, if any.
-	Keys []string `json:"keys,omitempty"`
-	// Note says how it was changed, or what to do.
-	Note string `json:"note,omitempty"`
-}
-
-// Trap is something in the peers' files that does not mean what it seems to,
-// or that had no effect.
-type Trap struct {
-	Setting
-	Text string `json:"text"`
-}
-
-// Unset is a file that sets nothing: its peer does what it does by default.
+// Unset is a file that sets nothing, so that its peer has its defaults.
 type Unset struct {
 	Peer Peer   `json:"peer"`
 	File string `json:"file"`
@@ -84,32 +60,9 @@ func (u Unset) String() string {
 	return fmt.Sprintf("%s sets nothing: what %s does by default is kept", u.File, u.Peer)
 }
 
-// Plan is the outcome of a translation.
-type Plan struct {
-	Items []Item `json:"items"`
-	// Unset are the files that set nothing.
-	Unset []Unset `json:"unset,omitempty"`
-	Traps []Trap  `json:"traps"`
-	// Signs tells that opendkim signs mail, which Postvet does not: it stays.
-	Signs bool `json:"signs"`
-
-	draft draft
-	set   map[Peer]settings
-	lists map[string][]string // by key, what goes on them
-	// longest is the greatest DNS timeout in seconds.
-	longest int
-	// refuses tells that a peer refused mail, unenforced is the setting that
-	// kept opendmarc from it.
-	refuses    bool
-	unenforced Setting
-}
-
-// settings are the options of one peer by name in lower case.
-type settings map[string]Setting
-
-// Translate makes a plan of the settings of one or more peers, as [Read]
-// returns them, and of files without any. Errors name unknown options and
-// impossible values, one a line.
+// Translate returns a plan made of the settings of one or more peers, as [Read]
+// returns them, and of files without any. The error is [Faults]: unknown options
+// and impossible values.
 func Translate(all []Setting, unset ...Unset) (*Plan, error) {
 	p := &Plan{Items: []Item{}, Traps: []Trap{}, Unset: unset, set: map[Peer]settings{}, lists: map[string][]string{}}
 	var faults Faults
@@ -120,7 +73,7 @@ func Translate(all []Setting, unset ...Unset) (*Plan, error) {
 		if p.set[s.Peer] == nil {
 			p.set[s.Peer] = settings{}
 		}
-		o := find(s.Peer, s.Name)
+		o := optionNamed(s.Peer, s.Name)
 		if o == nil {
 			faults = append(faults, unknownOption(s))
 			continue
@@ -137,16 +90,19 @@ func Translate(all []Setting, unset ...Unset) (*Plan, error) {
 	for _, peer := range order {
 		if p.has(peer) {
 			translators[peer](p)
-			p.rest(peer)
+			p.remaining(peer)
 		}
 	}
-	p.decide()
-	p.sort()
+	p.writeLists()
+	p.mode()
+	slices.SortStableFunc(p.Items, func(a, b Item) int {
+		return cmp.Or(slices.Index(All, a.Peer)-slices.Index(All, b.Peer), cmp.Compare(a.Line, b.Line))
+	})
 	return p, nil
 }
 
-// translators handle the options that Postvet has a counterpart for, or that
-// depend on one another; [Plan.rest] lists the others.
+// translators translate the options that have a counterpart or depend on one
+// another. [Plan.remaining] lists the others.
 var translators = map[Peer]func(*Plan){
 	OpenDKIM:  (*Plan).opendkim,
 	OpenDMARC: (*Plan).opendmarc,
@@ -154,76 +110,6 @@ var translators = map[Peer]func(*Plan){
 	OpenARC:   (*Plan).openarc,
 }
 
-func (p *Plan) has(peer Peer) bool { return p.set[peer] != nil }
-
-// take returns a setting; ok tells that the file has it.
-func (p *Plan) take(peer Peer, name string) (s Setting, ok bool) {
-	s, ok = p.set[peer][strings.ToLower(name)]
-	return s, ok
-}
-
-// effective returns a setting, or the peer's default.
-func (p *Plan) effective(peer Peer, name string) Setting {
-	if s, ok := p.take(peer, name); ok {
-		return s
-	}
-	return Setting{Peer: peer, Name: name, Value: find(peer, name).byDefault}
-}
-
-// on reports whether a boolean option is on, set or by default.
-func (p *Plan) on(peer Peer, name string) bool { return truth(p.effective(peer, name).Value) }
-
-func (p *Plan) note(s Setting, fate Fate, note string, keys ...string) {
-	if s.File == "" {
-		return // the list is about what was set
-	}
-	p.Items = append(p.Items, Item{Setting: s, Fate: fate, Keys: keys, Note: note})
-}
-
-func (p *Plan) trap(s Setting, format string, args ...any) {
-	p.Traps = append(p.Traps, Trap{Setting: s, Text: fmt.Sprintf(format, args...)})
-}
-
-// rest lists what no translator has spoken of, by the table of options.
-func (p *Plan) rest(peer Peer) {
-	told := map[string]bool{}
-	for _, it := range p.Items {
-		if it.Peer == peer {
-			told[strings.ToLower(it.Name)] = true
-		}
-	}
-	for name, s := range p.set[peer] {
-		if o := find(peer, name); !told[name] {
-			p.note(s, o.fate, o.note)
-		}
-	}
-}
-
-func (p *Plan) sort() {
-	sort.SliceStable(p.Items, func(i, j int) bool {
-		a, b := p.Items[i], p.Items[j]
-		if a.Peer != b.Peer {
-			return rank(a.Peer) < rank(b.Peer)
-		}
-		return a.Line < b.Line
-	})
-}
-
-// order are the peers in the order in which they are translated: what DMARC
-// decides counts most.
+// order is the order in which the peers are translated: what DMARC decides counts
+// most.
 var order = []Peer{OpenDMARC, OpenDKIM, PySPF, OpenARC}
-
-func rank(peer Peer) int {
-	return strings.Index("opendkim opendmarc pyspf-milter openarc", string(peer))
-}
-
-// Undecided counts the options without counterpart: what an admin should read.
-func (p *Plan) Undecided() int {
-	n := 0
-	for _, it := range p.Items {
-		if it.Fate == Gone {
-			n++
-		}
-	}
-	return n
-}

@@ -7,22 +7,21 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
 
-// EditPostfix says what to change in main.cf so that Postvet, which listens on
-// socket in Postfix's notation, takes the place of the plan's peers.
+// EditPostfix returns what to change in main.cf so that Postvet takes the place of
+// the peers. socket is where Postvet listens, in Postfix's notation.
 func (p *Plan) EditPostfix(file string, text, socket string) Edit {
 	e := Edit{File: file, Lines: []EditLine{}, Then: "postfix check && postfix reload"}
 	cf := mta.ParseMainCF(text)
 	list := mta.ParseMilters(cf.Value("smtpd_milters", ""))
 	now, gone := p.replace(list, mta.Milter{Socket: socket, Entry: socket})
-	e.setParameter(cf, "smtpd_milters", joined(now))
-	e.Notes = p.removed(list, gone)
+	e.setParameter(cf, "smtpd_milters", names(now))
+	e.Notes = p.notes(list, gone)
 
-	// What is submitted on the machine itself is exempt: a verifier has no
-	// business there, a signer has.
+	// Local submissions are exempt: they need a signer, and no verifier.
 	local := mta.ParseMilters(cf.Value("non_smtpd_milters", ""))
-	kept := slices.DeleteFunc(slices.Clone(local), func(m mta.Milter) bool { return !p.stays(m) })
+	kept := slices.DeleteFunc(slices.Clone(local), func(m mta.Milter) bool { return !p.isKept(m) })
 	if len(kept) < len(local) {
-		e.setParameter(cf, "non_smtpd_milters", joined(kept))
+		e.setParameter(cf, "non_smtpd_milters", names(kept))
 	}
 
 	if a := cf.Value("milter_default_action", "tempfail"); a != "tempfail" {
@@ -37,7 +36,7 @@ func (p *Plan) EditPostfix(file string, text, socket string) Edit {
 	return e
 }
 
-// setParameter adds or replaces a parameter, if that changes anything.
+// setParameter adds or replaces a parameter if its value changes.
 func (e *Edit) setParameter(cf mta.MainCF, name, value string) {
 	line := name + " = " + value
 	if value == "" {

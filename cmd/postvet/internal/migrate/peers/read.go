@@ -2,55 +2,20 @@ package peers
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// maxLines bounds a peer's file; what is longer is another file.
+// maxLines bounds a peer's file. A longer one is another file than was meant.
 const maxLines = 20000
 
-// Fault is one thing that is wrong with a peer's file, on one line:
-// "FILE:LINE: option: problem; remedy".
-type Fault struct {
-	File            string
-	Line            int
-	Option          string
-	Problem, Remedy string
-}
-
-func (f *Fault) Error() string {
-	s := fmt.Sprintf("%s:%d: ", f.File, f.Line)
-	if f.Option != "" {
-		s += f.Option + ": "
-	}
-	s += f.Problem
-	if f.Remedy != "" {
-		s += "; " + f.Remedy
-	}
-	return s
-}
-
-// Faults are all faults of the files.
-type Faults []*Fault
-
-func (f Faults) Error() string {
-	const most = 50
-	lines := []string{}
-	for i, one := range f {
-		if i == most {
-			lines = append(lines, fmt.Sprintf("and %d more faults; are these the right files?", len(f)-most))
-			break
-		}
-		lines = append(lines, one.Error())
-	}
-	return strings.Join(lines, "\n")
-}
-
-// Read returns the settings of a peer's file in the order of its lines. An
-// option that is set twice with different values, and a line that is none of
-// the peer's grammar, is a fault.
+// Read returns the settings of a peer's file in the order of its lines. A line that
+// the peer would not take is a fault, and so is an option that is set twice with
+// different values. The error is [Faults].
 func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil, Faults{{File: file, Line: 1, Problem: "is no text", Remedy: "name the configuration file of " + string(peer)}}
@@ -66,7 +31,7 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 			r.fault(n, "", "the file goes on", "name a configuration file of fewer than 20000 lines")
 			break
 		}
-		// All of them cut a line at its hash sign.
+		// All peers take a hash sign for the beginning of a comment.
 		line, _, _ = strings.Cut(strings.TrimRight(line, "\r\n"), "#")
 		switch line = strings.TrimSpace(line); {
 		case strings.HasPrefix(line, "\ufeff"):
@@ -83,10 +48,11 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 	return r.settings(), nil
 }
 
+// reader collects the settings of a file.
 type reader struct {
 	peer   Peer
 	file   string
-	seen   map[string]Setting
+	seen   map[string]Setting // by name in lower case
 	faults Faults
 }
 
@@ -117,6 +83,7 @@ func (r *reader) assignment(n int, line string) {
 	}
 }
 
+// add adds a setting, which may repeat one before.
 func (r *reader) add(n int, name, value string) {
 	s := Setting{Peer: r.peer, Name: name, Value: value, File: r.file, Line: n}
 	key := strings.ToLower(name)
@@ -127,11 +94,7 @@ func (r *reader) add(n int, name, value string) {
 	r.seen[key] = s
 }
 
+// settings returns the settings in the order of their lines.
 func (r *reader) settings() []Setting {
-	list := make([]Setting, 0, len(r.seen))
-	for _, s := range r.seen {
-		list = append(list, s)
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Line < list[j].Line })
-	return list
+	return slices.SortedFunc(maps.Values(r.seen), func(a, b Setting) int { return cmp.Compare(a.Line, b.Line) })
 }

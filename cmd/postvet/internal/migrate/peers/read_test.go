@@ -71,7 +71,7 @@ func FuzzTranslate(f *testing.F) {
 				return
 			}
 			for _, one := range s {
-				if find(peer, one.Name) != nil {
+				if optionNamed(peer, one.Name) != nil {
 					all = append(all, one)
 				}
 			}
@@ -81,8 +81,8 @@ func FuzzTranslate(f *testing.F) {
 			return
 		}
 		for _, it := range p.Items {
-			if it.Fate == "" {
-				t.Errorf("%s %s has no fate", it.Peer, it.Name)
+			if it.Outcome == "" {
+				t.Errorf("%s %s has no outcome", it.Peer, it.Name)
 			}
 		}
 		for line := range strings.Lines(p.TOML("")) {
@@ -95,9 +95,9 @@ func FuzzTranslate(f *testing.F) {
 	})
 }
 
-// TestEveryOptionHasAFate sets each option alone, to see that none is
+// TestEveryOptionHasAnOutcome sets each option alone, to see that none is
 // forgotten.
-func TestEveryOptionHasAFate(t *testing.T) {
+func TestEveryOptionHasAnOutcome(t *testing.T) {
 	t.Parallel()
 	for peer, list := range options {
 		for _, o := range list {
@@ -110,7 +110,7 @@ func TestEveryOptionHasAFate(t *testing.T) {
 				t.Errorf("%s %s: %v", peer, o.name, err)
 				continue
 			}
-			if len(p.Items) != 1 || p.Items[0].Fate == "" || p.Items[0].Fate == Gone && p.Items[0].Note == "" {
+			if len(p.Items) != 1 || p.Items[0].Outcome == "" || p.Items[0].Outcome == NoCounterpart && p.Items[0].Note == "" {
 				t.Errorf("%s %s: %+v", peer, o.name, p.Items)
 			}
 		}

@@ -6,9 +6,9 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
 
-// EditSendmail says what to change in sendmail.mc (or in sendmail.cf, if text
-// is one) so that Postvet, which listens on socket in Sendmail's notation,
-// takes the place of the plan's peers.
+// EditSendmail returns what to change in sendmail.mc, or in sendmail.cf if text is
+// one, so that Postvet takes the place of the peers. socket is where Postvet
+// listens, in Sendmail's notation.
 func (p *Plan) EditSendmail(file string, text, socket string) Edit {
 	cf := mta.ParseSendmail(text)
 	e := Edit{File: file, Lines: []EditLine{}, Then: "rebuild sendmail.cf (make -C /etc/mail) and restart sendmail"}
@@ -20,16 +20,16 @@ func (p *Plan) EditSendmail(file string, text, socket string) Edit {
 	list := cf.Milters()
 	now, gone := p.replace(list, ours)
 	e.define(cf, list, gone, ours)
-	e.order(cf, joined(now))
-	e.Notes = p.removed(list, gone)
+	e.order(cf, names(now))
+	e.Notes = p.notes(list, gone)
 	if cf.Built {
 		e.Notes = append(e.Notes, "sendmail.cf is built from sendmail.mc: change that, or the next build undoes this")
 	}
 	return e
 }
 
-// define replaces the line of the first milter that leaves by ours, and removes
-// those of the others.
+// define replaces the definition of the first milter that is taken out by ours, and
+// removes the other definitions.
 func (e *Edit) define(cf mta.Sendmail, list, gone []mta.Milter, ours mta.Milter) {
 	named := func(in []mta.Milter, name string) bool {
 		return slices.ContainsFunc(in, func(m mta.Milter) bool { return m.Name == name })

@@ -1,101 +1,105 @@
 package peers
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
-// opendmarc keeps what opendmarc 1.4 did with a message.
+// opendmarc translates what opendmarc 1.4 did with a message.
 func (p *Plan) opendmarc() {
 	p.authservID(OpenDMARC, "AuthservID")
 	p.dnsTimeout(OpenDMARC, "DNSTimeout")
 	p.socket(OpenDMARC)
 	p.failures()
-	p.authors()
-	p.walk()
+	p.ambiguousAuthors()
+	p.organizationalDomain()
 
-	if s, ok := p.take(OpenDMARC, "IgnoreHosts"); ok {
-		p.exempt(s, "")
+	if s, ok := p.setting(OpenDMARC, "IgnoreHosts"); ok {
+		p.exempt(s)
 	}
-	if s, ok := p.take(OpenDMARC, "IgnoreAuthenticatedClients"); ok {
-		p.draft.putFrom(s, "exempt.authenticated", boolText(truth(s.Value)))
-		p.note(s, Kept, "", "exempt.authenticated")
-		if !truth(s.Value) {
+	if s, ok := p.setting(OpenDMARC, "IgnoreAuthenticatedClients"); ok {
+		p.draft.putFrom(s, "exempt.authenticated", strconv.FormatBool(isTrue(s.Value)))
+		p.item(s, Kept, "", "exempt.authenticated")
+		if !isTrue(s.Value) {
 			p.trap(s, "mail of your own users is judged like that of strangers; if they send from outside, p=reject of their own domain refuses it")
 		}
 	}
-	if s, ok := p.take(OpenDMARC, "IgnoreMailFrom"); ok {
+	if s, ok := p.setting(OpenDMARC, "IgnoreMailFrom"); ok {
 		e, _ := parseDataset(s.Value)
 		p.domainsOverridden(s, e, "their mail, and that of domains below them, is evaluated and marked, but never refused; opendmarc ignored it")
 	}
 	for _, name := range []string{"DomainWhitelist", "DomainWhitelistFile"} {
-		if s, ok := p.take(OpenDMARC, name); ok {
+		if s, ok := p.setting(OpenDMARC, name); ok {
 			e, _ := parseDataset(s.Value)
-			p.add(s, "trust.sealers", Changed, "an ARC chain that passes through these domains overrides quarantine too, not only reject; openarc is not needed for it", e...)
+			p.add(s, "trust.sealers", "an ARC chain that passes through these domains overrides quarantine too, not only reject; openarc is not needed for it", e)
 		}
 	}
 	for _, name := range []string{"SPFIgnoreResults", "SPFSelfValidate"} {
-		if s, ok := p.take(OpenDMARC, name); ok {
-			p.note(s, Changed, "SPF is always evaluated by Postvet itself; results in the message's header are never believed")
+		if s, ok := p.setting(OpenDMARC, name); ok {
+			p.item(s, Changed, "SPF is always evaluated by Postvet itself; results in the message's header are never believed")
 		}
 	}
-	if s, ok := p.take(OpenDMARC, "TrustedAuthservIDs"); ok {
-		p.note(s, Changed, "results in the message's header are never believed; a relay in front of this server goes into trust.relays")
+	if s, ok := p.setting(OpenDMARC, "TrustedAuthservIDs"); ok {
+		p.item(s, Changed, "results in the message's header are never believed; a relay in front of this server goes into trust.relays")
 		if !strings.EqualFold(s.Value, "HOSTNAME") {
 			p.trap(s, "opendmarc believed the results that these names wrote, and whoever reached it could write them")
 		}
 	}
-	if s, ok := p.take(OpenDMARC, "FailureReports"); ok {
-		if truth(s.Value) {
-			p.note(s, Gone, noteReports)
+	if s, ok := p.setting(OpenDMARC, "FailureReports"); ok {
+		if isTrue(s.Value) {
+			p.item(s, NoCounterpart, noteReports)
 		} else {
-			p.note(s, Kept, "")
+			p.item(s, Kept, "")
 		}
 	}
 }
 
-// failures are what becomes of mail that fails.
+// failures translates what opendmarc did with mail that fails.
 func (p *Plan) failures() {
 	reject, hold := p.effective(OpenDMARC, "RejectFailures"), p.effective(OpenDMARC, "HoldQuarantinedMessages")
-	if truth(reject.Value) {
+	if isTrue(reject.Value) {
 		p.refuses = true
-		p.note(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
+		p.item(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
 		p.draft.putFrom(reject, "policy.on_temperror", quoted("tempfail"), "It also has mail wait that DNS trouble leaves undecided.")
-		if truth(hold.Value) {
-			p.note(hold, Kept, "", "policy.quarantine")
+		if isTrue(hold.Value) {
+			p.item(hold, Kept, "", "policy.quarantine")
 			p.draft.putFrom(hold, "policy.quarantine", quoted("hold"))
 		} else {
-			p.note(hold, Changed, "p=quarantine is delivered with a field X-Postvet-Quarantine that a delivery filter can sort by; opendmarc marked it in Authentication-Results alone", "policy.quarantine")
+			p.item(hold, Changed, "p=quarantine is delivered with a field X-Postvet-Quarantine that a delivery filter can sort by; opendmarc marked it in Authentication-Results alone", "policy.quarantine")
 			p.draft.putFrom(hold, "policy.quarantine", quoted("tag"))
 		}
 		return
 	}
-	p.note(reject, Kept, "nothing is refused because of DMARC", "policy.dmarc")
-	p.note(hold, Kept, "it had no effect without RejectFailures", "policy.dmarc")
+	p.item(reject, Kept, "nothing is refused because of DMARC", "policy.dmarc")
+	p.item(hold, Kept, "it had no effect without RejectFailures", "policy.dmarc")
 	p.unenforced = reject
 	p.trap(reject, "with RejectFailures off opendmarc refused nothing: p=reject of a domain had no effect here")
-	if truth(hold.Value) {
+	if isTrue(hold.Value) {
 		p.trap(hold, "opendmarc holds nothing unless RejectFailures is on, too")
 	}
 }
 
-// authors are messages without one author domain.
-func (p *Plan) authors() {
+// ambiguousAuthors translates what opendmarc did with messages that do not have exactly
+// one author domain.
+func (p *Plan) ambiguousAuthors() {
 	const key = "policy.on_ambiguous_author"
 	strict, enforced := false, p.refuses
 	for _, name := range []string{"RequiredHeaders", "RequiredFrom", "RejectMultiValueFrom"} {
-		s, ok := p.take(OpenDMARC, name)
+		s, ok := p.setting(OpenDMARC, name)
 		if !ok {
 			continue
 		}
-		if truth(s.Value) {
+		if isTrue(s.Value) {
 			strict, p.refuses = true, true // without RejectFailures, too
-			p.note(s, Kept, "messages without exactly one author domain are refused", key)
+			p.item(s, Kept, "messages without exactly one author domain are refused", key)
 			p.draft.putFrom(s, key, quoted("reject"))
 			continue
 		}
 		if !enforced {
-			p.note(s, Kept, "")
+			p.item(s, Kept, "")
 			continue
 		}
-		p.note(s, Changed, "messages without exactly one author domain are refused all the same; opendmarc let them pass unevaluated, past any p=reject", key)
+		p.item(s, Changed, "messages without exactly one author domain are refused all the same; opendmarc let them pass unevaluated, past any p=reject", key)
 	}
 	if !strict && enforced {
 		p.trap(p.effective(OpenDMARC, "RejectMultiValueFrom"),
@@ -103,30 +107,23 @@ func (p *Plan) authors() {
 	}
 }
 
-// walk is how the organizational domain is found.
-func (p *Plan) walk() {
+// organizationalDomain translates how the Organizational Domain was found.
+func (p *Plan) organizationalDomain() {
 	const key = "policy.organizational_domain"
-	if s, ok := p.take(OpenDMARC, "DMARCbisWalkMode"); ok {
+	if s, ok := p.setting(OpenDMARC, "DMARCbisWalkMode"); ok {
 		mode := "treewalk"
 		if v := strings.ToUpper(s.Value); v == "PSL" || v == "RFC7489" {
 			mode = "psl"
 		}
 		p.draft.putFrom(s, key, quoted(mode))
-		p.note(s, Kept, "", key)
+		p.item(s, Kept, "", key)
 		return
 	}
-	if s, ok := p.take(OpenDMARC, "PublicSuffixList"); ok {
+	if s, ok := p.setting(OpenDMARC, "PublicSuffixList"); ok {
 		p.draft.putFrom(s, key, quoted("psl"), "The list is built in. RFC 9989 has replaced it: \"treewalk\" is what others use by now.")
-		p.note(s, Kept, "the list is built in", key)
+		p.item(s, Kept, "the list is built in", key)
 		return
 	}
 	s := p.effective(OpenDMARC, "PublicSuffixList")
 	p.trap(s, "without a PublicSuffixList opendmarc found no organizational domain: mail of subdomains was not covered, and relaxed alignment did not work; Postvet finds it")
-}
-
-func boolText(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
 }
