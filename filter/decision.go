@@ -18,8 +18,8 @@ type Decision struct {
 	From   string
 	// Recipients counts those that the MTA accepted.
 	Recipients int
-	// Early tells that the message was refused at its first recipient, before it
-	// was sent.
+	// Early reports whether the message was refused at its first recipient, before
+	// it was sent.
 	Early bool
 	// Results is never nil.
 	Results *result.Results
@@ -28,13 +28,13 @@ type Decision struct {
 	Shadow *result.Verdict
 	// Reply is what the MTA was told to say, "" for its own words of acceptance.
 	Reply string
-	// ExactHeader tells that the header's white space arrived unchanged, so
+	// ExactHeader reports whether the header's white space arrived unchanged, so
 	// that simple canonicalization (RFC 6376 section 3.4.1) is reliable.
 	ExactHeader bool
 	// Faults say what failed here, and what could not be carried out.
 	Faults []string
-	// Began is the time of MAIL, Ended that of the message's end, and Took how
-	// long the verdict took from there.
+	// Began is the time of MAIL, Ended that of the message's end, and Took the time
+	// from there to the verdict.
 	Began, Ended time.Time
 	Took         time.Duration
 	// Err is why the verdict did not reach the MTA, nil if it did.

@@ -53,7 +53,7 @@ func hintWords(v result.Verdict) []string {
 	return out
 }
 
-// clientIP is the client as logs show it: "" if the MTA gave no address.
+// clientIP returns the client's address as logs show it: "" if the MTA gave none.
 func clientIP(c message.Client) string {
 	if !c.IP.IsValid() {
 		return ""

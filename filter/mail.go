@@ -11,7 +11,7 @@ import (
 // mail is one message under way.
 type mail struct {
 	handler *handler
-	checked checkerMessage // nil if the message could not be begun
+	policy  checkerMessage // nil if the message could not be begun
 	from    string
 	rcpts   int
 	to      []milter.Recipient // at most Options.MaxRecipients
@@ -24,7 +24,7 @@ type mail struct {
 }
 
 // working reports whether policy is still to be told of the message.
-func (m *mail) working() bool { return m.checked != nil && m.fault == "" }
+func (m *mail) working() bool { return m.policy != nil && m.fault == "" }
 
 // refuseEarly asks the rules at the first recipient, and returns the answer to
 // each: the zero reply if the message may come.
@@ -35,7 +35,7 @@ func (s *session) refuseEarly(m *mail) milter.Reply {
 	m.asked = true
 	d := s.newDecision(m)
 	s.guard("early verdict", func() {
-		if d.Results = m.checked.Early(s.conn.Context()); d.Results == nil {
+		if d.Results = m.policy.Early(s.conn.Context()); d.Results == nil {
 			return
 		}
 		if d.Verdict, d.Early = m.handler.early(d.Results); d.Early {
@@ -44,7 +44,7 @@ func (s *session) refuseEarly(m *mail) milter.Reply {
 	})
 	if m.refusal.Text != "" {
 		d.Reply, d.Took = m.refusal.Text, time.Since(d.Ended)
-		s.tell(d)
+		s.report(d)
 	}
 	return m.refusal
 }
@@ -58,8 +58,8 @@ func (s *session) EndOfMessage(ctx context.Context) milter.Verdict {
 	d.Took = time.Since(d.Ended)
 	v := s.carryOut(m, d)
 	s.mail = nil
-	if m.checked != nil {
-		s.guard("close", m.checked.Close)
+	if m.policy != nil {
+		s.guard("close", m.policy.Close)
 	}
 	s.decision = d
 	return v
@@ -68,7 +68,7 @@ func (s *session) EndOfMessage(ctx context.Context) milter.Verdict {
 // decide fills in results and verdict.
 func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 	if m.working() {
-		s.guard("finish", func() { d.Results = m.checked.Finish(ctx) })
+		s.guard("finish", func() { d.Results = m.policy.Finish(ctx) })
 	} else if m.fault == "" {
 		m.fault = "internal error: the message could not be begun"
 	}
@@ -146,7 +146,7 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 	return v
 }
 
-// VerdictSent tells about the message, after the MTA was told.
+// VerdictSent reports the message once the MTA knows its verdict.
 func (s *session) VerdictSent(err error) {
 	d := s.decision
 	if d == nil {
@@ -157,11 +157,11 @@ func (s *session) VerdictSent(err error) {
 	if err != nil {
 		s.srv.count.undelivered.Add(1)
 	}
-	s.tell(d)
+	s.report(d)
 }
 
-// tell counts and logs a decision, and calls the hook.
-func (s *session) tell(d *Decision) {
+// report counts and logs a decision, and calls the hook.
+func (s *session) report(d *Decision) {
 	s.srv.count.message(d.Verdict.Action)
 	s.logDecision(d)
 	if hook := s.srv.opt.OnMessage; hook != nil {

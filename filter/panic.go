@@ -18,15 +18,15 @@ func (s *session) guard(during string, f func()) {
 		s.mail.fault = "internal error during " + during
 	}
 	// What panicked once is not asked again: the next message starts over.
-	checked := s.checked
-	s.checked = nil
-	if checked != nil {
-		defer func() { _ = recover() }() // it is known to be broken
-		checked.Close()
+	broken := s.policy
+	s.policy = nil
+	if broken != nil {
+		defer func() { _ = recover() }() // one panic is enough
+		broken.Close()
 	}
 }
 
-// Panicked takes a panic that happened outside of guard. The connection ends.
+// Panicked takes a panic outside of guard. The connection ends.
 func (s *session) Panicked(v any) {
 	s.srv.panicked("connection", s.conn.QueueID(), s.client, v)
 }
@@ -42,8 +42,8 @@ func (s *Server) guard(during, queueID string, c message.Client, f func()) (retu
 	return true
 }
 
-// panicked counts and logs a panic, in a deferred call. What it panicked with may
-// hold what an outsider wrote.
+// panicked counts and logs a panic, in a deferred call. Its value may hold foreign
+// text.
 func (s *Server) panicked(during, queueID string, c message.Client, v any) {
 	s.count.panics.Add(1)
 	s.log.Error("panic",

@@ -10,9 +10,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// session is what is known of one connection of an MTA: of the SMTP session that
-// it shows now, and of the message under way. Its methods are called from one
-// goroutine.
+// session is one connection of an MTA: the SMTP session that it shows now, and the
+// message under way. Its methods are called from one goroutine.
 type session struct {
 	srv  *Server
 	conn *milter.Conn
@@ -21,9 +20,9 @@ type session struct {
 	helo    string
 	greeted bool // a HELO came
 
-	checked checkerConn // nil if the next message has to introduce the client
-	handler *handler    // that checked belongs to
-	told    bool        // checked knows of helo
+	policy  checkerConn // nil if the next message has to introduce the client
+	handler *handler    // that policy belongs to
+	told    bool        // policy knows of helo
 
 	mail *mail // nil between messages
 	// decision is about the message whose verdict is being sent.
@@ -51,25 +50,25 @@ func (s *session) Helo(name string) {
 	s.introduce()
 }
 
-// introduce tells the current handler's checker of this client, unless it knows,
+// introduce tells the current handler's policy of this client, unless it knows,
 // and of the client's name if that is new.
 func (s *session) introduce() {
 	h := s.srv.handler.Load()
-	if s.checked == nil || s.handler != h {
-		s.dropClient()
+	if s.policy == nil || s.handler != h {
+		s.closePolicy()
 		s.handler, s.told = h, false
-		s.guard("connect", func() { s.checked = h.checker.Connect(s.conn.Context(), s.client) })
+		s.guard("connect", func() { s.policy = h.checker.Connect(s.conn.Context(), s.client) })
 	}
-	if s.checked != nil && s.greeted && !s.told {
+	if s.policy != nil && s.greeted && !s.told {
 		s.told = true
-		s.guard("helo", func() { s.checked.Helo(s.helo) })
+		s.guard("helo", func() { s.policy.Helo(s.helo) })
 	}
 }
 
-func (s *session) dropClient() {
-	if s.checked != nil {
-		s.guard("close", s.checked.Close)
-		s.checked = nil
+func (s *session) closePolicy() {
+	if s.policy != nil {
+		s.guard("close", s.policy.Close)
+		s.policy = nil
 	}
 }
 
@@ -78,11 +77,11 @@ func (s *session) MailFrom(from milter.Sender) {
 	s.mail = &mail{from: from.Path, began: time.Now()}
 	s.introduce()
 	s.mail.handler = s.handler
-	if s.checked == nil {
+	if s.policy == nil {
 		return
 	}
 	s.guard("mail", func() {
-		s.mail.checked = s.checked.Message(message.Sender{Path: from.Path, User: from.User, TLS: from.TLS})
+		s.mail.policy = s.policy.Message(message.Sender{Path: from.Path, User: from.User, TLS: from.TLS})
 	})
 }
 
@@ -96,7 +95,7 @@ func (s *session) RcptTo(to milter.Recipient) milter.Reply {
 		m.to = append(m.to, to)
 	}
 	if m.working() {
-		s.guard("rcpt", func() { m.checked.Recipient(to.Path) })
+		s.guard("rcpt", func() { m.policy.Recipient(to.Path) })
 	}
 	if !s.conn.AwaitsReply() {
 		return milter.Reply{} // rules that came later refuse at the end
@@ -107,7 +106,7 @@ func (s *session) RcptTo(to milter.Recipient) milter.Reply {
 // HeaderRoom returns how many octets of the next field policy has room for.
 func (s *session) HeaderRoom() (n int) {
 	if m := s.mail; m.working() {
-		s.guard("header", func() { n = m.checked.HeaderRoom() })
+		s.guard("header", func() { n = m.policy.HeaderRoom() })
 	}
 	return n
 }
@@ -124,9 +123,9 @@ func (s *session) Header(f milter.Field) {
 	}
 	s.guard("header", func() {
 		if f.Truncated {
-			m.checked.TruncatedField(field)
+			m.policy.TruncatedField(field)
 		} else {
-			m.checked.Field(field)
+			m.policy.Field(field)
 		}
 	})
 }
@@ -134,14 +133,14 @@ func (s *session) Header(f milter.Field) {
 // EndOfHeader tells policy that the header is complete.
 func (s *session) EndOfHeader() {
 	if m := s.mail; m.working() {
-		s.guard("end of header", m.checked.EndOfHeader)
+		s.guard("end of header", m.policy.EndOfHeader)
 	}
 }
 
 // Body hands a piece of the body to policy. Nothing of it is kept.
 func (s *session) Body(p []byte) {
 	if m := s.mail; m.working() {
-		s.guard("body", func() { _, _ = m.checked.Write(p) })
+		s.guard("body", func() { _, _ = m.policy.Write(p) })
 	}
 }
 
@@ -155,13 +154,13 @@ func (s *session) Abort() {
 			entry.Write(text("queue", s.conn.QueueID()), zap.String("client", clientIP(s.client)), text("from", m.from))
 		}
 	}
-	if m.checked != nil {
-		s.guard("close", m.checked.Close)
+	if m.policy != nil {
+		s.guard("close", m.policy.Close)
 	}
 }
 
 // Close ends the SMTP session.
 func (s *session) Close() {
-	s.dropClient()
+	s.closePolicy()
 	s.client, s.helo, s.greeted = message.Client{}, "", false
 }

@@ -122,8 +122,8 @@ func (c *Conn) handle(cmd byte, data []byte) error {
 	return nil
 }
 
-// abort ends a message under way. Postfix says so after every message; Sendmail
-// only after RSET, and begins another one.
+// abort ends a message under way. Postfix says so after every message, Sendmail
+// only after RSET: it just begins another message.
 func (c *Conn) abort() {
 	if c.state.message {
 		c.session.Abort()
@@ -150,14 +150,14 @@ func (c *Conn) hand(cmd byte, p []byte) {
 	c.handed = p
 }
 
-// path is the address in the payload of MAIL or RCPT, without its brackets. ESMTP
-// arguments follow behind a NUL.
+// path returns the address in the payload of MAIL or RCPT, without its brackets.
+// ESMTP arguments follow behind a NUL.
 func path(data []byte) string {
 	addr, _, _ := bytes.Cut(data, []byte{0})
 	return string(bytes.Trim(addr, "<>"))
 }
 
-// packet makes a whole packet.
+// packet returns a whole packet.
 func packet(cmd byte, data []byte) []byte {
 	p := make([]byte, 5, 5+len(data))
 	binary.BigEndian.PutUint32(p, uint32(len(data)+1))

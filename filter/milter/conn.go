@@ -54,7 +54,7 @@ func newConn(s *Server, socket net.Conn, listener string) *Conn {
 	c := &Conn{server: s, socket: socket, listener: listener, quickAck: quickAck(socket), in: readers.Get().(*bufio.Reader)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.in.Reset(readerFunc(c.fill))
-	c.out.socket, c.out.timeout = socket, s.opt.WriteTimeout
+	c.out.socket = socket
 	c.session = s.newSession(c)
 	return c
 }

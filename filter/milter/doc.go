@@ -8,7 +8,7 @@
 //
 // # How go-milter is used
 //
-// Each connection gets a [gomilter.Server] of its own, so that its options can
+// Each connection gets a Server of go-milter of its own, so that its options can
 // follow what this MTA offers, and so that its backend survives a refusal: after
 // one go-milter takes a new backend, which never heard of the client.
 // go-milter does the negotiation, the connect and the end of a message. Between

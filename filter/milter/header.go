@@ -7,8 +7,8 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// maxUnfit is how much is read at least of a field for which there is no room: a
-// Session may need to know its name wherever in a header it stands.
+// maxUnfit is how much of a field is read even if there is no room for it: a
+// Session may need to know its name, wherever in a header it stands.
 const maxUnfit = 64 << 10
 
 // header gives one header field of n octets to the session. Like libmilter it

@@ -62,7 +62,7 @@ func (c *Conn) packetHeader() (cmd byte, n int, err error) {
 	if _, err := c.in.Peek(1); err != nil {
 		return 0, 0, err
 	}
-	c.packetEnd = time.Now().Add(c.server.opt.PacketTimeout)
+	c.packetEnd = time.Now().Add(packetTimeout)
 	h, err := c.in.Peek(4)
 	if err != nil {
 		return 0, 0, unexpected(err)

@@ -12,8 +12,7 @@ const maxOutput = 64 << 10
 // output collects packets until there is nothing more to say: replies and all
 // changes to a message go out in one write. The progress timer writes too.
 type output struct {
-	socket  net.Conn
-	timeout time.Duration
+	socket net.Conn
 
 	mu  sync.Mutex
 	buf []byte // whole packets
@@ -47,7 +46,7 @@ func (o *output) flushLocked() error {
 	if len(o.buf) == 0 || o.err != nil {
 		return o.err
 	}
-	_ = o.socket.SetWriteDeadline(time.Now().Add(o.timeout))
+	_ = o.socket.SetWriteDeadline(time.Now().Add(writeTimeout))
 	_, o.err = o.socket.Write(o.buf)
 	o.buf = o.buf[:0]
 	if cap(o.buf) > maxOutput {

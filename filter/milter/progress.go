@@ -9,6 +9,10 @@ import (
 // while the MTA waits for a verdict. go-milter cannot send it.
 const actProgress = 'p'
 
+// progressInterval is how often an MTA that waits for a verdict is asked for
+// patience; Sendmail's own is 10 s.
+const progressInterval = 3 * time.Second
+
 // progressGrace is for how long after the verdict's deadline the MTA is still
 // asked for patience; then its own limit is to count.
 const progressGrace = 15 * time.Second
@@ -20,15 +24,14 @@ type progress struct {
 	on    bool
 }
 
-// start begins with the first packet after one interval. lost is called when
-// the MTA turns out to be gone.
+// start has the first packet sent after one interval. lost is called when the MTA
+// turns out to be gone.
 func (p *progress) start(c *Conn, lost func()) {
-	interval := c.server.opt.ProgressInterval
 	end := time.Now().Add(c.server.opt.VerdictTimeout + progressGrace)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.on = true
-	p.timer = time.AfterFunc(interval, func() {
+	p.timer = time.AfterFunc(progressInterval, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !p.on || time.Now().After(end) {
@@ -39,7 +42,7 @@ func (p *progress) start(c *Conn, lost func()) {
 			return
 		}
 		c.server.count.progress.Add(1)
-		p.timer.Reset(interval)
+		p.timer.Reset(progressInterval)
 	})
 }
 

@@ -47,8 +47,8 @@ type Session interface {
 	// Close ends the SMTP session and all that belongs to it. It is called before
 	// each Connect, and when the connection ends.
 	Close()
-	// Panicked is called in a deferred call with what a method of the Session, or
-	// this package, panicked with. The connection ends then.
+	// Panicked takes the value of a panic in the Session or in this package, in a
+	// deferred call. The connection then ends.
 	Panicked(v any)
 }
 
@@ -58,7 +58,7 @@ type Client struct {
 	Port uint16
 	// Name is what the MTA found in the DNS, or what it writes in its place.
 	Name string
-	// Local tells that the message was submitted on the MTA's own machine.
+	// Local reports whether the message was submitted on the MTA's own machine.
 	Local bool
 	// Daemon is the MTA's name for the port that the client connected to.
 	Daemon string
@@ -80,7 +80,7 @@ type Recipient struct{ Path, Addr string }
 type Field struct {
 	Name string
 	// Value follows the colon, white space included. Where Conn.ExactHeader is
-	// false, one blank at its begin is a guess.
+	// false, the blank that it begins with is a guess.
 	Value string
 	// Fits reports whether the field was not larger than HeaderRoom.
 	Fits bool
@@ -97,7 +97,7 @@ type Verdict struct {
 	// ends uppermost, above the MTA's own Received.
 	Remove []FieldRef
 	Insert []NewField
-	// Delete and Add are the changes to the recipients, without angle brackets.
+	// Add and Delete are the changes to the recipients, without angle brackets.
 	Add, Delete []string
 	// Quarantine is why the MTA is to hold the message, "" if it is not.
 	Quarantine string
@@ -109,7 +109,7 @@ type Reply struct {
 	// Text is the refusal as the client is to see it, "550 5.7.26 ...", with a
 	// code that ValidCode accepts.
 	Text string
-	// Discard tells the client that the message was accepted, which nobody gets.
+	// Discard tells the client that the message was accepted, and drops it.
 	Discard bool
 }
 

@@ -51,7 +51,7 @@ func (c *Conn) beginRead() error {
 		c.state.waiting = true
 		end = time.Now().Add(c.server.opt.ReadTimeout)
 		if c.command == 0 {
-			end = time.Now().Add(c.server.opt.NegotiationTimeout)
+			end = time.Now().Add(negotiationTimeout)
 		}
 	}
 	return c.socket.SetReadDeadline(end)

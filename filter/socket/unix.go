@@ -99,7 +99,7 @@ func removeStale(path string) error {
 	case errors.Is(err, fs.ErrPermission):
 		return advisePath(err, path)
 	default:
-		// Somebody serves it, for one if its queue is full.
+		// Somebody listens, perhaps with a full queue.
 		return advise(err, "socket in use: %s exists and cannot be asked whether somebody serves it", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
