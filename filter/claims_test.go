@@ -14,7 +14,7 @@ import (
 	"github.com/postvet/postvet/policy"
 )
 
-// senders are the ways to be who may send what the rules would refuse.
+// senders are connections of clients that the rules treat differently.
 var senders = map[string]func(*miltertest.MTA){
 	"anybody": func(m *miltertest.MTA) { m.Hello() },
 	"authenticated": func(m *miltertest.MTA) {
@@ -106,7 +106,7 @@ func TestForgeryBehindLargeHeader(t *testing.T) {
 	}
 }
 
-// What a field says behind the part that is read cannot make it harmless.
+// A field counts as a claim whatever follows the part of it that is read.
 func TestForgeryInLargeField(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", readAnyway)

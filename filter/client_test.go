@@ -46,7 +46,7 @@ func TestRepeatedHelo(t *testing.T) {
 	m.Command('H', miltertest.Strings("ONE"))
 	m.Command('H', miltertest.Strings(""))
 	m.Command('H', miltertest.Strings(""))
-	// Another SMTP session has told nothing yet.
+	// Policy knows nothing yet about another SMTP session.
 	m.Send('K')
 	m.Command('C', miltertest.Inet("client.example.org", "192.0.2.2", 40000))
 	m.Command('H', miltertest.Strings("one"))
@@ -54,7 +54,7 @@ func TestRepeatedHelo(t *testing.T) {
 	if diff := cmp.Diff([]string{"one", "two", "one", "ONE", "", "one"}, helos(f)); diff != "" {
 		t.Error(diff)
 	}
-	// Nor has a new handler been told, whether HELO or MAIL introduces it.
+	// Nor does a new handler, whether HELO or MAIL introduces the client.
 	r.handler.Store(young.handler())
 	m.Command('H', miltertest.Strings("one"))
 	m.Deliver(miltertest.Usual())
@@ -75,8 +75,8 @@ func TestRepeatedHelo(t *testing.T) {
 	}
 }
 
-// Policy learns which of our sockets a message came through, whatever SMTP session
-// of the connection it is.
+// Policy learns which of our sockets each SMTP session of a connection came
+// through.
 func TestSocketOfEachListener(t *testing.T) {
 	t.Parallel()
 	var f fake
@@ -136,7 +136,7 @@ func (s *stuck) count(name string, n int) {
 	s.open[name] += n
 }
 
-// asking reports how many questions are open about a name and what is below it.
+// asking returns how many questions about a name and those below it are open.
 func (s *stuck) asking(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +149,7 @@ func (s *stuck) asking(name string) int {
 	return sum
 }
 
-// Nothing goes on about a message whose client is gone.
+// The lookups for a message end when its client is gone.
 func TestClientGoneEndsLookups(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -64,7 +64,8 @@ func TestEarlyRefusal(t *testing.T) {
 	}
 }
 
-// Who is exempt, or may send, is not refused; nor does monitor mode refuse.
+// A client that is exempt or may send is not refused, and monitor mode refuses
+// nobody.
 func TestEarlyLetsThrough(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -95,8 +96,9 @@ func TestEarlyLetsThrough(t *testing.T) {
 	}
 }
 
-// A connection that began when nobody was refused early has no reply to RCPT: the
-// rules that a reload brought refuse at the end, and at RCPT on the next one.
+// A connection that was negotiated without replies to RCPT keeps to that after a
+// reload: the new rules refuse at the message's end, and at RCPT on the next
+// connection.
 func TestEarlyAfterReload(t *testing.T) {
 	t.Parallel()
 	r, _ := startPolicy(t, rules.Rules{})

@@ -26,8 +26,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake records the conversation, one line per call, and does what a test
-// orders. The zero value accepts everything.
+// fake stands for package policy. It records each call as a line, and does what a
+// test orders. The zero value accepts everything.
 type fake struct {
 	name string
 
@@ -158,8 +158,8 @@ func (m *fakeMessage) Finish(ctx context.Context) *result.Results {
 	return &result.Results{}
 }
 
-// rig is a server under test.
-type rig struct {
+// testServer is a server under test.
+type testServer struct {
 	*Server
 	t         testing.TB
 	dial      miltertest.Dialer
@@ -169,14 +169,14 @@ type rig struct {
 }
 
 // start serves in memory.
-func start(t testing.TB, f *fake, o Options) *rig {
+func start(t testing.TB, f *fake, o Options) *testServer {
 	t.Helper()
 	p := miltertest.NewListener()
 	return startOn(t, f, o, p, p.Dial)
 }
 
 // startUnix serves on a socket file.
-func startUnix(t testing.TB, f *fake, o Options) *rig {
+func startUnix(t testing.TB, f *fake, o Options) *testServer {
 	t.Helper()
 	path := filepath.Join(shortDir(t), "s")
 	l, err := socket.Listen("unix:"+path, socket.Options{})
@@ -186,10 +186,10 @@ func startUnix(t testing.TB, f *fake, o Options) *rig {
 	return startOn(t, f, o, l, func() (net.Conn, error) { return net.Dial("unix", path) })
 }
 
-func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.Dialer) *rig {
+func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.Dialer) *testServer {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
-	r := &rig{t: t, dial: dial, logs: logs, decisions: make(chan Decision, 64)}
+	r := &testServer{t: t, dial: dial, logs: logs, decisions: make(chan Decision, 64)}
 	if o.Logger == nil {
 		o.Logger = zap.New(core)
 	}
@@ -205,7 +205,7 @@ func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.D
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), miltertest.Patience)
+			ctx, cancel := context.WithTimeout(context.Background(), miltertest.Timeout)
 			defer cancel()
 			_ = r.Shutdown(ctx)
 			if err := <-served; err != milter.ErrServerClosed {
@@ -221,13 +221,13 @@ func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.D
 	return r
 }
 
-// decision waits for the next message's.
-func (r *rig) decision() Decision {
+// decision waits for the decision about the next message.
+func (r *testServer) decision() Decision {
 	r.t.Helper()
 	select {
 	case d := <-r.decisions:
 		return d
-	case <-time.After(miltertest.Patience):
+	case <-time.After(miltertest.Timeout):
 		r.t.Fatal("no decision")
 		return Decision{}
 	}

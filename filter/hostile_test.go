@@ -17,13 +17,13 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// hostile is what a sender writes who wants to forge a line of the log, or to
-// take over the terminal of whoever reads it.
+// hostile is the text of a sender who wants to forge a line of the log, or to take
+// over the terminal of its reader.
 const hostile = "x\r\n{\"level\":\"info\",\"msg\":\"message\",\"action\":\"accept\"}\n" +
 	"\x1b]0;title\x07\x1b[2J\u009b31m\u202e\u2066\u2028\x00\x7f\xff\"}"
 
-// fill sets every text within v that can be set, whatever fields are added, to
-// the hostile one.
+// fill sets every text within v to the hostile one, also in fields that come to it
+// later.
 func fill(v reflect.Value, depth int) {
 	if depth > 8 || !v.CanSet() {
 		return
@@ -54,8 +54,8 @@ type hostileError struct{}
 
 func (hostileError) Error() string { return hostile }
 
-// TestHostileLog: nothing that an outsider writes breaks a line of the log or
-// steers a terminal, in whichever field it comes, be it as JSON or for a person.
+// TestHostileLog checks that no foreign text breaks a line of the log or steers a
+// terminal, whichever field it is in, both as JSON and for a person.
 func TestHostileLog(t *testing.T) {
 	t.Parallel()
 	for name, encoder := range map[string]zapcore.Encoder{
@@ -142,7 +142,7 @@ func hostileSession(t *testing.T, srv *Server) (s *session, stop func()) {
 	}
 }
 
-// The test above is worth what fill reaches.
+// The test above is as good as what fill reaches.
 func TestFillReachesEverything(t *testing.T) {
 	t.Parallel()
 	var r result.Results

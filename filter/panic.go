@@ -17,7 +17,8 @@ func (s *session) guard(during string, f func()) {
 	if s.mail != nil {
 		s.mail.fault = "internal error during " + during
 	}
-	// What panicked once is not asked again: the next message starts over.
+	// The conversation that panicked is not used again: the next message starts
+	// another one.
 	broken := s.policy
 	s.policy = nil
 	if broken != nil {

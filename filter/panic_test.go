@@ -49,7 +49,7 @@ func TestPanic(t *testing.T) {
 			}
 			m.Close()
 			r.stop()
-			// What panicked inside is not asked again.
+			// The conversation that panicked is not used again.
 			connects := 0
 			for _, s := range f.heard() {
 				if strings.HasPrefix(s, "connect") {

@@ -14,8 +14,7 @@ import (
 	"github.com/postvet/postvet/policy/addrlist"
 )
 
-// The tests of this file have the real policy behind the wire, and a real DNS
-// server behind that.
+// The tests of this file use the real policy and a real DNS server.
 
 const zone = `
 good.test.                 TXT "v=spf1 ip4:192.0.2.1 -all"
@@ -27,12 +26,12 @@ helo.example.org.          A 192.0.2.1
 1.2.0.192.in-addr.arpa.    PTR helo.example.org.
 `
 
-func startPolicy(t *testing.T, rules rules.Rules) (*rig, *dnstest.Server) {
+func startPolicy(t *testing.T, rules rules.Rules) (*testServer, *dnstest.Server) {
 	t.Helper()
 	return startPolicyWith(t, rules, policy.Options{})
 }
 
-func startPolicyWith(t *testing.T, rules rules.Rules, o policy.Options) (*rig, *dnstest.Server) {
+func startPolicyWith(t *testing.T, rules rules.Rules, o policy.Options) (*testServer, *dnstest.Server) {
 	t.Helper()
 	dns, resolver := dnstest.Start(t, zone)
 	exempt, err := addrlist.New(addrlist.Addresses, "192.0.2.200")
@@ -49,7 +48,7 @@ func startPolicyWith(t *testing.T, rules rules.Rules, o policy.Options) (*rig, *
 	return r, dns
 }
 
-// from makes a letter of this author and envelope domain.
+// from returns a letter with this domain in its envelope and this author domain.
 func from(envelope, author string) miltertest.Letter {
 	return miltertest.Letter{
 		From:  "<a@" + envelope + ">",
@@ -97,7 +96,7 @@ func TestPolicyVerdicts(t *testing.T) {
 				}
 				return
 			}
-			// Our names' fields go from below, those of others stay, ours is on top.
+			// Fields in our name go, the last one first; others stay; ours is on top.
 			var dels, ins []string
 			held := false
 			for _, e := range o.Edits {

@@ -19,7 +19,7 @@ import (
 	"github.com/postvet/postvet/policy/condition"
 )
 
-// The actions that only rules of the admin's own lead to, as the MTA sees them.
+// The MTA sees the actions that only the admin's own rules lead to.
 func TestRuleActions(t *testing.T) {
 	t.Parallel()
 	redirect := result.Verdict{Action: result.Redirect, RedirectTo: "abuse@example.net", Remove: refs("A#1")}
@@ -107,8 +107,8 @@ func condition1(t *testing.T, source string) *condition.Condition {
 	return c
 }
 
-// Rules through the real policy: fields of ours and those that a rule removes
-// go together, from the highest occurrence down, before anything is added.
+// Fields in our name and those that a rule removes go together, from the highest
+// occurrence down, before anything is added.
 func TestRulesEditHeader(t *testing.T) {
 	t.Parallel()
 	value, err := explain.ParseTemplate("{author} from {client}")
@@ -224,7 +224,7 @@ func TestShadowPanics(t *testing.T) {
 	}
 }
 
-// What a rule does and how it failed stands in the log.
+// The log says what a rule did and how it failed.
 func TestRulesAreLogged(t *testing.T) {
 	t.Parallel()
 	r, _ := startPolicy(t, rules.Rules{Custom: []rules.Rule{

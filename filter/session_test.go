@@ -42,7 +42,7 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// Both MTAs' ways of separating messages on one connection lead to the same.
+// Both MTAs' ways to separate messages on one connection have the same result.
 func TestManyMessages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

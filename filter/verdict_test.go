@@ -140,7 +140,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// An MTA that cannot hold gets the message with a tag, by the same rules.
+// An MTA that cannot hold a message delivers it with a tag, by the same rules.
 func TestQuarantineNotOffered(t *testing.T) {
 	t.Parallel()
 	f := &fake{verdict: result.Verdict{Action: result.Quarantine, Text: "held"}}
@@ -195,7 +195,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// FuzzRefusal: whatever a verdict says, its reply has a code that both MTAs take.
+// FuzzRefusal checks that the reply of any verdict has a code that both MTAs take.
 func FuzzRefusal(f *testing.F) {
 	f.Add("reject", "550 5.7.26", "100% no\r\n")
 	f.Add("tempfail", "451 4.7.1", strings.Repeat("%", 700))

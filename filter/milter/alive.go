@@ -17,18 +17,18 @@ import (
 // the server drains; otherwise an error at the latest when ctx ends. It is not
 // counted as a connection.
 func (s *Server) Alive(ctx context.Context) error {
-	// What is checked may hang, a lock too; then this goroutine does as well.
+	// The server may hang, even in a lock; then this goroutine does as well.
 	done := make(chan error, 1)
-	go func() { done <- s.greetItself(ctx) }()
+	go func() { done <- s.negotiateWithItself(ctx) }()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("the milter server does not answer itself: %w", ctx.Err())
+		return fmt.Errorf("the milter server does not answer: %w", ctx.Err())
 	}
 }
 
-func (s *Server) greetItself(ctx context.Context) error {
+func (s *Server) negotiateWithItself(ctx context.Context) error {
 	select {
 	case s.slots <- struct{}{}:
 	default:
@@ -46,22 +46,22 @@ func (s *Server) greetItself(ctx context.Context) error {
 	offer = binary.BigEndian.AppendUint32(offer, uint32(wantedActions))
 	offer = binary.BigEndian.AppendUint32(offer, uint32(wantedProtocol))
 	if _, err := ours.Write(packet(byte(gomilter.CodeOptNeg), offer)); err != nil {
-		return fmt.Errorf("the milter server does not hear itself: %w", err)
+		return fmt.Errorf("the milter server does not read: %w", err)
 	}
 	var head [5]byte
 	if _, err := io.ReadFull(ours, head[:]); err != nil {
-		return fmt.Errorf("the milter server does not answer itself: %w", err)
+		return fmt.Errorf("the milter server does not answer: %w", err)
 	}
 	if head[4] != byte(gomilter.CodeOptNeg) {
-		return errors.New("the milter server answers itself with nonsense")
+		return errors.New("the milter server answers the option negotiation with another packet")
 	}
 	n := binary.BigEndian.Uint32(head[:4])
 	if _, err := io.CopyN(io.Discard, ours, int64(n)-1); err != nil {
-		return fmt.Errorf("the milter server does not answer itself: %w", err)
+		return fmt.Errorf("the milter server does not answer: %w", err)
 	}
 	// Leaving without a word would be a lost connection for the log.
 	if _, err := ours.Write(packet(byte(gomilter.CodeQuit), nil)); err != nil {
-		return fmt.Errorf("the milter server does not hear itself: %w", err)
+		return fmt.Errorf("the milter server does not read: %w", err)
 	}
 	_, _ = io.Copy(io.Discard, ours) // until it has closed its end
 	return nil

@@ -59,7 +59,7 @@ func TestAliveHangs(t *testing.T) {
 }
 
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), miltertest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), miltertest.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/postvet/postvet/filter/milter/miltertest"
 )
 
-// What a session hears of one message, from the connect to the end of the
-// connection.
+// A session hears one message from the connect to the end of the connection.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
@@ -132,7 +131,8 @@ func TestUnknownCommand(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	r := start(t, f, Options{})
-	// Not asked for, but an MTA of protocol 2 might send it; DATA likewise.
+	// We do not ask for unknown commands and DATA; an MTA of protocol 2 might send
+	// them.
 	m := miltertest.Connect(t, r.dial, miltertest.NewOffer(6, 0x1ff, 0x1fffff&^0x300))
 	m.Hello()
 	m.Send('U', miltertest.Strings("FOOBAR"))

@@ -81,7 +81,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// FuzzFieldValue: no value leaves its field.
+// FuzzFieldValue checks that no value leaves its field.
 func FuzzFieldValue(f *testing.F) {
 	f.Add(" a\r\n\tb", true)
 	f.Add("\n", true)

@@ -146,8 +146,8 @@ func (s *fakeSession) Panicked(v any) {
 	s.said = append(s.said, fmt.Sprintf("panicked %v", v))
 }
 
-// rig is a server under test.
-type rig struct {
+// testServer is a server under test.
+type testServer struct {
 	*Server
 	dial miltertest.Dialer
 	logs *observer.ObservedLogs
@@ -155,22 +155,22 @@ type rig struct {
 }
 
 // start serves in memory.
-func start(t testing.TB, f *fake, o Options) *rig {
+func start(t testing.TB, f *fake, o Options) *testServer {
 	t.Helper()
 	l := miltertest.NewListener()
 	return startOn(t, f, o, l, l.Dial)
 }
 
-func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.Dialer) *rig {
+func startOn(t testing.TB, f *fake, o Options, l net.Listener, dial miltertest.Dialer) *testServer {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
-	r := &rig{Server: newServer(zap.New(core), f, o), dial: dial, logs: logs}
+	r := &testServer{Server: newServer(zap.New(core), f, o), dial: dial, logs: logs}
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(l, "a socket") }()
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), miltertest.Patience)
+			ctx, cancel := context.WithTimeout(context.Background(), miltertest.Timeout)
 			defer cancel()
 			_ = r.Shutdown(ctx)
 			if err := <-served; err != ErrServerClosed {
@@ -191,7 +191,7 @@ func newServer(log *zap.Logger, f *fake, o Options) *Server {
 }
 
 // shutdown drains a server that has d to do so.
-func shutdown(r *rig, d time.Duration) error {
+func shutdown(r *testServer, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	return r.Shutdown(ctx)

@@ -13,12 +13,12 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// hostile is what a client writes who wants to forge a line of the log, or to
-// take over the terminal of whoever reads it.
+// hostile is the text of a client that wants to forge a line of the log, or to take
+// over the terminal of its reader.
 const hostile = "x\r\n{\"level\":\"info\",\"msg\":\"message\"}\n\x1b]0;title\x07\x1b[2J\u009b31m\u202e\u2066\u2028\x00\x7f\xff\"}"
 
-// TestHostileLog checks that nothing an outsider sends breaks a line of the log
-// or steers a terminal.
+// TestHostileLog checks that no foreign text breaks a line of the log or steers a
+// terminal.
 func TestHostileLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

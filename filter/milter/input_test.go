@@ -98,7 +98,7 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// Empty commands and macros without sense do no harm.
+// Empty commands and malformed macros do no harm.
 func TestOddButHarmless(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
@@ -122,8 +122,8 @@ func TestOddButHarmless(t *testing.T) {
 	}
 }
 
-// FuzzPackets: whatever arrives, the server neither panics nor hangs nor keeps
-// anything.
+// FuzzPackets checks that the server neither panics nor hangs nor keeps anything,
+// whatever arrives.
 func FuzzPackets(f *testing.F) {
 	var usualStream []byte
 	for _, p := range [][]byte{
@@ -144,7 +144,7 @@ func FuzzPackets(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(miltertest.Patience))
+		c.SetDeadline(time.Now().Add(miltertest.Timeout))
 		drained := make(chan struct{})
 		go func() {
 			defer close(drained)

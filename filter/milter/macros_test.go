@@ -32,8 +32,8 @@ func TestMacros(t *testing.T) {
 		t.Errorf("queue id %q, want the last that was not empty", id)
 	}
 
-	// The next message is nobody's, in the same TLS session; its id has not
-	// come, and the old one is not its own. No macros at all precede it.
+	// The next message comes without macros: nobody is logged in, TLS goes on, and
+	// the queue id is not the old one.
 	m.Command('M', miltertest.Strings("<a@example.org>"))
 	m.Send('E')
 	m.Verdict()
@@ -41,7 +41,7 @@ func TestMacros(t *testing.T) {
 		t.Errorf("queue id %q of another message", id)
 	}
 
-	// Sendmail tells the id at MAIL only; EXTERNAL may have no name.
+	// Sendmail tells the queue id at MAIL only; EXTERNAL may have no name.
 	m.Send('D', []byte("M"), miltertest.Strings("i", "qA1", "{auth_type}", "EXTERNAL"))
 	m.Command('M', miltertest.Strings("<a@example.org>"))
 	m.Send('E')

@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// What we ask for, each bit only if the MTA offers it: Sendmail refuses a
-// milter for an unknown bit, Postfix for an unknown action.
+// We ask for these actions and this protocol, each bit only if the MTA offers it:
+// Sendmail refuses a milter for an unknown bit, Postfix for an unknown action.
 //
 // The MTA waits for us only where we might have something to say: at MAIL, so
 // that what it knows by then reaches us and the lookups begin (Postfix collects

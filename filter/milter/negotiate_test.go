@@ -108,8 +108,8 @@ func TestNegotiateAgain(t *testing.T) {
 	m.Closed()
 }
 
-// Which stages get a reply follows the agreement alone: with one reply too many
-// the MTA takes it for the verdict, with one too few the SMTP session hangs.
+// The agreement alone says which stages get a reply. The MTA takes one reply too
+// many for the verdict, and the SMTP session hangs with one too few.
 func TestRepliesWhereDue(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

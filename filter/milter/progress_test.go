@@ -10,8 +10,8 @@ import (
 	"github.com/postvet/postvet/filter/milter/miltertest"
 )
 
-// The tests of this file run on the clock of a bubble: hours pass at once, and
-// times are exact.
+// The tests of this file run on the clock of a bubble: hours pass at once, and times
+// are exact.
 
 // verdictAfter makes the verdict take a while, or until its context ends.
 func verdictAfter(d time.Duration, ended *error) func(context.Context) {

@@ -62,8 +62,8 @@ func TestAcceptErrors(t *testing.T) {
 	})
 }
 
-// TestSockets runs messages in parallel over real sockets; go-milter has
-// nothing to say to the standard log meanwhile.
+// TestSockets runs messages in parallel over real sockets. go-milter writes nothing
+// to the standard log meanwhile.
 func TestSockets(t *testing.T) {
 	var std bytes.Buffer
 	var mu sync.Mutex

@@ -39,7 +39,7 @@ func TestValidCode(t *testing.T) {
 	}
 }
 
-// FuzzReplyText: whatever a reply says, both MTAs take it.
+// FuzzReplyText checks that both MTAs take any reply.
 func FuzzReplyText(f *testing.F) {
 	f.Add("550 5.7.26 100% no\r\n")
 	f.Add(strings.Repeat("%", 700))

@@ -53,7 +53,8 @@ func TestListenUnixModes(t *testing.T) {
 	}
 }
 
-// What a killed process left behind is replaced; another's file is not removed.
+// The file that a killed process left behind is replaced, and the file of another
+// process is not removed.
 func TestListenStale(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(shortDir(t), "s")

@@ -46,7 +46,7 @@ func (l *Listener) Dial() (net.Conn, error) {
 		return a, nil
 	case <-l.done:
 		return nil, net.ErrClosed
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		return nil, errors.New("nobody accepts")
 	}
 }

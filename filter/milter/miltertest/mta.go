@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for what must come; it only guards against
-// hanging.
-const Patience = time.Minute
+// Timeout is how long a test waits for a packet that must come. It only guards
+// against hanging.
+const Timeout = time.Minute
 
 // Dialer opens connections to the server under test.
 type Dialer func() (net.Conn, error)
@@ -23,7 +23,8 @@ type Dialer func() (net.Conn, error)
 // MTA plays one connection.
 type MTA struct {
 	net.Conn
-	// Queue is told with each command if it is set, as by Postfix.
+	// Queue is the queue id that goes with each command, as Postfix does; "" for
+	// none.
 	Queue string
 	// Agreed is the answer to the offer, and Lists are the macros that it asks for
 	// by stage.
@@ -125,7 +126,7 @@ func (m *MTA) ReadPacket() (code byte, data []byte, err error) {
 // Receive reads one packet that must come.
 func (m *MTA) Receive() (code byte, data []byte) {
 	m.t.Helper()
-	_ = m.SetReadDeadline(time.Now().Add(Patience))
+	_ = m.SetReadDeadline(time.Now().Add(Timeout))
 	code, data, err := m.ReadPacket()
 	if err != nil {
 		m.t.Fatalf("receive: %v", err)
@@ -143,8 +144,8 @@ func (m *MTA) Want(code byte) []byte {
 	return d
 }
 
-// Silence checks that nothing arrives. In a bubble of testing/synctest that is
-// certain; elsewhere it waits for a moment only.
+// Silence checks that nothing arrives. In a bubble of testing/synctest it cannot
+// miss anything; elsewhere it only waits for a moment.
 func (m *MTA) Silence() {
 	m.t.Helper()
 	_ = m.SetReadDeadline(time.Now().Add(40 * time.Millisecond))
@@ -157,7 +158,7 @@ func (m *MTA) Silence() {
 // Closed checks that the server ends the connection.
 func (m *MTA) Closed() {
 	m.t.Helper()
-	_ = m.SetReadDeadline(time.Now().Add(Patience))
+	_ = m.SetReadDeadline(time.Now().Add(Timeout))
 	code, d, err := m.ReadPacket()
 	if err == nil {
 		m.t.Fatalf("packet %q %q, want the end", code, d)
