@@ -38,8 +38,8 @@ func connections(t *testing.T, serve func(n int, conn net.Conn)) *streams {
 	fs := newFlights(1, &panics{log: zap.NewNop()})
 	t.Cleanup(func() { fs.close(); l.Close(); wg.Wait() })
 	return &streams{
-		dial:     endpoint{addr: netip.MustParseAddrPort(l.Addr().String())}.dialer(nil),
-		dialTime: time.Second, idle: time.Second, background: fs.background,
+		dial:        endpoint{addr: netip.MustParseAddrPort(l.Addr().String())}.dialer(nil),
+		dialTimeout: time.Second, idleTimeout: time.Second, background: fs.background,
 	}
 }
 
@@ -54,7 +54,7 @@ func receive(conn net.Conn) ([]byte, error) {
 	return b, err
 }
 
-func reply(conn net.Conn, b []byte) {
+func respond(conn net.Conn, b []byte) {
 	conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
 }
 
@@ -73,7 +73,7 @@ func TestAnswersInAnyOrder(t *testing.T) {
 			switch {
 			case errors.As(err, &ne) && ne.Timeout() && b == nil:
 				for i := len(held) - 1; i >= 0; i-- {
-					reply(conn, held[i])
+					respond(conn, held[i])
 				}
 				held = nil
 			case err != nil:
@@ -114,7 +114,7 @@ func TestClosedConnectionIsReplaced(t *testing.T) {
 			if err != nil {
 				return
 			}
-			reply(conn, b)
+			respond(conn, b)
 		}
 		receive(conn) // and not a word
 	})
@@ -137,7 +137,7 @@ func TestDeadConnectionIsLeft(t *testing.T) {
 				return
 			}
 			if n > 0 {
-				reply(conn, b)
+				respond(conn, b)
 			}
 		}
 	})
@@ -179,11 +179,11 @@ func TestIdleConnectionIsClosed(t *testing.T) {
 	ended := make(chan error, 1)
 	ss := connections(t, func(_ int, conn net.Conn) {
 		b, _ := receive(conn)
-		reply(conn, b)
+		respond(conn, b)
 		_, err := receive(conn)
 		ended <- err
 	})
-	ss.idle = 50 * time.Millisecond
+	ss.idleTimeout = 50 * time.Millisecond
 	if _, _, err := ss.exchange(t.Context(), questionOf(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestQueriesOverTLSArePadded(t *testing.T) {
 			}
 			lengths <- len(b)
 			b[2] |= 0x80 // a response without records
-			reply(conn, b)
+			respond(conn, b)
 		}
 	})
 	u := newUpstream(endpoint{addr: netip.MustParseAddrPort("192.0.2.1:853"), name: "dns.test"}, nil, Options{}, func() int64 { return 1 }, nil)

@@ -1,7 +1,5 @@
 package dnscache
 
-import "reflect"
-
 // Derived is a value computed from an answer and kept beside it in the cache.
 type Derived interface {
 	// Size returns how many octets of memory the value takes, roughly. The texts
@@ -34,7 +32,7 @@ func Derive[T Derived](a *Answer, derive func(*Answer) T) T {
 			break
 		}
 	}
-	if s := e.home.Load(); s != nil {
+	if s := e.shard.Load(); s != nil {
 		s.charge(e, allocated(derivationSize)+allocated(d.value.Size()))
 	}
 	return d.value.(T)
@@ -47,7 +45,7 @@ type derivation struct {
 	next  *derivation
 }
 
-var derivationSize = int(reflect.TypeFor[derivation]().Size())
+var derivationSize = sizeOf[derivation]()
 
 // derivedFrom returns the value of type T in a list.
 func derivedFrom[T Derived](d *derivation) (value T, ok bool) {

@@ -1,17 +1,13 @@
 package dnscache
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
-
-	"github.com/miekg/dns"
 )
 
 // endpoint is where an upstream is reached.
@@ -80,7 +76,7 @@ func hostName(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return true
 	}
-	if _, ok := keyOf(s, A); !ok || strings.HasSuffix(s, ".") {
+	if _, ok := keyName(s); !ok || strings.HasSuffix(s, ".") {
 		return false
 	}
 	for i := range len(s) {
@@ -105,30 +101,4 @@ func (e endpoint) dialer(roots *x509.CertPool) func(context.Context) (net.Conn, 
 		ClientSessionCache: tls.NewLRUClientSessionCache(maxStreams),
 	}}
 	return func(ctx context.Context) (net.Conn, error) { return secure.DialContext(ctx, "tcp", e.addr.String()) }
-}
-
-// maxResolvConf bounds what is read of a resolv.conf.
-const maxResolvConf = 1 << 16
-
-// systemUpstreams returns the name servers of a resolv.conf, nil if it names
-// none or cannot be read.
-func systemUpstreams(path string) []string {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	b := make([]byte, maxResolvConf)
-	n, _ := f.Read(b)
-	c, err := dns.ClientConfigFromReader(bytes.NewReader(b[:n]))
-	if err != nil {
-		return nil
-	}
-	var addrs []string
-	for _, s := range c.Servers {
-		if e, err := parseEndpoint(net.JoinHostPort(s, c.Port)); err == nil {
-			addrs = append(addrs, e.String())
-		}
-	}
-	return addrs
 }

@@ -2,125 +2,123 @@ package dnscache
 
 import (
 	"net/netip"
+	"reflect"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
-// entry is one answer in the store. Times are in ns on the resolver's clock.
-// What readers see never changes, apart from the atomic fields; the links
-// belong to the shard's lock.
+// entry is one answer in the store. Times are in ns on the resolver's clock. All
+// that readers look at never changes, apart from the atomic fields; what the lock
+// of the shard protects comes last.
 type entry struct {
-	// What every hit looks at lies together, with the octets of a key that fits.
-	hash       uint64
-	key        string
+	// A hit reads no further than to the end of the key's name, which most often
+	// lies within two lines of the processor's cache.
+	refreshAt int64   // from then on a hit refreshes it; expires if none does
+	answer    *Answer // what a hit returns
+	outcome   Outcome // of answer
+	uses      atomic.Uint32
+	key
+
 	expires    int64
-	refreshAt  int64         // from then on a hit renews it ahead of expiry
-	freq       atomic.Uint32 // hits, up to maxFreq, for eviction and demand
-	refreshing atomic.Bool   // somebody renews it
-	outcome    Outcome       // of the answer
-	short      [maxShort]byte
 	usableTo   int64        // expires, or later if it may be served stale
-	quietUntil atomic.Int64 // the servers failed: serve stale, do not ask, until then
+	retryAt    atomic.Int64 // asking failed; serve it stale without asking until then
+	refreshing atomic.Bool  // the refresh ahead of expiry has begun
+	derived    atomic.Pointer[derivation]
+	shard      atomic.Pointer[shard] // set when it is put
 
-	// answer has Cached set; it is what every hit gets.
-	answer  Answer
-	derived atomic.Pointer[derivation]
-	home    atomic.Pointer[shard] // set when it is put
-
-	cost         int64 // with what was derived so far
+	cost         int64 // bytes, with those of derived
 	inMain       bool
 	newer, older *entry
 }
 
-// maxShort is the longest key that lies within its entry, where the comparison
-// finds it without another miss of the processor's cache.
-const maxShort = 48
-
-// Refreshing ahead starts in the last tenth of a TTL, for TTLs that leave time
-// for it, for names asked for at least twice.
+// An entry is refreshed in the last tenth of its TTL, if the TTL leaves time for
+// it and the entry was used at least twice.
 const (
 	refreshPart   = 10
 	refreshMinTTL = 20 * time.Second
-	refreshDemand = 2
+	refreshUses   = 2
 )
 
-// newEntry makes the entry of an answer that arrived at now and lives for ttl.
-// stale is how much longer it may be served when the servers fail.
-func newEntry(hash uint64, key string, a Answer, now int64, born time.Time, ttl, stale time.Duration) *entry {
-	e := &entry{hash: hash, key: key, outcome: a.Outcome, answer: a}
-	if len(key) <= maxShort {
-		copy(e.short[:], key)
-		e.key = unsafe.String(&e.short[0], len(key))
-	}
+// maxUses bounds the count of an entry's uses, as S3-FIFO does.
+const maxUses = 3
+
+// newEntry returns the entry of an answer that arrived at now and lives for ttl.
+// It may be served for stale longer when the servers fail. start is the time of
+// day at which the clock was 0.
+func newEntry(k key, a Answer, now int64, start time.Time, ttl, stale time.Duration) *entry {
+	e := &entry{key: k, outcome: a.Outcome, answer: &a}
 	e.expires = now + int64(ttl)
 	e.usableTo = e.expires + int64(stale)
 	e.refreshAt = e.expires
 	if ttl >= refreshMinTTL {
 		e.refreshAt -= int64(ttl / refreshPart)
 	}
-	e.answer.Expires = born.Add(time.Duration(e.expires))
-	e.answer.Cached = true
-	e.answer.entry = e
-	e.cost = e.size()
+	a.Expires = start.Add(time.Duration(e.expires))
+	a.Cached = true
+	a.entry = e
+	e.cost = allocated(entrySize) + allocated(len(k.long)) + a.cost()
 	return e
 }
 
-// asked returns the answer for those who waited for it: as the hits get it,
-// sharing what is derived, but not from the cache.
-func (e *entry) asked() *Answer {
-	a := e.answer
+// fresh reports whether the TTL has not ended, usable whether the answer may be
+// served, fresh or stale.
+func (e *entry) fresh(now int64) bool  { return now < e.expires }
+func (e *entry) usable(now int64) bool { return now < e.usableTo }
+
+// touch counts a use. Readers may lose one to another.
+func (e *entry) touch() {
+	if n := e.uses.Load(); n < maxUses {
+		e.uses.Store(n + 1)
+	}
+}
+
+// waited returns the answer for callers that waited for it. It differs from what
+// a hit returns in that it is not from the cache; values derived are shared.
+func (e *entry) waited() *Answer {
+	a := *e.answer
 	a.Cached = false
 	return &a
 }
 
-// staleAnswer returns the answer for use after its TTL. It is made anew each
-// time, so that an outage does not make the cache grow.
-func (e *entry) staleAnswer() *Answer {
-	a := e.answer
+// stale returns the answer for use after its TTL. Each call makes a new one, so
+// that an outage does not make the cache grow.
+func (e *entry) stale() *Answer {
+	a := *e.answer
 	a.Stale = true
 	return &a
 }
 
-// touch leaves the mark of one use.
-func (e *entry) touch() {
-	if f := e.freq.Load(); f < maxFreq {
-		e.freq.Store(f + 1)
-	}
-}
+var (
+	entrySize    = sizeOf[entry]()
+	answerSize   = sizeOf[Answer]()
+	stringSize   = sizeOf[string]()
+	addrSize     = sizeOf[netip.Addr]()
+	exchangeSize = sizeOf[Exchange]()
+)
 
-func (e *entry) fresh(now int64) bool  { return now < e.expires }
-func (e *entry) usable(now int64) bool { return now < e.usableTo }
+func sizeOf[T any]() int { return int(reflect.TypeFor[T]().Size()) }
 
-// name and typ are the question.
-func (e *entry) name() string { return e.key[2:] }
-func (e *entry) typ() Type    { return Type(e.key[0])<<8 | Type(e.key[1]) }
-
-// size returns what the entry costs in bytes: what was allocated for it.
-func (e *entry) size() int64 {
-	a := &e.answer
-	n := allocated(int(unsafe.Sizeof(*e))) + allocated(len(a.Canonical))
-	if len(e.key) > maxShort {
-		n += allocated(len(e.key))
-	}
-	n += allocated(cap(a.TXT) * int(unsafe.Sizeof("")))
+// cost returns how many bytes the answer takes.
+func (a *Answer) cost() int64 {
+	n := allocated(answerSize) + allocated(len(a.Canonical))
+	n += allocated(cap(a.TXT) * stringSize)
 	for _, s := range a.TXT {
 		n += allocated(len(s))
 	}
-	n += allocated(cap(a.Addrs) * int(unsafe.Sizeof(netip.Addr{})))
-	n += allocated(cap(a.MX) * int(unsafe.Sizeof(Exchange{})))
+	n += allocated(cap(a.Addrs) * addrSize)
+	n += allocated(cap(a.MX) * exchangeSize)
 	for _, m := range a.MX {
 		n += allocated(len(m.Host))
 	}
-	n += allocated(cap(a.Names) * int(unsafe.Sizeof("")))
+	n += allocated(cap(a.Names) * stringSize)
 	for _, s := range a.Names {
 		n += allocated(len(s))
 	}
 	return n
 }
 
-// allocated returns about what the allocator takes for n bytes: its size
-// classes are steps of 16 bytes at first, of an eighth of a power of two later.
+// allocated returns about what the allocator takes for n bytes. Its size classes
+// are steps of 16 bytes at first, and of an eighth of a power of two later.
 func allocated(n int) int64 {
 	step := 16
 	for p := 256; p <= n && step < 8192; p <<= 1 {

@@ -3,11 +3,14 @@ package dnscache
 // Distrust treats the upstreams as if they were not on loopback: their AD bit
 // is not believed, and they are asked in random case.
 func (r *Resolver) Distrust() {
-	for _, u := range *r.asking.all.Load() {
+	for _, u := range *r.upstreams.list.Load() {
 		u.trusted = false
 		u.mixCase.Store(true)
 	}
 }
 
 // MixesCase reports whether the first upstream is asked in random case.
-func (r *Resolver) MixesCase() bool { return (*r.asking.all.Load())[0].mixCase.Load() }
+func (r *Resolver) MixesCase() bool { return (*r.upstreams.list.Load())[0].mixCase.Load() }
+
+// ErrSnapshot is the reason of Load for a file that is no usable snapshot.
+var ErrSnapshot = errSnapshot

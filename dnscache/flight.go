@@ -8,147 +8,150 @@ import (
 	"time"
 )
 
-var (
-	// ErrClosed is the Err of look-ups that end because the resolver is closed.
-	ErrClosed = errors.New("dnscache: resolver is closed")
-	// ErrBusy is the Err of look-ups that found no room among the questions in
-	// flight within their time.
-	ErrBusy = errors.New("dnscache: too many questions in flight")
-)
+// ErrClosed is the Err of lookups that end because the resolver is closed.
+var ErrClosed = errors.New("dnscache: resolver is closed")
 
-// flight is one question on its way. Any number of callers wait for it; none
-// of them can end it for the others.
+// errBusy is the Err of lookups that found no free slot for their question in
+// time.
+var errBusy = errors.New("dnscache: too many questions in flight")
+
+// flight is one question while it is asked. Any number of callers wait for it,
+// and none of them can end it for the others.
 type flight struct {
-	done   chan struct{}
-	answer *Answer // set when done is closed
-	epoch  uint64
-	cancel context.CancelFunc
-	// waiting counts the callers, under flights.mu. A flight that nobody began
-	// to wait for, such as a refresh, is never given up.
+	key     key
+	done    chan struct{}
+	answer  *Answer // set when done is closed
+	flushes uint64  // at its start
+	cancel  context.CancelFunc
+	// waiting counts the callers, under flights.mu. A flight that no caller began
+	// to wait for, such as a refresh, is never cancelled.
 	waiting int
 }
 
-// urgentKey marks the context of look-ups that others must not crowd out.
+// urgentKey marks the context of urgent lookups.
 type urgentKey struct{}
 
-// Urgent returns a context whose look-ups may also use the last quarter of
-// Options.MaxInFlight, which others leave free. It is for the few questions that
-// all depends on, so that a crowd of slow ones cannot keep them from the wire.
+// Urgent returns a context whose lookups may also use the last quarter of
+// Options.MaxInFlight, which is kept free of all others. It is for the few
+// questions on which everything depends, so that many slow ones cannot delay
+// them.
 func Urgent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, urgentKey{}, true)
 }
 
-// flights sees to it that each question is under way once.
+// flights sees to it that each question is asked once at a time, and bounds how
+// many are asked at a time.
 type flights struct {
-	room chan struct{} // one token per question in flight
-	rest chan struct{} // the same, for urgent ones that find no room
-	work chan func()   // to goroutines that wait for it
-	// panics takes those of what runs in the background.
-	panics *panics
+	slots   chan struct{} // holds one value per question in flight
+	reserve chan struct{} // the same, for urgent questions that find no free slot
+	work    chan func()   // to goroutines that wait for work
+	panics  *panics
 
-	mu     sync.Mutex
-	under  map[string]*flight // by key
-	epoch  uint64             // counts flushes; answers asked before one are not kept
-	closed bool
-	all    sync.WaitGroup
-	ctx    context.Context
-	cancel context.CancelFunc
+	mu      sync.Mutex
+	byKey   map[key]*flight
+	flushes uint64 // answers to questions from before the last flush are not kept
+	closed  bool
+	all     sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
 }
 
 func newFlights(most int, p *panics) *flights {
-	f := &flights{
-		panics: p,
-		room:   make(chan struct{}, most-most/4), rest: make(chan struct{}, most/4),
-		work: make(chan func()), under: map[string]*flight{},
+	fs := &flights{
+		slots: make(chan struct{}, most-most/4), reserve: make(chan struct{}, most/4),
+		work: make(chan func()), panics: p, byKey: map[key]*flight{},
 	}
-	f.ctx, f.cancel = context.WithCancel(context.Background())
-	return f
+	fs.ctx, fs.cancel = context.WithCancel(context.Background())
+	return fs
 }
 
-// join returns the flight of a key that is under way, if there is one, and
-// counts the caller among those who wait for it.
-func (fs *flights) join(key string) *flight {
+// join returns the flight of a question if there is one, and counts the caller
+// as waiting for it.
+func (fs *flights) join(k *key) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f := fs.under[key]
+	f := fs.byKey[*k]
 	if f != nil {
 		f.waiting++
 	}
 	return f
 }
 
-// leave tells that a caller waits no longer. A flight that nobody waits for goes
-// on, as its answer may be wanted soon, unless the room is getting scarce.
-func (fs *flights) leave(key string, f *flight) {
+// leave says that a caller no longer waits. A flight that nobody waits for goes
+// on, as somebody may soon want its answer, unless slots are getting scarce.
+func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f.waiting--; f.waiting > 0 || len(fs.room) <= cap(fs.room)/2 && len(fs.rest) == 0 {
+	if f.waiting--; f.waiting > 0 || len(fs.slots) <= cap(fs.slots)/2 && len(fs.reserve) == 0 {
 		return
 	}
 	f.cancel()
-	if fs.under[key] == f { // who asks now must not meet its end
-		delete(fs.under, key)
+	fs.removeLocked(f) // who asks now must not join it
+}
+
+func (fs *flights) removeLocked(f *flight) {
+	if fs.byKey[f.key] == f {
+		delete(fs.byKey, f.key)
 	}
 }
 
-// enter takes room for a flight and returns what gives it back.
-func (fs *flights) enter(ctx context.Context, wait bool) (leave func(), err error) {
-	room := func() { <-fs.room }
+// acquire takes a slot and returns the function that frees it. If there is none
+// it waits for one until ctx ends, or returns errBusy if it is not to wait.
+func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err error) {
+	release = func() { <-fs.slots }
 	select {
-	case fs.room <- struct{}{}:
-		return room, nil
+	case fs.slots <- struct{}{}:
+		return release, nil
 	default:
 	}
 	if !wait {
-		return nil, ErrBusy
+		return nil, errBusy
 	}
-	var rest chan struct{} // nil, and so never ready
+	var reserve chan struct{} // nil, and so never ready
 	if ctx.Value(urgentKey{}) != nil {
-		rest = fs.rest
+		reserve = fs.reserve
 	}
 	select {
-	case fs.room <- struct{}{}:
-		return room, nil
-	case rest <- struct{}{}:
-		return func() { <-fs.rest }, nil
+	case fs.slots <- struct{}{}:
+		return release, nil
+	case reserve <- struct{}{}:
+		return func() { <-fs.reserve }, nil
 	case <-fs.ctx.Done():
 		return nil, ErrClosed
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		return nil, fmt.Errorf("%w: %w", errBusy, ctx.Err())
 	}
 }
 
-// begin starts the flight of a key, or returns the one that began meanwhile.
-// callers is how many wait for its end. It waits for room until ctx ends; without wait it returns nil if there is
-// none. fly must return, at the latest when its context ends, after it has set
-// the flight's answer.
-func (fs *flights) begin(ctx context.Context, key string, callers int, wait bool, fly func(context.Context, *flight)) (*flight, error) {
-	leave, err := fs.enter(ctx, wait)
+// start starts the flight of a question, or returns the one that somebody else
+// started meanwhile, for which callers then wait. It takes a slot as acquire does.
+// resolve returns the flight's answer, at the latest when its context ends.
+func (fs *flights) start(ctx context.Context, k *key, callers int, wait bool, resolve func(context.Context, *flight) *Answer) (*flight, error) {
+	release, err := fs.acquire(ctx, wait)
 	if err != nil {
 		return nil, err
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f := fs.under[key]; f != nil || fs.closed {
-		leave()
-		if fs.closed {
-			return nil, ErrClosed
-		}
+	if fs.closed {
+		release()
+		return nil, ErrClosed
+	}
+	if f := fs.byKey[*k]; f != nil {
+		release()
 		f.waiting += callers
 		return f, nil
 	}
-	f := &flight{done: make(chan struct{}), epoch: fs.epoch, waiting: callers}
+	f := &flight{key: *k, done: make(chan struct{}), flushes: fs.flushes, waiting: callers}
 	var alive context.Context
 	alive, f.cancel = context.WithCancel(fs.ctx)
-	fs.under[key] = f
-	fs.startLocked(func() {
-		defer leave()
+	fs.byKey[*k] = f
+	fs.runLocked(func() {
+		defer release()
 		defer f.cancel()
-		fly(alive, f)
+		f.answer = resolve(alive, f)
 		fs.mu.Lock()
-		if fs.under[key] == f {
-			delete(fs.under, key)
-		}
+		fs.removeLocked(f)
 		fs.mu.Unlock()
 		close(f.done)
 	})
@@ -156,12 +159,12 @@ func (fs *flights) begin(ctx context.Context, key string, callers int, wait bool
 }
 
 // workerIdle is how long a goroutine waits for the next flight. Its stack has
-// grown to what a flight takes; a new one would have to grow first, which costs
-// as much as all else that a flight does here.
+// grown to the size that a flight needs. To grow that of a new goroutine costs as
+// much as all else that a flight does here.
 const workerIdle = 100 * time.Millisecond
 
-// startLocked runs f on a goroutine that waits for work, or on a new one.
-func (fs *flights) startLocked(f func()) {
+// runLocked runs f on a goroutine that waits for work, or on a new one.
+func (fs *flights) runLocked(f func()) {
 	fs.all.Add(1)
 	select {
 	case fs.work <- f:
@@ -187,26 +190,27 @@ func (fs *flights) worker(f func()) {
 	}
 }
 
-// keep runs store if nothing was flushed since f began.
-func (fs *flights) keep(f *flight, store func()) {
+// unlessFlushed calls store if nothing was flushed since f started.
+func (fs *flights) unlessFlushed(f *flight, store func()) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f.epoch == fs.epoch {
+	if f.flushes == fs.flushes {
 		store()
 	}
 }
 
-// forget makes later callers ask anew, and what is under way not be kept; drop
-// empties the store meanwhile.
-func (fs *flights) forget(drop func() int) int {
+// flush calls drop, which empties the store, and returns its result. Later callers
+// join no flight from before, and the answers of those flights are not kept.
+func (fs *flights) flush(drop func() int) int {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.epoch++
-	clear(fs.under)
+	fs.flushes++
+	clear(fs.byKey)
 	return drop()
 }
 
-// background runs f beside the flights; false if the resolver is closed.
+// background runs f beside the flights. It returns false if the resolver is
+// closed.
 func (fs *flights) background(f func(context.Context)) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -224,7 +228,7 @@ func (fs *flights) background(f func(context.Context)) bool {
 	return true
 }
 
-// close ends all flights and waits until they have ended.
+// close cancels all flights and waits until they have ended.
 func (fs *flights) close() {
 	fs.mu.Lock()
 	fs.closed = true
@@ -234,4 +238,4 @@ func (fs *flights) close() {
 }
 
 // count returns how many questions are in flight.
-func (fs *flights) count() int { return len(fs.room) + len(fs.rest) }
+func (fs *flights) count() int { return len(fs.slots) + len(fs.reserve) }

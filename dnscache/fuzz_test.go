@@ -1,7 +1,6 @@
 package dnscache
 
 import (
-	"math"
 	"net/netip"
 	"reflect"
 	"sort"
@@ -54,17 +53,17 @@ func FuzzMessage(f *testing.F) {
 		q := query{name: "a.test.", t: Type(typ)}
 		m := q.message()
 		m.Id = 7
-		resp, err := belonging(m, b)
+		resp, err := readResponse(m, b)
 		if err != nil || resp.Truncated {
 			return
 		}
-		if o, err := fault(resp); o != 0 {
-			if err == nil || o.Known() {
-				t.Fatalf("fault %v, %v", o, err)
+		if f := failed(resp); f != nil {
+			if f.reason == nil || f.outcome.Known() {
+				t.Fatalf("failure %v, %v", f.outcome, f.reason)
 			}
 			return
 		}
-		c := chain{owner: q.name, ttl: math.MaxUint32}
+		c := newChain(q.name)
 		if c.read(resp, q.t) != nil || !c.done {
 			if c.links > maxChain+1 {
 				t.Fatalf("followed %d links", c.links)
@@ -95,7 +94,7 @@ func FuzzMessage(f *testing.F) {
 				t.Fatalf("address %v", ip)
 			}
 		}
-		if e := newEntry(1, "\x00\x10a.test", a, 0, time.Time{}, 1, 0); e.cost < 200 {
+		if e := newEntry(newKey(1, "a.test", TXT), a, 0, time.Time{}, 1, 0); e.cost < 200 {
 			t.Fatalf("costs %d", e.cost)
 		}
 	})
@@ -108,21 +107,18 @@ func FuzzName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		var b [maxKey]byte
-		if key := writeKey(&b, name, TXT); plain(name) != (key != nil && string(key[2:]) == name) {
-			t.Fatalf("plain says %v of %q", plain(name), name)
+		var b [maxName]byte
+		if norm, ok := normalize(&b, name); normalized(name) != (ok && string(norm) == name) {
+			t.Fatalf("normalized says %v of %q", normalized(name), name)
 		}
-		key, ok := keyOf(name, TXT)
+		norm, ok := keyName(name)
 		if !ok {
 			return
 		}
-		if want := strings.TrimSuffix(lower(name), "."); key[2:] != want {
-			t.Fatalf("key %q, want %q", key[2:], want)
+		if want := strings.TrimSuffix(lower(name), "."); norm != want || len(norm) > maxName {
+			t.Fatalf("%q, want %q", norm, want)
 		}
-		if len(key) > maxKey {
-			t.Fatalf("key of %d", len(key))
-		}
-		p := presentation(key[2:])
+		p := presentation(norm)
 		var packed [300]byte
 		n, err := dns.PackDomainName(p, packed[:], 0, nil, false)
 		if err != nil {
@@ -135,15 +131,15 @@ func FuzzName(f *testing.F) {
 		if wireLength(p) != n {
 			t.Fatalf("%q takes %d, not %d", p, n, wireLength(p))
 		}
-		if !within(p, p) || !within("x."+p, p) || within("x"+p, p) || within(`x\.`+p, p) || !within(`x\\.`+p, p) {
-			t.Fatalf("within is wrong for %q", p)
+		if !subdomain(p, p) || !subdomain("x."+p, p) || subdomain("x"+p, p) || subdomain(`x\.`+p, p) || !subdomain(`x\\.`+p, p) {
+			t.Fatalf("subdomain is wrong for %q", p)
 		}
 	})
 }
 
-// FuzzRecord takes any bytes as an answer of a snapshot: it is refused, or is
+// FuzzSaved takes any bytes as an answer of a snapshot: it is refused, or is
 // written again as it was read.
-func FuzzRecord(f *testing.F) {
+func FuzzSaved(f *testing.F) {
 	for _, a := range []struct {
 		t Type
 		a Answer
@@ -154,25 +150,24 @@ func FuzzRecord(f *testing.F) {
 		{MX, Answer{Outcome: Found, MX: []Exchange{{5, "a.test"}, {10, ""}}}},
 		{PTR, Answer{Outcome: Found, Names: []string{"a.test"}}},
 		{NS, Answer{Outcome: NoData}},
-		{cutType, Answer{Outcome: NXDomain}},
+		{anyType, Answer{Outcome: NXDomain}},
 	} {
-		key, _ := keyOf("a.test", a.t)
-		f.Add(appendRecord(nil, newEntry(1, key, a.a, 0, time.Time{}, time.Minute, 0), 0))
+		f.Add(appendSaved(nil, newEntry(newKey(1, "a.test", a.t), a.a, 0, time.Time{}, time.Minute, 0), 0))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		rec, err := readRecord(b)
+		s, err := readSaved(b)
 		if err != nil {
 			return
 		}
-		if n := len(rec.answer.TXT) + len(rec.answer.Addrs) + len(rec.answer.MX) + len(rec.answer.Names); (n > 0) != (rec.answer.Outcome == Found) {
-			t.Fatalf("%v with %d records", rec.answer.Outcome, n)
+		if n := len(s.answer.TXT) + len(s.answer.Addrs) + len(s.answer.MX) + len(s.answer.Names); (n > 0) != (s.answer.Outcome == Found) {
+			t.Fatalf("%v with %d records", s.answer.Outcome, n)
 		}
-		e := newEntry(1, rec.key, rec.answer, 0, time.Time{}, rec.left, 0)
-		e.inMain = rec.inMain
-		e.freq.Store(uint32(rec.freq))
-		again, err := readRecord(appendRecord(nil, e, 0))
-		if err != nil || !reflect.DeepEqual(rec, again) {
-			t.Fatalf("%+v comes back as %+v, %v", rec, again, err)
+		e := newEntry(newKey(1, s.name, s.typ), s.answer, 0, time.Time{}, s.left, 0)
+		e.inMain = s.inMain
+		e.uses.Store(uint32(s.uses))
+		again, err := readSaved(appendSaved(nil, e, 0))
+		if err != nil || !reflect.DeepEqual(s, again) {
+			t.Fatalf("%+v comes back as %+v, %v", s, again, err)
 		}
 	})
 }

@@ -58,7 +58,7 @@ type vote struct {
 
 // note takes the end of one look-up over the wire into account. The name is in
 // the form of a key.
-func (h *health) note(name string, o Outcome) {
+func (h *health) observe(name string, o Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -165,7 +165,7 @@ func (r *Resolver) test(done func(working bool)) {
 			}
 		}()
 		for _, zone := range testZones {
-			_, _, bad := r.resolve(ctx, testLabel()+"."+zone, A)
+			_, bad := r.ask(ctx, testLabel()+"."+zone, A)
 			if working = bad == nil; working || ctx.Err() != nil {
 				break
 			}

@@ -3,7 +3,6 @@ package dnscache
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -74,7 +73,7 @@ func TestReadMessage(t *testing.T) {
 		{"NXDOMAIN without SOA", "c0.test.", 3, nil, nil, NXDomain, "c0.test.", 0, nil},
 		{"no data without SOA", "c0.test.", 0, nil, nil, NoData, "c0.test.", 0, nil},
 		{"referral", "c0.test.", 0, nil, []string{"test. 60 IN NS ns.test."}, 0, "", 0, errLame},
-		{"NXDOMAIN with what was asked for", "c0.test.", 3, links(0), nil, 0, "", 0, errNonsense},
+		{"NXDOMAIN with what was asked for", "c0.test.", 3, links(0), nil, 0, "", 0, errConflict},
 		{"RFC 6672 DNAME without its CNAME", "a.b.c0.test.", 0, []string{"c0.test. 60 IN DNAME d.test.", "a.b.d.test. 50 IN TXT x"}, nil, Found, "a.b.d.test.", 50, nil},
 		{"DNAME does not rename its owner", "c0.test.", 0, []string{"c0.test. 60 IN DNAME d.test."}, []string{soa}, NoData, "c0.test.", 30, nil},
 		{"DNAME to the root", "a.c0.test.", 0, []string{"c0.test. 60 IN DNAME .", "a. 50 IN TXT x"}, nil, Found, "a.", 50, nil},
@@ -83,7 +82,7 @@ func TestReadMessage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := chain{owner: c.ask, ttl: math.MaxUint32}
+			got := newChain(c.ask)
 			err := got.read(response(t, c.ask, c.rcode, c.answer, c.authority), TXT)
 			if !errors.Is(err, c.err) || (err != nil) != (c.err != nil) {
 				t.Fatalf("err %v, want %v", err, c.err)
@@ -111,14 +110,14 @@ func TestEmptyDataSaysNothing(t *testing.T) {
 		if err := m.Unpack(b); err != nil {
 			continue
 		}
-		c := chain{owner: "a.test.", ttl: math.MaxUint32}
+		c := newChain("a.test.")
 		if err := c.read(m, typ); err != nil || c.outcome != NoData {
 			t.Errorf("%v: %v, %v", typ, c.outcome, err)
 		}
 	}
 }
 
-func TestBelonging(t *testing.T) {
+func TestReadResponse(t *testing.T) {
 	t.Parallel()
 	q := query{name: "a.test.", t: TXT, edns: true}.message()
 	reply := func(change func(*dns.Msg)) []byte {
@@ -152,7 +151,7 @@ func TestBelonging(t *testing.T) {
 			m.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: "a.test.", Rrtype: dns.TypeTXT, Class: dns.ClassINET}, Txt: []string{"x"}}}
 		})[:30], errMalformed},
 	} {
-		if _, err := belonging(q, c.b); !errors.Is(err, c.err) || (err != nil) != (c.err != nil) {
+		if _, err := readResponse(q, c.b); !errors.Is(err, c.err) || (err != nil) != (c.err != nil) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.err)
 		}
 	}
@@ -202,7 +201,7 @@ func TestExpiredGoesFirst(t *testing.T) {
 	s := newStore(64 << 10)
 	old := textEntry(s, "old.test", "x", 0, time.Second)
 	s.put(old, 0)
-	for range maxFreq {
+	for range maxUses {
 		old.touch()
 	}
 	now := int64(time.Minute)

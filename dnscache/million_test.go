@@ -44,7 +44,7 @@ func BenchmarkMillion(b *testing.B) {
 			for range round {
 				at = at*1664525 + 1013904223
 				name := names[uint64(at)*n>>32]
-				if s.find(s.hashOf(name, TXT), name, TXT) == nil {
+				if s.find(s.hash(name, TXT), name, TXT) == nil {
 					b.Fatal("lost")
 				}
 			}

@@ -57,16 +57,9 @@ type Options struct {
 	Logger *zap.Logger
 }
 
-// Where the system's resolvers are named, and who it is if nothing is named
-// there (resolv.conf(5)).
-const (
-	resolvConf    = "/etc/resolv.conf"
-	localUpstream = "127.0.0.1:53"
-)
-
-// settled returns the options with defaults filled in, or an error that names
+// withDefaults returns the options with defaults filled in, or an error that names
 // the option that is wrong.
-func (o Options) settled() (Options, error) {
+func (o Options) withDefaults() (Options, error) {
 	for _, d := range []struct {
 		name     string
 		value    *time.Duration

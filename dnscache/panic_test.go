@@ -29,7 +29,7 @@ func panicking(t *testing.T, upstreams ...string) (r *Resolver, broken *atomic.B
 	t.Cleanup(func() { r.Close() })
 	broken = &atomic.Bool{}
 	broken.Store(true)
-	for _, u := range *r.asking.all.Load() {
+	for _, u := range *r.upstreams.list.Load() {
 		u.now = func() int64 {
 			if broken.Load() {
 				panic("here\n\x1b[2J")
@@ -99,12 +99,12 @@ func TestPanicOfOneUpstream(t *testing.T) {
 	t.Parallel()
 	r, broken, _ := panicking(t, silent(t), silent(t))
 	broken.Store(false)
-	(*r.asking.all.Load())[0].now = func() int64 { panic("here") }
+	(*r.upstreams.list.Load())[0].now = func() int64 { panic("here") }
 	a := r.Lookup(t.Context(), "a.test", TXT)
 	if fault := (*PanicError)(nil); !errors.As(a.Err, &fault) {
 		t.Errorf("%v, %v: the panic says more than silence does", a.Outcome, a.Err)
 	}
-	if n := (*r.asking.all.Load())[1].stats().Queries; n == 0 {
+	if n := (*r.upstreams.list.Load())[1].stats().Queries; n == 0 {
 		t.Error("the second upstream was not asked")
 	}
 }

@@ -13,28 +13,28 @@ import (
 	"time"
 )
 
-// A snapshot is a header, the answers, and the SHA-256 of all that. The header
-// is the magic, the version and the time it was taken (Unix, ns), big-endian.
-// Each answer has its length before it; a length of 0 ends them.
+// A snapshot is a header, the answers, and the SHA-256 of both. The header is the
+// magic, the version, and the time it was taken (Unix, ns), big-endian. Each
+// answer has its length before it; a length of 0 ends them.
 const (
 	snapshotMagic   = "DNSCACHE"
 	snapshotVersion = 1
 	snapshotHeader  = len(snapshotMagic) + 2 + 8
-	// maxRecord bounds one answer: what a message of 64 KB can say, names
-	// without compression.
-	maxRecord = 4 << 20
+	// maxSaved bounds one answer: what a message of 64 KB can say, with names
+	// that are not compressed.
+	maxSaved = 4 << 20
 )
 
-// ErrSnapshot is the reason of Load for a file that is not a whole snapshot of
-// a version that it knows.
-var ErrSnapshot = errors.New("dnscache: not a usable snapshot")
+// errSnapshot is the reason of Load for a file that is not a whole snapshot of a
+// version that it knows.
+var errSnapshot = errors.New("dnscache: not a usable snapshot")
 
-// Save writes what is known now to a file, from which Load makes a cache warm
-// again. The file is replaced in one step when it is complete, so that whatever
-// happens there is an old one or a new one. Only its owner may read it: it
-// tells who writes to whom.
+// Save writes the answers of the cache to a file, from which Load takes them. The
+// file is replaced in one step when it is complete, so that at any time there is
+// the old one or the new one. Only its owner may read it, as it tells who writes
+// to whom.
 //
-// Trouble, expired answers and what consumers derived are not saved.
+// Failures, expired answers, and values derived from answers are not saved.
 func (r *Resolver) Save(path string) (err error) {
 	defer func() {
 		if err != nil {
@@ -45,7 +45,7 @@ func (r *Resolver) Save(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // in vain when all went well
+	defer os.Remove(f.Name()) // fails if all went well
 	defer f.Close()
 	if err := r.writeSnapshot(f); err != nil {
 		return err
@@ -67,31 +67,23 @@ func (r *Resolver) Save(path string) (err error) {
 	return dir.Sync()
 }
 
-// wall is the time of day.
-func (r *Resolver) wall() time.Time {
-	if r.opt.Now != nil {
-		return r.opt.Now()
-	}
-	return time.Now()
-}
-
 func (r *Resolver) writeSnapshot(to io.Writer) error {
 	sum := sha256.New()
 	w := bufio.NewWriterSize(io.MultiWriter(to, sum), 1<<16)
 	now := r.now()
 	header := binary.BigEndian.AppendUint16([]byte(snapshotMagic), snapshotVersion)
-	if _, err := w.Write(binary.BigEndian.AppendUint64(header, uint64(r.wall().UnixNano()))); err != nil {
+	if _, err := w.Write(binary.BigEndian.AppendUint64(header, uint64(r.wallClock().UnixNano()))); err != nil {
 		return err
 	}
 	var shard, one []byte
 	for i := range r.store.shards {
-		// Nobody waits for the disk with a shard's lock.
+		// Collected first, so that the shard is not locked while the disk writes.
 		shard = shard[:0]
 		r.store.shards[i].each(func(e *entry) {
 			if !e.fresh(now) || !e.outcome.Known() {
 				return
 			}
-			if one = appendRecord(one[:0], e, now); len(one) <= maxRecord {
+			if one = appendSaved(one[:0], e, now); len(one) <= maxSaved {
 				shard = append(binary.AppendUvarint(shard, uint64(len(one))), one...)
 			}
 		})
@@ -109,27 +101,26 @@ func (r *Resolver) writeSnapshot(to io.Writer) error {
 	return err
 }
 
-// Load takes the answers of a snapshot that have not expired meanwhile into the
-// cache, and returns how many. What the cache has already is newer and stays. A
-// file that is damaged, of another version or from the future changes nothing;
-// the error says so, as [ErrSnapshot]. Without a file the error is
+// Load puts the answers of a snapshot that have not expired meanwhile into the
+// cache, and returns how many. An answer that the cache has already is newer and
+// stays. A file that is damaged, of another version or from the future changes
+// nothing, and the error says so. Without a file the error is
 // [io/fs.ErrNotExist].
 //
-// Answers are believed to be authentic only if all upstreams of now are trusted
-// to say so.
+// Answers count as authentic only if all upstreams of today are trusted to say so.
 func (r *Resolver) Load(path string) (n int, err error) {
 	defer func() {
-		if err != nil && !errors.Is(err, ErrSnapshot) {
+		if err != nil && !errors.Is(err, errSnapshot) {
 			err = fmt.Errorf("dnscache: snapshot: %w", err)
 		}
 	}()
-	// Opening something else than a file could wait for ever.
+	// To open something other than a file could wait for ever.
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return 0, err
 	case !info.Mode().IsRegular():
-		return 0, fmt.Errorf("%w: %s is not a file", ErrSnapshot, path)
+		return 0, fmt.Errorf("%w: %s is not a file", errSnapshot, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -138,13 +129,13 @@ func (r *Resolver) Load(path string) (n int, err error) {
 	defer f.Close()
 	n, err = r.readSnapshot(f, info.Size())
 	if err != nil {
-		return n, fmt.Errorf("%w: %s: %w", ErrSnapshot, path, err)
+		return n, fmt.Errorf("%w: %s: %w", errSnapshot, path, err)
 	}
 	return n, nil
 }
 
-// readSnapshot reads a snapshot of a size twice: whether it is whole, and what
-// it says.
+// readSnapshot reads a snapshot of a size twice: first to see whether it is whole,
+// then to take its answers.
 func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 	body := size - sha256.Size
 	if body < int64(snapshotHeader)+1 {
@@ -161,7 +152,7 @@ func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 	case version != snapshotVersion:
 		return 0, fmt.Errorf("version %d, not %d", version, snapshotVersion)
 	}
-	passed := r.wall().Sub(time.Unix(0, int64(binary.BigEndian.Uint64(head[len(head)-8:]))))
+	passed := r.wallClock().Sub(time.Unix(0, int64(binary.BigEndian.Uint64(head[len(head)-8:]))))
 	if passed < 0 {
 		return 0, errors.New("taken in the future: one of the clocks was wrong")
 	}
@@ -177,12 +168,14 @@ func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 		return 0, errors.New("checksum is wrong")
 	}
 	in := bufio.NewReaderSize(io.NewSectionReader(f, int64(snapshotHeader), body-int64(snapshotHeader)), 1<<16)
-	return r.readRecords(in, passed)
+	return r.readAnswers(in, passed)
 }
 
-func (r *Resolver) readRecords(in *bufio.Reader, passed time.Duration) (n int, err error) {
+// readAnswers takes the answers of a snapshot, since which so much time has
+// passed.
+func (r *Resolver) readAnswers(in *bufio.Reader, passed time.Duration) (n int, err error) {
 	trusted := true
-	for _, u := range *r.asking.all.Load() {
+	for _, u := range *r.upstreams.list.Load() {
 		trusted = trusted && u.trusted
 	}
 	now := r.now()
@@ -194,8 +187,8 @@ func (r *Resolver) readRecords(in *bufio.Reader, passed time.Duration) (n int, e
 			return n, err
 		case length == 0:
 			return n, nil
-		case length > maxRecord:
-			return n, errRecord
+		case length > maxSaved:
+			return n, errSaved
 		}
 		if uint64(cap(b)) < length {
 			b = make([]byte, length)
@@ -204,32 +197,33 @@ func (r *Resolver) readRecords(in *bufio.Reader, passed time.Duration) (n int, e
 		if _, err := io.ReadFull(in, b); err != nil {
 			return n, err
 		}
-		rec, err := readRecord(b)
+		s, err := readSaved(b)
 		if err != nil {
 			return n, err
 		}
-		rec.answer.Authentic = rec.answer.Authentic && trusted
-		if r.restore(rec, now, passed) {
+		s.answer.Authentic = s.answer.Authentic && trusted
+		if r.restore(s, now, passed) {
 			n++
 		}
 	}
 }
 
-// restore puts one answer of a snapshot into the store, unless it is of no use.
-func (r *Resolver) restore(rec record, now int64, passed time.Duration) bool {
-	ttl, stale := min(rec.left-passed, r.opt.MaxTTL), time.Duration(0)
-	if rec.answer.Outcome == Found {
+// restore puts one answer of a snapshot into the store, unless it has expired or
+// the store has one.
+func (r *Resolver) restore(s saved, now int64, passed time.Duration) bool {
+	ttl, stale := min(s.left-passed, r.opt.MaxTTL), time.Duration(0)
+	if s.answer.Outcome == Found {
 		stale = r.opt.MaxStale
 	} else {
 		ttl = min(ttl, r.opt.NegativeTTL)
 	}
-	hash := r.store.hash([]byte(rec.key))
-	if ttl <= 0 || r.store.get(hash, []byte(rec.key)) != nil {
+	k := r.store.key(s.name, s.typ)
+	if ttl <= 0 || r.store.get(&k) != nil {
 		return false
 	}
-	e := newEntry(hash, rec.key, rec.answer, now, r.born, ttl, stale)
-	e.inMain = rec.inMain
-	e.freq.Store(uint32(min(rec.freq, maxFreq)))
+	e := newEntry(k, s.answer, now, r.start, ttl, stale)
+	e.inMain = s.inMain
+	e.uses.Store(uint32(min(s.uses, maxUses)))
 	r.store.put(e, now)
 	return true
 }

@@ -156,7 +156,7 @@ func TestLoadKeepsTheBoundsOfNow(t *testing.T) {
 	if b := warm.Stats().Bytes; b > 1<<18 || b < 1<<17 {
 		t.Errorf("%d bytes", b)
 	}
-	for _, h := range warm.Dump(".") {
+	for _, h := range all(warm, ".") {
 		most := 20 * time.Second
 		if h.Answer.Outcome == dnscache.NXDomain {
 			most = 10 * time.Second

@@ -79,19 +79,11 @@ func bucket(d time.Duration) int {
 	return min(bits.Len64(uint64(d/time.Millisecond)), len(Histogram{})-1)
 }
 
-// stripes keep the hits of many cores from counting in one cache line. Who
-// counts takes the stripe of its stack's address: a goroutine stays with one,
-// whose line then stays with its core, and nothing is drawn by lot.
-const (
-	stripeBits = 6
-	stripes    = 1 << stripeBits
-)
-
-// seen counts.
-type seen struct {
+// counters are those behind Stats.
+type counters struct {
 	hits [stripes]struct {
 		byOutcome [Timeout + 1]atomic.Uint64
-		_         [128 - 8*(Timeout+1)]byte // two lines: neighbours are fetched in pairs
+		_         [128 - 8*(Timeout+1)]byte // two cache lines, as processors fetch pairs
 	}
 	missed, joined, stale, queued, refreshed atomic.Uint64
 
@@ -100,58 +92,53 @@ type seen struct {
 	tookSum [Timeout + 1]atomic.Int64
 }
 
-// hit counts one hit.
-func (s *seen) hit(o Outcome) {
+// Hits are counted in stripes, so that cores do not fight for one cache line.
+const (
+	stripeBits = 6
+	stripes    = 1 << stripeBits
+)
+
+// hit counts one hit. The address of its stack tells a goroutine which stripe to
+// take, so the stripe's cache line stays with the goroutine's core.
+func (c *counters) hit(o Outcome) {
 	var here byte
 	// Stacks are 2 KB at least; the factor spreads neighbours (Knuth 6.4).
 	at := uint64(uintptr(unsafe.Pointer(&here))) >> 11 * 0x9e3779b97f4a7c15 >> (64 - stripeBits)
-	s.hits[at].byOutcome[o].Add(1)
+	c.hits[at].byOutcome[o].Add(1)
 }
 
-func (s *seen) add(c *atomic.Uint64) { c.Add(1) }
-
-func (s *seen) wire(o Outcome, took time.Duration) {
-	s.wired[o].Add(1)
-	s.took[o][bucket(took)].Add(1)
-	s.tookSum[o].Add(int64(took))
+// wire counts one question that was put to the upstreams.
+func (c *counters) wire(o Outcome, took time.Duration) {
+	c.wired[o].Add(1)
+	c.took[o][bucket(took)].Add(1)
+	c.tookSum[o].Add(int64(took))
 }
 
 // Stats returns the counters. They are read one after the other, so they may
 // disagree by what happens meanwhile.
 func (r *Resolver) Stats() Stats {
 	s := Stats{
-		Misses: r.seen.missed.Load(), Joined: r.seen.joined.Load(), Stale: r.seen.stale.Load(),
-		Queued: r.seen.queued.Load(), Refreshed: r.seen.refreshed.Load(),
+		Misses: r.counters.missed.Load(), Joined: r.counters.joined.Load(), Stale: r.counters.stale.Load(),
+		Queued: r.counters.queued.Load(), Refreshed: r.counters.refreshed.Load(),
 		InFlight: r.flights.count(), Degraded: r.Degraded(), Limit: r.opt.MaxBytes, Panics: r.panics.count.Load(),
 	}
 	for i := range s.Hits {
-		for j := range r.seen.hits {
-			s.Hits[i] += r.seen.hits[j].byOutcome[i].Load()
+		for j := range r.counters.hits {
+			s.Hits[i] += r.counters.hits[j].byOutcome[i].Load()
 		}
-		s.Wire[i] = r.seen.wired[i].Load()
+		s.Wire[i] = r.counters.wired[i].Load()
 	}
 	for o := range s.TookBy {
-		s.TookSum[o] = time.Duration(r.seen.tookSum[o].Load())
+		s.TookSum[o] = time.Duration(r.counters.tookSum[o].Load())
 		for i := range s.Took {
-			n := r.seen.took[o][i].Load()
+			n := r.counters.took[o][i].Load()
 			s.TookBy[o][i] = n
 			s.Took[i] += n
 		}
 	}
 	s.Entries, s.Bytes, s.Evicted = r.store.usage()
-	for _, u := range *r.asking.all.Load() {
+	for _, u := range *r.upstreams.list.Load() {
 		s.Upstreams = append(s.Upstreams, u.stats())
 	}
-	return s
-}
-
-func (u *upstream) stats() UpstreamStats {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.streams.mu.Lock()
-	defer u.streams.mu.Unlock()
-	s := u.counters
-	s.Connections = u.streams.dialed
-	s.Addr, s.Latency, s.BackOff = u.text, time.Duration(u.latency), u.inARow >= backOffFrom
 	return s
 }

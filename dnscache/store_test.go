@@ -12,17 +12,16 @@ import (
 )
 
 func textEntry(s *store, name, text string, now int64, ttl time.Duration) *entry {
-	key, ok := keyOf(name, TXT)
+	name, ok := keyName(name)
 	if !ok {
 		panic("bad name " + name)
 	}
-	return newEntry(s.hash([]byte(key)), key, Answer{Outcome: Found, TXT: []string{text}}, now, time.Time{}, ttl, 0)
+	return newEntry(s.key(name, TXT), Answer{Outcome: Found, TXT: []string{text}}, now, time.Time{}, ttl, 0)
 }
 
 func lookIn(s *store, name string) *entry {
-	var b [maxKey]byte
-	key := writeKey(&b, name, TXT)
-	return s.get(s.hash(key), key)
+	k := s.key(name, TXT)
+	return s.get(&k)
 }
 
 // consistent checks what must hold of a shard whatever was done to it.
@@ -35,10 +34,10 @@ func (s *shard) consistent() error {
 		var sum int64
 		for e := q.head; e != nil; last, e = e, e.older {
 			if e.newer != last || e.inMain != (q == &s.main) {
-				return fmt.Errorf("%q is linked badly", e.key)
+				return fmt.Errorf("%q is linked badly", e.name())
 			}
-			if s.get(e.hash, []byte(e.key)) != e {
-				return fmt.Errorf("%q is in a queue and not in the table", e.key)
+			if find(s.table.Load(), e.hash, e.name(), e.typ) != e {
+				return fmt.Errorf("%q is in a queue and not in the table", e.name())
 			}
 			n++
 			sum += e.cost
@@ -52,7 +51,7 @@ func (s *shard) consistent() error {
 	for i := range s.table.Load().slots {
 		if e := s.table.Load().slots[i].Load(); e != nil {
 			used++
-			if e != s.grave {
+			if e != s.tombstone {
 				live++
 			}
 		}
@@ -60,8 +59,8 @@ func (s *shard) consistent() error {
 	if n != s.live || live != s.live || used != s.used {
 		return fmt.Errorf("%d queued, %d in the table, %d said; %d slots used, %d said", n, live, s.live, used, s.used)
 	}
-	if bytes > s.max {
-		return fmt.Errorf("%d bytes of %d", bytes, s.max)
+	if bytes > s.maxBytes {
+		return fmt.Errorf("%d bytes of %d", bytes, s.maxBytes)
 	}
 	return nil
 }
@@ -115,8 +114,8 @@ func TestStoreIsAMap(t *testing.T) {
 					},
 					"delete": func(t *rapid.T) {
 						n := name.Draw(t, "name")
-						key, _ := keyOf(n, TXT)
-						s.delete(s.hash([]byte(key)), key)
+						k := s.key(n, TXT)
+						s.delete(&k)
 						delete(model, n)
 					},
 					"remove": func(t *rapid.T) {

@@ -9,14 +9,17 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Bounds of the connections to one upstream.
 const (
 	maxStreams   = 8                // connections
-	maxPipelined = 256              // questions under way on each
+	maxPipelined = 256              // queries on each at the same time
 	streamIdle   = 10 * time.Second // then it is closed (RFC 7766 section 6.2.3)
 )
 
@@ -25,55 +28,73 @@ var (
 	errStreamFull  = errors.New("too many questions on all connections")
 )
 
-// streams are the connections to one upstream, over TCP or TLS. They are kept
-// open between questions, carry several at a time, and take the answers in any
-// order (RFC 7766 section 6.2.1.1, RFC 7858 section 3.4).
+// streams are the connections to one upstream, over TCP or TLS. They stay open
+// between queries, carry several at a time, and take the responses in any order
+// (RFC 7766 section 6.2.1.1, RFC 7858 section 3.4).
 type streams struct {
-	dial       func(ctx context.Context) (net.Conn, error)
-	dialTime   time.Duration
-	idle       time.Duration
-	background func(func(context.Context)) bool
+	dial        func(ctx context.Context) (net.Conn, error)
+	dialTimeout time.Duration
+	idleTimeout time.Duration
+	background  func(func(context.Context)) bool
 
 	mu     sync.Mutex
 	open   []*stream // being dialled, or usable
 	dialed uint64
 }
 
-// stream is one connection. Its fields belong to the lock of its streams,
-// apart from conn, which is set before ready is closed.
+// stream is one connection. The lock of its streams protects its fields, apart
+// from conn, which is set before ready is closed.
 type stream struct {
-	ready chan struct{} // closed when dialled, or failed to be
+	ready chan struct{} // closed when dialling has ended, in whatever way
 	conn  net.Conn
 	write sync.Mutex
 
-	waiting map[uint16]chan<- []byte // by id; closed without a value when the stream ends
-	used    bool                     // has brought an answer
-	heard   uint64                   // answers so far
-	err     error                    // why it ended
+	waiting   map[uint16]chan<- []byte // by id; closed without a value when the stream ends
+	responses uint64
+	err       error // why it ended
 }
 
-// exchange sends a packed message, whose id it overwrites, and returns the
-// response, unread. A connection that ends before the answer came is replaced
-// once the question is put again: the upstream may close one at any time.
+// query sends q and returns the response, and whether the response repeats the
+// question in the same case.
+func (ss *streams) query(ctx context.Context, q query) (resp *dns.Msg, sameCase bool, err error) {
+	m := q.message()
+	packed, err := m.Pack()
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrName, err)
+	}
+	b, id, err := ss.exchange(ctx, packed)
+	if err != nil {
+		return nil, false, err
+	}
+	m.Id = id
+	if resp, err = readResponse(m, b); err != nil {
+		return nil, false, err
+	}
+	return resp, keepsCase(m, resp), nil
+}
+
+// exchange sends a packed message, whose id it overwrites, and returns the packed
+// response. An upstream may close a connection at any time, so if one that had
+// worked ends before the response, the message is sent again on another.
 func (ss *streams) exchange(ctx context.Context, packed []byte) (resp []byte, id uint16, err error) {
 	for try := 0; ; try++ {
-		var used bool
-		resp, id, used, err = ss.try(ctx, packed)
-		if err == nil || !used || try == 2 || ctx.Err() != nil {
+		var worked bool
+		resp, id, worked, err = ss.try(ctx, packed)
+		if err == nil || !worked || try == 2 || ctx.Err() != nil {
 			return resp, id, err
 		}
 	}
 }
 
-// try is one turn of exchange. used reports whether the connection had worked
-// before, so that its end says nothing about the question.
-func (ss *streams) try(ctx context.Context, packed []byte) (resp []byte, id uint16, used bool, err error) {
-	answer := make(chan []byte, 1)
-	s, id, err := ss.join(answer)
+// try is one turn of exchange. worked reports whether the connection had brought
+// a response before, so that its end says nothing about this message.
+func (ss *streams) try(ctx context.Context, packed []byte) (resp []byte, id uint16, worked bool, err error) {
+	response := make(chan []byte, 1)
+	s, id, err := ss.join(response)
 	if err != nil {
 		return nil, 0, false, err
 	}
-	heard := ss.heard(s)
+	before := ss.responses(s)
 	defer ss.leave(s, id)
 	select {
 	case <-s.ready:
@@ -89,26 +110,26 @@ func (ss *streams) try(ctx context.Context, packed []byte) (resp []byte, id uint
 		}
 	}
 	select {
-	case resp, ok := <-answer:
+	case resp, ok := <-response:
 		if ok {
 			return resp, id, true, nil
 		}
 		ss.mu.Lock()
 		defer ss.mu.Unlock()
-		return nil, id, s.used, s.err
+		return nil, id, s.responses > 0, s.err
 	case <-ctx.Done():
-		// Nothing at all came while we waited: the connection may be dead
-		// without anybody having told us.
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) && ss.heard(s) == heard {
+		// If no response at all came meanwhile, the connection may be dead and
+		// nobody has told us.
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && ss.responses(s) == before {
 			ss.end(s, errStreamEnded)
 		}
 		return nil, id, false, ctx.Err()
 	}
 }
 
-// join takes a place on the connection with the fewest questions, or on a new
+// join registers a query on the connection with the fewest queries, or on a new
 // one if all have some and there may be more.
-func (ss *streams) join(answer chan<- []byte) (*stream, uint16, error) {
+func (ss *streams) join(response chan<- []byte) (*stream, uint16, error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	var s *stream
@@ -125,14 +146,14 @@ func (ss *streams) join(answer chan<- []byte) (*stream, uint16, error) {
 		ss.open, s = append(ss.open, n), n
 		ss.dialed++
 	}
-	if len(s.waiting) >= maxPipelined { // so there are free ids
+	if len(s.waiting) >= maxPipelined { // below it there are free ids
 		return nil, 0, errStreamFull
 	}
 	id := uint16(rand.Uint32())
 	for s.waiting[id] != nil {
 		id++
 	}
-	s.waiting[id] = answer
+	s.waiting[id] = response
 	return s, id, nil
 }
 
@@ -142,13 +163,13 @@ func (ss *streams) leave(s *stream, id uint16) {
 	delete(s.waiting, id)
 }
 
-func (ss *streams) heard(s *stream) uint64 {
+func (ss *streams) responses(s *stream) uint64 {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	return s.heard
+	return s.responses
 }
 
-// send writes one message; the deadline of ctx bounds it.
+// send writes one message. The deadline of ctx bounds it.
 func (s *stream) send(ctx context.Context, b []byte) error {
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -159,7 +180,7 @@ func (s *stream) send(ctx context.Context, b []byte) error {
 	return err
 }
 
-// end takes a connection out of use and tells those who wait.
+// end takes a connection out of use and tells the queries that wait on it.
 func (ss *streams) end(s *stream, err error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -167,12 +188,7 @@ func (ss *streams) end(s *stream, err error) {
 		return
 	}
 	s.err = err
-	for i, o := range ss.open {
-		if o == s {
-			ss.open = append(ss.open[:i:i], ss.open[i+1:]...)
-			break
-		}
-	}
+	ss.open = slices.DeleteFunc(ss.open, func(o *stream) bool { return o == s })
 	for id, w := range s.waiting {
 		close(w)
 		delete(s.waiting, id)
@@ -191,16 +207,16 @@ func (ss *streams) run(ctx context.Context, s *stream) {
 		return
 	}
 	defer s.conn.Close()
-	defer context.AfterFunc(ctx, func() { s.conn.SetDeadline(time.Unix(1, 0)) })()
+	defer interruptWith(ctx, s.conn)()
 	for err == nil {
 		err = ss.read(s)
 	}
 }
 
-// connect dials a connection and tells those who wait for it.
+// connect dials a connection, and closes its ready when that has ended.
 func (ss *streams) connect(ctx context.Context, s *stream) error {
 	defer close(s.ready)
-	ctx, cancel := context.WithTimeout(ctx, ss.dialTime)
+	ctx, cancel := context.WithTimeout(ctx, ss.dialTimeout)
 	defer cancel()
 	conn, err := ss.dial(ctx)
 	if err != nil {
@@ -212,9 +228,9 @@ func (ss *streams) connect(ctx context.Context, s *stream) error {
 	return nil
 }
 
-// read takes one answer off the connection and hands it to who waits for it.
+// read reads one response and gives it to the query that waits for it.
 func (ss *streams) read(s *stream) error {
-	s.conn.SetReadDeadline(time.Now().Add(ss.idle))
+	s.conn.SetReadDeadline(time.Now().Add(ss.idleTimeout))
 	var length [2]byte
 	if _, err := io.ReadFull(s.conn, length[:]); err != nil {
 		return fmt.Errorf("%w: %w", errStreamEnded, err)
@@ -228,9 +244,8 @@ func (ss *streams) read(s *stream) error {
 	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	s.used = true
-	s.heard++
-	// Without anybody waiting it is the answer to a question given up.
+	s.responses++
+	// A response that no query waits for comes to one that was given up.
 	id := binary.BigEndian.Uint16(b)
 	if w := s.waiting[id]; w != nil {
 		delete(s.waiting, id)

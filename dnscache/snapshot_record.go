@@ -7,36 +7,39 @@ import (
 	"time"
 )
 
-// record is one answer in a snapshot.
-type record struct {
-	key    string
+// saved is one answer of a snapshot.
+type saved struct {
+	name   string
+	typ    Type
 	answer Answer
 	left   time.Duration // of its TTL when the snapshot was taken
-	freq   byte
+	uses   byte
 	inMain bool
 }
 
-var errRecord = errors.New("an answer cannot be read")
+var errSaved = errors.New("an answer cannot be read")
 
-// The bits of a record's first octet; the outcome is below them.
+// The bits of the first octet. The outcome is below them.
 const (
-	recordAuthentic = 1 << 7
-	recordInMain    = 1 << 6
+	savedAuthentic = 1 << 7
+	savedInMain    = 1 << 6
 )
 
-// appendRecord writes an entry: flags and outcome, uses, key, time left,
-// canonical name, and the records, whose form follows from the type.
-func appendRecord(b []byte, e *entry, now int64) []byte {
-	a := &e.answer
+// appendSaved writes an entry: flags and outcome, uses, type and name, the time
+// left, the canonical name, and the records, whose form follows from the type.
+func appendSaved(b []byte, e *entry, now int64) []byte {
+	a := e.answer
 	flags := byte(a.Outcome)
 	if a.Authentic {
-		flags |= recordAuthentic
+		flags |= savedAuthentic
 	}
 	if e.inMain {
-		flags |= recordInMain
+		flags |= savedInMain
 	}
-	b = append(b, flags, byte(e.freq.Load()))
-	b = appendText(b, e.key)
+	b = append(b, flags, byte(e.uses.Load()))
+	name := e.name()
+	b = binary.AppendUvarint(b, uint64(2+len(name)))
+	b = append(binary.BigEndian.AppendUint16(b, uint16(e.typ)), name...)
 	b = binary.AppendUvarint(b, uint64(e.expires-now))
 	b = appendText(b, a.Canonical)
 	for _, s := range a.TXT {
@@ -58,47 +61,47 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// readRecord reads what appendRecord wrote; of anything else it returns
-// errRecord, or an answer that keeps what Answer promises.
-func readRecord(b []byte) (record, error) {
+// readSaved reads what appendSaved wrote. The error is errSaved for anything else,
+// unless it reads as an answer that keeps what Answer promises.
+func readSaved(b []byte) (saved, error) {
 	d := decoder{b: b}
-	flags, freq := d.octet(), d.octet()
-	rec := record{
-		key:    d.text(),
-		freq:   freq,
-		inMain: flags&recordInMain != 0,
+	flags, uses := d.octet(), d.octet()
+	question := d.text()
+	s := saved{
+		uses:   uses,
+		inMain: flags&savedInMain != 0,
 		left:   time.Duration(min(d.number(), 1<<62)),
 	}
-	a := &rec.answer
-	a.Outcome = Outcome(flags &^ (recordAuthentic | recordInMain))
-	a.Authentic = flags&recordAuthentic != 0
+	a := &s.answer
+	a.Outcome = Outcome(flags &^ (savedAuthentic | savedInMain))
+	a.Authentic = flags&savedAuthentic != 0
 	a.Canonical = d.text()
-	if d.bad || len(rec.key) < 2 || !a.Outcome.Known() {
-		return record{}, errRecord
+	if d.bad || len(question) < 2 || !a.Outcome.Known() {
+		return saved{}, errSaved
 	}
-	t := Type(rec.key[0])<<8 | Type(rec.key[1])
-	if key, ok := keyOf(rec.key[2:], t); !ok || key != rec.key {
-		return record{}, errRecord
+	s.typ, s.name = Type(question[0])<<8|Type(question[1]), question[2:]
+	if name, ok := keyName(s.name); !ok || name != s.name {
+		return saved{}, errSaved
 	}
 	if a.Outcome != Found {
-		if len(d.b) > 0 || !askable(t) && (t != cutType || a.Outcome != NXDomain) {
-			return record{}, errRecord
+		if len(d.b) > 0 || !askable(s.typ) && (s.typ != anyType || a.Outcome != NXDomain) {
+			return saved{}, errSaved
 		}
-		return rec, nil
+		return s, nil
 	}
-	if d.records(a, t); d.bad {
-		return record{}, errRecord
+	if d.records(a, s.typ); d.bad {
+		return saved{}, errSaved
 	}
-	return rec, nil
+	return s, nil
 }
 
-// decoder reads fields off b; after a fault all are empty and bad is set.
+// decoder reads fields off b. After an error all are empty, and bad is set.
 type decoder struct {
 	b   []byte
 	bad bool
 }
 
-// records reads those of a Found answer: all that is left, at least one.
+// records reads those of a Found answer: at least one, up to the end.
 func (d *decoder) records(a *Answer, t Type) {
 	for first := true; !d.bad && (first || len(d.b) > 0); first = false {
 		switch t {
@@ -126,7 +129,7 @@ func (d *decoder) records(a *Answer, t Type) {
 			d.bad = true
 		}
 	}
-	// Exactly as much room as needed: it is kept, and counted.
+	// Capacity is kept and counted, so the slices get no more than they need.
 	a.TXT, a.Addrs, a.MX, a.Names = exact(a.TXT), exact(a.Addrs), exact(a.MX), exact(a.Names)
 }
 
@@ -164,4 +167,4 @@ func (d *decoder) number() uint64 {
 	return v
 }
 
-func (d *decoder) text() string { return string(d.take(int(min(d.number(), maxRecord+1)))) }
+func (d *decoder) text() string { return string(d.take(int(min(d.number(), maxSaved+1)))) }

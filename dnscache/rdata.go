@@ -1,0 +1,93 @@
+package dnscache
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// askable reports whether answer can read records of type t.
+func askable(t Type) bool {
+	switch t {
+	case A, NS, PTR, MX, TXT, AAAA:
+		return true
+	}
+	return false
+}
+
+// answer makes of the end of a chain what callers see.
+func (c *chain) answer(t Type) Answer {
+	a := Answer{Outcome: c.outcome, Authentic: c.authentic}
+	if c.links > 0 {
+		a.Canonical = answerName(c.owner)
+	}
+	if c.outcome != Found {
+		return a
+	}
+	// The slices get exactly the capacity they need, as it is kept and counted.
+	n := len(c.records)
+	switch t {
+	case TXT:
+		a.TXT = make([]string, 0, n)
+	case A, AAAA:
+		a.Addrs = make([]netip.Addr, 0, n)
+	case MX:
+		a.MX = make([]Exchange, 0, n)
+	case PTR, NS:
+		a.Names = make([]string, 0, n)
+	}
+	for _, rr := range c.records {
+		a.add(rr)
+	}
+	slices.SortFunc(a.MX, func(x, y Exchange) int {
+		return cmp.Or(cmp.Compare(x.Preference, y.Preference), strings.Compare(x.Host, y.Host))
+	})
+	if len(a.TXT)+len(a.Addrs)+len(a.MX)+len(a.Names) == 0 {
+		return Answer{Outcome: NoData, Authentic: c.authentic, Canonical: a.Canonical}
+	}
+	return a
+}
+
+// add adds the data of one record.
+func (a *Answer) add(rr dns.RR) {
+	switch rr := rr.(type) {
+	case *dns.A:
+		if ip, ok := netip.AddrFromSlice(rr.A); ok && ip.Unmap().Is4() {
+			a.Addrs = append(a.Addrs, ip.Unmap())
+		}
+	case *dns.AAAA:
+		// An IPv4-mapped address has no business on the wire (RFC 4038 section
+		// 4.2), and would pass for IPv4.
+		if ip, ok := netip.AddrFromSlice(rr.AAAA); ok && ip.Is6() && !ip.Is4In6() {
+			a.Addrs = append(a.Addrs, ip)
+		}
+	case *dns.TXT:
+		a.TXT = append(a.TXT, joined(rr.Txt))
+	case *dns.MX:
+		a.MX = append(a.MX, Exchange{rr.Preference, answerName(rr.Mx)})
+	case *dns.PTR:
+		a.Names = append(a.Names, answerName(rr.Ptr))
+	case *dns.NS:
+		a.Names = append(a.Names, answerName(rr.Ns))
+	}
+}
+
+// joined returns a TXT record's character-strings as one string of octets.
+func joined(txt []string) string {
+	if len(txt) == 1 {
+		return unescape(txt[0])
+	}
+	n := 0
+	for _, s := range txt {
+		n += len(s)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, s := range txt {
+		b.WriteString(unescape(s))
+	}
+	return b.String()
+}

@@ -1,0 +1,97 @@
+package dnscache
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/miekg/dns"
+)
+
+// Where the system's resolvers are named, and who it is if none is named there
+// (resolv.conf(5)).
+const (
+	resolvConf    = "/etc/resolv.conf"
+	localUpstream = "127.0.0.1:53"
+)
+
+// rereadEvery is how long a change of Options.ResolvConf may go unnoticed.
+const rereadEvery = 5 * time.Second
+
+// init makes the upstreams of the options those that are asked.
+func (us *upstreams) init() {
+	addrs := us.opt.Upstreams
+	if us.opt.ResolvConf != "" {
+		if addrs = systemUpstreams(us.opt.ResolvConf); len(addrs) == 0 {
+			addrs = []string{localUpstream}
+		}
+	}
+	us.list.Store(&[]*upstream{})
+	us.use(addrs)
+	us.rereadAt.Store(int64(rereadEvery))
+	us.hedgeTokens.Store(maxHedgeTokens)
+}
+
+// use makes these the upstreams that are asked. What was measured of those that
+// stay is kept.
+func (us *upstreams) use(addrs []string) {
+	before := *us.list.Load()
+	list := make([]*upstream, 0, len(addrs))
+	for _, addr := range addrs {
+		at := slices.IndexFunc(before, func(u *upstream) bool { return u.text == addr })
+		if at >= 0 {
+			list = append(list, before[at])
+		} else if e, err := parseEndpoint(addr); err == nil {
+			list = append(list, newUpstream(e, us.udp, us.opt, us.now, us.background))
+		}
+	}
+	us.list.Store(&list)
+}
+
+// reread asks the resolvers that Options.ResolvConf names now, if it is time to
+// look. A file that names none is being written, or is lost; then the resolvers
+// known before are better than none.
+func (us *upstreams) reread() {
+	due, now := us.rereadAt.Load(), us.now()
+	if us.opt.ResolvConf == "" || now < due || !us.rereadAt.CompareAndSwap(due, now+int64(rereadEvery)) {
+		return
+	}
+	addrs := systemUpstreams(us.opt.ResolvConf)
+	before := *us.list.Load()
+	if len(addrs) == 0 || slices.EqualFunc(before, addrs, func(u *upstream, a string) bool { return u.text == a }) {
+		return
+	}
+	us.use(addrs)
+	us.opt.Logger.Info("dns resolvers changed", zap.String("file", us.opt.ResolvConf), zap.String("resolvers", strings.Join(addrs, ", ")))
+}
+
+// maxResolvConf bounds what is read of a resolv.conf.
+const maxResolvConf = 1 << 16
+
+// systemUpstreams returns the name servers of a resolv.conf, nil if it names none
+// or cannot be read.
+func systemUpstreams(path string) []string {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b := make([]byte, maxResolvConf)
+	n, _ := f.Read(b)
+	c, err := dns.ClientConfigFromReader(bytes.NewReader(b[:n]))
+	if err != nil {
+		return nil
+	}
+	var addrs []string
+	for _, s := range c.Servers {
+		if e, err := parseEndpoint(net.JoinHostPort(s, c.Port)); err == nil {
+			addrs = append(addrs, e.String())
+		}
+	}
+	return addrs
+}

@@ -1,0 +1,89 @@
+package dnscache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// maxMismatches bounds the datagrams that one query reads and that are not its
+// answer. More of them are an attack, against which TCP helps.
+const maxMismatches = 64
+
+// udpClient sends queries over UDP.
+type udpClient struct {
+	buffers sync.Pool // *[4096]byte
+}
+
+func newUDPClient() *udpClient {
+	return &udpClient{buffers: sync.Pool{New: func() any { return new([4096]byte) }}}
+}
+
+// exchange sends q from a socket of its own, and so from a fresh port, and returns
+// the response. useTCP asks for another try over TCP: the response is truncated
+// or repeats the question in another case, or too many datagrams did not answer
+// the query.
+func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query) (resp *dns.Msg, useTCP bool, err error) {
+	m := q.message()
+	buf := u.buffers.Get().(*[4096]byte)
+	defer u.buffers.Put(buf)
+	packed, err := m.PackBuffer(buf[:])
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrName, err)
+	}
+	conn, err := dialUDP(ctx, addr)
+	if err != nil {
+		return nil, false, err
+	}
+	defer conn.Close()
+	defer interruptWith(ctx, conn)()
+	if _, err := conn.Write(packed); err != nil {
+		return nil, false, err
+	}
+	for range maxMismatches {
+		n, err := conn.Read(buf[:])
+		if err != nil {
+			return nil, false, err
+		}
+		resp, err := readResponse(m, buf[:n])
+		switch {
+		case errors.Is(err, errMismatch):
+			continue
+		case resp != nil && resp.Truncated, n == len(buf):
+			return nil, true, nil
+		case err != nil:
+			return nil, false, err
+		case q.mixCase && len(resp.Question) == 1 && !keepsCase(m, resp):
+			return nil, true, nil
+		}
+		return resp, false, nil
+	}
+	return nil, true, nil
+}
+
+// dialUDP returns a socket that receives from addr alone.
+func dialUDP(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr)) // never waits
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := ctx.Deadline(); ok {
+		conn.SetDeadline(d)
+	}
+	return conn, nil
+}
+
+// interruptWith ends the reads and writes of conn when ctx ends, until the
+// returned function is called.
+func interruptWith(ctx context.Context, conn net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+}

@@ -1,0 +1,202 @@
+package dnscache
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// maxAttempts bounds the queries for one question (one link of a chain), over
+// all upstreams.
+const maxAttempts = 6
+
+// A hedge is a second query, sent because the response to the first is late. It
+// takes hedgeCost tokens, and each question adds one: at most one question in ten
+// is asked twice. There are never more than maxHedgeTokens.
+const (
+	hedgeCost      = 10
+	maxHedgeTokens = 200
+)
+
+// errSuperseded is the cause of cancelling a query after another upstream's
+// response.
+var errSuperseded = errors.New("another upstream answered first")
+
+// upstreams are the resolvers that are asked.
+type upstreams struct {
+	opt    Options
+	now    func() int64 // ns, the resolver's clock
+	udp    *udpClient
+	panics *panics
+	// background runs f in the background, or not at all once closed.
+	background func(f func(ctx context.Context)) bool
+
+	list        atomic.Pointer[[]*upstream]
+	hedgeTokens atomic.Int64
+	rereadAt    atomic.Int64 // when to look at Options.ResolvConf again
+}
+
+// reply is what came of asking one upstream, or of asking several.
+type reply struct {
+	from    *upstream
+	chain   chain    // how far the question was followed
+	failure *failure // nil if the chain was followed
+	// final tells that asking this upstream again would change nothing.
+	final bool
+}
+
+// ask asks for the name where c stands. The best upstream is asked first, and the
+// next when that one fails or is late; the first success counts.
+func (us *upstreams) ask(ctx context.Context, c chain, t Type) reply {
+	order := us.order(c, t)
+	if len(order) == 1 {
+		return us.askOnly(ctx, order[0], c, t)
+	}
+	us.hedgeTokens.Add(min(1, max(0, maxHedgeTokens-us.hedgeTokens.Load())))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errSuperseded)
+	replies := make(chan reply, maxAttempts)
+	late := time.NewTimer(time.Hour)
+	defer late.Stop()
+	var worst *failure
+	running, sent := 0, 0
+	start := func() {
+		if sent == maxAttempts || len(order) == 0 {
+			return
+		}
+		u := order[0]
+		order = append(order[1:], u) // its next turn comes after all others
+		sent++
+		running++
+		late.Reset(u.hedgeAfter())
+		go func() { replies <- us.try(ctx, u, c, t) }()
+	}
+	start()
+	for running > 0 {
+		select {
+		case r := <-replies:
+			running--
+			if r.failure == nil {
+				return r
+			}
+			worst = worse(worst, r.failure)
+			if r.final {
+				order = slices.DeleteFunc(order, func(u *upstream) bool { return u == r.from })
+			}
+			if running == 0 && ctx.Err() == nil {
+				start()
+			}
+		case <-late.C:
+			if running == 1 && len(order) > 1 && us.takeHedge() {
+				start()
+				order[len(order)-1].count(func(s *UpstreamStats) { s.Hedged++ })
+			}
+		}
+	}
+	return reply{chain: c, failure: worst}
+}
+
+// askOnly is ask where there is one upstream, and so nothing to choose or hedge.
+func (us *upstreams) askOnly(ctx context.Context, u *upstream, c chain, t Type) reply {
+	var worst *failure
+	for range maxAttempts {
+		r := us.try(ctx, u, c, t)
+		if r.failure == nil {
+			return r
+		}
+		worst = worse(worst, r.failure)
+		if r.final || ctx.Err() != nil {
+			break
+		}
+	}
+	return reply{chain: c, failure: worst}
+}
+
+// try asks one upstream once, within the time of one attempt.
+func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r reply) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := us.panics.caught("dns query to "+u.text, v)
+			r = reply{from: u, chain: c, failure: &failure{ServFail, err}, final: true}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, us.opt.AttemptTimeout)
+	defer cancel()
+	resp, err := u.query(ctx, c.owner, t)
+	fail := func(o Outcome, err error, final bool) reply {
+		return reply{from: u, chain: c, failure: &failure{o, fmt.Errorf("%s: %w", u.text, err)}, final: final}
+	}
+	switch {
+	case errors.Is(err, errMalformed):
+		return fail(ServFail, err, false)
+	case errors.Is(err, ErrName):
+		return reply{from: u, chain: c, failure: &failure{NXDomain, err}, final: true}
+	case timedOut(err):
+		return fail(Timeout, fmt.Errorf("no answer within %v", us.opt.AttemptTimeout), false)
+	case err != nil:
+		return fail(Timeout, err, true) // nobody is there, or nobody can be reached
+	}
+	if f := failed(resp); f != nil {
+		return fail(f.outcome, f.reason, true)
+	}
+	followed := c
+	if err := followed.read(resp, t); err != nil {
+		return fail(ServFail, err, true)
+	}
+	followed.authentic = followed.authentic && resp.AuthenticatedData && u.trusted
+	return reply{from: u, chain: followed}
+}
+
+// order returns the upstreams, the best first. Those in back-off come last; when
+// it is time to try one of them, that happens in the background with the question
+// at hand.
+func (us *upstreams) order(c chain, t Type) []*upstream {
+	list := *us.list.Load()
+	if len(list) == 1 {
+		return list
+	}
+	type ranked struct {
+		*upstream
+		backOff bool
+		cost    float64
+	}
+	rs := make([]ranked, len(list))
+	for i, u := range list {
+		backOff, cost := u.rank()
+		rs[i] = ranked{u, backOff, cost}
+		if backOff && u.retryDue() {
+			us.background(func(ctx context.Context) { us.try(ctx, u, c, t) })
+		}
+	}
+	slices.SortStableFunc(rs, func(a, b ranked) int {
+		if a.backOff != b.backOff {
+			if a.backOff {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.cost, b.cost)
+	})
+	order := make([]*upstream, len(rs))
+	for i, r := range rs {
+		order[i] = r.upstream
+	}
+	return order
+}
+
+// takeHedge takes the tokens for one hedge, and reports whether there were enough.
+func (us *upstreams) takeHedge() bool {
+	for {
+		n := us.hedgeTokens.Load()
+		if n < hedgeCost {
+			return false
+		}
+		if us.hedgeTokens.CompareAndSwap(n, n-hedgeCost) {
+			return true
+		}
+	}
+}
