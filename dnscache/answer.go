@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Outcome says how a question ended. The zero value is not an outcome.
+// Outcome is how a question ended. The zero value is not an outcome.
 type Outcome uint8
 
-// The outcomes. Found, NoData and NXDomain are knowledge; the others are
-// trouble, from which nothing may be concluded about the name.
+// The outcomes. Found, NoData and NXDomain are what the DNS says about the name.
+// The others are failures, from which nothing may be concluded about it.
 const (
 	// Found: the name has at least one record of the type asked for.
 	Found Outcome = iota + 1
@@ -17,22 +17,23 @@ const (
 	NoData
 	// NXDomain: the name does not exist, nor anything below it (RFC 8020).
 	NXDomain
-	// ServFail: every server asked answered with a failure or with nonsense.
+	// ServFail: all servers that were asked answered with a failure, or with
+	// something that is no answer.
 	ServFail
-	// Refused: the servers refuse to answer us.
+	// Refused: the servers refuse to answer this host.
 	Refused
 	// Timeout: no usable answer arrived in time, or the caller's context ended.
 	Timeout
 )
 
-// Known reports whether the outcome is a statement of the DNS about the name.
+// Known reports whether the outcome is what the DNS says about the name.
 func (o Outcome) Known() bool { return o == Found || o == NoData || o == NXDomain }
 
-// Void reports whether the DNS states that there is no such record
-// (the "void lookup" of RFC 7208 section 4.6.4).
+// Void reports whether the DNS says that there is no such record (the "void
+// lookup" of RFC 7208 section 4.6.4).
 func (o Outcome) Void() bool { return o == NoData || o == NXDomain }
 
-// Temporary reports whether the question may be answered later.
+// Temporary reports whether the question may be answered when it is asked again.
 func (o Outcome) Temporary() bool { return !o.Known() }
 
 // String returns the name that logs, traces and JSON use.
@@ -54,7 +55,7 @@ func (o Outcome) String() string {
 	return "unset"
 }
 
-// Type is the type of record asked for; the numbers are those of the DNS.
+// Type is the type of record that is asked for, with the numbers of the DNS.
 type Type uint16
 
 // The types that can be asked for.
@@ -93,17 +94,16 @@ type Exchange struct {
 	Host       string
 }
 
-// Answer is what is known about one question. It is shared between callers and
-// must not be modified.
+// Answer is the answer to one question. Callers share it and must not modify it.
 //
-// Only the field that belongs to the type asked for is set, and only if
-// Outcome is Found; Canonical is set whatever the outcome. Names are in lower
-// case, without a trailing dot. A name with unusual bytes in its labels keeps
-// the presentation form of RFC 1035 section 5.1, which no look-up ever matches.
+// Of TXT, Addrs, MX and Names only the one that belongs to the type asked for is
+// set, and only if Outcome is Found. Canonical is set whatever the outcome. Names
+// are in lower case, without the final dot. A name with unusual octets in its
+// labels stays in the presentation form of RFC 1035 section 5.1, with backslashes,
+// in which no lookup finds it.
 type Answer struct {
 	Outcome Outcome
-	// Err tells a person what went wrong; nil for Found, NoData and NXDomain
-	// learned from the DNS.
+	// Err says what went wrong. It is nil if the answer is what the DNS says.
 	Err error
 
 	TXT   []string     // one per record, its strings joined without a space, as raw bytes
@@ -113,16 +113,16 @@ type Answer struct {
 
 	// Canonical is the end of the CNAME chain, empty if there was none.
 	Canonical string
-	// Authentic is the AD bit, kept only from resolvers that are trusted.
+	// Authentic is the AD bit, as far as the upstreams are trusted.
 	Authentic bool
-	// Stale tells that the answer outlived its TTL and is served because the
+	// Stale is true if the TTL has ended, and the answer is served because the
 	// servers fail (RFC 8767).
 	Stale bool
-	// Cached tells that this call waited for no query: the answer was there. A
-	// call that joined another's query has waited.
+	// Cached is true if the answer was in the cache. It is false for a call that
+	// waited for a query, be it one of another call.
 	Cached bool
-	// Expires is when the answer may no longer be used as fresh.
+	// Expires is when the TTL ends.
 	Expires time.Time
 
-	entry *entry // where it is kept; nil if nowhere
+	entry *entry // in the cache; nil if there is none
 }

@@ -64,7 +64,7 @@ func BenchmarkHitParallel(b *testing.B) {
 	})
 }
 
-// One name that all cores want.
+// BenchmarkHitParallelOneName has all cores look up the same name.
 func BenchmarkHitParallelOneName(b *testing.B) {
 	_, r, names := benchResolver(b)
 	ctx := context.Background()
@@ -78,8 +78,9 @@ func BenchmarkHitParallelOneName(b *testing.B) {
 	})
 }
 
-// The yardstick: otter with a key of name and type, and an expiry. Names are not
-// brought to lower case and hits are not counted, so it does a little less.
+// BenchmarkHitOtter does the same with otter, whose key is name and type and whose
+// entries expire. It does a little less: it does not bring names to lower case, nor
+// count hits.
 func BenchmarkHitOtter(b *testing.B)         { benchOtter(b, false) }
 func BenchmarkHitOtterParallel(b *testing.B) { benchOtter(b, true) }
 
@@ -111,9 +112,9 @@ func benchOtter(b *testing.B, parallel bool) {
 	}
 }
 
-// BenchmarkMissCompared sets look-ups that miss beside the same exchanges by
-// miekg/dns alone, in turns, and reports what the cache adds: the difference
-// of the best rounds, as in BenchmarkHitCompared.
+// BenchmarkMissCompared compares lookups that miss the cache with the same
+// exchanges by miekg/dns alone. They take turns. The difference of the best rounds
+// is what the cache adds, see BenchmarkHitCompared.
 func BenchmarkMissCompared(b *testing.B) {
 	s, r, _ := benchResolver(b)
 	ctx := context.Background()
@@ -161,7 +162,7 @@ func BenchmarkMiss(b *testing.B) {
 	}
 }
 
-// What the same exchange costs with miekg/dns alone.
+// BenchmarkMissExchangeAlone does the same exchange with miekg/dns alone.
 func BenchmarkMissExchangeAlone(b *testing.B) {
 	s, _, _ := benchResolver(b)
 	c := &dns.Client{UDPSize: 1232}

@@ -2,7 +2,6 @@ package dnscache_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,13 +11,13 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// clock is a clock that stands still until it is moved.
+// clock is a clock that stands still until advance is called.
 type clock struct{ ns atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Unix(1_800_000_000, c.ns.Load()) }
 func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
-// fixture is a server, and a resolver with a clock of the test's.
+// fixture returns a server, a resolver that asks it, and the clock of the resolver.
 func fixture(t *testing.T, zone string, o dnscache.Options) (*dnstest.Server, *dnscache.Resolver, *clock) {
 	t.Helper()
 	s, err := dnstest.NewServer(zone)
@@ -41,8 +40,7 @@ func fixture(t *testing.T, zone string, o dnscache.Options) (*dnstest.Server, *d
 	return s, r, c
 }
 
-// How long each kind of answer is kept: asked for just before its end it comes
-// from the cache, just after it does not.
+// Each kind of answer comes from the cache just before its end, and not after.
 func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	const zone = `
@@ -153,10 +151,10 @@ func TestWaiterThatGivesUpHurtsNobody(t *testing.T) {
 	go func() { patient <- r.Lookup(t.Context(), "a.test", dnscache.TXT) }()
 	cancel()
 	if a := <-done; a.Outcome != dnscache.Timeout || a.Err == nil {
-		t.Errorf("who gave up got %v, %v", a.Outcome, a.Err)
+		t.Errorf("the caller that gave up got %v, %v", a.Outcome, a.Err)
 	}
 	if a := <-patient; a.Outcome != dnscache.Found {
-		t.Errorf("who waited got %v, %v", a.Outcome, a.Err)
+		t.Errorf("the caller that waited got %v, %v", a.Outcome, a.Err)
 	}
 	if n := len(s.Queries()); n != 1 {
 		t.Errorf("%d queries", n)
@@ -182,7 +180,7 @@ func TestCloseEndsLookups(t *testing.T) {
 	r.Close()
 }
 
-// RFC 8767: what was there outlives the servers for a while, and no longer.
+// RFC 8767: when the servers fail, a Found answer is served for MaxStale.
 func TestServeStale(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Refuse, dnstest.Silent} {
@@ -204,7 +202,7 @@ func TestServeStale(t *testing.T) {
 				t.Errorf("asked %d times within FailureTTL", n)
 			}
 			if a := r.Lookup(t.Context(), "none.test", dnscache.TXT); none.Outcome != dnscache.NXDomain || !a.Outcome.Temporary() || a.Stale {
-				t.Errorf("what was not there is told as %v, stale %v", a.Outcome, a.Stale)
+				t.Errorf("a negative answer past its TTL: %v, stale %v", a.Outcome, a.Stale)
 			}
 			clock.advance(6 * time.Second)
 			s.SetFault("*", "*", "")
@@ -220,8 +218,8 @@ func TestServeStale(t *testing.T) {
 	}
 }
 
-// RFC 8767 section 5, the client response timer: who has an old answer does not
-// wait for the whole of a failure.
+// RFC 8767 section 5, the client response timer: with an expired answer in the
+// cache nobody waits until the servers have failed.
 func TestServeStaleWhenLate(t *testing.T) {
 	t.Parallel()
 	s, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{Timeout: 3 * time.Second})
@@ -332,7 +330,7 @@ away.example.test. CNAME gone.example.test.
 			t.Errorf("%s is taken to be below none.example.test", ask)
 		}
 	}
-	// The end of a chain does not exist; its beginning does.
+	// The end of the chain does not exist. Its beginning exists.
 	if a := r.Lookup(t.Context(), "away.example.test", dnscache.A); a.Outcome != dnscache.NXDomain {
 		t.Error(a.Outcome)
 	}
@@ -345,7 +343,7 @@ away.example.test. CNAME gone.example.test.
 	}
 }
 
-// Servers exist that deny the empty non-terminal.
+// Servers exist that answer NXDOMAIN for _domainkey, which has names below it.
 func TestKeysBelowDeniedDomainKey(t *testing.T) {
 	t.Parallel()
 	s, r, _ := fixture(t, "x.test. TXT x", dnscache.Options{})
@@ -361,145 +359,6 @@ func TestKeysBelowDeniedDomainKey(t *testing.T) {
 	}
 }
 
-// all returns the answers that the cache has of a name and of those below it.
-func all(r *dnscache.Resolver, name string) []dnscache.Held {
-	held, _ := r.Select(dnscache.Selection{Name: name, Below: true})
-	return held
-}
-
-func TestFlush(t *testing.T) {
-	t.Parallel()
-	s, r, _ := fixture(t, "a.test. TXT x\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
-	ask := func(name string, typ dnscache.Type) *dnscache.Answer { return r.Lookup(t.Context(), name, typ) }
-	ask("a.test", dnscache.TXT)
-	ask("b.a.test", dnscache.A)
-	ask("ba.test", dnscache.TXT)
-	ask("none.a.test", dnscache.MX)
-	var got []string
-	for _, h := range all(r, "A.test.") {
-		got = append(got, fmt.Sprint(h.Name, " ", uint16(h.Type), " ", h.Answer.Outcome))
-		if h.Bytes < 100 {
-			t.Errorf("%s costs %d bytes", h.Name, h.Bytes)
-		}
-	}
-	if want := "[a.test 16 found b.a.test 1 found none.a.test 0 nxdomain]"; fmt.Sprint(got) != want {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if n := len(all(r, ".")); n != 4 {
-		t.Errorf("%d answers in all", n)
-	}
-	if n := r.Flush("deep.none.a.test"); n != 1 {
-		t.Errorf("NXDOMAIN of a name above is kept: %d", n)
-	}
-	if n := r.Flush("a.test"); n != 2 {
-		t.Errorf("flushed %d", n)
-	}
-	s.Forget()
-	if !ask("ba.test", dnscache.TXT).Cached || ask("a.test", dnscache.TXT).Cached || ask("b.a.test", dnscache.A).Cached {
-		t.Error("flushed the wrong ones")
-	}
-	r.Flush("")
-	if n := len(all(r, "")); n != 0 {
-		t.Errorf("%d left", n)
-	}
-}
-
-func TestSelect(t *testing.T) {
-	t.Parallel()
-	_, r, _ := fixture(t, "a.test. TXT x\na.test. A 192.0.2.1\nb.a.test. A 192.0.2.1\nba.test. TXT y", dnscache.Options{})
-	for _, q := range []struct {
-		name string
-		typ  dnscache.Type
-	}{{"a.test", dnscache.TXT}, {"a.test", dnscache.A}, {"b.a.test", dnscache.A}, {"ba.test", dnscache.TXT}, {"none.a.test", dnscache.MX}} {
-		r.Lookup(t.Context(), q.name, q.typ)
-	}
-	for _, tc := range []struct {
-		name string
-		s    dnscache.Selection
-		want string
-		all  int
-	}{
-		{"the name", dnscache.Selection{Name: "A.Test."}, "[a.test A a.test TXT]", 2},
-		{"of a type", dnscache.Selection{Name: "a.test", Type: dnscache.TXT}, "[a.test TXT]", 1},
-		{"and below", dnscache.Selection{Name: "a.test", Below: true}, "[a.test A a.test TXT b.a.test A none.a.test TYPE?]", 4},
-		{"and below, of a type; NXDOMAIN is about all", dnscache.Selection{Name: "a.test", Below: true, Type: dnscache.A}, "[a.test A b.a.test A none.a.test TYPE?]", 3},
-		{"NXDOMAIN", dnscache.Selection{Name: "none.a.test", Type: dnscache.TXT}, "[none.a.test TYPE?]", 1},
-		{"an unproven NXDOMAIN above", dnscache.Selection{Name: "deep.none.a.test"}, "[]", 0},
-		{"nothing", dnscache.Selection{Name: "c.test", Below: true}, "[]", 0},
-		{"no name", dnscache.Selection{Name: "a..test", Below: true}, "[]", 0},
-	} {
-		held, all := r.Select(tc.s)
-		var got []string
-		for _, h := range held {
-			got = append(got, h.Name+" "+h.Type.String())
-		}
-		if fmt.Sprint(got) != tc.want || all != tc.all {
-			t.Errorf("%s: %v of %d, want %v of %d", tc.name, got, all, tc.want, tc.all)
-		}
-	}
-	for _, name := range []string{".", ""} {
-		if held, all := r.Select(dnscache.Selection{Name: name, Most: 2}); len(held) != 2 || all != 5 {
-			t.Errorf("%q: %d of %d", name, len(held), all)
-		}
-	}
-	if n := r.FlushName("A.test"); n != 2 {
-		t.Errorf("flushed %d", n)
-	}
-	if _, all := r.Select(dnscache.Selection{}); all != 3 {
-		t.Errorf("%d left", all)
-	}
-	if n := r.FlushName("none.a.test"); n != 1 {
-		t.Errorf("flushed %d of a name that does not exist", n)
-	}
-}
-
-func TestFlushReachesWhatIsUnderWay(t *testing.T) {
-	t.Parallel()
-	s, r, _ := fixture(t, "a.test. TXT old\n$FAULT * * DELAY:50ms", dnscache.Options{Timeout: 5 * time.Second})
-	old := make(chan *dnscache.Answer)
-	go func() { old <- r.Lookup(t.Context(), "a.test", dnscache.TXT) }()
-	eventually(t, func() bool { return len(s.Queries()) > 0 })
-	r.Flush("a.test")
-	if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Found || a.Cached {
-		t.Errorf("joined a question from before the flush")
-	}
-	<-old
-	if n := len(s.Queries()); n != 2 {
-		t.Errorf("%d queries", n)
-	}
-}
-
-// text and octets are values to derive from answers.
-type (
-	text   string
-	octets []byte
-)
-
-func (t text) Size() int   { return len(t) }
-func (o octets) Size() int { return cap(o) }
-
-func TestDerivedOncePerAnswer(t *testing.T) {
-	t.Parallel()
-	_, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{})
-	n := 0
-	derive := func(a *dnscache.Answer) text { n++; return text(a.TXT[0]) }
-	deriveOther := func(a *dnscache.Answer) octets { n++; return octets(a.TXT[0]) }
-	for range 3 {
-		a := r.Lookup(t.Context(), "a.test", dnscache.TXT)
-		if dnscache.Derive(a, derive) != "x" || string(dnscache.Derive(a, deriveOther)) != "x" {
-			t.Error("derived something else")
-		}
-	}
-	if n != 2 {
-		t.Errorf("derived %d times for two types", n)
-	}
-	clock.advance(time.Minute)
-	dnscache.Derive(r.Lookup(t.Context(), "a.test", dnscache.TXT), derive)
-	if n != 3 {
-		t.Errorf("a new answer was not derived from")
-	}
-}
-
 func TestHitAllocatesNothing(t *testing.T) {
 	_, r := dnstest.Start(t, "a.test. TXT x")
 	ctx := context.Background()
@@ -511,8 +370,7 @@ func TestHitAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Servers exist that deny a name which has others below it. Without DNSSEC's
-// word an NXDOMAIN speaks of its own name alone.
+// An NXDOMAIN without proof by DNSSEC speaks of its own name alone.
 func TestUnprovenNXDomainSpeaksForItself(t *testing.T) {
 	t.Parallel()
 	_, r, _ := fixture(t, `a.none.test. TXT here`, dnscache.Options{})

@@ -34,8 +34,8 @@ $FAULT c.test * AD`)
 	}
 }
 
-// An answer in another case than asked is settled over TCP; a server that
-// always does so is asked plainly from then on.
+// A response that repeats the question in another case is checked over TCP. A server
+// that changes the case there too is asked in lower case from then on.
 func TestRandomCase(t *testing.T) {
 	t.Parallel()
 	s, r := dnstest.Start(t, "*.test. MX 10 a-name-with-letters.test.\n")
@@ -61,7 +61,7 @@ func TestRandomCase(t *testing.T) {
 	}
 }
 
-// A forger who knows the name but not its case is not heard.
+// A forged response with the right name in the wrong case is not believed.
 func TestForgedCase(t *testing.T) {
 	t.Parallel()
 	s, r := dnstest.Start(t, "a-name-with-many-letters.test. TXT true")

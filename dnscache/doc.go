@@ -1,65 +1,66 @@
-// Package dnscache answers DNS questions: a sharded cache in front, an upstream
-// client behind. It exists because a program that judges mail asks the same few
-// thousand names over and over, and must never mistake a resolver in trouble
-// for a statement of a domain's owner.
+// Package dnscache answers DNS questions from a cache, and asks resolvers for what
+// the cache does not have.
 //
-// The package knows nothing of mail. It is the only importer of miekg/dns.
+// A mail server asks the same few thousand names over and over, and acts on the
+// answers. So answers should come at once, and the failure of a resolver must
+// never be taken for something that the owner of a domain said. The package knows
+// nothing of mail. It is the only one that imports miekg/dns.
 //
-// # Outcomes
+// # Answers
 //
-// Every question ends in an [Answer] with one [Outcome]. Found, NoData and
-// NXDomain are statements of the DNS; ServFail, Refused and Timeout are trouble
-// on the way to it and say nothing about the name. They stay apart from the
-// wire to the caller.
+// [Resolver.Lookup] returns an [Answer], whatever happens, with one [Outcome].
+// Found, NoData and NXDomain are what the DNS says about a name. ServFail, Refused
+// and Timeout say nothing about it: no answer could be had.
 //
-// # The way of a question
+// # Lookups
 //
-// [Resolver.Lookup] looks into the store; a hit takes no lock and allocates
-// nothing. A miss joins the flight of the same question, or starts it. The
-// flight is nobody's: it has its own deadline, and a caller who gives up leaves
-// it to the others. It follows the CNAME chain, over several messages if need
-// be, asks the upstreams in the order of their health, the second when the
-// first is late, and leaves the answer in the store.
+// A lookup that finds its answer in the cache takes no lock and allocates nothing.
+// Otherwise it waits for a flight, which is one question while it is asked;
+// lookups of the same question share it. A flight has its own deadline, and goes
+// on when a caller gives up. It follows the CNAME chain, over several messages if
+// it must, and puts the answer into the cache. The best upstream is asked first,
+// the next one when that fails or is late.
 //
-// An upstream is asked over UDP, over a kept TCP connection after truncation,
-// or over TLS alone. Without Upstreams those of resolv.conf are asked, also when
-// it changes.
-//
-// # Trouble
-//
-// Failures alone do not tell the resolvers' trouble from that of the names, which
-// strangers choose. [Resolver.Degraded] therefore reports trouble only when most
-// zones fail and a random name below com and org fails too, which is always
-// answered. At most one such test in five seconds goes out, and only then.
-//
-// # Panics
-//
-// A panic in a lookup is a fault of this program. It ends that lookup, as ServFail
-// with a [PanicError], and neither the program nor the lookups of others. It is
-// counted, logged, and not kept in the cache.
-//
-// # Memory
-//
-// MaxBytes holds for entries, what consumers derived from them, and the index.
-// Eviction is S3-FIFO: names that come once displace only one another.
-// [Resolver.Save] and [Resolver.Load] carry the answers over a restart.
+// Upstreams are asked over UDP, over a TCP connection that stays open if the
+// response is truncated, or over TLS alone. If Options names none, those of
+// resolv.conf are asked, also when that file changes.
 //
 // # Time
 //
-// Answers are kept for the least TTL of their chain, between MinTTL and MaxTTL;
-// negative ones by RFC 2308 up to NegativeTTL, trouble for FailureTTL (RFC
-// 9520). Names in demand are asked for again in the last tenth of their TTL.
-// When the servers fail, a Found answer is served past its end, marked as
-// [Answer.Stale], for MaxStale (RFC 8767); a negative one is not, for an outage
-// must not turn into evidence. An NXDOMAIN answers for every type of its name and,
-// if it is authentic, for the names below it (RFC 8020); without DNSSEC's word it
-// does not, for servers exist that deny a name with others below it.
+// An answer is kept for the least TTL of its chain, between MinTTL and MaxTTL. A
+// negative one is kept as RFC 2308 says, at most for NegativeTTL, and a failure
+// for FailureTTL (RFC 9520). An answer in demand is refreshed in the last tenth of
+// its TTL. When the servers fail, a Found answer is served after its TTL for
+// MaxStale, marked as [Answer.Stale] (RFC 8767). Negative answers are not, since
+// an outage must not turn "there was none" into evidence.
 //
-// # What is believed
+// An NXDOMAIN answers for every type of its name. It answers for names below only
+// if it is authentic (RFC 8020), as servers exist that answer NXDOMAIN for a name
+// with others below it.
 //
-// Each query over UDP has a socket, so a port, and an id of its own, and towards
-// other hosts random case. A response to another id or question is passed over;
-// records that are not on the chain from the name asked for are not read. The
-// AD bit is kept only from loopback or with TrustAD, and of a chain only if
-// every part had it.
+// # Memory
+//
+// MaxBytes bounds the answers, the values derived from them ([Derive]) and the
+// index. Eviction is S3-FIFO: names that are asked for once displace only one
+// another. [Resolver.Save] and [Resolver.Load] carry the answers over a restart.
+//
+// # Failures
+//
+// Strangers choose the names, so many failed lookups do not prove that the
+// resolvers fail. [Resolver.Degraded] reports that only if lookups in most zones
+// fail and so does one of a random name below com or org, which is always
+// answered. It is looked up at most once in five seconds, and only when most zones
+// fail.
+//
+// A panic in a lookup is a fault of this program. It makes that lookup fail with a
+// [PanicError], and hurts no other. It is counted and logged, and the failure is
+// not kept.
+//
+// # Forged answers
+//
+// Each query over UDP has a socket, and so a port, and an id of its own; to other
+// hosts it has random case. Responses to another id or question are ignored, and
+// so are records that are not on the chain from the name asked for. The AD bit
+// counts only from loopback or with TrustAD, and for a chain only if every part
+// had it.
 package dnscache

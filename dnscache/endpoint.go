@@ -13,14 +13,14 @@ import (
 // endpoint is where an upstream is reached.
 type endpoint struct {
 	addr netip.AddrPort
-	// name is what its certificate must be for, over TLS; an address if it has
-	// no name. Empty: UDP and TCP in the clear.
+	// name is what the certificate must be for, a name or an address. It is empty
+	// if the upstream is asked over UDP and TCP, without TLS.
 	name string
 }
 
 const tlsScheme = "tls://"
 
-// String returns the endpoint as Options.Upstreams has it.
+// String returns the endpoint in the form of Options.Upstreams.
 func (e endpoint) String() string {
 	if e.name == "" {
 		return e.addr.String()
@@ -70,7 +70,7 @@ func addrPort(s, port string) (netip.AddrPort, bool) {
 	return ap, err == nil && ap.Port() != 0
 }
 
-// hostName reports whether s can be a name in a certificate: a host name, or an
+// hostName reports whether s can be a name in a certificate: a host name or an
 // address.
 func hostName(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {
@@ -88,9 +88,9 @@ func hostName(s string) bool {
 	return true
 }
 
-// dialer returns how connections to the endpoint are made. Over TLS the
-// certificate must be right (RFC 8310 section 5, strict privacy): there is no
-// falling back to what anyone on the path could read and change.
+// dialer returns the function that connects to the endpoint. Over TLS the
+// certificate must be right (RFC 8310 section 5, strict privacy): a connection
+// that somebody on the path could read and change is no substitute.
 func (e endpoint) dialer(roots *x509.CertPool) func(context.Context) (net.Conn, error) {
 	plain := &net.Dialer{}
 	if e.name == "" {

@@ -14,3 +14,6 @@ func (r *Resolver) MixesCase() bool { return (*r.upstreams.list.Load())[0].mixCa
 
 // ErrSnapshot is the reason of Load for a file that is no usable snapshot.
 var ErrSnapshot = errSnapshot
+
+// HeapInUse returns the octets of the heap in use.
+func HeapInUse() int64 { return heap() }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,8 +12,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// descriptors counts the files and sockets that the process has open; 0 where
-// the system does not tell.
+// descriptors returns how many files and sockets the process has open, 0 if the
+// system does not say.
 func descriptors() int {
 	d, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -44,17 +43,17 @@ test. IN SOA ns.test. hm.test. 1 2 3 4 60
 there.test. TXT "yes"
 `
 
-// played asks for n names, half of which exist, from many goroutines. No answer
-// may be wrong; it returns how many looked each way.
-func played(t *testing.T, r *dnscache.Resolver, n int, from string) map[dnscache.Outcome]int {
+// lookUpMany looks up n names, half of which exist, from many goroutines. No answer
+// may be wrong. It returns how many lookups had each outcome.
+func lookUpMany(t *testing.T, r *dnscache.Resolver, n int, from string) map[dnscache.Outcome]int {
 	t.Helper()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	outcomes := map[dnscache.Outcome]int{}
-	const hands = 50
-	for g := range hands {
+	const goroutines = 50
+	for g := range goroutines {
 		wg.Go(func() {
-			for i := g; i < n; i += hands {
+			for i := g; i < n; i += goroutines {
 				name, want := fmt.Sprintf("%s%d.there.test", from, i), dnscache.Found
 				if i%2 == 1 {
 					name, want = fmt.Sprintf("%s%d.gone.test", from, i), dnscache.NXDomain
@@ -73,8 +72,8 @@ func played(t *testing.T, r *dnscache.Resolver, n int, from string) map[dnscache
 	return outcomes
 }
 
-// What faults of two upstreams come to: at least how many of 400 look-ups are
-// answered.
+// With two upstreams, one or both of which fail in some way, most of 400 lookups
+// are answered.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -114,7 +113,7 @@ func TestFaults(t *testing.T) {
 				}
 				defer r.Close()
 				const n = 400
-				outcomes := played(t, r, n, "n")
+				outcomes := lookUpMany(t, r, n, "n")
 				known := 0
 				for o, times := range outcomes {
 					if o.Known() {
@@ -130,8 +129,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Both upstreams are away for a minute: what was known is served, what was not
-// is trouble and never evidence, and all is well again without a restart.
+// Both upstreams fail for a minute. Answers in the cache are served, other lookups
+// fail and never say that a name does not exist, and afterwards everything works
+// without a restart.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	for _, f := range []dnstest.Fault{dnstest.Silent, dnstest.ServFail, dnstest.Garbage} {
@@ -169,7 +169,7 @@ func TestOutage(t *testing.T) {
 				s.SetFault("*", "*", "")
 			}
 			clock.advance(10 * time.Second)
-			played(t, r, 50, "after")
+			lookUpMany(t, r, 50, "after")
 			for i := range 20 {
 				if a := r.Lookup(t.Context(), fmt.Sprintf("known%d.there.test", i), dnscache.TXT); a.Outcome != dnscache.Found || a.Stale {
 					t.Errorf("after: %v, stale %v, %v", a.Outcome, a.Stale, a.Err)
@@ -180,7 +180,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A flood of names that come once keeps its bounds.
+// Many names that are asked for once do not exceed the bounds of memory.
 func TestFlood(t *testing.T) {
 	n := 100_000
 	if testing.Short() {
@@ -198,7 +198,7 @@ func TestFlood(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		before, most0, start := heapInUse(), 0, time.Now()
+		before, most0, start := dnscache.HeapInUse(), 0, time.Now()
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -211,13 +211,13 @@ func TestFlood(t *testing.T) {
 				}
 			}
 		}()
-		outcomes := played(t, r, n, "n")
+		outcomes := lookUpMany(t, r, n, "n")
 		close(stop)
 		<-stopped
 		took := time.Since(start)
 		st := r.Stats()
 		s.Forget()
-		grown := heapInUse() - before
+		grown := dnscache.HeapInUse() - before
 		t.Logf("%d names in %v: %v; %d entries, %d bytes, the heap grew by %d, at most %d descriptors", n, took, outcomes, st.Entries, st.Bytes, grown, most0)
 		if outcomes[dnscache.Found]+outcomes[dnscache.NXDomain] != n {
 			t.Errorf("not all answered: %v", outcomes)
@@ -226,75 +226,4 @@ func TestFlood(t *testing.T) {
 			t.Errorf("%d bytes of %d, the heap grew by %d", st.Bytes, most, grown)
 		}
 	})
-}
-
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
-// parsed is a value like those that consumers derive.
-type parsed struct {
-	raw   string // the answer's
-	terms []string
-	more  []byte
-}
-
-func (p *parsed) Size() int { return 64 + 16*cap(p.terms) + cap(p.more) }
-
-// The memory of derived values is charged to the cache, and freed with it.
-func TestDerivedIsAccountedFor(t *testing.T) {
-	const n = 2000
-	s, err := dnstest.NewServer(`*.test. 3600 TXT "v=spf1 ` + strings.Repeat("include:a.test ", 10) + `"`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	r := resolver(t, dnscache.Options{Upstreams: []string{s.Addr()}})
-	answers := make([]*dnscache.Answer, n)
-	for i := range answers {
-		r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
-		answers[i] = r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
-	}
-	said := r.Stats().Bytes
-	grown := dnstest.HeapPer(n, func(i int) any {
-		return dnscache.Derive(answers[i], func(a *dnscache.Answer) *parsed {
-			return &parsed{raw: a.TXT[0], terms: strings.Fields(a.TXT[0]), more: make([]byte, 300)}
-		})
-	})
-	charged := int(r.Stats().Bytes-said) / n
-	t.Logf("the heap grew by %d an answer, %d were charged", grown, charged)
-	if float64(charged) < 0.9*float64(grown) || float64(charged) > 1.25*float64(grown) {
-		t.Errorf("the heap grew by %d an answer, %d were charged", grown, charged)
-	}
-	if st := r.Stats(); st.Entries != n {
-		t.Errorf("%d entries", st.Entries)
-	}
-	r.Flush(".")
-	if got := r.Stats().Bytes; got > said/4 {
-		t.Errorf("%d bytes left", got)
-	}
-}
-
-// What is derived counts against the bound like the answers themselves.
-func TestDerivedIsBounded(t *testing.T) {
-	t.Parallel()
-	_, r, _ := fixture(t, "*.test. 3600 TXT x", dnscache.Options{MaxBytes: 1 << 20})
-	for i := range 300 {
-		a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
-		size := 16 << 10
-		if i == 200 {
-			size = 1 << 20 // alone too much
-		}
-		dnscache.Derive(a, func(*dnscache.Answer) octets { return make(octets, size) })
-		if b := r.Stats().Bytes; b > 1<<20 {
-			t.Fatalf("%d bytes", b)
-		}
-	}
-	if n := r.Stats().Entries; n < 30 || n > 64 {
-		t.Errorf("%d entries of 16 KB in 1 MB", n)
-	}
 }

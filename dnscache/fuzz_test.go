@@ -11,8 +11,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// FuzzMessage takes any bytes as the response to a question: it is refused, or
-// read into an answer that keeps what Answer promises.
+// FuzzMessage takes any octets as the response to a question. They are refused, or
+// read as an answer that keeps what Answer promises.
 func FuzzMessage(f *testing.F) {
 	for _, zone := range [][]string{
 		{`a.test. 60 IN TXT "v=spf1" "\000\255"`},
@@ -100,8 +100,8 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// FuzzName takes any bytes as a question's name: what has a key can be packed,
-// and comes off the wire as it was written.
+// FuzzName takes any octets as the name of a question. A name that has a key can be
+// packed, and unpacks as it was written.
 func FuzzName(f *testing.F) {
 	for _, s := range []string{"a.test", "A.", `x\.y`, "\x00\xff", "a..b", strings.Repeat("a.", 126) + "a", `"; ()@'$`, "*.a"} {
 		f.Add(s)
@@ -137,8 +137,8 @@ func FuzzName(f *testing.F) {
 	})
 }
 
-// FuzzSaved takes any bytes as an answer of a snapshot: it is refused, or is
-// written again as it was read.
+// FuzzSaved takes any octets as an answer of a snapshot. They are refused, or written
+// again as they were read.
 func FuzzSaved(f *testing.F) {
 	for _, a := range []struct {
 		t Type

@@ -11,90 +11,89 @@ import (
 	"go.uber.org/zap"
 )
 
-// How it is told that the resolvers are in trouble and not the names.
+// How it is told whether the resolvers fail, or the names that are asked for.
 //
-// The names are chosen by strangers: whoever sends mail from dead domains makes
-// look-ups fail, and on a quiet server he can make most of them fail. So
-// failures alone prove nothing. They raise a suspicion, in which each zone has
-// one vote, and the suspicion is put to a test: a name that nobody has asked for
-// below a top-level domain whose servers always answer. The upstreams cannot
-// have it in their caches and nobody outside can make it fail. If it is answered
-// (NXDOMAIN will do) the names are to blame; if not, the resolvers are.
+// Strangers choose the names. A sender of mail from domains whose servers are dead
+// makes lookups fail, on a quiet server most of them. So failures alone prove
+// nothing. They are counted by zone, each zone once, and lead to a test: a name
+// that nobody has asked for, below a top-level domain whose servers always answer.
+// The upstreams cannot have it in their caches, and nobody outside can make it
+// fail. If there is an answer (NXDOMAIN is one) the names are to blame, otherwise
+// the resolvers.
 const (
-	zonesKept    = 64               // votes, of the zones asked about last
-	voteLife     = 30 * time.Second // and how long they count
-	zonesLeast   = 4                // of so many zones in trouble
-	suspectAbove = 0.5              // and more than this part of all
-	trustBelow   = 0.25             // when it is over without a test
-	testPause    = 5 * time.Second  // between two tests
+	zonesKept   = 64               // outcomes kept, one per zone, of the zones asked for last
+	outcomeLife = 30 * time.Second // how long an outcome counts
+	leastZones  = 4                // a test needs failures in so many zones
+	testAbove   = 0.5              // and in more than this part of all zones
+	endBelow    = 0.25             // degradation ends without a test below this part
+	testPause   = 5 * time.Second  // between two tests
 )
 
 // testZones are those below which a test asks; the second if the first fails.
 var testZones = [...]string{"com.", "org."}
 
-// health is the circuit breaker's sense.
+// health notices when the resolvers fail.
 type health struct {
 	log  *zap.Logger
 	now  func() int64
-	test func(done func(working bool)) // runs in the background, or not at all while closing
+	test func(done func(working bool)) // runs in the background, or not at all once closed
 	seed maphash.Seed
 
 	mu       sync.Mutex
-	votes    [zonesKept]vote
-	next     int
-	testedAt int64
+	zones    [zonesKept]zoneOutcome
+	next     int   // the element of zones to replace next
+	testedAt int64 // 0 if never
 	testing  bool
 	degraded bool
-	since    int64
+	since    int64 // when degraded became true
 }
 
-// vote is what came last of the look-ups in one zone.
-type vote struct {
-	zone uint64
-	at   int64
-	bad  bool
-	cast bool
+// zoneOutcome is how the last question in one zone ended.
+type zoneOutcome struct {
+	zone   uint64 // hash of the name
+	at     int64
+	failed bool
+	set    bool
 }
 
-// note takes the end of one look-up over the wire into account. The name is in
-// the form of a key.
+// observe takes note of how one question ended. The name is as keys have it.
 func (h *health) observe(name string, o Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	h.castLocked(vote{zone: maphash.String(h.seed, zoneOf(name)), at: now, bad: !o.Known(), cast: true})
+	h.setLocked(zoneOutcome{zone: maphash.String(h.seed, zoneOf(name)), at: now, failed: !o.Known(), set: true})
 	good, bad := h.countLocked(now)
 	switch total := float64(good + bad); {
-	case h.degraded && float64(bad) < trustBelow*total:
+	case h.degraded && float64(bad) < endBelow*total:
 		h.endLocked(now)
-	case h.degraded, bad >= zonesLeast && float64(bad) > suspectAbove*total:
+	case h.degraded, bad >= leastZones && float64(bad) > testAbove*total:
 		h.testLocked(now)
 	}
 }
 
-// zoneOf returns the last two labels of a name: where a name is bought, if only
-// roughly. Where it is bought below three, many zones have one vote.
+// zoneOf returns the last two labels of a name, which is roughly what is bought.
+// Where names are bought below three labels, many zones count as one.
 func zoneOf(name string) string {
 	at := strings.LastIndexByte(name, '.')
 	return name[strings.LastIndexByte(name[:max(at, 0)], '.')+1:]
 }
 
-func (h *health) castLocked(v vote) {
-	for i := range h.votes {
-		if h.votes[i].cast && h.votes[i].zone == v.zone {
-			h.votes[i] = v
+func (h *health) setLocked(o zoneOutcome) {
+	for i := range h.zones {
+		if h.zones[i].set && h.zones[i].zone == o.zone {
+			h.zones[i] = o
 			return
 		}
 	}
-	h.votes[h.next] = v
+	h.zones[h.next] = o
 	h.next = (h.next + 1) % zonesKept
 }
 
 func (h *health) countLocked(now int64) (good, bad int) {
-	for _, v := range h.votes {
+	for _, o := range h.zones {
 		switch {
-		case !v.cast || now-v.at > int64(voteLife):
-		case v.bad:
+		case !o.set || now-o.at > int64(outcomeLife):
+		case o.failed:
 			bad++
 		default:
 			good++
@@ -103,7 +102,7 @@ func (h *health) countLocked(now int64) (good, bad int) {
 	return good, bad
 }
 
-// testLocked starts a test unless there was one just now.
+// testLocked starts a test unless the last one was just now.
 func (h *health) testLocked(now int64) {
 	if h.testing || h.testedAt != 0 && now-h.testedAt < int64(testPause) {
 		return
@@ -112,7 +111,7 @@ func (h *health) testLocked(now int64) {
 	h.test(h.tested)
 }
 
-// tested takes the end of a test into account.
+// tested takes note of how a test ended.
 func (h *health) tested(working bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -122,38 +121,38 @@ func (h *health) tested(working bool) {
 	case working && h.degraded:
 		h.endLocked(now)
 	case working:
-		h.log.Debug("many dns look-ups fail, but the resolvers work: it is the domains asked for")
+		h.log.Debug("many dns lookups fail, but the resolvers work: the domains asked for are to blame")
 	case !h.degraded:
 		h.degraded, h.since = true, now
 		good, bad := h.countLocked(now)
-		h.log.Error("dns is down: look-ups fail whatever is asked, results cannot be relied on until this is over",
+		h.log.Error("dns is down: lookups fail whatever is asked, and results cannot be relied on until it works again",
 			zap.Int("zones_failing", bad), zap.Int("zones_answered", good))
 	}
 }
 
 func (h *health) endLocked(now int64) {
 	h.degraded = false
-	h.votes = [zonesKept]vote{} // they were about what is over
+	h.zones = [zonesKept]zoneOutcome{} // these were about what is over
 	h.log.Info("dns works again", zap.Duration("after", time.Duration(now-h.since)))
 }
 
-// Degraded reports whether the resolvers are in trouble: look-ups in most zones
-// fail, and so does a name of our own choosing, which no stranger can influence.
-// A sender with any number of dead domains does not bring this about. Callers
-// should defer instead of judging. The log says so once, and once when it ends.
+// Degraded reports whether the resolvers fail: lookups in most zones fail, and so
+// does one of a random name, which no stranger can influence. A sender with any
+// number of dead domains does not bring this about. Callers should defer what they
+// have to decide. The log says when it begins and when it ends.
 func (r *Resolver) Degraded() bool {
 	h := r.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.degraded {
-		// Who defers asks no more; the end must be found all the same.
+		// Callers that defer ask nothing, so a test must find the end.
 		h.testLocked(h.now())
 	}
 	return h.degraded
 }
 
-// test asks for a name that nobody can have asked for, and tells whether there
-// was an answer.
+// test asks for a name that nobody can have asked for, and calls done with whether
+// there was an answer.
 func (r *Resolver) test(done func(working bool)) {
 	r.flights.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
@@ -165,8 +164,8 @@ func (r *Resolver) test(done func(working bool)) {
 			}
 		}()
 		for _, zone := range testZones {
-			_, bad := r.ask(ctx, testLabel()+"."+zone, A)
-			if working = bad == nil; working || ctx.Err() != nil {
+			_, fail := r.ask(ctx, testLabel()+"."+zone, A)
+			if working = fail == nil; working || ctx.Err() != nil {
 				break
 			}
 		}

@@ -47,7 +47,7 @@ func TestDegradedAndBack(t *testing.T) {
 					said = append(said, l.Level.String()+": "+l.Message)
 				}
 			}
-			want := "error: dns is down: look-ups fail whatever is asked, results cannot be relied on until this is over, info: dns works again"
+			want := "error: dns is down: lookups fail whatever is asked, and results cannot be relied on until it works again, info: dns works again"
 			if strings.Join(said, ", ") != want {
 				t.Errorf("said %q", said)
 			}
@@ -55,7 +55,7 @@ func TestDegradedAndBack(t *testing.T) {
 	}
 }
 
-// Look-ups that succeed end it as well.
+// Lookups that succeed end the degradation as well.
 func TestDegradedEndsWithSuccess(t *testing.T) {
 	t.Parallel()
 	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * SERVFAIL", dnscache.Options{})
@@ -72,8 +72,8 @@ func TestDegradedEndsWithSuccess(t *testing.T) {
 	}
 }
 
-// Strangers choose what is asked. However many of their domains are dead, on a
-// server that asks for nothing else, that is not our resolvers' trouble.
+// Strangers choose the names. However many of their domains are dead, and though
+// nothing else is asked for, that does not mean that the resolvers fail.
 func TestDeadDomainsDoNotDegrade(t *testing.T) {
 	t.Parallel()
 	var zone strings.Builder
@@ -103,7 +103,7 @@ func TestDeadDomainsDoNotDegrade(t *testing.T) {
 	}
 }
 
-// Nor do many names of one domain raise the question.
+// Failures of many names in one zone do not even lead to a test.
 func TestOneDeadDomainIsOneVote(t *testing.T) {
 	t.Parallel()
 	var zone strings.Builder

@@ -13,7 +13,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// said leaves of an answer what the DNS said.
+// said compares answers by what the DNS said.
 var said = cmp.Options{
 	cmpopts.IgnoreUnexported(dnscache.Answer{}),
 	cmpopts.IgnoreFields(dnscache.Answer{}, "Err", "Expires", "Cached"),
@@ -232,7 +232,7 @@ func TestLookupImpossibleName(t *testing.T) {
 	}
 }
 
-// Every octet survives the way from a question's name to the wire and back.
+// Names with any octet are asked for, and found in the cache.
 func TestNameOctets(t *testing.T) {
 	t.Parallel()
 	s, r := dnstest.Start(t, "")

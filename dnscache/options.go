@@ -8,57 +8,55 @@ import (
 	"go.uber.org/zap"
 )
 
-// Options configure a Resolver. The zero value works; a zero field means its
-// default.
+// Options configure a Resolver. A zero field stands for its default.
 type Options struct {
-	// Upstreams are the resolvers to ask, as host:port; host is an IP address
-	// or localhost, the port is 53 if left out. "tls://192.0.2.53:853#name"
-	// asks over TLS (RFC 7858) and only there: the certificate must be for that
-	// name, or for the address if there is none; the port is 853 if left out.
-	// Empty: those of ResolvConf.
+	// Upstreams are the resolvers to ask, as host:port. The host is an IP address
+	// or localhost; the port is 53 if left out. "tls://192.0.2.53:853#name" is
+	// asked over TLS alone (RFC 7858). Its certificate must be for the name, or
+	// for the address if no name is given; its port is 853 if left out. Default:
+	// those of ResolvConf.
 	Upstreams []string
-	// ResolvConf is the file that names the resolvers if Upstreams is empty. It
-	// is read again when it may have changed, at most every five seconds.
-	// Default /etc/resolv.conf.
+	// ResolvConf is the file that names the resolvers if Upstreams is empty. It is
+	// read again every five seconds at most. Default /etc/resolv.conf.
 	ResolvConf string
-	// RootCAs are who may vouch for resolvers asked over TLS. Default: the
-	// system's.
+	// RootCAs are the authorities that certify resolvers asked over TLS. Default:
+	// the system's.
 	RootCAs *x509.CertPool
-	// Timeout bounds one look-up with all its retries. Default 5s.
+	// Timeout bounds one lookup with all its retries. Default 5s.
 	Timeout time.Duration
 	// AttemptTimeout bounds one query to one server. Default 1.5s, at most
 	// Timeout.
 	AttemptTimeout time.Duration
-	// MaxBytes bounds the memory of the cache: entries with what consumers
-	// derived from them, their index and what remembers the evicted, as the
-	// allocator rounds it. Default 64 MB, at least 64 KB.
+	// MaxBytes bounds the memory of the cache: answers, values derived from them,
+	// the index, and the marks of evicted names, as the allocator rounds them.
+	// Default 64 MB, at least 64 KB.
 	MaxBytes int64
-	// MinTTL and MaxTTL clamp how long answers are kept. Defaults 5s and 24h.
+	// MinTTL and MaxTTL bound how long answers are kept. Defaults 5s and 24h.
 	MinTTL, MaxTTL time.Duration
-	// NegativeTTL caps how long NoData and NXDomain are kept. Default 1h.
+	// NegativeTTL bounds how long NoData and NXDomain are kept. Default 1h.
 	NegativeTTL time.Duration
-	// FailureTTL is how long trouble is remembered, so that a domain whose
-	// servers are down is not asked for again and again (RFC 9520). Default
-	// 5s, at most 5m.
+	// FailureTTL is how long a failure is kept, so that a domain whose servers are
+	// down is not asked for again and again (RFC 9520). Default 5s, at most 5m.
 	FailureTTL time.Duration
-	// MaxStale is how long after its TTL a Found answer may still be served
-	// when the servers fail (RFC 8767). Default 24h; negative: never.
+	// MaxStale is how long after its TTL a Found answer may be served when the
+	// servers fail (RFC 8767). Default 24h; if negative, not at all.
 	MaxStale time.Duration
-	// MaxInFlight bounds the questions under way to the upstreams at one time;
-	// further ones wait within their Timeout. Each takes one socket, seldom two.
-	// Default 1024.
+	// MaxInFlight bounds how many questions are asked at the same time. Further
+	// ones wait, within their Timeout. Each takes one socket, seldom two. Default
+	// 1024.
 	MaxInFlight int
-	// TrustAD keeps the AD bit of every upstream. Otherwise only that of
-	// upstreams on a loopback address is kept: anyone on the path can set it.
+	// TrustAD believes the AD bit of every upstream. Otherwise only that of
+	// upstreams on a loopback address is believed, as anybody on the path can set
+	// it.
 	TrustAD bool
 	// Now is the clock of the cache. Default time.Now.
 	Now func() time.Time
-	// Logger receives upstream trouble. Default: nothing is logged.
+	// Logger gets the failures of upstreams, and panics. Default: nothing is logged.
 	Logger *zap.Logger
 }
 
-// withDefaults returns the options with defaults filled in, or an error that names
-// the option that is wrong.
+// withDefaults returns the options with defaults in place of zero fields, or an
+// error that names the option that is wrong.
 func (o Options) withDefaults() (Options, error) {
 	for _, d := range []struct {
 		name     string

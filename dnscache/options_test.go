@@ -76,7 +76,8 @@ func TestUpstreamNotations(t *testing.T) {
 	}
 }
 
-// resolv.conf is read again when it changes; what names nobody changes nothing.
+// resolv.conf is read again when it changes. A file without name servers changes
+// nothing.
 func TestResolvConfIsReread(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "resolv.conf")
@@ -88,7 +89,7 @@ func TestResolvConfIsReread(t *testing.T) {
 	}
 	core, logs := observer.New(zap.InfoLevel)
 	clock := &clock{}
-	// The port is 53 in a resolv.conf, so its servers are named, not asked.
+	// The port is 53 in a resolv.conf, so nobody answers in this test.
 	r := resolver(t, dnscache.Options{ResolvConf: file, Timeout: time.Millisecond, Now: clock.now, Logger: zap.New(core)})
 	upstreams := func() string {
 		var addrs []string

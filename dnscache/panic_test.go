@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// panicking is a resolver in whose lookups something panics as long as broken
-// is set; otherwise nobody answers.
+// panicking returns a resolver whose queries panic as long as broken is set.
+// Otherwise nobody answers them.
 func panicking(t *testing.T, upstreams ...string) (r *Resolver, broken *atomic.Bool, logs *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.ErrorLevel)
@@ -51,8 +51,8 @@ func silent(t *testing.T) string {
 	return conn.LocalAddr().String()
 }
 
-// A panic while a question is asked ends the lookups that wait for it, and
-// nothing else.
+// A panic while a question is asked fails the lookups that wait for it, and no
+// others.
 func TestPanicIsAFailedLookup(t *testing.T) {
 	t.Parallel()
 	for name, upstreams := range map[string][]string{
@@ -94,7 +94,7 @@ func TestPanicIsAFailedLookup(t *testing.T) {
 	}
 }
 
-// One upstream answers while the code for another panics: the lookup succeeds.
+// When a query to one upstream panics, the next one is asked.
 func TestPanicOfOneUpstream(t *testing.T) {
 	t.Parallel()
 	r, broken, _ := panicking(t, silent(t), silent(t))

@@ -97,7 +97,7 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("%s was kept", name)
 		}
 	}
-	// The TTL goes on where it was, and what is derived is derived anew.
+	// The TTL continues, and values are derived anew.
 	if v := dnscache.Derive(warm.Lookup(t.Context(), "text.example.test", dnscache.TXT), func(a *dnscache.Answer) text { return text(a.TXT[0]) }); v != "one\x00\xfftwo" {
 		t.Error(v)
 	}
@@ -105,7 +105,7 @@ func TestSnapshot(t *testing.T) {
 	if a := warm.Lookup(t.Context(), "text.example.test", dnscache.TXT); a.Cached {
 		t.Error("lives longer than its TTL")
 	}
-	// Who may not say what is authentic now is not believed to have said it.
+	// Upstreams that are no longer trusted are not believed for the past either.
 	r.Flush(".")
 	r.Distrust()
 	clock.advance(-281 * time.Second)
@@ -136,8 +136,8 @@ func TestLoadKeepsWhatIsNewer(t *testing.T) {
 	}
 }
 
-// Settings may have become stricter than they were when it was saved.
-func TestLoadKeepsTheBoundsOfNow(t *testing.T) {
+// The options may have become stricter since the snapshot.
+func TestLoadKeepsCurrentBounds(t *testing.T) {
 	t.Parallel()
 	s, r, clock := fixture(t, "test. IN SOA ns.test. hm.test. 1 2 3 4 3600\n*.a.test. 3600 TXT x", dnscache.Options{})
 	for i := range 2000 {

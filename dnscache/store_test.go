@@ -24,7 +24,7 @@ func lookIn(s *store, name string) *entry {
 	return s.get(&k)
 }
 
-// consistent checks what must hold of a shard whatever was done to it.
+// consistent checks the invariants of a shard.
 func (s *shard) consistent() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,14 +65,14 @@ func (s *shard) consistent() error {
 	return nil
 }
 
-// The store is a map that may forget when it is full, and never when it is not.
+// The store is a map that may lose entries when it is full, and only then.
 func TestStoreIsAMap(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		bytes int64
 		full  bool
-	}{{"roomy", 64 << 20, false}, {"full", 64 << 10, true}} {
+	}{{"not full", 64 << 20, false}, {"full", 64 << 10, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
@@ -144,7 +144,7 @@ func TestStoreIsAMap(t *testing.T) {
 	}
 }
 
-func TestStoreUnderManyHands(t *testing.T) {
+func TestStoreIsConcurrent(t *testing.T) {
 	t.Parallel()
 	s := newStore(256 << 10)
 	var wg sync.WaitGroup
@@ -185,7 +185,7 @@ func TestStoreRefusesWhatIsTooBig(t *testing.T) {
 	}
 }
 
-// What the store says it costs is what the heap grows by.
+// The memory that the store accounts for is what the heap grows by.
 func TestStoreAccounting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills the heap")
@@ -200,7 +200,7 @@ func TestStoreAccounting(t *testing.T) {
 		}
 		grown := heap() - before
 		entries, bytes, _ := s.usage()
-		// The ghosts were there before.
+		// The ghosts were allocated before.
 		said := bytes - int64(len(s.shards)*len(s.shards[0].ghosts)*4)
 		if entries != n || float64(said) < 0.95*float64(grown) || float64(said) > 1.15*float64(grown) {
 			t.Errorf("%d entries of %d: the heap grew by %d, the store says %d", entries, size, grown, said)

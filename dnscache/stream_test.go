@@ -40,14 +40,14 @@ func TestConnectionsAreBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// The server closes each after 128 questions.
+	// The server closes a connection after 128 queries.
 	if n := r.Stats().Upstreams[0].Connections; n > 8+500/128+8 {
 		t.Errorf("%d connections", n)
 	}
 }
 
-// RFC 7858, and RFC 8310 section 5: over TLS alone, to whom the certificate
-// names.
+// RFC 7858 and RFC 8310 section 5: an upstream is asked over TLS alone, and only if
+// the certificate is for it.
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	s, err := dnstest.NewServer("*.test. TXT x\n$FAULT * * AD")

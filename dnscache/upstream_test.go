@@ -40,7 +40,7 @@ func resolver(t *testing.T, o dnscache.Options) *dnscache.Resolver {
 	return r
 }
 
-// eventually waits for what happens in the background.
+// eventually waits until something has happened in the background.
 func eventually(t *testing.T, happened func() bool) {
 	t.Helper()
 	for range 10_000 {
@@ -52,7 +52,7 @@ func eventually(t *testing.T, happened func() bool) {
 	t.Fatal("it does not happen")
 }
 
-// nobody returns an address where no server listens.
+// nobody returns an address at which no server listens.
 func nobody(t *testing.T) string {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -77,8 +77,8 @@ func TestSecondUpstreamAnswers(t *testing.T) {
 	}
 }
 
-// Which trouble is told when all upstreams are in trouble.
-func TestTroubleOfSeveral(t *testing.T) {
+// When all upstreams fail, one of their failures is reported.
+func TestFailureOfSeveral(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		faults [2]dnstest.Fault
@@ -133,7 +133,7 @@ func TestDeadUpstreamIsAskedLastAndProbed(t *testing.T) {
 	for range 20 {
 		ask()
 	}
-	// Three times, but for a busy machine that makes the other one look slow.
+	// Three times, or more if the machine is busy and the other one looks slow.
 	if n := len(ss[0].Queries()); n < 3 || n > 6 {
 		t.Errorf("the dead one was asked %d times before it was left alone", n)
 	}
@@ -258,7 +258,7 @@ func TestInFlightIsBounded(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() { r.Lookup(crowd, fmt.Sprintf("full%d.test", i), dnscache.TXT) })
 	}
-	// A quarter is left for urgent questions.
+	// A quarter is reserved for urgent lookups.
 	eventually(t, func() bool { return r.Stats().InFlight == 3 })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 	defer cancel()
@@ -267,7 +267,7 @@ func TestInFlightIsBounded(t *testing.T) {
 	if a := r.Lookup(ctx, "one-more.test", dnscache.TXT); a.Outcome != dnscache.Timeout || !strings.Contains(a.Err.Error(), "too many") {
 		t.Errorf("got %v, %v", a.Outcome, a.Err)
 	}
-	// Who gives up in a crowd gives up the room, too.
+	// When slots are scarce, a flight that nobody waits for ends.
 	giveUp()
 	eventually(t, func() bool { return r.Stats().InFlight <= 1 })
 	s.SetFault("*", "*", "")
@@ -278,8 +278,8 @@ func TestInFlightIsBounded(t *testing.T) {
 	wg.Wait()
 }
 
-// Waiting for room and for the answer together take Options.Timeout.
-func TestTimeoutCoversTheWaitForRoom(t *testing.T) {
+// Options.Timeout covers the wait for a slot and the wait for the answer.
+func TestTimeoutCoversTheWaitForASlot(t *testing.T) {
 	t.Parallel()
 	_, r, _ := fixture(t, "$FAULT * * TIMEOUT", dnscache.Options{MaxInFlight: 1, Timeout: 300 * time.Millisecond, AttemptTimeout: 300 * time.Millisecond})
 	var wg sync.WaitGroup

@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Fault is a way to answer wrongly, or several joined by commas.
+// Fault is a way to answer wrongly, or several ways joined by commas.
 type Fault string
 
 // The faults, in the words that a $FAULT line uses.
@@ -18,36 +18,36 @@ const (
 	Refuse   Fault = "REFUSED"
 	Silent   Fault = "TIMEOUT"  // no answer at all
 	Truncate Fault = "TRUNCATE" // over UDP an empty answer with TC
-	NoEDNS   Fault = "NOEDNS"   // FORMERR to whoever uses EDNS
+	NoEDNS   Fault = "NOEDNS"   // FORMERR to queries with EDNS
 	Lame     Fault = "LAME"     // a referral instead of an answer
 	Garbage  Fault = "GARBAGE"  // a header, then nonsense
-	// Before the true answer, one with another id or to another question comes.
+	// Before the answer comes one with another id, or to another question.
 	WrongID       Fault = "WRONGID"
 	WrongQuestion Fault = "WRONGQUESTION"
 	// ForgedCase is WrongQuestion with the right one in lower case, over UDP.
 	ForgedCase Fault = "FORGEDCASE"
 	// Partial gives only the first link of a CNAME chain.
 	Partial Fault = "PARTIAL"
-	// Stray adds records that nobody asked for.
+	// Stray adds records of a name that was not asked for.
 	Stray Fault = "STRAY"
-	// LowerCase changes the case of the question.
+	// LowerCase repeats the question in lower case.
 	LowerCase Fault = "LOWERCASE"
 	// Authentic sets the AD bit.
 	Authentic Fault = "AD"
 )
 
-// Delay is the fault of answering late; in zone text "DELAY:20ms".
+// Delay returns the fault of answering late, in zone text "DELAY:20ms".
 func Delay(d time.Duration) Fault { return Fault("DELAY:" + d.String()) }
 
-// Loss is the fault of answering only some of the queries; in zone text
-// "LOSS:30", in percent. Which ones is the same in every run.
+// Loss returns the fault of not answering so many percent of the queries, in zone
+// text "LOSS:30". They are the same in every run.
 func Loss(percent int) Fault { return Fault("LOSS:" + strconv.Itoa(percent)) }
 
-// Failures is the fault of answering SERVFAIL to some of the queries; in zone
-// text "FAIL:20", in percent. Which ones is the same in every run.
+// Failures returns the fault of answering SERVFAIL to so many percent of the queries,
+// in zone text "FAIL:20". They are the same in every run.
 func Failures(percent int) Fault { return Fault("FAIL:" + strconv.Itoa(percent)) }
 
-// faults are those in force for one question.
+// faults are those that apply to one question.
 type faults map[Fault]int64 // DELAY in ns, LOSS and FAIL in percent
 
 func (fs faults) has(f Fault) bool { _, ok := fs[f]; return ok }
@@ -87,8 +87,8 @@ func (f Fault) parse() (faults, error) {
 	return fs, nil
 }
 
-// hitLocked decides whether a query is one of those that loss or fail is for.
-func (s *Server) hitLocked(fs faults, f Fault) bool {
+// drawLocked decides whether a query is one of those to which loss or fail applies.
+func (s *Server) drawLocked(fs faults, f Fault) bool {
 	percent := fs[f]
 	if percent == 0 {
 		return false
@@ -97,9 +97,9 @@ func (s *Server) hitLocked(fs faults, f Fault) bool {
 	return int64(s.chance>>16)*100>>16 < percent
 }
 
-// spoil works the faults into an answer. raw, if any, is to be sent before it,
-// or instead of it if the fault is Garbage.
-func (s *Server) spoil(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
+// apply puts the faults into an answer. raw, if any, is sent before the answer, or
+// instead of it if the fault is Garbage.
+func (s *Server) apply(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 	if d := fs[delay]; d > 0 {
 		t := time.NewTimer(time.Duration(d))
 		select {
@@ -152,7 +152,7 @@ func (s *Server) spoil(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 		m.RecursionAvailable = false
 		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 60}, Ns: "ns.invalid."}}
 	case fs.has(Garbage):
-		// As many answers as the header can claim, and a name that points at
+		// The header announces as many answers as it can, and the name points to
 		// itself.
 		raw, _ = m.Pack()
 		raw = append(raw[:min(len(raw), 12)], 0xc0, 0x0c, 0xff, 0xff)
@@ -161,7 +161,7 @@ func (s *Server) spoil(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 	return raw
 }
 
-// strayData is what a record that nobody asked for says, by type.
+// strayData is the data of the records that Stray adds, by type.
 var strayData = map[uint16]string{
 	dns.TypeA:    " 203.0.113.66",
 	dns.TypeAAAA: " 2001:db8::66",

@@ -1,6 +1,7 @@
-// Package dnstest is a real DNS server on loopback, over UDP and TCP, for the
-// project's tests and demonstration: it serves zone text, tells no data from
-// NXDOMAIN, makes faults to order, and records what it was asked.
+// Package dnstest is a DNS server on loopback, over UDP, TCP and TLS, for the tests
+// and the demonstration of the project. It serves zone text, makes faults as ordered,
+// and records what it was asked. Unlike a map of answers it tells no data from
+// NXDOMAIN, follows CNAMEs and truncates.
 package dnstest
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// maxQueries bounds the log of queries; later ones are served but not noted.
+// maxQueries bounds the list of queries. Later ones are served but not recorded.
 const maxQueries = 1 << 20
 
 // Query is one question that arrived.
@@ -34,17 +35,16 @@ type Server struct {
 
 	mu        sync.Mutex
 	zone      *zone
-	chance    uint32 // state of the generator behind LOSS
+	chance    uint32 // state of the generator behind LOSS and FAIL
 	queries   []Query
 	resolvers []*dnscache.Resolver
 	secure    []*dns.Server
 }
 
-// NewServer starts a server on a free loopback port. The zone is master-file
-// text (RFC 1035 section 5) with origin "." and a default TTL of 60 s. Names
-// with something below them exist, wildcards work (RFC 4592), and a negative
-// answer carries the SOA of the closest name above that has one, or else one
-// of the root with 60 s.
+// NewServer starts a server on a free loopback port. The zone is a master file (RFC
+// 1035 section 5) with origin "." and a default TTL of 60 s. A name with others below
+// it exists, and wildcards work (RFC 4592). A negative answer has the SOA of the
+// closest name above that has one, or else a SOA of the root with 60 s.
 //
 // A line "$FAULT name TYPE FAULT" orders a fault as SetFault does.
 func NewServer(zone string) (*Server, error) {
@@ -77,9 +77,9 @@ func NewServer(zone string) (*Server, error) {
 	}
 }
 
-// Start starts a server that the test's end stops, and a resolver that asks it
-// with short timeouts (Timeout 400 ms, one attempt). SetZone and SetFault also
-// flush what the resolver has cached.
+// Start starts a server, and a resolver that asks it with short timeouts (Timeout 400
+// ms, one attempt). The end of the test stops both. SetZone and SetFault flush the
+// cache of the resolver.
 func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	tb.Helper()
 	s, err := NewServer(zone)
@@ -143,9 +143,9 @@ func (s *Server) SetZone(text string) error {
 	return nil
 }
 
-// SetFault orders a fault for a name and a type ("*" for all); "" ends it. The
-// name "*" stands for every name. Faults joined by commas are all in force, as
-// in "DELAY:20ms,SERVFAIL". It panics if f is not a fault.
+// SetFault orders a fault for a name and a type, either of which may be "*" for all.
+// The fault "" ends it. Faults joined by commas apply together, as in
+// "DELAY:20ms,SERVFAIL". SetFault panics if f is no fault.
 func (s *Server) SetFault(name, typ string, f Fault) {
 	fs, err := f.parse()
 	if err != nil {
@@ -161,8 +161,8 @@ func (s *Server) SetFault(name, typ string, f Fault) {
 	s.flush()
 }
 
-// SetDelay makes the server wait before it answers anything; 0 ends it, and
-// any other fault of the name "*" with type "*".
+// SetDelay makes the server wait before every answer. It takes the place of another
+// fault for all names and types; 0 ends it.
 func (s *Server) SetDelay(d time.Duration) {
 	if d == 0 {
 		s.SetFault("*", "*", "")
@@ -171,7 +171,7 @@ func (s *Server) SetDelay(d time.Duration) {
 	s.SetFault("*", "*", Delay(d))
 }
 
-// Queries returns what was asked since the start or the last Forget.
+// Queries returns what was asked since the start or since the last call of Forget.
 func (s *Server) Queries() []Query {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +212,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	}
 	z := s.zone
 	faults := z.faultsFor(name, typ)
-	lost, failing := s.hitLocked(faults, loss), s.hitLocked(faults, fail)
+	lost, failing := s.drawLocked(faults, loss), s.drawLocked(faults, fail)
 	s.mu.Unlock()
 	if lost {
 		return
@@ -222,7 +222,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	if e != nil {
 		m.SetEdns0(1232, false)
 	}
-	raw := s.spoil(m, faults, network == "udp", e != nil)
+	raw := s.apply(m, faults, network == "udp", e != nil)
 	if faults.has(Silent) {
 		return
 	}

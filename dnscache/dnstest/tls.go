@@ -14,9 +14,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// ListenTLS makes the server answer over TLS too (RFC 7858), on a loopback
-// port of its own. Its certificate is for the host name given, and not for the
-// address; roots holds who vouches for it. Close ends it with the rest.
+// ListenTLS makes the server answer over TLS too (RFC 7858), on another loopback
+// port. The certificate is for the host name, and not for the address; roots holds
+// the authority that issued it. Close ends this too.
 func (s *Server) ListenTLS(host string) (addr string, roots *x509.CertPool, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Server) ListenTLS(host string) (addr string, roots *x509.CertPool, err 
 	return l.Addr().String(), roots, nil
 }
 
-// networkOf names what a question came over, as Query has it.
+// networkOf returns what a question came over, in the words of Query.Net.
 func networkOf(w dns.ResponseWriter) string {
 	if c, ok := w.(dns.ConnectionStater); ok && c.ConnectionState() != nil {
 		return "tls"

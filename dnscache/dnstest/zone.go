@@ -8,11 +8,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zone is what a server serves. The records do not change; the faults do,
-// under the server's lock.
+// zone is what a server serves. The records do not change. The lock of the server
+// protects the faults.
 type zone struct {
 	rrs    map[string]map[uint16][]dns.RR
-	names  map[string]bool   // those that exist, with those above them
+	names  map[string]bool   // names that exist, and those above them
 	faults map[string]faults // "name/TYPE" or "name/*"
 }
 
@@ -59,7 +59,7 @@ func parseZone(text string) (*zone, error) {
 	return z, nil
 }
 
-// exists notes a name and those above it.
+// exists makes a name exist, and those above it.
 func (z *zone) exists(n string) {
 	for n != "." {
 		z.names[n] = true
@@ -67,7 +67,8 @@ func (z *zone) exists(n string) {
 	}
 }
 
-// answer fills m with what the zone has for a question.
+// answer puts into m what the zone has for a question. If partial is true it follows
+// no more than one CNAME.
 func (z *zone) answer(m *dns.Msg, name string, typ uint16, partial bool) {
 	for links := 0; ; links++ {
 		rrs := z.at(name)
@@ -97,7 +98,7 @@ func (z *zone) answer(m *dns.Msg, name string, typ uint16, partial bool) {
 	}
 }
 
-// at returns the records of a name, or of the wildcard that stands for it.
+// at returns the records of a name, or of the wildcard that matches it.
 func (z *zone) at(name string) map[uint16][]dns.RR {
 	if z.names[name] {
 		return z.rrs[name]
@@ -112,7 +113,7 @@ func (z *zone) at(name string) map[uint16][]dns.RR {
 	}
 }
 
-// renamed returns the DNAME above a name and what it makes of it.
+// renamed returns the DNAME above a name, and the name that it leads to.
 func (z *zone) renamed(name string) (*dns.DNAME, string) {
 	for n := name; n != "."; {
 		n = parent(n)
@@ -124,7 +125,7 @@ func (z *zone) renamed(name string) (*dns.DNAME, string) {
 	return nil, ""
 }
 
-// soa returns the SOA for a negative answer.
+// soa returns the SOA record for a negative answer.
 func (z *zone) soa(name string) dns.RR {
 	for n := name; ; n = parent(n) {
 		if s := z.rrs[n][dns.TypeSOA]; len(s) > 0 {
@@ -149,8 +150,7 @@ func (z *zone) faultsFor(name, typ string) faults {
 	return nil
 }
 
-// owned returns records with name as their owner, which matters for those of a
-// wildcard.
+// owned returns records with name as their owner, instead of a wildcard.
 func owned(rrs []dns.RR, name string) []dns.RR {
 	out := make([]dns.RR, len(rrs))
 	for i, rr := range rrs {
@@ -171,8 +171,8 @@ func parent(n string) string {
 	return n[i:]
 }
 
-// canonical returns a name in lower case, with its final dot, and with unusual
-// bytes as they come off the wire.
+// canonical returns a name in lower case, with its final dot, and with unusual octets
+// written as miekg/dns reads them off the wire.
 func canonical(name string) string {
 	name = dns.Fqdn(name)
 	var b [256]byte

@@ -14,11 +14,10 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// BenchmarkHitCompared sets hits on 1 and 2 cores beside otter's at the same
-// work. All take turns in rounds of some milliseconds, and the best round of
-// each counts: what else runs on the machine takes away whole slices of time,
-// and the best round is the one that lost none. Times are per hit; scaling is
-// by how much two cores are faster than one.
+// BenchmarkHitCompared compares hits on one and on two cores with otter's at the
+// same work. All take turns in rounds of some milliseconds, and the best round of
+// each counts: other programs take whole slices of time away, and the best round
+// lost none. Times are per hit. Scaling is how much faster two cores are than one.
 func BenchmarkHitCompared(b *testing.B) {
 	type key struct {
 		name string
@@ -29,7 +28,7 @@ func BenchmarkHitCompared(b *testing.B) {
 	b.Cleanup(func() { o.StopAllGoroutines() })
 	ctx := context.Background()
 	for _, n := range names {
-		// Who asks has not the very string that was stored.
+		// A caller does not have the very string that is stored.
 		o.Set(key{strings.Clone(n), dnscache.TXT}, r.Lookup(ctx, n, dnscache.TXT))
 	}
 	const hits = 4 * benchNames

@@ -17,8 +17,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// connections serves plain TCP with what the test says of the n-th connection,
-// and returns the client's side of it.
+// connections serves TCP without TLS, the n-th connection by serve, and returns
+// the client's side.
 func connections(t *testing.T, serve func(n int, conn net.Conn)) *streams {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,7 +58,7 @@ func respond(conn net.Conn, b []byte) {
 	conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
 }
 
-// question is any message of 16 octets with text behind the header's id.
+// questionOf returns a message of 16 octets: space for the id, then text.
 func questionOf(i int) []byte { return fmt.Appendf(nil, "??question %05d", i) }
 
 func TestAnswersInAnyOrder(t *testing.T) {
@@ -100,12 +100,12 @@ func TestAnswersInAnyOrder(t *testing.T) {
 	}
 	for _, s := range ss.open {
 		if len(s.waiting) != 0 {
-			t.Errorf("%d wait for what has come", len(s.waiting))
+			t.Errorf("%d still wait", len(s.waiting))
 		}
 	}
 }
 
-// Servers close connections when they like, also while a question is on its way.
+// A server may close a connection at any time, also while a question is sent.
 func TestClosedConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
 	ss := connections(t, func(_ int, conn net.Conn) {
@@ -116,7 +116,7 @@ func TestClosedConnectionIsReplaced(t *testing.T) {
 			}
 			respond(conn, b)
 		}
-		receive(conn) // and not a word
+		receive(conn) // and no response
 	})
 	for i := range 20 {
 		if _, _, err := ss.exchange(t.Context(), questionOf(i)); err != nil {
@@ -197,7 +197,7 @@ func TestIdleConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// RFC 8467 section 4.1: lengths over TLS tell no names.
+// RFC 8467 section 4.1: the length of a query over TLS does not tell the name.
 func TestPadding(t *testing.T) {
 	t.Parallel()
 	for n := range 60 {
@@ -219,7 +219,7 @@ func TestPadding(t *testing.T) {
 	}
 }
 
-// What is asked over TLS is padded, whatever the name.
+// Queries over TLS are padded, whatever the name.
 func TestQueriesOverTLSArePadded(t *testing.T) {
 	t.Parallel()
 	lengths := make(chan int, 2)
@@ -245,6 +245,6 @@ func TestQueriesOverTLSArePadded(t *testing.T) {
 		}
 	}
 	if u.mixCase.Load() {
-		t.Error("mixes case where nobody can forge")
+		t.Error("mixes case over TLS, where nobody can forge responses")
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// trace is a run of names: Zipf over a set of names, with a share of names that
-// come once, as a flood of random subdomains does.
+// trace returns a sequence of names: some follow Zipf over a set of names, the share
+// scan comes once, like random subdomains.
 func trace(length, names int, s, scan float64) []string {
 	r := rand.New(rand.NewPCG(1, 2))
 	z := rand.NewZipf(r, s, 1, uint64(names-1))
@@ -28,7 +28,7 @@ func trace(length, names int, s, scan float64) []string {
 	return out
 }
 
-// hitRatio plays a trace; it counts only names that come more than once.
+// hitRatio returns the hit ratio of a trace. It leaves out names that come once.
 func hitRatio(names []string, get func(string) bool, put func(string)) float64 {
 	hits, asked := 0, 0
 	for i, n := range names {
@@ -46,8 +46,8 @@ func hitRatio(names []string, get func(string) bool, put func(string)) float64 {
 	return float64(hits) / float64(asked)
 }
 
-// The hit ratio on Zipf traces is about that of otter, which keeps a sketch of
-// frequencies, and under a scan far above that of LRU.
+// The hit ratio on Zipf traces is about that of otter, which estimates frequencies.
+// With names that come once it is far above that of LRU.
 func TestHitRatio(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays long traces")
@@ -68,8 +68,8 @@ func TestHitRatio(t *testing.T) {
 		seedStore := newStore(1 << 20)
 		one := textEntry(seedStore, "n12345.test", "v", 0, time.Minute).cost
 		s := newStore(0x7fffffff)
-		// One shard with room for exactly so many entries, so that the
-		// policies are compared and not the sizes.
+		// One shard for exactly so many entries, so that the policies are compared
+		// and not the sizes.
 		s.shards = s.shards[:1]
 		s.shift = 64
 		s.shards[0] = shard{}
@@ -91,7 +91,7 @@ func TestHitRatio(t *testing.T) {
 		l := &lru{room: room, at: map[string]*list.Element{}}
 		worst := hitRatio(names, l.get, l.put)
 		t.Logf("%s: %d entries: %.4f, otter %.4f, LRU %.4f", c.name, room, ours, theirs, worst)
-		// Under a scan one trace differs from the next by about a hundredth.
+		// With a scan, traces differ from one another by about a hundredth.
 		near := 0.01
 		if c.scan > 0 {
 			near = 0.02

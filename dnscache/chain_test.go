@@ -11,8 +11,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// response packs and unpacks a response to a question for the TXT of name, so
-// that it is as it would come off the wire.
+// response returns a response to a question for the TXT records of name. It is
+// packed and unpacked, so that it is as one off the wire.
 func response(t *testing.T, name string, rcode int, answer, authority []string) *dns.Msg {
 	t.Helper()
 	m := new(dns.Msg)
@@ -94,7 +94,8 @@ func TestReadMessage(t *testing.T) {
 	}
 }
 
-// miekg/dns takes empty data for any type; an MX of that kind is no null MX.
+// miekg/dns accepts empty data for any type. An MX record with such data is no null
+// MX.
 func TestEmptyDataSaysNothing(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []Type{A, NS, PTR, MX, TXT, AAAA} {
@@ -194,8 +195,7 @@ func TestWhoseADBitIsBelieved(t *testing.T) {
 	}
 }
 
-// Entries past all use go before those that are asked for, and do not stay for
-// having once been popular.
+// Entries that are no longer usable are evicted first, even if they were used often.
 func TestExpiredGoesFirst(t *testing.T) {
 	t.Parallel()
 	s := newStore(64 << 10)

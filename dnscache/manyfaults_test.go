@@ -10,10 +10,10 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// Loss, failures, garbage and a dead upstream at once, with a flood of names
-// that come once: no answer is wrong, memory stays in its bound, and when it
-// is over all is well again without a restart.
-func TestStorm(t *testing.T) {
+// Loss, failures, garbage and a dead upstream at the same time, with many names that
+// are asked for once: no answer is wrong, memory keeps its bound, and afterwards
+// everything works without a restart.
+func TestManyFaults(t *testing.T) {
 	t.Parallel()
 	const zone = `
 test. IN SOA ns.test. hm.test. 1 2 3 4 60
