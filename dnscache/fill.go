@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// This file is the way of a question that the cache cannot answer: fill waits for
-// a flight, resolve is what the flight does, ask follows the question to the end
-// of its CNAME chain, and learn keeps what came of it.
+// This file is the way of a question that the cache cannot answer. The lookup calls
+// fill, which waits for a flight. The flight calls resolve, which asks (ask) until the
+// end of the CNAME chain and keeps the answer (learn).
 
-// flightGrace is how much longer than a flight its first caller waits. So a flight
-// of the caller's own ends first, and knows better what went wrong.
+// flightGrace is how much longer than its flight a caller waits, so that the flight
+// ends first and can tell what went wrong.
 const flightGrace = 50 * time.Millisecond
 
 // fill gets the answer to a question from the upstreams. The caller shares the
@@ -33,7 +33,7 @@ func (r *Resolver) fill(ctx context.Context, k *key) *Answer {
 
 // await joins the flight of a question or starts it, and waits for its answer.
 func (r *Resolver) await(ctx context.Context, k *key) (*Answer, error) {
-	f, err := r.fly(ctx, k)
+	f, err := r.joinOrStart(ctx, k)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +71,9 @@ func (r *Resolver) await(ctx context.Context, k *key) (*Answer, error) {
 	}
 }
 
-// fly joins the flight of a question or starts it. It waits for a slot until ctx
+// joinOrStart joins the flight of a question or starts it. It waits for a slot until ctx
 // ends.
-func (r *Resolver) fly(ctx context.Context, k *key) (*flight, error) {
+func (r *Resolver) joinOrStart(ctx context.Context, k *key) (*flight, error) {
 	if f := r.flights.join(k); f != nil {
 		r.counters.joined.Add(1)
 		return f, nil
