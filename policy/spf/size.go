@@ -1,6 +1,9 @@
 package spf
 
-import "reflect"
+import (
+	"errors"
+	"reflect"
+)
 
 var (
 	publicationSize = int(reflect.TypeFor[publication]().Size())
@@ -14,8 +17,8 @@ var (
 // terms share.
 func (p *publication) Size() int {
 	n := publicationSize
-	if s, ok := p.err.(*SyntaxError); ok {
-		n += syntaxErrorSize + len(s.Problem)
+	if wrong := (*SyntaxError)(nil); errors.As(p.err, &wrong) {
+		n += syntaxErrorSize + len(wrong.Problem)
 	}
 	if p.record != nil {
 		n += recordSize + cap(p.record.Terms)*termSize
