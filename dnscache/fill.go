@@ -8,8 +8,8 @@ import (
 )
 
 // This file is the way of a question that the cache cannot answer. The lookup calls
-// fill, which waits for a flight. The flight calls resolve, which asks (ask) until the
-// end of the CNAME chain and keeps the answer (learn).
+// fill, which waits for a flight. The flight calls resolve, which follows the question
+// to the end of its CNAME chain (follow) and keeps the answer (learn).
 
 // flightGrace is how much longer than its flight a caller waits, so that the flight
 // ends first and can tell what went wrong.
@@ -116,7 +116,7 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 	defer cancel()
 	r.upstreams.reread()
 	start := time.Now()
-	c, fail := r.ask(ctx, presentation(f.key.name()), f.key.typ)
+	c, fail := r.follow(ctx, presentation(f.key.name()), f.key.typ)
 	took := time.Since(start)
 	if fail != nil {
 		if a := r.unlearned(ctx, &f.key, fail); a != nil {
@@ -130,12 +130,12 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 	return a
 }
 
-// ask asks until the end of the CNAME chain is known. The name is as presentation
+// follow asks until the end of the CNAME chain is known. The name is as presentation
 // writes it.
-func (r *Resolver) ask(ctx context.Context, name string, t Type) (chain, *failure) {
+func (r *Resolver) follow(ctx context.Context, name string, t Type) (chain, *failure) {
 	c := newChain(name)
 	for range maxChain + 1 { // each turn but the last follows at least one link
-		reply := r.upstreams.ask(ctx, c, t)
+		reply := r.upstreams.query(ctx, c, t)
 		if reply.failure != nil {
 			return c, reply.failure
 		}

@@ -164,7 +164,7 @@ func (r *Resolver) test(done func(working bool)) {
 			}
 		}()
 		for _, zone := range testZones {
-			_, fail := r.ask(ctx, testLabel()+"."+zone, A)
+			_, fail := r.follow(ctx, testLabel()+"."+zone, A)
 			if working = fail == nil; working || ctx.Err() != nil {
 				break
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// askable reports whether answer can read records of type t.
-func askable(t Type) bool {
+// supported reports whether answer can read records of type t.
+func supported(t Type) bool {
 	switch t {
 	case A, NS, PTR, MX, TXT, AAAA:
 		return true

@@ -114,7 +114,7 @@ func (r *Resolver) lookup(ctx context.Context, name string, t Type) *Answer {
 		r.counters.hit(NXDomain)
 		return e.answer
 	}
-	if !askable(t) {
+	if !supported(t) {
 		return &Answer{Outcome: ServFail, Err: fmt.Errorf("%w: %d", errType, t)}
 	}
 	if recall := RecallOf(ctx); recall != nil {

@@ -84,7 +84,7 @@ func readSaved(b []byte) (saved, error) {
 		return saved{}, errSaved
 	}
 	if a.Outcome != Found {
-		if len(d.b) > 0 || !askable(s.typ) && (s.typ != anyType || a.Outcome != NXDomain) {
+		if len(d.b) > 0 || !supported(s.typ) && (s.typ != anyType || a.Outcome != NXDomain) {
 			return saved{}, errSaved
 		}
 		return s, nil

@@ -49,12 +49,12 @@ type reply struct {
 	final bool
 }
 
-// ask asks for the name where c stands. The best upstream is asked first, and the
+// query asks for the name where c stands. The best upstream is asked first, and the
 // next when that one fails or is late; the first success counts.
-func (us *upstreams) ask(ctx context.Context, c chain, t Type) reply {
+func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 	order := us.order(c, t)
 	if len(order) == 1 {
-		return us.askOnly(ctx, order[0], c, t)
+		return us.queryOnly(ctx, order[0], c, t)
 	}
 	us.hedgeTokens.Add(min(1, max(0, maxHedgeTokens-us.hedgeTokens.Load())))
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -100,8 +100,8 @@ func (us *upstreams) ask(ctx context.Context, c chain, t Type) reply {
 	return reply{chain: c, failure: worst}
 }
 
-// askOnly is ask where there is one upstream, and so nothing to choose or hedge.
-func (us *upstreams) askOnly(ctx context.Context, u *upstream, c chain, t Type) reply {
+// queryOnly is query where there is one upstream, and so nothing to choose or hedge.
+func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type) reply {
 	var worst *failure
 	for range maxAttempts {
 		r := us.try(ctx, u, c, t)
