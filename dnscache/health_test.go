@@ -3,6 +3,7 @@ package dnscache_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,26 +81,34 @@ func TestDeadDomainsDoNotDegrade(t *testing.T) {
 	for i := range 200 {
 		fmt.Fprintf(&zone, "$FAULT mail.dead%d.test TXT %s\n", i, []dnstest.Fault{dnstest.ServFail, dnstest.Silent, dnstest.Lame}[i%3])
 	}
-	s, r, clock := fixture(t, zone.String(), dnscache.Options{Timeout: 20 * time.Millisecond})
-	for i := range 200 {
-		if a := r.Lookup(t.Context(), fmt.Sprintf("mail.dead%d.test", i), dnscache.TXT); a.Outcome.Known() {
-			t.Fatal(a.Outcome)
+	// The resolver's own test must be answered even on a busy machine.
+	s, r, clock := fixture(t, zone.String(), dnscache.Options{Timeout: 300 * time.Millisecond, AttemptTimeout: 50 * time.Millisecond})
+	const batch = 10
+	for from := 0; from < 200; from += batch {
+		var wg sync.WaitGroup
+		for i := range batch {
+			wg.Go(func() {
+				if a := r.Lookup(t.Context(), fmt.Sprintf("mail.dead%d.test", from+i), dnscache.TXT); a.Outcome.Known() {
+					t.Error(a.Outcome)
+				}
+			})
 		}
-		clock.advance(200 * time.Millisecond)
+		wg.Wait()
+		clock.advance(batch * 200 * time.Millisecond)
 		if r.Degraded() {
-			t.Fatalf("after %d", i)
+			t.Fatalf("after %d", from+batch)
 		}
 	}
 	eventually(t, func() bool { return r.Stats().InFlight == 0 })
-	tests := 0
+	tests := map[string]bool{}
 	for _, q := range s.Queries() {
 		if strings.HasPrefix(q.Name, "dnscache-test-") {
-			tests++
+			tests[q.Name] = true
 		}
 	}
 	// 40 s have passed on the clock.
-	if tests == 0 || tests > 2*9 {
-		t.Errorf("tested %d times", tests)
+	if len(tests) == 0 || len(tests) > 2*9 {
+		t.Errorf("tested %d times", len(tests))
 	}
 }
 
