@@ -30,7 +30,8 @@ var graph = []struct{ path, imports string }{
 	{"contrib/monitoring", ""},
 	{"contrib/oracles", ""},
 	{"contrib/packaging", ""},
-	{"contrib/realmta", "dnscache/dnstest policy/arc/arctest"},
+	{"contrib/realmta", "contrib/child dnscache/dnstest policy/arc/arctest"},
+	{"contrib/child", ""},
 
 	// The command.
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},

@@ -30,7 +30,7 @@ const (
 
 func dialMTA(t *testing.T, network, addr string) *milterClient {
 	t.Helper()
-	conn, err := net.DialTimeout(network, addr, 10*time.Second)
+	conn, err := net.DialTimeout(network, addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func dialMTA(t *testing.T, network, addr string) *milterClient {
 func greetMTA(t *testing.T, conn net.Conn) *milterClient {
 	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	m := &milterClient{t: t, conn: conn, in: bufio.NewReader(conn)}
 	offer := binary.BigEndian.AppendUint32(nil, 6)
 	offer = binary.BigEndian.AppendUint32(offer, offeredActions)

@@ -43,7 +43,7 @@ func controlled(t *testing.T, dir string) string {
 
 func asked[T any](t *testing.T, socket string, q control.Request) (result T, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err = (&control.Client{Socket: socket}).Do(ctx, q, &result)
 	return result, err
@@ -260,7 +260,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 	}
 	resolver := testResolver(t)
 	start := func() *serveProcess {
-		s := &serveProcess{t: t, done: make(chan struct{})}
+		s := &serveProcess{t: t}
 		s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=postfix:sendmail exec postvet serve --listen systemd:postfix --listen systemd:sendmail --authserv-id mx.test.example --resolver `+resolver)
 		s.cmd.ExtraFiles = files
 		return s.start()
@@ -286,7 +286,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 		var waiting []net.Conn
 		for _, a := range addrs {
 			for range 3 {
-				c, err := net.DialTimeout(a.Network(), a.String(), 5*time.Second)
+				c, err := net.DialTimeout(a.Network(), a.String(), patience)
 				if err != nil {
 					t.Fatalf("round %d: refused: %v", round, err)
 				}
@@ -325,7 +325,7 @@ func TestPassedSocketWithoutListener(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	f := passing(t, l, err)
-	s := &serveProcess{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=other exec postvet serve --listen inet:127.0.0.1:0 --authserv-id mx.test.example --resolver 127.0.0.1:1`)
 	s.cmd.ExtraFiles = []*os.File{f}
 	s.start()

@@ -16,7 +16,7 @@ import (
 // scrape reads a page of a running service's metrics listener, on a unix socket.
 func scrape(t *testing.T, socket, path string) (code int, body string) {
 	t.Helper()
-	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+	client := http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -116,7 +116,7 @@ func TestMetrics(t *testing.T) {
 // wait waits until the page holds a line.
 func wait(t *testing.T, socket, line string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if _, got := scrape(t, socket, "/metrics"); strings.Contains(got, "\n"+line+"\n") {
 			return
 		}

@@ -16,7 +16,7 @@ func serveOnce(t *testing.T, shell []string, before, snapshot string) *serveProc
 	dir := t.TempDir()
 	file, socket := filepath.Join(dir, "c"), filepath.Join(dir, "s")
 	writeConfig(t, file, "authserv_id = \"mx.test.example\"\nlisten = [\"unix:"+socket+"\"]\n[dns]\nresolvers = [\""+testResolver(t)+"\"]\nsnapshot = \""+snapshot+"\"\n")
-	s := &serveProcess{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t}
 	shell = append(shell, "sh", "-c", before+"exec postvet serve --config "+file)
 	s.cmd = exec.Command(shell[0], shell[1:]...)
 	s.start()

@@ -33,7 +33,7 @@ func newManager(t *testing.T) *manager {
 func (m *manager) told(want string) string {
 	m.t.Helper()
 	b := make([]byte, 4096)
-	_ = m.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = m.conn.SetReadDeadline(time.Now().Add(patience))
 	for {
 		n, err := m.conn.Read(b)
 		if err != nil {
@@ -54,7 +54,7 @@ func TestWatchdog(t *testing.T) {
 	file := filepath.Join(dir, "c")
 	socket := filepath.Join(dir, "s")
 	writeConfig(t, file, "authserv_id = \"mx.test.example\"\nlisten = [\"unix:"+socket+"\"]\nlimits.connections = 1\ndns.resolvers = [\""+testResolver(t)+"\"]\n")
-	s := &serveProcess{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t}
 	s.cmd = exec.Command("sh", "-c", "WATCHDOG_PID=$$ WATCHDOG_USEC=400000 exec postvet serve --config "+file)
 	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+m.path)
 	s.start()

@@ -1,107 +1,73 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/contrib/child"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// serveProcess is a running "postvet serve" and its log.
+// serveProcess is a running "postvet serve" and its log. It ends with the test
+// binary, also when that runs into its time limit or is killed.
 type serveProcess struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-
-	mu  sync.Mutex
-	log []string
+	proc *child.Process
+	log  child.Lines
 }
 
 // startService runs the real command; env adds to the environment.
 func startService(t *testing.T, env []string, args ...string) *serveProcess {
 	t.Helper()
-	s := &serveProcess{t: t, cmd: exec.Command("postvet", append([]string{"serve"}, args...)...), done: make(chan struct{})}
+	s := &serveProcess{t: t, cmd: exec.Command("postvet", append([]string{"serve"}, args...)...)}
 	s.cmd.Env = append(os.Environ(), env...)
 	return s.start()
 }
 
 func (s *serveProcess) start() *serveProcess {
 	s.t.Helper()
-	stderr, err := s.cmd.StderrPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	dieWithTest(s.cmd)
-	started := make(chan error)
-	go func() {
-		// The thread that starts it is whose end would stop it.
-		runtime.LockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		s.read(stderr)
-		_ = s.cmd.Wait()
-		close(s.done)
-	}()
-	if err := <-started; err != nil {
+	s.cmd.Stderr = &s.log
+	var err error
+	if s.proc, err = child.Start(s.cmd, syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() {
-		_ = s.cmd.Process.Kill()
-		<-s.done
+		s.proc.Kill()
 		if s.t.Failed() {
-			s.t.Logf("the log:\n%s", strings.Join(s.log, "\n"))
+			s.t.Logf("the log:\n%s", strings.Join(s.log.All(), "\n"))
 		}
 	})
 	return s
 }
 
-func (s *serveProcess) read(r io.Reader) {
-	sc := bufio.NewScanner(r)
-	for sc.Scan() {
-		s.mu.Lock()
-		s.log = append(s.log, sc.Text())
-		s.mu.Unlock()
-	}
-}
-
 // waitLog waits for the nth line that holds a text, and returns it.
 func (s *serveProcess) waitLog(text string, nth int) string {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		s.mu.Lock()
-		n := 0
-		for _, line := range s.log {
-			if strings.Contains(line, text) {
-				if n++; n == nth {
-					s.mu.Unlock()
-					return line
-				}
-			}
+	n := 0
+	line, err := s.log.Await(patience, s.proc.Done(), func(line string) bool {
+		if strings.Contains(line, text) {
+			n++
 		}
-		s.mu.Unlock()
+		return n == nth
+	})
+	if err != nil {
+		s.t.Fatalf("the log does not say %q %d times: %v", text, nth, err)
 	}
-	s.t.Fatalf("the log does not say %q %d times", text, nth)
-	return ""
+	return line
 }
 
 func (s *serveProcess) signal(sig syscall.Signal) {
 	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
+	if err := s.proc.Signal(sig); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -110,9 +76,9 @@ func (s *serveProcess) signal(sig syscall.Signal) {
 func (s *serveProcess) waitExit() int {
 	s.t.Helper()
 	select {
-	case <-s.done:
-		return s.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-s.proc.Done():
+		return s.proc.ExitCode()
+	case <-time.After(patience):
 		s.t.Fatal("still running")
 		return -1
 	}
@@ -282,7 +248,7 @@ func TestSystemd(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	passed := passing(t, l, err)
 
-	s := &serveProcess{t: t, done: make(chan struct{})}
+	s := &serveProcess{t: t}
 	s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec postvet serve --resolver `+testResolver(t))
 	s.cmd.ExtraFiles = []*os.File{passed}
 	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.path)
@@ -325,7 +291,7 @@ func TestLogIsJSON(t *testing.T) {
 	}
 	s.signal(syscall.SIGTERM)
 	s.waitExit()
-	for _, text := range s.log {
+	for _, text := range s.log.All() {
 		if json.Unmarshal([]byte(text), &line) != nil {
 			t.Errorf("not JSON: %s", text)
 		}

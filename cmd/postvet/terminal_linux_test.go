@@ -178,7 +178,7 @@ func (term *terminal) text() string {
 // wait waits until the screen shows a text, and returns it.
 func (term *terminal) wait(text string) string {
 	term.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if s := term.text(); strings.Contains(s, text) {
 			return s
 		}

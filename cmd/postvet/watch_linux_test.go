@@ -95,7 +95,7 @@ func TestWatch(t *testing.T) {
 		if err != nil {
 			t.Errorf("after Ctrl-C: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it does not end")
 	}
 	<-term.ended
@@ -119,7 +119,7 @@ func TestWatchWithoutTerminal(t *testing.T) {
 		}
 		var b strings.Builder
 		buf := make([]byte, 4096)
-		for end := time.Now().Add(20 * time.Second); strings.Count(b.String(), "mx.test.example") < 3 && time.Now().Before(end); {
+		for end := time.Now().Add(patience); strings.Count(b.String(), "mx.test.example") < 3 && time.Now().Before(end); {
 			n, err := out.Read(buf)
 			b.Write(buf[:n])
 			if err != nil {

@@ -86,6 +86,9 @@ func missing() string {
 	return b.String()
 }
 
+// dnsTimeout is how long Postvet waits for the one domain whose DNS is silent.
+const dnsTimeout = 3 * time.Second
+
 // demonstrate plays all messages against both MTAs. It returns the rows so far
 // also if it could not go on.
 func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
@@ -102,7 +105,7 @@ func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 	}
 	for _, mta := range []string{"Postfix", "Sendmail"} {
 		progress("starting %s with Postvet and a DNS server", mta)
-		s, err := realmta.StartSite(ctx, realmta.SiteOptions{MTA: mta, Binary: binary, Zone: zone})
+		s, err := realmta.StartSite(ctx, realmta.SiteOptions{MTA: mta, Binary: binary, Zone: zone, DNSTimeout: dnsTimeout})
 		if err != nil {
 			return rows, err
 		}

@@ -80,6 +80,11 @@ func TestAbandoned(t *testing.T) {
 			if err := json.NewDecoder(out).Decode(&left); err != nil {
 				t.Fatalf("it does not start: %v", errors.Join(err, maker.Wait(), errors.New(stderr.String())))
 			}
+			t.Cleanup(func() {
+				if t.Failed() {
+					showFiles(t, left.Folders, "postvet.log", "maillog", "console")
+				}
+			})
 			c, err := realmta.Dial(t.Context(), realmta.Stranger, left.Addr)
 			if err != nil {
 				t.Fatal(err)
@@ -115,6 +120,18 @@ func TestAbandoned(t *testing.T) {
 				return true
 			})
 		})
+	}
+}
+
+// showFiles shows the ends of logs that another process's site has written.
+func showFiles(t *testing.T, folders []string, names ...string) {
+	t.Helper()
+	for _, dir := range folders {
+		for _, name := range names {
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+				t.Logf("--- %s ---\n%s", filepath.Join(dir, name), tail(string(b)))
+			}
+		}
 	}
 }
 

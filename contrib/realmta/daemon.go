@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // Build compiles postvet into a folder of its own, which any user may enter,
@@ -40,7 +42,7 @@ func Build(ctx context.Context, race bool) (binary string, err error) {
 	cmd.Dir = root
 	// The compilers that it has started end by themselves.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	runtime.LockOSThread() // see start
+	runtime.LockOSThread() // see child.Start
 	defer runtime.UnlockOSThread()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
@@ -73,7 +75,7 @@ type Daemon struct {
 	binary, config, log string
 	listen              string
 	passed              *passedSocket // nil: it opens its own
-	proc                *process
+	proc                *child.Process
 }
 
 // newDaemon prepares a daemon that reads the file config, listens on listen
@@ -103,23 +105,23 @@ func (d *Daemon) Start(ctx context.Context) error {
 		return err
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential}
-	if d.proc, err = start(cmd); err != nil {
-		return err
+	if d.proc, err = child.Start(cmd, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("realmta: %w", err)
 	}
 	if d.passed != nil { // which would accept connections without a daemon
-		if err := d.passed.awaitReady(ctx, d.proc.alive); err != nil {
+		if err := d.passed.awaitReady(ctx, d.proc.Alive); err != nil {
 			return fmt.Errorf("%w\n%s", err, d.Log())
 		}
 		return nil
 	}
 	network, address := networkOf(d.listen)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		err := reachable(network, address)
 		if err == nil {
 			return nil
 		}
-		if dead := d.proc.alive(); dead != nil {
+		if dead := d.proc.Alive(); dead != nil {
 			return fmt.Errorf("%w\n%s", dead, d.Log())
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
@@ -168,34 +170,33 @@ func (d *Daemon) Kill() {
 	if d.proc == nil {
 		return
 	}
-	d.proc.cmd.Process.Kill()
-	<-d.proc.done
+	d.proc.Kill()
 	d.proc = nil
 }
 
 // Signal sends a signal.
-func (d *Daemon) Signal(s syscall.Signal) error { return d.proc.cmd.Process.Signal(s) }
+func (d *Daemon) Signal(s syscall.Signal) error { return d.proc.Signal(s) }
 
 // Ended waits until the daemon ended and returns its exit code.
-func (d *Daemon) Ended(patience time.Duration) (int, error) {
+func (d *Daemon) Ended() (int, error) {
 	select {
-	case <-d.proc.done:
-		return d.proc.cmd.ProcessState.ExitCode(), nil
+	case <-d.proc.Done():
+		return d.proc.ExitCode(), nil
 	case <-time.After(patience):
 		return 0, fmt.Errorf("%w: postvet still runs after %v", errGaveUp, patience)
 	}
 }
 
 // Running reports whether the daemon runs.
-func (d *Daemon) Running() bool { return d.proc != nil && d.proc.alive() == nil }
+func (d *Daemon) Running() bool { return d.proc != nil && d.proc.Alive() == nil }
 
-// Stop ends the daemon in order: SIGTERM, and an exit code of 0 in 30 seconds.
+// Stop ends the daemon in order: SIGTERM, and an exit code of 0.
 func (d *Daemon) Stop() error {
 	if d.proc == nil {
 		return nil
 	}
 	d.Signal(syscall.SIGTERM)
-	code, err := d.Ended(30 * time.Second)
+	code, err := d.Ended()
 	if err != nil {
 		d.Kill()
 		return err
@@ -252,10 +253,9 @@ func (d *Daemon) Decisions() []Decision {
 	return all
 }
 
-// AwaitDecision waits until the daemon logged a decision that ok accepts, at
-// most 10 seconds.
+// AwaitDecision waits until the daemon logged a decision that ok accepts.
 func (d *Daemon) AwaitDecision(ctx context.Context, ok func(Decision) bool) (Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		for _, x := range d.Decisions() {

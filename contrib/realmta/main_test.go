@@ -86,7 +86,7 @@ func newSite(o realmta.SiteOptions) (*realmta.Site, error) {
 	if o.Zone, err = shared.zone(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return realmta.StartSite(ctx, o)
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"time"
 )
 
 // The places of Debian's packages.
@@ -55,7 +54,7 @@ func missingRights() []string {
 	if os.Geteuid() != 0 {
 		return []string{"root (the MTAs start as root and change their user)"}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", "mount --bind /etc /etc && hostname postvet-test")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: ownMounts}

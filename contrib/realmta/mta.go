@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,65 +92,6 @@ type Held struct {
 // errGaveUp wraps what went wrong until the time was over.
 var errGaveUp = errors.New("realmta: gave up")
 
-// freePort returns a port that is free on 127.0.0.1 and on ::1 at this moment.
-func freePort() (string, error) {
-	var last error
-	for range 20 {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		l6, err := net.Listen("tcp6", "[::1]:"+port)
-		l.Close()
-		if err == nil {
-			l6.Close()
-			return port, nil
-		}
-		last = err
-	}
-	return "", fmt.Errorf("realmta: no port free on 127.0.0.1 and ::1: %w", last)
-}
-
-// milterAddress turns Options.Milter into the address to listen on.
-func milterAddress(kind, socket string) (string, error) {
-	switch kind {
-	case "":
-		return "", nil
-	case "unix":
-		return "unix:" + socket, nil
-	case "inet":
-		port, err := freePort()
-		return "inet:127.0.0.1:" + port, err
-	}
-	return "", fmt.Errorf("realmta: milter %q: want unix, inet or nothing", kind)
-}
-
-// waitGreeting waits until addr greets with the name of the host, so that a
-// port that somebody else took meanwhile is not mistaken for ours.
-func waitGreeting(ctx context.Context, addr, host string, alive func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		c, err := Dial(ctx, "", addr)
-		if err == nil {
-			c.Close()
-			if strings.Contains(c.Greeting.Text, host) {
-				return nil
-			}
-			return fmt.Errorf("realmta: %s greets with %q: not ours", addr, c.Greeting)
-		}
-		if dead := alive(); dead != nil {
-			return dead
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: waiting for %s: %w", errGaveUp, addr, err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
 // readBox reads all messages in a folder, in the order of their names.
 func readBox(dir string) ([]Delivery, error) {
 	entries, err := os.ReadDir(dir)
@@ -207,9 +147,9 @@ func Find(m MTA, rcpt string) ([]Delivery, error) {
 	return found, nil
 }
 
-// Await waits until n messages were delivered to rcpt, at most 20 seconds.
+// Await waits until n messages were delivered to rcpt.
 func Await(ctx context.Context, m MTA, rcpt string, n int) ([]Delivery, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		found, err := Find(m, rcpt)
@@ -224,9 +164,9 @@ func Await(ctx context.Context, m MTA, rcpt string, n int) ([]Delivery, error) {
 	}
 }
 
-// AwaitHeld waits until a message to rcpt is held, at most 20 seconds.
+// AwaitHeld waits until a message to rcpt is held.
 func AwaitHeld(ctx context.Context, m MTA, rcpt string) (Held, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		held, err := m.Held(ctx)

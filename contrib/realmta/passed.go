@@ -63,7 +63,7 @@ func (p *passedSocket) command(argv ...string) *exec.Cmd {
 // awaitReady waits until the daemon says READY=1, see sd_notify(3).
 func (p *passedSocket) awaitReady(ctx context.Context, alive func() error) error {
 	buf := make([]byte, 4096)
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

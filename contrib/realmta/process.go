@@ -4,74 +4,14 @@ package realmta
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// process is a child that runs beside us and does not outlive us.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the child ended
-	err  error         // how; valid after done
-}
-
-// start starts cmd. The kernel kills the child should we die. It does so when
-// the thread ends that made the child, which may be before we do: the thread is
-// kept until the child has ended.
-func start(cmd *exec.Cmd) (*process, error) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-			close(p.done)
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("realmta: %w", err)
-	}
-	return p, nil
-}
-
-// alive returns nil while the child runs, and then how it ended.
-func (p *process) alive() error {
-	select {
-	case <-p.done:
-		return fmt.Errorf("realmta: %s ended: %w", filepath.Base(p.cmd.Path), errors.Join(p.err, errors.New("early")))
-	default:
-		return nil
-	}
-}
-
-// stop asks a service to end, kills it after the patience, and waits for it and
-// for every process that it has left: the kernel has the first one of a
-// namespace end last.
-func (p *process) stop(patience time.Duration) error {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		p.cmd.Process.Signal(signal)
-		select {
-		case <-p.done:
-			return nil
-		case <-time.After(patience):
-		}
-	}
-	return fmt.Errorf("realmta: process %d does not end", p.cmd.Process.Pid)
-}
 
 // An MTA and each command of ours are alone with their children in a namespace
 // of process ids. With its first process, a shell, the kernel kills all others
@@ -131,7 +71,7 @@ func namespaced(ctx context.Context, dir, prepare string, argv ...string) *exec.
 }
 
 // tie has the kernel kill a command, with all that it starts, when we die or it
-// ends. The caller's goroutine must be locked to its thread, see start.
+// ends. The caller's goroutine must be locked to its thread, see [child.Start].
 func tie(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -141,9 +81,9 @@ func tie(cmd *exec.Cmd) {
 	cmd.WaitDelay = 5 * time.Second
 }
 
-// output runs a command to its end, with a limit of 30 seconds.
+// output runs a command to its end.
 func output(ctx context.Context, build func(ctx context.Context) *exec.Cmd) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
@@ -31,6 +32,9 @@ type SiteOptions struct {
 	Milter string
 	// Policy are lines for the section [policy] of Postvet's configuration.
 	Policy []string
+	// DNSTimeout is how long Postvet waits for an answer of the DNS. The default
+	// is so long that an answer is late only where the zone is silent.
+	DNSTimeout time.Duration
 	// Shadow is the text of a file of rules that decide nothing; "" for none.
 	Shadow string
 	// MTAConfig is Options.Config of the MTA.
@@ -49,7 +53,7 @@ type Site struct {
 	DNS     *dnstest.Server
 	Zone    *Zone
 	dir     string
-	shadow  string
+	options SiteOptions
 }
 
 // Missing says what keeps the MTA of that name from running here.
@@ -62,7 +66,10 @@ func Missing(mta string) []string {
 
 // StartSite starts all three. ctx bounds the start alone.
 func StartSite(ctx context.Context, o SiteOptions) (*Site, error) {
-	s := &Site{Zone: o.Zone, shadow: o.Shadow}
+	if o.DNSTimeout == 0 {
+		o.DNSTimeout = 20 * time.Second
+	}
+	s := &Site{Zone: o.Zone, options: o}
 	if err := s.start(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -141,8 +148,8 @@ func (s *Site) Configure(policy ...string) error {
 		listen = ""
 	}
 	top := listen
-	if s.shadow != "" {
-		if err := os.WriteFile(filepath.Join(s.dir, "shadow.toml"), []byte(s.shadow), 0o644); err != nil {
+	if s.options.Shadow != "" {
+		if err := os.WriteFile(filepath.Join(s.dir, "shadow.toml"), []byte(s.options.Shadow), 0o644); err != nil {
 			return err
 		}
 		top += "\nshadow_rules = [\"shadow.toml\"]"
@@ -154,8 +161,8 @@ mode = "0660"
 group = %q
 [dns]
 resolvers = [%q]
-timeout = "1s"
-attempt_timeout = "400ms"
+timeout = %q
+attempt_timeout = %q
 [exempt]
 addresses = [%q]
 [log]
@@ -163,7 +170,7 @@ format = "json"
 level = "info"
 [policy]
 %s
-`, top, AuthservID, group, s.DNS.Addr(), Exempted+"/32", strings.Join(policy, "\n"))
+`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, Exempted+"/32", strings.Join(policy, "\n"))
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 

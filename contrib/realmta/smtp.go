@@ -36,7 +36,7 @@ func (r Reply) Class() int { return r.Code / 100 }
 type Client struct {
 	// Greeting is the server's first reply.
 	Greeting Reply
-	// Timeout bounds the wait for one reply; Dial sets 60 seconds.
+	// Timeout bounds the wait for one reply; Dial sets two minutes.
 	Timeout time.Duration
 
 	conn net.Conn
@@ -46,7 +46,7 @@ type Client struct {
 // Dial connects from the address local ("" for any) to addr, host:port, and
 // reads the greeting.
 func Dial(ctx context.Context, local, addr string) (*Client, error) {
-	d := net.Dialer{Timeout: 10 * time.Second}
+	d := net.Dialer{Timeout: patience}
 	if local != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(local)}
 	}
@@ -54,7 +54,7 @@ func Dial(ctx context.Context, local, addr string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("realmta: %w", err)
 	}
-	c := &Client{conn: conn, r: bufio.NewReader(conn), Timeout: time.Minute}
+	c := &Client{conn: conn, r: bufio.NewReader(conn), Timeout: patience}
 	if c.Greeting, err = c.Read(); err != nil {
 		conn.Close()
 		return nil, err

@@ -112,7 +112,7 @@ func playEarly(t *testing.T, s *realmta.Site) {
 func TestDNSDown(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{Policy: []string{`on_degraded = "tempfail"`}}, func(t *testing.T, s *realmta.Site) {
 		s.DNS.SetFault("*", "*", dnstest.ServFail)
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(patience)
 		for n := 0; !strings.Contains(s.Postvet.Log(), "dns is down"); n++ {
 			if time.Now().After(deadline) {
 				t.Fatal("Postvet does not see that DNS is down")

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package main
-
-import "os/exec"
-
-// dieWithTest can do nothing here.
-func dieWithTest(*exec.Cmd) {}
