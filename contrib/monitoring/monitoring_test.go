@@ -196,7 +196,7 @@ func TestPrometheus(t *testing.T) {
 
 	// One that is easily brought about: a reload is refused.
 	s.write(t, "mode = \"nonsense\"\n")
-	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := s.proc.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the alert about the reload", func() error {

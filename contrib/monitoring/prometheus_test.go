@@ -3,7 +3,6 @@
 package monitoring_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -15,10 +14,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // tool finds a program of Debian's package prometheus, where install.sh unpacked
@@ -45,81 +45,69 @@ func tool(t *testing.T, name string) string {
 	return ""
 }
 
-// child is a program that runs beside the test, and what it writes.
-type child struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended and all is read
+// patience bounds each wait. It only guards against waiting for ever.
+const patience = 2 * time.Minute
 
-	mu  sync.Mutex
-	log []string
+// program is one that runs beside the test, and what it writes.
+type program struct {
+	t    *testing.T
+	proc *child.Process
+	log  child.Lines
 }
 
-// start runs a program until the test ends; should we die, the kernel ends it.
-func start(t *testing.T, name string, args ...string) *child {
+// start runs a program until the test ends.
+func start(t *testing.T, name string, args ...string) *program {
 	t.Helper()
-	c := &child{t: t, cmd: exec.Command(name, args...), done: make(chan struct{})}
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := c.cmd.StderrPipe()
-	if err != nil {
+	p := &program{t: t}
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = &p.log
+	var err error
+	if p.proc, err = child.Start(cmd, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(c.done)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			c.mu.Lock()
-			c.log = append(c.log, lines.Text())
-			c.mu.Unlock()
-		}
-		_ = c.cmd.Wait()
-	}()
 	t.Cleanup(func() {
-		_ = c.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-c.done:
-		case <-time.After(20 * time.Second):
-			_ = c.cmd.Process.Kill()
-			<-c.done
-			t.Errorf("%s did not end", name)
+		if err := p.proc.Stop(patience); err != nil {
+			t.Error(err)
 		}
 		if t.Failed() {
 			const most = 20
-			t.Logf("the end of what %s says:\n%s", name, strings.Join(c.log[max(0, len(c.log)-most):], "\n"))
+			log := p.log.All()
+			t.Logf("the end of what %s says:\n%s", name, strings.Join(log[max(0, len(log)-most):], "\n"))
 		}
 	})
-	return c
+	return p
+}
+
+// line waits for a line that holds a text.
+func (p *program) line(text string) string {
+	p.t.Helper()
+	line, err := p.log.Await(patience, p.proc.Done(), func(line string) bool { return strings.Contains(line, text) })
+	if err != nil {
+		p.t.Fatalf("%q: %v", text, err)
+	}
+	return line
 }
 
 // after waits for a line that holds both texts, and returns what follows the
 // second up to a blank or quote.
-func (c *child) after(line, text string) string {
-	c.t.Helper()
-	var found string
-	eventually(c.t, "a line "+line, func() error {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for _, l := range c.log {
-			if _, rest, ok := strings.Cut(l, text); ok && strings.Contains(l, line) {
-				found = rest
-				if at := strings.IndexAny(rest, "\" "); at >= 0 {
-					found = rest[:at]
-				}
-				return nil
-			}
-		}
-		return errors.New("no such line")
-	})
-	return found
+func (p *program) after(line, text string) string {
+	p.t.Helper()
+	found, err := p.log.Await(patience, p.proc.Done(), func(l string) bool { return strings.Contains(l, line) && strings.Contains(l, text) })
+	if err != nil {
+		p.t.Fatalf("%q with %q: %v", line, text, err)
+	}
+	_, rest, _ := strings.Cut(found, text)
+	if at := strings.IndexAny(rest, "\" "); at >= 0 {
+		rest = rest[:at]
+	}
+	return rest
 }
 
 // eventually asks again until there is no error.
 func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err = ask(); err == nil {
 			return
 		}
@@ -151,7 +139,7 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 
 // get reads an answer of the API into v.
 func (p *prometheus) get(path string, v any) error {
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: patience}
 	r, err := client.Get(p.base + "/api/v1/" + path)
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ mx.good.example. A 192.0.2.1
 
 // service is a running postvet.
 type service struct {
-	*child
+	*program
 	config          string // file
 	text            string // in it
 	milter, metrics string // addresses
@@ -38,7 +37,7 @@ func startService(t *testing.T) *service {
 	t.Helper()
 	binary := os.Getenv("POSTVET_BINARY")
 	if binary == "" {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		var err error
 		if binary, err = realmta.Build(ctx, false); err != nil {
@@ -54,7 +53,7 @@ func startService(t *testing.T) *service {
 	s := &service{config: filepath.Join(t.TempDir(), "postvet.toml")}
 	s.text = fmt.Sprintf("listen = [\"inet:127.0.0.1:0\"]\nauthserv_id = \"mx.test.example\"\n[dns]\nresolvers = [%q]\n[log]\nformat = \"json\"\n[metrics]\nlisten = \"inet:127.0.0.1:0\"\n", dns.Addr())
 	s.write(t, s.text)
-	s.child = start(t, binary, "serve", "--config", s.config)
+	s.program = start(t, binary, "serve", "--config", s.config)
 	s.milter = s.after(`"msg":"serving"`, `"inet:`)
 	s.metrics = s.after(`"msg":"metrics are served"`, `"listen":"`)
 	return s
@@ -68,28 +67,17 @@ func (s *service) write(t *testing.T, text string) {
 }
 
 // message is the first line about a message.
-func (s *service) message() (line string) {
-	const text = `"msg":"message"`
-	s.after(text, text)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, line = range s.log {
-		if strings.Contains(line, text) {
-			break
-		}
-	}
-	return line
-}
+func (s *service) message() string { return s.line(`"msg":"message"`) }
 
 // deliver plays an MTA that hands over one message of good.example, all at once,
 // and returns the code of the last reply.
 func (s *service) deliver(client string) (verdict byte, err error) {
-	conn, err := net.DialTimeout("tcp", s.milter, 10*time.Second)
+	conn, err := net.DialTimeout("tcp", s.milter, patience)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	var out []byte
 	for _, packet := range []string{
 		"O\x00\x00\x00\x06\x00\x00\x01\xff\x00\x1f\xff\xff",

@@ -3,7 +3,6 @@
 package packaging_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/contrib/child"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,49 +24,30 @@ import (
 type machine struct {
 	root string
 	pid  int // of its first process
-	proc *exec.Cmd
-	// ended gets how systemd-nspawn ended.
-	ended <-chan error
-	log   bytes.Buffer
+	proc *child.Process
+	log  child.Lines
 }
 
-// startTied starts a command that the kernel ends should we die. The signal
-// comes when the thread dies that made the child, and not only then when the
-// process does: the thread is kept until the child has ended.
-func startTied(cmd *exec.Cmd) (ended <-chan error, err error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	cmd.WaitDelay = 10 * time.Second // what it leaves may hold the log open
-	started, end := make(chan error), make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			end <- cmd.Wait()
-			close(end)
-		}
-	}()
-	return end, <-started
-}
+// patience bounds each wait. It only guards against waiting for ever.
+const patience = 3 * time.Minute
 
 // boot starts a machine in a root and stops it at the test's end.
 func boot(t *testing.T, root string) *machine {
 	t.Helper()
 	tools(t, "systemd-nspawn", "nsenter")
 	m := &machine{root: root}
-	m.proc = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+	cmd := exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
 		"--resolv-conf=off", "-D", root, "--boot")
-	m.proc.Stdout, m.proc.Stderr = &m.log, &m.log
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &m.log, &m.log, 10*time.Second // what it leaves may hold the log open
 	var err error
-	if m.ended, err = startTied(m.proc); err != nil {
+	if m.proc, err = child.Start(cmd, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.stop(t) })
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		// The first child is another one, still outside, where a command would mean
 		// this system; it ends when it has made the machine.
-		if pid := child(m.proc.Process.Pid); pid != 0 && inside(pid) {
+		if pid := onlyChild(m.proc.Pid()); pid != 0 && inside(pid) {
 			m.pid = pid
 			out, _ := m.command(t.Context(), "systemctl", "is-system-running").Output()
 			if s := strings.TrimSpace(string(out)); s == "running" || s == "degraded" {
@@ -74,13 +55,11 @@ func boot(t *testing.T, root string) *machine {
 				return m
 			}
 		}
-		select {
-		case err := <-m.ended:
-			t.Fatalf("the machine does not start: systemd-nspawn ended: %v", err)
-		default:
+		if err := m.proc.Alive(); err != nil {
+			t.Fatalf("the machine does not start: %v", err)
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the machine does not start within two minutes")
+			t.Fatalf("the machine does not start within %v", patience)
 		}
 	}
 }
@@ -93,8 +72,8 @@ func (m *machine) journal(t *testing.T) {
 	}
 }
 
-// child is the one child of a process, 0 while it has none.
-func child(pid int) int {
+// onlyChild is the one child of a process, 0 while it has none.
+func onlyChild(pid int) int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
 		return 0
@@ -142,19 +121,18 @@ func TestInside(t *testing.T) {
 }
 
 func (m *machine) stop(t *testing.T) {
-	_ = m.proc.Process.Signal(syscall.SIGTERM) // has systemd-nspawn shut it down
+	_ = m.proc.Signal(syscall.SIGTERM) // has systemd-nspawn shut it down
 	select {
-	case <-m.ended:
-	case <-time.After(time.Minute):
+	case <-m.proc.Done():
+	case <-time.After(patience):
 		if m.pid != 0 { // without systemd-nspawn it would go on
 			_ = syscall.Kill(m.pid, syscall.SIGKILL)
 		}
-		_ = m.proc.Process.Kill()
-		<-m.ended
+		m.proc.Kill()
 		t.Error("the machine did not shut down")
 	}
 	if t.Failed() {
-		t.Logf("--- systemd-nspawn ---\n%s", m.log.Bytes())
+		t.Logf("--- systemd-nspawn ---\n%s", strings.Join(m.log.All(), "\n"))
 	}
 }
 
@@ -206,9 +184,9 @@ func (m *machine) onNetwork(f func() error) error {
 // eventually waits for what the machine does in its own time.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal(errors.New(what + ": not within a minute"))
+			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // scratch unpacks a Debian without Postvet and without Postfix.
@@ -143,7 +145,7 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("not enabled: %v", err)
 		}
 	}
-	// A change of the user makes the kernel forget what startTied told it.
+	// A change of the user makes the kernel forget what child.Start told it.
 	as := []string{"setpriv", "--pdeathsig=keep", "--reuid=postvet", "--regid=postvet", "--init-groups"}
 	in(t, root, append(as, "postvet", "config", "check", conffile)...)
 	serves(t, root, as)
@@ -215,27 +217,20 @@ func serves(t *testing.T, root string, as []string) {
 	const socket = "/var/lib/postvet/test.sock"
 	argv := append(append([]string{root}, as...), "postvet", "serve", "--config", conffile, "--listen", "unix:"+socket)
 	cmd := exec.Command("chroot", argv...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	ended, err := startTied(cmd)
+	var log child.Lines
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &log, &log, 10*time.Second // what it leaves may hold the log open
+	p, err := child.Start(cmd, syscall.SIGTERM)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("postvet as the package's user: %v\n%s", err, log.Bytes())
-			}
-		case <-time.After(time.Minute):
-			_ = cmd.Process.Kill()
-			<-ended
-			t.Errorf("postvet as the package's user does not end:\n%s", log.Bytes())
+		err := p.Stop(patience)
+		if code := p.ExitCode(); err != nil || code != 0 {
+			t.Errorf("postvet as the package's user: exit code %d, %v\n%s", code, err, strings.Join(log.All(), "\n"))
 		}
 	}()
 	var conn net.Conn
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if conn, err = net.Dial("unix", root+socket); err == nil {
 			break
 		}
@@ -245,7 +240,7 @@ func serves(t *testing.T, root string, as []string) {
 		}
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	// SMFIC_OPTNEG, version 6, all actions and protocol steps.
 	if _, err := conn.Write([]byte("\x00\x00\x00\x0dO\x00\x00\x00\x06\x00\x00\x01\xff\x00\x1f\xff\xff")); err != nil {
 		t.Error(err)
