@@ -1,6 +1,12 @@
 // Package manual writes Postvet's man pages from what the program knows about
-// itself: the commands with their flags, and the table of keys of the
-// configuration. A page cannot say what the program does not do.
+// itself: its commands with their flags, and the tables of keys and facts. A page
+// cannot describe what the program does not have.
+//
+// cobra's package doc was tried instead. It writes a page for each subcommand (19
+// pages in place of 11) and none of section 5, so that the larger half of this
+// package would stay. Its pages have no exit status, a hyphen where a person would
+// copy a minus sign, "--json[=false]" for a switch and the same title everywhere,
+// and it needs three more modules, as it goes through Markdown.
 package manual
 
 import (
@@ -22,29 +28,29 @@ type Page struct {
 	Text []byte
 }
 
-// Edition is what stands in the margins of all pages.
+// Edition is what all pages have in their margins.
 type Edition struct {
 	Version string // "1.2.3"; "" for none
 	Date    string // "2026-11-25"; "" for none
 }
 
-// Pages are all pages: one for the program, one for each of its commands, and
+// Pages returns all pages: one for the program, one for each of its commands, and
 // those of section 5.
 func Pages(root *cobra.Command, e Edition) []Page {
 	pages := []Page{e.program(root)}
-	for _, c := range visible(root) {
+	for _, c := range commands(root) {
 		pages = append(pages, e.command(c))
 	}
 	return append(pages, e.configuration(config.Sections()), e.rules())
 }
 
-// page begins a page with its heading and its name section, which apropos(1)
-// reads.
+// page begins a page with its heading and the section of its name, which apropos(1)
+// reads. It returns the name of the page's file too.
 func (e Edition) page(name string, section int, short string) (*roff, string) {
 	r := &roff{}
 	fmt.Fprintf(&r.b, ".TH \"%s\" %d \"%s\" \"%s\" \"Postvet\"\n", inline(strings.ToUpper(name)), section, e.Date, strings.TrimSpace("Postvet "+inline(e.Version)))
 	r.section("Name")
-	// Here a plain "-" is the custom, and what mandb looks for.
+	// mandb looks for this form.
 	fmt.Fprintf(&r.b, "%s \\- %s\n", inline(name), inline(short))
 	return r, fmt.Sprintf("%s.%d", name, section)
 }
@@ -59,7 +65,7 @@ func (e Edition) program(root *cobra.Command) Page {
 	r.section("Description")
 	r.text(about, "PP")
 	r.section("Commands")
-	for _, c := range visible(root) {
+	for _, c := range commands(root) {
 		r.item(c.Name())
 		r.filled(strings.TrimSuffix(c.Short, ".") + "; see " + page(c) + "(1).")
 	}
@@ -70,11 +76,11 @@ func (e Edition) program(root *cobra.Command) Page {
 	return Page{file, r.b.Bytes()}
 }
 
-// command writes the page of one command, those below it as subsections.
+// command writes the page of a command, with its subcommands as subsections.
 func (e Edition) command(c *cobra.Command) Page {
 	r, file := e.page(page(c), 1, c.Short)
 	r.section("Synopsis")
-	below := visible(c)
+	below := commands(c)
 	if len(below) == 0 {
 		synopsis(r, c)
 	}
@@ -128,7 +134,7 @@ func flags(r *roff, c *cobra.Command) {
 		}
 		r.item(strings.TrimSpace(tag + " " + value))
 		text = strings.ToUpper(text[:1]) + text[1:]
-		// What cobra's help adds too: a default that means something.
+		// As in cobra's help, a default is written if it says something.
 		switch f.DefValue {
 		case "", "false", "0", "[]", "0s":
 		default:
@@ -140,8 +146,8 @@ func flags(r *roff, c *cobra.Command) {
 
 func examples(r *roff, c *cobra.Command) {
 	all := strings.Split(strings.Trim(c.Example, "\n"), "\n")
-	if c.HasParent() { // the program's page shows its own alone
-		for _, s := range visible(c) {
+	if c.HasParent() { // the program's page shows its own examples alone
+		for _, s := range commands(c) {
 			for line := range strings.SplitSeq(strings.Trim(s.Example, "\n"), "\n") {
 				if !slices.Contains(all, line) {
 					all = append(all, line)
@@ -155,7 +161,7 @@ func examples(r *roff, c *cobra.Command) {
 	}
 }
 
-// exitCodes takes the sentence about exit codes out of a help text.
+// exitCodes cuts the paragraph about exit codes out of a help text.
 func exitCodes(long string) (rest, codes string) {
 	var kept []string
 	for _, p := range paragraphs(long) {
@@ -182,7 +188,7 @@ func seeAlso(r *roff, of *cobra.Command) {
 	if of.HasParent() {
 		names = append(names, of.Root().Name()+"(1)")
 	}
-	for _, c := range visible(of.Root()) {
+	for _, c := range commands(of.Root()) {
 		if c != of {
 			names = append(names, page(c)+"(1)")
 		}
@@ -191,11 +197,11 @@ func seeAlso(r *roff, of *cobra.Command) {
 	r.references(names...)
 }
 
-// page is the name of a command's page, as in git: postvet-serve.
+// page returns the name of a command's page, as in git: postvet-serve.
 func page(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
-// visible are the commands below that a person is meant to call.
-func visible(c *cobra.Command) []*cobra.Command {
+// commands returns the subcommands that a person is meant to call.
+func commands(c *cobra.Command) []*cobra.Command {
 	var all []*cobra.Command
 	for _, s := range c.Commands() {
 		if s.IsAvailableCommand() && s.Name() != "help" && s.Name() != "completion" {

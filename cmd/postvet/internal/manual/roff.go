@@ -8,8 +8,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
-// roff collects a page in the language of man(7). Text is escaped, so that
-// nothing in it is taken for a request.
+// roff is a page in the language of man(7). Text is escaped, so that nothing in it is
+// taken for a request.
 type roff struct{ b bytes.Buffer }
 
 // request writes a line that begins with a request or macro; each argument is
@@ -22,7 +22,7 @@ func (r *roff) request(name string, args ...string) {
 	r.b.WriteByte('\n')
 }
 
-// section begins a section, whose names are in capitals by custom.
+// section begins a section. Names of sections are in capitals.
 func (r *roff) section(name string) { r.request("SH", strings.ToUpper(name)) }
 
 // item begins a tagged paragraph; the tag is in bold.
@@ -41,9 +41,9 @@ func (r *roff) line(s string) {
 	r.b.WriteString(s + "\n")
 }
 
-// text writes paragraphs as the help has them: an empty line ends one, lines
-// that begin with two blanks are kept as they are. between is the macro that
-// stands between two paragraphs: PP, or IP with "" inside an item.
+// text writes paragraphs as they are in a help text: an empty line ends one, and
+// lines that begin with two blanks are kept as they are. between is the macro
+// between two paragraphs: PP, or IP with "" inside an item.
 func (r *roff) text(s, between string) {
 	for i, p := range paragraphs(s) {
 		if i > 0 {
@@ -98,13 +98,13 @@ func (r *roff) literal(s string) {
 	r.request("RE")
 }
 
-// inline escapes what roff would interpret inside a line. A plain "-" may be
-// set as a hyphen, which nobody could paste into a shell.
+// inline escapes what roff would interpret inside a line. A plain "-" may be set as
+// a hyphen, which a shell does not take.
 func inline(s string) string {
 	return strings.NewReplacer(`\`, `\e`, "-", `\-`, "^", `\(ha`, "~", `\(ti`, "`", `\(ga`, "'", `\(aq`).Replace(s)
 }
 
-// paragraphs cuts a text at its empty lines.
+// paragraphs splits a text at its empty lines.
 func paragraphs(s string) []string {
 	var all []string
 	for p := range strings.SplitSeq(s, "\n\n") {

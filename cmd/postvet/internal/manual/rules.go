@@ -70,7 +70,7 @@ An expression has at most %d octets and takes at most %d steps for the worst mes
 	return Page{file, r.b.Bytes()}
 }
 
-// factText is what a fact is, of which kind, and what it can be.
+// factText returns the kind of a fact, its description and its values.
 func factText(f condition.Fact) string {
 	text := fmt.Sprintf("(%s) %s", f.Kind, f.Text)
 	var words []string
@@ -85,6 +85,6 @@ func factText(f condition.Fact) string {
 	return text
 }
 
-// stopped gives a phrase its full stop. It keeps its first letter, which may be
-// that of a word to write.
+// stopped returns a phrase with a full stop. Its first letter stays, since the phrase
+// may begin with a word to write.
 func stopped(s string) string { return strings.TrimSuffix(s, ".") + "." }
