@@ -25,7 +25,7 @@ after a record was corrected, the next message asks for it again.`,
 }
 
 func newCacheShow() *cobra.Command {
-	var a asking
+	var f serviceFlags
 	var asJSON bool
 	q := control.Request{Do: control.DoCacheShow}
 	cmd := &cobra.Command{
@@ -47,7 +47,7 @@ asked.`,
 			}
 			q.Type = strings.ToUpper(q.Type)
 			var c control.Contents
-			if err := a.do(cmd.Context(), answerTime, q, &c); err != nil {
+			if err := f.do(cmd.Context(), answerTime, q, &c); err != nil {
 				return err
 			}
 			w := cmd.OutOrStdout()
@@ -62,12 +62,12 @@ asked.`,
 				if asJSON {
 					return exit{exitNo, nil}
 				}
-				return failedNo("the cache holds nothing of %s; see with --below what it holds below", foreign.Word(q.Name, 255))
+				return answerNo("the cache holds nothing of %s; see with --below what it holds below", foreign.Word(q.Name, 255))
 			}
 			return nil
 		},
 	}
-	a.addSocket(cmd)
+	f.addSocket(cmd)
 	cmd.Flags().StringVar(&q.Type, "type", "", "only this `TYPE`: "+control.TypeNames())
 	cmd.Flags().BoolVar(&q.Below, "below", false, "also of the names below it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -75,7 +75,7 @@ asked.`,
 }
 
 func newCacheFlush() *cobra.Command {
-	var a asking
+	var f serviceFlags
 	q := control.Request{Do: control.DoCacheFlush}
 	cmd := &cobra.Command{
 		Use:   "flush NAME",
@@ -98,15 +98,15 @@ Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.
 			case !q.All:
 				q.Name = args[0]
 			}
-			var f control.Flushed
-			if err := a.do(cmd.Context(), answerTime, q, &f); err != nil {
+			var flushed control.Flushed
+			if err := f.do(cmd.Context(), answerTime, q, &flushed); err != nil {
 				return err
 			}
-			_, err := cmd.OutOrStdout().Write([]byte(layout.Count(f.Answers, "answer") + " forgotten\n"))
+			_, err := cmd.OutOrStdout().Write([]byte(layout.Count(flushed.Answers, "answer") + " forgotten\n"))
 			return output(err)
 		},
 	}
-	a.addSocket(cmd)
+	f.addSocket(cmd)
 	cmd.Flags().BoolVar(&q.Below, "below", false, "also the names below it")
 	cmd.Flags().BoolVar(&q.All, "all", false, "everything")
 	return cmd

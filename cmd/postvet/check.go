@@ -2,32 +2,22 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"net/netip"
 	"os"
-	"regexp"
-	"strings"
 	"time"
-	"unicode"
-
-	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/result"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
-	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
-	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
-// checkFlags are an envelope and how to look at it.
+// checkFlags are the flags of check: an envelope, and how to show the results.
 type checkFlags struct {
-	settings
+	configFlags
 	ip, helo, mailFrom string
 	rcpt               []string
 	user, tls          string
@@ -100,7 +90,7 @@ is not readable or no resolver answers.`,
 }
 
 func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
-	look, err := screenOf(cmd, f.color)
+	screen, err := screenOf(cmd, f.color)
 	if err != nil {
 		return err
 	}
@@ -128,7 +118,7 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if f.json {
 		err = writeReportJSON(cmd.OutOrStdout(), report, opinions)
 	} else {
-		err = writeReport(cmd.OutOrStdout(), report, opinions, f.trace, look)
+		err = writeReport(cmd.OutOrStdout(), report, opinions, f.trace, screen)
 	}
 	if err != nil {
 		return output(err)
@@ -136,90 +126,8 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	return answer(report)
 }
 
-// envelope makes an envelope of the flags.
-func (f *checkFlags) envelope(cmd *cobra.Command) (e mailbox.Envelope, err error) {
-	e.Helo, e.Recipients = f.helo, f.rcpt
-	e.Sender = message.Sender{Path: f.mailFrom, User: f.user, TLS: f.tls}
-	if cmd.Flags().Changed("ip") {
-		ip, err := netip.ParseAddr(f.ip)
-		if err != nil {
-			return e, usage("--ip: %q is no address; write one such as 192.0.2.1 or 2001:db8::1", f.ip)
-		}
-		e.Client.IP = ip.Unmap().WithZone("")
-	}
-	if err := f.arrival(&e.Client); err != nil {
-		return e, err
-	}
-	if cmd.Flags().Changed("at") {
-		if e.Time, err = mailbox.ParseTime(f.at); err != nil {
-			return e, usage("--at: %v", err)
-		}
-	}
-	return e, nil
-}
-
-// tlsVersion is {tls_version} as OpenSSL, and so Postfix and Sendmail, write it.
-var tlsVersion = regexp.MustCompile(`^(TLS|SSL)v[0-9](\.[0-9])?$`)
-
-// arrival says by which listener and socket the client came, in the form in which
-// rules and modes compare them. A misspelt one would match none and say nothing.
-func (f *checkFlags) arrival(client *message.Client) error {
-	switch {
-	case strings.ContainsAny(f.listener, ":/"):
-		return usage("--listener: %q is no daemon name; write an address of our own as --socket", f.listener)
-	case strings.ContainsFunc(f.listener, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
-		return usage("--listener: %q is no daemon name; write one such as ORIGINATING", f.listener)
-	case f.tls != "" && !tlsVersion.MatchString(f.tls):
-		return usage("--tls: %q is no version of TLS; write one such as TLSv1.3", f.tls)
-	}
-	client.Listener = f.listener
-	if f.socket == "" {
-		return nil
-	}
-	a, err := socket.Parse(f.socket)
-	if err == nil {
-		client.Socket = a.Canonical()
-	}
-	if client.Socket == "" {
-		return usage("--socket: %q is no address of a socket; write one such as inet:127.0.0.1:8890 or unix:/run/postvet/postvet.sock", f.socket)
-	}
-	return nil
-}
-
-// openMessage begins to read the message that the arguments name; nil if there is
-// none.
-func openMessage(in *os.File, args []string, errOut io.Writer) (box *mailbox.Reader, err error) {
-	name := "standard input"
-	var r io.Reader
-	switch {
-	case len(args) == 0:
-		var silent bool
-		if r, silent = input.Unasked(in, input.Patience); silent {
-			fmt.Fprintf(errOut, "postvet: standard input is silent, going on without a message; write \"-\" to wait for one\n")
-		}
-	case args[0] == "-":
-		if r, err = input.Standard(in); err != nil {
-			return nil, failed("%s; give the message to standard input, or name a file", fileError(name, err))
-		}
-	default:
-		name = args[0]
-		box, err = mailbox.Open(name)
-	}
-	if r != nil {
-		box, err = mailbox.NewReader(r, name)
-	}
-	if err != nil {
-		return nil, unreadable(name, err)
-	}
-	return box, nil
-}
-
-func unreadable(name string, err error) error {
-	return failed("%s; name a file with one message", fileError(name, err))
-}
-
-// evaluate evaluates the message of the mailbox as the filter does one from the
-// wire. The opinions are nil unless they are asked for.
+// evaluate evaluates the message of the mailbox, or the client alone if there is
+// none. The opinions are nil unless they are asked for.
 func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.Envelope, box *mailbox.Reader) (*result.Report, []dkim.Opinion, error) {
 	var m *mailbox.Message
 	if box != nil {
@@ -233,26 +141,19 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 			}
 		}
 	}
-	id, err := c.EffectiveAuthservID()
+	under, err := newEvaluation(c)
 	if err != nil {
-		return nil, nil, exit{exitFailed, err}
+		return nil, nil, err
 	}
-	resolver, err := c.NewResolver(nil)
-	if err != nil {
-		return nil, nil, exit{exitFailed, err}
-	}
-	defer resolver.Close()
+	defer under.resolver.Close()
 	now := time.Now
 	if !e.Time.IsZero() {
 		now = trial.ClockAt(e.Time)
 	}
-	o := c.CheckerOptions(resolver, id, now)
-	o.Trace = f.trace
-	o.Exempt = policy.Exempt{Authenticated: c.Exempt.Authenticated}
-	rules := c.Rules(id)
+	rules := c.Rules(under.authservID)
 	report, opinions, err := trial.Check{
-		Checker: policy.NewChecker(o), Resolver: resolver, Envelope: e.Envelope, Message: m,
-		Rules: &rules, Shadow: c.ShadowRules(id), Trace: f.trace, SecondOpinion: f.second,
+		Checker: under.checker(now, f.trace), Resolver: under.resolver, Envelope: e.Envelope, Message: m,
+		Rules: &rules, Shadow: c.ShadowRules(under.authservID), Trace: f.trace, SecondOpinion: f.second,
 	}.Run(cmd.Context())
 	if err != nil {
 		return nil, nil, unreadable(box.Name(), err)
@@ -265,43 +166,7 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 	return report, opinions, nil
 }
 
-// stored returns the envelope that is stored with the message, with the flags over
-// it.
-func (f *checkFlags) stored(cmd *cobra.Command, flags mailbox.Envelope, m *mailbox.Message) (mailbox.Envelope, error) {
-	e, err := m.TakeEnvelope(true)
-	if err != nil {
-		return e, err
-	}
-	given := cmd.Flags().Changed
-	if given("ip") {
-		e.Client.IP = flags.Client.IP
-	}
-	if given("listener") {
-		e.Client.Listener = flags.Client.Listener
-	}
-	e.Client.Socket = flags.Client.Socket
-	if given("helo") {
-		e.Helo = flags.Helo
-	}
-	if given("mail-from") {
-		e.Sender.Path = flags.Sender.Path
-	}
-	if given("user") {
-		e.Sender.User = flags.Sender.User
-	}
-	if given("tls") {
-		e.Sender.TLS = flags.Sender.TLS
-	}
-	if given("rcpt") {
-		e.Recipients = flags.Recipients
-	}
-	if given("at") {
-		e.Time = flags.Time
-	}
-	return e, nil
-}
-
-// answer turns a report into the exit code.
+// answer returns the exit code for a report.
 func answer(r *result.Report) error {
 	switch {
 	case r.Verdict.Action == result.Reject || r.Verdict.Action == result.Quarantine:

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
 func newConfig() *cobra.Command {
@@ -23,75 +19,6 @@ none; what a file leaves out has its default.`,
 	group(cmd)
 	cmd.AddCommand(newConfigCheck(), newConfigShow(), newConfigDefault(), newConfigImport())
 	return cmd
-}
-
-func newConfigCheck() *cobra.Command {
-	var file string
-	var m mtaFlags
-	cmd := &cobra.Command{
-		Use:   "check [FILE]",
-		Short: "say whether a file is valid, and whether the MTA is set up for it",
-		Long: `Check reads a file as "serve" would, and reports every fault with file, line,
-key and what would be right. It warns of settings that are valid and may yet not
-do what was meant.
-
-With --mta it also looks at how Postfix or Sendmail is set up on this machine:
-whether each service that takes mail asks Postvet, may open its socket (also
-from its chroot), waits longer than Postvet may take, what becomes of mail while
-Postvet is away, which other milters are asked, and under which name results are
-written. FILE may be left out then: the defaults are compared.
-
-Exit codes: 0 all is well or there are only warnings, 1 there are faults, 3 a
-file is not readable.`,
-		Example: `  postvet config check /etc/postvet/postvet.toml && systemctl reload postvet
-  postvet config check /etc/postvet/postvet.toml --mta postfix
-  postvet config check --mta sendmail --mta-config /etc/mail/sendmail.cf`,
-		Args: args(0, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := fileArgument(cmd, file, args)
-			if err != nil {
-				return err
-			}
-			if name == "" && m.mta == "" {
-				return usage("no file to check; write \"postvet config check FILE\"")
-			}
-			c := config.Default()
-			if name != "" {
-				c, err = loadFile(name)
-				var faults config.Errors
-				if errors.As(err, &faults) {
-					return exit{exitNo, faults}
-				}
-				if err != nil {
-					return err
-				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", name); err != nil {
-					return output(err)
-				}
-				if err := writeFindings(cmd.OutOrStdout(), warnings(c)); err != nil {
-					return err
-				}
-			}
-			if m.mta == "" {
-				return nil
-			}
-			return m.check(cmd.OutOrStdout(), c)
-		},
-	}
-	m.add(cmd)
-	cmd.Flags().StringVar(&file, "config", "", "the `FILE`, as for serve")
-	return cmd
-}
-
-// warnings are those of a configuration, as findings are printed.
-func warnings(c *config.Config) finding.List {
-	var found finding.List
-	for _, w := range c.Warnings() {
-		said := *w
-		said.Remedy = ""
-		found.Warning(said.Error(), w.Remedy)
-	}
-	return found
 }
 
 func newConfigShow() *cobra.Command {

@@ -13,7 +13,7 @@ import (
 const domainPatience = 2 * time.Minute
 
 type domainFlags struct {
-	settings
+	configFlags
 	selectors []string
 	json      bool
 	color     string

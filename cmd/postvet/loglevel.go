@@ -12,7 +12,7 @@ import (
 )
 
 func newLogLevel() *cobra.Command {
-	var a asking
+	var f serviceFlags
 	var duration time.Duration
 	cmd := &cobra.Command{
 		Use:   "log-level [LEVEL]",
@@ -43,14 +43,14 @@ Exit codes: 0 done, 2 there is no such level, 3 the service could not be asked.`
 				q.For = int(duration / time.Second)
 			}
 			var l control.LogLevel
-			if err := a.do(cmd.Context(), answerTime, q, &l); err != nil {
+			if err := f.do(cmd.Context(), answerTime, q, &l); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), control.DescribeLevel(l, time.Now()))
 			return output(err)
 		},
 	}
-	a.addSocket(cmd)
+	f.addSocket(cmd)
 	cmd.Flags().DurationVar(&duration, "for", 0, "`TIME` after which the configured level returns (1s to 168h)")
 	return cmd
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// output turns an error of writing our answer into one for the person.
+// output returns the error of writing an answer as one for a person.
 func output(err error) error {
 	if err != nil {
 		return failed("the answer could not be written: %v; look at where the output goes", err)
@@ -55,4 +56,12 @@ func screenOf(cmd *cobra.Command, color string) (layout.Screen, error) {
 		return s, usage("--color: %q is not known; write auto, always or never", color)
 	}
 	return s, nil
+}
+
+// given returns a text with s put in, "" if s is empty.
+func given(format, s string) string {
+	if s == "" {
+		return ""
+	}
+	return fmt.Sprintf(format, s)
 }

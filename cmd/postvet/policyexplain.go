@@ -5,18 +5,17 @@ import (
 	"io"
 	"strings"
 
-	"github.com/postvet/postvet/policy/foreign"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 func newPolicyExplain() *cobra.Command {
 	var (
-		s           settings
+		s           configFlags
 		facts, keys bool
 	)
 	cmd := &cobra.Command{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
@@ -55,9 +56,9 @@ func ruleThen(r rules.Rule) string {
 	case result.Accept:
 		does = append(does, "accept")
 	case result.Reject:
-		does = append(does, orNone(r.Code, rules.DefaultRejectCode)+text)
+		does = append(does, cmp.Or(r.Code, rules.DefaultRejectCode)+text)
 	case result.TempFail:
-		does = append(does, orNone(r.Code, rules.DefaultTempFailCode)+text)
+		does = append(does, cmp.Or(r.Code, rules.DefaultTempFailCode)+text)
 	case result.Quarantine:
 		how := map[rules.Quarantine]string{rules.QuarantineHold: "hold", rules.QuarantineTag: "deliver with " + result.QuarantineField}[r.Quarantine]
 		does = append(does, how+text)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -11,7 +12,7 @@ import (
 )
 
 func newReload() *cobra.Command {
-	var a asking
+	var f serviceFlags
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "make the running service read its configuration again",
@@ -31,7 +32,7 @@ be read, or the service could not be asked or is stopping.`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var r control.Reload
-			if err := a.do(cmd.Context(), time.Minute, control.Request{Do: control.DoReload}, &r); err != nil {
+			if err := f.do(cmd.Context(), time.Minute, control.Request{Do: control.DoReload}, &r); err != nil {
 				var refused *control.Refusal
 				if errors.As(err, &refused) && refused.Code == control.CodeRefused {
 					fmt.Fprintln(cmd.ErrOrStderr(), "postvet: the configuration was refused, the old one stays in force:")
@@ -39,7 +40,7 @@ be read, or the service could not be asked or is stopping.`,
 				return err
 			}
 			w := cmd.OutOrStdout()
-			_, err := fmt.Fprintf(w, "configuration reloaded: %s\n", orNone(r.File, "the service has no file"))
+			_, err := fmt.Fprintf(w, "configuration reloaded: %s\n", cmp.Or(r.File, "the service has no file"))
 			for _, name := range r.NeedsRestart {
 				if err == nil {
 					_, err = fmt.Fprintf(w, "%s changed, which needs a restart\n", name)
@@ -48,6 +49,6 @@ be read, or the service could not be asked or is stopping.`,
 			return output(err)
 		},
 	}
-	a.addSocket(cmd)
+	f.addSocket(cmd)
 	return cmd
 }

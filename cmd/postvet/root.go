@@ -9,48 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/policy/foreign"
 )
-
-// The exit codes that scripts rely on.
-const (
-	exitDone   = 0
-	exitNo     = 1 // the answer is no: not accepted, a bad file, bad records
-	exitUsage  = 2 // wrong flags, arguments or configuration
-	exitFailed = 3 // could not: I/O, DNS down, a port in use
-)
-
-// exit ends the command with a code. err is nil if all is said.
-type exit struct {
-	code int
-	err  error
-}
-
-func (e exit) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e exit) Unwrap() error { return e.err }
-
-// usage makes an error of the command line, with the remedy behind a semicolon.
-func usage(format string, args ...any) error {
-	return exit{exitUsage, fmt.Errorf(format, args...)}
-}
-
-// failed makes an error of the world around us.
-func failed(format string, args ...any) error {
-	return exit{exitFailed, fmt.Errorf(format, args...)}
-}
-
-// failedNo makes the answer no, with a reason.
-func failedNo(format string, args ...any) error {
-	return exit{exitNo, fmt.Errorf(format, args...)}
-}
 
 // run is main with its surroundings as arguments.
 func run(args []string, in *os.File, out, errOut io.Writer) int {
@@ -67,34 +26,6 @@ func run(args []string, in *os.File, out, errOut io.Writer) int {
 		complain(errOut, err)
 	}
 	return codeOf(err)
-}
-
-// codeOf is the exit code that an error means; what cobra itself complains of is
-// wrong usage.
-func codeOf(err error) int {
-	var e exit
-	if errors.As(err, &e) {
-		return e.code
-	}
-	return exitUsage
-}
-
-// complain writes an error, one line for each fault, and below a fault of an
-// expression its place. What the error cites cannot steer the terminal.
-func complain(w io.Writer, err error) {
-	var faults config.Errors
-	if !errors.As(err, &faults) {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(w, "postvet: %s\n", foreign.Terminal(strings.TrimSuffix(line, "\n"), foreign.Whole))
-		}
-		return
-	}
-	for _, f := range faults {
-		fmt.Fprintf(w, "postvet: %s\n", foreign.Terminal(f.Error(), foreign.Whole))
-		for line := range strings.Lines(f.Excerpt) {
-			fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(line, "\n"))
-		}
-	}
 }
 
 func newRoot(in *os.File) *cobra.Command {

@@ -6,13 +6,14 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/service"
-	"github.com/spf13/cobra"
 )
 
 func newServe() *cobra.Command {
-	var s settings
+	var s configFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run the milter",

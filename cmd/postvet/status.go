@@ -21,7 +21,7 @@ const (
 )
 
 func newStatus() *cobra.Command {
-	var a asking
+	var f serviceFlags
 	var asJSON bool
 	var watch string
 	cmd := &cobra.Command{
@@ -46,7 +46,7 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 			if err != nil {
 				return err
 			}
-			c, err := a.client()
+			c, err := f.client()
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 				return watchStatus(cmd.Context(), c, every, asJSON, w)
 			}
 			var s control.Status
-			if err := ask(cmd.Context(), c, answerTime, control.Request{Do: control.DoStatus}, &s); err != nil {
+			if err := request(cmd.Context(), c, answerTime, control.Request{Do: control.DoStatus}, &s); err != nil {
 				return err
 			}
 			if asJSON {
@@ -65,7 +65,7 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 			return output(err)
 		},
 	}
-	a.addSocket(cmd)
+	f.addSocket(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&watch, "watch", "", "repeat, every 2s or as often as `INTERVAL` says")
 	cmd.Flags().Lookup("watch").NoOptDefVal = watchDefault.String()
@@ -96,7 +96,7 @@ func watchStatus(ctx context.Context, c *control.Client, every time.Duration, as
 	defer stop()
 	get := func() (control.Status, error) {
 		var s control.Status
-		return s, ask(ctx, c, answerTime, control.Request{Do: control.DoStatus}, &s)
+		return s, request(ctx, c, answerTime, control.Request{Do: control.DoStatus}, &s)
 	}
 	first, err := get() // that nobody is there at the beginning is an error
 	if err != nil {

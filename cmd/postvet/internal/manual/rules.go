@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/postvet/postvet/policy/explain"
-
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/explain"
 )
 
 const rulesPage = "postvet-rules"

@@ -11,15 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

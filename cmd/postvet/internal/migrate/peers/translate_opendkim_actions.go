@@ -1,8 +1,6 @@
 package peers
 
-import (
-	"strings"
-)
+import "strings"
 
 // dkimResults are the DKIM results that have an option of their own, and the rules
 // that do the same.

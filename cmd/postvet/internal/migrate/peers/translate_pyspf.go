@@ -1,8 +1,6 @@
 package peers
 
-import (
-	"strings"
-)
+import "strings"
 
 // pyspf translates what pyspf-milter 3.0 did: it answered at MAIL FROM.
 func (p *Plan) pyspf() {

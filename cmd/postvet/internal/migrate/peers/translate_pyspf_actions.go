@@ -1,8 +1,6 @@
 package peers
 
-import (
-	"strings"
-)
+import "strings"
 
 // spfActions translates what pyspf-milter did because of an SPF result.
 func (p *Plan) spfActions() {

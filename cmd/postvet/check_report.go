@@ -1,18 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/foreign"
-	"github.com/postvet/postvet/policy/result"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -62,20 +62,20 @@ func orEmpty[S ~[]E, E any](s *S) {
 // by strangers, so nothing of it reaches the terminal unseen.
 func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace bool, s layout.Screen) error {
 	p := page{Screen: s}
-	client := orNone(r.Client.IP, "unknown address")
+	client := cmp.Or(r.Client.IP, "unknown address")
 	if r.Client.PTR != "" {
 		client += " (" + r.Client.PTR + ")"
 	}
 	if r.Client.Hidden != "" {
 		p.line("client", "", "not known: "+r.Client.Hidden)
 	} else {
-		p.line("client", "", client, "HELO "+orNone(r.Client.Helo, "not given"))
+		p.line("client", "", client, "HELO "+cmp.Or(r.Client.Helo, "not given"))
 	}
 	if r.Client.Relay != "" {
-		p.line("relay", "", r.Client.Relay, "HELO "+orNone(r.Client.RelayHelo, "not given"), fmt.Sprintf("%d trusted", r.Client.Hops))
+		p.line("relay", "", r.Client.Relay, "HELO "+cmp.Or(r.Client.RelayHelo, "not given"), fmt.Sprintf("%d trusted", r.Client.Hops))
 	}
-	p.line("sender", "", "MAIL FROM "+orNone(r.MailFrom, "<>"), given("as user %s", r.User))
-	if author := orNone(r.Author.Domain, r.Author.Problem); author != "" {
+	p.line("sender", "", "MAIL FROM "+cmp.Or(r.MailFrom, "<>"), given("as user %s", r.User))
+	if author := cmp.Or(r.Author.Domain, r.Author.Problem); author != "" {
 		p.line("author", "", author)
 	}
 	if r.Exempt != "" {
@@ -214,7 +214,7 @@ func (p *page) opinions(list []dkim.Opinion) {
 		if !o.Agrees {
 			agrees = "differs from ours"
 		}
-		p.line("second", string(o.Result), "go-msgauth", orNone(o.Domain, "no domain"), agrees, o.Reason)
+		p.line("second", string(o.Result), "go-msgauth", cmp.Or(o.Domain, "no domain"), agrees, o.Reason)
 	}
 }
 
@@ -235,7 +235,7 @@ func describeDKIM(d dkim.Result) []string {
 	if d.Testing {
 		testing = "the domain is testing"
 	}
-	return []string{orNone(d.Domain, "no domain"), given("selector %s", d.Selector), d.Algorithm, bits, testing, d.Reason}
+	return []string{cmp.Or(d.Domain, "no domain"), given("selector %s", d.Selector), d.Algorithm, bits, testing, d.Reason}
 }
 
 // describeMatch says what a rule of the admin's own that did not decide did.
@@ -275,21 +275,7 @@ func describeDMARC(r *result.Report) []string {
 	}
 	record := ""
 	if d.RecordDomain != "" {
-		record = fmt.Sprintf("record at _dmarc.%s asks for %s", d.RecordDomain, orNone(string(d.Policy), "nothing"))
+		record = fmt.Sprintf("record at _dmarc.%s asks for %s", d.RecordDomain, cmp.Or(string(d.Policy), "nothing"))
 	}
 	return []string{d.AuthorDomain, record, given("aligned %s", strings.Join(aligned, " and ")), d.Reason}
-}
-
-func orNone(s, none string) string {
-	if s == "" {
-		return none
-	}
-	return s
-}
-
-func given(format, s string) string {
-	if s == "" {
-		return ""
-	}
-	return fmt.Sprintf(format, s)
 }

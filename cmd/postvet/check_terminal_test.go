@@ -7,9 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -18,6 +15,8 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // volatile is the part of a report that differs from run to run: what it cost.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+)
+
+// configFlags are the flags that stand for keys of the configuration.
+type configFlags struct {
+	file       string
+	listen     []string
+	resolvers  []string
+	dnsTimeout string
+	authservID string
+	mode       string
+
+	cmd *cobra.Command
+}
+
+func (f *configFlags) addFile(cmd *cobra.Command) {
+	f.cmd = cmd
+	cmd.Flags().StringVar(&f.file, "config", "", "configuration `FILE`")
+}
+
+func (f *configFlags) addDNS(cmd *cobra.Command) {
+	f.cmd = cmd
+	cmd.Flags().StringArrayVar(&f.resolvers, "resolver", nil, "resolver to ask, as `HOST:PORT` or address; repeatable (default the system's)")
+	cmd.Flags().StringVar(&f.dnsTimeout, "dns-timeout", "", "`TIME` that one look-up may take with its retries (default 5s)")
+}
+
+func (f *configFlags) addAuthservID(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.authservID, "authserv-id", "", "`ID` in our Authentication-Results (default the host name)")
+}
+
+func (f *configFlags) addServe(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, "`ADDR` to listen on, such as inet:127.0.0.1:8890 or unix:/path; repeatable")
+	cmd.Flags().StringVar(&f.mode, "mode", "", "`MODE` enforce or monitor (default enforce)")
+}
+
+// load returns the configuration of the file, if one is named, and of the flags,
+// which win.
+func (f *configFlags) load() (*config.Config, error) {
+	c := config.Default()
+	if f.cmd.Flags().Lookup("config") != nil && f.cmd.Flags().Changed("config") {
+		var err error
+		if c, err = loadFile(f.file); err != nil {
+			return nil, err
+		}
+	}
+	for _, one := range []struct {
+		flag, key string
+		values    []string
+	}{
+		{"listen", "listen", f.listen},
+		{"resolver", "dns.resolvers", f.resolvers},
+		{"dns-timeout", "dns.timeout", []string{f.dnsTimeout}},
+		{"authserv-id", "authserv_id", []string{f.authservID}},
+		{"mode", "mode", []string{f.mode}},
+	} {
+		if !f.cmd.Flags().Changed(one.flag) {
+			continue
+		}
+		if err := c.SetFlag("--"+one.flag, one.key, one.values...); err != nil {
+			return nil, exit{exitUsage, err}
+		}
+	}
+	if err := c.Check(); err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	return c, nil
+}
+
+// loadFile reads a configuration. A file with faults is wrong usage (exit code 2); one
+// that cannot be read is not.
+func loadFile(name string) (*config.Config, error) {
+	c, err := config.Load(name)
+	var faults config.Errors
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.As(err, &faults):
+		return nil, exit{exitUsage, err}
+	}
+	return nil, failed("%s; name a readable file, or write one with \"postvet config default\"", fileError(name, err))
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy"
+)
+
+// evaluation is what evaluates stored messages under a configuration.
+type evaluation struct {
+	config     *config.Config
+	authservID string
+	resolver   *dnscache.Resolver
+}
+
+// newEvaluation returns an evaluation, whose resolver the caller closes.
+func newEvaluation(c *config.Config) (evaluation, error) {
+	id, err := c.EffectiveAuthservID()
+	if err != nil {
+		return evaluation{}, exit{exitFailed, err}
+	}
+	resolver, err := c.NewResolver(nil)
+	if err != nil {
+		return evaluation{}, exit{exitFailed, err}
+	}
+	return evaluation{c, id, resolver}, nil
+}
+
+// checker returns a checker with a clock. It exempts neither trusted addresses nor
+// local submissions, so that the person sees their results.
+func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
+	o := e.config.CheckerOptions(e.resolver, e.authservID, now)
+	o.Trace = trace
+	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
+	return policy.NewChecker(o)
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
+	"github.com/postvet/postvet/cmd/postvet/internal/trial"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+type policyTestFlags struct {
+	configFlags
+	messages       []string
+	rules, against string
+	jobs           int
+	json, all      bool
+	received       bool
+}
+
+func newPolicyTest() *cobra.Command {
+	f := &policyTestFlags{}
+	cmd := &cobra.Command{
+		Use:   "test --messages DIR|FILE... [--rules FILE] [--against FILE]",
+		Short: "run stored messages through one or two policies",
+		Long: `Test evaluates stored messages and prints which of them would be treated
+otherwise by other rules, and sums by action and by rule. It changes nothing.
+
+The policy to try is the configuration with the rules of --rules instead of its
+own, and with the keys mode, [policy] and the like of that file over its own. It
+is compared with the configuration as it is, or with the rules of --against. With
+neither, all messages are decided about by the configuration alone.
+
+Who sent a message from where stands in MESSAGE.envelope beside it, one
+"key value" a line: ip, helo, mail-from, rcpt, user, tls, listener, time; or in
+fields X-Envelope-IP, -Helo, -From, -To, -User, -TLS, -Listener and -Time on top
+of the message. Without either, MAIL FROM is taken from Return-Path. The client is
+unknown then, and there is no SPF, unless --received takes it from the topmost
+Received field, which is right where your own MTA wrote that field. The DNS is
+asked as it is today.
+
+A file holds one message or is an mbox, and may be packed with gzip. In folders
+all files are read, but for *.envelope and names that begin with a dot; of a
+Maildir those in cur and new. Trusted addresses and local submissions are checked
+too.
+
+Exit codes: 0 no message would be treated otherwise, 1 some would, 2 wrong usage
+or configuration, 3 no message could be read.`,
+		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur --received
+  postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
+  postvet policy test --config /etc/postvet/postvet.toml --messages corpus --json | jq .actions`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.messages, "messages", nil, "`DIR` or file with messages; repeatable, and further ones may follow as arguments")
+	fl.StringVar(&f.rules, "rules", "", "`FILE` with the rules to try")
+	fl.StringVar(&f.against, "against", "", "`FILE` with the rules to compare with (default those of the configuration)")
+	fl.IntVar(&f.jobs, "jobs", 8, "`N` messages to evaluate at once (1 to 64)")
+	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
+	fl.BoolVar(&f.json, "json", false, "print JSON")
+	fl.BoolVar(&f.received, "received", false, "take client and time from the topmost Received field where there is no envelope")
+	f.addFile(cmd)
+	f.addDNS(cmd)
+	f.addAuthservID(cmd)
+	return cmd
+}
+
+func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
+	if f.jobs < 1 || f.jobs > 64 {
+		return usage("--jobs: %d is out of bounds; write 1 to 64", f.jobs)
+	}
+	names := append(messageNames(f.messages), args...)
+	if len(names) == 0 {
+		return usage("no messages; name files or directories with --messages")
+	}
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	before, after, err := f.policies(c)
+	if err != nil {
+		return err
+	}
+	files, err := mailbox.Files(names)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			return failed("%s; name files or directories with messages", fileError(pe.Path, err))
+		}
+		return failed("%v", err)
+	}
+	rows, err := f.evaluate(cmd, c, before, after, files)
+	if err != nil {
+		return err
+	}
+	return f.print(cmd, rows, before != nil)
+}
+
+// messageNames splits values of --messages at their commas, unless a file has such a
+// name, as the files of a Maildir have.
+func messageNames(given []string) []string {
+	var names []string
+	for _, g := range given {
+		if _, err := os.Lstat(g); err == nil {
+			names = append(names, g)
+		} else {
+			names = append(names, strings.Split(g, ",")...)
+		}
+	}
+	return names
+}
+
+// policies returns the configurations to compare; before is nil if there is
+// only one.
+func (f *policyTestFlags) policies(c *config.Config) (before, after *config.Config, err error) {
+	over := func(flag, file string) (*config.Config, error) {
+		if !f.cmd.Flags().Changed(flag) {
+			return c, nil
+		}
+		return overlay(c, file)
+	}
+	if before, err = over("against", f.against); err != nil {
+		return nil, nil, err
+	}
+	if after, err = over("rules", f.rules); err != nil {
+		return nil, nil, err
+	}
+	if before == after {
+		before = nil
+	}
+	return before, after, nil
+}
+
+// evaluate evaluates the files under one policy or two.
+func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.Config, files []string) ([]trial.Row, error) {
+	under, err := newEvaluation(c)
+	if err != nil {
+		return nil, err
+	}
+	defer under.resolver.Close()
+	rules := after.Rules(under.authservID)
+	o := trial.Options{
+		Checker: func(now func() time.Time) *policy.Checker { return under.checker(now, false) },
+		Now:     time.Now, Received: f.received, After: &rules, Jobs: f.jobs,
+		MaxBytes: int64(c.Limits.HeaderBytes) + int64(c.Limits.BodyBytes),
+	}
+	if before != nil {
+		rules := before.Rules(under.authservID)
+		o.Before = &rules
+	}
+	if w := cmd.ErrOrStderr(); layout.IsTerminal(w) {
+		o.Progress = progress(w, len(files))
+		defer fmt.Fprint(w, "\r\x1b[K")
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+	defer stop()
+	rows, err := trial.Run(ctx, files, o)
+	if err != nil {
+		return nil, failed("interrupted; no result")
+	}
+	return rows, nil
+}
+
+// progress shows how far a run has come, at most ten times a second.
+func progress(w io.Writer, of int) func(int) {
+	var last time.Time
+	return func(done int) {
+		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond || done == of {
+			last = now
+			fmt.Fprintf(w, "\r%d of %s", done, layout.Count(of, "file"))
+		}
+	}
+}
+
+// print prints what was found. The error is the exit code.
+func (f *policyTestFlags) print(cmd *cobra.Command, rows []trial.Row, compared bool) error {
+	r := trial.NewReport(rows, compared, f.all || !compared)
+	for _, p := range r.Unreadable {
+		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s: %s\n", foreign.Terminal(p.File, foreign.Whole), foreign.Terminal(p.Problem, foreign.Whole))
+	}
+	var err error
+	if f.json {
+		err = printJSON(cmd.OutOrStdout(), r)
+	} else {
+		err = r.Write(cmd.OutOrStdout())
+	}
+	switch {
+	case err != nil:
+		return output(err)
+	case r.Messages == 0:
+		return failed("no message could be read; name files or directories with messages")
+	case r.Differing > 0:
+		return exit{code: exitNo}
+	}
+	return nil
+}
