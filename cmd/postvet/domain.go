@@ -26,7 +26,7 @@ func newDomain() *cobra.Command {
 		Short: "show what a domain publishes for mail",
 		Long: `Domain shows what a domain publishes for mail, with what is wrong and what to
 publish instead: its MX hosts and their addresses, its SPF record as a tree with
-the number of look-ups, its DKIM keys, and the DMARC record that governs it.
+the number of lookups, its DKIM keys, and the DMARC record that governs it.
 
 The DNS has no list of DKIM selectors: well-known ones are tried, name others
 with --selector; they stand behind s= in the domain's signatures.
@@ -81,7 +81,7 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		if report.Failed == 0 {
 			return failed("not all could be looked up; see what is marked dns")
 		}
-		return failed("%d of %d look-ups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
+		return failed("%d of %d lookups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
 	}
 	return nil
 }

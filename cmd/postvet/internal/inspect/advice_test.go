@@ -57,8 +57,8 @@ func TestAdvice(t *testing.T) {
 			[]string{`publish: a.example. TXT "v=spf1 mx include:_Spf.esp.example exp=e1.a.example a -all"`},
 			nil,
 		},
-		{"nine look-ups", includes(9), []string{"warning  9 of 10 look-ups: two more at a provider break the record"}, nil},
-		{"ten look-ups", includes(10), []string{"warning  10 of 10 look-ups: one more at a provider breaks the record"}, nil},
+		{"nine lookups", includes(9), []string{"warning  9 of 10 lookups: two more at a provider break the record"}, nil},
+		{"ten lookups", includes(10), []string{"warning  10 of 10 lookups: one more at a provider breaks the record"}, nil},
 		{
 			"a key that is strict and tested",
 			"mail._domainkey.a.example. TXT \"v=DKIM1; t=y:s; " + key + "\"\n",

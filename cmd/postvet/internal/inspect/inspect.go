@@ -64,7 +64,7 @@ func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Re
 	r.Lookups, r.Failed, exceeded = l.counts()
 	r.combine()
 	if exceeded {
-		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d look-ups: what is beyond them was not judged", maxLookups))
+		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d lookups: the rest was not checked", maxLookups))
 	}
 	return r
 }

@@ -76,7 +76,7 @@ func TestReports(t *testing.T) {
 				}
 			}
 			if n := r.Lookups; n > maxLookups {
-				t.Errorf("%d look-ups", n)
+				t.Errorf("%d lookups", n)
 			}
 		})
 	}
@@ -211,7 +211,7 @@ func TestPublishTXT(t *testing.T) {
 }
 
 // A domain that publishes as much as the DNS can carry costs a bounded number of
-// look-ups and a readable report.
+// lookups and a readable report.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	var zone strings.Builder
@@ -239,7 +239,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d hosts, %d addresses", len(r.MX.Hosts), len(r.MX.Hosts[0].Addresses))
 	}
 	if r.DKIM.Probed > maxSelectors+len(wellKnown) || !r.SPF.Truncated || r.Lookups > 600 {
-		t.Errorf("%d selectors, tree truncated %v, %d look-ups", r.DKIM.Probed, r.SPF.Truncated, r.Lookups)
+		t.Errorf("%d selectors, tree truncated %v, %d lookups", r.DKIM.Probed, r.SPF.Truncated, r.Lookups)
 	}
 	var text bytes.Buffer
 	if err := r.Print(&text, layout.Screen{Color: true}); err != nil || text.Len() > 1<<20 {

@@ -148,7 +148,7 @@ func (l *lookups) addresses(ctx context.Context, name string) *dnscache.Answer {
 // failedLookup returns the text of a finding: the lookup of something at name
 // failed.
 func failedLookup(what, name string, o dnscache.Outcome) string {
-	why := "DNS trouble"
+	why := "DNS failure"
 	switch o {
 	case dnscache.ServFail:
 		why = "its DNS servers fail (SERVFAIL)"

@@ -84,9 +84,9 @@ func TestTooManyLookups(t *testing.T) {
 	t.Parallel()
 	r := Inspect(t.Context(), crowded{}, "crowded.example", Options{})
 	if r.Lookups != maxLookups || r.Failed != 0 {
-		t.Errorf("%d of %d look-ups failed", r.Failed, r.Lookups)
+		t.Errorf("%d of %d lookups failed", r.Failed, r.Lookups)
 	}
-	if n := len(r.Findings); n != 1 || !r.Findings[0].DNSFailure || !strings.Contains(r.Findings[0].Text, "more than 1000 look-ups") {
+	if n := len(r.Findings); n != 1 || !r.Findings[0].DNSFailure || !strings.Contains(r.Findings[0].Text, "more than 1000 lookups") {
 		t.Errorf("%+v", r.Findings)
 	}
 }

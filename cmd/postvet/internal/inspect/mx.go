@@ -54,7 +54,7 @@ func inspectMX(ctx context.Context, l *lookups, domain string) MX {
 		return m
 	}
 	if n := len(a.MX); n > maxHosts {
-		m.Findings.Warning(fmt.Sprintf("%d mail exchangers; only the first %d were looked at", n, maxHosts), "")
+		m.Findings.Warning(fmt.Sprintf("%d mail exchangers; only the first %d were checked", n, maxHosts), "")
 	}
 	var all sync.WaitGroup
 	for i := range m.Hosts {

@@ -48,7 +48,7 @@ func (p *printer) report(r *Report) {
 	}
 	p.line("%s, %s", errors, warnings)
 	if r.Failed > 0 {
-		p.line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d look-ups failed: what could not be looked up was not judged", r.Failed, r.Lookups)))
+		p.line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", r.Failed, r.Lookups)))
 	}
 }
 

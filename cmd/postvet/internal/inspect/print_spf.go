@@ -10,7 +10,7 @@ import (
 func (p *printer) spf(s *SPF) {
 	note := ""
 	if s.Record != "" {
-		note = fmt.Sprintf("%d of %d look-ups, %d of %d void", s.Lookups, spfLookupLimit, s.Voids, spfVoidLimit)
+		note = fmt.Sprintf("%d of %d lookups, %d of %d void", s.Lookups, spfLookupLimit, s.Voids, spfVoidLimit)
 	}
 	p.section("SPF", note)
 	if s.Record != "" {
@@ -30,7 +30,7 @@ func (p *printer) terms(indent string, list []Term) {
 		}
 		var notes []string
 		if t.Lookups > 0 {
-			notes = append(notes, layout.Count(t.Lookups, "look-up"))
+			notes = append(notes, layout.Count(t.Lookups, "lookup"))
 		}
 		if t.Note != "" {
 			notes = append(notes, t.Note)

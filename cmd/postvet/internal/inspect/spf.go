@@ -90,19 +90,19 @@ func (s *SPF) find(texts []string) (record string, ok bool) {
 func (s *SPF) checkRecord(tree *spf.Tree) {
 	switch {
 	case s.Lookups > spfLookupLimit:
-		s.Findings.Error(fmt.Sprintf("%d look-ups where RFC 7208 section 4.6.4 allows 10: checks that get that far end in permerror", s.Lookups),
+		s.Findings.Error(fmt.Sprintf("%d lookups where RFC 7208 section 4.6.4 allows 10: checks that get that far end in permerror", s.Lookups),
 			"remove includes that are no longer used, and name fixed addresses by ip4: and ip6: instead of a, mx and include")
 	case s.Lookups >= spfLookupLimit-1:
 		more := "one more at a provider breaks the record"
 		if s.Lookups < spfLookupLimit {
 			more = "two more at a provider break the record"
 		}
-		s.Findings.Warning(fmt.Sprintf("%d of 10 look-ups: %s", s.Lookups, more), "remove includes that are no longer used")
+		s.Findings.Warning(fmt.Sprintf("%d of 10 lookups: %s", s.Lookups, more), "remove includes that are no longer used")
 	default:
-		s.Findings.OK(fmt.Sprintf("%d of 10 look-ups", s.Lookups))
+		s.Findings.OK(fmt.Sprintf("%d of 10 lookups", s.Lookups))
 	}
 	if s.Voids > spfVoidLimit {
-		s.Findings.Error(fmt.Sprintf("%d look-ups find nothing where RFC 7208 section 4.6.4 allows 2: many receivers end the check in permerror", s.Voids),
+		s.Findings.Error(fmt.Sprintf("%d lookups find nothing where RFC 7208 section 4.6.4 allows 2: many receivers end the check in permerror", s.Voids),
 			"remove the terms whose targets are gone")
 	}
 	if s.Truncated {
