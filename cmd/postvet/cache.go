@@ -14,8 +14,8 @@ func newCache() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "look into the DNS cache of the running service, or empty it",
-		Long: `Cache shows what the running service knows of a name, or makes it forget that:
-after a record was corrected, the next message asks for it again.`,
+		Long: `Cache shows the answers that the running service has cached for a name, or
+removes them: after a record was corrected, the next message looks it up again.`,
 		Example: `  postvet cache show _dmarc.example.org
   postvet cache flush example.org --below`,
 	}
@@ -30,11 +30,11 @@ func newCacheShow() *cobra.Command {
 	q := control.Request{Do: control.DoCacheShow}
 	cmd := &cobra.Command{
 		Use:   "show NAME",
-		Short: "print what the cache holds of a name",
-		Long: `Show prints the answers that the cache holds of a name: the type, how the
-question ended (found, no data, nxdomain, or trouble), how long it holds, and the
-records, quoted. A proven "nxdomain" of a name above is shown too. Nothing is
-asked over the network.
+		Short: "print the cached answers for a name",
+		Long: `Show prints the answers that the cache has for a name: the type, the outcome of
+the lookup (found, no data, nxdomain, or a failure), how long the answer stays,
+and the records, quoted. A proven "nxdomain" of a name above is shown too.
+Nothing is looked up.
 
 Exit codes: 0 there are answers, 1 there are none, 3 the service could not be
 asked.`,
@@ -62,14 +62,14 @@ asked.`,
 				if asJSON {
 					return exit{exitNo, nil}
 				}
-				return answerNo("the cache holds nothing of %s; see with --below what it holds below", foreign.Word(q.Name, 255))
+				return answerNo("the cache has nothing for %s; --below shows what it has below", foreign.Word(q.Name, 255))
 			}
 			return nil
 		},
 	}
 	f.addSocket(cmd)
 	cmd.Flags().StringVar(&q.Type, "type", "", "only this `TYPE`: "+control.TypeNames())
-	cmd.Flags().BoolVar(&q.Below, "below", false, "also of the names below it")
+	cmd.Flags().BoolVar(&q.Below, "below", false, "show the names below it too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -79,12 +79,12 @@ func newCacheFlush() *cobra.Command {
 	q := control.Request{Do: control.DoCacheFlush}
 	cmd := &cobra.Command{
 		Use:   "flush NAME",
-		Short: "make the cache forget a name",
-		Long: `Flush makes the cache forget the answers of a name, of all types, and with
---below those of the names below it; --all empties the cache. The next message
-that needs them asks again. It prints how many answers there were.
+		Short: "remove a name from the cache",
+		Long: `Flush removes the answers for a name, of all types, from the cache, and prints how
+many there were. With --below it also removes those for the names below it; --all
+empties the cache. The next message that needs an answer looks it up again.
 
-Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.`,
+Exit codes: 0 done, even if there was nothing, 3 the service could not be asked.`,
 		Example: `  postvet cache flush _dmarc.example.org
   postvet cache flush example.org --below
   postvet cache flush --all`,
@@ -94,7 +94,7 @@ Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.
 			case q.All && (len(args) > 0 || q.Below):
 				return usage("--all beside a name or --below; write one of them")
 			case !q.All && (len(args) == 0 || args[0] == ""):
-				return usage("no name to forget; write a domain, or --all")
+				return usage("no name to remove; write a domain, or --all")
 			case !q.All:
 				q.Name = args[0]
 			}
@@ -107,7 +107,7 @@ Exit codes: 0 done, also if there was nothing; 3 the service could not be asked.
 		},
 	}
 	f.addSocket(cmd)
-	cmd.Flags().BoolVar(&q.Below, "below", false, "also the names below it")
-	cmd.Flags().BoolVar(&q.All, "all", false, "everything")
+	cmd.Flags().BoolVar(&q.Below, "below", false, "remove the names below it too")
+	cmd.Flags().BoolVar(&q.All, "all", false, "remove everything")
 	return cmd
 }

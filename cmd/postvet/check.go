@@ -34,35 +34,34 @@ func newCheck(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "evaluate one message as if it arrived now",
-		Long: `Check evaluates one message exactly as "serve" would if it arrived from the
-client that the flags describe, and prints each result, why, and what would be
-done. "why" tells how that came about; "hint" is a likely story behind a
-failure, and decides nothing.
+		Long: `Check evaluates one message as "serve" would if it arrived from the client that
+the flags describe. It prints each result with its reason, and what would be
+done. "why" explains the decision. "hint" names a likely cause of a failure; it
+decides nothing.
 
-FILE holds the message, also as an mbox or packed with gzip; "-" stands for
+FILE holds the message; an mbox with one message and gzip are read too. "-" is
 standard input, which is also read if it is a file or a pipe. Without a message,
-SPF and reverse DNS are checked alone. Without --ip there is no SPF.
+only SPF and reverse DNS are checked. Without --ip there is no SPF.
 
-With --received, what the flags leave out is taken from the envelope that is
-stored with the message, as "postvet policy test" finds it: in MESSAGE.envelope
-or in X-Envelope fields, else in Return-Path and the topmost Received field.
+With --received, the envelope that is stored with the message replaces missing
+flags. "postvet policy test" reads it in the same way: from MESSAGE.envelope or
+X-Envelope fields, or else from Return-Path and the topmost Received field.
 
 Trusted addresses and local submissions are checked too, so that you see their
-results; --user makes the message that of an authenticated client, which is
-exempt unless the configuration says otherwise. --listener, --socket and --tls
-say how it came, for rules and policy.monitor_listeners that ask for it. If --ip
-is one of the configuration's trust.relays, the client is whom the message's
-Received fields name.
+results. --user makes the client one that has logged in, which is exempt unless
+the configuration says otherwise. --listener, --socket and --tls describe the
+connection for rules and for policy.monitor_listeners. If --ip is one of the
+configuration's trust.relays, the Received fields of the message name the client.
 
---second-opinion has go-msgauth, another implementation of DKIM, verify the
-signatures too. It judges expiry by the clock of now, fails every l=, and knows
-no t=s; a difference for one of these reasons means nothing.
+With --second-opinion, go-msgauth verifies the signatures too. It is another
+implementation of DKIM: it judges expiry by the present time, fails every l=, and
+does not know t=s. A difference for one of these reasons means nothing.
 
-Exit codes: 0 it would be accepted, 1 it would not, 2 wrong usage, 3 the message
-is not readable or no resolver answers.`,
+Exit codes: 0 the message would be accepted, 1 it would not, 2 wrong usage, 3 the
+message cannot be read or no resolver answers.`,
 		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org mail.eml
   postvet check --ip 192.0.2.1 --mail-from a@example.org        SPF alone
-  postvet check --trace --at 2026-05-01T12:00:00Z mail.eml      by the clock of then
+  postvet check --trace --at 2026-05-01T12:00:00Z mail.eml      at another time
   postvet check --config postvet.toml --listener ORIGINATING --tls TLSv1.3 mail.eml
   postvet check --json mail.eml | jq .dmarc`,
 		Args: args(0, 1),
@@ -75,13 +74,13 @@ is not readable or no resolver answers.`,
 	fl.StringArrayVar(&f.rcpt, "rcpt", nil, "`ADDRESS` of a recipient; repeatable")
 	fl.StringVar(&f.user, "user", "", "`NAME` the client logged in with")
 	fl.StringVar(&f.listener, "listener", "", "`NAME` of the MTA's listener, its {daemon_name}")
-	fl.StringVar(&f.socket, "socket", "", "`ADDR` of our own socket, such as inet:127.0.0.1:8890 or unix:/path")
-	fl.StringVar(&f.tls, "tls", "", "`VERSION` of TLS between client and MTA, such as TLSv1.3 (default not encrypted)")
-	fl.StringVar(&f.at, "at", "", "`TIME` to judge expiry by, RFC 3339 or Unix seconds (default now)")
-	fl.BoolVar(&f.received, "received", false, "take what the flags leave out from the envelope stored with the message")
+	fl.StringVar(&f.socket, "socket", "", "`ADDR` of Postvet's socket, such as inet:127.0.0.1:8890 or unix:/path")
+	fl.StringVar(&f.tls, "tls", "", "`VERSION` of TLS between client and MTA, such as TLSv1.3 (default no TLS)")
+	fl.StringVar(&f.at, "at", "", "`TIME` of arrival, by which expiry is judged: RFC 3339 or Unix seconds (default now)")
+	fl.BoolVar(&f.received, "received", false, "take missing flags from the envelope that is stored with the message")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
-	fl.BoolVar(&f.trace, "trace", false, "print every step, and look closer at broken signatures")
-	fl.BoolVar(&f.second, "second-opinion", false, "have signatures also verified by go-msgauth, and compare")
+	fl.BoolVar(&f.trace, "trace", false, "print every step, and examine broken signatures")
+	fl.BoolVar(&f.second, "second-opinion", false, "verify signatures by go-msgauth too, and compare")
 	addColor(cmd, &f.color)
 	f.addFile(cmd)
 	f.addDNS(cmd)
@@ -172,7 +171,7 @@ func answer(r *result.Report) error {
 	case r.Verdict.Action == result.Reject || r.Verdict.Action == result.Quarantine:
 		return exit{code: exitNo}
 	case r.DNS.Lookups > 0 && r.DNS.Failed == r.DNS.Lookups:
-		return failed("no resolver answered any of %d look-ups; try another with --resolver", r.DNS.Lookups)
+		return failed("no resolver answered any of %d lookups; try another with --resolver", r.DNS.Lookups)
 	case r.Verdict.Action != result.Accept:
 		return exit{code: exitNo}
 	}

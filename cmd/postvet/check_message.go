@@ -47,7 +47,7 @@ var tlsVersion = regexp.MustCompile(`^(TLS|SSL)v[0-9](\.[0-9])?$`)
 func (f *checkFlags) arrival(client *message.Client) error {
 	switch {
 	case strings.ContainsAny(f.listener, ":/"):
-		return usage("--listener: %q is no daemon name; write an address of our own as --socket", f.listener)
+		return usage("--listener: %q is no daemon name; write an address of Postvet as --socket", f.listener)
 	case strings.ContainsFunc(f.listener, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) }):
 		return usage("--listener: %q is no daemon name; write one such as ORIGINATING", f.listener)
 	case f.tls != "" && !tlsVersion.MatchString(f.tls):
@@ -76,7 +76,7 @@ func openMessage(in *os.File, args []string, errOut io.Writer) (box *mailbox.Rea
 	case len(args) == 0:
 		var silent bool
 		if r, silent = input.Unasked(in, input.Patience); silent {
-			fmt.Fprintf(errOut, "postvet: standard input is silent, going on without a message; write \"-\" to wait for one\n")
+			fmt.Fprintf(errOut, "postvet: nothing comes from standard input, going on without a message; write \"-\" to wait for one\n")
 		}
 	case args[0] == "-":
 		if r, err = input.Standard(in); err != nil {

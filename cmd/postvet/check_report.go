@@ -92,7 +92,7 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace b
 		p.line("shadow", string(s.Action), strings.TrimSpace(s.Code+" "+s.Text), "rule "+s.Rule, given("to %s", s.RedirectTo),
 			map[bool]string{false: "the same in effect"}[s.Differs(r.Verdict)])
 	}
-	p.line("dns", "", fmt.Sprintf("%d look-ups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
+	p.line("dns", "", fmt.Sprintf("%d lookups, %d without an answer, %.1f ms", r.DNS.Lookups, r.DNS.Failed, r.DNS.WaitMS))
 	if len(r.Claims) > 0 {
 		p.line("removed", "", layout.Count(len(r.Claims), "field")+" in our name")
 	}

@@ -10,8 +10,8 @@ func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "check, show or begin a configuration",
-		Long: `Config works on configuration files without starting anything. Postvet needs
-none; what a file leaves out has its default.`,
+		Long: `Config works on configuration files without starting anything. Postvet needs no
+file: a key that is not set has its default.`,
 		Example: `  postvet config default > /etc/postvet/postvet.toml
   postvet config check /etc/postvet/postvet.toml && systemctl reload postvet
   postvet config show /etc/postvet/postvet.toml`,
@@ -25,9 +25,9 @@ func newConfigShow() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "show [FILE]",
-		Short: "print what is in force",
-		Long: `Show prints every key with the value that is in force with a file, and the line
-that set it. Without a file it prints the defaults. The output is valid TOML.`,
+		Short: "print every key with its value",
+		Long: `Show prints every key with the value that it has under a file, and the line that
+set it. Without a file it prints the defaults. The output is valid TOML.`,
 		Example: `  postvet config show /etc/postvet/postvet.toml | grep -v '# default'`,
 		Args:    args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ func newConfigDefault() *cobra.Command {
 	return &cobra.Command{
 		Use:     "default",
 		Short:   "print every key with its default and a comment",
-		Long:    "Default prints a configuration file with every key, its default and a comment:\nthe one to begin with. It changes nothing.",
+		Long:    "Default prints a configuration file to begin with: every key with its default and\na comment. It changes nothing.",
 		Example: "  postvet config default > /etc/postvet/postvet.toml",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,8 +61,8 @@ func newConfigDefault() *cobra.Command {
 	}
 }
 
-// fileArgument takes the file as argument or as flag, so that the flags of a
-// serve line can be pasted.
+// fileArgument returns the file, which is an argument or the flag --config, as for
+// serve.
 func fileArgument(cmd *cobra.Command, flag string, args []string) (string, error) {
 	switch {
 	case len(args) == 0 && !cmd.Flags().Changed("config"):

@@ -15,19 +15,18 @@ func newConfigCheck() *cobra.Command {
 	var m mtaFlags
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "say whether a file is valid, and whether the MTA is set up for it",
-		Long: `Check reads a file as "serve" would, and reports every fault with file, line,
-key and what would be right. It warns of settings that are valid and may yet not
-do what was meant.
+		Short: "check whether a file is valid, and whether the MTA is set up for it",
+		Long: `Check reads a file as "serve" would, and reports every fault with file, line, key
+and remedy. It warns of settings that are valid but may not do what was meant.
 
-With --mta it also looks at how Postfix or Sendmail is set up on this machine:
-whether each service that takes mail asks Postvet, may open its socket (also
-from its chroot), waits longer than Postvet may take, what becomes of mail while
-Postvet is away, which other milters are asked, and under which name results are
-written. FILE may be left out then: the defaults are compared.
+With --mta it also checks how Postfix or Sendmail is set up on this machine:
+whether each service that takes mail asks Postvet, can open its socket (from its
+chroot too) and waits longer than Postvet may take; what happens to mail while
+Postvet is away; which other milters are asked; and the name under which results
+are written. Without FILE the defaults are compared.
 
-Exit codes: 0 all is well or there are only warnings, 1 there are faults, 3 a
-file is not readable.`,
+Exit codes: 0 there are no faults, though there may be warnings, 1 there are
+faults, 3 a file cannot be read.`,
 		Example: `  postvet config check /etc/postvet/postvet.toml && systemctl reload postvet
   postvet config check /etc/postvet/postvet.toml --mta postfix
   postvet config check --mta sendmail --mta-config /etc/mail/sendmail.cf`,
@@ -68,7 +67,7 @@ file is not readable.`,
 	return cmd
 }
 
-// warnings are those of a configuration, as findings are printed.
+// warnings returns the warnings of a configuration as findings.
 func warnings(c *config.Config) finding.List {
 	var found finding.List
 	for _, w := range c.Warnings() {

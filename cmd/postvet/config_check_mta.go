@@ -17,17 +17,17 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// mtaFlags say which MTA's set-up "config check" looks at.
+// mtaFlags say which MTA "config check" checks.
 type mtaFlags struct{ mta, config string }
 
-// Where Debian's packages keep the configurations.
+// The configurations of Debian's packages.
 const (
 	postfixFolder = "/etc/postfix"
 	sendmailFile  = "/etc/mail/sendmail.cf"
 )
 
 func (m *mtaFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&m.mta, "mta", "", "look at the set-up of an `MTA`: postfix or sendmail")
+	cmd.Flags().StringVar(&m.mta, "mta", "", "check the set-up of an `MTA`: postfix or sendmail")
 	cmd.Flags().StringVar(&m.config, "mta-config", "", "the MTA's `PATH`: a folder with main.cf and master.cf, or a sendmail.cf\n(default "+postfixFolder+", "+sendmailFile+")")
 }
 
@@ -69,7 +69,7 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	return nil
 }
 
-// writeFindings prints findings, each with its remedy.
+// writeFindings prints findings with their fixes.
 func writeFindings(w io.Writer, found finding.List) error {
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, foreign.TerminalLines(f.Text)); err != nil {

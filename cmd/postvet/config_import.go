@@ -18,14 +18,14 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// importedFrom are the peers with their flags, in the order in which their files
-// are read.
+// importedFrom is the peers with their flags, in the order in which their files are
+// read.
 var importedFrom = []struct {
 	peer peers.Peer
 	flag string
 }{{peers.OpenDKIM, "opendkim"}, {peers.OpenDMARC, "opendmarc"}, {peers.PySPF, "pyspf"}, {peers.OpenARC, "openarc"}}
 
-// importFlags are what "config import" reads and where it writes.
+// importFlags are the files that "config import" reads, and where it writes.
 type importFlags struct {
 	files  map[peers.Peer]*[]string
 	order  string
@@ -41,19 +41,19 @@ func newConfigImport() *cobra.Command {
 		Use:   "import",
 		Short: "make a configuration from those of opendkim, opendmarc, pyspf-milter, openarc",
 		Long: `Import reads the configurations of the daemons that Postvet takes the place of,
-writes a postvet.toml that behaves as they did, and lists each option that they
-set: kept, changed (and how), or without counterpart (and what to do). Settings
-that do not mean what they seem to are named. A file that sets nothing stands for
-what its daemon does by default. Nothing else is changed.
+and writes a postvet.toml that behaves as they did. It lists each option that
+they set: kept, changed (and how), or without counterpart (and what to do). It
+also names settings that do not mean what they seem to mean. A file that sets
+nothing is a daemon with its defaults. Nothing else is changed.
 
 With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
-sendmail.cf) and prints the exact edit; making it is yours.
+sendmail.cf) and prints the edit to make there. It does not change that file.
 
 The configuration goes to standard output or --output, the list to standard
-error; with --json both are one object on standard output.
+error. With --json both are one object on standard output.
 
 Exit codes: 0 done, 1 a file has lines that its daemon would not take, 3 a file
-is not readable or not writable.`,
+cannot be read or written.`,
 		Example: `  postvet config import --opendkim /etc/opendkim.conf --opendmarc /etc/opendmarc.conf \
       --milter-order /etc/postfix/main.cf --output /etc/postvet/postvet.toml`,
 		Args: args(0, 0),
@@ -61,7 +61,7 @@ is not readable or not writable.`,
 	}
 	fl := cmd.Flags()
 	for _, p := range importedFrom {
-		f.files[p.peer] = fl.StringArray(p.flag, nil, fmt.Sprintf("configuration `FILE` of %s; again for what it includes", p.peer))
+		f.files[p.peer] = fl.StringArray(p.flag, nil, fmt.Sprintf("configuration `FILE` of %s; repeatable, for files that it includes", p.peer))
 	}
 	fl.StringVar(&f.order, "milter-order", "", "`FILE` of the MTA: main.cf, sendmail.mc or sendmail.cf")
 	fl.StringVar(&f.socket, "socket", "", "`ADDR` where Postvet will listen (default inet:127.0.0.1:8890)")
@@ -150,7 +150,7 @@ func (f *importFlags) write(text string) error {
 	}
 	_, err = io.WriteString(file, text)
 	if err := errors.Join(err, file.Close()); err != nil {
-		return failed("%s; what was written is not whole", fileError(f.output, err))
+		return failed("%s; it was not written to its end", fileError(f.output, err))
 	}
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 )
 
-// domainPatience bounds a whole inspection, whatever the domain publishes.
-const domainPatience = 2 * time.Minute
+// domainTimeout bounds an inspection, whatever the domain publishes.
+const domainTimeout = 2 * time.Minute
 
 type domainFlags struct {
 	configFlags
@@ -24,22 +24,22 @@ func newDomain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "domain NAME",
 		Short: "show what a domain publishes for mail",
-		Long: `Domain shows what a domain publishes for mail, with what is wrong and what to
+		Long: `Domain shows what a domain publishes for mail, what is wrong with it, and what to
 publish instead: its MX hosts and their addresses, its SPF record as a tree with
 the number of lookups, its DKIM keys, and the DMARC record that governs it.
 
-The DNS has no list of DKIM selectors: well-known ones are tried, name others
-with --selector; they stand behind s= in the domain's signatures.
+The DNS has no list of DKIM selectors. Well-known ones are looked up; name others
+with --selector. The tag s= of the domain's signatures has them.
 
-Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 the DNS did not
-tell enough.`,
+Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many lookups
+failed to tell.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
   postvet domain --json example.org | jq .dmarc`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
-	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look at; repeatable")
+	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look up; repeatable")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	addColor(cmd, &f.color)
 	f.addDNS(cmd)
@@ -47,7 +47,7 @@ tell enough.`,
 }
 
 func (f *domainFlags) run(cmd *cobra.Command, name string) error {
-	look, err := screenOf(cmd, f.color)
+	screen, err := screenOf(cmd, f.color)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		return exit{exitFailed, err}
 	}
 	defer resolver.Close()
-	ctx, cancel := context.WithTimeout(cmd.Context(), domainPatience)
+	ctx, cancel := context.WithTimeout(cmd.Context(), domainTimeout)
 	defer cancel()
 	report := inspect.Inspect(ctx, resolver, name, inspect.Options{Selectors: f.selectors})
 	if report.Exists == inspect.Invalid {
@@ -69,7 +69,7 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	if f.json {
 		err = printJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = report.Print(cmd.OutOrStdout(), look)
+		err = report.Print(cmd.OutOrStdout(), screen)
 	}
 	if err != nil {
 		return output(err)
@@ -79,7 +79,7 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		return exit{code: exitNo}
 	case inspect.Undetermined:
 		if report.Failed == 0 {
-			return failed("not all could be looked up; see what is marked dns")
+			return failed("some lookups failed; see the lines marked dns")
 		}
 		return failed("%d of %d lookups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
 	}

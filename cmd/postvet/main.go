@@ -1,8 +1,8 @@
-// Postvet is a milter that authenticates incoming mail by SPF, DKIM, ARC and
-// DMARC, and a command that shows an administrator what it sees.
+// Postvet is a milter that authenticates incoming mail by SPF, DKIM, ARC and DMARC,
+// and a command that shows an administrator what it finds.
 //
-// This package reads the configuration, wires the rooms together and prints;
-// it decides nothing about mail itself. One file per subcommand.
+// This package has the flags of the subcommands and prints their answers, one file
+// for each. The work is done by the packages below internal.
 package main
 
 import "os"

@@ -10,8 +10,8 @@ func newPolicy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "explain rules, and try them on stored messages",
-		Long: `Policy says in words what the configuration does with a message, and tries rules
-on stored messages before they decide about mail.`,
+		Long: `Policy explains what the configuration does with a message, and tries rules on
+stored messages before they decide about mail.`,
 		Example: `  postvet policy explain --config /etc/postvet/postvet.toml
   postvet policy test --config /etc/postvet/postvet.toml --rules next.toml --messages ~/Maildir`,
 	}

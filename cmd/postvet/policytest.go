@@ -34,29 +34,28 @@ func newPolicyTest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test --messages DIR|FILE... [--rules FILE] [--against FILE]",
 		Short: "run stored messages through one or two policies",
-		Long: `Test evaluates stored messages and prints which of them would be treated
-otherwise by other rules, and sums by action and by rule. It changes nothing.
+		Long: `Test evaluates stored messages, and prints which of them other rules would treat
+differently, with sums by action and by rule. It changes nothing.
 
-The policy to try is the configuration with the rules of --rules instead of its
-own, and with the keys mode, [policy] and the like of that file over its own. It
-is compared with the configuration as it is, or with the rules of --against. With
-neither, all messages are decided about by the configuration alone.
+The policy under test is the configuration with the rules of --rules in place of
+its own; keys of that file, such as mode and those of [policy], win over its own.
+The policy is compared with the unchanged configuration, or with the rules of
+--against. With neither flag the configuration alone decides about all messages.
 
-Who sent a message from where stands in MESSAGE.envelope beside it, one
-"key value" a line: ip, helo, mail-from, rcpt, user, tls, listener, time; or in
+The envelope of a message is in the file MESSAGE.envelope, one "key value" a
+line: ip, helo, mail-from, rcpt, user, tls, listener, time. Or it is in the
 fields X-Envelope-IP, -Helo, -From, -To, -User, -TLS, -Listener and -Time on top
-of the message. Without either, MAIL FROM is taken from Return-Path. The client is
-unknown then, and there is no SPF, unless --received takes it from the topmost
-Received field, which is right where your own MTA wrote that field. The DNS is
-asked as it is today.
+of the message. If there is neither, MAIL FROM is taken from Return-Path. The
+client is then unknown and there is no SPF, unless --received takes the client
+from the topmost Received field; use it if your own MTA wrote that field. DNS
+records are those of today.
 
-A file holds one message or is an mbox, and may be packed with gzip. In folders
-all files are read, but for *.envelope and names that begin with a dot; of a
-Maildir those in cur and new. Trusted addresses and local submissions are checked
-too.
+A file is one message or an mbox, and may be compressed by gzip. In folders all
+files are read except *.envelope and names that begin with a dot; of a Maildir,
+those in cur and new. Trusted addresses and local submissions are checked too.
 
-Exit codes: 0 no message would be treated otherwise, 1 some would, 2 wrong usage
-or configuration, 3 no message could be read.`,
+Exit codes: 0 no message would be treated differently, 1 some would, 2 wrong
+usage or configuration, 3 no message could be read.`,
 		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur --received
   postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
   postvet policy test --config /etc/postvet/postvet.toml --messages corpus --json | jq .actions`,
@@ -67,10 +66,10 @@ or configuration, 3 no message could be read.`,
 	fl.StringArrayVar(&f.messages, "messages", nil, "`DIR` or file with messages; repeatable, and further ones may follow as arguments")
 	fl.StringVar(&f.rules, "rules", "", "`FILE` with the rules to try")
 	fl.StringVar(&f.against, "against", "", "`FILE` with the rules to compare with (default those of the configuration)")
-	fl.IntVar(&f.jobs, "jobs", 8, "`N` messages to evaluate at once (1 to 64)")
+	fl.IntVar(&f.jobs, "jobs", 8, "`N` files to read at once (1 to 64)")
 	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
-	fl.BoolVar(&f.received, "received", false, "take client and time from the topmost Received field where there is no envelope")
+	fl.BoolVar(&f.received, "received", false, "take client and time from the topmost Received field if there is no envelope")
 	f.addFile(cmd)
 	f.addDNS(cmd)
 	f.addAuthservID(cmd)

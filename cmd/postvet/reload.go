@@ -16,17 +16,17 @@ func newReload() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "make the running service read its configuration again",
-		Long: `Reload makes the running service read its configuration again, waits, and says
-how that ended. All of it is validated before anything changes: with any fault
-the old configuration stays in force, and each fault is printed with file, line,
-key and remedy. What only a restart can change is named.
+		Long: `Reload makes the running service read its configuration again, and waits for the
+outcome. The whole configuration is validated before anything changes. If it has
+a fault, the old configuration stays active, and each fault is printed with file,
+line, key and remedy. Changes that need a restart are named.
 
-It is the ExecReload= of the systemd unit, so that "systemctl reload postvet"
-fails when the configuration is refused. SIGHUP does the same without an answer;
-the log has it then.
+The systemd unit has it as ExecReload=, so that "systemctl reload postvet" fails
+if the configuration is refused. SIGHUP does the same, and writes the outcome to
+the log.
 
-Exit codes: 0 the new configuration is in force, 2 it was refused, 3 it could not
-be read, or the service could not be asked or is stopping.`,
+Exit codes: 0 the new configuration is active, 2 it was refused, 3 it could not be
+read, or the service could not be asked or is stopping.`,
 		Example: `  postvet reload
   postvet reload --socket /run/postvet/control.sock`,
 		Args: args(0, 0),
@@ -35,7 +35,7 @@ be read, or the service could not be asked or is stopping.`,
 			if err := f.do(cmd.Context(), time.Minute, control.Request{Do: control.DoReload}, &r); err != nil {
 				var refused *control.Refusal
 				if errors.As(err, &refused) && refused.Code == control.CodeRefused {
-					fmt.Fprintln(cmd.ErrOrStderr(), "postvet: the configuration was refused, the old one stays in force:")
+					fmt.Fprintln(cmd.ErrOrStderr(), "postvet: the configuration was refused, the old one stays active:")
 				}
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// run is main with its surroundings as arguments.
+// run is main with its arguments and streams passed in. It returns the exit code.
 func run(args []string, in *os.File, out, errOut io.Writer) int {
 	root := newRoot(in)
 	root.SetArgs(args)
@@ -32,23 +32,23 @@ func newRoot(in *os.File) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "postvet",
 		Short: "authenticate incoming mail",
-		Long: `Postvet checks incoming mail by SPF, DKIM, ARC and DMARC. It works as a milter
-behind Postfix or Sendmail, refuses or holds forgeries as their domains ask, and
-writes what it found into the field Authentication-Results.
+		Long: `Postvet checks incoming mail by SPF, DKIM, ARC and DMARC. It is a milter for
+Postfix and Sendmail: it refuses or holds forged mail as the forged domain asks,
+and writes its results into the field Authentication-Results.
 
 Begin with "postvet serve": it needs no configuration and prints the lines for
-your MTA. "postvet check" shows what would happen to one message, and
-"postvet domain" what a domain publishes for mail. "postvet status" asks the
-running service how it does.
+your MTA. "postvet check" shows what would happen to one message, "postvet
+domain" shows what a domain publishes for mail, and "postvet status" shows the
+state of the running service.
 
 Exit codes: 0 done; 1 the answer is no (check: the message would not be
-accepted; config check: the file is bad; domain: something is wrong); 2 wrong
+accepted; config check: the file has faults; domain: something is wrong); 2 wrong
 usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		Example: `  postvet serve                          the milter, on 127.0.0.1:8890
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
-  postvet policy explain                 in which order a message is judged
+  postvet policy explain                 what is done with a message, in order
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -64,8 +64,8 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	return root
 }
 
-// group makes a command that only has others below it: alone it prints its
-// help, and it says what an unknown word may have meant.
+// group sets up a command that only has subcommands. Alone it prints its help, and
+// for an unknown subcommand it suggests a known one.
 func group(cmd *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -98,7 +98,7 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// args bounds the number of arguments, with an error of one line.
+// args allows a number of arguments. Its error has one line.
 func args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		switch n := len(given); {

@@ -26,14 +26,14 @@ func newStatus() *cobra.Command {
 	var watch string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "show how the running service does",
-		Long: `Status shows the running service: version, mode, sockets, sessions, messages by
-what became of them with their rates, the health of DNS, the cache, and how the
-last reload ended.
+		Short: "show the state of the running service",
+		Long: `Status shows the state of the running service: version, mode, sockets, sessions,
+messages by action with their rates, DNS servers, cache, and the outcome of the
+last reload.
 
---watch repeats it, on a terminal in place, until Ctrl-C. A restart of the
-service is waited for. Elsewhere the texts, or with --json one line each, follow
-one another.
+--watch repeats it until Ctrl-C, and waits for the service if that restarts. A
+terminal shows one status in place of the other. Other outputs get one after the
+other, with --json one a line.
 
 Exit codes: 0 shown, 3 the service could not be asked.`,
 		Example: `  postvet status

@@ -204,7 +204,7 @@ func (r *Report) sums(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "%s", layout.Count(r.Messages, "message"))
 	if r.compared {
-		fmt.Fprintf(b, ", %d treated otherwise", r.Differing)
+		fmt.Fprintf(b, ", %d treated differently", r.Differing)
 	}
 	if n := len(r.Unreadable); n > 0 {
 		fmt.Fprintf(b, ", %d not readable", n)
