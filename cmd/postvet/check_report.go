@@ -16,8 +16,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// writeReportJSON prints the contract of "check --json": one object, where
-// lists are never null.
+// writeReportJSON prints the answer of "check --json", one object, on whose keys
+// scripts rely. Its lists are never null.
 func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) error {
 	full := *r
 	results := *r.Results
@@ -43,6 +43,7 @@ func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) err
 	}{full, opinions})
 }
 
+// emptyVerdict makes the lists of a verdict empty that are nil.
 func emptyVerdict(v *result.Verdict) {
 	orEmpty(&v.Overrides)
 	orEmpty(&v.Refused)
@@ -52,14 +53,15 @@ func emptyVerdict(v *result.Verdict) {
 	orEmpty(&v.Faults)
 }
 
+// orEmpty makes a list empty if it is nil.
 func orEmpty[S ~[]E, E any](s *S) {
 	if *s == nil {
 		*s = S{}
 	}
 }
 
-// writeReport prints a report for a person. Most of what it shows was written
-// by strangers, so nothing of it reaches the terminal unseen.
+// writeReport prints a report for a person. Strangers wrote most of its texts, so
+// each of them is made harmless for the terminal.
 func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace bool, s layout.Screen) error {
 	p := page{Screen: s}
 	client := cmp.Or(r.Client.IP, "unknown address")
@@ -106,7 +108,7 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace b
 	return err
 }
 
-// page collects aligned lines.
+// page is text in columns.
 type page struct {
 	strings.Builder
 	layout.Screen
@@ -144,7 +146,7 @@ func (p *page) line(name, result string, details ...string) {
 	p.WriteString(strings.TrimRight(head+p.Wrap(strings.Join(some, "; "), indent, indent), " ") + "\n")
 }
 
-// methods writes what each method found.
+// methods writes the results of the methods.
 func (p *page) methods(r *result.Report) {
 	p.line("iprev", string(r.IPRev.Status), r.IPRev.Name, r.IPRev.Reason)
 	for _, s := range r.SPF {
@@ -164,7 +166,7 @@ func (p *page) methods(r *result.Report) {
 	}
 }
 
-// verdict writes what is done, why, and what may be behind it.
+// verdict writes what is done, the reasons, and likely causes.
 func (p *page) verdict(v *result.Verdict) {
 	p.line("verdict", string(v.Action), strings.TrimSpace(v.Code+" "+v.Text), "rule "+v.Rule,
 		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()),
@@ -189,8 +191,8 @@ func (p *page) verdict(v *result.Verdict) {
 	}
 }
 
-// trace writes a trace check by check; how long look-ups took stands in their
-// text, when they ended in front.
+// trace writes a trace, check by check. A lookup has the time of its end in front, and
+// its duration in the text.
 func (p *page) trace(events []result.Event) {
 	const timeColumn = 21
 	for _, s := range explain.Sections(events) {
@@ -207,7 +209,7 @@ func (p *page) trace(events []result.Event) {
 	}
 }
 
-// opinions writes a second opinion.
+// opinions writes the second opinion on each signature.
 func (p *page) opinions(list []dkim.Opinion) {
 	for _, o := range list {
 		agrees := "agrees with ours"
@@ -238,7 +240,7 @@ func describeDKIM(d dkim.Result) []string {
 	return []string{cmp.Or(d.Domain, "no domain"), given("selector %s", d.Selector), d.Algorithm, bits, testing, d.Reason}
 }
 
-// describeMatch says what a rule of the admin's own that did not decide did.
+// describeMatch returns what a custom rule did that matched and did not decide.
 func describeMatch(m result.RuleMatch) string {
 	switch {
 	case m.Monitor && m.Action != "":

@@ -11,8 +11,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/manual"
 )
 
-// newManual writes the man pages, for who builds a package; hidden because
-// nobody else has a use for it.
+// newManual writes the man pages. Only the makers of packages use it, so it is hidden.
 func newManual() *cobra.Command {
 	var date string
 	cmd := &cobra.Command{

@@ -34,7 +34,7 @@ func newEncoder(w io.Writer) *json.Encoder {
 	return e
 }
 
-// jsonGuard relies on the encoder, which writes a document at once.
+// jsonGuard makes documents harmless. The encoder writes each document at once.
 type jsonGuard struct{ w io.Writer }
 
 func (g jsonGuard) Write(document []byte) (int, error) {

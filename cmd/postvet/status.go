@@ -72,7 +72,8 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 	return cmd
 }
 
-// watchInterval takes "--watch", "--watch=5s" and "--watch 5s"; 0 is once.
+// watchInterval reads "--watch", "--watch=5s" and "--watch 5s". It returns 0 for none
+// of them.
 func watchInterval(cmd *cobra.Command, watch string, args []string) (time.Duration, error) {
 	if !cmd.Flags().Changed("watch") {
 		if len(args) > 0 {
@@ -90,7 +91,7 @@ func watchInterval(cmd *cobra.Command, watch string, args []string) (time.Durati
 	return d, nil
 }
 
-// watchStatus shows the status again and again until a signal comes.
+// watchStatus shows the status at an interval until a signal comes.
 func watchStatus(ctx context.Context, c *control.Client, every time.Duration, asJSON bool, w io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is the number of a release or package, "1.2.3", which the linker
-// sets (-X main.version=1.2.3); "" in other builds, whose version Go knows.
+// version is the number of a release or package, "1.2.3", which the linker sets (-X
+// main.version=1.2.3). In other builds it is "", and Go knows their version.
 var version string
 
 func newVersion() *cobra.Command {
@@ -26,14 +26,14 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// thisBuild is what this binary was built from, in one line.
+// thisBuild returns what this binary was built from, in one line.
 func thisBuild() string {
 	info, _ := debug.ReadBuildInfo()
 	return describeBuild(version, info)
 }
 
-// describeBuild makes one line of what the linker knows; stamped is the
-// package's version, if it is one.
+// describeBuild returns one line of what the linker knows; stamped is the version that
+// it was told, "" for none.
 func describeBuild(stamped string, info *debug.BuildInfo) string {
 	version, commit, modified := build(stamped, info)
 	changed := ""
@@ -49,7 +49,7 @@ func describeBuild(stamped string, info *debug.BuildInfo) string {
 	return fmt.Sprintf("postvet %s%s%s %s %s/%s", version, commit, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// build is what the linker knows, "" for what it does not.
+// build returns what the linker knows, "" for what it does not know.
 func build(stamped string, info *debug.BuildInfo) (version, commit string, modified bool) {
 	if info == nil {
 		return stamped, "", false

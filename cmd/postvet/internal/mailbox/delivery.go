@@ -7,10 +7,10 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// readDelivery reads what a delivery left on top of the header: Return-Path (RFC
-// 5321 section 4.4), and the recipient's fields that Postfix writes. The topmost
-// Received field is that of our own MTA, if no other host of ours stands between;
-// what stands below it was written earlier, by others.
+// readDelivery reads what a delivery left on top of the header: Return-Path (RFC 5321
+// section 4.4), and the fields of the recipient that Postfix writes. The topmost
+// Received field was written by our own MTA, if no other host is between the two;
+// fields below it were written earlier, by others.
 func (e *Envelope) readDelivery(header message.Header, received bool) {
 	from := false
 	for _, f := range header {

@@ -63,14 +63,14 @@ func (c Check) Run(ctx context.Context) (*result.Report, []dkim.Opinion, error) 
 	return report, whole.opinions(ctx, c.Resolver, results.DKIM), nil
 }
 
-// RuleNoMessage stands in the verdict where there is nothing to decide about.
+// RuleNoMessage is the rule of a verdict if there is nothing to decide about.
 const RuleNoMessage = "no-message"
 
-// NoMessage is what a method reports that has nothing to look at.
+// NoMessage is the reason of a method that has no message to evaluate.
 const NoMessage = "no message"
 
-// client evaluates SPF and reverse DNS alone, and leaves out what the checker says
-// about a header that does not exist.
+// client evaluates SPF and reverse DNS alone. It leaves out what the checker says about
+// a header that does not exist.
 func (c Check) client(ctx context.Context) *result.Report {
 	_, r, _ := c.Checker.Play(ctx, c.Envelope, nil, nil, false)
 	sortTrace(r)

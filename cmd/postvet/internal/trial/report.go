@@ -13,15 +13,17 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Report is what a run found, as `postvet policy test --json` prints it.
+// Report is the result of a run, as "postvet policy test --json" prints it.
 type Report struct {
-	// Messages were evaluated; Differing of them get another treatment.
+	// Messages is how many messages were evaluated, Differing how many of them the
+	// two policies treat differently.
 	Messages  int `json:"messages"`
 	Differing int `json:"differing"`
-	// WithoutClient had no client address in their envelope: their SPF is none.
+	// WithoutClient is how many messages had no client address in their envelope, so
+	// that their SPF is none.
 	WithoutClient int       `json:"without_client"`
 	Unreadable    []Problem `json:"unreadable"`
-	// Rows are the messages that differ, or all.
+	// Rows are the messages that the policies treat differently, or all messages.
 	Rows    []Outcome `json:"rows"`
 	Actions []Count   `json:"actions"`
 	Rules   []Count   `json:"rules"`
@@ -44,7 +46,7 @@ type Outcome struct {
 	After  Verdict  `json:"after"`
 }
 
-// Verdict is what a policy does to a message, in short.
+// Verdict is the part of a verdict that is compared and shown.
 type Verdict struct {
 	Action     result.Action `json:"action"`
 	Intended   result.Action `json:"intended"`
@@ -58,7 +60,7 @@ type Verdict struct {
 	Faults  []string           `json:"faults"`
 }
 
-// Count is how many messages an action or a rule had.
+// Count is the number of messages of an action or a rule.
 type Count struct {
 	Name   string `json:"name"`
 	Before int    `json:"before"`
@@ -77,7 +79,8 @@ func short(v result.Verdict) Verdict {
 	return s
 }
 
-// edits leaves out what is done about fields in our own name.
+// edits returns what rules add and remove. Edits of fields in our own name are left
+// out.
 func edits(v result.Verdict) []string {
 	list := []string{}
 	note := func(sign, name string) {
@@ -96,8 +99,8 @@ func edits(v result.Verdict) []string {
 	return list
 }
 
-// NewReport sums up rows; all asks for every message and not only for those
-// that differ.
+// NewReport returns a report of rows. With all it lists every message, and else those
+// that the policies treat differently.
 func NewReport(rows []Row, compared, all bool) *Report {
 	r := &Report{Unreadable: []Problem{}, Rows: []Outcome{}, compared: compared}
 	actions, rules := map[string]*Count{}, map[string]*Count{}
@@ -138,7 +141,7 @@ func count(m map[string]*Count, name string) *Count {
 	return c
 }
 
-// sorted puts the most frequent first.
+// sorted returns counts, the most frequent first.
 func sorted(m map[string]*Count) []Count {
 	out := make([]Count, 0, len(m))
 	for _, c := range m {
@@ -215,7 +218,7 @@ func (r *Report) sums(b *strings.Builder) {
 	}
 }
 
-// String is a verdict in a table: "reject 550 5.7.26 (dmarc-reject)".
+// String returns a verdict for a table: "reject 550 5.7.26 (dmarc-reject)".
 func (v Verdict) String() string {
 	s := string(v.Action)
 	if v.Code != "" {

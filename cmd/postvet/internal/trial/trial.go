@@ -22,9 +22,9 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// Options say how messages are evaluated and by what they are decided about.
+// Options say how messages are evaluated, and which policies decide about them.
 type Options struct {
-	// Checker makes a checker with this clock.
+	// Checker returns a checker with a clock.
 	Checker func(now func() time.Time) *policy.Checker
 	// Now is the clock for messages whose envelope has no time.
 	Now func() time.Time
@@ -104,8 +104,8 @@ var (
 	errTooMany   = fmt.Errorf("there are more than %d messages; name a part of them", maxMessages)
 )
 
-// file evaluates the messages of one file. count is how many messages all files
-// had so far.
+// file evaluates the messages of a file. count is the number of messages of all files
+// so far.
 func (o Options) file(ctx context.Context, name string, count *atomic.Int64) []Row {
 	fault := func(err error) []Row { return []Row{{File: name, Problem: problem(err)}} }
 	box, err := mailbox.OpenRegular(name, o.MaxBytes)
@@ -142,6 +142,7 @@ func (o Options) file(ctx context.Context, name string, count *atomic.Int64) []R
 	return rows
 }
 
+// problem returns the text of an error for a row.
 func problem(err error) string {
 	if errors.Is(err, mailbox.ErrTooLarge) {
 		err = errTooLarge
@@ -184,7 +185,7 @@ func (r *Row) evaluate(ctx context.Context, m *mailbox.Message, o Options) error
 	return nil
 }
 
-// ClockAt returns a clock that shows the given time now, and goes on.
+// ClockAt returns a clock that begins at a time now, and goes on.
 func ClockAt(at time.Time) func() time.Time {
 	start := time.Now()
 	return func() time.Time { return at.Add(time.Since(start)) }
