@@ -36,8 +36,8 @@ const (
 	noteSigning = "Postvet does not sign: leave it to opendkim in signing mode (Mode s)"
 	noteService = "systemd's unit does that"
 	noteLog     = "the log goes to standard error, which systemd's journal keeps; see [log]"
-	noteReports = "Postvet sends no reports; without them domain owners do not hear of their mail here"
-	noteTest    = "it is for tests of the peer's own; \"postvet check\" evaluates stored messages"
+	noteReports = "Postvet sends no reports; without them domain owners do not learn of their mail here"
+	noteTest    = "it serves the peer's own tests; \"postvet check\" evaluates stored messages"
 )
 
 // optionNamed returns an option by its name, whose case does not matter; nil if the

@@ -6,7 +6,7 @@ const noteSealing = "Postvet does not seal: keep openarc for it, if you forward 
 // openarcOptions is the options of OpenARC 1.3.
 var openarcOptions = []option{
 	{name: "AuthResComments", kind: boolean, outcome: Changed, note: "the field has no comments"},
-	{name: "AuthResIP", kind: boolean, outcome: Kept, note: "smtp.remote-ip stands in the result"},
+	{name: "AuthResIP", kind: boolean, outcome: Kept, note: "the result has smtp.remote-ip"},
 	{name: "AuthservID"},
 	{name: "AutoRestart", kind: boolean, outcome: Changed, note: noteService},
 	{name: "AutoRestartCount", kind: number, outcome: Changed, note: noteService},

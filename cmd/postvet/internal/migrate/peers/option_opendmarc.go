@@ -3,7 +3,7 @@ package peers
 // opendmarcOptions is the options of opendmarc 1.4.2, and those added since.
 var opendmarcOptions = []option{
 	{name: "AuthservID"},
-	{name: "AuthservIDWithJobID", kind: boolean, outcome: NoCounterpart, note: "the queue id stands in each line of the log, not in the field"},
+	{name: "AuthservIDWithJobID", kind: boolean, outcome: NoCounterpart, note: "each line of the log has the queue id, the field does not"},
 	{name: "AutoRestart", kind: boolean, outcome: Changed, note: noteService},
 	{name: "AutoRestartCount", kind: number, outcome: Changed, note: noteService},
 	{name: "AutoRestartRate", outcome: Changed, note: noteService},

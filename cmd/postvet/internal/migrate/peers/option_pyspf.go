@@ -33,7 +33,7 @@ var pyspfOptions = []option{
 	{name: "PermError_reject", words: trueFalse, byDefault: "False"},
 	{name: "PidFile", outcome: Changed, note: noteService},
 	{name: "Prospective", outcome: Changed, note: "\"postvet check --ip ADDRESS\" shows what another address would get"},
-	{name: "QueueID", outcome: Changed, note: "the queue id stands in each line of the log"},
+	{name: "QueueID", outcome: Changed, note: "each line of the log has the queue id"},
 	{name: "Reason_Message", outcome: Changed, note: "the reply names the domain and what failed; policy.help_url adds a page of yours"},
 	{name: "Reject_Not_Pass_Domains"},
 	{name: "skip_addresses", byDefault: "127.0.0.0/8,::ffff:127.0.0.0/104,::1"},
@@ -45,5 +45,5 @@ var pyspfOptions = []option{
 	{name: "UserID", outcome: Changed, note: noteService},
 	{name: "Void_Limit", kind: number, byDefault: "2"},
 	{name: "Whitelist"},
-	{name: "Whitelist_Lookup_Time", kind: number, outcome: Changed, note: "dns.timeout bounds each look-up"},
+	{name: "Whitelist_Lookup_Time", kind: number, outcome: Changed, note: "dns.timeout bounds each lookup"},
 }

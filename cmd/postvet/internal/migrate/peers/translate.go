@@ -28,7 +28,7 @@ func (p *Plan) authservID(peer Peer, name string) {
 		p.draft.putFrom(s, key, quoted(""), "The host's name.")
 	case cut:
 		p.draft.putFrom(s, key, quoted(plain), "A slash is not allowed in the name (RFC 8601 section 2.2).")
-		p.item(s, Changed, "without what stands behind the slash", key)
+		p.item(s, Changed, "without the part after the slash", key)
 	default:
 		p.draft.putFrom(s, key, quoted(plain))
 		p.item(s, Kept, "", key)
@@ -45,7 +45,7 @@ func (p *Plan) dnsTimeout(peer Peer, name string) {
 	n := integer(s)
 	switch {
 	case n <= 0 || n > 60:
-		p.item(s, Changed, "a look-up takes at most 60s, with its retries", key)
+		p.item(s, Changed, "a lookup takes at most 60s, with its retries", key)
 		n = 60
 	default:
 		p.item(s, Kept, "", key)

@@ -70,7 +70,7 @@ func (p *Plan) internalHosts() {
 		switch {
 		case !ok:
 		case p.has(OpenDMARC) && !decided:
-			p.item(s, NoCounterpart, "opendmarc judged these clients all the same, so they are not exempt; if they are to be, put them into exempt.addresses")
+			p.item(s, NoCounterpart, "opendmarc evaluated these clients too, so they are not exempt; to exempt them, put them into exempt.addresses")
 		case decided:
 			p.item(s, Changed, "opendmarc's IgnoreHosts says who is exempt", "exempt.addresses")
 		default:
@@ -78,7 +78,7 @@ func (p *Plan) internalHosts() {
 		}
 	}
 	if s, ok := p.setting(OpenDKIM, "MacroList"); ok {
-		p.item(s, Changed, "users who log in are exempt anyway; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
+		p.item(s, Changed, "users who log in are exempt in any case; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
 		p.trap(s, "in opendkim MacroList names mail of your own; in pyspf-milter the same word names mail from outside")
 	}
 }

@@ -16,7 +16,7 @@ var dkimResults = []struct{ option, rule, condition, text string }{
 func (p *Plan) dkimActions() {
 	if !p.verifies() {
 		for _, name := range []string{"On-Default", "Quarantine", "On-BadSignature", "On-DNSError", "On-KeyNotFound", "On-NoSignature", "On-InternalError"} {
-			p.item(p.effective(OpenDKIM, name), Kept, "it had no effect on mail that comes in: this opendkim only signs")
+			p.item(p.effective(OpenDKIM, name), Kept, "it had no effect on incoming mail: this opendkim only signs")
 		}
 		return
 	}

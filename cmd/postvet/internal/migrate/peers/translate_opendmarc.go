@@ -21,7 +21,7 @@ func (p *Plan) opendmarc() {
 		p.draft.putFrom(s, "exempt.authenticated", strconv.FormatBool(isTrue(s.Value)))
 		p.item(s, Kept, "", "exempt.authenticated")
 		if !isTrue(s.Value) {
-			p.trap(s, "mail of your own users is judged like that of strangers; if they send from outside, p=reject of their own domain refuses it")
+			p.trap(s, "mail of your own users is treated like that of strangers; if they send from outside, p=reject of their own domain refuses it")
 		}
 	}
 	if s, ok := p.setting(OpenDMARC, "IgnoreMailFrom"); ok {
@@ -42,7 +42,7 @@ func (p *Plan) opendmarc() {
 	if s, ok := p.setting(OpenDMARC, "TrustedAuthservIDs"); ok {
 		p.item(s, Changed, "results in the message's header are never believed; a relay in front of this server goes into trust.relays")
 		if !strings.EqualFold(s.Value, "HOSTNAME") {
-			p.trap(s, "opendmarc believed the results that these names wrote, and whoever reached it could write them")
+			p.trap(s, "opendmarc believed results under these names, and every client that reached it could write them")
 		}
 	}
 	if s, ok := p.setting(OpenDMARC, "FailureReports"); ok {
@@ -60,7 +60,7 @@ func (p *Plan) failures() {
 	if isTrue(reject.Value) {
 		p.refuses = true
 		p.item(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
-		p.draft.putFrom(reject, "policy.on_temperror", quoted("tempfail"), "It also has mail wait that DNS trouble leaves undecided.")
+		p.draft.putFrom(reject, "policy.on_temperror", quoted("tempfail"), "It also defers mail that a DNS failure leaves undecided.")
 		if isTrue(hold.Value) {
 			p.item(hold, Kept, "", "policy.quarantine")
 			p.draft.putFrom(hold, "policy.quarantine", quoted("hold"))

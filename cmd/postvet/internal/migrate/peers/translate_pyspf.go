@@ -31,7 +31,7 @@ func (p *Plan) pyspf() {
 	}
 	for _, name := range []string{"MacroList", "MacroListVerify"} {
 		if s, ok := p.setting(PySPF, name); ok {
-			p.item(s, Changed, "users who log in are exempt anyway; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
+			p.item(s, Changed, "users who log in are exempt in any case; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
 			p.trap(s, "in pyspf-milter this names mail from outside, which is checked; in opendkim MacroList names mail of your own")
 		}
 	}
@@ -61,6 +61,6 @@ func (p *Plan) spfExceptions() {
 		p.item(s, NoCounterpart, "name the addresses or the verified names of these forwarders in trust.forwarders")
 	}
 	if s, ok := p.setting(PySPF, "HELO_Whitelist"); ok {
-		p.item(s, NoCounterpart, "anybody can say any HELO name; name addresses in trust.forwarders")
+		p.item(s, NoCounterpart, "any client can give any HELO name; name addresses in trust.forwarders")
 	}
 }

@@ -21,7 +21,7 @@ func (p *Plan) spfActions() {
 		p.trap(test, "TestOnly = %s means that pyspf-milter enforces; 0 is the value that only tests", test.Value)
 	}
 	if s := p.effective(PySPF, "No_Mail"); word(s.Value) == "true" {
-		p.item(s, NoCounterpart, "no key asks for a record that is just \"v=spf1 -all\"; policy.spf_fail = \"reject\" refuses for these domains, and for all others whose record forbids the client")
+		p.item(s, NoCounterpart, "no key looks for a record that is just \"v=spf1 -all\"; policy.spf_fail = \"reject\" refuses for these domains, and for all others whose record forbids the client")
 		p.trap(s, "with No_Mail pyspf-milter refused only for domains that send no mail at all, so SPF alone refuses nothing here; Mail_From_reject and HELO_reject are left out")
 		for _, name := range []string{"Mail_From_reject", "HELO_reject", "Reject_Not_Pass_Domains"} {
 			p.item(p.effective(PySPF, name), NoCounterpart, "No_Mail confined it to domains that send no mail")
@@ -41,7 +41,7 @@ func (p *Plan) spfActions() {
 	}
 	if s := p.effective(PySPF, "TempError_Defer"); word(s.Value) == "true" {
 		p.draft.putFrom(s, "policy.on_temperror", quoted("tempfail"))
-		p.item(s, Changed, "mail waits that DNS trouble leaves undecided, whatever the method", "policy.on_temperror")
+		p.item(s, Changed, "mail is deferred if a DNS failure leaves any method undecided", "policy.on_temperror")
 	} else {
 		p.item(s, Kept, "", "policy.on_temperror")
 	}
@@ -86,7 +86,7 @@ func (p *Plan) heloAction() {
 		p.item(s, Kept, "nothing is refused for it")
 		return
 	}
-	p.trap(s, "pyspf-milter took the client's reverse name for its HELO name, so this checked something else; Postvet checks what the client said")
+	p.trap(s, "pyspf-milter took the client's reverse name for its HELO name, so this checked something else; Postvet checks the name that the client gave")
 	p.rule("pyspf-helo", condition, "reject", "550 5.7.23", "SPF: the domain of the HELO name does not let this client use it", s)
 	p.item(s, Changed, "the HELO name is checked instead of the client's reverse name, and refused after the message instead of at MAIL FROM", "[[rule]] pyspf-helo")
 }
