@@ -67,7 +67,7 @@ func (c *check) canConnect(a account, path string) {
 		c.Error("there is no socket at "+path, "start Postvet with that socket: listen = [\"unix:"+path+"\"]")
 		return
 	case err != nil:
-		c.Error(fmt.Sprintf("the socket %s cannot be looked at: %v", path, err), "run the check as root")
+		c.Error(fmt.Sprintf("the socket %s cannot be examined: %v", path, err), "run the check as root")
 		return
 	case info.Mode().Type() != fs.ModeSocket:
 		c.Error(path+" is no socket", "remove it, and start Postvet")
@@ -97,7 +97,7 @@ func (c *check) canConnect(a account, path string) {
 func (c *check) isSafe(path string) {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if d, err := os.Stat(dir); err == nil && d.Mode().Perm()&0o022 != 0 && d.Mode()&fs.ModeSticky == 0 {
-			c.Error(fmt.Sprintf("others than its owner may write to %s: Sendmail calls the socket unsafe and does not open it", dir),
+			c.Error(fmt.Sprintf("users other than its owner may write to %s: Sendmail calls the socket unsafe and does not open it", dir),
 				"chmod go-w "+dir+", or use a socket elsewhere")
 			return
 		}

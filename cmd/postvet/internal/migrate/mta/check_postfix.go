@@ -37,7 +37,7 @@ func CheckPostfix(dir string, p Postvet, hostname string) (finding.List, error) 
 		}
 	}
 	if !found {
-		c.Error("master.cf has no service that runs smtpd", "look whether "+dir+" is the configuration of the Postfix that runs")
+		c.Error("master.cf has no service that runs smtpd", "check whether "+dir+" is the configuration of the Postfix that runs")
 	}
 	if len(asking) == 0 {
 		asking = []smtpd{{cf: cf}} // what will hold once a service asks
@@ -129,7 +129,7 @@ func (c *check) postfixSocket(cf MainCF, s service, m Milter) {
 	}
 	a, err := accountNamed(cf.Value("mail_owner", "postfix"))
 	if err != nil {
-		c.Warning(fmt.Sprintf("the rights of %s cannot be judged: %v", outside, err), "run the check on the machine that Postfix runs on")
+		c.Warning(fmt.Sprintf("the permissions of %s cannot be checked: %v", outside, err), "run the check on the machine that Postfix runs on")
 		return
 	}
 	c.canConnect(a, outside)
