@@ -18,8 +18,8 @@ const (
 // severities are all severities, the worst last.
 var severities = []Severity{OK, Warning, Error}
 
-// Compare orders severities; the worst is the greatest.
-func Compare(a, b Severity) int { return slices.Index(severities, a) - slices.Index(severities, b) }
+// compare orders severities; the worst is the greatest.
+func compare(a, b Severity) int { return slices.Index(severities, a) - slices.Index(severities, b) }
 
 // Finding is one thing that was found.
 type Finding struct {
@@ -67,14 +67,14 @@ func (l List) Once() List {
 
 // WorstLast sorts the list by severity; findings of one severity keep their order.
 func (l List) WorstLast() {
-	slices.SortStableFunc(l, func(a, b Finding) int { return Compare(a.Severity, b.Severity) })
+	slices.SortStableFunc(l, func(a, b Finding) int { return compare(a.Severity, b.Severity) })
 }
 
 // Worst returns the greatest severity of the list, OK if it is empty.
 func (l List) Worst() Severity {
 	worst := OK
 	for _, f := range l {
-		if Compare(f.Severity, worst) > 0 {
+		if compare(f.Severity, worst) > 0 {
 			worst = f.Severity
 		}
 	}

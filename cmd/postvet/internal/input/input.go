@@ -18,12 +18,12 @@ import (
 // standard input to begin where nobody asked for it to be read.
 const Patience = 2 * time.Second
 
-// ErrNoWriter is the error of a pipe that nobody writes to.
-var ErrNoWriter = errors.New("is a pipe that nobody writes to")
+// errNoWriter is the error of a pipe that nobody writes to.
+var errNoWriter = errors.New("is a pipe that nobody writes to")
 
-// Open opens a file or a pipe. A pipe whose writer is slow is waited for; one that
-// has no writer for [Patience] is ErrNoWriter. Errors name the file as those of
-// package os do.
+// Open opens a file or a pipe. It waits for a slow writer of a pipe, but not longer
+// than [Patience] for one to come: a pipe that nobody writes to is an error. Errors
+// name the file as those of package os do.
 func Open(name string) (io.ReadCloser, error) { return open(name, Patience) }
 
 func open(name string, patience time.Duration) (io.ReadCloser, error) {
@@ -64,7 +64,7 @@ func firstOctet(r io.Reader, patience time.Duration) ([]byte, error) {
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, err
 		case time.Now().After(end):
-			return nil, ErrNoWriter
+			return nil, errNoWriter
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestPipeWithoutWriter(t *testing.T) {
 	t.Parallel()
 	name := fifo(t)
 	_, err := open(name, 20*time.Millisecond)
-	if want := "read " + name + ": is a pipe that nobody writes to"; !errors.Is(err, ErrNoWriter) || err.Error() != want {
+	if want := "read " + name + ": is a pipe that nobody writes to"; !errors.Is(err, errNoWriter) || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -18,28 +18,28 @@ type Screen struct {
 	Color bool
 }
 
-// MaxColumns keeps lines readable on wide terminals; a terminal of fewer than
-// MinColumns has no room to wrap.
+// maxColumns keeps lines readable on wide terminals; a terminal of fewer than
+// minColumns has no room to wrap.
 const (
-	MaxColumns = 120
-	MinColumns = 40
+	maxColumns = 120
+	minColumns = 40
 )
 
-// ColorWords are the answers to when colours are wanted.
-var ColorWords = []string{"auto", "always", "never"}
+// colorWords are the words for when colours are wanted.
+var colorWords = []string{"auto", "always", "never"}
 
-// ScreenOf returns the screen behind w. color is one of [ColorWords]; ok reports
-// whether it is.
+// ScreenOf returns the screen behind w. color is "auto", "always" or "never"; ok
+// reports whether it is.
 func ScreenOf(w io.Writer, color string) (s Screen, ok bool) {
 	s.Color = color == "always"
-	ok = slices.Contains(ColorWords, color)
+	ok = slices.Contains(colorWords, color)
 	if !IsTerminal(w) {
 		return s, ok
 	}
 	// https://no-color.org, where the person did not decide.
 	s.Color = s.Color || color == "auto" && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	if columns, _ := Size(w); columns >= MinColumns {
-		s.Width = min(columns, MaxColumns)
+	if columns, _ := Size(w); columns >= minColumns {
+		s.Width = min(columns, maxColumns)
 	}
 	return s, ok
 }

@@ -50,7 +50,7 @@ func FuzzWrap(f *testing.F) {
 	f.Add("    deeper  with  gaps ", 40, 21)
 	f.Add("ü"+strings.Repeat("x", 100)+" y", 50, 3)
 	f.Fuzz(func(t *testing.T, text string, width, indent int) {
-		if width < MinColumns || width > MaxColumns || indent < 0 || strings.ContainsAny(text, "\n\t") || !utf8.ValidString(text) {
+		if width < minColumns || width > maxColumns || indent < 0 || strings.ContainsAny(text, "\n\t") || !utf8.ValidString(text) {
 			return
 		}
 		got := Screen{Width: width}.Wrap(text, indent, indent)

@@ -53,7 +53,7 @@ func (m *Message) sidecar() (*Envelope, error) {
 	if m.file == "" {
 		return nil, nil
 	}
-	f, err := input.OpenRegular(m.file + Sidecar)
+	f, err := input.OpenRegular(m.file + sidecarSuffix)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil

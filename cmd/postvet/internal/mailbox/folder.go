@@ -56,7 +56,7 @@ func filesBelow(name string, most int) ([]string, error) {
 				return fs.SkipDir
 			}
 			maildir[filepath.Clean(path)] = isFolder(filepath.Join(path, "cur")) && isFolder(filepath.Join(path, "new"))
-		case strings.HasPrefix(d.Name(), "."), strings.HasSuffix(d.Name(), Sidecar), !d.Type().IsRegular(), inMaildir:
+		case strings.HasPrefix(d.Name(), "."), strings.HasSuffix(d.Name(), sidecarSuffix), !d.Type().IsRegular(), inMaildir:
 		case len(files) >= most:
 			return fmt.Errorf("%s: there are more than %d messages; name a part of them", name, MaxFiles)
 		default:

@@ -9,8 +9,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Sidecar is what the name of an envelope's file has behind the message's.
-const Sidecar = ".envelope"
+// sidecarSuffix is what the name of an envelope's file has behind the message's.
+const sidecarSuffix = ".envelope"
 
 // readSidecar reads "key value" lines.
 func (e *Envelope) readSidecar(r io.Reader) error {
