@@ -54,10 +54,30 @@ func optionNamed(peer Peer, name string) *option {
 
 // options is the options of each peer.
 var options = map[Peer][]option{
-	OpenDKIM:  opendkimOptions,
-	OpenDMARC: opendmarcOptions,
+	OpenDKIM:  slices.Concat(opendkimOptions, sharedOptions),
+	OpenDMARC: slices.Concat(opendmarcOptions, sharedOptions),
 	PySPF:     pyspfOptions,
-	OpenARC:   openarcOptions,
+	OpenARC:   slices.Concat(openarcOptions, sharedOptions),
+}
+
+// sharedOptions is the options that opendkim, opendmarc and openarc have in common.
+var sharedOptions = []option{
+	{name: "AuthservID"},
+	{name: "AutoRestart", kind: boolean, outcome: Changed, note: noteService},
+	{name: "AutoRestartCount", kind: number, outcome: Changed, note: noteService},
+	{name: "AutoRestartRate", outcome: Changed, note: noteService},
+	{name: "Background", kind: boolean, outcome: Changed, note: noteService},
+	{name: "BaseDirectory", outcome: Changed, note: noteService},
+	{name: "ChangeRootDirectory", outcome: Changed, note: noteService},
+	{name: "EnableCoredumps", kind: boolean, outcome: Changed, note: noteService},
+	{name: "MilterDebug", kind: number, outcome: Changed, note: "[log] level = \"debug\""},
+	{name: "PidFile", outcome: Changed, note: noteService},
+	{name: "Socket"},
+	{name: "SoftwareHeader", kind: boolean, outcome: NoCounterpart, note: "no field names the software"},
+	{name: "Syslog", kind: boolean, outcome: Changed, note: noteLog},
+	{name: "SyslogFacility", outcome: Changed, note: noteLog},
+	{name: "UMask"},
+	{name: "UserID", outcome: Changed, note: noteService},
 }
 
 // check returns what is wrong with a value and what would be right, "" for nothing.

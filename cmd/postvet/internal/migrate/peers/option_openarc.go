@@ -3,20 +3,12 @@ package peers
 // noteSealing is the note on options about outgoing mail.
 const noteSealing = "Postvet does not seal: keep openarc for it, if you forward mail"
 
-// openarcOptions is the options of OpenARC 1.3.
+// openarcOptions is the other options of OpenARC 1.3.
 var openarcOptions = []option{
 	{name: "AuthResComments", kind: boolean, outcome: Changed, note: "the field has no comments"},
 	{name: "AuthResIP", kind: boolean, outcome: Kept, note: "the result has smtp.remote-ip"},
-	{name: "AuthservID"},
-	{name: "AutoRestart", kind: boolean, outcome: Changed, note: noteService},
-	{name: "AutoRestartCount", kind: number, outcome: Changed, note: noteService},
-	{name: "AutoRestartRate", outcome: Changed, note: noteService},
-	{name: "Background", kind: boolean, outcome: Changed, note: noteService},
-	{name: "BaseDirectory", outcome: Changed, note: noteService},
 	{name: "Canonicalization", outcome: Changed, note: noteSealing},
-	{name: "ChangeRootDirectory", outcome: Changed, note: noteService},
 	{name: "Domain", outcome: Changed, note: noteSealing},
-	{name: "EnableCoredumps", kind: boolean, outcome: Changed, note: noteService},
 	{name: "FinalReceiver", kind: boolean, outcome: Changed, note: "trust.sealers uses the chain without it"},
 	{name: "FixedTimestamp", outcome: Changed, note: noteTest},
 	{name: "Include"},
@@ -24,13 +16,11 @@ var openarcOptions = []option{
 	{name: "KeepTemporaryFiles", kind: boolean, outcome: Changed, note: "\"postvet check --trace\" is for that"},
 	{name: "KeyFile", outcome: Changed, note: noteSealing},
 	{name: "MaximumHeaders", kind: number},
-	{name: "MilterDebug", kind: number, outcome: Changed, note: "[log] level = \"debug\""},
 	{name: "MinimumKeySizeRSA", kind: number, byDefault: "1024"},
 	{name: "Mode"},
 	{name: "OversignHeaders", outcome: Changed, note: noteSealing},
 	{name: "PeerList", kind: dataset},
 	{name: "PermitAuthenticationOverrides", kind: boolean, outcome: Changed, note: "results are never taken from fields of the message"},
-	{name: "PidFile", outcome: Changed, note: noteService},
 	{name: "RequireSafeKeys", kind: boolean, outcome: Changed, note: noteSealing},
 	{name: "ResponseDisabled", outcome: NoCounterpart, note: "a message is checked or exempt"},
 	{name: "ResponseUnable"},
@@ -40,12 +30,6 @@ var openarcOptions = []option{
 	{name: "SignatureAlgorithm", outcome: Changed, note: noteSealing},
 	{name: "SignatureTTL", kind: number, outcome: Changed, note: noteSealing},
 	{name: "SignHeaders", outcome: Changed, note: noteSealing},
-	{name: "Socket"},
-	{name: "SoftwareHeader", kind: boolean, outcome: NoCounterpart, note: "no field names the software"},
-	{name: "Syslog", kind: boolean, outcome: Changed, note: noteLog},
-	{name: "SyslogFacility", outcome: Changed, note: noteLog},
 	{name: "TemporaryDirectory", outcome: Changed, note: "nothing is written to disk"},
 	{name: "TestKeys", outcome: Changed, note: noteTest},
-	{name: "UMask"},
-	{name: "UserID", outcome: Changed, note: noteService},
 }

@@ -1,15 +1,8 @@
 package peers
 
-// opendmarcOptions is the options of opendmarc 1.4.2, and those added since.
+// opendmarcOptions is the other options of opendmarc 1.4.2, and those added since.
 var opendmarcOptions = []option{
-	{name: "AuthservID"},
 	{name: "AuthservIDWithJobID", kind: boolean, outcome: NoCounterpart, note: "each line of the log has the queue id, the field does not"},
-	{name: "AutoRestart", kind: boolean, outcome: Changed, note: noteService},
-	{name: "AutoRestartCount", kind: number, outcome: Changed, note: noteService},
-	{name: "AutoRestartRate", outcome: Changed, note: noteService},
-	{name: "Background", kind: boolean, outcome: Changed, note: noteService},
-	{name: "BaseDirectory", outcome: Changed, note: noteService},
-	{name: "ChangeRootDirectory", outcome: Changed, note: noteService},
 	{name: "CopyFailuresTo", outcome: NoCounterpart, note: "the log names each failure; a [[rule]] can redirect them instead"},
 	{name: "DMARCbisWalkMode"},
 	{name: "DMARCbisWalkModeFallback", outcome: NoCounterpart, note: "policy.organizational_domain is one or the other"},
@@ -17,7 +10,6 @@ var opendmarcOptions = []option{
 	{name: "DomainWhitelist", kind: dataset},
 	{name: "DomainWhitelistFile", kind: dataset},
 	{name: "DomainWhitelistSize", kind: number, outcome: Changed, note: "lists grow as needed"},
-	{name: "EnableCoredumps", kind: boolean, outcome: Changed, note: noteService},
 	{name: "FailureReports", kind: boolean},
 	{name: "FailureReportsBcc", outcome: NoCounterpart, note: noteReports},
 	{name: "FailureReportsOnNone", kind: boolean, outcome: NoCounterpart, note: noteReports},
@@ -28,9 +20,7 @@ var opendmarcOptions = []option{
 	{name: "IgnoreHosts", kind: dataset, byDefault: "127.0.0.1"},
 	{name: "IgnoreMailFrom", kind: dataset},
 	{name: "IgnoreMailTo", outcome: NoCounterpart, note: noteReports},
-	{name: "MilterDebug", kind: number, outcome: Changed, note: "[log] level = \"debug\""},
 	{name: "NoReportsList", outcome: NoCounterpart, note: noteReports},
-	{name: "PidFile", outcome: Changed, note: noteService},
 	{name: "PublicSuffixList"},
 	{name: "RecordAllMessages", kind: boolean, outcome: NoCounterpart, note: noteReports},
 	{name: "RejectFailures", kind: boolean, byDefault: "no"},
@@ -39,14 +29,8 @@ var opendmarcOptions = []option{
 	{name: "ReportCommand", outcome: NoCounterpart, note: noteReports},
 	{name: "RequiredFrom", kind: boolean, byDefault: "no"},
 	{name: "RequiredHeaders", kind: boolean, byDefault: "no"},
-	{name: "Socket"},
-	{name: "SoftwareHeader", kind: boolean, outcome: NoCounterpart, note: "no field names the software"},
 	{name: "SPFIgnoreResults", kind: boolean},
 	{name: "SPFSelfValidate", kind: boolean},
-	{name: "Syslog", kind: boolean, outcome: Changed, note: noteLog},
-	{name: "SyslogFacility", outcome: Changed, note: noteLog},
 	{name: "TestDNSData", outcome: Changed, note: noteTest},
 	{name: "TrustedAuthservIDs"},
-	{name: "UMask"},
-	{name: "UserID", outcome: Changed, note: noteService},
 }
