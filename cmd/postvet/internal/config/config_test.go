@@ -231,7 +231,7 @@ func TestDeep(t *testing.T) {
 		} else if n := len(err.Error()); n > 400*(maxErrors+1) {
 			t.Errorf("%s: an error of %d octets", name, n)
 		}
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: took %v", name, took)
 		}
 	}

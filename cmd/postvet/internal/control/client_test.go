@@ -78,7 +78,7 @@ func TestClientErrors(t *testing.T) {
 		{"no, without a reason", answering(t, `{"v":1,"code":"failed"}`+"\n"), "without a reason; look at its log"},
 		{"silence", answering(t, "silence"), "did not answer in time; look at its log"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		if tc.name == "silence" {
 			ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 		}

@@ -45,7 +45,7 @@ func raw(t *testing.T, path, text string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 	_, _ = io.WriteString(c, text)
 	_ = c.(*net.UnixConn).CloseWrite()
 	b, _ := io.ReadAll(c)

@@ -55,7 +55,7 @@ func TestPipeWithSlowWriter(t *testing.T) {
 		close(opened)
 		wrote <- nil
 	}()
-	r, err := open(name, 20*time.Second)
+	r, err := open(name, 2*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

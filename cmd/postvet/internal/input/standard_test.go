@@ -63,7 +63,7 @@ func TestUnasked(t *testing.T) {
 		{"pipe", filled, "Subject: x\n"},
 		{"file", file, "From: x\n"},
 	} {
-		r, silent := Unasked(tc.in, 20*time.Second)
+		r, silent := Unasked(tc.in, 2*time.Minute)
 		if (r != nil) != (tc.want != "") || silent {
 			t.Errorf("%s: %v, silent %v", tc.name, r, silent)
 			continue
