@@ -1,0 +1,49 @@
+package dnscache
+
+import (
+	"context"
+	"iter"
+	"sync"
+)
+
+// Question is what a lookup asks for.
+type Question struct {
+	Name string
+	Type Type
+}
+
+// LookupAll puts all questions to r at the same time, and yields the index of
+// each with its answer, in the order of the questions. The lookups end with ctx,
+// and with the loop over them: none is under way after it.
+//
+// Under a context of [CacheOnly] one lookup follows the other, and the first that
+// misses something ends the loop.
+func LookupAll(ctx context.Context, r interface {
+	Lookup(ctx context.Context, name string, t Type) *Answer
+}, questions []Question,
+) iter.Seq2[int, *Answer] {
+	return func(yield func(int, *Answer) bool) {
+		if recall := RecallOf(ctx); recall != nil || len(questions) == 1 {
+			for i, q := range questions {
+				if a := r.Lookup(ctx, q.Name, q.Type); recall != nil && recall.Missed() || !yield(i, a) {
+					return
+				}
+			}
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		var under sync.WaitGroup
+		defer under.Wait()
+		defer cancel()
+		answers := make([]chan *Answer, len(questions))
+		for i, q := range questions {
+			answers[i] = make(chan *Answer, 1)
+			under.Go(func() { answers[i] <- r.Lookup(ctx, q.Name, q.Type) })
+		}
+		for i, answer := range answers {
+			if !yield(i, <-answer) {
+				return
+			}
+		}
+	}
+}
