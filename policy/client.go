@@ -21,19 +21,23 @@ type clientChecks struct {
 }
 
 func (c *Conn) startIPRev(ctx context.Context, ip netip.Addr) *pending[iprev.Result] {
-	return evaluate(ctx, c.dns, c.checker.opt.MessageTimeout, result.CheckIPRev, func(ctx context.Context, r Resolver) iprev.Result {
-		return iprev.Check(ctx, r, ip)
-	}, func(fault string) iprev.Result {
-		return iprev.Result{Status: iprev.TempError, Reason: fault}
+	return evaluate(ctx, c.dns, check[iprev.Result]{
+		name: result.CheckIPRev, limit: c.checker.opt.MessageTimeout,
+		run:    func(ctx context.Context, r Resolver) iprev.Result { return iprev.Check(ctx, r, ip) },
+		failed: func(reason string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: reason} },
 	})
 }
 
 func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	o := &c.checker.opt
-	return evaluate(ctx, c.dns, o.MessageTimeout, result.CheckOf(q.Identity), func(ctx context.Context, r Resolver) spf.Result {
-		return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
-	}, func(fault string) spf.Result {
-		return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: fault}
+	return evaluate(ctx, c.dns, check[spf.Result]{
+		name: result.CheckOf(q.Identity), limit: o.MessageTimeout,
+		run: func(ctx context.Context, r Resolver) spf.Result {
+			return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now, Explain: o.Trace})
+		},
+		failed: func(reason string) spf.Result {
+			return spf.Result{Identity: q.Identity, Status: spf.TempError, Reason: reason}
+		},
 	})
 }
 
@@ -88,12 +92,11 @@ func (m *Message) clientResult() result.ClientResult {
 // found so far stay: a name is not as good as an address. Nobody is exempt behind
 // a relay.
 func (m *Message) gatherIPRev(ctx context.Context, res *result.Results) {
-	rev := func(fault string) iprev.Result { return iprev.Result{Status: iprev.TempError, Reason: fault} }
 	if !m.conn.relay {
 		m.checks.iprev = m.conn.iprev
 	}
 	var fault string
-	res.IPRev, fault = m.checks.iprev.wait(ctx, rev)
+	res.IPRev, fault = m.checks.iprev.wait(ctx)
 	m.fault("iprev", fault)
 	res.Client.PTR = res.IPRev.Name
 	if m.conn.relay {
@@ -114,13 +117,7 @@ func (m *Message) gatherSPF(ctx context.Context, res *result.Results) {
 		if p == nil {
 			continue
 		}
-		identity := spf.HELO
-		if p == m.checks.mail {
-			identity = spf.MailFrom
-		}
-		r, fault := p.wait(ctx, func(fault string) spf.Result {
-			return spf.Result{Identity: identity, Status: spf.TempError, Reason: fault}
-		})
+		r, fault := p.wait(ctx)
 		m.fault("spf", fault)
 		res.SPF = append(res.SPF, r)
 	}

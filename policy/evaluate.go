@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -8,63 +9,90 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// faultReason is what a result says whose check failed through our own fault;
-// the details are in Results.Faults.
-const faultReason = "internal error"
+// check is an evaluation that asks the DNS. The evaluators know nothing of
+// goroutines: they ask, wait and return. Here it is decided where they do that.
+type check[T any] struct {
+	name string // for the trace
+	// limit bounds the time that it takes; 0 for no bound but that of its context.
+	limit time.Duration
+	// urgent checks do not wait for room among the connection's lookups.
+	urgent bool
+	run    func(context.Context, Resolver) T
+	// failed returns the result of a check that did not come to one.
+	failed func(reason string) T
+}
 
-// pending is a result that a goroutine delivers.
+// pending is the result of a check, which may still be out.
 type pending[T any] struct {
-	done  chan struct{}
-	value T
-	fault string // what went wrong in us; "" for nothing
+	done   chan struct{}
+	value  T
+	fault  string // what went wrong in us; "" for nothing
+	failed func(reason string) T
 }
 
-// begin runs check in a goroutine. A panic in it, which only a fault of ours
-// can cause, becomes a fault and the result that failed makes.
-func begin[T any](check func() T, failed func(fault string) T) *pending[T] {
-	p := &pending[T]{done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		p.value, p.fault = guard(check, failed)
-	}()
-	return p
-}
-
-// evaluate runs check with what the DNS cache knows, here and now, if that is
-// all it needs: most messages come from senders who were here before, and a
-// goroutine that waits for nothing costs more than the check. Else it begins
-// anew in a goroutine, with look-ups that wait, for limit at most.
-// name is that of the check, for the trace.
-func evaluate[T any](ctx context.Context, d *meter, limit time.Duration, name string, check func(context.Context, Resolver) T, failed func(fault string) T) *pending[T] {
-	if !d.trace {
+// evaluate runs a check. It does so here and now if the DNS cache holds all that
+// the check needs: most messages come from senders who were here before, and a
+// goroutine that waits for nothing costs more than the check. Otherwise the check
+// begins anew in a goroutine, with lookups that wait.
+//
+// A panic, which only a fault of ours can cause, fails the check, whether it
+// happens in the check or in one of its lookups.
+func evaluate[T any](ctx context.Context, d *meter, c check[T]) *pending[T] {
+	if !d.trace { // which shows every lookup
 		cached, recall := dnscache.CacheOnly(ctx)
-		value, fault := guard(func() T { return check(cached, d) }, failed)
+		r := d.cacheOnly(recall)
+		value, fault := guard(func() T { return c.run(cached, r) })
+		if fault != "" {
+			value = c.failed(faultReason)
+		}
 		if !recall.Missed() {
+			d.add(r.cost)
 			return &pending[T]{done: closed, value: value, fault: fault}
 		}
 	}
-	return begin(func() T {
-		ctx, cancel := context.WithTimeout(ctx, limit)
-		defer cancel()
-		return check(ctx, d.of(name))
-	}, failed)
+	return begin(ctx, d, c)
+}
+
+// begin runs a check in a goroutine.
+func begin[T any](ctx context.Context, d *meter, c check[T]) *pending[T] {
+	p := &pending[T]{done: make(chan struct{}), failed: c.failed}
+	go func() {
+		defer close(p.done)
+		if c.limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, c.limit)
+			defer cancel()
+		}
+		if c.urgent {
+			ctx = dnscache.Urgent(ctx)
+		}
+		r := &lookups{meter: d, check: c.name, urgent: c.urgent}
+		p.value, p.fault = guard(func() T { return c.run(ctx, r) })
+		if p.fault = cmp.Or(p.fault, r.fault()); p.fault != "" {
+			p.value = c.failed(faultReason)
+		}
+	}()
+	return p
 }
 
 // already is a result that is there.
 func already[T any](value T) *pending[T] { return &pending[T]{done: closed, value: value} }
 
-// closed is the done of what was never waited for.
+// closed is a channel that is closed from the start.
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// guard runs check and turns a panic into a fault.
-func guard[T any](check func() T, failed func(fault string) T) (value T, fault string) {
+// faultReason is what a result says whose check failed through our own fault;
+// the details are in Results.Faults.
+const faultReason = "internal error"
+
+// guard calls f and turns a panic into a fault.
+func guard[T any](f func() T) (value T, fault string) {
 	defer func() {
 		if r := recover(); r != nil {
 			fault = fmt.Sprintf("%v", r)
-			value = failed(faultReason)
 		}
 	}()
-	return check(), ""
+	return f(), ""
 }
 
 // grace is how long a check may take to notice that its context has ended.
@@ -73,9 +101,9 @@ const grace = 50 * time.Millisecond
 // lateReason is what the result of a check says that took too long.
 const lateReason = "not finished in time"
 
-// wait returns the result. A check that has not ended shortly after ctx is given
-// up, so that nothing can hold a message.
-func (p *pending[T]) wait(ctx context.Context, failed func(fault string) T) (T, string) {
+// wait returns the result, and the fault if there was one. A check that has not
+// ended shortly after ctx is given up, so that nothing can hold a message.
+func (p *pending[T]) wait(ctx context.Context) (value T, fault string) {
 	select {
 	case <-p.done:
 		return p.value, p.fault
@@ -93,6 +121,6 @@ func (p *pending[T]) wait(ctx context.Context, failed func(fault string) T) (T, 
 	case <-p.done:
 		return p.value, p.fault
 	case <-t.C:
-		return failed(lateReason), ""
+		return p.failed(lateReason), ""
 	}
 }

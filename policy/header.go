@@ -102,10 +102,9 @@ func (m *Message) noteClaim(f message.Field, truncated bool) {
 	ours := true
 	if name == result.ResultsField && !truncated {
 		var fault string
-		ours, fault = guard(func() bool {
-			return authres.Claims(f, m.conn.checker.opt.AuthservID)
-		}, func(string) bool { return true })
+		ours, fault = guard(func() bool { return authres.Claims(f, m.conn.checker.opt.AuthservID) })
 		m.fault("authres", fault)
+		ours = ours || fault != ""
 	}
 	switch {
 	case !ours:

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"strings"
 
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
@@ -45,7 +44,11 @@ type Message struct {
 	bodies dkim.Bodies
 	dkim   *dkim.Verifier
 	arc    *arc.Verifier
-	dmarc  *dmarc.Evaluation
+	// What dkim, arc and DMARC need of the DNS.
+	dkimKeys, arcKeys *pending[dkim.Keys]
+	dmarc             *pending[*dmarc.Author]
+	organizations     map[string]*pending[dmarc.Organization] // by domain of an identifier
+
 	faults []string
 }
 
@@ -68,9 +71,13 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	}
 	// The author's domain is most often that of MAIL FROM: have its policy at hand.
 	if name := m.senderDomain(); name != "" {
-		m.warmUp = evaluate(m.ctx, m.conn.dns, c.checker.opt.MessageTimeout, result.CheckDMARC, func(ctx context.Context, r Resolver) *dnscache.Answer {
-			return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
-		}, func(string) *dnscache.Answer { return nil })
+		m.warmUp = evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
+			name: result.CheckDMARC, limit: c.checker.opt.MessageTimeout,
+			run: func(ctx context.Context, r Resolver) *dnscache.Answer {
+				return r.Lookup(ctx, "_dmarc."+name, dnscache.TXT)
+			},
+			failed: func(string) *dnscache.Answer { return nil },
+		})
 		m.senders.startMailFrom(m, name)
 	}
 	return m
@@ -99,37 +106,19 @@ func (m *Message) EndOfHeader() {
 	}
 	o := m.conn.checker.opt
 	m.attempt("author", func() { m.author = message.ParseAuthor(m.header) })
-	if m.author.Domain != "" {
-		m.attempt("dmarc", func() { m.dmarc = dmarc.Start(m.ctx, first{m.conn.dns}, m.author.Domain, o.DMARC) })
-	}
+	m.startDMARC()
 	m.senders.startAuthor(m)
 	m.attempt("dkim", func() {
 		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
-		m.dkim.Start(m.ctx, m.conn.dns.of(result.CheckDKIM))
+		m.dkimKeys = m.startKeys(result.CheckDKIM, m.dkim)
 	})
-	m.attempt("dmarc", m.expectIdentifiers)
+	m.expectIdentifiers()
 	m.attempt("arc", func() {
 		m.arc = arc.NewVerifier(m.header, &m.bodies, o.DKIM)
-		m.arc.Start(m.ctx, m.conn.dns.of(result.CheckARC))
+		m.arcKeys = m.startKeys(result.CheckARC, m.arc)
 	})
 	if o.Trace && m.dkim != nil {
 		m.attempt("dkim", func() { m.dkim.Probe(&m.bodies) })
-	}
-}
-
-// expectIdentifiers has DMARC look up the Organizational Domains of what may
-// authenticate the message, so that Finish need not wait for them.
-func (m *Message) expectIdentifiers() {
-	if m.dmarc == nil || m.dkim == nil {
-		return
-	}
-	_, domain := message.SplitPath(m.sender.Path)
-	if m.sender.Path == "" {
-		domain = m.clientResult().Helo // RFC 7208 section 2.4
-	}
-	m.dmarc.Expect(m.ctx, domain)
-	for _, d := range m.dkim.Domains() {
-		m.dmarc.Expect(m.ctx, d)
 	}
 }
 
@@ -147,7 +136,7 @@ func (m *Message) Write(p []byte) (int, error) {
 // attempt runs a step and turns a panic, which only a fault of ours can cause,
 // into a fault.
 func (m *Message) attempt(what string, step func()) {
-	_, fault := guard(func() struct{} { step(); return struct{}{} }, func(string) struct{} { return struct{}{} })
+	_, fault := guard(func() struct{} { step(); return struct{}{} })
 	m.fault(what, fault)
 }
 
@@ -204,7 +193,7 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 	}
 	if m.warmUp != nil {
 		if o.Trace { // which tells of every look-up
-			m.warmUp.wait(ctx, func(string) *dnscache.Answer { return nil })
+			m.warmUp.wait(ctx)
 		}
 		select {
 		case <-m.warmUp.done:
@@ -224,44 +213,6 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		res.Trace = c.dns.timeline()
 	}
 	return res
-}
-
-func (m *Message) gatherDKIM(ctx context.Context, res *result.Results) {
-	m.attempt("body", m.bodies.Close)
-	if m.dkim != nil && m.oversize == "" {
-		m.attempt("dkim", func() { res.DKIM = append(res.DKIM, m.dkim.Finish(ctx)...) })
-		m.fault("dkim", strings.Join(m.dkim.Faults(), "; "))
-	}
-}
-
-func (m *Message) gatherARC(ctx context.Context, res *result.Results) {
-	if m.arc != nil && m.oversize == "" {
-		m.attempt("arc", func() { res.ARC = m.arc.Finish(ctx) })
-		m.fault("arc", strings.Join(m.arc.Faults(), "; "))
-	}
-}
-
-func (m *Message) gatherDMARC(ctx context.Context, res *result.Results) {
-	switch {
-	case m.oversize != "":
-		res.DMARC.Reason = m.oversize
-	case m.author.Domain == "":
-		res.DMARC.Reason = explain.AuthorProblem(m.author)
-	case m.dmarc == nil: // a fault of ours, already noted
-		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
-	default:
-		ids := make([]dmarc.Identifier, len(res.DKIM))
-		for i, r := range res.DKIM {
-			status, _ := res.Counts(r)
-			ids[i] = dmarc.Identifier{Domain: r.Domain, Status: string(status)}
-		}
-		envelope := m.envelopeIdentifier(res)
-		m.attempt("dmarc", func() { res.DMARC = m.dmarc.Finish(ctx, envelope, ids) })
-		// What we could not find out through our own fault fails nobody.
-		if len(m.faults) > 0 && res.DMARC.Status != dmarc.Pass {
-			res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
-		}
-	}
 }
 
 // Close ends what is under way. It is idempotent and may follow Finish.

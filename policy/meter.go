@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -16,13 +17,14 @@ import (
 const maxEvents = 2000
 
 // meter stands between the evaluators and the resolver of one connection: it
-// counts look-ups, measures for how long any was under way, and keeps the trace.
+// counts lookups, measures for how long any was under way, and keeps the trace.
 type meter struct {
 	resolver Resolver
 	now      func() time.Time
 	began    time.Time
 	trace    bool
 	room     chan struct{}
+	cached   cachedLookups // of the check that is tried at present
 
 	mu     sync.Mutex
 	cost   result.DNSCost
@@ -30,14 +32,10 @@ type meter struct {
 	active int
 	since  time.Time // when active rose from 0
 	events []result.Event
-	// recall is that of the evaluation that the cache alone served last, and
-	// recalled the share of cost that is for it.
-	recall   *dnscache.Recall
-	recalled result.DNSCost
 }
 
-// maxConcurrent bounds the look-ups that one connection has under way: a message
-// full of signatures must not take the DNS away from all others. DMARC's look-ups
+// maxConcurrent bounds the lookups that one connection has under way: a message
+// full of signatures must not take the DNS away from all others. DMARC's lookups
 // of the author do not wait for it.
 const maxConcurrent = 24
 
@@ -45,100 +43,99 @@ func newMeter(r Resolver, now func() time.Time, trace bool) *meter {
 	return &meter{resolver: r, now: now, trace: trace, began: now(), room: make(chan struct{}, maxConcurrent)}
 }
 
-// Lookup implements the evaluators' Resolver.
-func (d *meter) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	return d.inTurn(ctx, "", name, t)
+// cachedLookups is the Resolver of a check that is tried with the cache alone, in
+// the goroutine of the connection. What it cost counts if nothing was missed:
+// otherwise the check begins anew and asks for everything again.
+type cachedLookups struct {
+	resolver Resolver
+	recall   *dnscache.Recall
+	cost     result.DNSCost
 }
 
-// inTurn asks when there is room among the connection's lookups.
-func (d *meter) inTurn(ctx context.Context, check, name string, t dnscache.Type) *dnscache.Answer {
-	if recall := dnscache.RecallOf(ctx); recall != nil {
-		return d.cached(ctx, recall, name, t)
-	}
-	select {
-	case d.room <- struct{}{}:
-		defer func() { <-d.room }()
-	case <-ctx.Done():
-		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
-	}
-	return d.ask(ctx, check, name, t)
+// cacheOnly returns the resolver of the check that is tried next.
+func (d *meter) cacheOnly(recall *dnscache.Recall) *cachedLookups {
+	d.cached = cachedLookups{resolver: d.resolver, recall: recall}
+	return &d.cached
 }
 
-// first is the meter for look-ups that do not wait for the connection's others.
-type first struct{ *meter }
-
-func (f first) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	if recall := dnscache.RecallOf(ctx); recall != nil {
-		return f.cached(ctx, recall, name, t)
+func (c *cachedLookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	if c.recall.Missed() {
+		return c.recall.Miss()
 	}
-	return f.ask(dnscache.Urgent(ctx), result.CheckDMARC, name, t)
-}
-
-// asker is the meter for one check, so that the trace can tell who asked.
-type asker struct {
-	*meter
-	check string
-}
-
-func (a *asker) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	return a.inTurn(ctx, a.check, name, t)
-}
-
-// of returns the resolver for a check. Without a trace it is the meter itself.
-func (d *meter) of(check string) Resolver {
-	if !d.trace {
-		return d
+	a := c.resolver.Lookup(ctx, name, t)
+	if a == nil || panicked(a) != nil {
+		return c.recall.Miss() // lookups that wait tell of it
 	}
-	return &asker{meter: d, check: check}
-}
-
-// cached looks up what the cache alone can answer. That costs no wait, but counts
-// as a lookup, unless the evaluation misses something: it then begins anew and
-// looks everything up again. A trace shows every lookup, so with a trace nothing
-// is in the cache.
-func (d *meter) cached(ctx context.Context, recall *dnscache.Recall, name string, t dnscache.Type) *dnscache.Answer {
-	if d.trace || recall.Missed() {
-		return recall.Miss()
-	}
-	a := d.resolver.Lookup(ctx, name, t)
-	if a == nil {
-		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.recall != recall {
-		d.recall, d.recalled = recall, result.DNSCost{}
-	}
-	if recall.Missed() {
-		d.cost.Lookups -= d.recalled.Lookups
-		d.cost.Failed -= d.recalled.Failed
-		d.recalled = result.DNSCost{}
-		return a
-	}
-	d.cost.Lookups++
-	d.recalled.Lookups++
+	c.cost.Lookups++
 	if a.Outcome.Temporary() {
-		d.cost.Failed++
-		d.recalled.Failed++
+		c.cost.Failed++
 	}
 	return a
+}
+
+// lookups is the Resolver of one check whose lookups may wait.
+type lookups struct {
+	*meter
+	check  string
+	urgent bool
+	broken string // the first panic of a lookup; guarded by meter.mu
+}
+
+func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+	if !l.urgent {
+		select {
+		case l.room <- struct{}{}:
+			defer func() { <-l.room }()
+		case <-ctx.Done():
+			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
+		}
+	}
+	start := l.now()
+	l.enter(start)
+	a, fault := guard(func() *dnscache.Answer { return l.resolver.Lookup(ctx, name, t) })
+	if a == nil {
+		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
+	} else if err := panicked(a); err != nil {
+		fault = err.Error()
+	}
+	end := l.now()
+	l.leave(end, a.Outcome.Temporary() && !unneeded(ctx))
+	if fault != "" {
+		l.mu.Lock()
+		l.broken = cmp.Or(l.broken, fault)
+		l.mu.Unlock()
+	}
+	if l.trace {
+		l.record(result.Event{What: "dns", Check: l.check, Text: explain.Lookup(name, t, a, end.Sub(start))})
+	}
+	return a
+}
+
+// fault returns the first panic of a lookup; "" if there was none.
+func (l *lookups) fault() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken
+}
+
+// panicked returns the panic by which a lookup ended, nil if by none.
+func panicked(a *dnscache.Answer) *dnscache.PanicError {
+	if a.Outcome != dnscache.ServFail {
+		return nil
+	}
+	var err *dnscache.PanicError
+	errors.As(a.Err, &err)
+	return err
 }
 
 var errNoAnswer = errors.New("policy: the resolver gave no answer")
 
-func (d *meter) ask(ctx context.Context, check, name string, t dnscache.Type) *dnscache.Answer {
-	start := d.now()
-	d.enter(start)
-	var a *dnscache.Answer
-	// Also if the resolver panics.
-	defer func() { d.leave(d.now(), (a == nil || a.Outcome.Temporary()) && !unneeded(ctx)) }()
-	if a = d.resolver.Lookup(ctx, name, t); a == nil {
-		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: errNoAnswer}
-	}
-	if d.trace {
-		d.record(result.Event{What: "dns", Check: check, Text: explain.Lookup(name, t, a, d.now().Sub(start))})
-	}
-	return a
+// add counts what a check cost that the cache alone served.
+func (d *meter) add(c result.DNSCost) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cost.Lookups += c.Lookups
+	d.cost.Failed += c.Failed
 }
 
 func (d *meter) enter(now time.Time) {

@@ -3,8 +3,10 @@ package policy_test
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
@@ -64,4 +66,44 @@ func TestFailedLookups(t *testing.T) {
 			})
 		})
 	}
+}
+
+// distant answers after a round trip: names below example.org let everybody send,
+// and the domain itself asks for rejection.
+type distant struct{ roundTrip time.Duration }
+
+func (d distant) Lookup(ctx context.Context, name string, _ dnscache.Type) *dnscache.Answer {
+	if recall := dnscache.RecallOf(ctx); recall != nil {
+		return recall.Miss()
+	}
+	time.Sleep(d.roundTrip)
+	switch {
+	case name == "_dmarc.example.org":
+		return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=reject"}}
+	case strings.HasSuffix(name, ".example.org") && !strings.HasPrefix(name, "_"):
+		return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{"v=spf1 +all"}}
+	}
+	return &dnscache.Answer{Outcome: dnscache.NXDomain}
+}
+
+// The lookups that a header calls for take the time of the longest chain of them
+// that need each other: the Organizational Domain of MAIL FROM's domain is looked
+// up together with the author's.
+func TestHeaderLookupsTakeARoundTrip(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const roundTrip = 20 * time.Millisecond
+		conn := policy.NewChecker(policy.Options{Resolver: distant{roundTrip}, AuthservID: "mx.test.example"}).
+			Connect(t.Context(), message.Client{IP: netip.MustParseAddr("192.0.2.66")})
+		defer conn.Close()
+		conn.Helo("client.example")
+		msg := conn.Message(message.Sender{Path: "a@a.b.example.org"})
+		msg.Field(message.NewField("From", " a@example.org"))
+		time.Sleep(time.Minute) // what the envelope calls for
+		began := time.Now()
+		res := msg.Finish(t.Context())
+		if took := time.Since(began); took != roundTrip || !res.DMARC.SPFAligned {
+			t.Errorf("took %v, want %v: %+v", took, roundTrip, res.DMARC)
+		}
+	})
 }

@@ -33,7 +33,8 @@ import (
 
 // Resolver is what the evaluators need of the DNS.
 type Resolver interface {
-	// Lookup honours dnscache.CacheOnly if it may have to wait.
+	// Lookup returns an answer, at the latest when ctx ends. It honours
+	// [dnscache.CacheOnly].
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 

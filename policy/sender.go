@@ -16,10 +16,12 @@ type senderChecks struct {
 }
 
 func (s *senderChecks) start(m *Message, name string) *pending[mx.Result] {
-	return evaluate(m.ctx, m.conn.dns, m.conn.checker.opt.MessageTimeout, result.CheckMX, func(ctx context.Context, r Resolver) mx.Result {
-		return mx.Check(ctx, r, name)
-	}, func(fault string) mx.Result {
-		return mx.Result{Domain: name, Status: mx.TempError, Reason: fault}
+	return evaluate(m.ctx, m.conn.dns, check[mx.Result]{
+		name: result.CheckMX, limit: m.conn.checker.opt.MessageTimeout,
+		run: func(ctx context.Context, r Resolver) mx.Result { return mx.Check(ctx, r, name) },
+		failed: func(reason string) mx.Result {
+			return mx.Result{Domain: name, Status: mx.TempError, Reason: reason}
+		},
 	})
 }
 
@@ -42,15 +44,13 @@ func (s *senderChecks) startAuthor(m *Message) {
 
 func (s *senderChecks) gather(ctx context.Context, m *Message, res *result.Results) {
 	for _, c := range []struct {
-		identity, domain string
-		check            *pending[mx.Result]
-	}{{result.SenderMailFrom, s.name, s.mailFrom}, {result.SenderAuthor, m.author.Domain, s.author}} {
+		identity string
+		check    *pending[mx.Result]
+	}{{result.SenderMailFrom, s.mailFrom}, {result.SenderAuthor, s.author}} {
 		if c.check == nil {
 			continue
 		}
-		r, fault := c.check.wait(ctx, func(fault string) mx.Result {
-			return mx.Result{Domain: c.domain, Status: mx.TempError, Reason: fault}
-		})
+		r, fault := c.check.wait(ctx)
 		m.fault("mx", fault)
 		res.SenderDomains = append(res.SenderDomains, result.SenderDomain{Identity: c.identity, Result: r})
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -23,24 +26,21 @@ const maxAtOnce = 8
 // DMARC, which is evaluated after the chain, has for the message.
 const keyBudget = 10 * time.Second
 
-// Verifier verifies the chain of one message while it arrives.
+// Verifier verifies the chain of one message: create it at the end of the header,
+// look up the keys while its bodies are fed with the body, Finish.
 type Verifier struct {
 	opt    dkim.Options
 	header *dkim.HeaderIndex
 	sets   []*set
 	broken error // what breaks the chain without a look at keys and body
-	ours   bool  // we failed ourselves, see faults
-	faults []string
-	keys   *dkim.Keys
-	cancel context.CancelFunc // ends the look-ups, if there are keys
-	asked  map[string]bool
+	keys   dkim.Keys
 }
 
 // NewVerifier reads the ARC fields of h and registers the body hashes that
 // they need with bodies.
 func NewVerifier(h message.Header, bodies *dkim.Bodies, o dkim.Options) *Verifier {
 	v := &Verifier{opt: o}
-	dkim.Guard(func() { v.read(h, bodies) }, v.broke)
+	v.read(h, bodies)
 	return v
 }
 
@@ -69,54 +69,60 @@ func (v *Verifier) read(h message.Header, bodies *dkim.Bodies) {
 	}
 }
 
-// Start begins the look-ups of the sealers' keys, the newest first and a few at
-// a time; once a key is known to be missing that the chain cannot do without,
-// it asks for no more. They end with ctx, or after ten seconds.
-func (v *Verifier) Start(ctx context.Context, r dkim.Resolver) {
-	if v.keys != nil || v.ours || v.broken != nil || len(v.sets) == 0 {
-		return
+// NeedsKeys reports whether there is a chain to verify.
+func (v *Verifier) NeedsKeys() bool { return v.broken == nil && len(v.sets) > 0 }
+
+// LookupKeys looks up the sealers' keys, the newest first and a few at a time; once
+// it knows that a key is missing that the chain cannot do without, it asks for no
+// more. It returns at the latest when ctx ends, or after ten seconds.
+func (v *Verifier) LookupKeys(ctx context.Context, r dkim.Resolver) dkim.Keys {
+	if !v.NeedsKeys() {
+		return nil
 	}
-	ctx, v.cancel = context.WithTimeout(ctx, keyBudget)
-	v.keys, v.asked = dkim.StartKeysInTurn(ctx, r, maxAtOnce), map[string]bool{}
+	if dnscache.RecallOf(ctx) == nil { // otherwise no lookup waits
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, keyBudget)
+		defer cancel()
+	}
+	required, others := v.wanted()
+	keys := dkim.Keys{}
+	for batch := range slices.Chunk(append(required, others...), maxAtOnce) {
+		maps.Copy(keys, dkim.LookupKeys(ctx, r, batch...))
+		if slices.ContainsFunc(required, func(ref dkim.KeyRef) bool { return keys.Missing(ref) }) {
+			break
+		}
+	}
+	return keys
+}
+
+// wanted returns where the keys are without which the chain fails, and those that
+// tell how far back the message is unchanged; the newest first, each once.
+func (v *Verifier) wanted() (required, others []dkim.KeyRef) {
+	asked := map[dkim.KeyRef]bool{}
+	add := func(to []dkim.KeyRef, s *dkim.Signature) []dkim.KeyRef {
+		if ref := s.KeyRef(); !asked[ref] && len(asked) < maxKeys {
+			asked[ref] = true
+			to = append(to, ref)
+		}
+		return to
+	}
 	newest := len(v.sets) - 1
-	v.ask(v.sets[newest].message[0].Signature, v.keys.Require)
+	required = add(required, v.sets[newest].message[0].Signature)
 	for i := newest; i >= 0; i-- {
-		v.ask(v.sets[i].seal, v.keys.Require)
+		required = add(required, v.sets[i].seal)
 	}
 	for i := newest - 1; i >= 0 && v.sets[i].messageErr == nil; i-- {
-		v.ask(v.sets[i].message[0].Signature, v.keys.Ask)
+		others = add(others, v.sets[i].message[0].Signature)
 	}
+	return required, others
 }
 
-func (v *Verifier) ask(s *dkim.Signature, how func(selector, domain string)) {
-	name := dkim.KeyName(s.Selector, s.Domain)
-	if !v.asked[name] && len(v.asked) < maxKeys {
-		v.asked[name] = true
-		how(s.Selector, s.Domain)
-	}
-}
-
-// Finish waits for the keys and returns the chain's state. The bodies must be
-// closed before.
-func (v *Verifier) Finish(ctx context.Context) Result {
-	if v.keys != nil {
-		v.keys.Wait(ctx)
-		v.cancel()
-	}
+// Finish returns the chain's state. The bodies must be closed before.
+func (v *Verifier) Finish(keys dkim.Keys) Result {
+	v.keys = keys
 	res := Result{Status: None, Instances: len(v.sets), Sealers: []Sealer{}}
-	dkim.Guard(func() { v.finish(&res) }, v.broke)
-	if v.ours {
-		res.Status, res.Reason = TempError, "internal error"
-	}
+	v.finish(&res)
 	return res
-}
-
-// Faults are the panics, which only a fault of ours can cause. Call it after Finish.
-func (v *Verifier) Faults() []string { return append(v.faults, v.keys.Faults()...) }
-
-func (v *Verifier) broke(fault any) {
-	v.ours = true
-	v.faults = append(v.faults, fmt.Sprint(fault))
 }
 
 func (v *Verifier) finish(res *Result) {
@@ -226,7 +232,7 @@ func (v *Verifier) verifyMessage(s *set) error {
 }
 
 func (v *Verifier) verifyDigest(s *dkim.Signature, digest []byte) error {
-	key, err := v.keys.Get(s.Selector, s.Domain)
+	key, err := v.keys.Get(s.KeyRef())
 	if err != nil {
 		return err
 	}

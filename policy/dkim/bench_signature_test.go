@@ -60,10 +60,10 @@ func BenchmarkSignature(b *testing.B) {
 				for b.Loop() {
 					var bodies Bodies
 					v := NewVerifier(h, &bodies, testOptions())
-					v.Start(context.Background(), r)
+					keys := v.LookupKeys(context.Background(), r)
 					bodies.Write(data)
 					bodies.Close()
-					for _, got := range v.Finish(context.Background()) {
+					for _, got := range v.Finish(keys) {
 						if got.Status != Pass {
 							b.Fatal(got)
 						}

@@ -25,7 +25,8 @@ import (
 
 // Resolver is what the verification needs of the DNS.
 type Resolver interface {
-	// Lookup honours dnscache.CacheOnly if it may have to wait.
+	// Lookup returns an answer, at the latest when ctx ends. It honours
+	// [dnscache.CacheOnly] and does not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 

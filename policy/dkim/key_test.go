@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -182,7 +181,7 @@ func TestKeyServes(t *testing.T) {
 	}
 }
 
-func TestLookupKey(t *testing.T) {
+func TestLookupKeys(t *testing.T) {
 	t.Parallel()
 	s, r := dnstest.Start(t, zone(map[string][]string{
 		"good._domainkey.example.org":         {edRecord()},
@@ -216,7 +215,8 @@ func TestLookupKey(t *testing.T) {
 		{"slow", TempError, FailureDNS, "looking up slow._domainkey.example.org: timeout"},
 	}
 	for _, tt := range tests {
-		k, err := LookupKey(context.Background(), r, tt.selector, "example.org")
+		ref := KeyRef{tt.selector, "example.org"}
+		k, err := LookupKeys(t.Context(), r, ref, ref).Get(ref)
 		var e *Error
 		if errors.As(err, &e) {
 			if d := cmp.Diff(&Error{tt.status, tt.failure, tt.reason}, e); d != "" {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/postvet/postvet/dnscache"
@@ -90,18 +91,16 @@ func TestManySignaturesAreBounded(t *testing.T) {
 		h, _ := splitMessage(sigs.String() + plain)
 		asked := 0
 		r := zoneMap(zone)
+		var mu sync.Mutex
 		count := resolverFunc(func(ctx context.Context, name string, typ dnscache.Type) *dnscache.Answer {
+			mu.Lock()
+			defer mu.Unlock()
 			asked++
 			return r.Lookup(ctx, name, typ)
 		})
 		var bodies Bodies
 		v := NewVerifier(h, &bodies, testOptions())
-		v.keys = StartKeysInTurn(context.Background(), count, 1) // one at a time, for the count's sake
-		for _, c := range v.checks {
-			if c.err == nil {
-				v.keys.Ask(c.sig.Selector, c.sig.Domain)
-			}
-		}
+		keys := v.LookupKeys(t.Context(), count)
 		hashes := make([]counting, len(bodies.hashes))
 		for i, b := range bodies.hashes {
 			b.state = &hashes[i]
@@ -109,7 +108,7 @@ func TestManySignaturesAreBounded(t *testing.T) {
 		body := []byte(strings.Repeat("x", 1<<20))
 		bodies.Write(body)
 		bodies.Close()
-		if got := v.Finish(context.Background()); len(got) != n {
+		if got := v.Finish(keys); len(got) != n {
 			t.Errorf("%d results of %d signatures", len(got), n)
 		}
 		bytes := 0

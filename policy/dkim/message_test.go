@@ -49,14 +49,14 @@ func verify(r Resolver, raw string, o Options) []Result {
 	v.Probe(&bodies)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	v.Start(ctx, r)
+	keys := v.LookupKeys(ctx, r)
 	for len(body) > 0 {
 		n := min(len(body), 1000)
 		bodies.Write([]byte(body[:n]))
 		body = body[n:]
 	}
 	bodies.Close()
-	return v.Finish(ctx)
+	return v.Finish(keys)
 }
 
 // corpora returns the folder of the public suites; the test is skipped where

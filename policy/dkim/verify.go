@@ -6,20 +6,19 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Verifier verifies all signatures of one message while it arrives: create it
-// at the end of the header, Start it, feed the body to its Bodies, Finish.
+// Verifier verifies all signatures of one message: create it at the end of the
+// header, look up the keys while its Bodies are fed with the body, Finish.
 type Verifier struct {
 	opt    Options
 	header *HeaderIndex
 	checks []*check
-	keys   *Keys
-	faults []string
 }
 
 // check is the verification of one signature.
@@ -42,10 +41,10 @@ func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier {
 		if !h[i].Is("DKIM-Signature") {
 			continue
 		}
-		c := &check{at: i, sig: newSignature(h[i])}
+		c := &check{at: i}
 		v.checks = append(v.checks, c)
 		excess := len(v.checks) > o.maxSignatures()
-		Guard(func() { v.read(c, bodies, excess) }, func(fault any) { c.err = v.broke(fault) })
+		v.read(c, h[i], bodies, excess)
 	}
 	if len(v.checks) > 0 {
 		v.header = NewHeaderIndex(h)
@@ -65,8 +64,8 @@ func (v *Verifier) Domains() []string {
 }
 
 // read parses one field and decides all that needs neither key nor body.
-func (v *Verifier) read(c *check, bodies *Bodies, excess bool) {
-	c.sig, c.err = ParseSignature(c.sig.Field)
+func (v *Verifier) read(c *check, f message.Field, bodies *Bodies, excess bool) {
+	c.sig, c.err = ParseSignature(f)
 	switch {
 	case excess:
 		c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d signatures", v.opt.maxSignatures())}
@@ -114,39 +113,35 @@ func CheckTimes(s *Signature, o Options) error {
 
 func utc(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// Start begins the look-ups of the keys. They end with ctx.
-func (v *Verifier) Start(ctx context.Context, r Resolver) {
-	if v.keys != nil {
-		return
-	}
-	for _, c := range v.checks {
-		if c.err != nil {
-			continue
-		}
-		if v.keys == nil {
-			v.keys = StartKeys(ctx, r)
-		}
-		v.keys.Ask(c.sig.Selector, c.sig.Domain)
-	}
+// NeedsKeys reports whether there is a signature that may come to pass.
+func (v *Verifier) NeedsKeys() bool {
+	return slices.ContainsFunc(v.checks, func(c *check) bool { return c.err == nil })
 }
 
-// Finish waits for the keys and returns one result per DKIM-Signature field,
-// in order from the top; none, and not nil, if there is no such field. Bodies
-// must be closed before.
-func (v *Verifier) Finish(ctx context.Context) []Result {
-	if v.keys != nil {
-		v.keys.Wait(ctx)
+// LookupKeys looks up the keys of the signatures that may come to pass. It returns
+// at the latest when ctx ends.
+func (v *Verifier) LookupKeys(ctx context.Context, r Resolver) Keys {
+	var wanted []KeyRef
+	for _, c := range v.checks {
+		if c.err == nil {
+			wanted = append(wanted, c.sig.KeyRef())
+		}
 	}
+	return LookupKeys(ctx, r, wanted...)
+}
+
+// Finish returns one result per DKIM-Signature field, in order from the top;
+// none, and not nil, if there is no such field. Bodies must be closed before.
+func (v *Verifier) Finish(keys Keys) []Result {
 	results := make([]Result, len(v.checks))
 	for i, c := range v.checks {
-		res := &results[i]
-		Guard(func() { v.finish(c, res) }, func(fault any) { res.fail(v.broke(fault)) })
+		v.finish(c, keys, &results[i])
 	}
 	tellApart(results, v.checks)
 	return results
 }
 
-func (v *Verifier) finish(c *check, res *Result) {
+func (v *Verifier) finish(c *check, keys Keys, res *Result) {
 	s := c.sig
 	*res = Result{
 		Domain: s.Domain, Selector: s.Selector, Algorithm: s.Algorithm,
@@ -159,7 +154,7 @@ func (v *Verifier) finish(c *check, res *Result) {
 		res.fail(c.err)
 		return
 	}
-	key, err := v.keys.Get(s.Selector, s.Domain)
+	key, err := keys.Get(s.KeyRef())
 	if err != nil {
 		res.fail(v.withoutKey(c, err))
 		return
@@ -225,28 +220,6 @@ func outcomeOf(err error) (Status, string, Failure) {
 func temporary(err error) bool {
 	status, _, _ := outcomeOf(err)
 	return status == TempError
-}
-
-// Faults are the panics, which only a fault of ours can cause, that turned
-// signatures into TempError. Call it after Finish.
-func (v *Verifier) Faults() []string { return append(v.faults, v.keys.Faults()...) }
-
-func (v *Verifier) broke(fault any) error {
-	v.faults = append(v.faults, fmt.Sprint(fault))
-	return errInternal
-}
-
-var errInternal = &Error{Status: TempError, Failure: FailureInternal, Reason: "internal error"}
-
-// Guard runs f; if f panics, which would be our own fault and must not take the
-// other messages down, it runs failed instead.
-func Guard(f func(), failed func(fault any)) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			failed(fault)
-		}
-	}()
-	f()
 }
 
 // Bounds of Result.Signature: RFC 6008 section 4 asks for at least 8

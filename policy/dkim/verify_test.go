@@ -290,34 +290,20 @@ func (f resolverFunc) Lookup(ctx context.Context, name string, t dnscache.Type) 
 
 func TestContextEnds(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
 	r := resolverFunc(func(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
-		close(asked)
+		cancel()
 		<-ctx.Done()
 		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 	})
 	h, body := splitMessage(signed(plain, edTags, edKey()))
-	for _, which := range []string{"start", "finish"} {
-		asked = make(chan struct{})
-		var bodies Bodies
-		v := NewVerifier(h, &bodies, testOptions())
-		startCtx, cancelStart := context.WithCancel(context.Background())
-		finishCtx, cancelFinish := context.WithCancel(context.Background())
-		v.Start(startCtx, r)
-		<-asked
-		bodies.Write([]byte(body))
-		bodies.Close()
-		if which == "start" {
-			cancelStart()
-		} else {
-			cancelFinish()
-		}
-		got := v.Finish(finishCtx) // hangs if the context does not end it
-		if len(got) != 1 || got[0].Status != TempError {
-			t.Errorf("%s: %+v", which, got)
-		}
-		cancelStart()
-		cancelFinish()
+	var bodies Bodies
+	v := NewVerifier(h, &bodies, testOptions())
+	keys := v.LookupKeys(ctx, r) // hangs if the context does not end it
+	bodies.Write([]byte(body))
+	bodies.Close()
+	if got := v.Finish(keys); len(got) != 1 || got[0].Status != TempError {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -326,34 +312,31 @@ func TestMisuse(t *testing.T) {
 	mail := signed(plain, edTags, edKey())
 	h, body := splitMessage(mail)
 	_, r := dnstest.Start(t, testZone())
-	boom := resolverFunc(func(context.Context, string, dnscache.Type) *dnscache.Answer { panic("boom") })
 	tests := []struct {
-		name       string
-		r          Resolver
-		start, end bool
-		want       string
+		name      string
+		keys, end bool
+		want      string
 	}{
-		{"resolver panics", boom, true, true, "temperror internal error"},
-		{"not started", r, false, true, "temperror the key was not asked for"},
-		{"body not closed", r, true, false, "temperror the body did not end"},
+		{"no keys", false, true, "temperror the key was not asked for"},
+		{"body not closed", true, false, "temperror the body did not end"},
 	}
 	for _, tt := range tests {
 		var bodies Bodies
 		v := NewVerifier(h, &bodies, testOptions())
-		if tt.start {
-			v.Start(context.Background(), tt.r)
-			v.Start(context.Background(), tt.r) // once is enough
+		var keys Keys
+		if tt.keys {
+			keys = v.LookupKeys(t.Context(), r)
 		}
 		bodies.Write([]byte(body))
 		if tt.end {
 			bodies.Close()
 		}
-		got := v.Finish(context.Background())
+		got := v.Finish(keys)
 		if s := fmt.Sprintf("%s %s", got[0].Status, got[0].Reason); s != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, s, tt.want)
 		}
 	}
-	if got := NewVerifier(message.Header{{Name: "DKIM-Signature", Raw: "no colon"}, {}}, &Bodies{}, Options{}).Finish(context.Background()); len(got) != 1 || got[0].Status != PermError {
+	if got := NewVerifier(message.Header{{Name: "DKIM-Signature", Raw: "no colon"}, {}}, &Bodies{}, Options{}).Finish(nil); len(got) != 1 || got[0].Status != PermError {
 		t.Errorf("a field without colon: %+v", got)
 	}
 }

@@ -178,7 +178,7 @@ func (c *evaluationCase) evaluate(r Resolver, o Options) Result {
 	for _, d := range c.DKIM {
 		dkim = append(dkim, d.identifier())
 	}
-	return Start(ctx, r, c.From, o).Finish(ctx, c.SPF.identifier(), dkim)
+	return evaluate(ctx, r, c.From, o, c.SPF.identifier(), dkim)
 }
 
 func TestConformanceEvaluation(t *testing.T) {
@@ -324,10 +324,11 @@ func TestConformanceAlignmentPSL(t *testing.T) {
 		a, b := normalize(c.A), normalize(c.B)
 		got := false
 		if a != "" {
-			e := Start(t.Context(), r, a, Options{Discovery: PSL})
-			<-e.done
-			e.found.record, e.found.decided = rec, true
-			got = e.align(t.Context(), b, rec.ADKIM) == aligned
+			o := Options{Discovery: PSL}
+			author := LookupAuthor(t.Context(), r, a, o)
+			author.found.record, author.found.decided = rec, true
+			e := &evaluation{Author: author, lookup: func(domain string) Organization { return LookupOrganization(t.Context(), r, domain, o) }}
+			got = e.align(b, rec.ADKIM) == aligned
 		}
 		switch {
 		case got == c.Aligned:

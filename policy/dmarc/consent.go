@@ -56,7 +56,7 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 		}
 	}
 	c := ReportConsent{Name: domain + "._report._dmarc." + host}
-	a := lookup(ctx, r, c.Name, dnscache.TXT)
+	a := r.Lookup(ctx, c.Name, dnscache.TXT)
 	if !a.Outcome.Known() {
 		c.Consent, c.Reason = ConsentUnknown, "the look-up of "+foreign.Line(c.Name, maxCited)+" failed"
 		return c

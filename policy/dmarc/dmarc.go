@@ -3,11 +3,10 @@
 // domain that the reader sees as author, and what does that domain ask for if
 // not?
 //
-// [Start] begins the tree walk for the author when the header is complete,
-// [Evaluation.Expect] that of domains that may turn out to be authenticated,
-// and [Evaluation.Finish] aligns what was. [Discover] tells the walk step by
-// step for a person; [CheckReports] is RFC 9990's question whether a host takes
-// reports.
+// [LookupAuthor] walks the DNS tree for the author, [LookupOrganization] for
+// domains that may turn out to be authenticated, and [Author.Evaluate] aligns
+// what was. [Discover] tells the walk step by step for a person; [CheckReports]
+// is RFC 9990's question whether a host takes reports.
 //
 // # Cost
 //
@@ -41,7 +40,8 @@ import (
 
 // Resolver is what the evaluation needs of the DNS.
 type Resolver interface {
-	// Lookup honours dnscache.CacheOnly if it may have to wait.
+	// Lookup returns an answer, at the latest when ctx ends. It honours
+	// [dnscache.CacheOnly] and does not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 

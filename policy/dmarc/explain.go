@@ -20,7 +20,7 @@ func (p *path) organizationalRecord() string {
 
 // identifiers tells what became of each identifier, once decide has looked up
 // what it needed to.
-func (e *Evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
+func (e *evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
 	rec := e.found.record
 	var list []Aligned
 	if spf.Status != "" {
@@ -32,26 +32,26 @@ func (e *Evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
 	return list
 }
 
-func (e *Evaluation) tell(method string, id Identifier, mode Alignment) Aligned {
+func (e *evaluation) tell(method string, id Identifier, mode Alignment) Aligned {
 	a := Aligned{Method: method, Domain: id.Domain, Status: id.Status}
 	a.Alignment, a.Why = e.relation(normalize(id.Domain), mode)
 	return a
 }
 
 // relation says how a domain stands to the author's (RFC 9989 section 4.4).
-func (e *Evaluation) relation(domain string, mode Alignment) (alignment, why string) {
+func (e *evaluation) relation(domain string, mode Alignment) (alignment, why string) {
 	org := e.found.org
 	switch {
 	case domain == "":
 		return "no", "there is no domain that could be aligned"
-	case domain == e.author:
+	case domain == e.domain:
 		return "yes", "it is the author's domain itself"
 	case mode == Strict:
-		return "no", "the record demands " + e.author + " itself (strict alignment)"
-	case org == "" && lastLabels(domain, 1) != lastLabels(e.author, 1):
-		return "no", foreign.Line(domain, maxCited) + " and " + e.author + " do not even share their top-level domain"
+		return "no", "the record demands " + e.domain + " itself (strict alignment)"
+	case org == "" && lastLabels(domain, 1) != lastLabels(e.domain, 1):
+		return "no", foreign.Line(domain, maxCited) + " and " + e.domain + " do not even share their top-level domain"
 	case org == "":
-		return "unknown", "DNS trouble hides the organizational domain of " + e.author
+		return "unknown", "DNS trouble hides the organizational domain of " + e.domain
 	case !message.Below(domain, org):
 		return "no", foreign.Line(domain, maxCited) + " is not within " + org + ", the author's organizational domain" + e.authority()
 	}
@@ -59,31 +59,28 @@ func (e *Evaluation) relation(domain string, mode Alignment) (alignment, why str
 	if o == nil {
 		return "unknown", "it is within " + org + "; its own organizational domain was not looked up, as nothing depends on it"
 	}
-	select {
-	case <-o.done:
-	default:
+	switch {
+	case o.Late:
 		return "unknown", "the look-up of its organizational domain did not end in time"
-	}
-	switch o.name {
-	case "":
+	case o.Domain == "":
 		return "unknown", "DNS trouble hides its organizational domain"
-	case org:
+	case o.Domain == org:
 		return "yes", "both belong to the organizational domain " + org + e.authority() + " (relaxed alignment)"
 	}
-	why = "its organizational domain is " + o.name
+	why = "its organizational domain is " + o.Domain
 	if o.record != "" {
 		why += " by the record at _dmarc." + o.record
 	}
-	return "no", why + ", that of " + e.author + " is " + org
+	return "no", why + ", that of " + e.domain + " is " + org
 }
 
 // authority says which record makes the author's Organizational Domain what it
 // is.
-func (e *Evaluation) authority() string {
-	if !e.found.walked {
+func (a *Author) authority() string {
+	if !a.found.walked {
 		return " by the public suffix list"
 	}
-	if at := e.found.path.organizationalRecord(); at != "" {
+	if at := a.found.path.organizationalRecord(); at != "" {
 		return " by the record at _dmarc." + at
 	}
 	return ""

@@ -69,9 +69,9 @@ func TestExplain(t *testing.T) {
 			_, r := dnstest.Start(t, tt.zone)
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			defer cancel()
-			without := Start(ctx, r, tt.author, tt.opt).Finish(ctx, tt.spf, tt.dkim)
+			without := evaluate(ctx, r, tt.author, tt.opt, tt.spf, tt.dkim)
 			tt.opt.Explain = true
-			with := Start(ctx, r, tt.author, tt.opt).Finish(ctx, tt.spf, tt.dkim)
+			with := evaluate(ctx, r, tt.author, tt.opt, tt.spf, tt.dkim)
 			if with.PolicyTag != tt.tag || with.Testing != tt.testing {
 				t.Errorf("policy %s by %q, testing %v", with.Policy, with.PolicyTag, with.Testing)
 			}

@@ -22,10 +22,10 @@ func TestExistenceDanglingCNAME(t *testing.T) {
 		"_dmarc.example.org/TXT": {Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=none; sp=none; np=reject"}},
 		"www.example.org/TXT":    {Outcome: dnscache.NXDomain, Canonical: "gone.example"},
 	}
-	if got := Start(t.Context(), r, "www.example.org", Options{}).Finish(t.Context(), Identifier{}, nil); got.Policy != PolicyNone || got.Status != Fail {
+	if got := evaluate(t.Context(), r, "www.example.org", Options{}, Identifier{}, nil); got.Policy != PolicyNone || got.Status != Fail {
 		t.Errorf("dangling CNAME: %+v", got)
 	}
-	if got := Start(t.Context(), r, "ghost.example.org", Options{}).Finish(t.Context(), Identifier{}, nil); got.Policy != PolicyReject {
+	if got := evaluate(t.Context(), r, "ghost.example.org", Options{}, Identifier{}, nil); got.Policy != PolicyReject {
 		t.Errorf("no name: %+v", got)
 	}
 }
@@ -50,10 +50,9 @@ func (f resolverFunc) Lookup(ctx context.Context, name string, t dnscache.Type) 
 	return f(ctx, name, t)
 }
 
-func TestFinishAlwaysReturns(t *testing.T) {
+func TestEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]resolverFunc{
-		"nil": func(context.Context, string, dnscache.Type) *dnscache.Answer { return nil },
 		"silence": func(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
 			<-ctx.Done()
 			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
@@ -70,9 +69,7 @@ func TestFinishAlwaysReturns(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 			defer cancel()
-			e := Start(ctx, r, "example.org", Options{})
-			e.Expect(ctx, "mail.example.org")
-			got := e.Finish(ctx, pass("mail.example.org"), []Identifier{pass("x.example.org")})
+			got := evaluate(ctx, r, "example.org", Options{}, pass("mail.example.org"), []Identifier{pass("x.example.org")})
 			if got.Status != TempError || got.Disposition != PolicyNone || got.Reason == "" {
 				t.Errorf("%+v", got)
 			}
@@ -80,56 +77,8 @@ func TestFinishAlwaysReturns(t *testing.T) {
 	}
 }
 
-// A fault of ours in a goroutine reaches whoever calls Finish, who guards
-// against it and counts it; it is neither lost nor the end of the program.
-func TestFinishHandsOnPanics(t *testing.T) {
-	t.Parallel()
-	for name, broken := range map[string]string{
-		"the author's walk":           "_dmarc.example.org",
-		"the walk of an identifier":   "_dmarc.mail.example.org",
-		"whether the author exists":   "sub.example.org",
-		"above, in the author's walk": "_dmarc.org",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			author := "example.org"
-			if name == "whether the author exists" {
-				author = broken
-			}
-			r := resolverFunc(func(_ context.Context, n string, _ dnscache.Type) *dnscache.Answer {
-				switch n {
-				case broken:
-					panic("broken")
-				case "_dmarc.example.org":
-					return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=reject; np=none"}}
-				}
-				return &dnscache.Answer{Outcome: dnscache.NXDomain}
-			})
-			defer func() {
-				if got := recover(); got != "broken" {
-					t.Errorf("recovered %v", got)
-				}
-			}()
-			Start(t.Context(), r, author, Options{}).Finish(t.Context(), pass("mail.example.org"), nil)
-		})
-	}
-}
-
-// The caller may be in more of a hurry than what Start began.
-func TestFinishDeadline(t *testing.T) {
-	t.Parallel()
-	_, r := dnstest.Start(t, "$FAULT * TXT TIMEOUT")
-	e := Start(t.Context(), r, "example.org", Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := e.Finish(ctx, pass("example.org"), nil); got.Status != TempError {
-		t.Errorf("%+v", got)
-	}
-	<-e.done
-}
-
 // RFC 9989 section 4.10: eight queries at most, and one message cannot buy more
-// than maxWalks walks beside the author's.
+// than MaxOrganizations walks beside the author's.
 func TestQueryLimits(t *testing.T) {
 	t.Parallel()
 	author := strings.Repeat("a.", 60) + "example.org"
@@ -138,21 +87,32 @@ func TestQueryLimits(t *testing.T) {
 	for i := range 50 {
 		dkim = append(dkim, pass(fmt.Sprintf("%sd%d.x.y.z.example.org", strings.Repeat("b.", 20), i)))
 	}
-	start := Start(t.Context(), r, author, Options{})
-	<-start.done
+	found := LookupAuthor(t.Context(), r, author, Options{})
 	if n := len(srv.Queries()); n != maxQueries+1 {
 		t.Errorf("%d queries for the author, want 8 and the one for np", n)
 	}
 	srv.Forget()
-	if got := start.Finish(t.Context(), Identifier{}, dkim); got.Status != Pass {
+	walks := map[string]bool{}
+	got := found.Evaluate(Identifier{}, append(dkim, dkim...), func(domain string) Organization {
+		if walks[domain] {
+			t.Errorf("a second walk for %s", domain)
+		}
+		walks[domain] = true
+		LookupOrganization(t.Context(), r, domain, Options{})
+		return Organization{Domain: domain} // aligned with nobody
+	})
+	if got.Status != Fail || len(walks) != MaxOrganizations {
+		t.Errorf("%d walks: %+v", len(walks), got)
+	}
+	if got := evaluate(t.Context(), r, author, Options{}, Identifier{}, dkim); got.Status != Pass {
 		t.Errorf("%+v", got)
 	}
-	if n := len(srv.Queries()); n == 0 || n > maxWalks*maxQueries {
+	if n := len(srv.Queries()); n == 0 || n > MaxOrganizations*maxQueries {
 		t.Errorf("%d queries for identifiers", n)
 	}
 	srv, r = dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject; np=none"`)
 	foreign := []Identifier{pass("a.b.c.other.example"), pass("org"), pass("xexample.org"), broken("d.example")}
-	if got := Start(t.Context(), r, "example.org", Options{}).Finish(t.Context(), pass("e.example"), foreign); got.Status != Fail {
+	if got := evaluate(t.Context(), r, "example.org", Options{}, pass("e.example"), foreign); got.Status != Fail {
 		t.Errorf("%+v", got)
 	}
 	for _, q := range srv.Queries() {
@@ -165,15 +125,14 @@ func TestQueryLimits(t *testing.T) {
 // A signature of the author's own domain saves the others their walks.
 func TestEqualNameSparesWalks(t *testing.T) {
 	t.Parallel()
-	srv, r := dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject"`)
-	e := Start(t.Context(), r, "example.org", Options{})
-	<-e.done
-	srv.Forget()
-	if got := e.Finish(t.Context(), failed("a.example.org"), []Identifier{pass("b.example.org"), pass("example.org")}); !got.DKIMAligned {
+	_, r := dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject"`)
+	got := LookupAuthor(t.Context(), r, "example.org", Options{}).Evaluate(failed("a.example.org"),
+		[]Identifier{pass("b.example.org"), pass("example.org")}, func(domain string) Organization {
+			t.Errorf("a walk for %s", domain)
+			return Organization{}
+		})
+	if !got.DKIMAligned {
 		t.Errorf("%+v", got)
-	}
-	if q := srv.Queries(); len(q) != 0 {
-		t.Errorf("asked for %v", q)
 	}
 }
 
@@ -191,25 +150,19 @@ func TestLatency(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		author string
-		expect string
 		spf    Identifier
 		want   time.Duration
 	}{
-		{"record and organizational domain", "example.org", "", failed("x.example"), rtt},
-		{"an identifier that was expected", "example.org", "a.b.example.org", pass("a.b.example.org"), rtt},
-		{"an identifier that was not", "example.org", "", pass("a.b.example.org"), 2 * rtt},
-		{"a foreign identifier", "example.org", "", pass("a.b.other.example"), rtt},
-		{"existence of the author", "ghost.example.org", "", failed(""), 2 * rtt},
-		{"a long name", strings.Repeat("a.", 30) + "example.org", "", pass("x.example"), 2 * rtt},
+		{"record and organizational domain", "example.org", failed("x.example"), rtt},
+		{"an identifier", "example.org", pass("a.b.example.org"), 2 * rtt},
+		{"a foreign identifier", "example.org", pass("a.b.other.example"), rtt},
+		{"existence of the author", "ghost.example.org", failed(""), 2 * rtt},
+		{"a long name", strings.Repeat("a.", 30) + "example.org", pass("x.example"), 2 * rtt},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				e := Start(t.Context(), slow, tt.author, Options{})
-				if tt.expect != "" {
-					e.Expect(t.Context(), tt.expect)
-				}
-				e.Finish(t.Context(), tt.spf, nil)
+				evaluate(t.Context(), slow, tt.author, Options{}, tt.spf, nil)
 				if took := time.Since(began); took != tt.want {
 					t.Errorf("took %v, want %v", took, tt.want)
 				}
@@ -263,7 +216,7 @@ _dmarc.example.org. TXT "v=DMARC1; p=reject; psd=n"
 	}
 }
 
-func BenchmarkFinish(b *testing.B) {
+func BenchmarkEvaluate(b *testing.B) {
 	// Other texts where there is no record: absence is cached only with a SOA.
 	srv, r := dnstest.Start(b, `
 _dmarc.example.org. 3600 TXT "v=DMARC1; p=reject; rua=mailto:d@example.org"
@@ -271,18 +224,14 @@ _dmarc.mail.example.org. 3600 TXT "v=spf1 -all"
 _dmarc.org. 3600 TXT "v=spf1 -all"
 `)
 	dkim := []Identifier{pass("mail.example.org"), pass("esp.example")}
-	evaluate := func() Result {
-		e := Start(b.Context(), r, "example.org", Options{})
-		e.Expect(b.Context(), "mail.example.org")
-		return e.Finish(b.Context(), pass("bounce.esp.example"), dkim)
-	}
-	if res := evaluate(); res.Status != Pass {
+	if res := evaluate(b.Context(), r, "example.org", Options{}, pass("bounce.esp.example"), dkim); res.Status != Pass {
 		b.Fatalf("%+v", res)
 	}
 	srv.Forget()
 	b.ReportAllocs()
 	for b.Loop() {
-		evaluate()
+		ctx, _ := dnscache.CacheOnly(b.Context())
+		evaluate(ctx, r, "example.org", Options{}, pass("bounce.esp.example"), dkim)
 	}
 	if q := srv.Queries(); len(q) > 0 {
 		b.Errorf("the cache was not warm: %v", q[0])
@@ -295,8 +244,7 @@ func BenchmarkEvaluateWithoutDNS(b *testing.B) {
 	dkim := []Identifier{pass("mail.example.org"), pass("esp.example")}
 	b.ReportAllocs()
 	for b.Loop() {
-		e := Start(b.Context(), r, "example.org", Options{})
-		e.Expect(b.Context(), "mail.example.org")
-		e.Finish(b.Context(), pass("bounce.esp.example"), dkim)
+		ctx, _ := dnscache.CacheOnly(b.Context())
+		evaluate(ctx, r, "example.org", Options{}, pass("bounce.esp.example"), dkim)
 	}
 }

@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,6 +13,13 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// evaluate looks up and aligns, one domain after the other.
+func evaluate(ctx context.Context, r Resolver, author string, o Options, spf Identifier, dkim []Identifier) Result {
+	return LookupAuthor(ctx, r, author, o).Evaluate(spf, dkim, func(domain string) Organization {
+		return LookupOrganization(ctx, r, domain, o)
+	})
+}
 
 // readCorpus reads a file of the public conformance data, which lies beside the
 // repository and not in it.

@@ -111,26 +111,19 @@ func discoverPSL(ctx context.Context, r Resolver, domain string) *discovery {
 	}
 	p.sets = make([]*recordSet, len(p.domains))
 	d.path = p
-	over := false
-	askAll(ctx, r, p.domains, func(i int, s *recordSet) bool {
+	for i, answer := range dnscache.LookupAll(ctx, r, questions(p.domains)) {
+		s := readRecords(answer)
 		p.sets[i] = s
-		for !over && p.steps < len(p.sets) && p.sets[p.steps] != nil {
-			s := p.sets[p.steps]
-			p.steps++
-			if !s.outcome.Known() {
-				p.trouble = s.outcome
-			}
-			if s.record != nil {
-				d.record, d.recordDomain = s.record, p.domains[p.steps-1]
-			}
-			over = p.trouble != 0 || s.found > 1 || s.record != nil
-		}
-		return over
-	})
-	if !over && p.steps < len(p.domains) {
-		p.trouble = dnscache.Timeout
-		p.sets[p.steps] = &recordSet{outcome: dnscache.Timeout}
 		p.steps++
+		if s.record != nil {
+			d.record, d.recordDomain = s.record, p.domains[i]
+		}
+		if !s.outcome.Known() {
+			p.trouble = s.outcome
+		}
+		if p.trouble != 0 || s.found > 1 || s.record != nil {
+			break
+		}
 	}
 	d.decided = p.trouble == 0
 	return d

@@ -86,6 +86,21 @@ const maxProblems = 20
 // maxCited bounds each foreign text that a reason or a problem cites.
 const maxCited = 103
 
+// InForce returns what is to be applied of one of the record's policies after t=y,
+// which makes it one step milder (RFC 9989 section 4.7).
+func (r *Record) InForce(p Policy) Policy {
+	if !r.Testing {
+		return p
+	}
+	switch p {
+	case PolicyReject:
+		return PolicyQuarantine
+	case PolicyQuarantine:
+		return PolicyNone
+	}
+	return p
+}
+
 // ParseRecord reads the text of one TXT record, its strings joined. The error
 // is ErrNotRecord for another kind of text and wraps ErrDuplicateTag for a list
 // of tags that is invalid as a whole; everything else that is wrong with a

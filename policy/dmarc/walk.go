@@ -3,11 +3,9 @@ package dmarc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -76,92 +74,38 @@ type path struct {
 	trouble dnscache.Outcome
 }
 
-// askAll puts the names "_dmarc."+domain to the DNS all at once, and calls
-// enough after each answer until it is content. The names that a psd tag would
-// have spared are asked for nevertheless: such tags are rare, and one after
-// the other the names of a walk would cost a round trip each.
-func askAll(ctx context.Context, r Resolver, domains []string, enough func(i int, s *recordSet) bool) {
-	if recall := dnscache.RecallOf(ctx); recall != nil { // no lookup waits
-		for i, d := range domains {
-			s := readRecords(lookup(ctx, r, "_dmarc."+d, dnscache.TXT))
-			if recall.Missed() || enough(i, s) {
-				return
-			}
-		}
-		return
-	}
-	type reply struct {
-		i        int
-		s        *recordSet
-		panicked any // a fault of ours, for whoever called
-	}
-	replies := make(chan reply, len(domains)) // nobody blocks on a walk that is over
+// questions returns what is asked about domains.
+func questions(domains []string) []dnscache.Question {
+	list := make([]dnscache.Question, len(domains))
 	for i, d := range domains {
-		go func() {
-			rep := reply{i: i}
-			defer func() {
-				rep.panicked = recover()
-				replies <- rep
-			}()
-			rep.s = readRecords(lookup(ctx, r, "_dmarc."+d, dnscache.TXT))
-		}()
+		list[i] = dnscache.Question{Name: "_dmarc." + d, Type: dnscache.TXT}
 	}
-	take := func(rep reply) bool {
-		if rep.panicked != nil {
-			panic(rep.panicked)
-		}
-		return enough(rep.i, rep.s)
-	}
-	for range domains {
-		select {
-		case rep := <-replies:
-			if take(rep) {
-				return
-			}
-		case <-ctx.Done():
-			// Answers that are here already are still worth reading.
-			for {
-				select {
-				case rep := <-replies:
-					if take(rep) {
-						return
-					}
-					continue
-				default:
-				}
-				return
-			}
-		}
-	}
+	return list
 }
 
 // walk performs the tree walk of RFC 9989 section 4.10. It returns at the
 // latest when ctx ends.
+//
+// It asks for all names at once. Those that a psd tag would have spared are asked
+// for nevertheless: such tags are rare, and one after the other the names would
+// cost a round trip each.
 func walk(ctx context.Context, r Resolver, domain string) *path {
 	p := &path{domains: walkDomains(domain)}
 	p.sets = make([]*recordSet, len(p.domains))
-	over := false
-	askAll(ctx, r, p.domains, func(i int, s *recordSet) bool {
+	for i, answer := range dnscache.LookupAll(ctx, r, questions(p.domains)) {
+		s := readRecords(answer)
 		p.sets[i] = s
-		for !over && p.steps < len(p.sets) && p.sets[p.steps] != nil {
-			s := p.sets[p.steps]
-			p.steps++
-			switch {
-			case !s.outcome.Known():
-				// What stands there is unknown, so everything above is moot
-				// (section 5.3.6).
-				p.trouble, over = s.outcome, true
-			case s.record != nil && s.record.PSD != PSDUnknown:
-				over = true // section 4.10 step 3
-			}
+		if p.trouble != 0 {
+			continue // the answers no longer count, but suspected reads them
 		}
-		// Behind trouble the answers no longer count, but suspected reads them.
-		return over && p.trouble == 0
-	})
-	if !over && p.steps < len(p.domains) {
-		p.trouble = dnscache.Timeout
-		p.sets[p.steps] = &recordSet{outcome: dnscache.Timeout}
 		p.steps++
+		if !s.outcome.Known() {
+			// What stands there is unknown, so everything above is moot
+			// (section 5.3.6).
+			p.trouble = s.outcome
+		} else if s.record != nil && s.record.PSD != PSDUnknown {
+			break // section 4.10 step 3
+		}
 	}
 	return p
 }
@@ -199,13 +143,4 @@ func (p *path) psd() (*Record, string) {
 		}
 	}
 	return nil, ""
-}
-
-// lookup asks one question. A resolver that does not keep its contract and
-// returns nil is DNS trouble of ours, not evidence.
-func lookup(ctx context.Context, r Resolver, name string, t dnscache.Type) (a *dnscache.Answer) {
-	if a = r.Lookup(ctx, name, t); a == nil {
-		a = &dnscache.Answer{Outcome: dnscache.ServFail, Err: fmt.Errorf("dmarc: look-up of %s: no answer", foreign.Line(name, maxCited))}
-	}
-	return a
 }

@@ -3,14 +3,19 @@
 package iprev
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // Resolver is what the check needs of the DNS.
 type Resolver interface {
+	// Lookup returns an answer, at the latest when ctx ends. It honours
+	// [dnscache.CacheOnly] and does not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
@@ -71,6 +76,22 @@ func Check(ctx context.Context, r Resolver, ip netip.Addr) Result {
 	return follow(ctx, r, ip, names)
 }
 
+// usable returns the first ten different names that can be looked up and shown:
+// whoever has the reverse zone may write any bytes into it.
+func usable(names []string) []string {
+	var good []string
+	for _, n := range names {
+		n, ok := message.NormalizeASCII(n)
+		if !ok || slices.Contains(good, n) {
+			continue
+		}
+		if good = append(good, n); len(good) == maxNames {
+			break
+		}
+	}
+	return good
+}
+
 // follow looks the names up until one leads back to the address.
 func follow(ctx context.Context, r Resolver, ip netip.Addr, names []string) Result {
 	t := dnscache.A
@@ -78,10 +99,16 @@ func follow(ctx context.Context, r Resolver, ip netip.Addr, names []string) Resu
 		t = dnscache.AAAA
 	}
 	trouble := ""
-	for len(names) > 0 && ctx.Err() == nil {
-		batch := names[:min(len(names), maxAtOnce)]
-		names = names[len(batch):]
-		for i, answer := range lookup(ctx, r, batch, t, ip) {
+	for batch := range slices.Chunk(names, maxAtOnce) {
+		if ctx.Err() != nil {
+			trouble = cmp.Or(trouble, "out of time")
+			break
+		}
+		questions := make([]dnscache.Question, len(batch))
+		for i, name := range batch {
+			questions[i] = dnscache.Question{Name: name, Type: t}
+		}
+		for i, answer := range dnscache.LookupAll(ctx, r, questions) {
 			switch {
 			case leadsTo(answer, ip):
 				return Result{Status: Pass, Reason: batch[i] + " leads back to " + ip.String(), Name: batch[i]}
@@ -90,73 +117,12 @@ func follow(ctx context.Context, r Resolver, ip netip.Addr, names []string) Resu
 			}
 		}
 	}
-	switch {
-	case trouble != "":
+	if trouble != "" {
 		return Result{Status: TempError, Reason: trouble}
-	case len(names) > 0:
-		return Result{Status: TempError, Reason: "out of time"}
 	}
 	return Result{Status: Fail, Reason: "no name of the PTR records leads back to " + ip.String()}
 }
 
-// lookup asks for all names at once and returns the answers in the order of the
-// names, up to the first that leads to the address; the look-ups of the names
-// after it are given up. All have ended when it returns. A panic in one of them
-// becomes a panic of the caller.
-func lookup(ctx context.Context, r Resolver, names []string, t dnscache.Type, ip netip.Addr) []*dnscache.Answer {
-	if len(names) == 1 {
-		return []*dnscache.Answer{r.Lookup(ctx, names[0], t)}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type arrival struct {
-		answer *dnscache.Answer
-		panic  any
-	}
-	arriving := make([]chan arrival, len(names))
-	for i, name := range names {
-		arriving[i] = make(chan arrival, 1)
-		go func() {
-			var in arrival
-			// A panic here would end the program; the caller may know better.
-			defer func() {
-				in.panic = recover()
-				arriving[i] <- in
-			}()
-			in.answer = r.Lookup(ctx, name, t)
-		}()
-	}
-	var answers []*dnscache.Answer
-	var trouble any
-	found := false
-	for _, c := range arriving {
-		in := <-c
-		if in.panic != nil {
-			trouble = in.panic
-			cancel()
-		}
-		if found || trouble != nil {
-			continue
-		}
-		answers = append(answers, in.answer)
-		if found = leadsTo(in.answer, ip); found {
-			cancel()
-		}
-	}
-	if trouble != nil {
-		panic(trouble)
-	}
-	return answers
-}
-
 func leadsTo(a *dnscache.Answer, ip netip.Addr) bool {
-	if a.Outcome != dnscache.Found {
-		return false
-	}
-	for _, addr := range a.Addrs {
-		if addr.Unmap() == ip {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { return addr.Unmap() == ip })
 }

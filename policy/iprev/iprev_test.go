@@ -201,21 +201,6 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
-func TestPanicReachesTheCaller(t *testing.T) {
-	t.Parallel()
-	b := &book{
-		ptr:  []string{"a.example", "b.example", "c.example"},
-		slow: map[string]bool{"a.example": true, "b.example": true},
-	}
-	b.wait = func() { panic("trouble") }
-	defer func() {
-		if got := recover(); got != "trouble" || b.open != 0 {
-			t.Errorf("recovered %v, %d look-ups under way", got, b.open)
-		}
-	}()
-	Check(context.Background(), b, ip)
-}
-
 func FuzzUsable(f *testing.F) {
 	f.Add("Mail.example.org", "a\r\nb")
 	f.Add(`evil\034.example`, "ü.example.")

@@ -22,6 +22,8 @@ import (
 
 // Resolver is what the check needs of the DNS.
 type Resolver interface {
+	// Lookup returns an answer, at the latest when ctx ends. It honours
+	// [dnscache.CacheOnly] and does not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
@@ -131,49 +133,16 @@ func explicit(ctx context.Context, r Resolver, exchangers []dnscache.Exchange) (
 }
 
 // addresses reports whether a host has an address of either family, or what
-// keeps it from being known. All look-ups have ended when it returns; a panic in
-// one becomes a panic of the caller.
+// keeps it from being known.
 func addresses(ctx context.Context, r Resolver, host string) (found bool, trouble string) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type arrival struct {
-		answer *dnscache.Answer
-		panic  any
-	}
-	second := make(chan arrival, 1)
-	go func() {
-		var in arrival
-		// A panic here would end the program; the caller may know better.
-		defer func() {
-			in.panic = recover()
-			second <- in
-		}()
-		in.answer = r.Lookup(ctx, host, dnscache.AAAA)
-	}()
-	waited := false
-	defer func() {
-		if !waited { // A panicked
-			cancel()
-			<-second
+	families := []dnscache.Question{{Name: host, Type: dnscache.A}, {Name: host, Type: dnscache.AAAA}}
+	for i, a := range dnscache.LookupAll(ctx, r, families) {
+		if len(a.Addrs) > 0 {
+			return true, ""
 		}
-	}()
-	a := r.Lookup(ctx, host, dnscache.A)
-	if len(a.Addrs) > 0 {
-		cancel()
+		if trouble == "" && !known(a) {
+			trouble = "look-up of the " + families[i].Type.String() + " records of " + host + ": " + a.Outcome.String()
+		}
 	}
-	in := <-second
-	waited = true
-	if in.panic != nil {
-		panic(in.panic)
-	}
-	if len(a.Addrs) > 0 || len(in.answer.Addrs) > 0 {
-		return true, ""
-	}
-	if !known(a) {
-		return false, "look-up of the A records of " + host + ": " + a.Outcome.String()
-	}
-	if !known(in.answer) {
-		return false, "look-up of the AAAA records of " + host + ": " + in.answer.Outcome.String()
-	}
-	return false, ""
+	return false, trouble
 }

@@ -41,9 +41,7 @@ type flight struct {
 	// record tells that the answer holds a record that was not looked into.
 	record bool
 	done   chan struct{}
-	// To be read after done is closed.
-	answer   *dnscache.Answer
-	panicked any
+	answer *dnscache.Answer // to be read after done is closed
 }
 
 // reserve is how many of the ten terms are left to the record that the
@@ -102,7 +100,7 @@ func (e *evaluation) lookInto(r *flight) {
 	}
 	r.record = false
 	e.ahead.records--
-	if r.panicked != nil || r.answer.Outcome != dnscache.Found {
+	if r.answer.Outcome != dnscache.Found {
 		return
 	}
 	if p := published(r.answer); p.record != nil {
@@ -169,22 +167,16 @@ func (e *evaluation) launch(q question, term bool, ask func() *dnscache.Answer) 
 	if record {
 		a.records++
 	}
-	a.running.Add(1)
-	go func() {
-		defer a.running.Done()
-		defer func() {
-			close(f.done)
-			if record {
-				select {
-				case a.arrived <- f:
-				default: // it is looked into when the evaluation comes to it
-				}
-			}
-		}()
-		// A panic belongs to whoever called Check, who may be guarded against it.
-		defer func() { f.panicked = recover() }()
+	a.running.Go(func() {
 		f.answer = ask()
-	}()
+		close(f.done)
+		if record {
+			select {
+			case a.arrived <- f:
+			default: // it is looked into when the evaluation comes to it
+			}
+		}
+	})
 }
 
 // maxArrivals bounds the records that wait to be looked into. There are at most
@@ -208,9 +200,6 @@ func (e *evaluation) take(q question) *dnscache.Answer {
 		a.records--
 	}
 	e.await(f)
-	if f.panicked != nil {
-		panic(f.panicked)
-	}
 	return f.answer
 }
 

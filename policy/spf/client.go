@@ -154,5 +154,5 @@ func (e *evaluation) leadsBack(name string) bool {
 func (e *evaluation) askWithin(d time.Duration, name string, t dnscache.Type) *dnscache.Answer {
 	ctx, cancel := context.WithTimeout(e.ctx, d)
 	defer cancel()
-	return e.askUntil(ctx, name, t)
+	return e.resolver.Lookup(ctx, name, t)
 }

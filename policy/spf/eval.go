@@ -289,14 +289,7 @@ func (e *evaluation) ask(name string, t dnscache.Type) *dnscache.Answer {
 	if t == dnscache.PTR {
 		return e.askWithin(clientBudget, name, t)
 	}
-	return e.askUntil(e.ctx, name, t)
-}
-
-func (e *evaluation) askUntil(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	if a := e.resolver.Lookup(ctx, name, t); a != nil {
-		return a
-	}
-	return &dnscache.Answer{Outcome: dnscache.ServFail}
+	return e.resolver.Lookup(e.ctx, name, t)
 }
 
 // trouble is the verdict of a look-up that did not end in knowledge (RFC 7208

@@ -320,47 +320,6 @@ func TestMacroCost(t *testing.T) {
 	}
 }
 
-// A resolver that answers nonsense makes no panic.
-type nilDNS struct{}
-
-func (nilDNS) Lookup(context.Context, string, dnscache.Type) *dnscache.Answer { return nil }
-
-func TestResolverWithoutAnswer(t *testing.T) {
-	t.Parallel()
-	if got := Check(t.Context(), nilDNS{}, from("example.org"), Options{}); got.Status != TempError {
-		t.Errorf("got %+v", got)
-	}
-}
-
-type panickyDNS struct{ *zone }
-
-func (p panickyDNS) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	if name == "panic.example.org" {
-		panic("here")
-	}
-	return p.zone.Lookup(ctx, name, t)
-}
-
-// A panic in a look-up that was started ahead reaches the caller of Check, or
-// nobody.
-func TestPanicAhead(t *testing.T) {
-	t.Parallel()
-	z := newZone().
-		txt("needed.example.org", "v=spf1 a:h.example.org a:panic.example.org -all").
-		txt("vain.example.org", "v=spf1 a:h2.example.org a:panic.example.org -all").
-		addr("h.example.org", "203.0.113.1").addr("h2.example.org", client.String())
-	if got := Check(t.Context(), panickyDNS{z}, from("vain.example.org"), Options{}); got.Status != Pass {
-		t.Errorf("got %+v", got)
-	}
-	defer func() {
-		if got := recover(); got != "here" {
-			t.Errorf("recovered %v", got)
-		}
-	}()
-	Check(t.Context(), panickyDNS{z}, from("needed.example.org"), Options{})
-	t.Error("no panic")
-}
-
 // The reasons are for people; names of strangers in them do no harm.
 func TestReasonsArePrintable(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,8 @@ import (
 
 // Resolver is what the evaluation needs of the DNS.
 type Resolver interface {
+	// Lookup returns an answer, at the latest when ctx ends. It honours
+	// [dnscache.CacheOnly] and does not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
