@@ -33,7 +33,7 @@ var profile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiR
 // U-labels that IDNA does not allow. One label alone is a name.
 //
 // A standard that wants less than this checks the rest itself, and says so.
-// A-labels in the input are not decoded; see [ValidALabels].
+// A-labels in the input are not decoded: they need not be that of any U-label.
 func NormalizeDomain(name string) (string, bool) {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) > maxULabels {
@@ -90,10 +90,10 @@ func NormalizeASCII(name string) (string, bool) {
 	return NormalizeDomain(name)
 }
 
-// ValidALabels reports whether all labels of a normalized domain that look like
+// validALabels reports whether all labels of a normalized domain that look like
 // A-labels are the A-label of a U-label. One that is not, such as
 // "xn--example-", can be shown by a program that decodes it as another domain.
-func ValidALabels(name string) bool {
+func validALabels(name string) bool {
 	if !strings.Contains(name, "xn--") {
 		return true
 	}

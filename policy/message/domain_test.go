@@ -60,7 +60,7 @@ func TestNormalizeDomain(t *testing.T) {
 	}
 }
 
-func TestValidALabels(t *testing.T) {
+func TestALabels(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"example.org":           true,
@@ -71,7 +71,7 @@ func TestValidALabels(t *testing.T) {
 		"xn--a.example":         false,
 		"xn--.example":          false,
 	} {
-		if got := ValidALabels(name); got != want {
+		if got := validALabels(name); got != want {
 			t.Errorf("%q: %v, want %v", name, got, want)
 		}
 	}
@@ -97,7 +97,7 @@ func FuzzNormalizeDomain(f *testing.F) {
 				t.Fatalf("%q: label %q", s, l)
 			}
 		}
-		ValidALabels(n)
+		validALabels(n)
 	})
 }
 

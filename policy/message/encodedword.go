@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -138,24 +139,15 @@ func decodeQ(s string) string {
 		switch c := s[i]; {
 		case c == '_':
 			out = append(out, ' ')
-		case c == '=' && i+2 < len(s) && hexDigit(s[i+1]) >= 0 && hexDigit(s[i+2]) >= 0:
-			out = append(out, byte(hexDigit(s[i+1])<<4|hexDigit(s[i+2])))
-			i += 2
+		case c == '=' && i+2 < len(s):
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				c = byte(n)
+				i += 2
+			}
+			out = append(out, c)
 		default:
 			out = append(out, c)
 		}
 	}
 	return string(out)
-}
-
-func hexDigit(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }

@@ -50,3 +50,14 @@ func (f Field) Is(name string) bool {
 
 // Header is a message's fields in the order received, top first.
 type Header []Field
+
+// Count returns how many fields have this name, in any case.
+func (h Header) Count(name string) int {
+	n := 0
+	for _, f := range h {
+		if f.Is(name) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -174,7 +175,7 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 		p.fail("an encoded word in the address")
 	case !utf8.ValidString(name):
 		p.fail("raw 8-bit text that is not UTF-8 in the address")
-	case !ok || !ValidALabels(domain):
+	case !ok || !validALabels(domain):
 		p.fail("a domain that is not valid")
 	default:
 		m.Domain = domain
@@ -194,12 +195,7 @@ func (p *addressParser) localPart(words []word, gap bool) (string, bool) {
 	if len(words) == 0 {
 		return "", p.fail("an address without a local part")
 	}
-	for i, w := range words {
-		if i > 0 && w.gap {
-			gap = true
-		}
-	}
-	if gap {
+	if gap || slices.ContainsFunc(words[1:], func(w word) bool { return w.gap }) {
 		return "", p.fail("white space or a comment inside the address")
 	}
 	local := join(words)
@@ -225,21 +221,11 @@ func (p *addressParser) localPart(words []word, gap bool) (string, bool) {
 }
 
 func anyBracket(words []word) bool {
-	for _, w := range words {
-		if !w.quoted && strings.ContainsAny(w.text, "[]") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(w word) bool { return !w.quoted && strings.ContainsAny(w.text, "[]") })
 }
 
 func anyQuoted(words []word) bool {
-	for _, w := range words {
-		if w.quoted {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(w word) bool { return w.quoted })
 }
 
 // invisible finds characters that no address shows but that change how one

@@ -133,11 +133,8 @@ func TestNewField(t *testing.T) {
 func TestHeader(t *testing.T) {
 	t.Parallel()
 	h := Header{NewField("a", "1"), NewField("B", "2"), NewField("A ", "3")}
-	if f, ok := h.Get("A"); !ok || f.Value() != "1" || h.Count("A") != 2 || len(h.All("a")) != 2 || h.All("A")[1].Value() != "3" {
+	if h.Count("A") != 2 || h.Count("a") != 2 || h.Count("c") != 0 {
 		t.Errorf("%+v", h)
-	}
-	if _, ok := h.Get("c"); ok || h.Count("c") != 0 || h.All("c") != nil {
-		t.Error("found a field that is not there")
 	}
 }
 

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 )
@@ -173,7 +174,7 @@ func (c fromClause) client() Received {
 		case a.ip.IsValid():
 			found++
 			r.IP = a.ip
-			helo = firstOf(helo, a.helo)
+			helo = cmp.Or(helo, a.helo)
 		}
 	}
 	switch {
@@ -182,13 +183,13 @@ func (c fromClause) client() Received {
 	case c.more:
 		return Received{Problem: "words that no known format has in the Received field"}
 	case found == 1:
-		r.Helo = firstOf(helo, c.source)
+		r.Helo = cmp.Or(helo, c.source)
 		return r
 	}
 	// Exim and CommuniGate put the address first and the rest in a comment. A
 	// literal alone may as well be a HELO, by an MTA that shows no address.
 	if ip := literal(c.source); ip.IsValid() && (attributes || helo != "") {
-		return Received{IP: ip, Helo: firstOf(helo, c.source)}
+		return Received{IP: ip, Helo: cmp.Or(helo, c.source)}
 	}
 	return Received{Problem: "no address of a client in the Received field"}
 }
@@ -260,10 +261,3 @@ func (s *receivedScanner) word(start int) (string, bool, bool) {
 
 // unfold makes one blank of each run of white space.
 func unfold(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}

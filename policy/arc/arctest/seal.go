@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/dkim"
@@ -46,8 +47,8 @@ func (s Sealer) Seal(msg []byte) ([]byte, error) {
 	var data []byte
 	for below := 1; below < n; below++ {
 		for _, name := range setFields {
-			for _, f := range header.All(name) {
-				if strings.HasPrefix(f.Value(), fmt.Sprintf(" i=%d;", below)) {
+			for _, f := range header {
+				if f.Is(name) && strings.HasPrefix(f.Value(), fmt.Sprintf(" i=%d;", below)) {
 					data = dkim.AppendField(data, dkim.Relaxed, f)
 				}
 			}
@@ -72,8 +73,8 @@ func (s Sealer) sign(header message.Header, body []byte, n int) message.Field {
 	sum := sha256.Sum256(body)
 	var data []byte
 	for _, name := range []string{"From", "To", "Subject"} {
-		if f, ok := header.Get(name); ok {
-			data = dkim.AppendField(data, dkim.Relaxed, f)
+		if i := slices.IndexFunc(header, func(f message.Field) bool { return f.Is(name) }); i >= 0 {
+			data = dkim.AppendField(data, dkim.Relaxed, header[i])
 		}
 	}
 	return s.complete(data, setFields[1], fmt.Sprintf(" i=%d; a=ed25519-sha256; c=relaxed/simple; d=%s; s=%s; h=from:to:subject;%s bh=%s; b=",
