@@ -19,9 +19,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// volatile is the part of a report that differs from run to run: what it cost.
-// How many look-ups are counted depends on which of those under way at the end
-// have ended.
+// volatile is the part of a report that differs from run to run: its cost. Lookups that
+// are under way at the end may be counted or not.
 var volatile = regexp.MustCompile(`"lookups": \d+,\s+"wait_ms": [0-9.e+-]+`)
 
 // TestCheckJSON compares whole reports with testdata/golden.
@@ -76,7 +75,7 @@ func TestCheckJSON(t *testing.T) {
 	}
 }
 
-// contract is what scripts rely on: fields may be added, never renamed.
+// contract is the keys on which scripts rely: keys may be added, never renamed.
 const contract = `{"client":{"ip":"","helo":"","ptr":""},
  "iprev":{"result":"","reason":""},
  "spf":[{"identity":"","domain":"","result":"","mechanism":"","explanation":"","reason":""}],
@@ -150,7 +149,7 @@ func kind(v any) string {
 	return "thing"
 }
 
-// TestEmptyReportHasNoNull: whatever the checker leaves out, the contract holds.
+// TestEmptyReportHasNoNull: the contract holds whatever the checker leaves out.
 func TestEmptyReportHasNoNull(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
@@ -160,7 +159,8 @@ func TestEmptyReportHasNoNull(t *testing.T) {
 	lacking(t, b.String())
 }
 
-// TestTraceHasTheContractsShape: goldens have no trace, whose lines vary.
+// TestTraceHasTheContractsShape is about traces, which goldens do not have since their
+// lines vary.
 func TestTraceHasTheContractsShape(t *testing.T) {
 	t.Parallel()
 	code, out, _ := runIn(t, "check", "--json", "--trace", "--resolver", testResolver(t), "--ip", "192.0.2.1",
@@ -187,8 +187,7 @@ func TestTraceHasTheContractsShape(t *testing.T) {
 	}
 }
 
-// FuzzReport: nothing that a terminal obeys comes through, whatever strangers
-// wrote.
+// FuzzReport: texts of strangers do not steer the terminal.
 func FuzzReport(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b[31m", "\x9b31m", "a\u202eb", "\xff\xfe", "\r", "ü\n\t"} {
 		f.Add(s)

@@ -20,7 +20,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// altered is what became of a message that a mailing list changed.
+// altered returns the report on a message that a mailing list changed.
 func altered() *result.Report {
 	res := &result.Results{
 		Client: result.ClientResult{IP: "192.0.2.88", Helo: "mx.lists.example", PTR: "mx.lists.example"},
@@ -73,7 +73,7 @@ func TestReportOnATerminal(t *testing.T) {
 	if d := cmp.Diff(string(want), plain.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	// Colours change nothing but colours, and are there.
+	// Colours are there, and change nothing else.
 	if d := cmp.Diff(plain.String(), style.ReplaceAllString(colored.String(), "")); d != "" {
 		t.Errorf("without and with colours:\n%s", d)
 	}

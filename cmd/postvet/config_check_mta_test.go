@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A file that is no text must not pass for one that sets nothing.
+// TestMTAFilesThatAreNoText: a file that is no text does not pass for one that sets
+// nothing.
 func TestMTAFilesThatAreNoText(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

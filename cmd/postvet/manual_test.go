@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestManual writes the pages of the real commands: each command has its page,
-// each flag its place, and mandoc, where it is installed, has nothing to say.
+// TestManual writes the pages of the real commands: each command has its page and each
+// flag its place, and mandoc, if it is installed, finds nothing wrong.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -22,7 +22,7 @@ import (
 
 var sign = flag.Bool("sign", false, "make new keys, and sign the messages in testdata/messages anew")
 
-// unsigned are the messages before they are signed, and by whom: "domain
+// unsigned is the messages before they are signed, with their signers: "domain
 // selector header-form/body-form [expiry]".
 var unsigned = []struct {
 	file, text string

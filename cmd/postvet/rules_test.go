@@ -8,7 +8,7 @@ import (
 )
 
 // TestReloadRules changes the files of rules under an open connection. Faulty
-// ones are refused by file and line, and the old rules stay in force.
+// ones are refused by file and line, and the old rules stay active.
 func TestReloadRules(t *testing.T) {
 	t.Parallel()
 	dir, resolver := t.TempDir(), testResolver(t)

@@ -32,7 +32,7 @@ func TestPipeWithoutWriter(t *testing.T) {
 	}
 }
 
-// TestPipeWithSlowWriter: the writer comes late, and takes its time then.
+// TestPipeWithSlowWriter is about a writer that comes late and is slow.
 func TestPipeWithSlowWriter(t *testing.T) {
 	t.Parallel()
 	name := fifo(t)

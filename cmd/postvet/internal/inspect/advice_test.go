@@ -10,8 +10,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// TestAdvice looks at advice that would do harm if it were followed, and at
-// warnings of what is in order.
+// TestAdvice is about advice that would do harm, and about warnings without a
+// reason.
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	includes := func(n int) string {

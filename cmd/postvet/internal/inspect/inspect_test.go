@@ -26,8 +26,9 @@ var update = flag.Bool("update", false, "rewrite the wanted output in testdata")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The files of testdata hold a zone, the name to inspect (with selectors behind
-// it), the verdict, and the report as text and, in some, as JSON.
+// TestReports compares reports with testdata: each file has a zone, the name to
+// inspect with selectors after it, the verdict, and the report as text and perhaps as
+// JSON.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -83,8 +84,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// Nothing that the DNS says may reach the terminal as anything but printable
-// text.
+// TestHostileText: a report has nothing but printable text, whatever the DNS holds.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	_, resolver := dnstest.Start(t, `
@@ -136,7 +136,7 @@ func TestPrintColor(t *testing.T) {
 	}
 }
 
-// A resolver that never answers costs the caller's time and no more.
+// TestDeadline: an inspection ends with its context if the resolver never answers.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -213,8 +213,8 @@ func TestPublishTXT(t *testing.T) {
 	}
 }
 
-// A domain that publishes as much as the DNS can carry costs a bounded number of
-// lookups and a readable report.
+// TestBounds is about a domain that publishes as much as the DNS can carry: lookups
+// and report are bounded.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	var zone strings.Builder

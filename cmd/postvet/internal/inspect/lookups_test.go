@@ -10,7 +10,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// slow answers when it is told to.
+// slow is a resolver that answers on command.
 type slow struct{ asked, answer chan struct{} }
 
 func (s slow) Lookup(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
@@ -23,9 +23,9 @@ func (s slow) Lookup(ctx context.Context, _ string, _ dnscache.Type) *dnscache.A
 	}
 }
 
-// An asker that goes does not take the answer from who asks the same, now or later:
-// the names behind one that leads back to an address are given up by iprev, and may
-// be mail exchangers.
+// TestGivenUp: a caller that gives up does not take the answer from another one, now
+// or later. iprev gives names up once one has led back, and they may be mail
+// exchangers.
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
 	s := slow{make(chan struct{}), make(chan struct{})}
@@ -79,7 +79,7 @@ func (crowded) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache
 	return a
 }
 
-// What is not asked for is not said to have failed.
+// TestTooManyLookups: a lookup that was not made does not count as failed.
 func TestTooManyLookups(t *testing.T) {
 	t.Parallel()
 	r := Inspect(t.Context(), crowded{}, "crowded.example", Options{})

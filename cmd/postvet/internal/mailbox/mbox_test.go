@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// contents are the messages of a text, each as its fields and its body.
+// contents returns the messages of a text, each as its fields, "|" and its body.
 func contents(t *testing.T, r io.Reader) (all []string) {
 	t.Helper()
 	box, err := NewReader(r, "test")
@@ -117,7 +117,7 @@ func TestIsSeparator(t *testing.T) {
 	}
 }
 
-// TestNextPassesOver: who does not read a body gets the next message all the same.
+// TestNextPassesOver: the next message follows a body that was not read.
 func TestNextPassesOver(t *testing.T) {
 	t.Parallel()
 	box, err := NewReader(strings.NewReader(begin+"A: b\n\n"+strings.Repeat("c\n", 10_000)+"\n"+begin+"D: e\n\nf\n"), "test")
@@ -171,7 +171,7 @@ func TestLimit(t *testing.T) {
 	if d := cmp.Diff([]string{"too large", "read"}, read(begin+large+"\n"+begin+"D: e\n\nf\n", 50)); d != "" {
 		t.Error(d)
 	}
-	// What is packed counts as it is unpacked.
+	// The limit counts unpacked octets.
 	if d := cmp.Diff([]string{"too large"}, read(packed(t, "A: b\n\n"+strings.Repeat("c", 1<<20)), 1<<19)); d != "" {
 		t.Error(d)
 	}
@@ -210,8 +210,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// FuzzMessages: whatever a file holds, reading ends, and messages hold no more
-// than the file.
+// FuzzMessages: reading ends whatever a file holds, and there is no more in the
+// messages than in the file.
 func FuzzMessages(f *testing.F) {
 	for _, s := range []string{"", begin, begin + "A: b\n\nc\n\n" + begin + "D: e\n", "\xef\xbb\xbfA: b\n", packed(f, begin+"A: b\n\n>From x\n"), "\x1f\x8b\x08"} {
 		f.Add(s)

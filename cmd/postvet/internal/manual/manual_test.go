@@ -15,7 +15,7 @@ import (
 	"github.com/postvet/postvet/policy/condition"
 )
 
-// tree is a small program with all that the pages have to say.
+// tree returns a small program with everything that a page describes.
 func tree() *cobra.Command {
 	root := &cobra.Command{
 		Use: "postvet", Short: "authenticate mail", Long: "About it.\n\nExit codes: 0 done, 1 the answer is no.",

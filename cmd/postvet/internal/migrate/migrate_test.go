@@ -45,7 +45,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadFaults: what is wrong with the configuration has its place in their files.
+// TestReadFaults: a fault of the new configuration is named by its place in the
+// peer's file.
 func TestReadFaults(t *testing.T) {
 	t.Parallel()
 	file := write(t, "opendmarc.conf", "Syslog true\nAuthservID mx.example.org\nIgnoreHosts /absent/hosts\n")

@@ -13,7 +13,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 )
 
-// TestSecondOpinion compares what go-msgauth says with what we might have said.
+// TestSecondOpinion compares results of go-msgauth with possible results of ours.
 func TestSecondOpinion(t *testing.T) {
 	t.Parallel()
 	public, key, err := ed25519.GenerateKey(nil)

@@ -37,7 +37,7 @@ func put(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-// A bad message is named, and stops nothing.
+// TestRun: a message that cannot be evaluated is named, and the run goes on.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -119,7 +119,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What strangers wrote does not steer the terminal.
+// TestReportIsPrintable: texts of strangers do not steer the terminal.
 func TestReportIsPrintable(t *testing.T) {
 	t.Parallel()
 	hostile := "x\x1b[2J\r\n\u202e\x00"

@@ -19,7 +19,7 @@ var ours = Postvet{
 	VerdictTimeout: 30 * time.Second, EarlyTimeout: time.Second,
 }
 
-// lines are findings, one a line: "error TEXT; FIX".
+// lines returns findings, one a line: "error TEXT; FIX".
 func lines(f finding.List) string {
 	var b strings.Builder
 	for _, one := range f {
@@ -122,7 +122,7 @@ func TestCheckPostfix(t *testing.T) {
 	}
 }
 
-// Two services with one list say the same of it once.
+// TestFoundOnce: two services with one list have the same finding once.
 func TestFoundOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -140,7 +140,7 @@ func TestFoundOnce(t *testing.T) {
 	}
 }
 
-// TestNoText is about files that would be taken for ones that set nothing.
+// TestNoText is about files that would pass for ones that set nothing.
 func TestNoText(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{"is no text": "smtpd_milters\x00= inet:127.0.0.1:8890\n", "is larger than 4 MB": strings.Repeat("#\n", 3<<20)} {
@@ -161,7 +161,8 @@ func TestNoText(t *testing.T) {
 	}
 }
 
-// TestAnsweredAtOnce: how long the MTA would wait for it says nothing then.
+// TestAnsweredAtOnce: if a recipient is answered at once, the MTA's timeout for it does
+// not matter.
 func TestAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -180,7 +181,7 @@ func TestAnsweredAtOnce(t *testing.T) {
 	}
 }
 
-// TestPassedSockets: only systemd knows where these are.
+// TestPassedSockets is about sockets whose addresses only systemd knows.
 func TestPassedSockets(t *testing.T) {
 	t.Parallel()
 	o := ours
@@ -214,7 +215,7 @@ func TestPassedSockets(t *testing.T) {
 	}
 }
 
-// TestCheckPostfixSocket judges unix sockets as the chrooted smtpd sees them.
+// TestCheckPostfixSocket is about unix sockets as a chrooted smtpd sees them.
 func TestCheckPostfixSocket(t *testing.T) {
 	t.Parallel()
 	me, err := user.Current()

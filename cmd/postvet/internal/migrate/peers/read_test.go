@@ -21,8 +21,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestFaults are the files that a daemon would not take, or that say two
-// things.
+// TestFaults is about files that a daemon would not take, or that contradict
+// themselves.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestKeepsWhatThePeersDid are settings whose effect is easily missed: what
-// must stand in the file that is written, and what must not.
+// TestKeepsWhatThePeersDid is about settings whose effect is easily missed: lines that
+// the configuration must have, and lines that it must not have.
 func TestKeepsWhatThePeersDid(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
