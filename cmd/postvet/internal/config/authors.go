@@ -13,27 +13,28 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// authorSection is the table whose keys are domains.
+// authorSection is the section whose keys are domains.
 const authorSection = "author_overrides"
 
-var authorOverrides = section{name: authorSection, inRules: true, comment: `What is done about single author domains, and those below them, instead of
-what they ask for if DMARC does not pass. reject, quarantine: also where they
-publish nothing or p=none. none: never refused or held. The longest name
-wins. Public suffixes such as "com" and "co.uk" cannot stand here, those of
-single owners such as "github.io" can.
+var authorOverrides = section{name: authorSection, inRules: true, comment: `What is done for single author domains and those below them, instead of what
+they ask for, if DMARC does not pass. reject, quarantine: also where they
+publish nothing or p=none. none: never reject or hold. The longest name wins.
+Public suffixes such as "com" and "co.uk" are not allowed, those of single
+owners such as "github.io" are.
 "example.org" = "reject"`}
 
 var authorWords = []string{string(dmarc.PolicyReject), string(dmarc.PolicyQuarantine), string(dmarc.PolicyNone)}
 
 const (
-	maxAuthors = 10000 // bounds the table
-	maxName    = 1024  // what is longer is no domain, however it goes on
+	maxAuthors = 10000 // bounds the section
+	maxName    = 1024  // bounds a domain, in octets
 )
 
-// readAuthors reads the table. Without quotes, example.org = "reject" makes
-// of the domain a table example with the key org; that is meant just so.
+// readAuthors reads the section. TOML reads a domain without quotes, as in
+// example.org = "reject", as a table example with the key org. It counts as the
+// domain.
 func (f *file) readAuthors(prefix string, tree map[string]any) {
-	// In the order of the file, so that of two entries the later one is the fault.
+	// In the order of the file, so that the later one of two equal entries is at fault.
 	full := func(name string) string {
 		if prefix != "" {
 			return prefix + "." + name
@@ -84,8 +85,8 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 	return "", ""
 }
 
-// lineOf returns the line of a name, or of the nearest part of it that has one:
-// names of many parts have none of their own.
+// lineOf returns the line of a name, or of the longest part of it that has a line:
+// a name of many parts has none.
 func (f *file) lineOf(name string) int {
 	for name != "" {
 		if line := f.lines[name]; line > 0 {
@@ -96,7 +97,7 @@ func (f *file) lineOf(name string) int {
 	return 0
 }
 
-// writeAuthors writes the table's lines.
+// writeAuthors writes the keys of the section.
 func (c *Config) writeAuthors(b *strings.Builder) {
 	for _, domain := range slices.Sorted(maps.Keys(c.AuthorOverrides)) {
 		fmt.Fprintf(b, "%s = %s\n", strconv.Quote(domain), strconv.Quote(string(c.AuthorOverrides[domain])))

@@ -22,8 +22,7 @@ func (c *Config) conflicts() Errors {
 	return x.errs
 }
 
-// fault blames a key, or the other one if only that was set: a default is not to
-// blame.
+// fault adds a fault of a key, or of the other key if only that was set.
 func (x *conflicts) fault(name, other, problem, remedy string) {
 	if !x.config.IsSet(name) && x.config.IsSet(other) {
 		name = other
@@ -32,12 +31,12 @@ func (x *conflicts) fault(name, other, problem, remedy string) {
 	x.errs = append(x.errs, &Error{File: o.file, Line: o.line, Key: name, Problem: problem, Remedy: remedy})
 }
 
-// tooLarge blames a key that must be smaller than another.
+// tooLarge adds a fault of a key that must be smaller than another.
 func (x *conflicts) tooLarge(name, value, other, otherValue string) {
 	x.fault(name, other, fmt.Sprintf("%s is %s and %s is %s", name, value, other, otherValue), "make "+name+" the smaller one")
 }
 
-// noEffect blames a key that does nothing unless another is set.
+// noEffect adds a fault of a key that does nothing unless another is set.
 func (x *conflicts) noEffect(name, needs, remedy string) {
 	x.fault(name, needs, fmt.Sprintf("%s has no effect without %s", name, needs), remedy)
 }

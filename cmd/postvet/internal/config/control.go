@@ -23,7 +23,7 @@ type Control struct {
 
 func (c *Control) section() section {
 	return section{name: "control", comment: `The socket for "postvet status", "reload", "log-level" and "cache". It answers
-root, the user of the service and the group, nobody else.`, keys: []key{
+root, the user of the service and the members of the group, and nobody else.`, keys: []key{
 		{
 			name: "socket", value: text(&c.Socket, ControlAuto, checkControlSocket), restart: true,
 			comment: `Path of the unix socket. auto: control.sock in systemd's RuntimeDirectory=,
@@ -31,22 +31,22 @@ and none without one. Empty: none. Needs a restart to change.`,
 		},
 		{
 			name: "group", value: text(&c.Group, "", checkGroup), restart: true,
-			comment: `Group whose members may use it, by name or number. In the packaged unit only
-"postvet" can be (adduser NAME postvet): PrivateUsers= hides the others.
-Empty: none. Needs a restart to change.`,
+			comment: `Group whose members may use the socket, by name or number. In the packaged
+unit it can only be "postvet" (adduser NAME postvet), since PrivateUsers=
+hides the others. Empty: none. Needs a restart to change.`,
 		},
 	}}
 }
 
-// ControlAuto is the control.socket that is found at the start.
+// ControlAuto is the control.socket that is chosen at the start.
 const ControlAuto = "auto"
 
-// controlName is the file that ControlAuto makes in the runtime directory.
+// controlName is the name of the socket in the runtime directory.
 const controlName = "control.sock"
 
-// ControlPath returns where the control socket is to be, "" for nowhere.
-// runtime is $RUNTIME_DIRECTORY, which systemd sets for RuntimeDirectory=
-// (systemd.exec(5)); of several directories the first counts.
+// ControlPath returns the path of the control socket, "" for none. runtime is
+// $RUNTIME_DIRECTORY, which systemd sets for RuntimeDirectory= (systemd.exec(5)).
+// The first of several directories counts.
 func (c *Config) ControlPath(runtime string) string {
 	if c.Control.Socket != ControlAuto {
 		return c.Control.Socket
@@ -58,16 +58,16 @@ func (c *Config) ControlPath(runtime string) string {
 	return filepath.Join(dir, controlName)
 }
 
-// ControlSocketIn reads control.socket, and no other key, from a file: a command
-// to a running service must find it also while the file is being edited. A file
-// that does not set the key, or is no TOML before it does, gives ControlAuto; one
-// that cannot be read gives an error.
+// ControlSocketIn returns control.socket of a file and reads no other key, since a
+// command must find the running service while the file is being edited. It
+// returns ControlAuto if the file does not set the key, or stops being TOML before
+// it does. The error is that of reading the file.
 func ControlSocketIn(path string) (string, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular():
-		// Opening a pipe could wait for ever.
+		// Opening a pipe could take forever.
 		return "", &fs.PathError{Op: "read", Path: path, Err: errors.New("is not a file")}
 	}
 	f, err := os.Open(path)
@@ -82,7 +82,8 @@ func ControlSocketIn(path string) (string, error) {
 	return controlSocketOf(text), nil
 }
 
-// controlSocketOf reads up to where the text is no TOML any more.
+// controlSocketOf returns control.socket of a text, which it reads up to the first
+// syntax error.
 func controlSocketOf(text []byte) string {
 	socket, section := ControlAuto, ""
 	p := &unstable.Parser{}
@@ -106,7 +107,7 @@ func controlSocketOf(text []byte) string {
 	return socket
 }
 
-// dotted is the key of a table or of a value.
+// dotted returns the name of a table or of a key.
 func dotted(n *unstable.Node) string {
 	var parts []string
 	if n.Kind == unstable.KeyValue || n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {

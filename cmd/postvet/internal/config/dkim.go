@@ -18,11 +18,13 @@ func (d *DKIM) section() section {
 	return section{name: "dkim", comment: "Which signatures and keys count.", keys: []key{
 		{
 			name: "min_rsa_bits", value: integer(&d.MinRSABits, 1024, 1024, 4096),
-			comment: "Signatures by shorter RSA keys do not count (1024, as in RFC 8301, to 4096).",
+			comment: `Signatures by shorter RSA keys do not count (1024, the limit of RFC 8301, to
+4096).`,
 		},
 		{
 			name: "max_rsa_bits", value: integer(&d.MaxRSABits, 8192, 2048, 16384),
-			comment: "Nor do those by longer ones, which cost too much to verify (2048 to 16384).",
+			comment: `Signatures by longer RSA keys do not count either, since they cost too much to
+verify (2048 to 16384).`,
 		},
 		{
 			name: "clock_skew", value: duration(&d.ClockSkew, 5*time.Minute, 0, time.Hour),
@@ -30,9 +32,9 @@ func (d *DKIM) section() section {
 		},
 		{
 			name: "partial_body", value: oneOf(&d.PartialBody, dkim.Policy, dkim.Neutral, dkim.Fail, dkim.Pass),
-			comment: `What a valid signature is worth whose l= leaves a part of the body unsigned,
-which anybody may have added. policy, neutral, fail: the word in our
-field; it does not count. pass: it counts.`,
+			comment: `What a valid signature is worth if its l= leaves a part of the body unsigned,
+which anybody may have added. policy, neutral, fail: this word stands in our
+field, and the signature does not count. pass: it counts.`,
 		},
 	}}
 }

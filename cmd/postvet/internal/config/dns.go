@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// DNS is how answers are got and how long they are kept.
+// DNS is whom to ask, and how long answers are kept.
 type DNS struct {
-	// Resolvers are host:port, or tls://host:port#name; empty means the system's.
+	// Resolvers are host:port, or tls://host:port#name. Empty: those of the system.
 	Resolvers                   []string
 	Timeout, AttemptTimeout     time.Duration
 	CacheSize                   Size
@@ -28,22 +28,22 @@ type DNS struct {
 }
 
 func (d *DNS) section() section {
-	return section{name: "dns", comment: "Where answers come from and how long they are kept.", keys: []key{
+	return section{name: "dns", comment: "Where DNS answers come from, and how long they are kept.", keys: []key{
 		{
 			name: "resolvers", value: list(&d.Resolvers, checkResolver, `write a list, such as ["127.0.0.1:53"]`),
-			comment: `Resolvers to ask, such as "127.0.0.1:53"; the port may be left out. Over TLS:
-"tls://9.9.9.9:853#dns.quad9.net", with the name in its certificate.
-Empty: those of /etc/resolv.conf, which is read again when it changes. A
+			comment: `Resolvers to ask, such as "127.0.0.1:53". The port may be left out. Over TLS:
+"tls://9.9.9.9:853#dns.quad9.net", with the name in the certificate. Empty:
+the resolvers of /etc/resolv.conf, which is read again when it changes. A
 validating resolver on this machine is best.`,
 		},
 		{
 			name: "timeout", value: duration(&d.Timeout, 5*time.Second, 10*time.Millisecond, time.Minute),
-			comment: "How long one look-up may take with all its retries (10ms to 60s).",
+			comment: "How long one lookup may take with all its retries (10ms to 60s).",
 		},
 		{
 			name: "attempt_timeout", value: duration(&d.AttemptTimeout, 1500*time.Millisecond, 10*time.Millisecond, time.Minute),
-			comment: `How long one query to one resolver may take (10ms to 60s, at most timeout;
-if not set, at most the timeout that is).`,
+			comment: `How long one query to one resolver may take (10ms to 60s, at most timeout). If
+timeout is set lower and this key is not set, timeout counts for both.`,
 		},
 		{
 			name: "cache_size", value: size(&d.CacheSize, 64<<20, 1<<20, 64<<30),
@@ -51,45 +51,46 @@ if not set, at most the timeout that is).`,
 		},
 		{
 			name: "min_ttl", value: duration(&d.MinTTL, 5*time.Second, 0, time.Hour),
-			comment: "Answers are kept at least this long (0s to 1h), whatever their TTL.",
+			comment: "Answers are kept at least this long, whatever their TTL (0s to 1h).",
 		},
 		{
 			name: "max_ttl", value: duration(&d.MaxTTL, 24*time.Hour, time.Second, 168*time.Hour),
-			comment: "Answers are kept at most this long (1s to 168h), whatever their TTL.",
+			comment: "Answers are kept at most this long, whatever their TTL (1s to 168h).",
 		},
 		{
 			name: "negative_ttl", value: duration(&d.NegativeTTL, time.Hour, time.Second, 24*time.Hour),
-			comment: "That there is no answer is remembered at most this long (1s to 24h).",
+			comment: `A name that does not exist, or has no records of a type, is remembered at most
+this long (1s to 24h).`,
 		},
 		{
 			name: "failure_ttl", value: duration(&d.FailureTTL, 5*time.Second, time.Second, 5*time.Minute),
-			comment: `That a look-up failed is remembered this long (1s to 5m), so that a domain
-whose servers are down is not asked for again and again.`,
+			comment: `A failed lookup is remembered this long (1s to 5m), so that a domain whose
+servers are down is not looked up again and again.`,
 		},
 		{
 			name: "max_stale", value: duration(&d.MaxStale, 24*time.Hour, 0, 168*time.Hour),
-			comment: `How long after its TTL an answer is still used if the servers fail (0s, which
-is never, to 168h).`,
+			comment: `How long after its TTL an answer is still used if the servers fail (0s to
+168h). 0s: never.`,
 		},
 		{
 			name: "max_in_flight", value: integer(&d.MaxInFlight, 512, 1, 10000),
-			comment: "Queries under way at one time (1 to 10000); further ones wait.",
+			comment: "Queries under way at one time (1 to 10000). Further ones wait.",
 		},
 		{
 			name: "trust_ad", value: truth(&d.TrustAD, false),
-			comment: `Believe every resolver that it has validated DNSSEC. Otherwise only those on
-this machine are believed.`,
+			comment: `Believe every resolver that says it has validated DNSSEC. Otherwise only
+resolvers on this machine are believed.`,
 		},
 		{
 			name: "snapshot", value: text(&d.Snapshot, "", checkFile),
 			comment: `File that keeps the answers over a restart, such as
-"/var/lib/postvet/dns.snapshot": written at a stop, read at a start.
+"/var/lib/postvet/dns.snapshot". It is written at a stop and read at a start.
 Empty: none.`,
 		},
 	}}
 }
 
-// ResolverOptions are the settings of the section dns.
+// ResolverOptions returns the section dns as options of a resolver.
 func (c *Config) ResolverOptions(log *zap.Logger) dnscache.Options {
 	stale := c.DNS.MaxStale
 	if stale == 0 {

@@ -10,8 +10,7 @@ import (
 	"github.com/postvet/postvet/policy/spelling"
 )
 
-// Bounds of foreign text in an error, in octets: of what stands in quotes, and of
-// what does not.
+// Bounds of foreign text in an error, in octets, with and without quotes.
 const (
 	maxCited = 65
 	maxShown = 203
@@ -25,14 +24,14 @@ func cite(s string) string { return foreign.TerminalQuote(s, maxCited) }
 type Error struct {
 	// File is the file, or the flag with its dashes.
 	File string
-	// Line counts from 1; 0 if no line is to blame.
+	// Line counts from 1. It is 0 if the fault has no line.
 	Line int
-	// Key is the full name, such as dns.timeout; "" if the file is no TOML.
+	// Key is the full name, such as dns.timeout, "" if the file is not TOML.
 	Key string
-	// Problem is what is wrong, Remedy what would be right.
+	// Problem is what is wrong, Remedy what to do.
 	Problem, Remedy string
-	// Excerpt shows the place within an expression: its line, and below it a
-	// caret. "" if there is none.
+	// Excerpt shows the place within an expression: its line, and a caret below it.
+	// It is "" for other faults.
 	Excerpt string
 }
 
@@ -66,8 +65,8 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// maxErrors bounds the faults that are told at once: who has more has given the
-// wrong file.
+// maxErrors bounds the faults that are reported at once. A file with more is
+// probably no configuration.
 const maxErrors = 50
 
 // orNil returns the sorted faults as an error, or nil if there are none.
@@ -77,7 +76,7 @@ func (e Errors) orNil() error {
 	}
 	sort.SliceStable(e, func(i, j int) bool {
 		if e[i].File != e[j].File {
-			return false // in the order in which they were read
+			return false // keep the order in which the files were read
 		}
 		if e[i].Line != e[j].Line {
 			return e[i].Line < e[j].Line
@@ -102,7 +101,7 @@ func (e Errors) orNil() error {
 	return e
 }
 
-// Faults whose remedy is looked for when it is known that they will be told.
+// These faults get their remedy when it is known that they are reported.
 const (
 	unknownKey     = "unknown key"
 	unknownSection = "unknown section"
@@ -148,7 +147,7 @@ func normal(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "-", "_")
 }
 
-// describe says what a TOML value is, in TOML's words.
+// describe describes a TOML value in the words of TOML.
 func describe(v any) string {
 	switch v := v.(type) {
 	case string:

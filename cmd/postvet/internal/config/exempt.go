@@ -11,18 +11,18 @@ type Exempt struct {
 }
 
 func (e *Exempt) section() section {
-	return section{name: "exempt", comment: `Which messages are accepted unchecked. Trusted addresses and local
-submissions keep fields in our name, which may be our own work.`, keys: []key{
+	return section{name: "exempt", comment: `Which messages are accepted unchecked. Trusted addresses and local submissions
+keep fields in our name, which may be our own work.`, keys: []key{
 		{
 			name: "addresses", value: entries(&e.Addresses, addrlist.Addresses, addrlist.Names, "127.0.0.0/8", "::1/128"),
 			comment: "Clients that are trusted, as addresses or prefixes.",
 		},
 		{
 			name: "names", value: entries(&e.Names, addrlist.Names, addrlist.Addresses),
-			comment: `Clients that are trusted by the name of their address, if that name leads
-back to the address: "mx.example.org", or ".example.org" for the names below.
-Whoever runs the DNS of that name can send what he likes. Fields in our name
-are removed all the same.`,
+			comment: `Clients that are trusted by the name of their address, if the name leads back
+to the address: "mx.example.org", or ".example.org" for the names below it.
+The owner of the name's DNS zone can send anything. Fields in our name are
+removed all the same.`,
 		},
 		{
 			name: "authenticated", value: truth(&e.Authenticated, true),

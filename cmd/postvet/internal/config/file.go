@@ -62,7 +62,7 @@ func (f *file) readSection(s section, table map[string]any) {
 	switch {
 	case f.ruleFile && !s.inRules:
 		f.fault(s.name, notInRules, notInRulesRemedy)
-	case s.name == listSection: // read before
+	case s.name == listSection: // readNamedLists has read it
 	case s.name == authorSection:
 		if f.over {
 			f.config.AuthorOverrides = nil

@@ -11,7 +11,7 @@ import (
 type lineFinder struct {
 	text         []byte
 	lines        map[string]int
-	offset, line int // how far lines have been counted
+	offset, line int // the offset up to which lines have been counted
 }
 
 // linesOf returns the line of each key and table of a text, which has been decoded
@@ -32,7 +32,7 @@ func linesOf(text []byte) map[string]int {
 	return l.lines
 }
 
-// noteValue notes a key and, for an inline table, the keys within.
+// noteValue notes the line of a key and, for an inline table, of the keys within.
 func (l *lineFinder) noteValue(prefix string, e *unstable.Node) {
 	name := l.note(prefix, e)
 	if v := e.Value(); v.Kind == unstable.InlineTable {
@@ -46,8 +46,8 @@ func (l *lineFinder) noteValue(prefix string, e *unstable.Node) {
 // have two.
 const maxDepth = 3
 
-// note notes each part of a dotted key and returns its full name, cut at
-// maxDepth.
+// note notes the line of each part of a dotted key. It returns the full name, cut
+// at maxDepth.
 func (l *lineFinder) note(prefix string, e *unstable.Node) string {
 	name := prefix
 	for it := e.Key(); it.Next(); {

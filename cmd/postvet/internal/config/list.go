@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxList bounds a list in the configuration itself; files may hold more.
+// maxList bounds a list in the configuration itself. Files may hold more.
 const maxList = 1000
 
 // listValue is a list of strings. One that is not empty by default must not be
@@ -44,8 +44,8 @@ func (l *listValue) set(v any) (problem, remedy string) {
 func (l *listValue) setDefault()    { *l.field = slices.Clone(l.initial) }
 func (l *listValue) format() string { return formatList(*l.field) }
 
-// stringsOf returns the strings of a list. The remedies are for what is no list
-// and for an entry that is no string.
+// stringsOf returns the strings of a list. noList and noString are the remedies for
+// a value that is no list and for an entry that is no string.
 func stringsOf(v any, noList, noString string) (list []string, problem, remedy string) {
 	all, ok := v.([]any)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// ListenAddresses returns the addresses to listen on: those of the key listen;
-// if it is not set, the sockets that systemd passed; without those, the default.
+// ListenAddresses returns the addresses to listen on: those of the key listen. If
+// it is not set, they are the sockets that systemd passed, or else the default.
 func (c *Config) ListenAddresses() []string {
 	passed := socket.Passed()
 	if c.IsSet("listen") || len(passed) == 0 {

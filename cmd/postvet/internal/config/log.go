@@ -6,31 +6,32 @@ import "time"
 type Log struct {
 	Format string
 	Level  string
-	// Burst is how many warnings or errors of one kind are written in
-	// BurstInterval before the rest is only counted; 0 is all.
+	// Burst is how many warnings or errors of one kind are written in each
+	// BurstInterval. The others are only counted. 0: all are written.
 	Burst         int
 	BurstInterval time.Duration
 }
 
 func (l *Log) section() section {
-	return section{name: "log", comment: "What is logged, to standard error. One line per message at level info.", keys: []key{
+	return section{name: "log", comment: `What is logged, to standard error. At level info there is one line per
+message.`, keys: []key{
 		{
 			name: "format", value: oneOf(&l.Format, "auto", "console", "json"), restart: true,
 			comment: "auto: console on a terminal, JSON otherwise.",
 		},
 		{
 			name: "level", value: oneOf(&l.Level, "debug", "info", "warn", "error").byDefault("info"),
-			comment: "The least level that is logged.",
+			comment: "The lowest level that is logged.",
 		},
 		{
 			name: "burst", value: integer(&l.Burst, 10, 0, 10000),
-			comment: `Of warnings and errors with the same text so many are written in each
-burst_interval; the rest is counted and summed up in one line (0, which writes
-all, to 10000). The line of a message is always written.`,
+			comment: `How many warnings and errors with the same text are written in each
+burst_interval (0 to 10000). The others are counted and summed up in one line.
+0: all are written. The line of a message is always written.`,
 		},
 		{
 			name: "burst_interval", value: duration(&l.BurstInterval, time.Minute, time.Second, time.Hour),
-			comment: "For how long they are counted (1s to 1h).",
+			comment: "Length of the interval (1s to 1h).",
 		},
 	}}
 }

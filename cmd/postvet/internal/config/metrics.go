@@ -9,11 +9,11 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// Metrics is where the running service tells its numbers and its health.
+// Metrics is where metrics and health checks are served.
 type Metrics struct {
-	// Listen is a socket in the notations of socket.Parse; "" is none.
+	// Listen is a socket in the notations of socket.Parse, "" for none.
 	Listen string
-	// AllowRemote lets it be reached from other machines.
+	// AllowRemote allows a socket that other machines reach.
 	AllowRemote bool
 	Mode        fs.FileMode
 	Group       string
@@ -24,13 +24,13 @@ func (m *Metrics) section() section {
 /readyz), over HTTP without a password.`, keys: []key{
 		{
 			name: "listen", value: text(&m.Listen, "", checkMetricsListen), restart: true,
-			comment: `Where they are served, such as "inet:127.0.0.1:9890" or
+			comment: `Where the pages are served, such as "inet:127.0.0.1:9890" or
 "unix:/run/postvet/metrics.sock". Empty: nowhere. Needs a restart to change.`,
 		},
 		{
 			name: "allow_remote", value: truth(&m.AllowRemote, false), restart: true,
-			comment: `Allows an address that other machines reach; let a firewall choose which.
-Needs a restart to change.`,
+			comment: `Allow an address that other machines reach. Let a firewall choose which. Needs
+a restart to change.`,
 		},
 		{
 			name: "mode", value: accessRights(&m.Mode, 0o660), restart: true,
@@ -38,16 +38,16 @@ Needs a restart to change.`,
 		},
 		{
 			name: "group", value: text(&m.Group, "", checkGroup), restart: true,
-			comment: `Group of a unix socket, by name or number. Empty: that of the process. Needs a
-restart to change.`,
+			comment: `Group of a unix socket, by name or number. Empty: the group of the process.
+Needs a restart to change.`,
 		},
 	}}
 }
 
 const metricsRemedy = `write an address such as "inet:127.0.0.1:9890" or "unix:/run/postvet/metrics.sock"`
 
-// checkMetricsListen accepts what listen accepts, but for passed sockets: those
-// without a name in listen are the MTA's.
+// checkMetricsListen accepts what checkListen does, except sockets that systemd
+// passes, which are for the MTA.
 func checkMetricsListen(s string) (normal, problem, remedy string) {
 	if _, problem, _ := checkListen(s); problem != "" {
 		return "", problem, metricsRemedy
@@ -70,7 +70,7 @@ func (m Metrics) remote() bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return host != "localhost" // who knows where another name leads
+		return host != "localhost" // another name may lead anywhere
 	}
 	return !ip.Unmap().IsLoopback()
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// listSection is the table of lists that expressions ask by name.
+// listSection is the section of lists that expressions name.
 const listSection = "lists"
 
 const maxLists = 100
 
-var namedLists = section{name: listSection, inRules: true, comment: `Lists of addresses and domains for rules of your own: an expression asks
+var namedLists = section{name: listSection, inRules: true, comment: `Lists of addresses and domains for rules of your own. An expression asks
 listed(from, "partners"). Entries and files are as in [trust].
 partners = ["example.org", ".example.org", "file:/etc/postvet/partners"]`}
 
@@ -53,7 +53,7 @@ func (f *file) readNamedLists(tree map[string]any) {
 	}
 }
 
-// listNamed gives the lists to expressions.
+// listNamed returns the lists for expressions, by name.
 func (c *Config) listNamed() map[string]*addrlist.List {
 	sets := make(map[string]*addrlist.List, len(c.lists))
 	for name, l := range c.lists {
@@ -62,8 +62,8 @@ func (c *Config) listNamed() map[string]*addrlist.List {
 	return sets
 }
 
-// fileEntries parts the entries of a key into those that stand there and the
-// lists of files. "!" before a file excludes what it holds.
+// fileEntries separates the entries of a key from the files among them, which it
+// reads. "!" before a file excludes its entries.
 func fileEntries(entries []string, kinds addrlist.Kind) (plain []string, files condition.Lists, problem, remedy string) {
 	for _, e := range entries {
 		name, not := strings.CutPrefix(e, "!")
@@ -85,7 +85,7 @@ func fileEntries(entries []string, kinds addrlist.Kind) (plain []string, files c
 	return plain, files, "", ""
 }
 
-// writeLists writes what is in the section.
+// writeLists writes the keys of the section.
 func (c *Config) writeLists(b *strings.Builder) {
 	for _, name := range slices.Sorted(maps.Keys(c.lists)) {
 		fmt.Fprintf(b, "%s = %s\n", name, formatList(c.lists[name].Entries))

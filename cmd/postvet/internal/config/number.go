@@ -49,7 +49,7 @@ func parseSize(text string) (Size, bool) {
 	return Size(n) * unit, true
 }
 
-// number is what numberValue holds.
+// number is a type that numberValue can hold.
 type number interface{ int | time.Duration | Size }
 
 // numberValue is a number between two bounds.
@@ -59,7 +59,7 @@ type numberValue[T number] struct {
 	numberFormat[T]
 }
 
-// numberFormat is how a kind of number is written.
+// numberFormat is how a type of number is read and written.
 type numberFormat[T number] struct {
 	// parse returns the number and the text to cite in errors, or what is wrong.
 	parse   func(v any) (n T, cited, problem string)

@@ -16,11 +16,11 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// least makes "0s", which the rooms take for their default, the least there is.
+// least returns 1ns for "0s", which the other packages would take for their default.
 func least(d time.Duration) time.Duration { return max(d, 1) }
 
-// CheckerOptions are the settings of a policy.Checker, which asks r and takes
-// the time from now. authservID is the name in force, never "".
+// CheckerOptions returns the options of a policy.Checker. It looks up with r and
+// takes the time from now. authservID is that of EffectiveAuthservID.
 func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func() time.Time) policy.Options {
 	return policy.Options{
 		Resolver:   r,
@@ -51,7 +51,7 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 	}
 }
 
-// Rules are the settings that turn results into a verdict.
+// Rules returns the rules that turn results into a verdict.
 func (c *Config) Rules(authservID string) rules.Rules {
 	return rules.Rules{
 		Mode: c.Mode,
@@ -90,8 +90,8 @@ func (c *Config) Rules(authservID string) rules.Rules {
 	}
 }
 
-// ServerOptions are the limits of the milter server. How long a stop may take
-// is the caller's business, who may have loaded another DrainTimeout since.
+// ServerOptions returns the options of the milter server. Its DrainTimeout is the
+// highest allowed one. The caller ends a stop earlier, by the active DrainTimeout.
 func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 	return filter.Options{
 		Logger: log,

@@ -12,7 +12,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// Policy is which result leads to which action.
+// Policy is what is done about which results.
 type Policy struct {
 	DMARC                rules.DMARC
 	Quarantine           rules.Quarantine
@@ -39,66 +39,68 @@ type Policy struct {
 }
 
 func (p *Policy) section() section {
-	return section{name: "policy", comment: `What is done about a message. By default DMARC decides, and SPF alone rejects
-nobody.`, inRules: true, keys: []key{
+	return section{name: "policy", comment: `What Postvet does with a message. By default DMARC decides, and SPF alone
+rejects nothing.`, inRules: true, keys: []key{
 		{
 			name: "dmarc", value: oneOf(&p.DMARC),
-			comment: `Is mail refused or held because its author's domain asks for it? enforce: yes.
-mark: no, it is only written into the message; other keys here still decide.`,
+			comment: `Is mail rejected or held because its author's domain asks for it? enforce:
+yes. mark: no, the result is only written into the message. The other keys
+here still decide.`,
 		},
 		{
 			name: "quarantine", value: oneOf(&p.Quarantine),
-			comment: `What p=quarantine leads to. hold: the MTA keeps the message in its queue
-until somebody looks. tag: it is delivered with a field X-Postvet-Quarantine.
-reject: it is refused.`,
+			comment: `What p=quarantine leads to. hold: the MTA keeps the message in its queue until
+somebody looks. tag: the message is delivered with a field
+X-Postvet-Quarantine. reject: it is rejected.`,
 		},
 		{
 			name: "on_temperror", value: oneOf(&p.OnTempError),
-			comment: `What is done if DNS trouble leaves the answer open. accept: the message
-passes with "temperror" in its field, unless its domain is known to ask for
-quarantine or reject. tempfail: the sender is to try again, as in that case.`,
+			comment: `What is done if a DNS failure leaves the result open. accept: the message
+passes with "temperror" in our field; if its domain is known to ask for
+quarantine or reject, it is deferred. tempfail: it is deferred (451).`,
 		},
 		{
 			name: "on_ambiguous_author", value: oneOf(&p.OnAmbiguousAuthor),
-			comment: `What is done with a message that does not name exactly one author domain:
-no From field, several, or one that mail programs read differently.`,
+			comment: `What is done with a message that does not name exactly one author domain: it
+has no From field, several, or one that mail programs read differently.`,
 		},
 		{
 			name: "on_fault", value: oneOf(&p.OnFault),
-			comment: "What is done if Postvet itself fails on a message.",
+			comment: "What is done with a message if Postvet itself fails on it.",
 		},
 		{
 			name: "help_url", value: text(&p.HelpURL, "", checkHelpURL),
-			comment: `Page that explains a refusal to the sender, such as
+			comment: `Page that explains a rejection to the sender, such as
 "https://mail.example.org/refused?why={hint}&from={author}". It ends every
-reply that refuses or defers a message. {author}, {client}, {rule} and {hint}
+reply that rejects or defers a message. {author}, {client}, {rule} and {hint}
 stand for the author's domain, the client's address, the rule that decided and
 the likely cause. Empty: none.`,
 		},
 		{
 			name: "on_degraded", value: oneOf(&p.OnDegraded),
-			comment: `What is done with a message of which look-ups failed while DNS is down
-altogether. judge: as always, but what would be refused is to come again.
-tempfail: it is to come again unless DMARC passes. accept: it passes.`,
+			comment: `What is done with a message whose lookups failed while DNS is down altogether.
+judge: decide as always, but what would be rejected is deferred (451).
+tempfail: defer the message unless DMARC passes. accept: accept it.`,
 		},
 		{
 			name: "organizational_domain", value: oneOf(&p.OrganizationalDomain, dmarc.TreeWalk, dmarc.PSL), evaluation: true,
-			comment: `How the organizational domain is found. treewalk: RFC 9989. psl: the public
-suffix list of RFC 7489, to agree with older software.`,
+			comment: `How the organizational domain is found. treewalk: by the tree walk of RFC
+9989. psl: by the public suffix list of RFC 7489, to agree with older
+software.`,
 		},
 		{
 			name: "sender_domain", value: oneOf(&p.SenderDomain), evaluation: true,
-			comment: `Does the domain of the sender (MAIL FROM), and that of the author, accept
-mail: has it a mail exchanger or an address? off: nobody asks. mark: the
-answer stands in our field, as "x-return-mx". reject: mail of a domain that
-does not exist, has no address or publishes a null MX (RFC 7505) is refused,
-but not what [trust] or author_overrides lets pass.`,
+			comment: `Do the domains of the sender (MAIL FROM) and of the author accept mail: do
+they have a mail exchanger or an address? off: do not ask. mark: write the
+answer into our field, as "x-return-mx". reject: reject mail of a domain that
+does not exist, has no address or publishes a null MX (RFC 7505), except what
+[trust] or author_overrides lets pass.`,
 		},
 		{
 			name: "monitor_listeners", value: list(&p.MonitorListeners, checkListener, `write a list, such as ["inet:127.0.0.1:8891"]`),
 			comment: `Listeners whose mail is only monitored although mode is enforce: addresses of
 our own sockets, such as "inet:127.0.0.1:8891", so that an MTA can have one
-for trial; or the MTA's names for its own ({daemon_name}).`,
+for a trial, or the MTA's names for its listeners ({daemon_name}).`,
 		},
 		{
 			name: "monitor_domains", value: entries(&p.MonitorDomains, addrlist.Names, 0),
@@ -106,49 +108,48 @@ for trial; or the MTA's names for its own ({daemon_name}).`,
 		},
 		{
 			name: "enforce_domains", value: entries(&p.EnforceDomains, addrlist.Names, 0),
-			comment: `Author domains for whose mail verdicts are carried out although mode is
-monitor or a key here says so.`,
+			comment: `Author domains for whose mail verdicts are carried out, although mode or
+another key here says monitor.`,
 		},
 		{
 			name: "monitor_recipients", value: entries(&p.MonitorRecipients, addrlist.Names, 0),
-			comment: `Domains of recipients: a message is only monitored if all its recipients are
-in them.`,
+			comment: `Domains of recipients. A message is only monitored if all its recipients are
+in these domains.`,
 		},
 		{
 			name: "mailing_lists", value: oneOf(&p.MailingLists),
-			comment: `May a mailing list break its authors' signatures? It concerns messages with
-the marks of a list that fail as lists make them fail: changed behind the
-author's signature, or signed by the list. Anybody can write such marks, so
-accept also lets forgeries pass that look like it; name sealers or forwarders
-instead where you can. quarantine: what would be refused is treated like
+			comment: `May a mailing list break its authors' signatures? This concerns messages that
+have the marks of a list and fail as lists make them fail: changed after the
+author signed, or signed by the list. Anybody can write such marks, so accept
+also lets forgeries pass that look like it. Name sealers or forwarders instead
+where you can. strict: no. quarantine: what would be rejected is treated like
 p=quarantine.`,
 		},
 		{
 			name: "spf_fail", value: oneOf(&p.SPFFail),
-			comment: `May a host send that the domain of MAIL FROM forbids ("-all")? mark: the
-result stands in our field. reject: 550 5.7.23. Forwarded mail fails too; it
-passes if the same domain has signed it, or by [trust].`,
+			comment: `What is done if the domain of MAIL FROM forbids the host to send ("-all").
+mark: the result stands in our field. reject: 550 5.7.23. Forwarded mail fails
+too. It passes if the same domain has signed it, or by [trust].`,
 		},
 		{
 			name: "spf_softfail", value: oneOf(&p.SPFSoftfail),
-			comment: `The same for a host that the domain rather thinks is none of its own
-("~all").`,
+			comment: `The same if the domain says that the host is probably not its own ("~all").`,
 		},
 		{
 			name: "spf_permerror", value: oneOf(&p.SPFPermError),
-			comment: "The same for a domain whose SPF record is broken (550 5.7.24).",
+			comment: "The same if the domain's SPF record is broken (550 5.7.24).",
 		},
 		{
 			name: "spf_early", value: truth(&p.SPFEarly, false), evaluation: true,
-			comment: `Refuse by the three keys above at RCPT, before the message is sent: it saves
-traffic. Not for exempt clients, and forwarders that are trusted by address or
-name. What is only known later comes too late to let a message pass: a
-signature (also of "dkim:" in forwarders), sealers, author_overrides,
-mailing_lists, and rules of your own, whatever they ask.`,
+			comment: `Reject by the three keys above at RCPT, before the message is sent, which
+saves traffic. Exempt clients, and forwarders that are trusted by address or
+name, are spared. A reason to let the message pass that is known only later
+comes too late: a signature (also "dkim:" in forwarders), sealers,
+author_overrides, mailing_lists, and rules of your own, whatever they ask.`,
 		},
 		{
 			name: "own_domains", value: entries(&p.OwnDomains, addrlist.Names, 0),
-			comment: "Which domains are ours, so that nobody outside may use them unproven?",
+			comment: "Your own domains, which nobody outside may use without proof.",
 		},
 		{
 			name: "on_own_domain", value: oneOf(&p.OnOwnDomain),
@@ -157,11 +158,11 @@ neither DMARC nor SPF passes for it.`,
 		},
 		{
 			name: "signing_domains", value: entries(&p.SigningDomains, addrlist.Names, 0),
-			comment: "Which author domains sign all their mail?",
+			comment: "Author domains that sign all their mail.",
 		},
 		{
 			name: "on_unsigned", value: oneOf(&p.OnUnsigned),
-			comment: "What is done with mail of those that bears no valid signature of theirs.",
+			comment: "What is done with mail of these domains that has no valid signature of theirs.",
 		},
 	}}
 }

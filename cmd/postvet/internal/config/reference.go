@@ -1,10 +1,10 @@
 package config
 
-// Section is a table of the file, for documentation.
+// Section is a section of the file, for documentation.
 type Section struct {
-	// Name is the table's name, "" for the keys at the top.
+	// Name is "" for the keys above the first section.
 	Name string
-	// Comment introduces it; it may have several lines.
+	// Comment introduces the section. It may have several lines.
 	Comment string
 	Keys    []Key
 }
@@ -14,10 +14,10 @@ type Key struct {
 	Name    string   // without the section
 	Default string   // as it is written in TOML
 	Comment string   // may have several lines
-	Words   []string // the only values, if it has such
+	Words   []string // the only values, nil if there are others
 }
 
-// Sections describes all settings in the order of contrib/postvet.toml.
+// Sections returns all sections in the order of contrib/postvet.toml.
 func Sections() []Section {
 	var all []Section
 	for _, s := range Default().sections() {
@@ -37,7 +37,7 @@ func LogLevels() []string {
 	return k.words()
 }
 
-// words returns the only values of a key, nil if it is free.
+// words returns the only values of a key, nil if there are others.
 func (k key) words() []string {
 	if w, ok := k.value.(interface{ allowed() []string }); ok {
 		return w.allowed()

@@ -13,8 +13,8 @@ import (
 
 var replyCode = regexp.MustCompile(`^([45])[0-5]\d ([45])\.\d{1,3}\.\d{1,3}$`)
 
-// action reads what a rule does, and refuses keys that its action has no use
-// for: who wrote them meant something else.
+// action reads what a rule does. It refuses keys that have no effect with the
+// action, since their author meant something else.
 func (r *ruleReader) action() {
 	word := r.word("action", actions)
 	_, named := r.tree["action"]
@@ -36,7 +36,7 @@ func (r *ruleReader) action() {
 		useless("remove_header", "the message is not delivered", "remove the key, or choose another action")
 	case "":
 		if named {
-			break // a wrong word has been told of
+			break // r.word has reported the word
 		}
 		useless("text", "the rule has no action", "add action = \"reject\", or remove the key")
 		useless("reason", "the rule has no action", "add one, or remove the key")
@@ -110,8 +110,8 @@ func (r *ruleReader) code(word string) {
 	}
 }
 
-// validRecipient reports whether an address is one that every MTA takes as it
-// stands: a local part without quotes, and a domain.
+// validRecipient reports whether every MTA accepts an address as it is: it has a
+// local part without quotes, and a domain.
 func validRecipient(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || len(local) > 64 || strings.Trim(local, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~.") != "" ||

@@ -8,15 +8,15 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// checkRules compares rules with one another, and finds those that can never
-// match: they were meant otherwise.
+// checkRules returns a fault for each rule that can never match, for names that
+// are used twice, and for rules that cost too much.
 func checkRules(rules []rule) Errors {
 	var errs Errors
 	fault := func(r rule, problem, remedy string) {
 		errs = append(errs, &Error{File: r.origin.file, Line: r.origin.line, Key: ruleTable + " " + r.Name, Problem: problem, Remedy: remedy})
 	}
 	names := map[string]rule{}
-	deciding := map[string]rule{} // by what they ask
+	deciding := map[string]rule{} // by their conditions
 	cost := 0
 	for _, r := range rules {
 		if first, twice := names[r.Name]; twice {
@@ -62,8 +62,8 @@ func checkRules(rules []rule) Errors {
 	return errs
 }
 
-// asks writes down the conditions of a rule, and tells whether it has none that
-// any message could fail.
+// asks returns the conditions of a rule as a text. always reports whether every
+// message meets them.
 func asks(r rule) (conditions string, always bool) {
 	var b strings.Builder
 	for _, t := range r.Tests {

@@ -21,7 +21,7 @@ var reasons = []string{
 // RuleKey describes a key of a rule that is no condition.
 type RuleKey struct{ Name, Text string }
 
-// ruleKeys are all of them, in the order of the manual.
+// ruleKeys are all such keys in the order of the manual.
 var ruleKeys = []RuleKey{
 	{"name", "required; letters a to z, digits and hyphens, each name once"},
 	{"comment", "why there is this rule; shown where it overrides a domain's policy"},

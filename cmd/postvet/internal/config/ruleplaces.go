@@ -7,15 +7,16 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// rulePlace tells where a [[rule]] stands in its file.
+// rulePlace is where a [[rule]] stands in its file.
 type rulePlace struct {
 	line int
-	// keys are the lines of its keys, values those on which the content of their
-	// strings begins.
+	// keys are the lines of its keys. values are the lines on which the texts of
+	// their strings begin.
 	keys, values map[string]int
 }
 
-// rulePlaces finds the rules of a text that has been decoded before, in order.
+// rulePlaces returns the places of the rules of a text, in order. The text has been
+// decoded before.
 func rulePlaces(text []byte) []rulePlace {
 	var rules []rulePlace
 	lines := lineFinder{text: text, line: 1}
@@ -53,7 +54,7 @@ func rulePlaces(text []byte) []rulePlace {
 			if v := e.Value(); v.Kind == unstable.String {
 				raw := p.Raw(v.Raw)
 				place.values[name] = lines.lineAt(int(v.Raw.Offset))
-				// TOML drops a line end right after the opening quotes.
+				// TOML ignores a line end right after the opening quotes.
 				if opening := raw[:min(len(raw), 5)]; bytes.HasPrefix(opening, []byte("'''\n")) || bytes.HasPrefix(opening, []byte("'''\r\n")) ||
 					bytes.HasPrefix(opening, []byte("\"\"\"\n")) || bytes.HasPrefix(opening, []byte("\"\"\"\r\n")) {
 					place.values[name]++

@@ -53,7 +53,7 @@ func (r *ruleReader) read() rules.Rule {
 			r.fault(key, "is no key of a rule", suggestRuleKey(key))
 		}
 	}
-	// Tests in the order of the manual, whatever the order in the file.
+	// Sort the tests as in the manual, whatever their order in the file.
 	slices.SortStableFunc(r.rule.Tests, func(a, b *condition.Test) int { return a.Order() - b.Order() })
 	r.rule.Comment = foreign.Terminal(r.text("comment"), maxShown)
 	r.condition()

@@ -26,8 +26,8 @@ func (s *Socket) section() section {
 		},
 		{
 			name: "group", value: text(&s.Group, "", checkGroup), restart: true,
-			comment: `Group of unix sockets, by name or number, such as "postfix". Empty: that of
-the process. Needs a restart to change.`,
+			comment: `Group of unix sockets, by name or number, such as "postfix". Empty: the group
+of the process. Needs a restart to change.`,
 		},
 	}}
 }

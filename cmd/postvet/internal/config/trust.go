@@ -7,7 +7,7 @@ import (
 	"github.com/postvet/postvet/policy/addrlist"
 )
 
-// Trust is whose word counts: about the client, and against a failure of DMARC.
+// Trust is whose word counts, about the client and against a failure of DMARC.
 type Trust struct {
 	Relays     List
 	Forwarders List
@@ -16,36 +16,36 @@ type Trust struct {
 
 func (t *Trust) section() section {
 	return section{name: "trust", comment: `Whose word counts: about the client, and against a failure of DMARC. Lists
-take single entries and files of them, such as "file:/etc/postvet/forwarders":
-one entry a line, "#" for remarks, "!" for exceptions, as in the lists of
-opendkim and opendmarc. A name stands for itself, ".example.org" for the names
-below.`, inRules: true, keys: []key{
+take single entries and files of entries, such as
+"file:/etc/postvet/forwarders": one entry a line, "#" for remarks, "!" for
+exceptions, as in the lists of opendkim and opendmarc. A name stands for
+itself, ".example.org" for the names below it.`, inRules: true, keys: []key{
 		{
 			name: "relays", value: entries(&t.Relays, addrlist.Addresses, 0), evaluation: true,
 			comment: `Hosts in front of this MTA, as addresses or prefixes: backup MXs, gateways.
-SPF is about the client that they had, whom the topmost Received fields name;
-all hops that are listed are looked through. List only what puts a
-Received field of its own, with the client's address, on top of every
-message: below a host that does not, a sender's forged field would be
-believed. They are not exempt, whatever [exempt] says.`,
+SPF is evaluated for the client that they had, which the topmost Received
+fields name; every hop that is listed is skipped. List only hosts that put a
+Received field with the client's address on top of every message: below a host
+that does not, a forged field of the sender would be believed. Relays are not
+exempt, whatever [exempt] says.`,
 		},
 		{
 			name: "forwarders", value: entries(&t.Forwarders, addrlist.Addresses|addrlist.Names|addrlist.Signers, 0),
-			comment: `Who forwards mail to us and checks it first? Addresses, names that lead back
-to the client's address, or "dkim:example.org" for all that this domain
-signed. What they hand on is not refused or held for failing DMARC or SPF, or
-by sender_domain.`,
+			comment: `Who checks mail and then forwards it to us? Addresses, names that lead back to
+the client's address, or "dkim:example.org" for all mail that this domain has
+signed. Their mail is not rejected or held for failing DMARC or SPF, or by
+sender_domain.`,
 		},
 		{
 			name: "sealers", value: entries(&t.Sealers, addrlist.Names, 0),
-			comment: `Whose ARC seals do we believe? A message passes if every sealer from the
-newest down to one that saw the author's domain authenticated is listed.`,
+			comment: `Whose ARC seals do we believe? A message passes if every sealer is listed,
+from the newest down to one that saw the author's domain authenticated.`,
 		},
 	}}
 }
 
-// farAddresses are addresses of both families that no relays of one site have all
-// in common.
+// farAddresses are addresses from all over the Internet, for each family. Only a
+// list that covers it has all of them.
 var farAddresses = [][]netip.Addr{
 	{netip.MustParseAddr("1.1.1.1"), netip.MustParseAddr("100.100.100.100"), netip.MustParseAddr("200.200.200.200")},
 	{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2600::1"), netip.MustParseAddr("2a00::1")},

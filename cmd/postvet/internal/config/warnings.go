@@ -13,11 +13,11 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// Warnings are settings that are valid and may yet not do what was meant. They
-// have the form of faults, in the order of the file's keys.
+// Warnings returns settings that are valid but may not do what was meant, in the
+// form of faults.
 func (c *Config) Warnings() Errors {
 	p := c.Policy
-	// Where a mail's author may have it monitored, nobody is refused at RCPT.
+	// If the author may cause monitoring, nothing is rejected at RCPT.
 	if !p.SPFEarly || c.Mode == rules.Monitor || p.MonitorDomains.Set.HasNames() {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (c *Config) Warnings() Errors {
 	return list
 }
 
-// neverRefused are the domains of author_overrides with "none".
+// neverRefused returns the domains of author_overrides with "none".
 func (c *Config) neverRefused() []string {
 	var domains []string
 	for domain, word := range c.AuthorOverrides {
@@ -54,7 +54,8 @@ func (c *Config) neverRefused() []string {
 	return domains
 }
 
-// acceptingLate are the rules that accept what may have been refused at RCPT.
+// acceptingLate returns the rules that accept messages which may have been rejected
+// at RCPT.
 func (c *Config) acceptingLate() []string {
 	var names []string
 	for _, r := range c.rules {
@@ -65,9 +66,9 @@ func (c *Config) acceptingLate() []string {
 	return names
 }
 
-// refusedEarly reports whether a message that suits a rule may be refused at RCPT:
-// by its SPF result, unless it was handed on by a relay or by somebody who logged
-// in.
+// refusedEarly reports whether a message that matches a rule may be rejected at
+// RCPT by its SPF result. That excludes messages from relays and from clients that
+// logged in.
 func (c *Config) refusedEarly(r rule) bool {
 	var results []string
 	for _, refused := range []struct {
@@ -86,15 +87,15 @@ func (c *Config) refusedEarly(r rule) bool {
 	result, _ := condition.KeyNamed("spf")
 	early, problem, _ := condition.NewTest(result, results, condition.Lists{})
 	if problem != "" {
-		return false // nothing is refused
+		return false // nothing is rejected at RCPT
 	}
 	login, _ := condition.KeyNamed("authenticated")
 	tests := append(slices.Clone(r.Tests), early, condition.NewBool(login, false))
-	relayed := func(t *condition.Test) bool { return t.Uses("relay") } // which holds for no other client
+	relayed := func(t *condition.Test) bool { return t.Uses("relay") } // only messages from relays match it
 	return !slices.ContainsFunc(r.Tests, relayed) && condition.Contradiction(tests, r.If) == ""
 }
 
-// some names the first of a list.
+// some returns the first names of a list.
 func some(names []string) string {
 	const most = 3
 	if n := len(names); n > most {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// WriteDefault writes every key with its default and a comment, in TOML: the
-// text of contrib/postvet.toml.
+// WriteDefault writes every key with its default and a comment in TOML, which is
+// the text of contrib/postvet.toml.
 func WriteDefault(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("# Postvet's configuration. Every key stands here with its default, so an\n" +
-		"# empty file means the same. \"postvet config check FILE\" tests a file; SIGHUP\n# makes a running Postvet load it.\n" +
+	b.WriteString("# Postvet's configuration. Every key stands here with its default, so an empty\n" +
+		"# file means the same. \"postvet config check FILE\" tests a file, and \"postvet\n# reload\" or SIGHUP makes the running service load it.\n" +
 		"# Durations are written like \"1.5s\", \"5m\" or \"24h\", sizes like \"64MB\".\n")
 	for _, s := range Default().sections() {
 		if s.name != "" {
@@ -31,7 +31,7 @@ func WriteDefault(w io.Writer) error {
 	return err
 }
 
-// Write writes what is in force, in TOML, with the place that set each key.
+// Write writes the configuration in TOML, with the place that set each key.
 func (c *Config) Write(w io.Writer) error {
 	var b strings.Builder
 	for _, s := range c.sections() {

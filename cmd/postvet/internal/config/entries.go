@@ -13,13 +13,12 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// List is the value of a key that lists addresses, names or domains. An entry
-// "file:/path" stands for those of a file, which is read with the configuration
-// and so again at each reload.
+// List is a list of addresses, names or domains. An entry "file:/path" stands for
+// the entries of a file, which is read with the configuration, also on a reload.
 type List struct {
-	// Entries are as they stand in the configuration.
+	// Entries are the entries in the configuration.
 	Entries []string
-	// Set holds them and what is in the files; nil if there is nothing.
+	// Set holds the entries and those of the files. It is nil if there are none.
 	Set *addrlist.List
 }
 
@@ -29,7 +28,7 @@ const filePrefix = "file:"
 // entriesValue is a List.
 type entriesValue struct {
 	field *List
-	// kinds are what the list may hold, inFiles what its files may hold besides.
+	// kinds are the kinds that the list may hold. Its files may also hold inFiles.
 	kinds, inFiles addrlist.Kind
 	initial        []string
 }
@@ -58,7 +57,7 @@ func newList(kinds addrlist.Kind, entries ...string) List {
 	return l
 }
 
-// readEntries returns the list that a value is.
+// readEntries returns the list of a TOML value.
 func readEntries(v any, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
 	example := exampleOf(kinds)
 	entries, problem, remedy := stringsOf(v, example, example)
@@ -103,7 +102,7 @@ func addFile(b *addrlist.Builder, path string, kinds addrlist.Kind) (problem, re
 	return "", ""
 }
 
-// exampleOf returns a list of some kinds, as a remedy.
+// exampleOf returns the remedy for a list of some kinds.
 func exampleOf(kinds addrlist.Kind) string {
 	switch {
 	case kinds&addrlist.Names == 0:
@@ -114,8 +113,8 @@ func exampleOf(kinds addrlist.Kind) string {
 	return `write a list, such as ["192.0.2.0/24", "mx.example.org"]`
 }
 
-// readList reads a file of entries. A pipe or a device might never end, and
-// nothing may keep a start or a reload waiting.
+// readList reads a file of entries. It refuses pipes and devices, which might never
+// end.
 func readList(path string) (text []byte, problem string) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
