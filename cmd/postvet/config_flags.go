@@ -28,7 +28,7 @@ func (f *configFlags) addFile(cmd *cobra.Command) {
 func (f *configFlags) addDNS(cmd *cobra.Command) {
 	f.cmd = cmd
 	cmd.Flags().StringArrayVar(&f.resolvers, "resolver", nil, "resolver to ask, as `HOST:PORT` or address; repeatable (default the system's)")
-	cmd.Flags().StringVar(&f.dnsTimeout, "dns-timeout", "", "`TIME` that one look-up may take with its retries (default 5s)")
+	cmd.Flags().StringVar(&f.dnsTimeout, "dns-timeout", "", "`TIME` that one lookup may take with its retries (default 5s)")
 }
 
 func (f *configFlags) addAuthservID(cmd *cobra.Command) {

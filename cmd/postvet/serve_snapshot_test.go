@@ -39,10 +39,10 @@ func serveOnce(t *testing.T, shell []string, before, snapshot string) *serveProc
 func TestSnapshotCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	s := serveOnce(t, nil, "", filepath.Join(t.TempDir(), "absent/dns.snapshot"))
-	if line := s.waitLog("dns answers will not be kept at the end, mail is not affected", 1); !strings.Contains(line, "StateDirectory=postvet") {
+	if line := s.waitLog("dns answers cannot be saved at the end; mail is not affected", 1); !strings.Contains(line, "StateDirectory=postvet") {
 		t.Error(line)
 	}
-	s.waitLog("dns answers not kept, the next start begins with an empty cache", 1)
+	s.waitLog("dns answers not saved, the next start begins with an empty cache", 1)
 }
 
 // TestSnapshotDisks has file systems of its own: a full one and a read-only one.
@@ -64,7 +64,7 @@ func TestSnapshotDisks(t *testing.T) {
 				before += "{ head -c 65536 /dev/zero >" + dir + "/ballast || true; } 2>&- && "
 			}
 			s := serveOnce(t, unshare, before, filepath.Join(dir, "dns.snapshot"))
-			line := s.waitLog("dns answers not kept, the next start begins with an empty cache", 1)
+			line := s.waitLog("dns answers not saved, the next start begins with an empty cache", 1)
 			if !strings.Contains(line, tc.says) {
 				t.Error(line)
 			}

@@ -56,14 +56,14 @@ func (s Status) Text(now time.Time, width int) string {
 	}
 	dns := "works"
 	if s.DNS.Degraded {
-		dns = "IS DOWN: look-ups fail whatever is asked"
+		dns = "IS DOWN: lookups of all names fail"
 	}
 	add("dns", "%s; %s under way", dns, layout.Count(s.DNS.InFlight, "question"))
 	for _, u := range s.DNS.Upstreams {
 		add("", "%s", u.text())
 	}
 	add("cache", "%s, %s of %s, %.1f%% hits of %s", layout.Count(s.Cache.Entries, "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
-		100*s.Cache.HitRatio, layout.Count(int64(s.Cache.Lookups), "look-up"))
+		100*s.Cache.HitRatio, layout.Count(int64(s.Cache.Lookups), "lookup"))
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"

@@ -28,17 +28,17 @@ func newMessageMetrics() *messageMetrics {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	}
 	m := &messageMetrics{
-		messages:  newCounts("postvet_messages_total", "Messages that got a verdict, by what was done and the rule that decided.", "action", "rule"),
-		results:   newCounts("postvet_results_total", "Results of the methods of authentication; dkim has one for each signature.", "method", "result"),
-		overrides: newCounts("postvet_overrides_total", "What turned the action away from what the author's domain asks for, by RFC 9990's reason.", "reason"),
-		matches:   newCounts("postvet_rule_matches_total", "Matches of the configuration's own rules, also of those that are only watched.", "rule"),
-		hints:     newCounts("postvet_hints_total", "Likely stories behind failures, see the log's key hint; a forger can stage all of them.", "hint"),
-		shadow:    newCounts("postvet_shadow_differences_total", "Messages that the shadow policy would have treated differently, by what was done and what it would have done.", "action", "shadow_action"),
-		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was refused there, to its verdict.",
+		messages:  newCounts("postvet_messages_total", "Messages with a verdict, by action and by the rule that decided.", "action", "rule"),
+		results:   newCounts("postvet_results_total", "Results of the authentication methods; dkim has one for each signature.", "method", "result"),
+		overrides: newCounts("postvet_overrides_total", "Reasons (RFC 9990) why a message was not treated as its author's domain asks.", "reason"),
+		matches:   newCounts("postvet_rule_matches_total", "Matches of rules in the configuration, also of those that are only monitored.", "rule"),
+		hints:     newCounts("postvet_hints_total", "Likely causes of failures, as in the log's key hint; a forger can imitate all of them.", "hint"),
+		shadow:    newCounts("postvet_shadow_differences_total", "Messages that the shadow policy would have treated differently, by action and by the action it would have taken.", "action", "shadow_action"),
+		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was rejected there, to its verdict.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
-		dnsWait: seconds("postvet_dns_wait_seconds", "Time during which at least one look-up of a message was under way; it overlaps the message's arrival.",
+		dnsWait: seconds("postvet_dns_wait_seconds", "Time during which at least one lookup of a message was under way; it overlaps the message's arrival.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
-		whole: seconds("postvet_message_seconds", "Time from MAIL to the verdict, most of it the client's.",
+		whole: seconds("postvet_message_seconds", "Time from MAIL to the verdict, most of which the client takes.",
 			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800}),
 	}
 	m.results.know(results)

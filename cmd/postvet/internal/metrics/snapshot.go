@@ -71,7 +71,7 @@ func (s *snapshot) notReady() []string {
 		why = append(why, "not listening on every socket; the log says why")
 	}
 	if s.DNS.Degraded {
-		why = append(why, "dns is down: look-ups fail whatever is asked; look at the resolvers")
+		why = append(why, "dns is down: lookups of all names fail; look at the resolvers")
 	}
 	return why
 }

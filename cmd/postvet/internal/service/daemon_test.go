@@ -99,8 +99,8 @@ func TestLoopKeepsTime(t *testing.T) {
 	})
 }
 
-// TestNoPingWhenStuck: a service that does not pass its check says so and lets
-// the service manager act.
+// TestNoPingWhenStuck: a service that fails its check logs that and sends no
+// ping.
 func TestNoPingWhenStuck(t *testing.T) {
 	t.Parallel()
 	var told []string
@@ -115,16 +115,16 @@ func TestNoPingWhenStuck(t *testing.T) {
 	defer close(hang)
 	err := returns(ctx, func() { <-hang })
 	if err == nil {
-		t.Fatal("a look-up that hangs has returned")
+		t.Fatal("a lookup that hangs has returned")
 	}
 	d.watchdogChecked(err)
 	if len(told) != 0 {
 		t.Errorf("told %q", told)
 	}
-	if log := d.opt.Log.(*bytes.Buffer).String(); !strings.Contains(log, "does not pass its own check") {
+	if log := d.opt.Log.(*bytes.Buffer).String(); !strings.Contains(log, "fails its own check") {
 		t.Errorf("the log says %s", log)
 	}
-	// A look-up that fails is no stuck one.
+	// A lookup that fails is not stuck.
 	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := d.alive(ctx); err != nil {

@@ -175,9 +175,9 @@ func (d *daemon) announce(sockets []mtasetup.Socket) {
 		zap.String("control", d.controlSocket), zap.Duration("watchdog", d.watchdog.interval),
 		zap.Int("pid", os.Getpid()), zap.String("version", d.opt.Build))
 	if !strings.Contains(id, ".") {
-		d.log.Warn("the authserv-id is not fully qualified, others may use the same; set authserv_id", zap.String("authserv_id", id))
+		d.log.Warn("the authserv-id is not fully qualified, and others may use the same one; set authserv_id", zap.String("authserv_id", id))
 	}
 	for _, name := range c.UnusedSockets() {
-		d.log.Warn("systemd passed a socket that listen does not name: who connects there waits for ever; name it (systemd:NAME) or remove its unit", zap.String("socket", name))
+		d.log.Warn("systemd passed a socket that listen does not name, so nobody answers there; name it in listen (systemd:NAME) or remove its unit", zap.String("socket", name))
 	}
 }

@@ -23,7 +23,7 @@ func (d *daemon) loadAnswers() {
 	}
 	dir := filepath.Dir(file)
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		d.log.Warn("dns answers will not be kept at the end, mail is not affected", zap.String("file", file),
+		d.log.Warn("dns answers cannot be saved at the end; mail is not affected", zap.String("file", file),
 			zap.Error(err), zap.String("remedy", snapshotRemedy(err, dir)))
 	}
 	switch n, err := d.dns.current.Load().Load(file); {
@@ -41,7 +41,7 @@ func (d *daemon) saveAnswers() {
 		return
 	}
 	if err := d.dns.current.Load().Save(file); err != nil {
-		d.log.Warn("dns answers not kept, the next start begins with an empty cache", zap.String("file", file),
+		d.log.Warn("dns answers not saved, the next start begins with an empty cache", zap.String("file", file),
 			zap.Error(err), zap.String("remedy", snapshotRemedy(err, filepath.Dir(file))))
 	}
 }

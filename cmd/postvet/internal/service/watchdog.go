@@ -81,7 +81,7 @@ func returns(ctx context.Context, lookup func()) error {
 	case <-returned:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("a look-up does not end: %w", ctx.Err())
+		return fmt.Errorf("a lookup does not end: %w", ctx.Err())
 	}
 }
 
@@ -90,7 +90,7 @@ func returns(ctx context.Context, lookup func()) error {
 func (d *daemon) watchdogChecked(err error) {
 	d.watchdog.checking = false
 	if err != nil {
-		d.log.Error("the service does not pass its own check; the service manager will restart it unless that ends", zap.Error(err))
+		d.log.Error("the service fails its own check; the service manager will restart it unless a later check passes", zap.Error(err))
 		return
 	}
 	d.notify(systemd.SdNotifyWatchdog)
