@@ -256,19 +256,19 @@ var steps = [stepEnd]Step{
 		Codes: []Code{{Reply: "550 5.7.20"}, {Reply: "550 5.7.22"}},
 	},
 	stepSPFFail: {
-		Part: PartChange, Rule: result.RuleSPFFail, Keys: []string{"spf_fail"},
+		Part: PartChange, Rule: result.RuleSPFFail, Keys: []string{"spf_fail", "spf_early"},
 		When: "SPF fail, and no signature of the same domain",
 		On:   demandable, To: quarantine | reject,
 		Codes: []Code{{Reply: "550 5.7.23"}}, AtRCPT: true,
 	},
 	stepSPFSoftfail: {
-		Part: PartChange, Rule: result.RuleSPFSoftfail, Keys: []string{"spf_softfail"},
+		Part: PartChange, Rule: result.RuleSPFSoftfail, Keys: []string{"spf_softfail", "spf_early"},
 		When: "SPF softfail, and no signature of the same domain",
 		On:   demandable, To: quarantine | reject,
 		Codes: []Code{{Reply: "550 5.7.23"}}, AtRCPT: true,
 	},
 	stepSPFPermError: {
-		Part: PartChange, Rule: result.RuleSPFPermError, Keys: []string{"spf_permerror"},
+		Part: PartChange, Rule: result.RuleSPFPermError, Keys: []string{"spf_permerror", "spf_early"},
 		When: "SPF permerror, and no signature of the same domain",
 		On:   demandable, To: quarantine | reject,
 		Codes: []Code{{Reply: "550 5.7.24"}}, AtRCPT: true,
