@@ -8,9 +8,9 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// MaxClaims is how many fields in our name are removed from one message; one
+// maxClaims is how many fields in our name are removed from one message; one
 // with more does not pass.
-const MaxClaims = 1000
+const maxClaims = 1000
 
 // Field takes the next header field.
 func (m *Message) Field(f message.Field) { m.field(f, false) }
@@ -108,7 +108,7 @@ func (m *Message) noteClaim(f message.Field, truncated bool) {
 	}
 	switch {
 	case !ours:
-	case len(m.claims.fields) >= MaxClaims:
+	case len(m.claims.fields) >= maxClaims:
 		m.claims.incomplete = true
 	default:
 		m.claims.fields = append(m.claims.fields, result.FieldRef{Name: name, Occurrence: m.claims.count[name]})

@@ -14,6 +14,9 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
+// maxClaims is how many fields in our name are removed from one message.
+const maxClaims = 1000
+
 // limited begins a message under limits.
 func limited(t *testing.T, o policy.Options, c message.Client, s message.Sender) *policy.Message {
 	t.Helper()
@@ -45,10 +48,10 @@ func TestTruncatedClaims(t *testing.T) {
 	}{
 		{"none", stranger, "", 0, 0, false},
 		{"some", stranger, "", 3, 3, false},
-		{"at the limit", stranger, "", policy.MaxClaims, policy.MaxClaims, false},
-		{"beyond the limit", stranger, "", policy.MaxClaims + 1, policy.MaxClaims, true},
-		{"authenticated", stranger, "ann", policy.MaxClaims + 1, policy.MaxClaims, true},
-		{"exempt address", message.Client{IP: netip.MustParseAddr("192.0.2.200")}, "", policy.MaxClaims + 1, 0, false},
+		{"at the limit", stranger, "", maxClaims, maxClaims, false},
+		{"beyond the limit", stranger, "", maxClaims + 1, maxClaims, true},
+		{"authenticated", stranger, "ann", maxClaims + 1, maxClaims, true},
+		{"exempt address", message.Client{IP: netip.MustParseAddr("192.0.2.200")}, "", maxClaims + 1, 0, false},
 		{"local", message.Client{Local: true}, "", 1, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

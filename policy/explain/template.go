@@ -105,5 +105,5 @@ func found(res *result.Results) string {
 	case res.DMARC.Status == dmarc.Fail:
 		return SPFFound(res) + "; " + DKIMFound(res)
 	}
-	return Sentence("dmarc "+string(cmp.Or(res.DMARC.Status, dmarc.None)), res.DMARC.Reason)
+	return withReason("dmarc "+string(cmp.Or(res.DMARC.Status, dmarc.None)), res.DMARC.Reason)
 }

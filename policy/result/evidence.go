@@ -1,20 +1,9 @@
 package result
 
 import (
-	"strings"
-
 	"github.com/postvet/postvet/policy/dkim"
-	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
-
-// Related reports whether a domain looks like one of the author's organization.
-// It is no alignment.
-func (r *Results) Related(domain string) bool {
-	author := r.Author.Domain
-	return domain != "" && (message.Below(domain, author) || strings.Contains(domain, ".") && message.Below(author, domain) ||
-		message.Below(domain, r.DMARC.OrganizationalDomain))
-}
 
 // Counts returns what a signature's result counts as for DMARC and in our field,
 // and why: a signature that passes by RFC 6376 may leave a part of the body

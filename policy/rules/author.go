@@ -3,7 +3,6 @@ package rules
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/explain"
@@ -18,11 +17,10 @@ func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
 	if len(t.Authors) == 0 {
 		return "", ""
 	}
-	for name := domain; name != ""; {
+	for name := range message.Ancestry(domain) {
 		if p, ok := t.Authors[name]; ok {
 			return p, name
 		}
-		_, name, _ = strings.Cut(name, ".")
 	}
 	return "", ""
 }

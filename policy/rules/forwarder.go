@@ -62,7 +62,10 @@ func (t *Trust) handedOn(res *result.Results) (by string, trusted bool) {
 		if status == dkim.Pass {
 			return "signature of " + d.Domain, true
 		}
-		by = "signature of " + foreign.Line(d.Domain, 100) + ": " + explain.Sentence(string(status), reason)
+		by = "signature of " + foreign.Line(d.Domain, 100) + ": " + string(status)
+		if reason != "" {
+			by += ", " + foreign.Line(reason, 300)
+		}
 	}
 	if by == "" && t.Forwarders.HasNames() && res.IPRev.Status == iprev.Fail {
 		by = foreign.Line(res.IPRev.Reason, 150) // a name that is only claimed

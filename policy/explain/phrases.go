@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -63,62 +64,6 @@ func SPFFound(res *result.Results) string {
 	return fmt.Sprintf("SPF %s for %s from %s", r.Status, domain, res.Client.IP)
 }
 
-// adviceFor says to the person whose message is refused who must do what; "" if
-// there is nothing to say.
-func adviceFor(res *result.Results, v *result.Verdict) string {
-	author := foreign.Line(res.Author.Domain, 100)
-	switch v.Rule {
-	case result.RuleAmbiguousAuthor:
-		return "Send it with one From field that names one domain"
-	case result.RuleOwnDomain:
-		return "Whoever sends for a domain of this server must log in to it"
-	case result.RuleUnsigned:
-		return "The administrators of " + author + " must see to it that all its mail is signed"
-	case result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError:
-		return adviceOnSPF(res, v.Rule)
-	case result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleAuthorOverride:
-	default:
-		return ""
-	}
-	if len(v.Hints) == 0 {
-		return ""
-	}
-	switch v.Hints[0].Word {
-	case result.HintList:
-		return "A mailing list changed the message; its owner should set it to rewrite From, or to leave messages as they are"
-	case result.HintAltered:
-		return "The message was changed after it was signed; send it directly, or have the forwarder leave it as it is"
-	case result.HintMaybeForwarded:
-		return "If it was forwarded, write to the final address, or ask the administrators of " + author + " to sign with DKIM"
-	case result.HintOtherSigner:
-		return "If this is genuine, the service that sent it must sign with DKIM as " + author
-	case result.HintKeyMissing:
-		return "The administrators of " + author + " must publish the DKIM key that it was signed with"
-	case result.HintWeak:
-		return "The administrators of " + author + " must sign with rsa-sha256 and a key of 2048 bits"
-	case result.HintStrict:
-		return "The administrators of " + author + " must sign as that very domain, or relax their DMARC record"
-	case result.HintExpired:
-		return "Please send it again"
-	case result.HintPartial:
-		return "The administrators of " + author + " must sign without l="
-	case result.HintSPFBroken:
-		return "The administrators of " + author + " must repair the SPF record"
-	case result.HintUnauthenticated:
-		return "If you may send for " + author + ", its administrators must list your server in SPF or sign with DKIM"
-	}
-	return ""
-}
-
-func adviceOnSPF(res *result.Results, rule string) string {
-	s, _ := res.EnvelopeSPF()
-	domain := foreign.Line(s.Domain, 100)
-	if rule == result.RuleSPFPermError {
-		return "The administrators of " + domain + " must repair the SPF record"
-	}
-	return "If you may send for " + domain + ", its administrators must list your server in SPF"
-}
-
 // dkimFound speaks of the signature that comes nearest to the author.
 func DKIMFound(res *result.Results) string {
 	if len(res.DKIM) == 0 {
@@ -159,9 +104,57 @@ func nearer(a, b dkim.Result, author string) bool {
 	return rank(a) > rank(b)
 }
 
-func Sentence(result, reason string) string {
+// withReason adds a reason to a result, if there is one.
+func withReason(result, reason string) string {
 	if reason == "" {
 		return result
 	}
 	return result + ", " + foreign.Line(reason, 300)
+}
+
+func done(a result.Action) string {
+	switch a {
+	case result.Accept:
+		return "accepted"
+	case result.Quarantine:
+		return "held"
+	case result.Reject:
+		return "rejected"
+	case result.TempFail:
+		return "deferred"
+	case result.Redirect:
+		return "redirected"
+	case result.Discard:
+		return "discarded"
+	}
+	return string(a)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func listName(l message.List) string {
+	if l.ID != "" {
+		return "the list " + foreign.Line(l.ID, 80)
+	}
+	return "a list (" + foreign.Line(l.String(), 80) + ")"
+}
+
+func verb(p dmarc.Policy) string {
+	if p == dmarc.PolicyQuarantine {
+		return "quarantine"
+	}
+	return "refuse"
+}
+
+// related reports whether a domain looks like one of the author's organization. It
+// is no alignment.
+func related(res *result.Results, domain string) bool {
+	author := res.Author.Domain
+	return domain != "" && (message.Below(domain, author) || strings.Contains(domain, ".") && message.Below(author, domain) ||
+		message.Below(domain, res.DMARC.OrganizationalDomain))
 }

@@ -1,0 +1,62 @@
+package explain
+
+import (
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// adviceFor says to the person whose message is refused who must do what; "" if
+// there is nothing to say.
+func adviceFor(res *result.Results, v *result.Verdict) string {
+	author := foreign.Line(res.Author.Domain, 100)
+	switch v.Rule {
+	case result.RuleAmbiguousAuthor:
+		return "Send it with one From field that names one domain"
+	case result.RuleOwnDomain:
+		return "Whoever sends for a domain of this server must log in to it"
+	case result.RuleUnsigned:
+		return "The administrators of " + author + " must see to it that all its mail is signed"
+	case result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError:
+		return adviceOnSPF(res, v.Rule)
+	case result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleAuthorOverride:
+	default:
+		return ""
+	}
+	if len(v.Hints) == 0 {
+		return ""
+	}
+	switch v.Hints[0].Word {
+	case result.HintList:
+		return "A mailing list changed the message; its owner should set it to rewrite From, or to leave messages as they are"
+	case result.HintAltered:
+		return "The message was changed after it was signed; send it directly, or have the forwarder leave it as it is"
+	case result.HintMaybeForwarded:
+		return "If it was forwarded, write to the final address, or ask the administrators of " + author + " to sign with DKIM"
+	case result.HintOtherSigner:
+		return "If this is genuine, the service that sent it must sign with DKIM as " + author
+	case result.HintKeyMissing:
+		return "The administrators of " + author + " must publish the DKIM key that it was signed with"
+	case result.HintWeak:
+		return "The administrators of " + author + " must sign with rsa-sha256 and a key of 2048 bits"
+	case result.HintStrict:
+		return "The administrators of " + author + " must sign as that very domain, or relax their DMARC record"
+	case result.HintExpired:
+		return "Please send it again"
+	case result.HintPartial:
+		return "The administrators of " + author + " must sign without l="
+	case result.HintSPFBroken:
+		return "The administrators of " + author + " must repair the SPF record"
+	case result.HintUnauthenticated:
+		return "If you may send for " + author + ", its administrators must list your server in SPF or sign with DKIM"
+	}
+	return ""
+}
+
+func adviceOnSPF(res *result.Results, rule string) string {
+	s, _ := res.EnvelopeSPF()
+	domain := foreign.Line(s.Domain, 100)
+	if rule == result.RuleSPFPermError {
+		return "The administrators of " + domain + " must repair the SPF record"
+	}
+	return "If you may send for " + domain + ", its administrators must list your server in SPF"
+}
