@@ -11,8 +11,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// author returns what is set for an author domain, and for which name: its own,
-// or the nearest above it.
+// author returns the override for an author domain and the name that it is set for:
+// the domain, or the nearest above it.
 func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
 	if len(t.Authors) == 0 {
 		return "", ""
@@ -25,9 +25,9 @@ func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
 	return "", ""
 }
 
-// authorOverride puts what the administrator wants for an author's domain in the
-// place of what the domain asks for. A message that proves to be of the domain is
-// left alone. One of which a DNS failure hides that is never refused for it.
+// authorOverride replaces what an author's domain asks for by what the administrator
+// wants. A message that is proven to be of the domain is left alone. If a DNS failure
+// hides the proof, the message is never refused for the override.
 func (r *Rules) authorOverride(d *decision) {
 	res, v := d.results, &d.verdict
 	asked, key := r.Trust.author(res.Author.Domain)
@@ -68,8 +68,8 @@ func (r *Rules) authorOverride(d *decision) {
 	}
 }
 
-// authorProof says whether a message proves to be of its author's domain, for
-// which an override of a name is set.
+// authorProof says whether a message is proven to be of its author's domain, for
+// which an override is set by a name.
 func (r *Rules) authorProof(res *result.Results, name string) proof {
 	switch res.DMARC.Status {
 	case dmarc.Pass:

@@ -13,13 +13,13 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// CustomRule is a rule of the admin's own. It matches if all its tests and its
-// condition hold. With an action it decides, and no later rule is asked; without
-// one it edits the header, and the next rule is asked.
+// Rule is a rule of the administrator's own. It matches if all its tests and its
+// condition hold. A rule with an action decides, and no later rule is asked. A
+// rule without one edits the header, and the next rule is asked.
 //
-// A rule that refuses or discards does so on evidence alone: where it asks for
-// something that DNS trouble or a relay hides, the message is deferred, unless the rule names
-// the word temperror and so has thought of it.
+// A rule refuses or discards a message on evidence alone. If it asks for something
+// that a DNS failure or a relay hides, the message is deferred. A rule that names
+// the word temperror is exempt: its author thought of failures.
 type Rule struct {
 	// Name is unique among the rules, of letters a to z, digits and hyphens.
 	Name, Comment string
@@ -29,29 +29,29 @@ type Rule struct {
 
 	// Action is what is done; "" for a rule that only edits.
 	Action result.Action
-	// Quarantine is QuarantineHold or QuarantineTag where Action is Quarantine.
+	// Quarantine is QuarantineHold or QuarantineTag if Action is Quarantine.
 	Quarantine Quarantine
 	// RedirectTo is the address that gets the message instead of its recipients
-	// where Action is Redirect.
+	// if Action is Redirect.
 	RedirectTo string
 	// Code is the reply and enhanced code; "" is DefaultRejectCode or
 	// DefaultTempFailCode.
 	Code string
-	// Text is that of the reply, or the reason of a quarantine. Empty: a sentence
-	// with the rule's name.
+	// Text is the reply's text, or the reason of a quarantine. If it is empty, a
+	// sentence with the rule's name stands for it.
 	Text explain.Template
-	// Reason is the word for reports where the rule overrides what the author's
-	// domain asks for. Default local_policy.
+	// Reason is what reports call it if the rule overrides what the author's domain
+	// asks for. The default is local_policy.
 	Reason result.OverrideReason
-	// Add are fields to put on top, the last one uppermost, and Remove the names
-	// of fields to take out.
+	// Add are fields to put on top, the last one uppermost. Remove are the names of
+	// fields to remove.
 	Add    []Addition
 	Remove []string
-	// Monitor tells that the rule is only noted where it matches.
+	// Monitor tells that a match is only noted.
 	Monitor bool
 }
 
-// The reply codes of rules that name none.
+// The reply codes of rules without a code.
 const (
 	DefaultRejectCode   = "550 5.7.1"
 	DefaultTempFailCode = "451 4.7.1"
@@ -65,14 +65,15 @@ type Addition struct {
 
 // customResult is what the administrator's own rules made of a message.
 type customResult struct {
-	rule    *Rule // which decided, nil if none did
+	rule    *Rule // the rule that decided, nil if none did
 	matched []result.RuleMatch
 	faults  []string
 	insert  []message.Field
 	remove  []string
 }
 
-// applyCustom goes through the administrator's own rules in order.
+// applyCustom applies the administrator's own rules in order, up to the first
+// that decides.
 func (r *Rules) applyCustom(d *decision) {
 	if len(r.Custom) == 0 {
 		return
@@ -99,8 +100,8 @@ func (r *Rules) applyCustom(d *decision) {
 	}
 }
 
-// matches asks the tests first: they cost next to nothing. A condition that
-// fails does not hold.
+// matches reports whether a rule matches. The tests come first, as they cost next
+// to nothing. A condition that ends in an error does not hold.
 func (c *customResult) matches(rule *Rule, facts *condition.Facts) bool {
 	for _, t := range rule.Tests {
 		if !t.Holds(facts) {
@@ -119,11 +120,11 @@ func (c *customResult) matches(rule *Rule, facts *condition.Facts) bool {
 
 // verdict returns the verdict of a rule that decides.
 func (r *Rule) verdict(res *result.Results) result.Verdict {
-	// A DNS failure is no evidence: what cannot be taken back has to wait.
+	// A DNS failure is no evidence, and these actions cannot be taken back.
 	if (r.Action == result.Reject || r.Action == result.Discard) && r.restsOnUndecided(res) {
 		v := postponed(r.Name, "The sender could not be checked (rule "+r.Name+")")
 		if res.Client.Hidden != "" {
-			v.Code = replyRelay // as for DMARC: it is our own network's fault
+			v.Code = replyRelay // as for DMARC: our own network is at fault
 		}
 		return v
 	}
@@ -150,8 +151,8 @@ var defaultTexts = map[result.Action]string{
 	result.Quarantine: "Held by local policy",
 }
 
-// override is the evidence that the rule turned the action away from what the
-// author's domain asks for; false if it did not.
+// override returns the evidence that a rule turned the action away from what the
+// author's domain asks for; false if none did.
 func (c *customResult) override(res *result.Results) (result.Override, bool) {
 	if c.rule == nil || c.rule.Action == asked(res) {
 		return result.Override{}, false
@@ -163,7 +164,7 @@ func (c *customResult) override(res *result.Results) (result.Override, bool) {
 	return result.Override{Reason: reason, By: "rule " + c.rule.Name, Text: foreign.Line(c.rule.Comment, 200)}, true
 }
 
-// asked is what the author's domain asks for.
+// asked returns what the author's domain asks for.
 func asked(res *result.Results) result.Action {
 	if res.DMARC.Status == dmarc.Fail {
 		switch res.DMARC.Disposition {
@@ -176,12 +177,12 @@ func asked(res *result.Results) result.Action {
 	return result.Accept
 }
 
-// edit puts the edits of the rules into a verdict that delivers the message.
+// edit adds the edits of the rules to a verdict that delivers the message.
 func (c *customResult) edit(v *result.Verdict, res *result.Results) {
 	v.Insert = append(v.Insert, c.insert...)
 	for i, name := range c.remove {
 		if slices.ContainsFunc(c.remove[:i], func(s string) bool { return strings.EqualFold(s, name) }) {
-			continue // a sender chooses how many fields there are, for each rule
+			continue // of each name once: a sender chooses how many fields there are
 		}
 		n := res.Header.Count(name)
 		for k := 1; k <= n; k++ {

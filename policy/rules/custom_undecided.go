@@ -11,8 +11,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// undecidedFacts names the facts that a DNS failure hides, or a relay that does not
-// tell its client.
+// undecidedFacts names the facts that are hidden by a DNS failure, or by a relay
+// that does not tell its client.
 func undecidedFacts(res *result.Results) (facts []string) {
 	for _, r := range res.SPF {
 		if r.Status != spf.TempError {
@@ -45,8 +45,8 @@ func undecidedFacts(res *result.Results) (facts []string) {
 	return facts
 }
 
-// restsOnUndecided reports whether a rule asks for what is hidden, so that its match
-// proves nothing. A rule that names the word temperror has thought of it.
+// restsOnUndecided reports whether a rule asks for a hidden fact and does not name
+// the word temperror. A match proves nothing then.
 func (r *Rule) restsOnUndecided(res *result.Results) bool {
 	facts := undecidedFacts(res)
 	if len(facts) == 0 {

@@ -11,7 +11,7 @@ import (
 // decision is one decision under way.
 type decision struct {
 	results *result.Results
-	// verdict is what the steps so far led to; its action is "" until one decided.
+	// verdict is what the steps so far led to. Its action is "" until one decided.
 	verdict result.Verdict
 	// ended tells that a step before DMARC decided.
 	ended bool
@@ -22,8 +22,8 @@ type decision struct {
 	custom customResult
 }
 
-// take takes the steps from one to the one before end, in order, as far as they
-// concern the verdict so far.
+// take takes the steps from one to the step before end, in order. It leaves out
+// steps that do not concern the verdict so far.
 func (r *Rules) take(d *decision, from, end step) {
 	for s := from; s < end; s++ {
 		row := &steps[s]
@@ -40,8 +40,8 @@ func (r *Rules) take(d *decision, from, end step) {
 	}
 }
 
-// step takes one step. A switch, unlike a table of functions, lets the decision
-// stay on the stack.
+// step takes one step. It is a switch and not a table of functions, so that the
+// decision stays on the stack.
 func (r *Rules) step(s step, d *decision) {
 	switch s {
 	case stepUnreadable:
@@ -112,14 +112,14 @@ func (s step) verdict(a result.Action, text string) result.Verdict {
 	return v
 }
 
-// decide makes the verdict that of a step; overrides stay.
+// decide makes the verdict that of a step. Overrides stay.
 func (d *decision) decide(s step, a result.Action, text string) {
 	v := s.verdict(a, text)
 	d.verdict.Action, d.verdict.Rule, d.verdict.Code, d.verdict.Text = v.Action, v.Rule, v.Code, v.Text
 }
 
-// override accepts the message by a step; the rule that decided stays if the step
-// has none.
+// override accepts the message by a step. A step without a rule keeps the name of
+// the rule that decided.
 func (d *decision) override(s step, o result.Override) {
 	rule := cmp.Or(steps[s].Rule, d.verdict.Rule)
 	d.decide(s, result.Accept, "")
@@ -130,19 +130,21 @@ func (d *decision) override(s step, o result.Override) {
 // refuse notes an override that nearly applied.
 func (d *decision) refuse(o result.Override) { d.verdict.Refused = append(d.verdict.Refused, o) }
 
-// postponed returns the verdict of a rule that a DNS failure keeps from deciding.
+// postponed returns the verdict of a rule that cannot decide because of a DNS
+// failure.
 func postponed(rule, text string) result.Verdict {
 	return result.Verdict{Action: result.TempFail, Rule: rule, Code: replyDNS, Text: text + "; please try again later"}
 }
 
-// postpone defers the message by a rule because of a DNS failure; overrides stay.
+// postpone defers the message by a rule because of a DNS failure. Overrides stay.
 func (d *decision) postpone(rule, text string) {
 	v := postponed(rule, text)
 	v.Overrides, v.Refused = d.verdict.Overrides, d.verdict.Refused
 	d.verdict = v
 }
 
-// conclude notes what was decided, before it is known whether it is carried out.
+// conclude fills in what was decided, before the mode says whether it is carried
+// out.
 func (d *decision) conclude() {
 	v := &d.verdict
 	if o, ok := d.custom.override(d.results); ok {

@@ -8,8 +8,8 @@ import (
 )
 
 // degraded decides while no resolver works. It concerns only messages whose
-// lookups failed: the others were evaluated by what the cache knew. Missing
-// answers never refuse a message for good then.
+// lookups failed, as the cache answered for the others. Missing answers never
+// refuse a message for good.
 func (r *Rules) degraded(d *decision) {
 	res, v := d.results, &d.verdict
 	if !res.DNS.Degraded || res.DNS.Failed == 0 {

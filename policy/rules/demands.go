@@ -12,24 +12,24 @@ import (
 // Local is what we ask for beside DMARC.
 type Local struct {
 	// SPFFail, SPFSoftfail and SPFPermError are what these results of MAIL FROM
-	// (of HELO for a bounce) lead to, unless the same domain has signed the message.
+	// (of HELO for a bounce) lead to, unless the same domain signed the message.
 	SPFFail, SPFSoftfail, SPFPermError Demand
 	// SPFEarly refuses by them before the message is sent, see [Rules.Early].
 	SPFEarly bool
-	// OwnDomains are ours. OnOwnDomain is what it leads to if a stranger uses one
-	// as author or in MAIL FROM without proof.
+	// OwnDomains are ours. OnOwnDomain is what mail leads to that uses one as author
+	// or in MAIL FROM without proof.
 	OwnDomains  *addrlist.List
 	OnOwnDomain Demand
 	// SigningDomains sign all their mail. OnUnsigned is what mail of such authors
-	// leads to that bears no valid signature of theirs.
+	// leads to if it bears no valid signature of theirs.
 	SigningDomains *addrlist.List
 	OnUnsigned     Demand
 }
 
-// demand makes a demand of what would be accepted that is not met; of several
-// demands the strictest outcome counts. A message is not asked for more if it was
-// trusted before, if its author is never to be refused, or if its forwarder is
-// trusted, who cannot help that SPF fails.
+// demand applies the verdict of a demand that an accepted message does not meet. Of
+// several verdicts the strictest counts. No demand is made of a message that was
+// trusted before, whose author is never to be refused, or whose forwarder is
+// trusted: a forwarder cannot help that SPF fails.
 func (r *Rules) demand(d *decision, v result.Verdict) {
 	if !d.demanded {
 		if d.verdict.Action != result.Accept || d.trusted() {
@@ -60,7 +60,7 @@ func strictness(a result.Action) int {
 	return 0
 }
 
-// ownDomain asks whoever uses a domain of this server for proof.
+// ownDomain demands proof of a message that uses a domain of this server.
 func (r *Rules) ownDomain(d *decision) {
 	want, res, own := r.leads(stepOwnDomain), d.results, r.Local.OwnDomains
 	if want == "" || res.User != "" {
@@ -92,7 +92,7 @@ func (r *Rules) ownDomain(d *decision) {
 	}
 }
 
-// unsigned asks for a signature of a domain that signs all its mail.
+// unsigned demands a signature of a domain that signs all its mail.
 func (r *Rules) unsigned(d *decision) {
 	want, res := r.leads(stepUnsigned), d.results
 	author := res.Author.Domain

@@ -6,9 +6,9 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// dmarcTempError decides what happens while a DNS failure leaves DMARC open. Of a
-// message made on a trusted relay no forger from outside can bring that about, and
-// it would be so for ever.
+// dmarcTempError decides if a DNS failure leaves DMARC open. A message that was made
+// on a trusted relay is accepted: no forger from outside can cause its temperror,
+// which would never end.
 func (r *Rules) dmarcTempError(d *decision) {
 	res, found := d.results, &d.results.DMARC
 	if found.Status != dmarc.TempError {
@@ -35,8 +35,8 @@ func (r *Rules) dmarcPass(d *decision) {
 	}
 }
 
-// dmarcFail does what the author's domain asks for, if it asks for what the step
-// is about.
+// dmarcFail does what the author's domain asks for, if that is what the step is
+// about.
 func (r *Rules) dmarcFail(d *decision, s step) {
 	found := &d.results.DMARC
 	asked := stepDMARCNone
@@ -56,8 +56,8 @@ func (r *Rules) dmarcFail(d *decision, s step) {
 	d.decide(s, a, text)
 }
 
-// byDMARC is the key that keeps policies of author domains from being carried out.
-// It trusts nobody: what else is set still decides.
+// byDMARC is the key by which policies of author domains are only noted. An override
+// by it trusts nobody: the other keys still decide.
 const byDMARC = "policy.dmarc"
 
 // dmarcMark accepts what DMARC would refuse, hold or defer.

@@ -8,12 +8,14 @@ import (
 // RefusesEarly reports whether [Rules.Early] may ever refuse.
 func (r *Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
 
-// Early decides, by what [policy.Message.Early] found, whether the message is
-// refused before it is sent, by the steps that may be taken then: what Local says
-// of SPF. It does not wait for a signature of the same domain, which may excuse the
-// client, and knows nothing of the administrator's rules, the author and the
-// seals. It lets through forwarders trusted by address or name, clients of which a
-// DNS failure hides whether they are, and what may turn out to be monitored only.
+// Early decides whether a message is refused before it is sent, by what
+// policy.Message.Early found. It takes the steps that are marked AtRCPT: what Local
+// says about SPF.
+//
+// Early knows nothing of what comes later: a signature of the same domain, which
+// would excuse the client, the administrator's rules, the author and the seals. It
+// lets through forwarders that are trusted by address or name, clients for which a
+// DNS failure hides whether they are, and messages that may only be monitored.
 func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
 	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return result.Verdict{}, false
@@ -38,9 +40,8 @@ func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
 	return v, true
 }
 
-// Replay decides about a message that is played from a file: as it would have been
-// at RCPT, by what [policy.Message.Early] found, nil if it was not asked, and else by its
-// results.
+// Replay decides about a message that is played from a file: first at RCPT, by what
+// policy.Message.Early found (nil if it was not asked), then by its results.
 func (r Rules) Replay(early, res *result.Results) result.Verdict {
 	if v, refused := r.Early(early); refused {
 		return v

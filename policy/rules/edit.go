@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// tag has a message that is to be held delivered with a mark instead.
+// tag delivers a message that is to be held, with a mark.
 func (r *Rules) tag(d *decision) {
 	by := r.tagKey(d.custom.rule)
 	if by == "" {
@@ -18,9 +18,9 @@ func (r *Rules) tag(d *decision) {
 	d.verdict.Overrides = append(d.verdict.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: by, Text: string(QuarantineTag)})
 }
 
-// tagKey names what wants a tag: the configuration, the rule of the
-// administrator's own that decided, or an MTA that cannot hold messages; "" if
-// nothing does.
+// tagKey returns the reason for a tag: the configuration, the rule of the
+// administrator's own that decided, or an MTA that cannot hold messages; "" for
+// none.
 func (r *Rules) tagKey(rule *Rule) string {
 	switch {
 	case rule == nil && r.Quarantine == QuarantineTag:
@@ -33,8 +33,7 @@ func (r *Rules) tagKey(rule *Rule) string {
 	return ""
 }
 
-// edit fills in how the header is edited, which is ours only if the message goes
-// on.
+// edit fills in how the header is edited. It is edited only if the message goes on.
 func (r *Rules) edit(d *decision) {
 	v := &d.verdict
 	if v.Overrides == nil {

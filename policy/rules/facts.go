@@ -13,7 +13,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// factsOf puts results into the words of conditions.
+// factsOf returns results in the words of conditions.
 func factsOf(res *result.Results) *condition.Facts {
 	f := &condition.Facts{
 		Client:        res.Client.IP,
@@ -64,8 +64,8 @@ func clipped(s string) string {
 	return s
 }
 
-// mailbox is an address with its domain as evaluators have it; a domain that is
-// none is "".
+// mailbox returns an address, and its domain in the form that evaluators use; ""
+// for a domain that is none.
 func mailbox(path string) (address, domain string) {
 	local, domain := message.SplitPath(path)
 	name, ok := message.NormalizeDomain(domain)
@@ -79,8 +79,8 @@ func mailbox(path string) (address, domain string) {
 	return clippedAddress(local + "@" + name), name
 }
 
-// unquoted takes off quotes that a local part does not need: with them it is the
-// same mailbox (RFC 5321 section 4.1.2), and must not slip past a rule.
+// unquoted removes quotes that a local part does not need. With them it is the same
+// mailbox (RFC 5321 section 4.1.2), which must not slip past a rule.
 func unquoted(local string) string {
 	n := len(local)
 	if n < 3 || local[0] != '"' || local[n-1] != '"' {
@@ -94,8 +94,8 @@ func unquoted(local string) string {
 	return inner
 }
 
-// clippedAddress shortens the local part: with the end cut off, what a sender
-// wrote into it could pass for the domain.
+// clippedAddress shortens the local part. If the end were cut off, the sender's own
+// words could pass for the domain.
 func clippedAddress(s string) string {
 	if len(s) <= condition.MaxText {
 		return s

@@ -14,8 +14,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// authenticationResults returns the value of our field, "" for a message that
-// was not checked.
+// authenticationResults returns the value of our Authentication-Results field; ""
+// for a message that was not checked.
 func (r *Rules) authenticationResults(res *result.Results, v *result.Verdict) string {
 	if res.Exempt != "" {
 		return ""
@@ -25,10 +25,10 @@ func (r *Rules) authenticationResults(res *result.Results, v *result.Verdict) st
 	return authres.Format(r.AuthservID, ms)
 }
 
-// overrideProperties show in the result of DMARC what kept us from doing what
-// the author's domain asks for: in policy.override-reason the reasons of RFC 9990,
-// in policy.override-by, in the same order, the keys and rules. What they rest on
-// comes from outside and stays in the log.
+// overrideProperties returns the properties of DMARC's result that say what kept us
+// from doing what the author's domain asks for: policy.override-reason has the
+// reasons of RFC 9990 and policy.override-by, in the same order, the keys and
+// rules. The evidence comes from outside and stays in the log.
 func overrideProperties(overrides []result.Override) []authres.Property {
 	var reasons, by []string
 	for _, o := range overrides {
@@ -38,7 +38,7 @@ func overrideProperties(overrides []result.Override) []authres.Property {
 	return properties("policy.override-reason", strings.Join(reasons, ","), "policy.override-by", strings.Join(by, ","))
 }
 
-// methods lists what goes into Authentication-Results, in the order in which a
+// methods returns what goes into Authentication-Results, in the order in which a
 // person would ask: who is the author, who signed, who sent.
 func methods(res *result.Results) []authres.Method {
 	ms := []authres.Method{dmarcMethod(res)}
@@ -52,7 +52,7 @@ func methods(res *result.Results) []authres.Method {
 	if res.ARC.Status != arc.None {
 		ms = append(ms, arcMethod(res))
 	}
-	// MAIL FROM first: it is what DMARC looks at.
+	// MAIL FROM comes first, as DMARC looks at it.
 	for _, identity := range []spf.Identity{spf.MailFrom, spf.HELO} {
 		for _, r := range res.SPF {
 			if r.Identity == identity {
@@ -88,8 +88,8 @@ func dkimMethod(r dkim.Result) authres.Method {
 	return m
 }
 
-// arcMethod is RFC 8617 section 7.1; header.oldest-pass is 0 if all message
-// signatures verify.
+// arcMethod returns the result of RFC 8617 section 7.1. header.oldest-pass is 0 if
+// all message signatures verify.
 func arcMethod(res *result.Results) authres.Method {
 	m := authres.Method{Name: "arc", Result: string(res.ARC.Status)}
 	if n := len(res.ARC.Sealers); n > 0 {
@@ -119,11 +119,11 @@ func spfMethod(res *result.Results, r spf.Result) authres.Method {
 	return m
 }
 
-// passedName is what a result of SPF is about. A pass for an address or name
-// with bytes that a careless reader stops at, or takes for the begin of a comment
-// or quotes, can be read as a pass for what stands before them; then the
-// domain that passed is given, or nothing if that is no better. RFC 8601 section
-// 2.7.2 leaves it to us whether the local part is shown.
+// passedName returns the address or name that a result of SPF is about. Some bytes
+// end it for a careless reader, or begin a comment or quotes; a pass could then be
+// read as a pass for what stands before them. For such an address passedName
+// returns the domain that passed, or nothing if the domain is no better. RFC 8601
+// section 2.7.2 leaves it to us whether the local part is shown.
 func passedName(name string, r spf.Result) string {
 	local, domain := "", name
 	if r.Identity == spf.MailFrom {
@@ -151,7 +151,7 @@ func iprevMethod(res *result.Results) authres.Method {
 	return m
 }
 
-// properties makes properties of pairs "ptype.name", value; empty values are
+// properties returns the properties of pairs "ptype.name", value. Empty values are
 // left out.
 func properties(pairs ...string) []authres.Property {
 	var ps []authres.Property
@@ -165,8 +165,9 @@ func properties(pairs ...string) []authres.Property {
 	return ps
 }
 
-// senderMethod has the name and the properties that authentication_milter gave to
-// this check; "x-" marks it as none that is registered (RFC 8601 section 2.7.7).
+// senderMethod returns the result for a sender's domain, with the name and the
+// properties that authentication_milter gave to this check. "x-" marks a method
+// that is not registered (RFC 8601 section 2.7.7).
 func senderMethod(d result.SenderDomain) authres.Method {
 	m := authres.Method{Name: "x-return-mx", Result: "fail", Reason: d.Reason}
 	switch d.Status {

@@ -5,10 +5,10 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// The steps before DMARC, but for the administrator's own rules. The first that
-// applies ends the message.
+// These are the steps before DMARC, except for the administrator's own rules. The
+// first that applies decides.
 
-// unreadable defers a message from which we cannot remove all that is forged.
+// unreadable defers a message if we cannot remove all that is forged in it.
 func (r *Rules) unreadable(d *decision) {
 	if d.results.ClaimsIncomplete {
 		d.decide(stepUnreadable, result.TempFail, "The message holds more fields in the name of this server than can be removed")
@@ -33,8 +33,8 @@ func (r *Rules) oversize(d *decision) {
 	}
 }
 
-// noAuthor accepts a bounce from "MAILER-DAEMON": it names nobody's domain, and
-// would be lost for good if it were refused.
+// noAuthor accepts a bounce from "MAILER-DAEMON". It names nobody's domain, and a
+// refused bounce is lost.
 func (r *Rules) noAuthor(d *decision) {
 	if d.results.Author.Absent && d.results.MailFrom == "" {
 		d.decide(stepNoAuthor, result.Accept, "")
@@ -54,8 +54,8 @@ func (r *Rules) ambiguousAuthor(d *decision) {
 	}
 }
 
-// exemptUndecided defers a message whose client may be exempt by a name that a DNS
-// failure hides, if its recipients would not get it.
+// exemptUndecided defers a message that its recipients would not get, if a DNS
+// failure hides whether the client is exempt by its name.
 func (r *Rules) exemptUndecided(d *decision) {
 	if d.results.ExemptUndecided {
 		d.postpone(result.RuleTempError, explain.HiddenName)

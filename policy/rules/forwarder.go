@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// forwarder accepts what a trusted forwarder handed on.
+// forwarder accepts a message that a trusted forwarder handed on.
 func (r *Rules) forwarder(d *decision) {
 	if o, trusted := r.Trust.forwarder(d.results); trusted {
 		d.override(stepForwarder, o)
@@ -20,8 +20,8 @@ func (r *Rules) forwarder(d *decision) {
 	}
 }
 
-// forwarderUndecided defers a message whose forwarder may be trusted by what a DNS
-// failure hides.
+// forwarderUndecided defers a message if a DNS failure hides whether its forwarder is
+// trusted.
 func (r *Rules) forwarderUndecided(d *decision) {
 	if text := r.Trust.undecidedForwarder(d.results); text != "" {
 		d.postpone(result.RuleTempError, text)
@@ -33,9 +33,9 @@ func (d *decision) trusted() bool {
 	return slices.ContainsFunc(d.verdict.Overrides, func(o result.Override) bool { return o.By != byDMARC })
 }
 
-// forwarder reports whether a trusted client handed the message on. The evidence
-// says by what that is known, or why not, if it was near; it has no text if it was
-// not.
+// forwarder reports whether a trusted client handed the message on, and by what that
+// is known. If it is not, the override says what came near; its text is "" if nothing
+// did.
 func (t *Trust) forwarder(res *result.Results) (o result.Override, trusted bool) {
 	by, trusted := t.handedOn(res)
 	return result.Override{Reason: result.ReasonTrustedForwarder, By: "trust.forwarders", Text: by}, trusted
@@ -73,8 +73,8 @@ func (t *Trust) handedOn(res *result.Results) (by string, trusted bool) {
 	return by, false
 }
 
-// undecidedForwarder says what a DNS failure hides by which a forwarder might be
-// trusted: the client's name or a signature; "" for nothing.
+// undecidedForwarder names the client's name or signature that a DNS failure hides
+// and that may belong to a trusted forwarder; "" for none.
 func (t *Trust) undecidedForwarder(res *result.Results) string {
 	if t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError {
 		return explain.HiddenName

@@ -7,10 +7,9 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Leads returns the action that a step leads to under some rules, and "" if they
-// never take the step. It is also "" for the administrator's own rules, of which
-// each leads to an action of its own, and for author overrides, see
-// [Rules.AuthorAction].
+// Leads returns the action that a step leads to under some rules; "" if they never
+// take the step. It returns "" also for the administrator's own rules, each of which
+// has an action of its own, and for author overrides, see [Rules.AuthorAction].
 func (s Step) Leads(r *Rules) result.Action { return r.leads(s.step) }
 
 func (r *Rules) leads(s step) result.Action {
@@ -83,7 +82,7 @@ func when(taken bool, a result.Action) result.Action {
 	return ""
 }
 
-// held returns what becomes of a message that is to be treated as p=quarantine.
+// held returns the action for a message that is treated as p=quarantine.
 func (r *Rules) held() result.Action {
 	if r.Quarantine == QuarantineReject {
 		return result.Reject
@@ -91,7 +90,8 @@ func (r *Rules) held() result.Action {
 	return result.Quarantine
 }
 
-// demanded returns what a message leads to that does not meet a demand.
+// demanded returns the action for a message that does not meet a demand; "" if it is
+// only marked.
 func (r *Rules) demanded(d Demand) result.Action {
 	switch d {
 	case DemandReject:
@@ -102,7 +102,7 @@ func (r *Rules) demanded(d Demand) result.Action {
 	return ""
 }
 
-// AuthorAction returns what an entry of [Trust.Authors] leads to.
+// AuthorAction returns the action that an entry of [Trust] Authors leads to.
 func (r *Rules) AuthorAction(p dmarc.Policy) result.Action {
 	switch p {
 	case dmarc.PolicyNone:

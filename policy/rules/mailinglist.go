@@ -11,8 +11,8 @@ import (
 )
 
 // mailingList treats a failure that looks like a mailing list's work as the
-// administrator says. The marks of a list, and a failure as lists make it, can be
-// forged by anybody who has seen one message of the author's.
+// administrator says. Anybody who has seen one message of the author can forge the
+// marks of a list and a failure as lists cause it.
 func (r *Rules) mailingList(d *decision) {
 	res, want := d.results, r.leads(stepMailingList)
 	if want == "" || !res.List.Marked() {
@@ -39,8 +39,8 @@ func (r *Rules) mailingList(d *decision) {
 	}
 }
 
-// undecidedListSigner is the domain of a signature that might make a message one of
-// a list's, and that a DNS failure hides; "" for none.
+// undecidedListSigner returns the domain of a signature that a DNS failure hides
+// and that may be the list's, or one that the list broke; "" for none.
 func undecidedListSigner(res *result.Results) string {
 	author := res.Author.Domain
 	for _, d := range res.DKIM {
@@ -54,9 +54,9 @@ func undecidedListSigner(res *result.Results) string {
 	return ""
 }
 
-// listChange says how a failure looks like the work of a list: the author's
-// domain signed something else than what came, or the list signed it anew. A
-// signature without a key to it is neither.
+// listChange says how a failure looks like the work of a list: the message was
+// changed after the author's domain signed it, or the list's domain signed it. A
+// broken signature counts only if its key exists. "" is for neither.
 func listChange(res *result.Results) string {
 	author := res.Author.Domain
 	for _, d := range res.DKIM {

@@ -14,16 +14,16 @@ type Modes struct {
 	// name, or the address of our own socket as in message.Client.
 	MonitorListeners []string
 	// MonitorDomains and EnforceDomains are author domains whose mail is monitored
-	// or enforced; what is in both is enforced.
+	// or enforced. A domain in both is enforced.
 	MonitorDomains, EnforceDomains *addrlist.List
 	// MonitorRecipients are the recipients' domains whose mail is monitored if all
 	// its recipients are in them.
 	MonitorRecipients *addrlist.List
 }
 
-// mode returns the mode for a message and, if that is Monitor, the key that says so
-// and for what. The more specific key wins: the author's domain, then the
-// recipients, the listener, and what holds for all.
+// mode returns the mode for a message and, if the mode is Monitor, the key and its
+// entry that say so. The more specific key wins: the author's domain, then the
+// recipients, the listener, and the mode of all mail.
 func (r *Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	author := res.Author.Domain
 	switch {
@@ -45,8 +45,8 @@ func (r *Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	return Enforce, "", ""
 }
 
-// monitor accepts what is only monitored. A message from which we cannot remove
-// what is forged never passes.
+// monitor accepts a message that is only monitored. A message never passes if we
+// cannot remove what is forged in it.
 func (r *Rules) monitor(d *decision) {
 	v := &d.verdict
 	if v.Rule == result.RuleUnreadable {
@@ -58,8 +58,8 @@ func (r *Rules) monitor(d *decision) {
 	}
 }
 
-// recipientsMonitored returns the domain of the first recipient if all are in the
-// list, "" if one is not, or may not be.
+// recipientsMonitored returns the domain of the first recipient if all recipients
+// are in the list; "" if one is not, or may not be.
 func (r *Rules) recipientsMonitored(res *result.Results) string {
 	if !r.Modes.MonitorRecipients.HasNames() || res.RecipientsIncomplete {
 		return ""
@@ -78,8 +78,8 @@ func (r *Rules) recipientsMonitored(res *result.Results) string {
 	return first
 }
 
-// mayMonitor reports, before a message is sent, whether it may be monitored: its
-// author is not known yet, nor are its further recipients.
+// mayMonitor reports, before a message is sent, whether it may turn out to be
+// monitored: neither its author nor its further recipients are known yet.
 func (r *Rules) mayMonitor(res *result.Results) bool {
 	mode, _, _ := r.mode(res)
 	return mode == Monitor || r.Modes.MonitorDomains.HasNames() || r.Modes.MonitorRecipients.HasNames() && len(res.Recipients) == 0

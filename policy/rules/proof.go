@@ -16,8 +16,8 @@ const (
 )
 
 // authenticated looks for an authenticated domain that counts: of a signature, or
-// of MAIL FROM. What was made on a trusted relay comes from no stranger; of a
-// client that is not known SPF might have told more.
+// of MAIL FROM. A message that was made on a trusted relay comes from no stranger.
+// Behind a relay that hides its client, SPF is undecided.
 func authenticated(res *result.Results, counts func(domain string) bool) proof {
 	if res.Client.Inside {
 		return proven

@@ -12,7 +12,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// sealState is what a chain is worth.
+// sealState says what a chain is worth.
 type sealState uint8
 
 const (
@@ -40,11 +40,12 @@ func (r *Rules) sealer(d *decision) {
 
 // sealed says what the chain of a message that failed is worth (RFC 8617 section
 // 7.2.1).
-// From the newest set down, every sealer must be listed, to one that saw the
-// author's domain authenticated: each of them could have written anything into
-// the message and its results. Sets below that one may be anybody's. The oldest
-// listed sealer of that row counts, as it saw the message in the best shape and
-// has nobody else's word for it. Its results must be for the author of now.
+//
+// Every sealer from the newest set down must be listed, to one that saw the
+// author's domain authenticated: each of them could have written anything into the
+// message and its results. Older sets may be anybody's. The oldest sealer of the
+// listed ones counts, as it saw the message before the others changed it. Its
+// results must be for the present author.
 func (t *Trust) sealed(res *result.Results) (text string, state sealState) {
 	chain := res.ARC
 	n := len(chain.Sealers)
@@ -103,8 +104,8 @@ func unauthenticated(r *arc.Recorded, res *result.Results) string {
 	return "it saw nothing that authenticated " + author
 }
 
-// chainComment is the comment of RFC 8617 section 7.2.2 for reports, on the
-// sets that were believed.
+// chainComment returns the comment of RFC 8617 section 7.2.2 for reports, about
+// the sets that were believed.
 func chainComment(chain arc.Result, oldest int) string {
 	const most = 400
 	var b strings.Builder

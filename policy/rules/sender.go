@@ -9,9 +9,9 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// senderDomain refuses mail of a domain that mail cannot be sent to. As DMARC and
-// SPF, it does not refuse what somebody trusted handed on, since a forwarder cannot
-// help what stands in the message, nor an author that is never to be refused.
+// senderDomain refuses mail of a domain that mail cannot be sent to. Like DMARC and
+// SPF it does not refuse what a trusted forwarder handed on, who cannot help what
+// stands in the message, nor an author that is never to be refused.
 func (r *Rules) senderDomain(d *decision) {
 	if r.leads(stepSenderDomain) == "" {
 		return
@@ -38,8 +38,8 @@ func (r *Rules) senderDomain(d *decision) {
 	d.verdict.Code, d.verdict.Overrides = code, nil
 }
 
-// unreachableSender returns text and code for mail of which a sender's domain
-// accepts none; "" if there is nothing to refuse. A DNS failure refuses nobody.
+// unreachableSender returns text and code of the refusal if a domain of the sender
+// accepts no mail; "" if there is nothing to refuse. A DNS failure refuses nobody.
 func unreachableSender(res *result.Results) (text, code string) {
 	codes := steps[stepSenderDomain].Codes
 	for _, s := range res.SenderDomains {

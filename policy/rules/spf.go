@@ -8,9 +8,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// spf enforces what the domain of MAIL FROM says of the client, where it says what
-// the step is about. A domain that signed the message stands by it, whoever
-// forwarded it.
+// spf enforces a result of SPF for MAIL FROM. It leaves a message alone that the same
+// domain signed, whoever forwarded it.
 func (r *Rules) spf(d *decision, s step, status spf.Status) {
 	want := r.leads(s)
 	if want == "" {
@@ -18,19 +17,19 @@ func (r *Rules) spf(d *decision, s step, status spf.Status) {
 	}
 	res := d.results
 	found, ok := res.EnvelopeSPF()
-	// Where somebody who logged in sends from says nothing.
+	// The address of a client that logged in says nothing.
 	if !ok || found.Status != status || found.Domain == "" || res.User != "" {
 		return
 	}
 	if signed(res, func(domain string) bool { return message.Below(found.Domain, domain) }) != unproven {
-		return // what a DNS failure hides may be its signature
+		return // it signed the message, or a DNS failure hides whether it did
 	}
 	domain, text := foreign.Line(found.Domain, 100), ""
 	switch s {
 	case stepSPFFail:
 		text = fmt.Sprintf("SPF: %s does not let %s send its mail", domain, res.Client.IP)
 		if found.Explanation != "" {
-			// RFC 7208 section 6.2: foreign words are to be told from ours.
+			// RFC 7208 section 6.2: the text must show which words are foreign.
 			text += fmt.Sprintf("; %s explains: %q", domain, foreign.Line(found.Explanation, 180))
 		}
 	case stepSPFSoftfail:

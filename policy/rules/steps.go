@@ -6,11 +6,11 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// step is a place in the order of decisions.
+// step is an index of the table of steps.
 type step int
 
-// The steps in the order in which they are taken; the table below says what each
-// does.
+// The steps are in the order in which they are taken. The table below describes
+// each.
 const (
 	stepUnreadable step = iota
 	stepExempt
@@ -48,9 +48,9 @@ const (
 // Part is a part of the order of decisions.
 type Part int
 
-// In the parts up to PartDMARC the first step that applies decides. Only what
-// PartDMARC decided goes through PartChange, whose steps change it one after the
-// other. PartLast is for all messages.
+// In the parts up to PartDMARC the first step that applies decides. The steps of
+// PartChange then change what PartDMARC decided, one after the other. The steps of
+// PartLast are taken for every message.
 const (
 	PartFirst Part = iota
 	PartCustom
@@ -64,26 +64,26 @@ const (
 type Step struct {
 	step step
 	Part Part
-	// Rule is the name that the verdict bears if this step decides; "" if it keeps
-	// the name that it finds, and for the administrator's own rules.
+	// Rule is the name that a verdict of this step bears. It is "" for a step that
+	// keeps the name of the rule before it, and for the administrator's own rules.
 	Rule string
-	// Keys are what an administrator changes it by: keys of the configuration as
-	// they are written in the section policy, or with their section.
+	// Keys are the keys of the configuration that change the step: those of the
+	// section policy, a section in brackets, or others with their section.
 	Keys []string
-	// When says in words when it applies.
+	// When says in words when the step applies.
 	When string
-	// On are the actions that a step of PartChange or PartLast may change, To
-	// those that the step leads to.
+	// On are the actions that a step of PartChange or PartLast may change. To are
+	// the actions that the step leads to.
 	On, To Actions
-	// Codes are the replies that it may give.
+	// Codes are the replies that the step may give.
 	Codes []Code
-	// AtRCPT tells that it may also decide before the message is sent, see
+	// AtRCPT tells that the step may also decide before the message is sent, see
 	// [Rules.Early].
 	AtRCPT bool
 }
 
-// Code is an SMTP reply code with an enhanced status code, and for what it is
-// given if there are several.
+// Code is an SMTP reply code with an enhanced status code. For says when it is
+// given, if a step has several.
 type Code struct{ Reply, For string }
 
 // Actions is a set of actions.
@@ -127,8 +127,8 @@ var (
 )
 
 // steps is the order of decisions. [Rules.Decide] takes the steps from top to
-// bottom; "postvet policy explain", the metrics and the README's table name them
-// as they stand here.
+// bottom. "postvet policy explain" and the metrics read this table, and a test
+// compares the README's tables with it.
 var steps = [stepEnd]Step{
 	stepUnreadable: {
 		Part: PartFirst, Rule: result.RuleUnreadable,
@@ -310,12 +310,12 @@ var steps = [stepEnd]Step{
 	},
 }
 
-// demandable are the actions that a demand of [Local] may make stricter: that of
-// an accepted message, and those of a demand before it.
+// demandable are the actions that a demand of [Local] may make stricter: acceptance,
+// and the action of a demand before it.
 var demandable = accept | quarantine | tempFail
 
-// The replies to a failure of the DNS (RFC 3463 X.4.3: directory server failure),
-// and to that of our own network (X.3.5: system incorrectly configured).
+// replyDNS is the reply to a DNS failure (RFC 3463 X.4.3: directory server failure),
+// replyRelay to a failure of our own network (X.3.5: system incorrectly configured).
 const (
 	replyDNS   = "451 4.4.3"
 	replyRelay = "451 4.3.5"
@@ -330,7 +330,8 @@ func Steps() []Step {
 	return list
 }
 
-// BuiltinRules are the names that no rule of the administrator's own may have.
+// BuiltinRules returns the names of the rules of all steps. No rule of the
+// administrator's own may have one of these names.
 func BuiltinRules() []string {
 	var names []string
 	for _, s := range steps {

@@ -13,8 +13,8 @@ type Trust struct {
 	// Sealers are the domains whose ARC seals are believed.
 	Sealers      *addrlist.List
 	MailingLists MailingLists
-	// Authors say by author domain, in lower-case A-labels, what is done instead of
-	// what the domain asks for; they hold for the domains below, too. They are not
-	// modified.
+	// Authors says by author domain, in lower-case A-labels, what is done instead of
+	// what the domain asks for. An entry holds for the domains below, too. The map
+	// is not modified.
 	Authors map[string]dmarc.Policy
 }

@@ -41,7 +41,7 @@ const (
 // Words returns the words of the type, the default first.
 func (Quarantine) Words() []string { return words(QuarantineHold, QuarantineTag, QuarantineReject) }
 
-// TempError is what a DMARC evaluation leads to that a DNS failure left open.
+// TempError is what a message leads to if a DNS failure leaves DMARC open.
 type TempError string
 
 // The message is accepted or deferred.
@@ -96,12 +96,11 @@ func (SenderDomain) Words() []string {
 	return words(SenderDomainOff, SenderDomainMark, SenderDomainReject)
 }
 
-// Degraded is what a message leads to whose lookups failed while no resolver
-// works.
+// Degraded is what a message leads to if its lookups failed while no resolver works.
 type Degraded string
 
-// DegradedJudge decides as always, but defers what would be refused.
-// DegradedDefer defers the message unless DMARC passes.
+// DegradedJudge decides as always, but defers instead of refusing. DegradedDefer
+// defers the message unless DMARC passes.
 const (
 	DegradedJudge  Degraded = "judge"
 	DegradedDefer  Degraded = "tempfail"
@@ -111,7 +110,7 @@ const (
 // Words returns the words of the type, the default first.
 func (Degraded) Words() []string { return words(DegradedJudge, DegradedDefer, DegradedAccept) }
 
-// MailingLists is how a DMARC failure is treated that looks like a mailing list's
+// MailingLists says how a DMARC failure is treated that looks like a mailing list's
 // work.
 type MailingLists string
 
@@ -128,7 +127,7 @@ func (MailingLists) Words() []string {
 	return words(MailingListsStrict, MailingListsQuarantine, MailingListsAccept)
 }
 
-// Demand is what a message leads to that does not meet a demand of [Local].
+// Demand is what a message leads to if it does not meet a demand of [Local].
 type Demand string
 
 // The result stands in our field, or the message is treated as p=quarantine or
