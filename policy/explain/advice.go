@@ -5,8 +5,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// adviceFor says to the person whose message is refused who must do what; "" if
-// there is nothing to say.
+// adviceFor tells the sender of a refused message who must do what; "" if there is
+// nothing to say.
 func adviceFor(res *result.Results, v *result.Verdict) string {
 	author := foreign.Line(res.Author.Domain, 100)
 	switch v.Rule {

@@ -13,17 +13,17 @@ import (
 var helpPlaceholders = []string{"{author}", "{client}", "{rule}", "{hint}"}
 
 const (
-	// maxHelpTemplate bounds what is configured, maxHelpURL what comes of it, on
-	// the wire: a reply must have room for its reason.
+	// maxHelpTemplate bounds what is configured, maxHelpURL the URL of one message on
+	// the wire. A reply must have room for its reason.
 	maxHelpTemplate = 160
 	maxHelpURL      = 240
 )
 
-// CheckHelpURL reports what is wrong with a help URL: it must be http or https,
-// have a host, be printable ASCII of at most 160 octets, and hold {author},
-// {client}, {rule} or {hint} behind the host only. They stand for the Author
-// Domain, the client's address, the name of the rule and the word of the first
-// hint; what is put in is percent-encoded.
+// CheckHelpURL returns what is wrong with a help URL, or nil. The URL must be http
+// or https, have a host, and be printable ASCII of at most 160 octets. Behind the
+// host it may hold {author}, {client}, {rule} and {hint}: the Author Domain, the
+// client's address, the name of the rule and the word of the first hint. The values
+// are percent-encoded.
 func CheckHelpURL(s string) error {
 	switch i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`|'", r) }); {
 	case len(s) > maxHelpTemplate:
@@ -56,8 +56,8 @@ func CheckHelpURL(s string) error {
 	return nil
 }
 
-// helpURL returns the URL for one message, "" if there is none. If it would be
-// too long, what is put in is left out, the longest first.
+// helpURL returns the URL for one message; "" if there is none. If it would be too
+// long, values are left out, the longest first.
 func helpURL(template string, res *result.Results, v *result.Verdict) string {
 	if template == "" {
 		return ""
@@ -80,23 +80,11 @@ func helpURL(template string, res *result.Results, v *result.Verdict) string {
 		case wireLength(expanded) <= maxHelpURL:
 			return expanded
 		case longest == "":
-			return "" // not checked when it was loaded
+			return "" // CheckHelpURL was not asked
 		}
 		values[longest] = ""
 	}
 }
 
-// percentEncode leaves only what RFC 3986 section 2.3 calls unreserved.
-func percentEncode(s string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
-		}
-	}
-	return b.String()
-}
+// percentEncode leaves only the unreserved characters of RFC 3986 section 2.3.
+func percentEncode(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

@@ -11,6 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
+// failed adds the hints about a message that fails DMARC.
 func (h *hintSet) failed() {
 	res := h.res
 	own, intact := false, ""
@@ -38,7 +39,8 @@ func (h *hintSet) failed() {
 	}
 }
 
-// unsigned: no signature of use, and nothing that would explain what SPF found.
+// unsigned adds the hint about a message without a signature of use, for whose SPF
+// result there is no explanation.
 func (h *hintSet) unsigned() {
 	d := h.res.DMARC
 	asks := "publishes DMARC"
@@ -55,7 +57,7 @@ func (h *hintSet) unsigned() {
 	}
 }
 
-// ownSignature tells what became of a signature of the author's organization.
+// ownSignature adds the hint about a signature of the author's organization.
 func (h *hintSet) ownSignature(s dkim.Result) {
 	domain := foreign.Line(s.Domain, 120)
 	marks, list := h.res.Marks, h.res.List

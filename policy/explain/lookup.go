@@ -9,8 +9,8 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// describeLookup tells one look-up: the question, the answer, and where that
-// came from or how long it took.
+// Lookup describes one lookup: the question, the answer, and where the answer came
+// from or how long it took.
 func Lookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: ", t, foreign.Line(name, 255))
@@ -52,7 +52,7 @@ func Lookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration
 	return b.String()
 }
 
-// outcome says in words what a look-up without a record ended in.
+// outcome says how a lookup ended that found no record.
 func outcome(o dnscache.Outcome, t dnscache.Type) string {
 	switch o {
 	case dnscache.NXDomain:

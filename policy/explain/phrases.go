@@ -12,11 +12,12 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
+// HiddenClient says why the client behind a relay is not known.
 func HiddenClient(problem string) string {
 	return "the client behind the relay is not known: " + problem
 }
 
-// authorProblem says why a message has no author domain.
+// AuthorProblem says why a message has no author domain.
 func AuthorProblem(a message.Author) string {
 	if a.Absent {
 		return "the author has no domain: " + a.Problem
@@ -24,15 +25,17 @@ func AuthorProblem(a message.Author) string {
 	return "the author is ambiguous: " + a.Problem
 }
 
-// hiddenName is said to a client whose name, which DNS trouble hides, might save
-// it from a refusal.
+// HiddenName is the reply to a client whose name a DNS failure hides. The name might
+// save it from a refusal.
 const HiddenName = "The client's name could not be verified because of DNS trouble"
 
+// HiddenSignature is the reply if a DNS failure hides whether a signature is valid
+// that might save the message from a refusal.
 func HiddenSignature(domain string) string {
 	return "A signature of " + foreign.Line(domain, 200) + " could not be verified because of DNS trouble"
 }
 
-// failText tells a person why DMARC failed: whose domain, what it asks for,
+// DMARCFailure says why DMARC failed: for which domain, what the domain asks for,
 // and what each method found.
 func DMARCFailure(res *result.Results) string {
 	d := res.DMARC
@@ -44,6 +47,7 @@ func DMARCFailure(res *result.Results) string {
 		foreign.Line(d.AuthorDomain, 120), ask, SPFFound(res), DKIMFound(res))
 }
 
+// SPFFound says in half a sentence what SPF found.
 func SPFFound(res *result.Results) string {
 	r, ok := res.EnvelopeSPF()
 	domain := foreign.Line(r.Domain, 80)
@@ -64,7 +68,8 @@ func SPFFound(res *result.Results) string {
 	return fmt.Sprintf("SPF %s for %s from %s", r.Status, domain, res.Client.IP)
 }
 
-// dkimFound speaks of the signature that comes nearest to the author.
+// DKIMFound says in half a sentence what DKIM found, of the signature that comes
+// nearest to the author.
 func DKIMFound(res *result.Results) string {
 	if len(res.DKIM) == 0 {
 		return "no DKIM signature"
@@ -112,6 +117,7 @@ func withReason(result, reason string) string {
 	return result + ", " + foreign.Line(reason, 300)
 }
 
+// done names what was done with a message.
 func done(a result.Action) string {
 	switch a {
 	case result.Accept:
@@ -144,6 +150,7 @@ func listName(l message.List) string {
 	return "a list (" + foreign.Line(l.String(), 80) + ")"
 }
 
+// verb names what a policy asks to do with mail that fails.
 func verb(p dmarc.Policy) string {
 	if p == dmarc.PolicyQuarantine {
 		return "quarantine"
@@ -151,8 +158,8 @@ func verb(p dmarc.Policy) string {
 	return "refuse"
 }
 
-// related reports whether a domain looks like one of the author's organization. It
-// is no alignment.
+// related reports whether a domain looks like one of the author's organization.
+// This is not alignment.
 func related(res *result.Results, domain string) bool {
 	author := res.Author.Domain
 	return domain != "" && (message.Below(domain, author) || strings.Contains(domain, ".") && message.Below(author, domain) ||

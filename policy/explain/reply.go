@@ -12,14 +12,14 @@ import (
 // MTA each '%' becomes two and counts as such.
 const MaxReply = 450
 
-// OneLine makes a text fit for an SMTP reply.
+// OneLine returns a text as one line that is fit for an SMTP reply.
 func OneLine(text string) string {
 	return strings.TrimSpace(foreign.Line(text, MaxReply))
 }
 
-// phrase returns the text of a verdict as the client or the queue is to show
-// it: a refusal also says who must do what, if there is room, and ends in the
-// administrator's help URL, for which there always is.
+// phrase returns the text of a verdict as the client or the queue shows it. A
+// refusal also says who must do what, if there is room, and ends in the
+// administrator's help URL, for which there is always room.
 func phrase(template string, res *result.Results, v *result.Verdict) string {
 	if v.Action != result.Reject && v.Action != result.TempFail {
 		return v.Text
@@ -39,5 +39,5 @@ func phrase(template string, res *result.Results, v *result.Verdict) string {
 	return text + end
 }
 
-// wireLength is the length of a text on its way to the MTA.
+// wireLength returns the length of a text on its way to the MTA.
 func wireLength(s string) int { return len(s) + strings.Count(s, "%") }

@@ -7,15 +7,15 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Section is the part of a trace that tells of one check: its look-ups in the
-// order in which they ended, then what came of them.
+// Section is the part of a trace about one check: its lookups in the order in which
+// they ended, then what the check found.
 type Section struct {
-	// Title says what was asked.
+	// Title is the question that the check answers.
 	Title  string
 	Events []result.Event
 }
 
-// sections are the titles of a trace's parts, in order.
+// sections are the checks with their titles, in order.
 var sections = []struct{ check, title string }{
 	{result.CheckMessage, "Who sends what"},
 	{result.CheckIPRev, "Reverse DNS: does the client's name lead back to its address?"},
@@ -28,8 +28,8 @@ var sections = []struct{ check, title string }{
 	{result.CheckPolicy, "What is done"},
 }
 
-// Sections puts a trace, whose checks ran side by side, into the order of a
-// story. Checks of which there is nothing to tell are left out.
+// Sections returns a trace, whose checks ran side by side, check by check. Checks
+// without an event are left out.
 func Sections(trace []result.Event) []Section {
 	var list []Section
 	for _, s := range sections {

@@ -10,7 +10,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// placeholders are what a Template may name, and what it becomes.
+// placeholders are what a Template may hold, with their meanings and values.
 var placeholders = []struct {
 	name, text string
 	value      func(res *result.Results, rule string) string
@@ -29,7 +29,7 @@ type Template struct {
 	parts []part
 }
 
-// part is a text, and then a placeholder unless it is the last.
+// part is a text and the placeholder behind it; the last part has none.
 type part struct {
 	text  string
 	value func(*result.Results, string) string
@@ -66,7 +66,7 @@ func ParseTemplate(s string) (Template, error) {
 	}
 }
 
-// PlaceholderNames lists what a Template may hold, for people.
+// PlaceholderNames returns the placeholders that a Template may hold, in one line.
 func PlaceholderNames() string {
 	names := make([]string, len(placeholders))
 	for i, p := range placeholders {
@@ -78,8 +78,8 @@ func PlaceholderNames() string {
 // String returns the text as it was written.
 func (t Template) String() string { return t.text }
 
-// fill puts what is known of a message into the template: printable ASCII on
-// one line of at most n octets.
+// Fill returns the template with what is known of a message: printable ASCII on one
+// line of at most n octets.
 func (t Template) Fill(res *result.Results, rule string, n int) string {
 	switch {
 	case t.text == "":
@@ -97,7 +97,7 @@ func (t Template) Fill(res *result.Results, rule string, n int) string {
 	return foreign.Line(b.String(), n)
 }
 
-// found says what the methods found, for {reason}.
+// found says for {reason} what the methods found.
 func found(res *result.Results) string {
 	switch {
 	case res.Author.Domain == "" && res.Author.Problem != "":

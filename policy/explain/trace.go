@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// senderNames tell a person whose domain it is.
+// senderNames say whose domain it is.
 var senderNames = map[string]string{result.SenderMailFrom: "MAIL FROM", result.SenderAuthor: "the author"}
 
 // trace collects the events of one message.

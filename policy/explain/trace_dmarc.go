@@ -57,8 +57,8 @@ func alignmentWords(a dmarc.Aligned) string {
 	return "alignment not known: " + a.Why
 }
 
-// policyOrigin tells what the record asks for, by which of its tags, and what
-// t=y makes of it; "" without a record.
+// policyOrigin says what the record asks for, by which tag, and what t=y makes of
+// it; "" without a record.
 func policyOrigin(d dmarc.Result) string {
 	if d.Policy == "" {
 		return ""

@@ -17,7 +17,7 @@ const (
 	maxWhySignatures = 4
 )
 
-// why says how a verdict came about, see [result.Verdict]. It is a pure function.
+// why says how a verdict came about, see [result.Verdict].
 func why(res *result.Results, v *result.Verdict) []string {
 	list := []string{}
 	if simple(res, v) {
@@ -48,7 +48,7 @@ func why(res *result.Results, v *result.Verdict) []string {
 	return w.list
 }
 
-// would says what a rule that is only noted asks for.
+// would says what a rule asks for that is only noted.
 func would(a result.Action) string {
 	if a == "" {
 		return ""
@@ -71,7 +71,7 @@ func (w *reasons) say(format string, args ...any) {
 	}
 }
 
-// decisive says what the rule that decided is about.
+// decisive says what decided, by the rule of the verdict.
 func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	d := res.DMARC
 	author := foreign.Line(d.AuthorDomain, 120)
@@ -99,7 +99,7 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 		w.dmarc(res)
 	case result.RuleSenderDomain, result.RuleOwnDomain, result.RuleUnsigned, result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError:
 		w.say("%s", v.Text)
-	case result.RuleDMARCPass, result.RuleNoPolicy, result.RuleExempt: // remarkable for what follows
+	case result.RuleDMARCPass, result.RuleNoPolicy, result.RuleExempt: // the overrides are remarkable
 		if d.Status == dmarc.Pass {
 			w.say("The message comes from %s: %s", author, d.Reason)
 		}
@@ -115,7 +115,7 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	}
 }
 
-// overrideSentences say what is decisive about the overrides that an administrator
+// overrideSentences are the decisive sentences about overrides that an administrator
 // can set.
 var overrideSentences = map[string]string{
 	result.RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
@@ -136,7 +136,7 @@ func (w *reasons) dmarc(res *result.Results) {
 	w.say("Nothing proves that the message comes from %s, which asks to %s such mail (%s)", author, verb(d.Policy), recordName(d))
 }
 
-// recordName cites the policy: "sp=reject at _dmarc.example.org".
+// recordName names the policy and its record: "sp=reject at _dmarc.example.org".
 func recordName(d dmarc.Result) string {
 	policy := d.Policy
 	note := ""

@@ -10,19 +10,19 @@ type ClientResult struct {
 	// session.
 	Listener string `json:"listener"`
 	TLS      string `json:"tls"`
-	// Socket is the address of ours that the MTA connected to, as in
+	// Socket is the address of our socket that the MTA connected to, as in
 	// message.Client.
 	Socket string `json:"socket"`
 
-	// Relay is the address of the trusted relay that connected, and RelayHelo its
-	// HELO; "" if the client connected itself.
+	// Relay is the address of the trusted relay that connected, RelayHelo its HELO;
+	// "" if the client connected itself.
 	Relay     string `json:"relay"`
 	RelayHelo string `json:"relay_helo"`
-	// Hops is how many trusted relays stand before the client.
+	// Hops is the number of trusted relays between the client and us.
 	Hops int `json:"hops"`
-	// Hidden says why the client behind the relay is not known; IP and Helo are ""
-	// then. "" if it is known.
+	// Hidden says why the client behind the relay is not known; "" if it is known. IP
+	// and Helo of a hidden client are "".
 	Hidden string `json:"hidden"`
-	// Inside tells that there is no client, as the message was made on a relay.
+	// Inside tells that there is no client because the message was made on a relay.
 	Inside bool `json:"inside"`
 }

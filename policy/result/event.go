@@ -9,12 +9,12 @@ type Event struct {
 	AtMS float64 `json:"at_ms"` // since the connection began
 	What string  `json:"what"`  // dns, message, iprev, spf, dkim, arc, dmarc, mx, policy
 	Text string  `json:"text"`
-	// Check is what the event belongs to: of a look-up, who asked. It is What,
-	// but for SPF, which has an identity behind it: "spf helo", "spf mailfrom".
+	// Check is the check that the event belongs to; for a lookup, the check that
+	// asked. It is What, except that SPF has an identity: "spf helo", "spf mailfrom".
 	Check string `json:"check"`
 }
 
-// The words of Event.Check. A trace tells them in this order.
+// The words of Event.Check, in the order of a trace.
 const (
 	CheckMessage  = "message"
 	CheckIPRev    = "iprev"
@@ -27,6 +27,7 @@ const (
 	CheckPolicy   = "policy"
 )
 
+// CheckOf returns the check of an SPF identity.
 func CheckOf(i spf.Identity) string {
 	if i == spf.HELO {
 		return CheckHelo

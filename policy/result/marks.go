@@ -1,15 +1,15 @@
 package result
 
-// Marks are what a header and an envelope show, beside [message.List], about the
-// hands through which a message went. Everybody can write them: they make a
-// hint, never a decision.
+// Marks are traces that forwarders leave in header and envelope, beside
+// [message.List]. Anybody can write them, so they lead to hints and never to
+// decisions.
 type Marks struct {
 	// SubjectTag is the word in brackets that the Subject begins with, such as
 	// "[staff]"; "" for none.
 	SubjectTag string `json:"subject_tag"`
-	// Forward is the field, or the kind of envelope, by which a forwarder shows;
-	// "" for none.
+	// Forward is the field, or the kind of envelope, that shows a forwarder; "" for
+	// none.
 	Forward string `json:"forward"`
-	// Received counts the fields that the hops before us left.
+	// Received is the number of Received fields, which the hops before us wrote.
 	Received int `json:"received"`
 }

@@ -8,8 +8,8 @@ import (
 // was not treated as its author's domain asks, so that reports can repeat it.
 type OverrideReason string
 
-// The reasons. Forwarded and SampledOut are no longer in RFC 9990; they are
-// kept for readers of RFC 7489's reports.
+// The reasons. Forwarded and SampledOut are those of RFC 7489; RFC 9990 has them no
+// longer.
 const (
 	ReasonForwarded        OverrideReason = "forwarded"
 	ReasonTrustedForwarder OverrideReason = "trusted_forwarder"
@@ -20,17 +20,17 @@ const (
 	ReasonOther            OverrideReason = "other"
 )
 
-// Override is one thing that turned the action away from what the author's
-// domain asks for. It is evidence: the log, our field and the reports show it.
+// Override says what turned the action away from what the author's domain asks
+// for. It is evidence: the log, our field and the reports show it.
 type Override struct {
 	Reason OverrideReason `json:"reason"`
-	// By names what decided so: a key of the configuration or a rule.
+	// By names the key of the configuration or the rule that decided so.
 	By string `json:"by"`
-	// Text tells a person what it rests on; "" if By says it all.
+	// Text tells a person what the override rests on; "" if By says it all.
 	Text string `json:"text"`
 }
 
-// String is the override for logs and people: "By (Text)".
+// String returns the override for logs and people: "By (Text)".
 func (o Override) String() string {
 	if o.Text == "" {
 		return o.By
@@ -38,10 +38,10 @@ func (o Override) String() string {
 	return o.By + " (" + o.Text + ")"
 }
 
-// OverridesText lists overrides for a person.
+// OverridesText returns the overrides in one line.
 func (v Verdict) OverridesText() string { return overridesText(v.Overrides) }
 
-// RefusedText lists for a person the overrides that nearly applied.
+// RefusedText returns the overrides that nearly applied in one line.
 func (v Verdict) RefusedText() string { return overridesText(v.Refused) }
 
 func overridesText(overrides []Override) string {

@@ -1,6 +1,8 @@
-// Package result has the plain values that an evaluation and a decision are made
-// of, as JSON shows them: [Results] is what was found about a message, [Verdict]
-// what is done with it.
+// Package result has the values that an evaluation and a decision return: [Results]
+// says what was found about a message, [Verdict] what is done with it and why.
+//
+// They are plain values that JSON can show and a journal can keep. They hold no
+// connection, no clock and no configuration, and nothing here decides.
 package result
 
 import (
@@ -20,7 +22,7 @@ const (
 	ExemptLocal         = "local submission"
 )
 
-// Results is all that was found about one message. It is a plain value.
+// Results says all that was found about one message.
 type Results struct {
 	Client ClientResult  `json:"client"`
 	IPRev  iprev.Result  `json:"iprev"`
@@ -29,62 +31,62 @@ type Results struct {
 	ARC    arc.Result    `json:"arc"`
 	DMARC  dmarc.Result  `json:"dmarc"`
 
-	// PartialBody is what a passing signature with an unsigned rest of the body
-	// counts as, see [Results.Counts].
+	// PartialBody is what a passing signature counts as if it leaves a part of the
+	// body unsigned, see [Results.Counts].
 	PartialBody dkim.Status `json:"partial_body"`
 	// MailFrom is the reverse-path, "" for the null sender.
 	MailFrom string `json:"mail_from"`
-	// User is who authenticated, "" for nobody.
+	// User is the name that the client logged in with, "" for none.
 	User string `json:"user"`
-	// SenderDomains says whether the sender's domains accept mail; empty unless
-	// Options.SenderDomain is set.
+	// SenderDomains says whether the sender's domains accept mail. It is empty unless
+	// that was asked for.
 	SenderDomains []SenderDomain `json:"sender_domains"`
 	// Author is what the From fields say.
 	Author message.Author `json:"author"`
-	// Recipients are the accepted recipients, at most 1000.
+	// Recipients are the accepted recipients, up to a limit.
 	Recipients []string `json:"recipients"`
 	// RecipientsIncomplete tells that there were more.
 	RecipientsIncomplete bool `json:"recipients_incomplete"`
-	// List are the marks of a mailing list; anybody can write them.
+	// List are the marks of a mailing list. Anybody can write them.
 	List message.List `json:"list"`
-	// Size is the octets of header and body.
+	// Size is the number of octets of header and body; of an exempt message only the
+	// body counts.
 	Size int64 `json:"size"`
 	// Header are the fields as they were received; nil if the message was not
 	// checked.
 	Header message.Header `json:"-"`
-	// Exempt says why nothing was checked: "authenticated", "local submission",
-	// "exempt address", "exempt name"; "" if the message was checked.
+	// Exempt says why nothing was checked, in one of the words above; "" if the
+	// message was checked.
 	Exempt string `json:"exempt"`
-	// ExemptUndecided tells that the client may be exempt by its name, and that
-	// DNS trouble hides the name.
+	// ExemptUndecided tells that the client may be exempt by its name, which a DNS
+	// failure hides.
 	ExemptUndecided bool `json:"exempt_undecided"`
 	// Oversize says which limit of the header was exceeded; "" if none.
 	Oversize string `json:"oversize"`
-	// Marks are what header and envelope show of forwarders, read if DMARC does
-	// not pass.
+	// Marks are what header and envelope show of forwarders. They are read only if
+	// DMARC does not pass.
 	Marks Marks `json:"marks"`
-	// Claims are the fields that a sender wrote in our name, by field name and
-	// 1-based occurrence of that name, in the order received.
+	// Claims are the fields that a sender wrote in our name, in the order received.
 	Claims []FieldRef `json:"claims"`
-	// ClaimsIncomplete tells that there were more such fields than we keep track of.
+	// ClaimsIncomplete tells that there were more such fields than can be removed.
 	ClaimsIncomplete bool `json:"claims_incomplete"`
-	// Faults are the checks in which we failed ourselves.
+	// Faults are the checks that failed by our own fault.
 	Faults []string `json:"faults"`
-	// DNS is what the look-ups of this message cost.
+	// DNS is what the lookups of this message cost.
 	DNS DNSCost `json:"dns"`
 	// Trace is filled if Options.Trace is set.
 	Trace []Event `json:"trace"`
 }
 
-// DNSCost sums the look-ups of a message.
+// DNSCost sums the lookups of a message.
 type DNSCost struct {
-	// Lookups is how many questions were asked of the cache.
+	// Lookups is the number of questions to the cache.
 	Lookups int `json:"lookups"`
-	// WaitMS is for how long at least one look-up was under way.
+	// WaitMS is how long at least one lookup was under way.
 	WaitMS float64 `json:"wait_ms"`
-	// Failed is how many ended in ServFail, Refused or Timeout.
+	// Failed is the number of lookups that ended in ServFail, Refused or Timeout.
 	Failed int `json:"failed"`
-	// Degraded tells that the resolver itself was in trouble when the message
-	// ended: look-ups failed whatever was asked.
+	// Degraded tells that no resolver worked when the message ended: lookups failed
+	// whatever was asked.
 	Degraded bool `json:"degraded"`
 }

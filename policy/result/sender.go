@@ -4,7 +4,7 @@ import (
 	"github.com/postvet/postvet/policy/mx"
 )
 
-// SenderDomain says whether one of the sender's domains accepts mail.
+// SenderDomain says whether a domain of the sender accepts mail.
 type SenderDomain struct {
 	// Identity is "mailfrom" or "author".
 	Identity string `json:"identity"`
