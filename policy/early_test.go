@@ -53,7 +53,7 @@ func TestEarly(t *testing.T) {
 		{name: "temperror", from: "a@trouble.example"},
 		{
 			name: "temperror, deferred", rules: rules.Rules{OnTempError: rules.TempErrorDefer}, from: "a@trouble.example",
-			code: "451 4.7.24", text: "SPF of trouble.example could not be evaluated because of DNS trouble; please try again later",
+			code: "451 4.7.24", text: "SPF of trouble.example could not be evaluated because of a DNS failure; please try again later",
 		},
 		{name: "not early", rules: rules.Rules{Local: rules.Local{SPFFail: rules.DemandReject}}, from: "a@strict.example"},
 		{name: "only marked", rules: rules.Rules{Local: rules.Local{SPFEarly: true}}, from: "a@strict.example"},

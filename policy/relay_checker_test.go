@@ -73,7 +73,7 @@ func TestRelayIsNotLookedUp(t *testing.T) {
 		t.Errorf("client (-want +got):\n%s", d)
 	}
 	if !slices.ContainsFunc(res.Trace, func(e result.Event) bool {
-		return e.What == "message" && strings.Contains(e.Text, "the trusted relay 192.0.2.25 brings it")
+		return e.What == "message" && strings.Contains(e.Text, "the trusted relay 192.0.2.25, which calls itself relay.test.example, brings the message")
 	}) {
 		t.Errorf("the trace does not speak of the relay: %v", res.Trace)
 	}

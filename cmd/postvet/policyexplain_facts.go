@@ -48,7 +48,7 @@ func writeRuleKeys(w io.Writer) error {
 	for _, k := range config.RuleKeys() {
 		fmt.Fprintf(&b, "  %-14s %s\n", k.Name, k.Text)
 	}
-	b.WriteString("\nEntries of addresses and domains may be files, \"file:/path\". Where a rule that\nrejects or discards asks for what DNS trouble hides, the message is deferred,\nunless the rule names the word temperror.\n")
+	b.WriteString("\nEntries of addresses and domains may be files, \"file:/path\". Where a rule that\nrejects or discards asks for what a DNS failure hides, the message is deferred,\nunless the rule names the word temperror.\n")
 	b.WriteString("\nTexts and added fields may hold " + explain.PlaceholderNames() + ".\n")
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -25,7 +25,7 @@ func (h *hintSet) failed() {
 		}
 	}
 	if h.envelope.Status == spf.PermError {
-		h.add(result.HintSPFBroken, "The SPF record of %s is broken, so that it speaks for nobody: %s.", foreign.Line(h.envelope.Domain, 120), foreign.Line(brokenSPF(h.envelope), 200))
+		h.add(result.HintSPFBroken, "The SPF record of %s is broken, so it speaks for nobody: %s.", foreign.Line(h.envelope.Domain, 120), foreign.Line(brokenSPF(h.envelope), 200))
 	}
 	if !own && intact != "" {
 		h.add(result.HintOtherSigner, "The message is signed by %s only: it is forged, or %s sends through a service that signs with its own domain, and must have it sign as %s.",
@@ -80,9 +80,9 @@ func (h *hintSet) ownSignature(s dkim.Result) {
 		h.add(result.HintAltered, "The message was altered on the way: %s signed it, and %s was changed since, by a forwarder, a gateway or a virus scanner; or the signature was copied from another message.", domain, what)
 	case dkim.FailureKeyMissing, dkim.FailureKeyRevoked, dkim.FailureKeyBroken:
 		what := map[dkim.Failure]string{
-			dkim.FailureKeyMissing: "is not published, never was or was rotated away too early: it must stand there",
-			dkim.FailureKeyRevoked: "was withdrawn: it must stand there",
-			dkim.FailureKeyBroken:  "cannot be read: the owner must repair it, and leave it",
+			dkim.FailureKeyMissing: "is not published; it never was, or it was removed too early. It must stay published",
+			dkim.FailureKeyRevoked: "was withdrawn. It must stay published",
+			dkim.FailureKeyBroken:  "cannot be read. The owner must repair it, and keep it",
 		}[s.Failure]
 		h.add(result.HintKeyMissing, "The DKIM key %s %s for as long as mail signed with it is under way.",
 			foreign.Line(dkim.KeyName(s.Selector, s.Domain), 150), what)

@@ -27,12 +27,12 @@ func AuthorProblem(a message.Author) string {
 
 // HiddenName is the reply to a client whose name a DNS failure hides. The name might
 // save it from a refusal.
-const HiddenName = "The client's name could not be verified because of DNS trouble"
+const HiddenName = "The client's name could not be verified because of a DNS failure"
 
 // HiddenSignature is the reply if a DNS failure hides whether a signature is valid
 // that might save the message from a refusal.
 func HiddenSignature(domain string) string {
-	return "A signature of " + foreign.Line(domain, 200) + " could not be verified because of DNS trouble"
+	return "A signature of " + foreign.Line(domain, 200) + " could not be verified because of a DNS failure"
 }
 
 // DMARCFailure says why DMARC failed: for which domain, what the domain asks for,

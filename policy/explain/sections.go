@@ -21,9 +21,9 @@ var sections = []struct{ check, title string }{
 	{result.CheckIPRev, "Reverse DNS: does the client's name lead back to its address?"},
 	{result.CheckHelo, "SPF of HELO: may the client use the name it gave?"},
 	{result.CheckMailFrom, "SPF of MAIL FROM: may the client send for the domain of the envelope?"},
-	{result.CheckDKIM, "DKIM: who signed the message, and is it as it was signed?"},
-	{result.CheckARC, "ARC: what did those see through whose hands it went?"},
-	{result.CheckDMARC, "DMARC: does any of this speak for the author's domain, and what does that ask for?"},
+	{result.CheckDKIM, "DKIM: who signed the message, and is it unchanged since?"},
+	{result.CheckARC, "ARC: what did those see who handed the message on?"},
+	{result.CheckDMARC, "DMARC: does any of this speak for the author's domain, and what does the domain ask for?"},
 	{result.CheckMX, "Mail exchangers: do the sender's domains accept mail?"},
 	{result.CheckPolicy, "What is done"},
 }

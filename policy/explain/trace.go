@@ -50,14 +50,14 @@ func (t *trace) message(res *result.Results) {
 		ip = "of unknown address"
 	}
 	if c := res.Client; c.Relay != "" {
-		say("the trusted relay %s brings it, which calls itself %s; its Received fields are believed through %s", c.Relay, cmp.Or(c.RelayHelo, "nothing"), count(c.Hops, "trusted hop"))
+		say("the trusted relay %s, which calls itself %s, brings the message; its Received fields are believed through %s", c.Relay, cmp.Or(c.RelayHelo, "nothing"), count(c.Hops, "trusted hop"))
 		if c.Hidden != "" {
 			say("%s", HiddenClient(c.Hidden))
 		}
 	}
 	say("the client %s calls itself %s (HELO) and gives the sender <%s> (MAIL FROM)", ip, cmp.Or(res.Client.Helo, "nothing"), res.MailFrom)
 	if res.MailFrom == "" && res.Exempt == "" {
-		say("that is the null sender of a bounce: SPF has the HELO name alone to go by")
+		say("this is the null sender of a bounce: SPF has the HELO name alone to go by")
 	}
 	switch {
 	case res.Exempt != "":
@@ -110,7 +110,7 @@ func (t *trace) spf(res *result.Results, r spf.Result) {
 		text += ": " + r.Reason
 	}
 	if r.Lookups > 0 && r.Status != spf.PermError {
-		text += fmt.Sprintf(" (%d of 10 DNS look-ups)", r.Lookups)
+		text += fmt.Sprintf(" (%d of 10 DNS lookups)", r.Lookups)
 	}
 	t.add("spf", check, "%s", text)
 	if r.Explanation != "" {

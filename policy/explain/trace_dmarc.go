@@ -34,7 +34,7 @@ func (t *trace) dmarc(res *result.Results) {
 	}
 	say("%s", strings.TrimSuffix(string(d.Status)+": "+d.Reason, ": "))
 	if d.Suspected != "" {
-		say("what could be seen above the trouble asks for %s", d.Suspected)
+		say("a record above the failed lookup asks for %s", d.Suspected)
 	}
 }
 

@@ -71,7 +71,7 @@ var failureWords = map[dkim.Failure]string{
 func (t *trace) arc(r arc.Result) {
 	say := func(format string, args ...any) { t.add("arc", result.CheckARC, format, args...) }
 	if r.Status == arc.None {
-		say("none: nobody who handed the message on left a record of it")
+		say("none: nobody who handed the message on left a seal")
 		return
 	}
 	for _, s := range r.Sets {
@@ -87,7 +87,7 @@ func (t *trace) arc(r arc.Result) {
 		say("pass: the chain is unbroken, and the message is unchanged since its first set")
 	}
 	if r.Status == arc.Pass {
-		say("that is worth as much as its sealers are trusted: anybody can make a chain")
+		say("a chain is worth as much as its sealers are trusted: anybody can make one")
 	}
 }
 

@@ -83,7 +83,7 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	case result.RuleOversize:
 		w.say("The message is not evaluated: %s", res.Oversize)
 	case result.RuleNoAuthor:
-		w.say("A bounce whose From field names no domain: there is nothing to evaluate, and it would be lost")
+		w.say("A bounce whose From field names no domain: there is nothing to evaluate, and a refused bounce is lost")
 	case result.RuleAmbiguousAuthor:
 		w.say("Nobody can tell for sure who wrote the message: %s", res.Author.Problem)
 	case result.RuleTempError:
@@ -93,7 +93,7 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 		}
 		w.say("DMARC of %s could not be evaluated: %s", author, d.Reason)
 		if p := cmp.Or(d.Policy, d.Suspected); p.Enforces() && v.Intended == result.TempFail {
-			w.say("The domain is known to ask to %s mail that fails; whoever forges it may have caused the trouble, so the message has to wait", verb(p))
+			w.say("The domain is known to ask to %s mail that fails; a forger may have caused the failure, so the message is deferred", verb(p))
 		}
 	case result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleDMARCNone:
 		w.dmarc(res)
@@ -119,10 +119,10 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 // can set.
 var overrideSentences = map[string]string{
 	result.RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
-	result.RuleTrustedForwarder: "A trusted forwarder handed the message on, so that a failure does not count",
+	result.RuleTrustedForwarder: "A trusted forwarder handed the message on, so a failure does not count",
 	result.RuleTrustedSealer:    "A trusted sealer saw the message before it was changed, and vouches for it",
-	result.RuleMailingList:      "A mailing list changed the message, by all signs",
-	result.RuleDegraded:         "DNS is down altogether, so that missing answers decide nothing for good",
+	result.RuleMailingList:      "By all signs, a mailing list changed the message",
+	result.RuleDegraded:         "DNS is down altogether, so missing answers decide nothing for good",
 }
 
 // dmarc says what the author's domain asks for.

@@ -105,7 +105,7 @@ func TestHints(t *testing.T) {
 			s.Partial, r.PartialBody = true, dkim.Pass
 			r.DKIM = []dkim.Result{s}
 		}, []result.HintWord{result.HintStrict}},
-		{"DNS trouble", func(r *result.Results) { r.DMARC.Status = dmarc.TempError }, []result.HintWord{result.HintNotChecked}},
+		{"DNS failure", func(r *result.Results) { r.DMARC.Status = dmarc.TempError }, []result.HintWord{result.HintNotChecked}},
 		{"forwarded", func(r *result.Results) {
 			*r = *inOrder()
 			r.SPF[0].Status, r.DMARC.SPFAligned = spf.Fail, false

@@ -51,7 +51,7 @@ func (r *Rules) authorOverride(d *decision) {
 	case proven:
 	case undecided:
 		if v.Action != result.TempFail {
-			d.postpone(result.RuleTempError, "DMARC of "+author+" could not be evaluated because of DNS trouble")
+			d.postpone(result.RuleTempError, "DMARC of "+author+" could not be evaluated because of a DNS failure")
 			v.Overrides = []result.Override{o}
 		}
 	default:

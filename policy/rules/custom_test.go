@@ -212,7 +212,7 @@ func TestCustomRules(t *testing.T) {
 	}
 }
 
-// DNS trouble is no evidence for a rule, unless the rule says so.
+// A DNS failure is no evidence for a rule, unless the rule says so.
 func TestCustomRulesAndTrouble(t *testing.T) {
 	t.Parallel()
 	res := spoof(dmarc.PolicyReject)

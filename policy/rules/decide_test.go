@@ -27,8 +27,8 @@ func spoof(disposition dmarc.Policy) *result.Results {
 	}
 }
 
-// undecided returns the results of a message whose DMARC evaluation DNS trouble
-// cut short.
+// undecided returns the results of a message whose DMARC evaluation a DNS
+// failure cut short.
 func undecided(known, suspected dmarc.Policy) *result.Results {
 	return &result.Results{
 		Author: message.Author{Domain: "bank.example"},

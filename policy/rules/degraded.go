@@ -15,7 +15,7 @@ func (r *Rules) degraded(d *decision) {
 	if !res.DNS.Degraded || res.DNS.Failed == 0 {
 		return
 	}
-	o := result.Override{Reason: result.ReasonOther, By: "policy.on_degraded", Text: fmt.Sprintf("DNS is down; look-ups without an answer: %d", res.DNS.Failed)}
+	o := result.Override{Reason: result.ReasonOther, By: "policy.on_degraded", Text: fmt.Sprintf("DNS is down; lookups without an answer: %d", res.DNS.Failed)}
 	switch {
 	case r.OnDegraded == DegradedAccept:
 		if v.Action != result.Accept {

@@ -88,7 +88,7 @@ func (r *Rules) ownDomain(d *decision) {
 	case unproven:
 		r.demand(d, stepOwnDomain.verdict(want, using+" is a domain of this server, and nothing proves that this message comes from it"))
 	case undecided:
-		r.demand(d, postponed(result.RuleTempError, "DNS trouble hides whether this message comes from "+using))
+		r.demand(d, postponed(result.RuleTempError, "A DNS failure hides whether this message comes from "+using))
 	}
 }
 

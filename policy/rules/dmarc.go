@@ -18,7 +18,7 @@ func (r *Rules) dmarcTempError(d *decision) {
 		d.decide(stepTempError, result.Accept, "")
 		return
 	}
-	why := "because of DNS trouble"
+	why := "because of a DNS failure"
 	if res.Client.Hidden != "" {
 		// The reason is for the log: it tells of our own network.
 		why = "as the client behind the relay is not known"

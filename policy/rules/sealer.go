@@ -33,7 +33,7 @@ func (r *Rules) sealer(d *decision) {
 		d.refuse(o)
 	case sealUndecided:
 		if d.verdict.Action == result.Reject {
-			d.postpone(result.RuleTempError, "The ARC chain could not be verified because of DNS trouble")
+			d.postpone(result.RuleTempError, "The ARC chain could not be verified because of a DNS failure")
 		}
 	}
 }

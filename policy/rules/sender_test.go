@@ -33,7 +33,7 @@ func mute() *result.Results {
 }
 
 // sender_domain is a check of everybody's mail: whom the administrator trusts
-// comes first, as with DMARC and SPF, and what DNS trouble hides waits.
+// comes first, as with DMARC and SPF, and what a DNS failure hides waits.
 func TestSenderDomainAndTrust(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*result.Results)) *result.Results {
@@ -152,7 +152,7 @@ func TestSenderDomainAndTrust(t *testing.T) {
 		{"DMARC refuses it", rules.Rules{}, with(fails(dmarc.PolicyReject)), refused},
 		{"DMARC only marks", rules.Rules{DMARC: rules.DMARCMark}, with(fails(dmarc.PolicyReject)), refused},
 		{
-			"DNS trouble hides what DMARC says",
+			"a DNS failure hides what DMARC says",
 			rules.Rules{},
 			with(func(r *result.Results) { r.DMARC.Status, r.DMARC.Suspected = dmarc.TempError, dmarc.PolicyReject }),
 			"tempfail 451 4.4.3 temperror",
@@ -169,13 +169,13 @@ func TestSenderDomainAndTrust(t *testing.T) {
 			"DNS is down, and all may pass",
 			rules.Rules{OnDegraded: rules.DegradedAccept},
 			with(degraded),
-			"accept dns-degraded; policy.on_degraded (DNS is down; look-ups without an answer: 2)",
+			"accept dns-degraded; policy.on_degraded (DNS is down; lookups without an answer: 2)",
 		},
 		{
 			"DNS is down",
 			rules.Rules{},
 			with(degraded),
-			"tempfail 451 4.4.3 dns-degraded; policy.on_degraded (DNS is down; look-ups without an answer: 2)",
+			"tempfail 451 4.4.3 dns-degraded; policy.on_degraded (DNS is down; lookups without an answer: 2)",
 		},
 		{
 			"DNS is down, and all was known",

@@ -37,7 +37,7 @@ func (r *Rules) spf(d *decision, s step, status spf.Status) {
 	case stepSPFPermError:
 		text = fmt.Sprintf("SPF of %s ends in an error: %s", domain, foreign.Line(found.Reason, 200))
 	case stepSPFTempError:
-		text = "SPF of " + domain + " could not be evaluated because of DNS trouble; please try again later"
+		text = "SPF of " + domain + " could not be evaluated because of a DNS failure; please try again later"
 	}
 	r.demand(d, s.verdict(want, text))
 }

@@ -174,7 +174,7 @@ var steps = [stepEnd]Step{
 
 	stepTempError: {
 		Part: PartDMARC, Rule: result.RuleTempError, Keys: []string{"on_temperror"},
-		When: "DNS trouble left DMARC open",
+		When: "a DNS failure left DMARC open",
 		To:   accept | tempFail,
 		Codes: []Code{
 			{Reply: replyDNS},
@@ -281,20 +281,20 @@ var steps = [stepEnd]Step{
 	},
 	stepDegraded: {
 		Part: PartChange, Rule: result.RuleDegraded, Keys: []string{"on_degraded"},
-		When: "DNS is down altogether, and look-ups for this message failed",
+		When: "DNS is down altogether, and lookups for this message failed",
 		On:   accept | quarantine | reject | tempFail, To: accept | tempFail,
 		Codes: []Code{{Reply: replyDNS}},
 	},
 	stepForwarderUndecided: {
 		Part: PartChange, Rule: result.RuleTempError, Keys: []string{"trust.forwarders"},
-		When: "DNS trouble hides whether the client or a signer is one of trust.forwarders",
+		When: "a DNS failure hides whether the client or a signer is one of trust.forwarders",
 		On:   reject, To: tempFail,
 		Codes: []Code{{Reply: replyDNS}},
 	},
 
 	stepExemptUndecided: {
 		Part: PartLast, Rule: result.RuleTempError, Keys: []string{"[exempt]"},
-		When: "DNS trouble hides whether the client is exempt by its name",
+		When: "a DNS failure hides whether the client is exempt by its name",
 		On:   reject | withhold, To: tempFail,
 		Codes: []Code{{Reply: replyDNS}},
 	},
