@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -15,10 +16,10 @@ import (
 
 // Exempt says which messages are not checked. The zero value exempts nobody.
 type Exempt struct {
-	// Addresses and Names are clients that are trusted, such as 127.0.0.0/8 and
-	// ::1, or mx.example.org. A name counts if iprev verified it, which is known
-	// when the message ends; what a client so trusted sends in our name is removed
-	// all the same. Addresses in Names, and names in Addresses, count too.
+	// Addresses and Names are clients that are trusted, such as 127.0.0.0/8 or
+	// mx.example.org. Addresses in Names, and names in Addresses, count too. A name
+	// counts if iprev verified it, which is known when the message ends. Fields in
+	// our name are removed from mail of clients that are trusted by name.
 	Addresses, Names *addrlist.List
 	// Authenticated exempts clients that logged in.
 	Authenticated bool
@@ -26,6 +27,7 @@ type Exempt struct {
 	Local bool
 }
 
+// client returns why a client is exempt before its name is known; "" if it is not.
 func (e Exempt) client(c message.Client) string {
 	if c.Local && e.Local {
 		return result.ExemptLocal
@@ -36,7 +38,7 @@ func (e Exempt) client(c message.Client) string {
 	return ""
 }
 
-// name reports whether a client with this verified name is trusted.
+// name reports whether a client with a verified name is trusted.
 func (e Exempt) name(verified string) bool {
 	return e.Addresses.Name(verified) || e.Names.Name(verified)
 }
@@ -51,34 +53,21 @@ func NewChecker(o Options) *Checker {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.MessageTimeout <= 0 {
-		o.MessageTimeout = 20 * time.Second
-	}
-	if o.MaxHeaderBytes <= 0 {
-		o.MaxHeaderBytes = 1 << 20
-	}
-	if o.MaxFields <= 0 {
-		o.MaxFields = 2000
-	}
-	if o.MaxBodyBytes <= 0 {
-		o.MaxBodyBytes = 1 << 30
-	}
-	if o.MaxRecipients <= 0 {
-		o.MaxRecipients = 1000
-	}
-	if o.PartialBody == "" {
-		o.PartialBody = dkim.Policy
-	}
+	o.MessageTimeout = cmp.Or(max(o.MessageTimeout, 0), 20*time.Second)
+	o.MaxHeaderBytes = cmp.Or(max(o.MaxHeaderBytes, 0), 1<<20)
+	o.MaxFields = cmp.Or(max(o.MaxFields, 0), 2000)
+	o.MaxBodyBytes = cmp.Or(max(o.MaxBodyBytes, 0), 1<<30)
+	o.MaxRecipients = cmp.Or(max(o.MaxRecipients, 0), 1000)
+	o.PartialBody = cmp.Or(o.PartialBody, dkim.Policy)
 	o.DKIM.Now = o.Now
 	o.DKIM.Diagnose = o.Trace
 	o.DMARC.Explain = o.Trace
 	return &Checker{opt: o}
 }
 
-// Connect begins a connection and starts reverse DNS. All that it starts ends
-// with ctx or Close. A relay in Options.Relays is never exempt; who is behind it
-// is only known when a header ends, so nothing of SPF and reverse DNS starts
-// before that.
+// Connect begins a connection and starts reverse DNS. All that it starts ends with
+// ctx or Close. A relay in Options.Relays is never exempt. The client behind it is
+// only known at the end of a header, when its SPF and reverse DNS start.
 func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	client.IP = client.IP.Unmap().WithZone("")
 	conn := &Conn{checker: c, client: client, exempt: c.opt.Exempt.client(client)}
@@ -111,8 +100,8 @@ type Conn struct {
 	seen    bool // a message has begun
 }
 
-// Helo notes the client's name and starts SPF of the HELO identity. It may be
-// called again (STARTTLS); the last name counts.
+// Helo notes the client's name and starts SPF of the HELO identity. It may be called
+// again, as after STARTTLS. The last name counts.
 func (c *Conn) Helo(name string) {
 	c.helo = name
 	if c.heloSPF == nil {
@@ -120,8 +109,8 @@ func (c *Conn) Helo(name string) {
 	}
 }
 
-// startHelo checks the HELO identity unless that was done. A client may say EHLO
-// as often as it likes; names after the first are checked when MAIL comes.
+// startHelo starts SPF of the HELO identity unless it has started. A client may say
+// EHLO as often as it likes, so names after the first are checked at MAIL.
 func (c *Conn) startHelo() {
 	if c.exempt != "" || c.relay || c.heloSPF != nil && c.checked == c.helo {
 		return
@@ -131,8 +120,8 @@ func (c *Conn) startHelo() {
 	c.heloSPF = c.startSPF(c.ctx, spf.Query{Identity: spf.HELO, IP: c.client.IP, Helo: name})
 }
 
-// Message begins a message and starts SPF of MAIL FROM. A message before it
-// that was not finished is closed.
+// Message begins a message and starts SPF of MAIL FROM. It closes a message before
+// it that was not finished.
 func (c *Conn) Message(s message.Sender) *Message {
 	if c.current != nil {
 		c.current.Close()

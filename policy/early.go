@@ -12,14 +12,14 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// EarlyTimeout bounds what a client waits for at its first recipient; Sendmail
-// waits 10 s by default. What is not known by then is judged at the end.
+// EarlyTimeout is how long a client waits at its first recipient at most. Sendmail
+// waits 10 s by default. Later results count at the end of the message.
 const EarlyTimeout = 7 * time.Second
 
 // Early returns what is known of the client before the message is sent: reverse
-// DNS and SPF, for which it waits at most seven seconds. What was not evaluated
-// has no status. It is nil if nothing is to be said yet: the message is exempt, a
-// relay brings it, or the answers are late.
+// DNS and SPF, for which it waits at most [EarlyTimeout]. Other methods have no
+// status. Early returns nil if the message is exempt, if a relay brings it, or if
+// the answers are late.
 func (m *Message) Early(ctx context.Context) *result.Results {
 	envelope := m.checks.mail
 	if m.sender.Path == "" {

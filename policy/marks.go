@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/result"
@@ -9,13 +10,13 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// maxSubjectTag bounds what is kept of foreign text.
+// maxSubjectTag bounds the octets of a tag in the Subject.
 const maxSubjectTag = 40
 
-// forwardFields are left by those who send a message on to another address.
+// forwardFields are fields that forwarders write.
 var forwardFields = []string{"X-Forwarded-To", "X-Forwarded-For", "X-Forwarded-Encrypted", "Resent-From", "Resent-To", "Resent-Sender"}
 
-// readMarks looks for the marks in a header.
+// readMarks returns the marks of forwarders in a header and a reverse-path.
 func readMarks(h message.Header, mailFrom string) result.Marks {
 	var m result.Marks
 	for _, f := range h {
@@ -24,12 +25,12 @@ func readMarks(h message.Header, mailFrom string) result.Marks {
 			m.Received++
 		case f.Is("Subject"):
 			m.SubjectTag = subjectTag(f.Value())
-		case m.Forward == "" && isOneOf(f, forwardFields):
+		case m.Forward == "" && slices.ContainsFunc(forwardFields, f.Is):
 			m.Forward = f.Name
 		}
 	}
 	if m.Forward == "" {
-		// Senders rewritten by the Sender Rewriting Scheme keep its mark.
+		// A sender that the Sender Rewriting Scheme rewrote begins with SRS0 or SRS1.
 		if local, _ := message.SplitPath(mailFrom); len(local) > 4 && strings.EqualFold(local[:3], "SRS") && (local[3] == '0' || local[3] == '1') && strings.ContainsRune("=+-", rune(local[4])) {
 			m.Forward = "SRS"
 		}
@@ -37,17 +38,8 @@ func readMarks(h message.Header, mailFrom string) result.Marks {
 	return m
 }
 
-func isOneOf(f message.Field, names []string) bool {
-	for _, n := range names {
-		if f.Is(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// subjectTag returns the word in brackets that a Subject begins with, also behind
-// "Re:".
+// subjectTag returns the word in brackets that a Subject begins with, perhaps behind
+// "Re:"; "" for none.
 func subjectTag(value string) string {
 	value = strings.TrimLeft(value, " \t\r\n")
 	if len(value) > 3 && strings.EqualFold(value[:3], "Re:") {

@@ -8,37 +8,36 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// maxHops bounds how many Received fields are looked through. Postfix and
-// Sendmail end a loop after 50 and 25.
+// maxHops bounds how many Received fields are read. Postfix ends a loop after 50,
+// Sendmail after 25.
 const maxHops = 50
 
-// origin is the client that a trusted relay had.
+// origin is the client behind a trusted relay.
 type origin struct {
 	ip   netip.Addr
 	helo string
 	hops int // trusted hops, the relay that connected included
-	// problem says why there is no client, "" if there is one.
+	// problem says why no client is known; "" if one is.
 	problem string
-	// inside tells that there is none because the message was made on a relay.
+	// inside tells that there is no client because the message was made on a relay.
 	inside bool
 }
 
 // lookThrough finds the client behind the relay that connected.
 //
-// Which field is believed: every relay in the list puts a Received field of its
-// own on top, and the MTA that we serve does not show us its. So the topmost field
-// is that of the relay that connected, and names the relay's client. If that is
-// a relay in the list too, the next field is that one's, and so on. The field that
-// names an address outside the list is the last that a trusted host wrote; it
-// and nothing below it says who the client is, since a sender can write whatever
-// it likes below.
+// Every relay in the list puts a Received field of its own on top, and the MTA that
+// we serve does not show us its field. So the topmost field is that of the relay
+// that connected, and names the relay's client. If the client is a relay in the
+// list too, the next field is that relay's, and so on. The first field that names an
+// address outside the list is the last one that a trusted host wrote. Only this
+// field says who the client is, since the sender can write anything below it.
 //
-// A client on loopback is a program on the relay itself, such as a content
-// filter: the field below is of the same host. A private address outside the list
-// is a host of ours that we know nothing about; it is no client to evaluate.
+// A client on loopback is a program on the relay itself, such as a content filter,
+// and the field below is of the same host. A private address outside the list is an
+// unknown host of our network, and no client to evaluate.
 func lookThrough(relays *addrlist.List, connected netip.Addr, h message.Header) origin {
 	o := origin{hops: 1}
-	at := connected // whose field is the next one
+	at := connected // the host that wrote the next field
 	fields, wrote := 0, false
 	for _, f := range h {
 		if !f.Is("Received") {
@@ -81,9 +80,9 @@ func lookThrough(relays *addrlist.List, connected netip.Addr, h message.Header) 
 
 func madeOn(relay netip.Addr) string { return fmt.Sprintf("the message was made on relay %s", relay) }
 
-// handedIn ends a walk at a program that handed the message in without SMTP. With
-// no field below that is where it was made. With any, a filter may have put back
-// what it got from outside, or a user may have written the field; nobody knows.
+// handedIn ends a walk at a program that handed the message in without SMTP. If no
+// field stands below, the message was made there. Otherwise nobody knows: a filter
+// may have handed in again what came from outside, or a user wrote the field.
 func (o origin) handedIn(at netip.Addr, h message.Header, fields int) origin {
 	if h.Count("Received") > fields {
 		o.problem = fmt.Sprintf("on relay %s a program handed it in again", at)
@@ -93,7 +92,7 @@ func (o origin) handedIn(at netip.Addr, h message.Header, fields int) origin {
 	return o
 }
 
-// shared is the space between a provider and its customers, RFC 6598.
+// shared is the address space between a provider and its customers (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // public reports whether an address can be that of a client outside.
