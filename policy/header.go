@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// maxClaims is how many fields in our name are removed from one message; one
+// maxClaims is how many fields in our name are removed from one message. A message
 // with more does not pass.
 const maxClaims = 1000
 
@@ -16,14 +16,14 @@ const maxClaims = 1000
 func (m *Message) Field(f message.Field) { m.field(f, false) }
 
 // TruncatedField takes the beginning of a field whose value was not read to its
-// end. Nobody knows what such a field says: it counts as ours if its name is, and
+// end. Nobody knows what the field says, so it counts as ours if its name does, and
 // the message is oversize.
 func (m *Message) TruncatedField(f message.Field) { m.field(f, true) }
 
-// HeaderRoom returns how many octets of header may still come before the message
-// is oversize. A field beyond them need not be read whole, see
-// [Message.TruncatedField]; it must be handed over all the same, since forgeries
-// are removed wherever in a header they are (RFC 8601 section 5).
+// HeaderRoom returns how many octets of header may still come before the message is
+// oversize. A larger field need not be read whole, see [Message.TruncatedField].
+// It must be handed over all the same, since forgeries are removed wherever in a
+// header they stand (RFC 8601 section 5).
 func (m *Message) HeaderRoom() int {
 	return max(m.conn.checker.opt.MaxHeaderBytes-m.headerBytes, 0)
 }
@@ -49,8 +49,8 @@ func (m *Message) field(f message.Field, truncated bool) {
 	}
 }
 
-// exceed notes the first limit that the message exceeds. It is not evaluated
-// then.
+// exceed notes the first limit that the message exceeds. An oversize message is not
+// evaluated.
 func (m *Message) exceed(limit string) {
 	if m.oversize == "" {
 		m.oversize = limit
@@ -58,7 +58,8 @@ func (m *Message) exceed(limit string) {
 	m.header = nil
 }
 
-// size is that of header and body; of an exempt message only the body counts.
+// size returns the octets of header and body; of an exempt message only the body
+// counts.
 func (m *Message) size() int64 {
 	if m.exempt != "" {
 		return m.bodyBytes
@@ -68,9 +69,9 @@ func (m *Message) size() int64 {
 
 // claims are the fields of a message that speak in our name.
 type claims struct {
-	count      map[string]int // fields of each of our names so far
-	fields     []result.FieldRef
-	incomplete bool // there are more than these
+	results, tags int // fields named ResultsField and QuarantineField so far
+	fields        []result.FieldRef
+	incomplete    bool // there are more than these
 }
 
 // OurName returns the name under which a field speaks for this server:
@@ -85,17 +86,18 @@ func OurName(f message.Field) string {
 	return ""
 }
 
-// noteClaim remembers fields that speak in our name. RFC 8601 section 5 leaves
-// trusted internal clients alone: what they hand on may be our own work.
+// noteClaim notes a field that speaks in our name. RFC 8601 section 5 leaves trusted
+// internal clients alone, since what they hand on may be our own work.
 func (m *Message) noteClaim(f message.Field, truncated bool) {
 	name := OurName(f)
 	if name == "" {
 		return
 	}
-	if m.claims.count == nil {
-		m.claims.count = map[string]int{}
+	occurrence := &m.claims.results
+	if name == result.QuarantineField {
+		occurrence = &m.claims.tags
 	}
-	m.claims.count[name]++
+	*occurrence++
 	if m.exempt == result.ExemptAddress || m.exempt == result.ExemptLocal {
 		return
 	}
@@ -111,6 +113,6 @@ func (m *Message) noteClaim(f message.Field, truncated bool) {
 	case len(m.claims.fields) >= maxClaims:
 		m.claims.incomplete = true
 	default:
-		m.claims.fields = append(m.claims.fields, result.FieldRef{Name: name, Occurrence: m.claims.count[name]})
+		m.claims.fields = append(m.claims.fields, result.FieldRef{Name: name, Occurrence: *occurrence})
 	}
 }
