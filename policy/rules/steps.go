@@ -341,6 +341,3 @@ func BuiltinRules() []string {
 	}
 	return names
 }
-
-// code is the reply of a step that has one.
-func (s step) code() string { return steps[s].Codes[0].Reply }
