@@ -8,10 +8,10 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Play evaluates a stored message as if it arrived now: it makes the calls of the
-// conversation in the order in which an MTA's commands make them. The body is
-// written by body, with CRLF line ends; header and body are nil if there is only
-// an envelope.
+// Play evaluates a stored message as if it arrived now. It makes the calls of the
+// conversation that a milter session makes one by one, as its MTA's commands arrive.
+// The body is written by body, with CRLF line ends; header and body are nil if there
+// is only an envelope.
 //
 // atRecipient is what [Message.Early] knows at the first recipient, and nil
 // unless early asks for it. The error is that of body.
