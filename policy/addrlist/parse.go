@@ -14,8 +14,8 @@ import (
 const (
 	// MaxBytes is the size of one file.
 	MaxBytes = 32 << 20
-	// MaxEntries is how many entries one list takes.
-	MaxEntries = 1_000_000
+	// maxEntries is how many entries one list takes.
+	maxEntries = 1_000_000
 	maxLine    = 4096
 	maxCited   = 65 // an entry that an error cites, with its quotes
 )
@@ -78,8 +78,8 @@ func (b *Builder) File(name string, text []byte, kinds Kind) *Error {
 // Add adds one entry of one of those kinds.
 func (b *Builder) Add(entry string, kinds Kind) *Error {
 	fault := func(problem, remedy string) *Error { return &Error{Problem: problem, Remedy: remedy} }
-	if b.list.size >= MaxEntries {
-		return fault(fmt.Sprintf("more than %d entries", MaxEntries), "list prefixes or whole domains")
+	if b.list.size >= maxEntries {
+		return fault(fmt.Sprintf("more than %d entries", maxEntries), "list prefixes or whole domains")
 	}
 	text, member := entry, true
 	if rest, ok := strings.CutPrefix(text, "!"); ok {

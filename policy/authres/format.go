@@ -34,19 +34,19 @@ func Format(authservID string, methods []Method) string {
 	w.quote(writtenID(authservID))
 	w.text = append(w.text, ';')
 	f.word(w.text)
-	any := false
+	written := 0
 	for _, m := range safeMethods(methods) {
 		w.write(m)
 		if len(f.out)+len(w.text)+3*len(w.ends) > maxField {
 			break
 		}
-		if any {
+		if written > 0 {
 			f.out = append(f.out, ';')
 		}
-		any = true
+		written++
 		f.line(&w)
 	}
-	if !any {
+	if written == 0 {
 		f.word([]byte("none"))
 	}
 	return string(f.out)

@@ -1,6 +1,7 @@
 package authres
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -102,6 +103,24 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// grammar is that of RFC 8601 section 2.2 without comments: a field that matches
+// needs none of the licence that Parse gives to others.
+var grammar = func() *regexp.Regexp {
+	const (
+		fws     = `(?: |\r\n\t)`
+		keyword = `[a-z0-9](?:[a-z0-9-]*[a-z0-9])?`
+		token   = `[!#$%&'*+.0-9A-Z^_` + "`" + `a-z{|}~-]+` // RFC 2045 section 5.1
+		quoted  = `"(?:[^"\\]|\\.)*"`
+		value   = `(?:` + token + `|` + quoted + `)`
+		label   = `[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?`
+		atom    = `[!#$%&'*+/0-9A-Z^_` + "`" + `a-z{|}~-]+` // RFC 5321 section 4.1.2, but for "=" and "?"
+		address = `(?:` + atom + `(?:\.` + atom + `)*)?@` + label + `(?:\.` + label + `)*`
+		result  = keyword + `=` + keyword + `(?:` + fws + `reason=` + value + `)?` +
+			`(?:` + fws + keyword + `\.` + keyword + `=(?:` + value + `|` + address + `))*`
+	)
+	return regexp.MustCompile(`^ ` + value + `;(?: none|` + fws + result + `(?:;` + fws + result + `)*)$`)
+}()
+
 // checkFormat checks what must hold for whatever goes into Format.
 func checkFormat(t *testing.T, id string, methods []Method) {
 	t.Helper()
@@ -117,7 +136,10 @@ func checkFormat(t *testing.T, id string, methods []Method) {
 			t.Fatalf("blank at the end of %q", line)
 		}
 	}
-	gotID, got, err := parse(out, true)
+	if !grammar.MatchString(out) {
+		t.Fatalf("%q is not what RFC 8601 section 2.2 allows", out)
+	}
+	gotID, got, err := Parse(out)
 	if err != nil {
 		t.Fatalf("%q: %v", out, err)
 	}

@@ -30,14 +30,10 @@ var ErrSyntax = errors.New("authres: malformed field")
 // version other than 1 is left out; another version of the whole field is an
 // error (section 2.5). At most 64 KiB and 100 results are read.
 func Parse(value string) (id string, methods []Method, err error) {
-	return parse(value, false)
-}
-
-func parse(value string, strict bool) (string, []Method, error) {
 	if err := sound(value); err != nil {
 		return "", nil, err
 	}
-	s := &scanner{s: value, strict: strict}
+	s := &scanner{s: value}
 	id, version, err := s.id()
 	if err != nil {
 		return id, nil, err
@@ -45,8 +41,7 @@ func parse(value string, strict bool) (string, []Method, error) {
 	if version != "" && strings.TrimLeft(version, "0") != "1" {
 		return id, nil, fmt.Errorf("%w: version %.20s", ErrSyntax, version)
 	}
-	methods, err := s.results()
-	if err != nil {
+	if methods, err = s.results(); err != nil {
 		return id, nil, err
 	}
 	return id, methods, nil
@@ -104,9 +99,8 @@ func sound(value string) error {
 
 // scanner reads a sound field.
 type scanner struct {
-	s      string
-	i      int
-	strict bool // the grammar to the letter
+	s string
+	i int
 }
 
 func (s *scanner) fail(what string) error {
@@ -177,7 +171,7 @@ func (s *scanner) results() ([]Method, error) {
 		if !s.take(';') {
 			return nil, s.fail("no semicolon before a result")
 		}
-		if s.skip(); s.i == len(s.s) && n > 0 && !s.strict {
+		if s.skip(); s.i == len(s.s) && n > 0 {
 			return methods, nil // a semicolon at the end
 		}
 		if n == maxReadMethods {
@@ -255,7 +249,7 @@ func (s *scanner) properties(m *Method) error {
 			m.Reason, reason = value, true
 			continue
 		}
-		if !s.strict && s.take('=') {
+		if s.take('=') {
 			s.skip()
 			if _, ok := s.pvalue(); !ok {
 				return s.fail("a malformed value")
@@ -310,9 +304,6 @@ func (s *scanner) pvalue() (string, bool) {
 		// A quoted local part; the address is given as it is spelt.
 	}
 	v := s.while(func(c byte) bool { return c > ' ' && c != 0x7f && strings.IndexByte(`;"()`, c) < 0 })
-	if s.strict && s.s[start] != '"' && !isToken(v) && !isAddress(v) {
-		return "", false
-	}
 	return s.s[start:s.i], v != "" && s.peek() != '"'
 }
 
