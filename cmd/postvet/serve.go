@@ -17,21 +17,21 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run the milter",
-		Long: `Serve runs the milter. With no file and no flag it listens on 127.0.0.1:8890,
-prints the lines to put into main.cf or sendmail.mc, and works. A flag wins over
-the key of a file.
+		Long: `Serve runs the milter. Without a file and flags it listens on 127.0.0.1:8890,
+prints the lines for main.cf or sendmail.mc, and works. A flag wins over the key
+of a file.
 
 Our Authentication-Results carry the host's name, completed from /etc/hosts,
 unless --authserv-id or the key authserv_id names another.
 
-SIGHUP reads the file again and uses it from the next message on, if it has no
-fault; listen, socket and a few limits need a restart. SIGTERM and SIGINT end
-the service when the messages in flight have their verdicts, a second one ends
-it at once. Under systemd it reports readiness and its state, pings the watchdog
-as long as it passes its own check, and takes passed sockets: connections that
-come during a restart wait in them.
+SIGHUP reads the file again. If it has no fault, it counts from the next message
+on; listen, socket and a few limits need a restart. SIGTERM and SIGINT stop the
+service when the messages in flight have their verdicts, a second one stops it
+at once. Under systemd it reports readiness and its state, answers the watchdog
+as long as it passes its own check, and takes passed sockets, in which
+connections wait during a restart.
 
-"postvet status", "postvet reload" and others ask it over the socket of
+"postvet status", "postvet reload" and others talk to it over the socket of
 [control]: control.sock in systemd's RuntimeDirectory=, and none without one.
 
 Exit codes: 0 stopped, 2 wrong usage or configuration, 3 it could not listen or

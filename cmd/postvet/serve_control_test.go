@@ -17,8 +17,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
-// startControlled runs a service with a control socket, and returns it with
-// the socket.
+// startControlled runs a service with a control socket.
 func startControlled(t *testing.T, more string) (s *serveProcess, socket, file string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pv") // a short path
@@ -33,7 +32,7 @@ func startControlled(t *testing.T, more string) (s *serveProcess, socket, file s
 	return s, socket, file
 }
 
-// controlled is a configuration with the control socket DIR/c and the milter
+// controlled returns a configuration with the control socket DIR/c and the milter
 // socket DIR/s.
 func controlled(t *testing.T, dir string) string {
 	t.Helper()
@@ -49,8 +48,8 @@ func asked[T any](t *testing.T, socket string, q control.Request) (result T, err
 	return result, err
 }
 
-// TestStatusCounts: what the service did is in its status, and the cache shows
-// what it asked.
+// TestStatusCounts: the status counts the messages, and the cache shows the
+// answers to their lookups.
 func TestStatusCounts(t *testing.T) {
 	t.Parallel()
 	_, socket, _ := startControlled(t, "")
@@ -90,8 +89,8 @@ func TestStatusCounts(t *testing.T) {
 	}
 }
 
-// TestReloadsAtOnce: many who ask at the same time all get the answer about
-// what the file says, and none gets in the way of a message.
+// TestReloadsAtOnce: many reload requests at the same time all get the answer for
+// the current file.
 func TestReloadsAtOnce(t *testing.T) {
 	t.Parallel()
 	s, socket, file := startControlled(t, "")
@@ -124,8 +123,8 @@ func TestReloadsAtOnce(t *testing.T) {
 	}
 }
 
-// TestReloadThatHangs: reading a file that never comes keeps the service
-// neither from its work nor from ending.
+// TestReloadThatHangs: while a file cannot be read to its end, the service works
+// and can be stopped.
 func TestReloadThatHangs(t *testing.T) {
 	t.Parallel()
 	s, socket, file := startControlled(t, "")
@@ -156,8 +155,7 @@ func TestReloadThatHangs(t *testing.T) {
 	}
 }
 
-// TestControlWhileDraining: the service tells how far its end is, and reloads
-// nothing any more.
+// TestControlWhileDraining: the service shows its status and refuses to reload.
 func TestControlWhileDraining(t *testing.T) {
 	t.Parallel()
 	s, socket, _ := startControlled(t, "")
@@ -194,8 +192,8 @@ func exitCodeOf(err error) int {
 	return 0
 }
 
-// TestControlOfStrangers: another user reaches neither the socket nor, when its
-// rights are too wide, the service behind it.
+// TestControlOfStrangers: another user cannot connect to the socket. If its access
+// rights are too wide, the service denies the request.
 func TestControlOfStrangers(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -209,7 +207,7 @@ func TestControlOfStrangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What tests build may lie where nobody may go.
+	// The test binary may lie in a folder that others cannot enter.
 	copied := filepath.Join(filepath.Dir(socket), "postvet")
 	if b, err := os.ReadFile(binary); err != nil {
 		t.Fatal(err)
@@ -242,9 +240,9 @@ func TestControlOfStrangers(t *testing.T) {
 	}
 }
 
-// TestRestartKeepsPassedSocket starts two services after one another on a socket
-// that stays open, as systemd does it: who connects in between is served by the
-// second, nobody is refused.
+// TestRestartKeepsPassedSocket starts services one after the other on sockets that
+// stay open, as systemd does. A client that connects in between is not refused,
+// and the next service serves it.
 func TestRestartKeepsPassedSocket(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -282,7 +280,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 		if code := s.waitExit(); code != exitDone {
 			t.Fatalf("round %d: exit code %d", round, code)
 		}
-		// Nobody runs. These connect at once and wait for an answer.
+		// No service runs. These connect at once and wait for an answer.
 		var waiting []net.Conn
 		for _, a := range addrs {
 			for range 3 {
@@ -305,7 +303,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 	s.waitExit()
 }
 
-// passing makes a descriptor of a listener, for a process to inherit.
+// passing returns a descriptor of a listener for a process to inherit.
 func passing(t *testing.T, l net.Listener, err error) *os.File {
 	t.Helper()
 	if err != nil {
@@ -320,7 +318,8 @@ func passing(t *testing.T, l net.Listener, err error) *os.File {
 	return f
 }
 
-// TestPassedSocketWithoutListener is one that nobody would ever answer on.
+// TestPassedSocketWithoutListener: a passed socket that listen does not name is
+// logged.
 func TestPassedSocketWithoutListener(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestReloadOfLists: a file that a list names is read anew at SIGHUP; one with a
-// bad line is refused as a whole, with everything else that is new.
+// TestReloadOfLists: SIGHUP reads the file of a list again. If it has a bad line,
+// the whole new configuration is refused.
 func TestReloadOfLists(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// scrape reads a page of a running service's metrics listener, on a unix socket.
+// scrape reads a page of the metrics listener of a running service.
 func scrape(t *testing.T, socket, path string) (code int, body string) {
 	t.Helper()
 	client := http.Client{Timeout: patience, Transport: &http.Transport{
@@ -34,8 +34,7 @@ func scrape(t *testing.T, socket, path string) (code int, body string) {
 	return r.StatusCode, string(b)
 }
 
-// TestMetrics lets real messages pass, reloads and drains, and looks at what is
-// told about it.
+// TestMetrics sends real messages, reloads and drains, and looks at the metrics.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -56,7 +55,7 @@ func TestMetrics(t *testing.T) {
 	good := dialMTA(t, "unix", milter)
 	good.connect("192.0.2.1", "mx.good.example")
 	good.end(good.begin("bounce@good.example", testMessage(t, "signed.eml")))
-	// The hook runs after the reply: the line of the log comes before.
+	// The hook that counts runs after the reply and before the log line.
 	s.waitLog(`"msg":"message"`, 3)
 
 	wait(t, page, `postvet_messages_total{action="accept",rule="dmarc-pass"} 1`)
@@ -97,7 +96,7 @@ func TestMetrics(t *testing.T) {
 	wait(t, page, `postvet_messages_total{action="tempfail",rule="evil"} 1`)
 	wait(t, page, `postvet_rule_matches_total{rule="evil"} 1`)
 
-	// A message in flight keeps the service, which says that it ends.
+	// The service waits for a message in flight, and says that it is stopping.
 	body := good.begin("bounce@good.example", testMessage(t, "signed.eml"))
 	s.signal(syscall.SIGTERM)
 	wait(t, page, "postvet_draining 1")
@@ -113,7 +112,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// wait waits until the page holds a line.
+// wait waits until the metrics have a line.
 func wait(t *testing.T, socket, line string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -124,7 +123,7 @@ func wait(t *testing.T, socket, line string) {
 	t.Fatalf("%q never came", line)
 }
 
-// TestMetricsListenerInUse: nothing is served if a part cannot be.
+// TestMetricsListenerInUse: the service does not start without its metrics.
 func TestMetricsListenerInUse(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// serveOnce judges one message and ends, with a snapshot; before runs in the
-// shell that becomes the service.
+// serveOnce runs a service with a snapshot for one message. before runs in the shell
+// that becomes the service.
 func serveOnce(t *testing.T, shell []string, before, snapshot string) *serveProcess {
 	t.Helper()
 	dir := t.TempDir()
@@ -34,8 +34,8 @@ func serveOnce(t *testing.T, shell []string, before, snapshot string) *serveProc
 	return s
 }
 
-// TestSnapshotCannotBeWritten: the service works, says what is wrong when it
-// starts and when it ends, and what to do.
+// TestSnapshotCannotBeWritten: the service works. At its start and at its end it
+// logs what is wrong and what to do.
 func TestSnapshotCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	s := serveOnce(t, nil, "", filepath.Join(t.TempDir(), "absent/dns.snapshot"))
@@ -45,7 +45,7 @@ func TestSnapshotCannotBeWritten(t *testing.T) {
 	s.waitLog("dns answers not saved, the next start begins with an empty cache", 1)
 }
 
-// TestSnapshotDisks has file systems of its own: a full one and a read-only one.
+// TestSnapshotDisks mounts a full file system and a read-only one.
 func TestSnapshotDisks(t *testing.T) {
 	t.Parallel()
 	unshare := []string{"unshare", "-m"}
@@ -54,7 +54,7 @@ func TestSnapshotDisks(t *testing.T) {
 	}
 	for _, tc := range []struct{ name, options, says, early string }{
 		{"full", "nr_blocks=1", "is full: make room", ""},
-		{"read-only", "ro", "read-only file system", "dns answers will not be kept at the end"},
+		{"read-only", "ro", "read-only file system", "dns answers cannot be saved at the end"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// manager plays systemd: it hears what sd_notify(3) says.
+// manager plays systemd: it receives the states of sd_notify(3).
 type manager struct {
 	t    *testing.T
 	conn *net.UnixConn
@@ -29,7 +29,7 @@ func newManager(t *testing.T) *manager {
 	return &manager{t, conn, path}
 }
 
-// told waits for a state that has a text.
+// told waits for a state that contains a text.
 func (m *manager) told(want string) string {
 	m.t.Helper()
 	b := make([]byte, 4096)
@@ -45,8 +45,8 @@ func (m *manager) told(want string) string {
 	}
 }
 
-// TestWatchdog: a living service pings, with how it does beside it, also while
-// all its connections are in use, and asks for time while it stops.
+// TestWatchdog: a service pings and reports its status, also while all its
+// connections are in use. While it stops it asks for time.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	m := newManager(t)

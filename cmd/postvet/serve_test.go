@@ -25,7 +25,7 @@ type serveProcess struct {
 	log  child.Lines
 }
 
-// startService runs the real command; env adds to the environment.
+// startService runs the real command with env added to the environment.
 func startService(t *testing.T, env []string, args ...string) *serveProcess {
 	t.Helper()
 	s := &serveProcess{t: t, cmd: exec.Command("postvet", append([]string{"serve"}, args...)...)}
@@ -49,7 +49,7 @@ func (s *serveProcess) start() *serveProcess {
 	return s
 }
 
-// waitLog waits for the nth line that holds a text, and returns it.
+// waitLog waits for the nth log line that contains a text, and returns it.
 func (s *serveProcess) waitLog(text string, nth int) string {
 	s.t.Helper()
 	n := 0
@@ -107,7 +107,8 @@ func testResolver(t *testing.T) string {
 	return s.Addr()
 }
 
-// writeConfig replaces a file in one step: a reload of before may still read it.
+// writeConfig replaces a file in one step, since an earlier reload may still read
+// it.
 func writeConfig(t *testing.T, file, text string) {
 	t.Helper()
 	next := file + ".next"
@@ -134,7 +135,7 @@ func TestReload(t *testing.T) {
 		t.Fatalf("a forgery got %q", verdict)
 	}
 
-	// Faults: all are named, and the old rules stay.
+	// A file with faults: all are logged, and the old rules stay.
 	writeConfig(t, file, "mode = \"monitor\"\nlisten = 5\n[dns]\ntimeout = \"x\"\n")
 	s.signal(syscall.SIGHUP)
 	line := s.waitLog("configuration refused, the old one stays in force", 2)
@@ -150,8 +151,8 @@ func TestReload(t *testing.T) {
 	s.signal(syscall.SIGHUP)
 	s.waitLog("no such file or directory", 1)
 
-	// A good one: the next message on the same connection feels it. The message
-	// that is on its way keeps the rules it began with.
+	// A valid file counts for the next message on the same connection. A message in
+	// flight keeps the rules it began with.
 	body := m.begin("x@evil.example", spoof)
 	writeConfig(t, file, "mode = \"monitor\"\ndrain_timeout = \"5s\"\n"+strings.Replace(base, "unix:", "local:", 1)+dns+"timeout = \"4s\"\n")
 	s.signal(syscall.SIGHUP)
@@ -174,7 +175,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestDrain ends the service inside a message: its verdict is still given.
+// TestDrain stops the service inside a message, which still gets its verdict.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
@@ -204,7 +205,7 @@ func TestDrain(t *testing.T) {
 	s.waitLog(`"msg":"stopped"`, 1)
 }
 
-// TestSecondSignal ends at once what would still wait.
+// TestSecondSignal: the second signal stops the service at once.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
@@ -223,7 +224,7 @@ func TestSecondSignal(t *testing.T) {
 	s.waitLog("postvet: 1 connections closed by force, 1 of them inside a message; ", 1)
 }
 
-// TestDrainTimeout: a message that never ends does not keep the service.
+// TestDrainTimeout: the service does not wait for a message that never ends.
 func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -240,8 +241,8 @@ func TestDrainTimeout(t *testing.T) {
 	}
 }
 
-// TestSystemd plays the service manager: it passes a socket and listens to what
-// it is told.
+// TestSystemd plays the service manager: it passes a socket and receives the
+// states.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
 	manager := newManager(t)
@@ -270,8 +271,7 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
-// TestLogIsJSON: what is no terminal gets one JSON object per line, also for
-// messages.
+// TestLogIsJSON: without a terminal each log line is a JSON object.
 func TestLogIsJSON(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")

@@ -80,8 +80,8 @@ func TestEmptyFileIsDefault(t *testing.T) {
 	}
 }
 
-// TestEveryKeyIsRead sets every key to something else than its default, and
-// looks at the result in the terms of the file and in those of the struct.
+// TestEveryKeyIsRead reads a file in which no key has its default, and compares the
+// fields and what Write writes.
 func TestEveryKeyIsRead(t *testing.T) {
 	t.Parallel()
 	c, err := Load("testdata/full.toml")
@@ -212,7 +212,7 @@ func TestLoadUnreadable(t *testing.T) {
 	}
 }
 
-// TestDeep: what nests without end is refused without much ado.
+// TestDeep: texts that nest deeply, or are otherwise excessive, are refused quickly.
 func TestDeep(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{

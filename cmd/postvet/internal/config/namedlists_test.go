@@ -9,8 +9,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Lists that expressions name, and files that plain keys name, are read with the
-// configuration and its files of rules.
+// The lists that expressions name, and the files that plain keys name, are read
+// with the configuration and its files of rules.
 func TestListsOfRules(t *testing.T) {
 	t.Parallel()
 	dir := inFolder(t, map[string]string{
@@ -64,7 +64,7 @@ action = "tempfail"
 	}
 }
 
-// rewrite puts a folder's name for DIR in a file.
+// rewrite replaces DIR in a file by the name of a folder.
 func rewrite(t *testing.T, file, dir string) {
 	t.Helper()
 	text, err := readFile(file)
@@ -94,14 +94,14 @@ func TestListsOfRulesRefused(t *testing.T) {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 	}
-	// Rules that name other files ask other things.
+	// Rules that name other files have other conditions.
 	one, two := writeFile(t, "one", "a.example\n"), writeFile(t, "two", "b.example\n")
 	if _, err := Parse("x", []byte(ruleWith("from", "file:"+one)+strings.Replace(ruleWith("from", "file:"+two), "\"a\"", "\"b\"", 1))); err != nil {
 		t.Error(err)
 	}
 }
 
-// ruleWith is a rule with one key.
+// ruleWith returns a rule with one key.
 func ruleWith(key, entry string) string {
 	return "[[rule]]\nname = \"a\"\n" + key + " = [\"" + entry + "\"]\naction = \"accept\"\n"
 }

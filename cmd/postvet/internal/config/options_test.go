@@ -21,7 +21,7 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// TestOptions: what stands in a file reaches the rooms.
+// TestOptions: the settings of a file reach the other packages.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	c, err := Load("testdata/full.toml")
@@ -85,15 +85,15 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestReloadOfEachKey: each key is either taken over by a reload or named as
-// needing a restart, and those of dns need a new resolver.
+// TestReloadOfEachKey: a reload takes each key over or names it as needing a
+// restart. The keys of dns need a new resolver.
 func TestReloadOfEachKey(t *testing.T) {
 	t.Parallel()
 	full, err := Load("testdata/full.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// These are read anew from the configuration in force.
+	// These are read from the active configuration.
 	reloaded := []string{
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
@@ -137,8 +137,8 @@ func tomlOf(t *testing.T, name string, c *Config) any {
 	return tree[section].(map[string]any)[last]
 }
 
-// The rules take an empty word for the first one of its type. That must be the
-// default here.
+// Package rules takes an empty word for the first word of its type, which must be
+// the default here.
 func TestFirstWordIsDefault(t *testing.T) {
 	t.Parallel()
 	for _, k := range Default().keys() {

@@ -12,8 +12,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// TestRecipes: contrib/rules.toml is valid, and each of its rules does to the mail
-// that it is meant for what its remark says, and nothing to other mail.
+// TestRecipes: contrib/rules.toml is valid. Each of its rules does what its remark
+// says, and only to the mail that it is meant for.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	c, err := Default().Overlay("../../../../contrib/rules.toml")

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// inFolder writes files and returns their folder.
+// inFolder writes files to a folder and returns its name.
 func inFolder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -34,7 +34,7 @@ func ruleNames(c *Config) (names []string) {
 
 const ruleA = "[[rule]]\nname = \"a\"\nfrom = [\"a.example\"]\naction = \"accept\"\n"
 
-// otherRule is ruleA for another domain and by another name.
+// otherRule is ruleA for another domain, with another name.
 func otherRule(name string) string {
 	return strings.NewReplacer("\"a\"", "\""+name+"\"", "a.example", name+".example").Replace(ruleA)
 }
@@ -70,7 +70,7 @@ func TestRuleFiles(t *testing.T) {
 	if len(c.Rules("id").Custom) != 4 {
 		t.Error("the rules do not reach the policy")
 	}
-	// A flag holds for the shadow as well, unless its file sets the key.
+	// A flag also sets the key of the shadow, unless its file does.
 	for _, f := range [][2]string{{"mode", "monitor"}, {"authserv_id", "flag.example"}} {
 		if err := c.SetFlag("--x", f[0], f[1]); err != nil {
 			t.Fatal(err)
@@ -82,18 +82,18 @@ func TestRuleFiles(t *testing.T) {
 	if c.Mode != "enforce" || s.Mode != "monitor" || s.AuthservID != "flag.example" {
 		t.Errorf("mode %s, of the shadow %s; its authserv-id %s", c.Mode, s.Mode, s.AuthservID)
 	}
-	// Without rules of its own a shadow has those in force.
+	// A shadow without rules of its own has those of the configuration.
 	if c, err = Load(filepath.Join(dir, "keys.toml")); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]string{"a keys.toml:5"}, ruleNames(c.Shadow())); d != "" || c.Shadow().Mode != "monitor" || c.Mode != "enforce" {
 		t.Errorf("%s, mode %s", d, c.Mode)
 	}
-	// A section of domains stands for the one there was.
+	// A section of domains replaces the one before it.
 	if d := cmp.Diff(map[string]dmarc.Policy{"a.example": "none"}, c.Shadow().AuthorOverrides); d != "" || len(c.AuthorOverrides) != 2 {
 		t.Errorf("%s %v", d, c.AuthorOverrides)
 	}
-	// A trial leaves the configuration alone.
+	// Overlay does not change the configuration.
 	o, err := c.Overlay(filepath.Join(dir, "shadow.toml"))
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestRuleFilesRefused(t *testing.T) {
 	}
 }
 
-// manyRules are n rules that differ by a domain.
+// manyRules returns n rules for different domains.
 func manyRules(n int, condition string) string {
 	var b strings.Builder
 	for i := range n {
@@ -205,7 +205,7 @@ func manyRules(n int, condition string) string {
 	return b.String()
 }
 
-// A fault of an expression shows its place.
+// A fault in an expression shows its place.
 func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	_, err := Parse("x", []byte("[[rule]]\nname = \"a\"\naction = \"accept\"\nif = '''\nlist and\n\tdmarc == \"failed\"'''\n"))

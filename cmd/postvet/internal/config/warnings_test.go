@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What would be let through once the message is known may be refused before, and
-// nothing but a warning tells it.
+// A message that the rules would let pass may be rejected at RCPT, before they are
+// asked. A warning says so.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	const early = "[policy]\nspf_fail = \"reject\"\nspf_early = true\n"

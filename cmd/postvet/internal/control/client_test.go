@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// answering is a socket on which one connection gets an answer that is no
-// server's.
+// answering returns a socket that gives one connection an answer that no server
+// gives.
 func answering(t *testing.T, answer string) *Client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
@@ -91,7 +91,7 @@ func TestClientErrors(t *testing.T) {
 	}
 }
 
-// TestDialErrors are those that need another user or a full queue.
+// TestDialErrors tests the errors that need another user or a full queue.
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
 	c := &Client{Socket: "/run/postvet/control.sock"}

@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "rewrite what is expected in testdata")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// golden compares with a file of testdata.
+// golden compares a text with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := "testdata/" + name

@@ -52,8 +52,8 @@ func TestParseRequest(t *testing.T) {
 	}
 }
 
-// FuzzParseRequest: whatever comes, what is accepted is bounded, and written
-// again it is the same; what is refused says so in one printable line.
+// FuzzParseRequest: a request that is accepted is bounded, and the same when it is
+// written and parsed again. A refusal is one printable line.
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
 		`{"v":1,"do":"status"}`, `{"v":1,"do":"log-level","level":"debug","for":60}`, `{"v":2}`, `{"v":1,"do":"cache-show","name":"a.test","below":true}`,

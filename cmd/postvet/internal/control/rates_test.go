@@ -17,12 +17,12 @@ func TestRates(t *testing.T) {
 	if got := r.Over(time.Minute, begin, Totals{Accept: 5}); got.Accept != 60 {
 		t.Errorf("in the first moment: %+v", got)
 	}
-	// Younger than the window, the rate is that since the start.
+	// Before a window is over, the rate is that since the start.
 	if got := r.Over(time.Minute, begin.Add(30*time.Second), Totals{Accept: 5, TempFail: 1}); got.Accept != 10 || got.TempFail != 2 || got.All() != 12 {
 		t.Errorf("after half a minute: %+v", got)
 	}
 	// One message a second for 20 minutes, then 10 a second for one minute, of
-	// which half are refused.
+	// which half are rejected.
 	now, total := begin, Totals{}
 	for i := range int(21 * time.Minute / SampleEvery) {
 		now = now.Add(SampleEvery)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// serve starts a server on a socket of its own, whose end it waits for.
+// serve starts a server on a socket of its own and closes it with the test.
 func serve(t *testing.T, o Options) (*Server, *Client) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pv") // a short path
@@ -81,8 +81,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestHostileBytes: whatever is sent, there is one answer in one line, or none
-// if nothing was asked, and the server goes on.
+// TestHostileBytes: whatever is sent, the answer is one line, or none if nothing
+// was sent, and the server goes on.
 func TestHostileBytes(t *testing.T) {
 	t.Parallel()
 	_, c := serve(t, Options{UID: os.Getuid()})
@@ -138,7 +138,7 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// TestTooMany: who comes when all connections are in use is told so.
+// TestTooMany: while all connections are in use, others get an answer that says so.
 func TestTooMany(t *testing.T) {
 	t.Parallel()
 	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 2, Timeout: time.Minute})
@@ -149,7 +149,7 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestSilentClients do not stay.
+// TestSilentClients: connections that send nothing are closed.
 func TestSilentClients(t *testing.T) {
 	t.Parallel()
 	_, c := serve(t, Options{UID: os.Getuid(), Timeout: 50 * time.Millisecond})
@@ -161,7 +161,7 @@ func TestSilentClients(t *testing.T) {
 	}
 }
 
-// silent opens connections that say nothing.
+// silent opens connections that send nothing.
 func silent(t *testing.T, c *Client, n int) (conns []net.Conn) {
 	t.Helper()
 	for range n {
@@ -175,8 +175,8 @@ func silent(t *testing.T, c *Client, n int) (conns []net.Conn) {
 	return conns
 }
 
-// TestOneAfterTheOther: whoever has been answered makes room for the next one,
-// though the server has not yet closed the connection.
+// TestOneAfterTheOther: after its answer a client can ask again, although the
+// server may not yet have closed its last connection.
 func TestOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 1})
@@ -187,7 +187,7 @@ func TestOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// TestCloseEndsRequests: what is carried out ends with its context, and is
+// TestCloseEndsRequests: Close ends the contexts of requests, and they are still
 // answered.
 func TestCloseEndsRequests(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// busy is the status of a service with something of everything.
+// busy returns a status in which every part has something to show.
 func busy() Status {
 	until := noon.Add(9*time.Minute + 30*time.Second)
 	s := Status{

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is a logger whose lines are observed.
+// bench returns a logger and a function that returns its lines since the last call.
 func bench(most int, every time.Duration) (*zap.Logger, *Core, func() []string) {
 	core, seen := observer.New(zap.DebugLevel)
 	c := New(core, Options{Most: most, Every: every})
@@ -74,7 +74,7 @@ func TestBurst(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		want(t, lines(), "warn : fault ... and 99 more in 1m0s more=99")
-		// It begins anew, and says nothing if there is nothing to say.
+		// The next interval begins, and ends without a line if none was held.
 		log.Warn("fault")
 		time.Sleep(10 * time.Minute)
 		log.Warn("fault")
@@ -111,7 +111,7 @@ func TestEndsAreSummed(t *testing.T) {
 	})
 }
 
-// A level that was raised meanwhile holds for the sums too.
+// A level that was raised counts for the sums too.
 func TestLevel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -130,8 +130,8 @@ func TestLevel(t *testing.T) {
 	})
 }
 
-// Texts that an outsider chooses, as what libraries say to the standard log may
-// be, take no memory without end.
+// Texts that an outsider chooses, which libraries may write to the standard log,
+// take only bounded memory.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

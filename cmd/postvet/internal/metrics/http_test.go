@@ -21,7 +21,7 @@ func get(m *Metrics, method, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// scrape reads the page as text, by the name of each series with its labels.
+// scrape returns the values of the page by series, with their labels.
 func scrape(t *testing.T, m *Metrics) map[string]string {
 	t.Helper()
 	w := get(m, "GET", "/metrics")
@@ -86,7 +86,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestServer speaks with the real server as a scraper and as somebody worse.
+// TestServer talks to the real server as a scraper does, and as an attacker.
 func TestServer(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -116,8 +116,8 @@ func TestServer(t *testing.T) {
 	if a := say("\x16\x03\x01\x00\xff\x00\r\n\r\n"); !strings.HasPrefix(a, "HTTP/1.1 400 ") {
 		t.Errorf("%q", a)
 	}
-	// Nobody keeps others out by holding the connections for long: a request
-	// that does not come is given up.
+	// Connections on which no request comes are closed, so that nobody can keep
+	// others out by holding them.
 	if s.http.ReadHeaderTimeout == 0 || s.http.ReadTimeout == 0 || s.http.WriteTimeout <= scrapeTimeout || s.http.IdleTimeout == 0 {
 		t.Errorf("%+v", s.http)
 	}

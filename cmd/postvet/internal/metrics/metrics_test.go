@@ -52,7 +52,7 @@ func usual(rules ...string) (*Metrics, *numbers) {
 	return m, n
 }
 
-// forgery is a message as the filter reports it.
+// forgery returns a message as the filter reports it.
 func forgery() filter.Decision {
 	return filter.Decision{
 		Results: &result.Results{
@@ -139,7 +139,7 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-// Whatever is not among the known words does not make a series.
+// Unknown words make no series.
 func TestLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	m, n := usual()
@@ -297,7 +297,7 @@ func TestOtherPackages(t *testing.T) {
 	}
 }
 
-// What goes wrong while numbers are read costs these numbers, not the service.
+// A panic while counters are read costs these metrics, not the service.
 func TestFaultsOfTheSource(t *testing.T) {
 	t.Parallel()
 	m, n := usual("rule \xff")
@@ -323,7 +323,7 @@ func TestRegistryOfTheCaller(t *testing.T) {
 	if err != nil || len(all) < 50 {
 		t.Fatalf("%d metrics, %v", len(all), err)
 	}
-	// Before Watch there is nothing to read, and no mail to take.
+	// Before Watch there is nothing to read, and the service is not ready.
 	if s := New(Options{}).snapshot(); len(s.NotReady) != 1 || !strings.HasPrefix(s.NotReady[0], "starting") {
 		t.Errorf("%q", s.NotReady)
 	}

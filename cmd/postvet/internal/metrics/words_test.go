@@ -13,7 +13,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// The lists of words in this package are all that package result has.
+// The lists of words in this package are complete.
 func TestWordsAreComplete(t *testing.T) {
 	t.Parallel()
 	have := rules.BuiltinRules()
@@ -55,7 +55,7 @@ func TestWordsAreComplete(t *testing.T) {
 
 type constant struct{ name, typed string }
 
-// constants are the exported string constants of a package.
+// constants returns the exported string constants of a package.
 func constants(t *testing.T, dir string) map[constant]string {
 	t.Helper()
 	all := map[constant]string{}

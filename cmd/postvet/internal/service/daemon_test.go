@@ -72,7 +72,7 @@ func TestLoopKeepsTime(t *testing.T) {
 		if l := level("", 0); l.Level != "info" {
 			t.Errorf("after a reload: %+v", l)
 		}
-		// 15 minutes of samples reach back so far: a message a minute ago counts.
+		// The samples cover 15 minutes, so these messages count.
 		d.rates.Sample(time.Now(), control.Totals{Accept: 30})
 		if r := d.rates.Over(15*time.Minute, time.Now(), control.Totals{Accept: 30}); r.Accept < 1.99 || r.Accept > 2.01 {
 			t.Errorf("30 messages in 15 minutes are %v a minute", r.Accept)

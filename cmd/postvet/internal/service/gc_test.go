@@ -28,8 +28,7 @@ func TestGCPercent(t *testing.T) {
 	}
 }
 
-// A heap that has grown is collected as Go does by default, and one that has
-// shrunk again is left alone for longer.
+// A large heap is collected as Go does by default, and a small one later.
 func TestAdaptGC(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")

@@ -40,8 +40,8 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// TestLogLinesAreGuarded: whatever comes through whichever field, also where a
-// library writes the text of the line, the line stays one and harmless.
+// TestLogLinesAreGuarded: a log line stays one line and harmless, whatever text is
+// in whichever field, also if a library writes it.
 func TestLogLinesAreGuarded(t *testing.T) {
 	t.Parallel()
 	const hostile = "a\r\n{\"msg\":\"message\"}\n\x1b]0;t\x07\u009b2J\u202eb\u2028\u200b\x00\x7f\xff"
@@ -97,7 +97,7 @@ type stringer string
 
 func (s stringer) String() string { return string(s) }
 
-// TestLogIsChanged at run time, as a reload and "postvet log-level" do.
+// TestLogIsChanged changes the log as a reload and "postvet log-level" do.
 func TestLogIsChanged(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -21,8 +21,8 @@ func writeFile(t *testing.T, name, text string) string {
 	return path
 }
 
-// Files of the peers are read unchanged, beside single entries, and anew each
-// time the configuration is.
+// The list files of opendkim and opendmarc are read unchanged, beside single
+// entries, and again each time the configuration is.
 func TestListFiles(t *testing.T) {
 	t.Parallel()
 	peers := writeFile(t, "PeerList", "127.0.0.1\n# ours\n10.0.0.0/8\n!10.9.9.9\nlocalhost\n.internal.example # all of it\n")
@@ -83,7 +83,7 @@ func TestListFileErrors(t *testing.T) {
 	}
 }
 
-// Domains of the table may stand in quotes or not, in any case and alphabet.
+// Domains may have quotes or not, in any case and alphabet.
 func TestAuthorOverrides(t *testing.T) {
 	t.Parallel()
 	c, err := Parse("x", []byte(`[author_overrides]
