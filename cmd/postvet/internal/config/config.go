@@ -24,9 +24,11 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -72,7 +74,16 @@ type Config struct {
 // origin is the place that set a key: a line of a file, or a flag.
 type origin struct {
 	file string
-	line int
+	line int // 0 for a flag
+}
+
+// String returns "FILE:LINE", or the flag.
+func (o origin) String() string {
+	file := foreign.Terminal(o.file, maxShown)
+	if o.line == 0 {
+		return file
+	}
+	return file + ":" + strconv.Itoa(o.line)
 }
 
 // Default returns the configuration of an empty file.

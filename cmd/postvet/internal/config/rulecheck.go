@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/policy/condition"
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 // checkRules returns a fault for each rule that can never match, for names that
@@ -15,42 +14,23 @@ func checkRules(rules []rule) Errors {
 	fault := func(r rule, problem, remedy string) {
 		errs = append(errs, &Error{File: r.origin.file, Line: r.origin.line, Key: ruleTable + " " + r.Name, Problem: problem, Remedy: remedy})
 	}
-	names := map[string]rule{}
-	deciding := map[string]rule{} // by their conditions
-	cost := 0
+	names, deciding, cost := map[string]rule{}, map[string]rule{}, 0
 	for _, r := range rules {
 		if first, twice := names[r.Name]; twice {
-			fault(r, fmt.Sprintf("the name is that of %s:%d too", foreign.Terminal(first.origin.file, maxShown), first.origin.line), "choose another")
+			fault(r, "the name is that of "+first.origin.String()+" too", "choose another")
 			continue
 		}
 		names[r.Name] = r
-		if what := condition.Contradiction(r.Tests, r.If); what != "" {
-			fault(r, "can never match: no message has a "+what+" that suits all its conditions", "change one of them")
+		if why, remedy := neverMatches(r, deciding); why != "" {
+			fault(r, "can never match: "+why, remedy)
 			continue
 		}
-		asks, always := asks(r)
 		if r.If != nil {
-			if value, constant := r.If.Always(); constant && !value {
-				fault(r, "can never match: its expression is false for every message", "change it, or remove the rule")
-				continue
-			}
 			cost += r.If.Cost()
 		}
-		if first, ok := deciding[""]; ok {
-			fault(r, fmt.Sprintf("can never match: %s in %s:%d decides about every message", first.Name, foreign.Terminal(first.origin.file, maxShown), first.origin.line), "put it above that rule")
-			continue
+		if r.Action != "" && !r.Monitor {
+			deciding[conditions(r)] = r
 		}
-		if first, ok := deciding[asks]; ok {
-			fault(r, fmt.Sprintf("can never match: %s in %s:%d asks the same and decides", first.Name, foreign.Terminal(first.origin.file, maxShown), first.origin.line), "change or remove one")
-			continue
-		}
-		if r.Action == "" || r.Monitor {
-			continue
-		}
-		if always {
-			asks = ""
-		}
-		deciding[asks] = r
 	}
 	if len(rules) > maxRules {
 		fault(rules[maxRules], fmt.Sprintf("there are %d rules", len(rules)), fmt.Sprintf("write at most %d; lists of addresses and domains may be long", maxRules))
@@ -62,18 +42,37 @@ func checkRules(rules []rule) Errors {
 	return errs
 }
 
-// asks returns the conditions of a rule as a text. always reports whether every
-// message meets them.
-func asks(r rule) (conditions string, always bool) {
+// neverMatches returns why no message can match a rule, "" if one can. deciding are
+// the rules above it that decide, by their conditions.
+func neverMatches(r rule, deciding map[string]rule) (why, remedy string) {
+	if what := condition.Contradiction(r.Tests, r.If); what != "" {
+		return "no message has a " + what + " that suits all its conditions", "change one of them"
+	}
+	if r.If != nil {
+		if value, constant := r.If.Always(); constant && !value {
+			return "its expression is false for every message", "change it, or remove the rule"
+		}
+	}
+	if first, ok := deciding[""]; ok {
+		return first.Name + " in " + first.origin.String() + " decides about every message", "put it above that rule"
+	}
+	if first, ok := deciding[conditions(r)]; ok {
+		return first.Name + " in " + first.origin.String() + " asks the same and decides", "change or remove one"
+	}
+	return "", ""
+}
+
+// conditions returns the conditions of a rule as a text, "" if every message meets
+// them.
+func conditions(r rule) string {
 	var b strings.Builder
 	for _, t := range r.Tests {
 		b.WriteString(t.String() + "\n")
 	}
-	always = len(r.Tests) == 0
 	if r.If != nil {
-		value, constant := r.If.Always()
-		always = always && constant && value
-		b.WriteString(strings.Join(strings.Fields(r.If.String()), " "))
+		if value, constant := r.If.Always(); len(r.Tests) > 0 || !constant || !value {
+			b.WriteString(strings.Join(strings.Fields(r.If.String()), " "))
+		}
 	}
-	return b.String(), always
+	return b.String()
 }

@@ -109,7 +109,7 @@ func (f *file) refuseTwice(before map[string]origin) {
 		if old, ok := before[name]; ok && at.file == f.name && old != at {
 			f.errs = append(f.errs, &Error{
 				File: f.name, Line: at.line, Key: name,
-				Problem: fmt.Sprintf("is set in %s:%d too", foreign.Terminal(old.file, maxShown), old.line), Remedy: "remove one",
+				Problem: "is set in " + old.String() + " too", Remedy: "remove one",
 			})
 		}
 	}

@@ -58,7 +58,7 @@ func (c *Config) RuleList() []rules.Rule {
 func (c *Config) RulePlaces() []string {
 	var list []string
 	for _, r := range c.rules {
-		list = append(list, fmt.Sprintf("%s:%d", r.origin.file, r.origin.line))
+		list = append(list, r.origin.String())
 	}
 	return list
 }
@@ -81,6 +81,6 @@ func (c *Config) writeRules(b *strings.Builder) {
 		if i == 0 {
 			b.WriteString("\n# The rules in force; \"postvet policy explain\" says them in words.\n")
 		}
-		fmt.Fprintf(b, "# [[rule]] %-33s # %s:%d\n", r.Name, r.origin.file, r.origin.line)
+		fmt.Fprintf(b, "# [[rule]] %-33s # %s\n", r.Name, r.origin)
 	}
 }

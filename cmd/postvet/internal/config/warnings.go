@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 
@@ -60,7 +59,7 @@ func (c *Config) acceptingLate() []string {
 	var names []string
 	for _, r := range c.rules {
 		if r.Action == result.Accept && !r.Monitor && c.refusedEarly(r) {
-			names = append(names, fmt.Sprintf("%s in %s:%d", r.Name, foreign.Terminal(r.origin.file, maxShown), r.origin.line))
+			names = append(names, fmt.Sprintf("%s in %s", r.Name, r.origin))
 		}
 	}
 	return names

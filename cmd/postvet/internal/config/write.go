@@ -53,15 +53,12 @@ func (c *Config) Write(w io.Writer) error {
 	return err
 }
 
+// from returns the place that set a key.
 func (c *Config) from(name string) string {
-	o, ok := c.origin[name]
-	switch {
-	case !ok:
-		return "default"
-	case o.line == 0:
-		return o.file
+	if o, ok := c.origin[name]; ok {
+		return o.String()
 	}
-	return fmt.Sprintf("%s:%d", o.file, o.line)
+	return "default"
 }
 
 // line returns the key with its value as it is written in a file.
