@@ -49,10 +49,10 @@ func (s Status) Text(now time.Time, width int) string {
 	add("sessions", "%d open of %d, %d inside a message; %d since the start", s.Sessions.Open, s.Sessions.Limit, s.Sessions.Busy, s.Sessions.Total)
 	lines = append(lines, s.table(width)...)
 	if m := s.Messages; m.Aborted+m.Undelivered+m.Faults > 0 {
-		add("besides", "%d ended without a verdict, %d verdicts not heard by the MTA, %d faults of ours", m.Aborted, m.Undelivered, m.Faults)
+		add("besides", "%d ended without a verdict, %d verdicts not received by the MTA, %d faults of Postvet", m.Aborted, m.Undelivered, m.Faults)
 	}
 	if m := s.Messages; m.Shadowed > 0 {
-		add("shadow", "%s judged by the shadow rules too, which would have done something else with %d", layout.Count(m.Shadowed, "message"), m.ShadowDiffers)
+		add("shadow", "%s also checked against the shadow rules, which would have done something else with %d", layout.Count(m.Shadowed, "message"), m.ShadowDiffers)
 	}
 	dns := "works"
 	if s.DNS.Degraded {
