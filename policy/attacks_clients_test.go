@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Readers that look for any address at all find those in display names and

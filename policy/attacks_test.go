@@ -13,9 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	msgauth "github.com/emersion/go-msgauth/dkim"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/idna"
@@ -25,6 +22,8 @@ import (
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 

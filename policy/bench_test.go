@@ -13,9 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	msgauth "github.com/emersion/go-msgauth/dkim"
 
 	"github.com/postvet/postvet/dnscache"
@@ -24,6 +21,8 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // usual is a message as most are: a provider's client sends, the author's domain

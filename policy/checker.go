@@ -5,12 +5,11 @@ import (
 	"context"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -97,7 +96,7 @@ type Conn struct {
 	checked string
 	iprev   *pending[iprev.Result]
 	current *Message
-	seen    bool // a message has begun
+	begun   bool // a message has begun
 }
 
 // Helo notes the client's name and starts SPF of the HELO identity. It may be called

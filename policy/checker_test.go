@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"go.uber.org/goleak"
 
 	"github.com/postvet/postvet/dnscache"
@@ -19,6 +16,8 @@ import (
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 

@@ -4,17 +4,16 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
 // clientChecks are SPF and reverse DNS of one client for one message. Those of a
-// client that connected itself are under way since it did; those behind a relay
-// begin with the end of the header.
+// client that connected itself start then. Those of a client behind a relay start at
+// the end of the header.
 type clientChecks struct {
 	iprev      *pending[iprev.Result]
 	helo, mail *pending[spf.Result]
@@ -41,8 +40,8 @@ func (c *Conn) startSPF(ctx context.Context, q spf.Query) *pending[spf.Result] {
 	})
 }
 
-// startClient looks through the relay that connected and starts the checks of the
-// client behind it. If there is none, their results say why, and none is a pass.
+// startClient starts the checks of the client behind the relay that connected. If
+// the client is not known, their results say why, and none is a pass.
 func (m *Message) startClient() {
 	m.origin = origin{hops: 1, problem: faultReason}
 	if m.oversize != "" {
@@ -69,7 +68,7 @@ func (m *Message) startClient() {
 	}
 }
 
-// clientResult is the client that was evaluated, and the relay before it.
+// clientResult returns the client that is evaluated, and the relay before it.
 func (m *Message) clientResult() result.ClientResult {
 	c := m.conn
 	r := result.ClientResult{Helo: c.helo, Listener: c.client.Listener, Socket: c.client.Socket, TLS: m.sender.TLS}
@@ -88,9 +87,9 @@ func (m *Message) clientResult() result.ClientResult {
 	return r
 }
 
-// gatherIPRev also decides whether the client is exempt by its name. The claims
-// found so far stay: a name is not as good as an address. Nobody is exempt behind
-// a relay.
+// gatherIPRev fills in reverse DNS, and whether the client is exempt by its name.
+// The claims found so far stay, since a name is not as good as an address. No client
+// behind a relay is exempt.
 func (m *Message) gatherIPRev(ctx context.Context, res *result.Results) {
 	if !m.conn.relay {
 		m.checks.iprev = m.conn.iprev
@@ -123,10 +122,11 @@ func (m *Message) gatherSPF(ctx context.Context, res *result.Results) {
 	}
 }
 
-// envelopeIdentifier is what SPF has for DMARC. Behind a relay whose client is not
-// known SPF could not be evaluated, which is no evidence against anybody: like
-// trouble with the DNS it leaves open what might have been aligned (RFC 9989
-// section 5.3.6). Of the null sender not even the domain is known.
+// envelopeIdentifier returns the identifier that SPF has for DMARC. If a relay hides
+// its client, SPF could not be evaluated, which is no evidence against anybody. Like
+// a DNS failure it leaves open what might have been aligned (RFC 9989 section 5.3.6).
+// For the null sender the HELO name is hidden too, so the identifier may have been
+// the author's domain.
 func (m *Message) envelopeIdentifier(res *result.Results) dmarc.Identifier {
 	r, ok := res.EnvelopeSPF()
 	if !ok {

@@ -11,11 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 

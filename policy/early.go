@@ -4,11 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 

@@ -7,12 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 const earlyZone = `

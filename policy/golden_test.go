@@ -16,9 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
@@ -26,6 +23,8 @@ import (
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens with what is found now")

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-
 	msgauth "github.com/emersion/go-msgauth/authres"
 	"github.com/google/go-cmp/cmp"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // found counts results, "dmarc=pass".

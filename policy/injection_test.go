@@ -10,12 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // hostile is a message that an attacker made, each of its parts free.

@@ -4,10 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
-
-	"github.com/postvet/postvet/policy/dmarc"
 )
 
 // trustingRules are rules of administrators who believe the attacker of the

@@ -4,10 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // maxSubjectTag bounds the octets of a tag in the Subject.

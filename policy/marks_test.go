@@ -4,11 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 func TestReadMarks(t *testing.T) {

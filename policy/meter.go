@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
-
-	"github.com/postvet/postvet/dnscache"
 )
 
 // maxEvents bounds the trace of one connection.

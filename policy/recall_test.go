@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // forgetful is a resolver that has forgotten some of what it knows.

@@ -3,13 +3,12 @@ package policy
 import (
 	"context"
 
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
+	"github.com/postvet/postvet/policy/result"
 )
 
-// senderChecks are the look-ups of one message's domains.
+// senderChecks are the checks whether the domains of one sender accept mail.
 type senderChecks struct {
 	mailFrom, author *pending[mx.Result]
 	name             string // of MAIL FROM
@@ -56,7 +55,7 @@ func (s *senderChecks) gather(ctx context.Context, m *Message, res *result.Resul
 	}
 }
 
-// senderDomain is the domain of MAIL FROM in lower-case A-labels, "" if there is
+// senderDomain returns the domain of MAIL FROM in lower-case A-labels; "" if there is
 // none.
 func (m *Message) senderDomain() string {
 	_, domain := message.SplitPath(m.sender.Path)

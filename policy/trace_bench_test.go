@@ -6,12 +6,11 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // BenchmarkTrace is a whole message, signed by its author and with a warm cache,

@@ -11,16 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // traceTime is when the messages of testdata/traces arrive.

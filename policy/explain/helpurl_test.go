@@ -5,12 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
-
-	"github.com/postvet/postvet/policy/dmarc"
 )
 
 func TestCheckHelpURL(t *testing.T) {

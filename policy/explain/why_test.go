@@ -4,16 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 

@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // manyRules are rules as admins have them, none of which matches a spoof of

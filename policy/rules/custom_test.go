@@ -5,16 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 func template(tb testing.TB, s string) explain.Template {

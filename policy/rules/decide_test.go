@@ -4,12 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 

@@ -4,13 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // The facts that take more than a copy.

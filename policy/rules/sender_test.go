@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/policy/addrlist"
@@ -16,6 +13,8 @@ import (
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // mute returns the results of a message that breaks no rule but that the domain

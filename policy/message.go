@@ -3,18 +3,16 @@ package policy
 import (
 	"context"
 
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// usualFields is how many fields a header most often has at most.
+// usualFields is the number of fields that most headers do not exceed.
 const usualFields = 32
 
 // Message is one message on its way in.
@@ -24,14 +22,14 @@ type Message struct {
 	exempt string
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	before result.DNSCost // what the connection's look-ups had cost earlier
+	before result.DNSCost // the cost of the connection's earlier lookups
 
 	checks     clientChecks
 	origin     origin                     // if a relay connected, from EndOfHeader on
-	warmUp     *pending[*dnscache.Answer] // of the policy of MAIL FROM's domain
+	warmUp     *pending[*dnscache.Answer] // the DMARC record of MAIL FROM's domain
 	senders    senderChecks
 	recipients []string
-	more       bool // there were further recipients
+	more       bool // there were recipients beyond the limit
 
 	header      message.Header
 	headerBytes int
@@ -55,11 +53,11 @@ type Message struct {
 func newMessage(c *Conn, s message.Sender) *Message {
 	m := &Message{conn: c, sender: s, exempt: c.exempt}
 	m.ctx, m.cancel = context.WithCancelCause(c.ctx)
-	if c.seen {
+	if c.begun {
 		m.before = c.dns.begin()
 	}
-	c.seen = true
-	// The login of a relay is its own, not the author's.
+	c.begun = true
+	// A relay that logs in does so for itself, not for the author.
 	if m.exempt == "" && s.User != "" && !c.relay && c.checker.opt.Exempt.Authenticated {
 		m.exempt = result.ExemptAuthenticated
 	}
@@ -69,7 +67,7 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	if !c.relay {
 		m.checks.mail = c.startSPF(m.ctx, spf.Query{Identity: spf.MailFrom, IP: c.client.IP, Helo: c.helo, Sender: s.Path})
 	}
-	// The author's domain is most often that of MAIL FROM: have its policy at hand.
+	// The author's domain is most often that of MAIL FROM.
 	if name := m.senderDomain(); name != "" {
 		m.warmUp = evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
 			name: result.CheckDMARC, limit: c.checker.opt.MessageTimeout,
@@ -92,7 +90,7 @@ func (m *Message) Recipient(addr string) {
 	m.recipients = append(m.recipients, addr)
 }
 
-// EndOfHeader starts the look-ups that the header calls for.
+// EndOfHeader ends the header and starts the lookups that it calls for.
 func (m *Message) EndOfHeader() {
 	if m.ended {
 		return
@@ -122,7 +120,8 @@ func (m *Message) EndOfHeader() {
 	}
 }
 
-// Write takes the next bytes of the body, CRLF line ends, cut anywhere. It never fails.
+// Write takes the next bytes of the body, with CRLF line ends, cut anywhere. It never
+// fails.
 func (m *Message) Write(p []byte) (int, error) {
 	if m.bodyBytes += int64(len(p)); m.bodyBytes > m.conn.checker.opt.MaxBodyBytes {
 		m.exceed("the body is too large")
@@ -133,86 +132,18 @@ func (m *Message) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// attempt runs a step and turns a panic, which only a fault of ours can cause,
-// into a fault.
+// attempt runs a step and turns a panic into a fault.
 func (m *Message) attempt(what string, step func()) {
 	_, fault := guard(func() struct{} { step(); return struct{}{} })
 	m.fault(what, fault)
 }
 
+// fault notes a failure of our own.
 func (m *Message) fault(what, fault string) {
 	const most = 20
 	if fault != "" && len(m.faults) < most {
 		m.faults = append(m.faults, what+": "+fault)
 	}
-}
-
-// Finish waits for what is still out, at most until ctx or
-// Options.MessageTimeout ends, and returns what was found. EndOfHeader is
-// implied if it was not called.
-func (m *Message) Finish(ctx context.Context) *result.Results {
-	m.EndOfHeader()
-	c, o := m.conn, m.conn.checker.opt
-	res := &result.Results{
-		Client:        m.clientResult(),
-		SPF:           []spf.Result{},
-		DKIM:          []dkim.Result{},
-		PartialBody:   o.PartialBody,
-		ARC:           arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
-		DMARC:         dmarc.Result{Status: dmarc.None},
-		MailFrom:      m.sender.Path,
-		User:          m.sender.User,
-		Recipients:    append([]string{}, m.recipients...),
-		SenderDomains: []result.SenderDomain{},
-
-		RecipientsIncomplete: m.more,
-		Size:                 m.size(),
-		Header:               m.header,
-		Exempt:               m.exempt,
-		Oversize:             m.oversize,
-		Claims:               append([]result.FieldRef{}, m.claims.fields...),
-		ClaimsIncomplete:     m.claims.incomplete,
-		Faults:               []string{},
-		Trace:                []result.Event{},
-	}
-	if m.exempt == "" {
-		ctx, cancel := context.WithTimeout(ctx, o.MessageTimeout)
-		defer cancel()
-		// The checks run under the message's context; let them end when we stop waiting.
-		defer context.AfterFunc(ctx, func() { m.cancel(errLate) })()
-		m.gatherIPRev(ctx, res)
-		if res.Exempt == "" {
-			m.gatherSPF(ctx, res)
-			m.gatherDKIM(ctx, res)
-			m.gatherDMARC(ctx, res)
-			m.senders.gather(ctx, m, res)
-			// Last: an ARC chain may be long, and is seldom needed.
-			m.gatherARC(ctx, res)
-			res.List = message.ListMarks(m.header)
-		}
-	}
-	if m.warmUp != nil {
-		if o.Trace { // which tells of every look-up
-			m.warmUp.wait(ctx)
-		}
-		select {
-		case <-m.warmUp.done:
-			m.fault("dmarc", m.warmUp.fault)
-		default:
-		}
-	}
-	res.Author = m.author
-	if m.exempt == "" && res.DMARC.Status != dmarc.Pass {
-		m.attempt("marks", func() { res.Marks = readMarks(m.header, m.sender.Path) })
-	}
-	res.DNS = costSince(c.dns.snapshot(), m.before)
-	res.DNS.Degraded = degraded(o.Resolver)
-	res.Faults = append(res.Faults, m.faults...)
-	if o.Trace {
-		c.dns.record(explain.Trace(res)...)
-		res.Trace = c.dns.timeline()
-	}
-	return res
 }
 
 // Close ends what is under way. It is idempotent and may follow Finish.
