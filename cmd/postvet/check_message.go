@@ -75,7 +75,7 @@ func openMessage(in *os.File, args []string, errOut io.Writer) (box *mailbox.Rea
 	switch {
 	case len(args) == 0:
 		var silent bool
-		if r, silent = input.Unasked(in, input.Patience); silent {
+		if r, silent = input.Unasked(in, input.Timeout); silent {
 			fmt.Fprintf(errOut, "postvet: nothing comes from standard input, going on without a message; write \"-\" to wait for one\n")
 		}
 	case args[0] == "-":

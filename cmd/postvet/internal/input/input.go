@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// Patience is how long a command waits for a pipe to have a writer, and for
+// Timeout is how long a command waits for a pipe to have a writer, and for
 // standard input to begin where nobody asked for it to be read.
-const Patience = 2 * time.Second
+const Timeout = 2 * time.Second
 
 // errNoWriter is the error of a pipe that nobody writes to.
 var errNoWriter = errors.New("is a pipe that nobody writes to")
 
 // Open opens a file or a pipe. It waits for a slow writer of a pipe, but not longer
-// than [Patience] for one to come: a pipe that nobody writes to is an error. Errors
+// than [Timeout] for one to come: a pipe that nobody writes to is an error. Errors
 // name the file as those of package os do.
-func Open(name string) (io.ReadCloser, error) { return open(name, Patience) }
+func Open(name string) (io.ReadCloser, error) { return open(name, Timeout) }
 
-func open(name string, patience time.Duration) (io.ReadCloser, error) {
+func open(name string, timeout time.Duration) (io.ReadCloser, error) {
 	// Without O_NONBLOCK the call itself waits for a writer.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -38,7 +38,7 @@ func open(name string, patience time.Duration) (io.ReadCloser, error) {
 	}
 	var first []byte
 	if err == nil {
-		first, err = firstOctet(f, patience)
+		first, err = firstOctet(f, timeout)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -54,9 +54,9 @@ type pipe struct {
 
 // firstOctet waits for the first octet of a pipe. As long as the pipe has no
 // writer, a read returns at once with nothing; with one it waits for data.
-func firstOctet(r io.Reader, patience time.Duration) ([]byte, error) {
+func firstOctet(r io.Reader, timeout time.Duration) ([]byte, error) {
 	var b [1]byte
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(timeout); ; time.Sleep(10 * time.Millisecond) {
 		n, err := r.Read(b[:])
 		switch {
 		case n > 0:

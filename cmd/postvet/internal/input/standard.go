@@ -23,9 +23,8 @@ func Standard(in *os.File) (io.Reader, error) {
 
 // Unasked returns standard input if it is a file or a pipe with something in it,
 // else nil: terminals and /dev/null hold nothing. A script's input may be a pipe
-// that nobody writes to; silent reports that nothing came for the time of
-// patience.
-func Unasked(in *os.File, patience time.Duration) (r io.Reader, silent bool) {
+// that nobody writes to; silent reports that nothing came within the timeout.
+func Unasked(in *os.File, timeout time.Duration) (r io.Reader, silent bool) {
 	if in == nil {
 		return nil, false
 	}
@@ -45,7 +44,7 @@ func Unasked(in *os.File, patience time.Duration) (r io.Reader, silent bool) {
 			return nil, false
 		}
 		return buffered, false
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		return nil, true
 	}
 }

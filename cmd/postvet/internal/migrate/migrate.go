@@ -65,7 +65,7 @@ func Read(files []File, socket string) (*Import, error) {
 		return nil, err
 	}
 	i := &Import{Plan: plan, TOML: plan.TOML(socket), socket: socket}
-	// What is written must be what Postvet reads.
+	// Postvet must take the configuration that is written.
 	if _, err := config.Parse("the imported configuration", []byte(i.TOML)); err != nil {
 		return nil, i.atSource(err)
 	}
