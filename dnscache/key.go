@@ -49,6 +49,13 @@ func (k *key) name() string {
 	return k.long
 }
 
+func (k *key) appendName(b []byte) []byte {
+	if k.length <= maxShort {
+		return append(b, k.short[:k.length]...)
+	}
+	return append(b, k.long...)
+}
+
 // hasName reports whether a name is that of k.
 func hasName[N string | []byte](k *key, name N) bool {
 	if k.length <= maxShort {

@@ -37,9 +37,8 @@ func appendSaved(b []byte, e *entry, now int64) []byte {
 		flags |= savedInMain
 	}
 	b = append(b, flags, byte(e.uses.Load()))
-	name := e.name()
-	b = binary.AppendUvarint(b, uint64(2+len(name)))
-	b = append(binary.BigEndian.AppendUint16(b, uint16(e.typ)), name...)
+	b = binary.AppendUvarint(b, 2+uint64(e.length))
+	b = e.appendName(binary.BigEndian.AppendUint16(b, uint16(e.typ)))
 	b = binary.AppendUvarint(b, uint64(e.expires-now))
 	b = appendText(b, a.Canonical)
 	for _, s := range a.TXT {
@@ -80,7 +79,7 @@ func readSaved(b []byte) (saved, error) {
 		return saved{}, errSaved
 	}
 	s.typ, s.name = Type(question[0])<<8|Type(question[1]), question[2:]
-	if name, ok := keyName(s.name); !ok || name != s.name {
+	if !normalized(s.name) || !validLabels([]byte(s.name)) {
 		return saved{}, errSaved
 	}
 	if a.Outcome != Found {
