@@ -13,7 +13,7 @@ func adviceFor(res *result.Results, v *result.Verdict) string {
 	case result.RuleAmbiguousAuthor:
 		return "Send it with one From field that names one domain"
 	case result.RuleOwnDomain:
-		return "Whoever sends for a domain of this server must log in to it"
+		return "To send for a domain of this server, log in to it"
 	case result.RuleUnsigned:
 		return "The administrators of " + author + " must see to it that all its mail is signed"
 	case result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError:

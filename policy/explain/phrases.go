@@ -39,12 +39,8 @@ func HiddenSignature(domain string) string {
 // and what each method found.
 func DMARCFailure(res *result.Results) string {
 	d := res.DMARC
-	ask := "refuse"
-	if d.Policy == dmarc.PolicyQuarantine {
-		ask = "quarantine"
-	}
 	return fmt.Sprintf("DMARC: %s asks to %s mail that does not prove to be its own; %s; %s",
-		foreign.Line(d.AuthorDomain, 120), ask, SPFFound(res), DKIMFound(res))
+		foreign.Line(d.AuthorDomain, 120), verb(d.Policy), SPFFound(res), DKIMFound(res))
 }
 
 // SPFFound says in half a sentence what SPF found.
