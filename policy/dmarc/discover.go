@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"cmp"
 	"context"
 	"strings"
 )
@@ -37,25 +38,22 @@ type Step struct {
 	Why string `json:"why"`
 }
 
-// Discover walks for a domain as [Start] does and tells each step. It returns at
+// Discover walks for a domain as [LookupAuthor] does and tells each step. It returns at
 // the latest when ctx ends, and an empty Walk for what is not a domain name.
 func Discover(ctx context.Context, r Resolver, domain string, o Options) *Walk {
-	w := &Walk{Domain: domain, Method: o.Discovery}
-	if w.Method == "" {
-		w.Method = TreeWalk
-	}
+	w := &Walk{Domain: domain, Method: cmp.Or(o.Discovery, TreeWalk)}
 	domain = normalize(domain)
 	if domain == "" {
 		w.Trouble = "not a domain name"
 		return w
 	}
 	w.Domain = domain
-	w.tell(discover(ctx, r, domain, o.Discovery))
+	w.fill(discover(ctx, r, domain, o.Discovery))
 	return w
 }
 
-// tell fills in what was discovered.
-func (w *Walk) tell(d *discovery) {
+// fill fills in what was discovered.
+func (w *Walk) fill(d *discovery) {
 	w.OrganizationalDomain = d.org
 	w.Record, w.RecordDomain = d.record, d.recordDomain
 	if !d.decided {

@@ -39,7 +39,7 @@ func (a *Author) Evaluate(spf Identifier, dkim []Identifier, organization func(d
 	res.OrganizationalDomain = a.found.org
 	if a.explain {
 		res.Walk = &Walk{Domain: a.domain, Method: cmp.Or(a.method, TreeWalk)}
-		res.Walk.tell(a.found)
+		res.Walk.fill(a.found)
 	}
 	if !a.govern(&res) {
 		return res

@@ -18,21 +18,22 @@ func (p *path) organizationalRecord() string {
 	return ""
 }
 
-// identifiers tells what became of each identifier, once decide has looked up
+// identifiers says what became of each identifier, once decide has looked up
 // what it needed to.
 func (e *evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
 	rec := e.found.record
 	var list []Aligned
 	if spf.Status != "" {
-		list = append(list, e.tell("spf", spf, rec.ASPF))
+		list = append(list, e.aligned("spf", spf, rec.ASPF))
 	}
 	for _, id := range dkim {
-		list = append(list, e.tell("dkim", id, rec.ADKIM))
+		list = append(list, e.aligned("dkim", id, rec.ADKIM))
 	}
 	return list
 }
 
-func (e *evaluation) tell(method string, id Identifier, mode Alignment) Aligned {
+// aligned says what became of one identifier.
+func (e *evaluation) aligned(method string, id Identifier, mode Alignment) Aligned {
 	a := Aligned{Method: method, Domain: id.Domain, Status: id.Status}
 	a.Alignment, a.Why = e.relation(normalize(id.Domain), mode)
 	return a

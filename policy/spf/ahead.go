@@ -6,7 +6,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// ahead holds the look-ups that were started before the evaluation came to the
+// ahead holds the lookups that were started before the evaluation came to the
 // terms that need them, so that a record with five includes costs the time of
 // one. It changes no result: evaluation takes the terms in their order, counts
 // them as it reaches them, and only finds the answers already there.
@@ -15,27 +15,28 @@ import (
 // ahead are never more than ten together when one is started.
 //
 // While the evaluation waits for an answer, the records that arrive meanwhile
-// are looked into in the same way. All of it but the look-ups themselves runs in
+// are looked into in the same way. All of it but the lookups themselves runs in
 // the goroutine of the evaluation.
 type ahead struct {
-	flights map[question]*flight
-	// terms is how many flights for terms were not taken yet, records how many
-	// of them are for records that were not looked into.
+	started map[question]*aheadLookup // and not taken yet
+	// terms is how many of these are for terms, records how many for records that
+	// were not looked into.
 	terms, records int
-	// arrived gets the flights for records whose answer is there.
-	arrived chan *flight
+	// arrived gets those for records whose answer is there.
+	arrived chan *aheadLookup
 	running sync.WaitGroup
 }
 
 type question struct {
 	name string
 	typ  dnscache.Type
-	// client tells a look-up of one of the client's names, whose time is short,
+	// client tells a lookup of one of the client's names, whose time is short,
 	// from one of the same name for a term.
 	client bool
 }
 
-type flight struct {
+// aheadLookup is a lookup that was started ahead.
+type aheadLookup struct {
 	name string
 	term bool
 	// record tells that the answer holds a record that was not looked into.
@@ -48,7 +49,7 @@ type flight struct {
 // evaluation comes to first, when another one is looked into.
 const reserve = 2
 
-// startAhead starts the look-ups of the record's terms from the given one up to
+// startAhead starts the lookups of the record's terms from the given one up to
 // the first that is known to match without the DNS. The very first is left to
 // the evaluation, which asks for it next.
 //
@@ -80,21 +81,21 @@ func (e *evaluation) startTerms(rec *Record, from int, domain string, first bool
 	}
 }
 
-// await waits for a flight. Records that arrive meanwhile are looked into.
-func (e *evaluation) await(f *flight) {
+// await waits for an answer. Records that arrive meanwhile are looked into.
+func (e *evaluation) await(l *aheadLookup) {
 	for e.ahead.records > 0 {
 		select {
-		case <-f.done:
+		case <-l.done:
 			return
 		case r := <-e.ahead.arrived:
-			e.lookInto(r)
+			e.startRecord(r)
 		}
 	}
-	<-f.done
+	<-l.done
 }
 
-// lookInto starts what a record needs that was asked for ahead.
-func (e *evaluation) lookInto(r *flight) {
+// startRecord starts what a record needs that was asked for ahead.
+func (e *evaluation) startRecord(r *aheadLookup) {
 	if !r.record {
 		return // the evaluation has come to it
 	}
@@ -108,8 +109,8 @@ func (e *evaluation) lookInto(r *flight) {
 	}
 }
 
-// startTerm starts the look-up of the term's own target, if that can be told
-// without look-ups and the limits leave room for it.
+// startTerm starts the lookup of the term's own target, if that can be told
+// without lookups and the limits leave room for it.
 func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 	// The term that the evaluation is about to count is not in lookups yet.
 	if e.lookups+1+e.ahead.terms >= maxLookups-reserved || t.spec.uses("p") || t.spec.uses(e.unusable) {
@@ -133,7 +134,7 @@ func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 	e.start(q, true)
 }
 
-// startHosts starts the address look-ups of an mx term, but for the first,
+// startHosts starts the address lookups of an mx term, but for the first,
 // which the evaluation asks for next.
 func (e *evaluation) startHosts(mx []dnscache.Exchange) {
 	if e.opt.sequential || !e.waited {
@@ -148,31 +149,31 @@ func (e *evaluation) start(q question, term bool) {
 	e.launch(q, term, func() *dnscache.Answer { return e.ask(q.name, q.typ) })
 }
 
-// launch starts a look-up unless it was started before.
+// launch starts a lookup unless it was started before.
 func (e *evaluation) launch(q question, term bool, ask func() *dnscache.Answer) {
 	a := &e.ahead
-	if a.flights[q] != nil || impossible(q.name) != "" {
+	if a.started[q] != nil || impossible(q.name) != "" {
 		return
 	}
-	if a.flights == nil {
-		a.flights = map[question]*flight{}
-		a.arrived = make(chan *flight, maxArrivals)
+	if a.started == nil {
+		a.started = map[question]*aheadLookup{}
+		a.arrived = make(chan *aheadLookup, maxArrivals)
 	}
-	f := &flight{name: q.name, term: term, record: term && q.typ == dnscache.TXT, done: make(chan struct{})}
-	a.flights[q] = f
+	l := &aheadLookup{name: q.name, term: term, record: term && q.typ == dnscache.TXT, done: make(chan struct{})}
+	a.started[q] = l
 	if term {
 		a.terms++
 	}
-	record := f.record
+	record := l.record
 	if record {
 		a.records++
 	}
 	a.running.Go(func() {
-		f.answer = ask()
-		close(f.done)
+		l.answer = ask()
+		close(l.done)
 		if record {
 			select {
-			case a.arrived <- f:
+			case a.arrived <- l:
 			default: // it is looked into when the evaluation comes to it
 			}
 		}
@@ -187,20 +188,20 @@ const maxArrivals = 16
 // if need be; nil if it was not started.
 func (e *evaluation) take(q question) *dnscache.Answer {
 	a := &e.ahead
-	f := a.flights[q]
-	if f == nil {
+	l := a.started[q]
+	if l == nil {
 		return nil
 	}
-	delete(a.flights, q)
-	if f.term {
+	delete(a.started, q)
+	if l.term {
 		a.terms--
 	}
-	if f.record {
-		f.record = false
+	if l.record {
+		l.record = false
 		a.records--
 	}
-	e.await(f)
-	return f.answer
+	e.await(l)
+	return l.answer
 }
 
 // wait returns when nothing is under way any more.

@@ -49,9 +49,9 @@ func failed(s Status, reason string) *verdict { return &verdict{status: s, reaso
 // Its recursion ends at the limit of ten terms, which include and redirect
 // count towards.
 func (e *evaluation) checkHost(domain string) *verdict {
-	rec, bad := e.fetch(domain)
+	rec, bad := e.record(domain)
 	if e.opt.Explain {
-		e.tellRecord(domain, rec, bad)
+		e.addRecordStep(domain, rec, bad)
 		e.depth++
 		defer func() { e.depth-- }()
 	}
@@ -73,7 +73,7 @@ func (e *evaluation) checkHost(domain string) *verdict {
 		}
 		matched, bad := e.matches(t, domain)
 		if e.opt.Explain {
-			e.tellTerm(t, matched, bad)
+			e.addTermStep(t, matched, bad)
 		}
 		if bad != nil {
 			return bad
@@ -109,7 +109,7 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 		return failed(PermError, foreign.Word(t.Text, maxCited)+": the target is not a domain name: "+why)
 	}
 	if e.opt.Explain {
-		e.tellStep("no term matched; " + foreign.Word(t.Text, maxCited) + " goes on with the record of " + foreign.Word(target, maxCited))
+		e.addStep("no term matched; " + foreign.Word(t.Text, maxCited) + " goes on with the record of " + foreign.Word(target, maxCited))
 	}
 	v := e.checkHost(target)
 	switch v.status {
@@ -274,7 +274,7 @@ func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 		return &dnscache.Answer{Outcome: dnscache.NXDomain, Err: dnscache.ErrName}
 	}
 	q := question{name: name, typ: t}
-	if e.ahead.records > 0 && e.ahead.flights[q] == nil {
+	if e.ahead.records > 0 && e.ahead.started[q] == nil {
 		e.start(q, false) // so that waiting for it does not keep from looking into those
 	}
 	a := e.take(q)
@@ -294,7 +294,7 @@ func (e *evaluation) ask(name string, t dnscache.Type) *dnscache.Answer {
 
 // trouble is the verdict of a look-up that did not end in knowledge (RFC 7208
 // section 5: temperror for any RCODE but 0 and 3, and for no answer).
-func (e *evaluation) trouble(name string, t dnscache.Type, a *dnscache.Answer) *verdict {
+func (e *evaluation) tempError(name string, t dnscache.Type, a *dnscache.Answer) *verdict {
 	if bad := e.expired(); bad != nil {
 		return bad
 	}

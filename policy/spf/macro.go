@@ -1,6 +1,7 @@
 package spf
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/foreign"
@@ -174,12 +175,8 @@ func (m *macro) name(value func(letter byte) string) string {
 		pieces = append(pieces, s)
 		size += len(s)
 	}
-	var b strings.Builder
-	b.Grow(size)
-	for i := len(pieces) - 1; i >= 0; i-- {
-		b.WriteString(pieces[i])
-	}
-	return targetName(b.String())
+	slices.Reverse(pieces)
+	return targetName(strings.Join(pieces, ""))
 }
 
 // targetName makes a name to ask for of expanded text.
@@ -240,9 +237,7 @@ func (p *part) transform(s string) string {
 	}
 	parts = append(parts, s)
 	if p.reverse {
-		for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-			parts[i], parts[j] = parts[j], parts[i]
-		}
+		slices.Reverse(parts)
 	}
 	if p.keep > 0 && p.keep < len(parts) {
 		parts = parts[len(parts)-p.keep:]

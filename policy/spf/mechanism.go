@@ -3,6 +3,7 @@ package spf
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
@@ -15,7 +16,7 @@ func (e *evaluation) hosts(t *Term, target string) (bool, *verdict) {
 	}
 	a := e.lookup(target, e.family())
 	if a.Outcome.Temporary() {
-		return false, e.trouble(target, e.family(), a)
+		return false, e.tempError(target, e.family(), a)
 	}
 	return e.near(t, a.Addrs), e.void(t, target, e.family(), a)
 }
@@ -28,7 +29,7 @@ func (e *evaluation) exchangers(t *Term, target string) (bool, *verdict) {
 	}
 	a := e.lookup(target, dnscache.MX)
 	if a.Outcome.Temporary() {
-		return false, e.trouble(target, dnscache.MX, a)
+		return false, e.tempError(target, dnscache.MX, a)
 	}
 	if bad := e.void(t, target, dnscache.MX, a); bad != nil {
 		return false, bad
@@ -47,7 +48,7 @@ func (e *evaluation) exchangers(t *Term, target string) (bool, *verdict) {
 		}
 		addrs := e.lookup(host, e.family())
 		if addrs.Outcome.Temporary() {
-			return false, e.trouble(host, e.family(), addrs)
+			return false, e.tempError(host, e.family(), addrs)
 		}
 		if e.near(t, addrs.Addrs) {
 			return true, nil
@@ -64,7 +65,7 @@ func (e *evaluation) exists(t *Term, target string) (bool, *verdict) {
 	}
 	a := e.lookup(target, dnscache.A)
 	if a.Outcome.Temporary() {
-		return false, e.trouble(target, dnscache.A, a)
+		return false, e.tempError(target, dnscache.A, a)
 	}
 	return len(a.Addrs) > 0, e.void(t, target, dnscache.A, a)
 }
@@ -89,10 +90,5 @@ func (e *evaluation) near(t *Term, addrs []netip.Addr) bool {
 	if err != nil {
 		return false
 	}
-	for _, a := range addrs {
-		if network.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(addrs, network.Contains)
 }

@@ -36,15 +36,16 @@ func readPublication(a *dnscache.Answer) *publication {
 	return p
 }
 
-// fetch gets the record of a domain, or the verdict that its absence or errors
-// lead to (RFC 7208 sections 4.4 to 4.6).
-func (e *evaluation) fetch(domain string) (*Record, *verdict) {
-	return e.judge(domain, e.lookup(domain, dnscache.TXT))
+// record looks up the record of a domain. It returns the verdict that its absence
+// or its errors lead to (RFC 7208 sections 4.4 to 4.6).
+func (e *evaluation) record(domain string) (*Record, *verdict) {
+	return e.recordIn(domain, e.lookup(domain, dnscache.TXT))
 }
 
-func (e *evaluation) judge(domain string, a *dnscache.Answer) (*Record, *verdict) {
+// recordIn returns the record in the answer to the lookup of a domain.
+func (e *evaluation) recordIn(domain string, a *dnscache.Answer) (*Record, *verdict) {
 	if a.Outcome.Temporary() {
-		return nil, e.trouble(domain, dnscache.TXT, a)
+		return nil, e.tempError(domain, dnscache.TXT, a)
 	}
 	if a.Outcome == dnscache.NXDomain {
 		return nil, failed(None, foreign.Word(domain, maxCited)+" does not exist")

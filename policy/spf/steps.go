@@ -2,10 +2,10 @@ package spf
 
 import "github.com/postvet/postvet/policy/foreign"
 
-// maxSteps bounds what is told of one evaluation.
+// maxSteps bounds Result.Steps.
 const maxSteps = 200
 
-func (e *evaluation) tellStep(text string) {
+func (e *evaluation) addStep(text string) {
 	switch {
 	case len(e.steps) < maxSteps:
 		e.steps = append(e.steps, Step{Depth: e.depth, Text: text})
@@ -14,32 +14,32 @@ func (e *evaluation) tellStep(text string) {
 	}
 }
 
-// tellRecord tells whose record is evaluated from here.
-func (e *evaluation) tellRecord(domain string, rec *Record, bad *verdict) {
+// addRecordStep says whose record is evaluated from here.
+func (e *evaluation) addRecordStep(domain string, rec *Record, bad *verdict) {
 	if bad != nil {
-		e.tellStep(bad.reason)
+		e.addStep(bad.reason)
 		return
 	}
-	e.tellStep("the record of " + foreign.Word(domain, maxCited) + ": " + foreign.Line(rec.Text, 300))
+	e.addStep("the record of " + foreign.Word(domain, maxCited) + ": " + foreign.Line(rec.Text, 300))
 }
 
-// tellTerm tells what became of a mechanism. Those with a record of their own
-// have told that before.
-func (e *evaluation) tellTerm(t *Term, matched bool, bad *verdict) {
+// addTermStep says what became of a mechanism. The steps of an include's own
+// record stand before it.
+func (e *evaluation) addTermStep(t *Term, matched bool, bad *verdict) {
 	text := foreign.Word(t.Text, maxCited)
 	switch {
 	case bad != nil:
-		e.tellStep(text + " ends the evaluation: " + bad.reason)
+		e.addStep(text + " ends the evaluation: " + bad.reason)
 	case matched && t.Mechanism == "all":
-		e.tellStep(text + " matches everything that is left: " + string(t.Status()))
+		e.addStep(text + " matches everything that is left: " + string(t.Status()))
 	case matched:
-		e.tellStep(text + " matches " + e.ip.String() + ": " + string(t.Status()))
+		e.addStep(text + " matches " + e.ip.String() + ": " + string(t.Status()))
 	case t.Network.IsValid() && t.Network.Addr().Is4() != e.ip.Is4():
-		e.tellStep(text + " does not match: the client came over " + e.version())
+		e.addStep(text + " does not match: the client came over " + e.version())
 	case t.Mechanism == "include":
-		e.tellStep(text + " does not match: " + e.ip.String() + " does not pass there")
+		e.addStep(text + " does not match: " + e.ip.String() + " does not pass there")
 	default:
-		e.tellStep(text + " does not match")
+		e.addStep(text + " does not match")
 	}
 }
 

@@ -2,6 +2,8 @@ package spf
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
@@ -112,16 +114,14 @@ func (x *expansion) expand(domain string, path []string) *Node {
 	if a.Outcome == dnscache.Found {
 		n.Record = published(a).text
 	}
-	rec, bad := x.e.judge(domain, a)
+	rec, bad := x.e.recordIn(domain, a)
 	if bad != nil {
 		n.Status, n.Problem = bad.status, bad.reason
 		return n
 	}
 	path = append(path, domain)
-	ended, hasAll := false, false
-	for i := range rec.Terms {
-		hasAll = hasAll || rec.Terms[i].Mechanism == "all"
-	}
+	ended := false
+	hasAll := slices.ContainsFunc(rec.Terms, func(t Term) bool { return t.Mechanism == "all" })
 	for i := range rec.Terms {
 		if i == maxTerms {
 			x.tree.Truncated = true
@@ -178,11 +178,9 @@ func (x *expansion) follow(b *Branch, n *Node, domain string, path []string) {
 }
 
 func (x *expansion) descend(b *Branch, n *Node, target string, path []string) {
-	for _, above := range path {
-		if above == target {
-			b.Problem = "loop: " + foreign.Word(target, maxCited) + " leads back to itself, which ends in permerror"
-			return
-		}
+	if slices.Contains(path, target) {
+		b.Problem = "loop: " + foreign.Word(target, maxCited) + " leads back to itself, which ends in permerror"
+		return
 	}
 	if x.nodes >= maxNodes || len(path) >= maxDepth || x.e.ctx.Err() != nil {
 		x.tree.Truncated = true
@@ -204,7 +202,7 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 		}
 		a := x.e.lookup(target, t)
 		if a.Outcome.Temporary() {
-			b.Problem = x.e.trouble(target, t, a).reason
+			b.Problem = x.e.tempError(target, t, a).reason
 		}
 		b.Void = b.Void && a.Outcome.Void()
 		b.Addresses += len(a.Addrs) + len(a.MX)
@@ -215,12 +213,9 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 }
 
 func kind(types []dnscache.Type) string {
-	s := ""
+	words := make([]string, len(types))
 	for i, t := range types {
-		if i > 0 {
-			s += " or "
-		}
-		s += t.String()
+		words[i] = t.String()
 	}
-	return s + " records"
+	return strings.Join(words, " or ") + " records"
 }
