@@ -2,26 +2,28 @@ package message
 
 import "strings"
 
-// addressParser reads an address-list (RFC 5322 section 3.4). Its input holds
-// no control characters but tabs and folds. Each method that returns bool
-// returns false after what cannot be read on from; the problem is then set.
+// addressParser reads the address-list of a From field (RFC 5322 section 3.4).
+// Its input holds no control characters except tabs and folds. A method that
+// returns bool returns false if the parser cannot go on; it has set the problem
+// then.
 type addressParser struct {
 	s       string
 	i       int
 	author  *Author
 	inGroup bool
-	// comments counts the comments passed over.
+	// comments is the number of comments read so far.
 	comments int
-	// emptyPlaces: there were some in the list, which do no harm if all that
-	// is in it has one domain.
-	emptyPlaces bool
+	// emptyElements is true if the list has an empty element, as in
+	// "a@example.org,,b@example.org". It does no harm if all addresses have one
+	// domain.
+	emptyElements bool
 }
 
 // word is an atom, a quoted string or a dot of a phrase or local part.
 type word struct {
 	text   string // unquoted
 	quoted bool
-	gap    bool // white space or a comment before it
+	gap    bool // white space or a comment precedes it
 }
 
 func (p *addressParser) fail(problem string) bool {
@@ -29,7 +31,7 @@ func (p *addressParser) fail(problem string) bool {
 	return false
 }
 
-// peek returns the next byte, 0 at the end.
+// peek returns the next byte, or 0 at the end.
 func (p *addressParser) peek() byte {
 	if p.i < len(p.s) {
 		return p.s[p.i]
@@ -37,7 +39,7 @@ func (p *addressParser) peek() byte {
 	return 0
 }
 
-// list reads the whole field.
+// list parses the whole field.
 func (p *addressParser) list() {
 	if !p.skip() {
 		return
@@ -77,7 +79,7 @@ func (p *addressParser) list() {
 	}
 }
 
-// address reads one mailbox, or the beginning of a group, and the white space
+// address parses one mailbox or the beginning of a group, with the white space
 // and comments after it.
 func (p *addressParser) address() bool {
 	if len(p.author.Mailboxes) == maxMailboxes {
@@ -103,15 +105,15 @@ func (p *addressParser) address() bool {
 		if !p.skip() {
 			return false
 		}
-		if p.peek() == ';' { // an empty group is whole
+		if p.peek() == ';' { // an empty group
 			return true
 		}
 		return p.address()
 	case (c == 0 || c == ',') && len(words) == 0 && !p.inGroup:
-		p.emptyPlaces = true // RFC 5322 section 4.4 (obs-mbox-list)
+		p.emptyElements = true // RFC 5322 section 4.4 (obs-mbox-list)
 		return true
 	case (c == 0 || c == ',' || c == ';') && len(words) == 0:
-		return p.fail(emptyPlace)
+		return p.fail(emptyElement)
 	case c == 0 || c == ',' || c == ';':
 		if strings.Contains(join(words), "=?") {
 			return p.fail("an encoded word in place of an address")
@@ -127,8 +129,8 @@ func (p *addressParser) address() bool {
 	return p.fail("a malformed address")
 }
 
-// bare reads the rest of an address without angle brackets, whose words before
-// the "@" were read.
+// bare parses an address without angle brackets, from its "@" on. words are
+// what precedes the "@".
 func (p *addressParser) bare(words []word, gap bool) bool {
 	for i, w := range words {
 		if i > 0 && w.gap && w.text != "." && words[i-1].text != "." {
@@ -146,8 +148,9 @@ func (p *addressParser) bare(words []word, gap bool) bool {
 		p.author.Mailboxes = append(p.author.Mailboxes, m)
 		return true
 	}
-	// "joe@example.org <joe@example.org>" breaks the grammar and is common. It
-	// does no harm while both are of one domain, whichever a client shows.
+	// "joe@example.org <joe@example.org>" breaks the grammar but is common. It
+	// does no harm if both addresses have one domain: all clients then show the
+	// same domain.
 	if !p.angle([]word{{text: m.Local + "@" + m.Domain}}) {
 		return false
 	}
@@ -158,7 +161,8 @@ func (p *addressParser) bare(words []word, gap bool) bool {
 	return true
 }
 
-// angle reads an angle-addr and what may stand after it.
+// angle parses an angle-addr after its display name, and the white space and
+// comments after it.
 func (p *addressParser) angle(name []word) bool {
 	if anyBracket(name) && strings.Contains(DecodeWords(join(name)), "@") {
 		return p.fail("square brackets outside quotes")

@@ -7,52 +7,57 @@ import (
 
 // Mailbox is one address of the From field.
 type Mailbox struct {
-	// Name is the display name, unquoted, encoded words left as they are.
+	// Name is the display name without quotes. Encoded words are not decoded.
 	Name string `json:"name"`
-	// Local and Domain are the parts of the addr-spec; Domain is in lower case
-	// and in A-labels (RFC 8616 section 4), empty if the address has none.
+	// Local and Domain are the parts of the addr-spec. Domain is in lower-case
+	// A-labels (RFC 8616 section 4); it is empty if the address has none.
 	Local  string `json:"local"`
 	Domain string `json:"domain"`
 }
 
-// Author is what a message's From fields say about who wrote it.
+// Author is the author that a message's From fields name.
 type Author struct {
 	// Domain is the Author Domain (RFC 9989 section 3.2.2) in lower-case
-	// A-labels. It is empty whenever Problem is set: what is ambiguous is never
-	// aligned with anything.
+	// A-labels. It is empty whenever Problem is set, so an ambiguous author is
+	// aligned with nothing.
 	Domain string `json:"domain"`
-	// Mailboxes are the addresses that could be read, at most 100.
+	// Mailboxes are the addresses that could be parsed, at most 100.
 	Mailboxes []Mailbox `json:"mailboxes"`
-	// Problem says, in words for a person, why there is no single Author
-	// Domain; "" if there is one. It reads well after "the author is ambiguous: ".
+	// Problem explains why there is no single Author Domain; it is "" if there
+	// is one. Its text continues the words "the author is ambiguous: ".
 	Problem string `json:"problem"`
-	// Absent tells of a Problem that is no question of which: the one From field
-	// holds addresses, none of them has a domain ("MAILER-DAEMON", "<>"), and
-	// there is no "@" in it that anybody could take for one. A message without a
-	// From field, or with an empty one, is not among these.
+	// Absent is true if the message has one From field with addresses, but none
+	// of them has a domain ("MAILER-DAEMON", "<>"), and the field holds no "@"
+	// that a reader could take for part of an address. Problem is set as well.
+	// Absent is false for a message without a From field and for an empty From
+	// field.
 	Absent bool `json:"absent"`
 }
 
-// Ambiguous reports whether the From fields do not name exactly one Author
-// Domain in a way that all mail clients read alike; see also Author.Absent.
+// Ambiguous reports whether the From fields fail to name exactly one Author
+// Domain that all mail clients agree on. See also Author.Absent.
 func (a Author) Ambiguous() bool { return a.Problem != "" }
 
-// Bounds on a From field. RFC 5322 sets none but the line's.
+// Bounds on a From field. RFC 5322 limits only the length of its lines.
 const (
 	maxFromValue  = 64 << 10
 	maxMailboxes  = 100
-	maxFromFields = 10 // more are counted, not read
+	maxFromFields = 10 // further fields are counted but not parsed
 	maxLine       = 998
 	maxComment    = 32 // levels of nesting
 )
 
-// ParseAuthor reads the From fields of a header by RFC 5322 section 3.4 with
-// the extensions of RFC 6532, strictly where mail clients disagree: several
-// fields or domains, groups, source routes, blanks, comments and encoded words
-// inside an address, text around it, and bytes that end a line or a string for
-// some readers. Several mailboxes of one domain are fine (RFC 9989 section
-// 5.3.1). What a display name or a comment says is of no account, unless a
-// client that decodes before it parses would find another address there.
+// ParseAuthor parses the From fields of a header by RFC 5322 section 3.4 and
+// RFC 6532.
+//
+// It is strict where mail clients disagree. These make the author ambiguous:
+// several fields or domains, groups, source routes, text around an address,
+// blanks, comments or encoded words inside an address, and bytes that some
+// readers take for the end of a line or string. Several mailboxes with one
+// domain are allowed (RFC 9989 section 5.3.1).
+//
+// Display names and comments do not matter, unless a client that decodes them
+// before it parses would find another address there.
 func ParseAuthor(h Header) Author {
 	var from []Field
 	misspelt := false
@@ -90,22 +95,23 @@ func ParseAuthor(h Header) Author {
 	return a
 }
 
-// The problems that are found in more than one place; with the first two a
+// Problems that several functions find. With noDomain and emptyAddress the
 // field may name no domain at all.
 const (
 	noDomain     = "an address without a domain"
 	emptyAddress = "an empty address"
-	emptyPlace   = "an empty place in the list of addresses"
+	emptyElement = "an empty place in the list of addresses"
 )
 
-// mentionsAddress reports whether there is a sign of an address with a domain
-// anywhere in a field, as it is or decoded.
+// mentionsAddress reports whether a field, as it is or decoded, holds anything
+// that a reader could take for an address with a domain.
 func mentionsAddress(value string) bool {
 	return strings.ContainsAny(value+DecodeWords(value), "@\uff20\ufe6b") ||
 		strings.Contains(strings.ToLower(value), "=?utf-7")
 }
 
-// read adds what one field says; the first problem found is kept.
+// read parses one field and adds its mailboxes. It keeps the first problem
+// found.
 func (a *Author) read(value string) {
 	value = fromJapanese(value)
 	if problem := rawProblem(value); problem != "" {
@@ -125,8 +131,8 @@ func (a *Author) read(value string) {
 		switch {
 		case m.Domain == a.Mailboxes[0].Domain:
 			continue
-		case p.emptyPlaces:
-			a.fail(emptyPlace)
+		case p.emptyElements:
+			a.fail(emptyElement)
 		default:
 			a.fail("addresses of several domains")
 		}
@@ -138,12 +144,12 @@ func (a *Author) read(value string) {
 
 func (a *Author) fail(problem string) {
 	if a.Problem == "" {
-		a.Problem = problem // which is "" for what has none
+		a.Problem = problem // may be "": callers pass on the result of a check
 	}
 }
 
-// hidesFrom finds a From field behind a bare CR or LF in another field, where a
-// client that ends lines there sees it.
+// hidesFrom reports whether a field holds a bare CR or LF with a From field
+// after it. A client that ends lines there shows that one.
 func hidesFrom(f Field) bool {
 	value := strings.ReplaceAll(f.Value(), "\r\n", "  ")
 	for {
@@ -159,8 +165,9 @@ func hidesFrom(f Field) bool {
 	}
 }
 
-// looksLikeFrom finds names that a careless reader takes for From because it
-// passes over or ends at bytes that no field name has (RFC 5322 section 2.2).
+// looksLikeFrom reports whether a lenient reader could take a name for From,
+// because it ignores bytes that no field name may have (RFC 5322 section 2.2),
+// or ends the name at one.
 func looksLikeFrom(name string) bool {
 	if len(name) < len("From") || len(name) > 64 {
 		return false
@@ -176,7 +183,8 @@ func looksLikeFrom(name string) bool {
 		(strings.EqualFold(clean.String(), "From") || strings.EqualFold(before, "From"))
 }
 
-// rawProblem names what is wrong with a field before its grammar is looked at.
+// rawProblem returns the problem with a field's octets, before its grammar is
+// parsed; "" if there is none.
 func rawProblem(value string) string {
 	if len(value) > maxFromValue {
 		return "a From field over 64 KiB"
@@ -204,8 +212,8 @@ func rawProblem(value string) string {
 	return ""
 }
 
-// blankLineInside finds a fold that is all white space with text after it: some
-// readers take such a line for the end of the header.
+// blankLineInside reports whether a line of white space is followed by more
+// text. Some readers take such a line for the end of the header.
 func blankLineInside(value string) bool {
 	blank, first := false, true
 	for line := range strings.SplitSeq(value, "\r\n") {

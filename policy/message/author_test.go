@@ -355,7 +355,8 @@ func FuzzParseAuthor(f *testing.F) {
 				t.Fatalf("%+v in a message of %q", m, a.Domain)
 			}
 		}
-		// An author that we evaluate is spelt in the field outside of encoded words.
+		// An author domain that we evaluate stands in the field outside of
+		// encoded words.
 		if a.Domain != "" && isASCII(first) && !strings.Contains(strings.ToLower(first), "@"+a.Domain) {
 			t.Fatalf("domain %q is not in %q", a.Domain, first)
 		}
@@ -380,8 +381,8 @@ func BenchmarkParseAuthor(b *testing.B) {
 	}
 }
 
-// BenchmarkParseAuthorGrowth shows that hostile fields cost in proportion to their
-// size: MB/s must not fall with it.
+// BenchmarkParseAuthorGrowth shows that the cost of hostile fields is linear in
+// their size: MB/s must not fall as they grow.
 func BenchmarkParseAuthorGrowth(b *testing.B) {
 	for _, bb := range []struct{ name, unit, end string }{
 		{"Comments", "(())", "a@b"},

@@ -5,24 +5,27 @@ import (
 	"strings"
 )
 
-// clientComment is what the comment of a Received field says about the client.
+// clientComment is the information about the client in one comment of a
+// Received field.
 type clientComment struct {
 	ip   netip.Addr
 	helo string
-	// attributes tells that it is all attributes of Exim's, and no address.
+	// attributes is true if the comment holds only Exim's attributes and no
+	// address.
 	attributes bool
-	// doubtful tells that it holds an address, but not as any format has it.
+	// doubtful is true if the comment holds an address in a form that no known
+	// MTA writes.
 	doubtful bool
 }
 
-// parseClientComment reads "rdns [ip]", "[ip]", "ip", "ident@ip", each with what
-// may follow, or "port=n helo=HELO". Other comments ("using TLSv1.3 ...") give
-// nothing.
+// parseClientComment parses "rdns [ip]", "[ip]", "ip" and "ident@ip", each with
+// optional text after it, and Exim's "port=n helo=HELO". It returns the zero
+// value for other comments, such as "using TLSv1.3 ...".
 func parseClientComment(text string) clientComment {
 	if ip := bareIP(text); ip.IsValid() {
 		return clientComment{ip: ip}
 	}
-	// qmail's: the ident server's answer may hold "@" as well.
+	// qmail writes "ident@ip". The ident server's answer may hold "@" as well.
 	if at := strings.LastIndexByte(text, '@'); at >= 0 && !strings.ContainsAny(text, " [](=") {
 		return clientComment{ip: bareIP(text[at+1:])}
 	}
@@ -36,8 +39,8 @@ func parseClientComment(text string) clientComment {
 	name, rest, closed := strings.Cut(text[open:], "]")
 	ip := literal(name + "]")
 	if !closed || !ip.IsValid() {
-		// Brackets around something else are no address, but near the place of
-		// one they are a reason not to go on.
+		// Brackets without an address in them are no address, but they stand
+		// where a known format has it, so the comment cannot be trusted.
 		return clientComment{doubtful: true}
 	}
 	before := strings.TrimSpace(text[:open])
@@ -48,9 +51,9 @@ func parseClientComment(text string) clientComment {
 	return clientComment{ip: ip, helo: helo, doubtful: !ok}
 }
 
-// clientName reports whether a text is what an MTA puts before the address: the
-// client's name in the DNS ("<unknown>" is OpenSMTPD's for none), and of old its
-// user ("IDENT:joe@host").
+// clientName reports whether a text is one that an MTA writes before the
+// address: the client's DNS name (OpenSMTPD writes "<unknown>" for none), and
+// in old formats its user ("IDENT:joe@host").
 func clientName(s string) bool {
 	if s == "<unknown>" {
 		return true
@@ -67,9 +70,9 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-// afterAddress reads what follows the address: Exim's port and attributes if
-// nothing came before it, a note of the MTA otherwise. Another address there
-// makes it a doubtful one.
+// afterAddress parses the text after the address: Exim's port and attributes if
+// nothing preceded the address, else a remark of the MTA. It returns false if
+// that text could hold another address.
 func afterAddress(s string, attributes bool) (helo string, ok bool) {
 	if port, found := strings.CutPrefix(s, ":"); found {
 		port, s, _ = strings.Cut(port, " ")
@@ -87,9 +90,10 @@ func afterAddress(s string, attributes bool) (helo string, ok bool) {
 	return helo, !strings.ContainsAny(s, "[]")
 }
 
-// parseAttributes reads Exim's comment beside an address that is not in it, in
-// the order in which Exim writes them. What only begins like that is doubtful:
-// the ident server's answer is the client's to choose, and comes last.
+// parseAttributes parses Exim's comment for a client whose address stands
+// outside the comment, with the attributes in Exim's order. A comment that only
+// begins like that is doubtful: the client chooses the ident server's answer,
+// which comes last.
 func parseAttributes(text string) clientComment {
 	a := clientComment{}
 	rest := text
@@ -111,7 +115,7 @@ func parseAttributes(text string) clientComment {
 	return a
 }
 
-// heloComment reads "HELO name".
+// heloComment parses "HELO name" and "EHLO name".
 func heloComment(text string) (name string, ok bool) {
 	key, name, found := strings.Cut(text, " ")
 	if !found || !strings.EqualFold(key, "HELO") && !strings.EqualFold(key, "EHLO") || strings.ContainsAny(name, " ()") {
@@ -120,8 +124,8 @@ func heloComment(text string) (name string, ok bool) {
 	return name, true
 }
 
-// literal returns the address of "[192.0.2.1]" or "[IPv6:2001:db8::1]", the
-// invalid one for anything else.
+// literal returns the address of "[192.0.2.1]" or "[IPv6:2001:db8::1]", and the
+// zero Addr for anything else.
 func literal(s string) netip.Addr {
 	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
 		return netip.Addr{}
@@ -129,7 +133,8 @@ func literal(s string) netip.Addr {
 	return bareIP(s[1 : len(s)-1])
 }
 
-// bareIP reads an address, which may have the prefix "IPv6:" but no zone.
+// bareIP parses an address, with or without the prefix "IPv6:". It returns the
+// zero Addr for anything else, and for an address with a zone.
 func bareIP(s string) netip.Addr {
 	const prefix = "IPv6:"
 	tagged := len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// deliberate are the cases of the collected suite that we answer differently
-// from their origin, by id.
+// deliberate lists, by id, the cases of the suite that we answer differently
+// from their origin.
 var deliberate = map[string]struct{ reason, section string }{
 	"opendmarc-02": {"a name and an address without angle brackets: clients disagree where the address begins", "RFC 5322 section 3.4"},
 	"opendmarc-06": {"nested angle brackets", "RFC 5322 section 3.4"},

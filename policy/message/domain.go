@@ -8,46 +8,46 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Limits of the DNS in octets, RFC 1035 section 2.3.4. The name's 255 octets
-// on the wire are 253 characters of text.
+// Limits of DNS names in octets (RFC 1035 section 2.3.4). A name of 255 octets
+// on the wire has 253 characters of text.
 const (
 	maxLabel  = 63
 	maxDomain = 253
-	// maxULabels bounds what is given to the IDNA tables: no name of 253
-	// octets in A-labels is longer than this in UTF-8.
+	// maxULabels bounds the input of the IDNA tables. No name whose A-labels
+	// fit in 253 octets is longer than this in UTF-8.
 	maxULabels = 1024
 )
 
-// profile maps U-labels as a lookup does (RFC 5891 section 5, UTS 46,
-// non-transitional). It does not insist on the host name rules of RFC 1123 or
-// on the places of hyphens: "_dmarc" and "r3---sn" are in the DNS, and
-// [NormalizeDomain] checks what is written there. It is never modified.
+// profile maps U-labels to A-labels for a lookup (RFC 5891 section 5 and UTS
+// 46, non-transitional). It does not enforce the host name rules of RFC 1123
+// and the places of hyphens, because names such as "_dmarc" and "r3---sn"
+// exist; [NormalizeDomain] checks the characters. It is never modified.
 var profile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(),
 	idna.StrictDomainName(false), idna.CheckHyphens(false))
 
-// NormalizeDomain returns a domain name in the one form in which the
-// evaluators ask for it and compare it: lower case, A-labels (RFC 8616
-// section 4), no dot at the end. It reports false for what is not a domain
-// name that mail can have: an empty name or label, a label over 63 or a name
-// over 253 octets, bytes other than letters, digits, hyphen and underscore, or
-// U-labels that IDNA does not allow. One label alone is a name.
+// NormalizeDomain returns a domain name in the form in which the evaluators
+// look it up and compare it: lower-case A-labels (RFC 8616 section 4) without a
+// dot at the end. It reports false for anything that cannot be a domain name in
+// mail: an empty name or label, a label over 63 octets, a name over 253 octets,
+// a byte other than letters, digits, hyphen and underscore, and U-labels that
+// IDNA does not allow. A single label is a name.
 //
-// A standard that wants less than this checks the rest itself, and says so.
-// A-labels in the input are not decoded: they need not be that of any U-label.
+// Callers whose standard is stricter check the rest themselves. NormalizeDomain
+// does not decode A-labels in the input, so they need not be valid.
 func NormalizeDomain(name string) (string, bool) {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) > maxULabels {
 		return "", false
 	}
 	if !isASCII(name) {
-		if !utf8.ValidString(name) { // the tables would take U+FFFD instead
+		if !utf8.ValidString(name) { // the tables would read U+FFFD instead
 			return "", false
 		}
 		a, err := profile.ToASCII(name)
 		if err != nil {
 			return "", false
 		}
-		name = strings.TrimSuffix(a, ".") // U+3002 is a dot as well
+		name = strings.TrimSuffix(a, ".") // IDNA maps U+3002 to a dot
 	}
 	if name == "" || len(name) > maxDomain {
 		return "", false
@@ -81,8 +81,8 @@ func NormalizeDomain(name string) (string, bool) {
 }
 
 // NormalizeASCII is [NormalizeDomain] for a name that cannot have U-labels,
-// such as one in a DNS answer: its octets beyond ASCII are no characters, and
-// A-labels made of them would be another name.
+// such as one in a DNS answer. Octets beyond ASCII in such a name are not
+// UTF-8, and converting them to A-labels would yield another name.
 func NormalizeASCII(name string) (string, bool) {
 	if !isASCII(name) {
 		return "", false
@@ -90,9 +90,10 @@ func NormalizeASCII(name string) (string, bool) {
 	return NormalizeDomain(name)
 }
 
-// validALabels reports whether all labels of a normalized domain that look like
-// A-labels are the A-label of a U-label. One that is not, such as
-// "xn--example-", can be shown by a program that decodes it as another domain.
+// validALabels reports whether every label of a normalized domain that begins
+// with "xn--" is the A-label of some U-label (RFC 5890 section 2.3.2.1). A
+// program that decodes an invalid one, such as "xn--example-", may show another
+// domain.
 func validALabels(name string) bool {
 	if !strings.Contains(name, "xn--") {
 		return true
@@ -106,7 +107,7 @@ func validALabels(name string) bool {
 }
 
 // DecodeALabels returns a normalized domain as a program shows it that decodes
-// A-labels, whether they are valid or not.
+// A-labels, valid or not.
 func DecodeALabels(name string) string {
 	if !strings.Contains(name, "xn--") {
 		return name
@@ -124,14 +125,15 @@ func isASCII(s string) bool {
 	return true
 }
 
-// Below reports whether a domain is another or stands below it. Both are in the
-// form that [NormalizeDomain] returns.
+// Below reports whether a domain equals above or is a subdomain of it. Both
+// must be in the form that [NormalizeDomain] returns.
 func Below(domain, above string) bool {
 	head, ok := strings.CutSuffix(domain, above)
 	return ok && (head == "" || head[len(head)-1] == '.')
 }
 
-// Ancestry yields a domain and then each domain above it, the nearest first.
+// Ancestry yields a domain and then each of its parent domains, from the
+// longest to the shortest.
 func Ancestry(domain string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for more := domain != ""; more && yield(domain); {

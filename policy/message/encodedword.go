@@ -9,10 +9,10 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 )
 
-// DecodeWords replaces the encoded words of RFC 2047 by what they stand for,
-// wherever they are and however carelessly they are written. It is for finding
-// what a careless reader could see in a text, not for showing it: bytes beyond
-// ASCII may stay in the words' own character sets.
+// DecodeWords replaces the encoded words of RFC 2047 by the text that they
+// encode, wherever they stand and however malformed they are. The result shows
+// what a lenient reader could see in a text. It is not for display: bytes
+// beyond ASCII may remain in the character set of their word.
 func DecodeWords(s string) string {
 	if !strings.Contains(s, "=?") {
 		return s
@@ -24,14 +24,14 @@ func DecodeWords(s string) string {
 	return out.String()
 }
 
-// segment is a part of a text that was, or was not, in encoded words.
+// segment is a part of a text, either decoded from encoded words or plain.
 type segment struct {
 	text    []byte
 	decoded bool
 }
 
-// segments cuts a text at its encoded words. Neighbouring encoded words become
-// one segment.
+// segments splits a text into encoded words and the text between them. Adjacent
+// encoded words become one segment.
 func segments(s string) []segment {
 	var all []segment
 	plain := func(text string) {
@@ -39,7 +39,7 @@ func segments(s string) []segment {
 			all = append(all, segment{text: []byte(text)})
 		}
 	}
-	from := 0 // where the text not yet taken begins
+	from := 0 // the start of the text that is not in a segment yet
 	for at := 0; ; {
 		i := strings.Index(s[at:], "=?")
 		if i < 0 {
@@ -52,7 +52,8 @@ func segments(s string) []segment {
 			at += 2
 			continue
 		}
-		// White space between two encoded words is not text, RFC 2047 section 6.2.
+		// RFC 2047 section 6.2: white space between two encoded words is not
+		// text.
 		n := len(all)
 		if n > 0 && all[n-1].decoded && strings.Trim(s[from:at], " \t\r\n") == "" {
 			all[n-1].text = append(all[n-1].text, text...)
@@ -66,7 +67,7 @@ func segments(s string) []segment {
 }
 
 // decodeWord decodes the encoded word at the beginning of s and returns its
-// size, 0 if there is none.
+// size, which is 0 if there is none.
 func decodeWord(s string) (text string, size int) {
 	rest := s[2:]
 	charset, rest, ok := strings.Cut(rest, "?")
@@ -92,9 +93,10 @@ func decodeWord(s string) (text string, size int) {
 	return "", 0
 }
 
-// toUTF8 converts a text from character sets in which bytes of ASCII may be
-// parts of other characters: the "@" in the ISO-2022-JP of a Japanese name is
-// none. In all others, and in those we do not know, ASCII is ASCII.
+// toUTF8 converts a text to UTF-8 if its character set uses ASCII bytes as
+// parts of other characters: an "@" byte in the ISO-2022-JP of a Japanese name
+// is no at sign. Text in all other sets, and in unknown ones, is returned as it
+// is, because an ASCII byte in it is that ASCII character.
 func toUTF8(charset, text string) string {
 	charset, _, _ = strings.Cut(strings.ToLower(charset), "*") // language, RFC 2231 section 5
 	for _, plain := range []string{"utf-8", "us-ascii", "iso-8859-", "windows-125", "koi8-"} {
@@ -113,8 +115,9 @@ func toUTF8(charset, text string) string {
 	return converted
 }
 
-// decodeB reads base64 as tolerantly as the most tolerant client: what is not
-// in the alphabet is passed over, padding may be missing or in the middle.
+// decodeB decodes base64 as leniently as the most lenient client: it ignores
+// bytes outside the alphabet, and padding may be missing or stand in the
+// middle.
 func decodeB(s string) string {
 	clean := make([]byte, 0, len(s))
 	for i := range len(s) {
@@ -133,6 +136,8 @@ func decodeB(s string) string {
 	return string(out)
 }
 
+// decodeQ decodes the "Q" encoding of RFC 2047 section 4.2. A "=" without two hex
+// digits stands for itself.
 func decodeQ(s string) string {
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {

@@ -6,8 +6,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// The author of a message is who its From field names, provided that all mail
-// clients read it alike.
+// The author domain of a message is the domain in its From field, provided that
+// all mail clients read the same one.
 func ExampleParseAuthor() {
 	author := message.ParseAuthor(message.Header{
 		message.NewField("From", ` "Joe, of Sales" <joe@Bücher.example>`),

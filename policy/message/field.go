@@ -1,21 +1,30 @@
-// Package message says what a message is to the evaluators: an envelope, header
-// fields in order with their exact bytes, and the author that its From field
-// names. It knows nothing of DNS, of policy, or of where the message came from.
+// Package message describes an e-mail message (RFC 5322) as the evaluators see
+// it: the envelope, the header fields in order and with their exact bytes, and
+// the author that the From field names.
+//
+// [Reader] splits a stored message into header and body. [ParseAuthor],
+// [ParseReceived], [ListMarks] and [SplitPath] parse what senders wrote, and
+// never fail: each result says what could not be read. [NormalizeDomain] gives
+// domain names the one form in which all evaluators compare them. All parsers
+// bound their input.
+//
+// The package uses no DNS and makes no decisions.
 package message
 
 import "strings"
 
 // Field is one header field as it was received.
 type Field struct {
-	// Name is the field's name as it was spelt, without white space before the colon.
+	// Name is the field's name as it was spelled, without white space before
+	// the colon.
 	Name string
-	// Raw holds the exact bytes: name, colon, value, folds as CRLF, and the
+	// Raw is the exact field: name, colon, value with folds as CRLF, and the
 	// final CRLF.
 	Raw string
 }
 
-// NewField makes a field of a name and the exact bytes after the colon. Line
-// ends in value may be LF or CRLF; they become CRLF.
+// NewField returns a field with a name and the exact bytes after the colon.
+// Line ends in value may be LF or CRLF; they become CRLF.
 func NewField(name, value string) Field {
 	var raw strings.Builder
 	raw.Grow(len(name) + len(value) + len(":\r\n") + strings.Count(value, "\n"))
@@ -35,20 +44,20 @@ func NewField(name, value string) Field {
 	return Field{Name: strings.TrimRight(raw.String()[:len(name)], " \t"), Raw: raw.String()}
 }
 
-// Value returns the exact bytes after the colon, without the final CRLF; folds
-// are kept.
+// Value returns the exact bytes after the colon without the final CRLF. Folds
+// remain.
 func (f Field) Value() string {
 	i := strings.IndexByte(f.Raw, ':')
 	return strings.TrimSuffix(f.Raw[i+1:], "\r\n")
 }
 
-// Is reports whether the field has this name, in any ASCII case. Unicode knows
-// further letters that fold to ASCII ones; to an MTA those are another name.
+// Is reports whether the field has this name, in any ASCII case. Unicode has
+// other letters that fold to ASCII ones, but they make another name to an MTA.
 func (f Field) Is(name string) bool {
 	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
 }
 
-// Header is a message's fields in the order received, top first.
+// Header is the list of a message's fields in the order received.
 type Header []Field
 
 // Count returns how many fields have this name, in any case.

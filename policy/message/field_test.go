@@ -2,8 +2,8 @@ package message
 
 import "testing"
 
-// RFC 5322 section 2.2: names are ASCII. A letter that Unicode folds to an ASCII
-// one makes another name to the MTA, which would count the fields differently.
+// RFC 5322 section 2.2: names are ASCII. A name with a letter that only Unicode
+// folds to an ASCII one is another name to the MTA.
 func TestFieldIs(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

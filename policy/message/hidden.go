@@ -5,9 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// hiddenAddress looks for an address of another domain that a client would find
-// if it decoded encoded words before it parsed. It needs something in a decoded
-// word that sets the address apart; "joe@example.org via list" is a mere name.
+// hiddenAddress returns a problem if a client that decodes encoded words before
+// it parses would find an address of another domain. A decoded word must hold a
+// character that sets the address apart: "joe@example.org via list" is only a
+// name.
 func hiddenAddress(value, domain string) string {
 	if !strings.Contains(value, "=?") {
 		return ""
@@ -23,9 +24,9 @@ func hiddenAddress(value, domain string) string {
 	return ""
 }
 
-// bracketedElsewhere looks for an address in angle brackets that a client finds
-// that ends a quoted string at its first quote, escaped or not, or that does not
-// know comments.
+// bracketedElsewhere returns a problem if a simple client would find an address
+// of another domain in angle brackets. Such a client ends a quoted string at
+// its first quote, escaped or not, or does not know comments.
 func bracketedElsewhere(value, domain string) string {
 	out := make([]byte, 0, len(value))
 	quoted := false
@@ -52,8 +53,8 @@ func bracketedElsewhere(value, domain string) string {
 	}
 }
 
-// setsApart reports whether a decoded text holds what ends a display name or a
-// comment for a parser that meets it.
+// setsApart reports whether a decoded text holds a character that ends a
+// display name or a comment for a parser that reads it.
 func setsApart(text string) bool {
 	open, end := strings.IndexByte(text, '('), strings.IndexByte(text, ')')
 	if end >= 0 && (open < 0 || end < open) {
@@ -64,8 +65,9 @@ func setsApart(text string) bool {
 	})
 }
 
-// foreignAddress looks at what follows each "@" of a decoded text. It is of no
-// account if it cannot be a domain for want of a dot: "Bob@Home".
+// foreignAddress returns a problem if an "@" of a decoded text is followed by a
+// domain other than the author's. A name without a dot, as in "Bob@Home", is no
+// domain.
 func foreignAddress(text, domain string) string {
 	const problem = "an encoded word that hides another address"
 	for {
@@ -78,13 +80,13 @@ func foreignAddress(text, domain string) string {
 				return problem
 			}
 		} else if d, ok := NormalizeDomain(domainAt(strings.TrimLeft(after, " \t\r\n"))); ok && d != domain && dotted(d) {
-			return problem // some read on after the blank
+			return problem // some readers continue after the blank
 		}
 		text = after
 	}
 }
 
-// domainAt returns the bytes of a domain at the beginning of s.
+// domainAt returns the beginning of s that consists of characters of a domain.
 func domainAt(s string) string {
 	end := strings.IndexFunc(s, func(r rune) bool {
 		return r < utf8.RuneSelf && !isAtext(byte(r)) && r != '.'
@@ -95,9 +97,9 @@ func domainAt(s string) string {
 	return s[:end]
 }
 
-// untilSpecial returns s up to what ends a domain for every reader. Blanks and
-// comments do not: RFC 5322 section 4.4 allows them around dots, and some
-// readers allow them everywhere.
+// untilSpecial returns s up to the first character that ends a domain for every
+// reader. Blanks and comments do not end it: RFC 5322 section 4.4 allows them
+// around dots, and some readers allow them everywhere.
 func untilSpecial(s string) string {
 	if end := strings.IndexAny(s, "<>,;:@\""); end >= 0 {
 		s = s[:end]
@@ -105,8 +107,8 @@ func untilSpecial(s string) string {
 	return s
 }
 
-// dotted reports whether there is a dot with something behind it, in any of the
-// forms that IDNA takes for one.
+// dotted reports whether s has a dot with text after it. All characters that
+// IDNA maps to a dot count.
 func dotted(s string) bool {
 	return strings.ContainsAny(strings.TrimRight(s, ". \t\r\n"), ".\u3002\uff0e\uff61")
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Forms that break a rule or look as if they hid something, and in which every
-// client reads the same one domain.
+// TestHonestOddities parses forms that break the grammar or look suspicious,
+// but in which every client reads the same domain.
 func TestHonestOddities(t *testing.T) {
 	t.Parallel()
 	one := func(name, local, domain string) Author {
@@ -42,7 +42,8 @@ func TestHonestOddities(t *testing.T) {
 	}
 }
 
-// What comes near to them and may be read as another address.
+// TestOdditiesRefused parses similar forms that some client may read as another
+// address.
 func TestOdditiesRefused(t *testing.T) {
 	t.Parallel()
 	const hidden, group, control = "an encoded word that hides another address", "a group instead of an address", "a control character in the From field"

@@ -7,12 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// words reads atoms, quoted strings and dots up to the next special character,
-// and reports whether white space or a comment follows the last of them.
+// words reads atoms, quoted strings and dots up to the next special character.
+// It reports whether white space or a comment follows the last of them.
 //
-// Square brackets are not of a phrase's grammar but frequent in display names
-// ("Joe [work]"). They are taken for atoms; beside an address in quotes or in an
-// encoded word they make some readers stop there and show that one, see angle.
+// Square brackets are not part of a phrase in the grammar but are frequent in
+// display names ("Joe [work]"). They are read as atoms. Beside a quoted or
+// encoded address they are a problem, because some readers stop at them and
+// show that address; see angle.
 func (p *addressParser) words() (words []word, gapAfter, ok bool) {
 	for {
 		start := p.i
@@ -42,11 +43,12 @@ func (p *addressParser) words() (words []word, gapAfter, ok bool) {
 	}
 }
 
-// skip passes over CFWS (RFC 5322 section 3.2.2).
+// skip reads past comments and folding white space (CFWS, RFC 5322 section
+// 3.2.2).
 func (p *addressParser) skip() bool {
 	for {
 		switch p.peek() {
-		case ' ', '\t', '\r', '\n': // CR and LF only as folds
+		case ' ', '\t', '\r', '\n': // rawProblem allows CR and LF only in folds
 			p.i++
 		case '(':
 			if !p.comment() {
@@ -61,6 +63,7 @@ func (p *addressParser) skip() bool {
 	}
 }
 
+// comment reads past a comment, which may hold others (RFC 5322 section 3.2.2).
 func (p *addressParser) comment() bool {
 	for depth := 0; p.i < len(p.s); p.i++ {
 		switch p.s[p.i] {
@@ -74,7 +77,7 @@ func (p *addressParser) comment() bool {
 				return true
 			}
 		case '\\':
-			if p.eatsQuote() {
+			if p.afterInvalidUTF8() {
 				return p.fail("raw 8-bit text before a backslash")
 			}
 			p.i++
@@ -83,8 +86,8 @@ func (p *addressParser) comment() bool {
 	return p.fail("a comment without end")
 }
 
-// quotedString reads a quoted string; folds in it are taken out, its white
-// space is kept (RFC 5322 section 3.2.4).
+// quotedString parses a quoted string. It removes the line ends of folds and
+// keeps their white space (RFC 5322 section 3.2.4).
 func (p *addressParser) quotedString() (string, bool) {
 	var text strings.Builder
 	for p.i++; p.i < len(p.s); p.i++ {
@@ -93,7 +96,7 @@ func (p *addressParser) quotedString() (string, bool) {
 			p.i++
 			return text.String(), true
 		case '\\':
-			if p.eatsQuote() {
+			if p.afterInvalidUTF8() {
 				return "", p.fail("raw 8-bit text before a backslash")
 			}
 			if p.i++; p.i < len(p.s) && p.s[p.i] != '\r' && p.s[p.i] != '\n' {
@@ -107,10 +110,11 @@ func (p *addressParser) quotedString() (string, bool) {
 	return "", p.fail("a quoted string without end")
 }
 
-// eatsQuote reports whether the backslash here follows a byte that is no UTF-8.
-// A client that takes the text for GBK or Shift-JIS reads the two as one
-// character, and so another end of the quoted string or comment than we do.
-func (p *addressParser) eatsQuote() bool {
+// afterInvalidUTF8 reports whether the byte before this backslash is not UTF-8.
+// A client that reads the text as GBK or Shift-JIS takes both for one
+// character, and so finds another end of the quoted string or comment than we
+// do.
+func (p *addressParser) afterInvalidUTF8() bool {
 	if p.i == 0 || p.s[p.i-1] < utf8.RuneSelf {
 		return false
 	}
@@ -118,8 +122,8 @@ func (p *addressParser) eatsQuote() bool {
 	return r == utf8.RuneError && size <= 1
 }
 
-// isAtext is atext of RFC 5322 section 3.2.3 with the UTF8-non-ascii of RFC
-// 6532 section 3.2, and with any other byte beyond ASCII.
+// isAtext reports whether a byte is atext (RFC 5322 section 3.2.3) or
+// UTF8-non-ascii (RFC 6532 section 3.2). Every byte beyond ASCII counts.
 func isAtext(c byte) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c >= utf8.RuneSelf:
@@ -128,8 +132,8 @@ func isAtext(c byte) bool {
 	return c != 0 && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0
 }
 
-// addrSpec reads "@" and the domain, given the words of the local part and
-// whether something stands between them and the "@".
+// addrSpec parses "@" and the domain of an address. words are its local part,
+// and gap tells whether something stands between them and the "@".
 func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 	local, ok := p.localPart(words, gap)
 	if !ok {
@@ -183,14 +187,15 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 	return m, true
 }
 
-// domainGoesOn reports whether a dot follows white space or comments here: the
-// obs-domain of RFC 5322 section 4.4, which some read on and some end.
+// domainGoesOn reports whether a dot follows white space or comments here. Some
+// readers continue such a domain (obs-domain, RFC 5322 section 4.4), and some
+// end it.
 func (p *addressParser) domainGoesOn() bool {
 	ahead := addressParser{s: p.s, i: p.i, author: &Author{}}
 	return ahead.skip() && ahead.peek() == '.'
 }
 
-// localPart puts the words of a local part together.
+// localPart checks the words of a local part and joins them.
 func (p *addressParser) localPart(words []word, gap bool) (string, bool) {
 	if len(words) == 0 {
 		return "", p.fail("an address without a local part")
@@ -214,7 +219,7 @@ func (p *addressParser) localPart(words []word, gap bool) (string, bool) {
 	case strings.ContainsFunc(local, invisible):
 		return "", p.fail("invisible characters in the address")
 	case quoted && strings.Contains(local, "@") && strings.ContainsAny(local, "<>()[],;:\\\" \t"):
-		// Whoever does not honour the quotes finds another address in there.
+		// A reader that ignores the quotes finds another address in there.
 		return "", p.fail("an address inside a quoted local part")
 	}
 	return local, true
@@ -228,9 +233,9 @@ func anyQuoted(words []word) bool {
 	return slices.ContainsFunc(words, func(w word) bool { return w.quoted })
 }
 
-// invisible finds characters that no address shows but that change how one
-// looks: controls, directions, blanks beyond ASCII. The joiners that some
-// scripts need to spell are none of them.
+// invisible reports whether a character changes how an address looks without
+// being shown: controls, direction marks, blanks beyond ASCII. The joiners
+// U+200C and U+200D do not count, because some scripts need them.
 func invisible(r rune) bool {
 	if r < utf8.RuneSelf || r == 0x200c || r == 0x200d {
 		return false
@@ -238,7 +243,8 @@ func invisible(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z) // Z: Zs, Zl, Zp
 }
 
-// join puts words together as they stood, white space as one blank.
+// join returns the words as one text, with one blank where white space or a
+// comment stood.
 func join(words []word) string {
 	if len(words) == 1 {
 		return words[0].text
@@ -253,6 +259,6 @@ func join(words []word) string {
 	return b.String()
 }
 
-// validUTF8 returns a name for JSON, which knows only UTF-8. It is not harmless:
-// package foreign is for that.
+// validUTF8 returns a name with U+FFFD for bytes that are not UTF-8, as JSON
+// requires. The result is not safe to print; package foreign makes it so.
 func validUTF8(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }

@@ -2,21 +2,22 @@ package message
 
 import "strings"
 
-// List are the marks that mailing lists leave in a header. They prove nothing:
-// anybody can write them.
+// List holds the marks that mailing lists leave in a header. They prove
+// nothing, because anybody can write them.
 type List struct {
-	// ID is the identifier of the topmost List-Id field (RFC 2919) in lower case,
-	// at most 255 octets of it.
+	// ID is the identifier in the topmost List-Id field (RFC 2919), in lower
+	// case and cut after 255 octets.
 	ID string `json:"id"`
-	// Post and Bulk tell of a List-Post field (RFC 2369), and of "Precedence: list".
+	// Post is true if there is a List-Post field (RFC 2369), and Bulk if there
+	// is "Precedence: list".
 	Post bool `json:"post"`
 	Bulk bool `json:"bulk"`
 }
 
-// Marked reports whether there is any mark.
+// Marked reports whether the header has any of the marks.
 func (l List) Marked() bool { return l.ID != "" || l.Post || l.Bulk }
 
-// String names the marks for a person.
+// String returns the names of the marks, separated by commas.
 func (l List) String() string {
 	var marks []string
 	if l.ID != "" {
@@ -31,7 +32,7 @@ func (l List) String() string {
 	return strings.Join(marks, ", ")
 }
 
-// ListMarks looks for the marks of a mailing list.
+// ListMarks returns the marks of a mailing list in a header.
 func ListMarks(h Header) List {
 	const maxID = 255
 	var l List
@@ -41,7 +42,8 @@ func ListMarks(h Header) List {
 			l.ID = strings.ToLower(listID(f.Value()))
 			l.ID = l.ID[:min(len(l.ID), maxID)]
 		case f.Is("List-Post"):
-			// RFC 2369 section 3.4: "NO" says that nobody may post to the list; it is one.
+			// RFC 2369 section 3.4: with "NO" the list accepts no posts, but it
+			// is a list.
 			l.Post = true
 		case f.Is("Precedence"):
 			l.Bulk = l.Bulk || strings.EqualFold(strings.TrimSpace(f.Value()), "list")
@@ -50,7 +52,8 @@ func ListMarks(h Header) List {
 	return l
 }
 
-// listID takes the identifier from between the angle brackets behind the phrase.
+// listID returns the identifier between the angle brackets, or the whole value
+// if it has none.
 func listID(value string) string {
 	if open := strings.LastIndexByte(value, '<'); open >= 0 {
 		value = value[open+1:]

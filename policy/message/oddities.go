@@ -6,14 +6,14 @@ import (
 	"golang.org/x/text/encoding/japanese"
 )
 
-// This file is about names that break the grammar and that mail clients yet
-// read alike, because the whole field holds no more than one address.
+// This file handles display names that break the grammar but that all mail
+// clients read alike, because the field holds only one address.
 
 // colonsInName reports whether the colon here can only be part of a display
-// name, as in "Team: News <n@example.org>". By the grammar it begins a group. If
-// the field, before and after decoding, ends in the only angle brackets with
-// the only "@" in them and nothing in it separates, quotes or comments, then
-// whoever reads a group finds the same single address in it.
+// name, as in "Team: News <n@example.org>". By the grammar it begins a group.
+// The field, before and after decoding, must end in its only angle brackets,
+// which hold its only "@", and must have no separators, quotes or comments.
+// Then a reader that sees a group finds the same single address.
 func (p *addressParser) colonsInName() bool {
 	for _, s := range [...]string{p.s, DecodeWords(p.s)} {
 		if !oneInBrackets(s) || strings.ContainsAny(s, ",;\"\\()[]") || strings.LastIndexByte(s, ':') > strings.IndexByte(s, '<') {
@@ -23,7 +23,8 @@ func (p *addressParser) colonsInName() bool {
 	return len(p.author.Mailboxes) == 0
 }
 
-// nameWithColons reads on after the words of a name that a colon follows.
+// nameWithColons parses a display name with colons, from the first colon on,
+// and the address after it.
 func (p *addressParser) nameWithColons(name []word) bool {
 	for p.peek() == ':' {
 		p.i++
@@ -40,8 +41,8 @@ func (p *addressParser) nameWithColons(name []word) bool {
 	return p.angle(name)
 }
 
-// oneInBrackets reports whether s ends in its only angle brackets, and its only
-// "@" is in them.
+// oneInBrackets reports whether s ends in its only angle brackets and they hold
+// its only "@".
 func oneInBrackets(s string) bool {
 	s = strings.TrimRight(s, " \t\r\n")
 	return strings.Count(s, "<") == 1 && strings.Count(s, ">") == 1 && strings.Count(s, "@") == 1 &&
@@ -49,12 +50,14 @@ func oneInBrackets(s string) bool {
 }
 
 // fromJapanese converts a field whose display name is raw ISO-2022-JP (RFC
-// 1468), which was usual before RFC 2047 and has not died out. To a reader who
-// does not know it the bytes of such a name are ASCII, with quotes, commas and
-// parentheses among them. So it is converted only if neither reader can find
-// a second address: the only "@" of all bytes is in the only angle brackets, at
-// the end, and all escape sequences are well formed and in front of these. Any
-// other value is returned as it is.
+// 1468). This was usual before RFC 2047 and still occurs. A reader that does
+// not know the encoding sees ASCII in such a name, with quotes, commas and
+// parentheses.
+//
+// The field is therefore converted only if neither kind of reader can find a
+// second address: the only "@" of all bytes must be in the only angle brackets,
+// at the end, and all escape sequences must be well formed and precede them.
+// Any other value is returned as it is.
 func fromJapanese(value string) string {
 	if strings.IndexByte(value, 0x1b) < 0 || len(value) > maxFromValue || !oneInBrackets(value) || strings.Contains(value, "=?") {
 		return value

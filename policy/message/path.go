@@ -2,11 +2,12 @@ package message
 
 import "strings"
 
-// SplitPath splits a reverse-path (RFC 5321 section 4.1.2), with or without
-// its angle brackets, at the last "@" outside quotes, comments being unknown to
-// SMTP. A source route ("@a,@b:user@c", RFC 5321 appendix C) is ignored. The
-// local part keeps its quotes and the domain its case; NormalizeDomain judges
-// it. A path without a domain is all local part; the null path gives "", "".
+// SplitPath splits a reverse-path (RFC 5321 section 4.1.2), with or without its
+// angle brackets, at the last "@" outside quotes. SMTP paths have no comments.
+// A source route ("@a,@b:user@c", RFC 5321 appendix C) is ignored. The local
+// part keeps its quotes and the domain its case; [NormalizeDomain] checks the
+// domain. A path without a domain is all local part, and the null path gives
+// "", "".
 func SplitPath(path string) (local, domain string) {
 	if strings.HasPrefix(path, "<") && strings.HasSuffix(path, ">") {
 		path = path[1 : len(path)-1]
@@ -20,7 +21,7 @@ func SplitPath(path string) (local, domain string) {
 	for i := 0; i < len(path); i++ {
 		switch path[i] {
 		case '\\':
-			i++ // a quoted-pair; outside quotes it is an error that quotes as well
+			i++ // a quoted-pair; malformed outside quotes, but read the same way
 		case '"':
 			quoted = !quoted
 		case '@':
@@ -35,8 +36,8 @@ func SplitPath(path string) (local, domain string) {
 	return path[:at], path[at+1:]
 }
 
-// routeEnd finds the colon that ends a source route. The colons of an address
-// literal do not.
+// routeEnd returns the index of the colon that ends a source route, or -1.
+// Colons in an address literal do not end it.
 func routeEnd(path string) int {
 	literal := false
 	for i := range len(path) {

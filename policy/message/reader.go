@@ -9,32 +9,32 @@ import (
 	"strings"
 )
 
-// maxHeader bounds the header that a Reader keeps, in octets.
+// maxHeader bounds the header that a Reader holds in memory, in octets.
 const maxHeader = 8 << 20
 
 // ErrHeaderTooLong is the error for a header over 8 MiB.
 var ErrHeaderTooLong = errors.New("message: header over 8 MiB")
 
-// Reader splits a stored message into its header and its body, so that a file
-// goes the way of a message from the wire.
+// Reader splits a stored message into its header and its body, in the form in
+// which an MTA sends them over the milter protocol.
 type Reader struct {
 	r      *bufio.Reader
 	done   bool // the header was read
 	header Header
 	err    error
-	ahead  []byte // the line that ended the header, if it belongs to the body
+	ahead  []byte // the line after the header if it belongs to the body
 	read   int    // octets of the header so far
 }
 
-// NewReader reads from r. Lines may end in CRLF or LF; both are delivered as
-// CRLF. A CR that no LF follows is left as it is.
+// NewReader returns a Reader of r. Lines may end in CRLF or LF; both become
+// CRLF. A CR that no LF follows is kept.
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 32<<10)} }
 
 // Header returns the fields up to the empty line, an error of the underlying
-// reader, or ErrHeaderTooLong. A line that is no field ends the header, as in
-// Postfix and Sendmail, and belongs to the body; so does a first line that
-// begins with white space. A first line in the manner of mbox ("From " and no
-// field) is passed over. Later calls return the same.
+// reader, or ErrHeaderTooLong. A line that is no field ends the header and
+// belongs to the body, as in Postfix and Sendmail; so does a first line that
+// begins with white space. A first line in mbox form ("From " and no field) is
+// skipped. Later calls return the same.
 func (r *Reader) Header() (Header, error) {
 	if !r.done {
 		r.done = true
@@ -81,7 +81,8 @@ func (r *Reader) readHeader() (Header, error) {
 	}
 }
 
-// line returns the next line with its end; nothing at the end of the input.
+// line returns the next line with its line end, or nothing at the end of the
+// input.
 func (r *Reader) line() ([]byte, error) {
 	var line []byte
 	for {
@@ -99,9 +100,9 @@ func (r *Reader) line() ([]byte, error) {
 	}
 }
 
-// nameLength returns the length of the field name at the beginning of a line, 0
-// if it is no field. White space may stand between the name and the colon (RFC
-// 5322 section 4.5).
+// nameLength returns the length of the field name at the beginning of a line,
+// or 0 if the line is no field. White space may precede the colon (RFC 5322
+// section 4.5).
 func nameLength(line []byte) int {
 	n := 0
 	for n < len(line) && line[n] > ' ' && line[n] < 0x7f && line[n] != ':' {
@@ -114,8 +115,8 @@ func nameLength(line []byte) int {
 	return n
 }
 
-// WriteTo copies the body to w, with CRLF line ends, and returns how many octets
-// w took. It reads the header first if that was not done.
+// WriteTo copies the body to w with CRLF line ends, and returns the number of
+// octets written. It reads the header first if Header was not called.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	if _, err := r.Header(); err != nil {
 		return 0, err
@@ -123,7 +124,7 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	c := crlfWriter{w: w}
 	err := c.write(r.ahead)
 	r.ahead = nil
-	empty := 0 // reads in a row that gave nothing
+	empty := 0 // consecutive reads without data
 	for buf := make([]byte, 32<<10); err == nil; {
 		n, readErr := r.r.Read(buf)
 		if empty++; n > 0 {
@@ -144,7 +145,7 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	return c.n, err
 }
 
-// crlfWriter gives every LF its CR.
+// crlfWriter writes text with every bare LF replaced by CRLF.
 type crlfWriter struct {
 	w   io.Writer
 	out []byte

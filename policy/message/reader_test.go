@@ -159,7 +159,7 @@ func FuzzReader(f *testing.F) {
 			}
 			whole.WriteString(f.Raw)
 		}
-		// What was delivered reads the same again.
+		// Reading the delivered message again gives the same message.
 		again := NewReader(io.MultiReader(strings.NewReader(whole.String()+"\r\n"), bytes.NewReader(body.Bytes())))
 		h2, err := again.Header()
 		var body2 bytes.Buffer
@@ -167,7 +167,8 @@ func FuzzReader(f *testing.F) {
 		if diff := cmp.Diff(h, h2); diff != "" || err != nil || body2.String() != body.String() {
 			t.Fatalf("%v\n%s\n%q\n%q", err, diff, body.String(), body2.String())
 		}
-		// Nothing but line ends, the empty line and an mbox line is taken away.
+		// The Reader changes only line ends and removes only the empty line and
+		// an mbox line.
 		flat := func(s string) string { return strings.NewReplacer("\r", "", "\n", "").Replace(s) }
 		if got, want := flat(whole.String()+body.String()), flat(string(in)); !strings.HasSuffix(want, got) {
 			t.Fatalf("%q is not the end of %q", got, want)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// readers are ways in which mail clients get at the author's address. Each
-// returns the domains that it would show, nil if it finds none.
+// readers are ways in which mail clients find the author's address. Each
+// returns the domains that it would show, or nil if it finds none.
 var readers = map[string]func(string) []string{
 	"net/mail": netMail,
 	"net/mail after decoding": func(value string) []string {
@@ -36,8 +36,8 @@ func netMail(value string) []string {
 	return domains
 }
 
-// angled finds the first or last angle brackets outside quotes and comments,
-// and takes what follows the last "@" in them.
+// angled finds the first or last angle brackets outside quotes and comments and
+// returns the text after the last "@" in them.
 func angled(value string, first bool) []string {
 	quoted, depth, open := false, 0, -1
 	var found []string
@@ -79,7 +79,8 @@ var fragments = []string{
 	"\x00", "\r", "@a.example,@b.example:", `"admin@bank.example"`,
 }
 
-// Whatever we take for the Author Domain, no reader shows another.
+// TestReadersAgree checks that no reader shows another domain than our Author
+// Domain.
 func TestReadersAgree(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5322, 9989))
@@ -113,8 +114,8 @@ func TestReadersAgree(t *testing.T) {
 	}
 }
 
-// And what net/mail reads as one domain, in one field, we rarely refuse: each
-// form here is frequent in honest mail.
+// TestHonestForms checks that we accept forms that are frequent in honest mail
+// and that net/mail reads as one domain.
 func TestHonestForms(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{

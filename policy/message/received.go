@@ -6,47 +6,47 @@ import (
 	"strings"
 )
 
-// Bounds on what is read of one Received field, in octets. Names beyond 255
-// octets are nothing that SMTP lets pass (RFC 5321 section 4.5.3.1.2).
+// Bounds on one Received field, in octets. SMTP allows no names over 255 octets
+// (RFC 5321 section 4.5.3.1.2).
 const (
 	maxReceived      = 4096
 	maxReceivedWord  = 255
 	maxReceivedDepth = 4
 )
 
-// Received is what a Received field says about the client of the host that wrote
-// it (RFC 5321 section 4.4).
+// Received is what a Received field says about the client of the host that
+// added it (RFC 5321 section 4.4).
 type Received struct {
-	// IP is the client's address; invalid if the field does not name it.
+	// IP is the client's address; it is invalid if the field does not name it.
 	IP netip.Addr
-	// Helo is the name that the client gave in HELO or EHLO. Where a format
-	// leaves it out because it equals the client's name, that name stands here.
+	// Helo is the client's argument of HELO or EHLO. Formats that omit it do so
+	// because it equals the client's name; Helo is that name then.
 	Helo string
-	// Local tells that the message was made or handed in on that host itself.
+	// Local is true if the message was submitted on that host itself.
 	Local bool
-	// Relayed tells that the field is one of two that the host wrote, and the
-	// one below names the client.
+	// Relayed is true if the host added two fields, of which this is the upper
+	// one; the next field names the client.
 	Relayed bool
-	// Problem says why neither is known, "" if something is.
+	// Problem explains why the field tells none of these; "" if it tells one.
 	Problem string
 }
 
-// ParseReceived reads the "from" clause of a Received field as Postfix,
-// Sendmail, Exim, Exchange and Office 365, Gmail, qmail, IronPort and CommuniGate
-// write it:
+// ParseReceived parses the "from" clause of a Received field in the formats of
+// Postfix, Sendmail, Exim, Exchange and Office 365, Gmail, qmail, IronPort and
+// CommuniGate:
 //
 //	from HELO (rdns [ip])   from HELO ([ip])   from HELO (rdns [ip] (may be forged))
 //	from rdns ([ip] helo=HELO)   from [ip] (port=n helo=HELO)
 //	from HELO (ip)   from rdns (HELO HELO) (ident@ip)   from [ip] (HELO HELO)
 //
-// An IPv6 address may have the prefix "IPv6:". Whether the field can be believed
-// is the caller's to know: a sender may write any below those of trusted hosts.
+// An IPv6 address may have the prefix "IPv6:". The caller decides whether to
+// believe the field: a sender may write any field below those of trusted hosts.
 //
-// HELO, the client's names, the answer of its ident server and its certificate
-// are the client's own words, so the reading is strict. The address must be
-// where the format has it, and there must be no other that could be taken for
-// it; what else looks strange (quotes, controls, bytes beyond ASCII, comments
-// that do not match) makes the whole clause a Problem.
+// The client chooses its HELO, its DNS names, the answer of its ident server
+// and its certificate, so the parser is strict. The address must stand where
+// the format has it, and nothing else in the clause may look like an address.
+// Quotes, control characters, bytes beyond ASCII and unmatched comments are a
+// Problem.
 func ParseReceived(f Field) Received {
 	c, problem := readFromClause(f.Value())
 	switch {
@@ -62,16 +62,17 @@ func ParseReceived(f Field) Received {
 	return c.client()
 }
 
-// fromClause is the beginning of a Received field, up to "by".
+// fromClause is a Received field up to "by".
 type fromClause struct {
-	from     bool     // it begins with "from"
-	source   string   // the word after that
-	comments []string // without their parentheses, in order
-	more     bool     // there are further words before "by"
-	local    bool     // after "by" it says that no network was involved
+	from     bool     // the field begins with "from"
+	source   string   // the word after "from"
+	comments []string // without their parentheses
+	more     bool     // the clause has further words
+	local    bool     // the text after "by" names local submission
 }
 
-// readFromClause takes the clause apart without looking at what the words mean.
+// readFromClause splits the clause into words and comments without interpreting
+// them.
 func readFromClause(value string) (c fromClause, problem string) {
 	s := receivedScanner{s: value[:min(len(value), maxReceived)]}
 	for first := true; ; first = false {
@@ -83,20 +84,21 @@ func readFromClause(value string) (c fromClause, problem string) {
 			c.comments = append(c.comments, word)
 		case first && strings.EqualFold(word, "from"):
 			c.from = true
-			// The next word is the source whatever it is, even "by".
+			// The next word is the source, even if it is "by".
 			if s.skip(); s.i < len(s.s) && s.s[s.i] != '(' {
 				if c.source, _, ok = s.next(); !ok {
 					return c, s.problem
 				}
 			}
 		case strings.EqualFold(word, "by"):
-			// A HELO with all that it takes to end the clause leaves the true "by".
+			// A HELO may hold a whole forged clause with its own "by". The true
+			// "by" then comes second.
 			for _, later := range strings.Fields(s.s[s.i:]) {
 				if strings.EqualFold(later, "by") {
 					return c, "a Received field with \"by\" twice"
 				}
 			}
-			c.local = c.handedIn(&s)
+			c.local = c.locallySubmitted(&s)
 			return c, ""
 		default:
 			c.more = true
@@ -104,13 +106,14 @@ func readFromClause(value string) (c fromClause, problem string) {
 	}
 }
 
-// handedIn reads on after "by" and reports whether the message was made or handed
-// in on the host itself: Postfix's "by HOST (Postfix, from userid N)" and, for
-// its own notices, "by HOST (Postfix) id"; Sendmail's "(from USER@localhost) by
-// HOST (VERSION/Submit)" and "from localhost (localhost) by"; Exim's "from USER
-// by HOST with local". Only the words next to the host's name count: what comes
-// later may be the client's, such as a recipient.
-func (c fromClause) handedIn(s *receivedScanner) bool {
+// locallySubmitted reads the words after "by" and reports whether the message
+// was submitted on the host itself. The formats are Postfix's "by HOST
+// (Postfix, from userid N)" and, for its own notices, "by HOST (Postfix) id";
+// Sendmail's "(from USER@localhost) by HOST (VERSION/Submit)" and "from
+// localhost (localhost) by"; and Exim's "from USER by HOST with local". Only
+// the words next to the host's name count: the client may have chosen later
+// ones, such as a recipient.
+func (c fromClause) locallySubmitted(s *receivedScanner) bool {
 	if _, comment, ok := s.next(); !ok || comment {
 		return false
 	}
@@ -125,7 +128,7 @@ func (c fromClause) handedIn(s *receivedScanner) bool {
 		return !c.from && len(c.comments) == 0
 	case comment && word == "Postfix" && !c.from && len(c.comments) == 0:
 		next, comment, ok := s.next()
-		return ok && !comment && next == "id" // "with" is a network's
+		return ok && !comment && next == "id" // "with" means that it came by network
 	case comment && strings.HasSuffix(word, "/Submit"):
 		return !c.from && len(c.comments) == 1 && strings.HasPrefix(c.comments[0], "from ")
 	case !comment && word == "with" && len(c.comments) == 0:
@@ -135,30 +138,32 @@ func (c fromClause) handedIn(s *receivedScanner) bool {
 	return false
 }
 
-// qmailQueue reports whether it is the field that qmail-queue writes, which
-// has no "by": "(qmail 123 invoked from network)".
+// qmailQueue reports whether qmail-queue wrote the field. Such a field has no
+// "by": "(qmail 123 invoked from network)".
 func (c fromClause) qmailQueue() bool {
 	return !c.from && c.source == "" && !c.more && len(c.comments) == 1 && strings.HasPrefix(c.comments[0], "qmail ")
 }
 
+// invoked interprets the comment of a field from qmail-queue.
 func (c fromClause) invoked() Received {
 	_, how, _ := strings.Cut(c.comments[0], " invoked ")
 	switch {
 	case how == "from network":
-		return Received{Relayed: true} // and qmail-smtpd's field is the next one
+		return Received{Relayed: true} // the next field is qmail-smtpd's
 	case how == "for bounce" || strings.HasPrefix(how, "by "):
 		return Received{Local: true}
 	}
 	return Received{Problem: "a Received field that does not name its client"}
 }
 
-// client finds the one comment that holds the address.
+// client returns the client by the one comment that holds its address.
 func (c fromClause) client() Received {
 	var r Received
 	found, helo, attributes := 0, "", false
 	for i, text := range c.comments {
 		if name, ok := heloComment(text); ok {
-			// It stands next to the source; a later one is somebody's invention.
+			// The HELO comment stands next to the source. A later one may be
+			// forged.
 			if i > 0 {
 				return Received{Problem: "a HELO out of place in the Received field"}
 			}
@@ -187,7 +192,8 @@ func (c fromClause) client() Received {
 		return r
 	}
 	// Exim and CommuniGate put the address first and the rest in a comment. A
-	// literal alone may as well be a HELO, by an MTA that shows no address.
+	// literal without a comment may as well be the HELO that an MTA wrote
+	// without the address.
 	if ip := literal(c.source); ip.IsValid() && (attributes || helo != "") {
 		return Received{IP: ip, Helo: cmp.Or(helo, c.source)}
 	}
@@ -196,13 +202,14 @@ func (c fromClause) client() Received {
 
 const noBy = "a Received field without \"by\""
 
-// receivedScanner reads words and comments.
+// receivedScanner splits a Received field into words and comments.
 type receivedScanner struct {
 	s       string
 	i       int
 	problem string
 }
 
+// skip reads past white space.
 func (s *receivedScanner) skip() {
 	for s.i < len(s.s) && strings.IndexByte(" \t\r\n", s.s[s.i]) >= 0 {
 		s.i++
@@ -252,6 +259,7 @@ func (s *receivedScanner) next() (text string, comment, ok bool) {
 	return s.word(start)
 }
 
+// word returns the word from start to the current octet.
 func (s *receivedScanner) word(start int) (string, bool, bool) {
 	if s.i-start > maxReceivedWord {
 		return s.fail("a name in the Received field that is too long")
@@ -259,5 +267,5 @@ func (s *receivedScanner) word(start int) (string, bool, bool) {
 	return s.s[start:s.i], false, true
 }
 
-// unfold makes one blank of each run of white space.
+// unfold replaces each run of white space by one blank.
 func unfold(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -84,8 +84,8 @@ func TestParseReceivedWithoutClient(t *testing.T) {
 	}
 }
 
-// What does not surely name the client names none. 6.6.6.6 is what an attacker
-// at 203.0.113.9 would like to be taken for.
+// TestParseReceivedHostile checks that a field in doubt names no client.
+// 6.6.6.6 is the address that an attacker at 203.0.113.9 pretends to have.
 func TestParseReceivedHostile(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, value string }{
@@ -146,8 +146,8 @@ func TestParseReceivedHostile(t *testing.T) {
 	}
 }
 
-// The words of a client cannot change which address its relay names, whatever
-// they are: Postfix and Sendmail put the address into the last place.
+// FuzzParseReceived checks that the text that a client chooses cannot change
+// the address that its relay names. Postfix and Sendmail put the address last.
 func FuzzParseReceived(f *testing.F) {
 	for _, s := range []string{"mail.example", "[6.6.6.6]", "a (b [6.6.6.6])", "a) ([6.6.6.6]) (", "helo=x", "by", "from", "(HELO x)", "qmail 1 invoked from network", "x\x00", "(", "a ([6.6.6.6]) by mx"} {
 		f.Add(s, "host.example")
@@ -168,7 +168,7 @@ func FuzzParseReceived(f *testing.F) {
 		check(ParseReceived(NewField("Received", " (qmail "+helo)))
 		r := ParseReceived(NewField("Received", " from "+helo+" ("+name+" [203.0.113.9]) by mx.example (Postfix) with ESMTP id 1; date"))
 		check(r)
-		// MTAs keep blanks and parentheses out of a HELO and a host name.
+		// MTAs allow no blanks and parentheses in a HELO and a host name.
 		if !strings.ContainsAny(helo+name, " \t\r\n();\\\"") && helo != "" && r.Problem == "" && r.IP != client {
 			t.Fatalf("HELO %q and name %q make it %v", helo, name, r.IP)
 		}
