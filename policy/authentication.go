@@ -121,9 +121,9 @@ func (m *Message) gatherDMARC(ctx context.Context, res *result.Results) {
 	if author != nil {
 		m.attempt("dmarc", func() { res.DMARC = author.Evaluate(m.envelopeIdentifier(res), signers(res), m.organizationIn(ctx)) })
 	} else {
-		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Disposition: dmarc.PolicyNone, Reason: "the look-up of the DMARC record did not end in time"}
+		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Disposition: dmarc.PolicyNone, Reason: "the lookup of the DMARC record did not end in time"}
 	}
-	// What we could not find out through our own fault fails nobody.
+	// Our own fault fails nobody.
 	if len(m.faults) > 0 && res.DMARC.Status != dmarc.Pass {
 		res.DMARC = dmarc.Result{Status: dmarc.TempError, AuthorDomain: m.author.Domain, Reason: faultReason}
 	}

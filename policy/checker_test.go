@@ -23,13 +23,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// brokenResolver stands for a fault of ours: it panics for the names that
+// brokenResolver stands for our own fault: it panics for the names that
 // contain Word, and answers nothing else.
 type brokenResolver struct{ word string }
 
 func (r brokenResolver) Lookup(_ context.Context, name string, _ dnscache.Type) *dnscache.Answer {
 	if strings.Contains(name, r.word) {
-		panic("look-up of " + name)
+		panic("lookup of " + name)
 	}
 	return &dnscache.Answer{Outcome: dnscache.NXDomain}
 }
@@ -151,7 +151,7 @@ _dmarc.two.example. TXT "v=DMARC1; p=reject"
 			t.Errorf("message %d: dmarc=%s for %q: %s", i, res.DMARC.Status, res.DMARC.AuthorDomain, res.DMARC.Reason)
 		}
 		if res.DNS.Lookups == 0 || res.DNS.Lookups > 12 {
-			t.Errorf("message %d: %d look-ups", i, res.DNS.Lookups)
+			t.Errorf("message %d: %d lookups", i, res.DNS.Lookups)
 		}
 	}
 }

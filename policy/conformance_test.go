@@ -57,7 +57,7 @@ func TestConformanceMilter(t *testing.T) {
 	checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "test.module"})
 	cases, passed, different := 0, 0, 0
 	for _, c := range corpus.Cases {
-		// What is local or remapped by configuration there has no results here.
+		// Results that are local or remapped by configuration there have none here.
 		if len(c.Results) == 0 {
 			continue
 		}

@@ -98,7 +98,7 @@ var domainReaders = map[string]func(ctx context.Context, name string) string{
 	},
 }
 
-// What is a domain to one reader is the same domain to all others, unless its
+// A name that is a domain to one reader is the same domain to all others, unless its
 // standard has a narrower syntax.
 func TestDomainNames(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// Whoever forges mail of a domain with p=reject may make look-ups fail: names
+// A forger of a domain with p=reject may make lookups fail: names
 // below the domain that are delegated badly, names of his own. None of it may
 // let the forgery pass.
 func TestTroubleCannotBeForced(t *testing.T) {
@@ -64,7 +64,7 @@ $FAULT down.attacker.example * SERVFAIL
 }
 
 // crowdResolver answers after a moment and remembers how many asked at once.
-// DMARC's look-ups, which wait for no others, are not counted.
+// DMARC's lookups, which wait for no others, are not counted.
 type crowdResolver struct{ now, most, total atomic.Int64 }
 
 func (r *crowdResolver) Lookup(ctx context.Context, name string, _ dnscache.Type) *dnscache.Answer {
@@ -87,7 +87,7 @@ func (r *crowdResolver) Lookup(ctx context.Context, name string, _ dnscache.Type
 	return &dnscache.Answer{Outcome: dnscache.NXDomain}
 }
 
-// The worst message has a bounded share of the DNS, and bounded look-ups in all.
+// The worst message has a bounded share of the DNS, and bounded lookups in all.
 func TestWorstMessageIsBounded(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
@@ -108,11 +108,11 @@ func TestWorstMessageIsBounded(t *testing.T) {
 		t.Error(res.Faults)
 	}
 	if most := r.most.Load(); most > 24 {
-		t.Errorf("%d look-ups at once", most)
+		t.Errorf("%d lookups at once", most)
 	}
 	// Three of reverse DNS and SPF, ten signatures, sixty of the chain at most.
 	if total := r.total.Load(); total < 13 || total > 80 {
-		t.Errorf("%d look-ups", total)
+		t.Errorf("%d lookups", total)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestRepeatedHelo(t *testing.T) {
 	m.Field(message.NewField("From", " a@author.example"))
 	res := m.Finish(t.Context())
 	if total := r.total.Load(); total > 10 {
-		t.Errorf("%d look-ups", total)
+		t.Errorf("%d lookups", total)
 	}
 	if res.SPF[0].Domain != "h999.example" {
 		t.Errorf("the last name does not count: %+v", res.SPF[0])

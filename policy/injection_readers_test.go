@@ -90,7 +90,7 @@ func libraryReader(value string) found {
 
 var naiveResult = regexp.MustCompile(`(?i)\b(spf|dkim|dmarc|arc)\s*=\s*([a-z]+)`)
 
-// ourPolicy is a property of ours that ends as a method does.
+// ourPolicy is one of our properties that ends as a method does.
 var ourPolicy = regexp.MustCompile(`\spolicy\.dmarc=(?:none|quarantine|reject)`)
 
 // naiveReader is what many a filter rule does.

@@ -42,7 +42,7 @@ type Message struct {
 	bodies dkim.Bodies
 	dkim   *dkim.Verifier
 	arc    *arc.Verifier
-	// What dkim, arc and DMARC need of the DNS.
+	// The lookups for dkim, arc and DMARC.
 	dkimKeys, arcKeys *pending[dkim.Keys]
 	dmarc             *pending[*dmarc.Author]
 	organizations     map[string]*pending[dmarc.Organization] // by domain of an identifier

@@ -158,11 +158,11 @@ func (d *meter) leave(now time.Time, failed bool) {
 	}
 }
 
-// errLate is why look-ups are given up whose answers would have been needed.
+// errLate is why lookups are given up whose answers would have been needed.
 var errLate = errors.New("policy: not finished in time")
 
-// unneeded reports whether a look-up was given up because its answer no longer
-// counts: a check that has found what it looked for ends its other look-ups.
+// unneeded reports whether a lookup was given up because its answer no longer
+// counts: a check that has found what it looked for ends its other lookups.
 // Those that ran out of time failed.
 func unneeded(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
 
@@ -179,7 +179,7 @@ func (d *meter) record(events ...result.Event) {
 	}
 }
 
-// snapshot returns what the look-ups have cost so far.
+// snapshot returns what the lookups have cost so far.
 func (d *meter) snapshot() result.DNSCost {
 	d.mu.Lock()
 	defer d.mu.Unlock()

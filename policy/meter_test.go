@@ -35,7 +35,7 @@ func (p partly) Lookup(ctx context.Context, name string, t dnscache.Type) *dnsca
 	return &dnscache.Answer{Outcome: dnscache.NXDomain}
 }
 
-// A look-up that is given up as its answer is no longer needed has not failed;
+// A lookup that is given up as its answer is no longer needed has not failed;
 // one that ran out of time has.
 func TestFailedLookups(t *testing.T) {
 	t.Parallel()

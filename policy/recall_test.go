@@ -35,7 +35,7 @@ func (f *forgetful) Lookup(ctx context.Context, name string, t dnscache.Type) *d
 	return f.Resolver.Lookup(ctx, name, t)
 }
 
-// What is found does not depend on what the cache knows when a message comes;
+// The results do not depend on what the cache knows when a message comes;
 // and if it knows all, nothing is waited for.
 func TestResultsDoNotDependOnTheCache(t *testing.T) {
 	t.Parallel()
@@ -53,7 +53,7 @@ func TestResultsDoNotDependOnTheCache(t *testing.T) {
 	}
 	got, asked := results(func(string, dnscache.Type) bool { return false })
 	if asked != 0 {
-		t.Errorf("%d look-ups although all is known", asked)
+		t.Errorf("%d lookups although all is known", asked)
 	}
 	if diff := cmp.Diff(want, got, ignore); diff != "" {
 		t.Errorf("nothing is known, all is known (-nothing +all):\n%s", diff)
@@ -70,7 +70,7 @@ func TestResultsDoNotDependOnTheCache(t *testing.T) {
 	}
 }
 
-// How many look-ups a message cost does not depend on the cache either: what a
+// How many lookups a message cost does not depend on the cache either: what a
 // check was told before it missed something is not counted twice.
 func TestLookupsAreCountedOnce(t *testing.T) {
 	t.Parallel()
@@ -97,7 +97,7 @@ mx.client.example. A 192.0.2.66
 		res := msg.Finish(t.Context())
 		conn.Close()
 		if asked := f.asked.Load() > 0; res.DNS.Lookups != 4 || asked != (tt.forgot != nil) {
-			t.Errorf("%s: %d look-ups, want 4; asked %v", tt.name, res.DNS.Lookups, asked)
+			t.Errorf("%s: %d lookups, want 4; asked %v", tt.name, res.DNS.Lookups, asked)
 		}
 	}
 }

@@ -176,7 +176,7 @@ func TestEarlyRefusalKnowsItsLimits(t *testing.T) {
 	}
 }
 
-// A domain of ours behind a relay: what the relay made itself is no stranger's,
+// Our own domain behind a relay: mail that the relay made itself is no stranger's,
 // and of a client that is not known nothing is proven either way.
 func TestOwnDomainBehindRelay(t *testing.T) {
 	t.Parallel()

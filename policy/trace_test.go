@@ -25,7 +25,7 @@ import (
 // traceTime is when the messages of testdata/traces arrive.
 var traceTime = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 
-// timing is what differs from run to run: how long a look-up took, whether one
+// timing is what differs from run to run: how long a lookup took, whether one
 // of two checks that ask the same found the other's answer, and how a resolver
 // words what went wrong.
 var timing = regexp.MustCompile(` \((from the cache|\d+\.\d ms)\)$| \(dnscache: .*\)`)

@@ -183,8 +183,7 @@ func TestWhyIsBounded(t *testing.T) {
 	}
 }
 
-// What is remarkable about an accepted message is told, and what is not costs
-// nothing.
+// An accepted message without anything remarkable costs nothing.
 func TestWhyCostsNothingIfAccepted(t *testing.T) {
 	r := inOrder()
 	set := rules.Rules{AuthservID: "mx.test.example"}

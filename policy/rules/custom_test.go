@@ -175,7 +175,7 @@ func TestCustomRules(t *testing.T) {
 			with(func(r *result.Results) { r.Exempt = result.ExemptAuthenticated }), "action accept\nrule exempt\ntext authenticated\n",
 		},
 		{
-			"faults of ours come first",
+			"our own faults come first",
 			rules.Rules{Custom: []rules.Rule{{Name: "all", Action: result.Accept}}},
 			with(func(r *result.Results) { r.Faults = []string{"x"} }),
 			"action tempfail\nrule fault\ncode 451 4.3.0\ntext The sender's authentication could not be checked because of an internal error; please try again later\n",
@@ -337,7 +337,7 @@ func TestRemovedOnce(t *testing.T) {
 	}
 }
 
-// What would keep a message from its recipients waits for the name by which its
+// A message that its recipients would not get waits for the name by which its
 // client may be exempt.
 func TestRulesWaitForExemptNames(t *testing.T) {
 	t.Parallel()

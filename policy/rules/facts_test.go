@@ -46,7 +46,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// What is too long for a condition loses a part of the local part, never the
+// An address that is too long for a condition loses a part of the local part, never the
 // domain: behind a cut a sender's own words would stand at the end.
 func TestFactsKeepDomains(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// A rule of the admin's own must not bear the name of any of ours.
+// A rule of the administrator's own must not bear a name of the table's.
 func TestBuiltinRulesAreAll(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "../result/rule.go", nil, 0)
