@@ -1,6 +1,7 @@
 package arc
 
 import (
+	"errors"
 	"fmt"
 	"hash"
 	"slices"
@@ -46,12 +47,12 @@ func checkSeal(s *set, o dkim.Options) error {
 	}
 	switch {
 	case cv == "fail":
-		return fmt.Errorf("cv=fail: the chain had failed when it came there")
+		return errors.New("cv=fail: the chain had failed when it came there")
 	case cv != want:
 		return fmt.Errorf("cv= is not %s", want)
 	}
 	if _, ok := s.seal.Tags.Get("h"); ok {
-		return fmt.Errorf("h= is not allowed")
+		return errors.New("h= is not allowed")
 	}
 	return dkim.CheckHash(s.seal, o) // its t= is told, and bounds nothing
 }
@@ -73,7 +74,7 @@ func readings(m *dkim.Signature) []reading {
 // checkMessageSignature applies what RFC 8617 section 4.1.2 adds to DKIM.
 func checkMessageSignature(m *dkim.Signature, o dkim.Options) error {
 	if slices.Contains(m.SignedFields, "arc-seal") {
-		return fmt.Errorf("h= must not name ARC-Seal")
+		return errors.New("h= must not name ARC-Seal")
 	}
 	if err := dkim.CheckHash(m, o); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package arc
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -118,7 +119,7 @@ func instance(kind int, f message.Field) (int, error) {
 	}
 	v, ok := tags.Get("i")
 	if !ok {
-		return 0, fmt.Errorf("i= is missing")
+		return 0, errors.New("i= is missing")
 	}
 	return number(v)
 }
@@ -128,7 +129,7 @@ func number(v string) (int, error) {
 	n := 0
 	for i := range len(v) {
 		if v[i] < '0' || v[i] > '9' || i == 2 {
-			return 0, fmt.Errorf("i= is not an instance")
+			return 0, errors.New("i= is not an instance")
 		}
 		n = 10*n + int(v[i]-'0')
 	}
@@ -148,7 +149,7 @@ func resultsInstance(v string) (int, error) {
 		rest, ok = strings.CutPrefix(skipCFWS(rest), "=")
 	}
 	if !ok {
-		return 0, fmt.Errorf("it does not begin with i=")
+		return 0, errors.New("it does not begin with i=")
 	}
 	rest = skipCFWS(rest)
 	digits := 0
@@ -160,7 +161,7 @@ func resultsInstance(v string) (int, error) {
 		return 0, err
 	}
 	if !strings.HasPrefix(skipCFWS(rest[digits:]), ";") {
-		return 0, fmt.Errorf("no semicolon behind i=")
+		return 0, errors.New("no semicolon behind i=")
 	}
 	return n, nil
 }

@@ -138,7 +138,7 @@ func TestDifferential(t *testing.T) {
 	passed, failed, unread, known := 0, 0, 0, map[string]int{}
 	for n := range 1500 {
 		mail := randomMail(rnd)
-		o := SignOptions{
+		o := signOptions{
 			Domain: "example.org", Selector: "ed", Key: crypto.Signer(edKey()),
 			HeaderForm: Canonicalization(rnd.IntN(2)), BodyForm: Canonicalization(rnd.IntN(2)),
 		}
@@ -149,7 +149,7 @@ func TestDifferential(t *testing.T) {
 			o.SignedFields = []string{"From", "Subject", "X-Many", "X-Many", "X-None"}
 		}
 		var b bytes.Buffer
-		if err := Sign(&b, strings.NewReader(mail), o); err != nil {
+		if err := signMail(&b, strings.NewReader(mail), o); err != nil {
 			t.Fatal(err)
 		}
 		signed := b.String()

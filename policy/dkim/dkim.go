@@ -17,6 +17,7 @@
 package dkim
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -73,20 +74,13 @@ func (o Options) now() time.Time {
 	return o.Now()
 }
 
-func (o Options) skew() time.Duration { return orDefault(o.Skew, 5*time.Minute) }
+func (o Options) skew() time.Duration { return cmp.Or(o.Skew, 5*time.Minute) }
 
-func (o Options) maxSignatures() int { return orDefault(o.MaxSignatures, 10) }
+func (o Options) maxSignatures() int { return cmp.Or(o.MaxSignatures, 10) }
 
 func (o Options) minRSABits() int { return max(o.MinRSABits, 1024) }
 
-func (o Options) maxRSABits() int { return orDefault(o.MaxRSABits, 8192) }
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
-}
+func (o Options) maxRSABits() int { return cmp.Or(o.MaxRSABits, 8192) }
 
 // Result is what was found about one DKIM-Signature field.
 type Result struct {

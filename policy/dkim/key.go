@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy/foreign"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // maxKeyBytes bounds a key record; one of 8192 bits has some 1450 bytes.
@@ -171,11 +173,7 @@ func (k *Key) VerifyDigest(hash crypto.Hash, digest, value []byte) bool {
 	return false
 }
 
+// contains reports whether a list has a word, in any case.
 func contains(list []string, word string) bool {
-	for _, w := range list {
-		if strings.EqualFold(w, word) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(w string) bool { return strings.EqualFold(w, word) })
 }

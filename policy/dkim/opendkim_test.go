@@ -47,7 +47,7 @@ func TestOpenDKIM(t *testing.T) {
 	r := zoneMap(oracleZone())
 	passed, failed, unread := 0, 0, 0
 	for n := range 150 {
-		o := SignOptions{
+		o := signOptions{
 			Domain: "example.org", Selector: "ed", Key: crypto.Signer(edKey()),
 			HeaderForm: Relaxed, BodyForm: Canonicalization(rnd.IntN(2)), SignedFields: []string{"From", "Subject", "X-Many", "X-Many", "X-None"},
 		}
@@ -55,7 +55,7 @@ func TestOpenDKIM(t *testing.T) {
 			o.Selector, o.Key = "rsa", rsaKey()
 		}
 		var b bytes.Buffer
-		if err := Sign(&b, strings.NewReader(randomMail(rnd)+"end\r\n"), o); err != nil {
+		if err := signMail(&b, strings.NewReader(randomMail(rnd)+"end\r\n"), o); err != nil {
 			t.Fatal(err)
 		}
 		mail := strings.TrimSuffix(mutate(rnd, b.String()), "\r\n") + "\r\n"

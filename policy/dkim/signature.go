@@ -1,10 +1,12 @@
 package dkim
 
 import (
+	"cmp"
 	"crypto"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -187,12 +189,7 @@ func (s *Signature) parseSigner() error {
 			errs[3] = permError("b= is not base64")
 		}
 	}
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(errs[:]...)
 }
 
 // parseIdentity reads i=, whose domain must be d= or below it.
@@ -297,12 +294,10 @@ func (s *Signature) parseSignedFields() error {
 
 // requireFrom: RFC 6376 section 5.4, From must be signed.
 func (s *Signature) requireFrom() error {
-	for _, name := range s.SignedFields {
-		if name == "from" {
-			return nil
-		}
+	if !slices.Contains(s.SignedFields, "from") {
+		return permError("h= does not sign From")
 	}
-	return permError("h= does not sign From")
+	return nil
 }
 
 // parseTime reads t=.
@@ -333,26 +328,15 @@ func (s *Signature) parseTimes() error {
 
 // parseQuery: RFC 6376 section 3.5, q= must name a method that we know.
 func (s *Signature) parseQuery() error {
-	v, ok := s.Tags.Get("q")
-	if !ok {
-		return nil
+	if v, ok := s.Tags.Get("q"); ok && !contains(splitList(v), "dns/txt") {
+		return permError("q= does not name dns/txt")
 	}
-	for _, m := range splitList(v) {
-		if strings.EqualFold(m, "dns/txt") {
-			return nil
-		}
-	}
-	return permError("q= does not name dns/txt")
+	return nil
 }
 
 func parseDigits(s string, digits int) (int64, bool) {
-	if s == "" || len(s) > digits {
+	if s == "" || len(s) > digits || strings.Trim(s, "0123456789") != "" {
 		return -1, false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return -1, false
-		}
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {

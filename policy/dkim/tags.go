@@ -2,6 +2,7 @@ package dkim
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,7 +35,7 @@ type Tag struct {
 // than 64 tags are errors.
 func ParseTags(text string) (Tags, error) {
 	if strings.Trim(text, whiteSpace) == "" {
-		return nil, fmt.Errorf("dkim: no tags")
+		return nil, errors.New("dkim: no tags")
 	}
 	tags := make(Tags, 0, 12)
 	for pos := 0; pos < len(text); {
@@ -49,7 +50,7 @@ func ParseTags(text string) (Tags, error) {
 				return nil, fmt.Errorf("dkim: %s is not a tag: it has no equals sign", foreign.Quote(strings.Trim(spec, whiteSpace), maxCited))
 			}
 			if end < len(text) {
-				return nil, fmt.Errorf("dkim: an empty tag between semicolons")
+				return nil, errors.New("dkim: an empty tag between semicolons")
 			}
 			break // one semicolon may end the list
 		}

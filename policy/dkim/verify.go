@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/policy/message"
@@ -66,21 +66,20 @@ func (v *Verifier) Domains() []string {
 // read parses one field and decides all that needs neither key nor body.
 func (v *Verifier) read(c *check, f message.Field, bodies *Bodies, excess bool) {
 	c.sig, c.err = ParseSignature(f)
-	switch {
-	case excess:
+	if excess {
 		c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d signatures", v.opt.maxSignatures())}
-	case c.err != nil:
-	default:
-		if c.err = CheckHash(c.sig, v.opt); c.err != nil {
-			return
-		}
-		if c.err = CheckTimes(c.sig, v.opt); c.err != nil {
-			return
-		}
-		c.body = bodies.Hash(c.sig.BodyForm, c.sig.Hash, c.sig.BodyLength)
-		if c.body == nil {
-			c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d different body hashes", maxBodyHashes)}
-		}
+	}
+	if c.err == nil {
+		c.err = CheckHash(c.sig, v.opt)
+	}
+	if c.err == nil {
+		c.err = CheckTimes(c.sig, v.opt)
+	}
+	if c.err != nil {
+		return
+	}
+	if c.body = bodies.Hash(c.sig.BodyForm, c.sig.Hash, c.sig.BodyLength); c.body == nil {
+		c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d different body hashes", maxBodyHashes)}
 	}
 }
 
@@ -236,7 +235,7 @@ func tellApart(results []Result, checks []*check) {
 	for i := range order {
 		order[i] = i
 	}
-	sort.SliceStable(order, func(i, j int) bool { return checks[order[i]].sig.B < checks[order[j]].sig.B })
+	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(checks[i].sig.B, checks[j].sig.B) })
 	for i, at := range order {
 		b, n := checks[at].sig.B, minPrefix
 		if i > 0 {

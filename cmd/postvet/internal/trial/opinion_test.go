@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	msgauth "github.com/emersion/go-msgauth/dkim"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
@@ -22,7 +23,7 @@ func TestSecondOpinion(t *testing.T) {
 	}
 	_, r := dnstest.Start(t, `ed._domainkey.good.example. TXT "v=DKIM1; k=ed25519; p=`+base64.StdEncoding.EncodeToString(public)+`"`)
 	var signed bytes.Buffer
-	if err := dkim.Sign(&signed, strings.NewReader("From: a@good.example\r\n\r\nHello.\r\n"), dkim.SignOptions{Domain: "good.example", Selector: "ed", Key: key}); err != nil {
+	if err := msgauth.Sign(&signed, strings.NewReader("From: a@good.example\r\n\r\nHello.\r\n"), &msgauth.SignOptions{Domain: "good.example", Selector: "ed", Signer: key}); err != nil {
 		t.Fatal(err)
 	}
 	pass, fail := []dkim.Result{{Status: dkim.Pass}}, []dkim.Result{{Status: dkim.Fail}}
