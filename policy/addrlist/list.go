@@ -1,26 +1,34 @@
-// Package addrlist holds lists of client addresses, host names and domains, which
-// administrators of mail servers keep in files: whom to trust, what is ours.
+// Package addrlist reads and searches the lists of client addresses, host names
+// and domains that administrators of mail servers keep in files: hosts they
+// trust, networks and domains of their own.
+//
+// [Builder] and [New] read entries, and a [List] answers whether it holds an
+// address, a name or a signing domain.
 //
 // # Format
 //
 // The files are those of opendkim (PeerList, InternalHosts, ExternalIgnoreList,
 // ExemptDomains) and opendmarc (IgnoreHosts, IgnoreMailFrom,
-// DomainWhitelistFile), unchanged: one entry a line, or several with commas
-// between them; "#" begins a remark.
+// DomainWhitelistFile), unchanged: one entry a line, or several separated by
+// commas; "#" begins a comment.
 //
 //	192.0.2.1  [192.0.2.1]  2001:db8::1    an address
 //	192.0.2.0/24  2001:db8::/32            a prefix
 //	mx.example.org                         this name and no other
 //	.example.org  *.example.org            the names below it, not itself
-//	dkim:example.org                       whatever this domain has signed
-//	!192.0.2.7  !mx.example.org            not this one
+//	dkim:example.org                       any message that this domain signed
+//	!192.0.2.7  !mx.example.org            an exception
 //
-// The most precise entry decides: the longest prefix, the longest name, and
-// "!" before the same entry without it. So exceptions may stand anywhere.
+// The most specific entry decides: the longest prefix, the longest name, and
+// "!" before the same entry without it. The order of the entries does not
+// matter.
 //
-// What the peers pass over in silence is an error here, because a list that is
-// read otherwise than it was meant trusts the wrong ones: two words on a line, a
-// prefix with bits beyond its length, a mistyped address.
+// # Errors
+//
+// Some mistakes that opendkim and opendmarc ignore are errors here: two words
+// on a line, a prefix with bits beyond its length, a mistyped address. A list
+// that is not read as it was meant trusts the wrong hosts. An [Error] names the
+// place, the problem and the remedy.
 package addrlist
 
 import (
@@ -31,19 +39,19 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Kind says what a list may hold; kinds may be combined.
+// Kind is a set of kinds of entries that a list may hold.
 type Kind uint8
 
-// The kinds.
+// Kinds of entries.
 const (
 	Addresses Kind = 1 << iota // addresses and prefixes
 	Names                      // host names or domains
-	Signers                    // "dkim:" and a domain
+	Signers                    // "dkim:" and a domain name
 )
 
-// List is a set of addresses, names and signers. A nil list is empty. It does
-// not change, and is safe for concurrent use; a look-up takes less than a
-// microsecond in any list and allocates nothing.
+// List is a set of addresses, names and signers. A nil list is empty. It is
+// immutable and safe for concurrent use. A lookup takes less than a microsecond
+// in a list of any size and does not allocate.
 type List struct {
 	prefixes bart.Table[bool] // true for a member, false for an exception
 	names    map[string]bool  // "example.org" and ".example.org"
@@ -51,8 +59,8 @@ type List struct {
 	size     int
 }
 
-// Address reports whether the list holds an address. An invalid address is in
-// no list.
+// Address reports whether the list holds an address. No list holds an invalid
+// address.
 func (l *List) Address(ip netip.Addr) bool {
 	if l == nil || !ip.IsValid() {
 		return false
@@ -61,21 +69,21 @@ func (l *List) Address(ip netip.Addr) bool {
 	return found && member
 }
 
-// Name reports whether the list holds a name, in lower-case A-labels without a
-// dot at the end. "" is in no list.
+// Name reports whether the list holds a name, given in lower-case A-labels
+// without a dot at the end. No list holds "".
 func (l *List) Name(name string) bool { return l != nil && within(l.names, name) }
 
-// Signer reports whether the list holds "dkim:" and this domain, in lower-case
-// A-labels.
+// Signer reports whether the list holds "dkim:" with this domain, given in
+// lower-case A-labels.
 func (l *List) Signer(domain string) bool { return l != nil && within(l.signers, domain) }
 
-// HasNames reports whether a name could be in the list.
+// HasNames reports whether the list has entries for names.
 func (l *List) HasNames() bool { return l != nil && len(l.names) > 0 }
 
-// HasSigners reports whether a signer could be in the list.
+// HasSigners reports whether the list has entries for signers.
 func (l *List) HasSigners() bool { return l != nil && len(l.signers) > 0 }
 
-// Len is the number of different entries.
+// Len returns the number of different entries.
 func (l *List) Len() int {
 	if l == nil {
 		return 0
@@ -83,8 +91,8 @@ func (l *List) Len() int {
 	return l.size
 }
 
-// within looks for the name itself, and then for ".parent" of each parent, the
-// nearest first.
+// within reports whether names has the name itself or, from the nearest parent
+// up, an entry ".parent". The first entry found decides.
 func within(names map[string]bool, name string) bool {
 	if len(names) == 0 || name == "" || name[0] == '.' {
 		return false
@@ -93,7 +101,7 @@ func within(names map[string]bool, name string) bool {
 		return member
 	}
 	for above := range message.Ancestry(name) {
-		// With the dot before it, unless it is the name itself.
+		// The key of an entry for subdomains begins with the dot.
 		if at := len(name) - len(above) - 1; at > 0 {
 			if member, found := names[name[at:]]; found {
 				return member
@@ -103,7 +111,7 @@ func within(names map[string]bool, name string) bool {
 	return false
 }
 
-// New returns a list of these entries, which may be of those kinds.
+// New returns a list of entries of the given kinds.
 func New(kinds Kind, entries ...string) (*List, error) {
 	var b Builder
 	for _, e := range entries {

@@ -46,15 +46,15 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	if l.Address(netip.Addr{}) || (*addrlist.List)(nil).Address(netip.MustParseAddr("10.0.0.1")) {
-		t.Error("no address, or no list, and yet a member")
+		t.Error("an invalid address or a nil list has a member")
 	}
 	if l.Len() != 10 {
 		t.Errorf("%d entries", l.Len())
 	}
 }
 
-// A name stands for itself and ".name" for what is below, as opendkim.conf(5)
-// says of PeerList; the nearest entry decides.
+// opendkim.conf(5) defines for PeerList that a name matches itself and ".name"
+// the names below it. The nearest entry decides.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	l := parse(t, "MX.Example.ORG., .example.net\n!bad.example.net\n.ok.bad.example.net\n*.example.com\nlocalhost\nbücher.example\n")
@@ -70,7 +70,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	if l.Signer("mx.example.org") || l.HasSigners() || !l.HasNames() || (*addrlist.List)(nil).Name("localhost") {
-		t.Error("a name is no signer, and nothing is in no list")
+		t.Error("a name matches a signer, or the empty name matches")
 	}
 }
 
@@ -144,7 +144,7 @@ func large(n int) []byte {
 	return []byte(text.String())
 }
 
-// A look-up in a list of 100,000 entries allocates nothing.
+// TestLookupAllocatesNothing looks up in a list of 100,000 entries.
 func TestLookupAllocatesNothing(t *testing.T) {
 	l := parse(t, string(large(25_000)))
 	if l.Len() != 100_000 {
@@ -195,7 +195,8 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// FuzzFile looks for texts that panic, or whose errors lack place or remedy.
+// FuzzFile looks for texts that cause a panic or an error without place or
+// remedy.
 func FuzzFile(f *testing.F) {
 	for _, s := range []string{"127.0.0.1\n!10.0.0.0/8 # x\n[::1]\n.example.org, dkim:a.example", "10.0.0.1 x", "[", "!", "bücher.example\r\n", "\xef\xbb\xbf::1"} {
 		f.Add([]byte(s))

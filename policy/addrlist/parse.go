@@ -14,21 +14,24 @@ import (
 const (
 	// MaxBytes is the size of one file.
 	MaxBytes = 32 << 20
-	// maxEntries is how many entries one list takes.
+	// maxEntries bounds the entries of one list.
 	maxEntries = 1_000_000
 	maxLine    = 4096
-	maxCited   = 65 // an entry that an error cites, with its quotes
+	maxCited   = 65 // bounds an entry cited in an error, with its quotes
 )
 
-// Error is an entry that cannot be taken.
+// Error is the error for a bad entry.
 type Error struct {
-	// File and Line are the place; "" and 0 for an entry that is in no file.
+	// File and Line tell where the entry stands; "" and 0 for an entry that is
+	// in no file.
 	File string
 	Line int
-	// Problem is what is wrong, and Remedy what would be right, on one line.
+	// Problem says what is wrong and Remedy what to write instead, each on one
+	// line.
 	Problem, Remedy string
 }
 
+// Error returns place, problem and remedy on one line.
 func (e *Error) Error() string {
 	place := ""
 	if e.File != "" {
@@ -42,8 +45,8 @@ type Builder struct {
 	list List
 }
 
-// File adds the entries of a file, of which only those kinds may be in it. The
-// error names the first bad line; the builder is then of no further use.
+// File adds the entries of a file, which must be of the given kinds. The error
+// is about the first bad line; the builder must not be used after it.
 func (b *Builder) File(name string, text []byte, kinds Kind) *Error {
 	fault := func(line int, problem, remedy string) *Error {
 		return &Error{File: name, Line: line, Problem: problem, Remedy: remedy}
@@ -75,7 +78,7 @@ func (b *Builder) File(name string, text []byte, kinds Kind) *Error {
 	return nil
 }
 
-// Add adds one entry of one of those kinds.
+// Add adds one entry, which must be of one of the given kinds.
 func (b *Builder) Add(entry string, kinds Kind) *Error {
 	fault := func(problem, remedy string) *Error { return &Error{Problem: problem, Remedy: remedy} }
 	if b.list.size >= maxEntries {
@@ -114,15 +117,17 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 		if !found {
 			b.list.size++
 		}
-		return member && (old || !found), false // "!" wins over the same entry
+		return member && (old || !found), false // "!" wins over the same entry without it
 	})
 	return nil
 }
 
-// List returns what was collected. The builder must not be used after it.
+// List returns the list of all entries added. The builder must not be used
+// after it.
 func (b *Builder) List() *List { return &b.list }
 
-// name adds a name, or what is below it.
+// name adds an entry for a name, or for the names below it, to names or
+// signers.
 func (b *Builder) name(to *map[string]bool, text, entry string, member bool, kinds Kind) *Error {
 	name, below := strings.CutPrefix(strings.TrimPrefix(text, "*"), ".")
 	name, ok := message.NormalizeDomain(name)
@@ -143,9 +148,9 @@ func (b *Builder) name(to *map[string]bool, text, entry string, member bool, kin
 	return nil
 }
 
-// looksLikeAddress tells an entry that is meant as an address or prefix, well
-// written or not: no name has a colon, a slash, a bracket, or only digits behind
-// its last dot.
+// looksLikeAddress reports whether an entry is meant as an address or prefix,
+// correct or not: it has a colon, a slash or a bracket, or only digits after
+// its last dot. No name has these.
 func looksLikeAddress(s string) bool {
 	if strings.ContainsAny(s, ":/[]") {
 		return true
@@ -155,10 +160,13 @@ func looksLikeAddress(s string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
+// parsePrefix parses an address or a prefix. It reads an IPv4-mapped IPv6 address
+// as IPv4, because clients have their addresses in that form.
 func parsePrefix(s string, kinds Kind) (netip.Prefix, *Error) {
 	plain := s
 	if inner, ok := strings.CutPrefix(s, "["); ok {
-		// "[2001:db8::]/32", and brackets around all of it.
+		// Brackets may enclose the address, as in "[2001:db8::]/32", or the
+		// whole entry.
 		addr, rest, closed := strings.Cut(inner, "]")
 		if plain = addr + rest; !closed || rest != "" && rest[0] != '/' {
 			plain = s
@@ -187,7 +195,7 @@ func parsePrefix(s string, kinds Kind) (netip.Prefix, *Error) {
 	return p, nil
 }
 
-// example says how an entry is written.
+// example returns a description of how to write an entry of these kinds.
 func (k Kind) example() string {
 	const names = `a name such as "mx.example.org" or ".example.org"`
 	switch {
