@@ -1,5 +1,10 @@
-// Package iprev verifies reverse DNS, RFC 8601 section 3: does the name that
-// the address claims lead back to the address?
+// Package iprev checks the reverse DNS of an SMTP client (RFC 8601 section 3).
+// The check passes if the PTR records of the client's address give a name that
+// has this address.
+//
+// [Check] takes an address and returns a [Result] with the name. The DNS work
+// is bounded: at most ten names are looked up. DNS failures are the result
+// temperror, never an error value.
 package iprev
 
 import (
@@ -12,51 +17,53 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Resolver is what the check needs of the DNS.
+// Resolver is the part of a DNS resolver that the check uses.
 type Resolver interface {
 	// Lookup returns an answer, at the latest when ctx ends. It honours
-	// [dnscache.CacheOnly] and does not panic.
+	// [dnscache.CacheOnly] and must not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
-// Status is a result of RFC 8601 section 2.7.3.
+// Status is a result of the method "iprev" (RFC 8601 section 2.7.3).
 type Status string
 
 // The results.
 const (
-	// Pass: a name of the address leads back to it.
+	// Pass: a name of the address resolves to it.
 	Pass Status = "pass"
-	// Fail: the address has names, and none of them leads back to it.
+	// Fail: the address has names, but none of them resolves to it.
 	Fail Status = "fail"
-	// TempError: trouble on the way; a later try may find an answer.
+	// TempError: a lookup failed; a later check may succeed.
 	TempError Status = "temperror"
-	// PermError: there is nothing to follow, such as no PTR record.
+	// PermError: the check is impossible, for example because there is no PTR
+	// record.
 	PermError Status = "permerror"
 )
 
-// Result is what the check found.
+// Result is the result of a check.
 type Result struct {
 	Status Status `json:"result"`
-	// Reason says in plain words how the result came about.
+	// Reason explains the result in words.
 	Reason string `json:"reason"`
-	// Name is the first name that leads back to the address; "" if none does.
-	// It holds letters, digits, hyphens, underscores and dots, in lower case.
+	// Name is the first name that resolves to the address; "" if none does. It
+	// consists of lower-case letters, digits, hyphens, underscores and dots.
 	Name string `json:"name"`
 }
 
 // Bounds on the DNS work of one check.
 const (
-	// maxNames is how many PTR names are followed. RFC 8601 section 3 leaves
-	// the limit to us; it is that of RFC 7208 section 4.6.4.
+	// maxNames bounds the PTR names that are looked up. RFC 8601 section 3
+	// suggests a limit and leaves its size to us; we take that of RFC 7208
+	// section 4.6.4.
 	maxNames = 10
-	// maxAtOnce is how many names are looked up at the same time.
+	// maxAtOnce bounds the names that are looked up at the same time.
 	maxAtOnce = 4
 )
 
-// Check looks the address up and back. At most ten names are followed; of
-// those that lead back the first in the order received is given. Trouble with
-// one name does not count if another leads back. Check returns when ctx ends,
-// with temperror.
+// Check looks up the names of an address and the addresses of at most ten of
+// these names. Of the names that resolve to the address, the result has the
+// first in the order received. A DNS failure for one name does not matter if
+// another passes. Check returns temperror when ctx ends.
 func Check(ctx context.Context, r Resolver, ip netip.Addr) Result {
 	if !ip.IsValid() {
 		return Result{Status: PermError, Reason: "no address"}
@@ -73,11 +80,11 @@ func Check(ctx context.Context, r Resolver, ip netip.Addr) Result {
 	if len(names) == 0 {
 		return Result{Status: Fail, Reason: "no usable name in the PTR records"}
 	}
-	return follow(ctx, r, ip, names)
+	return confirm(ctx, r, ip, names)
 }
 
-// usable returns the first ten different names that can be looked up and shown:
-// whoever has the reverse zone may write any bytes into it.
+// usable returns the first ten different names that are valid domain names. The
+// owner of the reverse zone may write any bytes into it.
 func usable(names []string) []string {
 	var good []string
 	for _, n := range names {
@@ -92,16 +99,16 @@ func usable(names []string) []string {
 	return good
 }
 
-// follow looks the names up until one leads back to the address.
-func follow(ctx context.Context, r Resolver, ip netip.Addr, names []string) Result {
+// confirm looks up the addresses of the names until one resolves to ip.
+func confirm(ctx context.Context, r Resolver, ip netip.Addr, names []string) Result {
 	t := dnscache.A
 	if ip.Is6() {
 		t = dnscache.AAAA
 	}
-	trouble := ""
+	failure := ""
 	for batch := range slices.Chunk(names, maxAtOnce) {
 		if ctx.Err() != nil {
-			trouble = cmp.Or(trouble, "out of time")
+			failure = cmp.Or(failure, "out of time")
 			break
 		}
 		questions := make([]dnscache.Question, len(batch))
@@ -110,19 +117,19 @@ func follow(ctx context.Context, r Resolver, ip netip.Addr, names []string) Resu
 		}
 		for i, answer := range dnscache.LookupAll(ctx, r, questions) {
 			switch {
-			case leadsTo(answer, ip):
+			case resolvesTo(answer, ip):
 				return Result{Status: Pass, Reason: batch[i] + " leads back to " + ip.String(), Name: batch[i]}
-			case answer.Outcome.Temporary() && trouble == "":
-				trouble = "look-up of the " + t.String() + " records of " + batch[i] + ": " + answer.Outcome.String()
+			case answer.Outcome.Temporary() && failure == "":
+				failure = "look-up of the " + t.String() + " records of " + batch[i] + ": " + answer.Outcome.String()
 			}
 		}
 	}
-	if trouble != "" {
-		return Result{Status: TempError, Reason: trouble}
+	if failure != "" {
+		return Result{Status: TempError, Reason: failure}
 	}
 	return Result{Status: Fail, Reason: "no name of the PTR records leads back to " + ip.String()}
 }
 
-func leadsTo(a *dnscache.Answer, ip netip.Addr) bool {
+func resolvesTo(a *dnscache.Answer, ip netip.Addr) bool {
 	return slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { return addr.Unmap() == ip })
 }

@@ -99,7 +99,7 @@ func TestCheck(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("3 trouble beside a name that leads back", func(t *testing.T) {
+	t.Run("3 DNS failure beside a name that resolves to the address", func(t *testing.T) {
 		got := Check(context.Background(), r, netip.MustParseAddr("192.0.2.12"))
 		if got.Status != Pass || got.Name != "a.example.org" && got.Name != "b.example.org" {
 			t.Errorf("%+v", got)
@@ -107,12 +107,12 @@ func TestCheck(t *testing.T) {
 	})
 }
 
-// book is a resolver that answers from a table and notes what it was asked.
+// book is a resolver that answers from a table and records the questions.
 type book struct {
 	ptr   []string
 	addrs map[string]netip.Addr
 	slow  map[string]bool // answered only when the context ends
-	wait  func()          // called when a slow name is asked for
+	wait  func()          // called when a slow name is looked up
 
 	mu      sync.Mutex
 	asked   []string
@@ -157,7 +157,7 @@ func TestFirstNameWins(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		if b.open != 0 {
-			t.Fatalf("%d look-ups under way", b.open)
+			t.Fatalf("%d lookups under way", b.open)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestTenNames(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if len(b.asked) != 1+maxNames || b.maxOpen > maxAtOnce {
-		t.Errorf("%d look-ups, %d at once: %v", len(b.asked), b.maxOpen, b.asked)
+		t.Errorf("%d lookups, %d at once: %v", len(b.asked), b.maxOpen, b.asked)
 	}
 	b.addrs["n10.example"] = ip
 	if got := Check(context.Background(), b, ip); got.Name != "n10.example" {
@@ -192,12 +192,12 @@ func TestContextEnds(t *testing.T) {
 	b.wait = cancel
 	got := Check(ctx, b, ip)
 	if want := (Result{TempError, "look-up of the A records of n0.example: timeout", ""}); got != want || len(b.asked) != 1+maxAtOnce {
-		t.Errorf("%+v after %d look-ups", got, len(b.asked))
+		t.Errorf("%+v after %d lookups", got, len(b.asked))
 	}
-	// Nothing is asked any more once the time is over.
+	// No lookup starts after ctx has ended.
 	b.asked = nil
 	if got := Check(ctx, b, ip); got != (Result{TempError, "out of time", ""}) || len(b.asked) != 1 {
-		t.Errorf("%+v after %d look-ups", got, len(b.asked))
+		t.Errorf("%+v after %d lookups", got, len(b.asked))
 	}
 }
 

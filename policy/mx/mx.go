@@ -1,15 +1,18 @@
-// Package mx answers whether a domain accepts mail, so that an answer to its
-// mail, and the notice that a message could not be delivered, can arrive at all.
+// Package mx finds out whether a domain accepts mail. If the domain of a sender
+// does not, replies and delivery status notifications cannot reach it.
 //
-// A domain accepts mail if it has a mail exchanger with an address, or without
-// any exchanger an address of its own (RFC 5321 section 5.1). One that publishes
-// a single exchanger named "." says that it does not (RFC 7505).
+// A domain accepts mail if it has a mail exchanger with an address or, without
+// any exchanger, an address of its own (RFC 5321 section 5.1). A domain that
+// publishes a single exchanger named "." accepts no mail (RFC 7505).
+//
+// [Check] takes a domain and returns a [Result]. DNS failures are the result
+// temperror, never an error value.
 //
 // # Cost
 //
-// A domain with an exchanger costs one question and, if that was right, the two
-// for the addresses of the first exchanger, at the same time. At most five
-// exchangers are looked at, those that would be tried first.
+// The usual domain takes one lookup of its MX records and two parallel lookups
+// for the addresses of its first exchanger. At most five exchangers are looked
+// up, in the order of their preference.
 package mx
 
 import (
@@ -20,47 +23,50 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Resolver is what the check needs of the DNS.
+// Resolver is the part of a DNS resolver that the check uses.
 type Resolver interface {
 	// Lookup returns an answer, at the latest when ctx ends. It honours
-	// [dnscache.CacheOnly] and does not panic.
+	// [dnscache.CacheOnly] and must not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
-// Status is what was found about a domain.
+// Status is the result of a check.
 type Status string
 
 // The results.
 const (
-	// None: there is no domain to ask about, such as an address literal.
+	// None: there is no domain to look up, for example because it is an address
+	// literal.
 	None Status = "none"
 	// Accepts: mail for the domain can be delivered to a host with an address.
 	Accepts Status = "accepts"
-	// NullMX: the domain says that it accepts no mail.
+	// NullMX: the domain publishes that it accepts no mail (RFC 7505).
 	NullMX Status = "null-mx"
-	// NoAddress: the domain exists, and there is no host to deliver to.
+	// NoAddress: the domain exists, but no host to deliver to has an address.
 	NoAddress Status = "no-address"
 	// NoDomain: the domain does not exist.
 	NoDomain Status = "no-domain"
-	// TempError: DNS trouble hides the answer. It is no evidence.
+	// TempError: a DNS failure prevents the check. It says nothing about the
+	// domain.
 	TempError Status = "temperror"
 )
 
-// Result is what the check found.
+// Result is the result of a check with its reason.
 type Result struct {
 	// Domain is the domain in lower-case A-labels; "" if there is none.
 	Domain string `json:"domain"`
 	Status Status `json:"result"`
-	// Reason says in plain words how the result came about, on one line of
-	// printable ASCII.
+	// Reason explains the result in words, on one line of printable ASCII.
 	Reason string `json:"reason"`
 }
 
-// maxExchangers is how many exchangers are looked at. RFC 5321 section 5.1 leaves
-// to the client how many it tries; no domain needs more that do not work.
+// maxExchangers bounds the exchangers that are looked up. RFC 5321 section 5.1
+// lets the client choose how many it tries; five without an address are enough
+// to stop.
 const maxExchangers = 5
 
-// Check looks a domain up. It returns when ctx ends, with temperror.
+// Check looks up whether a domain accepts mail. It returns temperror when ctx
+// ends.
 func Check(ctx context.Context, r Resolver, domain string) Result {
 	if domain == "" || strings.HasPrefix(domain, "[") {
 		return Result{Status: None, Reason: "no domain"}
@@ -72,48 +78,50 @@ func Check(ctx context.Context, r Resolver, domain string) Result {
 	a := r.Lookup(ctx, name, dnscache.MX)
 	res := Result{Domain: name}
 	switch {
-	case !known(a):
+	case !conclusive(a):
 		res.Status, res.Reason = TempError, "look-up of the MX records: "+a.Outcome.String()
 	case a.Outcome == dnscache.NXDomain && a.Canonical == "":
 		res.Status, res.Reason = NoDomain, "no such domain"
 	case a.Outcome == dnscache.NXDomain:
 		res.Status, res.Reason = NoAddress, "the domain is an alias of a name that does not exist"
 	case a.Outcome == dnscache.NoData || len(a.MX) == 0:
-		res.Status, res.Reason = implicit(ctx, r, name)
+		res.Status, res.Reason = checkImplicit(ctx, r, name)
 	case len(a.MX) == 1 && a.MX[0].Host == "":
 		res.Status, res.Reason = NullMX, "null MX record"
 	default:
-		res.Status, res.Reason = explicit(ctx, r, a.MX)
+		res.Status, res.Reason = checkExchangers(ctx, r, a.MX)
 	}
 	return res
 }
 
-// known reports whether an answer is evidence: found or, if it is fresh, that
-// there is nothing.
-func known(a *dnscache.Answer) bool {
+// conclusive reports whether an answer proves something: that records exist or,
+// if it is not stale, that none exist.
+func conclusive(a *dnscache.Answer) bool {
 	return a.Outcome == dnscache.Found || a.Outcome.Known() && !a.Stale
 }
 
-// implicit judges a domain without exchangers by its addresses.
-func implicit(ctx context.Context, r Resolver, name string) (Status, string) {
-	found, trouble := addresses(ctx, r, name)
+// checkImplicit checks a domain without exchangers by its own addresses (RFC
+// 5321 section 5.1).
+func checkImplicit(ctx context.Context, r Resolver, name string) (Status, string) {
+	found, failure := addresses(ctx, r, name)
 	switch {
 	case found:
 		return Accepts, "no MX record, but an address"
-	case trouble != "":
-		return TempError, trouble
+	case failure != "":
+		return TempError, failure
 	}
 	return NoAddress, "neither an MX record nor an address"
 }
 
-// explicit judges a domain by its exchangers, in the order in which they would
-// be tried. A null MX beside others means nothing (RFC 7505 section 3).
-func explicit(ctx context.Context, r Resolver, exchangers []dnscache.Exchange) (Status, string) {
-	trouble, asked := "", 0
+// checkExchangers checks a domain by its exchangers in the order of their
+// preference. A null MX beside other exchangers has no meaning (RFC 7505
+// section 3).
+func checkExchangers(ctx context.Context, r Resolver, exchangers []dnscache.Exchange) (Status, string) {
+	failure, asked := "", 0
 	for _, x := range exchangers {
 		host, ok := message.NormalizeDomain(x.Host)
 		if !ok {
-			continue // an address, or bytes that no host name has
+			continue // an address, or no valid host name
 		}
 		if asked++; asked > maxExchangers {
 			return Accepts, "an exchanger is named; no address of the first five"
@@ -122,27 +130,27 @@ func explicit(ctx context.Context, r Resolver, exchangers []dnscache.Exchange) (
 		if found {
 			return Accepts, "exchanger " + host
 		}
-		if trouble == "" {
-			trouble = why
+		if failure == "" {
+			failure = why
 		}
 	}
-	if trouble != "" {
-		return TempError, trouble
+	if failure != "" {
+		return TempError, failure
 	}
 	return NoAddress, "no exchanger has an address"
 }
 
-// addresses reports whether a host has an address of either family, or what
-// keeps it from being known.
-func addresses(ctx context.Context, r Resolver, host string) (found bool, trouble string) {
+// addresses reports whether a host has an IPv4 or IPv6 address. failure says
+// why this is not known; "" if it is.
+func addresses(ctx context.Context, r Resolver, host string) (found bool, failure string) {
 	families := []dnscache.Question{{Name: host, Type: dnscache.A}, {Name: host, Type: dnscache.AAAA}}
 	for i, a := range dnscache.LookupAll(ctx, r, families) {
 		if len(a.Addrs) > 0 {
 			return true, ""
 		}
-		if trouble == "" && !known(a) {
-			trouble = "look-up of the " + families[i].Type.String() + " records of " + host + ": " + a.Outcome.String()
+		if failure == "" && !conclusive(a) {
+			failure = "look-up of the " + families[i].Type.String() + " records of " + host + ": " + a.Outcome.String()
 		}
 	}
-	return false, trouble
+	return false, failure
 }

@@ -84,10 +84,10 @@ func TestCheck(t *testing.T) {
 		{"an empty non-terminal exists", "parent.example", mx.NoAddress, "neither an MX record nor an address"},
 		{"SERVFAIL", "servfail.example", mx.TempError, ""},
 		{"REFUSED", "refused.example", mx.TempError, ""},
-		{"trouble with one family", "halfdark.example", mx.TempError, ""},
-		{"trouble with one family, the other found", "halflit.example", mx.Accepts, "no MX record, but an address"},
-		{"trouble with the exchanger", "darkmx.example", mx.TempError, ""},
-		{"trouble with the first exchanger", "darkfirst.example", mx.Accepts, "exchanger mx1.usual.example"},
+		{"DNS failure of  one family", "halfdark.example", mx.TempError, ""},
+		{"DNS failure of  one family, the other found", "halflit.example", mx.Accepts, "no MX record, but an address"},
+		{"DNS failure of  the exchanger", "darkmx.example", mx.TempError, ""},
+		{"DNS failure of  the first exchanger", "darkfirst.example", mx.Accepts, "exchanger mx1.usual.example"},
 		{"no domain", "", mx.None, "no domain"},
 		{"an address literal", "[192.0.2.1]", mx.None, "no domain"},
 		{"no domain name", "a b\x00.example", mx.None, "not a domain name"},
@@ -103,7 +103,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// silent answers only when the asker gives up.
+// silent answers only when the caller's context ends.
 type silent struct{}
 
 func (silent) Lookup(ctx context.Context, _ string, _ dnscache.Type) *dnscache.Answer {
@@ -120,18 +120,19 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// scripted answers by type.
+// scripted returns a given answer for each type.
 type scripted map[dnscache.Type]*dnscache.Answer
 
 func (s scripted) Lookup(ctx context.Context, _ string, t dnscache.Type) *dnscache.Answer {
 	if a := s[t]; a != nil {
 		return a
 	}
-	<-ctx.Done() // as a look-up that is given up
+	<-ctx.Done() // like a lookup that is cancelled
 	return &dnscache.Answer{Outcome: dnscache.Timeout}
 }
 
-// What an old answer says is absent may exist by now (RFC 8767 is about answers).
+// TestStaleAbsenceIsNoEvidence: a record that a stale answer denies may exist
+// by now. RFC 8767 is about answers with records.
 func TestStaleAbsenceIsNoEvidence(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range []dnscache.Outcome{dnscache.NXDomain, dnscache.NoData} {
