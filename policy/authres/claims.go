@@ -6,16 +6,16 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Claims reports whether the field is an Authentication-Results field in the
-// name of authservID, or one that cannot be read but holds that name: RFC 8601
-// section 5 wants both taken out of a message that comes from outside.
+// Claims reports whether a field is an Authentication-Results field with our
+// authserv-id, or an unreadable one that holds it anywhere. RFC 8601 section 5
+// requires both to be removed from a message that comes from outside.
 //
-// The id is compared after comments, quotes, escapes and folds are taken away,
-// with any version, in any case, with or without a dot at the end, as A-labels
-// or U-labels. A field is unreadable if its quotes or comments do not end, if
-// it holds control characters, or if the id is followed by what may not follow
-// it ("mx.example.org/1"). Such a field claims every name that it holds
-// anywhere; one that can be read claims only its own.
+// The ids are compared without comments, quotes, escapes, folds and version, in
+// any case, with or without a dot at the end, and as A-labels. A field is
+// unreadable if its quotes or comments do not end, if it holds control
+// characters, or if the id is followed by something that must not follow it
+// ("mx.example.org/1"). An unreadable field claims every name in it; a readable
+// one claims only its id.
 func Claims(f message.Field, authservID string) bool {
 	if f.Name = strings.TrimRight(f.Name, " \t"); !f.Is(FieldName) {
 		return false
@@ -27,13 +27,15 @@ func Claims(f message.Field, authservID string) bool {
 	if !strings.Contains(value, "=?") {
 		return false
 	}
-	// A reader that decodes RFC 2047 before it parses would see another name.
+	// A reader that decodes RFC 2047 before it parses would find another name.
 	decoded := message.DecodeWords(value)
 	return decoded != value && claims(decoded, name)
 }
 
+// claims reports whether a value has this id, in the form that comparableID
+// returns, or is unreadable and holds it.
 func claims(value, name string) bool {
-	if sound(value) == nil {
+	if checkText(value) == nil {
 		s := scanner{s: value}
 		if id, _, err := s.id(); err == nil {
 			return comparableID(id) == name
@@ -42,8 +44,9 @@ func claims(value, name string) bool {
 	return holds(value, name)
 }
 
-// comparableID is the form in which ids are compared. White space, which only a
-// quoted id holds, does not count: readers differ about what a fold leaves of it.
+// comparableID returns an id in the form in which ids are compared. White
+// space, which only a quoted id can hold, does not count: readers differ about
+// what they make of a fold.
 func comparableID(id string) string {
 	id = strings.TrimRight(strings.Join(strings.Fields(id), ""), ".")
 	if a, ok := message.NormalizeDomain(id); ok {
@@ -52,14 +55,14 @@ func comparableID(id string) string {
 	return strings.ToLower(id)
 }
 
-// holds looks for the name in what is left of an unreadable value without
-// white space, quotes, escapes, control characters and comments. Where comments
-// begin and end is unsure, so both with and without what they hold.
+// holds reports whether an unreadable value holds the name. It ignores white
+// space, quotes, escapes and control characters. It searches with and without
+// the text in comments, because it is unsure where comments begin and end.
 func holds(value, name string) bool {
 	names := []string{squeeze(name, false), squeeze(message.DecodeALabels(name), false)}
 	for _, text := range []string{squeeze(value, false), squeeze(value, true)} {
 		for _, n := range names {
-			// An id of which nothing is left is held by every value.
+			// Every value holds an id of which nothing is left.
 			if strings.Contains(text, n) || strings.Contains(onlyASCII(text), n) {
 				return true
 			}
@@ -68,6 +71,7 @@ func holds(value, name string) bool {
 	return false
 }
 
+// squeeze returns s in lower case without the characters that holds ignores.
 func squeeze(s string, dropComments bool) string {
 	depth := 0
 	return strings.Map(func(r rune) rune {

@@ -135,8 +135,9 @@ func FuzzClaims(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value, id string) {
 		ours := message.Field{Name: FieldName, Raw: FieldName + ":" + value + "\r\n"}
 		got := Claims(ours, id)
-		// What can be read is ours exactly if its id is ours; whoever splits at
-		// the first semicolon and trims must not find our id in a field we keep.
+		// A readable field is ours exactly if its id is ours. A reader that
+		// splits at the first semicolon and trims must not find our id in a
+		// field that we keep.
 		if parsed, _, err := Parse(value); err == nil && !strings.Contains(value, "=?") && got != (comparableID(parsed) == comparableID(writtenID(id))) {
 			t.Fatalf("%q claims %q: %v", value, id, got)
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// deliberate are the cases of the collected suite that we answer differently
-// from their origin, by id: each is an error for us.
+// deliberate lists, by id, the cases of the suite that we answer differently
+// from their origin. Each is an error for us.
 var deliberate = map[string]struct{ reason, section string }{
 	"go-msgauth-10": {"an empty field has no authserv-id", "RFC 8601 section 2.2"},
 }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Readers that search instead of parsing find only the results that are ours.
+// TestFormatHidesNothingFromSloppyReaders checks that a reader that searches
+// instead of parsing finds only our own results.
 func TestFormatHidesNothingFromSloppyReaders(t *testing.T) {
 	t.Parallel()
 	sloppy := regexp.MustCompile(`(?i)(spf|dkim|dmarc|arc)\s*=\s*pass|=\s*"?(a@)?legit`)

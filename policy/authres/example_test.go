@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Whatever comes from outside stays inside its quotes.
+// Text from outside stays inside its quotes.
 func ExampleFormat() {
 	value := authres.Format("mx.example.net", []authres.Method{
 		{Name: "spf", Result: "pass", Properties: []authres.Property{{Type: "smtp", Name: "mailfrom", Value: "joe@example.org"}}},
@@ -33,8 +33,7 @@ func ExampleParse() {
 	// dkim none []
 }
 
-// A field that speaks in our name, however it spells it, is removed from what
-// comes from outside.
+// A field from outside that claims our name is removed, in whatever spelling.
 func ExampleClaims() {
 	for _, value := range []string{
 		` mx.example.net; dmarc=pass`,

@@ -8,26 +8,28 @@ import (
 // Bounds on our own field, in octets where not said otherwise. A value of 256
 // octets that are all escaped stays below the 998 of RFC 5322 section 2.1.1.
 const (
-	maxMethods    = 50 // results
-	maxProperties = 20 // of one result
+	maxMethods    = 50 // results of one field
+	maxProperties = 20 // properties of one result
 	maxValue      = 256
 	maxKeyword    = 64
 	maxField      = 32 << 10 // Postfix cuts a header at 100 KiB
 	foldAt        = 78
 )
 
-// Format returns the field's value as it goes after the colon: it begins with
-// a blank, is folded at 78 columns with CRLF and a tab, one result a line where
-// it fits, and has no final CRLF. It is ASCII.
+// Format returns the field's value as it stands after the colon. It begins with
+// a blank and is folded at 78 columns with CRLF and a tab, with each result on
+// lines of its own. It has no final CRLF and is ASCII.
 //
 // No byte of a value from outside can end its token, its quoted string or the
-// field: white space of any kind becomes a blank, other control characters and
-// all beyond ASCII become "?", quotes and backslashes are escaped, and what is
-// over 256 octets is cut and ends in "...". No comment is ever written. A value
-// without text is left out, as is a result whose method or result is no
-// keyword. The properties of a result stand in alphabetical order. At most 50
-// results, 20 properties of each, and 32 KiB are written. Without a result it
-// says "none". An empty authservID is written as "localhost".
+// field. White space becomes a blank, other control characters and all
+// characters beyond ASCII become "?", quotes and backslashes are escaped, and a
+// value over 256 octets is cut and ends in "...". Format never writes a
+// comment.
+//
+// It leaves out values without text and results whose method or result is no
+// keyword. The properties of a result are in alphabetical order. It writes at
+// most 50 results, 20 properties of each, and 32 KiB. Without results it writes
+// "none", and for an empty authservID "localhost".
 func Format(authservID string, methods []Method) string {
 	f := folder{out: make([]byte, 0, 512)}
 	var w words
@@ -44,7 +46,7 @@ func Format(authservID string, methods []Method) string {
 			f.out = append(f.out, ';')
 		}
 		written++
-		f.line(&w)
+		f.result(&w)
 	}
 	if written == 0 {
 		f.word([]byte("none"))
@@ -52,13 +54,13 @@ func Format(authservID string, methods []Method) string {
 	return string(f.out)
 }
 
-// folder puts words into lines.
+// folder writes words in folded lines.
 type folder struct {
 	out    []byte
 	column int
 }
 
-// word adds a word to the line, or begins a line with it.
+// word adds a word to the current line, or to a new one if it does not fit.
 func (f *folder) word(w []byte) {
 	if len(f.out) == 0 {
 		f.column = len(FieldName) + len(":")
@@ -71,13 +73,15 @@ func (f *folder) word(w []byte) {
 	f.column += 1 + len(w)
 }
 
+// newLine begins a line with a word.
 func (f *folder) newLine(w []byte) {
 	f.out = append(append(f.out, "\r\n\t"...), w...)
 	f.column = 1 + len(w)
 }
 
-// line writes words from a new line on, leaving room for a semicolon.
-func (f *folder) line(w *words) {
+// result writes the words of a result on a new line. It keeps a column free for
+// the semicolon after the last word.
+func (f *folder) result(w *words) {
 	start := 0
 	for i, end := range w.ends {
 		word := w.text[start:end]
@@ -91,18 +95,19 @@ func (f *folder) line(w *words) {
 	}
 }
 
-// words are those of one result, one behind the other, and where each ends.
+// words holds the words of one result in text, and in ends where each of them
+// ends.
 type words struct {
 	text []byte
 	ends []int
 }
 
-// write makes them those of a result: "dkim=pass", "reason=...", "header.d=...".
-// go-msgauth writes the same (see TestFormatLibrary), but for
-//   - a backslash, which it does not escape,
-//   - values with "/", ",", "[" or "]" that are no address, which it leaves
-//     unquoted, as no token and no pvalue may be ("header.b=ab/c"),
-//   - a property that stands twice, since it takes a map.
+// write replaces the words by those of a result: "dkim=pass", "reason=...",
+// "header.d=...". go-msgauth writes the same (see TestFormatLibrary), except
+// for
+//   - a backslash, which it does not escape;
+//   - values with "/", ",", "[" or "]" that are no address, which it does not quote although neither a token nor a pvalue may hold them ("header.b=ab/c");
+//   - a repeated property, because it takes a map.
 func (w *words) write(m Method) {
 	w.text, w.ends = w.text[:0], w.ends[:0]
 	w.text = append(append(append(w.text, m.Name...), '='), m.Result...)
@@ -124,10 +129,11 @@ func (w *words) write(m Method) {
 	}
 }
 
+// end ends the current word.
 func (w *words) end() { w.ends = append(w.ends, len(w.text)) }
 
-// quote adds a value (RFC 2045 section 5.1): a token as it is, and all else as a
-// quoted-string.
+// quote adds a value (RFC 2045 section 5.1): a token as it is, anything else as
+// a quoted-string.
 func (w *words) quote(s string) {
 	if isToken(s) {
 		w.text = append(w.text, s...)
@@ -143,7 +149,7 @@ func (w *words) quote(s string) {
 	w.text = append(w.text, '"')
 }
 
-// safeMethods returns what of the results can be written, each value safe.
+// safeMethods returns the results that can be written, with harmless values.
 func safeMethods(methods []Method) []Method {
 	safe := make([]Method, 0, min(len(methods), maxMethods))
 	for _, m := range methods {
@@ -158,6 +164,7 @@ func safeMethods(methods []Method) []Method {
 	return safe
 }
 
+// safeProperties returns the properties that can be written, sorted by name.
 func safeProperties(properties []Property) []Property {
 	if len(properties) == 0 {
 		return nil

@@ -103,8 +103,8 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// grammar is that of RFC 8601 section 2.2 without comments: a field that matches
-// needs none of the licence that Parse gives to others.
+// grammar is that of RFC 8601 section 2.2 without comments. A field that
+// matches needs none of the exceptions that Parse makes for others.
 var grammar = func() *regexp.Regexp {
 	const (
 		fws     = `(?: |\r\n\t)`
@@ -121,7 +121,7 @@ var grammar = func() *regexp.Regexp {
 	return regexp.MustCompile(`^ ` + value + `;(?: none|` + fws + result + `(?:;` + fws + result + `)*)$`)
 }()
 
-// checkFormat checks what must hold for whatever goes into Format.
+// checkFormat checks the properties that every output of Format must have.
 func checkFormat(t *testing.T, id string, methods []Method) {
 	t.Helper()
 	out := Format(id, methods)
@@ -147,7 +147,7 @@ func checkFormat(t *testing.T, id string, methods []Method) {
 	if len(out) > maxField {
 		t.Fatalf("%d octets", len(out))
 	}
-	if len(out) > maxField/2 { // what does not fit is left out
+	if len(out) > maxField/2 { // Format leaves out what does not fit
 		want = want[:min(len(want), len(got))]
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || gotID != writtenID(id) {
@@ -186,7 +186,8 @@ func TestFormatBounds(t *testing.T) {
 	}
 }
 
-// Where a field has no quotes and comments, go-msgauth reads what we read.
+// TestParseLibrary checks that go-msgauth and we agree on fields without quotes
+// and comments.
 func TestParseLibrary(t *testing.T) {
 	t.Parallel()
 	for _, methods := range [][]Method{

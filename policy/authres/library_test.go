@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Where go-msgauth writes a result by the grammar, we write the same.
+// TestFormatLibrary checks that we write a result as go-msgauth does, wherever
+// that follows the grammar.
 func TestFormatLibrary(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -46,7 +47,7 @@ func TestFormatLibrary(t *testing.T) {
 	}
 }
 
-// libraryWords are the words of a result as go-msgauth writes it.
+// libraryWords returns the words of a result as go-msgauth writes it.
 func libraryWords(m Method) []string {
 	params := make(map[string]string, len(m.Properties)+1)
 	if m.Reason != "" {
@@ -61,12 +62,11 @@ func libraryWords(m Method) []string {
 	return splitWords(strings.TrimSpace(strings.TrimPrefix(text, "; ")))
 }
 
-// libraryRight reports whether go-msgauth writes a result by the grammar of
-// RFC 8601 section 2.2. It does not if
+// libraryRight reports whether go-msgauth writes a result by the grammar of RFC
+// 8601 section 2.2. It does not if
 //   - a value holds a backslash, which it does not escape;
-//   - a value with "/", ",", "[" or "]" is no address: it leaves such a value
-//     unquoted, which no token and no pvalue may be ("header.b=ab/c");
-//   - a property stands twice, since it takes a map.
+//   - a value with "/", ",", "[" or "]" is no address: it does not quote such a value, although neither a token nor a pvalue may hold these ("header.b=ab/c");
+//   - a property is repeated, because it takes a map.
 func libraryRight(m Method) bool {
 	if strings.IndexByte(m.Reason, '\\') >= 0 {
 		return false
@@ -85,7 +85,7 @@ func libraryRight(m Method) bool {
 	return true
 }
 
-// libraryQuotes reports whether go-msgauth sees that a value needs quotes.
+// libraryQuotes reports whether go-msgauth quotes a value.
 func libraryQuotes(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; !isAlnum(c) && strings.IndexByte("#$%&'*+,./-@[]\\^_`{|}~", c) < 0 {
@@ -95,7 +95,7 @@ func libraryQuotes(value string) bool {
 	return false
 }
 
-// splitWords cuts at the blanks outside quotes.
+// splitWords splits a text at the blanks outside quotes.
 func splitWords(text string) []string {
 	words := make([]string, 0, 8)
 	start, quoted := 0, false

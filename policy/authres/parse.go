@@ -9,28 +9,29 @@ import (
 
 // Bounds on a field that is read.
 const (
-	maxRead         = 64 << 10 // octets
+	maxRead         = 64 << 10 // octets of a field
 	maxReadMethods  = 100
 	maxReadProps    = 100
 	maxCommentDepth = 32
 )
 
-// ErrSyntax is wrapped by the errors of Parse.
+// ErrSyntax is wrapped by all errors of Parse.
 var ErrSyntax = errors.New("authres: malformed field")
 
-// Parse reads the value of an Authentication-Results field, folds included, by
-// the grammar of RFC 8601 section 2.2. Keywords come in lower case; quotes and
-// comments are gone. The id is returned as far as it could be read, even beside
-// an error.
+// Parse parses the value of an Authentication-Results field, with its folds, by
+// the grammar of RFC 8601 section 2.2. Keywords are returned in lower case,
+// without quotes and comments. The id is returned even beside an error if it
+// could be read.
 //
-// Four things that the grammar forbids and that large senders write are taken:
-// a pvalue that should be quoted ("header.b=ab/c", "policy.iprev=2001:db8::1"),
-// underscores in keywords, a semicolon at the end, and a property without a type
-// ("action=none"), which is left out. A result of a method
-// version other than 1 is left out; another version of the whole field is an
-// error (section 2.5). At most 64 KiB and 100 results are read.
+// Parse accepts four things that the grammar forbids but that large senders
+// write: a pvalue that should be quoted ("header.b=ab/c",
+// "policy.iprev=2001:db8::1"), underscores in keywords, a semicolon at the end,
+// and a property without a type ("action=none"), which it leaves out. It also
+// leaves out results of a method version other than 1. Another version of the
+// whole field is an error (section 2.5). It reads at most 64 KiB and 100
+// results.
 func Parse(value string) (id string, methods []Method, err error) {
-	if err := sound(value); err != nil {
+	if err := checkText(value); err != nil {
 		return "", nil, err
 	}
 	s := &scanner{s: value}
@@ -47,10 +48,10 @@ func Parse(value string) (id string, methods []Method, err error) {
 	return id, methods, nil
 }
 
-// sound checks what any reader must agree on to find the same words: quoted
-// strings and comments that end, folds that are folds, no control characters,
-// UTF-8.
-func sound(value string) error {
+// checkText checks the conditions under which all readers find the same words:
+// quoted strings and comments that end, correct folds, no control characters,
+// and UTF-8.
+func checkText(value string) error {
 	if len(value) > maxRead {
 		return fmt.Errorf("%w: over 64 KiB", ErrSyntax)
 	}
@@ -97,7 +98,7 @@ func sound(value string) error {
 	return nil
 }
 
-// scanner reads a sound field.
+// scanner reads a field that checkText accepts.
 type scanner struct {
 	s string
 	i int
@@ -107,6 +108,7 @@ func (s *scanner) fail(what string) error {
 	return fmt.Errorf("%w: %s at octet %d", ErrSyntax, what, s.i)
 }
 
+// peek returns the next byte, or 0 at the end.
 func (s *scanner) peek() byte {
 	if s.i < len(s.s) {
 		return s.s[s.i]
@@ -114,6 +116,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
+// take reads the byte c and reports whether it was there.
 func (s *scanner) take(c byte) bool {
 	if s.peek() == c && s.i < len(s.s) {
 		s.i++
@@ -122,7 +125,8 @@ func (s *scanner) take(c byte) bool {
 	return false
 }
 
-// skip passes over CFWS and reports whether there was any.
+// skip reads past comments and folding white space (CFWS) and reports whether
+// there was any.
 func (s *scanner) skip() bool {
 	start, depth := s.i, 0
 	for ; s.i < len(s.s); s.i++ {
@@ -142,7 +146,7 @@ func (s *scanner) skip() bool {
 	return s.i > start
 }
 
-// id reads the authserv-id and the version up to the semicolon or the end.
+// id parses the authserv-id and the version up to the semicolon or the end.
 func (s *scanner) id() (id, version string, err error) {
 	s.skip()
 	id, ok := s.value()
@@ -160,7 +164,7 @@ func (s *scanner) id() (id, version string, err error) {
 	return id, version, nil
 }
 
-// results reads what follows the authserv-id.
+// results parses the text after the authserv-id.
 func (s *scanner) results() ([]Method, error) {
 	var methods []Method
 	none := false
@@ -190,8 +194,8 @@ func (s *scanner) results() ([]Method, error) {
 	}
 }
 
-// result reads one result; "none" alone has no Result. known is false for
-// another version of the method.
+// result parses one result. Result is empty for "none" alone. known is false
+// for another version of the method.
 func (s *scanner) result() (m Method, known bool, err error) {
 	m.Name = strings.ToLower(s.while(isKeywordByte))
 	if m.Name == "" {
@@ -221,7 +225,7 @@ func (s *scanner) result() (m Method, known bool, err error) {
 	return m, known, s.properties(&m)
 }
 
-// properties reads the reason and the properties up to the next semicolon.
+// properties parses the reason and the properties up to the next semicolon.
 func (s *scanner) properties(m *Method) error {
 	reason := false
 	for {
@@ -274,7 +278,7 @@ func (s *scanner) properties(m *Method) error {
 	}
 }
 
-// while takes the bytes for which in is true.
+// while reads the bytes for which in returns true.
 func (s *scanner) while(in func(byte) bool) string {
 	start := s.i
 	for s.i < len(s.s) && in(s.s[s.i]) {
@@ -283,7 +287,7 @@ func (s *scanner) while(in func(byte) bool) string {
 	return s.s[start:s.i]
 }
 
-// value reads a token or a quoted-string. Tokens of internationalised messages
+// value parses a token or a quoted-string. Tokens of internationalized messages
 // hold UTF-8 (RFC 8601 section 5, RFC 6532).
 func (s *scanner) value() (string, bool) {
 	if s.peek() == '"' {
@@ -293,7 +297,7 @@ func (s *scanner) value() (string, bool) {
 	return v, v != ""
 }
 
-// pvalue reads a value or an address.
+// pvalue parses a value or an address.
 func (s *scanner) pvalue() (string, bool) {
 	start := s.i
 	if s.peek() == '"' {
@@ -301,14 +305,15 @@ func (s *scanner) pvalue() (string, bool) {
 		if !ok || s.peek() != '@' {
 			return v, ok
 		}
-		// A quoted local part; the address is given as it is spelt.
+		// This is a quoted local part. The address is returned as it is
+		// spelled.
 	}
 	v := s.while(func(c byte) bool { return c > ' ' && c != 0x7f && strings.IndexByte(`;"()`, c) < 0 })
 	return s.s[start:s.i], v != "" && s.peek() != '"'
 }
 
-// quotedString reads a quoted-string. A fold in it is taken out, its blank
-// stays (RFC 5322 section 3.2.4).
+// quotedString parses a quoted-string. It removes the line ends of folds and
+// keeps their white space (RFC 5322 section 3.2.4).
 func (s *scanner) quotedString() (string, bool) {
 	var b strings.Builder
 	for s.i++; s.i < len(s.s); s.i++ {

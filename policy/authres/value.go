@@ -8,11 +8,11 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// tspecials of RFC 2045 section 5.1: a value with one of them is no token.
+// tspecials are the characters that no token may hold (RFC 2045 section 5.1).
 const tspecials = "()<>@,;:\\\"/[]?="
 
-// keyword makes a Keyword of RFC 8601 section 2.2 (Ldh-str of RFC 5321) of a
-// word of our own, "" if it is none.
+// keyword returns s as a Keyword of RFC 8601 section 2.2 (Ldh-str of RFC 5321),
+// or "" if it is none.
 func keyword(s string) string {
 	if s == "" || len(s) > maxKeyword || s[len(s)-1] == '-' {
 		return ""
@@ -25,24 +25,24 @@ func keyword(s string) string {
 	return strings.ToLower(s)
 }
 
-// safeValue makes a text from outside one line of printable ASCII, at most 256
-// octets long and without blanks around it.
+// safeValue returns a text from outside as one line of printable ASCII, of at
+// most 256 octets and without blanks around it.
 func safeValue(s string) string {
 	clean := strings.Trim(foreign.Line(s, maxValue), " ")
-	// Some readers decode encoded words before they parse, and RFC 2047 lets
-	// those hold quotes and semicolons.
+	// Some readers decode encoded words before they parse. RFC 2047 allows
+	// quotes and semicolons in these.
 	return defuse(strings.ReplaceAll(clean, "=?", "=_"))
 }
 
-// methodNames and propertyTypes are what readers that search a field instead of
-// parsing it look for, before a "=".
+// methodNames and propertyTypes are the words before a "=" that a reader looks
+// for if it searches a field instead of parsing it.
 var (
 	methodNames   = []string{"auth", "dkim", "dmarc", "spf", "arc", "iprev", "domainkeys", "sender-id", "bimi"}
 	propertyTypes = []string{"smtp", "header", "policy", "body"}
 )
 
-// defuse keeps such readers from finding "dmarc=pass" or "header.from=x" inside
-// a quoted string: there, the "=" becomes "_".
+// defuse replaces "=" by "_" after such words, so that a searching reader does
+// not find "dmarc=pass" or "header.from=x" inside a quoted string.
 func defuse(s string) string {
 	if strings.IndexByte(s, '=') < 0 {
 		return s
@@ -56,6 +56,8 @@ func defuse(s string) string {
 	return string(out)
 }
 
+// endsInKey reports whether a text ends in a word that a "=" would make a result
+// or a property.
 func endsInKey(s string) bool {
 	s = strings.TrimRight(s, " ")
 	if hasSuffixFold(s, methodNames) {
@@ -75,7 +77,7 @@ func hasSuffixFold(s string, suffixes []string) bool {
 	return false
 }
 
-// writtenID is the authserv-id as our fields carry it.
+// writtenID returns the authserv-id as our fields carry it.
 func writtenID(authservID string) string {
 	if !isToken(authservID) {
 		if a, ok := message.NormalizeDomain(authservID); ok {
@@ -102,9 +104,9 @@ func isTokenByte(c byte) bool {
 	return c > ' ' && c < 0x7f && (isAlnum(c) || strings.IndexByte(tspecials, c) < 0)
 }
 
-// isAddress reports whether s can stand in a pvalue as [[local-part] "@"]
-// domain-name without quotes. It allows fewer characters in the local part than
-// RFC 5322: a "=" or "?" there would confuse more readers than quotes do.
+// isAddress reports whether s may stand without quotes in a pvalue as
+// [[local-part] "@"] domain-name. It allows fewer characters in the local part
+// than RFC 5322: a "=" or "?" there confuses more readers than quotes do.
 func isAddress(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || !isDomainName(domain) {
@@ -121,8 +123,8 @@ func isAddress(s string) bool {
 	return true
 }
 
-// isDomainName is domain-name of RFC 6376 section 3.5: labels of letters,
-// digits and inner hyphens.
+// isDomainName reports whether s is a domain-name of RFC 6376 section 3.5:
+// labels of letters, digits and inner hyphens.
 func isDomainName(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
@@ -141,11 +143,13 @@ func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// isKeywordByte also takes the underscore, which some write ("perm_fail").
+// isKeywordByte reports whether a byte may stand in a keyword. It allows the
+// underscore, which some senders write ("perm_fail").
 func isKeywordByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
 
-// isPrintable reports whether a byte may stand in a field: no control but
-// white space; what is beyond ASCII must be UTF-8, see sound.
+// isPrintable reports whether a byte may stand in a field: anything but control
+// characters other than white space. checkText checks that bytes beyond ASCII
+// are UTF-8.
 func isPrintable(c byte) bool {
 	return c >= ' ' && c != 0x7f || c == '\t' || c == '\r' || c == '\n' || c >= utf8.RuneSelf
 }
