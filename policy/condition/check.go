@@ -2,6 +2,7 @@ package condition
 
 import (
 	"fmt"
+	"maps"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -73,10 +74,7 @@ func (c *checker) call(n *ast.CallNode) {
 		c.fault(n, "only functions can be called", functionsText())
 		return
 	}
-	known := false
-	for _, f := range own {
-		known = known || f.Name == callee.Value
-	}
+	known := slices.ContainsFunc(own, func(f Function) bool { return f.Name == callee.Value })
 	if !known || len(n.Arguments) < 2 { // the library will say so
 		return
 	}
@@ -127,10 +125,7 @@ func (c *checker) compare(function string, texts []*ast.StringNode) (any, bool) 
 	}
 	list, ok := c.lists[texts[0].Value]
 	if !ok {
-		var names []string
-		for name := range c.lists {
-			names = append(names, name)
-		}
+		names := slices.Sorted(maps.Keys(c.lists))
 		c.fault(texts[0], "there is no list "+foreign.TerminalQuote(texts[0].Value, maxCited), suggest(texts[0].Value, names, "define it in [lists]"))
 		return nil, false
 	}
@@ -157,7 +152,7 @@ func (c *checker) binary(n *ast.BinaryNode) {
 	}
 }
 
-// compared judges the comparison of a fact with a literal.
+// compared checks the comparison of a fact with a literal.
 func (c *checker) compared(left, right ast.Node) {
 	f := factOf(left)
 	text, ok := right.(*ast.StringNode)
@@ -167,7 +162,7 @@ func (c *checker) compared(left, right ast.Node) {
 	c.value(f, f.Name, text)
 }
 
-// member judges a literal that is looked for in a list of facts.
+// member checks a literal that is looked for in a list of facts.
 func (c *checker) member(left, right ast.Node) {
 	f := factOf(right)
 	text, ok := left.(*ast.StringNode)
@@ -181,10 +176,8 @@ func (c *checker) value(f *Fact, name string, text *ast.StringNode) {
 	s := text.Value
 	switch f.Kind {
 	case KindWord:
-		for _, w := range f.Words {
-			if w == s {
-				return
-			}
+		if slices.Contains(f.Words, s) {
+			return
 		}
 		c.fault(text, fmt.Sprintf("%s is never %s", name, foreign.TerminalQuote(s, maxCited)), suggest(s, f.Words, "write one of "+strings.Join(quoted(f.Words), ", ")))
 	case KindDomain, KindDomains:

@@ -93,13 +93,13 @@ func Compile(source string, o Options) (*Condition, error) {
 	}
 	tree := program.Node()
 	c := &Condition{source: source, program: program, needs: needsOf(tree), uses: usesOf(tree)}
-	var dear ast.Node
-	if c.cost, dear = cost(tree); c.cost > MaxCost {
+	var loop ast.Node
+	if c.cost, loop = cost(tree); c.cost > MaxCost {
 		steps := fmt.Sprint(c.cost)
 		if c.cost == math.MaxInt32 {
 			steps = "billions of"
 		}
-		return nil, errorAt(source, dear, fmt.Sprintf("it could take %s steps for one message, %d are allowed", steps, MaxCost),
+		return nil, errorAt(source, loop, fmt.Sprintf("it could take %s steps for one message, %d are allowed", steps, MaxCost),
 			"use one of any, all, none and count inside another, and matches inside them, only on short lists")
 	}
 	if v, known := constant(tree); known {

@@ -10,15 +10,15 @@ import (
 // and how long its value, a text or a list, can be.
 type weight struct{ steps, length int }
 
-// cost returns the steps that the worst message takes, and the dearest loop.
+// cost returns the steps that the worst message takes, and the loop that takes most.
 func cost(tree ast.Node) (int, ast.Node) {
 	w := weigher{}
-	return w.of(tree).steps, w.dearest
+	return w.of(tree).steps, w.costliest
 }
 
 type weigher struct {
-	dearest ast.Node
-	most    int
+	costliest ast.Node
+	most      int
 }
 
 // all sums the weights of nodes.
@@ -82,7 +82,7 @@ func (w *weigher) builtin(n *ast.BuiltinNode) weight {
 	}
 	steps := plus(first.steps, times(first.length, plus(3, w.all(n.Arguments[1:]...))))
 	if steps >= w.most {
-		w.most, w.dearest = steps, n
+		w.most, w.costliest = steps, n
 	}
 	return weight{steps, 0}
 }

@@ -1,5 +1,7 @@
 package condition
 
+import "slices"
+
 // Facts are what a condition can ask about a message. Names and meanings are
 // stable; the table facts has a sentence for each. Domains are in lower-case
 // A-labels, texts are cut at [MaxText] octets, and what is unknown is "".
@@ -168,13 +170,11 @@ var signatureFacts = []Fact{
 }
 
 // Documentation returns all facts, in the order of the manual.
-func Documentation() []Fact { return append([]Fact(nil), facts...) }
+func Documentation() []Fact { return slices.Clone(facts) }
 
 func factNamed(table []Fact, name string) *Fact {
-	for i := range table {
-		if table[i].Name == name {
-			return &table[i]
-		}
+	if i := slices.IndexFunc(table, func(f Fact) bool { return f.Name == name }); i >= 0 {
+		return &table[i]
 	}
 	return nil
 }

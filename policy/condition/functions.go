@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -29,7 +30,7 @@ var own = []Function{
 }
 
 // Functions returns our functions, for the manual.
-func Functions() []Function { return append([]Function(nil), own...) }
+func Functions() []Function { return slices.Clone(own) }
 
 func functions() []expr.Option {
 	options := []expr.Option{expr.DisableAllBuiltins()}
@@ -77,12 +78,7 @@ func (p prefixes) contains(s string) bool {
 }
 
 func (p prefixes) containsAddr(ip netip.Addr) bool {
-	for _, one := range p {
-		if one.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p, func(one netip.Prefix) bool { return one.Contains(ip) })
 }
 
 // parsePrefix reads an address or a prefix; remedy is "" if it is one.

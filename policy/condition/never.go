@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -80,19 +81,15 @@ func (n needs) restrict(name string, values []string) {
 	n[name] = slices.DeleteFunc(slices.Clone(old), func(s string) bool { return !slices.Contains(values, s) })
 }
 
-// impossible names a fact that no value of suits, "" if there is none.
+// impossible returns the first fact, by name, that no value can satisfy; "" if
+// there is none.
 func (n needs) impossible() string {
-	var all []string
-	for name, values := range n {
-		if len(values) == 0 {
-			all = append(all, name)
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		if len(n[name]) == 0 {
+			return name
 		}
 	}
-	slices.Sort(all)
-	if len(all) == 0 {
-		return ""
-	}
-	return all[0]
+	return ""
 }
 
 // needsOf collects the comparisons with literals that must all hold.
@@ -146,10 +143,7 @@ func texts(n ast.Node) (values []string, ok bool) {
 		if !ok {
 			return nil, false
 		}
-		for s := range set {
-			values = append(values, s)
-		}
-		return values, true
+		return slices.Collect(maps.Keys(set)), true
 	}
 	return nil, false
 }

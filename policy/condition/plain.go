@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -61,14 +62,12 @@ func provenSealers(f *Facts) []string {
 }
 
 // Keys returns all plain keys.
-func Keys() []Key { return append([]Key(nil), keys...) }
+func Keys() []Key { return slices.Clone(keys) }
 
 // KeyNamed returns the plain key of a name.
 func KeyNamed(name string) (Key, bool) {
-	for _, k := range keys {
-		if k.Name == name {
-			return k, true
-		}
+	if i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name }); i >= 0 {
+		return keys[i], true
 	}
 	return Key{}, false
 }
@@ -85,12 +84,7 @@ func (k Key) Words() []string {
 	return slices.DeleteFunc(slices.Clone(f.Words), func(s string) bool { return s == "" })
 }
 
-func (k Key) factName() string {
-	if k.fact != "" {
-		return k.fact
-	}
-	return k.Name
-}
+func (k Key) factName() string { return cmp.Or(k.fact, k.Name) }
 
 // Test is a plain key with what it may be. It is safe for concurrent use.
 type Test struct {
