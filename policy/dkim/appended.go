@@ -5,26 +5,26 @@ import (
 	"hash"
 )
 
-// maxAppendedLines bounds how far into a body the place is looked for behind
-// which something was added.
+// maxAppendedLines bounds the lines at whose ends the signed body may end.
 const maxAppendedLines = 20000
 
-// appended finds out whether a canonical body is, up to the end of one of its
-// lines, the one that was signed: then the rest was added, as mailing lists do.
+// appended is a hash of a canonical body that compares its sum with bh= at the end
+// of every line. If they are equal, the signed body ends there and the rest was
+// added later, for example by a mailing list.
 type appended struct {
 	hash.Hash
 	want []byte // bh=
 
-	lines int   // of the whole body
-	size  int64 // likewise, in octets
-	// line and at are where the signed body ends; 0 if nowhere.
+	lines int   // lines of the whole body
+	size  int64 // octets of the whole body
+	// line and at are the lines and octets of the signed body, 0 if not found.
 	line int
 	at   int64
 }
 
-// findAppended looks for the end of the signed body in what is hashed of a form
-// in whole. It must be called before the first Write, and once that hash is
-// registered.
+// findAppended registers a search for the end of the signed body. The hash of the
+// whole body in the form of s must be registered before, and the first Write
+// follows.
 func (b *Bodies) findAppended(s *Signature) *appended {
 	a := &appended{Hash: s.Hash.New(), want: s.BodyHash}
 	h := &BodyHash{form: s.BodyForm, fn: s.Hash, length: -1, left: -1, state: a}
@@ -36,7 +36,7 @@ func (b *Bodies) findAppended(s *Signature) *appended {
 	return a
 }
 
-// Write takes the next part of the canonical body.
+// Write hashes the next part of the canonical body.
 func (a *appended) Write(p []byte) (int, error) {
 	a.size += int64(len(p))
 	for rest := p; len(rest) > 0; {

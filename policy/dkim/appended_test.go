@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The place is found wherever the chunks of the body are cut, and not looked for
-// without end.
+// The end of the signed body is found wherever the chunks are cut, and the search
+// is bounded.
 func TestAppended(t *testing.T) {
 	t.Parallel()
 	const body, footer = "one\r\n\r\ntwo\r\n", "\r\n-- \r\nlist\r\n"

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// benchBodies are an ordinary text and the bodies that cost most.
+// benchBodies are an ordinary text and the bodies that cost most to canonicalize.
 func benchBodies() []struct{ name, body string } {
 	const size = 4 << 20
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
@@ -65,8 +65,8 @@ func BenchmarkBody(b *testing.B) {
 	}
 }
 
-// BenchmarkBodyGrowth shows that the cost of the worst bodies is linear: MB/s must
-// not fall with the size.
+// BenchmarkBodyGrowth shows that the costliest bodies take linear time: MB/s does
+// not fall as the size grows.
 func BenchmarkBodyGrowth(b *testing.B) {
 	for _, worst := range []struct{ name, unit string }{{"EmptyLinesThenText", "\r\n"}, {"SpacedLetters", "a\t"}, {"LoneCRSpace", "\r "}} {
 		for _, mb := range []int{1, 4, 16} {
@@ -85,8 +85,8 @@ func BenchmarkBodyGrowth(b *testing.B) {
 	}
 }
 
-// BenchmarkHostileHeader verifies 2000 fields under signatures with different
-// parameters that name 1000 fields each: linear, and bounded at 10.
+// BenchmarkHostileHeader verifies signatures that each name 1000 of 2000 fields.
+// The time is linear in their number and bounded at 10.
 func BenchmarkHostileHeader(b *testing.B) {
 	names := "from" + strings.Repeat(":x", 999)
 	fields := strings.Repeat("X: y\r\n", 1900)
@@ -114,7 +114,7 @@ func BenchmarkHostileHeader(b *testing.B) {
 	}
 }
 
-// writeChunks writes in chunks of the size that a milter gets.
+// writeChunks writes in chunks of the size that a milter receives.
 func writeChunks(write func([]byte), p []byte) {
 	for len(p) > 0 {
 		n := min(len(p), 65535)
@@ -123,7 +123,7 @@ func writeChunks(write func([]byte), p []byte) {
 	}
 }
 
-// nothing is a hash that does nothing.
+// nothing is a hash that ignores its input.
 type nothing struct{}
 
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }

@@ -2,17 +2,17 @@ package dkim
 
 import (
 	"crypto"
-	_ "crypto/sha1"   // refused by RFC 8301, known to the tests of older rules
-	_ "crypto/sha256" // registered for crypto.Hash
+	_ "crypto/sha1"   // for the tests of the rules before RFC 8301
+	_ "crypto/sha256" // registers crypto.SHA256
 	"hash"
 )
 
-// maxBodyHashes bounds the distinct combinations of one message.
+// maxBodyHashes bounds the different body hashes of one message.
 const maxBodyHashes = 20
 
-// Bodies canonicalizes and hashes one message body once per distinct
-// combination of canonicalization, hash and length that its DKIM and ARC
-// signatures ask for. It keeps no body. The zero value is ready.
+// Bodies hashes one message body for all its DKIM and ARC signatures. Signatures
+// that agree on canonicalization, hash function and length share one hash. Bodies
+// does not store the body. The zero value is ready to use.
 type Bodies struct {
 	simple  *simpleBody
 	relaxed *relaxedBody
@@ -27,15 +27,15 @@ type BodyHash struct {
 	length int64 // -1 for the whole body
 
 	state hash.Hash
-	left  int64 // bytes still to be hashed; below 0 without end
-	more  bool  // there were bytes behind those
+	left  int64 // bytes still to be hashed, -1 for all
+	more  bool  // bytes followed those
 	sum   []byte
 }
 
-// Hash registers a hash of the body in a canonical form, of its first length
-// bytes (RFC 6376 section 3.4.5) or, if length is below 0, of all. It must be
-// called before the first Write. It returns nil if the message asks for more
-// than 20 distinct hashes.
+// Hash registers a hash of the first length bytes of the canonical body (RFC 6376
+// section 3.4.5), or of the whole body if length is negative. It must be called
+// before the first Write. It returns nil if the message needs more than 20
+// different hashes.
 func (b *Bodies) Hash(form Canonicalization, fn crypto.Hash, length int64) *BodyHash {
 	length = max(length, -1)
 	for _, h := range b.hashes {
@@ -65,17 +65,17 @@ func (b *Bodies) Hash(form Canonicalization, fn crypto.Hash, length int64) *Body
 	return h
 }
 
-// Sum returns the hash, nil before the body's end.
+// Sum returns the hash, or nil before Close.
 func (h *BodyHash) Sum() []byte { return h.sum }
 
-// Short reports whether the canonical body ended before the length asked for.
+// Short reports whether the canonical body is shorter than the length to hash.
 func (h *BodyHash) Short() bool { return h.length > 0 && h.left > 0 }
 
-// More reports whether the canonical body goes on behind the length asked for.
+// More reports whether the canonical body is longer than the length to hash.
 func (h *BodyHash) More() bool { return h.more }
 
-// Write takes the next bytes of the body, CRLF line ends, in chunks cut anywhere.
-// It never fails.
+// Write hashes the next bytes of the body. Lines end in CRLF, and chunks may be cut
+// anywhere. Write never fails.
 func (b *Bodies) Write(p []byte) (int, error) {
 	if b.simple != nil && !b.simple.out.full() {
 		b.simple.write(p)
@@ -86,7 +86,7 @@ func (b *Bodies) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends the body; the hashes are then ready.
+// Close ends the body and computes the hashes. Further calls do nothing.
 func (b *Bodies) Close() {
 	if b.closed {
 		return
@@ -105,8 +105,8 @@ func (b *Bodies) Close() {
 	}
 }
 
-// output hands canonical bytes to the hashes of one form. Short slices are
-// gathered, since a hash is fast on long ones only.
+// output passes canonical bytes to the hashes of one form. It buffers short slices,
+// since a hash is fast only on long ones.
 type output struct {
 	hashes []*BodyHash
 	n      int
@@ -157,8 +157,8 @@ func (o *output) hash(p []byte) {
 	}
 }
 
-// full reports whether no hash wants more; what comes then need not be
-// canonicalized.
+// full reports whether every hash has its bytes and knows that more follow. The
+// rest of the body then need not be canonicalized.
 func (o *output) full() bool {
 	for _, h := range o.hashes {
 		if h.left != 0 || !h.more {

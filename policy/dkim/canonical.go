@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// Canonicalization is a form in which a header or body is hashed, RFC 6376
-// section 3.4. The zero value is simple, as is that of c=.
+// Canonicalization is a form in which a header or body is hashed (RFC 6376
+// section 3.4). The zero value is simple, which is also the default of c=.
 type Canonicalization uint8
 
 // The forms.
@@ -16,7 +16,7 @@ const (
 	Relaxed
 )
 
-// String returns the word that c= has for the form.
+// String returns the form's word in c=.
 func (c Canonicalization) String() string {
 	if c == Relaxed {
 		return "relaxed"
@@ -26,16 +26,17 @@ func (c Canonicalization) String() string {
 
 var crlf = []byte("\r\n")
 
-// emptyLines is written in slices instead of being built for every body.
+// emptyLines is the source of the empty lines that are written.
 var emptyLines = bytes.Repeat(crlf, 512)
 
-// simpleBody is the simple body canonicalization (RFC 6376 section 3.4.3): the
-// bytes as they are, without the empty lines at the end, with one CRLF there.
-// Lines held back are counted, not stored.
+// simpleBody is the simple body canonicalization (RFC 6376 section 3.4.3). It
+// changes nothing but the end, where it replaces all empty lines by one CRLF. It
+// holds line ends back until it knows that they are not at the end, and counts them
+// instead of storing them.
 type simpleBody struct {
 	out   *output
 	lines int64 // CRLFs held back
-	cr    bool  // and then a CR that may begin another
+	cr    bool  // a CR held back after them, which may begin a CRLF
 }
 
 func (c *simpleBody) write(p []byte) {
@@ -58,7 +59,7 @@ func (c *simpleBody) write(p []byte) {
 	for tail >= 2 && p[tail-1] == '\n' && p[tail-2] == '\r' {
 		tail -= 2
 	}
-	if c.cr { // the CR held back stands alone
+	if c.cr { // the CR held back is not followed by LF
 		c.release()
 		c.out.write(crlf[:1])
 		c.cr = false
@@ -71,6 +72,7 @@ func (c *simpleBody) write(p []byte) {
 	c.cr = cr
 }
 
+// release writes the lines that were held back.
 func (c *simpleBody) release() {
 	c.out.writeLines(c.lines)
 	c.lines = 0
@@ -84,16 +86,17 @@ func (c *simpleBody) close() {
 	c.out.write(crlf) // also of an empty body (section 3.4.3)
 }
 
-// relaxedBody is the relaxed body canonicalization (RFC 6376 section 3.4.4):
-// runs of white space become one space, that at line ends goes, so do the empty
-// lines at the end; a body that is left with bytes ends in CRLF.
+// relaxedBody is the relaxed body canonicalization (RFC 6376 section 3.4.4). It
+// replaces a run of white space by one space, and removes white space at line ends
+// and empty lines at the end. A body that is not empty then ends in CRLF.
 type relaxedBody struct {
 	out *output
-	// What is held back at the end of what came, in this order.
+	// These are held back until other bytes follow, in this order.
 	lines int64 // CRLFs
 	space bool  // white space
 	cr    bool  // a CR that may begin a CRLF
-	some  bool  // anything was written
+
+	some bool // anything was written
 }
 
 func (c *relaxedBody) write(p []byte) {
@@ -115,10 +118,10 @@ func (c *relaxedBody) write(p []byte) {
 	c.blanks(p[tail:])
 }
 
-// isBlank marks the bytes that cannot be written before what follows is known.
+// isBlank marks the bytes that are held back until the next one is known.
 var isBlank = [256]bool{' ': true, '\t': true, '\r': true, '\n': true}
 
-// blanks takes white space and line ends.
+// blanks canonicalizes bytes that are white space or line ends.
 func (c *relaxedBody) blanks(p []byte) {
 	for i := 0; i < len(p); {
 		switch p[i] {
@@ -126,7 +129,7 @@ func (c *relaxedBody) blanks(p []byte) {
 			if c.cr {
 				c.release()
 			}
-			// Runs of line ends, and of CRs that are none, are taken whole.
+			// Take a run of CRLFs, and then of CRs without LF, at once.
 			n := i
 			for n+1 < len(p) && p[n] == '\r' && p[n+1] == '\n' {
 				n += 2
@@ -149,7 +152,7 @@ func (c *relaxedBody) blanks(p []byte) {
 			if c.cr {
 				c.cr, c.space = false, false
 				c.lines++
-			} else { // data like any other
+			} else { // an LF without CR is data
 				c.release()
 				c.out.writeByte('\n')
 			}
@@ -166,7 +169,7 @@ func (c *relaxedBody) blanks(p []byte) {
 	}
 }
 
-// release writes what was held back: something follows it on its line.
+// release writes what was held back, since other bytes follow.
 func (c *relaxedBody) release() {
 	if c.lines > 0 {
 		c.out.writeLines(c.lines)
@@ -183,8 +186,8 @@ func (c *relaxedBody) release() {
 	c.some = true
 }
 
-// text takes bytes that neither begin nor end in a blank. What needs no change
-// is written in slices as long as can be, over line ends too.
+// text canonicalizes bytes that neither begin nor end in a blank. It writes
+// stretches without change in one slice, including line ends in them.
 func (c *relaxedBody) text(p []byte) {
 	tab := nextTab(p, 0)
 	for start := 0; start < len(p); {
@@ -196,10 +199,10 @@ func (c *relaxedBody) text(p []byte) {
 		if i == len(p) {
 			return
 		}
-		if i-start < crowded {
-			start = c.crowd(p, i)
+		if i-start < minStretch {
+			start = c.bytewise(p, i)
 		} else {
-			start = c.run(p, i)
+			start = c.whiteSpaceRun(p, i)
 		}
 		if tab < start {
 			tab = nextTab(p, start)
@@ -207,8 +210,8 @@ func (c *relaxedBody) text(p []byte) {
 	}
 }
 
-// run takes the run of white space at i and returns the index behind it.
-func (c *relaxedBody) run(p []byte, i int) int {
+// whiteSpaceRun canonicalizes the run of white space at i and returns the index after it.
+func (c *relaxedBody) whiteSpaceRun(p []byte, i int) int {
 	for p[i] == ' ' || p[i] == '\t' {
 		i++
 	}
@@ -218,27 +221,29 @@ func (c *relaxedBody) run(p []byte, i int) int {
 	return i
 }
 
-// crowded is the distance of changes below which searching for the next one
-// costs more than it saves.
-const crowded = 4
+// minStretch is the number of unchanged bytes below which the search for the next
+// change costs more than it saves.
+const minStretch = 4
 
-// crowd takes bytes from i on one by one, until a stretch needs no change.
-func (c *relaxedBody) crowd(p []byte, i int) int {
-	for quiet := 0; quiet < crowded && i < len(p); quiet++ {
+// bytewise canonicalizes bytes from i on one by one, until minStretch bytes in
+// turn need no change. It returns the index after them.
+func (c *relaxedBody) bytewise(p []byte, i int) int {
+	for unchanged := 0; unchanged < minStretch && i < len(p); unchanged++ {
 		if b := p[i]; b != ' ' && b != '\t' {
 			c.out.writeByte(b)
 			i++
 			continue
 		}
 		if p[i] == '\t' || p[i+1] <= ' ' {
-			quiet = 0
+			unchanged = 0
 		}
-		i = c.run(p, i)
+		i = c.whiteSpaceRun(p, i)
 	}
 	return i
 }
 
-// nextTab returns the index at or after i of a tab, len(p) if there is none.
+// nextTab returns the index of the first tab at or after i, len(p) if there is
+// none.
 func nextTab(p []byte, i int) int {
 	if n := bytes.IndexByte(p[i:], '\t'); n >= 0 {
 		return i + n
@@ -246,18 +251,18 @@ func nextTab(p []byte, i int) int {
 	return len(p)
 }
 
-// nextGap returns the index at or after i of a space that is followed by white
-// space or a line end, len(p) if there is none; a space at the end of p does
-// not count. It also stops at a space that is followed by another control
-// character.
+// nextGap returns the index of the first space at or after i that a space or a
+// control character follows, such as a tab or a line end; len(p) if there is none.
+// A space at the end of p does not count.
 func nextGap(p []byte, i int) int {
 	const (
 		ones = 0x0101010101010101
 		low  = 0x7f * ones
 		high = 0x80 * ones
 	)
-	// Sixteen bytes at a time. The top bit of a lane is 0 if its byte is a
-	// space (exactly, no lane carries into another) and the next not above one.
+	// Compare sixteen bytes at a time. The top bit of a byte in m0 and m1 is 0 if
+	// the byte is a space and the next byte is at most a space. No addition
+	// carries into the next byte.
 	for ; i+17 <= len(p); i += 16 {
 		b := p[i : i+17 : i+17]
 		s0 := binary.LittleEndian.Uint64(b) ^ ' '*ones
@@ -282,7 +287,7 @@ func nextGap(p []byte, i int) int {
 }
 
 func (c *relaxedBody) close() {
-	if c.cr { // alone at the end: data
+	if c.cr { // a CR without LF is data
 		c.release()
 	}
 	if c.some {

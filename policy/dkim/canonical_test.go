@@ -14,8 +14,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// referenceBody canonicalizes a whole body, word by word of RFC 6376 sections
-// 3.4.3 and 3.4.4.
+// referenceBody canonicalizes a whole body exactly as RFC 6376 sections 3.4.3 and
+// 3.4.4 describe it.
 func referenceBody(form Canonicalization, body string) string {
 	lines := strings.Split(body, "\r\n")
 	if form == Relaxed {
@@ -49,7 +49,7 @@ func referenceLine(l string) string {
 	return out.String()
 }
 
-// canonicalBody canonicalizes a body in the chunks that cut gives.
+// canonicalBody canonicalizes a body in chunks of the sizes that cut returns.
 func canonicalBody(form Canonicalization, body string, cut func(left int) int) string {
 	var got bytes.Buffer
 	out := &output{hashes: []*BodyHash{{left: -1, state: &recorder{Buffer: &got}}}}
@@ -72,7 +72,7 @@ func canonicalBody(form Canonicalization, body string, cut func(left int) int) s
 	return got.String()
 }
 
-// recorder is a hash that keeps what it gets.
+// recorder is a hash that keeps its input.
 type recorder struct{ *bytes.Buffer }
 
 func (r *recorder) Sum([]byte) []byte { return r.Bytes() }
@@ -122,8 +122,8 @@ func TestBodyCanonicalization(t *testing.T) {
 	}
 }
 
-// TestBodyRandom compares with the reference on bodies out of the bytes that
-// matter, cut anywhere.
+// TestBodyRandom compares with the reference on random bodies of white space and
+// line ends, cut anywhere.
 func TestBodyRandom(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -263,7 +263,7 @@ func TestBodiesBound(t *testing.T) {
 	}
 }
 
-// TestBodiesKeepNothing: whatever the body, writing it allocates nothing.
+// TestBodiesKeepNothing checks that writing a body allocates nothing.
 func TestBodiesKeepNothing(t *testing.T) {
 	var b Bodies
 	for _, form := range []Canonicalization{Simple, Relaxed} {

@@ -32,8 +32,8 @@ type suiteCase struct {
 	DNSErrors map[string]string `json:"dns_errors"`
 }
 
-// knownDifferences are the cases that we answer otherwise on purpose, with the
-// section that decides. Keys are file/id/signature.
+// knownDifferences are the cases whose result differs from the suite's on purpose,
+// with the section that decides. Keys are file/id/signature.
 var knownDifferences = map[string]string{
 	"mail-dkim.json/bad_1/0":        noVersion,
 	"mail-dkim.json/bad_ietf01_1/0": noVersion,
@@ -46,16 +46,16 @@ var knownDifferences = map[string]string{
 	"mail-dkim.json/multiple_1/3":   noVersion,
 }
 
-// noVersion: the suite expects fail of these only where it is run without RFC
-// 8301; it says permerror of their siblings without v= that verify.
+// noVersion is the reason of cases without v=. The suite expects fail of them, and
+// only without RFC 8301. It expects permerror of similar cases that verify.
 const noVersion = "RFC 6376 section 3.5: v= is required; a signature without it is permerror before anything is hashed"
 
-// bodyKnown: the suite expects temperror, for the key cannot be had; but these
-// two bodies fit no bh= either.
+// bodyKnown is the reason of two cases for which the suite expects temperror,
+// because the lookup of the key fails. Their body hashes do not match either.
 const bodyKnown = "RFC 6376 section 6.1.3: the body hash does not match, whatever the key may be"
 
-// TestConformance runs the message corpora, with RFC 8301 in force and, for the
-// canonicalization cases of old, without.
+// TestConformance runs the message corpora twice: by RFC 8301, and without it for
+// the old canonicalization cases.
 func TestConformance(t *testing.T) {
 	dir := filepath.Join(corpora(t), "dkim")
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
@@ -105,10 +105,10 @@ func runSuite(t *testing.T, dir, file string, cases []suiteCase, historic bool, 
 			}
 			return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 		}}
-		if historic { // judge them all; with our limit the others are policy
+		if historic { // verify all; beyond our limit they would get policy
 			o.MaxSignatures = 100
 		}
-		if !strings.Contains(string(raw), "\r\n") { // one file is kept as its origin has it
+		if !strings.Contains(string(raw), "\r\n") { // one file keeps its original line ends
 			raw = []byte(strings.ReplaceAll(string(raw), "\n", "\r\n"))
 		}
 		s, r := dnstest.Start(t, zone(c.DNS, c.DNSErrors))
@@ -120,7 +120,7 @@ func runSuite(t *testing.T, dir, file string, cases []suiteCase, historic bool, 
 			continue
 		}
 		if len(c.Signatures) == 0 {
-			total, passed = total+1, passed+1 // none, as it should be
+			total, passed = total+1, passed+1 // no signature, as expected
 		}
 		for i, want := range c.Signatures {
 			if want.Judged != nil && !*want.Judged {

@@ -10,12 +10,12 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// maxChanged bounds the fields that are named of one signature.
+// maxChanged bounds Result.Changed.
 const maxChanged = 10
 
-// Probe registers further body hashes that tell what kind of change a body went
-// through, if Options.Diagnose is set. Call it when all hashes that count are
-// registered, so that it takes none of their places.
+// Probe registers more body hashes if Options.Diagnose is set. They tell how a body
+// was changed. Call Probe after all other hashes are registered, because the number
+// of body hashes is bounded.
 func (v *Verifier) Probe(bodies *Bodies) {
 	if !v.opt.Diagnose {
 		return
@@ -25,13 +25,13 @@ func (v *Verifier) Probe(bodies *Bodies) {
 			c.probe = bodies.Hash(Relaxed, c.sig.Hash, c.sig.BodyLength)
 		}
 		if c.err == nil && c.sig.BodyLength < 0 {
-			c.added = bodies.findAppended(c.sig)
+			c.appended = bodies.findAppended(c.sig)
 		}
 	}
 }
 
-// diagnose says what else is known about a signature that the body or the
-// header does not fit.
+// diagnose returns Result.Diagnosis for a signature that does not match the body or
+// the header.
 func (v *Verifier) diagnose(c *check, key *Key, res *Result) []string {
 	switch res.Failure {
 	case FailureBody:
@@ -53,7 +53,7 @@ func (v *Verifier) diagnoseBody(c *check, key *Key) []string {
 	if c.probe != nil && bytes.Equal(c.probe.Sum(), s.BodyHash) {
 		notes = append(notes, "only white space was changed in the body; a signature with relaxed body canonicalization would have survived it")
 	}
-	if a := c.added; a != nil && a.line > 0 {
+	if a := c.appended; a != nil && a.line > 0 {
 		notes = append(notes, fmt.Sprintf("up to line %d the body is as it was signed: somebody added lines behind it (%d, with %d octets)",
 			a.line, a.lines-a.line, a.size-a.at))
 	}
@@ -74,8 +74,8 @@ func (v *Verifier) diagnoseHeader(c *check, key *Key, changed []string) []string
 	return notes
 }
 
-// subjectTag returns what a mailing list put in front of the Subject, such as
-// "[list] ", if the signature is valid without it.
+// subjectTag returns the tag that a mailing list added to the Subject, such as
+// "[list] ", if the signature is valid without it; otherwise "".
 func (v *Verifier) subjectTag(c *check, key *Key) string {
 	if !slices.Contains(c.sig.SignedFields, "subject") {
 		return ""
@@ -97,8 +97,8 @@ func (v *Verifier) subjectTag(c *check, key *Key) string {
 	return f.Raw[start:end]
 }
 
-// listTag finds a first word in brackets in a Subject field, with the blank
-// behind it, also behind "Re: "; start and end are equal if there is none.
+// listTag returns the place of a tag in brackets, with the space after it, at the
+// start of a Subject or after its "Re: ". start and end are equal if there is none.
 func listTag(raw string) (start, end int) {
 	start = strings.IndexByte(raw, ':') + 1
 	start += len(raw[start:]) - len(strings.TrimLeft(raw[start:], whiteSpace))
@@ -119,10 +119,9 @@ func listTag(raw string) (start, end int) {
 	return start, end
 }
 
-// changed names the fields that the signature covers and that differ from the
-// copies in its z= (RFC 6376 section 3.5); nil without z=. White space does not
-// count. The copies are covered by the signature, but that has failed: they are
-// a help to the reader and no evidence.
+// changed returns the names of the signed fields that differ from their copies in
+// z= (RFC 6376 section 3.5), nil without z=. White space does not count. The copies
+// are no evidence, since the signature that covers them has failed.
 func (x *HeaderIndex) changed(s *Signature, self int) []string {
 	z, ok := s.Tags.Get("z")
 	if !ok {
@@ -140,19 +139,20 @@ func (x *HeaderIndex) changed(s *Signature, self int) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, name := range s.SignedFields {
-		was := copies[name]
-		if seen[name] || len(was) == 0 || len(names) == maxChanged {
+		before := copies[name]
+		if seen[name] || len(before) == 0 || len(names) == maxChanged {
 			continue
 		}
 		seen[name] = true
-		var is []string
+		var now []string
 		for _, i := range x.All(name) {
 			if i != self {
-				is = append(is, withoutSpace(x.header[i].Value()))
+				now = append(now, withoutSpace(x.header[i].Value()))
 			}
 		}
-		// Fields are signed from the bottom; more of a name may have come on top.
-		if n := len(was); len(is) >= n && slices.Equal(is[len(is)-n:], was) {
+		// RFC 6376 section 5.4.2: fields are signed from the bottom up. Others of
+		// the name may have been added above.
+		if n := len(before); len(now) >= n && slices.Equal(now[len(now)-n:], before) {
 			continue
 		}
 		names = append(names, name)

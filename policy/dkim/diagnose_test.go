@@ -9,7 +9,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// What can be told of a signature that does not fit.
+// TestDiagnose checks the diagnosis of signatures that do not match, and that it
+// changes no result.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, testZone())
@@ -63,7 +64,7 @@ func TestDiagnose(t *testing.T) {
 			if d := cmp.Diff(tt.diagnosis, closely.Diagnosis); d != "" {
 				t.Errorf("diagnosis (-want +got):\n%s", d)
 			}
-			// A closer look changes no result.
+			// A diagnosis changes no result.
 			closely.Diagnosis = nil
 			if d := cmp.Diff(plainly, closely); d != "" {
 				t.Errorf("with and without a diagnosis (-without +with):\n%s", d)
@@ -72,7 +73,7 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
-// FuzzDiagnose: any header may be looked at closely.
+// FuzzDiagnose diagnoses any header.
 func FuzzDiagnose(f *testing.F) {
 	_, r := dnstest.Start(f, testZone())
 	f.Add("Subject: [a] b", "From:x|Subject:=5Ba=5D", "x")

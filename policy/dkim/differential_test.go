@@ -16,7 +16,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// zoneMap answers from a map, for tests that verify thousands of messages.
+// zoneMap returns a resolver over a map, for tests with thousands of messages.
 func zoneMap(txt map[string]string) Resolver {
 	return resolverFunc(func(_ context.Context, name string, _ dnscache.Type) *dnscache.Answer {
 		if t, ok := txt[name]; ok {
@@ -30,7 +30,7 @@ func oracleZone() map[string]string {
 	return map[string]string{"rsa._domainkey.example.org": rsaRecord(), "ed._domainkey.example.org": edRecord()}
 }
 
-// oracle verifies by go-msgauth.
+// oracle verifies a message with go-msgauth.
 func oracle(mail string, txt map[string]string) (results []Status, err error) {
 	vs, err := msgauth.VerifyWithOptions(strings.NewReader(mail), &msgauth.VerifyOptions{LookupTXT: func(name string) ([]string, error) {
 		if t, ok := txt[name]; ok {
@@ -53,9 +53,9 @@ func oracle(mail string, txt map[string]string) (results []Status, err error) {
 	return results, err
 }
 
-// explained are the ways in which go-msgauth differs in pass against not pass,
-// with the reason; the words for failure are ours to choose.
-// TestExplained shows each.
+// explained are the known differences from go-msgauth between pass and not pass,
+// with their reasons. The kinds of failure are not compared. TestExplained shows
+// each difference.
 var explained = []struct {
 	why  string
 	mail func() string
@@ -105,7 +105,8 @@ var explained = []struct {
 	},
 }
 
-// bareBreak reports a CR or LF alone; in the header, go-msgauth ends lines there.
+// bareBreak reports whether a message has a CR or LF without the other. go-msgauth
+// ends header lines there.
 func bareBreak(mail string, _ Result) bool {
 	return strings.ContainsAny(strings.ReplaceAll(mail, "\r\n", ""), "\r\n")
 }
@@ -128,8 +129,8 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-// TestDifferential generates messages, has them signed by go-msgauth, mutates
-// them, and compares.
+// TestDifferential signs random messages with go-msgauth, mutates them, and compares
+// the results of both implementations.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(6376, 8463))
@@ -162,7 +163,7 @@ func TestDifferential(t *testing.T) {
 		theirs, err := oracle(mutated, txt)
 		if err != nil || len(ours) != len(theirs) || strayLine(mutated) || bareBreak(mutated, Result{}) {
 			unread++
-			continue // it could not read the header, or reads it in another way
+			continue // go-msgauth cannot parse the header, or parses it differently
 		}
 		for i := range ours {
 			if (ours[i].Status == Pass) == (theirs[i] == Pass) {
@@ -194,8 +195,8 @@ func TestDifferential(t *testing.T) {
 	}
 }
 
-// strayLine reports a header line that is no field: with it our header ends, as
-// in Postfix (see message.Reader), go-msgauth's does not.
+// strayLine reports whether a header line is not a field. Our header ends there, as
+// in Postfix (see message.Reader), and go-msgauth's does not.
 func strayLine(mail string) bool {
 	header, _, _ := strings.Cut(mail, "\r\n\r\n")
 	for l := range strings.SplitSeq(header, "\r\n") {
@@ -222,8 +223,8 @@ func randomMail(rnd *rand.Rand) string {
 	return b.String() + "\r\n" + text(30)
 }
 
-// mutate changes a message at one place, half of the time in a way that
-// canonicalization may forgive.
+// mutate changes a message in one place. Half of the changes are such that a
+// canonicalization may undo them.
 func mutate(rnd *rand.Rand, mail string) string {
 	at := rnd.IntN(len(mail))
 	switch rnd.IntN(8) {
@@ -245,9 +246,8 @@ func mutate(rnd *rand.Rand, mail string) string {
 	return strings.TrimSuffix(mail, "\r\n")
 }
 
-// FuzzVerify: whatever the message, there is one result per field, with a
-// status and, unless it passes, a reason, and go-msgauth passes nothing that we
-// do not.
+// FuzzVerify checks that any message gets one result per field, and that a result
+// has a status and, unless it is pass, a reason.
 func FuzzVerify(f *testing.F) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	txt := oracleZone()
@@ -315,8 +315,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// cachedKeys answers at once. The keys are parsed each time: only the cache's own
-// answers keep what is derived of them.
+// cachedKeys returns a resolver that answers at once. The keys are parsed each time,
+// because only answers of the cache keep derived values.
 func cachedKeys(txt map[string]string) Resolver {
 	answers := map[string]*dnscache.Answer{}
 	for name, t := range txt {

@@ -1,19 +1,36 @@
-// Package dkim verifies DomainKeys Identified Mail signatures: RFC 6376 with
-// RFC 8301 (algorithms), RFC 8463 (Ed25519) and RFC 8616 (internationalised
-// domains). Its canonicalization and key records also serve package arc.
+// Package dkim verifies DomainKeys Identified Mail (DKIM) signatures, RFC 6376,
+// with RFC 8301 (algorithms), RFC 8463 (Ed25519) and RFC 8616 (internationalized
+// domains).
 //
-// A [Verifier] goes with the message: it reads the signatures when the header is
-// complete, asks for their keys while the body comes in, has the body hashed by
-// [Bodies] on its way, and decides at the end. Neither the body nor anything
-// that grows with it is kept.
+// With DKIM a domain takes responsibility for a message. It signs the body and
+// some header fields, and publishes its public key in the DNS. A signature that
+// verifies shows that the domain signed the message and that nothing it signed was
+// changed since.
+//
+// # Verification
+//
+// [NewVerifier] parses the DKIM-Signature fields of a complete header and registers
+// the body hashes that they need with a [Bodies]. The caller writes the body to the
+// Bodies as it arrives and calls [Verifier.LookupKeys] meanwhile. [Verifier.Finish]
+// returns one [Result] per field. The package does not store the body, and its
+// memory use does not grow with the body.
+//
+// Package arc uses the same canonicalization, body hashes and key records.
+//
+// # Errors
+//
+// A signature that fails is a Result with a reason, not a Go error. The functions
+// that read or check one signature or key return an [*Error], which names the
+// result it leads to. A DNS failure leads to TempError.
 //
 // # Limits
 //
-// Every byte of a message and of a key record may be an enemy's. Per message, 10
-// signatures are verified (Options.MaxSignatures) with at most 20 different body
-// hashes; a signature has at most 64 KB, 64 tags and 1000 signed fields, a key
-// record 16 KB and, by default, 8192 bits. What is beyond is permerror or policy
-// with the limit named in the reason.
+// An attacker may write any byte of a message or of a key record, so all work is
+// bounded. Per message, 10 signatures (Options.MaxSignatures) and 20 different body
+// hashes are verified. A signature has at most 64 KB, 64 tags and 1000 signed
+// fields. A key record has at most 16 KB, and an RSA key 8192 bits
+// (Options.MaxRSABits). A signature beyond a limit gets permerror or policy, and
+// its reason names the limit.
 package dkim
 
 import (
@@ -24,7 +41,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// Resolver is what the verification needs of the DNS.
+// Resolver looks up the TXT records of keys.
 type Resolver interface {
 	// Lookup returns an answer, at the latest when ctx ends. It honours
 	// [dnscache.CacheOnly] and does not panic.
@@ -45,25 +62,25 @@ const (
 	PermError Status = "permerror"
 )
 
-// Options bound and inform a verification. The zero value works.
+// Options configure a verification. The zero value works.
 type Options struct {
 	// Now is the clock for t= and x=; default time.Now.
 	Now func() time.Time
-	// Skew is how far clocks may differ; default 5 minutes. A t= in the future
-	// is borne for a day longer: it harms nobody.
+	// Skew is how far the signer's clock and ours may differ; default 5 minutes.
+	// A t= in the future is accepted for another day, see CheckTimes.
 	Skew time.Duration
-	// MaxSignatures is how many are verified; the others are reported as
-	// policy. Default 10.
+	// MaxSignatures is how many signatures are verified; the others get the
+	// result policy. Default 10.
 	MaxSignatures int
 	// MinRSABits (default and at least 1024, RFC 8301 section 3.2) and
-	// MaxRSABits (default 8192) bound the keys that count.
+	// MaxRSABits (default 8192) bound the size of RSA keys.
 	MinRSABits, MaxRSABits int
-	// Diagnose looks closer at signatures that fail, see [Result.Diagnosis].
-	// It costs a further verification for each of them, and changes no result.
+	// Diagnose fills in [Result.Diagnosis] for signatures that fail. It costs
+	// another verification for each of them, and changes no result.
 	Diagnose bool
 
-	// historic lets rsa-sha1 and short keys count, as before RFC 8301: old
-	// test messages have no other signatures.
+	// historic accepts rsa-sha1 and short keys, as before RFC 8301. Old test
+	// messages have no other signatures.
 	historic bool
 }
 
@@ -82,34 +99,34 @@ func (o Options) minRSABits() int { return max(o.MinRSABits, 1024) }
 
 func (o Options) maxRSABits() int { return cmp.Or(o.MaxRSABits, 8192) }
 
-// Result is what was found about one DKIM-Signature field.
+// Result is the outcome of one DKIM-Signature field.
 type Result struct {
 	Domain    string `json:"domain"`    // d=, lower-case A-labels
 	Selector  string `json:"selector"`  // s=
 	Algorithm string `json:"algorithm"` // a=
 	Status    Status `json:"result"`
 	Reason    string `json:"reason"`
-	// Failure is the kind of trouble that Reason puts into words.
+	// Failure is the kind of failure that Reason describes.
 	Failure  Failure `json:"failure"`
 	KeyBits  int     `json:"key_bits"`
 	Testing  bool    `json:"testing"`  // the key record says t=y
 	Identity string  `json:"identity"` // i=, or @d
-	// Signature is the start of b=, 8 characters or what tells this signature
-	// from the message's others (RFC 6008).
+	// Signature is the start of b=: 8 characters, or as many as tell this
+	// signature from the others of the message (RFC 6008 section 4).
 	Signature string `json:"signature"`
 	// BodyLength is l=, -1 if absent.
 	BodyLength int64 `json:"body_length"`
-	// Partial tells of a passing signature that the body goes on behind l=:
-	// anybody may have added the rest (RFC 6376 section 8.2).
+	// Partial reports that the signature passes but the body is longer than l=.
+	// Anybody may have added the rest (RFC 6376 section 8.2).
 	Partial bool `json:"partial"`
-	// Changed names the header fields that differ from the copies which the
-	// signer left in z= (RFC 6376 section 3.5), if the header was changed; at
-	// most 10.
+	// Changed names the signed header fields that differ from the signer's copies
+	// in z= (RFC 6376 section 3.5), at most 10. It is set only if the header was
+	// changed.
 	Changed []string `json:"changed,omitempty"`
-	// Diagnosis says in sentences what else is known about a signature that
-	// failed. It is filled if Options.Diagnose is set.
+	// Diagnosis holds sentences for people about why the signature failed. It is
+	// set only if Options.Diagnose is.
 	Diagnosis []string `json:"diagnosis,omitempty"`
 }
 
-// fail fills in what an error leads to.
+// fail sets the result to the outcome of err.
 func (r *Result) fail(err error) { r.Status, r.Reason, r.Failure = outcomeOf(err) }

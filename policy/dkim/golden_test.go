@@ -21,8 +21,8 @@ var update = flag.Bool("update", false, "rewrite the results in testdata")
 
 var goldenTime = regexp.MustCompile(`(?m)^time: (\d+)$`)
 
-// TestGolden verifies the messages of testdata: each file has the clock, the
-// zone, the message (its LF stand for CRLF) and the results as JSON.
+// TestGolden verifies the messages of testdata. Each file has the time, the zone,
+// the message (with LF for CRLF) and the results as JSON.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil || len(files) < 12 {

@@ -8,8 +8,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// AppendField appends a header field in a canonical form (RFC 6376 sections
-// 3.4.1 and 3.4.2), with its final CRLF.
+// AppendField appends the canonical form of a header field with its final CRLF (RFC
+// 6376 sections 3.4.1 and 3.4.2), and returns the extended slice.
 func AppendField(dst []byte, form Canonicalization, f message.Field) []byte {
 	if form == Simple {
 		return append(dst, f.Raw...)
@@ -17,9 +17,9 @@ func AppendField(dst []byte, form Canonicalization, f message.Field) []byte {
 	return append(appendRelaxed(dst, f.Raw), "\r\n"...)
 }
 
-// AppendUnsigned appends the field of s in a canonical form as it was when it
-// was signed: the value of b= empty, and without the final CRLF (RFC 6376
-// section 3.7).
+// AppendUnsigned appends the canonical form of the field of s as it is signed: with
+// an empty b= and without the final CRLF (RFC 6376 section 3.7). It returns the
+// extended slice.
 func (s *Signature) AppendUnsigned(dst []byte, form Canonicalization) []byte {
 	raw := s.Field.Raw
 	value := strings.IndexByte(raw, ':') + 1
@@ -37,9 +37,9 @@ func (s *Signature) AppendUnsigned(dst []byte, form Canonicalization) []byte {
 	return appendRelaxed(dst, raw)
 }
 
-// appendRelaxed appends name and value in relaxed form, without the final CRLF:
-// the name in lower case, unfolded, white space runs as one space, none around
-// the colon or at the end.
+// appendRelaxed appends the relaxed form of a field without its final CRLF (RFC
+// 6376 section 3.4.2). The name is in lower case and the value unfolded. A run of
+// white space becomes one space, and none is left around the colon or at the end.
 func appendRelaxed(dst []byte, raw string) []byte {
 	name, v, _ := strings.Cut(raw, ":")
 	name = strings.TrimRight(name, " \t")
@@ -68,7 +68,7 @@ func appendRelaxed(dst []byte, raw string) []byte {
 		for i < len(v) && v[i] != ' ' && v[i] != '\t' && v[i] != '\r' {
 			i++
 		}
-		if i == start && i < len(v) { // a CR alone is data
+		if i == start && i < len(v) { // a CR without LF is data
 			if v[i] == '\r' && (i+1 == len(v) || v[i+1] != '\n') {
 				i++
 			}
@@ -85,30 +85,32 @@ func appendRelaxed(dst []byte, raw string) []byte {
 	return dst
 }
 
-// HeaderIndex finds the fields that signatures name, in linear time however
-// many fields and signatures there are.
+// HeaderIndex finds the header fields that a signature names. A digest takes linear
+// time in the number of fields, whatever h= names.
 type HeaderIndex struct {
 	header message.Header
-	// byName leads from a lower-case name to the last field of it, above to the
-	// one above that has the same name, -1 if there is none.
+	// byName has the position of the last field of each lower-case name.
 	byName map[string]int32
-	above  []int32
-	// taken is, at the last field of a name, what the signature at hand takes
-	// next.
-	taken []cursor
-	epoch int32  // counts the digests made
-	buf   []byte // gathers what is hashed
+	// above has, for each field, the position of the field above it of the same
+	// name, -1 if there is none.
+	above []int32
+	// next has, at the position of the last field of a name, the cursor among the
+	// fields of that name.
+	next   []cursor
+	digest int32 // counts the digests
+	buf    []byte
 }
 
-// cursor is a position among the fields of one name, of the digest of an epoch.
-type cursor struct{ at, epoch int32 }
+// cursor is the position of the field of one name that a digest takes next. It is
+// valid for the digest of that number only, so that no digest has to reset all.
+type cursor struct{ at, digest int32 }
 
 // NewHeaderIndex indexes a header, which must not change afterwards. The index
 // is not safe for concurrent use.
 func NewHeaderIndex(h message.Header) *HeaderIndex {
 	x := &HeaderIndex{
 		header: h, byName: make(map[string]int32, len(h)),
-		above: make([]int32, len(h)), taken: make([]cursor, len(h)),
+		above: make([]int32, len(h)), next: make([]cursor, len(h)),
 	}
 	names := lowerNames(h)
 	for i := range h {
@@ -137,8 +139,8 @@ func (x *HeaderIndex) All(name string) []int {
 	return all
 }
 
-// lowerNames returns the names of all fields, one behind the other, in lower
-// case. What is not ASCII stays: no signature can name it.
+// lowerNames returns the concatenated names of all fields in lower case. It changes
+// ASCII letters only, since a signature cannot name other ones.
 func lowerNames(h message.Header) string {
 	n := 0
 	for i := range h {
@@ -157,22 +159,22 @@ func lowerNames(h message.Header) string {
 	return b.String()
 }
 
-// Digest hashes what s signs of the header (RFC 6376 section 3.7): the fields
-// that h= names, each name taken from the bottom up (section 5.4.2) and as
-// nothing where there is no more of it, then the signature's own field. self is
-// that field's position; it never counts as one of the fields named.
+// Digest returns the hash of the signed header fields (RFC 6376 section 3.7). These
+// are the fields that h= names, then the signature's own field at position self.
+// Fields of one name are taken from the bottom up, and a name without another field
+// adds nothing (section 5.4.2). The signature's own field never counts as named.
 func (x *HeaderIndex) Digest(s *Signature, self int) []byte {
 	h := s.Hash.New()
-	w := gather{h: h, buf: x.buf[:0]}
-	x.epoch++
+	w := hashWriter{h: h, buf: x.buf[:0]}
+	x.digest++
 	for _, name := range s.SignedFields {
 		last, ok := x.byName[name]
 		if !ok {
 			continue
 		}
-		next := &x.taken[last]
-		if next.epoch != x.epoch {
-			*next = cursor{last, x.epoch}
+		next := &x.next[last]
+		if next.digest != x.digest {
+			*next = cursor{last, x.digest}
 		}
 		if next.at >= 0 && int(next.at) == self {
 			next.at = x.above[next.at]
@@ -189,15 +191,16 @@ func (x *HeaderIndex) Digest(s *Signature, self int) []byte {
 	return h.Sum(nil)
 }
 
-// gather collects bytes for a hash.
-type gather struct {
+// hashWriter buffers bytes for a hash, which is fast only on long slices.
+type hashWriter struct {
 	h   hash.Hash
 	buf []byte
 }
 
-func (g *gather) flush(above int) {
-	if len(g.buf) > above {
-		g.h.Write(g.buf)
-		g.buf = g.buf[:0]
+// flush hashes the buffer if it is longer than above.
+func (w *hashWriter) flush(above int) {
+	if len(w.buf) > above {
+		w.h.Write(w.buf)
+		w.buf = w.buf[:0]
 	}
 }

@@ -17,31 +17,31 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// maxKeyBytes bounds a key record; one of 8192 bits has some 1450 bytes.
+// maxKeyBytes bounds a key record. One with 8192 bits has about 1450 bytes.
 const maxKeyBytes = 16 << 10
 
-// Key is a key record, RFC 6376 section 3.6.1.
+// Key is a key record (RFC 6376 section 3.6.1).
 type Key struct {
-	// Type is k=, "rsa" or "ed25519"; Bits the size of the key.
+	// Type is k=, "rsa" or "ed25519"; Bits is the size of the key.
 	Type string
 	Bits int
 	// Public is an *rsa.PublicKey or an ed25519.PublicKey, nil if Revoked.
 	Public crypto.PublicKey
-	// Revoked: p= is empty.
+	// Revoked is true if p= is empty.
 	Revoked bool
 	// Hashes is h=, nil for all; Services is s=, nil for all.
 	Hashes, Services []string
-	// Testing is t=y, NoSubdomains t=s.
+	// Testing is true with t=y, NoSubdomains with t=s.
 	Testing, NoSubdomains bool
 	// Notes is n=.
 	Notes string
 }
 
-// ParseKey reads the text of a key record, the strings of one TXT record
-// joined. Errors say what is wrong with the record; whether a sound key may
-// serve a signature is asked of [Key.Serves]. RSA keys of any size are sound
-// here. p= may hold a SubjectPublicKeyInfo, as everybody publishes, or the bare
-// RSAPublicKey that RFC 6376 section 3.6.1 speaks of.
+// ParseKey parses a key record from the joined strings of one TXT record. The error
+// says what is wrong with the record. [Key.Serves] checks whether a valid key may
+// serve a signature; ParseKey accepts RSA keys of any size. p= may hold the
+// RSAPublicKey of RFC 6376 section 3.6.1 or a SubjectPublicKeyInfo, which almost
+// all domains publish (RFC 6376 erratum 3017).
 func ParseKey(txt string) (*Key, error) {
 	if len(txt) > maxKeyBytes {
 		return nil, fmt.Errorf("dkim: the record is longer than %d bytes", maxKeyBytes)
@@ -102,8 +102,8 @@ func ParseKey(txt string) (*Key, error) {
 	return k, nil
 }
 
-// parseRSA reads both forms of an RSA key. Which it is tells the second
-// element: an INTEGER in RSAPublicKey, a BIT STRING in SubjectPublicKeyInfo.
+// parseRSA parses both forms of an RSA key. An RSAPublicKey begins with an INTEGER,
+// a SubjectPublicKeyInfo with a SEQUENCE.
 func parseRSA(der []byte) (*rsa.PublicKey, error) {
 	in := cryptobyte.String(der)
 	var seq cryptobyte.String
@@ -127,16 +127,16 @@ func parseRSA(der []byte) (*rsa.PublicKey, error) {
 		}
 		n, e = r.N, int64(r.E)
 	}
-	// An even modulus or exponent, or the exponent 1, is no RSA; a large
-	// exponent costs, and nobody has one.
+	// An even modulus, an even exponent and the exponent 1 are not RSA. A large
+	// exponent makes verification slow, and no real key has one.
 	if n.Sign() <= 0 || n.Bit(0) == 0 || e < 3 || e&1 == 0 || e > 1<<31-1 {
 		return nil, errors.New("dkim: p= is not a sound RSA key")
 	}
 	return &rsa.PublicKey{N: n, E: int(e)}, nil
 }
 
-// Serves reports why the key cannot serve the signature (RFC 6376 section
-// 6.1.2), nil if it can. Bounds of the key's size are the options'.
+// Serves returns nil if the key may serve the signature, or else an [*Error] that
+// says why not (RFC 6376 section 6.1.2). The options bound the size of the key.
 func (k *Key) Serves(s *Signature, o Options) error {
 	algorithm, hash, _ := strings.Cut(s.Algorithm, "-")
 	switch {
@@ -162,12 +162,12 @@ func (k *Key) Serves(s *Signature, o Options) error {
 	return nil
 }
 
-// VerifyDigest reports whether value signs the digest.
+// VerifyDigest reports whether value is a signature of the digest by the key.
 func (k *Key) VerifyDigest(hash crypto.Hash, digest, value []byte) bool {
 	switch pub := k.Public.(type) {
 	case *rsa.PublicKey:
 		return rsa.VerifyPKCS1v15(pub, hash, digest, value) == nil
-	case ed25519.PublicKey: // RFC 8463 section 3: PureEdDSA over the digest
+	case ed25519.PublicKey: // RFC 8463 section 3: PureEdDSA signs the digest
 		return len(value) == ed25519.SignatureSize && ed25519.Verify(pub, digest, value)
 	}
 	return false

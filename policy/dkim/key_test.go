@@ -19,7 +19,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// rsaKey and edKey are made once for all tests.
+// rsaKey and edKey are generated once for all tests.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -50,7 +50,7 @@ func spki(pub any) string {
 	return base64.StdEncoding.EncodeToString(der)
 }
 
-// bare is an RSAPublicKey of a modulus of bits and an exponent.
+// bare returns an RSAPublicKey with a modulus of so many bits and the exponent e.
 func bare(bits int, e int64) string {
 	n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 	n.SetBit(n, 0, 1)
@@ -231,7 +231,8 @@ func TestLookupKeys(t *testing.T) {
 	}
 }
 
-// TestExponent3: old keys have it, and it is sound with this padding.
+// TestExponent3 checks that keys with the exponent 3 verify. Old keys have it, and
+// it is secure with PKCS #1 v1.5 padding that is checked strictly.
 func TestExponent3(t *testing.T) {
 	t.Parallel()
 	key := rsaKey()

@@ -8,71 +8,70 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// KeyRef is what a signature says of the place of its key, in A-labels.
+// KeyRef is the place of a key, d= and s= of its signature in A-labels.
 type KeyRef struct{ Selector, Domain string }
 
-// KeyRef returns where the key of the signature is.
+// KeyRef returns the place of the signature's key.
 func (s *Signature) KeyRef() KeyRef { return KeyRef{s.Selector, s.Domain} }
 
 // KeyName returns the name at which a key is published (RFC 6376 section
 // 3.6.2.1).
 func KeyName(selector, domain string) string { return selector + "._domainkey." + domain }
 
-// Keys are the keys of one message's signatures, as the DNS has them. The zero
-// value has none.
-type Keys map[KeyRef]lookedUp
+// Keys are the keys that were looked up for the signatures of one message. The zero
+// value is empty.
+type Keys map[KeyRef]keyOrError
 
-// lookedUp is a key, or why there is none.
-type lookedUp struct {
+// keyOrError is a key, or the reason why there is none.
+type keyOrError struct {
 	key *Key
 	err error
 }
 
-var errNotAsked = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not asked for"}
+var errNotLookedUp = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not asked for"}
 
-// LookupKeys looks up keys at the same time, each once. It returns at the latest
-// when ctx ends.
+// LookupKeys looks up keys concurrently, each once. It returns when ctx ends at the
+// latest.
 func LookupKeys(ctx context.Context, r Resolver, wanted ...KeyRef) Keys {
 	keys := make(Keys, len(wanted))
 	var refs []KeyRef
 	var questions []dnscache.Question
 	for _, ref := range wanted {
-		if _, again := keys[ref]; again {
+		if _, duplicate := keys[ref]; duplicate {
 			continue
 		}
-		keys[ref] = lookedUp{err: errNotAsked}
+		keys[ref] = keyOrError{err: errNotLookedUp}
 		refs = append(refs, ref)
 		questions = append(questions, dnscache.Question{Name: KeyName(ref.Selector, ref.Domain), Type: dnscache.TXT})
 	}
 	for i, answer := range dnscache.LookupAll(ctx, r, questions) {
 		key, err := readKey(questions[i].Name, answer)
-		keys[refs[i]] = lookedUp{key, err}
+		keys[refs[i]] = keyOrError{key, err}
 	}
 	return keys
 }
 
-// Get returns a key that was looked up. An error is an [*Error]: TempError if the
-// DNS was in trouble, PermError if it states that there is no key or none that can
-// be read.
+// Get returns a key that was looked up. The error is an [*Error]: TempError after a
+// DNS failure, PermError if the DNS has no key or an invalid one.
 func (k Keys) Get(ref KeyRef) (*Key, error) {
 	if found, ok := k[ref]; ok {
 		return found.key, found.err
 	}
-	return nil, errNotAsked
+	return nil, errNotLookedUp
 }
 
-// Missing reports whether the DNS states that there is no such key, or none that
-// can be read.
+// Missing reports whether the DNS has no such key, or an invalid one. It is false
+// after a DNS failure.
 func (k Keys) Missing(ref KeyRef) bool {
 	_, err := k.Get(ref)
 	return err != nil && !temporary(err)
 }
 
-// readKey reads the answer to the lookup of a key.
+// readKey returns the key in the answer to its lookup.
 //
-// Of several TXT records, which RFC 6376 section 3.6.2.2 leaves undefined, the
-// first that is a key counts: a stray SPF record or a wildcard's text must not
-// take the key away.
+// RFC 6376 section 3.6.2.2 leaves several TXT records undefined. The first valid
+// key counts, so that a misplaced SPF record or the text of a wildcard does not
+// hide it.
 func readKey(name string, a *dnscache.Answer) (*Key, error) {
 	switch {
 	case a.Outcome == dnscache.Found:
@@ -88,17 +87,18 @@ func readKey(name string, a *dnscache.Answer) (*Key, error) {
 	return found.key, nil
 }
 
-// maxKeyRecords bounds the TXT records of one name that are read.
+// maxKeyRecords bounds the TXT records of one name that are parsed.
 const maxKeyRecords = 20
 
-// parsedAnswer is what the TXT records at the name of a key say.
+// parsedAnswer is the key in the TXT records of an answer, or the reason why there
+// is none.
 type parsedAnswer struct {
 	key *Key
-	err string // why there is no key
+	err string
 }
 
-// parseAnswer returns the first of the answer's texts that is a key, or what is
-// wrong with them.
+// parseAnswer returns the first valid key of an answer. Without one, the error is
+// that of the last record that begins with v=DKIM1, or else of the first record.
 func parseAnswer(a *dnscache.Answer) *parsedAnswer {
 	p := &parsedAnswer{err: "no text"}
 	for i, txt := range a.TXT {

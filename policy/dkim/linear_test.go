@@ -13,7 +13,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// counting is a hash that counts what it is given.
+// counting is a hash that counts its input.
 type counting struct {
 	nothing
 	bytes, writes int
@@ -25,9 +25,9 @@ func (c *counting) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What a body costs is in proportion to its size, whatever it is made of: each
-// hash gets no more bytes than there are, in calls of a useful size, and what is
-// allocated does not depend on the size.
+// The cost of a body is linear in its size for every content. Each hash gets no more
+// bytes than the body has, in few calls, and the allocations do not depend on the
+// size.
 func TestBodyWorkIsLinear(t *testing.T) {
 	for _, unit := range []struct{ name, text string }{
 		{"text", "The quick brown fox  jumps over the lazy dog. \r\n"},
@@ -73,8 +73,8 @@ func TestBodyWorkIsLinear(t *testing.T) {
 	}
 }
 
-// 100 signatures that each want another hash of the body get at most 20, and
-// ten look-ups.
+// 100 signatures with as many different body hashes cause at most 20 hashes and ten
+// lookups.
 func TestManySignaturesAreBounded(t *testing.T) {
 	t.Parallel()
 	zone := oracleZone()
@@ -116,7 +116,7 @@ func TestManySignaturesAreBounded(t *testing.T) {
 			bytes += c.bytes
 		}
 		if asked > 10 || len(hashes) > maxBodyHashes || bytes > 400*len(hashes) {
-			t.Errorf("%d signatures: %d look-ups, %d hashes of together %d bytes", n, asked, len(hashes), bytes)
+			t.Errorf("%d signatures: %d lookups, %d hashes of together %d bytes", n, asked, len(hashes), bytes)
 		}
 	}
 }

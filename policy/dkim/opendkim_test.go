@@ -17,11 +17,10 @@ import (
 
 var openDKIMResult = regexp.MustCompile(`(?m)^\s+dkim=(\w+)`)
 
-// TestOpenDKIM compares with OpenDKIM in its test mode, which needs neither
-// socket nor DNS, on mutated messages. It is skipped where Debian's package is
-// not installed. The test mode trims header values and completes the last line
-// before the filter sees them, so the header form is relaxed and messages end in
-// CRLF.
+// TestOpenDKIM compares with OpenDKIM on mutated messages. OpenDKIM runs in its test
+// mode, which needs neither socket nor DNS. That mode trims header values and
+// completes the last line, so the header form is relaxed and messages end in CRLF.
+// The test is skipped if Debian's package is not installed.
 func TestOpenDKIM(t *testing.T) {
 	t.Parallel()
 	bin, err := exec.LookPath("opendkim")

@@ -9,22 +9,24 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// Opinion is what another implementation of DKIM, go-msgauth, says about a
-// signature. It decides nothing: it is for an administrator who doubts ours.
+// Opinion is the result of another DKIM implementation, go-msgauth, for a
+// signature. It is for an administrator who doubts our result, and decides nothing.
 type Opinion struct {
 	Domain string `json:"domain"`
 	Result Status `json:"result"` // Pass, Fail, PermError or TempError
 	Reason string `json:"reason"`
-	// Agrees tells that both let the signature pass, or neither.
+	// Agrees reports whether the signature passes for both or for neither.
 	Agrees bool `json:"agrees"`
 }
 
-// SecondOpinion has go-msgauth verify a message with CRLF line ends, which it
-// holds in memory, asking the same resolver, and compares with what we found, ours,
-// in the order of the signatures. go-msgauth judges expiry by the clock of now,
-// fails every l= and knows no t=s, so that it can differ where nothing is wrong.
-// Signatures below those that we verify have no second opinion: it would hash the
-// body for each of thousands. The list is never nil.
+// SecondOpinion verifies a message with go-msgauth and compares the outcome with
+// ours, the results of [Verifier.Finish]. Lines of the message end in CRLF. The
+// list is in the order of the signatures and never nil.
+//
+// A difference does not always mean an error: go-msgauth uses the current time for
+// expiry, fails every signature with l=, and ignores t=s. go-msgauth holds the
+// message in memory and hashes the body for each signature, so signatures beyond
+// Options.MaxSignatures get no opinion.
 func SecondOpinion(ctx context.Context, mail io.Reader, r Resolver, ours []Result) []Opinion {
 	list := []Opinion{}
 	verified := len(ours)
@@ -64,8 +66,8 @@ func SecondOpinion(ctx context.Context, mail io.Reader, r Resolver, ours []Resul
 	return list
 }
 
-// noTXT is an answer without text. It is a net.Error, by which go-msgauth tells
-// trouble from absence.
+// noTXT is the error for an answer without text. It is a net.Error, because
+// go-msgauth tells a DNS failure from a missing key by that type.
 type noTXT struct{ outcome dnscache.Outcome }
 
 func (e noTXT) Error() string   { return e.outcome.String() }

@@ -10,8 +10,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// A message with thousands of signatures costs a second opinion no more of them
-// than it costs ours.
+// A second opinion verifies no more signatures than our own verification does.
 func TestSecondOpinionIsBounded(t *testing.T) {
 	t.Parallel()
 	var raw strings.Builder

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// oldKey is an RSA key of 1024 bits, the shortest that counts.
+// oldKey is an RSA key of 1024 bits, the shortest that verifiers accept.
 var oldKey = sync.OnceValue(func() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -24,8 +24,8 @@ var oldKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return k
 })
 
-// oracleKeys are key records by selector. Those that begin with "e" hold the
-// Ed25519 key, "o" the old one, others the RSA key.
+// oracleKeys are key records by selector. Selectors that begin with "e" have the
+// Ed25519 key, those with "o" the old key, and the others the RSA key.
 func oracleKeys() map[string]string {
 	p := "; p=" + spki(&rsaKey().PublicKey)
 	pkcs1 := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey))
@@ -60,14 +60,14 @@ func oracleKeys() map[string]string {
 	}
 }
 
-// oracleMail makes messages with signatures.
+// oracleMail generates messages with signatures.
 type oracleMail struct{ *mathrand.Rand }
 
 func (g oracleMail) one(choices ...string) string { return choices[g.IntN(len(choices))] }
 
 func (g oracleMail) chance(n int) bool { return g.IntN(n) == 0 }
 
-// rarely is the odd choice once in sixteen.
+// rarely returns odd once in sixteen calls, and usual otherwise.
 func (g oracleMail) rarely(odd, usual string) string {
 	if g.chance(16) {
 		return odd
@@ -83,7 +83,7 @@ func (g oracleMail) text(most int, pieces ...string) string {
 	return b.String()
 }
 
-// value is a field's value with odd white space and folds.
+// value returns a field's value with unusual white space and folds.
 func (g oracleMail) value() string {
 	return g.one(" ", " ", "", "  ", "\t", "\r\n ") +
 		g.text(8, "word", "a", " ", "  ", "\t", "\r\n\t", " \r\n ", "\r\n  ", ";", ":", "=", "é", "\"q\"", "x@example.org") + "end" + g.one("", "", " ", "\t", " \t ")
@@ -112,7 +112,8 @@ func (g oracleMail) body() string {
 	return body + g.one("end", "end\r\n", "end\r\n", "end \r\n", "end\r\n\r\n", "end\r\n \r\n\r\n", "", "\r\n", "\r\n\r\n\r\n", " \t\r\n\r\n", "\r\n \r\n", " ")
 }
 
-// names is h=: fields that are there and not, once or more often, From mostly.
+// names returns h=: names of present and absent fields, some repeated, From mostly
+// among them.
 func (g oracleMail) names() string {
 	n := []string{g.one("From", "from", "FROM")}
 	for _, name := range []string{"from", "To", "subject", "Subject", "Date", "X-Many", "x-many", "X-MANY", "x-many", "received", "X-None", "Message-ID", "X-Empty", "X-Space", "X-Long", "mime-version"} {
@@ -130,8 +131,8 @@ func (g oracleMail) names() string {
 	return strings.Join(n, g.one(":", ":", ":", " : ", ":\r\n\t", " :"))
 }
 
-// sign puts a signature on top of a message. It hashes by the reference
-// canonicalizations, whatever the tags say.
+// sign puts a signature on top of a message. It hashes with the reference
+// canonicalizations.
 func (g oracleMail) sign(mail string) string {
 	selectors := []string{
 		"rsa", "rsa", "ed", "ed", "ed", "ed", "old", "bare", "noversn", "onlyp", "late", "spaces", "sha256", "sha1", "both", "email", "all", "tls", "emailtoo",
@@ -232,7 +233,7 @@ func (g oracleMail) sign(mail string) string {
 
 func (g oracleMail) separator() string { return g.one("; ", "; ", ";", " ; ", ";\r\n\t", ";\r\n ") }
 
-// oddTags are tags that not all signatures have, most of them fit.
+// oddTags returns tags that few signatures have. Most are valid.
 func (g oracleMail) oddTags() (tags []string) {
 	now := time.Now().Unix()
 	if g.chance(4) {
@@ -257,8 +258,8 @@ func (g oracleMail) oddTags() (tags []string) {
 	return tags
 }
 
-// change makes a change on the way: some spare the signature, by one
-// canonicalization or both.
+// change changes a message as on its way. Some changes keep the signature valid
+// under one canonicalization or both.
 func (g oracleMail) change(mail string) string {
 	end := strings.Index(mail, "\r\n\r\n") + 2
 	if end < 2 {
@@ -293,13 +294,13 @@ func (g oracleMail) change(mail string) string {
 	case 12:
 		return header + g.one("From: other@example.net\r\n", "X-Many: low\r\n", "X-None: now\r\n", "Received: low\r\n") + body
 	case 13:
-		at := g.IntN(len(body)) // the empty line at least is there
+		at := g.IntN(len(body)) // body has at least the empty line
 		return header + body[:at] + g.one("x", "=", " ") + body[at:]
 	case 14:
 		return strings.Replace(mail, "h=", g.one("h=x-new:", "h= ", "h=:"), 1)
 	case 15:
 		return strings.Replace(mail, "b=", "b= ", 1)
-	case 16: // one letter of the header is another
+	case 16: // replace one letter of the header
 		at := g.IntN(len(header))
 		if c := header[at]; c >= 'a' && c <= 'y' {
 			return header[:at] + string(c+1) + header[at+1:] + body
@@ -310,7 +311,8 @@ func (g oracleMail) change(mail string) string {
 	return mail
 }
 
-// mail is a message with one signature or two, which may have changed since.
+// mail returns a message with one or two signatures. It may have been changed after
+// them.
 func (g oracleMail) mail() string {
 	mail := strings.Join(g.header(), "\r\n") + "\r\n\r\n" + g.body()
 	mail = g.sign(mail)

@@ -11,16 +11,16 @@ import (
 	"github.com/postvet/postvet/contrib/oracles"
 )
 
-// oracleSign tells a driver how to sign. PEM is the key, Seed an Ed25519 key's
-// seed in base64.
+// oracleSign is the input of a driver that signs. PEM is the key, Seed the seed of
+// an Ed25519 key in base64.
 type oracleSign struct {
 	Selector, Algorithm, Header, Body, PEM, Seed string
 	Length                                       bool
 }
 
-// runSigner has messages signed by a driver. Each signature must pass, unless
-// the driver's own verifier does not pass it either, or the body does not end in
-// CRLF: there, signers do as their verifiers (see dkimpyExplained and
+// runSigner signs messages with a driver. Each signature must pass, with two
+// exceptions: the driver's own verifier rejects it too, or the body does not end in
+// CRLF, where signers differ as their verifiers do (see dkimpyExplained and
 // libopendkimExplained).
 func runSigner(t *testing.T, driver string) {
 	t.Helper()
@@ -42,7 +42,7 @@ func runSigner(t *testing.T, driver string) {
 			s.Selector, s.Algorithm, s.PEM = "rsa", "rsa-sha256", rsaPEM
 		} else {
 			if driver == "libopendkim.py" {
-				s.Header = "relaxed" // its own verifier refuses what it makes in the simple form
+				s.Header = "relaxed" // its own verifier rejects its signatures in the simple form
 			}
 			s.Selector, s.Algorithm, s.PEM, s.Seed = "ed", "ed25519-sha256", edPEM, base64.StdEncoding.EncodeToString(edKey().Seed())
 		}
@@ -54,7 +54,7 @@ func runSigner(t *testing.T, driver string) {
 	var ours []Result
 	for i, a := range answers {
 		if len(a) != 1 || a[0].Result != "signed" {
-			continue // it finds the header wrong
+			continue // the driver rejects the header
 		}
 		signed++
 		mail := a[0].Reason + string(requests[i].Mail)

@@ -19,12 +19,12 @@ type oracleRequest struct {
 
 type oracleAnswer struct{ Result, Reason string }
 
-// oracleCase is a signature that one side passes and the other does not.
+// oracleCase is a signature that passes for only one of the two implementations.
 type oracleCase struct {
 	mail, field string
-	// bValue is the value of b= with the white space around it.
+	// bValue is the value of b= with its surrounding white space.
 	bValue string
-	// relaxed tells that the body's form is.
+	// relaxed is true if the canonicalization of the body is relaxed.
 	relaxed bool
 	ours    Result
 	theirs  oracleAnswer
@@ -34,16 +34,16 @@ func (c *oracleCase) String() string {
 	return fmt.Sprintf("ours   %+v\ntheirs %+v\n%q", c.ours, c.theirs, c.mail)
 }
 
-// oracleExplained is a class of differences: who is right by which section, and
-// when a difference is of the class.
+// oracleExplained is a class of differences: the section that decides, who is right
+// by it, and which cases belong to the class.
 type oracleExplained struct {
 	section, why string
 	applies      func(c *oracleCase) bool
 }
 
-// runOracle generates messages, has them verified by a driver and by us, and
-// fails on each difference in pass against not pass that the table does not
-// explain; the words for failure are ours to choose.
+// runOracle verifies generated messages with a driver and with this package. The
+// test fails on each difference between pass and not pass that the table does not
+// explain. The kinds of failure are not compared.
 func runOracle(t *testing.T, driver string, mails int, table []oracleExplained) {
 	t.Helper()
 	t.Parallel()
@@ -115,30 +115,29 @@ func runOracle(t *testing.T, driver string, mails int, table []oracleExplained) 
 	}
 }
 
-// weReject tells that ours is a permerror for a reason of this beginning that
-// the other does not see.
+// weReject reports whether our result is permerror with a reason that begins so.
 func (c *oracleCase) weReject(reason string) bool {
 	return c.ours.Status == PermError && strings.HasPrefix(c.ours.Reason, reason)
 }
 
-// theyReject tells that the other does not pass what we do, with a reason that
-// has the phrase.
+// theyReject reports whether a signature that passes here fails there with a reason
+// that contains the phrase.
 func (c *oracleCase) theyReject(phrase string) bool {
 	return c.ours.Status == Pass && strings.Contains(c.theirs.Reason, phrase)
 }
 
-// open tells that the body does not end in CRLF.
+// open reports whether the body does not end in CRLF.
 func (c *oracleCase) open() bool { return !strings.HasSuffix(c.mail, "\r\n") }
 
-// openBlank tells that it ends in white space.
+// openBlank reports whether the body ends in white space.
 func (c *oracleCase) openBlank() bool {
 	return strings.HasSuffix(c.mail, " ") || strings.HasSuffix(c.mail, "\t")
 }
 
 var (
-	// bFirst matches fields that begin with b= at the colon, bSpaced those with
-	// white space before its equals sign, bAlike those with another tag whose
-	// name ends in b.
+	// bFirst matches fields whose first tag is b= right after the colon, bSpaced
+	// fields with white space before the equals sign of b=, and bAlike fields
+	// with another tag whose name ends in b.
 	bFirst        = regexp.MustCompile(`^[^:]*:b=`)
 	bSpaced       = regexp.MustCompile(`[:;\s]b[ \t]+=`)
 	bAlike        = regexp.MustCompile(`[:;\s]bb=`)

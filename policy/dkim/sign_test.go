@@ -14,36 +14,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// signOptions say who signs and how. Domain, Selector and Key are required.
+// signOptions configure a signature. Domain, Selector and Key are required.
 type signOptions struct {
 	// Domain and Selector are d= and s=, in A-labels or U-labels.
 	Domain, Selector string
 	// Identity is i=; none if empty.
 	Identity string
-	// Key is an RSA key of at least 2048 bits (RFC 8301 section 3.2: 1024 is
-	// the least that verifiers take) or an Ed25519 key.
+	// Key is an RSA or Ed25519 key. RFC 8301 section 3.2: RSA keys should have
+	// at least 2048 bits, and verifiers reject those below 1024.
 	Key crypto.Signer
 	// HeaderForm and BodyForm are c=. The zero values are simple.
 	HeaderForm, BodyForm Canonicalization
-	// SignedFields is h=, the names of the fields to sign, each as often as it
-	// is to be signed. Default: those that RFC 6376 section 5.4.1 advises.
-	// From is always signed once more than it is there, so that none can be
-	// added.
+	// SignedFields is h=, the names of the fields to sign. A name that stands
+	// there more often than in the header is oversigned: nobody can add another
+	// such field. The default is the list of RFC 6376 section 5.4.1. From is
+	// named at least twice.
 	SignedFields []string
 	// Expires is x=; none if zero.
 	Expires time.Time
 }
 
-// advisedFields are the fields of RFC 6376 section 5.4.1 that a reader sees or a
-// mail client acts on. Those of which there must be one only are oversigned.
-const advisedFields = "From:From:Sender:Reply-To:Subject:Subject:Date:Date:To:To:Cc:Cc:Message-ID:Message-ID:" +
+// defaultFields are the fields of RFC 6376 section 5.4.1 that a mail client shows
+// or acts on. Most of those that may stand only once are oversigned.
+const defaultFields = "From:From:Sender:Reply-To:Subject:Subject:Date:Date:To:To:Cc:Cc:Message-ID:Message-ID:" +
 	"In-Reply-To:References:MIME-Version:Content-Type:Content-Type:Content-Transfer-Encoding:" +
 	"List-Id:List-Unsubscribe:List-Unsubscribe-Post"
 
 var errName = errors.New("dkim: not a domain name")
 
-// signMail reads a message with CRLF line ends from r and writes it to w, a
-// DKIM-Signature field on top. The message is held in memory.
+// signMail reads a message with CRLF line ends from r and writes it to w with a
+// DKIM-Signature field on top. It holds the message in memory.
 func signMail(w io.Writer, r io.Reader, o signOptions) error {
 	domain, ok := tagDomain(o.Domain)
 	if !ok {
@@ -55,7 +55,7 @@ func signMail(w io.Writer, r io.Reader, o signOptions) error {
 	}
 	fields := o.SignedFields
 	if fields == nil {
-		fields = strings.Split(advisedFields, ":")
+		fields = strings.Split(defaultFields, ":")
 	}
 	from := 0
 	for _, f := range fields {
@@ -91,7 +91,7 @@ func TestSign(t *testing.T) {
 	}{
 		{"5.4 From is oversigned", signOptions{Domain: "Example.ORG", Selector: "ed", Key: edKey(), SignedFields: []string{"Subject"}}, "From:From:Subject"},
 		{"5.4 From as asked", signOptions{Domain: "example.org", Selector: "ed", Key: edKey(), SignedFields: []string{"From", "To", "From", "From"}}, "From:To:From:From"},
-		{"5.4.1 default", signOptions{Domain: "example.org", Selector: "ed", Key: edKey(), Expires: time.Now().Add(time.Hour), Identity: "@example.org"}, advisedFields},
+		{"5.4.1 default", signOptions{Domain: "example.org", Selector: "ed", Key: edKey(), Expires: time.Now().Add(time.Hour), Identity: "@example.org"}, defaultFields},
 		{"domain", signOptions{Domain: "exa mple", Selector: "ed", Key: edKey()}, `dkim: signing: domain "exa mple": dkim: not a domain name`},
 		{"selector", signOptions{Domain: "example.org", Key: edKey()}, `dkim: signing: selector "": dkim: not a domain name`},
 		{"key", signOptions{Domain: "example.org", Selector: "ed"}, "dkim: signing: dkim: no signer specified"},

@@ -12,11 +12,11 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// thirtyTwo is a bh= of the right length.
+// thirtyTwo is a bh= of the length of SHA-256.
 const thirtyTwo = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-// field builds a DKIM-Signature of sound tags, in which the tags given are
-// replaced; "-x" leaves x out.
+// field returns a DKIM-Signature of valid tags, with the given tags replaced. "-x"
+// leaves x out.
 func field(tags ...string) message.Field {
 	base := []string{"v=1", "a=rsa-sha256", "d=example.org", "s=sel", "h=from:to", "bh=" + thirtyTwo, "b=c2ln"}
 	for _, t := range tags {

@@ -16,8 +16,8 @@ var (
 	stringSize       = int(reflect.TypeFor[string]().Size())
 )
 
-// Size returns the memory that p takes beside the DNS answer, whose text the
-// tags of the key share.
+// Size returns the octets of memory that p takes. It leaves out the text of the DNS
+// answer, which the strings of the key share.
 func (p *parsedAnswer) Size() int {
 	n := parsedAnswerSize + len(p.err)
 	if p.key == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// Size is about what the heap grows by.
+// Size is about the growth of the heap.
 func TestSize(t *testing.T) {
 	for name, txt := range map[string]string{
 		"RSA":           "v=DKIM1; k=rsa; p=" + bare(2048, 65537),

@@ -4,35 +4,35 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// maxTags bounds a tag list; the RFCs define 14 tags for a signature.
+// maxTags bounds a tag list. RFC 6376 section 3.5 defines 14 tags for a signature.
 const maxTags = 64
 
-// maxCited bounds each foreign text that a reason cites.
+// maxCited bounds each text from a message or the DNS that a reason quotes.
 const maxCited = 45
 
-// Tags is a tag list of RFC 6376 section 3.2, in the order written.
+// Tags is a tag list (RFC 6376 section 3.2) in its written order.
 type Tags []Tag
 
 // Tag is one tag of a list.
 type Tag struct {
 	// Name is case-sensitive.
 	Name string
-	// Value has no white space at its ends; folds within are kept.
+	// Value has no white space at its ends, but keeps folds inside.
 	Value string
-	// Start and End delimit the value with its surrounding white space in the
-	// parsed text, from behind the equals sign to the semicolon.
+	// Start and End are the place of the value and the white space around it in
+	// the parsed text, from after the equals sign to the semicolon.
 	Start, End int
 }
 
-// ParseTags reads a tag list. Tags that nobody knows are kept; a name that is
-// repeated, an empty list member other than the last, a name out of other
-// characters than letters, digits and underscore, a control character, and more
-// than 64 tags are errors.
+// ParseTags parses a tag list and keeps unknown tags. Its errors are an empty list,
+// a tag without an equals sign, an invalid or repeated name, an empty tag other
+// than the last, a control character in a value, and more than 64 tags.
 func ParseTags(text string) (Tags, error) {
 	if strings.Trim(text, whiteSpace) == "" {
 		return nil, errors.New("dkim: no tags")
@@ -52,7 +52,7 @@ func ParseTags(text string) (Tags, error) {
 			if end < len(text) {
 				return nil, errors.New("dkim: an empty tag between semicolons")
 			}
-			break // one semicolon may end the list
+			break // RFC 6376 section 3.2: a semicolon may end the list
 		}
 		if len(tags) == maxTags {
 			return nil, fmt.Errorf("dkim: more than %d tags", maxTags)
@@ -88,8 +88,9 @@ func (t Tags) Get(name string) (string, bool) {
 	return "", false
 }
 
-// whiteSpace is what may stand around names and values: FWS, and the single CR
-// or LF that key records carry when their text was folded in a zone file.
+// whiteSpace holds the characters that may surround names and values. These are the
+// characters of FWS; a CR or LF may stand alone, as in key records whose text was
+// folded in a zone file.
 const whiteSpace = " \t\r\n"
 
 func isTagName(s string) bool {
@@ -130,12 +131,33 @@ func splitList(s string) []string {
 	return parts
 }
 
-// decodeBase64 reads base64 with white space anywhere; the grammar of RFC 6376
-// section 2.10 leaves the padding to the writer.
+// decodeBase64 decodes base64 with white space anywhere. The grammar of RFC 6376
+// section 2.10 makes the padding optional.
 func decodeBase64(s string) ([]byte, error) {
 	s = withoutSpace(s)
 	for range 2 {
 		s = strings.TrimSuffix(s, "=")
 	}
 	return base64.RawStdEncoding.DecodeString(s)
+}
+
+// decodeQuotedPrintable decodes dkim-quoted-printable (RFC 6376 section 2.11) in
+// text without white space. An equals sign that two hexadecimal digits do not
+// follow stays, because some signers do not encode addresses.
+func decodeQuotedPrintable(s string) string {
+	if !strings.Contains(s, "=") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '=' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				out = append(out, byte(n))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
 }

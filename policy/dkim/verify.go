@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +12,9 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Verifier verifies all signatures of one message: create it at the end of the
-// header, look up the keys while its Bodies are fed with the body, Finish.
+// Verifier verifies all DKIM signatures of one message. Create it at the end of the
+// header, look up the keys while the body is written to the Bodies, close the
+// Bodies, and call Finish.
 type Verifier struct {
 	opt    Options
 	header *HeaderIndex
@@ -26,15 +26,15 @@ type check struct {
 	at   int // position of its field
 	sig  *Signature
 	body *BodyHash
-	err  error // what was wrong before the key was asked for
-	// probe is the body's hash in the other form, added what follows the signed
-	// body, see Probe.
-	probe *BodyHash
-	added *appended
+	err  error // the failure that needs neither key nor body
+	// probe and appended are set by Probe: the hash of the body in relaxed form,
+	// and the search for the end of the signed body.
+	probe    *BodyHash
+	appended *appended
 }
 
-// NewVerifier reads the DKIM-Signature fields of h and registers the body
-// hashes that they need with bodies.
+// NewVerifier parses the DKIM-Signature fields of h and registers the body hashes
+// that they need with bodies.
 func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier {
 	v := &Verifier{opt: o}
 	for i := range h {
@@ -52,7 +52,7 @@ func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier {
 	return v
 }
 
-// Domains returns the d= of the signatures that may come to pass.
+// Domains returns d= of the signatures that have not failed yet.
 func (v *Verifier) Domains() []string {
 	var domains []string
 	for _, c := range v.checks {
@@ -63,7 +63,7 @@ func (v *Verifier) Domains() []string {
 	return domains
 }
 
-// read parses one field and decides all that needs neither key nor body.
+// read parses one field and makes all checks that need neither key nor body.
 func (v *Verifier) read(c *check, f message.Field, bodies *Bodies, excess bool) {
 	c.sig, c.err = ParseSignature(f)
 	if excess {
@@ -83,8 +83,8 @@ func (v *Verifier) read(c *check, f message.Field, bodies *Bodies, excess bool) 
 	}
 }
 
-// CheckHash refuses SHA-1: RFC 8301 section 3.1, such signatures have failed
-// for good.
+// CheckHash returns an error for SHA-1. RFC 8301 section 3.1: such a signature has
+// permanently failed.
 func CheckHash(s *Signature, o Options) error {
 	if s.Hash == crypto.SHA1 && !o.historic {
 		return permanent(FailureAlgorithm, "algorithm %s is no longer valid", s.Algorithm)
@@ -92,13 +92,13 @@ func CheckHash(s *Signature, o Options) error {
 	return nil
 }
 
-// maxAhead is how far t= may lie ahead of our clock. RFC 6376 section 3.5 leaves
-// it to us whether the future is ignored. A clock that takes its local time for
-// UTC is off by up to 14 hours, and nothing is forged by that.
+// maxAhead is how far t= may be ahead of our clock. RFC 6376 section 3.5 allows
+// verifiers to ignore signatures from the future. A signer that takes its local
+// time for UTC is up to 14 hours ahead, and that does not help a forger.
 const maxAhead = 24 * time.Hour
 
-// CheckTimes refuses signatures that expired longer ago than the skew, or that
-// are from the future by more than a day.
+// CheckTimes returns an error for a signature that has expired, or that is from the
+// future by more than a day. Both times allow for Options.Skew.
 func CheckTimes(s *Signature, o Options) error {
 	now := o.now()
 	if s.Expires >= 0 && now.Add(-o.skew()).Unix() > s.Expires {
@@ -112,13 +112,13 @@ func CheckTimes(s *Signature, o Options) error {
 
 func utc(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// NeedsKeys reports whether there is a signature that may come to pass.
+// NeedsKeys reports whether a signature has not failed yet.
 func (v *Verifier) NeedsKeys() bool {
 	return slices.ContainsFunc(v.checks, func(c *check) bool { return c.err == nil })
 }
 
-// LookupKeys looks up the keys of the signatures that may come to pass. It returns
-// at the latest when ctx ends.
+// LookupKeys looks up the keys of the signatures that have not failed yet. It
+// returns when ctx ends at the latest.
 func (v *Verifier) LookupKeys(ctx context.Context, r Resolver) Keys {
 	var wanted []KeyRef
 	for _, c := range v.checks {
@@ -129,14 +129,14 @@ func (v *Verifier) LookupKeys(ctx context.Context, r Resolver) Keys {
 	return LookupKeys(ctx, r, wanted...)
 }
 
-// Finish returns one result per DKIM-Signature field, in order from the top;
-// none, and not nil, if there is no such field. Bodies must be closed before.
+// Finish returns one result per DKIM-Signature field, from the top down. Without
+// such a field it returns an empty list, not nil. The Bodies must be closed before.
 func (v *Verifier) Finish(keys Keys) []Result {
 	results := make([]Result, len(v.checks))
 	for i, c := range v.checks {
 		v.finish(c, keys, &results[i])
 	}
-	tellApart(results, v.checks)
+	setPrefixes(results, v.checks)
 	return results
 }
 
@@ -155,7 +155,7 @@ func (v *Verifier) finish(c *check, keys Keys, res *Result) {
 	}
 	key, err := keys.Get(s.KeyRef())
 	if err != nil {
-		res.fail(v.withoutKey(c, err))
+		res.fail(v.keyFailure(c, err))
 		return
 	}
 	res.KeyBits, res.Testing = key.Bits, key.Testing
@@ -180,10 +180,10 @@ func (v *Verifier) finish(c *check, keys Keys, res *Result) {
 
 var errHeader = &Error{Status: Fail, Failure: FailureHeader, Reason: "signature does not match: a signed header field was changed"}
 
-// withoutKey returns what is wrong with a signature whose key is not there. If
-// only the look-up failed, a body that does not fit is still known not to fit,
-// and the signer's DNS, which may be the forger's, cannot put that off.
-func (v *Verifier) withoutKey(c *check, keyErr error) error {
+// keyFailure returns the failure of a signature without a key. If the lookup failed
+// but the body hash does not match, the signature has failed whatever the key is.
+// A forger's DNS server then cannot turn fail into temperror.
+func (v *Verifier) keyFailure(c *check, keyErr error) error {
 	if !temporary(keyErr) {
 		return keyErr
 	}
@@ -193,7 +193,8 @@ func (v *Verifier) withoutKey(c *check, keyErr error) error {
 	return keyErr
 }
 
-// CheckBody compares the body's hash with bh=. The bodies must be closed.
+// CheckBody returns an error if the body's hash differs from bh=. The Bodies must be
+// closed before.
 func CheckBody(s *Signature, h *BodyHash) error {
 	switch {
 	case h == nil || h.Sum() == nil:
@@ -206,31 +207,16 @@ func CheckBody(s *Signature, h *BodyHash) error {
 	return nil
 }
 
-// outcomeOf returns the result that an error leads to, and why.
-func outcomeOf(err error) (Status, string, Failure) {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Status, e.Reason, e.Failure
-	}
-	return TempError, err.Error(), FailureInternal
-}
-
-// temporary reports whether an error leads to TempError.
-func temporary(err error) bool {
-	status, _, _ := outcomeOf(err)
-	return status == TempError
-}
-
-// Bounds of Result.Signature: RFC 6008 section 4 asks for at least 8
-// characters; more than 64 tell nobody anything.
+// minPrefix and maxPrefix bound Result.Signature. RFC 6008 section 4 asks for at
+// least 8 characters.
 const (
 	minPrefix = 8
 	maxPrefix = 64
 )
 
-// tellApart sets the start of b= of each result, as long as it must be to
-// differ from the others (RFC 6008 section 4).
-func tellApart(results []Result, checks []*check) {
+// setPrefixes sets Result.Signature of each result to the start of b= that tells it
+// from the others (RFC 6008 section 4).
+func setPrefixes(results []Result, checks []*check) {
 	order := make([]int, len(checks))
 	for i := range order {
 		order[i] = i
@@ -248,7 +234,7 @@ func tellApart(results []Result, checks []*check) {
 	}
 }
 
-// differAt returns how many bytes of a tell it from b, 0 if they are equal.
+// differAt returns how many bytes of a distinguish it from b, 0 if they are equal.
 func differAt(a, b string) int {
 	if a == b {
 		return 0
