@@ -61,7 +61,7 @@ var graph = []struct{ path, imports string }{
 	// The conversation, the decision and its reasons.
 	{"policy", "policy/explain policy/result policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
 	{"policy/rules", "policy/explain policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
-	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf dnscache"},
+	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
 	{"policy/result", "policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// What a rule may ask.
@@ -92,7 +92,7 @@ var graph = []struct{ path, imports string }{
 var outside = []struct{ path, importers string }{
 	{"github.com/coreos/go-systemd", "cmd/postvet/internal/service"},
 	{"github.com/emersion/go-milter", "filter/milter contrib/bench/floor/gomilter"},
-	{"github.com/emersion/go-msgauth", "policy/dkim policy/authres contrib/..."},
+	{"github.com/emersion/go-msgauth", "policy/dkim contrib/..."},
 	{"github.com/expr-lang/expr", "policy/condition"},
 	{"github.com/gaissmai/bart", "policy/addrlist"},
 	{"github.com/miekg/dns", "dnscache/..."},
