@@ -13,18 +13,18 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// checker goes through an expression as it is compiled: it refuses what the
-// language has and a rule must not use, finds comparisons that can never hold,
-// and turns the literals of our functions into what is compared.
+// checker walks an expression while it is compiled. It rejects constructs that
+// a rule must not use, finds comparisons that can never hold, and replaces the
+// literal arguments of our functions by compiled values.
 type checker struct {
 	source string
 	lists  map[string]*addrlist.List
 	err    *Error
-	// prior tells that err says more than what the library found.
+	// prior is true if err says more than the library's own error.
 	prior bool
 }
 
-// Visit implements ast.Visitor; a node comes after those below it.
+// Visit implements ast.Visitor. The library visits a node after its children.
 func (c *checker) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
@@ -44,13 +44,14 @@ func (c *checker) Visit(node *ast.Node) {
 	}
 }
 
+// fault records an error unless there is one.
 func (c *checker) fault(n ast.Node, problem, remedy string) {
 	if c.err == nil {
 		c.err = errorAt(c.source, n, problem, remedy)
 	}
 }
 
-// faultFirst is fault for what the library would describe worse.
+// faultFirst is fault for a problem that the library would describe worse.
 func (c *checker) faultFirst(n ast.Node, problem, remedy string) {
 	if c.err == nil {
 		c.prior = true
@@ -58,7 +59,8 @@ func (c *checker) faultFirst(n ast.Node, problem, remedy string) {
 	c.fault(n, problem, remedy)
 }
 
-// builtin refuses what the library's parser knows although it is switched off.
+// builtin rejects builtins that the library's parser accepts although they are
+// disabled.
 func (c *checker) builtin(n *ast.BuiltinNode) {
 	switch {
 	case !slices.Contains(allowed, n.Name):
@@ -68,6 +70,7 @@ func (c *checker) builtin(n *ast.BuiltinNode) {
 	}
 }
 
+// call checks a call and compiles its literal arguments.
 func (c *checker) call(n *ast.CallNode) {
 	callee, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok {
@@ -75,7 +78,7 @@ func (c *checker) call(n *ast.CallNode) {
 		return
 	}
 	known := slices.ContainsFunc(own, func(f Function) bool { return f.Name == callee.Value })
-	if !known || len(n.Arguments) < 2 { // the library will say so
+	if !known || len(n.Arguments) < 2 { // the library reports it
 		return
 	}
 	var texts []*ast.StringNode
@@ -97,7 +100,7 @@ func (c *checker) call(n *ast.CallNode) {
 	}
 }
 
-// compare makes what a function compares with.
+// compare returns the compiled value that a function compares with.
 func (c *checker) compare(function string, texts []*ast.StringNode) (any, bool) {
 	switch function {
 	case "within":
@@ -132,6 +135,7 @@ func (c *checker) compare(function string, texts []*ast.StringNode) (any, bool) 
 	return list, true
 }
 
+// binary checks an operator and its operands.
 func (c *checker) binary(n *ast.BinaryNode) {
 	switch n.Operator {
 	case "and", "or", "&&", "||", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "contains", "startsWith", "endsWith":
@@ -162,7 +166,7 @@ func (c *checker) compared(left, right ast.Node) {
 	c.value(f, f.Name, text)
 }
 
-// member checks a literal that is looked for in a list of facts.
+// member checks a literal that is searched in a list of facts.
 func (c *checker) member(left, right ast.Node) {
 	f := factOf(right)
 	text, ok := left.(*ast.StringNode)
@@ -172,6 +176,8 @@ func (c *checker) member(left, right ast.Node) {
 	c.value(f, "an entry of "+f.Name, text)
 }
 
+// value reports a literal that a fact can never equal. name is how the error names
+// the fact.
 func (c *checker) value(f *Fact, name string, text *ast.StringNode) {
 	s := text.Value
 	switch f.Kind {
@@ -203,7 +209,7 @@ func (c *checker) value(f *Fact, name string, text *ast.StringNode) {
 	}
 }
 
-// factOf returns the fact that a node names, nil if it names none.
+// factOf returns the fact that a node names, or nil if it names none.
 func factOf(n ast.Node) *Fact {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
@@ -219,6 +225,7 @@ func factOf(n ast.Node) *Fact {
 // maxPattern bounds a compiled pattern in instructions.
 const maxPattern = 1000
 
+// pattern checks the regular expression of matches.
 func (c *checker) pattern(n *ast.BinaryNode) {
 	text, ok := n.Right.(*ast.StringNode)
 	if !ok {
@@ -234,7 +241,7 @@ func (c *checker) pattern(n *ast.BinaryNode) {
 	}
 }
 
-// patternSize is the number of instructions of a compiled pattern.
+// patternSize returns the number of instructions of a compiled pattern.
 func patternSize(s string) (int, error) {
 	re, err := syntax.Parse(s, syntax.Perl)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/errors.golden with what is said now")
 
-// spoofed is what is known of a spoof that came over a mailing list.
+// spoofed are the facts of a spoofed message that came through a mailing list.
 func spoofed() *Facts {
 	return &Facts{
 		Client: "192.0.2.7", Listener: "smtp", Socket: "inet:127.0.0.1:8890", PTR: "mx.example.org", Helo: "mx.example.org", MailFrom: "Ann@lists.example.org", MailFromDomain: "lists.example.org",
@@ -83,8 +83,8 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// refused are expressions that must not compile; testdata/errors.golden has what
-// is said about each.
+// refused are expressions that must not compile. testdata/errors.golden has the
+// error for each.
 var refused = []string{
 	``,
 	`dmark == "fail"`,
@@ -177,8 +177,8 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// The manual is made of the table of facts: it must have all that an expression
-// can name, and nothing else.
+// TestEveryFactIsDocumented: the manual is generated from the table of facts.
+// It must have exactly the names that an expression can use.
 func TestEveryFactIsDocumented(t *testing.T) {
 	t.Parallel()
 	for what, pair := range map[string]struct {
@@ -231,7 +231,8 @@ func TestAlways(t *testing.T) {
 	}
 }
 
-// What fails while it runs does not hold, and says why.
+// TestRunTimeErrors checks that a condition that fails at run time does not
+// hold, and that the error says why.
 func TestRunTimeErrors(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{`size % dns_failed == 0`, `rcpts[7] == "x"`, `signatures[size].bits > 1`} {
@@ -244,7 +245,7 @@ func TestRunTimeErrors(t *testing.T) {
 		if holds || err == nil || strings.ContainsAny(err.Error(), "\n") {
 			t.Errorf("%s: %v, %v", source, holds, err)
 		}
-		// The next one is not touched by it.
+		// The failure does not affect the next evaluation.
 		if c, _ := Compile(`list and from == "bank.example"`, Options{}); c != nil {
 			if holds, err := c.Holds(spoofed()); !holds || err != nil {
 				t.Errorf("afterwards: %v, %v", holds, err)

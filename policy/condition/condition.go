@@ -1,30 +1,33 @@
-// Package condition says when a rule of the admin's applies: as an expression
-// over what is known of a message, and as plain keys for what needs none.
+// Package condition decides whether a rule of the administrator applies to a
+// message. A condition is an expression over the facts of the message
+// ([Compile]), or a plain key with a list of values ([NewTest]).
 //
 // # The language
 //
 // Expressions are those of expr-lang/expr. Its operators are words (and, or,
-// not, in, contains, startsWith, endsWith, matches), and a list is asked with
-// any(rcpts, # endsWith "@example.org"), which reads as it is spoken. CEL, the
-// alternative, writes &&, || and rcpts.exists(r, r.endsWith("...")), and brings
-// protocol buffers and a parser generator along. CEL's one advantage, a cost
-// limit, is built here.
+// not, in, contains, startsWith, endsWith, matches), and any(rcpts, # endsWith
+// "@example.org") searches a list. The alternative CEL writes &&, || and
+// rcpts.exists(r, r.endsWith("...")) and depends on protocol buffers and a
+// parser generator. Its one advantage is a cost limit, which this package adds.
 //
-// What an expression may name is a field of [Facts]; what it may call are any,
-// all, none, one, count, len and lower of expr, and within, below and listed of
-// this package. It cannot build lists, name a pattern that is not a literal, or
-// reach anything outside of the message.
+// An expression may name the fields of [Facts]. It may call any, all, none,
+// one, count, len and lower of expr, and within, below and listed of this
+// package. It cannot build lists, use a pattern that is not a literal, or reach
+// anything outside of the message.
 //
 // # Limits
 //
-// An expression has at most [MaxSource] octets, 500 nodes, and for the worst
-// message that there can be (1000 recipients, 100 signatures, texts of
-// [MaxText] octets) at most [MaxCost] steps. All is checked when it is compiled:
-// what compiles ends, soon. Patterns are RE2's, whose time grows with the text
-// alone.
+// An expression has at most [MaxSource] octets and 500 nodes. It takes at most
+// [MaxCost] steps for the most expensive message (1000 recipients, 100
+// signatures, texts of [MaxText] octets). Compile checks all limits, so a
+// compiled expression always ends soon. Patterns are RE2's, whose time is
+// linear in the text.
 //
-// A condition that fails while it runs, such as one that divides by zero, does
-// not hold, and says so in an error.
+// # Errors
+//
+// An [Error] of Compile names the place, the problem and the remedy. A
+// condition that fails at run time, for example by a division by zero, does not
+// hold and returns an error.
 package condition
 
 import (
@@ -44,22 +47,22 @@ import (
 
 // Limits of an expression.
 const (
-	// MaxSource is its length in octets.
+	// MaxSource bounds the length in octets.
 	MaxSource = 4096
-	// MaxText is how much of each text a condition sees, in octets. Who fills in
-	// Facts cuts there.
+	// MaxText bounds each text that a condition sees, in octets. The caller
+	// cuts the texts in Facts.
 	MaxText = 512
-	// MaxCost is the number of steps it may take for the worst message. A step
-	// is some ten nanoseconds.
+	// MaxCost bounds the steps for the most expensive message. A step takes
+	// about ten nanoseconds.
 	MaxCost = 5_000_000
 
 	maxNodes = 500
-	maxCited = 65 // a text that an error cites, with its quotes
+	maxCited = 65 // bounds a text cited in an error, with its quotes
 )
 
-// Options inform a compilation. The zero value works.
+// Options configure a compilation. The zero value works.
 type Options struct {
-	// Lists are what listed() may name.
+	// Lists are the lists that listed() may name.
 	Lists map[string]*addrlist.List
 }
 
@@ -68,14 +71,14 @@ type Condition struct {
 	source  string
 	program *vm.Program
 	cost    int
-	// always is set if the expression says the same of every message.
+	// always is the result if it is the same for every message, else nil.
 	always *bool
 	needs  needs
 	uses   uses
 }
 
-// Compile reads an expression and checks all of it: names, types, functions,
-// words that a fact cannot be, and cost. An error is an *Error.
+// Compile parses an expression and checks names, types, functions, words that a
+// fact cannot have, and cost. An error is an *Error.
 func Compile(source string, o Options) (*Condition, error) {
 	if len(source) > MaxSource {
 		return nil, &Error{Line: 1, Column: 1, Problem: fmt.Sprintf("the expression has %d octets", len(source)), Remedy: fmt.Sprintf("write at most %d, or split the rule", MaxSource)}
@@ -108,8 +111,8 @@ func Compile(source string, o Options) (*Condition, error) {
 	return c, nil
 }
 
-// compile turns a panic of the library, which only a fault of it can cause,
-// into an error.
+// compile returns a panic of the library, which only a defect in it can cause,
+// as an error.
 func compile(source string, check *checker) (program *vm.Program, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -124,11 +127,11 @@ func compile(source string, check *checker) (program *vm.Program, err error) {
 	)...)
 }
 
-// machines are reused: a machine keeps its stack.
+// machines holds virtual machines for reuse, because a machine keeps its stack.
 var machines = sync.Pool{New: func() any { return &vm.VM{MemoryBudget: 10_000} }}
 
-// Holds reports whether the condition holds. If it fails while it runs it does
-// not, and the error says why and where.
+// Holds reports whether the condition holds. A condition that fails at run time
+// does not hold; the error says why and where.
 func (c *Condition) Holds(f *Facts) (holds bool, err error) {
 	if c.always != nil {
 		return *c.always, nil
@@ -136,7 +139,7 @@ func (c *Condition) Holds(f *Facts) (holds bool, err error) {
 	m := machines.Get().(*vm.VM)
 	out, err := m.Run(c.program, f)
 	if err != nil {
-		// The machine may be in any state.
+		// The machine may be in an undefined state, so it is not reused.
 		return false, errors.New(runError(err))
 	}
 	machines.Put(m)
@@ -147,6 +150,7 @@ func (c *Condition) Holds(f *Facts) (holds bool, err error) {
 	return holds, nil
 }
 
+// runError returns the text of a run-time error with its place.
 func runError(err error) string {
 	var at *file.Error
 	if errors.As(err, &at) {
@@ -155,11 +159,11 @@ func runError(err error) string {
 	return err.Error()
 }
 
-// Cost is the number of steps that the worst message takes.
+// Cost returns the number of steps for the most expensive message.
 func (c *Condition) Cost() int { return c.cost }
 
-// Always reports whether the expression says the same of every message, and
-// what.
+// Always reports whether the result is the same for every message, and which it
+// is.
 func (c *Condition) Always() (value, constant bool) {
 	if c.always == nil {
 		return false, false

@@ -6,22 +6,25 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// weight is what the worst message makes of a node: the steps that it takes,
-// and how long its value, a text or a list, can be.
+// weight is the cost of a node for the most expensive message: its steps, and
+// the maximal length of its value if that is a text or a list.
 type weight struct{ steps, length int }
 
-// cost returns the steps that the worst message takes, and the loop that takes most.
+// cost returns the steps for the most expensive message, and the most expensive
+// loop.
 func cost(tree ast.Node) (int, ast.Node) {
 	w := weigher{}
 	return w.of(tree).steps, w.costliest
 }
 
+// weigher computes weights. costliest is the loop with the
+// most steps.
 type weigher struct {
 	costliest ast.Node
 	most      int
 }
 
-// all sums the weights of nodes.
+// all returns the sum of the steps of nodes.
 func (w *weigher) all(nodes ...ast.Node) (steps int) {
 	for _, n := range nodes {
 		if n != nil {
@@ -31,6 +34,7 @@ func (w *weigher) all(nodes ...ast.Node) (steps int) {
 	return steps
 }
 
+// of returns the weight of a node.
 func (w *weigher) of(n ast.Node) weight {
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -54,7 +58,8 @@ func (w *weigher) of(n ast.Node) weight {
 		a, b := w.of(n.Exp1), w.of(n.Exp2)
 		return weight{plus(1, w.of(n.Cond).steps, a.steps, b.steps), max(a.length, b.length)}
 	case *ast.CallNode:
-		// Our functions compare with each prefix, or walk up a domain.
+		// Our functions compare with each prefix, or look up each parent of a
+		// domain.
 		return weight{plus(40, w.all(n.Arguments...), compared(n)), 0}
 	case *ast.BuiltinNode:
 		return w.builtin(n)
@@ -64,6 +69,7 @@ func (w *weigher) of(n ast.Node) weight {
 	return weight{math.MaxInt32, math.MaxInt32} // not in the language
 }
 
+// compared returns the number of values that a call compares with.
 func compared(n *ast.CallNode) int {
 	if len(n.Arguments) == 2 {
 		if c, ok := n.Arguments[1].(*ast.ConstantNode); ok {
@@ -92,7 +98,8 @@ func (w *weigher) binary(n *ast.BinaryNode) weight {
 	steps := plus(1, l.steps, r.steps)
 	switch n.Operator {
 	case "matches":
-		// Each instruction may see each octet; some ten of these are a step.
+		// Each instruction may run for each octet; about ten of these are a
+		// step.
 		size := maxPattern
 		if s, ok := n.Right.(*ast.StringNode); ok {
 			if n, err := patternSize(s.Value); err == nil {
@@ -113,7 +120,7 @@ func (w *weigher) binary(n *ast.BinaryNode) weight {
 	return weight{steps, 0}
 }
 
-// plus and times stop at a bound that no limit reaches.
+// plus and times saturate at math.MaxInt32, which is above every limit.
 func plus(ns ...int) int {
 	sum := 0
 	for _, n := range ns {

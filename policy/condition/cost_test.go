@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// worst is the message that costs most: as many recipients, signatures and
-// sealers as there can be, and texts as long as they can be.
+// worst is the most expensive message: the maximal number of recipients,
+// signatures and sealers, and texts of the maximal length.
 func worst() *Facts {
 	long := strings.Repeat("a", MaxText-13) + "@here.example"
 	f := spoofed()
@@ -27,7 +27,8 @@ func worst() *Facts {
 	return f
 }
 
-// The most expensive expressions that compile end soon, whatever the message.
+// TestStepLimit checks that the most expensive expressions that compile end
+// soon for every message.
 func TestStepLimit(t *testing.T) {
 	t.Parallel()
 	const most = 10 * time.Second // some hundredths of a second without the race detector on an idle machine
@@ -57,8 +58,8 @@ func TestStepLimit(t *testing.T) {
 	}
 }
 
-// FuzzCompile looks for expressions that hang, panic, pass without a bound, or
-// are refused without a place and a remedy.
+// FuzzCompile looks for expressions that hang, cause a panic, exceed the
+// bounds, or are rejected without a place and a remedy.
 func FuzzCompile(f *testing.F) {
 	for _, s := range refused {
 		f.Add(s)

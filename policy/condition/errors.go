@@ -15,17 +15,17 @@ import (
 	"github.com/postvet/postvet/policy/spelling"
 )
 
-// Error is what is wrong with an expression, where, and what would be right.
+// Error is an error in an expression, with its place and remedy.
 type Error struct {
 	// Line and Column count from 1, Column in characters.
 	Line, Column int
-	// Source is the line of the expression.
+	// Source is the erroneous line of the expression.
 	Source string
-	// Problem is what is wrong, Remedy what would be right.
+	// Problem says what is wrong, Remedy what to write instead.
 	Problem, Remedy string
 }
 
-// Error says it on one line: "line 1, column 9: problem; remedy".
+// Error returns one line: "line 1, column 9: problem; remedy".
 func (e *Error) Error() string {
 	s := fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Problem)
 	if e.Remedy != "" {
@@ -34,9 +34,9 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Caret shows the place: the line, and below it a caret.
+// Caret returns the erroneous line and below it a caret at the place.
 func (e *Error) Caret() string {
-	const before, after = 50, 30 // what is shown of a long line
+	const before, after = 50, 30 // characters shown of a long line
 	line := []rune(foreign.Terminal(strings.ReplaceAll(e.Source, "\t", " "), foreign.Whole))
 	at := min(max(e.Column-1, 0), len(line))
 	if from := at - before; from > 0 {
@@ -48,6 +48,7 @@ func (e *Error) Caret() string {
 	return strings.TrimRight(string(line), " ") + "\n" + strings.Repeat(" ", at) + "^"
 }
 
+// errorAt returns an error at the place of a node.
 func errorAt(source string, n ast.Node, problem, remedy string) *Error {
 	from := 0
 	if n != nil {
@@ -58,7 +59,7 @@ func errorAt(source string, n ast.Node, problem, remedy string) *Error {
 	return e
 }
 
-// place finds line and column of the n-th character.
+// place returns an Error with the line and column of the n-th character.
 func place(source string, n int) *Error {
 	e := &Error{Line: 1, Column: 1}
 	rest := source
@@ -87,7 +88,7 @@ var (
 	wrongResult   = regexp.MustCompile(`^expected bool, but got (.+)`)
 )
 
-// explain puts an error of the library into our words.
+// explain rewrites an error of the library in our terms.
 func explain(source string, err error) *Error {
 	e := &Error{Line: 1, Column: 1, Source: firstLine(source), Problem: err.Error()}
 	var at *file.Error
@@ -149,13 +150,15 @@ func explain(source string, err error) *Error {
 	return e
 }
 
-// typeNames says what types are, in words.
+// typeNames replaces the names of Go types by words.
 func typeNames(s string) string {
 	return strings.NewReplacer("[]string", "a list of texts", "[]condition.Signature", "the list of signatures",
 		"condition.Signature", "a signature", "string", "a text", "bool", "true or false", "int", "a number",
 		"float64", "a number", "[]interface {}", "a list", "interface {}", "a value").Replace(s)
 }
 
+// mismatchRemedy returns the remedy for an operator between values of different
+// types.
 func mismatchRemedy(operator, types string) string {
 	switch {
 	case strings.Contains(types, "[]condition.Signature"):
@@ -170,6 +173,7 @@ func mismatchRemedy(operator, types string) string {
 	return "compare values of the same kind with " + operator
 }
 
+// suggestName returns the remedy for an unknown name.
 func suggestName(name string) string {
 	for _, f := range own {
 		if f.Name == name {
@@ -189,6 +193,7 @@ func suggestName(name string) string {
 	return suggest(name, candidates, "\"postvet policy explain --facts\" prints every name; texts stand in quotes")
 }
 
+// functionsText returns a remedy that shows how to call our functions.
 func functionsText() string {
 	var forms []string
 	for _, f := range own {
@@ -205,7 +210,7 @@ func names(table []Fact) []string {
 	return out
 }
 
-// lists are the facts that are lists.
+// lists returns the names of the facts that are lists.
 func lists() (out []string) {
 	for _, f := range facts {
 		if f.Most > 0 {
@@ -228,8 +233,8 @@ func firstLine(s string) string {
 	return line
 }
 
-// suggest returns the remedy that names what word was probably meant to be, or
-// else otherwise.
+// suggest returns a remedy that names the candidate most similar to word, or
+// otherwise if none is similar.
 func suggest(word string, candidates []string, otherwise string) string {
 	if name := spelling.Nearest(word, candidates); name != "" {
 		return "did you mean " + name + "?"

@@ -2,9 +2,10 @@ package condition
 
 import "slices"
 
-// Facts are what a condition can ask about a message. Names and meanings are
-// stable; the table facts has a sentence for each. Domains are in lower-case
-// A-labels, texts are cut at [MaxText] octets, and what is unknown is "".
+// Facts are the properties of a message that a condition can test. Names and
+// meanings are stable; the table facts describes each. Domains are in
+// lower-case A-labels, texts are cut after [MaxText] octets, and an unknown
+// value is "".
 type Facts struct {
 	Client        string `expr:"client"`
 	PTR           string `expr:"ptr"`
@@ -53,7 +54,7 @@ type Facts struct {
 	DNSFailed int  `expr:"dns_failed"`
 }
 
-// Signature is one DKIM signature, as any(signatures, ...) sees it.
+// Signature is one DKIM signature as any(signatures, ...) sees it.
 type Signature struct {
 	Domain    string `expr:"domain"`
 	Selector  string `expr:"selector"`
@@ -65,10 +66,10 @@ type Signature struct {
 	Identity  string `expr:"identity"`
 }
 
-// Kind is what a fact is made of.
+// Kind is the kind of a fact's values.
 type Kind string
 
-// The kinds.
+// Kinds of facts.
 const (
 	KindWord       Kind = "word"       // one of Fact.Words
 	KindDomain     Kind = "domain"     // lower case, A-labels
@@ -86,9 +87,9 @@ const (
 type Fact struct {
 	Name  string
 	Kind  Kind
-	Text  string   // what it is, as a sentence for a manual
-	Words []string // all that a KindWord can be; "" may be among them
-	// Most is how many entries a list has at most.
+	Text  string   // describes the fact in the manual
+	Words []string // all values of a KindWord; may include ""
+	// Most is the maximal number of entries of a list.
 	Most int
 }
 
@@ -169,9 +170,10 @@ var signatureFacts = []Fact{
 	{Name: "identity", Kind: KindText, Text: "The identity, i=."},
 }
 
-// Documentation returns all facts, in the order of the manual.
+// Documentation returns all facts in the order of the manual.
 func Documentation() []Fact { return slices.Clone(facts) }
 
+// factNamed returns the fact with a name, or nil if there is none.
 func factNamed(table []Fact, name string) *Fact {
 	if i := slices.IndexFunc(table, func(f Fact) bool { return f.Name == name }); i >= 0 {
 		return &table[i]

@@ -14,24 +14,27 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// allowed are the functions of expr that an expression may call. None builds a
-// list or a text longer than its input.
+// allowed are the functions of expr that an expression may call. None of them
+// builds a list or a text longer than its input.
 var allowed = []string{"any", "all", "none", "one", "count", "len", "lower"}
 
-// Function describes a function of ours: how it is called and what it says.
+// Function describes one of our functions: its name, a call and the meaning of
+// its result.
 type Function struct{ Name, Form, Text string }
 
-// own are ours. Their last arguments are literals, which checker turns into what
-// is compared.
+// own are our functions. Their arguments after the first are literals, which
+// checker compiles.
 var own = []Function{
 	{"within", `within(client, "192.0.2.0/24", "2001:db8::/32")`, "The address is one of these or in one of these prefixes."},
 	{"below", `below(from, "example.org")`, "The domain is one of these or below one of them."},
 	{"listed", `listed(from, "partners")`, "The address, the domain, or the domain of the address is in this list of [lists]."},
 }
 
-// Functions returns our functions, for the manual.
+// Functions returns our functions for the manual.
 func Functions() []Function { return slices.Clone(own) }
 
+// functions returns the options that make our functions and allowed available, and
+// no others.
 func functions() []expr.Option {
 	options := []expr.Option{expr.DisableAllBuiltins()}
 	for _, name := range allowed {
@@ -44,7 +47,8 @@ func functions() []expr.Option {
 	)
 }
 
-// inList looks for an address of a client, a domain, or the domain of an address.
+// inList reports whether a list holds a client's address, a domain, or the
+// domain of a mail address.
 func inList(s string, l *addrlist.List) bool {
 	if ip, err := netip.ParseAddr(s); err == nil {
 		return l.Address(ip)
@@ -54,7 +58,7 @@ func inList(s string, l *addrlist.List) bool {
 
 var errUncompiled = errors.New("the function was not compiled")
 
-// call adapts a function of a text and a compiled argument.
+// call adapts a function of a text and a compiled value to expr.
 func call[T any](f func(string, T) bool) func(...any) (any, error) {
 	return func(args ...any) (any, error) {
 		if len(args) != 2 {
@@ -69,7 +73,7 @@ func call[T any](f func(string, T) bool) func(...any) (any, error) {
 	}
 }
 
-// prefixes are sorted by nothing: lists in expressions are short.
+// prefixes are unsorted networks. Lists in expressions are short.
 type prefixes []netip.Prefix
 
 func (p prefixes) contains(s string) bool {
@@ -81,7 +85,8 @@ func (p prefixes) containsAddr(ip netip.Addr) bool {
 	return slices.ContainsFunc(p, func(one netip.Prefix) bool { return one.Contains(ip) })
 }
 
-// parsePrefix reads an address or a prefix; remedy is "" if it is one.
+// parsePrefix parses an address or a prefix. problem and remedy are "" if it is
+// one.
 func parsePrefix(s string) (p netip.Prefix, problem, remedy string) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
 		a = a.Unmap()
@@ -97,9 +102,11 @@ func parsePrefix(s string) (p netip.Prefix, problem, remedy string) {
 	return p, "", ""
 }
 
-// domains are domain names, each standing for itself and what is below it.
+// domains is a set of domain names, of which each stands for itself and its
+// subdomains.
 type domains map[string]struct{}
 
+// below reports whether a domain equals or is below one of the set.
 func (d domains) below(s string) bool {
 	for name := range message.Ancestry(s) {
 		if _, ok := d[name]; ok {
@@ -109,6 +116,7 @@ func (d domains) below(s string) bool {
 	return false
 }
 
+// parseDomain normalizes a domain. problem and remedy are "" if it is one.
 func parseDomain(s string) (name, problem, remedy string) {
 	name, ok := message.NormalizeDomain(s)
 	if !ok {

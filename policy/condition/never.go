@@ -7,7 +7,8 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// constant evaluates what of an expression does not depend on the message.
+// constant evaluates an expression whose value does not depend on the message.
+// known is false if it does.
 func constant(n ast.Node) (value, known bool) {
 	switch n := n.(type) {
 	case *ast.BoolNode:
@@ -20,9 +21,9 @@ func constant(n ast.Node) (value, known bool) {
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "and", "&&":
-			return either(n, false)
+			return junction(n, false)
 		case "or", "||":
-			return either(n, true)
+			return junction(n, true)
 		case "==", "!=":
 			return literals(n)
 		}
@@ -30,8 +31,9 @@ func constant(n ast.Node) (value, known bool) {
 	return false, false
 }
 
-// either is a junction: one side alone decides it if it is the value that does.
-func either(n *ast.BinaryNode, decides bool) (value, known bool) {
+// junction evaluates an "and" or "or". One side alone determines the value if
+// it has the value decides.
+func junction(n *ast.BinaryNode, decides bool) (value, known bool) {
 	l, leftKnown := constant(n.Left)
 	r, rightKnown := constant(n.Right)
 	if leftKnown && l == decides || rightKnown && r == decides {
@@ -40,6 +42,7 @@ func either(n *ast.BinaryNode, decides bool) (value, known bool) {
 	return !decides, leftKnown && rightKnown
 }
 
+// literals compares two literals.
 func literals(n *ast.BinaryNode) (value, known bool) {
 	equal := false
 	switch l := n.Left.(type) {
@@ -67,11 +70,12 @@ func literals(n *ast.BinaryNode) (value, known bool) {
 	return equal == (n.Operator == "=="), true
 }
 
-// needs are the values that facts must have for something to hold, by name;
-// a fact that is absent may have any. An empty list can never be met.
+// needs are, by name, the values that facts must have for a condition to hold.
+// A fact without an entry may have any value. A fact with an empty list makes
+// the condition unsatisfiable.
 type needs map[string][]string
 
-// restrict leaves of a fact's values those that are in the list.
+// restrict keeps only those values of a fact that are also in the given list.
 func (n needs) restrict(name string, values []string) {
 	old, ok := n[name]
 	if !ok {
@@ -81,9 +85,9 @@ func (n needs) restrict(name string, values []string) {
 	n[name] = slices.DeleteFunc(slices.Clone(old), func(s string) bool { return !slices.Contains(values, s) })
 }
 
-// impossible returns the first fact, by name, that no value can satisfy; "" if
-// there is none.
-func (n needs) impossible() string {
+// unsatisfiable returns the first fact, by name, that would need a value it
+// cannot have; "" if there is none.
+func (n needs) unsatisfiable() string {
 	for _, name := range slices.Sorted(maps.Keys(n)) {
 		if len(n[name]) == 0 {
 			return name
@@ -92,16 +96,18 @@ func (n needs) impossible() string {
 	return ""
 }
 
-// needsOf collects the comparisons with literals that must all hold.
+// needsOf returns the values that a condition requires by comparisons with
+// literals.
 func needsOf(tree ast.Node) needs {
 	n := needs{}
 	n.collect(tree)
 	return n
 }
 
+// collect adds the requirements of an expression that must hold.
 func (n needs) collect(tree ast.Node) {
 	switch node := tree.(type) {
-	case *ast.IdentifierNode: // a fact that is true or false
+	case *ast.IdentifierNode: // a boolean fact
 		n.restrict(node.Value, []string{"true"})
 	case *ast.UnaryNode:
 		if id, ok := node.Node.(*ast.IdentifierNode); ok && (node.Operator == "not" || node.Operator == "!") {
@@ -125,8 +131,8 @@ func (n needs) collect(tree ast.Node) {
 	}
 }
 
-// texts returns the entries of a literal list, which the library may have made
-// a set.
+// texts returns the entries of a literal list. The library may have compiled it
+// to a set.
 func texts(n ast.Node) (values []string, ok bool) {
 	switch n := n.(type) {
 	case *ast.ArrayNode:
@@ -148,8 +154,8 @@ func texts(n ast.Node) (values []string, ok bool) {
 	return nil, false
 }
 
-// uses collects the facts that an expression names, and whether it names the
-// word temperror.
+// uses records which facts an expression names, and whether it names the word
+// temperror.
 type uses struct {
 	facts     map[string]bool
 	temperror bool
@@ -170,6 +176,7 @@ func (u *uses) Visit(node *ast.Node) {
 	}
 }
 
+// temperror is the result word of a check that a DNS failure prevented.
 const temperror = "temperror"
 
 func usesOf(tree ast.Node) uses {
@@ -181,14 +188,14 @@ func usesOf(tree ast.Node) uses {
 // Uses reports whether the expression names a fact.
 func (c *Condition) Uses(fact string) bool { return c.uses.facts[fact] }
 
-// ExpectsTrouble reports whether the expression names the word temperror, so that
-// whoever wrote it has thought of DNS trouble.
-func (c *Condition) ExpectsTrouble() bool { return c.uses.temperror }
+// ExpectsTempError reports whether the expression names the word temperror. Its
+// author then has considered DNS failures.
+func (c *Condition) ExpectsTempError() bool { return c.uses.temperror }
 
-// Uses reports whether the test asks for a fact.
+// Uses reports whether the test is about a fact.
 func (t *Test) Uses(fact string) bool { return t.key.factName() == fact }
 
-// ExpectsTrouble reports whether one of the entries is the word temperror.
-func (t *Test) ExpectsTrouble() bool {
+// ExpectsTempError reports whether one of the entries is the word temperror.
+func (t *Test) ExpectsTempError() bool {
 	return slices.Contains(t.entries, temperror) || slices.Contains(t.entries, "!"+temperror)
 }

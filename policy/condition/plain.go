@@ -12,22 +12,23 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Key is a condition that needs no expression: a fact and what it may be.
+// Key is a plain condition: a fact that is compared with a list of values.
 type Key struct {
 	Name string
 	Kind Kind
-	// Text is a sentence for the manual and for `postvet policy explain`.
+	// Text describes the key in the manual and in `postvet policy explain`.
 	Text string
-	// fact is the fact's name where it has another.
+	// fact is the name of the fact if it differs from that of the key.
 	fact string
-	// values gives what a message has; a key holds if one of them is listed.
+	// value, values or truth returns the fact of a message. A key with values
+	// holds if any of them matches.
 	values func(*Facts) []string
 	value  func(*Facts) string
 	truth  func(*Facts) bool
-	not    string // Text of what is false
+	not    string // Text if truth is false
 }
 
-// keys are the plain keys, in the order of the manual.
+// keys are the plain keys in the order of the manual.
 var keys = []Key{
 	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes; one that is unknown passes no test", value: func(f *Facts) string { return f.Client }},
 	{Name: "ptr", Kind: KindDomain, Text: "the client's verified reverse name", value: func(f *Facts) string { return f.PTR }},
@@ -54,6 +55,7 @@ var keys = []Key{
 	{Name: "degraded", Kind: KindBool, Text: "the DNS was down as a whole", not: "the DNS was not down as a whole", truth: func(f *Facts) bool { return f.Degraded }},
 }
 
+// provenSealers returns the sealers if the ARC chain proves them.
 func provenSealers(f *Facts) []string {
 	if f.ARC != "pass" {
 		return nil
@@ -64,7 +66,7 @@ func provenSealers(f *Facts) []string {
 // Keys returns all plain keys.
 func Keys() []Key { return slices.Clone(keys) }
 
-// KeyNamed returns the plain key of a name.
+// KeyNamed returns the plain key with a name.
 func KeyNamed(name string) (Key, bool) {
 	if i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name }); i >= 0 {
 		return keys[i], true
@@ -75,7 +77,7 @@ func KeyNamed(name string) (Key, bool) {
 // Bool reports whether the key is written true or false instead of a list.
 func (k Key) Bool() bool { return k.Kind == KindBool }
 
-// Words are all values of a KindWord that can be written.
+// Words returns the values that can be written for a KindWord.
 func (k Key) Words() []string {
 	f := factNamed(facts, k.factName())
 	if f == nil {
@@ -84,9 +86,11 @@ func (k Key) Words() []string {
 	return slices.DeleteFunc(slices.Clone(f.Words), func(s string) bool { return s == "" })
 }
 
+// factName returns the name of the key's fact.
 func (k Key) factName() string { return cmp.Or(k.fact, k.Name) }
 
-// Test is a plain key with what it may be. It is safe for concurrent use.
+// Test is a plain key with the values that it accepts. It is safe for
+// concurrent use.
 type Test struct {
 	key     Key
 	want    bool
@@ -94,21 +98,21 @@ type Test struct {
 	entries []string
 }
 
-// NewBool makes the test of a key that is true or false.
+// NewBool returns the test of a boolean key.
 func NewBool(k Key, want bool) *Test { return &Test{key: k, want: want} }
 
-// Lists are entries that come from files: a test holds for those In, and not for
-// those Out. For mail_from and to they list domains. Names are how the files
-// stand in the rule.
+// Lists are entries from files. A test accepts values in the lists In and
+// rejects those in Out. The lists of mail_from and to hold domains. Names are
+// the files as the rule writes them.
 type Lists struct {
 	In, Out []*addrlist.List
 	Names   []string
 }
 
-// NewTest makes the test of a key with a list: it holds if one of the entries
-// does, and none of those that begin with "!". Domains stand for themselves, a
-// leading dot for what is below. What is wrong with an entry is returned, and
-// what would be right.
+// NewTest returns the test of a key with a list. It holds if one of the entries
+// matches, and none of those that begin with "!". A domain stands for itself,
+// and with a leading dot for the names below it. problem and remedy are about
+// the first bad entry; they are "" if there is none.
 func NewTest(k Key, entries []string, files Lists) (t *Test, problem, remedy string) {
 	if len(entries)+len(files.In)+len(files.Out) == 0 {
 		return nil, "is empty, so that the rule could never match", "write at least one entry, or leave the key out"
@@ -149,8 +153,8 @@ func (t *Test) Holds(f *Facts) bool {
 		return t.key.truth(f) == t.want
 	case t.key.value != nil:
 		v := t.key.value(f)
-		// Of an address that nobody knows nothing can be said, not even that it
-		// is another one.
+		// An unknown address passes no test, not even one for any other
+		// address.
 		return (v != "" || t.key.Kind != KindIP) && t.one(v)
 	}
 	found := t.yes == nil
@@ -163,6 +167,7 @@ func (t *Test) Holds(f *Facts) bool {
 	return found
 }
 
+// one reports whether a single value passes the test.
 func (t *Test) one(v string) bool {
 	if t.no != nil && t.no.has(t.key, v) {
 		return false
@@ -170,7 +175,7 @@ func (t *Test) one(v string) bool {
 	return t.yes == nil || t.yes.has(t.key, v)
 }
 
-// possible are the words for which the test holds.
+// possible returns the words for which the test holds.
 func (t *Test) possible() []string {
 	f := factNamed(facts, t.key.factName())
 	var words []string
@@ -182,7 +187,7 @@ func (t *Test) possible() []string {
 	return words
 }
 
-// String says the test in words.
+// String returns the test in words.
 func (t *Test) String() string {
 	if t.key.Bool() {
 		if t.want {
@@ -212,6 +217,7 @@ func (t *Test) String() string {
 	return name + " is " + alternatives(yes) + " but not " + alternatives(no)
 }
 
+// alternatives returns a list in words, cut after six entries.
 func alternatives(s []string) string {
 	const most = 6
 	if n := len(s); n > most {
@@ -223,14 +229,15 @@ func alternatives(s []string) string {
 	return strings.Join(s[:len(s)-1], ", ") + " or " + s[len(s)-1]
 }
 
-// matcher is a list of entries made fast.
+// matcher is a list of entries prepared for lookups.
 type matcher struct {
 	prefixes prefixes
 	exact    map[string]struct{} // domains, addresses, words, texts
-	under    domains             // domains with what is below, not themselves
+	under    domains             // matches names below these domains
 	files    []*addrlist.List
 }
 
+// add adds an entry. problem and remedy are "" if it is valid.
 func (m *matcher) add(k Key, entry string) (problem, remedy string) {
 	if m.exact == nil {
 		m.exact, m.under = map[string]struct{}{}, domains{}
@@ -255,6 +262,7 @@ func (m *matcher) add(k Key, entry string) (problem, remedy string) {
 	return "", ""
 }
 
+// addDomain adds a domain, names below a domain, or a mail address.
 func (m *matcher) addDomain(k Key, entry string) (problem, remedy string) {
 	if local, domain := message.SplitPath(entry); strings.Contains(entry, "@") {
 		if k.Kind != KindAddress && k.Kind != KindAddresses {
@@ -281,7 +289,7 @@ func (m *matcher) addDomain(k Key, entry string) (problem, remedy string) {
 	return "", ""
 }
 
-// has reports whether a value of a message is listed.
+// has reports whether a value of a message matches an entry.
 func (m *matcher) has(k Key, v string) bool {
 	if m == nil || v == "" && k.Kind != KindWord {
 		return false
@@ -303,6 +311,7 @@ func (m *matcher) has(k Key, v string) bool {
 	return ok
 }
 
+// hasDomain reports whether a domain matches an entry.
 func (m *matcher) hasDomain(d string) bool {
 	if _, ok := m.exact[d]; ok {
 		return true
@@ -313,11 +322,12 @@ func (m *matcher) hasDomain(d string) bool {
 	return m.inFiles(func(l *addrlist.List) bool { return l.Name(d) })
 }
 
+// inFiles reports whether holds is true for a list from a file.
 func (m *matcher) inFiles(holds func(*addrlist.List) bool) bool {
 	return len(m.files) > 0 && slices.ContainsFunc(m.files, holds)
 }
 
-// within reports whether all that m lists, other lists too.
+// within reports whether other matches everything that m matches.
 func (m *matcher) within(other *matcher) bool {
 	for _, p := range m.prefixes {
 		if !slices.ContainsFunc(other.prefixes, func(o netip.Prefix) bool { return o.Bits() <= p.Bits() && o.Contains(p.Addr()) }) {
@@ -337,8 +347,9 @@ func (m *matcher) within(other *matcher) bool {
 	return true
 }
 
-// Contradiction names a fact for which no value suits all the tests and the
-// condition, which may be nil; "" if none was found.
+// Contradiction returns the name of a fact that has no value with which all the
+// tests and the condition hold, or "" if it finds none. The condition may be
+// nil.
 func Contradiction(tests []*Test, c *Condition) string {
 	n := needs{}
 	if c != nil {
@@ -363,13 +374,13 @@ func Contradiction(tests []*Test, c *Condition) string {
 			n.restrict("arc", []string{"pass"})
 		}
 	}
-	return n.impossible()
+	return n.unsatisfiable()
 }
 
-// Order sorts tests as the manual does.
+// Order returns the position of the test's key in the manual.
 func (t *Test) Order() int {
 	return slices.IndexFunc(keys, func(k Key) bool { return k.Name == t.key.Name })
 }
 
-// Key is the key that the test is of.
+// Key returns the key of the test.
 func (t *Test) Key() Key { return t.key }

@@ -81,11 +81,11 @@ func TestPlainKeys(t *testing.T) {
 	if newTest(t, "sealer", "example.org").Holds(f) {
 		t.Error("a sealer of a broken chain")
 	}
-	// Nothing is known of a client without an address.
+	// A client without an address passes no test of its address.
 	if newTest(t, "client", "0.0.0.0/0", "::/0").Holds(&Facts{}) || newTest(t, "client", "!192.0.2.1").Holds(&Facts{}) {
 		t.Error("a client without an address")
 	}
-	// A client without a verified name has none of these names.
+	// A client without a verified name has none of the names.
 	if newTest(t, "ptr", ".example.org").Holds(&Facts{}) || !newTest(t, "ptr", "!.example.org").Holds(&Facts{}) {
 		t.Error("a client without a name")
 	}

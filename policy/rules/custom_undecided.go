@@ -54,13 +54,13 @@ func (r *Rule) restsOnUndecided(res *result.Results) bool {
 	}
 	rests := false
 	for _, t := range r.Tests {
-		if t.ExpectsTrouble() {
+		if t.ExpectsTempError() {
 			return false
 		}
 		rests = rests || slices.ContainsFunc(facts, t.Uses)
 	}
 	if r.If != nil {
-		if r.If.ExpectsTrouble() {
+		if r.If.ExpectsTempError() {
 			return false
 		}
 		rests = rests || slices.ContainsFunc(facts, r.If.Uses)
