@@ -22,7 +22,7 @@ type meter struct {
 	now      func() time.Time
 	began    time.Time
 	trace    bool
-	room     chan struct{}
+	slots    chan struct{} // one token per lookup under way
 	cached   cachedLookups // of the check that is tried at present
 
 	mu     sync.Mutex
@@ -39,7 +39,7 @@ type meter struct {
 const maxConcurrent = 24
 
 func newMeter(r Resolver, now func() time.Time, trace bool) *meter {
-	return &meter{resolver: r, now: now, trace: trace, began: now(), room: make(chan struct{}, maxConcurrent)}
+	return &meter{resolver: r, now: now, trace: trace, began: now(), slots: make(chan struct{}, maxConcurrent)}
 }
 
 // cachedLookups is the Resolver of a check that is tried with the cache alone, in
@@ -83,8 +83,8 @@ type lookups struct {
 func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
 	if !l.urgent {
 		select {
-		case l.room <- struct{}{}:
-			defer func() { <-l.room }()
+		case l.slots <- struct{}{}:
+			defer func() { <-l.slots }()
 		case <-ctx.Done():
 			return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 		}

@@ -2,6 +2,7 @@ package spf
 
 import (
 	"sync"
+	"time"
 
 	"github.com/postvet/postvet/dnscache"
 )
@@ -146,11 +147,12 @@ func (e *evaluation) startHosts(mx []dnscache.Exchange) {
 }
 
 func (e *evaluation) start(q question, term bool) {
-	e.launch(q, term, func() *dnscache.Answer { return e.ask(q.name, q.typ) })
+	e.launch(q, term, budget(q.typ))
 }
 
-// launch starts a lookup unless it was started before.
-func (e *evaluation) launch(q question, term bool, ask func() *dnscache.Answer) {
+// launch starts a lookup, which takes no longer than limit, unless it was started
+// before.
+func (e *evaluation) launch(q question, term bool, limit time.Duration) {
 	a := &e.ahead
 	if a.started[q] != nil || impossible(q.name) != "" {
 		return
@@ -169,7 +171,7 @@ func (e *evaluation) launch(q question, term bool, ask func() *dnscache.Answer) 
 		a.records++
 	}
 	a.running.Go(func() {
-		l.answer = ask()
+		l.answer = e.lookupWithin(limit, q.name, q.typ)
 		close(l.done)
 		if record {
 			select {

@@ -127,10 +127,8 @@ func (e *evaluation) startNames(names []*clientName) {
 	if len(open) < 2 || e.client.left <= 0 {
 		return
 	}
-	left := e.client.left
 	for _, n := range open {
-		q := question{name: n.name, typ: e.family(), client: true}
-		e.launch(q, false, func() *dnscache.Answer { return e.askWithin(left, q.name, q.typ) })
+		e.launch(question{name: n.name, typ: e.family(), client: true}, false, e.client.left)
 	}
 }
 
@@ -143,16 +141,28 @@ func (e *evaluation) leadsBack(name string) bool {
 		if e.client.left <= 0 {
 			return false
 		}
-		a = e.askWithin(e.client.left, name, e.family())
+		a = e.lookupWithin(e.client.left, name, e.family())
 	}
 	e.client.left -= time.Since(began)
 	e.waited = !a.Cached
 	return slices.Contains(a.Addrs, e.ip)
 }
 
-// askWithin asks the DNS and waits no longer than given.
-func (e *evaluation) askWithin(d time.Duration, name string, t dnscache.Type) *dnscache.Answer {
-	ctx, cancel := context.WithTimeout(e.ctx, d)
-	defer cancel()
+// budget bounds the lookup of records of a type; 0 for no bound but the check's.
+func budget(t dnscache.Type) time.Duration {
+	if t == dnscache.PTR {
+		return clientBudget
+	}
+	return 0
+}
+
+// lookupWithin asks the DNS, and waits no longer than limit unless that is 0.
+func (e *evaluation) lookupWithin(limit time.Duration, name string, t dnscache.Type) *dnscache.Answer {
+	ctx := e.ctx
+	if limit > 0 && dnscache.RecallOf(ctx) == nil { // otherwise no lookup waits
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	return e.resolver.Lookup(ctx, name, t)
 }

@@ -279,20 +279,13 @@ func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 	}
 	a := e.take(q)
 	if a == nil {
-		a = e.ask(name, t)
+		a = e.lookupWithin(budget(t), name, t)
 	}
 	e.waited = !a.Cached
 	return a
 }
 
-func (e *evaluation) ask(name string, t dnscache.Type) *dnscache.Answer {
-	if t == dnscache.PTR {
-		return e.askWithin(clientBudget, name, t)
-	}
-	return e.resolver.Lookup(e.ctx, name, t)
-}
-
-// trouble is the verdict of a look-up that did not end in knowledge (RFC 7208
+// tempError is the verdict of a lookup that did not end in knowledge (RFC 7208
 // section 5: temperror for any RCODE but 0 and 3, and for no answer).
 func (e *evaluation) tempError(name string, t dnscache.Type, a *dnscache.Answer) *verdict {
 	if bad := e.expired(); bad != nil {
