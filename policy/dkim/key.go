@@ -60,7 +60,7 @@ func ParseKey(txt string) (*Key, error) {
 		k.Type = v
 	}
 	if k.Type != "rsa" && k.Type != "ed25519" {
-		return nil, fmt.Errorf("dkim: type of key %s is not known", foreign.Quote(k.Type, maxCited))
+		return nil, fmt.Errorf("dkim: key type %s is not known", foreign.Quote(k.Type, maxCited))
 	}
 	if v, ok := tags.Get("h"); ok {
 		k.Hashes = splitList(v)
@@ -123,14 +123,14 @@ func parseRSA(der []byte) (*rsa.PublicKey, error) {
 		}
 		r, ok := pub.(*rsa.PublicKey)
 		if !ok {
-			return nil, errors.New("dkim: p= holds another kind of key than k= says")
+			return nil, errors.New("dkim: p= holds a key of another type than k=")
 		}
 		n, e = r.N, int64(r.E)
 	}
 	// An even modulus, an even exponent and the exponent 1 are not RSA. A large
 	// exponent makes verification slow, and no real key has one.
 	if n.Sign() <= 0 || n.Bit(0) == 0 || e < 3 || e&1 == 0 || e > 1<<31-1 {
-		return nil, errors.New("dkim: p= is not a sound RSA key")
+		return nil, errors.New("dkim: p= is not a valid RSA key")
 	}
 	return &rsa.PublicKey{N: n, E: int(e)}, nil
 }

@@ -28,7 +28,7 @@ type keyOrError struct {
 	err error
 }
 
-var errNotLookedUp = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not asked for"}
+var errNotLookedUp = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not looked up"}
 
 // LookupKeys looks up keys concurrently, each once. It returns when ctx ends at the
 // latest.
@@ -82,7 +82,7 @@ func readKey(name string, a *dnscache.Answer) (*Key, error) {
 	}
 	found := dnscache.Derive(a, parseAnswer)
 	if found.err != "" {
-		return nil, permanent(FailureKeyBroken, "the record at %s is no key: %s", name, found.err)
+		return nil, permanent(FailureKeyBroken, "the record at %s is not a key: %s", name, found.err)
 	}
 	return found.key, nil
 }

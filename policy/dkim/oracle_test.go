@@ -200,7 +200,7 @@ var dkimpyExplained = []oracleExplained{
 	{
 		"RFC 6376 section 3.6.1", "v= of a key is its first tag; dkimpy takes it anywhere",
 		func(c *oracleCase) bool {
-			return c.weReject("the record at late._domainkey.example.org is no key: v= is not the first tag")
+			return c.weReject("the record at late._domainkey.example.org is not a key: v= is not the first tag")
 		},
 	},
 	{
@@ -245,18 +245,18 @@ var libopendkimExplained = []oracleExplained{
 	{
 		"RFC 6376 section 3.6.1", "v= of a key is its first tag; libopendkim takes it anywhere",
 		func(c *oracleCase) bool {
-			return c.weReject("the record at late._domainkey.example.org is no key: v= is not the first tag")
+			return c.weReject("the record at late._domainkey.example.org is not a key: v= is not the first tag")
 		},
 	},
 	{
 		"RFC 6376 section 3.2", "a tag may not stand twice; libopendkim takes the last of a key",
 		func(c *oracleCase) bool {
-			return c.weReject("the record at twice._domainkey.example.org is no key: tag p= is there twice")
+			return c.weReject("the record at twice._domainkey.example.org is not a key: tag p= is repeated")
 		},
 	},
 	{
 		"RFC 6376 section 6.1.2", "k= must be what a= names; libopendkim reads the key as a= wants it",
-		func(c *oracleCase) bool { return c.weReject("the record at eask._domainkey.example.org is no key") },
+		func(c *oracleCase) bool { return c.weReject("the record at eask._domainkey.example.org is not a key") },
 	},
 }
 
@@ -292,13 +292,13 @@ var mailDKIMExplained = []oracleExplained{
 	{
 		"RFC 6376 section 3.6.1", "v= of a key is its first tag; Mail::DKIM takes it anywhere",
 		func(c *oracleCase) bool {
-			return c.weReject("the record at late._domainkey.example.org is no key: v= is not the first tag")
+			return c.weReject("the record at late._domainkey.example.org is not a key: v= is not the first tag")
 		},
 	},
 	{
 		"RFC 6376 section 3.2", "a tag may not stand twice; Mail::DKIM takes one of a key",
 		func(c *oracleCase) bool {
-			return c.weReject("the record at twice._domainkey.example.org is no key: tag p= is there twice")
+			return c.weReject("the record at twice._domainkey.example.org is not a key: tag p= is repeated")
 		},
 	},
 }

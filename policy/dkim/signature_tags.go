@@ -111,7 +111,7 @@ func (s *Signature) parseBodyTags() error {
 		return malformed("bh= is not base64")
 	}
 	if len(s.BodyHash) != s.Hash.Size() {
-		return malformed("bh= has not the length of its hash")
+		return malformed("bh= does not have the length of its hash")
 	}
 	if v, ok := s.Tags.Get("l"); ok {
 		// RFC 6376 section 3.5 allows 76 digits. parseDigits caps the number at
@@ -143,7 +143,7 @@ func (s *Signature) parseSignedFields() error {
 	if n > maxSignedFields {
 		return malformed("h= has more than %d names", maxSignedFields)
 	}
-	const invalidName = "h= has a name that no field can have"
+	const invalidName = "h= has an invalid field name"
 	for i := range len(v) {
 		if v[i] >= 0x7f { // checked before ToLower changes such bytes
 			return malformed(invalidName)

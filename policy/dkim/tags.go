@@ -64,10 +64,10 @@ func ParseTags(text string) (Tags, error) {
 			End:   end,
 		}
 		if !isTagName(t.Name) {
-			return nil, fmt.Errorf("dkim: %s is not a name of a tag", foreign.Quote(t.Name, maxCited))
+			return nil, fmt.Errorf("dkim: %s is not a tag name", foreign.Quote(t.Name, maxCited))
 		}
 		if _, dup := tags.Get(t.Name); dup {
-			return nil, fmt.Errorf("dkim: tag %s= is there twice", foreign.Line(t.Name, maxCited))
+			return nil, fmt.Errorf("dkim: tag %s= is repeated", foreign.Line(t.Name, maxCited))
 		}
 		if i := strings.IndexFunc(t.Value, isControl); i >= 0 {
 			return nil, fmt.Errorf("dkim: a control character in tag %s=", foreign.Line(t.Name, maxCited))

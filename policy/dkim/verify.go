@@ -198,7 +198,7 @@ func (v *Verifier) keyFailure(c *check, keyErr error) error {
 func CheckBody(s *Signature, h *BodyHash) error {
 	switch {
 	case h == nil || h.Sum() == nil:
-		return &Error{Status: TempError, Failure: FailureInternal, Reason: "the body did not end"}
+		return &Error{Status: TempError, Failure: FailureInternal, Reason: "the body is incomplete"}
 	case h.Short(): // RFC 6376 section 3.5
 		return permanent(FailureBodyShort, "l= is larger than the body")
 	case !bytes.Equal(h.Sum(), s.BodyHash):

@@ -318,8 +318,8 @@ func TestMisuse(t *testing.T) {
 		keys, end bool
 		want      string
 	}{
-		{"no keys", false, true, "temperror the key was not asked for"},
-		{"body not closed", true, false, "temperror the body did not end"},
+		{"no keys", false, true, "temperror the key was not looked up"},
+		{"body not closed", true, false, "temperror the body is incomplete"},
 	}
 	for _, tt := range tests {
 		var bodies Bodies
