@@ -46,30 +46,30 @@ func (v *Verifier) diagnoseBody(c *check, key *Key) []string {
 	var notes []string
 	s := c.sig
 	if key.VerifyDigest(s.Hash, v.header.Digest(s, c.at), s.Value) {
-		notes = append(notes, "the signature itself is genuine and the signed header fields are as "+s.Domain+" signed them: only the body was changed on the way")
+		notes = append(notes, "the signature matches the signed header fields: only the body was changed after "+s.Domain+" signed it")
 	} else {
-		notes = append(notes, "the signed header fields do not fit the signature either: more than the body was changed, or the signature was never made for this message")
+		notes = append(notes, "the signature does not match the signed header fields either: more than the body was changed, or the signature was made for another message")
 	}
 	if c.probe != nil && bytes.Equal(c.probe.Sum(), s.BodyHash) {
-		notes = append(notes, "only white space was changed in the body; a signature with relaxed body canonicalization would have survived it")
+		notes = append(notes, "only white space was changed in the body; with relaxed body canonicalization the signature would be valid")
 	}
 	if a := c.appended; a != nil && a.line > 0 {
-		notes = append(notes, fmt.Sprintf("up to line %d the body is as it was signed: somebody added lines behind it (%d, with %d octets)",
+		notes = append(notes, fmt.Sprintf("the body is as signed up to line %d; lines were added after it (%d, with %d octets)",
 			a.line, a.lines-a.line, a.size-a.at))
 	}
 	if s.BodyLength >= 0 {
-		notes = append(notes, fmt.Sprintf("l= covers the first %d octets of the body, and the change is among those", s.BodyLength))
+		notes = append(notes, fmt.Sprintf("l= covers the first %d octets of the body, and they were changed", s.BodyLength))
 	}
 	return notes
 }
 
 func (v *Verifier) diagnoseHeader(c *check, key *Key, changed []string) []string {
-	notes := []string{"the body is as it was signed"}
+	notes := []string{"the body is as signed"}
 	if len(changed) > 0 {
-		notes = append(notes, "by the copies in z= these fields were changed: "+strings.Join(changed, ", "))
+		notes = append(notes, "these fields differ from their copies in z=: "+strings.Join(changed, ", "))
 	}
 	if tag := v.subjectTag(c, key); tag != "" {
-		notes = append(notes, fmt.Sprintf("without %s in front of the Subject the signature is valid", foreign.Quote(tag, maxCited)))
+		notes = append(notes, fmt.Sprintf("the signature is valid without %s in the Subject", foreign.Quote(tag, maxCited)))
 	}
 	return notes
 }

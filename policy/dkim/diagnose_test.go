@@ -15,10 +15,10 @@ func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, testZone())
 	const (
-		genuine   = "the signature itself is genuine and the signed header fields are as example.org signed them: only the body was changed on the way"
-		both      = "the signed header fields do not fit the signature either: more than the body was changed, or the signature was never made for this message"
-		space     = "only white space was changed in the body; a signature with relaxed body canonicalization would have survived it"
-		unchanged = "the body is as it was signed"
+		genuine   = "the signature matches the signed header fields: only the body was changed after example.org signed it"
+		both      = "the signature does not match the signed header fields either: more than the body was changed, or the signature was made for another message"
+		space     = "only white space was changed in the body; with relaxed body canonicalization the signature would be valid"
+		unchanged = "the body is as signed"
 	)
 	const tidy = "From: Joe <joe@example.org>\r\nTo: a@example.net\r\nSubject: Hello\r\n\r\nHello there.\r\n"
 	simple := strings.Replace(rsaTags, "relaxed/relaxed", "simple/simple", 1)
@@ -32,15 +32,15 @@ func TestDiagnose(t *testing.T) {
 		{"body and header", rsaTags, "Hello", "Bye", FailureBody, []string{both}, nil},
 		{"white space under simple", simple, "Hello there.", "Hello  there. ", FailureBody, []string{genuine, space}, nil},
 		{"words under simple", simple, "there", "you", FailureBody, []string{genuine}, nil},
-		{"within l=", rsaTags + "; l=5", "\r\n\r\nHello", "\r\n\r\nBello", FailureBody, []string{genuine, "l= covers the first 5 octets of the body, and the change is among those"}, nil},
-		{"footer", rsaTags, "there.\r\n", "there.\r\n-- \r\nlist\r\n", FailureBody, []string{genuine, "up to line 1 the body is as it was signed: somebody added lines behind it (2, with 10 octets)"}, nil},
-		{"footer under simple", simple, "there.\r\n", "there.\r\n\r\n-- \r\nlist\r\n", FailureBody, []string{genuine, "up to line 1 the body is as it was signed: somebody added lines behind it (3, with 13 octets)"}, nil},
+		{"within l=", rsaTags + "; l=5", "\r\n\r\nHello", "\r\n\r\nBello", FailureBody, []string{genuine, "l= covers the first 5 octets of the body, and they were changed"}, nil},
+		{"footer", rsaTags, "there.\r\n", "there.\r\n-- \r\nlist\r\n", FailureBody, []string{genuine, "the body is as signed up to line 1; lines were added after it (2, with 10 octets)"}, nil},
+		{"footer under simple", simple, "there.\r\n", "there.\r\n\r\n-- \r\nlist\r\n", FailureBody, []string{genuine, "the body is as signed up to line 1; lines were added after it (3, with 13 octets)"}, nil},
 		{"subject", rsaTags, "Subject: Hello", "Subject: Bye", FailureHeader, []string{unchanged}, nil},
-		{"subject tag", rsaTags, "Subject: Hello", "Subject: [list] Hello", FailureHeader, []string{unchanged, `without "[list] " in front of the Subject the signature is valid`}, nil},
-		{"subject tag under simple", simple, "Subject: Hello", "Subject: [list] Hello", FailureHeader, []string{unchanged, `without "[list] " in front of the Subject the signature is valid`}, nil},
+		{"subject tag", rsaTags, "Subject: Hello", "Subject: [list] Hello", FailureHeader, []string{unchanged, `the signature is valid without "[list] " in the Subject`}, nil},
+		{"subject tag under simple", simple, "Subject: Hello", "Subject: [list] Hello", FailureHeader, []string{unchanged, `the signature is valid without "[list] " in the Subject`}, nil},
 		{"tag is not all", rsaTags, "Subject: Hello", "Subject: [list] Bye", FailureHeader, []string{unchanged}, nil},
-		{"copies", copies, "Subject: Hello", "Subject: Bye", FailureHeader, []string{unchanged, "by the copies in z= these fields were changed: subject"}, []string{"subject"}},
-		{"copies of all", copies, "a@example.net", "b@example.net", FailureHeader, []string{unchanged, "by the copies in z= these fields were changed: to"}, []string{"to"}},
+		{"copies", copies, "Subject: Hello", "Subject: Bye", FailureHeader, []string{unchanged, "these fields differ from their copies in z=: subject"}, []string{"subject"}},
+		{"copies of all", copies, "a@example.net", "b@example.net", FailureHeader, []string{unchanged, "these fields differ from their copies in z=: to"}, []string{"to"}},
 		{"another From on top", copies, "From: ", "From: x@evil.example\r\nFrom: ", FailureHeader, []string{unchanged}, nil},
 		{"sound", rsaTags, "", "", "", nil, nil},
 	} {
