@@ -303,7 +303,7 @@ func (a *attack) play(t *testing.T, checker *policy.Checker) *result.Results {
 	if len(a.fields) == 0 {
 		return converse(t, checker, a.golden)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	r := message.NewReader(bytes.NewReader(a.message))
 	header, err := r.Header()

@@ -221,7 +221,7 @@ func (g *golden) evaluate(t *testing.T) *result.Results {
 // converse plays the MTA: the message arrives in small pieces.
 func converse(t *testing.T, checker *policy.Checker, g golden) *result.Results {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	r := message.NewReader(bytes.NewReader(g.message))
 	header, err := r.Header()

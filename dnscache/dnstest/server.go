@@ -6,6 +6,7 @@ package dnstest
 
 import (
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,16 +78,21 @@ func NewServer(zone string) (*Server, error) {
 	}
 }
 
-// Start starts a server, and a resolver that asks it with short timeouts (Timeout 400
-// ms, one attempt). The end of the test stops both. SetZone and SetFault flush the
-// cache of the resolver.
+// Start starts a server, and a resolver that asks it. The end of the test stops both.
+// SetZone and SetFault flush the cache of the resolver. The resolver waits so long
+// (20 s) that a busy machine cannot make an answer late, and one second where the
+// zone has a name that is silent.
 func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	tb.Helper()
 	s, err := NewServer(zone)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r, err := s.Resolver(dnscache.Options{Timeout: 400 * time.Millisecond})
+	timeout := 20 * time.Second
+	if strings.Contains(zone, string(Silent)) {
+		timeout = time.Second
+	}
+	r, err := s.Resolver(dnscache.Options{Timeout: timeout})
 	if err != nil {
 		s.Close()
 		tb.Fatal(err)

@@ -47,7 +47,7 @@ func verify(r dkim.Resolver, raw string, o dkim.Options) Result {
 	h, body := splitMessage(raw)
 	var bodies dkim.Bodies
 	v := NewVerifier(h, &bodies, o)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	keys := v.LookupKeys(ctx, r)
 	for len(body) > 0 {

@@ -47,7 +47,7 @@ func verify(r Resolver, raw string, o Options) []Result {
 	var bodies Bodies
 	v := NewVerifier(h, &bodies, o)
 	v.Probe(&bodies)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	keys := v.LookupKeys(ctx, r)
 	for len(body) > 0 {

@@ -64,7 +64,7 @@ func TestOpenDKIM(t *testing.T) {
 			continue
 		}
 		write("mail", mail)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		cmd := exec.CommandContext(ctx, bin, "-vv", "-x", "conf", "-t", "mail")
 		cmd.Dir = dir
 		out, err := cmd.Output()

@@ -172,7 +172,7 @@ type evaluationCase struct {
 }
 
 func (c *evaluationCase) evaluate(r Resolver, o Options) Result {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var dkim []Identifier
 	for _, d := range c.DKIM {
@@ -242,7 +242,7 @@ func TestConformanceEvaluation(t *testing.T) {
 // checks that no walk asks for more than eight names, or for one twice.
 func walkedNames(t *testing.T, srv *dnstest.Server, r Resolver, domain string) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var names []string
 	for _, s := range Discover(ctx, r, domain, Options{}).Steps {

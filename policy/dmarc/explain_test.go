@@ -67,7 +67,7 @@ func TestExplain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, r := dnstest.Start(t, tt.zone)
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			without := evaluate(ctx, r, tt.author, tt.opt, tt.spf, tt.dkim)
 			tt.opt.Explain = true

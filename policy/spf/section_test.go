@@ -49,19 +49,10 @@ func (c sectionCase) query() Query {
 	return q
 }
 
-// serve starts a DNS server on loopback and a resolver that is patient enough
-// for a busy machine.
+// serve starts a DNS server on loopback and a resolver.
 func serve(tb testing.TB, zone string) *dnscache.Resolver {
 	tb.Helper()
-	s, err := dnstest.NewServer(zone)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	r, err := dnscache.New(dnscache.Options{Upstreams: []string{s.Addr()}, Timeout: 1200 * time.Millisecond, AttemptTimeout: 600 * time.Millisecond})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { r.Close(); s.Close() })
+	_, r := dnstest.Start(tb, zone)
 	return r
 }
 

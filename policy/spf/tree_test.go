@@ -135,7 +135,7 @@ func TestExpandIsBounded(t *testing.T) {
 		if n := len(z.queries()); n > maxNodes+maxAsked {
 			t.Errorf("%s: %d queries", domain, n)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s took %v", domain, took)
 		}
 	}
