@@ -97,7 +97,8 @@ type Exchange struct {
 // Answer is the answer to one question. Callers share it and must not modify it.
 //
 // Of TXT, Addrs, MX and Names only the one that belongs to the type asked for is
-// set, and only if Outcome is Found. Canonical is set whatever the outcome. Names
+// set, and only if Outcome is Found. No record is in it twice, even if a server sent
+// it so (RFC 2181 section 5). Canonical is set whatever the outcome. Names
 // are in lower case, without the final dot. A name with unusual octets in its
 // labels stays in the presentation form of RFC 1035 section 5.1, with backslashes,
 // in which no lookup finds it.

@@ -18,7 +18,9 @@ func supported(t Type) bool {
 	return false
 }
 
-// answer makes of the end of a chain what callers see.
+// answer makes of the end of a chain what callers see. A record that a server sends
+// several times is there once: RFC 2181 section 5 has no set with duplicates, and
+// evaluators would count two policies where there is one.
 func (c *chain) answer(t Type) Answer {
 	a := Answer{Outcome: c.outcome, Authentic: c.authentic}
 	if c.links > 0 {
@@ -26,6 +28,9 @@ func (c *chain) answer(t Type) Answer {
 	}
 	if c.outcome != Found {
 		return a
+	}
+	if t == TXT && len(c.records) > 1 {
+		c.records = dns.Dedup(c.records, nil) // before their strings are joined
 	}
 	// The slices get exactly the capacity they need, as it is kept and counted.
 	n := len(c.records)
@@ -42,6 +47,7 @@ func (c *chain) answer(t Type) Answer {
 	for _, rr := range c.records {
 		a.add(rr)
 	}
+	a.Addrs, a.MX, a.Names = distinct(a.Addrs), distinct(a.MX), distinct(a.Names)
 	slices.SortFunc(a.MX, func(x, y Exchange) int {
 		return cmp.Or(cmp.Compare(x.Preference, y.Preference), strings.Compare(x.Host, y.Host))
 	})
@@ -49,6 +55,23 @@ func (c *chain) answer(t Type) Answer {
 		return Answer{Outcome: NoData, Authentic: c.authentic, Canonical: a.Canonical}
 	}
 	return a
+}
+
+// distinct returns a list without what is there already, in its order.
+func distinct[T comparable](list []T) []T {
+	if len(list) < 2 {
+		return list
+	}
+	seen := make(map[T]struct{}, len(list))
+	once := slices.DeleteFunc(list, func(v T) bool {
+		_, again := seen[v]
+		seen[v] = struct{}{}
+		return again
+	})
+	if len(once) < len(list) {
+		return exact(once)
+	}
+	return once
 }
 
 // add adds the data of one record.
