@@ -16,6 +16,7 @@ func (c *Config) conflicts() Errors {
 	c.DKIM.conflicts(x)
 	c.Policy.conflicts(x)
 	c.Trust.conflicts(x)
+	c.Exempt.conflicts(x)
 	c.listenConflicts(x)
 	c.metricsConflicts(x)
 	c.controlConflicts(x)

@@ -34,3 +34,9 @@ removed all the same.`,
 		},
 	}}
 }
+
+func (e *Exempt) conflicts(x *conflicts) {
+	const remedy = "list your own hosts and networks; mode = \"monitor\" refuses nothing"
+	x.everybody("exempt.addresses", e.Addresses, "exempts", remedy)
+	x.everybody("exempt.names", e.Names, "exempts", remedy)
+}

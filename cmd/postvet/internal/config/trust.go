@@ -1,11 +1,6 @@
 package config
 
-import (
-	"net/netip"
-	"slices"
-
-	"github.com/postvet/postvet/policy/addrlist"
-)
+import "github.com/postvet/postvet/policy/addrlist"
 
 // Trust is whose word counts, about the client and against a failure of DMARC.
 type Trust struct {
@@ -44,17 +39,7 @@ from the newest down to one that saw the author's domain authenticated.`,
 	}}
 }
 
-// farAddresses are addresses from all over the Internet, for each family. Only a
-// list that covers it has all of them.
-var farAddresses = [][]netip.Addr{
-	{netip.MustParseAddr("1.1.1.1"), netip.MustParseAddr("100.100.100.100"), netip.MustParseAddr("200.200.200.200")},
-	{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2600::1"), netip.MustParseAddr("2a00::1")},
-}
-
 func (t *Trust) conflicts(x *conflicts) {
-	for _, far := range farAddresses {
-		if !slices.ContainsFunc(far, func(ip netip.Addr) bool { return !t.Relays.Set.Address(ip) }) {
-			x.fault("trust.relays", "trust.relays", "trusts everybody", "list the relays' own addresses")
-		}
-	}
+	x.everybody("trust.relays", t.Relays, "trusts", "list the relays' own addresses")
+	x.everybody("trust.forwarders", t.Forwarders, "trusts", "list the forwarders' own addresses and names")
 }

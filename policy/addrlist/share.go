@@ -1,0 +1,65 @@
+package addrlist
+
+import (
+	"math"
+	"net/netip"
+)
+
+// Share returns which part of the addresses of a prefix the list holds, from 0
+// to 1, and the widest entry that contributes to it. The entry is invalid if
+// the list holds none of them.
+func (l *List) Share(of netip.Prefix) (share float64, widest netip.Prefix) {
+	if l == nil || !of.IsValid() {
+		return 0, netip.Prefix{}
+	}
+	of = of.Masked()
+	// An entry differs from the one around it by its own size. Entries come
+	// sorted, so that those around one are on the stack.
+	type entry struct {
+		netip.Prefix
+		member bool
+	}
+	around := []entry{}
+	if entryAbove, member, ok := l.prefixes.LookupPrefixLPM(of); ok {
+		around = append(around, entry{entryAbove, member})
+		if member {
+			share, widest = 1, entryAbove
+		}
+	}
+	for p, member := range l.prefixes.AllSorted() {
+		if p.Bits() <= of.Bits() || !of.Contains(p.Addr()) {
+			continue
+		}
+		for len(around) > 0 && !around[len(around)-1].Contains(p.Addr()) {
+			around = around[:len(around)-1]
+		}
+		before := len(around) > 0 && around[len(around)-1].member
+		around = append(around, entry{p, member})
+		size := math.Ldexp(1, of.Bits()-p.Bits())
+		switch {
+		case member && !before:
+			share += size
+		case !member && before:
+			share -= size
+		}
+		if member && (!widest.IsValid() || p.Bits() < widest.Bits()) {
+			widest = p
+		}
+	}
+	return share, widest
+}
+
+// Below calls yield for each suffix that an entry ".suffix" names, for names
+// and for signers, until yield returns false.
+func (l *List) Below(yield func(suffix string) bool) {
+	if l == nil {
+		return
+	}
+	for _, names := range []map[string]bool{l.names, l.signers} {
+		for name, member := range names {
+			if member && name[0] == '.' && !yield(name[1:]) {
+				return
+			}
+		}
+	}
+}
