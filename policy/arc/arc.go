@@ -1,14 +1,38 @@
-// Package arc verifies Authenticated Received Chains, RFC 8617: what did the
-// hops before us, who changed the message, see when it came to them?
+// Package arc verifies Authenticated Received Chains (ARC, RFC 8617).
 //
-// Verification tells who sealed the chain and whether it is intact. Whether
-// those sealers are to be believed is the policy's business.
+// A mailing list or forwarder that changes a message often breaks its DKIM
+// signatures. With ARC each such hop records the results of its own SPF, DKIM and
+// DMARC checks, and seals them together with the sets of the hops before it. The
+// final receiver can then see what the first hop saw.
+//
+// A chain that passes shows who sealed it and that the records are unchanged. It
+// does not show that the records are true: the caller decides which sealers it
+// trusts.
+//
+// # Verification
+//
+// [NewVerifier] parses the ARC fields of a complete header and registers the body
+// hashes that they need. The caller writes the body to the [dkim.Bodies] as it
+// arrives and calls [Verifier.LookupKeys] meanwhile. [Verifier.Finish] returns the
+// [Result].
+//
+// # Errors
+//
+// A chain that fails is a Result with a reason, not a Go error. After a DNS failure
+// the result is TempError, unless the chain fails for another reason as well.
+//
+// # Limits
+//
+// A chain has at most 50 sets (RFC 8617 section 4.2.1). At most 60 keys are looked
+// up, 8 at a time, within ten seconds. The limits of package dkim apply to each
+// field.
 package arc
 
-// Status is a chain's state (RFC 8617 section 4.4).
+// Status is the validation status of a chain (RFC 8617 section 4.4).
 type Status string
 
-// The states; TempError is ours for a key that could not be looked up.
+// The statuses. TempError is not in RFC 8617; it means that a key could not be looked
+// up.
 const (
 	None      Status = "none"
 	Pass      Status = "pass"
@@ -16,43 +40,44 @@ const (
 	TempError Status = "temperror"
 )
 
-// Sealer is who signed one ARC set.
+// Sealer is the signer of one ARC set.
 type Sealer struct {
 	Instance int    `json:"instance"`
 	Domain   string `json:"domain"`
 	Selector string `json:"selector"`
-	// Recorded is what this sealer saw; nil unless the chain passes.
+	// Recorded holds the results that the sealer recorded; nil unless the chain
+	// passes.
 	Recorded *Recorded `json:"recorded,omitempty"`
 }
 
-// Result is what was found about a message's chain.
+// Result is the outcome for the chain of one message.
 type Result struct {
 	Status    Status   `json:"result"`
 	Reason    string   `json:"reason"`
 	Instances int      `json:"instances"`
 	Sealers   []Sealer `json:"sealers"` // by instance, ascending; never nil
-	// OldestPass is the lowest instance whose ARC-Message-Signature and those
-	// above it still verify, 0 if all do (RFC 8617 section 5.2). It is set if
-	// Status is Pass.
+	// OldestPass is the lowest instance from which all ARC-Message-Signatures up
+	// to the newest verify, 0 if all verify (RFC 8617 section 5.2). It is set only
+	// if Status is Pass.
 	OldestPass int `json:"oldest_pass"`
-	// Partial tells of a chain that passes that the body goes on behind l= of
-	// the newest ARC-Message-Signature: anybody may have added the rest.
+	// Partial reports that the chain passes but the body is longer than l= of the
+	// newest ARC-Message-Signature. Anybody may have added the rest.
 	Partial bool `json:"partial"`
-	// Sets tell what became of each set, ascending; only if the options of the
-	// verification ask for a diagnosis.
+	// Sets describe each set, ascending. They are filled in only with
+	// dkim.Options.Diagnose.
 	Sets []Set `json:"sets,omitempty"`
 }
 
-// Set is one ARC set as it was found.
+// Set describes one ARC set of a message.
 type Set struct {
 	Instance int    `json:"instance"`
 	Sealer   string `json:"sealer"` // d= of the seal; "" if it cannot be read
-	// Seal and Message say what is wrong with the seal and with the message
-	// signature; "" for nothing. Those of a chain that is broken by its form
-	// were not verified.
+	// Seal and Message are the reasons why the seal and the message signature do
+	// not verify, "" if they do. A chain with malformed or missing fields is not
+	// verified.
 	Seal    string `json:"seal"`
 	Message string `json:"message"`
-	// Results is what the sealer saw, as it wrote it (ARC-Authentication-Results):
-	// foreign text on one line, at most 300 octets.
+	// Results is the text of the ARC-Authentication-Results field on one line, at
+	// most 300 octets. It is foreign text.
 	Results string `json:"results"`
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 )
 
-// parse reads the signatures of a chain whose sets are complete and checks what
-// needs neither key nor body (RFC 8617 section 5.2, steps 2 and 3). The error
-// breaks the chain. An older ARC-Message-Signature may be broken without that:
-// it only tells how far back the message is unchanged.
+// parse parses the signatures of a chain with complete sets, and makes all checks
+// that need neither key nor body (RFC 8617 section 5.2, steps 2 and 3). The error
+// breaks the chain. An invalid older ARC-Message-Signature does not break it; it
+// only limits Result.OldestPass.
 func parse(sets []*set, o dkim.Options) error {
 	newest := sets[len(sets)-1]
 	for _, s := range sets {
 		var err error
 		if s.seal, err = dkim.ParseSeal(s.field[seal]); err != nil {
-			return fmt.Errorf("ARC-Seal %d: %w", s.instance, plain(err))
+			return fmt.Errorf("ARC-Seal %d: %w", s.instance, unprefixed(err))
 		}
 		if err := checkSeal(s, o); err != nil {
-			return fmt.Errorf("ARC-Seal %d: %w", s.instance, plain(err))
+			return fmt.Errorf("ARC-Seal %d: %w", s.instance, unprefixed(err))
 		}
 	}
 	for _, s := range sets {
@@ -30,15 +30,16 @@ func parse(sets []*set, o dkim.Options) error {
 		if s.messageErr == nil {
 			s.messageErr = checkMessageSignature(m, o)
 		}
-		s.message = readings(m)
+		s.message = candidates(m)
 		if s.messageErr != nil && s == newest {
-			return fmt.Errorf("ARC-Message-Signature %d: %w", s.instance, plain(s.messageErr))
+			return fmt.Errorf("ARC-Message-Signature %d: %w", s.instance, unprefixed(s.messageErr))
 		}
 	}
 	return nil
 }
 
-// checkSeal applies what RFC 8617 section 4.1.3 says of an ARC-Seal alone.
+// checkSeal checks the rules of RFC 8617 section 4.1.3 for one ARC-Seal. Its t= is
+// information only, so a seal has no expiry.
 func checkSeal(s *set, o dkim.Options) error {
 	cv, _ := s.seal.Tags.Get("cv")
 	want := "pass"
@@ -54,24 +55,26 @@ func checkSeal(s *set, o dkim.Options) error {
 	if _, ok := s.seal.Tags.Get("h"); ok {
 		return errors.New("h= is not allowed")
 	}
-	return dkim.CheckHash(s.seal, o) // its t= is told, and bounds nothing
+	return dkim.CheckHash(s.seal, o)
 }
 
-// readings returns the forms in which m may have been made. Without c= that is
-// simple by RFC 6376 section 3.5, to which RFC 8617 section 4.1.2 refers; but
-// sealers, and the ARC test suite, take it for relaxed. That there is no c= is
-// itself signed, so trying both lets nobody choose.
-func readings(m *dkim.Signature) []reading {
-	list := []reading{{Signature: m}}
+// candidates returns m in each canonicalization that its sealer may have used.
+// Without c= it is simple by RFC 6376 section 3.5, to which RFC 8617 section 4.1.2
+// refers. However, some sealers and the ARC test suite use relaxed then, so both are
+// tried. A forger gains nothing by that, since the signature covers the absence of
+// c= too.
+func candidates(m *dkim.Signature) []candidate {
+	list := []candidate{{Signature: m}}
 	if _, ok := m.Tags.Get("c"); !ok {
 		r := *m
 		r.HeaderForm, r.BodyForm = dkim.Relaxed, dkim.Relaxed
-		list = append(list, reading{Signature: &r})
+		list = append(list, candidate{Signature: &r})
 	}
 	return list
 }
 
-// checkMessageSignature applies what RFC 8617 section 4.1.2 adds to DKIM.
+// checkMessageSignature checks the rules that RFC 8617 section 4.1.2 adds to DKIM,
+// and the hash and the times as DKIM does.
 func checkMessageSignature(m *dkim.Signature, o dkim.Options) error {
 	if slices.Contains(m.SignedFields, "arc-seal") {
 		return errors.New("h= must not name ARC-Seal")
@@ -82,10 +85,10 @@ func checkMessageSignature(m *dkim.Signature, o dkim.Options) error {
 	return dkim.CheckTimes(m, o)
 }
 
-// sealDigests hashes what each seal covers (RFC 8617 section 5.1.1): all fields
-// of the sets up to its own, ascending, its own without b=. The hash goes
-// through the chain once, and its state is copied at each seal, so that a chain
-// of 50 sets costs no more than its length.
+// sealDigests returns the hash that each seal signs (RFC 8617 section 5.1.1). It
+// covers all fields of the sets up to the seal's own in ascending order, with an
+// empty b= in the seal itself. The chain is hashed once, and the state of the hash
+// is copied at each seal, so the time is linear in the length of the chain.
 func sealDigests(sets []*set) ([][]byte, error) {
 	h := sets[0].seal.Hash.New()
 	digests := make([][]byte, len(sets))

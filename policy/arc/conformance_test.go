@@ -18,8 +18,8 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 )
 
-// scenario is a document of the ARC suite. Tests is a node since the suite
-// repeats keys; every case counts.
+// scenario is a document of the ARC suite. Tests is a node, because the suite repeats
+// keys and every case counts.
 type scenario struct {
 	Description string
 	Tests       yaml.Node
@@ -54,7 +54,7 @@ func TestConformanceValidation(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := strings.ToLower(strings.TrimSpace(c.CV))
-			if want == "" { // the chain had failed before
+			if want == "" { // the chain has failed before
 				want = "fail"
 			}
 			total++
@@ -66,7 +66,7 @@ func TestConformanceValidation(t *testing.T) {
 			}
 		}
 	}
-	if total != 175 { // 171 names, of which four stand twice with other messages
+	if total != 175 { // 171 names, four of them twice with different messages
 		t.Errorf("%d cases, the suite has 175", total)
 	}
 	fmt.Printf("conformance arc/%s %d %d 0\n", file, total, passed)
@@ -103,9 +103,8 @@ func TestConformanceExtra(t *testing.T) {
 	fmt.Printf("conformance arc/extra.json %d %d 0\n", len(suite.Cases), passed)
 }
 
-// TestConformanceSign puts the fields that the signing suites expect on top of
-// their messages and verifies the outcome: what a sealer by the book makes must
-// pass here.
+// TestConformanceSign puts the fields that the signing suites expect on top of their
+// messages. A chain that a correct sealer makes must pass.
 func TestConformanceSign(t *testing.T) {
 	const file = "arc-draft-sign-tests.yml"
 	f, err := os.Open(filepath.Join(corpora(t), "arc", file))
@@ -141,7 +140,7 @@ func TestConformanceSign(t *testing.T) {
 			total++
 			want, mail := Pass, c.Message
 			if strings.TrimSpace(c.AS) == "" || strings.Contains(c.AS, "cv=fail") {
-				want = Fail // a chain that has failed stays so
+				want = Fail // a failed chain stays failed
 			}
 			if c.AS != "" {
 				mail = "ARC-Seal: " + tight(c.AS) + "\nARC-Message-Signature: " + tight(c.AMS) + "\nARC-Authentication-Results: " +
@@ -158,8 +157,8 @@ func TestConformanceSign(t *testing.T) {
 	fmt.Printf("conformance arc/%s %d %d 0\n", file, total, passed)
 }
 
-// tight writes tags as the suite has them signed: no white space but one space
-// behind a semicolon.
+// tight returns tags as the suite signs them, without white space except one space
+// after a semicolon.
 func tight(tags string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(tags), ""), ";", "; ")
 }

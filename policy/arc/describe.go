@@ -7,8 +7,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// describe tells what became of each set. It verifies what the result does not
-// depend on, too.
+// describe returns Result.Sets. It also verifies the signatures on which the result
+// does not depend.
 func (v *Verifier) describe() []Set {
 	var list []Set
 	var digests [][]byte
@@ -16,7 +16,7 @@ func (v *Verifier) describe() []Set {
 		digests, _ = sealDigests(v.sets)
 	}
 	for i, s := range v.sets {
-		// Below one that is broken, bodies were not hashed for message signatures.
+		// NewVerifier registers no body hashes below an invalid message signature.
 		hashed := len(s.message) > 0 && s.message[0].body != nil
 		d := Set{Instance: s.instance, Results: foreign.Cut(unfolded(s.field[results]), 303)}
 		if s.seal != nil {
@@ -26,12 +26,12 @@ func (v *Verifier) describe() []Set {
 			d.Seal, d.Message = "not verified", "not verified"
 		} else {
 			if err := v.verifyDigest(s.seal, digests[i]); err != nil {
-				d.Seal = plain(err).Error()
+				d.Seal = unprefixed(err).Error()
 			}
 			if err := v.verifyMessage(s); s.messageErr == nil && !hashed {
 				d.Message = "not verified"
 			} else if err != nil {
-				d.Message = plain(err).Error()
+				d.Message = unprefixed(err).Error()
 			}
 		}
 		list = append(list, d)

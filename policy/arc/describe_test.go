@@ -10,7 +10,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 )
 
-// Each set is told by itself, and telling changes no result.
+// The diagnosis describes each set and changes no result.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, arcZone())
@@ -44,7 +44,7 @@ func TestDescribe(t *testing.T) {
 			}
 			with.Sets = nil
 			if d := cmp.Diff(without, with); d != "" {
-				t.Errorf("telling changes the result:\n%s", d)
+				t.Errorf("the diagnosis changes the result:\n%s", d)
 			}
 		})
 	}

@@ -14,15 +14,15 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// keys is a DNS in which one key stands at every name.
+// keys is a resolver that returns one key record for every name.
 type keys struct{ record string }
 
 func (k keys) Lookup(context.Context, string, dnscache.Type) *dnscache.Answer {
 	return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{k.record}}
 }
 
-// A mailing list puts its mark into the Subject, which breaks the author's
-// signature, and seals what it saw before.
+// A mailing list adds its tag to the Subject, which breaks the author's signature,
+// and seals the results of its own checks.
 func Example() {
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	dns := keys{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey))}
@@ -45,7 +45,7 @@ func Example() {
 		// At the end of the header:
 		var bodies dkim.Bodies
 		v := arc.NewVerifier(header, &bodies, dkim.Options{})
-		// While the body comes in:
+		// While the body arrives:
 		found := v.LookupKeys(context.Background(), dns)
 		if _, err := r.WriteTo(&bodies); err != nil {
 			fmt.Println(err)

@@ -42,7 +42,7 @@ func splitMessage(raw string) (message.Header, string) {
 	return h, ""
 }
 
-// verify runs a message through a Verifier, its body in chunks.
+// verify verifies the chain of a message with its body in chunks.
 func verify(r dkim.Resolver, raw string, o dkim.Options) Result {
 	h, body := splitMessage(raw)
 	var bodies dkim.Bodies
@@ -59,8 +59,8 @@ func verify(r dkim.Resolver, raw string, o dkim.Options) Result {
 	return v.Finish(keys)
 }
 
-// corpora returns the folder of the public suites; the test is skipped where
-// they are not.
+// corpora returns the folder of the public test suites. Without it the test is
+// skipped.
 func corpora(t testing.TB) string {
 	dir := os.Getenv("POSTVET_CORPORA")
 	if dir == "" {
@@ -72,12 +72,12 @@ func corpora(t testing.TB) string {
 	return dir
 }
 
-// zone writes TXT records as zone text.
+// zone returns the zone text of TXT records.
 func zone(txt map[string][]string) string {
 	var z strings.Builder
 	for name, records := range txt {
 		if strings.ContainsAny(name, "()\"; ") {
-			continue // no such name can be asked for
+			continue // a lookup cannot ask for such a name
 		}
 		for _, s := range records {
 			fmt.Fprintf(&z, "%s. IN TXT", name)

@@ -8,34 +8,34 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Recorded is what a sealer's ARC-Authentication-Results field says of the
-// message as it came there. It is the sealer's word, which its seal and all
-// later ones cover. Domains are lower-case A-labels.
+// Recorded holds the results in a sealer's ARC-Authentication-Results field. They
+// are the sealer's claims about the message when it arrived there. Its seal and all
+// later seals cover them. Domains are lower-case A-labels.
 type Recorded struct {
-	// DMARC is the result, "" if there is none, and From the author domain that
-	// it was found for.
+	// DMARC is the DMARC result, "" if there is none, and From its author domain.
 	DMARC string `json:"dmarc"`
 	From  string `json:"from"`
-	// SPF is the domain of MAIL FROM for which SPF passed, "" if it did not.
+	// SPF is the domain of MAIL FROM if SPF passed for it, otherwise "".
 	SPF string `json:"spf"`
 	// DKIM are the domains whose signatures passed, at most 10; never nil.
 	DKIM []string `json:"dkim"`
-	// RemoteIP is the client that the sealer had the message from; "" if it
-	// does not say.
+	// RemoteIP is the address from which the sealer received the message, "" if
+	// it is not recorded.
 	RemoteIP string `json:"remote_ip"`
-	// Problem says why the field could not be read, or says nothing that can be
-	// relied on; the others are then empty.
+	// Problem says why the field cannot be used, "" if it can. All other fields
+	// are then empty.
 	Problem string `json:"problem"`
 }
 
+// maxRecordedDKIM bounds Recorded.DKIM.
 const maxRecordedDKIM = 10
 
-// readRecorded reads the value of an ARC-Authentication-Results field. What it
-// holds may have been written by anybody, in spite of the seal, if the sealer
-// was careless: a field that contradicts itself is not used.
+// readRecorded parses the value of an ARC-Authentication-Results field. A careless
+// sealer may have sealed results that somebody else wrote, so a field with
+// contradictory DMARC results is not used.
 func readRecorded(value string) Recorded {
 	none := Recorded{DKIM: []string{}}
-	_, methods, err := authres.Parse(behindInstance(value))
+	_, methods, err := authres.Parse(afterInstance(value))
 	if err != nil {
 		none.Problem = "it cannot be read: " + strings.TrimPrefix(err.Error(), "authres: ")
 		return none
@@ -75,15 +75,16 @@ func readRecorded(value string) Recorded {
 	return r
 }
 
-// behindInstance returns what follows "i=1;", an ordinary value of
-// Authentication-Results; resultsInstance has read it before.
-func behindInstance(value string) string {
+// afterInstance returns the value after "i=1;", which is an Authentication-Results
+// value (RFC 8617 section 4.1.1). resultsInstance has checked the instance before.
+func afterInstance(value string) string {
 	rest := strings.TrimPrefix(skipCFWS(value), "i")
 	rest = skipCFWS(strings.TrimPrefix(skipCFWS(rest), "="))
 	rest = skipCFWS(strings.TrimLeft(rest, "0123456789"))
 	return strings.TrimPrefix(rest, ";")
 }
 
+// property returns the value of a property such as header.d, "" if it is absent.
 func property(m authres.Method, name string) string {
 	for _, p := range m.Properties {
 		if p.Type+"."+p.Name == name {
@@ -93,7 +94,8 @@ func property(m authres.Method, name string) string {
 	return ""
 }
 
-// domainOf is the domain of an address, or the domain itself; "" if it is none.
+// domainOf returns the domain of an address, or a domain itself, as lower-case
+// A-labels; "" if it is invalid.
 func domainOf(s string) string {
 	if _, domain := message.SplitPath(s); domain != "" {
 		s = domain

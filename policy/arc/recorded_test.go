@@ -69,7 +69,8 @@ func TestReadRecorded(t *testing.T) {
 	}
 }
 
-// TestPartial: a newest message signature with l= lets anybody add to the body.
+// TestPartial checks that additions after l= of the newest message signature are
+// reported.
 func TestPartial(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, arcZone())
@@ -82,8 +83,8 @@ func TestPartial(t *testing.T) {
 	}
 }
 
-// FuzzReadRecorded looks for values that panic, or from which more is read than
-// a field can say.
+// FuzzReadRecorded checks that no value panics or leads to more than a field can
+// hold.
 func FuzzReadRecorded(f *testing.F) {
 	f.Add(" i=1; mx; dmarc=pass header.from=a.example; dkim=pass header.i=@a.example")
 	f.Add(` (i) i=1;"mx" 1;spf=pass smtp.mailfrom="a b"@c.example action=none`)

@@ -9,7 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// maxInstances is the most sets of a chain, RFC 8617 section 4.2.1.
+// maxInstances bounds the sets of a chain (RFC 8617 section 4.2.1).
 const maxInstances = 50
 
 // The fields of a set (RFC 8617 section 4.1), in the order in which a seal
@@ -22,7 +22,7 @@ const (
 
 var fieldNames = [3]string{"ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"}
 
-// set is one ARC set. All three fields are there once a chain is sound.
+// set is one ARC set. It has all three fields unless the chain is broken.
 type set struct {
 	instance int
 	field    [3]message.Field
@@ -30,22 +30,23 @@ type set struct {
 	has      [3]bool
 
 	seal *dkim.Signature
-	// message are the readings of the ARC-Message-Signature: one, or two if it
+	// message are the candidates for the ARC-Message-Signature: one, or two if it
 	// has no c=.
-	message []reading
-	// messageErr says why the ARC-Message-Signature does not count.
+	message []candidate
+	// messageErr is the error of an invalid ARC-Message-Signature.
 	messageErr error
 }
 
-// reading is a signature in the canonical forms that it may have been made in.
-type reading struct {
+// candidate is an ARC-Message-Signature in one canonicalization that its sealer may
+// have used.
+type candidate struct {
 	*dkim.Signature
 	body *dkim.BodyHash
 }
 
-// collect puts the ARC fields of a header into sets by instance, ascending. The
-// error says in plain words what breaks the chain; the sets are then what could
-// be read. Both are nil if there is no ARC field.
+// collect returns the ARC sets of a header by instance, ascending. The error says
+// what breaks the chain; the sets then hold the valid fields, for reports. Without
+// ARC fields both are nil.
 func collect(h message.Header) ([]*set, error) {
 	var found [maxInstances + 1]*set
 	var broken error
@@ -58,7 +59,7 @@ func collect(h message.Header) ([]*set, error) {
 		if fields++; fields > len(fieldNames)*maxInstances {
 			return nil, fmt.Errorf("more than %d ARC sets", maxInstances)
 		}
-		n, err := instance(kind, h[i])
+		n, err := instanceOf(kind, h[i])
 		if err != nil {
 			if broken == nil {
 				broken = fmt.Errorf("%s: %w", fieldNames[kind], err)
@@ -96,8 +97,9 @@ func collect(h message.Header) ([]*set, error) {
 	return sets, broken
 }
 
+// kindOf returns the index of a field in fieldNames, -1 if it is not an ARC field.
 func kindOf(f message.Field) int {
-	if len(f.Name) < 4 || f.Name[3] != '-' { // "ARC-"; most fields are none
+	if len(f.Name) < 4 || f.Name[3] != '-' { // rules out most fields quickly
 		return -1
 	}
 	for kind, name := range fieldNames {
@@ -108,24 +110,24 @@ func kindOf(f message.Field) int {
 	return -1
 }
 
-// instance reads i= of a field, 1 to 50.
-func instance(kind int, f message.Field) (int, error) {
+// instanceOf returns i= of a field, 1 to 50.
+func instanceOf(kind int, f message.Field) (int, error) {
 	if kind == results {
 		return resultsInstance(f.Value())
 	}
 	tags, err := dkim.ParseTags(f.Value())
 	if err != nil {
-		return 0, plain(err)
+		return 0, unprefixed(err)
 	}
 	v, ok := tags.Get("i")
 	if !ok {
 		return 0, errors.New("i= is missing")
 	}
-	return number(v)
+	return parseInstance(v)
 }
 
-// number reads an instance number, RFC 8617 section 4.2.1.
-func number(v string) (int, error) {
+// parseInstance parses an instance number (RFC 8617 section 4.2.1).
+func parseInstance(v string) (int, error) {
 	n := 0
 	for i := range len(v) {
 		if v[i] < '0' || v[i] > '9' || i == 2 {
@@ -139,8 +141,8 @@ func number(v string) (int, error) {
 	return n, nil
 }
 
-// resultsInstance reads the instance that stands in front of the results of an
-// ARC-Authentication-Results field, RFC 8617 section 4.1.1:
+// resultsInstance returns the instance of an ARC-Authentication-Results field, which
+// precedes the results (RFC 8617 section 4.1.1):
 //
 //	[CFWS] "i" [CFWS] "=" [CFWS] 1*2DIGIT [CFWS] ";"
 func resultsInstance(v string) (int, error) {
@@ -156,7 +158,7 @@ func resultsInstance(v string) (int, error) {
 	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
 		digits++
 	}
-	n, err := number(rest[:digits])
+	n, err := parseInstance(rest[:digits])
 	if err != nil {
 		return 0, err
 	}
@@ -166,8 +168,8 @@ func resultsInstance(v string) (int, error) {
 	return n, nil
 }
 
-// skipCFWS returns s without the folding white space and comments (RFC 5322
-// section 3.2.2) that it begins with; a comment without end is left.
+// skipCFWS returns s without leading folding white space and comments (RFC 5322
+// section 3.2.2). It keeps a comment that does not end.
 func skipCFWS(s string) string {
 	for {
 		s = strings.TrimLeft(s, " \t\r\n")
@@ -182,8 +184,8 @@ func skipCFWS(s string) string {
 	}
 }
 
-// commentEnd returns the index behind the comment that s begins with, -1 if it
-// does not end.
+// commentEnd returns the index after the comment at the start of s, -1 if the
+// comment does not end.
 func commentEnd(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -201,7 +203,7 @@ func commentEnd(s string) int {
 	return -1
 }
 
-// plain takes the package's name off an error, for reasons.
-func plain(err error) error {
+// unprefixed returns an error without the name of package dkim, for reasons.
+func unprefixed(err error) error {
 	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "dkim: "))
 }

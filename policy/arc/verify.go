@@ -13,31 +13,32 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// maxKeys bounds the look-ups of one chain: 50 seals, the newest message
-// signature, and some more for how far back the message is unchanged.
+// maxKeys bounds the lookups of one chain: 50 seals, the newest message signature,
+// and some older message signatures for Result.OldestPass.
 const maxKeys = 60
 
-// maxAtOnce is how many look-ups of one chain run at the same time, so that a
-// long chain, which costs its maker nothing, does not crowd out all others.
-const maxAtOnce = 8
+// maxConcurrent bounds the concurrent lookups of one chain. A long chain costs its
+// maker nothing, and its lookups must not delay those of other messages.
+const maxConcurrent = 8
 
-// keyBudget bounds the time of a chain's look-ups from the end of the header.
-// Keys that are asked for in turn and never come must not use up the time that
-// DMARC, which is evaluated after the chain, has for the message.
-const keyBudget = 10 * time.Second
+// keysTimeout bounds the time of all lookups of one chain. DMARC is evaluated after
+// the chain and needs the rest of the time for the message, also if no server
+// answers.
+const keysTimeout = 10 * time.Second
 
-// Verifier verifies the chain of one message: create it at the end of the header,
-// look up the keys while its bodies are fed with the body, Finish.
+// Verifier verifies the chain of one message. Create it at the end of the header,
+// look up the keys while the body is written to the Bodies, close the Bodies, and
+// call Finish.
 type Verifier struct {
 	opt    dkim.Options
 	header *dkim.HeaderIndex
 	sets   []*set
-	broken error // what breaks the chain without a look at keys and body
+	broken error // the failure that needs neither keys nor body
 	keys   dkim.Keys
 }
 
-// NewVerifier reads the ARC fields of h and registers the body hashes that
-// they need with bodies.
+// NewVerifier parses the ARC fields of h and registers the body hashes that they
+// need with bodies.
 func NewVerifier(h message.Header, bodies *dkim.Bodies, o dkim.Options) *Verifier {
 	v := &Verifier{opt: o}
 	v.read(h, bodies)
@@ -52,10 +53,11 @@ func (v *Verifier) read(h message.Header, bodies *dkim.Bodies) {
 		return
 	}
 	v.header = dkim.NewHeaderIndex(h)
-	for i := len(v.sets) - 1; i >= 0; i-- { // the newest first: it must have its hash
+	// The number of body hashes is bounded, so the newest signature comes first.
+	for i := len(v.sets) - 1; i >= 0; i-- {
 		s := v.sets[i]
 		if s.messageErr != nil {
-			break // those below are of no use
+			break // OldestPass cannot be below this set
 		}
 		for i := range s.message {
 			m := &s.message[i]
@@ -65,28 +67,28 @@ func (v *Verifier) read(h message.Header, bodies *dkim.Bodies) {
 		}
 	}
 	if newest := v.sets[len(v.sets)-1]; newest.messageErr != nil {
-		v.broken = fmt.Errorf("ARC-Message-Signature %d: %w", newest.instance, plain(newest.messageErr))
+		v.broken = fmt.Errorf("ARC-Message-Signature %d: %w", newest.instance, unprefixed(newest.messageErr))
 	}
 }
 
 // NeedsKeys reports whether there is a chain to verify.
 func (v *Verifier) NeedsKeys() bool { return v.broken == nil && len(v.sets) > 0 }
 
-// LookupKeys looks up the sealers' keys, the newest first and a few at a time; once
-// it knows that a key is missing that the chain cannot do without, it asks for no
-// more. It returns at the latest when ctx ends, or after ten seconds.
+// LookupKeys looks up the sealers' keys, the newest first and eight at a time. It
+// stops when a key is missing without which the chain fails. It returns after ten
+// seconds or when ctx ends at the latest.
 func (v *Verifier) LookupKeys(ctx context.Context, r dkim.Resolver) dkim.Keys {
 	if !v.NeedsKeys() {
 		return nil
 	}
-	if dnscache.RecallOf(ctx) == nil { // otherwise no lookup waits
+	if dnscache.RecallOf(ctx) == nil { // a lookup with a recall does not wait
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, keyBudget)
+		ctx, cancel = context.WithTimeout(ctx, keysTimeout)
 		defer cancel()
 	}
-	required, others := v.wanted()
+	required, others := v.keyRefs()
 	keys := dkim.Keys{}
-	for batch := range slices.Chunk(append(required, others...), maxAtOnce) {
+	for batch := range slices.Chunk(append(required, others...), maxConcurrent) {
 		maps.Copy(keys, dkim.LookupKeys(ctx, r, batch...))
 		if slices.ContainsFunc(required, func(ref dkim.KeyRef) bool { return keys.Missing(ref) }) {
 			break
@@ -95,13 +97,14 @@ func (v *Verifier) LookupKeys(ctx context.Context, r dkim.Resolver) dkim.Keys {
 	return keys
 }
 
-// wanted returns where the keys are without which the chain fails, and those that
-// tell how far back the message is unchanged; the newest first, each once.
-func (v *Verifier) wanted() (required, others []dkim.KeyRef) {
-	asked := map[dkim.KeyRef]bool{}
+// keyRefs returns the places of the keys without which the chain fails, and of the
+// keys for Result.OldestPass. Both are ordered from the newest set down, and each
+// place stands there once.
+func (v *Verifier) keyRefs() (required, others []dkim.KeyRef) {
+	seen := map[dkim.KeyRef]bool{}
 	add := func(to []dkim.KeyRef, s *dkim.Signature) []dkim.KeyRef {
-		if ref := s.KeyRef(); !asked[ref] && len(asked) < maxKeys {
-			asked[ref] = true
+		if ref := s.KeyRef(); !seen[ref] && len(seen) < maxKeys {
+			seen[ref] = true
 			to = append(to, ref)
 		}
 		return to
@@ -117,7 +120,7 @@ func (v *Verifier) wanted() (required, others []dkim.KeyRef) {
 	return required, others
 }
 
-// Finish returns the chain's state. The bodies must be closed before.
+// Finish returns the result of the chain. The Bodies must be closed before.
 func (v *Verifier) Finish(keys dkim.Keys) Result {
 	v.keys = keys
 	res := Result{Status: None, Instances: len(v.sets), Sealers: []Sealer{}}
@@ -144,9 +147,9 @@ func (v *Verifier) finish(res *Result) {
 	if len(v.sets) == 0 {
 		return
 	}
-	if fault := v.chain(); fault != nil {
-		res.Status, res.Reason = Fail, fault.Reason
-		if fault.Status == dkim.TempError {
+	if failure := v.verifyChain(); failure != nil {
+		res.Status, res.Reason = Fail, failure.Reason
+		if failure.Status == dkim.TempError {
 			res.Status = TempError
 		}
 		return
@@ -155,7 +158,7 @@ func (v *Verifier) finish(res *Result) {
 	v.record(res)
 }
 
-// record fills in what only a chain that passes can tell.
+// record sets Partial and the recorded results of a chain that passes.
 func (v *Verifier) record(res *Result) {
 	for _, m := range v.sets[len(v.sets)-1].message {
 		res.Partial = res.Partial || m.body.More()
@@ -166,22 +169,23 @@ func (v *Verifier) record(res *Result) {
 	}
 }
 
-// chain verifies the newest message signature and all seals, newest first
-// (RFC 8617 section 5.2, steps 4 and 6). It returns what failed for certain or,
-// if nothing did, what could not be looked up.
-func (v *Verifier) chain() *dkim.Error {
+// verifyChain verifies the newest message signature and then all seals from the
+// newest down (RFC 8617 section 5.2, steps 4 and 6). It returns the first permanent
+// failure or, if there is none, the first failed lookup. It returns nil if the chain
+// passes.
+func (v *Verifier) verifyChain() *dkim.Error {
 	var temporary *dkim.Error
 	newest := v.sets[len(v.sets)-1]
 	if err := v.verifyMessage(newest); err != nil {
-		fault := faultOf(messageSignature, newest, err)
-		if fault.Status != dkim.TempError {
-			return fault
+		failure := failureOf(messageSignature, newest, err)
+		if failure.Status != dkim.TempError {
+			return failure
 		}
-		temporary = fault
+		temporary = failure
 	}
 	digests, err := sealDigests(v.sets)
 	if err != nil {
-		return faultOf(seal, newest, err)
+		return failureOf(seal, newest, err)
 	}
 	for i := len(v.sets) - 1; i >= 0; i-- {
 		s := v.sets[i]
@@ -189,19 +193,19 @@ func (v *Verifier) chain() *dkim.Error {
 		if err == nil {
 			continue
 		}
-		fault := faultOf(seal, s, err)
-		if fault.Status != dkim.TempError {
-			return fault
+		failure := failureOf(seal, s, err)
+		if failure.Status != dkim.TempError {
+			return failure
 		}
 		if temporary == nil {
-			temporary = fault
+			temporary = failure
 		}
 	}
 	return temporary
 }
 
-// oldestPass returns the lowest instance down to which the message signatures
-// verify, 0 if all do (RFC 8617 section 5.2, step 5).
+// oldestPass returns Result.OldestPass of a chain that passes (RFC 8617 section 5.2,
+// step 5).
 func (v *Verifier) oldestPass() int {
 	for i := len(v.sets) - 2; i >= 0; i-- {
 		if v.verifyMessage(v.sets[i]) != nil {
@@ -211,6 +215,8 @@ func (v *Verifier) oldestPass() int {
 	return 0
 }
 
+// verifyMessage returns nil if one of the candidates for the message signature of a
+// set verifies, or else the error of the first candidate.
 func (v *Verifier) verifyMessage(s *set) error {
 	if s.messageErr != nil {
 		return s.messageErr
@@ -231,6 +237,7 @@ func (v *Verifier) verifyMessage(s *set) error {
 	return first
 }
 
+// verifyDigest returns nil if a signature of a digest verifies.
 func (v *Verifier) verifyDigest(s *dkim.Signature, digest []byte) error {
 	key, err := v.keys.Get(s.KeyRef())
 	if err != nil {
@@ -245,9 +252,10 @@ func (v *Verifier) verifyDigest(s *dkim.Signature, digest []byte) error {
 	return nil
 }
 
-// faultOf says where err happened; it is a failure unless it is TempError.
-func faultOf(kind int, s *set, err error) *dkim.Error {
-	f := &dkim.Error{Status: dkim.Fail, Reason: fmt.Sprintf("%s %d: %s", fieldNames[kind], s.instance, plain(err))}
+// failureOf returns err with the field it belongs to. Its status is Fail, or
+// TempError if that of err is.
+func failureOf(kind int, s *set, err error) *dkim.Error {
+	f := &dkim.Error{Status: dkim.Fail, Reason: fmt.Sprintf("%s %d: %s", fieldNames[kind], s.instance, unprefixed(err))}
 	if e := (*dkim.Error)(nil); errors.As(err, &e) && e.Status == dkim.TempError {
 		f.Status = dkim.TempError
 	}

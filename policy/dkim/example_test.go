@@ -10,7 +10,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// texts is a DNS that has nothing but TXT records.
+// texts is a resolver of TXT records.
 type texts map[string]string
 
 func (d texts) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
@@ -56,7 +56,7 @@ Joe.
 		// At the end of the header:
 		var bodies dkim.Bodies
 		v := dkim.NewVerifier(header, &bodies, dkim.Options{})
-		// While the body comes in:
+		// While the body arrives:
 		keys := v.LookupKeys(context.Background(), dns)
 		if _, err := r.WriteTo(&bodies); err != nil {
 			fmt.Println(err)

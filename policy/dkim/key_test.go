@@ -92,7 +92,7 @@ func TestParseKey(t *testing.T) {
 		{"3.6.1 p not base64", "p=%%%", nil, "dkim: p= is not base64"},
 		{"3.6.1 p not DER", "p=AAAA", nil, "dkim: p= is not a key"},
 		{"3.6.1 p cut", "p=" + p[:len(p)-8], nil, "dkim: p= is not a key"},
-		{"3.6.1 bytes behind the key", "p=" + base64.StdEncoding.EncodeToString(append(mustDecode(p), 0)), nil, "dkim: p= is not a key"},
+		{"3.6.1 bytes after the key", "p=" + base64.StdEncoding.EncodeToString(append(mustDecode(p), 0)), nil, "dkim: p= is not a key"},
 		{"3.6.1 repeated tag", "p=; p=" + p, nil, "dkim: tag p= is repeated"},
 		{"8463 ed25519 of 31 bytes", "k=ed25519; p=" + base64.StdEncoding.EncodeToString(make([]byte, 31)), nil, "dkim: an ed25519 key has 32 bytes, p= has 31"},
 		{"rsa with an ed25519 key in it", "k=rsa; p=" + spki(edKey().Public()), nil, "dkim: p= holds a key of another type than k="},

@@ -104,7 +104,7 @@ func testZone() string {
 		"long._domainkey.example.org":                    {"v=DKIM1; p=" + bare(9000, 3)},
 		"xn--schlssel-95a._domainkey.xn--bcher-kva.test": {edRecord()},
 	}, map[string]string{
-		"trouble._domainkey.example.org": "SERVFAIL",
+		"servfail._domainkey.example.org": "SERVFAIL",
 		"slow._domainkey.example.org":    "TIMEOUT",
 	})
 }
@@ -165,11 +165,11 @@ func TestVerify(t *testing.T) {
 		{"3.6.1 t=y and changed", replace(with(rsaTags, "s=rsa", "s=testing"), "Hello   you", "x"), headerChanged + " testing"},
 		{"6.1.2 no key", with(rsaTags, "s=rsa", "s=none"), "permerror no key at none._domainkey.example.org"},
 		{"6.1.2 revoked", with(rsaTags, "s=rsa", "s=revoked"), "permerror key revoked"},
-		{"6.1.2 servfail", with(rsaTags, "s=rsa", "s=trouble"), "temperror looking up trouble._domainkey.example.org: servfail"},
+		{"6.1.2 servfail", with(rsaTags, "s=rsa", "s=servfail"), "temperror looking up servfail._domainkey.example.org: servfail"},
 		{"6.1.2 timeout", with(rsaTags, "s=rsa", "s=slow"), "temperror looking up slow._domainkey.example.org: timeout"},
-		{"6.1.2 servfail and the body changed", replace(with(rsaTags, "s=rsa", "s=trouble"), "Hello  there", "Hallo  there"), bodyChanged},
+		{"6.1.2 servfail and the body changed", replace(with(rsaTags, "s=rsa", "s=servfail"), "Hello  there", "Hallo  there"), bodyChanged},
 		{"6.1.2 timeout and the body changed", replace(with(rsaTags, "s=rsa", "s=slow"), "Hello  there", "Hallo  there"), bodyChanged},
-		{"6.1.2 servfail and l= beyond the end", with(rsaTags, "s=rsa", "s=trouble", "t=", "l=22; t="), "permerror l= is larger than the body"},
+		{"6.1.2 servfail and l= beyond the end", with(rsaTags, "s=rsa", "s=servfail", "t=", "l=22; t="), "permerror l= is larger than the body"},
 		{"6.1.2 no key and the body changed", replace(with(rsaTags, "s=rsa", "s=none"), "Hello  there", "Hallo  there"), "permerror no key at none._domainkey.example.org"},
 		{"6.1.2 revoked and the body changed", replace(with(rsaTags, "s=rsa", "s=revoked"), "Hello  there", "Hallo  there"), "permerror key revoked"},
 		{"6.1.2 key of another type", with(rsaTags, "s=rsa", "s=ed"), "permerror the key is for ed25519, the signature is by rsa"},

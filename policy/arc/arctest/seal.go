@@ -1,5 +1,5 @@
-// Package arctest seals messages for tests, RFC 8617 section 5.1, as a mailing
-// list or a forwarder does. Nothing of the product uses it.
+// Package arctest seals messages for tests as a mailing list or a forwarder does
+// (RFC 8617 section 5.1). Only tests use it.
 package arctest
 
 import (
@@ -15,22 +15,23 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Sealer is who seals, and what he says that he saw.
+// Sealer is a hop that seals messages, with its key and the results it records.
 type Sealer struct {
 	Domain, Selector string
 	Key              ed25519.PrivateKey
 	// Results follow "i=N; " in the ARC-Authentication-Results field.
 	Results string
-	// Partial writes the body's length into the message signature, so that
-	// anybody can add to the body.
+	// Partial adds l= with the body's length to the message signature, so that
+	// anybody can append to the body.
 	Partial bool
 }
 
 // setFields are the fields of a set in the order in which a seal covers them.
 var setFields = []string{"ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"}
 
-// Seal puts the next set of the chain on top of a message with CRLF line ends,
-// one From, To and Subject, and a body that ends in one line end.
+// Seal returns a message with the next set of its chain on top. The message must
+// have CRLF line ends, one From, To and Subject field, and a body that ends in
+// exactly one line end.
 func (s Sealer) Seal(msg []byte) ([]byte, error) {
 	r := message.NewReader(bytes.NewReader(msg))
 	header, err := r.Header()
@@ -64,7 +65,7 @@ func (s Sealer) Seal(msg []byte) ([]byte, error) {
 	return append([]byte(seal.Raw+signature.Raw+results.Raw), msg...), nil
 }
 
-// sign makes the ARC-Message-Signature.
+// sign returns the ARC-Message-Signature.
 func (s Sealer) sign(header message.Header, body []byte, n int) message.Field {
 	length := ""
 	if s.Partial {
@@ -81,7 +82,8 @@ func (s Sealer) sign(header message.Header, body []byte, n int) message.Field {
 		n, s.Domain, s.Selector, length, base64.StdEncoding.EncodeToString(sum[:])))
 }
 
-// complete makes a field with b= behind value, over data and the field itself.
+// complete returns a field of the value and the signature over data and the field
+// itself. The value ends in "b=".
 func (s Sealer) complete(data []byte, name, value string) message.Field {
 	data = dkim.AppendField(data, dkim.Relaxed, message.NewField(name, value))
 	sum := sha256.Sum256(bytes.TrimSuffix(data, []byte("\r\n")))
