@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 )
 
 // ErrNotCached is the Err of a lookup under a context of [CacheOnly] whose
@@ -35,6 +36,15 @@ type Recall struct{ missed atomic.Bool }
 func RecallOf(ctx context.Context) *Recall {
 	recall, _ := ctx.Value(recallKey{}).(*Recall)
 	return recall
+}
+
+// WithTimeout is [context.WithTimeout] for a context whose only use is lookups. It
+// sets no timer for one of [CacheOnly], as nothing waits under that.
+func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if RecallOf(ctx) != nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 // Missed reports whether an answer was not in the cache.

@@ -72,6 +72,22 @@ func TestCacheOnly(t *testing.T) {
 	}
 }
 
+// Nothing waits for the cache, so no timer is set; all else ends in time.
+func TestWithTimeout(t *testing.T) {
+	t.Parallel()
+	cached, _ := dnscache.CacheOnly(t.Context())
+	if ctx, cancel := dnscache.WithTimeout(cached, 0); ctx != cached || ctx.Err() != nil {
+		t.Errorf("a timer for the cache: %v", ctx.Err())
+	} else if cancel(); ctx.Err() != nil {
+		t.Errorf("the cache's context has ended: %v", ctx.Err())
+	}
+	ctx, cancel := dnscache.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		t.Errorf("no timer for lookups that wait: %v", ctx.Err())
+	}
+}
+
 // A Recall keeps what it noted, and contexts derived from its own have it too.
 func TestRecall(t *testing.T) {
 	t.Parallel()

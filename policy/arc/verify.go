@@ -81,11 +81,8 @@ func (v *Verifier) LookupKeys(ctx context.Context, r dkim.Resolver) dkim.Keys {
 	if !v.NeedsKeys() {
 		return nil
 	}
-	if dnscache.RecallOf(ctx) == nil { // a lookup with a recall does not wait
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, keysTimeout)
-		defer cancel()
-	}
+	ctx, cancel := dnscache.WithTimeout(ctx, keysTimeout)
+	defer cancel()
 	required, others := v.keyRefs()
 	keys := dkim.Keys{}
 	for batch := range slices.Chunk(append(required, others...), maxConcurrent) {

@@ -1,7 +1,6 @@
 package spf
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -158,11 +157,10 @@ func budget(t dnscache.Type) time.Duration {
 
 // lookupWithin asks the DNS, and waits no longer than limit unless that is 0.
 func (e *evaluation) lookupWithin(limit time.Duration, name string, t dnscache.Type) *dnscache.Answer {
-	ctx := e.ctx
-	if limit > 0 && dnscache.RecallOf(ctx) == nil { // otherwise no lookup waits
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
+	if limit == 0 {
+		return e.resolver.Lookup(e.ctx, name, t)
 	}
+	ctx, cancel := dnscache.WithTimeout(e.ctx, limit)
+	defer cancel()
 	return e.resolver.Lookup(ctx, name, t)
 }

@@ -171,11 +171,8 @@ func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
 		res.Reason = problem
 		return res
 	}
-	deadline, cancel := ctx, context.CancelFunc(func() {})
-	if dnscache.RecallOf(ctx) == nil { // otherwise no lookup waits
-		deadline, cancel = context.WithTimeout(ctx, o.Timeout)
-	}
-	e := &evaluation{ctx: deadline, resolver: r, identity: id, opt: o}
+	ctx, cancel := dnscache.WithTimeout(ctx, o.Timeout)
+	e := &evaluation{ctx: ctx, resolver: r, identity: id, opt: o}
 	// What was started ahead and is not needed ends here.
 	defer func() {
 		cancel()
