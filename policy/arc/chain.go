@@ -48,7 +48,7 @@ func checkSeal(s *set, o dkim.Options) error {
 	}
 	switch {
 	case cv == "fail":
-		return errors.New("cv=fail: the chain had failed when it came there")
+		return errors.New("cv=fail: the chain had failed before this hop")
 	case cv != want:
 		return fmt.Errorf("cv= is not %s", want)
 	}

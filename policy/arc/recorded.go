@@ -50,7 +50,7 @@ func readRecorded(value string) Recorded {
 		case "dmarc":
 			from := domainOf(property(m, "header.from"))
 			if r.DMARC != "" && (r.DMARC != m.Result || r.From != from) {
-				none.Problem = "it holds two different results of DMARC"
+				none.Problem = "it has two different DMARC results"
 				return none
 			}
 			r.DMARC, r.From = m.Result, from

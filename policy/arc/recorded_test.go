@@ -41,7 +41,7 @@ func TestReadRecorded(t *testing.T) {
 		{"nothing", " i=1; mx; none", Recorded{}},
 		{
 			"two authors", " i=1; mx; dmarc=pass header.from=a.example; dmarc=fail header.from=b.example",
-			Recorded{Problem: "it holds two different results of DMARC"},
+			Recorded{Problem: "it has two different DMARC results"},
 		},
 		{
 			"quotes without end", ` i=1; mx; dmarc=pass header.from="a.example`,

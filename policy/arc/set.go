@@ -72,7 +72,7 @@ func collect(h message.Header) ([]*set, error) {
 		}
 		if s := found[n]; s.has[kind] {
 			if broken == nil {
-				broken = fmt.Errorf("%s %d is there twice", fieldNames[kind], n)
+				broken = fmt.Errorf("%s %d is repeated", fieldNames[kind], n)
 			}
 		} else {
 			s.has[kind], s.field[kind], s.at[kind] = true, h[i], i
@@ -163,7 +163,7 @@ func resultsInstance(v string) (int, error) {
 		return 0, err
 	}
 	if !strings.HasPrefix(skipCFWS(rest[digits:]), ";") {
-		return 0, errors.New("no semicolon behind i=")
+		return 0, errors.New("no semicolon after i=")
 	}
 	return n, nil
 }

@@ -62,7 +62,7 @@ func (v *Verifier) read(h message.Header, bodies *dkim.Bodies) {
 		for i := range s.message {
 			m := &s.message[i]
 			if m.body = bodies.Hash(m.BodyForm, m.Hash, m.BodyLength); m.body == nil {
-				s.messageErr = errors.New("the message asks for too many different body hashes")
+				s.messageErr = errors.New("the message needs too many different body hashes")
 			}
 		}
 	}
