@@ -9,46 +9,50 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Fault is a way to answer wrongly, or several ways joined by commas.
+// Fault is a way in which the server answers wrongly, or several ways joined by
+// commas.
 type Fault string
 
-// The faults, in the words that a $FAULT line uses.
+// The faults, in the words of a $FAULT line.
 const (
 	ServFail Fault = "SERVFAIL"
 	Refuse   Fault = "REFUSED"
 	Silent   Fault = "TIMEOUT"  // no answer at all
-	Truncate Fault = "TRUNCATE" // over UDP an empty answer with TC
+	Truncate Fault = "TRUNCATE" // an empty answer with TC, over UDP only
 	NoEDNS   Fault = "NOEDNS"   // FORMERR to queries with EDNS
 	Lame     Fault = "LAME"     // a referral instead of an answer
-	Garbage  Fault = "GARBAGE"  // a header, then nonsense
-	// Before the answer comes one with another id, or to another question.
+	Garbage  Fault = "GARBAGE"  // a header that octets without meaning follow
+	// WrongID and WrongQuestion send a forged answer before the right one, with
+	// another ID or another question.
 	WrongID       Fault = "WRONGID"
 	WrongQuestion Fault = "WRONGQUESTION"
-	// ForgedCase is WrongQuestion with the right one in lower case, over UDP.
+	// ForgedCase sends a forged answer before the right one, with the question in
+	// lower case. It applies to UDP only.
 	ForgedCase Fault = "FORGEDCASE"
-	// Partial gives only the first link of a CNAME chain.
+	// Partial returns only the first record of a CNAME chain.
 	Partial Fault = "PARTIAL"
-	// Stray adds records of a name that was not asked for.
+	// Stray adds a record of another name.
 	Stray Fault = "STRAY"
-	// LowerCase repeats the question in lower case.
+	// LowerCase returns the question in lower case.
 	LowerCase Fault = "LOWERCASE"
 	// Authentic sets the AD bit.
 	Authentic Fault = "AD"
 )
 
-// Delay returns the fault of answering late, in zone text "DELAY:20ms".
+// Delay returns the fault of a late answer, "DELAY:20ms" in zone text.
 func Delay(d time.Duration) Fault { return Fault("DELAY:" + d.String()) }
 
-// Loss returns the fault of not answering so many percent of the queries, in zone
-// text "LOSS:30". They are the same in every run.
+// Loss returns the fault of no answer to a percentage of the queries, "LOSS:30" in
+// zone text. They are the same queries in every run.
 func Loss(percent int) Fault { return Fault("LOSS:" + strconv.Itoa(percent)) }
 
-// Failures returns the fault of answering SERVFAIL to so many percent of the queries,
-// in zone text "FAIL:20". They are the same in every run.
+// Failures returns the fault of SERVFAIL for a percentage of the queries, "FAIL:20" in
+// zone text. They are the same queries in every run.
 func Failures(percent int) Fault { return Fault("FAIL:" + strconv.Itoa(percent)) }
 
-// faults are those that apply to one question.
-type faults map[Fault]int64 // DELAY in ns, LOSS and FAIL in percent
+// faults are the faults for one question. The value is the nanoseconds of DELAY, the
+// percentage of LOSS and FAIL, and 0 for others.
+type faults map[Fault]int64
 
 func (fs faults) has(f Fault) bool { _, ok := fs[f]; return ok }
 
@@ -58,6 +62,7 @@ const (
 	fail  Fault = "FAIL"
 )
 
+// parse returns the single faults in f.
 func (f Fault) parse() (faults, error) {
 	if f == "" {
 		return nil, nil
@@ -87,7 +92,8 @@ func (f Fault) parse() (faults, error) {
 	return fs, nil
 }
 
-// drawLocked decides whether a query is one of those to which loss or fail applies.
+// drawLocked reports whether LOSS or FAIL applies to the next query. The numbers of
+// its generator are the same in every run. The caller holds s.mu.
 func (s *Server) drawLocked(fs faults, f Fault) bool {
 	percent := fs[f]
 	if percent == 0 {
@@ -97,8 +103,8 @@ func (s *Server) drawLocked(fs faults, f Fault) bool {
 	return int64(s.chance>>16)*100>>16 < percent
 }
 
-// apply puts the faults into an answer. raw, if any, is sent before the answer, or
-// instead of it if the fault is Garbage.
+// apply changes an answer according to the faults. The server sends raw before the
+// answer, or instead of it for Garbage, unless raw is nil.
 func (s *Server) apply(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 	if d := fs[delay]; d > 0 {
 		t := time.NewTimer(time.Duration(d))
@@ -152,8 +158,8 @@ func (s *Server) apply(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 		m.RecursionAvailable = false
 		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 60}, Ns: "ns.invalid."}}
 	case fs.has(Garbage):
-		// The header announces as many answers as it can, and the name points to
-		// itself.
+		// The header announces the largest number of answers. The name after it is
+		// a compression pointer to itself.
 		raw, _ = m.Pack()
 		raw = append(raw[:min(len(raw), 12)], 0xc0, 0x0c, 0xff, 0xff)
 		raw[6], raw[7] = 0xff, 0xff

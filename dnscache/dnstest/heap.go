@@ -2,8 +2,8 @@ package dnstest
 
 import "runtime"
 
-// HeapPer returns how many octets of the heap each of n values takes that value
-// returns. Nothing else may allocate meanwhile, so the test must not be parallel.
+// HeapPer calls value n times and returns the average growth of the heap in octets.
+// Nothing else may allocate meanwhile, so the test must not be parallel.
 func HeapPer(n int, value func(i int) any) int {
 	values := make([]any, n)
 	before := heap()
@@ -15,8 +15,8 @@ func HeapPer(n int, value func(i int) any) int {
 	return int(grown) / n
 }
 
-// heap returns the octets in use after garbage collection. The second run takes
-// what finalizers and pools kept during the first.
+// heap returns the octets in use after garbage collection. The second run frees the
+// memory that finalizers and pools kept during the first.
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()

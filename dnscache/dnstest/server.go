@@ -1,7 +1,11 @@
-// Package dnstest is a DNS server on loopback, over UDP, TCP and TLS, for the tests
-// and the demonstration of the project. It serves zone text, makes faults as ordered,
-// and records what it was asked. Unlike a map of answers it tells no data from
-// NXDOMAIN, follows CNAMEs and truncates.
+// Package dnstest is a DNS server on loopback for the tests and the demonstration of
+// the project.
+//
+// A real server shows more than a map of answers: it distinguishes NODATA from
+// NXDOMAIN, follows CNAMEs, matches wildcards and truncates. [NewServer] serves the
+// text of one zone over UDP and TCP, and [Server.ListenTLS] adds TLS. A zone or
+// [Server.SetFault] can make it fail in many ways, see [Fault]. [Server.Queries]
+// returns the queries that arrived, at most about a million.
 package dnstest
 
 import (
@@ -21,7 +25,7 @@ const maxQueries = 1 << 20
 
 // Query is one question that arrived.
 type Query struct {
-	Name string // lower case, without trailing dot, unusual bytes as \DDD or \X
+	Name string // in lower case, without the final dot, unusual octets as \DDD or \X
 	Type string // "TXT"
 	Net  string // "udp", "tcp" or "tls"
 }
@@ -43,11 +47,11 @@ type Server struct {
 }
 
 // NewServer starts a server on a free loopback port. The zone is a master file (RFC
-// 1035 section 5) with origin "." and a default TTL of 60 s. A name with others below
-// it exists, and wildcards work (RFC 4592). A negative answer has the SOA of the
-// closest name above that has one, or else a SOA of the root with 60 s.
+// 1035 section 5) with origin "." and a default TTL of 60 s. Wildcards and empty
+// non-terminals work as in RFC 4592. A negative answer has the SOA record of the
+// closest enclosing name, or else one of the root with a TTL of 60 s.
 //
-// A line "$FAULT name TYPE FAULT" orders a fault as SetFault does.
+// A line "$FAULT name TYPE FAULT" sets a fault as SetFault does.
 func NewServer(zone string) (*Server, error) {
 	s := &Server{ended: make(chan struct{}), chance: 1}
 	if err := s.SetZone(zone); err != nil {
@@ -78,10 +82,9 @@ func NewServer(zone string) (*Server, error) {
 	}
 }
 
-// Start starts a server, and a resolver that asks it. The end of the test stops both.
-// SetZone and SetFault flush the cache of the resolver. The resolver waits so long
-// (20 s) that a busy machine cannot make an answer late, and one second where the
-// zone has a name that is silent.
+// Start starts a server, and a resolver that sends its queries there, with short
+// timeouts. The end of the test stops both. SetZone and SetFault flush the resolver's
+// cache.
 func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	tb.Helper()
 	s, err := NewServer(zone)
@@ -101,8 +104,8 @@ func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	return s, r
 }
 
-// Resolver returns a resolver that asks this server, whose cache SetZone and
-// SetFault flush. The caller closes it.
+// Resolver returns a resolver that sends its queries to this server. SetZone and
+// SetFault flush its cache. The caller closes it.
 func (s *Server) Resolver(o dnscache.Options) (*dnscache.Resolver, error) {
 	o.Upstreams = []string{s.addr}
 	r, err := dnscache.New(o)
@@ -149,9 +152,9 @@ func (s *Server) SetZone(text string) error {
 	return nil
 }
 
-// SetFault orders a fault for a name and a type, either of which may be "*" for all.
-// The fault "" ends it. Faults joined by commas apply together, as in
-// "DELAY:20ms,SERVFAIL". SetFault panics if f is no fault.
+// SetFault sets the fault for a name and a type, either of which may be "*" for all.
+// The fault "" removes it. Faults joined by commas apply together, as in
+// "DELAY:20ms,SERVFAIL". SetFault panics if f is not a fault.
 func (s *Server) SetFault(name, typ string, f Fault) {
 	fs, err := f.parse()
 	if err != nil {
@@ -167,8 +170,8 @@ func (s *Server) SetFault(name, typ string, f Fault) {
 	s.flush()
 }
 
-// SetDelay makes the server wait before every answer. It takes the place of another
-// fault for all names and types; 0 ends it.
+// SetDelay makes the server wait before every answer. It replaces another fault for
+// all names and types. A delay of 0 removes it.
 func (s *Server) SetDelay(d time.Duration) {
 	if d == 0 {
 		s.SetFault("*", "*", "")
@@ -177,7 +180,7 @@ func (s *Server) SetDelay(d time.Duration) {
 	s.SetFault("*", "*", Delay(d))
 }
 
-// Queries returns what was asked since the start or since the last call of Forget.
+// Queries returns the queries since the start or since the last call of Forget.
 func (s *Server) Queries() []Query {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// ask asks the server itself, beside any resolver.
+// ask sends a query to the server itself, without a resolver.
 func ask(t *testing.T, s *dnstest.Server, network, name string, typ uint16) (*dns.Msg, error) {
 	t.Helper()
 	m := new(dns.Msg)
@@ -177,7 +177,7 @@ func TestBadZones(t *testing.T) {
 	}
 }
 
-// What a test changes is seen by the resolver that Start made.
+// The resolver of Start sees the changes that a test makes.
 func TestChangesReachTheResolver(t *testing.T) {
 	t.Parallel()
 	s, r := dnstest.Start(t, "a.test. TXT one")
@@ -198,7 +198,7 @@ func TestChangesReachTheResolver(t *testing.T) {
 		t.Error(a.Outcome)
 	}
 	if err := s.SetZone("a.test. A 1.2.3"); err == nil {
-		t.Error("a bad zone is taken")
+		t.Error("a bad zone is accepted")
 	}
 	if n := len(s.Queries()); n != 4 {
 		t.Errorf("%d queries", n)
@@ -209,7 +209,7 @@ func TestChangesReachTheResolver(t *testing.T) {
 	}
 	for range 2 {
 		if err := s.Close(); err != nil {
-			t.Errorf("cannot be closed twice: %v", err)
+			t.Errorf("Close: %v", err)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // ListenTLS makes the server answer over TLS too (RFC 7858), on another loopback
-// port. The certificate is for the host name, and not for the address; roots holds
-// the authority that issued it. Close ends this too.
+// port. The certificate is for the host name, not for the address. roots contains the
+// authority that issued it. Close stops this listener too.
 func (s *Server) ListenTLS(host string) (addr string, roots *x509.CertPool, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Server) ListenTLS(host string) (addr string, roots *x509.CertPool, err 
 	return l.Addr().String(), roots, nil
 }
 
-// networkOf returns what a question came over, in the words of Query.Net.
+// networkOf returns the network of a query, in the words of Query.Net.
 func networkOf(w dns.ResponseWriter) string {
 	if c, ok := w.(dns.ConnectionStater); ok && c.ConnectionState() != nil {
 		return "tls"

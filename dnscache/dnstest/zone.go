@@ -8,11 +8,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zone is what a server serves. The records do not change. The lock of the server
-// protects the faults.
+// zone holds the records and faults of a server. The records do not change. The
+// server's mutex protects the faults.
 type zone struct {
 	rrs    map[string]map[uint16][]dns.RR
-	names  map[string]bool   // names that exist, and those above them
+	names  map[string]bool   // names that exist, with all names above them
 	faults map[string]faults // "name/TYPE" or "name/*"
 }
 
@@ -38,7 +38,7 @@ func parseZone(text string) (*zone, error) {
 		}
 		z.faults[faultKey(f[1], f[2])] = fs
 		if f[1] != "*" {
-			z.exists(canonical(f[1]))
+			z.addName(canonical(f[1]))
 		}
 	}
 	if err := sc.Err(); err != nil {
@@ -51,7 +51,7 @@ func parseZone(text string) (*zone, error) {
 			z.rrs[n] = map[uint16][]dns.RR{}
 		}
 		z.rrs[n][rr.Header().Rrtype] = append(z.rrs[n][rr.Header().Rrtype], rr)
-		z.exists(n)
+		z.addName(n)
 	}
 	if err := zp.Err(); err != nil {
 		return nil, fmt.Errorf("dnstest: %w", err)
@@ -59,16 +59,16 @@ func parseZone(text string) (*zone, error) {
 	return z, nil
 }
 
-// exists makes a name exist, and those above it.
-func (z *zone) exists(n string) {
+// addName makes a name and all names above it exist.
+func (z *zone) addName(n string) {
 	for n != "." {
 		z.names[n] = true
 		n = parent(n)
 	}
 }
 
-// answer puts into m what the zone has for a question. If partial is true it follows
-// no more than one CNAME.
+// answer adds the zone's answer for a question to m. With partial it returns only the
+// first record of a CNAME chain.
 func (z *zone) answer(m *dns.Msg, name string, typ uint16, partial bool) {
 	for links := 0; ; links++ {
 		rrs := z.at(name)
@@ -98,7 +98,8 @@ func (z *zone) answer(m *dns.Msg, name string, typ uint16, partial bool) {
 	}
 }
 
-// at returns the records of a name, or of the wildcard that matches it.
+// at returns the records of a name, or of the wildcard that matches it (RFC 4592
+// section 3.3).
 func (z *zone) at(name string) map[uint16][]dns.RR {
 	if z.names[name] {
 		return z.rrs[name]
@@ -113,7 +114,8 @@ func (z *zone) at(name string) map[uint16][]dns.RR {
 	}
 }
 
-// renamed returns the DNAME above a name, and the name that it leads to.
+// renamed returns the closest DNAME above a name, and the name that it is replaced by
+// (RFC 6672 section 2.2).
 func (z *zone) renamed(name string) (*dns.DNAME, string) {
 	for n := name; n != "."; {
 		n = parent(n)
@@ -140,7 +142,7 @@ func (z *zone) soa(name string) dns.RR {
 	}
 }
 
-// faultsFor returns the faults of the most specific line.
+// faultsFor returns the most specific faults for a question.
 func (z *zone) faultsFor(name, typ string) faults {
 	for _, k := range []string{faultKey(name, typ), faultKey(name, "*"), faultKey("*", typ), faultKey("*", "*")} {
 		if fs, ok := z.faults[k]; ok {
@@ -150,7 +152,7 @@ func (z *zone) faultsFor(name, typ string) faults {
 	return nil
 }
 
-// owned returns records with name as their owner, instead of a wildcard.
+// owned returns records with name as their owner in place of a wildcard.
 func owned(rrs []dns.RR, name string) []dns.RR {
 	out := make([]dns.RR, len(rrs))
 	for i, rr := range rrs {
@@ -163,6 +165,7 @@ func owned(rrs []dns.RR, name string) []dns.RR {
 	return out
 }
 
+// parent returns the name without its first label.
 func parent(n string) string {
 	i, end := dns.NextLabel(n, 0)
 	if end || i >= len(n) {
@@ -171,8 +174,8 @@ func parent(n string) string {
 	return n[i:]
 }
 
-// canonical returns a name in lower case, with its final dot, and with unusual octets
-// written as miekg/dns reads them off the wire.
+// canonical returns a name in lower case, with a final dot, and with unusual octets
+// escaped as miekg/dns does in names off the wire.
 func canonical(name string) string {
 	name = dns.Fqdn(name)
 	var b [256]byte
