@@ -82,9 +82,11 @@ func NewServer(zone string) (*Server, error) {
 	}
 }
 
-// Start starts a server, and a resolver that sends its queries there, with short
-// timeouts. The end of the test stops both. SetZone and SetFault flush the resolver's
-// cache.
+// Start starts a server, and a resolver that sends its queries there. The end of the
+// test stops both. SetZone and SetFault flush the resolver's cache.
+//
+// The resolver waits 20 s for an answer, so that no answer is late on a busy machine.
+// It waits one second if a name in the zone has the fault Silent.
 func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	tb.Helper()
 	s, err := NewServer(zone)
