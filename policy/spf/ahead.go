@@ -7,32 +7,33 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// ahead holds the lookups that were started before the evaluation came to the
-// terms that need them, so that a record with five includes costs the time of
-// one. It changes no result: evaluation takes the terms in their order, counts
-// them as it reaches them, and only finds the answers already there.
+// ahead holds lookups that run before the evaluation reaches the terms that
+// need them, so that the lookups of five includes take the time of one. It
+// changes no result: the evaluation handles the terms in their order, counts
+// them when it reaches them, and then finds their answers.
 //
-// Nor can a record make it ask for much: the terms evaluated and those started
-// ahead are never more than ten together when one is started.
+// A record cannot use this to cause many lookups: whenever one is started, the
+// terms evaluated and those started ahead are at most ten together.
 //
-// While the evaluation waits for an answer, the records that arrive meanwhile
-// are looked into in the same way. All of it but the lookups themselves runs in
-// the goroutine of the evaluation.
+// While the evaluation waits for an answer, it starts the lookups that other
+// arriving records need. Everything but the lookups runs in the goroutine of
+// the evaluation.
 type ahead struct {
-	started map[question]*aheadLookup // and not taken yet
-	// terms is how many of these are for terms, records how many for records that
-	// were not looked into.
+	started map[question]*aheadLookup // without those taken
+	// terms is the number of these that are for terms, and records the number
+	// of those for records that startRecord has not handled.
 	terms, records int
-	// arrived gets those for records whose answer is there.
+	// arrived receives the lookups of records when they end.
 	arrived chan *aheadLookup
 	running sync.WaitGroup
 }
 
+// question identifies a lookup.
 type question struct {
 	name string
 	typ  dnscache.Type
-	// client tells a lookup of one of the client's names, whose time is short,
-	// from one of the same name for a term.
+	// client is true for a lookup of one of the client's names. It has less
+	// time than one of the same name for a term.
 	client bool
 }
 
@@ -40,29 +41,31 @@ type question struct {
 type aheadLookup struct {
 	name string
 	term bool
-	// record tells that the answer holds a record that was not looked into.
+	// record is true until startRecord handles the record in the answer, or the
+	// evaluation reaches it.
 	record bool
 	done   chan struct{}
-	answer *dnscache.Answer // to be read after done is closed
+	answer *dnscache.Answer // set when done is closed
 }
 
-// reserve is how many of the ten terms are left to the record that the
-// evaluation comes to first, when another one is looked into.
+// reserve is the number of the ten terms that startRecord leaves to the record
+// that the evaluation reaches first.
 const reserve = 2
 
 // startAhead starts the lookups of the record's terms from the given one up to
-// the first that is known to match without the DNS. The very first is left to
-// the evaluation, which asks for it next.
+// the first that is known to match without the DNS. It leaves the very first to
+// the evaluation, which needs it next.
 //
-// It is called once an answer had to be waited for: as long as all comes from
-// the cache there is nothing to gain.
+// It is called after the first answer that was not in the cache: while all
+// answers come from the cache there is nothing to gain.
 func (e *evaluation) startAhead(rec *Record, from int, domain string) {
 	if !e.opt.sequential {
 		e.startTerms(rec, from, domain, true, 0)
 	}
 }
 
-// startTerms is startAhead; reserved is how many of the ten terms it leaves.
+// startTerms starts lookups as startAhead does, and leaves reserved of the ten
+// terms. It skips the first lookup if first is true.
 func (e *evaluation) startTerms(rec *Record, from int, domain string, first bool, reserved int) {
 	for i := from; i < len(rec.Terms); i++ {
 		t := &rec.Terms[i]
@@ -76,13 +79,13 @@ func (e *evaluation) startTerms(rec *Record, from int, domain string, first bool
 			e.startTerm(t, domain, reserved)
 		}
 	}
-	// The redirect comes last, wherever it is written.
+	// The redirect is evaluated last, wherever it is written.
 	if rec.redirect != nil && !first {
 		e.startTerm(rec.redirect, domain, reserved)
 	}
 }
 
-// await waits for an answer. Records that arrive meanwhile are looked into.
+// await waits for an answer, and handles records that arrive meanwhile.
 func (e *evaluation) await(l *aheadLookup) {
 	for e.ahead.records > 0 {
 		select {
@@ -95,10 +98,11 @@ func (e *evaluation) await(l *aheadLookup) {
 	<-l.done
 }
 
-// startRecord starts what a record needs that was asked for ahead.
+// startRecord starts the lookups that a record needs which itself was looked up
+// ahead.
 func (e *evaluation) startRecord(r *aheadLookup) {
 	if !r.record {
-		return // the evaluation has come to it
+		return // the evaluation has reached it
 	}
 	r.record = false
 	e.ahead.records--
@@ -110,8 +114,8 @@ func (e *evaluation) startRecord(r *aheadLookup) {
 	}
 }
 
-// startTerm starts the lookup of the term's own target, if that can be told
-// without lookups and the limits leave room for it.
+// startTerm starts the lookup of the term's own target, if the target is known
+// without lookups and the limits allow it.
 func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 	// The term that the evaluation is about to count is not in lookups yet.
 	if e.lookups+1+e.ahead.terms >= maxLookups-reserved || t.spec.uses("p") || t.spec.uses(e.unusable) {
@@ -135,8 +139,8 @@ func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 	e.start(q, true)
 }
 
-// startHosts starts the address lookups of an mx term, but for the first,
-// which the evaluation asks for next.
+// startHosts starts the address lookups of an mx term, except the first, which
+// the evaluation needs next.
 func (e *evaluation) startHosts(mx []dnscache.Exchange) {
 	if e.opt.sequential || !e.waited {
 		return
@@ -146,6 +150,7 @@ func (e *evaluation) startHosts(mx []dnscache.Exchange) {
 	}
 }
 
+// start starts a lookup for a term, or for a mail exchanger or record.
 func (e *evaluation) start(q question, term bool) {
 	e.launch(q, term, budget(q.typ))
 }
@@ -176,18 +181,18 @@ func (e *evaluation) launch(q question, term bool, limit time.Duration) {
 		if record {
 			select {
 			case a.arrived <- l:
-			default: // it is looked into when the evaluation comes to it
+			default: // the evaluation handles it when it reaches it
 			}
 		}
 	})
 }
 
-// maxArrivals bounds the records that wait to be looked into. There are at most
+// maxArrivals bounds the records that wait for startRecord. There are at most
 // nine at a time.
 const maxArrivals = 16
 
-// take returns the answer to a question that was started ahead, waiting for it
-// if need be; nil if it was not started.
+// take waits for and returns the answer to a question that was started ahead,
+// or returns nil if it was not started.
 func (e *evaluation) take(q question) *dnscache.Answer {
 	a := &e.ahead
 	l := a.started[q]
@@ -206,5 +211,5 @@ func (e *evaluation) take(q question) *dnscache.Answer {
 	return l.answer
 }
 
-// wait returns when nothing is under way any more.
+// wait returns when no lookup is running.
 func (a *ahead) wait() { a.running.Wait() }

@@ -11,9 +11,9 @@ import (
 )
 
 // BenchmarkCheckDelayed evaluates a typical policy through the real cache
-// against a server that answers after 20 ms, beside the longest chain of
-// look-ups that depend on one another: policy, include, include within it. With
-// a cold cache nothing can be faster than that chain.
+// against a server that answers after 20 ms. It reports the longest chain of
+// lookups that depend on each other (policy, include, include within it), which
+// bounds the time of a check with a cold cache.
 func BenchmarkCheckDelayed(b *testing.B) {
 	const (
 		delay = 20 * time.Millisecond

@@ -12,7 +12,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// warm answers from memory as a cache does, with records parsed once.
+// warm answers from memory as a cache does. Each record is parsed once.
 type warm struct{ answers map[question]*dnscache.Answer }
 
 func (w warm) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
@@ -22,7 +22,7 @@ func (w warm) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.
 	return nxdomain
 }
 
-// silent is a zone that does not record what it is asked.
+// silent is a zone that does not record its questions.
 type silent struct{ z *zone }
 
 func (s silent) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
@@ -34,8 +34,8 @@ func (s silent) Lookup(_ context.Context, name string, t dnscache.Type) *dnscach
 
 var nxdomain = &dnscache.Answer{Outcome: dnscache.NXDomain}
 
-// preparsed takes the answers from a real cache once, so that they keep what
-// Derive makes of them.
+// preparsed takes the answers from a real cache once. They keep the values of
+// Derive.
 func preparsed(b *testing.B, z *zone) warm {
 	b.Helper()
 	r := serve(b, z.text())
@@ -43,7 +43,7 @@ func preparsed(b *testing.B, z *zone) warm {
 	for name, n := range z.names {
 		for t := range n.answers {
 			r.Lookup(b.Context(), name, t)
-			a := r.Lookup(b.Context(), name, t) // now one that is marked as cached
+			a := r.Lookup(b.Context(), name, t) // an answer from the cache
 			if a.Outcome != dnscache.Found {
 				b.Fatal(name, t, a.Outcome, a.Err)
 			}
@@ -53,7 +53,7 @@ func preparsed(b *testing.B, z *zone) warm {
 	return w
 }
 
-// typical is what a domain with two large mail providers publishes.
+// typical is the zone of a domain with two large mail providers.
 func typical() *zone {
 	return newZone().
 		txt("example.org", "google-site-verification=abcdefghijklmnopqrstuvwxyz").
@@ -79,11 +79,12 @@ func benchmarkCheck(b *testing.B, r Resolver, q Query, want Status, o Options) {
 func BenchmarkCheckTypical(b *testing.B) {
 	w := preparsed(b, typical())
 	b.Run("warm", func(b *testing.B) { benchmarkCheck(b, w, from("example.org"), Pass, Options{}) })
-	// The records are parsed anew and all look-ups that can be are started ahead.
+	// The records are parsed each time, and all lookups that can run ahead do.
 	b.Run("cold", func(b *testing.B) { benchmarkCheck(b, silent{typical()}, from("example.org"), Pass, Options{}) })
 }
 
-// The yardstick: the other implementation at hand, with the same answers.
+// BenchmarkBlitiriTypical measures another implementation with the same
+// answers, for comparison.
 func BenchmarkBlitiriTypical(b *testing.B) {
 	z := typical()
 	q := from("example.org")
@@ -107,8 +108,9 @@ func BenchmarkCheckWorst(b *testing.B) {
 	benchmarkCheck(b, w, from("worst.example.org"), Fail, Options{})
 }
 
-// Records up to the largest that a DNS answer can hold, all of it terms, in a
-// loop of redirects that the limit of ten ends: the cost is in proportion.
+// BenchmarkCheckLargest evaluates records up to the largest that a DNS answer
+// can hold, in a loop of redirects that the limit of ten ends. The cost must be
+// linear in the size.
 func BenchmarkCheckLargest(b *testing.B) {
 	for _, terms := range []int{300, 1200, 4800} {
 		b.Run(fmt.Sprintf("%dTerms", terms), func(b *testing.B) {

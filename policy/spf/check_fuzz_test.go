@@ -11,8 +11,8 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// FuzzCheck evaluates three records that refer to each other as they like, for
-// any client.
+// FuzzCheck evaluates three records that may refer to each other, for any
+// client.
 func FuzzCheck(f *testing.F) {
 	f.Add("v=spf1 include:b.example.org -all", "v=spf1 a mx ptr exists:%{i}.example.org redirect=c.example.org", "v=spf1 -all exp=c.example.org", "mail.example.net", "joe@a.example.org", []byte{192, 0, 2, 1})
 	f.Add("v=spf1 redirect=a.example.org", "", "", "a.example.org", "", []byte("\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"))
@@ -40,7 +40,7 @@ func FuzzCheck(f *testing.F) {
 			if sequential {
 				first = got
 			} else if got.Explanation != first.Explanation || !cmp.Equal(got, first) {
-				t.Fatalf("look-ups started ahead change the result:\n%s", cmp.Diff(first, got))
+				t.Fatalf("lookups started ahead change the result:\n%s", cmp.Diff(first, got))
 			}
 			if !slices.Contains([]Status{None, Neutral, Pass, Fail, SoftFail, TempError, PermError}, got.Status) {
 				t.Fatalf("%+v", got)

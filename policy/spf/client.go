@@ -8,20 +8,20 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// clientBudget is how long the client's DNS may keep an evaluation waiting:
-// the PTR look-up, and again the addresses of all its names together. Whoever
-// has the reverse zone chooses the names, and must not use up the time that
-// another's record is evaluated in.
+// clientBudget bounds the time that the client's DNS may delay an evaluation:
+// once for the PTR lookup, and once for the addresses of all its names
+// together. The owner of the reverse zone chooses the names, and must not use
+// up the time for evaluating another domain's record.
 const clientBudget = 5 * time.Second
 
-// clientNames are the names that the client's reverse DNS claims, at most ten,
-// with what is known of their addresses.
+// clientNames are the names from the client's reverse DNS, at most ten, with
+// what is known about their addresses.
 type clientNames struct {
-	asked   bool
+	asked   bool // the PTR lookup was made
 	reverse string
 	answer  *dnscache.Answer
 	names   []clientName
-	// left is what is left of the budget for the names' addresses.
+	// left is the rest of the time for the names' addresses.
 	left time.Duration
 }
 
@@ -30,8 +30,8 @@ type clientName struct {
 	checked, valid bool
 }
 
-// pointer is the mechanism ptr (RFC 7208 section 5.5). Trouble with the DNS of
-// the client makes it not match.
+// pointer evaluates the mechanism ptr (RFC 7208 section 5.5). It does not match
+// if the client's DNS fails.
 func (e *evaluation) pointer(t *Term, target string) (bool, *verdict) {
 	a := e.clientPTR()
 	if bad := e.void(t, e.client.reverse, dnscache.PTR, a); bad != nil {
@@ -46,9 +46,9 @@ func (e *evaluation) pointer(t *Term, target string) (bool, *verdict) {
 	return e.firstValid(inside) != nil, nil
 }
 
-// validatedName is the value of %{p} (RFC 7208 section 7.3): the domain itself
-// if it is one of the client's validated names, else one below it, else any,
-// else "unknown".
+// validatedName returns the value of %{p} (RFC 7208 section 7.3): the domain
+// itself if it is a validated name of the client, else a validated name below
+// it, else any validated name, else "unknown".
 func (e *evaluation) validatedName(domain string) string {
 	e.clientPTR()
 	names := make([]*clientName, len(e.client.names))
@@ -71,10 +71,10 @@ func (e *evaluation) validatedName(domain string) string {
 	return "unknown"
 }
 
-// clientPTR asks for the client's names, once per check. RFC 7208 section
-// 4.6.4: of more than ten names all but the first ten are ignored; the client
-// may not choose an error for somebody else's domain. What is no host name is
-// passed over: the reverse zone may hold any bytes.
+// clientPTR looks up the client's names, once per check. It uses the first ten
+// names and ignores the rest (RFC 7208 section 4.6.4), so that a client cannot
+// cause an error for another domain. It also ignores names that are no host
+// names: the reverse zone may hold any bytes.
 func (e *evaluation) clientPTR() *dnscache.Answer {
 	c := &e.client
 	if c.asked {
@@ -92,17 +92,16 @@ func (e *evaluation) clientPTR() *dnscache.Answer {
 	return c.answer
 }
 
-// firstValid returns the first of the names whose addresses have the client's
-// among them, nil if there is none. The look-ups of all that may be needed run
-// at the same time. A name whose look-up fails or is late is passed over
-// (section 5.5).
+// firstValid returns the first name that resolves to the client's address, or
+// nil if none does. The lookups that may be needed run in parallel. A name
+// whose lookup fails or is late does not count (RFC 7208 section 5.5).
 func (e *evaluation) firstValid(names []*clientName) *clientName {
 	if !e.opt.sequential {
 		e.startNames(names)
 	}
 	for _, n := range names {
 		if !n.checked {
-			n.checked, n.valid = true, e.leadsBack(n.name)
+			n.checked, n.valid = true, e.resolvesToClient(n.name)
 		}
 		if n.valid {
 			return n
@@ -111,8 +110,8 @@ func (e *evaluation) firstValid(names []*clientName) *clientName {
 	return nil
 }
 
-// startNames starts the look-ups of the names up to one that is known to be
-// valid, but for a single one, which the evaluation asks for itself.
+// startNames starts the lookups of the names up to one that is known to be
+// valid. It leaves a single lookup to the evaluation.
 func (e *evaluation) startNames(names []*clientName) {
 	var open []*clientName
 	for _, n := range names {
@@ -131,9 +130,9 @@ func (e *evaluation) startNames(names []*clientName) {
 	}
 }
 
-// leadsBack reports whether the addresses of one of the client's names have the
-// client's among them.
-func (e *evaluation) leadsBack(name string) bool {
+// resolvesToClient reports whether a name of the client resolves to its
+// address.
+func (e *evaluation) resolvesToClient(name string) bool {
 	began := time.Now()
 	a := e.take(question{name: name, typ: e.family(), client: true})
 	if a == nil {
@@ -147,7 +146,8 @@ func (e *evaluation) leadsBack(name string) bool {
 	return slices.Contains(a.Addrs, e.ip)
 }
 
-// budget bounds the lookup of records of a type; 0 for no bound but the check's.
+// budget returns the time for a lookup of a type; 0 for the rest of the
+// check's.
 func budget(t dnscache.Type) time.Duration {
 	if t == dnscache.PTR {
 		return clientBudget
@@ -155,7 +155,7 @@ func budget(t dnscache.Type) time.Duration {
 	return 0
 }
 
-// lookupWithin asks the DNS, and waits no longer than limit unless that is 0.
+// lookupWithin looks up a name and waits at most limit; 0 is no limit.
 func (e *evaluation) lookupWithin(limit time.Duration, name string, t dnscache.Type) *dnscache.Answer {
 	if limit == 0 {
 		return e.resolver.Lookup(e.ctx, name, t)

@@ -11,15 +11,15 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// deafDNS answers at once, but for names below slow.example, which end in a
-// timeout after what a resolver allows them.
+// deafDNS answers at once, except for names below slow.example. Their lookups
+// end in a timeout after the time that a resolver allows.
 type deafDNS struct{ *zone }
 
 func (d deafDNS) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
 	if !strings.HasSuffix(name, ".slow.example") {
 		return d.zone.Lookup(ctx, name, t)
 	}
-	d.zone.Lookup(ctx, name, t) // for the count
+	d.zone.Lookup(ctx, name, t) // to record the question
 	select {
 	case <-time.After(8 * time.Second):
 	case <-ctx.Done():
@@ -27,8 +27,8 @@ func (d deafDNS) Lookup(ctx context.Context, name string, t dnscache.Type) *dnsc
 	return &dnscache.Answer{Outcome: dnscache.Timeout}
 }
 
-// Whoever has the reverse zone chooses the names, but not how long the
-// evaluation of another's record takes.
+// TestClientNamesAreBounded: the owner of the reverse zone chooses the names,
+// but must not delay the evaluation of another domain's record.
 func TestClientNamesAreBounded(t *testing.T) {
 	for _, tc := range []struct {
 		name, record string

@@ -11,13 +11,13 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// jsonZone is the zone notation of the collected suites.
+// jsonZone is the zone notation of the JSON suites.
 type jsonZone struct {
 	Zone   map[string]map[string][]any `json:"zone"`
 	Errors map[string]string           `json:"zone_errors"`
 }
 
-// jsonSuite reads a suite that was collected from another implementation.
+// jsonSuite reads a JSON suite, collected from another implementation.
 func jsonSuite(t *testing.T, path string) []suiteCase {
 	t.Helper()
 	data, err := os.ReadFile(path)

@@ -17,19 +17,19 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// The suites that others made are read from where they lie; see
-// docs in corpora/INDEX.md for their format and licences.
+// The suites of other projects are read from their place outside the
+// repository; corpora/INDEX.md describes their format and licences.
 
 // suiteCase is one case of any suite.
 type suiteCase struct {
 	id          string
 	query       Query
 	expect      []string
-	explanation string // "" if the suite says nothing of it
+	explanation string // "" if the suite names none
 	resolver    Resolver
 }
 
-// difference is a case that we answer in another way than its suite asks.
+// difference is a case that we answer differently from its suite.
 type difference struct {
 	got     Status
 	section string // of RFC 7208
@@ -75,7 +75,7 @@ func runSuite(t *testing.T, suite string, cases []suiteCase, known map[string]di
 			ok := slices.Contains(c.expect, string(got.Status))
 			if ok && c.explanation != "" {
 				want := c.explanation
-				if want == "DEFAULT" { // the checker's own text; we have none
+				if want == "DEFAULT" { // a default text of the checker; we have none
 					want = ""
 				}
 				ok = got.Explanation == want
@@ -100,7 +100,7 @@ func runSuite(t *testing.T, suite string, cases []suiteCase, known map[string]di
 	}
 }
 
-// scenario is one document of an openspf-style suite.
+// scenario is a document of an openspf-style suite.
 type scenario struct {
 	Description string
 	Comment     string
@@ -111,8 +111,8 @@ type scenario struct {
 	Zonedata map[string][]yaml.Node
 }
 
-// yamlSuite reads an openspf-style suite. Cases are named by scenario number
-// and name if names repeat, else by name.
+// yamlSuite reads an openspf-style suite. The name of a case has its scenario
+// number if names repeat.
 func yamlSuite(t *testing.T, path string, numbered bool) []suiteCase {
 	t.Helper()
 	f, err := os.Open(path)
@@ -150,7 +150,7 @@ func yamlSuite(t *testing.T, path string, numbered bool) []suiteCase {
 	return cases
 }
 
-// query checks MAIL FROM, and HELO where there is no MAIL FROM.
+// query returns a check of MAIL FROM, or of HELO if there is no MAIL FROM.
 func query(t *testing.T, ip, helo, mailfrom string) Query {
 	t.Helper()
 	addr, err := netip.ParseAddr(ip)
@@ -175,7 +175,7 @@ func scalars(n *yaml.Node) []string {
 	return s
 }
 
-// zone makes the scenario's DNS. Where a name has SPF records and no TXT, they
+// zone returns the scenario's DNS. If a name has SPF records but no TXT, they
 // are its TXT records.
 func (s *scenario) zone(t *testing.T) *zone {
 	t.Helper()
@@ -242,7 +242,8 @@ func (s *scenario) zone(t *testing.T) *zone {
 	return z
 }
 
-// octets turns the code points of YAML's \xNN back into the octets they stand for.
+// octets converts the code points of YAML's \xNN to the octets that they stand
+// for.
 func octets(s string) string {
 	var b []byte
 	for _, r := range s {
@@ -258,8 +259,9 @@ func TestConformanceRFC7208(t *testing.T) {
 	runSuite(t, "spf/rfc7208-tests.yml", yamlSuite(t, corpus(t, "spf/rfc7208-tests.yml"), false), nil)
 }
 
-// The same over a real DNS server on loopback, through the cache: the answers
-// have all that the wire does to them.
+// TestConformanceRFC7208Loopback runs the suite over a real DNS server on
+// loopback and through the cache, so that the answers have the form of the
+// wire.
 func TestConformanceRFC7208Loopback(t *testing.T) {
 	cases := yamlSuite(t, corpus(t, "spf/rfc7208-tests.yml"), false)
 	servers := map[Resolver]Resolver{}
@@ -273,7 +275,7 @@ func TestConformanceRFC7208Loopback(t *testing.T) {
 	runSuite(t, "spf/rfc7208-tests.yml(loopback)", cases, nil)
 }
 
-// RFC 4408 is the predecessor; what RFC 7208 changed is listed.
+// TestConformanceRFC4408: the known differences list what RFC 7208 changed.
 func TestConformanceRFC4408(t *testing.T) {
 	runSuite(t, "spf/rfc4408-tests.yml", yamlSuite(t, corpus(t, "spf/rfc4408-tests.yml"), false), nil)
 }

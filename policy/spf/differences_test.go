@@ -1,8 +1,8 @@
 package spf
 
-// The cases of others' suites that we answer differently on purpose, each with
-// the section of RFC 7208 that decides. A case that is listed must give exactly
-// this answer.
+// These cases of other suites we answer differently on purpose, each with the
+// section of RFC 7208 that decides. A listed case must give exactly this
+// answer.
 
 const singleLabel = "a domain of one label is no multi-label domain name and has no policy"
 

@@ -15,8 +15,8 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// otherDNS gives a zone to blitiri.com.ar/go/spf. Its address look-ups have no
-// type, so they answer for the client's family, and with A for the targets of
+// otherDNS serves a zone to blitiri.com.ar/go/spf. Its address lookups have no
+// type. They answer for the client's family, and with A for the targets of
 // exists, whose names begin with "e".
 type otherDNS struct {
 	z  *zone
@@ -66,11 +66,11 @@ func (d otherDNS) LookupAddr(ctx context.Context, addr string) ([]string, error)
 	return a.Names, err
 }
 
-// generator makes zones whose records are mostly right.
+// generator generates zones with mostly valid records.
 type generator struct {
 	*rand.Rand
 	z *zone
-	// brokenMX tells that a mail exchanger's address look-up fails.
+	// brokenMX is true if the address lookup of a mail exchanger fails.
 	brokenMX bool
 	client   netip.Addr
 }
@@ -87,7 +87,8 @@ func (g *generator) host() string {
 	return pick(g, "h0.example.org", "h1.example.org", "h2.example.org", "h3.example.org", "void1.example.org", "void2.example.org", "fault.example.org")
 }
 
-// usual is one that exists, mostly: else most records end at the void limit.
+// usual returns a name that mostly exists. Otherwise most records would end at
+// the void limit.
 func (g *generator) usual() string {
 	if g.IntN(4) > 0 {
 		return fmt.Sprintf("h%d.example.org", g.IntN(4))
@@ -183,8 +184,8 @@ func (g *generator) zone() {
 	}
 }
 
-// explained are the rules by which a difference from blitiri.com.ar/go/spf is
-// ours by intent. Each says when it applies.
+// explained are the rules for intended differences from blitiri.com.ar/go/spf.
+// Each says when it applies.
 var explained = []struct {
 	section, why string
 	applies      func(g *generator, got Result, theirs other.Result, err error) bool

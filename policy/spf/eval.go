@@ -12,8 +12,7 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// evaluation is the state of one check: what it is about, and what it has
-// counted.
+// evaluation is the state of a check.
 type evaluation struct {
 	ctx      context.Context
 	resolver Resolver
@@ -23,31 +22,32 @@ type evaluation struct {
 	lookups, voids int
 	client         clientNames
 	ahead          ahead
-	// waited tells that the latest answer was not in the cache.
+	// waited is true if the latest answer was not in the cache.
 	waited bool
 
-	steps []Step // see Options.Explain
+	steps []Step // only with Options.Explain
 	depth int
 }
 
-// verdict is the outcome of one check_host(), the topmost or one of an include
-// or redirect.
+// verdict is the result of check_host() for one record: the first one, or that
+// of an include or redirect.
 type verdict struct {
 	status Status
-	// term is what matched, in the record that decided; nil if none did.
+	// term is the term that matched, in the record that decided; nil if none
+	// matched.
 	term   *Term
 	reason string
-	// explanation is the exp= of the record that decided, domain its domain.
+	// explanation is the exp= of the record that decided, and domain the domain
+	// of that record.
 	explanation *Term
 	domain      string
 }
 
-// failed is the verdict of an error; there is no term to it.
+// failed returns the verdict of an error, which has no term.
 func failed(s Status, reason string) *verdict { return &verdict{status: s, reason: reason} }
 
-// checkHost is check_host() of RFC 7208 section 4 for a domain that is well formed.
-// Its recursion ends at the limit of ten terms, which include and redirect
-// count towards.
+// checkHost is check_host() of RFC 7208 section 4 for a well-formed domain. The
+// limit of ten terms ends its recursion, because include and redirect count.
 func (e *evaluation) checkHost(domain string) *verdict {
 	rec, bad := e.record(domain)
 	if e.opt.Explain {
@@ -91,8 +91,8 @@ func (e *evaluation) checkHost(domain string) *verdict {
 	return &verdict{status: Neutral, reason: "no term of the record matched", domain: domain} // section 4.7
 }
 
-// redirect goes on with another domain's record in place of this one's (RFC
-// 7208 section 6.1).
+// redirect evaluates another domain's record in place of this one's (RFC 7208
+// section 6.1).
 func (e *evaluation) redirect(t *Term, domain string) *verdict {
 	if bad := e.count(t); bad != nil {
 		return bad
@@ -121,7 +121,8 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 	return v
 }
 
-// include asks whether the client passes for another domain (RFC 7208 section 5.2).
+// include reports whether the client passes for another domain (RFC 7208
+// section 5.2).
 func (e *evaluation) include(t *Term, target string) (bool, *verdict) {
 	if why := impossible(target); why != "" {
 		return false, failed(PermError, foreign.Word(t.Text, maxCited)+": the target is not a domain name: "+why)
@@ -138,8 +139,8 @@ func (e *evaluation) include(t *Term, target string) (bool, *verdict) {
 	return false, nil
 }
 
-// within puts the term that led to an error before its reason, for the first
-// level only: the chain may be ten long.
+// within prefixes the reason of an error with the term that led to it. Only the
+// innermost term is named, because the chain may have ten.
 func within(t *Term, reason string) string {
 	if strings.HasPrefix(reason, "in include:") || strings.HasPrefix(reason, "in redirect=") || strings.HasPrefix(reason, "more than ") {
 		return reason
@@ -174,10 +175,10 @@ func (e *evaluation) matches(t *Term, domain string) (bool, *verdict) {
 	case "exists":
 		return e.exists(t, target)
 	}
-	return false, failed(PermError, "no such mechanism: "+foreign.Word(t.Text, maxCited)) // the parser lets none through
+	return false, failed(PermError, "no such mechanism: "+foreign.Word(t.Text, maxCited)) // the parser accepts none
 }
 
-// count counts a term that asks the DNS (RFC 7208 section 4.6.4).
+// count counts a term that needs the DNS (RFC 7208 section 4.6.4).
 func (e *evaluation) count(t *Term) *verdict {
 	e.lookups++
 	if e.lookups <= maxLookups {
@@ -186,10 +187,10 @@ func (e *evaluation) count(t *Term) *verdict {
 	return failed(PermError, fmt.Sprintf("more than %d DNS look-ups (%dth: %s)", maxLookups, maxLookups+1, foreign.Word(t.Text, maxCited)))
 }
 
-// void counts a look-up that stated that there is nothing. Section 4.6.4
-// limits the terms that have such a look-up, so a term counts once, by the
-// look-up of its own target; the addresses of mail exchangers and of names
-// from PTR are bounded by themselves and not in the hands of the record's owner.
+// void counts a term whose target has no records. RFC 7208 section 4.6.4 limits
+// the terms with such a lookup, so a term counts once, by the lookup of its own
+// target. The addresses of mail exchangers and of names from PTR have limits of
+// their own, and the owner of the record does not control them.
 func (e *evaluation) void(t *Term, name string, typ dnscache.Type, a *dnscache.Answer) *verdict {
 	if !a.Outcome.Void() {
 		return nil
@@ -201,8 +202,8 @@ func (e *evaluation) void(t *Term, name string, typ dnscache.Type, a *dnscache.A
 	return failed(PermError, fmt.Sprintf("more than %d void DNS look-ups (%drd: %s, no %s at %s)", maxVoids, maxVoids+1, foreign.Word(t.Text, maxCited), typ, foreign.Word(name, maxCited)))
 }
 
-// target returns the name that a term is about, ready for the DNS. It is not
-// ok if the term cannot match, whatever the DNS says.
+// target returns the name that a term is about, in the form for a lookup. ok is
+// false if the term cannot match whatever the DNS answers.
 func (e *evaluation) target(t *Term, domain string) (name string, ok bool, bad *verdict) {
 	if t.Domain == "" {
 		return domain, true, nil
@@ -212,7 +213,7 @@ func (e *evaluation) target(t *Term, domain string) (name string, ok bool, bad *
 	}
 	if t.spec.uses("p") && !e.client.asked {
 		// Section 4.6.4: the PTR query of %{p} counts like that of ptr. It is
-		// made once.
+		// made once per check.
 		if bad := e.count(t); bad != nil {
 			return "", false, bad
 		}
@@ -220,7 +221,7 @@ func (e *evaluation) target(t *Term, domain string) (name string, ok bool, bad *
 	return t.name(func(letter byte) string { return e.value(letter, domain) }), true, nil
 }
 
-// value is what a macro letter stands for (RFC 7208 section 7.2).
+// value returns the value of a macro letter (RFC 7208 section 7.2).
 func (e *evaluation) value(letter byte, domain string) string {
 	switch letter {
 	case 's':
@@ -252,7 +253,8 @@ func (e *evaluation) value(letter byte, domain string) string {
 	return ""
 }
 
-// dotted is the address for the macro %{i}: four numbers, or 32 nibbles.
+// dotted returns an address as the macro %{i} has it: four numbers, or 32
+// nibbles.
 func dotted(ip netip.Addr) string {
 	if ip.Is4() {
 		return ip.String()
@@ -268,14 +270,15 @@ func dotted(ip netip.Addr) string {
 	return string(b)
 }
 
-// lookup asks the DNS. A name that cannot exist is not asked for.
+// lookup looks up a name, or takes the answer of a lookup started ahead. A name
+// that cannot exist needs no lookup.
 func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 	if impossible(name) != "" {
 		return &dnscache.Answer{Outcome: dnscache.NXDomain, Err: dnscache.ErrName}
 	}
 	q := question{name: name, typ: t}
 	if e.ahead.records > 0 && e.ahead.started[q] == nil {
-		e.start(q, false) // so that waiting for it does not keep from looking into those
+		e.start(q, false) // await handles records that arrive meanwhile
 	}
 	a := e.take(q)
 	if a == nil {
@@ -285,8 +288,8 @@ func (e *evaluation) lookup(name string, t dnscache.Type) *dnscache.Answer {
 	return a
 }
 
-// tempError is the verdict of a lookup that did not end in knowledge (RFC 7208
-// section 5: temperror for any RCODE but 0 and 3, and for no answer).
+// tempError returns the verdict of a failed lookup: temperror for no answer and
+// for any RCODE but 0 and 3 (RFC 7208 section 5).
 func (e *evaluation) tempError(name string, t dnscache.Type, a *dnscache.Answer) *verdict {
 	if bad := e.expired(); bad != nil {
 		return bad
@@ -303,8 +306,8 @@ func (e *evaluation) tempError(name string, t dnscache.Type, a *dnscache.Answer)
 	return failed(TempError, fmt.Sprintf("the look-up of %s %s %s", t, foreign.Word(name, maxCited), what))
 }
 
-// expired is the verdict once the check's time is over (RFC 7208 section
-// 4.6.4), nil before.
+// expired returns the verdict after the check's time is over (RFC 7208 section
+// 4.6.4), or nil before.
 func (e *evaluation) expired() *verdict {
 	switch err := e.ctx.Err(); {
 	case err == nil:

@@ -20,7 +20,7 @@ func from(domain string) Query {
 	return Query{Identity: MailFrom, IP: client, Helo: "mail.example.net", Sender: "joe@" + domain}
 }
 
-// What master-file text cannot say.
+// TestOctets evaluates records that master-file text cannot express.
 func TestOctets(t *testing.T) {
 	t.Parallel()
 	z := newZone().
@@ -52,8 +52,8 @@ func TestOctets(t *testing.T) {
 	}
 }
 
-// The parsed record is shared between checks, and charged to the cache whatever
-// its size.
+// TestPublishedIsKept: checks share the parsed record, and the cache accounts
+// for it at any size.
 func TestPublishedIsKept(t *testing.T) {
 	t.Parallel()
 	dense := "v=spf1" + strings.Repeat(" a", 3000) + " ip4:192.0.2.1"
@@ -76,7 +76,7 @@ func TestPublishedIsKept(t *testing.T) {
 	}
 }
 
-// One cached answer is parsed once, whoever asks.
+// TestPublishedIsShared: a cached answer is parsed once for all callers.
 func TestPublishedIsShared(t *testing.T) {
 	t.Parallel()
 	r := serve(t, `example.org. TXT "v=spf1 ip4:192.0.2.1 -all"`)
@@ -123,8 +123,8 @@ func TestDeadline(t *testing.T) {
 	}{
 		{"4.6.4 a", "a.example.org", 0, TempError, 20 * time.Second},
 		{"4.6.4 shorter", "a.example.org", 3 * time.Second, TempError, 3 * time.Second},
-		{"5.5 ptr skips names in trouble", "ptr.example.org", 0, Pass, 5*time.Second + 2*time.Millisecond},
-		{"5.5 ptr skips names in trouble, but not for longer", "ptr.example.org", 3 * time.Second, TempError, 3 * time.Second},
+		{"5.5 ptr skips names whose lookup fails", "ptr.example.org", 0, Pass, 5*time.Second + 2*time.Millisecond},
+		{"5.5 ptr skips names whose lookup fails, but not for longer", "ptr.example.org", 3 * time.Second, TempError, 3 * time.Second},
 		{"4.6.4 at the end of the record", "neutral.example.org", 3 * time.Second, TempError, 3 * time.Second},
 		{"4.6.4 started ahead", "chain.example.org", 0, TempError, 20 * time.Second},
 		{"6.2 explanation is given up, the result stands", "exp.example.org", 0, Fail, 20 * time.Second},
@@ -152,7 +152,8 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// A record costs the time of its longest chain of look-ups, not of their sum.
+// TestAhead: a record costs the time of its longest chain of lookups, not the
+// sum of all.
 func TestAhead(t *testing.T) {
 	z := newZone().
 		txt("many.example.org", "v=spf1 include:i1.example.org a:h.example.org include:i2.example.org mx exists:%{i}.example.org ptr redirect=i3.example.org").
@@ -179,7 +180,7 @@ func TestAhead(t *testing.T) {
 		steps        int
 		queries      int
 	}{
-		// TXT; i1; a in i1 while all others are on their way; exchangers. PTR finds nothing.
+		// TXT; i1; a in i1 while all others are running; exchangers. PTR finds nothing.
 		{"ahead", "many.example.org", false, SoftFail, 4, 12},
 		{"one after the other", "many.example.org", true, SoftFail, 12, 12},
 		{"in includes that were started ahead", "two.example.org", false, Pass, 3, 8},
@@ -202,7 +203,7 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-// worst is a domain whose record costs as much as the limits let it: ten mx
+// worst is a domain whose record costs as much as the limits allow: ten mx
 // terms with ten mail exchangers each, and an explanation with %{p} of a client
 // with ten names.
 func worst() *zone {
@@ -238,8 +239,8 @@ func TestWorstCost(t *testing.T) {
 	}
 }
 
-// A record that uses up its ten terms in the first include has other terms
-// started in vain, but not more than nine.
+// TestAheadIsBounded: a record that uses up its ten terms in the first include
+// has other terms started in vain, but not more than nine.
 func TestAheadIsBounded(t *testing.T) {
 	t.Parallel()
 	z := newZone()
@@ -262,8 +263,8 @@ func TestAheadIsBounded(t *testing.T) {
 	}
 }
 
-// The same with records in records, which are looked into as they arrive: what
-// is started in vain does not grow with their depth.
+// TestAheadIsBoundedInDepth: the same with nested records. The number of
+// lookups started in vain does not grow with the depth.
 func TestAheadIsBoundedInDepth(t *testing.T) {
 	t.Parallel()
 	z := newZone()
@@ -279,7 +280,7 @@ func TestAheadIsBoundedInDepth(t *testing.T) {
 	for i := range 30 {
 		z.txt(fmt.Sprintf("l4-%d.example.org", i), "v=spf1 -all")
 	}
-	for range 20 { // the answers come in any order
+	for range 20 { // the order of the answers varies
 		z := &zone{names: z.names}
 		got := Check(t.Context(), z, from("l0-0.example.org"), Options{})
 		if got.Status != PermError || got.Lookups != 11 {
@@ -291,7 +292,8 @@ func TestAheadIsBoundedInDepth(t *testing.T) {
 	}
 }
 
-// Macros of the longest values, as many as a DNS answer can hold.
+// TestMacroCost expands macros with the longest values, as many as a DNS answer
+// can hold.
 func TestMacroCost(t *testing.T) {
 	t.Parallel()
 	z := newZone()
@@ -309,7 +311,7 @@ func TestMacroCost(t *testing.T) {
 			t.Errorf("asked for a name of %d octets", len(name))
 		}
 	}
-	// Megabytes from the client reach no macro.
+	// A macro never gets megabytes from the client.
 	q.Sender, q.Helo = strings.Repeat("a-", 1<<20)+"@example.org", strings.Repeat("h.", 1<<20)
 	if got := Check(t.Context(), z, q, Options{}); got.Status != Fail || got.Lookups != 10 || got.Explanation != "" {
 		t.Errorf("got %+v", got)
@@ -320,7 +322,8 @@ func TestMacroCost(t *testing.T) {
 	}
 }
 
-// The reasons are for people; names of strangers in them do no harm.
+// TestReasonsArePrintable: reasons cite names of strangers, which must be
+// harmless in a log.
 func TestReasonsArePrintable(t *testing.T) {
 	t.Parallel()
 	evil := "e\x1b]0;\x07\"'\\<b>.example.org"

@@ -9,7 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// texts is a DNS that has nothing but TXT records.
+// texts is a resolver with only TXT records.
 type texts map[string]string
 
 func (d texts) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {

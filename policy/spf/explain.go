@@ -5,9 +5,9 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// explain gets the text that a domain wants its rejected senders to read (RFC
-// 7208 section 6.2). It is "" whenever anything is wrong with it; nothing of
-// it counts against the limits, and it cannot change the result.
+// explain returns the text that a domain wants its rejected senders to read
+// (RFC 7208 section 6.2), or "" if anything is wrong with it. Its lookups do
+// not count against the limits and cannot change the result.
 func (e *evaluation) explain(t *Term, domain string) string {
 	if t.spec.uses(e.unusable) {
 		return ""
@@ -26,8 +26,8 @@ func (e *evaluation) explain(t *Term, domain string) string {
 		return ""
 	}
 	text := m.text(maxExplanation, value)
-	// The record is ASCII by its syntax, but a local part or HELO name from
-	// the client may have brought control characters.
+	// The syntax of the record allows only ASCII, but a local part or HELO name
+	// may have brought in control characters.
 	if !foreign.IsPrintable(text) {
 		return ""
 	}

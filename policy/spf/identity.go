@@ -7,7 +7,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// identity is what a check is about, made fit for the DNS and for macros.
+// identity is the subject of a check, in the form for lookups and macros.
 type identity struct {
 	ip netip.Addr
 	// domain is <domain> of check_host(); "" if the client gave none.
@@ -19,8 +19,8 @@ type identity struct {
 	unusable string
 }
 
-// identify takes a query apart (RFC 7208 sections 2.4 and 4.3). The problem
-// says why there is no domain to check, "" if there is one.
+// identify returns the identity of a query (RFC 7208 sections 2.4 and 4.3).
+// problem says why there is no domain to check; it is "" if there is one.
 func identify(q Query) (id identity, problem string) {
 	id.ip = q.IP.Unmap().WithZone("") // RFC 7208 section 5: ::ffff:a.b.c.d is IPv4
 	id.helo = q.Helo
@@ -35,8 +35,8 @@ func identify(q Query) (id identity, problem string) {
 		id.local = "postmaster" // RFC 7208 section 4.3
 	}
 	// RFC 8616 section 4: terms with %{s} or %{l} match nothing if the local
-	// part is not ASCII. An EHLO name must be ASCII (RFC 6531 section 3.7.1),
-	// and neither may be longer than what SMTP lets pass.
+	// part is not ASCII. An EHLO name must be ASCII (RFC 6531 section 3.7.1).
+	// Neither may be longer than SMTP allows.
 	if !ascii(id.local) || len(id.local) > maxLocal {
 		id.unusable = "sl"
 	}
@@ -51,8 +51,9 @@ func identify(q Query) (id identity, problem string) {
 	return id, problem
 }
 
-// checkDomain does the initial processing of RFC 7208 section 4.3: what is not
-// a domain name of two labels or more has no policy.
+// checkDomain does the initial processing of RFC 7208 section 4.3: only a
+// domain name of two labels or more has a policy. what names the domain in the
+// problem.
 func checkDomain(s, what string) (domain, problem string) {
 	switch {
 	case s == "":
@@ -73,7 +74,7 @@ func checkDomain(s, what string) (domain, problem string) {
 	return domain, ""
 }
 
-// malformed says why a name is no domain.
+// malformed returns why a name is no domain name, as the end of a sentence.
 func malformed(s string) string {
 	s = strings.TrimSuffix(s, ".")
 	why := impossible(s)
@@ -91,8 +92,8 @@ func malformed(s string) string {
 	return " is not a domain name: " + why
 }
 
-// impossible says why a name without a dot at its end cannot exist in the DNS,
-// "" if it can (RFC 1035 section 2.3.4).
+// impossible returns why a name without a dot at its end cannot exist in the
+// DNS (RFC 1035 section 2.3.4), or "" if it can.
 func impossible(s string) string {
 	if len(s) > maxNameOctets {
 		return "longer than 253 octets"
@@ -111,6 +112,7 @@ func impossible(s string) string {
 	return badLabel(label)
 }
 
+// badLabel returns why a label of this size cannot exist, or "" if it can.
 func badLabel(size int) string {
 	if size == 0 {
 		return "it has an empty label"

@@ -7,12 +7,12 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// macro is a macro-string or explain-string taken apart (RFC 7208 section 7).
+// macro is a parsed macro-string or explain-string (RFC 7208 section 7).
 type macro struct {
 	parts []part
-	// static tells that nothing has to be expanded; the text is its own value.
+	// static is true if there is nothing to expand: the text is its own value.
 	static bool
-	// letters are the macro letters used, a bit per letter from 'a'.
+	// letters is the set of macro letters used, one bit per letter from 'a'.
 	letters uint32
 }
 
@@ -20,30 +20,29 @@ type macro struct {
 type part struct {
 	literal string
 	letter  byte // lower case; 0 for literal text
-	escape  bool // the letter was written in upper case (section 7.3)
+	escape  bool // the letter was in upper case (section 7.3)
 	reverse bool
 	keep    int    // right-hand parts to keep, 0 for all
 	delims  string // "" for a dot
-	// closed tells that the literal came from %%, %_ or %-, which may end a
+	// closed is true if the literal came from %%, %_ or %-. It may end a
 	// domain-spec where other text may not.
 	closed bool
 }
 
-// macroUse is where a macro-string stands.
+// macroUse is the place of a macro-string, which decides what it may hold.
 type macroUse uint8
 
 const (
-	// forName: in a domain-spec the letters c, r and t are not allowed
-	// (section 7.2), nor are spaces.
+	// forName: a domain-spec, without the letters c, r and t (section 7.2) and
+	// without spaces.
 	forName macroUse = iota
-	// forText: the value of an unknown modifier.
+	// forText: the value of an unknown modifier, without spaces.
 	forText
 	// forExplanation: an explain-string, with spaces.
 	forExplanation
 )
 
-// parseMacro checks and takes apart a macro-string. The problem is "" if there
-// is none.
+// parseMacro parses a macro-string. problem is "" if it is valid.
 func parseMacro(s string, use macroUse) (m macro, problem string) {
 	m.static = true
 	start := 0
@@ -99,7 +98,7 @@ func parseMacro(s string, use macroUse) (m macro, problem string) {
 	return m, ""
 }
 
-// parseExpand takes what is between the braces: a letter, digits, "r" and
+// parseExpand parses the text between the braces: a letter, digits, "r" and
 // delimiters.
 func parseExpand(s string, use macroUse) (part, string) {
 	if s == "" {
@@ -116,7 +115,7 @@ func parseExpand(s string, use macroUse) (part, string) {
 	s = s[1:]
 	digits := 0
 	for digits < len(s) && isDigit(s[digits]) {
-		// No value has so many parts; larger numbers are all the same.
+		// No value has this many parts, so larger numbers mean the same.
 		p.keep = min(p.keep*10+int(s[digits]-'0'), 9999)
 		digits++
 	}
@@ -136,7 +135,7 @@ func parseExpand(s string, use macroUse) (part, string) {
 	return p, ""
 }
 
-// tail returns the literal text at the end, "" if the macro-string ends in a
+// tail returns the literal text at the end, or "" if the macro-string ends in a
 // macro-expand.
 func (m *macro) tail() string {
 	if n := len(m.parts); n > 0 && m.parts[n-1].letter == 0 && !m.parts[n-1].closed {
@@ -145,7 +144,7 @@ func (m *macro) tail() string {
 	return ""
 }
 
-// uses reports whether one of the letters occurs.
+// uses reports whether one of the letters is used.
 func (m *macro) uses(letters string) bool {
 	for i := 0; i < len(letters); i++ {
 		if m.letters&bit(letters[i]) != 0 {
@@ -161,12 +160,12 @@ func bit(letter byte) uint32 { return 1 << (letter - 'a') }
 // section 7.3).
 const maxNameOctets = 253
 
-// name expands the macro-string to a domain name: longer ones lose labels from
-// the left, a dot at the end is dropped (RFC 7208 section 7.3). value gives
-// what a letter stands for.
+// name expands the macro-string to a domain name. A longer name loses labels
+// from the left, and a dot at the end is removed (RFC 7208 section 7.3). value
+// returns the value of a letter.
 //
-// Expansion goes from the right and stops when all that can remain is there,
-// so that no record makes it produce more than a few hundred octets.
+// Expansion starts at the right and stops when the rest would be cut anyway, so
+// that no record can cause more than a few hundred octets.
 func (m *macro) name(value func(letter byte) string) string {
 	var pieces []string
 	size := 0
@@ -179,12 +178,12 @@ func (m *macro) name(value func(letter byte) string) string {
 	return targetName(strings.Join(pieces, ""))
 }
 
-// targetName makes a name to ask for of expanded text.
+// targetName returns expanded text as a name for a lookup.
 func targetName(s string) string {
 	s = lower(strings.TrimSuffix(s, "."))
 	if over := len(s) - maxNameOctets; over > 0 {
-		// Without a dot from there on it is one label that long: the name
-		// cannot exist, and stays as it is to be found so.
+		// Without a dot from there on, the rest is one label, which is too
+		// long. The name is kept, and impossible reports it.
 		if dot := strings.IndexByte(s[over-1:], '.'); dot >= 0 {
 			s = s[over+dot:]
 		}
@@ -205,6 +204,7 @@ func (m *macro) text(limit int, value func(letter byte) string) string {
 	return s
 }
 
+// expand returns the text of a part.
 func (p *part) expand(value func(letter byte) string) string {
 	if p.letter == 0 {
 		return p.literal
@@ -216,8 +216,8 @@ func (p *part) expand(value func(letter byte) string) string {
 	return s
 }
 
-// transform splits the value at the delimiters, reverses the parts, keeps
-// those at the right, and joins them with dots (RFC 7208 section 7.3).
+// transform splits a value at the delimiters, reverses the parts, keeps the
+// rightmost ones, and joins them with dots (RFC 7208 section 7.3).
 func (p *part) transform(s string) string {
 	if p.keep == 0 && !p.reverse && p.delims == "" {
 		return s

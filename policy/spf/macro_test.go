@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The values of RFC 7208 section 7.4.
+// The values of the examples in RFC 7208 section 7.4.
 func exampleValue(letter byte) string {
 	switch letter {
 	case 's':
@@ -98,7 +98,7 @@ func TestMacroName(t *testing.T) {
 	}
 }
 
-// cutByLabels is the sentence of RFC 7208 section 7.3, word for word.
+// cutByLabels follows the sentence of RFC 7208 section 7.3 literally.
 func cutByLabels(s string) string {
 	s = lower(strings.TrimSuffix(s, "."))
 	for len(s) > 253 {
@@ -139,7 +139,7 @@ func FuzzMacro(f *testing.F) {
 			if got := m.text(100, value); got != whole[:min(100, len(whole))] {
 				t.Fatalf("%q is not the beginning of %q", got, whole)
 			}
-			// The expansion from the right must not be told from that of the whole.
+			// The expansion from the right must equal that of the whole.
 			got, want := m.name(value), cutByLabels(whole)
 			if got != want && (impossible(got) == "" || impossible(want) == "") {
 				t.Fatalf("%q: got %q, want %q", s, got, want)

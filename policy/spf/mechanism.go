@@ -9,10 +9,10 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// hosts is the mechanism a (RFC 7208 section 5.3).
+// hosts evaluates the mechanism a (RFC 7208 section 5.3).
 func (e *evaluation) hosts(t *Term, target string) (bool, *verdict) {
 	if impossible(target) != "" {
-		return false, nil // section 4.8 leaves it open; a name that cannot exist has no address
+		return false, nil // section 4.8 leaves the result to us; a name that cannot exist has no address
 	}
 	a := e.lookup(target, e.family())
 	if a.Outcome.Temporary() {
@@ -21,8 +21,8 @@ func (e *evaluation) hosts(t *Term, target string) (bool, *verdict) {
 	return e.near(t, a.Addrs), e.void(t, target, e.family(), a)
 }
 
-// exchangers is the mechanism mx (RFC 7208 section 5.4). Without MX records it
-// does not match; the target's own address is no substitute.
+// exchangers evaluates the mechanism mx (RFC 7208 section 5.4). It does not
+// match without MX records: section 5.4 excludes the implicit MX of RFC 5321.
 func (e *evaluation) exchangers(t *Term, target string) (bool, *verdict) {
 	if impossible(target) != "" {
 		return false, nil
@@ -36,14 +36,14 @@ func (e *evaluation) exchangers(t *Term, target string) (bool, *verdict) {
 	}
 	e.startHosts(a.MX)
 	for i, x := range a.MX {
-		// Section 4.6.4: not more than ten may be asked for their addresses.
-		// Those who match within the first ten are none the worse for an
-		// eleventh.
+		// Section 4.6.4: the addresses of at most ten exchangers are looked up.
+		// A client that matches within the first ten passes even if there are
+		// more.
 		if i == maxHosts {
 			return false, failed(PermError, fmt.Sprintf("%s has more than %d mail exchangers (%s)", foreign.Word(target, maxCited), maxHosts, foreign.Word(t.Text, maxCited)))
 		}
 		host := targetName(x.Host)
-		if impossible(host) != "" { // among them the null MX of RFC 7505
+		if impossible(host) != "" { // includes the null MX of RFC 7505
 			continue
 		}
 		addrs := e.lookup(host, e.family())
@@ -57,8 +57,8 @@ func (e *evaluation) exchangers(t *Term, target string) (bool, *verdict) {
 	return false, nil
 }
 
-// exists matches if the target has an A record, whatever the client's address
-// family (RFC 7208 section 5.7).
+// exists evaluates the mechanism exists: it matches if the target has an A
+// record, whatever the client's address family (RFC 7208 section 5.7).
 func (e *evaluation) exists(t *Term, target string) (bool, *verdict) {
 	if impossible(target) != "" {
 		return false, nil
@@ -70,8 +70,8 @@ func (e *evaluation) exists(t *Term, target string) (bool, *verdict) {
 	return len(a.Addrs) > 0, e.void(t, target, dnscache.A, a)
 }
 
-// family is the type of address records that the client's address is compared
-// with.
+// family returns the type of address records that are compared with the
+// client's address.
 func (e *evaluation) family() dnscache.Type {
 	if e.ip.Is4() {
 		return dnscache.A
@@ -79,8 +79,8 @@ func (e *evaluation) family() dnscache.Type {
 	return dnscache.AAAA
 }
 
-// near reports whether one of the addresses is in the client's network of the
-// term's size.
+// near reports whether one of the addresses is in the client's network, which
+// has the prefix length of the term.
 func (e *evaluation) near(t *Term, addrs []netip.Addr) bool {
 	bits := t.Prefix6
 	if e.ip.Is4() {

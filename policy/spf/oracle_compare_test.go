@@ -15,8 +15,8 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// oracleNode is a name of a zone as the drivers of contrib/oracles read it.
-// Octets stand as the characters U+0000 to U+00FF.
+// oracleNode is a name of a zone in the format of the drivers of
+// contrib/oracles. The characters U+0000 to U+00FF stand for octets.
 type oracleNode struct {
 	TXT, A, AAAA, PTR []string            `json:",omitempty"`
 	MX                []dnscache.Exchange `json:",omitempty"`
@@ -31,7 +31,7 @@ type oracleRequest struct {
 
 type oracleAnswer struct{ Result, Reason, Explanation string }
 
-// latin1 maps octets to the characters of the same numbers.
+// latin1 maps octets to the characters with the same numbers.
 func latin1(s string) string {
 	r := make([]rune, len(s))
 	for i := range len(s) {
@@ -72,32 +72,32 @@ func oracleZone(z *zone) map[string]oracleNode {
 	return nodes
 }
 
-// oracleCase is a difference to be explained.
+// oracleCase is a difference that a table must explain.
 type oracleCase struct {
 	oracleCheck
 	z      *zone
 	ours   Result
 	theirs oracleAnswer
-	// questions are our look-ups, "name/TYPE".
+	// questions are our lookups, "name/TYPE".
 	questions []string
 }
 
-// asked reports whether our evaluation got an answer of the type that matches.
+// asked reports whether our evaluation got a matching answer of the type.
 func (c *oracleCase) asked(t dnscache.Type, matches func(a *dnscache.Answer) bool) bool {
 	return slices.ContainsFunc(c.questions, func(q string) bool {
-		name, of := takeApart(q)
+		name, of := splitQuestion(q)
 		return of == t.String() && matches(c.z.Lookup(context.Background(), name, t))
 	})
 }
 
-// takeApart splits a question, "name/TYPE".
-func takeApart(q string) (name, of string) {
+// splitQuestion splits a question, "name/TYPE".
+func splitQuestion(q string) (name, of string) {
 	i := strings.LastIndexByte(q, '/')
 	return q[:i], q[i+1:]
 }
 
-// records are the records that our evaluation read, without the domains' other
-// texts.
+// records returns the records that our evaluation read, without other texts of
+// the domains.
 func (c *oracleCase) records() []string {
 	var records []string
 	c.asked(dnscache.TXT, func(a *dnscache.Answer) bool {
@@ -115,7 +115,7 @@ func (c *oracleCase) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%+v\nours   %+v\ntheirs %+v", c.oracleCheck, c.ours, c.theirs)
 	for _, q := range slices.Compact(slices.Sorted(slices.Values(c.questions))) {
-		name, of := takeApart(q)
+		name, of := splitQuestion(q)
 		for _, t := range []dnscache.Type{dnscache.A, dnscache.AAAA, dnscache.MX, dnscache.PTR, dnscache.TXT} {
 			if of == t.String() {
 				a := c.z.Lookup(context.Background(), name, t)
@@ -126,15 +126,15 @@ func (c *oracleCase) String() string {
 	return b.String()
 }
 
-// oracleExplained is a class of differences: who is right by which section, and
-// when a difference is of the class.
+// oracleExplained is a class of differences: the section that decides, who is
+// right, and when a difference belongs to the class.
 type oracleExplained struct {
 	section, why string
 	applies      func(c *oracleCase) bool
 }
 
-// runOracle generates zones and checks, has them answered by a driver and by
-// us, and fails on each difference that the table does not explain.
+// runOracle generates zones and checks, runs them in a driver and in our code,
+// and fails on each difference that the table does not explain.
 func runOracle(t *testing.T, driver string, zones int, table []oracleExplained, explanations bool) {
 	t.Helper()
 	t.Parallel()
@@ -160,7 +160,7 @@ func runOracle(t *testing.T, driver string, zones int, table []oracleExplained, 
 			q := Query{IP: netip.MustParseAddr(check.IP), Helo: check.Helo, Sender: check.Sender}
 			c.ours = Check(t.Context(), g.z, q, Options{})
 			g.z.asked = nil
-			// What is started ahead may be more than what the record needs.
+			// Lookups started ahead may be more than the record needs.
 			if again := Check(t.Context(), g.z, q, Options{sequential: true}); !cmp.Equal(again, c.ours) {
 				t.Errorf("zone %d: one by one it is %+v\n%s", i, again, c)
 			}

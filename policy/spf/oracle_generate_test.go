@@ -12,23 +12,25 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// oracleWorld makes a zone of domains that refer to each other, and checks
-// against it. Names tell what is there: d0 to d7 have records, h0 to h5
-// addresses, v0 to v3 nothing, n those of no client, and the look-ups of f fail.
+// oracleWorld generates a zone of domains that refer to each other, and checks
+// against it. The names tell what exists: d0 to d7 have records, h0 to h5 have
+// addresses, v0 to v3 have nothing, n has addresses of no client, and the
+// lookups of f fail.
 type oracleWorld struct {
 	*rand.Rand
 	z  *zone
 	at int // whose record is being written
-	// right keeps to what RFC 4408 has and all know, without errors of syntax.
+	// right restricts the zone to valid records of RFC 4408, which all
+	// implementations know.
 	right bool
 }
 
-// oracleCheck is one question about a zone.
+// oracleCheck is a check against a zone.
 type oracleCheck struct{ IP, Helo, Sender string }
 
 func (g *oracleWorld) one(choices ...string) string { return choices[g.IntN(len(choices))] }
 
-// chance is true once in n.
+// chance returns true once in n times.
 func (g *oracleWorld) chance(n int) bool { return g.IntN(n) == 0 }
 
 func (g *oracleWorld) ip4() string {
@@ -48,12 +50,13 @@ func (g *oracleWorld) ip() string {
 
 func (g *oracleWorld) domain() string { return fmt.Sprintf("d%d.example.org", g.IntN(8)) }
 
-// another is not the domain whose record is being written.
+// another returns a domain other than the one whose record is being written.
 func (g *oracleWorld) another() string {
 	return fmt.Sprintf("d%d.example.org", (g.at+1+g.IntN(7))%8)
 }
 
-// host mostly exists, else most checks end at the void limit.
+// host returns a name that mostly exists. Otherwise most checks would end at
+// the void limit.
 func (g *oracleWorld) host() string {
 	switch g.IntN(24) {
 	case 0:
@@ -68,8 +71,8 @@ func (g *oracleWorld) host() string {
 	return fmt.Sprintf("h%d.example.org", g.IntN(6))
 }
 
-// macro expands to a name below x.example.org, which has addresses by wildcard
-// of this generator: each exists at even odds.
+// macro returns a macro-string that expands to a name below x.example.org. Each
+// such name has addresses with a chance of one half.
 func (g *oracleWorld) macro() string {
 	return g.one(
 		"%{i}.x.example.org", "%{ir}.%{v}.x.example.org", "%{l}.x.example.org", "%{l-}.x.example.org",
@@ -125,7 +128,7 @@ func (g *oracleWorld) term() string {
 	return q + g.one("all", "ALL")
 }
 
-// wrong is a term that the grammar does not have, mostly; some of them it has.
+// wrong returns a term that is mostly invalid. Some of the terms are valid.
 func (g *oracleWorld) wrong() string {
 	return g.one("a:", "a/", "a/33", "a//129", "a/024", "a//", "a/24/64", "a:h0.example.org/-1", "a:h0", "a:h0.example.org.", "a:.example.org",
 		"mx:", "mx/x", "mx:%{d}/", "all:x", "all/8", "all.", "include", "include:", "include:h0.example.org/24", "include=d1.example.org",
@@ -140,7 +143,7 @@ func (g *oracleWorld) wrong() string {
 }
 
 var (
-	// odd are terms that are right but that libspf2 has its own mind of.
+	// odd are valid terms that libspf2 reads in its own way.
 	odd  = regexp.MustCompile(`/0|^[mno]\d+=|^x-y|^EXP|^Redirect|%\{HR|%\{d9\}|%\{d128\}`)
 	once = regexp.MustCompile(`^redirect=|^exp=`)
 )
@@ -170,7 +173,7 @@ func (g *oracleWorld) record() string {
 	if g.chance(10) {
 		r += " "
 	}
-	if g.chance(40) && !g.right { // one octet of it is another
+	if g.chance(40) && !g.right { // replace one octet
 		at := 6 + g.IntN(max(len(r)-6, 1))
 		if at < len(r) {
 			r = r[:at] + g.one("%", "{", "}", ":", "/", " ", "=", ".", "0", "-", "\t", "\xff") + r[at+1:]
@@ -179,7 +182,8 @@ func (g *oracleWorld) record() string {
 	return r
 }
 
-// redirectLast puts a redirect behind the other terms, where libspf2 wants it.
+// redirectLast moves a redirect behind the other terms, where libspf2 requires
+// it.
 func redirectLast(record string) string {
 	terms := strings.Fields(record)
 	slices.SortStableFunc(terms, func(a, b string) int {
@@ -188,7 +192,7 @@ func redirectLast(record string) string {
 	return strings.Join(terms, " ")
 }
 
-// explanation is what exp= leads to.
+// explanation returns the text that exp= leads to.
 func (g *oracleWorld) explanation() string {
 	return g.one("plain", "see http://%{o}/why?s=%{S}&i=%{I}", "%{i} is %{c}, not %{p}", "%{l1r-} %{d2} %{h} %{v} %{r}",
 		"100%% %_ %-", "%{o2} %{dr} %{sr@}", "wrong %{z}", "wrong %", "wrong %{d", "h\xe9", "", "%{l-} %{L}", "to %{r}")
@@ -213,7 +217,7 @@ func (g *oracleWorld) make() {
 		case 5:
 			g.z.at(d).isCNAME, g.z.at(d).cname = true, fmt.Sprintf("d%d.example.org", (i+1)%8)
 			continue
-		case 6: // all the limits
+		case 6: // a record at all the limits
 			r := "v=spf1"
 			for range 8 + g.IntN(5) {
 				r += " " + g.one("", "-") + g.one("a:h0.example.org", "mx", "exists:%{i}.x.example.org", "include:d0.example.org", "include:d1.example.org")
@@ -272,7 +276,7 @@ func (g *oracleWorld) make() {
 	g.reverse()
 }
 
-// names gives addresses to what macros may expand to.
+// names adds addresses for names to which macros may expand.
 func (g *oracleWorld) names() {
 	for _, n := range []string{
 		"192.0.2.1", "1.2.0.192.in-addr", "2.2.0.192.in-addr", "joe", "a-joe", "a.joe", "joe.a", "a", "x.y+z", "joe%40d1.example.org",
@@ -287,7 +291,7 @@ func (g *oracleWorld) names() {
 	g.z.addr("a%20b.x.example.org", "192.0.2.1")
 }
 
-// reverse gives names to addresses, more than ten to some.
+// reverse adds names for addresses, for some more than ten.
 func (g *oracleWorld) reverse() {
 	for range 1 + g.IntN(4) {
 		name := dnscache.ReverseName(netip.MustParseAddr(g.ip()))

@@ -18,15 +18,15 @@ const (
 	rfcHosts = 10
 )
 
-// wrong tells that we found a syntax error whose description has one of the
-// phrases.
+// wrong reports whether we found a syntax error whose description has one of
+// the phrases.
 func (c *oracleCase) wrong(phrases ...string) bool {
 	return c.ours.Status == PermError && strings.Contains(c.ours.Reason, " is wrong: term ") &&
 		slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(c.ours.Reason, p) })
 }
 
-// answers reports whether a name in the answers of a type that we asked for,
-// MX or PTR, has addresses of an outcome.
+// answers reports whether an MX or PTR answer that we got has a name whose
+// address lookup has a given outcome.
 func (c *oracleCase) answers(t dnscache.Type, is func(dnscache.Outcome) bool) bool {
 	family := dnscache.A
 	if strings.Contains(c.IP, ":") && !strings.HasPrefix(c.IP, "::ffff:") {
@@ -41,7 +41,7 @@ func (c *oracleCase) answers(t dnscache.Type, is func(dnscache.Outcome) bool) bo
 	})
 }
 
-// askedName reports whether our evaluation asked for a name.
+// askedName reports whether our evaluation looked up a name.
 func (c *oracleCase) askedName(name string) bool {
 	return slices.ContainsFunc(c.questions, func(q string) bool { return strings.HasPrefix(q, name+"/") })
 }
@@ -49,7 +49,7 @@ func (c *oracleCase) askedName(name string) bool {
 // theirsSays reports whether the other's reason has a phrase.
 func (c *oracleCase) theirsSays(phrase string) bool { return strings.Contains(c.theirs.Reason, phrase) }
 
-// read reports whether a record that our evaluation read matches.
+// read reports whether a record that we evaluated matches.
 func (c *oracleCase) read(re *regexp.Regexp) bool {
 	return slices.ContainsFunc(c.records(), re.MatchString)
 }
@@ -156,13 +156,13 @@ var (
 	keptParts     = regexp.MustCompile(`%\{(d9|d128|p2|l1r[-+]+|h2)\}`)
 )
 
-// refuses reports whether libspf2 refuses a record with such words, or with
-// none, as where the record is included by one that is included.
-func (c *oracleCase) refuses(phrase string) bool {
+// rejects reports whether libspf2 rejects a record with these words, or with
+// none, as it does for a record included by one that is included.
+func (c *oracleCase) rejects(phrase string) bool {
 	return c.theirs.Result == "permerror" && (c.theirs.Reason == "" || c.theirsSays(phrase))
 }
 
-// libspf2 knows RFC 4408. Its grammar is compared by the others.
+// libspf2 implements RFC 4408. Other oracles compare its grammar.
 var libspf2Explained = []oracleExplained{
 	{
 		"6.1", "a redirect may stand anywhere; libspf2 ignores the mechanisms behind it",
@@ -178,7 +178,7 @@ var libspf2Explained = []oracleExplained{
 	},
 	{
 		"5.6", "a length may be 0; libspf2 refuses it",
-		func(c *oracleCase) bool { return c.refuses(" CIDR netmask ") && c.read(zeroLength) },
+		func(c *oracleCase) bool { return c.rejects(" CIDR netmask ") && c.read(zeroLength) },
 	},
 	{
 		"4.6.1", "the names of modifiers may have digits, hyphens, underscores and dots; libspf2 refuses them",
@@ -188,7 +188,7 @@ var libspf2Explained = []oracleExplained{
 	},
 	{
 		"7.1", "the letters of the grammar, such as the r for reversal, have no case; libspf2 refuses R",
-		func(c *oracleCase) bool { return c.refuses("Invalid delimiter 'R'") && c.read(capitalReverse) },
+		func(c *oracleCase) bool { return c.rejects("Invalid delimiter 'R'") && c.read(capitalReverse) },
 	},
 	{
 		"7.3", "a macro may be told to keep as many parts as there are, or more; libspf2 then makes another name, or refuses the record",
@@ -223,7 +223,7 @@ var libspf2Explained = []oracleExplained{
 
 var ip6Term = regexp.MustCompile(`(?i) [-+~?]?ip6:(::ffff:|\S*/0( |$))`)
 
-// mailSPFExplained: Mail::SPF knows RFC 4408.
+// mailSPFExplained: Mail::SPF implements RFC 4408.
 var mailSPFExplained = []oracleExplained{
 	{
 		"7.1", "the letters of the grammar, such as the r for reversal, have no case; Mail::SPF refuses R",

@@ -7,19 +7,21 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// publication is what a domain's TXT records say about SPF.
+// publication is the SPF content of a domain's TXT records.
 type publication struct {
-	// records is how many there are; the rest is set for one only.
+	// records is the number of SPF records. The other fields are set if there
+	// is exactly one.
 	records int
 	text    string
-	record  *Record // nil if it is wrong
+	record  *Record // nil if err is set
 	err     error
 }
 
-// published selects and parses the SPF record, once per cached answer (RFC
-// 7208 section 4.5).
+// published returns the SPF record in an answer (RFC 7208 section 4.5). Each
+// cached answer is parsed once.
 func published(a *dnscache.Answer) *publication { return dnscache.Derive(a, readPublication) }
 
+// readPublication selects and parses the SPF record.
 func readPublication(a *dnscache.Answer) *publication {
 	p := &publication{}
 	for _, txt := range a.TXT {
@@ -36,8 +38,8 @@ func readPublication(a *dnscache.Answer) *publication {
 	return p
 }
 
-// record looks up the record of a domain. It returns the verdict that its absence
-// or its errors lead to (RFC 7208 sections 4.4 to 4.6).
+// record looks up the record of a domain. If it is absent or invalid it returns
+// a verdict (RFC 7208 sections 4.4 to 4.6).
 func (e *evaluation) record(domain string) (*Record, *verdict) {
 	return e.recordIn(domain, e.lookup(domain, dnscache.TXT))
 }
@@ -62,7 +64,8 @@ func (e *evaluation) recordIn(domain string, a *dnscache.Answer) (*Record, *verd
 	return p.record, nil
 }
 
-// problem is a syntax error's text for a reason, without the package's name.
+// problem returns the text of a syntax error for a reason, without the package
+// name.
 func problem(err error) string {
 	var s *SyntaxError
 	if errors.As(err, &s) {

@@ -10,12 +10,12 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// ErrNotSPF is ParseRecord's error for text that is not an SPF record at all
-// (RFC 7208 section 4.5).
+// ErrNotSPF is returned by ParseRecord for a text that is no SPF record (RFC
+// 7208 section 4.5).
 var ErrNotSPF = errors.New("spf: the text does not begin with the version v=spf1")
 
-// Record is one SPF record whose syntax is right (RFC 7208 section 4.6.1). It
-// is immutable.
+// Record is an SPF record with valid syntax (RFC 7208 section 4.6.1). It is
+// immutable.
 type Record struct {
 	// Text is the record as it was published.
 	Text string
@@ -25,38 +25,38 @@ type Record struct {
 	redirect, explanation *Term
 }
 
-// Redirect returns the redirect modifier, nil if there is none.
+// Redirect returns the redirect modifier, or nil if there is none.
 func (r *Record) Redirect() *Term { return r.redirect }
 
-// Explanation returns the exp modifier, nil if there is none.
+// Explanation returns the exp modifier, or nil if there is none.
 func (r *Record) Explanation() *Term { return r.explanation }
 
 // Term is one mechanism or modifier. Either Mechanism or Modifier is set.
 type Term struct {
 	// Text is the term as it was written.
 	Text string
-	// Position counts the terms of the record from 1.
+	// Position is the number of the term in the record, from 1.
 	Position int
 	// Qualifier is "+", "-", "~" or "?"; "" for a modifier.
 	Qualifier string
 	// Mechanism is the mechanism's name in lower case.
 	Mechanism string
-	// Modifier is the modifier's name in lower case; of those other than
-	// redirect and exp nothing is known.
+	// Modifier is the modifier's name in lower case: redirect, exp or an
+	// unknown one.
 	Modifier string
-	// Domain is the domain-spec or the modifier's value, as written and with
+	// Domain is the domain-spec or the modifier's value as it was written, with
 	// its macros; "" if the term has none.
 	Domain string
-	// Network is what ip4 and ip6 match.
+	// Network is the network that ip4 or ip6 matches.
 	Network netip.Prefix
-	// Prefix4 and Prefix6 are the cidr-lengths of a and mx: 32 and 128 unless
-	// others are written.
+	// Prefix4 and Prefix6 are the cidr-lengths of a and mx; 32 and 128 if none
+	// are written.
 	Prefix4, Prefix6 int
 
 	spec macro
 }
 
-// Status returns the result if the mechanism matches (RFC 7208 section
+// Status returns the result of a match of the mechanism (RFC 7208 section
 // 4.6.2); "" for a modifier.
 func (t *Term) Status() Status {
 	switch t.Qualifier {
@@ -72,8 +72,8 @@ func (t *Term) Status() Status {
 	return ""
 }
 
-// Counts reports whether the term is one of those that RFC 7208 section 4.6.4
-// limits to ten.
+// Counts reports whether RFC 7208 section 4.6.4 counts the term towards the
+// limit of ten.
 func (t *Term) Counts() bool {
 	switch t.Mechanism {
 	case "include", "a", "mx", "ptr", "exists":
@@ -82,12 +82,12 @@ func (t *Term) Counts() bool {
 	return t.Modifier == "redirect"
 }
 
-// Macros reports whether the domain-spec has macros, so that its target is
-// known only for a given message. It is false for unknown modifiers.
+// Macros reports whether the domain-spec has macros, so that its target depends
+// on the message. It is false for unknown modifiers.
 func (t *Term) Macros() bool { return !t.spec.static }
 
-// name returns the domain-spec's target; value gives what a macro letter
-// stands for.
+// name returns the target of the domain-spec. value returns the value of a
+// macro letter.
 func (t *Term) name(value func(letter byte) string) string {
 	if t.spec.static {
 		return targetName(t.Domain)
@@ -95,36 +95,38 @@ func (t *Term) name(value func(letter byte) string) string {
 	return t.spec.name(value)
 }
 
-// SyntaxError says what is wrong with a record, and where.
+// SyntaxError is an error in a record.
 type SyntaxError struct {
-	// Position counts the terms from 1, the version not counted.
+	// Position is the number of the term, from 1, without the version.
 	Position int
 	// Term is the term as it was written. It may hold any bytes.
 	Term string
-	// Problem says in words what is wrong.
+	// Problem explains what is wrong.
 	Problem string
 }
 
-// Error names the term, with unusual bytes escaped and cut to a bounded length.
+// Error returns the term and the problem. Unusual bytes of the term are
+// escaped, and its length is bounded.
 func (e *SyntaxError) Error() string {
 	return "spf: " + e.detail()
 }
 
+// detail returns the error without the package name.
 func (e *SyntaxError) detail() string {
 	return fmt.Sprintf("term %d (%s): %s", e.Position, foreign.Word(e.Term, maxCited), e.Problem)
 }
 
-// isRecord reports whether the version token is that of an SPF record: it ends
-// with a space or with the text (RFC 7208 section 4.5).
+// isRecord reports whether a text begins with the version of an SPF record,
+// followed by a space or nothing (RFC 7208 section 4.5).
 func isRecord(txt string) bool {
 	const version = "v=spf1"
 	return len(txt) >= len(version) && strings.EqualFold(txt[:len(version)], version) &&
 		(len(txt) == len(version) || txt[len(version)] == ' ')
 }
 
-// ParseRecord checks the whole of a record's syntax, as RFC 7208 section 4.6
-// asks before anything of it is evaluated. The error is ErrNotSPF or a
-// *SyntaxError about the first term that is wrong.
+// ParseRecord parses a record. RFC 7208 section 4.6 requires the whole syntax
+// to be valid before any term is evaluated. The error is ErrNotSPF or a
+// *SyntaxError about the first invalid term.
 func ParseRecord(txt string) (*Record, error) {
 	if !isRecord(txt) {
 		return nil, ErrNotSPF
@@ -141,7 +143,7 @@ func ParseRecord(txt string) (*Record, error) {
 		}
 		t := Term{Text: text, Position: len(r.Terms) + 1}
 		problem := t.parse()
-		// RFC 7208 section 6: redirect and exp at most once each.
+		// RFC 7208 section 6: redirect and exp may occur once each.
 		switch {
 		case problem != "":
 		case t.Modifier == "redirect" && redirect >= 0, t.Modifier == "exp" && explanation >= 0:
@@ -165,7 +167,8 @@ func ParseRecord(txt string) (*Record, error) {
 	return r, nil
 }
 
-// parse fills the term from its text and returns what is wrong, "" if nothing is.
+// parse parses the text of the term and returns the problem, or "" if it is
+// valid.
 func (t *Term) parse() string {
 	t.spec.static = true
 	if name, value, ok := cutModifier(t.Text); ok {
@@ -211,7 +214,8 @@ func (t *Term) parse() string {
 	return unknownMechanism(t.Mechanism)
 }
 
-// unknownMechanism names what was probably meant.
+// unknownMechanism returns the problem of an unknown mechanism, with what was
+// probably meant.
 func unknownMechanism(name string) string {
 	word, _, _ := strings.Cut(name, "=")
 	switch word {
@@ -225,8 +229,8 @@ func unknownMechanism(name string) string {
 	return "there is no such mechanism"
 }
 
-// cutModifier takes a term apart at the "=" that follows a modifier's name; a
-// ":" or "/" before it makes the term a mechanism (RFC 7208 section 4.6.1).
+// cutModifier splits a term at the "=" after a modifier's name. A ":" or "/"
+// before it makes the term a mechanism (RFC 7208 section 4.6.1).
 func cutModifier(s string) (name, value string, ok bool) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -242,20 +246,22 @@ func cutModifier(s string) (name, value string, ok bool) {
 	return "", "", false
 }
 
+// parseModifier parses a modifier's value and returns the problem, or "".
 func (t *Term) parseModifier(value string) string {
 	switch t.Modifier {
 	case "redirect", "exp":
 		return t.parseDomain(value)
 	}
 	// RFC 7208 section 6: an unknown modifier is ignored, but its value must be
-	// a macro-string. The grammar lets all letters pass there; what they mean
-	// is the affair of whoever defines the modifier.
+	// a macro-string. The grammar allows all macro letters in it; only the
+	// definition of the modifier gives them a meaning.
 	t.Domain = value
 	_, problem := parseMacro(value, forText)
 	return problem
 }
 
-// parseDomain takes a domain-spec (RFC 7208 section 7.1).
+// parseDomain parses a domain-spec (RFC 7208 section 7.1) and returns the
+// problem, or "".
 func (t *Term) parseDomain(s string) string {
 	if s == "" {
 		return "the domain is missing"
@@ -268,7 +274,7 @@ func (t *Term) parseDomain(s string) string {
 	// domain-end: the domain-spec ends in a macro, or in a dot and a toplabel.
 	tail := t.spec.tail()
 	if t.spec.static {
-		t.spec.parts = nil // Domain says it all; records are kept, and many
+		t.spec.parts = nil // Domain has the text; cached records should be small
 	}
 	if tail == "" {
 		return ""
@@ -291,8 +297,8 @@ func (t *Term) parseDomain(s string) string {
 	return ""
 }
 
-// isToplabel reports whether s is letters, digits and inner hyphens, not all
-// digits (RFC 7208 section 7.1).
+// isToplabel reports whether s consists of letters, digits and inner hyphens,
+// not only of digits (RFC 7208 section 7.1).
 func isToplabel(s string) bool {
 	if s == "" || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
@@ -310,12 +316,12 @@ func isToplabel(s string) bool {
 	return !numeric
 }
 
-// parseHosts takes what follows the names a and mx:
-// [ ":" domain-spec ] [ dual-cidr-length ].
+// parseHosts parses the text after the names a and mx: [ ":" domain-spec ] [
+// dual-cidr-length ]. It returns the problem, or "".
 func (t *Term) parseHosts(s string) string {
 	t.Prefix4, t.Prefix6 = 32, 128
-	// A slash may also be part of the domain-spec, so lengths are taken from
-	// the end, where a domain-spec cannot have one.
+	// The domain-spec may also have slashes, so the lengths are taken from the
+	// end. A domain-spec cannot end in one.
 	var ok bool
 	if i := strings.LastIndex(s, "//"); i >= 0 && allDigits(s[i+2:]) {
 		if t.Prefix6, ok = prefixLength(s[i+2:], 128); !ok {
@@ -338,7 +344,8 @@ func (t *Term) parseHosts(s string) string {
 	return t.parseDomain(s[1:])
 }
 
-// parseNetwork takes what follows ip4 and ip6: ":" address [ "/" length ].
+// parseNetwork parses the text after the names ip4 and ip6: ":" address [ "/"
+// length ]. It returns the problem, or "".
 func (t *Term) parseNetwork(s string, bits int, what string) string {
 	if s == "" || s[0] != ':' {
 		return t.Mechanism + " needs a colon and " + what
@@ -359,7 +366,7 @@ func (t *Term) parseNetwork(s string, bits int, what string) string {
 	return ""
 }
 
-// prefixLength reads a cidr-length; leading zeros are not allowed (RFC 7208
+// prefixLength parses a cidr-length. Leading zeros are not allowed (RFC 7208
 // section 5.6).
 func prefixLength(s string, limit int) (int, bool) {
 	if !allDigits(s) || len(s) > 3 || len(s) > 1 && s[0] == '0' {

@@ -53,7 +53,7 @@ func TestParseRecord(t *testing.T) {
 	}
 }
 
-// Every row is one record; the want is a part of the error, "" for none.
+// Each row is a record and a part of its error, "" for none.
 func TestParseRecordErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, terms, want string }{
@@ -168,8 +168,8 @@ func FuzzParseRecord(f *testing.F) {
 			printable(t, err.Error(), 600)
 			return
 		}
-		// What was accepted is ASCII, and reading its terms again, written with
-		// single spaces, gives the same.
+		// An accepted record is ASCII. Its terms, written with single spaces,
+		// parse to the same.
 		if !ascii(s) {
 			t.Fatal("accepted 8-bit")
 		}
@@ -188,7 +188,7 @@ func FuzzParseRecord(f *testing.F) {
 	})
 }
 
-// printable fails if text for a person holds what could do harm in a log or a
+// printable fails the test if a text for a person could do harm in a log or a
 // reply.
 func printable(t *testing.T, s string, limit int) {
 	t.Helper()

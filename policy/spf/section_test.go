@@ -23,8 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // The result word of a case is written by hand and never rewritten.
 var update = flag.Bool("update", false, "rewrite all but the result word of the cases in testdata")
 
-// sectionCase is one case of a file in testdata, which is named after a section
-// of RFC 7208. All that a result holds is compared.
+// sectionCase is a case of a file in testdata, which is named after a section
+// of RFC 7208. The whole result is compared.
 type sectionCase struct {
 	Name        string `yaml:"name"`
 	Identity    string `yaml:"identity,omitempty"` // default mailfrom
@@ -56,7 +56,7 @@ func serve(tb testing.TB, zone string) *dnscache.Resolver {
 	return r
 }
 
-// TestSections asks a real DNS server over loopback.
+// TestSections uses a real DNS server on loopback.
 func TestSections(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -89,7 +89,7 @@ func TestSections(t *testing.T) {
 						got := Check(t.Context(), r, c.query(), opt)
 						opt.sequential = true
 						if diff := cmp.Diff(Check(t.Context(), r, c.query(), opt), got); diff != "" {
-							t.Errorf("starting look-ups ahead changes the result (-without +with):\n%s", diff)
+							t.Errorf("starting lookups ahead changes the result (-without +with):\n%s", diff)
 						}
 						if *update && got.Status == c.Want {
 							c.Domain, c.Mechanism, c.Explanation = got.Domain, got.Mechanism, got.Explanation

@@ -13,8 +13,8 @@ var (
 	partSize        = int(reflect.TypeFor[part]().Size())
 )
 
-// Size returns the memory that p takes beside the DNS answer, whose text its
-// terms share.
+// Size returns the memory of p without the DNS answer, whose text the terms
+// share.
 func (p *publication) Size() int {
 	n := publicationSize
 	if wrong := (*SyntaxError)(nil); errors.As(p.err, &wrong) {

@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// Size is about what the heap grows by.
+// TestSize compares Size with the growth of the heap.
 func TestSize(t *testing.T) {
 	for name, txt := range map[string]string{
 		"usual":         "v=spf1 mx include:_spf.example.org ip4:192.0.2.0/24 ip6:2001:db8::/32 ~all",

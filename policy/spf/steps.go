@@ -5,6 +5,7 @@ import "github.com/postvet/postvet/policy/foreign"
 // maxSteps bounds Result.Steps.
 const maxSteps = 200
 
+// addStep adds a step to the explanation.
 func (e *evaluation) addStep(text string) {
 	switch {
 	case len(e.steps) < maxSteps:
@@ -14,7 +15,7 @@ func (e *evaluation) addStep(text string) {
 	}
 }
 
-// addRecordStep says whose record is evaluated from here.
+// addRecordStep adds the step for a record, before those of its terms.
 func (e *evaluation) addRecordStep(domain string, rec *Record, bad *verdict) {
 	if bad != nil {
 		e.addStep(bad.reason)
@@ -23,8 +24,8 @@ func (e *evaluation) addRecordStep(domain string, rec *Record, bad *verdict) {
 	e.addStep("the record of " + foreign.Word(domain, maxCited) + ": " + foreign.Line(rec.Text, 300))
 }
 
-// addTermStep says what became of a mechanism. The steps of an include's own
-// record stand before it.
+// addTermStep adds the step for a mechanism. The steps of an included record
+// precede that of its include.
 func (e *evaluation) addTermStep(t *Term, matched bool, bad *verdict) {
 	text := foreign.Word(t.Text, maxCited)
 	switch {
@@ -43,6 +44,7 @@ func (e *evaluation) addTermStep(t *Term, matched bool, bad *verdict) {
 	}
 }
 
+// version returns the IP version of the client.
 func (e *evaluation) version() string {
 	if e.ip.Is4() {
 		return "IPv4"

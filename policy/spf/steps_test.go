@@ -11,7 +11,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// The steps tell the way through includes and redirects, and change no result.
+// TestSteps checks that the steps show includes and redirects, and change no
+// result.
 func TestSteps(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, `
@@ -70,7 +71,7 @@ the record of broken.example: v=spf1 include:twice.example -all
 	}
 }
 
-// A record of thousands of terms is not told in full.
+// TestStepsAreBounded: a record of thousands of terms is not shown as a whole.
 func TestStepsAreBounded(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, "big.example. TXT \"v=spf1 \""+strings.Repeat(` "`+strings.Repeat("ip4:192.0.2.1 ", 17)+`"`, 30)+"\n")

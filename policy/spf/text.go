@@ -13,8 +13,8 @@ func allDigits(s string) bool {
 	return s != ""
 }
 
-// lower lower-cases ASCII and leaves all other bytes as they are; the DNS does
-// the same (RFC 4343).
+// lower returns s with ASCII letters in lower case and all other bytes
+// unchanged, as the DNS compares names (RFC 4343).
 func lower(s string) string {
 	for i := 0; i < len(s); i++ {
 		if 'A' <= s[i] && s[i] <= 'Z' {

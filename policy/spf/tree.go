@@ -10,38 +10,38 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// Tree is a domain's record with all that it includes, for a person to read.
-// Nothing in it depends on a message or a client: it is what an evaluation
-// costs that reaches the end without a match.
+// Tree is a domain's record with all that it includes, for a person to read. It
+// depends on no message and no client: its counts are those of an evaluation
+// that reaches the end without a match.
 type Tree struct {
 	Root *Node `json:"root"`
-	// Lookups are the terms that count against the ten of RFC 7208 section
-	// 4.6.4, Voids those of them whose target has no records at present.
-	// Targets with macros are counted in Lookups, and cannot be in Voids.
+	// Lookups counts the terms that RFC 7208 section 4.6.4 limits to ten, and
+	// Voids those of them whose target has no records now. Terms with macros
+	// count only in Lookups.
 	Lookups int `json:"lookups"`
 	Voids   int `json:"voids"`
-	// Truncated tells that the tree has more nodes or is deeper than is shown,
-	// or that time ran out; the counts are too low then.
+	// Truncated is true if the tree has more nodes or levels than shown, or if
+	// time ran out. The counts are too low then.
 	Truncated bool `json:"truncated"`
 }
 
 // Node is one domain's record in a tree.
 type Node struct {
 	Domain string `json:"domain"`
-	// Outcome says how the look-up of the domain's TXT records ended.
+	// Outcome is the outcome of the lookup of the domain's TXT records.
 	Outcome string `json:"outcome"`
 	// Record is the text of the SPF record; "" if there is not exactly one.
 	// It may hold any bytes.
 	Record string `json:"record"`
 	// Status is "" if the record can be evaluated; else None, PermError or
-	// TempError, which an include or redirect turns into an error of the
-	// whole (section 5.2, 6.1).
+	// TempError. An include or redirect turns these into an error of the whole
+	// evaluation (RFC 7208 sections 5.2 and 6.1).
 	Status Status `json:"status"`
-	// Problem says in words what is wrong; "" if nothing is.
+	// Problem explains what is wrong; "" if nothing is.
 	Problem string `json:"problem"`
 	// Terms are the terms of the record in order; none if its syntax is wrong.
 	Terms []Branch `json:"terms"`
-	// Lookups and Voids are what this record and all below it add to the counts.
+	// Lookups and Voids are the counts of this record and all below it.
 	Lookups int `json:"lookups"`
 	Voids   int `json:"voids"`
 }
@@ -51,36 +51,36 @@ type Branch struct {
 	Term Term `json:"-"`
 	// Text is the term as it was written.
 	Text string `json:"text"`
-	// Unreachable tells that the term stands behind an all, or is a redirect
-	// beside one, and is never evaluated.
+	// Unreachable is true if the term is never evaluated, because it follows an
+	// all or is a redirect beside one.
 	Unreachable bool `json:"unreachable"`
-	// Void tells that the term's target has no records of the type needed.
+	// Void is true if the term's target has no records of the needed type.
 	Void bool `json:"void"`
-	// Addresses is how many addresses an a term's target has, or how many
-	// mail exchangers an mx term's has.
+	// Addresses is the number of addresses of an a term's target, or of mail
+	// exchangers of an mx term's target.
 	Addresses int `json:"addresses"`
-	// Problem says in words what is wrong with the term's target; "" if
-	// nothing is known to be.
+	// Problem explains what is wrong with the term's target; "" if nothing is
+	// known.
 	Problem string `json:"problem"`
-	// Child is what an include or redirect leads to; nil if that depends on
-	// the message, or was not followed.
+	// Child is the record that an include or redirect leads to. It is nil if
+	// that depends on the message, or was not looked up.
 	Child *Node `json:"child,omitempty"`
 }
 
-// Limits of a tree. They are above what an evaluation follows, so that a
-// record over the limits is shown to the end.
+// Limits of a tree. They are higher than those of an evaluation, so that a
+// record over the limits of RFC 7208 is shown as a whole.
 const (
 	maxNodes = 50
 	maxDepth = 20
-	// maxAsked bounds the look-ups of targets that lead to no further record.
+	// maxAsked bounds the lookups of targets that lead to no other record.
 	maxAsked = 100
-	// maxTerms bounds the terms of one record that are shown.
+	// maxTerms bounds the terms shown of one record.
 	maxTerms = 500
 )
 
-// Expand gets a domain's record and what it includes and redirects to. It is
-// bounded in nodes, depth, look-ups and by Options.Timeout, and always returns
-// a tree; what is wrong stands in its nodes.
+// Expand looks up a domain's record and the records that it includes or
+// redirects to. Nodes, depth, lookups and, by Options.Timeout, time are
+// bounded. It always returns a tree, whose nodes tell what is wrong.
 func Expand(ctx context.Context, r Resolver, domain string, o Options) *Tree {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
@@ -99,13 +99,14 @@ func Expand(ctx context.Context, r Resolver, domain string, o Options) *Tree {
 	return x.tree
 }
 
+// expansion is the state of one Expand.
 type expansion struct {
 	e            *evaluation
 	tree         *Tree
 	nodes, asked int
 }
 
-// expand makes the node of a domain; path are the domains above it.
+// expand returns the node of a domain. path are the domains above it.
 func (x *expansion) expand(domain string, path []string) *Node {
 	x.nodes++
 	n := &Node{Domain: domain, Terms: []Branch{}}
@@ -145,7 +146,7 @@ func (x *expansion) expand(domain string, path []string) *Node {
 	return n
 }
 
-// follow looks at the target of a term that counts.
+// follow looks up the target of a term that counts.
 func (x *expansion) follow(b *Branch, n *Node, domain string, path []string) {
 	t := &b.Term
 	if t.Mechanism == "ptr" || t.Macros() {
@@ -177,6 +178,7 @@ func (x *expansion) follow(b *Branch, n *Node, domain string, path []string) {
 	}
 }
 
+// descend adds the record that an include or redirect leads to.
 func (x *expansion) descend(b *Branch, n *Node, target string, path []string) {
 	if slices.Contains(path, target) {
 		b.Problem = "loop: " + foreign.Word(target, maxCited) + " leads back to itself, which ends in permerror"
@@ -192,7 +194,7 @@ func (x *expansion) descend(b *Branch, n *Node, target string, path []string) {
 	n.Voids += b.Child.Voids
 }
 
-// probe asks for the records that a term compares with.
+// probe looks up the records that a term compares with.
 func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 	b.Void = true
 	for _, t := range types {
@@ -212,6 +214,7 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 	}
 }
 
+// kind names the records of some types: "A or AAAA records".
 func kind(types []dnscache.Type) string {
 	words := make([]string, len(types))
 	for i, t := range types {

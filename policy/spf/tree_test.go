@@ -9,10 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// outline draws a tree for comparison.
+// outline returns a tree as text for comparison.
 func outline(tr *Tree) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d look-ups, %d void, truncated %v\n", tr.Lookups, tr.Voids, tr.Truncated)
+	fmt.Fprintf(&b, "%d lookups, %d void, truncated %v\n", tr.Lookups, tr.Voids, tr.Truncated)
 	drawNode(&b, tr.Root, "")
 	return b.String()
 }
@@ -57,7 +57,7 @@ func TestExpand(t *testing.T) {
 		txt("end.example.org", "v=spf1 ip4:192.0.2.0/24 -all").
 		fault("fault.example.org", 16, 4).fault("fault.example.org", 1, 6).fault("fault.example.org", 28, 6)
 	got := outline(Expand(t.Context(), z, "Example.ORG.", Options{}))
-	want := `16 look-ups, 1 void, truncated false
+	want := `16 lookups, 1 void, truncated false
 example.org (16, 1)
   a [2]
   mx:mx.example.org [1]
@@ -110,8 +110,8 @@ func TestExpandNoDomain(t *testing.T) {
 	}
 }
 
-// A tree that grows without end is cut, in breadth, in depth, in terms and in
-// look-ups.
+// TestExpandIsBounded: an endless tree is cut in breadth, depth, terms and
+// lookups.
 func TestExpandIsBounded(t *testing.T) {
 	t.Parallel()
 	z := newZone()
@@ -146,6 +146,6 @@ func TestExpandIsBounded(t *testing.T) {
 	}
 	got := Expand(t.Context(), chain, "c0.example.org", Options{})
 	if n := count(got.Root); n != maxDepth || !got.Truncated || got.Lookups != maxDepth {
-		t.Errorf("%d nodes, %d look-ups, truncated %v", n, got.Lookups, got.Truncated)
+		t.Errorf("%d nodes, %d lookups, truncated %v", n, got.Lookups, got.Truncated)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// zone is a DNS in memory, for what master-file text cannot say (8-bit names,
-// a type that times out beside one that answers) and where thousands of cases
-// must not wait for real timeouts. A name that is missing does not exist; one
-// with something below it does.
+// zone is a DNS in memory. It serves what master-file text cannot express
+// (8-bit names, a type that times out beside one that answers), and thousands
+// of cases that cannot wait for real timeouts. A missing name does not exist
+// unless a name below it does.
 type zone struct {
 	names map[string]*zoneName
 
@@ -24,7 +24,7 @@ type zoneName struct {
 	answers map[dnscache.Type]*dnscache.Answer
 	cname   string
 	isCNAME bool
-	// fault is the outcome of every type without an answer; 0 for none.
+	// fault is the outcome of each type without an answer; 0 for none.
 	fault dnscache.Outcome
 }
 
@@ -37,7 +37,7 @@ func (z *zone) at(name string) *zoneName {
 		n = &zoneName{answers: map[dnscache.Type]*dnscache.Answer{}}
 		z.names[name] = n
 		if _, parent, ok := strings.Cut(name, "."); ok && parent != "" {
-			z.at(parent) // names above it exist
+			z.at(parent) // parents exist
 		}
 	}
 	return n
@@ -52,7 +52,7 @@ func (n *zoneName) of(t dnscache.Type) *dnscache.Answer {
 	return a
 }
 
-// txt, addr, mx and ptr add one record.
+// txt, addr, mx and ptr add a record.
 func (z *zone) txt(name, text string) *zone {
 	a := z.at(name).of(dnscache.TXT)
 	a.TXT = append(a.TXT, text)

@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// text is the zone as master-file text for a real server.
+// text returns the zone as master-file text for a real server.
 func (z *zone) text() string {
 	var b strings.Builder
 	types := []dnscache.Type{dnscache.TXT, dnscache.A, dnscache.AAAA, dnscache.MX, dnscache.PTR}
@@ -56,7 +56,8 @@ func (z *zone) text() string {
 	return b.String()
 }
 
-// masterName writes a name of raw octets (RFC 1035 section 5.1).
+// masterName returns a name of raw octets in master-file form (RFC 1035 section
+// 5.1).
 func masterName(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
