@@ -280,7 +280,7 @@ func TestEvaluate(t *testing.T) {
 		},
 		{
 			name:   "RFC 7489 6.6.3 several records end the search",
-			zone:   "_dmarc.mail.example.co.uk. TXT \"v=DMARC1; p=none\"\n_dmarc.mail.example.co.uk. TXT \"v=DMARC1; p=none\"\n_dmarc.example.co.uk. TXT \"v=DMARC1; p=reject\"",
+			zone:   "_dmarc.mail.example.co.uk. TXT \"v=DMARC1; p=none\"\n_dmarc.mail.example.co.uk. TXT \"v=DMARC1; p=quarantine\"\n_dmarc.example.co.uk. TXT \"v=DMARC1; p=reject\"",
 			author: "mail.example.co.uk", psl: true,
 			want:   "none  none  example.co.uk",
 			reason: "no DMARC record in force: several at _dmarc.mail.example.co.uk, which makes all of them void",
