@@ -6,32 +6,33 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// Author is what the DNS says of an Author Domain.
+// Author is the result of the lookups for an Author Domain.
 type Author struct {
 	domain  string
-	problem string // why nothing is evaluated; "" if something is
+	problem string // why there is nothing to evaluate; "" if there is
 	explain bool
 	method  Discovery
 	found   *discovery
 	exists  existence
 }
 
-// existence says whether the Author Domain exists, RFC 9989 section 3.2.13.
+// existence tells whether the Author Domain exists (RFC 9989 section 3.2.13).
 type existence uint8
 
 const (
-	existenceMoot    existence = iota // the policy does not depend on it
-	existenceHidden                   // DNS trouble
-	existenceGranted                  // anything but NXDOMAIN
-	existenceDenied                   // NXDOMAIN
+	existsUnchecked existence = iota // the policy does not depend on it, so it was not looked up
+	existsUnknown                    // a DNS failure
+	existsYes                        // anything but NXDOMAIN
+	existsNo                         // NXDOMAIN
 )
 
-// LookupAuthor walks for the Author Domain and, where np= makes a difference, asks
-// whether it exists. It returns at the latest when ctx ends.
+// LookupAuthor performs the tree walk for the Author Domain and, if np=
+// matters, looks up whether the domain exists. It returns at the latest when
+// ctx ends.
 //
-// An empty Author Domain, that of a message whose author is absent or
-// ambiguous, is never looked up: the result is None, with nothing aligned, and
-// the caller knows better why.
+// It looks up nothing for an empty Author Domain, which stands for an absent or
+// ambiguous author. The result then is None with nothing aligned; the caller
+// knows the reason.
 func LookupAuthor(ctx context.Context, r Resolver, domain string, o Options) *Author {
 	a := &Author{domain: normalize(domain), explain: o.Explain, method: o.Discovery}
 	if a.domain == "" {
@@ -50,22 +51,22 @@ func LookupAuthor(ctx context.Context, r Resolver, domain string, o Options) *Au
 	// TXT is the type that SPF asks for at the same name.
 	switch answer := r.Lookup(ctx, a.domain, dnscache.TXT); {
 	case !answer.Outcome.Known():
-		a.exists = existenceHidden
+		a.exists = existsUnknown
 	case answer.Outcome == dnscache.NXDomain && answer.Canonical == "":
-		a.exists = existenceDenied
+		a.exists = existsNo
 	default:
 		// A name with a CNAME exists, wherever that leads (RFC 8020 section 2).
-		a.exists = existenceGranted
+		a.exists = existsYes
 	}
 	return a
 }
 
-// govern fills in the record and its policy, and reports whether there is
-// anything to decide by.
+// govern sets the record and its policy. It reports whether there is a policy
+// to apply.
 func (a *Author) govern(res *Result) bool {
 	f := a.found
 	if !f.decided {
-		res.Status, res.Reason = TempError, f.path.troubleReason()
+		res.Status, res.Reason = TempError, f.path.lookupReason()
 		res.Suspected = f.path.suspected()
 		return false
 	}
@@ -81,9 +82,9 @@ func (a *Author) govern(res *Result) bool {
 	switch {
 	case f.recordDomain == a.domain:
 		a.apply(res, f.record.P, "p")
-	case a.exists == existenceDenied:
+	case a.exists == existsNo:
 		a.apply(res, f.record.NP, "np")
-	case a.exists == existenceHidden:
+	case a.exists == existsUnknown:
 		a.apply(res, milder(f.record.SP, f.record.NP), "")
 	default:
 		a.apply(res, f.record.SP, "sp")
@@ -91,8 +92,8 @@ func (a *Author) govern(res *Result) bool {
 	return true
 }
 
-// apply fills in the policy for the author; tag is the one that is meant for
-// such a name, but the record may only have those that stand in for it.
+// apply sets the policy for the author. tag is the tag for such a name; if the
+// record lacks it, its substitute applies.
 func (a *Author) apply(res *Result, published Policy, tag string) {
 	rec := a.found.record
 	res.Policy, res.ADKIM, res.ASPF = rec.InForce(published), rec.ADKIM, rec.ASPF
@@ -106,7 +107,7 @@ func (a *Author) apply(res *Result, published Policy, tag string) {
 	res.PolicyTag = tag
 }
 
-// milder returns the policy that asks for less.
+// milder returns the less strict policy.
 func milder(a, b Policy) Policy {
 	if a == PolicyNone || b == PolicyNone {
 		return PolicyNone

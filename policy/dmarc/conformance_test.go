@@ -14,7 +14,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// Cases that we answer differently on purpose, by suite and case.
+// These cases we answer differently on purpose, by suite and case.
 var (
 	recordDifferences = map[string]string{
 		"mox-bad-10":    "RFC 9989 section 4.7 with RFC 6376 section 3.2: a tag that occurs twice makes the list invalid, the data takes the first",
@@ -43,7 +43,7 @@ var (
 		"opendmarc-align-05": "RFC 1035 section 2.3.1: a name with an empty label is no domain and aligns with nothing",
 		"opendmarc-align-06": "RFC 1035 section 2.3.1: a name with an empty label is no domain and aligns with nothing",
 	}
-	// Against the origins' own results for RFC 7489.
+	// These cases have the origins' own results for RFC 7489.
 	pslDifferences = map[string]string{
 		"mox-14": "RFC 9989 section 4.7: a broken tag is ignored, also in this mode",
 	}
@@ -238,8 +238,8 @@ func TestConformanceEvaluation(t *testing.T) {
 	conformance(t, "evaluation-psl", psl, pslPassed, pslDifferences)
 }
 
-// walkedNames discovers a domain's record and returns the names that counted. It
-// checks that no walk asks for more than eight names, or for one twice.
+// walkedNames discovers a domain's record and returns the names that count. It
+// checks that no walk looks up more than eight names, or one name twice.
 func walkedNames(t *testing.T, srv *dnstest.Server, r Resolver, domain string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -353,8 +353,8 @@ func TestConformancePublicSuffix(t *testing.T) {
 		if c[1] != nil {
 			want, _ = idna.ToASCII(*c[1])
 		}
-		// The test's null stands for a public suffix, or for no name at all; ours
-		// for the name itself and for "".
+		// In the test, null stands for a public suffix or for no name at all.
+		// Our result is the name itself or "".
 		got := ""
 		if in = normalize(in); in != "" {
 			if got = orgDomainPSL(in); want == "" && got == in {

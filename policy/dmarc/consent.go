@@ -9,35 +9,39 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Consent says whether a host takes reports about a domain, RFC 9990 section 4.
+// Consent tells whether a host accepts reports about a domain (RFC 9990 section
+// 4).
 type Consent string
 
-// The kinds of consent. Reports go where it is implied or given.
+// The kinds of consent. Reports may be sent if it is implied or given.
 const (
-	// ConsentImplied: host and domain are of one organization.
+	// ConsentImplied: host and domain belong to one organization.
 	ConsentImplied Consent = "implied"
-	// ConsentGiven: the host publishes that it takes them.
+	// ConsentGiven: the host publishes that it accepts them.
 	ConsentGiven Consent = "given"
-	// ConsentAbsent: it does not.
+	// ConsentAbsent: the host does not publish it.
 	ConsentAbsent Consent = "absent"
-	// ConsentUnknown: DNS trouble hides it; ask again later.
+	// ConsentUnknown: a DNS failure prevents the check; a later one may
+	// succeed.
 	ConsentUnknown Consent = "unknown"
 )
 
-// ReportConsent is what was found about one host.
+// ReportConsent is the result of a check of one host.
 type ReportConsent struct {
 	Consent Consent `json:"consent"`
-	// Name is what was asked for; "" for ConsentImplied.
+	// Name is the name that was looked up; "" for ConsentImplied.
 	Name string `json:"name"`
-	// RUA are the addresses that the host wants instead, all of them at host.
+	// RUA are the addresses that the host wants instead, all of them at this
+	// host.
 	RUA []string `json:"rua"`
-	// Reason says in words why.
+	// Reason explains the result in words.
 	Reason string `json:"reason"`
 }
 
-// CheckReports finds out whether host, the domain of a report URI, takes reports
-// about the domain whose record names it. organizational is the Organizational
-// Domain of that domain. It returns at the latest when ctx ends.
+// CheckReports checks whether host, the domain of a report URI, accepts reports
+// about the domain whose record names it (RFC 9990 section 4). organizational
+// is the Organizational Domain of that domain. It returns at the latest when
+// ctx ends.
 func CheckReports(ctx context.Context, r Resolver, domain, organizational, host string, o Options) ReportConsent {
 	domain, host = normalize(domain), normalize(host)
 	if domain == "" || host == "" {
@@ -63,7 +67,7 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 	}
 	c.Consent, c.Reason = ConsentAbsent, "no DMARC record at "+foreign.Line(c.Name, maxCited)
 	for _, txt := range a.TXT {
-		// The version tag is all that counts, and several records may stand here.
+		// Only the version tag counts, and several records are allowed here.
 		if _, ok := cutVersion(txt); !ok {
 			continue
 		}
@@ -82,7 +86,8 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 	return c
 }
 
-// URIHost returns the domain of a mailto: URI in lower case, "" if it has none.
+// URIHost returns the domain of a mailto: URI in lower case, or "" if it has
+// none.
 func URIHost(uri string) string {
 	scheme, rest, _ := strings.Cut(uri, ":")
 	if !strings.EqualFold(scheme, "mailto") {

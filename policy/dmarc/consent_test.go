@@ -41,7 +41,7 @@ $FAULT _dmarc.broken.example.org TXT SERVFAIL
 		{"4 an address elsewhere voids it", "elsewhere.example", ConsentAbsent, ""},
 		{"4 no record", "silent.example", ConsentAbsent, ""},
 		{"4 not a DMARC record", "wrong.example", ConsentAbsent, ""},
-		{"4 look-up fails", "broken.example", ConsentUnknown, ""},
+		{"4 lookup fails", "broken.example", ConsentUnknown, ""},
 		{"4 name too long", strings.Repeat("abcdefg.", 30) + "example", ConsentAbsent, ""},
 		{"not a host", "a b", ConsentAbsent, ""},
 	} {
@@ -55,7 +55,7 @@ $FAULT _dmarc.broken.example.org TXT SERVFAIL
 	}
 }
 
-// Cases that we answer differently on purpose.
+// These cases we answer differently on purpose.
 var consentDifferences = map[string]string{
 	"mox-ext-07": "RFC 9990 section 4: a record that begins with the version is enough, what follows need not be valid",
 }

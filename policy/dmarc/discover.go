@@ -6,40 +6,41 @@ import (
 	"strings"
 )
 
-// Walk is how the record of a domain was looked for, told for a person.
+// Walk shows the discovery of a domain's record to a person.
 type Walk struct {
 	Domain string    `json:"domain"`
 	Method Discovery `json:"method"`
-	// Steps are the names that counted, in the order of the walk.
+	// Steps are the names that count, in the order of the walk.
 	Steps []Step `json:"steps"`
-	// OrganizationalDomain is "" if DNS trouble hides it.
+	// OrganizationalDomain is "" if a DNS failure makes it unknown.
 	OrganizationalDomain string `json:"organizational_domain"`
-	// Record governs mail whose author is of Domain and stands at RecordDomain;
-	// nil if there is none.
+	// Record is the record that applies to mail from authors in Domain, and
+	// RecordDomain the name where it stands. Record is nil if there is none.
 	Record       *Record `json:"record"`
 	RecordDomain string  `json:"record_domain"`
-	// Trouble says what kept the walk from deciding which record governs; ""
-	// if it did decide.
+	// Trouble names the DNS failure that makes it unknown which record applies;
+	// "" if that is known.
 	Trouble string `json:"trouble"`
 }
 
-// Step is one name of a walk.
+// Step is a name of a walk.
 type Step struct {
-	// Name is what was asked for, with "_dmarc.".
+	// Name is the name that was looked up, with "_dmarc.".
 	Name string `json:"name"`
-	// Outcome is that of the look-up: "found", "no data", "nxdomain",
+	// Outcome is the outcome of the lookup: "found", "no data", "nxdomain",
 	// "servfail", "refused" or "timeout".
 	Outcome string `json:"outcome"`
-	// Records is how many texts with the version tag stand at the name.
+	// Records is the number of TXT records with the version tag.
 	Records int `json:"records"`
-	// Record is the one that counts; nil if none does.
+	// Record is the record that counts; nil if none does.
 	Record *Record `json:"record"`
-	// Why says what the step means for the walk.
+	// Why explains what the step means for the walk.
 	Why string `json:"why"`
 }
 
-// Discover walks for a domain as [LookupAuthor] does and tells each step. It returns at
-// the latest when ctx ends, and an empty Walk for what is not a domain name.
+// Discover performs the walk for a domain as [LookupAuthor] does and explains
+// each step. It returns at the latest when ctx ends. For an invalid domain name
+// it returns a Walk without steps.
 func Discover(ctx context.Context, r Resolver, domain string, o Options) *Walk {
 	w := &Walk{Domain: domain, Method: cmp.Or(o.Discovery, TreeWalk)}
 	domain = normalize(domain)
@@ -52,12 +53,12 @@ func Discover(ctx context.Context, r Resolver, domain string, o Options) *Walk {
 	return w
 }
 
-// fill fills in what was discovered.
+// fill sets the results of a discovery.
 func (w *Walk) fill(d *discovery) {
 	w.OrganizationalDomain = d.org
 	w.Record, w.RecordDomain = d.record, d.recordDomain
 	if !d.decided {
-		w.Trouble = d.path.troubleReason()
+		w.Trouble = d.path.lookupReason()
 	}
 	for i := range d.path.steps {
 		s := d.path.sets[i]
@@ -67,7 +68,7 @@ func (w *Walk) fill(d *discovery) {
 	}
 }
 
-// why tells a person what the i-th step contributed.
+// why explains the i-th step.
 func (d *discovery) why(i int) string {
 	s, domain := d.path.sets[i], d.path.domains[i]
 	switch {

@@ -1,35 +1,36 @@
-// Package dmarc evaluates Domain-based Message Authentication, Reporting and
-// Conformance, RFC 9989: does what SPF and DKIM authenticated belong to the
-// domain that the reader sees as author, and what does that domain ask for if
-// not?
+// Package dmarc implements Domain-based Message Authentication, Reporting and
+// Conformance (DMARC, RFC 9989). With DMARC a domain publishes what receivers
+// should do with mail that names it as author if neither SPF nor DKIM
+// authenticates a domain of the same organization.
 //
-// [LookupAuthor] walks the DNS tree for the author, [LookupOrganization] for
-// domains that may turn out to be authenticated, and [Author.Evaluate] aligns
-// what was. [Discover] tells the walk step by step for a person; [CheckReports]
-// is RFC 9990's question whether a host takes reports.
+// [LookupAuthor] performs the DNS tree walk for the Author Domain, and
+// [LookupOrganization] the walks for authenticated domains. [Author.Evaluate]
+// takes the results of SPF and DKIM and returns a [Result]. [Discover] explains
+// a walk step by step to a person. [CheckReports] checks whether a host accepts
+// reports (RFC 9990).
 //
 // # Cost
 //
-// A walk asks for at most eight names, all at once, so that it takes the time
-// of one look-up; a psd tag ends it for the purpose of the result, not of the
-// questions. One message pays for the author's walk, for one question whether
-// the Author Domain exists (only where np= makes a difference), and for at most
-// twelve walks of identifiers; those alone get one that could align at all, because
-// they stand within the author's Organizational Domain and do not equal the
-// Author Domain.
+// A walk looks up at most eight names, all in parallel, so that it takes the
+// time of one lookup. A psd tag ends the walk but does not spare these lookups.
+// A message takes the walk for the author, one lookup whether the Author Domain
+// exists (only if np= matters), and at most twelve walks for other identifiers.
+// Only identifiers that may be aligned need a walk: those within the author's
+// Organizational Domain that do not equal the Author Domain.
 //
-// # Trouble
+// # DNS failures
 //
-// A name that cannot be looked up hides what stands there. The result then is
-// TempError, unless what is known suffices: a governing record at the Author
-// Domain and an identifier that equals it, or one that can never align.
+// If a lookup fails, the records at its name are unknown. The result then is
+// TempError unless it does not depend on them: because the Author Domain has a
+// record and an identifier equals it, or because an identifier can never be
+// aligned.
 //
-// # Where the RFC leaves a choice
+// # Choices that the standard leaves
 //
-// A record that names a tag twice is no record (RFC 6376 section 3.2 applied to
-// RFC 9989 section 4.7). One with neither a valid p= nor an address for reports
-// leads to no processing (section 4.10.1). Discovery by [PSL] finds the record as
-// RFC 7489 section 6.6.3 did, and reads it as RFC 9989 does.
+// A record with a repeated tag is invalid (RFC 6376 section 3.2 applied to RFC
+// 9989 section 4.7). A record with neither a valid p= nor an address for
+// reports leads to no processing (section 4.10.1). Discovery by [PSL] finds the
+// record by RFC 7489 section 6.6.3, and reads it by RFC 9989.
 package dmarc
 
 import (
@@ -38,14 +39,14 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// Resolver is what the evaluation needs of the DNS.
+// Resolver is the part of a DNS resolver that the evaluation uses.
 type Resolver interface {
 	// Lookup returns an answer, at the latest when ctx ends. It honours
-	// [dnscache.CacheOnly] and does not panic.
+	// [dnscache.CacheOnly] and must not panic.
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
 }
 
-// Status is a result of RFC 8601 section 2.7.
+// Status is a result of the method "dmarc" (RFC 8601 section 2.7).
 type Status string
 
 // The results.
@@ -57,92 +58,93 @@ const (
 	PermError Status = "permerror"
 )
 
-// Policy is what a domain asks for; "" where it publishes nothing.
+// Policy is the policy that a domain publishes; "" if it publishes none.
 type Policy string
 
-// The policies, RFC 9989 section 4.7.
+// The policies of RFC 9989 section 4.7.
 const (
 	PolicyNone       Policy = "none"
 	PolicyQuarantine Policy = "quarantine"
 	PolicyReject     Policy = "reject"
 )
 
-// Enforces reports whether a policy asks for more than reports.
+// Enforces reports whether a policy is quarantine or reject.
 func (p Policy) Enforces() bool { return p == PolicyQuarantine || p == PolicyReject }
 
-// Discovery is how the Organizational Domain is found.
+// Discovery is the method to find the Organizational Domain.
 type Discovery string
 
-// TreeWalk is RFC 9989 section 4.10; PSL is RFC 7489's public suffix list, for
-// admins who must match older peers.
+// TreeWalk is the method of RFC 9989 section 4.10. PSL is the public suffix
+// list of RFC 7489, for administrators who must match older receivers.
 const (
 	TreeWalk Discovery = "treewalk"
 	PSL      Discovery = "psl"
 )
 
-// Identifier is one authenticated identifier: a domain, and what its method
-// said. Status is "pass", "temperror" or anything else.
+// Identifier is a domain and the result of SPF or DKIM for it. Status is
+// "pass", "temperror" or anything else.
 type Identifier struct {
 	Domain string
 	Status string
-	// Why says why Status is "temperror", to go on with "could not be checked";
-	// default "because of DNS trouble". It is used for SPF.
+	// Why explains the Status "temperror" for SPF. It continues the words
+	// "could not be checked"; the default is "because of DNS trouble".
 	Why string
 }
 
-// Options inform an evaluation. The zero value works.
+// Options configure an evaluation. The zero value works.
 type Options struct {
 	// Discovery defaults to TreeWalk.
 	Discovery Discovery
-	// Explain fills in Result.Walk and Result.Identifiers, for a person to read.
-	// It costs no look-up and changes no result.
+	// Explain sets Result.Walk and Result.Identifiers for a person to read. It
+	// costs no lookup and changes no result.
 	Explain bool
 }
 
-// Result is what was found about the author's domain.
+// Result is the result of an evaluation.
 type Result struct {
 	Status               Status `json:"result"`
 	AuthorDomain         string `json:"author_domain"`
 	OrganizationalDomain string `json:"organizational_domain"`
-	// RecordDomain is where the governing record stands; "" if there is none.
+	// RecordDomain is the name of the record that applies; "" if there is none.
 	RecordDomain string `json:"record_domain"`
-	// Policy is what the record asks for this author after sp, np and t.
+	// Policy is the policy for this author, after sp, np and t.
 	Policy Policy `json:"policy"`
-	// PolicyTag is the tag of the record that Policy comes from, "p", "sp" or
-	// "np"; "" if there is no policy, or if DNS trouble hides which it is.
+	// PolicyTag is the tag that Policy comes from, "p", "sp" or "np"; "" if
+	// there is no policy, or if a DNS failure makes the tag unknown.
 	PolicyTag string `json:"policy_tag"`
-	// Testing tells that t=y made Policy one step milder than what is published.
+	// Testing is true if t=y made Policy one step milder.
 	Testing bool `json:"testing"`
-	// ADKIM and ASPF are how closely the record wants domains to be aligned; ""
-	// without a record.
+	// ADKIM and ASPF are the alignment modes of the record; "" without a
+	// record.
 	ADKIM Alignment `json:"adkim"`
 	ASPF  Alignment `json:"aspf"`
-	// Disposition is what the domain asks to do with this message: Policy if
-	// it failed, none otherwise.
+	// Disposition is the policy to apply to this message: Policy if it failed,
+	// else none.
 	Disposition Policy `json:"disposition"`
-	// Suspected is set if DNS trouble hides which record governs: the strictest
-	// policy for subdomains seen above it, "" if none was. It is no evaluation; a
-	// receiver may wait rather than let through what that policy would refuse.
+	// Suspected is set if a DNS failure makes it unknown which record applies.
+	// It is the strictest policy for subdomains among the records above; "" if
+	// there is none. It is no result: a receiver may defer a message that this
+	// policy would reject.
 	Suspected   Policy `json:"suspected_policy"`
 	SPFAligned  bool   `json:"spf_aligned"`
 	DKIMAligned bool   `json:"dkim_aligned"`
 	Reason      string `json:"reason"`
 
-	// Walk tells how the record was found, Identifiers what became of each
-	// domain that SPF or DKIM is about; both only with Options.Explain.
+	// Walk explains how the record was found, and Identifiers the alignment of
+	// each SPF and DKIM domain. Both are set only with Options.Explain.
 	Walk        *Walk     `json:"-"`
 	Identifiers []Aligned `json:"identifiers,omitempty"`
 }
 
-// Aligned is what became of one identifier.
+// Aligned explains the alignment of one identifier.
 type Aligned struct {
 	Method string `json:"method"` // "spf" or "dkim"
 	Domain string `json:"domain"`
-	Status string `json:"result"` // what the method said
-	// Alignment is whether the domain is aligned with the author's, whatever the
-	// method said: "yes", "no" or "unknown", the latter also where it makes no
-	// difference and was not looked up.
+	Status string `json:"result"` // result of the method
+	// Alignment tells whether the domain is aligned with the author's, whatever
+	// the result of the method: "yes", "no" or "unknown". It is also "unknown"
+	// if it does not matter and was not looked up.
 	Alignment string `json:"alignment"`
-	// Why says it in words.
+	// Why explains Alignment in words.
 	Why string `json:"why"`
 }

@@ -7,27 +7,28 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// MaxOrganizations bounds how many identifiers of one message have their
-// Organizational Domain looked up: ten signatures, MAIL FROM, and one to spare.
-// Identifiers beyond it align only if they equal the Author Domain.
+// MaxOrganizations bounds the identifiers of one message whose Organizational
+// Domain is looked up: ten signatures, MAIL FROM, and one more. Further
+// identifiers are aligned only if they equal the Author Domain.
 const MaxOrganizations = 12
 
-// evaluation decides about one message.
+// evaluation is the state of the evaluation of one message.
 type evaluation struct {
 	*Author
 	lookup func(domain string) Organization
 	orgs   map[string]*Organization // what lookup returned
 }
 
-// Evaluate aligns what was authenticated with the author: the SPF result of the
-// MAIL FROM identity and one identifier per DKIM signature.
+// Evaluate returns the DMARC result of a message. Its input is the SPF result
+// of the MAIL FROM identity and one identifier per DKIM signature.
 //
-// organization is called for identifiers that may be aligned in relaxed mode,
-// with names in lower-case A-labels, and returns what [LookupOrganization] does. Only
-// names within the author's Organizational Domain need it.
+// Evaluate calls organization, which returns what [LookupOrganization] does,
+// for identifiers that may be aligned in relaxed mode. Their names are in
+// lower-case A-labels. Only names within the author's Organizational Domain
+// need it.
 //
-// DNS trouble that hides the record, or what would decide whether an identifier
-// is aligned, is TempError, unless the message passes without it.
+// The result is TempError if it depends on a record or an alignment that a DNS
+// failure makes unknown.
 func (a *Author) Evaluate(spf Identifier, dkim []Identifier, organization func(domain string) Organization) Result {
 	res := Result{Status: None, AuthorDomain: a.domain, Disposition: PolicyNone, Reason: a.problem}
 	if a.problem != "" {
@@ -52,8 +53,8 @@ func (a *Author) Evaluate(spf Identifier, dkim []Identifier, organization func(d
 	return res
 }
 
-// organization returns the Organizational Domain of an identifier, nil if there
-// were too many.
+// organization returns the Organizational Domain of an identifier, or nil after
+// too many lookups.
 func (e *evaluation) organization(domain string) *Organization {
 	o := e.orgs[domain]
 	if o == nil && len(e.orgs) < MaxOrganizations {
@@ -67,18 +68,18 @@ func (e *evaluation) organization(domain string) *Organization {
 	return o
 }
 
-// alignment is what is known about one identifier.
+// alignment is the alignment of an identifier, as far as it is known.
 type alignment uint8
 
 const (
 	notAligned alignment = iota
-	undecided            // DNS trouble hides an Organizational Domain
+	undecided            // a DNS failure makes an Organizational Domain unknown
 	aligned
 )
 
-// align compares an identifier with the Author Domain, RFC 9989 section 4.4.
-// The identifier's own walk decides its Organizational Domain; the author's
-// answer is no substitute for it (section 4.10.2).
+// align compares an identifier with the Author Domain (RFC 9989 section 4.4).
+// The identifier's own walk determines its Organizational Domain: the author's
+// walk may give another one (section 4.10.2).
 func (e *evaluation) align(domain string, mode Alignment) alignment {
 	switch {
 	case domain == "":
@@ -88,8 +89,8 @@ func (e *evaluation) align(domain string, mode Alignment) alignment {
 	case mode == Strict:
 		return notAligned
 	case e.found.org == "":
-		// Whatever the two Organizational Domains are, names of different
-		// top-level domains do not share one.
+		// Names of different top-level domains never have the same
+		// Organizational Domain.
 		if lastLabels(domain, 1) != lastLabels(e.domain, 1) {
 			return notAligned
 		}
@@ -109,7 +110,7 @@ func (e *evaluation) align(domain string, mode Alignment) alignment {
 	return notAligned
 }
 
-// decide aligns the identifiers, RFC 9989 section 5.3.5.
+// decide aligns the identifiers and sets the result (RFC 9989 section 5.3.5).
 func (e *evaluation) decide(res *Result, spf Identifier, dkim []Identifier) {
 	rec := e.found.record
 	passed := e.best("pass", spf, dkim)
@@ -120,18 +121,18 @@ func (e *evaluation) decide(res *Result, spf Identifier, dkim []Identifier) {
 		res.Reason = passReason(res, spf, passed.signer)
 		return
 	}
-	hidden := e.best("temperror", spf, dkim)
+	failed := e.best("temperror", spf, dkim)
 	switch {
 	case passed.spf == undecided || passed.dkim == undecided:
 		res.Status = TempError
 		res.Reason = "DNS trouble hides whether what passed is aligned with " + e.domain
-	case hidden.spf != notAligned:
+	case failed.spf != notAligned:
 		res.Status = TempError
 		res.Reason = "SPF for " + foreign.Line(spf.Domain, maxCited) + " could not be checked " + cmp.Or(spf.Why, "because of DNS trouble")
-	case hidden.dkim != notAligned:
+	case failed.dkim != notAligned:
 		res.Status = TempError
-		res.Reason = "a DKIM signature of " + foreign.Line(hidden.signer, maxCited) + " could not be checked because of DNS trouble"
-	case e.exists == existenceHidden:
+		res.Reason = "a DKIM signature of " + foreign.Line(failed.signer, maxCited) + " could not be checked because of DNS trouble"
+	case e.exists == existsUnknown:
 		res.Status = TempError
 		res.Reason = "DNS trouble hides whether " + e.domain + " exists, on which its policy depends"
 	default:
@@ -140,15 +141,15 @@ func (e *evaluation) decide(res *Result, spf Identifier, dkim []Identifier) {
 	}
 }
 
-// alignments are that of SPF and the best of all DKIM signatures, with the domain
-// of that signature.
+// alignments are the alignment of SPF, the best alignment of the DKIM
+// signatures, and the domain of that signature.
 type alignments struct {
 	spf, dkim alignment
 	signer    string
 }
 
-// best aligns the identifiers of one status. Names equal to the author's come
-// first, as they save the others their walks.
+// best aligns the identifiers with one status. It compares names equal to the
+// author's first, because the others need no walk then.
 func (e *evaluation) best(status string, spf Identifier, dkim []Identifier) (best alignments) {
 	rec := e.found.record
 	if spf.Status == status {

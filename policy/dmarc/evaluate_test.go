@@ -24,7 +24,7 @@ func TestEvaluate(t *testing.T) {
 		dkim   []Identifier
 		psl    bool
 		// want is status, policy, disposition, record domain, organizational
-		// domain and what aligned.
+		// domain, and the aligned methods.
 		want   string
 		reason string
 	}{
@@ -183,42 +183,42 @@ func TestEvaluate(t *testing.T) {
 			reason: "the DMARC record could not be looked up: the resolver refuses to answer for _dmarc.example.org",
 		},
 		{
-			name:   "5.3.6 trouble above the author's own record, equal identifier",
+			name:   "5.3.6 DNS failure above the author's own record, equal identifier",
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject\"\n$FAULT _dmarc.org TXT SERVFAIL",
 			author: "example.org", spf: pass("example.org"),
 			want:   "pass reject none example.org  spf",
 			reason: "SPF passed for example.org",
 		},
 		{
-			name:   "5.3.6 trouble above the author's own record, identifier below it",
+			name:   "5.3.6 DNS failure above the author's own record, identifier below it",
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject\"\n$FAULT _dmarc.org TXT SERVFAIL",
 			author: "example.org", spf: pass("mail.example.org"),
 			want:   "temperror reject none example.org ",
 			reason: "DNS trouble hides whether what passed is aligned with example.org",
 		},
 		{
-			name:   "5.3.6 trouble above the author's own record, strict",
+			name:   "5.3.6 DNS failure above the author's own record, strict",
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject; aspf=s\"\n$FAULT _dmarc.org TXT SERVFAIL",
 			author: "example.org", spf: pass("mail.example.org"),
 			want:   "fail reject reject example.org ",
 			reason: "SPF passed for mail.example.org, which is not example.org itself, as the strict policy demands; no DKIM signature",
 		},
 		{
-			name:   "5.3.6 trouble above the author's own record, foreign identifier",
+			name:   "5.3.6 DNS failure above the author's own record, foreign identifier",
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject\"\n$FAULT _dmarc.org TXT SERVFAIL",
 			author: "example.org", spf: pass("other.example"),
 			want:   "fail reject reject example.org ",
 			reason: "SPF passed for other.example, which is not aligned with example.org; no DKIM signature",
 		},
 		{
-			name:   "5.3.6 trouble above a psd=n does not count",
+			name:   "5.3.6 DNS failure above a psd=n does not count",
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject; psd=n\"\n$FAULT _dmarc.org TXT SERVFAIL",
 			author: "mail.example.org", spf: pass("bounce.example.org"),
 			want:   "pass reject none example.org example.org spf",
 			reason: "SPF passed for bounce.example.org",
 		},
 		{
-			name:   "5.3.6 trouble in the identifier's walk",
+			name:   "5.3.6 DNS failure in the identifier's walk",
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject\"\n$FAULT _dmarc.mail.example.org TXT SERVFAIL",
 			author: "example.org", spf: pass("mail.example.org"),
 			want:   "temperror reject none example.org example.org",
@@ -286,7 +286,7 @@ func TestEvaluate(t *testing.T) {
 			reason: "no DMARC record in force: several at _dmarc.mail.example.co.uk, which makes all of them void",
 		},
 		{
-			name:   "RFC 7489 trouble at the organizational domain",
+			name:   "RFC 7489 DNS failure at the organizational domain",
 			zone:   "$FAULT _dmarc.example.co.uk TXT SERVFAIL",
 			author: "mail.example.co.uk", spf: pass("mail.example.co.uk"), psl: true,
 			want:   "temperror  none  example.co.uk",

@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// texts is a DNS that has nothing but TXT records.
+// texts is a resolver with only TXT records.
 type texts map[string]string
 
 func (d texts) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
@@ -26,7 +26,7 @@ func Example() {
 	ctx := context.Background()
 	dns := texts{"_dmarc.example.org": "v=DMARC1; p=reject; sp=quarantine"}
 	evaluate := func(author string, spf dmarc.Identifier, dkim ...dmarc.Identifier) {
-		// While the body of the message is still on its way:
+		// While the body of the message arrives:
 		a := dmarc.LookupAuthor(ctx, dns, author, dmarc.Options{})
 		// At the end of the message:
 		r := a.Evaluate(spf, dkim, func(domain string) dmarc.Organization {

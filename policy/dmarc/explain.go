@@ -5,8 +5,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// organizationalRecord returns the name below which the record stands that
-// makes the Organizational Domain what it is; "" if no record does.
+// organizationalRecord returns the domain whose record determines the
+// Organizational Domain, or "" if no record does.
 func (p *path) organizationalRecord() string {
 	org := p.organizational()
 	for i := range p.steps {
@@ -18,8 +18,8 @@ func (p *path) organizationalRecord() string {
 	return ""
 }
 
-// identifiers says what became of each identifier, once decide has looked up
-// what it needed to.
+// identifiers explains all identifiers, after decide has looked up what it
+// needs.
 func (e *evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
 	rec := e.found.record
 	var list []Aligned
@@ -32,14 +32,15 @@ func (e *evaluation) identifiers(spf Identifier, dkim []Identifier) []Aligned {
 	return list
 }
 
-// aligned says what became of one identifier.
+// aligned explains one identifier.
 func (e *evaluation) aligned(method string, id Identifier, mode Alignment) Aligned {
 	a := Aligned{Method: method, Domain: id.Domain, Status: id.Status}
 	a.Alignment, a.Why = e.relation(normalize(id.Domain), mode)
 	return a
 }
 
-// relation says how a domain stands to the author's (RFC 9989 section 4.4).
+// relation explains the alignment of a domain with the author's (RFC 9989
+// section 4.4).
 func (e *evaluation) relation(domain string, mode Alignment) (alignment, why string) {
 	org := e.found.org
 	switch {
@@ -75,8 +76,8 @@ func (e *evaluation) relation(domain string, mode Alignment) (alignment, why str
 	return "no", why + ", that of " + e.domain + " is " + org
 }
 
-// authority says which record makes the author's Organizational Domain what it
-// is.
+// authority names the record that determines the author's Organizational
+// Domain.
 func (a *Author) authority() string {
 	if !a.found.walked {
 		return " by the public suffix list"

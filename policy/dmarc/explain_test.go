@@ -10,8 +10,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// What is told of the policy and of each identifier, and that telling changes
-// nothing else.
+// TestExplain checks the explanation of the policy and of each identifier, and
+// that explaining changes nothing else.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	zone := func(records string) string {

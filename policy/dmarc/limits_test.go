@@ -15,7 +15,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// A name with a CNAME that leads nowhere exists: RFC 8020 section 2.
+// RFC 8020 section 2: a name with a CNAME exists even if the CNAME leads
+// nowhere.
 func TestExistenceDanglingCNAME(t *testing.T) {
 	t.Parallel()
 	r := answers{
@@ -30,7 +31,7 @@ func TestExistenceDanglingCNAME(t *testing.T) {
 	}
 }
 
-// answers is a resolver by table; what is not in it does not exist.
+// answers is a resolver with a table of answers. Other names do not exist.
 type answers map[string]*dnscache.Answer
 
 func (m answers) Lookup(_ context.Context, name string, t dnscache.Type) *dnscache.Answer {
@@ -77,8 +78,8 @@ func TestEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// RFC 9989 section 4.10: eight queries at most, and one message cannot buy more
-// than MaxOrganizations walks beside the author's.
+// RFC 9989 section 4.10: a walk has at most eight queries. One message causes
+// at most MaxOrganizations walks besides the author's.
 func TestQueryLimits(t *testing.T) {
 	t.Parallel()
 	author := strings.Repeat("a.", 60) + "example.org"
@@ -99,7 +100,7 @@ func TestQueryLimits(t *testing.T) {
 		}
 		walks[domain] = true
 		LookupOrganization(t.Context(), r, domain, Options{})
-		return Organization{Domain: domain} // aligned with nobody
+		return Organization{Domain: domain} // not aligned
 	})
 	if got.Status != Fail || len(walks) != MaxOrganizations {
 		t.Errorf("%d walks: %+v", len(walks), got)
@@ -122,7 +123,8 @@ func TestQueryLimits(t *testing.T) {
 	}
 }
 
-// A signature of the author's own domain saves the others their walks.
+// TestEqualNameSparesWalks: after a signature of the Author Domain itself, the
+// other signatures need no walks.
 func TestEqualNameSparesWalks(t *testing.T) {
 	t.Parallel()
 	_, r := dnstest.Start(t, `_dmarc.example.org. TXT "v=DMARC1; p=reject"`)
@@ -136,7 +138,8 @@ func TestEqualNameSparesWalks(t *testing.T) {
 	}
 }
 
-// The walks take the time of the longest chain of look-ups that need each other.
+// TestLatency: the walks take the time of the longest chain of lookups that
+// depend on each other.
 func TestLatency(t *testing.T) {
 	t.Parallel()
 	const rtt = 20 * time.Millisecond
@@ -217,7 +220,8 @@ _dmarc.example.org. TXT "v=DMARC1; p=reject; psd=n"
 }
 
 func BenchmarkEvaluate(b *testing.B) {
-	// Other texts where there is no record: absence is cached only with a SOA.
+	// Names without a record have other texts, because absence is cached only
+	// with a SOA.
 	srv, r := dnstest.Start(b, `
 _dmarc.example.org. 3600 TXT "v=DMARC1; p=reject; rua=mailto:d@example.org"
 _dmarc.mail.example.org. 3600 TXT "v=spf1 -all"
@@ -238,7 +242,7 @@ _dmarc.org. 3600 TXT "v=spf1 -all"
 	}
 }
 
-// BenchmarkEvaluateWithoutDNS is the evaluation's own cost, answers at hand.
+// BenchmarkEvaluateWithoutDNS measures the evaluation with all answers at hand.
 func BenchmarkEvaluateWithoutDNS(b *testing.B) {
 	r := answers{"_dmarc.example.org/TXT": {Outcome: dnscache.Found, TXT: []string{"v=DMARC1; p=reject; rua=mailto:d@example.org"}}}
 	dkim := []Identifier{pass("mail.example.org"), pass("esp.example")}

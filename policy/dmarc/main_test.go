@@ -14,15 +14,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// evaluate looks up and aligns, one domain after the other.
+// evaluate looks up and aligns the domains in sequence.
 func evaluate(ctx context.Context, r Resolver, author string, o Options, spf Identifier, dkim []Identifier) Result {
 	return LookupAuthor(ctx, r, author, o).Evaluate(spf, dkim, func(domain string) Organization {
 		return LookupOrganization(ctx, r, domain, o)
 	})
 }
 
-// readCorpus reads a file of the public conformance data, which lies beside the
-// repository and not in it.
+// readCorpus reads a file of the public conformance data, which is not part of
+// the repository.
 func readCorpus(t *testing.T, name string, into any) {
 	t.Helper()
 	dir := os.Getenv("POSTVET_CORPORA")
@@ -38,10 +38,10 @@ func readCorpus(t *testing.T, name string, into any) {
 	}
 }
 
-// corpusZone is a zone as the conformance data writes it.
+// corpusZone is a zone in the format of the conformance data.
 type corpusZone map[string]map[string][]any
 
-// text writes the zone as master-file text, with the errors as faults.
+// text returns the zone as master-file text, with the errors as faults.
 func (z corpusZone) text(errors map[string]string) string {
 	var b strings.Builder
 	for name, types := range z {
@@ -69,7 +69,7 @@ func (z corpusZone) text(errors map[string]string) string {
 	return b.String()
 }
 
-// quoteTXT writes a string, or a list of strings, as the data of a TXT record.
+// quoteTXT returns a string or a list of strings as the data of a TXT record.
 func quoteTXT(v any) string {
 	parts, ok := v.([]any)
 	if !ok {
@@ -95,8 +95,8 @@ func quoteTXT(v any) string {
 	return strings.Join(out, " ")
 }
 
-// conformance prints the line of one suite and fails the test if a case is
-// neither passed nor a known difference.
+// conformance prints the line of a suite. It fails the test if a case neither
+// passes nor is a known difference.
 func conformance(t *testing.T, suite string, cases, passed int, differences map[string]string) {
 	t.Helper()
 	fmt.Printf("conformance dmarc/%s %d %d %d\n", suite, cases, passed, len(differences))

@@ -10,23 +10,24 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// discovery is what is known about one domain: its Organizational Domain, and
-// the record that governs mail whose author it is.
+// discovery is the result of a walk: the Organizational Domain of a domain, and
+// the record that applies to mail from authors in that domain.
 type discovery struct {
 	path *path
-	// walked tells the tree walk from the public suffix list.
+	// walked is true for the tree walk, and false for the public suffix list.
 	walked bool
-	// org is the Organizational Domain; "" if DNS trouble hides it.
+	// org is the Organizational Domain; "" if a DNS failure makes it unknown.
 	org string
-	// record governs, and stands at recordDomain; nil if there is none, or,
-	// with decided false, if DNS trouble hides whether there is one.
+	// record is the record that applies, and recordDomain its name. If record
+	// is nil, decided tells whether there is none (true) or whether a DNS
+	// failure makes it unknown (false).
 	record       *Record
 	recordDomain string
 	decided      bool
 }
 
-// discover performs the walk that the method asks for. It returns at the latest
-// when ctx ends.
+// discover performs the walk of a method. It returns at the latest when ctx
+// ends.
 func discover(ctx context.Context, r Resolver, domain string, method Discovery) *discovery {
 	if method == PSL {
 		return discoverPSL(ctx, r, domain)
@@ -37,8 +38,8 @@ func discover(ctx context.Context, r Resolver, domain string, method Discovery) 
 	return d
 }
 
-// organizational finds the Organizational Domain among the names of the walk,
-// RFC 9989 section 4.10.2; "" if trouble cut the walk short.
+// organizational returns the Organizational Domain (RFC 9989 section 4.10.2),
+// or "" if a DNS failure makes it unknown.
 func (p *path) organizational() string {
 	for i := range p.steps {
 		rec := p.at(i)
@@ -50,7 +51,7 @@ func (p *path) organizational() string {
 			return labelBelow(p.domains[0], p.domains[i])
 		}
 	}
-	if p.trouble != 0 {
+	if p.failure != 0 {
 		return ""
 	}
 	for i := p.steps - 1; i > 0; i-- {
@@ -61,16 +62,16 @@ func (p *path) organizational() string {
 	return p.domains[0]
 }
 
-// labelBelow returns the name on the way from suffix down to domain that has
-// one label more than suffix. It need not be a name that the walk asked for.
+// labelBelow returns the parent of domain that has one label more than suffix.
+// The walk need not have looked up this name.
 func labelBelow(domain, suffix string) string {
 	head := strings.TrimSuffix(domain, "."+suffix)
 	return domain[strings.LastIndexByte(head, '.')+1:]
 }
 
-// govern picks the record, RFC 9989 section 4.10.1: that of the Author Domain,
-// else that of its Organizational Domain, else that of the public suffix. A
-// record at any other name of the walk is not used.
+// govern selects the record (RFC 9989 section 4.10.1): that of the Author
+// Domain, else that of its Organizational Domain, else that of the public
+// suffix. Records at other names of the walk do not apply.
 func (d *discovery) govern() {
 	if rec := d.path.at(0); rec != nil {
 		d.record, d.recordDomain, d.decided = rec, d.path.domains[0], true
@@ -89,9 +90,9 @@ func (d *discovery) govern() {
 	d.record, d.recordDomain = d.path.psd()
 }
 
-// orgDomainPSL is the Organizational Domain of RFC 7489 section 3.2: one label
-// below the public suffix. A public suffix has none above it and stands for
-// itself.
+// orgDomainPSL returns the Organizational Domain of RFC 7489 section 3.2: one
+// label below the public suffix. A public suffix has no such domain and is its
+// own.
 func orgDomainPSL(domain string) string {
 	org, err := publicsuffix.EffectiveTLDPlusOne(domain)
 	if err != nil {
@@ -100,9 +101,10 @@ func orgDomainPSL(domain string) string {
 	return org
 }
 
-// discoverPSL is RFC 7489 section 6.6.3: the Author Domain, else its
-// Organizational Domain, and an end to it if several records stand there. The
-// records themselves are read as RFC 9989 has them; psd= means nothing here.
+// discoverPSL performs the discovery of RFC 7489 section 6.6.3: the record of
+// the Author Domain, else that of its Organizational Domain. It ends if several
+// records stand at one of them. The records are read by RFC 9989; psd= has no
+// meaning here.
 func discoverPSL(ctx context.Context, r Resolver, domain string) *discovery {
 	d := &discovery{org: orgDomainPSL(domain)}
 	p := &path{domains: []string{domain}}
@@ -119,18 +121,18 @@ func discoverPSL(ctx context.Context, r Resolver, domain string) *discovery {
 			d.record, d.recordDomain = s.record, p.domains[i]
 		}
 		if !s.outcome.Known() {
-			p.trouble = s.outcome
+			p.failure = s.outcome
 		}
-		if p.trouble != 0 || s.found > 1 || s.record != nil {
+		if p.failure != 0 || s.found > 1 || s.record != nil {
 			break
 		}
 	}
-	d.decided = p.trouble == 0
+	d.decided = p.failure == 0
 	return d
 }
 
-// normalize returns a domain as [message.NormalizeDomain] does, "" for what is
-// none.
+// normalize returns a domain as [message.NormalizeDomain] does, or "" for an
+// invalid one.
 func normalize(domain string) string {
 	name, _ := message.NormalizeDomain(domain)
 	return name
@@ -148,11 +150,12 @@ func lastLabels(domain string, n int) string {
 	return domain
 }
 
-// PublicSuffix reports whether strangers to one another have domains directly
-// below this one, which is in lower case and without a final dot: "com", "co.uk".
-// Suffixes in the private part of the list, such as "github.io", have one owner,
-// who publishes a policy and may be judged as one. What is not in the list may be
-// a network's own, such as "lan".
+// PublicSuffix reports whether anybody can register domains directly below this
+// one, as below "com" and "co.uk". The name must be in lower case and without a
+// final dot. Suffixes in the private part of the list, such as "github.io", do
+// not count: they have one owner, who publishes a policy for all. Nor do names
+// that are not in the list, such as "lan", because they may belong to a private
+// network.
 func PublicSuffix(name string) bool {
 	suffix, icann := publicsuffix.PublicSuffix(name)
 	return icann && suffix == name

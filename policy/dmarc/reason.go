@@ -8,13 +8,13 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// troubleReason says which name of the walk could not be looked up.
-func (p *path) troubleReason() string {
+// lookupReason returns the reason of a walk that ended at a failed lookup.
+func (p *path) lookupReason() string {
 	what := "no answer"
 	if p.steps == 0 {
 		return what
 	}
-	switch p.trouble {
+	switch p.failure {
 	case dnscache.Timeout:
 		what = "no answer in time"
 	case dnscache.Refused:
@@ -25,7 +25,8 @@ func (p *path) troubleReason() string {
 	return "the DMARC record could not be looked up: " + what + " for _dmarc." + p.domains[p.steps-1]
 }
 
-// absentReason says why no record governs, naming the first that was discarded.
+// absentReason returns the reason if no record applies. It names the first
+// record that is void.
 func (p *path) absentReason() string {
 	for i := range p.steps {
 		s := p.sets[i]
@@ -41,6 +42,7 @@ func (p *path) absentReason() string {
 	return "no DMARC record"
 }
 
+// passReason returns the reason of a pass.
 func passReason(res *Result, spf Identifier, signer string) string {
 	switch {
 	case res.SPFAligned && res.DKIMAligned:
@@ -51,7 +53,8 @@ func passReason(res *Result, spf Identifier, signer string) string {
 	return "a DKIM signature of " + foreign.Line(signer, maxCited) + " passed"
 }
 
-// failReason tells for both methods why they do not speak for the author.
+// failReason returns the reason of a fail: for both methods, why they
+// authenticate no aligned domain.
 func failReason(author string, rec *Record, spf Identifier, dkim []Identifier) string {
 	var b strings.Builder
 	switch {
@@ -89,7 +92,7 @@ func failReason(author string, rec *Record, spf Identifier, dkim []Identifier) s
 	return b.String()
 }
 
-// match says what an identifier would have to be.
+// match returns the condition that an identifier does not meet.
 func match(author string, mode Alignment) string {
 	if mode == Strict {
 		return author + " itself, as the strict policy demands"

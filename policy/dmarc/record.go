@@ -9,85 +9,87 @@ import (
 )
 
 // ErrNotRecord is returned for a text that does not begin with the version tag
-// of RFC 9989 section 4.7: it is some other TXT record and of no concern.
+// of RFC 9989 section 4.7. Such a TXT record has another purpose.
 var ErrNotRecord = errors.New("dmarc: not a DMARC record")
 
-// ErrDuplicateTag is returned for a record that names a tag twice. RFC 9989
-// section 4.7 takes its syntax from RFC 6376 section 3.2, which makes the whole
-// list invalid.
+// ErrDuplicateTag is returned for a record with a repeated tag. RFC 9989
+// section 4.7 takes its syntax from RFC 6376 section 3.2, by which the whole
+// list of tags is invalid.
 var ErrDuplicateTag = errors.New("dmarc: tag occurs more than once")
 
-// Processing says what a record leads to, RFC 9989 section 4.10.1.
+// Processing tells how a record is applied (RFC 9989 section 4.10.1).
 type Processing string
 
-// A record with a missing or bad policy still asks for reports if it names an
-// address for them; otherwise nobody knows what it asks for.
+// The kinds of processing. A record with a missing or invalid policy counts as
+// p=none if it has an address for reports, and is ignored otherwise.
 const (
 	ProcessAsPublished Processing = "as published"
 	ProcessAsNone      Processing = "as p=none"
 	ProcessNothing     Processing = "no processing"
 )
 
-// Alignment is a mode of RFC 9989 section 4.7, adkim= and aspf=.
+// Alignment is an alignment mode: the value of adkim= or aspf= (RFC 9989
+// section 4.7).
 type Alignment string
 
-// Relaxed compares Organizational Domains, Strict the names themselves.
+// Relaxed compares Organizational Domains, Strict compares the domains
+// themselves.
 const (
 	Relaxed Alignment = "r"
 	Strict  Alignment = "s"
 )
 
-// PSD is a record's statement on whether its name is a public suffix domain.
+// PSD tells whether the name of a record is a public suffix domain.
 type PSD string
 
-// The values of psd=, RFC 9989 section 4.7.
+// The values of psd= (RFC 9989 section 4.7).
 const (
 	PSDYes     PSD = "y"
 	PSDNo      PSD = "n"
 	PSDUnknown PSD = "u"
 )
 
-// Record is one DMARC Policy Record (RFC 9989 section 4.7). It is immutable
-// once parsed.
+// Record is a DMARC Policy Record (RFC 9989 section 4.7). It is immutable.
 type Record struct {
-	// Text is the record as it stands in the DNS.
+	// Text is the record as it was published.
 	Text string `json:"text"`
-	// Processing says whether the policies below come from the record.
+	// Processing tells whether the policies below are those of the record.
 	Processing Processing `json:"processing"`
-	// P, SP and NP are the policies in force for the domain itself, for its
-	// subdomains and for those that do not exist, after the defaults (np falls
-	// back to sp, sp to p) and section 4.10.1, but before t=. They are "" if
-	// Processing is ProcessNothing.
+	// P, SP and NP are the policies for the domain itself, for its subdomains,
+	// and for subdomains that do not exist. The defaults (np= falls back to
+	// sp=, sp= to p=) and section 4.10.1 are applied, but not t=. They are ""
+	// if Processing is ProcessNothing.
 	P  Policy `json:"p"`
 	SP Policy `json:"sp"`
 	NP Policy `json:"np"`
-	// Published are the values of p=, sp= and np= as written; a tag that is
-	// absent has no entry.
+	// Published are the values of p=, sp= and np= as they were written. A tag
+	// that is absent has no entry.
 	Published map[string]string `json:"published"`
 
 	ADKIM Alignment `json:"adkim"`
 	ASPF  Alignment `json:"aspf"`
-	// FO is fo=, the failure reporting options; without ruf= it means nothing.
+	// FO is fo=, the options for failure reports. It has no meaning without
+	// ruf=.
 	FO  string `json:"fo"`
 	PSD PSD    `json:"psd"`
-	// Testing is t=y: the policy is to be applied one step milder.
+	// Testing is t=y: a policy is applied one step milder.
 	Testing bool `json:"t"`
-	// RUA and RUF are the syntactically valid report URIs, without size suffix.
-	// Only mailto: must be supported.
+	// RUA and RUF are the valid report URIs without a size suffix. Receivers
+	// must support only mailto:.
 	RUA []string `json:"rua"`
 	RUF []string `json:"ruf"`
-	// Problems are what the owner of the record should repair, in words.
+	// Problems explain what the owner of the record should repair.
 	Problems []string `json:"problems"`
 }
 
 // maxProblems bounds Record.Problems; a record may hold thousands of bad tags.
 const maxProblems = 20
 
-// maxCited bounds each foreign text that a reason or a problem cites.
+// maxCited bounds a foreign text cited in a reason or a problem.
 const maxCited = 103
 
-// InForce returns what is to be applied of one of the record's policies after t=y,
-// which makes it one step milder (RFC 9989 section 4.7).
+// InForce returns the policy to apply for one of the record's policies: with
+// t=y it is one step milder (RFC 9989 section 4.7).
 func (r *Record) InForce(p Policy) Policy {
 	if !r.Testing {
 		return p
@@ -101,11 +103,10 @@ func (r *Record) InForce(p Policy) Policy {
 	return p
 }
 
-// ParseRecord reads the text of one TXT record, its strings joined. The error
-// is ErrNotRecord for another kind of text and wraps ErrDuplicateTag for a list
-// of tags that is invalid as a whole; everything else that is wrong with a
-// record is ignored tag by tag, as RFC 9989 section 4.7 demands, and told in
-// Record.Problems.
+// ParseRecord parses the text of a TXT record, its strings joined. The error is
+// ErrNotRecord for a TXT record with another purpose, and wraps ErrDuplicateTag
+// for an invalid list of tags. Other invalid tags are ignored, as RFC 9989
+// section 4.7 requires, and listed in Record.Problems.
 func ParseRecord(txt string) (*Record, error) {
 	rest, ok := cutVersion(txt)
 	if !ok {
@@ -127,20 +128,21 @@ func ParseRecord(txt string) (*Record, error) {
 			r.problem("%q is not of the form tag=value", foreign.Line(part, maxCited))
 			continue
 		}
-		// Tag names are case-sensitive (RFC 6376 section 3.2), the version's
-		// "v" alone is a literal of the ABNF.
+		// Tag names are case-sensitive (RFC 6376 section 3.2), except for the
+		// "v" of the version, which is a literal of the ABNF.
 		if seen[name] {
 			return nil, fmt.Errorf("%w: %s=", ErrDuplicateTag, foreign.Line(name, maxCited))
 		}
 		seen[name] = true
 		r.set(name, value)
 	}
-	r.settle()
+	r.setPolicies()
 	return r, nil
 }
 
-// cutVersion takes the version tag off the start of a record: "v" in either
-// case, but the value exactly "DMARC1" (RFC 9989 section 4.8).
+// cutVersion removes the version tag from the beginning of a record. Its name
+// may be in either case, but its value must be exactly "DMARC1" (RFC 9989
+// section 4.8).
 func cutVersion(txt string) (rest string, ok bool) {
 	if txt == "" || txt[0] != 'v' && txt[0] != 'V' {
 		return "", false
@@ -159,8 +161,8 @@ func cutVersion(txt string) (rest string, ok bool) {
 	return s, true
 }
 
-// set takes one tag. Literal values compare without regard to case, as those of
-// the ABNF do (RFC 5234 section 2.3).
+// set sets the value of a tag. Literal values are case-insensitive, as in all
+// ABNF (RFC 5234 section 2.3).
 func (r *Record) set(name, value string) {
 	low := strings.ToLower(value)
 	switch name {
@@ -212,8 +214,8 @@ func (r *Record) set(name, value string) {
 	}
 }
 
-// settle applies RFC 9989 section 4.10.1 to what p=, sp= and np= say.
-func (r *Record) settle() {
+// setPolicies sets the policies from p=, sp= and np= (RFC 9989 section 4.10.1).
+func (r *Record) setPolicies() {
 	valid := true
 	read := func(tag string, fallback Policy) Policy {
 		v, ok := r.Published[tag]
@@ -246,7 +248,7 @@ func (r *Record) settle() {
 	}
 }
 
-// uris reads a comma-separated list of URIs (RFC 9989 section 4.8).
+// uris parses a comma-separated list of URIs (RFC 9989 section 4.8).
 func (r *Record) uris(tag, value string) []string {
 	var list []string
 	for u := range strings.SplitSeq(value, ",") {
@@ -264,7 +266,8 @@ func (r *Record) uris(tag, value string) []string {
 	return list
 }
 
-// cutSize removes the size limit that RFC 7489 allowed behind a URI, "!10m".
+// cutSize removes a size limit after a URI, such as "!10m", which RFC 7489
+// allowed.
 func cutSize(u string) string {
 	at := strings.LastIndexByte(u, '!')
 	if at < 0 {
@@ -280,8 +283,8 @@ func cutSize(u string) string {
 	return trimWSP(u[:at])
 }
 
-// isURI reports whether s has a scheme, something behind it, and only the
-// characters of RFC 3986 section 2.
+// isURI reports whether s has a scheme, text after it, and only characters of
+// RFC 3986 section 2.
 func isURI(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || scheme == "" || rest == "" || !isAlpha(scheme[0]) {
@@ -304,14 +307,16 @@ func isURI(s string) bool {
 	return true
 }
 
+// problem adds a problem.
 func (r *Record) problem(format string, args ...any) {
 	if len(r.Problems) < maxProblems {
 		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 	}
 }
 
-// isTagName follows the letters of RFC 9989 section 4.8 and allows the digits
-// and underscores of RFC 6376 section 3.2 behind the first.
+// isTagName reports whether s is a tag name. It allows the letters of RFC 9989
+// section 4.8 and, after the first, the digits and underscores of RFC 6376
+// section 3.2.
 func isTagName(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !isAlpha(c) && (i == 0 || c != '_' && (c < '0' || c > '9')) {

@@ -149,7 +149,7 @@ func FuzzParseRecord(f *testing.F) {
 				t.Errorf("%q: problem %q", txt, p)
 			}
 		}
-		// White space and empty tags carry no meaning.
+		// White space and empty tags have no meaning.
 		again, err := ParseRecord(strings.ReplaceAll(txt, ";", " ; ;\t"))
 		if err != nil {
 			t.Fatalf("%q with more white space: %v", txt, err)

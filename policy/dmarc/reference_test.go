@@ -10,20 +10,20 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// reference is RFC 9989 section 4.10 told one step after the other, without
-// regard for cost: the walk, the Organizational Domain and the record.
+// reference follows RFC 9989 section 4.10 step by step, without regard for
+// cost: the walk, the Organizational Domain and the record.
 func reference(zone answers, domain string) (steps []string, org, recordDomain string, decided bool) {
 	type kept struct {
 		domain string
 		rec    *Record
 	}
 	var records []kept
-	trouble := false
+	failure := false
 	ask := func(d string) (stop bool) {
 		steps = append(steps, d)
 		a := zone.Lookup(nil, "_dmarc."+d, dnscache.TXT) //nolint:staticcheck // a table needs no context
 		if a.Outcome.Temporary() {
-			trouble = true
+			failure = true
 			return true
 		}
 		var set []string
@@ -73,7 +73,7 @@ func reference(zone answers, domain string) (steps []string, org, recordDomain s
 			org = strings.Join(all[len(all)-strings.Count(k.domain, ".")-2:], ".")
 		}
 	}
-	if org == "" && !trouble {
+	if org == "" && !failure {
 		org = fewest()
 	}
 
@@ -91,8 +91,8 @@ func reference(zone answers, domain string) (steps []string, org, recordDomain s
 	return steps, org, "", org != ""
 }
 
-// The walk asks for all names at once and decides as answers come in; it must
-// come to what the RFC's steps come to, whatever stands in the DNS.
+// TestWalkAgainstReference: the walk looks up all names in parallel. Its result
+// must be that of the RFC's steps for any records.
 func TestWalkAgainstReference(t *testing.T) {
 	t.Parallel()
 	texts := []string{
@@ -117,8 +117,8 @@ func TestWalkAgainstReference(t *testing.T) {
 				}
 				zone[name+"/TXT"] = &dnscache.Answer{Outcome: dnscache.Found, TXT: set}
 			case 4:
-				trouble := rapid.SampledFrom([]dnscache.Outcome{dnscache.ServFail, dnscache.Refused, dnscache.Timeout}).Draw(t, "trouble")
-				zone[name+"/TXT"] = &dnscache.Answer{Outcome: trouble}
+				failure := rapid.SampledFrom([]dnscache.Outcome{dnscache.ServFail, dnscache.Refused, dnscache.Timeout}).Draw(t, "failure")
+				zone[name+"/TXT"] = &dnscache.Answer{Outcome: failure}
 			case 5:
 				zone[name+"/TXT"] = &dnscache.Answer{Outcome: dnscache.NoData}
 			}

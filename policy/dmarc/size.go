@@ -11,15 +11,15 @@ var (
 	stringSize    = int(reflect.TypeFor[string]().Size())
 )
 
-// publishedSize is about what Record.Published takes: a map of at most three
-// texts, which are the answer's.
+// publishedSize is the approximate size of Record.Published: a map of at most
+// three texts, which the answer holds.
 const publishedSize = 336
 
-// wrappedSize is what an error of fmt.Errorf takes beside its text.
+// wrappedSize is the size of an error of fmt.Errorf without its text.
 const wrappedSize = 48
 
-// Size returns the memory that s takes beside the DNS answer, whose text the
-// values of the record share.
+// Size returns the memory of s without the DNS answer, whose text the values of
+// the record share.
 func (s *recordSet) Size() int {
 	n := recordSetSize
 	if s.dropped != nil && !errors.Is(s.dropped, ErrSeveral) {

@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// Size is about what the heap grows by.
+// TestSize compares Size with the growth of the heap.
 func TestSize(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"usual":         {"v=DMARC1; p=reject; sp=none; rua=mailto:a@example.org,mailto:b@example.net; ruf=mailto:c@example.org; fo=1"},

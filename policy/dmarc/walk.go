@@ -9,12 +9,12 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// maxQueries is the most names that one walk asks for (RFC 9989 section 4.10).
+// maxQueries bounds the names of one walk (RFC 9989 section 4.10).
 const maxQueries = 8
 
-// walkDomains returns the names that the tree walk visits from domain upward,
-// without "_dmarc.": the name itself, then its last seven labels at most, and
-// on until one label is left (RFC 9989 section 4.10 steps 4 to 7).
+// walkDomains returns the names of the tree walk from domain upward, without
+// "_dmarc.": the domain itself, then at most its last seven labels, and so on
+// to the last label (RFC 9989 section 4.10 steps 4 to 7).
 func walkDomains(domain string) []string {
 	list := make([]string, 0, maxQueries)
 	labels := strings.Count(domain, ".") + 1
@@ -27,22 +27,23 @@ func walkDomains(domain string) []string {
 	return list
 }
 
-// recordSet is what one DNS answer says about DMARC: the outcome and, if the
-// set was not discarded, the record.
+// recordSet is the DMARC content of a DNS answer: the outcome and, if it
+// counts, the record.
 type recordSet struct {
 	outcome dnscache.Outcome
-	// found is how many TXT records begin with the version tag.
+	// found is the number of TXT records with the version tag.
 	found  int
 	record *Record
-	// dropped says why there is no record although found is not 0.
+	// dropped tells why record is nil although found is not 0.
 	dropped error
 }
 
-// readRecords reads an answer once, however many messages ask for it.
+// readRecords returns the DMARC records in an answer. Each cached answer is
+// parsed once.
 func readRecords(a *dnscache.Answer) *recordSet { return dnscache.Derive(a, deriveRecords) }
 
 // deriveRecords applies RFC 9989 section 4.10 step 2: texts without the version
-// tag do not count, and of several DMARC records none does.
+// tag do not count, and if there are several DMARC records, none of them does.
 func deriveRecords(a *dnscache.Answer) *recordSet {
 	s := &recordSet{outcome: a.Outcome}
 	for _, txt := range a.TXT {
@@ -59,22 +60,24 @@ func deriveRecords(a *dnscache.Answer) *recordSet {
 	return s
 }
 
-// ErrSeveral is why none of the records at a name counts.
+// ErrSeveral is the error for several DMARC records at one name, of which none
+// counts.
 var ErrSeveral = errors.New("dmarc: several DMARC records at one name")
 
-// path is one walk: the names in order and what stood there. A set that is nil
-// was not asked for or not needed.
+// path is a walk: its names in order and the records there. A set is nil if its
+// answer was not needed.
 type path struct {
 	domains []string
 	sets    []*recordSet
-	// steps is how many of the names count: the walk stopped at a psd tag or
-	// at trouble, or went all the way.
+	// steps is the number of names that count. The walk ends at a psd tag, at a
+	// DNS failure, or at the last name.
 	steps int
-	// trouble is the outcome that cut the walk short; 0 if none did.
-	trouble dnscache.Outcome
+	// failure is the outcome of the lookup that ended the walk; 0 if none
+	// failed.
+	failure dnscache.Outcome
 }
 
-// questions returns what is asked about domains.
+// questions returns the lookups for domains.
 func questions(domains []string) []dnscache.Question {
 	list := make([]dnscache.Question, len(domains))
 	for i, d := range domains {
@@ -86,23 +89,22 @@ func questions(domains []string) []dnscache.Question {
 // walk performs the tree walk of RFC 9989 section 4.10. It returns at the
 // latest when ctx ends.
 //
-// It asks for all names at once. Those that a psd tag would have spared are asked
-// for nevertheless: such tags are rare, and one after the other the names would
-// cost a round trip each.
+// It looks up all names in parallel, even those that a psd tag would spare:
+// such tags are rare, and in sequence each name would cost a round trip.
 func walk(ctx context.Context, r Resolver, domain string) *path {
 	p := &path{domains: walkDomains(domain)}
 	p.sets = make([]*recordSet, len(p.domains))
 	for i, answer := range dnscache.LookupAll(ctx, r, questions(p.domains)) {
 		s := readRecords(answer)
 		p.sets[i] = s
-		if p.trouble != 0 {
-			continue // the answers no longer count, but suspected reads them
+		if p.failure != 0 {
+			continue // these answers do not count, but suspected reads them
 		}
 		p.steps++
 		if !s.outcome.Known() {
-			// What stands there is unknown, so everything above is moot
-			// (section 5.3.6).
-			p.trouble = s.outcome
+			// The records at this name are unknown, so nothing above it can be
+			// concluded (section 5.3.6).
+			p.failure = s.outcome
 		} else if s.record != nil && s.record.PSD != PSDUnknown {
 			break // section 4.10 step 3
 		}
@@ -110,8 +112,8 @@ func walk(ctx context.Context, r Resolver, domain string) *path {
 	return p
 }
 
-// suspected returns the strictest policy for subdomains that stands above the
-// trouble which cut the walk short; "" if none does.
+// suspected returns the strictest policy for subdomains among the records above
+// the failed lookup, or "" if there is none.
 func (p *path) suspected() Policy {
 	var strictest Policy
 	for _, s := range p.sets[p.steps:] {
@@ -127,7 +129,7 @@ func (p *path) suspected() Policy {
 	return strictest
 }
 
-// at returns the record that counts at the i-th name, or nil.
+// at returns the record that counts at the i-th name, or nil if there is none.
 func (p *path) at(i int) *Record {
 	if i >= p.steps || p.sets[i] == nil {
 		return nil
@@ -135,7 +137,7 @@ func (p *path) at(i int) *Record {
 	return p.sets[i].record
 }
 
-// psd returns the record with psd=y above the walk's start and its domain.
+// psd returns the record with psd=y above the domain of the walk, and its name.
 func (p *path) psd() (*Record, string) {
 	for i := 1; i < p.steps; i++ {
 		if rec := p.at(i); rec != nil && rec.PSD == PSDYes {
