@@ -60,7 +60,7 @@ type explainer struct {
 }
 
 func (e *explainer) lines(s rules.Step) []explainedLine {
-	action := s.Leads(&e.rules)
+	action := s.Action(&e.rules)
 	switch {
 	case s.Part == rules.PartCustom:
 		return ownRuleLines(e.config)
@@ -95,7 +95,7 @@ func (e *explainer) when(s rules.Step) string {
 
 // atRCPT reports whether a step decides before the message is sent.
 func (e *explainer) atRCPT(s rules.Step) bool {
-	a := s.Leads(&e.rules)
+	a := s.Action(&e.rules)
 	return s.AtRCPT && e.rules.Local.SPFEarly && (a == result.Reject || a == result.TempFail)
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// author returns the override for an author domain and the name that it is set for:
-// the domain, or the nearest above it.
+// author returns the override for an author domain, and the name that has it: the
+// domain itself or the closest name above it.
 func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
 	if len(t.Authors) == 0 {
 		return "", ""
@@ -25,9 +25,9 @@ func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
 	return "", ""
 }
 
-// authorOverride replaces what an author's domain asks for by what the administrator
-// wants. A message that is proven to be of the domain is left alone. If a DNS failure
-// hides the proof, the message is never refused for the override.
+// authorOverride applies the administrator's policy for an author domain instead of
+// the domain's own. It does not apply to a message that is proven to come from the
+// domain. If a DNS failure hides the proof, the message is deferred.
 func (r *Rules) authorOverride(d *decision) {
 	res, v := d.results, &d.verdict
 	asked, key := r.Trust.author(res.Author.Domain)
@@ -68,8 +68,8 @@ func (r *Rules) authorOverride(d *decision) {
 	}
 }
 
-// authorProof says whether a message is proven to be of its author's domain, for
-// which an override is set by a name.
+// authorProof returns whether a message is proven to come from its author's domain.
+// name is the name that has the override.
 func (r *Rules) authorProof(res *result.Results, name string) proof {
 	switch res.DMARC.Status {
 	case dmarc.Pass:
@@ -79,6 +79,6 @@ func (r *Rules) authorProof(res *result.Results, name string) proof {
 	case dmarc.TempError:
 		return undecided
 	}
-	// The domain publishes no policy, so that nothing was aligned.
+	// Without a DMARC record there is no alignment to go by.
 	return authenticated(res, func(domain string) bool { return message.Below(domain, name) })
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Rule is a rule of the administrator's own. It matches if all its tests and its
-// condition hold. A rule with an action decides, and no later rule is asked. A
-// rule without one edits the header, and the next rule is asked.
+// Rule is one of the administrator's own rules. It matches if all its tests and its
+// condition hold. A matching rule with an action decides, and later rules do not
+// apply. A matching rule without an action edits the header, and the next rule
+// follows.
 //
-// A rule refuses or discards a message on evidence alone. If it asks for something
-// that a DNS failure or a relay hides, the message is deferred. A rule that names
-// the word temperror is exempt: its author thought of failures.
+// A rule rejects or discards a message only on evidence. If it uses a fact that a DNS
+// failure or a relay hides, the message is deferred instead. This does not concern a
+// rule that names the word temperror, because its author has considered failures.
 type Rule struct {
 	// Name is unique among the rules, of letters a to z, digits and hyphens.
 	Name, Comment string
@@ -37,17 +38,17 @@ type Rule struct {
 	// Code is the reply and enhanced code; "" is DefaultRejectCode or
 	// DefaultTempFailCode.
 	Code string
-	// Text is the reply's text, or the reason of a quarantine. If it is empty, a
-	// sentence with the rule's name stands for it.
+	// Text is the reply's text, or the reason of a quarantine. The default is a
+	// sentence with the rule's name.
 	Text explain.Template
-	// Reason is what reports call it if the rule overrides what the author's domain
-	// asks for. The default is local_policy.
+	// Reason is the override reason in reports if the rule overrides what the
+	// author's domain asks for. The default is local_policy.
 	Reason result.OverrideReason
 	// Add are fields to put on top, the last one uppermost. Remove are the names of
 	// fields to remove.
 	Add    []Addition
 	Remove []string
-	// Monitor tells that a match is only noted.
+	// Monitor is true for a rule whose matches are only recorded.
 	Monitor bool
 }
 
@@ -63,7 +64,7 @@ type Addition struct {
 	Value explain.Template
 }
 
-// customResult is what the administrator's own rules made of a message.
+// customResult is the outcome of the administrator's own rules for a message.
 type customResult struct {
 	rule    *Rule // the rule that decided, nil if none did
 	matched []result.RuleMatch
@@ -72,8 +73,8 @@ type customResult struct {
 	remove  []string
 }
 
-// applyCustom applies the administrator's own rules in order, up to the first
-// that decides.
+// applyCustom applies the administrator's own rules in order, up to the first that
+// decides.
 func (r *Rules) applyCustom(d *decision) {
 	if len(r.Custom) == 0 {
 		return
@@ -100,8 +101,8 @@ func (r *Rules) applyCustom(d *decision) {
 	}
 }
 
-// matches reports whether a rule matches. The tests come first, as they cost next
-// to nothing. A condition that ends in an error does not hold.
+// matches reports whether a rule matches. The tests come first because they are cheap.
+// A condition that ends in an error does not hold.
 func (c *customResult) matches(rule *Rule, facts *condition.Facts) bool {
 	for _, t := range rule.Tests {
 		if !t.Holds(facts) {
@@ -120,7 +121,7 @@ func (c *customResult) matches(rule *Rule, facts *condition.Facts) bool {
 
 // verdict returns the verdict of a rule that decides.
 func (r *Rule) verdict(res *result.Results) result.Verdict {
-	// A DNS failure is no evidence, and these actions cannot be taken back.
+	// These actions cannot be undone, and a DNS failure is not evidence.
 	if (r.Action == result.Reject || r.Action == result.Discard) && r.restsOnUndecided(res) {
 		v := postponed(r.Name, "The sender could not be checked (rule "+r.Name+")")
 		if res.Client.Hidden != "" {
@@ -151,8 +152,8 @@ var defaultTexts = map[result.Action]string{
 	result.Quarantine: "Held by local policy",
 }
 
-// override returns the evidence that a rule turned the action away from what the
-// author's domain asks for; false if none did.
+// override returns the override by the rule that decided, and false if no rule did or
+// if its action is what the author's domain asks for.
 func (c *customResult) override(res *result.Results) (result.Override, bool) {
 	if c.rule == nil || c.rule.Action == asked(res) {
 		return result.Override{}, false
@@ -164,7 +165,7 @@ func (c *customResult) override(res *result.Results) (result.Override, bool) {
 	return result.Override{Reason: reason, By: "rule " + c.rule.Name, Text: foreign.Line(c.rule.Comment, 200)}, true
 }
 
-// asked returns what the author's domain asks for.
+// asked returns the action that the author's domain asks for.
 func asked(res *result.Results) result.Action {
 	if res.DMARC.Status == dmarc.Fail {
 		switch res.DMARC.Disposition {
@@ -182,7 +183,7 @@ func (c *customResult) edit(v *result.Verdict, res *result.Results) {
 	v.Insert = append(v.Insert, c.insert...)
 	for i, name := range c.remove {
 		if slices.ContainsFunc(c.remove[:i], func(s string) bool { return strings.EqualFold(s, name) }) {
-			continue // of each name once: a sender chooses how many fields there are
+			continue // each name once, since a sender chooses the number of fields
 		}
 		n := res.Header.Count(name)
 		for k := 1; k <= n; k++ {

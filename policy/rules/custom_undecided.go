@@ -11,8 +11,8 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// undecidedFacts names the facts that are hidden by a DNS failure, or by a relay
-// that does not tell its client.
+// undecidedFacts returns the names of the facts that a DNS failure hides, or a relay
+// whose client is not known.
 func undecidedFacts(res *result.Results) (facts []string) {
 	for _, r := range res.SPF {
 		if r.Status != spf.TempError {
@@ -25,7 +25,7 @@ func undecidedFacts(res *result.Results) (facts []string) {
 		}
 	}
 	if r, ok := res.EnvelopeSPF(); ok && r.Status == spf.TempError {
-		facts = append(facts, "spf", "spf_aligned") // DMARC may have its result from a signature
+		facts = append(facts, "spf", "spf_aligned") // DMARC itself may have passed by a signature
 	}
 	if slices.ContainsFunc(res.DKIM, func(r dkim.Result) bool { return r.Status == dkim.TempError }) {
 		facts = append(facts, "dkim", "signatures", "signers", "dkim_aligned")
@@ -45,8 +45,8 @@ func undecidedFacts(res *result.Results) (facts []string) {
 	return facts
 }
 
-// restsOnUndecided reports whether a rule asks for a hidden fact and does not name
-// the word temperror. A match proves nothing then.
+// restsOnUndecided reports whether a rule uses a hidden fact and does not name the
+// word temperror. A match then proves nothing.
 func (r *Rule) restsOnUndecided(res *result.Results) bool {
 	facts := undecidedFacts(res)
 	if len(facts) == 0 {

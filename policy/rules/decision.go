@@ -8,22 +8,22 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// decision is one decision under way.
+// decision is the state of one decision.
 type decision struct {
 	results *result.Results
-	// verdict is what the steps so far led to. Its action is "" until one decided.
+	// verdict is the verdict so far. Its action is "" until a step decides.
 	verdict result.Verdict
-	// ended tells that a step before DMARC decided.
+	// ended is true if a step before DMARC decided.
 	ended bool
-	// demanded tells that the verdict is that of a demand of Local.
+	// demanded is true if a demand of Local decided.
 	demanded bool
-	// tagged tells that the message is delivered with QuarantineField.
+	// tagged is true if the message is delivered with QuarantineField.
 	tagged bool
 	custom customResult
 }
 
-// take takes the steps from one to the step before end, in order. It leaves out
-// steps that do not concern the verdict so far.
+// take takes the steps from one to the step before end, in order. It skips steps that
+// do not concern the verdict so far.
 func (r *Rules) take(d *decision, from, end step) {
 	for s := from; s < end; s++ {
 		row := &steps[s]
@@ -40,8 +40,8 @@ func (r *Rules) take(d *decision, from, end step) {
 	}
 }
 
-// step takes one step. It is a switch and not a table of functions, so that the
-// decision stays on the stack.
+// step takes one step. With a table of functions instead of a switch, each decision
+// would be allocated on the heap.
 func (r *Rules) step(s step, d *decision) {
 	switch s {
 	case stepUnreadable:
@@ -112,7 +112,7 @@ func (s step) verdict(a result.Action, text string) result.Verdict {
 	return v
 }
 
-// decide makes the verdict that of a step. Overrides stay.
+// decide sets the verdict to that of a step. Overrides stay.
 func (d *decision) decide(s step, a result.Action, text string) {
 	v := s.verdict(a, text)
 	d.verdict.Action, d.verdict.Rule, d.verdict.Code, d.verdict.Text = v.Action, v.Rule, v.Code, v.Text
@@ -127,7 +127,7 @@ func (d *decision) override(s step, o result.Override) {
 	d.verdict.Overrides = append(d.verdict.Overrides, o)
 }
 
-// refuse notes an override that nearly applied.
+// refuse records an override that nearly applied.
 func (d *decision) refuse(o result.Override) { d.verdict.Refused = append(d.verdict.Refused, o) }
 
 // postponed returns the verdict of a rule that cannot decide because of a DNS
@@ -143,8 +143,7 @@ func (d *decision) postpone(rule, text string) {
 	d.verdict = v
 }
 
-// conclude fills in what was decided, before the mode says whether it is carried
-// out.
+// conclude completes the verdict before the mode, which may prevent its action.
 func (d *decision) conclude() {
 	v := &d.verdict
 	if o, ok := d.custom.override(d.results); ok {

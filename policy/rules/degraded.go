@@ -7,9 +7,9 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// degraded decides while no resolver works. It concerns only messages whose
-// lookups failed, as the cache answered for the others. Missing answers never
-// refuse a message for good.
+// degraded applies OnDegraded while no resolver works. It concerns only messages with
+// failed lookups; the cache had the answers for the others. It never lets a message be
+// rejected for want of an answer.
 func (r *Rules) degraded(d *decision) {
 	res, v := d.results, &d.verdict
 	if !res.DNS.Degraded || res.DNS.Failed == 0 {

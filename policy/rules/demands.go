@@ -9,27 +9,27 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Local is what we ask for beside DMARC.
+// Local has this server's own demands, which do not depend on DMARC records.
 type Local struct {
 	// SPFFail, SPFSoftfail and SPFPermError are what these results of MAIL FROM
 	// (of HELO for a bounce) lead to, unless the same domain signed the message.
 	SPFFail, SPFSoftfail, SPFPermError Demand
-	// SPFEarly refuses by them before the message is sent, see [Rules.Early].
+	// SPFEarly applies them also before the message is sent, see [Rules.Early].
 	SPFEarly bool
-	// OwnDomains are ours. OnOwnDomain is what mail leads to that uses one as author
-	// or in MAIL FROM without proof.
+	// OwnDomains are the domains of this server. OnOwnDomain is what a message
+	// leads to that uses one as author domain or in MAIL FROM without proof.
 	OwnDomains  *addrlist.List
 	OnOwnDomain Demand
-	// SigningDomains sign all their mail. OnUnsigned is what mail of such authors
-	// leads to if it bears no valid signature of theirs.
+	// SigningDomains sign all their mail. OnUnsigned is what a message of such an
+	// author leads to without a valid signature of the author's domain.
 	SigningDomains *addrlist.List
 	OnUnsigned     Demand
 }
 
-// demand applies the verdict of a demand that an accepted message does not meet. Of
-// several verdicts the strictest counts. No demand is made of a message that was
-// trusted before, whose author is never to be refused, or whose forwarder is
-// trusted: a forwarder cannot help that SPF fails.
+// demand applies the verdict of a demand that an accepted message does not meet. The
+// strictest of several verdicts counts. There are no demands on a message that was
+// accepted by trust, whose author is never to be refused, or whose forwarder is
+// trusted, since forwarding breaks SPF.
 func (r *Rules) demand(d *decision, v result.Verdict) {
 	if !d.demanded {
 		if d.verdict.Action != result.Accept || d.trusted() {
@@ -48,6 +48,7 @@ func (r *Rules) demand(d *decision, v result.Verdict) {
 	}
 }
 
+// strictness returns the rank of an action among those of demands.
 func strictness(a result.Action) int {
 	switch a {
 	case result.Quarantine:
@@ -62,7 +63,7 @@ func strictness(a result.Action) int {
 
 // ownDomain demands proof of a message that uses a domain of this server.
 func (r *Rules) ownDomain(d *decision) {
-	want, res, own := r.leads(stepOwnDomain), d.results, r.Local.OwnDomains
+	want, res, own := r.action(stepOwnDomain), d.results, r.Local.OwnDomains
 	if want == "" || res.User != "" {
 		return
 	}
@@ -94,7 +95,7 @@ func (r *Rules) ownDomain(d *decision) {
 
 // unsigned demands a signature of a domain that signs all its mail.
 func (r *Rules) unsigned(d *decision) {
-	want, res := r.leads(stepUnsigned), d.results
+	want, res := r.action(stepUnsigned), d.results
 	author := res.Author.Domain
 	if want == "" || author == "" || !r.Local.SigningDomains.Name(author) || res.DMARC.DKIMAligned {
 		return

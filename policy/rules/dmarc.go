@@ -14,7 +14,7 @@ func (r *Rules) dmarcTempError(d *decision) {
 	if found.Status != dmarc.TempError {
 		return
 	}
-	if res.Client.Inside || r.leads(stepTempError) != result.TempFail && !found.Policy.Enforces() && !found.Suspected.Enforces() {
+	if res.Client.Inside || r.action(stepTempError) != result.TempFail && !found.Policy.Enforces() && !found.Suspected.Enforces() {
 		d.decide(stepTempError, result.Accept, "")
 		return
 	}
@@ -49,7 +49,7 @@ func (r *Rules) dmarcFail(d *decision, s step) {
 	if found.Status != dmarc.Fail || s != asked {
 		return
 	}
-	a, text := r.leads(s), ""
+	a, text := r.action(s), ""
 	if a != result.Accept {
 		text = explain.DMARCFailure(d.results)
 	}
@@ -62,7 +62,7 @@ const byDMARC = "policy.dmarc"
 
 // dmarcMark accepts what DMARC would refuse, hold or defer.
 func (r *Rules) dmarcMark(d *decision) {
-	if r.leads(stepDMARCMark) == "" || d.verdict.Rule == result.RuleTempError && r.OnTempError == TempErrorDefer {
+	if r.action(stepDMARCMark) == "" || d.verdict.Rule == result.RuleTempError && r.OnTempError == TempErrorDefer {
 		return
 	}
 	d.override(stepDMARCMark, result.Override{Reason: result.ReasonLocalPolicy, By: byDMARC, Text: string(DMARCMark)})

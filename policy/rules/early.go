@@ -8,14 +8,14 @@ import (
 // RefusesEarly reports whether [Rules.Early] may ever refuse.
 func (r *Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monitor }
 
-// Early decides whether a message is refused before it is sent, by what
-// policy.Message.Early found. It takes the steps that are marked AtRCPT: what Local
-// says about SPF.
+// Early decides whether a message is refused before it is sent, and returns the
+// verdict if so. res are the results of policy.Message.Early. Early takes the steps
+// that are marked AtRCPT, which are the demands of Local on SPF.
 //
-// Early knows nothing of what comes later: a signature of the same domain, which
-// would excuse the client, the administrator's rules, the author and the seals. It
-// lets through forwarders that are trusted by address or name, clients for which a
-// DNS failure hides whether they are, and messages that may only be monitored.
+// The content of the message is not known yet: its author, its seals, a signature of
+// the MAIL FROM domain that would excuse the client, and the facts of the
+// administrator's rules. Early does not refuse a message of a trusted forwarder, of a
+// client that may be one but for a DNS failure, or one that may only be monitored.
 func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
 	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return result.Verdict{}, false
@@ -40,8 +40,8 @@ func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
 	return v, true
 }
 
-// Replay decides about a message that is played from a file: first at RCPT, by what
-// policy.Message.Early found (nil if it was not asked), then by its results.
+// Replay decides about a stored message as [Rules.Early] and then [Rules.Decide] would.
+// early are the results of policy.Message.Early, nil without them.
 func (r Rules) Replay(early, res *result.Results) result.Verdict {
 	if v, refused := r.Early(early); refused {
 		return v

@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// tag delivers a message that is to be held, with a mark.
+// tag delivers a message with QuarantineField instead of holding it.
 func (r *Rules) tag(d *decision) {
 	by := r.tagKey(d.custom.rule)
 	if by == "" {
@@ -18,9 +18,8 @@ func (r *Rules) tag(d *decision) {
 	d.verdict.Overrides = append(d.verdict.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: by, Text: string(QuarantineTag)})
 }
 
-// tagKey returns the reason for a tag: the configuration, the rule of the
-// administrator's own that decided, or an MTA that cannot hold messages; "" for
-// none.
+// tagKey returns the key, the administrator's rule or the MTA that makes a message be
+// tagged, "" if it is to be held.
 func (r *Rules) tagKey(rule *Rule) string {
 	switch {
 	case rule == nil && r.Quarantine == QuarantineTag:
@@ -33,7 +32,8 @@ func (r *Rules) tagKey(rule *Rule) string {
 	return ""
 }
 
-// edit fills in how the header is edited. It is edited only if the message goes on.
+// edit sets the header edits of the verdict, which only a message that is delivered
+// has.
 func (r *Rules) edit(d *decision) {
 	v := &d.verdict
 	if v.Overrides == nil {

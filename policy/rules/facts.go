@@ -57,6 +57,7 @@ func factsOf(res *result.Results) *condition.Facts {
 	return f
 }
 
+// clipped returns the start of a text, as long as conditions may see.
 func clipped(s string) string {
 	if len(s) > condition.MaxText {
 		return s[:condition.MaxText]
@@ -64,8 +65,8 @@ func clipped(s string) string {
 	return s
 }
 
-// mailbox returns an address, and its domain in the form that evaluators use; ""
-// for a domain that is none.
+// mailbox returns an address and its domain in A-labels. The domain is "" if it is
+// invalid.
 func mailbox(path string) (address, domain string) {
 	local, domain := message.SplitPath(path)
 	name, ok := message.NormalizeDomain(domain)
@@ -79,8 +80,8 @@ func mailbox(path string) (address, domain string) {
 	return clippedAddress(local + "@" + name), name
 }
 
-// unquoted removes quotes that a local part does not need. With them it is the same
-// mailbox (RFC 5321 section 4.1.2), which must not slip past a rule.
+// unquoted removes quotes that a local part does not need. The mailbox is the same
+// with and without them (RFC 5321 section 4.1.2), so a rule must see them alike.
 func unquoted(local string) string {
 	n := len(local)
 	if n < 3 || local[0] != '"' || local[n-1] != '"' {
@@ -94,8 +95,8 @@ func unquoted(local string) string {
 	return inner
 }
 
-// clippedAddress shortens the local part. If the end were cut off, the sender's own
-// words could pass for the domain.
+// clippedAddress shortens the local part of an address. If the end were cut off
+// instead, a sender could make a part of its local part look like the domain.
 func clippedAddress(s string) string {
 	if len(s) <= condition.MaxText {
 		return s

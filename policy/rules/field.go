@@ -25,10 +25,10 @@ func (r *Rules) authenticationResults(res *result.Results, v *result.Verdict) st
 	return authres.Format(r.AuthservID, ms)
 }
 
-// overrideProperties returns the properties of DMARC's result that say what kept us
-// from doing what the author's domain asks for: policy.override-reason has the
-// reasons of RFC 9990 and policy.override-by, in the same order, the keys and
-// rules. The evidence comes from outside and stays in the log.
+// overrideProperties returns the properties of the DMARC result that name the
+// overrides: policy.override-reason has the reasons of RFC 9990, and
+// policy.override-by the keys and rules in the same order. The texts of overrides
+// contain foreign text and are only logged.
 func overrideProperties(overrides []result.Override) []authres.Property {
 	var reasons, by []string
 	for _, o := range overrides {
@@ -38,8 +38,8 @@ func overrideProperties(overrides []result.Override) []authres.Property {
 	return properties("policy.override-reason", strings.Join(reasons, ","), "policy.override-by", strings.Join(by, ","))
 }
 
-// methods returns what goes into Authentication-Results, in the order in which a
-// person would ask: who is the author, who signed, who sent.
+// methods returns the results for Authentication-Results in the order of their use to
+// a reader: the author, the signers, the client.
 func methods(res *result.Results) []authres.Method {
 	ms := []authres.Method{dmarcMethod(res)}
 	if len(res.DKIM) == 0 && res.Oversize == "" {
@@ -52,7 +52,7 @@ func methods(res *result.Results) []authres.Method {
 	if res.ARC.Status != arc.None {
 		ms = append(ms, arcMethod(res))
 	}
-	// MAIL FROM comes first, as DMARC looks at it.
+	// MAIL FROM comes first, since DMARC uses it.
 	for _, identity := range []spf.Identity{spf.MailFrom, spf.HELO} {
 		for _, r := range res.SPF {
 			if r.Identity == identity {
@@ -119,11 +119,11 @@ func spfMethod(res *result.Results, r spf.Result) authres.Method {
 	return m
 }
 
-// passedName returns the address or name that a result of SPF is about. Some bytes
-// end it for a careless reader, or begin a comment or quotes; a pass could then be
-// read as a pass for what stands before them. For such an address passedName
-// returns the domain that passed, or nothing if the domain is no better. RFC 8601
-// section 2.7.2 leaves it to us whether the local part is shown.
+// passedName returns the address or name of an SPF result. A careless reader of our
+// field may take some characters for the end of an address, or for the start of a
+// comment or quotes, and read a pass for the part before them. For a pass with such an
+// address passedName therefore returns only the domain, or "" if that is invalid. RFC
+// 8601 section 2.7.2 allows to leave out the local part.
 func passedName(name string, r spf.Result) string {
 	local, domain := "", name
 	if r.Identity == spf.MailFrom {

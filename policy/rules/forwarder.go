@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// forwarder accepts a message that a trusted forwarder handed on.
+// forwarder accepts a message from a trusted forwarder.
 func (r *Rules) forwarder(d *decision) {
 	if o, trusted := r.Trust.forwarder(d.results); trusted {
 		d.override(stepForwarder, o)
@@ -28,19 +28,21 @@ func (r *Rules) forwarderUndecided(d *decision) {
 	}
 }
 
-// trusted reports whether the verdict rests on the word of somebody trusted.
+// trusted reports whether an override by a trusted party applies.
 func (d *decision) trusted() bool {
 	return slices.ContainsFunc(d.verdict.Overrides, func(o result.Override) bool { return o.By != byDMARC })
 }
 
-// forwarder reports whether a trusted client handed the message on, and by what that
-// is known. If it is not, the override says what came near; its text is "" if nothing
-// did.
+// forwarder reports whether the message is from a trusted forwarder. The text of the
+// override says how that is known or, if it is not, what nearly showed it; "" if
+// nothing did.
 func (t *Trust) forwarder(res *result.Results) (o result.Override, trusted bool) {
 	by, trusted := t.handedOn(res)
 	return result.Override{Reason: result.ReasonTrustedForwarder, By: "trust.forwarders", Text: by}, trusted
 }
 
+// handedOn returns the text of forwarder's override, and whether the forwarder is
+// trusted.
 func (t *Trust) handedOn(res *result.Results) (by string, trusted bool) {
 	if t.Forwarders.Len() == 0 {
 		return "", false
@@ -73,8 +75,8 @@ func (t *Trust) handedOn(res *result.Results) (by string, trusted bool) {
 	return by, false
 }
 
-// undecidedForwarder names the client's name or signature that a DNS failure hides
-// and that may belong to a trusted forwarder; "" for none.
+// undecidedForwarder returns the reply if a DNS failure hides a client name or a
+// signature that may be a trusted forwarder's; otherwise "".
 func (t *Trust) undecidedForwarder(res *result.Results) string {
 	if t.Forwarders.HasNames() && res.IPRev.Status == iprev.TempError {
 		return explain.HiddenName

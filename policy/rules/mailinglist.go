@@ -10,11 +10,11 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// mailingList treats a failure that looks like a mailing list's work as the
-// administrator says. Anybody who has seen one message of the author can forge the
-// marks of a list and a failure as lists cause it.
+// mailingList applies Trust.MailingLists to a failure that a mailing list seems to have
+// caused. This is no proof: with one message of the author, anybody can forge the
+// marks of a list and such a failure.
 func (r *Rules) mailingList(d *decision) {
-	res, want := d.results, r.leads(stepMailingList)
+	res, want := d.results, r.action(stepMailingList)
 	if want == "" || !res.List.Marked() {
 		return
 	}
@@ -39,8 +39,8 @@ func (r *Rules) mailingList(d *decision) {
 	}
 }
 
-// undecidedListSigner returns the domain of a signature that a DNS failure hides
-// and that may be the list's, or one that the list broke; "" for none.
+// undecidedListSigner returns the domain of a signature that a DNS failure hides, and
+// that may be the list's or one that the list broke; "" if there is none.
 func undecidedListSigner(res *result.Results) string {
 	author := res.Author.Domain
 	for _, d := range res.DKIM {
@@ -54,9 +54,9 @@ func undecidedListSigner(res *result.Results) string {
 	return ""
 }
 
-// listChange says how a failure looks like the work of a list: the message was
-// changed after the author's domain signed it, or the list's domain signed it. A
-// broken signature counts only if its key exists. "" is for neither.
+// listChange returns the evidence that a list caused the failure: the message was
+// changed after the author's domain signed it, or the list's domain signed it; "" if
+// there is none. A broken signature counts only if its key exists.
 func listChange(res *result.Results) string {
 	author := res.Author.Domain
 	for _, d := range res.DKIM {

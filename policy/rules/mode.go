@@ -21,9 +21,9 @@ type Modes struct {
 	MonitorRecipients *addrlist.List
 }
 
-// mode returns the mode for a message and, if the mode is Monitor, the key and its
-// entry that say so. The more specific key wins: the author's domain, then the
-// recipients, the listener, and the mode of all mail.
+// mode returns the mode for a message and, if it is Monitor, the key and the entry that
+// say so. The author's domain takes precedence. Otherwise the mode is Monitor if the
+// mode of all mail, the recipients or the listener say so.
 func (r *Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	author := res.Author.Domain
 	switch {
@@ -45,8 +45,8 @@ func (r *Rules) mode(res *result.Results) (mode Mode, key, what string) {
 	return Enforce, "", ""
 }
 
-// monitor accepts a message that is only monitored. A message never passes if we
-// cannot remove what is forged in it.
+// monitor accepts a message that is only monitored. It never accepts one with forged
+// fields that cannot be removed.
 func (r *Rules) monitor(d *decision) {
 	v := &d.verdict
 	if v.Rule == result.RuleUnreadable {
@@ -58,8 +58,8 @@ func (r *Rules) monitor(d *decision) {
 	}
 }
 
-// recipientsMonitored returns the domain of the first recipient if all recipients
-// are in the list; "" if one is not, or may not be.
+// recipientsMonitored returns the domain of the first recipient if all recipients are
+// monitored, otherwise "". Unknown recipients are not.
 func (r *Rules) recipientsMonitored(res *result.Results) string {
 	if !r.Modes.MonitorRecipients.HasNames() || res.RecipientsIncomplete {
 		return ""
@@ -78,8 +78,8 @@ func (r *Rules) recipientsMonitored(res *result.Results) string {
 	return first
 }
 
-// mayMonitor reports, before a message is sent, whether it may turn out to be
-// monitored: neither its author nor its further recipients are known yet.
+// mayMonitor reports whether a message that is not sent yet may be monitored. Its
+// author and further recipients are not known.
 func (r *Rules) mayMonitor(res *result.Results) bool {
 	mode, _, _ := r.mode(res)
 	return mode == Monitor || r.Modes.MonitorDomains.HasNames() || r.Modes.MonitorRecipients.HasNames() && len(res.Recipients) == 0

@@ -15,9 +15,9 @@ const (
 	proven
 )
 
-// authenticated looks for an authenticated domain that counts: of a signature, or
-// of MAIL FROM. A message that was made on a trusted relay comes from no stranger.
-// Behind a relay that hides its client, SPF is undecided.
+// authenticated returns whether a signature or SPF authenticates a domain that counts.
+// A message that was made on a trusted relay is proven. SPF is undecided if the client
+// behind a relay is not known.
 func authenticated(res *result.Results, counts func(domain string) bool) proof {
 	if res.Client.Inside {
 		return proven
@@ -39,7 +39,7 @@ func authenticated(res *result.Results, counts func(domain string) bool) proof {
 	return best
 }
 
-// signed looks for a signature of a domain that counts.
+// signed returns whether a domain that counts signed the message.
 func signed(res *result.Results, counts func(domain string) bool) proof {
 	best := unproven
 	for _, d := range res.DKIM {

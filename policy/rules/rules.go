@@ -5,34 +5,35 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Rules turn results into a verdict. They are a plain value; of each word "" is
-// the default.
+// Rules configure the decision about messages. The zero value of each field is its
+// default.
 type Rules struct {
 	// Modes are the exceptions to Mode.
 	Mode  Mode
 	Modes Modes
-	// AuthservID is the name that our field carries.
+	// AuthservID is the name of this server in our field (RFC 8601 section 2.5).
 	AuthservID string
 	DMARC      DMARC
 	Quarantine Quarantine
-	// OnTempError decides unless the domain is known to ask for quarantine or
-	// reject. Then the message is deferred in any case: whoever forges mail of
-	// the domain may have caused the DNS failure, and honest mail is only late.
+	// OnTempError applies unless the domain is known to ask for quarantine or
+	// reject. Such a message is always deferred, because a forger may have caused
+	// the DNS failure, and genuine mail is only late.
 	OnTempError       TempError
 	OnAmbiguousAuthor AmbiguousAuthor
-	// SenderDomain decides after Trust.
+	// SenderDomain applies after Trust.
 	SenderDomain SenderDomain
 	OnFault      Fault
-	// HelpURL ends each refusal, see [explain.CheckHelpURL]; "" for none.
+	// HelpURL is put at the end of each refusal, see [explain.CheckHelpURL]; ""
+	// for none.
 	HelpURL    string
 	OnDegraded Degraded
-	// Trust says whose word counts against a failure of DMARC, Local what we ask
-	// for beside DMARC.
+	// Trust names the parties that are trusted although DMARC fails. Local has
+	// this server's own demands.
 	Trust Trust
 	Local Local
 	// Custom are the administrator's own rules.
 	Custom []Rule
-	// NoHold tells that the MTA cannot keep a message back: it is tagged instead.
+	// NoHold is true if the MTA cannot hold messages. They are tagged instead.
 	NoHold bool
 }
 

@@ -12,17 +12,17 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// sealState says what a chain is worth.
+// sealState says whether an ARC chain authenticates a message.
 type sealState uint8
 
 const (
-	sealNone      sealState = iota // there is none
-	sealTrusted                    // the chain speaks for the message
-	sealRefused                    // it does not, and the text says why
-	sealUndecided                  // a DNS failure hides whether it does
+	sealNone      sealState = iota // there is no chain
+	sealTrusted                    // trusted sealers authenticated the author
+	sealRefused                    // they did not, and the text says why
+	sealUndecided                  // a DNS failure hides whether they did
 )
 
-// sealer accepts what trusted sealers saw authenticated.
+// sealer accepts a message whose author trusted sealers saw authenticated.
 func (r *Rules) sealer(d *decision) {
 	text, state := r.Trust.sealed(d.results)
 	o := result.Override{Reason: result.ReasonLocalPolicy, By: "trust.sealers", Text: text}
@@ -38,14 +38,13 @@ func (r *Rules) sealer(d *decision) {
 	}
 }
 
-// sealed says what the chain of a message that failed is worth (RFC 8617 section
-// 7.2.1).
+// sealed reports whether trusted sealers authenticated a message that fails DMARC (RFC
+// 8617 section 7.2.1), and why.
 //
-// Every sealer from the newest set down must be listed, to one that saw the
-// author's domain authenticated: each of them could have written anything into the
-// message and its results. Older sets may be anybody's. The oldest sealer of the
-// listed ones counts, as it saw the message before the others changed it. Its
-// results must be for the present author.
+// The sealers are taken from the newest down to the first that is not listed, since
+// each of them could have written anything into the message and the older sets. The
+// results of the oldest of them count, because it saw the message before the others
+// changed it. They must be for the present author.
 func (t *Trust) sealed(res *result.Results) (text string, state sealState) {
 	chain := res.ARC
 	n := len(chain.Sealers)
@@ -79,8 +78,8 @@ func (t *Trust) sealed(res *result.Results) (text string, state sealState) {
 	return chainComment(chain, oldest), sealTrusted
 }
 
-// unauthenticated says why what a sealer recorded does not speak for the author;
-// "" if it does.
+// unauthenticated returns why the results that a sealer recorded do not authenticate
+// the author, "" if they do.
 func unauthenticated(r *arc.Recorded, res *result.Results) string {
 	author := res.Author.Domain
 	aligned := func(domain string) bool {
@@ -104,8 +103,8 @@ func unauthenticated(r *arc.Recorded, res *result.Results) string {
 	return "it saw nothing that authenticated " + author
 }
 
-// chainComment returns the comment of RFC 8617 section 7.2.2 for reports, about
-// the sets that were believed.
+// chainComment returns the comment for reports about the trusted sets (RFC 8617
+// section 7.2.2).
 func chainComment(chain arc.Result, oldest int) string {
 	const most = 400
 	var b strings.Builder

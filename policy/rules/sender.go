@@ -9,11 +9,11 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// senderDomain refuses mail of a domain that mail cannot be sent to. Like DMARC and
-// SPF it does not refuse what a trusted forwarder handed on, who cannot help what
-// stands in the message, nor an author that is never to be refused.
+// senderDomain rejects a message of a sender to whose domain no mail can be sent. It
+// does not reject a message from a trusted forwarder, who did not choose the sender, or
+// from an author that is never to be refused.
 func (r *Rules) senderDomain(d *decision) {
-	if r.leads(stepSenderDomain) == "" {
+	if r.action(stepSenderDomain) == "" {
 		return
 	}
 	text, code := unreachableSender(d.results)
@@ -38,8 +38,8 @@ func (r *Rules) senderDomain(d *decision) {
 	d.verdict.Code, d.verdict.Overrides = code, nil
 }
 
-// unreachableSender returns text and code of the refusal if a domain of the sender
-// accepts no mail; "" if there is nothing to refuse. A DNS failure refuses nobody.
+// unreachableSender returns the text and code of the refusal if a domain of the sender
+// accepts no mail, otherwise "". A DNS failure is no reason for a refusal.
 func unreachableSender(res *result.Results) (text, code string) {
 	codes := steps[stepSenderDomain].Codes
 	for _, s := range res.SenderDomains {

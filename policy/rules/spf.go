@@ -8,16 +8,16 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// spf enforces a result of SPF for MAIL FROM. It leaves a message alone that the same
-// domain signed, whoever forwarded it.
+// spf applies the demand on an SPF result of MAIL FROM. It does not apply to a message
+// that the same domain signed, which may have been forwarded.
 func (r *Rules) spf(d *decision, s step, status spf.Status) {
-	want := r.leads(s)
+	want := r.action(s)
 	if want == "" {
 		return
 	}
 	res := d.results
 	found, ok := res.EnvelopeSPF()
-	// The address of a client that logged in says nothing.
+	// A client that logged in may have any address.
 	if !ok || found.Status != status || found.Domain == "" || res.User != "" {
 		return
 	}

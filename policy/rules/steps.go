@@ -64,8 +64,8 @@ const (
 type Step struct {
 	step step
 	Part Part
-	// Rule is the name that a verdict of this step bears. It is "" for a step that
-	// keeps the name of the rule before it, and for the administrator's own rules.
+	// Rule is the rule of the step's verdicts. It is "" for a step that keeps the
+	// rule of the verdict so far, and for the administrator's own rules.
 	Rule string
 	// Keys are the keys of the configuration that change the step: those of the
 	// section policy, a section in brackets, or others with their section.
@@ -77,18 +77,19 @@ type Step struct {
 	On, To Actions
 	// Codes are the replies that the step may give.
 	Codes []Code
-	// AtRCPT tells that the step may also decide before the message is sent, see
+	// AtRCPT is true if the step may also decide before the message is sent, see
 	// [Rules.Early].
 	AtRCPT bool
 }
 
-// Code is an SMTP reply code with an enhanced status code. For says when it is
-// given, if a step has several.
+// Code is an SMTP reply code with an enhanced status code. If a step has several,
+// For says when this one is used.
 type Code struct{ Reply, For string }
 
 // Actions is a set of actions.
 type Actions uint8
 
+// actions returns a set of the actions.
 func actions(list ...result.Action) Actions {
 	var set Actions
 	for _, a := range list {
@@ -100,6 +101,7 @@ func actions(list ...result.Action) Actions {
 // Has reports whether an action is in the set.
 func (s Actions) Has(a result.Action) bool { return s&bit(a) != 0 }
 
+// bit returns the set of one action, the empty set for an unknown one.
 func bit(a result.Action) Actions {
 	switch a {
 	case result.Accept:
@@ -310,18 +312,19 @@ var steps = [stepEnd]Step{
 	},
 }
 
-// demandable are the actions that a demand of [Local] may make stricter: acceptance,
-// and the action of a demand before it.
+// demandable are the actions that a demand of [Local] may replace: acceptance, and
+// the actions of the demands before it.
 var demandable = accept | quarantine | tempFail
 
-// replyDNS is the reply to a DNS failure (RFC 3463 X.4.3: directory server failure),
-// replyRelay to a failure of our own network (X.3.5: system incorrectly configured).
+// replyDNS is the reply after a DNS failure (RFC 3463 section 3.5, X.4.3: directory
+// server failure). replyRelay is the reply after a failure of our own network (section
+// 3.4, X.3.5: system incorrectly configured).
 const (
 	replyDNS   = "451 4.4.3"
 	replyRelay = "451 4.3.5"
 )
 
-// Steps returns the order of decisions. Its slices are not to be modified.
+// Steps returns the order of decisions. The caller must not modify its slices.
 func Steps() []Step {
 	list := slices.Clone(steps[:])
 	for i := range list {
@@ -330,8 +333,8 @@ func Steps() []Step {
 	return list
 }
 
-// BuiltinRules returns the names of the rules of all steps. No rule of the
-// administrator's own may have one of these names.
+// BuiltinRules returns the names of the rules of all steps. The administrator's own
+// rules must have other names.
 func BuiltinRules() []string {
 	var names []string
 	for _, s := range steps {

@@ -159,7 +159,7 @@ func outsideTable(set rules.Rules, v result.Verdict) string {
 			problem = "the step does not lead to the action"
 		case (v.Action == result.Reject || v.Action == result.TempFail) && !hasCode && !(custom && v.Code != ""):
 			problem = "the step has no such code"
-		case s.Leads(&set) == "" && !custom && s.Rule != result.RuleAuthorOverride:
+		case s.Action(&set) == "" && !custom && s.Rule != result.RuleAuthorOverride:
 			problem = "these rules do not take the step"
 		default:
 			return ""

@@ -5,7 +5,7 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// Trust says whose word counts against a failure of DMARC. The zero value trusts
+// Trust names the parties that are trusted although DMARC fails. The zero value trusts
 // nobody.
 type Trust struct {
 	// Forwarders are clients by address or verified name, and signers.
@@ -13,8 +13,8 @@ type Trust struct {
 	// Sealers are the domains whose ARC seals are believed.
 	Sealers      *addrlist.List
 	MailingLists MailingLists
-	// Authors says by author domain, in lower-case A-labels, what is done instead of
-	// what the domain asks for. An entry holds for the domains below, too. The map
-	// is not modified.
+	// Authors has the policies that replace those of author domains, by domain in
+	// lower-case A-labels. An entry also holds for the domains below. The map is
+	// not modified.
 	Authors map[string]dmarc.Policy
 }

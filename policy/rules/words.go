@@ -1,12 +1,13 @@
 package rules
 
-// The words of the configuration are types, so that one cannot be taken for
-// another. Of each type the first word is the default, which "" stands for.
+// Each key of the configuration has a type for its words, so that the word of one key
+// cannot be assigned to another. The first word of a type is its default, which ""
+// also means.
 
 // Mode says whether verdicts are carried out.
 type Mode string
 
-// Enforce acts; Monitor decides and reports, and accepts everything.
+// Enforce carries out verdicts. Monitor reports them and accepts every message.
 const (
 	Enforce Mode = "enforce"
 	Monitor Mode = "monitor"
@@ -18,7 +19,7 @@ func (Mode) Words() []string { return words(Enforce, Monitor) }
 // DMARC says whether the policies of author domains are carried out.
 type DMARC string
 
-// DMARCMark only writes the result into the message.
+// DMARCMark adds the result to the message and does nothing else.
 const (
 	DMARCEnforce DMARC = "enforce"
 	DMARCMark    DMARC = "mark"
@@ -30,8 +31,8 @@ func (DMARC) Words() []string { return words(DMARCEnforce, DMARCMark) }
 // Quarantine is what p=quarantine leads to.
 type Quarantine string
 
-// The MTA keeps the message, or it is delivered with QuarantineField, or refused
-// as for p=reject.
+// QuarantineHold has the MTA hold the message. QuarantineTag delivers it with
+// QuarantineField. QuarantineReject rejects it as for p=reject.
 const (
 	QuarantineHold   Quarantine = "hold"
 	QuarantineTag    Quarantine = "tag"
@@ -44,7 +45,7 @@ func (Quarantine) Words() []string { return words(QuarantineHold, QuarantineTag,
 // TempError is what a message leads to if a DNS failure leaves DMARC open.
 type TempError string
 
-// The message is accepted or deferred.
+// TempErrorAccept accepts the message, TempErrorDefer defers it.
 const (
 	TempErrorAccept TempError = "accept"
 	TempErrorDefer  TempError = "tempfail"
@@ -56,7 +57,8 @@ func (TempError) Words() []string { return words(TempErrorAccept, TempErrorDefer
 // AmbiguousAuthor is what a message without exactly one author domain leads to.
 type AmbiguousAuthor string
 
-// The message is refused, held or accepted.
+// AmbiguousReject rejects the message, AmbiguousHold holds it, AmbiguousAccept accepts
+// it.
 const (
 	AmbiguousReject AmbiguousAuthor = "reject"
 	AmbiguousHold   AmbiguousAuthor = "hold"
@@ -68,10 +70,10 @@ func (AmbiguousAuthor) Words() []string {
 	return words(AmbiguousReject, AmbiguousHold, AmbiguousAccept)
 }
 
-// Fault is what a failure of our own leads to.
+// Fault is what an internal error leads to.
 type Fault string
 
-// The message is deferred or accepted.
+// FaultDefer defers the message, FaultAccept accepts it.
 const (
 	FaultDefer  Fault = "tempfail"
 	FaultAccept Fault = "accept"
@@ -83,8 +85,8 @@ func (Fault) Words() []string { return words(FaultDefer, FaultAccept) }
 // SenderDomain is what is done if the sender's domain accepts no mail.
 type SenderDomain string
 
-// Nothing is looked up, or the result stands in our field, or the message is
-// refused.
+// SenderDomainOff looks nothing up. SenderDomainMark adds the result to our field.
+// SenderDomainReject also rejects the message.
 const (
 	SenderDomainOff    SenderDomain = "off"
 	SenderDomainMark   SenderDomain = "mark"
@@ -99,8 +101,8 @@ func (SenderDomain) Words() []string {
 // Degraded is what a message leads to if its lookups failed while no resolver works.
 type Degraded string
 
-// DegradedJudge decides as always, but defers instead of refusing. DegradedDefer
-// defers the message unless DMARC passes.
+// DegradedJudge decides as always, but defers instead of rejecting. DegradedDefer
+// defers the message unless DMARC passes. DegradedAccept accepts it.
 const (
 	DegradedJudge  Degraded = "judge"
 	DegradedDefer  Degraded = "tempfail"
@@ -110,12 +112,12 @@ const (
 // Words returns the words of the type, the default first.
 func (Degraded) Words() []string { return words(DegradedJudge, DegradedDefer, DegradedAccept) }
 
-// MailingLists says how a DMARC failure is treated that looks like a mailing list's
-// work.
+// MailingLists says how a DMARC failure is treated that a mailing list seems to have
+// caused.
 type MailingLists string
 
-// The failure counts like any other, or what would be refused is treated as
-// p=quarantine, or the message is accepted.
+// MailingListsStrict treats the failure like any other. MailingListsQuarantine treats a
+// message that would be rejected as p=quarantine. MailingListsAccept accepts it.
 const (
 	MailingListsStrict     MailingLists = "strict"
 	MailingListsQuarantine MailingLists = "quarantine"
@@ -130,8 +132,8 @@ func (MailingLists) Words() []string {
 // Demand is what a message leads to if it does not meet a demand of [Local].
 type Demand string
 
-// The result stands in our field, or the message is treated as p=quarantine or
-// p=reject.
+// DemandMark adds the result to our field and does nothing else. DemandQuarantine and
+// DemandReject treat the message as p=quarantine or p=reject.
 const (
 	DemandMark       Demand = "mark"
 	DemandQuarantine Demand = "quarantine"
@@ -141,6 +143,7 @@ const (
 // Words returns the words of the type, the default first.
 func (Demand) Words() []string { return words(DemandMark, DemandQuarantine, DemandReject) }
 
+// words returns words as strings.
 func words[T ~string](all ...T) []string {
 	list := make([]string, len(all))
 	for i, w := range all {

@@ -5,10 +5,10 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// These are the steps before DMARC, except for the administrator's own rules. The
-// first that applies decides.
+// The functions of this file are the steps before DMARC, except for the
+// administrator's own rules. The first that applies decides.
 
-// unreadable defers a message if we cannot remove all that is forged in it.
+// unreadable defers a message with more forged fields in our name than can be removed.
 func (r *Rules) unreadable(d *decision) {
 	if d.results.ClaimsIncomplete {
 		d.decide(stepUnreadable, result.TempFail, "The message holds more fields in the name of this server than can be removed")
@@ -22,7 +22,7 @@ func (r *Rules) exempt(d *decision) {
 }
 
 func (r *Rules) fault(d *decision) {
-	if a := r.leads(stepFault); a != "" && len(d.results.Faults) > 0 {
+	if a := r.action(stepFault); a != "" && len(d.results.Faults) > 0 {
 		d.decide(stepFault, a, "The sender's authentication could not be checked because of an internal error; please try again later")
 	}
 }
@@ -33,8 +33,8 @@ func (r *Rules) oversize(d *decision) {
 	}
 }
 
-// noAuthor accepts a bounce from "MAILER-DAEMON". It names nobody's domain, and a
-// refused bounce is lost.
+// noAuthor accepts a bounce from "MAILER-DAEMON", which names no domain. A bounce that
+// is refused is lost.
 func (r *Rules) noAuthor(d *decision) {
 	if d.results.Author.Absent && d.results.MailFrom == "" {
 		d.decide(stepNoAuthor, result.Accept, "")
@@ -46,7 +46,7 @@ func (r *Rules) ambiguousAuthor(d *decision) {
 	if author.Domain != "" || author.Problem == "" {
 		return
 	}
-	switch text := explain.AuthorProblem(author); r.leads(stepAmbiguousAuthor) {
+	switch text := explain.AuthorProblem(author); r.action(stepAmbiguousAuthor) {
 	case result.Quarantine:
 		d.decide(stepAmbiguousAuthor, result.Quarantine, text)
 	case result.Reject:
@@ -54,8 +54,8 @@ func (r *Rules) ambiguousAuthor(d *decision) {
 	}
 }
 
-// exemptUndecided defers a message that its recipients would not get, if a DNS
-// failure hides whether the client is exempt by its name.
+// exemptUndecided defers a message that would not be delivered, if a DNS failure hides
+// whether the client is exempt by its name.
 func (r *Rules) exemptUndecided(d *decision) {
 	if d.results.ExemptUndecided {
 		d.postpone(result.RuleTempError, explain.HiddenName)

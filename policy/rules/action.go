@@ -7,12 +7,13 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Leads returns the action that a step leads to under some rules; "" if they never
-// take the step. It returns "" also for the administrator's own rules, each of which
-// has an action of its own, and for author overrides, see [Rules.AuthorAction].
-func (s Step) Leads(r *Rules) result.Action { return r.leads(s.step) }
+// Action returns the action of the step under some rules, or "" if it never applies
+// under them. It also returns "" for the administrator's own rules, each of which has
+// its own action, and for author overrides, see [Rules.AuthorAction].
+func (s Step) Action(r *Rules) result.Action { return r.action(s.step) }
 
-func (r *Rules) leads(s step) result.Action {
+// action returns the action of a step, "" if the step never applies.
+func (r *Rules) action(s step) result.Action {
 	switch s {
 	case stepExempt, stepNoAuthor, stepDMARCPass, stepDMARCNone, stepNoPolicy, stepMode:
 		return result.Accept
@@ -60,7 +61,7 @@ func (r *Rules) leads(s step) result.Action {
 	case stepSPFPermError:
 		return r.demanded(r.Local.SPFPermError)
 	case stepSPFTempError:
-		spf := cmp.Or(r.leads(stepSPFFail), r.leads(stepSPFSoftfail), r.leads(stepSPFPermError))
+		spf := cmp.Or(r.action(stepSPFFail), r.action(stepSPFSoftfail), r.action(stepSPFPermError))
 		return when(r.OnTempError == TempErrorDefer && spf != "", result.TempFail)
 	case stepDegraded:
 		if r.OnDegraded == DegradedAccept {
@@ -75,6 +76,7 @@ func (r *Rules) leads(s step) result.Action {
 	return ""
 }
 
+// when returns an action if the step is taken, otherwise "".
 func when(taken bool, a result.Action) result.Action {
 	if taken {
 		return a
@@ -90,7 +92,7 @@ func (r *Rules) held() result.Action {
 	return result.Quarantine
 }
 
-// demanded returns the action for a message that does not meet a demand; "" if it is
+// demanded returns the action for a message that does not meet a demand, "" if it is
 // only marked.
 func (r *Rules) demanded(d Demand) result.Action {
 	switch d {
