@@ -6,9 +6,10 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Claims reports whether a field is an Authentication-Results field with our
-// authserv-id, or an unreadable one that holds it anywhere. RFC 8601 section 5
-// requires both to be removed from a message that comes from outside.
+// Claims reports whether a field must be removed from a message that comes from
+// outside (RFC 8601 section 5): an Authentication-Results field with our
+// authserv-id, an unreadable one that holds it anywhere, and any field of a version
+// that we do not support, whatever its id.
 //
 // The ids are compared without comments, quotes, escapes, folds and version, in
 // any case, with or without a dot at the end, and as A-labels. A field is
@@ -16,6 +17,11 @@ import (
 // characters, or if the id is followed by something that must not follow it
 // ("mx.example.org/1"). An unreadable field claims every name in it; a readable
 // one claims only its id.
+//
+// An encoded word (RFC 2047) is no part of a valid id. Readers that decode it
+// nevertheless differ about character sets, nested words and long ones, so what they
+// find cannot be told. A field with "=?" in its id or before it is claimed, and so is
+// an unreadable one with "=?" anywhere.
 func Claims(f message.Field, authservID string) bool {
 	if f.Name = strings.TrimRight(f.Name, " \t"); !f.Is(FieldName) {
 		return false
@@ -27,18 +33,20 @@ func Claims(f message.Field, authservID string) bool {
 	if !strings.Contains(value, "=?") {
 		return false
 	}
-	// A reader that decodes RFC 2047 before it parses would find another name.
+	// A reader that decodes RFC 2047 before it parses may find the name behind the
+	// id, where it cannot be told apart from the id.
 	decoded := message.DecodeWords(value)
 	return decoded != value && claims(decoded, name)
 }
 
 // claims reports whether a value has this id, in the form that comparableID
-// returns, or is unreadable and holds it.
+// returns, or one that cannot be told, or is of an unsupported version, or is
+// unreadable and holds the id.
 func claims(value, name string) bool {
 	if checkText(value) == nil {
 		s := scanner{s: value}
-		if id, _, err := s.id(); err == nil {
-			return comparableID(id) == name
+		if id, version, err := s.id(); err == nil {
+			return comparableID(id) == name || !supported(version) || strings.Contains(value[:s.i], "=?")
 		}
 	}
 	return holds(value, name)
@@ -55,11 +63,11 @@ func comparableID(id string) string {
 	return strings.ToLower(id)
 }
 
-// holds reports whether an unreadable value holds the name. It ignores white
-// space, quotes, escapes and control characters. It searches with and without
+// holds reports whether an unreadable value holds the name or the beginning of an
+// encoded word, in which a name may hide. It ignores white space, quotes, escapes and control characters. It searches with and without
 // the text in comments, because it is unsure where comments begin and end.
 func holds(value, name string) bool {
-	names := []string{squeeze(name, false), squeeze(message.DecodeALabels(name), false)}
+	names := []string{squeeze(name, false), squeeze(message.DecodeALabels(name), false), "=?"}
 	for _, text := range []string{squeeze(value, false), squeeze(value, true)} {
 		for _, n := range names {
 			// Every value holds an id of which nothing is left.

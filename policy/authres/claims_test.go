@@ -65,7 +65,7 @@ func TestClaims(t *testing.T) {
 		{"RFC 2047", " =?utf-8?q?mx.example.com?=; spf=pass", true},
 		{"RFC 2047 base64", " =?utf-8?B?bXguZXhhbXBsZS5jb20=?=; spf=pass", true},
 		{"RFC 2047 base64, all of it", " =?utf-8?B?bXguZXhhbXBsZS5jb207IHNwZj1wYXNz?=", true},
-		{"RFC 2047, another", " =?utf-8?q?mx.example.org?=; spf=pass", false},
+		{"RFC 2047, another", " =?utf-8?q?mx.example.org?=; spf=pass", true},
 		{"RFC 8616 fullwidth letters", " \uff4dx.example.com; spf=pass", true},
 		{"RFC 8616 kelvin sign is no k of ours", " mx.e\u212aample.com; spf=pass", false},
 	} {
@@ -75,6 +75,66 @@ func TestClaims(t *testing.T) {
 				if got := Claims(message.NewField("Authentication-Results", tt.value), id); got != tt.want {
 					t.Errorf("%.80q claims %q: %v, want %v", tt.value, id, got, tt.want)
 				}
+			}
+		})
+	}
+}
+
+// TestClaimsVersion is about RFC 8601 section 5, last paragraph: a field of a version
+// that we do not support goes, whatever its id.
+func TestClaimsVersion(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{
+		" other.example 2; dkim=pass header.d=bank.example":            true,
+		" other.example 0; dkim=pass":                                  true,
+		" other.example 12; none":                                      true,
+		" other.example(a comment)99(another); none":                   true,
+		"\r\n\tother.example\r\n\t3\r\n\t; spf=pass":                   true,
+		` "other.example" 2; none`:                                     true,
+		" other.example 2":                                             true,
+		" other.example; none":                                         false,
+		" other.example 1; none":                                       false,
+		" other.example 001; none":                                     false,
+		" other.example (2); none":                                     false,
+		" other.example; dkim/2=pass":                                  false, // the method's version
+		" other.example; spf=pass reason=\"x\" smtp.helo=a.example 2;": false,
+	} {
+		if got := Claims(message.NewField(FieldName, value), "mx.example.com"); got != want {
+			t.Errorf("%q is claimed: %v, want %v", value, got, want)
+		}
+	}
+}
+
+// TestClaimsEncodedWord is about ids in encoded words, which other readers decode
+// otherwise than we do.
+func TestClaimsEncodedWord(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, value string
+		want        bool
+	}{
+		{"UTF-7", "=?utf-7?q?+AG0-x.example.com?=; dmarc=pass header.from=bank.example", true},
+		{"EBCDIC", "=?cp037?b?lKdLhaeUl5OFS4OWlA==?=; dmarc=pass", true},
+		{"UTF-16", "=?utf-16?b?AG0AeAAuAGUAeABhAG0AcABsAGUALgBjAG8AbQ==?=; dmarc=pass", true},
+		{"no character set", "=??q?mx=2Eexample=2Ecom?=; dmarc=pass", true},
+		{"a long name of a character set", "=?" + strings.Repeat("x", 65) + "?q?mx=2Eexample=2Ecom?=; dmarc=pass", true},
+		{"nested", "=?utf-8?q?=3D=3Futf-8=3Fq=3Fmx=2Eexample=2Ecom=3F=3D?=; dmarc=pass", true},
+		{"long", "=?utf-8?q?" + strings.Repeat("=20", 700) + "mx=2Eexample=2Ecom?=; dmarc=pass", true},
+		{"no end", "=?utf-8?q?mx=2Eexample=2Ecom; dmarc=pass", true},
+		{"unknown encoding", "=?utf-8?x?mx=2Eexample=2Ecom?=; dmarc=pass", true},
+		{"quoted", ` "=?utf-7?q?+AG0-x.example.com?="; dmarc=pass`, true},
+		{"in a comment before the id", "(=?utf-7?q?+ACk-mx.example.com+ADs-?=) other.example; dmarc=pass", true},
+		{"behind a part of the id", " m=?utf-7?q?+AHg-.example.com?=; dmarc=pass", true},
+		{"folded", "\r\n\t=?utf-7?q?+AG0-?=\r\n\t=?utf-7?q?x.example.com?=;\r\n\tdmarc=pass", true},
+		{"divided by a control character", "=\x00?utf-7?q?+AG0-x.example.com?=; dmarc=pass", true},
+		{"in a result of another", ` other.example; spf=pass reason="=?utf-7?q?+AG0-x.example.com?="`, false},
+		{"in a comment behind the id of another", " other.example; spf=pass (=?utf-8?q?caf=C3=A9?=)", false},
+		{"a question mark alone", " other.example; spf=pass smtp.mailfrom=a?b@c.example", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := Claims(message.NewField(FieldName, tt.value), "mx.example.com"); got != tt.want {
+				t.Errorf("%.120q is claimed: %v, want %v", tt.value, got, tt.want)
 			}
 		})
 	}

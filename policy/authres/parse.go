@@ -39,13 +39,19 @@ func Parse(value string) (id string, methods []Method, err error) {
 	if err != nil {
 		return id, nil, err
 	}
-	if version != "" && strings.TrimLeft(version, "0") != "1" {
+	if !supported(version) {
 		return id, nil, fmt.Errorf("%w: version %.20s", ErrSyntax, version)
 	}
 	if methods, err = s.results(); err != nil {
 		return id, nil, err
 	}
 	return id, methods, nil
+}
+
+// supported reports whether we read fields of a version (RFC 8601 section 2.2), ""
+// if the field has none.
+func supported(version string) bool {
+	return version == "" || strings.TrimLeft(version, "0") == "1"
 }
 
 // checkText checks the conditions under which all readers find the same words:

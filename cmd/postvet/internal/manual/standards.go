@@ -1,0 +1,23 @@
+package manual
+
+// deviations are the choices of the evaluators that an administrator could take for
+// mistakes: where a standard says something else, or where other programs do.
+var deviations = []struct{ section, text string }{
+	{
+		"RFC 8601 section 5",
+		`Postvet removes Authentication-Results fields that claim its name, and those of a version other than 1. It leaves
+ARC-Authentication-Results fields alone, whatever name they carry and whether the chain verifies or not. Such a field speaks
+for the sealer of its set, and only together with a chain that verifies and a sealer that the reader trusts. Without it the
+chain would look as if nobody had ever sealed the message. Do not read these fields as results; read arc= in ours.`,
+	},
+}
+
+// standards writes the section about them.
+func standards(r *roff) {
+	r.section("Standards")
+	r.line("These choices concern what an administrator sees.")
+	for _, d := range deviations {
+		r.item(d.section)
+		r.filled(d.text)
+	}
+}
