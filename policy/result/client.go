@@ -1,11 +1,11 @@
 package result
 
-// ClientResult is the client that was evaluated: the one that connected or, if
-// that is a trusted relay, the first outside of those that it handed on from.
+// ClientResult is the client that was evaluated. If a trusted relay connected, it is
+// the client of the outermost trusted relay, according to their Received fields.
 type ClientResult struct {
 	IP   string `json:"ip"`
 	Helo string `json:"helo"`
-	PTR  string `json:"ptr"` // verified by iprev; "" if none is
+	PTR  string `json:"ptr"` // verified by iprev, or ""
 	// Listener is the MTA's {daemon_name}, TLS the protocol version of the SMTP
 	// session.
 	Listener string `json:"listener"`
@@ -23,6 +23,6 @@ type ClientResult struct {
 	// Hidden says why the client behind the relay is not known; "" if it is known. IP
 	// and Helo of a hidden client are "".
 	Hidden string `json:"hidden"`
-	// Inside tells that there is no client because the message was made on a relay.
+	// Inside is true if the message was made on a trusted relay and has no client.
 	Inside bool `json:"inside"`
 }

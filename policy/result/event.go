@@ -9,8 +9,8 @@ type Event struct {
 	AtMS float64 `json:"at_ms"` // since the connection began
 	What string  `json:"what"`  // dns, message, iprev, spf, dkim, arc, dmarc, mx, policy
 	Text string  `json:"text"`
-	// Check is the check that the event belongs to; for a lookup, the check that
-	// asked. It is What, except that SPF has an identity: "spf helo", "spf mailfrom".
+	// Check is the check that the event belongs to. A lookup belongs to the check
+	// that needed it. Check is one of the words below.
 	Check string `json:"check"`
 }
 

@@ -5,9 +5,9 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// Counts returns what a signature's result counts as for DMARC and in our field,
-// and why. A signature that passes may leave a part of the body unsigned; RFC 6376
-// section 8.2 leaves to us what it is worth.
+// Counts returns the status of a signature for DMARC and for our field, and its reason.
+// It differs from that of d if the signature passes but leaves a part of the body
+// unsigned, which RFC 6376 section 8.2 allows to treat as a failure.
 func (r *Results) Counts(d dkim.Result) (dkim.Status, string) {
 	if d.Status == dkim.Pass && d.Partial && r.PartialBody != "" && r.PartialBody != dkim.Pass {
 		return r.PartialBody, "l= leaves a part of the body unsigned"
@@ -15,8 +15,8 @@ func (r *Results) Counts(d dkim.Result) (dkim.Status, string) {
 	return d.Status, d.Reason
 }
 
-// EnvelopeSPF returns the SPF result that DMARC looks at: that of MAIL FROM, or of
-// postmaster@HELO for the null sender (RFC 7208 section 2.4).
+// EnvelopeSPF returns the SPF result that DMARC uses, and whether there is one. It is
+// that of MAIL FROM, or of postmaster@HELO for the null sender (RFC 7208 section 2.4).
 func (r *Results) EnvelopeSPF() (spf.Result, bool) {
 	want := spf.MailFrom
 	if r.MailFrom == "" {

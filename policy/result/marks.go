@@ -1,8 +1,7 @@
 package result
 
-// Marks are traces that forwarders leave in header and envelope, beside
-// [message.List]. Anybody can write them, so they lead to hints and never to
-// decisions.
+// Marks are signs of forwarders in the header and the envelope, in addition to those of
+// [message.List]. Anybody can write them, so they lead to hints and never to decisions.
 type Marks struct {
 	// SubjectTag is the word in brackets that the Subject begins with, such as
 	// "[staff]"; "" for none.

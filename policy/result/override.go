@@ -4,12 +4,12 @@ import (
 	"strings"
 )
 
-// OverrideReason says in the words of RFC 9990 section 3.1.1.9 why a message
-// was not treated as its author's domain asks, so that reports can repeat it.
+// OverrideReason is the reason why a message was not treated as its author's domain
+// asks, in the words that aggregate reports use (RFC 9990 section 3.1.1.9).
 type OverrideReason string
 
-// The reasons. Forwarded and SampledOut are those of RFC 7489; RFC 9990 has them no
-// longer.
+// The reasons. ReasonForwarded and ReasonSampledOut are in RFC 7489 and no longer in RFC
+// 9990.
 const (
 	ReasonForwarded        OverrideReason = "forwarded"
 	ReasonTrustedForwarder OverrideReason = "trusted_forwarder"
@@ -20,13 +20,13 @@ const (
 	ReasonOther            OverrideReason = "other"
 )
 
-// Override says what turned the action away from what the author's domain asks
-// for. It is evidence: the log, our field and the reports show it.
+// Override is an exception from what the author's domain asks for. The log, our field
+// and the reports show it.
 type Override struct {
 	Reason OverrideReason `json:"reason"`
-	// By names the key of the configuration or the rule that decided so.
+	// By is the key of the configuration or the rule that caused it.
 	By string `json:"by"`
-	// Text tells a person what the override rests on; "" if By says it all.
+	// Text is the evidence for it, in words for a person; "" if By says it all.
 	Text string `json:"text"`
 }
 

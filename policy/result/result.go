@@ -1,8 +1,8 @@
-// Package result has the values that an evaluation and a decision return: [Results]
-// says what was found about a message, [Verdict] what is done with it and why.
+// Package result has the values that an evaluation and a decision return. [Results] has
+// everything that was found about a message. [Verdict] has the action, its reasons, and
+// the edits of the header.
 //
-// They are plain values that JSON can show and a journal can keep. They hold no
-// connection, no clock and no configuration, and nothing here decides.
+// They are plain values with a JSON form. The package decides nothing.
 package result
 
 import (
@@ -22,7 +22,7 @@ const (
 	ExemptLocal         = "local submission"
 )
 
-// Results says all that was found about one message.
+// Results has everything that was found about one message.
 type Results struct {
 	Client ClientResult  `json:"client"`
 	IPRev  iprev.Result  `json:"iprev"`
@@ -31,21 +31,21 @@ type Results struct {
 	ARC    arc.Result    `json:"arc"`
 	DMARC  dmarc.Result  `json:"dmarc"`
 
-	// PartialBody is what a passing signature counts as if it leaves a part of the
-	// body unsigned, see [Results.Counts].
+	// PartialBody is the status of a passing signature that leaves a part of the body
+	// unsigned, see [Results.Counts].
 	PartialBody dkim.Status `json:"partial_body"`
 	// MailFrom is the reverse-path, "" for the null sender.
 	MailFrom string `json:"mail_from"`
 	// User is the name that the client logged in with, "" for none.
 	User string `json:"user"`
 	// SenderDomains says whether the sender's domains accept mail. It is empty unless
-	// that was asked for.
+	// the configuration needs it.
 	SenderDomains []SenderDomain `json:"sender_domains"`
-	// Author is what the From fields say.
+	// Author is the author according to the From fields.
 	Author message.Author `json:"author"`
 	// Recipients are the accepted recipients, up to a limit.
 	Recipients []string `json:"recipients"`
-	// RecipientsIncomplete tells that there were more.
+	// RecipientsIncomplete is true if there were more recipients.
 	RecipientsIncomplete bool `json:"recipients_incomplete"`
 	// List are the marks of a mailing list. Anybody can write them.
 	List message.List `json:"list"`
@@ -55,38 +55,36 @@ type Results struct {
 	// Header are the fields as they were received; nil if the message was not
 	// checked.
 	Header message.Header `json:"-"`
-	// Exempt says why nothing was checked, in one of the words above; "" if the
-	// message was checked.
+	// Exempt says why the message was not checked, in one of the words above; "" if
+	// it was.
 	Exempt string `json:"exempt"`
-	// ExemptUndecided tells that the client may be exempt by its name, which a DNS
-	// failure hides.
+	// ExemptUndecided is true if a DNS failure hides whether the client is exempt by
+	// its name.
 	ExemptUndecided bool `json:"exempt_undecided"`
 	// Oversize says which limit of the header was exceeded; "" if none.
 	Oversize string `json:"oversize"`
-	// Marks are what header and envelope show of forwarders. They are read only if
-	// DMARC does not pass.
+	// Marks are signs of forwarders. They are collected only if DMARC does not pass.
 	Marks Marks `json:"marks"`
 	// Claims are the fields that a sender wrote in our name, in the order received.
 	Claims []FieldRef `json:"claims"`
-	// ClaimsIncomplete tells that there were more such fields than can be removed.
+	// ClaimsIncomplete is true if there were more such fields than can be removed.
 	ClaimsIncomplete bool `json:"claims_incomplete"`
-	// Faults are the checks that failed by our own fault.
+	// Faults are the checks that failed because of an internal error.
 	Faults []string `json:"faults"`
-	// DNS is what the lookups of this message cost.
+	// DNS has the cost of the message's lookups.
 	DNS DNSCost `json:"dns"`
-	// Trace is filled if Options.Trace is set.
+	// Trace is empty unless the options of the evaluation ask for it.
 	Trace []Event `json:"trace"`
 }
 
-// DNSCost sums the lookups of a message.
+// DNSCost is the cost of a message's lookups.
 type DNSCost struct {
 	// Lookups is the number of questions to the cache.
 	Lookups int `json:"lookups"`
-	// WaitMS is how long at least one lookup was under way.
+	// WaitMS is the time during which at least one lookup was in progress.
 	WaitMS float64 `json:"wait_ms"`
 	// Failed is the number of lookups that ended in ServFail, Refused or Timeout.
 	Failed int `json:"failed"`
-	// Degraded tells that no resolver worked when the message ended: lookups failed
-	// whatever was asked.
+	// Degraded is true if no resolver worked at the end of the message.
 	Degraded bool `json:"degraded"`
 }

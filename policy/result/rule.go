@@ -1,6 +1,6 @@
 package result
 
-// The names of the rules that Postvet has itself. Package rules has their order.
+// The names of the built-in rules. Package rules has their order.
 const (
 	RuleUnreadable      = "unreadable"
 	RuleExempt          = "exempt"

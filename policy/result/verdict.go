@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Action is what is to be done with a message.
+// Action is the action for a message.
 type Action string
 
 // The actions.
@@ -18,14 +18,14 @@ const (
 	Reject     Action = "reject"
 	TempFail   Action = "tempfail"
 	// Redirect sends the message to another address instead of its recipients.
-	// Discard drops it while the client believes it delivered. Only rules of the
-	// administrator's own lead to these.
+	// Discard accepts the message and drops it. Only the administrator's own rules
+	// lead to these two.
 	Redirect Action = "redirect"
 	Discard  Action = "discard"
 )
 
-// Delivers reports whether the message goes on to somebody or into a queue, so that
-// we may edit its header.
+// Delivers reports whether the message is delivered or held. Its header may then be
+// edited.
 func (a Action) Delivers() bool { return a == Accept || a == Quarantine || a == Redirect }
 
 // Verdict is the decision about one message.
@@ -41,20 +41,20 @@ type Verdict struct {
 	Text string `json:"text"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`
-	// Overrides say what turned the action away from what the domain asks for, in
-	// the order of decisions.
+	// Overrides are the exceptions from what the author's domain asks for, in the
+	// order of decisions.
 	Overrides []Override `json:"overrides"`
-	// Why says in at most 12 sentences how the action came about, the decisive one
+	// Why has at most 12 sentences about the reasons for the action, the decisive one
 	// first. It is empty for a message that is simply accepted.
 	Why []string `json:"why"`
-	// Hints are likely causes of a failure. They decided nothing.
+	// Hints are likely causes of a failure. They do not influence the decision.
 	Hints []Hint `json:"hints"`
 	// RedirectTo is the address that gets the message instead of its recipients if
 	// Action is Redirect.
 	RedirectTo string `json:"redirect_to"`
 	// Matched are the rules of the administrator's own that matched, in order.
 	Matched []RuleMatch `json:"matched"`
-	// Faults name the rules that failed and were passed over.
+	// Faults name the rules that ended in an error and did not apply.
 	Faults []string `json:"faults"`
 
 	// Refused are overrides that nearly applied. Their texts say why they did not.
@@ -73,32 +73,32 @@ type RuleMatch struct {
 	Rule string `json:"rule"`
 	// Action is the rule's action; "" for a rule that only edits.
 	Action Action `json:"action"`
-	// Monitor tells that the match was only noted.
+	// Monitor is true if the match was only recorded.
 	Monitor bool `json:"monitor"`
 }
 
 // ResultsField is the name of the field for our results.
 const ResultsField = authres.FieldName
 
-// QuarantineField is the name of the field that marks a message which was delivered
-// instead of being held (quarantine = "tag"). Nobody outside may write it.
+// QuarantineField is the name of the field that marks a message which is delivered
+// instead of held (quarantine = "tag"). Such a field from outside is removed.
 const QuarantineField = "X-Postvet-Quarantine"
 
-// FieldRef names one of several fields with a name. Occurrence counts from 1 at the
-// top.
+// FieldRef refers to one of the fields with a name. Occurrence counts from 1 at the top.
 type FieldRef struct {
 	Name       string `json:"name"`
 	Occurrence int    `json:"occurrence"`
 }
 
-// Differs reports whether two verdicts do different things to a message. Names and
-// texts of rules make no difference.
+// Differs reports whether two verdicts treat a message differently. The names and texts
+// of rules do not count.
 func (v Verdict) Differs(w Verdict) bool {
 	return v.Action != w.Action || v.Intended != w.Intended || v.Code != w.Code || v.RedirectTo != w.RedirectTo ||
 		edits(v) != edits(w)
 }
 
-// edits lists what a verdict does to the header, except for our own results.
+// edits returns a text that identifies the verdict's edits of the header, except for our
+// results field.
 func edits(v Verdict) string {
 	var b strings.Builder
 	for _, r := range v.Remove {
