@@ -105,7 +105,7 @@ func testZone() string {
 		"xn--schlssel-95a._domainkey.xn--bcher-kva.test": {edRecord()},
 	}, map[string]string{
 		"servfail._domainkey.example.org": "SERVFAIL",
-		"slow._domainkey.example.org":    "TIMEOUT",
+		"slow._domainkey.example.org":     "TIMEOUT",
 	})
 }
 

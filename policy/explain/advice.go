@@ -5,8 +5,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// adviceFor tells the sender of a refused message who must do what; "" if there is
-// nothing to say.
+// adviceFor returns advice for the sender of a refused message, "" if there is none.
 func adviceFor(res *result.Results, v *result.Verdict) string {
 	author := foreign.Line(res.Author.Domain, 100)
 	switch v.Rule {

@@ -13,17 +13,17 @@ import (
 var helpPlaceholders = []string{"{author}", "{client}", "{rule}", "{hint}"}
 
 const (
-	// maxHelpTemplate bounds what is configured, maxHelpURL the URL of one message on
-	// the wire. A reply must have room for its reason.
+	// maxHelpTemplate bounds the configured URL, maxHelpURL the URL of one message on
+	// the wire. Both leave room in a reply for its reason.
 	maxHelpTemplate = 160
 	maxHelpURL      = 240
 )
 
 // CheckHelpURL returns what is wrong with a help URL, or nil. The URL must be http
-// or https, have a host, and be printable ASCII of at most 160 octets. Behind the
-// host it may hold {author}, {client}, {rule} and {hint}: the Author Domain, the
-// client's address, the name of the rule and the word of the first hint. The values
-// are percent-encoded.
+// or https, have a host, and be printable ASCII of at most 160 octets. After the host
+// it may contain {author}, {client}, {rule} and {hint}: the Author Domain, the client's
+// address, the name of the rule and the word of the first hint. The values are
+// percent-encoded.
 func CheckHelpURL(s string) error {
 	switch i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`|'", r) }); {
 	case len(s) > maxHelpTemplate:
@@ -56,8 +56,8 @@ func CheckHelpURL(s string) error {
 	return nil
 }
 
-// helpURL returns the URL for one message; "" if there is none. If it would be too
-// long, values are left out, the longest first.
+// helpURL returns the help URL for one message, "" if there is none. If it would be too
+// long, it leaves values out, the longest first.
 func helpURL(template string, res *result.Results, v *result.Verdict) string {
 	if template == "" {
 		return ""
@@ -80,7 +80,7 @@ func helpURL(template string, res *result.Results, v *result.Verdict) string {
 		case wireLength(expanded) <= maxHelpURL:
 			return expanded
 		case longest == "":
-			return "" // CheckHelpURL was not asked
+			return "" // CheckHelpURL does not allow such a template
 		}
 		values[longest] = ""
 	}

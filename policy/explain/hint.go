@@ -16,8 +16,8 @@ import (
 // maxHints bounds the hints of one message.
 const maxHints = 4
 
-// hints returns the likely causes of what was found, the most telling first. It
-// returns an empty list, not nil, if nothing is remarkable.
+// hints returns the likely causes of a failure, the most likely first. Without any it
+// returns an empty list, not nil.
 func hints(res *result.Results) []result.Hint {
 	none := []result.Hint{}
 	if res.Exempt != "" || res.Oversize != "" || res.Author.Domain == "" {
@@ -47,6 +47,7 @@ type hintSet struct {
 	hints    []result.Hint
 }
 
+// add adds a hint unless one with its word is there already.
 func (h *hintSet) add(w result.HintWord, format string, args ...any) {
 	if h.has(w) {
 		return
@@ -54,8 +55,7 @@ func (h *hintSet) add(w result.HintWord, format string, args ...any) {
 	h.hints = append(h.hints, result.Hint{Word: w, Text: foreign.Line(fmt.Sprintf(format, args...), 400)})
 }
 
-// passed adds the one hint about a message that does not fail: that SPF failed and
-// the author's signature is intact.
+// passed adds a hint for a message that does not fail although SPF does.
 func (h *hintSet) passed() {
 	if (h.envelope.Status == spf.Fail || h.envelope.Status == spf.SoftFail) && h.signed() {
 		h.add(result.HintForwarded, "Probably forwarded as it was, or sent by a host that the SPF record lacks: the client %s may not send for %s, but the signature of %s is intact.",
@@ -63,8 +63,8 @@ func (h *hintSet) passed() {
 	}
 }
 
-// signed reports whether a signature speaks for the author. Without a DMARC record
-// there is no alignment, and any signature of the same organization does.
+// signed reports whether a signature authenticates the author. Without a DMARC record
+// there is no alignment, so any signature of the same organization counts.
 func (h *hintSet) signed() bool {
 	if h.res.DMARC.DKIMAligned || h.res.DMARC.Status == dmarc.Pass {
 		return h.res.DMARC.DKIMAligned
@@ -77,7 +77,7 @@ func (h *hintSet) signed() bool {
 	return false
 }
 
-// undecided adds the hint about a message for which DMARC is open.
+// undecided adds the hint for a message whose DMARC evaluation ended in temperror.
 func (h *hintSet) undecided() {
 	if c := h.res.Client; c.Hidden != "" && !c.Inside {
 		h.add(result.HintNotChecked, "The message could not be checked: %s. Look at the Received fields of the relay %s, and at what trust.relays lists.", HiddenClient(c.Hidden), c.Relay)
@@ -86,7 +86,7 @@ func (h *hintSet) undecided() {
 	h.add(result.HintNotChecked, "The message could not be checked to the end, which is no evidence against it: %s.", cmp.Or(h.res.DMARC.Reason, "nothing"))
 }
 
-// forwarder says what shows a forwarder; "" if nothing does.
+// forwarder returns the sign of a forwarder, "" if there is none.
 func (h *hintSet) forwarder() string {
 	switch m := h.res.Marks; {
 	case h.envelope.Status == spf.Pass && related(h.res, h.envelope.Domain):

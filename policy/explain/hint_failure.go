@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// failed adds the hints about a message that fails DMARC.
+// failed adds the hints for a message that fails DMARC.
 func (h *hintSet) failed() {
 	res := h.res
 	own, intact := false, ""
@@ -39,8 +39,8 @@ func (h *hintSet) failed() {
 	}
 }
 
-// unsigned adds the hint about a message without a signature of use, for whose SPF
-// result there is no explanation.
+// unsigned adds the hint for a message that has neither a signature of the author's
+// organization nor another hint.
 func (h *hintSet) unsigned() {
 	d := h.res.DMARC
 	asks := "publishes DMARC"
@@ -57,7 +57,7 @@ func (h *hintSet) unsigned() {
 	}
 }
 
-// ownSignature adds the hint about a signature of the author's organization.
+// ownSignature adds the hint for a signature of the author's organization.
 func (h *hintSet) ownSignature(s dkim.Result) {
 	domain := foreign.Line(s.Domain, 120)
 	marks, list := h.res.Marks, h.res.List

@@ -9,8 +9,8 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// Lookup describes one lookup: the question, the answer, and where the answer came
-// from or how long it took.
+// Lookup returns a description of a lookup: the question, the answer, and the time it
+// took unless it came from the cache.
 func Lookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: ", t, foreign.Line(name, 255))
@@ -52,7 +52,7 @@ func Lookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration
 	return b.String()
 }
 
-// outcome says how a lookup ended that found no record.
+// outcome returns a description of a lookup that found no record.
 func outcome(o dnscache.Outcome, t dnscache.Type) string {
 	switch o {
 	case dnscache.NXDomain:

@@ -12,12 +12,12 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// HiddenClient says why the client behind a relay is not known.
+// HiddenClient returns why the client behind a relay is not known.
 func HiddenClient(problem string) string {
 	return "the client behind the relay is not known: " + problem
 }
 
-// AuthorProblem says why a message has no author domain.
+// AuthorProblem returns why a message has no author domain.
 func AuthorProblem(a message.Author) string {
 	if a.Absent {
 		return "the author has no domain: " + a.Problem
@@ -25,25 +25,25 @@ func AuthorProblem(a message.Author) string {
 	return "the author is ambiguous: " + a.Problem
 }
 
-// HiddenName is the reply to a client whose name a DNS failure hides. The name might
-// save it from a refusal.
+// HiddenName is the reply if a DNS failure hides a client name that might prevent a
+// refusal.
 const HiddenName = "The client's name could not be verified because of a DNS failure"
 
-// HiddenSignature is the reply if a DNS failure hides whether a signature is valid
-// that might save the message from a refusal.
+// HiddenSignature returns the reply if a DNS failure hides whether a signature is valid
+// that might prevent a refusal.
 func HiddenSignature(domain string) string {
 	return "A signature of " + foreign.Line(domain, 200) + " could not be verified because of a DNS failure"
 }
 
-// DMARCFailure says why DMARC failed: for which domain, what the domain asks for,
-// and what each method found.
+// DMARCFailure returns why DMARC failed: the domain, its policy, and the results of SPF
+// and DKIM.
 func DMARCFailure(res *result.Results) string {
 	d := res.DMARC
 	return fmt.Sprintf("DMARC: %s asks to %s mail that does not prove to be its own; %s; %s",
 		foreign.Line(d.AuthorDomain, 120), verb(d.Policy), SPFFound(res), DKIMFound(res))
 }
 
-// SPFFound says in half a sentence what SPF found.
+// SPFFound returns the result of SPF as part of a sentence.
 func SPFFound(res *result.Results) string {
 	r, ok := res.EnvelopeSPF()
 	domain := foreign.Line(r.Domain, 80)
@@ -64,8 +64,8 @@ func SPFFound(res *result.Results) string {
 	return fmt.Sprintf("SPF %s for %s from %s", r.Status, domain, res.Client.IP)
 }
 
-// DKIMFound says in half a sentence what DKIM found, of the signature that comes
-// nearest to the author.
+// DKIMFound returns the result of DKIM as part of a sentence. It is that of the
+// signature whose domain is closest to the author's.
 func DKIMFound(res *result.Results) string {
 	if len(res.DKIM) == 0 {
 		return "no DKIM signature"
@@ -91,7 +91,7 @@ func DKIMFound(res *result.Results) string {
 	return text
 }
 
-// nearer reports whether a says more about the author's domain than b.
+// nearer reports whether the domain of a is closer to the author's than that of b.
 func nearer(a, b dkim.Result, author string) bool {
 	rank := func(r dkim.Result) int {
 		switch {
@@ -113,8 +113,8 @@ func withReason(result, reason string) string {
 	return result + ", " + foreign.Line(reason, 300)
 }
 
-// done names what was done with a message.
-func done(a result.Action) string {
+// participle returns the word for a message with which an action was taken.
+func participle(a result.Action) string {
 	switch a {
 	case result.Accept:
 		return "accepted"
@@ -132,6 +132,7 @@ func done(a result.Action) string {
 	return string(a)
 }
 
+// count returns a number with a noun in singular or plural.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -139,6 +140,7 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// listName returns the name of a list or, without one, its marks.
 func listName(l message.List) string {
 	if l.ID != "" {
 		return "the list " + foreign.Line(l.ID, 80)
@@ -146,7 +148,7 @@ func listName(l message.List) string {
 	return "a list (" + foreign.Line(l.String(), 80) + ")"
 }
 
-// verb names what a policy asks to do with mail that fails.
+// verb returns the verb for what a policy asks for.
 func verb(p dmarc.Policy) string {
 	if p == dmarc.PolicyQuarantine {
 		return "quarantine"
@@ -154,8 +156,8 @@ func verb(p dmarc.Policy) string {
 	return "refuse"
 }
 
-// related reports whether a domain looks like one of the author's organization.
-// This is not alignment.
+// related reports whether a domain seems to be of the author's organization. It is
+// broader than alignment.
 func related(res *result.Results, domain string) bool {
 	author := res.Author.Domain
 	return domain != "" && (message.Below(domain, author) || strings.Contains(domain, ".") && message.Below(author, domain) ||

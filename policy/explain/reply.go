@@ -7,20 +7,20 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// MaxReply keeps a reply line below 512 octets (RFC 5321 section 4.5.3.1.5)
-// with code, enhanced code and what the MTA puts around it. On the way to the
-// MTA each '%' becomes two and counts as such.
+// MaxReply bounds the text of a reply. The reply line must stay below 512 octets (RFC
+// 5321 section 4.5.3.1.5) with its codes and the words that the MTA adds. A '%' is
+// doubled on the way to the MTA and counts twice.
 const MaxReply = 450
 
-// OneLine returns a text as one line that is fit for an SMTP reply.
+// OneLine returns a text as one line for an SMTP reply.
 func OneLine(text string) string {
 	return strings.TrimSpace(foreign.Line(text, MaxReply))
 }
 
-// phrase returns the text of a verdict as the client or the queue shows it. A
-// refusal also says who must do what, if there is room, and ends in the
-// administrator's help URL, for which there is always room.
-func phrase(template string, res *result.Results, v *result.Verdict) string {
+// replyText returns the text of a verdict for the client or the queue. A refusal also
+// has advice, if it fits, and the administrator's help URL, for which the text is cut
+// if necessary.
+func replyText(template string, res *result.Results, v *result.Verdict) string {
 	if v.Action != result.Reject && v.Action != result.TempFail {
 		return v.Text
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Section is the part of a trace about one check: its lookups in the order in which
-// they ended, then what the check found.
+// Section is the part of a trace about one check: its lookups in the order in which they
+// ended, and then its findings.
 type Section struct {
 	// Title is the question that the check answers.
 	Title  string
@@ -28,8 +28,8 @@ var sections = []struct{ check, title string }{
 	{result.CheckPolicy, "What is done"},
 }
 
-// Sections returns a trace, whose checks ran side by side, check by check. Checks
-// without an event are left out.
+// Sections returns a trace sorted by check, since checks run concurrently. It leaves out
+// checks without events.
 func Sections(trace []result.Event) []Section {
 	var list []Section
 	for _, s := range sections {

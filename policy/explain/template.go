@@ -10,7 +10,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// placeholders are what a Template may hold, with their meanings and values.
+// placeholders are the placeholders of templates, with their meanings and values.
 var placeholders = []struct {
 	name, text string
 	value      func(res *result.Results, rule string) string
@@ -19,7 +19,7 @@ var placeholders = []struct {
 	{"client", "the client's address", func(res *result.Results, _ string) string { return cmp.Or(res.Client.IP, "unknown") }},
 	{"helo", "the HELO name", func(res *result.Results, _ string) string { return res.Client.Helo }},
 	{"mail_from", "the address of MAIL FROM", func(res *result.Results, _ string) string { return "<" + res.MailFrom + ">" }},
-	{"reason", "what SPF and DKIM found, or why there is no author domain", func(res *result.Results, _ string) string { return found(res) }},
+	{"reason", "what SPF and DKIM found, or why there is no author domain", func(res *result.Results, _ string) string { return reason(res) }},
 	{"rule", "the rule's name", func(_ *result.Results, rule string) string { return rule }},
 }
 
@@ -29,14 +29,15 @@ type Template struct {
 	parts []part
 }
 
-// part is a text and the placeholder behind it; the last part has none.
+// part is a text and the value of the placeholder after it. The last part has no
+// placeholder.
 type part struct {
 	text  string
 	value func(*result.Results, string) string
 }
 
-// ParseTemplate reads a text with placeholders. Braces around anything but a
-// lower-case word stand for themselves.
+// ParseTemplate parses a text with placeholders. Braces around anything but a lower-case
+// word are text.
 func ParseTemplate(s string) (Template, error) {
 	t := Template{text: s}
 	for rest := s; ; {
@@ -78,8 +79,8 @@ func PlaceholderNames() string {
 // String returns the text as it was written.
 func (t Template) String() string { return t.text }
 
-// Fill returns the template with what is known of a message: printable ASCII on one
-// line of at most n octets.
+// Fill returns the template with the values of a message, as printable ASCII on one line
+// of at most n octets.
 func (t Template) Fill(res *result.Results, rule string, n int) string {
 	switch {
 	case t.text == "":
@@ -97,8 +98,8 @@ func (t Template) Fill(res *result.Results, rule string, n int) string {
 	return foreign.Line(b.String(), n)
 }
 
-// found says for {reason} what the methods found.
-func found(res *result.Results) string {
+// reason returns the value of {reason}.
+func reason(res *result.Results) string {
 	switch {
 	case res.Author.Domain == "" && res.Author.Problem != "":
 		return AuthorProblem(res.Author)

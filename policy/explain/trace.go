@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// senderNames say whose domain it is.
+// senderNames are names for the identities of sender domains.
 var senderNames = map[string]string{result.SenderMailFrom: "MAIL FROM", result.SenderAuthor: "the author"}
 
 // trace collects the events of one message.
@@ -21,7 +21,7 @@ func (t *trace) add(what, check, format string, args ...any) {
 	t.events = append(t.events, result.Event{What: what, Check: check, Text: foreign.Line(fmt.Sprintf(format, args...), 700)})
 }
 
-// Trace returns what was found about a message, as events for a person to read.
+// Trace returns the findings about a message as events for a person to read.
 func Trace(res *result.Results) []result.Event {
 	t := &trace{}
 	t.message(res)

@@ -57,8 +57,8 @@ func alignmentWords(a dmarc.Aligned) string {
 	return "alignment not known: " + a.Why
 }
 
-// policyOrigin says what the record asks for, by which tag, and what t=y makes of
-// it; "" without a record.
+// policyOrigin returns the policy of the record, the tag it comes from and the effect of
+// t=y; "" without a record.
 func policyOrigin(d dmarc.Result) string {
 	if d.Policy == "" {
 		return ""

@@ -33,7 +33,7 @@ func (t *trace) dkim(res *result.Results) {
 	}
 }
 
-// signatureLines say what was found about one signature.
+// signatureLines returns the findings about one signature.
 func signatureLines(res *result.Results, r dkim.Result) []string {
 	var lines []string
 	if r.Status == dkim.Pass {
@@ -54,8 +54,8 @@ func signatureLines(res *result.Results, r dkim.Result) []string {
 	return lines
 }
 
-// failureWords say what a kind of failure means to an administrator, if the reason
-// does not say it all.
+// failureWords explain kinds of failure to an administrator, where the reason alone does
+// not.
 var failureWords = map[dkim.Failure]string{
 	dkim.FailureKeyMissing:  "the DNS states that there is no such key: it was never published, was taken away too early, or the selector is made up",
 	dkim.FailureKeyRevoked:  "the owner withdrew the key (its p= is empty): what is signed with it no longer counts",

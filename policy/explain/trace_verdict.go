@@ -2,8 +2,8 @@ package explain
 
 import "github.com/postvet/postvet/policy/result"
 
-// TraceVerdict says how a decision came about. Its events are the last ones of the
-// message's trace.
+// TraceVerdict returns the events about a decision. They are the last of the message's
+// trace.
 func TraceVerdict(res *result.Results, v *result.Verdict) []result.Event {
 	t := &trace{}
 	say := func(format string, args ...any) { t.add("policy", result.CheckPolicy, format, args...) }

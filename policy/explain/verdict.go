@@ -6,18 +6,17 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Verdict returns a verdict with its hints, its sentences and its reply text filled
-// in. helpURL is the template of the administrator's help page, see
-// [CheckHelpURL]; "" for none. It is a pure function.
+// Verdict returns a verdict with its hints, sentences and reply text set. helpURL is the
+// template of the administrator's help URL, see [CheckHelpURL]; "" for none.
 func Verdict(helpURL string, res *result.Results, v result.Verdict) result.Verdict {
 	v.Hints = withoutAnswered(hints(res), v.Rule)
 	v.Why = why(res, &v)
-	v.Text = phrase(helpURL, res, &v)
+	v.Text = replyText(helpURL, res, &v)
 	return v
 }
 
-// withoutAnswered takes out the hints that a rule answers: where a trusted party
-// vouches for a message, nobody needs to ask whether it was forged or forwarded.
+// withoutAnswered removes the hints that a rule answers. If a trusted party vouches for a
+// message, the question whether it was forged or forwarded is settled.
 func withoutAnswered(hints []result.Hint, rule string) []result.Hint {
 	switch rule {
 	case result.RuleTrustedForwarder, result.RuleTrustedSealer, result.RuleMailingList:

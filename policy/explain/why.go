@@ -17,10 +17,10 @@ const (
 	maxWhySignatures = 4
 )
 
-// why says how a verdict came about, see [result.Verdict].
+// why returns [result.Verdict.Why] for a verdict.
 func why(res *result.Results, v *result.Verdict) []string {
 	list := []string{}
-	if simple(res, v) {
+	if unremarkable(res, v) {
 		return list
 	}
 	w := &reasons{list: list}
@@ -30,7 +30,7 @@ func why(res *result.Results, v *result.Verdict) []string {
 	}
 	for _, m := range v.Matched {
 		if m.Monitor {
-			w.say("The rule %s matches and is only noted%s", foreign.Line(m.Rule, 80), would(m.Action))
+			w.say("The rule %s matches and is only noted%s", foreign.Line(m.Rule, 80), wouldBe(m.Action))
 		}
 	}
 	for _, f := range v.Faults {
@@ -43,26 +43,26 @@ func why(res *result.Results, v *result.Verdict) []string {
 		w.say("Not overridden by %s: %s", o.By, cmp.Or(o.Text, "nothing"))
 	}
 	if v.Action != v.Intended {
-		w.say("So the message is not %s but %s", done(v.Intended), done(v.Action))
+		w.say("So the message is not %s but %s", participle(v.Intended), participle(v.Action))
 	}
 	return w.list
 }
 
-// would says what a rule asks for that is only noted.
-func would(a result.Action) string {
+// wouldBe returns the effect of a rule whose matches are only recorded.
+func wouldBe(a result.Action) string {
 	if a == "" {
 		return ""
 	}
-	return "; the message would be " + done(a)
+	return "; the message would be " + participle(a)
 }
 
-// simple reports whether a message is accepted and nothing about it is
-// remarkable.
-func simple(res *result.Results, v *result.Verdict) bool {
+// unremarkable reports whether a message is accepted without anything to explain.
+func unremarkable(res *result.Results, v *result.Verdict) bool {
 	return v.Action == result.Accept && v.Intended == result.Accept && len(v.Overrides) == 0 && len(v.Refused) == 0 && len(v.Faults) == 0 &&
 		(res.Exempt != "" || res.DMARC.Status == dmarc.Pass || res.DMARC.Status == dmarc.None && !res.Author.Ambiguous())
 }
 
+// reasons collects the sentences of [result.Verdict.Why].
 type reasons struct{ list []string }
 
 func (w *reasons) say(format string, args ...any) {
@@ -71,7 +71,7 @@ func (w *reasons) say(format string, args ...any) {
 	}
 }
 
-// decisive says what decided, by the rule of the verdict.
+// decisive adds the sentence about the rule that decided.
 func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	d := res.DMARC
 	author := foreign.Line(d.AuthorDomain, 120)
@@ -115,8 +115,8 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	}
 }
 
-// overrideSentences are the decisive sentences about overrides that an administrator
-// can set.
+// overrideSentences are the decisive sentences for rules of the administrator's
+// exceptions.
 var overrideSentences = map[string]string{
 	result.RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
 	result.RuleTrustedForwarder: "A trusted forwarder handed the message on, so a failure does not count",
@@ -125,7 +125,7 @@ var overrideSentences = map[string]string{
 	result.RuleDegraded:         "DNS is down altogether, so missing answers decide nothing for good",
 }
 
-// dmarc says what the author's domain asks for.
+// dmarc adds the sentence about the policy of the author's domain.
 func (w *reasons) dmarc(res *result.Results) {
 	d := res.DMARC
 	author := foreign.Line(d.AuthorDomain, 120)
@@ -136,7 +136,7 @@ func (w *reasons) dmarc(res *result.Results) {
 	w.say("Nothing proves that the message comes from %s, which asks to %s such mail (%s)", author, verb(d.Policy), recordName(d))
 }
 
-// recordName names the policy and its record: "sp=reject at _dmarc.example.org".
+// recordName returns the policy and its record, as in "sp=reject at _dmarc.example.org".
 func recordName(d dmarc.Result) string {
 	policy := d.Policy
 	note := ""

@@ -11,10 +11,10 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// evidence says what SPF and DKIM found.
+// evidence adds the sentences about the results of SPF and DKIM.
 func (w *reasons) evidence(res *result.Results, rule string) {
 	switch rule {
-	case result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError: // decisive has said it
+	case result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError: // decisive has added it
 	default:
 		w.spf(res)
 	}
@@ -64,8 +64,8 @@ func by(mechanism string) string {
 	return " (" + foreign.Line(mechanism, 80) + ")"
 }
 
-// brokenSPF returns the reason of a permerror without the domain, which the reader
-// knows already.
+// brokenSPF returns the reason of a permerror without the domain, which the sentence
+// names already.
 func brokenSPF(r spf.Result) string {
 	return strings.TrimPrefix(r.Reason, "the SPF record of "+r.Domain+" is wrong: ")
 }
@@ -77,8 +77,8 @@ func because(reason string) string {
 	return ", " + foreign.Line(reason, 160)
 }
 
-// strictNote says that a domain of the same organization is not enough; "" if that
-// is not the case.
+// strictNote returns a note that strict alignment excludes a domain of the same
+// organization, "" if it does not.
 func strictNote(res *result.Results, domain string, mode dmarc.Alignment, tag string) string {
 	if mode == dmarc.Strict && related(res, domain) {
 		return ", as its record demands the very same domain (" + tag + "=s)"
