@@ -24,8 +24,8 @@ func (a Aim) met() bool {
 // coldDelay is in milliseconds how long a DNS answer takes with cold caches.
 const coldDelay = 20
 
-// judge compares the records with the aims, as far as they were measured.
-func (r *Report) judge() {
+// compare compares the records with the aims, as far as they were measured.
+func (r *Report) compare() {
 	get := func(name string, c Cell, f func(*Record) float64) (float64, bool) {
 		rs := of(r.Records, name, c)
 		return median(figures(rs, f)), len(rs) > 0
@@ -47,7 +47,7 @@ func (r *Report) judge() {
 	ratio("messages/s, Postvet / Rspamd", "postvet", "rspamd", busy, rate, 4, true)
 	ratio("cold p50, Postvet / Rspamd (1 session)", "postvet", "rspamd", cold, p50, 1, false)
 	if x, ok := get("postvet", cold, func(r *Record) float64 { return r.ExcessP50 }); ok {
-		r.Aims = append(r.Aims, Aim{Text: "cold: p50 of latency less the chain of look-ups, ms", Measured: x, Bound: 3})
+		r.Aims = append(r.Aims, Aim{Text: "cold: p50 of latency less the chain of lookups, ms", Measured: x, Bound: 3})
 	}
 	wrong, measured := 0, false
 	for i := range r.Records {
@@ -59,19 +59,19 @@ func (r *Report) judge() {
 	if measured {
 		r.Aims = append(r.Aims, Aim{Text: "wrong verdicts and errors of Postvet", Measured: float64(wrong)})
 	}
-	r.judgePostfix()
-	r.judgeMemory()
+	r.comparePostfix()
+	r.compareMemory()
 }
 
-// judgePostfix compares Postfix with Postvet and Postfix alone.
-func (r *Report) judgePostfix() {
+// comparePostfix compares Postfix with Postvet and Postfix alone.
+func (r *Report) comparePostfix() {
 	alone, with := r.postfixRate("none"), r.postfixRate("postvet")
 	if alone > 0 && with > 0 {
 		r.Aims = append(r.Aims, Aim{"share of its throughput that Postfix keeps with Postvet", with / alone, .97, true})
 	}
 }
 
-func (r *Report) judgeMemory() {
+func (r *Report) compareMemory() {
 	for _, m := range r.Memory {
 		if m.Check == checkBig {
 			r.Aims = append(r.Aims, Aim{Text: "peak memory of " + m.Check + ", MB", Measured: m.PeakMB, Bound: 150})

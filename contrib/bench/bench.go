@@ -30,8 +30,8 @@ type bench struct {
 	report  *Report
 }
 
-// progress shows what is being done, in one line that the next one replaces;
-// a terminal alone sees it that way. "" clears it.
+// progress prints what is being done, in one line that the next one replaces.
+// It does nothing without a terminal. "" clears the line.
 func progress(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if term.IsTerminal(int(os.Stderr.Fd())) {
@@ -52,7 +52,7 @@ func newReport(o *options, c *Corpus) *Report {
 	}
 }
 
-// choose notes who takes part and who cannot.
+// choose finds out which contestants take part and which cannot.
 func (b *bench) choose() {
 	for _, c := range contestants() {
 		onlyMemory := b.options.memory && !b.options.postfix && !b.options.all
@@ -86,8 +86,8 @@ func (b *bench) choose() {
 	}
 }
 
-// rounds lets every contestant have its turn, over and over; each round starts
-// with another one.
+// rounds measures every contestant again and again; each round starts with
+// another one.
 func (b *bench) rounds(ctx context.Context) error {
 	for round := 1; round <= b.options.rounds; round++ {
 		k := (round - 1) % max(1, len(b.field))
@@ -110,8 +110,8 @@ func (b *bench) rounds(ctx context.Context) error {
 	return nil
 }
 
-// failed notes what went wrong with a contestant, so that the others still have
-// their turn. It returns an error if the run is to end.
+// failed notes what went wrong with a contestant, so that the others are still
+// measured. It returns an error if the run has to end.
 func (b *bench) failed(ctx context.Context, name string, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
@@ -121,8 +121,8 @@ func (b *bench) failed(ctx context.Context, name string, err error) error {
 	return nil
 }
 
-// warm measures all cells with one start of the contestant, after it has seen
-// the corpus.
+// warm measures all cells with one start of the contestant, after the
+// contestant has seen the corpus.
 func (b *bench) warm(ctx context.Context, c *contestant, round int) error {
 	b.dns.SetDelay(0)
 	r, err := launch(c, b.bin, b.bin)
@@ -155,7 +155,7 @@ func (b *bench) cold(ctx context.Context, c *contestant, round int) error {
 			if err != nil {
 				return err
 			}
-			// No message twice, but for those that fill up a connection.
+			// No message comes twice, except those that fill up a connection.
 			l := Load{Sessions: s, Messages: n * len(conns), Limit: b.options.cellTime, Check: true, Delay: coldDelay * time.Millisecond}
 			err = b.cell(ctx, c, r, round, Cell{true, s, n}, conns, l)
 			b.end(r, c, fmt.Sprintf("cold-%d-%d-%d", round, s, n))

@@ -19,18 +19,18 @@ var peerFiles embed.FS
 // contestant is a milter, or a chain of them, that is measured.
 type contestant struct {
 	name string
-	// needs are the programs and files without which it cannot run, and the
-	// Debian packages that bring them.
+	// needs are the programs and files that it cannot run without, and the
+	// Debian packages that have them.
 	needs    []string
 	packages string
-	// floor marks what decides nothing: it has no verdicts to check, and no
-	// caches that could be cold.
+	// floor marks a milter that decides nothing. It has no verdicts to check
+	// and no caches that could be cold.
 	floor bool
-	// onlyPostfix marks what is no use but to see what Postfix pays for having
-	// a milter at all.
+	// onlyPostfix marks a milter that only shows the price that Postfix pays
+	// for any milter.
 	onlyPostfix bool
 	// primes says that the first start takes long and fills a cache on disk, as
-	// an installation would have it.
+	// in an installation.
 	primes bool
 	start  func(p *place) ([]program, error)
 }
@@ -41,15 +41,15 @@ type program struct {
 	socket string
 }
 
-// place is where a contestant runs: a folder for its files and sockets, which
-// any user may enter and write to.
+// place is where a contestant runs: a folder for its files and sockets, in
+// which any user may write.
 type place struct {
 	dir   string
 	cache string // a folder that outlasts the contestant
 	bin   string // our own binaries
 }
 
-// write puts a configuration of ours into the folder, with its placeholders
+// write writes one of our configurations into the folder, with its placeholders
 // filled in, and returns its path.
 func (p *place) write(name string, more ...string) (string, error) {
 	text, err := peerFiles.ReadFile("peers/" + name)
@@ -72,7 +72,7 @@ const (
 	suffixList   = "/usr/share/publicsuffix/public_suffix_list.dat"
 )
 
-// contestants are all that there are, in the order of the table.
+// contestants returns all of them in the order of the table.
 func contestants() []contestant {
 	libmilter := func(options ...string) func(*place) ([]program, error) {
 		return func(p *place) ([]program, error) {
@@ -104,7 +104,7 @@ func contestants() []contestant {
 
 const libmilterPackages = "libmilter-dev gcc libc6-dev"
 
-// missing says what keeps a contestant from running; "" if nothing does.
+// missing returns what a contestant lacks to run; "" if it can.
 func (c *contestant) missing() string {
 	for _, f := range c.needs {
 		if _, err := os.Stat(f); err != nil {
@@ -130,7 +130,7 @@ func startRspamd(p *place) ([]program, error) {
 	return []program{{argv, p.socket("rspamd")}}, nil
 }
 
-// startChain is opendkim and opendmarc, with SPF by opendmarc itself or by
+// startChain starts opendkim and opendmarc. SPF is done by opendmarc, or by
 // pyspf-milter in front.
 func startChain(p *place, pyspf bool) ([]program, error) {
 	var chain []program
@@ -212,7 +212,7 @@ func (r *running) stop() {
 	os.RemoveAll(r.dir)
 }
 
-// version asks a contestant's programs what they are.
+// version returns the versions of a contestant's programs.
 func (c *contestant) version() string {
 	var all []string
 	for _, f := range c.needs {

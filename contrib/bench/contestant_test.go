@@ -83,7 +83,7 @@ func TestOptions(t *testing.T) {
 func TestProcess(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
-	// A child that heeds no signal, and a grandchild.
+	// A child that ignores SIGTERM, and a grandchild.
 	p, err := startProcess(log, "/bin/sh", "-c", `trap "" TERM; (sleep 100; echo) & for i in 1 2 3 4 5 6 7 8; do expr $i + 1 >/dev/null; done; echo ready; sleep 100; echo`)
 	if err != nil {
 		t.Fatal(err)

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// The corpus is mail as a mid-sized site gets it: its shapes follow from the
-// seed alone; keys, and so signatures, are new in every run.
+// The corpus is mail of a mid-sized site. Its shapes follow from the seed
+// alone. The keys, and so the signatures, are new in every run.
 
-// Client is who delivers a message: what an MTA knows before MAIL FROM.
+// Client is the SMTP client, as an MTA knows it before MAIL FROM.
 type Client struct {
 	IP   string
 	Host string // the name that its address resolves to, or the address in brackets
 	Helo string
 }
 
-// Field is one header field: the value has everything after the colon, with
-// folds as LF, as MTAs hand them to milters.
+// Field is one header field. The value is all after the colon, with folds as
+// LF, as MTAs pass it to milters.
 type Field struct{ Name, Value string }
 
-// Expect is what a message must get.
+// Expect is the expected result of a message.
 type Expect struct {
 	SPF   string   // result of the MAIL FROM identity
 	DKIM  []string // one result per signature, in any order
@@ -31,7 +31,7 @@ type Expect struct {
 	Disposition string
 }
 
-// Case is one message with its envelope and what it must get.
+// Case is one message with its envelope and its expected result.
 type Case struct {
 	Kind     string // good, bounce, broken, spoof, forwarded
 	Client   Client
@@ -40,11 +40,11 @@ type Case struct {
 	Fields   []Field
 	Body     []byte
 	Want     Expect
-	// Chain is the number of look-ups that can only be asked one after the
-	// other, where everything that is independent is asked at once.
+	// Chain is the number of lookups that have to be asked one after the other,
+	// if independent ones are asked at once.
 	Chain int
-	// Shared says that other senders need some of the same answers, which may
-	// thus be cached even when the message is the first one of its domain.
+	// Shared says that other senders need some of the same answers. They may
+	// thus be cached even for the first message of a domain.
 	Shared bool
 }
 
@@ -61,8 +61,8 @@ type CorpusOptions struct {
 type Corpus struct {
 	Cases []Case
 	Zone  string
-	// Domains is the number of sender domains: so many cases at the start are
-	// each the first message of its domain.
+	// Domains is the number of sender domains. That many cases at the start are
+	// each the first message of a domain.
 	Domains int
 }
 
@@ -90,7 +90,7 @@ const (
 	spfShapes
 )
 
-// chain is how many look-ups wait for one another in each shape.
+// chain is the number of lookups that wait for one another in each shape.
 var chain = [spfShapes]int{1, 3, 3, 3, 2}
 
 // reverseChain is the same for reverse DNS, and for SPF of a HELO name.
@@ -116,7 +116,7 @@ func NewCorpus(o CorpusOptions) (*Corpus, error) {
 		return nil, fmt.Errorf("corpus: %d messages from %d domains: want at least one of each domain", o.Messages, o.Domains)
 	}
 	r := rand.New(rand.NewPCG(o.Seed, 1))
-	ring, err := newRing(domainKeys+services, cmp.Or(o.KeyBits, 2048))
+	ring, err := newKeys(domainKeys+services, cmp.Or(o.KeyBits, 2048))
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func NewCorpus(o CorpusOptions) (*Corpus, error) {
 		if i < o.Domains {
 			d = &domains[order[i]]
 		} else {
-			// Few domains send much, many send little.
+			// A few domains send much, and many send little.
 			u := r.Float64()
 			d = &domains[order[int(u*u*float64(o.Domains))]]
 		}
@@ -172,7 +172,7 @@ func newDomain(r *rand.Rand, i int, ring []rsaKey) domain {
 	return d
 }
 
-// newCase makes message number i, of a domain, or in its name.
+// newCase makes message number i, of a domain or in its name.
 func newCase(r *rand.Rand, i int, d *domain, signers []keys, size int) (Case, error) {
 	author := d.name
 	if r.IntN(7) == 0 {
@@ -243,7 +243,7 @@ func (c *Case) raw() []byte {
 	return append(append(b, "\r\n"...), c.Body...)
 }
 
-// splitFields takes a header block apart.
+// splitFields returns the fields of a header.
 func splitFields(header string) []Field {
 	var fields []Field
 	for line := range strings.SplitSeq(header, "\r\n") {
@@ -260,20 +260,20 @@ func splitFields(header string) []Field {
 	return fields
 }
 
-// outboundHost is a host that sends for a provider's customers.
+// outboundHost returns a host that sends for a provider's customers.
 func outboundHost(provider, host int) Client {
 	name := fmt.Sprintf("out%d.provider%d.net", host, provider)
 	// The even ones are in the first half of the provider's network.
 	return Client{IP: fmt.Sprintf("198.18.%d.%d", provider, 10+host+host%2*128), Host: name, Helo: name}
 }
 
-// forwarder is a host that hands on mail of others and publishes no SPF.
+// forwarder returns a host that forwards mail of others and publishes no SPF.
 func forwarder(i int) Client {
 	name := fmt.Sprintf("fwd%d.example.net", i)
 	return Client{IP: fmt.Sprintf("192.0.2.%d", 128+i), Host: name, Helo: name}
 }
 
-// describe says in a few words what the corpus holds.
+// describe returns a short description of the corpus.
 func (c *Corpus) describe() string {
 	var bytes, signatures, depth int
 	kinds := map[string]int{}
@@ -285,7 +285,7 @@ func (c *Corpus) describe() string {
 		signatures += len(k.Want.DKIM)
 	}
 	n := len(c.Cases)
-	return fmt.Sprintf("%d messages of %d domains; body %.1f kB mean; %.2f signatures each; %d good, %d bounces, %d with a broken body, %d spoofs, %d forwarded; %.1f look-ups that wait for one another each",
+	return fmt.Sprintf("%d messages of %d domains; body %.1f kB mean; %.2f signatures each; %d good, %d bounces, %d with a broken body, %d spoofs, %d forwarded; %.1f lookups that wait for one another each",
 		n, c.Domains, float64(bytes)/float64(n)/1000, float64(signatures)/float64(n),
 		kinds["good"], kinds["bounce"], kinds["broken"], kinds["spoof"], kinds["forwarded"], float64(depth)/float64(n))
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// shape is what of a case follows from the seed: all but signatures.
+// shape returns all of a case that follows from the seed, which is all but the
+// signatures.
 func shape(c Case) Case {
 	c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(f Field) bool { return f.Name == "DKIM-Signature" })
 	return c
@@ -79,7 +80,7 @@ func TestCorpusMix(t *testing.T) {
 			t.Errorf("case %d (%s): a footer where none belongs, or none", i, k.Kind)
 		}
 		if k.Chain < 1 || k.Chain > 3 {
-			t.Errorf("case %d (%s): a chain of %d look-ups", i, k.Kind, k.Chain)
+			t.Errorf("case %d (%s): a chain of %d lookups", i, k.Kind, k.Chain)
 		}
 	}
 	for _, kind := range []string{"good", "bounce", "broken", "spoof", "forwarded"} {

@@ -31,7 +31,7 @@
 //	apt-get install --no-install-recommends rspamd opendkim opendmarc \
 //		publicsuffix pyspf-milter libmilter-dev gcc libc6-dev postfix
 //
-// What is missing is named and left out. Everything runs in namespaces of its
+// Missing contestants are named and left out. Everything runs in namespaces of its
 // own and is gone when the program ends.
 //
 // # What is measured

@@ -16,15 +16,15 @@ import (
 
 type rsaKey = *rsa.PrivateKey
 
-// keys are what a domain signs with; either may be absent.
+// keys are the signing keys of a domain; either may be absent.
 type keys struct {
 	domain  string
 	rsa     rsaKey
 	ed25519 ed25519.PrivateKey
 }
 
-// newRing makes RSA keys, which takes a while: many domains share one.
-func newRing(n, bits int) ([]rsaKey, error) {
+// newKeys makes RSA keys. That takes a while, so many domains share one.
+func newKeys(n, bits int) ([]rsaKey, error) {
 	ring := make([]rsaKey, n)
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -53,8 +53,8 @@ type draft []byte
 
 var words = []string{"lorem", "ipsum", "dolor", "sit", "amet,", "consectetur", "<td>", "</td>", "adipiscing", "elit", " ", "<br>", `style="color:#333"`}
 
-// newDraft writes a message of about the size: a quarter of the larger ones is
-// base64, the rest is markup with runs of blanks.
+// newDraft writes a message of about that size. A quarter of the larger ones is
+// base64, the others are markup with runs of blanks.
 func newDraft(r *mrand.Rand, author string, d *domain, i, size int) draft {
 	var b bytes.Buffer
 	for h := range 4 {
@@ -105,8 +105,8 @@ func newDraft(r *mrand.Rand, author string, d *domain, i, size int) draft {
 
 var signedFields = []string{"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "List-Unsubscribe", "Reply-To"}
 
-// sign signs with each of the keys, with RSA where there is such a key. One
-// body in six is canonicalized the simple way.
+// sign signs with each of the keys, preferably with RSA. One body in six has
+// simple canonicalization.
 func (m draft) sign(r *mrand.Rand, by []keys) ([]byte, error) {
 	for _, k := range by {
 		var body dkim.Canonicalization = dkim.CanonicalizationRelaxed

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// options are what the command line says.
+// options are the flags.
 type options struct {
 	quick                bool
 	all, postfix, memory bool
@@ -110,7 +110,7 @@ func parseOptions(args []string) (options, error) {
 	return o, nil
 }
 
-// chosen are the contestants of -only; none is all.
+// chosen returns the contestants of -only; none means all.
 func (o *options) chosen() []string {
 	if o.only == "" {
 		return nil
@@ -162,7 +162,7 @@ func main() {
 	}
 }
 
-// mergeAndPrint prints the report of a benchmark that was run in parts.
+// mergeAndPrint prints the report of a benchmark that ran in parts.
 func mergeAndPrint(o *options) error {
 	r, err := merge(o.merge)
 	if err != nil {
@@ -175,7 +175,7 @@ func mergeAndPrint(o *options) error {
 	return nil
 }
 
-// outside builds what is measured and goes on in namespaces.
+// outside builds the programs to measure and continues in namespaces.
 func outside(o *options) (int, error) {
 	if os.Geteuid() != 0 {
 		return 0, errors.New("root is needed, for a network of its own and for the peers")
@@ -207,14 +207,14 @@ func outside(o *options) (int, error) {
 			return 0, fmt.Errorf("go build %s: %w", pkg, err)
 		}
 	}
-	// Without a compiler or the library the binary is not there, which is then
-	// named as missing.
+	// Without a compiler or the library there is no binary, and the contestant
+	// is listed as missing.
 	cc := exec.Command("cc", "-O2", "-o", filepath.Join(dir, "libmilter"), filepath.Join(root, "contrib/bench/floor/libmilter/floor.c"), "-lmilter", "-lpthread")
 	cc.Run()
 	return enter(dir)
 }
 
-// moduleRoot is the nearest folder upwards that holds a go.mod.
+// moduleRoot returns the nearest folder upwards that holds a go.mod.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
@@ -233,7 +233,7 @@ func moduleRoot() (string, error) {
 func inside(o *options, binaries string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := furnish(binaries); err != nil {
+	if err := setUp(binaries); err != nil {
 		return err
 	}
 	progress("building the corpus")
@@ -258,7 +258,7 @@ func inside(o *options, binaries string) error {
 		err = b.memory(ctx)
 	}
 	progress("")
-	b.report.judge()
+	b.report.compare()
 	b.report.print(os.Stdout)
 	if o.quick {
 		fmt.Println("this was a quick run: the verdicts count, the times say little")

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// memory measures what Postvet holds with many sessions at a time, and over
-// many messages.
+// memory measures Postvet's memory with many sessions at a time, and over many
+// messages.
 func (b *bench) memory(ctx context.Context) error {
 	big, idle, many := 500, 5000, b.options.small
 	if b.options.quick {
@@ -38,15 +38,16 @@ func (b *bench) memory(ctx context.Context) error {
 	return nil
 }
 
-// held starts Postvet, runs a check and notes its memory.
+// held starts Postvet, runs a check and records the memory.
 func (b *bench) held(ctx context.Context, name string, run func(context.Context, *running) (string, error)) error {
 	b.dns.SetDelay(0)
-	r, err := launch(&contestant{name: "postvet", start: startRoomyPostvet}, b.bin, b.bin)
+	r, err := launch(&contestant{name: "postvet", start: startLargePostvet}, b.bin, b.bin)
 	if err != nil {
 		return err
 	}
 	defer r.stop()
-	// One round of everything, so that what is only made once is there.
+	// One round of everything first, so that all is there that is made only
+	// once.
 	play(ctx, r.chain, connections(b.corpus.Cases, 1), Load{Sessions: 8, Messages: len(b.corpus.Cases), Limit: time.Minute})
 	time.Sleep(time.Second)
 	pid := r.pids()[0]
@@ -62,15 +63,15 @@ func (b *bench) held(ctx context.Context, name string, run func(context.Context,
 		return err
 	}
 	rec.PeakMB = megabytes(u.peak)
-	// Sessions end, and the garbage collector gives memory back, at leisure.
+	// Sessions take time to end, and the garbage collector to return memory.
 	time.Sleep(3 * time.Second)
 	rec.AfterMB = megabytes(resident(pid))
 	b.report.Memory = append(b.report.Memory, rec)
 	return ctx.Err()
 }
 
-// startRoomyPostvet is Postvet with room for more connections than by default.
-func startRoomyPostvet(p *place) ([]program, error) {
+// startLargePostvet starts Postvet with more connections than by default.
+func startLargePostvet(p *place) ([]program, error) {
 	conf, err := p.write("postvet-roomy.toml")
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func startRoomyPostvet(p *place) ([]program, error) {
 	return []program{{[]string{p.bin + "/postvet", "serve", "--config", conf}, p.socket("postvet")}}, nil
 }
 
-// resident is VmRSS in bytes.
+// resident returns VmRSS in bytes.
 func resident(pid int) int64 {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.SplitSeq(string(status), "\n") {
@@ -91,7 +92,7 @@ func resident(pid int) int64 {
 }
 
 // halfSent opens n sessions, sends half of a 10 MB message in each, and then
-// lets go of all of them.
+// closes all of them.
 func (b *bench) halfSent(ctx context.Context, r *running, n int) (string, error) {
 	const half = 5 << 20
 	var good []*Case
@@ -153,7 +154,7 @@ func (b *bench) idle(ctx context.Context, r *running, n int) (string, error) {
 		mu.Lock()
 		open = append(open, s)
 		mu.Unlock()
-		// An MTA that waits for no answer may keep connect and HELO to itself.
+		// An MTA that waits for no answer need not flush connect and HELO.
 		return s.links[0].w.Flush()
 	})
 	time.Sleep(time.Second)

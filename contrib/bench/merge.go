@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// readReport reads what write has written.
+// readReport reads a report that write has written.
 func readReport(path string) (*Report, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -22,9 +22,9 @@ func readReport(path string) (*Report, error) {
 	return r, nil
 }
 
-// merge makes one report of those in the files, which are parts of one
-// benchmark: of the same corpus and machine. What was measured in several of
-// them counts as further rounds. The aims are judged anew.
+// merge makes one report of several, which are parts of one benchmark with the
+// same corpus and machine. A cell that was measured in several parts has more
+// rounds. The aims are compared again.
 func merge(paths []string) (*Report, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("no files are named")
@@ -47,16 +47,16 @@ func merge(paths []string) (*Report, error) {
 		}
 		all.add(r)
 	}
-	// A contestant that took part somewhere is not missing.
+	// A contestant that took part in one of them is not missing.
 	for _, rec := range all.Records {
 		delete(all.Missing, rec.Contestant)
 	}
 	all.Aims = nil
-	all.judge()
+	all.compare()
 	return all, nil
 }
 
-// add takes over what another part has measured.
+// add adds the records of another part.
 func (r *Report) add(part *Report) {
 	if part.Started.Before(r.Started) {
 		r.Started = part.Started
@@ -89,7 +89,7 @@ func (r *Report) add(part *Report) {
 		rec.Round += round
 		r.Postfix = append(r.Postfix, rec)
 	}
-	// The memory is measured once; the later figure counts.
+	// The memory is measured once; the last record counts.
 	for _, rec := range part.Memory {
 		r.Memory = slices.DeleteFunc(r.Memory, func(m MemoryRecord) bool { return m.Check == rec.Check })
 		r.Memory = append(r.Memory, rec)

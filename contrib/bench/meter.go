@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measure looks at processes and all that descend from them.
+// measure returns what processes and their descendants have used.
 func measure(roots []int) (usage, error) {
 	var u usage
 	all, err := family(roots)
@@ -87,8 +87,8 @@ func family(roots []int) ([]proc, error) {
 	return out, nil
 }
 
-// cpu is the process's own time, which its clock knows in nanoseconds where
-// /proc/PID/stat counts ticks, and that of its children that ended.
+// cpu returns the process's own time and that of its children that ended. The
+// process's clock knows nanoseconds, where /proc/PID/stat counts ticks.
 func (p proc) cpu() time.Duration {
 	// MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of linux/posix-timers.h.
 	clock := int32(^p.pid<<3 | 2)
@@ -99,7 +99,7 @@ func (p proc) cpu() time.Duration {
 	return time.Duration(t.Nano()) + p.children
 }
 
-// peak is VmHWM in bytes.
+// peak returns VmHWM in bytes.
 func (p proc) peak() int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
@@ -114,7 +114,7 @@ func (p proc) peak() int64 {
 	return 0
 }
 
-// resetPeaks makes VmHWM start anew from what is resident now.
+// resetPeaks sets VmHWM to the memory that is resident now.
 func resetPeaks(roots []int) error {
 	all, err := family(roots)
 	if err != nil {

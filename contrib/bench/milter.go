@@ -15,14 +15,14 @@ import (
 
 // The MTA's side of the milter protocol, version 6, as Postfix speaks it.
 
-// patience is how long a milter may take for one answer.
+// patience bounds the wait for one answer of a milter.
 const patience = 60 * time.Second
 
 // maxReply bounds what a milter may send in one packet.
 const maxReply = 1 << 20
 
-// Bits of the protocol word: steps that are left out, and answers that are not
-// sent.
+// Bits of the protocol word: steps that the MTA leaves out, and answers that
+// the milter does not send.
 const (
 	noConnect = 1 << 0
 	noHelo    = 1 << 1
@@ -74,7 +74,7 @@ type answer struct {
 	data []byte
 }
 
-// goOn reports whether an answer lets the conversation go on.
+// goOn reports whether the conversation goes on after the answer.
 func (a answer) goOn() bool { return a.cmd == 'c' || a.cmd == 's' }
 
 var silence = answer{cmd: 'c'} // where a step is left out or not answered
@@ -87,8 +87,8 @@ type link struct {
 	protocol uint32
 	macros   [stages][]string
 	buf      []byte // of the last answer
-	// done says that the milter wants to see no more: of the message, or of the
-	// connection.
+	// doneMessage and doneConnection say that the milter wants to see no more
+	// of the message or of the connection.
 	doneMessage, doneConnection bool
 }
 
@@ -127,8 +127,8 @@ func dialMilter(path string) (*link, error) {
 	return l, nil
 }
 
-// dialUnix waits while the queue of the listening socket is full, as a
-// connect that blocks does.
+// dialUnix connects, and waits while the queue of the listening socket is full,
+// as a connect that blocks does.
 func dialUnix(path string) (net.Conn, error) {
 	end := time.Now().Add(patience)
 	for {
@@ -161,8 +161,8 @@ func (l *link) send(cmd byte, data ...[]byte) {
 	}
 }
 
-// receive flushes what was sent and reads the next packet that is not a sign
-// of progress. Its data is good until the next call.
+// receive flushes and returns the next packet that does not only report
+// progress. The packet's data is valid until the next call.
 func (l *link) receive() (answer, error) {
 	l.conn.SetDeadline(time.Now().Add(patience))
 	if err := l.w.Flush(); err != nil {
@@ -190,8 +190,8 @@ func (l *link) receive() (answer, error) {
 	}
 }
 
-// step sends the macros of a stage and a command, unless the milter left that
-// step out, and reads the answer, unless it sends none.
+// step sends the macros of a stage and a command, unless the milter left out
+// that step. It returns the answer, unless the milter sends none.
 func (l *link) step(no, nr uint32, macros []string, values map[string]string, cmd byte, data ...[]byte) (answer, error) {
 	if l.protocol&no != 0 {
 		return silence, nil
@@ -204,7 +204,7 @@ func (l *link) step(no, nr uint32, macros []string, values map[string]string, cm
 	return l.receive()
 }
 
-// define sends macros for a command; those without a value are left out.
+// define sends macros for a command, without those that have no value.
 func (l *link) define(cmd byte, macros []string, values map[string]string) {
 	var b []byte
 	for _, m := range macros {
@@ -219,11 +219,11 @@ func (l *link) define(cmd byte, macros []string, values map[string]string) {
 
 func cstring(s string) []byte { return append([]byte(s), 0) }
 
-// errTruncated is an edit that ends too early.
+// errTruncated is the error of an edit that ends too early.
 var errTruncated = errors.New("milter: truncated edit")
 
-// edit works one change into a header, and returns it. Only what the peers
-// use is known: add, insert, change and delete.
+// edit returns a header with one change applied. It knows the changes that the
+// peers use: add, insert, change and delete.
 func edit(fields []Field, a answer) ([]Field, error) {
 	data := a.data
 	index := 0

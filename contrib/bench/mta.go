@@ -2,7 +2,7 @@ package main
 
 import "strings"
 
-// Verdict is what the milters of a chain made of a message.
+// Verdict is the result of a message after the milters of a chain.
 type Verdict struct {
 	// Action is accept, reject, tempfail, discard or hold.
 	Action string
@@ -13,7 +13,7 @@ type Verdict struct {
 
 var actions = map[byte]string{'a': "accept", 'c': "accept", 'd': "discard", 'r': "reject", 't': "tempfail", '4': "tempfail"}
 
-// verdict makes one of an answer that does not let the conversation go on.
+// verdict returns the verdict of an answer that ends the conversation.
 func (a answer) verdict() *Verdict {
 	v := &Verdict{Action: actions[a.cmd], Text: strings.TrimRight(string(a.data), "\x00")}
 	if a.cmd == 'y' {
@@ -28,9 +28,10 @@ func (a answer) verdict() *Verdict {
 	return v
 }
 
-// session is one SMTP session of the MTA: a link to each milter of the chain.
-// As in Postfix, each envelope command goes to all of them before the next
-// one, and the content goes to one after the other, with its changes.
+// session is one SMTP session of the MTA, with a link to each milter of the
+// chain. As in Postfix, each envelope command goes to all milters before the
+// next command. The content goes to one milter after the other, each with the
+// changes of those before.
 type session struct {
 	links  []*link
 	client Client
@@ -93,7 +94,7 @@ func (s *session) message(c *Case, queueID string) (*Verdict, error) {
 	return v, nil
 }
 
-// envelope plays MAIL FROM, RCPT TO and DATA; a verdict ends the message.
+// envelope plays MAIL FROM, RCPT TO and DATA. A verdict ends the message.
 func (s *session) envelope(c *Case) (*Verdict, error) {
 	all := func(play func(l *link) (answer, error)) (*Verdict, error) {
 		for _, l := range s.links {
@@ -165,8 +166,8 @@ func (s *session) content(c *Case) (*Verdict, error) {
 	return v, nil
 }
 
-// show sends a message to its end and returns the first answer to that, or one
-// that came earlier and ends the message.
+// show sends the content of a message and returns the answer to its end, or an
+// earlier one that ends the message.
 func (s *session) show(l *link, c *Case, fields []Field) (answer, error) {
 	a, err := s.header(l, fields)
 	if err == nil && a.goOn() {
@@ -201,7 +202,7 @@ func (s *session) body(l *link, body []byte) (answer, error) {
 		n := min(len(body), 65535)
 		a, err := l.step(noBody, nrBody, onlyID, s.values, 'B', body[:n])
 		if err != nil || a.cmd != 'c' {
-			// 's' is "I have seen enough of it".
+			// With 's' the milter skips the rest.
 			return a, err
 		}
 		body = body[n:]

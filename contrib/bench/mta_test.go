@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scripted is a milter that answers by a script and notes what it is told.
+// scripted is a milter that answers by a script and records the commands.
 type scripted struct {
 	protocol uint32
 	answers  map[byte]string // command to the packets, such as "c" or "hName\x00v\x00|c"

@@ -18,18 +18,18 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// The benchmark runs in namespaces of its own: a network that is nothing but a
-// loopback, on which port 53 is free for our DNS server, a /etc/resolv.conf
-// that names it to those who cannot be told otherwise, and a process tree that
-// the kernel ends with its first process, so that nothing is left.
+// The benchmark runs in namespaces of its own. The network is only a loopback,
+// on which port 53 is free for our DNS server. /etc/resolv.conf names that
+// server to programs that have no setting for it. The kernel ends all processes
+// with the first one, so that none is left.
 
-// insideKey tells the second of the two processes who it is, and where the
-// first one has put the binaries.
+// insideKey marks the second of the two processes, and has the folder of the
+// binaries.
 const insideKey = "POSTVET_BENCH_BINARIES"
 
 // enter runs this program again, with the same arguments, in namespaces, and
 // returns its exit code. The caller's goroutine must be locked to its thread,
-// which is the one whose end would stop the child.
+// since the end of the thread stops the child.
 func enter(binaries string) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -68,9 +68,9 @@ func enter(binaries string) (int, error) {
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// furnish makes the namespaces what the benchmark needs; dir is a folder for
-// files of ours.
-func furnish(dir string) error {
+// setUp sets up the namespaces for the benchmark; dir is a folder for our
+// files.
+func setUp(dir string) error {
 	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("namespaces: mounts: %w", err)
 	}
@@ -126,8 +126,8 @@ func loopback() error {
 	return nil
 }
 
-// addNetwork gives lo, under the alias, a network: unlike other interfaces it
-// then has every address in it.
+// addNetwork adds a network to lo under the alias. Unlike other interfaces, lo
+// then has every address of the network.
 func addNetwork(fd int, alias string, n netip.Prefix) error {
 	for _, set := range []struct {
 		request uint
@@ -151,7 +151,7 @@ func addNetwork(fd int, alias string, n netip.Prefix) error {
 }
 
 // serveDNS starts the DNS server on 127.0.0.1:53. dnstest takes any free port,
-// so for that moment 53 is the only one that this network has to give.
+// so for that moment 53 is the only port that this network has.
 func serveDNS(zone string) (*dnstest.Server, error) {
 	const (
 		from   = "/proc/sys/net/ipv4/ip_unprivileged_port_start"

@@ -9,40 +9,41 @@ import (
 	"time"
 )
 
-// Load says how mail is played.
+// Load describes how mail is played.
 type Load struct {
 	Sessions int
 	// Messages bounds the number of messages, Limit the time.
 	Messages int
 	Limit    time.Duration
-	// Check compares verdicts with what the corpus expects.
+	// Check has the verdicts compared with the expected ones.
 	Check bool
 	// Delay is how long each DNS answer takes.
 	Delay time.Duration
 }
 
-// Outcome is what came of a load.
+// Outcome is the result of a load.
 type Outcome struct {
 	Messages int
 	Time     time.Duration
-	// Latencies are those of all messages, sorted: from the connection to the
-	// milters, or from MAIL FROM for later messages, to the verdict.
+	// Latencies are those of all messages, sorted. They are measured from the
+	// connection to the milters, or from MAIL FROM for later messages of a
+	// connection, to the verdict.
 	Latencies []time.Duration
-	// Excess are the latencies less the time that the message's chain of
-	// look-ups takes at least with nothing cached, sorted; without messages
-	// that share answers with others.
+	// Excess are the latencies less the least time of the message's chain of
+	// lookups with nothing cached, sorted. Messages that share answers with
+	// others are left out.
 	Excess []time.Duration
 	Wrong  int
 	Errors int
-	// Examples are a few of the wrong verdicts and errors.
+	// Examples has a few of the wrong verdicts and errors.
 	Examples []string
 	Actions  map[string]int
 }
 
 const maxExamples = 5
 
-// connections puts cases together, n to a connection, each with one client.
-// Clients with fewer messages send theirs again; n of 1 keeps the order.
+// connections groups cases, n to a connection, each with one client. A client
+// with fewer messages sends its own again. With n = 1 the order stays.
 func connections(cases []Case, n int) [][]*Case {
 	var all [][]*Case
 	if n <= 1 {
@@ -70,7 +71,7 @@ func connections(cases []Case, n int) [][]*Case {
 	return all
 }
 
-// play plays connections, over and over until the load's end, against a chain
+// play plays connections again and again until the load's end, against a chain
 // of milters at unix sockets.
 func play(ctx context.Context, chain []string, conns [][]*Case, l Load) *Outcome {
 	ctx, cancel := context.WithTimeout(ctx, l.Limit)

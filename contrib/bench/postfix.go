@@ -22,8 +22,8 @@ import (
 const postfixSessions = 8
 
 // throughPostfix measures a real Postfix without and with the contestants. Each
-// client connects from its own address, whose name Postfix looks up, and what
-// is accepted is thrown away.
+// client connects from its own address, whose name Postfix looks up. Accepted
+// mail is discarded.
 func (b *bench) throughPostfix(ctx context.Context) error {
 	if m := realmta.MissingPostfix(); len(m) > 0 {
 		b.report.Missing["Postfix"] = fmt.Sprintf("it needs %s; %s", strings.Join(m, ", "), realmta.HowToInstall)

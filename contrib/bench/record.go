@@ -13,7 +13,7 @@ type Cell struct {
 	PerConnection int  `json:"per_connection"`
 }
 
-// Record is what one contestant did in one cell and one round.
+// Record is the result of one contestant in one cell and one round.
 type Record struct {
 	Contestant string `json:"contestant"`
 	Round      int    `json:"round"`
@@ -26,17 +26,17 @@ type Record struct {
 	P90       float64 `json:"p90_ms"`
 	P99       float64 `json:"p99_ms"`
 	Max       float64 `json:"max_ms"`
-	ExcessP50 float64 `json:"excess_p50_ms"` // over the chain of look-ups
+	ExcessP50 float64 `json:"excess_p50_ms"` // over the chain of lookups
 	PeakMB    float64 `json:"peak_mb"`
 	Queries   float64 `json:"dns_queries_per_message"`
 	Wrong     int     `json:"wrong_verdicts"`
 	Errors    int     `json:"errors"`
-	// Actions counts the verdicts by what they lead to.
+	// Actions counts the verdicts by their action.
 	Actions  map[string]int `json:"actions"`
 	Examples []string       `json:"examples,omitempty"` // of wrong verdicts and errors
 }
 
-// Report is all of a run.
+// Report is the result of a run.
 type Report struct {
 	Started  time.Time         `json:"started"`
 	Machine  string            `json:"machine"`
@@ -44,8 +44,8 @@ type Report struct {
 	Options  map[string]any    `json:"options"`
 	Versions map[string]string `json:"versions"`
 	Missing  map[string]string `json:"missing"`
-	// Failed tells of contestants that did not start, or ended while they were
-	// measured; a failed round has no records, or fewer.
+	// Failed has the contestants that did not start or that ended while they
+	// were measured. A failed round has fewer records or none.
 	Failed  map[string][]string `json:"failed"`
 	Records []Record            `json:"records,omitempty"`
 	Postfix []PostfixRecord     `json:"postfix,omitempty"`
@@ -53,7 +53,8 @@ type Report struct {
 	Aims    []Aim               `json:"aims,omitempty"`
 }
 
-// PostfixRecord is what a real Postfix did with one contestant in one round.
+// PostfixRecord is the result of a real Postfix with one contestant in one
+// round.
 type PostfixRecord struct {
 	Contestant string  `json:"contestant"`
 	Round      int     `json:"round"`
@@ -70,7 +71,7 @@ type PostfixRecord struct {
 	Example    string  `json:"example,omitempty"` // of what was wrong
 }
 
-// MemoryRecord is what Postvet held in one of the memory checks.
+// MemoryRecord is Postvet's memory in one of the checks.
 type MemoryRecord struct {
 	Check    string  `json:"check"`
 	BeforeMB float64 `json:"before_mb"` // resident, idle
@@ -82,8 +83,8 @@ type MemoryRecord struct {
 // usage is what the processes of a contestant have used so far.
 type usage struct {
 	cpu time.Duration // user and system, with children that ended
-	// peak is the sum of the processes' peaks of resident memory. Pages that
-	// they share count in each.
+	// peak is the sum of the processes' peaks of resident memory. Shared pages
+	// count in each process.
 	peak int64
 }
 

@@ -29,8 +29,8 @@ func median(values []float64) float64 {
 	return (v[n/2-1] + v[n/2]) / 2
 }
 
-// spread is half the distance between the least and the greatest value, in
-// percent of the median: what stands behind a "±".
+// spread returns half the distance between the least and the greatest value, in
+// percent of the median: the number behind "±".
 func spread(values []float64) float64 {
 	m := median(values)
 	if len(values) < 2 || m == 0 {

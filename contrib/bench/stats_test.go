@@ -67,7 +67,7 @@ func TestReport(t *testing.T) {
 		{Contestant: "postvet", Cell: busy, CPU: .4, PerSecond: 500},
 		{Contestant: "postvet", Cell: cold, P50: 40, ExcessP50: 2},
 	}}
-	r.judge()
+	r.compare()
 	got := map[string]bool{}
 	for _, a := range r.Aims {
 		got[a.Text] = a.met()
@@ -76,7 +76,7 @@ func TestReport(t *testing.T) {
 		"CPU per message, Rspamd / Postvet (warm, 8 sessions)": true,
 		"messages/s, Postvet / Rspamd":                         true,
 		"cold p50, Postvet / Rspamd (1 session)":               true,
-		"cold: p50 of latency less the chain of look-ups, ms":  true,
+		"cold: p50 of latency less the chain of lookups, ms":   true,
 		"wrong verdicts and errors of Postvet":                 true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

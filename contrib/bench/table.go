@@ -9,7 +9,7 @@ import (
 // contestantNames are the contestants in the order of the table.
 var contestantNames = []string{"postvet", "rspamd", "opendkim+opendmarc", "pyspf+opendkim+opendmarc", "go-milter+work", "go-milter", "libmilter", "blind-libmilter"}
 
-// cells lists the cells of the records in the order of their first record.
+// cells returns the cells of the records in the order of their first record.
 func cells(rs []Record) []Cell {
 	var all []Cell
 	for i := range rs {
@@ -32,7 +32,7 @@ func cells(rs []Record) []Cell {
 	return all
 }
 
-// of picks the records of a contestant in a cell, one per round.
+// of returns the records of a contestant in a cell, one per round.
 func of(rs []Record, name string, c Cell) []Record {
 	var all []Record
 	for i := range rs {
@@ -43,7 +43,7 @@ func of(rs []Record, name string, c Cell) []Record {
 	return all
 }
 
-// figures takes one figure of each record.
+// figures returns one figure of each record.
 func figures(rs []Record, f func(*Record) float64) []float64 {
 	all := make([]float64, len(rs))
 	for i := range rs {
@@ -89,7 +89,7 @@ func (r *Report) table(w io.Writer) {
 	r.examples(w)
 }
 
-// names are the contestants in the order of their first record.
+// names returns the contestants in the order of their first record.
 func (r *Report) names() []string {
 	var all []string
 	for i := range r.Records {
@@ -105,7 +105,8 @@ func (r *Report) names() []string {
 	return all
 }
 
-// examples prints a few of what was wrong, each text once per contestant.
+// examples prints a few errors and wrong verdicts, each text once per
+// contestant.
 func (r *Report) examples(w io.Writer) {
 	for _, name := range r.names() {
 		var seen []string

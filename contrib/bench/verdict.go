@@ -13,8 +13,8 @@ type result struct {
 	properties    string // "smtp.mailfrom header.from", each once
 }
 
-// parseResults reads a field as far as the check needs it: comments and quoted
-// strings are skipped, what is between semicolons is one result.
+// parseResults reads a field as far as the check needs it. It skips comments
+// and quoted strings, and takes each part between semicolons for one result.
 func parseResults(value string) []result {
 	var plain strings.Builder
 	depth, quoted := 0, false
@@ -56,8 +56,8 @@ func parseResults(value string) []result {
 	return all
 }
 
-// wrong says what is wrong with a verdict; "" if nothing is. A refused message
-// shows no results, so that only the refusal counts.
+// wrong returns what is wrong with a verdict; "" if nothing is. A refused
+// message shows no results, so only the refusal counts.
 func wrong(c *Case, v *Verdict) string {
 	w := c.Want
 	switch {
@@ -85,11 +85,11 @@ func wrong(c *Case, v *Verdict) string {
 	return w.differs(c, rs)
 }
 
-// differs compares results with what is expected.
+// differs returns how results differ from the expected ones.
 func (w Expect) differs(c *Case, rs []result) string {
 	spf := values(rs, "spf", func(r result) bool { return strings.Contains(r.properties, "smtp.mailfrom") })
 	if len(spf) == 0 || c.MailFrom == "" {
-		// Without a sender the identity is the HELO name.
+		// Without a sender, the identity is the HELO name.
 		spf = values(rs, "spf", nil)
 	}
 	if !slices.Contains(spf, w.SPF) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// zone is the master-file text that answers for the corpus.
+// zone is the text of a zone file with the records of the corpus.
 type zone struct{ strings.Builder }
 
 func newZone() *zone {
@@ -35,7 +35,7 @@ func (z *zone) host(c Client) {
 	fmt.Fprintf(z, "%s.%s.%s.%s.in-addr.arpa. PTR %s.\n", o[3], o[2], o[1], o[0], c.Host)
 }
 
-// addProviders adds those that send for others, and the forwarders.
+// addProviders adds the providers that send for others, and the forwarders.
 func (z *zone) addProviders() {
 	for p := range providers {
 		name := fmt.Sprintf("provider%d.net", p)
@@ -93,7 +93,7 @@ func (z *zone) addDomain(r *rand.Rand, d *domain) {
 	}
 }
 
-// provider is the domain that an outbound host belongs to.
+// provider returns the domain that an outbound host belongs to.
 func provider(c Client) string {
 	_, name, _ := strings.Cut(c.Host, ".")
 	return name

@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// sample is a message to send, and what should come of it.
+// sample is a message with its expected fate.
 type sample struct {
 	name   string // the local part of its addresses
 	sent   string // in a person's words
@@ -63,7 +63,7 @@ func cases() []sample {
 			code: "250", rule: "dmarc-quarantine", fate: held,
 		},
 		{
-			name: "forged", sent: "a spoof of " + realmta.Watch + " (p=none) that brings a forged Authentication-Results of ours, and a foreign one",
+			name: "forged", sent: "a spoof of " + realmta.Watch + " (p=none) that brings a forged Authentication-Results in our name, and a foreign one",
 			client: realmta.Stranger, domain: realmta.Watch,
 			fields: []string{forged, "Authentication-Results: relay.example; spf=pass"},
 			code:   "250", rule: "dmarc-none", field: "dmarc=fail", fate: inbox, gone: forged, kept: "Authentication-Results: relay.example; spf=pass",
@@ -86,13 +86,13 @@ func cases() []sample {
 	}
 }
 
-// row is what became of a sample.
+// row is the result of a sample.
 type row struct {
 	mta, sent, answer, decision, why string
 	problem                          string // "" if all was as expected
 }
 
-// play sends a sample and collects what became of it.
+// play sends a sample and returns its result.
 func play(ctx context.Context, s *realmta.Site, c sample) (r row) {
 	r = row{mta: s.Name(), sent: c.sent}
 	var problems []string
@@ -146,7 +146,7 @@ func play(ctx context.Context, s *realmta.Site, c sample) (r row) {
 	return r
 }
 
-// message writes the sample.
+// message returns the message of a sample.
 func (c sample) message(zone *realmta.Zone, from, rcpt string) ([]byte, error) {
 	lines := append(append([]string(nil), c.fields...),
 		"From: "+from, "To: "+rcpt, "Subject: "+c.name, "Date: "+time.Now().Format(time.RFC1123Z),
@@ -158,7 +158,8 @@ func (c sample) message(zone *realmta.Zone, from, rcpt string) ([]byte, error) {
 	return zone.Sign(msg, c.domain, realmta.Selector, "relaxed/relaxed")
 }
 
-// deliver speaks SMTP and returns the first reply that is not a yes.
+// deliver sends by SMTP and returns the first reply that is not positive, or
+// the last one.
 func deliver(ctx context.Context, s *realmta.Site, client, from, rcpt string, msg []byte) (realmta.Reply, error) {
 	c, err := realmta.Dial(ctx, client, s.Addr())
 	if err != nil {
@@ -174,7 +175,7 @@ func deliver(ctx context.Context, s *realmta.Site, client, from, rcpt string, ms
 	return c.Send(from, []string{rcpt}, msg)
 }
 
-// reasons puts the evidence of Postvet's log line into words.
+// reasons returns the evidence of Postvet's log line in words.
 func reasons(d realmta.Decision) string {
 	dkim := strings.Join(d.DKIM, ", ")
 	if dkim == "" {
@@ -183,7 +184,7 @@ func reasons(d realmta.Decision) string {
 	return fmt.Sprintf("%s. DMARC: %s. SPF: %s. DKIM: %s.", d.Rule, d.DMARC, strings.Join(d.SPF, ", "), dkim)
 }
 
-// look finds the message where it should be, and checks what arrived.
+// look looks for the message where it should be, and checks it.
 func look(ctx context.Context, s *realmta.Site, c sample, rcpt string) (problem, seen string) {
 	switch c.fate {
 	case held:

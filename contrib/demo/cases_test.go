@@ -8,12 +8,12 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// nameOnly is an MTA that nobody gets to talk to.
+// nameOnly is an MTA without any function.
 type nameOnly struct{ realmta.MTA }
 
 func (nameOnly) Name() string { return "Postfix" }
 
-// TestPlayTells plays a sample that cannot even be written: the row says so.
+// TestPlayTells plays a sample that cannot be made: the row says so.
 func TestPlayTells(t *testing.T) {
 	t.Parallel()
 	zone, err := realmta.NewZone()

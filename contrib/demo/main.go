@@ -75,7 +75,7 @@ func run(logs bool) int {
 	return 0
 }
 
-// missing says what is not there, a line per MTA.
+// missing returns what is missing, one line per MTA.
 func missing() string {
 	var b strings.Builder
 	for _, mta := range []string{"Postfix", "Sendmail"} {
@@ -89,8 +89,8 @@ func missing() string {
 // dnsTimeout is how long Postvet waits for the one domain whose DNS is silent.
 const dnsTimeout = 3 * time.Second
 
-// demonstrate plays all messages against both MTAs. It returns the rows so far
-// also if it could not go on.
+// demonstrate plays all messages against both MTAs. It returns the rows so far,
+// also if it cannot go on.
 func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 	progress := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	progress("building postvet")

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// columns are the table's heads and widths: 120 characters in all.
+// columns has the titles and widths of the columns: 120 characters in all.
 var columns = []struct {
 	head  string
 	width int
 }{{"sent", 27}, {"MTA", 8}, {"the MTA answered", 29}, {"decision", 10}, {"why", 42}}
 
-// printTable prints the rows, those of one sample below each other, with the
-// cells wrapped.
+// printTable prints the rows with wrapped cells, those of one sample below each
+// other.
 func printTable(w io.Writer, rows []row) {
 	var order []string
 	of := map[string][]row{}
@@ -47,7 +47,7 @@ func printTable(w io.Writer, rows []row) {
 	fmt.Fprintln(w, strings.Join(rule, " "))
 }
 
-// printRow prints one row over as many lines as its longest cell needs.
+// printRow prints one row on as many lines as its longest cell needs.
 func printRow(w io.Writer, cells []string) {
 	var wrapped [][]string
 	lines := 0

@@ -43,7 +43,8 @@ func TestPrintTable(t *testing.T) {
 			t.Errorf("%d characters: %q", len(line), line)
 		}
 	}
-	// Both answers to one message stand together, and what went wrong is marked.
+	// The answers of both MTAs to one message stand together, and a failure is
+	// marked.
 	one, two := strings.Index(got, "250 yes"), strings.Index(got, "550 no")
 	if one < 0 || two < 0 || one > two || !strings.Contains(got[two:], "NOT AS EXPECTED") || strings.Contains(got[:two], "NOT AS EXPECTED") {
 		t.Errorf("table:\n%s", got)

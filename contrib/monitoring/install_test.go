@@ -12,7 +12,7 @@ import (
 )
 
 // TestInstall runs install.sh, and with it contrib/apt.sh, with an apt and a
-// dpkg of ours.
+// dpkg of the test.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	const (
@@ -38,7 +38,8 @@ func TestInstall(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			bin, dir := t.TempDir(), t.TempDir()
-			// Nothing else is in PATH: no Prometheus of this machine's either.
+			// Nothing else is in PATH, so that this machine's Prometheus is not
+			// found either.
 			for _, name := range []string{"cat", "chmod", "dirname", "mkdir", "mktemp", "mv", "rm", "rmdir"} {
 				file, err := exec.LookPath(name)
 				if err != nil {

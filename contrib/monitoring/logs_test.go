@@ -15,14 +15,14 @@ import (
 	"testing"
 )
 
-// TestLogsAreDocumented compares LOGS.md with the source: every line with its
-// level, and every key, stands there, and nothing that is not logged does.
+// TestLogsAreDocumented compares LOGS.md with the source. LOGS.md has every
+// line with its level, and every key, and nothing that is not logged.
 func TestLogsAreDocumented(t *testing.T) {
 	t.Parallel()
 	lines, keys := documented(t)
 	logged, used := map[string]string{}, map[string]string{}
-	for _, room := range []string{"cmd/postvet", "filter", "dnscache"} {
-		err := filepath.WalkDir(filepath.Join("../..", room), func(path string, d fs.DirEntry, err error) error {
+	for _, folder := range []string{"cmd/postvet", "filter", "dnscache"} {
+		err := filepath.WalkDir(filepath.Join("../..", folder), func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil || !d.IsDir():
 				return err
@@ -66,7 +66,7 @@ func TestLogsAreDocumented(t *testing.T) {
 	}
 }
 
-// ofEveryLine are the keys that the logger itself writes.
+// ofEveryLine are the keys that the logger writes itself.
 var ofEveryLine = []string{"time", "level", "logger", "msg"}
 
 var (
@@ -74,7 +74,7 @@ var (
 	rowOfKeys = regexp.MustCompile("(?m)^\\| (`[a-z_]+`(?:, `[a-z_]+`)*) \\|")
 )
 
-// documented reads the tables: "level text" of each line, and the keys.
+// documented returns "level text" of each line of the tables, and the keys.
 func documented(t *testing.T) (lines, keys []string) {
 	t.Helper()
 	b, err := os.ReadFile("LOGS.md")
@@ -96,8 +96,9 @@ func keysOf(table string) (keys []string) {
 	return keys
 }
 
-// checkMessageLine compares a real line of a message with its table: it has the
-// keys that stand there and no others. What is there only sometimes says so.
+// checkMessageLine compares a real line of a message with its table. The line
+// has the documented keys and no others. The rows of optional keys say "only
+// if".
 func checkMessageLine(t *testing.T, line string) {
 	t.Helper()
 	b, err := os.ReadFile("LOGS.md")
@@ -125,7 +126,7 @@ func checkMessageLine(t *testing.T, line string) {
 	}
 }
 
-// readPackage notes what a package that knows the logger logs, and where.
+// readPackage records what a package logs, and where.
 func readPackage(dir string, lines, keys map[string]string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
@@ -202,7 +203,8 @@ func readSource(set *token.FileSet, f *ast.File, makers []string, lines, keys ma
 	})
 }
 
-// callee is what is called: "zap", "String" of zap.String(...).
+// callee returns the function that is called: "zap", "String" for
+// zap.String(...).
 func callee(call *ast.CallExpr) (from, name string) {
 	if id, ok := call.Fun.(*ast.Ident); ok {
 		return "", id.Name
@@ -221,8 +223,8 @@ func selector(e ast.Expr) (from, name string) {
 	return from, s.Sel.Name
 }
 
-// literal is a text that stands in the source; where fmt.Sprintf puts something
-// into it, KEY stands for that.
+// literal returns a text of the source, with KEY for each value that
+// fmt.Sprintf inserts.
 func literal(e ast.Expr) (text string, ok bool) {
 	if call, isCall := e.(*ast.CallExpr); isCall {
 		if from, name := callee(call); from != "fmt" || name != "Sprintf" {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// dashboard is what is of interest here.
+// dashboard is the part of dashboard.json that the test looks at.
 type dashboard struct {
 	Title      string
 	Panels     []panel
@@ -47,12 +47,13 @@ func readDashboard(t *testing.T) dashboard {
 	return d
 }
 
-// filled is an expression with Grafana's variables replaced.
+// filled returns an expression with Grafana's variables replaced.
 func filled(expr string) string {
 	return strings.NewReplacer("$__rate_interval", "20s", "$instance", ".*", "$job", ".*").Replace(expr)
 }
 
-// TestDashboard: panels have room, names and queries for the chosen instances.
+// TestDashboard checks that no panel lies over another, and that all have names
+// and queries for the chosen instances.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	d := readDashboard(t)
@@ -86,8 +87,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestAlertRules has promtool check the rules, and play the scenarios in which
-// each alert fires, and the one in which none does.
+// TestAlertRules has promtool check the rules and run the scenarios: in all but
+// one an alert fires.
 func TestAlertRules(t *testing.T) {
 	t.Parallel()
 	promtool := tool(t, "promtool")
@@ -117,9 +118,9 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// TestPrometheus lets a real Prometheus scrape a running postvet while mail
-// comes in: every query of the dashboard returns data, every rule evaluates, and
-// every metric that one names is there.
+// TestPrometheus has a real Prometheus scrape a running postvet while mail
+// comes in. Every query of the dashboard returns data, every rule is evaluated,
+// and every metric in a rule exists.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	tool(t, "prometheus")
@@ -150,7 +151,7 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	for _, v := range d.Templating.List {
-		// label_values(metric, label) is Grafana's own.
+		// label_values(metric, label) is a function of Grafana.
 		if metric, _, ok := strings.Cut(strings.TrimPrefix(v.Definition, "label_values("), ","); ok {
 			asked[metric] = "variable " + v.Name
 		}
@@ -194,7 +195,7 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 
-	// One that is easily brought about: a reload is refused.
+	// An alert that is easy to cause: a reload is refused.
 	s.write(t, "mode = \"nonsense\"\n")
 	if err := s.proc.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
@@ -205,10 +206,10 @@ func TestPrometheus(t *testing.T) {
 	})
 }
 
-// rule is one that Prometheus has loaded.
+// rule is a rule that Prometheus has loaded.
 type rule struct{ Name, Query, Health, LastError, State, Type string }
 
-// rules waits until each was evaluated.
+// rules waits until each rule was evaluated.
 func (p *prometheus) rules(t *testing.T) []rule {
 	t.Helper()
 	var all []rule

@@ -21,8 +21,9 @@ import (
 	"github.com/postvet/postvet/contrib/child"
 )
 
-// tool finds a program of Debian's package prometheus, where install.sh unpacked
-// it or in PATH. Where it is not it skips the test, and says why.
+// tool returns a program of Debian's package prometheus, either from where
+// install.sh unpacked it or from PATH. It skips the test if there is none, and
+// says why.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	if testing.Short() {
@@ -48,7 +49,7 @@ func tool(t *testing.T, name string) string {
 // patience bounds each wait. It only guards against waiting for ever.
 const patience = 2 * time.Minute
 
-// program is one that runs beside the test, and what it writes.
+// program is a program that runs beside the test, with its log.
 type program struct {
 	t    *testing.T
 	proc *child.Process
@@ -78,7 +79,7 @@ func start(t *testing.T, name string, args ...string) *program {
 	return p
 }
 
-// line waits for a line that holds a text.
+// line waits for a line that holds a text, and returns it.
 func (p *program) line(text string) string {
 	p.t.Helper()
 	line, err := p.log.Await(patience, p.proc.Done(), func(line string) bool { return strings.Contains(line, text) })
@@ -103,7 +104,7 @@ func (p *program) after(line, text string) string {
 	return rest
 }
 
-// eventually asks again until there is no error.
+// eventually repeats a check until it succeeds.
 func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
 	var err error
@@ -115,10 +116,10 @@ func eventually(t *testing.T, what string, ask func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// prometheus is a running one.
+// prometheus is a running Prometheus.
 type prometheus struct{ base string }
 
-// startPrometheus scrapes a target twice a second.
+// startPrometheus starts one that scrapes a target twice a second.
 func startPrometheus(t *testing.T, target string) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
@@ -168,7 +169,7 @@ type sample struct {
 	Value  [2]any
 }
 
-// errNoData tells a query without result from one that cannot be evaluated.
+// errNoData is the error of a query without a result.
 var errNoData = errors.New("no data")
 
 // query evaluates an expression now.

@@ -66,11 +66,11 @@ func (s *service) write(t *testing.T, text string) {
 	}
 }
 
-// message is the first line about a message.
+// message returns the first line about a message.
 func (s *service) message() string { return s.line(`"msg":"message"`) }
 
-// deliver plays an MTA that hands over one message of good.example, all at once,
-// and returns the code of the last reply.
+// deliver sends one message of good.example as an MTA does, all at once, and
+// returns the code of the last reply.
 func (s *service) deliver(client string) (verdict byte, err error) {
 	conn, err := net.DialTimeout("tcp", s.milter, patience)
 	if err != nil {

@@ -20,9 +20,9 @@ const (
 	mailbox = "/var/mail/carol"
 )
 
-// TestBooted installs the package on a running system without Postfix, then
-// Postfix, wires both with the package's own example, and upgrades, restarts
-// and removes it while mail comes in.
+// TestBooted installs the package on a running system without Postfix, and then
+// Postfix. It connects both with the package's own example, and upgrades,
+// restarts and removes the package while mail comes in.
 func TestBooted(t *testing.T) {
 	t.Parallel()
 	root := scratch(t)
@@ -34,7 +34,7 @@ func TestBooted(t *testing.T) {
 	}
 	confined(t, m)
 
-	// The admin's own name, and a DNS that fails at once.
+	// A name that the admin has set, and a DNS that fails at once.
 	edit(t, root, "authserv_id = \""+ownName+"\"\n[exempt]\naddresses = []\n")
 	text := m.run(t, "cat", conffile)
 	text = strings.Replace(text, "[dns]\n", "[dns]\nresolvers = [\"127.0.0.1:53\"]\n", 1)
@@ -75,7 +75,7 @@ systemctl restart postvet postfix`)
 		eventually(t, "mail goes on", func() bool { return l.count() > n+10 })
 	}
 	reloads(t, m)
-	// With that bad configuration still there, another version is installed.
+	// Another version is installed while the bad configuration is still there.
 	before = m.property(t, "postvet.service", "MainPID")
 	if said := m.run(t, "dpkg", "--force-unsafe-io", "--force-confold", "-i", bring(t, root, deb(t, first))); !strings.Contains(said, "the old version goes on running") {
 		t.Errorf("dpkg does not say that the service was not restarted:\n%s", said)
@@ -88,7 +88,7 @@ systemctl restart postvet postfix`)
 	eventually(t, "mail goes on", func() bool { return l.count() > n+10 })
 	cancel()
 	l.senders.Wait()
-	l.judge(t)
+	l.check(t)
 
 	m.run(t, "dpkg", "-P", "postvet")
 	if got := m.run(t, "sh", "-c", "ls -d /run/postvet /var/spool/postfix/postvet /etc/postvet /var/lib/postvet 2>/dev/null; systemctl list-units --all --plain --no-legend 'postvet*'"); got != "" {
@@ -97,7 +97,7 @@ systemctl restart postvet postfix`)
 }
 
 // reloads has systemd reload the service, with a good configuration and with a
-// bad one, which must be refused while the service goes on.
+// bad one. The bad one must be refused while the service goes on.
 func reloads(t *testing.T, m *machine) {
 	t.Helper()
 	before := m.property(t, "postvet.service", "MainPID")
@@ -124,8 +124,8 @@ func active(t *testing.T, m *machine) {
 	}
 }
 
-// confined checks what the kernel says of the running process: what it may do,
-// and how exactly it is woken.
+// confined checks what the kernel allows the running process, and how exact its
+// timers are.
 func confined(t *testing.T, m *machine) {
 	t.Helper()
 	status := m.run(t, "sh", "-c", "cat /proc/$(systemctl show --value -p MainPID postvet)/status")
@@ -142,7 +142,7 @@ func confined(t *testing.T, m *machine) {
 	}
 }
 
-// inflow are senders that try again until each message is taken.
+// inflow is a set of senders that try again until each message is accepted.
 type inflow struct {
 	m       *machine
 	senders sync.WaitGroup
@@ -212,8 +212,8 @@ var (
 	ownField  = regexp.MustCompile(`(?m)^Authentication-Results: ` + regexp.QuoteMeta(ownName) + `;`)
 )
 
-// judge compares what was answered with what lies in the mailbox.
-func (l *inflow) judge(t *testing.T) {
+// check compares the replies with the mailbox.
+func (l *inflow) check(t *testing.T) {
 	t.Helper()
 	for _, err := range l.failures {
 		t.Error(err)

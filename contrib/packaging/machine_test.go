@@ -20,7 +20,7 @@ import (
 )
 
 // machine is a scratch Debian that runs with systemd as its first process, in
-// namespaces of its own: its network is its own loopback alone.
+// namespaces of its own. Its network is only a loopback.
 type machine struct {
 	root string
 	pid  int // of its first process
@@ -45,8 +45,8 @@ func boot(t *testing.T, root string) *machine {
 	}
 	t.Cleanup(func() { m.stop(t) })
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		// The first child is another one, still outside, where a command would mean
-		// this system; it ends when it has made the machine.
+		// The first child is still outside of the machine, where a command
+		// would change this system. It ends when it has made the machine.
 		if pid := onlyChild(m.proc.Pid()); pid != 0 && inside(pid) {
 			m.pid = pid
 			out, _ := m.command(t.Context(), "systemctl", "is-system-running").Output()
@@ -72,7 +72,7 @@ func (m *machine) journal(t *testing.T) {
 	}
 }
 
-// onlyChild is the one child of a process, 0 while it has none.
+// onlyChild returns the one child of a process, 0 while there is none.
 func onlyChild(pid int) int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
@@ -82,8 +82,8 @@ func onlyChild(pid int) int {
 	return n
 }
 
-// inside tells whether a process is the first one of another namespace of
-// process ids than ours.
+// inside reports whether a process is the first one of a namespace of process
+// ids other than ours.
 func inside(pid int) bool {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(b)) {
@@ -95,7 +95,7 @@ func inside(pid int) bool {
 	return false
 }
 
-// TestInside: of two children, one is in a namespace.
+// TestInside has two children, one of them in a namespace.
 func TestInside(t *testing.T) {
 	t.Parallel()
 	for _, flags := range []uintptr{0, syscall.CLONE_NEWPID} {
@@ -153,14 +153,14 @@ func (m *machine) run(t *testing.T, argv ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// property is a property of a unit.
+// property returns a property of a unit.
 func (m *machine) property(t *testing.T, unit, name string) string {
 	t.Helper()
 	return m.run(t, "systemctl", "show", "--value", "-p", name, unit)
 }
 
-// onNetwork calls f on a thread that is in the machine's network; what f opens
-// there stays there.
+// onNetwork calls f on a thread in the machine's network. Sockets that f opens
+// stay there.
 func (m *machine) onNetwork(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -181,7 +181,7 @@ func (m *machine) onNetwork(f func() error) error {
 	return <-done
 }
 
-// eventually waits for what the machine does in its own time.
+// eventually waits until the machine has done something.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {

@@ -1,9 +1,9 @@
 //go:build linux
 
-// Package packaging_test builds the Debian package and looks into it; installs,
-// upgrades and removes it in a scratch Debian; and boots one with systemd and
-// Postfix. The last two are "make package-test": they need root, debootstrap
-// and systemd-nspawn, and the network the first time.
+// Package packaging_test builds the Debian package and looks into it. It
+// installs, upgrades and removes the package in a scratch Debian, and boots one
+// with systemd and Postfix. The last two are "make package-test": they need
+// root, debootstrap and systemd-nspawn, and the network the first time.
 package packaging_test
 
 import (
@@ -21,13 +21,13 @@ import (
 	"testing"
 )
 
-// The versions that are built: one, and the next.
+// Two versions are built, one after the other in time.
 const (
 	first  = "1.0.0"
 	second = "1.1.0"
 )
 
-// built are the packages by version, made when they are first asked for.
+// built has the packages by version, made on first use.
 var built = struct {
 	dir  string
 	file map[string]func() (string, error)
@@ -75,8 +75,8 @@ func deb(t *testing.T, version string) string {
 	return file
 }
 
-// tools skips the test where one is missing; "make package-test" and CI do not
-// let it.
+// tools skips the test where a program is missing, except in "make
+// package-test" and CI, where it fails.
 func tools(t *testing.T, names ...string) {
 	t.Helper()
 	for _, n := range names {
@@ -98,7 +98,7 @@ func output(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// unpacked is the content of the first version.
+// unpacked returns a folder with the content of the first version.
 func unpacked(t *testing.T) string {
 	t.Helper()
 	file := deb(t, first)
@@ -152,7 +152,8 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// TestBinary checks that it needs nothing of the machine and knows its version.
+// TestBinary checks that the binary needs nothing of the machine and knows its
+// version.
 func TestBinary(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(unpacked(t), "usr/bin/postvet")
@@ -199,7 +200,7 @@ cd "$1" && SOURCE_DATE_EPOCH=1795600574 VERSION=1.0.0 contrib/packaging/build.sh
 	}
 }
 
-// TestScripts reads what is run as root, by dpkg and by make.
+// TestScripts checks the scripts that dpkg and make run as root.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	shells := []string{"sh"}
@@ -219,7 +220,7 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestManPages has mandoc read the pages of the real program.
+// TestManPages has mandoc check the pages of the real program.
 func TestManPages(t *testing.T) {
 	t.Parallel()
 	tools(t, "mandoc")
@@ -234,10 +235,10 @@ func TestManPages(t *testing.T) {
 	}
 }
 
-// TestLintian has Debian's own checker read the package. What it says to
-// packages of the archive alone is overridden in lintian-overrides; that there
-// is no script for another init is so. In a binary of that size it finds words
-// that nobody wrote.
+// TestLintian has Debian's own checker read the package. lintian-overrides has
+// the remarks that concern only packages of the archive. There is no script for
+// another init system by intent. In so large a binary lintian finds misspelt
+// words that nobody wrote.
 func TestLintian(t *testing.T) {
 	t.Parallel()
 	tools(t, "lintian")
@@ -253,8 +254,8 @@ func TestLintian(t *testing.T) {
 	}
 }
 
-// maxExposure bounds what "systemd-analyze security" says of the service; 10 is
-// a service without any protection.
+// maxExposure bounds the exposure of the service by "systemd-analyze security";
+// 10 is a service without any protection.
 const maxExposure = 1.5
 
 func TestUnits(t *testing.T) {
@@ -272,7 +273,7 @@ func TestUnits(t *testing.T) {
 		t.Errorf("exposure %.1f, want at most %.1f\n%s", exposure, maxExposure, out)
 	}
 
-	// Verify looks for the programs that units name: all of ours are here.
+	// "verify" looks for the programs that units name; the package has all of ours.
 	root := unpacked(t)
 	units := filepath.Join(root, "usr/lib/systemd/system")
 	err := filepath.WalkDir(units, func(p string, d fs.DirEntry, err error) error {
@@ -293,7 +294,7 @@ func TestUnits(t *testing.T) {
 		t.Fatalf("units %v", files)
 	}
 	said, err := exec.CommandContext(t.Context(), "systemd-analyze", append([]string{"verify", "--man=no"}, files...)...).CombinedOutput()
-	// Other units of this machine are none of ours.
+	// It also names other units of this machine.
 	for line := range strings.Lines(string(said)) {
 		if strings.Contains(line, "postvet") {
 			t.Errorf("systemd-analyze verify: %s", line)

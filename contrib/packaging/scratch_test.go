@@ -32,7 +32,7 @@ func scratch(t *testing.T) string {
 	return dir
 }
 
-// TestScratchFails has a step of scratch.sh fail: nothing may be kept for the
+// TestScratchFails has a step of scratch.sh fail. Nothing may be kept for the
 // next time.
 func TestScratchFails(t *testing.T) {
 	t.Parallel()
@@ -61,7 +61,7 @@ func TestScratchFails(t *testing.T) {
 	}
 }
 
-// in runs a command inside of a root without a running system.
+// in runs a command in a root without a running system.
 func in(t *testing.T, root string, argv ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "chroot", append([]string{root}, argv...)...)
@@ -101,8 +101,8 @@ func edit(t *testing.T, root, lines string) {
 	}
 }
 
-// changed is the second version with another configuration file in it, as a
-// release has that explains a new key.
+// changed returns the second version with another configuration file, as in a
+// release that explains a new key.
 func changed(t *testing.T, root string) string {
 	t.Helper()
 	name := bring(t, root, deb(t, second))
@@ -122,8 +122,8 @@ func changed(t *testing.T, root string) string {
 	return name
 }
 
-// TestLifecycle installs, upgrades, removes and purges in a root where no
-// system runs, as in a container's image.
+// TestLifecycle installs, upgrades, removes and purges the package in a root
+// without a running system, as in a container's image.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	root := scratch(t)
@@ -145,7 +145,7 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("not enabled: %v", err)
 		}
 	}
-	// A change of the user makes the kernel forget what child.Start told it.
+	// A change of the user would undo the setting of child.Start.
 	as := []string{"setpriv", "--pdeathsig=keep", "--reuid=postvet", "--regid=postvet", "--init-groups"}
 	in(t, root, append(as, "postvet", "config", "check", conffile)...)
 	serves(t, root, as)
@@ -176,7 +176,7 @@ func TestLifecycle(t *testing.T) {
 
 	in(t, root, "dpkg", "-P", "postvet")
 	for name := range listing(t, root) {
-		// Who makes a user keeps a copy of the old list, and dpkg its log.
+		// useradd keeps a copy of the old list of users, and dpkg its log.
 		known := strings.HasPrefix(name, "/root/") || strings.HasSuffix(name, "-") || strings.HasSuffix(name, "-old") || strings.HasPrefix(name, "/var/log/")
 		if !before[name] && !known {
 			t.Errorf("the purge has left %s", name)
@@ -188,7 +188,7 @@ func TestLifecycle(t *testing.T) {
 		}
 	}
 
-	// And again: nothing of the first time stands in the way.
+	// A second time: the first one has left nothing in the way.
 	in(t, root, "dpkg", "--force-unsafe-io", "-i", bring(t, root, deb(t, first)))
 	if _, err := os.Lstat(root + "/etc/systemd/system/multi-user.target.wants/postvet.service"); err != nil {
 		t.Errorf("installed again, but not enabled: %v", err)
@@ -196,7 +196,7 @@ func TestLifecycle(t *testing.T) {
 	in(t, root, "dpkg", "-P", "postvet")
 }
 
-// listing are the names of all files.
+// listing returns the names of all files.
 func listing(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -210,8 +210,8 @@ func listing(t *testing.T, root string) map[string]bool {
 	return names
 }
 
-// serves starts the service by hand as the package's user and asks it to
-// negotiate.
+// serves starts the service by hand as the package's user and negotiates with
+// it.
 func serves(t *testing.T, root string, as []string) {
 	t.Helper()
 	const socket = "/var/lib/postvet/test.sock"

@@ -21,10 +21,10 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// abandonedKey tells a second process of this test which MTA to start.
+// abandonedKey has this test's binary start that MTA and wait to be killed.
 const abandonedKey = "POSTVET_TEST_ABANDONED"
 
-// abandoned is what that process says of itself.
+// abandoned describes the site of the second process.
 type abandoned struct {
 	Addr    string
 	Folders []string
@@ -94,7 +94,8 @@ func TestAbandoned(t *testing.T) {
 			cmd(t, c, 2, "MAIL FROM:<a@b.example>")
 
 			family := descendants(t, maker.Process.Pid)
-			// Postvet, the MTA, and what serves the session, at the least.
+			// At least Postvet, the MTA, and the process that serves the
+			// session.
 			if len(family) < 3 || len(left.Folders) != 2 {
 				t.Fatalf("processes %v, folders %v: this shows nothing", family, left.Folders)
 			}
@@ -110,7 +111,7 @@ func TestAbandoned(t *testing.T) {
 			_ = maker.Wait() // says that it was killed
 			eventually(t, "all that it started ends", func() bool { return len(alive(t, family, left.Folders)) == 0 })
 
-			startAlone(t, mta) // as does any start, of another test too
+			startAlone(t, mta) // any start removes them, also that of another test
 			eventually(t, "the next start removes the folders", func() bool {
 				for _, dir := range left.Folders {
 					if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -135,20 +136,21 @@ func showFiles(t *testing.T, folders []string, names ...string) {
 	}
 }
 
-// processID names one process of the machine; the time of its start tells it
-// from a later one with its number.
+// processID identifies a process. The time of its start tells it from a later
+// process with the same number.
 type processID struct {
 	pid   int
 	start string
 }
 
-// command is what it was started with.
+// command returns the command line.
 func (p processID) command() string {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
 	return strings.TrimSpace(strings.ReplaceAll(string(b), "\x00", " "))
 }
 
-// within tells whether it works in a folder, or was told of it.
+// within reports whether the process works in a folder, or has it on its
+// command line.
 func (p processID) within(dir string) bool {
 	for _, link := range []string{"cwd", "root"} {
 		if at, _ := os.Readlink(fmt.Sprintf("/proc/%d/%s", p.pid, link)); at == dir || strings.HasPrefix(at, dir+"/") {
@@ -158,7 +160,7 @@ func (p processID) within(dir string) bool {
 	return strings.Contains(p.command(), dir)
 }
 
-// running lists the processes of the machine with their parents.
+// running returns the processes of the machine with their parents.
 func running(t *testing.T) map[processID]int {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -184,7 +186,7 @@ func running(t *testing.T) map[processID]int {
 	return all
 }
 
-// descendants are the children of a process, their children, and so on.
+// descendants returns the children of a process, their children, and so on.
 func descendants(t *testing.T, pid int) map[processID]bool {
 	t.Helper()
 	all := running(t)
@@ -200,8 +202,8 @@ func descendants(t *testing.T, pid int) map[processID]bool {
 	return found
 }
 
-// alive are those of the processes that still run, and those that work in one
-// of the folders.
+// alive returns the processes of the family that still run, and those that work
+// in one of the folders.
 func alive(t *testing.T, family map[processID]bool, folders []string) []processID {
 	t.Helper()
 	var found []processID

@@ -40,7 +40,7 @@ func Build(ctx context.Context, race bool) (binary string, err error) {
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/postvet")...)
 	cmd.Dir = root
-	// The compilers that it has started end by themselves.
+	// The compilers end by themselves.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // see child.Start
 	defer runtime.UnlockOSThread()
@@ -51,7 +51,7 @@ func Build(ctx context.Context, race bool) (binary string, err error) {
 	return binary, nil
 }
 
-// moduleRoot is the nearest folder upwards that holds a go.mod.
+// moduleRoot returns the nearest folder upwards that holds a go.mod.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -69,8 +69,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// Daemon is postvet as a child process. It runs as nobody with the group
-// postfix beside its own where there is one, as contrib/systemd has it.
+// Daemon is postvet as a child process. It runs as nobody, and in the group
+// postfix too where there is one, as contrib/systemd has it.
 type Daemon struct {
 	binary, config, log string
 	listen              string
@@ -131,8 +131,8 @@ func (d *Daemon) Start(ctx context.Context) error {
 	}
 }
 
-// reachable reports whether the MTA can connect. Root can as soon as there is a
-// socket; its group, Postfix's, can when the socket has its rights.
+// reachable returns nil if the MTA can connect. Root can connect as soon as
+// there is a socket, but Postfix's group only when the socket has its rights.
 func reachable(network, address string) error {
 	c, err := net.DialTimeout(network, address, time.Second)
 	if err != nil {
@@ -149,7 +149,7 @@ func reachable(network, address string) error {
 	return err
 }
 
-// nobodyInPostfix is the user nobody with the group postfix.
+// nobodyInPostfix returns the user nobody in the group postfix.
 func nobodyInPostfix() (*syscall.Credential, error) {
 	u, err := user.Lookup("nobody")
 	if err != nil {
@@ -208,7 +208,7 @@ func (d *Daemon) Stop() error {
 	return nil
 }
 
-// Log is what the daemon wrote so far.
+// Log returns the daemon's log so far.
 func (d *Daemon) Log() string {
 	b, _ := os.ReadFile(d.log)
 	return string(b)
@@ -234,7 +234,7 @@ type Decision struct {
 	Line  string   `json:"-"` // all of it
 }
 
-// Decisions are the log lines about messages so far.
+// Decisions returns the log lines about messages so far.
 func (d *Daemon) Decisions() []Decision {
 	var all []Decision
 	sc := bufio.NewScanner(bytes.NewReader([]byte(d.Log())))

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// example reads a file of contrib that an admin is to copy, without comments.
-// The MTAs are configured with these very lines, so that they are known to
-// work.
+// example returns the lines of a file of contrib that an admin copies, without
+// comments. The MTAs are configured with these very lines, so that they are
+// known to work.
 func example(name, comment string) ([]string, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -34,9 +34,9 @@ func example(name, comment string) ([]string, error) {
 	return lines, nil
 }
 
-// postfixExample are the lines of contrib/postfix/main.cf for a milter at this
-// address, as Postfix sees it. The path in the file is that of the harness too;
-// another address takes its place.
+// postfixExample returns the lines of contrib/postfix/main.cf for a milter at
+// this address, as Postfix sees it. The file has the path of a socket as these
+// tests use it; another address replaces it.
 func postfixExample(listen string) ([]string, error) {
 	lines, err := example("postfix/main.cf", "#")
 	if err != nil || strings.HasPrefix(listen, "unix:") {
@@ -45,8 +45,8 @@ func postfixExample(listen string) ([]string, error) {
 	return replaced(lines, regexp.MustCompile(`^smtpd_milters = .*`), "smtpd_milters = "+listen)
 }
 
-// sendmailExample are the lines of contrib/sendmail/postvet.mc for a milter at
-// this address, in Sendmail's notation.
+// sendmailExample returns the lines of contrib/sendmail/postvet.mc for a milter
+// at this address, in Sendmail's notation.
 func sendmailExample(address string) ([]string, error) {
 	lines, err := example("sendmail/postvet.mc", "dnl")
 	if err != nil {
@@ -55,8 +55,8 @@ func sendmailExample(address string) ([]string, error) {
 	return replaced(lines, regexp.MustCompile(`S=[^,]*`), "S="+address)
 }
 
-// SubmissionExample is the service of contrib/postfix/master.cf, or the line of
-// contrib/sendmail/submission.mc, on another port.
+// SubmissionExample returns the service of contrib/postfix/master.cf, or the
+// line of contrib/sendmail/submission.mc, on another port.
 func SubmissionExample(mta, port string) ([]string, error) {
 	if mta == "Postfix" {
 		lines, err := example("postfix/master.cf", "#")
@@ -72,7 +72,7 @@ func SubmissionExample(mta, port string) ([]string, error) {
 	return replaced(lines, regexp.MustCompile(`Port=submission`), "Addr=127.0.0.1, Port="+port)
 }
 
-// replaced changes the one place that fits.
+// replaced replaces the one match of a pattern.
 func replaced(lines []string, what *regexp.Regexp, with string) ([]string, error) {
 	n := 0
 	for i, line := range lines {

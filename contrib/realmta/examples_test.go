@@ -10,11 +10,11 @@ import (
 )
 
 // All cases run MTAs that are configured with contrib/postfix/main.cf and
-// contrib/sendmail/postvet.mc; what is left are the other examples.
+// contrib/sendmail/postvet.mc. This file has tests of the other examples.
 
 // TestSubmissionExample submits mail at a port that is configured with
-// contrib/postfix/master.cf or contrib/sendmail/submission.mc: Postvet does not
-// see it, and it goes on seeing the other port's.
+// contrib/postfix/master.cf or contrib/sendmail/submission.mc. Postvet does not
+// see that mail, and still sees the mail at the other port.
 func TestSubmissionExample(t *testing.T) {
 	t.Parallel()
 	for _, mta := range mtas {

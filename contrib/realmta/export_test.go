@@ -2,7 +2,7 @@
 
 package realmta
 
-// Folders are those of the site and of its MTA.
+// Folders returns the folders of the site and of its MTA.
 func (s *Site) Folders() []string {
 	switch m := s.MTA.(type) {
 	case *Postfix:

@@ -10,13 +10,13 @@ import (
 	"syscall"
 )
 
-// lockName is a file in each folder of ours. Its maker holds it locked as long
-// as it lives, and the kernel unlocks it however that ends: a folder in which
-// it is free has lost its maker.
+// lockName is a file in each of our folders. The process that made the folder
+// keeps the file locked for as long as it lives, and the kernel unlocks it
+// however the process ends. A folder with an unlocked file is left over.
 const lockName = "realmta.lock"
 
-// makeFolder makes a folder of our own, and removes those below the same parent
-// whose makers died before they could.
+// makeFolder makes a folder, and removes those below the same parent that are
+// left over.
 func makeFolder(parent, name string) (string, error) {
 	if parent == "" {
 		parent = "/var/lib"
@@ -34,8 +34,8 @@ func makeFolder(parent, name string) (string, error) {
 	return dir, nil
 }
 
-// lock makes a locked file, which nobody sees before it is locked. It is never
-// closed: the end of the process does that.
+// lock makes a locked file that nobody sees before it is locked. The file is
+// never closed: the end of the process does that.
 func lock(name string) error {
 	fresh := name + ".new"
 	fd, err := syscall.Open(fresh, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600)
@@ -49,15 +49,15 @@ func lock(name string) error {
 	return os.Rename(fresh, name)
 }
 
-// sweep removes the folders below parent that have lost their makers. What
-// cannot go now, as it is in use by a process that the kernel is just ending,
-// keeps its lock and can go the next time.
+// sweep removes the folders below parent that are left over. A folder may still
+// be in use by a process that the kernel is just ending; it keeps its lock
+// file, and the next sweep removes it.
 func sweep(parent string) {
 	locks, _ := filepath.Glob(filepath.Join(parent, "postvet-*", lockName))
 	for _, name := range locks {
 		f, err := os.Open(name)
 		if err != nil {
-			continue // another one has removed it
+			continue // another process has removed it
 		}
 		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			removeFolder(filepath.Dir(name))
@@ -66,8 +66,8 @@ func sweep(parent string) {
 	}
 }
 
-// removeFolder removes a folder of ours. The lock goes last, so that what is
-// left if it does not come to its end is swept later.
+// removeFolder removes one of our folders. The lock file goes last, so that the
+// next sweep finds a folder that is not removed completely.
 func removeFolder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSweep makes a folder where there are others.
+// TestSweep makes a folder beside others.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()

@@ -36,8 +36,7 @@ func startAlone(t *testing.T, mta string) realmta.MTA {
 	return m
 }
 
-// TestMTAAlone proves the harness: what the other tests take for granted works
-// without Postvet.
+// TestMTAAlone tests without Postvet what the other tests take for granted.
 func TestMTAAlone(t *testing.T) {
 	t.Parallel()
 	for _, mta := range mtas {
@@ -96,8 +95,7 @@ func TestMTAAlone(t *testing.T) {
 	}
 }
 
-// TestSnippets checks that what an admin is told to copy is what these tests
-// run with.
+// TestSnippets checks that these tests run with the lines that an admin copies.
 func TestSnippets(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -12,8 +12,8 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// TestHostileMessages sends what no honest sender does: each message gets a
-// defined reply, and the one after it on the same connection its verdict.
+// TestHostileMessages sends messages that no honest sender sends. Each gets a
+// defined reply, and the next one on the same connection gets its verdict.
 func TestHostileMessages(t *testing.T) {
 	const date = "Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
 	from := "From: <a@" + realmta.Watch + ">\r\n"

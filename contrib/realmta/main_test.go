@@ -16,18 +16,18 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// mtas are the MTAs that every case is played against.
+// mtas are the MTAs that every case runs against.
 var mtas = []string{"Postfix", "Sendmail"}
 
-// shared are the sites that the cases without a wish of their own share, made
-// on first use and stopped by TestMain.
+// shared has the sites of the cases that need none of their own. They are made
+// on first use, and TestMain stops them.
 var shared = struct {
 	binary func() (string, error)
 	zone   func() (*realmta.Zone, error)
 	site   map[string]func() (*realmta.Site, error)
 }{
 	binary: sync.OnceValues(func() (string, error) {
-		// A package can be tested by its binary.
+		// A binary from a package can be tested too.
 		if b := os.Getenv("POSTVET_BINARY"); b != "" {
 			return b, nil
 		}
@@ -91,7 +91,7 @@ func newSite(o realmta.SiteOptions) (*realmta.Site, error) {
 	return realmta.StartSite(ctx, o)
 }
 
-// need skips the test, and says why, where the MTA cannot run.
+// need skips the test where the MTA cannot run, and says why.
 func need(t *testing.T, mta string) {
 	t.Helper()
 	if testing.Short() {
@@ -108,7 +108,7 @@ func need(t *testing.T, mta string) {
 	t.Skip("skipped: " + text)
 }
 
-// onEach plays a case against the shared site of each MTA.
+// onEach runs a case against the shared site of each MTA.
 func onEach(t *testing.T, play func(t *testing.T, s *realmta.Site)) {
 	t.Parallel()
 	for _, mta := range mtas {
@@ -125,7 +125,7 @@ func onEach(t *testing.T, play func(t *testing.T, s *realmta.Site)) {
 	}
 }
 
-// onOwn plays a case against a site of its own of each MTA.
+// onOwn runs a case against an own site of each MTA.
 func onOwn(t *testing.T, o realmta.SiteOptions, play func(t *testing.T, s *realmta.Site)) {
 	t.Parallel()
 	for _, mta := range mtas {
@@ -150,7 +150,7 @@ func onOwn(t *testing.T, o realmta.SiteOptions, play func(t *testing.T, s *realm
 	}
 }
 
-// showLogs has the logs shown if the test fails.
+// showLogs shows the logs if the test fails.
 func showLogs(t *testing.T, s *realmta.Site) {
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -159,7 +159,7 @@ func showLogs(t *testing.T, s *realmta.Site) {
 	})
 }
 
-// tail is the end of a log.
+// tail returns the end of a log.
 func tail(log string) string {
 	const most = 6000
 	if len(log) > most {
@@ -168,15 +168,15 @@ func tail(log string) string {
 	return log
 }
 
-// recipient is an address for one case alone, so that cases that share a site
-// find their messages.
+// recipient returns an address for one case alone, so that cases that share a
+// site find their messages.
 func recipient(t *testing.T, what string) string {
 	t.Helper()
 	name, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
 	return strings.ToLower(name+"-"+what) + "@" + realmta.Domain
 }
 
-// mail makes a message with CRLF line ends; more header fields go on top.
+// mail returns a message with CRLF line ends; more header fields go on top.
 func mail(author, rcpt string, fields ...string) []byte {
 	var b bytes.Buffer
 	for _, f := range fields {
@@ -248,7 +248,7 @@ func cmd(t *testing.T, c *realmta.Client, class int, line string) realmta.Reply 
 	return r
 }
 
-// delivered waits for the one message to a recipient.
+// delivered waits for the one message to a recipient and returns its header.
 func delivered(t *testing.T, s *realmta.Site, rcpt string) []field {
 	t.Helper()
 	d, err := realmta.Await(t.Context(), s, rcpt, 1)
@@ -261,8 +261,8 @@ func delivered(t *testing.T, s *realmta.Site, rcpt string) []field {
 	return header(d[0].Message)
 }
 
-// notDelivered checks that no message to a recipient was delivered. It is
-// asked after the reply that refused the message.
+// notDelivered checks that no message to a recipient was delivered. Call it
+// after the reply that refused the message.
 func notDelivered(t *testing.T, s *realmta.Site, rcpt string) {
 	t.Helper()
 	d, err := realmta.Find(s, rcpt)
@@ -274,11 +274,10 @@ func notDelivered(t *testing.T, s *realmta.Site, rcpt string) {
 	}
 }
 
-// field is one header field: the name, and what follows the colon, folds
-// included.
+// field is one header field: the name, and all after the colon, folds included.
 type field struct{ name, value string }
 
-// header cuts the header of a message with LF line ends into its fields.
+// header returns the fields of a message with LF line ends.
 func header(msg []byte) []field {
 	var fields []field
 	for line := range strings.SplitAfterSeq(string(msg), "\n") {
@@ -295,7 +294,7 @@ func header(msg []byte) []field {
 	return fields
 }
 
-// results are the values of the Authentication-Results fields.
+// results returns the values of the Authentication-Results fields.
 func results(fields []field) []string {
 	var all []string
 	for _, f := range fields {
@@ -306,9 +305,9 @@ func results(fields []field) []string {
 	return all
 }
 
-// ours are the values of the fields that carry our authserv-id, found without
-// the code under test: comments and quotes are taken away, the first word is
-// the name.
+// ours returns the values of the fields with our authserv-id. It does not use
+// the code under test: it removes comments and quotes, and takes the first word
+// for the name.
 func ours(fields []field) []string {
 	var all []string
 	for _, v := range results(fields) {
@@ -359,8 +358,8 @@ func wantResults(t *testing.T, value string, want ...string) {
 	}
 }
 
-// hasResult looks for words that begin at a word's edge of value and end at
-// one.
+// hasResult reports whether value has these words, beginning and ending at the
+// edge of a word.
 func hasResult(value, want string) bool {
 	for i := 0; ; {
 		n := strings.Index(value[i:], want)

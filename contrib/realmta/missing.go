@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// The places of Debian's packages.
+// Paths of Debian's packages.
 const (
 	postfixDaemons = "/usr/lib/postfix/sbin"
 	sendmailCache  = "/var/cache/postvet/sendmail" // where install.sh unpacks
@@ -24,7 +24,7 @@ const (
 // HowToInstall tells a person how to get what is missing.
 const HowToInstall = "run contrib/realmta/install.sh as root on Debian or Ubuntu (it needs apt and the network)"
 
-// MissingPostfix says what keeps Postfix from running here; nothing is good.
+// MissingPostfix returns what Postfix lacks to run here; nothing if it can.
 func MissingPostfix() []string {
 	m := missingRights()
 	for _, f := range []string{postfixDaemons + "/master", "/usr/sbin/postfix"} {
@@ -38,7 +38,7 @@ func MissingPostfix() []string {
 	return m
 }
 
-// MissingSendmail says what keeps Sendmail from running here; nothing is good.
+// MissingSendmail returns what Sendmail lacks to run here; nothing if it can.
 func MissingSendmail() []string {
 	m := missingRights()
 	if _, err := sendmailRoot(); err != nil {
@@ -67,7 +67,7 @@ func missingRights() []string {
 	return nil
 }
 
-// sendmailRoot is the folder below which the files of the packages lie.
+// sendmailRoot returns the folder below which the files of the packages lie.
 func sendmailRoot() (string, error) {
 	roots := []string{sendmailCache, "/"}
 	if r := os.Getenv("POSTVET_SENDMAIL_ROOT"); r != "" {

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// Domain is the domain that both MTAs deliver for: any local part, but for
-// [Refused].
+// Domain is the domain that both MTAs deliver for. They take any local part,
+// except for that of [Refused].
 const Domain = "test.example"
 
-// Refused is the recipient that both MTAs refuse themselves, with a 550.
+// Refused is a recipient that both MTAs refuse themselves, with a 550.
 const Refused = "nobody@" + Domain
 
 // MTA is a running mail transfer agent.
@@ -63,8 +63,8 @@ type Options struct {
 	// own folder (inside Postfix's chroot), "inet" a free port of 127.0.0.1;
 	// "" is none. MTA.MilterListen tells the address.
 	Milter string
-	// Config are more lines for main.cf, in place of ours with the same name, or
-	// for sendmail.mc.
+	// Config are more lines for main.cf, where each replaces a line of the same
+	// name, or for sendmail.mc.
 	Config []string
 	// Services are more lines for Postfix's master.cf.
 	Services []string
@@ -76,9 +76,9 @@ type Options struct {
 type Delivery struct {
 	// Recipient is the address that it was delivered to.
 	Recipient string
-	// Message is the message as the MTA held it, with LF line ends: the fields
-	// that delivery itself put on top (Return-Path, X-Original-To,
-	// Delivered-To) are taken off.
+	// Message is the message as the MTA held it, with LF line ends. It lacks
+	// the fields that delivery added on top (Return-Path, X-Original-To,
+	// Delivered-To).
 	Message []byte
 }
 
@@ -89,7 +89,7 @@ type Held struct {
 	Text   string // the queue listing's entry, with sender and recipients
 }
 
-// errGaveUp wraps what went wrong until the time was over.
+// errGaveUp wraps the last error when the time is over.
 var errGaveUp = errors.New("realmta: gave up")
 
 // readBox reads all messages in a folder, in the order of their names.
@@ -112,7 +112,7 @@ func readBox(dir string) ([]Delivery, error) {
 	return all, nil
 }
 
-// parseDelivery takes off the fields that delivery put on top.
+// parseDelivery removes the fields that delivery added on top.
 func parseDelivery(raw []byte) Delivery {
 	d := Delivery{Message: bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))}
 	for {

@@ -16,11 +16,11 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// silence is how long Postvet waits for the DNS where a test keeps it silent.
+// silence is Postvet's DNS timeout in the tests with a silent DNS.
 const silence = time.Second
 
-// TestDNSTrouble asks domains whose name servers are silent or fail.
-func TestDNSTrouble(t *testing.T) {
+// TestDNSFailures has mail of domains whose name servers are silent or fail.
+func TestDNSFailures(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{DNSTimeout: silence}, func(t *testing.T, s *realmta.Site) {
 		for _, domain := range []string{realmta.Dark, realmta.Broken} {
 			rcpt := recipient(t, domain)
@@ -32,14 +32,14 @@ func TestDNSTrouble(t *testing.T) {
 			got := onTop(t, delivered(t, s, rcpt))
 			wantResults(t, got, "spf=temperror", "dkim=temperror", "dmarc=temperror")
 			if strings.Contains(got, "=fail") {
-				t.Errorf("%s: DNS trouble became a failure: %q", domain, got)
+				t.Errorf("%s: a DNS failure became a result of fail: %q", domain, got)
 			}
 		}
 	})
 }
 
-// TestDNSGone takes the whole DNS away, from a Postvet that has nothing cached
-// and is told to have the sender try again.
+// TestDNSGone takes the whole DNS away from a Postvet that has nothing cached
+// and defers such mail.
 func TestDNSGone(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{Policy: []string{`on_temperror = "tempfail"`}, DNSTimeout: silence}, func(t *testing.T, s *realmta.Site) {
 		rcpt := recipient(t, "patient")
@@ -57,7 +57,7 @@ func TestDNSGone(t *testing.T) {
 		}
 		notDelivered(t, s, rcpt)
 
-		// The same Postvet is told to accept: SIGHUP, no restart.
+		// SIGHUP tells the running Postvet to accept.
 		if err := s.Configure(`on_temperror = "accept"`); err != nil {
 			t.Fatal(err)
 		}
@@ -70,8 +70,8 @@ func TestDNSGone(t *testing.T) {
 		})
 		wantResults(t, onTop(t, delivered(t, s, accepted)), "dmarc=temperror")
 
-		// The DNS is back, the sender tries again, what was remembered of the
-		// trouble is forgotten in time.
+		// The DNS is back, and the sender tries again. The cache forgets
+		// failures in time.
 		s.DNS.SetFault("*", "*", "")
 		eventually(t, "the retry passes DMARC", func() bool {
 			rcpt := recipient(t, fmt.Sprintf("retry-%d", time.Now().UnixNano()))
@@ -87,7 +87,7 @@ func TestDNSGone(t *testing.T) {
 // ever.
 const patience = 3 * time.Minute
 
-// eventually repeats a look until it succeeds.
+// eventually repeats a check until it succeeds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); {
@@ -102,8 +102,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// attempt sends a message as a mail server does that takes every answer, the
-// greeting's included, and returns the first one that is not a yes.
+// attempt sends a message as a mail server does, which accepts every reply, the
+// greeting included. It returns the first reply that is not positive, or the
+// last one.
 func attempt(ctx context.Context, s *realmta.Site, from, rcpt string, msg []byte) (realmta.Reply, error) {
 	c, err := realmta.Dial(ctx, realmta.GoodClient, s.Addr())
 	if err != nil {
@@ -127,7 +128,7 @@ func TestKilledBetweenMessages(t *testing.T) {
 		open := connect(t, s, realmta.GoodClient)
 		s.Postvet.Kill()
 
-		// New connections, and one that was open.
+		// A new connection, and one that was open before.
 		r, err := attempt(t.Context(), s, "alice@"+realmta.Good, rcpt, msg)
 		if err != nil || r.Class() != 4 {
 			t.Fatalf("without postvet: reply %q %v, want 4xx", r, err)
@@ -152,8 +153,9 @@ func TestKilledBetweenMessages(t *testing.T) {
 
 func TestKilledInsideMessage(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{}, func(t *testing.T, s *realmta.Site) {
-		// Long enough that the MTA has not yet told the milter all of it when the
-		// milter dies, or has told nothing (Postfix), or is waiting for the verdict.
+		// The message is so long that the milter may die at three points:
+		// before the MTA has sent all of it, before it has sent anything
+		// (Postfix), and while the MTA waits for the verdict.
 		rcpt := recipient(t, "retried")
 		msg := signed(t, s, append(mail("alice@"+realmta.Good, rcpt, forgery), strings.Repeat("a line of text\r\n", 20000)...))
 		for _, stage := range []string{"MAIL", "RCPT", "DATA", "half"} {
@@ -193,7 +195,8 @@ func TestKilledInsideMessage(t *testing.T) {
 			}
 			c.Close()
 			notDelivered(t, s, rcpt)
-			// A unix socket's file still lies there: it must not hinder the restart.
+			// The file of a unix socket is still there and must not hinder the
+			// restart.
 			if err := s.Postvet.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +225,7 @@ func TestDrain(t *testing.T) {
 		if err := s.Postvet.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		// Draining has begun when new connections are refused.
+		// Draining begins when new connections are refused.
 		later := recipient(t, "later")
 		eventually(t, "draining", func() bool {
 			r, err := attempt(t.Context(), s, "alice@"+realmta.Good, later, mail("alice@"+realmta.Good, later))
@@ -254,8 +257,8 @@ func TestDrain(t *testing.T) {
 }
 
 // TestStorm has clients send without pause while Postvet is killed and
-// restarted: what was answered with 250 arrives, once, judged, without the
-// forgery; everything else was answered with 4xx.
+// restarted. Each message that was accepted with 250 arrives once, with our
+// results and without the forgery. All others were answered with 4xx.
 func TestStorm(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{}, func(t *testing.T, s *realmta.Site) {
 		const clients, each, kills = 3, 25, 6

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// passedSocket is what systemd does for a service with a socket unit: the
-// listening socket is held here and passed to each new process, which says on
-// another one when it is ready.
+// passedSocket does what systemd does for a service with a socket unit. It
+// holds the listening socket and passes it to each new process, which says on
+// another socket when it is ready.
 type passedSocket struct {
 	socket *os.File
 	notify *net.UnixConn
@@ -40,7 +40,7 @@ func holdSocket(listen string, group int) (*passedSocket, error) {
 		p.socket, err = l.File()
 	}
 	if err == nil {
-		// A name without a file, which every user may write to.
+		// An abstract socket: it has no file, and every user may write to it.
 		p.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: fmt.Sprintf("@postvet-notify-%d-%s", os.Getpid(), address)})
 	}
 	if err != nil {
@@ -50,8 +50,8 @@ func holdSocket(listen string, group int) (*passedSocket, error) {
 	return p, nil
 }
 
-// command is the daemon's command with the socket as descriptor 3, as
-// sd_listen_fds(3) has it. A shell fills in the process id, which is not known
+// command returns the daemon's command with the socket as descriptor 3, as
+// sd_listen_fds(3) has it. A shell sets the process id, which is not known
 // before.
 func (p *passedSocket) command(argv ...string) *exec.Cmd {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$; export LISTEN_PID; exec "$@"`, "sh"}, argv...)...)
@@ -96,7 +96,8 @@ func (p *passedSocket) close() {
 	}
 }
 
-// networkOf splits an address in Postfix's notation for package net.
+// networkOf splits an address in Postfix's notation into network and address
+// for package net.
 func networkOf(listen string) (network, address string) {
 	if hostport, ok := strings.CutPrefix(listen, "inet:"); ok {
 		return "tcp", hostport

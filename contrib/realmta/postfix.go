@@ -57,8 +57,8 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 		return err
 	}
 	defer console.Close()
-	// "postfix check" makes the queue; "postfix start" would leave the master
-	// process to init, so it is started here.
+	// "postfix check" makes the queue. "postfix start" would leave the master
+	// process to init, so master is started here.
 	if _, err := output(ctx, func(ctx context.Context) *exec.Cmd {
 		return exec.CommandContext(ctx, "/usr/sbin/postfix", "-c", p.path("etc"), "check")
 	}); err != nil {
@@ -67,7 +67,7 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 	if err := p.checkParameters(ctx); err != nil {
 		return err
 	}
-	// It has our mounts: contrib/bench puts a folder into its chroot later.
+	// It shares our mounts: contrib/bench puts a folder into its chroot later.
 	cmd, err := service(p.dir, "", postfixDaemons+"/master", "-s", "-c", p.path("etc"))
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (p *Postfix) start(ctx context.Context, o Options) error {
 	return err
 }
 
-// checkParameters has postconf read what was configured: it warns of a name
+// checkParameters checks the configuration by postconf, which warns of a name
 // that no program knows.
 func (p *Postfix) checkParameters(ctx context.Context) error {
 	for _, what := range []string{"-n", "-M", "-P"} {
@@ -100,7 +100,7 @@ func (p *Postfix) checkParameters(ctx context.Context) error {
 	return nil
 }
 
-// command runs one of Postfix's commands with our configuration in the place
+// command returns one of Postfix's commands with our configuration in the place
 // of /etc/postfix: postdrop and postqueue are set-gid and trust no other.
 func (p *Postfix) command(argv ...string) func(context.Context) *exec.Cmd {
 	return func(ctx context.Context) *exec.Cmd {
@@ -124,12 +124,13 @@ func (p *Postfix) Mechanisms() []string {
 // Deliveries reads the mailbox.
 func (p *Postfix) Deliveries() ([]Delivery, error) { return readBox(p.path("box/inbox/new")) }
 
-// Held lists the hold queue.
+// Held returns the messages in the hold queue.
 func (p *Postfix) Held(ctx context.Context) ([]Held, error) {
 	entries, err := p.queue(ctx)
 	var held []Held
 	for _, e := range entries {
-		// RFC-less but stable since Postfix 2.0: "ID!" is on hold, "ID*" active.
+		// No standard says so, but since Postfix 2.0 "ID!" is on hold and "ID*"
+		// active.
 		if id, _, _ := strings.Cut(e, " "); strings.HasSuffix(id, "!") {
 			held = append(held, Held{ID: strings.TrimSuffix(id, "!"), Text: e})
 		}
@@ -143,7 +144,7 @@ func (p *Postfix) Queued(ctx context.Context) (int, error) {
 	return len(entries), err
 }
 
-// queue is the listing of postqueue -p, one text per message.
+// queue returns the listing of postqueue -p, one text per message.
 func (p *Postfix) queue(ctx context.Context) ([]string, error) {
 	out, err := output(ctx, p.command("/usr/sbin/postqueue", "-p"))
 	if err != nil {
@@ -173,7 +174,7 @@ func (p *Postfix) Release(ctx context.Context, id string) error {
 	return err
 }
 
-// Submit hands a message to sendmail -t: pickup and cleanup take it, and
+// Submit hands a message to sendmail -t. pickup and cleanup take it, and
 // non_smtpd_milters see it.
 func (p *Postfix) Submit(ctx context.Context, from, rcpt string, msg []byte) error {
 	_, err := output(ctx, func(ctx context.Context) *exec.Cmd {
@@ -187,7 +188,7 @@ func (p *Postfix) Submit(ctx context.Context, from, rcpt string, msg []byte) err
 // Stop stops Postfix and removes its folder.
 func (p *Postfix) Stop() error { return p.stop(p.endProcess) }
 
-// Reload has Postfix read its configuration again, with a line more.
+// Reload adds a line to the configuration and has Postfix read it again.
 func (p *Postfix) Reload(ctx context.Context, line string) error {
 	f, err := os.OpenFile(p.path("etc/main.cf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {

@@ -38,7 +38,7 @@ func (p *Postfix) configure(o Options) error {
 		}
 	}
 	// The socket's folder is as contrib/postfix tells an admin to make it: the
-	// milter's user owns it and Postfix's group may enter, nobody else.
+	// milter's user owns it, and only Postfix's group may enter.
 	if err := os.Chown(p.path("spool/postvet"), nobodyID, postfixGroup); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 	var b bytes.Buffer
 	f := func(format string, args ...any) {
 		line := fmt.Sprintf(format, args...)
-		// Postfix takes the last line of a name, and warns of the others.
+		// Postfix uses the last line of a name, and warns of the others.
 		name, _, _ := strings.Cut(line, " ")
 		for _, own := range o.Config {
 			if strings.HasPrefix(own, name+" ") {
@@ -112,7 +112,7 @@ func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 	f("message_size_limit = 52428800")
 	f("smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination")
 	f("smtpd_recipient_restrictions = check_recipient_access inline:{ {%s=550 5.1.1 no such user} }", Refused)
-	// A test client may err as often as it likes.
+	// A test client may make any number of errors.
 	f("smtpd_error_sleep_time = 0")
 	f("smtpd_soft_error_limit = 1000")
 	f("smtpd_hard_error_limit = 1000")
@@ -133,7 +133,7 @@ func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 		for _, line := range lines {
 			f("%s", line)
 		}
-		// Not recommended there, but it must do no harm.
+		// We do not recommend this, but it must do no harm.
 		f("non_smtpd_milters = $smtpd_milters")
 	}
 	for _, line := range o.Config {
@@ -142,7 +142,7 @@ func (p *Postfix) mainCF(o Options, uid, gid string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// masterCF holds the services that such a Postfix uses, in Debian's settings.
+// masterCF has the services that such a Postfix uses, with Debian's settings.
 const masterCF = `
 PORT      inet  n - y - - smtpd
 pickup    unix  n - y 5 1 pickup

@@ -13,15 +13,16 @@ import (
 	"time"
 )
 
-// An MTA and each command of ours are alone with their children in a namespace
-// of process ids. With its first process, a shell, the kernel kills all others
-// in it, whoever their parent and whatever their session is; and the shell
-// itself is killed when we die. It stays root: a change of the user would take
-// that from it.
+// An MTA, and each of our commands, is alone with its children in a namespace
+// of process ids. The first process of the namespace is a shell. When it ends,
+// the kernel kills all others in the namespace, whatever their parents and
+// sessions are, and the kernel kills the shell itself when we die. The shell
+// stays root, since a change of the user would undo that.
 
-// The shell of a service hands on the two signals that we send, and ends with
-// the MTA. If we died before the kernel was told what to do then, the shell has
-// another parent by now: /proc is that of outside, so it can see that.
+// The shell of a service passes on two signals, and ends with the MTA. If we
+// died before the kernel knew that it must kill the shell, the shell has
+// another parent by now. It can see that because /proc is still that of
+// outside.
 const (
 	serviceHead = `set -e
 D=$2
@@ -42,36 +43,38 @@ exit $status
 `
 )
 
-// service returns the command of an MTA that stays in the foreground, after the
-// shell commands of prepare, which find dir in $D.
+// service returns the command of an MTA that stays in the foreground. The shell
+// commands of prepare run before, with dir in $D.
 func service(dir, prepare string, argv ...string) (*exec.Cmd, error) {
 	self, err := os.Readlink("/proc/self")
 	if err != nil {
 		return nil, fmt.Errorf("realmta: %w", err)
 	}
 	cmd := exec.Command("/bin/sh", append([]string{"-c", serviceHead + prepare + serviceTail, "sh", self, dir}, argv...)...)
-	// A session of its own: what a terminal or timeout(1) sends to us is not
-	// for the MTA.
+	// The MTA has a session of its own, so that signals from a terminal or
+	// timeout(1) reach only us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWPID}
 	return cmd, nil
 }
 
-// ownMounts are the namespaces of mounts and of the host name. Go makes the
-// mounts private, so that none is seen outside.
+// ownMounts are namespaces of mounts and of the host name. Go makes the mounts
+// private, so that they are not seen outside.
 const ownMounts = syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS
 
-// namespaced returns a command that has ownMounts, after the shell commands of
-// prepare, which find dir in $D.
+// namespaced returns a command that has ownMounts. The shell commands of
+// prepare run before, with dir in $D.
 func namespaced(ctx context.Context, dir, prepare string, argv ...string) *exec.Cmd {
-	// Not exec: a program may not be made to be the first process.
+	// There is no exec, since some programs may not be the first process of a
+	// namespace.
 	script := "set -e\nD=$1\nshift\n" + prepare + "\n\"$@\"\nexit 0\n"
 	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", script, "sh", dir}, argv...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: ownMounts}
 	return cmd
 }
 
-// tie has the kernel kill a command, with all that it starts, when we die or it
-// ends. The caller's goroutine must be locked to its thread, see [child.Start].
+// tie has the kernel kill a command with all its children when we die or when
+// the command ends. The caller's goroutine must be locked to its thread, see
+// [child.Start].
 func tie(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

@@ -10,18 +10,19 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// relayAddress is where a relay connects from, outsider an address of the
-// Internet that nobody's SPF record names.
+// relayAddress is the address of a relay. outsider is an address of the
+// Internet that no SPF record names.
 const (
 	relayAddress = "127.0.0.25"
 	outsider     = "198.51.100.66"
 )
 
 // listed lists the relay. The section policy is the last one of a site's
-// configuration, so that another may follow.
+// configuration, so that another section may follow.
 var listed = []string{"[trust]", `relays = ["` + relayAddress + `"]`}
 
-// startRelay starts a Postfix that hands on all mail for our domain to the site.
+// startRelay starts a Postfix that forwards all mail for our domain to the
+// site.
 func startRelay(t *testing.T, s *realmta.Site) *realmta.Postfix {
 	t.Helper()
 	need(t, "Postfix")
@@ -75,8 +76,8 @@ func decisionFrom(t *testing.T, s *realmta.Site, from string) realmta.Decision {
 	return d
 }
 
-// TestRelayInFront: a backup MX in front of ours hands on the mail of a domain's
-// own server, and that of a forger.
+// TestRelayInFront has a backup MX in front of our MTA forward the mail of a
+// domain's own server, and that of a forger.
 func TestRelayInFront(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{Policy: listed}, func(t *testing.T, s *realmta.Site) {
 		relay := startRelay(t, s)
@@ -90,7 +91,7 @@ func TestRelayInFront(t *testing.T) {
 			t.Errorf("decision %s", d.Line)
 		}
 
-		// The forger's own Received field names the domain's server, as does its HELO.
+		// The forger names the domain's server in a Received field and in HELO.
 		rcpt = recipient(t, "spoof")
 		from = "spoof@" + realmta.Good
 		sendThrough(t, relay, outsider, "["+realmta.GoodOutside+"]", from, rcpt, mail(from, rcpt, named))
@@ -100,8 +101,8 @@ func TestRelayInFront(t *testing.T) {
 		eventually(t, "the relay returns the forgery", func() bool { return strings.Contains(relay.Log(), "550 5.7.26") })
 		notDelivered(t, s, rcpt)
 
-		// What the relay makes itself has no client: it is not refused for that, and
-		// does not pass.
+		// A message that the relay made itself has no client. It is not refused
+		// for that, and does not pass.
 		rcpt = recipient(t, "own")
 		from = "own@" + realmta.Good
 		if err := relay.Submit(t.Context(), from, rcpt, mail(from, rcpt)); err != nil {
@@ -109,7 +110,8 @@ func TestRelayInFront(t *testing.T) {
 		}
 		wantResults(t, onTop(t, delivered(t, s, rcpt)), "spf=none", "dmarc=temperror")
 
-		// The same with a field of the user's: nobody knows who wrote that.
+		// The same with a Received field that the user wrote: its author is
+		// unknown.
 		rcpt = recipient(t, "forged")
 		from = "forged@" + realmta.Good
 		if err := relay.Submit(t.Context(), from, rcpt, mail(from, rcpt, named)); err != nil {
@@ -122,7 +124,7 @@ func TestRelayInFront(t *testing.T) {
 	})
 }
 
-// TestRelayNotListed: without the list SPF is about the relay, as ever.
+// TestRelayNotListed: without the list, SPF evaluates the relay.
 func TestRelayNotListed(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{}, func(t *testing.T, s *realmta.Site) {
 		relay := startRelay(t, s)
@@ -136,8 +138,8 @@ func TestRelayNotListed(t *testing.T) {
 	})
 }
 
-// TestMonitorOneListener: mode is enforce, and the listener of the MTA is named
-// for trial, by its own name and by ours; a domain is enforced all the same.
+// TestMonitorOneListener enforces, except at the MTA's listener, which is named
+// by its own name and by ours. One domain is enforced there too.
 func TestMonitorOneListener(t *testing.T) {
 	for name, key := range map[string]string{"daemon": `monitor_listeners = ["MTA", "mx.test.example"]`, "domain": `enforce_domains = ["` + realmta.Bank + `"]`} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +163,8 @@ func TestMonitorOneListener(t *testing.T) {
 	}
 }
 
-// TestSenderDomain: mail of a domain that does not exist or that accepts none.
+// TestSenderDomain has mail of a domain that does not exist, and of one that
+// accepts no mail.
 func TestSenderDomain(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{Policy: []string{`sender_domain = "reject"`}}, func(t *testing.T, s *realmta.Site) {
 		rcpt := recipient(t, "gone")

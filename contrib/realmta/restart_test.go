@@ -15,14 +15,14 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// restartTime is how long TestRestarts goes on for each way to listen;
-// POSTVET_RESTART_TIME=1m for the whole of it.
+// restartTime is how long TestRestarts goes on for each way to listen.
+// POSTVET_RESTART_TIME=1m makes it longer.
 const restartTime = 5 * time.Second
 
-// TestRestarts has several senders load Postfix while Postvet is stopped with
-// SIGTERM and started anew every second, once with a socket that systemd would
-// pass and once with its own. Nothing may be lost and nothing may pass
-// unchecked; what is answered with 4xx is sent again and arrives.
+// TestRestarts has several senders load Postfix while Postvet is restarted
+// every second, once with a socket passed as by systemd and once with its own.
+// No message may be lost or pass unchecked. A message that is answered with 4xx
+// is sent again and arrives.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	need(t, "Postfix")
@@ -55,15 +55,15 @@ func TestRestarts(t *testing.T) {
 			restarts := load.restartEverySecond(t, lasting)
 			cancel()
 			load.senders.Wait()
-			load.judge(t, restarts)
+			load.check(t, restarts)
 		})
 	}
 }
 
-// restartEverySecond stops and starts Postvet for a time, three times at least
-// and until messages and spoofs have met their ends, and returns how often.
-// Postvet stays until senders got through: on a busy machine a second may be too
-// short for any.
+// restartEverySecond stops and starts Postvet for a time, and returns how
+// often: at least three times, and until both messages and spoofs had their
+// final replies. Postvet stays up until some messages got through, since a
+// second may be too short on a busy machine.
 func (l *load) restartEverySecond(t *testing.T, lasting time.Duration) int {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -72,7 +72,7 @@ func (l *load) restartEverySecond(t *testing.T, lasting time.Duration) int {
 		<-tick.C
 		before := l.ends()
 		eventually(t, "messages get through between restarts", func() bool { return l.ends() >= before+2 || l.failed() })
-		// Exit code 0: it drained, nothing was cut short.
+		// Exit code 0: it drained and lost nothing.
 		if err := l.site.Postvet.Stop(); err != nil {
 			t.Errorf("stop %d: %v", n, err)
 		}
@@ -86,7 +86,7 @@ func (l *load) restartEverySecond(t *testing.T, lasting time.Duration) int {
 	}
 }
 
-// load are senders as mail has them: they try again until a message is taken.
+// load is a set of senders that try again until a message is accepted.
 type load struct {
 	site    *realmta.Site
 	name    string
@@ -100,14 +100,14 @@ type load struct {
 	failures []error
 }
 
-// ends returns how many messages and spoofs have met their ends.
+// ends returns how many messages and spoofs had their final replies.
 func (l *load) ends() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.accepted) + l.spoofs
 }
 
-// bothKinds reports whether there are messages and spoofs among them.
+// bothKinds reports whether messages were accepted and spoofs rejected.
 func (l *load) bothKinds() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,7 +145,8 @@ func (l *load) send(ctx context.Context, sender int) {
 			return
 		}
 		began := time.Now()
-		// What is begun is brought to its end, when Postvet is there to stay.
+		// A message is tried until it has its final reply: at the end Postvet
+		// stays up.
 		for {
 			r, err := l.try(&c, client, from, rcpt, msg)
 			if err != nil {
@@ -220,8 +221,8 @@ func (l *load) fail(rcpt string, err error) {
 	l.failures = append(l.failures, fmt.Errorf("%s: %w", rcpt, err))
 }
 
-// judge compares what was answered with what arrived.
-func (l *load) judge(t *testing.T, restarts int) {
+// check compares the replies with the mailbox.
+func (l *load) check(t *testing.T, restarts int) {
 	for _, err := range l.failures {
 		t.Error(err)
 	}

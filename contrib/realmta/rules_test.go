@@ -9,7 +9,7 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// ownRules are one of each kind, told apart by the recipient.
+// ownRules has one rule of each kind; the recipient selects the rule.
 const ownRules = `
 [[rule]]
 name = "tidy"
@@ -92,7 +92,7 @@ func TestRules(t *testing.T) {
 		}
 		watch := "ceo@" + realmta.Watch
 
-		// Refusals, in the rule's own words.
+		// Refusals in the rule's own words.
 		if r := deliver(watch, to("reject")); r.Code != 554 || r.Text != "5.7.9 "+realmta.Watch+" is 100% refused (refuse)" {
 			t.Errorf("reject: %q", r)
 		}
@@ -102,10 +102,11 @@ func TestRules(t *testing.T) {
 		}
 		notDelivered(t, s, to("tempfail"))
 
-		// The client is told that all is well. What follows on the same site is
-		// delivered later, so that nothing of these can still be under way.
+		// The client is told that the message was accepted. Later messages on
+		// the same site are delivered after these, so that none of these can be
+		// under way then.
 		wantReply(t, deliver(watch, to("discard")), 250)
-		// Recipients may be written otherwise than the MTA knows them.
+		// A client may write recipients otherwise than the MTA knows them.
 		wantReply(t, deliver(watch, to("redirect"), "@route.example:"+to("bystander")), 250)
 		wantReply(t, deliver(watch, to("quarantined"), strings.ToUpper(to("postmaster"))), 250)
 		wantReply(t, deliver(watch, to("hold")), 250)
@@ -113,7 +114,7 @@ func TestRules(t *testing.T) {
 			t.Error(err)
 		}
 
-		// Header edits, together with the removal of what is forged in our name.
+		// Header edits together with the removal of a field forged in our name.
 		wantReply(t, deliver(watch, to("edit")), 250)
 		got := delivered(t, s, to("edit"))
 		wantResults(t, onTop(t, got), "dmarc=fail")
@@ -135,7 +136,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("tag %q", got)
 		}
 
-		// A rule of one's own overrides p=reject.
+		// A rule of the admin overrides p=reject.
 		wantReply(t, deliver("ceo@"+realmta.Bank, to("accept")), 250)
 		wantResults(t, onTop(t, delivered(t, s, to("accept"))), "dmarc=fail")
 
@@ -146,14 +147,15 @@ func TestRules(t *testing.T) {
 			notDelivered(t, s, to(gone))
 		}
 
-		// The shadow policy decided nothing, and what it would have done is logged.
+		// The shadow policy decided nothing, and the log says how it would have
+		// decided.
 		if n := strings.Count(s.Postvet.Log(), `"shadow":"reject stricter"`); n < 5 {
 			t.Errorf("the shadow policy is logged %d times", n)
 		}
 	})
 }
 
-// value is the value of the first field of a name, unfolded.
+// value returns the value of the first field of a name, unfolded.
 func value(fields []field, name string) string {
 	for _, f := range fields {
 		if strings.EqualFold(f.name, name) {

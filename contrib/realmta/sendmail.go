@@ -98,8 +98,8 @@ func sendmailAddress(listen string) string {
 // devices are the device files that Sendmail finds beside its /dev/log.
 var devices = []string{"null", "zero", "random", "urandom", "tty", "full"}
 
-// places are shell commands after which /dev/log is our socket, the host is
-// called what Sendmail's configuration says, and SASL asks us.
+// places returns shell commands that make /dev/log our socket, set the host
+// name of Sendmail's configuration, and have SASL ask us.
 func (s *Sendmail) places() string {
 	return "for n in " + strings.Join(devices, " ") + `; do mount --bind /dev/$n "$D/dev/$n"; done
 mount --rbind "$D/dev" /dev
@@ -112,7 +112,7 @@ func (s *Sendmail) argv(args ...string) []string {
 	return append([]string{filepath.Join(s.root, sendmailBinary), "-C" + s.path("etc/sendmail.cf")}, args...)
 }
 
-// command runs Sendmail in its places.
+// command returns Sendmail's command, run in those places.
 func (s *Sendmail) command(args ...string) func(context.Context) *exec.Cmd {
 	return func(ctx context.Context) *exec.Cmd {
 		return namespaced(ctx, s.dir, s.places(), s.argv(args...)...)
@@ -134,10 +134,11 @@ func (s *Sendmail) Mechanisms() []string {
 // Deliveries reads the mailbox.
 func (s *Sendmail) Deliveries() ([]Delivery, error) { return readBox(s.path("box/new")) }
 
-// queueEntry begins each message of mailq: the queue id in the first column.
+// queueEntry matches the first line of each message of mailq: the queue id is
+// in the first column.
 var queueEntry = regexp.MustCompile(`(?m)^[0-9A-Za-z]{14,}[*X?-]?[ \t].*$`)
 
-// Held lists the quarantine.
+// Held returns the messages in the quarantine.
 func (s *Sendmail) Held(ctx context.Context) ([]Held, error) {
 	entries, err := s.queue(ctx, "-qQ")
 	var held []Held
@@ -162,7 +163,7 @@ func (s *Sendmail) Queued(ctx context.Context) (int, error) {
 	return len(open) + len(held), err
 }
 
-// queue is the listing of mailq, one text per message.
+// queue returns the listing of mailq, one text per message.
 func (s *Sendmail) queue(ctx context.Context, args ...string) ([]string, error) {
 	out, err := output(ctx, s.command(append([]string{"-bp"}, args...)...))
 	if err != nil {
@@ -185,7 +186,8 @@ func (s *Sendmail) Release(ctx context.Context, id string) error {
 	if _, err := output(ctx, s.command("-qQ", "-qI"+id, "-Q")); err != nil {
 		return err
 	}
-	// -qf: a queue run in the background would end with its namespace.
+	// -qf stays in the foreground: a queue run in the background would end with
+	// its namespace.
 	_, err := output(ctx, s.command("-qf", "-qI"+id))
 	return err
 }

@@ -71,14 +71,15 @@ func (s *Sendmail) configure(ctx context.Context, o Options) error {
 	return os.WriteFile(s.path("etc/sendmail.cf"), []byte(cf), 0o644)
 }
 
-// deliverScript is the mailer: one file per message, complete when it appears.
+// deliverScript is the mailer. It writes one file per message, which is
+// complete when it appears.
 const deliverScript = `#!/bin/sh
 f=$(date +%s%N).$$
 { printf 'Delivered-To: %s\n' "$1"; cat; } >"DIR/tmp/$f" && mv "DIR/tmp/$f" "DIR/new/$f"
 `
 
-// sendmailMC writes the configuration, with the lines of
-// contrib/sendmail/postvet.mc where a milter is wanted.
+// sendmailMC returns the configuration, with the lines of
+// contrib/sendmail/postvet.mc if there is a milter.
 func (s *Sendmail) sendmailMC(o Options) (string, error) {
 	var b strings.Builder
 	f := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

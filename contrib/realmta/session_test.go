@@ -10,8 +10,8 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// TestSeveralMessages sends messages of all kinds on one connection: none may
-// inherit anything of the one before.
+// TestSeveralMessages sends messages of all kinds on one connection. None may
+// inherit anything from the one before.
 func TestSeveralMessages(t *testing.T) {
 	onEach(t, func(t *testing.T, s *realmta.Site) {
 		c := connect(t, s, realmta.GoodClient)
@@ -39,7 +39,7 @@ func TestSeveralMessages(t *testing.T) {
 		good("3")
 		good("4")
 
-		// A transaction given up before and after RCPT.
+		// A transaction that is given up, before and after RCPT.
 		cmd(t, c, 2, "MAIL FROM:<bounce@"+realmta.Bank+">")
 		cmd(t, c, 2, "RSET")
 		cmd(t, c, 2, "MAIL FROM:<bounce@"+realmta.Bank+">")
@@ -65,7 +65,7 @@ func TestSeveralMessages(t *testing.T) {
 			wantResults(t, onTop(t, delivered(t, s, rcpt)), "dmarc=pass")
 		}
 
-		// All recipients refused, then the sender gives up.
+		// All recipients are refused, then the sender gives up.
 		cmd(t, c, 2, "MAIL FROM:<alice@"+realmta.Good+">")
 		cmd(t, c, 5, "RCPT TO:<"+realmta.Refused+">")
 		cmd(t, c, 5, "DATA")
@@ -140,7 +140,7 @@ func TestTenMegabytes(t *testing.T) {
 		wantReply(t, send(t, s, realmta.Stranger, "alice@"+realmta.Good, rcpt, msg), 250)
 		wantResults(t, onTop(t, delivered(t, s, rcpt)), "dkim=pass", "dmarc=pass")
 
-		// One octet changed at the very end.
+		// One octet is changed at the very end.
 		rcpt = recipient(t, "changed")
 		msg = signed(t, s, append(mail("alice@"+realmta.Good, rcpt), body...))
 		msg[bytes.LastIndexByte(msg, 'f')] = 'F'
@@ -176,9 +176,9 @@ func TestStartTLS(t *testing.T) {
 	})
 }
 
-// wantExempt checks a message that was not judged: no verdict of ours was
-// added to it. What a client says in our name that is trusted by its address
-// stays, as RFC 8601 section 5 allows: it may be our own work, handed on.
+// wantExempt checks a message that was exempt: we added no results to it. A
+// field in our name stays if the client is trusted by its address, as RFC 8601
+// section 5 allows, since it may be our own work, passed on.
 func wantExempt(t *testing.T, s *realmta.Site, rcpt string, trusted bool) {
 	t.Helper()
 	want := 0
@@ -211,7 +211,7 @@ func TestAuthenticatedIsExempt(t *testing.T) {
 			wantReply(t, sendOn(t, c, "bounce@"+realmta.Bank, rcpt, mail("ceo@"+realmta.Bank, rcpt, forgery)), 250)
 			wantExempt(t, s, rcpt, false)
 		}
-		// The same from somebody who did not log in.
+		// The same from a client that did not log in.
 		rcpt := recipient(t, "stranger")
 		wantReply(t, send(t, s, realmta.Stranger, "bounce@"+realmta.Bank, rcpt, mail("ceo@"+realmta.Bank, rcpt)), 550)
 	})

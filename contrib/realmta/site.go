@@ -17,7 +17,7 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// AuthservID is the name that Postvet carries at a Site.
+// AuthservID is the name of Postvet at a Site.
 const AuthservID = "mx." + Domain
 
 // SiteOptions describe a Site.
@@ -56,7 +56,7 @@ type Site struct {
 	options SiteOptions
 }
 
-// Missing says what keeps the MTA of that name from running here.
+// Missing returns what the MTA of that name lacks to run here.
 func Missing(mta string) []string {
 	if mta == "Postfix" {
 		return MissingPostfix()
@@ -88,7 +88,8 @@ func (s *Site) start(ctx context.Context, o SiteOptions) error {
 	if mo.Milter == "" {
 		mo.Milter = "unix"
 	}
-	// Assigned only when it runs: a nil *Postfix in the interface is not nil.
+	// It is assigned only when it runs: a nil *Postfix in the interface is not
+	// nil.
 	switch o.MTA {
 	case "Postfix":
 		p, err := StartPostfix(ctx, mo)
@@ -174,8 +175,8 @@ level = "info"
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 
-// HeloName is the name with which a client at this address introduces itself:
-// its own.
+// HeloName returns the name of the client at this address, which it gives in
+// HELO.
 func HeloName(client string) string {
 	if client == GoodClient || client == "::1" {
 		return "mail." + Good
@@ -202,7 +203,7 @@ func (s *Site) SMTP(ctx context.Context, from string) (*Client, error) {
 	return c, nil
 }
 
-// Logs are the logs of Postvet and of the MTA, for a person.
+// Logs returns the logs of Postvet and of the MTA, for a person.
 func (s *Site) Logs() string {
 	var b strings.Builder
 	if s.Postvet != nil {
@@ -214,7 +215,7 @@ func (s *Site) Logs() string {
 	return b.String()
 }
 
-// Stop stops all three and removes what they left. The MTA goes first, as an
+// Stop stops all three and removes their folders. The MTA goes first, since an
 // MTA without its milter would turn clients away.
 func (s *Site) Stop() error {
 	var errs []error

@@ -20,19 +20,18 @@ import (
 // Reply is an SMTP reply.
 type Reply struct {
 	Code int
-	// Text is what follows the code, enhanced code included, the lines of a
-	// reply of several joined by "\n".
+	// Text is the text behind the code, enhanced code included. The lines of a
+	// longer reply are joined by "\n".
 	Text string
 }
 
 func (r Reply) String() string { return strconv.Itoa(r.Code) + " " + r.Text }
 
-// Class is the first digit of the code.
+// Class returns the first digit of the code.
 func (r Reply) Class() int { return r.Code / 100 }
 
-// Client speaks SMTP as a script has it: nothing is sent that was not asked
-// for, and no order is kept for the caller. Every exchange is bounded by
-// Timeout.
+// Client speaks SMTP exactly as the caller says: it sends nothing unasked and
+// keeps no order. Timeout bounds every exchange.
 type Client struct {
 	// Greeting is the server's first reply.
 	Greeting Reply
@@ -134,15 +133,15 @@ func (c *Client) Cmd(format string, args ...any) (Reply, error) {
 	return c.Read()
 }
 
-// Data sends DATA and, if that is answered by 354, the message, dot-stuffed,
-// with its lines as they are, and returns the last reply.
+// Data sends DATA and, if the reply is 354, the message, dot-stuffed and with
+// its line ends as they are. It returns the last reply.
 func (c *Client) Data(msg []byte) (Reply, error) {
 	r, err := c.Cmd("DATA")
 	if err != nil || r.Code != 354 {
 		return r, err
 	}
 	if err := c.Write(DotStuff(msg)); err != nil {
-		// The server may have answered and closed: its answer counts.
+		// The server may have replied and closed: its reply counts.
 		if r, rerr := c.Read(); rerr == nil {
 			return r, nil
 		}
@@ -151,7 +150,7 @@ func (c *Client) Data(msg []byte) (Reply, error) {
 	return c.Read()
 }
 
-// DotStuff returns the message as it follows the 354, its end included.
+// DotStuff returns the message as it follows the 354, with its end.
 func DotStuff(msg []byte) []byte {
 	out := make([]byte, 0, len(msg)+64)
 	for line := range bytes.SplitAfterSeq(msg, []byte("\n")) {
@@ -195,8 +194,8 @@ func (c *Client) StartTLS(ctx context.Context) (Reply, error) {
 	return r, nil
 }
 
-// XClient has Postfix take the session for one of another client, which says
-// EHLO with its own name.
+// XClient has Postfix treat the session as that of another client, which then
+// says EHLO with its own name.
 func (c *Client) XClient(ip, helo string) (Reply, error) {
 	if r, err := c.Cmd("XCLIENT ADDR=%s NAME=[UNAVAILABLE]", ip); err != nil || r.Class() != 2 {
 		return r, err
@@ -215,7 +214,7 @@ func (c *Client) Quit() (Reply, error) {
 	return r, errors.Join(err, c.Close())
 }
 
-// Close closes the connection without a word.
+// Close closes the connection without QUIT.
 func (c *Client) Close() error { return c.conn.Close() }
 
 // Reset drops the connection with a TCP reset, as a client that crashes does.

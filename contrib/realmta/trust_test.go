@@ -13,15 +13,15 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// trusting is what an administrator sets who knows a forwarder and a list, has
-// an opinion about some authors, and wants SPF enforced.
+// trusting is the policy of an administrator who knows a forwarder and a list,
+// overrides some authors, and enforces SPF.
 var trusting = []string{
 	`spf_fail = "reject"`, `spf_early = true`,
 	`[trust]`, `forwarders = ["127.0.0.8"]`, `sealers = ["` + realmta.List + `"]`,
 	`[author_overrides]`, `"` + realmta.Watch + `" = "reject"`, `"` + realmta.Hold + `" = "none"`,
 }
 
-// TestTrust plays the cases on one site, one after the other.
+// TestTrust runs the cases on one site, one after the other.
 func TestTrust(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{Policy: trusting}, func(t *testing.T, s *realmta.Site) {
 		t.Run("forwarder", func(t *testing.T) { playForwarder(t, s) })
@@ -81,8 +81,8 @@ func playAuthors(t *testing.T, s *realmta.Site) {
 	wantResults(t, onTop(t, delivered(t, s, rcpt)), "dmarc=fail", "policy.override-by=author_overrides."+realmta.Hold)
 }
 
-// playEarly is refused at each recipient; the session goes on, and knows its
-// client.
+// playEarly is refused at each recipient. The session goes on, and the client
+// stays known.
 func playEarly(t *testing.T, s *realmta.Site) {
 	c := connect(t, s, realmta.GoodClient)
 	for range 2 {
@@ -107,8 +107,8 @@ func playEarly(t *testing.T, s *realmta.Site) {
 	}
 }
 
-// TestDNSDown takes the DNS away until Postvet knows that it is its own. Then a
-// message of which nothing is known is to come again.
+// TestDNSDown takes the DNS away until Postvet knows that its own DNS is down.
+// A message without any cached answer is then deferred.
 func TestDNSDown(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{Policy: []string{`on_degraded = "tempfail"`}}, func(t *testing.T, s *realmta.Site) {
 		s.DNS.SetFault("*", "*", dnstest.ServFail)

@@ -29,14 +29,15 @@ func TestSignatureAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Forwarded: SPF fails, the signature still says who wrote it.
+		// Forwarded: SPF fails, but the signature still names the author's
+		// domain.
 		wantReply(t, send(t, s, realmta.Stranger, "alice@"+realmta.Good, rcpt, msg), 250)
 		wantResults(t, onTop(t, delivered(t, s, rcpt)), "spf=fail", "dkim=pass", "header.a=ed25519-sha256", "dmarc=pass")
 	})
 }
 
 // TestSimpleCanonicalization signs white space that a milter sees only if the
-// MTA hands it every octet.
+// MTA passes on every octet.
 func TestSimpleCanonicalization(t *testing.T) {
 	onEach(t, func(t *testing.T, s *realmta.Site) {
 		rcpt := recipient(t, "odd")
@@ -112,7 +113,8 @@ func TestQuarantine(t *testing.T) {
 		if s.Name() == "Sendmail" && !strings.Contains(held.Reason, realmta.Hold) {
 			t.Errorf("reason %q does not name the domain", held.Reason)
 		}
-		// A person lets it go: it arrives with our field, and without the forgery.
+		// A person releases it: it arrives with our field and without the
+		// forgery.
 		if err := s.Release(t.Context(), held.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +145,7 @@ func TestForgedFieldsAreRemoved(t *testing.T) {
 			"Authentication-Results: other.example 1; none",
 			"X-Authentication-Results: " + "between; all=of them",
 		}
-		// ours, foreign, ours, foreign, ours, foreign, ours, foreign, ours
+		// Nine fields, in turn ours and foreign.
 		var fields []string
 		for i, f := range forged {
 			fields = append(fields, f)
@@ -156,8 +158,8 @@ func TestForgedFieldsAreRemoved(t *testing.T) {
 			name, value, _ := strings.Cut(f, ":")
 			want[i] = field{name, strings.ReplaceAll(value, "\r\n", "\n") + "\n"}
 		}
-		// Twice on one connection: what the first message had must not move the
-		// second one's deletions.
+		// Twice on one connection: the fields of the first message must not
+		// shift the deletions of the second one.
 		c := connect(t, s, realmta.Stranger)
 		for _, n := range []string{"first", "second"} {
 			rcpt := recipient(t, n)

@@ -23,15 +23,15 @@ import (
 const (
 	// Good has SPF for GoodClient and ::1, a DKIM key, and p=reject.
 	Good = "good.example"
-	// Bank has p=reject and sends from nowhere that a test can reach.
+	// Bank has p=reject, and no client address of the tests may send for it.
 	Bank = "bank.example"
-	// Hold has p=quarantine, likewise.
+	// Hold is the same with p=quarantine.
 	Hold = "hold.example"
-	// Watch has p=none, likewise.
+	// Watch is the same with p=none.
 	Watch = "watch.example"
 	// NullMX says that it accepts no mail, and publishes nothing else.
 	NullMX = "null.example"
-	// Dark is a domain whose name servers do not answer, whatever is asked.
+	// Dark is a domain whose name servers never answer.
 	Dark = "dark.example"
 	// List is a mailing list's domain, with SPF for Lister and an Ed25519 key.
 	List = "list.example"
@@ -120,7 +120,7 @@ $FAULT rsa._domainkey.%[5]s * SERVFAIL
 	return &Zone{keys: map[string]crypto.Signer{Selector: rsaKey, SelectorEd: edKey}, text: b.String()}, nil
 }
 
-// Seal puts an ARC set of the list's on top of msg, which tells what it saw.
+// Seal adds an ARC set of the list on top of msg, which says what the list saw.
 func (z *Zone) Seal(msg []byte, saw string) ([]byte, error) {
 	key, ok := z.keys[SelectorEd].(ed25519.PrivateKey)
 	if !ok {
@@ -129,10 +129,10 @@ func (z *Zone) Seal(msg []byte, saw string) ([]byte, error) {
 	return arctest.Sealer{Domain: List, Selector: SelectorEd, Key: key, Results: saw}.Seal(msg)
 }
 
-// Text is the zone for dnstest.
+// Text returns the zone for dnstest.
 func (z *Zone) Text() string { return z.text }
 
-// Sign puts a DKIM-Signature of the domain on top of msg, which has CRLF line
+// Sign adds a DKIM-Signature of the domain on top of msg, which has CRLF line
 // ends. Canonicalization is "simple/simple" or "relaxed/relaxed".
 func (z *Zone) Sign(msg []byte, domain, selector, canonicalization string) ([]byte, error) {
 	header, body, _ := strings.Cut(canonicalization, "/")

@@ -58,8 +58,8 @@ func serve(socket string, work bool) error {
 
 const noReplies = milter.OptNoHeaderReply | milter.OptNoEOHReply | milter.OptNoBodyReply | milter.OptNoData | milter.OptNoUnknown
 
-// proofs are one signature of each kind: what they sign does not matter to
-// the time that it takes to verify them.
+// proofs has one signature of each kind. Their content does not change the time
+// that verifying takes.
 type proofs struct {
 	digest  [32]byte
 	rsaKey  *rsa.PublicKey
