@@ -56,13 +56,13 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 		case organizational:
 			return ReportConsent{Consent: ConsentImplied, Reason: "of the same organization"}
 		case "":
-			return ReportConsent{Consent: ConsentUnknown, Reason: "DNS trouble hides the organizational domain of " + foreign.Line(host, maxCited)}
+			return ReportConsent{Consent: ConsentUnknown, Reason: "a DNS failure hides the organizational domain of " + foreign.Line(host, maxCited)}
 		}
 	}
 	c := ReportConsent{Name: domain + "._report._dmarc." + host}
 	a := r.Lookup(ctx, c.Name, dnscache.TXT)
 	if !a.Outcome.Known() {
-		c.Consent, c.Reason = ConsentUnknown, "the look-up of "+foreign.Line(c.Name, maxCited)+" failed"
+		c.Consent, c.Reason = ConsentUnknown, "the lookup of "+foreign.Line(c.Name, maxCited)+" failed"
 		return c
 	}
 	c.Consent, c.Reason = ConsentAbsent, "no DMARC record at "+foreign.Line(c.Name, maxCited)

@@ -73,7 +73,7 @@ func (d *discovery) why(i int) string {
 	s, domain := d.path.sets[i], d.path.domains[i]
 	switch {
 	case !s.outcome.Known():
-		return "DNS trouble: what stands here is unknown, and nothing further can be concluded"
+		return "DNS failure: the records at this name are unknown, and nothing further can be concluded"
 	case s.dropped != nil:
 		return "discarded: " + strings.TrimPrefix(s.dropped.Error(), "dmarc: ")
 	case s.record == nil:

@@ -87,7 +87,7 @@ type Identifier struct {
 	Domain string
 	Status string
 	// Why explains the Status "temperror" for SPF. It continues the words
-	// "could not be checked"; the default is "because of DNS trouble".
+	// "could not be checked"; the default is "because of a DNS failure".
 	Why string
 }
 

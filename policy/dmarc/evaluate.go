@@ -125,16 +125,16 @@ func (e *evaluation) decide(res *Result, spf Identifier, dkim []Identifier) {
 	switch {
 	case passed.spf == undecided || passed.dkim == undecided:
 		res.Status = TempError
-		res.Reason = "DNS trouble hides whether what passed is aligned with " + e.domain
+		res.Reason = "a DNS failure hides whether a domain that passed is aligned with " + e.domain
 	case failed.spf != notAligned:
 		res.Status = TempError
-		res.Reason = "SPF for " + foreign.Line(spf.Domain, maxCited) + " could not be checked " + cmp.Or(spf.Why, "because of DNS trouble")
+		res.Reason = "SPF for " + foreign.Line(spf.Domain, maxCited) + " could not be checked " + cmp.Or(spf.Why, "because of a DNS failure")
 	case failed.dkim != notAligned:
 		res.Status = TempError
-		res.Reason = "a DKIM signature of " + foreign.Line(failed.signer, maxCited) + " could not be checked because of DNS trouble"
+		res.Reason = "a DKIM signature of " + foreign.Line(failed.signer, maxCited) + " could not be checked because of a DNS failure"
 	case e.exists == existsUnknown:
 		res.Status = TempError
-		res.Reason = "DNS trouble hides whether " + e.domain + " exists, on which its policy depends"
+		res.Reason = "a DNS failure hides whether " + e.domain + " exists, on which its policy depends"
 	default:
 		res.Status, res.Disposition = Fail, res.Policy
 		res.Reason = failReason(e.domain, rec, spf, dkim)

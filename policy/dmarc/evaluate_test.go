@@ -152,7 +152,7 @@ func TestEvaluate(t *testing.T) {
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=none; sp=quarantine; np=reject\"\n$FAULT ghost.example.org TXT SERVFAIL",
 			author: "ghost.example.org",
 			want:   "temperror quarantine none example.org example.org",
-			reason: "DNS trouble hides whether ghost.example.org exists, on which its policy depends",
+			reason: "a DNS failure hides whether ghost.example.org exists, on which its policy depends",
 		},
 		{
 			name:   "3.2.13 existence hidden, message passes",
@@ -194,7 +194,7 @@ func TestEvaluate(t *testing.T) {
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject\"\n$FAULT _dmarc.org TXT SERVFAIL",
 			author: "example.org", spf: pass("mail.example.org"),
 			want:   "temperror reject none example.org ",
-			reason: "DNS trouble hides whether what passed is aligned with example.org",
+			reason: "a DNS failure hides whether a domain that passed is aligned with example.org",
 		},
 		{
 			name:   "5.3.6 DNS failure above the author's own record, strict",
@@ -222,21 +222,21 @@ func TestEvaluate(t *testing.T) {
 			zone:   "_dmarc.example.org. TXT \"v=DMARC1; p=reject\"\n$FAULT _dmarc.mail.example.org TXT SERVFAIL",
 			author: "example.org", spf: pass("mail.example.org"),
 			want:   "temperror reject none example.org example.org",
-			reason: "DNS trouble hides whether what passed is aligned with example.org",
+			reason: "a DNS failure hides whether a domain that passed is aligned with example.org",
 		},
 		{
 			name:   "5.3.6 aligned SPF in temperror",
 			zone:   `_dmarc.example.org. TXT "v=DMARC1; p=reject"`,
 			author: "example.org", spf: broken("mail.example.org"), dkim: []Identifier{failed("example.org")},
 			want:   "temperror reject none example.org example.org",
-			reason: "SPF for mail.example.org could not be checked because of DNS trouble",
+			reason: "SPF for mail.example.org could not be checked because of a DNS failure",
 		},
 		{
 			name:   "5.3.6 aligned DKIM in temperror",
 			zone:   `_dmarc.example.org. TXT "v=DMARC1; p=reject"`,
 			author: "example.org", spf: failed("example.org"), dkim: []Identifier{pass("other.example"), broken("example.org")},
 			want:   "temperror reject none example.org example.org",
-			reason: "a DKIM signature of example.org could not be checked because of DNS trouble",
+			reason: "a DKIM signature of example.org could not be checked because of a DNS failure",
 		},
 		{
 			name:   "5.3.6 foreign DKIM in temperror",

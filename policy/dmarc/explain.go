@@ -53,7 +53,7 @@ func (e *evaluation) relation(domain string, mode Alignment) (alignment, why str
 	case org == "" && lastLabels(domain, 1) != lastLabels(e.domain, 1):
 		return "no", foreign.Line(domain, maxCited) + " and " + e.domain + " do not even share their top-level domain"
 	case org == "":
-		return "unknown", "DNS trouble hides the organizational domain of " + e.domain
+		return "unknown", "a DNS failure hides the organizational domain of " + e.domain
 	case !message.Below(domain, org):
 		return "no", foreign.Line(domain, maxCited) + " is not within " + org + ", the author's organizational domain" + e.authority()
 	}
@@ -63,9 +63,9 @@ func (e *evaluation) relation(domain string, mode Alignment) (alignment, why str
 	}
 	switch {
 	case o.Late:
-		return "unknown", "the look-up of its organizational domain did not end in time"
+		return "unknown", "the lookup of its organizational domain did not end in time"
 	case o.Domain == "":
-		return "unknown", "DNS trouble hides its organizational domain"
+		return "unknown", "a DNS failure hides its organizational domain"
 	case o.Domain == org:
 		return "yes", "both belong to the organizational domain " + org + e.authority() + " (relaxed alignment)"
 	}

@@ -80,12 +80,12 @@ func TestCheck(t *testing.T) {
 		{"2.7.3 permerror: no data", "192.0.2.3", Result{PermError, "no PTR record", ""}},
 		{"2.7.3 permerror: nxdomain", "192.0.2.4", Result{PermError, "no PTR record", ""}},
 		{"2.7.3 permerror: nxdomain over IPv6", "2001:db8::2", Result{PermError, "no PTR record", ""}},
-		{"2.7.3 temperror: PTR servfail", "192.0.2.10", Result{TempError, "look-up of the PTR record: servfail", ""}},
-		{"2.7.3 temperror: PTR timeout", "192.0.2.11", Result{TempError, "look-up of the PTR record: timeout", ""}},
-		{"2.7.3 temperror: servfail", "192.0.2.7", Result{TempError, "look-up of the A records of broken.example.org: servfail", ""}},
-		{"2.7.3 temperror: refused", "192.0.2.8", Result{TempError, "look-up of the A records of refused.example.org: refused", ""}},
-		{"2.7.3 temperror: timeout", "192.0.2.9", Result{TempError, "look-up of the A records of silent.example.org: timeout", ""}},
-		{"2.7.3 temperror beside fail", "192.0.2.13", Result{TempError, "look-up of the A records of broken.example.org: servfail", ""}},
+		{"2.7.3 temperror: PTR servfail", "192.0.2.10", Result{TempError, "lookup of the PTR record: servfail", ""}},
+		{"2.7.3 temperror: PTR timeout", "192.0.2.11", Result{TempError, "lookup of the PTR record: timeout", ""}},
+		{"2.7.3 temperror: servfail", "192.0.2.7", Result{TempError, "lookup of the A records of broken.example.org: servfail", ""}},
+		{"2.7.3 temperror: refused", "192.0.2.8", Result{TempError, "lookup of the A records of refused.example.org: refused", ""}},
+		{"2.7.3 temperror: timeout", "192.0.2.9", Result{TempError, "lookup of the A records of silent.example.org: timeout", ""}},
+		{"2.7.3 temperror beside fail", "192.0.2.13", Result{TempError, "lookup of the A records of broken.example.org: servfail", ""}},
 		{"3 a usable name beside a hostile one", "192.0.2.15", Result{Pass, "_x-1.example.org leads back to 192.0.2.15", "_x-1.example.org"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestContextEnds(t *testing.T) {
 	defer cancel()
 	b.wait = cancel
 	got := Check(ctx, b, ip)
-	if want := (Result{TempError, "look-up of the A records of n0.example: timeout", ""}); got != want || len(b.asked) != 1+maxAtOnce {
+	if want := (Result{TempError, "lookup of the A records of n0.example: timeout", ""}); got != want || len(b.asked) != 1+maxAtOnce {
 		t.Errorf("%+v after %d lookups", got, len(b.asked))
 	}
 	// No lookup starts after ctx has ended.

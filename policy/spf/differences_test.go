@@ -41,7 +41,7 @@ var mailAuthDifferences = map[string]difference{
 	},
 	"basic-5-8": {
 		Fail, "4.6.4",
-		"the limit is on terms with a void look-up, and the PTR look-up of this term found names; that the client's names have no addresses is the client's doing and may not make an error of the domain's record. mail-auth and mox say fail too",
+		"the limit is on terms with a void lookup, and the PTR lookup of this term found names; that the client's names have no addresses is the client's doing and may not make an error of the domain's record. mail-auth and mox say fail too",
 	},
 }
 

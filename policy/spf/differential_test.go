@@ -203,13 +203,13 @@ var explained = []struct {
 		},
 	},
 	{
-		"5.4", "a mail exchanger that matches ends the look-ups; the other asks for all addresses first and meets their errors",
+		"5.4", "a mail exchanger that matches ends the lookups; the other asks for all addresses first and meets their errors",
 		func(g *generator, got Result, theirs other.Result, _ error) bool {
 			return g.brokenMX && theirs == other.TempError
 		},
 	},
 	{
-		"4.6.4", "each ptr term with a void PTR look-up counts; the other counts the first alone",
+		"4.6.4", "each ptr term with a void PTR lookup counts; the other counts the first alone",
 		func(g *generator, got Result, _ other.Result, _ error) bool {
 			return got.Voids > maxVoids && g.z.Lookup(context.Background(), dnscache.ReverseName(g.client), dnscache.PTR).Outcome.Void()
 		},

@@ -109,7 +109,7 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 		return failed(PermError, foreign.Word(t.Text, maxCited)+": the target is not a domain name: "+why)
 	}
 	if e.opt.Explain {
-		e.addStep("no term matched; " + foreign.Word(t.Text, maxCited) + " goes on with the record of " + foreign.Word(target, maxCited))
+		e.addStep("no term matched; " + foreign.Word(t.Text, maxCited) + " continues with the record of " + foreign.Word(target, maxCited))
 	}
 	v := e.checkHost(target)
 	switch v.status {
@@ -184,7 +184,7 @@ func (e *evaluation) count(t *Term) *verdict {
 	if e.lookups <= maxLookups {
 		return nil
 	}
-	return failed(PermError, fmt.Sprintf("more than %d DNS look-ups (%dth: %s)", maxLookups, maxLookups+1, foreign.Word(t.Text, maxCited)))
+	return failed(PermError, fmt.Sprintf("more than %d DNS lookups (%dth: %s)", maxLookups, maxLookups+1, foreign.Word(t.Text, maxCited)))
 }
 
 // void counts a term whose target has no records. RFC 7208 section 4.6.4 limits
@@ -199,7 +199,7 @@ func (e *evaluation) void(t *Term, name string, typ dnscache.Type, a *dnscache.A
 	if e.voids <= maxVoids {
 		return nil
 	}
-	return failed(PermError, fmt.Sprintf("more than %d void DNS look-ups (%drd: %s, no %s at %s)", maxVoids, maxVoids+1, foreign.Word(t.Text, maxCited), typ, foreign.Word(name, maxCited)))
+	return failed(PermError, fmt.Sprintf("more than %d void DNS lookups (%drd: %s, no %s at %s)", maxVoids, maxVoids+1, foreign.Word(t.Text, maxCited), typ, foreign.Word(name, maxCited)))
 }
 
 // target returns the name that a term is about, in the form for a lookup. ok is
@@ -303,7 +303,7 @@ func (e *evaluation) tempError(name string, t dnscache.Type, a *dnscache.Answer)
 	case dnscache.Timeout:
 		what = "got no answer in time"
 	}
-	return failed(TempError, fmt.Sprintf("the look-up of %s %s %s", t, foreign.Word(name, maxCited), what))
+	return failed(TempError, fmt.Sprintf("the lookup of %s %s %s", t, foreign.Word(name, maxCited), what))
 }
 
 // expired returns the verdict after the check's time is over (RFC 7208 section

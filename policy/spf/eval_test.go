@@ -255,7 +255,7 @@ func TestAheadIsBounded(t *testing.T) {
 	}
 	z.txt("example.org", record)
 	got := Check(t.Context(), z, from("example.org"), Options{})
-	if got.Status != PermError || got.Lookups != 11 || !strings.Contains(got.Reason, "more than 10 DNS look-ups (11th: include:j9.example.org)") {
+	if got.Status != PermError || got.Lookups != 11 || !strings.Contains(got.Reason, "more than 10 DNS lookups (11th: include:j9.example.org)") {
 		t.Errorf("got %+v", got)
 	}
 	if n := len(z.queries()); n > 1+10+9 {

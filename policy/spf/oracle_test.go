@@ -116,7 +116,7 @@ var pyspfExplained = []oracleExplained{
 		},
 	},
 	{
-		"4.6.4", "terms with a void look-up are limited; pyspf also counts the addresses of mail exchangers and of the client's names, the PTR of %{p}, and a CNAME that leads nowhere twice",
+		"4.6.4", "terms with a void lookup are limited; pyspf also counts the addresses of mail exchangers and of the client's names, the PTR of %{p}, and a CNAME that leads nowhere twice",
 		func(c *oracleCase) bool {
 			return c.theirsSays("Void lookup limit of 2 exceeded") && c.ours.Voids <= rfcVoids &&
 				(c.answers(dnscache.MX, dnscache.Outcome.Void) || c.answers(dnscache.PTR, dnscache.Outcome.Void) ||
@@ -124,7 +124,7 @@ var pyspfExplained = []oracleExplained{
 		},
 	},
 	{
-		"5.4", "a mail exchanger that matches ends the look-ups; pyspf asks for all addresses first and meets their errors",
+		"5.4", "a mail exchanger that matches ends the lookups; pyspf asks for all addresses first and meets their errors",
 		func(c *oracleCase) bool {
 			return c.theirs.Result == "temperror" && c.answers(dnscache.MX, dnscache.Outcome.Temporary)
 		},
@@ -134,7 +134,7 @@ var pyspfExplained = []oracleExplained{
 		func(c *oracleCase) bool { return c.theirsSays("More than 10 MX records returned") },
 	},
 	{
-		"5.5", "errors of the look-ups of the client's names and their addresses make ptr not match; pyspf ends in temperror",
+		"5.5", "errors of the lookups of the client's names and their addresses make ptr not match; pyspf ends in temperror",
 		func(c *oracleCase) bool {
 			return c.theirs.Result == "temperror" && (c.answers(dnscache.PTR, dnscache.Outcome.Temporary) ||
 				c.asked(dnscache.PTR, func(a *dnscache.Answer) bool { return a.Outcome.Temporary() }))
@@ -169,12 +169,12 @@ var libspf2Explained = []oracleExplained{
 		func(c *oracleCase) bool { return c.theirsSays("Mechanisms found after the") && c.read(afterRedirect) },
 	},
 	{
-		"4.6.4", "libspf2 does not count void look-ups",
+		"4.6.4", "libspf2 does not count void lookups",
 		func(c *oracleCase) bool { return c.ours.Voids > rfcVoids },
 	},
 	{
 		"6", "redirect and exp stand once at most, in whatever case; libspf2 takes two if they are spelt differently",
-		func(c *oracleCase) bool { return c.wrong("stands twice in the record") && c.read(capitalModifier) },
+		func(c *oracleCase) bool { return c.wrong("occurs twice in the record") && c.read(capitalModifier) },
 	},
 	{
 		"5.6", "a length may be 0; libspf2 refuses it",
@@ -195,7 +195,7 @@ var libspf2Explained = []oracleExplained{
 		func(c *oracleCase) bool { return c.read(keptParts) },
 	},
 	{
-		"5.5", "errors of the look-ups of the client's names and their addresses make ptr not match; libspf2 ends in temperror",
+		"5.5", "errors of the lookups of the client's names and their addresses make ptr not match; libspf2 ends in temperror",
 		func(c *oracleCase) bool {
 			return c.theirs.Result == "temperror" && (c.answers(dnscache.PTR, dnscache.Outcome.Temporary) ||
 				c.asked(dnscache.PTR, func(a *dnscache.Answer) bool { return a.Outcome.Temporary() }))
@@ -210,7 +210,7 @@ var libspf2Explained = []oracleExplained{
 	{
 		"4.6.4", "an eleventh term is an error, also at the end of the record; libspf2 evaluates it there",
 		func(c *oracleCase) bool {
-			return strings.HasPrefix(c.ours.Reason, "more than 10 DNS look-ups (11th: ") && c.theirs.Result == "neutral" && c.read(elevenTerms)
+			return strings.HasPrefix(c.ours.Reason, "more than 10 DNS lookups (11th: ") && c.theirs.Result == "neutral" && c.read(elevenTerms)
 		},
 	},
 	{
@@ -246,20 +246,20 @@ var mailSPFExplained = []oracleExplained{
 		},
 	},
 	{
-		"4.6.4", "terms with a void look-up are limited; Mail::SPF also counts the addresses of mail exchangers and of the client's names, and the PTR of %{p}",
+		"4.6.4", "terms with a void lookup are limited; Mail::SPF also counts the addresses of mail exchangers and of the client's names, and the PTR of %{p}",
 		func(c *oracleCase) bool {
 			return c.theirsSays("Maximum void DNS look-ups limit (2) exceeded") && c.ours.Voids <= rfcVoids &&
 				(c.answers(dnscache.MX, dnscache.Outcome.Void) || c.answers(dnscache.PTR, dnscache.Outcome.Void) || c.read(pMacro))
 		},
 	},
 	{
-		"4.6.4", "a CNAME that leads nowhere is a void look-up; Mail::SPF takes it for an answer",
+		"4.6.4", "a CNAME that leads nowhere is a void lookup; Mail::SPF takes it for an answer",
 		func(c *oracleCase) bool {
 			return c.ours.Voids > rfcVoids && (c.askedName("c0.example.org") || c.askedName("c1.example.org"))
 		},
 	},
 	{
-		"5.5", "an error of the look-up of the client's names makes ptr not match; Mail::SPF ends in temperror",
+		"5.5", "an error of the lookup of the client's names makes ptr not match; Mail::SPF ends in temperror",
 		func(c *oracleCase) bool {
 			return c.theirs.Result == "temperror" && c.theirsSays("error on DNS 'PTR' lookup of ")
 		},

@@ -147,7 +147,7 @@ func ParseRecord(txt string) (*Record, error) {
 		switch {
 		case problem != "":
 		case t.Modifier == "redirect" && redirect >= 0, t.Modifier == "exp" && explanation >= 0:
-			problem = t.Modifier + "= stands twice in the record"
+			problem = t.Modifier + "= occurs twice in the record"
 		case t.Modifier == "redirect":
 			redirect = len(r.Terms)
 		case t.Modifier == "exp":
@@ -283,7 +283,7 @@ func (t *Term) parseDomain(s string) string {
 	dot := strings.LastIndexByte(tail, '.')
 	top := tail[dot+1:]
 	if _, err := netip.ParseAddr(strings.TrimSuffix(s, ".")); err == nil {
-		return "an address stands where a domain belongs; addresses are written ip4: or ip6:"
+		return "an address stands where a domain is expected; addresses are written ip4: or ip6:"
 	}
 	if dot < 0 && top != "" {
 		return "the domain needs at least one dot"

@@ -95,7 +95,7 @@ func TestParseRecordErrors(t *testing.T) {
 		{"5.6 ip6 length", "ip6:2001:db8::/129", "0 to 128"},
 		{"5.7 exists without a domain", "exists", "needs a colon"},
 		{"6 exp empty", "exp=", "the domain is missing"},
-		{"6 exp twice in different case", "exp=a.example.org EXP=b.example.org", "term 2 (EXP=b.example.org): exp= stands twice"},
+		{"6 exp twice in different case", "exp=a.example.org EXP=b.example.org", "term 2 (EXP=b.example.org): exp= occurs twice"},
 		{"6.1 redirect without a dot", "redirect=x", "at least one dot"},
 		{"7.1 top label of digits", "a:example.123", "top-level"},
 		{"7.1 top label with a hyphen at the end", "a:example.or-", "top-level"},

@@ -35,7 +35,7 @@ the record of good.example: v=spf1 ip6:2001:db8::/32 ip4:192.0.2.1 include:esp.e
     a:mx.esp.example does not match
     -all matches everything that is left: fail
   include:esp.example does not match: 192.0.2.9 does not pass there
-  no term matched; redirect=rest.example goes on with the record of rest.example
+  no term matched; redirect=rest.example continues with the record of rest.example
   the record of rest.example: v=spf1 exists:%{d}%{h} ~all
     exists:%{d}%{h} does not match
     ~all matches everything that is left: softfail`},

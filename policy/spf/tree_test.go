@@ -67,7 +67,7 @@ example.org (16, 1)
       include:back.example.org
         back.example.org (2, 0)
           include:example.org ! loop: example.org leads back to itself, which ends in permerror
-          a:fault.example.org ! the look-up of AAAA fault.example.org got no answer in time
+          a:fault.example.org ! the lookup of AAAA fault.example.org got no answer in time
       include:none.example.org
         none.example.org (0, 0) none: none.example.org publishes no SPF record
       include:bad.example.org
@@ -75,7 +75,7 @@ example.org (16, 1)
       include:nx.example.org
         nx.example.org (0, 0) none: nx.example.org does not exist
       include:fault.example.org
-        fault.example.org (0, 0) temperror: the look-up of TXT fault.example.org failed at the domain's DNS servers (SERVFAIL)
+        fault.example.org (0, 0) temperror: the lookup of TXT fault.example.org failed at the domain's DNS servers (SERVFAIL)
       exists:a..example.org ! the target is not a domain name: it has an empty label
       redirect=end.example.org
         end.example.org (0, 0)
