@@ -8,15 +8,15 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Decision is what became of one message.
+// Decision is the outcome of one message.
 type Decision struct {
 	QueueID string
-	// Client is who connected, with the name it gave; Results.Client is who was
-	// evaluated.
+	// Client and Helo are the client that connected. Results.Client is the client
+	// that was evaluated, which differs behind a trusted relay.
 	Client message.Client
 	Helo   string
 	From   string
-	// Recipients counts those that the MTA accepted.
+	// Recipients is the number of recipients.
 	Recipients int
 	// Early reports whether the message was refused at its first recipient, before
 	// it was sent.
@@ -24,23 +24,26 @@ type Decision struct {
 	// Results is never nil.
 	Results *result.Results
 	Verdict result.Verdict
-	// Shadow is what the shadow policy would have done; nil if there is none.
+	// Shadow is the verdict of the shadow policy; nil if there is none.
 	Shadow *result.Verdict
-	// Reply is what the MTA was told to say, "" for its own words of acceptance.
+	// Reply is the reply that the MTA sends, "" if it accepts the message with its
+	// own.
 	Reply string
 	// ExactHeader reports whether the header's white space arrived unchanged, so
 	// that simple canonicalization (RFC 6376 section 3.4.1) is reliable.
 	ExactHeader bool
-	// Faults say what failed here, and what could not be carried out.
+	// Faults are internal errors, and parts of the verdict that the MTA does not
+	// support.
 	Faults []string
-	// Began is the time of MAIL, Ended that of the message's end, and Took the time
-	// from there to the verdict.
+	// Began is the time of MAIL and Ended that of the message's end. Took is the
+	// time from Ended to the verdict.
 	Began, Ended time.Time
 	Took         time.Duration
-	// Err is why the verdict did not reach the MTA, nil if it did.
+	// Err is the reason why the verdict did not reach the MTA, nil if it did.
 	Err error
 }
 
+// newDecision returns the decision about a message that is not decided yet.
 func (s *session) newDecision(m *mail) *Decision {
 	return &Decision{
 		QueueID:     s.conn.QueueID(),
@@ -54,7 +57,7 @@ func (s *session) newDecision(m *mail) *Decision {
 	}
 }
 
-// refuse notes the reply of a verdict that refuses.
+// refuse records the reply of a verdict that refuses, and returns it for the MTA.
 func (d *Decision) refuse() milter.Verdict {
 	reply := refusal(d.Verdict)
 	d.Reply = reply.Text

@@ -5,8 +5,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// headerEdits returns the changes to the header that a verdict asks for, and
-// what of them cannot be done.
+// headerEdits returns the changes of a verdict to the header, and a fault for each that
+// is not possible.
 func headerEdits(v result.Verdict) (edits milter.Verdict, faults []string) {
 	for _, r := range v.Remove {
 		edits.Remove = append(edits.Remove, milter.FieldRef{Name: r.Name, Occurrence: r.Occurrence})

@@ -13,19 +13,19 @@ import (
 type Handler struct {
 	Checker *policy.Checker
 	Rules   rules.Rules
-	// Shadow decides nothing: where it differs, what it would have done is logged
-	// and counted. Nil for none.
+	// Shadow is a policy to compare with; nil for none. Its verdicts have no effect
+	// but are logged and counted where they differ.
 	Shadow *rules.Rules
 }
 
-// handler is a Handler as a session uses it.
+// handler is the form of a Handler that sessions use.
 type handler struct {
 	checker checker
 	decide  func(*result.Results) result.Verdict
 	shadow  func(*result.Results) result.Verdict // nil for none
-	// unheld and shadowUnheld are the same for an MTA that cannot quarantine.
+	// unheld and shadowUnheld decide for an MTA that cannot quarantine.
 	unheld, shadowUnheld func(*result.Results) result.Verdict
-	// early decides before the message is sent; nil if the rules never do.
+	// early decides before the message is sent; nil if the rules never refuse then.
 	early func(*result.Results) (result.Verdict, bool)
 }
 
@@ -44,8 +44,8 @@ func newHandler(h Handler) *handler {
 	return out
 }
 
-// checker, checkerConn and checkerMessage are what a session needs of package
-// policy.
+// checker, checkerConn and checkerMessage are the parts of package policy that a session
+// uses. Tests replace them.
 type checker interface {
 	Connect(ctx context.Context, c message.Client) checkerConn
 }

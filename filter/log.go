@@ -24,7 +24,7 @@ func text(key, s string) zap.Field { return zap.String(key, foreign.Terminal(s, 
 // texts returns a field that holds a list of foreign texts.
 func texts(key string, list []string) zap.Field { return zap.Array(key, harmless(list)) }
 
-// harmless is a list of foreign texts on its way into the log.
+// harmless is a list of foreign texts that is logged in harmless form.
 type harmless []string
 
 // MarshalLogArray implements [zapcore.ArrayMarshaler].
@@ -53,7 +53,7 @@ func hintWords(v result.Verdict) []string {
 	return out
 }
 
-// clientIP returns the client's address as logs show it: "" if the MTA gave none.
+// clientIP returns the client's address, "" if the MTA gave none.
 func clientIP(c message.Client) string {
 	if !c.IP.IsValid() {
 		return ""
@@ -63,7 +63,7 @@ func clientIP(c message.Client) string {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// logDecision writes the one line of a message, and a warning for each fault.
+// logDecision logs a warning for each fault of a message, and its info line.
 func (s *session) logDecision(d *Decision) {
 	log := s.srv.log
 	faults := slices.Concat(d.Results.Faults, d.Verdict.Faults, d.Faults)
@@ -143,7 +143,7 @@ func (s *session) logDecision(d *Decision) {
 	entry.Write(fields...)
 }
 
-// matched returns the rules of the admin's own that matched: "newsletter", or
+// matched returns the administrator's own rules that matched, as in "newsletter" or
 // "partners (monitor)".
 func matched(v result.Verdict) []string {
 	out := make([]string, len(v.Matched))

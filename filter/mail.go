@@ -8,31 +8,31 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// mail is one message under way.
+// mail is one message between MAIL and its end.
 type mail struct {
 	handler *handler
 	policy  checkerMessage // nil if the message could not be begun
 	from    string
 	rcpts   int
 	to      []milter.Recipient // at most Options.MaxRecipients
-	fault   string             // our own failure
+	fault   string             // an internal error
 	began   time.Time
-	// refusal is what every recipient is answered, if the rules refuse the message
-	// before it is sent; asked tells that they were asked.
-	refusal milter.Reply
-	asked   bool
+	// refusal is the reply to every recipient if the rules refuse the message before
+	// it is sent. decidedEarly is true once they have decided.
+	refusal      milter.Reply
+	decidedEarly bool
 }
 
-// working reports whether policy is still to be told of the message.
+// working reports whether policy evaluates the message and has not failed.
 func (m *mail) working() bool { return m.policy != nil && m.fault == "" }
 
-// refuseEarly asks the rules at the first recipient, and returns the answer to
-// each: the zero reply if the message may come.
+// refuseEarly has the rules decide at the first recipient, and returns the reply to each
+// recipient. It is the zero reply if the message may be sent.
 func (s *session) refuseEarly(m *mail) milter.Reply {
-	if m.asked || !m.working() || m.handler.early == nil {
+	if m.decidedEarly || !m.working() || m.handler.early == nil {
 		return m.refusal
 	}
-	m.asked = true
+	m.decidedEarly = true
 	d := s.newDecision(m)
 	s.guard("early verdict", func() {
 		if d.Results = m.policy.Early(s.conn.Context()); d.Results == nil {
@@ -49,8 +49,7 @@ func (s *session) refuseEarly(m *mail) milter.Reply {
 	return m.refusal
 }
 
-// EndOfMessage waits for the results, and returns the verdict as the MTA is to
-// carry it out.
+// EndOfMessage waits for the results and returns the verdict for the MTA.
 func (s *session) EndOfMessage(ctx context.Context) milter.Verdict {
 	m := s.mail
 	d := s.newDecision(m)
@@ -65,7 +64,7 @@ func (s *session) EndOfMessage(ctx context.Context) milter.Verdict {
 	return v
 }
 
-// decide fills in results and verdict.
+// decide sets the results and the verdict of a decision.
 func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 	if m.working() {
 		s.guard("finish", func() { d.Results = m.policy.Finish(ctx) })
@@ -94,8 +93,8 @@ func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 	}
 }
 
-// faulty is the verdict if we failed ourselves. It does not depend on the
-// rules: nothing is known of the message, not even which fields to remove.
+// faulty returns the verdict after an internal error. It does not depend on the rules,
+// because nothing is known of the message, not even which fields to remove.
 func faulty() result.Verdict {
 	return result.Verdict{
 		Action:    result.TempFail,
@@ -108,8 +107,8 @@ func faulty() result.Verdict {
 	}
 }
 
-// carryOut returns the verdict as the MTA is to carry it out. What the MTA does
-// not let us do is a fault.
+// carryOut returns the verdict in the form for the MTA. It adds a fault for each part
+// that the MTA does not support.
 func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 	switch d.Verdict.Action {
 	case result.Accept, result.Quarantine, result.Redirect:
@@ -125,11 +124,11 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 	}
 	v, faults := headerEdits(d.Verdict)
 	if len(v.Remove) > 0 && !s.conn.CanRemoveFields() {
-		// A field in our name must not survive.
+		// The message must not be delivered with a forged field in our name.
 		return fail("the MTA does not let us remove fields")
 	}
 	if d.Verdict.Action == result.Redirect {
-		// Those whom the message was kept from must not get it after all.
+		// The message must not be delivered to its original recipients.
 		if why := s.cannotRedirect(m, d.Verdict.RedirectTo); why != "" {
 			return fail(why)
 		}
@@ -146,7 +145,7 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 	return v
 }
 
-// VerdictSent reports the message once the MTA knows its verdict.
+// VerdictSent reports the message after its verdict was sent.
 func (s *session) VerdictSent(err error) {
 	d := s.decision
 	if d == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// guard calls f, and turns a panic into the failure of the message: its verdict
-// will be a temporary failure.
+// guard calls f. A panic in it becomes a fault of the message, whose verdict is then a
+// temporary failure.
 func (s *session) guard(during string, f func()) {
 	if s.srv.guard(during, s.conn.QueueID(), s.client, f) {
 		return
@@ -17,17 +17,17 @@ func (s *session) guard(during string, f func()) {
 	if s.mail != nil {
 		s.mail.fault = "internal error during " + during
 	}
-	// The conversation that panicked is not used again: the next message starts
+	// The policy connection that panicked is not used again. The next message opens
 	// another one.
 	broken := s.policy
 	s.policy = nil
 	if broken != nil {
-		defer func() { _ = recover() }() // one panic is enough
+		defer func() { _ = recover() }() // the first panic is reported already
 		broken.Close()
 	}
 }
 
-// Panicked takes a panic outside of guard. The connection ends.
+// Panicked reports a panic outside of guard, which ends the connection.
 func (s *session) Panicked(v any) {
 	s.srv.panicked("connection", s.conn.QueueID(), s.client, v)
 }
@@ -43,8 +43,8 @@ func (s *Server) guard(during, queueID string, c message.Client, f func()) (retu
 	return true
 }
 
-// panicked counts and logs a panic, in a deferred call. Its value may hold foreign
-// text.
+// panicked counts and logs a panic. It must be called from a deferred function, for the
+// stack. The value may contain foreign text.
 func (s *Server) panicked(during, queueID string, c message.Client, v any) {
 	s.count.panics.Add(1)
 	s.log.Error("panic",

@@ -12,8 +12,8 @@ import (
 // for a path.
 const maxAddress = 320
 
-// cannotRedirect returns why the recipients of a message cannot be replaced; ""
-// if they can.
+// cannotRedirect returns why the recipients of a message cannot be replaced, "" if they
+// can.
 func (s *session) cannotRedirect(m *mail, to string) string {
 	switch {
 	case !s.conn.CanReplaceRecipients():
@@ -26,8 +26,8 @@ func (s *session) cannotRedirect(m *mail, to string) string {
 	return ""
 }
 
-// redirect returns which recipients to add and which to delete, so that a message
-// goes to one address alone. That address stays if it is a recipient already.
+// redirect returns the recipients to add and to delete so that a message goes to one
+// address only. That address stays if it is a recipient already.
 func redirect(recipients []milter.Recipient, to string) (add, remove []string) {
 	if !slices.ContainsFunc(recipients, func(r milter.Recipient) bool { return isRecipient(r, to) }) {
 		add = append(add, to)
@@ -47,10 +47,10 @@ func redirect(recipients []milter.Recipient, to string) (add, remove []string) {
 	return add, remove
 }
 
-// namesOf returns what the MTA may know a recipient by. Postfix drops the route
-// of "@a:user@b", which a client may write, and then does not find what was
-// written. A name without a domain is what Sendmail's local delivery makes of
-// several addresses, perhaps also of the one that the message goes to.
+// namesOf returns the names by which the MTA may know a recipient. A client may write a
+// route as in "@a:user@b", which Postfix drops, so the address as written is not found
+// there. An address without a domain is left out: Sendmail's local delivery maps
+// several addresses to it, perhaps also the one that the message goes to.
 func namesOf(r milter.Recipient) []string {
 	if r.Addr == r.Path || !strings.Contains(r.Addr, "@") {
 		return []string{r.Path}
@@ -58,8 +58,8 @@ func namesOf(r milter.Recipient) []string {
 	return []string{r.Path, r.Addr}
 }
 
-// isRecipient reports whether a recipient is an address. MTAs take addresses that
-// differ in case for the same, at least when they drop duplicates.
+// isRecipient reports whether a recipient has an address. Case does not count, because
+// MTAs ignore it when they drop duplicates.
 func isRecipient(r milter.Recipient, address string) bool {
 	return slices.ContainsFunc(namesOf(r), func(name string) bool { return strings.EqualFold(name, address) })
 }

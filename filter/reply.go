@@ -7,8 +7,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// refusal returns the reply of a verdict that refuses. One whose code cannot be
-// sent becomes a temporary failure.
+// refusal returns the reply of a verdict that refuses. A verdict with an invalid code
+// becomes a temporary failure.
 func refusal(v result.Verdict) milter.Reply {
 	code := v.Code
 	if code == "" && v.Action == result.TempFail {
@@ -20,8 +20,7 @@ func refusal(v result.Verdict) milter.Reply {
 	return milter.Reply{Text: strings.TrimSpace(code + " " + v.Text)}
 }
 
-// quarantineReason returns why the MTA is to hold a message, which it shows to
-// its admin.
+// quarantineReason returns why a message is held, for the administrator of the MTA.
 func quarantineReason(v result.Verdict) string {
 	if strings.TrimSpace(v.Text) == "" {
 		return "held by policy"

@@ -11,24 +11,19 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// Options bound and inform a Server. The zero value works.
+// Options configure a Server. The zero value works.
 type Options struct {
-	// Logger receives one info line "message" per message, with the keys queue,
-	// client (the one evaluated), relay (the trusted one that connected, if any),
-	// hidden (why the client behind it is not known), helo, from, rcpts, author,
-	// spf, dkim, dmarc, arc, iprev, mx, action, code, rule, overrides,
-	// refused_overrides, exempt, dns_ms, dns_lookups, took_ms (from the message's
-	// end to the verdict), faults and undelivered, where it applies matched,
-	// redirect and shadow; and a warning per fault. Every line about a message
-	// has its queue id. Default: none.
+	// Logger receives one info line "message" per message and a warning per fault.
+	// contrib/monitoring/LOGS.md lists the keys. Every line about a message has its queue id. Default:
+	// no log.
 	Logger *zap.Logger
 	// Milter bounds the connections.
 	Milter milter.Options
-	// MaxRecipients is how many recipients of a message can be replaced: they
-	// are remembered until its end. Default 1000.
+	// MaxRecipients is how many recipients of a message are remembered, so that they
+	// can be replaced. Default 1000.
 	MaxRecipients int
 	// OnMessage is called after each verdict was sent, from the connection's
-	// goroutine. Default: nothing.
+	// goroutine, unless it is nil.
 	OnMessage func(Decision)
 }
 
@@ -62,19 +57,18 @@ func newServer(o Options) *Server {
 	return s
 }
 
-// SetHandler replaces the handler in one step. A message ends with the handler
-// it began with; a connection takes the new one at its next message, to which
-// its client and its HELO are then introduced again.
+// SetHandler replaces the handler. A message keeps the handler with which it began. A
+// connection uses the new handler from its next message on.
 func (s *Server) SetHandler(h Handler) { s.handler.Store(newHandler(h)) }
 
-// Serve accepts connections until Shutdown, and then returns
-// [milter.ErrServerClosed]; any other error says why accepting is not possible.
-// It closes l. It may be called for several listeners at once.
+// Serve accepts connections until Shutdown, and then returns [milter.ErrServerClosed].
+// Any other error says why it cannot accept connections. It closes l. It may be called
+// for several listeners concurrently.
 func (s *Server) Serve(l net.Listener) error { return s.milter.Serve(l, socket.Canonical(l.Addr())) }
 
 // Shutdown closes the listeners and drains the connections, see
 // [milter.Server.Shutdown].
 func (s *Server) Shutdown(ctx context.Context) error { return s.milter.Shutdown(ctx) }
 
-// Alive is a self-check for a watchdog, see [milter.Server.Alive].
+// Alive checks that the server answers, for a watchdog; see [milter.Server.Alive].
 func (s *Server) Alive(ctx context.Context) error { return s.milter.Alive(ctx) }

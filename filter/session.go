@@ -10,22 +10,22 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// session is one connection of an MTA: the SMTP session that it shows now, and the
-// message under way. Its methods are called from one goroutine.
+// session is one connection of an MTA, with its present SMTP session and message. Its
+// methods are called from one goroutine.
 type session struct {
 	srv  *Server
 	conn *milter.Conn
 
 	client  message.Client
 	helo    string
-	greeted bool // a HELO came
+	greeted bool // HELO was received
 
-	policy  checkerConn // nil if the next message has to introduce the client
-	handler *handler    // that policy belongs to
-	told    bool        // policy knows of helo
+	policy     checkerConn // nil if the next message must open it
+	handler    *handler    // the handler of policy
+	heloPassed bool        // helo was passed to policy
 
 	mail *mail // nil between messages
-	// decision is about the message whose verdict is being sent.
+	// decision is that of the message whose verdict is being sent.
 	decision *Decision
 }
 
@@ -39,32 +39,33 @@ func (s *session) Connect(c milter.Client) {
 	s.client = message.Client{
 		IP: c.Addr, Name: c.Name, Port: c.Port, Local: c.Local, Listener: c.Daemon, Socket: s.conn.Listener(),
 	}
-	s.introduce()
+	s.openPolicy()
 }
 
-// Helo notes the client's name. A client may repeat itself as often as it likes;
-// policy is told of changes only.
+// Helo records the client's name. A client may repeat it often, so only changes are
+// passed to policy.
 func (s *session) Helo(name string) {
-	s.told = s.told && s.helo == name
+	s.heloPassed = s.heloPassed && s.helo == name
 	s.helo, s.greeted = name, true
-	s.introduce()
+	s.openPolicy()
 }
 
-// introduce tells the current handler's policy of this client, unless it knows,
-// and of the client's name if that is new.
-func (s *session) introduce() {
+// openPolicy opens a policy connection of the current handler for the client, unless
+// there is one, and passes the client's name to it if that is new.
+func (s *session) openPolicy() {
 	h := s.srv.handler.Load()
 	if s.policy == nil || s.handler != h {
 		s.closePolicy()
-		s.handler, s.told = h, false
+		s.handler, s.heloPassed = h, false
 		s.guard("connect", func() { s.policy = h.checker.Connect(s.conn.Context(), s.client) })
 	}
-	if s.policy != nil && s.greeted && !s.told {
-		s.told = true
+	if s.policy != nil && s.greeted && !s.heloPassed {
+		s.heloPassed = true
 		s.guard("helo", func() { s.policy.Helo(s.helo) })
 	}
 }
 
+// closePolicy closes the policy connection, if there is one.
 func (s *session) closePolicy() {
 	if s.policy != nil {
 		s.guard("close", s.policy.Close)
@@ -75,7 +76,7 @@ func (s *session) closePolicy() {
 // MailFrom begins a message.
 func (s *session) MailFrom(from milter.Sender) {
 	s.mail = &mail{from: from.Path, began: time.Now()}
-	s.introduce()
+	s.openPolicy()
 	s.mail.handler = s.handler
 	if s.policy == nil {
 		return
@@ -85,9 +86,9 @@ func (s *session) MailFrom(from milter.Sender) {
 	})
 }
 
-// RcptTo notes a recipient. A message that the rules refuse before it is sent is
-// refused here, for each recipient, and not at MAIL: the lookups have had time,
-// and the MTA's log names whom the message was for.
+// RcptTo records a recipient. A message that the rules refuse before it is sent is
+// refused here for each recipient. At MAIL the lookups would still be under way, and
+// the MTA's log would not name the recipients.
 func (s *session) RcptTo(to milter.Recipient) milter.Reply {
 	m := s.mail
 	m.rcpts++
@@ -98,12 +99,12 @@ func (s *session) RcptTo(to milter.Recipient) milter.Reply {
 		s.guard("rcpt", func() { m.policy.Recipient(to.Path) })
 	}
 	if !s.conn.AwaitsReply() {
-		return milter.Reply{} // rules that came later refuse at the end
+		return milter.Reply{} // after a reload, new rules refuse at the end
 	}
 	return s.refuseEarly(m)
 }
 
-// HeaderRoom returns how many octets of the next field policy has room for.
+// HeaderRoom returns how many octets of the next field policy accepts.
 func (s *session) HeaderRoom() (n int) {
 	if m := s.mail; m.working() {
 		s.guard("header", func() { n = m.policy.HeaderRoom() })
@@ -111,7 +112,7 @@ func (s *session) HeaderRoom() (n int) {
 	return n
 }
 
-// Header hands a field to policy, also one that it has no room for.
+// Header passes a field to policy, also one that is too large.
 func (s *session) Header(f milter.Field) {
 	m := s.mail
 	if !m.working() {
@@ -137,7 +138,7 @@ func (s *session) EndOfHeader() {
 	}
 }
 
-// Body hands a piece of the body to policy. Nothing of it is kept.
+// Body passes a part of the body to policy. Nothing of it is kept.
 func (s *session) Body(p []byte) {
 	if m := s.mail; m.working() {
 		s.guard("body", func() { _, _ = m.policy.Write(p) })
@@ -148,7 +149,7 @@ func (s *session) Body(p []byte) {
 func (s *session) Abort() {
 	m := s.mail
 	s.mail = nil
-	if m.refusal.Text == "" { // else that was its verdict
+	if m.refusal.Text == "" { // otherwise the refusal was its verdict
 		s.srv.count.aborted.Add(1)
 		if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
 			entry.Write(text("queue", s.conn.QueueID()), zap.String("client", clientIP(s.client)), text("from", m.from))

@@ -2,8 +2,8 @@ package filter
 
 import "github.com/postvet/postvet/policy/result"
 
-// shadow asks the shadow policy about a message that has its verdict. A failure
-// there touches nothing else.
+// shadow has the shadow policy decide about a message that has its verdict. A panic
+// there has no effect on the message.
 func (s *session) shadow(m *mail, d *Decision) {
 	decide := m.handler.shadow
 	if decide == nil || m.fault != "" {
@@ -23,8 +23,8 @@ func (s *session) shadow(m *mail, d *Decision) {
 	}
 }
 
-// shadowText returns the shadow's verdict where it differs, for the log: "reject
-// partners-only"; "" where it does not.
+// shadowText returns the shadow's verdict for the log if it differs, as in "reject
+// partners-only"; otherwise "".
 func shadowText(d *Decision) string {
 	if d.Shadow == nil || !d.Shadow.Differs(d.Verdict) {
 		return ""

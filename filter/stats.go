@@ -7,22 +7,23 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// Stats counts what a server did since its start.
+// Stats are the counts of a server since its start.
 type Stats struct {
-	// Counts are those of the connections.
+	// Counts are the counts of connections.
 	milter.Counts
-	// Messages got a verdict, by what it was.
+	// Messages is the number of messages with a verdict, by action.
 	Messages map[result.Action]int64
-	// Shadowed messages were also decided by the shadow policy; for ShadowDiffers
-	// of them it would have done something else.
+	// Shadowed is the number of messages about which the shadow policy decided too.
+	// ShadowDiffers is the number of those for which its verdict differed.
 	Shadowed, ShadowDiffers int64
-	// Aborted messages ended without one: reset, refused, or the client left.
+	// Aborted is the number of messages without a verdict: they were reset or
+	// refused by the MTA, or the client left.
 	Aborted int64
-	// Undelivered verdicts could not be sent: the MTA had left.
+	// Undelivered is the number of verdicts that did not reach the MTA.
 	Undelivered int64
-	// Panics were caught. Each cost one message a temporary failure.
+	// Panics is the number of panics that were caught.
 	Panics int64
-	// DroppedFields were not evaluated, the header being too large.
+	// DroppedFields is the number of header fields that were too large to evaluate.
 	DroppedFields int64
 }
 
@@ -50,7 +51,7 @@ func (c *counters) message(a result.Action) {
 	}
 }
 
-// Stats returns the counts of now.
+// Stats returns the present counts.
 func (s *Server) Stats() Stats {
 	c := &s.count
 	return Stats{
