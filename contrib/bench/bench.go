@@ -191,8 +191,8 @@ func (b *bench) cell(ctx context.Context, c *contestant, r *running, round int, 
 	b.report.Records = append(b.report.Records, newRecord(c.name, round, cell, out, after, queries))
 	for _, p := range r.processes {
 		select {
-		case <-p.done:
-			return fmt.Errorf("%s: %w\n%s", c.name, errors.Join(errors.New("it ended while it was measured"), p.err), p.tail())
+		case <-p.Done():
+			return fmt.Errorf("%s: %w\n%s", c.name, errors.Join(errors.New("it ended while it was measured"), p.Alive()), p.tail())
 		default:
 		}
 	}

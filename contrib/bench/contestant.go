@@ -201,7 +201,7 @@ func launch(c *contestant, parent, bin string) (*running, error) {
 func (r *running) pids() []int {
 	var pids []int
 	for _, p := range r.processes {
-		pids = append(pids, p.pid())
+		pids = append(pids, p.Pid())
 	}
 	return pids
 }

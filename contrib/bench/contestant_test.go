@@ -88,37 +88,36 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); p.tail() != "ready"; {
-		if time.Now().After(end) {
-			t.Fatalf("not ready: %q", p.tail())
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	all, err := family([]int{p.pid()})
-	if err != nil || len(all) < 3 {
-		t.Errorf("family: %d processes, %v; want the shell, its child and their sleeps", len(all), err)
-	}
-	u, err := measure([]int{p.pid()})
-	if err != nil || u.cpu <= 0 || u.cpu > 10*time.Second || u.peak < 100<<10 {
+	var all []proc
+	eventually(t, "the shell, its child and their sleeps run", func() bool {
+		all, err = family([]int{p.Pid()})
+		return err == nil && len(all) == 4 && p.tail() == "ready"
+	})
+	u, err := measure([]int{p.Pid()})
+	if err != nil || u.cpu <= 0 || u.cpu > patience || u.peak < 100<<10 {
 		t.Errorf("measure: %+v, %v", u, err)
 	}
 	if err := p.await(filepath.Join(t.TempDir(), "none"), 50*time.Millisecond); err == nil {
 		t.Error("await: a socket that is not there")
 	}
 	stopAll([]*process{p})
-	for end := time.Now().Add(5 * time.Second); ; {
+	eventually(t, "no process is left", func() bool {
 		left := 0
 		for _, c := range all {
 			f, _ := family([]int{c.pid})
 			left += len(f)
 		}
-		if left == 0 {
-			break
-		}
+		return left == 0
+	})
+}
+
+// eventually repeats a check until it succeeds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d processes are left", left)
+			t.Fatalf("%s: not within %v", what, patience)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -105,22 +105,14 @@ func (b *bench) halfSent(ctx context.Context, r *running, n int) (string, error)
 		return "", fmt.Errorf("no message in the corpus is good")
 	}
 	body := bytes.Repeat([]byte("A line of  text  that is neither short nor long, with blanks at its end.  \r\n"), half/76+1)[:half]
-	var mu sync.Mutex
-	var open []*session
-	defer func() {
-		for _, s := range open {
-			s.close()
-		}
-	}()
+	var open sessions
+	defer open.close()
 	err := parallel(ctx, n, 16, func(i int) error {
 		c := good[i%len(good)]
-		s, err := openSession(r.chain, c.Client)
+		s, err := open.add(r.chain, c.Client)
 		if err != nil {
 			return err
 		}
-		mu.Lock()
-		open = append(open, s)
-		mu.Unlock()
 		if v, err := s.envelope(c); v != nil || err != nil {
 			return fmt.Errorf("envelope: %v %w", v, err)
 		}
@@ -134,31 +126,47 @@ func (b *bench) halfSent(ctx context.Context, r *running, n int) (string, error)
 		return l.w.Flush()
 	})
 	time.Sleep(time.Second) // what is on its way arrives
-	return fmt.Sprintf("%d sessions, %d MB sent in each", len(open), half>>20), err
+	return fmt.Sprintf("%d sessions, %d MB sent in each", len(open.all), half>>20), err
+}
+
+// sessions are open at the same time.
+type sessions struct {
+	mu  sync.Mutex
+	all []*session
+}
+
+// add opens a session.
+func (o *sessions) add(chain []string, c Client) (*session, error) {
+	s, err := openSession(chain, c)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all = append(o.all, s)
+	return s, nil
+}
+
+func (o *sessions) close() {
+	for _, s := range o.all {
+		s.close()
+	}
 }
 
 // idle opens n connections, each past HELO.
 func (b *bench) idle(ctx context.Context, r *running, n int) (string, error) {
-	var mu sync.Mutex
-	var open []*session
-	defer func() {
-		for _, s := range open {
-			s.close()
-		}
-	}()
+	var open sessions
+	defer open.close()
 	err := parallel(ctx, n, 16, func(i int) error {
-		s, err := openSession(r.chain, b.corpus.Cases[i%len(b.corpus.Cases)].Client)
+		s, err := open.add(r.chain, b.corpus.Cases[i%len(b.corpus.Cases)].Client)
 		if err != nil {
 			return err
 		}
-		mu.Lock()
-		open = append(open, s)
-		mu.Unlock()
 		// An MTA that waits for no answer need not flush connect and HELO.
 		return s.links[0].w.Flush()
 	})
 	time.Sleep(time.Second)
-	return fmt.Sprintf("%d connections", len(open)), err
+	return fmt.Sprintf("%d connections", len(open.all)), err
 }
 
 // many plays n small messages and compares the memory after the first tenth

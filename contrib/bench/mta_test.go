@@ -35,7 +35,7 @@ func (m *scripted) listen(t *testing.T, name string) string {
 			return
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		c.SetDeadline(time.Now().Add(patience))
 		m.heard <- m.serve(c)
 	}()
 	return path
@@ -82,6 +82,21 @@ var testCase = Case{
 	Fields: []Field{{"A", " 1"}, {"B", " 2"}}, Body: []byte("text\r\n"),
 }
 
+// playOne plays testCase in a session of its own.
+func playOne(t *testing.T, chain ...string) *Verdict {
+	t.Helper()
+	s, err := openSession(chain, testCase.Client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	v, err := s.message(&testCase, "ID")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 func TestSessionEdits(t *testing.T) {
 	t.Parallel()
 	first := &scripted{protocol: noData | nrHeaders | nrEOH | nrBody | leadSpace, answers: map[byte]string{
@@ -90,15 +105,7 @@ func TestSessionEdits(t *testing.T) {
 	second := &scripted{protocol: noConnect | noHelo | noMail | noRcpt | noData, answers: map[byte]string{
 		'L': "c", 'N': "c", 'B': "s", 'E': "hLast\x00l\x00/a",
 	}}
-	s, err := openSession([]string{first.listen(t, "1"), second.listen(t, "2")}, testCase.Client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := s.message(&testCase, "ID")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.close()
+	v := playOne(t, first.listen(t, "1"), second.listen(t, "2"))
 	want := &Verdict{Action: "hold", Fields: []Field{{"New", " n"}, {"B", " 2"}, {"Last", "l"}}, Added: 1}
 	if diff := cmp.Diff(want, v); diff != "" {
 		t.Errorf("verdict (-want +got):\n%s", diff)
@@ -135,15 +142,7 @@ func TestSessionRefusals(t *testing.T) {
 			for k, a := range tc.answers {
 				m.answers[k] = a
 			}
-			s, err := openSession([]string{m.listen(t, "m")}, testCase.Client)
-			if err != nil {
-				t.Fatal(err)
-			}
-			v, err := s.message(&testCase, "ID")
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.close()
+			v := playOne(t, m.listen(t, "m"))
 			if diff := cmp.Diff(&tc.want, v); diff != "" {
 				t.Errorf("verdict (-want +got):\n%s", diff)
 			}
@@ -156,7 +155,7 @@ func TestSessionRefusals(t *testing.T) {
 
 func TestPlay(t *testing.T) {
 	t.Parallel()
-	out := play(t.Context(), []string{filepath.Join(t.TempDir(), "nobody")}, [][]*Case{{&testCase}}, Load{Sessions: 2, Messages: 10, Limit: 10 * time.Second})
+	out := play(t.Context(), []string{filepath.Join(t.TempDir(), "nobody")}, [][]*Case{{&testCase}}, Load{Sessions: 2, Messages: 10, Limit: patience})
 	if out.Messages != 0 || out.Errors != 2*maxErrors || len(out.Examples) != maxExamples {
 		t.Errorf("without a milter: %d messages, %d errors, %q", out.Messages, out.Errors, out.Examples)
 	}

@@ -3,23 +3,21 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // process is one program of a contestant.
 type process struct {
-	cmd  *exec.Cmd
-	log  string
-	done chan struct{}
-	err  error // after done
+	*child.Process
+	log string
 }
 
 // startProcess starts a program whose output goes to a log file. It ends with
@@ -32,19 +30,13 @@ func startProcess(log, name string, args ...string) (*process, error) {
 	defer f.Close()
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = f, f, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p, err := child.Start(cmd, syscall.SIGTERM)
+	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, log: log, done: make(chan struct{})}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.done)
-	}()
-	return p, nil
+	return &process{p, log}, nil
 }
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // await returns when the socket takes connections.
 func (p *process) await(socket string, limit time.Duration) error {
@@ -54,12 +46,12 @@ func (p *process) await(socket string, limit time.Duration) error {
 			return c.Close()
 		}
 		select {
-		case <-p.done:
-			return fmt.Errorf("%s ended: %w\n%s", filepath.Base(p.cmd.Path), errors.Join(p.err, errors.New("before it listened")), p.tail())
+		case <-p.Done():
+			return fmt.Errorf("%w\n%s", p.Alive(), p.tail())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%s does not listen on %s after %v: %w\n%s", filepath.Base(p.cmd.Path), socket, limit, err, p.tail())
+			return fmt.Errorf("nobody listens on %s after %v: %w\n%s", socket, limit, err, p.tail())
 		}
 	}
 }
@@ -75,20 +67,19 @@ func (p *process) tail() string {
 func stopAll(ps []*process) {
 	var roots []int
 	for _, p := range ps {
-		roots = append(roots, p.pid())
+		roots = append(roots, p.Pid())
 	}
 	rest, _ := family(roots)
 	for _, p := range ps {
-		p.cmd.Process.Signal(syscall.SIGTERM)
+		_ = p.Signal(syscall.SIGTERM) // fails if it has ended
 	}
 	patience := time.After(3 * time.Second)
 	for _, p := range ps {
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-patience:
 			patience = closedTimer()
-			p.cmd.Process.Kill()
-			<-p.done
+			p.Kill()
 		}
 	}
 	time.Sleep(20 * time.Millisecond) // their children had the chance to end with them

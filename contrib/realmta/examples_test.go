@@ -3,7 +3,6 @@
 package realmta_test
 
 import (
-	"net"
 	"testing"
 
 	"github.com/postvet/postvet/contrib/realmta"
@@ -21,12 +20,10 @@ func TestSubmissionExample(t *testing.T) {
 		t.Run(mta, func(t *testing.T) {
 			t.Parallel()
 			need(t, mta)
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			port, err := realmta.FreePort()
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			l.Close()
 			lines, err := realmta.SubmissionExample(mta, port)
 			if err != nil {
 				t.Fatal(err)
@@ -35,16 +32,7 @@ func TestSubmissionExample(t *testing.T) {
 			if mta == "Sendmail" {
 				o.MTAServices, o.MTAConfig = nil, lines
 			}
-			s, err := newSite(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := s.Stop(); err != nil {
-					t.Errorf("stopping: %v", err)
-				}
-			})
-			showLogs(t, s)
+			s := ownSite(t, o)
 			if len(s.Mechanisms()) == 0 {
 				t.Skip("skipped: no SASL mechanism here, nobody can log in")
 			}

@@ -2,6 +2,9 @@
 
 package realmta
 
+// FreePort is freePort for the tests.
+var FreePort = freePort
+
 // Folders returns the folders of the site and of its MTA.
 func (s *Site) Folders() []string {
 	switch m := s.MTA.(type) {

@@ -134,20 +134,26 @@ func onOwn(t *testing.T, o realmta.SiteOptions, play func(t *testing.T, s *realm
 			need(t, mta)
 			o := o
 			o.MTA = mta
-			s, err := newSite(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				log := s.Postvet.Log()
-				if err := s.Stop(); err != nil {
-					t.Errorf("stopping: %v\n%s", err, tail(log))
-				}
-			})
-			showLogs(t, s)
-			play(t, s)
+			play(t, ownSite(t, o))
 		})
 	}
+}
+
+// ownSite starts a site and stops it at the test's end.
+func ownSite(t *testing.T, o realmta.SiteOptions) *realmta.Site {
+	t.Helper()
+	s, err := newSite(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		log := s.Postvet.Log()
+		if err := s.Stop(); err != nil {
+			t.Errorf("stopping: %v\n%s", err, tail(log))
+		}
+	})
+	showLogs(t, s)
+	return s
 }
 
 // showLogs shows the logs if the test fails.

@@ -36,16 +36,7 @@ func TestRestarts(t *testing.T) {
 	}
 	for _, name := range []string{"passed-socket", "own-socket"} {
 		t.Run(name, func(t *testing.T) {
-			s, err := newSite(realmta.SiteOptions{MTA: "Postfix", Passed: name == "passed-socket"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := s.Stop(); err != nil {
-					t.Errorf("stopping: %v", err)
-				}
-			})
-			showLogs(t, s)
+			s := ownSite(t, realmta.SiteOptions{MTA: "Postfix", Passed: name == "passed-socket"})
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			load := &load{site: s, name: name, accepted: map[string]bool{}}
