@@ -41,7 +41,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
 	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/layout policy/foreign dnscache"},
-	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
+	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/logburst", ""},
 	{"cmd/postvet/internal/metrics", "filter policy/... dnscache"},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/dmarc policy/foreign policy/message policy/spelling"},
@@ -49,6 +49,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
 	{"cmd/postvet/internal/input", ""},
+	{"cmd/postvet/internal/repair", "policy/dkim policy/dmarc policy/foreign policy/spf"},
 	{"cmd/postvet/internal/finding", ""},
 	{"cmd/postvet/internal/layout", ""},
 
