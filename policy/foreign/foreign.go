@@ -1,30 +1,30 @@
-// Package foreign makes text from outside harmless: what a sender, a domain
-// owner, an MTA or a file of another program wrote must neither start a new
-// line of a log, a reply or a field, nor steer a terminal, nor reorder or hide
-// what stands beside it.
+// Package foreign makes text from outside harmless. Senders, domain owners, MTAs
+// and files of other programs bring such text. It must not start a new line of a
+// log, a reply or a field, steer a terminal, or reorder or hide the text beside
+// it.
 //
 // Each form is for certain places:
 //
 //   - [Line] is running text in printable ASCII: the reason of a quarantine, a
-//     value or comment of a header field, the reasons and traces that evaluators
-//     write.
+//     value or comment of a header field, and the reasons and traces that
+//     evaluators write.
 //   - [Reply] is the text of an SMTP reply as the milter protocol carries it.
-//   - [Word] is one word in printable ASCII, for a name or term inside a
-//     sentence where a blank could pass for the end of it.
-//   - [Quote] is a citation in printable ASCII that keeps each octet: unusual
+//   - [Word] is one word in printable ASCII: a name or term inside a sentence,
+//     where a blank could pass for its end.
+//   - [Quote] is a citation in printable ASCII that keeps each octet; unusual
 //     ones are escaped as in Go.
 //   - [Terminal] is one line that keeps readable UTF-8: the value of a log key,
-//     and what a command prints. [TerminalLines] also keeps line ends, for
+//     and the output of a command. [TerminalLines] also keeps line ends, for
 //     texts of several lines.
-//   - [TerminalQuote] is a citation that keeps readable UTF-8: what an error of
-//     a configuration cites.
+//   - [TerminalQuote] is a citation that keeps readable UTF-8, for errors of a
+//     configuration.
+//   - [JSON] is a document whose strings keep their meaning.
 //
-// What goes on exactly as it is, such as the strings of JSON, is shortened by
-// [Cut]; [JSON] makes the whole document harmless.
+// [Cut] shortens a text that is passed on exactly, such as a string of JSON.
 //
-// All of them shorten by one rule: the result has at most n octets, ends in
+// All of them shorten by one rule. The result has at most n octets. It ends in
 // "..." if something is missing, so that the beginning of a name does not pass
-// for a whole one, and never ends inside a UTF-8 sequence or an escape.
+// for a whole name. It never ends inside a UTF-8 sequence or an escape.
 package foreign
 
 import (
@@ -41,8 +41,8 @@ import (
 const Whole = math.MaxInt
 
 // Line returns s as printable ASCII on one line of at most n octets. Line ends
-// and tabs become blanks, since they are mostly the folds of a header field,
-// and each other character "?".
+// and tabs become blanks, since most of them are folds of a header field. Each
+// other character becomes "?".
 func Line(s string, n int) string {
 	if len(s) <= n && IsPrintable(s) {
 		return s
@@ -130,9 +130,9 @@ func TerminalQuote(s string, n int) string {
 	})
 }
 
-// JSON returns a document in which the strings mean what they did, with each
-// character escaped that must not reach a terminal. The encoder of the standard
-// library escapes only some of them.
+// JSON returns a document of JSON in which each character is escaped that must not
+// reach a terminal. Its meaning stays. The encoder of the standard library escapes
+// only some of these characters.
 func JSON(document []byte) []byte {
 	b := make([]byte, 0, len(document))
 	for _, r := range string(document) {
@@ -175,10 +175,10 @@ func isWord(s string) bool {
 }
 
 // IsReadable reports whether a character may reach a terminal. [unicode.IsPrint]
-// leaves out the controls of C0 and C1, the changes of direction and the joiners
-// (Cf), unassigned characters and all blanks but one. It takes letters and marks
-// that nobody sees, such as variation selectors and the fillers of Hangul.
-// U+FFFD is what an invalid octet decodes to.
+// excludes the controls of C0 and C1, the changes of direction and the joiners
+// (Cf), unassigned characters and all blanks but one. It includes invisible
+// letters and marks, such as variation selectors and the fillers of Hangul, which
+// are excluded here. Invalid octets decode to U+FFFD.
 func IsReadable(r rune) bool {
 	return r != utf8.RuneError && unicode.IsPrint(r) &&
 		(r < utf8.RuneSelf || !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
