@@ -14,8 +14,8 @@ import (
 // Options configure a Server. The zero value works.
 type Options struct {
 	// Logger receives one info line "message" per message and a warning per fault.
-	// contrib/monitoring/LOGS.md lists the keys. Every line about a message has its queue id. Default:
-	// no log.
+	// contrib/monitoring/LOGS.md lists the keys. Every line about a message has its
+	// queue id. Default: no log.
 	Logger *zap.Logger
 	// Milter bounds the connections.
 	Milter milter.Options

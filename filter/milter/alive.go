@@ -11,13 +11,12 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// Alive is a self-check for a watchdog: it opens a connection of its own inside
-// the process, negotiates like an MTA and leaves. It returns nil if that worked,
-// and also if there is nothing to check because all connections are in use or
-// the server drains; otherwise an error at the latest when ctx ends. It is not
-// counted as a connection.
+// Alive checks that the server answers, for a watchdog. It opens a connection inside the
+// process, negotiates like an MTA and closes it. It returns nil if that works, and also if
+// it cannot check because all connections are in use or the server drains. Otherwise it
+// returns an error when ctx ends at the latest. The connection is not counted.
 func (s *Server) Alive(ctx context.Context) error {
-	// The server may hang, even in a lock; then this goroutine does as well.
+	// If the server hangs, perhaps in a lock, this goroutine hangs too.
 	done := make(chan error, 1)
 	go func() { done <- s.negotiateWithItself(ctx) }()
 	select {
@@ -59,10 +58,10 @@ func (s *Server) negotiateWithItself(ctx context.Context) error {
 	if _, err := io.CopyN(io.Discard, ours, int64(n)-1); err != nil {
 		return fmt.Errorf("the milter server does not answer: %w", err)
 	}
-	// Leaving without a word would be a lost connection for the log.
+	// Without CodeQuit, the log would show a lost connection.
 	if _, err := ours.Write(packet(byte(gomilter.CodeQuit), nil)); err != nil {
 		return fmt.Errorf("the milter server does not read: %w", err)
 	}
-	_, _ = io.Copy(io.Discard, ours) // until it has closed its end
+	_, _ = io.Copy(io.Discard, ours) // until the server has closed its end
 	return nil
 }

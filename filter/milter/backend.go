@@ -7,8 +7,8 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// backend hears from go-milter what the MTA says at connect and at a message's
-// end; the rest does not reach go-milter.
+// backend receives the connect and the end of a message from go-milter. The other
+// commands do not reach go-milter.
 type backend struct {
 	gomilter.NoOpMilter
 	c *Conn
@@ -34,7 +34,7 @@ func (b backend) Body(mod *gomilter.Modifier) (gomilter.Response, error) {
 	c := b.c
 	defer c.recovered(&c.reason)
 	if !c.state.message {
-		// No MTA asks for a verdict on nothing.
+		// An MTA does not end a message that it did not begin.
 		c.server.count.protocolErrors.Add(1)
 		return final(Reply{Text: "451 4.3.0 Please try again later"}), nil
 	}
@@ -47,8 +47,8 @@ func (b backend) Body(mod *gomilter.Modifier) (gomilter.Response, error) {
 	return final(v.Reply), nil
 }
 
-// final makes go-milter's response of a reply: one whose Continue is true, as
-// after any other go-milter takes a new backend.
+// final returns go-milter's response for a reply. Its Continue is true, because after
+// any other response go-milter uses a new backend.
 func final(r Reply) gomilter.Response {
 	switch {
 	case r.Discard:
@@ -59,7 +59,7 @@ func final(r Reply) gomilter.Response {
 	return gomilter.NewResponseStr(byte(gomilter.ActReplyCode), replyText(r.Text))
 }
 
-// discard is go-milter's RespDiscard, but for a Continue that is true.
+// discard is go-milter's RespDiscard with a Continue that is true.
 type discard struct{}
 
 func (discard) Response() *gomilter.Message { return gomilter.RespDiscard.Response() }

@@ -20,11 +20,11 @@ func (c *Conn) next() (err error) {
 		return c.reason
 	}
 	if c.offer != nil {
-		c.hand(byte(gomilter.CodeOptNeg), c.offer)
+		c.passOn(byte(gomilter.CodeOptNeg), c.offer)
 		c.offer = nil
 		return nil
 	}
-	c.settle()
+	c.replyIfOwed()
 	cmd, n, err := c.packetHeader()
 	if err != nil {
 		return err
@@ -40,11 +40,11 @@ func (c *Conn) next() (err error) {
 		c.goOn()
 		return nil
 	case gomilter.CodeEOB:
-		// libmilter takes what comes with the end for a last chunk.
+		// Like libmilter, take the payload of the end for a last chunk.
 		if err := c.body(n); err != nil {
 			return err
 		}
-		c.hand(cmd, packet(cmd, nil))
+		c.passOn(cmd, packet(cmd, nil))
 		return nil
 	}
 	limit := maxPacket
@@ -61,12 +61,9 @@ func (c *Conn) next() (err error) {
 	return c.handle(cmd, data)
 }
 
-// handle takes a command that is neither header nor body.
-//
-// HELO, MAIL, RCPT, the end of the header and Abort are all that a message has
-// between connect and its end. go-milter would decode them as is done here, and
-// make each answer in a buffer of its own, which was a third of the memory that a
-// message took.
+// handle handles a command that is neither header nor body. It passes only the connect
+// and the end of the connection to go-milter, which would answer every other command in a
+// new buffer.
 func (c *Conn) handle(cmd byte, data []byte) error {
 	switch gomilter.Code(cmd) {
 	case gomilter.CodeMacro:
@@ -77,9 +74,9 @@ func (c *Conn) handle(cmd byte, data []byte) error {
 			return err
 		}
 		c.abort()
-		c.hand(cmd, packet(cmd, connect))
+		c.passOn(cmd, packet(cmd, connect))
 	case gomilter.CodeQuit:
-		c.hand(cmd, packet(cmd, nil))
+		c.passOn(cmd, packet(cmd, nil))
 	case gomilter.CodeHelo:
 		c.expect(cmd)
 		c.abort()
@@ -106,7 +103,7 @@ func (c *Conn) handle(cmd byte, data []byte) error {
 		c.abort()
 		c.macros.beginMail()
 	case gomilter.CodeData, codeUnknown:
-		// go-milter would close the connection for an unknown SMTP command.
+		// go-milter would close the connection at an unknown SMTP command.
 		c.expect(cmd)
 		c.goOn()
 	case gomilter.CodeQuitNewConn:
@@ -122,8 +119,8 @@ func (c *Conn) handle(cmd byte, data []byte) error {
 	return nil
 }
 
-// abort ends a message under way. Postfix says so after every message, Sendmail
-// only after RSET: it just begins another message.
+// abort ends a message that has no verdict. Postfix sends Abort after every message.
+// Sendmail sends it only after RSET, and otherwise just begins another message.
 func (c *Conn) abort() {
 	if c.state.message {
 		c.session.Abort()
@@ -131,6 +128,7 @@ func (c *Conn) abort() {
 	}
 }
 
+// rcptTo handles a recipient, and sends the session's reply if the MTA waits for one.
 func (c *Conn) rcptTo(path string) {
 	var r Reply
 	if c.state.message {
@@ -144,14 +142,14 @@ func (c *Conn) rcptTo(path string) {
 	c.emit(packet(answer.Code, answer.Data))
 }
 
-// hand makes a packet what go-milter reads next.
-func (c *Conn) hand(cmd byte, p []byte) {
+// passOn has go-milter read a packet next.
+func (c *Conn) passOn(cmd byte, p []byte) {
 	c.expect(cmd)
-	c.handed = p
+	c.passed = p
 }
 
-// path returns the address in the payload of MAIL or RCPT, without its brackets.
-// ESMTP arguments follow behind a NUL.
+// path returns the address in the payload of MAIL or RCPT without its brackets. A NUL and
+// the ESMTP arguments follow it.
 func path(data []byte) string {
 	addr, _, _ := bytes.Cut(data, []byte{0})
 	return string(bytes.Trim(addr, "<>"))

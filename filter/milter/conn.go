@@ -33,17 +33,17 @@ type Conn struct {
 	// Reading, see input.go.
 	in        *bufio.Reader
 	quickAck  func()    // nil unless TCP on Linux
-	packetEnd time.Time // deadline of the packet in hand, zero between packets
+	packetEnd time.Time // deadline of the packet that is being read, zero between packets
 	scratch   []byte
-	offer     []byte // the MTA's, for go-milter to read
-	handed    []byte // what go-milter is to read next
+	offer     []byte // the MTA's offer, for go-milter to read
+	passed    []byte // what go-milter reads next
 	reason    error  // why reading ended
 
-	// The reply that is due, see replies.go.
+	// The reply to the last command, see replies.go.
 	command byte
-	owed    bool
-	partial []byte // of a packet of go-milter's
-	saved   []byte // a verdict that came where no reply was due
+	owed    bool   // the MTA waits for it
+	partial []byte // the start of a packet from go-milter
+	saved   []byte // a refusal for which the MTA did not wait
 
 	out      output
 	progress progress
@@ -66,16 +66,15 @@ func (c *Conn) Context() context.Context { return c.ctx }
 // connected to.
 func (c *Conn) Listener() string { return c.listener }
 
-// QueueID returns the MTA's id of the message that the connection is in, or was
-// in last; "" if the MTA did not tell one yet.
+// QueueID returns the MTA's id of the present or last message, "" if the MTA has not sent
+// one yet.
 func (c *Conn) QueueID() string { return c.macros.queueID }
 
-// AwaitsReply reports whether the MTA waits for a reply to what the Session was
-// called with.
+// AwaitsReply reports whether the MTA waits for a reply to the command that the Session is
+// handling.
 func (c *Conn) AwaitsReply() bool { return c.owed }
 
-// serve negotiates and hands the connection to go-milter, whose goroutine then
-// ends it.
+// serve negotiates and passes the connection to go-milter, whose goroutine ends it.
 func (c *Conn) serve() {
 	if err := c.negotiate(); err != nil {
 		c.reason = err
@@ -106,29 +105,29 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { return nil }
 func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
 
-// stream is the connection as go-milter sees it: the packets that are for it.
+// stream is the connection for go-milter. It has only the packets that go-milter handles.
 type stream struct {
 	net.Conn
 	c *Conn
 }
 
-// Read handles all packets until there is one for go-milter. At the end it
-// returns io.EOF, about which go-milter does not complain.
+// Read handles packets until there is one for go-milter. At the end it returns io.EOF,
+// which go-milter does not log.
 func (s *stream) Read(p []byte) (int, error) {
 	c := s.c
-	for len(c.handed) == 0 {
+	for len(c.passed) == 0 {
 		if err := c.next(); err != nil {
 			c.reason = err
 			return 0, io.EOF
 		}
 	}
-	n := copy(p, c.handed)
-	c.handed = c.handed[n:]
+	n := copy(p, c.passed)
+	c.passed = c.passed[n:]
 	return n, nil
 }
 
-// Write takes what go-milter writes. It never fails: an error of the socket ends
-// the next Read.
+// Write sends the packets that go-milter writes. It never fails, because an error of the
+// socket ends the next Read.
 func (s *stream) Write(p []byte) (int, error) {
 	s.c.collect(p)
 	return len(p), nil
@@ -157,11 +156,11 @@ func (c *Conn) end() {
 		c.report(queue)
 		c.in.Reset(nil)
 		readers.Put(c.in)
-		c.in = nil // it may be another connection's now
+		c.in = nil // another connection may use it now
 	})
 }
 
-// call calls f, whatever it does.
+// call calls f and recovers from its panic.
 func (c *Conn) call(f func()) {
 	defer c.recovered(&c.reason)
 	f()
@@ -170,8 +169,8 @@ func (c *Conn) call(f func()) {
 // errPanicked ends a connection after a panic.
 var errPanicked = errors.New("panic")
 
-// recovered is deferred around all that handles what an MTA sent. A panic is not
-// the end of the program but of the connection.
+// recovered is deferred around all code that handles what an MTA sent. A panic ends the
+// connection and not the program.
 func (c *Conn) recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = errPanicked
@@ -179,8 +178,8 @@ func (c *Conn) recovered(err *error) {
 	}
 }
 
-// report says why the connection ended, if that is worth a line. queue is the
-// message that it ended in, "" if in none.
+// report logs and counts the reason why the connection ended, unless it is a usual one.
+// queue is the id of the message that was cut off, "" if there was none.
 func (c *Conn) report(queue string) {
 	warn := func(event string, more ...zap.Field) {
 		c.server.log.Warn(event, append(more, zap.Stringer("remote", c.socket.RemoteAddr()),

@@ -10,7 +10,7 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// parseConnect checks the payload of a connect packet and makes of it what
+// parseConnect checks the payload of a connect packet and returns it in the form that
 // go-milter reads: host, NUL, family, and for '4' and '6' port, address, NUL.
 func parseConnect(data []byte) ([]byte, error) {
 	host, rest, ok := bytes.Cut(data, []byte{0})
@@ -28,12 +28,12 @@ func parseConnect(data []byte) ([]byte, error) {
 		out = append(out, family, rest[0], rest[1])
 		return append(append(out, bareAddr(string(addr))...), 0), nil
 	}
-	// A unix socket's path says nothing to us, and Postfix puts two octets of
-	// port before it that go-milter would take for an empty one.
+	// The path of a unix socket is left out. Postfix puts two octets of a port before
+	// it, which go-milter would take for an empty path.
 	return append(out, byte(gomilter.FamilyUnknown)), nil
 }
 
-// newClient makes the client of what go-milter read.
+// newClient returns the client of a connect that go-milter read.
 func (c *Conn) newClient(host, family string, port uint16, addr net.IP) Client {
 	ip, _ := netip.AddrFromSlice(addr)
 	ip = ip.Unmap()
@@ -43,19 +43,19 @@ func (c *Conn) newClient(host, family string, port uint16, addr net.IP) Client {
 	client := Client{Addr: ip, Port: port, Name: host, Daemon: c.macros.daemonName}
 	switch family {
 	case "tcp4", "tcp6":
-		// Postfix's pickup, and so sendmail(1), has port 0 on loopback.
+		// A message from Postfix's pickup, and so from sendmail(1), has port 0 on
+		// loopback.
 		client.Local = port == 0 && ip.IsLoopback()
 	default:
-		// sendmail -bs has no address. Postfix knows none either of a client that
-		// left at once or that XCLIENT hides, and calls it "unknown": that one is
-		// not of this machine.
+		// A message from sendmail -bs has no address. Postfix also sends no address,
+		// and the name "unknown", for a client that left at once or that XCLIENT
+		// hides. Such a client is not local.
 		client.Local = !ip.IsValid() && host != "unknown" || ip.IsLoopback()
 	}
 	return client
 }
 
-// bareAddr takes off what MTAs put around an address: Sendmail's prefix, and a
-// zone.
+// bareAddr returns an address without Sendmail's prefix and without a zone.
 func bareAddr(s string) string {
 	if len(s) > 5 && strings.EqualFold(s[:5], "IPv6:") {
 		s = s[5:]
@@ -64,7 +64,7 @@ func bareAddr(s string) string {
 	return s
 }
 
-// parseAddr returns the invalid address for what is none.
+// parseAddr parses an address. It returns the zero Addr for an invalid one.
 func parseAddr(s string) netip.Addr {
 	ip, err := netip.ParseAddr(bareAddr(s))
 	if err != nil {

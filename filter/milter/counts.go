@@ -2,28 +2,30 @@ package milter
 
 import "sync/atomic"
 
-// Counts is what a server did since its start.
+// Counts are the counts of a server. All but the first three are since its start.
 type Counts struct {
-	// Open connections, and those of them that are inside a message, are now.
+	// Open is the present number of connections, Busy that of connections inside a
+	// message.
 	Open, Busy int64
-	// Listening is on how many listeners connections are accepted now.
+	// Listening is the present number of listeners.
 	Listening int64
-	// Connections were accepted.
+	// Connections is the number of accepted connections.
 	Connections int64
-	// Sessions are the SMTP sessions that the MTAs showed on them.
+	// Sessions is the number of SMTP sessions on them.
 	Sessions int64
-	// ProtocolErrors and Timeouts are connections closed for what the MTA sent
-	// or did not send in time.
+	// ProtocolErrors and Timeouts are the numbers of connections that were closed
+	// because of an invalid packet, or because none arrived in time.
 	ProtocolErrors, Timeouts int64
-	// Progress packets asked an MTA for patience while a verdict took its time.
+	// Progress is the number of packets that asked an MTA to wait for a verdict.
 	Progress int64
-	// Forced connections were closed by Shutdown because its time was over.
+	// Forced is the number of connections that Shutdown closed at its deadline.
 	Forced int64
-	// StrayReplies were dropped because no reply was due, OwedReplies made
-	// because one was. Each is a fault of Postvet that harmed nothing.
+	// StrayReplies is the number of replies that were dropped because the MTA did not
+	// wait for one. OwedReplies is the number of replies that were missing and were
+	// added. Each is a harmless fault of Postvet.
 	StrayReplies, OwedReplies int64
-	// AcceptErrors are failures to accept a connection, Limited how often
-	// MaxConnections was reached.
+	// AcceptErrors is the number of failures to accept a connection. Limited counts
+	// how often MaxConnections was reached.
 	AcceptErrors, Limited int64
 }
 
@@ -33,7 +35,7 @@ type counters struct {
 	stray, owed, acceptErrors, limited           atomic.Int64
 }
 
-// Counts returns the counts of now.
+// Counts returns the present counts.
 func (s *Server) Counts() Counts {
 	c := &s.count
 	return Counts{

@@ -8,11 +8,10 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// edit sends the changes of a verdict, in the order in which they are safe on
-// both MTAs. After a deletion Postfix numbers the fields of a name anew and
-// Sendmail does not, and both count an inserted field first. So the deletions
-// come before the insertions, the highest occurrence first. An error of the
-// socket shows at the next read.
+// edit sends the changes of a verdict in an order that is safe with both MTAs. After a
+// deletion Postfix renumbers the fields of a name and Sendmail does not. Both count an
+// inserted field as the first. Therefore the deletions come before the insertions, and
+// the highest occurrence comes first. An error of the socket shows at the next read.
 func (c *Conn) edit(mod *gomilter.Modifier, v Verdict) {
 	for _, r := range deletions(v.Remove) {
 		c.emit(fieldPacket(gomilter.ActChangeHeader, r.Occurrence, r.Name, ""))
@@ -21,8 +20,7 @@ func (c *Conn) edit(mod *gomilter.Modifier, v Verdict) {
 		// Index 0 is above the MTA's own Received.
 		c.emit(fieldPacket(gomilter.ActInsertHeader, 0, f.Name, fieldValue(f.Value, c.agreed.exactHeader())))
 	}
-	// The new recipient is there before the others go: a message without
-	// recipients is none.
+	// The new recipient is added first, so that the message always has one.
 	for _, r := range v.Add {
 		_ = mod.AddRecipient(r)
 	}
@@ -34,9 +32,9 @@ func (c *Conn) edit(mod *gomilter.Modifier, v Verdict) {
 	}
 }
 
-// deletions returns the fields to delete, each once, in the order to do so. An
-// occurrence that does not exist would add a field, and the same one twice would
-// delete another.
+// deletions returns the fields to delete in their order. It drops invalid references,
+// with which an MTA might add a field, and repeated ones, which would delete another
+// field.
 func deletions(refs []FieldRef) []FieldRef {
 	var out []FieldRef
 	known := map[FieldRef]bool{}
@@ -52,7 +50,7 @@ func deletions(refs []FieldRef) []FieldRef {
 	return out
 }
 
-// fieldPacket changes or inserts a field: its index, name and value.
+// fieldPacket returns the packet that changes or inserts a field.
 func fieldPacket(code gomilter.ModifyActCode, index int, name, value string) []byte {
 	n := 1 + 4 + len(name) + 1 + len(value) + 1
 	p := make([]byte, 0, 4+n)
@@ -61,7 +59,7 @@ func fieldPacket(code gomilter.ModifyActCode, index int, name, value string) []b
 	return append(append(p, value...), 0)
 }
 
-// ValidName reports whether a field's name is one of RFC 5322 section 2.2.
+// ValidName reports whether s is the name of a field (RFC 5322 section 2.2).
 func ValidName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] <= ' ' || s[i] > '~' || s[i] == ':' {
@@ -71,9 +69,9 @@ func ValidName(s string) bool {
 	return s != ""
 }
 
-// fieldValue makes a field's value fit for the protocol: folds as LF and white
-// space, nothing else that ends a line, and the blank after the colon where it
-// is ours to give.
+// fieldValue returns a field's value for the protocol. Folds are LF and white space, and
+// no other character ends a line. With exact, the value begins with the space after the
+// colon; without it, the MTA adds the space.
 func fieldValue(v string, exact bool) string {
 	v = strings.TrimRight(strings.ReplaceAll(v, "\r\n", "\n"), "\r\n")
 	var b strings.Builder

@@ -7,19 +7,19 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// maxUnfit is how much of a field is read even if there is no room for it: a
-// Session may need to know its name, wherever in a header it stands.
-const maxUnfit = 64 << 10
+// minRead is how much of a field is read even if the session accepts less, because it
+// needs the name and the start of every field.
+const minRead = 64 << 10
 
-// header gives one header field of n octets to the session. Like libmilter it
-// takes what stands before the first two NULs.
+// header passes a header field of n octets to the session. Like libmilter it ignores what
+// follows the second NUL.
 func (c *Conn) header(n int) error {
 	c.expect(byte(gomilter.CodeHeader))
 	room := 0
 	if c.state.message {
 		room = c.session.HeaderRoom()
 	}
-	taken := min(n, max(room, maxUnfit))
+	taken := min(n, max(room, minRead))
 	data, err := c.payload(taken)
 	if err != nil {
 		return err
@@ -34,10 +34,10 @@ func (c *Conn) header(n int) error {
 	}
 	value, _, whole := bytes.Cut(rest, []byte{0})
 	if c.state.message {
-		both := string(data[:min(len(name)+1+len(value), len(data))]) // with the NUL between
+		both := string(data[:min(len(name)+1+len(value), len(data))]) // with the NUL between them
 		f := Field{Name: both[:len(name)], Value: both[min(len(name)+1, len(both)):], Fits: n <= room, Truncated: cut && !whole}
 		if !c.agreed.exactHeader() {
-			f.Value = restoreBlank(f.Value)
+			f.Value = restoreSpace(f.Value)
 		}
 		c.session.Header(f)
 	}
@@ -45,17 +45,16 @@ func (c *Conn) header(n int) error {
 	return nil
 }
 
-// restoreBlank puts back what an MTA without HDR_LEADSPC takes off: one blank
-// after the colon, if there was one. A value that begins with a tab or a fold had
-// most likely none.
-func restoreBlank(value string) string {
+// restoreSpace adds the space after the colon that an MTA without HDR_LEADSPC removes. A
+// value that begins with a tab or a fold most likely had none.
+func restoreSpace(value string) string {
 	if value != "" && (value[0] == '\t' || value[0] == '\n' || value[0] == '\r') {
 		return value
 	}
 	return " " + value
 }
 
-// body hands n octets over as they lie in the buffer.
+// body passes n octets of the body to the session without copying them.
 func (c *Conn) body(n int) error {
 	for n > 0 {
 		if c.in.Buffered() == 0 {

@@ -35,7 +35,7 @@ func TestHostileLog(t *testing.T) {
 	}
 	c.stray(0x1b)
 	c.command, c.owed = 0x9b, true
-	c.settle()
+	c.replyIfOwed()
 
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	if len(lines) != 4 {

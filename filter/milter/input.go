@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The limits of what an MTA may send in one packet. Real ones send bodies in
-// chunks of 65535 octets.
+// These constants bound the packets of an MTA. Postfix and Sendmail send bodies in chunks
+// of 65535 octets.
 const (
 	maxPacket  = 64 << 10 // commands
 	maxMacros  = 1 << 20
@@ -21,23 +21,22 @@ const (
 
 const (
 	readBuffer = 16 << 10
-	// keptScratch is how large a packet's buffer may be to be kept for the next.
+	// keptScratch bounds the packet buffer that is kept for the next packet.
 	keptScratch = 64 << 10
 )
 
-// errProtocol is the error of an MTA that breaks the protocol, or of something
-// else that connected.
+// errProtocol is the error of a peer that breaks the protocol.
 var errProtocol = errors.New("protocol error")
 
-// readers are buffers that no connection uses. MTAs open one for each of their
-// SMTP sessions, most of which have a single message.
+// readers are unused buffers. MTAs open a connection for each of their SMTP sessions, most
+// of which have a single message.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
 
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// fill reads from the socket. What we have to say is said before we wait.
+// fill reads from the socket, after it has sent all pending output.
 func (c *Conn) fill(p []byte) (int, error) {
 	if err := c.out.flush(); err != nil {
 		return 0, err
@@ -56,7 +55,7 @@ func (c *Conn) fill(p []byte) (int, error) {
 	return n, err
 }
 
-// packetHeader reads a packet's length and command; n octets follow.
+// packetHeader reads a packet's length and command. A payload of n octets follows.
 func (c *Conn) packetHeader() (cmd byte, n int, err error) {
 	c.packetEnd = time.Time{}
 	if _, err := c.in.Peek(1); err != nil {
@@ -79,8 +78,8 @@ func (c *Conn) packetHeader() (cmd byte, n int, err error) {
 	return cmd, int(length) - 1, nil
 }
 
-// payload reads n octets; they are valid until the next call. Memory is taken
-// as they arrive, not as they are announced.
+// payload reads n octets, which are valid until the next call. It allocates memory as they
+// arrive, since the announced length may be false.
 func (c *Conn) payload(n int) ([]byte, error) {
 	if cap(c.scratch) > keptScratch {
 		c.scratch = nil

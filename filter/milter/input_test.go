@@ -29,7 +29,7 @@ func TestSizes(t *testing.T) {
 		{"a field of 1 MiB", miltertest.Letter{From: "<a@b>", Fields: [][2]string{{"A", strings.Repeat("x", 1<<20)}}}, 0, 1, 0},
 		{"a field of 4 MiB", miltertest.Letter{From: "<a@b>", Fields: [][2]string{{"A", strings.Repeat("x", 4<<20)}, {"B", ""}}}, 0, 2, 0},
 		{"a field beyond the room", miltertest.Letter{From: "<a@b>", Fields: [][2]string{{"A", strings.Repeat("x", 2000)}, {"B", "x"}}, Body: "x"}, 1000, 2, 1},
-		{"a large field beyond the room", miltertest.Letter{From: "<a@b>", Fields: [][2]string{{"A", strings.Repeat("x", maxUnfit)}, {"B", "x"}}, Body: "x"}, 1000, 1, 1},
+		{"a large field beyond the room", miltertest.Letter{From: "<a@b>", Fields: [][2]string{{"A", strings.Repeat("x", minRead)}, {"B", "x"}}, Body: "x"}, 1000, 1, 1},
 		{"no header", miltertest.Letter{From: "<a@b>", Body: "x"}, 0, 0, 1},
 		{"no body", miltertest.Letter{From: "<a@b>", Fields: miltertest.Usual().Fields}, 0, 2, 0},
 		{"nothing", miltertest.Letter{From: "<>"}, 0, 0, 0},

@@ -6,27 +6,28 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// macros are the MTA's macros that we use, by how long they hold. go-milter
-// keeps only the latest set.
+// macros are the macros of the MTA that we use, by their validity. go-milter keeps only
+// the latest set.
 type macros struct {
-	// The connection's, until the next connect.
+	// Until the next connect.
 	daemonName string // {daemon_name}
 	clientAddr string // {client_addr}
-	// The SMTP session's: TLS begins between two HELOs and lasts.
+	// For the SMTP session. TLS begins between two HELOs and lasts.
 	tls string // {tls_version}
-	// The message's, from one MAIL to the next.
+	// From one MAIL to the next.
 	queueID string // i, the last that was not empty
 	user    string // {auth_authen}
 	method  string // {auth_type}
-	rcpt    string // {rcpt_addr}, of the coming RCPT
-	// mail tells that the macros of the coming MAIL have been read.
+	// For the next RCPT.
+	rcpt string // {rcpt_addr}
+	// mail is true if the macros of the next MAIL have been read.
 	mail bool
 }
 
-// maxMacro bounds what is kept of one value.
+// maxMacro bounds the value of a macro.
 const maxMacro = 1024
 
-// read takes the payload of a macro packet: the command that they are for, then
+// read reads the payload of a macro packet: the command to which the macros belong, then
 // names and values.
 func (m *macros) read(data []byte) {
 	if len(data) == 0 {
@@ -80,11 +81,11 @@ func (m *macros) set(name, value []byte) {
 	}
 }
 
-// beginMail forgets what belonged to the message before: a client may log in,
-// and the MTA leaves out what is not defined.
+// beginMail clears the macros of the previous message, since the MTA does not send macros
+// that are undefined.
 func (m *macros) beginMail() { m.queueID, m.user, m.method = "", "", "" }
 
-// mailFrom is called at each MAIL, whether macros came with it or not.
+// mailFrom is called at each MAIL, with or without macros of its own.
 func (m *macros) mailFrom() {
 	if !m.mail {
 		m.beginMail()
@@ -92,15 +93,16 @@ func (m *macros) mailFrom() {
 	m.mail = false
 }
 
-// recipient returns the address of a RCPT as the MTA reads it, "" if it does not
-// say; macros of one RCPT are not those of the next.
+// recipient returns the address of a RCPT as the MTA parsed it, "" if it is not known. It
+// clears the address, which does not belong to the next RCPT.
 func (m *macros) recipient() string {
 	addr := m.rcpt
 	m.rcpt = ""
 	return addr
 }
 
-// login returns who logged in; a method without a name is still a login.
+// login returns the name of the user who logged in or, without a name, the method; "" if
+// there was no login.
 func (m *macros) login() string {
 	if m.user == "" {
 		return m.method

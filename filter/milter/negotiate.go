@@ -9,15 +9,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// We ask for these actions and this protocol, each bit only if the MTA offers it:
-// Sendmail refuses a milter for an unknown bit, Postfix for an unknown action.
+// wantedActions and wantedProtocol are the actions and protocol options that we ask for.
+// Each bit is asked for only if the MTA offers it, because Sendmail refuses a milter for
+// an unknown bit, and Postfix for an unknown action.
 //
-// The MTA waits for us only where we might have something to say: at MAIL, so
-// that what it knows by then reaches us and the lookups begin (Postfix collects
-// what needs no answer), at RCPT if the Session may refuse there, and at the end.
+// The MTA waits for our answer only at MAIL, at RCPT if the Session may refuse there, and
+// at the end of the message. Postfix delays commands that need no answer; the answer to
+// MAIL makes it send them, so that the lookups begin.
 //
-// We do not ask for NR_DATA and NR_UNKN: go-milter answers these commands anyway
-// and the MTA would take that answer for the verdict. Nor for RCPT_REJ.
+// We do not ask for NR_DATA and NR_UNKN, because go-milter answers these commands anyway
+// and the MTA would take that answer for the verdict. We do not ask for RCPT_REJ either.
 const (
 	wantedActions = gomilter.OptAddHeader | gomilter.OptChangeHeader | gomilter.OptQuarantine | gomilter.OptSetSymList |
 		gomilter.OptAddRcpt | gomilter.OptRemoveRcpt // to redirect
@@ -31,10 +32,9 @@ const (
 // maxVersion is the protocol version of libmilter 8.14 and later.
 const maxVersion = 6
 
-// macroLists are the macros that we ask for by stage; they replace the MTA's
-// list. Sendmail uses the list of EOM only if there is one for EOH. Postfix
-// knows the queue id late and Sendmail tells it early, so we ask for it
-// everywhere.
+// macroLists are the macros that we ask for, by stage. They replace the MTA's list.
+// Sendmail uses the list of EOM only if there is one for EOH. Postfix knows the queue id
+// late, and Sendmail sends it early, so we ask for it at each stage.
 var macroLists = map[gomilter.Stage][]string{
 	gomilter.StageConnect:  {"j", "{daemon_name}", "{client_addr}", "{client_name}", "{client_ptr}", "{client_port}", "v", "_"},
 	gomilter.StageHelo:     {"{tls_version}", "{cipher}", "{cipher_bits}"},
@@ -45,7 +45,7 @@ var macroLists = map[gomilter.Stage][]string{
 	gomilter.StageEOM:      {"i", "{auth_authen}", "{auth_type}"},
 }
 
-// agreement is what was negotiated.
+// agreement is the result of the negotiation.
 type agreement struct {
 	version  uint32
 	actions  gomilter.OptAction
@@ -79,8 +79,7 @@ func (c *Conn) negotiate() (err error) {
 	return nil
 }
 
-// agree returns what to answer to an offer. answersRcpt tells that recipients
-// may be refused.
+// agree returns the answer to an offer. answersRcpt is true if recipients may be refused.
 func agree(offer []byte, answersRcpt bool) (agreement, error) {
 	if len(offer) < 12 {
 		return agreement{}, errors.New("malformed option negotiation")
@@ -105,8 +104,9 @@ func agree(offer []byte, answersRcpt bool) (agreement, error) {
 
 func (a agreement) can(x gomilter.OptAction) bool { return a.actions&x != 0 }
 
-// exactHeader reports whether header values arrive, and are to be sent, with all
-// white space after the colon. Otherwise the MTA takes off and adds one blank.
+// exactHeader reports whether header values are exchanged with all white space after the
+// colon. Otherwise the MTA removes one space from the values it sends, and adds one to the
+// values it receives.
 func (a agreement) exactHeader() bool { return a.protocol&gomilter.OptHeaderLeadingSpace != 0 }
 
 // replyDue reports whether the MTA waits for an answer to a command.
@@ -118,8 +118,7 @@ func (a agreement) replyDue(cmd byte) bool {
 	return a.protocol&noReply(cmd) == 0
 }
 
-// noReply is the bit by which the answer to a command is left out, 0 if there is
-// none or it is never asked for.
+// noReply returns the bit that declines to answer a command, 0 if we do not ask for one.
 func noReply(cmd byte) gomilter.OptProtocol {
 	switch gomilter.Code(cmd) {
 	case gomilter.CodeConn:

@@ -11,14 +11,14 @@ const (
 	writeTimeout = 30 * time.Second
 )
 
-// Options bound a Server. The zero value works.
+// Options configure a Server. The zero value works.
 type Options struct {
-	// MaxConnections is how many connections are served at once; further ones
-	// wait in the kernel's queue. Default 1000.
+	// MaxConnections bounds the connections that are served concurrently. Further
+	// ones wait in the kernel's queue. Default 1000.
 	MaxConnections int
 
-	// ReadTimeout is how long an MTA may be silent between two packets. It must
-	// exceed what the MTA grants its SMTP clients. Default 2h.
+	// ReadTimeout is how long an MTA may be silent between two packets. It must be
+	// longer than the MTA's timeouts for its SMTP clients. Default 2h.
 	ReadTimeout time.Duration
 	// VerdictTimeout bounds the time from a message's end to its verdict. Keep it
 	// below the MTA's own limit (Postfix milter_content_timeout, 300 s).

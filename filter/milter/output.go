@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// maxOutput is how much is collected before it is sent.
+// maxOutput bounds the buffered output.
 const maxOutput = 64 << 10
 
-// output collects packets until there is nothing more to say: replies and all
-// changes to a message go out in one write. The progress timer writes too.
+// output buffers packets until the next read, so that replies and all changes to a message
+// are sent in one write. The progress timer uses it concurrently.
 type output struct {
 	socket net.Conn
 

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// actProgress is SMFIR_PROGRESS: the MTA starts to wait anew. It is valid only
+// actProgress is SMFIR_PROGRESS, which restarts the timeout of the MTA. It is valid only
 // while the MTA waits for a verdict. go-milter cannot send it.
 const actProgress = 'p'
 
-// progressInterval is how often an MTA that waits for a verdict is asked for
-// patience; Sendmail's own is 10 s.
+// progressInterval is the interval of SMFIR_PROGRESS. Sendmail waits ten seconds without
+// one.
 const progressInterval = 3 * time.Second
 
-// progressGrace is for how long after the verdict's deadline the MTA is still
-// asked for patience; then its own limit is to count.
+// progressGrace is how long after the verdict's deadline SMFIR_PROGRESS is still sent.
+// After that the MTA's own timeout applies.
 const progressGrace = 15 * time.Second
 
-// progress tells the MTA at intervals that a verdict is under way.
+// progress sends SMFIR_PROGRESS at intervals while a verdict is under way.
 type progress struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	on    bool
 }
 
-// start has the first packet sent after one interval. lost is called when the MTA
-// turns out to be gone.
+// start sends the first packet after one interval. It calls lost if the connection to the
+// MTA is lost.
 func (p *progress) start(c *Conn, lost func()) {
 	end := time.Now().Add(c.server.opt.VerdictTimeout + progressGrace)
 	p.mu.Lock()
@@ -46,7 +46,7 @@ func (p *progress) start(c *Conn, lost func()) {
 	})
 }
 
-// stop returns when no further packet can be sent.
+// stop ends the packets. After it returns, none is sent.
 func (p *progress) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quickAck returns a function that has the kernel acknowledge at once, nil if c
-// is not TCP. Sendmail writes macros and command apart, so that its second write
-// waits for our delayed acknowledgement of the first, 40 ms each time. The option
-// does not last: call the function before each read.
+// quickAck returns a function that makes the kernel acknowledge data at once, nil if c is
+// not TCP. Sendmail writes macros and command separately, and its second write waits up to
+// 40 ms for our delayed acknowledgement of the first. The option does not last, so the
+// function must be called before each read.
 func quickAck(c net.Conn) func() {
 	t, ok := c.(*net.TCPConn)
 	if !ok {

@@ -6,22 +6,22 @@ import (
 	gomilter "github.com/emersion/go-milter"
 )
 
-// expect notes what the next reply answers.
+// expect records the command that the next reply answers.
 func (c *Conn) expect(cmd byte) {
 	c.command = cmd
 	c.owed = c.agreed.replyDue(cmd)
 }
 
-// goOn replies "continue" where the MTA waits for it.
+// goOn replies "continue" if the MTA waits for a reply.
 func (c *Conn) goOn() {
 	if c.owed {
 		c.reply(byte(gomilter.ActContinue))
 	}
 }
 
-// settle makes up a reply that was due and not given, for which the MTA would
-// wait until its own limit.
-func (c *Conn) settle() {
+// replyIfOwed sends a reply if the last command did not get one. Otherwise the MTA would
+// wait for it until its own timeout.
+func (c *Conn) replyIfOwed() {
 	if !c.owed {
 		return
 	}
@@ -36,8 +36,8 @@ func (c *Conn) settle() {
 
 func (c *Conn) reply(code byte) { c.emit([]byte{0, 0, 0, 1, code}) }
 
-// collect takes what go-milter writes, in pieces of any size, and emits the
-// packets.
+// collect assembles the packets that go-milter writes in pieces of any size, and emits
+// them.
 func (c *Conn) collect(p []byte) {
 	if len(c.partial) == 0 && len(p) >= 5 && int(binary.BigEndian.Uint32(p)) == len(p)-4 {
 		c.emit(p)
@@ -54,8 +54,8 @@ func (c *Conn) collect(p []byte) {
 	}
 }
 
-// emit sends one packet, unless the MTA does not wait for it: it would take the
-// packet for the answer to its next question.
+// emit sends a packet if the MTA waits for it. Otherwise the MTA would take it for the
+// answer to its next command.
 func (c *Conn) emit(p []byte) {
 	code := p[4]
 	if modification(code) {
@@ -90,8 +90,8 @@ func (c *Conn) emit(p []byte) {
 	c.out.append(p)
 }
 
-// verdictOut sends the reply to a message's end at once. A refusal that came
-// where none was due takes the place of an acceptance.
+// verdictOut sends the reply to a message's end at once. A refusal that could not be sent
+// earlier replaces an acceptance.
 func (c *Conn) verdictOut(p []byte) {
 	if code := gomilter.ActionCode(p[4]); c.saved != nil && (code == gomilter.ActContinue || code == gomilter.ActAccept) {
 		p = c.saved

@@ -125,7 +125,7 @@ func TestStrayAndOwedReplies(t *testing.T) {
 		c, sent := pair(agreement{version: 2})
 		for _, cmd := range []byte{'L', 'N', 'B', 'H', 'E', 'A', 'Q'} {
 			c.expect(cmd)
-			c.settle()
+			c.replyIfOwed()
 		}
 		if got := sent(); got != "cccct" || c.server.Counts().OwedReplies != 5 {
 			t.Errorf("%q %+v", got, c.server.Counts())

@@ -34,8 +34,8 @@ type Server struct {
 	conns     map[*Conn]struct{}
 }
 
-// NewServer returns a server that does not listen yet. It logs what is wrong with
-// a connection. newSession returns the session of a new connection.
+// NewServer returns a server that does not listen yet. It logs faults of connections.
+// newSession returns the session of a new connection.
 func NewServer(log *zap.Logger, o Options, newSession func(*Conn) Session) *Server {
 	o = o.withDefaults()
 	return &Server{
@@ -49,10 +49,9 @@ func NewServer(log *zap.Logger, o Options, newSession func(*Conn) Session) *Serv
 	}
 }
 
-// Serve accepts connections until Shutdown, and then returns ErrServerClosed;
-// any other error says why accepting is not possible. It closes l. It may be
-// called for several listeners at once; name is what Conn.Listener returns for
-// their connections.
+// Serve accepts connections until Shutdown, and then returns ErrServerClosed. Any other
+// error says why it cannot accept connections. It closes l. It may be called for several
+// listeners concurrently. Conn.Listener returns name for the connections.
 func (s *Server) Serve(l net.Listener, name string) error {
 	if !s.track(l) {
 		l.Close()
@@ -80,7 +79,7 @@ func (s *Server) Serve(l net.Listener, name string) error {
 		if !temporary(err) {
 			return err
 		}
-		// Out of descriptors or memory, which connections that end give back.
+		// Descriptors or memory are exhausted. Connections that end will free some.
 		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 		s.count.acceptErrors.Add(1)
 		s.log.Warn("accepting a connection failed, trying again", zap.Error(err), zap.Duration("in", delay))
@@ -92,7 +91,7 @@ func (s *Server) Serve(l net.Listener, name string) error {
 	}
 }
 
-// temporary reports whether an error of Accept goes away by itself.
+// temporary reports whether a later Accept may succeed.
 func temporary(err error) bool {
 	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR, syscall.EPROTO} {
 		if errors.Is(err, e) {
@@ -121,8 +120,8 @@ func (s *Server) untrack(l net.Listener) {
 	l.Close()
 }
 
-// takeSlot waits until one more connection may be served; false means that the
-// server closes.
+// takeSlot waits until another connection may be served. It returns false if the server
+// is closed meanwhile.
 func (s *Server) takeSlot(l net.Listener) bool {
 	select {
 	case s.slots <- struct{}{}:
@@ -141,13 +140,14 @@ func (s *Server) takeSlot(l net.Listener) bool {
 	}
 }
 
+// giveSlot returns a slot, and false for takeSlot.
 func (s *Server) giveSlot() bool {
 	<-s.slots
 	return false
 }
 
-// begin starts serving a connection that has a slot, until (*Server).ended;
-// false means that the server closes.
+// begin starts to serve a connection that has a slot, until (*Server).ended. It returns
+// false if the server is closed.
 func (s *Server) begin(socket net.Conn, listener string) bool {
 	c := newConn(s, socket, listener)
 	s.mu.Lock()

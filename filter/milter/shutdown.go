@@ -11,10 +11,10 @@ import (
 // killGrace bounds the wait for sessions whose context was cancelled.
 const killGrace = 5 * time.Second
 
-// DrainError is what Shutdown returns if it had to cut something short.
+// DrainError is the error of a Shutdown that closed connections by force.
 type DrainError struct {
-	// Connections were closed by force, Messages of them inside a message: the
-	// MTA takes its default action for these.
+	// Connections is the number of connections closed by force. Messages is the number
+	// of those inside a message, for which the MTA takes its default action.
 	Connections, Messages int
 }
 
@@ -22,11 +22,10 @@ func (e *DrainError) Error() string {
 	return fmt.Sprintf("%d connections closed by force, %d of them inside a message", e.Connections, e.Messages)
 }
 
-// Shutdown closes the listeners, which removes their socket files, and drains
-// the connections: one between two messages is closed at once, one inside a
-// message when its verdict is sent or the message is given up. It waits for
-// that until ctx or Options.DrainTimeout ends, then closes what is left and
-// returns a *DrainError.
+// Shutdown closes the listeners, which removes their socket files, and drains the
+// connections. It closes a connection between two messages at once, and one inside a
+// message after the verdict or the message's abort. When ctx or Options.DrainTimeout ends,
+// it closes the remaining connections and returns a *DrainError.
 func (s *Server) Shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.DrainTimeout)
 	defer cancel()

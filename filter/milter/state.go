@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// errDraining ends a connection between two messages, once the server drains.
+// errDraining ends a connection between two messages while the server drains.
 var errDraining = errors.New("the server is closing")
 
-// state is what Shutdown has to know of a connection.
+// state is the part of a connection's state that Shutdown uses.
 type state struct {
 	mu      sync.Mutex
-	message bool // one is under way; written by the connection's goroutine alone
+	message bool // inside a message; written by the connection's goroutine alone
 	waiting bool // blocked in a read between two packets
 	killed  bool
 }
@@ -23,7 +23,7 @@ func (s *state) wasKilled() bool {
 	return s.killed
 }
 
-// setInMessage notes that a message begins or ends.
+// setInMessage records that a message begins or ends.
 func (c *Conn) setInMessage(in bool) {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
@@ -38,8 +38,8 @@ func (c *Conn) setInMessage(in bool) {
 	}
 }
 
-// beginRead sets the deadline of a read. Between two messages of a server that
-// drains it ends the connection instead.
+// beginRead sets the deadline of a read. If the server drains, it ends a connection
+// between two messages instead.
 func (c *Conn) beginRead() error {
 	end := c.packetEnd
 	c.state.mu.Lock()
@@ -63,8 +63,7 @@ func (c *Conn) endRead() {
 	c.state.waiting = false
 }
 
-// wake ends the read of a connection that is between two messages; the server
-// drains.
+// wake ends the read of a connection between two messages, when the server drains.
 func (c *Conn) wake() {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
@@ -73,8 +72,7 @@ func (c *Conn) wake() {
 	}
 }
 
-// kill ends the connection wherever it is, and reports whether a message was
-// under way.
+// kill ends the connection at once, and reports whether it was inside a message.
 func (c *Conn) kill() bool {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()

@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// maxReply is the longest reply line, RFC 5321 section 4.5.3.1.5, without
-	// its CRLF. It holds after each '%' is doubled.
+	// maxReply bounds a reply line without its CRLF (RFC 5321 section 4.5.3.1.5). A
+	// doubled '%' counts twice.
 	maxReply = 510
 	// maxReason bounds the reason of a quarantine, which both MTAs log.
 	maxReason = 200
 )
 
-// ValidCode reports whether a code is one that both MTAs pass on: an SMTP code
-// 4yz or 5yz and an enhanced one (RFC 3463) of the same class. With 421 they
-// would close the SMTP connection.
+// ValidCode reports whether both MTAs pass a code on to the client. It must be an SMTP code
+// 4yz or 5yz with an enhanced code of the same class (RFC 3463). 421 is not valid, because
+// the MTAs would close the SMTP connection.
 func ValidCode(code string) bool {
 	basic, enhanced, ok := strings.Cut(code, " ")
 	if !ok || len(basic) != 3 || basic[0] != '4' && basic[0] != '5' || basic == "421" ||
@@ -35,12 +35,12 @@ func ValidCode(code string) bool {
 	return true
 }
 
-// replyText makes of a reply what the protocol carries.
+// replyText returns a reply in the form of the protocol.
 func replyText(s string) string {
 	return strings.TrimSpace(foreign.Reply(strings.TrimSpace(s), maxReply))
 }
 
-// reasonText does the same for the reason of a quarantine.
+// reasonText returns the reason of a quarantine in the form of the protocol.
 func reasonText(s string) string {
 	return strings.TrimSpace(foreign.Line(strings.TrimSpace(s), maxReason))
 }
