@@ -13,14 +13,14 @@ import (
 // maxAnswers bounds the answers of one response.
 const maxAnswers = 1000
 
-// maxRecords and maxText bound one answer of a response, in records and in octets
-// of each. Nobody reads more, and a client takes only so much.
+// maxRecords and maxText bound one answer of a response, in records and in octets of
+// each, so that the response stays within the limit of clients.
 const (
 	maxRecords = 100
 	maxText    = 4096
 )
 
-// showCache returns what the cache holds of a name.
+// showCache returns the answers in the cache for a name.
 func showCache(r *dnscache.Resolver, q control.Request, now time.Time) (control.Contents, error) {
 	t, ok := control.ParseType(q.Type)
 	if !ok {
@@ -34,7 +34,7 @@ func showCache(r *dnscache.Resolver, q control.Request, now time.Time) (control.
 	return c, nil
 }
 
-// flushCache makes the cache forget a name.
+// flushCache removes the answers for a name from the cache.
 func flushCache(r *dnscache.Resolver, q control.Request) control.Flushed {
 	if q.Below || q.All {
 		return control.Flushed{Answers: r.Flush(q.Name)}
@@ -42,7 +42,7 @@ func flushCache(r *dnscache.Resolver, q control.Request) control.Flushed {
 	return control.Flushed{Answers: r.FlushName(q.Name)}
 }
 
-// answerOf returns an answer of the cache as a response has it.
+// answerOf returns an answer of the cache in the form of a response.
 func answerOf(h dnscache.Held, now time.Time) control.Answer {
 	a := control.Answer{
 		Name: h.Name, Type: "any", Outcome: h.Answer.Outcome.String(), Canonical: h.Answer.Canonical,

@@ -16,10 +16,10 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// serveControl opens the control socket, unless the configuration wants none,
-// and returns what closes it. It is treated like a milter's socket: a file that
-// nobody serves is replaced, one that somebody serves is an error, and the file
-// is removed at the end if it is still ours.
+// serveControl opens the control socket, unless the configuration has none, and
+// returns a function that closes it. The socket file is treated like that of the
+// milter: a file that no process serves is replaced, one that a process serves is an
+// error, and our own file is removed at the end.
 func (d *daemon) serveControl(c *config.Config) (stop func(), err error) {
 	path := c.ControlPath(os.Getenv("RUNTIME_DIRECTORY"))
 	if path == "" {
@@ -45,8 +45,8 @@ func (d *daemon) serveControl(c *config.Config) (stop func(), err error) {
 	return s.Close, nil
 }
 
-// answer carries out one request. It runs in a goroutine of the connection;
-// what the loop owns is changed by a call in the loop.
+// answer carries out one request. It runs in a goroutine of the connection, and uses
+// inLoop to change the state that the loop owns.
 func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Request) (any, error) {
 	d.logRequest(peer, q)
 	switch q.Do {
@@ -110,7 +110,7 @@ func (d *daemon) answerReload(ctx context.Context) (any, error) {
 	return control.Reload{File: d.opt.File, NeedsRestart: d.state.Load().needsRestart}, nil
 }
 
-// refusal returns the answer about a reload that failed. It tells a
+// refusal returns the answer about a reload that failed. Its code distinguishes a
 // configuration with faults from one that cannot be read.
 func refusal(err error) error {
 	if errors.Is(err, errStopping) {

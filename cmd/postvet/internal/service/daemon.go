@@ -43,10 +43,11 @@ type daemon struct {
 	levelEnds  <-chan time.Time // when a temporary log level ends
 	statusLine string           // the last one sent to the service manager
 	shutdown   *shutdown        // nil until the service drains
-	failure    error            // why the service stops without being told to
+	failure    error            // why the service stops without a signal
 }
 
-// state is what is known about the service at one moment. It never changes.
+// state is the state of the service at one moment. A state is not modified but
+// replaced.
 type state struct {
 	config       *config.Config // the active one
 	authservID   string
@@ -58,7 +59,7 @@ type state struct {
 	levelUntil   *time.Time // when a temporary log level ends
 }
 
-// update replaces the state by a copy that change has changed.
+// update replaces the state by a copy to which it has applied change.
 func (d *daemon) update(change func(*state)) {
 	s := *d.state.Load()
 	change(&s)
@@ -68,8 +69,8 @@ func (d *daemon) update(change func(*state)) {
 // config returns the active configuration.
 func (d *daemon) config() *config.Config { return d.state.Load().config }
 
-// loop does one thing at a time until the service has stopped. A listener that
-// ends sends to ended.
+// loop handles one event at a time until the service has stopped. ended receives the
+// error of each listener that ends.
 func (d *daemon) loop(ctx context.Context, ended <-chan error) error {
 	sample := time.NewTicker(control.SampleEvery)
 	defer sample.Stop()
@@ -104,8 +105,8 @@ func (d *daemon) loop(ctx context.Context, ended <-chan error) error {
 	}
 }
 
-// signalled carries out a signal. The second one that ends the service cuts
-// messages short.
+// signalled handles a signal. A second signal to stop closes the remaining
+// connections by force.
 func (d *daemon) signalled(s os.Signal) {
 	switch {
 	case s == syscall.SIGHUP:

@@ -26,14 +26,14 @@ func (s *shutdown) done() <-chan error {
 	return s.ended
 }
 
-// extendStop is sent along with each status while the service drains: systemd's
-// TimeoutStopSec must not cut a drain short that drain_timeout bounds. It grants
-// three times the time until the next status.
+// extendStop is sent with each status while the service drains, so that systemd's
+// TimeoutStopSec does not end a drain before drain_timeout. It extends the time by
+// three times the interval of the status.
 const extendStop = "\nEXTEND_TIMEOUT_USEC=15000000"
 
-// drain begins the end: the service accepts no new connections, and the messages
-// in flight get their verdicts until drain_timeout. Those who wait for a reload
-// get an answer. A second call does nothing.
+// drain begins the shutdown. The service accepts no new connections, and messages in
+// flight get their verdicts until drain_timeout. Waiting reloads are refused. A second
+// call does nothing.
 func (d *daemon) drain() {
 	if d.shutdown != nil {
 		return

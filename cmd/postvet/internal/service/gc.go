@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// spareHeap is how much garbage there may be before Go collects it. Go's own rule
-// is that the heap has doubled. Postvet holds a few megabytes, so under load that
-// would be some fifty times a second and a fifth of all processor time. A heap
-// that is larger than spareHeap is collected as usual.
+// spareHeap is how much garbage may accumulate before Go collects it. By default Go
+// collects when the heap has doubled. Postvet's heap is a few megabytes, so under load
+// that would happen about fifty times a second and take a fifth of all CPU time. A live
+// heap that is larger than spareHeap is collected as usual.
 const spareHeap = 32 << 20
 
 // The bounds of GOGC. minPercent is Go's default. maxPercent gives spareHeap up to
@@ -53,12 +53,13 @@ type gcAdapter struct {
 	stopped atomic.Bool
 }
 
-// watch calls adapt after the next collection, which finds the object that
-// nobody holds.
+// watch calls adapt after the next collection. It registers a cleanup of an unreachable
+// object, which that collection frees.
 func (c *gcAdapter) watch() {
 	runtime.AddCleanup(new([32]byte), (*gcAdapter).adapt, c)
 }
 
+// adapt sets GOGC for the present live heap, and waits for the next collection.
 func (c *gcAdapter) adapt() {
 	if c.stopped.Load() {
 		return

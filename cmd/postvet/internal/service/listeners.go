@@ -8,7 +8,7 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// openListeners opens all or none.
+// openListeners opens all listeners of the configuration, or none if one fails.
 func openListeners(c *config.Config) ([]net.Listener, error) {
 	var open []net.Listener
 	for _, a := range c.ListenAddresses() {

@@ -13,16 +13,15 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// logger is the service's log with what can be changed at run time.
+// logger is the service's log with its settings that can change at run time.
 type logger struct {
 	*zap.Logger
 	level zap.AtomicLevel
 	burst *logburst.Core
 }
 
-// newLogger returns a logger that writes to w. It samples nothing and adds no
-// place in our source, since each line is an event of the administrator's mail.
-// Only repeated warnings and errors are summed up.
+// newLogger returns a logger that writes to w. It logs every message without sampling
+// and without places in our source, but sums up repeated warnings and errors.
 func newLogger(c config.Log, w io.Writer, terminal bool) *logger {
 	l := &logger{level: zap.NewAtomicLevel()}
 	l.setLevel(c.Level)
@@ -57,8 +56,8 @@ func (l *logger) setLevel(word string) {
 	}
 }
 
-// lineGuard keeps each line of the log one line that no terminal obeys, whatever
-// an outsider has put into it. It relies on zap, which writes a line at once.
+// lineGuard makes foreign text in the log harmless: each entry stays one line, and has no
+// control characters for a terminal. It relies on zap, which writes a line in one call.
 type lineGuard struct{ w io.Writer }
 
 func (g lineGuard) Write(line []byte) (int, error) {

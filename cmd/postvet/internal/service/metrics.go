@@ -10,8 +10,8 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// newMetrics begins to count. Counting costs little, so it is done without a
-// listener for the metrics too.
+// newMetrics returns the metrics. They count also if there is no listener for them, which
+// costs little.
 func newMetrics(c *config.Config, o Options) *metrics.Metrics {
 	return metrics.New(metrics.Options{Version: o.Version, Commit: o.Commit, Rules: ruleNames(c)})
 }
@@ -25,8 +25,8 @@ func ruleNames(c *config.Config) []string {
 	return names
 }
 
-// serveMetrics opens the listener of the section metrics, unless the
-// configuration wants none, and returns what closes it.
+// serveMetrics opens the listener for metrics, unless the configuration has none, and
+// returns a function that closes it.
 func (d *daemon) serveMetrics(c *config.Config) (stop func(), err error) {
 	if c.Metrics.Listen == "" {
 		return func() {}, nil

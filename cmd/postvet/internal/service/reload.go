@@ -13,15 +13,15 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
-// reload is the state of reloads. A goroutine of its own reads the files, so
-// that a file system that hangs stops nothing else.
+// reload is the state of reloads. A separate goroutine reads the files, so that a file
+// system that hangs does not stop the loop.
 type reload struct {
-	loaded  chan loadedConfig // receives what the goroutine has read
+	loaded  chan loadedConfig // receives the result of the goroutine
 	running bool
-	// waiting are answered by the reload that runs. queued were requested later:
-	// the file may have changed since the files were read.
+	// waiting are answered by the present reload. queued were requested after it
+	// began, and are answered by the next one, since the files may have changed.
 	waiting, queued []chan<- error
-	again           bool // another reload follows the one that runs
+	again           bool // another reload follows the present one
 }
 
 // loadedConfig is the result of reading the configuration.
@@ -33,8 +33,8 @@ type loadedConfig struct {
 
 var errStopping = &control.Refusal{Code: control.CodeBusy, Errors: []string{"the service is stopping and reloads nothing; the next start reads the configuration"}}
 
-// requestReload begins a reload, or lets one follow the one that runs. The
-// result is sent to reply, which must have a buffer, unless it is nil.
+// requestReload begins a reload, after the present one if there is one. It sends the
+// result to reply, which must be buffered, unless it is nil.
 func (d *daemon) requestReload(reply chan<- error) {
 	if d.shutdown != nil {
 		d.log.Warn("not reloading, the service is stopping")
@@ -65,7 +65,7 @@ func (d *daemon) beginReload() {
 	go func() { r.loaded <- d.loadConfig(active) }()
 }
 
-// loadConfig reads the configuration that is to follow the active one.
+// loadConfig reads the new configuration. active is the present one.
 func (d *daemon) loadConfig(active *config.Config) loadedConfig {
 	c, err := d.opt.Load()
 	if err == nil {
@@ -78,13 +78,13 @@ func (d *daemon) loadConfig(active *config.Config) loadedConfig {
 	return loadedConfig{c, id, err}
 }
 
-// finishReload activates what was read and answers those who wait. With any
-// fault the old configuration stays active, and the log says so.
+// finishReload activates a new configuration and answers the waiting requests. If the
+// configuration has a fault, the old one stays active.
 func (d *daemon) finishReload(l loadedConfig) {
 	r := &d.reload
 	r.running = false
 	if d.shutdown != nil {
-		return // drain has answered those who waited
+		return // drain has answered the requests
 	}
 	err := l.err
 	if err == nil {
@@ -123,7 +123,7 @@ func linesOf(err error) []string {
 	return strings.Split(strings.TrimSuffix(err.Error(), "\n"), "\n")
 }
 
-// refuseReloads answers those who wait for a reload that the service stops.
+// refuseReloads answers all requests for a reload with errStopping.
 func (d *daemon) refuseReloads() {
 	r := &d.reload
 	for _, reply := range slices.Concat(r.waiting, r.queued) {
@@ -132,8 +132,7 @@ func (d *daemon) refuseReloads() {
 	r.waiting, r.queued, r.again = nil, nil, false
 }
 
-// activate makes a configuration the active one. What can fail is done before
-// anything changes.
+// activate makes a configuration the active one. If it fails, nothing has changed.
 func (d *daemon) activate(c *config.Config, authservID string) error {
 	if !c.SameDNS(d.config()) {
 		if err := d.replaceResolver(c); err != nil {

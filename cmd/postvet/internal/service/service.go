@@ -27,8 +27,7 @@ import (
 	"github.com/postvet/postvet/policy"
 )
 
-// Options are what the command line gives to the service. Load, Out and Log are
-// needed.
+// Options are the parameters of the service. Load, Out and Log are required.
 type Options struct {
 	// Load reads the configuration file and the flags again, for a reload.
 	Load func() (*config.Config, error)
@@ -48,8 +47,8 @@ type Options struct {
 	Build, Version, Commit string
 }
 
-// Run serves with the configuration c until a signal or ctx ends it. An error
-// says in one line what is wrong and what to do.
+// Run serves with the configuration c until a signal or ctx ends it. The error says in
+// one line what is wrong and what to do.
 func Run(ctx context.Context, c *config.Config, o Options) error {
 	d := &daemon{opt: o, notify: notifySystemd}
 	if interval, err := systemd.SdWatchdogEnabled(false); err == nil {
@@ -59,12 +58,12 @@ func Run(ctx context.Context, c *config.Config, o Options) error {
 }
 
 func notifySystemd(state string) {
-	// Without systemd nobody listens, and with it nothing can be done about an error.
+	// SdNotify does nothing without systemd. There is no remedy for its errors.
 	_, _ = systemd.SdNotify(false, state)
 }
 
-// run starts every part of the service, in the order in which they depend on
-// one another, runs the loop, and stops the parts in reverse.
+// run starts the parts of the service in the order of their dependencies, runs the loop,
+// and stops the parts in reverse order.
 func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer adaptGC()()
 	defer d.openLog(c.Log)()
@@ -86,7 +85,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 		closeAll(listeners)
 		return err
 	}
-	defer stopMetrics() // so late because the metrics show how the service drains
+	defer stopMetrics() // deferred, so that the metrics show how the service drains
 	stopControl, err := d.serveControl(c)
 	if err != nil {
 		closeAll(listeners)
@@ -102,8 +101,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	return d.loop(ctx, ended)
 }
 
-// openLog makes the log and returns what ends it. Libraries write to Go's
-// standard log when something is wrong, so that goes to our log too.
+// openLog opens the log and returns a function that closes it. It redirects Go's standard
+// log, to which libraries write their errors.
 func (d *daemon) openLog(c config.Log) (closeLog func()) {
 	d.log = newLogger(c, d.opt.Log, d.opt.LogIsTerminal)
 	restore, err := zap.RedirectStdLogAt(d.log.Logger, zap.WarnLevel)
@@ -115,8 +114,8 @@ func (d *daemon) openLog(c config.Log) (closeLog func()) {
 	}
 }
 
-// prepare makes what needs no socket: the first state, the resolver, the metrics
-// and the milter server.
+// prepare creates the parts that need no socket: the first state, the resolver, the
+// metrics and the milter server.
 func (d *daemon) prepare(c *config.Config) error {
 	d.started, d.calls = c, make(chan func())
 	now := time.Now()
@@ -137,8 +136,7 @@ func (d *daemon) prepare(c *config.Config) error {
 	return nil
 }
 
-// handler returns what evaluates messages and decides about them with a
-// configuration.
+// handler returns the handler of messages for a configuration.
 func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 	return filter.Handler{
 		Checker: policy.NewChecker(c.CheckerOptions(&d.dns, authservID, time.Now)),
@@ -147,8 +145,8 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 	}
 }
 
-// serve accepts connections in the background. For each listener that ends, an
-// error is sent, or nil if the server was shut down.
+// serve accepts connections in the background. ended receives the result of each listener
+// that ends.
 func (d *daemon) serve(listeners []net.Listener) (ended <-chan error) {
 	errs := make(chan error, len(listeners))
 	for _, l := range listeners {
@@ -157,8 +155,8 @@ func (d *daemon) serve(listeners []net.Listener) (ended <-chan error) {
 	return errs
 }
 
-// announce logs what runs. It also tells a person who tries Postvet out what to
-// do next.
+// announce logs the start of the service. On a terminal, or without a configuration file,
+// it also prints the lines for the MTA's configuration.
 func (d *daemon) announce(sockets []mtasetup.Socket) {
 	s := d.state.Load()
 	c, id := s.config, s.authservID

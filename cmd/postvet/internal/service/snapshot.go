@@ -12,10 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loadAnswers fills the DNS cache with what the last run saved, so that a restart
-// under load does not ask for everything at once. A snapshot that cannot be used
-// is logged and left out. If none can be written at the end, that is logged now,
-// when somebody looks at the log.
+// loadAnswers loads the DNS answers that the last run saved, so that a restart under load
+// does not cause all lookups at once. It logs why a snapshot cannot be used. It also logs
+// if none can be written at the end, since an administrator reads the log at the start.
 func (d *daemon) loadAnswers() {
 	file := d.config().DNS.Snapshot
 	if file == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// status returns what "postvet status" shows.
+// status returns the status that "postvet status" shows.
 func (d *daemon) status(now time.Time) control.Status {
 	s, counts, totals := d.state.Load(), d.server.Stats(), d.totals()
 	c := s.config
@@ -43,8 +43,8 @@ func (d *daemon) status(now time.Time) control.Status {
 	return out
 }
 
-// describeDNS returns a resolver's counters as a status has them. limit is the size
-// of its cache in octets.
+// describeDNS returns the counters of a resolver in the form of a status. limit is the
+// size of its cache in octets.
 func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
 	d := control.DNS{Degraded: s.Degraded, InFlight: s.InFlight, Upstreams: []control.Upstream{}}
 	for _, u := range s.Upstreams {
@@ -73,8 +73,8 @@ func (d *daemon) totals() control.Totals {
 	}
 }
 
-// reportStatus sends the status to the service manager if it has changed. While
-// the service drains it also logs how far that is.
+// reportStatus sends the status to the service manager if it has changed. While the
+// service drains, it also logs the progress.
 func (d *daemon) reportStatus() {
 	s := d.server.Stats()
 	if drain := d.state.Load().drain; drain != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// watchdog tells the service manager at intervals that the service is alive
-// (sd_watchdog_enabled(3)). The loop sends the message, after a connection inside
-// the process was greeted and a lookup has returned. A DNS failure is no reason
-// to restart the service, a lookup that never returns is one.
+// watchdog notifies the service manager at intervals that the service is alive
+// (sd_watchdog_enabled(3)). The loop sends the notification after the milter server has
+// answered a connection inside the process and a lookup has returned. A lookup that fails
+// is no reason to restart the service, but one that does not return is.
 type watchdog struct {
 	interval time.Duration // 0 if no watchdog is enabled
 	ticker   *time.Ticker
@@ -52,15 +52,13 @@ func (w *watchdog) check(alive func(context.Context) error) {
 	}()
 }
 
-// alive returns nil if the service does its work. It returns at the latest when
-// ctx ends.
+// alive returns nil if the service works. It returns when ctx ends at the latest.
 func (d *daemon) alive(ctx context.Context) error {
 	if err := d.server.Alive(ctx); err != nil {
 		return err
 	}
-	// A resolver answers localhost itself (RFC 6761 section 6.3). The lookup is
-	// cancelled after half of the time that is left, so that it has the other half
-	// to return.
+	// Upstream resolvers answer localhost themselves (RFC 6761 section 6.3). The lookup is
+	// cancelled after half of the remaining time and must return in the other half.
 	lookup := ctx
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -85,8 +83,8 @@ func returns(ctx context.Context, lookup func()) error {
 	}
 }
 
-// watchdogChecked tells the service manager that the service is alive, or logs
-// why it is not.
+// watchdogChecked notifies the service manager that the service is alive, or logs why it
+// is not.
 func (d *daemon) watchdogChecked(err error) {
 	d.watchdog.checking = false
 	if err != nil {
