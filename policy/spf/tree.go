@@ -2,6 +2,7 @@ package spf
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Tree struct {
 	// Truncated is true if the tree has more nodes or levels than shown, or if
 	// time ran out. The counts are too low then.
 	Truncated bool `json:"truncated"`
+	// Pass is how many clients pass.
+	Pass Coverage `json:"pass"`
 }
 
 // Node is one domain's record in a tree.
@@ -65,6 +68,11 @@ type Branch struct {
 	// Child is the record that an include or redirect leads to. It is nil if
 	// that depends on the message, or was not looked up.
 	Child *Node `json:"child,omitempty"`
+	// Pass is how many clients the term alone lets pass.
+	Pass Coverage `json:"pass"`
+
+	networks []netip.Prefix // that the term matches, as far as they are known
+	always   bool           // the term matches every client
 }
 
 // Limits of a tree. They are higher than those of an evaluation, so that a
@@ -95,6 +103,7 @@ func Expand(ctx context.Context, r Resolver, domain string, o Options) *Tree {
 	}
 	x.tree.Root = x.expand(name, nil)
 	x.tree.Lookups, x.tree.Voids = x.tree.Root.Lookups, x.tree.Root.Voids
+	x.tree.Pass = x.tree.Root.pass().coverage()
 	x.tree.Truncated = x.tree.Truncated || ctx.Err() != nil
 	return x.tree
 }
@@ -130,6 +139,9 @@ func (x *expansion) expand(domain string, path []string) *Node {
 		}
 		t := &rec.Terms[i]
 		b := Branch{Term: *t, Text: t.Text}
+		if t.Network.IsValid() {
+			b.networks = []netip.Prefix{t.Network}
+		}
 		switch {
 		case t.Modifier == "redirect":
 			b.Unreachable = hasAll // section 6.1: ignored beside an all
@@ -170,6 +182,7 @@ func (x *expansion) follow(b *Branch, n *Node, domain string, path []string) {
 		}
 	case "exists":
 		x.probe(b, target, dnscache.A)
+		b.always = b.Addresses > 0
 	default: // include and redirect
 		x.descend(b, n, target, path)
 	}
@@ -208,6 +221,13 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 		}
 		b.Void = b.Void && a.Outcome.Void()
 		b.Addresses += len(a.Addrs) + len(a.MX)
+		if b.Term.Mechanism == "exists" {
+			continue
+		}
+		b.cover(a.Addrs)
+		if b.Term.Prefix4 < wide4 || b.Term.Prefix6 < wide6 {
+			x.coverHosts(b, a.MX)
+		}
 	}
 	if b.Void {
 		b.Problem = foreign.Word(target, maxCited) + " has no " + kind(types)
@@ -215,6 +235,18 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 }
 
 // kind names the records of some types: "A or AAAA records".
+// coverHosts asks for the addresses of mail exchangers.
+func (x *expansion) coverHosts(b *Branch, exchanges []dnscache.Exchange) {
+	for _, host := range exchanges[:min(len(exchanges), maxHosts)] {
+		for _, t := range [...]dnscache.Type{dnscache.A, dnscache.AAAA} {
+			if x.asked++; x.asked > maxAsked {
+				return
+			}
+			b.cover(x.e.lookup(host.Host, t).Addrs)
+		}
+	}
+}
+
 func kind(types []dnscache.Type) string {
 	words := make([]string, len(types))
 	for i, t := range types {
