@@ -91,7 +91,7 @@ func TestBadLines(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"127.0.0.1\n\n10.0.0.300\n", `list:3: "10.0.0.300" is no address and no prefix; write an address such as "192.0.2.0/24", a name such as "mx.example.org", or a signer such as "dkim:example.org"`},
 		{"192.168.0.1/24", `list:1: "192.168.0.1/24" has bits beyond its length; write "192.168.0.0/24", or "192.168.0.1" for the one address`},
-		{"10.0.0.1 10.0.0.2", `list:1: "10.0.0.1 10.0.0.2" are several words; write one entry a line, and remarks behind "#"`},
+		{"10.0.0.1 10.0.0.2", `list:1: "10.0.0.1 10.0.0.2" has several words; write one entry a line, and remarks after "#"`},
 		{"fe80::1%eth0", `list:1: "fe80::1%eth0" is no address`},
 		{"::ffff:0.0.0.0/90", `is no address and no prefix`},
 		{"[10.0.0.1", `is no address and no prefix`},
@@ -100,7 +100,7 @@ func TestBadLines(t *testing.T) {
 		{"a..example", `list:1: "a..example" is no name`},
 		{"*", `"*" is no name`},
 		{".", `"." is no name`},
-		{"!", `"!" says nothing`},
+		{"!", `"!" is an empty entry`},
 		{"!!a.example", `"!!a.example" is no name`},
 		{"dkim:", `"dkim:" is no name`},
 		{"user@example.org", `"user@example.org" is no name`},
@@ -125,7 +125,7 @@ func TestKinds(t *testing.T) {
 	}{
 		{"mx.example.org", addrlist.Addresses, `"mx.example.org" is no address and no prefix; write one such as "192.0.2.0/24" or "2001:db8::/32"`},
 		{"192.0.2.1", addrlist.Names, `"192.0.2.1" is no name; write a name such as "mx.example.org" or ".example.org"`},
-		{"dkim:example.org", addrlist.Addresses | addrlist.Names, `"dkim:example.org": signers do not count here; write an address such as "192.0.2.0/24" or a name such as "mx.example.org" or ".example.org"`},
+		{"dkim:example.org", addrlist.Addresses | addrlist.Names, `"dkim:example.org": signers are not allowed here; write an address such as "192.0.2.0/24" or a name such as "mx.example.org" or ".example.org"`},
 	} {
 		var b addrlist.Builder
 		if err := b.Add(tc.entry, tc.kinds); err == nil || err.Error() != tc.want {

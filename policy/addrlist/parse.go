@@ -90,13 +90,13 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 	}
 	switch {
 	case text == "":
-		return fault(foreign.TerminalQuote(entry, maxCited)+" says nothing", "write "+kinds.example())
+		return fault(foreign.TerminalQuote(entry, maxCited)+" is an empty entry", "write "+kinds.example())
 	case strings.ContainsAny(text, " \t\r"):
-		return fault(foreign.TerminalQuote(entry, maxCited)+" are several words", `write one entry a line, and remarks behind "#"`)
+		return fault(foreign.TerminalQuote(entry, maxCited)+" has several words", `write one entry a line, and remarks after "#"`)
 	}
 	if domain, ok := cutPrefixFold(text, "dkim:"); ok {
 		if kinds&Signers == 0 {
-			return fault(foreign.TerminalQuote(entry, maxCited)+": signers do not count here", "write "+kinds.example())
+			return fault(foreign.TerminalQuote(entry, maxCited)+": signers are not allowed here", "write "+kinds.example())
 		}
 		return b.name(&b.list.signers, domain, entry, member, kinds)
 	}

@@ -64,7 +64,7 @@ func TestListFileErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, entry, want string }{
-		{"bad line", "file:" + bad, `x:2: trust.forwarders: ` + bad + `:3: "not a name" are several words; write one entry a line, and remarks behind "#"`},
+		{"bad line", "file:" + bad, `x:2: trust.forwarders: ` + bad + `:3: "not a name" has several words; write one entry a line, and remarks after "#"`},
 		{"binary", "file:" + binary, binary + `:1: "\x7fELF\x1b[2J" is no address and no prefix; write an address such as "192.0.2.0/24", a name such as "mx.example.org", or a signer such as "dkim:example.org"`},
 		{"absent", "file:/nonexistent/list", `"/nonexistent/list" cannot be read: no such file or directory; name a readable file of entries, one a line`},
 		{"directory", "file:/tmp", `"/tmp" is no file; name a readable file of entries, one a line`},

@@ -84,7 +84,7 @@ func TestListsOfRulesRefused(t *testing.T) {
 		"[lists]\na = 5\n":               `x:2: lists.a: is the integer 5; write a list, such as `,
 		"[lists]\na = [\"a b\"]\n":       `x:2: lists.a: "a b" `,
 		"lists = 5\n":                    "x:1: lists: is the integer 5 where a section is expected; write [lists] on a line of its own, its keys below",
-		ruleWith("from", "file:"+bad):    "x:3: rule a: from: " + bad + `:3: "not a name" are several words; `,
+		ruleWith("from", "file:"+bad):    "x:3: rule a: from: " + bad + `:3: "not a name" has several words; `,
 		ruleWith("client", "file:"+bad):  "x:3: rule a: client: " + bad + `:1: "bank.example" `,
 		ruleWith("from", "file:/absent"): `x:3: rule a: from: "/absent" cannot be read: no such file or directory; `,
 		ruleWith("dmarc", "file:/x"):     `x:3: rule a: dmarc: "file:/x" is not known; `,
