@@ -35,7 +35,7 @@ func TestReloadRules(t *testing.T) {
 
 	for n, faulty := range []struct{ text, want string }{
 		{strings.Replace(refuse, "evil.example", "evil..example", 1), rules + `:3: rule no-evil: mail_from: `},
-		{strings.Replace(refuse, "mail_from", "if = 'form == 1'\nmail_from", 1), rules + `:3: rule no-evil: if: column 1: nothing is named form; did you mean from?`},
+		{strings.Replace(refuse, "mail_from", "if = 'form == 1'\nmail_from", 1), rules + `:3: rule no-evil: if: column 1: unknown name form; did you mean from?`},
 		{refuse + refuse, rules + `:6: rule no-evil: the name is that of `},
 		{"mode = \"off\"\n", rules + `:1: mode: `},
 	} {

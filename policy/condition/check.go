@@ -235,7 +235,7 @@ func (c *checker) pattern(n *ast.BinaryNode) {
 	size, err := patternSize(text.Value)
 	switch {
 	case err != nil:
-		c.faultFirst(text, "no pattern: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), "write a regular expression of RE2; between backquotes a backslash stands for itself")
+		c.faultFirst(text, "invalid pattern: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), "write a regular expression of RE2; between backquotes a backslash stands for itself")
 	case size > maxPattern:
 		c.faultFirst(text, "the pattern is too large", "write a shorter one, with smaller repetitions")
 	}

@@ -101,7 +101,7 @@ func explain(source string, err error) *Error {
 	switch m := e.Problem; {
 	case unknownName.MatchString(m):
 		name := unknownName.FindStringSubmatch(m)[1]
-		e.Problem = "nothing is named " + name
+		e.Problem = "unknown name " + name
 		e.Remedy = suggestName(name)
 	case strings.HasPrefix(m, "type string has no field") || strings.HasPrefix(m, "type int has no field") || strings.HasPrefix(m, "type bool has no field"):
 		e.Problem, e.Remedy = "this has no parts", "write the name of a fact without a dot"
@@ -111,14 +111,14 @@ func explain(source string, err error) *Error {
 		e.Remedy = suggest(name, names(signatureFacts), "a signature has "+strings.Join(names(signatureFacts), ", "))
 	case mismatched.MatchString(m):
 		part := mismatched.FindStringSubmatch(m)
-		e.Problem = fmt.Sprintf("%s does not go with %s", part[1], typeNames(part[2]))
+		e.Problem = fmt.Sprintf("%s cannot be applied to %s", part[1], typeNames(part[2]))
 		e.Remedy = mismatchRemedy(part[1], part[2])
 	case inArray.MatchString(m):
 		part := inArray.FindStringSubmatch(m)
-		e.Problem = fmt.Sprintf("%s is looked for in a list of another kind (%s)", typeNames(part[1]), typeNames(part[2]))
+		e.Problem = fmt.Sprintf("%s is searched in a list of another kind (%s)", typeNames(part[1]), typeNames(part[2]))
 		e.Remedy = "write entries of the same kind"
 	case wrongResult.MatchString(m):
-		e.Problem = "the whole is " + typeNames(wrongResult.FindStringSubmatch(m)[1]) + ", not true or false"
+		e.Problem = "the expression is " + typeNames(wrongResult.FindStringSubmatch(m)[1]) + ", not true or false"
 	case strings.Contains(m, "exceeds maximum allowed nodes"):
 		e.Problem = fmt.Sprintf("the expression has more than %d parts", maxNodes)
 		e.Remedy = "split the rule, or put the values into a list"
@@ -136,7 +136,7 @@ func explain(source string, err error) *Error {
 		}
 	case wrongArgument.MatchString(m):
 		part := wrongArgument.FindStringSubmatch(m)
-		e.Problem = fmt.Sprintf("%s wants %s, this is %s", part[3], typeNames(part[2]), typeNames(part[1]))
+		e.Problem = fmt.Sprintf("%s takes %s, but this is %s", part[3], typeNames(part[2]), typeNames(part[1]))
 		e.Remedy = functionsText()
 	case strings.HasPrefix(m, "invalid char escape"):
 		e.Problem, e.Remedy = "an unknown escape", "double the backslash, or put the text between backquotes"
@@ -162,9 +162,9 @@ func typeNames(s string) string {
 func mismatchRemedy(operator, types string) string {
 	switch {
 	case strings.Contains(types, "[]condition.Signature"):
-		return `ask any(signatures, .result == "pass" and .domain == "example.org")`
+		return `write any(signatures, .result == "pass" and .domain == "example.org")`
 	case strings.Contains(types, "[]string"):
-		return `ask "user@example.org" in rcpts, or any(rcpts, # endsWith "@example.org")`
+		return `write "user@example.org" in rcpts, or any(rcpts, # endsWith "@example.org")`
 	case strings.Contains(types, "bool") && strings.Contains(types, "string"):
 		return "write true or false without quotes, or compare before and, or and not"
 	case strings.Contains(types, "int") && strings.Contains(types, "string"):
@@ -190,7 +190,7 @@ func suggestName(name string) string {
 		candidates = append(candidates, f.Name)
 	}
 	candidates = append(candidates, "and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "true", "false")
-	return suggest(name, candidates, "\"postvet policy explain --facts\" prints every name; texts stand in quotes")
+	return suggest(name, candidates, "\"postvet policy explain --facts\" prints every name; write texts in quotes")
 }
 
 // functionsText returns a remedy that shows how to call our functions.

@@ -112,13 +112,13 @@ const (
 // facts are the names that an expression may use.
 var facts = []Fact{
 	{Name: "client", Kind: KindIP, Text: `The address of the SMTP client, such as "192.0.2.1". Ask within(client, "192.0.2.0/24") for a prefix. Empty if the MTA gave none.`},
-	{Name: "ptr", Kind: KindDomain, Text: "The client's name by reverse DNS, if that name leads back to the address; otherwise empty."},
-	{Name: "helo", Kind: KindText, Text: "The name that the client gave in HELO or EHLO, in lower case. Anybody can give any."},
-	{Name: "listener", Kind: KindText, Text: "The MTA's name for the socket that the client came to: {daemon_name}."},
-	{Name: "socket", Kind: KindText, Text: `Our own socket that the MTA came to, in Postfix's notation: "inet:127.0.0.1:8890" or "unix:/path".`},
-	{Name: "relay", Kind: KindIP, Text: "The address of the trusted relay that handed the message on, client then being whom the relay names. Empty if the client came itself."},
-	{Name: "user", Kind: KindText, Text: "Who logged in. Empty for nobody."},
-	{Name: "authenticated", Kind: KindBool, Text: "Somebody logged in."},
+	{Name: "ptr", Kind: KindDomain, Text: "The client's name by reverse DNS, if that name resolves to the client's address; otherwise empty."},
+	{Name: "helo", Kind: KindText, Text: "The name that the client gave in HELO or EHLO, in lower case. The client chooses it."},
+	{Name: "listener", Kind: KindText, Text: "The MTA's name for the socket that the client connected to: {daemon_name}."},
+	{Name: "socket", Kind: KindText, Text: `Our socket that the MTA connected to, in Postfix's notation: "inet:127.0.0.1:8890" or "unix:/path".`},
+	{Name: "relay", Kind: KindIP, Text: "The address of the trusted relay that sent the message on; client is then the client that the relay names. Empty if the client connected itself."},
+	{Name: "user", Kind: KindText, Text: "The name that the client logged in with. Empty if it did not log in."},
+	{Name: "authenticated", Kind: KindBool, Text: "The client logged in."},
 	{Name: "tls", Kind: KindText, Text: `The protocol of an encrypted session, such as "TLSv1.3". Empty if it is not encrypted.`},
 
 	{Name: "mail_from", Kind: KindAddress, Text: "The address of MAIL FROM, its domain in lower case. Empty for the null sender."},
@@ -130,32 +130,32 @@ var facts = []Fact{
 	{Name: "from", Kind: KindDomain, Text: "The author domain: that of the field From. Empty if there is not exactly one."},
 	{Name: "org", Kind: KindDomain, Text: "The organizational domain of the author domain, as DMARC found it."},
 	{Name: "ambiguous", Kind: KindBool, Text: "The message does not name exactly one author domain."},
-	{Name: "list_id", Kind: KindText, Text: "What stands between the angle brackets of List-Id, in lower case. Anybody can write any."},
-	{Name: "list", Kind: KindBool, Text: "The message bears a mark of a mailing list: List-Id, List-Post or Precedence: list."},
+	{Name: "list_id", Kind: KindText, Text: "The text between the angle brackets of List-Id, in lower case. Anybody can write it."},
+	{Name: "list", Kind: KindBool, Text: "The message has a mark of a mailing list: List-Id, List-Post or Precedence: list."},
 	{Name: "size", Kind: KindNumber, Text: "The octets of header and body."},
 
-	{Name: "spf", Kind: KindWord, Words: spfWords, Text: "The SPF result that DMARC looks at: MAIL FROM's, for the null sender HELO's."},
+	{Name: "spf", Kind: KindWord, Words: spfWords, Text: "The SPF result that DMARC uses: that of MAIL FROM, or of HELO for the null sender."},
 	{Name: "spf_domain", Kind: KindDomain, Text: "The domain that spf is about."},
 	{Name: "spf_mailfrom", Kind: KindWord, Words: spfWords, Text: "The SPF result of MAIL FROM. Empty for the null sender."},
 	{Name: "spf_helo", Kind: KindWord, Words: spfWords, Text: "The SPF result of the HELO name."},
-	{Name: "iprev", Kind: KindWord, Words: iprevWords, Text: "Whether reverse DNS leads to a name and back."},
+	{Name: "iprev", Kind: KindWord, Words: iprevWords, Text: "The result of the check of the client's reverse DNS."},
 
 	{Name: "dkim", Kind: KindWord, Words: dkimWords, Text: "The best result of all signatures: pass if one counts, otherwise temperror if one could not be checked, otherwise that of the first; none without a signature."},
 	{Name: "signatures", Kind: KindSignatures, Most: mostSignatures, Text: "The DKIM signatures from the top, each with domain, selector, algorithm, result, bits (of the key), partial (l= leaves a part of the body unsigned), testing (the key says t=y) and identity (i=)."},
 	{Name: "signers", Kind: KindDomains, Most: mostSignatures, Text: "The domains whose signatures passed and count."},
 
-	{Name: "arc", Kind: KindWord, Words: arcWords, Text: "The state of the ARC chain. A pass tells that it is whole, not that it says the truth."},
-	{Name: "sealers", Kind: KindDomains, Most: mostSealers, Text: "The domains that sealed the ARC chain, the first one first. They are proven only if arc is pass."},
+	{Name: "arc", Kind: KindWord, Words: arcWords, Text: "The state of the ARC chain. A pass shows that the chain is intact, not that its claims are true."},
+	{Name: "sealers", Kind: KindDomains, Most: mostSealers, Text: "The domains that sealed the ARC chain, in the order of sealing. They are proven only if arc is pass."},
 
 	{Name: "dmarc", Kind: KindWord, Words: dmarcWords, Text: "The DMARC result."},
-	{Name: "dmarc_policy", Kind: KindWord, Words: policyWords, Text: "What the record that governs asks for: none, quarantine or reject. Empty without a record."},
-	{Name: "dmarc_disposition", Kind: KindWord, Words: policyWords, Text: "What the domain asks to do with this message: dmarc_policy if it failed, otherwise none or empty."},
-	{Name: "dmarc_record", Kind: KindDomain, Text: "Where the record stands: the author domain or one above it."},
+	{Name: "dmarc_policy", Kind: KindWord, Words: policyWords, Text: "The policy of the record that applies: none, quarantine or reject. Empty without a record."},
+	{Name: "dmarc_disposition", Kind: KindWord, Words: policyWords, Text: "The policy that the domain asks to apply to this message: dmarc_policy if it failed, otherwise none or empty."},
+	{Name: "dmarc_record", Kind: KindDomain, Text: "The domain whose record applies: the author domain or a domain above it."},
 	{Name: "spf_aligned", Kind: KindBool, Text: "SPF passed for the author's organization."},
 	{Name: "dkim_aligned", Kind: KindBool, Text: "A signature passed for the author's organization."},
 
-	{Name: "degraded", Kind: KindBool, Text: "The DNS was down as a whole when the message ended: look-ups failed whatever was asked."},
-	{Name: "dns_failed", Kind: KindNumber, Text: "How many look-ups for this message failed or timed out."},
+	{Name: "degraded", Kind: KindBool, Text: "The DNS was down as a whole when the message ended: lookups of all names failed."},
+	{Name: "dns_failed", Kind: KindNumber, Text: "The number of lookups for this message that failed or timed out."},
 }
 
 // signatureFacts are the fields of a signature.
@@ -163,7 +163,7 @@ var signatureFacts = []Fact{
 	{Name: "domain", Kind: KindDomain, Text: "The signing domain, d=."},
 	{Name: "selector", Kind: KindText, Text: "The selector, s=."},
 	{Name: "algorithm", Kind: KindWord, Words: algorithmWords, Text: "The algorithm, a=."},
-	{Name: "result", Kind: KindWord, Words: dkimWords, Text: "The result, as it stands in our field."},
+	{Name: "result", Kind: KindWord, Words: dkimWords, Text: "The result, as our field has it."},
 	{Name: "bits", Kind: KindNumber, Text: "The bits of the key; 0 if none was found."},
 	{Name: "partial", Kind: KindBool, Text: "l= leaves a part of the body unsigned."},
 	{Name: "testing", Kind: KindBool, Text: "The key says t=y."},
