@@ -100,7 +100,7 @@ func ParseAuthor(h Header) Author {
 const (
 	noDomain     = "an address without a domain"
 	emptyAddress = "an empty address"
-	emptyElement = "an empty place in the list of addresses"
+	emptyElement = "an empty element in the list of addresses"
 )
 
 // mentionsAddress reports whether a field, as it is or decoded, holds anything

@@ -57,7 +57,7 @@ func TestOdditiesRefused(t *testing.T) {
 		{"RFC 2047 comment in the domain", " =?utf-8?Q?=3CBob=40bank(x).example=3E?= <a@x.example>", hidden},
 		{"RFC 2047 domain goes on outside", " =?utf-8?Q?=3CBob=40bank?=.example <a@x.example>", hidden},
 		{"4.4 only commas", " , ,", "an empty From field"},
-		{"4.4 other domain behind an empty place", " a@x.example,,b@bank.example", "an empty place in the list of addresses"},
+		{"4.4 other domain after an empty element", " a@x.example,,b@bank.example", "an empty element in the list of addresses"},
 		{"4.4 commas in a group", " Team:,a@x.example;", group},
 		{"colon and a comma", " Team: a, News <n@x.example>", group},
 		{"colon and an address", " Team: a@bank.example <n@x.example>", group},

@@ -173,7 +173,7 @@ func (c fromClause) client() Received {
 		a := parseClientComment(text)
 		switch {
 		case a.doubtful || a.attributes && i > 0:
-			return Received{Problem: "something that no known format has where the Received field should have its client's address"}
+			return Received{Problem: "an unknown format of the client's address in the Received field"}
 		case a.attributes:
 			attributes, helo = true, a.helo
 		case a.ip.IsValid():
@@ -186,7 +186,7 @@ func (c fromClause) client() Received {
 	case found > 1 || found == 1 && attributes:
 		return Received{Problem: "two addresses in the Received field"}
 	case c.more:
-		return Received{Problem: "words that no known format has in the Received field"}
+		return Received{Problem: "words of an unknown format in the Received field"}
 	case found == 1:
 		r.Helo = cmp.Or(helo, c.source)
 		return r
