@@ -33,7 +33,7 @@ var keys = []Key{
 	{Name: "client", Kind: KindIP, Text: "the client's address, as addresses or prefixes; an unknown address passes no test", value: func(f *Facts) string { return f.Client }},
 	{Name: "ptr", Kind: KindDomain, Text: "the client's verified reverse name", value: func(f *Facts) string { return f.PTR }},
 	{Name: "helo", Kind: KindDomain, Text: "the HELO name", value: func(f *Facts) string { return f.Helo }},
-	{Name: "listener", Kind: KindText, Text: "the socket, by the MTA's name for it ({daemon_name}) or by the address of ours", values: func(f *Facts) []string { return []string{f.Listener, f.Socket} }},
+	{Name: "listener", Kind: KindText, Text: "the socket, by the MTA's name for it ({daemon_name}) or by our address", values: func(f *Facts) []string { return []string{f.Listener, f.Socket} }},
 	{Name: "relay", Kind: KindIP, Text: "the trusted relay that sent the message on, as addresses or prefixes", value: func(f *Facts) string { return f.Relay }},
 	{Name: "user", Kind: KindText, Text: "the user who logged in", value: func(f *Facts) string { return f.User }},
 	{Name: "authenticated", Kind: KindBool, Text: "the client logged in", not: "the client did not log in", truth: func(f *Facts) bool { return f.Authenticated }},
