@@ -8,8 +8,8 @@ import (
 // Outcome is how a question ended. The zero value is not an outcome.
 type Outcome uint8
 
-// The outcomes. Found, NoData and NXDomain are what the DNS says about the name.
-// The others are failures, from which nothing may be concluded about it.
+// The outcomes. Found, NoData and NXDomain are statements of the DNS about the name.
+// The others are failures, which say nothing about the name.
 const (
 	// Found: the name has at least one record of the type asked for.
 	Found Outcome = iota + 1
@@ -17,8 +17,8 @@ const (
 	NoData
 	// NXDomain: the name does not exist, nor anything below it (RFC 8020).
 	NXDomain
-	// ServFail: all servers that were asked answered with a failure, or with
-	// something that is no answer.
+	// ServFail: all servers that were asked returned a failure or an invalid
+	// response.
 	ServFail
 	// Refused: the servers refuse to answer this host.
 	Refused
@@ -26,14 +26,14 @@ const (
 	Timeout
 )
 
-// Known reports whether the outcome is what the DNS says about the name.
+// Known reports whether the outcome is a statement of the DNS about the name.
 func (o Outcome) Known() bool { return o == Found || o == NoData || o == NXDomain }
 
 // Void reports whether the DNS says that there is no such record (the "void
 // lookup" of RFC 7208 section 4.6.4).
 func (o Outcome) Void() bool { return o == NoData || o == NXDomain }
 
-// Temporary reports whether the question may be answered when it is asked again.
+// Temporary reports whether a later lookup may succeed.
 func (o Outcome) Temporary() bool { return !o.Known() }
 
 // String returns the name that logs, traces and JSON use.
@@ -96,15 +96,15 @@ type Exchange struct {
 
 // Answer is the answer to one question. Callers share it and must not modify it.
 //
-// Of TXT, Addrs, MX and Names only the one that belongs to the type asked for is
-// set, and only if Outcome is Found. No record is in it twice, even if a server sent
-// it so (RFC 2181 section 5). Canonical is set whatever the outcome. Names
-// are in lower case, without the final dot. A name with unusual octets in its
-// labels stays in the presentation form of RFC 1035 section 5.1, with backslashes,
-// in which no lookup finds it.
+// Only the field for the type of the question is set among TXT, Addrs, MX and Names,
+// and only if Outcome is Found. It has each record once, even if a server sends it twice
+// (RFC 2181 section 5). Canonical is set with every outcome. Names are in lower case,
+// without the final dot. A name with unusual octets in its labels is in the presentation
+// form of RFC 1035 section 5.1, with backslashes, and cannot be looked up in that form.
 type Answer struct {
 	Outcome Outcome
-	// Err says what went wrong. It is nil if the answer is what the DNS says.
+	// Err is the reason of a failure. It is nil if Outcome is Known, except for
+	// [ErrName].
 	Err error
 
 	TXT   []string     // one per record, its strings joined without a space, as raw bytes
@@ -120,7 +120,7 @@ type Answer struct {
 	// servers fail (RFC 8767).
 	Stale bool
 	// Cached is true if the answer was in the cache. It is false for a call that
-	// waited for a query, be it one of another call.
+	// waited for a query, whether its own or that of another call.
 	Cached bool
 	// Expires is when the TTL ends.
 	Expires time.Time

@@ -11,28 +11,26 @@ import (
 // answer is not in the cache.
 var ErrNotCached = errors.New("dnscache: the answer is not in the cache")
 
-// CacheOnly returns a context whose lookups never wait: they are answered from
-// the cache, or end at once as Timeout with [ErrNotCached], which the Recall
-// notes.
+// CacheOnly returns a context whose lookups never wait. They are answered from the
+// cache, or end at once as Timeout with [ErrNotCached], which the Recall records.
 //
-// It lets a caller evaluate something in its own goroutine when the cache holds
-// all that is needed, as it does most of the time. If the Recall missed
-// something, the result is worthless: the caller drops it and evaluates again
-// elsewhere, under a context that lets lookups ask.
+// With it a caller can evaluate something in its own goroutine if the cache has all
+// answers, which is the usual case. If the Recall missed an answer, the caller must drop
+// the result and evaluate again under an ordinary context.
 //
-// [Resolver] honours such contexts. Another implementation of Lookup calls
-// [RecallOf] before it waits; one that does not makes the caller wait.
+// [Resolver] honours such contexts. Another implementation of Lookup should call
+// [RecallOf] before it waits; otherwise the caller waits too.
 func CacheOnly(ctx context.Context) (context.Context, *Recall) {
 	c := &cacheOnly{Context: ctx}
 	return c, &c.recall
 }
 
-// Recall notes whether lookups under a context of [CacheOnly] missed an answer.
+// Recall records whether lookups under a context of [CacheOnly] missed an answer.
 // It is safe for concurrent use.
 type Recall struct{ missed atomic.Bool }
 
-// RecallOf returns the Recall of a context of [CacheOnly], or nil if lookups
-// under ctx may ask.
+// RecallOf returns the Recall of a context of [CacheOnly], or nil if lookups under ctx
+// may wait.
 func RecallOf(ctx context.Context) *Recall {
 	recall, _ := ctx.Value(recallKey{}).(*Recall)
 	return recall
@@ -50,8 +48,7 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 // Missed reports whether an answer was not in the cache.
 func (r *Recall) Missed() bool { return r.missed.Load() }
 
-// Miss notes that an answer is not in the cache, and returns what a lookup of
-// it returns.
+// Miss records that an answer is not in the cache, and returns the Timeout for its lookup.
 func (r *Recall) Miss() *Answer {
 	r.missed.Store(true)
 	return notCached

@@ -18,28 +18,28 @@ var (
 	errLong     = errors.New("DNAME makes the name too long")
 )
 
-// chain is how far a question was followed: over the CNAMEs of one message, and
-// over several messages where a server gives only a part of them.
+// chain is the state of following a question over its CNAMEs. One message may have all
+// of them, or a server may return only a part in each message.
 type chain struct {
 	owner     string // the name to ask for next, as presentation writes it
 	links     int
 	ttl       uint32 // the least so far
-	authentic bool   // every message so far was
-	done      bool   // the end is known; otherwise owner is to be asked for
-	// What is at the end, if done.
+	authentic bool   // every message so far was authentic
+	done      bool   // the end is known; otherwise owner must be queried
+	// These describe the end, if done.
 	outcome Outcome
 	records []dns.RR
 }
 
-// newChain returns the chain of a question that nobody was asked yet. The name is
-// as presentation writes it.
+// newChain returns the chain of a question before the first query. The name is as
+// presentation writes it.
 func newChain(name string) chain {
 	return chain{owner: name, ttl: math.MaxUint32, authentic: true}
 }
 
 // read follows the chain through one message with rcode NOERROR or NXDOMAIN. It
-// looks only at records of class IN whose owner is on the chain. Whatever else a
-// message holds does not answer the question.
+// looks only at records of class IN whose owner is on the chain, since other records do
+// not belong to the question.
 func (c *chain) read(m *dns.Msg, t Type) error {
 	for {
 		records, alias, dname := c.atOwner(m, t)
@@ -57,8 +57,7 @@ func (c *chain) read(m *dns.Msg, t Type) error {
 			c.owner = lower(alias.Target)
 			c.limitTTL(alias.Hdr.Ttl)
 		case dname != nil:
-			// RFC 6672 section 2.2: servers add the CNAME themselves. This is for
-			// those that do not.
+			// RFC 6672 section 2.2: servers add the CNAME to a DNAME. Some do not.
 			prefix := strings.TrimSuffix(c.owner, lower(dname.Hdr.Name))
 			c.owner = prefix + strings.TrimPrefix(lower(dname.Target), ".")
 			c.limitTTL(dname.Hdr.Ttl)
@@ -74,12 +73,12 @@ func (c *chain) read(m *dns.Msg, t Type) error {
 	}
 }
 
-// atOwner returns what a message says about the chain's owner: records of the
-// type, a CNAME, and a DNAME of a name above.
+// atOwner returns the records of a message for the chain's owner: those of the type, a
+// CNAME, and a DNAME of a name above.
 func (c *chain) atOwner(m *dns.Msg, t Type) (records []dns.RR, alias *dns.CNAME, dname *dns.DNAME) {
 	for _, rr := range m.Answer {
 		h := rr.Header()
-		// miekg/dns accepts empty data for any type. It says nothing.
+		// miekg/dns accepts empty data for any type. Such a record is ignored.
 		if h.Class != dns.ClassINET || h.Rdlength == 0 {
 			continue
 		}
@@ -99,8 +98,7 @@ func (c *chain) atOwner(m *dns.Msg, t Type) (records []dns.RR, alias *dns.CNAME,
 	return records, alias, dname
 }
 
-// end takes the outcome from a message that holds no record for the chain's
-// owner.
+// end sets the outcome from a message without a record for the chain's owner.
 func (c *chain) end(m *dns.Msg) error {
 	var soa *dns.SOA
 	referral := false
@@ -121,15 +119,15 @@ func (c *chain) end(m *dns.Msg) error {
 	case soa != nil:
 		c.outcome = NoData
 	case c.followed(m):
-		return nil // the message gave only a part of the chain: ask for the rest
+		return nil // the message has only a part of the chain; query the rest
 	case referral && !m.Authoritative:
 		return errLame // RFC 2308 section 2.2: NS without SOA is a referral
 	default:
 		c.outcome = NoData
 	}
 	c.done = true
-	// RFC 2308 section 5: the lesser of the SOA's own TTL and its MINIMUM. An
-	// answer without SOA is not to be kept.
+	// RFC 2308 section 5: the TTL is the lesser of the SOA's own TTL and its MINIMUM.
+	// An answer without SOA must not be cached.
 	if soa == nil {
 		c.ttl = 0
 		return nil
@@ -139,7 +137,7 @@ func (c *chain) end(m *dns.Msg) error {
 	return nil
 }
 
-// followed reports whether the chain has left the name that m was asked for.
+// followed reports whether the chain has moved on from the name in the question of m.
 func (c *chain) followed(m *dns.Msg) bool {
 	return len(m.Question) == 1 && lower(m.Question[0].Name) != c.owner
 }

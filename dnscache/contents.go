@@ -9,29 +9,29 @@ import (
 // Held is one answer in the cache.
 type Held struct {
 	Name string // in the presentation form of RFC 1035 section 5.1
-	// Type is what was asked for, 0 for an NXDOMAIN, which speaks of all types.
+	// Type is the type of the question, 0 for an NXDOMAIN, which holds for all types.
 	Type   Type
 	Answer *Answer
 	Bytes  int64 // of memory
 }
 
-// Selection says which answers of the cache to select.
+// Selection selects answers of the cache.
 type Selection struct {
-	// Name is as in Lookup; "." or "" stands for all names. An authentic NXDOMAIN
-	// of a name above speaks of Name too and is selected with it.
+	// Name is a name as in Lookup; "." or "" selects all names. An authentic NXDOMAIN
+	// of a name above also holds for Name and is selected too.
 	Name string
 	// Below selects the names below Name as well.
 	Below bool
-	// Type is 0 for all types. An NXDOMAIN, which speaks of all types, is selected
-	// whatever Type is.
+	// Type selects a type, 0 all types. An NXDOMAIN is always selected, because it holds
+	// for all types.
 	Type Type
-	// Most bounds how many answers are returned; 0 for no bound.
+	// Most bounds the number of answers; 0 for no bound.
 	Most int
 }
 
-// Select returns selected answers by name and type, and how many there are in all.
-// If there are more than Most, those returned are some of them. An answer past its
-// Expires is kept for the case that the servers fail, or until it is evicted.
+// Select returns the selected answers by name and type, and their total number. If there
+// are more than Most, it returns some of them. Answers past their Expires are among them,
+// since the cache keeps them for the case that the servers fail.
 func (r *Resolver) Select(s Selection) (held []Held, all int) {
 	matches := s.matcher()
 	r.store.each(func(e *entry) {
@@ -48,11 +48,11 @@ func (r *Resolver) Select(s Selection) (held []Held, all int) {
 	return held, all
 }
 
-// Flush removes the answers for a name and for the names below it from the cache,
-// and returns how many there were; "." or "" stands for all names. An NXDOMAIN of a
-// name above is removed too, as it speaks of this name.
+// Flush removes the answers for a name and the names below it from the cache, and returns
+// their number. "." or "" means all names. An NXDOMAIN of a name above is removed too,
+// since it holds for this name.
 //
-// Questions in flight are answered, but their answers are not kept.
+// Lookups in flight get their answers, which are not kept in the cache.
 func (r *Resolver) Flush(name string) int {
 	below, above := belowMatcher(name), namesAbove(name)
 	return r.flights.flush(func() int {
@@ -62,7 +62,7 @@ func (r *Resolver) Flush(name string) int {
 	})
 }
 
-// FlushName is Flush without the names below, and without NXDOMAINs of names above
+// FlushName is like Flush, but removes neither the names below nor NXDOMAINs of names above
 // that are not authentic.
 func (r *Resolver) FlushName(name string) int {
 	matches := Selection{Name: name}.matcher()

@@ -7,13 +7,12 @@ type Derived interface {
 	Size() int
 }
 
-// Derive returns what derive makes of an answer. Of a cached answer the value is
-// computed once and kept with the answer, at most one of each type T, so T should
-// be a type of the caller's own. Its Size counts against Options.MaxBytes.
+// Derive returns the value that derive computes from an answer. The value of a cached
+// answer is computed once and kept with the answer. There is one value of each type T, so T
+// should be a type of the caller. Its Size counts against Options.MaxBytes.
 //
-// derive must depend on nothing but the answer, and nobody may modify its result,
-// which all callers share. Callers that arrive at the same time may each compute
-// the value; all of them get the one that is kept.
+// derive must depend only on the answer. All callers share its result and must not modify
+// it. Concurrent callers may each compute the value, but all get the one that is kept.
 func Derive[T Derived](a *Answer, derive func(*Answer) T) T {
 	e := a.entry
 	if e == nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// endpoint is where an upstream is reached.
+// endpoint is the address of an upstream and how it is queried.
 type endpoint struct {
 	addr netip.AddrPort
 	// name is what the certificate must be for, a name or an address. It is empty
@@ -54,6 +54,7 @@ func parseEndpoint(s string) (endpoint, error) {
 	return endpoint{addr: ap, name: strings.ToLower(name)}, nil
 }
 
+// addrPort parses the host and port of an endpoint.
 func addrPort(s, port string) (netip.AddrPort, bool) {
 	host := s
 	if _, err := netip.ParseAddr(s); err != nil {
@@ -88,9 +89,9 @@ func hostName(s string) bool {
 	return true
 }
 
-// dialer returns the function that connects to the endpoint. Over TLS the
-// certificate must be right (RFC 8310 section 5, strict privacy): a connection
-// that somebody on the path could read and change is no substitute.
+// dialer returns the function that connects to the endpoint. Over TLS the certificate must
+// be valid (RFC 8310 section 5, strict privacy). There is no fallback to a connection that
+// others could read and change.
 func (e endpoint) dialer(roots *x509.CertPool) func(context.Context) (net.Conn, error) {
 	plain := &net.Dialer{}
 	if e.name == "" {

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// entry is one answer in the store. Times are in ns on the resolver's clock. All
-// that readers look at never changes, apart from the atomic fields; what the lock
-// of the shard protects comes last.
+// entry is one answer in the store. Times are in ns on the resolver's clock. The fields that
+// readers use are atomic or never change. The last fields are protected by the lock of the
+// shard.
 type entry struct {
 	// A hit reads no further than to the end of the key's name, which most often
 	// lies within two lines of the processor's cache.
-	refreshAt int64   // from then on a hit refreshes it; expires if none does
-	answer    *Answer // what a hit returns
+	refreshAt int64   // from then on a hit refreshes it; equal to expires if none does
+	answer    *Answer // the answer for a hit
 	outcome   Outcome // of answer
 	uses      atomic.Uint32
 	key
 
 	expires    int64
 	usableTo   int64        // expires, or later if it may be served stale
-	retryAt    atomic.Int64 // asking failed; serve it stale without asking until then
+	retryAt    atomic.Int64 // after a failure, serve it stale without a query until then
 	refreshing atomic.Bool  // the refresh ahead of expiry has begun
 	derived    atomic.Pointer[derivation]
 	shard      atomic.Pointer[shard] // set when it is put
@@ -65,15 +65,15 @@ func newEntry(k key, a Answer, now int64, start time.Time, ttl, stale time.Durat
 func (e *entry) fresh(now int64) bool  { return now < e.expires }
 func (e *entry) usable(now int64) bool { return now < e.usableTo }
 
-// touch counts a use. Readers may lose one to another.
+// touch counts a use. Concurrent readers may lose one.
 func (e *entry) touch() {
 	if n := e.uses.Load(); n < maxUses {
 		e.uses.Store(n + 1)
 	}
 }
 
-// waited returns the answer for callers that waited for it. It differs from what
-// a hit returns in that it is not from the cache; values derived are shared.
+// waited returns the answer for callers that waited for it. It is like the answer for a hit,
+// with Cached false and the same derived values.
 func (e *entry) waited() *Answer {
 	a := *e.answer
 	a.Cached = false
@@ -98,7 +98,7 @@ var (
 
 func sizeOf[T any]() int { return int(reflect.TypeFor[T]().Size()) }
 
-// cost returns how many bytes the answer takes.
+// cost returns the octets of memory that the answer takes.
 func (a *Answer) cost() int64 {
 	n := allocated(answerSize) + allocated(len(a.Canonical))
 	n += allocated(cap(a.TXT) * stringSize)
@@ -117,8 +117,8 @@ func (a *Answer) cost() int64 {
 	return n
 }
 
-// allocated returns about what the allocator takes for n bytes. Its size classes
-// are steps of 16 bytes at first, and of an eighth of a power of two later.
+// allocated returns roughly the memory that the allocator takes for n octets. Its size
+// classes are steps of 16 octets at first, and of an eighth of a power of two later.
 func allocated(n int) int64 {
 	step := 16
 	for p := 256; p <= n && step < 8192; p <<= 1 {

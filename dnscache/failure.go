@@ -7,7 +7,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// failure is why a question got no answer.
+// failure is the reason why a question got no answer.
 type failure struct {
 	outcome Outcome
 	reason  error
@@ -16,9 +16,8 @@ type failure struct {
 func (f *failure) Error() string { return f.reason.Error() }
 func (f *failure) Unwrap() error { return f.reason }
 
-// worse returns which of two failures to report. What a server says about the
-// name comes before silence, and silence before a refusal, which other servers
-// may not share. a may be nil.
+// worse returns the failure to report of two. A failure response comes before a timeout, and
+// a timeout before a refusal, which may concern that server only. a may be nil.
 func worse(a, b *failure) *failure {
 	rank := func(f *failure) int {
 		switch f.outcome {
@@ -35,8 +34,7 @@ func worse(a, b *failure) *failure {
 	return a
 }
 
-// failed returns the failure that a response with another rcode than NOERROR and
-// NXDOMAIN stands for, nil for those two.
+// failed returns the failure for the rcode of a response, nil for NOERROR and NXDOMAIN.
 func failed(m *dns.Msg) *failure {
 	switch m.Rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:
@@ -51,8 +49,8 @@ func failed(m *dns.Msg) *failure {
 	return &failure{ServFail, errors.New(name + extendedError(m))}
 }
 
-// extendedError names the extended error of a response (RFC 8914). Its free text
-// is left out, as anybody may have written it.
+// extendedError returns the name of a response's extended error (RFC 8914). It leaves out
+// the text, which anybody may have written.
 func extendedError(m *dns.Msg) string {
 	opt := m.IsEdns0()
 	if opt == nil {

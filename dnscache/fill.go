@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// This file is the way of a question that the cache cannot answer. The lookup calls
-// fill, which waits for a flight. The flight calls resolve, which follows the question
-// to the end of its CNAME chain (follow) and keeps the answer (learn).
+// This file handles a question that the cache cannot answer. The lookup calls fill, which
+// waits for a flight. The flight calls resolve, which follows the question to the end of
+// its CNAME chain (follow) and keeps the answer (learn).
 
-// flightGrace is how much longer than its flight a caller waits, so that the flight
-// ends first and can tell what went wrong.
+// flightGrace is how much longer than its flight a caller waits, so that the caller gets
+// the flight's own error.
 const flightGrace = 50 * time.Millisecond
 
-// fill gets the answer to a question from the upstreams. The caller shares the
-// flight of others who ask the same.
+// fill gets the answer to a question from the upstreams. Callers with the same question
+// share a flight.
 func (r *Resolver) fill(ctx context.Context, k *key) *Answer {
 	// Waiting for a slot and for the answer share one deadline.
 	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout+flightGrace)
@@ -42,8 +42,8 @@ func (r *Resolver) await(ctx context.Context, k *key) (*Answer, error) {
 		return f.answer, nil
 	default:
 	}
-	// RFC 8767 section 5: after a while an expired answer serves the caller better.
-	// The flight goes on and renews it.
+	// RFC 8767 section 5: after a while an expired answer is better than a further
+	// wait. The flight continues and renews it.
 	var late <-chan time.Time
 	if r.usable(k) != nil {
 		timer := time.NewTimer(min(r.opt.Timeout/3, 1800*time.Millisecond))
@@ -100,8 +100,8 @@ func (r *Resolver) refresh(e *entry) {
 	r.counters.refreshed.Add(1)
 }
 
-// resolve asks the question of a flight, keeps the answer, and returns it for all
-// who wait.
+// resolve queries the upstreams for a flight, keeps the answer, and returns it for all
+// waiting callers.
 func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -130,8 +130,8 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 	return a
 }
 
-// follow asks until the end of the CNAME chain is known. The name is as presentation
-// writes it.
+// follow queries the upstreams until the end of the CNAME chain is known. The name is as
+// presentation writes it.
 func (r *Resolver) follow(ctx context.Context, name string, t Type) (chain, *failure) {
 	c := newChain(name)
 	for range maxChain + 1 { // each turn but the last follows at least one link
@@ -146,20 +146,20 @@ func (r *Resolver) follow(ctx context.Context, name string, t Type) (chain, *fai
 	return c, &failure{ServFail, errChain}
 }
 
-// observe takes the end of one question into the statistics and the health.
+// observe records the outcome of a question in the statistics and in health.
 func (r *Resolver) observe(k *key, o Outcome, took time.Duration) {
 	r.counters.wire(o, took)
 	r.health.observe(k.name(), o)
 }
 
-// learn keeps an answer for as long as its TTL and the options allow, and returns
-// what those who waited for it get.
+// learn keeps an answer for as long as its TTL and the options allow, and returns the
+// answer for the waiting callers.
 func (r *Resolver) learn(f *flight, c chain) *Answer {
 	k, a := f.key, c.answer(f.key.typ)
 	ttl, stale := time.Duration(c.ttl)*time.Second, time.Duration(0)
 	if a.Outcome == Found {
-		// Only what was there is served stale: an outage must not turn "there was
-		// none" into evidence.
+		// A negative answer is not served stale, since a record may have been
+		// published meanwhile.
 		stale = r.opt.MaxStale
 	} else {
 		ttl = min(ttl, r.opt.NegativeTTL)
@@ -175,15 +175,15 @@ func (r *Resolver) learn(f *flight, c chain) *Answer {
 	r.flights.unlessFlushed(f, func() {
 		r.store.put(e, now)
 		if k != f.key {
-			r.store.delete(&f.key) // it must not come back as a stale answer
+			r.store.delete(&f.key) // the old answer must not be served stale
 		}
 	})
 	return e.waited()
 }
 
-// learnFailure keeps a failure for Options.FailureTTL, so that nobody is asked
-// again meanwhile (RFC 9520). An answer that the cache still has outlives it (RFC
-// 8767 section 5). It returns what those who waited get.
+// learnFailure keeps a failure for Options.FailureTTL, during which there are no queries
+// (RFC 9520). If the cache has a usable answer, that is kept instead (RFC 8767 section 5).
+// It returns the answer for the waiting callers.
 func (r *Resolver) learnFailure(f *flight, fail *failure) *Answer {
 	now := r.now()
 	if e := r.usable(&f.key); e != nil {
@@ -199,7 +199,7 @@ func (r *Resolver) learnFailure(f *flight, fail *failure) *Answer {
 // unlearned returns the answer after a failure that says nothing about the name
 // and so is not kept; nil for other failures.
 func (r *Resolver) unlearned(ctx context.Context, k *key, fail *failure) *Answer {
-	if errors.Is(ctx.Err(), context.Canceled) { // by Close, or as nobody waits
+	if errors.Is(ctx.Err(), context.Canceled) { // by Close, or because no caller waits
 		if a := r.kept(k); a != nil {
 			return a
 		}
@@ -229,8 +229,7 @@ func (r *Resolver) usable(k *key) *entry {
 	return nil
 }
 
-// kept returns the answer that the cache has, be it fresh or stale, nil if there
-// is none.
+// kept returns the usable answer in the cache, fresh or stale, nil if there is none.
 func (r *Resolver) kept(k *key) *Answer {
 	if e := r.usable(k); e != nil {
 		return r.serve(e)

@@ -15,16 +15,16 @@ var ErrClosed = errors.New("dnscache: resolver is closed")
 // time.
 var errBusy = errors.New("dnscache: too many questions in flight")
 
-// flight is one question while it is asked. Any number of callers wait for it,
-// and none of them can end it for the others.
+// flight is one question while the upstreams are queried. Any number of callers wait for
+// it, and none of them can end it for the others.
 type flight struct {
 	key     key
 	done    chan struct{}
 	answer  *Answer // set when done is closed
 	flushes uint64  // at its start
 	cancel  context.CancelFunc
-	// waiting counts the callers, under flights.mu. A flight that no caller began
-	// to wait for, such as a refresh, is never cancelled.
+	// waiting counts the callers, protected by flights.mu. A flight for which no caller
+	// ever waited, such as a refresh, is not cancelled.
 	waiting int
 }
 
@@ -32,19 +32,17 @@ type flight struct {
 type urgentKey struct{}
 
 // Urgent returns a context whose lookups may also use the last quarter of
-// Options.MaxInFlight, which is kept free of all others. It is for the few
-// questions on which everything depends, so that many slow ones cannot delay
-// them.
+// Options.MaxInFlight, which is reserved for them. It is for the few questions on which
+// everything depends, so that many slow ones cannot delay them.
 func Urgent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, urgentKey{}, true)
 }
 
-// flights sees to it that each question is asked once at a time, and bounds how
-// many are asked at a time.
+// flights has one flight for each question in flight, and bounds their number.
 type flights struct {
 	slots   chan struct{} // holds one value per question in flight
-	reserve chan struct{} // the same, for urgent questions that find no free slot
-	work    chan func()   // to goroutines that wait for work
+	reserve chan struct{} // the same for urgent questions that find no free slot
+	work    chan func()   // to idle workers
 	panics  *panics
 
 	mu      sync.Mutex
@@ -77,8 +75,8 @@ func (fs *flights) join(k *key) *flight {
 	return f
 }
 
-// leave says that a caller no longer waits. A flight that nobody waits for goes
-// on, as somebody may soon want its answer, unless slots are getting scarce.
+// leave records that a caller no longer waits. A flight without callers continues, since its
+// answer may be needed soon, unless slots are scarce.
 func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -86,7 +84,7 @@ func (fs *flights) leave(f *flight) {
 		return
 	}
 	f.cancel()
-	fs.removeLocked(f) // who asks now must not join it
+	fs.removeLocked(f) // no further caller may join it
 }
 
 func (fs *flights) removeLocked(f *flight) {
@@ -95,8 +93,8 @@ func (fs *flights) removeLocked(f *flight) {
 	}
 }
 
-// acquire takes a slot and returns the function that frees it. If there is none
-// it waits for one until ctx ends, or returns errBusy if it is not to wait.
+// acquire takes a slot and returns the function that frees it. If there is none, it waits
+// for one until ctx ends, or returns errBusy without wait.
 func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err error) {
 	release = func() { <-fs.slots }
 	select {
@@ -123,9 +121,9 @@ func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err 
 	}
 }
 
-// start starts the flight of a question, or returns the one that somebody else
-// started meanwhile, for which callers then wait. It takes a slot as acquire does.
-// resolve returns the flight's answer, at the latest when its context ends.
+// start starts the flight of a question, or joins the one that another caller started
+// meanwhile. It takes a slot as acquire does. resolve returns the flight's answer when its
+// context ends at the latest.
 func (fs *flights) start(ctx context.Context, k *key, callers int, wait bool, resolve func(context.Context, *flight) *Answer) (*flight, error) {
 	release, err := fs.acquire(ctx, wait)
 	if err != nil {
@@ -158,12 +156,12 @@ func (fs *flights) start(ctx context.Context, k *key, callers int, wait bool, re
 	return f, nil
 }
 
-// workerIdle is how long a goroutine waits for the next flight. Its stack has
-// grown to the size that a flight needs. To grow that of a new goroutine costs as
-// much as all else that a flight does here.
+// workerIdle is how long a worker waits for the next flight. Its stack already has the size
+// that a flight needs. Growing the stack of a new goroutine would cost as much as the rest
+// of a flight.
 const workerIdle = 100 * time.Millisecond
 
-// runLocked runs f on a goroutine that waits for work, or on a new one.
+// runLocked runs f on an idle worker or on a new one.
 func (fs *flights) runLocked(f func()) {
 	fs.all.Add(1)
 	select {
@@ -199,8 +197,8 @@ func (fs *flights) unlessFlushed(f *flight, store func()) {
 	}
 }
 
-// flush calls drop, which empties the store, and returns its result. Later callers
-// join no flight from before, and the answers of those flights are not kept.
+// flush calls drop, which removes entries from the store, and returns its result. Later
+// callers do not join earlier flights, and the answers of those are not kept.
 func (fs *flights) flush(drop func() int) int {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

@@ -11,25 +11,24 @@ import (
 	"go.uber.org/zap"
 )
 
-// How it is told whether the resolvers fail, or the names that are asked for.
+// These constants are for distinguishing a failure of the resolvers from failures of the
+// names that are looked up.
 //
-// Strangers choose the names. A sender of mail from domains whose servers are dead
-// makes lookups fail, on a quiet server most of them. So failures alone prove
-// nothing. They are counted by zone, each zone once, and lead to a test: a name
-// that nobody has asked for, below a top-level domain whose servers always answer.
-// The upstreams cannot have it in their caches, and nobody outside can make it
-// fail. If there is an answer (NXDOMAIN is one) the names are to blame, otherwise
-// the resolvers.
+// Senders choose the names. A sender with domains whose servers are dead makes lookups fail,
+// on a quiet server most of them, so failed lookups alone prove nothing. They are counted
+// once per zone. If most zones fail, a test looks up a random name below a top-level domain
+// whose servers always answer. No upstream has that name in its cache, and no sender can
+// make its lookup fail. If there is an answer, such as NXDOMAIN, the resolvers work.
 const (
 	zonesKept   = 64               // outcomes kept, one per zone, of the zones asked for last
 	outcomeLife = 30 * time.Second // how long an outcome counts
-	leastZones  = 4                // a test needs failures in so many zones
-	testAbove   = 0.5              // and in more than this part of all zones
-	endBelow    = 0.25             // degradation ends without a test below this part
+	leastZones  = 4                // failed zones that a test needs
+	testAbove   = 0.5              // part of all zones that must have failed for a test
+	endBelow    = 0.25             // part below which degradation ends without a test
 	testPause   = 5 * time.Second  // between two tests
 )
 
-// testZones are those below which a test asks; the second if the first fails.
+// testZones are the zones of a test. The second is used if the first fails.
 var testZones = [...]string{"com.", "org."}
 
 // health notices when the resolvers fail.
@@ -56,7 +55,7 @@ type zoneOutcome struct {
 	set    bool
 }
 
-// observe takes note of how one question ended. The name is as keys have it.
+// observe records the outcome of a question. The name is as keys have it.
 func (h *health) observe(name string, o Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,8 +70,8 @@ func (h *health) observe(name string, o Outcome) {
 	}
 }
 
-// zoneOf returns the last two labels of a name, which is roughly what is bought.
-// Where names are bought below three labels, many zones count as one.
+// zoneOf returns the last two labels of a name, which roughly are a registered domain. Below
+// a public suffix of two labels, many domains count as one zone.
 func zoneOf(name string) string {
 	at := strings.LastIndexByte(name, '.')
 	return name[strings.LastIndexByte(name[:max(at, 0)], '.')+1:]
@@ -111,7 +110,7 @@ func (h *health) testLocked(now int64) {
 	h.test(h.tested)
 }
 
-// tested takes note of how a test ended.
+// tested records the result of a test.
 func (h *health) tested(working bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -136,23 +135,21 @@ func (h *health) endLocked(now int64) {
 	h.log.Info("dns works again", zap.Duration("after", time.Duration(now-h.since)))
 }
 
-// Degraded reports whether the resolvers fail: lookups in most zones fail, and so
-// does one of a random name, which no stranger can influence. A sender with any
-// number of dead domains does not bring this about. Callers should defer what they
-// have to decide. The log says when it begins and when it ends.
+// Degraded reports whether the resolvers fail: lookups in most zones fail, and so does that
+// of a random name, which no sender can influence. A sender cannot cause it with any number
+// of dead domains. Callers should defer their decisions. The start and the end are logged.
 func (r *Resolver) Degraded() bool {
 	h := r.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.degraded {
-		// Callers that defer ask nothing, so a test must find the end.
+		// Callers that defer make no lookups, so a test must find the end.
 		h.testLocked(h.now())
 	}
 	return h.degraded
 }
 
-// test asks for a name that nobody can have asked for, and calls done with whether
-// there was an answer.
+// test looks up a random name, and calls done with whether there was an answer.
 func (r *Resolver) test(done func(working bool)) {
 	r.flights.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
@@ -172,7 +169,7 @@ func (r *Resolver) test(done func(working bool)) {
 	})
 }
 
-// testLabel returns a label that is not registered, as far as chance goes.
+// testLabel returns a random label that almost certainly is not registered.
 func testLabel() string {
 	b := []byte("dnscache-test-0123456789")
 	for i := len(b) - 10; i < len(b); i++ {
