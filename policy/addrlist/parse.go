@@ -209,6 +209,7 @@ func (k Kind) example() string {
 	return `an address such as "192.0.2.0/24" or ` + names
 }
 
+// cutPrefixFold removes a prefix in any ASCII case.
 func cutPrefixFold(s, prefix string) (string, bool) {
 	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
 		return s, false

@@ -8,8 +8,8 @@ import (
 
 // Claims reports whether a field must be removed from a message that comes from
 // outside (RFC 8601 section 5): an Authentication-Results field with our
-// authserv-id, an unreadable one that holds it anywhere, and any field of a version
-// that we do not support, whatever its id.
+// authserv-id, an unreadable one that holds it anywhere, and a field of a
+// version that we do not support, whatever its id.
 //
 // The ids are compared without comments, quotes, escapes, folds and version, in
 // any case, with or without a dot at the end, and as A-labels. A field is
@@ -19,9 +19,9 @@ import (
 // one claims only its id.
 //
 // An encoded word (RFC 2047) is no part of a valid id. Readers that decode it
-// nevertheless differ about character sets, nested words and long ones, so what they
-// find cannot be told. A field with "=?" in its id or before it is claimed, and so is
-// an unreadable one with "=?" anywhere.
+// nevertheless differ about character sets, nested words and long words, so it
+// is unknown which id they find. Claims therefore reports true for a field with
+// "=?" in its id or before it, and for an unreadable field with "=?" anywhere.
 func Claims(f message.Field, authservID string) bool {
 	if f.Name = strings.TrimRight(f.Name, " \t"); !f.Is(FieldName) {
 		return false
@@ -33,14 +33,15 @@ func Claims(f message.Field, authservID string) bool {
 	if !strings.Contains(value, "=?") {
 		return false
 	}
-	// A reader that decodes RFC 2047 before it parses may find the name behind the
-	// id, where it cannot be told apart from the id.
+	// A reader that decodes RFC 2047 before it parses may find our name in the
+	// text after the id.
 	decoded := message.DecodeWords(value)
 	return decoded != value && claims(decoded, name)
 }
 
-// claims reports whether a value has this id, in the form that comparableID
-// returns, or one that cannot be told, or is of an unsupported version, or is
+// claims reports whether a value must be removed: because it has this id, in
+// the form that comparableID returns, because readers may find another id in an
+// encoded word, because its version is not supported, or because it is
 // unreadable and holds the id.
 func claims(value, name string) bool {
 	if checkText(value) == nil {
@@ -63,9 +64,10 @@ func comparableID(id string) string {
 	return strings.ToLower(id)
 }
 
-// holds reports whether an unreadable value holds the name or the beginning of an
-// encoded word, in which a name may hide. It ignores white space, quotes, escapes and control characters. It searches with and without
-// the text in comments, because it is unsure where comments begin and end.
+// holds reports whether an unreadable value holds the name, or the beginning of
+// an encoded word that may hide it. It ignores white space, quotes, escapes and
+// control characters. It searches with and without the text in comments,
+// because it is unsure where comments begin and end.
 func holds(value, name string) bool {
 	names := []string{squeeze(name, false), squeeze(message.DecodeALabels(name), false), "=?"}
 	for _, text := range []string{squeeze(value, false), squeeze(value, true)} {
@@ -97,6 +99,7 @@ func squeeze(s string, dropComments bool) string {
 	}, strings.ToLower(s))
 }
 
+// onlyASCII returns s without the characters beyond ASCII.
 func onlyASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 0x80 {

@@ -80,8 +80,9 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestClaimsVersion is about RFC 8601 section 5, last paragraph: a field of a version
-// that we do not support goes, whatever its id.
+// TestClaimsVersion: RFC 8601 section 5, last paragraph, requires the removal
+// of a field from outside with a version that we do not support, whatever its
+// id.
 func TestClaimsVersion(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{
@@ -105,8 +106,8 @@ func TestClaimsVersion(t *testing.T) {
 	}
 }
 
-// TestClaimsEncodedWord is about ids in encoded words, which other readers decode
-// otherwise than we do.
+// TestClaimsEncodedWord: other readers decode encoded words in an id
+// differently than we do.
 func TestClaimsEncodedWord(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -110,6 +110,7 @@ type scanner struct {
 	i int
 }
 
+// fail returns an error at the current octet.
 func (s *scanner) fail(what string) error {
 	return fmt.Errorf("%w: %s at octet %d", ErrSyntax, what, s.i)
 }

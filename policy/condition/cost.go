@@ -81,6 +81,7 @@ func compared(n *ast.CallNode) int {
 	return 1
 }
 
+// builtin returns the weight of a function of expr, which may be a loop.
 func (w *weigher) builtin(n *ast.BuiltinNode) weight {
 	first := w.of(n.Arguments[0])
 	if len(n.Arguments) < 2 { // len, lower, count
@@ -93,6 +94,7 @@ func (w *weigher) builtin(n *ast.BuiltinNode) weight {
 	return weight{steps, 0}
 }
 
+// binary returns the weight of an operator and its operands.
 func (w *weigher) binary(n *ast.BinaryNode) weight {
 	l, r := w.of(n.Left), w.of(n.Right)
 	steps := plus(1, l.steps, r.steps)

@@ -179,6 +179,7 @@ func (u *uses) Visit(node *ast.Node) {
 // temperror is the result word of a check that a DNS failure prevented.
 const temperror = "temperror"
 
+// usesOf returns the uses of an expression.
 func usesOf(tree ast.Node) uses {
 	u := uses{facts: map[string]bool{}}
 	ast.Walk(&tree, &u)

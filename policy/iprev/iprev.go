@@ -130,6 +130,7 @@ func confirm(ctx context.Context, r Resolver, ip netip.Addr, names []string) Res
 	return Result{Status: Fail, Reason: "no name of the PTR records leads back to " + ip.String()}
 }
 
+// resolvesTo reports whether an answer has the address.
 func resolvesTo(a *dnscache.Answer, ip netip.Addr) bool {
 	return slices.ContainsFunc(a.Addrs, func(addr netip.Addr) bool { return addr.Unmap() == ip })
 }

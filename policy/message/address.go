@@ -26,6 +26,7 @@ type word struct {
 	gap    bool // white space or a comment precedes it
 }
 
+// fail records the problem unless there is one, and returns false.
 func (p *addressParser) fail(problem string) bool {
 	p.author.fail(problem)
 	return false

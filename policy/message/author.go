@@ -142,6 +142,7 @@ func (a *Author) read(value string) {
 	a.fail(hiddenAddress(value, a.Mailboxes[0].Domain))
 }
 
+// fail records a problem unless there is one.
 func (a *Author) fail(problem string) {
 	if a.Problem == "" {
 		a.Problem = problem // may be "": callers pass on the result of a check

@@ -43,6 +43,7 @@ func (r *Reader) Header() (Header, error) {
 	return r.header, r.err
 }
 
+// readHeader reads the fields up to the line that ends the header.
 func (r *Reader) readHeader() (Header, error) {
 	var h Header
 	var raw strings.Builder
@@ -153,6 +154,7 @@ type crlfWriter struct {
 	n   int64
 }
 
+// write writes a part of the text.
 func (c *crlfWriter) write(p []byte) error {
 	if len(p) == 0 {
 		return nil

@@ -216,6 +216,7 @@ func (s *receivedScanner) skip() {
 	}
 }
 
+// fail records the problem and returns no word.
 func (s *receivedScanner) fail(why string) (string, bool, bool) {
 	s.problem = why
 	return "", false, false

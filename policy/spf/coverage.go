@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// Coverage is how many clients a record lets pass, as far as that is known without a
-// message: terms with macros, and ptr, count as if they matched nobody.
+// Coverage is the share of clients that a record lets pass, as far as it does
+// not depend on a message: terms with macros, and ptr, count as no match.
 type Coverage struct {
 	// IPv4 is the share of all addresses, from 0 to 1.
 	IPv4 float64 `json:"ipv4"`
-	// IPv6 is the share of what the registries have to give out at present, about
-	// eight networks of /12 within 2000::/3.
+	// IPv6 is the share of the addresses that the registries have to give out
+	// at present, about eight networks of /12 within 2000::/3.
 	IPv6 float64 `json:"ipv6"`
 }
 
-// The networks of an a or mx term that are longer than these cover so little that
-// the addresses of mail exchangers are not looked up for them.
+// An a or mx term whose networks have longer prefixes covers so little that the
+// addresses of its mail exchangers are not looked up.
 const (
 	wide4 = 16
 	wide6 = 32
@@ -25,8 +25,8 @@ const (
 // clients is a set of client addresses.
 type clients struct{ v4, v6 spans }
 
-// everybody is all addresses. Those of IPv6 are counted by their first 64 bits: what
-// is smaller than a /64 is no one's network.
+// everybody holds all addresses. IPv6 addresses are counted by their first 64
+// bits, because no network is smaller than a /64.
 var everybody = clients{v4: spans{{0, 1<<32 - 1}}, v6: spans{{0, 1<<64 - 1}}}
 
 // clientsOf returns the addresses in networks.
@@ -52,10 +52,12 @@ func clientsOf(networks []netip.Prefix) (c clients) {
 	return c
 }
 
+// with returns the clients of both sets.
 func (c clients) with(o clients) clients {
 	return clients{append(slices.Clone(c.v4), o.v4...).merged(), append(slices.Clone(c.v6), o.v6...).merged()}
 }
 
+// without returns the clients of c that are not in o.
 func (c clients) without(o clients) clients {
 	return clients{c.v4.without(o.v4), c.v6.without(o.v6)}
 }
@@ -70,12 +72,14 @@ func (c clients) coverage() Coverage {
 	return Coverage{IPv4: c.v4.size() / (1 << 32), IPv6: min(1, c.v6.without(outside).size()/given)}
 }
 
-// span is the addresses from first to last.
+// span is a range of addresses, both ends included.
 type span struct{ first, last uint64 }
 
-// spans are in order, and apart from one another, once they are merged.
+// spans is a set of addresses. Once merged, its spans are sorted and neither
+// overlap nor touch.
 type spans []span
 
+// merged returns the same addresses in merged form. It sorts s.
 func (s spans) merged() spans {
 	slices.SortFunc(s, func(a, b span) int {
 		if a.first < b.first {
@@ -94,7 +98,7 @@ func (s spans) merged() spans {
 	return m
 }
 
-// without returns what s has and o has not. Both are merged.
+// without returns the addresses of s that are not in o. Both must be merged.
 func (s spans) without(o spans) spans {
 	var left spans
 	for _, a := range s {
@@ -121,6 +125,7 @@ func (s spans) without(o spans) spans {
 	return left
 }
 
+// size returns the number of addresses.
 func (s spans) size() (n float64) {
 	for _, a := range s {
 		n += float64(a.last-a.first) + 1
@@ -128,8 +133,7 @@ func (s spans) size() (n float64) {
 	return n
 }
 
-// pass returns the clients that a record lets pass, and says of each term of it how
-// many those are.
+// pass returns the clients that a record lets pass, and sets Pass of its terms.
 func (n *Node) pass() (passed clients) {
 	var matched clients // by the terms so far
 	take := func(t *Term, m clients) {
@@ -155,7 +159,8 @@ func (n *Node) pass() (passed clients) {
 		if b.Term.Qualifier == "+" {
 			b.Pass = m.coverage()
 		}
-		// A record may have hundreds of networks in a row.
+		// A record may have hundreds of consecutive networks, which are merged
+		// once.
 		var row []netip.Prefix
 		for i < len(n.Terms) && n.Terms[i].isNetwork(b.Term.Qualifier) {
 			next := &n.Terms[i]
@@ -182,7 +187,8 @@ func (b *Branch) isNetwork(qualifier string) bool {
 	return b.Term.Qualifier == qualifier && !b.Unreachable && (b.Term.Mechanism == "ip4" || b.Term.Mechanism == "ip6")
 }
 
-// cover keeps which networks a term matches whose target has the addresses.
+// cover adds the networks that a term matches if its target has these
+// addresses.
 func (b *Branch) cover(addrs []netip.Addr) {
 	for _, ip := range addrs {
 		bits := b.Term.Prefix6

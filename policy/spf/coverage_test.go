@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestCoverage: how many clients pass, however the record says it.
+// TestCoverage checks the share for different ways to write a record.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -37,7 +37,7 @@ func TestCoverage(t *testing.T) {
 		{"v=spf1 include:strict.test -all", 0.5, 1},
 		{"v=spf1 exists:a.test -all", 1, 1},
 		{"v=spf1 exists:none.test exists:%{i}.a.test a:%{d}/0 ptr -all", 0, 0},
-		// what does not pass
+		// terms that let nobody pass
 		{"v=spf1 -ip4:0.0.0.0/1 ip4:0.0.0.0/0 -all", 0.5, 0},
 		{"v=spf1 ?ip4:0.0.0.0/0 ~ip6:::/0", 0, 0},
 		{"v=spf1 ?include:wide.test -all", 0, 0},
@@ -57,7 +57,7 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// TestSpansProperty: sets of spans are sets of numbers.
+// TestSpansProperty compares spans with sets of numbers.
 func TestSpansProperty(t *testing.T) {
 	t.Parallel()
 	const most = 40

@@ -24,7 +24,7 @@ type Tree struct {
 	// Truncated is true if the tree has more nodes or levels than shown, or if
 	// time ran out. The counts are too low then.
 	Truncated bool `json:"truncated"`
-	// Pass is how many clients pass.
+	// Pass is the share of clients that pass.
 	Pass Coverage `json:"pass"`
 }
 
@@ -68,10 +68,10 @@ type Branch struct {
 	// Child is the record that an include or redirect leads to. It is nil if
 	// that depends on the message, or was not looked up.
 	Child *Node `json:"child,omitempty"`
-	// Pass is how many clients the term alone lets pass.
+	// Pass is the share of clients that the term alone lets pass.
 	Pass Coverage `json:"pass"`
 
-	networks []netip.Prefix // that the term matches, as far as they are known
+	networks []netip.Prefix // the networks that the term matches, as far as they are known
 	always   bool           // the term matches every client
 }
 
@@ -234,8 +234,7 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 	}
 }
 
-// kind names the records of some types: "A or AAAA records".
-// coverHosts asks for the addresses of mail exchangers.
+// coverHosts looks up the addresses of mail exchangers.
 func (x *expansion) coverHosts(b *Branch, exchanges []dnscache.Exchange) {
 	for _, host := range exchanges[:min(len(exchanges), maxHosts)] {
 		for _, t := range [...]dnscache.Type{dnscache.A, dnscache.AAAA} {
