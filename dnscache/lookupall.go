@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// Question is what a lookup asks for.
+// Question is a name and a type to look up.
 type Question struct {
 	Name string
 	Type Type
 }
 
-// LookupAll puts all questions to r at the same time, and yields the index of
-// each with its answer, in the order of the questions. The lookups end with ctx,
-// and with the loop over them: none is under way after it.
+// LookupAll looks up all questions concurrently, and yields the index of each with its
+// answer, in the order of the questions. The lookups end when ctx or the loop over them
+// ends. None continues after the loop.
 //
-// Under a context of [CacheOnly] one lookup follows the other, and the first that
-// misses something ends the loop.
+// Under a context of [CacheOnly] the lookups are sequential, and the first miss ends the
+// loop.
 func LookupAll(ctx context.Context, r interface {
 	Lookup(ctx context.Context, name string, t Type) *Answer
 }, questions []Question,

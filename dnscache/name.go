@@ -2,10 +2,10 @@ package dnscache
 
 import "strings"
 
-// presentation writes a name of raw octets, its labels separated by dots, the
-// way miekg/dns writes the names that it reads off the wire, so that equal names
-// are equal strings: with a final dot, a backslash before what is special in zone
-// files, and \DDD for what is not printable.
+// presentation returns a name of raw octets and dots in the form in which miekg/dns returns
+// names off the wire, so that equal names are equal strings. It has a final dot, a backslash
+// before characters that are special in zone files, and \DDD for octets that are not
+// printable.
 func presentation(name string) string {
 	if !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || special(byte(r)) }) {
 		return name + "."
@@ -28,8 +28,8 @@ func presentation(name string) string {
 
 func special(c byte) bool { return strings.IndexByte(` '@;()"\`, c) >= 0 }
 
-// lower returns s with ASCII letters in lower case. Names off the wire are
-// compared and given to callers so (RFC 4343).
+// lower returns s with ASCII letters in lower case. Names off the wire are compared and
+// returned in this form (RFC 4343).
 func lower(s string) string {
 	for i := 0; i < len(s); i++ {
 		if 'A' <= s[i] && s[i] <= 'Z' {
@@ -45,11 +45,11 @@ func lower(s string) string {
 	return s
 }
 
-// answerName returns a name off the wire as Answer promises it.
+// answerName returns a name off the wire in the form of Answer.
 func answerName(name string) string { return strings.TrimSuffix(lower(name), ".") }
 
-// subdomain reports whether name is parent or below it (RFC 1034 section 3.1).
-// Both are as presentation writes them, and in lower case.
+// subdomain reports whether name is parent or below it (RFC 1034 section 3.1). Both are in
+// the form of presentation and in lower case.
 func subdomain(name, parent string) bool {
 	if parent == "." {
 		return true
@@ -69,8 +69,8 @@ func subdomain(name, parent string) bool {
 	return name[at-1] == '.' && escapes%2 == 0
 }
 
-// wireLength returns the octets that a name takes on the wire. The name is as
-// presentation writes it.
+// wireLength returns the octets that a name takes on the wire. The name is in the form of
+// presentation.
 func wireLength(name string) int {
 	n := 1
 	for i := 0; i < len(name); i++ {

@@ -8,19 +8,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// Options configure a Resolver. A zero field stands for its default.
+// Options configure a Resolver. A zero field means its default.
 type Options struct {
-	// Upstreams are the resolvers to ask, as host:port. The host is an IP address
-	// or localhost; the port is 53 if left out. "tls://192.0.2.53:853#name" is
-	// asked over TLS alone (RFC 7858). Its certificate must be for the name, or
-	// for the address if no name is given; its port is 853 if left out. Default:
-	// those of ResolvConf.
+	// Upstreams are the resolvers to query, as host:port. The host is an IP address or
+	// localhost. The default port is 53. "tls://192.0.2.53:853#name" is queried over TLS
+	// only (RFC 7858). Its certificate must be for the name or, without a name, for the
+	// address. Its default port is 853. Without Upstreams, those of ResolvConf are used.
 	Upstreams []string
 	// ResolvConf is the file that names the resolvers if Upstreams is empty. It is
 	// read again every five seconds at most. Default /etc/resolv.conf.
 	ResolvConf string
-	// RootCAs are the authorities that certify resolvers asked over TLS. Default:
-	// the system's.
+	// RootCAs are the certificate authorities for TLS. Default: the system's.
 	RootCAs *x509.CertPool
 	// Timeout bounds one lookup with all its retries. Default 5s.
 	Timeout time.Duration
@@ -36,18 +34,16 @@ type Options struct {
 	// NegativeTTL bounds how long NoData and NXDomain are kept. Default 1h.
 	NegativeTTL time.Duration
 	// FailureTTL is how long a failure is kept, so that a domain whose servers are
-	// down is not asked for again and again (RFC 9520). Default 5s, at most 5m.
+	// down is not queried again and again (RFC 9520). Default 5s, at most 5m.
 	FailureTTL time.Duration
 	// MaxStale is how long after its TTL a Found answer may be served when the
 	// servers fail (RFC 8767). Default 24h; if negative, not at all.
 	MaxStale time.Duration
-	// MaxInFlight bounds how many questions are asked at the same time. Further
-	// ones wait, within their Timeout. Each takes one socket, seldom two. Default
-	// 1024.
+	// MaxInFlight bounds the questions in flight. Further ones wait within their
+	// Timeout. Each takes one socket, rarely two. Default 1024.
 	MaxInFlight int
-	// TrustAD believes the AD bit of every upstream. Otherwise only that of
-	// upstreams on a loopback address is believed, as anybody on the path can set
-	// it.
+	// TrustAD trusts the AD bit of every upstream. Without it, only upstreams on a
+	// loopback address are trusted, since anybody on the path can set the bit.
 	TrustAD bool
 	// Now is the clock of the cache. Default time.Now.
 	Now func() time.Time
@@ -55,8 +51,8 @@ type Options struct {
 	Logger *zap.Logger
 }
 
-// withDefaults returns the options with defaults in place of zero fields, or an
-// error that names the option that is wrong.
+// withDefaults returns the options with defaults in place of zero fields, or an error that
+// names the invalid option.
 func (o Options) withDefaults() (Options, error) {
 	for _, d := range []struct {
 		name     string

@@ -17,7 +17,7 @@ var (
 	errMalformed = errors.New("malformed response")
 )
 
-// query is one question as it is sent to an upstream.
+// query is a query to an upstream.
 type query struct {
 	name    string // as presentation writes it
 	t       Type
@@ -47,8 +47,7 @@ func (q query) message() *dns.Msg {
 	return m
 }
 
-// mixedCase returns a name with its letters in random case, which a forger has
-// to guess.
+// mixedCase returns a name with its letters in random case. A forged response must guess it.
 func mixedCase(name string) string {
 	b := []byte(name)
 	var bits uint64
@@ -64,8 +63,8 @@ func mixedCase(name string) string {
 	return string(b)
 }
 
-// padBlock is what the length of queries over TLS is a multiple of, so that it
-// does not tell the name (RFC 8467 section 4.1).
+// padBlock is the block size of queries over TLS. Their length is a multiple of it, so that
+// it does not reveal the name (RFC 8467 section 4.1).
 const padBlock = 128
 
 func pad(m *dns.Msg) {
@@ -78,7 +77,7 @@ func pad(m *dns.Msg) {
 	opt.Option = append(opt.Option, &dns.EDNS0_PADDING{Padding: make([]byte, missing)})
 }
 
-// keepsCase reports whether a response repeats the question of m in the same case.
+// keepsCase reports whether a response has the question of m in the same case.
 func keepsCase(m, resp *dns.Msg) bool {
 	return len(resp.Question) == 1 && resp.Question[0].Name == m.Question[0].Name
 }
@@ -101,7 +100,7 @@ func readResponse(m *dns.Msg, b []byte) (*dns.Msg, error) {
 	case len(resp.Question) > 1:
 		return nil, errMismatch
 	case err == nil && resp.Rcode != dns.RcodeSuccess && resp.Rcode != dns.RcodeNameError:
-		return resp, nil // refusals often come without the question
+		return resp, nil // refusals often lack the question
 	case err == nil:
 		return nil, errMismatch
 	}

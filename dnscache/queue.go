@@ -49,9 +49,8 @@ func (q *queue) replace(old, e *entry) {
 	q.bytes += e.cost - old.cost
 }
 
-// ghosts remembers the hashes of entries that the small queue evicted. An entry
-// that comes back goes to the main queue. A later hash takes the place of an
-// earlier one.
+// ghosts has the hashes of entries that the small queue evicted. Such an entry goes to the
+// main queue when it is put again. A later hash replaces an earlier one in its place.
 type ghosts []uint32
 
 var ghostSize = sizeOf[uint32]()
@@ -65,7 +64,7 @@ func (g ghosts) add(hash uint64) {
 	*p = mark
 }
 
-// take reports whether a hash is remembered, and forgets it.
+// take reports whether a hash is in ghosts, and removes it.
 func (g ghosts) take(hash uint64) bool {
 	p, mark := g.at(hash)
 	if *p != mark {

@@ -18,9 +18,9 @@ func supported(t Type) bool {
 	return false
 }
 
-// answer makes of the end of a chain what callers see. A record that a server sends
-// several times is there once: RFC 2181 section 5 has no set with duplicates, and
-// evaluators would count two policies where there is one.
+// answer returns the answer for callers from the end of a chain. It has a record once, even
+// if a server sends it several times. RFC 2181 section 5 does not allow duplicates in a set,
+// and evaluators would count two policies where there is one.
 func (c *chain) answer(t Type) Answer {
 	a := Answer{Outcome: c.outcome, Authentic: c.authentic}
 	if c.links > 0 {
@@ -32,7 +32,7 @@ func (c *chain) answer(t Type) Answer {
 	if t == TXT && len(c.records) > 1 {
 		c.records = dns.Dedup(c.records, nil) // before their strings are joined
 	}
-	// The slices get exactly the capacity they need, as it is kept and counted.
+	// The slices have no spare capacity, since it would be kept in the cache.
 	n := len(c.records)
 	switch t {
 	case TXT:
@@ -57,7 +57,7 @@ func (c *chain) answer(t Type) Answer {
 	return a
 }
 
-// distinct returns a list without what is there already, in its order.
+// distinct returns a list without duplicates, in its order.
 func distinct[T comparable](list []T) []T {
 	if len(list) < 2 {
 		return list
@@ -82,8 +82,8 @@ func (a *Answer) add(rr dns.RR) {
 			a.Addrs = append(a.Addrs, ip.Unmap())
 		}
 	case *dns.AAAA:
-		// An IPv4-mapped address has no business on the wire (RFC 4038 section
-		// 4.2), and would pass for IPv4.
+		// An IPv4-mapped address must not be in the DNS (RFC 4038 section 4.2). It
+		// would be taken for IPv4.
 		if ip, ok := netip.AddrFromSlice(rr.AAAA); ok && ip.Is6() && !ip.Is4In6() {
 			a.Addrs = append(a.Addrs, ip)
 		}

@@ -13,8 +13,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Where the system's resolvers are named, and who it is if none is named there
-// (resolv.conf(5)).
+// The file of the system's resolvers, and the resolver if it names none (resolv.conf(5)).
 const (
 	resolvConf    = "/etc/resolv.conf"
 	localUpstream = "127.0.0.1:53"
@@ -23,7 +22,7 @@ const (
 // rereadEvery is how long a change of Options.ResolvConf may go unnoticed.
 const rereadEvery = 5 * time.Second
 
-// init makes the upstreams of the options those that are asked.
+// init sets the upstreams to those of the options.
 func (us *upstreams) init() {
 	addrs := us.opt.Upstreams
 	if us.opt.ResolvConf != "" {
@@ -37,8 +36,7 @@ func (us *upstreams) init() {
 	us.hedgeTokens.Store(maxHedgeTokens)
 }
 
-// use makes these the upstreams that are asked. What was measured of those that
-// stay is kept.
+// use sets the upstreams. Those that stay keep their measurements.
 func (us *upstreams) use(addrs []string) {
 	before := *us.list.Load()
 	list := make([]*upstream, 0, len(addrs))
@@ -53,9 +51,8 @@ func (us *upstreams) use(addrs []string) {
 	us.list.Store(&list)
 }
 
-// reread asks the resolvers that Options.ResolvConf names now, if it is time to
-// look. A file that names none is being written, or is lost; then the resolvers
-// known before are better than none.
+// reread sets the upstreams to those in Options.ResolvConf, if rereadEvery has passed. A
+// file without any is probably being written, or is lost. The upstreams then stay.
 func (us *upstreams) reread() {
 	due, now := us.rereadAt.Load(), us.now()
 	if us.opt.ResolvConf == "" || now < due || !us.rereadAt.CompareAndSwap(due, now+int64(rereadEvery)) {
@@ -70,7 +67,7 @@ func (us *upstreams) reread() {
 	us.opt.Logger.Info("dns resolvers changed", zap.String("file", us.opt.ResolvConf), zap.String("resolvers", strings.Join(addrs, ", ")))
 }
 
-// maxResolvConf bounds what is read of a resolv.conf.
+// maxResolvConf bounds a resolv.conf.
 const maxResolvConf = 1 << 16
 
 // systemUpstreams returns the name servers of a resolv.conf, nil if it names none

@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// ErrName is the Err of an answer to a question that cannot be put to the DNS: an
-// empty label, a label over 63 octets, or a name over 253. Such a name cannot
-// exist, so the Outcome is NXDomain.
+// ErrName is the Err of an answer for a name that cannot exist: one with an empty label or a
+// label of more than 63 octets, or of more than 253 octets. The Outcome is NXDomain.
 var ErrName = errors.New("dnscache: name cannot exist in the DNS")
 
 // errType is the Err of a question for a type that Answer has no field for.
 var errType = errors.New("dnscache: type cannot be asked for")
 
-// Resolver answers questions. It is safe for concurrent use.
+// Resolver answers lookups. It is safe for concurrent use.
 type Resolver struct {
 	opt       Options
 	start     time.Time // when the clock was 0
@@ -27,7 +26,7 @@ type Resolver struct {
 	panics    *panics
 }
 
-// New returns a resolver, or an error that names the option that is wrong.
+// New returns a resolver, or an error that names the invalid option.
 func New(o Options) (*Resolver, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -42,14 +41,13 @@ func New(o Options) (*Resolver, error) {
 	return r, nil
 }
 
-// Close ends all that the resolver started. Lookups that wait end with Timeout.
+// Close ends the resolver's goroutines and connections. Waiting lookups end with Timeout.
 func (r *Resolver) Close() error {
 	r.flights.close()
 	return nil
 }
 
-// now returns the time since the resolver was made in ns, by a clock that nobody
-// sets back.
+// now returns the time since the resolver was created, in ns on a monotonic clock.
 func (r *Resolver) now() int64 {
 	if r.opt.Now == nil {
 		return int64(time.Since(r.start))
@@ -65,26 +63,24 @@ func (r *Resolver) wallClock() time.Time {
 	return time.Now()
 }
 
-// Lookup asks for the records of type t at name. It always returns an answer, at
-// the latest when ctx or Options.Timeout ends.
+// Lookup looks up the records of type t at name, and follows CNAMEs. It always returns an
+// answer, when ctx or Options.Timeout ends at the latest.
 //
-// Dots separate the labels of the name; one at the end makes no difference. All
-// other octets stand for themselves, there are no escapes. Upper and lower case of
-// ASCII letters are the same. CNAMEs are followed.
+// Dots separate the labels of the name. A final dot makes no difference. There are no
+// escapes, and the case of ASCII letters does not matter.
 //
-// An answer from the cache needs no allocation, and no time left in ctx. Callers
-// that ask the same question at the same time share one query, which goes on when
-// one of them gives up. Under a context of [CacheOnly] nobody is asked.
+// An answer from the cache needs no allocation, and is returned also if ctx has ended.
+// Concurrent lookups of the same question share one query, which continues when a caller
+// gives up. Under a context of [CacheOnly] there are no queries.
 //
-// A panic in the lookup, which is a fault of this program, makes it fail with a
-// [PanicError].
+// A lookup that panics fails with a [PanicError].
 func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (a *Answer) {
 	defer func() {
 		if v := recover(); v != nil {
 			a = r.panicked(questionText(name[:min(len(name), maxName)], t), v)
 		}
 	}()
-	if normalized(name) { // most names are; they need no copy
+	if normalized(name) { // most names need no copy
 		if e := r.store.find(r.store.hash(name, t), name, t); e != nil {
 			if a := r.cached(e); a != nil {
 				return a
@@ -124,8 +120,7 @@ func (r *Resolver) lookup(ctx context.Context, name string, t Type) *Answer {
 	return r.fill(ctx, &k)
 }
 
-// cached returns the answer of an entry, or nil if the question must be asked
-// again.
+// cached returns the answer of an entry, or nil if the upstreams must be queried.
 func (r *Resolver) cached(e *entry) *Answer {
 	now := r.now()
 	e.touch()
@@ -145,13 +140,11 @@ func (r *Resolver) cached(e *entry) *Answer {
 	return e.answer
 }
 
-// nonexistent returns the entry which says that a name does not exist. That is an
-// NXDOMAIN for the name itself, or one for a name above that DNSSEC proves (RFC
-// 8020).
+// nonexistent returns the entry by which a name does not exist, nil if there is none. That is
+// an NXDOMAIN for the name itself, or an authentic one for a name above (RFC 8020).
 //
-// Deviates from RFC 8020: servers exist that answer NXDOMAIN for a name with others
-// below it, such as _domainkey. So without a proof it says nothing about other
-// names.
+// Deviates from RFC 8020: some servers answer NXDOMAIN for a name with others below it, such
+// as _domainkey. So an NXDOMAIN that is not authentic does not hold for names below.
 func (r *Resolver) nonexistent(name []byte) *entry {
 	now := int64(-1)
 	for above := name; ; {
@@ -174,8 +167,7 @@ func (r *Resolver) nonexistent(name []byte) *entry {
 	}
 }
 
-// panicked returns the answer of a lookup that panicked. It is not kept: it says
-// nothing about the name, nor about the resolvers.
+// panicked returns the answer of a lookup that panicked. It is not kept in the cache.
 func (r *Resolver) panicked(question string, value any) *Answer {
 	err := r.panics.caught("dns lookup of "+question, value)
 	return &Answer{Outcome: ServFail, Err: fmt.Errorf("dnscache: %s: %w", question, err)}

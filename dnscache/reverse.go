@@ -8,8 +8,8 @@ import (
 
 // ReverseName returns the name that holds the PTR records of an address: octets
 // below in-addr.arpa (RFC 1035 section 3.5), nibbles below ip6.arpa (RFC 3596
-// section 2.5). An IPv4-mapped address is taken as the IPv4 address; a zone is
-// ignored. The name of the zero Addr is empty.
+// section 2.5). An IPv4-mapped address is treated as the IPv4 address, and a zone is
+// ignored. The name of the zero Addr is "".
 func ReverseName(ip netip.Addr) string {
 	if !ip.IsValid() {
 		return ""

@@ -6,10 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// shard is one part of the store. Eviction is S3-FIFO (Yang et al., SOSP 2023):
-// new entries pass through a small queue, and reach the main queue only if they
-// are used again. Names that are asked for once, however many there are, displace
-// only one another.
+// shard is one part of the store. Eviction is S3-FIFO (Yang et al., SOSP 2023). New entries
+// pass through a small queue, and reach the main queue only if they are used again. Any
+// number of names that are looked up once displace only one another.
 type shard struct {
 	table atomic.Pointer[table]
 
@@ -17,7 +16,7 @@ type shard struct {
 	maxBytes  int64
 	now       int64  // of the last put
 	fixed     int64  // bytes of table and ghosts
-	tombstone *entry // stands in slots whose entry is gone
+	tombstone *entry // in slots whose entry was removed
 	live      int    // entries in the table
 	used      int    // slots of the table that are not nil
 	small     queue
@@ -25,7 +24,7 @@ type shard struct {
 	ghosts    ghosts
 	evicted   uint64
 
-	_ [64]byte // no writes of a neighbour hit the cache line of the table pointer
+	_ [64]byte // keeps writes to the next shard out of the cache line of the table pointer
 }
 
 const (
@@ -35,8 +34,8 @@ const (
 
 func (s *shard) init(maxBytes int64) {
 	s.maxBytes = maxBytes
-	s.tombstone = &entry{} // of the empty name, which nobody asks for
-	// As many ghosts as there may be entries of common size.
+	s.tombstone = &entry{} // its name is empty, so no lookup finds it
+	// There are as many ghosts as entries of common size fit.
 	s.ghosts = make(ghosts, powerOfTwo(int(maxBytes/1024)))
 	s.resizeLocked(minSlots)
 }
@@ -71,7 +70,7 @@ func (s *shard) put(e *entry, now int64) {
 	s.shrinkLocked()
 }
 
-// charge adds n bytes to what an entry costs, if it is still kept.
+// charge adds n octets to the cost of an entry, if it is still in the shard.
 func (s *shard) charge(e *entry, n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +113,7 @@ func (s *shard) queueOf(e *entry) *queue {
 	return &s.small
 }
 
-// shrinkLocked evicts until the shard keeps its bound.
+// shrinkLocked evicts entries until the shard is within its bound.
 func (s *shard) shrinkLocked() {
 	for s.bytesLocked() > s.maxBytes && s.live > 0 {
 		if s.small.head != nil && (s.small.bytes > s.maxBytes/smallPart || s.main.head == nil) {

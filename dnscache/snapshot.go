@@ -20,18 +20,17 @@ const (
 	snapshotMagic   = "DNSCACHE"
 	snapshotVersion = 1
 	snapshotHeader  = len(snapshotMagic) + 2 + 8
-	// maxSaved bounds one answer: what a message of 64 KB can say, with names
-	// that are not compressed.
+	// maxSaved bounds one answer: that of a message of 64 KB, with names that are not
+	// compressed.
 	maxSaved = 4 << 20
 )
 
-// errSnapshot is the reason of Load for a file that is not a whole snapshot of a
-// version that it knows.
+// errSnapshot is the error of Load for a file that is not a complete snapshot of a known
+// version.
 var errSnapshot = errors.New("dnscache: not a usable snapshot")
 
-// Save writes the answers of the cache to a file, from which Load takes them. The
-// file is replaced in one step when it is complete, so that at any time there is
-// the old one or the new one. Only its owner may read it, as it tells who writes
+// Save writes the answers of the cache to a file for Load. It replaces the file atomically
+// when the new one is complete. Only the owner may read the file, since it reveals who writes
 // to whom.
 //
 // Failures, expired answers, and values derived from answers are not saved.
@@ -77,7 +76,7 @@ func (r *Resolver) writeSnapshot(to io.Writer) error {
 	}
 	var shard, one []byte
 	for i := range r.store.shards {
-		// Collected first, so that the shard is not locked while the disk writes.
+		// Collect the answers first, so that the shard is not locked during writes.
 		shard = shard[:0]
 		r.store.shards[i].each(func(e *entry) {
 			if !e.fresh(now) || !e.outcome.Known() {
@@ -101,20 +100,19 @@ func (r *Resolver) writeSnapshot(to io.Writer) error {
 	return err
 }
 
-// Load puts the answers of a snapshot that have not expired meanwhile into the
-// cache, and returns how many. An answer that the cache has already is newer and
-// stays. A file that is damaged, of another version or from the future changes
-// nothing, and the error says so. Without a file the error is
-// [io/fs.ErrNotExist].
+// Load puts the answers of a snapshot that have not expired into the cache, and returns their
+// number. An answer that is already in the cache is newer and stays. A file that is damaged,
+// of another version or from the future is an error and changes nothing. Without a file the
+// error is [io/fs.ErrNotExist].
 //
-// Answers count as authentic only if all upstreams of today are trusted to say so.
+// Answers are authentic only if the AD bit of all present upstreams is trusted.
 func (r *Resolver) Load(path string) (n int, err error) {
 	defer func() {
 		if err != nil && !errors.Is(err, errSnapshot) {
 			err = fmt.Errorf("dnscache: snapshot: %w", err)
 		}
 	}()
-	// To open something other than a file could wait for ever.
+	// Opening something other than a regular file could block for ever.
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -134,8 +132,8 @@ func (r *Resolver) Load(path string) (n int, err error) {
 	return n, nil
 }
 
-// readSnapshot reads a snapshot of a size twice: first to see whether it is whole,
-// then to take its answers.
+// readSnapshot reads a snapshot of a size twice: first to check that it is complete, then to
+// read its answers.
 func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 	body := size - sha256.Size
 	if body < int64(snapshotHeader)+1 {
@@ -171,8 +169,7 @@ func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 	return r.readAnswers(in, passed)
 }
 
-// readAnswers takes the answers of a snapshot, since which so much time has
-// passed.
+// readAnswers restores the answers of a snapshot. passed is the time since it was taken.
 func (r *Resolver) readAnswers(in *bufio.Reader, passed time.Duration) (n int, err error) {
 	trusted := true
 	for _, u := range *r.upstreams.list.Load() {

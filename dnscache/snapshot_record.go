@@ -60,8 +60,8 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// readSaved reads what appendSaved wrote. The error is errSaved for anything else,
-// unless it reads as an answer that keeps what Answer promises.
+// readSaved reads an entry that appendSaved wrote. It returns errSaved if that is not an
+// answer with the properties that Answer promises.
 func readSaved(b []byte) (saved, error) {
 	d := decoder{b: b}
 	flags, uses := d.octet(), d.octet()
@@ -94,13 +94,13 @@ func readSaved(b []byte) (saved, error) {
 	return s, nil
 }
 
-// decoder reads fields off b. After an error all are empty, and bad is set.
+// decoder reads fields from b. After an error bad is set and all fields are empty.
 type decoder struct {
 	b   []byte
 	bad bool
 }
 
-// records reads those of a Found answer: at least one, up to the end.
+// records reads the records of a Found answer: at least one, up to the end.
 func (d *decoder) records(a *Answer, t Type) {
 	for first := true; !d.bad && (first || len(d.b) > 0); first = false {
 		switch t {
@@ -128,7 +128,7 @@ func (d *decoder) records(a *Answer, t Type) {
 			d.bad = true
 		}
 	}
-	// Capacity is kept and counted, so the slices get no more than they need.
+	// The slices have no spare capacity, since it would be kept in the cache.
 	a.TXT, a.Addrs, a.MX, a.Names = exact(a.TXT), exact(a.Addrs), exact(a.MX), exact(a.Names)
 }
 

@@ -7,16 +7,16 @@ import (
 	"unsafe"
 )
 
-// Stats are the counters of a resolver since its start, and what it holds now.
+// Stats are the counters of a resolver since its start, and its present contents.
 type Stats struct {
 	Hits      OutcomeCounts // lookups answered from the cache within the TTL, by outcome
 	Misses    uint64        // lookups that started a flight
 	Joined    uint64        // lookups that joined a flight
 	Stale     uint64        // answers served after their TTL
-	Queued    uint64        // lookups that waited for a flight to end before theirs could start
+	Queued    uint64        // lookups that waited for a slot
 	Refreshed uint64        // answers refreshed ahead of their expiry
-	Wire      OutcomeCounts // questions that the upstreams were asked, by outcome
-	Took      Histogram     // their time, with all retries
+	Wire      OutcomeCounts // questions put to the upstreams, by outcome
+	Took      Histogram     // time of these questions, with all retries
 	// TookBy is Took by outcome; index 0 is not used.
 	TookBy [Timeout + 1]Histogram
 	// TookSum is the time of all questions together, by outcome.
@@ -48,17 +48,17 @@ func (c OutcomeCounts) Total() uint64 {
 // UpstreamStats are the counters of one upstream.
 type UpstreamStats struct {
 	Addr        string        // in the form of Options.Upstreams
-	Queries     uint64        // that ended, with whatever result
-	Failures    uint64        // of these: no response, a malformed one, or a refusal
-	Timeouts    uint64        // of these: no response
+	Queries     uint64        // queries that ended
+	Failures    uint64        // those of them with no response, a malformed one, or a refusal
+	Timeouts    uint64        // those of them with no response
 	Overtaken   uint64        // queries given up because another upstream answered first
 	Hedged      uint64        // queries sent because another upstream was late
 	TCP         uint64        // queries sent over TCP or TLS
-	Connections uint64        // opened for these
+	Connections uint64        // connections opened for these
 	Took        Histogram     // time of the queries that were answered
-	TookSum     time.Duration // of these together
+	TookSum     time.Duration // sum of these times
 	Latency     time.Duration // moving average of Took
-	BackOff     bool          // it fails; it is asked last, and tried now and then
+	BackOff     bool          // it fails; it is queried last, and tried at intervals
 }
 
 func (s *UpstreamStats) observe(took time.Duration) {
@@ -78,7 +78,7 @@ func bucket(d time.Duration) int {
 	return min(bits.Len64(uint64(d/time.Millisecond)), len(Histogram{})-1)
 }
 
-// counters are those behind Stats.
+// counters are the counters of Stats.
 type counters struct {
 	hits [stripes]struct {
 		byOutcome [Timeout + 1]atomic.Uint64
@@ -91,7 +91,7 @@ type counters struct {
 	tookSum [Timeout + 1]atomic.Int64
 }
 
-// Hits are counted in stripes, so that cores do not fight for one cache line.
+// Hits are counted in stripes, so that CPU cores do not share one cache line.
 const (
 	stripeBits = 6
 	stripes    = 1 << stripeBits
@@ -107,15 +107,15 @@ func (c *counters) hit(o Outcome) {
 	c.hits[at].byOutcome[o].Add(1)
 }
 
-// wire counts one question that was put to the upstreams.
+// wire counts a question that was put to the upstreams.
 func (c *counters) wire(o Outcome, took time.Duration) {
 	c.wired[o].Add(1)
 	c.took[o][bucket(took)].Add(1)
 	c.tookSum[o].Add(int64(took))
 }
 
-// Stats returns the counters. It reads one after the other, so they may disagree
-// by what happens meanwhile.
+// Stats returns the counters. It reads them one after the other, so they may be inconsistent
+// by events between the reads.
 func (r *Resolver) Stats() Stats {
 	s := Stats{
 		Misses: r.counters.missed.Load(), Joined: r.counters.joined.Load(), Stale: r.counters.stale.Load(),
