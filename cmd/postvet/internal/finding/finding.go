@@ -54,6 +54,14 @@ func (l *List) DNSFailure(text string) {
 	*l = append(*l, Finding{Severity: Warning, Text: text, DNSFailure: true})
 }
 
+// DropOK removes what is in order from a list with an error: nothing is in order about
+// a subject of which something does not work.
+func (l *List) DropOK() {
+	if l.Worst() == Error {
+		*l = slices.DeleteFunc(*l, func(f Finding) bool { return f.Severity == OK })
+	}
+}
+
 // Once returns the list without repetitions.
 func (l List) Once() List {
 	var once List

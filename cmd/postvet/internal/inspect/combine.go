@@ -1,22 +1,32 @@
 package inspect
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/dnscache"
 )
 
-// combine adds the findings that rest on several sections.
-func (r *Report) combine() {
+// combine adds the findings that rest on several sections, and settles what is to be
+// published.
+func (r *Report) combine(a *adviser) {
 	nullMX, receives := r.MX.Null, len(r.MX.Hosts) > 0
 	switch {
 	case r.MX.outcome == dnscache.NXDomain || r.SPF.outcome == dnscache.NXDomain:
 		r.Exists = NotExists
-		r.Findings.Error(r.Name+" does not exist (NXDOMAIN)", "")
+		if target := r.SPF.alias; target != "" {
+			r.Findings.Error(takeOver(r.Name, target, "can send and receive as "+r.Name), "remove the CNAME at "+r.Name)
+		} else {
+			r.Findings.Error(r.Name+" does not exist (NXDOMAIN)", "")
+		}
 		// Their findings would only repeat it.
 		r.MX.Findings, r.SPF.Findings, r.DKIM.Findings = finding.List{}, finding.List{}, finding.List{}
+		r.SPF.mending = mending{}
 		if r.DMARC.RecordDomain != r.Name {
 			r.DMARC.Policy = r.DMARC.Nonexistent // RFC 9989 section 4.7, np=
 		}
+		r.DMARC.settleFix(a, "")
 		return
 	case r.MX.outcome.Known() || r.SPF.outcome.Known():
 		r.Exists = Exists
@@ -27,24 +37,49 @@ func (r *Report) combine() {
 	if r.SPF.alias != "" {
 		r.Findings.OK(r.Name + " is an alias (CNAME) of " + r.SPF.alias + ", whose MX and SPF records count for it")
 	}
+	signs := slices.ContainsFunc(r.DKIM.Keys, func(k Key) bool { return k.Type != "" && !k.Revoked })
 	if r.SPF.absent {
-		record := "v=spf1 -all"
-		if receives && !nullMX {
-			record = "v=spf1 mx -all"
+		fix := a.publishTXT(r.Name, "v=spf1 mx ~all") + ", with the other hosts that send; later -all"
+		switch {
+		case !receives && (signs || !r.MX.outcome.Known()):
+			fix = "list the hosts that send by ip4:, ip6:, a: or include:, and end the record in ~all"
+		case !receives || nullMX:
+			fix = a.publishTXT(r.Name, "v=spf1 -all")
 		}
-		r.SPF.Findings.Error("no SPF record: anybody may send in the name of "+r.Name, publishTXT(r.Name, record))
+		r.SPF.Findings.Error("no SPF record: anybody may send in the name of "+r.Name, fix)
 	}
+	r.SPF.settleFix(a, receives && !nullMX)
 	if nullMX && r.DKIM.none {
 		r.DKIM.Findings = finding.List{}
 		r.DKIM.Findings.OK("no DKIM keys, as befits a domain without mail")
 	}
-	if d := &r.DMARC; d.absent {
+	for i := range r.DKIM.Keys {
+		r.DKIM.Keys[i].settleFix(a)
+	}
+	r.combineDMARC(a, nullMX)
+}
+
+// combineDMARC adds what SPF and DKIM mean for DMARC.
+func (r *Report) combineDMARC(a *adviser, nullMX bool) {
+	d := &r.DMARC
+	if d.absent {
 		record := "v=DMARC1; p=none; rua=mailto:dmarc@" + r.Name
 		if nullMX {
 			record = "v=DMARC1; p=reject"
 		}
-		d.Findings.Error("no DMARC record: receivers are told nothing about forged mail of "+r.Name, publishTXT("_dmarc."+r.Name, record))
-	} else if d.enforced() && !nullMX && r.SPF.absent && len(r.DKIM.Keys) == 0 && r.DKIM.none {
+		d.Findings.Error("no DMARC record: receivers are told nothing about forged mail of "+r.Name, a.publishTXT("_dmarc."+r.Name, record))
+		return
+	}
+	rua := ""
+	if at := cmp.Or(d.RecordDomain, r.Name); at != r.Name || !nullMX { // else nobody would read them
+		rua = "mailto:dmarc@" + at
+	}
+	d.settleFix(a, rua)
+	if d.enforced() && !nullMX && r.SPF.absent && len(r.DKIM.Keys) == 0 && r.DKIM.none {
 		d.Findings.Warning("the policy is enforced, but there is neither SPF nor a DKIM key by which mail could pass", "")
+	}
+	if d.enforced() && r.SPF.open {
+		d.Findings = slices.DeleteFunc(d.Findings, func(f finding.Finding) bool { return f.Severity == finding.OK && f.Text == keptAway(d.Policy) })
+		d.Findings.Warning("the policy keeps little away: forged mail passes by SPF, which lets anybody send", "")
 	}
 }

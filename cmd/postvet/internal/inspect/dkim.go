@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/foreign"
@@ -44,7 +44,8 @@ type DKIM struct {
 	Keys     []Key        `json:"keys"`
 	Findings finding.List `json:"findings"`
 
-	none bool // there are no keys under any name
+	none      bool // there are no keys under any name
+	misplaced bool // there are keys where nobody looks for them
 }
 
 func inspectDKIM(ctx context.Context, l *lookups, domain string, named []string) DKIM {
@@ -61,8 +62,9 @@ func inspectDKIM(ctx context.Context, l *lookups, domain string, named []string)
 	p.lookUp(ctx, l)
 	k.checkWildcard(&p)
 	failed := k.readAnswers(&p)
+	k.findMisplaced(ctx, l, &p)
 	k.none = len(k.Keys) == 0 && failed == 0 && p.root.Outcome == dnscache.NXDomain
-	if len(k.Keys) == 0 && failed == 0 && !p.isWildcard() {
+	if len(k.Keys) == 0 && failed == 0 && !p.isWildcard() && !k.misplaced {
 		k.checkAbsence(&p)
 	}
 	return k
@@ -105,6 +107,9 @@ func (p *probe) lookUp(ctx context.Context, l *lookups) {
 func (p *probe) isWildcard() bool { return p.wildcard.Outcome == dnscache.Found }
 
 func (k *DKIM) checkWildcard(p *probe) {
+	if target := missingTarget(p.wildcard); target != "" {
+		k.Findings.Error(takeOver("*._domainkey."+p.domain, target, "can sign as "+p.domain), "remove the CNAME at *._domainkey."+p.domain)
+	}
 	if !p.isWildcard() {
 		return
 	}
@@ -127,7 +132,7 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 				continue
 			}
 			// A well-known name may hold anything: a text that is no key is no finding.
-			if key := readKey(p.selectors[i], name, a); isNamed || key.Type != "" || strings.Contains(a.TXT[0], "DKIM1") {
+			if key := readKey(p.selectors[i], name, a); isNamed || key.Type != "" || slices.ContainsFunc(a.TXT, repair.MeantAsKey) {
 				key.Named = isNamed
 				k.Keys = append(k.Keys, key)
 			}
@@ -137,8 +142,10 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 			} else {
 				failure = a.Outcome
 			}
+		case a.Canonical != "" && p.wildcard.Canonical != a.Canonical:
+			k.dangling(name, a, isNamed)
 		case isNamed:
-			k.Findings.Error("no key at "+name, publish(name, `TXT "v=DKIM1; k=rsa; p=..."`))
+			k.Findings.Error("no key at "+name, "publish there what the signer gives as the record of its key")
 		}
 	}
 	if failure != 0 {
@@ -147,12 +154,55 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 	return failed
 }
 
+// dangling says that a CNAME at the name of a key leads to no key.
+func (k *DKIM) dangling(name string, a *dnscache.Answer, isNamed bool) {
+	fix := "remove the CNAME at " + name + ", or have the owner of " + a.Canonical + " publish the key there"
+	if target := missingTarget(a); target != "" {
+		k.Findings.Error(takeOver(name, target, "can publish a key and sign for the domain"), fix)
+		return
+	}
+	text := name + " is an alias (CNAME) of " + a.Canonical + ", which has no key"
+	if isNamed {
+		k.Findings.Error(text, fix)
+	} else {
+		k.Findings.Warning(text, fix)
+	}
+}
+
+// findMisplaced looks for keys at names that a form makes by adding the domain once
+// more.
+func (k *DKIM) findMisplaced(ctx context.Context, l *lookups, p *probe) {
+	doubled := "_domainkey." + p.domain + "." + p.domain
+	if _, ok := normalize(doubled); !ok {
+		return
+	}
+	below := l.Lookup(ctx, doubled, dnscache.TXT).Outcome
+	for i, s := range p.selectors {
+		isNamed := i < p.named
+		if p.answers[i].Outcome == dnscache.Found || !isNamed && (below == dnscache.NXDomain || !below.Known()) {
+			continue
+		}
+		a := l.Lookup(ctx, s+"."+doubled, dnscache.TXT)
+		at := slices.IndexFunc(a.TXT, repair.MeantAsKey)
+		if at < 0 {
+			continue
+		}
+		k.misplaced = true
+		text := "a key stands at " + s + "." + doubled + ": the form it was entered in adds the domain by itself"
+		fix := "move it to " + dkim.KeyName(s, p.domain)
+		if proposed := repair.Key(a.TXT[at]).Text; proposed != "" && len(proposed) <= maxProposal {
+			fix = publish(dkim.KeyName(s, p.domain), quotedTXT(proposed))
+		}
+		k.Findings.Error(text, fix)
+	}
+}
+
 // checkAbsence says what it means that no key was found.
 func (k *DKIM) checkAbsence(p *probe) {
 	switch {
 	case k.none:
 		k.Findings.Warning("no DKIM keys: _domainkey."+p.domain+" does not exist, so that no signature of "+p.domain+" can pass",
-			publish("selector._domainkey."+p.domain, `TXT "v=DKIM1; k=rsa; p=..."`))
+			"have the mail signed, and publish what the signer gives as the record of its key")
 	case p.root.Outcome == dnscache.NoData && p.named == 0:
 		k.Findings.OK("no key under a well-known selector, but there are others: name one to have it checked")
 	case p.named == 0:

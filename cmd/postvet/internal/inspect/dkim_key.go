@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/foreign"
@@ -25,17 +26,43 @@ type Key struct {
 	Revoked  bool         `json:"revoked"`
 	Testing  bool         `json:"testing"`
 	Findings finding.List `json:"findings"`
+
+	proposed   string // in place of Record
+	unreadable string // why there is none
+	mending
 }
 
 // readKey reads and checks the record of a selector.
 func readKey(selector, name string, a *dnscache.Answer) Key {
-	k := Key{Selector: selector, Name: name, Alias: foreign.Line(a.Canonical, maxText), Record: shownRecord(a.TXT[0]), Findings: finding.List{}}
-	if len(a.TXT) > 1 {
-		k.Findings.Error(fmt.Sprintf("%d TXT records at %s: which of them counts is undefined (RFC 6376 section 3.6.2.2)", len(a.TXT), name), "keep one and remove the others")
+	txt := a.TXT[0]
+	meant := slices.DeleteFunc(slices.Clone(a.TXT), func(t string) bool { return !repair.MeantAsKey(t) })
+	if len(meant) > 0 {
+		txt = meant[0]
 	}
-	key, err := dkim.ParseKey(a.TXT[0])
+	if i := slices.IndexFunc(a.TXT, func(t string) bool { _, err := dkim.ParseKey(t); return err == nil }); i >= 0 {
+		txt = a.TXT[i] // the one that verifiers take
+	}
+	k := Key{Selector: selector, Name: name, Alias: foreign.Line(a.Canonical, maxText), Record: shownRecord(txt), Findings: finding.List{}}
+	if n := len(a.TXT); n > 1 {
+		text := fmt.Sprintf("%d TXT records at %s: which of them counts is undefined (RFC 6376 section 3.6.2.2)", n, name)
+		if len(meant) == 1 {
+			k.add(&k.Findings, finding.Error, text) // one record is right, that of the key
+		} else {
+			k.Findings.Error(text, "keep one and remove the others")
+		}
+	}
+	p := repair.Key(txt)
+	key, err := dkim.ParseKey(txt)
+	severity := finding.Warning
 	if err != nil {
-		k.Findings.Error("not a key: "+strings.TrimPrefix(err.Error(), "dkim: "), publish(name, `TXT "v=DKIM1; k=rsa; p=..."`))
+		severity = finding.Error
+		k.add(&k.Findings, severity, "not a key: "+strings.TrimPrefix(err.Error(), "dkim: "))
+	}
+	for _, oddity := range p.Oddities {
+		k.add(&k.Findings, severity, oddity)
+	}
+	k.proposed, k.unreadable = p.Text, p.Unreadable
+	if err != nil {
 		return k
 	}
 	k.Type, k.Bits, k.Revoked, k.Testing = key.Type, key.Bits, key.Revoked, key.Testing
@@ -43,6 +70,15 @@ func readKey(selector, name string, a *dnscache.Answer) Key {
 		k.Findings.OK("revoked: signatures by this key no longer pass")
 		return k
 	}
+	k.check(key)
+	if len(k.Findings) == 0 {
+		k.Findings.OK("good")
+	}
+	return k
+}
+
+// check checks a key that can be read.
+func (k *Key) check(key *dkim.Key) {
 	const long = "make a key of 2048 bits, publish it under a new selector, and sign with it"
 	switch {
 	case k.Type == "rsa" && k.Bits < 1024:
@@ -52,23 +88,64 @@ func readKey(selector, name string, a *dnscache.Answer) Key {
 	case k.Type == "rsa" && k.Bits > 4096:
 		k.Findings.Warning(fmt.Sprintf("RSA key of %d bits: receivers need not support more than 4096 (RFC 8301 section 3.2)", k.Bits), long)
 	}
-	if k.Testing {
-		fix := withoutTag(a.TXT[0], "t")
-		if key.NoSubdomains { // t=s beside it stays
-			fix = withTag(a.TXT[0], "t", "s")
-		}
-		k.Findings.Warning("t=y: the domain is testing DKIM, and failures are not to be held against it", publishTXT(name, fix))
-	}
 	if key.Hashes != nil && !containsFold(key.Hashes, "sha256") {
-		k.Findings.Error("h= does not allow sha256, the only hash that still passes (RFC 8301 section 3.1)", publishTXT(name, withoutTag(a.TXT[0], "h")))
+		k.add(&k.Findings, finding.Error, "h= does not allow sha256, the only hash that still passes (RFC 8301 section 3.1)")
+		k.proposed = withoutTag(k.proposed, "h")
 	}
 	if key.Services != nil && !containsFold(key.Services, "email") && !containsFold(key.Services, "*") {
-		k.Findings.Error("s= says that the key is not for mail", publishTXT(name, withoutTag(a.TXT[0], "s")))
+		k.add(&k.Findings, finding.Error, "s= says that the key is not for mail")
+		k.proposed = withoutTag(k.proposed, "s")
 	}
-	if len(k.Findings) == 0 {
-		k.Findings.OK("good")
+	if !k.Testing {
+		return
 	}
-	return k
+	const testing = "t=y: the domain is testing DKIM, and failures are not to be held against it"
+	if len(k.indexes) > 0 { // the wish stands in the record that is proposed
+		k.Findings.Warning(testing, "once the tests are over, remove y from t=")
+		return
+	}
+	k.add(&k.Findings, finding.Warning, testing)
+	if k.proposed = withoutTag(k.proposed, "t"); key.NoSubdomains { // t=s beside it stays
+		k.proposed = strings.Replace(k.Record, tagOf(k.Record, "t"), " t=s", 1)
+	}
+}
+
+// settleFix proposes one record for all that is wrong with the key's.
+func (k *Key) settleFix(a *adviser) {
+	if len(k.indexes) == 0 {
+		return
+	}
+	fix := a.publishTXT(k.Name, k.proposed)
+	if k.Testing && len(k.indexes) == 1 && fix != "" {
+		fix = "once the tests are over, " + fix
+	}
+	if fix == "" {
+		fix = k.unreadable + ": publish the key as the signer has it"
+	}
+	k.settle(k.Findings, fix)
+}
+
+// tagOf returns a tag of a record with its name, as it is written; "" if there is
+// none.
+func tagOf(record, name string) string {
+	for tag := range strings.SplitSeq(record, ";") {
+		if n, _, ok := strings.Cut(tag, "="); ok && strings.TrimSpace(n) == name {
+			return tag
+		}
+	}
+	return ""
+}
+
+// withoutTag returns a record without one of its tags.
+func withoutTag(record, name string) string {
+	var tags []string
+	for tag := range strings.SplitSeq(record, ";") {
+		n, _, _ := strings.Cut(tag, "=")
+		if tag = strings.TrimSpace(tag); tag != "" && strings.TrimSpace(n) != name {
+			tags = append(tags, tag)
+		}
+	}
+	return strings.Join(tags, "; ")
 }
 
 func containsFold(list []string, word string) bool {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
@@ -30,7 +31,10 @@ type DMARC struct {
 	Nonexistent dmarc.Policy `json:"nonexistent"`
 	Findings    finding.List `json:"findings"`
 
-	absent bool // there is no record, and none that was meant to be one
+	absent bool     // there is no record, and none that was meant to be one
+	texts  []string // to be replaced by one record
+	at     string   // where that belongs
+	mending
 }
 
 // Step is one name of the tree walk.
@@ -57,10 +61,16 @@ func inspectDMARC(ctx context.Context, l *lookups, domain string, o dmarc.Option
 		// The owner of the domain can repair its own names alone.
 		if s.Record == nil && s.Records > 0 && message.Below(domain, strings.TrimPrefix(s.Name, "_dmarc.")) {
 			broken = true
+			m.at, m.texts = s.Name, m.texts[:0]
+			for _, txt := range l.Lookup(ctx, s.Name, dnscache.TXT).TXT {
+				if _, err := dmarc.ParseRecord(txt); !errors.Is(err, dmarc.ErrNotRecord) {
+					m.texts = append(m.texts, txt)
+				}
+			}
 			if s.Records > 1 {
-				m.Findings.Error(fmt.Sprintf("%d DMARC records at %s: none of them counts (RFC 9989 section 4.10)", s.Records, s.Name), "keep one and remove the others")
+				m.add(&m.Findings, finding.Error, fmt.Sprintf("%d DMARC records at %s: none of them counts (RFC 9989 section 4.10)", s.Records, s.Name))
 			} else {
-				m.Findings.Error("the DMARC record at "+s.Name+" does not count: a tag occurs more than once", "name every tag once")
+				m.add(&m.Findings, finding.Error, "the DMARC record at "+s.Name+" does not count: a tag occurs more than once")
 			}
 		}
 	}
@@ -84,25 +94,63 @@ func inspectDMARC(ctx context.Context, l *lookups, domain string, o dmarc.Option
 // reports whether there is one. They do no harm if there is a record that counts
 // (has); mending them would make two records, of which none counts.
 func (m *DMARC) findMisplaced(ctx context.Context, l *lookups, domain string, has bool) bool {
-	report := func(text, fix string) {
+	right := "_dmarc." + domain
+	report := func(text, record string) bool {
 		if has {
-			m.Findings.Warning(text, "remove it: the record at _dmarc."+domain+" is the one that counts")
-		} else {
-			m.Findings.Error(text, fix)
+			m.Findings.Warning(text, "remove it: the record at "+right+" is the one that counts")
+			return true
 		}
+		m.add(&m.Findings, finding.Error, text)
+		m.at, m.texts = right, append(m.texts, record)
+		return true
 	}
-	for _, txt := range l.Lookup(ctx, "_dmarc."+domain, dnscache.TXT).TXT {
-		_, err := dmarc.ParseRecord(txt)
-		if low := strings.ToLower(txt); errors.Is(err, dmarc.ErrNotRecord) && strings.Contains(low[:min(len(low), 20)], "dmarc") {
-			report("the text at _dmarc."+domain+" looks like a DMARC record but is none: "+txt, "begin it with v=DMARC1; in exactly these letters")
+	answer := l.Lookup(ctx, right, dnscache.TXT)
+	if target := missingTarget(answer); target != "" {
+		m.Findings.Error(takeOver(right, target, "says what receivers do with mail of "+domain), "remove the CNAME at "+right)
+		return true
+	}
+	for _, txt := range answer.TXT {
+		if _, err := dmarc.ParseRecord(txt); errors.Is(err, dmarc.ErrNotRecord) && repair.MeantAsDMARC(txt) {
+			report("the text at "+right+" looks like a DMARC record but is none: "+txt, txt)
+			for _, oddity := range repair.DMARC(txt, "").Oddities {
+				if !has {
+					m.add(&m.Findings, finding.Error, oddity)
+				}
+			}
 			return true
 		}
 	}
-	for _, txt := range l.Lookup(ctx, domain, dnscache.TXT).TXT {
-		if _, err := dmarc.ParseRecord(txt); !errors.Is(err, dmarc.ErrNotRecord) {
-			report("a DMARC record stands at "+domain+" itself, where nobody looks for it", publishTXT("_dmarc."+domain, txt)+" instead")
-			return true
+	for _, wrong := range [...]struct{ name, why string }{
+		{domain, " itself, where nobody looks for it"},
+		{right + "." + domain, ": the form it was entered in adds the domain by itself"},
+		{"dmarc." + domain, ", without the underscore of " + right},
+	} {
+		if name, ok := normalize(wrong.name); !ok || wrong.name != domain && has || name == "" {
+			continue
+		}
+		for _, txt := range l.Lookup(ctx, wrong.name, dnscache.TXT).TXT {
+			if repair.MeantAsDMARC(txt) {
+				return report("a DMARC record stands at "+wrong.name+wrong.why, txt)
+			}
 		}
 	}
 	return false
+}
+
+// settleFix proposes one record for all that is wrong with the domain's. rua is the URI
+// for reports of a record that names none.
+func (m *DMARC) settleFix(a *adviser, rua string) {
+	if len(m.texts) == 0 {
+		return
+	}
+	text := strings.Join(m.texts, "; ")
+	p := repair.DMARC(text, rua)
+	fix := a.publishTXT(m.at, p.Text)
+	switch {
+	case p.Text == text && rua == "":
+		fix = "add rua= with an address of a domain that takes mail"
+	case fix == "":
+		fix = "publish one record at " + m.at + " with one policy: " + p.Unreadable
+	}
+	m.settle(m.Findings, fix)
 }

@@ -2,8 +2,9 @@ package inspect
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
@@ -21,77 +22,59 @@ func (m *DMARC) checkRecord(rec *dmarc.Record, domain string) {
 		m.Policy = m.Subdomains
 		m.Findings.OK("the record of " + m.RecordDomain + " governs, with its policy for subdomains")
 	}
+	m.at, m.texts = at, []string{rec.Text}
 	for _, p := range rec.Problems {
-		fix := ""
-		for _, tag := range [...]string{"pct", "rf", "ri"} {
-			if strings.HasPrefix(p, tag+"= ") {
-				fix = publishTXT(at, withoutTag(rec.Text, tag))
-			}
-		}
-		m.Findings.Warning(p, fix)
+		m.add(&m.Findings, finding.Warning, p)
 	}
+	m.checkForm(rec)
 	switch rec.Processing {
 	case dmarc.ProcessNothing:
-		m.Findings.Error("the record has no usable policy and no address for reports: it is as if there were none",
-			publishTXT(at, "v=DMARC1; p=none; rua=mailto:dmarc@"+m.RecordDomain))
+		m.add(&m.Findings, finding.Error, "the record has no usable policy and no address for reports: it is as if there were none")
 		return
 	case dmarc.ProcessAsNone:
-		m.Findings.Error("the policy is missing or wrong: the record counts as p=none (RFC 9989 section 4.10.1)", publishTXT(at, repaired(rec)))
+		m.add(&m.Findings, finding.Error, "the policy is missing or wrong: the record counts as p=none (RFC 9989 section 4.10.1)")
 	case dmarc.ProcessAsPublished:
-		m.checkPolicy(rec, at, own)
+		m.checkPolicy(rec, own)
 	}
 	if rec.Testing {
-		m.Findings.Warning("t=y: receivers apply the policy one step milder", publishTXT(at, withoutTag(rec.Text, "t")))
+		m.Findings.Warning("t=y: receivers apply the policy one step milder", "once the tests are over, remove t=y")
 	}
 	if rec.PSD == dmarc.PSDYes && own {
 		m.Findings.Warning("psd=y declares a public suffix: every name directly below is another organization", "remove psd=y unless others register names below "+m.RecordDomain)
 	}
 	if len(rec.RUA) == 0 {
-		m.Findings.Warning("no rua=: nobody tells you who sends in your name", publishTXT(at, addTag(rec.Text, "rua=mailto:dmarc@"+m.RecordDomain)))
+		m.add(&m.Findings, finding.Warning, "no rua=: nobody tells you who sends in your name")
 	}
 }
 
+// checkForm names what is odd about the form of a record that counts. It is an error
+// if receivers do not read from it what its owner states.
+func (m *DMARC) checkForm(rec *dmarc.Record) {
+	p := repair.DMARC(rec.Text, "")
+	severity := finding.Warning
+	if meant, err := dmarc.ParseRecord(p.Text); err != nil || meant.P != rec.P || meant.SP != rec.SP || meant.NP != rec.NP {
+		severity = finding.Error
+	}
+	for _, oddity := range p.Oddities {
+		m.add(&m.Findings, severity, oddity)
+	}
+}
+
+func keptAway(p dmarc.Policy) string { return "p=" + string(p) + ": forged mail is kept away" }
+
 // checkPolicy looks for policies that do not protect.
-func (m *DMARC) checkPolicy(rec *dmarc.Record, at string, own bool) {
+func (m *DMARC) checkPolicy(rec *dmarc.Record, own bool) {
 	rank := map[dmarc.Policy]int{dmarc.PolicyNone: 0, dmarc.PolicyQuarantine: 1, dmarc.PolicyReject: 2}
 	switch {
 	case rec.P == dmarc.PolicyNone && (own || rec.SP == dmarc.PolicyNone):
-		m.Findings.Warning("p=none: forged mail is delivered like any other", publishTXT(at, withTag(rec.Text, "p", "quarantine"))+", later p=reject")
+		m.Findings.Warning("p=none: forged mail is delivered like any other", "when the reports show only mail of others failing: p=quarantine, later p=reject")
 	case own && !rec.Testing:
-		m.Findings.OK("p=" + string(rec.P) + ": forged mail is kept away")
+		m.Findings.OK(keptAway(rec.P))
 	}
 	if rank[rec.SP] < rank[rec.P] {
-		m.Findings.Warning(fmt.Sprintf("sp=%s is weaker than p=%s: forgers take a subdomain", rec.SP, rec.P), publishTXT(at, withoutTag(rec.Text, "sp")))
+		m.Findings.Warning(fmt.Sprintf("sp=%s is weaker than p=%s: forgers take a subdomain", rec.SP, rec.P), "unless a subdomain needs it, remove sp="+string(rec.SP))
 	}
 	if rank[rec.NP] < rank[rec.SP] {
-		m.Findings.Warning(fmt.Sprintf("np=%s is weaker than what existing subdomains have (%s): forgers invent a name", rec.NP, rec.SP), publishTXT(at, withoutTag(rec.Text, "np")))
+		m.Findings.Warning(fmt.Sprintf("np=%s is weaker than what existing subdomains have (%s): forgers invent a name", rec.NP, rec.SP), "remove np="+string(rec.NP))
 	}
-}
-
-// repaired returns the record with valid policies: p=none, as receivers read it,
-// in place of one that is missing or wrong, and no wrong sp or np.
-func repaired(rec *dmarc.Record) string {
-	text := rec.Text
-	for _, tag := range [...]string{"sp", "np"} {
-		if v, ok := rec.Published[tag]; ok && !isPolicy(v) {
-			text = withoutTag(text, tag)
-		}
-	}
-	v, ok := rec.Published["p"]
-	switch {
-	case !ok:
-		_, rest, _ := strings.Cut(text, ";")
-		return "v=DMARC1; p=none; " + strings.Trim(rest, "; \t")
-	case !isPolicy(v):
-		return withTag(text, "p", "none")
-	}
-	return text
-}
-
-func isPolicy(s string) bool {
-	switch dmarc.Policy(strings.ToLower(s)) {
-	case dmarc.PolicyNone, dmarc.PolicyQuarantine, dmarc.PolicyReject:
-		return true
-	}
-	return false
 }

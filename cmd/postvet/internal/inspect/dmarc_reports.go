@@ -36,7 +36,7 @@ func (m *DMARC) checkReports(ctx context.Context, l *lookups, w *dmarc.Walk, o d
 			m.Findings.DNSFailure("whether " + host + " takes reports could not be looked up: " + c.Reason)
 		case dmarc.ConsentAbsent:
 			m.Findings.Error("reports are to go to "+host+", which does not take them: "+c.Reason,
-				"have the owner of "+host+" "+publishTXT(m.RecordDomain+"._report._dmarc."+host, "v=DMARC1"))
+				"have the owner of "+host+" "+publish(m.RecordDomain+"._report._dmarc."+host, quotedTXT("v=DMARC1")))
 		}
 	}
 }

@@ -7,6 +7,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -60,9 +61,9 @@ func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Re
 	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o.Selectors) })
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
+	r.combine(&adviser{lookups: l, ctx: ctx, organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)})
 	var exceeded bool
 	r.Lookups, r.Failed, exceeded = l.counts()
-	r.combine()
 	if exceeded {
 		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d lookups: the rest was not checked", maxLookups))
 	}

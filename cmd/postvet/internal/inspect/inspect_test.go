@@ -199,7 +199,7 @@ func TestShownRecord(t *testing.T) {
 	}
 }
 
-func TestPublishTXT(t *testing.T) {
+func TestQuotedTXT(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"":                       `publish: a.example. TXT ""`,
@@ -207,7 +207,7 @@ func TestPublishTXT(t *testing.T) {
 		"\xc3\xa9\x00\x7f":       `publish: a.example. TXT "\195\169\000\127"`,
 		strings.Repeat("a", 256): `publish: a.example. TXT "` + strings.Repeat("a", 255) + `" "a"`,
 	} {
-		if got := publishTXT("a.example", in); got != want {
+		if got := publish("a.example", quotedTXT(in)); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
@@ -65,18 +66,89 @@ var severityStyle = map[finding.Severity]layout.Style{
 	finding.OK: layout.Green, finding.Warning: layout.Yellow, finding.Error: layout.Red,
 }
 
-// findings writes findings with their fixes, in columns.
+// findings writes findings with their fixes, in columns. A fix that several findings
+// have in common follows the last of them.
 func (p *printer) findings(indent string, list finding.List) {
-	for _, f := range list {
+	const text = 11 // the column behind the severity
+	column := len(indent) + text
+	for i, f := range list {
 		word := string(f.Severity)
 		if f.DNSFailure {
 			word = "dns"
 		}
-		p.line("%s  %s%s  %s", indent, p.Paint(severityStyle[f.Severity], word), spaces(7-len(word)), f.Text)
-		if f.Fix != "" {
-			p.line("%s  %s%s", indent, spaces(9), p.Paint(layout.Faint, "-> ")+f.Fix)
+		p.line("%s  %s%s  %s", indent, p.Paint(severityStyle[f.Severity], word), spaces(7-len(word)), p.wrap(f.Text, column, column))
+		if f.Fix == "" || slices.ContainsFunc(list[i+1:], func(later finding.Finding) bool { return later.Fix == f.Fix }) {
+			continue
 		}
+		p.line("%s%s%s%s", indent, spaces(text), p.Paint(layout.Faint, "-> "), p.wrapFix(f.Fix, column+3))
 	}
+}
+
+// wrap breaks a text that is shown, its longest words too.
+func (p *printer) wrap(text string, column, indent int) string {
+	room := p.Width - indent
+	if p.Width == 0 || indent > p.Width/2 {
+		return text
+	}
+	var b strings.Builder
+	for i, line := range layout.Lines(text, room, max(0, column-indent)) {
+		for len(line) > room {
+			cut := room
+			if i == 0 {
+				cut -= max(0, column-indent)
+			}
+			b.WriteString(line[:cut] + "\n" + spaces(indent))
+			line = line[cut:]
+			column = indent
+		}
+		if i > 0 {
+			b.WriteString("\n" + spaces(indent))
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// wrapFix breaks a fix. A text of a TXT record that is too long for a line becomes
+// several strings in parentheses, as zone files have them (RFC 1035 section 5.1): it
+// may be copied.
+func (p *printer) wrapFix(fix string, indent int) string {
+	room := p.Width - indent
+	begin, end := strings.Index(fix, " TXT \"")+1, strings.LastIndexByte(fix, '"')+1
+	if p.Width == 0 || indent > p.Width/2 || begin == 0 || end <= begin {
+		return p.wrap(fix, indent, indent)
+	}
+	before, record, after := fix[:begin+len("TXT")], fix[begin+len("TXT "):end], fix[end:]
+	newLine := "\n" + spaces(indent)
+	out := p.wrap(before, indent, indent)
+	if len(record) <= room-2 {
+		out += newLine + "  " + record
+	} else {
+		out += " ("
+		for _, s := range stringsOf(record, room-4) {
+			out += newLine + "  " + s
+		}
+		out += " )"
+	}
+	if after = strings.TrimLeft(after, ", "); after != "" {
+		out += newLine + p.wrap(after, indent, indent)
+	}
+	return out
+}
+
+// stringsOf cuts the strings of a TXT record into shorter ones, which mean the same.
+func stringsOf(record string, most int) (list []string) {
+	content := strings.TrimSuffix(strings.TrimPrefix(record, `"`), `"`)
+	content = strings.ReplaceAll(content, `" "`, "")
+	for len(content) > 0 {
+		n := min(len(content), most-2)
+		for n < len(content) && n > 4 && strings.Contains(content[n-4:n], `\`) {
+			n-- // no escape is cut
+		}
+		list = append(list, `"`+content[:n]+`"`)
+		content = content[n:]
+	}
+	return list
 }
 
 func spaces(n int) string { return strings.Repeat(" ", max(n, 0)) }

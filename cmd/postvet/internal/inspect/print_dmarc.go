@@ -21,9 +21,9 @@ func (p *printer) dmarc(m *DMARC) {
 		if s.Record == "" && s.Outcome != "found" {
 			why += " (" + s.Outcome + ")"
 		}
-		p.line("  %d. %-*s  %s", i+1, width, s.Name, why)
+		p.line("  %d. %-*s  %s", i+1, width, s.Name, p.wrap(why, width+7, 5))
 		if s.Record != "" {
-			p.line("     %s", s.Record)
+			p.line("     %s", p.wrap(s.Record, 5, 5))
 		}
 	}
 	if m.OrganizationalDomain != "" {

@@ -2,7 +2,9 @@ package inspect
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
@@ -14,7 +16,7 @@ func (p *printer) spf(s *SPF) {
 	}
 	p.section("SPF", note)
 	if s.Record != "" {
-		p.line("  %s", s.Record)
+		p.line("  %s", p.wrap(s.Record, 2, 2))
 	}
 	p.terms("  ", s.Terms)
 	p.findings("", s.Findings)
@@ -35,16 +37,33 @@ func (p *printer) terms(indent string, list []Term) {
 		if t.Note != "" {
 			notes = append(notes, t.Note)
 		}
-		note := ""
+		text := t.Text
 		if len(notes) > 0 {
-			note = "  " + p.Paint(layout.Faint, "("+strings.Join(notes, "; ")+")")
+			text += "  (" + strings.Join(notes, "; ") + ")"
 		}
-		p.line("%s%s%s%s", indent, p.Paint(layout.Faint, branch), t.Text, note)
+		column := utf8.RuneCountInString(plain(indent)) + 3
+		lines := strings.Split(p.wrap(text, column, column), "\n")
+		for i, line := range lines {
+			if i > 0 {
+				branch = below
+			}
+			line = strings.TrimLeft(line, " ")
+			shown, note, _ := strings.Cut(line, "  (")
+			if note != "" {
+				note = "  " + p.Paint(layout.Faint, "("+note)
+			}
+			p.line("%s%s%s%s", indent, p.Paint(layout.Faint, branch), shown, note)
+		}
 		if t.Record != "" {
 			p.terms(indent+p.Paint(layout.Faint, below), t.Terms)
 		}
 	}
 }
+
+// plain returns an indent without its colours.
+func plain(indent string) string { return colours.ReplaceAllString(indent, "") }
+
+var colours = regexp.MustCompile("\x1b\\[[0-9]*m")
 
 // manyNetworks is how many ip4 and ip6 terms in a row are shown at most.
 const manyNetworks = 6

@@ -12,6 +12,10 @@ import (
 const (
 	maxText   = 300
 	maxRecord = 2000
+	// maxProposal bounds a record that is proposed, maxFix what is said about it: a
+	// record that is cut would be no advice.
+	maxProposal = 6000
+	maxFix      = 4*maxProposal + maxRecord
 )
 
 // shownRecord returns a record as it is if it is printable ASCII, and quoted if
@@ -27,9 +31,9 @@ func shownRecord(s string) string {
 // `publish: example.org. MX 10 mail.example.org.`.
 func publish(name, record string) string { return "publish: " + name + ". " + record }
 
-// publishTXT returns a fix that is one TXT record, in strings of at most 255
-// octets (RFC 1035 section 3.3).
-func publishTXT(name, text string) string {
+// quotedTXT returns a TXT record with its text in strings of at most 255 octets (RFC
+// 1035 section 3.3).
+func quotedTXT(text string) string {
 	var b strings.Builder
 	for i := 0; i == 0 || i < len(text); i += 255 {
 		if i > 0 {
@@ -49,5 +53,5 @@ func publishTXT(name, text string) string {
 		}
 		b.WriteByte('"')
 	}
-	return publish(name, "TXT "+b.String())
+	return "TXT " + b.String()
 }

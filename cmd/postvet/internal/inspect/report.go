@@ -63,20 +63,25 @@ func (r *Report) Verdict() Verdict {
 	return verdict
 }
 
+// lists returns the lists of findings in the order in which they are printed.
+func (r *Report) lists() []*finding.List {
+	lists := []*finding.List{&r.Findings, &r.MX.Findings}
+	for i := range r.MX.Hosts {
+		lists = append(lists, &r.MX.Hosts[i].Findings)
+	}
+	lists = append(lists, &r.SPF.Findings, &r.DKIM.Findings)
+	for i := range r.DKIM.Keys {
+		lists = append(lists, &r.DKIM.Keys[i].Findings)
+	}
+	return append(lists, &r.DMARC.Findings)
+}
+
 // findings yields all findings of the report in the order in which they are printed.
 func (r *Report) findings() iter.Seq[*finding.Finding] {
 	return func(yield func(*finding.Finding) bool) {
-		lists := []finding.List{r.Findings, r.MX.Findings}
-		for i := range r.MX.Hosts {
-			lists = append(lists, r.MX.Hosts[i].Findings)
-		}
-		lists = append(lists, r.SPF.Findings, r.DKIM.Findings)
-		for i := range r.DKIM.Keys {
-			lists = append(lists, r.DKIM.Keys[i].Findings)
-		}
-		for _, list := range append(lists, r.DMARC.Findings) {
-			for i := range list {
-				if !yield(&list[i]) {
+		for _, list := range r.lists() {
+			for i := range *list {
+				if !yield(&(*list)[i]) {
 					return
 				}
 			}
@@ -86,8 +91,11 @@ func (r *Report) findings() iter.Seq[*finding.Finding] {
 
 // finish counts the findings, and makes their texts harmless: they cite the DNS.
 func (r *Report) finish() {
+	for _, list := range r.lists() {
+		list.DropOK()
+	}
 	for f := range r.findings() {
-		f.Text, f.Fix = foreign.Line(f.Text, maxText), foreign.Line(f.Fix, maxRecord)
+		f.Text, f.Fix = foreign.Line(f.Text, maxText), foreign.Line(f.Fix, maxFix)
 		switch f.Severity {
 		case finding.Error:
 			r.Errors++

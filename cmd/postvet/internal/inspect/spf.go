@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/spf"
@@ -34,6 +36,11 @@ type SPF struct {
 	absent  bool // there is no record
 	domain  string
 	alias   string // where a CNAME at the domain leads
+	// proposed is a record in place of Record or of several, unreadable why there is
+	// none. end is the all that it lacks.
+	proposed, unreadable, end string
+	open                      bool // anybody may send
+	mending
 }
 
 func inspectSPF(ctx context.Context, l *lookups, domain string) SPF {
@@ -52,10 +59,12 @@ func inspectSPF(ctx context.Context, l *lookups, domain string) SPF {
 	tree := spf.Expand(ctx, l, domain, spf.Options{})
 	s.Lookups, s.Voids, s.Truncated = tree.Lookups, tree.Voids, tree.Truncated
 	if root := tree.Root; root.Status != "" {
-		s.Findings.Error(root.Problem, "")
+		s.add(&s.Findings, finding.Error, root.Problem)
+		s.checkForm(record)
 		return s
 	}
-	s.Terms = s.terms(tree.Root, false)
+	s.checkForm(record)
+	s.Terms = s.terms(tree.Root, false, true)
 	s.checkRecord(tree)
 	return s
 }
@@ -71,8 +80,9 @@ func (s *SPF) find(texts []string) (record string, ok bool) {
 	switch len(records) {
 	case 0:
 		for _, txt := range texts {
-			if nearlySPF(txt) {
-				s.Findings.Error("a TXT record looks like SPF but is none: "+txt, "begin it with v=spf1 and a space")
+			if repair.MeantAsSPF(txt) {
+				s.add(&s.Findings, finding.Error, "a TXT record looks like SPF but is none: "+txt)
+				s.checkForm(txt)
 				return "", false
 			}
 		}
@@ -81,9 +91,19 @@ func (s *SPF) find(texts []string) (record string, ok bool) {
 	case 1:
 		return records[0], true
 	}
-	s.Findings.Error(fmt.Sprintf("%d SPF records: every check ends in permerror (RFC 7208 section 4.5)", len(records)),
-		"merge them into one and remove the others; "+publishTXT(s.domain, merged(records)))
+	s.add(&s.Findings, finding.Error, fmt.Sprintf("%d SPF records: every check ends in permerror (RFC 7208 section 4.5)", len(records)))
+	p := repair.SPFs(records)
+	s.proposed, s.unreadable = p.Text, p.Unreadable
 	return "", false
+}
+
+// checkForm names what is odd about the text of the record.
+func (s *SPF) checkForm(text string) {
+	p := repair.SPF(text)
+	s.proposed, s.unreadable = p.Text, p.Unreadable
+	for _, oddity := range p.Oddities {
+		s.add(&s.Findings, finding.Error, oddity)
+	}
 }
 
 // checkRecord checks the record as a whole.
@@ -108,9 +128,13 @@ func (s *SPF) checkRecord(tree *spf.Tree) {
 	if s.Truncated {
 		s.Findings.Warning("the record includes more than is shown here", "")
 	}
+	s.checkCoverage(tree)
 	switch end := defaultOf(tree.Root, 0); end {
 	case "":
-		s.Findings.Warning("neither all nor redirect at the end: senders that are not listed are neutral", publishTXT(s.domain, withAll(s.Record, "~all"))+", later -all")
+		if s.end == "" && s.proposed != "" && !strings.HasSuffix(s.proposed, "all") {
+			s.end = "~all"
+		}
+		s.add(&s.Findings, finding.Warning, "neither all nor redirect at the end: senders that are not listed are neutral")
 	case "-":
 		s.Findings.OK("senders that are not listed fail")
 	case "~":

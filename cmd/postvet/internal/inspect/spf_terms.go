@@ -3,8 +3,11 @@ package inspect
 import (
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -23,8 +26,9 @@ type Term struct {
 }
 
 // terms returns the tree that is shown, and makes the findings about single terms.
-// included reports that the record was reached by an include.
-func (s *SPF) terms(n *spf.Node, included bool) []Term {
+// included reports that the record was reached by an include, passes that those who
+// pass there pass for the domain.
+func (s *SPF) terms(n *spf.Node, included, passes bool) []Term {
 	var list []Term
 	for i := range n.Terms {
 		b := &n.Terms[i]
@@ -42,11 +46,11 @@ func (s *SPF) terms(n *spf.Node, included bool) []Term {
 		if b.Term.Counts() {
 			t.Lookups = 1
 		}
-		s.checkTerm(b, &t, where, n, included)
+		s.checkTerm(b, &t, where, n, included, passes)
 		if c := b.Child; c != nil {
 			t.Domain, t.Record = foreign.Line(c.Domain, maxText), shownRecord(c.Record)
 			t.Lookups += c.Lookups
-			t.Terms = s.terms(c, b.Term.Mechanism == "include" || included)
+			t.Terms = s.terms(c, b.Term.Mechanism == "include" || included, passes && (b.Term.Qualifier == "+" || b.Term.Modifier != ""))
 			s.checkTarget(c, &t, where)
 		}
 		list = append(list, t)
@@ -55,17 +59,19 @@ func (s *SPF) terms(n *spf.Node, included bool) []Term {
 }
 
 // checkTerm checks a term alone.
-func (s *SPF) checkTerm(b *spf.Branch, t *Term, where string, n *spf.Node, included bool) {
+func (s *SPF) checkTerm(b *spf.Branch, t *Term, where string, n *spf.Node, included, passes bool) {
 	switch {
+	case b.Term.Mechanism == "all" && b.Term.Qualifier == "+" && !passes:
 	case b.Term.Mechanism == "all" && b.Term.Qualifier == "+":
-		fix := ""
-		if n.Domain == s.domain {
-			fix = publishTXT(s.domain, withAll(s.Record, "-all"))
+		s.open = true
+		if text := where + " lets anybody send in the name of " + s.domain; n.Domain == s.domain {
+			s.end = "~all"
+			s.add(&s.Findings, finding.Error, text)
+		} else {
+			s.Findings.Error(text, "")
 		}
-		s.Findings.Error(where+" lets anybody send in the name of "+s.domain, fix)
 	case b.Term.Mechanism == "all" && b.Term.Qualifier == "?" && !included:
-		s.Findings.Warning(where+" says nothing about senders that are not listed",
-			publishTXT(s.domain, withAll(s.Record, "~all"))+", later -all")
+		s.Findings.Warning(where+" says nothing about senders that are not listed", "when all that send are listed: ~all, later -all")
 	case b.Term.Mechanism == "ptr":
 		fix := ""
 		if n.Domain == s.domain {
@@ -107,6 +113,10 @@ func (s *SPF) checkTarget(c *spf.Node, t *Term, where string) {
 		s.Findings.DNSFailure(where + ": " + c.Problem)
 	default:
 		t.Note = foreign.Line(c.Problem, maxText)
+		if c.Outcome == dnscache.NXDomain.String() && !message.Below(c.Domain, s.domain) {
+			s.Findings.Error(where+" makes the check end in permerror: "+c.Problem+"; whoever gets hold of that name can send as "+s.domain, "remove "+t.Text)
+			return
+		}
 		s.Findings.Error(where+" makes the check end in permerror: "+c.Problem, "remove "+t.Text+", or have "+t.Domain+" publish a valid record")
 	}
 }
