@@ -43,8 +43,9 @@ func newConfigImport() *cobra.Command {
 		Long: `Import reads the configurations of the daemons that Postvet takes the place of,
 and writes a postvet.toml that behaves as they did. It lists each option that
 they set: kept, changed (and how), or without counterpart (and what to do). It
-also names settings that do not mean what they seem to mean. A file that sets
-nothing is a daemon with its defaults. Nothing else is changed.
+names what Postvet will do otherwise than they did ("differs"), and settings that
+do not mean what they seem to mean ("trap"). A file that sets nothing is a daemon
+with its defaults. Nothing else is changed.
 
 With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
 sendmail.cf) and prints the edit to make there. It does not change that file.
@@ -173,6 +174,11 @@ func writeImport(w io.Writer, out *migrate.Import) error {
 	}
 	for _, u := range out.Unset {
 		if _, err := fmt.Fprintf(w, "remark: %s\n", foreign.TerminalLines(u.String())); err != nil {
+			return err
+		}
+	}
+	for _, d := range out.Differences {
+		if _, err := fmt.Fprintf(w, "\ndiffers: %s %s\n  %s\n", d.Peer, foreign.Terminal(d.Name, foreign.Whole), foreign.TerminalLines(d.Text)); err != nil {
 			return err
 		}
 	}

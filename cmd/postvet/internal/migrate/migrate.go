@@ -13,6 +13,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // File is a configuration file of a peer.
@@ -60,7 +61,7 @@ func Read(files []File, socket string) (*Import, error) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	plan, err := peers.Translate(all, unset...)
+	plan, err := peers.Translate(all, listFiles(all), unset...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,18 @@ func Read(files []File, socket string) (*Import, error) {
 		return nil, i.atSource(err)
 	}
 	return i, nil
+}
+
+// listFiles returns the entries of the files that lists name. One that cannot be
+// read is missing; it is a fault of the configuration.
+func listFiles(all []peers.Setting) peers.Files {
+	files := peers.Files{}
+	for _, path := range peers.ListFiles(all) {
+		if text, err := input.ReadFile(path, addrlist.MaxBytes>>20); err == nil {
+			files[path] = peers.ParseEntries(text)
+		}
+	}
+	return files
 }
 
 // atSource returns the faults of the configuration as faults of the peers' files

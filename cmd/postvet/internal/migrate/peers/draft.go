@@ -22,7 +22,9 @@ type entry struct {
 // rule is a [[rule]] with its keys in order and their values in TOML.
 type rule struct {
 	keys [][2]string
-	from Setting
+	// condition is the expression of the key "if".
+	condition string
+	from      Setting
 }
 
 // putFrom sets a key because of a setting, which is cited before further remarks.

@@ -14,7 +14,7 @@ var opendmarcOptions = []option{
 	{name: "FailureReportsBcc", outcome: NoCounterpart, note: noteReports},
 	{name: "FailureReportsOnNone", kind: boolean, outcome: NoCounterpart, note: noteReports},
 	{name: "FailureReportsSentBy", outcome: NoCounterpart, note: noteReports},
-	{name: "HistoryFile", outcome: NoCounterpart, note: noteReports + "; to go on reporting keep opendmarc, with RejectFailures no, behind Postvet"},
+	{name: "HistoryFile", outcome: NoCounterpart, note: noteReports + "; to go on reporting keep opendmarc behind Postvet, with RejectFailures no, an AuthservID of its own, SPFIgnoreResults yes and SPFSelfValidate yes"},
 	{name: "HoldQuarantinedMessages", kind: boolean, byDefault: "no"},
 	{name: "IgnoreAuthenticatedClients", kind: boolean, byDefault: "no"},
 	{name: "IgnoreHosts", kind: dataset, byDefault: "127.0.0.1"},

@@ -61,10 +61,13 @@ func (u Unset) String() string {
 }
 
 // Translate returns a plan made of the settings of one or more peers, as [Read]
-// returns them, and of files without any. The error is [Faults]: unknown options
-// and impossible values.
-func Translate(all []Setting, unset ...Unset) (*Plan, error) {
-	p := &Plan{Items: []Item{}, Traps: []Trap{}, Unset: unset, set: map[Peer]settings{}, lists: map[string][]string{}}
+// returns them, of the files that their lists name, and of files without any
+// settings. The error is [Faults]: unknown options and impossible values.
+func Translate(all []Setting, files Files, unset ...Unset) (*Plan, error) {
+	p := &Plan{
+		Items: []Item{}, Differences: []Difference{}, Traps: []Trap{}, Unset: unset,
+		set: map[Peer]settings{}, lists: map[string][]string{}, refusing: map[Peer]bool{}, files: files,
+	}
 	var faults Faults
 	for _, u := range unset {
 		p.set[u.Peer] = settings{}
@@ -90,8 +93,11 @@ func Translate(all []Setting, unset ...Unset) (*Plan, error) {
 	for _, peer := range order {
 		if p.has(peer) {
 			translators[peer](p)
-			p.remaining(peer)
 		}
+	}
+	p.exemptions()
+	for peer := range p.set {
+		p.remaining(peer)
 	}
 	p.writeLists()
 	p.mode()

@@ -32,9 +32,16 @@ type Trap struct {
 	Text string `json:"text"`
 }
 
+// Difference is something that Postvet will do otherwise than the peers did.
+type Difference struct {
+	Setting
+	Text string `json:"text"`
+}
+
 // Plan is the outcome of a translation.
 type Plan struct {
-	Items []Item `json:"items"`
+	Items       []Item       `json:"items"`
+	Differences []Difference `json:"differences"`
 	// Unset are the files that set nothing.
 	Unset []Unset `json:"unset,omitempty"`
 	Traps []Trap  `json:"traps"`
@@ -46,8 +53,10 @@ type Plan struct {
 	lists map[string][]string // the entries of lists, by key
 	// longest is the greatest DNS timeout in seconds.
 	longest int
-	// refuses reports that a peer refused mail.
-	refuses bool
+	// refusing are the peers that refused mail.
+	refusing map[Peer]bool
+	// files are the entries of the files that lists name.
+	files Files
 	// unenforced is the setting that kept opendmarc from refusing mail.
 	unenforced Setting
 }
@@ -82,6 +91,14 @@ func (p *Plan) item(s Setting, o Outcome, note string, keys ...string) {
 	}
 	p.Items = append(p.Items, Item{Setting: s, Outcome: o, Keys: keys, Note: note})
 }
+
+// differs names what Postvet will do otherwise than a setting of a peer did.
+func (p *Plan) differs(s Setting, format string, args ...any) {
+	p.Differences = append(p.Differences, Difference{Setting: s, Text: fmt.Sprintf(format, args...)})
+}
+
+// refuses reports whether a peer refused mail.
+func (p *Plan) refuses() bool { return len(p.refusing) > 0 }
 
 // trap names a setting that does not mean what it seems to mean.
 func (p *Plan) trap(s Setting, format string, args ...any) {
@@ -118,11 +135,11 @@ func (p *Plan) Undecided() int {
 // mode decides whether verdicts are carried out, which no option says alone.
 func (p *Plan) mode() {
 	rejects := p.has(OpenDMARC) && p.on(OpenDMARC, "RejectFailures")
-	if _, strict := p.draft.get("policy.on_ambiguous_author"); p.refuses && !rejects && !strict {
+	if _, strict := p.draft.get("policy.on_ambiguous_author"); p.refuses() && !rejects && !strict {
 		p.draft.put("policy.on_ambiguous_author", quoted("accept"), "No peer refused mail for its author.")
 	}
 	switch {
-	case !p.refuses:
+	case !p.refuses():
 		p.draft.put("mode", quoted("monitor"), "The peers refused nothing. Verdicts are logged and written into the message; \"enforce\" carries them out.")
 	case !p.has(OpenDMARC):
 		p.draft.put("mode", quoted("enforce"), "The peers refused mail, see below.")

@@ -48,7 +48,7 @@ func TestFaults(t *testing.T) {
 	} {
 		settings, err := Read(c.peer, "f", []byte(c.text))
 		if err == nil {
-			_, err = Translate(settings)
+			_, err = Translate(settings, nil)
 		}
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s:\n got %v\nwant %s", c.name, err, c.want)
@@ -76,7 +76,7 @@ func FuzzTranslate(f *testing.F) {
 				}
 			}
 		}
-		p, err := Translate(all)
+		p, err := Translate(all, nil)
 		if err != nil {
 			return
 		}
@@ -105,7 +105,7 @@ func TestEveryOptionHasAnOutcome(t *testing.T) {
 			if o.words != nil {
 				value = o.words[0]
 			}
-			p, err := Translate([]Setting{{peer, o.name, value, "f", 1}})
+			p, err := Translate([]Setting{{peer, o.name, value, "f", 1}}, nil)
 			if err != nil {
 				t.Errorf("%s %s: %v", peer, o.name, err)
 				continue

@@ -12,7 +12,7 @@ import (
 )
 
 // sectionOrder is the order of the sections in the file.
-var sectionOrder = []string{"", "socket", "dns", "policy", "trust", "dkim", "exempt", "limits", "log", "author_overrides"}
+var sectionOrder = []string{"", "socket", "dns", "policy", "trust", "dkim", "exempt", "lists", "limits", "log", "author_overrides"}
 
 // TOML returns the configuration that the plan leads to, which listens on socket (""
 // for the default). A comment at each key says what it comes from.
@@ -77,7 +77,7 @@ func (w *written) add(lines string, from ...Setting) {
 // write writes the whole configuration.
 func (p *Plan) write(socket string) *written {
 	var b written
-	b.add("# Postvet's configuration, made from that of " + p.sources() + ".\n")
+	b.add("# Postvet's configuration, made from that of " + foreign.TerminalLines(p.sources()) + ".\n")
 	for _, u := range p.Unset {
 		b.add(comment(u.String() + "."))
 	}

@@ -26,15 +26,6 @@ func (p *Plan) openarc() {
 	if s, ok := p.setting(OpenARC, "MaximumHeaders"); ok {
 		p.item(s, Changed, "limits.header_bytes bounds the whole header", "limits.header_bytes")
 	}
-	for _, name := range []string{"InternalHosts", "PeerList"} {
-		if s, ok := p.setting(OpenARC, name); ok {
-			if p.has(OpenDMARC) || p.has(OpenDKIM) {
-				p.item(s, Changed, "opendmarc's and opendkim's lists say who is exempt", "exempt.addresses")
-			} else {
-				p.exempt(s)
-			}
-		}
-	}
 	if s, ok := p.setting(OpenARC, "ResponseUnable"); ok {
 		p.onFault(s, true)
 	}

@@ -20,7 +20,10 @@ func (p *Plan) opendkim() {
 	p.dnsTimeout(OpenDKIM, "DNSTimeout")
 	p.socket(OpenDKIM)
 	p.include(OpenDKIM)
-	p.internalHosts()
+	if s, ok := p.setting(OpenDKIM, "MacroList"); ok {
+		p.item(s, Changed, "users who log in are exempt in any case; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
+		p.trap(s, "in opendkim MacroList names mail of your own; in pyspf-milter the same word names mail from outside")
+	}
 	p.signatures()
 	p.dkimActions()
 
@@ -59,28 +62,6 @@ func (p *Plan) signs() bool {
 		}
 	}
 	return false
-}
-
-// internalHosts translates the lists of clients whose mail opendkim did not verify. If
-// there was an opendmarc, its own list says which clients both left alone.
-func (p *Plan) internalHosts() {
-	_, decided := p.setting(OpenDMARC, "IgnoreHosts")
-	for _, name := range []string{"InternalHosts", "PeerList"} {
-		s, ok := p.setting(OpenDKIM, name)
-		switch {
-		case !ok:
-		case p.has(OpenDMARC) && !decided:
-			p.item(s, NoCounterpart, "opendmarc evaluated these clients too, so they are not exempt; to exempt them, put them into exempt.addresses")
-		case decided:
-			p.item(s, Changed, "opendmarc's IgnoreHosts says who is exempt", "exempt.addresses")
-		default:
-			p.exempt(s)
-		}
-	}
-	if s, ok := p.setting(OpenDKIM, "MacroList"); ok {
-		p.item(s, Changed, "users who log in are exempt in any case; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
-		p.trap(s, "in opendkim MacroList names mail of your own; in pyspf-milter the same word names mail from outside")
-	}
 }
 
 // signatures translates which signatures count.

@@ -6,7 +6,6 @@ import "strings"
 // that do the same.
 var dkimResults = []struct{ option, rule, condition, text string }{
 	{"On-BadSignature", "opendkim-bad-signature", `dkim in ["fail", "neutral", "policy"] || dkim == "permerror" && any(signatures, .bits > 0)`, "DKIM: no signature of this message is valid"},
-	{"On-DNSError", "opendkim-dns-error", `dkim == "temperror"`, "DKIM: a key could not be looked up; please try again later"},
 	{"On-KeyNotFound", "opendkim-key-not-found", `dkim == "permerror" && all(signatures, .bits == 0)`, "DKIM: there is no key for a signature of this message"},
 	{"On-NoSignature", "opendkim-no-signature", `dkim == "none"`, "DKIM: this message has no signature"},
 }
@@ -26,8 +25,18 @@ func (p *Plan) dkimActions() {
 	if s, ok := p.setting(OpenDKIM, "Quarantine"); ok {
 		p.item(s, Kept, "", "[[rule]]")
 	}
+	p.dnsErrors()
 	for _, r := range dkimResults {
 		s, own := p.onOption(r.option)
+		if r.option == "On-NoSignature" && p.on(OpenDKIM, "AlwaysAddARHeader") {
+			if own {
+				p.item(s, Kept, "it had no effect beside AlwaysAddARHeader, and does nothing here")
+			}
+			continue
+		}
+		if r.option == "On-NoSignature" && s.File != "" && !strings.HasPrefix(strings.ToLower(s.Value), "a") {
+			p.differs(s, "a message without a field From counts as unsigned; opendkim let it pass")
+		}
 		action := strings.ToLower(s.Value)
 		if p.on(OpenDKIM, "Quarantine") && r.option == "On-BadSignature" && strings.HasPrefix(action, "a") {
 			action = "quarantine"
@@ -41,6 +50,25 @@ func (p *Plan) dkimActions() {
 	}
 	if s, ok := p.setting(OpenDKIM, "CaptureUnknownErrors"); ok {
 		p.item(s, Changed, "mail waits at the sender when Postvet itself fails", "policy.on_fault")
+	}
+}
+
+// dnsErrors translates what opendkim did when a key could not be looked up: it let
+// the message pass whatever On-DNSError says, or counted the key among those that
+// are not there.
+func (p *Plan) dnsErrors() {
+	s, own := p.onOption("On-DNSError")
+	if strings.HasPrefix(strings.ToLower(s.Value), "a") {
+		if own {
+			p.item(s, Kept, "nothing is done for it")
+		}
+		return
+	}
+	if own {
+		p.item(s, Changed, "no rule is made: opendkim 2.11 lets such mail pass whatever this says, and so does Postvet", "policy.on_temperror")
+	}
+	if missing, _ := p.onOption("On-KeyNotFound"); !strings.HasPrefix(strings.ToLower(missing.Value), "a") {
+		p.differs(missing, "a key that could not be looked up is none that is missing: Postvet lets the message pass; opendkim counted it so now and then")
 	}
 }
 
@@ -87,12 +115,12 @@ func (p *Plan) dkimRule(s Setting, own bool, action, name, condition, text strin
 		}
 		return
 	}
-	p.refuses = true
+	p.refusing[OpenDKIM] = true
 	keys := [][2]string{{"name", quoted(name)}, {"if", quoted(condition)}, {"action", quoted(word)}}
 	if word == "reject" || word == "tempfail" {
 		keys = append(keys, [2]string{"text", quoted(text)})
 	}
-	p.draft.rules = append(p.draft.rules, rule{keys, s})
+	p.draft.rules = append(p.draft.rules, rule{keys, condition, s})
 	if own {
 		p.item(s, Kept, "", "[[rule]] "+name)
 	}

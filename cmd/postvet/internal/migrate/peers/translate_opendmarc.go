@@ -13,10 +13,8 @@ func (p *Plan) opendmarc() {
 	p.failures()
 	p.ambiguousAuthors()
 	p.organizationalDomain()
+	p.selfValidation()
 
-	if s, ok := p.setting(OpenDMARC, "IgnoreHosts"); ok {
-		p.exempt(s)
-	}
 	if s, ok := p.setting(OpenDMARC, "IgnoreAuthenticatedClients"); ok {
 		p.draft.putFrom(s, "exempt.authenticated", strconv.FormatBool(isTrue(s.Value)))
 		p.item(s, Kept, "", "exempt.authenticated")
@@ -54,13 +52,23 @@ func (p *Plan) opendmarc() {
 	}
 }
 
+// selfValidation says how the SPF of opendmarc itself differs.
+func (p *Plan) selfValidation() {
+	s, ok := p.setting(OpenDMARC, "SPFSelfValidate")
+	loopback := []string{"127.0.0.0/8", "::1"}
+	quiet := Plan{set: p.set, files: p.files}
+	if ok && isTrue(s.Value) && !within(loopback, quiet.hosts(OpenDMARC, hostOptions[OpenDMARC]...).entries) {
+		p.differs(s, "mail from loopback: opendmarc's own SPF calls every sender there pass; Postvet evaluates what is not exempt as it is, so that a content filter that hands mail back needs an entry in exempt.addresses")
+	}
+}
+
 // failures translates what opendmarc did with mail that fails.
 func (p *Plan) failures() {
 	reject, hold := p.effective(OpenDMARC, "RejectFailures"), p.effective(OpenDMARC, "HoldQuarantinedMessages")
 	if isTrue(reject.Value) {
-		p.refuses = true
+		p.refusing[OpenDMARC] = true
 		p.item(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
-		p.draft.putFrom(reject, "policy.on_temperror", quoted("tempfail"), "It also defers mail that a DNS failure leaves undecided.")
+		p.differs(reject, "where a DNS failure leaves DMARC undecided and the domain is known to ask for reject or quarantine, Postvet defers the message (451); opendmarc refused, held or let it pass, as if there were no signature or record")
 		if isTrue(hold.Value) {
 			p.item(hold, Kept, "", "policy.quarantine")
 			p.draft.putFrom(hold, "policy.quarantine", quoted("hold"))
@@ -83,14 +91,14 @@ func (p *Plan) failures() {
 // one author domain.
 func (p *Plan) ambiguousAuthors() {
 	const key = "policy.on_ambiguous_author"
-	strict, enforced := false, p.refuses
+	strict, enforced := false, p.refusing[OpenDMARC]
 	for _, name := range []string{"RequiredHeaders", "RequiredFrom", "RejectMultiValueFrom"} {
 		s, ok := p.setting(OpenDMARC, name)
 		if !ok {
 			continue
 		}
 		if isTrue(s.Value) {
-			strict, p.refuses = true, true // without RejectFailures, too
+			strict, p.refusing[OpenDMARC] = true, true // without RejectFailures, too
 			p.item(s, Kept, "messages without exactly one author domain are refused", key)
 			p.draft.putFrom(s, key, quoted("reject"))
 			continue
@@ -102,8 +110,8 @@ func (p *Plan) ambiguousAuthors() {
 		p.item(s, Changed, "messages without exactly one author domain are refused all the same; opendmarc let them pass unevaluated, past any p=reject", key)
 	}
 	if !strict && enforced {
-		p.trap(p.effective(OpenDMARC, "RejectMultiValueFrom"),
-			"opendmarc let mail with several author domains pass unevaluated; Postvet refuses it (policy.on_ambiguous_author = \"accept\" brings that back)")
+		p.differs(p.effective(OpenDMARC, "RejectMultiValueFrom"),
+			"opendmarc let mail with several author domains, or with none, pass unevaluated; Postvet refuses it (policy.on_ambiguous_author = \"accept\" brings that back)")
 	}
 }
 

@@ -39,21 +39,17 @@ func (p *Plan) pyspf() {
 
 // spfExceptions translates the lists of clients and domains that were not checked.
 func (p *Plan) spfExceptions() {
-	for _, name := range []string{"skip_addresses", "InternalHosts"} {
-		s, ok := p.setting(PySPF, name)
-		switch {
-		case !ok:
-		case p.has(OpenDMARC) || p.has(OpenDKIM):
-			p.item(s, Changed, "opendmarc's and opendkim's lists say who is exempt from all checks", "exempt.addresses")
-		default:
-			p.exempt(s)
+	if p.refusing[OpenDMARC] {
+		for _, name := range []string{"Whitelist", "Domain_Whitelist_PTR"} {
+			if s, ok := p.setting(PySPF, name); ok {
+				p.item(s, Changed, "the rules that do what pyspf-milter did leave these clients out; DMARC does not, as opendmarc did not", "[lists]")
+			}
 		}
-	}
-	if s, ok := p.setting(PySPF, "Whitelist"); ok {
+	} else if s, ok := p.setting(PySPF, "Whitelist"); ok {
 		e, _ := parseDataset(s.Value)
 		p.add(s, "trust.forwarders", "these clients are trusted as forwarders: neither SPF nor DMARC refuses what comes from them", e)
 	}
-	if s, ok := p.setting(PySPF, "Domain_Whitelist_PTR"); ok {
+	if s, ok := p.setting(PySPF, "Domain_Whitelist_PTR"); ok && !p.refusing[OpenDMARC] {
 		e, _ := parseDataset(s.Value)
 		p.add(s, "trust.forwarders", "clients with these verified names, or names below them, are trusted as forwarders: neither SPF nor DMARC refuses what comes from them; pyspf-milter did not verify the names", withBelow(withoutDots(e)))
 	}

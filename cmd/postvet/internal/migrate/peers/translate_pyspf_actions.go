@@ -33,15 +33,13 @@ func (p *Plan) spfActions() {
 		p.notPassDomains()
 	}
 	if s := p.effective(PySPF, "PermError_reject"); word(s.Value) == "true" {
-		p.refuses = true
-		p.draft.putFrom(s, "policy.spf_permerror", quoted("reject"))
-		p.item(s, Kept, "", "policy.spf_permerror")
+		p.demand(s, []string{"permerror"}, "pyspf-permerror", "550 5.7.24", "SPF: the record of the sender's domain is broken")
 	} else {
 		p.item(s, Kept, "", "policy.spf_permerror")
 	}
 	if s := p.effective(PySPF, "TempError_Defer"); word(s.Value) == "true" {
-		p.draft.putFrom(s, "policy.on_temperror", quoted("tempfail"))
-		p.item(s, Changed, "mail is deferred if a DNS failure leaves any method undecided", "policy.on_temperror")
+		p.rule("pyspf-temperror", `spf == "temperror"`, "tempfail", "451 4.7.24", "SPF: a record could not be looked up; please try again later", s)
+		p.item(s, Kept, "the answer comes after the message instead of at MAIL FROM", "[[rule]] pyspf-temperror")
 	} else {
 		p.item(s, Kept, "", "policy.on_temperror")
 	}
@@ -55,23 +53,56 @@ func (p *Plan) mailFromAction() {
 	refuse := []string{}
 	switch word(s.Value) {
 	case "fail":
-		refuse = []string{"policy.spf_fail"}
+		refuse = []string{"fail"}
 	case "softfail":
-		refuse = []string{"policy.spf_fail", "policy.spf_softfail"}
+		refuse = []string{"fail", "softfail"}
 	case "spf_not_pass":
-		refuse = []string{"policy.spf_fail", "policy.spf_softfail"}
+		refuse = []string{"fail", "softfail"}
 		p.rule("pyspf-neutral", `spf_mailfrom == "neutral"`, "reject", "550 5.7.23", "SPF: the domain of the sender does not say that this client may send for it", s)
-	}
-	for _, key := range refuse {
-		p.draft.putFrom(s, key, quoted("reject"))
 	}
 	if len(refuse) == 0 {
 		p.item(s, Kept, "nothing is refused for it", "policy.spf_fail")
 		return
 	}
-	p.refuses = true
+	p.demand(s, refuse, "pyspf-mail-from", "550 5.7.23", "SPF: the domain of the sender does not let this client send for it")
+}
+
+// demand refuses mail for SPF results of MAIL FROM. If other clients are exempt
+// from this than from DMARC, only a rule can say so, and that is asked after the
+// message.
+func (p *Plan) demand(s Setting, results []string, name, code, text string) {
+	if p.sparesOthers() {
+		var words []string
+		for _, r := range results {
+			words = append(words, `"`+r+`"`)
+		}
+		p.rule(name, "spf_mailfrom in ["+strings.Join(words, ", ")+"]", "reject", code, text, s)
+		p.item(s, Changed, "the answer comes after the message instead of at MAIL FROM, as pyspf-milter spared other clients than opendmarc", "[[rule]] "+name)
+		return
+	}
+	p.refusing[PySPF] = true
+	var keys []string
+	for _, r := range results {
+		keys = append(keys, "policy.spf_"+r)
+		p.draft.putFrom(s, "policy.spf_"+r, quoted("reject"))
+	}
+	if results[0] == "permerror" {
+		p.item(s, Kept, "", keys...)
+		return
+	}
 	p.draft.putFrom(s, "policy.spf_early", "true", "It answered before DATA.")
-	p.item(s, Kept, "the answer comes at the first recipient instead of MAIL FROM", append(refuse, "policy.spf_early")...)
+	p.item(s, Kept, "the answer comes at the first recipient instead of MAIL FROM", append(keys, "policy.spf_early")...)
+}
+
+// sparesOthers reports whether pyspf-milter left clients alone that an opendmarc
+// that refuses mail did not.
+func (p *Plan) sparesOthers() bool {
+	if !p.refusing[OpenDMARC] {
+		return false
+	}
+	quiet := Plan{set: p.set, files: p.files}
+	own, theirs := quiet.hosts(PySPF, hostOptions[PySPF]...), quiet.hosts(OpenDMARC, hostOptions[OpenDMARC]...)
+	return !within(append(own.entries, p.forwarders().entries...), theirs.entries)
 }
 
 func (p *Plan) heloAction() {
@@ -93,10 +124,10 @@ func (p *Plan) heloAction() {
 
 // rule adds a rule that refuses mail; also is further keys of its condition.
 func (p *Plan) rule(name, condition, action, code, text string, because Setting, also ...[2]string) {
-	p.refuses = true
+	p.refusing[PySPF] = true
 	keys := append([][2]string{{"name", quoted(name)}}, also...)
 	keys = append(keys, [][2]string{{"if", quoted(condition)}, {"action", quoted(action)}, {"code", quoted(code)}, {"text", quoted(text)}}...)
-	p.draft.rules = append(p.draft.rules, rule{keys, because})
+	p.draft.rules = append(p.draft.rules, rule{keys, condition, because})
 }
 
 // notPassDomains translates SPF_Not_Pass for some domains alone. A domain without a

@@ -51,10 +51,62 @@ func TestKeepsWhatThePeersDid(t *testing.T) {
 			nil,
 		},
 		{
-			"opendkim defers by default when a key cannot be looked up",
+			"opendkim does not defer when a key cannot be looked up",
 			map[Peer]string{OpenDKIM: "Mode v\n"},
-			[]string{`mode = "enforce"`, `if = "dkim == \"temperror\""`, `action = "tempfail"`, `on_ambiguous_author = "accept"`},
+			[]string{`mode = "monitor"`, "addresses = []"},
+			[]string{"[[rule]]", "temperror"},
+		},
+		{
+			"nor if it is told to",
+			map[Peer]string{OpenDKIM: "Mode v\nOn-DNSError tempfail\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"[[rule]]", "temperror"},
+		},
+		{
+			"opendkim marks what is unsigned instead of refusing it",
+			map[Peer]string{OpenDKIM: "Mode v\nOn-NoSignature reject\nAlwaysAddARHeader yes\n"},
+			[]string{`mode = "monitor"`},
+			[]string{"[[rule]]"},
+		},
+		{
+			"opendkim's peers alone are exempt",
+			map[Peer]string{OpenDKIM: "Mode v\nOn-BadSignature reject\nInternalHosts 0.0.0.0/0,127.0.0.1\nPeerList 192.0.2.1,-,*.dead.example,.live.example\n"},
+			[]string{`addresses = ["192.0.2.1"]`, `names = [".live.example"]`},
+			[]string{"0.0.0.0/0", "127.0.0.1", `"-"`, "dead"},
+		},
+		{
+			"opendkim that signs spares its users",
+			map[Peer]string{OpenDKIM: "Mode sv\nKeyFile /k\nOn-BadSignature reject\nInternalHosts 192.0.2.0/24\n"},
+			[]string{`opendkim-internal = ["192.0.2.0/24"]`, `&& !listed(client, \"opendkim-internal\")`, "addresses = []"},
 			nil,
+		},
+		{
+			"opendmarc defers nothing because of DNS",
+			map[Peer]string{OpenDMARC: "RejectFailures yes\n"},
+			[]string{`addresses = ["127.0.0.1"]`},
+			[]string{"on_temperror"},
+		},
+		{
+			"pyspf spares more clients than an opendmarc that refuses",
+			map[Peer]string{OpenDMARC: "RejectFailures yes\n", PySPF: "Mail_From_reject = Softfail\nPermError_reject = True\nTempError_Defer = True\n"},
+			[]string{
+				`addresses = ["127.0.0.1"]`, `pyspf-milter-skips = ["127.0.0.0/8", "::ffff:127.0.0.0/104", "::1", "127.0.0.1"]`,
+				`if = "(spf_mailfrom in [\"fail\", \"softfail\"]) && !listed(client, \"pyspf-milter-skips\") && !listed(ptr, \"pyspf-milter-skips\")"`,
+				`name = "pyspf-permerror"`, `name = "pyspf-temperror"`,
+			},
+			[]string{"spf_early", "spf_fail", "on_temperror"},
+		},
+		{
+			"pyspf spares the same clients as opendmarc",
+			map[Peer]string{OpenDMARC: "RejectFailures yes\n", PySPF: "skip_addresses = 127.0.0.1\n"},
+			[]string{`addresses = ["127.0.0.1"]`, `spf_fail = "reject"`, "spf_early = true"},
+			[]string{"skips"},
+		},
+		{
+			"an opendmarc that only marks does not say who is exempt from SPF",
+			map[Peer]string{OpenDMARC: "IgnoreHosts 192.0.2.0/24\n", PySPF: "Mail_From_reject = Fail\n"},
+			[]string{`spf_fail = "reject"`},
+			[]string{"192.0.2", "[exempt]"}, // Postvet's default is pyspf-milter's
 		},
 		{
 			"opendkim that is told not to",
@@ -119,8 +171,8 @@ func TestKeepsWhatThePeersDid(t *testing.T) {
 		{
 			"opendmarc's hosts in a file",
 			map[Peer]string{OpenDMARC: "IgnoreHosts /etc/opendmarc/ignore.hosts\n"},
-			[]string{`addresses = ["127.0.0.0/8", "::1", "file:/etc/opendmarc/ignore.hosts"]`, `names = ["file:/etc/opendmarc/ignore.hosts"]`},
-			nil,
+			[]string{`addresses = ["file:/etc/opendmarc/ignore.hosts"]`},
+			[]string{"127.0.0", "::1", "names ="},
 		},
 	} {
 		var all []Setting
@@ -131,7 +183,7 @@ func TestKeepsWhatThePeersDid(t *testing.T) {
 			}
 			all = append(all, settings...)
 		}
-		p, err := Translate(all)
+		p, err := Translate(all, nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
