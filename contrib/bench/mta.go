@@ -54,7 +54,11 @@ func openSession(chain []string, c Client) (*session, error) {
 		s.links = append(s.links, l)
 	}
 	for _, l := range s.links {
-		a, err := l.step(noConnect, nrConnect, l.macros[stageConnect], s.values, 'C', cstring(c.Host), []byte{'4', 0x30, 0x39}, cstring(c.IP))
+		family := byte('4')
+		if strings.Contains(c.IP, ":") {
+			family = '6'
+		}
+		a, err := l.step(noConnect, nrConnect, l.macros[stageConnect], s.values, 'C', cstring(c.Host), []byte{family, 0x30, 0x39}, cstring(c.IP))
 		if err == nil && a.goOn() {
 			a, err = l.step(noHelo, nrHelo, l.macros[stageHelo], s.values, 'H', cstring(c.Helo))
 		}
