@@ -123,6 +123,15 @@ func isAddress(s string) bool {
 	return true
 }
 
+// Address returns local-part@domain if it may stand without quotes in a value, or
+// else the domain alone.
+func Address(local, domain string) string {
+	if address := local + "@" + domain; local != "" && isAddress(address) && len(address) <= maxValue && defuse(address) == address {
+		return address
+	}
+	return domain
+}
+
 // isDomainName reports whether s is a domain-name of RFC 6376 section 3.5:
 // labels of letters, digits and inner hyphens.
 func isDomainName(s string) bool {

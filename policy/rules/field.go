@@ -108,36 +108,28 @@ func arcMethod(res *result.Results) authres.Method {
 
 func spfMethod(res *result.Results, r spf.Result) authres.Method {
 	m := authres.Method{Name: "spf", Result: string(r.Status)}
+	property := "smtp.helo"
 	if r.Identity == spf.MailFrom {
-		m.Properties = properties("smtp.mailfrom", passedName(res.MailFrom, r))
-	} else {
-		m.Properties = properties("smtp.helo", passedName(res.Client.Helo, r))
+		property = "smtp.mailfrom"
 	}
+	m.Properties = properties(property, spfIdentity(res.MailFrom, r))
 	if r.Status == spf.TempError || r.Status == spf.PermError || res.Client.Hidden != "" {
 		m.Reason = r.Reason
 	}
 	return m
 }
 
-// passedName returns the address or name of an SPF result. A careless reader of our
-// field may take some characters for the end of an address, or for the start of a
-// comment or quotes, and read a pass for the part before them. For a pass with such an
-// address passedName therefore returns only the domain, or "" if that is invalid. RFC
-// 8601 section 2.7.2 allows to leave out the local part.
-func passedName(name string, r spf.Result) string {
-	local, domain := "", name
-	if r.Identity == spf.MailFrom {
-		local, domain = message.SplitPath(name)
+// spfIdentity returns what a result of SPF is about: the domain in A-labels. The
+// local part is beside it only if a term of the record used it (RFC 8601 section
+// 2.7.2), and if it can be written without quotes (section 2.2): some readers take a
+// quoted address for one of the domains in it. The rest of the client's words stay in
+// the log.
+func spfIdentity(mailFrom string, r spf.Result) string {
+	if r.Identity == spf.MailFrom && r.LocalPart {
+		local, _ := message.SplitPath(mailFrom)
+		return authres.Address(local, r.Domain)
 	}
-	odd := strings.ContainsFunc(local, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`@"'(),:;<>[\]`, c) })
-	ascii, ok := message.NormalizeDomain(domain)
-	if r.Status != spf.Pass || ok && !odd && !strings.HasPrefix(name, "@") && strings.EqualFold(ascii, domain) {
-		return name
-	}
-	if domain, ok := message.NormalizeDomain(r.Domain); ok {
-		return domain
-	}
-	return ""
+	return r.Domain
 }
 
 func iprevMethod(res *result.Results) authres.Method {

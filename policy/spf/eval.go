@@ -20,8 +20,10 @@ type evaluation struct {
 	opt Options
 
 	lookups, voids int
-	client         clientNames
-	ahead          ahead
+	// usedLocal tells that a term with the local part was evaluated.
+	usedLocal bool
+	client    clientNames
+	ahead     ahead
 	// waited is true if the latest answer was not in the cache.
 	waited bool
 
@@ -97,6 +99,7 @@ func (e *evaluation) redirect(t *Term, domain string) *verdict {
 	if bad := e.count(t); bad != nil {
 		return bad
 	}
+	e.usedLocal = e.usedLocal || t.spec.uses("sl")
 	target, ok, bad := e.target(t, domain)
 	if bad != nil {
 		return bad
@@ -159,6 +162,7 @@ func (e *evaluation) matches(t *Term, domain string) (bool, *verdict) {
 	if bad := e.count(t); bad != nil {
 		return false, bad
 	}
+	e.usedLocal = e.usedLocal || t.spec.uses("sl")
 	target, ok, bad := e.target(t, domain)
 	if bad != nil || !ok {
 		return false, bad

@@ -38,6 +38,7 @@ type sectionCase struct {
 	Reason      string `yaml:"reason,omitempty"`
 	Lookups     int    `yaml:"lookups,omitempty"`
 	Voids       int    `yaml:"voids,omitempty"`
+	LocalPart   bool   `yaml:"local_part,omitempty"`
 }
 
 func (c sectionCase) query() Query {
@@ -93,11 +94,11 @@ func TestSections(t *testing.T) {
 						}
 						if *update && got.Status == c.Want {
 							c.Domain, c.Mechanism, c.Explanation = got.Domain, got.Mechanism, got.Explanation
-							c.Reason, c.Lookups, c.Voids = got.Reason, got.Lookups, got.Voids
+							c.Reason, c.Lookups, c.Voids, c.LocalPart = got.Reason, got.Lookups, got.Voids, got.LocalPart
 						}
 						want := Result{
 							Identity: c.query().Identity, Domain: c.Domain, Status: c.Want, Mechanism: c.Mechanism,
-							Explanation: c.Explanation, Reason: c.Reason, Lookups: c.Lookups, Voids: c.Voids,
+							Explanation: c.Explanation, Reason: c.Reason, Lookups: c.Lookups, Voids: c.Voids, LocalPart: c.LocalPart,
 						}
 						if diff := cmp.Diff(want, got); diff != "" {
 							t.Errorf("result (-want +got):\n%s", diff)

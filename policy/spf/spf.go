@@ -108,6 +108,10 @@ type Result struct {
 	// 4.6.4. A count is one above its limit if the limit ended the evaluation.
 	Lookups int `json:"lookups"`
 	Voids   int `json:"voids"`
+	// LocalPart reports that a term with the local part of the sender was evaluated
+	// (%{s} or %{l}), so that the result may be about the address and not about
+	// its whole domain (RFC 8601 section 2.7.2).
+	LocalPart bool `json:"local_part,omitempty"`
 	// Steps explain the evaluation term by term. They are set only with
 	// Options.Explain, and there are at most 200.
 	Steps []Step `json:"steps,omitempty"`
@@ -174,6 +178,7 @@ func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
 	v := e.checkHost(id.domain)
 	res.Status, res.Reason = v.status, v.reason
 	res.Lookups, res.Voids = e.lookups, e.voids
+	res.LocalPart = q.Identity == MailFrom && e.usedLocal
 	res.Steps = e.steps
 	if v.term != nil {
 		res.Mechanism = v.term.Text

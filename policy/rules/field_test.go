@@ -1,0 +1,56 @@
+package rules_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// field returns our field for some results, without its id and on one line.
+func field(r rules.Rules, res *result.Results) string {
+	r.AuthservID = "mx.test.example"
+	text := r.Decide(res).AuthenticationResults
+	return strings.TrimPrefix(strings.Join(strings.Fields(text), " "), "mx.test.example; ")
+}
+
+// RFC 8601 section 2.7.2: the local part is in our field only if the SPF record used
+// it. Section 2.2: an identity is [local-part "@"] domain, with a domain in A-labels
+// and never quoted as a whole.
+func TestFieldSPFIdentity(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, from, helo string
+		spf              spf.Result
+		want             string
+	}{
+		{"domain alone", "ann@sender.example", "", spf.Result{Domain: "sender.example", Status: spf.Pass}, "smtp.mailfrom=sender.example"},
+		{"used", "ann@sender.example", "", spf.Result{Domain: "sender.example", Status: spf.Pass, LocalPart: true}, "smtp.mailfrom=ann@sender.example"},
+		{"fail", "ann@sender.example", "", spf.Result{Domain: "sender.example", Status: spf.Fail}, "smtp.mailfrom=sender.example"},
+		{"U-labels", "ann@bücher.example", "", spf.Result{Domain: "xn--bcher-kva.example", Status: spf.None}, "smtp.mailfrom=xn--bcher-kva.example"},
+		{"U-labels, used", "ann@bücher.example", "", spf.Result{Domain: "xn--bcher-kva.example", Status: spf.Pass, LocalPart: true}, "smtp.mailfrom=ann@xn--bcher-kva.example"},
+		{"SRS", "SRS0=H=T=o.example=ann@relay.example", "", spf.Result{Domain: "relay.example", Status: spf.Pass}, "smtp.mailfrom=relay.example"},
+		{"SRS, used", "SRS0=H=T=o.example=ann@relay.example", "", spf.Result{Domain: "relay.example", Status: spf.Pass, LocalPart: true}, "smtp.mailfrom=relay.example"},
+		{"quoted, used", `"ann b"@sender.example`, "", spf.Result{Domain: "sender.example", Status: spf.Pass, LocalPart: true}, "smtp.mailfrom=sender.example"},
+		{"two at signs, used", "ann@bank.example@sender.example", "", spf.Result{Domain: "sender.example", Status: spf.Pass, LocalPart: true}, "smtp.mailfrom=sender.example"},
+		{"8-bit, used", "änn@sender.example", "", spf.Result{Domain: "sender.example", Status: spf.Pass, LocalPart: true}, "smtp.mailfrom=sender.example"},
+		{"no domain", "ann", "", spf.Result{Status: spf.None}, ""},
+		{"HELO", "", "MX.Sender.example.", spf.Result{Identity: spf.HELO, Domain: "mx.sender.example", Status: spf.Pass}, "smtp.helo=mx.sender.example"},
+		{"HELO in U-labels", "", "bücher.example", spf.Result{Identity: spf.HELO, Domain: "xn--bcher-kva.example", Status: spf.None}, "smtp.helo=xn--bcher-kva.example"},
+		{"HELO that is an address", "", "[192.0.2.1]", spf.Result{Identity: spf.HELO, Status: spf.None}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if tt.spf.Identity == "" {
+				tt.spf.Identity = spf.MailFrom
+			}
+			res := &result.Results{MailFrom: tt.from, SPF: []spf.Result{tt.spf}, Client: result.ClientResult{Helo: tt.helo}}
+			want := strings.TrimSpace("spf=" + string(tt.spf.Status) + " " + tt.want)
+			if got := field(rules.Rules{}, res); !strings.HasSuffix(got, "; "+want) || strings.Contains(got, `"`) {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
+	}
+}
