@@ -35,7 +35,11 @@ func held(res *result.Results) found {
 	for _, r := range res.SPF {
 		f["spf="+string(r.Status)]++
 	}
-	if res.ARC.Status != arc.None {
+	switch {
+	case res.Oversize != "": // it was not evaluated
+	case res.ARC.Status == arc.TempError:
+		f["arc=fail"]++
+	case res.ARC.Status != "":
 		f["arc="+string(res.ARC.Status)]++
 	}
 	if res.IPRev.Status != iprev.Status("") {

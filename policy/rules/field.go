@@ -49,7 +49,7 @@ func methods(res *result.Results) []authres.Method {
 		r.Status, r.Reason = res.Counts(r)
 		ms = append(ms, dkimMethod(r))
 	}
-	if res.ARC.Status != arc.None {
+	if res.ARC.Status != "" && res.Oversize == "" {
 		ms = append(ms, arcMethod(res))
 	}
 	// MAIL FROM comes first, since DMARC uses it.
@@ -88,18 +88,19 @@ func dkimMethod(r dkim.Result) authres.Method {
 	return m
 }
 
-// arcMethod returns the result of RFC 8617 section 7.1. header.oldest-pass is 0 if
-// all message signatures verify.
+// arcMethod returns the result of RFC 8617 section 7.1 with the registered results
+// and properties of section 10 alone. header.oldest-pass is 0 if all message
+// signatures verify. A chain whose keys could not be looked up has failed for its
+// readers (section 5.2.1 has no temporary errors); inside it stays temperror, so that
+// the message can be deferred.
 func arcMethod(res *result.Results) authres.Method {
 	m := authres.Method{Name: "arc", Result: string(res.ARC.Status)}
-	if n := len(res.ARC.Sealers); n > 0 {
-		last := res.ARC.Sealers[n-1]
-		m.Properties = properties("header.d", last.Domain, "header.s", last.Selector,
-			"header.i", strconv.Itoa(last.Instance))
-	}
-	if res.ARC.Status == arc.Pass {
-		m.Properties = append(m.Properties, properties("header.oldest-pass", strconv.Itoa(res.ARC.OldestPass))...)
-	} else {
+	switch res.ARC.Status {
+	case arc.Pass:
+		m.Properties = properties("header.oldest-pass", strconv.Itoa(res.ARC.OldestPass))
+	case arc.TempError:
+		m.Result, m.Reason = string(arc.Fail), res.ARC.Reason
+	default:
 		m.Reason = res.ARC.Reason
 	}
 	m.Properties = append(m.Properties, properties("smtp.remote-ip", res.Client.IP)...)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
@@ -52,5 +53,34 @@ func TestFieldSPFIdentity(t *testing.T) {
 				t.Errorf("%s, want %s", got, want)
 			}
 		})
+	}
+}
+
+// RFC 8617 section 10.1 registers the results none, pass and fail, and section 10.2 the
+// properties header.oldest-pass and smtp.remote-ip. By section 5.2 the result stands in
+// our field, "none" too.
+func TestFieldARC(t *testing.T) {
+	t.Parallel()
+	chain := []arc.Sealer{{Instance: 1, Domain: "list.example", Selector: "sel"}, {Instance: 2, Domain: "relay.example", Selector: "s2"}}
+	for _, tt := range []struct {
+		arc  arc.Result
+		want string
+	}{
+		{arc.Result{Status: arc.None}, "arc=none smtp.remote-ip=192.0.2.1"},
+		{arc.Result{Status: arc.Pass, Sealers: chain}, "arc=pass header.oldest-pass=0 smtp.remote-ip=192.0.2.1"},
+		{arc.Result{Status: arc.Pass, Sealers: chain, OldestPass: 2}, "arc=pass header.oldest-pass=2 smtp.remote-ip=192.0.2.1"},
+		{arc.Result{Status: arc.Fail, Sealers: chain, Reason: "no key"}, `arc=fail reason="no key" smtp.remote-ip=192.0.2.1`},
+		{arc.Result{Status: arc.TempError, Sealers: chain, Reason: "no answer"}, `arc=fail reason="no answer" smtp.remote-ip=192.0.2.1`},
+	} {
+		res := &result.Results{ARC: tt.arc, Client: result.ClientResult{IP: "192.0.2.1"}}
+		if got := field(rules.Rules{}, res); !strings.HasSuffix(got, "; "+tt.want) {
+			t.Errorf("%s: %s, want %s", tt.arc.Status, got, tt.want)
+		}
+		if res.ARC.Status != tt.arc.Status {
+			t.Errorf("the result inside became %s", res.ARC.Status)
+		}
+	}
+	if got := field(rules.Rules{}, &result.Results{Oversize: "too many fields", ARC: arc.Result{Status: arc.None}}); strings.Contains(got, "arc=") {
+		t.Errorf("not evaluated: %s", got)
 	}
 }
