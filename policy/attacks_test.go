@@ -97,7 +97,7 @@ func TestAttacks(t *testing.T) {
 			}
 			checkNotForged(t, name, res)
 			checkClientsAgree(t, name, a.seen, res, v)
-			checkResultsField(t, res, v.AuthenticationResults)
+			checkResultsField(t, a.rules, res, v.AuthenticationResults)
 			checkReply(t, v)
 			for _, p := range a.premises {
 				if p == "signature" {
@@ -226,7 +226,7 @@ func readAttack(t *testing.T, file string) attack {
 		t.Error("no comment that says what the attack tries")
 	}
 	a := attack{archive: archive, golden: golden{
-		rules: rules.Rules{AuthservID: "mx.test.example"}, exempt: policy.Exempt{Authenticated: true, Local: true},
+		rules: rules.Rules{AuthservID: "mx.test.example", SPFHelo: true}, exempt: policy.Exempt{Authenticated: true, Local: true},
 	}}
 	parts := map[string]string{}
 	for _, f := range archive.Files {

@@ -183,7 +183,7 @@ func runGoldens(t *testing.T, pattern string) {
 			g.take(t)
 			res := g.evaluate(t)
 			verdict := g.rules.Decide(res)
-			checkResultsField(t, res, verdict.AuthenticationResults)
+			checkResultsField(t, g.rules, res, verdict.AuthenticationResults)
 			checkReply(t, verdict)
 			got := show(verdict)
 			if *update {

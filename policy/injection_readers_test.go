@@ -17,23 +17,33 @@ import (
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/spf"
 )
 
 // found counts results, "dmarc=pass".
 type found map[string]int
 
 // held lists what the results hold and our field is to say.
-func held(res *result.Results) found {
+func held(set rules.Rules, res *result.Results) found {
 	f := found{"dmarc=" + string(res.DMARC.Status): 1}
 	for _, r := range res.DKIM {
 		r.Status, _ = res.Counts(r)
+		if r.Failure == dkim.FailureMalformed { // RFC 8601 section 2.7.1
+			r.Status = dkim.Neutral
+		}
 		f["dkim="+string(r.Status)]++
 	}
 	if len(res.DKIM) == 0 && res.Oversize == "" {
 		f["dkim="+string(dkim.None)]++
 	}
-	for _, r := range res.SPF {
+	if r, ok := res.EnvelopeSPF(); ok {
 		f["spf="+string(r.Status)]++
+	}
+	for _, r := range res.SPF {
+		if set.SPFHelo && r.Identity == spf.HELO && res.MailFrom != "" {
+			f["spf="+string(r.Status)]++
+		}
 	}
 	switch {
 	case res.Oversize != "": // it was not evaluated
@@ -108,13 +118,13 @@ func naiveReader(value string) found {
 }
 
 // checkResultsField: nobody reads a result in our field that was not found.
-func checkResultsField(t *testing.T, res *result.Results, value string) {
+func checkResultsField(t *testing.T, set rules.Rules, res *result.Results, value string) {
 	t.Helper()
 	if value == "" {
 		return
 	}
 	checkLines(t, value)
-	want := held(res)
+	want := held(set, res)
 	if got := ourReader(t, value); !maps.Equal(want, got) {
 		t.Errorf("results in our field (-held +read):\n%s\n%s", cmp.Diff(want, got), value)
 	}

@@ -159,7 +159,7 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 		res := h.attempt(t)
 		for _, r := range append(trustingRules(t), []rules.Rules{
 			{},
-			{Mode: rules.Monitor},
+			{Mode: rules.Monitor, SPFHelo: true},
 			{Quarantine: rules.QuarantineTag, OnAmbiguousAuthor: rules.AmbiguousHold},
 			{OnAmbiguousAuthor: rules.AmbiguousAccept, OnTempError: "tempfail"},
 		}...) {
@@ -168,7 +168,7 @@ func (h *hostile) check(t *testing.T, authors ...string) (fields, replies string
 			checkReply(t, v)
 			checkOverrides(t, v)
 			if !strings.HasSuffix(fields, v.AuthenticationResults) { // else it was checked
-				checkResultsField(t, res, v.AuthenticationResults)
+				checkResultsField(t, r, res, v.AuthenticationResults)
 				fields += v.AuthenticationResults
 			}
 			if v.Action == result.Reject {

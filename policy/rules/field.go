@@ -20,7 +20,7 @@ func (r *Rules) authenticationResults(res *result.Results, v *result.Verdict) st
 	if res.Exempt != "" {
 		return ""
 	}
-	ms := methods(res)
+	ms := r.methods(res)
 	ms[0].Properties = append(ms[0].Properties, overrideProperties(v.Overrides)...)
 	return authres.Format(r.AuthservID, ms)
 }
@@ -40,26 +40,19 @@ func overrideProperties(overrides []result.Override) []authres.Property {
 
 // methods returns the results for Authentication-Results in the order of their use to
 // a reader: the author, the signers, the client.
-func methods(res *result.Results) []authres.Method {
+func (r *Rules) methods(res *result.Results) []authres.Method {
 	ms := []authres.Method{dmarcMethod(res)}
 	if len(res.DKIM) == 0 && res.Oversize == "" {
 		ms = append(ms, authres.Method{Name: "dkim", Result: string(dkim.None)})
 	}
-	for _, r := range res.DKIM {
-		r.Status, r.Reason = res.Counts(r)
-		ms = append(ms, dkimMethod(r))
+	for _, signature := range res.DKIM {
+		signature.Status, signature.Reason = res.Counts(signature)
+		ms = append(ms, dkimMethod(signature))
 	}
 	if res.ARC.Status != "" && res.Oversize == "" {
 		ms = append(ms, arcMethod(res))
 	}
-	// MAIL FROM comes first, since DMARC uses it.
-	for _, identity := range []spf.Identity{spf.MailFrom, spf.HELO} {
-		for _, r := range res.SPF {
-			if r.Identity == identity {
-				ms = append(ms, spfMethod(res, r))
-			}
-		}
-	}
+	ms = append(ms, r.spfMethods(res)...)
 	if res.IPRev.Status != "" {
 		ms = append(ms, iprevMethod(res))
 	}
@@ -85,6 +78,11 @@ func dkimMethod(r dkim.Result) authres.Method {
 	if r.Status != dkim.Pass {
 		m.Reason = r.Reason
 	}
+	// RFC 8601 section 2.7.1: neutral is for signatures with syntax errors. By RFC 6376
+	// section 6.1.1 they are permerror, as which they count inside.
+	if r.Failure == dkim.FailureMalformed {
+		m.Result = string(dkim.Neutral)
+	}
 	return m
 }
 
@@ -105,6 +103,23 @@ func arcMethod(res *result.Results) authres.Method {
 	}
 	m.Properties = append(m.Properties, properties("smtp.remote-ip", res.Client.IP)...)
 	return m
+}
+
+// spfMethods returns the result for the sender: that of MAIL FROM, or of HELO for the
+// null sender (RFC 7208 section 2.4). Some readers take the first result of a method and
+// some the last, so HELO's stands beside MAIL FROM's only on request, and behind it.
+func (r *Rules) spfMethods(res *result.Results) []authres.Method {
+	var ms []authres.Method
+	envelope, ok := res.EnvelopeSPF()
+	if ok {
+		ms = append(ms, spfMethod(res, envelope))
+	}
+	for _, other := range res.SPF {
+		if r.SPFHelo && other.Identity == spf.HELO && (!ok || envelope.Identity != spf.HELO) {
+			ms = append(ms, spfMethod(res, other))
+		}
+	}
+	return ms
 }
 
 func spfMethod(res *result.Results, r spf.Result) authres.Method {

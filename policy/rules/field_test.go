@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
@@ -82,5 +83,47 @@ func TestFieldARC(t *testing.T) {
 	}
 	if got := field(rules.Rules{}, &result.Results{Oversize: "too many fields", ARC: arc.Result{Status: arc.None}}); strings.Contains(got, "arc=") {
 		t.Errorf("not evaluated: %s", got)
+	}
+}
+
+// RFC 7208 section 2.4 and RFC 8601 section 2.7.2: one result for the sender, since
+// readers differ about which of two is the sender's.
+func TestFieldOneSPF(t *testing.T) {
+	t.Parallel()
+	helo := spf.Result{Identity: spf.HELO, Domain: "mx.sender.example", Status: spf.Fail}
+	mail := spf.Result{Identity: spf.MailFrom, Domain: "sender.example", Status: spf.Pass}
+	const heloText, mailText = "spf=fail smtp.helo=mx.sender.example", "spf=pass smtp.mailfrom=sender.example"
+	for _, tt := range []struct {
+		name string
+		both bool
+		res  result.Results
+		want string
+	}{
+		{"MAIL FROM", false, result.Results{MailFrom: "ann@sender.example", SPF: []spf.Result{helo, mail}}, mailText},
+		{"null sender", false, result.Results{SPF: []spf.Result{helo}}, heloText},
+		{"MAIL FROM, both", true, result.Results{MailFrom: "ann@sender.example", SPF: []spf.Result{helo, mail}}, mailText + "; " + heloText},
+		{"null sender, both", true, result.Results{SPF: []spf.Result{helo}}, heloText},
+	} {
+		got := field(rules.Rules{SPFHelo: tt.both}, &tt.res)
+		if !strings.HasSuffix(got, "; "+tt.want) || strings.Count(got, "spf=") != strings.Count(tt.want, "spf=") {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// RFC 8601 section 2.7.1: signatures with syntax errors are neutral, other permanent
+// errors permerror.
+func TestFieldMalformedSignature(t *testing.T) {
+	t.Parallel()
+	for failure, want := range map[dkim.Failure]string{
+		dkim.FailureMalformed:  "neutral",
+		dkim.FailureKeyMissing: "permerror",
+		dkim.FailureKeyBroken:  "permerror",
+		dkim.FailureExpired:    "permerror",
+	} {
+		res := &result.Results{DKIM: []dkim.Result{{Domain: "a.example", Status: dkim.PermError, Failure: failure, Reason: "why"}}}
+		if got := field(rules.Rules{}, res); !strings.Contains(got, "dkim="+want+" reason=why ") {
+			t.Errorf("%s: %s, want %s", failure, got, want)
+		}
 	}
 }

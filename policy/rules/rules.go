@@ -13,6 +13,8 @@ type Rules struct {
 	Modes Modes
 	// AuthservID is the name of this server in our field (RFC 8601 section 2.5).
 	AuthservID string
+	// SPFHelo puts the SPF result of HELO behind that of MAIL FROM in our field.
+	SPFHelo    bool
 	DMARC      DMARC
 	Quarantine Quarantine
 	// OnTempError applies unless the domain is known to ask for quarantine or

@@ -62,6 +62,7 @@ func (c *Config) Rules(authservID string) rules.Rules {
 			MonitorRecipients: c.Policy.MonitorRecipients.Set,
 		},
 		AuthservID:        authservID,
+		SPFHelo:           c.Policy.SPFHelo,
 		DMARC:             c.Policy.DMARC,
 		Quarantine:        c.Policy.Quarantine,
 		OnTempError:       c.Policy.OnTempError,

@@ -32,6 +32,7 @@ type Policy struct {
 	SPFSoftfail          rules.Demand
 	SPFPermError         rules.Demand
 	SPFEarly             bool
+	SPFHelo              bool
 	OwnDomains           List
 	OnOwnDomain          rules.Demand
 	SigningDomains       List
@@ -146,6 +147,12 @@ saves traffic. Exempt clients, and forwarders that are trusted by address or
 name, are spared. A reason to let the message pass that is known only later
 comes too late: a signature (also "dkim:" in forwarders), sealers,
 author_overrides, mailing_lists, and rules of your own, whatever they ask.`,
+		},
+		{
+			name: "spf_helo", value: truth(&p.SPFHelo, false),
+			comment: `Write the SPF result of HELO into our field too, behind that of MAIL FROM?
+Some programs take the last "spf=" for the sender's. For the null sender
+the result of HELO is the only one, and always stands there.`,
 		},
 		{
 			name: "own_domains", value: entries(&p.OwnDomains, addrlist.Names, 0),
