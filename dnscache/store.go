@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// store keeps answers by question. Reading takes no lock and allocates nothing:
-// a reader walks a table of atomic pointers to entries that never change, and
-// counts a use of the one it found. Writers lock one shard.
+// store keeps answers by question. Readers take no lock and allocate nothing. They search a
+// table of atomic pointers to entries that do not change, and count a use of the one they
+// find. Writers lock one shard.
 type store struct {
-	seed   maphash.Seed // random, so that nobody can aim names at one shard or slot
+	seed   maphash.Seed // random, so that senders cannot choose names for one shard or slot
 	shift  uint
 	shards []shard
 }
@@ -48,7 +48,8 @@ func (s *store) hashBytes(name []byte, t Type) uint64 {
 
 func typeHash(t Type) uint64 { return uint64(t) * 0x9e3779b97f4a7c15 }
 
-// shard takes the high bits of a hash; the table in the shard takes the low ones.
+// shard returns the shard of a hash, by its high bits. The table in the shard uses the low
+// bits.
 func (s *store) shard(hash uint64) *shard { return &s.shards[hash>>s.shift] }
 
 // get returns the entry of a key, or nil. The entry may have expired.
@@ -68,13 +69,13 @@ func (s *store) findBytes(hash uint64, name []byte, t Type) *entry {
 	return find(s.shard(hash).table.Load(), hash, name, t)
 }
 
-// put makes e the entry of its key. At now eviction prefers what has expired.
+// put stores e as the entry of its key. Eviction prefers entries that have expired at now.
 func (s *store) put(e *entry, now int64) { s.shard(e.hash).put(e, now) }
 
-// delete drops the entry of a key.
+// delete removes the entry of a key.
 func (s *store) delete(k *key) { s.shard(k.hash).delete(k) }
 
-// remove drops the entries for which match returns true, and returns how many.
+// remove removes the entries for which match returns true, and returns their number.
 func (s *store) remove(match func(*entry) bool) int {
 	n := 0
 	for i := range s.shards {
@@ -90,8 +91,8 @@ func (s *store) each(f func(*entry)) {
 	}
 }
 
-// usage returns how many entries there are, how many bytes they take with their
-// index, and how many were evicted so far.
+// usage returns the number of entries, their octets with the index, and the number of entries
+// evicted so far.
 func (s *store) usage() (entries int, bytes int64, evicted uint64) {
 	for i := range s.shards {
 		n, b, e := s.shards[i].usage()
@@ -100,8 +101,8 @@ func (s *store) usage() (entries int, bytes int64, evicted uint64) {
 	return entries, bytes, evicted
 }
 
-// table is an index with linear probing. A slot is nil, an entry, or the shard's
-// tombstone, behind which a probe goes on.
+// table is an index with linear probing. A slot is nil, an entry, or the shard's tombstone,
+// after which a probe continues.
 type table struct {
 	slots []atomic.Pointer[entry]
 }
@@ -141,8 +142,7 @@ func find[N string | []byte](t *table, hash uint64, name N, typ Type) *entry {
 	}
 }
 
-// slot returns the slot that holds the entry of a key, and the entry; or a slot
-// for it, and nil.
+// slot returns the slot of a key and its entry or, if it has none, a slot for it and nil.
 func (t *table) slot(k *key, tombstone *entry) (*atomic.Pointer[entry], *entry) {
 	mask := uint64(len(t.slots) - 1)
 	var free *atomic.Pointer[entry]

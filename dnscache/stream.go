@@ -45,7 +45,7 @@ type streams struct {
 // stream is one connection. The lock of its streams protects its fields, apart
 // from conn, which is set before ready is closed.
 type stream struct {
-	ready chan struct{} // closed when dialling has ended, in whatever way
+	ready chan struct{} // closed when dialling has succeeded or failed
 	conn  net.Conn
 	write sync.Mutex
 
@@ -86,8 +86,8 @@ func (ss *streams) exchange(ctx context.Context, packed []byte) (resp []byte, id
 	}
 }
 
-// try is one turn of exchange. worked reports whether the connection had brought
-// a response before, so that its end says nothing about this message.
+// try is one attempt of exchange. worked reports whether the connection had delivered a
+// response before, so that its end does not mean a failure of this message.
 func (ss *streams) try(ctx context.Context, packed []byte) (resp []byte, id uint16, worked bool, err error) {
 	response := make(chan []byte, 1)
 	s, id, err := ss.join(response)
@@ -118,8 +118,7 @@ func (ss *streams) try(ctx context.Context, packed []byte) (resp []byte, id uint
 		defer ss.mu.Unlock()
 		return nil, id, s.responses > 0, s.err
 	case <-ctx.Done():
-		// If no response at all came meanwhile, the connection may be dead and
-		// nobody has told us.
+		// Without any response since, the connection may be dead without an error.
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) && ss.responses(s) == before {
 			ss.end(s, errStreamEnded)
 		}
@@ -146,7 +145,7 @@ func (ss *streams) join(response chan<- []byte) (*stream, uint16, error) {
 		ss.open, s = append(ss.open, n), n
 		ss.dialed++
 	}
-	if len(s.waiting) >= maxPipelined { // below it there are free ids
+	if len(s.waiting) >= maxPipelined { // below this bound there are free ids
 		return nil, 0, errStreamFull
 	}
 	id := uint16(rand.Uint32())
@@ -180,7 +179,7 @@ func (s *stream) send(ctx context.Context, b []byte) error {
 	return err
 }
 
-// end takes a connection out of use and tells the queries that wait on it.
+// end takes a connection out of use and ends the queries that wait on it.
 func (ss *streams) end(s *stream, err error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -201,7 +200,7 @@ func (ss *streams) end(s *stream, err error) {
 // run dials a connection and reads from it until it ends.
 func (ss *streams) run(ctx context.Context, s *stream) {
 	var err error
-	// If something panics, err is nil.
+	// After a panic err is nil.
 	defer func() { ss.end(s, cmp.Or(err, errStreamEnded)) }()
 	if err = ss.connect(ctx, s); err != nil {
 		return
@@ -228,7 +227,7 @@ func (ss *streams) connect(ctx context.Context, s *stream) error {
 	return nil
 }
 
-// read reads one response and gives it to the query that waits for it.
+// read reads one response and passes it to the query that waits for it.
 func (ss *streams) read(s *stream) error {
 	s.conn.SetReadDeadline(time.Now().Add(ss.idleTimeout))
 	var length [2]byte
@@ -245,7 +244,7 @@ func (ss *streams) read(s *stream) error {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s.responses++
-	// A response that no query waits for comes to one that was given up.
+	// A response without a waiting query is for one that was given up.
 	id := binary.BigEndian.Uint16(b)
 	if w := s.waiting[id]; w != nil {
 		delete(s.waiting, id)

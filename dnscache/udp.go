@@ -12,8 +12,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxMismatches bounds the datagrams that one query reads and that are not its
-// answer. More of them are an attack, against which TCP helps.
+// maxMismatches bounds the datagrams that one query reads although they do not answer it.
+// More of them are an attack, which TCP prevents.
 const maxMismatches = 64
 
 // udpClient sends queries over UDP.
@@ -25,10 +25,9 @@ func newUDPClient() *udpClient {
 	return &udpClient{buffers: sync.Pool{New: func() any { return new([4096]byte) }}}
 }
 
-// exchange sends q from a socket of its own, and so from a fresh port, and returns
-// the response. useTCP asks for another try over TCP: the response is truncated
-// or repeats the question in another case, or too many datagrams did not answer
-// the query.
+// exchange sends q from a new socket, and so from a new port, and returns the response.
+// useTCP is true if the query should be repeated over TCP: the response is truncated or has
+// the question in another case, or there were too many mismatches.
 func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query) (resp *dns.Msg, useTCP bool, err error) {
 	m := q.message()
 	buf := u.buffers.Get().(*[4096]byte)
@@ -67,7 +66,7 @@ func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query) 
 	return nil, true, nil
 }
 
-// dialUDP returns a socket that receives from addr alone.
+// dialUDP returns a socket that receives only from addr.
 func dialUDP(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// How the performance of an upstream is averaged, and when it is asked last.
+// These constants are for the averages of an upstream's performance and for its back-off.
 const (
 	newestWeight = 0.2              // of the newest measurement in the averages
 	backOffFrom  = 3                // failures in a row
@@ -22,18 +22,18 @@ const (
 	noEDNSFor    = 10 * time.Minute // until EDNS is tried again
 )
 
-// upstream is one resolver that is asked, with what was measured of it.
+// upstream is one resolver with its measurements.
 type upstream struct {
 	endpoint
 	text    string // the endpoint, for people
-	trusted bool   // its AD bit is believed
+	trusted bool   // its AD bit is trusted
 	udp     *udpClient
 	streams *streams
 	log     *zap.Logger
 	now     func() int64 // ns, the resolver's clock
 
-	noEDNSUntil atomic.Int64 // it does not know EDNS
-	mixCase     atomic.Bool  // ask in random case
+	noEDNSUntil atomic.Int64 // query without EDNS until then
+	mixCase     atomic.Bool  // query in random case
 
 	mu       sync.Mutex
 	latency  float64 // ns, moving average of answers
@@ -47,7 +47,7 @@ func newUpstream(e endpoint, udp *udpClient, o Options, now func() int64, backgr
 	u := &upstream{endpoint: e, text: e.String(), udp: udp, log: o.Logger, now: now}
 	local := e.addr.Addr().Unmap().IsLoopback()
 	u.trusted = local || o.TrustAD
-	// Nobody can forge responses on loopback, nor within TLS.
+	// Responses cannot be forged on loopback or within TLS.
 	u.mixCase.Store(!local && e.name == "")
 	u.streams = &streams{
 		dial: e.dialer(o.RootCAs), dialTimeout: o.AttemptTimeout, idleTimeout: max(streamIdle, o.AttemptTimeout), background: background,
@@ -55,18 +55,18 @@ func newUpstream(e endpoint, udp *udpClient, o Options, now func() int64, backgr
 	return u
 }
 
-// query sends one question to the upstream and measures how that goes. An error
-// means that nothing usable came. The response may be a failure.
+// query sends one question to the upstream and measures the result. The error says why there
+// is no usable response. The response may be a failure.
 func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, error) {
 	start := time.Now()
 	resp, err := u.exchange(ctx, name, t)
 	took := time.Since(start)
 	switch cause := context.Cause(ctx); {
 	case err == nil:
-		// SERVFAIL is about the name; REFUSED is about us.
+		// SERVFAIL concerns the name, REFUSED concerns this host.
 		u.measured(took, resp.Rcode == dns.RcodeRefused || resp.Rcode == dns.RcodeNotAuth, nil)
 	case errors.Is(cause, errSuperseded):
-		u.superseded(took) // so it is slow, but not broken
+		u.superseded(took) // it is slow, but not broken
 	case errors.Is(cause, context.Canceled):
 	default:
 		u.measured(took, true, err)
@@ -74,9 +74,9 @@ func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, er
 	return resp, err
 }
 
-// exchange sends one question over UDP, over TCP if the response does not fit,
-// over TLS alone if the endpoint says so, and without EDNS if the upstream does
-// not know it.
+// exchange sends one question over UDP, and over TCP if the response does not fit. It uses
+// only TLS if the endpoint says so. It repeats the question without EDNS if the upstream does
+// not support that.
 func (u *upstream) exchange(ctx context.Context, name string, t Type) (resp *dns.Msg, err error) {
 	overTLS := u.name != ""
 	q := query{
@@ -99,14 +99,14 @@ func (u *upstream) exchange(ctx context.Context, name string, t Type) (resp *dns
 				return nil, err
 			}
 			if q.mixCase && !sameCase && len(resp.Question) == 1 {
-				u.mixCase.Store(false) // no forger did that: the upstream changes the case itself
+				u.mixCase.Store(false) // over TCP too, so the upstream changes the case
 			}
 		}
 		// RFC 6891 section 7: such an upstream answers FORMERR or NOTIMP.
 		refusesEDNS := resp.Rcode == dns.RcodeFormatError || resp.Rcode == dns.RcodeNotImplemented
 		if !q.edns || !refusesEDNS {
 			if !q.edns && refusesEDNS {
-				u.noEDNSUntil.Store(0) // it was not for EDNS
+				u.noEDNSUntil.Store(0) // EDNS was not the reason
 			}
 			return resp, nil
 		}
@@ -115,7 +115,7 @@ func (u *upstream) exchange(ctx context.Context, name string, t Type) (resp *dns
 	}
 }
 
-// measured takes the result of one query into the averages.
+// measured updates the averages with the result of one query.
 func (u *upstream) measured(took time.Duration, bad bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -148,7 +148,7 @@ func (u *upstream) measured(took time.Duration, bad bool, err error) {
 	}
 }
 
-// superseded notes that a response would have taken longer than this.
+// superseded records that a response would have taken longer than this.
 func (u *upstream) superseded(took time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -173,8 +173,8 @@ func (u *upstream) count(f func(*UpstreamStats)) {
 	f(&u.counters)
 }
 
-// rank returns what the order of upstreams follows: those in back-off come last,
-// and lower cost comes first.
+// rank returns the place of the upstream in the order: those in back-off come last, and lower
+// cost comes first.
 func (u *upstream) rank() (backOff bool, cost float64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -190,12 +190,11 @@ func (u *upstream) retryDue() bool {
 	if u.failures < backOffFrom || now < u.retryAt {
 		return false
 	}
-	u.retryAt = now + int64(backOffMax) // measured sets it anew
+	u.retryAt = now + int64(backOffMax) // measured replaces it
 	return true
 }
 
-// hedgeAfter returns how long a response may take before the next upstream is
-// asked as well.
+// hedgeAfter returns how long a response may take before the next upstream is queried too.
 func (u *upstream) hedgeAfter() time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -213,8 +212,7 @@ func (u *upstream) stats() UpstreamStats {
 	return s
 }
 
-// timedOut reports whether an error means that no response came, as opposed to a
-// bad one.
+// timedOut reports whether an error means that there was no response, rather than a bad one.
 func timedOut(err error) bool {
 	var ne net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &ne) && ne.Timeout()

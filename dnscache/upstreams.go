@@ -14,9 +14,9 @@ import (
 // all upstreams.
 const maxAttempts = 6
 
-// A hedge is a second query, sent because the response to the first is late. It
-// takes hedgeCost tokens, and each question adds one: at most one question in ten
-// is asked twice. There are never more than maxHedgeTokens.
+// A hedge is a second query that is sent because the response to the first is late. It takes
+// hedgeCost tokens, and each question adds one token, up to maxHedgeTokens. So at most one
+// question in ten has a hedge.
 const (
 	hedgeCost      = 10
 	maxHedgeTokens = 200
@@ -26,7 +26,7 @@ const (
 // response.
 var errSuperseded = errors.New("another upstream answered first")
 
-// upstreams are the resolvers that are asked.
+// upstreams are the resolvers that are queried.
 type upstreams struct {
 	opt    Options
 	now    func() int64 // ns, the resolver's clock
@@ -37,20 +37,20 @@ type upstreams struct {
 
 	list        atomic.Pointer[[]*upstream]
 	hedgeTokens atomic.Int64
-	rereadAt    atomic.Int64 // when to look at Options.ResolvConf again
+	rereadAt    atomic.Int64 // when to read Options.ResolvConf again
 }
 
-// reply is what came of asking one upstream, or of asking several.
+// reply is the result of querying one upstream or several.
 type reply struct {
 	from    *upstream
 	chain   chain    // how far the question was followed
 	failure *failure // nil if the chain was followed
-	// final tells that asking this upstream again would change nothing.
+	// final is true if another query to this upstream would have the same result.
 	final bool
 }
 
-// query asks for the name where c stands. The best upstream is asked first, and the
-// next when that one fails or is late; the first success counts.
+// query queries the upstreams for the owner of c. The best upstream comes first, and the next
+// one if that fails or is late. The first success counts.
 func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 	order := us.order(c, t)
 	if len(order) == 1 {
@@ -69,7 +69,7 @@ func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 			return
 		}
 		u := order[0]
-		order = append(order[1:], u) // its next turn comes after all others
+		order = append(order[1:], u) // it is queried again after all others
 		sent++
 		running++
 		late.Reset(u.hedgeAfter())
@@ -100,7 +100,7 @@ func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 	return reply{chain: c, failure: worst}
 }
 
-// queryOnly is query where there is one upstream, and so nothing to choose or hedge.
+// queryOnly is query with one upstream, where there is nothing to choose or hedge.
 func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type) reply {
 	var worst *failure
 	for range maxAttempts {
@@ -116,7 +116,7 @@ func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type
 	return reply{chain: c, failure: worst}
 }
 
-// try asks one upstream once, within the time of one attempt.
+// try queries one upstream once, within the time of one attempt.
 func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r reply) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -138,7 +138,7 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 	case timedOut(err):
 		return fail(Timeout, fmt.Errorf("no answer within %v", us.opt.AttemptTimeout), false)
 	case err != nil:
-		return fail(Timeout, err, true) // nobody is there, or nobody can be reached
+		return fail(Timeout, err, true) // the upstream does not listen or is unreachable
 	}
 	if f := failed(resp); f != nil {
 		return fail(f.outcome, f.reason, true)
@@ -151,9 +151,8 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 	return reply{from: u, chain: followed}
 }
 
-// order returns the upstreams, the best first. Those in back-off come last; when
-// it is time to try one of them, that happens in the background with the question
-// at hand.
+// order returns the upstreams, the best first. Those in back-off come last. When it is time to
+// try one of them again, order queries it in the background with the present question.
 func (us *upstreams) order(c chain, t Type) []*upstream {
 	list := *us.list.Load()
 	if len(list) == 1 {
