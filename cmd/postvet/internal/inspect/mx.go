@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -68,17 +69,18 @@ func inspectMX(ctx context.Context, l *lookups, domain string) MX {
 func (m *MX) implicit(ctx context.Context, l *lookups, domain string) {
 	h := Host{Name: domain, Addresses: []Address{}, Findings: finding.List{}}
 	a := l.addresses(ctx, domain)
+	owner := cmp.Or(a.Canonical, domain) // nothing can stand beside a CNAME
 	switch {
 	case len(a.Addrs) > 0:
 		m.Implicit = true
 		h.checkAddresses(ctx, l, a)
 		m.Hosts = append(m.Hosts, h)
 		m.Findings.Warning("no MX record: mail goes to the address of the name itself (RFC 5321 section 5.1)",
-			publish(domain, "MX 10 "+domain+".")+", or MX 0 . if the domain takes no mail")
+			publish(owner, "MX 10 "+owner+".")+", or MX 0 . if the domain takes no mail")
 	case !a.Outcome.Known():
 		m.Findings.DNSFailure(failedLookup("the address", domain, a.Outcome))
 	default:
 		m.Findings.Error("no MX record and no address: mail cannot be delivered, and mail from this domain is refused by many",
-			publish(domain, "MX 10 mail."+domain+".")+", or MX 0 . if the domain takes no mail")
+			"publish MX records of "+owner+". that name the hosts which take its mail, or MX 0 . if it takes none")
 	}
 }

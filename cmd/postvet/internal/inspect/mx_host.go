@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -57,10 +58,12 @@ func (h *Host) check(ctx context.Context, l *lookups, domain string) {
 		h.checkAddresses(ctx, l, a)
 	case !a.Outcome.Known():
 		h.Findings.DNSFailure(failedLookup("the address", h.Name, a.Outcome))
+	case missingTarget(a) != "":
+		h.Findings.Error(takeOver(h.Name, h.Alias, "gets mail for "+domain), fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name))
 	case a.Outcome == dnscache.NXDomain:
 		h.Findings.Error(h.Name+" does not exist", fmt.Sprintf("publish an address of %s., or remove: %s. MX %d %s.", h.Name, domain, h.Preference, h.Name))
 	default:
-		h.Findings.Error(h.Name+" has no address", publish(h.Name, "A ...")+" (or AAAA)")
+		h.Findings.Error(h.Name+" has no address", "publish an address (A or AAAA) of "+cmp.Or(h.Alias, h.Name)+".")
 	}
 }
 

@@ -91,18 +91,16 @@ func (p *printer) wrap(text string, column, indent int) string {
 		return text
 	}
 	var b strings.Builder
-	for i, line := range layout.Lines(text, room, max(0, column-indent)) {
-		for len(line) > room {
-			cut := room
-			if i == 0 {
-				cut -= max(0, column-indent)
-			}
-			b.WriteString(line[:cut] + "\n" + spaces(indent))
-			line = line[cut:]
-			column = indent
-		}
+	used := max(0, column-indent) // of the first line
+	newLine := "\n" + spaces(indent)
+	for i, line := range layout.Lines(text, room, used) {
 		if i > 0 {
-			b.WriteString("\n" + spaces(indent))
+			b.WriteString(newLine)
+			used = 0
+		}
+		for len(line) > room-used {
+			b.WriteString(line[:room-used] + newLine)
+			line, used = line[room-used:], 0
 		}
 		b.WriteString(line)
 	}
