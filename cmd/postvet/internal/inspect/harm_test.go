@@ -46,6 +46,16 @@ func TestHarm(t *testing.T) {
 			[]string{`publish: b.example. TXT "v=spf1 mx ~all" with the other hosts that send; later -all`},
 			[]string{`"v=spf1 -all"`},
 		},
+		{
+			"+all beside a wide network", "b.example. TXT \"v=spf1 ip4:0.0.0.0/1 +all\"",
+			[]string{"list the hosts that send by ip4:, ip6:, a:, mx or include:, and end the record in ~all"},
+			[]string{"publish: b.example. TXT"},
+		},
+		{
+			"a broken record with a wide network", "b.example. TXT \"v=spf1;ip4:0.0.0.0/0;-all\"",
+			[]string{"semicolons stand between the terms", "list the hosts that send"},
+			[]string{"publish: b.example. TXT"},
+		},
 		{"no SPF beside a key", "key1._domainkey.b.example. TXT \"" + rsaKey + "\"", []string{`publish: b.example. TXT "v=spf1 mx ~all"`}, []string{`"v=spf1 -all"`}},
 		{
 			"aliases of missing names", "key1._domainkey.b.example. CNAME k.lost.test.\n_dmarc.b.example. CNAME d.lost.test.",

@@ -40,6 +40,7 @@ type SPF struct {
 	// none. end is the all that it lacks.
 	proposed, unreadable, end string
 	open                      bool // anybody may send
+	wide                      bool // by more than an all, so that no record can be proposed
 	mending
 }
 

@@ -20,6 +20,9 @@ const (
 // everybody do it.
 func (s *SPF) checkCoverage(tree *spf.Tree) {
 	if s.open {
+		s.wide = slices.ContainsFunc(tree.Root.Terms, func(b spf.Branch) bool {
+			return b.Term.Mechanism != "all" && max(b.Pass.IPv4, b.Pass.IPv6) >= many
+		})
 		return
 	}
 	const fix = "name the hosts that send, and no wider networks than theirs"
@@ -34,7 +37,7 @@ func (s *SPF) checkCoverage(tree *spf.Tree) {
 		text := fmt.Sprintf("%s may send in the name of %s: %s", percent(f.share, f.family), s.domain, widest(tree.Root, f.of))
 		switch {
 		case f.share >= tooMany:
-			s.open = true
+			s.open, s.wide = true, true
 			s.Findings.Error(text, fix)
 		case f.share >= many:
 			s.Findings.Warning(text, fix)

@@ -1,6 +1,11 @@
 package inspect
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/policy/spf"
+)
 
 // withAll returns the record with the given all at its end and no other.
 func withAll(record, all string) string {
@@ -17,7 +22,9 @@ func withAll(record, all string) string {
 // that the domain has mail exchangers, which mostly send as well.
 func (s *SPF) settleFix(a *adviser, mx bool) {
 	text := s.proposed
-	listed := "when all that send are listed"
+	if s.wide = s.wide || lacksBounds(text); s.wide {
+		text, s.open = "", true
+	}
 	if text != "" && s.end != "" {
 		if text = withAll(text, s.end); s.open && text == "v=spf1 "+s.end {
 			// Nothing but the all lets somebody send: without it nobody could.
@@ -35,7 +42,20 @@ func (s *SPF) settleFix(a *adviser, mx bool) {
 	case s.open:
 		fix += " with the other hosts that send; later -all"
 	case s.end != "":
-		fix += ", and " + listed + " -all"
+		fix += ", and when all that send are listed -all"
 	}
 	s.settle(s.Findings, fix)
+}
+
+// lacksBounds reports whether a term of a record that is to be proposed names more than
+// every hundredth address by itself.
+func lacksBounds(text string) bool {
+	rec, err := spf.ParseRecord(text)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(rec.Terms, func(t spf.Term) bool {
+		isHost := t.Mechanism == "a" || t.Mechanism == "mx"
+		return t.Qualifier == "+" && (t.Network.IsValid() && t.Network.Bits() < 7 || isHost && (t.Prefix4 < 7 || t.Prefix6 < 7))
+	})
 }
