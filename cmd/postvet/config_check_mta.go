@@ -31,7 +31,7 @@ func (m *mtaFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&m.config, "mta-config", "", "the MTA's `PATH`: a folder with main.cf and master.cf, or a sendmail.cf\n(default "+postfixFolder+", "+sendmailFile+")")
 }
 
-// check prints what is found, the errors last.
+// check prints what is found, the worst first.
 func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 	p, err := mtasetup.Postvet(c)
 	if err != nil {
@@ -59,7 +59,7 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		}
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
-	found.WorstLast()
+	found.WorstFirst()
 	if err := writeFindings(w, found); err != nil {
 		return err
 	}

@@ -73,11 +73,6 @@ func (l List) Once() List {
 	return once
 }
 
-// WorstLast sorts the list by severity; findings of one severity keep their order.
-func (l List) WorstLast() {
-	slices.SortStableFunc(l, func(a, b Finding) int { return compare(a.Severity, b.Severity) })
-}
-
 // Worst returns the greatest severity of the list, OK if it is empty.
 func (l List) Worst() Severity {
 	worst := OK
@@ -87,4 +82,10 @@ func (l List) Worst() Severity {
 		}
 	}
 	return worst
+}
+
+// WorstFirst sorts the list by severity, the worst first; findings of one severity
+// keep their order.
+func (l List) WorstFirst() {
+	slices.SortStableFunc(l, func(a, b Finding) int { return compare(b.Severity, a.Severity) })
 }

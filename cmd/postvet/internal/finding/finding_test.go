@@ -19,16 +19,16 @@ func TestList(t *testing.T) {
 	l.Error("a", "b")
 	l.Error("a", "e")
 	l = l.Once()
-	l.WorstLast()
-	if l.Worst() != Error || l[:2].Worst() != Warning {
-		t.Errorf("worst of all %s, of the first two %s", l.Worst(), l[:2].Worst())
+	l.WorstFirst()
+	if l.Worst() != Error || l[2:].Worst() != Warning {
+		t.Errorf("worst of all %s, of the last two %s", l.Worst(), l[2:].Worst())
 	}
 	got, err := json.Marshal(l)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `[{"severity":"ok","text":"c"},{"severity":"warning","text":"d","dns_trouble":true},` +
-		`{"severity":"error","text":"a","fix":"b"},{"severity":"error","text":"a","fix":"e"}]`
+	want := `[{"severity":"error","text":"a","fix":"b"},{"severity":"error","text":"a","fix":"e"},` +
+		`{"severity":"warning","text":"d","dns_trouble":true},{"severity":"ok","text":"c"}]`
 	if d := cmp.Diff(want, string(got)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -69,6 +69,12 @@ func (c *check) service(main MainCF, s service) (a smtpd, asks bool) {
 	off := strings.Contains(cf.Value("receive_override_options", ""), "no_milters")
 	at, passed := c.postvet.find(cf.queue(), list), c.postvet.passed()
 	switch {
+	case at >= 0 && !off && cf.Value("smtpd_milter_maps", "") != "":
+		c.Warning(fmt.Sprintf("whether %s asks Postvet cannot be told for all clients: smtpd_milter_maps = %s may name other milters or DISABLE", name, cf.Value("smtpd_milter_maps", "")),
+			"look into that table: clients with DISABLE are not checked, and forged results in their mail stay")
+		c.postfixSocket(cf, s, list[at])
+		c.others(list, at)
+		return smtpd{s, cf, list[at]}, true
 	case at >= 0 && !off:
 		c.OK(name + " asks Postvet (" + list[at].Socket + ")")
 		c.postfixSocket(cf, s, list[at])
@@ -81,6 +87,11 @@ func (c *check) service(main MainCF, s service) (a smtpd, asks bool) {
 	case passed != "" && len(list) > 0 && !off:
 		c.Warning("whether "+name+" asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
 	default:
+		if m, ok := c.postvet.namesake(list); ok && !off {
+			c.Error(fmt.Sprintf("%s asks %s, but Postvet listens on %s", name, m.Socket, strings.Join(c.postvet.Listen, ", ")),
+				"smtpd_milters = "+cf.address(c.postvet)+" in main.cf, then postfix reload; or listen = there")
+			return smtpd{}, false
+		}
 		c.Error(name+" does not ask Postvet", "smtpd_milters = "+cf.address(c.postvet)+" in main.cf, then postfix reload")
 	}
 	return smtpd{}, false

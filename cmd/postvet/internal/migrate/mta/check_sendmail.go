@@ -31,8 +31,14 @@ func CheckSendmail(file string, p Postvet, hostname string) (finding.List, error
 	case passed != "" && len(list) > 0:
 		c.Warning("whether Sendmail asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
 	default:
+		if m, ok := p.namesake(list); ok {
+			c.Error(fmt.Sprintf("Sendmail asks %s at %s, but Postvet listens on %s", m.Name, m.Socket, strings.Join(p.Listen, ", ")),
+				"write into sendmail.mc: "+SendmailMC(orPassed(p.Sendmail)))
+			break
+		}
 		c.Error("Sendmail does not ask Postvet", "add to sendmail.mc: "+SendmailMC(orPassed(p.Sendmail)))
 	}
+	c.daemons(cf, p)
 	if cf.HostName != "" && !strings.ContainsAny(cf.HostName, "$") {
 		hostname = cf.HostName
 	}

@@ -238,7 +238,7 @@ func TestCheckPostfixSocket(t *testing.T) {
 		{"unix:postvet/postvet.sock", "ok the user " + me.Username + " can open the socket " + path},
 		{"unix:/postvet/postvet.sock", "ok the user " + me.Username + " can open the socket " + path},
 		{"unix:" + path, "runs in a chroot at " + queue + " and looks for " + path + " below it; smtpd_milters = unix:postvet/postvet.sock"},
-		{"unix:absent/postvet.sock", "does not ask Postvet; smtpd_milters = unix:postvet/postvet.sock in main.cf"},
+		{"unix:absent/postvet.sock", "smtpd on smtp asks unix:absent/postvet.sock, but Postvet listens on unix:" + path + "; smtpd_milters = unix:postvet/postvet.sock in main.cf"},
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "main.cf"), "queue_directory = "+queue+"\nmail_owner = "+me.Username+"\nsmtpd_milters = "+c.milter+"\n")

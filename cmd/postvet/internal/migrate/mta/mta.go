@@ -40,7 +40,7 @@ type Postvet struct {
 // the root directory of a chrooted smtpd.
 func (p Postvet) find(queue string, list []Milter) int {
 	return slices.IndexFunc(list, func(m Milter) bool {
-		return slices.ContainsFunc(p.Listen, func(l string) bool { return sameSocket(queue, m.Socket, l) })
+		return slices.ContainsFunc(p.Listen, func(l string) bool { return reaches(queue, m, l) })
 	})
 }
 

@@ -14,6 +14,8 @@ var (
 	mcOrder  = regexp.MustCompile("^\\s*define\\(\\s*`?confINPUT_MAIL_FILTERS'?\\s*,\\s*`?([^'`)]*)'?\\s*\\)")
 	cfFilter = regexp.MustCompile(`^X([^,\s]+)\s*,\s*(.*)$`)
 	cfOrder  = regexp.MustCompile(`^O\s*InputMailFilters\s*=\s*(.*)$`)
+	mcDaemon = regexp.MustCompile("^\\s*DAEMON_OPTIONS\\(\\s*`([^']*)'")
+	cfDaemon = regexp.MustCompile(`^O\s*DaemonPortOptions\s*=\s*(.*)$`)
 	cfHost   = regexp.MustCompile(`^Dj(.+)$`)
 )
 
@@ -23,8 +25,18 @@ type Sendmail struct {
 	Lines []SendmailLine
 	// Built reports that the file is a sendmail.cf.
 	Built bool
+	// Daemons are the daemons that have milters of their own.
+	Daemons []Daemon
 	// HostName is the value of $j; "" if the file leaves that to the system.
 	HostName string
+}
+
+// Daemon is a daemon of Sendmail whose options set its own list of milters.
+type Daemon struct {
+	Name    string
+	Filters []string
+	// Internal reports that it serves only users who log in, or this machine.
+	Internal bool
 }
 
 // SendmailLine is a line that defines a milter or sets the list.
@@ -54,11 +66,46 @@ func ParseSendmail(text string) Sendmail {
 		} else if m := cfOrder.FindStringSubmatch(raw); m != nil {
 			s.Built = true
 			s.Lines = append(s.Lines, SendmailLine{Line: n, Raw: raw, Order: words(m[1])})
+		} else if m := firstMatch(raw, mcDaemon, cfDaemon); m != nil {
+			s.addDaemon(m[1])
 		} else if m := cfHost.FindStringSubmatch(raw); m != nil {
 			s.HostName = strings.TrimSpace(m[1])
 		}
 	}
 	return s
+}
+
+// firstMatch returns the match of the first expression that fits.
+func firstMatch(line string, all ...*regexp.Regexp) []string {
+	for _, r := range all {
+		if m := r.FindStringSubmatch(line); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// addDaemon notes a daemon whose options set InputMailFilters, which separates the
+// names by semicolons and may be empty.
+func (s *Sendmail) addDaemon(options string) {
+	d, own := Daemon{Name: "the daemon"}, false
+	for one := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(strings.TrimSpace(one), "=")
+		switch {
+		case strings.EqualFold(key, "Name") || key == "N":
+			d.Name = strings.TrimSpace(value)
+		case strings.EqualFold(key, "Port") || key == "P":
+			d.Internal = d.Internal || (service{name: value}).isInternal()
+		case strings.EqualFold(key, "Addr") || key == "A":
+			d.Internal = d.Internal || strings.HasPrefix(value, "127.") || value == "::1" || value == "localhost"
+		case strings.EqualFold(key, "InputMailFilters") || key == "I":
+			own = true
+			d.Filters = strings.FieldsFunc(value, func(r rune) bool { return r == ';' || r == ' ' })
+		}
+	}
+	if own {
+		s.Daemons = append(s.Daemons, d)
+	}
 }
 
 // sendmailMilter returns the milter that a line defines; equates are "S=..., F=T".
