@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 
 	"github.com/postvet/postvet/policy/dkim"
 )
@@ -47,9 +48,9 @@ func checkSeal(s *set, o dkim.Options) error {
 		want = "none"
 	}
 	switch {
-	case cv == "fail":
+	case strings.EqualFold(cv, "fail"):
 		return errors.New("cv=fail: the chain had failed before this hop")
-	case cv != want:
+	case !strings.EqualFold(cv, want): // literals have no case (RFC 5234 section 2.3)
 		return fmt.Errorf("cv= is not %s", want)
 	}
 	if _, ok := s.seal.Tags.Get("h"); ok {

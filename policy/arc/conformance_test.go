@@ -26,6 +26,12 @@ type scenario struct {
 	TXT         map[string]string `yaml:"txt-records"`
 }
 
+// deliberate lists the cases of the suite that we answer by the text of the RFC
+// instead.
+var deliberate = map[string]struct{ status, section, reason string }{
+	"ams_fields_h_empty": {"fail", "RFC 8617 section 4.1.2, RFC 6376 section 5.4", "h= of a message signature must name From"},
+}
+
 func TestConformanceValidation(t *testing.T) {
 	const file = "arc-draft-validation-tests.yml"
 	f, err := os.Open(filepath.Join(corpora(t), "arc", file))
@@ -33,7 +39,7 @@ func TestConformanceValidation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	total, passed := 0, 0
+	total, passed, different := 0, 0, 0
 	dec := yaml.NewDecoder(f)
 	for {
 		var s scenario
@@ -61,6 +67,9 @@ func TestConformanceValidation(t *testing.T) {
 			got := verify(r, strings.ReplaceAll(c.Message, "\n", "\r\n"), dkim.Options{})
 			if string(got.Status) == want {
 				passed++
+			} else if d, listed := deliberate[name]; listed && string(got.Status) == d.status {
+				different++
+				fmt.Printf("difference arc/%s/%s: %s: %s\n", file, name, d.section, d.reason)
 			} else {
 				t.Errorf("%s/%s: %s (%s), want %s", s.Description, name, got.Status, got.Reason, want)
 			}
@@ -69,7 +78,10 @@ func TestConformanceValidation(t *testing.T) {
 	if total != 175 { // 171 names, four of them twice with different messages
 		t.Errorf("%d cases, the suite has 175", total)
 	}
-	fmt.Printf("conformance arc/%s %d %d 0\n", file, total, passed)
+	if different != len(deliberate) {
+		t.Errorf("%d of %d listed differences", different, len(deliberate))
+	}
+	fmt.Printf("conformance arc/%s %d %d %d\n", file, total, passed, different)
 }
 
 func TestConformanceExtra(t *testing.T) {

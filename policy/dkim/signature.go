@@ -77,7 +77,7 @@ func ParseSignature(f message.Field) (*Signature, error) {
 func ParseMessageSignature(f message.Field) (*Signature, error) {
 	s := newSignature(f)
 	for _, step := range []func() error{
-		s.parseTags, s.parseSigner, s.parseBodyTags, s.parseSignedFields, s.parseTimes, s.parseQuery,
+		s.parseTags, s.parseSigner, s.parseBodyTags, s.parseSignedFields, s.requireFrom, s.parseTimes, s.parseQuery,
 	} {
 		if err := step(); err != nil {
 			return s, err

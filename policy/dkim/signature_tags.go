@@ -183,7 +183,7 @@ func (s *Signature) parseTime() error {
 	return nil
 }
 
-// parseTimes parses t= and x=. An x= before t= is an error (RFC 6376 section 3.5).
+// parseTimes parses t= and x=. RFC 6376 section 3.5: x= must be greater than t=.
 func (s *Signature) parseTimes() error {
 	if err := s.parseTime(); err != nil {
 		return err
@@ -192,8 +192,8 @@ func (s *Signature) parseTimes() error {
 		if s.Expires, ok = parseDigits(v, 12); !ok {
 			return malformed("x= is not a time")
 		}
-		if s.Time >= 0 && s.Expires < s.Time {
-			return malformed("x= is before t=")
+		if s.Time >= 0 && s.Expires <= s.Time {
+			return malformed("x= is not after t=")
 		}
 	}
 	return nil
