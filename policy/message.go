@@ -107,7 +107,9 @@ func (m *Message) EndOfHeader() {
 	m.startDMARC()
 	m.senders.startAuthor(m)
 	m.attempt("dkim", func() {
-		m.dkim = dkim.NewVerifier(m.header, &m.bodies, o.DKIM)
+		first := o.DKIM
+		first.Author = m.author.Domain
+		m.dkim = dkim.NewVerifier(m.header, &m.bodies, first)
 		m.dkimKeys = m.startKeys(result.CheckDKIM, m.dkim)
 	})
 	m.expectIdentifiers()

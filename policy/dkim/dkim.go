@@ -72,6 +72,9 @@ type Options struct {
 	// MaxSignatures is how many signatures are verified; the others get the
 	// result policy. Default 10.
 	MaxSignatures int
+	// Author is the domain of the author, in lower-case A-labels, or "". Of more
+	// than MaxSignatures signatures, those that can be aligned with it are verified.
+	Author string
 	// MinRSABits (default and at least 1024, RFC 8301 section 3.2) and
 	// MaxRSABits (default 8192) bound the size of RSA keys.
 	MinRSABits, MaxRSABits int

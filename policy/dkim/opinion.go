@@ -25,8 +25,8 @@ type Opinion struct {
 //
 // A difference does not always mean an error: go-msgauth uses the current time for
 // expiry, fails every signature with l=, and ignores t=s. go-msgauth holds the
-// message in memory and hashes the body for each signature, so signatures beyond
-// Options.MaxSignatures get no opinion.
+// message in memory and hashes the body for each signature, so signatures below the
+// last one that we verified get no opinion, and none gets one below the fiftieth.
 func SecondOpinion(ctx context.Context, mail io.Reader, r Resolver, ours []Result) []Opinion {
 	list := []Opinion{}
 	verified := len(ours)
@@ -34,7 +34,7 @@ func SecondOpinion(ctx context.Context, mail io.Reader, r Resolver, ours []Resul
 		verified--
 	}
 	verifications, err := msgauth.VerifyWithOptions(mail, &msgauth.VerifyOptions{
-		MaxVerifications: max(1, verified),
+		MaxVerifications: min(max(1, verified), 50),
 		LookupTXT: func(name string) ([]string, error) {
 			a := r.Lookup(ctx, name, dnscache.TXT)
 			if a.Outcome != dnscache.Found {

@@ -38,13 +38,14 @@ type check struct {
 func NewVerifier(h message.Header, bodies *Bodies, o Options) *Verifier {
 	v := &Verifier{opt: o}
 	for i := range h {
-		if !h[i].Is("DKIM-Signature") {
-			continue
+		if h[i].Is("DKIM-Signature") {
+			c := &check{at: i}
+			c.sig, c.err = ParseSignature(h[i])
+			v.checks = append(v.checks, c)
 		}
-		c := &check{at: i}
-		v.checks = append(v.checks, c)
-		excess := len(v.checks) > o.maxSignatures()
-		v.read(c, h[i], bodies, excess)
+	}
+	for n, c := range v.byRelation() {
+		v.read(c, bodies, n >= o.maxSignatures())
 	}
 	if len(v.checks) > 0 {
 		v.header = NewHeaderIndex(h)
@@ -63,9 +64,44 @@ func (v *Verifier) Domains() []string {
 	return domains
 }
 
-// read parses one field and makes all checks that need neither key nor body.
-func (v *Verifier) read(c *check, f message.Field, bodies *Bodies, excess bool) {
-	c.sig, c.err = ParseSignature(f)
+// byRelation returns the checks in the order in which they get a share of the
+// limits: those whose domains can be aligned with the author come first, so that
+// foreign signatures above them cannot keep them from being verified. Otherwise the
+// order is that of the header.
+func (v *Verifier) byRelation() []*check {
+	if v.opt.Author == "" || len(v.checks) <= v.opt.maxSignatures() {
+		return v.checks
+	}
+	list := slices.Clone(v.checks)
+	slices.SortStableFunc(list, func(a, b *check) int {
+		return distance(a.sig.Domain, v.opt.Author) - distance(b.sig.Domain, v.opt.Author)
+	})
+	return list
+}
+
+// distance returns how far a domain is from being aligned with the author's: 0 if it
+// is the same, 1 if one is below the other, 2 if they share two labels, else 3.
+func distance(domain, author string) int {
+	switch {
+	case domain == author:
+		return 0
+	case domain == "":
+		return 3
+	case message.Below(domain, author) || message.Below(author, domain):
+		return 1
+	case lastTwoLabels(domain) == lastTwoLabels(author):
+		return 2
+	}
+	return 3
+}
+
+func lastTwoLabels(domain string) string {
+	last := strings.LastIndexByte(domain, '.')
+	return domain[strings.LastIndexByte(domain[:max(last, 0)], '.')+1:]
+}
+
+// read makes all checks of a parsed signature that need neither key nor body.
+func (v *Verifier) read(c *check, bodies *Bodies, excess bool) {
 	if excess {
 		c.err = &Error{Status: Policy, Failure: FailureLimit, Reason: fmt.Sprintf("more than %d signatures", v.opt.maxSignatures())}
 	}

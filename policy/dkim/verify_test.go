@@ -366,3 +366,48 @@ func TestDigestIsLinear(t *testing.T) {
 		t.Errorf("100 signatures over 2000 fields took %v", d)
 	}
 }
+
+// Within Options.MaxSignatures those come first that can be aligned with the author,
+// wherever they stand.
+func TestAuthorFirst(t *testing.T) {
+	t.Parallel()
+	foreign := func(domain string) string {
+		return "DKIM-Signature: v=1; a=ed25519-sha256; d=" + domain + "; s=ed; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AA==\r\n"
+	}
+	one := signed(plain, edTags, edKey())
+	many := strings.Repeat(foreign("a.example.net"), 14) + one
+	tests := []struct {
+		name, author, mail string
+		at                 int
+		want               Status
+	}{
+		{"no author", "", many, 14, Policy},
+		{"the author's", "example.org", many, 14, Pass},
+		{"above the author's", "mail.example.org", many, 14, Pass},
+		{"a stranger's", "example.com", many, 14, Policy},
+		{"behind as many of the author's", "example.org", strings.Repeat(foreign("example.org"), 10) + one, 10, Policy},
+		{"before relatives", "example.org", strings.Repeat(foreign("mail.example.org"), 10) + one, 10, Pass},
+		{"few", "example.com", one, 0, Pass},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, r := dnstest.Start(t, testZone())
+			o := testOptions()
+			o.Author = tt.author
+			got := verify(r, tt.mail, o)
+			if got[tt.at].Status != tt.want {
+				t.Errorf("%+v, want %s", got[tt.at], tt.want)
+			}
+			limited := 0
+			for _, res := range got {
+				if res.Failure == FailureLimit {
+					limited++
+				}
+			}
+			if want := max(0, len(got)-10); limited != want {
+				t.Errorf("%d signatures beyond the limit, want %d", limited, want)
+			}
+		})
+	}
+}
