@@ -21,9 +21,9 @@ import (
 // milterDifferences are the whole messages of the public milter corpus that we
 // judge differently on purpose.
 var milterDifferences = map[string]string{
-	"07-good-message-ip-map":           "iprev=permerror, want [pass]; spf=softfail, want [pass]: no section: the corpus maps the client's address by its own configuration",
-	"08-good-message-ip-map-cidr":      "iprev=permerror, want [pass]; spf=softfail, want [pass]: no section: the corpus maps the client's address by its own configuration",
-	"10-spf-fail":                      "iprev=permerror, want [fail]: RFC 8601 section 2.7.3: without a PTR record iprev is permerror, fail means that names do not lead back",
+	"07-good-message-ip-map":           "dmarc=fail, want [pass]; iprev=permerror, want [pass]; spf=softfail, want [pass]: no section: the corpus maps the client's address by its own configuration; RFC 6376 section 3.6.1: the key is in test mode",
+	"08-good-message-ip-map-cidr":      "dmarc=fail, want [pass]; iprev=permerror, want [pass]; spf=softfail, want [pass]: no section: the corpus maps the client's address by its own configuration; RFC 6376 section 3.6.1: the key is in test mode",
+	"10-spf-fail":                      "dmarc=fail, want [pass]; iprev=permerror, want [fail]: RFC 8601 section 2.7.3: without a PTR record iprev is permerror, fail means that names do not lead back; RFC 6376 section 3.6.1: the key is in test mode",
 	"11-dkim-fail-domain-space":        "dmarc=none, want [pass]; spf=none, want [pass]: RFC 7208 section 4.3 and RFC 5321 section 4.1.2: \"marc@ marcbradshaw.net\" is no path; RFC 9989 section 5.3.1: white space inside an address is read differently by clients",
 	"13-dkim-spf-fail":                 "iprev=permerror, want [fail]: RFC 8601 section 2.7.3: without a PTR record iprev is permerror, fail means that names do not lead back",
 	"15-no-dkim-spf-fail":              "iprev=permerror, want [fail]: RFC 8601 section 2.7.3: without a PTR record iprev is permerror, fail means that names do not lead back",
@@ -34,6 +34,7 @@ var milterDifferences = map[string]string{
 	"23-dkim-spf-fail-hard":            "iprev=permerror, want [fail]: RFC 8601 section 2.7.3: without a PTR record iprev is permerror, fail means that names do not lead back",
 	"24-dmarc-reject-hard-whitelisted": "iprev=permerror, want [fail]: RFC 8601 section 2.7.3: without a PTR record iprev is permerror, fail means that names do not lead back",
 	"25-dmarc-reject-dkim-whitelisted": "dkim=permerror, want [pass]; iprev=permerror, want [fail]: RFC 8301 section 3.1: rsa-sha1 is never valid",
+	"30-no-spf-hide-none":              "dmarc=fail, want [pass]: RFC 6376 section 3.6.1: the key is in test mode",
 	"31-only-spf-hide-none":            "dmarc=none, want [permerror]: RFC 9989 section 5.3.1: without a single author there is nothing to evaluate",
 	"32-ar-none-hide-none":             "dmarc=none, want [permerror]: RFC 9989 section 5.3.1: without a single author there is nothing to evaluate",
 }

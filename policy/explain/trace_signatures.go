@@ -46,10 +46,7 @@ func signatureLines(res *result.Results, r dkim.Result) []string {
 	}
 	lines = append(lines, r.Diagnosis...)
 	if status, reason := res.Counts(r); status != r.Status {
-		lines = append(lines, "counts as "+string(status)+": "+reason+", and anybody may have added it")
-	}
-	if r.Testing {
-		lines = append(lines, "the key is marked as being tested (t=y); that changes nothing for us")
+		lines = append(lines, "counts as "+string(status)+": "+reason)
 	}
 	return lines
 }

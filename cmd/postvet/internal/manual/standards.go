@@ -4,6 +4,12 @@ package manual
 // mistakes: where a standard says something else, or where other programs do.
 var deviations = []struct{ section, text string }{
 	{
+		"RFC 6376 section 3.6.1",
+		`A DKIM signature whose key is in test mode (t=y) counts as if it were not there, whether it passes or fails: it is
+dkim=neutral in our field, aligns nobody for DMARC, and is no proof for [trust] or for rules. Other programs let it count if
+it passes. A domain that has left t=y in its key should take it out.`,
+	},
+	{
 		"RFC 8601 section 5",
 		`Postvet removes Authentication-Results fields that claim its name, and those of a version other than 1. It leaves
 ARC-Authentication-Results fields alone, whatever name they carry and whether the chain verifies or not. Such a field speaks
