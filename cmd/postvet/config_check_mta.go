@@ -33,7 +33,7 @@ func (m *mtaFlags) add(cmd *cobra.Command) {
 
 // check prints what is found, the worst first.
 func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
-	p, err := mtasetup.Postvet(c)
+	p, err := mtasetup.Postvet(c, mtasetup.UnitFolders...)
 	if err != nil {
 		return exit{exitFailed, err}
 	}

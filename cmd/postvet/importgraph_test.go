@@ -37,7 +37,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
-	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/migrate/mta filter/socket policy"},
+	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
 	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/layout policy/foreign dnscache"},
