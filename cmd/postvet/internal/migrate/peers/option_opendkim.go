@@ -5,6 +5,8 @@ package peers
 var opendkimOptions = []option{
 	{name: "AllowSHA1Only", kind: boolean, outcome: NoCounterpart, note: "SHA-1 never counts (RFC 8301)"},
 	{name: "AlwaysAddARHeader", kind: boolean, outcome: Changed, note: "every message that is checked gets a field"},
+	{name: "ATPSDomains", outcome: NoCounterpart, note: "signatures on behalf of others (RFC 6541) are not looked for; DMARC does not count them"},
+	{name: "ATPSHashAlgorithm", outcome: NoCounterpart, note: "signatures on behalf of others (RFC 6541) are not looked for; DMARC does not count them"},
 	{name: "AuthservIDWithJobID", kind: boolean, outcome: NoCounterpart, note: "each line of the log has the queue id, the field does not"},
 	{name: "BodyLengthDB", outcome: Changed, note: noteSigning},
 	{name: "BogusKey", outcome: NoCounterpart, note: "let a validating resolver answer: it gives no bogus keys"},
@@ -123,5 +125,6 @@ var opendkimOptions = []option{
 	{name: "VBR-TrustedCertifiers", outcome: NoCounterpart, note: "Vouch By Reference is not used"},
 	{name: "VBR-TrustedCertifiersOnly", outcome: NoCounterpart, note: "Vouch By Reference is not used"},
 	{name: "VBR-Type", outcome: NoCounterpart, note: "Vouch By Reference is not used"},
+	{name: "X-Header", kind: boolean, outcome: NoCounterpart, note: "no field names the software"},
 	{name: "WeakSyntaxChecks", kind: boolean, outcome: Changed, note: "each result counts alone, whatever else is malformed"},
 }

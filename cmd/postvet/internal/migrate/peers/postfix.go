@@ -3,6 +3,7 @@ package peers
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
@@ -31,6 +32,11 @@ func (p *Plan) EditPostfix(file string, text, socket string) Edit {
 	if v := cf.Value("milter_protocol", "6"); v != "6" {
 		e.setParameter(cf, "milter_protocol", "6")
 		e.Notes = append(e.Notes, "milter_protocol = "+v+" hides white space that DKIM signatures cover")
+	}
+	for _, name := range []string{"smtpd_recipient_restrictions", "smtpd_relay_restrictions", "smtpd_sender_restrictions", "smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_data_restrictions"} {
+		if v := cf.Value(name, ""); strings.Contains(v, "check_policy_service") && strings.Contains(v, "spf") {
+			e.Notes = append(e.Notes, name+" asks a policy service for SPF: take that check_policy_service out, then its service out of master.cf, as Postvet does its work")
+		}
 	}
 	e.Notes = append(e.Notes, "master.cf may set smtpd_milters for single services with -o (submission): look there too")
 	return e
