@@ -1,10 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"unicode"
@@ -97,9 +99,32 @@ func addFile(b *addrlist.Builder, path string, kinds addrlist.Kind) (problem, re
 		return problem, "name a readable file of entries, one a line"
 	}
 	if err := b.File(path, text, kinds); err != nil {
-		return foreign.Terminal(fmt.Sprintf("%s:%d: %s", err.File, err.Line, err.Problem), maxShown), err.Remedy
+		return foreign.Terminal(fmt.Sprintf("%s:%d: %s", err.File, err.Line, err.Problem), maxShown) + furtherLines(text, err.Line, kinds), err.Remedy
 	}
 	return "", ""
+}
+
+// furtherLines names the bad lines of a file after the first one.
+func furtherLines(text []byte, first int, kinds addrlist.Kind) string {
+	const most = 20
+	var bad []string
+	n := 0
+	for line := range bytes.Lines(text) {
+		if n++; n <= first {
+			continue
+		}
+		if err := new(addrlist.Builder).File("", line, kinds); err == nil {
+			continue
+		}
+		if bad = append(bad, strconv.Itoa(n)); len(bad) == most {
+			bad = append(bad, "...")
+			break
+		}
+	}
+	if len(bad) == 0 {
+		return ""
+	}
+	return " (bad, too: " + "line " + strings.Join(bad, ", ") + ")"
 }
 
 // exampleOf returns the remedy for a list of some kinds.

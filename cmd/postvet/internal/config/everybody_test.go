@@ -38,3 +38,16 @@ func TestEverybody(t *testing.T) {
 		}
 	}
 }
+
+// TestAllBadLines: every bad line of a file of entries is named at once.
+func TestAllBadLines(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(file, []byte("192.0.2.1\n192.0.2.300\n# a remark\na b\nmx.example\n10.0.0.1/8\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Parse("p.toml", []byte("[exempt]\nnames = [\"file:"+file+"\"]\n"))
+	if err == nil || !strings.Contains(err.Error(), file+":2: \"192.0.2.300\"") || !strings.Contains(err.Error(), "(bad, too: line 4, 6);") {
+		t.Error(err)
+	}
+}
