@@ -76,6 +76,8 @@ func (a *Author) govern(res *Result) bool {
 	}
 	res.RecordDomain = f.recordDomain
 	if f.record.Processing == ProcessNothing {
+		// RFC 9989 section 9.2: "none" means that no record exists.
+		res.Status = PermError
 		res.Reason = "the DMARC record of " + f.recordDomain + " has no usable policy and no address for reports"
 		return false
 	}

@@ -67,13 +67,14 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 	}
 	c.Consent, c.Reason = ConsentAbsent, "no DMARC record at "+foreign.Line(c.Name, maxCited)
 	for _, txt := range a.TXT {
-		// Only the version tag counts, and several records are allowed here.
-		if _, ok := cutVersion(txt); !ok {
+		// Several records are allowed here. Each counts that is a list of tags, the
+		// version first, whatever the tags say.
+		if !isTagList(txt) {
 			continue
 		}
 		c.Consent, c.Reason = ConsentGiven, "DMARC record at "+foreign.Line(c.Name, maxCited)
-		if rec, err := ParseRecord(txt); err == nil && len(rec.RUA) > 0 {
-			c.RUA = rec.RUA
+		if rec, err := ParseRecord(txt); err == nil {
+			c.RUA = append(c.RUA, rec.RUA...)
 		}
 	}
 	for _, u := range c.RUA {
@@ -84,6 +85,28 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 		}
 	}
 	return c
+}
+
+// isTagList reports whether a text is a valid list of tags (RFC 6376 section 3.2) that
+// begins with the version of DMARC.
+func isTagList(txt string) bool {
+	if _, ok := cutVersion(txt); !ok {
+		return false
+	}
+	seen := map[string]bool{}
+	parts := strings.Split(txt, ";")
+	for i, part := range parts {
+		if trimSpace(part) == "" && i > 0 && i == len(parts)-1 {
+			break // a semicolon may end the list
+		}
+		name, value, ok := strings.Cut(part, "=")
+		name = trimSpace(name)
+		if !ok || !isTagName(name) || seen[name] || strings.ContainsFunc(trimSpace(value), func(c rune) bool { return c < ' ' && c != '\t' || c > '~' }) {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
 }
 
 // URIHost returns the domain of a mailto: URI in lower case, or "" if it has

@@ -27,9 +27,12 @@
 //
 // # Choices that the standard leaves
 //
-// A record with a repeated tag is invalid (RFC 6376 section 3.2 applied to RFC
-// 9989 section 4.7). A record with neither a valid p= nor an address for
-// reports leads to no processing (section 4.10.1). Discovery by [PSL] finds the
+// Of a repeated tag the first counts; a repeated p=, sp= or np= is invalid, as the
+// owner's wish cannot be told. A record with neither a valid policy nor an address
+// for reports leads to no processing (section 4.10.1), and to permerror: "none" means
+// that there is no record (section 9.2). Line ends around tags and values count as
+// white space, as in the keys of DKIM: editors leave them behind, and a policy that is
+// void for that harms its owner. Discovery by [PSL] finds the
 // record by RFC 7489 section 6.6.3, and reads it by RFC 9989.
 package dmarc
 

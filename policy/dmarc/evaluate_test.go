@@ -107,11 +107,18 @@ func TestEvaluate(t *testing.T) {
 			reason: "no DMARC record in force: several at _dmarc.example.org, which makes all of them void",
 		},
 		{
-			name:   "4.7 duplicate tag",
+			name:   "9.2 repeated policy",
 			zone:   `_dmarc.example.org. TXT "v=DMARC1; p=reject; p=none"`,
 			author: "example.org",
-			want:   "none  none  example.org",
-			reason: "no DMARC record in force: that at _dmarc.example.org is void, a tag occurs more than once",
+			want:   "permerror  none example.org example.org",
+			reason: "the DMARC record of example.org has no usable policy and no address for reports",
+		},
+		{
+			name:   "4.8 repeated unknown tag",
+			zone:   `_dmarc.example.org. TXT "v=DMARC1; p=reject; sp=none; foo=1; foo=2"`,
+			author: "example.org",
+			want:   "fail reject reject example.org example.org",
+			reason: "no SPF result; no DKIM signature",
 		},
 		{
 			name:   "4.10 no record",
@@ -120,10 +127,10 @@ func TestEvaluate(t *testing.T) {
 			reason: "no DMARC record",
 		},
 		{
-			name:   "4.10.1 no usable policy",
+			name:   "9.2 no usable policy",
 			zone:   `_dmarc.example.org. TXT "v=DMARC1; p=foo"`,
 			author: "example.org", spf: pass("example.org"),
-			want:   "none  none example.org example.org",
+			want:   "permerror  none example.org example.org",
 			reason: "the DMARC record of example.org has no usable policy and no address for reports",
 		},
 		{

@@ -1,7 +1,6 @@
 package dmarc
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
@@ -34,10 +33,7 @@ func (p *path) absentReason() string {
 			continue
 		}
 		at := "_dmarc." + p.domains[i]
-		if errors.Is(s.dropped, ErrSeveral) {
-			return "no DMARC record in force: several at " + at + ", which makes all of them void"
-		}
-		return "no DMARC record in force: that at " + at + " is void, a tag occurs more than once"
+		return "no DMARC record in force: several at " + at + ", which makes all of them void"
 	}
 	return "no DMARC record"
 }

@@ -12,11 +12,6 @@ import (
 // of RFC 9989 section 4.7. Such a TXT record has another purpose.
 var ErrNotRecord = errors.New("dmarc: not a DMARC record")
 
-// ErrDuplicateTag is returned for a record with a repeated tag. RFC 9989
-// section 4.7 takes its syntax from RFC 6376 section 3.2, by which the whole
-// list of tags is invalid.
-var ErrDuplicateTag = errors.New("dmarc: tag occurs more than once")
-
 // Processing tells how a record is applied (RFC 9989 section 4.10.1).
 type Processing string
 
@@ -104,9 +99,10 @@ func (r *Record) InForce(p Policy) Policy {
 }
 
 // ParseRecord parses the text of a TXT record, its strings joined. The error is
-// ErrNotRecord for a TXT record with another purpose, and wraps ErrDuplicateTag
-// for an invalid list of tags. Other invalid tags are ignored, as RFC 9989
-// section 4.7 requires, and listed in Record.Problems.
+// ErrNotRecord for a TXT record with another purpose. Whatever is wrong behind the
+// version tag is ignored or gives way to a default, as RFC 9989 section 4.8 requires,
+// and listed in Record.Problems. Of a repeated tag the first counts; a repeated p=,
+// sp= or np= is an invalid policy (section 4.10.1).
 func ParseRecord(txt string) (*Record, error) {
 	rest, ok := cutVersion(txt)
 	if !ok {
@@ -116,14 +112,15 @@ func ParseRecord(txt string) (*Record, error) {
 		Text: txt, Published: map[string]string{},
 		ADKIM: Relaxed, ASPF: Relaxed, FO: "0", PSD: PSDUnknown,
 	}
+	repeated := ""
 	seen := map[string]bool{"v": true}
 	for part := range strings.SplitSeq(rest, ";") {
-		part = trimWSP(part)
+		part = trimSpace(part)
 		if part == "" {
 			continue
 		}
 		name, value, found := strings.Cut(part, "=")
-		name, value = trimWSP(name), trimWSP(value)
+		name, value = trimSpace(name), trimSpace(value)
 		if !found || !isTagName(name) {
 			r.problem("%q is not of the form tag=value", foreign.Line(part, maxCited))
 			continue
@@ -131,12 +128,16 @@ func ParseRecord(txt string) (*Record, error) {
 		// Tag names are case-sensitive (RFC 6376 section 3.2), except for the
 		// "v" of the version, which is a literal of the ABNF.
 		if seen[name] {
-			return nil, fmt.Errorf("%w: %s=", ErrDuplicateTag, foreign.Line(name, maxCited))
+			r.problem("%s= occurs more than once", foreign.Line(name, maxCited))
+			if name == "p" || name == "sp" || name == "np" {
+				repeated = name
+			}
+			continue
 		}
 		seen[name] = true
 		r.set(name, value)
 	}
-	r.setPolicies()
+	r.setPolicies(repeated == "")
 	return r, nil
 }
 
@@ -154,7 +155,7 @@ func cutVersion(txt string) (rest string, ok bool) {
 	if s, ok = strings.CutPrefix(strings.TrimLeft(s, " \t"), "DMARC1"); !ok {
 		return "", false
 	}
-	s = strings.TrimLeft(s, " \t")
+	s = trimSpace(s)
 	if s != "" && s[0] != ';' {
 		return "", false
 	}
@@ -180,11 +181,9 @@ func (r *Record) set(name, value string) {
 			r.ASPF = mode
 		}
 	case "fo":
-		for option := range strings.SplitSeq(low, ":") {
-			if o := trimWSP(option); o != "0" && o != "1" && o != "d" && o != "s" {
-				r.problem("fo=%s holds something other than 0, 1, d and s; it counts as fo=0", foreign.Line(value, maxCited))
-				return
-			}
+		if !isFO(low) {
+			r.problem("fo=%s is not a list of 0 or 1, d and s, each once; it counts as fo=0", foreign.Line(value, maxCited))
+			return
 		}
 		r.FO = low
 	case "psd":
@@ -214,9 +213,26 @@ func (r *Record) set(name, value string) {
 	}
 }
 
+// isFO reports whether s is a value of fo=: 0 or 1, d and s, each at most once, in any
+// order (RFC 9989 section 4.8).
+func isFO(s string) bool {
+	seen := ""
+	for option := range strings.SplitSeq(s, ":") {
+		kind := option
+		if option == "0" {
+			kind = "1" // they exclude each other
+		}
+		if kind != "1" && kind != "d" && kind != "s" || strings.Contains(seen, kind) {
+			return false
+		}
+		seen += kind
+	}
+	return true
+}
+
 // setPolicies sets the policies from p=, sp= and np= (RFC 9989 section 4.10.1).
-func (r *Record) setPolicies() {
-	valid := true
+// valid is false if one of them is repeated.
+func (r *Record) setPolicies(valid bool) {
 	read := func(tag string, fallback Policy) Policy {
 		v, ok := r.Published[tag]
 		if !ok {
@@ -284,7 +300,7 @@ func cutSize(u string) string {
 }
 
 // isURI reports whether s has a scheme, text after it, and only characters of
-// RFC 3986 section 2.
+// RFC 3986 section 2. An exclamation mark must be encoded (RFC 9989 section 4.8).
 func isURI(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || scheme == "" || rest == "" || !isAlpha(scheme[0]) {
@@ -297,7 +313,7 @@ func isURI(s string) bool {
 	}
 	for i := range len(rest) {
 		c := rest[i]
-		if c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+		if c <= ' ' || c > '~' || strings.IndexByte("!\"<>\\^`{|}", c) >= 0 {
 			return false
 		}
 		if c == '%' && (i+2 >= len(rest) || !isHex(rest[i+1]) || !isHex(rest[i+2])) {
@@ -339,3 +355,8 @@ func isAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 func trimWSP(s string) string { return strings.Trim(s, " \t") }
+
+// trimSpace also removes line ends, which are no white space by RFC 9989 section 4.8.
+// Zone editors leave them behind a value, where they can mean nothing else; a policy
+// must not be void for that. Package dkim reads its keys in the same way.
+func trimSpace(s string) string { return strings.Trim(s, " \t\r\n") }

@@ -46,9 +46,17 @@ func TestParseRecord(t *testing.T) {
 		{"4.7 version case", "v=dmarc1; p=none", nil, ErrNotRecord},
 		{"4.7 version longer", "v=DMARC10; p=none", nil, ErrNotRecord},
 		{"4.7 version without end", "v=DMARC1 p=none", nil, ErrNotRecord},
-		{"4.7 version twice", "v=DMARC1; p=none; v=DMARC1", nil, ErrDuplicateTag},
-		{"4.7 duplicate", "v=DMARC1; p=none; p=none", nil, ErrDuplicateTag},
-		{"4.7 duplicate of an unknown tag", "v=DMARC1; p=none; x=1; x=2", nil, ErrDuplicateTag},
+		{"4.8 version twice", "v=DMARC1; p=none; v=DMARC1", record(PolicyNone, PolicyNone, PolicyNone), nil},
+		{"4.8 repeated unknown tag", "v=DMARC1; p=reject; sp=none; foo=1; foo=2", record(PolicyReject, PolicyNone, PolicyNone), nil},
+		{"4.8 repeated historic tag", "v=DMARC1; p=reject; pct=10; pct=20", record(PolicyReject, PolicyReject, PolicyReject), nil},
+		{"4.8 repeated report tag", "v=DMARC1; rua=mailto:a@example.org; rua=mailto:b@example.org; p=none; p=none", asNone("mailto:a@example.org"), nil},
+		{"4.8 repeated t", "v=DMARC1; p=reject; t=n; t=y", record(PolicyReject, PolicyReject, PolicyReject), nil},
+		{"4.10.1 repeated p", "v=DMARC1; p=none; p=none", nothing, nil},
+		{"4.10.1 repeated sp", "v=DMARC1; p=none; sp=none; sp=reject", nothing, nil},
+		{"4.10.1 repeated np, rua valid", "v=DMARC1; p=reject; np=none; np=none; rua=mailto:a@example.org", asNone("mailto:a@example.org"), nil},
+		{"4.8 line end behind a value", "v=DMARC1\r\n; p=reject\n", record(PolicyReject, PolicyReject, PolicyReject), nil},
+		{"4.8 exclamation mark in a URI", "v=DMARC1; rua=mailto:a!b@example.org", nothing, nil},
+		{"4.8 encoded exclamation mark in a URI", "v=DMARC1; rua=mailto:a%21b@example.org!5k", asNone("mailto:a%21b@example.org"), nil},
 		{"4.8 white space", "V \t=\tDMARC1 ;\tp = Reject\t; sp=QUARANTINE ", record(PolicyReject, PolicyQuarantine, PolicyQuarantine), nil},
 		{"4.8 leading white space", " v=DMARC1; p=none", nil, ErrNotRecord},
 		{"4.10.1 p missing, rua valid", "v=DMARC1; rua=mailto:a@example.org", asNone("mailto:a@example.org"), nil},
@@ -89,7 +97,7 @@ func TestParseRecordProblems(t *testing.T) {
 		{"v=DMARC1; p=none; pct=50", []string{"pct= is historic and has no effect (RFC 9989 section 9.3)"}},
 		{"v=DMARC1; p=none; t=yes; psd=no; fo=2; adkim=strict", []string{
 			"t=yes is neither y nor n; it counts as t=n", "psd=no is none of y, n and u; it counts as psd=u",
-			"fo=2 holds something other than 0, 1, d and s; it counts as fo=0",
+			"fo=2 is not a list of 0 or 1, d and s, each once; it counts as fo=0",
 			"adkim=strict is neither r nor s; relaxed alignment applies",
 		}},
 		{"v=DMARC1; p=none; rua=a@example.org, ftp://x/", []string{
@@ -111,6 +119,21 @@ func TestParseRecordProblems(t *testing.T) {
 	rec, err := ParseRecord("v=DMARC1; p=none;" + strings.Repeat(" bad;", 10000))
 	if err != nil || len(rec.Problems) != maxProblems {
 		t.Errorf("ten thousand bad tags: %v, %d problems", err, len(rec.Problems))
+	}
+}
+
+// RFC 9989 section 4.8: 0 and 1 exclude each other, d and s are there at most once, and
+// there are no blanks inside.
+func TestFailureOptions(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"0": "0", "1": "1", "d": "d", "s": "s", "D:S": "d:s", "1:d:s": "1:d:s", "d:1:s": "d:1:s", "s:d:0": "s:d:0",
+		"0:1": "0", "1:0": "0", "1:1": "0", "d:d": "0", "1:s:s": "0", "1 :d": "0", "1: d": "0", "": "0", "1:": "0", ":1": "0", "1,d": "0", "2": "0", "ds": "0",
+	} {
+		rec, err := ParseRecord("v=DMARC1; p=none; fo=" + in)
+		if err != nil || rec.FO != want || (want == "0" && in != "0") != (len(rec.Problems) == 1) {
+			t.Errorf("fo=%s: %+v, %v, want fo=%s", in, rec, err, want)
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package dmarc
 
-import (
-	"errors"
-	"reflect"
-)
+import "reflect"
 
 var (
 	recordSetSize = int(reflect.TypeFor[recordSet]().Size())
@@ -15,16 +12,10 @@ var (
 // three texts, which the answer holds.
 const publishedSize = 336
 
-// wrappedSize is the size of an error of fmt.Errorf without its text.
-const wrappedSize = 48
-
 // Size returns the memory of s without the DNS answer, whose text the values of
 // the record share.
 func (s *recordSet) Size() int {
 	n := recordSetSize
-	if s.dropped != nil && !errors.Is(s.dropped, ErrSeveral) {
-		n += wrappedSize + len(s.dropped.Error())
-	}
 	r := s.record
 	if r == nil {
 		return n

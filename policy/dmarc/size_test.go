@@ -15,7 +15,7 @@ func TestSize(t *testing.T) {
 		"short":         {"v=DMARC1; p=none"},
 		"many reports":  {"v=DMARC1; p=none; rua=" + strings.Repeat("mailto:a@example.org,", 200) + "mailto:z@example.org"},
 		"many problems": {"v=DMARC1; p=no; adkim=x; aspf=y; fo=z; t=u; pct=1; ri=2; rf=3; a=1; b=2; c=3; d=4"},
-		"dropped":       {"v=DMARC1; p=none; p=none"},
+		"repeated":      {"v=DMARC1; p=none; p=none"},
 		"several":       {"v=DMARC1; p=none", "v=DMARC1; p=reject"},
 		"none":          {"hello"},
 	} {

@@ -30,7 +30,7 @@ func hints(res *result.Results) []result.Hint {
 		h.failed()
 	case dmarc.TempError:
 		h.undecided()
-	case dmarc.Pass, dmarc.None:
+	case dmarc.Pass, dmarc.None, dmarc.PermError:
 		h.passed()
 	}
 	if len(h.hints) == 0 {
