@@ -23,6 +23,25 @@
 // that read or check one signature or key return an [*Error], which names the
 // result it leads to. A DNS failure leads to TempError.
 //
+// # Where the grammar is not enforced
+//
+// A deviation is accepted if no reader could take the text for something else, so that
+// nobody is harmed, and if other verifiers accept it, so that signers do not notice it:
+//
+//	v= is not the first tag of a key    accepted: the version is known all the same
+//	names of tags with a hyphen         accepted, as any unknown tag
+//	empty tags (";;")                   accepted: they say nothing
+//	a=, c=, q=, k=, t= in capitals      accepted: literals have no case (RFC 5234 section 2.3)
+//	a line end around a name or value   accepted, as white space
+//	v= of another value or case         an error: tags could have another meaning
+//	a repeated tag                      an error: readers differ about which counts
+//	a tag without "="                   an error: the list may have been cut
+//	a control character in a value      an error: readers cut there
+//
+// Package dmarc reads its records by the same rule, with the difference that RFC 9989
+// section 4.8 ignores errors behind the version. ARC fields are read strictly, since
+// intermediaries must agree on them (RFC 8617 section 4.1.3).
+//
 // # Limits
 //
 // An attacker may write any byte of a message or of a key record, so all work is

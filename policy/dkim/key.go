@@ -46,18 +46,16 @@ func ParseKey(txt string) (*Key, error) {
 	if len(txt) > maxKeyBytes {
 		return nil, fmt.Errorf("dkim: the record is longer than %d bytes", maxKeyBytes)
 	}
-	tags, err := ParseTags(txt)
+	tags, err := parseTags(txt, true)
 	if err != nil {
 		return nil, err
 	}
 	if v, ok := tags.Get("v"); ok && v != "DKIM1" {
 		return nil, fmt.Errorf("dkim: version %s is not DKIM1", foreign.Quote(v, maxCited))
-	} else if ok && tags[0].Name != "v" {
-		return nil, errors.New("dkim: v= is not the first tag")
 	}
 	k := &Key{Type: "rsa"}
 	if v, ok := tags.Get("k"); ok {
-		k.Type = v
+		k.Type = strings.ToLower(v)
 	}
 	if k.Type != "rsa" && k.Type != "ed25519" {
 		return nil, fmt.Errorf("dkim: key type %s is not known", foreign.Quote(k.Type, maxCited))
@@ -70,8 +68,8 @@ func ParseKey(txt string) (*Key, error) {
 	}
 	if v, ok := tags.Get("t"); ok {
 		for _, flag := range splitList(v) {
-			k.Testing = k.Testing || flag == "y"
-			k.NoSubdomains = k.NoSubdomains || flag == "s"
+			k.Testing = k.Testing || strings.EqualFold(flag, "y")
+			k.NoSubdomains = k.NoSubdomains || strings.EqualFold(flag, "s")
 		}
 	}
 	k.Notes, _ = tags.Get("n")

@@ -48,7 +48,7 @@ type Signature struct {
 // signature returned with an error holds the tags parsed so far, for reports.
 func ParseSignature(f message.Field) (*Signature, error) {
 	s := newSignature(f)
-	if err := s.parseTags(); err != nil {
+	if err := s.parseTags(true); err != nil {
 		return s, err
 	}
 	// Check the version first, since another version may give tags another meaning.
@@ -77,7 +77,7 @@ func ParseSignature(f message.Field) (*Signature, error) {
 func ParseMessageSignature(f message.Field) (*Signature, error) {
 	s := newSignature(f)
 	for _, step := range []func() error{
-		s.parseTags, s.parseSigner, s.parseBodyTags, s.parseSignedFields, s.requireFrom, s.parseTimes, s.parseQuery,
+		s.parseStrictTags, s.parseSigner, s.parseBodyTags, s.parseSignedFields, s.requireFrom, s.parseTimes, s.parseQuery,
 	} {
 		if err := step(); err != nil {
 			return s, err
@@ -91,7 +91,7 @@ func ParseMessageSignature(f message.Field) (*Signature, error) {
 // always relaxed.
 func ParseSeal(f message.Field) (*Signature, error) {
 	s := newSignature(f)
-	for _, step := range []func() error{s.parseTags, s.parseSigner, s.parseTime} {
+	for _, step := range []func() error{s.parseStrictTags, s.parseSigner, s.parseTime} {
 		if err := step(); err != nil {
 			return s, err
 		}
@@ -104,11 +104,13 @@ func newSignature(f message.Field) *Signature {
 	return &Signature{Field: f, BodyLength: -1, Time: -1, Expires: -1}
 }
 
-func (s *Signature) parseTags() error {
+func (s *Signature) parseStrictTags() error { return s.parseTags(false) }
+
+func (s *Signature) parseTags(lax bool) error {
 	if len(s.Field.Raw) > maxSignatureBytes {
 		return malformed("the field is longer than %d bytes", maxSignatureBytes)
 	}
-	tags, err := ParseTags(s.Field.Value())
+	tags, err := parseTags(s.Field.Value(), lax)
 	if err != nil {
 		return malformed("%s", strings.TrimPrefix(err.Error(), "dkim: "))
 	}

@@ -44,7 +44,7 @@ func (s *Signature) parseSigner() error {
 		}
 	}
 	if v, errs[2] = s.require("a"); errs[2] == nil {
-		switch v {
+		switch v = strings.ToLower(v); v {
 		case "rsa-sha256", "ed25519-sha256":
 			s.Algorithm, s.Hash = v, crypto.SHA256
 		case "rsa-sha1":
@@ -124,7 +124,7 @@ func (s *Signature) parseBodyTags() error {
 }
 
 func parseForm(s string) (Canonicalization, bool) {
-	switch s {
+	switch strings.ToLower(s) {
 	case "simple":
 		return Simple, true
 	case "relaxed":

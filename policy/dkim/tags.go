@@ -33,7 +33,11 @@ type Tag struct {
 // ParseTags parses a tag list and keeps unknown tags. Its errors are an empty list,
 // a tag without an equals sign, an invalid or repeated name, an empty tag other
 // than the last, a control character in a value, and more than 64 tags.
-func ParseTags(text string) (Tags, error) {
+func ParseTags(text string) (Tags, error) { return parseTags(text, false) }
+
+// parseTags parses a tag list. A lax one may have empty tags and names with hyphens;
+// the package's documentation says why.
+func parseTags(text string, lax bool) (Tags, error) {
 	if strings.Trim(text, whiteSpace) == "" {
 		return nil, errors.New("dkim: no tags")
 	}
@@ -49,6 +53,10 @@ func ParseTags(text string) (Tags, error) {
 			if strings.Trim(spec, whiteSpace) != "" {
 				return nil, fmt.Errorf("dkim: %s is not a tag: it has no equals sign", foreign.Quote(strings.Trim(spec, whiteSpace), maxCited))
 			}
+			if end < len(text) && lax {
+				pos = end + 1
+				continue
+			}
 			if end < len(text) {
 				return nil, errors.New("dkim: an empty tag between semicolons")
 			}
@@ -63,7 +71,7 @@ func ParseTags(text string) (Tags, error) {
 			Start: pos + eq + 1,
 			End:   end,
 		}
-		if !isTagName(t.Name) {
+		if !isTagName(t.Name, lax) {
 			return nil, fmt.Errorf("dkim: %s is not a tag name", foreign.Quote(t.Name, maxCited))
 		}
 		if _, dup := tags.Get(t.Name); dup {
@@ -74,6 +82,9 @@ func ParseTags(text string) (Tags, error) {
 		}
 		tags = append(tags, t)
 		pos = end + 1
+	}
+	if len(tags) == 0 {
+		return nil, errors.New("dkim: no tags")
 	}
 	return tags, nil
 }
@@ -93,11 +104,11 @@ func (t Tags) Get(name string) (string, bool) {
 // folded in a zone file.
 const whiteSpace = " \t\r\n"
 
-func isTagName(s string) bool {
+func isTagName(s string, lax bool) bool {
 	for i := range len(s) {
 		c := s[i]
 		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+		if !letter && (i == 0 || c != '_' && (c != '-' || !lax) && (c < '0' || c > '9')) {
 			return false
 		}
 	}
