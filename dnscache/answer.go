@@ -11,13 +11,13 @@ type Outcome uint8
 // The outcomes. Found, NoData and NXDomain are statements of the DNS about the name.
 // The others are failures, which say nothing about the name.
 const (
-	// Found: the name has at least one record of the type asked for.
+	// Found: the name has at least one record of the type.
 	Found Outcome = iota + 1
 	// NoData: the name exists, without a record of this type (RFC 2308 section 2.2).
 	NoData
 	// NXDomain: the name does not exist, nor anything below it (RFC 8020).
 	NXDomain
-	// ServFail: all servers that were asked returned a failure or an invalid
+	// ServFail: all servers that were queried returned a failure or an invalid
 	// response.
 	ServFail
 	// Refused: the servers refuse to answer this host.

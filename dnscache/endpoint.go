@@ -14,7 +14,7 @@ import (
 type endpoint struct {
 	addr netip.AddrPort
 	// name is what the certificate must be for, a name or an address. It is empty
-	// if the upstream is asked over UDP and TCP, without TLS.
+	// if the upstream is queried over UDP and TCP, without TLS.
 	name string
 }
 

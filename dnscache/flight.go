@@ -93,8 +93,8 @@ func (fs *flights) removeLocked(f *flight) {
 	}
 }
 
-// acquire takes a slot and returns the function that frees it. If there is none, it waits
-// for one until ctx ends, or returns errBusy without wait.
+// acquire takes a slot and returns the function that frees it. If no slot is free, it
+// waits for one until ctx ends; if wait is false, it returns errBusy at once.
 func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err error) {
 	release = func() { <-fs.slots }
 	select {

@@ -10,10 +10,11 @@ import (
 
 // Options configure a Resolver. A zero field means its default.
 type Options struct {
-	// Upstreams are the resolvers to query, as host:port. The host is an IP address or
-	// localhost. The default port is 53. "tls://192.0.2.53:853#name" is queried over TLS
-	// only (RFC 7858). Its certificate must be for the name or, without a name, for the
-	// address. Its default port is 853. Without Upstreams, those of ResolvConf are used.
+	// Upstreams are the resolvers to query; without any, those in ResolvConf. A resolver
+	// is written host:port. The host is an IP address or localhost, and the default port
+	// is 53. A resolver written tls://192.0.2.53:853#name is queried over TLS only (RFC
+	// 7858), with 853 as the default port. The certificate of the resolver must be for
+	// the name after "#" or, without one, for the address.
 	Upstreams []string
 	// ResolvConf is the file that names the resolvers if Upstreams is empty. It is
 	// read again every five seconds at most. Default /etc/resolv.conf.

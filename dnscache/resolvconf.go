@@ -13,7 +13,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// The file of the system's resolvers, and the resolver if it names none (resolv.conf(5)).
+// resolvConf is the file that names the system's resolvers. localUpstream is the resolver
+// if the file names none (resolv.conf(5)).
 const (
 	resolvConf    = "/etc/resolv.conf"
 	localUpstream = "127.0.0.1:53"

@@ -140,7 +140,7 @@ func (r *Resolver) cached(e *entry) *Answer {
 	return e.answer
 }
 
-// nonexistent returns the entry by which a name does not exist, nil if there is none. That is
+// nonexistent returns the entry that proves that a name does not exist; nil if there is none. It is
 // an NXDOMAIN for the name itself, or an authentic one for a name above (RFC 8020).
 //
 // Deviates from RFC 8020: some servers answer NXDOMAIN for a name with others below it, such
