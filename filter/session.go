@@ -131,7 +131,7 @@ func (s *session) Header(f milter.Field) {
 	})
 }
 
-// EndOfHeader tells policy that the header is complete.
+// EndOfHeader passes the end of the header to policy.
 func (s *session) EndOfHeader() {
 	if m := s.mail; m.working() {
 		s.guard("end of header", m.policy.EndOfHeader)

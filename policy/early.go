@@ -37,7 +37,7 @@ func (m *Message) Early(ctx context.Context) *result.Results {
 		}
 	}
 	if m.conn.iprev.fault != "" || envelope.fault != "" {
-		return nil // told when the message ends
+		return nil // Finish reports it
 	}
 	o := m.conn.checker.opt
 	res := &result.Results{

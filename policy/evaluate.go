@@ -9,8 +9,8 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// check is an evaluation that asks the DNS. The evaluators know nothing of
-// goroutines: they ask, wait and return. Here it is decided where they do that.
+// check is an evaluation with DNS lookups. The evaluators know nothing of
+// goroutines: they look up, wait and return. evaluate decides in which goroutine.
 type check[T any] struct {
 	name string // for the trace
 	// limit bounds the time that it takes; 0 for no bound but that of its context.
@@ -98,7 +98,7 @@ func guard[T any](f func() T) (value T, fault string) {
 // grace is how long a check may take to notice that its context has ended.
 const grace = 50 * time.Millisecond
 
-// lateReason is what the result of a check says that took too long.
+// lateReason is the reason in the result of a check that took too long.
 const lateReason = "not finished in time"
 
 // wait returns the result, and the fault if there was one. A check that has not

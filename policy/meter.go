@@ -43,8 +43,8 @@ func newMeter(r Resolver, now func() time.Time, trace bool) *meter {
 }
 
 // cachedLookups is the Resolver of a check that is tried with the cache alone, in
-// the goroutine of the connection. What it cost counts if nothing was missed:
-// otherwise the check begins anew and asks for everything again.
+// the goroutine of the connection. Its cost counts only if the cache held every
+// answer. Otherwise the check begins anew and repeats every lookup.
 type cachedLookups struct {
 	resolver Resolver
 	recall   *dnscache.Recall
@@ -63,7 +63,7 @@ func (c *cachedLookups) Lookup(ctx context.Context, name string, t dnscache.Type
 	}
 	a := c.resolver.Lookup(ctx, name, t)
 	if a == nil || panicked(a) != nil {
-		return c.recall.Miss() // lookups that wait tell of it
+		return c.recall.Miss() // the check begins anew, and that lookup reports it
 	}
 	c.cost.Lookups++
 	if a.Outcome.Temporary() {
@@ -166,7 +166,7 @@ var errLate = errors.New("policy: not finished in time")
 // Those that ran out of time failed.
 func unneeded(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.Canceled) }
 
-// record adds to the trace. Whoever calls it has seen that one is kept.
+// record adds events to the trace. Call it only if a trace is kept.
 func (d *meter) record(events ...result.Event) {
 	at := float64(d.now().Sub(d.began).Microseconds()) / 1000
 	d.mu.Lock()

@@ -55,17 +55,18 @@ type Options struct {
 	Now func() time.Time
 	// Exempt says which messages are not checked.
 	Exempt Exempt
-	// Relays are clients that hand on mail of others, such as backup MXs and
-	// gateways, and name its client in a Received field of their own. That client
-	// is evaluated in their place, see [result.ClientResult].
+	// Relays are clients that relay mail from others, such as backup MXs and
+	// gateways. Each adds a Received field that names the host it received the
+	// message from. That host is evaluated in place of the relay, see
+	// [result.ClientResult].
 	Relays *addrlist.List
 	// SenderDomain asks for a check whether the domains of MAIL FROM and of the
 	// author accept mail.
 	SenderDomain bool
 	// SPFTimeout bounds one SPF evaluation; default 20s.
 	SPFTimeout time.Duration
-	// MessageTimeout is how long Finish waits after the message's end at most. Checks
-	// that are under way then end in temperror. Default 20s.
+	// MessageTimeout is how long Finish waits at most. Checks that have not ended by
+	// then are temperror. Default 20s.
 	MessageTimeout time.Duration
 	// MaxHeaderBytes, MaxFields and MaxBodyBytes bound a message. A larger one is
 	// oversize. Defaults 1 MiB, 2000 and 1 GiB.

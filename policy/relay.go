@@ -19,22 +19,22 @@ type origin struct {
 	hops int // trusted hops, the relay that connected included
 	// problem says why no client is known; "" if one is.
 	problem string
-	// inside tells that there is no client because the message was made on a relay.
+	// inside reports that there is no client because the message was made on a relay.
 	inside bool
 }
 
 // lookThrough finds the client behind the relay that connected.
 //
-// Every relay in the list puts a Received field of its own on top, and the MTA that
-// we serve does not show us its field. So the topmost field is that of the relay
-// that connected, and names the relay's client. If the client is a relay in the
-// list too, the next field is that relay's, and so on. The first field that names an
-// address outside the list is the last one that a trusted host wrote. Only this
-// field says who the client is, since the sender can write anything below it.
+// Every host puts its own Received field on top, but our MTA does not show its field
+// to milters. So the relay that connected wrote the topmost field, which names the
+// relay's client. If this client is a relay in the list too, it wrote the next field,
+// and so on. The first field that names an address outside the list is the last one
+// that a trusted host wrote. Only this field says who the client is, since the sender
+// can write anything below it.
 //
-// A client on loopback is a program on the relay itself, such as a content filter,
-// and the field below is of the same host. A private address outside the list is an
-// unknown host of our network, and no client to evaluate.
+// A client on loopback is a program on the relay itself, such as a content filter.
+// The same relay then wrote the next field. A private address outside the list is an
+// unknown host of our network, which is not evaluated.
 func lookThrough(relays *addrlist.List, connected netip.Addr, h message.Header) origin {
 	o := origin{hops: 1}
 	at := connected // the host that wrote the next field
@@ -80,9 +80,10 @@ func lookThrough(relays *addrlist.List, connected netip.Addr, h message.Header) 
 
 func madeOn(relay netip.Addr) string { return fmt.Sprintf("the message was made on relay %s", relay) }
 
-// handedIn ends a walk at a program that handed the message in without SMTP. If no
-// field stands below, the message was made there. Otherwise nobody knows: a filter
-// may have handed in again what came from outside, or a user wrote the field.
+// handedIn ends a walk at a program that submitted the message on a relay without
+// SMTP. If there is no field below, the message was made there. Otherwise it is not
+// known where the message was made: a filter may have submitted mail from outside
+// again, or a user may have written the field.
 func (o origin) handedIn(at netip.Addr, h message.Header, fields int) origin {
 	if h.Count("Received") > fields {
 		o.problem = fmt.Sprintf("on relay %s a program handed it in again", at)

@@ -12,7 +12,7 @@ import (
 
 // Bounds on a list.
 const (
-	// MaxBytes is the size of one file.
+	// MaxBytes bounds one file, in octets.
 	MaxBytes = 32 << 20
 	// maxEntries bounds the entries of one list.
 	maxEntries = 1_000_000
@@ -22,8 +22,8 @@ const (
 
 // Error is the error for a bad entry.
 type Error struct {
-	// File and Line tell where the entry stands; "" and 0 for an entry that is
-	// in no file.
+	// File and Line are the place of the entry; "" and 0 for an entry that is
+	// not in a file.
 	File string
 	Line int
 	// Problem says what is wrong and Remedy what to write instead, each on one

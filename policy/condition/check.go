@@ -100,7 +100,8 @@ func (c *checker) call(n *ast.CallNode) {
 	}
 }
 
-// compare returns the compiled value that a function compares with.
+// compare compiles the texts that a function compares its first argument with. It
+// adds a fault and returns false if a text is invalid.
 func (c *checker) compare(function string, texts []*ast.StringNode) (any, bool) {
 	switch function {
 	case "within":

@@ -13,7 +13,7 @@ import (
 // maxChanged bounds Result.Changed.
 const maxChanged = 10
 
-// Probe registers more body hashes if Options.Diagnose is set. They tell how a body
+// Probe registers more body hashes if Options.Diagnose is set. They show how a body
 // was changed. Call Probe after all other hashes are registered, because the number
 // of body hashes is bounded.
 func (v *Verifier) Probe(bodies *Bodies) {

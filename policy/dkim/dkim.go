@@ -133,8 +133,8 @@ type Result struct {
 	KeyBits  int     `json:"key_bits"`
 	Testing  bool    `json:"testing"`  // the key record says t=y
 	Identity string  `json:"identity"` // i=, or @d
-	// Signature is the start of b=: 8 characters, or as many as tell this
-	// signature from the others of the message (RFC 6008 section 4).
+	// Signature is the start of b=: 8 characters, or as many as it takes to
+	// differ from the other signatures of the message (RFC 6008 section 4).
 	Signature string `json:"signature"`
 	// BodyLength is l=, -1 if absent.
 	BodyLength int64 `json:"body_length"`

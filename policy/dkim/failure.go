@@ -33,7 +33,7 @@ const (
 	FailureAlgorithm Failure = "algorithm"
 	// FailureExpired: x= is in the past.
 	FailureExpired Failure = "expired"
-	// FailureNotYetValid: t= is in the future.
+	// FailureNotYetValid: t= is more than a day in the future.
 	FailureNotYetValid Failure = "not_yet_valid"
 	// FailureMalformed: the field does not follow the grammar of RFC 6376.
 	FailureMalformed Failure = "malformed"

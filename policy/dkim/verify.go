@@ -148,7 +148,7 @@ func CheckTimes(s *Signature, o Options) error {
 
 func utc(unix int64) string { return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// NeedsKeys reports whether a signature has not failed yet.
+// NeedsKeys reports whether there is a signature that has not failed yet.
 func (v *Verifier) NeedsKeys() bool {
 	return slices.ContainsFunc(v.checks, func(c *check) bool { return c.err == nil })
 }
@@ -250,8 +250,8 @@ const (
 	maxPrefix = 64
 )
 
-// setPrefixes sets Result.Signature of each result to the start of b= that tells it
-// from the others (RFC 6008 section 4).
+// setPrefixes sets Result.Signature of each result to the start of b= that differs
+// from those of the others (RFC 6008 section 4).
 func setPrefixes(results []Result, checks []*check) {
 	order := make([]int, len(checks))
 	for i := range order {

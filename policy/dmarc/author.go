@@ -16,7 +16,7 @@ type Author struct {
 	exists  existence
 }
 
-// existence tells whether the Author Domain exists (RFC 9989 section 3.2.13).
+// existence says whether the Author Domain exists (RFC 9989 section 3.2.13).
 type existence uint8
 
 const (

@@ -9,7 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Consent tells whether a host accepts reports about a domain (RFC 9990 section
+// Consent says whether a host accepts reports about a domain (RFC 9990 section
 // 4).
 type Consent string
 

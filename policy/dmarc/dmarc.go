@@ -144,7 +144,7 @@ type Aligned struct {
 	Method string `json:"method"` // "spf" or "dkim"
 	Domain string `json:"domain"`
 	Status string `json:"result"` // result of the method
-	// Alignment tells whether the domain is aligned with the author's, whatever
+	// Alignment says whether the domain is aligned with the author's, whatever
 	// the result of the method: "yes", "no" or "unknown". It is also "unknown"
 	// if it does not matter and was not looked up.
 	Alignment string `json:"alignment"`

@@ -19,8 +19,8 @@ type discovery struct {
 	// org is the Organizational Domain; "" if a DNS failure makes it unknown.
 	org string
 	// record is the record that applies, and recordDomain its name. If record
-	// is nil, decided tells whether there is none (true) or whether a DNS
-	// failure makes it unknown (false).
+	// is nil, decided is true if there is none, and false if a DNS failure
+	// makes it unknown.
 	record       *Record
 	recordDomain string
 	decided      bool

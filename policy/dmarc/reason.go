@@ -49,8 +49,8 @@ func passReason(res *Result, spf Identifier, signer string) string {
 	return "a DKIM signature of " + foreign.Line(signer, maxCited) + " passed"
 }
 
-// failReason returns the reason of a fail: for both methods, why they
-// authenticate no aligned domain.
+// failReason returns the reason of a fail: why neither SPF nor DKIM authenticated
+// an aligned domain.
 func failReason(author string, rec *Record, spf Identifier, dkim []Identifier) string {
 	var b strings.Builder
 	switch {

@@ -12,7 +12,7 @@ import (
 // of RFC 9989 section 4.7. Such a TXT record has another purpose.
 var ErrNotRecord = errors.New("dmarc: not a DMARC record")
 
-// Processing tells how a record is applied (RFC 9989 section 4.10.1).
+// Processing says how a record is applied (RFC 9989 section 4.10.1).
 type Processing string
 
 // The kinds of processing. A record with a missing or invalid policy counts as
@@ -34,7 +34,7 @@ const (
 	Strict  Alignment = "s"
 )
 
-// PSD tells whether the name of a record is a public suffix domain.
+// PSD says whether the name of a record is a public suffix domain.
 type PSD string
 
 // The values of psd= (RFC 9989 section 4.7).
@@ -48,7 +48,7 @@ const (
 type Record struct {
 	// Text is the record as it was published.
 	Text string `json:"text"`
-	// Processing tells whether the policies below are those of the record.
+	// Processing says whether the policies below are those of the record.
 	Processing Processing `json:"processing"`
 	// P, SP and NP are the policies for the domain itself, for its subdomains,
 	// and for subdomains that do not exist. The defaults (np= falls back to

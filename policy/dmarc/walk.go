@@ -34,7 +34,7 @@ type recordSet struct {
 	// found is the number of TXT records with the version tag.
 	found  int
 	record *Record
-	// dropped tells why record is nil although found is not 0.
+	// dropped says why record is nil although found is not 0.
 	dropped error
 }
 

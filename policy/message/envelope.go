@@ -2,7 +2,7 @@ package message
 
 import "net/netip"
 
-// Envelope is what the MTA tells about a message besides its text.
+// Envelope is what the MTA knows about a message besides its text.
 type Envelope struct {
 	Client Client
 	// Helo is the client's argument of HELO or EHLO; "" if it gave none.

@@ -133,7 +133,7 @@ func isAtext(c byte) bool {
 }
 
 // addrSpec parses "@" and the domain of an address. words are its local part,
-// and gap tells whether something stands between them and the "@".
+// and gap reports whether something stands between them and the "@".
 func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 	local, ok := p.localPart(words, gap)
 	if !ok {

@@ -27,7 +27,7 @@ type Received struct {
 	// Relayed is true if the host added two fields, of which this is the upper
 	// one; the next field names the client.
 	Relayed bool
-	// Problem explains why the field tells none of these; "" if it tells one.
+	// Problem explains why the field has none of these; "" if it has one.
 	Problem string
 }
 

@@ -152,8 +152,8 @@ var defaultTexts = map[result.Action]string{
 	result.Quarantine: "Held by local policy",
 }
 
-// override returns the override by the rule that decided, and false if no rule did or
-// if its action is what the author's domain asks for.
+// override returns the override by the rule that decided. It returns false if no rule
+// decided, or if the rule's action is what the author's domain asks for.
 func (c *customResult) override(res *result.Results) (result.Override, bool) {
 	if c.rule == nil || c.rule.Action == asked(res) {
 		return result.Override{}, false

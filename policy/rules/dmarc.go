@@ -20,7 +20,7 @@ func (r *Rules) dmarcTempError(d *decision) {
 	}
 	why := "because of a DNS failure"
 	if res.Client.Hidden != "" {
-		// The reason is for the log: it tells of our own network.
+		// The reply does not name the reason, which would reveal our own network.
 		why = "as the client behind the relay is not known"
 	}
 	d.decide(stepTempError, result.TempFail, "DMARC of "+found.AuthorDomain+" could not be evaluated "+why+"; please try again later")

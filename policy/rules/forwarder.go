@@ -34,8 +34,8 @@ func (d *decision) trusted() bool {
 }
 
 // forwarder reports whether the message is from a trusted forwarder. The text of the
-// override says how that is known or, if it is not, what nearly showed it; "" if
-// nothing did.
+// override is the evidence for it or, if the forwarder is not trusted, the evidence
+// that was not enough; "" if there is none.
 func (t *Trust) forwarder(res *result.Results) (o result.Override, trusted bool) {
 	by, trusted := t.handedOn(res)
 	return result.Override{Reason: result.ReasonTrustedForwarder, By: "trust.forwarders", Text: by}, trusted

@@ -20,7 +20,7 @@ type evaluation struct {
 	opt Options
 
 	lookups, voids int
-	// usedLocal tells that a term with the local part was evaluated.
+	// usedLocal reports that a term with the local part was evaluated.
 	usedLocal bool
 	client    clientNames
 	ahead     ahead

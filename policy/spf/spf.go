@@ -139,8 +139,8 @@ const (
 	maxExplanation = 512
 	maxMechanism   = 256
 	maxCited       = 83 // bounds a name or term cited in a reason
-	// maxLocal bounds HELO names and local parts in macros. RFC 5321 section
-	// 4.5.3.1 allows 255 and 64 octets.
+	// maxLocal bounds HELO names and local parts in macros, in octets. RFC 5321
+	// section 4.5.3.1 allows 255 for a name and 64 for a local part.
 	maxLocal = 255
 )
 

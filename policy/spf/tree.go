@@ -88,7 +88,7 @@ const (
 
 // Expand looks up a domain's record and the records that it includes or
 // redirects to. Nodes, depth, lookups and, by Options.Timeout, time are
-// bounded. It always returns a tree, whose nodes tell what is wrong.
+// bounded. It always returns a tree, whose nodes say what is wrong.
 func Expand(ctx context.Context, r Resolver, domain string, o Options) *Tree {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
