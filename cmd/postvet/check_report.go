@@ -43,7 +43,7 @@ func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) err
 	}{full, opinions})
 }
 
-// emptyVerdict makes the lists of a verdict empty that are nil.
+// emptyVerdict replaces the nil lists of a verdict by empty ones, which JSON shows as [].
 func emptyVerdict(v *result.Verdict) {
 	orEmpty(&v.Overrides)
 	orEmpty(&v.Refused)
@@ -166,7 +166,7 @@ func (p *page) methods(r *result.Report) {
 	}
 }
 
-// verdict writes what is done, the reasons, and likely causes.
+// verdict writes the action, its reasons, and the likely causes of a failure.
 func (p *page) verdict(v *result.Verdict) {
 	p.line("verdict", string(v.Action), strings.TrimSpace(v.Code+" "+v.Text), "rule "+v.Rule,
 		given("overridden by %s", v.OverridesText()), given("not overridden by %s", v.RefusedText()),

@@ -42,7 +42,7 @@ func ruleWhen(r rules.Rule) string {
 	return strings.Join(lines, "\n")
 }
 
-// ruleThen says what a rule does.
+// ruleThen returns the actions of a rule in words.
 func ruleThen(r rules.Rule) string {
 	var does []string
 	for _, a := range r.Add {

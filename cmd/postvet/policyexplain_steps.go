@@ -67,7 +67,7 @@ func (e *explainer) lines(s rules.Step) []explainedLine {
 	case s.Rule == result.RuleAuthorOverride:
 		return e.authorLines(s)
 	case s.Part == rules.PartLast && (s.Rule == "" || e.config.Exempt.Names.Set.Len() == 0):
-		return nil // modeText tells of the mode, held of a tag
+		return nil // modeText describes the mode, and held a tag
 	case action == "" && s.Part == rules.PartChange:
 		return nil
 	}
@@ -99,7 +99,7 @@ func (e *explainer) atRCPT(s rules.Step) bool {
 	return s.AtRCPT && e.rules.Local.SPFEarly && (a == result.Reject || a == result.TempFail)
 }
 
-// then says what a step leads to.
+// then returns the outcome of a step in words.
 func (e *explainer) then(s rules.Step, action result.Action) string {
 	does := e.does(s, action)
 	switch s.Rule {
@@ -139,7 +139,7 @@ func (e *explainer) then(s rules.Step, action result.Action) string {
 	return does
 }
 
-// does says what an action does by a step.
+// does returns the effect of an action in a step, in words.
 func (e *explainer) does(s rules.Step, action result.Action) string {
 	switch action {
 	case "":

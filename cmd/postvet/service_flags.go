@@ -70,7 +70,8 @@ func (f *serviceFlags) client() (*control.Client, error) {
 	return c, nil
 }
 
-// autoSocket returns the socket of a service of the same systemd unit.
+// autoSocket returns the default control socket in the runtime directory of our systemd
+// unit, "" if systemd did not start us with one.
 func autoSocket() string { return config.Default().ControlPath(os.Getenv("RUNTIME_DIRECTORY")) }
 
 // do has the service carry out a request, within a time. Errors carry the exit code.

@@ -32,8 +32,8 @@ func thisBuild() string {
 	return describeBuild(version, info)
 }
 
-// describeBuild returns one line of what the linker knows; stamped is the version that
-// it was told, "" for none.
+// describeBuild returns what is known about the build, on one line. stamped is the
+// version that was set at link time, "" for none.
 func describeBuild(stamped string, info *debug.BuildInfo) string {
 	version, commit, modified := build(stamped, info)
 	changed := ""

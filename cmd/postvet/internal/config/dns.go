@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// DNS is whom to ask, and how long answers are kept.
+// DNS names the resolvers, and says how long answers are kept.
 type DNS struct {
 	// Resolvers are host:port, or tls://host:port#name. Empty: those of the system.
 	Resolvers                   []string

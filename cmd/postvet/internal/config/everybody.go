@@ -29,12 +29,12 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
-// nearly is the part of all strangers from which on a list counts as one of
-// everybody. The networks of one organization are far below it.
+// nearly is the share of all strangers from which on a list counts as holding
+// everybody. The networks of one organization have a far smaller share.
 const nearly = 0.5
 
-// everybody adds a fault of a list that holds nearly everybody. does says what the
-// key does with the members.
+// everybody adds a fault if a list holds nearly everybody. does is the verb for what
+// the key does with the members.
 func (x *conflicts) everybody(key string, l List, does, remedy string) {
 	for _, s := range strangers {
 		held, all := 0.0, 0.0

@@ -53,7 +53,7 @@ func (c *Config) Write(w io.Writer) error {
 	return err
 }
 
-// from returns the place that set a key.
+// from returns the place that set a key, "default" if none did.
 func (c *Config) from(name string) string {
 	if o, ok := c.origin[name]; ok {
 		return o.String()

@@ -28,7 +28,7 @@ type Answer struct {
 	Type    string `json:"type"`
 	Outcome string `json:"outcome"`
 	// Records are the addresses, texts, hosts, or "PREFERENCE HOST", as they were
-	// received. There may be more than the service tells.
+	// received. There may be more than the service sends.
 	Records   []string `json:"records,omitempty"`
 	Canonical string   `json:"canonical,omitempty"`
 	Authentic bool     `json:"authentic"`

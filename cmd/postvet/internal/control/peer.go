@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Peer is the process that asks.
+// Peer is the process that sent a request.
 type Peer struct {
 	UID int
 	PID int

@@ -38,7 +38,7 @@ func peerOf(c net.Conn) (Peer, error) {
 }
 
 // peerGroups returns the supplementary groups of the peer. Kernels before 4.13 do
-// not tell them; then only its first group counts.
+// not report them; then only its first group counts.
 func peerGroups(fd uintptr) []int {
 	gids := make([]uint32, maxGroups)
 	size := uint32(len(gids) * 4)

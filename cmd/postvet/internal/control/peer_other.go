@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// peerOf knows only how Linux tells the peer. A peer that is not known gets no
+// peerOf fails, since only Linux is supported. A peer that is not known gets no
 // answer.
 func peerOf(net.Conn) (Peer, error) {
 	return Peer{}, errors.New("this system is not supported")

@@ -83,7 +83,7 @@ type Upstream struct {
 	Failures  uint64  `json:"failures"`
 	Timeouts  uint64  `json:"timeouts"` // of the failures
 	LatencyMS float64 `json:"latency_ms"`
-	// BackOff means that it failed several times in a row and is asked last.
+	// BackOff means that it failed several times in a row and is queried last.
 	BackOff bool `json:"back_off"`
 }
 

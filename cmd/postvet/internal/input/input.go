@@ -15,7 +15,7 @@ import (
 )
 
 // Timeout is how long a command waits for a pipe to have a writer, and for
-// standard input to begin where nobody asked for it to be read.
+// standard input to begin if the command line does not name it.
 const Timeout = 2 * time.Second
 
 // errNoWriter is the error of a pipe that nobody writes to.

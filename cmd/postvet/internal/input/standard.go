@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Standard returns standard input for a person who asked for it to be read; nil
-// if it is empty. It waits for the first octet however long that takes.
+// Standard returns standard input for a command line that names it; nil if it is empty.
+// It waits for the first octet without a limit.
 func Standard(in *os.File) (io.Reader, error) {
 	r := bufio.NewReader(in)
 	switch _, err := r.Peek(1); {

@@ -17,7 +17,7 @@ func (m *mending) add(list *finding.List, severity finding.Severity, text string
 	*list = append(*list, finding.Finding{Severity: severity, Text: text})
 }
 
-// settle says how: fix is the same for all of them.
+// settle sets the fix of these findings, which is the same for all of them.
 func (m *mending) settle(list finding.List, fix string) {
 	for _, i := range m.indexes {
 		list[i].Fix = fix
@@ -28,8 +28,8 @@ func (m *mending) settle(list finding.List, fix string) {
 type adviser struct {
 	*lookups
 	ctx context.Context
-	// organization is the Organizational Domain of the inspected one, whose names
-	// belong to the one who asks.
+	// organization is the Organizational Domain of the inspected one. The reader of
+	// the report owns the names below it.
 	organization string
 }
 
@@ -71,7 +71,7 @@ func missingTarget(a *dnscache.Answer) string {
 	return ""
 }
 
-// takeOver says what a CNAME to a missing name may lead to.
+// takeOver returns a sentence about the harm that a CNAME to a missing name can do.
 func takeOver(name, target, harm string) string {
 	return name + " is an alias (CNAME) of " + target + ", which does not exist: whoever gets hold of that name " + harm + " (take-over risk)"
 }

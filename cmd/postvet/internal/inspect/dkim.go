@@ -154,7 +154,7 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 	return failed
 }
 
-// dangling says that a CNAME at the name of a key leads to no key.
+// dangling adds the finding that a CNAME at the name of a key leads to no key.
 func (k *DKIM) dangling(name string, a *dnscache.Answer, isNamed bool) {
 	fix := "remove the CNAME at " + name + ", or have the owner of " + a.Canonical + " publish the key there"
 	if target := missingTarget(a); target != "" {

@@ -20,11 +20,11 @@ const (
 type lookups struct {
 	resolver Resolver
 	slots    chan struct{}
-	// inspection is the context of the inspection. A question outlives the one who
-	// asks first: iprev gives names up once one has led back, and their addresses
-	// may be wanted by others.
+	// inspection is the context of the inspection. A lookup goes on when its first
+	// caller gives it up, since others may need the answer: iprev gives up the
+	// remaining names when one of them leads back.
 	inspection context.Context
-	// asking is the context of the questions, which ends with close.
+	// asking is the context of the lookups, which ends with close.
 	asking context.Context
 	stop   context.CancelFunc
 	all    sync.WaitGroup

@@ -45,7 +45,7 @@ func (s *SPF) checkCoverage(tree *spf.Tree) {
 	}
 }
 
-// percent says how many of a family's addresses are meant.
+// percent returns the share of a family's addresses in words.
 func percent(share float64, family string) string {
 	switch {
 	case share == 1:

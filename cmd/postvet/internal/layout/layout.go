@@ -1,5 +1,5 @@
-// Package layout says how text for a person is laid out: on how many columns, in
-// which colours, and where its lines break.
+// Package layout lays out text for a person: the number of columns, the colours, and
+// the line breaks.
 package layout
 
 import (
@@ -50,8 +50,8 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Size returns the size of the terminal behind w; zeros if it is none or does not
-// tell.
+// Size returns the size of the terminal behind w; zeros if w is not a
+// terminal or its size is not known.
 func Size(w io.Writer) (columns, rows int) {
 	f, ok := w.(*os.File)
 	if !ok {

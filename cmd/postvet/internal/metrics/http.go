@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// The bounds of the HTTP server keep whoever reaches the listener from taking much
-// from the mail beside it.
+// The bounds of the HTTP server. A client that reaches the listener must not take CPU
+// time and memory from the mail.
 const (
 	maxConns       = 32
 	maxScrapes     = 4 // at a time

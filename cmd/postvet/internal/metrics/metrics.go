@@ -2,8 +2,8 @@
 // pages for health checks.
 //
 // It counts each message from its [filter.Decision]. The counters of the milter
-// server and of the DNS cache are read when somebody asks. All metrics are
-// registered on one registry, which the caller may give; the package has no
+// server and of the DNS cache are read at each scrape. All metrics are
+// registered on one registry, which the caller may pass in; the package has no
 // state.
 //
 // # Labels

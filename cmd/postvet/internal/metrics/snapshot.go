@@ -59,7 +59,7 @@ func (m *Metrics) snapshot() snapshot {
 }
 
 // notReady returns the reasons why no mail should be sent here. A refused
-// configuration is none: the old one is active and works.
+// configuration is not a reason: the old one is active and works.
 func (s *snapshot) notReady() []string {
 	var why []string
 	switch up := int(s.Filter.Listening); {

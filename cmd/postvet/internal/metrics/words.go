@@ -35,6 +35,6 @@ var (
 	}
 )
 
-// maxRules bounds the rules of the configuration that have series of their own:
-// one for each action.
+// maxRules is how many rules of the configuration have their own series, one for each
+// action.
 const maxRules = 200

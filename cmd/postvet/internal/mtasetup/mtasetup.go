@@ -1,5 +1,5 @@
-// Package mtasetup says what an administrator writes into the configuration of
-// Postfix or Sendmail so that the MTA asks Postvet.
+// Package mtasetup returns the lines that an administrator adds to the configuration
+// of Postfix or Sendmail so that the MTA uses Postvet as a milter.
 package mtasetup
 
 import (
@@ -84,8 +84,8 @@ func ofPath(path string) Socket {
 	return s
 }
 
-// Lines returns the lines for main.cf and for sendmail.mc. An MTA that is given
-// two sockets asks twice about each message, so those after the first are
+// Lines returns the lines for main.cf and for sendmail.mc. An MTA with
+// two sockets sends each message to Postvet twice, so those after the first are
 // alternatives.
 func Lines(sockets []Socket) string {
 	first := sockets[0]

@@ -100,8 +100,8 @@ func wholeURI(name, value string) bool {
 	return (name == "rua" || name == "ruf") && (strings.Contains(last, "?") || strings.Contains(last, ":") && !strings.Contains(last, "@"))
 }
 
-// dmarc returns the tags of the record without its report URIs, and why it cannot be
-// told what they mean, "" if it can.
+// dmarc returns the tags of the record without its report URIs. unknown says why their
+// meaning is unclear; "" if it is clear.
 func (l *tagList) dmarc(p *Proposal) (tags []tag, unknown string) {
 	l.claimPolicy()
 	var rest []tag

@@ -11,7 +11,7 @@ import (
 var policies = [...]string{string(dmarc.PolicyNone), string(dmarc.PolicyQuarantine), string(dmarc.PolicyReject)}
 
 // policy returns the policy that a tag states; "" if it does not occur. unknown says
-// why it cannot be told.
+// why the policy is unclear; "" if it is clear.
 func (l *tagList) policy(name string) (value, unknown string) {
 	for _, v := range l.values(name) {
 		meant := meantPolicy(v)
@@ -31,8 +31,8 @@ func (l *tagList) policy(name string) (value, unknown string) {
 	return value, ""
 }
 
-// meantPolicy returns the policy that a value was meant to be; "" if that cannot be
-// told.
+// meantPolicy returns the policy that a value was meant to be; "" if that is
+// unclear.
 func meantPolicy(value string) string {
 	v := lowerTrim(value)
 	var found string

@@ -78,8 +78,8 @@ func wholeKey(name, value string) bool {
 	return name == "n" || name == "p" && strings.Trim(value[strings.IndexByte(value+"=", '='):], "= ") == ""
 }
 
-// key returns the tags of the record without its version, and why it cannot be told
-// what they mean, "" if it can.
+// key returns the tags of the record without its version. unknown says why their
+// meaning is unclear; "" if it is clear.
 func (l *tagList) key(p *Proposal) (tags []tag, unknown string) {
 	keys := l.values("p")
 	for i := range keys {

@@ -3,8 +3,8 @@
 //
 // A proposal is read by the evaluators without an error and keeps what the owner of
 // the record states: p=reject stays reject, however it is written, and a key stays
-// the same key. Where it cannot be told what the owner means, such as with two
-// policies, there is no proposal. A proposal needs no repair itself.
+// the same key. Where the owner's intent is unclear, such as with two policies,
+// there is no proposal. A proposal needs no repair itself.
 //
 // How leniently the evaluators read a record makes no difference here: others may be
 // stricter, so that each oddity is named.
@@ -15,7 +15,7 @@ import "slices"
 // Proposal is a record as it should be.
 type Proposal struct {
 	// Text is the record to publish, the same text if nothing is wrong with it;
-	// "" if it cannot be told what the owner means.
+	// "" if the owner's intent is unclear.
 	Text string
 	// Oddities say in words what is wrong with the text.
 	Oddities []string

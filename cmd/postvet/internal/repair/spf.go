@@ -114,8 +114,8 @@ func joinTerms(terms []string) string {
 
 func isAll(term string) bool { return strings.EqualFold(strings.TrimLeft(term, "+-~?"), "all") }
 
-// spfTerms returns the terms that a text was meant to have, and why that cannot be
-// told, "" if it can.
+// spfTerms returns the terms that a text was meant to have. unknown says why they
+// cannot be known; "" if they are.
 func (p *Proposal) spfTerms(text string) (terms []string, unknown string) {
 	rec, err := spf.ParseRecord(text)
 	if err == nil {

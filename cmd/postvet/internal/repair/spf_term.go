@@ -22,7 +22,8 @@ type termReader struct {
 // maxTries bounds the ways to take a record's terms apart.
 const maxTries = 2000
 
-// read returns what a word was meant to be, and why that cannot be told, "" if it can.
+// read returns the terms that a word was meant to be. unknown says why they cannot be
+// known; "" if they are.
 func (r *termReader) read(word string) (terms []string, unknown string) {
 	if t, oddity := respelled(word); t != "" {
 		if oddity != "" {

@@ -77,9 +77,9 @@ func (p *Proposal) noteMissing(before, tail string) {
 	}
 }
 
-// nextTag finds a tag that follows in a value without a semicolon, and returns where
-// it begins; -1 if there is none. joined reports that there may be no blank before it,
-// either.
+// nextTag finds a tag that follows in a value without a semicolon. It returns where the
+// tag begins, and the rest of the value from there; -1 and "" if there is no tag. If
+// joined is true, the tag may follow without a blank, too.
 func nextTag(value string, known []string, joined bool) (at int, tail string) {
 	for eq := strings.IndexByte(value, '='); eq > 0; {
 		before := strings.TrimRight(value[:eq], " ")

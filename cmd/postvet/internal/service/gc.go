@@ -14,8 +14,9 @@ import (
 // heap that is larger than spareHeap is collected as usual.
 const spareHeap = 32 << 20
 
-// The bounds of GOGC. minPercent is Go's default. maxPercent gives spareHeap up to
-// 4 MB of live heap, where Go's minimum heap grows with GOGC too.
+// The bounds of GOGC. minPercent is Go's default. maxPercent leaves spareHeap beside a
+// live heap of 4 MB. A smaller heap needs no higher GOGC: Go's minimum heap is 4 MB at
+// GOGC=100 and grows with GOGC.
 const (
 	minPercent = 100
 	maxPercent = 100 * spareHeap / (4 << 20)

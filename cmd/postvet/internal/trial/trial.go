@@ -1,5 +1,5 @@
 // Package trial evaluates stored messages: one with all that is known about it,
-// or many under one or two policies, to tell what other rules would change.
+// or many under one or two policies, to show what other rules would change.
 //
 // Each message is evaluated once, as if it arrived now or at the time that its
 // envelope names, and then decided about by each policy. Nothing is sent
@@ -52,7 +52,8 @@ type Row struct {
 	DMARC   string
 	// NoClient reports that the envelope has no client, so that SPF is none.
 	NoClient bool
-	// Before is nil if nothing is compared.
+	// Before and After are the verdicts of the two policies; Before is nil if
+	// nothing is compared.
 	Before *Verdict
 	After  Verdict
 	// Differs reports that the two policies do different things to the message.

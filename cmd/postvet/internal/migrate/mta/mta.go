@@ -68,8 +68,8 @@ func orPassed(address string) string {
 // maxMegabytes bounds a file of the MTA.
 const maxMegabytes = 4
 
-// ReadText reads a configuration file of the MTA. A file that is no text is an
-// error: read as one it would be a configuration that sets nothing.
+// ReadText reads a configuration file of the MTA. A binary file is an error: taken
+// for text, it would look like a configuration that sets nothing.
 func ReadText(name string) (string, error) {
 	text, err := input.ReadFile(name, maxMegabytes)
 	if err == nil && bytes.IndexByte(text, 0) >= 0 {

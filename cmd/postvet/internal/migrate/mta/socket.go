@@ -2,9 +2,9 @@ package mta
 
 import "strings"
 
-// SameSocket reports whether two addresses, in any notation of the MTAs and of
-// milters, name one socket as far as their texts tell: unix sockets by their path
-// as seen from outside the chroot, TCP sockets by their port, since one of the two
+// SameSocket reports whether two addresses name one socket. They may be in any
+// notation of the MTAs and of milters. It compares the paths of unix sockets as seen
+// from outside the chroot, and only the ports of TCP sockets, since one of the two
 // often leaves the host out.
 func SameSocket(a, b string) bool { return sameSocket(QueueDirectory, a, b) }
 

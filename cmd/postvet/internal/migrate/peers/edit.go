@@ -57,8 +57,8 @@ func prefixed(b *strings.Builder, prefix, text string) {
 	}
 }
 
-// isKept reports whether a milter of the MTA's list stays: it is none of the peers,
-// or one that Postvet does not fully replace.
+// isKept reports whether a milter stays on the MTA's list: it is not a peer, or it is
+// a peer that Postvet does not fully replace.
 func (p *Plan) isKept(m mta.Milter) bool {
 	peer, ok := p.peerOf(m)
 	return !ok || peer == OpenDKIM && p.Signs || peer == OpenARC && p.seals()

@@ -86,8 +86,8 @@ func isAddress(entry string) bool {
 	return errAddr == nil || errPrefix == nil
 }
 
-// leader returns the peer whose list says who is exempt: of those that refused
-// mail the one that counts most, else any.
+// leader returns the peer whose list of exempt clients is taken over. It is the
+// first in order that refused mail or, if none did, the first that is there.
 func (p *Plan) leader() Peer {
 	order := []Peer{OpenDMARC, PySPF, OpenDKIM, OpenARC}
 	for _, ok := range []func(Peer) bool{func(peer Peer) bool { return p.refusing[peer] }, p.has} {
@@ -100,8 +100,8 @@ func (p *Plan) leader() Peer {
 	return ""
 }
 
-// exemptions writes who is exempt, and leaves the clients of the other peers' lists
-// out of the rules that do what these did.
+// exemptions writes the exempt clients. The clients of the other peers' lists are left
+// out of the rules that replace these peers.
 func (p *Plan) exemptions() {
 	leader := p.leader()
 	theirs := p.hosts(leader, hostOptions[leader]...)
@@ -132,8 +132,8 @@ func (p *Plan) exemptions() {
 	p.internalHosts()
 }
 
-// spare leaves clients out of the rules of a peer, and says who was not left out
-// and now is.
+// spare leaves the clients that a peer skipped out of the rules that replace it. It
+// notes the clients that the peer checked and that are exempt now.
 func (p *Plan) spare(peer Peer, own, exempt hosts, leader Peer) {
 	skipped := own
 	if peer == PySPF {
@@ -151,8 +151,8 @@ func (p *Plan) spare(peer Peer, own, exempt hosts, leader Peer) {
 	}
 }
 
-// forwarders returns the clients that pyspf-milter trusted as forwarders. Rules are
-// asked before trust.forwarders, so they must leave them out themselves.
+// forwarders returns the clients that pyspf-milter trusted as forwarders. Rules come
+// before trust.forwarders, so each rule must leave these clients out itself.
 func (p *Plan) forwarders() hosts {
 	var h hosts
 	for _, name := range []string{"Whitelist", "Domain_Whitelist_PTR"} {
@@ -207,7 +207,7 @@ func (p *Plan) internalHosts() {
 	}
 }
 
-// byDefault is who is exempt by address if the configuration does not say so.
+// byDefault are the addresses that are exempt if the configuration names none.
 var byDefault = []string{"127.0.0.0/8", "::1/128"}
 
 // exempt writes the lists of exempt clients, which may be empty.

@@ -11,7 +11,7 @@ type Entry struct {
 	Line int // from 1
 }
 
-// Files is the entries of the files that lists name, by their paths.
+// Files has the entries of each file that a list names, by the file's path.
 type Files map[string][]Entry
 
 // ParseEntries returns the entries of a file of hosts or domains: one a line, or

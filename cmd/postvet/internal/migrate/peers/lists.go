@@ -14,7 +14,7 @@ func (p *Plan) add(s Setting, key, note string, members []string) {
 	p.item(s, Changed, note, key)
 }
 
-// extend adds entries to a list. Its value is written when all lists are known.
+// extend adds entries to the list at a key. writeLists writes the lists in the end.
 func (p *Plan) extend(s Setting, key string, entries []string) {
 	p.lists[key] = append(p.lists[key], entries...)
 	p.draft.putFrom(s, key, "")

@@ -14,8 +14,8 @@ import (
 // sectionOrder is the order of the sections in the file.
 var sectionOrder = []string{"", "socket", "dns", "policy", "trust", "dkim", "exempt", "lists", "limits", "log", "author_overrides"}
 
-// TOML returns the configuration that the plan leads to, which listens on socket (""
-// for the default). A comment at each key says what it comes from.
+// TOML returns the configuration that the plan leads to. It listens on socket, "" for
+// the default. A comment at each key names the setting that it comes from.
 func (p *Plan) TOML(socket string) string {
 	w := p.write(socket)
 	return w.String()
@@ -151,7 +151,7 @@ func cite(s Setting) string {
 	return fmt.Sprintf("%s: %s %s.", s.place(), s.Name, value)
 }
 
-// quoted returns a TOML string. What cannot be read on a terminal is escaped.
+// quoted returns a TOML string. Characters that a terminal cannot show are escaped.
 func quoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

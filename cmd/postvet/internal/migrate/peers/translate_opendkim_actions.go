@@ -53,9 +53,8 @@ func (p *Plan) dkimActions() {
 	}
 }
 
-// dnsErrors translates what opendkim did when a key could not be looked up: it let
-// the message pass whatever On-DNSError says, or counted the key among those that
-// are not there.
+// dnsErrors translates what opendkim did when the lookup of a key failed. It ignored
+// On-DNSError and let the message pass, or it treated the key as missing.
 func (p *Plan) dnsErrors() {
 	s, own := p.onOption("On-DNSError")
 	if strings.HasPrefix(strings.ToLower(s.Value), "a") {

@@ -67,9 +67,9 @@ func (p *Plan) mailFromAction() {
 	p.demand(s, refuse, "pyspf-mail-from", "550 5.7.23", "SPF: the domain of the sender does not let this client send for it")
 }
 
-// demand refuses mail for SPF results of MAIL FROM. If other clients are exempt
-// from this than from DMARC, only a rule can say so, and that is asked after the
-// message.
+// demand refuses mail for SPF results of MAIL FROM. If the clients that are exempt
+// from this differ from those exempt from DMARC, only a rule can express it. Rules
+// are evaluated at the end of the message.
 func (p *Plan) demand(s Setting, results []string, name, code, text string) {
 	if p.sparesOthers() {
 		var words []string
