@@ -40,8 +40,8 @@ type Case struct {
 	Fields   []Field
 	Body     []byte
 	Want     Expect
-	// Chain is the number of lookups that have to be asked one after the other,
-	// if independent ones are asked at once.
+	// Chain is the number of lookups that must follow one another if independent
+	// lookups run at once.
 	Chain int
 	// Shared says that other senders need some of the same answers. They may
 	// thus be cached even for the first message of a domain.
@@ -234,7 +234,7 @@ func newCase(r *rand.Rand, i int, d *domain, signers []keys, size int) (Case, er
 	return c, nil
 }
 
-// raw is the message as it travels over SMTP.
+// raw returns the message as it travels over SMTP.
 func (c *Case) raw() []byte {
 	var b []byte
 	for _, f := range c.Fields {

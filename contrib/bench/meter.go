@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measure returns what processes and their descendants have used.
+// measure returns the processor time and peak memory of processes and their descendants.
 func measure(roots []int) (usage, error) {
 	var u usage
 	all, err := family(roots)

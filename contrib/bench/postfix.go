@@ -54,7 +54,7 @@ func (b *bench) postfixRound(ctx context.Context, c *contestant, round int) (err
 		}
 		defer r.stop()
 		for _, socket := range r.chain {
-			// Postfix's smtpd is another user.
+			// Postfix's smtpd does not run as the user of the milter.
 			if err := os.Chmod(socket, 0o666); err != nil {
 				return err
 			}

@@ -62,8 +62,8 @@ func (p *process) tail() string {
 	return strings.TrimSpace(string(b[max(0, len(b)-2000):]))
 }
 
-// stopAll asks processes to end, and after a while makes them and what
-// descends from them.
+// stopAll sends SIGTERM to processes. After a while it kills those that are left and
+// all their descendants.
 func stopAll(ps []*process) {
 	var roots []int
 	for _, p := range ps {

@@ -16,7 +16,7 @@
 //
 // # What it is configured with
 //
-// The lines that tell the MTAs of their milter are those of contrib/postfix and
+// The lines that configure the MTAs' milter are those of contrib/postfix and
 // contrib/sendmail, read from there. Postvet opens its socket itself, or gets it
 // passed as systemd does ([SiteOptions.Passed]).
 //
@@ -27,11 +27,11 @@
 // kernel kills them: an MTA is alone in a namespace of process ids, whose first
 // process dies with us (PR_SET_PDEATHSIG) and takes all others with it; Postvet
 // dies as that first process does. The folders stay until the next one is made:
-// those whose maker is gone, which a lock in them tells, are removed then.
+// a folder is removed then if nobody holds its lock, since its maker is gone.
 //
 // # Addresses
 //
 // All of 127.0.0.0/8 is loopback, so clients are told apart by the address
-// that they bind: Postvet is told to exempt 127.0.0.1 alone, and the clients
+// that they bind: Postvet exempts 127.0.0.1 alone, and the clients
 // come from 127.0.0.2 and up, and from ::1.
 package realmta

@@ -49,9 +49,9 @@ func lock(name string) error {
 	return os.Rename(fresh, name)
 }
 
-// sweep removes the folders below parent that are left over. A folder may still
-// be in use by a process that the kernel is just ending; it keeps its lock
-// file, and the next sweep removes it.
+// sweep removes the folders below parent whose maker has ended. If another process
+// still writes into a folder, its removal fails and leaves the lock file, so that
+// the next sweep tries again.
 func sweep(parent string) {
 	locks, _ := filepath.Glob(filepath.Join(parent, "postvet-*", lockName))
 	for _, name := range locks {

@@ -67,7 +67,8 @@ func missingRights() []string {
 	return nil
 }
 
-// sendmailRoot returns the folder below which the files of the packages lie.
+// sendmailRoot returns the folder in which Sendmail's packages are unpacked, "/" if they
+// are installed.
 func sendmailRoot() (string, error) {
 	roots := []string{sendmailCache, "/"}
 	if r := os.Getenv("POSTVET_SENDMAIL_ROOT"); r != "" {

@@ -61,7 +61,7 @@ type Options struct {
 	Parent string
 	// Milter is where the MTA finds its milter: "unix" is a socket in the MTA's
 	// own folder (inside Postfix's chroot), "inet" a free port of 127.0.0.1;
-	// "" is none. MTA.MilterListen tells the address.
+	// "" is none. MTA.MilterListen returns the address.
 	Milter string
 	// Config are more lines for main.cf, where each replaces a line of the same
 	// name, or for sendmail.mc.

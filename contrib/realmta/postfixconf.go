@@ -37,7 +37,7 @@ func (p *Postfix) configure(o Options) error {
 			return err
 		}
 	}
-	// The socket's folder is as contrib/postfix tells an admin to make it: the
+	// contrib/postfix/main.cf names the owner and mode of the socket's folder: the
 	// milter's user owns it, and only Postfix's group may enter.
 	if err := os.Chown(p.path("spool/postvet"), nobodyID, postfixGroup); err != nil {
 		return err

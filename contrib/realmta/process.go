@@ -57,7 +57,7 @@ func service(dir, prepare string, argv ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// ownMounts are namespaces of mounts and of the host name. Go makes the mounts
+// ownMounts gives a process its own mounts and its own host name. Go makes the mounts
 // private, so that they are not seen outside.
 const ownMounts = syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS
 

@@ -35,7 +35,8 @@ type SiteOptions struct {
 	// DNSTimeout is how long Postvet waits for an answer of the DNS. The default
 	// is so long that an answer is late only where the zone is silent.
 	DNSTimeout time.Duration
-	// Shadow is the text of a file of rules that decide nothing; "" for none.
+	// Shadow is the text of the file for the shadow policy, whose rules decide
+	// nothing; "" for no shadow policy.
 	Shadow string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
@@ -46,7 +47,7 @@ type SiteOptions struct {
 	Passed bool
 }
 
-// Site is an MTA with Postvet as its milter and a DNS server that Postvet asks.
+// Site is an MTA with Postvet as its milter and a DNS server that Postvet queries.
 type Site struct {
 	MTA
 	Postvet *Daemon

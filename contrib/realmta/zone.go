@@ -49,7 +49,7 @@ const (
 	Lister = "127.0.0.7"
 	// Stranger is an address that nobody's SPF record names.
 	Stranger = "127.0.0.66"
-	// Exempted is the one address that Postvet is told to exempt.
+	// Exempted is the one address that Postvet exempts.
 	Exempted = "127.0.0.1"
 )
 
