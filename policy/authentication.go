@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
@@ -104,6 +105,35 @@ func (m *Message) gatherARC(ctx context.Context, res *result.Results) {
 	m.fault("arc", fault)
 	if fault == "" {
 		m.attempt("arc", func() { res.ARC = m.arc.Finish(keys) })
+	}
+	m.gatherRecorded(ctx, res)
+}
+
+// gatherRecorded walks for the Organizational Domains of what sealers recorded, if a
+// message that fails may pass for that. The author's answer is no substitute (RFC 9989
+// section 4.10.2). The walks run in parallel.
+func (m *Message) gatherRecorded(ctx context.Context, res *result.Results) {
+	org := res.DMARC.OrganizationalDomain
+	if res.ARC.Status != arc.Pass || res.DMARC.Status == dmarc.Pass || org == "" {
+		return
+	}
+	var domains []string
+	for _, s := range res.ARC.Sealers {
+		if s.Recorded == nil {
+			continue
+		}
+		for _, d := range append([]string{s.Recorded.SPF}, s.Recorded.DKIM...) {
+			if d != "" && d != m.author.Domain && message.Below(d, org) && !slices.Contains(domains, d) && len(domains) < dmarc.MaxOrganizations {
+				domains = append(domains, d)
+				m.organization(d)
+			}
+		}
+	}
+	for _, d := range domains {
+		if res.Organizations == nil {
+			res.Organizations = map[string]dmarc.Organization{}
+		}
+		res.Organizations[d] = m.organizationIn(ctx)(d)
 	}
 }
 

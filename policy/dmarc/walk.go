@@ -42,7 +42,7 @@ type recordSet struct {
 // parsed once.
 func readRecords(a *dnscache.Answer) *recordSet { return dnscache.Derive(a, deriveRecords) }
 
-// deriveRecords applies RFC 9989 section 4.10 step 2: texts without the version
+// deriveRecords applies RFC 9989 section 4.10 steps 2 and 6: texts without the version
 // tag do not count, and if there are several DMARC records, none of them does.
 func deriveRecords(a *dnscache.Answer) *recordSet {
 	s := &recordSet{outcome: a.Outcome}
@@ -106,7 +106,7 @@ func walk(ctx context.Context, r Resolver, domain string) *path {
 			// concluded (section 5.3.6).
 			p.failure = s.outcome
 		} else if s.record != nil && s.record.PSD != PSDUnknown {
-			break // section 4.10 step 3
+			break // section 4.10 steps 2 and 6
 		}
 	}
 	return p

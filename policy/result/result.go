@@ -38,6 +38,9 @@ type Results struct {
 	MailFrom string `json:"mail_from"`
 	// User is the name that the client logged in with, "" for none.
 	User string `json:"user"`
+	// Organizations are the Organizational Domains of the domains that sealers
+	// recorded as authenticated, as far as they may be aligned with the author's.
+	Organizations map[string]dmarc.Organization `json:"-"`
 	// SenderDomains says whether the sender's domains accept mail. It is empty unless
 	// the configuration needs it.
 	SenderDomains []SenderDomain `json:"sender_domains"`
