@@ -149,12 +149,18 @@ func keptValue(t tag) string {
 		}
 	case "fo":
 		options := strings.FieldsFunc(strings.ToLower(t.value), func(r rune) bool { return strings.ContainsRune(":, /|", r) })
+		var once []string
 		for _, o := range options {
 			if len(o) != 1 || !strings.Contains("01ds", o) {
 				return ""
 			}
+			// RFC 9989 section 4.8: 0 and 1 exclude each other, and 1 asks for all
+			// that 0 asks for.
+			if !slices.Contains(once, o) && (o != "0" || !slices.Contains(options, "1")) {
+				once = append(once, o)
+			}
 		}
-		return strings.Join(options, ":")
+		return strings.Join(once, ":")
 	}
 	return ""
 }

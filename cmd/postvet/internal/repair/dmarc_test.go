@@ -32,7 +32,7 @@ func TestDMARC(t *testing.T) {
 		"v=DMARC1; p=reject; rua=mailto:mailto:<a@b.example>":                       "v=DMARC1; p=reject; rua=mailto:a@b.example",
 		"v=DMARC1; p=reject; rua=mailto//a@b.example; ruf=https://b.example/r":      "v=DMARC1; p=reject; rua=mailto:a@b.example",
 		"v=DMARC1; p=reject; rua=mailto:a@b.exampleruf=mailto:f@b.example":          "v=DMARC1; p=reject; rua=mailto:a@b.example; ruf=mailto:f@b.example",
-		"v=DMARC1; p=reject; fo=0,1; rua=mailto:a@b.example!10m; ruf=mailto:f@b.io": "v=DMARC1; p=reject; fo=0:1; rua=mailto:a@b.example; ruf=mailto:f@b.io",
+		"v=DMARC1; p=reject; fo=0,1; rua=mailto:a@b.example!10m; ruf=mailto:f@b.io": "v=DMARC1; p=reject; fo=1; rua=mailto:a@b.example; ruf=mailto:f@b.io",
 		// how a policy is written
 		"v=DMARC1; P=reject; SP=None":              "v=DMARC1; p=reject; sp=none; rua=" + reports,
 		"v=DMARC1; p = \"quarantine\"":             "v=DMARC1; p=quarantine; rua=" + reports,
