@@ -86,7 +86,7 @@ func TestRelayInFront(t *testing.T) {
 		rcpt := recipient(t, "honest")
 		from := "honest@" + realmta.Good
 		sendThrough(t, relay, realmta.GoodOutside, "mail."+realmta.Good, from, rcpt, mail(from, rcpt))
-		wantResults(t, onTop(t, delivered(t, s, rcpt)), "spf=pass", "smtp.mailfrom="+from, "dmarc=pass", "policy.iprev="+realmta.GoodOutside)
+		wantResults(t, onTop(t, delivered(t, s, rcpt)), "spf=pass", "smtp.mailfrom="+realmta.Good, "dmarc=pass", "policy.iprev="+realmta.GoodOutside)
 		if d := decisionFrom(t, s, from); d.Client != realmta.GoodOutside || d.Relay != relayAddress || d.Hidden != "" {
 			t.Errorf("decision %s", d.Line)
 		}
