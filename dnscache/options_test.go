@@ -89,8 +89,9 @@ func TestResolvConfIsReread(t *testing.T) {
 	}
 	core, logs := observer.New(zap.InfoLevel)
 	clock := &clock{}
-	// The port is 53 in a resolv.conf, so nobody answers in this test.
-	r := resolver(t, dnscache.Options{ResolvConf: file, Timeout: time.Millisecond, Now: clock.now, Logger: zap.New(core)})
+	// The port is 53 in a resolv.conf, so nobody answers in this test. The timeout
+	// only bounds it: with a short one a lookup could end before it was begun.
+	r := resolver(t, dnscache.Options{ResolvConf: file, Timeout: time.Minute, Now: clock.now, Logger: zap.New(core)})
 	upstreams := func() string {
 		var addrs []string
 		for _, u := range r.Stats().Upstreams {
