@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
 )
 
 // resolvConf is the file that names the system's resolvers. localUpstream is the resolver

@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/miekg/dns"
+	"go.uber.org/zap"
 )
 
 // These constants are for the averages of an upstream's performance and for its back-off.

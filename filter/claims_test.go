@@ -6,12 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/filter/milter/miltertest"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // senders are connections of clients that the rules treat differently.

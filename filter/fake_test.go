@@ -11,17 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/filter/milter"
-	"github.com/postvet/postvet/filter/milter/miltertest"
-	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/postvet/postvet/filter/milter"
+	"github.com/postvet/postvet/filter/milter/miltertest"
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

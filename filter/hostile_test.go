@@ -9,12 +9,12 @@ import (
 	"testing"
 	"unicode"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/result"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 // hostile is the text of a sender who wants to forge a line of the log, or to take

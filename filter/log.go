@@ -6,13 +6,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/postvet/postvet/policy/foreign"
-	"github.com/postvet/postvet/policy/result"
-
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // maxLogged bounds each foreign text in a log line, in octets.

@@ -5,13 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/postvet/postvet/filter/milter/miltertest"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // The tests of this file use the real policy and a real DNS server.

@@ -7,16 +7,15 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/postvet/postvet/filter/milter/miltertest"
-	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // The MTA sees the actions that only the admin's own rules lead to.

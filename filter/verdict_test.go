@@ -6,13 +6,12 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/postvet/postvet/filter/milter"
-	"github.com/postvet/postvet/filter/milter/miltertest"
-	"github.com/postvet/postvet/policy/result"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/filter/milter"
+	"github.com/postvet/postvet/filter/milter/miltertest"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 func refs(ss ...string) []result.FieldRef {

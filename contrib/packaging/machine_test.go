@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/contrib/child"
 	"golang.org/x/sys/unix"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // machine is a scratch Debian that runs with systemd as its first process, in

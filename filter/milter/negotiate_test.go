@@ -5,9 +5,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/postvet/postvet/filter/milter/miltertest"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postvet/postvet/filter/milter/miltertest"
 )
 
 func TestNegotiation(t *testing.T) {

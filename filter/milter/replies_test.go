@@ -6,8 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/postvet/postvet/filter/milter/miltertest"
 	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/filter/milter/miltertest"
 )
 
 // counting counts the writes that reach the socket.

@@ -13,8 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/postvet/postvet/filter/milter/miltertest"
 	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/filter/milter/miltertest"
 )
 
 func TestAcceptErrors(t *testing.T) {

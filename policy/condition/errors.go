@@ -11,6 +11,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/spelling"
 )

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
 	"github.com/postvet/postvet/filter/socket"
 )
 

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postvet/postvet/dnscache"
 	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/dnscache"
 )
 
 // DNS names the resolvers, and says how long answers are kept.

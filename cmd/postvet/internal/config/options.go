@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/postvet/postvet/policy/rules"
-
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/filter"
@@ -14,6 +12,7 @@ import (
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // least returns 1ns for "0s", which the other packages would take for their default.

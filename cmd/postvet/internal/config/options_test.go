@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pelletier/go-toml/v2"
@@ -19,6 +17,7 @@ import (
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // TestOptions: the settings of a file reach the other packages.

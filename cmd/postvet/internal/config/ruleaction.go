@@ -5,10 +5,9 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
-
-	"github.com/postvet/postvet/policy/message"
 )
 
 var replyCode = regexp.MustCompile(`^([45])[0-5]\d ([45])\.\d{1,3}\.\d{1,3}$`)

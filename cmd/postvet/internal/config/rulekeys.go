@@ -3,10 +3,9 @@ package config
 import (
 	"slices"
 
+	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spelling"
-
-	"github.com/postvet/postvet/policy/condition"
 )
 
 // actions are the actions that a rule may name.

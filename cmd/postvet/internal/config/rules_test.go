@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/rules"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // inFolder writes files to a folder and returns its name.

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // Warnings returns settings that are valid but may not do what was meant, in the

@@ -4,13 +4,12 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 
