@@ -54,12 +54,12 @@ func (c *chain) read(m *dns.Msg, t Type) error {
 			}
 			return nil
 		case alias != nil:
-			c.owner = lower(alias.Target)
+			c.owner = LowerASCII(alias.Target)
 			c.limitTTL(alias.Hdr.Ttl)
 		case dname != nil:
 			// RFC 6672 section 2.2: servers add the CNAME to a DNAME. Some do not.
-			prefix := strings.TrimSuffix(c.owner, lower(dname.Hdr.Name))
-			c.owner = prefix + strings.TrimPrefix(lower(dname.Target), ".")
+			prefix := strings.TrimSuffix(c.owner, LowerASCII(dname.Hdr.Name))
+			c.owner = prefix + strings.TrimPrefix(LowerASCII(dname.Target), ".")
 			c.limitTTL(dname.Hdr.Ttl)
 			if wireLength(c.owner) > 255 {
 				return errLong
@@ -82,7 +82,7 @@ func (c *chain) atOwner(m *dns.Msg, t Type) (records []dns.RR, alias *dns.CNAME,
 		if h.Class != dns.ClassINET || h.Rdlength == 0 {
 			continue
 		}
-		owner := lower(h.Name)
+		owner := LowerASCII(h.Name)
 		if d, ok := rr.(*dns.DNAME); ok && dname == nil && owner != c.owner && subdomain(c.owner, owner) {
 			dname = d
 		}
@@ -105,7 +105,7 @@ func (c *chain) end(m *dns.Msg) error {
 	for _, rr := range m.Ns {
 		switch rr := rr.(type) {
 		case *dns.SOA:
-			if soa == nil && rr.Hdr.Class == dns.ClassINET && subdomain(c.owner, lower(rr.Hdr.Name)) {
+			if soa == nil && rr.Hdr.Class == dns.ClassINET && subdomain(c.owner, LowerASCII(rr.Hdr.Name)) {
 				soa = rr
 			}
 		case *dns.NS:
@@ -139,7 +139,7 @@ func (c *chain) end(m *dns.Msg) error {
 
 // followed reports whether the chain has moved on from the name in the question of m.
 func (c *chain) followed(m *dns.Msg) bool {
-	return len(m.Question) == 1 && lower(m.Question[0].Name) != c.owner
+	return len(m.Question) == 1 && LowerASCII(m.Question[0].Name) != c.owner
 }
 
 func (c *chain) limitTTL(ttl uint32) {

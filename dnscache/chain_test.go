@@ -164,7 +164,7 @@ func TestQueriesDiffer(t *testing.T) {
 	for range 200 {
 		m := query{name: "a-name-of-some-length.test.", t: TXT, mixCase: true}.message()
 		ids[m.Id], cases[m.Question[0].Name] = true, true
-		if lower(m.Question[0].Name) != "a-name-of-some-length.test." {
+		if LowerASCII(m.Question[0].Name) != "a-name-of-some-length.test." {
 			t.Fatal(m.Question[0].Name)
 		}
 	}

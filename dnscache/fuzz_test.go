@@ -115,7 +115,7 @@ func FuzzName(f *testing.F) {
 		if !ok {
 			return
 		}
-		if want := strings.TrimSuffix(lower(name), "."); norm != want || len(norm) > maxName {
+		if want := strings.TrimSuffix(LowerASCII(name), "."); norm != want || len(norm) > maxName {
 			t.Fatalf("%q, want %q", norm, want)
 		}
 		p := presentation(norm)

@@ -28,9 +28,9 @@ func presentation(name string) string {
 
 func special(c byte) bool { return strings.IndexByte(` '@;()"\`, c) >= 0 }
 
-// lower returns s with ASCII letters in lower case. Names off the wire are compared and
-// returned in this form (RFC 4343).
-func lower(s string) string {
+// LowerASCII returns s with ASCII letters in lower case and all other octets
+// unchanged, as the DNS compares names (RFC 4343).
+func LowerASCII(s string) string {
 	for i := 0; i < len(s); i++ {
 		if 'A' <= s[i] && s[i] <= 'Z' {
 			b := []byte(s)
@@ -46,7 +46,7 @@ func lower(s string) string {
 }
 
 // answerName returns a name off the wire in the form of Answer.
-func answerName(name string) string { return strings.TrimSuffix(lower(name), ".") }
+func answerName(name string) string { return strings.TrimSuffix(LowerASCII(name), ".") }
 
 // subdomain reports whether name is parent or below it (RFC 1034 section 3.1). Both are in
 // the form of presentation and in lower case.

@@ -94,7 +94,7 @@ func readResponse(m *dns.Msg, b []byte) (*dns.Msg, error) {
 	switch {
 	case len(resp.Question) == 1:
 		q, r := m.Question[0], resp.Question[0]
-		if q.Qtype != r.Qtype || q.Qclass != r.Qclass || lower(q.Name) != lower(r.Name) {
+		if q.Qtype != r.Qtype || q.Qclass != r.Qclass || LowerASCII(q.Name) != LowerASCII(r.Name) {
 			return nil, errMismatch
 		}
 	case len(resp.Question) > 1:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -180,7 +181,7 @@ func (m *macro) name(value func(letter byte) string) string {
 
 // targetName returns expanded text as a name for a lookup.
 func targetName(s string) string {
-	s = lower(strings.TrimSuffix(s, "."))
+	s = dnscache.LowerASCII(strings.TrimSuffix(s, "."))
 	if over := len(s) - maxNameOctets; over > 0 {
 		// Without a dot from there on, the rest is one label, which is too
 		// long. The name is kept, and impossible reports it.

@@ -3,6 +3,8 @@ package spf
 import (
 	"strings"
 	"testing"
+
+	"github.com/postvet/postvet/dnscache"
 )
 
 // The values of the examples in RFC 7208 section 7.4.
@@ -100,7 +102,7 @@ func TestMacroName(t *testing.T) {
 
 // cutByLabels follows the sentence of RFC 7208 section 7.3 literally.
 func cutByLabels(s string) string {
-	s = lower(strings.TrimSuffix(s, "."))
+	s = dnscache.LowerASCII(strings.TrimSuffix(s, "."))
 	for len(s) > 253 {
 		_, rest, ok := strings.Cut(s, ".")
 		if !ok {

@@ -112,7 +112,7 @@ var pyspfExplained = []oracleExplained{
 	{
 		"7.3", "domains have no case, and stand in lower case in our explanations; pyspf leaves them as SMTP had them",
 		func(c *oracleCase) bool {
-			return c.theirs.Result == "fail" && strings.EqualFold(c.ours.Explanation, c.theirs.Explanation) && c.Sender != lower(c.Sender)
+			return c.theirs.Result == "fail" && strings.EqualFold(c.ours.Explanation, c.theirs.Explanation) && c.Sender != dnscache.LowerASCII(c.Sender)
 		},
 	},
 	{
@@ -216,7 +216,7 @@ var libspf2Explained = []oracleExplained{
 	{
 		"4.6.4", "the limit of ten is for the whole check; libspf2 counts the terms of an included record apart",
 		func(c *oracleCase) bool {
-			return c.ours.Lookups > rfcTerms && slices.ContainsFunc(c.records(), func(r string) bool { return strings.Contains(lower(r), "include:") })
+			return c.ours.Lookups > rfcTerms && slices.ContainsFunc(c.records(), func(r string) bool { return strings.Contains(dnscache.LowerASCII(r), "include:") })
 		},
 	},
 }
@@ -273,7 +273,7 @@ var mailSPFExplained = []oracleExplained{
 	{
 		"7.3", "domains have no case, and stand in lower case in our explanations; Mail::SPF leaves them as SMTP had them in %{s}",
 		func(c *oracleCase) bool {
-			return c.theirs.Result == "fail" && strings.EqualFold(c.ours.Explanation, c.theirs.Explanation) && c.Sender != lower(c.Sender)
+			return c.theirs.Result == "fail" && strings.EqualFold(c.ours.Explanation, c.theirs.Explanation) && c.Sender != dnscache.LowerASCII(c.Sender)
 		},
 	},
 	{

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -172,7 +173,7 @@ func ParseRecord(txt string) (*Record, error) {
 func (t *Term) parse() string {
 	t.spec.static = true
 	if name, value, ok := cutModifier(t.Text); ok {
-		t.Modifier = lower(name)
+		t.Modifier = dnscache.LowerASCII(name)
 		return t.parseModifier(value)
 	}
 	rest := t.Text
@@ -184,7 +185,7 @@ func (t *Term) parse() string {
 	if end < 0 {
 		end = len(rest)
 	}
-	t.Mechanism, rest = lower(rest[:end]), rest[end:]
+	t.Mechanism, rest = dnscache.LowerASCII(rest[:end]), rest[end:]
 	switch t.Mechanism {
 	case "all":
 		if rest != "" {

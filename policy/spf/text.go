@@ -12,20 +12,3 @@ func allDigits(s string) bool {
 	}
 	return s != ""
 }
-
-// lower returns s with ASCII letters in lower case and all other bytes
-// unchanged, as the DNS compares names (RFC 4343).
-func lower(s string) string {
-	for i := 0; i < len(s); i++ {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
-}

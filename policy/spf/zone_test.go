@@ -31,7 +31,7 @@ type zoneName struct {
 func newZone() *zone { return &zone{names: map[string]*zoneName{}} }
 
 func (z *zone) at(name string) *zoneName {
-	name = strings.TrimSuffix(lower(name), ".")
+	name = strings.TrimSuffix(dnscache.LowerASCII(name), ".")
 	n := z.names[name]
 	if n == nil {
 		n = &zoneName{answers: map[dnscache.Type]*dnscache.Answer{}}
@@ -90,7 +90,7 @@ func (z *zone) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscac
 	if ctx.Err() != nil {
 		return &dnscache.Answer{Outcome: dnscache.Timeout, Err: ctx.Err()}
 	}
-	name = strings.TrimSuffix(lower(name), ".")
+	name = strings.TrimSuffix(dnscache.LowerASCII(name), ".")
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.asked = append(z.asked, name+"/"+t.String())
@@ -109,7 +109,7 @@ func (z *zone) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscac
 		case !n.isCNAME:
 			return &dnscache.Answer{Outcome: dnscache.NoData}
 		}
-		name = strings.TrimSuffix(lower(n.cname), ".")
+		name = strings.TrimSuffix(dnscache.LowerASCII(n.cname), ".")
 	}
 	return &dnscache.Answer{Outcome: dnscache.ServFail} // a loop
 }
