@@ -181,17 +181,25 @@ func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("no space left on 
 // machine may take its time.
 const patience = 2 * time.Minute
 
+// eventually reports whether ok became true within patience.
+func eventually(ok func() bool) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if ok() {
+			return true
+		}
+	}
+	return false
+}
+
 // waitFor is the script command "waitfor FILE": it waits until a file exists.
 func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitfor FILE")
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
-			return
-		}
+	exists := func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return err == nil }
+	if !eventually(exists) {
+		ts.Fatalf("%s did not appear", args[0])
 	}
-	ts.Fatalf("%s did not appear", args[0])
 }
 
 // waitForService is the script command "waitforservice SOCKET": it waits until
@@ -200,11 +208,14 @@ func waitForService(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitforservice SOCKET")
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if c, err := net.Dial("unix", ts.MkAbs(args[0])); err == nil {
+	serves := func() bool {
+		c, err := net.Dial("unix", ts.MkAbs(args[0]))
+		if err == nil {
 			_ = c.Close()
-			return
 		}
+		return err == nil
 	}
-	ts.Fatalf("nobody serves %s", args[0])
+	if !eventually(serves) {
+		ts.Fatalf("nobody serves %s", args[0])
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // scrape reads a page of the metrics listener of a running service.
@@ -115,12 +114,13 @@ func TestMetrics(t *testing.T) {
 // wait waits until the metrics have a line.
 func wait(t *testing.T, socket, line string) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, got := scrape(t, socket, "/metrics"); strings.Contains(got, "\n"+line+"\n") {
-			return
-		}
+	shown := func() bool {
+		_, got := scrape(t, socket, "/metrics")
+		return strings.Contains(got, "\n"+line+"\n")
 	}
-	t.Fatalf("%q never came", line)
+	if !eventually(shown) {
+		t.Fatalf("%q never came", line)
+	}
 }
 
 // TestMetricsListenerInUse: the service does not start without its metrics.

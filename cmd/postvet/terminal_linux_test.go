@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -178,11 +177,9 @@ func (term *terminal) text() string {
 // wait waits until the screen shows a text, and returns it.
 func (term *terminal) wait(text string) string {
 	term.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if s := term.text(); strings.Contains(s, text) {
-			return s
-		}
+	shown := ""
+	if !eventually(func() bool { shown = term.text(); return strings.Contains(shown, text) }) {
+		term.t.Fatalf("the terminal does not show %q but\n%s", text, shown)
 	}
-	term.t.Fatalf("the terminal does not show %q but\n%s", text, term.text())
-	return ""
+	return shown
 }
