@@ -35,8 +35,8 @@ type pending[T any] struct {
 // goroutine that waits for nothing costs more than the check. Otherwise the check
 // begins anew in a goroutine, with lookups that wait.
 //
-// A panic, which only a fault of ours can cause, fails the check, whether it
-// happens in the check or in one of its lookups.
+// A panic fails the check, whether it happens in the check or in one of its
+// lookups. Only a fault in Postvet can cause it.
 func evaluate[T any](ctx context.Context, d *meter, c check[T]) *pending[T] {
 	if !d.trace { // which shows every lookup
 		cached, recall := dnscache.CacheOnly(ctx)

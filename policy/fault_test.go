@@ -18,7 +18,7 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// faulty is a resolver that has a fault of ours at one question.
+// faulty is a resolver that fails at one question by a fault in Postvet.
 type faulty struct {
 	policy.Resolver
 	at     dnscache.Question

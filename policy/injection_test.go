@@ -195,8 +195,8 @@ var breakers = []string{
 	"any@legit.example'", "@legit.example,@any.example:", "legit.example(", "\u2028", "\u202e", "ü", "\xff", "\uff1d", "mx.test.example;", "reason=", "smtp.mailfrom=a@legit.example", strings.Repeat("a", 250), strings.Repeat("b.", 120), "%{s}", "%0d%0a", "v=DMARC1; p=none", "d\\marc=pass", "-all",
 }
 
-// No field that an attacker writes adds a result to ours, whoever reads it, or
-// breaks the reply.
+// TestResultsInjection: no field of an attacker adds a result to our field, for any
+// reader, or breaks the reply.
 func TestResultsInjection(t *testing.T) {
 	t.Parallel()
 	for name, place := range places {

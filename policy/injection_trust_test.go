@@ -26,8 +26,9 @@ func trustingRules(t *testing.T) []rules.Rules {
 	}
 }
 
-// checkOverrides: what an override rests on is one bounded line of printable
-// ASCII, though strangers wrote it, and it is told by whom it was decided.
+// checkOverrides checks that the text of an override is one bounded line of
+// printable ASCII, though strangers wrote it, and that the override names what
+// decided it.
 func checkOverrides(t *testing.T, v result.Verdict) {
 	t.Helper()
 	for _, o := range append(append([]result.Override{}, v.Overrides...), v.Refused...) {

@@ -11,9 +11,8 @@
 //
 // It can be run in parts, of which -json keeps the results and -merge makes one
 // table: by contestants (-only), caches (-cache), cells (-sessions,
-// -per-connection) and rounds. Rounds of one part follow one another, so that
-// whoever wants contestants compared within a minute runs several parts with
-// -rounds 1.
+// -per-connection) and rounds. Rounds of one part follow one another. To compare
+// contestants within a minute, run several parts with -rounds 1.
 //
 //	for i in 1 2 3; do go run ./contrib/bench -cache warm -sessions 8 -rounds 1 -json warm-$i.json; done
 //	go run ./contrib/bench -merge warm-*.json

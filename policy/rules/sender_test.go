@@ -31,8 +31,8 @@ func mute() *result.Results {
 	}
 }
 
-// sender_domain is a check of everybody's mail: whom the administrator trusts
-// comes first, as with DMARC and SPF, and what a DNS failure hides waits.
+// TestSenderDomainAndTrust: senders that the administrator trusts are exempt from
+// sender_domain, as from DMARC and SPF, and a DNS failure defers the message.
 func TestSenderDomainAndTrust(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*result.Results)) *result.Results {
@@ -220,8 +220,9 @@ func members(t *testing.T, line string) *addrlist.List {
 	return l
 }
 
-// checkOverrides: what an override rests on is one bounded line of printable
-// ASCII, though strangers wrote it, and it is told by whom it was decided.
+// checkOverrides checks that the text of an override is one bounded line of
+// printable ASCII, though strangers wrote it, and that the override names what
+// decided it.
 func checkOverrides(t *testing.T, v result.Verdict) {
 	t.Helper()
 	for _, o := range append(append([]result.Override{}, v.Overrides...), v.Refused...) {

@@ -71,8 +71,8 @@ func (s *shop) follow(t *rapid.T, r *Report) bool {
 	return len(proposals) > 0
 }
 
-// TestAdviceProperty: whoever publishes what is proposed has a domain without errors,
-// which keeps what its owner stated, and gets no further proposals.
+// TestAdviceProperty: a domain that publishes what is proposed has no errors, keeps
+// what its owner stated, and gets no further proposals.
 func TestAdviceProperty(t *testing.T) {
 	t.Parallel()
 	const (
