@@ -1,5 +1,5 @@
-// Package dkim verifies DomainKeys Identified Mail (DKIM) signatures, RFC 6376,
-// with RFC 8301 (algorithms), RFC 8463 (Ed25519) and RFC 8616 (internationalized
+// Package dkim verifies and makes DomainKeys Identified Mail (DKIM) signatures, RFC
+// 6376, with RFC 8301 (algorithms), RFC 8463 (Ed25519) and RFC 8616 (internationalized
 // domains).
 //
 // With DKIM a domain takes responsibility for a message. It signs the body and
@@ -14,6 +14,13 @@
 // Bodies as it arrives and calls [Verifier.LookupKeys] meanwhile. [Verifier.Finish]
 // returns one [Result] per field. The package does not store the body, and its
 // memory use does not grow with the body.
+//
+// # Signing
+//
+// [NewSigner] chooses the header fields to sign by a list of [FieldRule] and registers
+// the body hash with a [Bodies]. The caller writes the body and closes the Bodies.
+// [Signer.Sign] then returns the field to put on top of the message. Several signers
+// and a verifier can share the Bodies, so that each canonicalization is hashed once.
 //
 // Package arc uses the same canonicalization, body hashes and key records.
 //

@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"crypto"
 	"hash"
 	"slices"
 	"strings"
@@ -164,10 +165,18 @@ func lowerNames(h message.Header) string {
 // Fields of one name are taken from the bottom up, and a name without another field
 // adds nothing (section 5.4.2). The signature's own field never counts as named.
 func (x *HeaderIndex) Digest(s *Signature, self int) []byte {
-	h := s.Hash.New()
+	return x.digestOf(s.Hash, s.SignedFields, s.HeaderForm, self, func(dst []byte) []byte {
+		return s.AppendUnsigned(dst, s.HeaderForm)
+	})
+}
+
+// digestOf returns the hash of the named fields and of what own appends: the
+// signature's own field, at position self or not yet in the header (-1).
+func (x *HeaderIndex) digestOf(fn crypto.Hash, names []string, form Canonicalization, self int, own func([]byte) []byte) []byte {
+	h := fn.New()
 	w := hashWriter{h: h, buf: x.buf[:0]}
 	x.digest++
-	for _, name := range s.SignedFields {
+	for _, name := range names {
 		last, ok := x.byName[name]
 		if !ok {
 			continue
@@ -180,12 +189,12 @@ func (x *HeaderIndex) Digest(s *Signature, self int) []byte {
 			next.at = x.above[next.at]
 		}
 		if next.at >= 0 {
-			w.buf = AppendField(w.buf, s.HeaderForm, x.header[next.at])
+			w.buf = AppendField(w.buf, form, x.header[next.at])
 			next.at = x.above[next.at]
 			w.flush(4096)
 		}
 	}
-	w.buf = s.AppendUnsigned(w.buf, s.HeaderForm)
+	w.buf = own(w.buf)
 	w.flush(0)
 	x.buf = w.buf
 	return h.Sum(nil)
