@@ -16,7 +16,7 @@ help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
 
 build: ## the binary ./postvet, static
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o postvet ./cmd/postvet
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$$(contrib/make/version.sh)" -o postvet ./cmd/postvet
 
 check: format vet lint tidy ## the quick loop: needs no root and no MTA; a minute
 	$(GO) test -short ./...
@@ -86,7 +86,7 @@ deb: ## the Debian package, into dist/; VERSION and ARCH choose
 	@contrib/packaging/build.sh dist
 
 man: ## the man pages, into dist/man
-	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" dist/man
+	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" --log contrib/monitoring/LOGS.md dist/man
 
 package-test: ## the package in a scratch Debian with systemd and Postfix; needs root
 	@contrib/packaging/tools.sh

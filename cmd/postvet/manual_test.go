@@ -15,7 +15,7 @@ func TestManual(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var out, errOut bytes.Buffer
-	if code := run([]string{"manual", "--date", "2026-11-25", dir}, nil, &out, &errOut); code != exitDone {
+	if code := run([]string{"manual", "--date", "2026-11-25", "--log", "../../contrib/monitoring/LOGS.md", dir}, nil, &out, &errOut); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errOut.String())
 	}
 	for _, c := range newRoot(nil).Commands() {
@@ -30,6 +30,10 @@ func TestManual(t *testing.T) {
 		if c.Flags().Lookup("config") != nil && !strings.Contains(string(text), `.B "\-\-config FILE"`) {
 			t.Errorf("the page of %s lacks --config", c.Name())
 		}
+	}
+	logs, err := os.ReadFile(filepath.Join(dir, "postvet-log.5"))
+	if err != nil || !strings.Contains(string(logs), "\n.B \"info: serving\"\n") {
+		t.Errorf("the page of the log: %v\n%s", err, logs)
 	}
 	pages, _ := filepath.Glob(filepath.Join(dir, "*.[15]"))
 	mandoc, err := exec.LookPath("mandoc")
@@ -51,6 +55,7 @@ func TestManualRefuses(t *testing.T) {
 	}{
 		{[]string{"manual"}, exitUsage, "missing"},
 		{[]string{"manual", "--date", "today", "."}, exitUsage, "is no date"},
+		{[]string{"manual", "--log", "none.md", "."}, exitFailed, "name the LOGS.md"},
 		{[]string{"manual", filepath.Join(t.TempDir(), "none")}, exitFailed, "existing folder"},
 	} {
 		var out, errOut bytes.Buffer

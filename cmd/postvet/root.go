@@ -52,7 +52,10 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       thisBuild(), // --version
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version, as the command does")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -25,6 +26,17 @@ func TestDescribeBuild(t *testing.T) {
 	} {
 		if got := describeBuild(tc.stamped, tc.info); got != tc.want || strings.Contains(got, "\n") {
 			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+}
+
+// TestVersion asks for the version in both ways.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"version", "--version"} {
+		var out, errOut bytes.Buffer
+		if code := run([]string{arg}, nil, &out, &errOut); code != exitDone || out.String() != thisBuild()+"\n" || errOut.Len() > 0 {
+			t.Errorf("%s: exit code %d, %q, %q; want %q", arg, code, out.String(), errOut.String(), thisBuild())
 		}
 	}
 }

@@ -36,7 +36,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 trap 'exit 1' INT TERM
 mkdir -p "$out" "$stage/bin" "$stage/etc" "$stage/systemd" "$stage/man" "$stage/completions" "$stage/scripts" "$stage/lintian" \
-	"$stage/doc/examples/postfix" "$stage/doc/examples/sendmail"
+	"$stage/doc/examples/postfix" "$stage/doc/examples/sendmail" "$stage/doc/examples/monitoring"
 out=$(cd "$out" && pwd)
 
 # -buildvcs=false: what git says of the tree is in the version, and a build from
@@ -49,7 +49,7 @@ if [ "$ARCH" != "$($GO env GOHOSTARCH)" ] || [ "$($GO env GOHOSTOS)" != linux ];
 	self=$stage/host
 	GOOS=$($GO env GOHOSTOS) compile "$($GO env GOHOSTARCH)" "$self"
 fi
-"$self" manual --date "$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" "$stage/man" >/dev/null
+"$self" manual --date "$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" --log contrib/monitoring/LOGS.md "$stage/man" >/dev/null
 "$self" completion bash >"$stage/completions/postvet.bash"
 "$self" completion zsh >"$stage/completions/_postvet"
 "$self" completion fish >"$stage/completions/postvet.fish"
@@ -62,7 +62,10 @@ cp contrib/packaging/postinst contrib/packaging/prerm contrib/packaging/postrm "
 cp contrib/packaging/lintian-overrides "$stage/lintian/postvet"
 cp contrib/postfix/* "$stage/doc/examples/postfix/"
 cp contrib/sendmail/* "$stage/doc/examples/sendmail/"
+cp contrib/rules.toml "$stage/doc/examples/"
+cp contrib/monitoring/alerts.yml contrib/monitoring/dashboard.json "$stage/doc/examples/monitoring/"
 cp contrib/packaging/README.Debian "$stage/doc/"
+GOOS=linux GOARCH=$ARCH contrib/packaging/licences.sh >"$stage/doc/third-party-licences"
 cp CHANGELOG.md "$stage/doc/changelog"
 cat >"$stage/doc/changelog.Debian" <<END
 postvet ($full) unstable; urgency=medium
@@ -75,8 +78,9 @@ END
 	printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: postvet\nSource: https://github.com/postvet/postvet\n\nFiles: *\n'
 	printf 'Copyright: %s\nLicense: Expat\n' "$(sed -n 's/^Copyright (c) //p' LICENSE)"
 	sed -n '/^Permission/,$s/^$/./; /^Permission/,$s/^/ /p' LICENSE
+	printf 'Comment:\n The licences of the modules that are linked into the program stand in\n /usr/share/doc/postvet/third-party-licences.gz.\n'
 } >"$stage/doc/copyright"
-gzip -9n "$stage/doc/changelog" "$stage/doc/changelog.Debian" "$stage"/man/*
+gzip -9n "$stage/doc/changelog" "$stage/doc/changelog.Debian" "$stage/doc/third-party-licences" "$stage"/man/*
 chmod -R u=rwX,go=rX "$stage"
 find "$stage" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 

@@ -8,6 +8,7 @@ package packaging_test
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
 	"io/fs"
@@ -132,19 +133,24 @@ func TestContent(t *testing.T) {
 		"./usr/share/man/man1/postvet.1.gz":               "-rw-r--r--",
 		"./usr/share/man/man1/postvet-serve.1.gz":         "-rw-r--r--",
 		"./usr/share/man/man5/postvet.toml.5.gz":          "-rw-r--r--",
+		"./usr/share/man/man5/postvet-log.5.gz":           "-rw-r--r--",
 		"./usr/share/doc/postvet/copyright":               "-rw-r--r--", "./usr/share/doc/postvet/changelog.Debian.gz": "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/postvet.toml":           "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/postfix/main.cf":        "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/postfix/master.cf":      "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/sendmail/submission.mc": "-rw-r--r--",
-		"./usr/share/man/man5/postvet-rules.5.gz":                 "-rw-r--r--",
-		"./usr/share/doc/postvet/examples/sendmail/postvet.mc":    "-rw-r--r--",
-		"./usr/share/bash-completion/completions/postvet":         "-rw-r--r--",
-		"./usr/share/zsh/vendor-completions/_postvet":             "-rw-r--r--",
-		"./usr/share/fish/vendor_completions.d/postvet.fish":      "-rw-r--r--",
-		"./usr/share/doc/postvet/README.Debian":                   "-rw-r--r--",
-		"./usr/share/doc/postvet/changelog.gz":                    "-rw-r--r--",
-		"./usr/share/lintian/overrides/postvet":                   "-rw-r--r--",
+		"./usr/share/doc/postvet/third-party-licences.gz":            "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postvet.toml":              "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/rules.toml":                "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/monitoring/alerts.yml":     "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/monitoring/dashboard.json": "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postfix/main.cf":           "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/postfix/master.cf":         "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/sendmail/submission.mc":    "-rw-r--r--",
+		"./usr/share/man/man5/postvet-rules.5.gz":                    "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/sendmail/postvet.mc":       "-rw-r--r--",
+		"./usr/share/bash-completion/completions/postvet":            "-rw-r--r--",
+		"./usr/share/zsh/vendor-completions/_postvet":                "-rw-r--r--",
+		"./usr/share/fish/vendor_completions.d/postvet.fish":         "-rw-r--r--",
+		"./usr/share/doc/postvet/README.Debian":                      "-rw-r--r--",
+		"./usr/share/doc/postvet/changelog.gz":                       "-rw-r--r--",
+		"./usr/share/lintian/overrides/postvet":                      "-rw-r--r--",
 	} {
 		if modes[name] != mode {
 			t.Errorf("%s has mode %q, want %q", name, modes[name], mode)
@@ -172,6 +178,35 @@ func TestBinary(t *testing.T) {
 	}
 	conffile := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(file))), "etc/postvet/postvet.toml")
 	output(t, file, "config", "check", conffile)
+}
+
+// TestLicences looks up every module that is linked into the packaged binary in the
+// packaged file of licences.
+func TestLicences(t *testing.T) {
+	t.Parallel()
+	root := unpacked(t)
+	text := output(t, "gzip", "-dc", filepath.Join(root, "usr/share/doc/postvet/third-party-licences.gz"))
+	licences := map[string]string{}
+	for part := range strings.SplitSeq(text, "\n==== ") {
+		title, licence, _ := strings.Cut(part, "\n")
+		licences[title] = licence
+	}
+	info, err := buildinfo.ReadFile(filepath.Join(root, "usr/bin/postvet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := []string{"Go standard library " + info.GoVersion}
+	for _, m := range info.Deps {
+		wanted = append(wanted, m.Path+" "+m.Version)
+	}
+	if len(wanted) < 10 {
+		t.Fatalf("only %d modules are linked: the search is broken", len(wanted))
+	}
+	for _, title := range wanted {
+		if licence := licences[title]; !strings.Contains(licence, "\n--- LICENSE") || len(licence) < 500 {
+			t.Errorf("no licence of %s: %q", title, licence)
+		}
+	}
 }
 
 // TestReproducible builds a second time, from a copy elsewhere and under
@@ -208,7 +243,7 @@ func TestScripts(t *testing.T) {
 		shells = append(shells, "dash")
 	}
 	for _, script := range []string{
-		"postinst", "prerm", "postrm", "build.sh", "scratch.sh", "tools.sh",
+		"postinst", "prerm", "postrm", "build.sh", "licences.sh", "scratch.sh", "tools.sh",
 		"../apt.sh", "../bench/install.sh", "../monitoring/install.sh", "../oracles/install.sh", "../realmta/install.sh",
 	} {
 		for _, sh := range shells {
