@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
-	mtas oracles prometheus shellcheck peers demo bench deb man package-test clean
+	mtas oracles prometheus shellcheck peers dns resolvers demo bench deb man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ build: ## the binary ./postvet, static
 check: format vet lint tidy ## the quick loop: needs no root and no MTA; a minute
 	$(GO) test -short ./...
 
-test: mtas oracles prometheus shellcheck format vet lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs first where root and apt allow
+test: mtas dns oracles prometheus shellcheck format vet lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and resolvers first where root and apt allow
 
 format: ## gofmt would change nothing
 	@contrib/make/format.sh
@@ -67,6 +67,9 @@ mtas: ## brings Debian's Postfix and Sendmail
 oracles: ## brings Debian's other implementations of SPF and DKIM
 	-@contrib/oracles/install.sh
 
+dns: ## brings Debian's DNS resolvers, unpacked
+	-@contrib/resolvers/install.sh
+
 prometheus: ## brings Debian's Prometheus
 	-@contrib/monitoring/install.sh
 
@@ -78,6 +81,9 @@ peers: ## brings Debian's other milters, for the benchmark
 
 demo: mtas ## sends good and forged mail through Postfix and Sendmail
 	$(GO) run ./contrib/demo
+
+resolvers: dns ## Postvet before each DNS resolver in each kind of trouble, as a table
+	$(GO) run ./contrib/resolvers
 
 bench: peers mtas ## Postvet beside its peers, 40 minutes; BENCHFLAGS='-quick -all' is shorter
 	$(GO) run ./contrib/bench $(BENCHFLAGS)

@@ -1,0 +1,55 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"sync"
+	"testing"
+)
+
+// shortPrograms are the programs of "make test". All stand in the table of "make resolvers".
+var shortPrograms = []string{"unbound", "named", "dnsmasq"}
+
+// shortCorpus is shared by the cells, which do not change it.
+var shortCorpus = sync.OnceValues(func() (*corpus, error) { return newCorpus(100) })
+
+func TestCells(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short leaves out the real resolvers")
+	}
+	var some []program
+	for _, name := range shortPrograms {
+		some = append(some, find(name))
+	}
+	if m := missing(some...); m != "" {
+		text := "the real resolvers need " + m + "; " + howToInstall
+		if os.Getenv("POSTVET_REQUIRE_RESOLVERS") != "" {
+			t.Fatal("POSTVET_REQUIRE_RESOLVERS is set: " + text)
+		}
+		t.Skip("skipped: " + text)
+	}
+	corpus, err := shortCorpus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cells(some, troubles) {
+		t.Run(c.String(), func(t *testing.T) {
+			t.Parallel()
+			o, err := c.run(t.Context(), corpus)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d messages, %d forgeries accepted, %d honest refused, %d deferred, %d other than expected; p50 %v, p99 %v; %d queries",
+				o.messages, o.accepted, o.refused, o.deferred, o.counts.wrong, o.percentile(.5), o.percentile(.99), o.queries)
+			switch {
+			case o.wrong == "":
+			case o.open != "":
+				t.Logf("known, %s: %s", o.open, o.wrong)
+			default:
+				t.Error(o.wrong)
+			}
+		})
+	}
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Brings Debian's DNS resolvers for the tests and for "make resolvers". Nothing
+# is installed: the packages, and the libraries that this machine lacks, are only
+# unpacked, into $POSTVET_RESOLVERS_ROOT, default /var/cache/postvet/resolvers.
+# So no service exists that could start, and /etc/resolv.conf stays as it is.
+#
+# Without root or apt it says so and does nothing: the tests then skip, and say
+# which and why. Exit status 0 in every case but a failure of apt itself.
+set -eu
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../apt.sh"
+
+root=${POSTVET_RESOLVERS_ROOT:-/var/cache/postvet/resolvers}
+resolvers="unbound bind9 knot-resolver pdns-recursor dnsmasq-base dnsdist systemd-resolved"
+# The last step of an earlier run wrote which packages it unpacked.
+[ "$(cat "$root/resolvers" 2>/dev/null)" != "$resolvers" ] || exit 0
+if ! able; then
+	say "without root and apt these cannot be brought: $resolvers; the tests that need them are skipped"
+	exit 0
+fi
+begin " $resolvers"
+if ! command -v setpriv >/dev/null 2>&1; then bring util-linux; fi
+rm -rf "$root"
+
+# All that apt would install. A package that is installed is named too, as apt
+# does not name it again.
+# shellcheck disable=SC2086 # a list of packages
+quiet apt-get install -s --no-install-recommends $resolvers
+packages=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$log")
+for p in $resolvers; do
+	case " $(echo "$packages" | tr '\n' ' ') " in
+	*" $p "*) ;;
+	*) packages="$packages $p" ;;
+	esac
+done
+# shellcheck disable=SC2086 # a list of packages
+unpack "$root" $packages
+
+# Packages may say /lib where Debian has /usr/lib since it merged the two.
+for d in bin sbin lib; do
+	[ ! -d "$fresh/$d" ] || { mkdir -p "$fresh/usr" && cp -a "$fresh/$d" "$fresh/usr/" && rm -r "${fresh:?}/$d"; }
+done
+rm -rf "$fresh/etc/init.d" "$fresh/usr/share/doc" "$fresh/usr/share/man"
+echo "$resolvers" >"$fresh/resolvers"
+mv -T "$fresh" "$root"
+say "done"

@@ -1,0 +1,118 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+)
+
+// load is how the messages arrive.
+type load struct {
+	sessions int
+	// every is the time from one arrival to the next; 0 if each session begins its
+	// next message when the last one has ended.
+	every time.Duration
+}
+
+// counts are the results of the messages of one cell.
+type counts struct {
+	messages int
+	accepted int // forgeries that were not refused or deferred
+	refused  int // honest messages that were refused for good
+	deferred int // of both
+	wrong    int // verdicts other than the expected one, or without its reason
+	took     []time.Duration
+	first    string // the first wrong verdict, for a person
+}
+
+// percentile returns the time within which that part of the messages was decided.
+func (c *counts) percentile(part float64) time.Duration {
+	if len(c.took) == 0 {
+		return 0
+	}
+	return c.took[min(len(c.took)-1, int(part*float64(len(c.took))))]
+}
+
+// play evaluates all messages.
+func play(ctx context.Context, samples []sample, r *dnscache.Resolver, l load) (*counts, error) {
+	checker := policy.NewChecker(policy.Options{Resolver: r, AuthservID: "mx.here.example"})
+	var mu sync.Mutex
+	c := &counts{}
+	var failed error
+	next := make(chan *sample)
+	var sessions sync.WaitGroup
+	for range l.sessions {
+		sessions.Go(func() {
+			for x := range next {
+				start := time.Now()
+				res, v, err := decide(ctx, checker, x)
+				took := time.Since(start)
+				mu.Lock()
+				if err != nil {
+					failed = err
+				} else {
+					c.add(x, res, v, took)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	begun := time.Now()
+	for i := range samples {
+		if wait := time.Until(begun.Add(time.Duration(i) * l.every)); l.every > 0 && wait > 0 {
+			time.Sleep(wait)
+		}
+		next <- &samples[i]
+	}
+	close(next)
+	sessions.Wait()
+	slices.Sort(c.took)
+	return c, failed
+}
+
+// decide evaluates one message.
+func decide(ctx context.Context, checker *policy.Checker, x *sample) (*result.Results, result.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	_, res, err := checker.Play(ctx, x.envelope, x.header, bytes.NewReader(x.body), false)
+	if err != nil {
+		return nil, result.Verdict{}, err
+	}
+	return res, rules.Rules{AuthservID: "mx.here.example"}.Decide(res), nil
+}
+
+// add counts one verdict.
+func (c *counts) add(x *sample, res *result.Results, v result.Verdict, took time.Duration) {
+	c.messages++
+	c.took = append(c.took, took)
+	switch {
+	case v.Action == result.TempFail:
+		c.deferred++
+	case x.forged && v.Action != result.Reject:
+		c.accepted++
+	case !x.forged && v.Action == result.Reject:
+		c.refused++
+	}
+	want := dmarc.Pass
+	if x.forged {
+		want = dmarc.Fail
+	}
+	if v.Action == x.want && res.DMARC.Status == want {
+		return
+	}
+	c.wrong++
+	if c.first == "" {
+		c.first = fmt.Sprintf("%s, %s: %s %s %q, dmarc=%s (%s)", x.name, x.envelope.Sender.Path, v.Action, v.Code, v.Text, res.DMARC.Status, res.DMARC.Reason)
+	}
+}
