@@ -23,7 +23,9 @@ With --mta it also checks how Postfix or Sendmail is set up on this machine:
 whether each service that takes mail asks Postvet, can open its socket (from its
 chroot too) and waits longer than Postvet may take; what happens to mail while
 Postvet is away; which other milters are asked; and the name under which results
-are written. Without FILE the defaults are compared.
+are written. If the file does not say where to listen, the running service is
+asked over its control socket, or else the packaged socket units are read; a line
+says which. Without FILE the defaults are compared.
 
 Exit codes: 0 there are no faults, though there may be warnings, 1 there are
 faults, 3 a file cannot be read.`,
@@ -59,7 +61,7 @@ faults, 3 a file cannot be read.`,
 			if m.mta == "" {
 				return nil
 			}
-			return m.check(cmd.OutOrStdout(), c)
+			return m.check(cmd, c, name)
 		},
 	}
 	m.add(cmd)

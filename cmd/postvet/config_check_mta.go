@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,11 +16,13 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// mtaFlags say which MTA "config check" checks.
-type mtaFlags struct{ mta, config string }
+// mtaFlags say which MTA "config check" checks, and where the running service is
+// asked.
+type mtaFlags struct{ mta, config, socket string }
 
 // The configurations of Debian's packages.
 const (
@@ -29,11 +33,14 @@ const (
 func (m *mtaFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&m.mta, "mta", "", "check the set-up of an `MTA`: postfix or sendmail")
 	cmd.Flags().StringVar(&m.config, "mta-config", "", "the MTA's `PATH`: a folder with main.cf and master.cf, or a sendmail.cf\n(default "+postfixFolder+", "+sendmailFile+")")
+	cmd.Flags().StringVar(&m.socket, "socket", "", "control socket of the running service, as `PATH`; with --mta it is asked on what\nit listens (default that of the configuration)")
 }
 
-// check prints what is found, the worst first.
-func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
-	p, err := mtasetup.Postvet(c, mtasetup.UnitFolders...)
+// check prints what is found, the worst first. file is the configuration, "" for none.
+func (m *mtaFlags) check(cmd *cobra.Command, c *config.Config, file string) error {
+	w := cmd.OutOrStdout()
+	sources, loaded := askSources(cmd.Context(), cmp.Or(strings.TrimPrefix(m.socket, "unix:"), controlPath(c)))
+	p, err := mtasetup.Postvet(c, sources)
 	if err != nil {
 		return exit{exitFailed, err}
 	}
@@ -59,6 +66,10 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		}
 		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
+	found.OK("Postvet listens on " + strings.Join(p.Listen, ", ") + ", " + p.From)
+	if needs := restartFor(p.Listen, sources.Running); needs && sameFile(file, loaded) {
+		found.Warning("the running service still listens on "+strings.Join(sources.Running, ", "), "systemctl restart postvet, so that it listens as the file says")
+	}
 	found.WorstFirst()
 	if err := writeFindings(w, found); err != nil {
 		return err
@@ -67,6 +78,21 @@ func (m *mtaFlags) check(w io.Writer, c *config.Config) error {
 		return exit{code: exitNo}
 	}
 	return nil
+}
+
+// restartFor reports whether the running service has other sockets than its file
+// names.
+func restartFor(listen, running []string) bool {
+	var all []string
+	for _, addr := range listen {
+		a, err := socket.Parse(addr)
+		if err != nil || a.Canonical() == "" {
+			return false // only the system knows
+		}
+		all = append(all, a.Canonical())
+	}
+	slices.Sort(all)
+	return len(running) > 0 && !slices.Equal(all, slices.Sorted(slices.Values(running)))
 }
 
 // writeFindings prints findings with their fixes.

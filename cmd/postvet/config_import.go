@@ -48,7 +48,9 @@ do not mean what they seem to mean ("trap"). A file that sets nothing is a daemo
 with its defaults. Nothing else is changed.
 
 With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
-sendmail.cf) and prints the edit to make there. It does not change that file.
+sendmail.cf) and prints the edit to make there: with the socket that --socket
+names, or else with those of the running service or of the packaged socket units.
+It does not change that file.
 
 The configuration goes to standard output or --output, the list to standard
 error. With --json both are one object on standard output.
@@ -65,7 +67,7 @@ cannot be read or written.`,
 		f.files[p.peer] = fl.StringArray(p.flag, nil, fmt.Sprintf("configuration `FILE` of %s; repeatable, for files that it includes", p.peer))
 	}
 	fl.StringVar(&f.order, "milter-order", "", "`FILE` of the MTA: main.cf, sendmail.mc or sendmail.cf")
-	fl.StringVar(&f.socket, "socket", "", "`ADDR` where Postvet will listen (default inet:127.0.0.1:8890)")
+	fl.StringVar(&f.socket, "socket", "", "`ADDR` where Postvet will listen (default the sockets that systemd passes, or inet:127.0.0.1:8890)")
 	fl.StringVar(&f.output, "output", "", "`FILE` to write the configuration to (default standard output)")
 	fl.BoolVar(&f.force, "force", false, "replace a file that exists")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
@@ -83,7 +85,7 @@ func (f *importFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	if f.order != "" {
-		if err := f.edit(i); err != nil {
+		if err := f.edit(cmd, i); err != nil {
 			return err
 		}
 	}
@@ -125,8 +127,9 @@ func (f *importFlags) read() (*migrate.Import, error) {
 }
 
 // edit says what to change in the MTA's file.
-func (f *importFlags) edit(i *migrate.Import) error {
-	err := i.EditMTA(f.order)
+func (f *importFlags) edit(cmd *cobra.Command, i *migrate.Import) error {
+	sources, _ := askSources(cmd.Context(), packagedControl())
+	err := i.EditMTA(f.order, sources)
 	var unreadable *fs.PathError
 	switch {
 	case errors.As(err, &unreadable):

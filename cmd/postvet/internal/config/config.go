@@ -101,6 +101,14 @@ func (c *Config) IsSet(key string) bool {
 	return ok
 }
 
+// Place returns the line or the flag that set the key: "FILE:LINE", or "by default".
+func (c *Config) Place(key string) string {
+	if o, ok := c.origin[key]; ok {
+		return o.String()
+	}
+	return "by default"
+}
+
 func (c *Config) setOrigin(key string, o origin) {
 	if c.origin == nil {
 		c.origin = map[string]origin{}

@@ -21,6 +21,9 @@ type Status struct {
 	Mode       string   `json:"mode"`
 	AuthservID string   `json:"authserv_id"`
 	Listeners  []string `json:"listeners"`
+	// Sockets are the addresses of the listeners themselves: whole paths, and
+	// "inet:*:PORT" for all addresses of the machine.
+	Sockets []string `json:"sockets,omitempty"`
 
 	Sessions Sessions `json:"sessions"`
 	Messages Messages `json:"messages"`

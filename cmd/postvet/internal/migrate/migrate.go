@@ -110,21 +110,23 @@ func (i *Import) atSource(err error) error {
 }
 
 // EditMTA sets the edit of a file of the MTA: main.cf, sendmail.mc or sendmail.cf.
-func (i *Import) EditMTA(name string) error {
+// sources know the sockets of a service whose file names none.
+func (i *Import) EditMTA(name string, sources mtasetup.Sources) error {
 	text, err := mta.ReadText(name)
 	if err != nil {
 		return err
 	}
-	s, err := mtasetup.OfAddress(i.socket)
+	postfix, sendmail, known, err := sources.ForMTAs(i.socket)
 	if err != nil {
 		return err
 	}
 	var e peers.Edit
 	if strings.HasSuffix(name, ".mc") || strings.HasSuffix(name, "sendmail.cf") {
-		e = i.EditSendmail(name, text, s.Sendmail)
+		e = i.EditSendmail(name, text, sendmail)
 	} else {
-		e = i.EditPostfix(name, text, s.Postfix)
+		e = i.EditPostfix(name, text, postfix)
 	}
+	e.Notes = append([]string{"Postvet listens on " + known}, e.Notes...)
 	i.Edit = &e
 	return nil
 }

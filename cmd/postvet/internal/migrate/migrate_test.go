@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
+	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 )
 
 func write(t *testing.T, name, text string) string {
@@ -37,10 +38,10 @@ func TestRead(t *testing.T) {
 	if len(i.Unset) != 1 || i.Unset[0].Peer != peers.OpenDKIM {
 		t.Errorf("files that set nothing: %+v", i.Unset)
 	}
-	if err := i.EditMTA(write(t, "main.cf", "smtpd_milters = inet:localhost:8893\n")); err != nil || i.Edit.Lines[0].New != "smtpd_milters = unix:/run/postvet.sock" {
+	if err := i.EditMTA(write(t, "main.cf", "smtpd_milters = inet:localhost:8893\n"), mtasetup.Sources{}); err != nil || i.Edit.Lines[0].New != "smtpd_milters = unix:/run/postvet.sock" {
 		t.Errorf("%v, %+v", err, i.Edit)
 	}
-	if err := i.EditMTA(write(t, "sendmail.mc", "INPUT_MAIL_FILTER(`opendmarc', `S=inet:8893@localhost')dnl\n")); err != nil || !strings.Contains(i.Edit.Lines[0].New, "S=unix:/run/postvet.sock, F=T") {
+	if err := i.EditMTA(write(t, "sendmail.mc", "INPUT_MAIL_FILTER(`opendmarc', `S=inet:8893@localhost')dnl\n"), mtasetup.Sources{}); err != nil || !strings.Contains(i.Edit.Lines[0].New, "S=unix:/run/postvet.sock, F=T") {
 		t.Errorf("%v, %+v", err, i.Edit)
 	}
 }

@@ -5,14 +5,11 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
-	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
 )
 
 // Postvet returns what the set-up of an MTA is compared with under a configuration.
-// If that does not say where to listen, the socket units in the folders do, which
-// the packaged service gets its sockets from.
-func Postvet(c *config.Config, unitFolders ...string) (mta.Postvet, error) {
+func Postvet(c *config.Config, from Sources) (mta.Postvet, error) {
 	id, err := c.EffectiveAuthservID()
 	if err != nil {
 		return mta.Postvet{}, err
@@ -21,27 +18,30 @@ func Postvet(c *config.Config, unitFolders ...string) (mta.Postvet, error) {
 	if c.Policy.SPFEarly {
 		p.EarlyTimeout = policy.EarlyTimeout
 	}
-	addresses := c.ListenAddresses()
-	if passed := unitSockets(unitFolders); len(passed) > 0 && !c.IsSet("listen") {
-		addresses = passed
-	}
-	for _, addr := range addresses {
-		a, err := socket.Parse(addr)
-		if err != nil {
-			continue // checked when it was set
-		}
-		p.Listen = append(p.Listen, a.String())
-		s, err := OfAddress(addr)
-		inQueue := strings.HasPrefix(a.Address, postfixQueue)
-		if err != nil || p.Postfix != "" && !inQueue {
-			continue
-		}
-		if p.Sendmail == "" {
-			p.Sendmail = s.Sendmail
-		}
-		if p.Postfix = s.Postfix; a.Network == "unix" {
-			p.Postfix = a.String() // main.cf says where its chroot is
-		}
+	sockets := from.Sockets(c)
+	p.Listen, p.From = sockets.Addresses, sockets.From
+	var at string
+	p.Postfix, p.Sendmail, at = sockets.ofMTAs()
+	if strings.HasPrefix(at, "unix:") {
+		p.Postfix = at // main.cf says where its chroot is
 	}
 	return p, nil
+}
+
+// ForMTAs returns what Postfix and what Sendmail is told to ask a service whose file
+// names the socket listen, or none if that is "". known says how that is known.
+func (s Sources) ForMTAs(listen string) (postfix, sendmail, known string, err error) {
+	sockets := s.WithoutListen()
+	if listen != "" {
+		_, err = OfAddress(listen)
+		units, _ := unitSockets(s.UnitFolders)
+		switch {
+		case err == nil:
+			sockets = Sockets{[]string{listen}, "as --socket says"}.normal()
+		case len(units) == 0 && len(s.Running) == 0:
+			return "", "", "", err
+		}
+	}
+	postfix, sendmail, _ = sockets.ofMTAs()
+	return postfix, sendmail, sockets.String(), nil
 }

@@ -58,6 +58,9 @@ func ofTCP(addr string) Socket {
 		return Socket{Postfix: "inet:" + addr, Sendmail: "inet:" + addr}
 	}
 	s, kind := Socket{}, "inet"
+	if host == "" {
+		host = "0.0.0.0"
+	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ip = ip.Unmap()
 		if ip.IsUnspecified() {

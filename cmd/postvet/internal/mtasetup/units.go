@@ -16,20 +16,21 @@ var UnitFolders = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/l
 var socketUnits = []string{"postvet.socket", "postvet-postfix.socket"}
 
 // unitSockets returns the addresses that the packaged socket units listen on, in
-// Postfix's notation. A unit that is masked or absent has none.
-func unitSockets(folders []string) []string {
-	var all []string
+// Postfix's notation, and the units. One that is masked or absent is left out.
+func unitSockets(folders []string) (all, units []string) {
 	for _, unit := range socketUnits {
 		for _, folder := range folders {
 			name := filepath.Join(folder, unit)
 			if _, err := os.Lstat(name); err != nil {
 				continue
 			}
-			all = append(all, unitListens(name, unit, folders)...)
+			if listens := unitListens(name, unit, folders); len(listens) > 0 {
+				all, units = append(all, listens...), append(units, unit)
+			}
 			break // it hides those of later folders
 		}
 	}
-	return all
+	return all, units
 }
 
 // unitListens reads ListenStream= of a unit and of the files that amend it; an

@@ -27,7 +27,8 @@ func TestPackagedSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := Postvet(config.Default(), etc, lib)
+	folders := []string{etc, lib}
+	p, err := Postvet(config.Default(), Sources{UnitFolders: folders})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,14 +40,14 @@ func TestPackagedSockets(t *testing.T) {
 	if err := os.Symlink("/dev/null", filepath.Join(etc, "postvet-postfix.socket")); err != nil {
 		t.Fatal(err)
 	}
-	if p, err = Postvet(config.Default(), etc, lib); err != nil || p.Postfix != want[0] || len(p.Listen) != 2 {
+	if p, err = Postvet(config.Default(), Sources{UnitFolders: folders}); err != nil || p.Postfix != want[0] || len(p.Listen) != 2 {
 		t.Errorf("masked: %+v %v", p, err)
 	}
 	c, err := config.Parse("p.toml", []byte("listen = [\"inet:127.0.0.1:9\"]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = Postvet(c, etc, lib); err != nil || p.Postfix != "inet:127.0.0.1:9" || len(p.Listen) != 1 {
+	if p, err = Postvet(c, Sources{UnitFolders: folders}); err != nil || p.Postfix != "inet:127.0.0.1:9" || len(p.Listen) != 1 {
 		t.Errorf("with listen: %+v %v", p, err)
 	}
 }

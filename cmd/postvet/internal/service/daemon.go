@@ -30,6 +30,7 @@ type daemon struct {
 	metrics       *metrics.Metrics
 	rates         control.Rates
 	addresses     []string // of the listeners, as Postfix writes them
+	sockets       []string // of the listeners, as they are
 	controlSocket string   // path, "" if there is none
 
 	// calls are functions that the loop runs for other goroutines.

@@ -24,6 +24,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
 )
 
@@ -76,8 +77,9 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	sockets := socketsOf(listeners)
-	for _, s := range sockets {
+	for i, s := range sockets {
 		d.addresses = append(d.addresses, s.Postfix)
+		d.sockets = append(d.sockets, socket.Canonical(listeners[i].Addr()))
 	}
 	d.metrics.Watch(d.server, &d.dns, len(listeners))
 	stopMetrics, err := d.serveMetrics(c)

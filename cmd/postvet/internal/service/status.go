@@ -21,7 +21,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	out := control.Status{
 		Postvet: d.opt.Build, PID: os.Getpid(), Started: s.began, UptimeSeconds: now.Sub(s.began).Seconds(),
 		State: control.StateServing, Drain: s.drain,
-		Mode: string(c.Mode), AuthservID: s.authservID, Listeners: d.addresses,
+		Mode: string(c.Mode), AuthservID: s.authservID, Listeners: d.addresses, Sockets: d.sockets,
 		Sessions: control.Sessions{Open: counts.Open, Busy: counts.Busy, Limit: d.started.Limits.Connections, Total: counts.Connections},
 		Messages: control.Messages{
 			Total: totals,

@@ -67,6 +67,7 @@ func (c *check) service(main MainCF, s service) (a smtpd, asks bool) {
 	name := "smtpd on " + s.name
 	list := ParseMilters(cf.Value("smtpd_milters", ""))
 	off := strings.Contains(cf.Value("receive_override_options", ""), "no_milters")
+	c.unknownPorts(list)
 	at, passed := c.postvet.find(cf.queue(), list), c.postvet.passed()
 	switch {
 	case at >= 0 && !off && cf.Value("smtpd_milter_maps", "") != "":

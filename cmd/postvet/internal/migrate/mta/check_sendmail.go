@@ -21,6 +21,7 @@ func CheckSendmail(file string, p Postvet, hostname string) (finding.List, error
 	cf := ParseSendmail(text)
 	list := cf.Milters()
 	c := check{postvet: p}
+	c.unknownPorts(list)
 	at, passed := p.find(QueueDirectory, list), p.passed()
 	switch {
 	case at >= 0:

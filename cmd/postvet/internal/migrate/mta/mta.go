@@ -24,6 +24,8 @@ const QueueDirectory = "/var/spool/postfix"
 type Postvet struct {
 	// Listen are the addresses that Postvet listens on, in Postfix's notation.
 	Listen []string
+	// From says how they are known.
+	From string
 	// Postfix and Sendmail are the first of them as the MTA writes it; "" if
 	// systemd passes all of them.
 	Postfix, Sendmail string

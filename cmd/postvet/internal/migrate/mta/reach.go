@@ -1,8 +1,12 @@
 package mta
 
 import (
+	"cmp"
+	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,13 +22,37 @@ func parseInet(s string, sendmail bool) (a inetAddress, ok bool) {
 	}
 	if sendmail {
 		port, host, _ := strings.Cut(rest, "@")
-		return inetAddress{strings.ToLower(host), port}, port != "" && !strings.Contains(port, ":")
+		return inetAddress{strings.ToLower(host), portNumber(port)}, port != "" && !strings.Contains(port, ":")
 	}
 	i := strings.LastIndexByte(rest, ':')
 	if i < 0 || strings.Contains(rest, "@") {
-		return inetAddress{port: rest}, false
+		return inetAddress{port: portNumber(rest)}, false
 	}
-	return inetAddress{strings.ToLower(strings.Trim(rest[:i], "[]")), rest[i+1:]}, true
+	return inetAddress{strings.ToLower(strings.Trim(rest[:i], "[]")), portNumber(rest[i+1:])}, true
+}
+
+// portNumber returns the number of a port that an MTA names by number or by service
+// (services(5)). It returns the name if there is no such service.
+func portNumber(port string) string {
+	if strings.Trim(port, "0123456789") == "" {
+		return cmp.Or(strings.TrimLeft(port, "0"), port)
+	}
+	n, err := net.LookupPort("tcp", port)
+	if err != nil {
+		return strings.ToLower(port)
+	}
+	return strconv.Itoa(n)
+}
+
+// unknownPorts names the milters of a list whose port is a name that this machine
+// does not know, so that neither the MTA nor we can tell where they are.
+func (c *check) unknownPorts(list []Milter) {
+	for _, m := range list {
+		a, ok := parseInet(m.Socket, m.Name != "")
+		if ok && strings.Trim(a.port, "0123456789") != "" {
+			c.Error(fmt.Sprintf("the port %q of %s is no service in /etc/services: the MTA cannot ask there", a.port, m.Socket), "write the port as a number")
+		}
+	}
 }
 
 // reaches reports whether a connection to the address of a milter in an MTA's list

@@ -29,6 +29,10 @@ func TestReaches(t *testing.T) {
 		{"p", "inet:127.0.0.1:8890", "inet:127.0.0.1:8890", false},
 		{"p", "inet:8890", "inet:127.0.0.1:8890", false},
 		{"p", "inet:8890@mail.example", "inet:mail.example:8890", true},
+		{"", "inet:127.0.0.1:smtp", "inet:127.0.0.1:25", true},
+		{"", "inet:127.0.0.1:SMTP", "inet:127.0.0.1:26", false},
+		{"p", "inet:smtp@127.0.0.1", "inet:127.0.0.1:25", true},
+		{"", "inet:127.0.0.1:no-such-service", "inet:127.0.0.1:8890", false},
 	} {
 		if got := reaches(QueueDirectory, Milter{Name: tc.name, Socket: tc.socket}, tc.ours); got != tc.want {
 			t.Errorf("%s (Sendmail's: %v) reaches %s: %v", tc.socket, tc.name != "", tc.ours, got)
@@ -49,6 +53,7 @@ func TestDaemons(t *testing.T) {
 		{filter + "O DaemonPortOptions=Name=MTA, Port=smtp\n", "ok Sendmail asks Postvet", "MTA asks"},
 		{"Xpostvet, S=inet:8890@127.0.0.1, F=T\nO InputMailFilters=postvet, absent\n", "error InputMailFilters names the filter absent, which no line defines", ""},
 		{"INPUT_MAIL_FILTER(`postvet', `S=inet:8890@127.0.0.1, F=T')\nDAEMON_OPTIONS(`Name=MTA-v4, Family=inet, InputMailFilters=')dnl\n", "error MTA-v4 asks no filter", ""},
+		{"Xpostvet, S=inet:no-such-service@127.0.0.1, F=T\nO InputMailFilters=postvet\n", "error the port \"no-such-service\" of inet:no-such-service@127.0.0.1 is no service in /etc/services", "ok Sendmail asks"},
 		{"INPUT_MAIL_FILTER(`postvet', `S=inet:8899@127.0.0.1, F=T')\n", "error Sendmail asks postvet at inet:8899@127.0.0.1, but Postvet listens on inet:127.0.0.1:8890", "does not ask"},
 	} {
 		file := filepath.Join(t.TempDir(), "sendmail.cf")

@@ -27,9 +27,9 @@ func canonicalSocket(queue, s string) string {
 		return ""
 	}
 	if port, _, ok := strings.Cut(rest, "@"); ok {
-		return "port " + port
+		return "port " + portNumber(port)
 	}
-	return "port " + rest[strings.LastIndexByte(rest, ':')+1:]
+	return "port " + portNumber(rest[strings.LastIndexByte(rest, ':')+1:])
 }
 
 // socketPath returns the path of a unix socket; ok reports whether the address is
