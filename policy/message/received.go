@@ -27,6 +27,10 @@ type Received struct {
 	// Relayed is true if the host added two fields, of which this is the upper
 	// one; the next field names the client.
 	Relayed bool
+	// Authenticated is true if the host says that the client had logged in, and
+	// User is its name; "" if the host does not name it.
+	Authenticated bool
+	User          string
 	// Problem explains why the field has none of these; "" if it has one.
 	Problem string
 }
@@ -69,6 +73,7 @@ type fromClause struct {
 	comments []string // without their parentheses
 	more     bool     // the clause has further words
 	local    bool     // the text after "by" names local submission
+	protocol string   // the word after "with", in upper case
 }
 
 // readFromClause splits the clause into words and comments without interpreting
@@ -98,6 +103,7 @@ func readFromClause(value string) (c fromClause, problem string) {
 					return c, "a Received field with \"by\" twice"
 				}
 			}
+			c.protocol = protocolAfter(s)
 			c.local = c.locallySubmitted(&s)
 			return c, ""
 		default:
@@ -189,13 +195,16 @@ func (c fromClause) client() Received {
 		return Received{Problem: "words of an unknown format in the Received field"}
 	case found == 1:
 		r.Helo = cmp.Or(helo, c.source)
+		r.Authenticated, r.User = c.login()
 		return r
 	}
 	// Exim and CommuniGate put the address first and the rest in a comment. A
 	// literal without a comment may as well be the HELO that an MTA wrote
 	// without the address.
 	if ip := literal(c.source); ip.IsValid() && (attributes || helo != "") {
-		return Received{IP: ip, Helo: cmp.Or(helo, c.source)}
+		r.IP, r.Helo = ip, cmp.Or(helo, c.source)
+		r.Authenticated, r.User = c.login()
+		return r
 	}
 	return Received{Problem: "no address of a client in the Received field"}
 }
