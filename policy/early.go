@@ -48,10 +48,12 @@ func (m *Message) Early(ctx context.Context) *result.Results {
 		DKIM:        []dkim.Result{},
 		ARC:         arc.Result{Sealers: []arc.Sealer{}},
 		MailFrom:    m.sender.Path,
-		User:        m.sender.User,
-		Recipients:  append([]string{}, m.recipients...),
-		Faults:      []string{},
-		Trace:       m.conn.dns.timeline(),
+
+		MailFromUnknown: m.sender.Unknown,
+		User:            m.sender.User,
+		Recipients:      append([]string{}, m.recipients...),
+		Faults:          []string{},
+		Trace:           m.conn.dns.timeline(),
 	}
 	res.Client.PTR = res.IPRev.Name
 	if o.Exempt.name(res.IPRev.Name) {

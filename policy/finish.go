@@ -30,6 +30,7 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		Recipients:    append([]string{}, m.recipients...),
 		SenderDomains: []result.SenderDomain{},
 
+		MailFromUnknown:      m.sender.Unknown,
 		RecipientsIncomplete: m.more,
 		Size:                 m.size(),
 		Header:               m.header,

@@ -39,13 +39,16 @@ the flags describe. It prints each result with its reason, and what would be
 done. "why" explains the decision. "hint" names a likely cause of a failure; it
 decides nothing.
 
-FILE holds the message; an mbox with one message and gzip are read too. "-" is
-standard input, which is also read if it is a file or a pipe. Without a message,
-only SPF and reverse DNS are checked. Without --ip there is no SPF.
+FILE holds the message; an mbox with one message, the output of "postcat -q" and
+gzip are read too. "-" is standard input, which is also read if it is a file or a
+pipe. Without a message, only SPF and reverse DNS are checked. Without --ip there
+is no SPF.
 
 With --received, the envelope that is stored with the message replaces missing
-flags. "postvet policy test" reads it in the same way: from MESSAGE.envelope or
-X-Envelope fields, or else from Return-Path and the topmost Received field.
+flags: MESSAGE.envelope, X-Envelope fields, what postcat prints of it, or else
+Return-Path and the Received field of the last hop into this host. That field also
+says whether the client had logged in (ESMTPA, ESMTPSA). "postvet policy test"
+reads the envelope in the same way.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results. --user makes the client one that has logged in, which is exempt unless
@@ -62,6 +65,8 @@ message cannot be read or no resolver answers.`,
 		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org mail.eml
   postvet check --ip 192.0.2.1 --mail-from a@example.org        SPF alone
   postvet check --trace --at 2026-05-01T12:00:00Z mail.eml      at another time
+  postvet check --received ~/Maildir/new/1777636800.M1.mx       as it was delivered
+  postcat -q 4F1ABC | postvet check --received                  in Postfix's queue
   postvet check --config postvet.toml --listener ORIGINATING --tls TLSv1.3 mail.eml
   postvet check --json mail.eml | jq .dmarc`,
 		Args: args(0, 1),
@@ -110,14 +115,14 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	} else if !envelope.Client.IP.IsValid() {
 		return usage("nothing to check; name a message FILE, or a client with --ip")
 	}
-	report, opinions, err := f.evaluate(cmd, c, envelope, box)
+	report, opinions, notes, err := f.evaluate(cmd, c, envelope, box)
 	if err != nil {
 		return err
 	}
 	if f.json {
-		err = writeReportJSON(cmd.OutOrStdout(), report, opinions)
+		err = writeReportJSON(cmd.OutOrStdout(), report, opinions, notes)
 	} else {
-		err = writeReport(cmd.OutOrStdout(), report, opinions, f.trace, screen)
+		err = writeReport(cmd.OutOrStdout(), report, opinions, notes, f.trace, screen)
 	}
 	if err != nil {
 		return output(err)
@@ -126,23 +131,25 @@ func (f *checkFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 }
 
 // evaluate evaluates the message of the mailbox, or the client alone if there is
-// none. The opinions are nil unless they are asked for.
-func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.Envelope, box *mailbox.Reader) (*result.Report, []dkim.Opinion, error) {
+// none. The opinions are nil unless they are asked for. The notes say what was passed
+// over in the message's file.
+func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.Envelope, box *mailbox.Reader) (_ *result.Report, _ []dkim.Opinion, notes []string, _ error) {
 	var m *mailbox.Message
 	if box != nil {
 		var err error
 		if m, err = box.Next(); err != nil {
-			return nil, nil, unreadable(box.Name(), err)
+			return nil, nil, nil, unreadable(box.Name(), err)
 		}
 		if f.received {
 			if e, err = f.stored(cmd, e, m); err != nil {
-				return nil, nil, unreadable(box.Name(), err)
+				return nil, nil, nil, unreadable(box.Name(), err)
 			}
 		}
+		notes = m.Notes
 	}
 	under, err := newEvaluation(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer under.resolver.Close()
 	now := time.Now
@@ -155,14 +162,14 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 		Rules: &rules, Shadow: c.ShadowRules(under.authservID), Trace: f.trace, SecondOpinion: f.second,
 	}.Run(cmd.Context())
 	if err != nil {
-		return nil, nil, unreadable(box.Name(), err)
+		return nil, nil, nil, unreadable(box.Name(), err)
 	}
 	if box != nil {
 		if _, err := box.Next(); !errors.Is(err, io.EOF) {
-			return nil, nil, failed("%s: holds more than one message; name a file with one, or see \"postvet policy test --help\"", box.Name())
+			return nil, nil, nil, failed("%s: holds more than one message; name a file with one, or see \"postvet policy test --help\"", box.Name())
 		}
 	}
-	return report, opinions, nil
+	return report, opinions, notes, nil
 }
 
 // answer returns the exit code for a report.

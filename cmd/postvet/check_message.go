@@ -20,7 +20,7 @@ import (
 // envelope returns the envelope that the flags describe.
 func (f *checkFlags) envelope(cmd *cobra.Command) (e mailbox.Envelope, err error) {
 	e.Helo, e.Recipients = f.helo, f.rcpt
-	e.Sender = message.Sender{Path: f.mailFrom, User: f.user, TLS: f.tls}
+	e.Sender = message.Sender{Path: f.mailFrom, Unknown: !cmd.Flags().Changed("mail-from"), User: f.user, TLS: f.tls}
 	if cmd.Flags().Changed("ip") {
 		ip, err := netip.ParseAddr(f.ip)
 		if err != nil {
@@ -118,7 +118,7 @@ func (f *checkFlags) stored(cmd *cobra.Command, flags mailbox.Envelope, m *mailb
 		e.Helo = flags.Helo
 	}
 	if given("mail-from") {
-		e.Sender.Path = flags.Sender.Path
+		e.Sender.Path, e.Sender.Unknown = flags.Sender.Path, false
 	}
 	if given("user") {
 		e.Sender.User = flags.Sender.User

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -18,7 +19,10 @@ import (
 
 // writeReportJSON prints the answer of "check --json", one object, on whose keys
 // scripts rely. Its lists are never null.
-func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) error {
+//
+// What nobody gave has no key: the client's address and HELO name, the result of
+// SPF for a HELO name, and MAIL FROM. A mail_from of "" is the null sender.
+func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion, notes []string) error {
 	full := *r
 	results := *r.Results
 	full.Results = &results
@@ -37,10 +41,30 @@ func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion) err
 		emptyVerdict(&shadow)
 		full.Shadow = &shadow
 	}
+	var mailFrom *string
+	if !results.MailFromUnknown {
+		mailFrom = &results.MailFrom
+	}
+	results.SPF = slices.DeleteFunc(slices.Clone(results.SPF), func(s spf.Result) bool { return heloNotGiven(&results, s) })
 	return printJSON(w, struct {
+		Client clientJSON `json:"client"`
 		result.Report
+		MailFrom      *string        `json:"mail_from,omitempty"`
+		Notes         []string       `json:"notes,omitempty"`
 		SecondOpinion []dkim.Opinion `json:"second_opinion,omitempty"`
-	}{full, opinions})
+	}{clientJSON{results.Client.IP, results.Client.Helo, results.Client}, full, mailFrom, notes, opinions})
+}
+
+// clientJSON is a client without the keys of what nobody gave.
+type clientJSON struct {
+	IP   string `json:"ip,omitempty"`
+	Helo string `json:"helo,omitempty"`
+	result.ClientResult
+}
+
+// heloNotGiven reports whether a result is that of a HELO name which nobody gave.
+func heloNotGiven(r *result.Results, s spf.Result) bool {
+	return s.Identity == spf.HELO && s.Domain == "" && r.Client.Helo == "" && r.Client.Hidden == ""
 }
 
 // emptyVerdict replaces the nil lists of a verdict by empty ones, which JSON shows as [].
@@ -62,9 +86,12 @@ func orEmpty[S ~[]E, E any](s *S) {
 
 // writeReport prints a report for a person. Strangers wrote most of its texts, so
 // each of them is made harmless for the terminal.
-func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace bool, s layout.Screen) error {
+func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, notes []string, trace bool, s layout.Screen) error {
 	p := page{Screen: s}
-	client := cmp.Or(r.Client.IP, "unknown address")
+	for _, n := range notes {
+		p.line("note", "", n)
+	}
+	client := cmp.Or(r.Client.IP, "address not given")
 	if r.Client.PTR != "" {
 		client += " (" + r.Client.PTR + ")"
 	}
@@ -76,7 +103,11 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, trace b
 	if r.Client.Relay != "" {
 		p.line("relay", "", r.Client.Relay, "HELO "+cmp.Or(r.Client.RelayHelo, "not given"), fmt.Sprintf("%d trusted", r.Client.Hops))
 	}
-	p.line("sender", "", "MAIL FROM "+cmp.Or(r.MailFrom, "<>"), given("as user %s", r.User))
+	sender := cmp.Or(r.MailFrom, "<>")
+	if r.MailFromUnknown {
+		sender = "not given"
+	}
+	p.line("sender", "", "MAIL FROM "+sender, given("as user %s", r.User))
 	if author := cmp.Or(r.Author.Domain, r.Author.Problem); author != "" {
 		p.line("author", "", author)
 	}
@@ -150,6 +181,10 @@ func (p *page) line(name, result string, details ...string) {
 func (p *page) methods(r *result.Report) {
 	p.line("iprev", string(r.IPRev.Status), r.IPRev.Name, r.IPRev.Reason)
 	for _, s := range r.SPF {
+		if heloNotGiven(r.Results, s) {
+			p.line("spf", string(s.Status), "HELO not given")
+			continue
+		}
 		p.line("spf", string(s.Status), describeSPF(s)...)
 	}
 	for _, d := range r.DKIM {

@@ -34,17 +34,19 @@ func TestCheckJSON(t *testing.T) {
 		code int
 		args []string
 		file string
+		// notGiven are the keys of what the arguments do not say.
+		notGiven []string
 	}{
-		{"signed", exitDone, own, "signed.eml"},
-		{"spoof", exitNo, stranger, "spoof.eml"},
-		{"quarantine", exitNo, stranger, "quarantine.eml"},
-		{"expires", exitDone, nil, "expires.eml"},
-		{"two-authors", exitNo, own, "two-authors.eml"},
-		{"odd", exitNo, append(stranger, "--mail-from", "\"a b\x01\xff\"@evil.example", "--helo", "\xfe\x1b[0m"), "odd.eml"},
-		{"authenticated", exitDone, append(stranger, "--user", "jane"), "spoof.eml"},
-		{"no-message", exitDone, own, ""},
-		{"null-sender", exitDone, []string{"--ip", "192.0.2.1", "--helo", "mx.good.example", "--mail-from", ""}, ""},
-		{"ipv6", exitDone, []string{"--ip", "::ffff:192.0.2.1", "--helo", "[IPv6:::1]"}, ""},
+		{"signed", exitDone, own, "signed.eml", nil},
+		{"spoof", exitNo, stranger, "spoof.eml", nil},
+		{"quarantine", exitNo, stranger, "quarantine.eml", nil},
+		{"expires", exitDone, nil, "expires.eml", []string{".client.ip", ".client.helo", ".mail_from"}},
+		{"two-authors", exitNo, own, "two-authors.eml", nil},
+		{"odd", exitNo, append(stranger, "--mail-from", "\"a b\x01\xff\"@evil.example", "--helo", "\xfe\x1b[0m"), "odd.eml", nil},
+		{"authenticated", exitDone, append(stranger, "--user", "jane"), "spoof.eml", nil},
+		{"no-message", exitDone, own, "", nil},
+		{"null-sender", exitDone, []string{"--ip", "192.0.2.1", "--helo", "mx.good.example", "--mail-from", ""}, "", nil},
+		{"ipv6", exitDone, []string{"--ip", "::ffff:192.0.2.1", "--helo", "[IPv6:::1]"}, "", []string{".mail_from"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +58,7 @@ func TestCheckJSON(t *testing.T) {
 			if code != tc.code || errOut != "" {
 				t.Errorf("exit code %d, want %d; %s", code, tc.code, errOut)
 			}
-			lacking(t, out)
+			lacking(t, out, tc.notGiven...)
 			got := volatile.ReplaceAllString(out, `"lookups and wait_ms": 0`)
 			golden := filepath.Join("testdata/golden", tc.name+".json")
 			if *update {
@@ -83,12 +85,13 @@ const contract = `{"client":{"ip":"","helo":"","ptr":""},
  "arc":{"result":"","reason":"","instances":0,"sealers":[]},
  "dmarc":{"result":"","author_domain":"","organizational_domain":"","record_domain":"","policy":"","disposition":"","spf_aligned":false,"dkim_aligned":false,"reason":""},
  "verdict":{"action":"","code":"","text":"","rule":"","overrides":[]},
- "authentication_results":"",
+ "authentication_results":"","mail_from":"",
  "trace":[{"at_ms":0,"what":"","text":""}]}`
 
 // lacking reports keys of the contract that a report does not have, or has with
-// another type, and any null.
-func lacking(t *testing.T, report string) {
+// another type, and any null. Keys of what nobody gave, such as ".client.ip", must not
+// be there.
+func lacking(t *testing.T, report string, notGiven ...string) {
 	t.Helper()
 	var want, got any
 	if err := json.Unmarshal([]byte(contract), &want); err != nil {
@@ -97,13 +100,13 @@ func lacking(t *testing.T, report string) {
 	if err := json.Unmarshal([]byte(report), &got); err != nil {
 		t.Fatalf("no JSON: %v\n%s", err, report)
 	}
-	compareShape(t, "", want, got)
+	compareShape(t, "", want, got, notGiven)
 	if strings.Contains(report, "null") {
 		t.Errorf("null in %s", report)
 	}
 }
 
-func compareShape(t *testing.T, path string, want, got any) {
+func compareShape(t *testing.T, path string, want, got any, notGiven []string) {
 	t.Helper()
 	switch w := want.(type) {
 	case map[string]any:
@@ -113,11 +116,13 @@ func compareShape(t *testing.T, path string, want, got any) {
 			return
 		}
 		for key, v := range w {
-			if _, ok := g[key]; !ok {
-				t.Errorf("%s.%s is missing", path, key)
-				continue
+			_, ok := g[key]
+			switch absent := slices.Contains(notGiven, path+"."+key); {
+			case ok == absent:
+				t.Errorf("%s.%s: there %v, want %v", path, key, ok, !absent)
+			case ok:
+				compareShape(t, path+"."+key, v, g[key], notGiven)
 			}
-			compareShape(t, path+"."+key, v, g[key])
 		}
 	case []any:
 		g, ok := got.([]any)
@@ -127,7 +132,7 @@ func compareShape(t *testing.T, path string, want, got any) {
 		}
 		for _, e := range g {
 			if len(w) > 0 {
-				compareShape(t, path+"[]", w[0], e)
+				compareShape(t, path+"[]", w[0], e, notGiven)
 			}
 		}
 	default:
@@ -153,10 +158,10 @@ func kind(v any) string {
 func TestEmptyReportHasNoNull(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := writeReportJSON(&b, &result.Report{Results: &result.Results{}}, nil); err != nil {
+	if err := writeReportJSON(&b, &result.Report{Results: &result.Results{}}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	lacking(t, b.String())
+	lacking(t, b.String(), ".client.ip", ".client.helo")
 }
 
 // TestTraceHasTheContractsShape is about traces, which goldens do not have since their
@@ -202,7 +207,7 @@ func FuzzReport(f *testing.F) {
 		r.AuthenticationResults = s
 		r.Trace = []result.Event{{What: "dns", Text: s}}
 		var b strings.Builder
-		if err := writeReport(&b, r, []dkim.Opinion{{Domain: s, Reason: s}}, true, layout.Screen{}); err != nil {
+		if err := writeReport(&b, r, []dkim.Opinion{{Domain: s, Reason: s}}, []string{s}, true, layout.Screen{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range b.String() {

@@ -56,7 +56,7 @@ func TestReportOnATerminal(t *testing.T) {
 	t.Parallel()
 	var plain, colored, unbound bytes.Buffer
 	for out, s := range map[*bytes.Buffer]layout.Screen{&plain: {Width: 72}, &colored: {Width: 72, Color: true}, &unbound: {}} {
-		if err := writeReport(out, altered(), nil, true, s); err != nil {
+		if err := writeReport(out, altered(), nil, nil, true, s); err != nil {
 			t.Fatal(err)
 		}
 	}

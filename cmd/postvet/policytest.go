@@ -45,14 +45,17 @@ The policy is compared with the unchanged configuration, or with the rules of
 The envelope of a message is in the file MESSAGE.envelope, one "key value" a
 line: ip, helo, mail-from, rcpt, user, tls, listener, time. Or it is in the
 fields X-Envelope-IP, -Helo, -From, -To, -User, -TLS, -Listener and -Time on top
-of the message. If there is neither, MAIL FROM is taken from Return-Path. The
-client is then unknown and there is no SPF, unless --received takes the client
-from the topmost Received field; use it if your own MTA wrote that field. DNS
+of the message, or postcat printed it. If there is none of these, MAIL FROM is
+taken from Return-Path. The client is then unknown and there is no SPF, unless
+--received takes the client from the Received field of the last hop into this host:
+the topmost one that names a client outside; use it if your own MTA wrote that
+field. A client that logged in there (ESMTPA, ESMTPSA) counts as logged in. DNS
 records are those of today.
 
-A file is one message or an mbox, and may be compressed by gzip. In folders all
-files are read except *.envelope and names that begin with a dot; of a Maildir,
-those in cur and new. Trusted addresses and local submissions are checked too.
+A file is one message, an mbox or the output of "postcat -q", and may be compressed
+by gzip. In folders all files are read except *.envelope and names that begin with
+a dot; of a Maildir, those in cur and new. Trusted addresses and local submissions
+are checked too.
 
 Exit codes: 0 no message would be treated differently, 1 some would, 2 wrong
 usage or configuration, 3 no message could be read.`,
@@ -69,7 +72,7 @@ usage or configuration, 3 no message could be read.`,
 	fl.IntVar(&f.jobs, "jobs", 8, "`N` files to read at once (1 to 64)")
 	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
-	fl.BoolVar(&f.received, "received", false, "take client and time from the topmost Received field if there is no envelope")
+	fl.BoolVar(&f.received, "received", false, "take client, login and time from the last hop into this host if there is no envelope")
 	f.addFile(cmd)
 	f.addDNS(cmd)
 	f.addAuthservID(cmd)

@@ -55,8 +55,16 @@ func (t *trace) message(res *result.Results) {
 			say("%s", HiddenClient(c.Hidden))
 		}
 	}
-	say("the client %s calls itself %s (HELO) and gives the sender <%s> (MAIL FROM)", ip, cmp.Or(res.Client.Helo, "nothing"), res.MailFrom)
-	if res.MailFrom == "" && res.Exempt == "" {
+	from := "gives the sender <" + res.MailFrom + ">"
+	if res.MailFromUnknown {
+		from = "no sender was given"
+	}
+	say("the client %s calls itself %s (HELO) and %s (MAIL FROM)", ip, cmp.Or(res.Client.Helo, "nothing"), from)
+	switch {
+	case res.Exempt != "":
+	case res.MailFromUnknown:
+		say("without a sender it is taken for a bounce: SPF has the HELO name alone to go by")
+	case res.MailFrom == "":
 		say("this is the null sender of a bounce: SPF has the HELO name alone to go by")
 	}
 	switch {

@@ -35,6 +35,9 @@ type Client struct {
 type Sender struct {
 	// Path is the reverse-path without angle brackets; "" for the null sender.
 	Path string
+	// Unknown is true if nobody gave a reverse-path, as for some stored messages. The
+	// message is evaluated as one of the null sender.
+	Unknown bool
 	// User is the name that the client authenticated with ({auth_authen}); ""
 	// for none.
 	User string

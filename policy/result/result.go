@@ -36,6 +36,9 @@ type Results struct {
 	PartialBody dkim.Status `json:"partial_body"`
 	// MailFrom is the reverse-path, "" for the null sender.
 	MailFrom string `json:"mail_from"`
+	// MailFromUnknown is true if nobody gave a reverse-path, and MailFrom is "" for
+	// that reason.
+	MailFromUnknown bool `json:"-"`
 	// User is the name that the client logged in with, "" for none.
 	User string `json:"user"`
 	// Organizations are the Organizational Domains of the domains that sealers

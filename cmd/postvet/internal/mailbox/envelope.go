@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
@@ -26,11 +27,20 @@ type Envelope struct {
 	Time time.Time
 }
 
+// newEnvelope returns an envelope of which nothing is known.
+func newEnvelope() Envelope {
+	return Envelope{Envelope: message.Envelope{Sender: message.Sender{Unknown: true}}}
+}
+
 // TakeEnvelope returns the envelope of the message, and takes it off its header.
-// Without one it returns what deliveries left on top of the header; of the topmost
-// Received field only if received is set.
+// Without one it returns what deliveries left on top of the header.
+//
+// With received it also looks for the last hop into this host among the Received
+// fields: the topmost one that names a client on another host. The fields above it
+// are those of our own content filters and delivery agents. All of them are taken
+// off the header, for a milter does not see them.
 func (m *Message) TakeEnvelope(received bool) (Envelope, error) {
-	var e Envelope
+	e := newEnvelope()
 	rest, found, err := e.readFields(m.Header)
 	if err != nil {
 		return Envelope{}, err
@@ -41,8 +51,19 @@ func (m *Message) TakeEnvelope(received bool) (Envelope, error) {
 		return Envelope{}, err
 	case beside != nil:
 		e = *beside
-	case !found:
-		e.readDelivery(m.Header, received)
+	case found:
+	case m.wrong != nil:
+		return Envelope{}, fmt.Errorf("its envelope: %w", m.wrong)
+	case m.stored != nil:
+		e = *m.stored
+		if received {
+			_, rest, _ = lastHop(rest)
+		}
+	default:
+		e.readDelivery(m.Header)
+		if received {
+			rest = m.readHops(&e, rest)
+		}
 	}
 	m.Header = rest
 	return e, nil
@@ -61,7 +82,7 @@ func (m *Message) sidecar() (*Envelope, error) {
 		return nil, fmt.Errorf("its envelope: %w", input.Cause(err))
 	}
 	defer f.Close()
-	var e Envelope
+	e := newEnvelope()
 	if err := e.readSidecar(f); err != nil {
 		return nil, fmt.Errorf("its envelope, %w", input.Cause(err))
 	}
@@ -83,7 +104,7 @@ func (e *Envelope) set(key, value string) error {
 	case "helo":
 		e.Helo = value
 	case "mail-from":
-		e.Sender.Path = withoutBrackets(value)
+		e.setPath(value)
 	case "rcpt":
 		if len(e.Recipients) >= maxRecipients {
 			return fmt.Errorf("there are more than %d recipients", maxRecipients)
@@ -118,6 +139,11 @@ func ParseTime(s string) (time.Time, error) {
 		return at, fmt.Errorf("%q is no time; write one such as 2026-05-01T12:00:00Z or 1777636800", s)
 	}
 	return at, nil
+}
+
+// setPath sets the reverse-path.
+func (e *Envelope) setPath(path string) {
+	e.Sender.Path, e.Sender.Unknown = withoutBrackets(strings.TrimSpace(path)), false
 }
 
 // withoutBrackets takes off the angle brackets of a path.

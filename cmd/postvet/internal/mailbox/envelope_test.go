@@ -23,6 +23,7 @@ func TestEnvelope(t *testing.T) {
 		},
 		Time: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 	}
+	unknown := Envelope{Envelope: message.Envelope{Sender: message.Sender{Unknown: true}}}
 	for _, tt := range []struct {
 		name, header, sidecar string
 		want                  Envelope
@@ -53,11 +54,11 @@ func TestEnvelope(t *testing.T) {
 			},
 			"192.0.2.1", "Return-Path", true,
 		},
-		{"a Received that is not asked", "Received: from a (a [192.0.2.1]) by b; x\n", "", Envelope{}, "", "Received", false},
-		{"a Received without a client", "Received: by b (Postfix, from userid 0); x\n", "", Envelope{}, "", "Received", true},
-		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", Envelope{}, "", "Received", true},
-		{"none", "From: x\n", "", Envelope{}, "", "From", true},
-		{"another field of that kind", "X-Envelope-Color: x\n", "", Envelope{}, "", "X-Envelope-Color", false},
+		{"a Received that is not asked", "Received: from a (a [192.0.2.1]) by b; x\n", "", unknown, "", "Received", false},
+		{"a Received without a client", "Received: by b (Postfix, from userid 0); x\n", "", unknown, "", "Received", true},
+		{"left by others", "Received: x\nReturn-Path: <y>\nDelivered-To: z\n", "", unknown, "", "Received", true},
+		{"none", "From: x\n", "", unknown, "", "From", true},
+		{"another field of that kind", "X-Envelope-Color: x\n", "", unknown, "", "X-Envelope-Color", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 // Package mailbox reads stored messages: a file with one message, an mbox (RFC
-// 4155), both also as gzip and with a byte order mark, and folders of such files,
-// Maildir among them. It also finds the envelope of a stored message.
+// 4155), what "postcat -q" of Postfix prints, all of these also as gzip and with a
+// byte order mark, and folders of such files, Maildir among them. It also finds the
+// envelope of a stored message.
 //
 // Nothing is read into memory but the header of one message: a body is read while
 // it is written on.
@@ -23,9 +24,12 @@
 // Or the envelope stands in fields on top of the message, X-Envelope-IP, -Helo,
 // -From, -To, -User, -TLS, -Listener and -Time, which are no part of the message.
 //
-// Without either, sender and recipient are taken from the fields that deliveries
-// leave on top: Return-Path, X-Original-To and Delivered-To. On request, client
-// and time are those of the topmost Received field.
+// What postcat prints has the envelope as Postfix recorded it.
+//
+// Without any of these, sender and recipient are taken from the fields that
+// deliveries leave on top: Return-Path, X-Original-To, Delivered-To and Envelope-To.
+// On request, client, login and time are those of the last hop into this host, see
+// [Message.TakeEnvelope].
 package mailbox
 
 import (
@@ -47,8 +51,13 @@ type Message struct {
 	// Header is empty if what was read is no message.
 	Header message.Header
 
-	file string // "" if it came from no file
-	body *message.Reader
+	// Notes say what was passed over, in words for a person.
+	Notes []string
+
+	file   string    // "" if it came from no file
+	stored *Envelope // what the mailbox itself says; nil for nothing
+	wrong  error     // and what is wrong with that
+	body   *message.Reader
 }
 
 // WriteTo writes the body with CRLF line ends. It may be called until the next
@@ -62,8 +71,17 @@ type Reader struct {
 	closer io.Closer
 	limit  int64
 	text   *bufio.Reader
-	mbox   *mbox // nil if the input is one message
+	notes  []string
+	parts  parts // nil if the input is one message
 	ended  bool  // and it was returned
+}
+
+// parts reads one message of an input after the other. next goes to the beginning
+// of the next message. It returns io.EOF if there is none, or if the input could not
+// be read to its end.
+type parts interface {
+	next() error
+	io.Reader
 }
 
 // Open opens a file or a pipe as [input.Open] does.
@@ -118,13 +136,17 @@ func (b *Reader) begin(r io.Reader) error {
 	}
 	if bytes.Equal(magic, []byte("\xef\xbb\xbf")) {
 		_, _ = b.text.Discard(len(magic))
+		b.notes = append(b.notes, "a byte order mark before the first field was passed over")
 	}
 	ahead, err := peek(b.text, maxSeparator)
 	if err != nil {
 		return err
 	}
-	if line, _, ended := bytes.Cut(ahead, []byte("\n")); ended && isSeparator(line) {
-		b.mbox = &mbox{text: b.text}
+	switch line, _, ended := bytes.Cut(ahead, []byte("\n")); {
+	case ended && isSeparator(line):
+		b.parts = &mbox{text: b.text}
+	case ended && postcatName(line, envelopeMark) != "":
+		b.parts = &postcat{text: b.text}
 	}
 	return nil
 }
@@ -150,20 +172,24 @@ func peek(r *bufio.Reader, n int) ([]byte, error) {
 func (b *Reader) Next() (*Message, error) {
 	var text io.Reader = b.text
 	switch {
-	case b.mbox == nil && b.ended:
+	case b.parts == nil && b.ended:
 		return nil, io.EOF
-	case b.mbox == nil:
+	case b.parts == nil:
 		b.ended = true
 	default:
-		if err := b.mbox.next(); err != nil {
+		if err := b.parts.next(); err != nil {
 			return nil, err
 		}
-		text = b.mbox
+		text = b.parts
 	}
 	if b.limit > 0 {
 		text = &limited{text, b.limit}
 	}
-	m := &Message{file: b.file, body: message.NewReader(text)}
+	m := &Message{Notes: b.notes, file: b.file, body: message.NewReader(text)}
+	b.notes = nil
+	if p, ok := b.parts.(*postcat); ok {
+		m.stored, m.wrong = p.envelope, p.problem
+	}
 	var err error
 	m.Header, err = m.body.Header()
 	return m, err

@@ -38,8 +38,6 @@ type mbox struct {
 	failed  bool   // the file could not be read on, which was reported
 }
 
-// next goes to the beginning of the next message. It returns io.EOF if there is
-// none, or if the file could not be read to its end.
 func (m *mbox) next() error {
 	if m.failed {
 		return io.EOF

@@ -213,7 +213,10 @@ func TestBroken(t *testing.T) {
 // FuzzMessages: reading ends whatever a file holds, and there is no more in the
 // messages than in the file.
 func FuzzMessages(f *testing.F) {
-	for _, s := range []string{"", begin, begin + "A: b\n\nc\n\n" + begin + "D: e\n", "\xef\xbb\xbfA: b\n", packed(f, begin+"A: b\n\n>From x\n"), "\x1f\x8b\x08"} {
+	for _, s := range []string{
+		"", begin, begin + "A: b\n\nc\n\n" + begin + "D: e\n", "\xef\xbb\xbfA: b\n", packed(f, begin+"A: b\n\n>From x\n"), "\x1f\x8b\x08",
+		queueFile("a", "A: b\n\nc\n"), queueFile("a", "regular_text: A: b\nunterminated_text: c\npadding: 0\n"),
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

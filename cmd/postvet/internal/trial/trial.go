@@ -28,8 +28,8 @@ type Options struct {
 	Checker func(now func() time.Time) *policy.Checker
 	// Now is the clock for messages whose envelope has no time.
 	Now func() time.Time
-	// Received takes the client of a message without an envelope from its topmost
-	// Received field.
+	// Received takes the client of a message without an envelope from the Received
+	// field of the last hop into this host.
 	Received bool
 	// Before and After are the policies; Before is nil if nothing is compared.
 	Before, After *rules.Rules
