@@ -67,6 +67,9 @@ var graph = []struct{ path, imports string }{
 	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
 	{"policy/result", "policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
+	// Who signs.
+	{"policy/sign", "policy/addrlist policy/foreign policy/message"},
+
 	// What a rule may ask.
 	{"policy/condition", "policy/addrlist policy/foreign policy/message policy/spelling"},
 	{"policy/spelling", ""},

@@ -1,0 +1,275 @@
+// Package sign decides which message is signed as whom, and says why one is not.
+//
+// [Decide] asks its questions in a fixed order, and the first that is answered with no
+// gives the [Reason]: is the message one of our users', or did we only relay it; has it
+// one author; do we have a key for the author's domain; may this user write as this
+// author. The functions are pure: they know no files, no clock, no DNS and no keys.
+//
+// Package dkim makes the signature.
+package sign
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// Options are what the administrator wants. The zero value signs what logged-in users
+// submit, and nothing else.
+type Options struct {
+	// Sockets are addresses of ours, as in [message.Client], that only mail of our
+	// users reaches. Daemons are values of {daemon_name} of that kind.
+	Sockets, Daemons []string
+	// Networks are addresses whose mail is that of our users. Loopback is not one of
+	// them unless the list has it.
+	Networks *addrlist.List
+	// Local makes mail that was submitted on this machine without SMTP that of our
+	// users. Any program on the machine can then sign as any of our domains.
+	Local bool
+	// Relays are trusted hosts that pass on our users' mail, for [RelayedThroughUs].
+	Relays *addrlist.List
+	// SignRelayed signs also mail that came from outside the networks.
+	SignRelayed bool
+	// Match says how the user must belong to the author.
+	Match Match
+	// Logins are the names that may use an address, or every address of a domain
+	// ("@example.org"), in lower case, as in Postfix's smtpd_sender_login_maps.
+	Logins map[string][]string
+	// ExactOnly looks for a key of the author's domain alone, not of its parents.
+	ExactOnly bool
+}
+
+// Match says how a user must belong to the author of a message.
+type Match uint8
+
+// The ways to match. The zero value is the default.
+const (
+	// MatchDomain asks that the user and the author lead to one signing domain.
+	MatchDomain Match = iota
+	// MatchAddress asks that the user is the author.
+	MatchAddress
+	// MatchOff asks nothing: each user may write as each author.
+	MatchOff
+)
+
+// Message is what a decision needs to know of a message.
+type Message struct {
+	Client message.Client
+	Sender message.Sender
+	Author message.Author
+	// Received are the message's Received fields, from the top.
+	Received []message.Received
+}
+
+// Reason is the word for why a message is not signed. It stands in logs and metrics.
+type Reason string
+
+// The reasons, in the order of the questions.
+const (
+	NotOriginating   Reason = "not-originating"    // it is not mail of our users
+	RelayedThroughUs Reason = "relayed-through-us" // it came from outside before it came from our network
+	AuthorAmbiguous  Reason = "author-ambiguous"   // it has not exactly one author domain
+	NoKey            Reason = "no-key"             // there is no key for the author's domain or its parents
+	LoginMismatch    Reason = "login-mismatch"     // this user may not write as this author
+)
+
+// Decision is who signs a message, or why nobody does.
+type Decision struct {
+	// Domain is the signing domain, d=; "" if the message is not signed.
+	Domain string `json:"domain,omitempty"`
+	// Reason says why the message is not signed; "" if it is.
+	Reason Reason `json:"reason,omitempty"`
+	// Detail explains the reason to a person.
+	Detail string `json:"detail,omitempty"`
+	// Origin is what made the message one of our users: "login", "socket", "daemon",
+	// "local" or "network"; "" if nothing did.
+	Origin string `json:"origin,omitempty"`
+}
+
+// Decide returns who signs the message. hasKey reports whether there is a key for a
+// domain in lower-case A-labels; it is asked for the author's domain first, then for
+// its parents.
+func Decide(m Message, o Options, hasKey func(domain string) bool) Decision {
+	var d Decision
+	if d.Origin = origin(m, o); d.Origin == "" {
+		return d.not(NotOriginating, "the client neither logged in nor came by a socket, daemon or network of our users")
+	}
+	// A login, a socket and a daemon prove that a user submitted the message now. A
+	// network and a local program do not: they may pass on what came from outside.
+	if (d.Origin == originNetwork || d.Origin == originLocal) && !o.SignRelayed {
+		if from := outside(m.Received, o); from != "" {
+			return d.not(RelayedThroughUs, from)
+		}
+	}
+	if m.Author.Domain == "" {
+		return d.not(AuthorAmbiguous, m.Author.Problem)
+	}
+	domain := signingDomain(m.Author.Domain, o, hasKey)
+	if domain == "" {
+		return d.not(NoKey, "there is no key for "+m.Author.Domain)
+	}
+	if why := mismatch(m, o, domain, hasKey); why != "" {
+		return d.not(LoginMismatch, why)
+	}
+	d.Domain = domain
+	return d
+}
+
+func (d Decision) not(r Reason, detail string) Decision {
+	d.Reason, d.Detail = r, detail
+	return d
+}
+
+// The values of Decision.Origin.
+const (
+	originLogin   = "login"
+	originSocket  = "socket"
+	originDaemon  = "daemon"
+	originLocal   = "local"
+	originNetwork = "network"
+)
+
+// origin returns what makes a message one of our users. A stronger sign comes first.
+func origin(m Message, o Options) string {
+	switch {
+	case m.Sender.User != "":
+		return originLogin
+	case named(o.Sockets, m.Client.Socket):
+		return originSocket
+	case named(o.Daemons, m.Client.Listener):
+		return originDaemon
+	case m.Client.Local && o.Local:
+		return originLocal
+	case m.Client.IP.IsValid() && o.Networks.Address(m.Client.IP):
+		return originNetwork
+	}
+	return ""
+}
+
+func named(list []string, name string) bool {
+	for _, n := range list {
+		if name != "" && n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// maxHops bounds how many Received fields are read. Mail servers end a loop before.
+const maxHops = 50
+
+// outside returns which host outside our networks the message came from, "" if none.
+// A hop at which a user logged in ends the walk: what is below it is the user's. A
+// content filter that takes mail from outside and hands it in again over loopback is
+// found by the field that our own server wrote before.
+func outside(hops []message.Received, o Options) string {
+	for i, r := range hops {
+		switch {
+		case i == maxHops:
+			return fmt.Sprintf("it has more than %d Received fields", maxHops)
+		case r.Authenticated:
+			return ""
+		case r.Problem != "":
+			return "it may have come from outside: " + r.Problem
+		case !r.IP.IsValid(), r.IP.IsLoopback(), o.Networks.Address(r.IP), o.Relays.Address(r.IP):
+		default:
+			return fmt.Sprintf("it came from %s before", r.IP)
+		}
+	}
+	return ""
+}
+
+// signingDomain returns the domain that signs for another: itself, or its nearest
+// parent that has a key and is no public suffix; "" if there is none.
+func signingDomain(domain string, o Options, hasKey func(string) bool) string {
+	for d := domain; strings.Contains(d, "."); _, d, _ = strings.Cut(d, ".") {
+		if d != domain && (o.ExactOnly || isPublicSuffix(d)) {
+			return ""
+		}
+		if hasKey(d) {
+			return d
+		}
+	}
+	return ""
+}
+
+func isPublicSuffix(d string) bool {
+	suffix, _ := publicsuffix.PublicSuffix(d)
+	return suffix == d
+}
+
+// mismatch returns why the user may not write as the author; "" if it may. A login
+// that is no address says nothing of a domain, so that MAIL FROM counts, which the
+// mail server compares with the login.
+func mismatch(m Message, o Options, domain string, hasKey func(string) bool) string {
+	if o.Match == MatchOff {
+		return ""
+	}
+	for _, author := range m.Author.Mailboxes {
+		if why := o.mayWrite(m.Sender, author, domain, hasKey); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (o Options) mayWrite(s message.Sender, author message.Mailbox, domain string, hasKey func(string) bool) string {
+	address := author.Local + "@" + author.Domain
+	if users, listed := o.logins(address, author.Domain); listed {
+		for _, u := range users {
+			if s.User != "" && strings.EqualFold(u, s.User) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("%s may not write as %s by the table of logins", who(s), foreign.Word(address, maxShown))
+	}
+	as, by := s.Path, "the sender "
+	if strings.Contains(s.User, "@") {
+		as, by = s.User, "the login "
+	}
+	if as == "" {
+		// A notice of the mail server has no sender. A user could choose the null
+		// sender to write as anybody.
+		if s.User == "" {
+			return ""
+		}
+		return fmt.Sprintf("the login %s is no address and the sender is null, so that nothing ties it to %s", foreign.Word(s.User, maxShown), author.Domain)
+	}
+	local, name := message.SplitPath(as)
+	user, ok := message.NormalizeDomain(name)
+	switch {
+	case !ok:
+		return by + foreign.Word(as, maxShown) + " has no valid domain"
+	case o.Match == MatchAddress:
+		if local == author.Local && user == author.Domain {
+			return ""
+		}
+		return fmt.Sprintf("%s%s is not the author %s", by, foreign.Word(as, maxShown), foreign.Word(address, maxShown))
+	case signingDomain(user, o, hasKey) == domain:
+		return ""
+	}
+	return fmt.Sprintf("%s%s does not belong to %s, which signs for the author", by, foreign.Word(as, maxShown), domain)
+}
+
+// maxShown bounds foreign words in details, in octets.
+const maxShown = 100
+
+func (o Options) logins(address, domain string) (users []string, listed bool) {
+	if users, listed = o.Logins[strings.ToLower(address)]; listed {
+		return users, true
+	}
+	users, listed = o.Logins["@"+domain]
+	return users, listed
+}
+
+func who(s message.Sender) string {
+	if s.User == "" {
+		return "a client without a login"
+	}
+	return "the login " + foreign.Word(s.User, maxShown)
+}
