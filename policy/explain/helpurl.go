@@ -42,7 +42,8 @@ func CheckHelpURL(s string) error {
 	if err != nil {
 		return errors.New("it is no URL")
 	}
-	before, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s, u.Scheme), "://"), "/")
+	_, afterScheme, _ := strings.Cut(s, "://")
+	host, _, _ := strings.Cut(afterScheme, "/")
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("it does not begin with https:// or http://")
@@ -50,7 +51,7 @@ func CheckHelpURL(s string) error {
 		return errors.New("it has no host")
 	case u.User != nil:
 		return errors.New("it holds a user name")
-	case strings.Contains(strings.FieldsFunc(before+"?", func(r rune) bool { return r == '?' || r == '#' })[0], "{"):
+	case strings.Contains(strings.FieldsFunc(host+"?", func(r rune) bool { return r == '?' || r == '#' })[0], "{"):
 		return errors.New("it holds a placeholder in its host")
 	}
 	return nil
@@ -68,6 +69,10 @@ func helpURL(template string, res *result.Results, v *result.Verdict) string {
 	if len(v.Hints) > 0 {
 		values["{hint}"] = string(v.Hints[0].Word)
 	}
+	// RFC 3986 section 3.1: a scheme in any case is valid, and lower case is its
+	// normal form.
+	scheme, afterScheme, _ := strings.Cut(template, "://")
+	template = strings.ToLower(scheme) + "://" + afterScheme
 	for {
 		expanded, longest := template, ""
 		for _, p := range helpPlaceholders {

@@ -30,6 +30,10 @@ func TestCheckHelpURL(t *testing.T) {
 		{"https://user:pw@mail.example.org/", "user name"},
 		{"https://{author}/", "placeholder in its host"},
 		{"https://{author}.example.org?x", "placeholder in its host"},
+		{"HTTPS://{author}.example.org/", "placeholder in its host"},
+		{"Http://{client}", "placeholder in its host"},
+		{"Http://mail.example.org", ""},
+		{"HTTPS://mail.example.org/{rule}", ""},
 		{"https://mail.example.org:{rule}/", "no URL"},
 		{"https://mail.example.org/{queue}", "a brace"},
 		{"https://mail.example.org/{author", "a brace"},
@@ -57,6 +61,10 @@ func TestDecideHelpURL(t *testing.T) {
 	set := rules.Rules{HelpURL: "https://h.example/?why={hint}&from={author}&ip={client}&by={rule}"}
 	const want = "; see https://h.example/?why=unauthenticated&from=bank.example&ip=192.0.2.66&by=dmarc-reject"
 	if v := set.Decide(r); !strings.HasSuffix(v.Text, want) {
+		t.Errorf("text %q", v.Text)
+	}
+	shouted := rules.Rules{HelpURL: "HTTPS://h.example/?Why={hint}"}
+	if v := shouted.Decide(r); !strings.HasSuffix(v.Text, "; see https://h.example/?Why=unauthenticated") {
 		t.Errorf("text %q", v.Text)
 	}
 	r.Client.IP = "2001:db8::1"
@@ -90,6 +98,8 @@ func FuzzHelpURL(f *testing.F) {
 	f.Add("https://h.example/?a={author}&c={client}", "bank.example", "192.0.2.1")
 	f.Add("http://h.example/{author}/{author}{author}#{rule}", strings.Repeat("%", 200), "::1")
 	f.Add("https://h.example/%20{hint}", "a&b=c#d/../é\r\n", "")
+	f.Add("Http://0", "bank.example", "192.0.2.1")
+	f.Add("HTTPS://{author}", "bank.example", "192.0.2.1")
 	f.Fuzz(func(t *testing.T, template, author, ip string) {
 		if explain.CheckHelpURL(template) != nil {
 			return

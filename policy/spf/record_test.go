@@ -156,6 +156,9 @@ func FuzzParseRecord(f *testing.F) {
 		"v=spf1", "v=spf1 -all", "v=spf1 a:x:y/z.example.org/24//64 mx/0 ptr ?all",
 		"v=spf1 ip4:192.0.2.0/24 ip6:::ffff:1.2.3.4/128 exists:%{ir}.%{l1r+-}._spf.%{d} redirect=%{d2}",
 		"v=spf1 foo=%{t} exp=%{L0} %%%_%-", "v=spf1 a:%{", "v=spf1 a:%{d99999999999r.-+,/_=}", "v=spf1 \xff=\x00",
+		// Each of these octets is four in the text of the error.
+		"v=spf1 ip4:0" + strings.Repeat("\xe1", 70), "v=spf1 mx:%{" + strings.Repeat("\xe1", 400) + "}",
+		"v=spf1 a/" + strings.Repeat("\xe1", 400), "v=spf1 " + strings.Repeat("\xe1", 400) + ":",
 	} {
 		f.Add(s)
 	}
