@@ -74,6 +74,7 @@ func (c *Conn) handle(cmd byte, data []byte) error {
 			return err
 		}
 		c.abort()
+		c.macros.connected()
 		c.passOn(cmd, packet(cmd, connect))
 	case gomilter.CodeQuit:
 		c.passOn(cmd, packet(cmd, nil))

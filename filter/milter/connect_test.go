@@ -56,6 +56,56 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// Another connect on the same connection is another client. It inherits nothing from the
+// one before, whether its own macros come before it, lack a value, or do not come at all.
+func TestConnectInheritsNothing(t *testing.T) {
+	t.Parallel()
+	unknown := append(miltertest.Strings("unknown"), 'U')
+	for _, tt := range []struct {
+		name  string
+		again func(m *miltertest.MTA)
+	}{
+		{"connect without macros", func(*miltertest.MTA) {}},
+		{"connect with an empty list of macros", func(m *miltertest.MTA) { m.Send('D', []byte("C")) }},
+		{"connect with an empty address", func(m *miltertest.MTA) {
+			m.Send('D', []byte("C"), miltertest.Strings("{client_addr}", "", "{daemon_name}", ""))
+		}},
+		{"another session announced", func(m *miltertest.MTA) { m.Send('K') }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{}
+			r := start(t, f, Options{})
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Send('D', []byte("C"), miltertest.Strings("{client_addr}", "192.0.2.1", "{daemon_name}", "submission"))
+			m.Command('C', unknown)
+			m.Send('D', []byte("H"), miltertest.Strings("{tls_version}", "TLSv1.3"))
+			m.Command('H', miltertest.Strings("one.example.org"))
+			m.Send('D', []byte("M"), miltertest.Strings("i", "4ABC", "{auth_authen}", "jane"))
+			m.Command('M', miltertest.Strings("<jane@example.org>"))
+			m.Send('E')
+			m.Verdict()
+			tt.again(m)
+			m.Command('C', unknown)
+			m.Command('H', miltertest.Strings("two.example.org"))
+			m.Command('M', miltertest.Strings("<jane@example.org>"))
+			m.Send('E')
+			m.Verdict()
+			m.Close()
+			r.stop()
+			if diff := cmp.Diff([]string{"192.0.2.1 unknown 0 local=false submission", "- unknown 0 local=false "}, f.saying("connect")); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff([]string{"<jane@example.org> user=jane tls=TLSv1.3", "<jane@example.org> user= tls="}, f.saying("mail")); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff([]string{"4ABC", ""}, f.saying("end")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestMalformedConnect(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"", "host", "host\x00", "host\x004", "host\x006\x01"} {

@@ -20,8 +20,9 @@ type macros struct {
 	method  string // {auth_type}
 	// For the next RCPT.
 	rcpt string // {rcpt_addr}
-	// mail is true if the macros of the next MAIL have been read.
-	mail bool
+	// connect and mail are true if the macros of the next connect or MAIL have been
+	// read.
+	connect, mail bool
 }
 
 // maxMacro bounds the value of a macro.
@@ -35,7 +36,7 @@ func (m *macros) read(data []byte) {
 	}
 	switch gomilter.Code(data[0]) {
 	case gomilter.CodeConn:
-		*m = macros{}
+		*m = macros{connect: true}
 	case gomilter.CodeMail:
 		m.beginMail()
 		m.mail = true
@@ -79,6 +80,16 @@ func (m *macros) set(name, value []byte) {
 	if *to != string(value) {
 		*to = string(value)
 	}
+}
+
+// connected is called at each connect, with or without macros of its own. Without them
+// nothing is known of the client, and the previous client's address, login and TLS are
+// not its own.
+func (m *macros) connected() {
+	if !m.connect {
+		*m = macros{}
+	}
+	m.connect = false
 }
 
 // beginMail clears the macros of the previous message, since the MTA does not send macros
