@@ -85,7 +85,6 @@ func (c *Conn) serve() {
 		NewMilter: func() gomilter.Milter { return backend{c: c} },
 		Actions:   c.agreed.actions,
 		Protocol:  c.agreed.protocol,
-		SymList:   macroLists,
 	}
 	_ = server.Serve(&oneConn{conn: &stream{Conn: c.socket, c: c}}) // returns io.EOF at once
 }

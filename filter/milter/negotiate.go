@@ -14,7 +14,7 @@ import (
 // an unknown bit, and Postfix for an unknown action.
 //
 // The MTA waits for our answer only at MAIL, at RCPT if the Session may refuse there, and
-// at the end of the message. Postfix delays commands that need no answer; the answer to
+// at the end of the message; also at RCPT and DATA with Options.AnswerEnvelope. Postfix delays commands that need no answer; the answer to
 // MAIL makes it send them, so that the lookups begin.
 //
 // We do not ask for NR_DATA and NR_UNKN, because go-milter answers these commands anyway
@@ -35,14 +35,17 @@ const maxVersion = 6
 // macroLists are the macros that we ask for, by stage. They replace the MTA's list.
 // Sendmail uses the list of EOM only if there is one for EOH. Postfix knows the queue id
 // late, and Sendmail sends it early, so we ask for it at each stage.
-var macroLists = map[gomilter.Stage][]string{
-	gomilter.StageConnect:  {"j", "{daemon_name}", "{client_addr}", "{client_name}", "{client_ptr}", "{client_port}", "v", "_"},
-	gomilter.StageHelo:     {"{tls_version}", "{cipher}", "{cipher_bits}"},
-	gomilter.StageMailFrom: {"i", "{auth_type}", "{auth_authen}", "{auth_author}", "{mail_addr}", "{tls_version}"},
-	gomilter.StageRcptTo:   {"i", "{rcpt_addr}"},
-	gomilter.StageData:     {"i"},
-	gomilter.StageEOH:      {"i"},
-	gomilter.StageEOM:      {"i", "{auth_authen}", "{auth_type}"},
+var macroLists = []struct {
+	stage  gomilter.Stage
+	macros string
+}{
+	{gomilter.StageConnect, "j {daemon_name} {client_addr} {client_name} {client_ptr} {client_port} v _"},
+	{gomilter.StageHelo, "{tls_version} {cipher} {cipher_bits}"},
+	{gomilter.StageMailFrom, "i {auth_type} {auth_authen} {auth_author} {mail_addr} {tls_version}"},
+	{gomilter.StageRcptTo, "i {rcpt_addr}"},
+	{gomilter.StageData, "i"},
+	{gomilter.StageEOM, "i {auth_authen} {auth_type}"},
+	{gomilter.StageEOH, "i"},
 }
 
 // agreement is the result of the negotiation.
@@ -66,7 +69,7 @@ func (c *Conn) negotiate() (err error) {
 	if err != nil {
 		return err
 	}
-	if c.agreed, err = agree(data, c.session.AnswersRcpt()); err != nil {
+	if c.agreed, err = agree(data, c.server.opt.AnswerEnvelope || c.session.AnswersRcpt(), c.server.opt.AnswerEnvelope); err != nil {
 		return err
 	}
 	if !c.agreed.exactHeader() {
@@ -80,7 +83,8 @@ func (c *Conn) negotiate() (err error) {
 }
 
 // agree returns the answer to an offer. answersRcpt is true if recipients may be refused.
-func agree(offer []byte, answersRcpt bool) (agreement, error) {
+// answersData is true if the MTA is to send DATA and to wait there.
+func agree(offer []byte, answersRcpt, answersData bool) (agreement, error) {
 	if len(offer) < 12 {
 		return agreement{}, errors.New("malformed option negotiation")
 	}
@@ -96,10 +100,29 @@ func agree(offer []byte, answersRcpt bool) (agreement, error) {
 	if answersRcpt {
 		a.protocol &^= gomilter.OptNoRcptReply
 	}
+	if answersData {
+		a.protocol &^= gomilter.OptNoData
+	}
 	if version < 6 {
 		a.actions &^= gomilter.OptSetSymList
 	}
 	return a, nil
+}
+
+// answer returns the packet that answers the offer. It is the same on each connection,
+// since a proxy between us and the MTA may compare them: go-milter would name the stages
+// of the macros in another order each time, and version 2 always.
+func (a agreement) answer() []byte {
+	data := binary.BigEndian.AppendUint32(nil, a.version)
+	data = binary.BigEndian.AppendUint32(data, uint32(a.actions))
+	data = binary.BigEndian.AppendUint32(data, uint32(a.protocol))
+	if a.can(gomilter.OptSetSymList) {
+		for _, l := range macroLists {
+			data = binary.BigEndian.AppendUint32(data, uint32(l.stage))
+			data = append(append(data, l.macros...), 0)
+		}
+	}
+	return packet(byte(gomilter.CodeOptNeg), data)
 }
 
 func (a agreement) can(x gomilter.OptAction) bool { return a.actions&x != 0 }

@@ -1,6 +1,8 @@
 package milter
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +71,79 @@ func TestNegotiationMacroLists(t *testing.T) {
 	}
 	if len(m.Lists) != len(want) {
 		t.Errorf("stages: %v", m.Lists)
+	}
+}
+
+// A proxy may compare the answers of one milter. They name the stages in the order of
+// their numbers, on each connection.
+func TestNegotiationIsTheSameOnEachConnection(t *testing.T) {
+	t.Parallel()
+	r := start(t, &fake{}, Options{})
+	var first []byte
+	for i := range 32 {
+		m := miltertest.Dial(t, r.dial)
+		m.Send('O', miltertest.OfferAll.Bytes())
+		answer := m.Want('O')
+		m.Close()
+		if first == nil {
+			first = answer
+		}
+		if !bytes.Equal(answer, first) {
+			t.Fatalf("connection %d:\n%q\nthe first:\n%q", i, answer, first)
+		}
+	}
+	var stages []uint32
+	for d := first[12:]; len(d) >= 4; {
+		stages = append(stages, binary.BigEndian.Uint32(d))
+		_, d, _ = bytes.Cut(d[4:], []byte{0})
+	}
+	if diff := cmp.Diff([]uint32{0, 1, 2, 3, 4, 5, 6}, stages); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// With AnswerEnvelope the MTA sends DATA, and waits there and at each RCPT, whatever the
+// session would say.
+func TestAnswerEnvelope(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		offer, want miltertest.Offer
+	}{
+		{"an MTA of today", miltertest.OfferAll, miltertest.NewOffer(6, 0x13d, 0x1c3180)},
+		{"milter_protocol=4", miltertest.Offer4, miltertest.NewOffer(4, 0x3d, 0x100)},
+		{"milter_protocol=2", miltertest.Offer2, miltertest.NewOffer(2, 0x3d, 0)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{}
+			r := start(t, f, Options{AnswerEnvelope: true})
+			m := miltertest.Connect(t, r.dial, tt.offer)
+			if m.Agreed != tt.want {
+				t.Errorf("got %#x, want %#x", m.Agreed, tt.want)
+			}
+			m.Hello()
+			for range 2 {
+				m.Command('M', miltertest.Strings("<a@example.org>"))
+				for _, rcpt := range []string{"<b@example.net>", "<c@example.net>"} {
+					m.Send('R', miltertest.Strings(rcpt))
+					m.Want('c')
+				}
+				if tt.offer.Version > 3 {
+					m.Send('T')
+					m.Want('c')
+				}
+				m.Content(miltertest.Usual())
+				m.Send('E')
+				if o := m.Verdict(); o.Code != 'c' {
+					t.Errorf("verdict %q %q", o.Code, o.Text)
+				}
+			}
+			m.Silence()
+			if n := len(f.saying("rcpt")); n != 4 {
+				t.Errorf("%d recipients", n)
+			}
+		})
 	}
 }
 

@@ -17,6 +17,11 @@ type Options struct {
 	// ones wait in the kernel's queue. Default 1000.
 	MaxConnections int
 
+	// AnswerEnvelope has the MTA wait for an answer at each RCPT and at DATA, although
+	// none is needed. It costs a round trip each time. Some proxies between an MTA and
+	// its milters wait for an answer there whatever was negotiated.
+	AnswerEnvelope bool
+
 	// ReadTimeout is how long an MTA may be silent between two packets. It must be
 	// longer than the MTA's timeouts for its SMTP clients. Default 2h.
 	ReadTimeout time.Duration

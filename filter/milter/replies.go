@@ -76,11 +76,7 @@ func (c *Conn) emit(p []byte) {
 	c.owed = false
 	switch gomilter.Code(c.command) {
 	case gomilter.CodeOptNeg:
-		// go-milter always answers with version 2.
-		p = append([]byte(nil), p...)
-		if len(p) >= 9 {
-			binary.BigEndian.PutUint32(p[5:], c.agreed.version)
-		}
+		p = c.agreed.answer()
 	case gomilter.CodeMail:
 		c.saved = nil
 	case gomilter.CodeEOB:

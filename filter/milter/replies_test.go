@@ -77,7 +77,7 @@ func TestStrayAndOwedReplies(t *testing.T) {
 			return <-codes
 		}
 	}
-	all, _ := agree(miltertest.OfferAll.Bytes(), false)
+	all, _ := agree(miltertest.OfferAll.Bytes(), false, false)
 	t.Run("stray continue", func(t *testing.T) {
 		c, sent := pair(all)
 		c.expect('L')

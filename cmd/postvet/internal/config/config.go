@@ -40,6 +40,8 @@ type Config struct {
 	AuthservID string
 	// Listen are the milter sockets, in the notations of socket.Parse.
 	Listen []string
+	// AnswerEnvelope has the MTA wait for an answer at each RCPT and at DATA.
+	AnswerEnvelope bool
 	// RuleFiles hold the admin's own rules, ShadowFiles those that decide nothing.
 	RuleFiles, ShadowFiles []string
 	// DrainTimeout is how long a stop waits for messages in flight.

@@ -98,7 +98,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		}
 	}
 	want := &Config{
-		Mode: "monitor", AuthservID: "mx.example.org", DrainTimeout: 90 * time.Second,
+		Mode: "monitor", AuthservID: "mx.example.org", AnswerEnvelope: true, DrainTimeout: 90 * time.Second,
 		Listen: []string{"inet:8891@127.0.0.1", "unix:/var/spool/postfix/postvet/postvet.sock"},
 		Socket: Socket{Mode: 0o600, Group: "postfix"}, RuleFiles: []string{"rules/own.toml"}, ShadowFiles: []string{"rules/shadow.toml"},
 		DNS: DNS{

@@ -30,6 +30,12 @@ socket that systemd passes ("systemd:NAME"). If the key is not set, Postvet
 uses all sockets that systemd passes. Needs a restart to change.`,
 		},
 		{
+			name: "answer_rcpt_and_data", value: truth(&c.AnswerEnvelope, false), restart: true,
+			comment: `Have the MTA wait for an answer at each RCPT and at DATA. That costs a round
+trip each time, and no MTA needs it. Some proxies between the MTA and its
+milters, such as milter-manager, hang without it.`,
+		},
+		{
 			name: "rules", value: list(&c.RuleFiles, checkRuleFile, `write a list of files, such as ["/etc/postvet/rules.toml"]`),
 			comment: `Files with rules of your own, as [[rule]] tables. Rules may also stand in this
 file; those come first. They are tried in order, before DMARC decides:

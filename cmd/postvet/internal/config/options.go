@@ -100,6 +100,7 @@ func (c *Config) ServerOptions(log *zap.Logger) filter.Options {
 			ReadTimeout:    c.Limits.IdleTimeout,
 			VerdictTimeout: c.Limits.VerdictTimeout,
 			DrainTimeout:   maxDrainTimeout,
+			AnswerEnvelope: c.AnswerEnvelope,
 		},
 		MaxRecipients: c.Limits.Recipients,
 	}

@@ -76,7 +76,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
 	wantServer := filter.Options{
-		Milter:        milter.Options{MaxConnections: 200, ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour},
+		Milter:        milter.Options{MaxConnections: 200, ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour, AnswerEnvelope: true},
 		MaxRecipients: 100,
 	}
 	if d := cmp.Diff(wantServer, c.ServerOptions(nil)); d != "" {
