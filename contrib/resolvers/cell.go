@@ -55,7 +55,7 @@ const limit = 3 * time.Minute
 func (c cell) run(ctx context.Context, corpus *corpus) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	o := outcome{cell: c, open: open[c.String()]}
+	o := outcome{cell: c, open: known(c)}
 	s, err := newSite(c.program, corpus.zone)
 	if err != nil {
 		return o, err
@@ -69,13 +69,21 @@ func (c cell) run(ctx context.Context, corpus *corpus) (outcome, error) {
 	if err := setUp(ctx, s); err != nil {
 		return o, err
 	}
+	samples := corpus.samples
+	if c.trouble.also != nil {
+		more, err := c.trouble.also()
+		if err != nil {
+			return o, err
+		}
+		samples = slices.Concat(samples, more)
+	}
 	r, err := dnscache.New(s.options)
 	if err != nil {
 		return o, err
 	}
 	defer r.Close()
 	if c.trouble.warm {
-		if _, err := play(ctx, corpus.samples, r, c.trouble.load); err != nil {
+		if _, err := play(ctx, samples, r, c.trouble.load); err != nil {
 			return o, err
 		}
 	}
@@ -88,7 +96,7 @@ func (c cell) run(ctx context.Context, corpus *corpus) (outcome, error) {
 		}
 		during <- c.trouble.during(ctx, s)
 	}()
-	o.counts, err = play(ctx, corpus.samples, r, c.trouble.load)
+	o.counts, err = play(ctx, samples, r, c.trouble.load)
 	if e := <-during; err == nil {
 		err = e
 	}

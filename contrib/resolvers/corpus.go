@@ -124,3 +124,20 @@ func (x *sample) parse(msg []byte) error {
 	x.body = []byte(body)
 	return err
 }
+
+// bogusSamples returns forgeries in the name of a domain whose records are forged too:
+// SPF passes if they are believed.
+func bogusSamples() ([]sample, error) {
+	var all []sample
+	for i := range 10 {
+		x := sample{name: "forged records", forged: true, want: result.TempFail, envelope: message.Envelope{
+			Client: message.Client{IP: netip.MustParseAddr(forgerHost)}, Helo: "mx." + forger,
+			Sender: message.Sender{Path: "bounce@" + bogus}, Recipients: []string{"user@here.example"},
+		}}
+		if err := x.parse(draft(i, bogus)); err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -41,12 +42,11 @@ var programs = []program{
   access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
   do-ip6: no
-  module-config: "iterator"
 %s
 forward-zone:
   name: "."
   forward-addr: %s@%d
-`, dir, s.addr.Addr(), s.addr.Port(), s.lines, s.behind.Addr(), s.behind.Port()), []string{"/usr/sbin/unbound", "-d", "-c", dir + "/unbound.conf"}
+`, dir, s.addr.Addr(), s.addr.Port(), cmp.Or(s.lines, "  module-config: \"iterator\"\n"), s.behind.Addr(), s.behind.Port()), []string{"/usr/sbin/unbound", "-d", "-c", dir + "/unbound.conf"}
 	}},
 	{"named", "bind9", "usr/sbin/named", "", "named.conf", func(s setting) (string, []string) {
 		return fmt.Sprintf(`controls { };

@@ -18,6 +18,7 @@ import (
 type site struct {
 	program   program // of the cell
 	lines     string  // of its trouble
+	zone      string
 	server    *dnstest.Server
 	processes []*process
 	options   dnscache.Options
@@ -26,7 +27,7 @@ type site struct {
 
 // newSite starts the server.
 func newSite(p program, zone string) (*site, error) {
-	s := &site{program: p}
+	s := &site{program: p, zone: zone}
 	var err error
 	if s.server, err = dnstest.NewServer(zone); err != nil {
 		return nil, err

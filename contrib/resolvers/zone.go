@@ -23,6 +23,9 @@ const (
 	// forwarder is a host that forwards honest mail, with SPF for itself.
 	forwarder     = "forwarder.example"
 	forwarderHost = "198.19.0.7"
+	// bogus is a domain whose records a forger has changed on their way to the
+	// resolver. It is signed, so a validating resolver notices.
+	bogus = "bogus.example"
 )
 
 // sender is a domain that publishes p=reject, and the keys to what it publishes.
@@ -77,6 +80,8 @@ func newZone() *zone {
 		z.text(host[0], "v=spf1 ip4:"+host[1]+" -all")
 		z.text("mx."+host[0], "v=spf1 a -all")
 	}
+	z.text(bogus, "v=spf1 ip4:"+forgerHost+" -all")
+	z.text("_dmarc."+bogus, "v=DMARC1; p=none")
 	return z
 }
 

@@ -1,0 +1,175 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// The loads. In a burst, all sessions begin at once with empty caches. A stream is
+// longer than an outage.
+var (
+	burst  = load{sessions: 64}
+	stream = load{sessions: 400, every: 35 * time.Millisecond}
+)
+
+// troubles are all that are tried.
+var troubles = []trouble{
+	{name: "none, cold", load: burst, normal: true},
+	{name: "none, warm", load: burst, normal: true, warm: true},
+	{name: "killed, started again after 2 s", load: stream, during: restarted},
+	{name: "stopped by a signal for 2 s", load: stream, during: stopped},
+	{name: "killed", load: stream, programs: []string{"unbound"}, during: killed, whole: true},
+	{name: "quota, answers after 20 ms", load: burst, lines: quotas, setUp: slow},
+	{name: "loss of 30 % behind the resolver", load: burst, setUp: fault(dnstest.Loss(30)), whole: true},
+	{name: "10 % SERVFAIL behind the resolver", load: burst, setUp: fault(dnstest.Failures(10)), whole: true},
+	{name: "answers after 400 ms", load: burst, setUp: fault(dnstest.Delay(400 * time.Millisecond)), programs: []string{"unbound"}, normal: true, whole: true},
+	{name: "loss of 30 % before the resolver", load: burst, setUp: lossy(30), programs: []string{"unbound"}},
+	{name: "the first of two is dead", load: burst, setUp: besideDead, programs: []string{"unbound"}, normal: true},
+	{name: "the first of two is silent", load: burst, setUp: besideSilent, programs: []string{"unbound"}, normal: true},
+	{name: "NXDOMAIN to everything", load: stream, setUp: lying, programs: []string{"unbound"}},
+	{name: "an address for each name that is not there", load: burst, setUp: wildcard, programs: []string{"unbound"}, normal: true},
+	{name: "TLS, private authority", load: burst, setUp: overTLS(certificate{}), lines: secured, normal: true},
+	{name: "TLS, certificate of another name", load: burst, setUp: overTLS(certificate{name: "other.example"}), lines: secured},
+	{name: "TLS, expired certificate", load: burst, setUp: overTLS(certificate{expired: true}), lines: secured},
+	{name: "only TCP, few connections", load: burst, lines: onlyTCP, normal: true},
+	{name: "bogus, and the second does not validate", load: load{sessions: 4}, setUp: halfValidating, programs: []string{"unbound"}, also: bogusSamples},
+}
+
+// quotas are those that a burst exceeds: the default of dnsmasq, and for the others
+// what an admin may set.
+var quotas = map[string]string{
+	"unbound": "  num-queries-per-thread: 32\n  jostle-timeout: 200\n",
+	"named":   "  recursive-clients 40;\n  fetches-per-server 30;\n",
+	"dnsdist": "addAction(MaxQPSIPRule(200), RCodeAction(DNSRCode.REFUSED))\n",
+	"dnsmasq": "",
+}
+
+// onlyTCP has each answer truncated over UDP, and few connections over TCP.
+var onlyTCP = map[string]string{
+	"unbound": "  max-udp-size: 64\n  incoming-num-tcp: 4\n",
+	"dnsdist": "addAction(NotRule(TCPRule(true)), TCAction())\nsetMaxTCPConnectionsPerClient(3)\nsetMaxTCPQueriesPerConnection(1)\n",
+}
+
+// fault has the server behind the program answer badly.
+func fault(f dnstest.Fault) func(context.Context, *site) error {
+	return func(ctx context.Context, s *site) error {
+		if err := s.alone(ctx); err != nil {
+			return err
+		}
+		s.server.SetFault("*", "*", f)
+		return nil
+	}
+}
+
+// slow has each answer take 20 ms, so that queries are in flight together.
+func slow(ctx context.Context, s *site) error {
+	return fault(dnstest.Delay(20*time.Millisecond))(ctx, s)
+}
+
+func restarted(ctx context.Context, s *site) error {
+	x := s.processes[0]
+	pause(ctx, 300*time.Millisecond)
+	x.stop()
+	pause(ctx, 2*time.Second)
+	return x.start(ctx)
+}
+
+func stopped(ctx context.Context, s *site) error {
+	x := s.processes[0]
+	pause(ctx, 300*time.Millisecond)
+	if err := x.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	pause(ctx, 2*time.Second)
+	return x.signal(syscall.SIGCONT)
+}
+
+func killed(ctx context.Context, s *site) error {
+	pause(ctx, 300*time.Millisecond)
+	s.processes[0].stop()
+	return nil
+}
+
+// lossy has a part of the datagrams to the program, and as many from it, lost.
+func lossy(percent int) func(context.Context, *site) error {
+	return func(ctx context.Context, s *site) error {
+		if err := s.alone(ctx); err != nil {
+			return err
+		}
+		return s.relay(0, percent)
+	}
+}
+
+// besideDead puts an address on which nobody listens before the program.
+func besideDead(ctx context.Context, s *site) error {
+	if err := s.alone(ctx); err != nil {
+		return err
+	}
+	dead, err := freeAddr()
+	s.options.Upstreams = append([]string{dead.String()}, s.options.Upstreams...)
+	return err
+}
+
+// besideSilent puts an address from which no answer comes before the program.
+func besideSilent(ctx context.Context, s *site) error {
+	if err := s.alone(ctx); err != nil {
+		return err
+	}
+	s.options.Upstreams = append([]string{s.options.Upstreams[0]}, s.options.Upstreams...)
+	return s.relay(0, 100)
+}
+
+// lying has the program say of every name that it does not exist.
+func lying(ctx context.Context, s *site) error {
+	if err := s.alone(ctx); err != nil {
+		return err
+	}
+	return s.server.SetZone("")
+}
+
+// wildcard has the program give an address for every name, as some do that lead people
+// to a page of theirs.
+func wildcard(ctx context.Context, s *site) error {
+	if err := s.server.SetZone(s.zone + "*. A 203.0.113.66\n"); err != nil {
+		return err
+	}
+	return s.alone(ctx)
+}
+
+// halfValidating has unbound validate, and beside it a dnsmasq that does not and that
+// is slower, so that it is asked second.
+func halfValidating(ctx context.Context, s *site) error {
+	s.lines = "  module-config: \"validator iterator\"\n  ede: yes\n  trust-anchor: \"" + bogus + ". DS 1 13 2 " + strings.Repeat("00", 32) + "\"\n"
+	if err := s.alone(ctx); err != nil {
+		return err
+	}
+	other, err := dnstest.NewServer(s.zone)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() { other.Close() })
+	other.SetDelay(100 * time.Millisecond)
+	x, err := s.run(ctx, find("dnsmasq"), setting{behind: address(other.Addr())})
+	if err == nil {
+		s.options.Upstreams = append(s.options.Upstreams, x.setting.addr.String())
+	}
+	return err
+}
+
+// address returns the address of an upstream or a server.
+func address(upstream string) netip.AddrPort { return netip.MustParseAddrPort(upstream) }
+
+// pause waits.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
