@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
-	mtas oracles prometheus shellcheck peers dns resolvers demo bench deb man package-test clean
+	mtas oracles from-oracles prometheus shellcheck peers dns resolvers demo bench deb man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -64,11 +64,14 @@ microbench: ## the benchmarks of all packages
 mtas: ## brings Debian's Postfix and Sendmail
 	-@contrib/realmta/install.sh
 
-oracles: ## brings Debian's other implementations of SPF and DKIM
+oracles: ## brings other implementations of SPF and DKIM, and other readers of From
 	-@contrib/oracles/install.sh
 
 dns: ## brings Debian's DNS resolvers, unpacked
 	-@contrib/resolvers/install.sh
+
+from-oracles: oracles ## 100000 From fields read by Postvet and all other programs
+	$(GO) test -count=1 -timeout 60m -v -run '^TestFrom$$' ./contrib/oracles -fields=100000
 
 prometheus: ## brings Debian's Prometheus
 	-@contrib/monitoring/install.sh

@@ -28,7 +28,7 @@ var graph = []struct{ path, imports string }{
 	{"contrib/bench/floor/gomilter", ""},
 	{"contrib/demo", "contrib/realmta"},
 	{"contrib/monitoring", ""},
-	{"contrib/oracles", ""},
+	{"contrib/oracles", "contrib/child"},
 	{"contrib/packaging", ""},
 	{"contrib/resolvers", "contrib/child dnscache/dnstest dnscache policy policy/rules policy/result policy/dmarc policy/message"},
 	{"contrib/realmta", "contrib/child dnscache/dnstest policy/arc/arctest"},

@@ -50,7 +50,7 @@ for line in sys.stdin:
     request = json.loads(line)
     mail = base64.b64decode(request["Mail"])
     if request.get("Sign"):
-        print(json.dumps([sign(mail, request["Sign"])]))
+        print(json.dumps([sign(mail, request["Sign"])]), flush=True)
         continue
     answers = []
     try:
@@ -64,4 +64,4 @@ for line in sys.stdin:
             answers.append({"Result": "permerror", "Reason": str(e)})
         except Exception as e:  # its own failure is an answer to compare
             answers.append({"Result": "crash", "Reason": repr(e)})
-    print(json.dumps(answers))
+    print(json.dumps(answers), flush=True)

@@ -48,4 +48,4 @@ for line in sys.stdin:
         except Exception as e:  # its own failure is an answer to compare
             result, reason, explanation = "crash", repr(e), ""
         answers.append({"Result": result, "Reason": reason, "Explanation": explanation})
-    print(json.dumps(answers))
+    print(json.dumps(answers), flush=True)

@@ -1,0 +1,65 @@
+package oracles
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// domainOf returns the domain of an address that a program read, in lower-case
+// A-labels; "" if the address has none. Nothing is mapped away beyond case and
+// canonical form, as most programs map nothing. Text behind the domain that no
+// domain can hold ("shop.example>") is left out: nobody owns such a domain.
+func domainOf(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return ""
+	}
+	name := strings.TrimSpace(address[at+1:])
+	if !strings.HasPrefix(name, "[") {
+		if end := strings.IndexFunc(name, endsDomain); end >= 0 {
+			name = name[:end]
+		}
+		name = strings.TrimSuffix(name, ".")
+	}
+	if !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) {
+		return name
+	}
+	labels := strings.Split(strings.ToLower(norm.NFC.String(name)), ".")
+	for i, l := range labels {
+		if a, err := idna.Punycode.ToASCII(l); err == nil {
+			labels[i] = a
+		}
+	}
+	return strings.Join(labels, ".")
+}
+
+// endsDomain reports whether a character is in no domain.
+func endsDomain(r rune) bool {
+	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' &&
+		(r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+}
+
+func TestDomainOf(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"a@B.example":            "b.example",
+		`"x@y"@b.example.`:       "b.example",
+		"a@b.example> <c":        "b.example",
+		"a@[192.0.2.1]":          "[192.0.2.1]",
+		"a@BÜCHER.example":       "xn--bcher-kva.example",
+		"a@bu\u0308cher.example": "xn--bcher-kva.example",
+		"a@b\u200b.example":      "xn--b-qgn.example",
+		"a@b\xff.example":        "b\xff.example",
+		"root":                   "",
+		"root@":                  "",
+		"root@ <":                "",
+	} {
+		if got := domainOf(address); got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
