@@ -8,16 +8,21 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 )
 
 func newConfigCheck() *cobra.Command {
-	var file string
+	var file, userName string
 	var m mtaFlags
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "check whether a file is valid, and whether the MTA is set up for it",
 		Long: `Check reads a file as "serve" would, and reports every fault with file, line, key
 and remedy. It warns of settings that are valid but may not do what was meant.
+
+It also judges whether the user that the service runs as can read the file and
+all that it names, by the modes, owners and access control lists on the way: the
+user of the packaged unit, or the one that --user names.
 
 With --mta it also checks how Postfix or Sendmail is set up on this machine:
 whether each service that takes mail asks Postvet, can open its socket (from its
@@ -41,6 +46,7 @@ faults, 3 a file cannot be read.`,
 			if name == "" && m.mta == "" {
 				return usage("no file to check; write \"postvet config check FILE\"")
 			}
+			var found finding.List
 			c := config.Default()
 			if name != "" {
 				c, err = loadFile(name)
@@ -54,17 +60,30 @@ faults, 3 a file cannot be read.`,
 				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: valid\n", name); err != nil {
 					return output(err)
 				}
-				if err := writeFindings(cmd.OutOrStdout(), warnings(c)); err != nil {
+				if found, err = checkUser(c, name, userName, mtasetup.ServiceOf(mtasetup.UnitFolders...)); err != nil {
 					return err
 				}
+				found = append(found, warnings(c)...)
 			}
-			if m.mta == "" {
-				return nil
+			if m.mta != "" {
+				more, err := m.check(cmd.Context(), c, name)
+				if err != nil {
+					return err
+				}
+				found = append(found, more...)
 			}
-			return m.check(cmd, c, name)
+			found.WorstFirst()
+			if err := writeFindings(cmd.OutOrStdout(), found); err != nil {
+				return err
+			}
+			if found.Worst() == finding.Error {
+				return exit{code: exitNo}
+			}
+			return nil
 		},
 	}
 	m.add(cmd)
+	cmd.Flags().StringVar(&userName, "user", "", "`NAME` of the user that the service runs as (default that of the unit postvet.service)")
 	cmd.Flags().StringVar(&file, "config", "", "the `FILE`, as for serve")
 	return cmd
 }

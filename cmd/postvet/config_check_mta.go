@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,17 +37,16 @@ func (m *mtaFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&m.socket, "socket", "", "control socket of the running service, as `PATH`; with --mta it is asked on what\nit listens (default that of the configuration)")
 }
 
-// check prints what is found, the worst first. file is the configuration, "" for none.
-func (m *mtaFlags) check(cmd *cobra.Command, c *config.Config, file string) error {
-	w := cmd.OutOrStdout()
-	sources, loaded := askSources(cmd.Context(), cmp.Or(strings.TrimPrefix(m.socket, "unix:"), controlPath(c)))
+// check returns what is found about the MTA. file is the configuration, "" for none.
+func (m *mtaFlags) check(ctx context.Context, c *config.Config, file string) (finding.List, error) {
+	sources, loaded := askSources(ctx, cmp.Or(strings.TrimPrefix(m.socket, "unix:"), controlPath(c)))
 	p, err := mtasetup.Postvet(c, sources)
 	if err != nil {
-		return exit{exitFailed, err}
+		return nil, exit{exitFailed, err}
 	}
 	hostname, err := os.Hostname()
 	if err != nil {
-		return failed("the host has no name: %v", err)
+		return nil, failed("the host has no name: %v", err)
 	}
 	path := m.config
 	var found finding.List
@@ -58,26 +58,19 @@ func (m *mtaFlags) check(cmd *cobra.Command, c *config.Config, file string) erro
 		path = cmp.Or(path, sendmailFile)
 		found, err = mta.CheckSendmail(path, p, hostname)
 	default:
-		return usage("--mta: %q is neither postfix nor sendmail", m.mta)
+		return nil, usage("--mta: %q is neither postfix nor sendmail", m.mta)
 	}
 	if err != nil {
 		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 			path = pe.Path // which of its files
 		}
-		return failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
+		return nil, failed("%s; name the MTA's configuration with --mta-config", fileError(path, err))
 	}
 	found.OK("Postvet listens on " + strings.Join(p.Listen, ", ") + ", " + p.From)
 	if needs := restartFor(p.Listen, sources.Running); needs && sameFile(file, loaded) {
 		found.Warning("the running service still listens on "+strings.Join(sources.Running, ", "), "systemctl restart postvet, so that it listens as the file says")
 	}
-	found.WorstFirst()
-	if err := writeFindings(w, found); err != nil {
-		return err
-	}
-	if found.Worst() == finding.Error {
-		return exit{code: exitNo}
-	}
-	return nil
+	return found, nil
 }
 
 // restartFor reports whether the running service has other sockets than its file

@@ -49,6 +49,7 @@ func (f *file) readNamedLists(tree map[string]any) {
 		if f.config.lists == nil {
 			f.config.lists = map[string]List{}
 		}
+		f.config.setOrigin(full, origin{file: f.name, line: f.lineOf(full)})
 		f.config.lists[name] = l
 	}
 }

@@ -19,6 +19,7 @@ type ruleReader struct {
 	tree   map[string]any
 	number int
 	rule   rules.Rule
+	files  []string // the files of entries that its keys name
 	failed bool
 }
 

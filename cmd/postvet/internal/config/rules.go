@@ -23,6 +23,7 @@ const (
 type rule struct {
 	rules.Rule
 	origin origin
+	files  []string // that its keys name
 }
 
 // readRules reads the [[rule]] tables of a file.
@@ -41,7 +42,9 @@ func (f *file) readRules(v any) {
 			continue // rulePlaces has seen a table
 		}
 		r := ruleReader{file: f, place: f.rules[i], tree: tree, number: i + 1}
-		f.config.rules = append(f.config.rules, rule{Rule: r.read(), origin: origin{file: f.name, line: f.rules[i].line}})
+		one := rule{Rule: r.read(), origin: origin{file: f.name, line: f.rules[i].line}}
+		one.files = r.files
+		f.config.rules = append(f.config.rules, one)
 	}
 }
 

@@ -45,6 +45,7 @@ func (r *ruleReader) test(key condition.Key, v any) {
 			r.fault(key.Name, problem, remedy)
 			return
 		}
+		r.files = append(r.files, files.Names...)
 	}
 	t, problem, remedy := condition.NewTest(key, entries, files)
 	if problem != "" {

@@ -33,41 +33,96 @@ func unitSockets(folders []string) (all, units []string) {
 	return all, units
 }
 
-// unitListens reads ListenStream= of a unit and of the files that amend it; an
-// empty value forgets those before it (systemd.socket(5)).
+// unitListens returns the addresses of ListenStream= of a unit.
 func unitListens(name, unit string, folders []string) []string {
+	var addresses []string
+	for _, value := range unitSettings(name, unit, folders)["ListenStream"] {
+		switch {
+		case strings.Trim(value, "0123456789") == "":
+			value = "inet:*:" + value
+		case strings.HasPrefix(value, "/"):
+			value = "unix:" + value
+		default:
+			value = "inet:" + value
+		}
+		if a, err := socket.Parse(value); err == nil {
+			addresses = append(addresses, a.String())
+		}
+	}
+	return addresses
+}
+
+// unitSettings returns the values of the settings of a unit and of the files that amend
+// it; an empty value forgets those before it (systemd.syntax(7)). It returns nothing
+// for a unit that is masked or cannot be read.
+func unitSettings(name, unit string, folders []string) map[string][]string {
 	files := []string{name}
 	for _, folder := range folders {
 		more, _ := filepath.Glob(filepath.Join(folder, unit+".d", "*.conf"))
 		files = append(files, more...)
 	}
-	var listens []string
+	settings := map[string][]string{}
 	for i, file := range files {
 		const maxMegabytes = 1
 		text, err := input.ReadFile(file, maxMegabytes)
-		if err != nil && i == 0 || len(text) == 0 && i == 0 {
+		if i == 0 && (err != nil || len(text) == 0) {
 			return nil // such as /dev/null for a unit that is masked
 		}
 		for line := range strings.Lines(string(text)) {
-			value, ok := strings.CutPrefix(strings.TrimSpace(line), "ListenStream=")
+			key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 			switch value = strings.TrimSpace(value); {
-			case !ok:
+			case !ok || strings.HasPrefix(key, "#") || strings.HasPrefix(key, ";"):
 			case value == "":
-				listens = nil
-			case strings.Trim(value, "0123456789") == "":
-				listens = append(listens, "inet:*:"+value)
-			case strings.HasPrefix(value, "/"):
-				listens = append(listens, "unix:"+value)
+				delete(settings, strings.TrimSpace(key))
 			default:
-				listens = append(listens, "inet:"+value)
+				key = strings.TrimSpace(key)
+				settings[key] = append(settings[key], value)
 			}
 		}
 	}
-	var addresses []string
-	for _, l := range listens {
-		if a, err := socket.Parse(l); err == nil {
-			addresses = append(addresses, a.String())
+	return settings
+}
+
+// Service is what the packaged unit of the service says of the user that it runs as.
+type Service struct {
+	// Unit is the unit's file, "" if there is none.
+	Unit string
+	// User is "" for root. Groups are those beside the user's own.
+	User   string
+	Groups []string
+	// Hidden are folders that the service does not see.
+	Hidden []string
+}
+
+// ServiceOf returns the packaged service as the units in the folders have it.
+func ServiceOf(folders ...string) Service {
+	const unit = "postvet.service"
+	for _, folder := range folders {
+		name := filepath.Join(folder, unit)
+		if _, err := os.Lstat(name); err != nil {
+			continue
 		}
+		set := unitSettings(name, unit, folders)
+		last := func(key string) string {
+			if all := set[key]; len(all) > 0 {
+				return all[len(all)-1]
+			}
+			return ""
+		}
+		if set == nil {
+			return Service{}
+		}
+		s := Service{Unit: name, User: last("User")}
+		for _, groups := range append([]string{last("Group")}, set["SupplementaryGroups"]...) {
+			s.Groups = append(s.Groups, strings.Fields(groups)...)
+		}
+		if home := last("ProtectHome"); home != "" && home != "no" && home != "false" && home != "read-only" {
+			s.Hidden = append(s.Hidden, "/home", "/root", "/run/user")
+		}
+		if tmp := last("PrivateTmp"); tmp != "" && tmp != "no" && tmp != "false" {
+			s.Hidden = append(s.Hidden, "/tmp", "/var/tmp")
+		}
+		return s
 	}
-	return addresses
+	return Service{}
 }

@@ -51,3 +51,28 @@ func TestPackagedSockets(t *testing.T) {
 		t.Errorf("with listen: %+v %v", p, err)
 	}
 }
+
+// TestService: the user, the groups and the hidden folders of the packaged unit, with
+// what an admin has changed.
+func TestService(t *testing.T) {
+	t.Parallel()
+	etc, lib := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		filepath.Join(lib, "postvet.service"):                    "[Service]\nUser=postvet\nGroup=postvet\n# User=remark\nProtectHome=yes\nPrivateTmp=no\n",
+		filepath.Join(etc, "postvet.service.d", "override.conf"): "[Service]\nUser=\nUser=mailfilter\nSupplementaryGroups=certs lists\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := Service{Unit: filepath.Join(lib, "postvet.service"), User: "mailfilter", Groups: []string{"postvet", "certs", "lists"}, Hidden: []string{"/home", "/root", "/run/user"}}
+	if d := cmp.Diff(want, ServiceOf(etc, lib)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(Service{}, ServiceOf(etc)); d != "" {
+		t.Errorf("without the unit (-want +got):\n%s", d)
+	}
+}

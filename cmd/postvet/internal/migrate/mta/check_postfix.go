@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/account"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
@@ -139,7 +140,7 @@ func (c *check) postfixSocket(cf MainCF, s service, m Milter) {
 			return
 		}
 	}
-	a, err := accountNamed(cf.Value("mail_owner", "postfix"))
+	a, err := account.Named(cf.Value("mail_owner", "postfix"))
 	if err != nil {
 		c.Warning(fmt.Sprintf("the permissions of %s cannot be checked: %v", outside, err), "run the check on the machine that Postfix runs on")
 		return

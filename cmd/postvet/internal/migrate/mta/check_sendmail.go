@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/account"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
@@ -55,7 +56,7 @@ func (c *check) sendmailSocket(m Milter) {
 	case !filepath.IsAbs(path):
 		c.Warning("the path of the socket "+m.Socket+" is not absolute: Sendmail looks for it below the folder that it works in", "write the whole path into the filter's line")
 	default:
-		c.canConnect(account{name: "root"}, path)
+		c.canConnect(account.Account{Name: "root"}, path)
 		c.isSafe(path)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/account"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
@@ -267,11 +268,11 @@ func TestCanConnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	stranger := account{name: "stranger", uid: 54321, groups: []int{54321}}
-	ofGroup := account{name: "member", uid: 54321, groups: []int{os.Getgid()}}
+	stranger := account.Account{Name: "stranger", UID: 54321, GIDs: []int{54321}}
+	ofGroup := account.Account{Name: "member", UID: 54321, GIDs: []int{os.Getgid()}}
 	for _, c := range []struct {
 		name         string
-		who          account
+		who          account.Account
 		folder, sock fs.FileMode
 		want         string
 	}{

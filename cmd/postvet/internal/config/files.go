@@ -1,0 +1,67 @@
+package config
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// NamedFile is a file that the service reads or writes because a configuration names
+// it.
+type NamedFile struct {
+	Path string
+	// Key is the key that names it, and Place the line that sets the key.
+	Key, Place string
+	// Written reports that the service replaces the file, in its folder.
+	Written bool
+}
+
+// Files returns the files that the configuration names, each with the first key that
+// does: files of rules, files of entries, and the snapshot.
+func (c *Config) Files() []NamedFile {
+	var all []NamedFile
+	add := func(f NamedFile) {
+		if !slices.ContainsFunc(all, func(o NamedFile) bool { return o.Path == f.Path }) {
+			all = append(all, f)
+		}
+	}
+	entries := func(key, place string, entries []string) {
+		for _, e := range entries {
+			if path, ok := strings.CutPrefix(strings.TrimPrefix(e, "!"), filePrefix); ok {
+				add(NamedFile{Path: path, Key: key, Place: place})
+			}
+		}
+	}
+	ruleFiles := func(key string, files []string) {
+		for _, name := range files {
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(filepath.Dir(c.origin[key].file), name)
+			}
+			add(NamedFile{Path: name, Key: key, Place: c.Place(key)})
+		}
+	}
+	ruleFiles("rules", c.RuleFiles)
+	ruleFiles("shadow_rules", c.ShadowFiles)
+	for _, k := range c.keys() {
+		if e, ok := k.value.(*entriesValue); ok {
+			entries(k.name, c.Place(k.name), e.field.Entries)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.lists)) {
+		key := listSection + "." + name
+		entries(key, c.Place(key), c.lists[name].Entries)
+	}
+	for _, r := range c.rules {
+		entries(ruleTable+" "+r.Name, r.origin.String(), r.files)
+	}
+	if c.shadow != nil {
+		for _, f := range c.shadow.Files() {
+			add(f)
+		}
+	}
+	if c.DNS.Snapshot != "" {
+		add(NamedFile{Path: c.DNS.Snapshot, Key: "dns.snapshot", Place: c.Place("dns.snapshot"), Written: true})
+	}
+	return all
+}
