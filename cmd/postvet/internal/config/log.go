@@ -17,7 +17,9 @@ func (l *Log) section() section {
 message.`, keys: []key{
 		{
 			name: "format", value: oneOf(&l.Format, "auto", "console", "json"), restart: true,
-			comment: "auto: console on a terminal, JSON otherwise.",
+			comment: `console: a line for a person, of a message time, queue id, action, author and
+why. json: one object a line, with all keys. auto: console on a terminal, json
+otherwise.`,
 		},
 		{
 			name: "level", value: oneOf(&l.Level, "debug", "info", "warn", "error").byDefault("info"),

@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"io"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -33,17 +32,14 @@ func newLogger(c config.Log, w io.Writer, terminal bool) *logger {
 }
 
 func newEncoder(console bool) zapcore.Encoder {
-	e := zapcore.EncoderConfig{
+	if console {
+		return newTextEncoder()
+	}
+	return zapcore.NewJSONEncoder(zapcore.EncoderConfig{
 		TimeKey: "time", LevelKey: "level", NameKey: "logger", MessageKey: "msg",
 		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeDuration: zapcore.StringDurationEncoder,
-	}
-	if console {
-		e.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
-		e.ConsoleSeparator = " "
-		return zapcore.NewConsoleEncoder(e)
-	}
-	e.EncodeTime = zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000Z07:00")
-	return zapcore.NewJSONEncoder(e)
+		EncodeTime: zapcore.TimeEncoderOfLayout("2006-01-02T15:04:05.000Z07:00"),
+	})
 }
 
 // setBurst changes how many repeated lines are written.
