@@ -18,6 +18,11 @@ type Decision struct {
 	From   string
 	// Recipients is the number of recipients.
 	Recipients int
+	// RecipientDomains are the recipients' domains, each once, in the order of their
+	// first recipients; not more than the first ten.
+	RecipientDomains []string
+	// MessageID is the beginning of the first Message-ID field.
+	MessageID string
 	// Early reports whether the message was refused at its first recipient, before
 	// it was sent.
 	Early bool
@@ -51,9 +56,12 @@ func (s *session) newDecision(m *mail) *Decision {
 		Helo:        s.helo,
 		From:        m.from,
 		Recipients:  m.rcpts,
+		MessageID:   m.id,
 		ExactHeader: s.conn.ExactHeader(),
 		Began:       m.began,
 		Ended:       time.Now(),
+
+		RecipientDomains: recipientDomains(m.to),
 	}
 }
 

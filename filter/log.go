@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,6 +33,42 @@ func (list harmless) MarshalLogArray(e zapcore.ArrayEncoder) error {
 		e.AppendString(foreign.Terminal(s, maxLogged))
 	}
 	return nil
+}
+
+// claims are the fields that a sender wrote in our name. They are logged with their
+// values as far as these are known, as in "Authentication-Results: mx.example.org;
+// dmarc=pass".
+type claims struct{ r *result.Results }
+
+// maxRemoved bounds the fields that are logged, of which a message may have a thousand.
+const maxRemoved = 5
+
+// MarshalLogArray implements [zapcore.ArrayMarshaler].
+func (c claims) MarshalLogArray(e zapcore.ArrayEncoder) error {
+	for i, ref := range c.r.Claims {
+		if i == maxRemoved {
+			e.AppendString(fmt.Sprintf("and %d more", len(c.r.Claims)-i))
+			break
+		}
+		e.AppendString(foreign.Terminal(c.text(ref), maxLogged))
+	}
+	return nil
+}
+
+// text returns the field that a reference names on one line; its name alone if the
+// header is not known.
+func (c claims) text(ref result.FieldRef) string {
+	n := 0
+	for _, f := range c.r.Header {
+		if !f.Is(ref.Name) {
+			continue
+		}
+		if n++; n == ref.Occurrence {
+			value := foreign.Cut(f.Value(), 2*maxLogged) // of a long one the rest is not looked at
+			return f.Name + ": " + strings.Join(strings.Fields(value), " ")
+		}
+	}
+	return ref.Name
 }
 
 // overrides returns reasons and sources in order: "trusted_forwarder trust.forwarders (192.0.2.1)".
@@ -109,6 +146,8 @@ func (s *session) logDecision(d *Decision) {
 		text("helo", helo),
 		text("from", d.From),
 		zap.Int("rcpts", d.Recipients),
+		texts("rcpt_domains", d.RecipientDomains),
+		text("message_id", d.MessageID),
 		text("author", author),
 		texts("spf", spf),
 		texts("dkim", dkim),
@@ -124,11 +163,15 @@ func (s *session) logDecision(d *Decision) {
 		texts("why", d.Verdict.Why),
 		texts("hint", hintWords(d.Verdict)),
 		text("exempt", r.Exempt),
+		zap.Array("removed", claims{r}),
 		zap.Float64("dns_ms", math.Round(1000*r.DNS.WaitMS)/1000),
 		zap.Int("dns_lookups", r.DNS.Lookups),
 		zap.Float64("took_ms", ms(d.Took)),
 		texts("faults", faults),
 		zap.Bool("undelivered", d.Err != nil),
+	}
+	if would := d.Verdict.Would(); would != "" {
+		fields = append(fields, text("would", string(would)))
 	}
 	if m := matched(d.Verdict); len(m) > 0 {
 		fields = append(fields, texts("matched", m))

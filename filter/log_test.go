@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"sort"
 	"strings"
 	"testing"
@@ -38,6 +39,11 @@ func TestLogLine(t *testing.T) {
 				IPRev:  iprev.Result{Status: iprev.Pass},
 				Author: message.Author{Domain: "example.org"},
 				Faults: []string{"arc: panic"},
+				Header: message.Header{
+					message.NewField("Authentication-Results", " other.example; none"),
+					message.NewField("Authentication-Results", " mx.example.net;\r\n\tdmarc=pass\x1b[31m"),
+				},
+				Claims: []result.FieldRef{{Name: "Authentication-Results", Occurrence: 2}, {Name: "Authentication-Results", Occurrence: 3}},
 				DNS:    result.DNSCost{Lookups: 7, WaitMS: 12.5},
 			}
 		},
@@ -54,6 +60,7 @@ func TestLogLine(t *testing.T) {
 	m.Hello()
 	m.Command('H', miltertest.Strings("evil\r\n\x1b[2J\xff"))
 	l := miltertest.Usual()
+	l.Fields = append(l.Fields, [2]string{"message-ID", " <1\x1b[2J@example.org>"}, [2]string{"Message-ID", " <2@example.org>"})
 	l.From = "<" + strings.Repeat("x", 1000) + "@example.org>"
 	m.Deliver(l)
 	r.decision()
@@ -79,7 +86,7 @@ func TestLogLine(t *testing.T) {
 	sort.Strings(keys)
 	want := []string{
 		"action", "arc", "author", "client", "code", "dkim", "dmarc", "dns_lookups", "dns_ms", "exempt", "faults", "from",
-		"helo", "hidden", "hint", "iprev", "level", "msg", "mx", "overrides", "queue", "rcpts", "refused_overrides", "relay", "rule", "spf",
+		"helo", "hidden", "hint", "iprev", "level", "message_id", "msg", "mx", "overrides", "queue", "rcpt_domains", "rcpts", "refused_overrides", "relay", "removed", "rule", "spf",
 		"took_ms", "ts", "undelivered", "why",
 	}
 	if diff := cmp.Diff(want, keys); diff != "" {
@@ -92,6 +99,8 @@ func TestLogLine(t *testing.T) {
 		"code": "550 5.7.26", "rule": "dmarc-reject", "overrides": []any{"local_policy x"}, "refused_overrides": []any{}, "exempt": "", "dns_ms": 12.5, "dns_lookups": 7.0,
 		"why": []any{"Nothing proves it.", "DKIM: s?[31m."}, "hint": []any{"altered"},
 		"faults": []any{"arc: panic"}, "undelivered": false,
+		"message_id": "<1?[2J@example.org>", "rcpt_domains": []any{"example.net"},
+		"removed": []any{"Authentication-Results: mx.example.net; dmarc=pass?[31m", "Authentication-Results"},
 	} {
 		if diff := cmp.Diff(v, got[k]); diff != "" {
 			t.Errorf("%s: %s", k, diff)
@@ -99,6 +108,75 @@ func TestLogLine(t *testing.T) {
 	}
 	if n := len(got["from"].(string)); n > maxLogged {
 		t.Errorf("from of %d octets", n)
+	}
+}
+
+// Lists of foreign origin have an end.
+func TestLogLineIsBounded(t *testing.T) {
+	t.Parallel()
+	f := &fake{finish: func(context.Context) *result.Results {
+		r := &result.Results{}
+		for i := range 1000 {
+			r.Claims = append(r.Claims, result.FieldRef{Name: "Authentication-Results", Occurrence: i + 1})
+			r.Header = append(r.Header, message.NewField("Authentication-Results", " "+strings.Repeat("x", 10_000)))
+		}
+		return r
+	}}
+	r := start(t, f, Options{})
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	l := miltertest.Usual()
+	l.Fields = append(l.Fields, [2]string{"Message-ID", " " + strings.Repeat("<", 10_000)})
+	l.Rcpts = []string{"<b@Example.NET>", "<c@example.net>", "<postmaster>", "<@a.example:d@bücher.test>"}
+	for i := range 100 {
+		l.Rcpts = append(l.Rcpts, fmt.Sprintf("<x@d%d.example>", i%50))
+	}
+	m.Deliver(l)
+	d := r.decision()
+	want := []string{"example.net", "xn--bcher-kva.test"}
+	for i := range 8 {
+		want = append(want, fmt.Sprintf("d%d.example", i))
+	}
+	if diff := cmp.Diff(want, d.RecipientDomains); diff != "" || len(d.MessageID) > maxLogged {
+		t.Errorf("%s, a Message-ID of %d octets", diff, len(d.MessageID))
+	}
+	line := r.logs.FilterMessage("message").All()[0].ContextMap()
+	removed, _ := line["removed"].([]any)
+	if len(removed) != 6 || removed[5] != "and 995 more" || len(removed[0].(string)) > maxLogged {
+		t.Errorf("%d removed fields are logged, %.300q", len(removed), removed)
+	}
+}
+
+// The line says what the mode prevented, and the counts do.
+func TestWould(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		verdict result.Verdict
+		want    any
+	}{
+		{"monitored", result.Verdict{Action: result.Accept, Intended: result.Reject, Monitored: true}, "reject"},
+		{"monitored without need", result.Verdict{Action: result.Accept, Intended: result.Accept, Monitored: true}, nil},
+		{"a tag in place of a hold", result.Verdict{Action: result.Accept, Intended: result.Quarantine}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, &fake{verdict: tt.verdict}, Options{})
+			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+			m.Hello()
+			m.Deliver(miltertest.Usual())
+			r.decision()
+			if got := r.logs.FilterMessage("message").All()[0].ContextMap()["would"]; got != tt.want {
+				t.Errorf("would is %v, want %v", got, tt.want)
+			}
+			n := int64(0)
+			if tt.want != nil {
+				n = 1
+			}
+			if s := r.Stats(); s.Would[result.Reject] != n || s.Would[result.Quarantine] != 0 || s.Messages[result.Accept] != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }
 

@@ -15,6 +15,7 @@ type mail struct {
 	from    string
 	rcpts   int
 	to      []milter.Recipient // at most Options.MaxRecipients
+	id      string             // of the first Message-ID field, cut short
 	fault   string             // an internal error
 	began   time.Time
 	// refusal is the reply to every recipient if the rules refuse the message before
@@ -161,7 +162,7 @@ func (s *session) VerdictSent(err error) {
 
 // report counts and logs a decision, and calls the hook.
 func (s *session) report(d *Decision) {
-	s.srv.count.message(d.Verdict.Action)
+	s.srv.count.message(&d.Verdict)
 	s.logDecision(d)
 	if hook := s.srv.opt.OnMessage; hook != nil {
 		s.srv.guard("OnMessage", d.QueueID, d.Client, func() { hook(*d) })

@@ -6,11 +6,34 @@ import (
 
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // maxAddress bounds a recipient: RFC 5321 section 4.5.3.1.3 allows 256 octets
 // for a path.
 const maxAddress = 320
+
+// maxDomains bounds the recipients' domains of a message that are logged.
+const maxDomains = 10
+
+// recipientDomains returns the recipients' domains, each once, not more than the first
+// maxDomains.
+func recipientDomains(recipients []milter.Recipient) []string {
+	var domains []string
+	for _, r := range recipients {
+		_, domain := message.SplitPath(r.Path)
+		if name, ok := message.NormalizeDomain(domain); ok {
+			domain = name
+		}
+		if domain == "" || slices.Contains(domains, domain) {
+			continue
+		}
+		if domains = append(domains, domain); len(domains) == maxDomains {
+			break
+		}
+	}
+	return domains
+}
 
 // cannotRedirect returns why the recipients of a message cannot be replaced, "" if they
 // can.

@@ -1,12 +1,14 @@
 package filter
 
 import (
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -115,6 +117,9 @@ func (s *session) HeaderRoom() (n int) {
 // Header passes a field to policy, also one that is too large.
 func (s *session) Header(f milter.Field) {
 	m := s.mail
+	if m.id == "" && len(f.Name) == len("Message-ID") && strings.EqualFold(f.Name, "Message-ID") {
+		m.id = foreign.Cut(strings.TrimSpace(f.Value), maxLogged)
+	}
 	if !m.working() {
 		return
 	}

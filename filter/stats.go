@@ -13,6 +13,9 @@ type Stats struct {
 	milter.Counts
 	// Messages is the number of messages with a verdict, by action.
 	Messages map[result.Action]int64
+	// Would is the number of messages that were accepted only because they are
+	// monitored, by the action that the mode prevented.
+	Would map[result.Action]int64
 	// Shadowed is the number of messages about which the shadow policy decided too.
 	// ShadowDiffers is the number of those for which its verdict differed.
 	Shadowed, ShadowDiffers int64
@@ -28,13 +31,18 @@ type Stats struct {
 }
 
 type counters struct {
-	aborted, undelivered, panics, dropped       atomic.Int64
-	shadowed, shadowDiffers                     atomic.Int64
+	aborted, undelivered, panics, dropped atomic.Int64
+	shadowed, shadowDiffers               atomic.Int64
+	verdicts, would                       byAction
+}
+
+// byAction counts messages by action.
+type byAction struct {
 	accepted, quarantined, rejected, tempfailed atomic.Int64
 	redirected, discarded                       atomic.Int64
 }
 
-func (c *counters) message(a result.Action) {
+func (c *byAction) add(a result.Action) {
 	switch a {
 	case result.Accept:
 		c.accepted.Add(1)
@@ -51,19 +59,33 @@ func (c *counters) message(a result.Action) {
 	}
 }
 
+// counts returns the present counts.
+func (c *byAction) counts() map[result.Action]int64 {
+	return map[result.Action]int64{
+		result.Accept:     c.accepted.Load(),
+		result.Quarantine: c.quarantined.Load(),
+		result.Reject:     c.rejected.Load(),
+		result.TempFail:   c.tempfailed.Load(),
+		result.Redirect:   c.redirected.Load(),
+		result.Discard:    c.discarded.Load(),
+	}
+}
+
+// message counts a verdict.
+func (c *counters) message(v *result.Verdict) {
+	c.verdicts.add(v.Action)
+	if would := v.Would(); would != "" {
+		c.would.add(would)
+	}
+}
+
 // Stats returns the present counts.
 func (s *Server) Stats() Stats {
 	c := &s.count
 	return Stats{
-		Counts: s.milter.Counts(),
-		Messages: map[result.Action]int64{
-			result.Accept:     c.accepted.Load(),
-			result.Quarantine: c.quarantined.Load(),
-			result.Reject:     c.rejected.Load(),
-			result.TempFail:   c.tempfailed.Load(),
-			result.Redirect:   c.redirected.Load(),
-			result.Discard:    c.discarded.Load(),
-		},
+		Counts:        s.milter.Counts(),
+		Messages:      c.verdicts.counts(),
+		Would:         c.would.counts(),
 		Shadowed:      c.shadowed.Load(),
 		ShadowDiffers: c.shadowDiffers.Load(),
 		Aborted:       c.aborted.Load(),

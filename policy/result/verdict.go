@@ -33,6 +33,8 @@ type Verdict struct {
 	Action Action `json:"action"`
 	// Intended is the action that the rules chose before the mode applied.
 	Intended Action `json:"intended"`
+	// Monitored is true if the mode accepted the message, whatever Intended is.
+	Monitored bool `json:"-"`
 	// Code is the SMTP reply code and enhanced status code, such as "550 5.7.26"; ""
 	// unless the message is rejected or deferred.
 	Code string `json:"code"`
@@ -66,6 +68,14 @@ type Verdict struct {
 	Insert []message.Field `json:"-"`
 	// AuthenticationResults is the value of our field; "" if none is written.
 	AuthenticationResults string `json:"-"`
+}
+
+// Would returns the action that the mode prevented; "" if it prevented none.
+func (v Verdict) Would() Action {
+	if !v.Monitored || v.Intended == Accept {
+		return ""
+	}
+	return v.Intended
 }
 
 // RuleMatch is a match of a rule of the administrator's own.

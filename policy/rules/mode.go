@@ -53,7 +53,7 @@ func (r *Rules) monitor(d *decision) {
 		return
 	}
 	if mode, key, what := r.mode(d.results); mode == Monitor {
-		v.Action, v.Code, v.RedirectTo = result.Accept, "", ""
+		v.Action, v.Code, v.RedirectTo, v.Monitored = result.Accept, "", "", true
 		v.Overrides = append(v.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: key, Text: what})
 	}
 }

@@ -56,6 +56,9 @@ type Messages struct {
 	// of Undelivered ones.
 	Aborted     int64 `json:"aborted"`
 	Undelivered int64 `json:"undelivered"`
+	// Would are the messages that were accepted only because they are monitored, by
+	// the action that the mode prevented.
+	Would Totals `json:"would"`
 	// Faults are panics that were caught.
 	Faults int64 `json:"faults"`
 	// Shadowed messages were also decided about by the shadow rules, which would have

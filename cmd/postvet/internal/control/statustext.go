@@ -51,6 +51,9 @@ func (s Status) Text(now time.Time, width int) string {
 	if m := s.Messages; m.Aborted+m.Undelivered+m.Faults > 0 {
 		add("besides", "%d ended without a verdict, %d verdicts not received by the MTA, %d faults of Postvet", m.Aborted, m.Undelivered, m.Faults)
 	}
+	if w := s.Messages.Would; w.All() > 0 {
+		add("monitored", "%s accepted only because mail is monitored; otherwise %s", layout.Count(w.All(), "message"), w.text())
+	}
 	if m := s.Messages; m.Shadowed > 0 {
 		add("shadow", "%s also checked against the shadow rules, which would have done something else with %d", layout.Count(m.Shadowed, "message"), m.ShadowDiffers)
 	}
@@ -107,6 +110,27 @@ func (s Status) table(width int) []string {
 	}
 	row("all", totals.All(), Rate.All)
 	return lines
+}
+
+// text returns the numbers that are not zero, in words.
+func (b ByAction[T]) text() string {
+	var parts []string
+	for _, p := range []struct {
+		n    T
+		word string
+	}{
+		{b.Accept, "accepted"},
+		{b.Quarantine, "held"},
+		{b.Reject, "rejected"},
+		{b.TempFail, "deferred"},
+		{b.Redirect, "redirected"},
+		{b.Discard, "discarded"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%v %s", p.n, p.word))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (u Upstream) text() string {

@@ -24,7 +24,7 @@ func busy() Status {
 				Last5:  Rate{Accept: 39.96, Quarantine: 0.2, Reject: 2.4},
 				Last15: Rate{Accept: 40.1, Quarantine: 0.1, Reject: 2.6, TempFail: 0.1},
 			},
-			Aborted: 5, Undelivered: 1, Shadowed: 1000, ShadowDiffers: 7,
+			Would: Totals{Quarantine: 4, Reject: 1230, TempFail: 1}, Aborted: 5, Undelivered: 1, Shadowed: 1000, ShadowDiffers: 7,
 		},
 		Config: Config{File: "/etc/postvet/postvet.toml", Loaded: noon.Add(-3 * time.Hour)},
 		Log:    LogLevel{Level: "debug", Configured: "info", Until: &until},

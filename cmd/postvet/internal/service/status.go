@@ -24,7 +24,7 @@ func (d *daemon) status(now time.Time) control.Status {
 		Mode: string(c.Mode), AuthservID: s.authservID, Listeners: d.addresses, Sockets: d.sockets,
 		Sessions: control.Sessions{Open: counts.Open, Busy: counts.Busy, Limit: d.started.Limits.Connections, Total: counts.Connections},
 		Messages: control.Messages{
-			Total: totals,
+			Total: totals, Would: byAction(counts.Would),
 			PerMinute: control.PerMinute{
 				Last1:  d.rates.Over(time.Minute, now, totals),
 				Last5:  d.rates.Over(5*time.Minute, now, totals),
@@ -65,8 +65,9 @@ func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
 }
 
 // totals returns the number of messages so far, by action.
-func (d *daemon) totals() control.Totals {
-	m := d.server.Stats().Messages
+func (d *daemon) totals() control.Totals { return byAction(d.server.Stats().Messages) }
+
+func byAction(m map[result.Action]int64) control.Totals {
 	return control.Totals{
 		Accept: m[result.Accept], Quarantine: m[result.Quarantine], Reject: m[result.Reject], TempFail: m[result.TempFail],
 		Redirect: m[result.Redirect], Discard: m[result.Discard],
