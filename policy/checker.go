@@ -26,6 +26,15 @@ type Exempt struct {
 	Local bool
 }
 
+// at returns the exemptions that hold at a time.
+func (e Exempt) at(t time.Time) Exempt {
+	e.Addresses, e.Names = e.Addresses.At(t), e.Names.At(t)
+	return e
+}
+
+// exemptions returns the exemptions that hold for the message.
+func (m *Message) exemptions() Exempt { return m.conn.checker.opt.Exempt.at(m.arrived) }
+
 // client returns why a client is exempt before its name is known; "" if it is not.
 func (e Exempt) client(c message.Client) string {
 	if c.Local && e.Local {
@@ -69,11 +78,12 @@ func NewChecker(o Options) *Checker {
 // only known at the end of a header, when its SPF and reverse DNS start.
 func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	client.IP = client.IP.Unmap().WithZone("")
-	conn := &Conn{checker: c, client: client, exempt: c.opt.Exempt.client(client)}
+	now := c.opt.Now()
+	conn := &Conn{checker: c, client: client, exempt: c.opt.Exempt.at(now).client(client)}
 	conn.ctx, conn.cancel = context.WithCancel(ctx)
 	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
 	switch {
-	case !client.Local && c.opt.Relays.Address(client.IP):
+	case !client.Local && c.opt.Relays.At(now).Address(client.IP):
 		conn.relay, conn.exempt = true, ""
 	case conn.exempt == "":
 		conn.iprev = conn.startIPRev(conn.ctx, client.IP)

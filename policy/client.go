@@ -48,7 +48,7 @@ func (m *Message) startClient() {
 		m.origin.problem = m.oversize
 	} else {
 		m.attempt("relay", func() {
-			m.origin = lookThrough(m.conn.checker.opt.Relays, m.conn.client.IP, m.header)
+			m.origin = lookThrough(m.conn.checker.opt.Relays.At(m.arrived), m.conn.client.IP, m.header)
 		})
 	}
 	o := m.origin
@@ -101,7 +101,7 @@ func (m *Message) gatherIPRev(ctx context.Context, res *result.Results) {
 	if m.conn.relay {
 		return
 	}
-	exempt := m.conn.checker.opt.Exempt
+	exempt := m.exemptions()
 	if exempt.name(res.IPRev.Name) {
 		res.Exempt = result.ExemptName
 	}

@@ -39,7 +39,7 @@ func (m *Message) Early(ctx context.Context) *result.Results {
 	if m.conn.iprev.fault != "" || envelope.fault != "" {
 		return nil // Finish reports it
 	}
-	o := m.conn.checker.opt
+	o, exempt := m.conn.checker.opt, m.exemptions()
 	res := &result.Results{
 		Client:      m.clientResult(),
 		IPRev:       m.conn.iprev.value,
@@ -47,6 +47,7 @@ func (m *Message) Early(ctx context.Context) *result.Results {
 		PartialBody: o.PartialBody,
 		DKIM:        []dkim.Result{},
 		ARC:         arc.Result{Sealers: []arc.Sealer{}},
+		Arrived:     m.arrived,
 		MailFrom:    m.sender.Path,
 
 		MailFromUnknown: m.sender.Unknown,
@@ -56,10 +57,10 @@ func (m *Message) Early(ctx context.Context) *result.Results {
 		Trace:           m.conn.dns.timeline(),
 	}
 	res.Client.PTR = res.IPRev.Name
-	if o.Exempt.name(res.IPRev.Name) {
+	if exempt.name(res.IPRev.Name) {
 		return nil
 	}
-	res.ExemptUndecided = o.Exempt.hasNames() && res.IPRev.Status == iprev.TempError
+	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
 	res.DNS = costSince(m.conn.dns.snapshot(), m.before)
 	res.DNS.Degraded = degraded(o.Resolver)
 	return res

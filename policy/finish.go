@@ -25,6 +25,7 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		PartialBody:   o.PartialBody,
 		ARC:           arc.Result{Status: arc.None, Sealers: []arc.Sealer{}},
 		DMARC:         dmarc.Result{Status: dmarc.None},
+		Arrived:       m.arrived,
 		MailFrom:      m.sender.Path,
 		User:          m.sender.User,
 		Recipients:    append([]string{}, m.recipients...),

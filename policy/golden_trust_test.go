@@ -32,9 +32,9 @@ func (g *golden) readTrust(t *testing.T, key, value string) bool {
 	case "author-override":
 		domain, asked, _ := strings.Cut(value, " ")
 		if trust.Authors == nil {
-			trust.Authors = map[string]dmarc.Policy{}
+			trust.Authors = map[string]rules.AuthorOverride{}
 		}
-		trust.Authors[domain] = dmarc.Policy(asked)
+		trust.Authors[domain] = rules.AuthorOverride{Policy: dmarc.Policy(asked)}
 	case "spf-fail":
 		local.SPFFail = rules.Demand(value)
 	case "spf-softfail":

@@ -19,8 +19,8 @@ func trustingRules(t *testing.T) []rules.Rules {
 		{Trust: rules.Trust{Sealers: theirs}},
 		{Trust: rules.Trust{MailingLists: rules.MailingListsAccept}},
 		{Trust: rules.Trust{MailingLists: rules.MailingListsQuarantine}, Quarantine: rules.QuarantineTag},
-		{Trust: rules.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyNone}}},
-		{Trust: rules.Trust{Authors: map[string]dmarc.Policy{"attacker.example": dmarc.PolicyQuarantine}}, Quarantine: rules.QuarantineTag},
+		{Trust: rules.Trust{Authors: map[string]rules.AuthorOverride{"attacker.example": {Policy: dmarc.PolicyNone}}}},
+		{Trust: rules.Trust{Authors: map[string]rules.AuthorOverride{"attacker.example": {Policy: dmarc.PolicyQuarantine}}}, Quarantine: rules.QuarantineTag},
 		{Local: rules.Local{SPFFail: rules.DemandReject, SPFSoftfail: rules.DemandReject, SPFPermError: rules.DemandReject}},
 		{Local: rules.Local{OwnDomains: theirs, OnOwnDomain: rules.DemandReject, SigningDomains: theirs, OnUnsigned: rules.DemandReject}},
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"time"
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/arc"
@@ -19,10 +20,12 @@ const usualFields = 32
 type Message struct {
 	conn   *Conn
 	sender message.Sender
-	exempt string
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	before result.DNSCost // the cost of the connection's earlier lookups
+	// arrived is when the message began.
+	arrived time.Time
+	exempt  string
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	before  result.DNSCost // the cost of the connection's earlier lookups
 
 	checks     clientChecks
 	origin     origin                     // if a relay connected, from EndOfHeader on
@@ -51,7 +54,7 @@ type Message struct {
 }
 
 func newMessage(c *Conn, s message.Sender) *Message {
-	m := &Message{conn: c, sender: s, exempt: c.exempt}
+	m := &Message{conn: c, sender: s, exempt: c.exempt, arrived: c.checker.opt.Now()}
 	m.ctx, m.cancel = context.WithCancelCause(c.ctx)
 	if c.begun {
 		m.before = c.dns.begin()

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,8 @@ func newConfigCheck() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "check whether a file is valid, and whether the MTA is set up for it",
 		Long: `Check reads a file as "serve" would, and reports every fault with file, line, key
-and remedy. It warns of settings that are valid but may not do what was meant.
+and remedy. It warns of settings that are valid but may not do what was meant, and
+of rules and entries whose "until" is over; one that ends within 14 days is a note.
 
 It also judges whether the user that the service runs as can read the file and
 all that it names, by the modes, owners and access control lists on the way: the
@@ -63,7 +65,7 @@ faults, 3 a file cannot be read.`,
 				if found, err = checkUser(c, name, userName, mtasetup.ServiceOf(mtasetup.UnitFolders...)); err != nil {
 					return err
 				}
-				found = append(found, warnings(c)...)
+				found = append(found, warnings(c, time.Now())...)
 			}
 			if m.mta != "" {
 				more, err := m.check(cmd.Context(), c, name)
@@ -88,13 +90,22 @@ faults, 3 a file cannot be read.`,
 	return cmd
 }
 
-// warnings returns the warnings of a configuration as findings.
-func warnings(c *config.Config) finding.List {
+// warnings returns the warnings and notes about a configuration as findings.
+func warnings(c *config.Config, now time.Time) finding.List {
 	var found finding.List
-	for _, w := range c.Warnings() {
-		said := *w
-		said.Remedy = ""
-		found.Warning(said.Error(), w.Remedy)
+	for _, of := range []struct {
+		faults config.Errors
+		add    func(text, fix string)
+	}{
+		{c.Warnings(), found.Warning},
+		{c.Expired(now), found.Warning},
+		{c.EndingSoon(now), found.Note},
+	} {
+		for _, w := range of.faults {
+			said := *w
+			said.Remedy = ""
+			of.add(said.Error(), w.Remedy)
+		}
 	}
 	return found
 }

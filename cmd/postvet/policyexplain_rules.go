@@ -12,9 +12,13 @@ import (
 // ownRuleLines are the rules of the administrator's own.
 func ownRuleLines(c *config.Config) []explainedLine {
 	var lines []explainedLine
-	places := c.RulePlaces()
+	places, ends := c.RulePlaces(), c.RuleEnds()
 	for i, r := range c.RuleList() {
-		lines = append(lines, explainedLine{name: r.Name + "  (" + places[i] + ")", when: ruleWhen(r), then: ruleThen(r)})
+		then := ruleThen(r)
+		if ends[i] != "" {
+			then += "; until " + ends[i]
+		}
+		lines = append(lines, explainedLine{name: r.Name + "  (" + places[i] + ")", when: ruleWhen(r), then: then})
 	}
 	return lines
 }

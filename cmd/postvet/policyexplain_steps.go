@@ -185,9 +185,12 @@ func (e *explainer) authorLines(s rules.Step) []explainedLine {
 			lines = append(lines, explainedLine{s.Rule, fmt.Sprintf("and %d more domains of [author_overrides]", len(domains)-most), "as said there"})
 			break
 		}
-		then := e.does(s, e.rules.AuthorAction(overrides[d]))
-		if overrides[d] == dmarc.PolicyNone {
+		then := e.does(s, e.rules.AuthorAction(overrides[d].Policy))
+		if overrides[d].Policy == dmarc.PolicyNone {
 			then += ", whatever the domain asks for"
+		}
+		if end := overrides[d].UntilText(); end != "" {
+			then += ", until " + end
 		}
 		lines = append(lines, explainedLine{s.Rule, strings.Replace(s.When, "a domain of [author_overrides]", d, 1), then})
 	}

@@ -24,6 +24,7 @@ type policyTestFlags struct {
 	configFlags
 	messages       []string
 	rules, against string
+	at             string
 	jobs           int
 	json, all      bool
 	received       bool
@@ -50,7 +51,8 @@ taken from Return-Path. The client is then unknown and there is no SPF, unless
 --received takes the client from the Received field of the last hop into this host:
 the topmost one that names a client outside; use it if your own MTA wrote that
 field. A client that logged in there (ESMTPA, ESMTPSA) counts as logged in. DNS
-records are those of today.
+records are those of today. Signatures, rules and entries end by the time of the
+envelope, or by that of --at for all messages.
 
 A file is one message, an mbox or the output of "postcat -q", and may be compressed
 by gzip. In folders all files are read except *.envelope and names that begin with
@@ -70,6 +72,7 @@ usage or configuration, 3 no message could be read.`,
 	fl.StringVar(&f.rules, "rules", "", "`FILE` with the rules to try")
 	fl.StringVar(&f.against, "against", "", "`FILE` with the rules to compare with (default those of the configuration)")
 	fl.IntVar(&f.jobs, "jobs", 8, "`N` files to read at once (1 to 64)")
+	fl.StringVar(&f.at, "at", "", "`TIME` at which all messages arrive: RFC 3339 or Unix seconds (default as the envelope says, or now)")
 	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.received, "received", false, "take client, login and time from the last hop into this host if there is no envelope")
@@ -82,6 +85,10 @@ usage or configuration, 3 no message could be read.`,
 func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 	if f.jobs < 1 || f.jobs > 64 {
 		return usage("--jobs: %d is out of bounds; write 1 to 64", f.jobs)
+	}
+	now, err := f.clock()
+	if err != nil {
+		return err
 	}
 	names := append(messageNames(f.messages), args...)
 	if len(names) == 0 {
@@ -103,11 +110,23 @@ func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		return failed("%v", err)
 	}
-	rows, err := f.evaluate(cmd, c, before, after, files)
+	rows, err := f.evaluate(cmd, c, before, after, now, files)
 	if err != nil {
 		return err
 	}
 	return f.print(cmd, rows, before != nil)
+}
+
+// clock returns the clock of messages that have no time of their own.
+func (f *policyTestFlags) clock() (func() time.Time, error) {
+	if f.at == "" {
+		return time.Now, nil
+	}
+	at, err := mailbox.ParseTime(f.at)
+	if err != nil {
+		return nil, usage("--at: %v", err)
+	}
+	return trial.ClockAt(at), nil
 }
 
 // messageNames splits values of --messages at their commas, unless a file has such a
@@ -146,7 +165,7 @@ func (f *policyTestFlags) policies(c *config.Config) (before, after *config.Conf
 }
 
 // evaluate evaluates the files under one policy or two.
-func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.Config, files []string) ([]trial.Row, error) {
+func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.Config, now func() time.Time, files []string) ([]trial.Row, error) {
 	under, err := newEvaluation(c)
 	if err != nil {
 		return nil, err
@@ -155,7 +174,7 @@ func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.
 	rules := after.Rules(under.authservID)
 	o := trial.Options{
 		Checker: func(now func() time.Time) *policy.Checker { return under.checker(now, false) },
-		Now:     time.Now, Received: f.received, After: &rules, Jobs: f.jobs,
+		Now:     now, SameTime: f.at != "", Received: f.received, After: &rules, Jobs: f.jobs,
 		MaxBytes: int64(c.Limits.HeaderBytes) + int64(c.Limits.BodyBytes),
 	}
 	if before != nil {

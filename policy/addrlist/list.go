@@ -23,6 +23,9 @@
 // "!" before the same entry without it. The order of the entries does not
 // matter.
 //
+// An entry may have an end, see [Builder.Until]. From then on the list is as if the
+// entry did not stand in it.
+//
 // # Errors
 //
 // Some mistakes that opendkim and opendmarc ignore are errors here: two words
@@ -32,7 +35,9 @@
 package addrlist
 
 import (
+	"math"
 	"net/netip"
+	"time"
 
 	"github.com/gaissmai/bart"
 
@@ -52,11 +57,43 @@ const (
 // List is a set of addresses, names and signers. A nil list is empty. It is
 // immutable and safe for concurrent use. A lookup takes less than a microsecond
 // in a list of any size and does not allocate.
+//
+// A list with entries that end is asked by way of At. Without it no such entry
+// counts.
 type List struct {
-	prefixes bart.Table[bool] // true for a member, false for an exception
-	names    map[string]bool  // "example.org" and ".example.org"
-	signers  map[string]bool
+	*entries
+	at int64 // the time of the lookups, in Unix seconds
+}
+
+// entries are the entries of a list.
+type entries struct {
+	prefixes bart.Table[span]
+	names    map[string]span // "example.org" and ".example.org"
+	signers  map[string]span
 	size     int
+	dated    bool // an entry has an end
+	// When the last entry for a name and the last one for a signer end.
+	lastName, lastSigner int64
+}
+
+// span says until when an entry stands in the list, as a member and as an
+// exception ("!"), in Unix seconds. A span without either has no entry.
+type span struct{ member, exception int64 }
+
+// always is the end of an entry without one.
+const always = math.MaxInt64
+
+// found reports whether there is an entry at a time, and whether it is a member.
+func (s span) found(at int64) (member, found bool) {
+	return s.exception <= at && s.member > at, s.exception > at || s.member > at
+}
+
+// At returns the list as it is at a time.
+func (l *List) At(t time.Time) *List {
+	if l == nil || !l.dated {
+		return l
+	}
+	return &List{l.entries, t.Unix()}
 }
 
 // Address reports whether the list holds an address. No list holds an invalid
@@ -65,25 +102,35 @@ func (l *List) Address(ip netip.Addr) bool {
 	if l == nil || !ip.IsValid() {
 		return false
 	}
-	member, found := l.prefixes.Lookup(ip.Unmap().WithZone(""))
-	return found && member
+	ip = ip.Unmap().WithZone("")
+	if !l.dated {
+		s, _ := l.prefixes.Lookup(ip)
+		member, _ := s.found(l.at)
+		return member
+	}
+	for _, s := range l.prefixes.Supernets(netip.PrefixFrom(ip, ip.BitLen())) {
+		if member, found := s.found(l.at); found { // the longest prefix comes first
+			return member
+		}
+	}
+	return false
 }
 
 // Name reports whether the list holds a name, given in lower-case A-labels
 // without a dot at the end. No list holds "".
-func (l *List) Name(name string) bool { return l != nil && within(l.names, name) }
+func (l *List) Name(name string) bool { return l != nil && l.within(l.names, name) }
 
 // Signer reports whether the list holds "dkim:" with this domain, given in
 // lower-case A-labels.
-func (l *List) Signer(domain string) bool { return l != nil && within(l.signers, domain) }
+func (l *List) Signer(domain string) bool { return l != nil && l.within(l.signers, domain) }
 
 // HasNames reports whether the list has entries for names.
-func (l *List) HasNames() bool { return l != nil && len(l.names) > 0 }
+func (l *List) HasNames() bool { return l != nil && l.lastName > l.at }
 
 // HasSigners reports whether the list has entries for signers.
-func (l *List) HasSigners() bool { return l != nil && len(l.signers) > 0 }
+func (l *List) HasSigners() bool { return l != nil && l.lastSigner > l.at }
 
-// Len returns the number of different entries.
+// Len returns the number of different entries, whenever they end.
 func (l *List) Len() int {
 	if l == nil {
 		return 0
@@ -93,17 +140,17 @@ func (l *List) Len() int {
 
 // within reports whether names has the name itself or, from the nearest parent
 // up, an entry ".parent". The first entry found decides.
-func within(names map[string]bool, name string) bool {
+func (l *List) within(names map[string]span, name string) bool {
 	if len(names) == 0 || name == "" || name[0] == '.' {
 		return false
 	}
-	if member, found := names[name]; found {
+	if member, found := names[name].found(l.at); found {
 		return member
 	}
 	for above := range message.Ancestry(name) {
 		// The key of an entry for subdomains begins with the dot.
 		if at := len(name) - len(above) - 1; at > 0 {
-			if member, found := names[name[at:]]; found {
+			if member, found := names[name[at:]].found(l.at); found {
 				return member
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
@@ -42,7 +43,17 @@ func (e *Error) Error() string {
 
 // Builder collects the entries of one list.
 type Builder struct {
-	list List
+	entries entries
+	end     int64 // of the entries that are added, 0 for none
+}
+
+// Until gives all entries that are added from here on an end. The zero time stands
+// for no end. The same entry with and without an end has none.
+func (b *Builder) Until(end time.Time) {
+	b.end = 0
+	if !end.IsZero() {
+		b.end = max(end.Unix(), 1)
+	}
 }
 
 // File adds the entries of a file, which must be of the given kinds. The error
@@ -81,7 +92,7 @@ func (b *Builder) File(name string, text []byte, kinds Kind) *Error {
 // Add adds one entry, which must be of one of the given kinds.
 func (b *Builder) Add(entry string, kinds Kind) *Error {
 	fault := func(problem, remedy string) *Error { return &Error{Problem: problem, Remedy: remedy} }
-	if b.list.size >= maxEntries {
+	if b.entries.size >= maxEntries {
 		return fault(fmt.Sprintf("more than %d entries", maxEntries), "list prefixes or whole domains")
 	}
 	text, member := entry, true
@@ -98,13 +109,15 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 		if kinds&Signers == 0 {
 			return fault(foreign.TerminalQuote(entry, maxCited)+": signers are not allowed here", "write "+kinds.example())
 		}
-		return b.name(&b.list.signers, domain, entry, member, kinds)
+		b.entries.lastSigner = max(b.entries.lastSigner, b.until())
+		return b.name(&b.entries.signers, domain, entry, member, kinds)
 	}
 	if !looksLikeAddress(text) {
 		if kinds&Names == 0 {
 			return fault(foreign.TerminalQuote(entry, maxCited)+" is no address and no prefix", "write "+kinds.example())
 		}
-		return b.name(&b.list.names, text, entry, member, kinds)
+		b.entries.lastName = max(b.entries.lastName, b.until())
+		return b.name(&b.entries.names, text, entry, member, kinds)
 	}
 	if kinds&Addresses == 0 {
 		return fault(foreign.TerminalQuote(entry, maxCited)+" is no name", "write "+kinds.example())
@@ -113,22 +126,40 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 	if err != nil {
 		return err
 	}
-	b.list.prefixes.Modify(p, func(old, found bool) (bool, bool) {
-		if !found {
-			b.list.size++
-		}
-		return member && (old || !found), false // "!" wins over the same entry without it
+	b.entries.prefixes.Modify(p, func(old span, found bool) (span, bool) {
+		return b.add(old, found, member), false
 	})
 	return nil
 }
 
+// until returns the end of the entries that are added.
+func (b *Builder) until() int64 {
+	if b.end == 0 {
+		return always
+	}
+	return b.end
+}
+
+// add returns the span of an entry that is added to what there was of it.
+func (b *Builder) add(old span, found, member bool) span {
+	if !found {
+		b.entries.size++
+	}
+	end := b.until()
+	b.entries.dated = b.entries.dated || end != always
+	if member {
+		return span{max(old.member, end), old.exception}
+	}
+	return span{old.member, max(old.exception, end)}
+}
+
 // List returns the list of all entries added. The builder must not be used
 // after it.
-func (b *Builder) List() *List { return &b.list }
+func (b *Builder) List() *List { return &List{&b.entries, always - 1} }
 
 // name adds an entry for a name, or for the names below it, to names or
 // signers.
-func (b *Builder) name(to *map[string]bool, text, entry string, member bool, kinds Kind) *Error {
+func (b *Builder) name(to *map[string]span, text, entry string, member bool, kinds Kind) *Error {
 	name, below := strings.CutPrefix(strings.TrimPrefix(text, "*"), ".")
 	name, ok := message.NormalizeDomain(name)
 	if !ok || strings.HasPrefix(text, "*") && !below {
@@ -138,13 +169,10 @@ func (b *Builder) name(to *map[string]bool, text, entry string, member bool, kin
 		name = "." + name
 	}
 	if *to == nil {
-		*to = map[string]bool{}
+		*to = map[string]span{}
 	}
 	old, found := (*to)[name]
-	if !found {
-		b.list.size++
-	}
-	(*to)[name] = member && (old || !found)
+	(*to)[name] = b.add(old, found, member)
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Share returns which part of the addresses of a prefix the list holds, from 0
 // to 1, and the widest entry that contributes to it. The entry is invalid if
-// the list holds none of them.
+// the list holds none of them. Entries count whenever they end.
 func (l *List) Share(of netip.Prefix) (share float64, widest netip.Prefix) {
 	if l == nil || !of.IsValid() {
 		return 0, netip.Prefix{}
@@ -20,13 +20,15 @@ func (l *List) Share(of netip.Prefix) (share float64, widest netip.Prefix) {
 		member bool
 	}
 	around := []entry{}
-	if entryAbove, member, ok := l.prefixes.LookupPrefixLPM(of); ok {
+	if entryAbove, s, ok := l.prefixes.LookupPrefixLPM(of); ok {
+		member := s.everMember()
 		around = append(around, entry{entryAbove, member})
 		if member {
 			share, widest = 1, entryAbove
 		}
 	}
-	for p, member := range l.prefixes.AllSorted() {
+	for p, s := range l.prefixes.AllSorted() {
+		member := s.everMember()
 		if p.Bits() <= of.Bits() || !of.Contains(p.Addr()) {
 			continue
 		}
@@ -50,16 +52,20 @@ func (l *List) Share(of netip.Prefix) (share float64, widest netip.Prefix) {
 }
 
 // Below calls yield for each suffix that an entry ".suffix" names, for names
-// and for signers, until yield returns false.
+// and for signers, until yield returns false. Entries count whenever they end.
 func (l *List) Below(yield func(suffix string) bool) {
 	if l == nil {
 		return
 	}
-	for _, names := range []map[string]bool{l.names, l.signers} {
-		for name, member := range names {
-			if member && name[0] == '.' && !yield(name[1:]) {
+	for _, names := range []map[string]span{l.names, l.signers} {
+		for name, s := range names {
+			if s.everMember() && name[0] == '.' && !yield(name[1:]) {
 				return
 			}
 		}
 	}
 }
+
+// everMember reports whether the entry is a member at any time. An exception hides
+// the member as long as it lasts.
+func (s span) everMember() bool { return s.member > s.exception }

@@ -6,6 +6,8 @@
 package result
 
 import (
+	"time"
+
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -34,6 +36,9 @@ type Results struct {
 	// PartialBody is the status of a passing signature that leaves a part of the body
 	// unsigned, see [Results.Counts].
 	PartialBody dkim.Status `json:"partial_body"`
+	// Arrived is when the message began to arrive. It decides which settings with an
+	// end still apply.
+	Arrived time.Time `json:"-"`
 	// MailFrom is the reverse-path, "" for the null sender.
 	MailFrom string `json:"mail_from"`
 	// MailFromUnknown is true if nobody gave a reverse-path, and MailFrom is "" for

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/explain"
@@ -13,13 +14,13 @@ import (
 
 // author returns the override for an author domain, and the name that has it: the
 // domain itself or the closest name above it.
-func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
+func (t *Trust) author(domain string, arrived time.Time) (asked dmarc.Policy, key string) {
 	if len(t.Authors) == 0 {
 		return "", ""
 	}
 	for name := range message.Ancestry(domain) {
-		if p, ok := t.Authors[name]; ok {
-			return p, name
+		if o, ok := t.Authors[name]; ok && !ended(o.Until, arrived) {
+			return o.Policy, name
 		}
 	}
 	return "", ""
@@ -30,7 +31,7 @@ func (t *Trust) author(domain string) (asked dmarc.Policy, key string) {
 // domain. If a DNS failure hides the proof, the message is deferred.
 func (r *Rules) authorOverride(d *decision) {
 	res, v := d.results, &d.verdict
-	asked, key := r.Trust.author(res.Author.Domain)
+	asked, key := r.Trust.author(res.Author.Domain, res.Arrived)
 	if key == "" || res.DMARC.Status == dmarc.Pass {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -48,6 +49,8 @@ type Rule struct {
 	// fields to remove.
 	Add    []Addition
 	Remove []string
+	// Until is when the rule ends; the zero time for never.
+	Until time.Time
 	// Monitor is true for a rule whose matches are only recorded.
 	Monitor bool
 }
@@ -83,7 +86,7 @@ func (r *Rules) applyCustom(d *decision) {
 	facts := factsOf(res)
 	for i := range r.Custom {
 		rule := &r.Custom[i]
-		if !c.matches(rule, facts) {
+		if ended(rule.Until, res.Arrived) || !c.matches(rule, facts) {
 			continue
 		}
 		c.matched = append(c.matched, result.RuleMatch{Rule: rule.Name, Action: rule.Action, Monitor: rule.Monitor})

@@ -35,7 +35,7 @@ func (r *Rules) demand(d *decision, v result.Verdict) {
 		if d.verdict.Action != result.Accept || d.trusted() {
 			return
 		}
-		if asked, _ := r.Trust.author(d.results.Author.Domain); asked == dmarc.PolicyNone {
+		if asked, _ := r.Trust.author(d.results.Author.Domain, d.results.Arrived); asked == dmarc.PolicyNone {
 			return
 		}
 		if _, trusted := r.Trust.forwarder(d.results); trusted {

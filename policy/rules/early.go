@@ -17,7 +17,11 @@ func (r *Rules) RefusesEarly() bool { return r.Local.SPFEarly && r.Mode != Monit
 // administrator's rules. Early does not refuse a message of a trusted forwarder, of a
 // client that may be one but for a DNS failure, or one that may only be monitored.
 func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
-	if res == nil || !r.RefusesEarly() || res.ExemptUndecided || res.DNS.Degraded && res.DNS.Failed > 0 {
+	if res == nil {
+		return result.Verdict{}, false
+	}
+	r.at(res.Arrived)
+	if !r.RefusesEarly() || res.ExemptUndecided || res.DNS.Degraded && res.DNS.Failed > 0 {
 		return result.Verdict{}, false
 	}
 	if r.Trust.undecidedForwarder(res) != "" || r.mayMonitor(res) {

@@ -39,8 +39,10 @@ type Rules struct {
 	NoHold bool
 }
 
-// Decide returns what is done with a message. It is a pure function.
+// Decide returns what is done with a message. It is a pure function: what ends, ends
+// by the time at which the message arrived.
 func (r Rules) Decide(res *result.Results) result.Verdict {
+	r.at(res.Arrived)
 	d := decision{results: res}
 	r.take(&d, stepUnreadable, stepMode)
 	d.conclude()

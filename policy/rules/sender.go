@@ -21,7 +21,7 @@ func (r *Rules) senderDomain(d *decision) {
 		return
 	}
 	instead := fmt.Sprintf("instead of policy.sender_domain = %q", r.SenderDomain)
-	if asked, key := r.Trust.author(d.results.Author.Domain); asked == dmarc.PolicyNone {
+	if asked, key := r.Trust.author(d.results.Author.Domain, d.results.Arrived); asked == dmarc.PolicyNone {
 		d.override(stepAuthorOverride, result.Override{Reason: result.ReasonLocalPolicy, By: "author_overrides." + key, Text: "none " + instead})
 		return
 	}

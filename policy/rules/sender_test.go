@@ -42,7 +42,7 @@ func TestSenderDomainAndTrust(t *testing.T) {
 	}
 	trusting := func(entries string) rules.Trust { return rules.Trust{Forwarders: members(t, entries)} }
 	author := func(domain string, p dmarc.Policy) rules.Trust {
-		return rules.Trust{Authors: map[string]dmarc.Policy{domain: p}}
+		return rules.Trust{Authors: map[string]rules.AuthorOverride{domain: {Policy: p}}}
 	}
 	fails := func(p dmarc.Policy) func(*result.Results) {
 		return func(r *result.Results) { r.DMARC.Status, r.DMARC.Policy, r.DMARC.Disposition = dmarc.Fail, p, p }

@@ -102,7 +102,7 @@ func (d dice) rules() rules.Rules {
 		}
 	}
 	if d.one(4) {
-		r.Trust.Authors = map[string]dmarc.Policy{"a.example": pick(d, dmarc.PolicyNone, dmarc.PolicyQuarantine, dmarc.PolicyReject)}
+		r.Trust.Authors = map[string]rules.AuthorOverride{"a.example": {Policy: pick(d, dmarc.PolicyNone, dmarc.PolicyQuarantine, dmarc.PolicyReject)}}
 	}
 	if d.one(2) {
 		r.Local = rules.Local{

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"time"
+
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
 )
@@ -16,5 +18,12 @@ type Trust struct {
 	// Authors has the policies that replace those of author domains, by domain in
 	// lower-case A-labels. An entry also holds for the domains below. The map is
 	// not modified.
-	Authors map[string]dmarc.Policy
+	Authors map[string]AuthorOverride
+}
+
+// AuthorOverride is what the administrator says about an author domain.
+type AuthorOverride struct {
+	Policy dmarc.Policy
+	// Until is when the override ends; the zero time for never.
+	Until time.Time
 }

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/rules"
 )
 
 // authorSection is the section whose keys are domains.
@@ -21,7 +23,18 @@ they ask for, if DMARC does not pass. reject, quarantine: also where they
 publish nothing or p=none. none: never reject or hold. The longest name wins.
 Public suffixes such as "com" and "co.uk" are not allowed, those of single
 owners such as "github.io" are.
-"example.org" = "reject"`}
+"example.org" = "reject"
+"example.net" = { policy = "none", until = 2026-12-31 }`}
+
+// AuthorOverride is an entry of the section.
+type AuthorOverride struct {
+	Policy dmarc.Policy
+	until
+	origin
+}
+
+// UntilText returns the end of the override as it is written, "" for none.
+func (o AuthorOverride) UntilText() string { return o.text }
 
 var authorWords = []string{string(dmarc.PolicyReject), string(dmarc.PolicyQuarantine), string(dmarc.PolicyNone)}
 
@@ -47,20 +60,60 @@ func (f *file) readAuthors(prefix string, tree map[string]any) {
 	for _, name := range names {
 		domain, v := full(name), tree[name]
 		sub, isTable := v.(map[string]any)
-		if isTable && len(domain) <= maxName {
+		end, problem, remedy := until{}, "", ""
+		switch {
+		case isTable && isAuthor(sub):
+			v, end, problem, remedy = readAuthor(sub)
+		case isTable && len(domain) <= maxName:
 			f.readAuthors(domain, sub)
 			continue
 		}
-		if problem, remedy := f.config.setAuthor(domain, v); problem != "" {
+		at := origin{file: f.name, line: f.lineOf(authorSection + "." + domain)}
+		if problem == "" {
+			problem, remedy = f.config.setAuthor(domain, v, end, at)
+		}
+		if problem != "" {
 			f.errs = append(f.errs, &Error{
-				File: f.name, Line: f.lineOf(authorSection + "." + domain), Key: authorSection + "." + foreign.Terminal(domain, maxShown),
+				File: at.file, Line: at.line, Key: authorSection + "." + foreign.Terminal(domain, maxShown),
 				Problem: problem, Remedy: remedy,
 			})
 		}
 	}
 }
 
-func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
+// isAuthor reports whether a table stands for an override with its keys, and not for
+// the end of a domain: no domain ends in ".policy" or ".until".
+func isAuthor(table map[string]any) bool {
+	_, named := table["policy"].(string)
+	end, given := table[untilKey]
+	switch end.(type) {
+	case string, map[string]any:
+		given = false
+	}
+	return named || given
+}
+
+// readAuthor reads an override that is a table.
+func readAuthor(table map[string]any) (policy any, end until, problem, remedy string) {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		switch name {
+		case "policy":
+			policy = table[name]
+		case untilKey:
+			if end, problem, remedy = readUntil(table[name], time.Local); problem != "" {
+				return nil, end, "until " + problem, remedy
+			}
+		default:
+			return nil, end, cite(name) + " is no key here", "write policy and until"
+		}
+	}
+	if policy == nil {
+		return nil, end, "has no policy", `write { policy = "reject", until = 2026-12-31 }`
+	}
+	return policy, end, "", ""
+}
+
+func (c *Config) setAuthor(domain string, v any, end until, at origin) (problem, remedy string) {
 	word, ok := v.(string)
 	name, valid := message.NormalizeDomain(domain)
 	switch {
@@ -73,15 +126,15 @@ func (c *Config) setAuthor(domain string, v any) (problem, remedy string) {
 	case dmarc.PublicSuffix(name):
 		return "is a public suffix, below which anybody can have a domain",
 			fmt.Sprintf("name the domains that are meant, or write a [[rule]] with from = [%q]", "."+name)
-	case c.AuthorOverrides[name] != "":
+	case c.AuthorOverrides[name].Policy != "":
 		return "stands in the section twice", "remove one"
 	case len(c.AuthorOverrides) >= maxAuthors:
 		return fmt.Sprintf("the section has more than %d domains", maxAuthors), "name whole domains instead of those below them"
 	}
 	if c.AuthorOverrides == nil {
-		c.AuthorOverrides = map[string]dmarc.Policy{}
+		c.AuthorOverrides = map[string]AuthorOverride{}
 	}
-	c.AuthorOverrides[name] = dmarc.Policy(word)
+	c.AuthorOverrides[name] = AuthorOverride{dmarc.Policy(word), end, at}
 	return "", ""
 }
 
@@ -99,7 +152,31 @@ func (f *file) lineOf(name string) int {
 
 // writeAuthors writes the keys of the section.
 func (c *Config) writeAuthors(b *strings.Builder) {
-	for _, domain := range slices.Sorted(maps.Keys(c.AuthorOverrides)) {
-		fmt.Fprintf(b, "%s = %s\n", strconv.Quote(domain), strconv.Quote(string(c.AuthorOverrides[domain])))
+	for _, domain := range sortedKeys(c.AuthorOverrides) {
+		fmt.Fprintf(b, "%s = %s\n", strconv.Quote(domain), c.AuthorOverrides[domain].format())
 	}
 }
+
+// format returns the override as it is written in a file.
+func (o AuthorOverride) format() string {
+	word := strconv.Quote(string(o.Policy))
+	if o.text == "" {
+		return word
+	}
+	return fmt.Sprintf("{ policy = %s, until = %s }", word, o.text)
+}
+
+// authors returns the overrides for the decision.
+func (c *Config) authors() map[string]rules.AuthorOverride {
+	if c.AuthorOverrides == nil {
+		return nil
+	}
+	all := make(map[string]rules.AuthorOverride, len(c.AuthorOverrides))
+	for domain, o := range c.AuthorOverrides {
+		all[domain] = rules.AuthorOverride{Policy: o.Policy, Until: o.end}
+	}
+	return all
+}
+
+// sortedKeys returns the keys of a map in their order.
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -27,7 +27,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/rules"
 )
@@ -53,7 +52,7 @@ type Config struct {
 	Trust  Trust
 	// AuthorOverrides are what is done for an author domain and those below it,
 	// instead of what the domain asks for.
-	AuthorOverrides map[string]dmarc.Policy
+	AuthorOverrides map[string]AuthorOverride
 	DKIM            DKIM
 	Exempt          Exempt
 	Limits          Limits

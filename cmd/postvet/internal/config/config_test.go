@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/postvet/postvet/policy/addrlist"
-	"github.com/postvet/postvet/policy/dmarc"
 )
 
 var update = flag.Bool("update", false, "rewrite contrib/postvet.toml and the expected errors in testdata")
@@ -22,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite contrib/postvet.toml and the ex
 const sample = "../../../../contrib/postvet.toml"
 
 var sameSettings = cmp.Options{
-	cmpopts.IgnoreUnexported(Config{}),
+	cmpopts.IgnoreUnexported(Config{}, List{}, AuthorOverride{}),
 	cmp.Comparer(func(a, b *addrlist.List) bool { return a.Len() == b.Len() }),
 	cmpopts.EquateEmpty(),
 }
@@ -118,9 +117,9 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Trust: Trust{
 			Relays:     newList(addrlist.Addresses, "198.51.100.25", "2001:db8:1::/48"),
 			Forwarders: newList(addrlist.Addresses|addrlist.Names|addrlist.Signers, "198.51.100.0/24", "mx.example.net", "dkim:example.com"),
-			Sealers:    newList(addrlist.Names, "lists.example"),
+			Sealers:    newList(addrlist.Names, "lists.example", "old.example"),
 		},
-		AuthorOverrides: map[string]dmarc.Policy{"bank.example": "reject", "old.bank.example": "none"},
+		AuthorOverrides: map[string]AuthorOverride{"bank.example": {Policy: "reject"}, "old.bank.example": {Policy: "none"}, "late.example": {Policy: "quarantine"}},
 		DKIM:            DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt:          Exempt{Addresses: newList(addrlist.Addresses, "192.0.2.0/24", "2001:db8::25"), Names: newList(addrlist.Names, "mx.example.org")},
 		Limits: Limits{

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/postvet/postvet/policy/addrlist"
@@ -20,8 +21,17 @@ import (
 type List struct {
 	// Entries are the entries in the configuration.
 	Entries []string
+	// entries are the same with their ends.
+	entries []entry
 	// Set holds the entries and those of the files. It is nil if there are none.
 	Set *addrlist.List
+}
+
+// entry is an entry of a list, and its end if it has one.
+type entry struct {
+	text string
+	until
+	origin // set for entries of a file
 }
 
 // filePrefix begins an entry that names a file.
@@ -48,11 +58,11 @@ func (e *entriesValue) set(v any) (problem, remedy string) {
 }
 
 func (e *entriesValue) setDefault()    { *e.field = newList(e.kinds, e.initial...) }
-func (e *entriesValue) format() string { return formatList(e.field.Entries) }
+func (e *entriesValue) format() string { return formatEntries(e.field.entries) }
 
 // newList returns a list of entries that are known to be valid.
-func newList(kinds addrlist.Kind, entries ...string) List {
-	l, problem, _ := parseEntries(entries, kinds, 0)
+func newList(kinds addrlist.Kind, texts ...string) List {
+	l, problem, _ := parseEntries(undated(texts), kinds, 0)
 	if problem != "" {
 		panic("config: " + problem)
 	}
@@ -61,28 +71,77 @@ func newList(kinds addrlist.Kind, entries ...string) List {
 
 // readEntries returns the list of a TOML value.
 func readEntries(v any, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
-	example := exampleOf(kinds)
-	entries, problem, remedy := stringsOf(v, example, example)
+	entries, problem, remedy := entriesOf(v, exampleOf(kinds))
 	if problem != "" {
 		return List{}, problem, remedy
 	}
 	return parseEntries(entries, kinds, inFiles)
 }
 
+// entriesOf returns the entries of a TOML list. One with an end is an inline table.
+func entriesOf(v any, example string) (list []entry, problem, remedy string) {
+	all, ok := v.([]any)
+	if !ok {
+		return nil, "is " + describe(v), example
+	}
+	texts, list := make([]any, len(all)), make([]entry, len(all))
+	for i, e := range all {
+		table, ok := e.(map[string]any)
+		if !ok {
+			texts[i] = e
+			continue
+		}
+		u, given := table[untilKey]
+		if _, isText := table["entry"].(string); len(table) != 2 || !given || !isText {
+			return nil, fmt.Sprintf("entry %d is a table without the keys entry and until alone", i+1), `write one such as { entry = "mx.example.org", until = 2026-12-31 }`
+		} else if list[i].until, problem, remedy = readUntil(u, time.Local); problem != "" {
+			return nil, fmt.Sprintf("entry %d: until %s", i+1, problem), remedy
+		}
+		texts[i] = table["entry"]
+	}
+	plain, problem, remedy := stringsOf(texts, example, example)
+	for i, text := range plain {
+		list[i].text = text
+	}
+	return list, problem, remedy
+}
+
+// undated returns entries without an end.
+func undated(texts []string) []entry {
+	list := make([]entry, len(texts))
+	for i, text := range texts {
+		list[i].text = text
+	}
+	return list
+}
+
+// formatEntries writes entries as they are written in a file.
+func formatEntries(entries []entry) string {
+	written := make([]string, len(entries))
+	for i, e := range entries {
+		if written[i] = strconv.Quote(e.text); e.until.text != "" {
+			written[i] = fmt.Sprintf("{ entry = %s, until = %s }", written[i], e.until.text)
+		}
+	}
+	return "[" + strings.Join(written, ", ") + "]"
+}
+
 // parseEntries returns the list of the entries and of the files that they name.
-func parseEntries(entries []string, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
+func parseEntries(entries []entry, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
 	var b addrlist.Builder
-	for _, s := range entries {
-		if path, isFile := strings.CutPrefix(s, filePrefix); isFile {
+	for _, e := range entries {
+		l.Entries = append(l.Entries, e.text)
+		b.Until(e.end)
+		if path, isFile := strings.CutPrefix(e.text, filePrefix); isFile {
 			problem, remedy = addFile(&b, path, kinds|inFiles)
-		} else if err := b.Add(s, kinds); err != nil {
+		} else if err := b.Add(e.text, kinds); err != nil {
 			problem, remedy = foreign.Terminal(err.Problem, maxShown), err.Remedy
 		}
 		if problem != "" {
 			return List{}, problem, remedy
 		}
 	}
-	l.Entries = entries
+	l.entries = entries
 	if set := b.List(); set.Len() > 0 {
 		l.Set = set
 	}

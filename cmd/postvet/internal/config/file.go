@@ -1,6 +1,10 @@
 package config
 
-import "github.com/postvet/postvet/policy/foreign"
+import (
+	"cmp"
+
+	"github.com/postvet/postvet/policy/foreign"
+)
 
 // file is a text being read into a configuration.
 type file struct {
@@ -89,6 +93,9 @@ func (f *file) set(name string, v any) {
 			return
 		}
 		f.config.setOrigin(name, origin{file: f.name, line: f.lines[name]})
+		if e, ok := k.value.(*entriesValue); ok {
+			e.field.placed(f.name, func(i int) int { return cmp.Or(f.lines[entryName(name, i)], f.lines[name]) })
+		}
 	}
 }
 

@@ -32,12 +32,25 @@ func linesOf(text []byte) map[string]int {
 	return l.lines
 }
 
-// noteValue notes the line of a key and, for an inline table, of the keys within.
+// noteValue notes the line of a key and, for an inline table, of the keys within. Of a
+// list it notes the lines of the tables within.
 func (l *lineFinder) noteValue(prefix string, e *unstable.Node) {
 	name := l.note(prefix, e)
-	if v := e.Value(); v.Kind == unstable.InlineTable {
+	switch v := e.Value(); v.Kind {
+	case unstable.InlineTable:
 		for it := v.Children(); it.Next(); {
 			l.noteValue(name, it.Node())
+		}
+	case unstable.Array:
+		i := 0
+		for it := v.Children(); it.Next(); i++ {
+			inside := it.Node().Children()
+			if it.Node().Kind != unstable.InlineTable || !inside.Next() {
+				continue
+			}
+			if key := inside.Node().Key(); key.Next() {
+				l.lines[entryName(name, i)] = l.lineAt(int(key.Node().Raw.Offset))
+			}
 		}
 	}
 }

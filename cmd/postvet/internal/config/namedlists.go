@@ -42,6 +42,9 @@ func (f *file) readNamedLists(tree map[string]any) {
 		default:
 			l, problem, remedy = readEntries(section[name], addrlist.Addresses|addrlist.Names, 0)
 		}
+		if problem == "" && slices.ContainsFunc(l.entries, func(e entry) bool { return !e.end.IsZero() }) {
+			problem, remedy = "has an entry with an end", "write until into the rule that asks for the list"
+		}
 		if problem != "" {
 			f.errs = append(f.errs, &Error{File: f.name, Line: f.lineOf(full), Key: foreign.Terminal(full, maxShown), Problem: problem, Remedy: remedy})
 			continue
@@ -73,7 +76,7 @@ func fileEntries(entries []string, kinds addrlist.Kind) (plain []string, files c
 			continue
 		}
 		var l List
-		if l, problem, remedy = parseEntries([]string{name}, kinds, 0); problem != "" {
+		if l, problem, remedy = parseEntries(undated([]string{name}), kinds, 0); problem != "" {
 			return nil, files, problem, remedy
 		}
 		files.Names = append(files.Names, e)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -75,7 +74,7 @@ func (c *Config) Rules(authservID string) rules.Rules {
 			Forwarders:   c.Trust.Forwarders.Set,
 			Sealers:      c.Trust.Sealers.Set,
 			MailingLists: c.Policy.MailingLists,
-			Authors:      maps.Clone(c.AuthorOverrides),
+			Authors:      c.authors(),
 		},
 		Local: rules.Local{
 			SPFFail:        c.Policy.SPFFail,

@@ -64,7 +64,9 @@ func TestOptions(t *testing.T) {
 		},
 		Trust: rules.Trust{
 			Forwarders: c.Trust.Forwarders.Set, Sealers: c.Trust.Sealers.Set, MailingLists: rules.MailingListsQuarantine,
-			Authors: map[string]dmarc.Policy{"bank.example": dmarc.PolicyReject, "old.bank.example": dmarc.PolicyNone},
+			Authors: map[string]rules.AuthorOverride{"bank.example": {Policy: dmarc.PolicyReject}, "old.bank.example": {Policy: dmarc.PolicyNone}, "late.example": {
+				Policy: dmarc.PolicyQuarantine, Until: time.Date(2026, 12, 31, 17, 0, 0, 0, time.UTC),
+			}},
 		},
 		Local: rules.Local{
 			SPFFail: rules.DemandReject, SPFSoftfail: rules.DemandQuarantine, SPFPermError: rules.DemandReject, SPFEarly: true,

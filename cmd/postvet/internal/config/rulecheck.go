@@ -28,7 +28,7 @@ func checkRules(rules []rule) Errors {
 		if r.If != nil {
 			cost += r.If.Cost()
 		}
-		if r.Action != "" && !r.Monitor {
+		if r.Action != "" && !r.Monitor && r.Until.IsZero() {
 			deciding[conditions(r)] = r
 		}
 	}

@@ -33,6 +33,7 @@ var ruleKeys = []RuleKey{
 	{"reason", "what reports call an override: local_policy (the default), trusted_forwarder, mailing_list, forwarded, sampled_out or other"},
 	{"add_header", "fields to put on top, such as [\"X-Policy: {rule}\"]"},
 	{"remove_header", "names of fields to take out, all of each name"},
+	{untilKey, "the last day on which the rule is asked, such as 2026-12-31, in the machine's time zone, or a date and time; never in quotes"},
 	{"mode", "enforce (the default), or monitor: the match is only noted"},
 }
 

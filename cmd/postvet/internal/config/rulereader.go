@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/foreign"
@@ -20,6 +21,7 @@ type ruleReader struct {
 	number int
 	rule   rules.Rule
 	files  []string // the files of entries that its keys name
+	until  until
 	failed bool
 }
 
@@ -60,9 +62,24 @@ func (r *ruleReader) read() rules.Rule {
 	r.condition()
 	r.rule.Monitor = r.word("mode", []string{"enforce", "monitor"}) == "monitor"
 	r.rule.Reason = result.OverrideReason(r.word("reason", reasons))
+	r.end()
 	r.headers()
 	r.action()
 	return r.rule
+}
+
+// end reads when the rule ends.
+func (r *ruleReader) end() {
+	v, ok := r.tree[untilKey]
+	if !ok {
+		return
+	}
+	u, problem, remedy := readUntil(v, time.Local)
+	if problem != "" {
+		r.fault(untilKey, problem, remedy)
+		return
+	}
+	r.until, r.rule.Until = u, u.end
 }
 
 func (r *ruleReader) name() {

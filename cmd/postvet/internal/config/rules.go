@@ -24,6 +24,7 @@ type rule struct {
 	rules.Rule
 	origin origin
 	files  []string // that its keys name
+	until  until
 }
 
 // readRules reads the [[rule]] tables of a file.
@@ -43,7 +44,7 @@ func (f *file) readRules(v any) {
 		}
 		r := ruleReader{file: f, place: f.rules[i], tree: tree, number: i + 1}
 		one := rule{Rule: r.read(), origin: origin{file: f.name, line: f.rules[i].line}}
-		one.files = r.files
+		one.files, one.until = r.files, r.until
 		f.config.rules = append(f.config.rules, one)
 	}
 }
@@ -62,6 +63,15 @@ func (c *Config) RulePlaces() []string {
 	var list []string
 	for _, r := range c.rules {
 		list = append(list, r.origin.String())
+	}
+	return list
+}
+
+// RuleEnds returns the end of each rule of RuleList as it is written, "" for none.
+func (c *Config) RuleEnds() []string {
+	var list []string
+	for _, r := range c.rules {
+		list = append(list, r.until.text)
 	}
 	return list
 }

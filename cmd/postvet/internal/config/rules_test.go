@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -90,7 +89,7 @@ func TestRuleFiles(t *testing.T) {
 		t.Errorf("%s, mode %s", d, c.Mode)
 	}
 	// A section of domains replaces the one before it.
-	if d := cmp.Diff(map[string]dmarc.Policy{"a.example": "none"}, c.Shadow().AuthorOverrides); d != "" || len(c.AuthorOverrides) != 2 {
+	if d := cmp.Diff(map[string]AuthorOverride{"a.example": {Policy: "none"}}, c.Shadow().AuthorOverrides, sameSettings); d != "" || len(c.AuthorOverrides) != 2 {
 		t.Errorf("%s %v", d, c.AuthorOverrides)
 	}
 	// Overlay does not change the configuration.

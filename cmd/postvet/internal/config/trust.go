@@ -14,7 +14,11 @@ func (t *Trust) section() section {
 take single entries and files of entries, such as
 "file:/etc/postvet/forwarders": one entry a line, "#" for remarks, "!" for
 exceptions, as in the lists of opendkim and opendmarc. A name stands for
-itself, ".example.org" for the names below it.`, inRules: true, keys: []key{
+itself, ".example.org" for the names below it. In all such lists, also
+in [policy] and [exempt], { entry = "192.0.2.25", until = 2026-12-31 } is
+an entry that counts until the end of that day in the machine's time zone.
+A date and time, 2026-12-31T18:00:00 or with an offset, will do too, and so
+will "until" in a [[rule]]. "postvet config check" warns of what has ended.`, inRules: true, keys: []key{
 		{
 			name: "relays", value: entries(&t.Relays, addrlist.Addresses, 0), evaluation: true,
 			comment: `Hosts in front of this MTA, as addresses or prefixes: backup MXs, gateways.

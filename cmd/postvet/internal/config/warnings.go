@@ -43,8 +43,8 @@ func (c *Config) Warnings() Errors {
 // neverRefused returns the domains of author_overrides with "none".
 func (c *Config) neverRefused() []string {
 	var domains []string
-	for domain, word := range c.AuthorOverrides {
-		if word == dmarc.PolicyNone {
+	for domain, o := range c.AuthorOverrides {
+		if o.Policy == dmarc.PolicyNone {
 			domains = append(domains, domain)
 		}
 	}

@@ -115,6 +115,8 @@ type Config struct {
 	LastReload *Reloaded `json:"last_reload,omitempty"`
 	// NeedsRestart names the keys whose new values need a restart.
 	NeedsRestart []string `json:"needs_restart,omitempty"`
+	// Expired is the number of rules and entries whose end has passed.
+	Expired int `json:"expired"`
 }
 
 // Reloaded is how a reload ended. With Errors, the configuration before it stayed

@@ -7,16 +7,17 @@ import "slices"
 // Severity is how bad a finding is.
 type Severity string
 
-// OK is as it should be. A Warning weakens something, or may break one day. With
-// an Error something does not work.
+// OK is as it should be, and a Note too, but somebody will want to know it. A Warning
+// weakens something, or may break one day. With an Error something does not work.
 const (
 	OK      Severity = "ok"
+	Note    Severity = "note"
 	Warning Severity = "warning"
 	Error   Severity = "error"
 )
 
 // severities are all severities, the worst last.
-var severities = []Severity{OK, Warning, Error}
+var severities = []Severity{OK, Note, Warning, Error}
 
 // compare orders severities; the worst is the greatest.
 func compare(a, b Severity) int { return slices.Index(severities, a) - slices.Index(severities, b) }
@@ -38,6 +39,11 @@ type List []Finding
 
 // OK adds a finding of what is in order.
 func (l *List) OK(text string) { *l = append(*l, Finding{Severity: OK, Text: text}) }
+
+// Note adds a note; fix may be "".
+func (l *List) Note(text, fix string) {
+	*l = append(*l, Finding{Severity: Note, Text: text, Fix: fix})
+}
 
 // Warning adds a warning; fix may be "".
 func (l *List) Warning(text, fix string) {

@@ -148,10 +148,26 @@ func (d *daemon) activate(c *config.Config, authservID string) error {
 		s.config, s.authservID, s.loaded, s.needsRestart = c, authservID, time.Now(), needsRestart
 	})
 	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", string(c.Mode)), zap.String("authserv_id", authservID))
+	d.logExpired(c)
 	for _, name := range needsRestart {
 		d.log.Warn(fmt.Sprintf("%s changed, which needs a restart", name), zap.String("key", name))
 	}
 	return nil
+}
+
+// logExpired logs the rules and entries of a new configuration whose end has passed, in
+// one line.
+func (d *daemon) logExpired(c *config.Config) {
+	const most = 20
+	expired := c.Expired(time.Now())
+	if len(expired) == 0 {
+		return
+	}
+	lines := linesOf(expired)
+	if n := len(lines); n > most {
+		lines = append(lines[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	d.log.Warn("rules or entries have ended and have no effect", zap.Strings("expired", lines))
 }
 
 func (d *daemon) replaceResolver(c *config.Config) error {

@@ -33,7 +33,7 @@ func (d *daemon) status(now time.Time) control.Status {
 			Aborted: counts.Aborted, Undelivered: counts.Undelivered, Faults: counts.Panics,
 			Shadowed: counts.Shadowed, ShadowDiffers: counts.ShadowDiffers,
 		},
-		Config: control.Config{File: d.opt.File, Loaded: s.loaded, LastReload: s.lastReload, NeedsRestart: s.needsRestart},
+		Config: control.Config{File: d.opt.File, Loaded: s.loaded, LastReload: s.lastReload, NeedsRestart: s.needsRestart, Expired: len(c.Expired(now))},
 		Log:    d.level(),
 	}
 	out.DNS, out.Cache = describeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
