@@ -29,8 +29,9 @@ user of the packaged unit, or the one that --user names.
 With --mta it also checks how Postfix or Sendmail is set up on this machine:
 whether each service that takes mail asks Postvet, can open its socket (from its
 chroot too) and waits longer than Postvet may take; what happens to mail while
-Postvet is away; which other milters are asked; and the name under which results
-are written. If the file does not say where to listen, the running service is
+Postvet is away; which other milters are asked; which clients the MTA trusts and
+[exempt] does not; whether a content filter hands mail back; and the name under
+which results are written. If the file does not say where to listen, the running service is
 asked over its control socket, or else the packaged socket units are read; a line
 says which. Without FILE the defaults are compared.
 

@@ -37,7 +37,7 @@ var graph = []struct{ path, imports string }{
 	// The command.
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
-	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
+	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
 	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
@@ -46,7 +46,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/logburst", ""},
 	{"cmd/postvet/internal/metrics", "filter policy/... dnscache"},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/addrlist policy/dmarc policy/foreign policy/message policy/spelling"},
-	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input policy/addrlist"},
+	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
 	{"cmd/postvet/internal/keys", "cmd/postvet/internal/input policy/message"},

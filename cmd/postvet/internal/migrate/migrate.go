@@ -5,10 +5,12 @@ package migrate
 import (
 	"cmp"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
@@ -29,6 +31,7 @@ type Import struct {
 	Edit *peers.Edit `json:"edit,omitempty"`
 
 	socket string
+	config *config.Config // that TOML is
 }
 
 // maxMegabytes bounds a configuration file of a peer.
@@ -67,7 +70,7 @@ func Read(files []File, socket string) (*Import, error) {
 	}
 	i := &Import{Plan: plan, TOML: plan.TOML(socket), socket: socket}
 	// Postvet must take the configuration that is written.
-	if _, err := config.Parse("the imported configuration", []byte(i.TOML)); err != nil {
+	if i.config, err = config.Parse("the imported configuration", []byte(i.TOML)); err != nil {
 		return nil, i.atSource(err)
 	}
 	return i, nil
@@ -116,17 +119,37 @@ func (i *Import) EditMTA(name string, sources mtasetup.Sources) error {
 	if err != nil {
 		return err
 	}
-	postfix, sendmail, known, err := sources.ForMTAs(i.socket)
+	sockets, postfix, sendmail, err := sources.ForMTAs(i.socket)
 	if err != nil {
 		return err
 	}
+	// Which clients the MTA trusts is judged as if the edit were made.
+	ours, err := mtasetup.Postvet(i.config, sources)
+	if err != nil {
+		return err
+	}
+	ours.Listen = sockets.Addresses
 	var e peers.Edit
+	var clients finding.List
+	dir := filepath.Dir(name)
 	if strings.HasSuffix(name, ".mc") || strings.HasSuffix(name, "sendmail.cf") {
 		e = i.EditSendmail(name, text, sendmail)
+		cf := mta.ParseSendmail(text)
+		cf.Lines = append(append(cf.Lines, mta.ParseSendmail(mta.SendmailMC(sendmail)).Lines...), mta.SendmailLine{Order: []string{"postvet"}})
+		clients = mta.SendmailClients(dir, cf, ours)
 	} else {
 		e = i.EditPostfix(name, text, postfix)
+		cf := append(mta.ParseMainCF(text), mta.Parameter{Name: "smtpd_milters", Value: postfix})
+		master, err := mta.ReadText(filepath.Join(dir, "master.cf"))
+		if err != nil {
+			master = "smtp inet n - n - - smtpd\n" // what every master.cf has
+		}
+		clients = mta.PostfixClients(dir, cf, master, ours)
 	}
-	e.Notes = append([]string{"Postvet listens on " + known}, e.Notes...)
+	e.Notes = append([]string{"Postvet listens on " + sockets.String()}, e.Notes...)
+	for _, f := range clients {
+		e.Notes = append(e.Notes, f.Text+"; "+f.Fix)
+	}
 	i.Edit = &e
 	return nil
 }

@@ -61,3 +61,39 @@ func TestReadFaults(t *testing.T) {
 		t.Errorf("a folder: %v", err)
 	}
 }
+
+// TestTrustedClients: hosts that the MTA trusts and the new configuration checks stand
+// among the notes on the MTA's file, and so do filters that hand mail back.
+func TestTrustedClients(t *testing.T) {
+	t.Parallel()
+	i, err := Read([]File{{peers.OpenDMARC, write(t, "opendmarc.conf", "RejectFailures true\nSocket inet:8893@localhost\n")}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := write(t, "main.cf", "smtpd_milters = inet:localhost:8893\nmynetworks = 127.0.0.1 192.0.2.7\ncontent_filter = scan:[127.0.0.1]:10024\n")
+	notes := func() string {
+		if err := i.EditMTA(main, mtasetup.Sources{}); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(i.Edit.Notes, "\n")
+	}
+	const printer = `[exempt] addresses = ["127.0.0.1", "192.0.2.7"]`
+	if got := notes(); !strings.Contains(got, printer) || strings.Contains(got, "10025") {
+		t.Errorf("without master.cf: %s", got)
+	}
+	master := filepath.Join(filepath.Dir(main), "master.cf")
+	if err := os.WriteFile(master, []byte("smtp inet n - n - - smtpd\n127.0.0.1:10025 inet n - n - - smtpd\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := notes(); !strings.Contains(got, printer) || !strings.Contains(got, "smtpd on 127.0.0.1:10025 takes mail back from a content filter") {
+		t.Errorf("with master.cf: %s", got)
+	}
+	mc := write(t, "sendmail.mc", "INPUT_MAIL_FILTER(`opendmarc', `S=inet:8893@localhost')dnl\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(mc), "access"), []byte("Connect:192.0.2.7 RELAY\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	main = mc
+	if got := notes(); !strings.Contains(got, printer) {
+		t.Errorf("Sendmail: %s", got)
+	}
+}

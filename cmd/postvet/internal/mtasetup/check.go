@@ -14,7 +14,10 @@ func Postvet(c *config.Config, from Sources) (mta.Postvet, error) {
 	if err != nil {
 		return mta.Postvet{}, err
 	}
-	p := mta.Postvet{AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout}
+	p := mta.Postvet{
+		AuthservID: id, VerdictTimeout: c.Limits.VerdictTimeout,
+		Exempt: c.Exempt.Addresses.Set, ExemptEntries: c.Exempt.Addresses.Entries, Relays: c.Trust.Relays.Set,
+	}
 	if c.Policy.SPFEarly {
 		p.EarlyTimeout = policy.EarlyTimeout
 	}
@@ -28,10 +31,10 @@ func Postvet(c *config.Config, from Sources) (mta.Postvet, error) {
 	return p, nil
 }
 
-// ForMTAs returns what Postfix and what Sendmail is told to ask a service whose file
-// names the socket listen, or none if that is "". known says how that is known.
-func (s Sources) ForMTAs(listen string) (postfix, sendmail, known string, err error) {
-	sockets := s.WithoutListen()
+// ForMTAs returns the sockets of a service whose file names the socket listen, or none
+// if that is "", and which of them Postfix and Sendmail are told to ask.
+func (s Sources) ForMTAs(listen string) (sockets Sockets, postfix, sendmail string, err error) {
+	sockets = s.WithoutListen()
 	if listen != "" {
 		_, err = OfAddress(listen)
 		units, _ := unitSockets(s.UnitFolders)
@@ -39,9 +42,9 @@ func (s Sources) ForMTAs(listen string) (postfix, sendmail, known string, err er
 		case err == nil:
 			sockets = Sockets{[]string{listen}, "as --socket says"}.normal()
 		case len(units) == 0 && len(s.Running) == 0:
-			return "", "", "", err
+			return Sockets{}, "", "", err
 		}
 	}
 	postfix, sendmail, _ = sockets.ofMTAs()
-	return postfix, sendmail, sockets.String(), nil
+	return sockets, postfix, sendmail, nil
 }

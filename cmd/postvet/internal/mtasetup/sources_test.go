@@ -70,7 +70,8 @@ func TestForMTAs(t *testing.T) {
 		{"the flag names a passed socket", "systemd:postvet", Sources{UnitFolders: packaged}, "unix:postvet/postvet.sock", unitSendmail, "as systemd's"},
 		{"nothing", "", Sources{}, "inet:127.0.0.1:8890", "inet:8890@127.0.0.1", "as by default"},
 	} {
-		postfix, sendmail, known, err := tc.sources.ForMTAs(tc.listen)
+		sockets, postfix, sendmail, err := tc.sources.ForMTAs(tc.listen)
+		known := sockets.String()
 		if err != nil || postfix != tc.postfix || sendmail != tc.sendmail || !strings.Contains(known, tc.known) {
 			t.Errorf("%s: %s, %s, %s, %v", tc.name, postfix, sendmail, known, err)
 		}

@@ -22,6 +22,9 @@ func (c *check) daemons(cf Sendmail, p Postvet) {
 		unknown("InputMailFilters", l.Order)
 	}
 	for _, d := range cf.Daemons {
+		if !d.Own {
+			continue
+		}
 		where := "InputMailFilters of " + d.Name
 		unknown(where, d.Filters)
 		asks := slices.ContainsFunc(d.Filters, func(name string) bool {

@@ -3,7 +3,6 @@ package mta
 import (
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/account"
@@ -25,11 +24,11 @@ func CheckPostfix(dir string, p Postvet, hostname string) (finding.List, error) 
 		return nil, err
 	}
 	cf := ParseMainCF(main)
-	level, _ := strconv.ParseFloat(cf.Value("compatibility_level", "0"), 64)
 	c := check{postvet: p}
 	var asking []smtpd
 	found := false
-	for _, s := range parseMasterCF(master, level < 1) {
+	services := parseMasterCF(master, cf.level() < chrootLevel)
+	for _, s := range services {
 		if s.command == "smtpd" {
 			found = true
 			if a, asks := c.service(cf, s); asks {
@@ -44,6 +43,7 @@ func CheckPostfix(dir string, p Postvet, hostname string) (finding.List, error) 
 		asking = []smtpd{{cf: cf}} // what will hold once a service asks
 	}
 	c.settings(asking)
+	c.postfixClients(dir, cf, services)
 	if p.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
 		c.Warning("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
 	}
@@ -67,7 +67,7 @@ func (c *check) service(main MainCF, s service) (a smtpd, asks bool) {
 	cf := main.with(s.options)
 	name := "smtpd on " + s.name
 	list := ParseMilters(cf.Value("smtpd_milters", ""))
-	off := strings.Contains(cf.Value("receive_override_options", ""), "no_milters")
+	off := strings.Contains(cf.Value("receive_override_options", ""), overrideMilters)
 	c.unknownPorts(list)
 	at, passed := c.postvet.find(cf.queue(), list), c.postvet.passed()
 	switch {

@@ -41,6 +41,7 @@ func CheckSendmail(file string, p Postvet, hostname string) (finding.List, error
 		c.Error("Sendmail does not ask Postvet", "add to sendmail.mc: "+SendmailMC(orPassed(p.Sendmail)))
 	}
 	c.daemons(cf, p)
+	c.sendmailClients(filepath.Dir(file), cf)
 	if cf.HostName != "" && !strings.ContainsAny(cf.HostName, "$") {
 		hostname = cf.HostName
 	}

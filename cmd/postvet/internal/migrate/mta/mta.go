@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // QueueDirectory is the root directory of a chrooted smtpd in Debian.
@@ -36,6 +37,11 @@ type Postvet struct {
 	// EarlyTimeout is how long the answer to a recipient takes at most; 0 if it is
 	// given at once.
 	EarlyTimeout time.Duration
+	// Exempt are the clients that are not checked by their addresses, and
+	// ExemptEntries the entries of the list. Relays are those whose client is read from
+	// Received.
+	Exempt, Relays *addrlist.List
+	ExemptEntries  []string
 }
 
 // find returns the index of our milter in a list, -1 if it is not there. queue is

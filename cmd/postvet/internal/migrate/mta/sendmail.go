@@ -25,16 +25,22 @@ type Sendmail struct {
 	Lines []SendmailLine
 	// Built reports that the file is a sendmail.cf.
 	Built bool
-	// Daemons are the daemons that have milters of their own.
+	// Daemons are the daemons that the file sets options of.
 	Daemons []Daemon
 	// HostName is the value of $j; "" if the file leaves that to the system.
 	HostName string
 }
 
-// Daemon is a daemon of Sendmail whose options set its own list of milters.
+// Daemon is a daemon of Sendmail with options.
 type Daemon struct {
-	Name    string
+	Name string
+	// Own reports that its options set a list of milters of its own, Filters.
+	Own     bool
 	Filters []string
+	// Loopback is the address that it listens on, if only this machine reaches it.
+	Loopback string
+	// Port is "" for that of SMTP.
+	Port string
 	// Internal reports that it serves only users who log in, or this machine.
 	Internal bool
 }
@@ -85,27 +91,29 @@ func firstMatch(line string, all ...*regexp.Regexp) []string {
 	return nil
 }
 
-// addDaemon notes a daemon whose options set InputMailFilters, which separates the
-// names by semicolons and may be empty.
+// addDaemon notes a daemon. InputMailFilters among its options separates the names by
+// semicolons and may be empty.
 func (s *Sendmail) addDaemon(options string) {
-	d, own := Daemon{Name: "the daemon"}, false
+	d := Daemon{Name: "the daemon"}
 	for one := range strings.SplitSeq(options, ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(one), "=")
+		value = strings.TrimSpace(value)
 		switch {
 		case strings.EqualFold(key, "Name") || key == "N":
-			d.Name = strings.TrimSpace(value)
+			d.Name = value
 		case strings.EqualFold(key, "Port") || key == "P":
+			d.Port = value
 			d.Internal = d.Internal || (service{name: value}).isInternal()
 		case strings.EqualFold(key, "Addr") || key == "A":
-			d.Internal = d.Internal || strings.HasPrefix(value, "127.") || value == "::1" || value == "localhost"
+			if strings.HasPrefix(value, "127.") || value == "::1" || value == "localhost" {
+				d.Internal, d.Loopback = true, value
+			}
 		case strings.EqualFold(key, "InputMailFilters") || key == "I":
-			own = true
+			d.Own = true
 			d.Filters = strings.FieldsFunc(value, func(r rune) bool { return r == ';' || r == ' ' })
 		}
 	}
-	if own {
-		s.Daemons = append(s.Daemons, d)
-	}
+	s.Daemons = append(s.Daemons, d)
 }
 
 // sendmailMilter returns the milter that a line defines; equates are "S=..., F=T".
