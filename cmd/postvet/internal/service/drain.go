@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -42,7 +41,7 @@ func (d *daemon) drain() {
 	now := time.Now()
 	d.update(func(s *state) { s.drain = &control.Drain{Since: now, Until: now.Add(timeout)} })
 	d.metrics.Draining(timeout)
-	d.notify(systemd.SdNotifyStopping + "\nSTATUS=waiting for messages in flight" + extendStop)
+	d.notify(stateStopping + "\nSTATUS=waiting for messages in flight" + extendStop)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	ended := make(chan error, 1)
 	go func() {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
@@ -60,7 +59,7 @@ func (d *daemon) beginReload() {
 	if r.loaded == nil {
 		r.loaded = make(chan loadedConfig, 1)
 	}
-	d.notify(systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec())
+	d.notify(stateReloading + "\n" + monotonicTime())
 	active := d.config()
 	go func() { r.loaded <- d.loadConfig(active) }()
 }
@@ -91,7 +90,7 @@ func (d *daemon) finishReload(l loadedConfig) {
 		err = d.activate(l.config, l.authservID)
 	}
 	d.metrics.Reloaded(err)
-	d.notify(systemd.SdNotifyReady + "\nSTATUS=" + d.recordReload(err))
+	d.notify(stateReady + "\nSTATUS=" + d.recordReload(err))
 	for _, reply := range r.waiting {
 		reply <- err
 	}

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
@@ -52,15 +51,8 @@ type Options struct {
 // one line what is wrong and what to do.
 func Run(ctx context.Context, c *config.Config, o Options) error {
 	d := &daemon{opt: o, notify: notifySystemd}
-	if interval, err := systemd.SdWatchdogEnabled(false); err == nil {
-		d.watchdog.interval = interval
-	}
+	d.watchdog.interval = watchdogInterval()
 	return d.run(ctx, c)
-}
-
-func notifySystemd(state string) {
-	// SdNotify does nothing without systemd. There is no remedy for its errors.
-	_, _ = systemd.SdNotify(false, state)
 }
 
 // run starts the parts of the service in the order of their dependencies, runs the loop,
@@ -99,7 +91,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	d.rates.Sample(d.state.Load().began, control.Totals{})
 	ended := d.serve(listeners)
 	d.announce(sockets)
-	d.notify(systemd.SdNotifyReady + "\nSTATUS=serving " + strings.Join(d.addresses, ", "))
+	d.notify(stateReady + "\nSTATUS=serving " + strings.Join(d.addresses, ", "))
 	return d.loop(ctx, ended)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/dnscache"
@@ -91,5 +90,5 @@ func (d *daemon) watchdogChecked(err error) {
 		d.log.Error("the service fails its own check; the service manager will restart it unless a later check passes", zap.Error(err))
 		return
 	}
-	d.notify(systemd.SdNotifyWatchdog)
+	d.notify(stateAlive)
 }
