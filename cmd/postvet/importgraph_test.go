@@ -41,10 +41,10 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
 	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
-	{"cmd/postvet/internal/control", "cmd/postvet/internal/layout policy/foreign dnscache"},
+	{"cmd/postvet/internal/control", "cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/logburst", ""},
-	{"cmd/postvet/internal/metrics", "filter policy/... dnscache"},
+	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/idle filter policy/... dnscache"},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/addrlist policy/dmarc policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
@@ -54,6 +54,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/input", ""},
 	{"cmd/postvet/internal/repair", "policy/dkim policy/dmarc policy/foreign policy/spf"},
 	{"cmd/postvet/internal/finding", ""},
+	{"cmd/postvet/internal/idle", ""},
 	{"cmd/postvet/internal/layout", ""},
 
 	// The milter. It reaches the DNS through policy alone.

@@ -48,6 +48,29 @@ func asked[T any](t *testing.T, socket string, q control.Request) (result T, err
 	return result, err
 }
 
+// TestStatusBesideIdleConnections: connections that ask nothing do not keep an
+// administrator from an answer.
+func TestStatusBesideIdleConnections(t *testing.T) {
+	t.Parallel()
+	_, socket, _ := startControlled(t, "")
+	for range 500 {
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	for range 3 {
+		began := time.Now()
+		if s, err := asked[control.Status](t, socket, control.Request{Do: control.DoStatus}); err != nil || s.State != control.StateServing {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the answer took %v", took)
+		}
+	}
+}
+
 // TestStatusCounts: the status counts the messages, and the cache shows the
 // answers to their lookups.
 func TestStatusCounts(t *testing.T) {

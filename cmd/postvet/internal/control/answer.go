@@ -7,15 +7,22 @@ import (
 	"io"
 	"net"
 	"time"
-
-	"go.uber.org/zap"
 )
 
 // serve reads one request and writes one response.
-func (s *Server) serve(c net.Conn) {
-	result, err := s.answer(c)
+func (s *Server) serve(c *conn) {
+	q, err := s.request(c)
 	if errors.Is(err, errGone) {
 		return
+	}
+	var result any
+	if err == nil {
+		var give func()
+		if give, err = s.take(c); err == nil {
+			defer give() // a response that is being written needs memory
+			c.idle.Remove()
+			result, err = s.opt.Handler(s.ctx, c.peer, q)
+		}
 	}
 	s.mu.Lock()
 	if !s.closed {
@@ -28,28 +35,26 @@ func (s *Server) serve(c net.Conn) {
 // errGone means that nobody waits for an answer.
 var errGone = errors.New("control: no request came")
 
-func (s *Server) answer(c net.Conn) (any, error) {
-	peer, err := peerOf(c)
-	if err != nil {
-		return nil, refuse(CodeDenied, "who is asking cannot be found out: %v", err)
-	}
-	if !peer.may(s.opt.UID, s.opt.GID) {
-		s.opt.Logger.Warn("control request denied", zap.Stringer("peer", peer))
-		return nil, refuse(CodeDenied, "user %d may not control this service; become root or user %d, or name a group of yours in control.group", peer.UID, s.opt.UID)
-	}
+// request reads the request of a connection.
+func (s *Server) request(c *conn) (Request, error) {
 	line, err := readLine(c)
 	if err != nil {
 		var r *Refusal
 		if errors.As(err, &r) {
-			return nil, r
+			return Request{}, r
 		}
-		return nil, errGone
+		select {
+		case <-c.replaced:
+			return Request{}, errReplaced
+		default:
+			return Request{}, errGone
+		}
 	}
 	q, refusal := parseRequest(line)
 	if refusal != nil {
-		return nil, refusal
+		return Request{}, refusal
 	}
-	return s.opt.Handler(s.ctx, peer, q)
+	return q, nil
 }
 
 // readLine reads a line, which may lack its end at the end of the stream.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/idle"
 )
 
 // Handler carries out a request and returns the Response.Result. An error that is
@@ -25,9 +27,13 @@ type Options struct {
 	UID, GID int
 	// Logger receives a line for each request that is denied. Default: none.
 	Logger *zap.Logger
-	// MaxConnections bounds the connections that are served at once. Others are
-	// refused. Default 16.
+	// MaxConnections bounds the requests that are carried out at once, and a quarter
+	// of them is out of reach of any single user. Others are refused. Default 16.
 	MaxConnections int
+	// MaxIdle bounds the connections whose request has not come or must wait. A
+	// further connection replaces the oldest one of the user who has most of them.
+	// Default 64.
+	MaxIdle int
 	// Timeout bounds reading a request, and writing its response. Default 10s.
 	Timeout time.Duration
 }
@@ -37,12 +43,13 @@ type Server struct {
 	opt    Options
 	ctx    context.Context
 	cancel context.CancelFunc
-	slots  chan struct{}
 	group  sync.WaitGroup
+	slots  slots
+	idle   *idle.List // connections without a slot
 
 	mu     sync.Mutex
 	closed bool
-	open   map[net.Conn]struct{}
+	open   map[*conn]struct{}
 	l      net.Listener
 }
 
@@ -54,11 +61,14 @@ func NewServer(o Options) *Server {
 	if o.MaxConnections <= 0 {
 		o.MaxConnections = 16
 	}
+	if o.MaxIdle <= 0 {
+		o.MaxIdle = 64
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Server{opt: o, ctx: ctx, cancel: cancel, slots: make(chan struct{}, o.MaxConnections), open: map[net.Conn]struct{}{}}
+	return &Server{opt: o, ctx: ctx, cancel: cancel, slots: newSlots(o.MaxConnections), idle: idle.NewList(o.MaxIdle), open: map[*conn]struct{}{}}
 }
 
 // Start serves l, a unix listener, in the background until Close. It may be
@@ -112,59 +122,6 @@ func (s *Server) accept(l net.Listener) {
 				return
 			}
 		}
-		if !s.begin(c) {
-			c.Close()
-		}
+		s.begin(c)
 	}
-}
-
-// begin serves a connection in a goroutine of its own. It returns false if it
-// cannot.
-func (s *Server) begin(c net.Conn) bool {
-	if !s.slot() {
-		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-		s.write(c, nil, refuse(CodeBusy, "too many control connections at once; try again"))
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		<-s.slots
-		return false
-	}
-	s.open[c] = struct{}{}
-	_ = c.SetReadDeadline(time.Now().Add(s.opt.Timeout))
-	s.group.Add(1)
-	go func() {
-		defer s.group.Done()
-		s.serve(c)
-		s.mu.Lock()
-		delete(s.open, c)
-		s.mu.Unlock()
-		c.Close()
-		<-s.slots
-	}()
-	return true
-}
-
-// slotWait is how long a connection waits for a slot. A client that asks again
-// right after an answer may find its last connection not yet closed.
-const slotWait = 500 * time.Millisecond
-
-// slot takes a slot for a connection and reports whether it got one.
-func (s *Server) slot() bool {
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	default:
-	}
-	t := time.NewTimer(slotWait)
-	defer t.Stop()
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	case <-t.C:
-	case <-s.ctx.Done():
-	}
-	return false
 }

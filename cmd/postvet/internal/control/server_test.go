@@ -138,14 +138,80 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// TestTooMany: while all connections are in use, others get an answer that says so.
+// TestTooMany: while all requests that may be carried out at once are, others get an
+// answer that says so.
 func TestTooMany(t *testing.T) {
 	t.Parallel()
-	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 2, Timeout: time.Minute})
-	silent(t, c, 2)
+	began, end := make(chan struct{}), make(chan struct{})
+	_, c := serve(t, Options{UID: os.Getuid(), MaxConnections: 2, Timeout: time.Minute, Handler: func(_ context.Context, _ Peer, q Request) (any, error) {
+		if q.Do == DoReload {
+			began <- struct{}{}
+			<-end
+		}
+		return q, nil
+	}})
+	var wait sync.WaitGroup
+	for range 2 {
+		wait.Go(func() {
+			if err := c.Do(t.Context(), Request{Do: DoReload}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+		<-began
+	}
 	var r *Refusal
 	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); !errors.As(err, &r) || r.Code != CodeBusy {
 		t.Errorf("with all connections in use: %v", err)
+	}
+	close(end)
+	wait.Wait()
+	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestOneUserLeavesSlots: a single user cannot take all slots.
+func TestOneUserLeavesSlots(t *testing.T) {
+	t.Parallel()
+	s := NewServer(Options{MaxConnections: 8})
+	take := func(uid int) error {
+		_, err := s.take(&conn{peer: Peer{UID: uid}, replaced: make(chan struct{})})
+		return err
+	}
+	for i, tc := range []struct {
+		uid int
+		ok  bool
+	}{{1000, true}, {1000, true}, {1000, true}, {1000, true}, {1000, true}, {1000, true}, {1000, false}, {0, true}, {0, true}, {0, false}} {
+		if err := take(tc.uid); (err == nil) != tc.ok {
+			t.Errorf("slot %d, user %d: %v", i, tc.uid, err)
+		}
+	}
+}
+
+// TestIdleConnections: five hundred connections that send nothing, or half a request, do
+// not keep a request from its answer, and the oldest of them learn why they end.
+func TestIdleConnections(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t, Options{UID: os.Getuid(), Timeout: time.Minute})
+	conns := silent(t, c, 500)
+	for _, conn := range conns[250:] {
+		_, _ = io.WriteString(conn, `{"v":1,`) // the server may have closed it
+	}
+	began := time.Now()
+	if err := c.Do(t.Context(), Request{Do: DoStatus}, nil); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the answer took %v", took)
+	}
+	var r Response
+	_ = conns[0].SetReadDeadline(time.Now().Add(time.Minute))
+	told, _ := io.ReadAll(conns[0])
+	if err := json.Unmarshal(told, &r); err != nil || r.Code != CodeBusy {
+		t.Errorf("the oldest is told %q", told)
+	}
+	if n := s.idle.Len(); n > s.opt.MaxIdle {
+		t.Errorf("%d are idle, want at most %d", n, s.opt.MaxIdle)
 	}
 }
 

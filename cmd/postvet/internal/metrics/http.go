@@ -10,13 +10,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/idle"
 )
 
 // The bounds of the HTTP server. A client that reaches the listener must not take CPU
 // time and memory from the mail.
 const (
-	maxConns       = 32
+	maxConns       = 128
 	maxScrapes     = 4 // at a time
 	maxHeaderBytes = 16 << 10
 	scrapeTimeout  = 10 * time.Second
@@ -81,7 +82,8 @@ type Server struct {
 func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	s := &Server{
 		http: &http.Server{
-			Handler:           m.handler(log),
+			Handler:           touching(m.handler(log)),
+			ConnContext:       connContext,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      scrapeTimeout + 10*time.Second,
@@ -96,7 +98,7 @@ func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	go func() {
 		defer close(s.done)
 		// Mail goes on without its metrics.
-		if err := s.http.Serve(netutil.LimitListener(l, maxConns)); err != http.ErrServerClosed {
+		if err := s.http.Serve(listener{l, idle.NewList(maxConns)}); err != http.ErrServerClosed {
 			log.Error("metrics are no longer served; restart to get them back", zap.Error(err))
 		}
 	}()

@@ -126,3 +126,48 @@ func TestServer(t *testing.T) {
 		t.Error("it still answers")
 	}
 }
+
+// TestHalfRequests: neither five hundred half requests nor five hundred connections that
+// wait for their next one keep a scrape from its answer.
+func TestHalfRequests(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, half string }{
+		{"nothing", ""},
+		{"half a request", "GET /metrics HTTP/1.1\r\nHost: x\r\n"},
+		{"half a body", "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"},
+		{"whole requests", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, _ := usual()
+			s := m.Serve(l, zap.NewNop())
+			defer s.Close()
+			for range 500 {
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_, _ = io.WriteString(c, tc.half) // the server may have closed it
+			}
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+			began := time.Now()
+			r, err := client.Get("http://" + l.Addr().String() + "/metrics")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Body.Close()
+			page, err := io.ReadAll(r.Body)
+			if err != nil || r.StatusCode != 200 || !strings.Contains(string(page), "postvet_build_info") {
+				t.Errorf("%d, %v, %d octets", r.StatusCode, err, len(page))
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("the scrape took %v", took)
+			}
+		})
+	}
+}
