@@ -20,8 +20,9 @@ func (l *Limits) section() section {
 	return section{name: "limits", comment: "What one client or one message can cost at most.", keys: []key{
 		{
 			name: "connections", value: integer(&l.Connections, 1000, 1, 100000), restart: true,
-			comment: `Connections of the MTA at one time (1 to 100000). The file limit of the
-process must allow them.`,
+			comment: `Connections of the MTA at one time (1 to 100000). If the process may not open
+enough files for them and for dns.max_in_flight, both are lowered, and the log
+says which limit would do.`,
 		},
 		{
 			name: "header_bytes", value: size(&l.HeaderBytes, 1<<20, 16<<10, 64<<20),

@@ -73,6 +73,7 @@ func (d *daemon) loadConfig(active *config.Config) loadedConfig {
 	if err != nil {
 		return loadedConfig{err: err}
 	}
+	d.fitFiles(c, fileLimit())
 	id, err := c.EffectiveAuthservID()
 	return loadedConfig{c, id, err}
 }
@@ -175,6 +176,6 @@ func (d *daemon) replaceResolver(c *config.Config) error {
 		return err
 	}
 	d.dns.replace(r, d.config().DNS.Timeout)
-	d.log.Info("the section dns changed: new resolver, empty cache")
+	d.log.Info("the section dns changed: new resolver, empty cache", zap.String("resolvers", d.dns.describe(c)))
 	return nil
 }

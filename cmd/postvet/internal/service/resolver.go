@@ -2,9 +2,11 @@ package service
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/dnscache"
 )
 
@@ -24,6 +26,19 @@ func (l *liveResolver) Degraded() bool { return l.current.Load().Degraded() }
 // Stats returns the counters of the current resolver. They start at zero when it
 // is replaced.
 func (l *liveResolver) Stats() dnscache.Stats { return l.current.Load().Stats() }
+
+// describe names the resolvers in use, and says so if they are those of the system.
+func (l *liveResolver) describe(c *config.Config) string {
+	var all []string
+	for _, u := range l.Stats().Upstreams {
+		all = append(all, u.Addr)
+	}
+	text := strings.Join(all, ", ")
+	if len(c.DNS.Resolvers) == 0 {
+		text += " (the system's)"
+	}
+	return text
+}
 
 // replace makes r the current resolver. The one before it is closed when its last
 // lookup has ended, which takes at most timeout.

@@ -111,6 +111,7 @@ func (d *daemon) openLog(c config.Log) (closeLog func()) {
 // prepare creates the parts that need no socket: the first state, the resolver, the
 // metrics and the milter server.
 func (d *daemon) prepare(c *config.Config) error {
+	d.fitFiles(c, fileLimit())
 	d.started, d.calls = c, make(chan func())
 	now := time.Now()
 	id, err := c.EffectiveAuthservID()
@@ -154,7 +155,7 @@ func (d *daemon) serve(listeners []net.Listener) (ended <-chan error) {
 func (d *daemon) announce(sockets []mtasetup.Socket) {
 	s := d.state.Load()
 	c, id := s.config, s.authservID
-	resolvers := cmp.Or(strings.Join(c.DNS.Resolvers, ", "), "the system's")
+	resolvers := d.dns.describe(c)
 	if d.opt.File == "" || d.opt.OutIsTerminal {
 		fmt.Fprintf(d.opt.Out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
 			strings.Join(d.addresses, " and "), c.Mode, id, cmp.Or(d.opt.File, "by default"), resolvers, mtasetup.Lines(sockets))
