@@ -26,6 +26,8 @@ type Decision struct {
 	// Early reports whether the message was refused at its first recipient, before
 	// it was sent.
 	Early bool
+	// Traced reports whether Results has a trace.
+	Traced bool
 	// Results is never nil.
 	Results *result.Results
 	Verdict result.Verdict
@@ -57,6 +59,7 @@ func (s *session) newDecision(m *mail) *Decision {
 		From:        m.from,
 		Recipients:  m.rcpts,
 		MessageID:   m.id,
+		Traced:      m.traced,
 		ExactHeader: s.conn.ExactHeader(),
 		Began:       m.began,
 		Ended:       time.Now(),

@@ -13,6 +13,9 @@ import (
 type Handler struct {
 	Checker *policy.Checker
 	Rules   rules.Rules
+	// Traced evaluates the messages of clients that Options.Trace selects, with a
+	// trace. Nil if there is none, and then no message is traced.
+	Traced *policy.Checker
 	// Shadow is a policy to compare with; nil for none. Its verdicts have no effect
 	// but are logged and counted where they differ.
 	Shadow *rules.Rules
@@ -21,6 +24,7 @@ type Handler struct {
 // handler is the form of a Handler that sessions use.
 type handler struct {
 	checker checker
+	traced  checker // nil for none
 	decide  func(*result.Results) result.Verdict
 	shadow  func(*result.Results) result.Verdict // nil for none
 	// unheld and shadowUnheld decide for an MTA that cannot quarantine.
@@ -35,6 +39,9 @@ func newHandler(h Handler) *handler {
 		return r.Decide
 	}
 	out := &handler{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, unheld: unheld(h.Rules)}
+	if h.Traced != nil {
+		out.traced = policyChecker{h.Traced}
+	}
 	if h.Shadow != nil {
 		out.shadow, out.shadowUnheld = h.Shadow.Decide, unheld(*h.Shadow)
 	}

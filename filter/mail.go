@@ -12,6 +12,7 @@ import (
 type mail struct {
 	handler *handler
 	policy  checkerMessage // nil if the message could not be begun
+	traced  bool
 	from    string
 	rcpts   int
 	to      []milter.Recipient // at most Options.MaxRecipients

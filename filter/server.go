@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/filter/socket"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // Options configure a Server. The zero value works.
@@ -22,6 +23,13 @@ type Options struct {
 	// MaxRecipients is how many recipients of a message are remembered, so that they
 	// can be replaced. Default 1000.
 	MaxRecipients int
+	// Trace reports whether the messages of a client are traced, see Handler.Traced. It
+	// is called when the client connects and at each MAIL, and must return at once.
+	// Default: none is.
+	Trace func(message.Client) bool
+	// MaxTraced bounds the connections that are traced at the same time, for a trace
+	// may have 2000 lines. Others are not traced. Default 32.
+	MaxTraced int
 	// OnMessage is called after each verdict was sent, from the connection's
 	// goroutine, unless it is nil.
 	OnMessage func(Decision)
@@ -34,6 +42,7 @@ type Server struct {
 	milter  *milter.Server
 	handler atomic.Pointer[handler]
 	count   counters
+	traced  atomic.Int64 // connections
 }
 
 // NewServer returns a server that does not listen yet.
@@ -46,6 +55,12 @@ func NewServer(h Handler, o Options) *Server {
 func newServer(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
+	}
+	if o.Trace == nil {
+		o.Trace = func(message.Client) bool { return false }
+	}
+	if o.MaxTraced <= 0 {
+		o.MaxTraced = 32
 	}
 	if o.MaxRecipients <= 0 {
 		o.MaxRecipients = 1000

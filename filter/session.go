@@ -25,6 +25,8 @@ type session struct {
 	policy     checkerConn // nil if the next message must open it
 	handler    *handler    // the handler of policy
 	heloPassed bool        // helo was passed to policy
+	trace      bool        // policy was to keep a trace
+	traced     bool        // and does, as there are not too many
 
 	mail *mail // nil between messages
 	// decision is that of the message whose verdict is being sent.
@@ -56,10 +58,15 @@ func (s *session) Helo(name string) {
 // there is one, and passes the client's name to it if that is new.
 func (s *session) openPolicy() {
 	h := s.srv.handler.Load()
-	if s.policy == nil || s.handler != h {
+	trace := h.traced != nil && s.srv.opt.Trace(s.client)
+	if s.policy == nil || s.handler != h || s.trace != trace {
 		s.closePolicy()
-		s.handler, s.heloPassed = h, false
-		s.guard("connect", func() { s.policy = h.checker.Connect(s.conn.Context(), s.client) })
+		s.handler, s.heloPassed, s.trace = h, false, trace
+		checker := h.checker
+		if trace && s.beginTrace() {
+			checker = h.traced
+		}
+		s.guard("connect", func() { s.policy = checker.Connect(s.conn.Context(), s.client) })
 	}
 	if s.policy != nil && s.greeted && !s.heloPassed {
 		s.heloPassed = true
@@ -67,8 +74,23 @@ func (s *session) openPolicy() {
 	}
 }
 
+// beginTrace reports whether one more connection may be traced, and counts it until
+// closePolicy.
+func (s *session) beginTrace() bool {
+	if n := s.srv.traced.Add(1); n > int64(s.srv.opt.MaxTraced) {
+		s.srv.traced.Add(-1)
+		return false
+	}
+	s.traced = true
+	return true
+}
+
 // closePolicy closes the policy connection, if there is one.
 func (s *session) closePolicy() {
+	if s.traced {
+		s.traced = false
+		s.srv.traced.Add(-1)
+	}
 	if s.policy != nil {
 		s.guard("close", s.policy.Close)
 		s.policy = nil
@@ -79,7 +101,7 @@ func (s *session) closePolicy() {
 func (s *session) MailFrom(from milter.Sender) {
 	s.mail = &mail{from: from.Path, began: time.Now()}
 	s.openPolicy()
-	s.mail.handler = s.handler
+	s.mail.handler, s.mail.traced = s.handler, s.traced
 	if s.policy == nil {
 		return
 	}

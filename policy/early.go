@@ -6,6 +6,7 @@ import (
 
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/iprev"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
@@ -63,5 +64,8 @@ func (m *Message) Early(ctx context.Context) *result.Results {
 	res.ExemptUndecided = exempt.hasNames() && res.IPRev.Status == iprev.TempError
 	res.DNS = costSince(m.conn.dns.snapshot(), m.before)
 	res.DNS.Degraded = degraded(o.Resolver)
+	if o.Trace {
+		res.Trace = append(res.Trace, m.conn.dns.dated(explain.TraceEarly(res))...)
+	}
 	return res
 }

@@ -59,7 +59,7 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		}
 	}
 	if m.warmUp != nil {
-		if o.Trace { // it shows every lookup
+		if o.Trace && !o.Live { // it shows every lookup
 			m.warmUp.wait(ctx)
 		}
 		select {

@@ -168,15 +168,19 @@ func unneeded(ctx context.Context) bool { return errors.Is(context.Cause(ctx), c
 
 // record adds events to the trace. Call it only if a trace is kept.
 func (d *meter) record(events ...result.Event) {
-	at := float64(d.now().Sub(d.began).Microseconds()) / 1000
+	events = d.dated(events)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, e := range events {
-		if len(d.events) < maxEvents {
-			e.AtMS = at
-			d.events = append(d.events, e)
-		}
+	d.events = append(d.events, events[:min(len(events), max(0, maxEvents-len(d.events)))]...)
+}
+
+// dated sets the time of events to the present.
+func (d *meter) dated(events []result.Event) []result.Event {
+	at := float64(d.now().Sub(d.began).Microseconds()) / 1000
+	for i := range events {
+		events[i].AtMS = at
 	}
+	return events
 }
 
 // snapshot returns what the lookups have cost so far.

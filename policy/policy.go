@@ -84,4 +84,7 @@ type Options struct {
 	// Trace records every step for a person to read, and looks for what changed
 	// under a signature that fails. It changes no result.
 	Trace bool
+	// Live keeps a trace from delaying a message: lookups that no check waits for are
+	// missing in it if they have not ended.
+	Live bool
 }

@@ -43,6 +43,17 @@ func Trace(res *result.Results) []result.Event {
 	return t.events
 }
 
+// TraceEarly is Trace for what is known before the message is sent.
+func TraceEarly(res *result.Results) []result.Event {
+	t := &trace{}
+	t.message(res)
+	t.iprev(res)
+	for _, r := range res.SPF {
+		t.spf(res, r)
+	}
+	return t.events
+}
+
 func (t *trace) message(res *result.Results) {
 	say := func(format string, args ...any) { t.add("message", result.CheckMessage, format, args...) }
 	ip := res.Client.IP
