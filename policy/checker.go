@@ -54,7 +54,11 @@ func (e Exempt) name(verified string) bool {
 func (e Exempt) hasNames() bool { return e.Addresses.HasNames() || e.Names.HasNames() }
 
 // Checker evaluates messages. It is safe for concurrent use.
-type Checker struct{ opt Options }
+type Checker struct {
+	opt Options
+	// slots bound the signatures that are made at a time; nil for no bound.
+	slots chan struct{}
+}
 
 // NewChecker returns a checker with the defaults filled in.
 func NewChecker(o Options) *Checker {
@@ -70,7 +74,11 @@ func NewChecker(o Options) *Checker {
 	o.DKIM.Now = o.Now
 	o.DKIM.Diagnose = o.Trace
 	o.DMARC.Explain = o.Trace
-	return &Checker{opt: o}
+	c := &Checker{opt: o}
+	if o.Signing != nil && o.Signing.MaxParallel > 0 {
+		c.slots = make(chan struct{}, o.Signing.MaxParallel)
+	}
+	return c
 }
 
 // Connect begins a connection and starts reverse DNS. All that it starts ends with

@@ -68,6 +68,7 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		default:
 		}
 	}
+	m.attempt("sign", func() { res.Signing = m.sign(ctx) })
 	res.Author = m.author
 	if m.exempt == "" && res.DMARC.Status != dmarc.Pass {
 		m.attempt("marks", func() { res.Marks = readMarks(m.header, m.sender.Path) })

@@ -50,6 +50,10 @@ type Message struct {
 	dmarc             *pending[*dmarc.Author]
 	organizations     map[string]*pending[dmarc.Organization] // by domain of an identifier
 
+	// ours is true if the message can be one of our users, signing its signature.
+	ours    bool
+	signing *signing
+
 	faults []string
 }
 
@@ -64,6 +68,7 @@ func newMessage(c *Conn, s message.Sender) *Message {
 	if m.exempt == "" && s.User != "" && !c.relay && c.checker.opt.Exempt.Authenticated {
 		m.exempt = result.ExemptAuthenticated
 	}
+	m.ours = m.mayBeOurs()
 	if m.exempt != "" || s.Path == "" {
 		return m
 	}
@@ -102,11 +107,15 @@ func (m *Message) EndOfHeader() {
 	if m.conn.relay {
 		m.startClient()
 	}
-	if m.exempt != "" || m.oversize != "" {
+	if m.oversize != "" || m.exempt != "" && !m.ours {
 		return
 	}
 	o := m.conn.checker.opt
 	m.attempt("author", func() { m.author = message.ParseAuthor(m.header) })
+	m.attempt("sign", m.startSigning)
+	if m.exempt != "" {
+		return
+	}
 	m.startDMARC()
 	m.senders.startAuthor(m)
 	m.attempt("dkim", func() {
@@ -131,7 +140,7 @@ func (m *Message) Write(p []byte) (int, error) {
 	if m.bodyBytes += int64(len(p)); m.bodyBytes > m.conn.checker.opt.MaxBodyBytes {
 		m.exceed("the body is too large")
 	}
-	if m.exempt == "" && m.oversize == "" {
+	if (m.exempt == "" || m.signing.signs()) && m.oversize == "" {
 		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
 	}
 	return len(p), nil

@@ -81,6 +81,8 @@ type Options struct {
 	// the body unsigned: Policy (the default), Neutral, Fail or Pass. RFC 6376
 	// section 8.2 leaves the choice to us.
 	PartialBody dkim.Status
+	// Signing says how messages of our users are signed; nil to sign none.
+	Signing *Signing
 	// Trace records every step for a person to read, and looks for what changed
 	// under a signature that fails. It changes no result.
 	Trace bool

@@ -49,7 +49,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
-	{"cmd/postvet/internal/keys", "cmd/postvet/internal/input policy/message"},
+	{"cmd/postvet/internal/keys", "cmd/postvet/internal/input policy policy/message"},
 	{"cmd/postvet/internal/account", ""},
 	{"cmd/postvet/internal/input", ""},
 	{"cmd/postvet/internal/repair", "policy/dkim policy/dmarc policy/foreign policy/spf"},
@@ -64,10 +64,10 @@ var graph = []struct{ path, imports string }{
 	{"filter/socket", ""},
 
 	// The conversation, the decision and its reasons.
-	{"policy", "policy/explain policy/result policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
+	{"policy", "policy/explain policy/result policy/sign policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
 	{"policy/rules", "policy/explain policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
-	{"policy/result", "policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
+	{"policy/result", "policy/sign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// Who signs.
 	{"policy/sign", "policy/addrlist policy/foreign policy/message"},

@@ -171,6 +171,12 @@ func (k *Key) VerifyDigest(hash crypto.Hash, digest, value []byte) bool {
 	return false
 }
 
+// Is reports whether the record publishes a key.
+func (k *Key) Is(public crypto.PublicKey) bool {
+	own, ok := k.Public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && own.Equal(public)
+}
+
 // contains reports whether a list has a word, in any case.
 func contains(list []string, word string) bool {
 	return slices.ContainsFunc(list, func(w string) bool { return strings.EqualFold(w, word) })

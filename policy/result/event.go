@@ -24,6 +24,7 @@ const (
 	CheckARC      = "arc"
 	CheckDMARC    = "dmarc"
 	CheckMX       = "mx"
+	CheckSigning  = "sign"
 	CheckPolicy   = "policy"
 )
 

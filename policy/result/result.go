@@ -22,6 +22,7 @@ const (
 	ExemptName          = "exempt name"
 	ExemptAuthenticated = "authenticated"
 	ExemptLocal         = "local submission"
+	ExemptOriginating   = "signed by us"
 )
 
 // Results has everything that was found about one message.
@@ -80,6 +81,8 @@ type Results struct {
 	Claims []FieldRef `json:"claims"`
 	// ClaimsIncomplete is true if there were more such fields than can be removed.
 	ClaimsIncomplete bool `json:"claims_incomplete"`
+	// Signing says whether we sign the message; nil if no signing is configured.
+	Signing *Signing `json:"signing,omitempty"`
 	// Faults are the checks that failed because of an internal error.
 	Faults []string `json:"faults"`
 	// DNS has the cost of the message's lookups.

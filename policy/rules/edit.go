@@ -51,6 +51,9 @@ func (r *Rules) edit(d *decision) {
 	if d.tagged {
 		v.Insert = append(v.Insert, message.NewField(result.QuarantineField, " "+v.Text))
 	}
+	if s := d.results.Signing; s != nil {
+		v.Insert = append(v.Insert, s.Fields...)
+	}
 	if v.AuthenticationResults != "" {
 		v.Insert = append(v.Insert, message.NewField(authres.FieldName, v.AuthenticationResults))
 	}

@@ -76,6 +76,10 @@ const (
 	AuthorAmbiguous  Reason = "author-ambiguous"   // it has not exactly one author domain
 	NoKey            Reason = "no-key"             // there is no key for the author's domain or its parents
 	LoginMismatch    Reason = "login-mismatch"     // this user may not write as this author
+	Oversize         Reason = "oversize"           // it exceeds the limits of what is read
+	KeyUnreadable    Reason = "key-unreadable"     // the key cannot be read or used
+	KeyUnpublished   Reason = "key-unpublished"    // the DNS does not show the key
+	KeyMismatch      Reason = "key-mismatch"       // the DNS shows another key
 )
 
 // Decision is who signs a message, or why nobody does.
@@ -93,10 +97,11 @@ type Decision struct {
 
 // Decide returns who signs the message. hasKey reports whether there is a key for a
 // domain in lower-case A-labels; it is asked for the author's domain first, then for
-// its parents.
+// its parents. Whether the DNS shows the key is for the caller to find out: the
+// reasons from [Oversize] on are the caller's.
 func Decide(m Message, o Options, hasKey func(domain string) bool) Decision {
 	var d Decision
-	if d.Origin = origin(m, o); d.Origin == "" {
+	if d.Origin = o.Origin(m.Client, m.Sender); d.Origin == "" {
 		return d.not(NotOriginating, "the client neither logged in nor came by a socket, daemon or network of our users")
 	}
 	// A login, a socket and a daemon prove that a user submitted the message now. A
@@ -134,18 +139,19 @@ const (
 	originNetwork = "network"
 )
 
-// origin returns what makes a message one of our users. A stronger sign comes first.
-func origin(m Message, o Options) string {
+// Origin returns what makes a message one of our users, as in [Decision]; "" if
+// nothing does. A stronger sign comes first.
+func (o Options) Origin(c message.Client, s message.Sender) string {
 	switch {
-	case m.Sender.User != "":
+	case s.User != "":
 		return originLogin
-	case named(o.Sockets, m.Client.Socket):
+	case named(o.Sockets, c.Socket):
 		return originSocket
-	case named(o.Daemons, m.Client.Listener):
+	case named(o.Daemons, c.Listener):
 		return originDaemon
-	case m.Client.Local && o.Local:
+	case c.Local && o.Local:
 		return originLocal
-	case m.Client.IP.IsValid() && o.Networks.Address(m.Client.IP):
+	case c.IP.IsValid() && o.Networks.Address(c.IP):
 		return originNetwork
 	}
 	return ""

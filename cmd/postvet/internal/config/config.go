@@ -55,6 +55,7 @@ type Config struct {
 	AuthorOverrides map[string]AuthorOverride
 	DKIM            DKIM
 	Exempt          Exempt
+	Sign            Sign
 	Limits          Limits
 	Control         Control
 	Log             Log

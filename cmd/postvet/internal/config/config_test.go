@@ -122,6 +122,11 @@ func TestEveryKeyIsRead(t *testing.T) {
 		AuthorOverrides: map[string]AuthorOverride{"bank.example": {Policy: "reject"}, "old.bank.example": {Policy: "none"}, "late.example": {Policy: "quarantine"}},
 		DKIM:            DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt:          Exempt{Addresses: newList(addrlist.Addresses, "192.0.2.0/24", "2001:db8::25"), Names: newList(addrlist.Names, "mx.example.org")},
+		Sign: Sign{
+			Keys: "/etc/postvet/keys", State: "/var/lib/postvet/keys.json", KeyPermissions: KeyPermissionsWarn,
+			Listeners: []string{"inet:127.0.0.1:8891", "ORIGINATING"}, Networks: newList(addrlist.Addresses, "10.0.0.0/8"),
+			Relayed: RelayedSign, SenderMatch: SenderMatchAddress, Fields: SignedFieldsLists, Expires: 72 * time.Hour,
+		},
 		Limits: Limits{
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,

@@ -17,6 +17,7 @@ func (c *Config) conflicts() Errors {
 	c.Policy.conflicts(x)
 	c.Trust.conflicts(x)
 	c.Exempt.conflicts(x)
+	c.Sign.conflicts(x)
 	c.listenConflicts(x)
 	c.metricsConflicts(x)
 	c.controlConflicts(x)

@@ -44,6 +44,7 @@ func (c *Config) sections() []section {
 		namedLists,
 		c.DKIM.section(),
 		c.Exempt.section(),
+		c.Sign.section(),
 		c.Limits.section(),
 		c.Control.section(),
 		c.Log.section(),

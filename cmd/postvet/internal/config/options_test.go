@@ -1,6 +1,7 @@
 package config
 
 import (
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/sign"
 )
 
 // TestOptions: the settings of a file reach the other packages.
@@ -77,6 +79,19 @@ func TestOptions(t *testing.T) {
 	if d := cmp.Diff(wantRules, c.Rules("id"), sameSettings, cmpopts.IgnoreFields(rules.Rules{}, "Custom")); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
+	wantSigning := &policy.Signing{
+		Options: sign.Options{
+			Sockets: []string{"inet:127.0.0.1:8891"}, Daemons: []string{"ORIGINATING"}, Networks: c.Sign.Networks.Set, Relays: c.Trust.Relays.Set,
+			SignRelayed: true, Match: sign.MatchAddress, ExactOnly: true,
+		},
+		Fields: dkim.ListFields(), Lifetime: 72 * time.Hour, MaxParallel: runtime.GOMAXPROCS(0),
+	}
+	if d := cmp.Diff(wantSigning, c.Signing(nil), sameSettings); d != "" {
+		t.Errorf("signing (-want +got):\n%s", d)
+	}
+	if got := Default().Signing(nil); got != nil {
+		t.Errorf("signing by default: %+v", got)
+	}
 	wantServer := filter.Options{
 		Milter:        milter.Options{MaxConnections: 200, ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour, AnswerEnvelope: true},
 		MaxRecipients: 100,
@@ -96,7 +111,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	}
 	// These are read from the active configuration.
 	reloaded := []string{
-		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "dns.",
+		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range full.keys() {

@@ -38,9 +38,8 @@ type folderDomain struct {
 }
 
 type folderKey struct {
-	key     *Key
-	size    int64
-	changed time.Time
+	key  *Key
+	size int64
 }
 
 const (
@@ -145,7 +144,7 @@ func (d *folderDomain) readKey(path, selector string, strict bool) (folderKey, e
 	if err != nil {
 		return before, fmt.Errorf("%s: %w", path, input.Cause(err))
 	}
-	if before.key != nil && info.Size() == before.size && info.ModTime().Equal(before.changed) {
+	if before.key != nil && info.Size() == before.size && info.ModTime().Equal(before.key.Changed) {
 		return before, nil
 	}
 	signer, _, err := ReadFile(path, strict)
@@ -156,5 +155,6 @@ func (d *folderDomain) readKey(path, selector string, strict bool) (folderKey, e
 	if err != nil {
 		return before, err
 	}
-	return folderKey{key: key, size: info.Size(), changed: info.ModTime()}, nil
+	key.Changed = info.ModTime()
+	return folderKey{key: key, size: info.Size()}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Key is a private key and where its public half is to be published. It prints and
@@ -16,8 +17,9 @@ import (
 type Key struct {
 	// Domain and Selector are d= and s= in lower-case A-labels.
 	Domain, Selector string
-	// Path is the file that the key was read from.
-	Path string
+	// Path is the file that the key was read from, and Changed its time of change.
+	Path    string
+	Changed time.Time
 
 	// signer returns the private key. A function prints as an address, also where
 	// Format is out of reach: in a field that is not exported.

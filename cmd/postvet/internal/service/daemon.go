@@ -28,6 +28,7 @@ type daemon struct {
 	dns           liveResolver
 	server        *filter.Server
 	metrics       *metrics.Metrics
+	signing       atomic.Pointer[signing] // nil if nothing is signed
 	rates         control.Rates
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are
@@ -96,6 +97,7 @@ func (d *daemon) loop(ctx context.Context, ended <-chan error) error {
 		case now := <-sample.C:
 			d.rates.Sample(now, d.totals())
 			d.reportStatus()
+			d.saveKeyStatesAside()
 		case <-d.watchdog.due:
 			d.watchdog.check(d.alive)
 		case err := <-d.watchdog.checked:

@@ -88,6 +88,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer stopControl()
 	d.loadAnswers()
 	defer d.saveAnswers()
+	defer d.saveKeyStates()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
 	ended := d.serve(listeners)
 	d.announce(sockets)
@@ -133,8 +134,12 @@ func (d *daemon) prepare(c *config.Config) error {
 
 // handler returns the handler of messages for a configuration.
 func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
+	options := c.CheckerOptions(&d.dns, authservID, time.Now)
+	if source := d.signingKeys(c); source != nil {
+		options.Signing = c.Signing(source)
+	}
 	return filter.Handler{
-		Checker: policy.NewChecker(c.CheckerOptions(&d.dns, authservID, time.Now)),
+		Checker: policy.NewChecker(options),
 		Rules:   c.Rules(authservID),
 		Shadow:  c.ShadowRules(authservID),
 	}

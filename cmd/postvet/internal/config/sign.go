@@ -1,0 +1,193 @@
+package config
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/sign"
+)
+
+// Sign is which messages are signed, and by which keys.
+type Sign struct {
+	// Keys is the directory of the private keys; "" to sign nothing.
+	Keys           string
+	State          string // file; "" to keep nothing over restarts
+	KeyPermissions KeyPermissions
+	Listeners      []string // as Policy.MonitorListeners
+	Networks       List
+	Local          bool
+	Relayed        Relayed
+	SenderMatch    SenderMatch
+	Subdomains     bool
+	Fields         SignedFields
+	Expires        time.Duration
+}
+
+// KeyPermissions says what is done about a key file with unsafe permissions.
+type KeyPermissions string
+
+// The values of sign.key_permissions.
+const (
+	KeyPermissionsStrict KeyPermissions = "strict"
+	KeyPermissionsWarn   KeyPermissions = "warn"
+)
+
+// Relayed says what is done about mail that came from outside before it came from
+// sign.networks or a local program.
+type Relayed string
+
+// The values of sign.relayed.
+const (
+	RelayedUnsigned Relayed = "unsigned"
+	RelayedSign     Relayed = "sign"
+)
+
+// SenderMatch says how a user must belong to the author.
+type SenderMatch string
+
+// The values of sign.sender_match.
+const (
+	SenderMatchDomain  SenderMatch = "domain"
+	SenderMatchAddress SenderMatch = "address"
+	SenderMatchOff     SenderMatch = "off"
+)
+
+// SignedFields names a list of fields to sign.
+type SignedFields string
+
+// The values of sign.fields.
+const (
+	SignedFieldsDefault SignedFields = "default"
+	SignedFieldsStrict  SignedFields = "strict"
+	SignedFieldsLists   SignedFields = "lists"
+)
+
+func (s *Sign) section() section {
+	return section{name: "sign", comment: `Which messages of your own users are signed by DKIM. Nothing is signed unless
+keys is set. A message is signed as the author's domain, or as the nearest
+parent that has a key, once the DNS shows the key. It is then not checked.`, keys: []key{
+		{
+			name: "keys", value: text(&s.Keys, "", checkDirectory),
+			comment: `The directory of the private keys, DIRECTORY/DOMAIN/SELECTOR.pem, such as
+"/etc/postvet/keys". A new key needs no reload. Of several keys of a domain
+the newest RSA key signs whose record is published. Only root and the service
+may read and write the files.`,
+		},
+		{
+			name: "state", value: text(&s.State, "", checkStateFile),
+			comment: `A file that keeps which keys the DNS has shown, such as
+"/var/lib/postvet/keys.json". A key that was shown before signs also while the
+DNS fails. Empty: this is forgotten at a restart.`,
+		},
+		{
+			name: "key_permissions", value: oneOf(&s.KeyPermissions, KeyPermissionsStrict, KeyPermissionsWarn),
+			comment: `strict: a key that others can read or write is not used. warn: it is, for
+systems whose secrets are readable by design.`,
+		},
+		{
+			name: "listeners", value: list(&s.Listeners, checkListener, `write a list, such as ["inet:127.0.0.1:8891"]`),
+			comment: `Listeners that only your users reach: addresses of our own sockets, such as
+"inet:127.0.0.1:8891", or the MTA's names for its listeners ({daemon_name}).
+All of their mail may be signed, and that of users who have logged in.`,
+		},
+		{
+			name: "networks", value: entries(&s.Networks, addrlist.Addresses, 0),
+			comment: `Clients whose mail is that of your users although they do not log in, as
+addresses or prefixes. Loopback is not among them unless it is listed.`,
+		},
+		{
+			name: "local", value: truth(&s.Local, true),
+			comment: `Sign messages submitted on this machine without SMTP (sendmail, cron, notices
+of the MTA). Any program on the machine can then write as any of your domains.`,
+		},
+		{
+			name: "relayed", value: oneOf(&s.Relayed, RelayedUnsigned, RelayedSign),
+			comment: `Mail from networks or a local program that came from outside before, by its
+Received fields: a content filter that hands mail in again, a forwarder.
+unsigned: do not sign it, since the author may be forged. sign: sign it.`,
+		},
+		{
+			name: "sender_match", value: oneOf(&s.SenderMatch, SenderMatchDomain, SenderMatchAddress, SenderMatchOff),
+			comment: `How the user must belong to the author: domain: the same domain signs for
+both. address: the author is the user. off: each user may write as each
+author. The user is the login if it is an address, otherwise MAIL FROM, which
+the MTA compares with the login (Postfix: reject_sender_login_mismatch).`,
+		},
+		{
+			name: "subdomains", value: truth(&s.Subdomains, true),
+			comment: "Sign for subdomains that have no key of their own.",
+		},
+		{
+			name: "fields", value: oneOf(&s.Fields, SignedFieldsDefault, SignedFieldsStrict, SignedFieldsLists),
+			comment: `Which header fields are signed. default: all that a mail program shows; nobody
+can add another From, Subject, To, Cc, Reply-To or Content-Type. strict: nor
+any other of the fields; mailing lists that add one break the signature.
+lists: nobody can add another From.`,
+		},
+		{
+			name: "expires", value: duration(&s.Expires, 7*24*time.Hour, 0, 365*24*time.Hour),
+			comment: `How long a signature is valid (0s for ever, to 8760h). Keep it above the time
+that your MTA holds mail in its queue.`,
+		},
+	}}
+}
+
+// checkDirectory accepts an absolute path of a directory.
+func checkDirectory(s string) (normal, problem, remedy string) {
+	remedy = `write a path such as "/etc/postvet/keys"`
+	switch {
+	case strings.IndexFunc(s, unicode.IsControl) >= 0:
+		return "", cite(s) + " contains a control character", remedy
+	case !filepath.IsAbs(s):
+		return "", cite(s) + " is no absolute path of a directory", remedy
+	}
+	return filepath.Clean(s), "", ""
+}
+
+// checkStateFile accepts an absolute path of a file.
+func checkStateFile(s string) (normal, problem, remedy string) {
+	normal, problem, _ = checkFile(s)
+	return normal, problem, `write a path such as "/var/lib/postvet/keys.json"`
+}
+
+func (s *Sign) conflicts(x *conflicts) {
+	if s.Keys == "" {
+		const remedy = `name the directory of the private keys, such as "/etc/postvet/keys"`
+		if len(s.Listeners) > 0 {
+			x.noEffect("sign.listeners", "sign.keys", remedy)
+		}
+		if len(s.Networks.Entries) > 0 {
+			x.noEffect("sign.networks", "sign.keys", remedy)
+		}
+	}
+	x.everybody("sign.networks", s.Networks, "signs mail of", "list your own networks")
+}
+
+// Signing returns how messages of our users are signed, by the keys of a source; nil if
+// none are.
+func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
+	s := &c.Sign
+	if s.Keys == "" {
+		return nil
+	}
+	o := sign.Options{
+		Networks: s.Networks.Set, Local: s.Local, Relays: c.Trust.Relays.Set,
+		SignRelayed: s.Relayed == RelayedSign, ExactOnly: !s.Subdomains,
+		Match: map[SenderMatch]sign.Match{SenderMatchAddress: sign.MatchAddress, SenderMatchOff: sign.MatchOff}[s.SenderMatch],
+	}
+	for _, l := range s.Listeners {
+		if strings.Contains(l, ":") {
+			o.Sockets = append(o.Sockets, l)
+		} else {
+			o.Daemons = append(o.Daemons, l)
+		}
+	}
+	fields := map[SignedFields][]dkim.FieldRule{SignedFieldsStrict: dkim.StrictFields(), SignedFieldsLists: dkim.ListFields()}[s.Fields]
+	return &policy.Signing{Options: o, Keys: source, Fields: fields, Lifetime: s.Expires, MaxParallel: runtime.GOMAXPROCS(0)}
+}

@@ -1,0 +1,43 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/postvet/postvet/policy"
+)
+
+// Source gives policy the keys of a [Folder], and remembers which of them the DNS has
+// shown. It implements [policy.SigningKeys].
+type Source struct {
+	folder *Folder
+	states *States
+}
+
+// NewSource returns a source of the keys of a folder.
+func NewSource(f *Folder, s *States) *Source { return &Source{f, s} }
+
+// SigningKeys returns the RSA keys of a domain, the newest first. Ed25519 keys never
+// sign alone: large receivers do not verify them.
+func (s *Source) SigningKeys(domain string) ([]policy.SigningKey, error) {
+	found, err := s.folder.Keys(domain)
+	slices.SortStableFunc(found, func(a, b *Key) int { return b.Changed.Compare(a.Changed) })
+	var list []policy.SigningKey
+	for _, k := range found {
+		if k.Type() == "rsa" {
+			list = append(list, policy.SigningKey{
+				Domain: domain, Selector: k.Selector, Signer: k.Signer(), ID: k.Fingerprint(), WasPublished: s.states.Published(k.Fingerprint()),
+			})
+		}
+	}
+	if len(found) > 0 && len(list) == 0 {
+		err = errors.Join(err, fmt.Errorf("%s has Ed25519 keys alone, which large receivers do not verify: add an RSA key", domain))
+	}
+	return list, err
+}
+
+// Published notes that the DNS shows a key.
+func (s *Source) Published(k policy.SigningKey) {
+	s.states.SetPublished(k.ID, k.Selector+"._domainkey."+k.Domain)
+}

@@ -1,0 +1,233 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"crypto"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/sign"
+)
+
+// Signing says how messages of our users are signed.
+type Signing struct {
+	// Options say which messages are those of our users, and who may sign as whom.
+	Options sign.Options
+	// Keys has the private keys.
+	Keys SigningKeys
+	// Fields are the header fields to sign; default [dkim.DefaultFields].
+	Fields []dkim.FieldRule
+	// Lifetime is the time until a signature expires; 0 for never.
+	Lifetime time.Duration
+	// MaxParallel bounds how many signatures are made at a time, so that bursts of
+	// outgoing mail leave the processor to mail that comes in; 0 for no bound.
+	MaxParallel int
+}
+
+// SigningKeys finds the private keys of domains. It is safe for concurrent use.
+type SigningKeys interface {
+	// SigningKeys returns the keys of a domain in lower-case A-labels, the one to
+	// prefer first. The error says why a key could not be read; it may stand beside
+	// others that could.
+	SigningKeys(domain string) ([]SigningKey, error)
+	// Published notes that the DNS shows a key.
+	Published(SigningKey)
+}
+
+// SigningKey is a private key and where its record is.
+type SigningKey struct {
+	Domain, Selector string
+	Signer           crypto.Signer
+	// ID tells the key from all others. It says nothing of the secret.
+	ID string
+	// WasPublished is true if the DNS showed the key before. Such a key signs also
+	// while the DNS fails.
+	WasPublished bool
+}
+
+// maxSigningKeys bounds the keys of one domain whose records are looked up.
+const maxSigningKeys = 4
+
+// signing is the signature of one message of our users.
+type signing struct {
+	result result.Signing
+	at     time.Time
+	keys   []candidate
+	err    error // of the source of keys
+}
+
+// candidate is a key that may sign.
+type candidate struct {
+	key    SigningKey
+	signer *dkim.Signer
+	record *pending[*dnscache.Answer]
+}
+
+// mayBeOurs reports whether the message can be one of our users, so that its header
+// must be kept.
+func (m *Message) mayBeOurs() bool {
+	s := m.conn.checker.opt.Signing
+	return s != nil && !m.conn.relay && s.Options.Origin(m.conn.client, m.sender) != ""
+}
+
+// startSigning decides whether the message is signed, and starts the lookups of the
+// records of its keys. A message that is signed is not verified.
+func (m *Message) startSigning() {
+	o := m.conn.checker.opt
+	if o.Signing == nil || m.conn.relay {
+		return
+	}
+	s := &signing{at: o.Now()}
+	d := sign.Decide(sign.Message{
+		Client: m.conn.client, Sender: m.sender, Author: m.author, Received: m.received(),
+	}, o.Signing.Options, s.hasKey(o.Signing.Keys))
+	s.result = result.Signing{Decision: d}
+	m.signing = s
+	if d.Domain == "" {
+		return
+	}
+	m.exempt = cmp.Or(m.exempt, result.ExemptOriginating)
+	var found []SigningKey
+	if found, s.err = o.Signing.Keys.SigningKeys(d.Domain); len(found) > maxSigningKeys {
+		found = found[:maxSigningKeys]
+	}
+	index := dkim.NewHeaderIndex(m.header)
+	for _, k := range found {
+		c := candidate{key: k}
+		opt := dkim.SignOptions{
+			Domain: d.Domain, Selector: k.Selector, Key: k.Signer, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed,
+			Fields: o.Signing.Fields, Time: s.at,
+		}
+		if o.Signing.Lifetime > 0 {
+			opt.Expires = s.at.Add(o.Signing.Lifetime)
+		}
+		var err error
+		if c.signer, err = dkim.NewSigner(index, &m.bodies, opt); err != nil {
+			s.err = err
+			continue
+		}
+		name := k.Selector + "._domainkey." + d.Domain
+		c.record = evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
+			name: result.CheckSigning, limit: o.MessageTimeout,
+			run:    func(ctx context.Context, r Resolver) *dnscache.Answer { return r.Lookup(ctx, name, dnscache.TXT) },
+			failed: func(string) *dnscache.Answer { return &dnscache.Answer{Outcome: dnscache.Timeout} },
+		})
+		s.keys = append(s.keys, c)
+	}
+}
+
+// signs reports whether the message is to be signed.
+func (s *signing) signs() bool { return s != nil && s.result.Domain != "" }
+
+// hasKey returns the question that a decision asks of the source of keys.
+func (s *signing) hasKey(source SigningKeys) func(string) bool {
+	return func(domain string) bool {
+		found, err := source.SigningKeys(domain)
+		if err != nil {
+			s.err = err
+		}
+		return len(found) > 0
+	}
+}
+
+// received returns the message's Received fields.
+func (m *Message) received() []message.Received {
+	var list []message.Received
+	for _, f := range m.header {
+		if f.Is("Received") && len(list) <= maxHops {
+			list = append(list, message.ParseReceived(f))
+		}
+	}
+	return list
+}
+
+// sign signs with the first key that the DNS shows. A key whose record cannot be
+// looked up signs if it was published before: a DNS failure changes nothing.
+func (m *Message) sign(ctx context.Context) *result.Signing {
+	s := m.signing
+	if s == nil {
+		return nil
+	}
+	res := &s.result
+	if res.Domain == "" {
+		if s.err != nil && res.Reason == sign.NoKey {
+			res.Reason, res.Detail = sign.KeyUnreadable, s.err.Error()
+		}
+		return res
+	}
+	if m.oversize != "" {
+		res.Domain, res.Reason, res.Detail = "", sign.Oversize, m.oversize
+		return res
+	}
+	reason, details := sign.KeyUnreadable, []string(nil)
+	if s.err != nil {
+		details = append(details, s.err.Error())
+	}
+	for _, c := range s.keys {
+		a, fault := c.record.wait(ctx)
+		m.fault("sign", fault)
+		why, detail := published(c.key, a)
+		if why == "" {
+			m.conn.checker.opt.Signing.Keys.Published(c.key)
+		}
+		if why == "" || why == sign.KeyUnpublished && a.Outcome.Temporary() && c.key.WasPublished {
+			return m.signWith(ctx, c)
+		}
+		reason = why
+		details = append(details, detail)
+	}
+	res.Domain, res.Reason, res.Detail = "", reason, strings.Join(details, "; ")
+	return res
+}
+
+// signWith makes the signature.
+func (m *Message) signWith(ctx context.Context, c candidate) *result.Signing {
+	res := &m.signing.result
+	if slots := m.conn.checker.slots; slots != nil {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			res.Domain, res.Reason, res.Detail = "", sign.KeyUnreadable, "too many signatures were under way"
+			return res
+		}
+	}
+	m.bodies.Close()
+	f, err := c.signer.Sign()
+	if err != nil {
+		res.Domain, res.Reason, res.Detail = "", sign.KeyUnreadable, err.Error()
+		return res
+	}
+	res.Selector, res.Fields = c.key.Selector, []message.Field{f}
+	return res
+}
+
+// published compares a key with the record that the DNS shows. It returns why the key
+// may not sign yet, and a sentence about it; "" if it may.
+func published(k SigningKey, a *dnscache.Answer) (sign.Reason, string) {
+	name := k.Selector + "._domainkey." + k.Domain
+	switch {
+	case a.Outcome.Temporary():
+		return sign.KeyUnpublished, fmt.Sprintf("%s could not be looked up: %s", name, a.Outcome)
+	case a.Outcome != dnscache.Found || len(a.TXT) == 0:
+		return sign.KeyUnpublished, fmt.Sprintf("the DNS has no record at %s", name)
+	case len(a.TXT) > 1:
+		return sign.KeyMismatch, fmt.Sprintf("%s has %d records, and verifiers take any of them", name, len(a.TXT))
+	}
+	record, err := dkim.ParseKey(a.TXT[0])
+	switch {
+	case err != nil:
+		return sign.KeyMismatch, fmt.Sprintf("the record at %s is not a key: %s", name, strings.TrimPrefix(err.Error(), "dkim: "))
+	case record.Revoked:
+		return sign.KeyMismatch, fmt.Sprintf("the key at %s is revoked", name)
+	case !record.Is(k.Signer.Public()):
+		return sign.KeyMismatch, fmt.Sprintf("the record at %s has another key", name)
+	}
+	return "", ""
+}
