@@ -173,6 +173,9 @@ func (s *session) logDecision(d *Decision) {
 	if would := d.Verdict.Would(); would != "" {
 		fields = append(fields, text("would", string(would)))
 	}
+	if s := r.Signing; s != nil {
+		fields = append(fields, signing(s)...)
+	}
 	if m := matched(d.Verdict); len(m) > 0 {
 		fields = append(fields, texts("matched", m))
 	}
@@ -183,6 +186,14 @@ func (s *session) logDecision(d *Decision) {
 		fields = append(fields, text("shadow", s))
 	}
 	entry.Write(fields...)
+}
+
+// signing says who signed a message of our users, or why nobody did.
+func signing(s *result.Signing) []zap.Field {
+	if s.Reason == "" {
+		return []zap.Field{text("signed", s.Domain+"/"+s.Selector)}
+	}
+	return []zap.Field{text("unsigned", string(s.Reason)), text("unsigned_why", s.Detail)}
 }
 
 // matched returns the administrator's own rules that matched, as in "newsletter" or

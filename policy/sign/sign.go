@@ -82,6 +82,13 @@ const (
 	KeyMismatch      Reason = "key-mismatch"       // the DNS shows another key
 )
 
+// Reasons returns all reasons in the order of the questions.
+func Reasons() []Reason {
+	return []Reason{
+		NotOriginating, RelayedThroughUs, AuthorAmbiguous, NoKey, LoginMismatch, Oversize, KeyUnreadable, KeyUnpublished, KeyMismatch,
+	}
+}
+
 // Decision is who signs a message, or why nobody does.
 type Decision struct {
 	// Domain is the signing domain, d=; "" if the message is not signed.

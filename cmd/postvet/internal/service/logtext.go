@@ -13,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/sign"
 )
 
 // textEncoder writes log lines for a person: time, level and text of an event with its
@@ -80,6 +81,12 @@ func (t textEncoder) message(action string) string {
 		note("%s", strings.TrimSuffix(why[0], "."))
 	default:
 		note("DMARC %s", cmp.Or(t.text("dmarc"), "not evaluated"))
+	}
+	if by := t.text("signed"); by != "" {
+		note("signed by %s", by)
+	}
+	if why := t.text("unsigned"); why != "" && why != string(sign.NotOriginating) {
+		note("not signed: %s", cmp.Or(t.text("unsigned_why"), why))
 	}
 	if rule := t.text("rule"); rule != result.RuleExempt {
 		note("rule %s", rule)
