@@ -40,7 +40,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/manual", "cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
-	{"cmd/postvet/internal/config", "filter/... policy/... dnscache"},
+	{"cmd/postvet/internal/config", "cmd/postvet/internal/input filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/logburst", ""},

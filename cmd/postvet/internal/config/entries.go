@@ -150,8 +150,8 @@ func parseEntries(entries []entry, kinds, inFiles addrlist.Kind) (l List, proble
 
 // addFile adds the entries of a file.
 func addFile(b *addrlist.Builder, path string, kinds addrlist.Kind) (problem, remedy string) {
-	if _, problem, remedy := checkFile(path); problem != "" {
-		return problem, remedy
+	if _, problem, _ := checkFile(path); problem != "" {
+		return problem, "write a path such as " + cite(filePrefix+examplePath(kinds))
 	}
 	text, problem := readList(path)
 	if problem != "" {
@@ -195,6 +195,17 @@ func exampleOf(kinds addrlist.Kind) string {
 		return `write a list, such as ["example.org", ".example.org"]`
 	}
 	return `write a list, such as ["192.0.2.0/24", "mx.example.org"]`
+}
+
+// examplePath returns the path of a file of entries of some kinds.
+func examplePath(kinds addrlist.Kind) string {
+	switch {
+	case kinds&addrlist.Names == 0:
+		return "/etc/postvet/addresses"
+	case kinds&addrlist.Addresses == 0:
+		return "/etc/postvet/domains"
+	}
+	return "/etc/postvet/hosts"
 }
 
 // readList reads a file of entries. It refuses pipes and devices, which might never

@@ -84,6 +84,48 @@ func TestListFileErrors(t *testing.T) {
 	}
 }
 
+// The example of a path is a file that the key may name.
+func TestListFileExample(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ text, want string }{
+		{"[trust]\nrelays = ['file:list']", `x:2: trust.relays: "list" is no absolute path of a file; write a path such as "file:/etc/postvet/addresses"`},
+		{"[trust]\nforwarders = ['file:list']", `x:2: trust.forwarders: "list" is no absolute path of a file; write a path such as "file:/etc/postvet/hosts"`},
+		{"[trust]\nsealers = ['file:lists/']", `x:2: trust.sealers: "lists/" is no absolute path of a file; write a path such as "file:/etc/postvet/domains"`},
+		{"[exempt]\naddresses = ['file:']", `x:2: exempt.addresses: "" is no absolute path of a file; write a path such as "file:/etc/postvet/hosts"`},
+		{"[policy]\nown_domains = ['file:own']", `x:2: policy.own_domains: "own" is no absolute path of a file; write a path such as "file:/etc/postvet/domains"`},
+		{"[lists]\nvip = ['file:vip']", `x:2: lists.vip: "vip" is no absolute path of a file; write a path such as "file:/etc/postvet/hosts"`},
+		{"[dns]\nsnapshot = 'dns'", `x:2: dns.snapshot: "dns" is no absolute path of a file; write a path such as "/var/lib/postvet/dns.snapshot"`},
+	} {
+		if _, err := Parse("x", []byte(tc.text+"\n")); err == nil || err.Error() != tc.want {
+			t.Errorf("got  %v\nwant %s", err, tc.want)
+		}
+	}
+}
+
+// A pipe that nobody writes to is an error and no reason to wait, as the configuration
+// and as a file that it names.
+func TestPipeWithoutWriter(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rules := writeFile(t, "rules", "rules = ['"+pipe+"']\n")
+	shadow := writeFile(t, "shadow", "shadow_rules = ['"+pipe+"']\n")
+	for _, tc := range []struct{ file, want string }{
+		{pipe, "read " + pipe + ": is a pipe that nobody writes to"},
+		{rules, rules + `:1: rules: "` + pipe + `" cannot be read: is a pipe that nobody writes to; name a readable file of rules`},
+		{shadow, shadow + `:1: shadow_rules: "` + pipe + `" cannot be read: is a pipe that nobody writes to; name a readable file of rules`},
+	} {
+		t.Run(filepath.Base(tc.file), func(t *testing.T) {
+			t.Parallel()
+			if _, err := Load(tc.file); err == nil || err.Error() != tc.want {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}
+
 // Domains may have quotes or not, in any case and alphabet.
 func TestAuthorOverrides(t *testing.T) {
 	t.Parallel()

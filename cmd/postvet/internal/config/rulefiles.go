@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -136,9 +136,10 @@ func cause(err error) error {
 	return err
 }
 
-// readFile reads a file of at most maxFile octets.
+// readFile reads a file of at most maxFile octets. A pipe that nobody writes to is an
+// error, since a service that waits for a writer would never start.
 func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := input.Open(name)
 	if err != nil {
 		return nil, err
 	}
