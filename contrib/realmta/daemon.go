@@ -226,6 +226,9 @@ type Decision struct {
 	Code   string `json:"code"`
 	Rule   string `json:"rule"`
 	Exempt string `json:"exempt"`
+	// Signed is the key that signed, or Unsigned says why none did.
+	Signed   string `json:"signed"`
+	Unsigned string `json:"unsigned"`
 	// SPF and DKIM hold one text per identity and signature, DMARC the result
 	// and the policy.
 	SPF   []string `json:"spf"`

@@ -38,6 +38,9 @@ type SiteOptions struct {
 	// Shadow is the text of the file for the shadow policy, whose rules decide
 	// nothing; "" for no shadow policy.
 	Shadow string
+	// Sign are lines for the section [sign]. Unless there are none, Postvet has Good's
+	// RSA key and signs with it.
+	Sign []string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
 	// MTAServices is Options.Services of the MTA.
@@ -114,6 +117,11 @@ func (s *Site) start(ctx context.Context, o SiteOptions) error {
 			return err
 		}
 	}
+	if len(o.Sign) > 0 {
+		if err := o.Zone.storeKey(s.keys()); err != nil {
+			return err
+		}
+	}
 	if err := s.Configure(o.Policy...); err != nil {
 		return err
 	}
@@ -137,6 +145,9 @@ func (s *Site) hold() error {
 	return err
 }
 
+// keys returns the directory of the keys that sign.
+func (s *Site) keys() string { return filepath.Join(s.dir, "keys") }
+
 // Configure writes Postvet's configuration with these lines in its section
 // [policy]. A running Postvet reads it at SIGHUP.
 func (s *Site) Configure(policy ...string) error {
@@ -156,6 +167,10 @@ func (s *Site) Configure(policy ...string) error {
 		}
 		top += "\nshadow_rules = [\"shadow.toml\"]"
 	}
+	sign := ""
+	if len(s.options.Sign) > 0 {
+		sign = fmt.Sprintf("[sign]\nkeys = %q\n%s", s.keys(), strings.Join(s.options.Sign, "\n"))
+	}
 	text := fmt.Sprintf(`%s
 authserv_id = %q
 [socket]
@@ -167,12 +182,13 @@ timeout = %q
 attempt_timeout = %q
 [exempt]
 addresses = [%q]
+%s
 [log]
 format = "json"
 level = "info"
 [policy]
 %s
-`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, Exempted+"/32", strings.Join(policy, "\n"))
+`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, Exempted+"/32", sign, strings.Join(policy, "\n"))
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 

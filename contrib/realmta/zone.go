@@ -10,8 +10,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -131,6 +134,25 @@ func (z *Zone) Seal(msg []byte, saw string) ([]byte, error) {
 
 // Text returns the zone for dnstest.
 func (z *Zone) Text() string { return z.text }
+
+// storeKey writes Good's RSA key as Postvet reads it, for the user that it runs as.
+func (z *Zone) storeKey(dir string) error {
+	der, err := x509.MarshalPKCS8PrivateKey(z.keys[Selector])
+	if err != nil {
+		return fmt.Errorf("realmta: %w", err)
+	}
+	credential, err := nobodyInPostfix()
+	if err != nil {
+		return err
+	}
+	dir = filepath.Join(dir, Good)
+	file := filepath.Join(dir, Selector+".pem")
+	return errors.Join(
+		os.MkdirAll(dir, 0o755),
+		os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
+		os.Chown(file, int(credential.Uid), -1),
+	)
+}
 
 // Sign adds a DKIM-Signature of the domain on top of msg, which has CRLF line
 // ends. Canonicalization is "simple/simple" or "relaxed/relaxed".
