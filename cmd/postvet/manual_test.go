@@ -35,7 +35,7 @@ func TestManual(t *testing.T) {
 	if err != nil || !strings.Contains(string(logs), "\n.B \"info: serving\"\n") {
 		t.Errorf("the page of the log: %v\n%s", err, logs)
 	}
-	pages, _ := filepath.Glob(filepath.Join(dir, "*.[15]"))
+	pages, _ := filepath.Glob(filepath.Join(dir, "*.[157]"))
 	mandoc, err := exec.LookPath("mandoc")
 	if err != nil {
 		t.Log("mandoc is not installed: the pages' language is not checked")

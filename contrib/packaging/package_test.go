@@ -143,6 +143,7 @@ func TestContent(t *testing.T) {
 		"./usr/share/doc/postvet/examples/postfix/main.cf":           "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/postfix/master.cf":         "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/sendmail/submission.mc":    "-rw-r--r--",
+		"./usr/share/man/man7/postvet-dns.7.gz":                      "-rw-r--r--",
 		"./usr/share/man/man5/postvet-rules.5.gz":                    "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/sendmail/postvet.mc":       "-rw-r--r--",
 		"./usr/share/bash-completion/completions/postvet":            "-rw-r--r--",

@@ -23,6 +23,7 @@ var (
 var troubles = []trouble{
 	{name: "none, cold", load: burst, normal: true},
 	{name: "none, warm", load: burst, normal: true, warm: true},
+	{name: "none, the manual's settings, 20 ms", load: burst, lines: advised, setUp: slow, normal: true},
 	{name: "killed, started again after 2 s", load: stream, during: restarted},
 	{name: "stopped by a signal for 2 s", load: stream, during: stopped},
 	{name: "killed", load: stream, programs: []string{"unbound"}, during: killed, whole: true},
@@ -49,6 +50,17 @@ var quotas = map[string]string{
 	"named":   "  recursive-clients 40;\n  fetches-per-server 30;\n",
 	"dnsdist": "addAction(MaxQPSIPRule(200), RCodeAction(DNSRCode.REFUSED))\n",
 	"dnsmasq": "",
+}
+
+// advised are the settings that postvet-dns(7) names, as far as a resolver can have them
+// here.
+var advised = map[string]string{
+	"unbound":       "  num-queries-per-thread: 4096\n  outgoing-range: 8192\n  incoming-num-tcp: 100\n  ip-ratelimit: 0\n  ede: yes\n  module-config: \"iterator\"\n",
+	"named":         "recursive-clients 5000;\nfetches-per-server 0; fetches-per-zone 0;\nrate-limit { exempt-clients { localhost; }; };\ntcp-clients 500;\n",
+	"kresd":         "cache.size = 200 * MB\n",
+	"pdns_recursor": "max-mthreads=8192\nmax-tcp-clients=512\n",
+	"dnsmasq":       "dns-forward-max=2000\ncache-size=10000\n",
+	"dnsdist":       "setMaxTCPConnectionsPerClient(0)\nsetMaxTCPQueriesPerConnection(0)\n",
 }
 
 // onlyTCP has each answer truncated over UDP, and few connections over TCP.

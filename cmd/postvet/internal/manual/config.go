@@ -39,7 +39,7 @@ A key of a section stands below the section's line, such as [dns].`, "PP")
 	r.item("/etc/postvet/postvet.toml")
 	r.line("The file that the packaged service reads.")
 	r.section("See also")
-	r.references("postvet(1)", "postvet-config(1)", "postvet-serve(1)", rulesPage+"(5)")
+	r.references("postvet(1)", "postvet-config(1)", "postvet-serve(1)", rulesPage+"(5)", dnsPage+"(7)")
 	return Page{file, r.b.Bytes()}
 }
 

@@ -35,13 +35,13 @@ type Edition struct {
 }
 
 // Pages returns all pages: one for the program, one for each of its commands, and
-// those of section 5.
+// those of sections 5 and 7.
 func Pages(root *cobra.Command, e Edition) []Page {
 	pages := []Page{e.program(root)}
 	for _, c := range commands(root) {
 		pages = append(pages, e.command(c))
 	}
-	return append(pages, e.configuration(config.Sections()), e.rules())
+	return append(pages, e.configuration(config.Sections()), e.rules(), e.dns())
 }
 
 // page begins a page with its heading and the section of its name, which apropos(1)
@@ -194,7 +194,7 @@ func seeAlso(r *roff, of *cobra.Command) {
 			names = append(names, page(c)+"(1)")
 		}
 	}
-	names = append(names, configPage+"(5)", rulesPage+"(5)", "postconf(5)")
+	names = append(names, configPage+"(5)", rulesPage+"(5)", dnsPage+"(7)", "postconf(5)")
 	r.references(names...)
 }
 

@@ -1,0 +1,106 @@
+package manual
+
+const dnsPage = "postvet-dns"
+
+// dns writes postvet-dns(7).
+func (e Edition) dns() Page {
+	r, file := e.page(dnsPage, 7, "DNS resolvers for postvet")
+	r.section("Description")
+	r.text(`Postvet decides by what it finds in the DNS. It asks the resolvers that the key "resolvers" of [dns] in postvet.toml(5) names, or those of /etc/resolv.conf, and keeps their answers in a cache of its own. A message of a domain that is not in the cache costs 5 to 20 questions, most of them at the same time.
+
+This page says which resolver to take, which of its settings to change, and what Postvet does when it fails. The project's tests run Postvet before each of these resolvers, in normal operation and in the failures below.`, "PP")
+	r.section("Which resolver")
+	r.text(`Best is a resolver on the same machine that asks the servers of the domains itself and validates DNSSEC: unbound, named (BIND), kresd (Knot Resolver) or pdns_recursor (PowerDNS Recursor). Their default settings suffice for a mail server, but for the few that are named below.
+
+dnsmasq, systemd-resolved and dnsdist only forward questions to other resolvers. They work, but what they add is one more place where questions are lost or limited. If one is on the machine already, name the resolver behind it in "resolvers".
+
+Do not use the resolver of a hosting provider or a public one for much mail: many limit the questions of one client. Two resolvers are enough. Take two of the same kind: Postvet asks the faster one, so the less strict of two counts.`, "PP")
+	for _, s := range dnsServers {
+		r.section(s.name)
+		r.text(s.about, "PP")
+		for _, i := range s.settings {
+			r.item(i[0])
+			r.filled(i[1])
+		}
+	}
+	r.section("DNSSEC")
+	r.text(`Postvet does not validate DNSSEC itself. It leaves that to the resolver, and takes its word (the AD bit) for two things: a name that does not exist, with all names below it, and the mark "authentic" in traces.
+
+The word of a resolver on this machine is believed, since nobody can change it on the way. Forwarders on this machine do not validate unless they are told to: dnsmasq without "dnssec", systemd-resolved without DNSSEC=yes, and dnsdist never. They may pass on the word of a resolver elsewhere. Let a resolver on the machine validate, or make sure that the way to the one that does is safe. trust_ad = true believes resolvers elsewhere too; set it only if nobody can change their answers on the way, as with TLS.
+
+A validating resolver answers SERVFAIL for records that are forged on their way to it. If it also says why (extended DNS error 6 to 10, RFC 8914), the log and the reply do.`, "PP")
+	r.section("TLS")
+	r.text(`A resolver over TLS is written with the name in its certificate:
+
+  resolvers = ["tls://192.0.2.53:853#resolver.example.org"]
+
+Without "#" the certificate must be for the address. Postvet accepts no other certificate, none that has expired and none of an unknown authority, and never falls back to asking without TLS: a question that cannot be asked safely is a DNS failure. The log says what is wrong with the certificate.`, "PP")
+	r.section("Failures")
+	r.text(`What Postvet does depends on whose failure it is.`, "PP")
+	for _, f := range dnsFailures {
+		r.item(f[0])
+		r.filled(f[1])
+	}
+	r.section("Open files")
+	r.text(`Each question under way takes a socket of its own, with a port that nobody can guess. If the process may open too few files for max_in_flight of [dns] and connections of [limits], both are lowered at the start, and the log names the number that would do. With systemd:
+
+  systemctl edit postvet
+  [Service]
+  LimitNOFILE=65536
+
+The packaged unit has that value already.`, "PP")
+	r.section("See also")
+	r.references("postvet(1)", "postvet-status(1)", configPage+"(5)", "resolv.conf(5)", "unbound.conf(5)", "named.conf(5)", "dnsmasq(8)", "resolved.conf(5)")
+	return Page{file, r.b.Bytes()}
+}
+
+// dnsServer is what an admin should know about one resolver.
+type dnsServer struct {
+	name, about string
+	settings    [][2]string // a setting, and what it is about
+}
+
+var dnsServers = []dnsServer{
+	{"unbound", "Validates DNSSEC in Debian's configuration. All settings are in the clause server:.", [][2]string{
+		{"num-queries-per-thread: 4096", "Questions under way in one thread. When they are more, unbound gives up old ones without an answer (jostle-timeout). The default of 1024 suffices up to some hundred messages a second."},
+		{"outgoing-range: 8192", "Ports for these; twice num-queries-per-thread."},
+		{"incoming-num-tcp: 100", "Connections over TCP and TLS. The default is 10, and Postvet may open 8."},
+		{"ip-ratelimit: 0", "The default. With a limit, Postvet counts as one client, and a burst of mail exceeds it."},
+		{"ede: yes", "Says why an answer is a failure, such as a wrong signature."},
+	}},
+	{"named", "BIND validates DNSSEC in Debian's configuration (dnssec-validation auto). All settings are in options.", [][2]string{
+		{"recursive-clients 5000;", "Questions under way. The default is 1000; further ones are answered with SERVFAIL."},
+		{"fetches-per-server 0; fetches-per-zone 0;", "The defaults, which do not limit. With a limit, questions to one provider of many domains fail in a burst."},
+		{"rate-limit { exempt-clients { localhost; }; };", "If there is a rate-limit at all: it drops answers to Postvet as to anybody."},
+		{"tcp-clients 500;", "Connections; the default is 150."},
+	}},
+	{"kresd", "Knot Resolver validates DNSSEC by default, and has no quota that a mail server exceeds.", [][2]string{
+		{"cache.size = 200 * MB", "The default of 100 MB suffices for most."},
+	}},
+	{"pdns_recursor", "PowerDNS Recursor does not validate all answers by default.", [][2]string{
+		{"dnssec=validate", "Validates every answer. The default, process, validates only if the client asks for it."},
+		{"max-mthreads=8192", "Questions under way in one thread. The default is 2048; further ones get no answer."},
+		{"max-tcp-clients=512", "Connections; the default is 128."},
+	}},
+	{"dnsmasq", "Forwards. It validates only with dnssec and a trust anchor, see trust-anchors.conf of the package.", [][2]string{
+		{"dns-forward-max=2000", "Questions under way. The default is 150, which one burst of mail exceeds; further ones are refused."},
+		{"cache-size=10000", "Answers that are kept. The default is 150."},
+		{"proxy-dnssec", "Do not set it: dnsmasq then passes on the word of other resolvers as its own."},
+	}},
+	{"systemd-resolved", "Forwards. Its stub on 127.0.0.53 is what /etc/resolv.conf of many systems names.", [][2]string{
+		{"DNSSEC=yes", "Validates. The default of Debian is no, and allow-downgrade lets an attacker switch it off."},
+		{"DNS=", "The resolvers behind it. If they do what you want, name them in \"resolvers\" of Postvet, and leave systemd-resolved to the rest of the system."},
+	}},
+	{"dnsdist", "Spreads questions over other resolvers. It never validates; these must.", [][2]string{
+		{"MaxQPSIPRule, DelayAction, dynamic blocks", "Exempt Postvet from them by its address: it is one client with many questions."},
+		{"setMaxTCPConnectionsPerClient(0)", "The default, which does not limit. With a limit it should be 8 or more."},
+		{"setMaxTCPQueriesPerConnection(0)", "The default, which does not limit."},
+	}},
+}
+
+// dnsFailures are the kinds of failure, and what Postvet does.
+var dnsFailures = [][2]string{
+	{"Of the domain", "Its servers fail or are silent while others answer, or its records are forged (DNSSEC). Whoever sends the message may have caused that. The result is temperror; on_temperror of [policy] says what is done, and mail of a domain that is known to ask for reject or quarantine is always deferred."},
+	{"Of the resolver", "It does not run, refuses connections or questions, has reached a quota, denies every name, or its certificate is wrong. That says nothing about the domain. on_degraded of [policy] says what is done."},
+	{"Of this machine", "It has no descriptor, port, memory or route left for a question. That says nothing about the domain either."},
+}
