@@ -30,6 +30,7 @@ func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion, not
 	orEmpty(&results.DKIM)
 	orEmpty(&results.ARC.Sealers)
 	orEmpty(&results.Author.Mailboxes)
+	orEmpty(&results.Author.Oddities)
 	orEmpty(&results.Recipients)
 	orEmpty(&results.SenderDomains)
 	orEmpty(&results.Claims)

@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // addressParser reads the address-list of a From field (RFC 5322 section 3.4).
 // Its input holds no control characters except tabs and folds. A method that
@@ -11,12 +14,18 @@ type addressParser struct {
 	i       int
 	author  *Author
 	inGroup bool
-	// comments is the number of comments read so far.
-	comments int
+	// comments is the number of comments read so far, and before what it was
+	// where the element of the list began.
+	comments, before int
 	// emptyElements is true if the list has an empty element, as in
 	// "a@example.org,,b@example.org". It does no harm if all addresses have one
 	// domain.
 	emptyElements bool
+	// unsafe says why programs may disagree about what is a name or comment, so
+	// that addresses in there count; "" if they agree.
+	unsafe string
+	// quotedParenthesis is true if a quoted string holds a parenthesis.
+	quotedParenthesis bool
 }
 
 // word is an atom, a quoted string or a dot of a phrase or local part.
@@ -30,6 +39,20 @@ type word struct {
 func (p *addressParser) fail(problem string) bool {
 	p.author.fail(problem)
 	return false
+}
+
+// doubt notes why programs may disagree about names and comments.
+func (p *addressParser) doubt(reason string) {
+	if p.unsafe == "" {
+		p.unsafe = reason
+	}
+}
+
+// odd notes an oddity.
+func (p *addressParser) odd(oddity string) {
+	if !slices.Contains(p.author.Oddities, oddity) {
+		p.author.Oddities = append(p.author.Oddities, oddity)
+	}
 }
 
 // peek returns the next byte, or 0 at the end.
@@ -58,6 +81,7 @@ func (p *addressParser) list() {
 			return
 		case ',':
 			p.i++
+			p.before = p.comments
 		case ';':
 			if !p.inGroup {
 				p.fail("a semicolon between addresses")
@@ -84,7 +108,7 @@ func (p *addressParser) list() {
 // and comments after it.
 func (p *addressParser) address() bool {
 	if len(p.author.Mailboxes) == maxMailboxes {
-		return p.fail("more than 100 addresses")
+		return p.fail(tooMany)
 	}
 	words, gap, ok := p.words()
 	if !ok {
@@ -112,22 +136,27 @@ func (p *addressParser) address() bool {
 		return p.address()
 	case (c == 0 || c == ',') && len(words) == 0 && !p.inGroup:
 		p.emptyElements = true // RFC 5322 section 4.4 (obs-mbox-list)
+		p.odd(emptyElement)
+		if p.comments > p.before {
+			// Some programs take a comment that stands alone for an address.
+			p.doubt("an address in a comment that stands alone")
+		}
 		return true
 	case (c == 0 || c == ',' || c == ';') && len(words) == 0:
 		return p.fail(emptyElement)
 	case c == 0 || c == ',' || c == ';':
 		if strings.Contains(join(words), "=?") {
-			return p.fail("an encoded word in place of an address")
+			return p.fail(encodedAddress)
 		}
 		p.fail(noDomain)
 		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Local: validUTF8(join(words))})
 		return true
 	case c == '>':
-		return p.fail("angle brackets that do not match")
+		return p.fail(unmatched)
 	case c == '\\':
 		return p.fail("a backslash outside quotes")
 	}
-	return p.fail("a malformed address")
+	return p.fail(malformed)
 }
 
 // bare parses an address without angle brackets, from its "@" on. words are
@@ -157,7 +186,9 @@ func (p *addressParser) bare(words []word, gap bool) bool {
 	}
 	last := p.author.Mailboxes[len(p.author.Mailboxes)-1]
 	if m.Domain == "" || last.Domain != m.Domain {
-		p.fail("an address in front of the angle brackets")
+		p.fail(addressInFront)
+	} else {
+		p.odd(addressInFront)
 	}
 	return true
 }
@@ -166,7 +197,7 @@ func (p *addressParser) bare(words []word, gap bool) bool {
 // comments after it.
 func (p *addressParser) angle(name []word) bool {
 	if anyBracket(name) && strings.Contains(DecodeWords(join(name)), "@") {
-		return p.fail("square brackets outside quotes")
+		return p.fail(squareBrackets)
 	}
 	p.i++
 	comments := p.comments
@@ -184,17 +215,17 @@ func (p *addressParser) angle(name []word) bool {
 	case c == '<':
 		return p.fail("nested angle brackets")
 	case c == 0:
-		return p.fail("angle brackets that do not match")
+		return p.fail(unmatched)
 	case c == '>':
 		p.i++
 		if strings.Contains(join(words), "=?") {
-			return p.fail("an encoded word in place of an address")
+			return p.fail(encodedAddress)
 		}
 		p.fail(noDomain)
 		p.author.Mailboxes = append(p.author.Mailboxes, Mailbox{Name: validUTF8(join(name)), Local: validUTF8(join(words))})
 		return p.skip()
 	case c != '@':
-		return p.fail("a malformed address")
+		return p.fail(malformed)
 	}
 	m, ok := p.addrSpec(words, gap)
 	if !ok {
@@ -211,7 +242,7 @@ func (p *addressParser) angle(name []word) bool {
 	case '<':
 		return p.fail("nested angle brackets")
 	case 0:
-		return p.fail("angle brackets that do not match")
+		return p.fail(unmatched)
 	case '@':
 		return p.fail("more than one @ in the address")
 	default:

@@ -1,8 +1,10 @@
 package message
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Mailbox is one address of the From field.
@@ -26,6 +28,9 @@ type Author struct {
 	// Problem explains why there is no single Author Domain; it is "" if there
 	// is one. Its text continues the words "the author is ambiguous: ".
 	Problem string `json:"problem"`
+	// Oddities name what breaks the grammar of RFC 5322 in a field, or is
+	// obsolete in it, although all programs read the same domain.
+	Oddities []string `json:"oddities"`
 	// Absent is true if the message has one From field with addresses, but none
 	// of them has a domain ("MAILER-DAEMON", "<>"), and the field holds no "@"
 	// that a reader could take for part of an address. Problem is set as well.
@@ -50,14 +55,13 @@ const (
 // ParseAuthor parses the From fields of a header by RFC 5322 section 3.4 and
 // RFC 6532.
 //
-// It is strict where mail clients disagree. These make the author ambiguous:
-// several fields or domains, groups, source routes, text around an address,
-// blanks, comments or encoded words inside an address, and bytes that some
-// readers take for the end of a line or string. Several mailboxes with one
-// domain are allowed (RFC 9989 section 5.3.1).
-//
-// Display names and comments do not matter, unless a client that decodes them
-// before it parses would find another address there.
+// The package comment states the principle: every domain counts that some
+// program could take for that of the author's address. These make the author
+// ambiguous: several fields or domains, source routes, blanks, comments or
+// encoded words inside an address, bytes that some readers take for the end of
+// a line or string, and names in which some programs find another address.
+// Several mailboxes with one domain are allowed (RFC 9989 section 5.3.1), and so
+// is a field outside the grammar in which everybody reads one domain.
 func ParseAuthor(h Header) Author {
 	var from []Field
 	misspelt := false
@@ -90,6 +94,8 @@ func ParseAuthor(h Header) Author {
 	}
 	if a.Problem == "" {
 		a.Domain = a.Mailboxes[0].Domain
+	} else {
+		a.Oddities = nil
 	}
 	a.Absent = (a.Problem == noDomain || a.Problem == emptyAddress) && len(from) == 1 && !mentionsAddress(from[0].Value())
 	return a
@@ -101,45 +107,88 @@ const (
 	noDomain     = "an address without a domain"
 	emptyAddress = "an empty address"
 	emptyElement = "an empty element in the list of addresses"
+	tooDeep      = "comments nested too deeply"
+	tooMany      = "more than 100 addresses"
 )
 
-// mentionsAddress reports whether a field, as it is or decoded, holds anything
-// that a reader could take for an address with a domain.
-func mentionsAddress(value string) bool {
-	return strings.ContainsAny(value+DecodeWords(value), "@\uff20\ufe6b") ||
-		strings.Contains(strings.ToLower(value), "=?utf-7")
+// final are the problems of fields that are not read again.
+var final = map[string]bool{tooDeep: true, tooMany: true}
+
+// read parses one field and adds its mailboxes and oddities. It keeps the first
+// problem found.
+func (a *Author) read(value string) {
+	var one Author
+	one.readField(value)
+	a.fail(one.Problem)
+	a.Oddities = append(a.Oddities, one.Oddities...)
+	a.Mailboxes = append(a.Mailboxes, one.Mailboxes[:min(len(one.Mailboxes), maxMailboxes-len(a.Mailboxes))]...)
 }
 
-// read parses one field and adds its mailboxes. It keeps the first problem
-// found.
-func (a *Author) read(value string) {
-	value = fromJapanese(value)
+// readField parses one field.
+func (a *Author) readField(value string) {
+	if converted := fromJapanese(value); converted != value {
+		a.Oddities = append(a.Oddities, "a display name in raw ISO-2022-JP")
+		value = converted
+	}
 	if problem := rawProblem(value); problem != "" {
 		a.fail(problem)
 		return
 	}
 	p := addressParser{s: value, author: a}
 	p.list()
-	if a.Problem != "" {
-		return
-	}
-	if len(a.Mailboxes) == 0 {
+	if a.Problem == "" && len(a.Mailboxes) == 0 {
 		a.fail("an empty From field")
+	}
+	if a.Problem == "" {
+		p.judge()
 		return
 	}
-	for _, m := range a.Mailboxes {
-		switch {
-		case m.Domain == a.Mailboxes[0].Domain:
-			continue
-		case p.emptyElements:
+	if final[a.Problem] {
+		return
+	}
+	// In a list, what has no domain is an address of its own. With a single
+	// address, it is a part of a name.
+	if mailboxes, ok := reread(value); ok && (a.Problem != noDomain || len(mailboxes) == 1) {
+		p.odd(oddity(value, a.Problem))
+		a.Mailboxes, a.Problem = mailboxes, ""
+	}
+}
+
+// judge looks for other domains that a program could read in a field that
+// follows the grammar.
+func (p *addressParser) judge() {
+	a, value := p.author, p.s
+	domain := a.Mailboxes[0].Domain
+	if slices.ContainsFunc(a.Mailboxes, func(m Mailbox) bool { return m.Domain != domain }) {
+		if p.emptyElements {
 			a.fail(emptyElement)
-		default:
-			a.fail("addresses of several domains")
 		}
+		a.fail("addresses of several domains")
 		return
 	}
-	a.fail(bracketedElsewhere(value, a.Mailboxes[0].Domain))
-	a.fail(hiddenAddress(value, a.Mailboxes[0].Domain))
+	if !utf8.ValidString(value) {
+		p.odd("raw 8-bit text that is not UTF-8")
+	}
+	encoded := strings.Contains(value, "=?")
+	if !encoded && strings.Count(value, "@") == len(a.Mailboxes) {
+		return // no name or comment holds an address
+	}
+	a.fail(bracketedElsewhere(value, domain))
+	a.fail(hiddenAddress(value, domain))
+	if p.comments > 0 && p.quotedParenthesis {
+		p.doubt(overlapped)
+	}
+	if p.unsafe == "" || a.Problem != "" {
+		return
+	}
+	text := oneLine(value)
+	texts := []string{text}
+	if encoded {
+		texts = append(texts, decodeAll(segments(text)).texts...)
+	}
+	if slices.ContainsFunc(texts, func(text string) bool { return addressMoves(text, domain) }) {
+		a.fail(p.unsafe)
+	}
 }
 
 // fail records a problem unless there is one.

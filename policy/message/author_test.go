@@ -73,19 +73,19 @@ func TestAuthorDomain(t *testing.T) {
 		},
 		{
 			"brackets in a phrase", " Joe [work] <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}, Oddities: []string{"square brackets outside quotes"}},
 		},
 		{
 			"brackets in a phrase beside quotes", ` "Joe" [work] <joe@example.org>`,
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Joe [work]", "joe", "example.org"}}, Oddities: []string{"square brackets outside quotes"}},
 		},
 		{
 			"dots where dot-atom has none", " <.joe..x.@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", ".joe..x.", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", ".joe..x.", "example.org"}}, Oddities: []string{"dots where the local part may have none"}},
 		},
 		{
 			"dot at the end of the domain", " <joe@example.org.>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"", "joe", "example.org"}}, Oddities: []string{"a dot at the end of the domain"}},
 		},
 		{
 			"underscore and hyphens in the domain", " <joe@r3---sn_x.-a-.example.org>",
@@ -101,7 +101,7 @@ func TestAuthorDomain(t *testing.T) {
 		},
 		{
 			"address as its own unquoted name", " joe@example.org <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"joe@example.org", "joe", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"joe@example.org", "joe", "example.org"}}, Oddities: []string{"an address in front of the angle brackets"}},
 		},
 		{
 			"RFC 2047 encoded words in the name", " =?utf-8?q?J=C3=B6rg=2C_M=2E?= =?utf-8?b?w7w=?= <joe@example.org>",
@@ -133,11 +133,11 @@ func TestAuthorDomain(t *testing.T) {
 		},
 		{
 			"Latin-1 in the name", " J\xf6rg <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"J\uFFFDrg", "joe", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"J\uFFFDrg", "joe", "example.org"}}, Oddities: []string{"raw 8-bit text that is not UTF-8"}},
 		},
 		{
 			"Latin-1 before the quote", " \"Andr\xe9\" <joe@example.org>",
-			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Andr\uFFFD", "joe", "example.org"}}},
+			Author{Domain: "example.org", Mailboxes: []Mailbox{{"Andr\uFFFD", "joe", "example.org"}}, Oddities: []string{"raw 8-bit text that is not UTF-8"}},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,10 +162,7 @@ func TestAmbiguousAuthor(t *testing.T) {
 		{"no domain in a list", " a@example.org, joe, b@example.org", "an address without a domain"},
 		{"no local part", " <@example.org>", "a source route in the address"},
 		{"no local part, bare", " @example.org", "an address without a local part"},
-		{"no angle brackets", " Joe joe@example.org", "a name and an address without angle brackets"},
-		{"no angle brackets, quoted name", ` "Joe" joe@example.org`, "a name and an address without angle brackets"},
 		{"empty angle brackets", " Joe <>", "an empty address"},
-		{"text after", " <joe@example.org> Joe", "text after the address"},
 		{"text after, bare", " joe@example.org Joe", "text after the address"},
 		{"second address after", " <joe@example.org><admin@bank.example>", "text after the address"},
 		{"second address after a comment", " <joe@example.org> (x) <admin@bank.example>", "text after the address"},
@@ -173,19 +170,12 @@ func TestAmbiguousAuthor(t *testing.T) {
 		{"name that is an unquoted address of another domain", " admin@bank.example <joe@example.org>", "an address in front of the angle brackets"},
 		{"square brackets beside quotes", ` "admin@bank.example" [x] <joe@example.org>`, "square brackets outside quotes"},
 		{"square brackets beside an encoded address", " =?utf-8?q?admin=40bank.example?= [x] <joe@example.org>", "square brackets outside quotes"},
-		{"doubled brackets", " <<joe@example.org>>", "nested angle brackets"},
 		{"bracket inside", " <joe@example.org<admin@bank.example>", "nested angle brackets"},
-		{"bracket not closed", " Joe <joe@example.org", "angle brackets that do not match"},
-		{"bracket not opened", " joe@example.org>", "text after the address"},
 		{"two at signs", " joe@bank.example@example.org", "more than one @ in the address"},
 		{"two at signs in angle brackets", " <joe@bank.example@example.org>", "more than one @ in the address"},
 		{"4.4 source route", " <@bank.example,@any.example:joe@example.org>", "a source route in the address"},
 		{"4.4 source route with comma first", " <,@bank.example:joe@example.org>", "a source route in the address"},
-		{"3.4 group", " Team: joe@example.org;", "a group instead of an address"},
 		{"3.4 empty group", " undisclosed-recipients:;", "a group instead of an address"},
-		{"3.4 group without end", " Team: joe@example.org", "a group instead of an address"},
-		{"3.4 group, then an address", " Team: joe@example.org;, ann@example.org", "a group instead of an address"},
-		{"semicolon between", " a@example.org; b@example.org", "a semicolon between addresses"},
 		{"backslash outside quotes", ` \<admin@bank.example\> <joe@example.org>`, "a backslash outside quotes"},
 		{"backslash before the comma", ` <admin@bank.example>\,<joe@example.org>`, "text after the address"},
 		{"3.4.1 address literal", " joe@[192.0.2.1]", "an address literal instead of a domain"},
@@ -196,12 +186,7 @@ func TestAmbiguousAuthor(t *testing.T) {
 		{"3.2.2 comment in the domain", " <joe@bank.example(x).example.org>", "white space or a comment inside the address"},
 		{"3.2.2 blank in the domain", " joe@bank.example .example.org", "white space or a comment inside the address"},
 		{"3.2.2 fold in the domain", " joe@bank.example\r\n .example.org", "white space or a comment inside the address"},
-		{"3.2.2 comment at the begin of the angle brackets", " <(x)joe@example.org>", "a comment inside the address"},
-		{"3.2.2 comment at the end of the angle brackets", " <joe@example.org(x)>", "a comment inside the address"},
-		{"3.2.2 comment without end", " joe@example.org (x", "a comment without end"},
-		{"3.2.2 comment without begin", " joe@example.org )", "parentheses that do not match"},
 		{"3.2.2 comments too deep", " " + strings.Repeat("(", 33) + strings.Repeat(")", 33) + "joe@example.org", "comments nested too deeply"},
-		{"3.2.4 quotes without end", ` "Joe <joe@example.org>`, "a quoted string without end"},
 		{"3.2.4 partly quoted local part", ` "admin@bank.example"x@example.org`, "a local part that is quoted in part"},
 		{"3.2.4 quotes in the middle", ` admin"@bank.example"@example.org`, "a local part that is quoted in part"},
 		{"3.2.4 address in a quoted local part", ` "<admin@bank.example>"@example.org`, "an address inside a quoted local part"},
@@ -320,6 +305,7 @@ func FuzzParseAuthor(f *testing.F) {
 	for _, s := range []string{
 		" Joe <joe@example.org>", ` "a@b" <"x\"y"@example.org> (c (d)), z@example.org`, " Team: a@b.example, c;",
 		"=?utf-8?q?=22=3Ca=40b=3E?= <x@bücher.example>", "<@a,@b:c@d>", "a@[192.0.2.1]", "a@b <c@b>", "\x00", "\r\n a@b\r\n ",
+		" A, B <a@b>", "A&b; <a@b", " 'a@b' <<mailto:a@b>>", "g: [a@b]);", "\"A <a@ b> \\c", "=??q?a=40b?= <c@d>", "\"a\r\n b@c\" <d@c>",
 	} {
 		f.Add(s, "")
 		f.Add(s, s)
@@ -359,6 +345,16 @@ func FuzzParseAuthor(f *testing.F) {
 		// encoded words.
 		if a.Domain != "" && isASCII(first) && !strings.Contains(strings.ToLower(first), "@"+a.Domain) {
 			t.Fatalf("domain %q is not in %q", a.Domain, first)
+		}
+		if a.Domain == "" || second != "" {
+			return
+		}
+		// Whatever an accepted field holds, an address of another domain at
+		// either end counts.
+		for _, more := range []string{"x@other.test, " + first, first + ", x@other.test", first + "\r\n , x@other.test", first + ";<x@other.test>"} {
+			if got := ParseAuthor(from(more)); a.Domain != "other.test" && !got.Ambiguous() {
+				t.Fatalf("domain %q with another in %q", got.Domain, more)
+			}
 		}
 	})
 }

@@ -1,12 +1,10 @@
 package message
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 	"strings"
-
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/htmlindex"
 )
 
 // DecodeWords replaces the encoded words of RFC 2047 by the text that they
@@ -17,17 +15,46 @@ func DecodeWords(s string) string {
 	if !strings.Contains(s, "=?") {
 		return s
 	}
-	var out strings.Builder
-	for _, seg := range segments(s) {
-		out.Write(seg.text)
-	}
-	return out.String()
+	return joinSegments(segments(s), false)
 }
 
 // segment is a part of a text, either decoded from encoded words or plain.
 type segment struct {
 	text    []byte
 	decoded bool
+	// other and unsure are those of charsetText; other is nil for none.
+	other  []byte
+	unsure bool
+}
+
+// otherwise returns the other reading of a segment.
+func (seg segment) otherwise() []byte {
+	if seg.other != nil {
+		return seg.other
+	}
+	return seg.text
+}
+
+// add appends an adjacent word.
+func (seg *segment) add(next segment) {
+	if seg.other != nil || next.other != nil {
+		seg.other = append(bytes.Clone(seg.otherwise()), next.otherwise()...)
+	}
+	seg.text = append(seg.text, next.text...)
+	seg.unsure = seg.unsure || next.unsure
+}
+
+// joinSegments returns the whole text, in the other reading on request.
+func joinSegments(all []segment, other bool) string {
+	var out strings.Builder
+	for _, seg := range all {
+		if other {
+			out.Write(seg.otherwise())
+		} else {
+			out.Write(seg.text)
+		}
+	}
+	return out.String()
 }
 
 // segments splits a text into encoded words and the text between them. Adjacent
@@ -39,15 +66,16 @@ func segments(s string) []segment {
 			all = append(all, segment{text: []byte(text)})
 		}
 	}
-	from := 0 // the start of the text that is not in a segment yet
+	from := 0                          // the start of the text that is not in a segment yet
+	last := strings.LastIndex(s, "?=") // no word ends behind it
 	for at := 0; ; {
 		i := strings.Index(s[at:], "=?")
-		if i < 0 {
+		if i < 0 || at+i > last {
 			plain(s[from:])
 			return all
 		}
 		at += i
-		text, size := decodeWord(s[at:])
+		word, size := decodeWord(s[at:])
 		if size == 0 {
 			at += 2
 			continue
@@ -56,10 +84,10 @@ func segments(s string) []segment {
 		// text.
 		n := len(all)
 		if n > 0 && all[n-1].decoded && strings.Trim(s[from:at], " \t\r\n") == "" {
-			all[n-1].text = append(all[n-1].text, text...)
+			all[n-1].add(word)
 		} else {
 			plain(s[from:at])
-			all = append(all, segment{text: []byte(text), decoded: true})
+			all = append(all, word)
 		}
 		at += size
 		from = at
@@ -67,73 +95,76 @@ func segments(s string) []segment {
 }
 
 // decodeWord decodes the encoded word at the beginning of s and returns its
-// size, which is 0 if there is none.
-func decodeWord(s string) (text string, size int) {
+// size, which is 0 if there is none. RFC 2047 section 2 allows 75 octets and no
+// empty character set, but programs decode longer words and such ones as well.
+// The search of segments is linear all the same: it passes over a word that it
+// has found, and what is no word ends at the third "?".
+func decodeWord(s string) (word segment, size int) {
 	rest := s[2:]
 	charset, rest, ok := strings.Cut(rest, "?")
-	if !ok || charset == "" || len(charset) > 64 {
-		return "", 0
+	if !ok || len(rest) < 2 || rest[1] != '?' {
+		return segment{}, 0
 	}
-	encoding, rest, ok := strings.Cut(rest, "?")
-	if !ok || len(encoding) != 1 {
-		return "", 0
+	encoding, rest := rest[0], rest[2:]
+	if encoding != 'B' && encoding != 'b' && encoding != 'Q' && encoding != 'q' {
+		return segment{}, 0
 	}
-	// RFC 2047 section 2 allows 75 octets; the bound keeps the search linear.
-	encoded, _, ok := strings.Cut(rest[:min(len(rest), 2048)], "?=")
+	encoded, _, ok := strings.Cut(rest, "?=")
 	if !ok {
-		return "", 0
+		return segment{}, 0
 	}
 	size = len(s) - len(rest) + len(encoded) + len("?=")
-	switch encoding[0] {
-	case 'B', 'b':
-		return toUTF8(charset, decodeB(encoded)), size
-	case 'Q', 'q':
-		return toUTF8(charset, decodeQ(encoded)), size
+	text, other := "", ""
+	if encoding == 'B' || encoding == 'b' {
+		text, other = decodeB(encoded)
+	} else {
+		text = decodeQ(encoded)
 	}
-	return "", 0
-}
-
-// toUTF8 converts a text to UTF-8 if its character set uses ASCII bytes as
-// parts of other characters: an "@" byte in the ISO-2022-JP of a Japanese name
-// is no at sign. Text in all other sets, and in unknown ones, is returned as it
-// is, because an ASCII byte in it is that ASCII character.
-func toUTF8(charset, text string) string {
-	charset, _, _ = strings.Cut(strings.ToLower(charset), "*") // language, RFC 2231 section 5
-	for _, plain := range []string{"utf-8", "us-ascii", "iso-8859-", "windows-125", "koi8-"} {
-		if strings.HasPrefix(charset, plain) {
-			return text
-		}
+	c := decodeCharset(charset, text)
+	word = segment{text: []byte(c.text), decoded: true, unsure: c.unsure}
+	switch {
+	case other != "":
+		word.other = []byte(other)
+	case c.other != "":
+		word.other = []byte(c.other)
 	}
-	e, err := htmlindex.Get(charset)
-	if err != nil || e == encoding.Replacement {
-		return text
-	}
-	converted, err := e.NewDecoder().String(text)
-	if err != nil {
-		return text
-	}
-	return converted
+	return word, size
 }
 
 // decodeB decodes base64 as leniently as the most lenient client: it ignores
 // bytes outside the alphabet, and padding may be missing or stand in the
-// middle.
-func decodeB(s string) string {
+// middle. If padding stands in the middle, other is the text of a client that
+// begins anew behind it.
+func decodeB(s string) (text, other string) {
 	clean := make([]byte, 0, len(s))
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
-			clean = append(clean, c)
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '=' })
+	for _, part := range parts {
+		begin := len(clean)
+		for i := range len(part) {
+			switch c := part[i]; {
+			case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
+				clean = append(clean, c)
+			}
+		}
+		if len(parts) > 1 {
+			other += fromBase64(clean[begin:])
 		}
 	}
-	if len(clean)%4 == 1 {
-		clean = clean[:len(clean)-1]
+	return fromBase64(clean), other
+}
+
+// fromBase64 decodes what consists of the alphabet of base64. It ignores a
+// single character at the end.
+func fromBase64(s []byte) string {
+	if len(s)%4 == 1 {
+		s = s[:len(s)-1]
 	}
-	out, err := base64.RawStdEncoding.DecodeString(string(clean))
+	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(s)))
+	n, err := base64.RawStdEncoding.Decode(out, s)
 	if err != nil {
 		return ""
 	}
-	return string(out)
+	return string(out[:n])
 }
 
 // decodeQ decodes the "Q" encoding of RFC 2047 section 4.2. A "=" without two hex

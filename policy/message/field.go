@@ -1,14 +1,3 @@
-// Package message describes an e-mail message (RFC 5322) as the evaluators see
-// it: the envelope, the header fields in order and with their exact bytes, and
-// the author that the From field names.
-//
-// [Reader] splits a stored message into header and body. [ParseAuthor],
-// [ParseReceived], [ListMarks] and [SplitPath] parse what senders wrote, and
-// never fail: each result says what could not be read. [NormalizeDomain] gives
-// domain names the one form in which all evaluators compare them. All parsers
-// bound their input.
-//
-// The package uses no DNS and makes no decisions.
 package message
 
 import "strings"

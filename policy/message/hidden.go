@@ -5,10 +5,52 @@ import (
 	"unicode/utf8"
 )
 
-// hiddenAddress returns a problem if a client that decodes encoded words before
-// it parses would find an address of another domain. A decoded word must hold a
-// character that sets the address apart: "joe@example.org via list" is only a
-// name.
+// decodedWords is what programs make of a text with encoded words.
+type decodedWords struct {
+	// texts are the readings of the text with its words decoded once.
+	texts []string
+	// nested is the text with the words decoded that come out of other words,
+	// or "" for none.
+	nested string
+	// apart is true if a decoded word holds a character that sets apart what
+	// follows it, and unsure if an "@" could come out of a word that we cannot
+	// decode.
+	apart, unsure bool
+}
+
+// decodeAll decodes the words of a text in all ways.
+func decodeAll(all []segment) decodedWords {
+	const levels = 4 // of nested words; a program that decodes them decodes one more
+	var d decodedWords
+	other := false
+	for _, seg := range all {
+		if seg.decoded {
+			other = other || seg.other != nil
+			d.unsure = d.unsure || seg.unsure
+			d.apart = d.apart || setsApart(string(seg.text)) || seg.other != nil && setsApart(string(seg.other))
+		}
+	}
+	d.texts = append(d.texts, joinSegments(all, false))
+	if other {
+		d.texts = append(d.texts, joinSegments(all, true))
+	}
+	for _, text := range d.texts {
+		for range levels {
+			inner := DecodeWords(text)
+			if inner == text {
+				break
+			}
+			d.nested += inner + "\n"
+			text = inner
+		}
+	}
+	return d
+}
+
+// hiddenAddress returns a problem if a program that decodes encoded words
+// before it parses would find an address of another domain. A decoded word must
+// hold a character that sets the address apart: "joe@example.org via list" is
+// only a name. Two kinds of words are less sure, and any address in them counts.
 func hiddenAddress(value, domain string) string {
 	if !strings.Contains(value, "=?") {
 		return ""
@@ -16,10 +58,19 @@ func hiddenAddress(value, domain string) string {
 	if strings.Contains(strings.ToLower(value), "=?utf-7") {
 		return "an encoded word in UTF-7"
 	}
-	for _, seg := range segments(value) {
-		if seg.decoded && setsApart(string(seg.text)) {
-			return foreignAddress(DecodeWords(value), domain)
+	d := decodeAll(segments(value))
+	if d.apart {
+		for _, text := range d.texts {
+			if problem := foreignAddress(text, domain); problem != "" {
+				return problem
+			}
 		}
+	}
+	switch {
+	case d.unsure:
+		return "an encoded word that programs decode differently"
+	case addressMoves(d.nested, domain):
+		return "an encoded word inside an encoded word"
 	}
 	return ""
 }
@@ -64,6 +115,19 @@ func setsApart(text string) bool {
 		return r < ' ' || r == 0x7f || strings.ContainsRune("<>,;\"\\", r)
 	})
 }
+
+// mentionsAddress reports whether a field, as it is or decoded, holds anything
+// that a reader could take for an address with a domain.
+func mentionsAddress(value string) bool {
+	if strings.ContainsAny(value, "@"+fullwidthAt) || strings.Contains(strings.ToLower(value), "=?utf-7") {
+		return true
+	}
+	d := decodeAll(segments(value))
+	return d.unsure || strings.ContainsAny(strings.Join(d.texts, "")+d.nested, "@"+fullwidthAt)
+}
+
+// fullwidthAt are the compatibility forms of "@".
+const fullwidthAt = "\uff20\ufe6b"
 
 // foreignAddress returns a problem if an "@" of a decoded text is followed by a
 // domain other than the author's. A name without a dot, as in "Bob@Home", is no

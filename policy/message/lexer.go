@@ -33,7 +33,11 @@ func (p *addressParser) words() (words []word, gapAfter, ok bool) {
 			words = append(words, word{text: ".", gap: gap})
 		case isAtext(c) || c == '[' || c == ']':
 			from := p.i
-			for isAtext(p.peek()) || p.peek() == '[' || p.peek() == ']' {
+			for c := p.peek(); isAtext(c) || c == '[' || c == ']'; c = p.peek() {
+				if c == '[' || c == ']' {
+					p.odd(squareBrackets)
+					p.doubt("an address in a name or comment beside square brackets")
+				}
 				p.i++
 			}
 			words = append(words, word{text: p.s[from:p.i], gap: gap})
@@ -63,13 +67,26 @@ func (p *addressParser) skip() bool {
 	}
 }
 
+// Reasons to doubt that all programs see the same quoted strings and comments.
+const (
+	folded     = "an address beside a folded quoted string or comment"
+	escaped    = "an address beside a backslash in a quoted string or comment"
+	nested     = "an address beside nested comments"
+	overlapped = "an address beside a comment and a quoted parenthesis"
+)
+
 // comment reads past a comment, which may hold others (RFC 5322 section 3.2.2).
 func (p *addressParser) comment() bool {
 	for depth := 0; p.i < len(p.s); p.i++ {
 		switch p.s[p.i] {
+		case '\r':
+			p.doubt(folded)
 		case '(':
 			if depth++; depth > maxComment {
-				return p.fail("comments nested too deeply")
+				return p.fail(tooDeep)
+			}
+			if depth > 1 {
+				p.doubt(nested)
 			}
 		case ')':
 			if depth--; depth == 0 {
@@ -80,6 +97,7 @@ func (p *addressParser) comment() bool {
 			if p.afterInvalidUTF8() {
 				return p.fail("raw 8-bit text before a backslash")
 			}
+			p.doubt(escaped)
 			p.i++
 		}
 	}
@@ -93,16 +111,25 @@ func (p *addressParser) quotedString() (string, bool) {
 	for p.i++; p.i < len(p.s); p.i++ {
 		switch c := p.s[p.i]; c {
 		case '"':
+			if p.afterInvalidUTF8() {
+				p.doubt("an address beside raw 8-bit text before a quote")
+			}
 			p.i++
 			return text.String(), true
 		case '\\':
 			if p.afterInvalidUTF8() {
 				return "", p.fail("raw 8-bit text before a backslash")
 			}
+			p.doubt(escaped)
 			if p.i++; p.i < len(p.s) && p.s[p.i] != '\r' && p.s[p.i] != '\n' {
 				text.WriteByte(p.s[p.i])
 			}
-		case '\r', '\n':
+		case '\r':
+			p.doubt(folded)
+		case '\n':
+		case '(', ')':
+			p.quotedParenthesis = true
+			text.WriteByte(c)
 		default:
 			text.WriteByte(c)
 		}
@@ -164,7 +191,7 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 	case '@':
 		return m, p.fail("more than one @ in the address")
 	case '"', '[', ']', '\\', ':':
-		return m, p.fail("a malformed address")
+		return m, p.fail(malformed)
 	}
 	if name == "" {
 		p.fail(noDomain)
@@ -180,9 +207,14 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 	case !utf8.ValidString(name):
 		p.fail("raw 8-bit text that is not UTF-8 in the address")
 	case !ok || !validALabels(domain):
-		p.fail("a domain that is not valid")
+		p.fail(notValid)
+	case mappedAway(name):
+		p.fail("invisible characters in the address")
 	default:
 		m.Domain = domain
+		if strings.HasSuffix(name, ".") {
+			p.odd("a dot at the end of the domain")
+		}
 	}
 	return m, true
 }
@@ -209,18 +241,21 @@ func (p *addressParser) localPart(words []word, gap bool) (string, bool) {
 	case quoted && len(words) > 1 || !quoted && anyQuoted(words):
 		return "", p.fail("a local part that is quoted in part")
 	case !quoted && strings.ContainsAny(local, "[]"):
-		return "", p.fail("a malformed address")
+		return "", p.fail(malformed)
 	case strings.Contains(local, "=?"):
 		return "", p.fail("an encoded word in the address")
 	case !utf8.ValidString(local):
 		return "", p.fail("raw 8-bit text that is not UTF-8 in the address")
-	case strings.ContainsAny(local, "\uff20\ufe6b"): // compatibility forms of "@"
+	case strings.ContainsAny(local, fullwidthAt):
 		return "", p.fail("more than one @ in the address")
 	case strings.ContainsFunc(local, invisible):
 		return "", p.fail("invisible characters in the address")
 	case quoted && strings.Contains(local, "@") && strings.ContainsAny(local, "<>()[],;:\\\" \t"):
 		// A reader that ignores the quotes finds another address in there.
 		return "", p.fail("an address inside a quoted local part")
+	}
+	if !quoted && (strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..")) {
+		p.odd("dots where the local part may have none")
 	}
 	return local, true
 }

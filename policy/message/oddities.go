@@ -6,8 +6,43 @@ import (
 	"golang.org/x/text/encoding/japanese"
 )
 
-// This file handles display names that break the grammar but that all mail
-// clients read alike, because the field holds only one address.
+// This file handles fields that break the grammar but in which all programs read
+// one domain.
+
+// Oddities that are problems as well, where a program could read another domain.
+const (
+	squareBrackets = "square brackets outside quotes"
+	addressInFront = "an address in front of the angle brackets"
+	unmatched      = "angle brackets that do not match"
+	encodedAddress = "an encoded word in place of an address"
+	malformed      = "a malformed address"
+	notValid       = "a domain that is not valid"
+)
+
+// oddity returns what is odd about a field in which one domain can be read
+// although the grammar has this problem with it.
+func oddity(value, problem string) string {
+	if strings.Count(value, "<") != strings.Count(value, ">") {
+		return unmatched
+	}
+	if strings.Contains(strings.ToLower(value), "mailto:") {
+		return "mailto: in front of the address"
+	}
+	wordsAlone := problem == noDomain || problem == encodedAddress
+	switch {
+	case wordsAlone && strings.Contains(value, ";"):
+		return "a semicolon outside quotes"
+	case wordsAlone && strings.Contains(value, ","):
+		return "a comma outside quotes"
+	case problem == notValid:
+		return "an address in apostrophes"
+	case problem == malformed && strings.Contains(value, "["):
+		return squareBrackets
+	case problem == malformed && strings.Contains(value, ":"):
+		return "a colon in front of the address"
+	}
+	return problem
+}
 
 // colonsInName reports whether the colon here can only be part of a display
 // name, as in "Team: News <n@example.org>". By the grammar it begins a group.
@@ -26,6 +61,7 @@ func (p *addressParser) colonsInName() bool {
 // nameWithColons parses a display name with colons, from the first colon on,
 // and the address after it.
 func (p *addressParser) nameWithColons(name []word) bool {
+	p.odd("a colon in the display name outside quotes")
 	for p.peek() == ':' {
 		p.i++
 		name = append(name, word{text: ":"})

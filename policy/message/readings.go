@@ -1,0 +1,250 @@
+package message
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// reread looks for the author in a field outside the grammar, as the package
+// comment says: every "@" of every reading counts, in quotes and comments as
+// well. It reports whether all are followed by the same domain.
+func reread(value string) (mailboxes []Mailbox, ok bool) {
+	text := oneLine(value)
+	if strings.Count(text, "@") > maxMailboxes || !addressOutside(text) {
+		return nil, false
+	}
+	mailboxes, ok = everyAddress(text)
+	if !ok || !strings.Contains(text, "=?") {
+		return mailboxes, ok
+	}
+	words := decodeAll(segments(text))
+	if words.unsure || words.nested != "" {
+		return nil, false
+	}
+	for _, decoded := range words.texts {
+		again, ok := everyAddress(decoded)
+		if !ok || again[0].Domain != mailboxes[0].Domain {
+			return nil, false
+		}
+	}
+	return mailboxes, true
+}
+
+// everyAddress returns the address around every "@" of a text without folds. It
+// reports false if there is none, if their domains differ, or if a program
+// could read a domain that is longer, shorter or another.
+func everyAddress(text string) ([]Mailbox, bool) {
+	var all []Mailbox
+	if !bracketsHoldAddresses(text) {
+		return nil, false
+	}
+	for from := 0; ; {
+		i := strings.IndexByte(text[from:], '@')
+		if i < 0 {
+			return all, len(all) > 0
+		}
+		at := from + i
+		begin, ok := localBegin(text, at)
+		domain := domainBehind(text, at)
+		if !ok || domain == "" || len(all) > 0 && domain != all[0].Domain || len(all) == maxMailboxes {
+			return nil, false
+		}
+		m := Mailbox{Local: strings.TrimRight(text[begin:at], " \t"), Domain: domain}
+		switch {
+		case slices.Contains(all, m):
+		case begin > 0 && text[begin-1] == '<':
+			all = slices.Insert(all, 0, m) // what most programs show
+		default:
+			all = append(all, m)
+		}
+		from = at + 1
+	}
+}
+
+// inBrackets reports whether an angle bracket is open at an index.
+func inBrackets(text string, at int) bool {
+	return strings.LastIndexByte(text[:at], '<') > strings.LastIndexByte(text[:at], '>')
+}
+
+// localBegin returns where the local part before an "@" begins. It reports
+// false if none stands there, or one that programs read differently. In angle
+// brackets, blanks before the "@" do no harm.
+func localBegin(text string, at int) (begin int, ok bool) {
+	if inBrackets(text, at) {
+		at = len(strings.TrimRight(text[:at], " \t"))
+	}
+	begin = at
+	for begin > 0 && (isAtext(text[begin-1]) || text[begin-1] == '.') {
+		begin--
+	}
+	local := text[begin:at]
+	return begin, local != "" && utf8.ValidString(local) && !strings.ContainsAny(local, fullwidthAt) &&
+		!strings.ContainsFunc(local, invisible) && !strings.Contains(local, "=?")
+}
+
+// domainBehind returns the normalized domain behind the "@" at an index, or ""
+// unless all programs read the same one.
+func domainBehind(text string, at int) string {
+	end := at + 1
+	for end < len(text) && isDomainByte(text[end]) {
+		end++
+	}
+	name := text[at+1 : end]
+	domain, ok := NormalizeDomain(name)
+	if !ok || !utf8.ValidString(name) || !validALabels(domain) || mappedAway(name) || !domainEnds(text, end, inBrackets(text, at)) {
+		return ""
+	}
+	return domain
+}
+
+// isDomainByte reports whether a byte can be part of a domain name. Every byte
+// beyond ASCII counts.
+func isDomainByte(c byte) bool {
+	return c >= utf8.RuneSelf || isAtext(c) && strings.IndexByte("!#$%&'*+/=?^`{|}~", c) < 0 || c == '.'
+}
+
+// domainEnds reports whether a domain that we read up to end ends there for
+// every program. Some take white space, comments and closing quotes out and go
+// on, and where an angle bracket is open some go on behind a comma or
+// semicolon. Behind a closed bracket a word may follow, as no program adds it.
+func domainEnds(text string, end int, open bool) bool {
+	closed := false
+	for i := end; i < len(text); i++ {
+		switch c := text[i]; c {
+		case ' ', '\t', '\r', '\n', '\'', '`', '"', ')', ']':
+		case '>':
+			closed = closed || open
+		case '(':
+			i = commentEnd(text, i)
+		case ',', ';':
+			return !open || closed
+		case '<':
+			return !open // some join the text of two pairs of brackets
+		default:
+			return closed && isAtext(c) && (text[i-1] == ' ' || text[i-1] == '\t')
+		}
+	}
+	return true
+}
+
+// commentEnd returns the index of the parenthesis that closes the one at open,
+// or the last index of the text.
+func commentEnd(text string, open int) int {
+	depth := 0
+	for i := open; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text) - 1
+}
+
+// bracketsHoldAddresses reports whether each opening angle bracket stands
+// before an address, before another bracket, or before text without a dot. A
+// program takes anything else in brackets for the address.
+func bracketsHoldAddresses(text string) bool {
+	for {
+		_, after, ok := strings.Cut(text, "<")
+		if !ok {
+			return true
+		}
+		inside := after
+		if end := strings.IndexAny(after, "<>"); end >= 0 {
+			inside = after[:end]
+		}
+		if strings.Contains(inside, ".") && !strings.Contains(inside, "@") {
+			return false
+		}
+		text = after
+	}
+}
+
+// addressOutside reports whether a text has an "@" outside quoted strings and
+// comments. A quote that nothing closes begins no quoted string.
+func addressOutside(text string) bool {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '@':
+			return true
+		case '(':
+			i = commentEnd(text, i)
+		case '"':
+			end := quoteEnd(text, i)
+			if end < 0 {
+				return strings.Contains(text[i:], "@")
+			}
+			i = end
+		}
+	}
+	return false
+}
+
+// quoteEnd returns the index of the quote that closes the one at open, or -1.
+func quoteEnd(text string, open int) int {
+	for i := open + 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// addressMoves reports whether a program that does not see a text's quoted
+// strings and comments as we do could read an address of another domain. A name
+// without a dot, as in "Bob @ Home", is no domain.
+func addressMoves(text, domain string) bool {
+	for from := 0; ; {
+		i := strings.IndexByte(text[from:], '@')
+		if i < 0 {
+			return false
+		}
+		from += i + 1
+		switch d := domainBehind(text, from-1); {
+		case d == domain:
+		case dotted(untilSpecial(text[from:])):
+			return true
+		}
+	}
+}
+
+// oneLine takes the line ends out of folds.
+func oneLine(value string) string { return strings.ReplaceAll(value, "\r\n", "") }
+
+// mappedAway reports whether IDNA maps a character of a name to nothing (UTS 46
+// section 4, step 1): the soft hyphen, joiners and variation selectors, 270 in
+// all. A program that does not know IDNA, or takes out invisible characters in
+// another way, reads another name than one that does.
+func mappedAway(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool {
+		return r >= utf8.RuneSelf && unicode.Is(ignored, r)
+	})
+}
+
+// ignored are the characters that IDNA maps to nothing. It is never modified.
+var ignored = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x00ad, 0x00ad, 1},
+		{0x034f, 0x034f, 1},
+		{0x180b, 0x180d, 1},
+		{0x180f, 0x180f, 1},
+		{0x200b, 0x200b, 1},
+		{0x2060, 0x2060, 1},
+		{0x2064, 0x2064, 1},
+		{0xfe00, 0xfe0f, 1},
+		{0xfeff, 0xfeff, 1},
+	},
+	R32:         []unicode.Range32{{0x1bca0, 0x1bca3, 1}, {0xe0100, 0xe01ef, 1}},
+	LatinOffset: 1,
+}
