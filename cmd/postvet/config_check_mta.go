@@ -15,6 +15,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter/socket"
@@ -88,16 +89,18 @@ func restartFor(listen, running []string) bool {
 	return len(running) > 0 && !slices.Equal(all, slices.Sorted(slices.Values(running)))
 }
 
-// writeFindings prints findings with their fixes.
+// writeFindings prints findings with their fixes, within the columns of a terminal.
 func writeFindings(w io.Writer, found finding.List) error {
+	screen, _ := layout.ScreenOf(w, "never")
+	const column = 9
 	for _, f := range found {
-		if _, err := fmt.Fprintf(w, "%-8s %s\n", f.Severity, foreign.TerminalLines(f.Text)); err != nil {
-			return output(err)
-		}
+		text := fmt.Sprintf("%-*s%s\n", column, f.Severity, screen.Wrap(foreign.TerminalLines(f.Text), column, column))
 		if f.Fix != "" {
-			if _, err := fmt.Fprintf(w, "         fix: %s\n", foreign.TerminalLines(f.Fix)); err != nil {
-				return output(err)
-			}
+			const fix = "fix: "
+			text += strings.Repeat(" ", column) + fix + screen.Wrap(foreign.TerminalLines(f.Fix), column+len(fix), column+len(fix)) + "\n"
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return output(err)
 		}
 	}
 	return nil

@@ -6,16 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
 	"github.com/postvet/postvet/filter/socket"
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 // importedFrom is the peers with their flags, in the order in which their files are
@@ -51,6 +47,10 @@ With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
 sendmail.cf) and prints the edit to make there: with the socket that --socket
 names, or else with those of the running service or of the packaged socket units.
 It does not change that file.
+
+Postvet does not send reports yet. If opendmarc keeps a history (HistoryFile),
+import prints the settings with which it goes on to report behind Postvet, and
+why it needs each.
 
 The configuration goes to standard output or --output, the list to standard
 error. With --json both are one object on standard output.
@@ -157,44 +157,4 @@ func (f *importFlags) write(text string) error {
 		return failed("%s; it was not written to its end", fileError(f.output, err))
 	}
 	return nil
-}
-
-// writeImport prints the list for a person.
-func writeImport(w io.Writer, out *migrate.Import) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(out.Items) > 0 {
-		fmt.Fprintln(t, "OPTION\tVALUE\tBECOMES\tHOW")
-	}
-	for _, it := range out.Items {
-		how := it.Note
-		if len(it.Keys) > 0 {
-			how = strings.TrimSuffix(strings.Join(it.Keys, ", ")+": "+how, ": ")
-		}
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\n", it.Peer, foreign.Terminal(it.Name, foreign.Whole), foreign.Terminal(it.Value, 30), it.Outcome, foreign.Terminal(how, foreign.Whole))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, u := range out.Unset {
-		if _, err := fmt.Fprintf(w, "remark: %s\n", foreign.TerminalLines(u.String())); err != nil {
-			return err
-		}
-	}
-	for _, d := range out.Differences {
-		if _, err := fmt.Fprintf(w, "\ndiffers: %s %s\n  %s\n", d.Peer, foreign.Terminal(d.Name, foreign.Whole), foreign.TerminalLines(d.Text)); err != nil {
-			return err
-		}
-	}
-	for _, trap := range out.Traps {
-		if _, err := fmt.Fprintf(w, "\ntrap: %s %s\n  %s\n", trap.Peer, foreign.Terminal(trap.Name, foreign.Whole), foreign.TerminalLines(trap.Text)); err != nil {
-			return err
-		}
-	}
-	if out.Edit != nil {
-		if _, err := fmt.Fprintf(w, "\n%s", foreign.TerminalLines(out.Edit.String())); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "\n%s kept or changed, %d without counterpart.\n", layout.Count(len(out.Items)-out.Undecided(), "option"), out.Undecided())
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/mta"
 )
 
@@ -26,8 +27,9 @@ type EditLine struct {
 	New  string `json:"new"`
 }
 
-// String returns the edit for a person, with "-" and "+" as in a diff.
-func (e Edit) String() string {
+// Text returns the edit for a person, with "-" and "+" as in a diff. What is to be
+// copied keeps its lines; the notes stay within a screen.
+func (e Edit) Text(screen layout.Screen) string {
 	var b strings.Builder
 	for _, l := range e.Lines {
 		if l.Old == "" {
@@ -41,8 +43,9 @@ func (e Edit) String() string {
 	if len(e.Lines) == 0 {
 		fmt.Fprintf(&b, "%s needs no change\n", e.File)
 	}
+	const note = "note: "
 	for _, n := range e.Notes {
-		b.WriteString("note: " + n + "\n")
+		b.WriteString(note + screen.Wrap(n, len(note), len(note)) + "\n")
 	}
 	if len(e.Lines) > 0 {
 		b.WriteString("then: " + e.Then + "\n")

@@ -35,7 +35,7 @@ func ParseEntries(text []byte) []Entry {
 func ListFiles(all []Setting) []string {
 	var paths []string
 	for _, s := range all {
-		if o := optionNamed(s.Peer, s.Name); o == nil || o.kind != dataset {
+		if o := optionNamed(s.Peer, s.Name); o == nil || o.kind != dataset && o.kind != hostFile {
 			continue
 		}
 		e, _ := parseDataset(s.Value)

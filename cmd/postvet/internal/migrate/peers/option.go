@@ -14,8 +14,9 @@ const (
 	text    kind = iota
 	boolean      // only its first letter counts
 	number
-	dataset // see parseDataset
-	action  // a word of actionWords, or its first letter
+	dataset  // see parseDataset
+	hostFile // the path of a file with entries
+	action   // a word of actionWords, or its first letter
 )
 
 // option is one option of a peer.
@@ -98,6 +99,11 @@ func (o *option) check(value string) (problem, remedy string) {
 	case text:
 		if o.words != nil && !oneOf(o.words, value) {
 			return fmt.Sprintf("%q is not known", value), "write one of " + strings.Join(o.words, ", ")
+		}
+	case hostFile:
+		if !strings.HasPrefix(value, "/") {
+			return fmt.Sprintf("%q is no absolute path: opendmarc reads a file of hosts here, and does not start if there is none of this name", value),
+				"write the hosts into a file, one a line, and name that"
 		}
 	case dataset:
 		if _, why := parseDataset(value); why != "" && o.outcome != NoCounterpart {

@@ -3,6 +3,8 @@ package peers
 import (
 	"strings"
 	"testing"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
 // TestPolicyService: a policy service for SPF that is left in main.cf is named.
@@ -17,8 +19,8 @@ func TestPolicyService(t *testing.T) {
 		"smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:10023\n":                                      false,
 	} {
 		e := p.EditPostfix("main.cf", text, "inet:127.0.0.1:8890")
-		if got := strings.Contains(e.String(), "asks a policy service for SPF"); got != want {
-			t.Errorf("%q: %s", text, e)
+		if got := strings.Contains(e.Text(layout.Screen{}), "asks a policy service for SPF"); got != want {
+			t.Errorf("%q: %s", text, e.Text(layout.Screen{}))
 		}
 	}
 }

@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 		{"no word", "HELO_reject = Yes\n", PySPF, `f:1: HELO_reject: "Yes" is not known; write one of Fail, Softfail, SPF_Not_Pass, Null, False, No_Check`},
 		{"a database", "PeerList dsn:mysql://x\n", OpenDKIM, "f:1: PeerList: a dsn: data set is a database, which Postvet does not read; write the entries into a text file, one a line, and name that"},
 		{"a relative file", "PeerList refile:hosts\n", OpenDKIM, "f:1: PeerList: the file \"hosts\" has no absolute path; write the entries into a text file, one a line, and name that"},
+		{"hosts where opendmarc reads a file", "IgnoreHosts 127.0.0.1,192.0.2.0/24\n", OpenDMARC, `f:1: IgnoreHosts: "127.0.0.1,192.0.2.0/24" is no absolute path: opendmarc reads a file of hosts here, and does not start if there is none of this name; write the hosts into a file, one a line, and name that`},
 		{"a byte order mark", "\ufeffSyslog yes\n", OpenDKIM, `f:1: begins with a byte order mark, which opendkim takes for a part of the name; remove it (sed -i '1s/^\xef\xbb\xbf//' FILE)`},
 		{"another alphabet", "# M\xfcller's\nAuthservID m\xfcller\n", OpenDMARC, "f:2: has a letter that is not UTF-8; write it in UTF-8"},
 		{"no text", "a\x00b", OpenARC, "f:1: is no text; name the configuration file of openarc"},
@@ -95,13 +96,39 @@ func FuzzTranslate(f *testing.F) {
 	})
 }
 
+// TestReports: an opendmarc that keeps a history is told how to go on with its reports.
+func TestReports(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"AuthservID mx.example.org\nHistoryFile /h\n": "AuthservID opendmarc.mx.example.org|TrustedAuthservIDs mx.example.org|SPFIgnoreResults true|SPFSelfValidate true|RejectFailures false",
+		"HistoryFile /h\n": "AuthservID opendmarc|TrustedAuthservIDs HOSTNAME|SPFIgnoreResults true",
+		"Syslog true\n":    "",
+	} {
+		settings, err := Read(OpenDMARC, "f", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Translate(settings, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if p.Reports != nil {
+			got = strings.Join(p.Reports.Settings, "|")
+		}
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
 // TestEveryOptionHasAnOutcome sets each option alone, to see that none is
 // forgotten.
 func TestEveryOptionHasAnOutcome(t *testing.T) {
 	t.Parallel()
 	for peer, list := range options {
 		for _, o := range list {
-			value := map[kind]string{text: "x", boolean: "yes", number: "3", dataset: "192.0.2.1", action: "reject"}[o.kind]
+			value := map[kind]string{text: "x", boolean: "yes", number: "3", dataset: "192.0.2.1", hostFile: "/hosts", action: "reject"}[o.kind]
 			if o.words != nil {
 				value = o.words[0]
 			}

@@ -104,9 +104,9 @@ func TestKeepsWhatThePeersDid(t *testing.T) {
 		},
 		{
 			"an opendmarc that only marks does not say who is exempt from SPF",
-			map[Peer]string{OpenDMARC: "IgnoreHosts 192.0.2.0/24\n", PySPF: "Mail_From_reject = Fail\n"},
+			map[Peer]string{OpenDMARC: "IgnoreHosts /etc/opendmarc/hosts\n", PySPF: "Mail_From_reject = Fail\n"},
 			[]string{`spf_fail = "reject"`},
-			[]string{"192.0.2", "[exempt]"}, // Postvet's default is pyspf-milter's
+			[]string{"opendmarc/hosts", "[exempt]"}, // Postvet's default is pyspf-milter's
 		},
 		{
 			"opendkim that is told not to",

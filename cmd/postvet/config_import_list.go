@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate"
+	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// importWidth is the width of the list where no terminal has another.
+const importWidth = 80
+
+// outcomes are the words of the list for what happens to an option.
+var outcomes = map[peers.Outcome]string{peers.Kept: "kept", peers.Changed: "changed", peers.NoCounterpart: "no key"}
+
+// importList is the list of an import for a person.
+type importList struct {
+	b      strings.Builder
+	screen layout.Screen
+}
+
+// writeImport prints the list.
+func writeImport(w io.Writer, out *migrate.Import) error {
+	l := importList{screen: layout.Screen{Width: importWidth}}
+	if s, _ := layout.ScreenOf(w, "never"); s.Width > 0 {
+		l.screen = s
+	}
+	for _, it := range out.Items {
+		l.item(it)
+	}
+	for _, u := range out.Unset {
+		l.entry("remark: ", u.String())
+	}
+	for _, d := range out.Differences {
+		l.about("differs", d.Setting, d.Text)
+	}
+	for _, t := range out.Traps {
+		l.about("trap", t.Setting, t.Text)
+	}
+	if r := out.Reports; r != nil {
+		fmt.Fprintf(&l.b, "\nreports: what %s needs if opendmarc stays for its reports\n", foreign.Terminal(r.File, foreign.Whole))
+		for _, line := range r.Settings {
+			l.b.WriteString("  + " + foreign.Terminal(line, foreign.Whole) + "\n")
+		}
+		for _, n := range r.Notes {
+			l.entry("  ", n)
+		}
+	}
+	if out.Edit != nil {
+		l.b.WriteString("\n" + foreign.TerminalLines(out.Edit.Text(l.screen)))
+	}
+	fmt.Fprintf(&l.b, "\n%s kept or changed, %d without counterpart.\n", layout.Count(len(out.Items)-out.Undecided(), "option"), out.Undecided())
+	_, err := io.WriteString(w, l.b.String())
+	return err
+}
+
+// item adds an option with its value, and below it what takes its place.
+func (l *importList) item(it peers.Item) {
+	const label, least = 9, 20 // columns
+	head := fmt.Sprintf("%-*s%s %s ", label, outcomes[it.Outcome], it.Peer, foreign.Terminal(it.Name, foreign.Whole))
+	room := max(least, l.screen.Width-utf8.RuneCountInString(head))
+	l.b.WriteString(strings.TrimRight(head+foreign.Terminal(it.Value, room), " ") + "\n")
+	how := it.Note
+	if len(it.Keys) > 0 {
+		how = strings.TrimSuffix(strings.Join(it.Keys, ", ")+": "+how, ": ")
+	}
+	if how != "" {
+		l.entry(strings.Repeat(" ", label), how)
+	}
+}
+
+// about adds what an admin must know of a setting.
+func (l *importList) about(what string, s peers.Setting, text string) {
+	fmt.Fprintf(&l.b, "\n%s: %s %s\n", what, s.Peer, foreign.Terminal(s.Name, foreign.Whole))
+	l.entry("  ", text)
+}
+
+// entry adds a text behind a lead; further lines begin below it.
+func (l *importList) entry(lead, text string) {
+	n := len(lead)
+	l.b.WriteString(lead + l.screen.Wrap(foreign.TerminalLines(text), n, n) + "\n")
+}
