@@ -68,7 +68,7 @@ asked.`,
 		},
 	}
 	f.addSocket(cmd)
-	cmd.Flags().StringVar(&q.Type, "type", "", "only this `TYPE`: "+control.TypeNames())
+	cmd.Flags().StringVar(&q.Type, "type", "", "only this `TYPE`: "+strings.Join(control.TypeNames(), ", "))
 	cmd.Flags().BoolVar(&q.Below, "below", false, "show the names below it too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

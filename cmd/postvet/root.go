@@ -64,6 +64,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newDomain(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
+	completeValues(root)
 	return root
 }
 

@@ -43,12 +43,12 @@ type Answer struct {
 var types = []dnscache.Type{dnscache.A, dnscache.AAAA, dnscache.MX, dnscache.NS, dnscache.PTR, dnscache.TXT}
 
 // TypeNames returns the mnemonics of the types that can be shown.
-func TypeNames() string {
+func TypeNames() []string {
 	var names []string
 	for _, t := range types {
 		names = append(names, t.String())
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // ParseType returns the type with a mnemonic, and 0 for "", which is all types.

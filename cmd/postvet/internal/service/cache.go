@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -24,7 +25,7 @@ const (
 func showCache(r *dnscache.Resolver, q control.Request, now time.Time) (control.Contents, error) {
 	t, ok := control.ParseType(q.Type)
 	if !ok {
-		return control.Contents{}, &control.Refusal{Code: control.CodeRequest, Errors: []string{"no such type of record; write one of " + control.TypeNames()}}
+		return control.Contents{}, &control.Refusal{Code: control.CodeRequest, Errors: []string{"no such type of record; write one of " + strings.Join(control.TypeNames(), ", ")}}
 	}
 	held, all := r.Select(dnscache.Selection{Name: q.Name, Below: q.Below || q.All, Type: t, Most: maxAnswers})
 	c := control.Contents{Answers: []control.Answer{}, Total: all}
