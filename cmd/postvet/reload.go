@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 func newReload() *cobra.Command {
@@ -19,7 +20,9 @@ func newReload() *cobra.Command {
 		Long: `Reload makes the running service read its configuration again, and waits for the
 outcome. The whole configuration is validated before anything changes. If it has
 a fault, the old configuration stays active, and each fault is printed with file,
-line, key and remedy. Changes that need a restart are named.
+line, key and remedy. Otherwise it prints each key that changed with its old and new
+value, how many entries of a list came and went, which rules did, and what needs a
+restart.
 
 The systemd unit has it as ExecReload=, so that "systemctl reload postvet" fails
 if the configuration is refused. SIGHUP does the same, and writes the outcome to
@@ -41,6 +44,15 @@ read, or the service could not be asked or is stopping.`,
 			}
 			w := cmd.OutOrStdout()
 			_, err := fmt.Fprintf(w, "configuration reloaded: %s\n", cmp.Or(r.File, "the service has no file"))
+			changes := r.Changes
+			if len(changes) == 0 {
+				changes = []string{"nothing changed"}
+			}
+			for _, change := range changes {
+				if err == nil {
+					_, err = fmt.Fprintf(w, "  %s\n", foreign.Terminal(change, foreign.Whole))
+				}
+			}
 			for _, name := range r.NeedsRestart {
 				if err == nil {
 					_, err = fmt.Fprintf(w, "%s changed, which needs a restart\n", name)

@@ -168,3 +168,35 @@ func New(kinds Kind, entries ...string) (*List, error) {
 	}
 	return b.List(), nil
 }
+
+// Difference returns the number of entries that are not in another list, and of those
+// that are only there. An entry with another end counts in both.
+func (l *List) Difference(other *List) (added, removed int) {
+	return l.missing(other), other.missing(l)
+}
+
+// missing returns the number of entries that are not in another list.
+func (l *List) missing(other *List) (n int) {
+	if l == nil {
+		return 0
+	}
+	if other == nil {
+		return l.size
+	}
+	for p, s := range l.prefixes.All() {
+		if there, found := other.prefixes.Get(p); !found || there != s {
+			n++
+		}
+	}
+	for name, s := range l.names {
+		if other.names[name] != s {
+			n++
+		}
+	}
+	for name, s := range l.signers {
+		if other.signers[name] != s {
+			n++
+		}
+	}
+	return n
+}

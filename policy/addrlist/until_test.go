@@ -111,3 +111,28 @@ func TestUntilLeavesOut(t *testing.T) {
 		}
 	})
 }
+
+func TestDifference(t *testing.T) {
+	t.Parallel()
+	list := func(entries ...string) *addrlist.List {
+		l, err := addrlist.New(every, entries...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	for name, tc := range map[string]struct {
+		before, after  *addrlist.List
+		added, removed int
+	}{
+		"the same in another order": {list("192.0.2.1", "a.example"), list("a.example", "192.0.2.1"), 0, 0},
+		"from nothing":              {nil, list("192.0.2.1", "a.example", "dkim:a.example"), 3, 0},
+		"to nothing":                {list("192.0.2.0/24", ".a.example"), nil, 0, 2},
+		"one for another":           {list("192.0.2.1", "dkim:a.example"), list("192.0.2.2", "dkim:b.example"), 2, 2},
+		"an exception of it":        {list("a.example"), list("!a.example"), 1, 1},
+	} {
+		if added, removed := tc.after.Difference(tc.before); added != tc.added || removed != tc.removed {
+			t.Errorf("%s: %d added, %d removed, want %d and %d", name, added, removed, tc.added, tc.removed)
+		}
+	}
+}

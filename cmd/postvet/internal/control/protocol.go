@@ -180,6 +180,8 @@ type LogLevel struct {
 // Reload is the result of DoReload when the new configuration is active.
 type Reload struct {
 	File string `json:"file"`
+	// Changes says what the reload changed, one line for each key.
+	Changes []string `json:"changes,omitempty"`
 	// NeedsRestart names the keys whose values differ from those at the start and
 	// that only a restart can change.
 	NeedsRestart []string `json:"needs_restart,omitempty"`

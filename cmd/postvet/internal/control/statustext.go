@@ -156,11 +156,11 @@ func (c Config) text(now time.Time) string {
 			text += fmt.Sprintf(" (and %d more)", more)
 		}
 	}
-	if c.Expired > 0 {
-		text += "; " + fmt.Sprintf("%d expired (until)", c.Expired)
-	}
 	if len(c.NeedsRestart) > 0 {
 		text += "; a restart is needed for " + strings.Join(c.NeedsRestart, ", ")
+	}
+	if c.Expired > 0 {
+		text += fmt.Sprintf("; %d expired (until)", c.Expired)
 	}
 	return text
 }

@@ -95,19 +95,19 @@ func (d *daemon) inLoop(ctx context.Context, f func()) error {
 }
 
 func (d *daemon) answerReload(ctx context.Context) (any, error) {
-	reply := make(chan error, 1)
+	reply := make(chan reloaded, 1)
 	if err := d.inLoop(ctx, func() { d.requestReload(reply) }); err != nil {
 		return nil, err
 	}
 	select {
-	case err := <-reply:
-		if err != nil {
-			return nil, refusal(err)
+	case r := <-reply:
+		if r.err != nil {
+			return nil, refusal(r.err)
 		}
+		return control.Reload{File: d.opt.File, Changes: r.changes, NeedsRestart: d.state.Load().needsRestart}, nil
 	case <-ctx.Done():
 		return nil, errStopping
 	}
-	return control.Reload{File: d.opt.File, NeedsRestart: d.state.Load().needsRestart}, nil
 }
 
 // refusal returns the answer about a reload that failed. Its code distinguishes a

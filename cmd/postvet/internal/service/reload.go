@@ -19,7 +19,7 @@ type reload struct {
 	running bool
 	// waiting are answered by the present reload. queued were requested after it
 	// began, and are answered by the next one, since the files may have changed.
-	waiting, queued []chan<- error
+	waiting, queued []chan<- reloaded
 	again           bool // another reload follows the present one
 }
 
@@ -27,18 +27,25 @@ type reload struct {
 type loadedConfig struct {
 	config     *config.Config
 	authservID string
+	changes    []string // against the active configuration, one line each
 	err        error
+}
+
+// reloaded is the outcome of a reload.
+type reloaded struct {
+	changes []string
+	err     error
 }
 
 var errStopping = &control.Refusal{Code: control.CodeBusy, Errors: []string{"the service is stopping and reloads nothing; the next start reads the configuration"}}
 
 // requestReload begins a reload, after the present one if there is one. It sends the
-// result to reply, which must be buffered, unless it is nil.
-func (d *daemon) requestReload(reply chan<- error) {
+// outcome to reply, which must be buffered, unless it is nil.
+func (d *daemon) requestReload(reply chan<- reloaded) {
 	if d.shutdown != nil {
 		d.log.Warn("not reloading, the service is stopping")
 		if reply != nil {
-			reply <- errStopping
+			reply <- reloaded{err: errStopping}
 		}
 		return
 	}
@@ -75,7 +82,11 @@ func (d *daemon) loadConfig(active *config.Config) loadedConfig {
 	}
 	d.fitFiles(c, fileLimit())
 	id, err := c.EffectiveAuthservID()
-	return loadedConfig{c, id, err}
+	l := loadedConfig{config: c, authservID: id, err: err}
+	for _, change := range active.Changes(c) {
+		l.changes = append(l.changes, change.String())
+	}
+	return l
 }
 
 // finishReload activates a new configuration and answers the waiting requests. If the
@@ -88,12 +99,12 @@ func (d *daemon) finishReload(l loadedConfig) {
 	}
 	err := l.err
 	if err == nil {
-		err = d.activate(l.config, l.authservID)
+		err = d.activate(l)
 	}
 	d.metrics.Reloaded(err)
 	d.notify(stateReady + "\nSTATUS=" + d.recordReload(err))
 	for _, reply := range r.waiting {
-		reply <- err
+		reply <- reloaded{l.changes, err}
 	}
 	r.waiting = nil
 	if r.again {
@@ -127,13 +138,14 @@ func linesOf(err error) []string {
 func (d *daemon) refuseReloads() {
 	r := &d.reload
 	for _, reply := range slices.Concat(r.waiting, r.queued) {
-		reply <- errStopping
+		reply <- reloaded{err: errStopping}
 	}
 	r.waiting, r.queued, r.again = nil, nil, false
 }
 
 // activate makes a configuration the active one. If it fails, nothing has changed.
-func (d *daemon) activate(c *config.Config, authservID string) error {
+func (d *daemon) activate(l loadedConfig) error {
+	c, authservID := l.config, l.authservID
 	if !c.SameDNS(d.config()) {
 		if err := d.replaceResolver(c); err != nil {
 			return err
@@ -147,7 +159,8 @@ func (d *daemon) activate(c *config.Config, authservID string) error {
 	d.update(func(s *state) {
 		s.config, s.authservID, s.loaded, s.needsRestart = c, authservID, time.Now(), needsRestart
 	})
-	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", string(c.Mode)), zap.String("authserv_id", authservID))
+	d.log.Info("configuration reloaded", zap.String("config", d.opt.File), zap.String("mode", string(c.Mode)), zap.String("authserv_id", authservID),
+		zap.Strings("changes", l.changes))
 	d.logExpired(c)
 	for _, name := range needsRestart {
 		d.log.Warn(fmt.Sprintf("%s changed, which needs a restart", name), zap.String("key", name))
