@@ -16,7 +16,7 @@ import (
 	"github.com/postvet/postvet/contrib/child"
 )
 
-//go:embed *.py *.pl
+//go:embed *.py *.pl *.php *.rb *.js
 var drivers embed.FS
 
 // missing is a driver's exit status if its package is not installed.
@@ -27,10 +27,13 @@ const missing = 77
 var errMissing = errors.New("not installed")
 
 // Debian's interpreters know Debian's packages; others of the same name in the
-// path may not.
+// path may not. Node has its packages from npm.
 var interpreters = map[string][]string{
-	".py": {"/usr/bin/python3", "-c"},
-	".pl": {"/usr/bin/perl", "-e"},
+	".js":  {"node", "-e"},
+	".php": {"/usr/bin/php", "-r"},
+	".pl":  {"/usr/bin/perl", "-e"},
+	".py":  {"/usr/bin/python3", "-c"},
+	".rb":  {"/usr/bin/ruby", "-e"},
 }
 
 // driver is a driver that runs. It ends with this program.
@@ -38,8 +41,9 @@ type driver struct {
 	name    string
 	process *child.Process
 	stdin   io.WriteCloser
-	stdout  *json.Decoder
-	stderr  bytes.Buffer // valid when the process has ended
+	stdout  io.Closer
+	answers *json.Decoder // of stdout
+	stderr  bytes.Buffer  // valid when the process has ended
 }
 
 // start starts a driver in a folder; "" is the current one.
@@ -55,8 +59,9 @@ func start(name, folder string) (*driver, error) {
 	d := &driver{name: name}
 	cmd := exec.Command(command[0], command[1], string(script))
 	cmd.Dir = folder
-	answers, stdout := io.Pipe()
-	cmd.Stdout, cmd.Stderr, d.stdout = stdout, &d.stderr, json.NewDecoder(answers)
+	stdout, writer := io.Pipe()
+	cmd.Stdout, cmd.Stderr = writer, &d.stderr
+	d.stdout, d.answers = stdout, json.NewDecoder(stdout)
 	if d.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -65,15 +70,21 @@ func start(name, folder string) (*driver, error) {
 	}
 	go func() {
 		<-d.process.Done()
-		_ = stdout.Close() // never fails
+		_ = writer.Close() // never fails
 	}()
 	return d, nil
 }
 
-// stop ends the driver, whatever it does.
+// stop ends the driver, whatever it does. A driver that waits for requests can
+// remove its files first.
 func (d *driver) stop() {
-	_ = d.stdin.Close() // fails if the driver has ended
-	d.process.Kill()
+	_ = d.stdin.Close()  // fails if the driver has ended
+	_ = d.stdout.Close() // never fails; nobody reads what the driver still writes
+	select {
+	case <-d.process.Done():
+	case <-time.After(5 * time.Second):
+		d.process.Kill()
+	}
 }
 
 // ask sends the requests to the driver and returns its answers, one each. After
@@ -91,7 +102,7 @@ func ask[Request, Answer any](d *driver, requests []Request, patience time.Durat
 	}()
 	answers := make([]Answer, len(requests))
 	for i := range answers {
-		if err := d.stdout.Decode(&answers[i]); err != nil {
+		if err := d.answers.Decode(&answers[i]); err != nil {
 			d.stop()
 			words := strings.TrimSpace(d.stderr.String())
 			if d.process.ExitCode() == missing {

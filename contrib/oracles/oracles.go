@@ -4,7 +4,8 @@
 // A driver is a script beside this file. It reads requests as lines of JSON and
 // answers each with a line, so that one process serves thousands of cases. It
 // has its DNS from the request and asks no network. If the package that it
-// drives is not installed it exits with 77 and names the package.
+// drives is not installed it exits with 77 and names the package. It ends with
+// the test.
 //
 //	driver          Debian packages
 //	dkimpy.py       python3-dkim python3-nacl
@@ -13,8 +14,14 @@
 //	libspf2.py      libspf2-2
 //	mailspf.pl      libmail-spf-perl
 //	pyspf.py        python3-spf
-//	from_perl.pl    libemail-address-xs-perl libmailtools-perl libemail-address-perl
-//	from_python.py  python3
+//
+//	driver           Debian packages
+//	from_dovecot.py  dovecot-core dovecot-imapd
+//	from_node.js     none; npm's packages in node/package.json
+//	from_perl.pl     libemail-address-xs-perl libmailtools-perl libemail-address-perl
+//	from_php.php     php-cli php-mailparse php-imap php-mbstring
+//	from_python.py   python3
+//	from_ruby.rb     ruby-mail
 //
 // # From fields
 //
@@ -25,6 +32,9 @@
 // readers agree, and the smallest fields that differ.
 //
 //	go test -v -run TestFrom ./contrib/oracles -fields=100000 -seed=1
+//
+// A difference that was found becomes a line of testdata/from.txt, which other
+// tests can read as well; -update fills in what the programs read.
 package oracles
 
 import (

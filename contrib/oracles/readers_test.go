@@ -2,8 +2,11 @@ package oracles
 
 import (
 	"errors"
+	"fmt"
 	"mime"
 	"net/mail"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -26,7 +29,7 @@ type program struct {
 }
 
 // fromDrivers are the drivers of programs that read From fields.
-var fromDrivers = []string{"from_python.py", "from_perl.pl"}
+var fromDrivers = []string{"from_python.py", "from_perl.pl", "from_php.php", "from_ruby.rb", "from_node.js", "from_dovecot.py"}
 
 // batchTimeout bounds what a driver may take for the fields of one call.
 const batchTimeout = 5 * time.Minute
@@ -53,7 +56,19 @@ func programs(t *testing.T) []program {
 
 // startProgram starts a driver and asks for its readers.
 func startProgram(name string) (p program, stop func(), err error) {
-	d, err := start(name, "")
+	folder := ""
+	if name == "from_node.js" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return program{}, nil, err
+		}
+		// install.sh puts npm's packages there.
+		folder = filepath.Join(cache, "postvet", "oracles-node")
+		if _, err := os.Stat(folder); err != nil {
+			return program{}, nil, fmt.Errorf("%w: npm's packages: contrib/oracles/install.sh", errMissing)
+		}
+	}
+	d, err := start(name, folder)
 	if err != nil {
 		return program{}, nil, err
 	}

@@ -3,29 +3,36 @@ package oracles
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
-// Bounds on shrinking: differences of one reader, and fields tried for each.
+// Bounds on shrinking: differences of one reader, fields tried for each, and the
+// time of all.
 const (
-	maxShrunk = 6
-	maxTries  = 3000
+	maxShrunk  = 3
+	maxTries   = 1500
+	shrinkTime = time.Minute
 )
 
 // shrunk returns the smallest forms of some differences of each reader, each
 // field once.
 func shrunk(t *testing.T, all []program, differences []difference) []difference {
 	t.Helper()
-	done := map[string]bool{}
+	begun, done := map[string]bool{}, map[string]bool{}
 	perReader := map[*reader]int{}
 	var small []difference
 	slices.SortStableFunc(differences, func(a, b difference) int { return len(a.field) - len(b.field) })
-	for _, d := range differences {
-		if perReader[d.reader] >= maxShrunk {
+	for end := time.Now().Add(shrinkTime); len(differences) > 0; differences = differences[1:] {
+		d := differences[0]
+		if perReader[d.reader] >= maxShrunk || begun[string(d.field)] {
 			continue
 		}
-		d, err := shrink(all, d)
-		if err != nil {
-			t.Fatal(err)
+		begun[string(d.field)] = true
+		if time.Now().Before(end) {
+			var err error
+			if d, err = shrink(all, d); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if perReader[d.reader]++; !done[string(d.field)] {
 			done[string(d.field)] = true

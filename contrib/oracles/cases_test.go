@@ -1,0 +1,102 @@
+package oracles
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// casesFile has fields that programs read differently, or did once. A line is a
+// field as a Go string, a tab, and the domains that programs read in it.
+const casesFile = "testdata/from.txt"
+
+var updateCases = flag.Bool("update", false, "write what the programs read into "+casesFile)
+
+// fromCase is a line of casesFile.
+type fromCase struct {
+	field   []byte
+	domains []string
+}
+
+func readCases(t *testing.T) []fromCase {
+	t.Helper()
+	text, err := os.ReadFile(casesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []fromCase
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		quoted, domains, _ := strings.Cut(lines.Text(), "\t")
+		field, err := strconv.Unquote(quoted)
+		if err != nil {
+			t.Fatalf("%s: %v", lines.Text(), err)
+		}
+		cases = append(cases, fromCase{[]byte(field), strings.Fields(domains)})
+	}
+	return cases
+}
+
+// TestFromCases holds the principle over the cases without the programs.
+func TestFromCases(t *testing.T) {
+	t.Parallel()
+	open := 0
+	for _, c := range readCases(t) {
+		author := parse(c.field)
+		if author.Ambiguous() || len(c.domains) == 1 && c.domains[0] == author.Domain {
+			continue
+		}
+		open++
+		report := t.Logf
+		if enforced {
+			report = t.Errorf
+		}
+		report("%q: Postvet reads %s, programs %s", c.field, author.Domain, strings.Join(c.domains, " and "))
+	}
+	t.Logf("%d open", open)
+}
+
+// TestFromCasesRead has the programs read the cases.
+func TestFromCasesRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out the other implementations")
+	}
+	cases := readCases(t)
+	var fields [][]byte
+	for _, c := range cases {
+		fields = append(fields, c.field)
+	}
+	answers, err := readings(programs(t), fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	for i, c := range cases {
+		var read []string
+		for _, r := range answers[i] {
+			for _, d := range r.domains {
+				if excepted(difference{c.field, "", reading{r.reader, []string{d}}}) == "" {
+					read = append(read, d)
+				}
+			}
+		}
+		slices.Sort(read)
+		read = slices.Compact(read)
+		fmt.Fprintf(&file, "%s\t%s\n", strconv.QuoteToASCII(string(c.field)), strings.Join(read, " "))
+		for _, d := range read {
+			if !slices.Contains(c.domains, d) && !*updateCases {
+				t.Errorf("%q: a program reads %s, which %s lacks", c.field, d, casesFile)
+			}
+		}
+	}
+	if *updateCases {
+		if err := os.WriteFile(casesFile, file.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
