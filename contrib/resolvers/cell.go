@@ -55,6 +55,14 @@ const limit = 3 * time.Minute
 func (c cell) run(ctx context.Context, corpus *corpus) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if c.trouble.files > 0 {
+		return c.runApart(ctx, len(corpus.samples))
+	}
+	return c.runHere(ctx, corpus)
+}
+
+// runHere is run in this process.
+func (c cell) runHere(ctx context.Context, corpus *corpus) (outcome, error) {
 	o := outcome{cell: c, open: known(c)}
 	s, err := newSite(c.program, corpus.zone)
 	if err != nil {
@@ -82,6 +90,11 @@ func (c cell) run(ctx context.Context, corpus *corpus) (outcome, error) {
 		return o, err
 	}
 	defer r.Close()
+	if c.trouble.files > 0 {
+		if err := limitFiles(c.trouble.files); err != nil {
+			return o, err
+		}
+	}
 	if c.trouble.warm {
 		if _, err := play(ctx, samples, r, c.trouble.load); err != nil {
 			return o, err
@@ -117,14 +130,14 @@ func sent(r *dnscache.Resolver) uint64 {
 // judge sets what the cell should not have shown.
 func (o *outcome) judge() {
 	var all []string
-	if o.accepted > 0 {
-		all = append(all, fmt.Sprintf("%d forgeries accepted", o.accepted))
+	if o.Accepted > 0 {
+		all = append(all, fmt.Sprintf("%d forgeries accepted", o.Accepted))
 	}
-	if o.refused > 0 {
-		all = append(all, fmt.Sprintf("%d honest messages refused", o.refused))
+	if o.Refused > 0 {
+		all = append(all, fmt.Sprintf("%d honest messages refused", o.Refused))
 	}
-	if o.trouble.normal && o.counts.wrong > 0 {
-		all = append(all, fmt.Sprintf("%d other verdicts than expected", o.counts.wrong))
+	if o.trouble.normal && o.Wrong > 0 {
+		all = append(all, fmt.Sprintf("%d other verdicts than expected", o.Wrong))
 	}
 	if o.trouble.warm && o.queries > 0 {
 		all = append(all, fmt.Sprintf("%d queries with a warm cache", o.queries))
@@ -133,7 +146,7 @@ func (o *outcome) judge() {
 		return
 	}
 	o.wrong = strings.Join(all, ", ")
-	if o.first != "" {
-		o.wrong += ": " + o.first
+	if o.First != "" {
+		o.wrong += ": " + o.First
 	}
 }

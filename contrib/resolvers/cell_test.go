@@ -14,8 +14,10 @@ var shortPrograms = []string{"unbound", "named", "dnsmasq"}
 // shortCorpus is shared by the cells, which do not change it.
 var shortCorpus = sync.OnceValues(func() (*corpus, error) { return newCorpus(100) })
 
-func TestCells(t *testing.T) {
-	t.Parallel()
+// needPrograms skips the test where the programs cannot run, and says why. Otherwise it
+// returns them.
+func needPrograms(t *testing.T) []program {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short leaves out the real resolvers")
 	}
@@ -30,6 +32,12 @@ func TestCells(t *testing.T) {
 		}
 		t.Skip("skipped: " + text)
 	}
+	return some
+}
+
+func TestCells(t *testing.T) {
+	t.Parallel()
+	some := needPrograms(t)
 	corpus, err := shortCorpus()
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +53,7 @@ func TestCells(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%d messages, %d forgeries accepted, %d honest refused, %d deferred, %d other than expected; p50 %v, p99 %v; %d queries",
-				o.messages, o.accepted, o.refused, o.deferred, o.counts.wrong, o.percentile(.5), o.percentile(.99), o.queries)
+				o.Messages, o.Accepted, o.Refused, o.Deferred, o.Wrong, o.percentile(.5), o.percentile(.99), o.queries)
 			switch {
 			case o.wrong == "":
 			case o.open != "":

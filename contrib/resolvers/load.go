@@ -27,21 +27,21 @@ type load struct {
 
 // counts are the results of the messages of one cell.
 type counts struct {
-	messages int
-	accepted int // forgeries that were not refused or deferred
-	refused  int // honest messages that were refused for good
-	deferred int // of both
-	wrong    int // verdicts other than the expected one, or without its reason
-	took     []time.Duration
-	first    string // the first wrong verdict, for a person
+	Messages int
+	Accepted int // forgeries that were not refused or deferred
+	Refused  int // honest messages that were refused for good
+	Deferred int // of both
+	Wrong    int // verdicts other than the expected one, or without its reason
+	Took     []time.Duration
+	First    string // the first wrong verdict, for a person
 }
 
 // percentile returns the time within which that part of the messages was decided.
 func (c *counts) percentile(part float64) time.Duration {
-	if len(c.took) == 0 {
+	if len(c.Took) == 0 {
 		return 0
 	}
-	return c.took[min(len(c.took)-1, int(part*float64(len(c.took))))]
+	return c.Took[min(len(c.Took)-1, int(part*float64(len(c.Took))))]
 }
 
 // play evaluates all messages.
@@ -77,7 +77,7 @@ func play(ctx context.Context, samples []sample, r *dnscache.Resolver, l load) (
 	}
 	close(next)
 	sessions.Wait()
-	slices.Sort(c.took)
+	slices.Sort(c.Took)
 	return c, failed
 }
 
@@ -94,15 +94,15 @@ func decide(ctx context.Context, checker *policy.Checker, x *sample) (*result.Re
 
 // add counts one verdict.
 func (c *counts) add(x *sample, res *result.Results, v result.Verdict, took time.Duration) {
-	c.messages++
-	c.took = append(c.took, took)
+	c.Messages++
+	c.Took = append(c.Took, took)
 	switch {
 	case v.Action == result.TempFail:
-		c.deferred++
+		c.Deferred++
 	case x.forged && v.Action != result.Reject:
-		c.accepted++
+		c.Accepted++
 	case !x.forged && v.Action == result.Reject:
-		c.refused++
+		c.Refused++
 	}
 	want := dmarc.Pass
 	if x.forged {
@@ -111,8 +111,8 @@ func (c *counts) add(x *sample, res *result.Results, v result.Verdict, took time
 	if v.Action == x.want && res.DMARC.Status == want {
 		return
 	}
-	c.wrong++
-	if c.first == "" {
-		c.first = fmt.Sprintf("%s, %s: %s %s %q, dmarc=%s (%s)", x.name, x.envelope.Sender.Path, v.Action, v.Code, v.Text, res.DMARC.Status, res.DMARC.Reason)
+	c.Wrong++
+	if c.First == "" {
+		c.First = fmt.Sprintf("%s, %s: %s %s %q, dmarc=%s (%s)", x.name, x.envelope.Sender.Path, v.Action, v.Code, v.Text, res.DMARC.Status, res.DMARC.Reason)
 	}
 }

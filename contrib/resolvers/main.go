@@ -13,6 +13,9 @@ import (
 )
 
 func main() {
+	if apart() {
+		return
+	}
 	program := flag.String("program", "", "only programs with this in their `name`")
 	trouble := flag.String("trouble", "", "only troubles with this in their `name`")
 	messages := flag.Int("messages", 200, "messages of each cell")

@@ -13,6 +13,7 @@ const (
 	pair        = "after an answer that is bogus, a resolver that does not validate is asked"
 	lost        = "a lost packet costs 1.5 s, and few of them the whole time"
 	connections = "a question ends with the connection that the server closes"
+	files       = "a socket that the system refuses is taken for a failure of the name"
 	again       = "a failure that passes is not asked again"
 )
 
@@ -33,6 +34,7 @@ var open = map[string]string{
 	"*: TLS, expired certificate":                unreachable,
 	"unbound: TLS, private authority":            connections,
 	"dnsdist: only TCP, few connections":         connections,
+	"*: 24 open files":                           files,
 	"*: bogus, and the second does not validate": pair,
 }
 

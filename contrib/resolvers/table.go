@@ -21,8 +21,8 @@ func printTable(w io.Writer, rows []outcome) {
 			name = ""
 		}
 		last = o.trouble.name
-		fmt.Fprintf(w, format, name, o.program.name, fmt.Sprint(o.messages), fmt.Sprint(o.accepted), fmt.Sprint(o.refused), fmt.Sprint(o.deferred),
-			fmt.Sprint(o.counts.wrong), short(o.percentile(.5)), short(o.percentile(.99)), fmt.Sprint(o.queries), o.state())
+		fmt.Fprintf(w, format, name, o.program.name, fmt.Sprint(o.Messages), fmt.Sprint(o.Accepted), fmt.Sprint(o.Refused), fmt.Sprint(o.Deferred),
+			fmt.Sprint(o.Wrong), short(o.percentile(.5)), short(o.percentile(.99)), fmt.Sprint(o.queries), o.state())
 	}
 	for _, o := range rows {
 		switch {

@@ -19,6 +19,8 @@ type trouble struct {
 	during func(ctx context.Context, s *site) error
 	// also makes further messages of the trouble's own.
 	also func() ([]sample, error)
+	// files is how many files may be opened during the load; 0 is no limit.
+	files int
 	// warm is true if the messages come a second time, and the second time counts.
 	warm bool
 	// normal is true if each verdict must be the expected one.

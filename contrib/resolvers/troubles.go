@@ -40,6 +40,7 @@ var troubles = []trouble{
 	{name: "TLS, certificate of another name", load: burst, setUp: overTLS(certificate{name: "other.example"}), lines: secured},
 	{name: "TLS, expired certificate", load: burst, setUp: overTLS(certificate{expired: true}), lines: secured},
 	{name: "only TCP, few connections", load: burst, lines: onlyTCP, normal: true},
+	{name: "24 open files", load: burst, files: 24, programs: []string{"unbound"}},
 	{name: "bogus, and the second does not validate", load: load{sessions: 4}, setUp: halfValidating, programs: []string{"unbound"}, also: bogusSamples},
 }
 
