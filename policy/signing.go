@@ -112,7 +112,7 @@ func (m *Message) startSigning() {
 			s.err = err
 			continue
 		}
-		name := k.Selector + "._domainkey." + d.Domain
+		name := dkim.KeyName(k.Selector, d.Domain)
 		c.record = evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
 			name: result.CheckSigning, limit: o.MessageTimeout,
 			run:    func(ctx context.Context, r Resolver) *dnscache.Answer { return r.Lookup(ctx, name, dnscache.TXT) },
@@ -211,7 +211,7 @@ func (m *Message) signWith(ctx context.Context, c candidate) *result.Signing {
 // published compares a key with the record that the DNS shows. It returns why the key
 // may not sign yet, and a sentence about it; "" if it may.
 func published(k SigningKey, a *dnscache.Answer) (sign.Reason, string) {
-	name := k.Selector + "._domainkey." + k.Domain
+	name := dkim.KeyName(k.Selector, k.Domain)
 	switch {
 	case a.Outcome.Temporary():
 		return sign.KeyUnpublished, fmt.Sprintf("%s could not be looked up: %s", name, a.Outcome)

@@ -61,7 +61,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newSign(in), newDomain(), newPolicy(), newConfig(),
+	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	completeValues(root)

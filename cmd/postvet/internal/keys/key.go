@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/postvet/postvet/policy/dkim"
 )
 
 // Key is a private key and where its public half is to be published. It prints and
@@ -67,7 +69,7 @@ func (k Key) Public() string { return base64.StdEncoding.EncodeToString(k.public
 func (k Key) Record() string { return "v=DKIM1; k=" + k.kind + "; p=" + k.Public() }
 
 // Name returns the name of the key's record.
-func (k Key) Name() string { return k.Selector + "._domainkey." + k.Domain }
+func (k Key) Name() string { return dkim.KeyName(k.Selector, k.Domain) }
 
 // String returns the record's name and the start of the fingerprint.
 func (k Key) String() string { return k.Name() + " (sha256 " + k.fingerprint[:16] + ")" }

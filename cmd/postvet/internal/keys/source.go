@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/dkim"
 )
 
 // Source gives policy the keys of a [Folder], and remembers which of them the DNS has
@@ -39,5 +40,5 @@ func (s *Source) SigningKeys(domain string) ([]policy.SigningKey, error) {
 
 // Published notes that the DNS shows a key.
 func (s *Source) Published(k policy.SigningKey) {
-	s.states.SetPublished(k.ID, k.Selector+"._domainkey."+k.Domain)
+	s.states.SetPublished(k.ID, dkim.KeyName(k.Selector, k.Domain))
 }

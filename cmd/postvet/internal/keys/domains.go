@@ -1,0 +1,63 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+)
+
+// Entry is a file in a directory of keys.
+type Entry struct {
+	Domain, Selector, Path string
+	// Key is nil if the file cannot be used, and Err says why.
+	Key *Key
+	Err error
+}
+
+// List returns what is in a directory of keys, by domain and selector. Files whose
+// names do not end in .pem are passed over. The error is that the directory cannot be
+// read; a file that cannot be used is an Entry.
+func List(dir string, strict bool) ([]Entry, error) {
+	domains, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, input.Cause(err))
+	}
+	var all []Entry
+	for _, d := range domains {
+		if strings.HasPrefix(d.Name(), ".") {
+			continue
+		}
+		files, err := os.ReadDir(filepath.Join(dir, d.Name()))
+		if err != nil {
+			if info, statErr := os.Stat(filepath.Join(dir, d.Name())); statErr == nil && !info.IsDir() {
+				continue
+			}
+			all = append(all, Entry{Domain: d.Name(), Path: filepath.Join(dir, d.Name()), Err: fmt.Errorf("%s: %w", filepath.Join(dir, d.Name()), input.Cause(err))})
+			continue
+		}
+		for _, f := range files {
+			selector, ok := strings.CutSuffix(f.Name(), ".pem")
+			if !ok || strings.HasPrefix(selector, ".") {
+				continue
+			}
+			all = append(all, read(filepath.Join(dir, d.Name(), f.Name()), d.Name(), selector, strict))
+		}
+	}
+	return all, nil
+}
+
+func read(path, domain, selector string, strict bool) Entry {
+	e := Entry{Domain: domain, Selector: selector, Path: path}
+	d := &folderDomain{domain: domain}
+	k, err := d.readKey(path, selector, strict)
+	e.Key, e.Err = k.key, err
+	if errors.Is(err, fs.ErrNotExist) {
+		e.Err = fmt.Errorf("%s: a link to a file that does not exist", path)
+	}
+	return e
+}

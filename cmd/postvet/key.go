@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// keysDirectory is where keys are unless the configuration says otherwise.
+const keysDirectory = "/etc/postvet/keys"
+
+// keyFlags are the flags of all commands about keys.
+type keyFlags struct {
+	configFlags
+	dir string
+}
+
+func newKey() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "make, show and check the keys that sign your mail",
+		Long: `Key looks after the private keys by which the service signs the mail of your
+users: DIRECTORY/DOMAIN/SELECTOR.pem, where DIRECTORY is sign.keys of the
+configuration.
+
+A new key signs once the DNS shows its record. Until then the former key of the
+domain goes on. So: "key new", publish the record, "key check".`,
+		Example: `  postvet key new example.org            makes a key, prints its record
+  postvet key show example.org --form bind
+  postvet key check                      compares all keys with the DNS
+  postvet key list`,
+	}
+	group(cmd)
+	cmd.AddCommand(newKeyNew(), newKeyShow(), newKeyList(), newKeyCheck())
+	return cmd
+}
+
+func (f *keyFlags) add(cmd *cobra.Command) {
+	f.addFile(cmd)
+	cmd.Flags().StringVar(&f.dir, "keys", "", "`DIRECTORY` of the keys (default sign.keys of the configuration, or "+keysDirectory+")")
+}
+
+// directory returns the directory of the keys.
+func (f *keyFlags) directory() (string, error) {
+	if f.dir != "" {
+		return f.dir, nil
+	}
+	c, err := f.load()
+	if err != nil {
+		return "", err
+	}
+	if c.Sign.Keys != "" {
+		return c.Sign.Keys, nil
+	}
+	return keysDirectory, nil
+}
+
+func newKeyNew() *cobra.Command {
+	f := &keyFlags{}
+	var selector, kind, form string
+	cmd := &cobra.Command{
+		Use:   "new DOMAIN",
+		Short: "make a key and print its record",
+		Long: `New makes a private key for a domain and prints the TXT record to publish. The file
+can be read by its owner and its group, which is that of the directory. No file
+is ever overwritten.
+
+The key signs once the DNS shows the record; nothing needs a reload. Make RSA
+keys: large receivers do not verify Ed25519.
+
+Exit codes: 0 made, 2 wrong usage, 3 the file could not be written.`,
+		Example: `  postvet key new example.org
+  postvet key new example.org --selector s2026 --type rsa3072 --form bind`,
+		Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := f.directory()
+			if err != nil {
+				return err
+			}
+			if selector == "" {
+				selector = keys.DefaultSelector(time.Now(), kind)
+			}
+			if _, err := (keys.Key{}).WriteRecord(keys.Form(form)); err != nil {
+				return usage("--form: %v", err)
+			}
+			k, err := keys.Create(dir, args[0], selector, kind)
+			var path *fs.PathError
+			switch {
+			case errors.Is(err, fs.ErrExist):
+				return exit{exitUsage, err}
+			case errors.As(err, &path), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+				return exit{exitFailed, err}
+			case err != nil:
+				return exit{exitUsage, err}
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: a new key, %s of %d bits\npublish this TXT record at %s, then see postvet key check %s:\n", k.Path, k.Type(), k.Bits(), k.Name(), k.Domain)
+			return writeRecord(cmd, k, form)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&selector, "selector", "", "`SELECTOR` of the key (default the quarter, such as "+keys.DefaultSelector(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), "rsa2048")+")")
+	cmd.Flags().StringVar(&kind, "type", "rsa2048", "`TYPE` of the key: rsa2048, rsa3072, rsa4096 or ed25519")
+	addForm(cmd, &form)
+	return cmd
+}
+
+func addForm(cmd *cobra.Command, form *string) {
+	cmd.Flags().StringVar(form, "form", string(keys.FormPlain), "`FORM` of the record: plain, bind, quoted, nsupdate or json")
+}
+
+func writeRecord(cmd *cobra.Command, k *keys.Key, form string) error {
+	text, err := k.WriteRecord(keys.Form(form))
+	if err != nil {
+		return usage("--form: %v", err)
+	}
+	if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+		return output(err)
+	}
+	return nil
+}
+
+// entries returns the keys of the directory, of one domain if it is not "".
+func (f *keyFlags) entries(domain string) ([]keys.Entry, error) {
+	dir, err := f.directory()
+	if err != nil {
+		return nil, err
+	}
+	all, err := keys.List(dir, true)
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	if domain == "" {
+		return all, nil
+	}
+	name, ok := message.NormalizeDomain(domain)
+	if !ok {
+		return nil, usage("%q is no domain name; write one such as example.org", domain)
+	}
+	var own []keys.Entry
+	for _, e := range all {
+		if e.Domain == name {
+			own = append(own, e)
+		}
+	}
+	if len(own) == 0 {
+		return nil, answerNo("%s has no key for %s; make one with postvet key new %s", dir, name, name)
+	}
+	return own, nil
+}
