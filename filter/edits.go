@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"slices"
+
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -19,4 +21,10 @@ func headerEdits(v result.Verdict) (edits milter.Verdict, faults []string) {
 		edits.Insert = append(edits.Insert, milter.NewField{Name: f.Name, Value: f.Value()})
 	}
 	return edits, faults
+}
+
+// isTagged reports whether a message is delivered with the field that says it should
+// have been held.
+func isTagged(edits milter.Verdict) bool {
+	return slices.ContainsFunc(edits.Insert, func(f milter.NewField) bool { return f.Name == result.QuarantineField })
 }

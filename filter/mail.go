@@ -23,6 +23,8 @@ type mail struct {
 	// it is sent. decidedEarly is true once they have decided.
 	refusal      milter.Reply
 	decidedEarly bool
+	// unheld is true if the message would be held if the MTA could do so.
+	unheld bool
 }
 
 // working reports whether policy evaluates the message and has not failed.
@@ -83,7 +85,7 @@ func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 		s.guard("decide", func() {
 			d.Verdict = m.handler.decide(d.Results)
 			if d.Verdict.Action == result.Quarantine && !s.conn.CanQuarantine() {
-				d.Faults = append(d.Faults, "the MTA cannot quarantine: delivered with a tag")
+				m.unheld = true
 				d.Verdict = m.handler.unheld(d.Results)
 			}
 		})
@@ -109,6 +111,15 @@ func faulty() result.Verdict {
 	}
 }
 
+// deferred returns the verdict about a message that an MTA can neither hold nor tag, in
+// place of the verdict that the rules have. The MTA may be able to do so later.
+func deferred(v result.Verdict) result.Verdict {
+	v.Action, v.Code = result.TempFail, "451 4.7.1"
+	v.Text = "The message is to be held for review, which this mail system cannot do at present; please try again later"
+	v.Remove, v.Insert, v.AuthenticationResults = nil, nil, ""
+	return v
+}
+
 // carryOut returns the verdict in the form for the MTA. It adds a fault for each part
 // that the MTA does not support.
 func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
@@ -127,7 +138,7 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 	v, faults := headerEdits(d.Verdict)
 	if len(v.Remove) > 0 && !s.conn.CanRemoveFields() {
 		// The message must not be delivered with a forged field in our name.
-		return fail("the MTA does not let us remove fields")
+		return fail("the MTA does not let us delete header fields, so a message with one in our name is deferred; it must offer SMFIF_CHGHDRS")
 	}
 	if d.Verdict.Action == result.Redirect {
 		// The message must not be delivered to its original recipients.
@@ -136,8 +147,22 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 		}
 		v.Add, v.Delete = redirect(m.to, d.Verdict.RedirectTo)
 	}
-	if len(v.Insert) > 0 && !s.conn.CanAddFields() {
-		d.Faults = append(d.Faults, "the MTA does not let us add fields")
+	switch {
+	case len(v.Insert) == 0 || s.conn.CanAddFields():
+		if m.unheld {
+			d.Faults = append(d.Faults, "the MTA does not let us hold messages, so this one is delivered with a tag; it must offer SMFIF_QUARANTINE")
+		}
+	case isTagged(v):
+		// The message must not be delivered as if it were a good one.
+		offer := "SMFIF_ADDHDRS"
+		if m.unheld {
+			offer = "SMFIF_QUARANTINE or SMFIF_ADDHDRS"
+		}
+		d.Faults = append(d.Faults, "the MTA lets us neither hold nor tag this message, so it is deferred; it must offer "+offer)
+		d.Verdict = deferred(d.Verdict)
+		return d.refuse()
+	default:
+		d.Faults = append(d.Faults, "the MTA does not let us add header fields, so the message is delivered without ours; it must offer SMFIF_ADDHDRS")
 		v.Insert = nil
 	}
 	d.Faults = append(d.Faults, faults...)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	gomilter "github.com/emersion/go-milter"
-	"go.uber.org/zap"
 )
 
 // wantedActions and wantedProtocol are the actions and protocol options that we ask for.
@@ -72,12 +71,7 @@ func (c *Conn) negotiate() (err error) {
 	if c.agreed, err = agree(data, c.server.opt.AnswerEnvelope || c.session.AnswersRcpt(), c.server.opt.AnswerEnvelope); err != nil {
 		return err
 	}
-	if !c.agreed.exactHeader() {
-		c.server.inexactOnce.Do(func() {
-			c.server.log.Warn("the MTA does not pass on the blank after a header field's colon; DKIM signatures with simple header canonicalization may fail (Postfix: milter_protocol = 6)",
-				zap.Uint32("milter_protocol", c.agreed.version), zap.Stringer("remote", c.socket.RemoteAddr()))
-		})
-	}
+	c.reportMissing()
 	c.offer = packet(cmd, data)
 	return nil
 }

@@ -27,6 +27,7 @@ type Server struct {
 	running  sync.WaitGroup // of connections
 
 	inexactOnce sync.Once    // reports an MTA without HDR_LEADSPC
+	missing     sync.Map     // sets of actions that an MTA lacks, reported
 	limited     atomic.Int64 // when MaxConnections was last reported, Unix seconds
 
 	mu        sync.Mutex

@@ -71,6 +71,7 @@ func (e Edition) program(root *cobra.Command) Page {
 	}
 	examples(r, root)
 	exitStatus(r, codes)
+	mtas(r)
 	standards(r)
 	r.section("See also")
 	seeAlso(r, root)

@@ -60,7 +60,8 @@ func TestPages(t *testing.T) {
 	for file, want := range map[string][]string{
 		"postvet.1": {
 			`.TH "POSTVET" 1 "2026-11-25" "Postvet 1.2.3" "Postvet"` + "\n", "postvet \\- authenticate mail\n",
-			".SH \"EXIT STATUS\"\n0 done, 1 the answer is no.\n", "it\\(aqs \\(ti simple\n", "run it; see postvet\\-serve(1).\n",
+			".SH \"EXIT STATUS\"\n0 done, 1 the answer is no.\n", "it\\(aqs \\(ti simple\n",
+			".SH \"WHAT THE MTA MUST OFFER\"\n", ".B \"SMFIF_CHGHDRS\"\n", ".B \"SMFIF_QUARANTINE\"\n", "run it; see postvet\\-serve(1).\n",
 		},
 		"postvet-serve.1": {
 			"\n\\&.A line that begins", "a \\e too.\n", ".nf\nkept   as it is\n.fi\n.RE\n.PP\nafter it\n",
