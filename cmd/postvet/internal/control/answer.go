@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// serve reads one request and writes one response.
+// serve reads one request and writes one response, or those of a [Stream].
 func (s *Server) serve(c *conn) {
 	q, err := s.request(c)
 	if errors.Is(err, errGone) {
@@ -24,12 +24,21 @@ func (s *Server) serve(c *conn) {
 			result, err = s.opt.Handler(s.ctx, c.peer, q)
 		}
 	}
+	if stream, ok := result.(Stream); ok && err == nil {
+		s.stream(c, stream)
+		return
+	}
+	_ = s.respond(c, result, err) // a client that is gone needs no answer
+}
+
+// respond writes a response within the time for one.
+func (s *Server) respond(c net.Conn, result any, err error) error {
 	s.mu.Lock()
 	if !s.closed {
 		_ = c.SetWriteDeadline(time.Now().Add(s.opt.Timeout))
 	}
 	s.mu.Unlock()
-	s.write(c, result, err)
+	return s.write(c, result, err)
 }
 
 // errGone means that nobody waits for an answer.
@@ -71,7 +80,7 @@ func readLine(r io.Reader) ([]byte, error) {
 	return line, nil
 }
 
-func (s *Server) write(c net.Conn, result any, err error) {
+func (s *Server) write(c net.Conn, result any, err error) error {
 	r := Response{V: Version, Postvet: s.opt.Postvet}
 	if err == nil {
 		r.Result, err = json.Marshal(result)
@@ -85,7 +94,8 @@ func (s *Server) write(c net.Conn, result any, err error) {
 	}
 	b, err := json.Marshal(r)
 	if err != nil {
-		return // impossible: r holds strings and what was marshalled before
+		return err // impossible: r holds strings and what was marshalled before
 	}
-	_, _ = c.Write(append(b, '\n')) // a client that is gone needs no answer
+	_, err = c.Write(append(b, '\n'))
+	return err
 }

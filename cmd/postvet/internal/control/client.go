@@ -49,35 +49,19 @@ func unreachable(err error, format string, args ...any) error {
 // result into result. The error is a *Refusal if the service refuses, and an
 // *Unreachable otherwise. Both say what to do, a line for each fault.
 func (c *Client) Do(ctx context.Context, q Request, result any) error {
-	line, err := marshalRequest(q)
+	conn, writeErr, err := c.send(ctx, q)
 	if err != nil {
 		return err
 	}
-	d := net.Dialer{Timeout: dialTimeout}
-	conn, err := d.DialContext(ctx, "unix", c.Socket)
-	if err != nil {
-		return c.dialError(err)
-	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	// A server that refuses us answers before it has read. Its answer counts.
-	_, writeErr := conn.Write(line)
-	r, err := readResponse(conn)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return unreachable(ctx.Err(), "the service did not answer in time; look at its log, it may still do what was asked")
-	case writeErr != nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
-		return unreachable(err, "the service closed %s without an answer; look at its log, it may have been stopped", c.Socket)
-	default:
-		return unreachable(err, "what listens on %s is not Postvet's control socket; name the right one with --socket", c.Socket)
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	limited := &io.LimitedReader{R: conn, N: maxResponse}
+	r, err := readResponse(bufio.NewReader(limited), limited)
+	if err != nil {
+		return c.noAnswer(ctx, writeErr, err)
 	}
-	if r.Code != "" {
-		return c.refusal(r)
-	}
-	if r.V != Version {
-		return c.mismatch(r)
+	if err := c.result(r); err != nil {
+		return err
 	}
 	if result == nil {
 		return nil
@@ -88,10 +72,48 @@ func (c *Client) Do(ctx context.Context, q Request, result any) error {
 	return nil
 }
 
-func readResponse(conn net.Conn) (Response, error) {
+// send connects and sends a request. A server that refuses us answers before it has
+// read, and its answer counts; writeErr is then why the request could not be sent.
+func (c *Client) send(ctx context.Context, q Request) (conn net.Conn, writeErr, err error) {
+	line, err := marshalRequest(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := net.Dialer{Timeout: dialTimeout}
+	if conn, err = d.DialContext(ctx, "unix", c.Socket); err != nil {
+		return nil, nil, c.dialError(err)
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(dialTimeout))
+	_, writeErr = conn.Write(line)
+	return conn, writeErr, nil
+}
+
+// noAnswer returns the error for a request that got no answer because of err.
+func (c *Client) noAnswer(ctx context.Context, writeErr, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return unreachable(ctx.Err(), "the service did not answer in time; look at its log, it may still do what was asked")
+	case writeErr != nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		return unreachable(err, "the service closed %s without an answer; look at its log, it may have been stopped", c.Socket)
+	}
+	return unreachable(err, "what listens on %s is not Postvet's control socket; name the right one with --socket", c.Socket)
+}
+
+// result returns why a response has no result for us, nil if it has one.
+func (c *Client) result(r Response) error {
+	switch {
+	case r.Code != "":
+		return c.refusal(r)
+	case r.V != Version:
+		return c.mismatch(r)
+	}
+	return nil
+}
+
+// readResponse reads the next response from text, which reads from limited.
+func readResponse(text *bufio.Reader, limited *io.LimitedReader) (Response, error) {
 	var r Response
-	limited := &io.LimitedReader{R: conn, N: maxResponse}
-	line, err := bufio.NewReader(limited).ReadBytes('\n')
+	line, err := text.ReadBytes('\n')
 	switch {
 	case err != nil && limited.N <= 0:
 		return r, errors.New("the answer has no end")

@@ -3,7 +3,8 @@
 // answers for a terminal.
 //
 // One connection carries one request and one response, each a line of JSON, so
-// that a person can speak it too:
+// that a person can speak it too. A trace has a response for each of its parts, until
+// the client closes its end:
 //
 //	echo '{"v":1,"do":"status"}' | socat - unix:/run/postvet/control.sock
 //
@@ -40,6 +41,7 @@ const (
 	DoLogLevel   = "log-level"
 	DoCacheShow  = "cache-show"
 	DoCacheFlush = "cache-flush"
+	DoTrace      = "trace"
 )
 
 // Request is one request. A field that does not belong to its Do must not be set.
@@ -57,7 +59,20 @@ type Request struct {
 	// the configured level returns, unless For is 0.
 	Level string `json:"level,omitempty"`
 	For   int    `json:"for,omitempty"`
+	// Client, From and Recipient select the messages that are traced, for For seconds
+	// and at most Count messages; "" and 0 for all.
+	Client    string `json:"client,omitempty"`
+	From      string `json:"from,omitempty"`
+	Recipient string `json:"rcpt,omitempty"`
+	Count     int    `json:"count,omitempty"`
 }
+
+// Bounds of a trace. Without Request.For it lasts DefaultTrace.
+const (
+	DefaultTrace = 10 * time.Minute
+	MaxTrace     = 24 * time.Hour
+	MaxTraced    = 100_000 // messages
+)
 
 // maxFor bounds Request.For: a week.
 const maxFor = 7 * 24 * 3600
@@ -154,6 +169,18 @@ func (q Request) problem() string {
 			return "no such type"
 		case q.Do == DoCacheFlush && q.Type != "":
 			return "flushing forgets all types"
+		}
+	case DoTrace:
+		bare.Client, bare.From, bare.Recipient, bare.For, bare.Count = q.Client, q.From, q.Recipient, q.For, q.Count
+		switch {
+		case q != bare:
+			return "a trace has a client, a sender, a recipient, a time and a count alone"
+		case q.For < 0 || q.For > int(MaxTrace/time.Second):
+			return fmt.Sprintf("%d seconds are not between 0 and a day", q.For)
+		case q.Count < 0 || q.Count > MaxTraced:
+			return fmt.Sprintf("%d messages are not between 0 and %d", q.Count, MaxTraced)
+		case max(len(q.Client), len(q.From), len(q.Recipient)) > maxNameBytes:
+			return "this is no address"
 		}
 	default:
 		return "there is no such request"

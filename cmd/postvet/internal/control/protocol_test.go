@@ -16,6 +16,8 @@ func TestParseRequest(t *testing.T) {
 		{"flush", `{"v":1,"do":"cache-flush","name":"example.org"}`, "", ""},
 		{"flush all", `{"v":1,"do":"cache-flush","all":true}`, "", ""},
 
+		{"trace", `{"v":1,"do":"trace","client":"192.0.2.1","from":"a.example","rcpt":"b@c.example","for":60,"count":5}`, "", ""},
+
 		{"empty", ``, CodeRequest, "not a request"},
 		{"no JSON", `GET / HTTP/1.1`, CodeRequest, "not a request"},
 		{"no object", `[1]`, CodeRequest, "not a request"},
@@ -38,6 +40,12 @@ func TestParseRequest(t *testing.T) {
 		{"flush of a type", `{"v":1,"do":"cache-flush","name":"x","type":"TXT"}`, CodeRequest, "all types"},
 		{"long type", `{"v":1,"do":"cache-show","name":"x","type":"` + strings.Repeat("x", 17) + `"}`, CodeRequest, "no such type"},
 		{"long name", `{"v":1,"do":"cache-show","name":"` + strings.Repeat("x", 1025) + `"}`, CodeRequest, "no name"},
+		{"trace with a level", `{"v":1,"do":"trace","level":"debug"}`, CodeRequest, "a client, a sender"},
+		{"endless trace", `{"v":1,"do":"trace","for":86401}`, CodeRequest, "between 0 and a day"},
+		{"too many messages", `{"v":1,"do":"trace","count":100001}`, CodeRequest, "between 0 and 100000"},
+		{"less than none", `{"v":1,"do":"trace","count":-1}`, CodeRequest, "between 0 and 100000"},
+		{"long sender", `{"v":1,"do":"trace","from":"` + strings.Repeat("x", 1025) + `"}`, CodeRequest, "no address"},
+		{"status of a client", `{"v":1,"do":"status","client":"192.0.2.1"}`, CodeRequest, "takes no arguments"},
 		{"name that drives a terminal", `{"v":1,"do":"cache-show","name":"\u001b[2J"}`, CodeRequest, "no name"},
 	} {
 		_, err := parseRequest([]byte(tc.line))
@@ -57,7 +65,7 @@ func TestParseRequest(t *testing.T) {
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{
 		`{"v":1,"do":"status"}`, `{"v":1,"do":"log-level","level":"debug","for":60}`, `{"v":2}`, `{"v":1,"do":"cache-show","name":"a.test","below":true}`,
-		`{"v":1,"do":"cache-flush","all":true}`, `{"V":1,"DO":"status"}`, "\x00\xff", `{"v":1e0,"do":"status"}`, `{"v":1,"v":2,"do":"reload"}`,
+		`{"v":1,"do":"cache-flush","all":true}`, `{"v":1,"do":"trace","client":"::1","from":"<>","rcpt":"b.example","count":3}`, `{"V":1,"DO":"status"}`, "\x00\xff", `{"v":1e0,"do":"status"}`, `{"v":1,"v":2,"do":"reload"}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -69,7 +77,7 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		if len(q.Name) > maxNameBytes || len(q.Level) > 16 || len(q.Type) > 16 || q.For < 0 || q.For > maxFor || q.problem() != "" {
+		if len(q.Name) > maxNameBytes || len(q.Level) > 16 || len(q.Type) > 16 || q.For < 0 || q.For > maxFor || q.Count < 0 || q.Count > MaxTraced || max(len(q.Client), len(q.From), len(q.Recipient)) > maxNameBytes || q.problem() != "" {
 			t.Fatalf("accepted %+v", q)
 		}
 		b, err := marshalRequest(q)
