@@ -38,8 +38,9 @@ and writes its results into the field Authentication-Results.
 
 Begin with "postvet serve": it needs no configuration and prints the lines for
 your MTA. "postvet check" shows what would happen to one message, "postvet
-domain" shows what a domain publishes for mail, and "postvet status" shows the
-state of the running service.
+domain" shows what a domain publishes for mail, "postvet status" shows the state
+of the running service, and "postvet trace" why its messages fare as they do, with
+every lookup, SPF term, signature and alignment.
 
 Exit codes: 0 done; 1 the answer is no (check: the message would not be
 accepted; config check: the file has faults; domain: something is wrong); 2 wrong
@@ -48,6 +49,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet trace --from example.org       live messages of a domain, step by step
   postvet policy explain                 what is done with a message, in order
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
@@ -62,7 +64,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	})
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newPolicy(), newConfig(),
-		newStatus(), newReload(), newLogLevel(), newCache(), newVersion(), newManual())
+		newStatus(), newReload(), newLogLevel(), newTrace(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	completeValues(root)
 	return root

@@ -215,6 +215,23 @@ func exitCodeOf(err error) int {
 	return 0
 }
 
+// copyOfPostvet copies the command into a folder, since the test binary may lie in one
+// that others cannot enter.
+func copyOfPostvet(t *testing.T, folder string) string {
+	t.Helper()
+	binary, err := exec.LookPath("postvet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(folder, "postvet")
+	if b, err := os.ReadFile(binary); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(copied, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
 // TestControlOfStrangers: another user cannot connect to the socket. If its access
 // rights are too wide, the service denies the request.
 func TestControlOfStrangers(t *testing.T) {
@@ -226,17 +243,7 @@ func TestControlOfStrangers(t *testing.T) {
 	if err := os.Chmod(filepath.Dir(socket), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	binary, err := exec.LookPath("postvet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The test binary may lie in a folder that others cannot enter.
-	copied := filepath.Join(filepath.Dir(socket), "postvet")
-	if b, err := os.ReadFile(binary); err != nil {
-		t.Fatal(err)
-	} else if err := os.WriteFile(copied, b, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	copied := copyOfPostvet(t, filepath.Dir(socket))
 	const nobody = 65534
 	for _, tc := range []struct {
 		name string

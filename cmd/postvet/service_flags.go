@@ -87,11 +87,19 @@ func (f *serviceFlags) do(ctx context.Context, most time.Duration, q control.Req
 func request(ctx context.Context, c *control.Client, most time.Duration, q control.Request, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	err := c.Do(ctx, q, result)
+	if err := c.Do(ctx, q, result); err != nil {
+		return requestError(err)
+	}
+	return nil
+}
+
+// requestError returns the error of a request with its exit code.
+func requestError(err error) error {
 	var r *control.Refusal
+	var e exit
 	switch {
-	case err == nil:
-		return nil
+	case errors.As(err, &e):
+		return err
 	case errors.As(err, &r) && (r.Code == control.CodeRefused || r.Code == control.CodeRequest):
 		return exit{exitUsage, err}
 	}

@@ -58,14 +58,16 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 		return showCache(d.dns.current.Load(), q, time.Now())
 	case control.DoCacheFlush:
 		return flushCache(d.dns.current.Load(), q), nil
+	case control.DoTrace:
+		return d.answerTrace(q)
 	default:
 		return d.status(time.Now()), nil
 	}
 }
 
-// logRequest logs a request that changes something.
+// logRequest logs a request that changes something, or shows mail.
 func (d *daemon) logRequest(peer control.Peer, q control.Request) {
-	if q.Do != control.DoReload && q.Do != control.DoCacheFlush && q.Level == "" {
+	if q.Do != control.DoReload && q.Do != control.DoCacheFlush && q.Do != control.DoTrace && q.Level == "" {
 		return
 	}
 	fields := []zap.Field{zap.String("do", q.Do)}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
 )
@@ -30,6 +31,7 @@ type daemon struct {
 	metrics       *metrics.Metrics
 	signing       atomic.Pointer[signing] // nil if nothing is signed
 	rates         control.Rates
+	traces        livetrace.Feed
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are
 	controlSocket string   // path, "" if there is none

@@ -127,7 +127,11 @@ func (d *daemon) prepare(c *config.Config) error {
 	d.dns.replace(resolver, 0)
 	d.metrics = newMetrics(c, d.opt)
 	options := c.ServerOptions(d.log.Logger)
-	options.OnMessage = d.metrics.Message
+	options.Trace = d.traced
+	options.OnMessage = func(x filter.Decision) {
+		d.metrics.Message(x)
+		d.traces.Message(&x)
+	}
 	d.server = filter.NewServer(d.handler(c, id), options)
 	return nil
 }
@@ -138,8 +142,11 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 	if source := d.signingKeys(c); source != nil {
 		options.Signing = c.Signing(source)
 	}
+	traced := options
+	traced.Trace, traced.Live = true, true
 	return filter.Handler{
 		Checker: policy.NewChecker(options),
+		Traced:  policy.NewChecker(traced),
 		Rules:   c.Rules(authservID),
 		Shadow:  c.ShadowRules(authservID),
 	}
