@@ -27,6 +27,7 @@ type importFlags struct {
 	order  string
 	socket string
 	output string
+	lists  string
 	force  bool
 	json   bool
 }
@@ -47,6 +48,11 @@ With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
 sendmail.cf) and prints the edit to make there: with the socket that --socket
 names, or else with those of the running service or of the packaged socket units.
 It does not change that file.
+
+Files of hosts and domains are named where they are. Those that lie in a peer's
+folder may vanish when the peer is purged: the list has the commands that copy
+them, and --copy-lists does so, and names the copies in the configuration. It
+replaces no file unless --force is given.
 
 Postvet does not send reports yet. If opendmarc keeps a history (HistoryFile),
 import prints the settings with which it goes on to report behind Postvet, and
@@ -69,7 +75,8 @@ cannot be read or written.`,
 	fl.StringVar(&f.order, "milter-order", "", "`FILE` of the MTA: main.cf, sendmail.mc or sendmail.cf")
 	fl.StringVar(&f.socket, "socket", "", "`ADDR` where Postvet will listen (default the sockets that systemd passes, or inet:127.0.0.1:8890)")
 	fl.StringVar(&f.output, "output", "", "`FILE` to write the configuration to (default standard output)")
-	fl.BoolVar(&f.force, "force", false, "replace a file that exists")
+	fl.StringVar(&f.lists, "copy-lists", "", "`FOLDER`, such as /etc/postvet/lists, to copy the lists to that lie in the peers' folders")
+	fl.BoolVar(&f.force, "force", false, "replace files that exist")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -83,6 +90,11 @@ func (f *importFlags) run(cmd *cobra.Command) error {
 	i, err := f.read()
 	if err != nil {
 		return err
+	}
+	if f.lists != "" {
+		if err := f.copyLists(i); err != nil {
+			return err
+		}
 	}
 	if f.order != "" {
 		if err := f.edit(cmd, i); err != nil {
@@ -124,6 +136,19 @@ func (f *importFlags) read() (*migrate.Import, error) {
 		return nil, exit{exitNo, err}
 	}
 	return i, nil
+}
+
+// copyLists copies the lists that may vanish with their peers.
+func (f *importFlags) copyLists(i *migrate.Import) error {
+	err := i.CopyLists(f.lists, f.force)
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return failed("%s; name another folder with --copy-lists, or replace files that exist with --force", fileError(file.Path, err))
+	case err != nil:
+		return failed("%v", err)
+	}
+	return nil
 }
 
 // edit says what to change in the MTA's file.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/account"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/migrate/peers"
@@ -42,6 +43,9 @@ func writeImport(w io.Writer, out *migrate.Import) error {
 	for _, t := range out.Traps {
 		l.about("trap", t.Setting, t.Text)
 	}
+	for n := range out.Lists {
+		l.list(out, n)
+	}
 	if r := out.Reports; r != nil {
 		fmt.Fprintf(&l.b, "\nreports: what %s needs if opendmarc stays for its reports\n", foreign.Terminal(r.File, foreign.Whole))
 		for _, line := range r.Settings {
@@ -71,6 +75,29 @@ func (l *importList) item(it peers.Item) {
 	}
 	if how != "" {
 		l.entry(strings.Repeat(" ", label), how)
+	}
+}
+
+// listFolder is where the list says that lists be copied to.
+const listFolder = "/etc/postvet/lists"
+
+// list adds what becomes of a file of entries, with the commands that copy one that may
+// vanish. They keep their lines, so that a shell takes them.
+func (l *importList) list(out *migrate.Import, n int) {
+	one := out.Lists[n]
+	keys := strings.Join(one.Keys, ", ")
+	path := foreign.Terminal(one.Path, foreign.Whole)
+	switch {
+	case one.Copy != "":
+		fmt.Fprintf(&l.b, "\nlist: %s\n", path)
+		l.entry("  ", "copied to "+one.Copy+", which "+keys+" names")
+	case one.Owner != "":
+		to := out.CopyName(listFolder, n)
+		fmt.Fprintf(&l.b, "\nlist: %s\n", path)
+		l.entry("  ", fmt.Sprintf("%s names it, and it may vanish when %s is purged. Copy it:", keys, one.Owner))
+		shell := account.Quoted(to)
+		fmt.Fprintf(&l.b, "  mkdir -p -m 0755 %s && cp -n %s %s && chmod 0644 %s\n", listFolder, account.Quoted(path), shell, shell)
+		l.entry("  ", fmt.Sprintf("then write %q in %s, or import again with --copy-lists %s", "file:"+to, keys, listFolder))
 	}
 }
 

@@ -200,7 +200,10 @@ func (s *setup) compare(t *testing.T, bin string, cases []Case) int {
 	}
 	for _, d := range made.Differences {
 		if line := "differs: " + d.Option + ": " + d.Text; said[line] == 0 {
-			t.Logf("   0 differ as the list says: %s", line)
+			if unseen(line, made.TOML) {
+				continue
+			}
+			t.Errorf("the list says what no message shows: %s", line)
 		}
 	}
 	lines := []string{}
@@ -229,6 +232,12 @@ func (m *imported) explains(kind, change string) string {
 		}
 	}
 	return ""
+}
+
+// unseen reports whether a line of the list is about what the actions cannot show: an
+// entry that matches nothing in both, or the results of mail of which none is refused.
+func unseen(line, toml string) bool {
+	return strings.Contains(line, " matched nothing in ") || strings.Contains(toml, "\nmode = \"monitor\"\n")
 }
 
 // explanation says which line of the list names which change.

@@ -27,8 +27,10 @@ type File struct {
 // Import is a configuration made out of those of peers, as JSON too.
 type Import struct {
 	*peers.Plan
-	TOML string      `json:"toml"`
-	Edit *peers.Edit `json:"edit,omitempty"`
+	TOML string `json:"toml"`
+	// Lists are the files of entries that TOML names.
+	Lists []peers.List `json:"lists"`
+	Edit  *peers.Edit  `json:"edit,omitempty"`
 
 	socket string
 	config *config.Config // that TOML is
@@ -68,7 +70,7 @@ func Read(files []File, socket string) (*Import, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Import{Plan: plan, TOML: plan.TOML(socket), socket: socket}
+	i := &Import{Plan: plan, TOML: plan.TOML(socket), Lists: plan.Lists(), socket: socket}
 	// Postvet must take the configuration that is written.
 	if i.config, err = config.Parse("the imported configuration", []byte(i.TOML)); err != nil {
 		return nil, i.atSource(err)

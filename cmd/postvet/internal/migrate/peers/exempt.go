@@ -55,6 +55,8 @@ func (p *Plan) live(list []string, s Setting, entry string) []string {
 	case s.Peer == PySPF && !isAddress(entry) && !strings.HasPrefix(entry, "file:"):
 		p.differs(s, "%s is left out: pyspf-milter knows addresses and networks here, no names", entry)
 		return list
+	case strings.HasPrefix(entry, "file:"):
+		return append(list, entry) // the case of a path counts
 	}
 	return append(list, strings.ToLower(entry))
 }

@@ -58,7 +58,7 @@ func (p *Plan) selfValidation() {
 	loopback := []string{"127.0.0.0/8", "::1"}
 	quiet := Plan{set: p.set, files: p.files}
 	if ok && isTrue(s.Value) && !within(loopback, quiet.hosts(OpenDMARC, hostOptions[OpenDMARC]...).entries) {
-		p.differs(s, "mail from loopback: opendmarc's own SPF calls every sender there pass; Postvet evaluates what is not exempt as it is, so that a content filter that hands mail back needs an entry in exempt.addresses")
+		p.differs(s, "mail from loopback: opendmarc's own SPF calls every sender there pass; Postvet evaluates what is not exempt as it is, so that the service that takes mail back from a content filter must not ask it (-o smtpd_milters= in master.cf)")
 	}
 }
 
