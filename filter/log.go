@@ -176,6 +176,9 @@ func (s *session) logDecision(d *Decision) {
 	if s := r.Signing; s != nil {
 		fields = append(fields, signing(s)...)
 	}
+	if odd := r.Author.Oddities; len(odd) > 0 {
+		fields = append(fields, texts("oddities", odd))
+	}
 	if m := matched(d.Verdict); len(m) > 0 {
 		fields = append(fields, texts("matched", m))
 	}

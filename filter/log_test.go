@@ -21,6 +21,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -229,6 +230,28 @@ func TestText(t *testing.T) {
 	} {
 		if got := text("from", in).String; got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// The log names what is odd about a From field in which all programs read one
+// domain.
+func TestOddFromFieldIsLogged(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, rules.Rules{})
+	for from, want := range map[string]any{
+		"Huber, Eva <eva@plain.test": []any{"angle brackets that do not match"},
+		"Eva <eva@plain.test>":       nil,
+	} {
+		m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+		m.Hello()
+		letter := miltertest.Usual()
+		letter.Fields = [][2]string{{"From", " " + from}}
+		m.Deliver(letter)
+		r.decision()
+		lines := r.logs.FilterMessage("message").TakeAll()
+		if diff := cmp.Diff(want, lines[len(lines)-1].ContextMap()["oddities"]); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", from, diff)
 		}
 	}
 }

@@ -25,6 +25,12 @@ func AuthorProblem(a message.Author) string {
 	return "the author is ambiguous: " + a.Problem
 }
 
+// AuthorOddities returns what is odd about a From field in which all programs read one
+// domain.
+func AuthorOddities(a message.Author) string {
+	return "the From field is odd, but all programs read the same domain: " + strings.Join(a.Oddities, "; ")
+}
+
 // HiddenName is the reply if a DNS failure hides a client name that might prevent a
 // refusal.
 const HiddenName = "The client's name could not be verified because of a DNS failure"

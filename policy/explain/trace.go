@@ -89,6 +89,9 @@ func (t *trace) message(res *result.Results) {
 	case res.Author.Problem != "":
 		say("%s", AuthorProblem(res.Author))
 	}
+	if len(res.Author.Oddities) > 0 {
+		say("%s", AuthorOddities(res.Author))
+	}
 	for _, f := range res.Faults {
 		say("Postvet itself failed: %s", f)
 	}
