@@ -24,7 +24,8 @@ of rules and entries whose "until" is over; one that ends within 14 days is a no
 
 It also judges whether the user that the service runs as can read the file and
 all that it names, by the modes, owners and access control lists on the way: the
-user of the packaged unit, or the one that --user names.
+user of the unit postvet.service for a file in the folder of that unit's, or the
+one that --user names.
 
 With --mta it also checks how Postfix or Sendmail is set up on this machine:
 whether each service that takes mail asks Postvet, can open its socket (from its

@@ -17,11 +17,15 @@ import (
 )
 
 // checkUser judges whether the service's user can read a file and what it names. That
-// is the user called name, or else the one of the packaged unit; without either
-// nothing is found.
+// is the user called name, or else the one of the packaged unit if the file lies in
+// the folder of the unit's; for others nothing is found.
 func checkUser(c *config.Config, file, name string, s mtasetup.Service) (found finding.List, err error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, failed("%s: %v", file, err)
+	}
 	whose := "--user"
-	if name == "" {
+	if name == "" && filepath.Dir(path) == filepath.Dir(s.Config) {
 		name, whose = s.User, s.Unit
 	}
 	if name == "" {
@@ -40,10 +44,6 @@ func checkUser(c *config.Config, file, name string, s mtasetup.Service) (found f
 		return found, nil
 	case err != nil:
 		return nil, failed("the user %s cannot be looked up: %v", name, err)
-	}
-	path, err := filepath.Abs(file)
-	if err != nil {
-		return nil, failed("%s: %v", file, err)
 	}
 	return readable(who, append([]config.NamedFile{{Path: path}}, c.Files()...), s.Hidden), nil
 }

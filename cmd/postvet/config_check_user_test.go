@@ -68,7 +68,8 @@ func TestCheckUser(t *testing.T) {
 	if err := os.WriteFile(file, []byte("mode = \"monitor\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	unit := mtasetup.Service{Unit: "/lib/postvet.service", User: "no-such-user-a"}
+	unit := mtasetup.Service{Unit: "/lib/postvet.service", User: "no-such-user-a", Config: filepath.Join(filepath.Dir(file), "postvet.toml")}
+	elsewhere := mtasetup.Service{Unit: "/lib/postvet.service", User: "no-such-user-a", Config: "/etc/postvet/postvet.toml"}
 	for _, tc := range []struct {
 		user, want string
 		unit       mtasetup.Service
@@ -83,8 +84,10 @@ func TestCheckUser(t *testing.T) {
 			t.Errorf("%q: %+v, %v", tc.user, found, err)
 		}
 	}
-	if found, err := checkUser(config.Default(), file, "", mtasetup.Service{}); len(found) > 0 || err != nil {
-		t.Errorf("without a unit: %+v, %v", found, err)
+	for name, s := range map[string]mtasetup.Service{"without a unit": {}, "a file elsewhere": elsewhere} {
+		if found, err := checkUser(config.Default(), file, "", s); len(found) > 0 || err != nil {
+			t.Errorf("%s: %+v, %v", name, found, err)
+		}
 	}
 	code, out, _ := runIn(t, "config", "check", file, "--user", "no-such-user-b")
 	if code != exitNo || !strings.Contains(out, "fix: adduser --system --group --no-create-home --home /var/lib/postvet --shell /usr/sbin/nologin no-such-user-b") {

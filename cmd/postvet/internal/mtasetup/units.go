@@ -85,8 +85,9 @@ func unitSettings(name, unit string, folders []string) map[string][]string {
 
 // Service is what the packaged unit of the service says of the user that it runs as.
 type Service struct {
-	// Unit is the unit's file, "" if there is none.
-	Unit string
+	// Unit is the unit's file, "" if there is none, and Config the configuration that
+	// it names.
+	Unit, Config string
 	// User is "" for root. Groups are those beside the user's own.
 	User   string
 	Groups []string
@@ -112,7 +113,7 @@ func ServiceOf(folders ...string) Service {
 		if set == nil {
 			return Service{}
 		}
-		s := Service{Unit: name, User: last("User")}
+		s := Service{Unit: name, User: last("User"), Config: configOf(last("ExecStart"))}
 		for _, groups := range append([]string{last("Group")}, set["SupplementaryGroups"]...) {
 			s.Groups = append(s.Groups, strings.Fields(groups)...)
 		}
@@ -125,4 +126,18 @@ func ServiceOf(folders ...string) Service {
 		return s
 	}
 	return Service{}
+}
+
+// configOf returns the configuration that a command line names with --config.
+func configOf(command string) string {
+	words := strings.Fields(command)
+	for i, w := range words {
+		if value, ok := strings.CutPrefix(w, "--config="); ok {
+			return value
+		}
+		if w == "--config" && i+1 < len(words) {
+			return words[i+1]
+		}
+	}
+	return ""
 }

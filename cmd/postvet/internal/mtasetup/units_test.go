@@ -58,7 +58,7 @@ func TestService(t *testing.T) {
 	t.Parallel()
 	etc, lib := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
-		filepath.Join(lib, "postvet.service"):                    "[Service]\nUser=postvet\nGroup=postvet\n# User=remark\nProtectHome=yes\nPrivateTmp=no\n",
+		filepath.Join(lib, "postvet.service"):                    "[Service]\nUser=postvet\nGroup=postvet\n# User=remark\nExecStart=/usr/bin/postvet serve --config /etc/postvet/postvet.toml\nProtectHome=yes\nPrivateTmp=no\n",
 		filepath.Join(etc, "postvet.service.d", "override.conf"): "[Service]\nUser=\nUser=mailfilter\nSupplementaryGroups=certs lists\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -68,11 +68,24 @@ func TestService(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := Service{Unit: filepath.Join(lib, "postvet.service"), User: "mailfilter", Groups: []string{"postvet", "certs", "lists"}, Hidden: []string{"/home", "/root", "/run/user"}}
+	want := Service{Unit: filepath.Join(lib, "postvet.service"), Config: "/etc/postvet/postvet.toml", User: "mailfilter", Groups: []string{"postvet", "certs", "lists"}, Hidden: []string{"/home", "/root", "/run/user"}}
 	if d := cmp.Diff(want, ServiceOf(etc, lib)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	if d := cmp.Diff(Service{}, ServiceOf(etc)); d != "" {
 		t.Errorf("without the unit (-want +got):\n%s", d)
+	}
+}
+
+func TestConfigOf(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{
+		"/usr/bin/postvet serve --config /etc/p.toml":    "/etc/p.toml",
+		"/usr/bin/postvet serve --config=/etc/p.toml -x": "/etc/p.toml",
+		"/usr/bin/postvet serve":                         "", "postvet serve --config": "",
+	} {
+		if got := configOf(command); got != want {
+			t.Errorf("%q: %q", command, got)
+		}
 	}
 }

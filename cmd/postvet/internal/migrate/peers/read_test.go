@@ -101,8 +101,8 @@ func TestReports(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"AuthservID mx.example.org\nHistoryFile /h\n": "AuthservID opendmarc.mx.example.org|TrustedAuthservIDs mx.example.org|SPFIgnoreResults true|SPFSelfValidate true|RejectFailures false",
-		"HistoryFile /h\n":                            "AuthservID opendmarc|TrustedAuthservIDs HOSTNAME|SPFIgnoreResults true",
-		"Syslog true\n":                               "",
+		"HistoryFile /h\n": "AuthservID opendmarc|TrustedAuthservIDs HOSTNAME|SPFIgnoreResults true",
+		"Syslog true\n":    "",
 	} {
 		settings, err := Read(OpenDMARC, "f", []byte(text))
 		if err != nil {
