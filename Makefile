@@ -51,7 +51,7 @@ fmt: ## formats all Go files with gofumpt
 vuln: ## known vulnerabilities in what Postvet calls; asks vuln.go.dev
 	$(GOVULNCHECK) ./...
 
-conformance: ## the public test suites, in one table
+conformance: ## our cases for each section of the RFCs, and the public suites if they are here
 	@contrib/make/conformance.sh
 
 fuzz: ## each fuzz target for FUZZTIME, default 10m
