@@ -18,9 +18,8 @@ type Decision struct {
 	From   string
 	// Recipients is the number of recipients.
 	Recipients int
-	// RecipientDomains are the recipients' domains, each once, in the order of their
-	// first recipients; not more than the first ten.
-	RecipientDomains []string
+	// To are the recipients that are remembered, at most Options.MaxRecipients.
+	To []milter.Recipient
 	// MessageID is the beginning of the first Message-ID field.
 	MessageID string
 	// Early reports whether the message was refused at its first recipient, before
@@ -58,13 +57,12 @@ func (s *session) newDecision(m *mail) *Decision {
 		Helo:        s.helo,
 		From:        m.from,
 		Recipients:  m.rcpts,
+		To:          m.to,
 		MessageID:   m.id,
 		Traced:      m.traced,
 		ExactHeader: s.conn.ExactHeader(),
 		Began:       m.began,
 		Ended:       time.Now(),
-
-		RecipientDomains: recipientDomains(m.to),
 	}
 }
 

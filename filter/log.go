@@ -146,7 +146,7 @@ func (s *session) logDecision(d *Decision) {
 		text("helo", helo),
 		text("from", d.From),
 		zap.Int("rcpts", d.Recipients),
-		texts("rcpt_domains", d.RecipientDomains),
+		texts("rcpt_domains", recipientDomains(d.To)),
 		text("message_id", d.MessageID),
 		text("author", author),
 		texts("spf", spf),
