@@ -24,6 +24,9 @@ type addressParser struct {
 	// unsafe says why programs may disagree about what is a name or comment, so
 	// that addresses in there count; "" if they agree.
 	unsafe string
+	// outside is true if an address is outside the grammar, so that some programs
+	// look for another one in names and comments.
+	outside bool
 	// quotedParenthesis is true if a quoted string holds a parenthesis.
 	quotedParenthesis bool
 }
@@ -46,6 +49,13 @@ func (p *addressParser) doubt(reason string) {
 	if p.unsafe == "" {
 		p.unsafe = reason
 	}
+}
+
+// oddAddress notes an oddity of an address.
+func (p *addressParser) oddAddress(oddity string) {
+	p.odd(oddity)
+	p.doubt("an address in a name or comment beside " + oddity)
+	p.outside = true
 }
 
 // odd notes an oddity.
@@ -188,7 +198,7 @@ func (p *addressParser) bare(words []word, gap bool) bool {
 	if m.Domain == "" || last.Domain != m.Domain {
 		p.fail(addressInFront)
 	} else {
-		p.odd(addressInFront)
+		p.oddAddress(addressInFront)
 	}
 	return true
 }

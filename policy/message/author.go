@@ -107,6 +107,7 @@ const (
 	noDomain     = "an address without a domain"
 	emptyAddress = "an empty address"
 	emptyElement = "an empty element in the list of addresses"
+	mappedName   = "characters in the domain that IDNA maps to others or to nothing"
 	tooDeep      = "comments nested too deeply"
 	tooMany      = "more than 100 addresses"
 )
@@ -186,9 +187,19 @@ func (p *addressParser) judge() {
 	if encoded {
 		texts = append(texts, decodeAll(segments(text)).texts...)
 	}
-	if slices.ContainsFunc(texts, func(text string) bool { return addressMoves(text, domain) }) {
+	if slices.ContainsFunc(texts, func(text string) bool { return p.moves(text, domain) }) {
 		a.fail(p.unsafe)
 	}
+}
+
+// moves reports whether a program could read an address of another domain in a
+// text whose names and comments are not safe.
+func (p *addressParser) moves(text, domain string) bool {
+	if p.outside {
+		all, ok := everyAddress(text)
+		return !ok || all[0].Domain != domain
+	}
+	return addressMoves(text, domain)
 }
 
 // fail records a problem unless there is one.

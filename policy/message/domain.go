@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of DNS names in octets (RFC 1035 section 2.3.4). A name of 255 octets
@@ -114,6 +115,23 @@ func DecodeALabels(name string) string {
 	}
 	u, _ := profile.ToUnicode(name)
 	return u
+}
+
+// dots replaces what IDNA takes for a dot.
+var dots = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
+
+// idnaMaps reports whether IDNA maps characters of a name to others or to
+// nothing, apart from case, canonical composition and the dots that RFC 3490
+// section 3.1 has: fullwidth letters, the soft hyphen, joiners, variation
+// selectors. domain is the normalized name. A program that does not know IDNA,
+// or takes out invisible characters, reads another name.
+func idnaMaps(name, domain string) bool {
+	if isASCII(name) {
+		return false
+	}
+	u, err := profile.ToUnicode(domain)
+	name = strings.TrimSuffix(dots.Replace(name), ".")
+	return err != nil || u != strings.ToLower(norm.NFC.String(name))
 }
 
 func isASCII(s string) bool {

@@ -139,6 +139,9 @@ func foreignAddress(text, domain string) string {
 		if !ok {
 			return ""
 		}
+		if strings.HasPrefix(after, "[") {
+			return problem // an address literal
+		}
 		if name := domainAt(after); name != "" {
 			if d, ok := NormalizeDomain(name); (!ok || d != domain) && dotted(untilSpecial(after)) {
 				return problem

@@ -208,12 +208,12 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 		p.fail("raw 8-bit text that is not UTF-8 in the address")
 	case !ok || !validALabels(domain):
 		p.fail(notValid)
-	case mappedAway(name):
-		p.fail("invisible characters in the address")
+	case idnaMaps(name, domain):
+		p.fail(mappedName)
 	default:
 		m.Domain = domain
 		if strings.HasSuffix(name, ".") {
-			p.odd("a dot at the end of the domain")
+			p.oddAddress("a dot at the end of the domain")
 		}
 	}
 	return m, true
@@ -254,8 +254,11 @@ func (p *addressParser) localPart(words []word, gap bool) (string, bool) {
 		// A reader that ignores the quotes finds another address in there.
 		return "", p.fail("an address inside a quoted local part")
 	}
+	if quoted && strings.Contains(local, "@") {
+		p.doubt("an address inside a quoted local part")
+	}
 	if !quoted && (strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..")) {
-		p.odd("dots where the local part may have none")
+		p.oddAddress("dots where the local part may have none")
 	}
 	return local, true
 }

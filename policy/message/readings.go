@@ -3,7 +3,6 @@ package message
 import (
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -75,6 +74,9 @@ func localBegin(text string, at int) (begin int, ok bool) {
 	if inBrackets(text, at) {
 		at = len(strings.TrimRight(text[:at], " \t"))
 	}
+	if begin = quotedBegin(text, at); begin >= 0 {
+		return begin, true
+	}
 	begin = at
 	for begin > 0 && (isAtext(text[begin-1]) || text[begin-1] == '.') {
 		begin--
@@ -82,6 +84,22 @@ func localBegin(text string, at int) (begin int, ok bool) {
 	local := text[begin:at]
 	return begin, local != "" && utf8.ValidString(local) && !strings.ContainsAny(local, fullwidthAt) &&
 		!strings.ContainsFunc(local, invisible) && !strings.Contains(local, "=?")
+}
+
+// quotedBegin returns where a quoted local part begins that ends at an index, or
+// -1 if there is none, or one with other characters than words.
+func quotedBegin(text string, end int) int {
+	quoted, ok := strings.CutSuffix(text[:end], `"`)
+	if !ok {
+		return -1
+	}
+	begin := strings.LastIndexByte(quoted, '"')
+	if begin < 0 || strings.ContainsFunc(quoted[begin+1:], func(r rune) bool {
+		return r >= utf8.RuneSelf || !isAtext(byte(r)) && r != '.' && r != ' '
+	}) || strings.Contains(quoted, "=?") {
+		return -1
+	}
+	return begin
 }
 
 // domainBehind returns the normalized domain behind the "@" at an index, or ""
@@ -93,7 +111,7 @@ func domainBehind(text string, at int) string {
 	}
 	name := text[at+1 : end]
 	domain, ok := NormalizeDomain(name)
-	if !ok || !utf8.ValidString(name) || !validALabels(domain) || mappedAway(name) || !domainEnds(text, end, inBrackets(text, at)) {
+	if !ok || !utf8.ValidString(name) || !validALabels(domain) || idnaMaps(name, domain) || !domainEnds(text, end, inBrackets(text, at)) {
 		return ""
 	}
 	return domain
@@ -213,7 +231,7 @@ func addressMoves(text, domain string) bool {
 		from += i + 1
 		switch d := domainBehind(text, from-1); {
 		case d == domain:
-		case dotted(untilSpecial(text[from:])):
+		case dotted(untilSpecial(text[from:])), strings.HasPrefix(text[from:], "["):
 			return true
 		}
 	}
@@ -221,30 +239,3 @@ func addressMoves(text, domain string) bool {
 
 // oneLine takes the line ends out of folds.
 func oneLine(value string) string { return strings.ReplaceAll(value, "\r\n", "") }
-
-// mappedAway reports whether IDNA maps a character of a name to nothing (UTS 46
-// section 4, step 1): the soft hyphen, joiners and variation selectors, 270 in
-// all. A program that does not know IDNA, or takes out invisible characters in
-// another way, reads another name than one that does.
-func mappedAway(name string) bool {
-	return strings.ContainsFunc(name, func(r rune) bool {
-		return r >= utf8.RuneSelf && unicode.Is(ignored, r)
-	})
-}
-
-// ignored are the characters that IDNA maps to nothing. It is never modified.
-var ignored = &unicode.RangeTable{
-	R16: []unicode.Range16{
-		{0x00ad, 0x00ad, 1},
-		{0x034f, 0x034f, 1},
-		{0x180b, 0x180d, 1},
-		{0x180f, 0x180f, 1},
-		{0x200b, 0x200b, 1},
-		{0x2060, 0x2060, 1},
-		{0x2064, 0x2064, 1},
-		{0xfe00, 0xfe0f, 1},
-		{0xfeff, 0xfeff, 1},
-	},
-	R32:         []unicode.Range32{{0x1bca0, 0x1bca3, 1}, {0xe0100, 0xe01ef, 1}},
-	LatinOffset: 1,
-}
