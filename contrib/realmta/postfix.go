@@ -174,6 +174,13 @@ func (p *Postfix) Release(ctx context.Context, id string) error {
 	return err
 }
 
+// Postcat returns what "postcat -q" prints of a message in the queue, with further
+// flags in front.
+func (p *Postfix) Postcat(ctx context.Context, id string, flags ...string) (string, error) {
+	argv := append(append([]string{"/usr/sbin/postcat"}, flags...), "-q", id)
+	return output(ctx, p.command(argv...))
+}
+
 // Submit hands a message to sendmail -t. pickup and cleanup take it, and
 // non_smtpd_milters see it.
 func (p *Postfix) Submit(ctx context.Context, from, rcpt string, msg []byte) error {

@@ -145,7 +145,7 @@ func (b *Reader) begin(r io.Reader) error {
 	switch line, _, ended := bytes.Cut(ahead, []byte("\n")); {
 	case ended && isSeparator(line):
 		b.parts = &mbox{text: b.text}
-	case ended && postcatName(line, envelopeMark) != "":
+	case isPostcat(ahead):
 		b.parts = &postcat{text: b.text}
 	}
 	return nil

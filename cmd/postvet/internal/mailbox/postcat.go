@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"path"
 	"strings"
 	"time"
 )
@@ -57,6 +58,18 @@ func postcatName(line []byte, mark string) string {
 		return ""
 	}
 	return name
+}
+
+// isPostcat reports whether a text begins as postcat's output does. With -v, lines of
+// the program's own may stand before.
+func isPostcat(text []byte) bool {
+	for {
+		line, rest, ended := bytes.Cut(text, []byte("\n"))
+		if program, _, _ := bytes.Cut(line, []byte(": ")); !ended || path.Base(string(program)) != "postcat" {
+			return ended && postcatName(line, envelopeMark) != ""
+		}
+		text = rest
+	}
 }
 
 func (p *postcat) next() error {

@@ -33,7 +33,7 @@ done_recipient: eve@test.example
 *** MESSAGE CONTENTS ` + name + " ***\n" + contents + "*** HEADER EXTRACTED " + name + " ***\n*** MESSAGE FILE END " + name + " ***\n"
 }
 
-// TestPostcat has records as Postfix 3.10 prints them, for a message that a milter
+// TestPostcat has records as Postfix 3.7 prints them, for a message that a milter
 // edited too.
 func TestPostcat(t *testing.T) {
 	t.Parallel()
@@ -47,6 +47,8 @@ func TestPostcat(t *testing.T) {
 	}{
 		{"one", queueFile("deferred/4/41", one), []string{want}},
 		{"verbose", queueFile("deferred/4/41", verbose), []string{want}},
+		{"verbose, with standard error", "postcat: name_mask: all\n/usr/sbin/postcat: inet_addr_local: configured 2 IPv4 addresses\n" + queueFile("hold/41", verbose), []string{want}},
+		{"a word of the program alone", "postcat: b\n\nc\n", []string{"postcat: b\n|c\n"}},
 		{"two", queueFile("hold/4/41", one) + queueFile("active/5", verbose), []string{want, want}},
 		{"packed", packed(t, queueFile("hold/4/41", one)), []string{want}},
 		{"no body", queueFile("hold/41", "A: b\n\n"), []string{"A: b\n|"}},
