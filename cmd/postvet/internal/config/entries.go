@@ -129,7 +129,7 @@ func formatEntries(entries []entry) string {
 // parseEntries returns the list of the entries and of the files that they name.
 func parseEntries(entries []entry, kinds, inFiles addrlist.Kind) (l List, problem, remedy string) {
 	var b addrlist.Builder
-	for _, e := range entries {
+	for i, e := range entries {
 		l.Entries = append(l.Entries, e.text)
 		b.Until(e.end)
 		if path, isFile := strings.CutPrefix(e.text, filePrefix); isFile {
@@ -138,7 +138,7 @@ func parseEntries(entries []entry, kinds, inFiles addrlist.Kind) (l List, proble
 			problem, remedy = foreign.Terminal(err.Problem, maxShown), err.Remedy
 		}
 		if problem != "" {
-			return List{}, problem, remedy
+			return List{}, problem + furtherEntries(entries[i+1:], kinds), remedy
 		}
 	}
 	l.entries = entries
@@ -146,6 +146,33 @@ func parseEntries(entries []entry, kinds, inFiles addrlist.Kind) (l List, proble
 		l.Set = set
 	}
 	return l, "", ""
+}
+
+// maxFurther bounds how many bad entries are named after the first one.
+const maxFurther = 20
+
+// furtherEntries names the bad entries of a list after the first one.
+func furtherEntries(entries []entry, kinds addrlist.Kind) string {
+	var bad []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.text, filePrefix) || new(addrlist.Builder).Add(e.text, kinds) == nil {
+			continue
+		}
+		if len(bad) == maxFurther {
+			bad = append(bad, "...")
+			break
+		}
+		bad = append(bad, cite(e.text))
+	}
+	return badToo("", bad)
+}
+
+// badToo returns further bad entries or lines as a part of a problem.
+func badToo(what string, bad []string) string {
+	if len(bad) == 0 {
+		return ""
+	}
+	return " (bad, too: " + what + strings.Join(bad, ", ") + ")"
 }
 
 // addFile adds the entries of a file.
@@ -165,7 +192,6 @@ func addFile(b *addrlist.Builder, path string, kinds addrlist.Kind) (problem, re
 
 // furtherLines names the bad lines of a file after the first one.
 func furtherLines(text []byte, first int, kinds addrlist.Kind) string {
-	const most = 20
 	var bad []string
 	n := 0
 	for line := range bytes.Lines(text) {
@@ -175,15 +201,12 @@ func furtherLines(text []byte, first int, kinds addrlist.Kind) string {
 		if err := new(addrlist.Builder).File("", line, kinds); err == nil {
 			continue
 		}
-		if bad = append(bad, strconv.Itoa(n)); len(bad) == most {
+		if bad = append(bad, strconv.Itoa(n)); len(bad) == maxFurther {
 			bad = append(bad, "...")
 			break
 		}
 	}
-	if len(bad) == 0 {
-		return ""
-	}
-	return " (bad, too: " + "line " + strings.Join(bad, ", ") + ")"
+	return badToo("line ", bad)
 }
 
 // exampleOf returns the remedy for a list of some kinds.

@@ -51,3 +51,24 @@ func TestAllBadLines(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAllBadEntries: every bad entry of a list is named at once, too.
+func TestAllBadEntries(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat(`"a..b", `, 30)
+	for _, tc := range []struct{ text, want string }{
+		{`[exempt]
+addresses = ["192.0.2.300", "192.0.2.1", "mx.example", "10.0.0.1/8"]`, `(bad, too: "mx.example", "10.0.0.1/8");`},
+		{`[trust]
+forwarders = ["a..b", "mx.example", "file:/absent", "c..d"]`, `(bad, too: "c..d");`},
+		{`[dns]
+resolvers = ["nonsense", "127.0.0.1", "127.0.0.1:99999"]`, `(bad, too: "127.0.0.1:99999");`},
+		{`[lists]
+x = [` + many + `"192.0.2.1"]`, `, ...);`},
+	} {
+		_, err := Parse("p.toml", []byte(tc.text+"\n"))
+		if err == nil || !strings.Contains(err.Error(), tc.want) || len(err.Error()) > 500 {
+			t.Errorf("%s: %v, want %s", tc.text, err, tc.want)
+		}
+	}
+}

@@ -31,7 +31,13 @@ func (l *listValue) set(v any) (problem, remedy string) {
 	normal := make([]string, len(entries))
 	for i, s := range entries {
 		if normal[i], problem, remedy = l.check(s); problem != "" {
-			return problem, remedy
+			var bad []string
+			for _, other := range entries[i+1:] {
+				if _, also, _ := l.check(other); also != "" && len(bad) < maxFurther {
+					bad = append(bad, cite(other))
+				}
+			}
+			return problem + badToo("", bad), remedy
 		}
 	}
 	if len(normal) == 0 && len(l.initial) > 0 {

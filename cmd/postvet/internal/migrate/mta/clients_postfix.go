@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -50,11 +51,18 @@ func (c *check) postfixClients(dir string, main MainCF, services []service) {
 	}
 }
 
+// conditional finds a value that depends on other parameters, as in ${a?{b}:{c}}.
+var conditional = regexp.MustCompile(`\$[{(][^})]*[?:]`)
+
 // myNetworks compares the parameter mynetworks of a service with [exempt].
 func (c *check) myNetworks(dir string, cf MainCF, handsBack bool) {
 	if _, ok := cf.Get("mynetworks"); ok {
 		var hosts networks
-		hosts.add(cf.Value("mynetworks", ""), dir)
+		if raw, _ := cf.Get("mynetworks"); conditional.MatchString(raw.Value) {
+			hosts.unknown = append(hosts.unknown, raw.Value)
+		} else {
+			hosts.add(cf.Value("mynetworks", ""), dir)
+		}
 		c.trusted("mynetworks", hosts, handsBack)
 		return
 	}

@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,6 +43,7 @@ func TestMyNetworks(t *testing.T) {
 		{"a table of networks", "mynetworks = cidr:lan.cidr", nil, `["203.0.113.0/28"]`, "203.0.113.9"},
 		{"a table of another kind", "mynetworks = hash:/etc/postfix/lan", nil, "warning whether [exempt] has the hosts of hash:/etc/postfix/lan in mynetworks cannot be told", ""},
 		{"a file that is not there", "mynetworks = /absent/lan", nil, "warning whether [exempt] has the hosts of /absent/lan", ""},
+		{"a value that depends on others", "mynetworks = 127.0.0.0/8 ${lan?{192.0.2.0/24}:{}}", nil, "warning whether [exempt] has the hosts of 127.0.0.0/8 ${lan?", "[exempt] addresses = "},
 		{"everybody", "mynetworks = 0.0.0.0/0", nil, "warning mynetworks has 0.0.0.0/0: everybody may send", "[exempt] addresses"},
 		{"not set, new", "compatibility_level = 2", nil, "", "mynetworks"},
 		{"not set, old", "", nil, "warning mynetworks is not set and mynetworks_style is subnet", ""},
@@ -128,11 +130,40 @@ func TestSendmailClients(t *testing.T) {
 	}
 }
 
+// TestLikePostconf: what mynetworks is, postconf says too, where it is installed.
+func TestLikePostconf(t *testing.T) {
+	t.Parallel()
+	postconf, err := exec.LookPath("postconf")
+	if err != nil {
+		t.Skip("skipped: postconf is not installed")
+	}
+	for _, text := range []string{
+		"mynetworks = 127.0.0.0/8, 192.0.2.7\n",
+		"lan = 192.0.2.0/24\nmynetworks = $lan\n  [::1]/128\n# remark\n ${lan}\n",
+		"mynetworks = 192.0.2.1\nmynetworks = 192.0.2.2\n",
+	} {
+		t.Run(text, func(t *testing.T) { // postconf takes its time
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "main.cf"), text)
+			write(t, filepath.Join(dir, "master.cf"), "")
+			out, err := exec.CommandContext(t.Context(), postconf, "-c", dir, "-x", "-h", "mynetworks").Output()
+			if err != nil {
+				t.Skipf("skipped: postconf: %v", err)
+			}
+			want := strings.Join(words(strings.TrimSpace(string(out))), " ")
+			if got := strings.Join(words(ParseMainCF(text).Value("mynetworks", "")), " "); got != want {
+				t.Errorf("%q, postconf says %q", got, want)
+			}
+		})
+	}
+}
+
 func FuzzNetworks(f *testing.F) {
 	f.Add("127.0.0.0/8 [::1]/128 !192.0.2.1 hash:x", "Connect:192.0.2 RELAY\nIPv6:::1 RELAY\n")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		var n networks
-		n.add(a, t.TempDir())
+		n.add(a, "/absent")
 		for _, p := range append(n.prefixes, append(accessRelays(b).prefixes, relayDomains(b).prefixes...)...) {
 			if !p.IsValid() || p != p.Masked() {
 				t.Errorf("%v is no network", p)

@@ -41,6 +41,7 @@ func (p *Plan) FaultAt(socket string, line int, problem, remedy string) *Fault {
 // settingOf returns the setting that a problem is about. Several lists become one:
 // it is the list with the longest member that the problem quotes.
 func settingOf(from []Setting, problem string) Setting {
+	problem, _, _ = strings.Cut(problem, " (bad, too: ") // which may be of other lists
 	best, longest := from[0], 0
 	for _, s := range from {
 		members, _ := parseDataset(s.Value)
