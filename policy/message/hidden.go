@@ -112,7 +112,7 @@ func setsApart(text string) bool {
 		return true
 	}
 	return strings.ContainsFunc(text, func(r rune) bool {
-		return r < ' ' || r == 0x7f || strings.ContainsRune("<>,;\"\\", r)
+		return r < ' ' || r == 0x7f || strings.ContainsRune("<>,:;\"\\", r)
 	})
 }
 

@@ -18,7 +18,7 @@ func TestAddressesInNames(t *testing.T) {
 		` "a \"quoted\" name" <notify@shop.example>`, " \"a long name that is\r\n folded\" <notify@shop.example>", " notify@shop.example (a comment\r\n folded)",
 		` "Tea \"at\" Joe's @ Home" <notify@shop.example>`, " \"Tea @\r\n Home\" <notify@shop.example>", ` "\"Ann\" notify@shop.example" <notify@shop.example>`,
 		" =?unknown-8bit?q?J=F6rg_ann=40bank.example?= <notify@shop.example>", " =?iso-8859-15?q?ann=40bank.example?= <notify@shop.example>",
-		" =?cp850?q?ann=40bank.example?= <notify@shop.example>", " =?x-own?q?J=F6rg?= <notify@shop.example>", " =?utf-8?q?Why=3F_=3D=29?= <notify@shop.example>",
+		" =?utf-8?q?Re=3A_Ann_=40Home?= <notify@shop.example>", " =?cp850?q?ann=40bank.example?= <notify@shop.example>", " =?x-own?q?J=F6rg?= <notify@shop.example>", " =?utf-8?q?Why=3F_=3D=29?= <notify@shop.example>",
 		" =?gb18030?b?1cXI/Q==?= <notify@shop.example>", ` "ann@bank.example" <notify@shop.example>,`, " x, \t(y), <notify@shop.example>",
 		" =?utf-8?b?SsO2cmc=?= =?utf-8?b?IEFubg==?= <notify@shop.example>",
 	} {
@@ -63,6 +63,7 @@ func TestAddressesThatMove(t *testing.T) {
 		{"address in front", `x@shop.example (ann@bank.example) <x@shop.example>`, "an address in a name or comment beside " + addressInFront},
 		{"quoted address in front", `"ann@bank"@shop.example <x@shop.example>`, "an address inside a quoted local part"},
 		{"address in a quoted local part", `"ann@bank.example"@shop.example`, "an address inside a quoted local part"},
+		{"colon of a group in a word", "=?utf-8?q?News=3A_ann=40bank.example?= <x@shop.example>", hidden},
 		{"address literal in a word", "=?utf-8?q?=3Cann=40=5B192.0.2.1=5D=3E?= <x@shop.example>", hidden},
 		{"address literal in a folded string", "\"a\r\n x@[192.0.2.1]\" <x@shop.example>", folded},
 		{"no character set", "=??q?ann=40bank.example?= <x@shop.example>", unsure},
