@@ -11,8 +11,9 @@ import (
 
 // domainOf returns the domain of an address that a program read, in lower-case
 // A-labels; "" if the address has none. Nothing is mapped away beyond case and
-// canonical form, as most programs map nothing. Text behind the domain that no
-// domain can hold ("shop.example>") is left out: nobody owns such a domain.
+// canonical form, as most programs map nothing. Text that no domain can hold is
+// left out behind a name with a dot ("shop.example>"), but not behind one without
+// ("bank .example").
 func domainOf(address string) string {
 	at := strings.LastIndexByte(address, '@')
 	if at < 0 {
@@ -20,7 +21,7 @@ func domainOf(address string) string {
 	}
 	name := strings.TrimSpace(address[at+1:])
 	if !strings.HasPrefix(name, "[") {
-		if end := strings.IndexFunc(name, endsDomain); end >= 0 {
+		if end := strings.IndexFunc(name, endsDomain); end >= 0 && (strings.Contains(name[:end], ".") || !strings.Contains(name, ".")) {
 			name = name[:end]
 		}
 		name = strings.TrimSuffix(name, ".")
@@ -49,6 +50,8 @@ func TestDomainOf(t *testing.T) {
 		"a@B.example":            "b.example",
 		`"x@y"@b.example.`:       "b.example",
 		"a@b.example> <c":        "b.example",
+		"a@bank .example":        "bank .example",
+		"a@home (x":              "home",
 		"a@[192.0.2.1]":          "[192.0.2.1]",
 		"a@BÜCHER.example":       "xn--bcher-kva.example",
 		"a@bu\u0308cher.example": "xn--bcher-kva.example",

@@ -87,8 +87,8 @@ func (d *driver) stop() {
 	}
 }
 
-// ask sends the requests to the driver and returns its answers, one each. After
-// an error the driver has ended.
+// ask sends the requests to the driver and returns its answers, one each. With an
+// error it returns those before it, and the driver has ended.
 func ask[Request, Answer any](d *driver, requests []Request, patience time.Duration) ([]Answer, error) {
 	late := time.AfterFunc(patience, d.process.Kill)
 	defer late.Stop()
@@ -108,7 +108,7 @@ func ask[Request, Answer any](d *driver, requests []Request, patience time.Durat
 			if d.process.ExitCode() == missing {
 				return nil, fmt.Errorf("%w: %s", errMissing, words)
 			}
-			return nil, fmt.Errorf("%s: answer %d of %d: %w\n%s", d.name, i+1, len(requests), err, words)
+			return answers[:i], fmt.Errorf("%s: answer %d of %d: %w\n%s", d.name, i+1, len(requests), err, words)
 		}
 	}
 	return answers, nil

@@ -1,20 +1,41 @@
 package oracles
 
 import (
+	"encoding/base64"
+	"mime"
+	"regexp"
+	"slices"
 	"strings"
+	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/postvet/postvet/policy/message"
 )
 
-// exceptions are faults of readers that do not move the author for any mail
-// program. Each is a predicate on the field and the reading alone.
+// exceptions are faults of readers that move no author to a domain that somebody
+// could own and choose. Each is a predicate on the field and the reading alone.
 var exceptions = []struct {
 	name string
 	fits func(difference) bool
 }{
-	// Python's older interface shows U+FFFD for each octet beyond ASCII. No domain
-	// has that character, so nobody can own the one that is shown.
-	{"U+FFFD in place of UTF-8", func(d difference) bool {
-		return len(d.domains) == 1 && strings.ContainsRune(d.domains[0], utf8.RuneError) && utf8.Valid(d.field) && utf8.RuneCount(d.field) < len(d.field)
+	// A program without RFC 6532 drops raw UTF-8 in a domain, replaces it or reads it
+	// as Latin-1. It shows no such address rightly, and refusing the address would
+	// refuse the standard.
+	{"raw UTF-8 in the domain lost", func(d difference) bool {
+		return others(d, func(domain string) bool { return lossy(d.author, domain) })
+	}},
+	// A program that decodes a name before it parses it takes an address in the
+	// name for the author's, in much honest mail: =?utf-8?q?ann=40other.example?=
+	// <notify@service.example>. RFC 2047 section 5 forbids that order.
+	{"a plain name decoded before parsing", func(d difference) bool {
+		return d.reader.Decodes && others(d, func(domain string) bool { return inPlainName(d.field, domain) })
+	}},
+	// A name without a dot, as in "Bob@Home", is no domain that mail comes from: no
+	// top-level domain may have an address.
+	{"a name without a dot", func(d difference) bool {
+		return others(d, func(domain string) bool { return !strings.Contains(domain, ".") && !strings.HasPrefix(domain, "xn--") })
 	}},
 }
 
@@ -27,4 +48,102 @@ func excepted(d difference) string {
 		}
 	}
 	return ""
+}
+
+// others reports whether fits holds for each domain of a reading but the
+// author's.
+func others(d difference, fits func(domain string) bool) bool {
+	return !slices.ContainsFunc(d.domains, func(domain string) bool { return domain != d.author && !fits(domain) })
+}
+
+// lossy reports whether a domain is another one whose characters beyond ASCII
+// are dropped, replaced or read as Latin-1.
+func lossy(whole, domain string) bool {
+	unicode := message.DecodeALabels(whole)
+	if unicode == whole {
+		return false
+	}
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		text := form.String(unicode)
+		if domainOf("@"+latin1ToUTF8(text)) == domain {
+			return true
+		}
+		var pattern strings.Builder
+		for _, r := range text {
+			if r < utf8.RuneSelf {
+				pattern.WriteString(regexp.QuoteMeta(string(r)))
+			} else {
+				pattern.WriteString(`(?:\?|\x{FFFD}|\\ufffd){0,4}`)
+			}
+		}
+		if regexp.MustCompile("^" + pattern.String() + "$").MatchString(domain) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	wordPattern = regexp.MustCompile(`=\?[^?\s]*\?([bBqQ])\?([^?\s]*)\?=`)
+	endsName    = regexp.MustCompile(`[<>,;:"\\\x00-\x1f\x7f]`)
+)
+
+// inPlainName reports whether the encoded words of a field hold an address of the
+// domain and no character that ends a name.
+func inPlainName(field []byte, domain string) bool {
+	var text strings.Builder
+	for _, w := range wordPattern.FindAllSubmatch(field, -1) {
+		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(w[2]), "="))
+		if strings.EqualFold(string(w[1]), "q") {
+			var q string
+			q, err = new(mime.WordDecoder).Decode("=?iso-8859-1?q?" + string(w[2]) + "?=")
+			decoded = []byte(latin1(q))
+		}
+		if err != nil {
+			return false
+		}
+		text.Write(decoded)
+	}
+	return strings.Contains(skeleton(text.String()), "@"+skeleton(message.DecodeALabels(domain))) && !endsName.MatchString(text.String())
+}
+
+// skeleton returns a text in lower case, without blanks, and with all that is
+// not ASCII as one sign.
+func skeleton(s string) string {
+	return regexp.MustCompile(`[^\x00-\x7f]+`).ReplaceAllString(strings.ReplaceAll(strings.ToLower(s), " ", ""), "*")
+}
+
+func TestExceptions(t *testing.T) {
+	t.Parallel()
+	decodes, plain := &reader{Name: "one that decodes", Decodes: true}, &reader{Name: "one that does not"}
+	for _, tt := range []struct {
+		field   string
+		by      *reader
+		domains string
+		want    string
+	}{
+		{"=?utf-8?q?ann=40other.example?= <n@shop.example>", decodes, "other.example", "a plain name decoded before parsing"},
+		{"=?utf-8?q?ann=40oth?= =?utf-8?q?er.example?= <n@shop.example>", decodes, "other.example shop.example", "a plain name decoded before parsing"},
+		{"=?utf-8?q?ann=40other.example?= <n@shop.example>", plain, "other.example", ""},
+		{"=?utf-8?q?ann=40other.example=2C?= <n@shop.example>", decodes, "other.example", ""},
+		{"=?utf-8?q?ann=40other.example?= <n@shop.example>", decodes, "bank.example", ""},
+		{"Bob@Home <n@shop.example>", plain, "home", "a name without a dot"},
+		{"Bob@Home <n@shop.example>", plain, "bank.example home", ""},
+		{"=?utf-8?q?o=40b=C3=BCcher.example?= <n@shop.example>", decodes, "xn--bcher-kva.example", "a plain name decoded before parsing"},
+		{"Joe <n@shop.example>", plain, "sh\ufffdp.example", ""},
+	} {
+		d := difference{[]byte(tt.field), "shop.example", reading{tt.by, strings.Fields(tt.domains)}}
+		if got := excepted(d); got != tt.want {
+			t.Errorf("%q, %s: %q, want %q", tt.field, tt.domains, got, tt.want)
+		}
+	}
+	d := difference{[]byte("n@b\u00fccher.example"), "xn--bcher-kva.example", reading{plain, []string{"b\ufffd\ufffdcher.example"}}}
+	if got := excepted(d); got != "raw UTF-8 in the domain lost" {
+		t.Errorf("%v: %q", d, got)
+	}
+	for domain, want := range map[string]bool{"strae.example": true, "stra?e.example": true, "stra??e.example": true, "xn--strae-pfa98b.example": true, "strasse.example": false, "stra.example": false} {
+		if got := lossy("xn--strae-oqa.example", domain); got != want {
+			t.Errorf("%s: %v", domain, got)
+		}
+	}
 }

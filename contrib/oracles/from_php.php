@@ -55,11 +55,11 @@ function by_iconv(string $text): string
 }
 
 mb_internal_encoding('UTF-8');
-$unfold = fn($f) => preg_replace('/\r\n([ \t])/', '$1', $f);
+$unfold = fn($f) => preg_replace('/\r?\n([ \t])/', '$1', $f);
 $readers = [
     ['mailparse', false, fn($f) => mailparse($f)],
     ['mailparse of the message', false, 'message'],
-    ['mailparse after iconv', true, fn($f) => mailparse(by_iconv($f))],
+    ['mailparse after iconv', true, fn($f) => mailparse(by_iconv($unfold($f)))],
     ['mailparse after mb_decode', true, fn($f) => mailparse(mb_decode_mimeheader($unfold($f)))],
     ['imap', false, fn($f) => imap($unfold($f))],
     ['imap after imap_utf8', true, fn($f) => imap(imap_utf8($unfold($f)))],

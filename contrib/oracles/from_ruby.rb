@@ -16,13 +16,20 @@ def list(text)
   Mail::AddressList.new(text).addresses.map(&:address)
 end
 
+# parsed returns the addresses of a message. A field that mail cannot parse comes
+# as one string, which is no address.
+def parsed(field)
+  from = Mail.new("From:#{field}\r\nSubject: x\r\n\r\nx\r\n").from
+  from.is_a?(String) ? [] : Array(from)
+end
+
 def decoded(text)
   Mail::Encodings.value_decode(text)
 end
 
 version = Gem.loaded_specs['mail']&.version&.to_s || Mail::VERSION.version
 readers = [
-  ['Ruby mail', false, ->(f) { Array(Mail.new("From:#{f}\r\nSubject: x\r\n\r\nx\r\n").from) }],
+  ['Ruby mail', false, ->(f) { parsed(f) }],
   ['Ruby mail AddressList', false, ->(f) { list(f.gsub(/\r\n([ \t])/, '\1')) }],
   ['Ruby mail AddressList after decoding', true, ->(f) { list(decoded(f.gsub(/\r\n([ \t])/, '\1'))) }]
 ]
