@@ -99,12 +99,12 @@ func FuzzTranslate(f *testing.F) {
 // TestReports: an opendmarc that keeps a history is told how to go on with its reports.
 func TestReports(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"AuthservID mx.example.org\nHistoryFile /h\n": "AuthservID opendmarc.mx.example.org|TrustedAuthservIDs mx.example.org|SPFIgnoreResults true|SPFSelfValidate true|RejectFailures false",
-		"HistoryFile /h\n": "AuthservID opendmarc|TrustedAuthservIDs HOSTNAME|SPFIgnoreResults true",
-		"Syslog true\n":    "",
+	for _, tc := range []struct{ text, want string }{
+		{"AuthservID mx.example.org\nHistoryFile /h\n", "AuthservID opendmarc.mx.example.org|TrustedAuthservIDs mx.example.org|SPFIgnoreResults true|SPFSelfValidate true|RejectFailures false"},
+		{"HistoryFile /h\n", "AuthservID opendmarc|TrustedAuthservIDs HOSTNAME|SPFIgnoreResults true"},
+		{"Syslog true\n", ""},
 	} {
-		settings, err := Read(OpenDMARC, "f", []byte(text))
+		settings, err := Read(OpenDMARC, "f", []byte(tc.text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,8 +116,8 @@ func TestReports(t *testing.T) {
 		if p.Reports != nil {
 			got = strings.Join(p.Reports.Settings, "|")
 		}
-		if !strings.HasPrefix(got, want) || want == "" && got != "" {
-			t.Errorf("%q: %s", text, got)
+		if !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" {
+			t.Errorf("%q: %s", tc.text, got)
 		}
 	}
 }
