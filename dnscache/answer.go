@@ -106,6 +106,9 @@ type Answer struct {
 	// Err is the reason of a failure. It is nil if Outcome is Known, except for
 	// [ErrName].
 	Err error
+	// Cause is whose failure it is. It is 0 if Outcome is Known, and for a caller that
+	// gave up.
+	Cause Cause
 
 	TXT   []string     // one per record, its strings joined without a space, as raw bytes
 	Addrs []netip.Addr // A or AAAA, never IPv4-mapped

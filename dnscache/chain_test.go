@@ -188,7 +188,7 @@ func TestWhoseADBitIsBelieved(t *testing.T) {
 		{"192.0.2.1:53", true, true, true},
 		{"[2001:db8::1]:53", false, false, true},
 	} {
-		u := newUpstream(endpoint{addr: netip.MustParseAddrPort(c.addr)}, nil, Options{TrustAD: c.trust}, func() int64 { return 0 }, nil)
+		u := newUpstream(endpoint{addr: netip.MustParseAddrPort(c.addr)}, &upstreams{opt: Options{TrustAD: c.trust}})
 		if u.trusted != c.trusted || u.mixCase.Load() != c.mixed {
 			t.Errorf("%s, TrustAD %v: trusted %v, mixed case %v", c.addr, c.trust, u.trusted, u.mixCase.Load())
 		}

@@ -11,6 +11,12 @@ import (
 type failure struct {
 	outcome Outcome
 	reason  error
+	cause   Cause // 0 as long as the failure itself does not say it
+}
+
+// answer returns the answer for a question that ended in the failure.
+func (f *failure) answer(k *key) Answer {
+	return Answer{Outcome: f.outcome, Err: fmt.Errorf("dnscache: %s: %w", k, f.reason), Cause: f.cause}
 }
 
 func (f *failure) Error() string { return f.reason.Error() }
@@ -40,13 +46,13 @@ func failed(m *dns.Msg) *failure {
 	case dns.RcodeSuccess, dns.RcodeNameError:
 		return nil
 	case dns.RcodeRefused:
-		return &failure{Refused, errors.New("REFUSED" + extendedError(m))}
+		return &failure{outcome: Refused, reason: errors.New("REFUSED" + extendedError(m))}
 	}
 	name, ok := dns.RcodeToString[m.Rcode]
 	if !ok {
 		name = fmt.Sprintf("RCODE %d", m.Rcode)
 	}
-	return &failure{ServFail, errors.New(name + extendedError(m))}
+	return &failure{outcome: ServFail, reason: errors.New(name + extendedError(m))}
 }
 
 // extendedError returns the name of a response's extended error (RFC 8914). It leaves out

@@ -25,10 +25,14 @@ func (r *Resolver) fill(ctx context.Context, k *key) *Answer {
 	if err == nil {
 		return a
 	}
-	if a := r.kept(k); a != nil {
+	if a = r.kept(k); a != nil {
 		return a
 	}
-	return &Answer{Outcome: Timeout, Err: fmt.Errorf("dnscache: %s: %w", k, err)}
+	a = &Answer{Outcome: Timeout, Err: fmt.Errorf("dnscache: %s: %w", k, err)}
+	if errors.Is(err, errBusy) || r.upstreams.outage.on.Load() {
+		a.Cause = CauseResolver
+	}
+	return a
 }
 
 // await joins the flight of a question or starts it, and waits for its answer.
@@ -123,6 +127,9 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 			return a
 		}
 		r.observe(&f.key, fail.outcome, took)
+		if fail.cause.Ours() {
+			return r.unanswered(f, fail)
+		}
 		return r.learnFailure(f, fail)
 	}
 	a = r.learn(f, c)
@@ -135,7 +142,7 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 func (r *Resolver) follow(ctx context.Context, name string, t Type) (chain, *failure) {
 	c := newChain(name)
 	for range maxChain + 1 { // each turn but the last follows at least one link
-		reply := r.upstreams.query(ctx, c, t)
+		reply := r.ask(ctx, c, t)
 		if reply.failure != nil {
 			return c, reply.failure
 		}
@@ -143,7 +150,7 @@ func (r *Resolver) follow(ctx context.Context, name string, t Type) (chain, *fai
 			return c, nil
 		}
 	}
-	return c, &failure{ServFail, errChain}
+	return c, &failure{ServFail, errChain, CauseName}
 }
 
 // observe records the outcome of a question in the statistics and in health.
@@ -190,10 +197,22 @@ func (r *Resolver) learnFailure(f *flight, fail *failure) *Answer {
 		e.retryAt.Store(now + int64(r.opt.FailureTTL))
 		return r.serve(e)
 	}
-	a := Answer{Outcome: fail.outcome, Err: fmt.Errorf("dnscache: %s: %w", &f.key, fail.reason)}
+	a := fail.answer(&f.key)
 	e := newEntry(f.key, a, now, r.start, r.opt.FailureTTL, 0)
 	r.flights.unlessFlushed(f, func() { r.store.put(e, now) })
 	return e.waited()
+}
+
+// unanswered returns the answer after a failure that is not about the name. Such a failure
+// is not kept, so that the next lookup asks again. A usable answer is served as after other
+// failures, for as long as the outage lasts.
+func (r *Resolver) unanswered(f *flight, fail *failure) *Answer {
+	if e := r.usable(&f.key); e != nil {
+		e.retryAt.Store(r.now() + int64(r.opt.FailureTTL))
+		return r.serve(e)
+	}
+	a := fail.answer(&f.key)
+	return &a
 }
 
 // unlearned returns the answer after a failure that says nothing about the name
@@ -203,7 +222,7 @@ func (r *Resolver) unlearned(ctx context.Context, k *key, fail *failure) *Answer
 		if a := r.kept(k); a != nil {
 			return a
 		}
-		return &Answer{Outcome: Timeout, Err: ErrClosed}
+		return &Answer{Outcome: Timeout, Err: ErrClosed, Cause: CauseHost}
 	}
 	if broken := (*PanicError)(nil); errors.As(fail.reason, &broken) {
 		return &Answer{Outcome: ServFail, Err: fmt.Errorf("dnscache: %s: %w", k, broken)}
@@ -214,7 +233,7 @@ func (r *Resolver) unlearned(ctx context.Context, k *key, fail *failure) *Answer
 // fresh returns the entry that answers a question within its TTL, nil if none
 // does.
 func (r *Resolver) fresh(k *key) *entry {
-	if e := r.store.get(k); e != nil && e.fresh(r.now()) {
+	if e := r.store.get(k); e != nil && e.fresh(r.now()) && (e.outcome.Known() || !r.forgotten(e)) {
 		return e
 	}
 	return r.nonexistent([]byte(k.name()))

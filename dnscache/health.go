@@ -1,9 +1,7 @@
 package dnscache
 
 import (
-	"context"
 	"hash/maphash"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -16,16 +14,19 @@ import (
 //
 // Senders choose the names. A sender with domains whose servers are dead makes lookups fail,
 // on a quiet server most of them, so failed lookups alone prove nothing. They are counted
-// once per zone. If most zones fail, a test looks up a random name below a top-level domain
-// whose servers always answer. No upstream has that name in its cache, and no sender can
-// make its lookup fail. If there is an answer, such as NXDOMAIN, the resolvers work.
+// once per zone. If most zones fail, or one does and nothing shows that the resolvers work,
+// a test looks up a random name below a top-level domain whose servers always answer. No
+// upstream has that name in its cache, and no sender can make its lookup fail. If there is
+// an answer, such as NXDOMAIN, the resolvers work. [upstream.proves] sees to it that an
+// upstream that denies everything does not pass.
 const (
-	zonesKept   = 64               // outcomes kept, one per zone, of the zones asked for last
-	outcomeLife = 30 * time.Second // how long an outcome counts
-	leastZones  = 4                // failed zones that a test needs
-	testAbove   = 0.5              // part of all zones that must have failed for a test
-	endBelow    = 0.25             // part below which degradation ends without a test
-	testPause   = 5 * time.Second  // between two tests
+	zonesKept   = 64                     // outcomes kept, one per zone, of the zones asked for last
+	outcomeLife = 30 * time.Second       // how long an outcome counts
+	leastZones  = 4                      // failed zones that a test needs
+	testAbove   = 0.5                    // part of all zones that must have failed for a test
+	endBelow    = 0.25                   // part below which degradation ends without a test
+	testPause   = 5 * time.Second        // from a test that passed to the next, and how long it counts
+	failedPause = 250 * time.Millisecond // the same for a test that failed
 )
 
 // testZones are the zones of a test. The second is used if the first fails.
@@ -37,12 +38,17 @@ type health struct {
 	now  func() int64
 	test func(done func(working bool)) // runs in the background, or not at all once closed
 	seed maphash.Seed
+	// watch starts to look for the end of the degradation; forget makes the failures
+	// from before it count no more.
+	watch, forget func()
 
 	mu       sync.Mutex
 	zones    [zonesKept]zoneOutcome
-	next     int   // the element of zones to replace next
-	testedAt int64 // 0 if never
-	testing  bool
+	refusals [2]zoneOutcome // of the last two zones for which a question was refused
+	next     int            // the element of zones to replace next
+	testedAt int64          // 0 if never
+	passed   bool           // how that test ended
+	testing  chan struct{}  // closed when the running test ends; nil if none runs
 	degraded bool
 	since    int64 // when degraded became true
 }
@@ -62,10 +68,13 @@ func (h *health) observe(name string, o Outcome) {
 	now := h.now()
 	h.setLocked(zoneOutcome{zone: maphash.String(h.seed, zoneOf(name)), at: now, failed: !o.Known(), set: true})
 	good, bad := h.countLocked(now)
-	switch total := float64(good + bad); {
-	case h.degraded && float64(bad) < endBelow*total:
+	switch {
+	case h.degraded && float64(bad) < endBelow*float64(good+bad):
 		h.endLocked(now)
-	case h.degraded, bad >= leastZones && float64(bad) > testAbove*total:
+	case h.degraded || !mostFail(good, bad):
+	case h.failedLocked(now):
+		h.degradeLocked(now, good, bad)
+	default:
 		h.testLocked(now)
 	}
 }
@@ -101,12 +110,21 @@ func (h *health) countLocked(now int64) (good, bad int) {
 	return good, bad
 }
 
-// testLocked starts a test unless the last one was just now.
+// passedLocked and failedLocked report how the last test ended, if it still counts.
+func (h *health) passedLocked(now int64) bool {
+	return h.testing == nil && h.passed && now-h.testedAt < int64(testPause)
+}
+
+func (h *health) failedLocked(now int64) bool {
+	return h.testing == nil && !h.passed && h.testedAt != 0 && now-h.testedAt < int64(failedPause)
+}
+
+// testLocked starts a test unless one runs or the last one was just now.
 func (h *health) testLocked(now int64) {
-	if h.testing || h.testedAt != 0 && now-h.testedAt < int64(testPause) {
+	if h.testing != nil || h.failedLocked(now) || h.passedLocked(now) {
 		return
 	}
-	h.testing, h.testedAt = true, max(now, 1)
+	h.testing, h.testedAt = make(chan struct{}), max(now, 1)
 	h.test(h.tested)
 }
 
@@ -114,24 +132,36 @@ func (h *health) testLocked(now int64) {
 func (h *health) tested(working bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.testing = false
+	close(h.testing)
+	h.testing, h.passed = nil, working
 	now := h.now()
+	good, bad := h.countLocked(now)
 	switch {
 	case working && h.degraded:
 		h.endLocked(now)
 	case working:
 		h.log.Debug("many dns lookups fail, but the resolvers work: the domains asked for are to blame")
-	case !h.degraded:
-		h.degraded, h.since = true, now
-		good, bad := h.countLocked(now)
-		h.log.Error("dns is down: lookups fail whatever is asked, and results cannot be relied on until it works again",
-			zap.Int("zones_failing", bad), zap.Int("zones_answered", good))
+	case !h.degraded && mostFail(good, bad):
+		h.degradeLocked(now, good, bad)
 	}
+}
+
+func (h *health) degradeLocked(now int64, good, bad int) {
+	h.degraded, h.since = true, now
+	h.log.Error("dns is down: lookups fail whatever is asked, and results cannot be relied on until it works again",
+		zap.Int("zones_failing", bad), zap.Int("zones_answered", good))
+	h.watch()
+}
+
+// mostFail reports whether lookups in so many zones fail that the resolvers may be why.
+func mostFail(good, bad int) bool {
+	return bad >= leastZones && float64(bad) > testAbove*float64(good+bad)
 }
 
 func (h *health) endLocked(now int64) {
 	h.degraded = false
 	h.zones = [zonesKept]zoneOutcome{} // these were about what is over
+	h.forget()
 	h.log.Info("dns works again", zap.Duration("after", time.Duration(now-h.since)))
 }
 
@@ -142,38 +172,5 @@ func (r *Resolver) Degraded() bool {
 	h := r.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.degraded {
-		// Callers that defer make no lookups, so a test must find the end.
-		h.testLocked(h.now())
-	}
 	return h.degraded
-}
-
-// test looks up a random name, and calls done with whether there was an answer.
-func (r *Resolver) test(done func(working bool)) {
-	r.flights.background(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
-		defer cancel()
-		working := false
-		defer func() { // also if something panics
-			if r.flights.ctx.Err() == nil {
-				done(working)
-			}
-		}()
-		for _, zone := range testZones {
-			_, fail := r.follow(ctx, testLabel()+"."+zone, A)
-			if working = fail == nil; working || ctx.Err() != nil {
-				break
-			}
-		}
-	})
-}
-
-// testLabel returns a random label that almost certainly is not registered.
-func testLabel() string {
-	b := []byte("dnscache-test-0123456789")
-	for i := len(b) - 10; i < len(b); i++ {
-		b[i] = 'a' + byte(rand.Uint32N(26))
-	}
-	return string(b)
 }

@@ -45,7 +45,7 @@ func (us *upstreams) use(addrs []string) {
 		if at >= 0 {
 			list = append(list, before[at])
 		} else if e, err := parseEndpoint(addr); err == nil {
-			list = append(list, newUpstream(e, us.udp, us.opt, us.now, us.background))
+			list = append(list, newUpstream(e, us))
 		}
 	}
 	us.list.Store(&list)
@@ -58,6 +58,20 @@ func (us *upstreams) reread() {
 	if us.opt.ResolvConf == "" || now < due || !us.rereadAt.CompareAndSwap(due, now+int64(rereadEvery)) {
 		return
 	}
+	us.readConf()
+}
+
+// rereadSoon is reread when all upstreams fail: the file may have new ones.
+func (us *upstreams) rereadSoon() {
+	const pause = 100 * time.Millisecond
+	due, now := us.rereadAt.Load(), us.now()
+	if us.opt.ResolvConf == "" || now < due-int64(rereadEvery-pause) || !us.rereadAt.CompareAndSwap(due, now+int64(rereadEvery)) {
+		return
+	}
+	us.readConf()
+}
+
+func (us *upstreams) readConf() {
 	addrs := systemUpstreams(us.opt.ResolvConf)
 	before := *us.list.Load()
 	if len(addrs) == 0 || slices.EqualFunc(before, addrs, func(u *upstream, a string) bool { return u.text == a }) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type Resolver struct {
 	counters  *counters
 	health    *health
 	panics    *panics
+	watching  atomic.Bool // watch runs
 }
 
 // New returns a resolver, or an error that names the invalid option.
@@ -35,8 +37,11 @@ func New(o Options) (*Resolver, error) {
 	r := &Resolver{opt: o, store: newStore(o.MaxBytes), counters: &counters{}, panics: &panics{log: o.Logger}}
 	r.start = r.wallClock()
 	r.flights = newFlights(o.MaxInFlight, r.panics)
-	r.health = &health{log: o.Logger, now: r.now, test: r.test, seed: r.store.seed}
-	r.upstreams = &upstreams{opt: o, now: r.now, udp: newUDPClient(), panics: r.panics, background: r.flights.background}
+	r.upstreams = &upstreams{
+		opt: o, now: r.now, udp: newUDPClient(), panics: r.panics, background: r.flights.background,
+		outage: outage{now: r.now}, denied: r.forgetNegative,
+	}
+	r.health = &health{log: o.Logger, now: r.now, test: r.test, seed: r.store.seed, watch: r.watch, forget: r.upstreams.outage.forget}
 	r.upstreams.init()
 	return r, nil
 }
@@ -125,12 +130,14 @@ func (r *Resolver) cached(e *entry) *Answer {
 	now := r.now()
 	e.touch()
 	switch {
+	case !e.outcome.Known() && r.forgotten(e):
+		return nil
 	case now < e.refreshAt:
 	case e.fresh(now):
 		if e.uses.Load() >= refreshUses && e.refreshing.CompareAndSwap(false, true) {
 			r.refresh(e)
 		}
-	case e.usable(now) && now < e.retryAt.Load():
+	case e.usable(now) && now < e.retryAt.Load() && !r.forgotten(e):
 		r.counters.stale.Add(1)
 		return e.stale()
 	default:
@@ -138,6 +145,24 @@ func (r *Resolver) cached(e *entry) *Answer {
 	}
 	r.counters.hit(e.outcome)
 	return e.answer
+}
+
+// forgotten reports whether the last failure for an entry is from before the end of an
+// outage, so that it no longer counts.
+func (r *Resolver) forgotten(e *entry) bool {
+	failedUntil := e.retryAt.Load()
+	if !e.outcome.Known() {
+		failedUntil = e.expires
+	}
+	return failedUntil-int64(r.opt.FailureTTL) < r.upstreams.outage.endedAt.Load()
+}
+
+// forgetNegative drops the negative answers, some of which an upstream that denies
+// everything may have given.
+func (r *Resolver) forgetNegative() {
+	r.flights.flush(func() int {
+		return r.store.remove(func(e *entry) bool { return e.outcome.Void() })
+	})
 }
 
 // nonexistent returns the entry that proves that a name does not exist; nil if there is none. It is

@@ -234,7 +234,7 @@ func TestQueriesOverTLSArePadded(t *testing.T) {
 			respond(conn, b)
 		}
 	})
-	u := newUpstream(endpoint{addr: netip.MustParseAddrPort("192.0.2.1:853"), name: "dns.test"}, nil, Options{}, func() int64 { return 1 }, nil)
+	u := newUpstream(endpoint{addr: netip.MustParseAddrPort("192.0.2.1:853"), name: "dns.test"}, &upstreams{now: func() int64 { return 1 }})
 	u.streams = ss
 	for _, name := range []string{"a.test.", "a-longer-one.example.test."} {
 		if _, err := u.exchange(t.Context(), name, TXT); err != nil {

@@ -30,6 +30,12 @@ type upstream struct {
 	streams *streams
 	log     *zap.Logger
 	now     func() int64 // ns, the resolver's clock
+	// background runs f in the background, or not at all once closed.
+	background     func(f func(ctx context.Context)) bool
+	attemptTimeout time.Duration
+	outage         *outage
+	denied         func() // drops the negative answers in the cache
+	proof          proof
 
 	noEDNSUntil atomic.Int64 // query without EDNS until then
 	mixCase     atomic.Bool  // query in random case
@@ -42,14 +48,18 @@ type upstream struct {
 	counters UpstreamStats
 }
 
-func newUpstream(e endpoint, udp *udpClient, o Options, now func() int64, background func(func(context.Context)) bool) *upstream {
-	u := &upstream{endpoint: e, text: e.String(), udp: udp, log: o.Logger, now: now}
+func newUpstream(e endpoint, us *upstreams) *upstream {
+	o := us.opt
+	u := &upstream{
+		endpoint: e, text: e.String(), udp: us.udp, log: o.Logger, now: us.now, background: us.background,
+		attemptTimeout: o.AttemptTimeout, outage: &us.outage, denied: us.denied,
+	}
 	local := e.addr.Addr().Unmap().IsLoopback()
 	u.trusted = local || o.TrustAD
 	// Responses cannot be forged on loopback or within TLS.
 	u.mixCase.Store(!local && e.name == "")
 	u.streams = &streams{
-		dial: e.dialer(o.RootCAs), dialTimeout: o.AttemptTimeout, idleTimeout: max(streamIdle, o.AttemptTimeout), background: background,
+		dial: e.dialer(o.RootCAs), dialTimeout: o.AttemptTimeout, idleTimeout: max(streamIdle, o.AttemptTimeout), background: us.background,
 	}
 	return u
 }
@@ -62,6 +72,7 @@ func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, er
 	took := time.Since(start)
 	switch cause := context.Cause(ctx); {
 	case err == nil:
+		u.outage.end()
 		// SERVFAIL concerns the name, REFUSED concerns this host.
 		u.measured(took, resp.Rcode == dns.RcodeRefused || resp.Rcode == dns.RcodeNotAuth, nil)
 	case errors.Is(cause, errSuperseded):

@@ -2,11 +2,13 @@ package dnscache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,7 +95,7 @@ func TestFailureOfSeveral(t *testing.T) {
 		t.Run(fmt.Sprint(c.faults), func(t *testing.T) {
 			t.Parallel()
 			_, addrs := servers(t, "$FAULT * * "+string(c.faults[0]), "$FAULT * * "+string(c.faults[1]))
-			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 10 * time.Second, AttemptTimeout: 300 * time.Millisecond})
+			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: time.Second, AttemptTimeout: 300 * time.Millisecond})
 			if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != c.want || a.Err == nil {
 				t.Errorf("got %v, %v", a.Outcome, a.Err)
 			}
@@ -103,13 +105,18 @@ func TestFailureOfSeveral(t *testing.T) {
 
 func TestDeadUpstreams(t *testing.T) {
 	t.Parallel()
-	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), nobody(t)}})
+	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), nobody(t)}, Timeout: 400 * time.Millisecond})
 	start := time.Now()
-	if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Timeout || a.Err == nil {
-		t.Errorf("got %v, %v", a.Outcome, a.Err)
+	a := r.Lookup(t.Context(), "a.test", dnscache.TXT)
+	if a.Outcome != dnscache.Timeout || a.Cause != dnscache.CauseResolver || !errors.Is(a.Err, syscall.ECONNREFUSED) {
+		t.Errorf("got %v, %v, %v", a.Outcome, a.Cause, a.Err)
 	}
-	if took := time.Since(start); took > time.Second {
+	// Somebody may be there soon, but the lookup has its time.
+	if took := time.Since(start); took > time.Second || took < 400*time.Millisecond {
 		t.Errorf("it takes %v to see that nobody is there", took)
+	}
+	if r.Stats().Entries != 0 {
+		t.Error("the failure of the resolver is kept as one of the name")
 	}
 }
 

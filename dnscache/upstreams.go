@@ -34,6 +34,8 @@ type upstreams struct {
 	panics *panics
 	// background runs f in the background, or not at all once closed.
 	background func(f func(ctx context.Context)) bool
+	outage     outage
+	denied     func() // drops the negative answers in the cache
 
 	list        atomic.Pointer[[]*upstream]
 	hedgeTokens atomic.Int64
@@ -121,31 +123,38 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 	defer func() {
 		if v := recover(); v != nil {
 			err := us.panics.caught("dns query to "+u.text, v)
-			r = reply{from: u, chain: c, failure: &failure{ServFail, err}, final: true}
+			r = reply{from: u, chain: c, failure: &failure{outcome: ServFail, reason: err}, final: true}
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, us.opt.AttemptTimeout)
 	defer cancel()
 	resp, err := u.query(ctx, c.owner, t)
-	fail := func(o Outcome, err error, final bool) reply {
-		return reply{from: u, chain: c, failure: &failure{o, fmt.Errorf("%s: %w", u.text, err)}, final: final}
+	fail := func(o Outcome, err error, cause Cause, final bool) reply {
+		return reply{from: u, chain: c, failure: &failure{o, fmt.Errorf("%s: %w", u.text, err), cause}, final: final}
 	}
 	switch {
 	case errors.Is(err, errMalformed):
-		return fail(ServFail, err, false)
+		return fail(ServFail, err, 0, false)
 	case errors.Is(err, ErrName):
-		return reply{from: u, chain: c, failure: &failure{NXDomain, err}, final: true}
+		return reply{from: u, chain: c, failure: &failure{NXDomain, err, CauseName}, final: true}
 	case timedOut(err):
-		return fail(Timeout, fmt.Errorf("no answer within %v", us.opt.AttemptTimeout), false)
+		return fail(Timeout, fmt.Errorf("no answer within %v", us.opt.AttemptTimeout), 0, false)
 	case err != nil:
-		return fail(Timeout, err, true) // the upstream does not listen or is unreachable
+		// The upstream does not listen, or cannot be reached from here.
+		return fail(Timeout, err, causeOf(err), true)
 	}
 	if f := failed(resp); f != nil {
-		return fail(f.outcome, f.reason, true)
+		return fail(f.outcome, f.reason, f.cause, true)
 	}
 	followed := c
 	if err := followed.read(resp, t); err != nil {
-		return fail(ServFail, err, true)
+		return fail(ServFail, err, 0, true)
+	}
+	switch {
+	case followed.done && followed.outcome == Found:
+		u.proof.found(us.now())
+	case followed.done && !u.proves(ctx):
+		return fail(ServFail, errDenies, CauseResolver, true)
 	}
 	followed.authentic = followed.authentic && resp.AuthenticatedData && u.trusted
 	return reply{from: u, chain: followed}

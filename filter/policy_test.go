@@ -213,7 +213,9 @@ func TestPolicyDNSTrouble(t *testing.T) {
 		t.Run(string(onTempError), func(t *testing.T) {
 			t.Parallel()
 			r, dns := startPolicy(t, rules.Rules{OnTempError: onTempError})
-			dns.SetFault("*", "*", dnstest.ServFail)
+			for _, name := range []string{"good.test", "_dmarc.good.test", "plain.test"} {
+				dns.SetFault(name, "*", dnstest.ServFail)
+			}
 			m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
 			m.Hello()
 			o := m.Deliver(from("plain.test", "good.test"))

@@ -65,10 +65,7 @@ func (c *cachedLookups) Lookup(ctx context.Context, name string, t dnscache.Type
 	if a == nil || panicked(a) != nil {
 		return c.recall.Miss() // the check begins anew, and that lookup reports it
 	}
-	c.cost.Lookups++
-	if a.Outcome.Temporary() {
-		c.cost.Failed++
-	}
+	count(&c.cost, a, a.Outcome.Temporary())
 	return a
 }
 
@@ -98,7 +95,7 @@ func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dns
 		fault = err.Error()
 	}
 	end := l.now()
-	l.leave(end, a.Outcome.Temporary() && !unneeded(ctx))
+	l.leave(end, a, a.Outcome.Temporary() && !unneeded(ctx))
 	if fault != "" {
 		l.mu.Lock()
 		l.broken = cmp.Or(l.broken, fault)
@@ -135,6 +132,23 @@ func (d *meter) add(c result.DNSCost) {
 	defer d.mu.Unlock()
 	d.cost.Lookups += c.Lookups
 	d.cost.Failed += c.Failed
+	d.cost.ResolverFailed += c.ResolverFailed
+	d.cost.HostFailed += c.HostFailed
+}
+
+// count adds a lookup to a cost.
+func count(c *result.DNSCost, a *dnscache.Answer, failed bool) {
+	c.Lookups++
+	if !failed {
+		return
+	}
+	c.Failed++
+	switch a.Cause {
+	case dnscache.CauseResolver:
+		c.ResolverFailed++
+	case dnscache.CauseHost:
+		c.HostFailed++
+	}
 }
 
 func (d *meter) enter(now time.Time) {
@@ -146,16 +160,13 @@ func (d *meter) enter(now time.Time) {
 	d.active++
 }
 
-func (d *meter) leave(now time.Time, failed bool) {
+func (d *meter) leave(now time.Time, a *dnscache.Answer, failed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.active--; d.active == 0 {
 		d.waited += now.Sub(d.since)
 	}
-	d.cost.Lookups++
-	if failed {
-		d.cost.Failed++
-	}
+	count(&d.cost, a, failed)
 }
 
 // errLate is why lookups are given up whose answers would have been needed.
@@ -208,6 +219,8 @@ func (d *meter) begin() result.DNSCost {
 func costSince(c, earlier result.DNSCost) result.DNSCost {
 	c.Lookups -= earlier.Lookups
 	c.Failed -= earlier.Failed
+	c.ResolverFailed -= earlier.ResolverFailed
+	c.HostFailed -= earlier.HostFailed
 	c.WaitMS -= earlier.WaitMS
 	return c
 }

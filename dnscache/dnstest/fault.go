@@ -18,6 +18,7 @@ const (
 	ServFail Fault = "SERVFAIL"
 	Refuse   Fault = "REFUSED"
 	Silent   Fault = "TIMEOUT"  // no answer at all
+	Deny     Fault = "NXDOMAIN" // no such name, whatever is asked for
 	Truncate Fault = "TRUNCATE" // an empty answer with TC, over UDP only
 	NoEDNS   Fault = "NOEDNS"   // FORMERR to queries with EDNS
 	Lame     Fault = "LAME"     // a referral instead of an answer
@@ -71,7 +72,7 @@ func (f Fault) parse() (faults, error) {
 	for _, word := range strings.Split(string(f), ",") {
 		kind, value, _ := strings.Cut(word, ":")
 		switch k := Fault(kind); k {
-		case ServFail, Refuse, Silent, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic:
+		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic:
 			fs[k] = 0
 		case delay:
 			d, err := time.ParseDuration(value)
@@ -145,6 +146,8 @@ func (s *Server) apply(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 	switch {
 	case fs.has(ServFail):
 		empty(dns.RcodeServerFailure)
+	case fs.has(Deny):
+		empty(dns.RcodeNameError)
 	case fs.has(Refuse):
 		empty(dns.RcodeRefused)
 	case fs.has(NoEDNS) && edns:

@@ -56,7 +56,19 @@ func parseZone(text string) (*zone, error) {
 	if err := zp.Err(); err != nil {
 		return nil, fmt.Errorf("dnstest: %w", err)
 	}
+	z.addRoot()
 	return z, nil
+}
+
+// addRoot makes the root have a name server, as it has wherever a resolver works. A
+// resolver that denies this is not believed.
+func (z *zone) addRoot() {
+	if z.rrs["."] == nil {
+		z.rrs["."] = map[uint16][]dns.RR{}
+	}
+	if len(z.rrs["."][dns.TypeNS]) == 0 {
+		z.rrs["."][dns.TypeNS] = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 60}, Ns: "ns.invalid."}}
+	}
 }
 
 // addName makes a name and all names above it exist.

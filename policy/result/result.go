@@ -99,6 +99,11 @@ type DNSCost struct {
 	WaitMS float64 `json:"wait_ms"`
 	// Failed is the number of lookups that ended in ServFail, Refused or Timeout.
 	Failed int `json:"failed"`
+	// ResolverFailed and HostFailed are those of them that failed because our resolvers
+	// do not answer, and because this machine cannot ask them. They say nothing about
+	// the names.
+	ResolverFailed int `json:"resolver_failed"`
+	HostFailed     int `json:"host_failed"`
 	// Degraded is true if no resolver worked at the end of the message.
 	Degraded bool `json:"degraded"`
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -22,7 +23,9 @@ func (r *Rules) exempt(d *decision) {
 }
 
 func (r *Rules) fault(d *decision) {
-	if a := r.action(stepFault); a != "" && len(d.results.Faults) > 0 {
+	// A message that DMARC passes needed no more lookups.
+	unable := d.results.DNS.HostFailed > 0 && d.results.DMARC.Status != dmarc.Pass
+	if a := r.action(stepFault); a != "" && (unable || len(d.results.Faults) > 0) {
 		d.decide(stepFault, a, "The sender's authentication could not be checked because of an internal error; please try again later")
 	}
 }

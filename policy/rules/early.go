@@ -21,7 +21,7 @@ func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
 		return result.Verdict{}, false
 	}
 	r.at(res.Arrived)
-	if !r.RefusesEarly() || res.ExemptUndecided || res.DNS.Degraded && res.DNS.Failed > 0 {
+	if !r.RefusesEarly() || res.ExemptUndecided || resolversFailed(&res.DNS) || res.DNS.HostFailed > 0 {
 		return result.Verdict{}, false
 	}
 	if r.Trust.undecidedForwarder(res) != "" || r.mayMonitor(res) {

@@ -144,7 +144,7 @@ var steps = [stepEnd]Step{
 	},
 	stepFault: {
 		Part: PartFirst, Rule: result.RuleFault, Keys: []string{"on_fault"},
-		When: "Postvet itself failed on the message",
+		When: "Postvet itself failed on the message, or this machine on its lookups",
 		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
 	},
 	stepOversize: {
@@ -283,7 +283,7 @@ var steps = [stepEnd]Step{
 	},
 	stepDegraded: {
 		Part: PartChange, Rule: result.RuleDegraded, Keys: []string{"on_degraded"},
-		When: "DNS is down altogether, and lookups for this message failed",
+		When: "lookups for this message failed because our resolvers fail",
 		On:   accept | quarantine | reject | tempFail, To: accept | tempFail,
 		Codes: []Code{{Reply: replyDNS}},
 	},

@@ -98,19 +98,19 @@ func (SenderDomain) Words() []string {
 	return words(SenderDomainOff, SenderDomainMark, SenderDomainReject)
 }
 
-// Degraded is what a message leads to if its lookups failed while no resolver works.
+// Degraded is what a message leads to if its lookups failed because our resolvers fail.
 type Degraded string
 
-// DegradedJudge decides as always, but defers instead of rejecting. DegradedDefer
-// defers the message unless DMARC passes. DegradedAccept accepts it.
+// DegradedDefer defers the message unless DMARC passes. DegradedJudge decides as always,
+// but defers instead of rejecting. DegradedAccept accepts it.
 const (
-	DegradedJudge  Degraded = "judge"
 	DegradedDefer  Degraded = "tempfail"
+	DegradedJudge  Degraded = "judge"
 	DegradedAccept Degraded = "accept"
 )
 
 // Words returns the words of the type, the default first.
-func (Degraded) Words() []string { return words(DegradedJudge, DegradedDefer, DegradedAccept) }
+func (Degraded) Words() []string { return words(DegradedDefer, DegradedJudge, DegradedAccept) }
 
 // MailingLists says how a DMARC failure is treated that a mailing list seems to have
 // caused.

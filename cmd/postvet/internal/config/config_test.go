@@ -106,7 +106,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true, Snapshot: "/var/lib/postvet/dns.snapshot",
 		},
 		Policy: Policy{
-			DMARC: "mark", Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "tempfail",
+			DMARC: "mark", Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "judge",
 			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true, SPFHelo: true,
 			OwnDomains: newList(addrlist.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
 			SigningDomains: newList(addrlist.Names, "bank.example"), OnUnsigned: "quarantine",

@@ -58,7 +58,7 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := rules.Rules{
 		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", SPFHelo: true, HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedDefer,
+		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", SPFHelo: true, HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedJudge,
 		SenderDomain: rules.SenderDomainReject,
 		Modes: rules.Modes{
 			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: c.Policy.MonitorDomains.Set,

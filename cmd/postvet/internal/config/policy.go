@@ -67,7 +67,9 @@ has no From field, several, or one that mail programs read differently.`,
 		},
 		{
 			name: "on_fault", value: oneOf(&p.OnFault),
-			comment: "What is done with a message if Postvet itself fails on it.",
+			comment: `What is done with a message if Postvet itself fails on it, or this machine on
+its lookups: it has no descriptor, port or route left for a query. The latter
+does not concern messages that DMARC passes.`,
 		},
 		{
 			name: "help_url", value: text(&p.HelpURL, "", checkHelpURL),
@@ -79,9 +81,10 @@ the likely cause. Empty: none.`,
 		},
 		{
 			name: "on_degraded", value: oneOf(&p.OnDegraded),
-			comment: `What is done with a message whose lookups failed while DNS is down altogether.
-judge: decide as always, but what would be rejected is deferred (451).
-tempfail: defer the message unless DMARC passes. accept: accept it.`,
+			comment: `What is done with a message whose lookups failed because our resolvers fail:
+they refuse, do not answer, or DNS is down altogether. tempfail: defer the
+message (451) unless DMARC passes, whatever its policy may be. judge: decide
+as always, but what would be rejected is deferred. accept: accept it.`,
 		},
 		{
 			name: "organizational_domain", value: oneOf(&p.OrganizationalDomain, dmarc.TreeWalk, dmarc.PSL), evaluation: true,

@@ -20,7 +20,8 @@ func quiet(t *testing.T, told func(string)) *daemon {
 	t.Helper()
 	c := config.Default()
 	c.AuthservID = "mx.test.example"
-	c.DNS.Resolvers = []string{"127.0.0.1:1"}
+	c.DNS.Resolvers = []string{"127.0.0.1:1"} // nobody, and a lookup takes its time
+	c.DNS.Timeout, c.DNS.AttemptTimeout = 500*time.Millisecond, 500*time.Millisecond
 	o := Options{Load: func() (*config.Config, error) { return c, nil }, Log: &bytes.Buffer{}}
 	d := &daemon{opt: o, notify: told}
 	d.log = newLogger(c.Log, o.Log, false)
