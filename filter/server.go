@@ -24,7 +24,7 @@ type Options struct {
 	// can be replaced. Default 1000.
 	MaxRecipients int
 	// Trace reports whether the messages of a client are traced, see Handler.Traced. It
-	// is called when the client connects and at each MAIL, and must return at once.
+	// is called at connect, HELO and MAIL, and must return at once.
 	// Default: none is.
 	Trace func(message.Client) bool
 	// MaxTraced bounds the connections that are traced at the same time, for a trace

@@ -182,8 +182,11 @@ func (t *traceOutput) writeText(m *livetrace.Message) error {
 // finish says how the trace ended.
 func (t *traceOutput) finish(ctx context.Context) error {
 	fmt.Fprintf(t.notes, "%s shown\n", layout.Count(t.shown, "message"))
-	if t.end == livetrace.EndTime || t.end == livetrace.EndCount || ctx.Err() != nil {
+	switch {
+	case t.end == livetrace.EndTime || t.end == livetrace.EndCount || ctx.Err() != nil:
 		return nil
+	case t.end == livetrace.EndStopping:
+		return failed("the service has stopped; see \"postvet status\"")
 	}
-	return failed("the service has stopped; see \"postvet status\"")
+	return failed("the service ended the trace without a reason: it was killed, or the output took nothing for too long; see \"postvet status\"")
 }

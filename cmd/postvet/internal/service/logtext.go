@@ -97,7 +97,7 @@ func (t textEncoder) message(action string) string {
 	if to := t.text("redirect"); to != "" {
 		note("to %s", to)
 	}
-	if n := len(t.list("removed")); n > 0 {
+	if result.Action(action).Delivers() && len(t.list("removed")) > 0 {
 		note("a forged result is removed")
 	}
 	note("client %s", cmp.Or(t.text("client"), "not known"))

@@ -51,12 +51,12 @@ func TestTextOfMessage(t *testing.T) {
 				zap.String("action", "reject"), zap.String("rule", "dmarc-reject"), zap.String("code", "550 5.7.26"),
 				zap.Strings("why", []string{"Nothing proves it.", "SPF fails."}), zap.Strings("removed", []string{"Authentication-Results: x"}),
 			},
-			"4F1ABC          reject     bank.example: Nothing proves it; rule dmarc-reject; 550 5.7.26; a forged result is removed; client 192.0.2.66; from x@evil.example",
+			"4F1ABC          reject     bank.example: Nothing proves it; rule dmarc-reject; 550 5.7.26; client 192.0.2.66; from x@evil.example",
 		},
 		{
 			"monitored",
-			[]zap.Field{zap.String("would", "reject"), zap.String("rule", "dmarc-reject"), zap.Strings("why", []string{"Nothing proves it."})},
-			"4F1ABC          accept     bank.example: monitored, would reject; Nothing proves it; rule dmarc-reject; client 192.0.2.66; from x@evil.example",
+			[]zap.Field{zap.Strings("removed", []string{"Authentication-Results: x"}), zap.String("would", "reject"), zap.String("rule", "dmarc-reject"), zap.Strings("why", []string{"Nothing proves it."})},
+			"4F1ABC          accept     bank.example: monitored, would reject; Nothing proves it; rule dmarc-reject; a forged result is removed; client 192.0.2.66; from x@evil.example",
 		},
 		{
 			"exempt",
