@@ -13,6 +13,14 @@ func headerEdits(v result.Verdict) (edits milter.Verdict, faults []string) {
 	for _, r := range v.Remove {
 		edits.Remove = append(edits.Remove, milter.FieldRef{Name: r.Name, Occurrence: r.Occurrence})
 	}
+	for _, c := range v.Change {
+		edits.Change = append(edits.Change, milter.FieldChange{
+			FieldRef: milter.FieldRef{Name: c.Name, Occurrence: c.Occurrence}, Value: c.Field.Value(),
+		})
+	}
+	for _, f := range v.Append {
+		edits.Append = append(edits.Append, milter.NewField{Name: f.Name, Value: f.Value()})
+	}
 	for _, f := range v.Insert {
 		if !milter.ValidName(f.Name) {
 			faults = append(faults, "a field without a proper name was not added")

@@ -2,6 +2,8 @@ package filter
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/filter/milter"
@@ -136,6 +138,11 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 		return d.refuse()
 	}
 	v, faults := headerEdits(d.Verdict)
+	if !s.conn.CanRemoveFields() {
+		// These only prepare the message to be signed, and forge nothing if they stay.
+		v.Change = nil
+		v.Remove = slices.DeleteFunc(v.Remove, func(r milter.FieldRef) bool { return strings.EqualFold(r.Name, "DKIM-Signature") })
+	}
 	if len(v.Remove) > 0 && !s.conn.CanRemoveFields() {
 		// The message must not be delivered with a forged field in our name.
 		return fail("the MTA does not let us delete header fields, so a message with one in our name is deferred; it must offer SMFIF_CHGHDRS")
@@ -163,7 +170,7 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 		return d.refuse()
 	default:
 		d.Faults = append(d.Faults, "the MTA does not let us add header fields, so the message is delivered without ours; it must offer SMFIF_ADDHDRS")
-		v.Insert = nil
+		v.Insert, v.Append = nil, nil
 	}
 	d.Faults = append(d.Faults, faults...)
 	if d.Verdict.Action == result.Quarantine {

@@ -25,6 +25,9 @@ type Signing struct {
 	Fields []dkim.FieldRule
 	// Lifetime is the time until a signature expires; 0 for never.
 	Lifetime time.Duration
+	// AddMissing adds Date and Message-ID where they are missing, before the message is
+	// signed: a server that adds them later breaks the signature (RFC 6409 section 8).
+	AddMissing bool
 	// MaxParallel bounds how many signatures are made at a time, so that bursts of
 	// outgoing mail leave the processor to mail that comes in; 0 for no bound.
 	MaxParallel int
@@ -59,7 +62,9 @@ type signing struct {
 	result result.Signing
 	at     time.Time
 	keys   []candidate
-	err    error // of the source of keys
+	err    error          // of the source of keys
+	own    *dkim.Verifier // of signatures by our keys; nil if there are none
+	refs   dkim.Keys      // the keys of own
 }
 
 // candidate is a key that may sign.
@@ -97,6 +102,8 @@ func (m *Message) startSigning() {
 	if found, s.err = o.Signing.Keys.SigningKeys(d.Domain); len(found) > maxSigningKeys {
 		found = found[:maxSigningKeys]
 	}
+	m.verifyOwn(found)
+	m.prepareHeader()
 	index := dkim.NewHeaderIndex(m.header)
 	for _, k := range found {
 		c := candidate{key: k}
@@ -162,8 +169,11 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 		return res
 	}
 	if m.oversize != "" {
-		res.Domain, res.Reason, res.Detail = "", sign.Oversize, m.oversize
-		return res
+		return s.unsigned(sign.Oversize, m.oversize)
+	}
+	m.bodies.Close()
+	if m.signedAlready() {
+		return s.unsigned(sign.AlreadySigned, "a signature by a key of "+res.Domain+" verifies")
 	}
 	reason, details := sign.KeyUnreadable, []string(nil)
 	if s.err != nil {
@@ -182,8 +192,13 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 		reason = why
 		details = append(details, detail)
 	}
-	res.Domain, res.Reason, res.Detail = "", reason, strings.Join(details, "; ")
-	return res
+	return s.unsigned(reason, strings.Join(details, "; "))
+}
+
+// unsigned takes the decision to sign back.
+func (s *signing) unsigned(r sign.Reason, detail string) *result.Signing {
+	s.result = result.Signing{Decision: sign.Decision{Origin: s.result.Origin, Reason: r, Detail: detail}}
+	return &s.result
 }
 
 // signWith makes the signature.
@@ -194,17 +209,14 @@ func (m *Message) signWith(ctx context.Context, c candidate) *result.Signing {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		case <-ctx.Done():
-			res.Domain, res.Reason, res.Detail = "", sign.KeyUnreadable, "too many signatures were under way"
-			return res
+			return m.signing.unsigned(sign.KeyUnreadable, "too many signatures were under way")
 		}
 	}
-	m.bodies.Close()
 	f, err := c.signer.Sign()
 	if err != nil {
-		res.Domain, res.Reason, res.Detail = "", sign.KeyUnreadable, err.Error()
-		return res
+		return m.signing.unsigned(sign.KeyUnreadable, err.Error())
 	}
-	res.Selector, res.Fields = c.key.Selector, []message.Field{f}
+	res.Selector, res.Fields = c.key.Selector, append(res.Fields, f)
 	return res
 }
 

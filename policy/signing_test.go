@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +104,9 @@ func TestSigning(t *testing.T) {
 		"two._domainkey.example.org. IN TXT" + split(keyRecord(second)) + "\n" +
 		"$FAULT broken._domainkey.example.org TXT SERVFAIL\n"
 	_, r := dnstest.Start(t, zone)
+	own := func(mail, selector string, key crypto.Signer) string {
+		return ownSignature(t, mail, selector, key) + mail
+	}
 	const ann = "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: hello\r\n\r\nHi.\r\n"
 	login := message.Sender{Path: "ann@example.org", User: "ann@example.org"}
 	outside := message.Client{IP: netip.MustParseAddr("203.0.113.7")}
@@ -134,6 +138,9 @@ func TestSigning(t *testing.T) {
 		{"our network, from outside before", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, message.Client{IP: netip.MustParseAddr("10.0.0.9")}, message.Sender{Path: "ann@example.org"}, "Received: from evil.example (evil.example [203.0.113.66]) by mx.example.org (Postfix) with ESMTP id 2; Sat, 28 Nov 2026 12:00:00 +0000\r\n" + ann, "relayed-through-us: it came from 203.0.113.66 before", ""},
 		{"two authors", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, outside, login, "From: eve@example.net\r\n" + ann, "author-ambiguous: 2 From fields", result.ExemptAuthenticated},
 		{"a body that is too large", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, outside, login, ann + strings.Repeat("x", 5000), "oversize: the body is too large", result.ExemptAuthenticated},
+		{"signed by us, intact", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, outside, login, own(ann, "new", first), "already-signed: a signature by a key of example.org verifies", result.ExemptAuthenticated},
+		{"signed by us, intact, by the older key", keyring{keys: []policy.SigningKey{signingKey("new", first, true), signingKey("old", second, true)}}, outside, login, own(ann, "old", second), "already-signed: a signature by a key of example.org verifies", result.ExemptAuthenticated},
+		{"signed by somebody in our name", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, outside, login, own(ann, "other", second), "new", result.ExemptAuthenticated},
 		{"another domain", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, outside, login, strings.Replace(ann, "ann@example.org", "eve@example.net", 1), "no-key: there is no key for example.net", result.ExemptAuthenticated},
 	}
 	for i := range tests {
@@ -182,13 +189,95 @@ func TestSigning(t *testing.T) {
 			}
 			verified := policy.NewChecker(policy.Options{Resolver: r, AuthservID: "mx.example.net"})
 			got2 := converse(t, verified, golden{client: outside, sender: message.Sender{Path: "x@example.com"}, message: []byte(v.Insert[0].Raw + tt.mail)})
-			if len(got2.DKIM) != 1 || got2.DKIM[0].Status != dkim.Pass || got2.DKIM[0].Domain != "example.org" {
+			if len(got2.DKIM) == 0 || got2.DKIM[0].Status != dkim.Pass || got2.DKIM[0].Domain != "example.org" {
 				t.Errorf("the signature verifies as %+v", got2.DKIM)
 			}
 			if len(tt.keys.published) != 1 {
 				t.Errorf("published %q", tt.keys.published)
 			}
 		})
+	}
+}
+
+// ownSignature returns a DKIM-Signature of a message for example.org.
+func ownSignature(t *testing.T, mail, selector string, key crypto.Signer) string {
+	t.Helper()
+	r := message.NewReader(strings.NewReader(mail))
+	h, err := r.Header()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies dkim.Bodies
+	s, err := dkim.NewSigner(dkim.NewHeaderIndex(h), &bodies, dkim.SignOptions{
+		Domain: "example.org", Selector: selector, Key: key, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed, Time: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.WriteTo(&bodies); err != nil {
+		t.Fatal(err)
+	}
+	bodies.Close()
+	f, err := s.Sign()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Raw
+}
+
+// TestSigningMendsTheHeader: long lines are folded, Date and Message-ID are added, a
+// broken signature of our own is removed and a foreign one is kept. The message as the
+// MTA then has it verifies.
+func TestSigningMendsTheHeader(t *testing.T) {
+	t.Parallel()
+	key := signingKeys()[0]
+	_, r := dnstest.Start(t, "new._domainkey.example.org. IN TXT"+split(keyRecord(key))+"\n")
+	ring := &keyring{keys: []policy.SigningKey{signingKey("new", key, false)}}
+	checker := policy.NewChecker(policy.Options{
+		Resolver: r, AuthservID: "mx.example.org", Exempt: policy.Exempt{Authenticated: true},
+		Signing: &policy.Signing{Keys: ring, AddMissing: true},
+	})
+	long := " <" + strings.Repeat("a", 500) + "@x.example> <" + strings.Repeat("b", 500) + "@x.example>"
+	mail := "From: ann@example.org\r\nReferences:" + long + "\r\nX-Long:" + long + "\r\n\r\nHi.\r\n"
+	broken := ownSignature(t, strings.Replace(mail, "Hi.", "Ho.", 1), "new", key)
+	foreign := "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=x; h=from; bh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=; b=AAAA\r\n"
+	mail = foreign + broken + mail
+	res := converse(t, checker, golden{sender: message.Sender{User: "ann@example.org"}, message: []byte(mail)})
+	v := (&rules.Rules{AuthservID: "mx.example.org"}).Decide(res)
+	if d := cmp.Diff([]result.FieldRef{{Name: "DKIM-Signature", Occurrence: 2}}, v.Remove); d != "" {
+		t.Errorf("removed (-want +got):\n%s", d)
+	}
+	if len(v.Change) != 1 || v.Change[0].Name != "References" || v.Change[0].Occurrence != 1 {
+		t.Fatalf("changed %v", v.Change)
+	}
+	var inserted []string
+	for _, f := range append(slices.Clone(v.Append), v.Insert...) {
+		inserted = append(inserted, f.Name)
+	}
+	if d := cmp.Diff([]string{"Date", "Message-ID", "DKIM-Signature"}, inserted); d != "" {
+		t.Fatalf("inserted (-want +got):\n%s", d)
+	}
+	after := strings.Replace(strings.Replace(mail, broken, "", 1), "References:"+long+"\r\n", v.Change[0].Field.Raw, 1)
+	for _, f := range v.Append {
+		after = strings.Replace(after, "\r\n\r\n", "\r\n"+f.Raw+"\r\n", 1)
+	}
+	for _, f := range v.Insert {
+		after = f.Raw + after
+	}
+	got := converse(t, policy.NewChecker(policy.Options{Resolver: r, AuthservID: "mx.example.net"}), golden{message: []byte(after)})
+	if len(got.DKIM) != 2 || got.DKIM[0].Status != dkim.Pass || got.DKIM[0].Selector != "new" {
+		t.Errorf("verifies as %+v\n%s", got.DKIM, after)
+	}
+	for _, name := range []string{"references", "date", "message-id"} {
+		s, err := dkim.ParseSignature(v.Insert[0])
+		if err != nil || !slices.Contains(s.SignedFields, name) {
+			t.Errorf("%s is not signed, %v", name, err)
+		}
+	}
+	for line := range strings.Lines(v.Change[0].Field.Raw) {
+		if len(line) > 1000 {
+			t.Errorf("a line of %d octets", len(line))
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func TestSigning(t *testing.T) {
 
 		for what, more := range map[string][]string{
 			"plain":      nil,
-			"references": {"References: <" + strings.Repeat("a", 300) + "@x.example>\r\n <" + strings.Repeat("b", 300) + "@x.example>"},
+			"references": {"References: <" + strings.Repeat("a", 300) + "@x.example> <" + strings.Repeat("b", 300) + "@x.example> <" + strings.Repeat("c", 700) + "@x.example>"},
 			"unusual":    {"X-Empty:", "Comments:  two  blanks ", "Cc: a@b.example,\r\n\tc@d.example", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"},
 		} {
 			rcpt := recipient(t, what)
@@ -64,8 +64,23 @@ func TestSigning(t *testing.T) {
 			want(from, key, "")
 		}
 
+		// A program that writes neither Date nor Message-ID, and a message that we signed
+		// before, intact and with another body.
+		rcpt, from := recipient(t, "bare"), "bare@"+realmta.Good
+		wantReply(t, sendOn(t, connect(t, s, realmta.Lister), from, rcpt, []byte("From: "+author+"\r\nSubject: bare\r\n\r\nHi.\r\n")), 250)
+		verifySigned(t, s, rcpt)
+		want(from, key, "")
+		rcpt, from = recipient(t, "again"), "again@"+realmta.Good
+		wantReply(t, sendOn(t, connect(t, s, realmta.Lister), from, rcpt, signed(t, s, mail(author, rcpt))), 250)
+		verifySigned(t, s, rcpt)
+		want(from, "", "already-signed")
+		rcpt, from = recipient(t, "footer"), "footer@"+realmta.Good
+		wantReply(t, sendOn(t, connect(t, s, realmta.Lister), from, rcpt, append(signed(t, s, mail(author, rcpt)), "a disclaimer\r\n"...)), 250)
+		verifySigned(t, s, rcpt)
+		want(from, key, "")
+
 		// A program on the machine.
-		rcpt, from := recipient(t, "program"), "program@"+realmta.Good
+		rcpt, from = recipient(t, "program"), "program@"+realmta.Good
 		if err := s.Submit(t.Context(), from, rcpt, mail(author, rcpt)); err != nil {
 			t.Fatal(err)
 		}

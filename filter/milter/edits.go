@@ -10,11 +10,21 @@ import (
 
 // edit sends the changes of a verdict in an order that is safe with both MTAs. After a
 // deletion Postfix renumbers the fields of a name and Sendmail does not. Both count an
-// inserted field as the first. Therefore the deletions come before the insertions, and
+// inserted field as the first. Therefore the changes come before the deletions, these before the insertions, and
 // the highest occurrence comes first. An error of the socket shows at the next read.
 func (c *Conn) edit(mod *gomilter.Modifier, v Verdict) {
+	for _, f := range v.Change {
+		if f.Occurrence >= 1 && ValidName(f.Name) && strings.TrimSpace(f.Value) != "" {
+			c.emit(fieldPacket(gomilter.ActChangeHeader, f.Occurrence, f.Name, fieldValue(f.Value, c.agreed.exactHeader())))
+		}
+	}
 	for _, r := range deletions(v.Remove) {
 		c.emit(fieldPacket(gomilter.ActChangeHeader, r.Occurrence, r.Name, ""))
+	}
+	for _, f := range v.Append {
+		// Sendmail has its own Date and Message-ID ready before it asks us, shows them to no
+		// milter, and puts them in at delivery unless a field is added this way.
+		c.emit(fieldPacket(gomilter.ActAddHeader, -1, f.Name, fieldValue(f.Value, c.agreed.exactHeader())))
 	}
 	for _, f := range v.Insert {
 		// Index 0 is above the MTA's own Received.
@@ -50,12 +60,19 @@ func deletions(refs []FieldRef) []FieldRef {
 	return out
 }
 
-// fieldPacket returns the packet that changes or inserts a field.
+// fieldPacket returns the packet that changes or inserts a field. A packet that adds one
+// has no index (-1).
 func fieldPacket(code gomilter.ModifyActCode, index int, name, value string) []byte {
-	n := 1 + 4 + len(name) + 1 + len(value) + 1
+	n := 1 + len(name) + 1 + len(value) + 1
+	if index >= 0 {
+		n += 4
+	}
 	p := make([]byte, 0, 4+n)
 	p = append(binary.BigEndian.AppendUint32(p, uint32(n)), byte(code))
-	p = append(append(binary.BigEndian.AppendUint32(p, uint32(index)), name...), 0)
+	if index >= 0 {
+		p = binary.BigEndian.AppendUint32(p, uint32(index))
+	}
+	p = append(append(p, name...), 0)
 	return append(append(p, value...), 0)
 }
 

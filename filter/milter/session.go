@@ -92,9 +92,13 @@ type Field struct {
 type Verdict struct {
 	Reply Reply
 
-	// Remove and Insert are the changes to the header. Inserted fields are above the
+	// Change, Remove and Insert are the changes to the header. Inserted fields are above the
 	// MTA's own Received, the last one uppermost.
+	Change []FieldChange
 	Remove []FieldRef
+	// Append are fields that the MTA would add to a message without them. It puts them at
+	// the end of the header, Sendmail in place of its own.
+	Append []NewField
 	Insert []NewField
 	// Add and Delete are the changes to the recipients, without angle brackets.
 	Add, Delete []string
@@ -117,6 +121,12 @@ type Reply struct {
 type FieldRef struct {
 	Name       string
 	Occurrence int
+}
+
+// FieldChange gives a field another value, which is not empty.
+type FieldChange struct {
+	FieldRef
+	Value string
 }
 
 // NewField is a field to insert. Its name is one that ValidName accepts.

@@ -143,7 +143,7 @@ func SignedNames(h message.Header, list []FieldRule) ([]string, error) {
 		if !ok || broken[name] {
 			continue
 		}
-		if hasLongLine(h[i].Raw) && !needed(name) {
+		if hasLineAbove(h[i].Raw, maxLine) && !needed(name) {
 			broken[name] = true
 			continue
 		}
@@ -173,9 +173,12 @@ func needed(name string) bool {
 	return name == "from" || name == "to" || name == "subject" || name == "date"
 }
 
-func hasLongLine(raw string) bool {
+func hasLineAbove(raw string, octets int) bool {
+	if len(raw) <= octets {
+		return false
+	}
 	for line := range strings.Lines(raw) {
-		if len(line) > maxLine+len("\r\n") {
+		if len(line) > octets+len("\r\n") {
 			return true
 		}
 	}

@@ -2,6 +2,9 @@ package dkim
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"fmt"
 	"strings"
 
@@ -47,6 +50,21 @@ func LookupKeys(ctx context.Context, r Resolver, wanted ...KeyRef) Keys {
 	for i, answer := range dnscache.LookupAll(ctx, r, questions) {
 		key, err := readKey(questions[i].Name, answer)
 		keys[refs[i]] = keyOrError{key, err}
+	}
+	return keys
+}
+
+// KnownKeys returns keys that are known without a lookup, such as one's own, by where
+// they are published. Keys of other types than RSA and Ed25519 are left out.
+func KnownKeys(public map[KeyRef]crypto.PublicKey) Keys {
+	keys := make(Keys, len(public))
+	for ref, p := range public {
+		switch p := p.(type) {
+		case *rsa.PublicKey:
+			keys[ref] = keyOrError{key: &Key{Type: "rsa", Bits: p.N.BitLen(), Public: p}}
+		case ed25519.PublicKey:
+			keys[ref] = keyOrError{key: &Key{Type: "ed25519", Bits: 8 * len(p), Public: p}}
+		}
 	}
 	return keys
 }

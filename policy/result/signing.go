@@ -10,6 +10,13 @@ type Signing struct {
 	sign.Decision
 	// Selector is that of the key that signed.
 	Selector string `json:"selector,omitempty"`
-	// Fields are the DKIM-Signature fields to put on top of the message.
+	// Fields are the DKIM-Signature fields to put on top of the message, the last one
+	// uppermost.
 	Fields []message.Field `json:"-"`
+	// Append are Date and Message-ID, if they are missing.
+	Append []message.Field `json:"-"`
+	// Change are fields that were folded, and Remove are signatures by our own keys that
+	// do not verify any more. Both count occurrences as received.
+	Change []FieldChange `json:"-"`
+	Remove []FieldRef    `json:"-"`
 }

@@ -64,6 +64,10 @@ type Verdict struct {
 
 	// Remove are the fields to remove, in the order received.
 	Remove []FieldRef `json:"-"`
+	// Change are fields to replace by others of the same name.
+	Change []FieldChange `json:"-"`
+	// Append are the fields to put below the others: Date and Message-ID.
+	Append []message.Field `json:"-"`
 	// Insert are the fields to put on top, the last one uppermost.
 	Insert []message.Field `json:"-"`
 	// AuthenticationResults is the value of our field; "" if none is written.
@@ -100,6 +104,12 @@ type FieldRef struct {
 	Occurrence int    `json:"occurrence"`
 }
 
+// FieldChange replaces the field that it refers to.
+type FieldChange struct {
+	FieldRef
+	Field message.Field
+}
+
 // Differs reports whether two verdicts treat a message differently. The names and texts
 // of rules do not count.
 func (v Verdict) Differs(w Verdict) bool {
@@ -113,6 +123,12 @@ func edits(v Verdict) string {
 	var b strings.Builder
 	for _, r := range v.Remove {
 		fmt.Fprintf(&b, "-%s %d\n", r.Name, r.Occurrence)
+	}
+	for _, c := range v.Change {
+		fmt.Fprintf(&b, "=%s %d %s", c.Name, c.Occurrence, c.Field.Raw)
+	}
+	for _, f := range v.Append {
+		b.WriteString("_" + f.Raw)
 	}
 	for _, f := range v.Insert {
 		if !f.Is(ResultsField) {

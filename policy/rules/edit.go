@@ -52,6 +52,9 @@ func (r *Rules) edit(d *decision) {
 		v.Insert = append(v.Insert, message.NewField(result.QuarantineField, " "+v.Text))
 	}
 	if s := d.results.Signing; s != nil {
+		v.Change = s.Change
+		v.Remove = append(v.Remove, s.Remove...)
+		v.Append = s.Append
 		v.Insert = append(v.Insert, s.Fields...)
 	}
 	if v.AuthenticationResults != "" {

@@ -76,6 +76,7 @@ const (
 	AuthorAmbiguous  Reason = "author-ambiguous"   // it has not exactly one author domain
 	NoKey            Reason = "no-key"             // there is no key for the author's domain or its parents
 	LoginMismatch    Reason = "login-mismatch"     // this user may not write as this author
+	AlreadySigned    Reason = "already-signed"     // a signature by a key of ours verifies
 	Oversize         Reason = "oversize"           // it exceeds the limits of what is read
 	KeyUnreadable    Reason = "key-unreadable"     // the key cannot be read or used
 	KeyUnpublished   Reason = "key-unpublished"    // the DNS does not show the key
@@ -85,7 +86,7 @@ const (
 // Reasons returns all reasons in the order of the questions.
 func Reasons() []Reason {
 	return []Reason{
-		NotOriginating, RelayedThroughUs, AuthorAmbiguous, NoKey, LoginMismatch, Oversize, KeyUnreadable, KeyUnpublished, KeyMismatch,
+		NotOriginating, RelayedThroughUs, AuthorAmbiguous, NoKey, LoginMismatch, AlreadySigned, Oversize, KeyUnreadable, KeyUnpublished, KeyMismatch,
 	}
 }
 
@@ -105,7 +106,7 @@ type Decision struct {
 // Decide returns who signs the message. hasKey reports whether there is a key for a
 // domain in lower-case A-labels; it is asked for the author's domain first, then for
 // its parents. Whether the DNS shows the key is for the caller to find out: the
-// reasons from [Oversize] on are the caller's.
+// reasons from [AlreadySigned] on are the caller's.
 func Decide(m Message, o Options, hasKey func(domain string) bool) Decision {
 	var d Decision
 	if d.Origin = o.Origin(m.Client, m.Sender); d.Origin == "" {

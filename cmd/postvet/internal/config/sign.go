@@ -27,6 +27,7 @@ type Sign struct {
 	Subdomains     bool
 	Fields         SignedFields
 	Expires        time.Duration
+	AddMissing     bool
 }
 
 // KeyPermissions says what is done about a key file with unsafe permissions.
@@ -135,6 +136,11 @@ lists: nobody can add another From.`,
 			comment: `How long a signature is valid (0s for ever, to 8760h). Keep it above the time
 that your MTA holds mail in its queue.`,
 		},
+		{
+			name: "add_missing", value: truth(&s.AddMissing, true),
+			comment: `Add Date and Message-ID where they are missing, before the message is signed.
+A server that adds them later breaks the signature.`,
+		},
 	}}
 }
 
@@ -189,5 +195,5 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 		}
 	}
 	fields := map[SignedFields][]dkim.FieldRule{SignedFieldsStrict: dkim.StrictFields(), SignedFieldsLists: dkim.ListFields()}[s.Fields]
-	return &policy.Signing{Options: o, Keys: source, Fields: fields, Lifetime: s.Expires, MaxParallel: runtime.GOMAXPROCS(0)}
+	return &policy.Signing{Options: o, Keys: source, Fields: fields, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: runtime.GOMAXPROCS(0)}
 }

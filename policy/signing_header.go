@@ -1,0 +1,100 @@
+package policy
+
+import (
+	"crypto"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// verifyOwn begins to verify the signatures that keys of ours made, for content filters
+// that hand a signed message in again. It needs no DNS, since the keys are ours.
+func (m *Message) verifyOwn(keys []SigningKey) {
+	public := map[dkim.KeyRef]crypto.PublicKey{}
+	for _, k := range keys {
+		public[dkim.KeyRef{Selector: k.Selector, Domain: k.Domain}] = k.Signer.Public()
+	}
+	o := m.conn.checker.opt.DKIM
+	o.Author = m.signing.result.Domain
+	for _, f := range m.header {
+		if !f.Is("DKIM-Signature") {
+			continue
+		}
+		if s, err := dkim.ParseSignature(f); err == nil && public[s.KeyRef()] != nil {
+			m.signing.own = dkim.NewVerifier(slices.Clone(m.header), &m.bodies, o) // the header will change
+			m.signing.refs = dkim.KnownKeys(public)
+			return
+		}
+	}
+}
+
+// signedAlready reports whether a signature by a key of ours verifies. Those that do not
+// any more are to be removed: they would make receivers doubt the new one.
+func (m *Message) signedAlready() bool {
+	s := m.signing
+	if s.own == nil {
+		return false
+	}
+	for i, r := range s.own.Finish(s.refs) {
+		ref := dkim.KeyRef{Selector: r.Selector, Domain: r.Domain}
+		if _, err := s.refs.Get(ref); err != nil {
+			continue
+		}
+		if r.Status == dkim.Pass && !r.Partial {
+			return true
+		}
+		if r.Status == dkim.Fail {
+			s.result.Remove = append(s.result.Remove, result.FieldRef{Name: "DKIM-Signature", Occurrence: i + 1})
+		}
+	}
+	return false
+}
+
+// prepareHeader makes the header fit to be signed: it folds lines that mail servers
+// would break, and adds Date and Message-ID, which a server would add later. The header
+// that is signed is the changed one.
+func (m *Message) prepareHeader() {
+	o := m.conn.checker.opt.Signing
+	fields := o.Fields
+	if fields == nil {
+		fields = dkim.DefaultFields()
+	}
+	signed := map[string]bool{}
+	for _, f := range fields {
+		signed[f.Name] = true
+	}
+	res := &m.signing.result
+	occurrences := map[string]int{}
+	for i, f := range m.header {
+		name := dnscache.LowerASCII(f.Name)
+		occurrences[name]++
+		if !signed[name] {
+			continue
+		}
+		if folded, ok := dkim.Fold(f); ok {
+			m.header[i] = folded
+			res.Change = append(res.Change, result.FieldChange{FieldRef: result.FieldRef{Name: f.Name, Occurrence: occurrences[name]}, Field: folded})
+		}
+	}
+	if !o.AddMissing {
+		return
+	}
+	if occurrences["date"] == 0 {
+		m.addField("Date", m.signing.at.Format(time.RFC1123Z))
+	}
+	if occurrences["message-id"] == 0 {
+		m.addField("Message-ID", "<"+rand.Text()+"@"+res.Domain+">")
+	}
+}
+
+// addField adds a field at the end of the header.
+func (m *Message) addField(name, value string) {
+	f := message.NewField(name, " "+value)
+	m.signing.result.Append = append(m.signing.result.Append, f)
+	m.header = append(m.header, f)
+}
