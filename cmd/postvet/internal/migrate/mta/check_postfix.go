@@ -41,9 +41,13 @@ func CheckPostfix(dir string, p Postvet, hostname string) (finding.List, error) 
 	}
 	if len(asking) == 0 {
 		asking = []smtpd{{cf: cf}} // what will hold once a service asks
+		once := append(cf[:len(cf):len(cf)], Parameter{Name: "smtpd_milters", Value: cf.address(p)})
+		quiet := check{postvet: p}
+		c.networksOf(dir, once, services, quiet.contentFilters(once, services))
+	} else {
+		c.postfixClients(dir, cf, services)
 	}
 	c.settings(asking)
-	c.postfixClients(dir, cf, services)
 	if p.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
 		c.Warning("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
 	}

@@ -41,7 +41,12 @@ func (c *check) asks(main MainCF, s service) (cf MainCF, asks bool) {
 }
 
 func (c *check) postfixClients(dir string, main MainCF, services []service) {
-	handsBack := c.contentFilters(main, services)
+	c.networksOf(dir, main, services, c.contentFilters(main, services))
+}
+
+// networksOf compares mynetworks of each service that asks Postvet about outside mail
+// with [exempt]. handsBack reports whether a filter hands mail back from loopback.
+func (c *check) networksOf(dir string, main MainCF, services []service, handsBack bool) {
 	for _, s := range services {
 		cf, asks := c.asks(main, s)
 		if s.command != "smtpd" || !asks || s.isInternal() {

@@ -55,6 +55,13 @@ func TestMyNetworks(t *testing.T) {
 			t.Errorf("%s: no %q, or %q, in\n%s", tc.name, tc.want, tc.not, got)
 		}
 	}
+	// They are named before Postvet is on the list, too.
+	write(t, filepath.Join(dir, "main.cf"), "mynetworks = 192.0.2.7\n")
+	write(t, filepath.Join(dir, "master.cf"), plainMaster)
+	f, err := CheckPostfix(dir, exempting(t, "127.0.0.1"), "host")
+	if got := lines(f); err != nil || !strings.Contains(got, "does not ask Postvet; smtpd_milters") || !strings.Contains(got, `["127.0.0.1", "192.0.2.7"]`) {
+		t.Errorf("not asked yet: %v\n%s", err, got)
+	}
 	// Relays are read behind.
 	p := exempting(t)
 	relays, err := addrlist.New(addrlist.Addresses, "192.0.2.25")
