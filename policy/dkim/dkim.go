@@ -45,6 +45,9 @@
 //	a tag without "="                   an error: the list may have been cut
 //	a control character in a value      an error: readers cut there
 //
+// What is accepted so is named in [Key.Oddities] and, with Options.Diagnose, in
+// Result.Diagnosis.
+//
 // Package dmarc reads its records by the same rule, with the difference that RFC 9989
 // section 4.8 ignores errors behind the version. ARC fields are read strictly, since
 // intermediaries must agree on them (RFC 8617 section 4.1.3).

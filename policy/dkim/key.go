@@ -35,6 +35,9 @@ type Key struct {
 	Testing, NoSubdomains bool
 	// Notes is n=.
 	Notes string
+	// Oddities are sentences about what breaks the grammar of the record and is
+	// accepted all the same, for a person to read.
+	Oddities []string
 }
 
 // ParseKey parses a key record from the joined strings of one TXT record. The error
@@ -53,7 +56,7 @@ func ParseKey(txt string) (*Key, error) {
 	if v, ok := tags.Get("v"); ok && v != "DKIM1" {
 		return nil, fmt.Errorf("dkim: version %s is not DKIM1", foreign.Quote(v, maxCited))
 	}
-	k := &Key{Type: "rsa"}
+	k := &Key{Type: "rsa", Oddities: keyOddities(txt, tags)}
 	if v, ok := tags.Get("k"); ok {
 		k.Type = strings.ToLower(v)
 	}

@@ -23,7 +23,10 @@ func (p *parsedAnswer) Size() int {
 	if p.key == nil {
 		return n
 	}
-	n += keySize + (cap(p.key.Hashes)+cap(p.key.Services))*stringSize
+	n += keySize + (cap(p.key.Hashes)+cap(p.key.Services)+cap(p.key.Oddities))*stringSize
+	for _, odd := range p.key.Oddities {
+		n += len(odd)
+	}
 	switch public := p.key.Public.(type) {
 	case *rsa.PublicKey:
 		n += rsaSize + cap(public.N.Bits())*wordSize

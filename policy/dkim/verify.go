@@ -190,9 +190,15 @@ func (v *Verifier) finish(c *check, keys Keys, res *Result) {
 		return
 	}
 	key, err := keys.Get(s.KeyRef())
+	if v.opt.Diagnose {
+		defer func() { res.Diagnosis = append(res.Diagnosis, signatureOddities(s)...) }()
+	}
 	if err != nil {
 		res.fail(v.keyFailure(c, err))
 		return
+	}
+	if v.opt.Diagnose {
+		defer func() { res.Diagnosis = append(res.Diagnosis, key.Oddities...) }()
 	}
 	res.KeyBits, res.Testing = key.Bits, key.Testing
 	if err := key.Serves(s, v.opt); err != nil {

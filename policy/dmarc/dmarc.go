@@ -30,10 +30,27 @@
 // Of a repeated tag the first counts; a repeated p=, sp= or np= is invalid, as the
 // owner's wish cannot be told. A record with neither a valid policy nor an address
 // for reports leads to no processing (section 4.10.1), and to permerror: "none" means
-// that there is no record (section 9.2). Line ends around tags and values count as
-// white space, as in the keys of DKIM: editors leave them behind, and a policy that is
-// void for that harms its owner. Discovery by [PSL] finds the
-// record by RFC 7489 section 6.6.3, and reads it by RFC 9989.
+// that there is no record (section 9.2). Discovery by [PSL] finds the record by RFC
+// 7489 section 6.6.3, and reads it by RFC 9989.
+//
+// # Where the grammar is not enforced
+//
+// RFC 9989 section 4.8 has errors behind the version ignored. Beyond its grammar a
+// record is accepted where nobody could read the text otherwise, so that nobody is
+// harmed, and where a policy that is void would harm its owner:
+//
+//	a line end beside a tag or value    accepted, as white space: editors leave it behind
+//	empty tags (";;")                   accepted: they say nothing
+//	text between tags without "="       ignored: the tags beside it say what they say
+//	names of tags in capitals           ignored: P= is not p=, and the record says so
+//	"!10m" behind a report URI          accepted and ignored: RFC 7489 had it
+//	pct, rf and ri                      ignored: the domain's policy holds for all mail
+//	a repeated tag                      the first counts: the same as without the second
+//	a repeated p, sp or np              no policy: readers differ about which counts
+//	v= of another value or case         no record: it may be one of another version
+//
+// Each of them is a finding in [Record.Problems], except empty tags, a size, which RFC
+// 7489 allowed, and a v= that makes the text no record.
 package dmarc
 
 import (

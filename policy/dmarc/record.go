@@ -112,14 +112,16 @@ func ParseRecord(txt string) (*Record, error) {
 		Text: txt, Published: map[string]string{},
 		ADKIM: Relaxed, ASPF: Relaxed, FO: "0", PSD: PSDUnknown,
 	}
-	repeated := ""
+	repeated, lineEnd := "", strings.TrimRight(txt, "\r\n") != txt
 	seen := map[string]bool{"v": true}
 	for part := range strings.SplitSeq(rest, ";") {
+		lineEnd = lineEnd || trimSpace(part) != trimWSP(part)
 		part = trimSpace(part)
 		if part == "" {
 			continue
 		}
 		name, value, found := strings.Cut(part, "=")
+		lineEnd = lineEnd || trimSpace(name) != trimWSP(name) || trimSpace(value) != trimWSP(value)
 		name, value = trimSpace(name), trimSpace(value)
 		if !found || !isTagName(name) {
 			r.problem("%q is not of the form tag=value", foreign.Line(part, maxCited))
@@ -136,6 +138,9 @@ func ParseRecord(txt string) (*Record, error) {
 		}
 		seen[name] = true
 		r.set(name, value)
+	}
+	if lineEnd {
+		r.problem("line ends beside its tags and values are ignored, although RFC 9989 section 4.8 does not allow them")
 	}
 	r.setPolicies(repeated == "")
 	return r, nil

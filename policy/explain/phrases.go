@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
@@ -39,6 +40,15 @@ const HiddenName = "The client's name could not be verified because of a DNS fai
 // that might prevent a refusal.
 func HiddenSignature(domain string) string {
 	return "A signature of " + foreign.Line(domain, 200) + " could not be verified because of a DNS failure"
+}
+
+// HiddenSeal returns the reply if a DNS failure hides whether trusted sealers saw the
+// author authenticated: the chain itself, or the organizations of what they recorded.
+func HiddenSeal(res *result.Results) string {
+	if res.ARC.Status == arc.Pass {
+		return "The ARC chain is valid, but a DNS failure hides whether what its sealer saw authenticated is aligned with " + foreign.Line(res.Author.Domain, 120)
+	}
+	return "The ARC chain could not be verified because of a DNS failure"
 }
 
 // DMARCFailure returns why DMARC failed: the domain, its policy, and the results of SPF

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -33,7 +34,7 @@ func (r *Rules) sealer(d *decision) {
 		d.refuse(o)
 	case sealUndecided:
 		if d.verdict.Action == result.Reject {
-			d.postpone(result.RuleTempError, "The ARC chain could not be verified because of a DNS failure")
+			d.postpone(result.RuleTempError, explain.HiddenSeal(d.results))
 		}
 	}
 }

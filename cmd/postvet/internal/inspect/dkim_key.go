@@ -99,7 +99,7 @@ func (k *Key) check(key *dkim.Key) {
 	if !k.Testing {
 		return
 	}
-	const testing = "t=y: the domain is testing DKIM, and failures are not to be held against it"
+	const testing = "t=y: the domain is testing DKIM; its signatures count as if they were not there, and make no mail pass DMARC"
 	if len(k.indexes) > 0 { // the wish stands in the record that is proposed
 		k.Findings.Warning(testing, "once the tests are over, remove y from t=")
 		return
