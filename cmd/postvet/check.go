@@ -25,7 +25,7 @@ type checkFlags struct {
 	at                 string
 	received           bool
 	json, trace        bool
-	second             bool
+	second, sign       bool
 	color              string
 }
 
@@ -52,7 +52,8 @@ reads the envelope in the same way.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results. --user makes the client one that has logged in, which is exempt unless
-the configuration says otherwise. --listener, --socket and --tls describe the
+the configuration says otherwise. --sign says whether the service would sign the
+message by the configuration's [sign], and with which fields. --listener, --socket and --tls describe the
 connection for rules and for policy.monitor_listeners. If --ip is one of the
 configuration's trust.relays, the Received fields of the message name the client.
 
@@ -68,6 +69,7 @@ message cannot be read or no resolver answers.`,
   postvet check --received ~/Maildir/new/1777636800.M1.mx       as it was delivered
   postcat -q 4F1ABC | postvet check --received                  in Postfix's queue
   postvet check --config postvet.toml --listener ORIGINATING --tls TLSv1.3 mail.eml
+  postvet check --config postvet.toml --sign --user ann@example.org mail.eml
   postvet check --json mail.eml | jq .dmarc`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, in, args) },
@@ -85,6 +87,7 @@ message cannot be read or no resolver answers.`,
 	fl.BoolVar(&f.received, "received", false, "take missing flags from the envelope that is stored with the message")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.trace, "trace", false, "print every step, and examine broken signatures")
+	fl.BoolVar(&f.sign, "sign", false, "say whether the service would sign the message, by which key, and if not, why")
 	fl.BoolVar(&f.second, "second-opinion", false, "verify signatures by go-msgauth too, and compare")
 	addColor(cmd, &f.color)
 	f.addFile(cmd)
@@ -147,10 +150,14 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 		}
 		notes = m.Notes
 	}
+	if f.sign && c.Sign.Keys == "" {
+		return nil, nil, nil, usage("--sign: the configuration signs nothing; set sign.keys, and name the file with --config")
+	}
 	under, err := newEvaluation(c)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	under.signs = f.sign
 	defer under.resolver.Close()
 	now := time.Now
 	if !e.Time.IsZero() {

@@ -52,6 +52,7 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, notes [
 	for _, f := range r.Faults {
 		p.line("fault", "", f)
 	}
+	p.signing(r.Signing)
 	p.verdict(&r.Verdict)
 	if s := r.Shadow; s != nil {
 		p.line("shadow", string(s.Action), strings.TrimSpace(s.Code+" "+s.Text), "rule "+s.Rule, given("to %s", s.RedirectTo),
@@ -130,6 +131,33 @@ func (p *page) methods(r *result.Report) {
 	p.line("dmarc", string(r.DMARC.Status), describeDMARC(r)...)
 	for _, d := range r.SenderDomains {
 		p.line("mx", string(d.Status), d.Identity+" "+d.Domain, d.Reason)
+	}
+}
+
+// signing writes whether the message would be signed, and with what it would be changed.
+func (p *page) signing(s *result.Signing) {
+	if s == nil {
+		return
+	}
+	if s.Reason != "" {
+		p.line("sign", "", "not signed: "+string(s.Reason), s.Detail, given("mail of our users by %s", s.Origin))
+		return
+	}
+	var names []string
+	for _, f := range s.Fields {
+		if parsed, err := dkim.ParseSignature(f); err == nil {
+			names = parsed.SignedFields
+		}
+	}
+	p.line("sign", "", "signed as "+s.Domain+" by selector "+s.Selector, given("mail of our users by %s", s.Origin), "fields "+strings.Join(names, ":"))
+	for _, f := range s.Append {
+		p.line("add", "", strings.TrimSuffix(f.Raw, "\r\n"))
+	}
+	for _, c := range s.Change {
+		p.line("fold", "", fmt.Sprintf("%s %d, whose lines are too long for mail servers", c.Name, c.Occurrence))
+	}
+	for _, r := range s.Remove {
+		p.line("remove", "", fmt.Sprintf("%s %d, a signature of our own that does not verify any more", r.Name, r.Occurrence))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
 )
@@ -13,6 +14,7 @@ type evaluation struct {
 	config     *config.Config
 	authservID string
 	resolver   *dnscache.Resolver
+	signs      bool // messages of our users are signed, as by the service
 }
 
 // newEvaluation returns an evaluation, whose resolver the caller closes.
@@ -25,7 +27,7 @@ func newEvaluation(c *config.Config) (evaluation, error) {
 	if err != nil {
 		return evaluation{}, exit{exitFailed, err}
 	}
-	return evaluation{c, id, resolver}, nil
+	return evaluation{config: c, authservID: id, resolver: resolver}, nil
 }
 
 // checker returns a checker with a clock. It exempts neither trusted addresses nor
@@ -34,5 +36,13 @@ func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 	o := e.config.CheckerOptions(e.resolver, e.authservID, now)
 	o.Trace = trace
 	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
+	if e.signs {
+		strict := e.config.Sign.KeyPermissions == config.KeyPermissionsStrict
+		states, err := keys.LoadStates(e.config.Sign.State)
+		if err != nil {
+			states, _ = keys.LoadStates("") // the service warns of it
+		}
+		o.Signing = e.config.Signing(keys.NewSource(keys.NewFolder(e.config.Sign.Keys, strict), states))
+	}
 	return policy.NewChecker(o)
 }
