@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,6 +153,10 @@ func (a *Author) readField(value string) {
 	if mailboxes, ok := reread(value); ok && (a.Problem != noDomain || len(mailboxes) == 1) {
 		p.odd(oddity(value, a.Problem))
 		a.Mailboxes, a.Problem = mailboxes, ""
+		return
+	}
+	if (a.Problem == noDomain || a.Problem == emptyAddress) && !strings.Contains(value, "@") {
+		a.Problem = cmp.Or(hiddenAddress(value, ""), a.Problem)
 	}
 }
 
@@ -195,6 +200,9 @@ func (p *addressParser) judge() {
 // moves reports whether a program could read an address of another domain in a
 // text whose names and comments are not safe.
 func (p *addressParser) moves(text, domain string) bool {
+	if strings.Count(text, "@") == len(p.author.Mailboxes) {
+		return false // none but those of the mailboxes
+	}
 	if p.outside {
 		all, ok := everyAddress(text)
 		return !ok || all[0].Domain != domain

@@ -16,7 +16,7 @@ func TestAddressesInNames(t *testing.T) {
 		` "ann@bank.example, Shop" <notify@shop.example>`, " notify@shop.example (ann@bank.example)",
 		" (ann@bank.example) <notify@shop.example>", " Shop (ann@bank.example) <notify@shop.example>", ` "=?utf-8?q?ann=40bank.example?=" <notify@shop.example>`,
 		` "a \"quoted\" name" <notify@shop.example>`, " \"a long name that is\r\n folded\" <notify@shop.example>", " notify@shop.example (a comment\r\n folded)",
-		` "Tea \"at\" Joe's @ Home" <notify@shop.example>`, " \"Tea @\r\n Home\" <notify@shop.example>", ` "\"Ann\" notify@shop.example" <notify@shop.example>`,
+		` "Tea \"at\" Joe's @ Home" <notify@shop.example>`, " =?utf-8?q?J=C3=B6rg?= <\"j\u00f6rg\"@shop.example.>", " \"Tea @\r\n Home\" <notify@shop.example>", ` "\"Ann\" notify@shop.example" <notify@shop.example>`,
 		" =?unknown-8bit?q?J=F6rg_ann=40bank.example?= <notify@shop.example>", " =?iso-8859-15?q?ann=40bank.example?= <notify@shop.example>",
 		" =?utf-8?q?Re=3A_Ann_=40Home?= <notify@shop.example>", " =?cp850?q?ann=40bank.example?= <notify@shop.example>", " =?x-own?q?J=F6rg?= <notify@shop.example>", " =?utf-8?q?Why=3F_=3D=29?= <notify@shop.example>",
 		" =?gb18030?b?1cXI/Q==?= <notify@shop.example>", ` "ann@bank.example" <notify@shop.example>,`, " x, \t(y), <notify@shop.example>",

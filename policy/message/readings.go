@@ -95,7 +95,8 @@ func quotedBegin(text string, end int) int {
 	}
 	begin := strings.LastIndexByte(quoted, '"')
 	if begin < 0 || strings.ContainsFunc(quoted[begin+1:], func(r rune) bool {
-		return r >= utf8.RuneSelf || !isAtext(byte(r)) && r != '.' && r != ' '
+		return r == utf8.RuneError || invisible(r) || strings.ContainsRune(fullwidthAt, r) ||
+			r < utf8.RuneSelf && !isAtext(byte(r)) && r != '.' && r != ' '
 	}) || strings.Contains(quoted, "=?") {
 		return -1
 	}
@@ -126,12 +127,15 @@ func isDomainByte(c byte) bool {
 // domainEnds reports whether a domain that we read up to end ends there for
 // every program. Some take white space, comments and closing quotes out and go
 // on, and where an angle bracket is open some go on behind a comma or
-// semicolon. Behind a closed bracket a word may follow, as no program adds it.
+// semicolon. Behind a closed bracket and a blank a word may follow, as no
+// program adds it.
 func domainEnds(text string, end int, open bool) bool {
-	closed := false
+	closed, spaced := false, false
 	for i := end; i < len(text); i++ {
 		switch c := text[i]; c {
-		case ' ', '\t', '\r', '\n', '\'', '`', '"', ')', ']':
+		case ' ', '\t', '\r', '\n':
+			spaced = closed
+		case '\'', '`', '"', ')', ']':
 		case '>':
 			closed = closed || open
 		case '(':
@@ -141,7 +145,7 @@ func domainEnds(text string, end int, open bool) bool {
 		case '<':
 			return !open // some join the text of two pairs of brackets
 		default:
-			return closed && isAtext(c) && (text[i-1] == ' ' || text[i-1] == '\t')
+			return spaced && isAtext(c)
 		}
 	}
 	return true
