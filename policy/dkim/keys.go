@@ -96,7 +96,7 @@ func readKey(name string, a *dnscache.Answer) (*Key, error) {
 	case a.Outcome.Void():
 		return nil, permanent(FailureKeyMissing, "no key at %s", name)
 	default:
-		return nil, &Error{Status: TempError, Failure: FailureDNS, Reason: fmt.Sprintf("looking up %s: %s", name, a.Outcome)}
+		return nil, &Error{Status: TempError, Failure: FailureDNS, Reason: fmt.Sprintf("looking up %s: %s", name, a.Reason())}
 	}
 	found := dnscache.Derive(a, parseAnswer)
 	if found.err != "" {

@@ -13,12 +13,14 @@ func (p *path) lookupReason() string {
 	if p.steps == 0 {
 		return what
 	}
-	switch p.failure {
-	case dnscache.Timeout:
+	switch {
+	case p.reason != p.failure.String():
+		what = p.reason
+	case p.failure == dnscache.Timeout:
 		what = "no answer in time"
-	case dnscache.Refused:
+	case p.failure == dnscache.Refused:
 		what = "the resolver refuses to answer"
-	case dnscache.ServFail:
+	case p.failure == dnscache.ServFail:
 		what = "server failure"
 	}
 	return "the DMARC record could not be looked up: " + what + " for _dmarc." + p.domains[p.steps-1]

@@ -31,6 +31,7 @@ func walkDomains(domain string) []string {
 // counts, the record.
 type recordSet struct {
 	outcome dnscache.Outcome
+	reason  string // of a failed lookup
 	// found is the number of TXT records with the version tag.
 	found  int
 	record *Record
@@ -45,7 +46,7 @@ func readRecords(a *dnscache.Answer) *recordSet { return dnscache.Derive(a, deri
 // deriveRecords applies RFC 9989 section 4.10 steps 2 and 6: texts without the version
 // tag do not count, and if there are several DMARC records, none of them does.
 func deriveRecords(a *dnscache.Answer) *recordSet {
-	s := &recordSet{outcome: a.Outcome}
+	s := &recordSet{outcome: a.Outcome, reason: a.Reason()}
 	for _, txt := range a.TXT {
 		if _, ok := cutVersion(txt); !ok {
 			continue
@@ -73,8 +74,9 @@ type path struct {
 	// DNS failure, or at the last name.
 	steps int
 	// failure is the outcome of the lookup that ended the walk; 0 if none
-	// failed.
+	// failed. reason is its reason.
 	failure dnscache.Outcome
+	reason  string
 }
 
 // questions returns the lookups for domains.
@@ -104,7 +106,7 @@ func walk(ctx context.Context, r Resolver, domain string) *path {
 		if !s.outcome.Known() {
 			// The records at this name are unknown, so nothing above it can be
 			// concluded (section 5.3.6).
-			p.failure = s.outcome
+			p.failure, p.reason = s.outcome, s.reason
 		} else if s.record != nil && s.record.PSD != PSDUnknown {
 			break // section 4.10 steps 2 and 6
 		}

@@ -74,7 +74,7 @@ func Check(ctx context.Context, r Resolver, ip netip.Addr) Result {
 	case ptr.Outcome.Void():
 		return Result{Status: PermError, Reason: "no PTR record"}
 	case ptr.Outcome != dnscache.Found:
-		return Result{Status: TempError, Reason: "lookup of the PTR record: " + ptr.Outcome.String()}
+		return Result{Status: TempError, Reason: "lookup of the PTR record: " + ptr.Reason()}
 	}
 	names := usable(ptr.Names)
 	if len(names) == 0 {
@@ -120,7 +120,7 @@ func confirm(ctx context.Context, r Resolver, ip netip.Addr, names []string) Res
 			case resolvesTo(answer, ip):
 				return Result{Status: Pass, Reason: batch[i] + " leads back to " + ip.String(), Name: batch[i]}
 			case answer.Outcome.Temporary() && failure == "":
-				failure = "lookup of the " + t.String() + " records of " + batch[i] + ": " + answer.Outcome.String()
+				failure = "lookup of the " + t.String() + " records of " + batch[i] + ": " + answer.Reason()
 			}
 		}
 	}

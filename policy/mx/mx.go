@@ -16,6 +16,7 @@
 package mx
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -79,7 +80,7 @@ func Check(ctx context.Context, r Resolver, domain string) Result {
 	res := Result{Domain: name}
 	switch {
 	case !conclusive(a):
-		res.Status, res.Reason = TempError, "lookup of the MX records: "+a.Outcome.String()
+		res.Status, res.Reason = TempError, "lookup of the MX records: "+cmp.Or(a.Reason(), a.Outcome.String())
 	case a.Outcome == dnscache.NXDomain && a.Canonical == "":
 		res.Status, res.Reason = NoDomain, "no such domain"
 	case a.Outcome == dnscache.NXDomain:
@@ -149,7 +150,7 @@ func addresses(ctx context.Context, r Resolver, host string) (found bool, failur
 			return true, ""
 		}
 		if failure == "" && !conclusive(a) {
-			failure = "lookup of the " + families[i].Type.String() + " records of " + host + ": " + a.Outcome.String()
+			failure = "lookup of the " + families[i].Type.String() + " records of " + host + ": " + cmp.Or(a.Reason(), a.Outcome.String())
 		}
 	}
 	return false, failure

@@ -299,12 +299,15 @@ func (e *evaluation) tempError(name string, t dnscache.Type, a *dnscache.Answer)
 		return bad
 	}
 	what := "ended in " + a.Outcome.String()
-	switch a.Outcome {
-	case dnscache.ServFail:
+	reason := a.Reason()
+	switch {
+	case reason != a.Outcome.String():
+		what = "failed: " + reason
+	case a.Outcome == dnscache.ServFail:
 		what = "failed at the domain's DNS servers (SERVFAIL)"
-	case dnscache.Refused:
+	case a.Outcome == dnscache.Refused:
 		what = "was refused"
-	case dnscache.Timeout:
+	case a.Outcome == dnscache.Timeout:
 		what = "got no answer in time"
 	}
 	return failed(TempError, fmt.Sprintf("the lookup of %s %s %s", t, foreign.Word(name, maxCited), what))
