@@ -308,7 +308,8 @@ var steps = [stepEnd]Step{
 	stepTag: {
 		Part: PartLast, Keys: []string{"quarantine"},
 		When: "it would be held, and the configuration or the MTA wants a tag instead",
-		On:   quarantine, To: accept,
+		On:   quarantine, To: accept | tempFail,
+		Codes: []Code{{Reply: "451 4.7.1"}}, // by filter, if the MTA adds no fields
 	},
 }
 
