@@ -63,7 +63,7 @@ func segments(s string) []segment {
 	var all []segment
 	plain := func(text string) {
 		if text != "" {
-			all = append(all, segment{text: []byte(text)})
+			all = append(all, segment{text: []byte(text), unsure: unfinished(text)})
 		}
 	}
 	from := 0                          // the start of the text that is not in a segment yet
@@ -121,7 +121,8 @@ func decodeWord(s string) (word segment, size int) {
 		text = decodeQ(encoded)
 	}
 	c := decodeCharset(charset, text)
-	word = segment{text: []byte(c.text), decoded: true, unsure: c.unsure}
+	// Some programs take the beginning of a word inside for that of the word.
+	word = segment{text: []byte(c.text), decoded: true, unsure: c.unsure || strings.Contains(encoded, "=?")}
 	switch {
 	case other != "":
 		word.other = []byte(other)
@@ -129,6 +130,27 @@ func decodeWord(s string) (word segment, size int) {
 		word.other = []byte(c.other)
 	}
 	return word, size
+}
+
+// unfinished reports whether a text holds the beginning of an encoded word, and
+// an "@" in it for a program that decodes what has no end.
+func unfinished(text string) bool {
+	for {
+		i := strings.Index(text, "=?")
+		if i < 0 {
+			return false
+		}
+		text = text[i:]
+		begun := text
+		if next := strings.Index(text[2:], "=?"); next >= 0 {
+			begun = text[:2+next]
+		}
+		word, size := decodeWord(strings.ReplaceAll(begun, "@", "") + "?=")
+		if size > 0 && (word.unsure || bytes.ContainsRune(word.text, '@') || bytes.ContainsRune(word.other, '@')) {
+			return true
+		}
+		text = text[2:]
+	}
 }
 
 // decodeB decodes base64 as leniently as the most lenient client: it ignores

@@ -24,9 +24,9 @@ func decodeAll(all []segment) decodedWords {
 	var d decodedWords
 	other := false
 	for _, seg := range all {
+		d.unsure = d.unsure || seg.unsure
 		if seg.decoded {
 			other = other || seg.other != nil
-			d.unsure = d.unsure || seg.unsure
 			d.apart = d.apart || setsApart(string(seg.text)) || seg.other != nil && setsApart(string(seg.other))
 		}
 	}
@@ -142,14 +142,30 @@ func foreignAddress(text, domain string) string {
 		if strings.HasPrefix(after, "[") {
 			return problem // an address literal
 		}
-		if name := domainAt(after); name != "" {
-			if d, ok := NormalizeDomain(name); (!ok || d != domain) && dotted(untilSpecial(after)) {
+		rest := strings.TrimLeft(after, " \t\r\n")
+		name := domainAt(rest)
+		d, ok := NormalizeDomain(name)
+		switch {
+		case name == "", len(rest) == len(after):
+			if (!ok || d != domain) && dotted(untilSpecial(rest)) || ok && goesOn(name, rest[len(name):]) {
 				return problem
 			}
-		} else if d, ok := NormalizeDomain(domainAt(strings.TrimLeft(after, " \t\r\n"))); ok && d != domain && dotted(d) {
+		case ok && d != domain && dotted(d):
 			return problem // some readers continue after the blank
 		}
 		text = after
+	}
+}
+
+// goesOn reports whether a reader that skips white space and comments takes what
+// follows a domain for more of it (obs-domain, RFC 5322 section 4.4).
+func goesOn(domain, rest string) bool {
+	for {
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		if !strings.HasPrefix(rest, "(") {
+			return strings.HasPrefix(rest, ".") || strings.HasSuffix(domain, ".") && domainAt(rest) != ""
+		}
+		rest = rest[commentEnd(rest, 0)+1:]
 	}
 }
 
@@ -166,9 +182,10 @@ func domainAt(s string) string {
 
 // untilSpecial returns s up to the first character that ends a domain for every
 // reader. Blanks and comments do not end it: RFC 5322 section 4.4 allows them
-// around dots, and some readers allow them everywhere.
+// around dots, and some readers allow them everywhere. Nor do quotes, which some
+// readers take out.
 func untilSpecial(s string) string {
-	if end := strings.IndexAny(s, "<>,;:@\""); end >= 0 {
+	if end := strings.IndexAny(s, "<>,;:@"); end >= 0 {
 		s = s[:end]
 	}
 	return s
@@ -177,5 +194,5 @@ func untilSpecial(s string) string {
 // dotted reports whether s has a dot with text after it. All characters that
 // IDNA maps to a dot count.
 func dotted(s string) bool {
-	return strings.ContainsAny(strings.TrimRight(s, ". \t\r\n"), ".\u3002\uff0e\uff61")
+	return strings.ContainsAny(strings.TrimRight(s, ". \t\r\n\""), ".\u3002\uff0e\uff61")
 }

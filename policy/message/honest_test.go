@@ -47,6 +47,7 @@ func TestHonestOddities(t *testing.T) {
 // address.
 func TestOdditiesRefused(t *testing.T) {
 	t.Parallel()
+	const unlike = "an encoded word that programs decode differently"
 	const hidden, group, control = "an encoded word that hides another address", "a group instead of an address", "a control character in the From field"
 	for _, tt := range []struct{ name, value, want string }{
 		{"RFC 2047 domain", " =?utf-8?Q?Hans=2C_Bob=40bank.example?= <a@x.example>", hidden},
@@ -56,6 +57,13 @@ func TestOdditiesRefused(t *testing.T) {
 		{"RFC 2047 blank in the domain", " =?utf-8?Q?=3CBob=40bank_.example=3E?= <a@x.example>", hidden},
 		{"RFC 2047 blank in a label", " =?utf-8?Q?=3CBob=40ba_nk.example=3E?= <a@x.example>", hidden},
 		{"RFC 2047 comment in the domain", " =?utf-8?Q?=3CBob=40bank(x).example=3E?= <a@x.example>", hidden},
+		{"RFC 2047 comment behind the at sign", " =?utf-8?Q?=3CBob=40(x)bank.example=3E?= <a@x.example>", hidden},
+		{"RFC 2047 quote in the domain", ` "=?utf-8?Q?Bob=40bank=22.example?=" <a@x.example>`, hidden},
+		{"RFC 2047 the own domain goes on behind a blank", " =?utf-8?Q?=3CBob=40x.example_.bank.example=3E?= <a@x.example>", hidden},
+		{"RFC 2047 the own domain goes on behind a dot and a comment", " =?utf-8?Q?=3CBob=40x.example._(x)bank.example=3E?= <a@x.example>", hidden},
+		{"RFC 2047 word without end, base64", " <a@x.example> (=?utf-8?b?Ym9iQGJhbmsuZXhhbXBsZQ)", unlike},
+		{"RFC 2047 word without end, quoted-printable", " <a@x.example> (=?utf-8?q?bob=40bank.example)", unlike},
+		{"RFC 2047 word begun inside a word", " <a@x.example> (=?utf-8?q?=?utf-8?q?=3Cbob=40bank.example?=)", unlike},
 		{"RFC 2047 domain goes on outside", " =?utf-8?Q?=3CBob=40bank?=.example <a@x.example>", hidden},
 		{"4.4 only commas", " , ,", "an empty From field"},
 		{"4.4 other domain after an empty element", " a@x.example,,b@bank.example", "an empty element in the list of addresses"},

@@ -33,7 +33,8 @@ func reread(value string) (mailboxes []Mailbox, ok bool) {
 
 // everyAddress returns the address around every "@" of a text without folds. It
 // reports false if there is none, if their domains differ, or if a program
-// could read a domain that is longer, shorter or another.
+// could read a domain that is longer, shorter or another. A name without a dot
+// may be the beginning of a longer one, so it is no domain here.
 func everyAddress(text string) ([]Mailbox, bool) {
 	var all []Mailbox
 	if !bracketsHoldAddresses(text) {
@@ -47,7 +48,7 @@ func everyAddress(text string) ([]Mailbox, bool) {
 		at := from + i
 		begin, ok := localBegin(text, at)
 		domain := domainBehind(text, at)
-		if !ok || domain == "" || len(all) > 0 && domain != all[0].Domain || len(all) == maxMailboxes {
+		if !ok || !strings.Contains(domain, ".") || len(all) > 0 && domain != all[0].Domain || len(all) == maxMailboxes {
 			return nil, false
 		}
 		m := Mailbox{Local: strings.TrimRight(text[begin:at], " \t"), Domain: domain}
@@ -143,7 +144,11 @@ func domainEnds(text string, end int, open bool) bool {
 		case ',', ';':
 			return !open || closed
 		case '<':
-			return !open // some join the text of two pairs of brackets
+			inside, _, _ := strings.Cut(text[i+1:], ">")
+			if open || strings.Trim(inside, " \t") != "" {
+				return !open // some join the text of two pairs of brackets
+			}
+			i += len(inside) + 1 // some take empty brackets out and go on
 		default:
 			return spaced && isAtext(c)
 		}
@@ -233,9 +238,11 @@ func addressMoves(text, domain string) bool {
 			return false
 		}
 		from += i + 1
+		rest, _, _ := strings.Cut(text[from:], "@")
+		rest, _, _ = strings.Cut(rest, "<")
 		switch d := domainBehind(text, from-1); {
 		case d == domain:
-		case dotted(untilSpecial(text[from:])), strings.HasPrefix(text[from:], "["):
+		case dotted(rest), strings.HasPrefix(rest, "["):
 			return true
 		}
 	}
