@@ -38,7 +38,11 @@ func readCases(t *testing.T) []fromCase {
 		if err != nil {
 			t.Fatalf("%s: %v", lines.Text(), err)
 		}
-		cases = append(cases, fromCase{[]byte(field), strings.Split(domains, "\t")})
+		c := fromCase{field: []byte(field)}
+		if domains != "" {
+			c.domains = strings.Split(domains, "\t")
+		}
+		cases = append(cases, c)
 	}
 	return cases
 }
@@ -49,7 +53,7 @@ func TestFromCases(t *testing.T) {
 	open := 0
 	for _, c := range readCases(t) {
 		author := parse(c.field)
-		if author.Ambiguous() || len(c.domains) == 1 && c.domains[0] == author.Domain {
+		if author.Ambiguous() || !slices.ContainsFunc(c.domains, func(d string) bool { return d != author.Domain }) {
 			continue
 		}
 		open++

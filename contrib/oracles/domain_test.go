@@ -26,8 +26,11 @@ func domainOf(address string) string {
 		}
 		name = strings.TrimSuffix(name, ".")
 	}
-	if !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) {
+	switch {
+	case !utf8.ValidString(name):
 		return name
+	case strings.ContainsAny(name, "\ufffd"+fullStops):
+		return strings.ToLower(name)
 	}
 	labels := strings.Split(strings.ToLower(norm.NFC.String(name)), ".")
 	for i, l := range labels {
@@ -38,9 +41,14 @@ func domainOf(address string) string {
 	return strings.Join(labels, ".")
 }
 
-// endsDomain reports whether a character is in no domain.
+// fullStops are what IDNA takes for a dot (RFC 3490 section 3.1). A program that
+// does not reads one label, which no domain has.
+const fullStops = "\u3002\uff0e\uff61"
+
+// endsDomain reports whether a character is in no domain and stands for no
+// character beyond ASCII, as some programs have "?" and "\\ufffd".
 func endsDomain(r rune) bool {
-	return r < utf8.RuneSelf && r != '.' && r != '-' && r != '_' &&
+	return r < utf8.RuneSelf && r != '.' && r != '?' && r != '\\' && r != '-' && r != '_' &&
 		(r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 

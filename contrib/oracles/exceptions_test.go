@@ -1,6 +1,7 @@
 package oracles
 
 import (
+	"bytes"
 	"encoding/base64"
 	"mime"
 	"regexp"
@@ -24,7 +25,7 @@ var exceptions = []struct {
 	// as Latin-1. It shows no such address rightly, and refusing the address would
 	// refuse the standard.
 	{"raw UTF-8 in the domain lost", func(d difference) bool {
-		return others(d, func(domain string) bool { return lossy(d.author, domain) })
+		return others(d, func(domain string) bool { return lossy(d, domain) })
 	}},
 	// A program that decodes a name before it parses it takes an address in the
 	// name for the author's, in much honest mail: =?utf-8?q?ann=40other.example?=
@@ -56,24 +57,31 @@ func others(d difference, fits func(domain string) bool) bool {
 	return !slices.ContainsFunc(d.domains, func(domain string) bool { return domain != d.author && !fits(domain) })
 }
 
-// lossy reports whether a domain is another one whose characters beyond ASCII
-// are dropped, replaced or read as Latin-1.
-func lossy(whole, domain string) bool {
-	unicode := message.DecodeALabels(whole)
-	if unicode == whole {
+// lossy reports whether a domain is the author's whose characters beyond ASCII
+// are dropped, replaced or read as Latin-1. Dots are among them if the field has
+// fullwidth ones.
+func lossy(d difference, domain string) bool {
+	dots := bytes.ContainsAny(d.field, fullStops)
+	unicode := message.DecodeALabels(d.author)
+	if unicode == d.author && !dots {
 		return false
 	}
-	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
-		text := form.String(unicode)
-		if domainOf("@"+latin1ToUTF8(text)) == domain {
-			return true
+	const lost = `(?:\?|\x{FFFD}|\\ufffd){0,4}`
+	for _, text := range []string{norm.NFC.String(unicode), norm.NFD.String(unicode)} {
+		for _, name := range []string{text, strings.ToUpper(text)} {
+			if domainOf("@"+latin1ToUTF8(name)) == domain {
+				return true
+			}
 		}
 		var pattern strings.Builder
 		for _, r := range text {
-			if r < utf8.RuneSelf {
+			switch {
+			case r == '.' && dots:
+				pattern.WriteString(`(?:\.|[` + fullStops + `]|` + lost + `)`)
+			case r < utf8.RuneSelf:
 				pattern.WriteString(regexp.QuoteMeta(string(r)))
-			} else {
-				pattern.WriteString(`(?:\?|\x{FFFD}|\\ufffd){0,4}`)
+			default:
+				pattern.WriteString(lost)
 			}
 		}
 		if regexp.MustCompile("^" + pattern.String() + "$").MatchString(domain) {
@@ -104,7 +112,8 @@ func inPlainName(field []byte, domain string) bool {
 		}
 		text.Write(decoded)
 	}
-	return strings.Contains(skeleton(text.String()), "@"+skeleton(message.DecodeALabels(domain))) && !endsName.MatchString(text.String())
+	name := skeleton(text.String())
+	return (strings.Contains(name, "@"+domain) || strings.Contains(name, "@"+skeleton(message.DecodeALabels(domain)))) && !endsName.MatchString(text.String())
 }
 
 // skeleton returns a text in lower case, without blanks, and with all that is
@@ -142,7 +151,7 @@ func TestExceptions(t *testing.T) {
 		t.Errorf("%v: %q", d, got)
 	}
 	for domain, want := range map[string]bool{"strae.example": true, "stra?e.example": true, "stra??e.example": true, "xn--strae-pfa98b.example": true, "strasse.example": false, "stra.example": false} {
-		if got := lossy("xn--strae-oqa.example", domain); got != want {
+		if got := lossy(difference{author: "xn--strae-oqa.example"}, domain); got != want {
 			t.Errorf("%s: %v", domain, got)
 		}
 	}
