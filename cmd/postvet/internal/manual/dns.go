@@ -100,7 +100,8 @@ var dnsServers = []dnsServer{
 
 // dnsFailures are the kinds of failure, and what Postvet does.
 var dnsFailures = [][2]string{
-	{"Of the domain", "Its servers fail or are silent while others answer, or its records are forged (DNSSEC). Whoever sends the message may have caused that. The result is temperror; on_temperror of [policy] says what is done, and mail of a domain that is known to ask for reject or quarantine is always deferred."},
-	{"Of the resolver", "It does not run, refuses connections or questions, has reached a quota, denies every name, or its certificate is wrong. That says nothing about the domain. on_degraded of [policy] says what is done."},
-	{"Of this machine", "It has no descriptor, port, memory or route left for a question. That says nothing about the domain either."},
+	{"Of the domain", "Its servers fail or are silent while the resolver answers for others, or its records are forged (DNSSEC). Whoever sends the message may have caused that. The result is temperror, and it is remembered for failure_ttl; on_temperror of [policy] says what is done. Mail of a domain that is known to ask for reject or quarantine is always deferred (451 4.4.3)."},
+	{"Of the resolver", "It does not run, refuses connections or questions, is silent for every name, has reached a quota, or its certificate is wrong. That says nothing about the domain, so it is not remembered. Postvet asks again after 50 to 250 ms until the time of the lookup (timeout of [dns]) is over, and notices within 100 ms when the resolver works again. A restart of the resolver delays mail by that much. If it takes longer, a message is deferred (451 4.4.3) unless DMARC passes: no forgery passes because a resolver was away. on_degraded of [policy] can say otherwise."},
+	{"A resolver that denies everything", "An empty resolver, or one behind the portal of a network, says that no name exists. Postvet does not believe it: it must find the name servers of the root or of com first. Otherwise this is a failure of the resolver."},
+	{"Of this machine", "It has no descriptor, port, memory, route or permission left for a question. That is treated in the same way, but the message is deferred with 451 4.3.0, and on_fault of [policy] can say otherwise."},
 }
