@@ -37,9 +37,9 @@ type Options struct {
 	SignRelayed bool
 	// Match says how the user must belong to the author.
 	Match Match
-	// Logins are the names that may use an address, or every address of a domain
-	// ("@example.org"), in lower case, as in Postfix's smtpd_sender_login_maps.
-	Logins map[string][]string
+	// Logins say who may use an address that stands in them. Other addresses are compared
+	// by Match.
+	Logins Logins
 	// ExactOnly looks for a key of the author's domain alone, not of its parents.
 	ExactOnly bool
 }

@@ -67,7 +67,7 @@ func TestDecide(t *testing.T) {
 	inside := Options{Networks: networks(t, "127.0.0.0/8", "10.0.0.0/8"), Relays: networks(t, "192.0.2.25")}
 	with := func(o Options, change func(*Options)) Options { change(&o); return o }
 	logins := with(inside, func(o *Options) {
-		o.Logins = map[string][]string{"info@example.org": {"ann", "Bob@example.net"}, "@example.net": {"carol"}}
+		o.Logins = Logins{"info@example.org": {"ann", "Bob@example.net"}, "@example.net": {"carol"}}
 	})
 	ann := "ann@example.org"
 	tests := []struct {

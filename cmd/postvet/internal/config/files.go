@@ -18,7 +18,8 @@ type NamedFile struct {
 }
 
 // Files returns the files that the configuration names, each with the first key that
-// does: files of rules, files of entries, and the snapshot.
+// does: files of rules, of entries and of logins, and those that are
+// written.
 func (c *Config) Files() []NamedFile {
 	var all []NamedFile
 	add := func(f NamedFile) {
@@ -33,7 +34,7 @@ func (c *Config) Files() []NamedFile {
 			}
 		}
 	}
-	ruleFiles := func(key string, files []string) {
+	relative := func(key string, files []string) {
 		for _, name := range files {
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(filepath.Dir(c.origin[key].file), name)
@@ -41,8 +42,8 @@ func (c *Config) Files() []NamedFile {
 			add(NamedFile{Path: name, Key: key, Place: c.Place(key)})
 		}
 	}
-	ruleFiles("rules", c.RuleFiles)
-	ruleFiles("shadow_rules", c.ShadowFiles)
+	relative("rules", c.RuleFiles)
+	relative("shadow_rules", c.ShadowFiles)
 	for _, k := range c.keys() {
 		if e, ok := k.value.(*entriesValue); ok {
 			entries(k.name, c.Place(k.name), e.field.Entries)
@@ -59,6 +60,12 @@ func (c *Config) Files() []NamedFile {
 		for _, f := range c.shadow.Files() {
 			add(f)
 		}
+	}
+	if c.Sign.LoginsFile != "" {
+		relative("sign.logins", []string{c.Sign.LoginsFile})
+	}
+	if c.Sign.State != "" {
+		add(NamedFile{Path: c.Sign.State, Key: "sign.state", Place: c.Place("sign.state"), Written: true})
 	}
 	if c.DNS.Snapshot != "" {
 		add(NamedFile{Path: c.DNS.Snapshot, Key: "dns.snapshot", Place: c.Place("dns.snapshot"), Written: true})

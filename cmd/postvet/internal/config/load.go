@@ -33,6 +33,9 @@ func Load(path string) (*Config, error) {
 	if err := c.loadRules(); err != nil {
 		return nil, err
 	}
+	if err := c.loadLogins(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

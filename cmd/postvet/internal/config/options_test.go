@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -82,7 +84,7 @@ func TestOptions(t *testing.T) {
 	wantSigning := &policy.Signing{
 		Options: sign.Options{
 			Sockets: []string{"inet:127.0.0.1:8891"}, Daemons: []string{"ORIGINATING"}, Networks: c.Sign.Networks.Set, Relays: c.Trust.Relays.Set,
-			SignRelayed: true, Match: sign.MatchAddress, ExactOnly: true,
+			SignRelayed: true, Match: sign.MatchAddress, ExactOnly: true, Logins: sign.Logins{"info@example.org": {"ann", "bob"}},
 		},
 		Fields: dkim.ListFields(), Lifetime: 72 * time.Hour, MaxParallel: runtime.GOMAXPROCS(0),
 	}
@@ -164,6 +166,38 @@ func TestFirstWordIsDefault(t *testing.T) {
 		}
 		if got, want := k.value.format(), strconv.Quote(words[0]); got != want {
 			t.Errorf("%s: the default is %s, and the first word %s", k.name, got, want)
+		}
+	}
+}
+
+func TestLoginsFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"bad":     "ann@example.org\n",
+		"postvet": "[sign]\nkeys = \"/k\"\nlogins = \"LOGINS\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for logins, want := range map[string]string{
+		"bad":  `DIR/postvet:3: sign.logins: DIR/bad: line 1: no login behind "ann@example.org"; write an address or @domain, white space, and its logins`,
+		"none": `DIR/postvet:3: sign.logins: "DIR/none" cannot be read: no such file or directory; name a readable file with an address and its logins in each line`,
+		"x/":   `DIR/postvet:3: sign.logins: "x/" names no file; write a path such as "/etc/postfix/logins"`,
+		".":    `DIR/postvet:3: sign.logins: "DIR" is no file; name a readable file with an address and its logins in each line`,
+	} {
+		file := filepath.Join(dir, "postvet")
+		if err := os.WriteFile(file, []byte("[sign]\nkeys = \"/k\"\nlogins = \""+logins+"\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file)
+		got := ""
+		if err != nil {
+			got = strings.ReplaceAll(err.Error(), dir, "DIR")
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", logins, got, want)
 		}
 	}
 }

@@ -24,10 +24,13 @@ type Sign struct {
 	Local          bool
 	Relayed        Relayed
 	SenderMatch    SenderMatch
-	Subdomains     bool
-	Fields         SignedFields
-	Expires        time.Duration
-	AddMissing     bool
+	// LoginsFile says who may write as an address; "" for none. Logins are its contents.
+	LoginsFile string
+	Logins     sign.Logins
+	Subdomains bool
+	Fields     SignedFields
+	Expires    time.Duration
+	AddMissing bool
 }
 
 // KeyPermissions says what is done about a key file with unsafe permissions.
@@ -121,6 +124,14 @@ author. The user is the login if it is an address, otherwise MAIL FROM, which
 the MTA compares with the login (Postfix: reject_sender_login_mismatch).`,
 		},
 		{
+			name: "logins", value: text(&s.LoginsFile, "", checkLoginsFile),
+			comment: `A file that says who may write as an address, such as "/etc/postfix/logins":
+an address or "@domain", white space, and logins with commas between. It is
+the text form of Postfix's smtpd_sender_login_maps, so that one file serves
+both. Addresses that it does not have are compared by sender_match. It is read
+again at a reload.`,
+		},
+		{
 			name: "subdomains", value: truth(&s.Subdomains, true),
 			comment: "Sign for subdomains that have no key of their own.",
 		},
@@ -156,6 +167,15 @@ func checkDirectory(s string) (normal, problem, remedy string) {
 	return filepath.Clean(s), "", ""
 }
 
+// checkLoginsFile accepts a path of a file, or none.
+func checkLoginsFile(s string) (normal, problem, remedy string) {
+	if s == "" {
+		return "", "", ""
+	}
+	normal, problem, _ = checkRuleFile(s)
+	return normal, problem, `write a path such as "/etc/postfix/logins"`
+}
+
 // checkStateFile accepts an absolute path of a file.
 func checkStateFile(s string) (normal, problem, remedy string) {
 	normal, problem, _ = checkFile(s)
@@ -184,7 +204,7 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 	}
 	o := sign.Options{
 		Networks: s.Networks.Set, Local: s.Local, Relays: c.Trust.Relays.Set,
-		SignRelayed: s.Relayed == RelayedSign, ExactOnly: !s.Subdomains,
+		SignRelayed: s.Relayed == RelayedSign, Logins: s.Logins, ExactOnly: !s.Subdomains,
 		Match: map[SenderMatch]sign.Match{SenderMatchAddress: sign.MatchAddress, SenderMatchOff: sign.MatchOff}[s.SenderMatch],
 	}
 	for _, l := range s.Listeners {
