@@ -9,7 +9,7 @@ GOVULNCHECK = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test format vet lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
+.PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
 	mtas oracles from-oracles prometheus shellcheck peers dns resolvers demo bench deb man package-test clean
 
 help: ## this list
@@ -21,13 +21,20 @@ build: ## the binary ./postvet, static
 check: format vet lint tidy ## the quick loop: needs no root and no MTA; a minute
 	$(GO) test -short ./...
 
-test: mtas dns oracles prometheus shellcheck format vet lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and resolvers first where root and apt allow
+test: mtas dns oracles prometheus shellcheck format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and resolvers first where root and apt allow
 
 format: ## gofmt would change nothing
 	@contrib/make/format.sh
 
 vet: ## go vet
 	$(GO) vet ./...
+
+cross: ## go vet for each system that Postvet builds for
+	@contrib/make/cross.sh
+
+# The two that differ most from Linux on 64 bits.
+cross-smoke: ## go vet for two of them
+	@contrib/make/cross.sh netbsd/386 illumos/amd64
 
 lint: ## golangci-lint; LINT=no leaves it out
 	$(if $(filter no,$(LINT)),,$(GOLANGCI) run ./...)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -170,7 +171,8 @@ func (f *importFlags) write(text string) error {
 	if f.force {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	file, err := os.OpenFile(f.output, flags, 0o644)
+	// A pipe that nobody reads is an error, not a reason to wait.
+	file, err := os.OpenFile(f.output, flags|syscall.O_NONBLOCK, 0o644)
 	if errors.Is(err, os.ErrExist) {
 		return failed("%s exists; name another file, or replace it with --force", f.output)
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
@@ -154,7 +156,7 @@ func TestReloadThatHangs(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(file, 0o600); err != nil {
+	if err := unix.Mkfifo(file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	told := make(chan error, 1)

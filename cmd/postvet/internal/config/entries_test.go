@@ -5,10 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/postvet/postvet/policy/dmarc"
 )
@@ -61,7 +61,7 @@ func TestListFileErrors(t *testing.T) {
 	bad := writeFile(t, "bad", "127.0.0.1\n\nnot a name\n")
 	binary := writeFile(t, "binary", "\x7fELF\x1b[2J\n")
 	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, entry, want string }{
@@ -107,7 +107,7 @@ func TestListFileExample(t *testing.T) {
 func TestPipeWithoutWriter(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rules := writeFile(t, "rules", "rules = ['"+pipe+"']\n")

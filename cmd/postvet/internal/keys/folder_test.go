@@ -6,9 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // store writes a key file and its directory.
@@ -128,7 +129,7 @@ func TestReadFile(t *testing.T) {
 	if err := os.Symlink("good.pem", at("link.pem")); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(at("pipe.pem"), 0o600); err != nil {
+	if err := unix.Mkfifo(at("pipe.pem"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct{ file, err string }{ // the error behind the path, with DIR for its directory

@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/dnscache/dnstest"
@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 	}
 	put(t, dir, map[string]string{"8-piped": "From: a@bank.example\n\nx\n", "8-round": "From: a@bank.example\n\nx\n"})
 	for _, pipe := range []string{"8-pipe", "8-piped.envelope"} {
-		if err := syscall.Mkfifo(filepath.Join(dir, pipe), 0o600); err != nil {
+		if err := unix.Mkfifo(filepath.Join(dir, pipe), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
