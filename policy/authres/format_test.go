@@ -24,6 +24,8 @@ func TestFormat(t *testing.T) {
 		{"2.2 quoted id", "mail relay", nil, ` "mail relay"; none`},
 		{"2.2 id in U-labels", "mx.Bücher.example", nil, " mx.xn--bcher-kva.example; none"},
 		{"2.2 id that tries to end", "a\"; dkim=pass\r\nX: y", nil, ` "a\"; dkim_pass  X: y"; none`},
+		{"2.2 no result, folded", strings.Repeat("0", 49), nil, " " + strings.Repeat("0", 49) + ";" + crlft + "none"},
+		{"2.2 keywords with hyphens", "mx", []Method{{Name: "-a", Result: "pass", Properties: []Property{{"x", "-0", "1"}, {"x", "a-", "2"}}}}, " mx;" + crlft + "-a=pass x.-0=1"},
 		{"2.7 results in a row", "mx.example.org", []Method{
 			{Name: "dkim", Result: "pass", Properties: []Property{
 				{"header", "d", "example.org"}, {"header", "s", "sel"}, {"header", "a", "rsa-sha256"}, {"header", "b", "Ab3+xyz"},
@@ -108,7 +110,7 @@ func TestFormat(t *testing.T) {
 var grammar = func() *regexp.Regexp {
 	const (
 		fws     = `(?: |\r\n\t)`
-		keyword = `[a-z0-9](?:[a-z0-9-]*[a-z0-9])?`
+		keyword = `[a-z0-9-]*[a-z0-9]`                      // RFC 5321 section 4.1.2
 		token   = `[!#$%&'*+.0-9A-Z^_` + "`" + `a-z{|}~-]+` // RFC 2045 section 5.1
 		quoted  = `"(?:[^"\\]|\\.)*"`
 		value   = `(?:` + token + `|` + quoted + `)`
@@ -118,7 +120,7 @@ var grammar = func() *regexp.Regexp {
 		result  = keyword + `=` + keyword + `(?:` + fws + `reason=` + value + `)?` +
 			`(?:` + fws + keyword + `\.` + keyword + `=(?:` + value + `|` + address + `))*`
 	)
-	return regexp.MustCompile(`^ ` + value + `;(?: none|` + fws + result + `(?:;` + fws + result + `)*)$`)
+	return regexp.MustCompile(`^ ` + value + `;(?:` + fws + `none|` + fws + result + `(?:;` + fws + result + `)*)$`)
 }()
 
 // checkFormat checks the properties that every output of Format must have.
@@ -220,6 +222,8 @@ func FuzzFormat(f *testing.F) {
 	f.Add("mx.example.org", "dkim", "pass", "header", "b", "ab/c==", "")
 	f.Add("mx\r\n", "s pf", "fail", "smtp", "mailfrom", `"x\";"@y`, "a\\\" (b); spf=pass")
 	f.Add("ü.example", "spf", "", "", "", "\xff\x00", strings.Repeat("\\", 300))
+	f.Add("0", "0", "0", "0", "-0", "0", "0")
+	f.Add(strings.Repeat("0", 49), "", "", "", "", "", "")
 	f.Fuzz(func(t *testing.T, id, name, result, ptype, property, value, reason string) {
 		p := Property{ptype, property, value}
 		checkFormat(t, id, []Method{

@@ -126,7 +126,7 @@ func TestParseErrors(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"mx 1; none", `mx (a); dkim/1=pass reason="x\"" header.d=@a`, "mx; a=b c.d=\"e\"@f;", "mx;\r\n\tspf=pass"} {
+	for _, s := range []string{"mx 1; none", `mx (a); dkim/1=pass reason="x\"" header.d=@a`, "mx; a=b c.d=\"e\"@f;", "mx;\r\n\tspf=pass", strings.Repeat("0", 49)} {
 		f.Add(s)
 	}
 	if cases, err := readSuite(); err == nil {
