@@ -130,6 +130,21 @@ func TestUnknownCommand(t *testing.T) {
 	})
 }
 
+// TestAnswerRcptAndData has the MTA wait at each RCPT and at DATA, as proxies need it.
+func TestAnswerRcptAndData(t *testing.T) {
+	onOwn(t, realmta.SiteOptions{Config: []string{"answer_rcpt_and_data = true"}}, func(t *testing.T, s *realmta.Site) {
+		c := connect(t, s, realmta.GoodClient)
+		for _, what := range []string{"first", "second"} {
+			rcpt := recipient(t, what)
+			wantReply(t, sendOn(t, c, "alice@"+realmta.Good, rcpt, signed(t, s, mail("alice@"+realmta.Good, rcpt))), 250)
+			wantResults(t, onTop(t, delivered(t, s, rcpt)), "spf=pass", "dkim=pass", "dmarc=pass")
+			forged := recipient(t, what+"-forged")
+			wantReply(t, sendOn(t, c, "bounce@"+realmta.Bank, forged, mail("ceo@"+realmta.Bank, forged)), 550)
+			notDelivered(t, s, forged)
+		}
+	})
+}
+
 func TestTenMegabytes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *realmta.Site) {
 		line := strings.Repeat("0123456789abcdef ", 4) + "\r\n"

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type SiteOptions struct {
 	Zone *Zone
 	// Milter is "unix" (default) or "inet".
 	Milter string
+	// Config are lines above the first section of Postvet's configuration.
+	Config []string
 	// Policy are lines for the section [policy] of Postvet's configuration.
 	Policy []string
 	// DNSTimeout is how long Postvet waits for an answer of the DNS. The default
@@ -160,7 +163,7 @@ func (s *Site) Configure(policy ...string) error {
 	if s.Postvet.passed != nil {
 		listen = ""
 	}
-	top := listen
+	top := strings.Join(append(slices.Clone(s.options.Config), listen), "\n")
 	if s.options.Shadow != "" {
 		if err := os.WriteFile(filepath.Join(s.dir, "shadow.toml"), []byte(s.options.Shadow), 0o644); err != nil {
 			return err
