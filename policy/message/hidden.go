@@ -47,6 +47,28 @@ func decodeAll(all []segment) decodedWords {
 	return d
 }
 
+// openWord reports whether the last encoded word of a text has no end and an "@"
+// in it. Some programs decode it all the same.
+func openWord(text string) bool {
+	i := strings.LastIndex(text, "=?")
+	if i < 0 {
+		return false
+	}
+	_, rest, _ := strings.Cut(text[i+2:], "?")
+	if len(rest) < 2 || rest[1] != '?' || strings.Contains(rest, "?=") {
+		return false
+	}
+	switch rest[0] {
+	case 'B', 'b':
+		word, _, _ := strings.Cut(rest[2:], "<")
+		decoded, _ := decodeB(word)
+		return strings.Contains(decoded, "@")
+	case 'Q', 'q':
+		return strings.Contains(rest, "=40")
+	}
+	return false
+}
+
 // hiddenAddress returns a problem if a program that decodes encoded words
 // before it parses would find an address of another domain. A decoded word must
 // hold a character that sets the address apart: "joe@example.org via list" is
@@ -67,7 +89,7 @@ func hiddenAddress(value, domain string) string {
 		}
 	}
 	switch {
-	case d.unsure:
+	case d.unsure, openWord(value):
 		return "an encoded word that programs decode differently"
 	case addressMoves(d.nested, domain):
 		return "an encoded word inside an encoded word"

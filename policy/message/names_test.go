@@ -64,6 +64,8 @@ func TestAddressesThatMove(t *testing.T) {
 		{"quoted address in front", `"ann@bank"@shop.example <x@shop.example>`, "an address inside a quoted local part"},
 		{"address in a quoted local part", `"ann@bank.example"@shop.example`, "an address inside a quoted local part"},
 		{"colon of a group in a word", "=?utf-8?q?News=3A_ann=40bank.example?= <x@shop.example>", hidden},
+		{"word without an end", "=?utf-8?b?YW5uQGJhbmsuZXhhbXBsZQ <x@shop.example>", unsure},
+		{"Q word without an end", "=?utf-8?q?ann=40bank.example <x@shop.example>", unsure},
 		{"address literal in a word", "=?utf-8?q?=3Cann=40=5B192.0.2.1=5D=3E?= <x@shop.example>", hidden},
 		{"address literal in a folded string", "\"a\r\n x@[192.0.2.1]\" <x@shop.example>", folded},
 		{"no character set", "=??q?ann=40bank.example?= <x@shop.example>", unsure},

@@ -152,6 +152,7 @@ func TestFieldsOutsideTheGrammar(t *testing.T) {
 		{"domain goes on behind a fold", " Copier eva@shop.ex\r\n ample", "a name and an address without angle brackets"},
 		{"domain goes on behind a closed bracket", " <eva@shop.ex>ample", "text after the address"},
 		{"domain goes on in quotes behind a bracket", ` <eva@shop.ex>"ample"`, "text after the address"},
+		{"domain goes on behind an open parenthesis", " eva@shop(.example", "a comment without end"},
 		{"domain goes on behind a comma", " <eva@shop.example,bank.example>", "text after the address"},
 		{"domain goes on in nested brackets", " <eva@shop.example<.bank.example>", "nested angle brackets"},
 		{"domain goes on in a word", " Copier eva@shop.ex=?utf-8?q?ample?=", "a name and an address without angle brackets"},

@@ -19,7 +19,7 @@ func reread(value string) (mailboxes []Mailbox, ok bool) {
 		return mailboxes, ok
 	}
 	words := decodeAll(segments(text))
-	if words.unsure || words.nested != "" {
+	if words.unsure || words.nested != "" || openWord(text) {
 		return nil, false
 	}
 	for _, decoded := range words.texts {
@@ -140,6 +140,9 @@ func domainEnds(text string, end int, open bool) bool {
 		case '>':
 			closed = closed || open
 		case '(':
+			if i == end && !strings.Contains(text[i:], ")") {
+				return false // some go on behind a parenthesis that nothing closes
+			}
 			i = commentEnd(text, i)
 		case ',', ';':
 			return !open || closed
