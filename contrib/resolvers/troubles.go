@@ -34,11 +34,11 @@ var troubles = []trouble{
 	{name: "loss of 30 % before the resolver", load: burst, setUp: lossy(30), programs: []string{"unbound"}},
 	{name: "the first of two is dead", load: burst, setUp: besideDead, programs: []string{"unbound"}, normal: true},
 	{name: "the first of two is silent", load: burst, setUp: besideSilent, programs: []string{"unbound"}, normal: true},
-	{name: "NXDOMAIN to everything", load: stream, setUp: lying, programs: []string{"unbound"}},
+	{name: "NXDOMAIN to everything", load: stream, setUp: fault(dnstest.Deny), programs: []string{"unbound"}},
 	{name: "an address for each name that is not there", load: burst, setUp: wildcard, programs: []string{"unbound"}, normal: true},
 	{name: "TLS, private authority", load: burst, setUp: overTLS(certificate{}), lines: secured, normal: true},
 	{name: "TLS, certificate of another name", load: burst, setUp: overTLS(certificate{name: "other.example"}), lines: secured},
-	{name: "TLS, expired certificate", load: burst, setUp: overTLS(certificate{expired: true}), lines: secured},
+	{name: "TLS, expired certificate", load: burst, setUp: overTLS(certificate{expired: true}), lines: secured, whole: true},
 	{name: "only TCP, few connections", load: burst, lines: onlyTCP, normal: true},
 	{name: "24 open files", load: burst, files: 24, programs: []string{"unbound"}},
 	{name: "bogus, and the second does not validate", load: load{sessions: 4}, setUp: halfValidating, programs: []string{"unbound"}, also: bogusSamples},
@@ -137,14 +137,6 @@ func besideSilent(ctx context.Context, s *site) error {
 	}
 	s.options.Upstreams = append([]string{s.options.Upstreams[0]}, s.options.Upstreams...)
 	return s.relay(0, 100)
-}
-
-// lying has the program say of every name that it does not exist.
-func lying(ctx context.Context, s *site) error {
-	if err := s.alone(ctx); err != nil {
-		return err
-	}
-	return s.server.SetZone("")
 }
 
 // wildcard has the program give an address for every name, as some do that lead people
