@@ -15,13 +15,16 @@ import (
 // the flight's own error.
 const flightGrace = 50 * time.Millisecond
 
+// errUnanswered is the Err of a caller that gave up while the resolvers failed.
+var errUnanswered = errors.New("no resolver answers")
+
 // fill gets the answer to a question from the upstreams. Callers with the same question
 // share a flight.
 func (r *Resolver) fill(ctx context.Context, k *key) *Answer {
 	// Waiting for a slot and for the answer share one deadline.
-	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout+flightGrace)
+	limited, cancel := context.WithTimeout(ctx, r.opt.Timeout+flightGrace)
 	defer cancel()
-	a, err := r.await(ctx, k)
+	a, err := r.await(limited, k)
 	if err == nil {
 		return a
 	}
@@ -29,7 +32,7 @@ func (r *Resolver) fill(ctx context.Context, k *key) *Answer {
 		return a
 	}
 	a = &Answer{Outcome: Timeout, Err: fmt.Errorf("dnscache: %s: %w", k, err)}
-	if errors.Is(err, errBusy) || r.upstreams.outage.on.Load() {
+	if ctx.Err() == nil || errors.Is(err, errBusy) || errors.Is(err, errUnanswered) {
 		a.Cause = CauseResolver
 	}
 	return a
@@ -70,6 +73,9 @@ func (r *Resolver) await(ctx context.Context, k *key) (*Answer, error) {
 			default:
 			}
 			r.flights.leave(f)
+			if f.unanswered.Load() {
+				return nil, fmt.Errorf("%w: %w", errUnanswered, ctx.Err())
+			}
 			return nil, ctx.Err()
 		}
 	}
@@ -120,7 +126,7 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 	defer cancel()
 	r.upstreams.reread()
 	start := time.Now()
-	c, fail := r.follow(ctx, presentation(f.key.name()), f.key.typ)
+	c, fail := r.follow(ctx, f)
 	took := time.Since(start)
 	if fail != nil {
 		if a := r.unlearned(ctx, &f.key, fail); a != nil {
@@ -137,12 +143,11 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 	return a
 }
 
-// follow queries the upstreams until the end of the CNAME chain is known. The name is as
-// presentation writes it.
-func (r *Resolver) follow(ctx context.Context, name string, t Type) (chain, *failure) {
-	c := newChain(name)
+// follow queries the upstreams until the end of the CNAME chain is known.
+func (r *Resolver) follow(ctx context.Context, f *flight) (chain, *failure) {
+	c := newChain(presentation(f.key.name()))
 	for range maxChain + 1 { // each turn but the last follows at least one link
-		reply := r.ask(ctx, c, t)
+		reply := r.ask(ctx, f, c)
 		if reply.failure != nil {
 			return c, reply.failure
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type flight struct {
 	answer  *Answer // set when done is closed
 	flushes uint64  // at its start
 	cancel  context.CancelFunc
+	// unanswered is true while the resolvers fail, rather than the name.
+	unanswered atomic.Bool
 	// waiting counts the callers, protected by flights.mu. A flight for which no caller
 	// ever waited, such as a refresh, is not cancelled.
 	waiting int

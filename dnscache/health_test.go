@@ -20,7 +20,7 @@ func TestDegradedAndBack(t *testing.T) {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
 			core, logs := observer.New(zap.InfoLevel)
-			s, r, clock := fixture(t, "*.test. TXT x", dnscache.Options{Logger: zap.New(core), Timeout: 100 * time.Millisecond})
+			s, r, clock := fixture(t, "*.test. TXT x", dnscache.Options{Logger: zap.New(core), Timeout: 400 * time.Millisecond})
 			ask := func(n int, from string) {
 				for i := range n {
 					r.Lookup(t.Context(), fmt.Sprintf("a.%s%d.test", from, i), dnscache.TXT)

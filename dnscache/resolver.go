@@ -26,6 +26,8 @@ type Resolver struct {
 	health    *health
 	panics    *panics
 	watching  atomic.Bool // watch runs
+	// recoveredAt is when a question was last answered after a SERVFAIL, 0 if never.
+	recoveredAt atomic.Int64
 }
 
 // New returns a resolver, or an error that names the invalid option.

@@ -22,26 +22,40 @@ const (
 	maxRounds  = 160
 	// A resolver that refuses one name this often, and no other name meanwhile, has been
 	// told not to answer for it. Otherwise it has a quota, or does not serve this host.
-	refusedRounds = 4
+	refusedRounds = 3
+	// A SERVFAIL is put again this often if a quota may be why.
+	servFailRounds = 3
+	overloadedFrom = 4                // questions in flight
+	recoveredLife  = 10 * time.Second // since a question was answered after a SERVFAIL
 )
 
-// ask puts the question for the owner of c to the upstreams, in rounds.
-func (r *Resolver) ask(ctx context.Context, c chain, t Type) reply {
+// ask puts the question for the owner of c to the upstreams, in rounds, for a flight.
+func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 	zone := zoneOf(strings.TrimSuffix(c.owner, "."))
 	since := r.now()
 	if d, ok := ctx.Deadline(); ok {
 		// Whether silence is about the name must be known when the time is over.
-		defer time.AfterFunc(time.Until(d)/2, func() { r.health.prompt(zone, since) }).Stop()
+		defer time.AfterFunc(time.Until(d)/2, func() {
+			if !r.health.prompt(zone, since) {
+				flight.unanswered.Store(true)
+			}
+		}).Stop()
 	}
 	var last *failure
 	for round := 1; ; round++ {
-		over := r.upstreams.outage.over() // before the query, so that no end is missed
-		reply := r.upstreams.query(ctx, c, t)
+		ended := r.upstreams.outage.over() // before the query, so that no end is missed
+		reply := r.upstreams.query(ctx, c, flight.key.typ)
 		f := reply.failure
+		if f == nil {
+			flight.unanswered.Store(false)
+		}
+		if f == nil && last != nil && last.outcome == ServFail {
+			r.recoveredAt.Store(r.now()) // the name was not to blame
+		}
 		if f == nil || errors.Is(context.Cause(ctx), context.Canceled) {
 			return reply
 		}
-		if last != nil && ctx.Err() != nil {
+		if last != nil && over(ctx) {
 			reply.failure = last // says more than that the time was over
 			return reply
 		}
@@ -49,15 +63,22 @@ func (r *Resolver) ask(ctx context.Context, c chain, t Type) reply {
 		if last = f; !f.cause.Ours() {
 			return reply
 		}
+		flight.unanswered.Store(true)
 		if f.outcome == Timeout {
 			r.upstreams.outage.begin()
 			r.watch()
 		}
 		r.upstreams.rereadSoon()
-		if round == maxRounds || !pause(ctx, round, over) {
+		if round == maxRounds || !pause(ctx, round, f.outcome == ServFail, ended) {
 			return reply
 		}
 	}
+}
+
+// over reports whether the time of ctx is over. A socket notices that before ctx does.
+func over(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(d)
 }
 
 // judge returns the cause of a failed question.
@@ -70,24 +91,37 @@ func (r *Resolver) judge(ctx context.Context, f *failure, round int, zone string
 		return 0
 	case f.outcome == Refused && (r.health.refused(zone) || round < refusedRounds):
 		return CauseResolver
+	case f.outcome == ServFail && round < servFailRounds && r.overloaded():
+		return CauseResolver
 	case r.health.vouches(ctx, zone, since):
 		return CauseName
 	}
 	return CauseResolver
 }
 
+// overloaded reports whether a SERVFAIL may come from a quota of the resolver, such as
+// recursive-clients of named: many questions are in flight, or a question was answered just
+// now after a SERVFAIL.
+func (r *Resolver) overloaded() bool {
+	at := r.recoveredAt.Load()
+	return r.flights.count() >= overloadedFrom || at != 0 && r.now()-at < int64(recoveredLife)
+}
+
 // pause waits for the next round, and reports whether there may be one. It is shorter if
-// an outage ends meanwhile.
-func pause(ctx context.Context, round int, over <-chan struct{}) bool {
+// an outage ends meanwhile, and after the first SERVFAIL, which may be an accident.
+func pause(ctx context.Context, round int, servFail bool, ended <-chan struct{}) bool {
 	wait := minPause + rand.N(maxPause-minPause)
-	if round > soonRounds {
+	switch {
+	case round > soonRounds:
 		wait *= latePause
+	case round == 1 && servFail:
+		wait /= 10
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-over:
+	case <-ended:
 	case <-ctx.Done():
 	}
 	return ctx.Err() == nil

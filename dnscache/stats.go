@@ -47,18 +47,21 @@ func (c OutcomeCounts) Total() uint64 {
 
 // UpstreamStats are the counters of one upstream.
 type UpstreamStats struct {
-	Addr        string        // in the form of Options.Upstreams
-	Queries     uint64        // queries that ended
-	Failures    uint64        // those of them with no response, a malformed one, or a refusal
-	Timeouts    uint64        // those of them with no response
-	Overtaken   uint64        // queries given up because another upstream answered first
-	Hedged      uint64        // queries sent because another upstream was late
-	TCP         uint64        // queries sent over TCP or TLS
-	Connections uint64        // connections opened for these
-	Took        Histogram     // time of the queries that were answered
-	TookSum     time.Duration // sum of these times
-	Latency     time.Duration // moving average of Took
-	BackOff     bool          // it fails; it is queried last, and tried at intervals
+	Addr            string        // in the form of Options.Upstreams
+	Queries         uint64        // queries that ended
+	Failures        uint64        // those of them with no response, a malformed one, or a refusal
+	Timeouts        uint64        // those of them with no response
+	Overtaken       uint64        // queries given up because another upstream answered first
+	Hedged          uint64        // queries sent because another upstream was late
+	Retransmitted   uint64        // queries over UDP that were sent again
+	Lost            uint64        // queries that were answered only after that
+	RetransmitAfter time.Duration // how long a response may take before that
+	TCP             uint64        // queries sent over TCP or TLS
+	Connections     uint64        // connections opened for these
+	Took            Histogram     // time of the queries that were answered
+	TookSum         time.Duration // sum of these times
+	Latency         time.Duration // moving average of Took
+	BackOff         bool          // it fails; it is queried last, and tried at intervals
 }
 
 func (s *UpstreamStats) observe(took time.Duration) {

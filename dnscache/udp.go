@@ -28,11 +28,15 @@ func newUDPClient() *udpClient {
 // exchange sends q from a new socket, and so from a new port, and returns the response.
 // useTCP is true if the query should be repeated over TCP: the response is truncated or has
 // the question in another case, or there were too many mismatches.
-func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query) (resp *dns.Msg, useTCP bool, err error) {
+//
+// A query whose response is late is sent again from the same socket with the same id, so
+// that the response to any of them counts, and a forged one has no more ports to guess.
+func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query, e *estimate) (resp *dns.Msg, useTCP bool, err error) {
 	m := q.message()
 	buf := u.buffers.Get().(*[4096]byte)
 	defer u.buffers.Put(buf)
-	packed, err := m.PackBuffer(buf[:])
+	var out [512]byte // most queries fit, and reads overwrite the other buffer
+	packed, err := m.PackBuffer(out[:])
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrName, err)
 	}
@@ -42,11 +46,13 @@ func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query) 
 	}
 	defer conn.Close()
 	defer interruptWith(ctx, conn)()
-	if _, err := conn.Write(packed); err != nil {
+	e.begin()
+	sent, err := newTransmission(ctx, conn, packed, e)
+	if err != nil {
 		return nil, false, err
 	}
 	for range maxMismatches {
-		n, err := conn.Read(buf[:])
+		n, err := sent.read(buf[:])
 		if err != nil {
 			return nil, false, err
 		}
@@ -61,6 +67,7 @@ func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query) 
 		case q.mixCase && len(resp.Question) == 1 && !keepsCase(m, resp):
 			return nil, true, nil
 		}
+		sent.answered()
 		return resp, false, nil
 	}
 	return nil, true, nil
@@ -74,9 +81,6 @@ func dialUDP(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr)) // never waits
 	if err != nil {
 		return nil, err
-	}
-	if d, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(d)
 	}
 	return conn, nil
 }

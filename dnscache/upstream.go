@@ -36,6 +36,7 @@ type upstream struct {
 	outage         *outage
 	denied         func() // drops the negative answers in the cache
 	proof          proof
+	estimate       estimate
 
 	noEDNSUntil atomic.Int64 // query without EDNS until then
 	mixCase     atomic.Bool  // query in random case
@@ -98,7 +99,7 @@ func (u *upstream) exchange(ctx context.Context, name string, t Type) (resp *dns
 	for {
 		useStream := overTLS
 		if !useStream {
-			if resp, useStream, err = u.udp.exchange(ctx, u.addr, q); err != nil {
+			if resp, useStream, err = u.udp.exchange(ctx, u.addr, q, &u.estimate); err != nil {
 				return nil, err
 			}
 		}
@@ -217,6 +218,10 @@ func (u *upstream) stats() UpstreamStats {
 	u.streams.mu.Lock()
 	defer u.streams.mu.Unlock()
 	s := u.counters
+	u.estimate.mu.Lock()
+	s.Lost, s.Retransmitted = u.estimate.lost, u.estimate.resent
+	u.estimate.mu.Unlock()
+	s.RetransmitAfter = u.estimate.timeout(u.attemptTimeout)
 	s.Connections = u.streams.dialed
 	s.Addr, s.Latency, s.BackOff = u.text, time.Duration(u.latency), u.failures >= backOffFrom
 	return s

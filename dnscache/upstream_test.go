@@ -233,6 +233,40 @@ func TestHedgingHasABudget(t *testing.T) {
 	}
 }
 
+// A lost query is sent again as soon as the upstream's responses are due, with one
+// upstream as with several, and a slow upstream is not asked twice.
+func TestLateResponses(t *testing.T) {
+	t.Parallel()
+	s, r, _ := fixture(t, "*.test. TXT x", dnscache.Options{Timeout: 20 * time.Second})
+	lookup := func(name string) time.Duration {
+		start := time.Now()
+		if a := r.Lookup(t.Context(), name+".test", dnscache.TXT); a.Outcome != dnscache.Found {
+			t.Errorf("%s: %v, %v", name, a.Outcome, a.Err)
+		}
+		return time.Since(start)
+	}
+	for i := range 20 {
+		lookup(fmt.Sprintf("quick%d", i))
+	}
+	s.SetFault("*", "*", dnstest.Loss(40))
+	var total time.Duration
+	for i := range 20 {
+		total += lookup(fmt.Sprintf("lost%d", i))
+	}
+	if u := r.Stats().Upstreams[0]; total > 20*400*time.Millisecond || u.Lost < 5 || u.Retransmitted < u.Lost || u.Failures > 2 {
+		t.Errorf("%v for 20 lookups; %+v", total, u)
+	}
+	_, r, _ = fixture(t, "*.test. TXT x\n$FAULT * * DELAY:300ms", dnscache.Options{Timeout: 20 * time.Second})
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() { r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT) })
+	}
+	wg.Wait()
+	if n := r.Stats().Upstreams[0].Retransmitted; n > 2 {
+		t.Errorf("%d queries for 40 questions", 40+n)
+	}
+}
+
 func TestLossIsRetried(t *testing.T) {
 	t.Parallel()
 	_, addrs := servers(t, "*.test. TXT x\n$FAULT * * LOSS:30")

@@ -27,11 +27,12 @@ func (h *health) vouches(ctx context.Context, zone string, since int64) bool {
 	return h.passedLocked(h.now()) && !h.degraded
 }
 
-// prompt starts the test that vouches would wait for.
-func (h *health) prompt(zone string, since int64) {
+// prompt is vouches without waiting for the test. It reports false as long as one runs.
+func (h *health) prompt(zone string, since int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.vouchLocked(zone, since)
+	_, works := h.vouchLocked(zone, since)
+	return works
 }
 
 // answerLife is how long before a question an answer in another zone shows that the

@@ -5,7 +5,9 @@
 // NXDOMAIN, follows CNAMEs, matches wildcards and truncates. [NewServer] serves the
 // text of one zone over UDP and TCP, and [Server.ListenTLS] adds TLS. A zone or
 // [Server.SetFault] can make it fail in many ways, see [Fault]. [Server.Queries]
-// returns the queries that arrived, at most about a million.
+// returns the queries that arrived, at most about a million. Those for the name servers
+// of the root, by which a resolver finds out whether the server works, are left out, and
+// a query that was sent again by itself counts once.
 package dnstest
 
 import (
@@ -42,6 +44,7 @@ type Server struct {
 	zone      *zone
 	chance    uint32 // state of the generator behind LOSS and FAIL
 	queries   []Query
+	sent      map[sent]bool
 	resolvers []*dnscache.Resolver
 	secure    []*dns.Server
 }
@@ -125,6 +128,28 @@ func (s *Server) Resolver(o dnscache.Options) (*dnscache.Resolver, error) {
 
 // Addr returns the server's address as host:port.
 func (s *Server) Addr() string { return s.addr }
+
+// sent is a query as it was sent.
+type sent struct {
+	from string
+	id   uint16
+	name string
+	typ  string
+}
+
+// maxSent bounds the queries that are remembered.
+const maxSent = 1 << 14
+
+// againLocked reports whether a query was sent again, from the same port with the same id.
+// On a busy machine that happens although no response is lost.
+func (s *Server) againLocked(q sent) bool {
+	if s.sent == nil || len(s.sent) == maxSent {
+		s.sent = map[sent]bool{}
+	}
+	again := s.sent[q]
+	s.sent[q] = true
+	return again
+}
 
 // Close stops the server.
 func (s *Server) Close() error {
@@ -221,7 +246,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	typ := dns.TypeToString[q.Question[0].Qtype]
 	name := canonical(q.Question[0].Name)
 	s.mu.Lock()
-	if len(s.queries) < maxQueries && !(name == "." && typ == "NS") {
+	if len(s.queries) < maxQueries && !(name == "." && typ == "NS") && !s.againLocked(sent{w.RemoteAddr().String(), q.Id, name, typ}) {
 		s.queries = append(s.queries, Query{Name: bare(name), Type: typ, Net: network})
 	}
 	z := s.zone
