@@ -89,6 +89,11 @@ type Upstream struct {
 	Failures  uint64  `json:"failures"`
 	Timeouts  uint64  `json:"timeouts"` // of the failures
 	LatencyMS float64 `json:"latency_ms"`
+	// Retransmitted are queries that were sent again as no response had come after
+	// RetransmitAfterMS. Lost are those of them that were answered then.
+	Retransmitted     uint64  `json:"retransmitted"`
+	Lost              uint64  `json:"lost"`
+	RetransmitAfterMS float64 `json:"retransmit_after_ms"`
 	// BackOff means that it failed several times in a row and is queried last.
 	BackOff bool `json:"back_off"`
 }

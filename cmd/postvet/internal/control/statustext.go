@@ -141,7 +141,11 @@ func (u Upstream) text() string {
 	if u.BackOff {
 		state = "FAILS"
 	}
-	return fmt.Sprintf("%s %s; %d asked, %d failed (%d timed out)", u.Address, state, u.Queries, u.Failures, u.Timeouts)
+	text := fmt.Sprintf("%s %s; %d asked, %d failed (%d timed out)", u.Address, state, u.Queries, u.Failures, u.Timeouts)
+	if u.Retransmitted > 0 {
+		text += fmt.Sprintf("; %d sent again, now after %.0f ms, %d of them lost", u.Retransmitted, u.RetransmitAfterMS, u.Lost)
+	}
+	return text
 }
 
 func (c Config) text(now time.Time) string {

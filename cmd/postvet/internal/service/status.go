@@ -50,7 +50,8 @@ func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
 	for _, u := range s.Upstreams {
 		d.Upstreams = append(d.Upstreams, control.Upstream{
 			Address: u.Addr, Queries: u.Queries, Failures: u.Failures, Timeouts: u.Timeouts,
-			LatencyMS: float64(u.Latency.Microseconds()) / 1000, BackOff: u.BackOff,
+			LatencyMS: milliseconds(u.Latency), BackOff: u.BackOff,
+			Retransmitted: u.Retransmitted, Lost: u.Lost, RetransmitAfterMS: milliseconds(u.RetransmitAfter),
 		})
 	}
 	hits := s.Hits.Total()
@@ -63,6 +64,8 @@ func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
 	}
 	return d, c
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // totals returns the number of messages so far, by action.
 func (d *daemon) totals() control.Totals { return byAction(d.server.Stats().Messages) }
