@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// relay puts a relay before an upstream, which loses a part of the datagrams in each
-// direction.
+// relay puts a relay before an upstream, which loses a part of the queries.
 func (s *site) relay(upstream, percent int) error {
 	target := net.UDPAddrFromAddrPort(address(s.options.Upstreams[upstream]))
 	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -30,14 +29,13 @@ func (s *site) relay(upstream, percent int) error {
 // relay carries datagrams until front is closed. Each query has a socket of its own,
 // for as long as an answer may take.
 func relay(front *net.UDPConn, target *net.UDPAddr, percent int, running *sync.WaitGroup) {
-	lost := func() bool { return rand.IntN(100) < percent }
 	var b [4096]byte
 	for {
 		n, from, err := front.ReadFromUDPAddrPort(b[:])
 		if err != nil {
 			return
 		}
-		if lost() {
+		if rand.IntN(100) < percent {
 			continue
 		}
 		back, err := net.DialUDP("udp", nil, target)
@@ -49,7 +47,7 @@ func relay(front *net.UDPConn, target *net.UDPAddr, percent int, running *sync.W
 		running.Go(func() {
 			defer back.Close()
 			var b [4096]byte
-			if n, err := back.Read(b[:]); err == nil && !lost() {
+			if n, err := back.Read(b[:]); err == nil {
 				front.WriteToUDPAddrPort(b[:n], from)
 			}
 		})

@@ -110,7 +110,7 @@ func killed(ctx context.Context, s *site) error {
 	return nil
 }
 
-// lossy has a part of the datagrams to the program, and as many from it, lost.
+// lossy has a part of the queries to the program lost.
 func lossy(percent int) func(context.Context, *site) error {
 	return func(ctx context.Context, s *site) error {
 		if err := s.alone(ctx); err != nil {
