@@ -3,9 +3,9 @@ package oracles
 import (
 	"bytes"
 	"encoding/base64"
-	"mime"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -36,7 +36,9 @@ var exceptions = []struct {
 	// A name without a dot, as in "Bob@Home", is no domain that mail comes from: no
 	// top-level domain may have an address.
 	{"a name without a dot", func(d difference) bool {
-		return others(d, func(domain string) bool { return !strings.Contains(domain, ".") && !strings.HasPrefix(domain, "xn--") })
+		return others(d, func(domain string) bool {
+			return !strings.ContainsAny(norm.NFKC.String(message.DecodeALabels(domain)), ".\u3002")
+		})
 	}},
 }
 
@@ -92,7 +94,9 @@ func lossy(d difference, domain string) bool {
 }
 
 var (
-	wordPattern = regexp.MustCompile(`=\?[^?\s]*\?([bBqQ])\?([^?\s]*)\?=`)
+	wordPattern = regexp.MustCompile(`=\?[^?]*\?([bBqQ])\?([^?]*)\?=`)
+	hexPattern  = regexp.MustCompile(`=[0-9A-Fa-f]{2}`)
+	blanks      = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
 	endsName    = regexp.MustCompile(`[<>,;:"\\\x00-\x1f\x7f]`)
 )
 
@@ -101,12 +105,14 @@ var (
 func inPlainName(field []byte, domain string) bool {
 	var text strings.Builder
 	for _, w := range wordPattern.FindAllSubmatch(field, -1) {
-		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(w[2]), "="))
 		if strings.EqualFold(string(w[1]), "q") {
-			var q string
-			q, err = new(mime.WordDecoder).Decode("=?iso-8859-1?q?" + string(w[2]) + "?=")
-			decoded = []byte(latin1(q))
+			text.Write(hexPattern.ReplaceAllFunc(bytes.ReplaceAll(w[2], []byte("_"), []byte(" ")), func(hex []byte) []byte {
+				n, _ := strconv.ParseUint(string(hex[1:]), 16, 8) // the pattern has it
+				return []byte{byte(n)}
+			}))
+			continue
 		}
+		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(blanks.Replace(string(w[2])), "="))
 		if err != nil {
 			return false
 		}
@@ -140,6 +146,11 @@ func TestExceptions(t *testing.T) {
 		{"Bob@Home <n@shop.example>", plain, "bank.example home", ""},
 		{"=?utf-8?q?o=40b=C3=BCcher.example?= <n@shop.example>", decodes, "xn--bcher-kva.example", "a plain name decoded before parsing"},
 		{"Joe <n@shop.example>", plain, "sh\ufffdp.example", ""},
+		{"=?utf8?B?YW5uQG90aGVyLmV4YW1wbGU\t?= <n@shop.example>", decodes, "other.example", "a plain name decoded before parsing"},
+		{"=?utf8*n?q?ann=40other.example==40 ?= <n@shop.example>", decodes, "other.example", "a plain name decoded before parsing"},
+		{"=?utf8?B?YW5u!QG90aGVyLmV4YW1wbGU?= <n@shop.example>", decodes, "other.example", ""},
+		{"=?utf8?q?ann=40b=C3=BCcher=3C?= <n@shop.example>", decodes, "xn--bcher-kva", "a name without a dot"},
+		{"=?utf8?q?ann=40b=C3=BCcher=3C?= <n@shop.example>", plain, "bank\u3002example", ""},
 	} {
 		d := difference{[]byte(tt.field), "shop.example", reading{tt.by, strings.Fields(tt.domains)}}
 		if got := excepted(d); got != tt.want {

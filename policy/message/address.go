@@ -24,8 +24,8 @@ type addressParser struct {
 	// unsafe says why programs may disagree about what is a name or comment, so
 	// that addresses in there count; "" if they agree.
 	unsafe string
-	// outside is true if an address is outside the grammar, so that some programs
-	// look for another one in names and comments.
+	// outside is true if an address or an encoded word is outside the grammar, so
+	// that some programs look for another address in names and comments.
 	outside bool
 	// quotedParenthesis is true if a quoted string holds a parenthesis.
 	quotedParenthesis bool

@@ -180,7 +180,14 @@ func (p *addressParser) judge() {
 		return // no name or comment holds an address
 	}
 	a.fail(bracketedElsewhere(value, domain))
-	a.fail(hiddenAddress(value, domain))
+	if encoded {
+		words := decodeAll(segments(value))
+		a.fail(words.hiddenAddress(value, domain))
+		if words.broken {
+			p.doubt(brokenWord)
+			p.outside = true
+		}
+	}
 	if p.comments > 0 && p.quotedParenthesis {
 		p.doubt(overlapped)
 	}

@@ -17,7 +17,8 @@
 // of the author's address, and the author is ambiguous unless there is exactly
 // one. A program may parse
 //
-//   - the field as it is, unfolded, or cut at a CR or LF,
+//   - the field as it is, unfolded, or cut at a CR or LF, or at a "=?" that
+//     begins no encoded word,
 //   - before or after it decodes encoded words (RFC 2047), wherever they stand,
 //   - each word in every character set that its name, or the lack of one,
 //     allows,
@@ -26,9 +27,9 @@
 // An address in a display name or in a comment does not count if every program
 // takes it for part of a name: in a field that follows the grammar, in a quoted
 // string or comment on one line without a backslash, and in an encoded word
-// whose text cannot end the name and whose character set all programs decode
-// alike. Much honest mail has such names: "ann@other.example"
-// <notify@service.example>.
+// whose text cannot end the name and that all programs decode alike, as its
+// character set is known and its base64 is clean. Much honest mail has such
+// names: "ann@other.example" <notify@service.example>.
 //
 // A field outside the grammar has no such places, because programs disagree
 // where its names end. There, each "@" of each reading counts. If all are

@@ -114,15 +114,15 @@ func decodeWord(s string) (word segment, size int) {
 		return segment{}, 0
 	}
 	size = len(s) - len(rest) + len(encoded) + len("?=")
-	text, other := "", ""
+	text, other, unsure := "", "", false
 	if encoding == 'B' || encoding == 'b' {
-		text, other = decodeB(encoded)
+		text, other, unsure = decodeB(encoded)
 	} else {
 		text = decodeQ(encoded)
 	}
 	c := decodeCharset(charset, text)
 	// Some programs take the beginning of a word inside for that of the word.
-	word = segment{text: []byte(c.text), decoded: true, unsure: c.unsure || strings.Contains(encoded, "=?")}
+	word = segment{text: []byte(c.text), decoded: true, unsure: unsure || c.unsure || strings.Contains(encoded, "=?")}
 	switch {
 	case other != "":
 		word.other = []byte(other)
@@ -156,23 +156,49 @@ func unfinished(text string) bool {
 // decodeB decodes base64 as leniently as the most lenient client: it ignores
 // bytes outside the alphabet, and padding may be missing or stand in the
 // middle. If padding stands in the middle, other is the text of a client that
-// begins anew behind it.
-func decodeB(s string) (text, other string) {
+// begins anew behind it. unsure is true if there are bytes outside the alphabet
+// that are not white space, and an "@" could come out.
+func decodeB(s string) (text, other string, unsure bool) {
 	clean := make([]byte, 0, len(s))
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '=' })
 	for _, part := range parts {
 		begin := len(clean)
 		for i := range len(part) {
 			switch c := part[i]; {
-			case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
+			case isBase64(rune(c)):
 				clean = append(clean, c)
+			case c != ' ' && c != '\t' && c != '\r' && c != '\n':
+				unsure = true
 			}
 		}
 		if len(parts) > 1 {
 			other += fromBase64(clean[begin:])
 		}
 	}
-	return fromBase64(clean), other
+	text = fromBase64(clean)
+	if unsure {
+		unsure = strings.Contains(text+other+eachRun(s)+eachRun(urlSafe.Replace(s)), "@")
+	}
+	return text, other, unsure
+}
+
+// urlSafe replaces the two characters of base64url (RFC 4648 section 5), which
+// some programs know in words.
+var urlSafe = strings.NewReplacer("-", "+", "_", "/")
+
+// eachRun decodes each run of base64 by itself, as a program does that begins
+// anew behind other bytes.
+func eachRun(s string) string {
+	var out strings.Builder
+	for run := range strings.FieldsFuncSeq(s, func(r rune) bool { return !isBase64(r) }) {
+		out.WriteString(fromBase64([]byte(run)))
+	}
+	return out.String()
+}
+
+// isBase64 reports whether a character is in the alphabet of base64.
+func isBase64(r rune) bool {
+	return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '+' || r == '/'
 }
 
 // fromBase64 decodes what consists of the alphabet of base64. It ignores a

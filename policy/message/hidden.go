@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,6 +17,9 @@ type decodedWords struct {
 	// follows it, and unsure if an "@" could come out of a word that we cannot
 	// decode.
 	apart, unsure bool
+	// broken is true if the text beside the words holds "=?". Some programs end
+	// the text there.
+	broken bool
 }
 
 // decodeAll decodes the words of a text in all ways.
@@ -28,6 +32,8 @@ func decodeAll(all []segment) decodedWords {
 		if seg.decoded {
 			other = other || seg.other != nil
 			d.apart = d.apart || setsApart(string(seg.text)) || seg.other != nil && setsApart(string(seg.other))
+		} else {
+			d.broken = d.broken || bytes.Contains(seg.text, []byte("=?"))
 		}
 	}
 	d.texts = append(d.texts, joinSegments(all, false))
@@ -61,8 +67,8 @@ func openWord(text string) bool {
 	switch rest[0] {
 	case 'B', 'b':
 		word, _, _ := strings.Cut(rest[2:], "<")
-		decoded, _ := decodeB(word)
-		return strings.Contains(decoded, "@")
+		decoded, _, unsure := decodeB(word)
+		return unsure || strings.Contains(decoded, "@")
 	case 'Q', 'q':
 		return strings.Contains(rest, "=40")
 	}
@@ -77,10 +83,14 @@ func hiddenAddress(value, domain string) string {
 	if !strings.Contains(value, "=?") {
 		return ""
 	}
+	return decodeAll(segments(value)).hiddenAddress(value, domain)
+}
+
+// hiddenAddress is the function of that name for the words of a field.
+func (d decodedWords) hiddenAddress(value, domain string) string {
 	if strings.Contains(strings.ToLower(value), "=?utf-7") {
 		return "an encoded word in UTF-7"
 	}
-	d := decodeAll(segments(value))
 	if d.apart {
 		for _, text := range d.texts {
 			if problem := foreignAddress(text, domain); problem != "" {
@@ -127,15 +137,19 @@ func bracketedElsewhere(value, domain string) string {
 }
 
 // setsApart reports whether a decoded text holds a character that ends a
-// display name or a comment for a parser that reads it.
+// display name or a comment for a parser that reads it, or begins a comment that
+// does not end with the text.
 func setsApart(text string) bool {
-	open, end := strings.IndexByte(text, '('), strings.IndexByte(text, ')')
-	if end >= 0 && (open < 0 || end < open) {
-		return true
-	}
+	depth := 0
 	return strings.ContainsFunc(text, func(r rune) bool {
-		return r < ' ' || r == 0x7f || strings.ContainsRune("<>,:;\"\\", r)
-	})
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return depth < 0 || r < ' ' || r == 0x7f || strings.ContainsRune("<>,:;\"\\", r)
+	}) || depth > 0
 }
 
 // mentionsAddress reports whether a field, as it is or decoded, holds anything

@@ -73,6 +73,7 @@ const (
 	escaped    = "an address beside a backslash in a quoted string or comment"
 	nested     = "an address beside nested comments"
 	overlapped = "an address beside a comment and a quoted parenthesis"
+	brokenWord = "an address beside the beginning of an encoded word"
 )
 
 // comment reads past a comment, which may hold others (RFC 5322 section 3.2.2).

@@ -20,7 +20,8 @@ func TestAddressesInNames(t *testing.T) {
 		" =?unknown-8bit?q?J=F6rg_ann=40bank.example?= <notify@shop.example>", " =?iso-8859-15?q?ann=40bank.example?= <notify@shop.example>",
 		" =?utf-8?q?Re=3A_Ann_=40Home?= <notify@shop.example>", " =?cp850?q?ann=40bank.example?= <notify@shop.example>", " =?x-own?q?J=F6rg?= <notify@shop.example>", " =?utf-8?q?Why=3F_=3D=29?= <notify@shop.example>",
 		" =?gb18030?b?1cXI/Q==?= <notify@shop.example>", ` "ann@bank.example" <notify@shop.example>,`, " x, \t(y), <notify@shop.example>",
-		" =?utf-8?b?SsO2cmc=?= =?utf-8?b?IEFubg==?= <notify@shop.example>",
+		" =?utf-8?b?SsO2cmc=?= =?utf-8?b?IEFubg==?= <notify@shop.example>", " =?utf-8?b?YW5uQGJhbmsu\r\n ZXhhbXBsZQ==?= <notify@shop.example>",
+		" =?utf-8?b?SsO2!cmc-?= <notify@shop.example>", " =?utf-8?q?Ann_=28ann=40bank.example=29?= <notify@shop.example>", ` "Ann =?utf-8" <notify@shop.example>`,
 	} {
 		if a := ParseAuthor(from(value)); a.Domain != "shop.example" {
 			t.Errorf("%q: %+v, want shop.example", value, a)
@@ -91,6 +92,14 @@ func TestAddressesThatMove(t *testing.T) {
 		{"word of two words", "=?utf-8?q?=3D?= =?utf-8?q?=3Futf-8=3Fq=3Fann=3D40bank.example=3F=3D?= <x@shop.example>", inner},
 		{"word in a word in a word", "=?utf-8?q?=3D=3Futf-8=3Fq=3F=3D3D=3D3Futf-8=3D3Fq=3D3Fann=3D3D40bank.example=3D3F=3D3D=3F=3D?= <x@shop.example>", inner},
 		{"GBK that ends before an at sign", "=?gb2312?b?gTyBQGJhbmsuZXhhbXBsZT4=?= <x@shop.example>", hidden},
+		{"rubbish in base64", "x@shop.example (=?utf-8?b?!KGFubkBiYW5rLmV4YW1wbGUp?=)", unsure},
+		{"at sign in base64", "x@shop.example (=?utf-8?b?KGFubkBiYW5rLmV4YW1@wbGUp?=)", unsure},
+		{"base64url that ends early", "=?utf-8?b?YW5uQGJhbmsuZXhhbXBs-ZQ?= <x@shop.example>", unsure},
+		{"an at sign only in base64url", "=?utf-8?b?PGFubk-_QGJhbmsuZXhhbXBsZT4?= <x@shop.example>", unsure},
+		{"decoded comment without end", `"ann@bank.example" (=?utf-8?q?=28?=) <x@shop.example>`, hidden},
+		{"word that ends in its character set", `"ann@bank.example" =?utf-8 <x@shop.example>`, brokenWord},
+		{"beginning of a word in quotes", `"ann@bank.example" "=?" <x@shop.example>`, brokenWord},
+		{"beginning of a word behind a word", `=?utf-8?q?ann=40bank.example?= "=?" <x@shop.example>`, brokenWord},
 		{"padding in the middle", "=?utf-8?b?PGE=QGJhbmsuZXhhbXBsZT4=?= <x@shop.example>", hidden},
 		{"word over 2048 octets", "=?utf-8?q?" + strings.Repeat("a", 900) + "\r\n " + strings.Repeat("a", 900) + "\r\n " + strings.Repeat("a", 900) + "=3Cann=40bank.example=3E?= <x@shop.example>", hidden},
 	} {

@@ -129,7 +129,7 @@ func isDomainByte(c byte) bool {
 // every program. Some take white space, comments and closing quotes out and go
 // on, and where an angle bracket is open some go on behind a comma or
 // semicolon. Behind a closed bracket and a blank a word may follow, as no
-// program adds it.
+// program adds it unless angle brackets follow in the same element of the list.
 func domainEnds(text string, end int, open bool) bool {
 	closed, spaced := false, false
 	for i := end; i < len(text); i++ {
@@ -153,7 +153,8 @@ func domainEnds(text string, end int, open bool) bool {
 			}
 			i += len(inside) + 1 // some take empty brackets out and go on
 		default:
-			return spaced && isAtext(c)
+			before, _, more := strings.Cut(text[i:], "<")
+			return spaced && isAtext(c) && (!more || strings.ContainsAny(before, ",;") && !strings.ContainsAny(before, `"(`))
 		}
 	}
 	return true
