@@ -186,6 +186,7 @@ func (p *addressParser) judge() {
 		if words.broken {
 			p.doubt(brokenWord)
 			p.outside = true
+			a.fail(wordToTheEnd(oneLine(value), domain))
 		}
 	}
 	if p.comments > 0 && p.quotedParenthesis {

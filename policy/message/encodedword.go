@@ -25,7 +25,16 @@ type segment struct {
 	// other and unsure are those of charsetText; other is nil for none.
 	other  []byte
 	unsure bool
+	// open is the encoded text of the last words if it ends inside an octet, and
+	// encoding their encoding, b or q. apart is true if a program that joins words
+	// before it decodes them reads a character that sets apart what follows.
+	open     string
+	encoding byte
+	apart    bool
 }
+
+// maxOpen bounds what is joined of words that end inside an octet.
+const maxOpen = 2048
 
 // otherwise returns the other reading of a segment.
 func (seg segment) otherwise() []byte {
@@ -35,8 +44,23 @@ func (seg segment) otherwise() []byte {
 	return seg.text
 }
 
-// add appends an adjacent word.
-func (seg *segment) add(next segment) {
+// add appends an adjacent word, whose encoded text is given. Some programs join
+// the encoded text of both first, which makes a difference if the first ends
+// inside an octet.
+func (seg *segment) add(next segment, encoded string) {
+	if seg.open != "" && seg.encoding == next.encoding {
+		joined := seg.open + encoded
+		text := decodeQ(joined)
+		if seg.encoding == 'b' {
+			text, _, _ = decodeB(joined)
+		}
+		seg.unsure = seg.unsure || strings.Contains(text, "@") || len(joined) > maxOpen
+		seg.apart = seg.apart || setsApart(text)
+		if next.open != "" && len(joined) <= maxOpen {
+			next.open = joined
+		}
+	}
+	seg.open, seg.encoding = next.open, next.encoding
 	if seg.other != nil || next.other != nil {
 		seg.other = append(bytes.Clone(seg.otherwise()), next.otherwise()...)
 	}
@@ -75,7 +99,7 @@ func segments(s string) []segment {
 			return all
 		}
 		at += i
-		word, size := decodeWord(s[at:])
+		word, encoded, size := decodeWord(s[at:])
 		if size == 0 {
 			at += 2
 			continue
@@ -84,7 +108,7 @@ func segments(s string) []segment {
 		// text.
 		n := len(all)
 		if n > 0 && all[n-1].decoded && strings.Trim(s[from:at], " \t\r\n") == "" {
-			all[n-1].add(word)
+			all[n-1].add(word, encoded)
 		} else {
 			plain(s[from:at])
 			all = append(all, word)
@@ -95,30 +119,29 @@ func segments(s string) []segment {
 }
 
 // decodeWord decodes the encoded word at the beginning of s and returns its
-// size, which is 0 if there is none. RFC 2047 section 2 allows 75 octets and no
+// encoded text and its size, which is 0 if there is none. RFC 2047 section 2 allows 75 octets and no
 // empty character set, but programs decode longer words and such ones as well.
 // The search of segments is linear all the same: it passes over a word that it
 // has found, and what is no word ends at the third "?".
-func decodeWord(s string) (word segment, size int) {
+func decodeWord(s string) (word segment, encoded string, size int) {
 	rest := s[2:]
 	charset, rest, ok := strings.Cut(rest, "?")
 	if !ok || len(rest) < 2 || rest[1] != '?' {
-		return segment{}, 0
+		return segment{}, "", 0
 	}
 	encoding, rest := rest[0], rest[2:]
 	if encoding != 'B' && encoding != 'b' && encoding != 'Q' && encoding != 'q' {
-		return segment{}, 0
+		return segment{}, "", 0
 	}
-	encoded, _, ok := strings.Cut(rest, "?=")
-	if !ok {
-		return segment{}, 0
+	if encoded, _, ok = strings.Cut(rest, "?="); !ok {
+		return segment{}, "", 0
 	}
 	size = len(s) - len(rest) + len(encoded) + len("?=")
 	text, other, unsure := "", "", false
 	if encoding == 'B' || encoding == 'b' {
 		text, other, unsure = decodeB(encoded)
 	} else {
-		text = decodeQ(encoded)
+		text, other = decodeQ(encoded), otherQ(encoded)
 	}
 	c := decodeCharset(charset, text)
 	// Some programs take the beginning of a word inside for that of the word.
@@ -129,7 +152,19 @@ func decodeWord(s string) (word segment, size int) {
 	case c.other != "":
 		word.other = []byte(c.other)
 	}
-	return word, size
+	word.encoding = encoding | 0x20 // in lower case
+	if endsInside(encoded, word.encoding) {
+		word.open = encoded
+	}
+	return word, encoded, size
+}
+
+// endsInside reports whether encoded text ends before an octet does.
+func endsInside(encoded string, encoding byte) bool {
+	if encoding == 'b' {
+		return !strings.HasSuffix(encoded, "=") && len(encoded)%4 != 0
+	}
+	return strings.Contains(encoded[max(0, len(encoded)-2):], "=")
 }
 
 // unfinished reports whether a text holds the beginning of an encoded word, and
@@ -145,7 +180,7 @@ func unfinished(text string) bool {
 		if next := strings.Index(text[2:], "=?"); next >= 0 {
 			begun = text[:2+next]
 		}
-		word, size := decodeWord(strings.ReplaceAll(begun, "@", "") + "?=")
+		word, _, size := decodeWord(strings.ReplaceAll(begun, "@", "") + "?=")
 		if size > 0 && (word.unsure || bytes.ContainsRune(word.text, '@') || bytes.ContainsRune(word.other, '@')) {
 			return true
 		}
@@ -156,8 +191,9 @@ func unfinished(text string) bool {
 // decodeB decodes base64 as leniently as the most lenient client: it ignores
 // bytes outside the alphabet, and padding may be missing or stand in the
 // middle. If padding stands in the middle, other is the text of a client that
-// begins anew behind it. unsure is true if there are bytes outside the alphabet
-// that are not white space, and an "@" could come out.
+// begins anew behind it. unsure is true if an "@" could come out, and padding
+// stands in the middle or there are bytes outside the alphabet that are not
+// white space.
 func decodeB(s string) (text, other string, unsure bool) {
 	clean := make([]byte, 0, len(s))
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '=' })
@@ -176,7 +212,7 @@ func decodeB(s string) (text, other string, unsure bool) {
 		}
 	}
 	text = fromBase64(clean)
-	if unsure {
+	if unsure || len(parts) > 1 {
 		unsure = strings.Contains(text+other+eachRun(s)+eachRun(urlSafe.Replace(s)), "@")
 	}
 	return text, other, unsure
@@ -235,3 +271,15 @@ func decodeQ(s string) string {
 	}
 	return string(out)
 }
+
+// otherQ returns the text of a program that takes white space out of the hex
+// digits in the "Q" encoding, as if a line had been folded there; "" if that
+// makes no difference.
+func otherQ(s string) string {
+	if !strings.ContainsAny(s, " \t\r\n") || !strings.Contains(s, "=") {
+		return ""
+	}
+	return decodeQ(blanks.Replace(s))
+}
+
+var blanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")

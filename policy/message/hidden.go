@@ -31,7 +31,7 @@ func decodeAll(all []segment) decodedWords {
 		d.unsure = d.unsure || seg.unsure
 		if seg.decoded {
 			other = other || seg.other != nil
-			d.apart = d.apart || setsApart(string(seg.text)) || seg.other != nil && setsApart(string(seg.other))
+			d.apart = d.apart || seg.apart || setsApart(string(seg.text)) || seg.other != nil && setsApart(string(seg.other))
 		} else {
 			d.broken = d.broken || bytes.Contains(seg.text, []byte("=?"))
 		}
@@ -73,6 +73,20 @@ func openWord(text string) bool {
 		return strings.Contains(rest, "=40")
 	}
 	return false
+}
+
+// wordToTheEnd returns a problem if a text has an encoded word without an end,
+// and a program that decodes it up to the end of the text would read another
+// domain: "_" stands for a blank there.
+func wordToTheEnd(text, domain string) string {
+	decoded := DecodeWords(text + "?=")
+	if !strings.Contains(decoded, "@") || decoded == DecodeWords(text)+"?=" {
+		return ""
+	}
+	if all, ok := everyAddress(decoded); ok && all[0].Domain == domain {
+		return ""
+	}
+	return brokenWord
 }
 
 // hiddenAddress returns a problem if a program that decodes encoded words
@@ -170,10 +184,14 @@ const fullwidthAt = "\uff20\ufe6b"
 // domain.
 func foreignAddress(text, domain string) string {
 	const problem = "an encoded word that hides another address"
+	open := false // an angle bracket is
 	for {
-		_, after, ok := strings.Cut(text, "@")
+		before, after, ok := strings.Cut(text, "@")
 		if !ok {
 			return ""
+		}
+		if strings.ContainsAny(before, "<>") {
+			open = inBrackets(before, len(before))
 		}
 		if strings.HasPrefix(after, "[") {
 			return problem // an address literal
@@ -183,7 +201,7 @@ func foreignAddress(text, domain string) string {
 		d, ok := NormalizeDomain(name)
 		switch {
 		case name == "", len(rest) == len(after):
-			if (!ok || d != domain) && dotted(untilSpecial(rest)) || ok && goesOn(name, rest[len(name):]) {
+			if (!ok || d != domain) && dotted(untilSpecial(rest, open)) || ok && goesOn(name, rest[len(name):]) {
 				return problem
 			}
 		case ok && d != domain && dotted(d):
@@ -219,9 +237,13 @@ func domainAt(s string) string {
 // untilSpecial returns s up to the first character that ends a domain for every
 // reader. Blanks and comments do not end it: RFC 5322 section 4.4 allows them
 // around dots, and some readers allow them everywhere. Nor do quotes, which some
-// readers take out.
-func untilSpecial(s string) string {
-	if end := strings.IndexAny(s, "<>,;:@"); end >= 0 {
+// readers take out, a colon, and another angle bracket where one is open.
+func untilSpecial(s string, open bool) string {
+	special := "<>,;@"
+	if open {
+		special = special[1:]
+	}
+	if end := strings.IndexAny(s, special); end >= 0 {
 		s = s[:end]
 	}
 	return s

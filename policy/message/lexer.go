@@ -69,11 +69,12 @@ func (p *addressParser) skip() bool {
 
 // Reasons to doubt that all programs see the same quoted strings and comments.
 const (
-	folded     = "an address beside a folded quoted string or comment"
-	escaped    = "an address beside a backslash in a quoted string or comment"
-	nested     = "an address beside nested comments"
-	overlapped = "an address beside a comment and a quoted parenthesis"
-	brokenWord = "an address beside the beginning of an encoded word"
+	folded      = "an address beside a folded quoted string or comment"
+	escaped     = "an address beside a backslash in a quoted string or comment"
+	nested      = "an address beside nested comments"
+	overlapped  = "an address beside a comment and a quoted parenthesis"
+	emptyQuotes = "an address beside an empty quoted string"
+	brokenWord  = "an address beside the beginning of an encoded word"
 )
 
 // comment reads past a comment, which may hold others (RFC 5322 section 3.2.2).
@@ -114,6 +115,9 @@ func (p *addressParser) quotedString() (string, bool) {
 		case '"':
 			if p.afterInvalidUTF8() {
 				p.doubt("an address beside raw 8-bit text before a quote")
+			}
+			if text.Len() == 0 {
+				p.doubt(emptyQuotes)
 			}
 			p.i++
 			return text.String(), true

@@ -22,6 +22,8 @@ func TestAddressesInNames(t *testing.T) {
 		" =?gb18030?b?1cXI/Q==?= <notify@shop.example>", ` "ann@bank.example" <notify@shop.example>,`, " x, \t(y), <notify@shop.example>",
 		" =?utf-8?b?SsO2cmc=?= =?utf-8?b?IEFubg==?= <notify@shop.example>", " =?utf-8?b?YW5uQGJhbmsu\r\n ZXhhbXBsZQ==?= <notify@shop.example>",
 		" =?utf-8?b?SsO2!cmc-?= <notify@shop.example>", " =?utf-8?q?Ann_=28ann=40bank.example=29?= <notify@shop.example>", ` "Ann =?utf-8" <notify@shop.example>`,
+		` "Ann =?utf-8?q?J=C3=B6r" <notify@shop.example>`, " =?utf-8?b?SsO2cmcgTcO8bGx <notify@shop.example>", " =?utf-8?b?SsO?= =?utf-8?b?2cmc=?= <notify@shop.example>",
+		" =?utf-8?q?Ann_Huber_=?= =?utf-8?q?via_List?= <notify@shop.example>", " =?utf-8?Q?Ann via Shop?= <notify@shop.example>", " =?utf-8?q?us=40Home=3A_News?= <notify@shop.example>",
 	} {
 		if a := ParseAuthor(from(value)); a.Domain != "shop.example" {
 			t.Errorf("%q: %+v, want shop.example", value, a)
@@ -92,6 +94,7 @@ func TestAddressesThatMove(t *testing.T) {
 		{"word of two words", "=?utf-8?q?=3D?= =?utf-8?q?=3Futf-8=3Fq=3Fann=3D40bank.example=3F=3D?= <x@shop.example>", inner},
 		{"word in a word in a word", "=?utf-8?q?=3D=3Futf-8=3Fq=3F=3D3D=3D3Futf-8=3D3Fq=3D3Fann=3D3D40bank.example=3D3F=3D3D=3F=3D?= <x@shop.example>", inner},
 		{"GBK that ends before an at sign", "=?gb2312?b?gTyBQGJhbmsuZXhhbXBsZT4=?= <x@shop.example>", hidden},
+		{"empty quoted string beside", `"ann@bank.example" "" <x@shop.example>`, emptyQuotes},
 		{"rubbish in base64", "x@shop.example (=?utf-8?b?!KGFubkBiYW5rLmV4YW1wbGUp?=)", unsure},
 		{"at sign in base64", "x@shop.example (=?utf-8?b?KGFubkBiYW5rLmV4YW1@wbGUp?=)", unsure},
 		{"base64url that ends early", "=?utf-8?b?YW5uQGJhbmsuZXhhbXBs-ZQ?= <x@shop.example>", unsure},
@@ -100,6 +103,15 @@ func TestAddressesThatMove(t *testing.T) {
 		{"word that ends in its character set", `"ann@bank.example" =?utf-8 <x@shop.example>`, brokenWord},
 		{"beginning of a word in quotes", `"ann@bank.example" "=?" <x@shop.example>`, brokenWord},
 		{"beginning of a word behind a word", `=?utf-8?q?ann=40bank.example?= "=?" <x@shop.example>`, brokenWord},
+		{"fold between hex digits", "=?utf-8?q?=3C=\r\n 40bank.example=3E?= <x@shop.example>", hidden},
+		{"octet of two words", "=?utf-8?q?=3Cann=?= =?utf-8?q?40bank.example=3E?= <x@shop.example>", unsure},
+		{"octet of three words", "=?utf-8?b?PGFubkB?= =?utf-8?b?iYW5?= =?utf-8?b?rLmV4YW1wbGU+?= <x@shop.example>", unsure},
+		{"bracket of two words", `"ann@bank.example" =?utf-8?q?=?= =?utf-8?q?3E?= <x@shop.example>`, hidden},
+		{"very many words that end inside an octet", strings.Repeat("=?utf-8?b?YWJ?=\r\n ", 800) + "<x@shop.example>", unsure},
+		{"bracket in the domain in a word", "=?utf-8?q?=3Cann=40bank=3C.example=3E?= <x@shop.example>", hidden},
+		{"colon in the domain in a word", "=?utf-8?q?=40bank=3A.example=3B?= <x@shop.example>", hidden},
+		{"padding in the middle of a comment", "x@shop.example (=?utf-8?b?YWFh=KGFubkBiYW5rLmV4YW1wbGUp?=)", unsure},
+		{"word up to the end", "=??q?a<x@r3--sn_1.shop.example>", brokenWord},
 		{"padding in the middle", "=?utf-8?b?PGE=QGJhbmsuZXhhbXBsZT4=?= <x@shop.example>", hidden},
 		{"word over 2048 octets", "=?utf-8?q?" + strings.Repeat("a", 900) + "\r\n " + strings.Repeat("a", 900) + "\r\n " + strings.Repeat("a", 900) + "=3Cann=40bank.example=3E?= <x@shop.example>", hidden},
 	} {

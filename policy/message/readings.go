@@ -129,7 +129,8 @@ func isDomainByte(c byte) bool {
 // every program. Some take white space, comments and closing quotes out and go
 // on, and where an angle bracket is open some go on behind a comma or
 // semicolon. Behind a closed bracket and a blank a word may follow, as no
-// program adds it unless angle brackets follow in the same element of the list.
+// program adds it unless a bracket is open all the same, or one follows in the
+// same element of the list.
 func domainEnds(text string, end int, open bool) bool {
 	closed, spaced := false, false
 	for i := end; i < len(text); i++ {
@@ -149,16 +150,20 @@ func domainEnds(text string, end int, open bool) bool {
 		case '<':
 			inside, _, _ := strings.Cut(text[i+1:], ">")
 			if open || strings.Trim(inside, " \t") != "" {
-				return !open // some join the text of two pairs of brackets
+				// Some join the text of two pairs of brackets.
+				return !open && bracketsMatch(text[:i])
 			}
 			i += len(inside) + 1 // some take empty brackets out and go on
 		default:
 			before, _, more := strings.Cut(text[i:], "<")
-			return spaced && isAtext(c) && (!more || strings.ContainsAny(before, ",;") && !strings.ContainsAny(before, `"(`))
+			return spaced && isAtext(c) && bracketsMatch(text[:i]) && (!more || strings.ContainsAny(before, ",;") && !strings.ContainsAny(before, `"(`))
 		}
 	}
 	return true
 }
+
+// bracketsMatch reports whether no angle bracket of a text is open.
+func bracketsMatch(text string) bool { return strings.Count(text, "<") <= strings.Count(text, ">") }
 
 // commentEnd returns the index of the parenthesis that closes the one at open,
 // or the last index of the text.
