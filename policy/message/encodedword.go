@@ -26,8 +26,9 @@ type segment struct {
 	other  []byte
 	unsure bool
 	// open is the encoded text of the last words if it ends inside an octet, and
-	// encoding their encoding, b or q. apart is true if a program that joins words
-	// before it decodes them reads a character that sets apart what follows.
+	// encoding their encoding, b or q. apart is true if the word itself has a
+	// character that sets apart what follows, or a program reads one that joins
+	// words before it decodes them.
 	open     string
 	encoding byte
 	apart    bool
@@ -61,6 +62,7 @@ func (seg *segment) add(next segment, encoded string) {
 		}
 	}
 	seg.open, seg.encoding = next.open, next.encoding
+	seg.apart = seg.apart || next.apart
 	if seg.other != nil || next.other != nil {
 		seg.other = append(bytes.Clone(seg.otherwise()), next.otherwise()...)
 	}
@@ -153,6 +155,8 @@ func decodeWord(s string) (word segment, encoded string, size int) {
 		word.other = []byte(c.other)
 	}
 	word.encoding = encoding | 0x20 // in lower case
+	// What vanishes with the word can have ended a name.
+	word.apart = setsApart(charset) || word.encoding == 'b' && setsApart(strings.Map(notBlank, encoded))
 	if endsInside(encoded, word.encoding) {
 		word.open = encoded
 	}
@@ -279,7 +283,13 @@ func otherQ(s string) string {
 	if !strings.ContainsAny(s, " \t\r\n") || !strings.Contains(s, "=") {
 		return ""
 	}
-	return decodeQ(blanks.Replace(s))
+	return decodeQ(strings.Map(notBlank, s))
 }
 
-var blanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
+// notBlank takes white space out in strings.Map.
+func notBlank(r rune) rune {
+	if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
+		return -1
+	}
+	return r
+}

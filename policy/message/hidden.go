@@ -211,13 +211,20 @@ func foreignAddress(text, domain string) string {
 	}
 }
 
-// goesOn reports whether a reader that skips white space and comments takes what
-// follows a domain for more of it (obs-domain, RFC 5322 section 4.4).
+// goesOn reports whether a reader that skips white space, comments, quotes and
+// controls takes what follows a domain for more of it (obs-domain, RFC 5322
+// section 4.4).
 func goesOn(domain, rest string) bool {
+	if inner := strings.TrimLeft(rest, `"`); len(inner) < len(rest) && domainAt(inner) != "" {
+		return true
+	}
 	for {
 		rest = strings.TrimLeft(rest, " \t\r\n")
-		if !strings.HasPrefix(rest, "(") {
-			return strings.HasPrefix(rest, ".") || strings.HasSuffix(domain, ".") && domainAt(rest) != ""
+		if rest == "" {
+			return false
+		}
+		if rest[0] != '(' {
+			return rest[0] == '.' || rest[0] < ' ' || strings.HasSuffix(domain, ".") && strings.IndexByte("<>,;:@)", rest[0]) < 0
 		}
 		rest = rest[commentEnd(rest, 0)+1:]
 	}
@@ -237,11 +244,11 @@ func domainAt(s string) string {
 // untilSpecial returns s up to the first character that ends a domain for every
 // reader. Blanks and comments do not end it: RFC 5322 section 4.4 allows them
 // around dots, and some readers allow them everywhere. Nor do quotes, which some
-// readers take out, a colon, and another angle bracket where one is open.
+// readers take out, a colon, and all but ">" where an angle bracket is open.
 func untilSpecial(s string, open bool) string {
 	special := "<>,;@"
 	if open {
-		special = special[1:]
+		special = ">@"
 	}
 	if end := strings.IndexAny(s, special); end >= 0 {
 		s = s[:end]

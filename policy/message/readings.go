@@ -241,6 +241,7 @@ func quoteEnd(text string, open int) int {
 // strings and comments as we do could read an address of another domain. A name
 // without a dot, as in "Bob @ Home", is no domain.
 func addressMoves(text, domain string) bool {
+	last := strings.LastIndexByte(text, '<') // others may be part of a name
 	for from := 0; ; {
 		i := strings.IndexByte(text[from:], '@')
 		if i < 0 {
@@ -248,7 +249,9 @@ func addressMoves(text, domain string) bool {
 		}
 		from += i + 1
 		rest, _, _ := strings.Cut(text[from:], "@")
-		rest, _, _ = strings.Cut(rest, "<")
+		if last >= from && last < from+len(rest) {
+			rest = text[from:last]
+		}
 		switch d := domainBehind(text, from-1); {
 		case d == domain:
 		case dotted(rest), strings.HasPrefix(rest, "["):
