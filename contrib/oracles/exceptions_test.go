@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/postvet/postvet/policy/message"
@@ -95,7 +96,7 @@ func lossy(d difference, domain string) bool {
 }
 
 var (
-	wordPattern = regexp.MustCompile(`=\?[^?]*\?([bBqQ])\?([^?]*)\?=`)
+	wordPattern = regexp.MustCompile(`=\?([^?]*)\?([bBqQ])\?([^?]*)\?=`)
 	hexPattern  = regexp.MustCompile(`=[0-9A-Fa-f]{2}`)
 	blanks      = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
 	endsName    = regexp.MustCompile(`[<>,;:"\\\x00-\x1f\x7f]`)
@@ -104,31 +105,42 @@ var (
 // inPlainName reports whether the encoded words of a field hold an address of the
 // domain and no character that ends a name.
 func inPlainName(field []byte, domain string) bool {
-	var text strings.Builder
+	var text, converted strings.Builder
 	for _, w := range wordPattern.FindAllSubmatch(field, -1) {
-		if strings.EqualFold(string(w[1]), "q") {
-			text.Write(hexPattern.ReplaceAllFunc(bytes.ReplaceAll(w[2], []byte("_"), []byte(" ")), func(hex []byte) []byte {
-				n, _ := strconv.ParseUint(string(hex[1:]), 16, 8) // the pattern has it
-				return []byte{byte(n)}
-			}))
-			continue
-		}
-		encoded := strings.TrimRight(blanks.Replace(string(w[2])), "=")
-		if len(encoded)%4 == 1 { // no program makes a byte of a single character
-			encoded = encoded[:len(encoded)-1]
-		}
-		decoded, err := base64.RawStdEncoding.DecodeString(encoded)
-		if err != nil {
+		decoded, ok := decodedWord(string(w[2]), string(w[3]))
+		if !ok {
 			return false
 		}
-		text.Write(decoded)
+		text.WriteString(decoded)
+		if e, err := htmlindex.Get(string(w[1])); err == nil {
+			decoded, _ = e.NewDecoder().String(decoded) // without an error: U+FFFD stands for what is not valid
+		}
+		converted.WriteString(decoded)
 	}
-	name := skeleton(text.String())
 	shown, err := idna.Punycode.ToUnicode(domain)
 	if err != nil {
 		shown = domain
 	}
-	return (strings.Contains(name, "@"+domain) || strings.Contains(name, "@"+skeleton(shown))) && !endsName.MatchString(text.String())
+	return slices.ContainsFunc([]string{text.String(), converted.String()}, func(text string) bool {
+		name := skeleton(text)
+		return (strings.Contains(name, "@"+domain) || strings.Contains(name, "@"+skeleton(shown))) && !endsName.MatchString(text)
+	})
+}
+
+// decodedWord returns the bytes of an encoded word.
+func decodedWord(encoding, encoded string) (string, bool) {
+	if strings.EqualFold(encoding, "q") {
+		return hexPattern.ReplaceAllStringFunc(strings.ReplaceAll(encoded, "_", " "), func(hex string) string {
+			n, _ := strconv.ParseUint(hex[1:], 16, 8) // the pattern has it
+			return string([]byte{byte(n)})
+		}), true
+	}
+	encoded = strings.TrimRight(blanks.Replace(encoded), "=")
+	if len(encoded)%4 == 1 { // no program makes a byte of a single character
+		encoded = encoded[:len(encoded)-1]
+	}
+	decoded, err := base64.RawStdEncoding.DecodeString(encoded)
+	return string(decoded), err == nil
 }
 
 // skeleton returns a text in lower case, without blanks, and with all that is

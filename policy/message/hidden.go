@@ -244,9 +244,10 @@ func domainAt(s string) string {
 // untilSpecial returns s up to the first character that ends a domain for every
 // reader. Blanks and comments do not end it: RFC 5322 section 4.4 allows them
 // around dots, and some readers allow them everywhere. Nor do quotes, which some
-// readers take out, a colon, and all but ">" where an angle bracket is open.
+// readers take out, a colon, a bracket that closes nothing, and all but that one
+// where an angle bracket is open.
 func untilSpecial(s string, open bool) string {
-	special := "<>,;@"
+	special := "<,;@"
 	if open {
 		special = ">@"
 	}

@@ -226,10 +226,25 @@ func (p *addressParser) addrSpec(words []word, gap bool) (Mailbox, bool) {
 
 // domainGoesOn reports whether a dot follows white space or comments here. Some
 // readers continue such a domain (obs-domain, RFC 5322 section 4.4), and some
-// end it.
+// end it. Some end a comment at an escaped parenthesis and go on behind it.
 func (p *addressParser) domainGoesOn() bool {
 	ahead := addressParser{s: p.s, i: p.i, author: &Author{}}
-	return ahead.skip() && ahead.peek() == '.'
+	if !ahead.skip() {
+		return false
+	}
+	if ahead.peek() == '.' {
+		return true
+	}
+	for comments := p.s[p.i:ahead.i]; ; {
+		_, after, ok := strings.Cut(comments, `\)`)
+		if !ok {
+			return false
+		}
+		if after != "" && isDomainByte(after[0]) {
+			return true
+		}
+		comments = after
+	}
 }
 
 // localPart checks the words of a local part and joins them.

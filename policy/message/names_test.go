@@ -22,6 +22,7 @@ func TestAddressesInNames(t *testing.T) {
 		" =?gb18030?b?1cXI/Q==?= <notify@shop.example>", ` "ann@bank.example" <notify@shop.example>,`, " x, \t(y), <notify@shop.example>",
 		" =?utf-8?b?SsO2cmc=?= =?utf-8?b?IEFubg==?= <notify@shop.example>", " =?utf-8?b?YW5uQGJhbmsu\r\n ZXhhbXBsZQ==?= <notify@shop.example>",
 		" =?utf-8?b?SsO2!cmc-?= <notify@shop.example>", " =?utf-8?q?Ann_=28ann=40bank.example=29?= <notify@shop.example>", ` "Ann =?utf-8" <notify@shop.example>`,
+		` notify@shop.example (Ann \(Sales\) Huber)`, ` notify@shop.example (\\)`,
 		` "Ann =?utf-8?q?J=C3=B6r" <notify@shop.example>`, " =?utf-8?b?SsO2cmcgTcO8bGx <notify@shop.example>", " =?utf-8?b?SsO?= =?utf-8?b?2cmc=?= <notify@shop.example>",
 		" =?utf-8?q?Ann_Huber_=?= =?utf-8?q?via_List?= <notify@shop.example>", " =?utf-8?Q?Ann via Shop?= <notify@shop.example>", " =?utf-8?q?us=40Home=3A_News?= <notify@shop.example>",
 	} {
@@ -101,6 +102,7 @@ func TestAddressesThatMove(t *testing.T) {
 		{"control in the domain in a word", "=?utf-8?q?a=40shop.example=1B.bank.example=2C?= <x@shop.example>", hidden},
 		{"comma in the domain in a word", "=?utf-8?q?=3Ca=40=2Cbank.example=3E?= <x@shop.example>", hidden},
 		{"quote in a character set", `"=?"?q??="<""@bank.example""="<x@shop.example>`, hidden},
+		{"bracket without another in the domain in a word", "=?utf-8?q?=40b=3Eank.example=3B?= <x@shop.example>", hidden},
 		{"rubbish in base64", "x@shop.example (=?utf-8?b?!KGFubkBiYW5rLmV4YW1wbGUp?=)", unsure},
 		{"at sign in base64", "x@shop.example (=?utf-8?b?KGFubkBiYW5rLmV4YW1@wbGUp?=)", unsure},
 		{"base64url that ends early", "=?utf-8?b?YW5uQGJhbmsuZXhhbXBs-ZQ?= <x@shop.example>", unsure},

@@ -154,6 +154,8 @@ func TestFieldsOutsideTheGrammar(t *testing.T) {
 		{"domain goes on behind a closed bracket", " <eva@shop.ex>ample", "text after the address"},
 		{"domain goes on behind a bracket that was opened twice", " <<eva@shop.example> Eva", "nested angle brackets"},
 		{"domain goes on in open brackets", " <<> eva@shop.example<Eva", "nested angle brackets"},
+		{"domain goes on behind an escaped parenthesis", ` eva@shop.e(\)xample)`, "white space or a comment inside the address"},
+		{"domain goes on behind an escaped parenthesis, no end", ` eva@shop.e (x\)xample`, "a comment without end"},
 		{"domain goes on in a word and a bracket", " <eva@shop.example> Eva <x.test", "text after the address"},
 		{"domain goes on in a word, a comma and a bracket", ` <eva@shop.example> Eva "," <x.test`, "text after the address"},
 		{"domain goes on in quotes behind a bracket", ` <eva@shop.ex>"ample"`, "text after the address"},

@@ -141,10 +141,11 @@ func domainEnds(text string, end int, open bool) bool {
 		case '>':
 			closed = closed || open
 		case '(':
-			if i == end && !strings.Contains(text[i:], ")") {
-				return false // some go on behind a parenthesis that nothing closes
+			last := commentEnd(text, i)
+			if i == end && !strings.Contains(text[i:], ")") || strings.Contains(text[i:last], `\`) {
+				return false // some go on behind a parenthesis that nothing closes, or that a backslash precedes
 			}
-			i = commentEnd(text, i)
+			i = last
 		case ',', ';':
 			return !open || closed
 		case '<':
