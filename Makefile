@@ -77,8 +77,8 @@ oracles: ## brings other implementations of SPF and DKIM, and other readers of F
 dns: ## brings Debian's DNS resolvers, unpacked
 	-@contrib/resolvers/install.sh
 
-from-oracles: oracles ## 100000 From fields read by Postvet and all other programs
-	$(GO) test -count=1 -timeout 60m -v -run '^TestFrom$$' ./contrib/oracles -fields=100000
+from-oracles: oracles ## 100000 new From fields read by Postvet and all other programs
+	$(GO) test -count=1 -timeout 60m -v -run '^TestFrom$$' ./contrib/oracles -fields=100000 -seed=0
 
 prometheus: ## brings Debian's Prometheus
 	-@contrib/monitoring/install.sh
