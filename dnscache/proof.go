@@ -81,14 +81,14 @@ func (u *upstream) askExisting(ctx context.Context, ended chan struct{}) {
 		p.mu.Lock()
 		denied := p.denies
 		p.running, p.denies = nil, denies
+		if found {
+			p.until = u.now() + int64(proofLife)
+		}
 		p.mu.Unlock()
 		close(ended)
 		switch {
-		case found:
-			p.found(u.now())
-			if denied {
-				u.log.Info("dns upstream finds names again", zap.String("upstream", u.text))
-			}
+		case found && denied:
+			u.log.Info("dns upstream finds names again", zap.String("upstream", u.text))
 		case denies && !denied:
 			u.log.Error("dns upstream denies everything, its answers are not used", zap.String("upstream", u.text))
 			u.denied()

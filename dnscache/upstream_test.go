@@ -105,14 +105,14 @@ func TestFailureOfSeveral(t *testing.T) {
 
 func TestDeadUpstreams(t *testing.T) {
 	t.Parallel()
-	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), nobody(t)}, Timeout: 400 * time.Millisecond})
+	r := resolver(t, dnscache.Options{Upstreams: []string{nobody(t), nobody(t)}, Timeout: 2 * time.Second})
 	start := time.Now()
 	a := r.Lookup(t.Context(), "a.test", dnscache.TXT)
 	if a.Outcome != dnscache.Timeout || a.Cause != dnscache.CauseResolver || !errors.Is(a.Err, syscall.ECONNREFUSED) {
 		t.Errorf("got %v, %v, %v", a.Outcome, a.Cause, a.Err)
 	}
 	// Somebody may be there soon, but the lookup has its time.
-	if took := time.Since(start); took > time.Second || took < 400*time.Millisecond {
+	if took := time.Since(start); took > 5*time.Second || took < 2*time.Second {
 		t.Errorf("it takes %v to see that nobody is there", took)
 	}
 	if r.Stats().Entries != 0 {

@@ -58,7 +58,7 @@ func TestDNSGone(t *testing.T) {
 		notDelivered(t, s, rcpt)
 
 		// SIGHUP tells the running Postvet to accept.
-		if err := s.Configure(`on_temperror = "accept"`); err != nil {
+		if err := s.Configure(`on_temperror = "accept"`, `on_degraded = "accept"`); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Postvet.Signal(syscall.SIGHUP); err != nil {

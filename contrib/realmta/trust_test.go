@@ -5,6 +5,7 @@ package realmta_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func playEarly(t *testing.T, s *realmta.Site) {
 	wantReply(t, sendOn(t, c, "alice@"+realmta.Good, rcpt, mail("alice@"+realmta.Good, rcpt)), 250)
 	wantResults(t, onTop(t, delivered(t, s, rcpt)), "spf=pass", "dmarc=pass", "iprev=pass")
 	eventually(t, "the log has a line about the message that came", func() bool {
-		return strings.Contains(s.Postvet.Log(), `"from":"alice@`+realmta.Good+`","rcpts":1,"author":"`+realmta.Good+`"`)
+		return slices.ContainsFunc(s.Postvet.Decisions(), func(d realmta.Decision) bool { return d.From == "alice@"+realmta.Good && d.Author == realmta.Good })
 	})
 	if n := strings.Count(s.Postvet.Log(), `"rule":"spf-fail"`); n != 2 {
 		t.Errorf("%d lines about two refused messages", n)
