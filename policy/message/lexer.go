@@ -79,6 +79,7 @@ const (
 
 // comment reads past a comment, which may hold others (RFC 5322 section 3.2.2).
 func (p *addressParser) comment() bool {
+	begin := p.i
 	for depth := 0; p.i < len(p.s); p.i++ {
 		switch p.s[p.i] {
 		case '\r':
@@ -93,6 +94,7 @@ func (p *addressParser) comment() bool {
 		case ')':
 			if depth--; depth == 0 {
 				p.i++
+				p.decodedComment(p.s[begin:p.i])
 				return true
 			}
 		case '\\':
@@ -104,6 +106,20 @@ func (p *addressParser) comment() bool {
 		}
 	}
 	return p.fail("a comment without end")
+}
+
+// decodedComment doubts a comment with words whose text has parentheses: a program that
+// decodes them before it parses finds nested comments, or another end.
+func (p *addressParser) decodedComment(text string) {
+	if !strings.Contains(text, "=?") {
+		return
+	}
+	parentheses := func(s string) int { return strings.Count(s, "(") + strings.Count(s, ")") }
+	for _, decoded := range decodeAll(segments(text)).texts {
+		if parentheses(decoded) != parentheses(text) {
+			p.doubt(nested)
+		}
+	}
 }
 
 // quotedString parses a quoted string. It removes the line ends of folds and

@@ -56,6 +56,7 @@ func TestAddressesThatMove(t *testing.T) {
 		{"escaped backslash", `"ann@bank.example\\" <x@shop.example>`, escaped},
 		{"escaped parenthesis", `x@shop.example (a\) ann@bank.example)`, escaped},
 		{"nested comments", "x@shop.example (a (b) ann@bank.example)", nested},
+		{"a comment that decodes to another", "\"ann@bank.example\"(=?utf-8?q?=28ann=40bank.example=29?=) <x@shop.example>", nested},
 		{"comment and a quoted parenthesis", `"(" <x@shop.example> (y) , ") ann@bank.example" <y@shop.example>`, overlapped},
 		{"square brackets beside", "[a] <x@shop.example> (ann@bank.example)", "an address in a name or comment beside square brackets"},
 		{"raw 8-bit text before the quote", "\"a\xe2\" <x@shop.example>, \"ann@bank.example\" <y@shop.example>", "an address beside raw 8-bit text before a quote"},
