@@ -71,7 +71,8 @@ func newKeyNew() *cobra.Command {
 can be read by its owner and its group, which is that of the directory. No file
 is ever overwritten.
 
-The key signs once the DNS shows the record; nothing needs a reload. Make RSA
+The key signs once the DNS shows the record, if sign.keys of the service's
+configuration names the directory; nothing needs a reload then. Make RSA
 keys: large receivers do not verify Ed25519.
 
 Exit codes: 0 made, 2 wrong usage, 3 the file could not be written.`,

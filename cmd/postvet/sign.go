@@ -34,7 +34,8 @@ func newSign(in *os.File) *cobra.Command {
 		Use:   "sign --selector SELECTOR --key FILE [MESSAGE]",
 		Short: "sign a message and print it",
 		Long: `Sign puts a DKIM signature on top of a message and prints the message. It is a way
-to try a key and the list of signed fields; the running service does not sign yet.
+to try a key and the list of signed fields. The service signs by [sign] of its
+configuration.
 
 MESSAGE is a file, "-" or nothing is standard input. The signature is that of the
 author's domain unless --domain names another one. FILE holds a private key, RSA or

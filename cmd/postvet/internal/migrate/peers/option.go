@@ -34,7 +34,7 @@ type option struct {
 
 // Notes on many options.
 const (
-	noteSigning = "Postvet does not sign: leave it to opendkim in signing mode (Mode s)"
+	noteSigning = "signing is not taken over: set [sign], or leave it to opendkim (Mode s)"
 	noteService = "systemd's unit does that"
 	noteLog     = "the log goes to standard error, which systemd's journal keeps; see [log]"
 	noteReports = "Postvet sends no reports; without them domain owners do not learn of their mail here"
