@@ -89,9 +89,11 @@ func (m *Message) startSigning() {
 		return
 	}
 	s := &signing{at: o.Now()}
-	d := sign.Decide(sign.Message{
-		Client: m.conn.client, Sender: m.sender, Author: m.author, Received: m.received(),
-	}, o.Signing.Options, s.hasKey(o.Signing.Keys))
+	msg := sign.Message{Client: m.conn.client, Sender: m.sender, Author: m.author}
+	if m.ours { // otherwise the first question is answered with no
+		msg.Received = m.received()
+	}
+	d := sign.Decide(msg, o.Signing.Options, s.hasKey(o.Signing.Keys))
 	s.result = result.Signing{Decision: d}
 	m.signing = s
 	if d.Domain == "" {
