@@ -62,9 +62,17 @@ type signing struct {
 	result result.Signing
 	at     time.Time
 	keys   []candidate
-	err    error          // of the source of keys
-	own    *dkim.Verifier // of signatures by our keys; nil if there are none
-	refs   dkim.Keys      // the keys of own
+	asked  map[string]askedKeys // what the source of keys said, by domain
+	err    error                // of the source of keys
+	own    *dkim.Verifier       // of signatures by our keys; nil if there are none
+	refs   dkim.Keys            // the keys of own
+}
+
+// askedKeys are the keys of a domain. The decision and the signature ask for the same
+// domains, and the message must not see two states of them.
+type askedKeys struct {
+	keys []SigningKey
+	err  error
 }
 
 // candidate is a key that may sign.
@@ -88,61 +96,68 @@ func (m *Message) startSigning() {
 	if o.Signing == nil || m.conn.relay {
 		return
 	}
-	s := &signing{at: o.Now()}
+	s := &signing{at: o.Now(), asked: map[string]askedKeys{}}
 	msg := sign.Message{Client: m.conn.client, Sender: m.sender, Author: m.author}
 	if m.ours { // otherwise the first question is answered with no
 		msg.Received = m.received()
 	}
-	d := sign.Decide(msg, o.Signing.Options, s.hasKey(o.Signing.Keys))
+	d := sign.Decide(msg, o.Signing.Options, func(domain string) bool { return len(s.ask(o.Signing.Keys, domain).keys) > 0 })
 	s.result = result.Signing{Decision: d}
 	m.signing = s
 	if d.Domain == "" {
 		return
 	}
 	m.exempt = cmp.Or(m.exempt, result.ExemptOriginating)
-	var found []SigningKey
-	if found, s.err = o.Signing.Keys.SigningKeys(d.Domain); len(found) > maxSigningKeys {
-		found = found[:maxSigningKeys]
-	}
+	own := s.ask(o.Signing.Keys, d.Domain)
+	s.err = own.err
+	found := own.keys[:min(len(own.keys), maxSigningKeys)]
 	m.verifyOwn(found)
 	m.prepareHeader()
 	index := dkim.NewHeaderIndex(m.header)
 	for _, k := range found {
-		c := candidate{key: k}
-		opt := dkim.SignOptions{
-			Domain: d.Domain, Selector: k.Selector, Key: k.Signer, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed,
-			Fields: o.Signing.Fields, Time: s.at,
-		}
-		if o.Signing.Lifetime > 0 {
-			opt.Expires = s.at.Add(o.Signing.Lifetime)
-		}
-		var err error
-		if c.signer, err = dkim.NewSigner(index, &m.bodies, opt); err != nil {
+		if c, err := m.candidate(k, index); err != nil {
 			s.err = err
-			continue
+		} else {
+			s.keys = append(s.keys, c)
 		}
-		name := dkim.KeyName(k.Selector, d.Domain)
-		c.record = evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
-			name: result.CheckSigning, limit: o.MessageTimeout,
-			run:    func(ctx context.Context, r Resolver) *dnscache.Answer { return r.Lookup(ctx, name, dnscache.TXT) },
-			failed: func(string) *dnscache.Answer { return &dnscache.Answer{Outcome: dnscache.Timeout} },
-		})
-		s.keys = append(s.keys, c)
 	}
+}
+
+// candidate prepares a signature by a key, and starts the lookup of the key's record.
+func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, error) {
+	o, s := m.conn.checker.opt, m.signing
+	opt := dkim.SignOptions{
+		Domain: s.result.Domain, Selector: k.Selector, Key: k.Signer, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed,
+		Fields: o.Signing.Fields, Time: s.at,
+	}
+	if o.Signing.Lifetime > 0 {
+		opt.Expires = s.at.Add(o.Signing.Lifetime)
+	}
+	signer, err := dkim.NewSigner(index, &m.bodies, opt)
+	if err != nil {
+		return candidate{}, err
+	}
+	name := dkim.KeyName(k.Selector, s.result.Domain)
+	return candidate{key: k, signer: signer, record: evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
+		name: result.CheckSigning, limit: o.MessageTimeout,
+		run:    func(ctx context.Context, r Resolver) *dnscache.Answer { return r.Lookup(ctx, name, dnscache.TXT) },
+		failed: func(string) *dnscache.Answer { return &dnscache.Answer{Outcome: dnscache.Timeout} },
+	})}, nil
 }
 
 // signs reports whether the message is to be signed.
 func (s *signing) signs() bool { return s != nil && s.result.Domain != "" }
 
-// hasKey returns the question that a decision asks of the source of keys.
-func (s *signing) hasKey(source SigningKeys) func(string) bool {
-	return func(domain string) bool {
-		found, err := source.SigningKeys(domain)
-		if err != nil {
-			s.err = err
+// ask returns what the source of keys says of a domain. It asks once.
+func (s *signing) ask(source SigningKeys, domain string) askedKeys {
+	a, known := s.asked[domain]
+	if !known {
+		if a.keys, a.err = source.SigningKeys(domain); a.err != nil {
+			s.err = a.err
 		}
-		return len(found) > 0
+		s.asked[domain] = a
 	}
+	return a
 }
 
 // received returns the message's Received fields.
