@@ -8,9 +8,13 @@ import (
 )
 
 // headerEdits returns the changes of a verdict to the header, and a fault for each that
-// is not possible.
-func headerEdits(v result.Verdict) (edits milter.Verdict, faults []string) {
-	for _, r := range v.Remove {
+// is not possible. An MTA that lets us change no fields is not asked for changes that
+// only prepare a message to be signed: nothing is forged if they do not happen.
+func headerEdits(v result.Verdict, mayChange bool) (edits milter.Verdict, faults []string) {
+	if !mayChange {
+		v.Withdraw, v.Change = nil, nil
+	}
+	for _, r := range slices.Concat(v.Remove, v.Withdraw) {
 		edits.Remove = append(edits.Remove, milter.FieldRef{Name: r.Name, Occurrence: r.Occurrence})
 	}
 	for _, c := range v.Change {

@@ -2,8 +2,6 @@ package filter
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/postvet/postvet/filter/milter"
@@ -137,12 +135,7 @@ func (s *session) carryOut(m *mail, d *Decision) milter.Verdict {
 		d.Verdict = faulty()
 		return d.refuse()
 	}
-	v, faults := headerEdits(d.Verdict)
-	if !s.conn.CanRemoveFields() {
-		// These only prepare the message to be signed, and forge nothing if they stay.
-		v.Change = nil
-		v.Remove = slices.DeleteFunc(v.Remove, func(r milter.FieldRef) bool { return strings.EqualFold(r.Name, "DKIM-Signature") })
-	}
+	v, faults := headerEdits(d.Verdict, s.conn.CanRemoveFields())
 	if len(v.Remove) > 0 && !s.conn.CanRemoveFields() {
 		// The message must not be delivered with a forged field in our name.
 		return fail("the MTA does not let us delete header fields, so a message with one in our name is deferred; it must offer SMFIF_CHGHDRS")

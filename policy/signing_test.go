@@ -244,7 +244,7 @@ func TestSigningMendsTheHeader(t *testing.T) {
 	mail = foreign + broken + mail
 	res := converse(t, checker, golden{sender: message.Sender{User: "ann@example.org"}, message: []byte(mail)})
 	v := (&rules.Rules{AuthservID: "mx.example.org"}).Decide(res)
-	if d := cmp.Diff([]result.FieldRef{{Name: "DKIM-Signature", Occurrence: 2}}, v.Remove); d != "" {
+	if d := cmp.Diff([]result.FieldRef{{Name: "DKIM-Signature", Occurrence: 2}}, v.Withdraw); d != "" {
 		t.Errorf("removed (-want +got):\n%s", d)
 	}
 	if len(v.Change) != 1 || v.Change[0].Name != "References" || v.Change[0].Occurrence != 1 {

@@ -64,6 +64,9 @@ type Verdict struct {
 
 	// Remove are the fields to remove, in the order received.
 	Remove []FieldRef `json:"-"`
+	// Withdraw are signatures of our own that do not verify any more. They may stay if
+	// the MTA lets us delete nothing.
+	Withdraw []FieldRef `json:"-"`
 	// Change are fields to replace by others of the same name.
 	Change []FieldChange `json:"-"`
 	// Append are the fields to put below the others: Date and Message-ID.
@@ -122,6 +125,9 @@ func (v Verdict) Differs(w Verdict) bool {
 func edits(v Verdict) string {
 	var b strings.Builder
 	for _, r := range v.Remove {
+		fmt.Fprintf(&b, "-%s %d\n", r.Name, r.Occurrence)
+	}
+	for _, r := range v.Withdraw {
 		fmt.Fprintf(&b, "-%s %d\n", r.Name, r.Occurrence)
 	}
 	for _, c := range v.Change {

@@ -53,7 +53,7 @@ func (r *Rules) edit(d *decision) {
 	}
 	if s := d.results.Signing; s != nil {
 		v.Change = s.Change
-		v.Remove = append(v.Remove, s.Remove...)
+		v.Withdraw = s.Remove
 		v.Append = s.Append
 		v.Insert = append(v.Insert, s.Fields...)
 	}
