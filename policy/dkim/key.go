@@ -143,11 +143,11 @@ func (k *Key) Serves(s *Signature, o Options) error {
 	switch {
 	case k.Revoked:
 		return permanent(FailureKeyRevoked, "key revoked")
-	case k.Services != nil && !contains(k.Services, "email") && !contains(k.Services, "*"):
+	case !k.ForMail():
 		return permanent(FailureKeyUnfit, "the key is not for mail: s=%s", foreign.Quote(strings.Join(k.Services, ":"), maxCited))
 	case k.Type != algorithm:
 		return permanent(FailureKeyUnfit, "the key is for %s, the signature is by %s", k.Type, algorithm)
-	case k.Hashes != nil && !contains(k.Hashes, hash):
+	case !k.Allows(hash):
 		return permanent(FailureKeyUnfit, "the key does not allow %s: h=%s", hash, foreign.Quote(strings.Join(k.Hashes, ":"), maxCited))
 	case k.NoSubdomains && s.IdentityDomain != "" && s.IdentityDomain != s.Domain:
 		return permanent(FailureKeyUnfit, "the key does not allow i= to be in a subdomain")
@@ -173,6 +173,14 @@ func (k *Key) VerifyDigest(hash crypto.Hash, digest, value []byte) bool {
 	}
 	return false
 }
+
+// ForMail reports whether s= lets the key serve mail.
+func (k *Key) ForMail() bool {
+	return k.Services == nil || contains(k.Services, "email") || contains(k.Services, "*")
+}
+
+// Allows reports whether h= lets the key serve signatures with a hash, such as sha256.
+func (k *Key) Allows(hash string) bool { return k.Hashes == nil || contains(k.Hashes, hash) }
 
 // Is reports whether the record publishes a key.
 func (k *Key) Is(public crypto.PublicKey) bool {

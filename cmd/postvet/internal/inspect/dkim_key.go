@@ -88,11 +88,11 @@ func (k *Key) check(key *dkim.Key) {
 	case k.Type == "rsa" && k.Bits > 4096:
 		k.Findings.Warning(fmt.Sprintf("RSA key of %d bits: receivers need not support more than 4096 (RFC 8301 section 3.2)", k.Bits), long)
 	}
-	if key.Hashes != nil && !containsFold(key.Hashes, "sha256") {
+	if !key.Allows("sha256") {
 		k.add(&k.Findings, finding.Error, "h= does not allow sha256, the only hash that still passes (RFC 8301 section 3.1)")
 		k.proposed = withoutTag(k.proposed, "h")
 	}
-	if key.Services != nil && !containsFold(key.Services, "email") && !containsFold(key.Services, "*") {
+	if !key.ForMail() {
 		k.add(&k.Findings, finding.Error, "s= says that the key is not for mail")
 		k.proposed = withoutTag(k.proposed, "s")
 	}
@@ -146,8 +146,4 @@ func withoutTag(record, name string) string {
 		}
 	}
 	return strings.Join(tags, "; ")
-}
-
-func containsFold(list []string, word string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, word) })
 }

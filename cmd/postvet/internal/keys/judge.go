@@ -56,10 +56,10 @@ func (k Key) judge(l *finding.List, a *dnscache.Answer, others []Entry) {
 	if record.Testing {
 		l.Warning("t=y: verifiers treat signatures as if there were none", "remove t=y")
 	}
-	if record.Hashes != nil && !containsFold(record.Hashes, "sha256") {
+	if !record.Allows("sha256") {
 		l.Error("h= excludes sha256, by which we sign", "remove h=")
 	}
-	if record.Services != nil && !containsFold(record.Services, "email") && !containsFold(record.Services, "*") {
+	if !record.ForMail() {
 		l.Error("s= excludes mail", "remove s=")
 	}
 }
@@ -83,8 +83,4 @@ func (k Key) broken(text string, record *dkim.Key, err error, others []Entry) st
 		return "the record shows the key of " + others[i].Key.Name() + ", so that selectors were swapped"
 	}
 	return "the record shows another key"
-}
-
-func containsFold(list []string, word string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, word) })
 }
