@@ -38,11 +38,8 @@ func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
 	if e.signs {
 		strict := e.config.Sign.KeyPermissions == config.KeyPermissionsStrict
-		states, err := keys.LoadStates(e.config.Sign.State)
-		if err != nil {
-			states, _ = keys.LoadStates("") // the service warns of it
-		}
-		o.Signing = e.config.Signing(keys.NewSource(keys.NewFolder(e.config.Sign.Keys, strict), states))
+		source, _ := keys.Open(e.config.Sign.Keys, e.config.Sign.State, strict) // the service warns of the states
+		o.Signing = e.config.Signing(source)
 	}
 	return policy.NewChecker(o)
 }

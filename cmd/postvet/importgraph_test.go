@@ -50,7 +50,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
-	{"cmd/postvet/internal/keys", "cmd/postvet/internal/input cmd/postvet/internal/finding policy policy/dkim policy/message dnscache"},
+	{"cmd/postvet/internal/keys", "cmd/postvet/internal/account cmd/postvet/internal/input cmd/postvet/internal/finding policy policy/dkim policy/message dnscache"},
 	{"cmd/postvet/internal/account", ""},
 	{"cmd/postvet/internal/input", ""},
 	{"cmd/postvet/internal/repair", "policy/dkim policy/dmarc policy/foreign policy/spf"},

@@ -152,7 +152,7 @@ func (o *Obstacle) String() string {
 	case o.Needs&Execute != 0:
 		verb = "enter"
 	}
-	return fmt.Sprintf("the user %s may not %s %s (%v %s)", o.account.Name, verb, o.Path, o.info.Mode(), owners(o.info))
+	return fmt.Sprintf("the user %s may not %s %s (%v %s)", o.account.Name, verb, o.Path, o.info.Mode(), Owners(o.info))
 }
 
 // Fix returns a command that gives the account the permissions. It leaves the owner and
@@ -180,8 +180,8 @@ func (o *Obstacle) Fix() string {
 	return fmt.Sprintf("setfacl -m u:%s:%s %s", o.account.Name, letters, path)
 }
 
-// owners returns "user:group" of a file, as numbers where they have no names.
-func owners(info fs.FileInfo) string {
+// Owners returns "user:group" of a file, as numbers where they have no names.
+func Owners(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return "?:?"

@@ -10,8 +10,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/account"
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 )
 
@@ -97,16 +97,5 @@ func ownerOf(path string) string {
 	if err != nil {
 		return ""
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	owner, group := strconv.Itoa(int(st.Uid)), strconv.Itoa(int(st.Gid))
-	if u, err := user.LookupId(owner); err == nil {
-		owner = u.Username
-	}
-	if g, err := user.LookupGroupId(group); err == nil {
-		group = g.Name
-	}
-	return fmt.Sprintf("; it is %s:%s with mode %04o", owner, group, info.Mode().Perm())
+	return fmt.Sprintf("; it is %s with mode %04o", account.Owners(info), info.Mode().Perm())
 }

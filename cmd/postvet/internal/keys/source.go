@@ -16,8 +16,16 @@ type Source struct {
 	states *States
 }
 
-// NewSource returns a source of the keys of a folder.
-func NewSource(f *Folder, s *States) *Source { return &Source{f, s} }
+// Open returns the source of the keys in a directory, whose states are kept in a file, ""
+// for memory alone. With strict, key files with unsafe permissions are not used. The
+// error is that of [LoadStates]; the source can be used all the same.
+func Open(dir, stateFile string, strict bool) (*Source, error) {
+	states, err := LoadStates(stateFile)
+	return &Source{NewFolder(dir, strict), states}, err
+}
+
+// Save writes the states of the keys if they have changed.
+func (s *Source) Save() error { return s.states.Save() }
 
 // SigningKeys returns the RSA keys of a domain, the newest first. Ed25519 keys never
 // sign alone: large receivers do not verify them.

@@ -16,7 +16,6 @@ type signing struct {
 	dir, stateFile string
 	strict         bool
 	source         *keys.Source
-	states         *keys.States
 	saving         atomic.Bool
 }
 
@@ -30,15 +29,13 @@ func (d *daemon) signingKeys(c *config.Config) *keys.Source {
 	if s := d.signing.Load(); s != nil && s.dir == c.Sign.Keys && s.stateFile == c.Sign.State && s.strict == strict {
 		return s.source
 	}
-	states, err := keys.LoadStates(c.Sign.State)
+	source, err := keys.Open(c.Sign.Keys, c.Sign.State, strict)
 	if err != nil {
 		d.log.Warn("states of keys not loaded, keys sign once the DNS shows them", zap.Error(err))
 	}
-	s := &signing{dir: c.Sign.Keys, stateFile: c.Sign.State, strict: strict, states: states}
-	s.source = keys.NewSource(keys.NewFolder(s.dir, strict), states)
 	d.saveKeyStates() // of the former source
-	d.signing.Store(s)
-	return s.source
+	d.signing.Store(&signing{dir: c.Sign.Keys, stateFile: c.Sign.State, strict: strict, source: source})
+	return source
 }
 
 // saveKeyStates writes the states of keys if they have changed.
@@ -47,7 +44,7 @@ func (d *daemon) saveKeyStates() {
 	if s == nil {
 		return
 	}
-	if err := s.states.Save(); err != nil {
+	if err := s.source.Save(); err != nil {
 		d.log.Warn("states of keys not saved; they are in memory", zap.String("file", s.stateFile),
 			zap.Error(err), zap.String("remedy", "let the service's user write in "+filepath.Dir(s.stateFile)+", or change sign.state"))
 	}
