@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/dnscache"
 )
 
 // configFlags are the flags that stand for keys of the configuration.
@@ -71,6 +72,19 @@ func (f *configFlags) load() (*config.Config, error) {
 		return nil, exit{exitUsage, err}
 	}
 	return c, nil
+}
+
+// resolver returns the resolver of the configuration, which the caller closes.
+func (f *configFlags) resolver() (*dnscache.Resolver, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := c.NewResolver(nil)
+	if err != nil {
+		return nil, exit{exitFailed, err}
+	}
+	return resolver, nil
 }
 
 // loadFile reads a configuration. A file with faults is wrong usage (exit code 2); one

@@ -51,13 +51,9 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := f.load()
+	resolver, err := f.resolver()
 	if err != nil {
 		return err
-	}
-	resolver, err := c.NewResolver(nil)
-	if err != nil {
-		return exit{exitFailed, err}
 	}
 	defer resolver.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), domainTimeout)

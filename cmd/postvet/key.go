@@ -126,31 +126,31 @@ func writeRecord(cmd *cobra.Command, k *keys.Key, form string) error {
 	return nil
 }
 
-// entries returns the keys of the directory, of one domain if it is not "".
-func (f *keyFlags) entries(domain string) ([]keys.Entry, error) {
+// entries returns the keys of a domain, or all if it is "", and all keys of the
+// directory.
+func (f *keyFlags) entries(domain string) (own, all []keys.Entry, err error) {
 	dir, err := f.directory()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all, err := keys.List(dir, true)
+	all, err = keys.List(dir, true)
 	if err != nil {
-		return nil, exit{exitFailed, err}
+		return nil, nil, exit{exitFailed, err}
 	}
 	if domain == "" {
-		return all, nil
+		return all, all, nil
 	}
 	name, ok := message.NormalizeDomain(domain)
 	if !ok {
-		return nil, usage("%q is no domain name; write one such as example.org", domain)
+		return nil, nil, usage("%q is no domain name; write one such as example.org", domain)
 	}
-	var own []keys.Entry
 	for _, e := range all {
 		if e.Domain == name {
 			own = append(own, e)
 		}
 	}
 	if len(own) == 0 {
-		return nil, answerNo("%s has no key for %s; make one with postvet key new %s", dir, name, name)
+		return nil, nil, answerNo("%s has no key for %s; make one with postvet key new %s", dir, name, name)
 	}
-	return own, nil
+	return own, all, nil
 }

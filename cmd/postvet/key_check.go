@@ -46,21 +46,13 @@ failed or the directory cannot be read.`,
 const maxCheck = 10 * time.Minute
 
 func (f *keyFlags) check(cmd *cobra.Command, domain string, asJSON bool) error {
-	entries, err := f.entries(domain)
+	entries, all, err := f.entries(domain)
 	if err != nil {
 		return err
 	}
-	all, err := f.entries("")
+	resolver, err := f.resolver()
 	if err != nil {
 		return err
-	}
-	c, err := f.load()
-	if err != nil {
-		return err
-	}
-	resolver, err := c.NewResolver(nil)
-	if err != nil {
-		return exit{exitFailed, err}
 	}
 	defer resolver.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), maxCheck)

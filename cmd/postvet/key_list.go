@@ -49,7 +49,7 @@ cannot be read.`,
 		Example: "  postvet key list --json | jq '.[] | select(.bits < 2048)'",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			entries, err := f.entries("")
+			entries, _, err := f.entries("")
 			if err != nil {
 				return err
 			}

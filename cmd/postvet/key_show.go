@@ -22,7 +22,7 @@ usage, 3 the directory cannot be read.`,
 		Example: "  postvet key show example.org --form quoted",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			entries, err := f.entries(args[0])
+			entries, _, err := f.entries(args[0])
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +16,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -108,7 +107,7 @@ func (f *signFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if f.expires > 0 {
 		o.Expires = at.Add(f.expires)
 	}
-	field, err := signMessage(cmd.Context(), cmd.ErrOrStderr(), mail, name, o)
+	field, err := signMessage(cmd.ErrOrStderr(), mail, name, o)
 	if err != nil {
 		return err
 	}
@@ -151,7 +150,7 @@ func readMessage(in *os.File, args []string) (mail []byte, name string, err erro
 
 // signMessage returns the DKIM-Signature field of a message, after a verifier has
 // found it good.
-func signMessage(ctx context.Context, errOut io.Writer, mail []byte, name string, o dkim.SignOptions) (string, error) {
+func signMessage(errOut io.Writer, mail []byte, name string, o dkim.SignOptions) (string, error) {
 	r := message.NewReader(bytes.NewReader(mail))
 	header, err := r.Header()
 	if err != nil {
@@ -179,15 +178,11 @@ func signMessage(ctx context.Context, errOut io.Writer, mail []byte, name string
 	if err != nil {
 		return "", exit{exitFailed, err}
 	}
-	return field.Raw, proveSignature(ctx, append([]byte(field.Raw), mail...), o)
+	return field.Raw, proveSignature(append([]byte(field.Raw), mail...), o)
 }
 
 // proveSignature verifies the topmost signature with the public half of its key.
-func proveSignature(ctx context.Context, signed []byte, o dkim.SignOptions) error {
-	key, err := keys.NewKey(o.Domain, o.Selector, "", o.Key)
-	if err != nil {
-		return exit{exitFailed, err}
-	}
+func proveSignature(signed []byte, o dkim.SignOptions) error {
 	r := message.NewReader(bytes.NewReader(signed))
 	header, err := r.Header()
 	if err != nil {
@@ -199,16 +194,13 @@ func proveSignature(ctx context.Context, signed []byte, o dkim.SignOptions) erro
 		return exit{exitFailed, err}
 	}
 	bodies.Close()
-	if got := v.Finish(v.LookupKeys(ctx, published{key.Record()})); got[0].Status != dkim.Pass {
+	s, err := dkim.ParseSignature(header[0])
+	if err != nil {
+		return exit{exitFailed, err}
+	}
+	known := dkim.KnownKeys(map[dkim.KeyRef]crypto.PublicKey{s.KeyRef(): o.Key.Public()})
+	if got := v.Finish(known); got[0].Status != dkim.Pass {
 		return failed("the signature does not verify (%s); please report this", got[0].Reason)
 	}
 	return nil
-}
-
-// published answers every question with one key record.
-type published struct{ record string }
-
-// Lookup implements [dkim.Resolver].
-func (p published) Lookup(context.Context, string, dnscache.Type) *dnscache.Answer {
-	return &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{p.record}}
 }

@@ -138,9 +138,6 @@ func signedIdentity(id, domain string) (string, error) {
 	return b.String() + "@" + below, nil
 }
 
-// Names returns h=: the names of the signed fields in lower case.
-func (s *Signer) Names() []string { return s.names }
-
 // Sign returns the DKIM-Signature field. The Bodies must be closed before. The error
 // is the key's.
 func (s *Signer) Sign() (message.Field, error) {
