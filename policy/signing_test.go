@@ -82,26 +82,15 @@ func (brokenKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the token was removed")
 }
 
-// split cuts a record into strings of at most 200 octets, as a zone needs it.
-func split(record string) string {
-	var b strings.Builder
-	for record != "" {
-		n := min(len(record), 200)
-		fmt.Fprintf(&b, " %q", record[:n])
-		record = record[n:]
-	}
-	return b.String()
-}
-
 func TestSigning(t *testing.T) {
 	t.Parallel()
 	first, second := signingKeys()[0], signingKeys()[1]
-	zone := "new._domainkey.example.org. IN TXT" + split(keyRecord(first)) + "\n" +
-		"old._domainkey.example.org. IN TXT" + split(keyRecord(second)) + "\n" +
+	zone := dnstest.TXT("new._domainkey.example.org", keyRecord(first)) +
+		dnstest.TXT("old._domainkey.example.org", keyRecord(second)) +
 		"revoked._domainkey.example.org. IN TXT \"v=DKIM1; p=\"\n" +
 		"words._domainkey.example.org. IN TXT \"hello\"\n" +
-		"two._domainkey.example.org. IN TXT" + split(keyRecord(first)) + "\n" +
-		"two._domainkey.example.org. IN TXT" + split(keyRecord(second)) + "\n" +
+		dnstest.TXT("two._domainkey.example.org", keyRecord(first)) +
+		dnstest.TXT("two._domainkey.example.org", keyRecord(second)) +
 		"$FAULT broken._domainkey.example.org TXT SERVFAIL\n"
 	_, r := dnstest.Start(t, zone)
 	own := func(mail, selector string, key crypto.Signer) string {
@@ -231,7 +220,7 @@ func ownSignature(t *testing.T, mail, selector string, key crypto.Signer) string
 func TestSigningMendsTheHeader(t *testing.T) {
 	t.Parallel()
 	key := signingKeys()[0]
-	_, r := dnstest.Start(t, "new._domainkey.example.org. IN TXT"+split(keyRecord(key))+"\n")
+	_, r := dnstest.Start(t, dnstest.TXT("new._domainkey.example.org", keyRecord(key)))
 	ring := &keyring{keys: []policy.SigningKey{signingKey("new", key, false)}}
 	checker := policy.NewChecker(policy.Options{
 		Resolver: r, AuthservID: "mx.example.org", Exempt: policy.Exempt{Authenticated: true},
@@ -286,7 +275,7 @@ func TestSigningMendsTheHeader(t *testing.T) {
 func TestSigningInABurst(t *testing.T) {
 	t.Parallel()
 	key := signingKeys()[0]
-	_, r := dnstest.Start(t, "new._domainkey.example.org. IN TXT"+split(keyRecord(key))+"\n")
+	_, r := dnstest.Start(t, dnstest.TXT("new._domainkey.example.org", keyRecord(key)))
 	ring := &keyring{keys: []policy.SigningKey{signingKey("new", key, false)}}
 	checker := policy.NewChecker(policy.Options{
 		Resolver: r, AuthservID: "mx.example.org", Exempt: policy.Exempt{Authenticated: true},

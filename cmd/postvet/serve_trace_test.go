@@ -206,17 +206,13 @@ func TestTraceOfSlowReader(t *testing.T) {
 		_ = c.Close()
 	}
 	// The service notices in its own time.
-	for deadline := time.Now().Add(patience); ; {
+	if !eventually(func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		err := (&control.Client{Socket: socket}).Stream(ctx, control.Request{Do: control.DoTrace, Count: 1}, func(json.RawMessage) error { return io.EOF })
-		cancel()
-		if err == io.EOF {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no room after all have left: %v", err)
-		}
-		time.Sleep(20 * time.Millisecond)
+		defer cancel()
+		err = (&control.Client{Socket: socket}).Stream(ctx, control.Request{Do: control.DoTrace, Count: 1}, func(json.RawMessage) error { return io.EOF })
+		return err == io.EOF
+	}) {
+		t.Fatalf("no room after all have left: %v", err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
 // zone is the text of a zone file with the records of the corpus.
@@ -18,15 +20,8 @@ func newZone() *zone {
 	return z
 }
 
-// text adds a TXT record, in strings of at most 200 bytes.
-func (z *zone) text(name, value string) {
-	fmt.Fprintf(z, "%s. TXT", name)
-	for len(value) > 200 {
-		fmt.Fprintf(z, " %q", value[:200])
-		value = value[200:]
-	}
-	fmt.Fprintf(z, " %q\n", value)
-}
+// text adds a TXT record.
+func (z *zone) text(name, value string) { z.WriteString(dnstest.TXT(name, value)) }
 
 // host adds a host whose name and address lead to each other.
 func (z *zone) host(c Client) {

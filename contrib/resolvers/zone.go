@@ -11,6 +11,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+
+	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
 // The parties beside the senders. All addresses are of RFC 2544, for which no
@@ -85,15 +87,8 @@ func newZone() *zone {
 	return z
 }
 
-// text adds a TXT record, in strings of at most 200 octets.
-func (z *zone) text(name, value string) {
-	fmt.Fprintf(z, "%s. TXT", name)
-	for len(value) > 200 {
-		fmt.Fprintf(z, " %q", value[:200])
-		value = value[200:]
-	}
-	fmt.Fprintf(z, " %q\n", value)
-}
+// text adds a TXT record.
+func (z *zone) text(name, value string) { z.WriteString(dnstest.TXT(name, value)) }
 
 // host adds a host whose name and address lead to each other.
 func (z *zone) host(name, ip string) {

@@ -219,3 +219,13 @@ func TestChangesReachTheResolver(t *testing.T) {
 		}
 	}
 }
+
+func TestTXT(t *testing.T) {
+	t.Parallel()
+	for _, want := range []string{"", "x", `"quoted" \ back`, "\x00\t\xff é", strings.Repeat("y", 200), strings.Repeat(`z"`, 300)} {
+		_, r := dnstest.Start(t, dnstest.TXT("a.test", want))
+		if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != dnscache.Found || len(a.TXT) != 1 || a.TXT[0] != want {
+			t.Errorf("%q: %v %q", want, a.Outcome, a.TXT)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -80,24 +81,7 @@ func zone(txt map[string][]string, faults map[string]string) string {
 			continue // a lookup cannot ask for such a name
 		}
 		for _, s := range records {
-			fmt.Fprintf(&z, "%s. IN TXT", name)
-			for first := true; first || s != ""; first = false {
-				n := min(len(s), 250)
-				z.WriteString(` "`)
-				for i := range n {
-					switch c := s[i]; {
-					case c == '"' || c == '\\':
-						z.WriteString(`\` + string(rune(c)))
-					case c < ' ' || c > '~':
-						fmt.Fprintf(&z, `\%03d`, c)
-					default:
-						z.WriteByte(c)
-					}
-				}
-				z.WriteString(`"`)
-				s = s[n:]
-			}
-			z.WriteString("\n")
+			z.WriteString(dnstest.TXT(name, s))
 		}
 	}
 	for name, fault := range faults {

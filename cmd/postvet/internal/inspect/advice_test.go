@@ -68,24 +68,31 @@ func TestAdvice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, resolver := dnstest.Start(t, "a.example. MX 10 mx.a.example.\n"+c.zone)
-			var text bytes.Buffer
-			if err := Inspect(t.Context(), resolver, "a.example", Options{}).Print(&text, layout.Screen{}); err != nil {
-				t.Fatal(err)
-			}
-			for _, w := range c.want {
-				if !strings.Contains(text.String(), w) {
-					t.Errorf("no %s", w)
-				}
-			}
-			for _, n := range c.not {
-				if strings.Contains(text.String(), n) {
-					t.Errorf("has %s", n)
-				}
-			}
-			if t.Failed() {
-				t.Log(text.String())
-			}
+			wantPrinted(t, "a.example", "a.example. MX 10 mx.a.example.\n"+c.zone, c.want, c.not)
 		})
+	}
+}
+
+// wantPrinted inspects a domain of a zone, and compares what is printed with texts that
+// must and must not stand there.
+func wantPrinted(t *testing.T, domain, zone string, want, not []string) {
+	t.Helper()
+	_, resolver := dnstest.Start(t, zone)
+	var text bytes.Buffer
+	if err := Inspect(t.Context(), resolver, domain, Options{}).Print(&text, layout.Screen{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range want {
+		if !strings.Contains(text.String(), w) {
+			t.Errorf("no %s", w)
+		}
+	}
+	for _, n := range not {
+		if strings.Contains(text.String(), n) {
+			t.Errorf("has %s", n)
+		}
+	}
+	if t.Failed() {
+		t.Log(text.String())
 	}
 }

@@ -85,13 +85,20 @@ func TestMessages(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if d := cmp.Diff(tt.want, contents(t, strings.NewReader(tt.text))); d != "" {
-				t.Errorf("(-want +got):\n%s", d)
-			}
-			if d := cmp.Diff(tt.want, contents(t, iotest.OneByteReader(strings.NewReader(tt.text)))); d != "" {
-				t.Errorf("octet by octet (-want +got):\n%s", d)
-			}
+			wantContents(t, tt.text, tt.want)
 		})
+	}
+}
+
+// wantContents compares the messages in a text with those that are wanted, read at once
+// and octet by octet.
+func wantContents(t *testing.T, text string, want []string) {
+	t.Helper()
+	if d := cmp.Diff(want, contents(t, strings.NewReader(text))); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(want, contents(t, iotest.OneByteReader(strings.NewReader(text)))); d != "" {
+		t.Errorf("octet by octet (-want +got):\n%s", d)
 	}
 }
 

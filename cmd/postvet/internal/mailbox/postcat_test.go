@@ -5,10 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // queueFile returns what postcat prints of a queue file with a message.
@@ -59,12 +56,7 @@ func TestPostcat(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if d := cmp.Diff(tt.want, contents(t, strings.NewReader(tt.text))); d != "" {
-				t.Errorf("(-want +got):\n%s", d)
-			}
-			if d := cmp.Diff(tt.want, contents(t, iotest.OneByteReader(strings.NewReader(tt.text)))); d != "" {
-				t.Errorf("octet by octet (-want +got):\n%s", d)
-			}
+			wantContents(t, tt.text, tt.want)
 		})
 	}
 }
