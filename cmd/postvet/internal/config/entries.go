@@ -254,12 +254,17 @@ func listFault(path string, err error) string {
 
 // checkFile accepts an absolute path of a file: the working directory may be any.
 func checkFile(s string) (normal, problem, remedy string) {
-	remedy = `write a path such as "/var/lib/postvet/dns.snapshot"`
+	return checkPath(s, "file", "/var/lib/postvet/dns.snapshot")
+}
+
+// checkPath is checkFile for a "file" or a "directory", with an example.
+func checkPath(s, of, example string) (normal, problem, remedy string) {
+	remedy = "write a path such as " + cite(example)
 	switch {
 	case strings.IndexFunc(s, unicode.IsControl) >= 0:
 		return "", cite(s) + " contains a control character", remedy
-	case !filepath.IsAbs(s) || strings.HasSuffix(s, "/"):
-		return "", cite(s) + " is no absolute path of a file", remedy
+	case !filepath.IsAbs(s) || of == "file" && strings.HasSuffix(s, "/"):
+		return "", cite(s) + " is no absolute path of a " + of, remedy
 	}
 	return s, "", ""
 }

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/addrlist"
@@ -157,14 +156,10 @@ A server that adds them later breaks the signature.`,
 
 // checkDirectory accepts an absolute path of a directory.
 func checkDirectory(s string) (normal, problem, remedy string) {
-	remedy = `write a path such as "/etc/postvet/keys"`
-	switch {
-	case strings.IndexFunc(s, unicode.IsControl) >= 0:
-		return "", cite(s) + " contains a control character", remedy
-	case !filepath.IsAbs(s):
-		return "", cite(s) + " is no absolute path of a directory", remedy
+	if normal, problem, remedy = checkPath(s, "directory", "/etc/postvet/keys"); problem != "" {
+		return "", problem, remedy
 	}
-	return filepath.Clean(s), "", ""
+	return filepath.Clean(normal), "", ""
 }
 
 // checkLoginsFile accepts a path of a file, or none.
@@ -178,8 +173,7 @@ func checkLoginsFile(s string) (normal, problem, remedy string) {
 
 // checkStateFile accepts an absolute path of a file.
 func checkStateFile(s string) (normal, problem, remedy string) {
-	normal, problem, _ = checkFile(s)
-	return normal, problem, `write a path such as "/var/lib/postvet/keys.json"`
+	return checkPath(s, "file", "/var/lib/postvet/keys.json")
 }
 
 func (s *Sign) conflicts(x *conflicts) {
