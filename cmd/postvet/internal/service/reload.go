@@ -83,6 +83,9 @@ func (d *daemon) loadConfig(active *config.Config) loadedConfig {
 	d.fitFiles(c, fileLimit())
 	id, err := c.EffectiveAuthservID()
 	l := loadedConfig{config: c, authservID: id, err: err}
+	if err == nil {
+		d.signingKeys(c) // reads a file
+	}
 	for _, change := range active.Changes(c) {
 		l.changes = append(l.changes, change.String())
 	}

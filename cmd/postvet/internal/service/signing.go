@@ -22,6 +22,7 @@ type signing struct {
 // signingKeys returns the source of keys for a configuration; nil if it signs nothing.
 func (d *daemon) signingKeys(c *config.Config) *keys.Source {
 	if c.Sign.Keys == "" {
+		d.saveKeyStates()
 		d.signing.Store(nil)
 		return nil
 	}
