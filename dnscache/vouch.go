@@ -132,7 +132,7 @@ func (r *Resolver) watch() {
 	r.flights.background(func(ctx context.Context) {
 		for n := 0; ; n++ {
 			if !r.troubled() {
-				// Whoever sets one of them now finds nobody watching, or we see it.
+				// A goroutine that sets one of them now finds nobody watching, or we see it.
 				if r.watching.Store(false); !r.troubled() || !r.watching.CompareAndSwap(false, true) {
 					return
 				}

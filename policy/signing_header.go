@@ -12,8 +12,8 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// verifyOwn begins to verify the signatures that keys of ours made, for content filters
-// that hand a signed message in again. It needs no DNS, since the keys are ours.
+// verifyOwn begins to verify the signatures that our own keys made. A content filter may
+// hand in a message again that we have signed. The keys are ours, so it needs no DNS.
 func (m *Message) verifyOwn(keys []SigningKey) {
 	public := map[dkim.KeyRef]crypto.PublicKey{}
 	for _, k := range keys {
@@ -33,8 +33,8 @@ func (m *Message) verifyOwn(keys []SigningKey) {
 	}
 }
 
-// signedAlready reports whether a signature by a key of ours verifies. Those that do not
-// any more are to be removed: they would make receivers doubt the new one.
+// signedAlready reports whether a signature by one of our keys still verifies. The others
+// are to be removed, since they would make receivers doubt the new one.
 func (m *Message) signedAlready() bool {
 	s := m.signing
 	if s.own == nil {

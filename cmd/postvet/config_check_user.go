@@ -93,7 +93,7 @@ func way(o *account.Obstacle, path string) string {
 	return o.String() + " on the way to " + path
 }
 
-// within returns the folder that a path lies in, "" if it is none of them.
+// within returns the one of the folders that a path lies in; "" if it lies in none.
 func within(folders []string, path string) string {
 	for _, dir := range folders {
 		if path == dir || strings.HasPrefix(path, dir+"/") {

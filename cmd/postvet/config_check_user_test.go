@@ -60,8 +60,8 @@ func TestReadable(t *testing.T) {
 	}
 }
 
-// TestCheckUser: whom the unit names counts, --user before it, and a user who is not
-// there is named with the command that makes it.
+// TestCheckUser: the user is that of --user, or else that of the unit. If there is no
+// such user, the finding has the command that makes one.
 func TestCheckUser(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "p.toml")

@@ -15,7 +15,7 @@ type trouble struct {
 	load  load
 	// setUp starts the programs; nil for the program of the cell alone.
 	setUp func(ctx context.Context, s *site) error
-	// during runs beside the load.
+	// during runs at the same time as the load.
 	during func(ctx context.Context, s *site) error
 	// also makes further messages of the trouble's own.
 	also func() ([]sample, error)

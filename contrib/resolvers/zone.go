@@ -15,8 +15,8 @@ import (
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// The parties beside the senders. All addresses are of RFC 2544, for which no
-// resolver has a zone of its own.
+// The domains that are no senders. All addresses are of RFC 2544, for which no resolver has
+// a zone of its own.
 const (
 	// forger is a domain of the forger with SPF and a DKIM key of its own.
 	forger = "forger.example"

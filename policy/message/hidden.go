@@ -17,8 +17,8 @@ type decodedWords struct {
 	// follows it, and unsure if an "@" could come out of a word that we cannot
 	// decode.
 	apart, unsure bool
-	// broken is true if the text beside the words holds "=?". Some programs end
-	// the text there.
+	// broken is true if the text outside of words has "=?". Some programs end the
+	// text there.
 	broken bool
 }
 

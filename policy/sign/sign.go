@@ -22,8 +22,8 @@ import (
 // Options are what the administrator wants. The zero value signs what logged-in users
 // submit, and nothing else.
 type Options struct {
-	// Sockets are addresses of ours, as in [message.Client], that only mail of our
-	// users reaches. Daemons are values of {daemon_name} of that kind.
+	// Sockets are our addresses that only our users can reach, as in [message.Client].
+	// Daemons are the values of {daemon_name} that only our users can reach.
 	Sockets, Daemons []string
 	// Networks are addresses whose mail is that of our users. Loopback is not one of
 	// them unless the list has it.

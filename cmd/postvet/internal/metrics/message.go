@@ -55,8 +55,7 @@ func newMessageMetrics() *messageMetrics {
 	return m
 }
 
-// signed is the value of a message that we signed, beside the reasons of those that we
-// did not sign.
+// signed counts the messages that we signed. The others count by the reason why not.
 const signed sign.Reason = "signed"
 
 // alone returns the rows of a counter with one label.

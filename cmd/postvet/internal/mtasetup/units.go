@@ -88,7 +88,7 @@ type Service struct {
 	// Unit is the unit's file, "" if there is none, and Config the configuration that
 	// it names.
 	Unit, Config string
-	// User is "" for root. Groups are those beside the user's own.
+	// User is "" for root. Groups are further groups, besides the user's own.
 	User   string
 	Groups []string
 	// Hidden are folders that the service does not see.
