@@ -21,6 +21,9 @@ func Postvet(c *config.Config, from Sources) (mta.Postvet, error) {
 	if c.Policy.SPFEarly {
 		p.EarlyTimeout = policy.EarlyTimeout
 	}
+	if s := c.Sign; s.Keys != "" {
+		p.Signing = &mta.Signing{Local: s.Local, Lifetime: s.Expires, SenderCounts: s.LoginsFile == "" && s.SenderMatch != config.SenderMatchOff}
+	}
 	sockets := from.Sockets(c)
 	p.Listen, p.From = sockets.Addresses, sockets.From
 	var at string

@@ -19,8 +19,9 @@ type check struct {
 // called.
 var replaced = []string{"opendmarc", "pyspf", "policyd-spf", "dkimpy", "openarc"}
 
-// others checks the milters that the MTA asks besides ours, which is list[at].
-func (c *check) others(list []Milter, at int) {
+// others checks the milters that the MTA asks besides ours, which is list[at]. last
+// reports that only mail to be signed comes here, so that others belong before ours.
+func (c *check) others(list []Milter, at int, last bool) {
 	for i, m := range list {
 		if i == at {
 			continue
@@ -29,13 +30,17 @@ func (c *check) others(list []Milter, at int) {
 		if name == "" {
 			name = m.Socket
 		}
-		for _, p := range replaced {
+		programs := replaced
+		if c.postvet.Signing != nil {
+			programs = append(programs[:len(programs):len(programs)], "opendkim")
+		}
+		for _, p := range programs {
 			if strings.Contains(strings.ToLower(name+" "+m.Socket), p) {
 				c.Warning(fmt.Sprintf("%s is asked about each message too: its results stand beside ours and may contradict them", name),
 					"take it off the list once Postvet has worked for a while")
 			}
 		}
-		if i < at {
+		if i < at && !last {
 			c.Warning(fmt.Sprintf("%s is asked before Postvet: if it changes the header or the body, signatures break", name),
 				"put Postvet first")
 		}
@@ -85,4 +90,20 @@ func parseSeconds(text string) time.Duration {
 		return 0
 	}
 	return time.Duration(n) * unit
+}
+
+// parseDays is parseSeconds for a time whose bare numbers are days.
+func parseDays(text string) time.Duration {
+	if text = strings.TrimSpace(text); strings.Trim(text, "0123456789") == "" {
+		text += "d"
+	}
+	return parseSeconds(text)
+}
+
+// parseCount reads a number, or returns byDefault if there is none.
+func parseCount(text string, byDefault int) int {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+		return n
+	}
+	return byDefault
 }

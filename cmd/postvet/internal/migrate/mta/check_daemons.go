@@ -34,6 +34,8 @@ func (c *check) daemons(cf Sendmail, p Postvet) {
 		switch {
 		case asks:
 			c.OK(d.Name + " asks Postvet by a list of its own")
+		case d.Internal && d.Loopback == "" && c.postvet.Signing != nil:
+			c.Warning(d.Name+" does not ask Postvet: the mail of users who log in there is not signed", "add postvet to InputMailFilters in its options, at the end")
 		case d.Internal:
 			c.OK(d.Name + " does not ask Postvet; it takes mail from own users or this machine")
 		case len(d.Filters) == 0:

@@ -48,7 +48,8 @@ func CheckPostfix(dir string, p Postvet, hostname string) (finding.List, error) 
 		c.postfixClients(dir, cf, services)
 	}
 	c.settings(asking)
-	if p.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
+	c.postfixSigning(cf, services)
+	if s := p.Signing; (s == nil || !s.Local) && p.find(cf.queue(), ParseMilters(cf.Value("non_smtpd_milters", ""))) >= 0 {
 		c.Warning("non_smtpd_milters has Postvet, which exempts what is submitted on the machine itself", "take it out of non_smtpd_milters")
 	}
 	c.authservID(cf.Value("myhostname", hostname))
@@ -79,13 +80,15 @@ func (c *check) service(main MainCF, s service) (a smtpd, asks bool) {
 		c.Warning(fmt.Sprintf("whether %s asks Postvet cannot be told for all clients: smtpd_milter_maps = %s may name other milters or DISABLE", name, cf.Value("smtpd_milter_maps", "")),
 			"look into that table: clients with DISABLE are not checked, and forged results in their mail stay")
 		c.postfixSocket(cf, s, list[at])
-		c.others(list, at)
+		c.others(list, at, c.signsOnly(s))
 		return smtpd{s, cf, list[at]}, true
 	case at >= 0 && !off:
 		c.OK(name + " asks Postvet (" + list[at].Socket + ")")
 		c.postfixSocket(cf, s, list[at])
-		c.others(list, at)
+		c.others(list, at, c.signsOnly(s))
 		return smtpd{s, cf, list[at]}, true
+	case c.signsOnly(s):
+		// postfixSigning says what that means.
 	case s.isInternal():
 		c.OK(name + " does not ask Postvet; it takes mail from own users or this machine")
 	case at >= 0:

@@ -29,7 +29,7 @@ func CheckSendmail(file string, p Postvet, hostname string) (finding.List, error
 		c.OK("Sendmail asks Postvet (" + list[at].Socket + ")")
 		c.sendmailSocket(list[at])
 		c.sendmailSettings(list[at])
-		c.others(list, at)
+		c.others(list, at, false)
 	case passed != "" && len(list) > 0:
 		c.Warning("whether Sendmail asks Postvet cannot be told: "+passed+" is a socket of systemd's", comparePassed)
 	default:
@@ -42,6 +42,7 @@ func CheckSendmail(file string, p Postvet, hostname string) (finding.List, error
 	}
 	c.daemons(cf, p)
 	c.sendmailClients(filepath.Dir(file), cf)
+	c.sendmailSigning(cf, list, at)
 	if cf.HostName != "" && !strings.ContainsAny(cf.HostName, "$") {
 		hostname = cf.HostName
 	}

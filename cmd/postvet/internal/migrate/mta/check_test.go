@@ -102,20 +102,7 @@ func TestCheckPostfix(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := lines(f)
-			for _, w := range c.want {
-				if !strings.Contains(got, w) {
-					t.Errorf("no %q", w)
-				}
-			}
-			for _, n := range c.not {
-				if strings.Contains(got, n) {
-					t.Errorf("has %q", n)
-				}
-			}
-			if t.Failed() {
-				t.Log(got)
-			}
+			compare(t, lines(f), c.want, c.not)
 		})
 	}
 	if _, err := CheckPostfix(t.TempDir(), ours, "host"); !errors.Is(err, fs.ErrNotExist) {

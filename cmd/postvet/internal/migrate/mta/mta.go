@@ -42,6 +42,8 @@ type Postvet struct {
 	// Received.
 	Exempt, Relays *addrlist.List
 	ExemptEntries  []string
+	// Signing is nil if Postvet signs nothing.
+	Signing *Signing
 }
 
 // find returns the index of our milter in a list, -1 if it is not there. queue is

@@ -29,6 +29,8 @@ type Sendmail struct {
 	Daemons []Daemon
 	// HostName is the value of $j; "" if the file leaves that to the system.
 	HostName string
+	// Rewriting is what it says of changes to messages.
+	Rewriting Rewriting
 }
 
 // Daemon is a daemon of Sendmail with options.
@@ -76,6 +78,8 @@ func ParseSendmail(text string) Sendmail {
 			s.addDaemon(m[1])
 		} else if m := cfHost.FindStringSubmatch(raw); m != nil {
 			s.HostName = strings.TrimSpace(m[1])
+		} else {
+			s.Rewriting.read(raw)
 		}
 	}
 	return s
