@@ -194,7 +194,7 @@ func (s *session) logDecision(d *Decision) {
 // signing says who signed a message of our users, or why nobody did.
 func signing(s *result.Signing) []zap.Field {
 	if s.Reason == "" {
-		return []zap.Field{text("signed", s.Domain+"/"+s.Selector)}
+		return []zap.Field{text("signed", strings.Join(append([]string{s.Domain + "/" + s.Selector}, s.Also...), " "))}
 	}
 	return []zap.Field{text("unsigned", string(s.Reason)), text("unsigned_why", s.Detail)}
 }

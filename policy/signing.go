@@ -35,18 +35,23 @@ type Signing struct {
 
 // SigningKeys finds the private keys of domains. It is safe for concurrent use.
 type SigningKeys interface {
-	// SigningKeys returns the keys of a domain in lower-case A-labels, the one to
-	// prefer first. The error says why a key could not be read; it may stand beside
+	// SigningKeys returns the keys that sign for an address, whose domain is in
+	// lower-case A-labels, the one to prefer first. Local is "" if any address of the
+	// domain is meant. The error says why a key could not be read; it may stand beside
 	// others that could.
-	SigningKeys(domain string) ([]SigningKey, error)
+	SigningKeys(ctx context.Context, address message.Mailbox) ([]SigningKey, error)
 	// Published notes that the DNS shows a key.
 	Published(SigningKey)
 }
 
 // SigningKey is a private key and where its record is.
 type SigningKey struct {
+	// Domain and Selector are d= and s=. Domain may be another than the address has.
 	Domain, Selector string
 	Signer           crypto.Signer
+	// Set says which keys stand for one another: of those with the same Set, the first
+	// that the DNS shows signs. Each further Set adds a signature.
+	Set int
 	// ID tells the key from all others. It says nothing of the secret.
 	ID string
 	// WasPublished is true if the DNS showed the key before. Such a key signs also
@@ -62,10 +67,10 @@ type signing struct {
 	result result.Signing
 	at     time.Time
 	keys   []candidate
-	asked  map[string]askedKeys // what the source of keys said, by domain
-	err    error                // of the source of keys
-	own    *dkim.Verifier       // of signatures by our keys; nil if there are none
-	refs   dkim.Keys            // the keys of own
+	asked  map[message.Mailbox]askedKeys // what the source of keys said, by address
+	err    error                         // of the source of keys
+	own    *dkim.Verifier                // of signatures by our keys; nil if there are none
+	refs   dkim.Keys                     // the keys of own
 }
 
 // askedKeys are the keys of a domain. The decision and the signature ask for the same
@@ -96,19 +101,19 @@ func (m *Message) startSigning() {
 	if o.Signing == nil || m.conn.relay {
 		return
 	}
-	s := &signing{at: o.Now(), asked: map[string]askedKeys{}}
+	s := &signing{at: o.Now(), asked: map[message.Mailbox]askedKeys{}}
+	m.signing = s
 	msg := sign.Message{Client: m.conn.client, Sender: m.sender, Author: m.author}
 	if m.ours { // otherwise the first question is answered with no
 		msg.Received = m.received()
 	}
-	d := sign.Decide(msg, o.Signing.Options, func(domain string) bool { return len(s.ask(o.Signing.Keys, domain).keys) > 0 })
+	d := sign.Decide(msg, o.Signing.Options, func(address message.Mailbox) string { return m.keysOf(address).domain(address) })
 	s.result = result.Signing{Decision: d}
-	m.signing = s
 	if d.Domain == "" {
 		return
 	}
 	m.exempt = cmp.Or(m.exempt, result.ExemptOriginating)
-	own := s.ask(o.Signing.Keys, d.Domain)
+	own := s.keysFor(m.author.Address())
 	s.err = own.err
 	found := own.keys[:min(len(own.keys), maxSigningKeys)]
 	m.verifyOwn(found)
@@ -127,7 +132,7 @@ func (m *Message) startSigning() {
 func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, error) {
 	o, s := m.conn.checker.opt, m.signing
 	opt := dkim.SignOptions{
-		Domain: s.result.Domain, Selector: k.Selector, Key: k.Signer, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed,
+		Domain: k.Domain, Selector: k.Selector, Key: k.Signer, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed,
 		Fields: o.Signing.Fields, Time: s.at,
 	}
 	if o.Signing.Lifetime > 0 {
@@ -137,7 +142,7 @@ func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, e
 	if err != nil {
 		return candidate{}, err
 	}
-	name := dkim.KeyName(k.Selector, s.result.Domain)
+	name := dkim.KeyName(k.Selector, k.Domain)
 	return candidate{key: k, signer: signer, record: evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
 		name: result.CheckSigning, limit: o.MessageTimeout,
 		run:    func(ctx context.Context, r Resolver) *dnscache.Answer { return r.Lookup(ctx, name, dnscache.TXT) },
@@ -148,16 +153,40 @@ func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, e
 // signs reports whether the message is to be signed.
 func (s *signing) signs() bool { return s != nil && s.result.Domain != "" }
 
-// ask returns what the source of keys says of a domain. It asks once.
-func (s *signing) ask(source SigningKeys, domain string) askedKeys {
-	a, known := s.asked[domain]
+// keysOf returns what the source of keys says of an address. It asks once.
+func (m *Message) keysOf(address message.Mailbox) askedKeys {
+	s, o := m.signing, m.conn.checker.opt
+	a, known := s.asked[address]
 	if !known {
-		if a.keys, a.err = source.SigningKeys(domain); a.err != nil {
+		ctx, cancel := context.WithTimeout(m.ctx, o.MessageTimeout)
+		defer cancel()
+		if a.keys, a.err = o.Signing.Keys.SigningKeys(ctx, address); a.err != nil {
 			s.err = a.err
 		}
-		s.asked[domain] = a
+		s.asked[address] = a
 	}
 	return a
+}
+
+// domain returns the domain that signs for an address. A key of a domain that is no
+// parent signs for each domain apart: otherwise its users could write as one another.
+func (a askedKeys) domain(address message.Mailbox) string {
+	switch {
+	case len(a.keys) == 0:
+		return ""
+	case strings.HasSuffix("."+address.Domain, "."+a.keys[0].Domain):
+		return a.keys[0].Domain
+	}
+	return address.Domain
+}
+
+// keysFor returns the keys that the decision found for the author.
+func (s *signing) keysFor(address message.Mailbox) askedKeys {
+	for address.Domain != "" && len(s.asked[address].keys) == 0 {
+		_, parent, _ := strings.Cut(address.Domain, ".")
+		address = message.Mailbox{Domain: parent}
+	}
+	return s.asked[address]
 }
 
 // received returns the message's Received fields.
@@ -171,7 +200,7 @@ func (m *Message) received() []message.Received {
 	return list
 }
 
-// sign signs with the first key that the DNS shows. A key whose record cannot be
+// sign signs with the first key of each set that the DNS shows. A key whose record cannot be
 // looked up signs if it was published before: a DNS failure changes nothing.
 func (m *Message) sign(ctx context.Context) *result.Signing {
 	s := m.signing
@@ -196,7 +225,11 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 	if s.err != nil {
 		details = append(details, s.err.Error())
 	}
+	signed := map[int]bool{}
 	for _, c := range s.keys {
+		if signed[c.key.Set] {
+			continue
+		}
 		a, fault := c.record.wait(ctx)
 		m.fault("sign", fault)
 		why, detail := published(c.key, a)
@@ -204,10 +237,16 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 			m.conn.checker.opt.Signing.Keys.Published(c.key)
 		}
 		if why == "" || why == sign.KeyUnpublished && a.Outcome.Temporary() && c.key.WasPublished {
-			return m.signWith(ctx, c)
+			if why, detail = m.signWith(ctx, c); why == "" {
+				signed[c.key.Set] = true
+				continue
+			}
 		}
 		reason = why
 		details = append(details, detail)
+	}
+	if len(signed) > 0 {
+		return res
 	}
 	return s.unsigned(reason, strings.Join(details, "; "))
 }
@@ -218,23 +257,28 @@ func (s *signing) unsigned(r sign.Reason, detail string) *result.Signing {
 	return &s.result
 }
 
-// signWith makes the signature.
-func (m *Message) signWith(ctx context.Context, c candidate) *result.Signing {
+// signWith makes a signature. It returns why it could not.
+func (m *Message) signWith(ctx context.Context, c candidate) (sign.Reason, string) {
 	res := &m.signing.result
 	if slots := m.conn.checker.slots; slots != nil {
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		case <-ctx.Done():
-			return m.signing.unsigned(sign.KeyUnreadable, "too many signatures were under way")
+			return sign.KeyUnreadable, "too many signatures were under way"
 		}
 	}
 	f, err := c.signer.Sign()
 	if err != nil {
-		return m.signing.unsigned(sign.KeyUnreadable, err.Error())
+		return sign.KeyUnreadable, err.Error()
 	}
-	res.Selector, res.Fields = c.key.Selector, append(res.Fields, f)
-	return res
+	if len(res.Fields) == 0 {
+		res.Domain, res.Selector = c.key.Domain, c.key.Selector
+	} else {
+		res.Also = append(res.Also, c.key.Domain+"/"+c.key.Selector)
+	}
+	res.Fields = append(res.Fields, f)
+	return "", ""
 }
 
 // published compares a key with the record that the DNS shows. It returns why the key

@@ -58,8 +58,8 @@ type keyring struct {
 	published []string
 }
 
-func (k *keyring) SigningKeys(domain string) ([]policy.SigningKey, error) {
-	if domain != "example.org" {
+func (k *keyring) SigningKeys(_ context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
+	if address.Domain != "example.org" {
 		return nil, nil
 	}
 	return k.keys, k.err

@@ -40,6 +40,16 @@ type Author struct {
 	Absent bool `json:"absent"`
 }
 
+// Address returns the author's address without its name. Local is "" if there is more
+// than one address in the author's domain.
+func (a Author) Address() Mailbox {
+	address := Mailbox{Domain: a.Domain}
+	if len(a.Mailboxes) == 1 {
+		address.Local = a.Mailboxes[0].Local
+	}
+	return address
+}
+
 // Ambiguous reports whether the From fields fail to name exactly one Author
 // Domain that all mail clients agree on. See also Author.Absent.
 func (a Author) Ambiguous() bool { return a.Problem != "" }

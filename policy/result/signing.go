@@ -10,6 +10,8 @@ type Signing struct {
 	sign.Decision
 	// Selector is that of the key that signed.
 	Selector string `json:"selector,omitempty"`
+	// Also are the domains and selectors of further signatures, as domain/selector.
+	Also []string `json:"also,omitempty"`
 	// Fields are the DKIM-Signature fields to put on top of the message, the last one
 	// uppermost.
 	Fields []message.Field `json:"-"`

@@ -103,11 +103,15 @@ type Decision struct {
 	Origin string `json:"origin,omitempty"`
 }
 
-// Decide returns who signs the message. hasKey reports whether there is a key for a
-// domain in lower-case A-labels; it is asked for the author's domain first, then for
-// its parents. Whether the DNS shows the key is for the caller to find out: the
-// reasons from [AlreadySigned] on are the caller's.
-func Decide(m Message, o Options, hasKey func(domain string) bool) Decision {
+// Keys returns the domain that signs for an address: the address's own, or a parent
+// that a table names; "" if there is no key. The address's domain is in lower-case
+// A-labels. Its local part is "" if any address of the domain is meant.
+type Keys func(address message.Mailbox) (domain string)
+
+// Decide returns who signs the message. keys is asked for the author's address first,
+// then for the parents of its domain. Whether the DNS shows the key is for the
+// caller to find out: the reasons from [AlreadySigned] on are the caller's.
+func Decide(m Message, o Options, keys Keys) Decision {
 	var d Decision
 	if d.Origin = o.Origin(m.Client, m.Sender); d.Origin == "" {
 		return d.not(NotOriginating, "the client neither logged in nor came by a socket, daemon or network of our users")
@@ -122,11 +126,11 @@ func Decide(m Message, o Options, hasKey func(domain string) bool) Decision {
 	if m.Author.Domain == "" {
 		return d.not(AuthorAmbiguous, m.Author.Problem)
 	}
-	domain := signingDomain(m.Author.Domain, o, hasKey)
+	domain := signingDomain(m.Author.Address(), o, keys)
 	if domain == "" {
 		return d.not(NoKey, "there is no key for "+m.Author.Domain)
 	}
-	if why := mismatch(m, o, domain, hasKey); why != "" {
+	if why := mismatch(m, o, domain, keys); why != "" {
 		return d.not(LoginMismatch, why)
 	}
 	d.Domain = domain
@@ -198,16 +202,18 @@ func outside(hops []message.Received, o Options) string {
 	return ""
 }
 
-// signingDomain returns the domain that signs for another: itself, or its nearest
+// signingDomain returns the domain that signs for an address: its own, or the nearest
 // parent that has a key and is no public suffix; "" if there is none.
-func signingDomain(domain string, o Options, hasKey func(string) bool) string {
-	for d := domain; strings.Contains(d, "."); _, d, _ = strings.Cut(d, ".") {
-		if d != domain && (o.ExactOnly || isPublicSuffix(d)) {
-			return ""
-		}
-		if hasKey(d) {
+func signingDomain(address message.Mailbox, o Options, keys Keys) string {
+	for strings.Contains(address.Domain, ".") {
+		if d := keys(address); d != "" {
 			return d
 		}
+		_, parent, _ := strings.Cut(address.Domain, ".")
+		if o.ExactOnly || isPublicSuffix(parent) {
+			return ""
+		}
+		address = message.Mailbox{Domain: parent}
 	}
 	return ""
 }
@@ -220,19 +226,19 @@ func isPublicSuffix(d string) bool {
 // mismatch returns why the user may not write as the author; "" if it may. A login
 // that is no address says nothing of a domain, so that MAIL FROM counts, which the
 // mail server compares with the login.
-func mismatch(m Message, o Options, domain string, hasKey func(string) bool) string {
+func mismatch(m Message, o Options, domain string, keys Keys) string {
 	if o.Match == MatchOff {
 		return ""
 	}
 	for _, author := range m.Author.Mailboxes {
-		if why := o.mayWrite(m.Sender, author, domain, hasKey); why != "" {
+		if why := o.mayWrite(m.Sender, author, domain, keys); why != "" {
 			return why
 		}
 	}
 	return ""
 }
 
-func (o Options) mayWrite(s message.Sender, author message.Mailbox, domain string, hasKey func(string) bool) string {
+func (o Options) mayWrite(s message.Sender, author message.Mailbox, domain string, keys Keys) string {
 	address := author.Local + "@" + author.Domain
 	if users, listed := o.logins(address, author.Domain); listed {
 		for _, u := range users {
@@ -264,7 +270,7 @@ func (o Options) mayWrite(s message.Sender, author message.Mailbox, domain strin
 			return ""
 		}
 		return fmt.Sprintf("%s%s is not the author %s", by, foreign.Word(as, maxShown), foreign.Word(address, maxShown))
-	case signingDomain(user, o, hasKey) == domain:
+	case signingDomain(message.Mailbox{Local: local, Domain: user}, o, keys) == domain:
 		return ""
 	}
 	return fmt.Sprintf("%s%s does not belong to %s, which signs for the author", by, foreign.Word(as, maxShown), domain)

@@ -1,12 +1,14 @@
 package keys
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/message"
 )
 
 // Source gives policy the keys of a [Folder], and remembers which of them the DNS has
@@ -27,9 +29,10 @@ func Open(dir, stateFile string, strict bool) (*Source, error) {
 // Save writes the states of the keys if they have changed.
 func (s *Source) Save() error { return s.states.Save() }
 
-// SigningKeys returns the RSA keys of a domain, the newest first. Ed25519 keys never
-// sign alone: large receivers do not verify them.
-func (s *Source) SigningKeys(domain string) ([]policy.SigningKey, error) {
+// SigningKeys returns the RSA keys of an address's domain, the newest first. Ed25519
+// keys never sign alone: large receivers do not verify them.
+func (s *Source) SigningKeys(_ context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
+	domain := address.Domain
 	found, err := s.folder.Keys(domain)
 	slices.SortStableFunc(found, func(a, b *Key) int { return b.Changed.Compare(a.Changed) })
 	var list []policy.SigningKey
