@@ -14,6 +14,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/postvet/postvet/policy/dkim"
+
+	"github.com/postvet/postvet/policy/message"
 )
 
 func TestCreate(t *testing.T) {
@@ -45,7 +47,7 @@ func TestCreate(t *testing.T) {
 	if _, err := Create(dir, "bücher.example", "s2", "ed25519"); err != nil {
 		t.Error(err)
 	}
-	found, err := NewFolder(dir, true).Keys("xn--bcher-kva.example")
+	found, err := NewFolder(dir, true).Keys(t.Context(), message.Mailbox{Domain: "xn--bcher-kva.example"})
 	if err != nil || names(found) != "s1._domainkey.xn--bcher-kva.example rsa, s2._domainkey.xn--bcher-kva.example ed25519" {
 		t.Errorf("found %s, %v", names(found), err)
 	}

@@ -53,9 +53,9 @@ func List(dir string, strict bool) ([]Entry, error) {
 
 func read(path, domain, selector string, strict bool) Entry {
 	e := Entry{Domain: domain, Selector: selector, Path: path}
-	d := &folderDomain{domain: domain}
-	k, err := d.readKey(path, selector, strict)
-	e.Key, e.Err = k.key, err
+	var err error
+	e.Key, err = readKey(path, domain, selector, strict, nil)
+	e.Err = err
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Err = fmt.Errorf("%s: a link to a file that does not exist", path)
 	}

@@ -1,7 +1,7 @@
 package keys
 
 import (
-	"container/list"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
@@ -22,92 +21,60 @@ import (
 type Folder struct {
 	dir    string
 	strict bool
-	now    func() time.Time
-
-	mu      sync.Mutex
-	domains map[string]*list.Element
-	recent  list.List // of *folderDomain, the last used in front
+	cache  *Cache
 }
 
-// folderDomain is what is known of one domain.
-type folderDomain struct {
-	domain  string
-	checked time.Time
-	keys    []folderKey
-	err     error
-}
+// recheck is how long what is known of files is used without a look at them.
+const recheck = 10 * time.Second
 
-type folderKey struct {
-	key  *Key
-	size int64
-}
+// maxSelectors bounds the keys of one domain.
+const maxSelectors = 50
 
-const (
-	// recheck is how long what is known of a domain is used without a look at its
-	// directory.
-	recheck = 10 * time.Second
-	// maxDomains bounds the domains in memory. A parsed RSA key of 2048 bits has
-	// some 4.5 KB.
-	maxDomains = 14000
-	// maxSelectors bounds the keys of one domain.
-	maxSelectors = 50
-)
+// files are the options of caches of files. A key that was read stays in use for as long
+// as its file cannot be.
+var files = CacheOptions{
+	Fresh: recheck, Missing: recheck, Retry: recheck,
+	Timeout: 10 * time.Second, Patience: 250 * time.Millisecond, Parallel: 32, Complete: true,
+}
 
 // NewFolder returns the keys of a directory, which may be empty. With strict, files
 // with unsafe permissions are not used.
 func NewFolder(dir string, strict bool) *Folder {
-	return &Folder{dir: dir, strict: strict, now: time.Now, domains: map[string]*list.Element{}}
+	f := &Folder{dir: dir, strict: strict}
+	f.cache = NewCache(files, f.read)
+	return f
 }
 
-// Keys returns the keys of a domain in lower-case A-labels, in the order of their
-// selectors; none and no error if the domain has no directory. Of a file that cannot
-// be used any more, the key that it held before stays in use. The error joins what is
-// wrong with each file; it can stand beside keys.
-func (f *Folder) Keys(domain string) ([]*Key, error) {
-	if name, ok := message.NormalizeDomain(domain); !ok || name != domain || strings.HasPrefix(domain, ".") || strings.ContainsAny(domain, `/\`) {
+// Keys returns the keys of an address's domain, which is in lower-case A-labels, in the
+// order of their selectors; none and no error if the domain has no directory. Of a file
+// that cannot be used any more, the key that it held before stays in use. The error joins
+// what is wrong with each file; it can stand beside keys.
+func (f *Folder) Keys(ctx context.Context, address message.Mailbox) ([]*Key, error) {
+	domain := address.Domain
+	if !isDomain(domain) {
 		return nil, fmt.Errorf("keys: %q is not a domain name", domain)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d := f.remember(domain)
-	if now := f.now(); d.checked.IsZero() || now.Sub(d.checked) >= recheck || now.Before(d.checked) {
-		d.read(filepath.Join(f.dir, domain), f.strict)
-		d.checked = now
-	}
-	found := make([]*Key, len(d.keys))
-	for i := range d.keys {
-		found[i] = d.keys[i].key
-	}
-	return found, d.err
+	return f.cache.Keys(ctx, domain)
 }
 
-// remember returns the entry of a domain, which becomes the most recent one.
-func (f *Folder) remember(domain string) *folderDomain {
-	if e, ok := f.domains[domain]; ok {
-		f.recent.MoveToFront(e)
-		return e.Value.(*folderDomain)
-	}
-	d := &folderDomain{domain: domain}
-	f.domains[domain] = f.recent.PushFront(d)
-	for len(f.domains) > maxDomains {
-		last := f.recent.Back()
-		delete(f.domains, f.recent.Remove(last).(*folderDomain).domain)
-	}
-	return d
+// isDomain reports whether a text is a domain name in lower-case A-labels, and so can
+// stand in a path.
+func isDomain(s string) bool {
+	name, ok := message.NormalizeDomain(s)
+	return ok && name == s && !strings.HasPrefix(s, ".") && !strings.ContainsAny(s, `/\`)
 }
 
-// read looks at the domain's directory and reads the files that are new or changed.
-func (d *folderDomain) read(dir string, strict bool) {
+// read looks at a domain's directory and reads the files that are new or changed.
+func (f *Folder) read(_ context.Context, domain string, before []*Key) ([]*Key, error) {
+	dir := filepath.Join(f.dir, domain)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		d.keys, d.err = nil, nil
-		return
+		return nil, nil
 	}
 	if err != nil { // the known keys stay: the directory could not be read
-		d.err = fmt.Errorf("%s: %w", dir, input.Cause(err))
-		return
+		return before, fmt.Errorf("%s: %w", dir, input.Cause(err))
 	}
-	var now []folderKey
+	var now []*Key
 	var errs []error
 	for _, e := range entries {
 		selector, ok := strings.CutSuffix(e.Name(), ".pem")
@@ -118,43 +85,43 @@ func (d *folderDomain) read(dir string, strict bool) {
 			errs = append(errs, fmt.Errorf("%s: more than %d keys", dir, maxSelectors))
 			break
 		}
-		key, err := d.readKey(filepath.Join(dir, e.Name()), selector, strict)
+		key, err := readKey(filepath.Join(dir, e.Name()), domain, selector, f.strict, before)
 		if err != nil {
 			errs = append(errs, err)
 		}
-		if key.key != nil {
+		if key != nil {
 			now = append(now, key)
 		}
 	}
-	d.keys, d.err = now, errors.Join(errs...)
+	return now, errors.Join(errs...)
 }
 
 // readKey returns the key of a file, the one from before if the file is unchanged or
 // cannot be used.
-func (d *folderDomain) readKey(path, selector string, strict bool) (folderKey, error) {
-	var before folderKey
-	if i := slices.IndexFunc(d.keys, func(k folderKey) bool { return k.key.Path == path }); i >= 0 {
-		before = d.keys[i]
+func readKey(path, domain, selector string, strict bool, known []*Key) (*Key, error) {
+	var before *Key
+	if i := slices.IndexFunc(known, func(k *Key) bool { return k.Path == path && k.Domain == domain && k.Selector == selector }); i >= 0 {
+		before = known[i]
 	}
 	name, ok := message.NormalizeDomain(selector)
 	if !ok || name != selector {
-		return folderKey{}, fmt.Errorf("%s: %q is not a selector: write it in lower case and A-labels", path, selector)
+		return nil, fmt.Errorf("%s: %q is not a selector: write it in lower case and A-labels", path, selector)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return before, fmt.Errorf("%s: %w", path, input.Cause(err))
 	}
-	if before.key != nil && info.Size() == before.size && info.ModTime().Equal(before.key.Changed) {
+	if before != nil && info.Size() == before.size && info.ModTime().Equal(before.Changed) {
 		return before, nil
 	}
 	signer, _, err := ReadFile(path, strict)
 	if err != nil {
 		return before, err
 	}
-	key, err := NewKey(d.domain, selector, path, signer)
+	key, err := NewKey(domain, selector, path, signer)
 	if err != nil {
 		return before, err
 	}
-	key.Changed = info.ModTime()
-	return folderKey{key: key, size: info.Size()}, nil
+	key.Changed, key.size = info.ModTime(), info.Size()
+	return key, nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/postvet/postvet/policy/message"
 )
 
 // store writes a key file and its directory.
@@ -45,7 +47,7 @@ func TestFolder(t *testing.T) {
 	dir := t.TempDir()
 	at := time.Unix(1_700_000_000, 0)
 	f := NewFolder(dir, true)
-	f.now = func() time.Time { return at }
+	f.cache.now = func() time.Time { return at }
 	first, second := filepath.Join(dir, "example.org", "s1.pem"), filepath.Join(dir, "example.org", "s2.pem")
 	steps := []struct {
 		name   string
@@ -77,7 +79,7 @@ func TestFolder(t *testing.T) {
 		for _, p := range []string{first, second} {
 			_ = os.Chtimes(p, time.Time{}, time.Unix(int64(1_600_000_000+i), 0))
 		}
-		got, err := f.Keys("example.org")
+		got, err := f.Keys(t.Context(), message.Mailbox{Domain: "example.org"})
 		if names(got) != s.want {
 			t.Fatalf("%s: %s, want %s", s.name, names(got), s.want)
 		}
@@ -93,22 +95,9 @@ func TestFolderRefusesNames(t *testing.T) {
 	store(t, filepath.Join(dir, "..", "outside", "s1.pem"), edKey(), 0o600)
 	f := NewFolder(dir, true)
 	for _, name := range []string{"", ".", "..", "../outside", "a/b", `a\b`, "Example.org", "bücher.example", "a b", "example.org.", "a\x00b"} {
-		if got, err := f.Keys(name); len(got) != 0 || err == nil {
+		if got, err := f.Keys(t.Context(), message.Mailbox{Domain: name}); len(got) != 0 || err == nil {
 			t.Errorf("%q: %d keys, %v", name, len(got), err)
 		}
-	}
-}
-
-func TestFolderIsBounded(t *testing.T) {
-	t.Parallel()
-	f := NewFolder(t.TempDir(), true)
-	for i := range maxDomains + 100 {
-		if _, err := f.Keys(strings.Repeat("a", i%60+1) + ".d" + strings.Repeat("b", i/600+1) + ".x" + strings.Repeat("c", i/60%10+1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(f.domains) > maxDomains || f.recent.Len() != len(f.domains) {
-		t.Errorf("%d domains are kept, %d in order", len(f.domains), f.recent.Len())
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 type Key struct {
 	// Domain and Selector are d= and s= in lower-case A-labels.
 	Domain, Selector string
+	// Set is as in [policy.SigningKey].
+	Set int
 	// Path is the file that the key was read from, and Changed its time of change.
 	Path    string
 	Changed time.Time
@@ -30,6 +32,7 @@ type Key struct {
 	fingerprint string
 	kind        string
 	bits        int
+	size        int64 // of the file
 }
 
 // NewKey returns a key for a domain and selector. The signer is of [Parse].

@@ -11,10 +11,10 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// Source gives policy the keys of a [Folder], and remembers which of them the DNS has
+// Source gives policy the keys of a [Store], and remembers which of them the DNS has
 // shown. It implements [policy.SigningKeys].
 type Source struct {
-	folder *Folder
+	store  Store
 	states *States
 }
 
@@ -22,8 +22,13 @@ type Source struct {
 // for memory alone. With strict, key files with unsafe permissions are not used. The
 // error is that of [LoadStates]; the source can be used all the same.
 func Open(dir, stateFile string, strict bool) (*Source, error) {
+	return OpenStore(NewFolder(dir, strict), stateFile)
+}
+
+// OpenStore is [Open] for any store.
+func OpenStore(store Store, stateFile string) (*Source, error) {
 	states, err := LoadStates(stateFile)
-	return &Source{NewFolder(dir, strict), states}, err
+	return &Source{store, states}, err
 }
 
 // Save writes the states of the keys if they have changed.
@@ -31,15 +36,15 @@ func (s *Source) Save() error { return s.states.Save() }
 
 // SigningKeys returns the RSA keys of an address's domain, the newest first. Ed25519
 // keys never sign alone: large receivers do not verify them.
-func (s *Source) SigningKeys(_ context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
+func (s *Source) SigningKeys(ctx context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
 	domain := address.Domain
-	found, err := s.folder.Keys(domain)
+	found, err := s.store.Keys(ctx, address)
 	slices.SortStableFunc(found, func(a, b *Key) int { return b.Changed.Compare(a.Changed) })
 	var list []policy.SigningKey
 	for _, k := range found {
 		if k.Type() == "rsa" {
 			list = append(list, policy.SigningKey{
-				Domain: domain, Selector: k.Selector, Signer: k.Signer(), ID: k.Fingerprint(), WasPublished: s.states.Published(k.Fingerprint()),
+				Domain: k.Domain, Selector: k.Selector, Signer: k.Signer(), ID: k.Fingerprint(), Set: k.Set, WasPublished: s.states.Published(k.Fingerprint()),
 			})
 		}
 	}
