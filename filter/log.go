@@ -194,7 +194,11 @@ func (s *session) logDecision(d *Decision) {
 // signing says who signed a message of our users, or why nobody did.
 func signing(s *result.Signing) []zap.Field {
 	if s.Reason == "" {
-		return []zap.Field{text("signed", strings.Join(append([]string{s.Domain + "/" + s.Selector}, s.Also...), " "))}
+		fields := []zap.Field{text("signed", strings.Join(append([]string{s.Domain + "/" + s.Selector}, s.Also...), " "))}
+		if s.Without != "" {
+			fields = append(fields, text("unsigned_second_why", s.Without))
+		}
+		return fields
 	}
 	return []zap.Field{text("unsigned", string(s.Reason)), text("unsigned_why", s.Detail)}
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +52,8 @@ type SigningKey struct {
 	Domain, Selector string
 	Signer           crypto.Signer
 	// Set says which keys stand for one another: of those with the same Set, the first
-	// that the DNS shows signs. Each further Set adds a signature.
+	// that the DNS shows signs. Each further Set adds a signature. An Ed25519 key signs
+	// only beside an RSA key of its domain, and stands for none.
 	Set int
 	// ID tells the key from all others. It says nothing of the secret.
 	ID string
@@ -59,7 +62,7 @@ type SigningKey struct {
 	WasPublished bool
 }
 
-// maxSigningKeys bounds the keys of one domain whose records are looked up.
+// maxSigningKeys bounds the keys of one domain and type whose records are looked up.
 const maxSigningKeys = 4
 
 // signing is the signature of one message of our users.
@@ -115,7 +118,7 @@ func (m *Message) startSigning() {
 	m.exempt = cmp.Or(m.exempt, result.ExemptOriginating)
 	own := s.keysFor(m.author.Address())
 	s.err = own.err
-	found := own.keys[:min(len(own.keys), maxSigningKeys)]
+	found := tried(own.keys)
 	m.verifyOwn(found)
 	m.prepareHeader()
 	index := dkim.NewHeaderIndex(m.header)
@@ -126,6 +129,26 @@ func (m *Message) startSigning() {
 			s.keys = append(s.keys, c)
 		}
 	}
+}
+
+// tried returns the first keys of each type.
+func tried(all []SigningKey) []SigningKey {
+	var list []SigningKey
+	count := map[bool]int{}
+	for _, k := range all {
+		if second := k.second(); count[second] < maxSigningKeys {
+			count[second]++
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// second reports whether the key signs only beside another: large receivers do not verify
+// Ed25519 (RFC 8463).
+func (k SigningKey) second() bool {
+	_, ed := k.Signer.Public().(ed25519.PublicKey)
+	return ed
 }
 
 // candidate prepares a signature by a key, and starts the lookup of the key's record.
@@ -200,8 +223,9 @@ func (m *Message) received() []message.Received {
 	return list
 }
 
-// sign signs with the first key of each set that the DNS shows. A key whose record cannot be
-// looked up signs if it was published before: a DNS failure changes nothing.
+// sign signs with the first RSA key of each set that the DNS shows, and then beside them with
+// Ed25519 keys. A key whose record cannot be looked up signs if it was published before: a
+// DNS failure changes nothing.
 func (m *Message) sign(ctx context.Context) *result.Signing {
 	s := m.signing
 	if s == nil {
@@ -221,13 +245,34 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 	if m.signedAlready() {
 		return s.unsigned(sign.AlreadySigned, "a signature by a key of "+res.Domain+" verifies")
 	}
-	reason, details := sign.KeyUnreadable, []string(nil)
-	if s.err != nil {
-		details = append(details, s.err.Error())
+	rsa := func(k SigningKey) bool { return !k.second() }
+	domains, reason, details := m.signWithEach(ctx, rsa)
+	if len(domains) == 0 {
+		if s.err != nil {
+			details = slices.Insert(details, 0, s.err.Error())
+		}
+		for _, c := range s.keys {
+			if c.key.second() {
+				details = append(details, "the Ed25519 key "+dkim.KeyName(c.key.Selector, c.key.Domain)+" never signs alone")
+			}
+		}
+		return s.unsigned(reason, strings.Join(details, "; "))
 	}
+	beside := func(k SigningKey) bool { return k.second() && slices.Contains(domains, k.Domain) }
+	if second, _, why := m.signWithEach(ctx, beside); len(second) == 0 {
+		res.Without = strings.Join(why, "; ")
+	}
+	return res
+}
+
+// signWithEach signs with the first key of each set that may sign, of those that belong. It
+// returns the domains that signed. It also returns why others did not: the reason of the
+// last one and a sentence for each.
+func (m *Message) signWithEach(ctx context.Context, belongs func(SigningKey) bool) (domains []string, reason sign.Reason, details []string) {
+	reason = sign.KeyUnreadable
 	signed := map[int]bool{}
-	for _, c := range s.keys {
-		if signed[c.key.Set] {
+	for _, c := range m.signing.keys {
+		if signed[c.key.Set] || !belongs(c.key) {
 			continue
 		}
 		a, fault := c.record.wait(ctx)
@@ -239,16 +284,14 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 		if why == "" || why == sign.KeyUnpublished && a.Outcome.Temporary() && c.key.WasPublished {
 			if why, detail = m.signWith(ctx, c); why == "" {
 				signed[c.key.Set] = true
+				domains = append(domains, c.key.Domain)
 				continue
 			}
 		}
 		reason = why
 		details = append(details, detail)
 	}
-	if len(signed) > 0 {
-		return res
-	}
-	return s.unsigned(reason, strings.Join(details, "; "))
+	return domains, reason, details
 }
 
 // unsigned takes the decision to sign back.
@@ -277,7 +320,11 @@ func (m *Message) signWith(ctx context.Context, c candidate) (sign.Reason, strin
 	} else {
 		res.Also = append(res.Also, c.key.Domain+"/"+c.key.Selector)
 	}
-	res.Fields = append(res.Fields, f)
+	if c.key.second() { // below the others: some verifiers read only the uppermost few
+		res.Fields = slices.Insert(res.Fields, 0, f)
+	} else {
+		res.Fields = append(res.Fields, f)
+	}
 	return "", ""
 }
 
@@ -301,6 +348,10 @@ func published(k SigningKey, a *dnscache.Answer) (sign.Reason, string) {
 		return sign.KeyMismatch, fmt.Sprintf("the key at %s is revoked", name)
 	case !record.Is(k.Signer.Public()):
 		return sign.KeyMismatch, fmt.Sprintf("the record at %s has another key", name)
+	}
+	// Verifiers must not use the key otherwise, so that it counts as not published.
+	if err := record.Serves(&dkim.Signature{Algorithm: record.Type + "-sha256", Domain: k.Domain}, dkim.Options{}); err != nil {
+		return sign.KeyUnpublished, fmt.Sprintf("the record at %s keeps the key from signing: %s", name, strings.TrimPrefix(err.Error(), "dkim: "))
 	}
 	return "", ""
 }

@@ -91,6 +91,8 @@ func TestSigning(t *testing.T) {
 		"words._domainkey.example.org. IN TXT \"hello\"\n" +
 		dnstest.TXT("two._domainkey.example.org", keyRecord(first)) +
 		dnstest.TXT("two._domainkey.example.org", keyRecord(second)) +
+		dnstest.TXT("sha1._domainkey.example.org", keyRecord(first)+"; h=sha1") +
+		dnstest.TXT("other._domainkey.example.org", keyRecord(first)+"; s=other") +
 		"$FAULT broken._domainkey.example.org TXT SERVFAIL\n"
 	_, r := dnstest.Start(t, zone)
 	own := func(mail, selector string, key crypto.Signer) string {
@@ -117,6 +119,8 @@ func TestSigning(t *testing.T) {
 		{"another key", keyring{keys: []policy.SigningKey{signingKey("new", second, true)}}, outside, login, ann, "key-mismatch: the record at new._domainkey.example.org has another key", result.ExemptAuthenticated},
 		{"revoked", keyring{keys: []policy.SigningKey{signingKey("revoked", first, true)}}, outside, login, ann, "key-mismatch: the key at revoked._domainkey.example.org is revoked", result.ExemptAuthenticated},
 		{"no key in the record", keyring{keys: []policy.SigningKey{signingKey("words", first, true)}}, outside, login, ann, `key-mismatch: the record at words._domainkey.example.org is not a key: "hello" is not a tag: it has no equals sign`, result.ExemptAuthenticated},
+		{"not for sha256", keyring{keys: []policy.SigningKey{signingKey("sha1", first, true)}}, outside, login, ann, `key-unpublished: the record at sha1._domainkey.example.org keeps the key from signing: the key does not allow sha256: h="sha1"`, result.ExemptAuthenticated},
+		{"not for mail", keyring{keys: []policy.SigningKey{signingKey("other", first, true)}}, outside, login, ann, `key-unpublished: the record at other._domainkey.example.org keeps the key from signing: the key is not for mail: s="other"`, result.ExemptAuthenticated},
 		{"two records", keyring{keys: []policy.SigningKey{signingKey("two", first, true)}}, outside, login, ann, "key-mismatch: two._domainkey.example.org has 2 records, and verifiers take any of them", result.ExemptAuthenticated},
 		{"a broken file, an old key", keyring{keys: []policy.SigningKey{signingKey("old", second, true)}, err: errors.New("s3.pem: damaged")}, outside, login, ann, "old", result.ExemptAuthenticated},
 		{"a broken file alone", keyring{err: errors.New("s3.pem: damaged")}, outside, login, ann, "key-unreadable: s3.pem: damaged", result.ExemptAuthenticated},

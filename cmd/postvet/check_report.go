@@ -149,7 +149,7 @@ func (p *page) signing(s *result.Signing) {
 			names = parsed.SignedFields
 		}
 	}
-	p.line("sign", "", "signed as "+s.Domain+" by selector "+s.Selector+given(", and as %s", strings.Join(s.Also, ", ")), given("mail of our users by %s", s.Origin), "fields "+strings.Join(names, ":"))
+	p.line("sign", "", "signed as "+s.Domain+" by selector "+s.Selector+given(", and as %s", strings.Join(s.Also, ", ")), given("mail of our users by %s", s.Origin), "fields "+strings.Join(names, ":"), given("without an Ed25519 signature: %s", s.Without))
 	for _, f := range s.Append {
 		p.line("add", "", strings.TrimSuffix(f.Raw, "\r\n"))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
 )
@@ -37,8 +38,7 @@ func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 	o.Trace = trace
 	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
 	if e.signs {
-		strict := e.config.Sign.KeyPermissions == config.KeyPermissionsStrict
-		source, _ := keys.Open(e.config.Sign.Keys, e.config.Sign.State, strict) // the service warns of the states
+		source, _ := keys.Open(service.KeyOptions(e.config)) // the service warns of the states
 		o.Signing = e.config.Signing(source)
 	}
 	return policy.NewChecker(o)

@@ -12,6 +12,8 @@ type Signing struct {
 	Selector string `json:"selector,omitempty"`
 	// Also are the domains and selectors of further signatures, as domain/selector.
 	Also []string `json:"also,omitempty"`
+	// Without says why an Ed25519 key that was to sign too did not.
+	Without string `json:"without_second,omitempty"`
 	// Fields are the DKIM-Signature fields to put on top of the message, the last one
 	// uppermost.
 	Fields []message.Field `json:"-"`

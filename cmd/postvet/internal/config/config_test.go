@@ -124,7 +124,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		DKIM:            DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},
 		Exempt:          Exempt{Addresses: newList(addrlist.Addresses, "192.0.2.0/24", "2001:db8::25"), Names: newList(addrlist.Names, "mx.example.org")},
 		Sign: Sign{
-			Keys: "/etc/postvet/keys", State: "/var/lib/postvet/keys.json", KeyPermissions: KeyPermissionsWarn,
+			Keys: "/etc/postvet/keys", State: "/var/lib/postvet/keys.json", KeyPermissions: KeyPermissionsWarn, Ed25519: true,
 			Listeners: []string{"inet:127.0.0.1:8891", "ORIGINATING"}, Networks: newList(addrlist.Addresses, "10.0.0.0/8"),
 			Relayed: RelayedSign, SenderMatch: SenderMatchAddress, Fields: SignedFieldsLists, Expires: 72 * time.Hour,
 			LoginsFile: "rules/logins", Logins: sign.Logins{"info@example.org": {"ann", "bob"}},

@@ -18,6 +18,7 @@ type Sign struct {
 	Keys           string
 	State          string // file; "" to keep nothing over restarts
 	KeyPermissions KeyPermissions
+	Ed25519        bool     // also sign with keys of this type
 	Listeners      []string // as Policy.MonitorListeners
 	Networks       List
 	Local          bool
@@ -92,6 +93,11 @@ DNS fails. Empty: this is forgotten at a restart.`,
 			name: "key_permissions", value: oneOf(&s.KeyPermissions, KeyPermissionsStrict, KeyPermissionsWarn),
 			comment: `strict: a key that others can read or write is not used. warn: it is, for
 systems whose secrets are readable by design.`,
+		},
+		{
+			name: "ed25519", value: truth(&s.Ed25519, false),
+			comment: `Sign a second time where a domain has an Ed25519 key too. It never signs
+alone: large receivers do not verify it, and some count it as a failure.`,
 		},
 		{
 			name: "listeners", value: list(&s.Listeners, checkListener, `write a list, such as ["inet:127.0.0.1:8891"]`),

@@ -13,10 +13,16 @@ import (
 // signing is the source of the keys that sign. A reload keeps it if the configuration
 // still names the same files, so that it does not read all keys again.
 type signing struct {
-	dir, stateFile string
-	strict         bool
-	source         *keys.Source
-	saving         atomic.Bool
+	options keys.Options
+	source  *keys.Source
+	saving  atomic.Bool
+}
+
+// KeyOptions returns where the keys of a configuration are, and which of them sign.
+func KeyOptions(c *config.Config) keys.Options {
+	return keys.Options{
+		Dir: c.Sign.Keys, State: c.Sign.State, Strict: c.Sign.KeyPermissions == config.KeyPermissionsStrict, Ed25519: c.Sign.Ed25519,
+	}
 }
 
 // signingKeys returns the source of keys for a configuration; nil if it signs nothing.
@@ -26,16 +32,16 @@ func (d *daemon) signingKeys(c *config.Config) *keys.Source {
 		d.signing.Store(nil)
 		return nil
 	}
-	strict := c.Sign.KeyPermissions == config.KeyPermissionsStrict
-	if s := d.signing.Load(); s != nil && s.dir == c.Sign.Keys && s.stateFile == c.Sign.State && s.strict == strict {
+	o := KeyOptions(c)
+	if s := d.signing.Load(); s != nil && s.options == o {
 		return s.source
 	}
-	source, err := keys.Open(c.Sign.Keys, c.Sign.State, strict)
+	source, err := keys.Open(o)
 	if err != nil {
 		d.log.Warn("states of keys not loaded, keys sign once the DNS shows them", zap.Error(err))
 	}
 	d.saveKeyStates() // of the former source
-	d.signing.Store(&signing{dir: c.Sign.Keys, stateFile: c.Sign.State, strict: strict, source: source})
+	d.signing.Store(&signing{options: o, source: source})
 	return source
 }
 
@@ -46,8 +52,8 @@ func (d *daemon) saveKeyStates() {
 		return
 	}
 	if err := s.source.Save(); err != nil {
-		d.log.Warn("states of keys not saved; they are in memory", zap.String("file", s.stateFile),
-			zap.Error(err), zap.String("remedy", "let the service's user write in "+filepath.Dir(s.stateFile)+", or change sign.state"))
+		d.log.Warn("states of keys not saved; they are in memory", zap.String("file", s.options.State),
+			zap.Error(err), zap.String("remedy", "let the service's user write in "+filepath.Dir(s.options.State)+", or change sign.state"))
 	}
 }
 
