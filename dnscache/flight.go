@@ -43,8 +43,8 @@ func Urgent(ctx context.Context) context.Context {
 
 // flights has one flight for each question in flight, and bounds their number.
 type flights struct {
-	slots   chan struct{} // holds one value per question in flight
-	reserve chan struct{} // the same for urgent questions that find no free slot
+	slots   turns         // one per question in flight
+	reserve chan struct{} // holds one value per urgent question that found no free slot
 	work    chan func()   // to idle workers
 	panics  *panics
 
@@ -59,7 +59,7 @@ type flights struct {
 
 func newFlights(most int, p *panics) *flights {
 	fs := &flights{
-		slots: make(chan struct{}, most-most/4), reserve: make(chan struct{}, most/4),
+		slots: turns{limit: most - most/4}, reserve: make(chan struct{}, most/4),
 		work: make(chan func()), panics: p, byKey: map[key]*flight{},
 	}
 	fs.ctx, fs.cancel = context.WithCancel(context.Background())
@@ -83,7 +83,7 @@ func (fs *flights) join(k *key) *flight {
 func (fs *flights) leave(f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f.waiting--; f.waiting > 0 || len(fs.slots) <= cap(fs.slots)/2 && len(fs.reserve) == 0 {
+	if f.waiting--; f.waiting > 0 || !fs.scarce() {
 		return
 	}
 	f.cancel()
@@ -96,14 +96,18 @@ func (fs *flights) removeLocked(f *flight) {
 	}
 }
 
+// scarce reports whether most slots are taken.
+func (fs *flights) scarce() bool {
+	taken, _ := fs.slots.counts()
+	return taken > fs.slots.limit/2 || len(fs.reserve) > 0
+}
+
 // acquire takes a slot and returns the function that frees it. If no slot is free, it
-// waits for one until ctx ends; if wait is false, it returns errBusy at once.
+// waits for one until ctx ends, in the order of [Group]; if wait is false, it returns
+// errBusy at once.
 func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err error) {
-	release = func() { <-fs.slots }
-	select {
-	case fs.slots <- struct{}{}:
-		return release, nil
-	default:
+	if fs.slots.try() {
+		return fs.slots.giveBack, nil
 	}
 	if !wait {
 		return nil, errBusy
@@ -112,16 +116,20 @@ func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err 
 	if ctx.Value(urgentKey{}) != nil {
 		reserve = fs.reserve
 	}
+	w := fs.slots.wait(groupOf(ctx))
 	select {
-	case fs.slots <- struct{}{}:
-		return release, nil
+	case <-w.ready:
+		return fs.slots.giveBack, nil
 	case reserve <- struct{}{}:
+		fs.slots.leave(w)
 		return func() { <-fs.reserve }, nil
 	case <-fs.ctx.Done():
-		return nil, ErrClosed
+		err = ErrClosed
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", errBusy, ctx.Err())
+		err = fmt.Errorf("%w: %w", errBusy, ctx.Err())
 	}
+	fs.slots.leave(w)
+	return nil, err
 }
 
 // start starts the flight of a question, or joins the one that another caller started
@@ -146,6 +154,9 @@ func (fs *flights) start(ctx context.Context, k *key, callers int, wait bool, re
 	f := &flight{key: *k, done: make(chan struct{}), flushes: fs.flushes, waiting: callers}
 	var alive context.Context
 	alive, f.cancel = context.WithCancel(fs.ctx)
+	if g := groupOf(ctx); g != nil {
+		alive = context.WithValue(alive, groupKey{}, g)
+	}
 	fs.byKey[*k] = f
 	fs.runLocked(func() {
 		defer release()
@@ -239,4 +250,7 @@ func (fs *flights) close() {
 }
 
 // count returns how many questions are in flight.
-func (fs *flights) count() int { return len(fs.slots) + len(fs.reserve) }
+func (fs *flights) count() int {
+	taken, _ := fs.slots.counts()
+	return taken + len(fs.reserve)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/iprev"
@@ -88,7 +89,8 @@ func (c *Checker) Connect(ctx context.Context, client message.Client) *Conn {
 	client.IP = client.IP.Unmap().WithZone("")
 	now := c.opt.Now()
 	conn := &Conn{checker: c, client: client, exempt: c.opt.Exempt.at(now).client(client)}
-	conn.ctx, conn.cancel = context.WithCancel(ctx)
+	// One message at a time: the lookups of messages take turns.
+	conn.ctx, conn.cancel = context.WithCancel(dnscache.Group(ctx))
 	conn.dns = newMeter(c.opt.Resolver, c.opt.Now, c.opt.Trace)
 	switch {
 	case !client.Local && c.opt.Relays.At(now).Address(client.IP):
