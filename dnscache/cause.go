@@ -56,7 +56,3 @@ func causeOf(err error) Cause {
 	}
 	return CauseResolver
 }
-
-// ErrBogus is the reason of a failure for a name whose zone does not pass DNSSEC
-// validation, says a resolver that is trusted (RFC 8914 sections 4.7 to 4.11).
-var ErrBogus = errors.New("DNSSEC validation failed")

@@ -177,16 +177,19 @@ func TestWhoseADBitIsBelieved(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		addr           string
-		trust          bool
+		trust          Trust
 		trusted, mixed bool
 	}{
-		{"127.0.0.1:53", false, true, false},
-		{"127.8.8.8:53", false, true, false},
-		{"[::1]:53", false, true, false},
-		{"[::ffff:127.0.0.1]:53", false, true, false},
-		{"192.0.2.1:53", false, false, true},
-		{"192.0.2.1:53", true, true, true},
-		{"[2001:db8::1]:53", false, false, true},
+		{"127.0.0.1:53", TrustLocal, true, false},
+		{"127.8.8.8:53", TrustLocal, true, false},
+		{"[::1]:53", TrustLocal, true, false},
+		{"[::ffff:127.0.0.1]:53", TrustLocal, true, false},
+		{"127.0.0.1:53", TrustAll, true, false},
+		{"127.0.0.1:53", TrustNone, false, false},
+		{"192.0.2.1:53", TrustLocal, false, true},
+		{"192.0.2.1:53", TrustAll, true, true},
+		{"192.0.2.1:53", TrustNone, false, true},
+		{"[2001:db8::1]:53", TrustLocal, false, true},
 	} {
 		u := newUpstream(endpoint{addr: netip.MustParseAddrPort(c.addr)}, &upstreams{opt: Options{TrustAD: c.trust}})
 		if u.trusted != c.trusted || u.mixCase.Load() != c.mixed {

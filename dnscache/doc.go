@@ -57,6 +57,11 @@
 //
 // Each query over UDP has its own socket, and so its own port, and a random id. A query to
 // another host also has random case. Responses with another id or question are ignored, and
-// so are records that are not on the CNAME chain. The AD bit counts only from loopback or
-// with TrustAD, and for a chain only if every part has it.
+// so are records that are not on the CNAME chain. The AD bit counts only from upstreams
+// that TrustAD names, and for a chain only if every part has it.
+//
+// A trusted upstream that validates answers SERVFAIL for records that do not pass, and says
+// so by an extended error (RFC 8914), or shows it by an answer to the same question with the
+// CD bit. That is the end of a lookup ([ErrBogus]). While such an upstream works, those that
+// do not validate are not queried.
 package dnscache

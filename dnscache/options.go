@@ -43,13 +43,32 @@ type Options struct {
 	// MaxInFlight bounds the questions in flight. Further ones wait within their
 	// Timeout. Each takes one socket, rarely two. Default 1024.
 	MaxInFlight int
-	// TrustAD trusts the AD bit of every upstream. Without it, only upstreams on a
-	// loopback address are trusted, since anybody on the path can set the bit.
-	TrustAD bool
+	// TrustAD says which upstreams are believed that an answer passed DNSSEC
+	// validation (the AD bit), or that it did not. Default TrustLocal.
+	TrustAD Trust
 	// Now is the clock of the cache. Default time.Now.
 	Now func() time.Time
 	// Logger gets the failures of upstreams, and panics. Default: nothing is logged.
 	Logger *zap.Logger
+}
+
+// Trust says which upstreams are believed about DNSSEC validation.
+type Trust uint8
+
+const (
+	// TrustLocal trusts the upstreams on a loopback address, since anybody on the path
+	// to others can set the bit, and those of a ResolvConf with "options trust-ad".
+	TrustLocal Trust = iota
+	// TrustAll trusts every upstream.
+	TrustAll
+	// TrustNone trusts none, as if none on loopback validates itself.
+	TrustNone
+)
+
+// trusts reports whether an upstream is trusted. local is true if it is on a loopback
+// address, conf if resolv.conf says that its resolvers are.
+func (t Trust) trusts(local, conf bool) bool {
+	return t == TrustAll || t == TrustLocal && (local || conf)
 }
 
 // withDefaults returns the options with defaults in place of zero fields, or an error that
@@ -98,6 +117,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.MaxBytes = 64 << 20
 	case o.MaxBytes < 64<<10:
 		return o, fmt.Errorf("dnscache: MaxBytes %d is less than 65536", o.MaxBytes)
+	}
+	if o.TrustAD > TrustNone {
+		return o, fmt.Errorf("dnscache: TrustAD %d is unknown", o.TrustAD)
 	}
 	switch {
 	case o.MaxInFlight == 0:

@@ -23,6 +23,7 @@ type query struct {
 	t       Type
 	edns    bool
 	ad      bool // ask for the AD bit (RFC 6840 section 5.7)
+	cd      bool // ask for what does not pass validation too
 	mixCase bool // write letters in random case (draft-vixie-dnsext-dns0x20)
 	pad     bool
 }
@@ -30,7 +31,7 @@ type query struct {
 // message returns the query with a random id.
 func (q query) message() *dns.Msg {
 	m := &dns.Msg{
-		MsgHdr:   dns.MsgHdr{Id: uint16(rand.Uint32()), RecursionDesired: true, AuthenticatedData: q.ad},
+		MsgHdr:   dns.MsgHdr{Id: uint16(rand.Uint32()), RecursionDesired: true, AuthenticatedData: q.ad, CheckingDisabled: q.cd},
 		Question: []dns.Question{{Name: q.name, Qtype: uint16(q.t), Qclass: dns.ClassINET}},
 	}
 	if q.mixCase {

@@ -7,8 +7,8 @@ import (
 )
 
 // Reason returns why a lookup failed in words, without the address of a resolver: what
-// stood between this machine and the resolver if that is known, and else the outcome. It
-// is "" if the outcome is Known.
+// stood between this machine and the resolver or failed validation, if that is known, and
+// else the outcome. It is "" if the outcome is Known.
 func (a *Answer) Reason() string {
 	if a.Outcome.Known() {
 		return ""
@@ -20,10 +20,13 @@ func (a *Answer) Reason() string {
 			}
 		}
 	}
+	var bogus *bogusError
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(a.Err, &bogus):
+		return bogus.Error()
 	case errors.As(a.Err, &name):
 		return "the resolver's certificate is for another name"
 	case errors.As(a.Err, &authority):

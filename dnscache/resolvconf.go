@@ -26,19 +26,19 @@ const rereadEvery = 5 * time.Second
 func (us *upstreams) init() {
 	addrs := us.opt.Upstreams
 	if us.opt.ResolvConf != "" {
-		if addrs = systemUpstreams(us.opt.ResolvConf); len(addrs) == 0 {
+		var trustAD bool
+		if addrs, trustAD = systemUpstreams(us.opt.ResolvConf); len(addrs) == 0 {
 			addrs = []string{localUpstream}
 		}
+		us.confTrusts.Store(trustAD)
 	}
-	us.list.Store(&[]*upstream{})
-	us.use(addrs)
+	us.use(addrs, nil)
 	us.rereadAt.Store(int64(rereadEvery))
 	us.hedgeTokens.Store(maxHedgeTokens)
 }
 
 // use sets the upstreams. Those that stay keep their measurements.
-func (us *upstreams) use(addrs []string) {
-	before := *us.list.Load()
+func (us *upstreams) use(addrs []string, before []*upstream) {
 	list := make([]*upstream, 0, len(addrs))
 	for _, addr := range addrs {
 		at := slices.IndexFunc(before, func(u *upstream) bool { return u.text == addr })
@@ -72,12 +72,17 @@ func (us *upstreams) rereadSoon() {
 }
 
 func (us *upstreams) readConf() {
-	addrs := systemUpstreams(us.opt.ResolvConf)
+	addrs, trustAD := systemUpstreams(us.opt.ResolvConf)
 	before := *us.list.Load()
-	if len(addrs) == 0 || slices.EqualFunc(before, addrs, func(u *upstream, a string) bool { return u.text == a }) {
+	if len(addrs) == 0 {
 		return
 	}
-	us.use(addrs)
+	if us.confTrusts.Swap(trustAD) != trustAD {
+		before = nil // each is trusted anew
+	} else if slices.EqualFunc(before, addrs, func(u *upstream, a string) bool { return u.text == a }) {
+		return
+	}
+	us.use(addrs, before)
 	us.opt.Logger.Info("dns resolvers changed", zap.String("file", us.opt.ResolvConf), zap.String("resolvers", strings.Join(addrs, ", ")))
 }
 
@@ -85,24 +90,33 @@ func (us *upstreams) readConf() {
 const maxResolvConf = 1 << 16
 
 // systemUpstreams returns the name servers of a resolv.conf, nil if it names none
-// or cannot be read.
-func systemUpstreams(path string) []string {
+// or cannot be read, and whether it says that their AD bit can be trusted.
+func systemUpstreams(path string) (addrs []string, trustAD bool) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	defer f.Close()
 	b := make([]byte, maxResolvConf)
 	n, _ := f.Read(b)
 	c, err := dns.ClientConfigFromReader(bytes.NewReader(b[:n]))
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	var addrs []string
 	for _, s := range c.Servers {
 		if e, err := parseEndpoint(net.JoinHostPort(s, c.Port)); err == nil {
 			addrs = append(addrs, e.String())
 		}
 	}
-	return addrs
+	return addrs, trustsAD(string(b[:n]))
+}
+
+// trustsAD reports whether a resolv.conf has "options trust-ad" (resolv.conf(5)).
+func trustsAD(text string) bool {
+	for line := range strings.Lines(text) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "options" && slices.Contains(f[1:], "trust-ad") {
+			return true
+		}
+	}
+	return false
 }

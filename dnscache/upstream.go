@@ -25,7 +25,7 @@ const (
 type upstream struct {
 	endpoint
 	text    string // the endpoint, for people
-	trusted bool   // its AD bit is trusted
+	trusted bool   // its AD bit and its extended errors are trusted
 	udp     *udpClient
 	streams *streams
 	log     *zap.Logger
@@ -36,6 +36,7 @@ type upstream struct {
 	outage         *outage
 	denied         func() // drops the negative answers in the cache
 	proof          proof
+	validation     validation
 	estimate       estimate
 
 	noEDNSUntil atomic.Int64 // query without EDNS until then
@@ -56,7 +57,7 @@ func newUpstream(e endpoint, us *upstreams) *upstream {
 		attemptTimeout: o.AttemptTimeout, outage: &us.outage, denied: us.denied,
 	}
 	local := e.addr.Addr().Unmap().IsLoopback()
-	u.trusted = local || o.TrustAD
+	u.trusted = o.TrustAD.trusts(local, us.confTrusts.Load())
 	// Responses cannot be forged on loopback or within TLS.
 	u.mixCase.Store(!local && e.name == "")
 	u.streams = &streams{
@@ -85,17 +86,24 @@ func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, er
 	return resp, err
 }
 
-// exchange sends one question over UDP, and over TCP if the response does not fit. It uses
-// only TLS if the endpoint says so. It repeats the question without EDNS if the upstream does
-// not support that.
-func (u *upstream) exchange(ctx context.Context, name string, t Type) (resp *dns.Msg, err error) {
-	overTLS := u.name != ""
-	q := query{
-		name: name, t: t, ad: u.trusted,
-		edns:    u.now() >= u.noEDNSUntil.Load(),
-		mixCase: u.mixCase.Load(),
-		pad:     overTLS,
+// exchange sends one question to the upstream, and notes whether it validates.
+func (u *upstream) exchange(ctx context.Context, name string, t Type) (*dns.Msg, error) {
+	resp, err := u.send(ctx, query{name: name, t: t})
+	if err == nil {
+		u.validation.saw(resp, name)
 	}
+	return resp, err
+}
+
+// send sends one query over UDP, and over TCP if the response does not fit. It uses only
+// TLS if the endpoint says so. It repeats the question without EDNS if the upstream does not
+// support that.
+func (u *upstream) send(ctx context.Context, q query) (resp *dns.Msg, err error) {
+	overTLS := u.name != ""
+	q.ad = u.trusted
+	q.edns = u.now() >= u.noEDNSUntil.Load()
+	q.mixCase = u.mixCase.Load()
+	q.pad = overTLS
 	for {
 		useStream := overTLS
 		if !useStream {

@@ -40,6 +40,7 @@ type upstreams struct {
 	list        atomic.Pointer[[]*upstream]
 	hedgeTokens atomic.Int64
 	rereadAt    atomic.Int64 // when to read Options.ResolvConf again
+	confTrusts  atomic.Bool  // Options.ResolvConf has "options trust-ad"
 }
 
 // reply is the result of querying one upstream or several.
@@ -51,12 +52,51 @@ type reply struct {
 	final bool
 }
 
-// query queries the upstreams for the owner of c. The best upstream comes first, and the next
-// one if that fails or is late. The first success counts.
+// query queries the upstreams for the owner of c. If some of them validate, the others are
+// asked only if those fail, for whoever forges records would have the others believe them.
 func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 	order := us.order(c, t)
+	n := 0
+	for n < len(order) && order[n].validates() {
+		n++
+	}
+	if n == 0 || n == len(order) {
+		return us.queryAny(ctx, order, c, t, maxAttempts)
+	}
+	r := us.queryAny(ctx, order[:n], c, t, n)
+	if r.failure == nil || ctx.Err() != nil || !us.replaced(ctx, r.failure, order[:n]) {
+		return r
+	}
+	other := us.queryAny(ctx, order[n:], c, t, maxAttempts)
+	if other.failure != nil {
+		other.failure = worse(r.failure, other.failure)
+	}
+	return other
+}
+
+// replaced reports whether upstreams that do not validate may answer in place of those that
+// do, which failed. They may not after a failed validation, nor if only this question is not
+// answered: a validation that fails may take long.
+func (us *upstreams) replaced(ctx context.Context, f *failure, validating []*upstream) bool {
+	switch {
+	case f.bogus():
+		return false
+	case f.outcome != Timeout || f.cause.Ours():
+		return true
+	}
+	for _, u := range validating {
+		if u.alive(ctx) {
+			return false
+		}
+	}
+	return true
+}
+
+// queryAny queries upstreams, of which the best comes first, and the next one if that fails
+// or is late. The first success counts, or the first failed validation.
+func (us *upstreams) queryAny(ctx context.Context, order []*upstream, c chain, t Type, attempts int) reply {
 	if len(order) == 1 {
-		return us.queryOnly(ctx, order[0], c, t)
+		return us.queryOnly(ctx, order[0], c, t, attempts)
 	}
 	us.hedgeTokens.Add(min(1, max(0, maxHedgeTokens-us.hedgeTokens.Load())))
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -66,8 +106,9 @@ func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 	defer late.Stop()
 	var worst *failure
 	running, sent := 0, 0
+	order = slices.Clone(order) // it is changed below
 	start := func() {
-		if sent == maxAttempts || len(order) == 0 {
+		if sent == attempts || len(order) == 0 {
 			return
 		}
 		u := order[0]
@@ -82,7 +123,7 @@ func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 		select {
 		case r := <-replies:
 			running--
-			if r.failure == nil {
+			if r.failure == nil || r.failure.bogus() {
 				return r
 			}
 			worst = worse(worst, r.failure)
@@ -102,12 +143,12 @@ func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 	return reply{chain: c, failure: worst}
 }
 
-// queryOnly is query with one upstream, where there is nothing to choose or hedge.
-func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type) reply {
+// queryOnly is queryAny with one upstream, where there is nothing to choose or hedge.
+func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type, attempts int) reply {
 	var worst *failure
-	for range maxAttempts {
+	for range attempts {
 		r := us.try(ctx, u, c, t)
-		if r.failure == nil {
+		if r.failure == nil || r.failure.bogus() {
 			return r
 		}
 		worst = worse(worst, r.failure)
@@ -126,6 +167,7 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 			r = reply{from: u, chain: c, failure: &failure{outcome: ServFail, reason: err}, final: true}
 		}
 	}()
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, us.opt.AttemptTimeout)
 	defer cancel()
 	resp, err := u.query(ctx, c.owner, t)
@@ -143,7 +185,7 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 		// The upstream does not listen, or cannot be reached from here.
 		return fail(Timeout, err, causeOf(err), true)
 	}
-	if f := failed(resp); f != nil {
+	if f := u.failed(whole, resp, c.owner, t); f != nil {
 		return fail(f.outcome, f.reason, f.cause, true)
 	}
 	followed := c
@@ -160,8 +202,9 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 	return reply{from: u, chain: followed}
 }
 
-// order returns the upstreams, the best first. Those in back-off come last. When it is time to
-// try one of them again, order queries it in the background with the present question.
+// order returns the upstreams, the best first. Those that validate come before the others,
+// and those in back-off come last. When it is time to try one of them again, order queries it
+// in the background with the present question.
 func (us *upstreams) order(c chain, t Type) []*upstream {
 	list := *us.list.Load()
 	if len(list) == 1 {
@@ -169,13 +212,13 @@ func (us *upstreams) order(c chain, t Type) []*upstream {
 	}
 	type ranked struct {
 		*upstream
-		backOff bool
-		cost    float64
+		backOff, validates bool
+		cost               float64
 	}
 	rs := make([]ranked, len(list))
 	for i, u := range list {
 		backOff, cost := u.rank()
-		rs[i] = ranked{u, backOff, cost}
+		rs[i] = ranked{u, backOff, u.validates(), cost}
 		if backOff && u.retryDue() {
 			us.background(func(ctx context.Context) { us.try(ctx, u, c, t) })
 		}
@@ -183,6 +226,12 @@ func (us *upstreams) order(c chain, t Type) []*upstream {
 	slices.SortStableFunc(rs, func(a, b ranked) int {
 		if a.backOff != b.backOff {
 			if a.backOff {
+				return 1
+			}
+			return -1
+		}
+		if a.validates != b.validates {
+			if b.validates {
 				return 1
 			}
 			return -1

@@ -38,6 +38,9 @@ const (
 	LowerCase Fault = "LOWERCASE"
 	// Authentic sets the AD bit.
 	Authentic Fault = "AD"
+	// Bogus answers SERVFAIL unless the query has the CD bit, as a resolver does for
+	// records that do not pass DNSSEC validation.
+	Bogus Fault = "BOGUS"
 )
 
 // Delay returns the fault of a late answer, "DELAY:20ms" in zone text.
@@ -51,8 +54,15 @@ func Loss(percent int) Fault { return Fault("LOSS:" + strconv.Itoa(percent)) }
 // zone text. They are the same queries in every run.
 func Failures(percent int) Fault { return Fault("FAIL:" + strconv.Itoa(percent)) }
 
+// ExtendedError returns the fault of an extended error (RFC 8914) in every response to a
+// query with EDNS, "EDE:6" in zone text. Its text has octets that nobody should print.
+func ExtendedError(code uint16) Fault { return Fault("EDE:" + strconv.Itoa(int(code))) }
+
+// extraText is the text of extended errors.
+const extraText = "as the test\r\n\x1b wants"
+
 // faults are the faults for one question. The value is the nanoseconds of DELAY, the
-// percentage of LOSS and FAIL, and 0 for others.
+// percentage of LOSS and FAIL, the code of EDE, and 0 for others.
 type faults map[Fault]int64
 
 func (fs faults) has(f Fault) bool { _, ok := fs[f]; return ok }
@@ -61,6 +71,7 @@ const (
 	delay Fault = "DELAY"
 	loss  Fault = "LOSS"
 	fail  Fault = "FAIL"
+	ede   Fault = "EDE"
 )
 
 // parse returns the single faults in f.
@@ -72,7 +83,7 @@ func (f Fault) parse() (faults, error) {
 	for _, word := range strings.Split(string(f), ",") {
 		kind, value, _ := strings.Cut(word, ":")
 		switch k := Fault(kind); k {
-		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic:
+		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic, Bogus:
 			fs[k] = 0
 		case delay:
 			d, err := time.ParseDuration(value)
@@ -84,6 +95,12 @@ func (f Fault) parse() (faults, error) {
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 0 || n > 100 {
 				return nil, fmt.Errorf("dnstest: fault %q: not a percentage", word)
+			}
+			fs[k] = int64(n)
+		case ede:
+			n, err := strconv.ParseUint(value, 10, 16)
+			if err != nil {
+				return nil, fmt.Errorf("dnstest: fault %q: not a code", word)
 			}
 			fs[k] = int64(n)
 		default:
@@ -136,15 +153,16 @@ func (s *Server) apply(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 		}
 		raw, _ = forged.Pack()
 	}
-	if fs.has(Authentic) {
-		m.AuthenticatedData = true
+	m.AuthenticatedData = fs.has(Authentic) && !m.CheckingDisabled
+	if opt := m.IsEdns0(); opt != nil && fs.has(ede) {
+		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: uint16(fs[ede]), ExtraText: extraText})
 	}
 	if fs.has(LowerCase) {
 		m.Question[0].Name = strings.ToLower(m.Question[0].Name)
 	}
 	empty := func(rcode int) { m.Answer, m.Ns, m.Rcode = nil, nil, rcode }
 	switch {
-	case fs.has(ServFail):
+	case fs.has(ServFail), fs.has(Bogus) && !m.CheckingDisabled:
 		empty(dns.RcodeServerFailure)
 	case fs.has(Deny):
 		empty(dns.RcodeNameError)

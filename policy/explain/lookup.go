@@ -15,7 +15,7 @@ func Lookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: ", t, foreign.Line(name, 255))
 	if a.Outcome != dnscache.Found {
-		b.WriteString(outcome(a.Outcome, t))
+		b.WriteString(outcome(a, t))
 	}
 	var values []string
 	for _, s := range a.TXT {
@@ -53,8 +53,11 @@ func Lookup(name string, t dnscache.Type, a *dnscache.Answer, took time.Duration
 }
 
 // outcome returns a description of a lookup that found no record.
-func outcome(o dnscache.Outcome, t dnscache.Type) string {
-	switch o {
+func outcome(a *dnscache.Answer, t dnscache.Type) string {
+	if a.Bogus() {
+		return "failed, the records do not pass DNSSEC validation and may be forged"
+	}
+	switch a.Outcome {
 	case dnscache.NXDomain:
 		return "no such name"
 	case dnscache.NoData:
@@ -66,5 +69,5 @@ func outcome(o dnscache.Outcome, t dnscache.Type) string {
 	case dnscache.Timeout:
 		return "failed, no answer in time"
 	}
-	return o.String()
+	return a.Outcome.String()
 }

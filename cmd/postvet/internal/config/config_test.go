@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/sign"
 )
@@ -104,7 +105,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		DNS: DNS{
 			Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second,
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
-			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: true, Snapshot: "/var/lib/postvet/dns.snapshot",
+			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: dnscache.TrustAll, Snapshot: "/var/lib/postvet/dns.snapshot",
 		},
 		Policy: Policy{
 			DMARC: "mark", Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "judge",

@@ -24,7 +24,7 @@ type DNS struct {
 	FailureTTL                  time.Duration
 	MaxStale                    time.Duration // 0 is never
 	MaxInFlight                 int
-	TrustAD                     bool
+	TrustAD                     dnscache.Trust
 	Snapshot                    string // a file; "" is none
 }
 
@@ -78,9 +78,11 @@ servers are down is not looked up again and again.`,
 			comment: "Queries under way at one time (1 to 10000). Further ones wait.",
 		},
 		{
-			name: "trust_ad", value: truth(&d.TrustAD, false),
-			comment: `Believe every resolver that says it has validated DNSSEC. Otherwise only
-resolvers on this machine are believed.`,
+			name: "trust_ad", value: &trustValue{&d.TrustAD},
+			comment: `Which resolvers are believed about DNSSEC: that an answer is authentic, or
+that it does not pass validation. "auto": those on this machine, and those of
+a resolv.conf with "options trust-ad". true: all. false: none, as where the
+one on this machine only passes on what others say. See postvet-dns(7).`,
 		},
 		{
 			name: "snapshot", value: text(&d.Snapshot, "", checkFile),
@@ -89,6 +91,43 @@ resolvers on this machine are believed.`,
 Empty: none.`,
 		},
 	}}
+}
+
+// trustValue is whose word about DNSSEC is believed: true, false or "auto".
+type trustValue struct{ field *dnscache.Trust }
+
+// autoWord is the default.
+const autoWord = "auto"
+
+func (t *trustValue) set(v any) (problem, remedy string) {
+	const example = `write true or false without quotes, or "auto"`
+	switch v := v.(type) {
+	case bool:
+		*t.field = dnscache.TrustNone
+		if v {
+			*t.field = dnscache.TrustAll
+		}
+	case string:
+		if v != autoWord {
+			return cite(v) + " is not known", example
+		}
+		*t.field = dnscache.TrustLocal
+	default:
+		return "is " + describe(v), example
+	}
+	return "", ""
+}
+
+func (t *trustValue) setDefault() { *t.field = dnscache.TrustLocal }
+
+func (t *trustValue) format() string {
+	switch *t.field {
+	case dnscache.TrustAll:
+		return "true"
+	case dnscache.TrustNone:
+		return "false"
+	}
+	return strconv.Quote(autoWord)
 }
 
 // ResolverOptions returns the section dns as options of a resolver.

@@ -14,7 +14,7 @@ This page says which resolver to take, which of its settings to change, and what
 
 dnsmasq, systemd-resolved and dnsdist only forward questions to other resolvers. They work, but what they add is one more place where questions are lost or limited. If one is on the machine already, name the resolver behind it in "resolvers".
 
-Do not use the resolver of a hosting provider or a public one for much mail: many limit the questions of one client. Two resolvers are enough. Take two of the same kind: Postvet asks the faster one, so the less strict of two counts.`, "PP")
+Do not use the resolver of a hosting provider or a public one for much mail: many limit the questions of one client. Two resolvers are enough. Take two of the same kind: of two that validate, or two that do not, Postvet asks the faster one.`, "PP")
 	for _, s := range dnsServers {
 		r.section(s.name)
 		r.text(s.about, "PP")
@@ -26,9 +26,16 @@ Do not use the resolver of a hosting provider or a public one for much mail: man
 	r.section("DNSSEC")
 	r.text(`Postvet does not validate DNSSEC itself. It leaves that to the resolver, and takes its word (the AD bit) for two things: a name that does not exist, with all names below it, and the mark "authentic" in traces.
 
-The word of a resolver on this machine is believed, since nobody can change it on the way. Forwarders on this machine do not validate unless they are told to: dnsmasq without "dnssec", systemd-resolved without DNSSEC=yes, and dnsdist never. They may pass on the word of a resolver elsewhere. Let a resolver on the machine validate, or make sure that the way to the one that does is safe. trust_ad = true believes resolvers elsewhere too; set it only if nobody can change their answers on the way, as with TLS.
+The word of a resolver on this machine is believed, since nobody can change it on the way. Forwarders on this machine do not validate unless they are told to:`, "PP")
+	for _, f := range dnsForwarders {
+		r.item(f[0])
+		r.filled(f[1])
+	}
+	r.text(`Let a resolver on the machine validate, or make sure that the way to the one that does is safe. Otherwise set trust_ad = false in [dns]: then no word about DNSSEC is believed. trust_ad = true believes resolvers elsewhere too; set it only if nobody can change their answers on the way, as with TLS. "options trust-ad" in /etc/resolv.conf does the same for the resolvers that the file names.
 
-A validating resolver answers SERVFAIL for records that are forged on their way to it. If it also says why (extended DNS error 6 to 10, RFC 8914), the log and the reply do.`, "PP")
+A validating resolver answers SERVFAIL for records that do not pass validation: they are forged, or their owner has made a mistake. Some say so by an extended DNS error (6 to 10, RFC 8914): unbound with "ede: yes", and PowerDNS Recursor with extended-resolution-errors=yes. unbound without it, and named and kresd of Debian 12, do not. Then Postvet asks once more with validation switched off (the CD bit): if there is an answer, validation has failed. The log and the reply say "DNSSEC validation failed", with what the resolver says about it.
+
+That is final: no other resolver is asked for the name. As long as a resolver that validates works, one that does not is not asked at all. It takes its place when the first is away.`, "PP")
 	r.section("TLS")
 	r.text(`A resolver over TLS is written with the name in its certificate:
 
@@ -52,6 +59,13 @@ The packaged unit has that value already.`, "PP")
 	r.section("See also")
 	r.references("postvet(1)", "postvet-status(1)", configPage+"(5)", "resolv.conf(5)", "unbound.conf(5)", "named.conf(5)", "dnsmasq(8)", "resolved.conf(5)")
 	return Page{file, r.b.Bytes()}
+}
+
+// dnsForwarders are the forwarders that do not validate, and what they do with the AD bit.
+var dnsForwarders = [][2]string{
+	{"dnsmasq without dnssec", "It removes the bit, so nothing is believed that is not proven. With proxy-dnssec it passes on the word of the resolver behind it."},
+	{"systemd-resolved with DNSSEC=no (Debian's default) or allow-downgrade", "With no it sets no bit. With allow-downgrade it validates until somebody on the way makes it believe that the resolver behind it cannot."},
+	{"dnsdist, and CoreDNS with the plugin forward", "They never validate, and pass on the word of the resolvers behind them."},
 }
 
 // dnsServer is what an admin should know about one resolver.
@@ -79,6 +93,7 @@ var dnsServers = []dnsServer{
 	}},
 	{"pdns_recursor", "PowerDNS Recursor does not validate all answers by default.", [][2]string{
 		{"dnssec=validate", "Validates every answer. The default, process, validates only if the client asks for it."},
+		{"extended-resolution-errors=yes", "Says why an answer is a failure, such as a wrong signature. Newer versions do so by default."},
 		{"max-mthreads=8192", "Questions under way in one thread. The default is 2048; further ones get no answer."},
 		{"max-tcp-clients=512", "Connections; the default is 128."},
 	}},
