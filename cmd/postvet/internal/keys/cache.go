@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -81,13 +82,13 @@ func (c *Cache) Keys(ctx context.Context, name string) ([]*Key, error) {
 	e := c.entry(name)
 	if !c.due(e) {
 		defer c.mu.Unlock()
-		return e.keys, e.err
+		return slices.Clone(e.keys), e.err
 	}
 	if e.flight == nil {
 		if c.down() {
 			defer c.mu.Unlock()
 			c.answered(e, nil, c.failure, true)
-			return e.keys, e.err
+			return slices.Clone(e.keys), e.err
 		}
 		e.flight = make(chan struct{})
 		go c.ask(e, e.keys)
@@ -112,7 +113,7 @@ func (c *Cache) Keys(ctx context.Context, name string) ([]*Key, error) {
 	if late != nil && len(e.keys) == 0 && e.err == nil {
 		return nil, late
 	}
-	return e.keys, e.err
+	return slices.Clone(e.keys), e.err
 }
 
 // entry returns the entry of a name, which becomes the most recent one.

@@ -14,7 +14,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/postvet/postvet/policy/dkim"
-
 	"github.com/postvet/postvet/policy/message"
 )
 

@@ -45,8 +45,8 @@ func NewFolder(dir string, strict bool) *Folder {
 	return f
 }
 
-// Keys returns the keys of an address's domain, which is in lower-case A-labels, in the
-// order of their selectors; none and no error if the domain has no directory. Of a file
+// Keys returns the keys of an address's domain, which is in lower-case A-labels, the
+// newest first; none and no error if the domain has no directory. Of a file
 // that cannot be used any more, the key that it held before stays in use. The error joins
 // what is wrong with each file; it can stand beside keys.
 func (f *Folder) Keys(ctx context.Context, address message.Mailbox) ([]*Key, error) {
@@ -93,6 +93,7 @@ func (f *Folder) read(_ context.Context, domain string, before []*Key) ([]*Key, 
 			now = append(now, key)
 		}
 	}
+	slices.SortStableFunc(now, func(a, b *Key) int { return b.Changed.Compare(a.Changed) })
 	return now, errors.Join(errs...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func names(keys []*Key) string {
 	for _, k := range keys {
 		list = append(list, k.Name()+" "+k.Type())
 	}
+	slices.Sort(list)
 	return strings.Join(list, ", ")
 }
 
@@ -86,6 +88,28 @@ func TestFolder(t *testing.T) {
 		if (err == nil) != (s.err == "") || err != nil && !strings.Contains(err.Error(), s.err) {
 			t.Fatalf("%s: error %v, want %s", s.name, err, s.err)
 		}
+	}
+}
+
+// TestFolderOrder: the newest key comes first, and what a caller does to the answer
+// changes nothing.
+func TestFolderOrder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i, selector := range []string{"b", "c", "a"} {
+		path := filepath.Join(dir, "example.org", selector+".pem")
+		store(t, path, edKey(), 0o600)
+		if err := os.Chtimes(path, time.Time{}, time.Unix(int64(1_600_000_000+i), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := NewFolder(dir, true)
+	for range 2 {
+		got, err := f.Keys(t.Context(), message.Mailbox{Domain: "example.org"})
+		if err != nil || len(got) != 3 || got[0].Selector != "a" || got[1].Selector != "c" || got[2].Selector != "b" {
+			t.Fatalf("%v, %v", got, err)
+		}
+		slices.Reverse(got)
 	}
 }
 

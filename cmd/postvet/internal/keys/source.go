@@ -43,12 +43,11 @@ func OpenStore(store Store, o Options) (*Source, error) {
 // Save writes the states of the keys if they have changed.
 func (s *Source) Save() error { return s.states.Save() }
 
-// SigningKeys returns the keys of an address's domain that sign, the newest first. Ed25519
+// SigningKeys returns the keys of an address's domain that sign, in the order of the store. Ed25519
 // keys never sign alone: large receivers do not verify them.
 func (s *Source) SigningKeys(ctx context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
 	domain := address.Domain
 	found, err := s.store.Keys(ctx, address)
-	slices.SortStableFunc(found, func(a, b *Key) int { return b.Changed.Compare(a.Changed) })
 	var list []policy.SigningKey
 	rsa := slices.ContainsFunc(found, func(k *Key) bool { return k.Type() == "rsa" })
 	for _, k := range found {
