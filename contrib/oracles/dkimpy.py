@@ -1,7 +1,7 @@
 # Asks dkimpy. A request has a message in base64 and the texts of key records by
 # name; the answer has one result per DKIM-Signature from the top. If the request
 # has Sign, the message is signed instead, and the one result's reason is the
-# field.
+# field. If it has Chain, the one result is that of the ARC chain.
 import base64
 import json
 import sys
@@ -13,11 +13,24 @@ except ImportError:
     sys.exit(print("dkimpy is not here: apt-get install python3-dkim python3-nacl", file=sys.stderr) or 77)
 
 
-def verify(mail, idx, keys):
+def lookup(keys):
     def txt(name, timeout=5):
         key = keys.get(name.decode("latin-1").rstrip(".").lower())
         return key.encode("latin-1") if key is not None else None
 
+    return txt
+
+
+def chain(mail, keys):
+    try:
+        cv, _, reason = dkim.ARC(mail).verify(dnsfunc=lookup(keys))
+    except Exception as e:  # its own failure is an answer to compare
+        return {"Result": "crash", "Reason": repr(e)}
+    # A chain that a seal has ended has no result of its own.
+    return {"Result": (cv or b"fail").decode("latin-1"), "Reason": reason}
+
+
+def verify(mail, idx, keys):
     errors = []
 
     class Logger:
@@ -30,7 +43,7 @@ def verify(mail, idx, keys):
         info = warning = debug
 
     d = dkim.DKIM(mail, logger=Logger())
-    if d.verify(idx=idx, dnsfunc=txt):
+    if d.verify(idx=idx, dnsfunc=lookup(keys)):
         return {"Result": "pass", "Reason": ""}
     return {"Result": "fail", "Reason": "; ".join(errors)}
 
@@ -51,6 +64,9 @@ for line in sys.stdin:
     mail = base64.b64decode(request["Mail"])
     if request.get("Sign"):
         print(json.dumps([sign(mail, request["Sign"])]), flush=True)
+        continue
+    if request.get("Chain"):
+        print(json.dumps([chain(mail, request["Keys"])]), flush=True)
         continue
     answers = []
     try:

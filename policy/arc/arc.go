@@ -1,4 +1,4 @@
-// Package arc verifies Authenticated Received Chains (ARC, RFC 8617).
+// Package arc verifies and extends Authenticated Received Chains (ARC, RFC 8617).
 //
 // A mailing list or forwarder that changes a message often breaks its DKIM
 // signatures. With ARC each such hop records the results of its own SPF, DKIM and
@@ -15,6 +15,13 @@
 // hashes that they need. The caller writes the body to the [dkim.Bodies] as it
 // arrives and calls [Verifier.LookupKeys] meanwhile. [Verifier.Finish] returns the
 // [Result].
+//
+// # Sealing
+//
+// [NewSigner] registers the body hash with the Bodies. When the body is complete and it is
+// decided what else is changed in the header, [Signer.Seal] returns the fields of the next
+// set. What it records, and whether the chain is valid, comes from the results that were
+// found when the message arrived: a mailing list breaks the chain that it continues.
 //
 // # Errors
 //

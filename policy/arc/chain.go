@@ -16,14 +16,8 @@ import (
 // only limits Result.OldestPass.
 func parse(sets []*set, o dkim.Options) error {
 	newest := sets[len(sets)-1]
-	for _, s := range sets {
-		var err error
-		if s.seal, err = dkim.ParseSeal(s.field[seal]); err != nil {
-			return fmt.Errorf("ARC-Seal %d: %w", s.instance, unprefixed(err))
-		}
-		if err := checkSeal(s, o); err != nil {
-			return fmt.Errorf("ARC-Seal %d: %w", s.instance, unprefixed(err))
-		}
+	if err := parseSeals(sets, o); err != nil {
+		return err
 	}
 	for _, s := range sets {
 		var m *dkim.Signature
@@ -34,6 +28,20 @@ func parse(sets []*set, o dkim.Options) error {
 		s.message = candidates(m)
 		if s.messageErr != nil && s == newest {
 			return fmt.Errorf("ARC-Message-Signature %d: %w", s.instance, unprefixed(s.messageErr))
+		}
+	}
+	return nil
+}
+
+// parseSeals parses and checks the seals of complete sets.
+func parseSeals(sets []*set, o dkim.Options) error {
+	for _, s := range sets {
+		var err error
+		if s.seal, err = dkim.ParseSeal(s.field[seal]); err != nil {
+			return fmt.Errorf("ARC-Seal %d: %w", s.instance, unprefixed(err))
+		}
+		if err := checkSeal(s, o); err != nil {
+			return fmt.Errorf("ARC-Seal %d: %w", s.instance, unprefixed(err))
 		}
 	}
 	return nil

@@ -44,6 +44,8 @@ type candidate struct {
 	body *dkim.BodyHash
 }
 
+var errTooMany = fmt.Errorf("more than %d ARC sets", maxInstances)
+
 // collect returns the ARC sets of a header by instance, ascending. The error says
 // what breaks the chain; the sets then hold the valid fields, for reports. Without
 // ARC fields both are nil.
@@ -57,7 +59,7 @@ func collect(h message.Header) ([]*set, error) {
 			continue
 		}
 		if fields++; fields > len(fieldNames)*maxInstances {
-			return nil, fmt.Errorf("more than %d ARC sets", maxInstances)
+			return nil, errTooMany
 		}
 		n, err := instanceOf(kind, h[i])
 		if err != nil {

@@ -37,6 +37,7 @@ type SignOptions struct {
 // one message can share the index and the Bodies; then the body is hashed once for
 // each canonicalization. A Signer is not safe for concurrent use.
 type Signer struct {
+	field     string // the name of the field that it makes
 	header    *HeaderIndex
 	body      *BodyHash
 	key       crypto.Signer
@@ -52,16 +53,16 @@ type Signer struct {
 // NewSigner checks the options, chooses the signed fields of the header, and
 // registers the body hash with bodies. The error says which option is wrong.
 func NewSigner(header *HeaderIndex, bodies *Bodies, o SignOptions) (*Signer, error) {
-	s := &Signer{header: header, key: o.Key, form: o.HeaderForm}
-	domain, ok := tagDomain(o.Domain)
-	if !ok || !strings.Contains(domain, ".") {
-		return nil, fmt.Errorf("dkim: signing: domain %q is not a domain name", o.Domain)
+	return newSigner("DKIM-Signature", "v=1", header, bodies, o)
+}
+
+// newSigner returns a signer that makes a field with a name and a first tag.
+func newSigner(field, tag string, header *HeaderIndex, bodies *Bodies, o SignOptions) (*Signer, error) {
+	s := &Signer{field: field, header: header, key: o.Key, form: o.HeaderForm}
+	domain, selector, err := o.names()
+	if err != nil {
+		return nil, err
 	}
-	selector, ok := tagDomain(o.Selector)
-	if !ok {
-		return nil, fmt.Errorf("dkim: signing: selector %q is not a domain name", o.Selector)
-	}
-	var err error
 	if s.algorithm, s.hashed, err = algorithmOf(o.Key); err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func NewSigner(header *HeaderIndex, bodies *Bodies, o SignOptions) (*Signer, err
 		return nil, err
 	}
 	s.before = []string{
-		"v=1", "a=" + s.algorithm, "c=" + o.HeaderForm.String() + "/" + o.BodyForm.String(), "d=" + domain, "s=" + selector,
+		tag, "a=" + s.algorithm, "c=" + o.HeaderForm.String() + "/" + o.BodyForm.String(), "d=" + domain, "s=" + selector,
 	}
 	if o.Identity != "" {
 		id, err := signedIdentity(o.Identity, domain)
@@ -77,9 +78,6 @@ func NewSigner(header *HeaderIndex, bodies *Bodies, o SignOptions) (*Signer, err
 			return nil, err
 		}
 		s.before = append(s.before, "i="+id)
-	}
-	if o.Time.Unix() <= 0 {
-		return nil, errors.New("dkim: signing: the time is missing")
 	}
 	s.before = append(s.before, "t="+strconv.FormatInt(o.Time.Unix(), 10))
 	if !o.Expires.IsZero() {
@@ -92,6 +90,21 @@ func NewSigner(header *HeaderIndex, bodies *Bodies, o SignOptions) (*Signer, err
 		return nil, fmt.Errorf("dkim: signing: more than %d different body hashes", maxBodyHashes)
 	}
 	return s, nil
+}
+
+// names returns d= and s=, and checks the time.
+func (o *SignOptions) names() (domain, selector string, err error) {
+	domain, ok := tagDomain(o.Domain)
+	if !ok || !strings.Contains(domain, ".") {
+		return "", "", fmt.Errorf("dkim: signing: domain %q is not a domain name", o.Domain)
+	}
+	if selector, ok = tagDomain(o.Selector); !ok {
+		return "", "", fmt.Errorf("dkim: signing: selector %q is not a domain name", o.Selector)
+	}
+	if o.Time.Unix() <= 0 {
+		return "", "", errors.New("dkim: signing: the time is missing")
+	}
+	return domain, selector, nil
 }
 
 func orDefault(rules []FieldRule) []FieldRule {
@@ -138,14 +151,13 @@ func signedIdentity(id, domain string) (string, error) {
 	return b.String() + "@" + below, nil
 }
 
-// Sign returns the DKIM-Signature field. The Bodies must be closed before. The error
-// is the key's.
+// Sign returns the field. The Bodies must be closed before. The error is the key's.
 func (s *Signer) Sign() (message.Field, error) {
 	if s.body.Sum() == nil {
 		return message.Field{}, errors.New("dkim: signing: the body is incomplete")
 	}
-	w := fieldWriter{column: len("DKIM-Signature:")}
-	w.text.WriteString("DKIM-Signature:")
+	var w fieldWriter
+	w.add(s.field + ":")
 	for _, tag := range s.before {
 		w.token(" ", tag+";")
 	}
@@ -168,13 +180,7 @@ func (s *Signer) Sign() (message.Field, error) {
 		}
 		return appendRelaxed(dst, w.text.String())
 	})
-	value, err := s.key.Sign(rand.Reader, digest, s.hashed)
-	if err != nil {
-		return message.Field{}, fmt.Errorf("dkim: signing: %w", err)
-	}
-	w.base64(value)
-	w.text.WriteString("\r\n")
-	return message.Field{Name: "DKIM-Signature", Raw: w.text.String()}, nil
+	return w.signed(s.field, s.key, digest, s.hashed)
 }
 
 // maxColumn is where lines of our fields are folded. RFC 5322 section 2.1.1: lines
@@ -196,6 +202,18 @@ func (w *fieldWriter) token(separator, token string) {
 	}
 	w.add(separator)
 	w.add(token)
+}
+
+// signed returns the field with the signature of a digest behind "b=", which the writer
+// has written. The error is the key's.
+func (w *fieldWriter) signed(name string, key crypto.Signer, digest []byte, hashed crypto.Hash) (message.Field, error) {
+	value, err := key.Sign(rand.Reader, digest, hashed)
+	if err != nil {
+		return message.Field{}, fmt.Errorf("dkim: signing: %w", err)
+	}
+	w.base64(value)
+	w.text.WriteString("\r\n")
+	return message.Field{Name: name, Raw: w.text.String()}, nil
 }
 
 // add writes more of the token.
