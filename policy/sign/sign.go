@@ -240,13 +240,14 @@ func mismatch(m Message, o Options, domain string, keys Keys) string {
 
 func (o Options) mayWrite(s message.Sender, author message.Mailbox, domain string, keys Keys) string {
 	address := author.Local + "@" + author.Domain
-	if users, listed := o.logins(address, author.Domain); listed {
+	// The table is about logins. A program, a listed network or a list server has none.
+	if users, listed := o.logins(address, author.Domain); listed && s.User != "" {
 		for _, u := range users {
-			if s.User != "" && strings.EqualFold(u, s.User) {
+			if strings.EqualFold(u, s.User) {
 				return ""
 			}
 		}
-		return fmt.Sprintf("%s may not write as %s by the table of logins", who(s), foreign.Word(address, maxShown))
+		return fmt.Sprintf("the login %s may not write as %s by the table of logins", foreign.Word(s.User, maxShown), foreign.Word(address, maxShown))
 	}
 	as, by := s.Path, "the sender "
 	if strings.Contains(s.User, "@") {
@@ -285,11 +286,4 @@ func (o Options) logins(address, domain string) (users []string, listed bool) {
 	}
 	users, listed = o.Logins["@"+domain]
 	return users, listed
-}
-
-func who(s message.Sender) string {
-	if s.User == "" {
-		return "a client without a login"
-	}
-	return "the login " + foreign.Word(s.User, maxShown)
 }

@@ -130,11 +130,11 @@ the MTA compares with the login (Postfix: reject_sender_login_mismatch).`,
 		},
 		{
 			name: "logins", value: text(&s.LoginsFile, "", checkLoginsFile),
-			comment: `A file that says who may write as an address, such as "/etc/postfix/logins":
-an address or "@domain", white space, and logins with commas between. It is
-the text form of Postfix's smtpd_sender_login_maps, so that one file serves
-both. Addresses that it does not have are compared by sender_match. It is read
-again at a reload.`,
+			comment: `A file that says which logins may write as an address, such as
+"/etc/postfix/logins": an address or "@domain", white space, and logins with
+commas between. It is the text form of Postfix's smtpd_sender_login_maps, so
+that one file serves both. sender_match decides on addresses that it does not
+have, and on mail without a login. It is read again at a reload.`,
 		},
 		{
 			name: "subdomains", value: truth(&s.Subdomains, true),
