@@ -116,6 +116,7 @@ var outside = []struct{ path, importers string }{
 	{"golang.org/x/sys", "cmd/... filter/... contrib/..."},
 	{"golang.org/x/term", "cmd/... contrib/..."},
 	{"golang.org/x/text", "policy/message"},
+	{"golang.org/x/tools", "contrib/realmta"},
 
 	// The evaluation has no socket and no file.
 	{"net", "cmd/... filter/... dnscache/... contrib/..."},

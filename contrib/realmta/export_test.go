@@ -5,6 +5,11 @@ package realmta
 // FreePort is freePort for the tests.
 var FreePort = freePort
 
+// SendmailExample is sendmailExample for a milter at an address in Postfix's notation.
+func SendmailExample(listen string) ([]string, error) {
+	return sendmailExample(sendmailAddress(listen))
+}
+
 // Folders returns the folders of the site and of its MTA.
 func (s *Site) Folders() []string {
 	switch m := s.MTA.(type) {

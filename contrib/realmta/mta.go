@@ -70,6 +70,8 @@ type Options struct {
 	Services []string
 	// NoAuth leaves AUTH out.
 	NoAuth bool
+	// NoBox leaves out Sendmail's mailbox: mail for Domain is routed as Config says.
+	NoBox bool
 }
 
 // Delivery is one message in a mailbox.

@@ -137,8 +137,10 @@ func (s *Sendmail) sendmailMC(o Options) (string, error) {
 	f("MAILER(`smtp')dnl")
 	f("MAILER_DEFINITIONS")
 	f("Mbox,\tP=%s, F=lsFDMqn8, S=EnvFromL/HdrFromL, R=EnvToL/HdrToL, T=DNS/RFC822/X-Unix,\n\tA=deliver.sh $u@%s", s.path("deliver.sh"), Domain)
-	f("LOCAL_RULE_0")
-	f("R$+ < @ %s . >\t$#box $: $1", Domain)
+	if !o.NoBox {
+		f("LOCAL_RULE_0")
+		f("R$+ < @ %s . >\t$#box $: $1", Domain)
+	}
 	f("LOCAL_RULESETS")
 	f("SLocal_check_rcpt")
 	f("R<%s>\t$#error $@ 5.1.1 $: \"550 no such user\"", Refused)

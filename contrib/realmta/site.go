@@ -44,6 +44,9 @@ type SiteOptions struct {
 	// Sign are lines for the section [sign]. Unless there are none, Postvet has Good's
 	// RSA key and signs with it.
 	Sign []string
+	// Sections, if set, are the sections [exempt] and [sign] of Postvet's configuration
+	// in the place of those above. KEYS stands for the directory with Good's key.
+	Sections string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
 	// MTAServices is Options.Services of the MTA.
@@ -120,7 +123,7 @@ func (s *Site) start(ctx context.Context, o SiteOptions) error {
 			return err
 		}
 	}
-	if len(o.Sign) > 0 {
+	if len(o.Sign) > 0 || o.Sections != "" {
 		if err := o.Zone.storeKey(s.keys()); err != nil {
 			return err
 		}
@@ -170,9 +173,12 @@ func (s *Site) Configure(policy ...string) error {
 		}
 		top += "\nshadow_rules = [\"shadow.toml\"]"
 	}
-	sign := ""
+	sections := fmt.Sprintf("[exempt]\naddresses = [%q]\n", Exempted+"/32")
 	if len(s.options.Sign) > 0 {
-		sign = fmt.Sprintf("[sign]\nkeys = %q\n%s", s.keys(), strings.Join(s.options.Sign, "\n"))
+		sections += fmt.Sprintf("[sign]\nkeys = %q\n%s", s.keys(), strings.Join(s.options.Sign, "\n"))
+	}
+	if s.options.Sections != "" {
+		sections = strings.ReplaceAll(s.options.Sections, "KEYS", s.keys())
 	}
 	text := fmt.Sprintf(`%s
 authserv_id = %q
@@ -183,15 +189,13 @@ group = %q
 resolvers = [%q]
 timeout = %q
 attempt_timeout = %q
-[exempt]
-addresses = [%q]
 %s
 [log]
 format = "json"
 level = "info"
 [policy]
 %s
-`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, Exempted+"/32", sign, strings.Join(policy, "\n"))
+`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, sections, strings.Join(policy, "\n"))
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 

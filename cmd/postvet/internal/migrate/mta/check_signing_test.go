@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 )
 
 // signing is a Postvet that signs what users send.
@@ -154,6 +158,48 @@ func TestSendmailSigning(t *testing.T) {
 				t.Fatal(err)
 			}
 			compare(t, lines(f), c.want, c.not)
+		})
+	}
+}
+
+// TestLayouts: nothing is wrong with the set-ups in contrib/postfix/signing.
+func TestLayouts(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../../../../contrib/postfix/signing/*.txt")
+	if err != nil || len(files) != 5 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			// What every Postfix has.
+			text := map[string]string{
+				"main.cf":   "compatibility_level = 3.6\nmyhostname = mx.example.org\nmynetworks = 127.0.0.1\n",
+				"master.cf": "smtp inet n - n - - smtpd\nsmtp unix - - n - - smtp\ncleanup unix n - n - 0 cleanup\n",
+			}
+			for _, f := range archive.Files {
+				text[f.Name] += string(f.Data)
+			}
+			write(t, filepath.Join(dir, "main.cf"), text["main.cf"])
+			write(t, filepath.Join(dir, "master.cf"), text["master.cf"])
+			p := exempting(t, "127.0.0.0/8", "192.0.2.10")
+			p.Signing = &Signing{Local: !strings.Contains(text["postvet.toml"], "local = false"), Lifetime: 7 * 24 * time.Hour}
+			p.Listen = []string{"unix:" + QueueDirectory + "/postvet/postvet.sock"}
+			f, err := CheckPostfix(dir, p, "mx.example.org")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, one := range f {
+				// Whether a socket is there is the machine's affair.
+				if one.Severity != finding.OK && one.Severity != finding.Note && !strings.Contains(one.Text, "postvet.sock") {
+					t.Errorf("%s: %s; %s", one.Severity, one.Text, one.Fix)
+				}
+			}
 		})
 	}
 }

@@ -129,6 +129,8 @@ func (c *check) handsBack(where, outside, client, off string) {
 	case outside == "":
 		c.Error(where+" takes outside mail back from a content filter, and no service before it asks Postvet: it sees "+client+" as the client of all mail",
 			"let the service that takes mail from outside ask Postvet, and set "+off)
+	case exempt && c.postvet.Signing != nil:
+		c.OK(where + " takes mail back from a content filter and asks Postvet, which exempts " + client + " and signs what users sent")
 	case exempt:
 		c.Warning(where+" takes mail back from a content filter and asks Postvet again, which exempts "+client+": mail that reaches the filter by another way than "+outside+" is never checked, and forgeries in it pass",
 			off)
