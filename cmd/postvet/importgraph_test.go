@@ -53,6 +53,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/keys", "cmd/postvet/internal/keys/... cmd/postvet/internal/account cmd/postvet/internal/input cmd/postvet/internal/finding policy policy/dkim policy/message dnscache"},
 	{"cmd/postvet/internal/keys/opendkim", "cmd/postvet/internal/keys/stored cmd/postvet/internal/input policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/keys/stored", ""},
+	{"cmd/postvet/internal/keys/servers", "dnscache dnscache/authority"},
 	{"cmd/postvet/internal/account", ""},
 	{"cmd/postvet/internal/input", ""},
 	{"cmd/postvet/internal/repair", "policy/dkim policy/dmarc policy/foreign policy/spf"},
@@ -94,6 +95,7 @@ var graph = []struct{ path, imports string }{
 	{"policy/message", ""},
 	{"policy/foreign", ""},
 	{"dnscache/dnstest", "dnscache"},
+	{"dnscache/authority", ""},
 	{"dnscache", ""},
 }
 

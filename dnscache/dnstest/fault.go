@@ -176,7 +176,7 @@ func (s *Server) apply(m *dns.Msg, fs faults, udp, edns bool) (raw []byte) {
 		m.Truncated = true
 	case fs.has(Lame):
 		empty(dns.RcodeSuccess)
-		m.RecursionAvailable = false
+		m.RecursionAvailable, m.Authoritative = false, false
 		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 60}, Ns: "ns.invalid."}}
 	case fs.has(Garbage):
 		// The header announces the largest number of answers. The name after it is

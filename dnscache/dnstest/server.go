@@ -237,6 +237,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	m := new(dns.Msg)
 	m.SetReply(q)
 	m.RecursionAvailable = true
+	m.Authoritative = !q.RecursionDesired // asked as the server of the zone
 	if len(q.Question) != 1 {
 		m.Rcode = dns.RcodeFormatError
 		w.WriteMsg(m)
