@@ -3,9 +3,6 @@ package policy
 import (
 	"cmp"
 	"context"
-	"crypto"
-	"crypto/ed25519"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -34,36 +31,6 @@ type Signing struct {
 	// outgoing mail leave the processor to mail that comes in; 0 for no bound.
 	MaxParallel int
 }
-
-// SigningKeys finds the private keys of domains. It is safe for concurrent use.
-type SigningKeys interface {
-	// SigningKeys returns the keys that sign for an address, whose domain is in
-	// lower-case A-labels, the one to prefer first. Local is "" if any address of the
-	// domain is meant. The error says why a key could not be read; it may stand beside
-	// others that could.
-	SigningKeys(ctx context.Context, address message.Mailbox) ([]SigningKey, error)
-	// Published notes that the DNS shows a key.
-	Published(SigningKey)
-}
-
-// SigningKey is a private key and where its record is.
-type SigningKey struct {
-	// Domain and Selector are d= and s=. Domain may be another than the address has.
-	Domain, Selector string
-	Signer           crypto.Signer
-	// Set says which keys stand for one another: of those with the same Set, the first
-	// that the DNS shows signs. Each further Set adds a signature. An Ed25519 key signs
-	// only beside an RSA key of its domain, and stands for none.
-	Set int
-	// ID tells the key from all others. It says nothing of the secret.
-	ID string
-	// WasPublished is true if the DNS showed the key before. Such a key signs also
-	// while the DNS fails.
-	WasPublished bool
-}
-
-// maxSigningKeys bounds the keys of one domain and type whose records are looked up.
-const maxSigningKeys = 4
 
 // signing is the signature of one message of our users.
 type signing struct {
@@ -131,26 +98,6 @@ func (m *Message) startSigning() {
 	}
 }
 
-// tried returns the first keys of each type.
-func tried(all []SigningKey) []SigningKey {
-	var list []SigningKey
-	count := map[bool]int{}
-	for _, k := range all {
-		if second := k.second(); count[second] < maxSigningKeys {
-			count[second]++
-			list = append(list, k)
-		}
-	}
-	return list
-}
-
-// second reports whether the key signs only beside another: large receivers do not verify
-// Ed25519 (RFC 8463).
-func (k SigningKey) second() bool {
-	_, ed := k.Signer.Public().(ed25519.PublicKey)
-	return ed
-}
-
 // candidate prepares a signature by a key, and starts the lookup of the key's record.
 func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, error) {
 	o, s := m.conn.checker.opt, m.signing
@@ -165,12 +112,7 @@ func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, e
 	if err != nil {
 		return candidate{}, err
 	}
-	name := dkim.KeyName(k.Selector, k.Domain)
-	return candidate{key: k, signer: signer, record: evaluate(m.ctx, m.conn.dns, check[*dnscache.Answer]{
-		name: result.CheckSigning, limit: o.MessageTimeout,
-		run:    func(ctx context.Context, r Resolver) *dnscache.Answer { return r.Lookup(ctx, name, dnscache.TXT) },
-		failed: func(string) *dnscache.Answer { return &dnscache.Answer{Outcome: dnscache.Timeout} },
-	})}, nil
+	return candidate{key: k, signer: signer, record: m.lookupRecord(k)}, nil
 }
 
 // signs reports whether the message is to be signed.
@@ -277,11 +219,8 @@ func (m *Message) signWithEach(ctx context.Context, belongs func(SigningKey) boo
 		}
 		a, fault := c.record.wait(ctx)
 		m.fault("sign", fault)
-		why, detail := published(c.key, a)
+		why, detail := c.key.judge(a, m.conn.checker.opt.Signing.Keys)
 		if why == "" {
-			m.conn.checker.opt.Signing.Keys.Published(c.key)
-		}
-		if why == "" || why == sign.KeyUnpublished && a.Outcome.Temporary() && c.key.WasPublished {
 			if why, detail = m.signWith(ctx, c); why == "" {
 				signed[c.key.Set] = true
 				domains = append(domains, c.key.Domain)
@@ -303,14 +242,11 @@ func (s *signing) unsigned(r sign.Reason, detail string) *result.Signing {
 // signWith makes a signature. It returns why it could not.
 func (m *Message) signWith(ctx context.Context, c candidate) (sign.Reason, string) {
 	res := &m.signing.result
-	if slots := m.conn.checker.slots; slots != nil {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done():
-			return sign.KeyUnreadable, "too many signatures were under way"
-		}
+	free, ok := m.conn.checker.slot(ctx)
+	if !ok {
+		return sign.KeyUnreadable, tooMany
 	}
+	defer free()
 	f, err := c.signer.Sign()
 	if err != nil {
 		return sign.KeyUnreadable, err.Error()
@@ -324,34 +260,6 @@ func (m *Message) signWith(ctx context.Context, c candidate) (sign.Reason, strin
 		res.Fields = slices.Insert(res.Fields, 0, f)
 	} else {
 		res.Fields = append(res.Fields, f)
-	}
-	return "", ""
-}
-
-// published compares a key with the record that the DNS shows. It returns why the key
-// may not sign yet, and a sentence about it; "" if it may.
-func published(k SigningKey, a *dnscache.Answer) (sign.Reason, string) {
-	name := dkim.KeyName(k.Selector, k.Domain)
-	switch {
-	case a.Outcome.Temporary():
-		return sign.KeyUnpublished, fmt.Sprintf("%s could not be looked up: %s", name, a.Outcome)
-	case a.Outcome != dnscache.Found || len(a.TXT) == 0:
-		return sign.KeyUnpublished, fmt.Sprintf("the DNS has no record at %s", name)
-	case len(a.TXT) > 1:
-		return sign.KeyMismatch, fmt.Sprintf("%s has %d records, and verifiers take any of them", name, len(a.TXT))
-	}
-	record, err := dkim.ParseKey(a.TXT[0])
-	switch {
-	case err != nil:
-		return sign.KeyMismatch, fmt.Sprintf("the record at %s is not a key: %s", name, strings.TrimPrefix(err.Error(), "dkim: "))
-	case record.Revoked:
-		return sign.KeyMismatch, fmt.Sprintf("the key at %s is revoked", name)
-	case !record.Is(k.Signer.Public()):
-		return sign.KeyMismatch, fmt.Sprintf("the record at %s has another key", name)
-	}
-	// Verifiers must not use the key otherwise, so that it counts as not published.
-	if err := record.Serves(&dkim.Signature{Algorithm: record.Type + "-sha256", Domain: k.Domain}, dkim.Options{}); err != nil {
-		return sign.KeyUnpublished, fmt.Sprintf("the record at %s keeps the key from signing: %s", name, strings.TrimPrefix(err.Error(), "dkim: "))
 	}
 	return "", ""
 }
