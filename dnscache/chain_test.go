@@ -192,8 +192,8 @@ func TestWhoseADBitIsBelieved(t *testing.T) {
 		{"[2001:db8::1]:53", TrustLocal, false, true},
 	} {
 		u := newUpstream(endpoint{addr: netip.MustParseAddrPort(c.addr)}, &upstreams{opt: Options{TrustAD: c.trust}})
-		if u.trusted != c.trusted || u.mixCase.Load() != c.mixed {
-			t.Errorf("%s, TrustAD %v: trusted %v, mixed case %v", c.addr, c.trust, u.trusted, u.mixCase.Load())
+		if u.trusted != c.trusted || u.mix.wanted.Load() != c.mixed {
+			t.Errorf("%s, TrustAD %v: trusted %v, mixed case %v", c.addr, c.trust, u.trusted, u.mix.wanted.Load())
 		}
 	}
 }

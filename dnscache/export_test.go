@@ -5,12 +5,12 @@ package dnscache
 func (r *Resolver) Distrust() {
 	for _, u := range *r.upstreams.list.Load() {
 		u.trusted = false
-		u.mixCase.Store(true)
+		u.mix.wanted.Store(true)
 	}
 }
 
 // MixesCase reports whether the first upstream is asked in random case.
-func (r *Resolver) MixesCase() bool { return (*r.upstreams.list.Load())[0].mixCase.Load() }
+func (r *Resolver) MixesCase() bool { return (*r.upstreams.list.Load())[0].mixesCase() }
 
 // ErrSnapshot is the reason of Load for a file that is no usable snapshot.
 var ErrSnapshot = errSnapshot

@@ -26,6 +26,8 @@ type query struct {
 	cd      bool // ask for what does not pass validation too
 	mixCase bool // write letters in random case (draft-vixie-dnsext-dns0x20)
 	pad     bool
+	// keepalive asks how long the connection may be idle (RFC 7828).
+	keepalive bool
 }
 
 // message returns the query with a random id.
@@ -40,6 +42,9 @@ func (q query) message() *dns.Msg {
 	if q.edns {
 		opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
 		opt.SetUDPSize(udpSize)
+		if q.keepalive {
+			opt.Option = append(opt.Option, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE})
+		}
 		m.Extra = []dns.RR{opt}
 	}
 	if q.pad {

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Reason returns why a lookup failed in words, without the address of a resolver: what
@@ -31,8 +32,10 @@ func (a *Answer) Reason() string {
 		return "the resolver's certificate is for another name"
 	case errors.As(a.Err, &authority):
 		return "the resolver's certificate is of an unknown authority"
+	case errors.As(a.Err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
+		return "the resolver's certificate is not valid yet"
 	case errors.As(a.Err, &invalid) && invalid.Reason == x509.Expired:
-		return "the resolver's certificate is not valid now"
+		return "the resolver's certificate has expired"
 	case errors.As(a.Err, &invalid):
 		return "the resolver's certificate is not valid"
 	}

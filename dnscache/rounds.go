@@ -69,6 +69,9 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 			r.watch()
 		}
 		r.upstreams.rereadSoon()
+		if r.upstreams.uncertified() {
+			return reply
+		}
 		if round == maxRounds || !pause(ctx, round, f.outcome == ServFail, ended) {
 			return reply
 		}

@@ -58,6 +58,12 @@ type UpstreamStats struct {
 	RetransmitAfter time.Duration // how long a response may take before that
 	TCP             uint64        // queries sent over TCP or TLS
 	Connections     uint64        // connections opened for these
+	Resent          uint64        // such queries sent on a further connection, as the first ended
+	OpenConnections int           // connections open now
+	MostConnections int           // connections that the upstream is expected to accept
+	Certificate     string        // what is wrong with its certificate; "" if nothing is known to be
+	WithoutEDNS     bool          // it is asked without EDNS
+	WithoutMixing   bool          // it changes the case of names, and is not asked in random case
 	Took            Histogram     // time of the queries that were answered
 	TookSum         time.Duration // sum of these times
 	Latency         time.Duration // moving average of Took
@@ -140,8 +146,12 @@ func (r *Resolver) Stats() Stats {
 		}
 	}
 	s.Entries, s.Bytes, s.Evicted = r.store.usage()
+	now := r.now()
 	for _, u := range *r.upstreams.list.Load() {
-		s.Upstreams = append(s.Upstreams, u.stats())
+		of := u.stats()
+		of.WithoutEDNS = now < u.edns.offUntil.Load()
+		of.WithoutMixing = u.mix.wanted.Load() && now < u.mix.until.Load()
+		s.Upstreams = append(s.Upstreams, of)
 	}
 	return s
 }

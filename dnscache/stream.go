@@ -9,246 +9,287 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
-// Bounds of the connections to one upstream.
-const (
-	maxStreams   = 8                // connections
-	maxPipelined = 256              // queries on each at the same time
-	streamIdle   = 10 * time.Second // then it is closed (RFC 7766 section 6.2.3)
-)
-
-var (
-	errStreamEnded = errors.New("connection ended")
-	errStreamFull  = errors.New("too many questions on all connections")
-)
-
-// streams are the connections to one upstream, over TCP or TLS. They stay open
-// between queries, carry several at a time, and take the responses in any order
-// (RFC 7766 section 6.2.1.1, RFC 7858 section 3.4).
-type streams struct {
-	dial        func(ctx context.Context) (net.Conn, error)
-	dialTimeout time.Duration
-	idleTimeout time.Duration
-	background  func(func(context.Context)) bool
-
-	mu     sync.Mutex
-	open   []*stream // being dialled, or usable
-	dialed uint64
-}
-
-// stream is one connection. The lock of its streams protects its fields, apart
-// from conn, which is set before ready is closed.
+// stream is one connection that is open. The lock of its streams protects all fields but
+// conn and write.
 type stream struct {
-	ready chan struct{} // closed when dialling has succeeded or failed
 	conn  net.Conn
 	write sync.Mutex
 
-	waiting   map[uint16]chan<- []byte // by id; closed without a value when the stream ends
-	responses uint64
-	err       error // why it ended
+	waiting map[uint16]*turn // by id
+	sent    uint64           // queries
+	answers uint64           // responses
+	// newest is the number of the newest query that was answered. given are the numbers
+	// of later ones for which nobody waits any longer.
+	newest     uint64
+	given      []uint64
+	answeredAt time.Time
+	err        error // why it ended
 }
 
-// query sends q and returns the response, and whether the response repeats the
-// question in the same case.
-func (ss *streams) query(ctx context.Context, q query) (resp *dns.Msg, sameCase bool, err error) {
-	m := q.message()
-	packed, err := m.Pack()
-	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", ErrName, err)
-	}
-	b, id, err := ss.exchange(ctx, packed)
-	if err != nil {
-		return nil, false, err
-	}
-	m.Id = id
-	if resp, err = readResponse(m, b); err != nil {
-		return nil, false, err
-	}
-	return resp, keepsCase(m, resp), nil
-}
-
-// exchange sends a packed message, whose id it overwrites, and returns the packed
-// response. An upstream may close a connection at any time, so if one that had
-// worked ends before the response, the message is sent again on another.
-func (ss *streams) exchange(ctx context.Context, packed []byte) (resp []byte, id uint16, err error) {
-	for try := 0; ; try++ {
-		var worked bool
-		resp, id, worked, err = ss.try(ctx, packed)
-		if err == nil || !worked || try == 2 || ctx.Err() != nil {
-			return resp, id, err
-		}
-	}
-}
-
-// try is one attempt of exchange. worked reports whether the connection had delivered a
-// response before, so that its end does not mean a failure of this message.
-func (ss *streams) try(ctx context.Context, packed []byte) (resp []byte, id uint16, worked bool, err error) {
-	response := make(chan []byte, 1)
-	s, id, err := ss.join(response)
-	if err != nil {
-		return nil, 0, false, err
-	}
-	before := ss.responses(s)
-	defer ss.leave(s, id)
-	select {
-	case <-s.ready:
-	case <-ctx.Done():
-		return nil, id, false, ctx.Err()
-	}
-	if s.conn != nil {
-		// Length and message in one segment: RFC 7766 section 8.
-		b := append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(packed)), uint16(len(packed))), packed...)
-		binary.BigEndian.PutUint16(b[2:], id)
-		if err := s.send(ctx, b); err != nil {
-			ss.end(s, err)
-		}
-	}
-	select {
-	case resp, ok := <-response:
-		if ok {
-			return resp, id, true, nil
-		}
-		ss.mu.Lock()
-		defer ss.mu.Unlock()
-		return nil, id, s.responses > 0, s.err
-	case <-ctx.Done():
-		// Without any response since, the connection may be dead without an error.
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) && ss.responses(s) == before {
-			ss.end(s, errStreamEnded)
-		}
-		return nil, id, false, ctx.Err()
-	}
-}
-
-// join registers a query on the connection with the fewest queries, or on a new
-// one if all have some and there may be more.
-func (ss *streams) join(response chan<- []byte) (*stream, uint16, error) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	var s *stream
-	for _, o := range ss.open {
-		if s == nil || len(o.waiting) < len(s.waiting) {
-			s = o
-		}
-	}
-	if s == nil || len(s.waiting) > 0 && len(ss.open) < maxStreams {
-		n := &stream{ready: make(chan struct{}), waiting: map[uint16]chan<- []byte{}}
-		if !ss.background(func(ctx context.Context) { ss.run(ctx, n) }) {
-			return nil, 0, ErrClosed
-		}
-		ss.open, s = append(ss.open, n), n
-		ss.dialed++
-	}
-	if len(s.waiting) >= maxPipelined { // below this bound there are free ids
-		return nil, 0, errStreamFull
-	}
+// takeLocked gives a question its place on the connection.
+func (s *stream) takeLocked(t *turn, now time.Time) {
 	id := uint16(rand.Uint32())
-	for s.waiting[id] != nil {
+	for s.waiting[id] != nil { // there are fewer than ids
 		id++
 	}
-	s.waiting[id] = response
-	return s, id, nil
+	s.sent++
+	t.stream, t.id, t.number, t.sentAt = s, id, s.sent, now
+	s.waiting[id] = t
 }
 
-func (ss *streams) leave(s *stream, id uint16) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	delete(s.waiting, id)
-}
-
-func (ss *streams) responses(s *stream) uint64 {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	return s.responses
-}
-
-// send writes one message. The deadline of ctx bounds it.
-func (s *stream) send(ctx context.Context, b []byte) error {
+// send writes one message with an id. The time bounds how long that may take.
+func (s *stream) send(id uint16, packed []byte, limit time.Duration) error {
+	// Length and message in one segment: RFC 7766 section 8.
+	b := append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(packed)), uint16(len(packed))), packed...)
+	binary.BigEndian.PutUint16(b[2:], id)
 	s.write.Lock()
 	defer s.write.Unlock()
-	if d, ok := ctx.Deadline(); ok {
-		s.conn.SetWriteDeadline(d)
-	}
+	s.conn.SetWriteDeadline(time.Now().Add(limit))
 	_, err := s.conn.Write(b)
 	return err
 }
 
-// end takes a connection out of use and ends the queries that wait on it.
-func (ss *streams) end(s *stream, err error) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if s.err != nil {
-		return
+// oldest returns the query that has waited longest, nil if none waits.
+func (s *stream) oldest() *turn {
+	var first *turn
+	for _, t := range s.waiting {
+		if first == nil || t.number < first.number {
+			first = t
+		}
 	}
-	s.err = err
-	ss.open = slices.DeleteFunc(ss.open, func(o *stream) bool { return o == s })
-	for id, w := range s.waiting {
-		close(w)
-		delete(s.waiting, id)
+	return first
+}
+
+// blockedLocked reports whether a query may be unanswered because the server still works on
+// one that was sent before: there is one, and no later query was answered.
+func (s *stream) blockedLocked(t *turn) bool {
+	before := func(number uint64) bool { return s.newest < number && number < t.number }
+	if slices.ContainsFunc(s.given, before) {
+		return true
 	}
-	if s.conn != nil {
-		s.conn.Close()
+	for _, o := range s.waiting {
+		if before(o.number) {
+			return true
+		}
+	}
+	return false
+}
+
+// abandonLocked records that nobody waits for a response any longer.
+func (s *stream) abandonLocked(t *turn) {
+	if t.number > s.newest {
+		s.given = append(s.given, t.number)
 	}
 }
 
-// run dials a connection and reads from it until it ends.
-func (ss *streams) run(ctx context.Context, s *stream) {
-	var err error
-	// After a panic err is nil.
-	defer func() { ss.end(s, cmp.Or(err, errStreamEnded)) }()
-	if err = ss.connect(ctx, s); err != nil {
+// answeredLocked passes a response to the question that waits for it. A response for which
+// none waits is for one that was given up.
+func (s *stream) answeredLocked(b []byte, now time.Time) *turn {
+	s.answers++
+	s.answeredAt = now
+	id := binary.BigEndian.Uint16(b)
+	t := s.waiting[id]
+	if t == nil {
+		return nil
+	}
+	delete(s.waiting, id)
+	if t.number > s.newest {
+		s.newest = t.number
+		s.given = slices.DeleteFunc(s.given, func(n uint64) bool { return n <= s.newest })
+	}
+	t.response <- b
+	return t
+}
+
+// run dials a connection, and reads from it until it ends.
+func (ss *streams) run(ctx context.Context) {
+	s, err := ss.connect(ctx)
+	if err != nil {
 		return
 	}
-	defer s.conn.Close()
+	// After a panic err is nil.
+	defer func() { ss.end(s, cmp.Or(err, errStreamEnded)) }()
 	defer interruptWith(ctx, s.conn)()
 	for err == nil {
 		err = ss.read(s)
 	}
 }
 
-// connect dials a connection, and closes its ready when that has ended.
-func (ss *streams) connect(ctx context.Context, s *stream) error {
-	defer close(s.ready)
-	ctx, cancel := context.WithTimeout(ctx, ss.dialTimeout)
+// connect dials a connection, and gives it to the questions that wait.
+func (ss *streams) connect(ctx context.Context) (s *stream, err error) {
+	err = errStreamEnded // after a panic
+	defer func() { ss.connected(s, err) }()
+	limited, cancel := context.WithTimeout(ctx, ss.dialTimeout)
 	defer cancel()
-	conn, err := ss.dial(ctx)
-	if err != nil {
-		return err
+	conn, err := ss.dial(limited)
+	switch {
+	case err == nil:
+		return &stream{conn: conn, waiting: map[uint16]*turn{}}, nil
+	case ctx.Err() != nil:
+		return nil, ErrClosed
+	case timedOut(err):
+		// In words of its own: a timeout would say that the name was not answered.
+		return nil, fmt.Errorf("%w: the upstream accepts none within %v", errNoConnection, ss.dialTimeout)
 	}
+	return nil, explained(err)
+}
+
+// connected records how dialling ended.
+func (ss *streams) connected(s *stream, err error) {
 	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	s.conn = conn
-	return nil
+	ss.dials--
+	before := ss.certificate
+	if err == nil {
+		ss.open = append(ss.open, s)
+		ss.pause.succeeded()
+		ss.certificate = nil
+	} else {
+		errors.As(err, &ss.certificate)
+		ss.dialFailedLocked(err)
+	}
+	after := ss.certificate
+	ss.arrangeLocked()
+	ss.mu.Unlock()
+	changed := (before == nil) != (after == nil) || before != nil && before.text != after.text
+	if changed && ss.broken != nil {
+		ss.broken(after)
+	}
+}
+
+// dialFailedLocked records that no connection could be opened, or that one was closed
+// before it answered anything. Questions wait no longer, unless others are open.
+func (ss *streams) dialFailedLocked(err error) {
+	now := time.Now()
+	if len(ss.open) > 0 {
+		ss.limits.fewer(len(ss.open), now)
+		return
+	}
+	ss.pause.failed(err, now)
+	if ss.dials == 0 {
+		ss.refuseLocked(err)
+	}
 }
 
 // read reads one response and passes it to the query that waits for it.
 func (ss *streams) read(s *stream) error {
-	s.conn.SetReadDeadline(time.Now().Add(ss.idleTimeout))
 	var length [2]byte
-	if _, err := io.ReadFull(s.conn, length[:]); err != nil {
-		return fmt.Errorf("%w: %w", errStreamEnded, err)
+	if err := ss.awaitLength(s, &length); err != nil {
+		return ended(err)
 	}
 	b := make([]byte, binary.BigEndian.Uint16(length[:]))
 	if _, err := io.ReadFull(s.conn, b); err != nil {
-		return fmt.Errorf("%w: %w", errStreamEnded, err)
+		return ended(err)
 	}
 	if len(b) < 12 {
-		return fmt.Errorf("%w: %w", errStreamEnded, errMalformed)
+		return ended(errMalformed)
 	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	s.responses++
-	// A response without a waiting query is for one that was given up.
-	id := binary.BigEndian.Uint16(b)
-	if w := s.waiting[id]; w != nil {
-		delete(s.waiting, id)
-		w <- b
+	now := time.Now()
+	if t := s.answeredLocked(b, now); t != nil {
+		ss.limits.answered()
+		ss.took += (now.Sub(t.sentAt) - ss.took) / 8
 	}
+	ss.pause.answered()
+	ss.arrangeLocked()
 	return nil
+}
+
+// ended returns why a connection ended. A timeout within a message is not one of the name.
+func ended(err error) error {
+	if timedOut(err) {
+		return fmt.Errorf("%w: %s", errStreamEnded, err.Error())
+	}
+	return fmt.Errorf("%w: %w", errStreamEnded, err)
+}
+
+// errIdle is why a connection without queries is closed.
+var errIdle = errors.New("idle")
+
+// awaitLength reads the length of the next message. It returns errIdle if none begins
+// within the idle timeout, and no query waits.
+func (ss *streams) awaitLength(s *stream, length *[2]byte) error {
+	for {
+		ss.mu.Lock()
+		s.conn.SetReadDeadline(time.Now().Add(ss.idleTimeout))
+		ss.mu.Unlock()
+		n, err := s.conn.Read(length[:])
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			if ss.endIdle(s) {
+				return errIdle
+			}
+			continue
+		}
+		if n == 1 {
+			_, err = io.ReadFull(s.conn, length[1:])
+		}
+		if n > 0 && err == nil {
+			s.conn.SetReadDeadline(time.Now().Add(ss.dialTimeout))
+			return nil
+		}
+		return cmp.Or(err, io.ErrUnexpectedEOF)
+	}
+}
+
+// endIdle ends a connection on which no query waits, or that has ended.
+func (ss *streams) endIdle(s *stream) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if s.err == nil && len(s.waiting) > 0 {
+		return false
+	}
+	ss.endLocked(s, errIdle)
+	return true
+}
+
+// end takes a connection out of use. Its questions go to others.
+func (ss *streams) end(s *stream, err error) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if s.err == nil {
+		ss.endLocked(s, err)
+		ss.arrangeLocked()
+	}
+}
+
+func (ss *streams) endLocked(s *stream, err error) {
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	ss.open = slices.DeleteFunc(ss.open, func(o *stream) bool { return o == s })
+	s.conn.Close()
+	unanswered := len(s.waiting)
+	for _, t := range s.waiting {
+		close(t.response)
+	}
+	clear(s.waiting)
+	switch now := time.Now(); {
+	case unanswered == 0:
+	case s.answers > 0 && errors.Is(err, errNoAnswer): // one query is to blame
+	case s.answers > 0:
+		ss.limits.carried(s.answers)
+		ss.limits.tooMany()
+	default:
+		if unanswered > 1 {
+			ss.limits.tooMany()
+		}
+		proven := 0
+		for _, o := range ss.open {
+			if o.answers > 0 {
+				proven++
+			}
+		}
+		if proven > 0 {
+			ss.limits.fewer(proven, now)
+		} else {
+			ss.pause.failed(err, now)
+		}
+	}
 }

@@ -37,10 +37,8 @@ func connections(t *testing.T, serve func(n int, conn net.Conn)) *streams {
 	})
 	fs := newFlights(1, &panics{log: zap.NewNop()})
 	t.Cleanup(func() { fs.close(); l.Close(); wg.Wait() })
-	return &streams{
-		dial:        endpoint{addr: netip.MustParseAddrPort(l.Addr().String())}.dialer(nil),
-		dialTimeout: time.Second, idleTimeout: time.Second, background: fs.background,
-	}
+	e := endpoint{addr: netip.MustParseAddrPort(l.Addr().String())}
+	return newStreams(e, &Options{AttemptTimeout: 10 * time.Second}, fs.background)
 }
 
 // receive reads one message off a connection.
@@ -244,7 +242,7 @@ func TestQueriesOverTLSArePadded(t *testing.T) {
 			t.Errorf("%s: %d octets", name, n)
 		}
 	}
-	if u.mixCase.Load() {
+	if u.mixesCase() {
 		t.Error("mixes case over TLS, where nobody can forge responses")
 	}
 }

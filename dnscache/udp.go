@@ -27,7 +27,8 @@ func newUDPClient() *udpClient {
 
 // exchange sends q from a new socket, and so from a new port, and returns the response.
 // useTCP is true if the query should be repeated over TCP: the response is truncated or has
-// the question in another case, or there were too many mismatches.
+// the question in another case, or there were too many mismatches. A response with the
+// question in another case is returned too.
 //
 // A query whose response is late is sent again from the same socket with the same id, so
 // that the response to any of them counts, and a forged one has no more ports to guess.
@@ -65,7 +66,7 @@ func (u *udpClient) exchange(ctx context.Context, addr netip.AddrPort, q query, 
 		case err != nil:
 			return nil, false, err
 		case q.mixCase && len(resp.Question) == 1 && !keepsCase(m, resp):
-			return nil, true, nil
+			return resp, true, nil
 		}
 		sent.answered()
 		return resp, false, nil

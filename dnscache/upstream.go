@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -18,7 +17,6 @@ const (
 	backOffFrom  = 3                // failures in a row
 	backOffMin   = time.Second      // until it is tried; doubled with each further failure
 	backOffMax   = 60 * time.Second // at most
-	noEDNSFor    = 10 * time.Minute // until EDNS is tried again
 )
 
 // upstream is one resolver with its measurements.
@@ -39,8 +37,8 @@ type upstream struct {
 	validation     validation
 	estimate       estimate
 
-	noEDNSUntil atomic.Int64 // query without EDNS until then
-	mixCase     atomic.Bool  // query in random case
+	edns edns
+	mix  mix
 
 	mu       sync.Mutex
 	latency  float64 // ns, moving average of answers
@@ -59,10 +57,9 @@ func newUpstream(e endpoint, us *upstreams) *upstream {
 	local := e.addr.Addr().Unmap().IsLoopback()
 	u.trusted = o.TrustAD.trusts(local, us.confTrusts.Load())
 	// Responses cannot be forged on loopback or within TLS.
-	u.mixCase.Store(!local && e.name == "")
-	u.streams = &streams{
-		dial: e.dialer(o.RootCAs), dialTimeout: o.AttemptTimeout, idleTimeout: max(streamIdle, o.AttemptTimeout), background: us.background,
-	}
+	u.mix.wanted.Store(!local && e.name == "")
+	u.streams = newStreams(e, &o, us.background)
+	u.streams.broken = u.certificate
 	return u
 }
 
@@ -84,54 +81,6 @@ func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, er
 		u.measured(took, true, err)
 	}
 	return resp, err
-}
-
-// exchange sends one question to the upstream, and notes whether it validates.
-func (u *upstream) exchange(ctx context.Context, name string, t Type) (*dns.Msg, error) {
-	resp, err := u.send(ctx, query{name: name, t: t})
-	if err == nil {
-		u.validation.saw(resp, name)
-	}
-	return resp, err
-}
-
-// send sends one query over UDP, and over TCP if the response does not fit. It uses only
-// TLS if the endpoint says so. It repeats the question without EDNS if the upstream does not
-// support that.
-func (u *upstream) send(ctx context.Context, q query) (resp *dns.Msg, err error) {
-	overTLS := u.name != ""
-	q.ad = u.trusted
-	q.edns = u.now() >= u.noEDNSUntil.Load()
-	q.mixCase = u.mixCase.Load()
-	q.pad = overTLS
-	for {
-		useStream := overTLS
-		if !useStream {
-			if resp, useStream, err = u.udp.exchange(ctx, u.addr, q, &u.estimate); err != nil {
-				return nil, err
-			}
-		}
-		if useStream {
-			u.count(func(s *UpstreamStats) { s.TCP++ })
-			var sameCase bool
-			if resp, sameCase, err = u.streams.query(ctx, q); err != nil {
-				return nil, err
-			}
-			if q.mixCase && !sameCase && len(resp.Question) == 1 {
-				u.mixCase.Store(false) // over TCP too, so the upstream changes the case
-			}
-		}
-		// RFC 6891 section 7: such an upstream answers FORMERR or NOTIMP.
-		refusesEDNS := resp.Rcode == dns.RcodeFormatError || resp.Rcode == dns.RcodeNotImplemented
-		if !q.edns || !refusesEDNS {
-			if !q.edns && refusesEDNS {
-				u.noEDNSUntil.Store(0) // EDNS was not the reason
-			}
-			return resp, nil
-		}
-		q.edns = false
-		u.noEDNSUntil.Store(u.now() + int64(noEDNSFor))
-	}
 }
 
 // measured updates the averages with the result of one query.
@@ -230,7 +179,11 @@ func (u *upstream) stats() UpstreamStats {
 	s.Lost, s.Retransmitted = u.estimate.lost, u.estimate.resent
 	u.estimate.mu.Unlock()
 	s.RetransmitAfter = u.estimate.timeout(u.attemptTimeout)
-	s.Connections = u.streams.dialed
+	s.Connections, s.Resent = u.streams.dialed, u.streams.resent
+	s.OpenConnections, s.MostConnections = len(u.streams.open), u.streams.limits.most
+	if c := u.streams.certificate; c != nil {
+		s.Certificate = c.text
+	}
 	s.Addr, s.Latency, s.BackOff = u.text, time.Duration(u.latency), u.failures >= backOffFrom
 	return s
 }
@@ -239,4 +192,14 @@ func (u *upstream) stats() UpstreamStats {
 func timedOut(err error) bool {
 	var ne net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &ne) && ne.Timeout()
+}
+
+// certificate logs what is wrong with the certificate of the upstream, or that nothing is
+// any longer.
+func (u *upstream) certificate(broken *certificateError) {
+	if broken == nil {
+		u.log.Info("dns upstream has a valid certificate again", zap.String("upstream", u.text))
+		return
+	}
+	u.log.Error("dns upstream is not asked, its certificate is not accepted", zap.String("upstream", u.text), zap.Error(broken))
 }
