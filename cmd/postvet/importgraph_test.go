@@ -54,6 +54,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/keys/opendkim", "cmd/postvet/internal/keys/stored cmd/postvet/internal/input policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/keys/stored", ""},
 	{"cmd/postvet/internal/keys/servers", "dnscache dnscache/authority"},
+	{"cmd/postvet/internal/keys/states", "cmd/postvet/internal/input"},
 	{"cmd/postvet/internal/account", ""},
 	{"cmd/postvet/internal/input", ""},
 	{"cmd/postvet/internal/repair", "policy/dkim policy/dmarc policy/foreign policy/spf"},

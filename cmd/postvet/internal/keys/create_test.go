@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
 	"github.com/postvet/postvet/policy/dkim"
@@ -138,49 +137,6 @@ func TestWriteRecord(t *testing.T) {
 	}
 	if _, err := (Key{}).WriteRecord("panel"); err == nil || err.Error() != `"panel" is no form; write one of plain, bind, quoted, nsupdate, json` {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestStates(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "keys.json")
-	s, err := LoadStates(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Save(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("nothing was written, %v", err)
-	}
-	s.SetPublished("abc", "s1._domainkey.example.org")
-	if !s.Published("abc") || s.Published("def") {
-		t.Error("not remembered")
-	}
-	if err := s.Save(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := LoadStates(file)
-	if err != nil || !again.Published("abc") || again.Published("def") {
-		t.Errorf("not kept, %v", err)
-	}
-	for name, text := range map[string]string{"empty": "", "not JSON": "x", "another version": `{"version":2}`, "a list": "[]"} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := LoadStates(file)
-		if err == nil || s == nil || s.Published("abc") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	lost := &States{file: filepath.Join(file, "x"), known: map[string]state{}}
-	lost.SetPublished("abc", "n")
-	if err := lost.Save(); err == nil || !lost.dirty {
-		t.Errorf("a failed write: %v, dirty %v", err, lost.dirty)
-	}
-	if d := cmp.Diff([]string{"keys.json"}, entriesOf(t, filepath.Dir(file))); d != "" {
-		t.Errorf("files (-want +got):\n%s", d)
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
@@ -15,7 +18,8 @@ import (
 // shown. It implements [policy.SigningKeys].
 type Source struct {
 	store   Store
-	states  *States
+	dir     string // of the keys whose lives are kept
+	states  *states.States
 	ed25519 bool
 }
 
@@ -30,40 +34,111 @@ type Options struct {
 	Ed25519 bool
 }
 
-// Open returns the source of the keys in a directory. The error is that of [LoadStates];
+// Open returns the source of the keys in a directory. The error is that of [states.Open];
 // the source can be used all the same.
 func Open(o Options) (*Source, error) { return OpenStore(NewFolder(o.Dir, o.Strict), o) }
 
-// OpenStore is [Open] for any store. It makes no use of Dir and Strict.
+// OpenStore is [Open] for any store. It makes no use of Strict.
 func OpenStore(store Store, o Options) (*Source, error) {
-	states, err := LoadStates(o.State)
-	return &Source{store, states, o.Ed25519}, err
+	known, err := states.Open(o.State)
+	return &Source{store, filepath.Clean(o.Dir), known, o.Ed25519}, err
 }
 
-// Save writes the states of the keys if they have changed.
-func (s *Source) Save() error { return s.states.Save() }
+// Save writes the states of the keys if they have changed, and reads what other processes
+// have changed.
+func (s *Source) Save() error { return errors.Join(s.states.Save(), s.states.Refresh()) }
 
-// SigningKeys returns the keys of an address's domain that sign, in the order of the store. Ed25519
-// keys never sign alone: large receivers do not verify them.
+// States returns where the keys are in their lives.
+func (s *Source) States() *states.States { return s.states }
+
+// SigningKeys returns the keys of an address's domain that may sign: active ones first, then
+// those that the DNS may not show yet, and last those whose successor has just come.
+// Otherwise they are in the order of the store. Ed25519 keys never sign alone: large
+// receivers do not verify them.
 func (s *Source) SigningKeys(ctx context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
-	domain := address.Domain
 	found, err := s.store.Keys(ctx, address)
-	var list []policy.SigningKey
-	rsa := slices.ContainsFunc(found, func(k *Key) bool { return k.Type() == "rsa" })
+	var usable []ranked
+	var rsa, usableRSA bool
+	var why []error
 	for _, k := range found {
-		if k.Type() == "rsa" || rsa && s.ed25519 {
-			list = append(list, policy.SigningKey{
-				Domain: k.Domain, Selector: k.Selector, Signer: k.Signer(), ID: k.Fingerprint(), Set: k.Set, WasPublished: s.states.Published(k.Fingerprint()),
-			})
+		r, state := s.rank(k)
+		isRSA := k.Type() == "rsa"
+		rsa = rsa || isRSA
+		switch {
+		case r.may && (isRSA || s.ed25519):
+			usableRSA = usableRSA || isRSA
+			usable = append(usable, r)
+		case isRSA:
+			why = append(why, fmt.Errorf("%s is %s", k.Name(), unusable(state)))
 		}
 	}
 	if len(found) > 0 && !rsa {
-		err = errors.Join(err, fmt.Errorf("%s has Ed25519 keys alone, which large receivers do not verify: add an RSA key", domain))
+		why = append(why, fmt.Errorf("%s has Ed25519 keys alone, which large receivers do not verify: add an RSA key", address.Domain))
+	}
+	if !usableRSA {
+		return nil, errors.Join(append([]error{err}, why...)...)
+	}
+	slices.SortStableFunc(usable, func(a, b ranked) int { return a.rank - b.rank })
+	list := make([]policy.SigningKey, len(usable))
+	for i, r := range usable {
+		list[i] = policy.SigningKey{
+			Domain: r.key.Domain, Selector: r.key.Selector, Signer: r.key.Signer(), ID: r.key.Fingerprint(), Set: r.key.Set, WasPublished: r.published,
+		}
 	}
 	return list, err
 }
 
+// ranked is a key with its place among those of an address.
+type ranked struct {
+	key       *Key
+	rank      int
+	may       bool // sign
+	published bool
+}
+
+// rank returns the place of a key. Those of other stores than the directory keep the order
+// of their store, and no life is kept of them: it is not ours to end.
+func (s *Source) rank(k *Key) (ranked, states.Key) {
+	id := states.ID(k.Fingerprint(), k.Name())
+	state, known := s.states.Get(id)
+	if s.dir == "" || filepath.Dir(filepath.Dir(k.Path)) != s.dir {
+		return ranked{key: k, may: true, published: !state.Published.IsZero()}, state
+	}
+	if !known || state.Type != k.Type() {
+		s.states.Found(id, k.Name(), k.Type())
+		state, _ = s.states.Get(id)
+	}
+	r := ranked{key: k}
+	r.rank, r.may = rankOf(state)
+	r.published = state.Now() == states.Active
+	return r, state
+}
+
+// rankOf returns which keys are tried before a key, and whether it may sign at all. A key
+// that went because of its successor may still sign where that one cannot; one that
+// the administrator took away may not.
+func rankOf(k states.Key) (rank int, may bool) {
+	switch k.Now() {
+	case states.Active:
+		return 0, true
+	case states.Pending:
+		return 1, !k.Differs
+	case states.Retiring:
+		return 2, k.Successor != ""
+	}
+	return 0, false
+}
+
+// unusable says why a key may not sign.
+func unusable(k states.Key) string {
+	if k.Now() == states.Pending {
+		return "pending: its name servers contradict one another"
+	}
+	return string(k.Now()) + " and signs no more"
+}
+
 // Published notes that the DNS shows a key.
 func (s *Source) Published(k policy.SigningKey) {
-	s.states.SetPublished(k.ID, dkim.KeyName(k.Selector, k.Domain))
+	name := dkim.KeyName(k.Selector, k.Domain)
+	s.states.Shown(states.ID(k.ID, name), name, time.Now())
 }

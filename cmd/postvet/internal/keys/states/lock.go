@@ -1,0 +1,82 @@
+package states
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+)
+
+// patience is how long a change waits for another process.
+const patience = 10 * time.Second
+
+// errLocked is the error of a lock that another process holds.
+var errLocked = errors.New("another process holds the lock")
+
+// lock locks a file, which is made if it is missing, until unlock is called or the process
+// ends in any way.
+func lock(file string, patience time.Duration) (unlock func(), err error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, input.Cause(err))
+	}
+	if err := giveTo(f, file); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w", file, input.Cause(err))
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { _ = f.Close() }, nil
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			if time.Now().Before(end) {
+				continue
+			}
+			err = errLocked
+		case errors.Is(err, syscall.EINTR):
+			continue
+		}
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+}
+
+// giveTo gives a new file of root the owner and group of the file whose place it takes or,
+// if there is none, of its directory: that of the service.
+func giveTo(f *os.File, path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(path)
+	own, statErr := f.Stat()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && statErr == nil && os.SameFile(info, own) {
+		info, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return f.Chown(int(st.Uid), int(st.Gid))
+	}
+	return nil
+}
+
+// Alone makes this process the one that moves keys through their lives. It reports whether
+// it is; another process may be, and is not waited for. release ends it, and so does the
+// end of the process.
+func (s *States) Alone() (release func(), alone bool, err error) {
+	if s.file == "" {
+		return func() {}, true, nil
+	}
+	release, err = lock(s.file+".rotation", 0)
+	if errors.Is(err, errLocked) {
+		return nil, false, nil
+	}
+	return release, err == nil, err
+}
