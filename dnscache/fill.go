@@ -167,6 +167,7 @@ func (r *Resolver) observe(k *key, o Outcome, took time.Duration) {
 // learn keeps an answer for as long as its TTL and the options allow, and returns the
 // answer for the waiting callers.
 func (r *Resolver) learn(f *flight, c chain) *Answer {
+	r.failing.answered(f.key)
 	k, a := f.key, c.answer(f.key.typ)
 	ttl, stale := time.Duration(c.ttl)*time.Second, time.Duration(0)
 	if a.Outcome == Found {
@@ -203,6 +204,7 @@ func (r *Resolver) learnFailure(f *flight, fail *failure) *Answer {
 		return r.serve(e)
 	}
 	a := fail.answer(&f.key)
+	a.Err = &sinceError{a.Err, r.start.Add(time.Duration(r.failing.failed(f.key, now)))}
 	e := newEntry(f.key, a, now, r.start, r.opt.FailureTTL, 0)
 	r.flights.unlessFlushed(f, func() { r.store.put(e, now) })
 	return e.waited()

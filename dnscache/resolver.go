@@ -25,6 +25,7 @@ type Resolver struct {
 	counters  *counters
 	health    *health
 	panics    *panics
+	failing   failing
 	watching  atomic.Bool // watch runs
 	// recoveredAt is when a question was last answered after a SERVFAIL, 0 if never.
 	recoveredAt atomic.Int64

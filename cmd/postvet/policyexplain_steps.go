@@ -120,7 +120,7 @@ func (e *explainer) then(s rules.Step, action result.Action) string {
 		case s.Part == rules.PartLast:
 			return does + " where it would be refused, redirected or discarded"
 		case action == result.Accept:
-			return does + ", marked; " + replies(s) + " if the domain is known to ask for quarantine or reject"
+			return does + ", marked; " + replies(s) + " if the domain asks for quarantine or reject, or may, as its policy is what could not be looked up (for 4 hours)"
 		}
 	case result.RuleDegraded:
 		switch e.rules.OnDegraded {

@@ -71,7 +71,7 @@ func cases() []sample {
 		{
 			name: "dark", sent: "a message of " + realmta.Dark + ", whose DNS does not answer",
 			client: realmta.Stranger, domain: realmta.Dark,
-			code: "250", rule: "temperror", field: "dmarc=temperror", fate: inbox,
+			code: "451 4.4.3", rule: "temperror", fate: nowhere, expect: []string{realmta.Dark},
 		},
 		{
 			name: "down", sent: "the good message while Postvet is killed",

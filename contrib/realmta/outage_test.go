@@ -19,9 +19,23 @@ import (
 // silence is Postvet's DNS timeout in the tests with a silent DNS.
 const silence = time.Second
 
-// TestDNSFailures has mail of domains whose name servers are silent or fail.
-func TestDNSFailures(t *testing.T) {
+// TestUnknownPolicy has mail of domains whose name servers are silent or fail. Nobody knows
+// what they ask for, so it is deferred.
+func TestUnknownPolicy(t *testing.T) {
 	onOwn(t, realmta.SiteOptions{DNSTimeout: silence}, func(t *testing.T, s *realmta.Site) {
+		for _, domain := range []string{realmta.Dark, realmta.Broken} {
+			rcpt := recipient(t, domain)
+			if r := send(t, s, realmta.Stranger, "a@"+domain, rcpt, mail("a@"+domain, rcpt)); r.Class() != 4 {
+				t.Errorf("%s: reply %q, want 4xx", domain, r)
+			}
+			notDelivered(t, s, rcpt)
+		}
+	})
+}
+
+// TestDNSFailures has the same mail where policies are only noted.
+func TestDNSFailures(t *testing.T) {
+	onOwn(t, realmta.SiteOptions{Policy: []string{`dmarc = "mark"`}, DNSTimeout: silence}, func(t *testing.T, s *realmta.Site) {
 		for _, domain := range []string{realmta.Dark, realmta.Broken} {
 			rcpt := recipient(t, domain)
 			msg, err := s.Zone.Sign(mail("a@"+domain, rcpt, forgery), domain, realmta.Selector, "relaxed/relaxed")

@@ -177,7 +177,7 @@ func TestSenderDomain(t *testing.T) {
 		}
 		notDelivered(t, s, rcpt)
 		rcpt = recipient(t, "dark")
-		wantReply(t, send(t, s, realmta.Stranger, "x@"+realmta.Broken, rcpt, mail("x@"+realmta.Broken, rcpt)), 250)
+		wantReply(t, send(t, s, realmta.Stranger, "x@"+realmta.Broken, rcpt, signed(t, s, mail("alice@"+realmta.Good, rcpt))), 250)
 		wantResults(t, onTop(t, delivered(t, s, rcpt)), "x-return-mx=temperror")
 	})
 }

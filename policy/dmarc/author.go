@@ -68,6 +68,7 @@ func (a *Author) govern(res *Result) bool {
 	if !f.decided {
 		res.Status, res.Reason = TempError, f.path.lookupReason()
 		res.Suspected = f.path.suspected()
+		res.Unknown = f.path.unknown
 		return false
 	}
 	if f.record == nil {

@@ -55,6 +55,7 @@ package dmarc
 
 import (
 	"context"
+	"time"
 
 	"github.com/postvet/postvet/dnscache"
 )
@@ -145,15 +146,26 @@ type Result struct {
 	// It is the strictest policy for subdomains among the records above; "" if
 	// there is none. It is no result: a receiver may defer a message that this
 	// policy would reject.
-	Suspected   Policy `json:"suspected_policy"`
-	SPFAligned  bool   `json:"spf_aligned"`
-	DKIMAligned bool   `json:"dkim_aligned"`
-	Reason      string `json:"reason"`
+	Suspected Policy `json:"suspected_policy"`
+	// Unknown is set if the failure of a domain's DNS makes it unknown which record
+	// applies. It is nil if our resolvers or this machine are to blame.
+	Unknown     *Unknown `json:"unknown,omitempty"`
+	SPFAligned  bool     `json:"spf_aligned"`
+	DKIMAligned bool     `json:"dkim_aligned"`
+	Reason      string   `json:"reason"`
 
 	// Walk explains how the record was found, and Identifiers the alignment of
 	// each SPF and DKIM domain. Both are set only with Options.Explain.
 	Walk        *Walk     `json:"-"`
 	Identifiers []Aligned `json:"identifiers,omitempty"`
+}
+
+// Unknown says why it is unknown which record applies.
+type Unknown struct {
+	// Bogus is true if records did not pass DNSSEC validation. They may be forged.
+	Bogus bool `json:"bogus"`
+	// Since is since when the lookup has failed; zero if nobody knows.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Aligned explains the alignment of one identifier.

@@ -121,7 +121,7 @@ func discoverPSL(ctx context.Context, r Resolver, domain string) *discovery {
 			d.record, d.recordDomain = s.record, p.domains[i]
 		}
 		if !s.outcome.Known() {
-			p.failure, p.reason = s.outcome, s.reason
+			p.failed(s)
 		}
 		if p.failure != 0 || s.found > 1 || s.record != nil {
 			break

@@ -31,7 +31,10 @@ func walkDomains(domain string) []string {
 // counts, the record.
 type recordSet struct {
 	outcome dnscache.Outcome
-	reason  string // of a failed lookup
+	// reason and unknown are of a failed lookup. unknown is nil if the failure is not
+	// the name's.
+	reason  string
+	unknown *Unknown
 	// found is the number of TXT records with the version tag.
 	found  int
 	record *Record
@@ -47,6 +50,9 @@ func readRecords(a *dnscache.Answer) *recordSet { return dnscache.Derive(a, deri
 // tag do not count, and if there are several DMARC records, none of them does.
 func deriveRecords(a *dnscache.Answer) *recordSet {
 	s := &recordSet{outcome: a.Outcome, reason: a.Reason()}
+	if !a.Outcome.Known() && !a.Cause.Ours() {
+		s.unknown = &Unknown{Bogus: a.Bogus(), Since: a.FailingSince()}
+	}
 	for _, txt := range a.TXT {
 		if _, ok := cutVersion(txt); !ok {
 			continue
@@ -77,6 +83,7 @@ type path struct {
 	// failed. reason is its reason.
 	failure dnscache.Outcome
 	reason  string
+	unknown *Unknown
 }
 
 // questions returns the lookups for domains.
@@ -106,12 +113,17 @@ func walk(ctx context.Context, r Resolver, domain string) *path {
 		if !s.outcome.Known() {
 			// The records at this name are unknown, so nothing above it can be
 			// concluded (section 5.3.6).
-			p.failure, p.reason = s.outcome, s.reason
+			p.failed(s)
 		} else if s.record != nil && s.record.PSD != PSDUnknown {
 			break // section 4.10 steps 2 and 6
 		}
 	}
 	return p
+}
+
+// failed records the failed lookup that ends the walk.
+func (p *path) failed(s *recordSet) {
+	p.failure, p.reason, p.unknown = s.outcome, s.reason, s.unknown
 }
 
 // suspected returns the strictest policy for subdomains among the records above

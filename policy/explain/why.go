@@ -94,6 +94,8 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 		w.say("DMARC of %s could not be evaluated: %s", author, d.Reason)
 		if p := cmp.Or(d.Policy, d.Suspected); p.Enforces() && v.Intended == result.TempFail {
 			w.say("The domain is known to ask to %s mail that fails; a forger may have caused the failure, so the message is deferred", verb(p))
+		} else if d.Unknown != nil && v.Intended == result.TempFail {
+			w.say("%s", unknownPolicy(d.Unknown))
 		}
 	case result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleDMARCNone:
 		w.dmarc(res)
@@ -113,6 +115,14 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 			w.dmarc(res)
 		}
 	}
+}
+
+// unknownPolicy returns why a message is deferred whose policy is unknown.
+func unknownPolicy(u *dmarc.Unknown) string {
+	if u.Bogus {
+		return "Records that do not pass DNSSEC validation may be forged, so the message is deferred until they do"
+	}
+	return "The domain may ask to refuse mail that fails; a forger may have caused the failure, so the message is deferred for some hours"
 }
 
 // overrideSentences are the decisive sentences for rules of the administrator's

@@ -18,8 +18,9 @@ type Rules struct {
 	DMARC      DMARC
 	Quarantine Quarantine
 	// OnTempError applies unless the domain is known to ask for quarantine or
-	// reject. Such a message is always deferred, because a forger may have caused
-	// the DNS failure, and genuine mail is only late.
+	// reject, or its policy is what could not be looked up, for a while. Such a
+	// message is always deferred, because a forger may have caused the DNS failure,
+	// and genuine mail is only late.
 	OnTempError       TempError
 	OnAmbiguousAuthor AmbiguousAuthor
 	// SenderDomain applies after Trust.

@@ -57,8 +57,10 @@ X-Postvet-Quarantine. reject: it is rejected.`,
 		{
 			name: "on_temperror", value: oneOf(&p.OnTempError),
 			comment: `What is done if a DNS failure leaves the result open. accept: the message
-passes with "temperror" in our field; if its domain is known to ask for
-quarantine or reject, it is deferred. tempfail: it is deferred (451).`,
+passes with "temperror" in our field, but it is deferred if its domain asks
+for quarantine or reject, or may do so: its policy does not pass DNSSEC
+validation, or could not be looked up for less than 4 hours. tempfail: it is
+deferred (451).`,
 		},
 		{
 			name: "on_ambiguous_author", value: oneOf(&p.OnAmbiguousAuthor),
