@@ -17,3 +17,15 @@ var ErrSnapshot = errSnapshot
 
 // HeapInUse returns the octets of the heap in use.
 func HeapInUse() int64 { return heap() }
+
+// Limit limits the queries in flight to each upstream, as if it had a quota.
+func (r *Resolver) Limit(n int) {
+	for _, u := range *r.upstreams.list.Load() {
+		c := &u.concurrency
+		c.mu.Lock()
+		c.limit = float64(n)
+		c.loweredAt = max(c.now(), 1)
+		c.turns.setLimit(n)
+		c.mu.Unlock()
+	}
+}

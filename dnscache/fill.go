@@ -132,6 +132,10 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 		if a := r.unlearned(ctx, &f.key, fail); a != nil {
 			return a
 		}
+		if errors.Is(fail.reason, errBusy) { // it was not asked at all
+			r.counters.wire(fail.outcome, took)
+			return r.unanswered(f, fail)
+		}
 		r.observe(&f.key, fail.outcome, took)
 		if fail.cause.Ours() {
 			return r.unanswered(f, fail)

@@ -36,7 +36,8 @@ type urgentKey struct{}
 
 // Urgent returns a context whose lookups may also use the last quarter of
 // Options.MaxInFlight, which is reserved for them. It is for the few questions on which
-// everything depends, so that many slow ones cannot delay them.
+// everything depends, so that many slow ones cannot delay them. They are also the first of
+// their [Group].
 func Urgent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, urgentKey{}, true)
 }
@@ -116,7 +117,7 @@ func (fs *flights) acquire(ctx context.Context, wait bool) (release func(), err 
 	if ctx.Value(urgentKey{}) != nil {
 		reserve = fs.reserve
 	}
-	w := fs.slots.wait(groupOf(ctx))
+	w := fs.slots.wait(ctx)
 	select {
 	case <-w.ready:
 		return fs.slots.giveBack, nil
@@ -154,9 +155,7 @@ func (fs *flights) start(ctx context.Context, k *key, callers int, wait bool, re
 	f := &flight{key: *k, done: make(chan struct{}), flushes: fs.flushes, waiting: callers}
 	var alive context.Context
 	alive, f.cancel = context.WithCancel(fs.ctx)
-	if g := groupOf(ctx); g != nil {
-		alive = context.WithValue(alive, groupKey{}, g)
-	}
+	alive = turnOf(alive, ctx)
 	fs.byKey[*k] = f
 	fs.runLocked(func() {
 		defer release()

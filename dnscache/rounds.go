@@ -1,6 +1,7 @@
 package dnscache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -23,10 +24,6 @@ const (
 	// A resolver that refuses one name this often, and no other name meanwhile, has been
 	// told not to answer for it. Otherwise it has a quota, or does not serve this host.
 	refusedRounds = 3
-	// A SERVFAIL is put again this often if a quota may be why.
-	servFailRounds = 3
-	overloadedFrom = 4                // questions in flight
-	recoveredLife  = 10 * time.Second // since a question was answered after a SERVFAIL
 )
 
 // ask puts the question for the owner of c to the upstreams, in rounds, for a flight.
@@ -42,6 +39,7 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 		}).Stop()
 	}
 	var last *failure
+	var fails servFails
 	for round := 1; ; round++ {
 		ended := r.upstreams.outage.over() // before the query, so that no end is missed
 		reply := r.upstreams.query(ctx, c, flight.key.typ)
@@ -51,6 +49,7 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 		}
 		if f == nil && last != nil && last.outcome == ServFail {
 			r.recoveredAt.Store(r.now()) // the name was not to blame
+			r.upstreams.recovery.add(true)
 		}
 		if f == nil || errors.Is(context.Cause(ctx), context.Canceled) {
 			return reply
@@ -59,12 +58,16 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 			reply.failure = last // says more than that the time was over
 			return reply
 		}
-		f.cause = r.judge(ctx, f, round, zone, since)
+		fails.last = 0
+		f.cause = r.judge(ctx, f, round, &fails, zone, since)
 		if last = f; !f.cause.Ours() {
+			if fails.soon+fails.late > 0 && f.cause == CauseName {
+				r.upstreams.recovery.add(false)
+			}
 			return reply
 		}
 		flight.unanswered.Store(true)
-		if f.outcome == Timeout {
+		if f.outcome == Timeout && !errors.Is(f.reason, errBusy) {
 			r.upstreams.outage.begin()
 			r.watch()
 		}
@@ -72,7 +75,7 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 		if r.upstreams.uncertified() {
 			return reply
 		}
-		if round == maxRounds || !pause(ctx, round, f.outcome == ServFail, ended) {
+		if round == maxRounds || !pause(ctx, cmp.Or(fails.last, usualPause(round)), ended) {
 			return reply
 		}
 	}
@@ -85,7 +88,7 @@ func over(ctx context.Context) bool {
 }
 
 // judge returns the cause of a failed question.
-func (r *Resolver) judge(ctx context.Context, f *failure, round int, zone string, since int64) Cause {
+func (r *Resolver) judge(ctx context.Context, f *failure, round int, fails *servFails, zone string, since int64) Cause {
 	broken := (*PanicError)(nil)
 	switch {
 	case f.cause != 0:
@@ -94,7 +97,7 @@ func (r *Resolver) judge(ctx context.Context, f *failure, round int, zone string
 		return 0
 	case f.outcome == Refused && (r.health.refused(zone) || round < refusedRounds):
 		return CauseResolver
-	case f.outcome == ServFail && round < servFailRounds && r.overloaded():
+	case f.outcome == ServFail && fails.again(ctx, r.upstreams.quota(), r.overloaded()):
 		return CauseResolver
 	case r.health.vouches(ctx, zone, since):
 		return CauseName
@@ -102,24 +105,18 @@ func (r *Resolver) judge(ctx context.Context, f *failure, round int, zone string
 	return CauseResolver
 }
 
-// overloaded reports whether a SERVFAIL may come from a quota of the resolver, such as
-// recursive-clients of named: many questions are in flight, or a question was answered just
-// now after a SERVFAIL.
-func (r *Resolver) overloaded() bool {
-	at := r.recoveredAt.Load()
-	return r.flights.count() >= overloadedFrom || at != 0 && r.now()-at < int64(recoveredLife)
+// usualPause returns how long to wait for the next round.
+func usualPause(round int) time.Duration {
+	wait := minPause + rand.N(maxPause-minPause)
+	if round > soonRounds {
+		wait *= latePause
+	}
+	return wait
 }
 
 // pause waits for the next round, and reports whether there may be one. It is shorter if
-// an outage ends meanwhile, and after the first SERVFAIL, which may be an accident.
-func pause(ctx context.Context, round int, servFail bool, ended <-chan struct{}) bool {
-	wait := minPause + rand.N(maxPause-minPause)
-	switch {
-	case round > soonRounds:
-		wait *= latePause
-	case round == 1 && servFail:
-		wait /= 10
-	}
+// an outage ends meanwhile.
+func pause(ctx context.Context, wait time.Duration, ended <-chan struct{}) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -67,6 +67,10 @@ type UpstreamStats struct {
 	Took            Histogram     // time of the queries that were answered
 	TookSum         time.Duration // sum of these times
 	Latency         time.Duration // moving average of Took
+	Refused         uint64        // queries that it refused
+	InFlight        int           // queries without a response so far
+	Limit           int           // of InFlight, because of a quota that it seems to have; 0 for none
+	Waited          uint64        // queries that waited because of that
 	BackOff         bool          // it fails; it is queried last, and tried at intervals
 }
 

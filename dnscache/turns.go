@@ -12,12 +12,23 @@ type groupKey struct{}
 // group is lookups that take turns as one.
 type group struct{ _ byte } // has an address of its own
 
+// turnOf returns ctx with the group and the urgency of the lookups below from, for a flight
+// that continues without from.
+func turnOf(ctx, from context.Context) context.Context {
+	for _, key := range []any{groupKey{}, urgentKey{}} {
+		if v := from.Value(key); v != nil {
+			ctx = context.WithValue(ctx, key, v)
+		}
+	}
+	return ctx
+}
+
 // Group returns a context whose lookups are a group, such as those of one message. Where
 // lookups must wait, for Options.MaxInFlight or for an upstream with a quota, a group that
 // asks for hundreds of names does not delay the others: the groups with waiting lookups take
 // turns, one lookup at a time, and within a group the lookup that has waited longest is
-// next. Lookups without a group are a group together. A query that several groups wait for
-// has the turn of the group that asked first.
+// next, after those of [Urgent]. Lookups without a group are a group together. A query that
+// several groups wait for has the turn of the group that asked first.
 func Group(ctx context.Context) context.Context {
 	return context.WithValue(ctx, groupKey{}, new(group))
 }
@@ -41,7 +52,7 @@ type turns struct {
 // line is the lookups of one group that wait.
 type line struct {
 	group   *group
-	waiters list.List // of *waiter, the one that has waited longest first
+	waiters list.List // of *waiter, the next one first
 	place   *list.Element
 }
 
@@ -73,8 +84,9 @@ func (ts *turns) force() {
 	ts.taken++
 }
 
-// wait has a lookup of a group wait for a turn.
-func (ts *turns) wait(g *group) *waiter {
+// wait has a lookup below ctx wait for a turn.
+func (ts *turns) wait(ctx context.Context) *waiter {
+	g, urgent := groupOf(ctx), ctx.Value(urgentKey{}) != nil
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	l := ts.lines[g]
@@ -87,7 +99,11 @@ func (ts *turns) wait(g *group) *waiter {
 		ts.lines[g] = l
 	}
 	w := &waiter{ready: make(chan struct{}), line: l}
-	w.place = l.waiters.PushBack(w)
+	if urgent {
+		w.place = l.waiters.PushFront(w)
+	} else {
+		w.place = l.waiters.PushBack(w)
+	}
 	ts.waiting++
 	ts.grantLocked() // a turn may have become free since try
 	return w

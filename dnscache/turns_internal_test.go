@@ -32,13 +32,13 @@ func TestTurnsOfGroups(t *testing.T) {
 	if !ts.try() || ts.try() {
 		t.Fatal("not exactly one turn")
 	}
-	greedy, modest := new(group), new(group)
+	greedy, modest := Group(t.Context()), Group(t.Context())
 	waiters := map[string][]*waiter{}
 	for range 100 {
 		waiters["greedy"] = append(waiters["greedy"], ts.wait(greedy))
 	}
 	waiters["modest"] = append(waiters["modest"], ts.wait(modest), ts.wait(modest))
-	waiters["none"] = append(waiters["none"], ts.wait(nil))
+	waiters["none"] = append(waiters["none"], ts.wait(t.Context()))
 	got := ts.order(6, waiters)
 	want := []string{"greedy", "modest", "none", "greedy", "modest", "greedy"}
 	if d := cmp.Diff(want, got); d != "" {
@@ -61,7 +61,7 @@ func TestTurnsWithinAGroup(t *testing.T) {
 	t.Parallel()
 	ts := &turns{limit: 1}
 	ts.force()
-	a, b, c, d := ts.wait(nil), ts.wait(nil), ts.wait(nil), ts.wait(nil)
+	a, b, c, d := ts.wait(t.Context()), ts.wait(t.Context()), ts.wait(t.Context()), ts.wait(t.Context())
 	ts.leave(b)
 	ts.giveBack()
 	<-a.ready
@@ -80,7 +80,7 @@ func TestTurnsWithinAGroup(t *testing.T) {
 		t.Errorf("%d taken, %d waiting", taken, waiting)
 	}
 	ts.setLimit(1)
-	e := ts.wait(nil)
+	e := ts.wait(t.Context())
 	ts.giveBack()
 	select {
 	case <-e.ready:

@@ -36,6 +36,7 @@ type upstream struct {
 	proof          proof
 	validation     validation
 	estimate       estimate
+	concurrency    concurrency
 
 	edns edns
 	mix  mix
@@ -54,6 +55,8 @@ func newUpstream(e endpoint, us *upstreams) *upstream {
 		endpoint: e, text: e.String(), udp: us.udp, log: o.Logger, now: us.now, background: us.background,
 		attemptTimeout: o.AttemptTimeout, outage: &us.outage, denied: us.denied,
 	}
+	u.concurrency.upstream, u.concurrency.log, u.concurrency.recovery = u.text, o.Logger, &us.recovery
+	u.concurrency.now, u.concurrency.most = us.now, o.MaxInFlight
 	local := e.addr.Addr().Unmap().IsLoopback()
 	u.trusted = o.TrustAD.trusts(local, us.confTrusts.Load())
 	// Responses cannot be forged on loopback or within TLS.
@@ -179,6 +182,7 @@ func (u *upstream) stats() UpstreamStats {
 	s.Lost, s.Retransmitted = u.estimate.lost, u.estimate.resent
 	u.estimate.mu.Unlock()
 	s.RetransmitAfter = u.estimate.timeout(u.attemptTimeout)
+	u.concurrency.stats(&s)
 	s.Connections, s.Resent = u.streams.dialed, u.streams.resent
 	s.OpenConnections, s.MostConnections = len(u.streams.open), u.streams.limits.most
 	if c := u.streams.certificate; c != nil {

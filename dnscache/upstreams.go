@@ -35,6 +35,7 @@ type upstreams struct {
 	// background runs f in the background, or not at all once closed.
 	background func(f func(ctx context.Context)) bool
 	outage     outage
+	recovery   recovery
 	denied     func() // drops the negative answers in the cache
 
 	list        atomic.Pointer[[]*upstream]
@@ -151,7 +152,9 @@ func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type
 		if r.failure == nil || r.failure.bogus() {
 			return r
 		}
-		worst = worse(worst, r.failure)
+		if worst = worse(worst, r.failure); r.failure.outcome == Refused {
+			worst = r.failure // it was silent for the same reason
+		}
 		if r.final || ctx.Err() != nil {
 			break
 		}
@@ -167,14 +170,13 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 			r = reply{from: u, chain: c, failure: &failure{outcome: ServFail, reason: err}, final: true}
 		}
 	}()
-	whole := ctx
-	ctx, cancel := context.WithTimeout(ctx, us.opt.AttemptTimeout)
-	defer cancel()
-	resp, err := u.query(ctx, c.owner, t)
+	resp, err := u.queryInTurn(ctx, c.owner, t)
 	fail := func(o Outcome, err error, cause Cause, final bool) reply {
 		return reply{from: u, chain: c, failure: &failure{o, fmt.Errorf("%s: %w", u.text, err), cause}, final: final}
 	}
 	switch {
+	case errors.Is(err, errBusy):
+		return fail(Timeout, err, CauseResolver, true)
 	case errors.Is(err, errMalformed):
 		return fail(ServFail, err, 0, false)
 	case errors.Is(err, ErrName):
@@ -185,7 +187,7 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 		// The upstream does not listen, or cannot be reached from here.
 		return fail(Timeout, err, causeOf(err), true)
 	}
-	if f := u.failed(whole, resp, c.owner, t); f != nil {
+	if f := u.failed(ctx, resp, c.owner, t); f != nil {
 		return fail(f.outcome, f.reason, f.cause, true)
 	}
 	followed := c
@@ -203,8 +205,9 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 }
 
 // order returns the upstreams, the best first. Those that validate come before the others,
-// and those in back-off come last. When it is time to try one of them again, order queries it
-// in the background with the present question.
+// those that have as many questions as their quota allows come later, and those in back-off
+// come last. When it is time to try one of them again, order queries it in the background
+// with the present question.
 func (us *upstreams) order(c chain, t Type) []*upstream {
 	list := *us.list.Load()
 	if len(list) == 1 {
@@ -212,37 +215,36 @@ func (us *upstreams) order(c chain, t Type) []*upstream {
 	}
 	type ranked struct {
 		*upstream
-		backOff, validates bool
-		cost               float64
+		backOff, validates, full bool
+		cost                     float64
 	}
 	rs := make([]ranked, len(list))
 	for i, u := range list {
 		backOff, cost := u.rank()
-		rs[i] = ranked{u, backOff, u.validates(), cost}
+		rs[i] = ranked{u, backOff, u.validates(), u.concurrency.turns.full(), cost}
 		if backOff && u.retryDue() {
 			us.background(func(ctx context.Context) { us.try(ctx, u, c, t) })
 		}
 	}
 	slices.SortStableFunc(rs, func(a, b ranked) int {
-		if a.backOff != b.backOff {
-			if a.backOff {
-				return 1
-			}
-			return -1
-		}
-		if a.validates != b.validates {
-			if b.validates {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Compare(a.cost, b.cost)
+		return cmp.Or(later(a.backOff, b.backOff), later(b.validates, a.validates), later(a.full, b.full), cmp.Compare(a.cost, b.cost))
 	})
 	order := make([]*upstream, len(rs))
 	for i, r := range rs {
 		order[i] = r.upstream
 	}
 	return order
+}
+
+// later returns the order of two upstreams of which one may have what puts it behind.
+func later(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // takeHedge takes the tokens for one hedge, and reports whether there were enough.

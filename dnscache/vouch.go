@@ -88,7 +88,7 @@ func (h *health) answeredLocked(zone uint64, since int64) bool {
 // test looks up a random name, and calls done with whether there was an answer.
 func (r *Resolver) test(done func(working bool)) {
 	r.flights.background(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+		ctx, cancel := context.WithTimeout(context.WithValue(ctx, controlKey{}, true), r.opt.Timeout)
 		defer cancel()
 		working := false
 		defer func() { // also if something panics

@@ -6,15 +6,13 @@ import "cmp"
 
 // What is missing in the open cells.
 const (
-	quota = "named keeps the SERVFAIL of a quota for a second, which is longer than a question is put again"
-	kept  = "the resolver gives up or keeps SERVFAIL, as for a domain whose servers fail; on_temperror then decides"
+	kept = "the resolver gives up or keeps SERVFAIL, as for a domain whose servers fail; on_temperror then decides"
 )
 
 // open are the cells that are known not to be as they should be, with what is missing.
 // A cell leaves the list with the change that puts it right. "*" stands for all
 // programs.
 var open = map[string]string{
-	"named: quota, answers after 20 ms":    quota,
 	"*: loss of 30 % behind the resolver":  kept,
 	"*: 10 % SERVFAIL behind the resolver": kept,
 }

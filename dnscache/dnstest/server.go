@@ -4,10 +4,10 @@
 // A real server shows more than a map of answers: it distinguishes NODATA from
 // NXDOMAIN, follows CNAMEs, matches wildcards and truncates. [NewServer] serves the
 // text of one zone over UDP and TCP, and [Server.ListenTLS] adds TLS. A zone or
-// [Server.SetFault] can make it fail in many ways, see [Fault]. [Server.Queries]
-// returns the queries that arrived, at most about a million. Those for the name servers
-// of the root, by which a resolver finds out whether the server works, are left out, and
-// a query that was sent again by itself counts once.
+// [Server.SetFault] can make it fail in many ways, see [Fault], and [Server.SetQuota] has
+// it fail under load. [Server.Queries] returns the queries that arrived, at most about a
+// million. Those for the name servers of the root, by which a resolver finds out whether
+// the server works, are left out, and a query that was sent again by itself counts once.
 package dnstest
 
 import (
@@ -45,6 +45,7 @@ type Server struct {
 	chance    uint32 // state of the generator behind LOSS and FAIL
 	queries   []Query
 	sent      map[sent]bool
+	quota     quota
 	resolvers []*dnscache.Resolver
 	secure    []*dns.Server
 }
@@ -252,6 +253,11 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	}
 	z := s.zone
 	faults := z.faultsFor(name, typ)
+	over, leave := s.admitLocked(name, typ)
+	defer leave()
+	if over != nil {
+		faults = over
+	}
 	lost, failing := s.drawLocked(faults, loss), s.drawLocked(faults, fail)
 	s.mu.Unlock()
 	if lost {

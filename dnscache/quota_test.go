@@ -1,0 +1,167 @@
+package dnscache_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// lookUp looks up so many names at once, each in a group of its own, and fails the test for
+// each that is not found.
+func lookUp(t *testing.T, r *dnscache.Resolver, prefix string, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			name := fmt.Sprintf("%s%d.zone%d.test", prefix, i, i%50)
+			if a := r.Lookup(dnscache.Group(t.Context()), name, dnscache.TXT); a.Outcome != dnscache.Found {
+				t.Errorf("%s: %v, %v", name, a.Outcome, a.Err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A burst far above the quota of the resolver is answered, whether the resolver refuses
+// what is too much, as dnsmasq and CoreDNS do, fails it and keeps that, as named does, or
+// drops it.
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	for name, q := range map[string]dnstest.Quota{
+		"REFUSED":          {Most: 30, Fault: dnstest.Refuse},
+		"SERVFAIL":         {Most: 30, Fault: dnstest.ServFail},
+		"SERVFAIL, cached": {Most: 30, Fault: dnstest.ServFail, Keep: time.Second},
+		"silence":          {Most: 30, Fault: dnstest.Silent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			core, logs := observer.New(zap.InfoLevel)
+			s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:5ms", dnscache.Options{Timeout: 20 * time.Second, AttemptTimeout: time.Second, Logger: zap.New(core)})
+			lookUp(t, r, "before", 10)
+			s.SetQuota(q)
+			lookUp(t, r, "burst", 400)
+			if s.OverQuota() == 0 {
+				t.Fatal("no question was above the quota: this shows nothing")
+			}
+			if n := s.MostAtATime(); n > q.Most {
+				t.Fatalf("%d at a time", n)
+			}
+			if q.Fault == dnstest.Silent {
+				return // queries that are sent again may have done it
+			}
+			u := r.Stats().Upstreams[0]
+			if u.Limit == 0 || u.Limit > 300 {
+				t.Errorf("limit %d", u.Limit)
+			}
+			if (q.Fault == dnstest.Refuse) != (u.Refused > 0) {
+				t.Errorf("%d refused", u.Refused)
+			}
+			if n := logs.FilterMessageSnippet("seems to have a quota").Len(); n != 1 {
+				t.Errorf("said so %d times", n)
+			}
+		})
+	}
+}
+
+// Without a quota there is no limit, whatever is asked at once, and whether packets are
+// lost, names fail, or all names do.
+func TestNoQuota(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string]string{
+		"healthy":        "$FAULT * * DELAY:5ms",
+		"loss":           "$FAULT * * DELAY:1ms,LOSS:30",
+		"some fail":      "$FAULT * * DELAY:1ms,FAIL:10",
+		"few in flight":  "$FAULT *.bad.test * REFUSED",
+		"all fail":       "$FAULT * * SERVFAIL",
+		"all are silent": "$FAULT * * TIMEOUT",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, r, _ := fixture(t, "*.test. TXT x\n"+faults, dnscache.Options{Timeout: 2 * time.Second, AttemptTimeout: 500 * time.Millisecond})
+			var wg sync.WaitGroup
+			n := 200
+			if name == "few in flight" {
+				n = 6
+			}
+			for i := range n {
+				wg.Go(func() {
+					r.Lookup(t.Context(), fmt.Sprintf("n%d.z%d.test", i, i), dnscache.TXT)
+					r.Lookup(t.Context(), fmt.Sprintf("n%d.bad.test", i), dnscache.TXT)
+				})
+			}
+			wg.Wait()
+			if u := r.Stats().Upstreams[0]; u.Limit != 0 || u.Waited != 0 {
+				t.Errorf("limit %d, %d waited", u.Limit, u.Waited)
+			}
+			eventually(t, func() bool { return r.Stats().Upstreams[0].InFlight == 0 })
+		})
+	}
+}
+
+// A lookup whose turn does not come in time says nothing about its name, and is not kept.
+func TestWaitForATurnEnds(t *testing.T) {
+	t.Parallel()
+	_, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:250ms", dnscache.Options{Timeout: 300 * time.Millisecond})
+	r.Limit(1)
+	var wg sync.WaitGroup
+	outcomes := make([]*dnscache.Answer, 200)
+	for i := range outcomes {
+		wg.Go(func() {
+			outcomes[i] = r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
+		})
+	}
+	wg.Wait()
+	late := 0
+	for _, a := range outcomes {
+		if a.Outcome.Known() {
+			continue
+		}
+		late++
+		if a.Outcome != dnscache.Timeout || a.Cause != dnscache.CauseResolver {
+			t.Errorf("%v, cause %v, %v", a.Outcome, a.Cause, a.Err)
+		}
+	}
+	if late == 0 {
+		t.Fatal("each had its turn in time: this shows nothing")
+	}
+	if r.Degraded() || r.Stats().Entries > len(outcomes)-late+1 {
+		t.Errorf("degraded: %v, %d kept of %d answered", r.Degraded(), r.Stats().Entries, len(outcomes)-late)
+	}
+}
+
+// Many questions of one message do not keep another message's from their turn.
+func TestTurnsOfMessages(t *testing.T) {
+	t.Parallel()
+	s, r, _ := fixture(t, "*.test. TXT x\n$FAULT * * DELAY:10ms", dnscache.Options{Timeout: 20 * time.Second})
+	r.Limit(2)
+	greedy := dnscache.Group(t.Context())
+	ctx, cancel := context.WithCancel(greedy)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() { r.Lookup(ctx, fmt.Sprintf("greedy%d.test", i), dnscache.TXT) })
+	}
+	eventually(t, func() bool { return r.Stats().Upstreams[0].Waited >= 150 })
+	if a := r.Lookup(dnscache.Group(t.Context()), "modest.test", dnscache.TXT); a.Outcome != dnscache.Found {
+		t.Errorf("%v, %v", a.Outcome, a.Err)
+	}
+	before := 0
+	for _, q := range s.Queries() {
+		if q.Name == "modest.test" {
+			break
+		}
+		before++
+	}
+	if before > 150 {
+		t.Errorf("%d questions of the other message came first", before)
+	}
+	wg.Wait()
+}
