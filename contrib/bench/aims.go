@@ -61,6 +61,7 @@ func (r *Report) compare() {
 	}
 	r.comparePostfix()
 	r.compareMemory()
+	r.compareSigning()
 }
 
 // comparePostfix compares Postfix with Postvet and Postfix alone.
@@ -77,6 +78,26 @@ func (r *Report) compareMemory() {
 			r.Aims = append(r.Aims, Aim{Text: "peak memory of " + m.Check + ", MB", Measured: m.PeakMB, Bound: 150})
 		}
 	}
+}
+
+// compareSigning compares a signed message with a bare RSA signature.
+func (r *Report) compareSigning() {
+	if r.Signing == nil || r.Signing.RSA[goBusy] == 0 {
+		return
+	}
+	for _, c := range []Cell{{false, 8, 1}, {false, 8, 10}} {
+		if rs := of(r.Signing.Records, "postvet", c); len(rs) > 0 {
+			cpu := median(figures(rs, func(r *Record) float64 { return r.CPU }))
+			r.Aims = append(r.Aims, Aim{Text: fmt.Sprintf("CPU per signed message / Go's bare RSA signature, %d per connection", c.PerConnection), Measured: cpu / r.Signing.RSA[goBusy], Bound: 1.15})
+		}
+	}
+	wrong := 0
+	for i := range r.Signing.Records {
+		if rec := &r.Signing.Records[i]; rec.Contestant == "postvet" {
+			wrong += rec.Wrong + rec.Errors
+		}
+	}
+	r.Aims = append(r.Aims, Aim{Text: "messages that Postvet signed wrongly, and errors", Measured: float64(wrong)})
 }
 
 // postfixRate is the median of the rounds; 0 if it was not measured.

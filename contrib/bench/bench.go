@@ -55,8 +55,8 @@ func newReport(o *options, c *Corpus) *Report {
 // choose finds out which contestants take part and which cannot.
 func (b *bench) choose() {
 	for _, c := range contestants() {
-		onlyMemory := b.options.memory && !b.options.postfix && !b.options.all
-		if !b.options.wants(c.name) || onlyMemory && c.name != "postvet" {
+		onlyPostvet := (b.options.memory || b.options.signing) && !b.options.postfix && !b.options.all
+		if !b.options.wants(c.name) || onlyPostvet && c.name != "postvet" {
 			continue
 		}
 		why := c.missing()
@@ -232,5 +232,6 @@ func (r *Report) print(w io.Writer) {
 	}
 	r.postfixTable(w)
 	r.memoryTable(w)
+	r.Signing.print(w)
 	r.aims(w)
 }

@@ -36,6 +36,7 @@ type Case struct {
 	Kind     string // good, bounce, broken, spoof, forwarded
 	Client   Client
 	MailFrom string // without angle brackets; "" is the null sender
+	Login    string // of a user who has logged in; "" for a stranger
 	Rcpt     string
 	Fields   []Field
 	Body     []byte

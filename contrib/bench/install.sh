@@ -7,7 +7,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../apt.sh"
 
-missing=$(absent rspamd opendkim opendmarc publicsuffix pyspf-milter libmilter-dev gcc libc6-dev)
+missing=$(absent rspamd opendkim opendmarc publicsuffix pyspf-milter dkimpy-milter libmilter-dev gcc libc6-dev)
 [ -n "$missing" ] || exit 0
 if ! able; then
 	say "without root and apt these cannot be brought:$missing"

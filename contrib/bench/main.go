@@ -23,6 +23,7 @@ import (
 type options struct {
 	quick                bool
 	all, postfix, memory bool
+	signing              bool
 	only, json           string
 	cache                string // warm, cold or both
 	rounds, messages     int
@@ -41,7 +42,8 @@ func parseOptions(args []string) (options, error) {
 	fs.BoolVar(&o.quick, "quick", false, "a short run, to see that all works; its figures say little")
 	fs.BoolVar(&o.postfix, "postfix", false, "measure through a real Postfix instead")
 	fs.BoolVar(&o.memory, "memory", false, "measure what Postvet holds under many sessions instead")
-	fs.BoolVar(&o.all, "all", false, "measure everything: with our own MTA, through a real Postfix, and the memory")
+	fs.BoolVar(&o.signing, "signing", false, "measure those that sign instead: "+strings.Join(signerNames, ", "))
+	fs.BoolVar(&o.all, "all", false, "measure everything: with our own MTA, through a real Postfix, the memory and signing")
 	fs.StringVar(&o.only, "only", "", "contestants, comma-separated: "+strings.Join(contestantNames, ", "))
 	fs.StringVar(&o.json, "json", "", "write the raw data to this `FILE`")
 	fs.StringVar(&o.cache, "cache", "both", "warm, cold or both")
@@ -103,7 +105,7 @@ func parseOptions(args []string) (options, error) {
 		return o, fmt.Errorf("-cache: %q: want warm, cold or both", o.cache)
 	}
 	for _, name := range o.chosen() {
-		if !slices.Contains(contestantNames, name) && name != "none" {
+		if !slices.Contains(contestantNames, name) && !slices.Contains(signerNames, name) && name != "none" {
 			return o, fmt.Errorf("-only: no contestant is called %q", name)
 		}
 	}
@@ -241,14 +243,18 @@ func inside(o *options, binaries string) error {
 	if err != nil {
 		return err
 	}
-	dns, err := serveDNS(corpus.Zone)
+	own, err := newKeys(1, 2048)
+	if err != nil {
+		return err
+	}
+	dns, err := serveDNS(corpus.Zone + signingZone(&own[0].PublicKey))
 	if err != nil {
 		return err
 	}
 	defer dns.Close()
 	b := &bench{options: o, corpus: corpus, dns: dns, bin: binaries, report: newReport(o, corpus)}
 	b.choose()
-	if o.all || !o.postfix && !o.memory {
+	if o.all || !o.postfix && !o.memory && !o.signing {
 		err = b.rounds(ctx)
 	}
 	if err == nil && (o.all || o.postfix) {
@@ -256,6 +262,9 @@ func inside(o *options, binaries string) error {
 	}
 	if err == nil && (o.all || o.memory) {
 		err = b.memory(ctx)
+	}
+	if err == nil && (o.all || o.signing) {
+		err = b.signing(ctx, own[0])
 	}
 	progress("")
 	b.report.compare()

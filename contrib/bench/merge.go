@@ -89,6 +89,12 @@ func (r *Report) add(part *Report) {
 		rec.Round += round
 		r.Postfix = append(r.Postfix, rec)
 	}
+	if r.Signing == nil {
+		r.Signing = part.Signing
+	} else if part.Signing != nil {
+		r.Signing.Records = append(r.Signing.Records, part.Signing.Records...)
+		r.Signing.Beside = append(r.Signing.Beside, part.Signing.Beside...)
+	}
 	// The memory is measured once; the last record counts.
 	for _, rec := range part.Memory {
 		r.Memory = slices.DeleteFunc(r.Memory, func(m MemoryRecord) bool { return m.Check == rec.Check })

@@ -61,7 +61,7 @@ const (
 // defaultMacros are those that Postfix sends unasked.
 var defaultMacros = [stages][]string{
 	stageConnect: {"j", "{daemon_name}", "{daemon_addr}", "v", "_"},
-	stageMail:    {"{mail_addr}", "{mail_host}", "{mail_mailer}"},
+	stageMail:    {"{auth_type}", "{auth_authen}", "{mail_addr}", "{mail_host}", "{mail_mailer}"},
 	stageRcpt:    {"i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"},
 	stageData:    {"i"},
 	stageEOM:     {"i"},

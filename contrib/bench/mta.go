@@ -81,6 +81,10 @@ func (s *session) close() {
 func (s *session) message(c *Case, queueID string) (*Verdict, error) {
 	s.values["i"] = queueID
 	s.values["{mail_addr}"], s.values["{mail_host}"], s.values["{mail_mailer}"] = c.MailFrom, "test.example", "smtp"
+	s.values["{auth_type}"], s.values["{auth_authen}"] = "", c.Login
+	if c.Login != "" {
+		s.values["{auth_type}"] = "PLAIN"
+	}
 	s.values["{rcpt_addr}"], s.values["{rcpt_host}"], s.values["{rcpt_mailer}"] = c.Rcpt, "test.example", "virtual"
 	for _, l := range s.links {
 		l.doneMessage = l.doneConnection

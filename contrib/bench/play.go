@@ -17,6 +17,8 @@ type Load struct {
 	Limit    time.Duration
 	// Check has the verdicts compared with the expected ones.
 	Check bool
+	// Judge returns what is wrong with a verdict; nil compares it with Case.Want.
+	Judge func(*Case, *Verdict) string
 	// Delay is how long each DNS answer takes.
 	Delay time.Duration
 }
@@ -158,7 +160,11 @@ func (p *player) connection(ctx context.Context, cases []*Case, out *Outcome) {
 		}
 		out.Actions[v.Action]++
 		if p.load.Check {
-			if why := wrong(c, v); why != "" {
+			judge := wrong
+			if p.load.Judge != nil {
+				judge = p.load.Judge
+			}
+			if why := judge(c, v); why != "" {
 				out.Wrong++
 				note(why)
 			}

@@ -50,6 +50,7 @@ type Report struct {
 	Records []Record            `json:"records,omitempty"`
 	Postfix []PostfixRecord     `json:"postfix,omitempty"`
 	Memory  []MemoryRecord      `json:"memory,omitempty"`
+	Signing *SigningReport      `json:"signing,omitempty"`
 	Aims    []Aim               `json:"aims,omitempty"`
 }
 
