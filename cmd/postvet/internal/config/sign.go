@@ -215,5 +215,7 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 		}
 	}
 	fields := map[SignedFields][]dkim.FieldRule{SignedFieldsStrict: dkim.StrictFields(), SignedFieldsLists: dkim.ListFields()}[s.Fields]
-	return &policy.Signing{Options: o, Keys: source, Fields: fields, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: runtime.GOMAXPROCS(0)}
+	// A processor stays free for those who wait for a verdict.
+	parallel := max(1, runtime.GOMAXPROCS(0)-1)
+	return &policy.Signing{Options: o, Keys: source, Fields: fields, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
 }
