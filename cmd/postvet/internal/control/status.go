@@ -94,6 +94,12 @@ type Upstream struct {
 	Retransmitted     uint64  `json:"retransmitted"`
 	Lost              uint64  `json:"lost"`
 	RetransmitAfterMS float64 `json:"retransmit_after_ms"`
+	Refused           uint64  `json:"refused"`
+	InFlight          int     `json:"in_flight"`
+	// ConcurrencyLimit bounds InFlight, because the resolver seems to have a quota; 0
+	// without one. Waited are the queries that waited for that.
+	ConcurrencyLimit int    `json:"concurrency_limit"`
+	Waited           uint64 `json:"waited"`
 	// BackOff means that it failed several times in a row and is queried last.
 	BackOff bool `json:"back_off"`
 }

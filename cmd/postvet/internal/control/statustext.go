@@ -145,7 +145,21 @@ func (u Upstream) text() string {
 	if u.Retransmitted > 0 {
 		text += fmt.Sprintf("; %d sent again, now after %.0f ms, %d of them lost", u.Retransmitted, u.RetransmitAfterMS, u.Lost)
 	}
+	if u.Refused > 0 {
+		text += fmt.Sprintf("; %d refused", u.Refused)
+	}
+	if u.ConcurrencyLimit > 0 || u.Waited > 0 {
+		text += fmt.Sprintf("; %d under way, %s, %d waited for that", u.InFlight, u.limit(), u.Waited)
+	}
 	return text
+}
+
+// limit returns how many queries the resolver gets at a time.
+func (u Upstream) limit() string {
+	if u.ConcurrencyLimit == 0 {
+		return "without a limit now"
+	}
+	return fmt.Sprintf("at most %d because of its quota", u.ConcurrencyLimit)
 }
 
 func (c Config) text(now time.Time) string {

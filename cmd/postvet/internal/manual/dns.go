@@ -48,6 +48,8 @@ Without "#" the certificate must be for the address. Postvet accepts no other ce
 		r.item(f[0])
 		r.filled(f[1])
 	}
+	r.section("Quotas")
+	r.text(dnsQuotas, "PP")
 	r.section("Open files")
 	r.text(`Each question under way takes a socket of its own, with a port that nobody can guess. If the process may open too few files for max_in_flight of [dns] and connections of [limits], both are lowered at the start, and the log names the number that would do. With systemd:
 
@@ -60,6 +62,14 @@ The packaged unit has that value already.`, "PP")
 	r.references("postvet(1)", "postvet-status(1)", configPage+"(5)", "resolv.conf(5)", "unbound.conf(5)", "named.conf(5)", "dnsmasq(8)", "resolved.conf(5)")
 	return Page{file, r.b.Bytes()}
 }
+
+const dnsQuotas = `A resolver answers so many questions at a time, or in a second. Above that it refuses them, fails them (SERVFAIL) or drops them, and each has its own number: 150 for dnsmasq, 1000 for named, max_concurrent for CoreDNS.
+
+Postvet asks as much as there is to ask until several questions are refused, fail or are silent while others are answered. Then it halves the questions that it has under way to that resolver, and adds one after each round of answers, as TCP does. A single name that fails, and lost packets, are no reason. The log says "dns upstream seems to have a quota", and "postvet status" and the metrics show the limit and what waited for it. The limit ends when it has grown to max_in_flight of [dns], and after ten minutes without such failures.
+
+Lookups that wait keep their time (timeout of [dns]). Messages take turns: each gets one question through before another gets its second, so that one message with hundreds of names delays no other. If the time is over before the turn comes, that is a failure of the resolver, never of the domain. A question that failed under load is asked again after more than a second, since named and others keep a SERVFAIL so long.
+
+A quota only delays mail, but raise it as this page says: while Postvet waits, the MTA waits too.`
 
 // dnsForwarders are the forwarders that do not validate, and what they do with the AD bit.
 var dnsForwarders = [][2]string{

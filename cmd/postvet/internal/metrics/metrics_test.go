@@ -249,7 +249,7 @@ func TestOtherPackages(t *testing.T) {
 	n.dns.TookBy[dnscache.Timeout][14], n.dns.TookSum[dnscache.Timeout] = 1, 20*time.Second
 	n.dns.TookBy[dnscache.Found][0], n.dns.TookBy[dnscache.Found][3] = 1, 1
 	n.dns.Upstreams = []dnscache.UpstreamStats{{
-		Addr: "192.0.2.1:53", Queries: 9, Failures: 2, Timeouts: 1, Overtaken: 3, Hedged: 4, TCP: 5, Connections: 6, Retransmitted: 7, Lost: 6, RetransmitAfter: 25 * time.Millisecond,
+		Addr: "192.0.2.1:53", Queries: 9, Failures: 2, Timeouts: 1, Overtaken: 3, Hedged: 4, TCP: 5, Connections: 6, Retransmitted: 7, Lost: 6, RetransmitAfter: 25 * time.Millisecond, Refused: 21, InFlight: 22, Limit: 23, Waited: 24,
 		Took: dnscache.Histogram{1: 4}, TookSum: 6 * time.Millisecond, Latency: 1500 * time.Microsecond, BackOff: true,
 	}}
 	got := scrape(t, m)
@@ -279,6 +279,10 @@ func TestOtherPackages(t *testing.T) {
 
 		`postvet_dns_upstream_retransmissions_total{upstream="192.0.2.1:53"}`:    "7",
 		`postvet_dns_upstream_losses_total{upstream="192.0.2.1:53"}`:             "6",
+		`postvet_dns_upstream_refused_total{upstream="192.0.2.1:53"}`:            "21",
+		`postvet_dns_upstream_in_flight{upstream="192.0.2.1:53"}`:                "22",
+		`postvet_dns_upstream_concurrency_limit{upstream="192.0.2.1:53"}`:        "23",
+		`postvet_dns_upstream_waited_total{upstream="192.0.2.1:53"}`:             "24",
 		`postvet_dns_upstream_retransmit_after_seconds{upstream="192.0.2.1:53"}`: "0.025",
 
 		`postvet_config_last_reload_successful`:                "1",

@@ -52,6 +52,7 @@ func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
 			Address: u.Addr, Queries: u.Queries, Failures: u.Failures, Timeouts: u.Timeouts,
 			LatencyMS: milliseconds(u.Latency), BackOff: u.BackOff,
 			Retransmitted: u.Retransmitted, Lost: u.Lost, RetransmitAfterMS: milliseconds(u.RetransmitAfter),
+			Refused: u.Refused, InFlight: u.InFlight, ConcurrencyLimit: u.Limit, Waited: u.Waited,
 		})
 	}
 	hits := s.Hits.Total()
