@@ -22,6 +22,8 @@ type Signing struct {
 	Keys SigningKeys
 	// Fields are the header fields to sign; default [dkim.DefaultFields].
 	Fields []dkim.FieldRule
+	// Recipients have other fields for messages that go to some domains alone.
+	Recipients []RecipientFields
 	// Lifetime is the time until a signature expires; 0 for never.
 	Lifetime time.Duration
 	// AddMissing adds Date and Message-ID where they are missing, before the message is
@@ -103,7 +105,7 @@ func (m *Message) candidate(k SigningKey, index *dkim.HeaderIndex) (candidate, e
 	o, s := m.conn.checker.opt, m.signing
 	opt := dkim.SignOptions{
 		Domain: k.Domain, Selector: k.Selector, Key: k.Signer, HeaderForm: dkim.Relaxed, BodyForm: dkim.Relaxed,
-		Fields: o.Signing.Fields, Time: s.at,
+		Fields: m.signedFields(), Time: s.at,
 	}
 	if o.Signing.Lifetime > 0 {
 		opt.Expires = s.at.Add(o.Signing.Lifetime)

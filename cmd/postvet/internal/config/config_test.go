@@ -128,6 +128,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Keys: "/etc/postvet/keys", State: "/var/lib/postvet/keys.json", KeyPermissions: KeyPermissionsWarn, Ed25519: true,
 			Listeners: []string{"inet:127.0.0.1:8891", "ORIGINATING"}, Networks: newList(addrlist.Addresses, "10.0.0.0/8"),
 			Relayed: RelayedSign, SenderMatch: SenderMatchAddress, Fields: SignedFieldsLists, Expires: 72 * time.Hour,
+			ListRecipients: newList(addrlist.Names, "lists.example.net"), StrictRecipients: newList(addrlist.Names, "bank.example", ".bank.example"),
 			LoginsFile: "rules/logins", Logins: sign.Logins{"info@example.org": {"ann", "bob"}},
 		},
 		Limits: Limits{

@@ -86,7 +86,8 @@ func TestOptions(t *testing.T) {
 			Sockets: []string{"inet:127.0.0.1:8891"}, Daemons: []string{"ORIGINATING"}, Networks: c.Sign.Networks.Set, Relays: c.Trust.Relays.Set,
 			SignRelayed: true, Match: sign.MatchAddress, ExactOnly: true, Logins: sign.Logins{"info@example.org": {"ann", "bob"}},
 		},
-		Fields: dkim.ListFields(), Lifetime: 72 * time.Hour, MaxParallel: max(1, runtime.GOMAXPROCS(0)-1),
+		Recipients: []policy.RecipientFields{{Domains: c.Sign.ListRecipients.Set, Fields: dkim.ListFields()}, {Domains: c.Sign.StrictRecipients.Set, Fields: dkim.StrictFields()}},
+		Fields:     dkim.ListFields(), Lifetime: 72 * time.Hour, MaxParallel: max(1, runtime.GOMAXPROCS(0)-1),
 	}
 	if d := cmp.Diff(wantSigning, c.Signing(nil), sameSettings); d != "" {
 		t.Errorf("signing (-want +got):\n%s", d)

@@ -29,8 +29,10 @@ type Sign struct {
 	Logins     sign.Logins
 	Subdomains bool
 	Fields     SignedFields
-	Expires    time.Duration
-	AddMissing bool
+	// ListRecipients and StrictRecipients get the fields of these names.
+	ListRecipients, StrictRecipients List
+	Expires                          time.Duration
+	AddMissing                       bool
 }
 
 // KeyPermissions says what is done about a key file with unsafe permissions.
@@ -148,6 +150,16 @@ any other of the fields; mailing lists that add one break the signature.
 lists: nobody can add another From.`,
 		},
 		{
+			name: "list_recipients", value: entries(&s.ListRecipients, addrlist.Names, 0),
+			comment: `Domains of recipients, such as "lists.example.net" or ".example.net" for the
+names below it. A message is signed as with fields = "lists" if all its
+recipients are in these domains: mailing lists that add fields.`,
+		},
+		{
+			name: "strict_recipients", value: entries(&s.StrictRecipients, addrlist.Names, 0),
+			comment: `The same for fields = "strict".`,
+		},
+		{
 			name: "expires", value: duration(&s.Expires, 7*24*time.Hour, 0, 365*24*time.Hour),
 			comment: `How long a signature is valid (0s for ever, to 8760h). Keep it above the time
 that your MTA holds mail in its queue.`,
@@ -214,8 +226,12 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 			o.Daemons = append(o.Daemons, l)
 		}
 	}
-	fields := map[SignedFields][]dkim.FieldRule{SignedFieldsStrict: dkim.StrictFields(), SignedFieldsLists: dkim.ListFields()}[s.Fields]
+	fields := map[SignedFields][]dkim.FieldRule{SignedFieldsStrict: dkim.StrictFields(), SignedFieldsLists: dkim.ListFields()}
+	recipients := []policy.RecipientFields{
+		{Domains: s.ListRecipients.Set, Fields: fields[SignedFieldsLists]},
+		{Domains: s.StrictRecipients.Set, Fields: fields[SignedFieldsStrict]},
+	}
 	// A processor stays free for those who wait for a verdict.
 	parallel := max(1, runtime.GOMAXPROCS(0)-1)
-	return &policy.Signing{Options: o, Keys: source, Fields: fields, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
+	return &policy.Signing{Options: o, Keys: source, Fields: fields[s.Fields], Recipients: recipients, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
 }
