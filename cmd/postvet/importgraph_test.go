@@ -50,6 +50,8 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
+	{"cmd/postvet/internal/rotation", "cmd/postvet/internal/keys cmd/postvet/internal/keys/... cmd/postvet/internal/publication cmd/postvet/internal/input policy/dkim"},
+	{"cmd/postvet/internal/publication", "dnscache/authority policy/foreign"},
 	{"cmd/postvet/internal/keys", "cmd/postvet/internal/keys/... cmd/postvet/internal/account cmd/postvet/internal/input cmd/postvet/internal/finding policy policy/dkim policy/message dnscache"},
 	{"cmd/postvet/internal/keys/opendkim", "cmd/postvet/internal/keys/stored cmd/postvet/internal/input policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/keys/stored", ""},

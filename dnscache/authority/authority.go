@@ -114,6 +114,20 @@ func Ask(ctx context.Context, addr netip.AddrPort, name string) (*Reply, error) 
 	return r, nil
 }
 
+// NegativeTTL asks the server how long others may remember that a name has no record.
+func NegativeTTL(ctx context.Context, addr netip.AddrPort, name string) (time.Duration, error) {
+	resp, err := query(ctx, addr, name, dns.TypeSOA)
+	if err != nil {
+		return 0, err
+	}
+	for _, rr := range slices.Concat(resp.Answer, resp.Ns) {
+		if soa, ok := rr.(*dns.SOA); ok && dns.IsSubDomain(soa.Hdr.Name, strings.ToLower(dns.Fqdn(name))) {
+			return seconds(min(soa.Hdr.Ttl, soa.Minttl)), nil
+		}
+	}
+	return 0, fmt.Errorf("the server names no zone of %s", name)
+}
+
 // zoneOf asks a server which zone a name belongs to.
 func zoneOf(ctx context.Context, addr netip.AddrPort, name string) (string, error) {
 	resp, err := query(ctx, addr, name, dns.TypeSOA)

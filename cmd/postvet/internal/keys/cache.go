@@ -116,6 +116,15 @@ func (c *Cache) Keys(ctx context.Context, name string) ([]*Key, error) {
 	return slices.Clone(e.keys), e.err
 }
 
+// Renew has the source asked for a name the next time that it is wanted.
+func (c *Cache) Renew(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.entries[name]; ok {
+		e.asked = time.Time{}
+	}
+}
+
 // entry returns the entry of a name, which becomes the most recent one.
 func (c *Cache) entry(name string) *cached {
 	e, ok := c.entries[name]

@@ -118,19 +118,48 @@ func makeDirectory(dir string) (gid int, err error) {
 	return -1, nil
 }
 
-// writeKey writes a key that nobody else can read at any moment, whatever the umask is.
+// writeKey writes a key that nobody else can read at any moment, whatever the umask is. The
+// file appears under its name when it is complete: a signer may look at any time, and this
+// program may end at any time.
 func writeKey(path string, key crypto.Signer, gid int) error {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	dir := filepath.Dir(path)
+	removeUnfinished(dir)
+	f, err := os.CreateTemp(dir, unfinished+"*") // of mode 0600
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = f.Write(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	if err = errors.Join(err, f.Chown(-1, gid), f.Chmod(0o640), f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(path)
+		return err
 	}
-	return err
+	if err := os.Link(f.Name(), path); err != nil { // unlike a rename, it replaces nothing
+		return err
+	}
+	if d, err := os.Open(dir); err == nil { // makes the name last
+		_ = d.Sync()
+		_ = d.Close()
+	}
+	return nil
+}
+
+// unfinished begins the name of a key file that is being written. Readers pass over names
+// that begin with a dot.
+const unfinished = ".unfinished-"
+
+// removeUnfinished removes what a program left that ended while it wrote a key.
+func removeUnfinished(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), unfinished) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }

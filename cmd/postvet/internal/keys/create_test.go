@@ -139,16 +139,3 @@ func TestWriteRecord(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-func entriesOf(t *testing.T, dir string) []string {
-	t.Helper()
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range list {
-		names = append(names, e.Name())
-	}
-	return names
-}

@@ -32,20 +32,29 @@ func List(dir string, strict bool) ([]Entry, error) {
 		if strings.HasPrefix(d.Name(), ".") {
 			continue
 		}
-		files, err := os.ReadDir(filepath.Join(dir, d.Name()))
+		entries, err := ListDomain(dir, d.Name(), strict)
 		if err != nil {
 			if info, statErr := os.Stat(filepath.Join(dir, d.Name())); statErr == nil && !info.IsDir() {
 				continue
 			}
-			all = append(all, Entry{Domain: d.Name(), Path: filepath.Join(dir, d.Name()), Err: fmt.Errorf("%s: %w", filepath.Join(dir, d.Name()), input.Cause(err))})
-			continue
+			entries = []Entry{{Domain: d.Name(), Path: filepath.Join(dir, d.Name()), Err: err}}
 		}
-		for _, f := range files {
-			selector, ok := strings.CutSuffix(f.Name(), ".pem")
-			if !ok || strings.HasPrefix(selector, ".") {
-				continue
-			}
-			all = append(all, read(filepath.Join(dir, d.Name(), f.Name()), d.Name(), selector, strict))
+		all = append(all, entries...)
+	}
+	return all, nil
+}
+
+// ListDomain is List for one domain.
+func ListDomain(dir, domain string, strict bool) ([]Entry, error) {
+	folder := filepath.Join(dir, domain)
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, input.Cause(err))
+	}
+	var all []Entry
+	for _, f := range files {
+		if selector, ok := strings.CutSuffix(f.Name(), ".pem"); ok && !strings.HasPrefix(selector, ".") {
+			all = append(all, read(filepath.Join(folder, f.Name()), domain, selector, strict))
 		}
 	}
 	return all, nil

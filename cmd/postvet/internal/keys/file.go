@@ -29,6 +29,28 @@ type Finding string
 // The error names the file, what is wrong and the command that mends it. It holds
 // nothing of the file's contents.
 func ReadFile(path string, strict bool) (crypto.Signer, []Finding, error) {
+	data, findings, err := readSecret(path, strict)
+	if err != nil {
+		return nil, findings, err
+	}
+	key, err := Parse(data)
+	if err != nil {
+		return nil, findings, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, findings, nil
+}
+
+// ReadSecret reads a file that holds another secret, and judges its permissions as
+// ReadFile does with strict.
+func ReadSecret(path string) ([]byte, error) {
+	data, _, err := readSecret(path, true)
+	if err == nil && len(data) > maxKeyFile {
+		err = fmt.Errorf("%s: longer than %d bytes, which no key is", path, maxKeyFile)
+	}
+	return data, err
+}
+
+func readSecret(path string, strict bool) ([]byte, []Finding, error) {
 	f, err := input.OpenRegular(path)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, nil, fmt.Errorf("%s: the user %s may not read it%s", path, currentUser(), ownerOf(path))
@@ -52,11 +74,7 @@ func ReadFile(path string, strict bool) (crypto.Signer, []Finding, error) {
 	if err != nil {
 		return nil, findings, fmt.Errorf("%s: %w", path, input.Cause(err))
 	}
-	key, err := Parse(data)
-	if err != nil {
-		return nil, findings, fmt.Errorf("%s: %w", path, err)
-	}
-	return key, findings, nil
+	return data, findings, nil
 }
 
 // unsafeMode returns what is wrong with the mode of a file or of its directory, and

@@ -57,6 +57,9 @@ func (f *Folder) Keys(ctx context.Context, address message.Mailbox) ([]*Key, err
 	return f.cache.Keys(ctx, domain)
 }
 
+// Renew has the directory of a domain read the next time that it is wanted.
+func (f *Folder) Renew(domain string) { f.cache.Renew(domain) }
+
 // isDomain reports whether a text is a domain name in lower-case A-labels, and so can
 // stand in a path.
 func isDomain(s string) bool {

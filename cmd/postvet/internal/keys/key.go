@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"time"
 
@@ -54,6 +55,15 @@ func NewKey(domain, selector, path string, signer crypto.Signer) (*Key, error) {
 
 // Signer returns the private key.
 func (k Key) Signer() crypto.Signer { return k.signer() }
+
+// PEM returns the private key as a file has it, to reveal it.
+func (k Key) PEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.signer())
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
 
 // Fingerprint returns the SHA-256 of the SubjectPublicKeyInfo in hexadecimal. It says
 // which key this is and nothing about its secret.

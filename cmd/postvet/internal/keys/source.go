@@ -51,6 +51,9 @@ func (s *Source) Save() error { return errors.Join(s.states.Save(), s.states.Ref
 // States returns where the keys are in their lives.
 func (s *Source) States() *states.States { return s.states }
 
+// Renew has a new key of a domain found at once.
+func (s *Source) Renew(domain string) { Chain{s.store}.Renew(domain) }
+
 // SigningKeys returns the keys of an address's domain that may sign: active ones first, then
 // those that the DNS may not show yet, and last those whose successor has just come.
 // Otherwise they are in the order of the store. Ed25519 keys never sign alone: large

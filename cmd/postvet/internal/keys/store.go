@@ -31,6 +31,15 @@ func (c Chain) Keys(ctx context.Context, address message.Mailbox) ([]*Key, error
 	return nil, errors.Join(errs...)
 }
 
+// Renew has the stores that can do so look for new keys of a domain.
+func (c Chain) Renew(domain string) {
+	for _, s := range c {
+		if r, ok := s.(interface{ Renew(domain string) }); ok {
+			r.Renew(domain)
+		}
+	}
+}
+
 // ReadKey reads the key of a file as [ReadFile] does. It returns the one of before whose
 // path, domain and selector are the same, if the file is unchanged or, with an error,
 // cannot be used.

@@ -94,6 +94,9 @@ func (s *Servers) Ask(ctx context.Context, name string) (*View, error) {
 			continue
 		}
 		v.collect(replies)
+		if v.NegativeTTL == 0 { // a server that shows a record does not say it
+			v.askNegativeTTL(ctx, replies)
+		}
 		return v, nil
 	}
 	return nil, fmt.Errorf("%s: more than %d aliases and referrals", name, maxSteps)
@@ -112,6 +115,19 @@ func (v *View) collect(replies []answered) {
 			v.Zone = cmp.Or(v.Zone, r.reply.Zone)
 		}
 		v.Answers = append(v.Answers, a)
+	}
+}
+
+// askNegativeTTL takes it from the first server that says it.
+func (v *View) askNegativeTTL(ctx context.Context, replies []answered) {
+	for _, r := range replies {
+		if r.err != nil {
+			continue
+		}
+		if ttl, err := authority.NegativeTTL(ctx, r.target.addr, v.Name); err == nil {
+			v.NegativeTTL = ttl
+			return
+		}
 	}
 }
 

@@ -134,6 +134,15 @@ func (s *States) Known() map[string]Key {
 	return maps.Clone(s.known)
 }
 
+// Each calls do for all keys. do must not call the States.
+func (s *States) Each(do func(id string, k Key)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, k := range s.known {
+		do(id, k)
+	}
+}
+
 // Found notes that there is a key, of a directory in which keys are kept from birth to end.
 func (s *States) Found(id, name, kind string) {
 	s.mu.Lock()

@@ -1,0 +1,84 @@
+package rotation
+
+import (
+	"sync"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
+)
+
+// Stats are numbers for an administrator to watch.
+type Stats struct {
+	// Keys are the keys by state, Oldest the longest time that one of them has been in
+	// it. Keys of tables and stores do not count: their lives are not ours.
+	Keys   map[states.State]int
+	Oldest map[states.State]time.Duration
+	// Unpublished are the keys that signed, and whose record is not shown any more.
+	Unpublished int
+	// NotBegun are the rotations that are due and could not be begun.
+	NotBegun int
+	// Changed and Failed count changes of records.
+	Changed, Failed uint64
+}
+
+// counts are counters of a Keeper.
+type counts struct {
+	mu              sync.Mutex
+	changed, failed uint64
+	notBegun        map[string]bool
+}
+
+func (c *counts) add(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.failed++
+	} else {
+		c.changed++
+	}
+}
+
+// begun notes whether a rotation that is due could be begun.
+func (c *counts) begun(what string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		delete(c.notBegun, what)
+		return
+	}
+	if c.notBegun == nil {
+		c.notBegun = map[string]bool{}
+	}
+	c.notBegun[what] = true
+}
+
+// Stats returns the numbers after the last step.
+func (k *Keeper) Stats() Stats {
+	if s := k.stats.Load(); s != nil {
+		return *s
+	}
+	return Stats{}
+}
+
+// count takes the numbers.
+func (k *Keeper) count() {
+	now := k.opt.Now()
+	s := &Stats{Keys: map[states.State]int{}, Oldest: map[states.State]time.Duration{}}
+	k.opt.States.Each(func(_ string, x states.Key) {
+		if x.Type == "" {
+			return
+		}
+		state := x.Now()
+		s.Keys[state]++
+		if !x.Since.IsZero() {
+			s.Oldest[state] = max(s.Oldest[state], now.Sub(x.Since))
+		}
+		if state == states.Pending && !x.Published.IsZero() && x.Problem != "" {
+			s.Unpublished++
+		}
+	})
+	k.counts.mu.Lock()
+	s.NotBegun, s.Changed, s.Failed = len(k.counts.notBegun), k.counts.changed, k.counts.failed
+	k.counts.mu.Unlock()
+	k.stats.Store(s)
+}
