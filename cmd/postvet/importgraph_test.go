@@ -52,7 +52,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
 	{"cmd/postvet/internal/rotation", "cmd/postvet/internal/keys cmd/postvet/internal/keys/... cmd/postvet/internal/publication cmd/postvet/internal/input policy/dkim"},
 	{"cmd/postvet/internal/publication", "dnscache/authority policy/foreign"},
-	{"cmd/postvet/internal/keys", "cmd/postvet/internal/keys/... cmd/postvet/internal/account cmd/postvet/internal/input cmd/postvet/internal/finding policy policy/dkim policy/message dnscache"},
+	{"cmd/postvet/internal/keys", "cmd/postvet/internal/keys/... cmd/postvet/internal/account cmd/postvet/internal/input cmd/postvet/internal/finding policy policy/dkim policy/foreign policy/message dnscache"},
 	{"cmd/postvet/internal/keys/opendkim", "cmd/postvet/internal/keys/stored cmd/postvet/internal/input policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/keys/stored", ""},
 	{"cmd/postvet/internal/keys/servers", "dnscache dnscache/authority"},
