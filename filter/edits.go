@@ -25,7 +25,7 @@ func headerEdits(v result.Verdict, mayChange bool) (edits milter.Verdict, faults
 	for _, f := range v.Append {
 		edits.Append = append(edits.Append, milter.NewField{Name: f.Name, Value: f.Value()})
 	}
-	for _, f := range v.Insert {
+	for _, f := range slices.Concat(v.Insert, v.Seal) {
 		if !milter.ValidName(f.Name) {
 			faults = append(faults, "a field without a proper name was not added")
 			continue

@@ -35,6 +35,7 @@ type fake struct {
 
 	on      func(step string) // called at each step, may panic
 	finish  func(ctx context.Context) *result.Results
+	seal    func(*result.Results, *result.Verdict)
 	verdict result.Verdict
 	body    int64
 	room    int // octets of header; 0 is no limit
@@ -155,6 +156,12 @@ func (m *fakeMessage) Finish(ctx context.Context) *result.Results {
 		return m.fake.finish(ctx)
 	}
 	return &result.Results{}
+}
+
+func (m *fakeMessage) Seal(_ context.Context, r *result.Results, v *result.Verdict) {
+	if m.fake.seal != nil {
+		m.fake.seal(r, v)
+	}
 }
 
 // testServer is a server under test.

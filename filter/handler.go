@@ -72,6 +72,7 @@ type checkerMessage interface {
 	EndOfHeader()
 	Write(p []byte) (int, error)
 	Finish(ctx context.Context) *result.Results
+	Seal(ctx context.Context, r *result.Results, v *result.Verdict)
 	Close()
 }
 

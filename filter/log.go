@@ -176,6 +176,9 @@ func (s *session) logDecision(d *Decision) {
 	if s := r.Signing; s != nil {
 		fields = append(fields, signing(s)...)
 	}
+	if s := r.Sealing; s != nil {
+		fields = append(fields, sealing(s)...)
+	}
 	if odd := r.Author.Oddities; len(odd) > 0 {
 		fields = append(fields, texts("oddities", odd))
 	}
@@ -201,6 +204,14 @@ func signing(s *result.Signing) []zap.Field {
 		return fields
 	}
 	return []zap.Field{text("unsigned", string(s.Reason)), text("unsigned_why", s.Detail)}
+}
+
+// sealing says how a forwarded message was sealed, or why a message was not.
+func sealing(s *result.Sealing) []zap.Field {
+	if s.Reason == "" {
+		return []zap.Field{text("sealed", fmt.Sprintf("%s/%s i=%d cv=%s", s.Domain, s.Selector, s.Instance, s.Chain))}
+	}
+	return []zap.Field{text("unsealed", string(s.Reason)), text("unsealed_why", s.Detail)}
 }
 
 // matched returns the administrator's own rules that matched, as in "newsletter" or

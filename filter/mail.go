@@ -89,11 +89,28 @@ func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 				d.Verdict = m.handler.unheld(d.Results)
 			}
 		})
+		s.seal(ctx, m, d)
 		s.shadow(m, d)
 	}
 	if m.fault != "" {
 		d.Faults = append(d.Faults, m.fault)
 		d.Verdict = faulty()
+	}
+}
+
+// seal has a message that is forwarded sealed, unless the MTA does not let us make the
+// changes that the seal would cover. A fault leaves the verdict as it is.
+func (s *session) seal(ctx context.Context, m *mail, d *Decision) {
+	if !m.working() || !s.conn.CanAddFields() {
+		return
+	}
+	if !s.conn.CanRemoveFields() && len(d.Verdict.Change)+len(d.Verdict.Withdraw) > 0 {
+		return
+	}
+	before := d.Verdict.Seal
+	if !s.srv.guard("seal", s.conn.QueueID(), s.client, func() { m.policy.Seal(ctx, d.Results, &d.Verdict) }) {
+		d.Verdict.Seal = before
+		d.Faults = append(d.Faults, "internal error during seal: the message is not sealed")
 	}
 }
 

@@ -38,7 +38,7 @@ func (m *Message) field(f message.Field, truncated bool) {
 	switch {
 	case truncated || m.headerBytes > o.MaxHeaderBytes:
 		m.exceed(fmt.Sprintf("the header is larger than %d octets", o.MaxHeaderBytes))
-	case m.exempt != "" && !m.ours: // its header is not needed
+	case m.exempt != "" && !m.ours && !m.handedOn: // its header is not needed
 	case len(m.header) >= o.MaxFields:
 		m.exceed(fmt.Sprintf("the header has more than %d fields", o.MaxFields))
 	default:
@@ -98,7 +98,7 @@ func (m *Message) noteClaim(f message.Field, truncated bool) {
 		occurrence = &m.claims.tags
 	}
 	*occurrence++
-	if m.exempt == result.ExemptAddress || m.exempt == result.ExemptLocal {
+	if m.exempt == result.ExemptAddress || m.exempt == result.ExemptLocal || m.exempt == result.ExemptForwarded {
 		return
 	}
 	ours := true

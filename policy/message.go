@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -53,6 +54,10 @@ type Message struct {
 	// ours is true if the message can be one of our users, signing its signature.
 	ours    bool
 	signing *signing
+	// handedOn is true if the message came from outside before, and a host of ours hands
+	// it in again. Sealing is the ARC set of a message that is forwarded.
+	handedOn bool
+	sealing  *sealing
 
 	faults []string
 }
@@ -69,6 +74,9 @@ func newMessage(c *Conn, s message.Sender) *Message {
 		m.exempt = result.ExemptAuthenticated
 	}
 	m.ours = m.mayBeOurs()
+	if m.handedOn = m.handsOn(); m.handedOn {
+		m.exempt = cmp.Or(m.exempt, result.ExemptForwarded)
+	}
 	if m.exempt != "" || s.Path == "" {
 		return m
 	}
@@ -107,6 +115,7 @@ func (m *Message) EndOfHeader() {
 	if m.conn.relay {
 		m.startClient()
 	}
+	m.startSealing()
 	if m.oversize != "" || m.exempt != "" && !m.ours {
 		return
 	}
@@ -140,7 +149,7 @@ func (m *Message) Write(p []byte) (int, error) {
 	if m.bodyBytes += int64(len(p)); m.bodyBytes > m.conn.checker.opt.MaxBodyBytes {
 		m.exceed("the body is too large")
 	}
-	if (m.exempt == "" || m.signing.signs()) && m.oversize == "" {
+	if (m.exempt == "" || m.signing.signs() || m.sealing.seals()) && m.oversize == "" {
 		m.attempt("body", func() { _, _ = m.bodies.Write(p) })
 	}
 	return len(p), nil

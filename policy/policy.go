@@ -83,6 +83,8 @@ type Options struct {
 	PartialBody dkim.Status
 	// Signing says how messages of our users are signed; nil to sign none.
 	Signing *Signing
+	// Sealing says how forwarded messages are sealed; nil to seal none.
+	Sealing *Sealing
 	// Trace records every step for a person to read, and looks for what changed
 	// under a signature that fails. It changes no result.
 	Trace bool

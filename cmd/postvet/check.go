@@ -53,9 +53,10 @@ reads the envelope in the same way.
 Trusted addresses and local submissions are checked too, so that you see their
 results. --user makes the client one that has logged in, which is exempt unless
 the configuration says otherwise. --sign says whether the service would sign the
-message by the configuration's [sign], and with which fields. --listener, --socket and --tls describe the
-connection for rules and for policy.monitor_listeners. If --ip is one of the
-configuration's trust.relays, the Received fields of the message name the client.
+message by the configuration's [sign], and with which fields, and whether it
+would seal it by [seal]. --listener, --socket and --tls describe the connection
+for rules and for policy.monitor_listeners. If --ip is one of the configuration's
+trust.relays, the Received fields of the message name the client.
 
 With --second-opinion, go-msgauth verifies the signatures too. It is another
 implementation of DKIM: it judges expiry by the present time, fails every l=, and
@@ -87,7 +88,7 @@ message cannot be read or no resolver answers.`,
 	fl.BoolVar(&f.received, "received", false, "take missing flags from the envelope that is stored with the message")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.trace, "trace", false, "print every step, and examine broken signatures")
-	fl.BoolVar(&f.sign, "sign", false, "say whether the service would sign the message, by which key, and if not, why")
+	fl.BoolVar(&f.sign, "sign", false, "say whether the service would sign or seal the message, by which key, and if not, why")
 	fl.BoolVar(&f.second, "second-opinion", false, "verify signatures by go-msgauth too, and compare")
 	addColor(cmd, &f.color)
 	f.addFile(cmd)

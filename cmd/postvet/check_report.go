@@ -53,6 +53,7 @@ func writeReport(w io.Writer, r *result.Report, opinions []dkim.Opinion, notes [
 		p.line("fault", "", f)
 	}
 	p.signing(r.Signing)
+	p.sealing(r.Sealing)
 	p.verdict(&r.Verdict)
 	if s := r.Shadow; s != nil {
 		p.line("shadow", string(s.Action), strings.TrimSpace(s.Code+" "+s.Text), "rule "+s.Rule, given("to %s", s.RedirectTo),
@@ -158,6 +159,21 @@ func (p *page) signing(s *result.Signing) {
 	}
 	for _, r := range s.Remove {
 		p.line("remove", "", fmt.Sprintf("%s %d, a signature of our own that does not verify any more", r.Name, r.Occurrence))
+	}
+}
+
+// sealing writes whether the message would be sealed.
+func (p *page) sealing(s *result.Sealing) {
+	switch {
+	case s == nil:
+	case s.Reason != "":
+		p.line("seal", "", "not sealed: "+string(s.Reason), s.Detail)
+	default:
+		source := "the results of this check"
+		if s.HandedOn {
+			source = "the results in the message's own fields"
+		}
+		p.line("seal", "", fmt.Sprintf("sealed as %s by selector %s", s.Domain, s.Selector), fmt.Sprintf("set %d, cv=%s", s.Instance, s.Chain), "with "+source)
 	}
 }
 

@@ -39,7 +39,7 @@ func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
 	if e.signs {
 		source, _ := keys.Open(service.KeyOptions(e.config)) // the service warns of the states
-		o.Signing = e.config.Signing(source)
+		o.Signing, o.Sealing = e.config.Signing(source), e.config.Sealing(source)
 	}
 	return policy.NewChecker(o)
 }

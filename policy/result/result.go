@@ -23,6 +23,7 @@ const (
 	ExemptAuthenticated = "authenticated"
 	ExemptLocal         = "local submission"
 	ExemptOriginating   = "signed by us"
+	ExemptForwarded     = "forwarded by us"
 )
 
 // Results has everything that was found about one message.
@@ -83,6 +84,9 @@ type Results struct {
 	ClaimsIncomplete bool `json:"claims_incomplete"`
 	// Signing says whether we sign the message; nil if no signing is configured.
 	Signing *Signing `json:"signing,omitempty"`
+	// Sealing says whether we seal the message; nil if no sealing is configured, or if the
+	// message was refused before it was sent.
+	Sealing *Sealing `json:"sealing,omitempty"`
 	// Faults are the checks that failed because of an internal error.
 	Faults []string `json:"faults"`
 	// DNS has the cost of the message's lookups.

@@ -73,6 +73,8 @@ type Verdict struct {
 	Append []message.Field `json:"-"`
 	// Insert are the fields to put on top, the last one uppermost.
 	Insert []message.Field `json:"-"`
+	// Seal is our ARC set, which stands above Insert, the last field uppermost.
+	Seal []message.Field `json:"-"`
 	// AuthenticationResults is the value of our field; "" if none is written.
 	AuthenticationResults string `json:"-"`
 }

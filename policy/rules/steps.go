@@ -138,8 +138,8 @@ var steps = [stepEnd]Step{
 		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
 	},
 	stepExempt: {
-		Part: PartFirst, Rule: result.RuleExempt, Keys: []string{"[exempt]"},
-		When: "a client of [exempt]: trusted address or name, logged in, or local",
+		Part: PartFirst, Rule: result.RuleExempt, Keys: []string{"[exempt]", "[seal]"},
+		When: "a client of [exempt] (trusted address or name, logged in, or local) or of [seal]",
 		To:   accept,
 	},
 	stepFault: {

@@ -56,6 +56,7 @@ type Config struct {
 	DKIM            DKIM
 	Exempt          Exempt
 	Sign            Sign
+	Seal            Seal
 	Limits          Limits
 	Control         Control
 	Log             Log

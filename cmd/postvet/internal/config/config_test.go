@@ -131,6 +131,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 			ListRecipients: newList(addrlist.Names, "lists.example.net"), StrictRecipients: newList(addrlist.Names, "bank.example", ".bank.example"),
 			LoginsFile: "rules/logins", Logins: sign.Logins{"info@example.org": {"ann", "bob"}},
 		},
+		Seal: Seal{
+			Domain: "lists.example.org", Selector: "s2026", Recipients: newList(addrlist.Names, ".example.org"), Networks: newList(addrlist.Addresses, "10.0.0.9"),
+			Listeners: []string{"inet:127.0.0.1:8892", "REINJECT"}, Local: true,
+		},
 		Limits: Limits{
 			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,

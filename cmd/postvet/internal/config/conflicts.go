@@ -18,6 +18,7 @@ func (c *Config) conflicts() Errors {
 	c.Trust.conflicts(x)
 	c.Exempt.conflicts(x)
 	c.Sign.conflicts(x)
+	c.Seal.conflicts(x)
 	c.listenConflicts(x)
 	c.metricsConflicts(x)
 	c.controlConflicts(x)

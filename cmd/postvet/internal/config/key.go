@@ -45,6 +45,7 @@ func (c *Config) sections() []section {
 		c.DKIM.section(),
 		c.Exempt.section(),
 		c.Sign.section(),
+		c.Seal.section(),
 		c.Limits.section(),
 		c.Control.section(),
 		c.Log.section(),

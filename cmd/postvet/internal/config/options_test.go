@@ -95,6 +95,18 @@ func TestOptions(t *testing.T) {
 	if got := Default().Signing(nil); got != nil {
 		t.Errorf("signing by default: %+v", got)
 	}
+	wantSealing := &policy.Sealing{
+		Options: sign.SealOptions{
+			Recipients: c.Seal.Recipients.Set, Networks: c.Seal.Networks.Set, Sockets: []string{"inet:127.0.0.1:8892"}, Daemons: []string{"REINJECT"}, Local: true,
+		},
+		Domain: "lists.example.org", Selector: "s2026",
+	}
+	if d := cmp.Diff(wantSealing, c.Sealing(nil), sameSettings); d != "" {
+		t.Errorf("sealing (-want +got):\n%s", d)
+	}
+	if got := Default().Sealing(nil); got != nil {
+		t.Errorf("sealing by default: %+v", got)
+	}
 	wantServer := filter.Options{
 		Milter:        milter.Options{MaxConnections: 200, ReadTimeout: time.Hour, VerdictTimeout: 9 * time.Second, DrainTimeout: time.Hour, AnswerEnvelope: true},
 		MaxRecipients: 100,
@@ -114,7 +126,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	}
 	// These are read from the active configuration.
 	reloaded := []string{
-		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "dns.",
+		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "seal.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range full.keys() {

@@ -219,13 +219,7 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 		SignRelayed: s.Relayed == RelayedSign, Logins: s.Logins, ExactOnly: !s.Subdomains,
 		Match: map[SenderMatch]sign.Match{SenderMatchAddress: sign.MatchAddress, SenderMatchOff: sign.MatchOff}[s.SenderMatch],
 	}
-	for _, l := range s.Listeners {
-		if strings.Contains(l, ":") {
-			o.Sockets = append(o.Sockets, l)
-		} else {
-			o.Daemons = append(o.Daemons, l)
-		}
-	}
+	o.Sockets, o.Daemons = socketsAndDaemons(s.Listeners)
 	fields := map[SignedFields][]dkim.FieldRule{SignedFieldsStrict: dkim.StrictFields(), SignedFieldsLists: dkim.ListFields()}
 	recipients := []policy.RecipientFields{
 		{Domains: s.ListRecipients.Set, Fields: fields[SignedFieldsLists]},
@@ -234,4 +228,16 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 	// A processor stays free for those who wait for a verdict.
 	parallel := max(1, runtime.GOMAXPROCS(0)-1)
 	return &policy.Signing{Options: o, Keys: source, Fields: fields[s.Fields], Recipients: recipients, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
+}
+
+// socketsAndDaemons parts the names of listeners in our sockets and those of the MTA.
+func socketsAndDaemons(listeners []string) (sockets, daemons []string) {
+	for _, l := range listeners {
+		if strings.Contains(l, ":") {
+			sockets = append(sockets, l)
+		} else {
+			daemons = append(daemons, l)
+		}
+	}
+	return sockets, daemons
 }

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/manual"
 	"github.com/postvet/postvet/policy/condition"
+	"github.com/postvet/postvet/policy/sign"
 )
 
 // tree returns a small program with everything that a page describes.
@@ -54,7 +56,7 @@ func TestPages(t *testing.T) {
 	for _, p := range pages {
 		files = append(files, p.File)
 	}
-	if got, want := strings.Join(files, " "), "postvet.1 postvet-config.1 postvet-serve.1 postvet.toml.5 postvet-rules.5 postvet-dns.7"; got != want {
+	if got, want := strings.Join(files, " "), "postvet.1 postvet-config.1 postvet-serve.1 postvet.toml.5 postvet-rules.5 postvet-dns.7 postvet-seal.7"; got != want {
 		t.Errorf("pages %s, want %s", got, want)
 	}
 	for file, want := range map[string][]string{
@@ -140,5 +142,26 @@ func TestLint(t *testing.T) {
 		if out, err := exec.CommandContext(t.Context(), mandoc, "-T", "lint", "-W", "style", file).CombinedOutput(); err != nil || len(bytes.TrimSpace(out)) > 0 {
 			t.Errorf("mandoc: %v\n%s", err, out)
 		}
+	}
+}
+
+// TestSealReasons: the page explains each word, and no other.
+func TestSealReasons(t *testing.T) {
+	t.Parallel()
+	text := page(t, manual.Pages(tree(), manual.Edition{}), "postvet-seal.7")
+	_, text, _ = strings.Cut(text, ".SH \"REASONS\"\n")
+	text, _, _ = strings.Cut(text, ".SH ")
+	var words []string
+	for line := range strings.Lines(text) {
+		if word, ok := strings.CutPrefix(strings.TrimSpace(line), ".B \""); ok {
+			words = append(words, strings.ReplaceAll(strings.TrimSuffix(word, `"`), `\-`, "-"))
+		}
+	}
+	var want []string
+	for _, r := range sign.SealReasons() {
+		want = append(want, string(r))
+	}
+	if d := cmp.Diff(want, words); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // messageMetrics are the metrics that are counted message by message.
 type messageMetrics struct {
-	messages, results, overrides, matches, shadow, hints, signing *counts
+	messages, results, overrides, matches, shadow, hints, signing, sealing *counts
 
 	faults                  atomic.Uint64
 	faultsTotal             prometheus.CounterFunc
@@ -35,6 +35,7 @@ func newMessageMetrics() *messageMetrics {
 		matches:   newCounts("postvet_rule_matches_total", "Matches of rules in the configuration, also of those that are only monitored.", "rule"),
 		hints:     newCounts("postvet_hints_total", "Likely causes of failures, as in the log's key hint; a forger can imitate all of them.", "hint"),
 		signing:   newCounts("postvet_signing_total", "Messages by whether they were signed: signed, or the reason why not, as in the log's key unsigned. Empty unless mail is signed.", "result"),
+		sealing:   newCounts("postvet_sealing_total", "Messages by whether they were sealed by ARC: sealed, or the reason why not, as in the log's key unsealed. Empty unless mail is sealed.", "result"),
 		shadow:    newCounts("postvet_shadow_differences_total", "Messages that the shadow policy would have treated differently, by action and by the action it would have taken.", "action", "shadow_action"),
 		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was rejected there, to its verdict.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
@@ -52,11 +53,16 @@ func newMessageMetrics() *messageMetrics {
 	m.shadow.know(byAction)
 	m.hints.know(alone(hints))
 	m.signing.know(alone(append(sign.Reasons(), signed)))
+	m.sealing.know(alone(append(sign.SealReasons(), sealed)))
 	return m
 }
 
-// signed counts the messages that we signed. The others count by the reason why not.
-const signed sign.Reason = "signed"
+// signed and sealed count the messages that we signed and sealed. The others count by the
+// reason why not.
+const (
+	signed sign.Reason = "signed"
+	sealed sign.Reason = "sealed"
+)
 
 // alone returns the rows of a counter with one label.
 func alone[T ~string](words []T) map[string][]string {
@@ -71,7 +77,7 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 	m.faultsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "postvet_faults_total", Help: "Failures of Postvet itself on a message; the log says which.",
 	}, func() float64 { return float64(m.faults.Load()) })
-	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.signing, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
+	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.signing, m.sealing, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
 }
 
 // SetRules sets the names of the rules that the configuration has beside the
@@ -102,6 +108,9 @@ func (m *Metrics) Message(d filter.Decision) {
 	}
 	if s := r.Signing; s != nil {
 		c.signing.add(string(cmp.Or(s.Reason, signed)), "")
+	}
+	if s := r.Sealing; s != nil {
+		c.sealing.add(string(cmp.Or(s.Reason, sealed)), "")
 	}
 	if s := d.Shadow; s != nil && s.Differs(d.Verdict) {
 		c.shadow.add(string(d.Verdict.Action), string(s.Action))

@@ -140,7 +140,7 @@ func (d *daemon) prepare(c *config.Config) error {
 func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 	options := c.CheckerOptions(&d.dns, authservID, time.Now)
 	if source := d.signingKeys(c); source != nil {
-		options.Signing = c.Signing(source)
+		options.Signing, options.Sealing = c.Signing(source), c.Sealing(source)
 	}
 	traced := options
 	traced.Trace, traced.Live = true, true

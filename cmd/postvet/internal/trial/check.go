@@ -43,12 +43,11 @@ func (c Check) Run(ctx context.Context) (*result.Report, []dkim.Opinion, error) 
 	if c.SecondOpinion {
 		body = whole.copyOf(c.Message)
 	}
-	early, results, err := c.Checker.Play(ctx, c.Envelope, c.Message.Header, body, c.Rules.RefusesEarly())
+	results, verdict, err := c.Checker.PlayVerdict(ctx, c.Envelope, c.Message.Header, body, c.Rules.RefusesEarly(), c.Rules.Replay)
 	if err != nil {
 		return nil, nil, err
 	}
 	sortTrace(results)
-	verdict := c.Rules.Replay(early, results)
 	if c.Trace {
 		results.Trace = append(results.Trace, explain.TraceVerdict(results, &verdict)...)
 	}
