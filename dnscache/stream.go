@@ -280,14 +280,9 @@ func (ss *streams) endLocked(s *stream, err error) {
 		if unanswered > 1 {
 			ss.limits.tooMany()
 		}
-		proven := 0
-		for _, o := range ss.open {
-			if o.answers > 0 {
-				proven++
-			}
-		}
-		if proven > 0 {
-			ss.limits.fewer(proven, now)
+		// Others are open, so it may be one too many.
+		if n := len(ss.open); n > 0 {
+			ss.limits.fewer(n, now)
 		} else {
 			ss.pause.failed(err, now)
 		}

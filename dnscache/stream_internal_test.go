@@ -93,6 +93,8 @@ func TestAnswersInAnyOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
 	if ss.dialed != maxStreams {
 		t.Errorf("%d connections", ss.dialed)
 	}
@@ -121,6 +123,8 @@ func TestClosedConnectionIsReplaced(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
 	if ss.dialed != 7 {
 		t.Errorf("%d connections", ss.dialed)
 	}
@@ -166,9 +170,11 @@ func TestUselessConnections(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		cancel()
+		ss.mu.Lock()
 		if len(ss.open) != 0 {
 			t.Errorf("%s: kept", name)
 		}
+		ss.mu.Unlock()
 	}
 }
 

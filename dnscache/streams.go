@@ -16,7 +16,7 @@ import (
 const (
 	streamIdle = 10 * time.Second // without a query, then it is closed (RFC 7766 section 6.2.3)
 	leastIdle  = 10 * time.Millisecond
-	maxResent  = 3                      // times that one query is sent on a further connection
+	maxResent  = 5                      // times that one query is sent on a further connection
 	slowDial   = 300 * time.Millisecond // then another connection may be dialled beside
 	stuckAfter = 250 * time.Millisecond // least time in which a new connection should answer if others do
 )
