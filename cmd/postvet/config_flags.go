@@ -15,6 +15,7 @@ type configFlags struct {
 	listen     []string
 	resolvers  []string
 	dnsTimeout string
+	tlsCA      string
 	authservID string
 	mode       string
 
@@ -29,6 +30,7 @@ func (f *configFlags) addFile(cmd *cobra.Command) {
 func (f *configFlags) addDNS(cmd *cobra.Command) {
 	f.cmd = cmd
 	cmd.Flags().StringArrayVar(&f.resolvers, "resolver", nil, "resolver to ask, as `HOST:PORT` or address; repeatable (default the system's)")
+	cmd.Flags().StringVar(&f.tlsCA, "tls-ca", "", "`FILE` with the authorities that may certify resolvers over TLS (default the system's)")
 	cmd.Flags().StringVar(&f.dnsTimeout, "dns-timeout", "", "`TIME` that one lookup may take with its retries (default 5s)")
 }
 
@@ -58,6 +60,7 @@ func (f *configFlags) load() (*config.Config, error) {
 		{"listen", "listen", f.listen},
 		{"resolver", "dns.resolvers", f.resolvers},
 		{"dns-timeout", "dns.timeout", []string{f.dnsTimeout}},
+		{"tls-ca", "dns.tls_ca", []string{f.tlsCA}},
 		{"authserv-id", "authserv_id", []string{f.authservID}},
 		{"mode", "mode", []string{f.mode}},
 	} {

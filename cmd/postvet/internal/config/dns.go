@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
@@ -25,7 +26,11 @@ type DNS struct {
 	MaxStale                    time.Duration // 0 is never
 	MaxInFlight                 int
 	TrustAD                     dnscache.Trust
+	TLSCA                       string // a file; "" is none
 	Snapshot                    string // a file; "" is none
+
+	// Authorities are the certificates in TLSCA; nil for those of the system.
+	Authorities *x509.CertPool
 }
 
 func (d *DNS) section() section {
@@ -83,6 +88,12 @@ servers are down is not looked up again and again.`,
 that it does not pass validation. "auto": those on this machine, and those of
 a resolv.conf with "options trust-ad". true: all. false: none, as where the
 one on this machine only passes on what others say. See postvet-dns(7).`,
+		},
+		{
+			name: "tls_ca", value: text(&d.TLSCA, "", checkTLSCA),
+			comment: `File with the certificates (PEM) of the authorities that may certify resolvers
+over TLS, such as one of your own. Relative to this file. A reload reads it
+again. Empty: the authorities that the system trusts.`,
 		},
 		{
 			name: "snapshot", value: text(&d.Snapshot, "", checkFile),
@@ -148,6 +159,7 @@ func (c *Config) ResolverOptions(log *zap.Logger) dnscache.Options {
 		MaxStale:       stale,
 		MaxInFlight:    c.DNS.MaxInFlight,
 		TrustAD:        c.DNS.TrustAD,
+		RootCAs:        c.DNS.Authorities,
 		Logger:         log,
 	}
 }
@@ -164,7 +176,7 @@ func (c *Config) NewResolver(log *zap.Logger) (*dnscache.Resolver, error) {
 // SameDNS reports whether the resolver of one configuration serves the other, so
 // that a reload may keep its cache. dns.snapshot does not concern the resolver.
 func (c *Config) SameDNS(d *Config) bool {
-	return !slices.ContainsFunc(c.changed(d), func(k key) bool {
+	return c.DNS.Authorities.Equal(d.DNS.Authorities) && !slices.ContainsFunc(c.changed(d), func(k key) bool {
 		return strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot"
 	})
 }

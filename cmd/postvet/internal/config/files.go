@@ -64,6 +64,9 @@ func (c *Config) Files() []NamedFile {
 	if c.Sign.LoginsFile != "" {
 		relative("sign.logins", []string{c.Sign.LoginsFile})
 	}
+	if c.DNS.TLSCA != "" {
+		relative("dns.tls_ca", []string{c.DNS.TLSCA})
+	}
 	if c.Sign.State != "" {
 		add(NamedFile{Path: c.Sign.State, Key: "sign.state", Place: c.Place("sign.state"), Written: true})
 	}

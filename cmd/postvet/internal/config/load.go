@@ -36,6 +36,9 @@ func Load(path string) (*Config, error) {
 	if err := c.loadLogins(); err != nil {
 		return nil, err
 	}
+	if err := c.loadTLSCA(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -127,9 +130,13 @@ func (c *Config) SetFlag(flag, name string, values ...string) error {
 	return nil
 }
 
-// Check compares the settings with one another. Load has done so for the file.
+// Check compares the settings with one another, and reads the file of a flag. Load has
+// done so for the file.
 func (c *Config) Check() error {
 	if err := c.conflicts().orNil(); err != nil {
+		return err
+	}
+	if err := c.loadTLSCA(); err != nil {
 		return err
 	}
 	c.DNS.limitAttempt()

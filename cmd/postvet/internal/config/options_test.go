@@ -34,7 +34,7 @@ func TestOptions(t *testing.T) {
 	wantDNS := dnscache.Options{
 		Upstreams: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second, AttemptTimeout: time.Second,
 		MaxBytes: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
-		FailureTTL: time.Second, MaxStale: -1, MaxInFlight: 64, TrustAD: dnscache.TrustAll,
+		FailureTTL: time.Second, MaxStale: -1, MaxInFlight: 64, TrustAD: dnscache.TrustAll, RootCAs: c.DNS.Authorities,
 	}
 	if d := cmp.Diff(wantDNS, c.ResolverOptions(nil)); d != "" {
 		t.Errorf("resolver (-want +got):\n%s", d)

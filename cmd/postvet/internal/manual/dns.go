@@ -41,7 +41,13 @@ That is final: no other resolver is asked for the name. As long as a resolver th
 
   resolvers = ["tls://192.0.2.53:853#resolver.example.org"]
 
-Without "#" the certificate must be for the address. Postvet accepts no other certificate, none that has expired and none of an unknown authority, and never falls back to asking without TLS: a question that cannot be asked safely is a DNS failure. The log says what is wrong with the certificate.`, "PP")
+Without "#" the certificate must be for the address. Postvet accepts no other certificate, none that has expired and none of an unknown authority, and never falls back to asking without TLS: a question that cannot be asked safely is a DNS failure. The log and postvet-status(1) say what is wrong with the certificate: its names, its dates or its authority. Until that is put right, lookups fail at once, so that mail is deferred quickly; the resolver is tried again every ten seconds at most.
+
+An authority of your own is named in a file of certificates (PEM), which then takes the place of those that the system trusts:
+
+  tls_ca = "/etc/postvet/authority.pem"
+
+A reload reads the file again.`, "PP")
 	r.section("Failures")
 	r.text(`What Postvet does depends on whose failure it is.`, "PP")
 	for _, f := range dnsFailures {
