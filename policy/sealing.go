@@ -9,7 +9,6 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/arc"
-	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/sign"
@@ -147,7 +146,9 @@ func (m *Message) seal(ctx context.Context, res *result.Results, v *result.Verdi
 	}
 	so := arc.SealOptions{Domain: o.Sealing.Domain, Time: o.Now(), Results: v.AuthenticationResults, Chain: res.ARC.Status}
 	if m.handedOn {
-		if so.Results, so.Chain = s.atArrival(o.AuthservID); so.Results == "" {
+		var err error
+		if so.Results, so.Chain, err = arc.AtArrival(s.header, o.AuthservID); err != nil {
+			s.not(reasonOf(err), err.Error())
 			return nil
 		}
 	} else if so.Results == "" {
@@ -199,31 +200,6 @@ func (m *Message) sealWith(ctx context.Context, h message.Header, o arc.SealOpti
 	return m.sealing.signer.Seal(h, o)
 }
 
-// atArrival returns the results that the message had when it was handed in, as the value
-// of one field, and the status of its chain. Without any it notes why, and returns "".
-func (s *sealing) atArrival(authservID string) (results string, chain arc.Status) {
-	methods, fields, err := authres.Merge(s.header, authservID)
-	switch {
-	case err != nil:
-		s.not(sign.ResultsUnreadable, strings.TrimPrefix(err.Error(), "authres: "))
-		return "", ""
-	case fields == 0:
-		s.not(sign.NoResults, "no "+authres.FieldName+" field is of "+authservID)
-		return "", ""
-	}
-	for _, m := range methods {
-		if m.Name == "arc" {
-			switch chain = arc.Status(m.Result); chain {
-			case arc.None, arc.Pass, arc.Fail:
-			default:
-				chain = arc.TempError
-			}
-			break
-		}
-	}
-	return authres.Format(authservID, methods), chain
-}
-
 // reasonOf returns the reason for an error of a seal.
 func reasonOf(err error) sign.Reason {
 	for _, known := range []struct {
@@ -235,7 +211,7 @@ func reasonOf(err error) sign.Reason {
 		{arc.ErrChanged, sign.ChainChanged},
 		{arc.ErrFull, sign.ChainFull},
 		{arc.ErrAuthor, sign.AuthorAmbiguous},
-		{arc.ErrResults, sign.ResultsUnreadable},
+		{arc.ErrResults, sign.ResultsUnreadable}, {arc.ErrNoResults, sign.NoResults},
 	} {
 		if errors.Is(err, known.err) {
 			return known.reason

@@ -140,9 +140,9 @@ func TestSealing(t *testing.T) {
 
 		{"handed on by the list", good, list, found + plain, "new i=1 cv=none", result.ExemptForwarded},
 		{"handed on, by a border that knows no chains", good, list, noChain + plain, "new i=1 cv=none", result.ExemptForwarded},
-		{"handed on, with a field of another host", good, list, strings.Replace(found, "mx.example.org", "mx.evil.example", 1) + plain, "no-results: no Authentication-Results field is of mx.example.org", result.ExemptForwarded},
-		{"handed on, made by the list itself", good, list, plain, "no-results: no Authentication-Results field is of mx.example.org", result.ExemptForwarded},
-		{"handed on, results that cannot be read", good, list, "Authentication-Results: mx.example.org; dmarc=pass reason=\"\r\n" + plain, "results-unreadable: malformed field: a quoted string or comment without end", result.ExemptForwarded},
+		{"handed on, with a field of another host", good, list, strings.Replace(found, "mx.example.org", "mx.evil.example", 1) + plain, "no-results: no Authentication-Results field of mx.example.org", result.ExemptForwarded},
+		{"handed on, made by the list itself", good, list, plain, "no-results: no Authentication-Results field of mx.example.org", result.ExemptForwarded},
+		{"handed on, results that cannot be read", good, list, "Authentication-Results: mx.example.org; dmarc=pass reason=\"\r\n" + plain, "results-unreadable: the results cannot be read: malformed field: a quoted string or comment without end", result.ExemptForwarded},
 		{"handed on, its chain removed", good, list, valid + plain, "chain-changed: the chain is not the one that was verified: its fields were removed", result.ExemptForwarded},
 		{"handed on, with a chain nobody verified", good, list, noChain + oldChain + plain, "chain-undecided: the chain was not verified", result.ExemptForwarded},
 		{"handed on, temperror by another product", good, list, "Authentication-Results: mx.example.org; arc=temperror\r\n" + oldChain + plain, "chain-undecided: the chain was not verified", result.ExemptForwarded},

@@ -25,6 +25,8 @@ type signFlags struct {
 	fields                string
 	expires               time.Duration
 	at                    string
+	seal                  bool
+	authservID            string
 }
 
 func newSign(in *os.File) *cobra.Command {
@@ -46,12 +48,18 @@ The list of signed fields is one of
   strict    oversigns all of its fields, also absent ones
   lists     oversigns From alone, for mail to mailing lists
 
+With --seal it puts an ARC set on top instead, as the server of a mailing list does
+(RFC 8617). The set records the Authentication-Results fields of the message that
+have the --authserv-id, and continues the chain that they found. --domain names the
+domain that seals. The key must be an RSA key. See postvet-seal(7).
+
 To oversign a field is to sign its absence too, so that nobody can add another one.
 
-Exit codes: 0 signed, 1 the message has no single author to sign for, 2 wrong usage
-or a file that is no key, 3 a file cannot be read.`,
+Exit codes: 0 signed, 1 the message has no single author to sign for, or cannot be
+sealed, 2 wrong usage or a file that is no key, 3 a file cannot be read.`,
 		Example: `  postvet sign --selector s2026 --key s2026.pem mail.eml > signed.eml
-  postvet sign --domain example.org --selector s2026 --key s2026.pem < mail.eml`,
+  postvet sign --domain example.org --selector s2026 --key s2026.pem < mail.eml
+  postvet sign --seal --domain example.org --authserv-id mx.example.org --selector s2026 --key s2026.pem mail.eml`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, in, args) },
 	}
@@ -62,6 +70,8 @@ or a file that is no key, 3 a file cannot be read.`,
 	fl.StringVar(&f.fields, "fields", "default", "`LIST` of signed fields: default, strict or lists")
 	fl.DurationVar(&f.expires, "expires", 7*24*time.Hour, "`TIME` until the signature expires; 0 for never")
 	fl.StringVar(&f.at, "at", "", "`TIME` of the signature: RFC 3339 or Unix seconds (default now)")
+	fl.BoolVar(&f.seal, "seal", false, "seal by ARC instead, with the results that are in the message")
+	fl.StringVar(&f.authservID, "authserv-id", "", "`ID` of these results (default the host name)")
 	return cmd
 }
 
@@ -84,6 +94,10 @@ func (f *signFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 		return usage("--selector is missing; name the label below _domainkey, such as s2026")
 	case f.key == "":
 		return usage("--key is missing; name the file of the private key")
+	case f.seal && f.domain == "":
+		return usage("--seal: --domain is missing; name the domain that seals")
+	case !f.seal && f.authservID != "":
+		return usage("--authserv-id is for --seal alone")
 	case f.expires < 0:
 		return usage("--expires: %v is in the past; write a time such as 168h", f.expires)
 	}
@@ -107,7 +121,12 @@ func (f *signFlags) run(cmd *cobra.Command, in *os.File, args []string) error {
 	if f.expires > 0 {
 		o.Expires = at.Add(f.expires)
 	}
-	field, err := signMessage(cmd.ErrOrStderr(), mail, name, o)
+	var field string
+	if f.seal {
+		field, err = sealMessage(mail, name, f.authservID, o)
+	} else {
+		field, err = signMessage(cmd.ErrOrStderr(), mail, name, o)
+	}
 	if err != nil {
 		return err
 	}

@@ -85,15 +85,9 @@ func (s *sealScenario) seal(t *testing.T, node *yaml.Node) {
 	}
 	mail := strings.ReplaceAll(c.Message, "\n", "\r\n")
 	h, _ := splitMessage(mail)
-	methods, fields, err := authres.Merge(h, c.ID)
-	if err != nil || fields == 0 {
-		t.Fatalf("%d fields with results, %v", fields, err)
-	}
-	o := SealOptions{Domain: s.Domain, Selector: s.Sel, Key: key, Time: time.Unix(c.T, 0), Results: authres.Format(c.ID, methods)}
-	for _, m := range methods {
-		if m.Name == "arc" {
-			o.Chain = Status(m.Result)
-		}
+	o := SealOptions{Domain: s.Domain, Selector: s.Sel, Key: key, Time: time.Unix(c.T, 0)}
+	if o.Results, o.Chain, err = AtArrival(h, c.ID); err != nil {
+		t.Fatal(err)
 	}
 	for name := range strings.SplitSeq(c.SigHeaders, ":") {
 		o.Fields = append(o.Fields, dkim.FieldRule{Name: name})
