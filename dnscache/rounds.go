@@ -59,6 +59,10 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 			return reply
 		}
 		fails.last = 0
+		wait := usualPause(round)
+		if f.outcome == Refused && r.upstreams.quota() {
+			wait = quotaPause()
+		}
 		f.cause = r.judge(ctx, f, round, &fails, zone, since)
 		if last = f; !f.cause.Ours() {
 			if fails.soon+fails.late > 0 && f.cause == CauseName {
@@ -75,7 +79,7 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 		if r.upstreams.uncertified() {
 			return reply
 		}
-		if round == maxRounds || !pause(ctx, cmp.Or(fails.last, usualPause(round)), ended) {
+		if round == maxRounds || !pause(ctx, cmp.Or(fails.last, wait), ended) {
 			return reply
 		}
 	}
@@ -113,6 +117,10 @@ func usualPause(round int) time.Duration {
 	}
 	return wait
 }
+
+// quotaPause is usualPause after a refusal, while fewer queries are sent at a time because of
+// a quota.
+func quotaPause() time.Duration { return minPause/2 + rand.N(minPause) }
 
 // pause waits for the next round, and reports whether there may be one. It is shorter if
 // an outage ends meanwhile.

@@ -28,6 +28,8 @@ var troubles = []trouble{
 	{name: "stopped by a signal for 2 s", load: stream, during: stopped},
 	{name: "killed", load: stream, programs: []string{"unbound"}, during: killed, whole: true},
 	{name: "quota, answers after 20 ms", load: burst, lines: quotas, setUp: slow},
+	{name: "rate limit", load: burst, lines: rates},
+	{name: "quota of the servers behind, 20 ms", load: burst, lines: serverQuotas, setUp: slow},
 	{name: "loss of 30 % behind the resolver", load: burst, setUp: fault(dnstest.Loss(30)), whole: true},
 	{name: "10 % SERVFAIL behind the resolver", load: burst, setUp: fault(dnstest.Failures(10)), whole: true},
 	{name: "answers after 400 ms", load: burst, setUp: fault(dnstest.Delay(400 * time.Millisecond)), programs: []string{"unbound"}, normal: true, whole: true},
@@ -48,9 +50,24 @@ var troubles = []trouble{
 // what an admin may set.
 var quotas = map[string]string{
 	"unbound": "  num-queries-per-thread: 32\n  jostle-timeout: 200\n",
-	"named":   "  recursive-clients 40;\n  fetches-per-server 30;\n",
+	"named":   "  recursive-clients 40;\n",
 	"dnsdist": "addAction(MaxQPSIPRule(200), RCodeAction(DNSRCode.REFUSED))\n",
 	"dnsmasq": "",
+}
+
+// rates are limits of questions or answers in a second.
+var rates = map[string]string{
+	"unbound": "  module-config: \"iterator\"\n  ip-ratelimit: 200\n  ip-ratelimit-factor: 0\n",
+	"named":   "  rate-limit { responses-per-second 5; nxdomains-per-second 20; nodata-per-second 20; all-per-second 200; slip 2; window 1; };\n",
+	"dnsdist": "addAction(MaxQPSIPRule(200), DropAction())\n",
+}
+
+// serverQuotas are quotas of each server that the resolver asks. Here it asks one for all
+// names, as for those of a provider of many domains. The quota of unbound does not concern
+// servers that it forwards to.
+var serverQuotas = map[string]string{
+	"named":   "  fetches-per-server 30 fail;\n",
+	"dnsdist": "setMaxUDPOutstanding(40)\n",
 }
 
 // advised are the settings that postvet-dns(7) names, as far as a resolver can have them
