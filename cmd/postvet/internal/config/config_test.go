@@ -126,6 +126,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Exempt:          Exempt{Addresses: newList(addrlist.Addresses, "192.0.2.0/24", "2001:db8::25"), Names: newList(addrlist.Names, "mx.example.org")},
 		Sign: Sign{
 			Keys: "/etc/postvet/keys", State: "/var/lib/postvet/keys.json", KeyPermissions: KeyPermissionsWarn, Ed25519: true,
+			Rotation: Rotation{
+				NameServers: []string{"ns1.example.net", "192.0.2.53:5353"}, Publish: "nsupdate:ns1.example.net", PublishKey: "/etc/postvet/tsig.key",
+				PublishTimeout: 30 * time.Second, Every: 180 * 24 * time.Hour, Keep: 240 * time.Hour, Reveal: "/var/www/dkim",
+			},
 			Listeners: []string{"inet:127.0.0.1:8891", "ORIGINATING"}, Networks: newList(addrlist.Addresses, "10.0.0.0/8"),
 			Relayed: RelayedSign, SenderMatch: SenderMatchAddress, Fields: SignedFieldsLists, Expires: 72 * time.Hour,
 			ListRecipients: newList(addrlist.Names, "lists.example.net"), StrictRecipients: newList(addrlist.Names, "bank.example", ".bank.example"),

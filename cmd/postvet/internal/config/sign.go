@@ -18,7 +18,8 @@ type Sign struct {
 	Keys           string
 	State          string // file; "" to keep nothing over restarts
 	KeyPermissions KeyPermissions
-	Ed25519        bool     // also sign with keys of this type
+	Ed25519        bool // also sign with keys of this type
+	Rotation       Rotation
 	Listeners      []string // as Policy.MonitorListeners
 	Networks       List
 	Local          bool
@@ -75,9 +76,13 @@ const (
 )
 
 func (s *Sign) section() section {
-	return section{name: "sign", comment: `Which messages of your own users are signed by DKIM. Nothing is signed unless
+	return section{name: "sign", keys: append(s.keys(), s.Rotation.keys()...), comment: `Which messages of your own users are signed by DKIM. Nothing is signed unless
 keys is set. A message is signed as the author's domain, or as the nearest
-parent that has a key, once the DNS shows the key. It is then not checked.`, keys: []key{
+parent that has a key, once the DNS shows the key. It is then not checked.`}
+}
+
+func (s *Sign) keys() []key {
+	return []key{
 		{
 			name: "keys", value: text(&s.Keys, "", checkDirectory),
 			comment: `The directory of the private keys, DIRECTORY/DOMAIN/SELECTOR.pem, such as
@@ -169,7 +174,7 @@ that your MTA holds mail in its queue.`,
 			comment: `Add Date and Message-ID where they are missing, before the message is signed.
 A server that adds them later breaks the signature.`,
 		},
-	}}
+	}
 }
 
 // checkDirectory accepts an absolute path of a directory.
@@ -204,6 +209,7 @@ func (s *Sign) conflicts(x *conflicts) {
 			x.noEffect("sign.networks", "sign.keys", remedy)
 		}
 	}
+	s.Rotation.conflicts(x, s)
 	x.everybody("sign.networks", s.Networks, "signs mail of", "list your own networks")
 }
 

@@ -24,7 +24,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, u := range upstreams {
 		out <- u.desc
 	}
-	for _, d := range []*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook} {
+	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook}, keyDescs...) {
 		out <- d
 	}
 }
@@ -50,6 +50,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		out <- value(lookups, prometheus.CounterValue, float64(s.DNS.Wire[o]), "upstream", word)
 		out <- histogram(lookupTook, s.DNS.TookBy[o], s.DNS.TookSum[o], word)
 	}
+	collectKeys(out, &s.Keys)
 	seen := map[string]bool{} // a resolver may be named twice
 	for i := range s.DNS.Upstreams {
 		u := &s.DNS.Upstreams[i]

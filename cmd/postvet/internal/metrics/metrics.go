@@ -62,6 +62,7 @@ type Metrics struct {
 	mu        sync.Mutex
 	filter    filterSource
 	dns       dnsSource
+	keys      func() KeyStats
 	listeners int
 	reload    reloadState
 	drain     drainState

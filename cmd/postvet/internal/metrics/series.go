@@ -74,6 +74,11 @@ var plain = []series{
 	gauge("postvet_config_last_reload_success_timestamp_seconds", "When the active configuration was read.",
 		func(s *snapshot) float64 { return unix(s.Reload.Succeeded) }),
 
+	gauge("postvet_keys_unpublished", "Keys that signed mail, and whose records the DNS does not show any more.",
+		func(s *snapshot) float64 { return float64(s.Keys.Unpublished) }),
+	gauge("postvet_key_rotations_not_begun", "Rotations of keys that are due and could not be begun.",
+		func(s *snapshot) float64 { return float64(s.Keys.NotBegun) }),
+
 	gauge("postvet_dns_degraded", "1 while lookups of all names fail.",
 		func(s *snapshot) float64 { return truth(s.DNS.Degraded) }),
 	gauge("postvet_dns_cache_entries", "Answers in the cache.",

@@ -32,6 +32,7 @@ type snapshot struct {
 	Listeners int
 	Filter    filter.Stats
 	DNS       dnscache.Stats
+	Keys      KeyStats
 	Reload    reloadState
 	Drain     drainState
 	// NotReady are the reasons why no mail should be sent here, a sentence each.
@@ -46,13 +47,16 @@ func (m *Metrics) snapshot() snapshot {
 		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
-	f, d := m.filter, m.dns
+	f, d, k := m.filter, m.dns, m.keys
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
 	}
 	if d != nil {
 		s.DNS = d.Stats()
+	}
+	if k != nil {
+		s.Keys = k()
 	}
 	s.NotReady = s.notReady()
 	return s

@@ -30,6 +30,7 @@ type daemon struct {
 	server        *filter.Server
 	metrics       *metrics.Metrics
 	signing       atomic.Pointer[signing] // nil if nothing is signed
+	rotation      atomic.Pointer[keyRotation]
 	rates         control.Rates
 	traces        livetrace.Feed
 	addresses     []string // of the listeners, as Postfix writes them

@@ -74,6 +74,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 		d.sockets = append(d.sockets, socket.Canonical(listeners[i].Addr()))
 	}
 	d.metrics.Watch(d.server, &d.dns, len(listeners))
+	d.metrics.WatchKeys(d.keyStats)
 	stopMetrics, err := d.serveMetrics(c)
 	if err != nil {
 		closeAll(listeners)
@@ -89,6 +90,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	d.loadAnswers()
 	defer d.saveAnswers()
 	defer d.saveKeyStates()
+	d.rotateKeys(c)
+	defer d.stopRotation()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
 	ended := d.serve(listeners)
 	d.announce(sockets)

@@ -1,0 +1,115 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/servers"
+	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/publication"
+	"github.com/postvet/postvet/cmd/postvet/internal/rotation"
+)
+
+// keyRotation moves the keys through their lives, in a goroutine of its own: what it asks
+// and publishes takes as long as it takes. A reload ends it and begins another.
+type keyRotation struct {
+	stop   context.CancelFunc
+	ended  chan struct{}
+	keeper *rotation.Keeper
+}
+
+// rotationTick is how often the keys are looked through for what is due.
+const rotationTick = 5 * time.Second
+
+// RotationOptions returns how the keys of a configuration live. log gets what the program
+// of sign.publish writes.
+func RotationOptions(c *config.Config, source *keys.Source, r servers.Resolver, log *zap.Logger) (rotation.Options, error) {
+	s := &c.Sign
+	ask := &servers.Servers{Resolver: r, Only: s.Rotation.NameServers}
+	publisher, err := publication.New(publication.Options{
+		How: s.Rotation.Publish, KeyFile: s.Rotation.PublishKey, ReadSecret: keys.ReadSecret, Addresses: ask.Addresses, Timeout: s.Rotation.PublishTimeout,
+		Log: func(line string) { log.Info("the program of sign.publish says", zap.String("line", line)) },
+	})
+	o := KeyOptions(c)
+	return rotation.Options{
+		Plan: rotation.Plan{
+			Every: s.Rotation.Every, Keep: s.Rotation.Keep, Revoked: s.Rotation.Revoked, Reveal: s.Rotation.Reveal != "", Publishes: publisher != nil,
+		},
+		States: source.States(), Dir: o.Dir, Strict: o.Strict, Ask: ask.Ask, Made: source.Renew, Publisher: publisher, RevealDir: s.Rotation.Reveal, Log: log,
+	}, err
+}
+
+// rotateKeys begins to move the keys of a configuration. The one before is ended.
+func (d *daemon) rotateKeys(c *config.Config) {
+	var next *keyRotation
+	before := d.rotation.Load()
+	if s := d.signing.Load(); s != nil {
+		log := d.log.Named("keys")
+		o, err := RotationOptions(c, s.source, &d.dns, log)
+		if err != nil {
+			log.Warn("records of keys are not published", zap.Error(err))
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		next = &keyRotation{stop: cancel, ended: make(chan struct{}), keeper: rotation.New(o)}
+		go next.run(ctx, before, log)
+	}
+	d.rotation.Store(next)
+	if before != nil {
+		before.stop()
+	}
+}
+
+// run moves keys until the context ends, once the one before has ended.
+func (r *keyRotation) run(ctx context.Context, before *keyRotation, log *zap.Logger) {
+	defer close(r.ended)
+	defer r.keeper.Close()
+	if before != nil {
+		<-before.ended
+	}
+	tick := time.NewTicker(rotationTick)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		r.step(ctx, log)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// step moves keys once. A panic is a fault of this program, and ends no service.
+func (r *keyRotation) step(ctx context.Context, log *zap.Logger) {
+	defer func() {
+		if v := recover(); v != nil {
+			log.Error("panic while keys were moved", zap.Any("panic", v), zap.Stack("stack"))
+		}
+	}()
+	r.keeper.Step(ctx)
+}
+
+// stopRotation ends the moves of keys, and waits for the end for a moment: a step that does
+// not end is one that can be repeated.
+func (d *daemon) stopRotation() {
+	r := d.rotation.Swap(nil)
+	if r == nil {
+		return
+	}
+	r.stop()
+	select {
+	case <-r.ended:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// keyStats returns the numbers of the keys; zero if nothing is signed.
+func (d *daemon) keyStats() metrics.KeyStats {
+	r := d.rotation.Load()
+	if r == nil {
+		return metrics.KeyStats{}
+	}
+	return metrics.KeyStats(r.keeper.Stats())
+}
