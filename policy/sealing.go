@@ -211,7 +211,8 @@ func reasonOf(err error) sign.Reason {
 		{arc.ErrChanged, sign.ChainChanged},
 		{arc.ErrFull, sign.ChainFull},
 		{arc.ErrAuthor, sign.AuthorAmbiguous},
-		{arc.ErrResults, sign.ResultsUnreadable}, {arc.ErrNoResults, sign.NoResults},
+		{arc.ErrResults, sign.ResultsUnreadable},
+		{arc.ErrNoResults, sign.NoResults},
 	} {
 		if errors.Is(err, known.err) {
 			return known.reason

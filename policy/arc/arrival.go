@@ -9,7 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-// ErrNoResults: nobody of ours has checked the message when it arrived.
+// ErrNoResults is the error of a message that nobody of ours checked when it arrived.
 var ErrNoResults = errors.New("arc: no Authentication-Results field")
 
 // AtArrival returns what a host of ours found when the message arrived, by the
