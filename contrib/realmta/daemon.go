@@ -229,6 +229,10 @@ type Decision struct {
 	// Signed is the key that signed, or Unsigned says why none did.
 	Signed   string `json:"signed"`
 	Unsigned string `json:"unsigned"`
+	// Sealed is the key, the instance and the status of the chain, or Unsealed says why
+	// the message got no ARC set.
+	Sealed   string `json:"sealed"`
+	Unsealed string `json:"unsealed"`
 	// SPF and DKIM hold one text per identity and signature, DMARC the result
 	// and the policy.
 	SPF   []string `json:"spf"`

@@ -44,7 +44,7 @@ type SiteOptions struct {
 	// Sign are lines for the section [sign]. Unless there are none, Postvet has Good's
 	// RSA key and signs with it.
 	Sign []string
-	// Sections, if set, are the sections [exempt] and [sign] of Postvet's configuration
+	// Sections, if set, are the sections [exempt], [sign] and [seal] of Postvet's configuration
 	// in the place of those above. KEYS stands for the directory with Good's key.
 	Sections string
 	// MTAConfig is Options.Config of the MTA.
