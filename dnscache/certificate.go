@@ -68,7 +68,7 @@ func explained(err error) error {
 // expiry says when a certificate, of the upstream or of an authority, is valid.
 func expiry(c *x509.Certificate, now time.Time) string {
 	if now.Before(c.NotBefore) {
-		return fmt.Sprintf("the certificate of %s is not valid before %s, and the clock here says %s", certificateNames(c), day(c.NotBefore), day(now))
+		return fmt.Sprintf("the certificate of %s is not valid before %s; compare the clock of this machine", certificateNames(c), day(c.NotBefore))
 	}
 	return fmt.Sprintf("the certificate of %s has expired at %s; renew it on the resolver", certificateNames(c), day(c.NotAfter))
 }

@@ -1,5 +1,13 @@
 package dnscache
 
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"sync/atomic"
+)
+
 // Distrust treats the upstreams as if they were not on loopback: their AD bit
 // is not believed, and they are asked in random case.
 func (r *Resolver) Distrust() {
@@ -28,4 +36,20 @@ func (r *Resolver) Limit(n int) {
 		c.turns.setLimit(n)
 		c.mu.Unlock()
 	}
+}
+
+// DialInstead has the first upstream, over TLS, connect to another address once begin
+// is called, as if its server had another certificate then. No lookup may come before.
+func (r *Resolver) DialInstead(addr, name string, roots *x509.CertPool) (begin func()) {
+	e := endpoint{addr: netip.MustParseAddrPort(addr), name: name}
+	ss := (*r.upstreams.list.Load())[0].streams
+	before, after := ss.dial, e.dialer(roots)
+	var begun atomic.Bool
+	ss.dial = func(ctx context.Context) (net.Conn, error) {
+		if begun.Load() {
+			return after(ctx)
+		}
+		return before(ctx)
+	}
+	return func() { begun.Store(true) }
 }

@@ -18,13 +18,20 @@ import (
 // port. The certificate is for the host name, not for the address. roots contains the
 // authority that issued it. Close stops this listener too.
 func (s *Server) ListenTLS(host string) (addr string, roots *x509.CertPool, err error) {
+	return s.ListenTLSWith(&x509.Certificate{
+		DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	})
+}
+
+// ListenTLSWith is ListenTLS with a certificate that has the names and times of template.
+func (s *Server) ListenTLSWith(template *x509.Certificate) (addr string, roots *x509.CertPool, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", nil, err
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	template = &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: template.Subject, DNSNames: template.DNSNames, IPAddresses: template.IPAddresses,
+		NotBefore: template.NotBefore, NotAfter: template.NotAfter,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
