@@ -114,7 +114,8 @@ func (u *upstream) validates() bool { return u.trusted && u.validation.state.Loa
 
 // provesBogus reports whether a SERVFAIL without a reason came from validation: with the
 // CD bit (RFC 4035 section 3.2.2) the upstream answers, and without it SERVFAIL again, so
-// that the first was no accident. It asks only an upstream that validates.
+// that the first was no accident. It asks only an upstream that validates. Under load the
+// first SERVFAIL may come from a quota, and the upstream may keep that for a while.
 func (u *upstream) provesBogus(ctx context.Context, name string, t Type) bool {
 	if !u.trusted || u.validation.state.Load() == validatesNot {
 		return false
@@ -126,11 +127,16 @@ func (u *upstream) provesBogus(ctx context.Context, name string, t Type) bool {
 			return false
 		}
 	}
-	unchecked, err := u.send(ctx, query{name: name, t: t, cd: true})
+	unchecked, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) {
+		return u.send(ctx, query{name: name, t: t, cd: true})
+	})
 	if err != nil || unchecked.Rcode != dns.RcodeSuccess && unchecked.Rcode != dns.RcodeNameError {
 		return false
 	}
-	again, err := u.exchange(ctx, name, t)
+	if u.concurrency.loaded() && !pause(ctx, servFailLife, nil) {
+		return false
+	}
+	again, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) { return u.exchange(ctx, name, t) })
 	return err == nil && again.Rcode == dns.RcodeServerFailure
 }
 

@@ -209,7 +209,18 @@ func (c *concurrency) raiseLocked(how ending) {
 func (c *concurrency) quota() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.quotaLocked()
+}
+
+func (c *concurrency) quotaLocked() bool {
 	return c.loweredAt != 0 && c.now()-c.loweredAt < int64(quotaLife)
+}
+
+// loaded reports whether a quota may be why a query fails now.
+func (c *concurrency) loaded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inFlight >= minConcurrency || c.quotaLocked()
 }
 
 // stats sets the figures of the limit.

@@ -71,6 +71,19 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// A resolver that validates and keeps the SERVFAIL of a quota answers the same question
+// without validation meanwhile. That does not show that the records are forged.
+func TestQuotaOfAValidator(t *testing.T) {
+	t.Parallel()
+	s, r, _ := fixture(t, ". NS ns.test.\n*.test. TXT x\n$FAULT * * AD,DELAY:5ms", dnscache.Options{Timeout: 20 * time.Second})
+	lookUp(t, r, "before", 10)
+	s.SetQuota(dnstest.Quota{Most: 30, Fault: dnstest.ServFail, Keep: time.Second})
+	lookUp(t, r, "burst", 200)
+	if s.OverQuota() == 0 {
+		t.Fatal("no question was above the quota: this shows nothing")
+	}
+}
+
 // Without a quota there is no limit, whatever is asked at once, and whether packets are
 // lost, names fail, or all names do.
 func TestNoQuota(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 // wait for no turn.
 type controlKey struct{}
 
-// queryInTurn is query within the time of one attempt, which begins when the upstream has a
-// turn for it. The error is errBusy if ctx ended before.
-func (u *upstream) queryInTurn(ctx context.Context, name string, t Type) (*dns.Msg, error) {
+// inTurn asks the upstream within the time of one attempt, which begins when there is a turn
+// for it. The error is errBusy if ctx ended before.
+func (u *upstream) inTurn(ctx context.Context, ask func(context.Context) (*dns.Msg, error)) (*dns.Msg, error) {
 	waited, err := u.concurrency.take(ctx)
 	if err != nil {
 		return nil, err
@@ -24,13 +24,18 @@ func (u *upstream) queryInTurn(ctx context.Context, name string, t Type) (*dns.M
 	defer func() { turn.end(how, u.usual()) }() // also if something panics
 	attempt, cancel := context.WithTimeout(ctx, u.attemptTimeout)
 	defer cancel()
-	resp, err := u.query(attempt, name, t)
+	resp, err := ask(attempt)
 	how = endingOf(ctx, resp, err)
 	if waited && how == endedUnknown && timedOut(err) {
 		// The end of the lookup cut it short, since it began late.
 		err = fmt.Errorf("%w to this resolver: %w", errBusy, err)
 	}
 	return resp, err
+}
+
+// queryInTurn is query with a turn of its own.
+func (u *upstream) queryInTurn(ctx context.Context, name string, t Type) (*dns.Msg, error) {
+	return u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) { return u.query(ctx, name, t) })
 }
 
 // take takes a turn, and reports whether it waited for that. The wait ends with ctx.

@@ -10,7 +10,7 @@ type Quota struct {
 	// Fault is how the further ones fail.
 	Fault Fault
 	// Keep is how long the same question then fails in the same way, as with
-	// servfail-ttl of named.
+	// servfail-ttl of named, unless it asks for no validation (CD).
 	Keep time.Duration
 }
 
@@ -55,14 +55,15 @@ func (s *Server) MostAtATime() int {
 }
 
 // admitLocked returns the faults of a question that the quota does not admit. For one that
-// it admits, the caller calls leave after the answer.
-func (s *Server) admitLocked(name, typ string) (over faults, leave func()) {
+// it admits, the caller calls leave after the answer. unchecked questions ask for no
+// validation.
+func (s *Server) admitLocked(name, typ string, unchecked bool) (over faults, leave func()) {
 	q := &s.quota
 	if q.Most == 0 || name == "." {
 		return nil, func() {}
 	}
 	key := name + " " + typ
-	kept := time.Now().Before(q.kept[key])
+	kept := !unchecked && time.Now().Before(q.kept[key])
 	if kept || q.answering >= q.Most {
 		q.over++
 		if !kept && q.Keep > 0 && len(q.kept) < maxKept {

@@ -253,7 +253,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	}
 	z := s.zone
 	faults := z.faultsFor(name, typ)
-	over, leave := s.admitLocked(name, typ)
+	over, leave := s.admitLocked(name, typ, q.CheckingDisabled)
 	defer leave()
 	if over != nil {
 		faults = over
