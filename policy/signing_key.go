@@ -25,6 +25,13 @@ type SigningKeys interface {
 	Published(SigningKey)
 }
 
+// UnusableKeys is the error of a source whose keys can be read and must not sign.
+type UnusableKeys struct{ Why error }
+
+func (e *UnusableKeys) Error() string { return e.Why.Error() }
+
+func (e *UnusableKeys) Unwrap() error { return e.Why }
+
 // SigningKey is a private key and where its record is.
 type SigningKey struct {
 	// Domain and Selector are d= and s=. Domain may be another than the address has.

@@ -2,7 +2,9 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/stored"
@@ -35,6 +37,9 @@ func (f *Files) Key(ctx context.Context, p stored.Key) (*Key, error) {
 	}
 	found, err := f.cache.Keys(ctx, strings.Join([]string{p.Domain, p.Selector, p.Path, p.Origin, p.Text}, "\x00"))
 	if len(found) == 0 {
+		if p.MayLack && errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 		return nil, err
 	}
 	return found[0], err

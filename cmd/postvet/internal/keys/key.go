@@ -33,7 +33,8 @@ type Key struct {
 	fingerprint string
 	kind        string
 	bits        int
-	size        int64 // of the file
+	size        int64     // of the file
+	from, until time.Time // when it signs, zero for no bound
 }
 
 // NewKey returns a key for a domain and selector. The signer is of [Parse].

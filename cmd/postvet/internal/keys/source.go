@@ -44,6 +44,13 @@ func OpenStore(store Store, o Options) (*Source, error) {
 	return &Source{store, filepath.Clean(o.Dir), known, o.Ed25519}, err
 }
 
+// With returns a source with the same states and another store.
+func (s *Source) With(store Store) *Source {
+	w := *s
+	w.store = store
+	return &w
+}
+
 // Save writes the states of the keys if they have changed, and reads what other processes
 // have changed.
 func (s *Source) Save() error { return errors.Join(s.states.Save(), s.states.Refresh()) }
@@ -79,6 +86,9 @@ func (s *Source) SigningKeys(ctx context.Context, address message.Mailbox) ([]po
 		why = append(why, fmt.Errorf("%s has Ed25519 keys alone, which large receivers do not verify: add an RSA key", address.Domain))
 	}
 	if !usableRSA {
+		if err == nil && len(why) > 0 {
+			return nil, &policy.UnusableKeys{Why: errors.Join(why...)}
+		}
 		return nil, errors.Join(append([]error{err}, why...)...)
 	}
 	slices.SortStableFunc(usable, func(a, b ranked) int { return a.rank - b.rank })

@@ -13,7 +13,7 @@ type Table interface {
 	Keys(address message.Mailbox) []stored.Key
 }
 
-// InTable returns the keys that a table names, which files reads. Each key signs.
+// InTable returns the keys that a table names, which files reads.
 func InTable(t Table, files *Files) Store { return tabled{t, files} }
 
 type tabled struct {
@@ -29,7 +29,7 @@ func (t tabled) Keys(ctx context.Context, address message.Mailbox) ([]*Key, erro
 		errs = append(errs, err)
 		if key != nil {
 			k := *key
-			k.Set = len(found)
+			k.Set = p.Set
 			found = append(found, &k)
 		}
 	}

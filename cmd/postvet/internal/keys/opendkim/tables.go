@@ -118,6 +118,7 @@ func (t *Tables) Keys(author message.Mailbox) []stored.Key {
 			break
 		}
 		p := d.place(author.Domain, t.keyFile)
+		p.Set = len(list)
 		if r.everybody && !strings.HasSuffix("."+author.Domain, "."+p.Domain) {
 			continue
 		}

@@ -14,6 +14,10 @@ type Key struct {
 	// Path is the absolute path of the file that has the key. If it is "", Text is the
 	// key, and Origin the place that it comes from.
 	Path, Text, Origin string
+	// Set is as in policy.SigningKey.
+	Set int
+	// MayLack says that a file which does not exist is no fault: there is no key.
+	MayLack bool
 	// From and Until bound the time in which the key signs; zero for no bound.
 	From, Until time.Time
 }
