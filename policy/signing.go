@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -156,6 +157,27 @@ func (s *signing) keysFor(address message.Mailbox) askedKeys {
 	return s.asked[address]
 }
 
+// unanswered returns why the source of keys has none for an address that was asked for;
+// nil if it has said what there is. fault is true unless there are keys that must not
+// sign.
+func (s *signing) unanswered() (fault bool, err error) {
+	var errs []error
+	for _, a := range s.asked {
+		if len(a.keys) == 0 && a.err != nil {
+			errs = append(errs, a.err)
+			fault = fault || !isUnusable(a.err)
+		}
+	}
+	return fault, errors.Join(errs...)
+}
+
+// isUnusable reports whether an error says that keys must not sign, and none that they
+// cannot be read.
+func isUnusable(err error) bool {
+	var unusable *UnusableKeys
+	return errors.As(err, &unusable)
+}
+
 // received returns the message's Received fields.
 func (m *Message) received() []message.Received {
 	var list []message.Received
@@ -177,8 +199,8 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 	}
 	res := &s.result
 	if res.Domain == "" {
-		if s.err != nil && res.Reason == sign.NoKey {
-			res.Reason, res.Detail = sign.KeyUnreadable, s.err.Error()
+		if fault, err := s.unanswered(); err != nil && (res.Reason == sign.NoKey || res.Reason == sign.LoginMismatch) {
+			res.Reason, res.Detail, res.KeyFault = sign.KeyUnreadable, err.Error(), fault
 		}
 		return res
 	}
@@ -200,7 +222,9 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 				details = append(details, "the Ed25519 key "+dkim.KeyName(c.key.Selector, c.key.Domain)+" never signs alone")
 			}
 		}
-		return s.unsigned(reason, strings.Join(details, "; "))
+		s.unsigned(reason, strings.Join(details, "; "))
+		res.KeyFault = reason == sign.KeyUnreadable && !isUnusable(s.err)
+		return res
 	}
 	beside := func(k SigningKey) bool { return k.second() && slices.Contains(domains, k.Domain) }
 	if second, _, why := m.signWithEach(ctx, beside); len(second) == 0 {

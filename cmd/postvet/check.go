@@ -151,7 +151,7 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 		}
 		notes = m.Notes
 	}
-	if f.sign && c.Sign.Keys == "" {
+	if f.sign && !c.Sign.Signs() {
 		return nil, nil, nil, usage("--sign: the configuration signs nothing; set sign.keys, and name the file with --config")
 	}
 	under, err := newEvaluation(c)

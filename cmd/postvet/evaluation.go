@@ -38,7 +38,8 @@ func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 	o.Trace = trace
 	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
 	if e.signs {
-		source, _ := keys.Open(service.KeyOptions(e.config)) // the service warns of the states
+		stores := service.NewKeyStores(e.config, e.resolver, nil)
+		source, _ := keys.OpenStore(stores.Store(), service.KeyOptions(e.config)) // the service warns of the states
 		o.Signing, o.Sealing = e.config.Signing(source), e.config.Sealing(source)
 	}
 	return policy.NewChecker(o)

@@ -78,6 +78,8 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	switch v.Rule {
 	case result.RuleUnreadable:
 		w.say("The message holds more fields in our name than we can remove, so forged results might stay in it")
+	case result.RuleKeyError:
+		w.say("The message is one of our users and would be signed, but its key cannot be read: %s", res.Signing.Detail)
 	case result.RuleFault:
 		w.say("Postvet itself failed on the message, so nothing can be said about it: %s", strings.Join(res.Faults, "; "))
 	case result.RuleOversize:

@@ -3,6 +3,7 @@ package result
 // The names of the built-in rules. Package rules has their order.
 const (
 	RuleUnreadable      = "unreadable"
+	RuleKeyError        = "key-error"
 	RuleExempt          = "exempt"
 	RuleFault           = "fault"
 	RuleOversize        = "oversize"

@@ -14,6 +14,9 @@ type Signing struct {
 	Also []string `json:"also,omitempty"`
 	// Without says why an Ed25519 key that was to sign too did not.
 	Without string `json:"without_second,omitempty"`
+	// KeyFault is true if the message would be signed, and no key of it can be read: a file
+	// is broken, or a server is away.
+	KeyFault bool `json:"-"`
 	// Fields are the DKIM-Signature fields to put on top of the message, the last one
 	// uppermost.
 	Fields []message.Field `json:"-"`

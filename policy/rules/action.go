@@ -22,6 +22,8 @@ func (r *Rules) action(s step) result.Action {
 	case stepOversize, stepDMARCReject:
 		return result.Reject
 
+	case stepKeyError:
+		return when(r.OnKeyError != KeyErrorUnsigned, result.TempFail)
 	case stepFault:
 		return when(r.OnFault != FaultAccept, result.TempFail)
 	case stepAmbiguousAuthor:

@@ -16,6 +16,14 @@ func (r *Rules) unreadable(d *decision) {
 	}
 }
 
+// keyError defers a message of our users that would be signed, if no key can be read. It
+// would leave without a signature, and nobody would know.
+func (r *Rules) keyError(d *decision) {
+	if s := d.results.Signing; s != nil && s.KeyFault && r.action(stepKeyError) != "" {
+		d.decide(stepKeyError, result.TempFail, "The message could not be signed now; please try again later")
+	}
+}
+
 func (r *Rules) exempt(d *decision) {
 	if why := d.results.Exempt; why != "" {
 		d.decide(stepExempt, result.Accept, why)

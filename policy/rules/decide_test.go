@@ -83,6 +83,24 @@ func TestDecide(t *testing.T) {
 			result.Accept, result.Accept, "", result.RuleDMARCNone,
 		},
 		{
+			"a key that cannot be read defers",
+			rules.Rules{},
+			&result.Results{Signing: &result.Signing{KeyFault: true}, Exempt: result.ExemptAuthenticated},
+			result.TempFail, result.TempFail, "451 4.3.0", result.RuleKeyError,
+		},
+		{
+			"a key that cannot be read, unsigned by choice",
+			rules.Rules{OnKeyError: rules.KeyErrorUnsigned},
+			&result.Results{Signing: &result.Signing{KeyFault: true}, Exempt: result.ExemptAuthenticated},
+			result.Accept, result.Accept, "", result.RuleExempt,
+		},
+		{
+			"no key is no fault",
+			rules.Rules{},
+			&result.Results{Signing: &result.Signing{}, Exempt: result.ExemptAuthenticated},
+			result.Accept, result.Accept, "", result.RuleExempt,
+		},
+		{
 			"exempt comes before all",
 			rules.Rules{},
 			with(spoof(dmarc.PolicyReject), func(r *result.Results) { r.Exempt = result.ExemptAuthenticated }),

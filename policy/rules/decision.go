@@ -46,6 +46,8 @@ func (r *Rules) step(s step, d *decision) {
 	switch s {
 	case stepUnreadable:
 		r.unreadable(d)
+	case stepKeyError:
+		r.keyError(d)
 	case stepExempt:
 		r.exempt(d)
 	case stepFault:

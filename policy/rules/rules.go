@@ -26,6 +26,7 @@ type Rules struct {
 	// SenderDomain applies after Trust.
 	SenderDomain SenderDomain
 	OnFault      Fault
+	OnKeyError   KeyError
 	// HelpURL is put at the end of each refusal, see [explain.CheckHelpURL]; ""
 	// for none.
 	HelpURL    string

@@ -13,6 +13,7 @@ type step int
 // each.
 const (
 	stepUnreadable step = iota
+	stepKeyError
 	stepExempt
 	stepFault
 	stepOversize
@@ -135,6 +136,11 @@ var steps = [stepEnd]Step{
 	stepUnreadable: {
 		Part: PartFirst, Rule: result.RuleUnreadable,
 		When: "more fields in our name than can be removed",
+		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
+	},
+	stepKeyError: {
+		Part: PartFirst, Rule: result.RuleKeyError, Keys: []string{"sign.on_key_error"},
+		When: "mail of your users whose key cannot be read",
 		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
 	},
 	stepExempt: {

@@ -76,6 +76,9 @@ func (d dice) results() *result.Results {
 	if d.one(8) {
 		res.Client.Hidden, res.Client.Inside = "no Received field", d.one(2)
 	}
+	if d.one(8) {
+		res.Signing = &result.Signing{KeyFault: d.one(2)}
+	}
 	return res
 }
 
@@ -93,6 +96,7 @@ func (d dice) rules() rules.Rules {
 		SenderDomain:      pick(d, rules.SenderDomainMark, rules.SenderDomainReject),
 		OnFault:           pick(d, rules.FaultAccept, rules.FaultDefer),
 		OnDegraded:        pick(d, rules.DegradedJudge, rules.DegradedDefer, rules.DegradedAccept),
+		OnKeyError:        pick(d, rules.KeyErrorDefer, rules.KeyErrorUnsigned),
 		NoHold:            d.one(8),
 	}
 	if d.one(2) {

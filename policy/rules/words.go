@@ -54,6 +54,18 @@ const (
 // Words returns the words of the type, the default first.
 func (TempError) Words() []string { return words(TempErrorAccept, TempErrorDefer) }
 
+// KeyError is what a message of our users leads to if no key that would sign it can be read.
+type KeyError string
+
+// KeyErrorDefer defers the message, KeyErrorUnsigned lets it pass without a signature.
+const (
+	KeyErrorDefer    KeyError = "tempfail"
+	KeyErrorUnsigned KeyError = "unsigned"
+)
+
+// Words returns the words of the type, the default first.
+func (KeyError) Words() []string { return words(KeyErrorDefer, KeyErrorUnsigned) }
+
 // AmbiguousAuthor is what a message without exactly one author domain leads to.
 type AmbiguousAuthor string
 

@@ -26,6 +26,7 @@ var sameSettings = cmp.Options{
 	cmpopts.IgnoreUnexported(Config{}, List{}, AuthorOverride{}),
 	cmp.Comparer(func(a, b *addrlist.List) bool { return a.Len() == b.Len() }),
 	cmpopts.EquateEmpty(),
+	cmpopts.IgnoreFields(SignTables{}, "Tables"), cmpopts.IgnoreFields(SignPaths{}, "Maps"),
 }
 
 func TestSampleFileHoldsTheDefaults(t *testing.T) {
@@ -133,6 +134,20 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Listeners: []string{"inet:127.0.0.1:8891", "ORIGINATING"}, Networks: newList(addrlist.Addresses, "10.0.0.0/8"),
 			Relayed: RelayedSign, SenderMatch: SenderMatchAddress, Fields: SignedFieldsLists, Expires: 72 * time.Hour,
 			ListRecipients: newList(addrlist.Names, "lists.example.net"), StrictRecipients: newList(addrlist.Names, "bank.example", ".bank.example"),
+			Files: []string{"example.org:2026a:/etc/dkimkeys/mail.private"}, OnKeyError: "unsigned",
+			OpenDKIM: SignTables{SigningTable: "csl:example.org=main", KeyTable: "csl:main=example.org:s1:/etc/dkimkeys/main.private", Multiple: true},
+			Rspamd:   SignPaths{Path: "/var/lib/rspamd/dkim/$domain.$selector.key", Selector: "mail", PathMap: "rules/empty.map", SelectorMap: "rules/empty.map"},
+			Redis: SignRedis{
+				Address: "tls://redis.example.org:6379", CAFile: "/etc/ssl/redis.pem", Username: "postvet", PasswordFile: "/etc/postvet/redis.password",
+				Database: 3, Keys: "DKIM_KEYS", Selector: "mail",
+			},
+			SQL: SignSQL{
+				DSN: "host=/run/postgresql dbname=mail", PasswordFile: "/etc/postvet/sql.password", CAFile: "/etc/ssl/sql.pem", Query: "SELECT s, k FROM keys WHERE d = $1",
+			},
+			Vault: SignVault{
+				URL: "https://vault.example.org:8200", CAFile: "/etc/ssl/vault.pem", Path: "secret/dkim", TokenFile: "/run/vault/token", Namespace: "mail", KV: 2,
+			},
+			Shared:     SignShared{Selector: "pv1", Key: "/etc/postvet/shared/pv1.pem"},
 			LoginsFile: "rules/logins", Logins: sign.Logins{"info@example.org": {"ann", "bob"}},
 		},
 		Seal: Seal{

@@ -74,7 +74,17 @@ func (f *file) readSection(s section, table map[string]any) {
 		f.readAuthors("", table)
 	default:
 		for name, v := range table {
-			f.set(s.name+"."+name, v)
+			full := s.name + "." + name
+			below, isSection := f.sections[full]
+			sub, isTable := v.(map[string]any)
+			switch {
+			case isSection && isTable:
+				f.readSection(below, sub)
+			case isSection:
+				f.fault(full, "is "+describe(v)+" where a section is expected", "write ["+full+"] on a line of its own, its keys below")
+			default:
+				f.set(full, v)
+			}
 		}
 	}
 }

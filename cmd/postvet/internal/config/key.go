@@ -45,12 +45,15 @@ func (c *Config) sections() []section {
 		c.DKIM.section(),
 		c.Exempt.section(),
 		c.Sign.section(),
+	}
+	all = append(all, c.Sign.sources()...)
+	all = append(all,
 		c.Seal.section(),
 		c.Limits.section(),
 		c.Control.section(),
 		c.Log.section(),
 		c.Metrics.section(),
-	}
+	)
 	for _, s := range all {
 		for i := range s.keys {
 			k := &s.keys[i]

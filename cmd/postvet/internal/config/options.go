@@ -67,6 +67,7 @@ func (c *Config) Rules(authservID string) rules.Rules {
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,
 		SenderDomain:      c.Policy.SenderDomain,
 		OnFault:           c.Policy.OnFault,
+		OnKeyError:        c.Sign.OnKeyError,
 		HelpURL:           c.Policy.HelpURL,
 		Custom:            c.RuleList(),
 		OnDegraded:        c.Policy.OnDegraded,

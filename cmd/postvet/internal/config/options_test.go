@@ -60,7 +60,7 @@ func TestOptions(t *testing.T) {
 	}
 	wantRules := rules.Rules{
 		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
-		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", SPFHelo: true, HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedJudge,
+		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", OnKeyError: rules.KeyErrorUnsigned, SPFHelo: true, HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedJudge,
 		SenderDomain: rules.SenderDomainReject,
 		Modes: rules.Modes{
 			MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"}, MonitorDomains: c.Policy.MonitorDomains.Set,
@@ -162,10 +162,12 @@ func tomlOf(t *testing.T, name string, c *Config) any {
 		t.Fatal(err)
 	}
 	section, last := split(name)
-	if section == "" {
-		return tree[last]
+	if section != "" {
+		for part := range strings.SplitSeq(section, ".") {
+			tree = tree[part].(map[string]any)
+		}
 	}
-	return tree[section].(map[string]any)[last]
+	return tree[last]
 }
 
 // Package rules takes an empty word for the first word of its type, which must be

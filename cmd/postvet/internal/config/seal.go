@@ -90,7 +90,7 @@ func (s *Seal) conflicts(x *conflicts) {
 		x.noEffect("seal.listeners", "seal.domain", remedy)
 	case s.Domain == "" && s.Local:
 		x.noEffect("seal.local", "seal.domain", remedy)
-	case s.Domain != "" && x.config.Sign.Keys == "":
+	case s.Domain != "" && !x.config.Sign.Signs():
 		x.noEffect("seal.domain", "sign.keys", `name the directory of the private keys, such as "/etc/postvet/keys"`)
 	case s.Domain != "" && !forwards:
 		x.noEffect("seal.domain", "seal.recipients, seal.networks, seal.listeners or seal.local", "say which mail you forward")

@@ -9,6 +9,7 @@ import (
 	"github.com/postvet/postvet/policy"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/sign"
 )
 
@@ -20,6 +21,14 @@ type Sign struct {
 	KeyPermissions KeyPermissions
 	Ed25519        bool // also sign with keys of this type
 	Rotation       Rotation
+	Files          []string // keys as DOMAIN:SELECTOR:PATH
+	OnKeyError     rules.KeyError
+	OpenDKIM       SignTables
+	Rspamd         SignPaths
+	Redis          SignRedis
+	SQL            SignSQL
+	Vault          SignVault
+	Shared         SignShared
 	Listeners      []string // as Policy.MonitorListeners
 	Networks       List
 	Local          bool
@@ -77,8 +86,9 @@ const (
 
 func (s *Sign) section() section {
 	return section{name: "sign", keys: append(s.keys(), s.Rotation.keys()...), comment: `Which messages of your own users are signed by DKIM. Nothing is signed unless
-keys is set. A message is signed as the author's domain, or as the nearest
-parent that has a key, once the DNS shows the key. It is then not checked.`}
+keys, files or a source below names keys. A message is signed as the author's
+domain, or as the nearest parent that has a key, once the DNS shows the key.
+It is then not checked.`}
 }
 
 func (s *Sign) keys() []key {
@@ -89,6 +99,18 @@ func (s *Sign) keys() []key {
 "/etc/postvet/keys". A new key needs no reload. Of several keys of a domain
 the newest RSA key signs whose record is published. Only root and the service
 may read and write the files.`,
+		},
+		{
+			name: "files", value: list(&s.Files, checkSignFile, `write a list, such as ["example.org:2026a:/etc/dkimkeys/mail.private"]`),
+			comment: `Keys in other places, as "DOMAIN:SELECTOR:PATH". They come before the
+directory. A changed file needs no reload.`,
+		},
+		{
+			name: "on_key_error", value: oneOf(&s.OnKeyError),
+			comment: `What is done if no key of a domain can be read: its file is broken, or its
+server is away and nothing is known from before. tempfail: defer the message
+(451), so that none leaves unsigned. unsigned: let it pass without a
+signature.`,
 		},
 		{
 			name: "state", value: text(&s.State, "", checkStateFile),
@@ -200,7 +222,8 @@ func checkStateFile(s string) (normal, problem, remedy string) {
 }
 
 func (s *Sign) conflicts(x *conflicts) {
-	if s.Keys == "" {
+	s.sourceConflicts(x)
+	if !s.Signs() {
 		const remedy = `name the directory of the private keys, such as "/etc/postvet/keys"`
 		if len(s.Listeners) > 0 {
 			x.noEffect("sign.listeners", "sign.keys", remedy)
@@ -217,7 +240,7 @@ func (s *Sign) conflicts(x *conflicts) {
 // none are.
 func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 	s := &c.Sign
-	if s.Keys == "" {
+	if !s.Signs() {
 		return nil
 	}
 	o := sign.Options{

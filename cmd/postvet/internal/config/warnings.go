@@ -14,12 +14,12 @@ import (
 // Warnings returns settings that are valid but may not do what was meant, in the
 // form of faults.
 func (c *Config) Warnings() Errors {
+	list := c.signWarnings()
 	p := c.Policy
 	// If the author may cause monitoring, nothing is rejected at RCPT.
 	if !p.SPFEarly || c.Mode == rules.Monitor || p.MonitorDomains.Set.HasNames() {
-		return nil
+		return list
 	}
-	var list Errors
 	early := func(set bool, passes, because, remedy string) {
 		if set {
 			at := c.origin["policy.spf_early"]

@@ -10,11 +10,13 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 )
 
-// signing is the source of the keys that sign. A reload keeps it if the configuration
-// still names the same files, so that it does not read all keys again.
+// signing is the source of the keys that sign. A reload keeps what the new configuration
+// names as before, so that it does not read all keys again, and opens the tables anew.
 type signing struct {
+	config  *config.Config
 	options keys.Options
 	source  *keys.Source
+	stores  *KeyStores
 	saving  atomic.Bool
 }
 
@@ -27,22 +29,35 @@ func KeyOptions(c *config.Config) keys.Options {
 
 // signingKeys returns the source of keys for a configuration; nil if it signs nothing.
 func (d *daemon) signingKeys(c *config.Config) *keys.Source {
-	if c.Sign.Keys == "" {
+	before := d.signing.Load()
+	if !c.Sign.Signs() {
 		d.saveKeyStates()
 		d.signing.Store(nil)
+		if before != nil {
+			before.stores.CloseLater()
+		}
 		return nil
 	}
-	o := KeyOptions(c)
-	if s := d.signing.Load(); s != nil && s.options == o {
-		return s.source
+	if before != nil && before.config == c {
+		return before.source
 	}
-	source, err := keys.Open(o)
-	if err != nil {
-		d.log.Warn("states of keys not loaded, keys sign once the DNS shows them", zap.Error(err))
+	s := &signing{config: c, options: KeyOptions(c)}
+	var old *KeyStores
+	if before != nil {
+		old = before.stores
 	}
-	d.saveKeyStates() // of the former source
-	d.signing.Store(&signing{options: o, source: source})
-	return source
+	s.stores = NewKeyStores(c, &d.dns, old)
+	if before != nil && before.options == s.options {
+		s.source = before.source.With(s.stores.Store())
+	} else {
+		var err error
+		if s.source, err = keys.OpenStore(s.stores.Store(), s.options); err != nil {
+			d.log.Warn("states of keys not loaded, keys sign once the DNS shows them", zap.Error(err))
+		}
+		d.saveKeyStates() // of the former source
+	}
+	d.signing.Store(s)
+	return s.source
 }
 
 // saveKeyStates writes the states of keys if they have changed.
