@@ -13,7 +13,7 @@ func (e Edition) seal() Page {
 		r.item(i[0])
 		r.filled(i[1])
 	}
-	r.text(`RFC 8617 is an experiment. In 2026 the working group that made it began to declare it historic. Postvet does not seal better than this: if you can do without, do without.`, "PP")
+	r.text(`RFC 8617 is an experiment. In 2026 the working group that made it began to declare it historic. If you can do without seals, do without.`, "PP")
 	r.section("How to seal")
 	r.text(`The keys are those of [sign]. The domain that seals needs an RSA key whose record is published, see postvet-key(1); it may be the key that signs. Which mail is forwarded is said in one of two ways, or both.
 

@@ -1,7 +1,7 @@
 package peers
 
 // noteSealing is the note on options about outgoing mail.
-const noteSealing = "Postvet does not seal: keep openarc for it, if you forward mail"
+const noteSealing = "sealing is not taken over: set [seal] if you forward mail, see postvet-seal(7), or leave it to openarc"
 
 // openarcOptions is the other options of OpenARC 1.3.
 var openarcOptions = []option{

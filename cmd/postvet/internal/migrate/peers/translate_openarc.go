@@ -7,7 +7,7 @@ func (p *Plan) openarc() {
 	if s, ok := p.setting(OpenARC, "Mode"); ok {
 		switch {
 		case p.seals():
-			p.item(s, Changed, "Postvet verifies; "+noteSealing[len("Postvet does not seal: "):])
+			p.item(s, Changed, noteSealing)
 		default:
 			p.item(s, Kept, "")
 		}
