@@ -44,6 +44,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/config", "cmd/postvet/internal/input cmd/postvet/internal/keys/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
+	{"cmd/postvet/internal/journal", "policy policy/..."},
 	{"cmd/postvet/internal/livetrace", "filter policy/..."},
 	{"cmd/postvet/internal/logburst", ""},
 	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/idle cmd/postvet/internal/keys/states filter policy/... dnscache"},

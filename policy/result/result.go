@@ -28,6 +28,9 @@ const (
 
 // Results has everything that was found about one message.
 type Results struct {
+	// Reference is what a refusal tells the sender to quote; zero for none.
+	Reference Reference `json:"ref,omitempty"`
+
 	Client ClientResult  `json:"client"`
 	IPRev  iprev.Result  `json:"iprev"`
 	SPF    []spf.Result  `json:"spf"`

@@ -1,0 +1,101 @@
+package journal
+
+// chunkSize is the size of a part of the memory for rows that wait.
+const chunkSize = 64 << 10
+
+// chunk holds whole rows of one class.
+type chunk struct {
+	b    []byte
+	rows int
+}
+
+// memory holds the rows that wait to be written, in at most most chunks. Rest takes
+// chunks from accepted mail, so that no row of it is lost while one of accepted mail is
+// kept. Each class keeps its newest rows.
+type memory struct {
+	most    int
+	made    int // chunks, in use or free
+	free    []*chunk
+	waiting [Classes][]*chunk // the last one is being filled
+	rows    [Classes]int
+	dropped [Classes]int64
+}
+
+// room returns the chunk for the next row of a class; nil if there is none.
+func (m *memory) room(c Class) *chunk {
+	if all := m.waiting[c]; len(all) > 0 {
+		if last := all[len(all)-1]; cap(last.b)-len(last.b) >= maxRow {
+			return last
+		}
+	}
+	k := m.take(c)
+	if k == nil {
+		m.dropped[c]++
+		return nil
+	}
+	m.waiting[c] = append(m.waiting[c], k)
+	return k
+}
+
+// take returns an empty chunk for a class: a free one, or else the oldest one of accepted
+// mail, or of the class itself.
+func (m *memory) take(c Class) *chunk {
+	switch {
+	case len(m.free) > 0:
+		k := m.free[len(m.free)-1]
+		m.free = m.free[:len(m.free)-1]
+		return k
+	case m.made < m.most:
+		m.made++
+		return &chunk{b: make([]byte, 0, chunkSize)}
+	case len(m.waiting[Accepted]) > 0:
+		return m.drop(Accepted)
+	case len(m.waiting[c]) > 0:
+		return m.drop(c)
+	}
+	return nil
+}
+
+// drop empties the oldest chunk of a class, and counts its rows as lost.
+func (m *memory) drop(c Class) *chunk {
+	k := m.waiting[c][0]
+	m.waiting[c] = append(m.waiting[c][:0], m.waiting[c][1:]...)
+	m.rows[c] -= k.rows
+	m.dropped[c] += int64(k.rows)
+	k.b, k.rows = k.b[:0], 0
+	return k
+}
+
+// takeAll returns all chunks of a class that wait, to be written.
+func (m *memory) takeAll(c Class, into []*chunk) []*chunk {
+	into = append(into, m.waiting[c]...)
+	m.waiting[c] = m.waiting[c][:0]
+	m.rows[c] = 0
+	return into
+}
+
+// giveBack frees chunks that were written.
+func (m *memory) giveBack(chunks []*chunk) {
+	for _, k := range chunks {
+		k.b, k.rows = k.b[:0], 0
+		m.free = append(m.free, k)
+	}
+}
+
+// putBack has chunks wait again, in front of those that came meanwhile.
+func (m *memory) putBack(c Class, chunks []*chunk) {
+	for _, k := range chunks {
+		m.rows[c] += k.rows
+	}
+	m.waiting[c] = append(append([]*chunk(nil), chunks...), m.waiting[c]...)
+}
+
+// octets returns the size of the rows that wait.
+func (m *memory) octets() (n int) {
+	for _, all := range m.waiting {
+		for _, k := range all {
+			n += len(k.b)
+		}
+	}
+	return n
+}

@@ -1,0 +1,194 @@
+package journal
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Store keeps rows. Its methods are called by one goroutine at a time.
+type Store interface {
+	// Write keeps all rows of a batch or none of them. It skips rows that it has.
+	Write(c Class, b *Batch) error
+	// Key returns the secret for the hashes of a time.
+	Key(at time.Time) (*Key, error)
+	// Tick is called at least once a minute, also while nothing is written.
+	Tick(now time.Time)
+	Close() error
+}
+
+// Options are the options of a Recorder. Level and Store are needed unless Level keeps no
+// rows.
+type Options struct {
+	Level Level
+	Store Store
+	// Logger receives a line when writing begins to fail, and one when it works again.
+	Logger *zap.Logger
+	// Memory bounds the rows that wait, in octets. Default 16 MiB, at least 256 KiB.
+	Memory int
+	// Every is the time after which rows are written at the latest. Default 1s.
+	Every time.Duration
+	// Retry is the time between attempts while writing fails. Default 1m.
+	Retry time.Duration
+}
+
+// attempts is how often writing is tried in a row before it counts as failing.
+const attempts = 3
+
+// batchRows is how many rows are worth a transaction of their own.
+const batchRows = 2048
+
+// Recorder takes rows while mail flows. It is safe for concurrent use. A nil Recorder keeps
+// nothing.
+type Recorder struct {
+	opt  Options
+	wake chan struct{}
+	asks chan chan struct{} // to write at once
+	stop chan struct{}
+	done chan struct{}
+
+	mu     sync.Mutex
+	memory memory
+	encode recordEncoder
+	closed bool
+
+	written  [Classes]atomic.Int64
+	failures atomic.Int64
+	writing  atomic.Int64 // nanoseconds
+	failing  atomic.Pointer[string]
+
+	// Only the writer uses these.
+	keyer    keyer
+	failed   int // attempts in a row
+	nextTry  time.Time
+	lastTick time.Time
+}
+
+// NewRecorder returns a recorder that writes until Close.
+func NewRecorder(o Options) *Recorder {
+	if !o.Level.keepsRows() {
+		return nil
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Memory <= 0 {
+		o.Memory = 16 << 20
+	}
+	if o.Every <= 0 {
+		o.Every = time.Second
+	}
+	if o.Retry <= 0 {
+		o.Retry = time.Minute
+	}
+	r := &Recorder{
+		opt: o, wake: make(chan struct{}, 1), asks: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+		memory: memory{most: max(4, o.Memory/chunkSize)}, keyer: keyer{level: o.Level},
+	}
+	go r.write()
+	return r
+}
+
+// Add keeps a row. It neither waits nor allocates, and keeps nothing of what the row
+// refers to.
+func (r *Recorder) Add(row *Row) {
+	if r == nil {
+		return
+	}
+	c := row.Class()
+	r.mu.Lock()
+	k := r.memory.room(c)
+	if k == nil || r.closed {
+		r.mu.Unlock()
+		return
+	}
+	k.b = r.encode.append(k.b, row, r.opt.Level)
+	k.rows++
+	r.memory.rows[c]++
+	full := r.memory.rows[c]%batchRows == 0
+	r.mu.Unlock()
+	if full {
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Flush writes all rows that wait, so that whoever looks for one finds it. It returns
+// when that is done or has failed, or when ctx ends.
+func (r *Recorder) Flush(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	asked := make(chan struct{})
+	select {
+	case r.asks <- asked:
+	case <-r.done:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-asked:
+	case <-r.done:
+	case <-ctx.Done():
+	}
+}
+
+// Close writes what waits and closes the store. If that does not end with ctx, it goes on
+// without anybody who waits.
+func (r *Recorder) Close(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	again := r.closed
+	r.closed = true
+	r.mu.Unlock()
+	if !again {
+		close(r.stop)
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		r.opt.Logger.Error("the journal was not closed in time; its newest rows may be missing")
+	}
+}
+
+// Stats are the counts of a recorder since its start.
+type Stats struct {
+	// Written and Dropped count rows by class.
+	Written, Dropped [Classes]int64
+	// Waiting is the number of octets that wait, and Memory how many may.
+	Waiting, Memory int
+	// Failures counts attempts to write that failed. Failing says why writing fails at
+	// present; "" if it does not.
+	Failures int64
+	Failing  string
+	// Writing is the time that was spent on writing.
+	Writing time.Duration
+}
+
+// Stats returns the present counts.
+func (r *Recorder) Stats() Stats {
+	var s Stats
+	if r == nil {
+		return s
+	}
+	r.mu.Lock()
+	s.Dropped = r.memory.dropped
+	s.Waiting, s.Memory = r.memory.octets(), r.memory.most*chunkSize
+	r.mu.Unlock()
+	for c := range s.Written {
+		s.Written[c] = r.written[c].Load()
+	}
+	s.Failures, s.Writing = r.failures.Load(), time.Duration(r.writing.Load())
+	if why := r.failing.Load(); why != nil {
+		s.Failing = *why
+	}
+	return s
+}

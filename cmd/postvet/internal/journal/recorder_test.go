@@ -1,0 +1,231 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/postvet/postvet/policy/result"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// store is a Store in memory that fails or is slow as a test has it.
+type store struct {
+	mu     sync.Mutex
+	fail   error
+	slow   time.Duration
+	rows   [Classes][]result.Reference
+	ticks  int
+	closed bool
+}
+
+func (s *store) Write(c Class, b *Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	time.Sleep(s.slow)
+	if s.fail != nil {
+		return s.fail
+	}
+	return b.Each(func(rec *Record) error {
+		s.rows[c] = append(s.rows[c], result.Reference(rec[ColRef].Int))
+		return nil
+	})
+}
+
+func (s *store) Key(time.Time) (*Key, error) { return &Key{1}, nil }
+func (s *store) Tick(time.Time)              { s.mu.Lock(); s.ticks++; s.mu.Unlock() }
+func (s *store) Close() error                { s.closed = true; return nil }
+
+func (s *store) setFail(err error) {
+	s.mu.Lock()
+	s.fail = err
+	s.mu.Unlock()
+}
+
+func (s *store) count(c Class) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rows[c])
+}
+
+func TestRecorderWrites(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		r := NewRecorder(Options{Level: Hashed, Store: s})
+		r.Add(refused())
+		r.Add(accepted())
+		synctest.Wait()
+		if s.count(Rest)+s.count(Accepted) != 0 {
+			t.Error("rows are written before the tick")
+		}
+		time.Sleep(1001 * time.Millisecond)
+		synctest.Wait()
+		if s.count(Rest) != 1 || s.count(Accepted) != 1 {
+			t.Errorf("after a tick %d and %d rows, want 1 and 1", s.count(Rest), s.count(Accepted))
+		}
+		r.Add(refused())
+		r.Flush(t.Context())
+		if s.count(Rest) != 2 {
+			t.Error("Flush did not write")
+		}
+		r.Add(refused())
+		r.Close(t.Context())
+		r.Close(t.Context())
+		r.Add(refused())
+		r.Flush(t.Context())
+		if s.count(Rest) != 3 || !s.closed || s.ticks == 0 {
+			t.Errorf("after Close %d rows, closed %t, %d ticks", s.count(Rest), s.closed, s.ticks)
+		}
+		if got := r.Stats(); got.Written != [Classes]int64{1, 3} || got.Dropped != [Classes]int64{} || got.Waiting != 0 {
+			t.Errorf("Stats: %+v", got)
+		}
+	})
+}
+
+func TestRecorderOff(t *testing.T) {
+	t.Parallel()
+	for _, l := range []Level{Off, Counts} {
+		r := NewRecorder(Options{Level: l})
+		r.Add(refused())
+		r.Flush(t.Context())
+		r.Close(t.Context())
+		if r.Stats() != (Stats{}) {
+			t.Errorf("level %s has counts", l)
+		}
+	}
+}
+
+// TestRecorderFull fills the memory while nothing can be written: rows of accepted mail
+// are lost first, and the newest ones stay.
+func TestRecorderFull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		s := &store{fail: errors.New("no space left on device")}
+		r := NewRecorder(Options{Level: Hashed, Store: s, Memory: 4 * chunkSize, Logger: zap.New(core)})
+		rest, plain := refused(), accepted()
+		for range 1000 {
+			r.Add(plain)
+		}
+		time.Sleep(10 * time.Second)
+		size := r.Stats().Waiting / 500 // at least that of a row
+		for i := range 4 * 4 * chunkSize / size {
+			rest.Ref = result.Reference(i + 1)
+			r.Add(rest)
+			if d := r.Stats().Dropped; d[Rest] > 0 && d[Accepted] < 1000 {
+				t.Error("rows of the rest are lost while there are rows of accepted mail")
+			}
+		}
+		last := rest.Ref
+		got := r.Stats()
+		if got.Dropped[Accepted] != 1000 || got.Dropped[Rest] == 0 || got.Waiting > got.Memory || got.Failing == "" {
+			t.Errorf("Stats of a full memory: %+v", got)
+		}
+		time.Sleep(10 * time.Minute)
+		if n := logs.FilterLevelExact(zap.ErrorLevel).Len(); n != 1 {
+			t.Errorf("a failure is logged %d times, want once", n)
+		}
+		if n := r.Stats().Failures; n > 20 {
+			t.Errorf("%d attempts in ten minutes, want one a minute", n)
+		}
+		s.setFail(nil)
+		time.Sleep(2 * time.Minute)
+		if n := s.count(Rest); n == 0 || s.rows[Rest][n-1] != last || int64(n)+r.Stats().Dropped[Rest] != int64(last) {
+			t.Errorf("%d rows are written and %d lost of %d", n, r.Stats().Dropped[Rest], last)
+		}
+		if logs.FilterMessage("the journal can be written again").Len() != 1 || r.Stats().Failing != "" {
+			t.Error("that it works again is not told")
+		}
+		r.Close(t.Context())
+	})
+}
+
+// TestRecorderSlow has each write take two seconds: nobody waits for it.
+func TestRecorderSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{slow: 2 * time.Second}
+		r := NewRecorder(Options{Level: Hashed, Store: s})
+		const n = 20_000
+		for range n {
+			before := time.Now()
+			r.Add(accepted())
+			if time.Since(before) > 0 { // the clock stands unless somebody waits
+				t.Fatal("Add waits for a slow store")
+			}
+			time.Sleep(200 * time.Microsecond)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r.Close(ctx)
+		if got := r.Stats(); got.Written[Accepted]+got.Dropped[Accepted] != n || got.Dropped[Accepted] > 0 {
+			t.Errorf("Stats: %+v, want %d rows", got, n)
+		}
+	})
+}
+
+// TestRecorderNeverCloses has a store that hangs: the service stops all the same.
+func TestRecorderNeverCloses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{slow: time.Hour}
+		r := NewRecorder(Options{Level: Hashed, Store: s})
+		r.Add(refused())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		before := time.Now()
+		r.Close(ctx)
+		if took := time.Since(before); took > 2*time.Second {
+			t.Errorf("Close took %s", took)
+		}
+		<-r.done
+	})
+}
+
+func TestAddAllocatesNothing(t *testing.T) {
+	s := &store{}
+	r := NewRecorder(Options{Level: Hashed, Store: s, Every: time.Hour})
+	defer r.Close(t.Context())
+	for _, row := range []*Row{accepted(), refused()} {
+		if n := testing.AllocsPerRun(500, func() { r.Add(row) }); n > 0 {
+			t.Errorf("Add allocates %v times", n)
+		}
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	for name, row := range map[string]*Row{"accepted": accepted(), "refused": refused()} {
+		b.Run(name, func(b *testing.B) {
+			s := &store{fail: errors.New("full")}
+			r := NewRecorder(Options{Level: Hashed, Store: s, Every: time.Hour, Retry: time.Hour})
+			defer r.Close(context.Background())
+			b.ReportAllocs()
+			b.SetBytes(int64(len(appendRecord(nil, row, Hashed))))
+			for b.Loop() {
+				r.Add(row)
+			}
+		})
+	}
+}
+
+func BenchmarkAddParallel(b *testing.B) {
+	s := &store{fail: errors.New("full")}
+	r := NewRecorder(Options{Level: Hashed, Store: s, Every: time.Hour, Retry: time.Hour})
+	defer r.Close(context.Background())
+	row := accepted()
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			r.Add(row)
+		}
+	})
+}
