@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
-	mtas oracles from-oracles prometheus shellcheck peers dns resolvers demo bench deb man package-test clean
+	mtas oracles from-oracles prometheus shellcheck peers dns keyservers resolvers demo bench deb man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ build: ## the binary ./postvet, static
 check: format vet lint tidy ## the quick loop: needs no root and no MTA; a minute
 	$(GO) test -short ./...
 
-test: mtas dns oracles prometheus shellcheck format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and resolvers first where root and apt allow
+test: mtas dns keyservers oracles prometheus shellcheck format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and servers first where root and apt allow
 
 format: ## gofmt would change nothing
 	@contrib/make/format.sh
@@ -73,6 +73,9 @@ mtas: ## brings Debian's Postfix and Sendmail
 
 oracles: ## brings other implementations of SPF and DKIM, and other readers of From
 	-@contrib/oracles/install.sh
+
+keyservers: ## brings Debian's Redis and PostgreSQL, unpacked
+	-@contrib/keyservers/install.sh
 
 dns: ## brings Debian's DNS resolvers, unpacked
 	-@contrib/resolvers/install.sh

@@ -43,7 +43,7 @@ func Parse(data []byte) (crypto.Signer, error) {
 	if key := parseSeed(data); key != nil {
 		return key, nil
 	}
-	if raw, err := base64.StdEncoding.DecodeString(withoutSpace(string(data))); err == nil {
+	if raw, err := decodeBase64(string(data)); err == nil {
 		if key, err := parseDER(raw); key != nil || err != nil {
 			return key, err
 		}
@@ -99,7 +99,7 @@ func parsePrivate(label, body string) (crypto.Signer, error) {
 	if strings.Contains(body, "ENCRYPTED") {
 		return nil, errEncrypted
 	}
-	der, err := base64.StdEncoding.DecodeString(withoutSpace(pemHeader.ReplaceAllString(body, "")))
+	der, err := decodeBase64(pemHeader.ReplaceAllString(body, ""))
 	if err != nil {
 		return nil, fmt.Errorf("damaged: between the lines of %s is no base64", label)
 	}
@@ -156,4 +156,7 @@ func parseSeed(data []byte) crypto.Signer {
 	return nil
 }
 
-func withoutSpace(s string) string { return strings.Join(strings.Fields(s), "") }
+// decodeBase64 decodes base64 with white space and with or without padding.
+func decodeBase64(s string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.Join(strings.Fields(s), ""), "="))
+}

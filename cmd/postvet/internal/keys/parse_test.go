@@ -70,6 +70,8 @@ func TestParse(t *testing.T) {
 		{"DER of PKCS #1", string(x509.MarshalPKCS1PrivateKey(rsaKey())), rsaKey()},
 		{"seed in base64", b64(edKey().Seed()) + "\n", edKey()},
 		{"seed and public key in base64", b64(edKey()), edKey()},
+		{"without padding", strings.TrimRight(b64(edKey().Seed()), "=") + "\r\n", edKey()},
+		{"PEM without padding", strings.ReplaceAll(modern, "=", ""), rsaKey()},
 		{"seed", string(edKey().Seed()), edKey()},
 		{"seed and public key", string(edKey()), edKey()},
 	}
