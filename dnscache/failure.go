@@ -22,6 +22,14 @@ func (f *failure) answer(k *key) Answer {
 func (f *failure) Error() string { return f.reason.Error() }
 func (f *failure) Unwrap() error { return f.reason }
 
+// ours returns the failure of a question while no upstream answers anything.
+func (f *failure) ours() *failure {
+	if f.outcome != Timeout {
+		return f
+	}
+	return &failure{outcome: f.outcome, reason: f.reason, cause: CauseResolver}
+}
+
 // worse returns the failure to report of two. A failure response comes before a timeout, and
 // a timeout before a refusal, which may concern that server only. a may be nil.
 func worse(a, b *failure) *failure {

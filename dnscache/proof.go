@@ -105,6 +105,7 @@ func (u *upstream) askExisting(ctx context.Context, ended chan struct{}) {
 			c := newChain(name)
 			if c.read(resp, NS) == nil && c.outcome == Found {
 				found, denies = true, false
+				u.outage.end(noneReached)
 				return
 			}
 			denies = true

@@ -41,6 +41,9 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 	var last *failure
 	var fails servFails
 	for round := 1; ; round++ {
+		if f := r.upstreams.outage.await(ctx); f != nil {
+			return reply{chain: c, failure: cmp.Or(last, f)}
+		}
 		ended := r.upstreams.outage.over() // before the query, so that no end is missed
 		reply := r.upstreams.query(ctx, c, flight.key.typ)
 		f := reply.failure
@@ -71,14 +74,11 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 			return reply
 		}
 		flight.unanswered.Store(true)
-		if f.outcome == Timeout && !errors.Is(f.reason, errBusy) {
-			r.upstreams.outage.begin()
-			r.watch()
-		}
 		r.upstreams.rereadSoon()
 		if r.upstreams.uncertified() {
 			return reply
 		}
+		r.failed(f, fails.last > 0)
 		if round == maxRounds || !pause(ctx, cmp.Or(fails.last, wait), ended) {
 			return reply
 		}

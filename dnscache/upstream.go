@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -35,6 +36,7 @@ type upstream struct {
 	denied         func() // drops the negative answers in the cache
 	proof          proof
 	validation     validation
+	answeredAt     atomic.Int64 // on the resolver's clock; -1 before the first response
 	estimate       estimate
 	concurrency    concurrency
 
@@ -57,6 +59,7 @@ func newUpstream(e endpoint, us *upstreams) *upstream {
 	}
 	u.concurrency.upstream, u.concurrency.log, u.concurrency.recovery = u.text, o.Logger, &us.recovery
 	u.concurrency.now, u.concurrency.most = us.now, o.MaxInFlight
+	u.answeredAt.Store(-1)
 	local := e.addr.Addr().Unmap().IsLoopback()
 	u.trusted = o.TrustAD.trusts(local, us.confTrusts.Load())
 	// Responses cannot be forged on loopback or within TLS.
@@ -74,7 +77,10 @@ func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, er
 	took := time.Since(start)
 	switch cause := context.Cause(ctx); {
 	case err == nil:
-		u.outage.end()
+		u.answeredAt.Store(u.now())
+		if !u.denies(resp) {
+			u.outage.answered(resp.Rcode == dns.RcodeServerFailure)
+		}
 		// SERVFAIL concerns the name, REFUSED concerns this host.
 		u.measured(took, resp.Rcode == dns.RcodeRefused || resp.Rcode == dns.RcodeNotAuth, nil)
 	case errors.Is(cause, errSuperseded):
@@ -85,6 +91,9 @@ func (u *upstream) query(ctx context.Context, name string, t Type) (*dns.Msg, er
 	}
 	return resp, err
 }
+
+// silentSince reports whether there was no response since a time.
+func (u *upstream) silentSince(since int64) bool { return u.answeredAt.Load() < since }
 
 // measured updates the averages with the result of one query.
 func (u *upstream) measured(took time.Duration, bad bool, err error) {

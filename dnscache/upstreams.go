@@ -16,8 +16,11 @@ const maxAttempts = 6
 
 // A hedge is a second query that is sent because the response to the first is late. It takes
 // hedgeCost tokens, and each question adds one token, up to maxHedgeTokens. So at most one
-// question in ten has a hedge.
+// question in ten has a hedge. It takes none if the first upstream has answered nothing since
+// it was asked, and the next one has: the first may be away. A query that cannot have a hedge
+// may have one hedgeAgain later.
 const (
+	hedgeAgain     = 20 * time.Millisecond
 	hedgeCost      = 10
 	maxHedgeTokens = 200
 )
@@ -102,6 +105,7 @@ func (us *upstreams) queryAny(ctx context.Context, order []*upstream, c chain, t
 	us.hedgeTokens.Add(min(1, max(0, maxHedgeTokens-us.hedgeTokens.Load())))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errSuperseded)
+	began := us.now()
 	replies := make(chan reply, maxAttempts)
 	late := time.NewTimer(time.Hour)
 	defer late.Stop()
@@ -132,12 +136,19 @@ func (us *upstreams) queryAny(ctx context.Context, order []*upstream, c chain, t
 				order = slices.DeleteFunc(order, func(u *upstream) bool { return u == r.from })
 			}
 			if running == 0 && ctx.Err() == nil {
+				if r.failure.outcome == Timeout && sent >= len(order) && us.silent(ctx, began) {
+					return reply{chain: c, failure: worst.ours()}
+				}
 				start()
 			}
 		case <-late.C:
-			if running == 1 && len(order) > 1 && us.takeHedge() {
+			switch {
+			case running != 1 || len(order) < 2 || sent == attempts:
+			case order[len(order)-1].silentSince(began) && !order[0].silentSince(began), us.takeHedge():
 				start()
 				order[len(order)-1].count(func(s *UpstreamStats) { s.Hedged++ })
+			default:
+				late.Reset(hedgeAgain)
 			}
 		}
 	}
@@ -147,6 +158,7 @@ func (us *upstreams) queryAny(ctx context.Context, order []*upstream, c chain, t
 // queryOnly is queryAny with one upstream, where there is nothing to choose or hedge.
 func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type, attempts int) reply {
 	var worst *failure
+	began := us.now()
 	for range attempts {
 		r := us.try(ctx, u, c, t)
 		if r.failure == nil || r.failure.bogus() {
@@ -156,6 +168,10 @@ func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type
 			worst = r.failure // it was silent for the same reason
 		}
 		if r.final || ctx.Err() != nil {
+			break
+		}
+		if r.failure.outcome == Timeout && us.silent(ctx, began) {
+			worst = worst.ours()
 			break
 		}
 	}

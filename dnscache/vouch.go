@@ -114,51 +114,6 @@ func testLabel() string {
 	return string(b)
 }
 
-// While there is an outage, or the resolvers are degraded, the upstreams are asked for what
-// must exist at these intervals, so that the end is noticed at once. After watchSoon times,
-// half a minute, they are longer.
-const (
-	minWatch  = 40 * time.Millisecond
-	maxWatch  = 80 * time.Millisecond
-	watchSoon = 500
-	lateWatch = 15 // times as long
-)
-
-// watch looks for the end of an outage and of the degradation, in the background.
-func (r *Resolver) watch() {
-	if !r.watching.CompareAndSwap(false, true) {
-		return
-	}
-	r.flights.background(func(ctx context.Context) {
-		for n := 0; ; n++ {
-			if !r.troubled() {
-				// A goroutine that sets one of them now finds nobody watching, or we see it.
-				if r.watching.Store(false); !r.troubled() || !r.watching.CompareAndSwap(false, true) {
-					return
-				}
-			}
-			wait := minWatch + rand.N(maxWatch-minWatch)
-			if n > watchSoon {
-				wait *= lateWatch
-			}
-			timer := time.NewTimer(wait)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return
-			}
-			r.upstreams.reread()
-			if r.upstreams.answers(ctx) {
-				r.health.retest()
-			}
-		}
-	})
-}
-
-// troubled reports whether there is something whose end watch should look for.
-func (r *Resolver) troubled() bool { return r.upstreams.outage.on.Load() || r.Degraded() }
-
 // retest starts a test if the resolvers are degraded.
 func (h *health) retest() {
 	h.mu.Lock()
