@@ -8,14 +8,18 @@ import (
 
 // A query over UDP is sent again if its response takes longer than those of the upstream
 // do. The time is that of RFC 6298, which sends a segment again: the smoothed time of
-// responses and four times its deviation, at least retransmitFloor over it, and twice as
-// long with each retransmission. A few slow responses among many quick ones, of names
-// that the resolver has to look up itself, hardly change these averages. So the time is
-// also longer than that of most of the last samples.
+// responses and four times its deviation, at least retransmitFloor over it. A few slow
+// responses among many quick ones, of names that the resolver has to look up itself, hardly
+// change these averages. So the time is also longer than that of most of the last samples.
+//
+// Deviates from RFC 6298 section 5.5: the time grows by one half with each retransmission
+// and is not doubled. The budget below bounds the load, and with doubled waits too many
+// messages would wait for the next attempt where three packets in ten are lost.
 const (
 	retransmitFloor   = 20 * time.Millisecond
 	retransmitInitial = 500 * time.Millisecond // before the first sample
-	maxTransmissions  = 6                      // of one query
+	maxTransmissions  = 8                      // of one query
+	backOffPart       = 2                      // each wait is longer by one half of the last
 	samplesKept       = 64
 	samplesAbove      = 3 // of these may be above the time
 )

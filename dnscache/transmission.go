@@ -54,7 +54,7 @@ func (t *transmission) read(buf []byte) (int, error) {
 			t.wait = 0 // the response may still come
 			continue
 		}
-		t.wait *= 2
+		t.wait += t.wait / backOffPart
 		if err := t.send(); err != nil {
 			return 0, err
 		}
