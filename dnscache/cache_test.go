@@ -197,7 +197,7 @@ func TestServeStale(t *testing.T) {
 	for _, f := range []dnstest.Fault{dnstest.ServFail, dnstest.Refuse, dnstest.Silent} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
-			s, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{Timeout: 500 * time.Millisecond, MaxStale: time.Hour})
+			s, r, clock := fixture(t, "a.test. 60 TXT x", dnscache.Options{Timeout: 2 * time.Second, MaxStale: time.Hour})
 			r.Lookup(t.Context(), "a.test", dnscache.TXT)
 			none := r.Lookup(t.Context(), "none.test", dnscache.TXT)
 			clock.advance(61 * time.Second)

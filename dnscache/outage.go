@@ -79,10 +79,14 @@ func (o *outage) answered(failed bool) {
 func (o *outage) await(ctx context.Context) *failure {
 	for {
 		ended := o.over() // before the state, so that no end is missed
-		if o.state() == noOutage || o.turn() {
+		if o.state() == noOutage {
 			return nil
 		}
-		timer := time.NewTimer(minPause + rand.N(maxPause-minPause))
+		wait := o.turn()
+		if wait == 0 {
+			return nil
+		}
+		timer := time.NewTimer(wait + rand.N(turnPause/2))
 		select {
 		case <-timer.C:
 		case <-ended:
@@ -95,16 +99,16 @@ func (o *outage) await(ctx context.Context) *failure {
 	}
 }
 
-// turn reports to one caller at a time whether it may put its question.
-func (o *outage) turn() bool {
+// turn takes the turn, and returns 0. If it is not yet time, it returns how long that takes.
+func (o *outage) turn() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	if now.Before(o.turnAt) {
-		return false
+	if wait := o.turnAt.Sub(now); wait > 0 {
+		return wait
 	}
 	o.turnAt = now.Add(turnPause)
-	return true
+	return 0
 }
 
 // forget makes the failures so far count no more.
