@@ -1,7 +1,7 @@
 // Resolvers puts Postvet's evaluation before the DNS resolvers that admins run, and
 // into the troubles that they meet: Debian's unbound, named, kresd, pdns_recursor,
-// dnsmasq, dnsdist and systemd-resolved, in normal operation and while they are
-// killed, stopped, short of a quota, lossy or lying.
+// dnsmasq, dnsdist and systemd-resolved, and CoreDNS, in normal operation and while
+// they are killed, stopped, short of a quota, lossy or lying.
 //
 //	go run ./contrib/resolvers                       the whole table; what "make resolvers" does
 //	go run ./contrib/resolvers -program dnsmasq      the cells of one program
@@ -21,8 +21,8 @@
 // # What it needs
 //
 // Linux, root, the right to make namespaces of mounts and processes, and the
-// programs, which install.sh unpacks without installing anything. CoreDNS is not
-// in Debian and so is left out.
+// programs, which install.sh unpacks without installing anything. CoreDNS is not in
+// Debian, so install.sh builds it from its Go module.
 //
 // A program runs as nobody on a loopback address of its own, in a namespace of
 // mounts in which the unpacked packages lie over /usr. It ends with us, however we

@@ -6,14 +6,35 @@
 #
 # Without root or apt it says so and does nothing: the tests then skip, and say
 # which and why. Exit status 0 in every case but a failure of apt itself.
+#
+# CoreDNS is not in Debian. It is built from its Go module, in the version that
+# testdata/coredns/go.mod names, if there is a go command and a way to the modules.
 set -eu
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../apt.sh"
 
 root=${POSTVET_RESOLVERS_ROOT:-/var/cache/postvet/resolvers}
 resolvers="unbound bind9 knot-resolver pdns-recursor dnsmasq-base dnsdist systemd-resolved"
+
+# coredns builds CoreDNS below $root, unless this version of it is there.
+coredns() {
+	cd "$(dirname "$0")/testdata/coredns"
+	version=$(sed -n 's/^require github.com.coredns.coredns //p' go.mod)
+	[ "$(cat "$root/coredns" 2>/dev/null)" != "$version" ] || return 0
+	say "building CoreDNS $version"
+	if ! built=$(go build -trimpath -o "$root/usr/bin/coredns.new" . 2>&1); then
+		say "CoreDNS is left out, it cannot be built: $built"
+		return 0
+	fi
+	mv "$root/usr/bin/coredns.new" "$root/usr/bin/coredns"
+	echo "$version" >"$root/coredns"
+}
+
 # The last step of an earlier run wrote which packages it unpacked.
-[ "$(cat "$root/resolvers" 2>/dev/null)" != "$resolvers" ] || exit 0
+if [ "$(cat "$root/resolvers" 2>/dev/null)" = "$resolvers" ]; then
+	coredns
+	exit 0
+fi
 if ! able; then
 	say "without root and apt these cannot be brought: $resolvers; the tests that need them are skipped"
 	exit 0
@@ -43,4 +64,5 @@ done
 rm -rf "$fresh/etc/init.d" "$fresh/usr/share/doc" "$fresh/usr/share/man"
 echo "$resolvers" >"$fresh/resolvers"
 mv -T "$fresh" "$root"
+coredns
 say "done"

@@ -17,7 +17,7 @@ type setting struct {
 	files  map[string]string // further files of its folder, by name
 }
 
-// program is one of Debian's resolvers.
+// program is one of Debian's resolvers, or CoreDNS.
 type program struct {
 	name   string
 	debian string // the package
@@ -107,6 +107,16 @@ setACL('127.0.0.0/8')
 newServer({ address = '%s' })
 %s
 `, s.addr, s.behind, s.lines), []string{"/usr/bin/dnsdist", "--supervised", "--disable-syslog", "-C", dir + "/dnsdist.conf"}
+	}},
+	{"coredns", "coredns, which install.sh builds", "usr/bin/coredns", "", "Corefile", func(s setting) (string, []string) {
+		return fmt.Sprintf(`.:%d {
+  bind %s
+  errors
+  forward . %s {
+    %s
+  }
+}
+`, s.addr.Port(), s.addr.Addr(), s.behind, s.lines), []string{"/usr/bin/coredns", "-conf", dir + "/Corefile"}
 	}},
 	{"resolved", "systemd-resolved", "usr/lib/systemd/systemd-resolved", "+setpcap", "../systemd/resolved.conf.d/test.conf", func(s setting) (string, []string) {
 		return fmt.Sprintf(`[Resolve]

@@ -53,6 +53,7 @@ var quotas = map[string]string{
 	"named":   "  recursive-clients 40;\n",
 	"dnsdist": "addAction(MaxQPSIPRule(200), RCodeAction(DNSRCode.REFUSED))\n",
 	"dnsmasq": "",
+	"coredns": "max_concurrent 30\n",
 }
 
 // rates are limits of questions or answers in a second.
@@ -78,6 +79,7 @@ var advised = map[string]string{
 	"kresd":         "cache.size = 200 * MB\n",
 	"pdns_recursor": "max-mthreads=8192\nmax-tcp-clients=512\n",
 	"dnsmasq":       "dns-forward-max=2000\ncache-size=10000\n",
+	"coredns":       "max_concurrent 5000\n",
 	"dnsdist":       "setMaxTCPConnectionsPerClient(0)\nsetMaxTCPQueriesPerConnection(0)\n",
 }
 

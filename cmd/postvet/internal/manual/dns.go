@@ -122,6 +122,9 @@ var dnsServers = []dnsServer{
 		{"DNSSEC=yes", "Validates. The default of Debian is no, and allow-downgrade lets an attacker switch it off."},
 		{"DNS=", "The resolvers behind it. If they do what you want, name them in \"resolvers\" of Postvet, and leave systemd-resolved to the rest of the system."},
 	}},
+	{"coredns", "CoreDNS forwards with the plugin forward. It never validates; the resolvers behind it must.", [][2]string{
+		{"max_concurrent 5000", "In the plugin forward: questions under way. There is no limit by default; with one, further questions are refused."},
+	}},
 	{"dnsdist", "Spreads questions over other resolvers. It never validates; these must.", [][2]string{
 		{"MaxQPSIPRule, DelayAction, dynamic blocks", "Exempt Postvet from them by its address: it is one client with many questions."},
 		{"setMaxTCPConnectionsPerClient(0)", "The default, which does not limit. With a limit it should be 8 or more."},
