@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/rotation"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -18,26 +19,45 @@ const keysDirectory = "/etc/postvet/keys"
 // keyFlags are the flags of all commands about keys.
 type keyFlags struct {
 	configFlags
-	dir string
+	dir, state  string
+	nameServers []string
 }
 
 func newKey() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
-		Short: "make, show and check the keys that sign your mail",
+		Short: "make, check and replace the keys that sign your mail",
 		Long: `Key looks after the private keys by which the service signs the mail of your
 users: DIRECTORY/DOMAIN/SELECTOR.pem, where DIRECTORY is sign.keys of the
 configuration.
 
 A new key signs once the DNS shows its record. Until then the former key of the
-domain goes on. So: "key new", publish the record, "key check".`,
+domain goes on. So: "key new", publish the record, "key check".
+
+A key is pending until all name servers show it, active while it signs, retiring
+while its record stays for mail under way, revoked while its record says so, and
+then gone. sign.state keeps that; the service moves the keys. "key rotate" begins
+the life of a successor, and with sign.publish all the rest happens by itself.
+"key retire", "revoke", "remove" and "reveal" take the last steps by hand.
+
+sign.publish is a name server that takes updates, or a program. The program reads a
+line of JSON from its standard input, and has the same in its environment:
+
+  {"action":"set","name":"s1._domainkey.example.org","type":"TXT","ttl":3600,"value":"v=DKIM1; ..."}
+  POSTVET_ACTION POSTVET_NAME POSTVET_TYPE POSTVET_TTL POSTVET_VALUE
+
+"set" asks that the name has this record and no other TXT record, "remove" that it has
+none; each may come again. The exit code 0 says that it is done. Any other one, or
+none within sign.publish_timeout, is a failure: it is logged with the last line
+of the output, and the request comes again later.`,
 		Example: `  postvet key new example.org            makes a key, prints its record
   postvet key show example.org --form bind
   postvet key check                      compares all keys with the DNS
-  postvet key list`,
+  postvet key list
+  postvet key rotate example.org         makes the successor of its key`,
 	}
 	group(cmd)
-	cmd.AddCommand(newKeyNew(), newKeyShow(), newKeyList(), newKeyCheck())
+	cmd.AddCommand(newKeyNew(), newKeyShow(), newKeyList(), newKeyCheck(), newKeyRotate(), newKeyRetire(), newKeyRevoke(), newKeyRemove(), newKeyReveal())
 	return cmd
 }
 
@@ -72,10 +92,12 @@ can be read by its owner and its group, which is that of the directory. No file
 is ever overwritten.
 
 The key signs once the DNS shows the record, if sign.keys of the service's
-configuration names the directory; nothing needs a reload then. Make RSA
-keys: large receivers do not verify Ed25519.
+configuration names the directory; nothing needs a reload then. With
+sign.publish the record is published. Make RSA keys: large receivers do not
+verify Ed25519, which signs beside an RSA key alone (sign.ed25519).
 
-Exit codes: 0 made, 2 wrong usage, 3 the file could not be written.`,
+Exit codes: 0 made, 2 wrong usage, 3 the file could not be written, or the record not
+published.`,
 		Example: `  postvet key new example.org
   postvet key new example.org --selector s2026 --type rsa3072 --form bind`,
 		Args: args(1, 1),
@@ -100,19 +122,40 @@ Exit codes: 0 made, 2 wrong usage, 3 the file could not be written.`,
 			case err != nil:
 				return exit{exitUsage, err}
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: a new key, %s of %d bits\npublish this TXT record at %s, then see postvet key check %s:\n", k.Path, k.Type(), k.Bits(), k.Name(), k.Domain)
-			return writeRecord(cmd, k, form)
+			say(cmd, "%s: a new key, %s of %d bits", k.Path, k.Type(), k.Bits())
+			return f.publishNew(cmd, k, form)
 		},
 	}
-	f.add(cmd)
+	f.addLife(cmd)
 	cmd.Flags().StringVar(&selector, "selector", "", "`SELECTOR` of the key (default the quarter, such as "+keys.DefaultSelector(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), "rsa2048")+")")
 	cmd.Flags().StringVar(&kind, "type", "rsa2048", "`TYPE` of the key: rsa2048, rsa3072, rsa4096 or ed25519")
 	addForm(cmd, &form)
 	return cmd
 }
 
+// publishNew notes a new key where its state is kept, and publishes or prints its record.
+func (f *keyFlags) publishNew(cmd *cobra.Command, k *keys.Key, form string) error {
+	l, err := f.life(cmd, false)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	published, err := rotation.Register(l.ctx, l.o, k)
+	switch {
+	case err != nil:
+		return exit{exitFailed, fmt.Errorf("%s is made, and its record was not published: %w; the service tries again", k.Path, err)}
+	case published:
+		say(cmd, "its record is published by %s; see postvet key check %s", l.o.Publisher, k.Domain)
+	default:
+		say(cmd, "publish this TXT record at %s, then see postvet key check %s:", k.Name(), k.Domain)
+	}
+	return writeRecord(cmd, k, form)
+}
+
 func addForm(cmd *cobra.Command, form *string) {
 	cmd.Flags().StringVar(form, "form", string(keys.FormPlain), "`FORM` of the record: plain, bind, quoted, nsupdate or json")
+	cmd.Flags().StringVar(form, "format", string(keys.FormPlain), "the same as --form")
+	_ = cmd.Flags().MarkHidden("format")
 }
 
 func writeRecord(cmd *cobra.Command, k *keys.Key, form string) error {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/foreign"
 )
@@ -19,9 +21,12 @@ func newKeyCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [DOMAIN]",
 		Short: "compare the keys with what the DNS shows",
-		Long: `Check looks up the record of each key, of one domain or of all, and says what is
-wrong with it: absent, cut off, doubled, typed with quotes, of another key, in
-test mode. A key whose record is wrong does not sign.
+		Long: `Check asks all name servers for the record of each key, of one domain or of all, and
+then the resolver. It says what is wrong: absent, cut off, doubled, typed with quotes, of
+another key, private, in test mode, under a wildcard; and which name server shows
+something else or does not answer. A key whose record is wrong does not sign.
+
+Keys whose end has begun (see "postvet key list") are left out.
 
 Exit codes: 0 the DNS shows all keys, 1 something is wrong, 2 wrong usage, 3 lookups
 failed or the directory cannot be read.`,
@@ -36,8 +41,7 @@ failed or the directory cannot be read.`,
 			return f.check(cmd, domain, asJSON)
 		},
 	}
-	f.add(cmd)
-	f.addDNS(cmd)
+	f.addLife(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -50,6 +54,11 @@ func (f *keyFlags) check(cmd *cobra.Command, domain string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	l, err := f.life(cmd, false)
+	if err != nil {
+		return err
+	}
+	defer l.close()
 	resolver, err := f.resolver()
 	if err != nil {
 		return err
@@ -57,6 +66,7 @@ func (f *keyFlags) check(cmd *cobra.Command, domain string, asJSON bool) error {
 	defer resolver.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), maxCheck)
 	defer cancel()
+	entries = slices.DeleteFunc(entries, func(e keys.Entry) bool { return e.Key != nil && l.ending(e.Key) })
 	rows := make([]keyRow, len(entries))
 	var worst finding.List
 	failed := false
@@ -65,7 +75,8 @@ func (f *keyFlags) check(cmd *cobra.Command, domain string, asJSON bool) error {
 		if e.Key == nil {
 			rows[i].Findings.Error("the file cannot be used: "+rows[i].Problem, "")
 		} else {
-			rows[i].Findings = keys.Check(ctx, resolver, e.Key, all)
+			rows[i].addState(e.Key, l.o.States)
+			rows[i].Findings, rows[i].Servers = keys.CheckServers(ctx, resolver, l.o.Ask, e.Key, all)
 		}
 		for _, x := range rows[i].Findings {
 			failed = failed || x.DNSFailure
@@ -95,4 +106,10 @@ func (f *keyFlags) check(cmd *cobra.Command, domain string, asJSON bool) error {
 		return exit{code: exitNo}
 	}
 	return nil
+}
+
+// ending reports whether the end of a key has begun, so that its record may be what it is.
+func (l *life) ending(k *keys.Key) bool {
+	s, _ := l.o.States.Get(states.ID(k.Fingerprint(), k.Name()))
+	return slices.Contains([]states.State{states.Retiring, states.Revoked, states.Gone, states.Revealed}, s.Now())
 }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,13 +17,12 @@ import (
 // recognised.
 func Check(ctx context.Context, r dkim.Resolver, k *Key, others []Entry) finding.List {
 	var l finding.List
-	if k.kind == "rsa" && k.bits < 2048 { // RFC 8301 section 3.2
-		l.Warning(fmt.Sprintf("the key has %d bits; signers must use at least 1024 and should use 2048", k.bits), "postvet key new "+k.Domain)
-	}
+	k.judgeSize(&l)
+	k.judgeAlone(&l, others)
 	a := r.Lookup(ctx, k.Name(), dnscache.TXT)
 	switch {
 	case a.Outcome.Void():
-		l.Error("the DNS has no record at "+k.Name()+": the key does not sign", "publish what postvet key show "+k.Domain+" prints")
+		l.Error(k.absent())
 	case a.Outcome != dnscache.Found:
 		l.DNSFailure(fmt.Sprintf("%s could not be looked up: %s", k.Name(), a.Outcome))
 	default:
@@ -38,6 +38,24 @@ func Check(ctx context.Context, r dkim.Resolver, k *Key, others []Entry) finding
 		l.OK("the DNS shows the key")
 	}
 	return l
+}
+
+func (k Key) judgeSize(l *finding.List) {
+	if k.kind == "rsa" && k.bits < 2048 { // RFC 8301 section 3.2
+		l.Warning(fmt.Sprintf("the key has %d bits; signers must use at least 1024 and should use 2048", k.bits), "postvet key new "+k.Domain)
+	}
+}
+
+// judgeAlone finds an Ed25519 key whose domain has no RSA key.
+func (k Key) judgeAlone(l *finding.List, others []Entry) {
+	rsa := func(e Entry) bool { return e.Key != nil && e.Key.Domain == k.Domain && e.Key.kind == "rsa" }
+	if k.kind == "ed25519" && !slices.ContainsFunc(others, rsa) {
+		l.Error("Ed25519 never signs alone, since large receivers do not verify it, and "+k.Domain+" has no RSA key", "postvet key new "+k.Domain)
+	}
+}
+
+func (k Key) absent() (text, fix string) {
+	return "the DNS has no record at " + k.Name() + ": the key does not sign", "publish what postvet key show " + k.Domain + " prints"
 }
 
 // judge compares the key with the records of its name.
@@ -70,6 +88,8 @@ func (k Key) broken(text string, record *dkim.Key, err error, others []Entry) st
 	_, p, _ := strings.Cut(bare, "p=")
 	p, _, _ = strings.Cut(p, ";")
 	switch {
+	case isPrivate(text, p):
+		return "the record shows a PRIVATE key, so that whoever reads it can sign as you; remove the record and the key"
 	case p != "" && p != k.Public() && strings.HasPrefix(k.Public(), p):
 		return fmt.Sprintf("the record is cut off after %d of %d characters of p=, as by a panel that takes no long texts", len(p), len(k.Public()))
 	case p == k.Public() && bare != strings.Join(strings.Fields(text), ""):
@@ -83,4 +103,17 @@ func (k Key) broken(text string, record *dkim.Key, err error, others []Entry) st
 		return "the record shows the key of " + others[i].Key.Name() + ", so that selectors were swapped"
 	}
 	return "the record shows another key"
+}
+
+// isPrivate reports whether a record shows a private key, as it is or as p=.
+func isPrivate(text, p string) bool {
+	if strings.Contains(text, "PRIVATE KEY") {
+		return true
+	}
+	der, err := base64.StdEncoding.DecodeString(p)
+	if err != nil {
+		return false
+	}
+	signer, err := parseDER(der)
+	return signer != nil && err == nil
 }

@@ -2,12 +2,14 @@ package keys
 
 import (
 	"crypto"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/servers"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -41,6 +43,8 @@ func TestCheck(t *testing.T) {
 		{"another key", dnstest.TXT(name, "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="), []string{short, "error: the record shows another key: the key does not sign"}},
 		{"revoked", dnstest.TXT(name, "v=DKIM1; p="), []string{short, "error: the record revokes the key (p= is empty): the key does not sign"}},
 		{"no key", dnstest.TXT(name, "hello"), []string{short, `error: the record is not a key: "hello" is not a tag: it has no equals sign: the key does not sign`}},
+		{"a private key", dnstest.TXT(name, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(pkcs8(t, rsaKey()))), []string{short, "error: the record shows a PRIVATE key, so that whoever reads it can sign as you; remove the record and the key: the key does not sign"}},
+		{"a private key in PEM", dnstest.TXT(name, string(block("PRIVATE KEY", pkcs8(t, rsaKey())))), []string{short, "error: the record shows a PRIVATE key, so that whoever reads it can sign as you; remove the record and the key: the key does not sign"}},
 		{"test mode", dnstest.TXT(name, rsa.Record()+"; t=y"), []string{short, "warning: t=y: verifiers treat signatures as if there were none"}},
 		{"hash", dnstest.TXT(name, rsa.Record()+"; h=sha1"), []string{short, "error: h= excludes sha256, by which we sign"}},
 		{"service", dnstest.TXT(name, rsa.Record()+"; s=tls"), []string{short, "error: s= excludes mail"}},
@@ -62,5 +66,60 @@ func TestCheck(t *testing.T) {
 	_, r := dnstest.Start(t, dnstest.TXT(ed.Name(), ed.Record()))
 	if got := Check(t.Context(), r, ed, others); len(got) != 1 || got[0].Text != "the DNS shows the key" {
 		t.Errorf("a sound key: %+v", got)
+	}
+}
+
+// TestCheckServers: what two name servers show, before the resolver is asked.
+func TestCheckServers(t *testing.T) {
+	t.Parallel()
+	rsa, ed := newKey(t, "s1", rsaKey()), newKey(t, "s2", edKey())
+	sound := dnstest.TXT(ed.Name(), ed.Record())
+	tests := []struct {
+		name, first, second string
+		others              []Entry
+		want                []string
+		asked               bool // the resolver
+	}{
+		{"sound", sound, sound, []Entry{{Key: rsa}}, []string{"ok: the DNS shows the key", "ok: all name servers show the key (2 asked)"}, true},
+		{"absent", "", "", []Entry{{Key: rsa}}, []string{"error: the DNS has no record at s2._domainkey.example.org: the key does not sign"}, false},
+		{"one lags behind", sound, "", []Entry{{Key: rsa}}, []string{"ok: the DNS shows the key", "error: the name server B has no record, others differ"}, true},
+		{"one is down", sound, "$FAULT * * REFUSED\n", []Entry{{Key: rsa}}, []string{"ok: the DNS shows the key", "warning: the name server B could not be asked: the server refuses (REFUSED)"}, true},
+		{"hostile", sound, dnstest.TXT(ed.Name(), "\x1b[31mred"), []Entry{{Key: rsa}}, []string{"ok: the DNS shows the key", "error: the name server B has a record that is no key, others differ"}, true},
+		{"a long TTL", "$TTL 172800\n" + sound, "$TTL 172800\n" + sound, []Entry{{Key: rsa}}, []string{"ok: the DNS shows the key", "ok: all name servers show the key (2 asked)", "warning: the TTL of the record is 48h0m0s: for as long, a revoked key still counts"}, true},
+		{"Ed25519 alone", sound, sound, []Entry{{Key: ed}}, []string{"error: Ed25519 never signs alone, since large receivers do not verify it, and example.org has no RSA key", "ok: all name servers show the key (2 asked)"}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a, r := dnstest.Start(t, tt.first)
+			b, err := dnstest.NewServer(tt.second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			ask := &servers.Servers{Only: []string{a.Addr(), b.Addr()}}
+			found, says := CheckServers(t.Context(), r, ask.Ask, ed, tt.others)
+			var got []string
+			for _, f := range found {
+				got = append(got, strings.NewReplacer(a.Addr(), "A", b.Addr(), "B").Replace(string(f.Severity)+": "+f.Text))
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			if len(says) != 2 {
+				t.Errorf("%+v", says)
+			}
+			asked := false
+			for _, q := range a.Queries() {
+				asked = asked || q.Name == "postvet-no-such-selector._domainkey.example.org"
+			}
+			if asked != tt.asked {
+				t.Errorf("the resolver was asked: %v", asked)
+			}
+		})
+	}
+	_, r := dnstest.Start(t, sound)
+	if l, _ := CheckServers(t.Context(), r, (&servers.Servers{Resolver: r}).Ask, ed, []Entry{{Key: rsa}}); len(l) != 2 || l[1].Severity != "note" {
+		t.Errorf("no name servers: %+v", l)
 	}
 }

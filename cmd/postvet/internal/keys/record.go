@@ -31,34 +31,44 @@ const recordTTL = 3600
 // quoted record are joined without a blank (RFC 6376 section 3.6.2.2), and stand in one
 // line with exactly one blank between them: panels take a line end for a new record.
 func (k Key) WriteRecord(f Form) (string, error) {
-	strings := k.strings()
+	return k.write(f, k.Record(), "prereq nxrrset %s. TXT\n")
+}
+
+// WriteRevocation returns the record that revokes the key, as WriteRecord does.
+func (k Key) WriteRevocation(f Form) (string, error) {
+	return k.write(f, RevokedRecord(k.kind), "update delete %s. TXT\n")
+}
+
+// write writes a record; first is the first command of nsupdate.
+func (k Key) write(f Form, text, first string) (string, error) {
+	strings := split(text)
 	quoted := `"` + join(strings, `" "`) + `"`
 	switch f {
 	case FormPlain:
-		return k.Record() + "\n", nil
+		return text + "\n", nil
 	case FormQuoted:
 		return quoted + "\n", nil
 	case FormBIND:
 		return fmt.Sprintf("%s. %d IN TXT ( %s )\n", k.Name(), recordTTL, quoted), nil
 	case FormNSUpdate:
-		return fmt.Sprintf("prereq nxrrset %[1]s. TXT\nupdate add %[1]s. %[2]d TXT %[3]s\nsend\n", k.Name(), recordTTL, quoted), nil
+		return fmt.Sprintf(first+"update add %[1]s. %[2]d TXT %[3]s\nsend\n", k.Name(), recordTTL, quoted), nil
 	case FormJSON:
-		text, err := json.MarshalIndent(struct {
+		object, err := json.MarshalIndent(struct {
 			Name    string   `json:"name"`
 			Type    string   `json:"type"`
 			TTL     int      `json:"ttl"`
 			Value   string   `json:"value"`
 			Strings []string `json:"strings"`
-		}{k.Name(), "TXT", recordTTL, k.Record(), strings}, "", "  ")
-		return string(text) + "\n", err
+		}{k.Name(), "TXT", recordTTL, text, strings}, "", "  ")
+		return string(object) + "\n", err
 	}
 	return "", fmt.Errorf("%q is no form; write one of %s", f, join(Forms(), ", "))
 }
 
-// strings returns the strings of the record.
-func (k Key) strings() []string {
+// split returns the strings of a record.
+func split(text string) []string {
 	var list []string
-	for rest := k.Record(); rest != ""; {
+	for rest := text; rest != ""; {
 		n := min(len(rest), maxString)
 		list = append(list, rest[:n])
 		rest = rest[n:]

@@ -106,7 +106,7 @@ func compareRecord(text, fingerprint string) (Sight, string) {
 	record, err := dkim.ParseKey(text)
 	switch {
 	case err != nil:
-		return SeesOther, "has a record that is no key: " + foreign.Quote(text, 100)
+		return SeesOther, "has a record that is no key"
 	case record.Revoked:
 		return SeesRevoked, "shows that the key is revoked"
 	case FingerprintOf(record.Public) != fingerprint:

@@ -25,9 +25,12 @@ type keyRotation struct {
 // rotationTick is how often the keys are looked through for what is due.
 const rotationTick = 5 * time.Second
 
-// RotationOptions returns how the keys of a configuration live. log gets what the program
-// of sign.publish writes.
+// RotationOptions returns how the keys of a configuration live. log, which may be nil, gets
+// what happens to them, and what the program of sign.publish writes.
 func RotationOptions(c *config.Config, source *keys.Source, r servers.Resolver, log *zap.Logger) (rotation.Options, error) {
+	if log == nil {
+		log = zap.NewNop()
+	}
 	s := &c.Sign
 	ask := &servers.Servers{Resolver: r, Only: s.Rotation.NameServers}
 	publisher, err := publication.New(publication.Options{
