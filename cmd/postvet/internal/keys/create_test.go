@@ -139,3 +139,34 @@ func TestWriteRecord(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestUnfinished: what a process left that ended while it wrote a key is no key, and is
+// removed when the next one is made.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := Create(dir, "example.org", "s1", "ed25519"); err != nil {
+		t.Fatal(err)
+	}
+	old, young := filepath.Join(dir, "example.org", unfinished+"1"), filepath.Join(dir, "example.org", unfinished+"2.pem")
+	write(t, old, "-----BEGIN PRIVATE KEY-----\nMC4C", 0o600)
+	write(t, young, "", 0o600)
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := NewFolder(dir, true).Keys(t.Context(), message.Mailbox{Domain: "example.org"}); err != nil || len(found) != 1 {
+		t.Errorf("%v, %v", found, err)
+	}
+	if found, err := List(dir, true); err != nil || len(found) != 1 {
+		t.Errorf("%v, %v", found, err)
+	}
+	if _, err := Create(dir, "example.org", "s2", "ed25519"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the old one is left: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("the young one may still be written: %v", err)
+	}
+}
