@@ -68,8 +68,8 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 		default:
 		}
 	}
-	m.attempt("sign", func() { res.Signing = m.sign(ctx) })
 	res.Author = m.author
+	m.attempt("sign", func() { res.Signing = m.sign(ctx, res) })
 	if m.exempt == "" && res.DMARC.Status != dmarc.Pass {
 		m.attempt("marks", func() { res.Marks = readMarks(m.header, m.sender.Path) })
 	}

@@ -30,6 +30,11 @@ type Signing struct {
 	// AddMissing adds Date and Message-ID where they are missing, before the message is
 	// signed: a server that adds them later breaks the signature (RFC 6409 section 8).
 	AddMissing bool
+	// Choose returns what the administrator's rules say about the signature of a message,
+	// given its envelope, header and size; nil without such rules. Reserved are selectors
+	// whose keys sign only by such a choice.
+	Choose   func(*result.Results) result.SigningChoice
+	Reserved []string
 	// MaxParallel bounds how many signatures are made at a time, so that bursts of
 	// outgoing mail leave the processor to mail that comes in; 0 for no bound.
 	MaxParallel int
@@ -192,7 +197,7 @@ func (m *Message) received() []message.Received {
 // sign signs with the first RSA key of each set that the DNS shows, and then beside them with
 // Ed25519 keys. A key whose record cannot be looked up signs if it was published before: a
 // DNS failure changes nothing.
-func (m *Message) sign(ctx context.Context) *result.Signing {
+func (m *Message) sign(ctx context.Context, all *result.Results) *result.Signing {
 	s := m.signing
 	if s == nil {
 		return nil
@@ -206,6 +211,9 @@ func (m *Message) sign(ctx context.Context) *result.Signing {
 	}
 	if m.oversize != "" {
 		return s.unsigned(sign.Oversize, m.oversize)
+	}
+	if m.choose(all); res.Domain == "" {
+		return res
 	}
 	m.bodies.Close()
 	if m.signedAlready() {

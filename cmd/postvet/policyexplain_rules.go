@@ -43,6 +43,9 @@ func ruleWhen(r rules.Rule) string {
 	if len(r.Tests) == 0 && r.If == nil {
 		lines = append(lines, "every message")
 	}
+	if r.Outbound {
+		lines = append(lines, "only mail of your users")
+	}
 	return strings.Join(lines, "\n")
 }
 
@@ -54,6 +57,13 @@ func ruleThen(r rules.Rule) string {
 	}
 	if len(r.Remove) > 0 {
 		does = append(does, "remove "+strings.Join(r.Remove, ", "))
+	}
+	switch r.Sign {
+	case "":
+	case rules.SignNone:
+		does = append(does, "do not sign")
+	default:
+		does = append(does, "sign by key "+r.Sign)
 	}
 	text := given(" %q", r.Text.String())
 	switch r.Action {

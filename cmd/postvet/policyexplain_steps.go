@@ -106,7 +106,7 @@ func (e *explainer) then(s rules.Step, action result.Action) string {
 	case result.RuleUnreadable:
 		return does + ", in monitor mode too"
 	case result.RuleExempt:
-		return does + " unchecked; no rule of your own is asked"
+		return does + " unchecked; no rule of your own is asked but outbound ones"
 	case result.RuleTrustedForwarder:
 		return does + ", and not asked for more"
 	case result.RuleMailingList:

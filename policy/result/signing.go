@@ -27,3 +27,13 @@ type Signing struct {
 	Change []FieldChange `json:"-"`
 	Remove []FieldRef    `json:"-"`
 }
+
+// SigningChoice is what the administrator's rules say about a signature. The zero value
+// says nothing.
+type SigningChoice struct {
+	// Rule is the name of the rule.
+	Rule string
+	// None is true if the message is not signed, and Selector that of the key that signs.
+	None     bool
+	Selector string
+}

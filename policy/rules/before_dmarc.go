@@ -24,7 +24,12 @@ func (r *Rules) keyError(d *decision) {
 	}
 }
 
+// exempt accepts a message that is not checked. The rules for mail of our users are asked
+// before: nothing else would be.
 func (r *Rules) exempt(d *decision) {
+	if r.applyOutbound(d); d.verdict.Action != "" {
+		return
+	}
 	if why := d.results.Exempt; why != "" {
 		d.decide(stepExempt, result.Accept, why)
 	}

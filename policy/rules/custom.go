@@ -49,6 +49,12 @@ type Rule struct {
 	// fields to remove.
 	Add    []Addition
 	Remove []string
+	// Outbound is true for a rule about mail of our users. Other mail does not meet it, and
+	// it is asked although such mail is not checked.
+	Outbound bool
+	// Sign is the selector of the key that signs what the rule matches, or SignNone; "" if
+	// the rule says nothing about that. The rule is Outbound.
+	Sign string
 	// Until is when the rule ends; the zero time for never.
 	Until time.Time
 	// Monitor is true for a rule whose matches are only recorded.
@@ -77,8 +83,13 @@ type customResult struct {
 }
 
 // applyCustom applies the administrator's own rules in order, up to the first that
-// decides.
+// decides. Those for mail of our users were asked before.
 func (r *Rules) applyCustom(d *decision) {
+	r.ask(d, func(rule *Rule) bool { return !rule.Outbound })
+}
+
+// ask applies the rules that belong in order, up to the first that decides.
+func (r *Rules) ask(d *decision, belongs func(*Rule) bool) {
 	if len(r.Custom) == 0 {
 		return
 	}
@@ -86,7 +97,7 @@ func (r *Rules) applyCustom(d *decision) {
 	facts := factsOf(res)
 	for i := range r.Custom {
 		rule := &r.Custom[i]
-		if ended(rule.Until, res.Arrived) || !c.matches(rule, facts) {
+		if !belongs(rule) || ended(rule.Until, res.Arrived) || !c.matches(rule, facts) {
 			continue
 		}
 		c.matched = append(c.matched, result.RuleMatch{Rule: rule.Name, Action: rule.Action, Monitor: rule.Monitor})

@@ -77,6 +77,7 @@ const (
 	NoKey            Reason = "no-key"             // there is no key for the author's domain or its parents
 	LoginMismatch    Reason = "login-mismatch"     // this user may not write as this author
 	AlreadySigned    Reason = "already-signed"     // a signature by a key of ours verifies
+	ByRule           Reason = "rule"               // a rule of the administrator's own says so
 	Oversize         Reason = "oversize"           // it exceeds the limits of what is read
 	KeyUnreadable    Reason = "key-unreadable"     // the key cannot be read or used
 	KeyUnpublished   Reason = "key-unpublished"    // the DNS does not show the key
@@ -86,7 +87,7 @@ const (
 // Reasons returns all reasons in the order of the questions.
 func Reasons() []Reason {
 	return []Reason{
-		NotOriginating, RelayedThroughUs, AuthorAmbiguous, NoKey, LoginMismatch, AlreadySigned, Oversize, KeyUnreadable, KeyUnpublished, KeyMismatch,
+		NotOriginating, RelayedThroughUs, AuthorAmbiguous, NoKey, LoginMismatch, ByRule, AlreadySigned, Oversize, KeyUnreadable, KeyUnpublished, KeyMismatch,
 	}
 }
 

@@ -41,7 +41,8 @@ func (r *ruleReader) action() {
 		useless("reason", "the rule has no action", "add one, or remove the key")
 		_, adds := r.tree["add_header"]
 		_, removes := r.tree["remove_header"]
-		if !adds && !removes {
+		_, signs := r.tree["sign"]
+		if !adds && !removes && !signs {
 			r.fault("", "does nothing", "write action = "+quotedOr(actions)+", or add_header or remove_header")
 		}
 	}

@@ -31,6 +31,8 @@ var ruleKeys = []RuleKey{
 	{"code", "reply and enhanced code for reject and tempfail, such as \"550 5.7.1\""},
 	{"text", "the reply's text, or the reason of a quarantine"},
 	{"reason", "what reports call an override: local_policy (the default), trusted_forwarder, mailing_list, forwarded, sampled_out or other"},
+	{"outbound", "true for a rule about mail of your users alone, by [sign]; it is asked although such mail is not checked, and no other mail meets it"},
+	{"sign", "needs outbound: the selector of the key that signs, which then signs nothing else, or none to leave the mail unsigned"},
 	{"add_header", "fields to put on top, such as [\"X-Policy: {rule}\"]"},
 	{"remove_header", "names of fields to take out, all of each name"},
 	{untilKey, "the last day on which the rule is asked, such as 2026-12-31, in the machine's time zone, or a date and time; never in quotes"},

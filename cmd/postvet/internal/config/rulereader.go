@@ -64,6 +64,7 @@ func (r *ruleReader) read() rules.Rule {
 	r.rule.Reason = result.OverrideReason(r.word("reason", reasons))
 	r.end()
 	r.headers()
+	r.signing()
 	r.action()
 	return r.rule
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -256,7 +257,12 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 	}
 	// A processor stays free for those who wait for a verdict.
 	parallel := max(1, runtime.GOMAXPROCS(0)-1)
-	return &policy.Signing{Options: o, Keys: source, Fields: fields[s.Fields], Recipients: recipients, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
+	signing := &policy.Signing{Options: o, Keys: source, Fields: fields[s.Fields], Recipients: recipients, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
+	own := rules.Rules{Custom: c.RuleList()}
+	if slices.ContainsFunc(own.Custom, func(r rules.Rule) bool { return r.Sign != "" }) {
+		signing.Choose, signing.Reserved = own.SigningChoice, own.ReservedSelectors()
+	}
+	return signing
 }
 
 // socketsAndDaemons parts the names of listeners in our sockets and those of the MTA.

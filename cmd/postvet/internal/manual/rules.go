@@ -26,6 +26,14 @@ func (e Edition) rules() Page {
 
 A rule matches if all its conditions hold. The first one with an action that matches decides; rules without an action only edit the header, and the next one is asked. A rule with mode = "monitor" is only noted in the log.
 
+A rule with outbound = true is asked about mail of your users alone, which no other rule meets if it is exempt. It can refuse such mail, have it signed by a key of its own, or leave it unsigned. A key that a rule names signs nothing else:
+
+  [[rule]]
+  name = "web-forms"
+  outbound = true
+  user = ["www@example.org"]
+  sign = "trial"
+
 "postvet policy explain" says in words what the rules do, and "postvet policy test" tries them on stored messages.`, "PP")
 	r.section("Keys")
 	for _, k := range config.RuleKeys() {
