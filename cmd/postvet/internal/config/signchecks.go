@@ -14,14 +14,12 @@ import (
 	"github.com/postvet/postvet/policy/message"
 )
 
-func checkTable(patterns bool) check {
-	return func(s string) (normal, problem, remedy string) {
-		problem, remedy = opendkim.CheckSource(s, patterns)
-		if problem != "" {
-			problem = cite(s) + " " + problem
-		}
-		return s, problem, remedy
+// checkTable accepts a table in opendkim's notation.
+func checkTable(s string) (normal, problem, remedy string) {
+	if problem, remedy = opendkim.CheckSource(s); problem != "" {
+		return "", cite(s) + " " + problem, remedy
 	}
+	return s, "", ""
 }
 
 func checkTemplate(s string) (normal, problem, remedy string) {

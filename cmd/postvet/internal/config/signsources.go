@@ -43,13 +43,13 @@ func (s *Sign) sources() []section {
 		{name: "sign.opendkim", comment: `Keys in the tables of opendkim, which are read as they are. It is asked for
 domains that the sources above have no key for.`, keys: []key{
 			{
-				name: "signing_table", value: text(&s.OpenDKIM.SigningTable, "", checkTable(true)),
+				name: "signing_table", value: text(&s.OpenDKIM.SigningTable, "", checkTable),
 				comment: `The SigningTable: "refile:/etc/opendkim/SigningTable" for one with patterns,
 "file:" or the path alone for one without, "csl:" for a list. i= behind the
 name of a key is left out. It is read again at a reload.`,
 			},
 			{
-				name: "key_table", value: text(&s.OpenDKIM.KeyTable, "", checkTable(false)),
+				name: "key_table", value: text(&s.OpenDKIM.KeyTable, "", checkTable),
 				comment: `The KeyTable, such as "/etc/opendkim/KeyTable". Changed key files need no
 reload.`,
 			},

@@ -28,6 +28,10 @@ func readKeys(s source, check func([]byte) error, faults *Faults) map[string]def
 	defined := map[string]definition{}
 	err := s.rows(func(r row) {
 		name := strings.ToLower(r.key)
+		if s.pattern && strings.Contains(name, "*") {
+			faults.add(s, r.line, "the key "+cite(r.key)+" is a pattern, which the name of a key cannot be", "write each key on a line of its own")
+			return
+		}
 		if first, twice := defined[name]; twice {
 			faults.add(s, r.line, fmt.Sprintf("the key %s stands in line %d already, which counts", cite(r.key), first.line), "remove one")
 			return

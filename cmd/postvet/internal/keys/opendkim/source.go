@@ -44,12 +44,8 @@ func parseSource(name string) (s source, problem, remedy string) {
 }
 
 // CheckSource returns what is wrong with the name of a table, and what would be right.
-// patterns says whether the table may be one of patterns.
-func CheckSource(name string, patterns bool) (problem, remedy string) {
-	s, problem, remedy := parseSource(name)
-	if problem == "" && s.pattern && !patterns {
-		return "is a table of patterns, which names of keys are not", `write "file:" instead of "refile:"`
-	}
+func CheckSource(name string) (problem, remedy string) {
+	_, problem, remedy = parseSource(name)
 	return problem, remedy
 }
 

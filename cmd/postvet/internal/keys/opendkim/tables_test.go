@@ -131,6 +131,21 @@ other.example other.example:s3:INLINE
 	}
 }
 
+// TestKeyTablePatterns: a KeyTable may be named as one of patterns if it has none.
+func TestKeyTablePatterns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	signing := write(t, dir, "s", "example.org main\n")
+	_, err := load(Options{SigningTable: signing, KeyTable: "refile:" + write(t, dir, "k", "main example.org:s1:/k\n")})
+	if err != nil {
+		t.Error(err)
+	}
+	_, err = load(Options{SigningTable: signing, KeyTable: "refile:" + write(t, dir, "k", "m* example.org:s1:/k\n")})
+	if err == nil || !strings.Contains(err.Error(), `/k:1: the key "m*" is a pattern, which the name of a key cannot be; write each key on a line of its own`) {
+		t.Error(err)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, signing, keys, want string }{

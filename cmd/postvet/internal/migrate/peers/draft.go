@@ -62,6 +62,9 @@ func splitKey(key string) (section, name string) {
 	if !ok || strings.HasPrefix(key, `"`) {
 		return "", key
 	}
+	if below, rest, deeper := strings.Cut(name, "."); deeper && !strings.HasPrefix(name, `"`) {
+		return section + "." + below, rest
+	}
 	return section, name
 }
 

@@ -202,7 +202,9 @@ func (p *Plan) internalHosts() {
 		p.item(s, Changed, "it had no effect: opendkim verified what these clients sent, as it signed nothing")
 		return
 	}
-	p.item(s, Changed, "they are evaluated as all others; what opendkim did to incoming mail spares them", "[lists]")
+	if p.KeepsSigner {
+		p.item(s, Changed, "they are evaluated as all others; what opendkim did to incoming mail spares them", "[lists]")
+	}
 	if p.refusing[OpenDKIM] {
 		p.exclude(OpenDKIM, "opendkim-internal", p.hosts(OpenDKIM, "InternalHosts"))
 		p.differs(s, "opendkim's rules spare all mail of these clients; it spared what it signed, and verified the rest")

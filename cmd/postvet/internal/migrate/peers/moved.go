@@ -71,7 +71,7 @@ func (p *Plan) owner(path string) Peer {
 	for peer, names := range map[Peer][]string{
 		OpenDKIM: {"opendkim", "dkimkeys"}, OpenDMARC: {"opendmarc"}, PySPF: {"pyspf", "policyd-spf"}, OpenARC: {"openarc"},
 	} {
-		stays := peer == OpenDKIM && p.Signs || peer == OpenARC && p.seals()
+		stays := peer == OpenDKIM && p.KeepsSigner || peer == OpenARC && p.seals()
 		if !stays && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(strings.ToLower(path), n) }) {
 			return peer
 		}

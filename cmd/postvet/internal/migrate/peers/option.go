@@ -34,7 +34,7 @@ type option struct {
 
 // Notes on many options.
 const (
-	noteSigning = "signing is not taken over: set [sign], or leave it to opendkim (Mode s)"
+	noteSigning = "it is about signing, which this opendkim does not do, or goes on to do (Mode s)"
 	noteService = "systemd's unit does that"
 	noteLog     = "the log goes to standard error, which systemd's journal keeps; see [log]"
 	noteReports = "Postvet sends no reports; without them domain owners do not learn of their mail here"

@@ -47,8 +47,10 @@ type Plan struct {
 	Traps []Trap  `json:"traps"`
 	// Reports is set if opendmarc keeps a history for reports.
 	Reports *Reports `json:"reports,omitempty"`
-	// Signs reports that opendkim signs mail. Postvet does not, so opendkim stays.
-	Signs bool `json:"signs"`
+	// Signs reports that opendkim signs mail. KeepsSigner reports that Postvet cannot take
+	// that over, so that opendkim stays.
+	Signs       bool `json:"signs"`
+	KeepsSigner bool `json:"keeps_signer"`
 
 	draft draft
 	set   map[Peer]settings

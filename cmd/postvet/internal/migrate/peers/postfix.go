@@ -21,7 +21,11 @@ func (p *Plan) EditPostfix(file string, text, socket string) Edit {
 	// Local submissions are exempt: they need a signer, and no verifier.
 	local := mta.ParseMilters(cf.Value("non_smtpd_milters", ""))
 	kept := slices.DeleteFunc(slices.Clone(local), func(m mta.Milter) bool { return !p.isKept(m) })
-	if len(kept) < len(local) {
+	switch {
+	case p.Signs && !p.KeepsSigner && p.listed(OpenDKIM, local):
+		now, _ := p.replace(local, mta.Milter{Socket: socket, Entry: socket})
+		e.setParameter(cf, "non_smtpd_milters", names(now))
+	case len(kept) < len(local):
 		e.setParameter(cf, "non_smtpd_milters", names(kept))
 	}
 

@@ -9,18 +9,22 @@ import (
 func (p *Plan) opendkim() {
 	mode := p.effective(OpenDKIM, "Mode")
 	p.Signs = strings.Contains(strings.ToLower(mode.Value), "s") && p.signs()
-	switch {
-	case p.Signs:
+	if at, why := p.keptSigning(); p.Signs && why != "" {
+		p.KeepsSigner = true
 		p.item(mode, Changed, "Postvet verifies; leave signing to opendkim with Mode s")
-		p.trap(mode, "this opendkim signs your users' mail, which Postvet does not: keep it, set Mode s, and leave it on the MTA's list behind Postvet")
-	default:
+		p.trap(at, "this opendkim signs your users' mail, and Postvet cannot take that over: %s. Keep it, set Mode s, and leave it on the MTA's list behind Postvet", why)
+	} else {
 		p.item(mode, Kept, "")
+	}
+	if p.Signs && !p.KeepsSigner {
+		p.signing()
+		p.trap(mode, "before you take opendkim out, let Postvet run behind it for a while with sign.dry_run = true: the log says where they would sign differently")
 	}
 	p.authservID(OpenDKIM, "AuthservID")
 	p.dnsTimeout(OpenDKIM, "DNSTimeout")
 	p.socket(OpenDKIM)
 	p.include(OpenDKIM)
-	if s, ok := p.setting(OpenDKIM, "MacroList"); ok {
+	if s, ok := p.setting(OpenDKIM, "MacroList"); ok && (!p.Signs || p.KeepsSigner) {
 		p.item(s, Changed, "users who log in are exempt in any case; for a daemon name write a [[rule]] with listener", "exempt.authenticated")
 		p.trap(s, "in opendkim MacroList names mail of your own; in pyspf-milter the same word names mail from outside")
 	}
