@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // setting is what one run of a program is configured with.
@@ -29,7 +30,7 @@ type program struct {
 }
 
 // programs are all that are tried. Each forwards to the server behind it. None
-// validates, since the zone is not signed.
+// validates, since the zone is not signed, unless a trouble says otherwise.
 var programs = []program{
 	{"unbound", "unbound", "usr/sbin/unbound", "", "unbound.conf", func(s setting) (string, []string) {
 		return fmt.Sprintf(`server:
@@ -49,6 +50,9 @@ forward-zone:
 `, dir, s.addr.Addr(), s.addr.Port(), cmp.Or(s.lines, "  module-config: \"iterator\"\n"), s.behind.Addr(), s.behind.Port()), []string{"/usr/sbin/unbound", "-d", "-c", dir + "/unbound.conf"}
 	}},
 	{"named", "bind9", "usr/sbin/named", "", "named.conf", func(s setting) (string, []string) {
+		if !strings.Contains(s.lines, "dnssec-validation") {
+			s.lines += "dnssec-validation no;\n"
+		}
 		return fmt.Sprintf(`controls { };
 options {
   directory "%s";
@@ -59,7 +63,6 @@ options {
   listen-on-v6 { none; };
   forwarders { %s port %d; };
   forward only;
-  dnssec-validation no;
   empty-zones-enable no;
 %s
 };

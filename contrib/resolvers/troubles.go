@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"net/netip"
-	"strings"
 	"syscall"
 	"time"
 
@@ -44,6 +43,7 @@ var troubles = []trouble{
 	{name: "only TCP, few connections", load: burst, lines: onlyTCP, normal: true},
 	{name: "24 open files", load: burst, files: 24, programs: []string{"unbound"}},
 	{name: "bogus, and the second does not validate", load: load{sessions: 4}, setUp: halfValidating, programs: []string{"unbound"}, also: bogusSamples},
+	{name: "bogus without a reason, half validating", load: load{sessions: 4}, setUp: halfSigned, lines: validating, also: bogusSamples},
 }
 
 // quotas are those that a burst exceeds: the default of dnsmasq, and for the others
@@ -165,26 +165,6 @@ func wildcard(ctx context.Context, s *site) error {
 		return err
 	}
 	return s.alone(ctx)
-}
-
-// halfValidating has unbound validate, and beside it a dnsmasq that does not and that
-// is slower, so that it is asked second.
-func halfValidating(ctx context.Context, s *site) error {
-	s.lines = "  module-config: \"validator iterator\"\n  ede: yes\n  trust-anchor: \"" + bogus + ". DS 1 13 2 " + strings.Repeat("00", 32) + "\"\n"
-	if err := s.alone(ctx); err != nil {
-		return err
-	}
-	other, err := dnstest.NewServer(s.zone)
-	if err != nil {
-		return err
-	}
-	s.closers = append(s.closers, func() { other.Close() })
-	other.SetDelay(100 * time.Millisecond)
-	x, err := s.run(ctx, find("dnsmasq"), setting{behind: address(other.Addr())})
-	if err == nil {
-		s.options.Upstreams = append(s.options.Upstreams, x.setting.addr.String())
-	}
-	return err
 }
 
 // address returns the address of an upstream or a server.

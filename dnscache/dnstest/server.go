@@ -42,7 +42,8 @@ type Server struct {
 
 	mu        sync.Mutex
 	zone      *zone
-	chance    uint32 // state of the generator behind LOSS and FAIL
+	signer    *signer // nil if nothing is signed
+	chance    uint32  // state of the generator behind LOSS and FAIL
 	queries   []Query
 	sent      map[sent]bool
 	quota     quota
@@ -251,7 +252,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	if len(s.queries) < maxQueries && !(name == "." && typ == "NS") && !s.againLocked(sent{w.RemoteAddr().String(), q.Id, name, typ}) {
 		s.queries = append(s.queries, Query{Name: bare(name), Type: typ, Net: network})
 	}
-	z := s.zone
+	z, g := s.zone, s.signer
 	faults := z.faultsFor(name, typ)
 	over, leave := s.admitLocked(name, typ, q.CheckingDisabled)
 	defer leave()
@@ -266,7 +267,9 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 	z.answer(m, name, q.Question[0].Qtype, faults.has(Partial))
 	e := q.IsEdns0()
 	if e != nil {
-		m.SetEdns0(1232, false)
+		if m.SetEdns0(1232, e.Do()); e.Do() && g != nil {
+			g.sign(m, z, name, q.Question[0].Qtype)
+		}
 	}
 	raw := s.apply(m, faults, network == "udp", e != nil)
 	if faults.has(Silent) {
