@@ -53,7 +53,7 @@ func neverMatches(r rule, deciding map[string]rule) (why, remedy string) {
 			return "its expression is false for every message", "change it, or remove the rule"
 		}
 	}
-	if first, ok := deciding[""]; ok {
+	if first, ok := deciding[scope(r)]; ok {
 		return first.Name + " in " + first.origin.String() + " decides about every message", "put it above that rule"
 	}
 	if first, ok := deciding[conditions(r)]; ok {
@@ -62,10 +62,19 @@ func neverMatches(r rule, deciding map[string]rule) (why, remedy string) {
 	return "", ""
 }
 
-// conditions returns the conditions of a rule as a text, "" if every message meets
-// them.
+// scope returns the conditions of a rule that every message meets which is for such rules:
+// mail of our users meets those that are outbound, and other mail does not.
+func scope(r rule) string {
+	if r.Outbound {
+		return "outbound\n"
+	}
+	return ""
+}
+
+// conditions returns the conditions of a rule as a text.
 func conditions(r rule) string {
 	var b strings.Builder
+	b.WriteString(scope(r))
 	for _, t := range r.Tests {
 		b.WriteString(t.String() + "\n")
 	}
