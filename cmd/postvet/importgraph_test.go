@@ -47,6 +47,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/journal", "policy policy/..."},
 	{"cmd/postvet/internal/livetrace", "filter policy/..."},
 	{"cmd/postvet/internal/logburst", ""},
+	{"cmd/postvet/internal/loginrate", ""},
 	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/idle cmd/postvet/internal/keys/states filter policy/... dnscache"},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/addrlist policy/dkim policy/dmarc policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},

@@ -155,7 +155,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Listeners: []string{"inet:127.0.0.1:8892", "REINJECT"}, Local: true,
 		},
 		Limits: Limits{
-			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5,
+			Connections: 200, HeaderBytes: 256 << 10, BodyBytes: 100 << 20, Fields: 500, Recipients: 100, Signatures: 5, LoginRecipients: 300,
 			SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second, VerdictTimeout: 9 * time.Second, IdleTimeout: time.Hour,
 		},
 		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},

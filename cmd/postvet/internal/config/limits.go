@@ -4,16 +4,19 @@ import "time"
 
 // Limits bound what one client or one message can cost.
 type Limits struct {
-	Connections    int
-	HeaderBytes    Size
-	BodyBytes      Size
-	Fields         int
-	Recipients     int
-	Signatures     int
-	SPFTimeout     time.Duration
-	MessageTimeout time.Duration
-	VerdictTimeout time.Duration
-	IdleTimeout    time.Duration
+	Connections int
+	HeaderBytes Size
+	BodyBytes   Size
+	Fields      int
+	Recipients  int
+	Signatures  int
+	// LoginRecipients is the number of recipients of one login in an hour above which
+	// there is an alert; 0 for none.
+	LoginRecipients int
+	SPFTimeout      time.Duration
+	MessageTimeout  time.Duration
+	VerdictTimeout  time.Duration
+	IdleTimeout     time.Duration
 }
 
 func (l *Limits) section() section {
@@ -44,6 +47,12 @@ limit is usually far lower.`,
 		{
 			name: "signatures", value: integer(&l.Signatures, 10, 1, 100),
 			comment: "DKIM signatures of a message that are verified, from the top (1 to 100).",
+		},
+		{
+			name: "login_recipients", value: integer(&l.LoginRecipients, 0, 0, 1000000),
+			comment: `Recipients of one login within an hour above which the log warns, as its
+password may be stolen (0 for never, to 1000000). Nothing is refused; a rule
+with outbound = true can do that. postvet_login_alerts_total counts them.`,
 		},
 		{
 			name: "spf_timeout", value: duration(&l.SPFTimeout, 20*time.Second, time.Second, 2*time.Minute),

@@ -127,7 +127,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	// These are read from the active configuration.
 	reloaded := []string{
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "seal.", "dns.",
-		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
+		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.login_recipients", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 	}
 	for _, k := range full.keys() {
 		c := Default()

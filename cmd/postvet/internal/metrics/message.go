@@ -19,8 +19,9 @@ import (
 type messageMetrics struct {
 	messages, results, overrides, matches, shadow, hints, signing, sealing *counts
 
-	faults                  atomic.Uint64
+	faults, logins          atomic.Uint64
 	faultsTotal             prometheus.CounterFunc
+	loginsTotal             prometheus.CounterFunc
 	verdict, dnsWait, whole prometheus.Histogram
 }
 
@@ -77,7 +78,10 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 	m.faultsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "postvet_faults_total", Help: "Failures of Postvet itself on a message; the log says which.",
 	}, func() float64 { return float64(m.faults.Load()) })
-	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.signing, m.sealing, m.faultsTotal, m.verdict, m.dnsWait, m.whole)
+	m.loginsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "postvet_login_alerts_total", Help: "Alerts about logins that send to more than limits.login_recipients within an hour; the log names them.",
+	}, func() float64 { return float64(m.logins.Load()) })
+	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.signing, m.sealing, m.faultsTotal, m.loginsTotal, m.verdict, m.dnsWait, m.whole)
 }
 
 // SetRules sets the names of the rules that the configuration has beside the
@@ -156,3 +160,6 @@ func (m *messageMetrics) countResults(r *result.Results) {
 		add("mx", string(x.Status))
 	}
 }
+
+// LoginAlert counts an alert about a login.
+func (m *Metrics) LoginAlert() { m.message.logins.Add(1) }

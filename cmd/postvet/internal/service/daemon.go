@@ -14,6 +14,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
+	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
 )
@@ -33,6 +34,7 @@ type daemon struct {
 	rotation      atomic.Pointer[keyRotation]
 	rates         control.Rates
 	traces        livetrace.Feed
+	logins        *loginrate.Watch
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are
 	controlSocket string   // path, "" if there is none

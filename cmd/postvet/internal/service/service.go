@@ -21,6 +21,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/filter/socket"
@@ -131,8 +132,10 @@ func (d *daemon) prepare(c *config.Config) error {
 	d.metrics = newMetrics(c, d.opt)
 	options := c.ServerOptions(d.log.Logger)
 	options.Trace = d.traced
+	d.logins = loginrate.New(c.Limits.LoginRecipients, time.Now)
 	options.OnMessage = func(x filter.Decision) {
 		d.metrics.Message(x)
+		d.watchLogin(&x)
 		d.traces.Message(&x)
 	}
 	d.server = filter.NewServer(d.handler(c, id), options)
