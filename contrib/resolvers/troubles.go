@@ -40,7 +40,13 @@ var troubles = []trouble{
 	{name: "TLS, private authority", load: burst, setUp: overTLS(certificate{}), lines: secured, normal: true},
 	{name: "TLS, certificate of another name", load: burst, setUp: overTLS(certificate{name: "other.example"}), lines: secured},
 	{name: "TLS, expired certificate", load: burst, setUp: overTLS(certificate{expired: true}), lines: secured, whole: true},
+	{name: "TLS, unknown authority", load: burst, setUp: unknownAuthority, lines: secured, whole: true},
+	{name: "TLS, few connections", load: burst, setUp: overTLS(certificate{}), lines: fewSecured, normal: true},
 	{name: "only TCP, few connections", load: burst, lines: onlyTCP, normal: true},
+	{name: "only TCP, few connections, 20 ms", load: burst, lines: onlyTCP, setUp: slow, normal: true, whole: true},
+	{name: "only TCP, one answer on each connection", load: burst, setUp: behindRelay(oneAnswer), programs: []string{"unbound"}, normal: true},
+	{name: "changes the case of names, without TCP", load: burst, setUp: folding, programs: []string{"unbound"}},
+	{name: "drops queries with EDNS", load: burst, setUp: behindRelay(withoutEDNS), programs: []string{"unbound"}, normal: true},
 	{name: "24 open files", load: burst, files: 24, programs: []string{"unbound"}},
 	{name: "bogus, and the second does not validate", load: load{sessions: 4}, setUp: halfValidating, programs: []string{"unbound"}, also: bogusSamples},
 	{name: "bogus without a reason, half validating", load: load{sessions: 4}, setUp: halfSigned, lines: validating, also: bogusSamples},
@@ -81,12 +87,6 @@ var advised = map[string]string{
 	"dnsmasq":       "dns-forward-max=2000\ncache-size=10000\n",
 	"coredns":       "max_concurrent 5000\n",
 	"dnsdist":       "setMaxTCPConnectionsPerClient(0)\nsetMaxTCPQueriesPerConnection(0)\n",
-}
-
-// onlyTCP has each answer truncated over UDP, and few connections over TCP.
-var onlyTCP = map[string]string{
-	"unbound": "  max-udp-size: 64\n  incoming-num-tcp: 4\n",
-	"dnsdist": "addAction(NotRule(TCPRule(true)), TCAction())\nsetMaxTCPConnectionsPerClient(3)\nsetMaxTCPQueriesPerConnection(1)\n",
 }
 
 // fault has the server behind the program answer badly.
@@ -135,7 +135,8 @@ func lossy(percent int) func(context.Context, *site) error {
 		if err := s.alone(ctx); err != nil {
 			return err
 		}
-		return s.relay(0, percent)
+		_, err := s.before(0, loss(percent))
+		return err
 	}
 }
 
@@ -155,7 +156,8 @@ func besideSilent(ctx context.Context, s *site) error {
 		return err
 	}
 	s.options.Upstreams = append([]string{s.options.Upstreams[0]}, s.options.Upstreams...)
-	return s.relay(0, 100)
+	_, err := s.before(0, loss(100))
+	return err
 }
 
 // wildcard has the program give an address for every name, as some do that lead people
