@@ -3,7 +3,9 @@ package dnscache
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -114,30 +116,42 @@ func (u *upstream) validates() bool { return u.trusted && u.validation.state.Loa
 
 // provesBogus reports whether a SERVFAIL without a reason came from validation: with the
 // CD bit (RFC 4035 section 3.2.2) the upstream answers, and without it SERVFAIL again, so
-// that the first was no accident. It asks only an upstream that validates. Under load the
-// first SERVFAIL may come from a quota, and the upstream may keep that for a while.
+// that the first was no accident. It asks only an upstream that validates. Under load both
+// may come from a quota, and the upstream may keep that for a while, so it takes the same
+// twice, later.
 func (u *upstream) provesBogus(ctx context.Context, name string, t Type) bool {
 	if !u.trusted || u.validation.state.Load() == validatesNot {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, u.attemptTimeout)
-	defer cancel()
-	if u.validation.state.Load() == validationUnknown {
-		if _, err := u.exchange(ctx, existing[0], NS); err != nil || !u.validates() {
+	loaded := u.concurrency.loaded()
+	if u.validation.state.Load() == validationUnknown && (!u.alive(ctx) || !u.validates()) {
+		return false
+	}
+	if !loaded {
+		return u.answersUnchecked(ctx, name, t, 0)
+	}
+	for range 2 {
+		if !u.answersUnchecked(ctx, name, t, servFailLife+rand.N(maxPause)) {
 			return false
 		}
 	}
+	return true
+}
+
+// answersUnchecked reports whether the upstream answers a question without validation and,
+// after a pause, SERVFAIL with it.
+func (u *upstream) answersUnchecked(ctx context.Context, name string, t Type, wait time.Duration) bool {
 	unchecked, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) {
 		return u.send(ctx, query{name: name, t: t, cd: true})
 	})
 	if err != nil || unchecked.Rcode != dns.RcodeSuccess && unchecked.Rcode != dns.RcodeNameError {
 		return false
 	}
-	if u.concurrency.loaded() && !pause(ctx, servFailLife, nil) {
+	if !pause(ctx, wait, nil) {
 		return false
 	}
-	again, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) { return u.exchange(ctx, name, t) })
-	return err == nil && again.Rcode == dns.RcodeServerFailure
+	checked, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) { return u.exchange(ctx, name, t) })
+	return err == nil && checked.Rcode == dns.RcodeServerFailure
 }
 
 // failed is [failed] for a response of the upstream to a question. It finds out whether

@@ -14,19 +14,21 @@ import (
 //
 // A name can be refused, fail or be silent too, and packets are lost, whatever is in flight.
 // So a sign takes several such queries while others are in flight, a part of all, and answers
-// beside them: four refusals and an eighth, eight SERVFAIL and a quarter, if such
-// questions are answered later, or sixteen silent queries and as many as were answered since
-// they were sent. A lost packet is none, since the query is sent again. Each decrease waits
-// for queries that were sent after the last one, so that one burst is one sign.
+// beside them: four refusals and an eighth, sixteen SERVFAIL and half, if such questions are
+// answered later, or sixteen silent queries and as many as were answered since they were
+// sent. As soon as there is a limit, eight SERVFAIL and a quarter suffice. A lost packet is
+// no sign, since the query is sent again. Each decrease waits for queries that were sent
+// after the last one, so that one burst is one sign.
 const (
 	minConcurrency = 8  // the limit is never lower, and fewer in flight are no load
 	signWeight     = 16 // least weight of a sign
 	signPart       = 2  // of the queries, weighed, make a sign: one in so many
 	refusedWeight  = 4
-	servFailWeight = 2
+	servFailWeight = 1 // twice as much while there is a limit
 	manySilent     = 16
 	windowLength   = 64 // queries without a sign, after which the count begins anew
 	quotaLife      = 10 * time.Second
+	busyLife       = 2 * time.Second
 	limitLife      = 10 * time.Minute // since the last sign
 	refusedHold    = minPause         // a refused query keeps its turn so long
 )
@@ -57,6 +59,7 @@ type concurrency struct {
 	limit     float64 // 0 without a limit
 	epoch     uint64  // decreases so far
 	loweredAt int64   // 0 if never
+	busyAt    int64   // when so many were in flight that a quota may be why one fails; 0 if never
 	window    window
 	silent    int // queries, less those that were answered later
 	answers   int
@@ -88,6 +91,9 @@ func (c *concurrency) began(late time.Duration) *queryTurn {
 	defer c.mu.Unlock()
 	c.inFlight++
 	c.window.peak = max(c.window.peak, c.inFlight)
+	if c.inFlight >= minConcurrency {
+		c.busyAt = max(c.now(), 1)
+	}
 	t := &queryTurn{c: c, epoch: c.epoch, beside: c.inFlight, before: c.answers}
 	if c.limit > 0 {
 		t.late = time.AfterFunc(late, t.giveBack)
@@ -155,7 +161,9 @@ func (c *concurrency) signLocked(t *queryTurn, how ending, loaded bool) bool {
 	case how == endedRefused:
 		w.weight += refusedWeight
 	case how == endedServFail && c.recovery.likely():
-		w.weight += servFailWeight
+		if w.weight += servFailWeight; c.limit > 0 {
+			w.weight += servFailWeight
+		}
 	case how == endedSilent:
 		c.silent++
 		since := c.answers - t.before
@@ -216,11 +224,11 @@ func (c *concurrency) quotaLocked() bool {
 	return c.loweredAt != 0 && c.now()-c.loweredAt < int64(quotaLife)
 }
 
-// loaded reports whether a quota may be why a query fails now.
+// loaded reports whether a quota may be why a query has failed just now.
 func (c *concurrency) loaded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.inFlight >= minConcurrency || c.quotaLocked()
+	return c.busyAt != 0 && c.now()-c.busyAt < int64(busyLife) || c.quotaLocked()
 }
 
 // stats sets the figures of the limit.

@@ -46,8 +46,9 @@ func TestSignsOfAQuota(t *testing.T) {
 		{name: "a sixteenth refused", sent: 64, answered: 60, bad: 4, how: endedRefused},
 		{name: "three refused", sent: 10, answered: 7, bad: 3, how: endedRefused},
 		{name: "few in flight", sent: 7, answered: 1, bad: 6, how: endedRefused},
-		{name: "a quarter fails", sent: 32, answered: 24, bad: 8, how: endedServFail, limit: 16},
-		{name: "an eighth fails", sent: 64, answered: 56, bad: 8, how: endedServFail},
+		{name: "half fails", sent: 32, answered: 16, bad: 16, how: endedServFail, limit: 16},
+		{name: "a third fails", sent: 60, answered: 40, bad: 20, how: endedServFail},
+		{name: "ten fail", sent: 20, answered: 10, bad: 10, how: endedServFail},
 		{name: "half is silent", sent: 40, answered: 20, bad: 20, how: endedSilent, limit: 20},
 		{name: "a third is silent", sent: 60, answered: 40, bad: 20, how: endedSilent},
 		{name: "ten are silent", sent: 20, answered: 10, bad: 10, how: endedSilent},
@@ -93,6 +94,21 @@ func TestLimitFalls(t *testing.T) {
 	}
 }
 
+// While there is a limit, a quarter of SERVFAIL lowers it, and an eighth does not.
+func TestSERVFAILLowersALimit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ answered, failed, limit int }{{24, 8, 16}, {28, 4, 40}, {56, 8, 40}} {
+		c, _ := limiter()
+		c.limit, c.loweredAt = 40, 1
+		turns := c.send(tt.answered + tt.failed)
+		finish(turns[:tt.answered], endedAnswered)
+		finish(turns[tt.answered:], endedServFail)
+		if int(c.limit) != tt.limit {
+			t.Errorf("%d answered, %d failed: limit %v instead of %d", tt.answered, tt.failed, c.limit, tt.limit)
+		}
+	}
+}
+
 // Answers raise the limit by one in each round, as long as it keeps queries waiting.
 func TestLimitRises(t *testing.T) {
 	t.Parallel()
@@ -122,7 +138,7 @@ func TestSERVFAILOfNames(t *testing.T) {
 	t.Parallel()
 	c, _ := limiter()
 	fail := func() {
-		turns := c.send(40)
+		turns := c.send(60)
 		finish(turns[:20], endedAnswered)
 		finish(turns[20:], endedServFail)
 	}

@@ -42,11 +42,13 @@ func (a *Answer) Reason() string {
 	return a.Outcome.String()
 }
 
-// systemReasons are the words for errors of the system. The first that fits counts.
+// systemReasons are the words for errors of the system, and of the wait for a turn. The
+// first that fits counts.
 var systemReasons = []struct {
 	text   string
 	errors []error
 }{
+	{"too many questions wait for the resolver", []error{errBusy}},
 	{"the resolver refuses connections", []error{syscall.ECONNREFUSED}},
 	{"the resolver closes connections", []error{syscall.ECONNRESET, syscall.EPIPE, errStreamEnded}},
 	{"no route to the resolver", []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EAFNOSUPPORT}},
