@@ -154,6 +154,9 @@ func (s *Site) hold() error {
 // keys returns the directory of the keys that sign.
 func (s *Site) keys() string { return filepath.Join(s.dir, "keys") }
 
+// KeyFile returns the file of Good's key that signs.
+func (s *Site) KeyFile() string { return filepath.Join(s.keys(), Good, Selector+".pem") }
+
 // Configure writes Postvet's configuration with these lines in its section
 // [policy]. A running Postvet reads it at SIGHUP.
 func (s *Site) Configure(policy ...string) error {
