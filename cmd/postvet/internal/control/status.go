@@ -100,6 +100,18 @@ type Upstream struct {
 	// without one. Waited are the queries that waited for that.
 	ConcurrencyLimit int    `json:"concurrency_limit"`
 	Waited           uint64 `json:"waited"`
+	// StreamQueries went over TCP or TLS. OpenConnections are open now, of at most
+	// MostConnections. Resent are queries that a connection left unanswered, so that they
+	// went to another one.
+	StreamQueries   uint64 `json:"stream_queries"`
+	OpenConnections int    `json:"open_connections"`
+	MostConnections int    `json:"most_connections"`
+	Resent          uint64 `json:"resent"`
+	// Certificate is what is wrong with its certificate, for which it is not asked.
+	Certificate string `json:"certificate,omitempty"`
+	// WithoutEDNS and WithoutRandomCase mean that it does not take these.
+	WithoutEDNS       bool `json:"without_edns"`
+	WithoutRandomCase bool `json:"without_random_case"`
 	// BackOff means that it failed several times in a row and is queried last.
 	BackOff bool `json:"back_off"`
 }

@@ -134,7 +134,7 @@ func (b ByAction[T]) text() string {
 }
 
 func (u Upstream) text() string {
-	if u.Queries == 0 {
+	if u.Queries == 0 && u.Certificate == "" {
 		return u.Address + " not asked yet"
 	}
 	state := fmt.Sprintf("answers in %.1f ms", u.LatencyMS)
@@ -150,6 +150,18 @@ func (u Upstream) text() string {
 	}
 	if u.ConcurrencyLimit > 0 || u.Waited > 0 {
 		text += fmt.Sprintf("; %d under way, %s, %d waited for that", u.InFlight, u.limit(), u.Waited)
+	}
+	if u.StreamQueries > 0 {
+		text += fmt.Sprintf("; %d over TCP or TLS, %d of them on a second connection, %d connections open of at most %d", u.StreamQueries, u.Resent, u.OpenConnections, u.MostConnections)
+	}
+	if u.WithoutEDNS {
+		text += "; asked without EDNS, which it does not take"
+	}
+	if u.WithoutRandomCase {
+		text += "; changes the case of names"
+	}
+	if u.Certificate != "" {
+		text += "; NOT ASKED: " + foreign.Terminal(u.Certificate, foreign.Whole)
 	}
 	return text
 }

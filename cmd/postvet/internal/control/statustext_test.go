@@ -30,8 +30,9 @@ func busy() Status {
 		Log:    LogLevel{Level: "debug", Configured: "info", Until: &until},
 	}
 	s.DNS = DNS{InFlight: 1, Upstreams: []Upstream{
-		{Address: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, LatencyMS: 1.234, Retransmitted: 17, Lost: 15, RetransmitAfterMS: 21.3, Refused: 40, InFlight: 1, ConcurrencyLimit: 105, Waited: 312},
+		{Address: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, LatencyMS: 1.234, Retransmitted: 17, Lost: 15, RetransmitAfterMS: 21.3, Refused: 40, InFlight: 1, ConcurrencyLimit: 105, Waited: 312, StreamQueries: 25, Resent: 2, OpenConnections: 1, MostConnections: 3, WithoutEDNS: true, WithoutRandomCase: true},
 		{Address: "[2001:db8::53]:53", Queries: 12, Failures: 12, Timeouts: 12, BackOff: true},
+		{Address: "tls://192.0.2.53:853#dns.example.org", Queries: 4, Failures: 4, BackOff: true, Certificate: "the certificate of dns.example.org has expired at 2026-11-28T09:00:00Z; renew it on the resolver"},
 	}}
 	s.Cache = Cache{Entries: 8123, Bytes: 9 << 20, Limit: 64 << 20, Lookups: 100000, Hits: 90000, HitRatio: 0.9, Evicted: 4}
 	return s

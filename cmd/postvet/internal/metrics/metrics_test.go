@@ -250,6 +250,7 @@ func TestOtherPackages(t *testing.T) {
 	n.dns.TookBy[dnscache.Found][0], n.dns.TookBy[dnscache.Found][3] = 1, 1
 	n.dns.Upstreams = []dnscache.UpstreamStats{{
 		Addr: "192.0.2.1:53", Queries: 9, Failures: 2, Timeouts: 1, Overtaken: 3, Hedged: 4, TCP: 5, Connections: 6, Retransmitted: 7, Lost: 6, RetransmitAfter: 25 * time.Millisecond, Refused: 21, InFlight: 22, Limit: 23, Waited: 24,
+		OpenConnections: 25, MostConnections: 26, Resent: 27, Certificate: "expired", WithoutEDNS: true, WithoutMixing: true,
 		Took: dnscache.Histogram{1: 4}, TookSum: 6 * time.Millisecond, Latency: 1500 * time.Microsecond, BackOff: true,
 	}}
 	got := scrape(t, m)
@@ -283,6 +284,12 @@ func TestOtherPackages(t *testing.T) {
 		`postvet_dns_upstream_in_flight{upstream="192.0.2.1:53"}`:                "22",
 		`postvet_dns_upstream_concurrency_limit{upstream="192.0.2.1:53"}`:        "23",
 		`postvet_dns_upstream_waited_total{upstream="192.0.2.1:53"}`:             "24",
+		`postvet_dns_upstream_open_connections{upstream="192.0.2.1:53"}`:         "25",
+		`postvet_dns_upstream_connection_limit{upstream="192.0.2.1:53"}`:         "26",
+		`postvet_dns_upstream_stream_resent_total{upstream="192.0.2.1:53"}`:      "27",
+		`postvet_dns_upstream_certificate_accepted{upstream="192.0.2.1:53"}`:     "0",
+		`postvet_dns_upstream_without_edns{upstream="192.0.2.1:53"}`:             "1",
+		`postvet_dns_upstream_without_random_case{upstream="192.0.2.1:53"}`:      "1",
 		`postvet_dns_upstream_retransmit_after_seconds{upstream="192.0.2.1:53"}`: "0.025",
 
 		`postvet_config_last_reload_successful`:                "1",

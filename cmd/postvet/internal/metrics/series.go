@@ -170,6 +170,18 @@ var (
 			func(u *dnscache.UpstreamStats) uint64 { return u.TCP }),
 		upstreamCounter("connections_total", "TCP or TLS connections opened for these.",
 			func(u *dnscache.UpstreamStats) uint64 { return u.Connections }),
+		upstreamGauge("open_connections", "TCP or TLS connections open now.",
+			func(u *dnscache.UpstreamStats) float64 { return float64(u.OpenConnections) }),
+		upstreamGauge("connection_limit", "Such connections that it is expected to accept.",
+			func(u *dnscache.UpstreamStats) float64 { return float64(u.MostConnections) }),
+		upstreamCounter("stream_resent_total", "Queries that a connection left unanswered, so that they went to another one.",
+			func(u *dnscache.UpstreamStats) uint64 { return u.Resent }),
+		upstreamGauge("certificate_accepted", "0 while it is not asked for the sake of its certificate.",
+			func(u *dnscache.UpstreamStats) float64 { return truth(u.Certificate == "") }),
+		upstreamGauge("without_edns", "1 while it is asked without EDNS.",
+			func(u *dnscache.UpstreamStats) float64 { return truth(u.WithoutEDNS) }),
+		upstreamGauge("without_random_case", "1 while it changes the case of names.",
+			func(u *dnscache.UpstreamStats) float64 { return truth(u.WithoutMixing) }),
 	}
 	upstreamTook = upstreamDesc("query_seconds", "Time of the queries that were answered.")
 )

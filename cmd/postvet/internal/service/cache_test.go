@@ -65,9 +65,9 @@ func TestDescribeDNS(t *testing.T) {
 	hits := dnscache.OutcomeCounts{dnscache.Found: 90000}
 	dns, cache := describeDNS(dnscache.Stats{
 		Hits: hits, Misses: 9000, Joined: 1000, InFlight: 1, Entries: 8123, Bytes: 9 << 20, Evicted: 4, Stale: 5,
-		Upstreams: []dnscache.UpstreamStats{{Addr: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, Latency: 1234 * time.Microsecond, BackOff: true, Retransmitted: 17, Lost: 15, RetransmitAfter: 21 * time.Millisecond, Refused: 5, InFlight: 6, Limit: 7, Waited: 8}},
+		Upstreams: []dnscache.UpstreamStats{{Addr: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, Latency: 1234 * time.Microsecond, BackOff: true, Retransmitted: 17, Lost: 15, RetransmitAfter: 21 * time.Millisecond, Refused: 5, InFlight: 6, Limit: 7, Waited: 8, TCP: 9, OpenConnections: 10, MostConnections: 11, Resent: 12, Certificate: "expired", WithoutEDNS: true, WithoutMixing: true}},
 	}, 64<<20)
-	wantDNS := control.DNS{InFlight: 1, Upstreams: []control.Upstream{{Address: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, LatencyMS: 1.234, BackOff: true, Retransmitted: 17, Lost: 15, RetransmitAfterMS: 21, Refused: 5, InFlight: 6, ConcurrencyLimit: 7, Waited: 8}}}
+	wantDNS := control.DNS{InFlight: 1, Upstreams: []control.Upstream{{Address: "127.0.0.1:53", Queries: 9001, Failures: 3, Timeouts: 1, LatencyMS: 1.234, BackOff: true, Retransmitted: 17, Lost: 15, RetransmitAfterMS: 21, Refused: 5, InFlight: 6, ConcurrencyLimit: 7, Waited: 8, StreamQueries: 9, OpenConnections: 10, MostConnections: 11, Resent: 12, Certificate: "expired", WithoutEDNS: true, WithoutRandomCase: true}}}
 	if d := cmp.Diff(wantDNS, dns); d != "" {
 		t.Errorf("DNS (-want +got):\n%s", d)
 	}

@@ -53,6 +53,8 @@ func describeDNS(s dnscache.Stats, limit int64) (control.DNS, control.Cache) {
 			LatencyMS: milliseconds(u.Latency), BackOff: u.BackOff,
 			Retransmitted: u.Retransmitted, Lost: u.Lost, RetransmitAfterMS: milliseconds(u.RetransmitAfter),
 			Refused: u.Refused, InFlight: u.InFlight, ConcurrencyLimit: u.Limit, Waited: u.Waited,
+			StreamQueries: u.TCP, OpenConnections: u.OpenConnections, MostConnections: u.MostConnections, Resent: u.Resent,
+			Certificate: u.Certificate, WithoutEDNS: u.WithoutEDNS, WithoutRandomCase: u.WithoutMixing,
 		})
 	}
 	hits := s.Hits.Total()
