@@ -50,6 +50,11 @@
 // most once in five seconds. [Resolver.Degraded] reports a failure of the resolvers only if
 // that lookup fails too, since the servers of these zones always answer.
 //
+// A resolver with a quota fails, refuses or drops what is too much. As soon as an upstream
+// seems to have one, the queries in flight to it are limited, as TCP limits its segments.
+// The lookups that wait take turns by [Group]. A lookup whose time ends meanwhile fails with
+// [CauseResolver].
+//
 // A panic in a lookup is a fault of this program. That lookup fails with a [PanicError],
 // and no other is affected. The panic is counted and logged, and the failure is not kept.
 //

@@ -132,7 +132,7 @@ func (r *Resolver) resolve(ctx context.Context, f *flight) (a *Answer) {
 		if a := r.unlearned(ctx, &f.key, fail); a != nil {
 			return a
 		}
-		if errors.Is(fail.reason, errBusy) { // it was not asked at all
+		if errors.Is(fail.reason, errBusy) { // the wait says nothing about the resolvers
 			r.counters.wire(fail.outcome, took)
 			return r.unanswered(f, fail)
 		}

@@ -28,6 +28,7 @@ var troubles = []trouble{
 	{name: "killed", load: stream, programs: []string{"unbound"}, during: killed, whole: true},
 	{name: "quota, answers after 20 ms", load: burst, lines: quotas, setUp: slow},
 	{name: "rate limit", load: burst, lines: rates},
+	{name: "rate limit that truncates", load: burst, lines: slips, normal: true},
 	{name: "quota of the servers behind, 20 ms", load: burst, lines: serverQuotas, setUp: slow},
 	{name: "loss of 30 % behind the resolver", load: burst, setUp: fault(dnstest.Loss(30)), whole: true},
 	{name: "10 % SERVFAIL behind the resolver", load: burst, setUp: fault(dnstest.Failures(10)), whole: true},
@@ -67,6 +68,11 @@ var rates = map[string]string{
 	"unbound": "  module-config: \"iterator\"\n  ip-ratelimit: 200\n  ip-ratelimit-factor: 0\n",
 	"named":   "  rate-limit { responses-per-second 5; nxdomains-per-second 20; nodata-per-second 20; all-per-second 200; slip 2; window 1; };\n",
 	"dnsdist": "addAction(MaxQPSIPRule(200), DropAction())\n",
+}
+
+// slips have answers above a limit truncated, instead of dropped (RRL).
+var slips = map[string]string{
+	"named": "  rate-limit { responses-per-second 1; nxdomains-per-second 1; nodata-per-second 1; slip 1; window 1; };\n",
 }
 
 // serverQuotas are quotas of each server that the resolver asks. Here it asks one for all
