@@ -4,6 +4,21 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
+// outboundConflicts adds a fault for each rule about mail of our users if none is known.
+func (c *Config) outboundConflicts(x *conflicts) {
+	if c.Sign.Signs() {
+		return
+	}
+	for _, r := range c.rules {
+		if r.Outbound {
+			x.errs = append(x.errs, &Error{
+				File: r.origin.file, Line: r.origin.line, Key: ruleTable + " " + r.Name,
+				Problem: "outbound has no effect without sign.keys", Remedy: `name the directory of the private keys, such as "/etc/postvet/keys"`,
+			})
+		}
+	}
+}
+
 // signing reads outbound and sign.
 func (r *ruleReader) signing() {
 	if v, set := r.tree["outbound"]; set {

@@ -24,7 +24,7 @@ func (s *Seal) section() section {
 the next host to see who sent them before you forwarded them. It helps only
 with receivers that have listed you as a trusted sealer; see postvet-seal(7).
 Mail that your users write is never sealed. Nothing is sealed unless domain is
-set. The keys are those of sign.keys, and a key seals once the DNS shows it.`, keys: []key{
+set. The keys are those of [sign], and a key seals once the DNS shows it.`, keys: []key{
 		{
 			name: "domain", value: text(&s.Domain, "", checkSealDomain),
 			comment: `Seal as this domain, such as "example.org", with its newest RSA key.`,
