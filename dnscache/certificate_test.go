@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,5 +135,45 @@ func TestRenewedCertificate(t *testing.T) {
 	eventually(t, func() bool { return r.Lookup(t.Context(), "a.test", dnscache.TXT).Outcome == dnscache.Found })
 	if n := logs.FilterMessage("dns upstream has a valid certificate again").Len(); n != 1 || r.Stats().Upstreams[0].Certificate != "" {
 		t.Errorf("said so %d times", n)
+	}
+}
+
+// Lookups that wait until a resolver accepts connections wait no longer when it has come
+// with a certificate that is not valid. Another resolver is asked instead.
+func TestCertificateAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	s, err := dnstest.NewServer("*.test. TXT x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	addr, _, err := s.ListenTLS("dns.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const long = time.Minute
+	r := resolver(t, dnscache.Options{Upstreams: []string{"tls://" + nobody(t) + "#dns.test"}, RootCAs: x509.NewCertPool(), Timeout: long})
+	start := r.DialInstead(addr, "dns.test", x509.NewCertPool())
+	began := time.Now()
+	var wg sync.WaitGroup
+	for i := range 10 {
+		wg.Go(func() {
+			a := r.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT)
+			if a.Outcome != dnscache.Timeout || a.Cause != dnscache.CauseResolver || !strings.HasPrefix(a.Reason(), "the resolver's certificate is ") {
+				t.Errorf("%v, %v, %v", a.Outcome, a.Cause, a.Err)
+			}
+		})
+	}
+	eventually(t, func() bool { return r.Stats().Upstreams[0].Failures > 0 })
+	start()
+	wg.Wait()
+	if took := time.Since(began); took > long/2 {
+		t.Errorf("it takes %v", took)
+	}
+	two := resolver(t, dnscache.Options{Upstreams: []string{"tls://" + addr + "#dns.test", s.Addr()}, RootCAs: x509.NewCertPool(), Timeout: long})
+	for i := range 5 {
+		if a := two.Lookup(t.Context(), fmt.Sprintf("n%d.test", i), dnscache.TXT); a.Outcome != dnscache.Found {
+			t.Errorf("%v, %v", a.Outcome, a.Err)
+		}
 	}
 }

@@ -76,6 +76,7 @@ func (r *Resolver) ask(ctx context.Context, flight *flight, c chain) reply {
 		flight.unanswered.Store(true)
 		r.upstreams.rereadSoon()
 		if r.upstreams.uncertified() {
+			r.upstreams.outage.end(r.upstreams.outage.state()) // nobody should wait for it
 			return reply
 		}
 		r.failed(f, fails.last > 0)

@@ -94,7 +94,7 @@ var dnsServers = []dnsServer{
 	{"unbound", "Validates DNSSEC in Debian's configuration. All settings are in the clause server:.", [][2]string{
 		{"num-queries-per-thread: 4096", "Questions under way in one thread. When they are more, unbound gives up old ones without an answer (jostle-timeout). The default of 1024 suffices up to some hundred messages a second."},
 		{"outgoing-range: 8192", "Ports for these; twice num-queries-per-thread."},
-		{"incoming-num-tcp: 100", "Connections over TCP and TLS. The default is 10, and Postvet may open 8."},
+		{"incoming-num-tcp: 100", "Connections over TCP and TLS. The default is 10, and Postvet opens up to 8, or as many as it gets."},
 		{"ip-ratelimit: 0", "The default. With a limit, Postvet counts as one client, and a burst of mail exceeds it."},
 		{"ede: yes", "Says why an answer is a failure, such as a wrong signature."},
 	}},
@@ -127,8 +127,8 @@ var dnsServers = []dnsServer{
 	}},
 	{"dnsdist", "Spreads questions over other resolvers. It never validates; these must.", [][2]string{
 		{"MaxQPSIPRule, DelayAction, dynamic blocks", "Exempt Postvet from them by its address: it is one client with many questions."},
-		{"setMaxTCPConnectionsPerClient(0)", "The default, which does not limit. With a limit it should be 8 or more."},
-		{"setMaxTCPQueriesPerConnection(0)", "The default, which does not limit."},
+		{"setMaxTCPConnectionsPerClient(0)", "The default, which does not limit. Postvet opens up to 8, or as many as it gets; with fewer, lookups take longer."},
+		{"setMaxTCPQueriesPerConnection(0)", "The default, which does not limit. With 1, each question over TCP or TLS costs a connection."},
 	}},
 }
 
@@ -138,5 +138,7 @@ var dnsFailures = [][2]string{
 	{"Of the domain, for its policy", "The DMARC record itself cannot be looked up, so nobody knows what the domain asks for. Then mail is deferred (451 4.4.3) for 4 hours from the first failure, as far as Postvet has seen lookups fail without a success and at most 2 hours apart; a restart begins anew. An outage, or a forger who causes one, would have to last so long. Then on_temperror decides: servers that are broken for days cost their domain a delay, and no mail, since senders try for days. If the record does not pass DNSSEC validation, mail is deferred for as long as that lasts, because somebody may have forged it. [author_overrides] of a domain decides instead: none lets its mail pass."},
 	{"Of the resolver", "It does not run, refuses connections or questions, is silent for every name, has reached a quota, or its certificate is wrong. That says nothing about the domain, so it is not remembered. Lookups wait for the end, until the time of the lookup (timeout of [dns]) is over. Meanwhile Postvet asks some ten questions a second in all, however much mail arrives, and notices within 100 ms when the resolver works again, after half a minute within 250 ms. A restart of the resolver delays mail by that much. If it takes longer, a message is deferred (451 4.4.3) unless DMARC passes: no forgery passes because a resolver was away. on_degraded of [policy] can say otherwise."},
 	{"A resolver that denies everything", "An empty resolver, or one behind the portal of a network, says that no name exists. Postvet does not believe it: it must find the name servers of the root or of com first. Otherwise this is a failure of the resolver."},
+	{"A resolver that changes the case of names, or drops EDNS", "Old resolvers and firewalls do. Postvet asks those that are not on this machine in random case, so that answers are hard to forge. If one changes the case, its answers are compared with those over TCP; without TCP it must say the same twice. One that drops queries with EDNS is found out by a test with names that exist, and is asked without. Both are tried again after ten minutes, and the log says each change once."},
+	{"Connections", "Large answers come over TCP, and all over TLS if a resolver is asked so. A resolver that closes connections after a few questions, or takes only few, is asked within these limits after its first refusals, and Postvet tries again later whether it takes more. What a connection leaves unanswered is asked on another one."},
 	{"Of this machine", "It has no descriptor, port, memory, route or permission left for a question. That is treated in the same way, but the message is deferred with 451 4.3.0, and on_fault of [policy] can say otherwise."},
 }
