@@ -211,9 +211,13 @@ func TestConformanceEvaluation(t *testing.T) {
 				Policy: w.Policy, Disposition: PolicyNone, SPFAligned: w.SPF, DKIMAligned: w.DKIM, Reason: res.Reason,
 				// The corpus does not say by which tags.
 				PolicyTag: res.PolicyTag, Testing: res.Testing, ADKIM: res.ADKIM, ASPF: res.ASPF,
+				Unknown: res.Unknown, // nor since when a failure lasts
 			}
 			if w.Result == Fail {
 				want.Disposition = w.Policy
+			}
+			if res.Unknown != nil && w.Result != TempError {
+				t.Errorf("the policy of a message that is %s is unknown", w.Result)
 			}
 			if d := cmp.Diff(want, res); d != "" {
 				t.Error(d)
