@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/contrib/child"
+	"github.com/postvet/postvet/dnscache/authority"
 )
 
 // secondary is one that transfers example.org when it starts, and then seldom.
@@ -107,6 +108,14 @@ func (a *keyAdmin) transfer() {
 	if err := a.secondary.start(a.t.Context()); err != nil {
 		a.t.Fatal(err)
 	}
+	var err error
+	for range 200 { // it answers for other zones before it has this one
+		if _, err = authority.Ask(a.t.Context(), a.secondary.setting.addr, "example.org"); err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	a.t.Fatal(err)
 }
 
 func newKeyAdmin(t *testing.T) *keyAdmin {
@@ -126,6 +135,7 @@ func newKeyAdmin(t *testing.T) *keyAdmin {
 		t.Fatal(err)
 	}
 	a.configure(tsigSecret)
+	a.transfer()
 	return a
 }
 
