@@ -64,7 +64,7 @@ func (h *hook) Publish(ctx context.Context, c Change) error {
 	last := out.log(h.options.Log)
 	var exited *exec.ExitError
 	switch {
-	case err == nil:
+	case err == nil, cmd.ProcessState != nil && cmd.ProcessState.Success(): // what it has started may go on
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: it did not end within %v", h.program, h.options.Timeout)
@@ -72,8 +72,6 @@ func (h *hook) Publish(ctx context.Context, c Change) error {
 		return fmt.Errorf("%s: exit code %d%s", h.program, exited.ExitCode(), last)
 	case errors.As(err, &exited):
 		return fmt.Errorf("%s: ended by %s%s", h.program, exited.ProcessState, last)
-	case errors.Is(err, exec.ErrWaitDelay): // it has ended well, but something that it started has not
-		return nil
 	}
 	return fmt.Errorf("%s: %w", h.program, errors.Unwrap(err))
 }

@@ -24,6 +24,10 @@ func (k *Keeper) beginDue(ctx context.Context) {
 		return
 	}
 	now := k.opt.Now()
+	if wait := k.beginNext.Sub(now); wait > 0 && wait <= k.opt.Pace.Pending {
+		return
+	}
+	k.beginNext = now.Add(k.opt.Pace.Pending)
 	type want struct{ domain, kind string }
 	old := map[want]bool{} // false if a younger key is there or on its way
 	k.opt.States.Each(func(_ string, s states.Key) {

@@ -82,9 +82,11 @@ type Keeper struct {
 	opt     Options
 	watches map[string]*watch    // by ID
 	begin   map[string]time.Time // when a rotation that failed is tried again, by domain and type
-	release func()               // of the lock, nil without it
-	stats   atomic.Pointer[Stats]
-	counts  counts
+	// beginNext is when rotations that are due are looked for again.
+	beginNext time.Time
+	release   func() // of the lock, nil without it
+	stats     atomic.Pointer[Stats]
+	counts    counts
 }
 
 // watch is what is remembered of a key between looks. It is not kept over restarts.

@@ -15,8 +15,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 )
 
-// maxFile bounds the file, in octets. A key takes some 300.
-const maxFile = 64 << 20
+// maxFile bounds the file, in octets. A key takes some 400.
+const maxFile = 256 << 20
 
 // content is the file's content.
 type content struct {
@@ -165,10 +165,18 @@ func (s *States) Update(change func(known map[string]Key)) error {
 // lazily is how long notes wait that only say when a key signed.
 const lazily = 10 * time.Minute
 
+// perKey is how long other notes wait for each key in the file, so that a large file is not
+// written all the time.
+const perKey = 2 * time.Millisecond
+
 // Save writes what messages have told, if that is worth it.
 func (s *States) Save() error {
 	s.mu.Lock()
-	due := s.file != "" && len(s.notes) > 0 && (s.urgent || time.Since(s.saved) > lazily)
+	pause := lazily
+	if s.urgent {
+		pause = min(lazily, time.Duration(len(s.known))*perKey)
+	}
+	due := s.file != "" && len(s.notes) > 0 && time.Since(s.saved) > pause
 	urgent := s.urgent
 	s.urgent = s.urgent && !due
 	s.mu.Unlock()

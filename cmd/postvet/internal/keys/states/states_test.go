@@ -124,6 +124,7 @@ func TestBadFiles(t *testing.T) {
 		if err := s.Save(); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("no directory: %v", err)
 		}
+		time.Sleep(2 * perKey)
 	}
 }
 
@@ -193,6 +194,33 @@ func TestAlone(t *testing.T) {
 		t.Errorf("not taken over: %v, %v", alone, err)
 	}
 	release()
+}
+
+// TestOwner: what root writes belongs to the owner of the directory, which is the service.
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, filepath.Join(dir, "keys.json"))
+	for range 2 { // new, and in the place of the old one
+		if err := s.Update(func(known map[string]Key) { known[id] = Key{Name: name} }); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range strings.Fields(entries(t, dir)) {
+			info, err := os.Stat(filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st := info.Sys().(*syscall.Stat_t); st.Uid != 65534 || st.Gid != 65534 {
+				t.Errorf("%s belongs to %d:%d", file, st.Uid, st.Gid)
+			}
+		}
+	}
 }
 
 const childKey = "POSTVET_TEST_STATES"
