@@ -41,6 +41,8 @@ type Verdict struct {
 	// Text is the reply's text or the reason of the quarantine: printable ASCII,
 	// one line, at most 450 octets. '%' is not doubled.
 	Text string `json:"text"`
+	// Sentence is Text without the advice, the reference and the help URL of a refusal.
+	Sentence string `json:"-"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`
 	// Overrides are the exceptions from what the author's domain asks for, in the

@@ -40,7 +40,7 @@ func (r Rules) Early(res *result.Results) (result.Verdict, bool) {
 	v.Intended, v.Text = v.Action, explain.OneLine(v.Text)
 	v.Overrides, v.Refused = []result.Override{}, []result.Override{}
 	v = explain.Verdict(r.HelpURL, res, v)
-	v.Why = append(v.Why, "So it is refused at RCPT, before it is sent, whatever may be in it.")
+	v.Why = append(v.Why, explain.RefusedEarly)
 	return v, true
 }
 

@@ -89,8 +89,9 @@ func (c *codec) bits(all ...*bool) {
 	c.b = binary.AppendUvarint(c.b, v)
 }
 
-// text writes or reads a text of at most n octets, in harmless form. A text begins with its
-// length doubled, or with twice its number among the known texts and words, plus one.
+// text writes or reads a text of at most n octets, in harmless form. A text begins with a
+// number, the last two bits of which are its form: the length of the text that follows, the
+// number of a known text or word, or the length of a text to which a known one is added.
 func text[T ~string](c *codec, s *T, n int) {
 	if c.reading {
 		*s = T(c.readText())
@@ -99,37 +100,69 @@ func text[T ~string](c *codec, s *T, n int) {
 	c.writeText(string(*s), n)
 }
 
+// The forms of a text.
+const (
+	textPlain = iota
+	textKnown
+	textEnding
+)
+
 func (c *codec) writeText(s string, n int) {
 	if s == "" {
-		c.b = append(c.b, 0)
+		c.b = append(c.b, textPlain)
 		return
 	}
-	for i := range c.known {
-		if s == c.known[i] {
-			c.b = append(c.b, byte(i<<1|1))
-			return
+	ending := -1
+	for i, k := range &c.known {
+		switch {
+		case len(k) == len(s):
+			if k == s {
+				c.b = append(c.b, byte(i<<2|textKnown))
+				return
+			}
+		case k == "" || len(k) > len(s) || len(s) < 2*len("example.org") || s[len(s)-len(k):] != k:
+		case ending < 0 || len(k) > len(c.known[ending]):
+			ending = i
 		}
 	}
 	if w, ok := wordNumbers[s]; ok {
-		c.b = binary.AppendUvarint(c.b, uint64(len(c.known)+w)<<1|1)
+		c.b = binary.AppendUvarint(c.b, uint64(len(c.known)+w)<<2|textKnown)
 		return
+	}
+	if len(s) > n {
+		ending = -1
+	}
+	form := uint64(textPlain)
+	if ending >= 0 {
+		form = textEnding
+		s = s[:len(s)-len(c.known[ending])]
 	}
 	s = foreign.Terminal(s, max(0, min(n, c.room)))
 	c.room -= len(s)
-	c.b = binary.AppendUvarint(c.b, uint64(len(s))<<1)
+	c.b = binary.AppendUvarint(c.b, uint64(len(s))<<2|form)
 	c.b = append(c.b, s...)
+	if form == textEnding {
+		c.b = append(c.b, byte(ending))
+	}
 }
 
 func (c *codec) readText() string {
 	v := c.readUint()
-	if v&1 == 0 {
-		return string(c.octets(v >> 1))
-	}
-	switch i := v >> 1; {
-	case i < uint64(len(c.known)):
-		return c.known[i]
-	case i < uint64(len(c.known)+len(words)):
-		return words[i-uint64(len(c.known))]
+	switch i := v >> 2; v & 3 {
+	case textPlain:
+		return string(c.octets(i))
+	case textEnding:
+		s := string(c.octets(i))
+		if end := c.octets(1); len(end) == 1 && int(end[0]) < len(c.known) {
+			return s + c.known[end[0]]
+		}
+	case textKnown:
+		if i < uint64(len(c.known)) {
+			return c.known[i]
+		}
+		if i -= uint64(len(c.known)); i < uint64(len(words)) {
+			return words[i]
+		}
 	}
 	c.bad = true
 	return ""
@@ -173,7 +206,8 @@ var words = []string{
 	"trusted_forwarder", "mailing_list", "local_policy", "policy_test_mode", "other", "forwarded",
 	"altered_by_list", "altered", "maybe_forwarded", "not_checked", "other_signer", "key_missing", "weak_signature", "expired",
 	"partial_signature", "strict_alignment", "spf_broken", "unauthenticated", "exempt address", "exempt name", "authenticated",
-	"local submission", "signed by us", "smtpd", "inet:127.0.0.1:8890",
+	"local submission", "signed by us", "smtpd", "inet:127.0.0.1:8890", "unix:/run/postvet/postvet.sock",
+	"/var/spool/postfix/postvet/postvet.sock", "accepts", "dmarc-pass", "body_hash",
 }
 
 var wordNumbers = func() map[string]int {
@@ -183,3 +217,35 @@ var wordNumbers = func() map[string]int {
 	}
 	return m
 }()
+
+// appendPacked appends octets with each run of zeros as a zero and its length: facts are
+// full of values that are not set.
+func appendPacked(b, octets []byte) []byte {
+	for i := 0; i < len(octets); i++ {
+		b = append(b, octets[i])
+		if octets[i] != 0 {
+			continue
+		}
+		n := 1
+		for n < 255 && i+n < len(octets) && octets[i+n] == 0 {
+			n++
+		}
+		b = append(b, byte(n))
+		i += n - 1
+	}
+	return b
+}
+
+// appendUnpacked is the reverse of appendPacked. It returns at most 4 * maxRow octets.
+func appendUnpacked(b, packed []byte) []byte {
+	for i := 0; i < len(packed) && len(b) < 4*maxRow; i++ {
+		b = append(b, packed[i])
+		if packed[i] == 0 && i+1 < len(packed) {
+			i++
+			for range int(packed[i]) - 1 {
+				b = append(b, 0)
+			}
+		}
+	}
+	return b
+}

@@ -23,7 +23,6 @@ const (
 	ColMessageKey // hash
 	ColClient
 	ColHelo
-	ColPTR
 	ColRelay
 	ColMailFrom // the domain, or the address; "<>" for the null sender
 	ColMailFromKey
@@ -68,7 +67,7 @@ var columns = [Columns]struct {
 	kind Kind
 }{
 	ColRef: {"ref", Integer}, ColQueue: {"queue", Text}, ColMessageID: {"message_id", Text}, ColMessageKey: {"message_key", Integer},
-	ColClient: {"client", Text}, ColHelo: {"helo", Text}, ColPTR: {"ptr", Text}, ColRelay: {"relay", Text},
+	ColClient: {"client", Text}, ColHelo: {"helo", Text}, ColRelay: {"relay", Text},
 	ColMailFrom: {"mail_from", Text}, ColMailFromKey: {"mail_from_key", Integer},
 	ColRcpts: {"rcpts", Integer}, ColRcpt: {"rcpt", Text}, ColRcptKeys: {"rcpt_keys", Blob},
 	ColAuthor: {"author", Text}, ColOrg: {"org", Text},
@@ -143,7 +142,6 @@ func (e *recordEncoder) row(r *Row) {
 	e.int(0)
 	e.client(r)
 	e.text(res.Client.Helo, 255)
-	e.text(res.Client.PTR, 255)
 	e.text(res.Client.Relay, 64)
 	e.mailFrom(res)
 	e.int(0)
@@ -174,14 +172,14 @@ func (e *recordEncoder) row(r *Row) {
 	if len(res.MailFrom) > 320 || !foreign.IsPrintable(res.MailFrom) {
 		sender = "" // the column is another text
 	}
-	e.known = knownTexts(res.Author.Domain, org, res.Client.Helo, res.Client.PTR, sender)
+	e.known = knownTexts(res.Author.Domain, org, res.Client.Helo, sender)
 	e.facts(r)
 	e.close(at)
 }
 
 // knownTexts are those that facts may repeat and columns have.
-func knownTexts(author, org, helo, ptr, sender string) (known [8]string) {
-	copy(known[:], []string{author, org, helo, ptr, sender})
+func knownTexts(author, org, helo, sender string) (known [8]string) {
+	copy(known[:], []string{author, org, helo, sender})
 	for i, s := range known {
 		if len(s) > 255 || !foreign.IsPrintable(s) {
 			known[i] = "" // the column differs
@@ -279,7 +277,8 @@ func dkimStatus(res *result.Results) string {
 	return best
 }
 
-// signatures appends "pass example.org/selector" of each signature, with commas between.
+// signatures appends "pass example.org/selector" of each signature, with commas between. The
+// author's domain is left out, as in "pass /selector".
 func (e *recordEncoder) signatures(res *result.Results) {
 	at := e.open()
 	for i, d := range res.DKIM[:min(len(res.DKIM), maxSignatures)] {
@@ -292,7 +291,9 @@ func (e *recordEncoder) signatures(res *result.Results) {
 		status, _ := res.Counts(d)
 		e.b = append(e.b, status...)
 		e.b = append(e.b, ' ')
-		e.b = append(e.b, foreign.Terminal(d.Domain, 255)...)
+		if d.Domain != res.Author.Domain {
+			e.b = append(e.b, foreign.Terminal(d.Domain, 255)...)
+		}
 		e.b = append(e.b, '/')
 		e.b = append(e.b, foreign.Terminal(d.Selector, 64)...)
 	}
@@ -360,7 +361,7 @@ func (rec *Record) Row() (*Row, error) {
 	}
 	res, v := r.Results, r.Verdict
 	res.Reference, res.Arrived = r.Ref, r.Ref.Time()
-	res.Client.IP, res.Client.Helo, res.Client.PTR, res.Client.Relay = str(ColClient), str(ColHelo), str(ColPTR), str(ColRelay)
+	res.Client.IP, res.Client.Helo, res.Client.Relay = str(ColClient), str(ColHelo), str(ColRelay)
 	r.Host, _ = netip.ParseAddr(res.Client.IP)
 	if from := str(ColMailFrom); from != "<>" {
 		res.MailFrom = from
@@ -379,8 +380,8 @@ func (rec *Record) Row() (*Row, error) {
 	v.Action, v.Code, v.Rule = result.Action(str(ColAction)), str(ColCode), str(ColRule)
 	action, rule, _ := strings.Cut(str(ColShadow), " ")
 	r.ShadowAction, r.ShadowRule = result.Action(action), rule
-	c := codec{b: rec[ColFacts].Octets, reading: true, level: Addresses}
-	c.known = knownTexts(res.Author.Domain, str(ColOrg), res.Client.Helo, res.Client.PTR, strings.TrimPrefix(domainOf(res.MailFrom), "?@"))
+	c := codec{b: appendUnpacked(make([]byte, 0, 2*len(rec[ColFacts].Octets)), rec[ColFacts].Octets), reading: true, level: Addresses}
+	c.known = knownTexts(res.Author.Domain, str(ColOrg), res.Client.Helo, strings.TrimPrefix(domainOf(res.MailFrom), "?@"))
 	c.facts(r)
 	if c.bad {
 		return nil, ErrRow

@@ -51,6 +51,7 @@ func (c *codec) client(res *result.Results) {
 	text(c, &res.IPRev.Status, 16)
 	text(c, &res.IPRev.Reason, maxText)
 	text(c, &res.IPRev.Name, maxText)
+	text(c, &cl.PTR, maxText)
 }
 
 // spf keeps the explanation of the domain's owner only if it names no mailbox, unless
@@ -255,23 +256,21 @@ func (c *codec) organizations(res *result.Results) {
 	}
 }
 
-// verdict keeps the sentences of a verdict that is not a plain acceptance as they were,
-// since later versions may find other words.
+// verdict keeps what the client was told. The other sentences can be found again, see
+// [Row.Explain].
 func (c *codec) verdict(r *Row, v *result.Verdict) {
 	c.bits(&v.Monitored, &r.Early, &r.Undelivered)
 	text(c, &v.Intended, 16)
 	c.cutText(&v.Text, maxReply, c.localAt)
-	n := 6
-	if !c.reading && r.Class() == Accepted {
-		n = 0
+	n := 0
+	if !c.reading && strings.HasPrefix(v.Text, v.Sentence) && (c.localAt == "" || !strings.Contains(v.Text, c.localAt)) {
+		n = len(v.Sentence)
 	}
-	why := v.Why
-	if !c.reading {
-		why = why[:min(n, len(why))]
-	}
-	list(c, &why, 6, func(c *codec, s *string) { c.cutText(s, 300, c.localAt) })
-	if c.reading {
-		v.Why = why
+	if number(c, &n); c.reading {
+		v.Sentence = v.Text
+		if n > 0 && n < len(v.Text) {
+			v.Sentence = v.Text[:n]
+		}
 	}
 	list(c, &v.Overrides, 4, overrideCodec)
 	list(c, &v.Refused, 4, overrideCodec)

@@ -12,13 +12,24 @@ import (
 // Key is the secret of a month, by which addresses are hashed.
 type Key [32]byte
 
-// Hash returns the hash of an address, or of a Message-ID; never 0.
+// KeyLength is the number of octets of a hash.
+const KeyLength = 6
+
+// Hash returns the hash of an address, or of a Message-ID; never 0. It has 48 bits: with
+// ten million rows, one in 28 million searches finds a row of another address.
 func (k *Key) Hash(s string) int64 {
 	var room [512]byte
 	b := append(room[:0], k[:]...)
 	b = append(b, s...)
 	sum := sha256.Sum256(b)
-	return int64(binary.BigEndian.Uint64(sum[:8]) | 1)
+	return int64(binary.BigEndian.Uint64(sum[:8])>>16 | 1)
+}
+
+// AppendKey appends a hash to those of other recipients.
+func AppendKey(b []byte, hash int64) []byte {
+	var all [8]byte
+	binary.BigEndian.PutUint64(all[:], uint64(hash))
+	return append(b, all[len(all)-KeyLength:]...)
 }
 
 // Address returns the form of an address in which it is hashed: without its case, which
@@ -45,11 +56,14 @@ func MessageID(s string) string {
 type keyer struct {
 	level Level
 	key   *Key
-	room  []byte // for the texts of one record
+	room  []byte // for the recipients' keys of one record
+	facts []byte // for its facts
 }
 
-// apply changes a record with whole addresses to one that is kept.
+// apply changes a record with whole addresses to one that is kept, until the next call.
 func (k *keyer) apply(rec *Record) {
+	k.facts = appendPacked(k.facts[:0], rec[ColFacts].Octets)
+	rec[ColFacts].Octets = k.facts
 	if k.level == Domains || k.key == nil {
 		return
 	}
@@ -75,7 +89,7 @@ func (k *keyer) apply(rec *Record) {
 func (k *keyer) recipients(rec *Record) {
 	domains := make([]byte, 0, 64)
 	for to := range strings.FieldsSeq(string(rec[ColRcpt].Octets)) {
-		k.room = binary.BigEndian.AppendUint64(k.room, uint64(k.key.Hash(Address(to))))
+		k.room = AppendKey(k.room, k.key.Hash(Address(to)))
 		if domain := domainOf(to); domain != "" && !hasWord(domains, domain) {
 			if len(domains) > 0 {
 				domains = append(domains, ' ')

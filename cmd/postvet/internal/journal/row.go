@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -69,6 +70,18 @@ func (r *Row) Class() Class {
 		return Accepted
 	}
 	return Rest
+}
+
+// Explain sets the sentences of a verdict that was read back: its Why, and the texts of
+// its hints.
+func (r *Row) Explain() {
+	told := r.Verdict.Text
+	r.Verdict.Text = r.Verdict.Sentence
+	v := explain.Verdict("", r.Results, *r.Verdict)
+	r.Verdict.Why, r.Verdict.Hints, r.Verdict.Text = v.Why, v.Hints, told
+	if r.Early {
+		r.Verdict.Why = append(r.Verdict.Why, explain.RefusedEarly)
+	}
 }
 
 // Level says how much of the addresses of a message is kept.

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,7 +21,7 @@ func (r *Recorder) write() {
 			r.writeAll(now)
 			if now.Sub(r.lastTick) >= time.Minute || r.lastTick.IsZero() {
 				r.lastTick = now
-				r.opt.Store.Tick(now)
+				r.tick(now)
 			}
 		case <-r.wake:
 			r.writeAll(time.Now())
@@ -73,7 +74,10 @@ func (r *Recorder) writeAll(now time.Time) {
 	}
 }
 
+// writeChunks writes rows of a class. A panic in the store is an error as any other: mail
+// does not depend on the journal.
 func (r *Recorder) writeChunks(c Class, chunks []*chunk) (rows int, err error) {
+	defer r.recovered(&err)
 	b := &Batch{chunks: chunks, keyer: &r.keyer, key: r.opt.Store.Key}
 	for _, k := range chunks {
 		rows += k.rows
@@ -82,6 +86,20 @@ func (r *Recorder) writeChunks(c Class, chunks []*chunk) (rows int, err error) {
 		return 0, err
 	}
 	return rows, nil
+}
+
+func (r *Recorder) tick(now time.Time) {
+	var err error
+	defer r.recovered(&err)
+	r.opt.Store.Tick(now)
+}
+
+// recovered sets err to a panic, and logs it.
+func (r *Recorder) recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("internal error: %v", v)
+		r.opt.Logger.Error("panic in the journal", zap.Error(*err), zap.Stack("stack"))
+	}
 }
 
 // writeFailed tells a failure once.

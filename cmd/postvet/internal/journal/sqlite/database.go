@@ -1,0 +1,197 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+)
+
+// Errors of a file that cannot be used as it is.
+var (
+	errDamaged = errors.New("the file is damaged")
+	errNewer   = errors.New("the file is of a newer version of Postvet")
+)
+
+// source returns the data source name for a file. SQL in the file itself, such as a view
+// that a stranger put there, must not do harm (trusted_schema).
+func source(path, mode string, pragmas ...string) string {
+	q := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(10000)", "trusted_schema(0)"}, pragmas...)}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
+}
+
+// database is a file that is open to be written. The driver is used without database/sql,
+// which would cost as much as the row itself.
+type database struct {
+	file
+	conn   driver.Conn
+	insert driver.Stmt
+	args   []driver.NamedValue
+}
+
+// open opens a file to be written and creates it if needed.
+func open(f file, generations []journal.Generation) (*database, error) {
+	made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let the group read
+	if err != nil {
+		return nil, err
+	}
+	made.Close()
+	conn, err := (&sqlite.Driver{}).Open(source(f.path, "rw",
+		"page_size(32768)", "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
+	if err != nil {
+		return nil, classify(err)
+	}
+	d := &database{file: f, conn: conn, args: make([]driver.NamedValue, journal.Columns)}
+	if err := d.prepare(generations); err != nil {
+		d.close()
+		return nil, classify(err)
+	}
+	return d, nil
+}
+
+func (d *database) prepare(generations []journal.Generation) error {
+	found, err := d.number("PRAGMA user_version")
+	switch {
+	case err != nil:
+		return err
+	case found > version:
+		return errNewer
+	case found == 0:
+		if err := d.exec("PRAGMA page_size = 16384"); err != nil { // before anything is written
+			return err
+		}
+	}
+	if err := d.exec("PRAGMA journal_mode = WAL"); err != nil {
+		return err
+	}
+	if found == 0 {
+		if err := d.exec(createTables()); err != nil {
+			return err
+		}
+	}
+	insert, err := d.conn.Prepare(insertRow())
+	if err != nil {
+		// Its tables are not ours.
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	d.insert = insert
+	if d.class == journal.Rest {
+		for _, s := range createIndexes(d.class) {
+			if err := d.exec(s); err != nil {
+				return err
+			}
+		}
+	}
+	for _, g := range generations {
+		if err := d.addGeneration(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) addGeneration(g journal.Generation) error {
+	return d.exec("INSERT OR IGNORE INTO generation VALUES (?, ?, ?)", g.ID, g.Since.UTC().Format(timeLayout), g.Text)
+}
+
+// timeLayout is the form of times in the files.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+func (d *database) exec(query string, args ...any) error {
+	values := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	_, err := d.conn.(driver.ExecerContext).ExecContext(context.Background(), query, values)
+	return err
+}
+
+// number returns the first column of the first row of a query.
+func (d *database) number(query string) (int64, error) {
+	rows, err := d.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	if err := rows.Next(values); err != nil {
+		return 0, err
+	}
+	n, _ := values[0].(int64)
+	return n, nil
+}
+
+// add inserts a row.
+func (d *database) add(rec *journal.Record) error {
+	for c := range journal.Columns {
+		v := &rec[c]
+		a := &d.args[c]
+		a.Ordinal = int(c) + 1
+		switch kind := c.Kind(); {
+		case kind == journal.Integer && v.Int == 0 && (c == journal.ColMessageKey || c == journal.ColMailFromKey):
+			a.Value = nil
+		case kind == journal.Integer:
+			a.Value = v.Int
+		case len(v.Octets) == 0:
+			a.Value = nil
+		case kind == journal.Text:
+			a.Value = string(v.Octets)
+		default:
+			a.Value = v.Octets
+		}
+	}
+	_, err := d.insert.(driver.StmtExecContext).ExecContext(context.Background(), d.args)
+	return err
+}
+
+func (d *database) close() error {
+	if d.insert != nil {
+		_ = d.insert.Close()
+	}
+	return d.conn.Close()
+}
+
+// classify returns errDamaged for an error that says so of a file.
+func classify(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
+	}
+	return err
+}
+
+// openReader opens a file to be read.
+func openReader(f file) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", source(f.path, "ro", "query_only(1)", "cache_size(-8192)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	var found int
+	if err := db.QueryRow("PRAGMA user_version").Scan(&found); err != nil {
+		db.Close()
+		return nil, classify(err)
+	}
+	switch {
+	case found > version:
+		err = errNewer
+	case found == 0:
+		err = fs.ErrNotExist // it was begun, and nothing was written
+	default:
+		return db, nil
+	}
+	db.Close()
+	return nil, err
+}

@@ -1,0 +1,298 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// Reader searches the files of a directory, whether or not a store writes there. It is
+// safe for concurrent use.
+type Reader struct{ keys keys }
+
+var _ journal.Reader = (*Reader)(nil)
+
+// NewReader returns a reader of a directory.
+func NewReader(dir string) *Reader { return &Reader{keys: keys{dir: dir}} }
+
+// Find implements [journal.Reader].
+func (r *Reader) Find(ctx context.Context, q journal.Query) (journal.Page, error) {
+	page := journal.Page{Rows: []*journal.Row{}, Complete: true}
+	if err := q.Check(); err != nil {
+		return page, err
+	}
+	all, err := files(r.keys.dir)
+	if err != nil {
+		return page, err
+	}
+	if len(all) > 0 {
+		page.Oldest = all[len(all)-1].day
+	}
+	for len(all) > 0 && len(page.Rows) < q.Limit {
+		day := all[0].day
+		n := slices.IndexFunc(all, func(f file) bool { return !f.day.Equal(day) })
+		if n < 0 {
+			n = len(all)
+		}
+		if r.wanted(&q, day) {
+			r.findDay(ctx, all[:n], q, &page)
+		}
+		if ctx.Err() != nil {
+			page.Complete, page.Searched = false, day.Add(24*time.Hour)
+			break
+		}
+		all = all[n:]
+	}
+	if len(page.Rows) >= q.Limit {
+		page.Rows = page.Rows[:q.Limit]
+		page.Next = page.Rows[q.Limit-1].Ref
+	}
+	return page, nil
+}
+
+// wanted reports whether a day may have rows that are wanted.
+func (r *Reader) wanted(q *journal.Query, day time.Time) bool {
+	end := day.Add(24 * time.Hour)
+	switch {
+	case !end.After(q.Since), !q.Until.IsZero() && !day.Before(q.Until):
+		return false
+	case q.Before != 0 && day.After(q.Before.Time()):
+		return false
+	case q.Ref != 0:
+		at := q.Ref.Time()
+		return !at.Before(day) && at.Before(end)
+	}
+	return true
+}
+
+// findDay adds the rows of the files of one day to a page, in order of time.
+func (r *Reader) findDay(ctx context.Context, day []file, q journal.Query, page *journal.Page) {
+	key, err := r.keys.of(day[0].day, false)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		page.Unread = append(page.Unread, filepath.Base(day[0].day.Format(monthLayout))+".key")
+	}
+	var found []*journal.Row
+	for _, f := range day {
+		if f.class == journal.Accepted && onlyRest(&q) {
+			continue
+		}
+		rows, err := findIn(ctx, f, &q, key)
+		found = append(found, rows...)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+			page.Unread = append(page.Unread, filepath.Base(f.path))
+		}
+	}
+	slices.SortFunc(found, func(a, b *journal.Row) int {
+		if a.Ref > b.Ref {
+			return -1
+		}
+		return 1
+	})
+	page.Rows = append(page.Rows, found...)
+}
+
+// onlyRest reports whether a query cannot select mail that was accepted.
+func onlyRest(q *journal.Query) bool {
+	return q.Action != "" && q.Action != string(result.Accept)
+}
+
+// findIn returns the rows of a file, the newest first.
+func findIn(ctx context.Context, f file, q *journal.Query, key *journal.Key) (rows []*journal.Row, err error) {
+	db, err := openReader(f)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	for _, c := range conditions(q, key) {
+		some, err := c.find(ctx, db, q, key)
+		rows = append(rows, some...)
+		if err != nil {
+			return rows, err
+		}
+	}
+	return rows, nil
+}
+
+// condition is a condition in SQL that all wanted rows meet, and some others.
+type condition struct {
+	terms []string
+	args  []any
+}
+
+func (c *condition) add(term string, args ...any) {
+	c.terms, c.args = append(c.terms, term), append(c.args, args...)
+}
+
+// conditions returns the conditions of a query, each for an index where there is one. No
+// row meets two of them.
+func conditions(q *journal.Query, key *journal.Key) []condition {
+	var c condition
+	if q.Ref != 0 {
+		c.add("ref = ?", int64(q.Ref))
+	}
+	if q.Before != 0 {
+		c.add("ref < ?", int64(q.Before))
+	}
+	if !q.Since.IsZero() {
+		c.add("ref >= ?", int64(result.FirstReference(q.Since)))
+	}
+	if !q.Until.IsZero() {
+		c.add("ref < ?", int64(result.FirstReference(q.Until)))
+	}
+	for column, value := range map[journal.Column]string{journal.ColQueue: q.Queue, journal.ColDMARC: q.DMARC, journal.ColRule: q.Rule, journal.ColHint: q.Hint} {
+		if value != "" {
+			c.add(column.String()+" = ?", value)
+		}
+	}
+	if q.Action != "" {
+		c.add("(action = ? OR would = ?)", q.Action, q.Action)
+	}
+	if q.MessageID != "" && key != nil {
+		c.add("message_key = ?", key.Hash(q.MessageID))
+	}
+	if strings.Contains(q.From, "@") && key != nil {
+		c.add("mail_from_key = ?", key.Hash(q.From))
+	}
+	if q.Client.IsValid() {
+		c.client(q)
+	}
+	if strings.Contains(q.To, "@") && key != nil {
+		c.add("instr(rcpt_keys, ?) > 0", journal.AppendKey(nil, key.Hash(q.To)))
+	}
+	if q.Domain == "" {
+		return []condition{c}
+	}
+	return c.organizations(q.Domain)
+}
+
+// client adds a condition for the text of an address.
+func (c *condition) client(q *journal.Query) {
+	ip := q.Client.Addr()
+	if q.Client.IsSingleIP() {
+		c.add("client = ?", ip.String())
+		return
+	}
+	if octets := q.Client.Bits() / 8; ip.Is4() && octets > 0 {
+		parts := strings.Split(ip.String(), ".")
+		prefix := strings.Join(parts[:octets], ".") + "."
+		c.add("client >= ? AND client < ?", prefix, strings.TrimSuffix(prefix, ".")+"/") // '/' follows '.'
+	}
+}
+
+// organizations returns a condition for the domain itself and each one above it that may be
+// its organization, since that is indexed; and one for those below a domain that is no
+// organization of its own.
+func (c condition) organizations(domain string) []condition {
+	var all []condition
+	for name := domain; strings.Contains(name, "."); _, name, _ = strings.Cut(name, ".") {
+		one := condition{terms: slices.Clone(c.terms), args: slices.Clone(c.args)}
+		one.add("org = ?", name)
+		if name != domain {
+			one.add("(author = ? OR substr(author, ?) = ?)", domain, -len(domain)-1, "."+domain)
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		c.add("(author = ? OR substr(author, ?) = ?)", domain, -len(domain)-1, "."+domain)
+		return []condition{c}
+	}
+	return all
+}
+
+// find returns the rows that meet a condition and are wanted.
+func (c *condition) find(ctx context.Context, db *sql.DB, q *journal.Query, key *journal.Key) (found []*journal.Row, err error) {
+	err = each(ctx, db, c.where(), c.args, func(rec *journal.Record) error {
+		if !q.Selects(rec, key) {
+			return nil
+		}
+		row, err := rec.Row()
+		if err != nil {
+			return err
+		}
+		if found = append(found, row); len(found) == q.Limit {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return found, err
+}
+
+// errEnough ends a search that has found as much as is wanted.
+var errEnough = errors.New("sqlite: enough rows")
+
+func (c *condition) where() string {
+	if len(c.terms) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.terms, " AND ")
+}
+
+// selected are the columns in order.
+var selected = func() string {
+	names := make([]string, journal.Columns)
+	for c := range journal.Columns {
+		names[c] = c.String()
+	}
+	return strings.Join(names, ", ")
+}()
+
+// scanner reads rows into a record.
+type scanner struct {
+	rec     journal.Record
+	ints    [journal.Columns]sql.NullInt64
+	octets  [journal.Columns]sql.RawBytes
+	targets []any
+}
+
+func newScanner() *scanner {
+	s := &scanner{}
+	for c := range journal.Columns {
+		if c.Kind() == journal.Integer {
+			s.targets = append(s.targets, &s.ints[c])
+		} else {
+			s.targets = append(s.targets, &s.octets[c])
+		}
+	}
+	return s
+}
+
+// scan reads the present row. Its octets are valid until the next one.
+func (s *scanner) scan(rows *sql.Rows) error {
+	if err := rows.Scan(s.targets...); err != nil {
+		return err
+	}
+	for c := range journal.Columns {
+		s.rec[c] = journal.Value{Int: s.ints[c].Int64, Octets: s.octets[c]}
+	}
+	return nil
+}
+
+// Generation implements [journal.Reader].
+func (r *Reader) Generation(ctx context.Context, id int64, at time.Time) (journal.Generation, bool) {
+	for c := range journal.Class(journal.Classes) {
+		db, err := openReader(fileOf(r.keys.dir, at, c))
+		if err != nil {
+			continue
+		}
+		g := journal.Generation{ID: id}
+		var since string
+		err = db.QueryRowContext(ctx, "SELECT since, text FROM generation WHERE id = ?", id).Scan(&since, &g.Text)
+		db.Close()
+		if err == nil {
+			g.Since, _ = time.Parse(timeLayout, since)
+			return g, true
+		}
+	}
+	return journal.Generation{}, false
+}

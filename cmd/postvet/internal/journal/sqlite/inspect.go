@@ -1,0 +1,219 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+)
+
+// Files describes the files of a directory, the newest first. Those that were set aside
+// come last.
+func Files(dir string) ([]journal.File, error) {
+	all, err := files(dir)
+	if err != nil {
+		return nil, err
+	}
+	list := []journal.File{}
+	for _, f := range all {
+		list = append(list, journal.File{Name: filepath.Base(f.path), Day: f.day, Class: f.class.String(), Octets: f.size()})
+	}
+	for _, pattern := range []string{"*.db.damaged-*", "*.db.newer-*"} {
+		names, _ := filepath.Glob(filepath.Join(dir, pattern))
+		slices.Sort(names)
+		for _, name := range names {
+			list = append(list, journal.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside"})
+		}
+	}
+	return list, nil
+}
+
+// InUse reports whether a service writes into a directory.
+func InUse(dir string) bool { return inUse(dir) }
+
+// Verify reads all that a directory has, and describes each file with its rows and what is
+// wrong with it.
+func Verify(ctx context.Context, dir string) ([]journal.File, error) {
+	list, err := Files(dir)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		f := &list[i]
+		if f.Problem != "" {
+			continue
+		}
+		n, err := verifyFile(ctx, file{path: filepath.Join(dir, f.Name)})
+		if f.Rows = n; err != nil {
+			f.Problem = err.Error()
+		}
+		if ctx.Err() != nil {
+			return list, ctx.Err()
+		}
+	}
+	return list, nil
+}
+
+// verifyFile returns the number of rows of a file, and what is wrong with it.
+func verifyFile(ctx context.Context, f file) (n int64, err error) {
+	db, err := openReader(f)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	var text string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&text); err != nil {
+		return 0, err
+	}
+	if text != "ok" {
+		return 0, errors.New(text)
+	}
+	err = each(ctx, db, "", nil, func(rec *journal.Record) error {
+		n++
+		_, err := rec.Row()
+		return err
+	})
+	return n, err
+}
+
+// each calls f with the rows that meet a condition, the newest first.
+func each(ctx context.Context, db *sql.DB, where string, args []any, f func(*journal.Record) error) error {
+	rows, err := db.QueryContext(ctx, "SELECT "+selected+" FROM message"+where+" ORDER BY ref DESC", args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	s := newScanner()
+	for rows.Next() {
+		if err := s.scan(rows); err != nil {
+			return err
+		}
+		if err := f(&s.rec); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Each calls f with each row that a query selects, the newest day first. The query's limit
+// does not count.
+func (r *Reader) Each(ctx context.Context, q journal.Query, f func(*journal.Row) error) error {
+	if err := q.Check(); err != nil {
+		return err
+	}
+	all, err := files(r.keys.dir)
+	if err != nil {
+		return err
+	}
+	for _, day := range all {
+		if !r.wanted(&q, day.day) || day.class == journal.Accepted && onlyRest(&q) {
+			continue
+		}
+		err := r.eachIn(ctx, day, &q, func(rec *journal.Record) error {
+			row, err := rec.Row()
+			if err != nil {
+				return err
+			}
+			return f(row)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachIn calls f with each record of a file that a query selects.
+func (r *Reader) eachIn(ctx context.Context, f file, q *journal.Query, each1 func(*journal.Record) error) error {
+	key, err := r.keys.of(f.day, false)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := openReader(f)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, c := range conditions(q, key) {
+		err := each(ctx, db, c.where(), c.args, func(rec *journal.Record) error {
+			if !q.Selects(rec, key) {
+				return nil
+			}
+			return each1(rec)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget removes the rows that a query selects, and returns how many. What they held is
+// overwritten. A service may write meanwhile.
+func (r *Reader) Forget(ctx context.Context, q journal.Query) (n int, err error) {
+	if err := q.Check(); err != nil {
+		return 0, err
+	}
+	all, err := files(r.keys.dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range all {
+		if !r.wanted(&q, f.day) {
+			continue
+		}
+		var refs []int64
+		err := r.eachIn(ctx, f, &q, func(rec *journal.Record) error {
+			refs = append(refs, rec[journal.ColRef].Int)
+			return nil
+		})
+		if err == nil && len(refs) > 0 {
+			err = removeRows(ctx, f, refs)
+		}
+		if err != nil {
+			return n, err
+		}
+		n += len(refs)
+	}
+	return n, nil
+}
+
+// removeRows removes rows, some at a time, so that whoever writes need not wait long.
+func removeRows(ctx context.Context, f file, refs []int64) error {
+	db, err := sql.Open("sqlite", source(f.path, "rw", "secure_delete(1)"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for some := range slices.Chunk(refs, 500) {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		for _, ref := range some {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM message WHERE ref = ?", ref); err != nil {
+				_ = tx.Rollback()
+				return err
+			}
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	// The log still has the old pages.
+	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}

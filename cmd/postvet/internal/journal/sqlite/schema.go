@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+)
+
+// version is the version of the schema, in user_version of each file. Files of older
+// versions are read, newer ones are set aside.
+const version = 1
+
+// applicationID marks the files as ours, for file(1).
+const applicationID = 0x50764a31 // "PvJ1"
+
+// types are the SQL types of the columns.
+var types = map[journal.Kind]string{journal.Text: "TEXT", journal.Integer: "INTEGER", journal.Blob: "BLOB"}
+
+// createTables returns the statements for the tables of a new file. The view has the time
+// of each message, which is a part of its reference (1735689600 is 2025-01-01).
+func createTables() string {
+	var names, defined []string
+	for c := range journal.Columns {
+		definition := c.String() + " " + types[c.Kind()]
+		if c == journal.ColRef {
+			definition += " PRIMARY KEY"
+		}
+		names, defined = append(names, c.String()), append(defined, definition)
+	}
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS message (%s);
+CREATE TABLE IF NOT EXISTS generation (id INTEGER PRIMARY KEY, since TEXT NOT NULL, text TEXT NOT NULL);
+CREATE VIEW IF NOT EXISTS mail AS SELECT strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', (ref >> 20) / 1000.0 + 1735689600, 'unixepoch') AS at, %s FROM message;
+PRAGMA application_id = %d;
+PRAGMA user_version = %d;`, strings.Join(defined, ", "), strings.Join(names, ", "), applicationID, version)
+}
+
+// indexes are the columns that are indexed, of accepted mail when its day is over. Rows
+// with the same value are in the order of time.
+var indexes = [journal.Classes][]journal.Column{
+	journal.Accepted: {journal.ColQueue, journal.ColOrg},
+	journal.Rest:     {journal.ColQueue, journal.ColOrg, journal.ColClient, journal.ColMessageKey, journal.ColMailFromKey},
+}
+
+// createIndexes returns the statements for the indexes of a class.
+func createIndexes(c journal.Class) []string {
+	var all []string
+	for _, column := range indexes[c] {
+		all = append(all, fmt.Sprintf("CREATE INDEX IF NOT EXISTS message_%s ON message (%s) WHERE %s IS NOT NULL", column, column, column))
+	}
+	return all
+}
+
+// insertRow is the statement for a row. A row that is there stays.
+func insertRow() string {
+	names := make([]string, journal.Columns)
+	for c := range journal.Columns {
+		names[c] = c.String()
+	}
+	return fmt.Sprintf("INSERT OR IGNORE INTO message (%s) VALUES (?%s)", strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
+}

@@ -1,0 +1,348 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// find returns the references of the rows that a query selects.
+func find(t *testing.T, dir string, q journal.Query) []result.Reference {
+	t.Helper()
+	page, err := NewReader(dir).Find(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !page.Complete || len(page.Unread) > 0 {
+		t.Errorf("page of %+v: complete %t, unread %v", q, page.Complete, page.Unread)
+	}
+	var refs []result.Reference
+	for _, r := range page.Rows {
+		refs = append(refs, r.Ref)
+	}
+	return refs
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	g := newGenerator()
+	plain, failed := g.rowOf(noon, 1, false), g.rowOf(noon.Add(time.Minute), 2, true)
+	yesterday := g.rowOf(noon.Add(-24*time.Hour), 1, true)
+	below := g.rowOf(noon.Add(time.Hour), 3, false)
+	below.Results.Author.Domain, below.Results.DMARC.OrganizationalDomain = "news.company1.example", "company1.example"
+	bounce := g.rowOf(noon.Add(2*time.Hour), 4, false)
+	bounce.Results.MailFrom = ""
+	monitored := g.rowOf(noon.Add(3*time.Hour), 5, true)
+	monitored.Verdict.Action, monitored.Verdict.Monitored = result.Accept, true
+	write(t, dir, journal.Hashed, plain, failed, yesterday, below, bounce, monitored)
+	all := []result.Reference{monitored.Ref, bounce.Ref, below.Ref, failed.Ref, plain.Ref, yesterday.Ref}
+	for _, sealed := range []bool{false, true} {
+		if sealed {
+			days, _ := files(dir)
+			for _, f := range days {
+				if err := seal(t.Context(), f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for name, x := range map[string]struct {
+			q    journal.Query
+			want []result.Reference
+		}{
+			"all":            {journal.Query{}, all},
+			"since":          {journal.Query{Since: noon}, all[:5]},
+			"until":          {journal.Query{Until: noon}, all[5:]},
+			"ref":            {journal.Query{Ref: failed.Ref}, []result.Reference{failed.Ref}},
+			"queue":          {journal.Query{Queue: plain.Queue}, []result.Reference{plain.Ref}},
+			"message-id":     {journal.Query{MessageID: plain.MessageID}, []result.Reference{plain.Ref}},
+			"domain":         {journal.Query{Domain: "Company1.example"}, []result.Reference{below.Ref, plain.Ref, yesterday.Ref}},
+			"domain below":   {journal.Query{Domain: "news.company1.example"}, []result.Reference{below.Ref}},
+			"mail_from":      {journal.Query{From: plain.Results.MailFrom}, []result.Reference{plain.Ref}},
+			"its domain":     {journal.Query{From: "company2.example"}, []result.Reference{failed.Ref}},
+			"null sender":    {journal.Query{From: "<>"}, []result.Reference{bounce.Ref}},
+			"rcpt":           {journal.Query{To: strings.ToUpper(failed.Results.Recipients[0])}, []result.Reference{failed.Ref}},
+			"rcpt domain":    {journal.Query{To: "example.com"}, all},
+			"client":         {journal.Query{Client: netip.MustParsePrefix("192.0.0.2/32")}, []result.Reference{failed.Ref}},
+			"network":        {journal.Query{Client: netip.MustParsePrefix("192.0.0.0/30")}, []result.Reference{below.Ref, failed.Ref, plain.Ref, yesterday.Ref}},
+			"other network":  {journal.Query{Client: netip.MustParsePrefix("2001:db8::/32")}, nil},
+			"action":         {journal.Query{Action: "reject"}, []result.Reference{monitored.Ref, failed.Ref, yesterday.Ref}},
+			"rule and dmarc": {journal.Query{Rule: "dmarc-reject", DMARC: "fail", Since: noon, Until: noon.Add(time.Hour)}, []result.Reference{failed.Ref}},
+			"page":           {journal.Query{Limit: 2, Before: below.Ref}, all[3:5]},
+		} {
+			if diff := cmp.Diff(x.want, find(t, dir, x.q)); diff != "" {
+				t.Errorf("%s, sealed %t (-want +got):\n%s", name, sealed, diff)
+			}
+		}
+	}
+	if _, err := NewReader(dir).Find(t.Context(), journal.Query{Domain: "a@b"}); err == nil {
+		t.Error("an address passes for a domain")
+	}
+}
+
+// TestForget removes a person from today's file, while it is written, and from older ones.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	g := newGenerator()
+	person := g.rowOf(noon, 1, false)
+	old := g.rowOf(noon.Add(-48*time.Hour), 1, true)
+	old.Results.Recipients = person.Results.Recipients
+	other := g.rowOf(noon, 2, false)
+	other.Results.Recipients = []string{"somebody@else.example"}
+	write(t, dir, journal.Addresses, old)
+	s, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := journal.NewRecorder(journal.Options{Level: journal.Addresses, Store: s, Every: time.Hour})
+	r.Add(person)
+	r.Add(other)
+	r.Flush(t.Context())
+	n, err := NewReader(dir).Forget(t.Context(), journal.Query{To: person.Results.Recipients[0]})
+	if n != 2 || err != nil {
+		t.Errorf("Forget: %d rows, %v, want 2", n, err)
+	}
+	r.Add(g.rowOf(noon, 3, false))
+	r.Close(context.Background())
+	if got := find(t, dir, journal.Query{}); len(got) != 2 {
+		t.Errorf("%d rows are left, want 2", len(got))
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, "*.db*"))
+	for _, name := range names {
+		text, _ := os.ReadFile(name)
+		if strings.Contains(string(text), person.Results.Recipients[0]) {
+			t.Errorf("%s still has the address", name)
+		}
+	}
+}
+
+// TestSetAside begins with files that cannot be used: none is a reason not to start.
+func TestSetAside(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"text": func(t *testing.T, path string) {
+			must(t, os.WriteFile(path, []byte(strings.Repeat("this is no database\n", 1000)), 0o600))
+		},
+		"torn": func(t *testing.T, path string) {
+			write(t, filepath.Dir(path), journal.Hashed, newGenerator().rowOf(noon, 1, true))
+			info, err := os.Stat(path)
+			must(t, err)
+			must(t, os.Truncate(path, info.Size()/2+7))
+		},
+		"other tables": func(t *testing.T, path string) {
+			sqlExec(t, path, "CREATE TABLE message (a, b); PRAGMA user_version = 1")
+		},
+		"newer": func(t *testing.T, path string) {
+			write(t, filepath.Dir(path), journal.Hashed, newGenerator().rowOf(noon, 1, true))
+			sqlExec(t, path, "PRAGMA user_version = 2")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			f := fileOf(dir, noon, journal.Rest)
+			spoil(t, f.path)
+			core, logs := observer.New(zap.ErrorLevel)
+			s, err := Open(Options{Dir: dir, Logger: zap.New(core)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: time.Hour})
+			row := newGenerator().rowOf(noon, 2, true)
+			for range 3 { // a write may find out, and then the next one works
+				r.Add(row)
+				r.Flush(t.Context())
+			}
+			r.Close(context.Background())
+			if got := find(t, dir, journal.Query{}); len(got) != 1 || got[0] != row.Ref {
+				t.Errorf("rows after the file was set aside: %v, want %v; log %v", got, row.Ref, logs.All())
+			}
+			aside, _ := filepath.Glob(f.path + ".*-1")
+			if len(aside) != 1 || logs.Len() != 1 {
+				t.Errorf("set aside: %v; told %d times, want once", aside, logs.Len())
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sqlExec executes statements on a file.
+func sqlExec(t *testing.T, path, statements string) {
+	t.Helper()
+	d, err := open(file{path: filepath.Join(t.TempDir(), "x.db")}, nil)
+	must(t, err)
+	defer d.close()
+	must(t, d.exec("ATTACH '"+path+"' AS other"))
+	for s := range strings.SplitSeq(statements, "; ") {
+		s = strings.Replace(strings.Replace(s, "PRAGMA ", "PRAGMA other.", 1), "TABLE ", "TABLE other.", 1)
+		must(t, d.exec(s))
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "is in use by process") {
+		t.Errorf("a second service opens the directory: %v", err)
+	}
+	if !InUse(dir) {
+		t.Error("the directory is not in use")
+	}
+	must(t, s.Close())
+	if InUse(dir) {
+		t.Error("the directory is in use after Close")
+	}
+	blocked := filepath.Join(dir, "file")
+	must(t, os.WriteFile(blocked, nil, 0o600))
+	if _, err := Open(Options{Dir: filepath.Join(blocked, "journal")}); err == nil {
+		t.Error("a directory below a file is opened")
+	}
+	if kind := networkOf("/proc"); kind != "" {
+		t.Errorf("/proc is on a network: %s", kind)
+	}
+}
+
+// TestYear simulates a year of days with retention.
+func TestYear(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := noon
+	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, Keep: [journal.Classes]time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: time.Hour})
+	g := newGenerator()
+	for range 365 {
+		r.Add(g.rowOf(now, 1, true))
+		r.Add(g.rowOf(now, 1, false))
+		r.Flush(t.Context())
+		s.keep(now, true)
+		now = now.Add(24 * time.Hour)
+	}
+	r.Close(context.Background())
+	all, _ := files(dir)
+	var count [journal.Classes]int
+	for _, f := range all {
+		count[f.class]++
+	}
+	if count[journal.Accepted] > 9 || count[journal.Accepted] < 8 || count[journal.Rest] > 32 || count[journal.Rest] < 31 {
+		t.Errorf("%d and %d days are left, want 8 and 31", count[journal.Accepted], count[journal.Rest])
+	}
+	keys, _ := filepath.Glob(filepath.Join(dir, "*.key"))
+	if len(keys) > 3 {
+		t.Errorf("%d keys are left: %v", len(keys), keys)
+	}
+	if got := find(t, dir, journal.Query{Limit: 1000}); len(got) != count[0]+count[1] {
+		t.Errorf("%d rows are found in %d files", len(got), count[0]+count[1])
+	}
+	list, err := Verify(t.Context(), dir)
+	for _, f := range list {
+		if f.Problem != "" || f.Rows != 1 {
+			t.Errorf("Verify: %+v", f)
+		}
+	}
+	if err != nil || len(list) != len(all) {
+		t.Errorf("Verify: %d files of %d, %v", len(list), len(all), err)
+	}
+}
+
+// TestMaxSize removes days of accepted mail first, and never the present one.
+func TestMaxSize(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := noon
+	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, MaxSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	g := newGenerator()
+	for d := range 3 {
+		b := recordsOf(g.rowOf(now.AddDate(0, 0, -d), 1, true))
+		must(t, s.Write(journal.Rest, b))
+		b = recordsOf(g.rowOf(now.AddDate(0, 0, -d), 1, false))
+		must(t, s.Write(journal.Accepted, b))
+	}
+	all, _ := files(dir)
+	one, ok := s.removeOldest(all, now, "test")
+	if !ok || len(one) != 5 || one[len(one)-1].class != journal.Rest {
+		t.Errorf("the first file to go is not accepted mail: %v", one)
+	}
+	left := s.removeOld(one, now)
+	if len(left) != 2 || !left[0].day.Equal(left[1].day) || !left[0].day.Equal(now.Truncate(24*time.Hour)) {
+		t.Errorf("left: %v, want those of the present day", left)
+	}
+}
+
+// TestClockJumps removes nothing because the clock is wrong for a while.
+func TestClockJumps(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := noon
+	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, Keep: [journal.Classes]time.Duration{24 * time.Hour, 24 * time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGenerator()
+	must(t, s.Write(journal.Rest, recordsOf(g.rowOf(now, 1, true))))
+	for _, jump := range []time.Duration{10 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour, -365 * 24 * time.Hour, 365 * 24 * time.Hour} {
+		now = now.Add(jump)
+		s.Tick(now)
+		s.group.Wait()
+		must(t, s.Write(journal.Rest, recordsOf(g.rowOf(now, 2, true))))
+	}
+	if got := find(t, dir, journal.Query{}); len(got) != 5 {
+		t.Errorf("%d rows after the clock has jumped, want 5", len(got))
+	}
+	must(t, s.Close())
+}
+
+// recordsOf returns a batch of rows by way of a recorder.
+func recordsOf(rows ...*journal.Row) *journal.Batch {
+	c := &catcher{}
+	r := journal.NewRecorder(journal.Options{Level: journal.Domains, Store: c, Every: time.Hour})
+	for _, row := range rows {
+		r.Add(row)
+	}
+	r.Flush(context.Background())
+	b := c.batch
+	r.Close(context.Background())
+	return b
+}
+
+// catcher is a store that fails, so that its batch stays.
+type catcher struct{ batch *journal.Batch }
+
+func (c *catcher) Write(_ journal.Class, b *journal.Batch) error {
+	if c.batch == nil {
+		c.batch = b
+	}
+	return errors.New("not yet")
+}
+func (c *catcher) Key(time.Time) (*journal.Key, error) { return &journal.Key{}, nil }
+func (c *catcher) Tick(time.Time)                      {}
+func (c *catcher) Close() error                        { return nil }
