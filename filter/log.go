@@ -196,8 +196,19 @@ func (s *session) logDecision(d *Decision) {
 
 // signing says who signed a message of our users, or why nobody did.
 func signing(s *result.Signing) []zap.Field {
+	by := strings.Join(append([]string{s.Domain + "/" + s.Selector}, s.Also...), " ")
+	if d := s.DryRun; d != nil {
+		fields := []zap.Field{text("dry_run", d.Outcome)}
+		if d.Detail != "" {
+			fields = append(fields, text("dry_run_why", d.Detail))
+		}
+		if s.Reason == "" {
+			return append(fields, text("would_sign", by))
+		}
+		return append(fields, text("unsigned", string(s.Reason)), text("unsigned_why", s.Detail))
+	}
 	if s.Reason == "" {
-		fields := []zap.Field{text("signed", strings.Join(append([]string{s.Domain + "/" + s.Selector}, s.Also...), " "))}
+		fields := []zap.Field{text("signed", by)}
 		if s.Without != "" {
 			fields = append(fields, text("unsigned_second_why", s.Without))
 		}

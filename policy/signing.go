@@ -35,6 +35,8 @@ type Signing struct {
 	// whose keys sign only by such a choice.
 	Choose   func(*result.Results) result.SigningChoice
 	Reserved []string
+	// DryRun signs nothing. It says of each message whether a signer before us did alike.
+	DryRun bool
 	// MaxParallel bounds how many signatures are made at a time, so that bursts of
 	// outgoing mail leave the processor to mail that comes in; 0 for no bound.
 	MaxParallel int
@@ -90,12 +92,16 @@ func (m *Message) startSigning() {
 	if d.Domain == "" {
 		return
 	}
-	m.exempt = cmp.Or(m.exempt, result.ExemptOriginating)
+	if !o.Signing.DryRun {
+		m.exempt = cmp.Or(m.exempt, result.ExemptOriginating)
+	}
 	own := s.keysFor(m.author.Address())
 	s.err = own.err
 	found := tried(own.keys)
 	m.verifyOwn(found)
-	m.prepareHeader()
+	if !o.Signing.DryRun {
+		m.prepareHeader()
+	}
 	index := dkim.NewHeaderIndex(m.header)
 	for _, k := range found {
 		if c, err := m.candidate(k, index); err != nil {
@@ -194,10 +200,19 @@ func (m *Message) received() []message.Received {
 	return list
 }
 
-// sign signs with the first RSA key of each set that the DNS shows, and then beside them with
+// sign signs the message, or says why not; in a dry run it only compares.
+func (m *Message) sign(ctx context.Context, all *result.Results) *result.Signing {
+	res := m.trySign(ctx, all)
+	if res != nil && m.conn.checker.opt.Signing.DryRun {
+		m.compare(res)
+	}
+	return res
+}
+
+// trySign signs with the first RSA key of each set that the DNS shows, and then beside them with
 // Ed25519 keys. A key whose record cannot be looked up signs if it was published before: a
 // DNS failure changes nothing.
-func (m *Message) sign(ctx context.Context, all *result.Results) *result.Signing {
+func (m *Message) trySign(ctx context.Context, all *result.Results) *result.Signing {
 	s := m.signing
 	if s == nil {
 		return nil
@@ -216,7 +231,7 @@ func (m *Message) sign(ctx context.Context, all *result.Results) *result.Signing
 		return res
 	}
 	m.bodies.Close()
-	if m.signedAlready() {
+	if !m.conn.checker.opt.Signing.DryRun && m.signedAlready() {
 		return s.unsigned(sign.AlreadySigned, "a signature by a key of "+res.Domain+" verifies")
 	}
 	rsa := func(k SigningKey) bool { return !k.second() }

@@ -41,6 +41,9 @@ func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 		stores := service.NewKeyStores(e.config, e.resolver, nil)
 		source, _ := keys.OpenStore(stores.Store(), service.KeyOptions(e.config)) // the service warns of the states
 		o.Signing, o.Sealing = e.config.Signing(source), e.config.Sealing(source)
+		if o.Signing != nil {
+			o.Signing.DryRun = false // the person wants to see the signature
+		}
 	}
 	return policy.NewChecker(o)
 }

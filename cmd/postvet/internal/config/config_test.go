@@ -134,7 +134,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Listeners: []string{"inet:127.0.0.1:8891", "ORIGINATING"}, Networks: newList(addrlist.Addresses, "10.0.0.0/8"),
 			Relayed: RelayedSign, SenderMatch: SenderMatchAddress, Fields: SignedFieldsLists, Expires: 72 * time.Hour,
 			ListRecipients: newList(addrlist.Names, "lists.example.net"), StrictRecipients: newList(addrlist.Names, "bank.example", ".bank.example"),
-			Files: []string{"example.org:2026a:/etc/dkimkeys/mail.private"}, OnKeyError: "unsigned",
+			DryRun: true, Files: []string{"example.org:2026a:/etc/dkimkeys/mail.private"}, OnKeyError: "unsigned",
 			OpenDKIM: SignTables{SigningTable: "csl:example.org=main", KeyTable: "csl:main=example.org:s1:/etc/dkimkeys/main.private", Multiple: true},
 			Rspamd:   SignPaths{Path: "/var/lib/rspamd/dkim/$domain.$selector.key", Selector: "mail", PathMap: "rules/empty.map", SelectorMap: "rules/empty.map"},
 			Redis: SignRedis{

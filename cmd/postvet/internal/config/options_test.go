@@ -87,7 +87,7 @@ func TestOptions(t *testing.T) {
 			SignRelayed: true, Match: sign.MatchAddress, ExactOnly: true, Logins: sign.Logins{"info@example.org": {"ann", "bob"}},
 		},
 		Recipients: []policy.RecipientFields{{Domains: c.Sign.ListRecipients.Set, Fields: dkim.ListFields()}, {Domains: c.Sign.StrictRecipients.Set, Fields: dkim.StrictFields()}},
-		Fields:     dkim.ListFields(), Lifetime: 72 * time.Hour, MaxParallel: max(1, runtime.GOMAXPROCS(0)-1),
+		Fields:     dkim.ListFields(), Lifetime: 72 * time.Hour, DryRun: true, MaxParallel: max(1, runtime.GOMAXPROCS(0)-1),
 	}
 	if d := cmp.Diff(wantSigning, c.Signing(nil), sameSettings); d != "" {
 		t.Errorf("signing (-want +got):\n%s", d)

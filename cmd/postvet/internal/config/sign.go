@@ -44,6 +44,7 @@ type Sign struct {
 	ListRecipients, StrictRecipients List
 	Expires                          time.Duration
 	AddMissing                       bool
+	DryRun                           bool
 }
 
 // KeyPermissions says what is done about a key file with unsafe permissions.
@@ -197,6 +198,12 @@ that your MTA holds mail in its queue.`,
 			comment: `Add Date and Message-ID where they are missing, before the message is signed.
 A server that adds them later breaks the signature.`,
 		},
+		{
+			name: "dry_run", value: truth(&s.DryRun, false),
+			comment: `Sign nothing, and say in the log of each message of your users whether a
+signer before Postvet, such as opendkim, did alike (dry_run). To be used while
+both run: put Postvet behind it.`,
+		},
 	}
 }
 
@@ -257,7 +264,7 @@ func (c *Config) Signing(source policy.SigningKeys) *policy.Signing {
 	}
 	// A processor stays free for those who wait for a verdict.
 	parallel := max(1, runtime.GOMAXPROCS(0)-1)
-	signing := &policy.Signing{Options: o, Keys: source, Fields: fields[s.Fields], Recipients: recipients, Lifetime: s.Expires, AddMissing: s.AddMissing, MaxParallel: parallel}
+	signing := &policy.Signing{Options: o, Keys: source, Fields: fields[s.Fields], Recipients: recipients, Lifetime: s.Expires, AddMissing: s.AddMissing, DryRun: s.DryRun, MaxParallel: parallel}
 	own := rules.Rules{Custom: c.RuleList()}
 	if slices.ContainsFunc(own.Custom, func(r rules.Rule) bool { return r.Sign != "" }) {
 		signing.Choose, signing.Reserved = own.SigningChoice, own.ReservedSelectors()

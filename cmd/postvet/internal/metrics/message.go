@@ -17,7 +17,7 @@ import (
 
 // messageMetrics are the metrics that are counted message by message.
 type messageMetrics struct {
-	messages, results, overrides, matches, shadow, hints, signing, sealing *counts
+	messages, results, overrides, matches, shadow, hints, signing, sealing, dryRun *counts
 
 	faults, logins          atomic.Uint64
 	faultsTotal             prometheus.CounterFunc
@@ -37,6 +37,7 @@ func newMessageMetrics() *messageMetrics {
 		hints:     newCounts("postvet_hints_total", "Likely causes of failures, as in the log's key hint; a forger can imitate all of them.", "hint"),
 		signing:   newCounts("postvet_signing_total", "Messages by whether they were signed: signed, or the reason why not, as in the log's key unsigned. Empty unless mail is signed.", "result"),
 		sealing:   newCounts("postvet_sealing_total", "Messages by whether they were sealed by ARC: sealed, or the reason why not, as in the log's key unsealed. Empty unless mail is sealed.", "result"),
+		dryRun:    newCounts("postvet_signing_dry_run_total", "Messages of our users by what another signer did to them, as in the log's key dry_run. Empty unless sign.dry_run is set.", "result"),
 		shadow:    newCounts("postvet_shadow_differences_total", "Messages that the shadow policy would have treated differently, by action and by the action it would have taken.", "action", "shadow_action"),
 		verdict: seconds("postvet_verdict_seconds", "Time from the end of a message, or from its first recipient if it was rejected there, to its verdict.",
 			[]float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30}),
@@ -55,6 +56,7 @@ func newMessageMetrics() *messageMetrics {
 	m.hints.know(alone(hints))
 	m.signing.know(alone(append(sign.Reasons(), signed)))
 	m.sealing.know(alone(append(sign.SealReasons(), sealed)))
+	m.dryRun.know(alone(result.DryRunOutcomes()))
 	return m
 }
 
@@ -81,7 +83,7 @@ func (m *messageMetrics) register(r prometheus.Registerer) {
 	m.loginsTotal = prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "postvet_login_alerts_total", Help: "Alerts about logins that send to more than limits.login_recipients within an hour; the log names them.",
 	}, func() float64 { return float64(m.logins.Load()) })
-	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.signing, m.sealing, m.faultsTotal, m.loginsTotal, m.verdict, m.dnsWait, m.whole)
+	r.MustRegister(m.messages, m.results, m.overrides, m.matches, m.shadow, m.hints, m.signing, m.sealing, m.dryRun, m.faultsTotal, m.loginsTotal, m.verdict, m.dnsWait, m.whole)
 }
 
 // SetRules sets the names of the rules that the configuration has beside the
@@ -110,7 +112,11 @@ func (m *Metrics) Message(d filter.Decision) {
 	for _, h := range d.Verdict.Hints {
 		c.hints.add(string(h.Word), "")
 	}
-	if s := r.Signing; s != nil {
+	switch s := r.Signing; {
+	case s == nil:
+	case s.DryRun != nil:
+		c.dryRun.add(s.DryRun.Outcome, "")
+	default:
 		c.signing.add(string(cmp.Or(s.Reason, signed)), "")
 	}
 	if s := r.Sealing; s != nil {
