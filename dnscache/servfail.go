@@ -41,7 +41,8 @@ func (s *servFails) again(ctx context.Context, quota, overloaded bool) bool {
 		if s.soon == 1 {
 			s.last /= 10 // the first one may be an accident
 		}
-	case overloaded && s.late < lateServFails && (!bounded || time.Until(d) > late):
+	// There must be time to find out afterwards whether the upstreams answer at all.
+	case overloaded && s.late < lateServFails && (!bounded || time.Until(d) > late+2*maxPause):
 		s.late++
 		s.last = late
 	default:
