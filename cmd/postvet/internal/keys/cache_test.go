@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,15 +25,19 @@ func TestCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // of what the test tells the source
 		var asked int
 		var answer []*Key
 		var failure error
 		var takes time.Duration
 		c := NewCache(remote, func(ctx context.Context, _ string, _ []*Key) ([]*Key, error) {
+			mu.Lock()
 			asked++
+			keys, err, delay := answer, failure, takes
+			mu.Unlock()
 			select {
-			case <-time.After(takes):
-				return answer, failure
+			case <-time.After(delay):
+				return keys, err
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
@@ -63,14 +68,19 @@ func TestCache(t *testing.T) {
 		}
 		for _, s := range steps {
 			time.Sleep(s.wait)
+			mu.Lock()
 			answer, failure, takes = s.answer, s.failure, s.takes
+			mu.Unlock()
 			got, err := c.Keys(t.Context(), "example.org")
+			mu.Lock()
+			count := asked
+			mu.Unlock()
 			text := ""
 			if err != nil {
 				text = err.Error()
 			}
-			if len(got) != s.keys || asked != s.asked || text != s.err {
-				t.Fatalf("%s: %d keys, asked %d times, error %q; want %d, %d, %q", s.name, len(got), asked, text, s.keys, s.asked, s.err)
+			if len(got) != s.keys || count != s.asked || text != s.err {
+				t.Fatalf("%s: %d keys, asked %d times, error %q; want %d, %d, %q", s.name, len(got), count, text, s.keys, s.asked, s.err)
 			}
 		}
 	})
