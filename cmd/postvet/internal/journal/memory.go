@@ -1,5 +1,7 @@
 package journal
 
+import "github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+
 // chunkSize is the size of a part of the memory for rows that wait.
 const chunkSize = 64 << 10
 
@@ -16,15 +18,15 @@ type memory struct {
 	most    int
 	made    int // chunks, in use or free
 	free    []*chunk
-	waiting [Classes][]*chunk // the last one is being filled
-	rows    [Classes]int
-	dropped [Classes]int64
+	waiting [rows.Classes][]*chunk // the last one is being filled
+	count   [rows.Classes]int      // of rows that wait
+	dropped [rows.Classes]int64
 }
 
 // room returns the chunk for the next row of a class; nil if there is none.
-func (m *memory) room(c Class) *chunk {
+func (m *memory) room(c rows.Class) *chunk {
 	if all := m.waiting[c]; len(all) > 0 {
-		if last := all[len(all)-1]; cap(last.b)-len(last.b) >= maxRow {
+		if last := all[len(all)-1]; cap(last.b)-len(last.b) >= rows.MaxRow {
 			return last
 		}
 	}
@@ -39,7 +41,7 @@ func (m *memory) room(c Class) *chunk {
 
 // take returns an empty chunk for a class: a free one, or else the oldest one of accepted
 // mail, or of the class itself.
-func (m *memory) take(c Class) *chunk {
+func (m *memory) take(c rows.Class) *chunk {
 	switch {
 	case len(m.free) > 0:
 		k := m.free[len(m.free)-1]
@@ -48,8 +50,8 @@ func (m *memory) take(c Class) *chunk {
 	case m.made < m.most:
 		m.made++
 		return &chunk{b: make([]byte, 0, chunkSize)}
-	case len(m.waiting[Accepted]) > 0:
-		return m.drop(Accepted)
+	case len(m.waiting[rows.Accepted]) > 0:
+		return m.drop(rows.Accepted)
 	case len(m.waiting[c]) > 0:
 		return m.drop(c)
 	}
@@ -57,20 +59,20 @@ func (m *memory) take(c Class) *chunk {
 }
 
 // drop empties the oldest chunk of a class, and counts its rows as lost.
-func (m *memory) drop(c Class) *chunk {
+func (m *memory) drop(c rows.Class) *chunk {
 	k := m.waiting[c][0]
 	m.waiting[c] = append(m.waiting[c][:0], m.waiting[c][1:]...)
-	m.rows[c] -= k.rows
+	m.count[c] -= k.rows
 	m.dropped[c] += int64(k.rows)
 	k.b, k.rows = k.b[:0], 0
 	return k
 }
 
 // takeAll returns all chunks of a class that wait, to be written.
-func (m *memory) takeAll(c Class, into []*chunk) []*chunk {
+func (m *memory) takeAll(c rows.Class, into []*chunk) []*chunk {
 	into = append(into, m.waiting[c]...)
 	m.waiting[c] = m.waiting[c][:0]
-	m.rows[c] = 0
+	m.count[c] = 0
 	return into
 }
 
@@ -83,9 +85,9 @@ func (m *memory) giveBack(chunks []*chunk) {
 }
 
 // putBack has chunks wait again, in front of those that came meanwhile.
-func (m *memory) putBack(c Class, chunks []*chunk) {
+func (m *memory) putBack(c rows.Class, chunks []*chunk) {
 	for _, k := range chunks {
-		m.rows[c] += k.rows
+		m.count[c] += k.rows
 	}
 	m.waiting[c] = append(append([]*chunk(nil), chunks...), m.waiting[c]...)
 }

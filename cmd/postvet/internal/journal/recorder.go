@@ -7,14 +7,16 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // Store keeps rows. Its methods are called by one goroutine at a time.
 type Store interface {
 	// Write keeps all rows of a batch or none of them. It skips rows that it has.
-	Write(c Class, b *Batch) error
+	Write(c rows.Class, b *rows.Batch) error
 	// Key returns the secret for the hashes of a time.
-	Key(at time.Time) (*Key, error)
+	Key(at time.Time) (*rows.Key, error)
 	// Tick is called at least once a minute, also while nothing is written.
 	Tick(now time.Time)
 	Close() error
@@ -23,7 +25,7 @@ type Store interface {
 // Options are the options of a Recorder. Level and Store are needed unless Level keeps no
 // rows.
 type Options struct {
-	Level Level
+	Level rows.Level
 	Store Store
 	// Logger receives a line when writing begins to fail, and one when it works again.
 	Logger *zap.Logger
@@ -50,18 +52,17 @@ type Recorder struct {
 	stop chan struct{}
 	done chan struct{}
 
-	mu     sync.Mutex
-	memory memory
-	encode recordEncoder
-	closed bool
+	mu      sync.Mutex
+	memory  memory
+	encoder rows.Encoder
+	closed  bool
 
-	written  [Classes]atomic.Int64
+	written  [rows.Classes]atomic.Int64
 	failures atomic.Int64
 	writing  atomic.Int64 // nanoseconds
 	failing  atomic.Pointer[string]
 
 	// Only the writer uses these.
-	keyer    keyer
 	failed   int // attempts in a row
 	nextTry  time.Time
 	lastTick time.Time
@@ -69,7 +70,7 @@ type Recorder struct {
 
 // NewRecorder returns a recorder that writes until Close.
 func NewRecorder(o Options) *Recorder {
-	if !o.Level.keepsRows() {
+	if !o.Level.KeepsRows() {
 		return nil
 	}
 	if o.Logger == nil {
@@ -86,7 +87,7 @@ func NewRecorder(o Options) *Recorder {
 	}
 	r := &Recorder{
 		opt: o, wake: make(chan struct{}, 1), asks: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
-		memory: memory{most: max(4, o.Memory/chunkSize)}, keyer: keyer{level: o.Level},
+		memory: memory{most: max(4, o.Memory/chunkSize)},
 	}
 	go r.write()
 	return r
@@ -94,7 +95,7 @@ func NewRecorder(o Options) *Recorder {
 
 // Add keeps a row. It neither waits nor allocates, and keeps nothing of what the row
 // refers to.
-func (r *Recorder) Add(row *Row) {
+func (r *Recorder) Add(row *rows.Row) {
 	if r == nil {
 		return
 	}
@@ -105,10 +106,10 @@ func (r *Recorder) Add(row *Row) {
 		r.mu.Unlock()
 		return
 	}
-	k.b = r.encode.append(k.b, row, r.opt.Level)
+	k.b = r.encoder.Append(k.b, row, r.opt.Level)
 	k.rows++
-	r.memory.rows[c]++
-	full := r.memory.rows[c]%batchRows == 0
+	r.memory.count[c]++
+	full := r.memory.count[c]%batchRows == 0
 	r.mu.Unlock()
 	if full {
 		select {
@@ -162,7 +163,7 @@ func (r *Recorder) Close(ctx context.Context) {
 // Stats are the counts of a recorder since its start.
 type Stats struct {
 	// Written and Dropped count rows by class.
-	Written, Dropped [Classes]int64
+	Written, Dropped [rows.Classes]int64
 	// Waiting is the number of octets that wait, and Memory how many may.
 	Waiting, Memory int
 	// Failures counts attempts to write that failed. Failing says why writing fails at

@@ -12,8 +12,40 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/dkim"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/spf"
 )
+
+// rowOf returns the row of a message whose author's domain asks to refuse mail that fails.
+func rowOf(status dmarc.Status) *rows.Row {
+	res := &result.Results{
+		Reference: 77 << 20,
+		Client:    result.ClientResult{IP: "192.0.2.1", Helo: "mx.example.net", PTR: "mx.example.net", Listener: "smtpd", TLS: "TLSv1.3"},
+		SPF: []spf.Result{
+			{Identity: spf.HELO, Domain: "mx.example.net", Status: "none", Reason: "no SPF record"},
+			{Identity: spf.MailFrom, Domain: "example.net", Status: "pass", Mechanism: "ip4:192.0.2.0/24", Lookups: 1},
+		},
+		DKIM: []dkim.Result{{Domain: "example.org", Selector: "s1", Algorithm: "rsa-sha256", Status: "pass", KeyBits: 2048, Identity: "@example.org", Signature: "dGVzdA==", BodyLength: -1}},
+		DMARC: dmarc.Result{
+			Status: status, AuthorDomain: "example.org", OrganizationalDomain: "example.org", RecordDomain: "_dmarc.example.org", Policy: "reject",
+			PolicyTag: "p", ADKIM: "r", ASPF: "r", Disposition: "none", Reason: "DKIM of example.org",
+		},
+		MailFrom: "bounce@example.net", Author: message.Author{Domain: "example.org"}, Recipients: []string{"bob@example.com"}, Size: 24000,
+	}
+	if status == dmarc.Fail {
+		res.DMARC.Disposition, res.DKIM[0].Status = "reject", "fail"
+	}
+	v := rules.Rules{}.Decide(res)
+	return &rows.Row{Ref: res.Reference, Queue: "4XkZ1t2q3nz9Vx", MessageID: "<abc@example.org>", Recipients: 1, Results: res, Verdict: &v}
+}
+
+func refused() *rows.Row  { return rowOf(dmarc.Fail) }
+func accepted() *rows.Row { return rowOf(dmarc.Pass) }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -22,27 +54,27 @@ type store struct {
 	mu     sync.Mutex
 	fail   error
 	slow   time.Duration
-	rows   [Classes][]result.Reference
+	rows   [rows.Classes][]result.Reference
 	ticks  int
 	closed bool
 }
 
-func (s *store) Write(c Class, b *Batch) error {
+func (s *store) Write(c rows.Class, b *rows.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	time.Sleep(s.slow)
 	if s.fail != nil {
 		return s.fail
 	}
-	return b.Each(func(rec *Record) error {
-		s.rows[c] = append(s.rows[c], result.Reference(rec[ColRef].Int))
+	return b.Each(func(rec *rows.Record) error {
+		s.rows[c] = append(s.rows[c], result.Reference(rec[rows.ColRef].Int))
 		return nil
 	})
 }
 
-func (s *store) Key(time.Time) (*Key, error) { return &Key{1}, nil }
-func (s *store) Tick(time.Time)              { s.mu.Lock(); s.ticks++; s.mu.Unlock() }
-func (s *store) Close() error                { s.closed = true; return nil }
+func (s *store) Key(time.Time) (*rows.Key, error) { return &rows.Key{1}, nil }
+func (s *store) Tick(time.Time)                   { s.mu.Lock(); s.ticks++; s.mu.Unlock() }
+func (s *store) Close() error                     { s.closed = true; return nil }
 
 func (s *store) setFail(err error) {
 	s.mu.Lock()
@@ -50,7 +82,7 @@ func (s *store) setFail(err error) {
 	s.mu.Unlock()
 }
 
-func (s *store) count(c Class) int {
+func (s *store) count(c rows.Class) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.rows[c])
@@ -60,21 +92,21 @@ func TestRecorderWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
-		r := NewRecorder(Options{Level: Hashed, Store: s})
+		r := NewRecorder(Options{Level: rows.Hashed, Store: s})
 		r.Add(refused())
 		r.Add(accepted())
 		synctest.Wait()
-		if s.count(Rest)+s.count(Accepted) != 0 {
+		if s.count(rows.Rest)+s.count(rows.Accepted) != 0 {
 			t.Error("rows are written before the tick")
 		}
 		time.Sleep(1001 * time.Millisecond)
 		synctest.Wait()
-		if s.count(Rest) != 1 || s.count(Accepted) != 1 {
-			t.Errorf("after a tick %d and %d rows, want 1 and 1", s.count(Rest), s.count(Accepted))
+		if s.count(rows.Rest) != 1 || s.count(rows.Accepted) != 1 {
+			t.Errorf("after a tick %d and %d rows, want 1 and 1", s.count(rows.Rest), s.count(rows.Accepted))
 		}
 		r.Add(refused())
 		r.Flush(t.Context())
-		if s.count(Rest) != 2 {
+		if s.count(rows.Rest) != 2 {
 			t.Error("Flush did not write")
 		}
 		r.Add(refused())
@@ -82,10 +114,10 @@ func TestRecorderWrites(t *testing.T) {
 		r.Close(t.Context())
 		r.Add(refused())
 		r.Flush(t.Context())
-		if s.count(Rest) != 3 || !s.closed || s.ticks == 0 {
-			t.Errorf("after Close %d rows, closed %t, %d ticks", s.count(Rest), s.closed, s.ticks)
+		if s.count(rows.Rest) != 3 || !s.closed || s.ticks == 0 {
+			t.Errorf("after Close %d rows, closed %t, %d ticks", s.count(rows.Rest), s.closed, s.ticks)
 		}
-		if got := r.Stats(); got.Written != [Classes]int64{1, 3} || got.Dropped != [Classes]int64{} || got.Waiting != 0 {
+		if got := r.Stats(); got.Written != [rows.Classes]int64{1, 3} || got.Dropped != [rows.Classes]int64{} || got.Waiting != 0 {
 			t.Errorf("Stats: %+v", got)
 		}
 	})
@@ -93,7 +125,7 @@ func TestRecorderWrites(t *testing.T) {
 
 func TestRecorderOff(t *testing.T) {
 	t.Parallel()
-	for _, l := range []Level{Off, Counts} {
+	for _, l := range []rows.Level{rows.Off, rows.Counts} {
 		r := NewRecorder(Options{Level: l})
 		r.Add(refused())
 		r.Flush(t.Context())
@@ -111,7 +143,7 @@ func TestRecorderFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.InfoLevel)
 		s := &store{fail: errors.New("no space left on device")}
-		r := NewRecorder(Options{Level: Hashed, Store: s, Memory: 4 * chunkSize, Logger: zap.New(core)})
+		r := NewRecorder(Options{Level: rows.Hashed, Store: s, Memory: 4 * chunkSize, Logger: zap.New(core)})
 		rest, plain := refused(), accepted()
 		for range 1000 {
 			r.Add(plain)
@@ -121,13 +153,13 @@ func TestRecorderFull(t *testing.T) {
 		for i := range 4 * 4 * chunkSize / size {
 			rest.Ref = result.Reference(i + 1)
 			r.Add(rest)
-			if d := r.Stats().Dropped; d[Rest] > 0 && d[Accepted] < 1000 {
+			if d := r.Stats().Dropped; d[rows.Rest] > 0 && d[rows.Accepted] < 1000 {
 				t.Error("rows of the rest are lost while there are rows of accepted mail")
 			}
 		}
 		last := rest.Ref
 		got := r.Stats()
-		if got.Dropped[Accepted] != 1000 || got.Dropped[Rest] == 0 || got.Waiting > got.Memory || got.Failing == "" {
+		if got.Dropped[rows.Accepted] != 1000 || got.Dropped[rows.Rest] == 0 || got.Waiting > got.Memory || got.Failing == "" {
 			t.Errorf("Stats of a full memory: %+v", got)
 		}
 		time.Sleep(10 * time.Minute)
@@ -139,8 +171,8 @@ func TestRecorderFull(t *testing.T) {
 		}
 		s.setFail(nil)
 		time.Sleep(2 * time.Minute)
-		if n := s.count(Rest); n == 0 || s.rows[Rest][n-1] != last || int64(n)+r.Stats().Dropped[Rest] != int64(last) {
-			t.Errorf("%d rows are written and %d lost of %d", n, r.Stats().Dropped[Rest], last)
+		if n := s.count(rows.Rest); n == 0 || s.rows[rows.Rest][n-1] != last || int64(n)+r.Stats().Dropped[rows.Rest] != int64(last) {
+			t.Errorf("%d rows are written and %d lost of %d", n, r.Stats().Dropped[rows.Rest], last)
 		}
 		if logs.FilterMessage("the journal can be written again").Len() != 1 || r.Stats().Failing != "" {
 			t.Error("that it works again is not told")
@@ -154,7 +186,7 @@ func TestRecorderSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{slow: 2 * time.Second}
-		r := NewRecorder(Options{Level: Hashed, Store: s})
+		r := NewRecorder(Options{Level: rows.Hashed, Store: s})
 		const n = 20_000
 		for range n {
 			before := time.Now()
@@ -167,7 +199,7 @@ func TestRecorderSlow(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		r.Close(ctx)
-		if got := r.Stats(); got.Written[Accepted]+got.Dropped[Accepted] != n || got.Dropped[Accepted] > 0 {
+		if got := r.Stats(); got.Written[rows.Accepted]+got.Dropped[rows.Accepted] != n || got.Dropped[rows.Accepted] > 0 {
 			t.Errorf("Stats: %+v, want %d rows", got, n)
 		}
 	})
@@ -178,7 +210,7 @@ func TestRecorderNeverCloses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{slow: time.Hour}
-		r := NewRecorder(Options{Level: Hashed, Store: s})
+		r := NewRecorder(Options{Level: rows.Hashed, Store: s})
 		r.Add(refused())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -193,9 +225,9 @@ func TestRecorderNeverCloses(t *testing.T) {
 
 func TestAddAllocatesNothing(t *testing.T) {
 	s := &store{}
-	r := NewRecorder(Options{Level: Hashed, Store: s, Every: time.Hour})
+	r := NewRecorder(Options{Level: rows.Hashed, Store: s, Every: time.Hour})
 	defer r.Close(t.Context())
-	for _, row := range []*Row{accepted(), refused()} {
+	for _, row := range []*rows.Row{accepted(), refused()} {
 		if n := testing.AllocsPerRun(500, func() { r.Add(row) }); n > 0 {
 			t.Errorf("Add allocates %v times", n)
 		}
@@ -203,13 +235,13 @@ func TestAddAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	for name, row := range map[string]*Row{"accepted": accepted(), "refused": refused()} {
+	for name, row := range map[string]*rows.Row{"accepted": accepted(), "refused": refused()} {
 		b.Run(name, func(b *testing.B) {
 			s := &store{fail: errors.New("full")}
-			r := NewRecorder(Options{Level: Hashed, Store: s, Every: time.Hour, Retry: time.Hour})
+			r := NewRecorder(Options{Level: rows.Hashed, Store: s, Every: time.Hour, Retry: time.Hour})
 			defer r.Close(context.Background())
 			b.ReportAllocs()
-			b.SetBytes(int64(len(appendRecord(nil, row, Hashed))))
+			b.SetBytes(int64(len((&rows.Encoder{}).Append(nil, row, rows.Hashed))))
 			for b.Loop() {
 				r.Add(row)
 			}
@@ -219,7 +251,7 @@ func BenchmarkAdd(b *testing.B) {
 
 func BenchmarkAddParallel(b *testing.B) {
 	s := &store{fail: errors.New("full")}
-	r := NewRecorder(Options{Level: Hashed, Store: s, Every: time.Hour, Retry: time.Hour})
+	r := NewRecorder(Options{Level: rows.Hashed, Store: s, Every: time.Hour, Retry: time.Hour})
 	defer r.Close(context.Background())
 	row := accepted()
 	b.ReportAllocs()

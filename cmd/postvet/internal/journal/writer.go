@@ -6,8 +6,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/foreign"
-	"github.com/postvet/postvet/policy/result"
 )
 
 // write is the goroutine that writes rows.
@@ -45,10 +45,10 @@ func (r *Recorder) writeAll(now time.Time) {
 	if now.Before(r.nextTry) {
 		return
 	}
-	for _, c := range [Classes]Class{Rest, Accepted} {
+	for _, c := range [rows.Classes]rows.Class{rows.Rest, rows.Accepted} {
 		r.mu.Lock()
 		var chunks []*chunk
-		if r.memory.rows[c] > 0 {
+		if r.memory.count[c] > 0 {
 			chunks = r.memory.takeAll(c, nil)
 		}
 		r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *Recorder) writeAll(now time.Time) {
 			continue
 		}
 		began := time.Now()
-		rows, err := r.writeChunks(c, chunks)
+		n, err := r.writeChunks(c, chunks)
 		r.writing.Add(int64(time.Since(began)))
 		r.mu.Lock()
 		if err != nil {
@@ -69,23 +69,24 @@ func (r *Recorder) writeAll(now time.Time) {
 			r.writeFailed(now, err)
 			return
 		}
-		r.written[c].Add(int64(rows))
+		r.written[c].Add(int64(n))
 		r.works()
 	}
 }
 
 // writeChunks writes rows of a class. A panic in the store is an error as any other: mail
 // does not depend on the journal.
-func (r *Recorder) writeChunks(c Class, chunks []*chunk) (rows int, err error) {
+func (r *Recorder) writeChunks(c rows.Class, chunks []*chunk) (n int, err error) {
 	defer r.recovered(&err)
-	b := &Batch{chunks: chunks, keyer: &r.keyer, key: r.opt.Store.Key}
+	b := &rows.Batch{Level: r.opt.Level, Key: r.opt.Store.Key}
 	for _, k := range chunks {
-		rows += k.rows
+		b.Parts = append(b.Parts, k.b)
+		n += k.rows
 	}
 	if err := r.opt.Store.Write(c, b); err != nil {
 		return 0, err
 	}
-	return rows, nil
+	return n, nil
 }
 
 func (r *Recorder) tick(now time.Time) {
@@ -121,36 +122,4 @@ func (r *Recorder) works() {
 	if r.failing.Swap(nil) != nil {
 		r.opt.Logger.Info("the journal can be written again")
 	}
-}
-
-// Batch is a number of rows to be kept. It can be read several times.
-type Batch struct {
-	chunks []*chunk
-	keyer  *keyer
-	key    func(time.Time) (*Key, error)
-}
-
-// Each calls f with each row until f fails. The record is valid until f returns.
-func (b *Batch) Each(f func(*Record) error) error {
-	var rec Record
-	var month time.Month
-	for _, k := range b.chunks {
-		for rest := k.b; len(rest) > 0; {
-			var err error
-			if rest, err = readRecord(rest, &rec); err != nil {
-				return err
-			}
-			if at := result.Reference(rec[ColRef].Int).Time(); at.Month() != month && b.keyer.level != Domains {
-				if b.keyer.key, err = b.key(at); err != nil {
-					return err
-				}
-				month = at.Month()
-			}
-			b.keyer.apply(&rec)
-			if err := f(&rec); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

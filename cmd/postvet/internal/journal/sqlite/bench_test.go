@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // BenchmarkWrite measures the CPU time of everything from Add to the file, and the octets of
 // a row. cpu-us/op is of the whole process.
 func BenchmarkWrite(b *testing.B) {
 	g := newGenerator()
-	pool := make([]*journal.Row, 20_000)
+	pool := make([]*rows.Row, 20_000)
 	for i := range pool {
 		pool[i] = g.row(noon)
 	}
@@ -22,7 +23,7 @@ func BenchmarkWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: time.Second})
+	r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s, Every: time.Second})
 	before, n := cpu(), 0
 	b.ResetTimer()
 	for b.Loop() {

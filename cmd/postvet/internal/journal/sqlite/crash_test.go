@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -34,7 +35,7 @@ func TestKillChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: killTick})
+	r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s, Every: killTick})
 	g := newGenerator()
 	out := bufio.NewWriter(os.Stdout)
 	for i := 0; ; i++ {
@@ -67,13 +68,17 @@ func TestKill(t *testing.T) {
 		must(t, err)
 		must(t, child.Start())
 		kill := make(chan time.Time, 1)
-		time.AfterFunc(time.Duration(150+i*7%200)*time.Millisecond, func() {
-			kill <- time.Now()
-			_ = child.Process.Kill()
-		})
+		begun := false
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if n, err := strconv.ParseUint(lines.Text(), 10, 64); err == nil {
 				added[result.Reference(n)] = result.Reference(n).Time()
+			}
+			if !begun {
+				begun = true
+				time.AfterFunc(time.Duration(50+i*7%200)*time.Millisecond, func() {
+					kill <- time.Now()
+					_ = child.Process.Kill()
+				})
 			}
 		}
 		killed = append(killed, <-kill)
@@ -82,7 +87,7 @@ func TestKill(t *testing.T) {
 	}
 	there := map[result.Reference]bool{}
 	reader := NewReader(dir)
-	must(t, reader.Each(t.Context(), journal.Query{}, func(r *journal.Row) error {
+	must(t, reader.Each(t.Context(), rows.Query{}, func(r *rows.Row) error {
 		there[r.Ref] = true
 		return nil
 	}))

@@ -13,7 +13,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // Errors of a file that cannot be used as it is.
@@ -39,7 +39,7 @@ type database struct {
 }
 
 // open opens a file to be written and creates it if needed.
-func open(f file, generations []journal.Generation) (*database, error) {
+func open(f file, generations []rows.Generation) (*database, error) {
 	made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let the group read
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func open(f file, generations []journal.Generation) (*database, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	d := &database{file: f, conn: conn, args: make([]driver.NamedValue, journal.Columns)}
+	d := &database{file: f, conn: conn, args: make([]driver.NamedValue, rows.Columns)}
 	if err := d.prepare(generations); err != nil {
 		d.close()
 		return nil, classify(err)
@@ -58,7 +58,7 @@ func open(f file, generations []journal.Generation) (*database, error) {
 	return d, nil
 }
 
-func (d *database) prepare(generations []journal.Generation) error {
+func (d *database) prepare(generations []rows.Generation) error {
 	found, err := d.number("PRAGMA user_version")
 	switch {
 	case err != nil:
@@ -84,7 +84,7 @@ func (d *database) prepare(generations []journal.Generation) error {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	d.insert = insert
-	if d.class == journal.Rest {
+	if d.class == rows.Rest {
 		for _, s := range createIndexes(d.class) {
 			if err := d.exec(s); err != nil {
 				return err
@@ -99,7 +99,7 @@ func (d *database) prepare(generations []journal.Generation) error {
 	return nil
 }
 
-func (d *database) addGeneration(g journal.Generation) error {
+func (d *database) addGeneration(g rows.Generation) error {
 	return d.exec("INSERT OR IGNORE INTO generation VALUES (?, ?, ?)", g.ID, g.Since.UTC().Format(timeLayout), g.Text)
 }
 
@@ -117,13 +117,13 @@ func (d *database) exec(query string, args ...any) error {
 
 // number returns the first column of the first row of a query.
 func (d *database) number(query string) (int64, error) {
-	rows, err := d.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
+	lines, err := d.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
 	if err != nil {
 		return 0, err
 	}
-	defer rows.Close()
-	values := make([]driver.Value, len(rows.Columns()))
-	if err := rows.Next(values); err != nil {
+	defer lines.Close()
+	values := make([]driver.Value, len(lines.Columns()))
+	if err := lines.Next(values); err != nil {
 		return 0, err
 	}
 	n, _ := values[0].(int64)
@@ -131,19 +131,19 @@ func (d *database) number(query string) (int64, error) {
 }
 
 // add inserts a row.
-func (d *database) add(rec *journal.Record) error {
-	for c := range journal.Columns {
+func (d *database) add(rec *rows.Record) error {
+	for c := range rows.Columns {
 		v := &rec[c]
 		a := &d.args[c]
 		a.Ordinal = int(c) + 1
 		switch kind := c.Kind(); {
-		case kind == journal.Integer && v.Int == 0 && (c == journal.ColMessageKey || c == journal.ColMailFromKey):
+		case kind == rows.Integer && v.Int == 0 && (c == rows.ColMessageKey || c == rows.ColMailFromKey):
 			a.Value = nil
-		case kind == journal.Integer:
+		case kind == rows.Integer:
 			a.Value = v.Int
 		case len(v.Octets) == 0:
 			a.Value = nil
-		case kind == journal.Text:
+		case kind == rows.Text:
 			a.Value = string(v.Octets)
 		default:
 			a.Value = v.Octets

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // dayLayout is the form of a day in the name of a file.
@@ -19,12 +19,12 @@ const dayLayout = "2006-01-02"
 // file is a file of one day and class.
 type file struct {
 	day   time.Time // its beginning, in UTC
-	class journal.Class
+	class rows.Class
 	path  string
 }
 
 // fileOf returns the file for a time and class.
-func fileOf(dir string, at time.Time, c journal.Class) file {
+func fileOf(dir string, at time.Time, c rows.Class) file {
 	day := at.UTC().Truncate(24 * time.Hour)
 	return file{day: day, class: c, path: filepath.Join(dir, day.Format(dayLayout)+"."+c.String()+".db")}
 }
@@ -46,7 +46,7 @@ func files(dir string) ([]file, error) {
 		if err != nil {
 			continue
 		}
-		for c := range journal.Class(journal.Classes) {
+		for c := range rows.Class(rows.Classes) {
 			if class == c.String() {
 				all = append(all, fileOf(dir, at, c))
 			}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -18,14 +18,14 @@ import (
 // safe for concurrent use.
 type Reader struct{ keys keys }
 
-var _ journal.Reader = (*Reader)(nil)
+var _ rows.Reader = (*Reader)(nil)
 
 // NewReader returns a reader of a directory.
 func NewReader(dir string) *Reader { return &Reader{keys: keys{dir: dir}} }
 
-// Find implements [journal.Reader].
-func (r *Reader) Find(ctx context.Context, q journal.Query) (journal.Page, error) {
-	page := journal.Page{Rows: []*journal.Row{}, Complete: true}
+// Find implements [rows.Reader].
+func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
+	page := rows.Page{Rows: []*rows.Row{}, Complete: true}
 	if err := q.Check(); err != nil {
 		return page, err
 	}
@@ -59,7 +59,7 @@ func (r *Reader) Find(ctx context.Context, q journal.Query) (journal.Page, error
 }
 
 // wanted reports whether a day may have rows that are wanted.
-func (r *Reader) wanted(q *journal.Query, day time.Time) bool {
+func (r *Reader) wanted(q *rows.Query, day time.Time) bool {
 	end := day.Add(24 * time.Hour)
 	switch {
 	case !end.After(q.Since), !q.Until.IsZero() && !day.Before(q.Until):
@@ -74,23 +74,23 @@ func (r *Reader) wanted(q *journal.Query, day time.Time) bool {
 }
 
 // findDay adds the rows of the files of one day to a page, in order of time.
-func (r *Reader) findDay(ctx context.Context, day []file, q journal.Query, page *journal.Page) {
+func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, page *rows.Page) {
 	key, err := r.keys.of(day[0].day, false)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		page.Unread = append(page.Unread, filepath.Base(day[0].day.Format(monthLayout))+".key")
 	}
-	var found []*journal.Row
+	var found []*rows.Row
 	for _, f := range day {
-		if f.class == journal.Accepted && onlyRest(&q) {
+		if f.class == rows.Accepted && onlyRest(&q) {
 			continue
 		}
-		rows, err := findIn(ctx, f, &q, key)
-		found = append(found, rows...)
+		some, err := findIn(ctx, f, &q, key)
+		found = append(found, some...)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
 			page.Unread = append(page.Unread, filepath.Base(f.path))
 		}
 	}
-	slices.SortFunc(found, func(a, b *journal.Row) int {
+	slices.SortFunc(found, func(a, b *rows.Row) int {
 		if a.Ref > b.Ref {
 			return -1
 		}
@@ -100,12 +100,12 @@ func (r *Reader) findDay(ctx context.Context, day []file, q journal.Query, page 
 }
 
 // onlyRest reports whether a query cannot select mail that was accepted.
-func onlyRest(q *journal.Query) bool {
+func onlyRest(q *rows.Query) bool {
 	return q.Action != "" && q.Action != string(result.Accept)
 }
 
 // findIn returns the rows of a file, the newest first.
-func findIn(ctx context.Context, f file, q *journal.Query, key *journal.Key) (rows []*journal.Row, err error) {
+func findIn(ctx context.Context, f file, q *rows.Query, key *rows.Key) (found []*rows.Row, err error) {
 	db, err := openReader(f)
 	if err != nil {
 		return nil, err
@@ -113,12 +113,12 @@ func findIn(ctx context.Context, f file, q *journal.Query, key *journal.Key) (ro
 	defer db.Close()
 	for _, c := range conditions(q, key) {
 		some, err := c.find(ctx, db, q, key)
-		rows = append(rows, some...)
+		found = append(found, some...)
 		if err != nil {
-			return rows, err
+			return found, err
 		}
 	}
-	return rows, nil
+	return found, nil
 }
 
 // condition is a condition in SQL that all wanted rows meet, and some others.
@@ -133,7 +133,7 @@ func (c *condition) add(term string, args ...any) {
 
 // conditions returns the conditions of a query, each for an index where there is one. No
 // row meets two of them.
-func conditions(q *journal.Query, key *journal.Key) []condition {
+func conditions(q *rows.Query, key *rows.Key) []condition {
 	var c condition
 	if q.Ref != 0 {
 		c.add("ref = ?", int64(q.Ref))
@@ -147,7 +147,7 @@ func conditions(q *journal.Query, key *journal.Key) []condition {
 	if !q.Until.IsZero() {
 		c.add("ref < ?", int64(result.FirstReference(q.Until)))
 	}
-	for column, value := range map[journal.Column]string{journal.ColQueue: q.Queue, journal.ColDMARC: q.DMARC, journal.ColRule: q.Rule, journal.ColHint: q.Hint} {
+	for column, value := range map[rows.Column]string{rows.ColQueue: q.Queue, rows.ColDMARC: q.DMARC, rows.ColRule: q.Rule, rows.ColHint: q.Hint} {
 		if value != "" {
 			c.add(column.String()+" = ?", value)
 		}
@@ -165,7 +165,7 @@ func conditions(q *journal.Query, key *journal.Key) []condition {
 		c.client(q)
 	}
 	if strings.Contains(q.To, "@") && key != nil {
-		c.add("instr(rcpt_keys, ?) > 0", journal.AppendKey(nil, key.Hash(q.To)))
+		c.add("instr(rcpt_keys, ?) > 0", rows.AppendKey(nil, key.Hash(q.To)))
 	}
 	if q.Domain == "" {
 		return []condition{c}
@@ -174,7 +174,7 @@ func conditions(q *journal.Query, key *journal.Key) []condition {
 }
 
 // client adds a condition for the text of an address.
-func (c *condition) client(q *journal.Query) {
+func (c *condition) client(q *rows.Query) {
 	ip := q.Client.Addr()
 	if q.Client.IsSingleIP() {
 		c.add("client = ?", ip.String())
@@ -208,8 +208,8 @@ func (c condition) organizations(domain string) []condition {
 }
 
 // find returns the rows that meet a condition and are wanted.
-func (c *condition) find(ctx context.Context, db *sql.DB, q *journal.Query, key *journal.Key) (found []*journal.Row, err error) {
-	err = each(ctx, db, c.where(), c.args, func(rec *journal.Record) error {
+func (c *condition) find(ctx context.Context, db *sql.DB, q *rows.Query, key *rows.Key) (found []*rows.Row, err error) {
+	err = each(ctx, db, c.where(), c.args, func(rec *rows.Record) error {
 		if !q.Selects(rec, key) {
 			return nil
 		}
@@ -240,8 +240,8 @@ func (c *condition) where() string {
 
 // selected are the columns in order.
 var selected = func() string {
-	names := make([]string, journal.Columns)
-	for c := range journal.Columns {
+	names := make([]string, rows.Columns)
+	for c := range rows.Columns {
 		names[c] = c.String()
 	}
 	return strings.Join(names, ", ")
@@ -249,16 +249,16 @@ var selected = func() string {
 
 // scanner reads rows into a record.
 type scanner struct {
-	rec     journal.Record
-	ints    [journal.Columns]sql.NullInt64
-	octets  [journal.Columns]sql.RawBytes
+	rec     rows.Record
+	ints    [rows.Columns]sql.NullInt64
+	octets  [rows.Columns]sql.RawBytes
 	targets []any
 }
 
 func newScanner() *scanner {
 	s := &scanner{}
-	for c := range journal.Columns {
-		if c.Kind() == journal.Integer {
+	for c := range rows.Columns {
+		if c.Kind() == rows.Integer {
 			s.targets = append(s.targets, &s.ints[c])
 		} else {
 			s.targets = append(s.targets, &s.octets[c])
@@ -268,24 +268,24 @@ func newScanner() *scanner {
 }
 
 // scan reads the present row. Its octets are valid until the next one.
-func (s *scanner) scan(rows *sql.Rows) error {
-	if err := rows.Scan(s.targets...); err != nil {
+func (s *scanner) scan(lines *sql.Rows) error {
+	if err := lines.Scan(s.targets...); err != nil {
 		return err
 	}
-	for c := range journal.Columns {
-		s.rec[c] = journal.Value{Int: s.ints[c].Int64, Octets: s.octets[c]}
+	for c := range rows.Columns {
+		s.rec[c] = rows.Value{Int: s.ints[c].Int64, Octets: s.octets[c]}
 	}
 	return nil
 }
 
-// Generation implements [journal.Reader].
-func (r *Reader) Generation(ctx context.Context, id int64, at time.Time) (journal.Generation, bool) {
-	for c := range journal.Class(journal.Classes) {
+// Generation implements [rows.Reader].
+func (r *Reader) Generation(ctx context.Context, id int64, at time.Time) (rows.Generation, bool) {
+	for c := range rows.Class(rows.Classes) {
 		db, err := openReader(fileOf(r.keys.dir, at, c))
 		if err != nil {
 			continue
 		}
-		g := journal.Generation{ID: id}
+		g := rows.Generation{ID: id}
 		var since string
 		err = db.QueryRowContext(ctx, "SELECT since, text FROM generation WHERE id = ?", id).Scan(&since, &g.Text)
 		db.Close()
@@ -294,5 +294,5 @@ func (r *Reader) Generation(ctx context.Context, id int64, at time.Time) (journa
 			return g, true
 		}
 	}
-	return journal.Generation{}, false
+	return rows.Generation{}, false
 }

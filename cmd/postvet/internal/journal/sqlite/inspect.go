@@ -9,25 +9,25 @@ import (
 	"slices"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // Files describes the files of a directory, the newest first. Those that were set aside
 // come last.
-func Files(dir string) ([]journal.File, error) {
+func Files(dir string) ([]rows.File, error) {
 	all, err := files(dir)
 	if err != nil {
 		return nil, err
 	}
-	list := []journal.File{}
+	list := []rows.File{}
 	for _, f := range all {
-		list = append(list, journal.File{Name: filepath.Base(f.path), Day: f.day, Class: f.class.String(), Octets: f.size()})
+		list = append(list, rows.File{Name: filepath.Base(f.path), Day: f.day, Class: f.class.String(), Octets: f.size()})
 	}
 	for _, pattern := range []string{"*.db.damaged-*", "*.db.newer-*"} {
 		names, _ := filepath.Glob(filepath.Join(dir, pattern))
 		slices.Sort(names)
 		for _, name := range names {
-			list = append(list, journal.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside"})
+			list = append(list, rows.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside"})
 		}
 	}
 	return list, nil
@@ -38,7 +38,7 @@ func InUse(dir string) bool { return inUse(dir) }
 
 // Verify reads all that a directory has, and describes each file with its rows and what is
 // wrong with it.
-func Verify(ctx context.Context, dir string) ([]journal.File, error) {
+func Verify(ctx context.Context, dir string) ([]rows.File, error) {
 	list, err := Files(dir)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func verifyFile(ctx context.Context, f file) (n int64, err error) {
 	if text != "ok" {
 		return 0, errors.New(text)
 	}
-	err = each(ctx, db, "", nil, func(rec *journal.Record) error {
+	err = each(ctx, db, "", nil, func(rec *rows.Record) error {
 		n++
 		_, err := rec.Row()
 		return err
@@ -85,27 +85,27 @@ func verifyFile(ctx context.Context, f file) (n int64, err error) {
 }
 
 // each calls f with the rows that meet a condition, the newest first.
-func each(ctx context.Context, db *sql.DB, where string, args []any, f func(*journal.Record) error) error {
-	rows, err := db.QueryContext(ctx, "SELECT "+selected+" FROM message"+where+" ORDER BY ref DESC", args...)
+func each(ctx context.Context, db *sql.DB, where string, args []any, f func(*rows.Record) error) error {
+	lines, err := db.QueryContext(ctx, "SELECT "+selected+" FROM message"+where+" ORDER BY ref DESC", args...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer lines.Close()
 	s := newScanner()
-	for rows.Next() {
-		if err := s.scan(rows); err != nil {
+	for lines.Next() {
+		if err := s.scan(lines); err != nil {
 			return err
 		}
 		if err := f(&s.rec); err != nil {
 			return err
 		}
 	}
-	return rows.Err()
+	return lines.Err()
 }
 
 // Each calls f with each row that a query selects, the newest day first. The query's limit
 // does not count.
-func (r *Reader) Each(ctx context.Context, q journal.Query, f func(*journal.Row) error) error {
+func (r *Reader) Each(ctx context.Context, q rows.Query, f func(*rows.Row) error) error {
 	if err := q.Check(); err != nil {
 		return err
 	}
@@ -114,10 +114,10 @@ func (r *Reader) Each(ctx context.Context, q journal.Query, f func(*journal.Row)
 		return err
 	}
 	for _, day := range all {
-		if !r.wanted(&q, day.day) || day.class == journal.Accepted && onlyRest(&q) {
+		if !r.wanted(&q, day.day) || day.class == rows.Accepted && onlyRest(&q) {
 			continue
 		}
-		err := r.eachIn(ctx, day, &q, func(rec *journal.Record) error {
+		err := r.eachIn(ctx, day, &q, func(rec *rows.Record) error {
 			row, err := rec.Row()
 			if err != nil {
 				return err
@@ -132,7 +132,7 @@ func (r *Reader) Each(ctx context.Context, q journal.Query, f func(*journal.Row)
 }
 
 // eachIn calls f with each record of a file that a query selects.
-func (r *Reader) eachIn(ctx context.Context, f file, q *journal.Query, each1 func(*journal.Record) error) error {
+func (r *Reader) eachIn(ctx context.Context, f file, q *rows.Query, each1 func(*rows.Record) error) error {
 	key, err := r.keys.of(f.day, false)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -146,7 +146,7 @@ func (r *Reader) eachIn(ctx context.Context, f file, q *journal.Query, each1 fun
 	}
 	defer db.Close()
 	for _, c := range conditions(q, key) {
-		err := each(ctx, db, c.where(), c.args, func(rec *journal.Record) error {
+		err := each(ctx, db, c.where(), c.args, func(rec *rows.Record) error {
 			if !q.Selects(rec, key) {
 				return nil
 			}
@@ -161,7 +161,7 @@ func (r *Reader) eachIn(ctx context.Context, f file, q *journal.Query, each1 fun
 
 // Forget removes the rows that a query selects, and returns how many. What they held is
 // overwritten. A service may write meanwhile.
-func (r *Reader) Forget(ctx context.Context, q journal.Query) (n int, err error) {
+func (r *Reader) Forget(ctx context.Context, q rows.Query) (n int, err error) {
 	if err := q.Check(); err != nil {
 		return 0, err
 	}
@@ -174,8 +174,8 @@ func (r *Reader) Forget(ctx context.Context, q journal.Query) (n int, err error)
 			continue
 		}
 		var refs []int64
-		err := r.eachIn(ctx, f, &q, func(rec *journal.Record) error {
-			refs = append(refs, rec[journal.ColRef].Int)
+		err := r.eachIn(ctx, f, &q, func(rec *rows.Record) error {
+			refs = append(refs, rec[rows.ColRef].Int)
 			return nil
 		})
 		if err == nil && len(refs) > 0 {

@@ -10,13 +10,13 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // keepEvery is how often days are sealed and removed.
 const keepEvery = time.Hour
 
-// Tick implements [journal.Store]. It writes the log of each open database into the
+// Tick is what the journal calls once a minute. It writes the log of each open database into the
 // database itself, closes those of days that are over, and once an hour has days sealed
 // and removed in the background.
 func (s *Store) Tick(time.Time) {
@@ -114,7 +114,7 @@ func (s *Store) removeOld(all []file, now time.Time) []file {
 // removeOldest removes the oldest day of accepted mail, or if there is none of the rest,
 // but not the present day.
 func (s *Store) removeOldest(all []file, now time.Time, why string) ([]file, bool) {
-	for c := range journal.Class(journal.Classes) {
+	for c := range rows.Class(rows.Classes) {
 		for i, f := range slices.Backward(all) {
 			if f.class == c && now.Sub(f.day) > 24*time.Hour && s.remove(f, why) {
 				return slices.Delete(all, i, i+1), true

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // monthLayout is the form of a month in the name of its key.
@@ -24,12 +24,12 @@ type keys struct {
 	dir string
 
 	mu   sync.Mutex
-	last journal.Key
+	last rows.Key
 	name string // of last, "" if there is none
 }
 
 // of returns the key of a time. If there is none, it makes one, or fails.
-func (k *keys) of(at time.Time, create bool) (*journal.Key, error) {
+func (k *keys) of(at time.Time, create bool) (*rows.Key, error) {
 	name := at.UTC().Format(monthLayout) + ".key"
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -45,7 +45,7 @@ func (k *keys) of(at time.Time, create bool) (*journal.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	var key journal.Key
+	var key rows.Key
 	if len(text) != len(key) {
 		return nil, fmt.Errorf("%s has %d octets instead of %d; remove it, and addresses of that month cannot be found any more", path, len(text), len(key))
 	}
@@ -56,7 +56,7 @@ func (k *keys) of(at time.Time, create bool) (*journal.Key, error) {
 
 // makeKey makes a key that is whole or not there, whenever the machine fails.
 func makeKey(path string) ([]byte, error) {
-	key := make([]byte, len(journal.Key{}))
+	key := make([]byte, len(rows.Key{}))
 	_, _ = rand.Read(key) // never fails
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // rowsVariable says how many rows the benchmark searches; default 100000.
@@ -24,10 +25,10 @@ func BenchmarkFind(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: time.Hour})
+	r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s, Every: time.Hour})
 	g := newGenerator()
 	midnight := noon.Add(-12 * time.Hour)
-	var refused, plain *journal.Row
+	var refused, plain *rows.Row
 	began := time.Now()
 	for i := range n {
 		row := g.row(midnight.Add(time.Duration(i) * 24 * time.Hour / time.Duration(n)))
@@ -36,7 +37,7 @@ func BenchmarkFind(b *testing.B) {
 			r.Flush(context.Background())
 		}
 		if i < n/2 {
-			if row.Class() == journal.Rest {
+			if row.Class() == rows.Rest {
 				refused = row
 			} else {
 				plain = row
@@ -57,15 +58,15 @@ func BenchmarkFind(b *testing.B) {
 	reader := NewReader(dir)
 	for _, x := range []struct {
 		name string
-		q    journal.Query
+		q    rows.Query
 	}{
-		{"refused queue id", journal.Query{Queue: refused.Queue}},
-		{"any queue id", journal.Query{Queue: plain.Queue}},
-		{"reference", journal.Query{Ref: plain.Ref}},
-		{"newest 100 of a domain", journal.Query{Domain: "company0.example"}},
-		{"newest 100 of a rare domain", journal.Query{Domain: plain.Results.Author.Domain}},
-		{"newest 100 refused", journal.Query{Action: "reject"}},
-		{"recipient", journal.Query{To: plain.Results.Recipients[0], Limit: 1}},
+		{"refused queue id", rows.Query{Queue: refused.Queue}},
+		{"any queue id", rows.Query{Queue: plain.Queue}},
+		{"reference", rows.Query{Ref: plain.Ref}},
+		{"newest 100 of a domain", rows.Query{Domain: "company0.example"}},
+		{"newest 100 of a rare domain", rows.Query{Domain: plain.Results.Author.Domain}},
+		{"newest 100 refused", rows.Query{Action: "reject"}},
+		{"recipient", rows.Query{To: plain.Results.Recipients[0], Limit: 1}},
 	} {
 		b.Run(x.name, func(b *testing.B) {
 			for b.Loop() {

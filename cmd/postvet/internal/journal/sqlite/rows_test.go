@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
@@ -38,12 +39,12 @@ func newGenerator() *generator {
 }
 
 // row returns a row for a time.
-func (g *generator) row(at time.Time) *journal.Row {
+func (g *generator) row(at time.Time) *rows.Row {
 	return g.rowOf(at, g.zipf.Uint64(), g.random.Float64() < 0.075)
 }
 
 // rowOf returns a row of the domain with a number.
-func (g *generator) rowOf(at time.Time, n uint64, refused bool) *journal.Row {
+func (g *generator) rowOf(at time.Time, n uint64, refused bool) *rows.Row {
 	domain := fmt.Sprintf("company%d.example", n)
 	helo := "mx1." + domain
 	res := &result.Results{
@@ -64,25 +65,25 @@ func (g *generator) rowOf(at time.Time, n uint64, refused bool) *journal.Row {
 		res.DMARC.Status, res.DMARC.Disposition, res.DMARC.SPFAligned, res.DMARC.DKIMAligned, res.DMARC.Reason = "fail", "reject", false, false, "neither SPF nor DKIM passes"
 	}
 	v := g.rules.Decide(res)
-	return &journal.Row{
+	return &rows.Row{
 		Ref: res.Reference, Queue: fmt.Sprintf("4X%012x", g.random.Uint64N(1<<48)), MessageID: fmt.Sprintf("<%016x@%s>", g.random.Uint64(), domain),
 		Recipients: 1, Took: 1500 * time.Microsecond, Generation: 7, Results: res, Verdict: &v,
 	}
 }
 
 // write writes rows into a directory through a recorder, as the service does.
-func write(t testing.TB, dir string, level journal.Level, rows ...*journal.Row) {
+func write(t testing.TB, dir string, level rows.Level, all ...*rows.Row) {
 	t.Helper()
 	s, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := journal.NewRecorder(journal.Options{Level: level, Store: s, Every: time.Hour})
-	for _, row := range rows {
+	for _, row := range all {
 		r.Add(row)
 	}
 	r.Close(context.Background())
-	if got := r.Stats(); got.Failing != "" || got.Failures > 0 || got.Dropped != [journal.Classes]int64{} {
+	if got := r.Stats(); got.Failing != "" || got.Failures > 0 || got.Dropped != [rows.Classes]int64{} {
 		t.Fatalf("rows are not written: %+v", got)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // version is the version of the schema, in user_version of each file. Files of older
@@ -15,15 +15,15 @@ const version = 1
 const applicationID = 0x50764a31 // "PvJ1"
 
 // types are the SQL types of the columns.
-var types = map[journal.Kind]string{journal.Text: "TEXT", journal.Integer: "INTEGER", journal.Blob: "BLOB"}
+var types = map[rows.Kind]string{rows.Text: "TEXT", rows.Integer: "INTEGER", rows.Blob: "BLOB"}
 
 // createTables returns the statements for the tables of a new file. The view has the time
 // of each message, which is a part of its reference (1735689600 is 2025-01-01).
 func createTables() string {
 	var names, defined []string
-	for c := range journal.Columns {
+	for c := range rows.Columns {
 		definition := c.String() + " " + types[c.Kind()]
-		if c == journal.ColRef {
+		if c == rows.ColRef {
 			definition += " PRIMARY KEY"
 		}
 		names, defined = append(names, c.String()), append(defined, definition)
@@ -37,13 +37,13 @@ PRAGMA user_version = %d;`, strings.Join(defined, ", "), strings.Join(names, ", 
 
 // indexes are the columns that are indexed, of accepted mail when its day is over. Rows
 // with the same value are in the order of time.
-var indexes = [journal.Classes][]journal.Column{
-	journal.Accepted: {journal.ColQueue, journal.ColOrg},
-	journal.Rest:     {journal.ColQueue, journal.ColOrg, journal.ColClient, journal.ColMessageKey, journal.ColMailFromKey},
+var indexes = [rows.Classes][]rows.Column{
+	rows.Accepted: {rows.ColQueue, rows.ColOrg},
+	rows.Rest:     {rows.ColQueue, rows.ColOrg, rows.ColClient, rows.ColMessageKey, rows.ColMailFromKey},
 }
 
 // createIndexes returns the statements for the indexes of a class.
-func createIndexes(c journal.Class) []string {
+func createIndexes(c rows.Class) []string {
 	var all []string
 	for _, column := range indexes[c] {
 		all = append(all, fmt.Sprintf("CREATE INDEX IF NOT EXISTS message_%s ON message (%s) WHERE %s IS NOT NULL", column, column, column))
@@ -53,8 +53,8 @@ func createIndexes(c journal.Class) []string {
 
 // insertRow is the statement for a row. A row that is there stays.
 func insertRow() string {
-	names := make([]string, journal.Columns)
-	for c := range journal.Columns {
+	names := make([]string, rows.Columns)
+	for c := range rows.Columns {
 		names[c] = c.String()
 	}
 	return fmt.Sprintf("INSERT OR IGNORE INTO message (%s) VALUES (?%s)", strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -21,7 +21,7 @@ type Options struct {
 	// removed. Default: none.
 	Logger *zap.Logger
 	// Keep is how long rows of a class are kept, 0 for ever.
-	Keep [journal.Classes]time.Duration
+	Keep [rows.Classes]time.Duration
 	// MaxSize bounds the octets of all files, and MinFree the share of the file system
 	// that stays free; 0 for no bound. The oldest day of accepted mail goes first.
 	MaxSize int64
@@ -30,7 +30,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a [journal.Store] in a directory.
+// Store is a store of the journal in a directory.
 type Store struct {
 	opt  Options
 	log  *zap.Logger
@@ -38,11 +38,11 @@ type Store struct {
 	keys keys
 
 	mu          sync.Mutex // of generations and options
-	generations []journal.Generation
+	generations []rows.Generation
 	added       bool // generations that the open files may not have
 
 	// Only the writer uses these.
-	open    [journal.Classes]*database
+	open    [rows.Classes]*database
 	written bool      // since the last Tick
 	kept    time.Time // when keep ran last
 
@@ -52,8 +52,6 @@ type Store struct {
 	ctx    context.Context // ends with the store
 	cancel context.CancelFunc
 }
-
-var _ journal.Store = (*Store)(nil)
 
 // Open opens a directory and creates it if needed. It refuses one on a network, and one
 // that another process writes.
@@ -80,7 +78,7 @@ func Open(o Options) (*Store, error) {
 }
 
 // SetOptions changes how long rows are kept and how much room they may take.
-func (s *Store) SetOptions(keep [journal.Classes]time.Duration, maxSize int64, minFree float64) {
+func (s *Store) SetOptions(keep [rows.Classes]time.Duration, maxSize int64, minFree float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opt.Keep, s.opt.MaxSize, s.opt.MinFree = keep, maxSize, minFree
@@ -91,7 +89,7 @@ const maxGenerations = 8
 
 // AddGeneration has the rules that are in force from now on kept beside the rows. It may
 // be called by any goroutine.
-func (s *Store) AddGeneration(g journal.Generation) {
+func (s *Store) AddGeneration(g rows.Generation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.generations = append(s.generations, g)
@@ -99,12 +97,12 @@ func (s *Store) AddGeneration(g journal.Generation) {
 	s.added = true
 }
 
-// Key implements [journal.Store].
-func (s *Store) Key(at time.Time) (*journal.Key, error) { return s.keys.of(at, true) }
+// Key returns the secret for the hashes of a time.
+func (s *Store) Key(at time.Time) (*rows.Key, error) { return s.keys.of(at, true) }
 
-// Write implements [journal.Store]. A batch over midnight is kept in parts, and rows that
+// Write keeps all rows of a batch or none of them. A batch over midnight is kept in parts, and rows that
 // were kept are skipped when it is tried again.
-func (s *Store) Write(c journal.Class, b *journal.Batch) error {
+func (s *Store) Write(c rows.Class, b *rows.Batch) error {
 	if err := s.writeGenerations(); err != nil {
 		return err
 	}
@@ -115,8 +113,8 @@ func (s *Store) Write(c journal.Class, b *journal.Batch) error {
 			_ = current.exec("ROLLBACK") // fails if a commit has done it
 		}
 	}()
-	err := b.Each(func(rec *journal.Record) error {
-		at := result.Reference(rec[journal.ColRef].Int).Time()
+	err := b.Each(func(rec *rows.Record) error {
+		at := result.Reference(rec[rows.ColRef].Int).Time()
 		if current == nil || at.Before(current.day) || !at.Before(current.day.Add(24*time.Hour)) {
 			if current != nil {
 				if err := current.exec("COMMIT"); err != nil {
@@ -152,7 +150,7 @@ func (s *Store) Write(c journal.Class, b *journal.Batch) error {
 
 // databaseOf returns the open database for a time and class, and closes that of another
 // day.
-func (s *Store) databaseOf(at time.Time, c journal.Class) (*database, error) {
+func (s *Store) databaseOf(at time.Time, c rows.Class) (*database, error) {
 	f := fileOf(s.opt.Dir, at, c)
 	if d := s.open[c]; d != nil {
 		if d.path == f.path {
@@ -224,7 +222,7 @@ func (s *Store) writeGenerations() error {
 	return nil
 }
 
-// Close implements [journal.Store].
+// Close closes the files and lets others use the directory.
 func (s *Store) Close() error {
 	s.cancel()
 	s.group.Wait()

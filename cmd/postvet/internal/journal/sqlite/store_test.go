@@ -15,11 +15,12 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
 
 // find returns the references of the rows that a query selects.
-func find(t *testing.T, dir string, q journal.Query) []result.Reference {
+func find(t *testing.T, dir string, q rows.Query) []result.Reference {
 	t.Helper()
 	page, err := NewReader(dir).Find(t.Context(), q)
 	if err != nil {
@@ -47,7 +48,7 @@ func TestFind(t *testing.T) {
 	bounce.Results.MailFrom = ""
 	monitored := g.rowOf(noon.Add(3*time.Hour), 5, true)
 	monitored.Verdict.Action, monitored.Verdict.Monitored = result.Accept, true
-	write(t, dir, journal.Hashed, plain, failed, yesterday, below, bounce, monitored)
+	write(t, dir, rows.Hashed, plain, failed, yesterday, below, bounce, monitored)
 	all := []result.Reference{monitored.Ref, bounce.Ref, below.Ref, failed.Ref, plain.Ref, yesterday.Ref}
 	for _, sealed := range []bool{false, true} {
 		if sealed {
@@ -59,35 +60,35 @@ func TestFind(t *testing.T) {
 			}
 		}
 		for name, x := range map[string]struct {
-			q    journal.Query
+			q    rows.Query
 			want []result.Reference
 		}{
-			"all":            {journal.Query{}, all},
-			"since":          {journal.Query{Since: noon}, all[:5]},
-			"until":          {journal.Query{Until: noon}, all[5:]},
-			"ref":            {journal.Query{Ref: failed.Ref}, []result.Reference{failed.Ref}},
-			"queue":          {journal.Query{Queue: plain.Queue}, []result.Reference{plain.Ref}},
-			"message-id":     {journal.Query{MessageID: plain.MessageID}, []result.Reference{plain.Ref}},
-			"domain":         {journal.Query{Domain: "Company1.example"}, []result.Reference{below.Ref, plain.Ref, yesterday.Ref}},
-			"domain below":   {journal.Query{Domain: "news.company1.example"}, []result.Reference{below.Ref}},
-			"mail_from":      {journal.Query{From: plain.Results.MailFrom}, []result.Reference{plain.Ref}},
-			"its domain":     {journal.Query{From: "company2.example"}, []result.Reference{failed.Ref}},
-			"null sender":    {journal.Query{From: "<>"}, []result.Reference{bounce.Ref}},
-			"rcpt":           {journal.Query{To: strings.ToUpper(failed.Results.Recipients[0])}, []result.Reference{failed.Ref}},
-			"rcpt domain":    {journal.Query{To: "example.com"}, all},
-			"client":         {journal.Query{Client: netip.MustParsePrefix("192.0.0.2/32")}, []result.Reference{failed.Ref}},
-			"network":        {journal.Query{Client: netip.MustParsePrefix("192.0.0.0/30")}, []result.Reference{below.Ref, failed.Ref, plain.Ref, yesterday.Ref}},
-			"other network":  {journal.Query{Client: netip.MustParsePrefix("2001:db8::/32")}, nil},
-			"action":         {journal.Query{Action: "reject"}, []result.Reference{monitored.Ref, failed.Ref, yesterday.Ref}},
-			"rule and dmarc": {journal.Query{Rule: "dmarc-reject", DMARC: "fail", Since: noon, Until: noon.Add(time.Hour)}, []result.Reference{failed.Ref}},
-			"page":           {journal.Query{Limit: 2, Before: below.Ref}, all[3:5]},
+			"all":            {rows.Query{}, all},
+			"since":          {rows.Query{Since: noon}, all[:5]},
+			"until":          {rows.Query{Until: noon}, all[5:]},
+			"ref":            {rows.Query{Ref: failed.Ref}, []result.Reference{failed.Ref}},
+			"queue":          {rows.Query{Queue: plain.Queue}, []result.Reference{plain.Ref}},
+			"message-id":     {rows.Query{MessageID: plain.MessageID}, []result.Reference{plain.Ref}},
+			"domain":         {rows.Query{Domain: "Company1.example"}, []result.Reference{below.Ref, plain.Ref, yesterday.Ref}},
+			"domain below":   {rows.Query{Domain: "news.company1.example"}, []result.Reference{below.Ref}},
+			"mail_from":      {rows.Query{From: plain.Results.MailFrom}, []result.Reference{plain.Ref}},
+			"its domain":     {rows.Query{From: "company2.example"}, []result.Reference{failed.Ref}},
+			"null sender":    {rows.Query{From: "<>"}, []result.Reference{bounce.Ref}},
+			"rcpt":           {rows.Query{To: strings.ToUpper(failed.Results.Recipients[0])}, []result.Reference{failed.Ref}},
+			"rcpt domain":    {rows.Query{To: "example.com"}, all},
+			"client":         {rows.Query{Client: netip.MustParsePrefix("192.0.0.2/32")}, []result.Reference{failed.Ref}},
+			"network":        {rows.Query{Client: netip.MustParsePrefix("192.0.0.0/30")}, []result.Reference{below.Ref, failed.Ref, plain.Ref, yesterday.Ref}},
+			"other network":  {rows.Query{Client: netip.MustParsePrefix("2001:db8::/32")}, nil},
+			"action":         {rows.Query{Action: "reject"}, []result.Reference{monitored.Ref, failed.Ref, yesterday.Ref}},
+			"rule and dmarc": {rows.Query{Rule: "dmarc-reject", DMARC: "fail", Since: noon, Until: noon.Add(time.Hour)}, []result.Reference{failed.Ref}},
+			"page":           {rows.Query{Limit: 2, Before: below.Ref}, all[3:5]},
 		} {
 			if diff := cmp.Diff(x.want, find(t, dir, x.q)); diff != "" {
 				t.Errorf("%s, sealed %t (-want +got):\n%s", name, sealed, diff)
 			}
 		}
 	}
-	if _, err := NewReader(dir).Find(t.Context(), journal.Query{Domain: "a@b"}); err == nil {
+	if _, err := NewReader(dir).Find(t.Context(), rows.Query{Domain: "a@b"}); err == nil {
 		t.Error("an address passes for a domain")
 	}
 }
@@ -102,22 +103,22 @@ func TestForget(t *testing.T) {
 	old.Results.Recipients = person.Results.Recipients
 	other := g.rowOf(noon, 2, false)
 	other.Results.Recipients = []string{"somebody@else.example"}
-	write(t, dir, journal.Addresses, old)
+	write(t, dir, rows.Addresses, old)
 	s, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := journal.NewRecorder(journal.Options{Level: journal.Addresses, Store: s, Every: time.Hour})
+	r := journal.NewRecorder(journal.Options{Level: rows.Addresses, Store: s, Every: time.Hour})
 	r.Add(person)
 	r.Add(other)
 	r.Flush(t.Context())
-	n, err := NewReader(dir).Forget(t.Context(), journal.Query{To: person.Results.Recipients[0]})
+	n, err := NewReader(dir).Forget(t.Context(), rows.Query{To: person.Results.Recipients[0]})
 	if n != 2 || err != nil {
 		t.Errorf("Forget: %d rows, %v, want 2", n, err)
 	}
 	r.Add(g.rowOf(noon, 3, false))
 	r.Close(context.Background())
-	if got := find(t, dir, journal.Query{}); len(got) != 2 {
+	if got := find(t, dir, rows.Query{}); len(got) != 2 {
 		t.Errorf("%d rows are left, want 2", len(got))
 	}
 	names, _ := filepath.Glob(filepath.Join(dir, "*.db*"))
@@ -137,7 +138,7 @@ func TestSetAside(t *testing.T) {
 			must(t, os.WriteFile(path, []byte(strings.Repeat("this is no database\n", 1000)), 0o600))
 		},
 		"torn": func(t *testing.T, path string) {
-			write(t, filepath.Dir(path), journal.Hashed, newGenerator().rowOf(noon, 1, true))
+			write(t, filepath.Dir(path), rows.Hashed, newGenerator().rowOf(noon, 1, true))
 			info, err := os.Stat(path)
 			must(t, err)
 			must(t, os.Truncate(path, info.Size()/2+7))
@@ -146,28 +147,28 @@ func TestSetAside(t *testing.T) {
 			sqlExec(t, path, "CREATE TABLE message (a, b); PRAGMA user_version = 1")
 		},
 		"newer": func(t *testing.T, path string) {
-			write(t, filepath.Dir(path), journal.Hashed, newGenerator().rowOf(noon, 1, true))
+			write(t, filepath.Dir(path), rows.Hashed, newGenerator().rowOf(noon, 1, true))
 			sqlExec(t, path, "PRAGMA user_version = 2")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			f := fileOf(dir, noon, journal.Rest)
+			f := fileOf(dir, noon, rows.Rest)
 			spoil(t, f.path)
 			core, logs := observer.New(zap.ErrorLevel)
 			s, err := Open(Options{Dir: dir, Logger: zap.New(core)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: time.Hour})
+			r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s, Every: time.Hour})
 			row := newGenerator().rowOf(noon, 2, true)
 			for range 3 { // a write may find out, and then the next one works
 				r.Add(row)
 				r.Flush(t.Context())
 			}
 			r.Close(context.Background())
-			if got := find(t, dir, journal.Query{}); len(got) != 1 || got[0] != row.Ref {
+			if got := find(t, dir, rows.Query{}); len(got) != 1 || got[0] != row.Ref {
 				t.Errorf("rows after the file was set aside: %v, want %v; log %v", got, row.Ref, logs.All())
 			}
 			aside, _ := filepath.Glob(f.path + ".*-1")
@@ -230,11 +231,11 @@ func TestYear(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := noon
-	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, Keep: [journal.Classes]time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour}})
+	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, Keep: [rows.Classes]time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := journal.NewRecorder(journal.Options{Level: journal.Hashed, Store: s, Every: time.Hour})
+	r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s, Every: time.Hour})
 	g := newGenerator()
 	for range 365 {
 		r.Add(g.rowOf(now, 1, true))
@@ -245,18 +246,18 @@ func TestYear(t *testing.T) {
 	}
 	r.Close(context.Background())
 	all, _ := files(dir)
-	var count [journal.Classes]int
+	var count [rows.Classes]int
 	for _, f := range all {
 		count[f.class]++
 	}
-	if count[journal.Accepted] > 9 || count[journal.Accepted] < 8 || count[journal.Rest] > 32 || count[journal.Rest] < 31 {
-		t.Errorf("%d and %d days are left, want 8 and 31", count[journal.Accepted], count[journal.Rest])
+	if count[rows.Accepted] > 9 || count[rows.Accepted] < 8 || count[rows.Rest] > 32 || count[rows.Rest] < 31 {
+		t.Errorf("%d and %d days are left, want 8 and 31", count[rows.Accepted], count[rows.Rest])
 	}
 	keys, _ := filepath.Glob(filepath.Join(dir, "*.key"))
 	if len(keys) > 3 {
 		t.Errorf("%d keys are left: %v", len(keys), keys)
 	}
-	if got := find(t, dir, journal.Query{Limit: 1000}); len(got) != count[0]+count[1] {
+	if got := find(t, dir, rows.Query{Limit: 1000}); len(got) != count[0]+count[1] {
 		t.Errorf("%d rows are found in %d files", len(got), count[0]+count[1])
 	}
 	list, err := Verify(t.Context(), dir)
@@ -283,13 +284,13 @@ func TestMaxSize(t *testing.T) {
 	g := newGenerator()
 	for d := range 3 {
 		b := recordsOf(g.rowOf(now.AddDate(0, 0, -d), 1, true))
-		must(t, s.Write(journal.Rest, b))
+		must(t, s.Write(rows.Rest, b))
 		b = recordsOf(g.rowOf(now.AddDate(0, 0, -d), 1, false))
-		must(t, s.Write(journal.Accepted, b))
+		must(t, s.Write(rows.Accepted, b))
 	}
 	all, _ := files(dir)
 	one, ok := s.removeOldest(all, now, "test")
-	if !ok || len(one) != 5 || one[len(one)-1].class != journal.Rest {
+	if !ok || len(one) != 5 || one[len(one)-1].class != rows.Rest {
 		t.Errorf("the first file to go is not accepted mail: %v", one)
 	}
 	left := s.removeOld(one, now)
@@ -303,29 +304,29 @@ func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := noon
-	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, Keep: [journal.Classes]time.Duration{24 * time.Hour, 24 * time.Hour}})
+	s, err := Open(Options{Dir: dir, Now: func() time.Time { return now }, Keep: [rows.Classes]time.Duration{24 * time.Hour, 24 * time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := newGenerator()
-	must(t, s.Write(journal.Rest, recordsOf(g.rowOf(now, 1, true))))
+	must(t, s.Write(rows.Rest, recordsOf(g.rowOf(now, 1, true))))
 	for _, jump := range []time.Duration{10 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour, -365 * 24 * time.Hour, 365 * 24 * time.Hour} {
 		now = now.Add(jump)
 		s.Tick(now)
 		s.group.Wait()
-		must(t, s.Write(journal.Rest, recordsOf(g.rowOf(now, 2, true))))
+		must(t, s.Write(rows.Rest, recordsOf(g.rowOf(now, 2, true))))
 	}
-	if got := find(t, dir, journal.Query{}); len(got) != 5 {
+	if got := find(t, dir, rows.Query{}); len(got) != 5 {
 		t.Errorf("%d rows after the clock has jumped, want 5", len(got))
 	}
 	must(t, s.Close())
 }
 
 // recordsOf returns a batch of rows by way of a recorder.
-func recordsOf(rows ...*journal.Row) *journal.Batch {
+func recordsOf(all ...*rows.Row) *rows.Batch {
 	c := &catcher{}
-	r := journal.NewRecorder(journal.Options{Level: journal.Domains, Store: c, Every: time.Hour})
-	for _, row := range rows {
+	r := journal.NewRecorder(journal.Options{Level: rows.Domains, Store: c, Every: time.Hour})
+	for _, row := range all {
 		r.Add(row)
 	}
 	r.Flush(context.Background())
@@ -335,14 +336,14 @@ func recordsOf(rows ...*journal.Row) *journal.Batch {
 }
 
 // catcher is a store that fails, so that its batch stays.
-type catcher struct{ batch *journal.Batch }
+type catcher struct{ batch *rows.Batch }
 
-func (c *catcher) Write(_ journal.Class, b *journal.Batch) error {
+func (c *catcher) Write(_ rows.Class, b *rows.Batch) error {
 	if c.batch == nil {
 		c.batch = b
 	}
 	return errors.New("not yet")
 }
-func (c *catcher) Key(time.Time) (*journal.Key, error) { return &journal.Key{}, nil }
-func (c *catcher) Tick(time.Time)                      {}
-func (c *catcher) Close() error                        { return nil }
+func (c *catcher) Key(time.Time) (*rows.Key, error) { return &rows.Key{}, nil }
+func (c *catcher) Tick(time.Time)                   {}
+func (c *catcher) Close() error                     { return nil }

@@ -1,4 +1,4 @@
-package journal
+package rows
 
 import (
 	"encoding/binary"
@@ -10,10 +10,10 @@ import (
 // ErrRow is the error for a row that cannot be decoded.
 var ErrRow = errors.New("journal: a row cannot be decoded")
 
-// Bounds of what is kept of one message. A row has at most maxRow octets, of which the
+// Bounds of what is kept of one message. A row has at most MaxRow octets, of which the
 // texts in its facts have maxFacts.
 const (
-	maxRow   = 8 << 10
+	MaxRow   = 8 << 10
 	maxFacts = 3 << 10
 	maxText  = 256
 	// maxReply bounds the text that the client was told.
@@ -236,9 +236,9 @@ func appendPacked(b, octets []byte) []byte {
 	return b
 }
 
-// appendUnpacked is the reverse of appendPacked. It returns at most 4 * maxRow octets.
+// appendUnpacked is the reverse of appendPacked. It returns at most 4 * MaxRow octets.
 func appendUnpacked(b, packed []byte) []byte {
-	for i := 0; i < len(packed) && len(b) < 4*maxRow; i++ {
+	for i := 0; i < len(packed) && len(b) < 4*MaxRow; i++ {
 		b = append(b, packed[i])
 		if packed[i] == 0 && i+1 < len(packed) {
 			i++

@@ -1,4 +1,4 @@
-package journal
+package rows
 
 import (
 	"net/netip"
@@ -103,8 +103,8 @@ const (
 	Addresses Level = "addresses"
 )
 
-// keepsRows reports whether a level keeps rows.
-func (l Level) keepsRows() bool { return l == Domains || l == Hashed || l == Addresses }
+// KeepsRows reports whether a level keeps rows.
+func (l Level) KeepsRows() bool { return l == Domains || l == Hashed || l == Addresses }
 
 // Generation is a set of rules that was in force.
 type Generation struct {

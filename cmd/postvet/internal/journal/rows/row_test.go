@@ -1,4 +1,4 @@
-package journal
+package rows
 
 import (
 	"bytes"
@@ -72,6 +72,11 @@ func accepted() *Row {
 	v := rules.Rules{}.Decide(r.Results)
 	r.Verdict = &v
 	return r
+}
+
+func appendRecord(b []byte, r *Row, level Level) []byte {
+	var e Encoder
+	return e.Append(b, r, level)
 }
 
 // kept returns a row as it is read back.
@@ -198,8 +203,8 @@ func TestHostileRow(t *testing.T) {
 	}
 	row.Verdict.Text = long
 	for _, level := range []Level{Domains, Hashed, Addresses} {
-		if n := len(appendRecord(nil, row, level)); n > maxRow {
-			t.Errorf("level %s: a row has %d octets, want at most %d", level, n, maxRow)
+		if n := len(appendRecord(nil, row, level)); n > MaxRow {
+			t.Errorf("level %s: a row has %d octets, want at most %d", level, n, MaxRow)
 		}
 		got, rec := kept(t, row, level)
 		for c, v := range rec {

@@ -1,4 +1,4 @@
-package journal
+package rows
 
 import (
 	"encoding/binary"
@@ -94,28 +94,22 @@ type Value struct {
 // Record has the values of a row. All texts are harmless on a terminal.
 type Record [Columns]Value
 
-// appendRecord appends a row to b in the order of the columns: a number for an integer,
-// and a length with its octets otherwise. The keys are not set, and addresses are whole
-// if the level needs them; see [keyer.apply].
-func appendRecord(b []byte, r *Row, level Level) []byte {
-	var e recordEncoder
-	return e.append(b, r, level)
-}
+// Encoder encodes rows. It allocates nothing, and is for one goroutine.
+type Encoder struct{ codec }
 
-// recordEncoder appends the columns of a row.
-type recordEncoder struct{ codec }
-
-func (e *recordEncoder) append(b []byte, r *Row, level Level) []byte {
+// Append appends a row to b, at most [MaxRow] octets. The octets hold whole addresses if
+// the level needs them; [Batch] makes of them what is kept.
+func (e *Encoder) Append(b []byte, r *Row, level Level) []byte {
 	e.codec = codec{b: b, room: maxFacts, level: level}
 	e.row(r)
 	b, e.b = e.b, nil
 	return b
 }
 
-func (e *recordEncoder) int(n int64) { e.b = binary.AppendVarint(e.b, n) }
+func (e *Encoder) int(n int64) { e.b = binary.AppendVarint(e.b, n) }
 
 // text appends a text of at most n octets.
-func (e *recordEncoder) text(s string, n int) {
+func (e *Encoder) text(s string, n int) {
 	s = foreign.Terminal(s, n)
 	e.b = binary.AppendUvarint(e.b, uint64(len(s)))
 	e.b = append(e.b, s...)
@@ -123,17 +117,17 @@ func (e *recordEncoder) text(s string, n int) {
 
 // open begins a value whose length is not known, and close ends it. It is at most 16383
 // octets long.
-func (e *recordEncoder) open() (at int) {
+func (e *Encoder) open() (at int) {
 	e.b = append(e.b, 0, 0)
 	return len(e.b)
 }
 
-func (e *recordEncoder) close(at int) {
+func (e *Encoder) close(at int) {
 	n := len(e.b) - at
 	e.b[at-2], e.b[at-1] = byte(n)|0x80, byte(n>>7)
 }
 
-func (e *recordEncoder) row(r *Row) {
+func (e *Encoder) row(r *Row) {
 	res, v := r.Results, r.Verdict
 	org := orgOf(res)
 	e.int(int64(r.Ref))
@@ -210,7 +204,7 @@ func domainOf(path string) string {
 }
 
 // client appends the address that was evaluated, or that of the host if it is not known.
-func (e *recordEncoder) client(r *Row) {
+func (e *Encoder) client(r *Row) {
 	if r.Results.Client.IP != "" || !r.Host.IsValid() {
 		e.text(r.Results.Client.IP, 64)
 		return
@@ -221,14 +215,14 @@ func (e *recordEncoder) client(r *Row) {
 }
 
 // address appends an address, or what stands for one, if the level needs it.
-func (e *recordEncoder) address(s string) {
+func (e *Encoder) address(s string) {
 	if e.level == Domains {
 		s = ""
 	}
 	e.text(s, maxText)
 }
 
-func (e *recordEncoder) mailFrom(res *result.Results) {
+func (e *Encoder) mailFrom(res *result.Results) {
 	switch {
 	case res.MailFrom == "":
 		e.text("<>", 2)
@@ -244,7 +238,7 @@ const maxRecipients = 16
 
 // recipients appends the recipients with blanks between. A recipient with a blank in it is
 // left out.
-func (e *recordEncoder) recipients(res *result.Results) {
+func (e *Encoder) recipients(res *result.Results) {
 	at := e.open()
 	for _, to := range res.Recipients[:min(len(res.Recipients), maxRecipients)] {
 		if e.level == Domains {
@@ -279,7 +273,7 @@ func dkimStatus(res *result.Results) string {
 
 // signatures appends "pass example.org/selector" of each signature, with commas between. The
 // author's domain is left out, as in "pass /selector".
-func (e *recordEncoder) signatures(res *result.Results) {
+func (e *Encoder) signatures(res *result.Results) {
 	at := e.open()
 	for i, d := range res.DKIM[:min(len(res.DKIM), maxSignatures)] {
 		if len(e.b)-at > 600 {
@@ -300,7 +294,7 @@ func (e *recordEncoder) signatures(res *result.Results) {
 	e.close(at)
 }
 
-func (e *recordEncoder) override(v *result.Verdict) {
+func (e *Encoder) override(v *result.Verdict) {
 	if len(v.Overrides) == 0 {
 		e.b = append(e.b, 0)
 		return
@@ -313,7 +307,7 @@ func (e *recordEncoder) override(v *result.Verdict) {
 	e.close(at)
 }
 
-func (e *recordEncoder) hint(v *result.Verdict) {
+func (e *Encoder) hint(v *result.Verdict) {
 	if len(v.Hints) == 0 {
 		e.b = append(e.b, 0)
 		return
@@ -322,7 +316,7 @@ func (e *recordEncoder) hint(v *result.Verdict) {
 }
 
 // shadow appends "reject partners-only" if the shadow policy differs.
-func (e *recordEncoder) shadow(r *Row) {
+func (e *Encoder) shadow(r *Row) {
 	if r.ShadowAction == "" {
 		e.b = append(e.b, 0)
 		return
