@@ -93,6 +93,7 @@ func TestCertificates(t *testing.T) {
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("20 lookups take %v", took)
 			}
+			eventually(t, func() bool { return logs.FilterMessage(notAccepted).Len() > 0 })
 			u := r.Stats().Upstreams[0]
 			said := logs.FilterMessage(notAccepted).All()
 			if len(said) != 1 || !strings.Contains(fmt.Sprint(said[0].ContextMap()["error"]), c.log) || !strings.Contains(u.Certificate, c.log) {
@@ -133,6 +134,7 @@ func TestRenewedCertificate(t *testing.T) {
 	}
 	renew()
 	eventually(t, func() bool { return r.Lookup(t.Context(), "a.test", dnscache.TXT).Outcome == dnscache.Found })
+	eventually(t, func() bool { return logs.FilterMessage("dns upstream has a valid certificate again").Len() > 0 })
 	if n := logs.FilterMessage("dns upstream has a valid certificate again").Len(); n != 1 || r.Stats().Upstreams[0].Certificate != "" {
 		t.Errorf("said so %d times", n)
 	}

@@ -271,7 +271,7 @@ func (ss *streams) endLocked(s *stream, err error) {
 	}
 	clear(s.waiting)
 	switch now := time.Now(); {
-	case unanswered == 0:
+	case unanswered == 0 && (s.answers > 0 || errors.Is(err, errIdle)):
 	case s.answers > 0 && errors.Is(err, errNoAnswer): // one query is to blame
 	case s.answers > 0:
 		ss.limits.carried(s.answers)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -54,15 +55,25 @@ func eventually(t *testing.T, happened func() bool) {
 	t.Fatal("it does not happen")
 }
 
-// nobody returns an address at which no server listens.
+// nobody returns an address at which no server listens. It is below the ports that the
+// system gives to clients, so that it stays free for a server that a test starts there.
 func nobody(t *testing.T) string {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		pc, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", pc.LocalAddr().String())
+		pc.Close()
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return pc.LocalAddr().String()
 	}
-	defer pc.Close()
-	return pc.LocalAddr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 func TestSecondUpstreamAnswers(t *testing.T) {
