@@ -123,7 +123,7 @@ func (s *Source) rank(k *Key) (ranked, states.Key) {
 	}
 	r := ranked{key: k}
 	r.rank, r.may = rankOf(state)
-	r.published = state.Now() == states.Active
+	r.published = state.Now() != states.Retiring && !state.Published.IsZero() && !state.Lost()
 	return r, state
 }
 

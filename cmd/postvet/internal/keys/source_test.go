@@ -38,6 +38,8 @@ func TestSourceStates(t *testing.T) {
 		{"one whose successor has come is the last", states.Key{State: states.Retiring, Successor: "more", Published: noon}, active, active, "ed active, more active, rsa pending", ""},
 		{"one that was retired by hand", states.Key{State: states.Retiring, Published: noon}, active, active, "ed active, more active", ""},
 		{"servers differ", states.Key{State: states.Pending, Differs: true}, active, active, "ed active, more active", ""},
+		{"the DNS shows one whose servers cannot be asked", states.Key{State: states.Pending, Since: noon, Published: noon.Add(time.Hour)}, states.Key{State: states.Gone}, states.Key{State: states.Gone}, "rsa active", ""},
+		{"the DNS does not show it any more", states.Key{State: states.Pending, Since: noon.Add(time.Hour), Published: noon}, states.Key{State: states.Gone}, states.Key{State: states.Gone}, "rsa pending", ""},
 		{"all are revoked", states.Key{State: states.Revoked, Published: noon}, states.Key{State: states.Gone}, active, "", "more._domainkey.example.org is gone and signs no more\nrsa._domainkey.example.org is revoked and signs no more"},
 		{"Ed25519 is revoked", active, active, states.Key{State: states.Revoked}, "more active, rsa active", ""},
 	}

@@ -88,9 +88,11 @@ func (p Plan) move(k states.Key, s keys.Shown, elapsed time.Duration, now time.T
 // pending is move for a key that waits for its record. Others may remember for the
 // negative TTL that there was none.
 func (p Plan) pending(k states.Key, s keys.Shown, elapsed time.Duration, now time.Time) states.Key {
-	k.State = states.Pending
-	if k.Since.IsZero() {
-		k.Since = now.UTC().Truncate(time.Second)
+	if s.Lacks() || s.All(keys.SeesKey) { // otherwise nothing is known, and the resolver decides
+		k.State = states.Pending
+		if k.Since.IsZero() {
+			k.Since = now.UTC().Truncate(time.Second)
+		}
 	}
 	switch {
 	case s.Lacks():

@@ -60,6 +60,7 @@ func TestMove(t *testing.T) {
 		{"pending, one fails", plan, key(states.Pending, 4*time.Minute), "kx", time.Minute, "pending 4m0s x"},
 		{"pending, all fail", plan, key(states.Pending, 4*time.Minute), "xx", time.Minute, "pending 4m0s x; x"},
 		{"pending, never watched before", plan, states.Key{Name: name, Type: "rsa"}, "nn", 0, "pending 0s n; n"},
+		{"never watched before, and the servers cannot be asked", plan, states.Key{Name: name, Type: "rsa"}, "xx", 0, "pending 0s x; x"},
 		{"active", plan, key(states.Active, 0), "kk", time.Hour, "active 0s"},
 		{"active, never watched before", plan, states.Key{Name: name, Type: "rsa", Published: noon}, "kk", 0, "active 0s"},
 		{"active, all fail", plan, key(states.Active, 0), "xx", time.Hour, "active 0s"},
@@ -94,7 +95,7 @@ func TestMove(t *testing.T) {
 		if text += " " + got.Problem; strings.TrimSpace(text) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, text, tt.want)
 		}
-		if got.State == "" {
+		if (got.State == "") != (tt.key.State == "" && tt.sees == "xx") {
 			t.Errorf("%s: nothing was decided", tt.name)
 		}
 	}

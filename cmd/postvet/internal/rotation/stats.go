@@ -73,7 +73,7 @@ func (k *Keeper) count() {
 		if !x.Since.IsZero() {
 			s.Oldest[state] = max(s.Oldest[state], now.Sub(x.Since))
 		}
-		if state == states.Pending && !x.Published.IsZero() && x.Problem != "" {
+		if x.Lost() && x.Problem != "" {
 			s.Unpublished++
 		}
 	})

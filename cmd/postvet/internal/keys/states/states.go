@@ -74,6 +74,12 @@ func (k Key) Now() State {
 	return Active
 }
 
+// Lost reports whether the key signed, and a name server does not show it any more. A key
+// that the DNS shows, while its servers cannot be asked one by one, is not lost.
+func (k Key) Lost() bool {
+	return k.Now() == Pending && !k.Published.IsZero() && k.Published.Before(k.Since)
+}
+
 // Domain returns the domain of the key.
 func (k Key) Domain() string {
 	_, domain, _ := strings.Cut(k.Name, "._domainkey.")
