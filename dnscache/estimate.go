@@ -65,6 +65,13 @@ func (e *estimate) timeout(limit time.Duration) time.Duration {
 	return min(max(late, e.most+retransmitFloor), limit)
 }
 
+// sampled reports whether there was a response.
+func (e *estimate) sampled() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.count > 0
+}
+
 // resend reports whether a query may be sent again, and counts it.
 func (e *estimate) resend() bool {
 	e.mu.Lock()

@@ -17,17 +17,23 @@ type transmission struct {
 	first    time.Time
 	last     time.Time
 	times    int
+	limit    time.Duration // of wait
 	wait     time.Duration // before it is sent again; 0 if it is not
+	guessed  bool          // wait is from before the first response of the upstream
 }
+
+// guessCheck is how long the first response of the upstream may go unnoticed by a query that
+// waits since before that.
+const guessCheck = 40 * time.Millisecond
 
 // newTransmission sends a query.
 func newTransmission(ctx context.Context, conn net.Conn, packed []byte, e *estimate) (*transmission, error) {
 	t := &transmission{ctx: ctx, conn: conn, packed: packed, estimate: e, first: time.Now()}
-	limit := time.Hour
+	t.limit = time.Hour
 	if d, ok := ctx.Deadline(); ok {
-		limit = time.Until(d)
+		t.limit = time.Until(d)
 	}
-	t.wait = e.timeout(limit)
+	t.wait, t.guessed = e.timeout(t.limit), !e.sampled()
 	return t, t.send()
 }
 
@@ -50,6 +56,12 @@ func (t *transmission) read(buf []byte) (int, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) || ends || t.ctx.Err() != nil {
 			return n, err
 		}
+		if t.guessed && t.estimate.sampled() {
+			t.wait, t.guessed = t.estimate.timeout(t.limit), false
+		}
+		if time.Since(t.last) < t.wait {
+			continue
+		}
 		if t.times == maxTransmissions || !t.estimate.resend() {
 			t.wait = 0 // the response may still come
 			continue
@@ -65,7 +77,11 @@ func (t *transmission) read(buf []byte) (int, error) {
 // with the context, where it ends.
 func (t *transmission) until() (at time.Time, ends bool) {
 	d, ok := t.ctx.Deadline()
-	if next := t.last.Add(t.wait); t.wait > 0 && (!ok || next.Before(d)) {
+	next := t.last.Add(t.wait)
+	if check := time.Now().Add(guessCheck); t.guessed && check.Before(next) {
+		next = check
+	}
+	if t.wait > 0 && (!ok || next.Before(d)) {
 		return next, false
 	}
 	return d, true
