@@ -3,6 +3,7 @@ package dnscache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -114,44 +115,57 @@ func (v *validation) set(state int32) {
 // can show it.
 func (u *upstream) validates() bool { return u.trusted && u.validation.state.Load() == validates }
 
-// provesBogus reports whether a SERVFAIL without a reason came from validation: with the
-// CD bit (RFC 4035 section 3.2.2) the upstream answers, and without it SERVFAIL again, so
-// that the first was no accident. It asks only an upstream that validates. Under load both
-// may come from a quota, and the upstream may keep that for a while, so it takes the same
-// twice, later.
-func (u *upstream) provesBogus(ctx context.Context, name string, t Type) bool {
+// suspicion is whether a SERVFAIL without a reason came from validation.
+type suspicion uint8
+
+const (
+	notBogus   suspicion = iota // the upstream fails without validation too, or does not validate
+	maybeBogus                  // nobody knows
+	isBogus
+)
+
+// errMaybeBogus is the reason of a failure of which nobody knows whether validation is why.
+var errMaybeBogus = errors.New("perhaps as DNSSEC validation failed")
+
+// suspect returns whether a SERVFAIL without a reason came from validation: with the CD bit
+// (RFC 4035 section 3.2.2) the upstream answers, and without it SERVFAIL again, so that the
+// first was no accident. It asks only an upstream that validates. Under load both may come
+// from a quota, and the upstream may keep that for a while, so it takes the same twice, later.
+func (u *upstream) suspect(ctx context.Context, name string, t Type) suspicion {
 	if !u.trusted || u.validation.state.Load() == validatesNot {
-		return false
+		return notBogus
 	}
 	loaded := u.concurrency.loaded()
 	if u.validation.state.Load() == validationUnknown && (!u.alive(ctx) || !u.validates()) {
-		return false
+		return notBogus
 	}
 	if !loaded {
-		return u.answersUnchecked(ctx, name, t, 0)
+		return u.compare(ctx, name, t, 0)
 	}
-	for range 2 {
-		if !u.answersUnchecked(ctx, name, t, servFailLife+rand.N(maxPause)) {
-			return false
-		}
+	if s := u.compare(ctx, name, t, servFailLife+rand.N(maxPause)); s != isBogus {
+		return s
 	}
-	return true
+	return u.compare(ctx, name, t, servFailLife+rand.N(maxPause))
 }
 
-// answersUnchecked reports whether the upstream answers a question without validation and,
-// after a pause, SERVFAIL with it.
-func (u *upstream) answersUnchecked(ctx context.Context, name string, t Type, wait time.Duration) bool {
+// compare asks a question without validation and, after a pause, with it.
+func (u *upstream) compare(ctx context.Context, name string, t Type, wait time.Duration) suspicion {
 	unchecked, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) {
 		return u.send(ctx, query{name: name, t: t, cd: true})
 	})
-	if err != nil || unchecked.Rcode != dns.RcodeSuccess && unchecked.Rcode != dns.RcodeNameError {
-		return false
-	}
-	if !pause(ctx, wait, nil) {
-		return false
+	switch {
+	case err != nil:
+		return maybeBogus
+	case unchecked.Rcode != dns.RcodeSuccess && unchecked.Rcode != dns.RcodeNameError:
+		return notBogus
+	case !pause(ctx, wait, nil):
+		return maybeBogus
 	}
 	checked, err := u.inTurn(ctx, func(ctx context.Context) (*dns.Msg, error) { return u.exchange(ctx, name, t) })
-	return err == nil && checked.Rcode == dns.RcodeServerFailure
+	if err != nil || checked.Rcode != dns.RcodeServerFailure {
+		return maybeBogus
+	}
+	return isBogus
 }
 
 // failed is [failed] for a response of the upstream to a question. It finds out whether
@@ -165,8 +179,11 @@ func (u *upstream) failed(ctx context.Context, resp *dns.Msg, name string, t Typ
 		u.validation.set(validates)
 		return bogus(why)
 	}
-	if u.provesBogus(ctx, name, t) {
+	switch u.suspect(ctx, name, t) {
+	case isBogus:
 		return bogus("")
+	case maybeBogus:
+		f.reason = fmt.Errorf("%w, %w", f.reason, errMaybeBogus)
 	}
 	return f
 }

@@ -155,3 +155,21 @@ func TestReplacementOfAValidator(t *testing.T) {
 		}
 	}
 }
+
+// As long as nobody knows whether validation failed, an upstream that does not validate may
+// not answer instead. It may if the other fails without validation too.
+func TestPerhapsBogus(t *testing.T) {
+	t.Parallel()
+	_, addrs := servers(t, signedRoot+"*.test. TXT true\n$FAULT known.test * AD\n$FAULT odd.test * SERVFAIL,CDTIMEOUT\n$FAULT broken.test * SERVFAIL",
+		"*.test. TXT other\n. NS ns.test.")
+	r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 2 * time.Second, AttemptTimeout: 300 * time.Millisecond})
+	if a := r.Lookup(t.Context(), "known.test", dnscache.TXT); !a.Authentic {
+		t.Fatalf("%v, authentic %v", a.Outcome, a.Authentic)
+	}
+	if a := r.Lookup(t.Context(), "odd.test", dnscache.TXT); a.Outcome != dnscache.ServFail || a.Bogus() {
+		t.Errorf("nobody knows: %v, %v, bogus %v", a.Outcome, a.TXT, a.Bogus())
+	}
+	if a := r.Lookup(t.Context(), "broken.test", dnscache.TXT); a.Outcome != dnscache.Found || a.TXT[0] != "other" {
+		t.Errorf("its servers fail: %v, %v", a.Outcome, a.Err)
+	}
+}

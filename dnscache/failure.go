@@ -31,7 +31,8 @@ func (f *failure) ours() *failure {
 }
 
 // worse returns the failure to report of two. A failure response comes before a timeout, and
-// a timeout before a refusal, which may concern that server only. a may be nil.
+// a timeout before a refusal, which may concern that server only. What may be a failed
+// validation comes before other failures. a may be nil.
 func worse(a, b *failure) *failure {
 	rank := func(f *failure) int {
 		switch f.outcome {
@@ -42,7 +43,7 @@ func worse(a, b *failure) *failure {
 		}
 		return 1
 	}
-	if a == nil || rank(b) > rank(a) {
+	if a == nil || rank(b) > rank(a) || rank(b) == rank(a) && errors.Is(b.reason, errMaybeBogus) {
 		return b
 	}
 	return a

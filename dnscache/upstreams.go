@@ -79,11 +79,11 @@ func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
 }
 
 // replaced reports whether upstreams that do not validate may answer in place of those that
-// do, which failed. They may not after a failed validation, nor if only this question is not
-// answered: a validation that fails may take long.
+// do, which failed. They may not after a failed validation or what may be one, nor if only
+// this question is not answered: a validation that fails may take long.
 func (us *upstreams) replaced(ctx context.Context, f *failure, validating []*upstream) bool {
 	switch {
-	case f.bogus():
+	case f.bogus(), errors.Is(f.reason, errMaybeBogus):
 		return false
 	case f.outcome != Timeout || f.cause.Ours():
 		return true

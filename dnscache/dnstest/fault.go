@@ -41,6 +41,8 @@ const (
 	// Bogus answers SERVFAIL unless the query has the CD bit, as a resolver does for
 	// records that do not pass DNSSEC validation.
 	Bogus Fault = "BOGUS"
+	// SilentUnchecked gives no answer to a query with the CD bit.
+	SilentUnchecked Fault = "CDTIMEOUT"
 )
 
 // Delay returns the fault of a late answer, "DELAY:20ms" in zone text.
@@ -83,7 +85,7 @@ func (f Fault) parse() (faults, error) {
 	for _, word := range strings.Split(string(f), ",") {
 		kind, value, _ := strings.Cut(word, ":")
 		switch k := Fault(kind); k {
-		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic, Bogus:
+		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic, Bogus, SilentUnchecked:
 			fs[k] = 0
 		case delay:
 			d, err := time.ParseDuration(value)

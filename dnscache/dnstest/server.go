@@ -272,7 +272,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 		}
 	}
 	raw := s.apply(m, faults, network == "udp", e != nil)
-	if faults.has(Silent) {
+	if faults.has(Silent) || faults.has(SilentUnchecked) && q.CheckingDisabled {
 		return
 	}
 	if failing {
