@@ -63,7 +63,7 @@ func TestOutageIsSharedByLookups(t *testing.T) {
 			if c.fault != "" {
 				s = start(c.fault)
 			}
-			r := resolver(t, dnscache.Options{Upstreams: []string{addr}, Timeout: 2 * time.Second, AttemptTimeout: 300 * time.Millisecond, MaxInFlight: 1000})
+			r := resolver(t, dnscache.Options{Upstreams: []string{addr}, Timeout: 5 * time.Second, AttemptTimeout: 300 * time.Millisecond, MaxInFlight: 1000})
 			// The first lookups find out that there is an outage.
 			lookUpMany(t, r, 20, "first")
 			before := r.Stats().Upstreams[0].Queries
