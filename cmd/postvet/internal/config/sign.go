@@ -99,8 +99,8 @@ func (s *Sign) keys() []key {
 			name: "keys", value: text(&s.Keys, "", checkDirectory),
 			comment: `The directory of the private keys, DIRECTORY/DOMAIN/SELECTOR.pem, such as
 "/etc/postvet/keys". A new key needs no reload. Of several keys of a domain
-the newest RSA key signs whose record is published. Only root and the service
-may read and write the files.`,
+the newest RSA key signs whose record all name servers show; a newer one waits
+until they do. Only root and the service may read and write the files.`,
 		},
 		{
 			name: "files", value: list(&s.Files, checkSignFile, `write a list, such as ["example.org:2026a:/etc/dkimkeys/mail.private"]`),
@@ -116,9 +116,11 @@ signature.`,
 		},
 		{
 			name: "state", value: text(&s.State, "", checkStateFile),
-			comment: `A file that keeps which keys the DNS has shown, such as
-"/var/lib/postvet/keys.json". A key that was shown before signs also while the
-DNS fails. Empty: this is forgotten at a restart.`,
+			comment: `A file that keeps where each key is in its life, such as
+"/var/lib/postvet/keys.json". A key that the DNS has shown signs also while the
+DNS fails; one that was retired or revoked signs no more. The service and
+"postvet key" write it, and lock files beside it. Empty: this is forgotten at a
+restart.`,
 		},
 		{
 			name: "key_permissions", value: oneOf(&s.KeyPermissions, KeyPermissionsStrict, KeyPermissionsWarn),
