@@ -117,10 +117,10 @@ signature.`,
 		{
 			name: "state", value: text(&s.State, "", checkStateFile),
 			comment: `A file that keeps where each key is in its life, such as
-"/var/lib/postvet/keys.json". A key that the DNS has shown signs also while the
-DNS fails; one that was retired or revoked signs no more. The service and
-"postvet key" write it, and lock files beside it. Empty: this is forgotten at a
-restart.`,
+"/var/lib/postvet/keys.json". A key that the DNS has shown signs also while
+the DNS fails; one that was retired or revoked signs no more. The service and
+"postvet key" write it, and lock files beside it. Empty: this is forgotten at
+a restart.`,
 		},
 		{
 			name: "key_permissions", value: oneOf(&s.KeyPermissions, KeyPermissionsStrict, KeyPermissionsWarn),
