@@ -16,6 +16,7 @@ var hostOptions = map[Peer][]string{
 	OpenDKIM:  {"PeerList"},
 	PySPF:     {"skip_addresses", "InternalHosts"},
 	OpenARC:   {"InternalHosts", "PeerList"},
+	DKIMPy:    {},
 }
 
 // hosts is the clients that a peer left alone.
@@ -91,7 +92,7 @@ func isAddress(entry string) bool {
 // leader returns the peer whose list of exempt clients is taken over. It is the
 // first in order that refused mail or, if none did, the first that is there.
 func (p *Plan) leader() Peer {
-	order := []Peer{OpenDMARC, PySPF, OpenDKIM, OpenARC}
+	order := []Peer{OpenDMARC, PySPF, OpenDKIM, OpenARC, DKIMPy}
 	for _, ok := range []func(Peer) bool{func(peer Peer) bool { return p.refusing[peer] }, p.has} {
 		for _, peer := range order {
 			if ok(peer) {
@@ -198,7 +199,7 @@ func (p *Plan) internalHosts() {
 		return
 	}
 	s := p.effective(OpenDKIM, "InternalHosts")
-	if !p.Signs {
+	if !p.Signs || p.signer != OpenDKIM {
 		p.item(s, Changed, "it had no effect: opendkim verified what these clients sent, as it signed nothing")
 		return
 	}

@@ -69,9 +69,9 @@ func (p *Plan) naming(path string) []string {
 // peer that stays keeps its files.
 func (p *Plan) owner(path string) Peer {
 	for peer, names := range map[Peer][]string{
-		OpenDKIM: {"opendkim", "dkimkeys"}, OpenDMARC: {"opendmarc"}, PySPF: {"pyspf", "policyd-spf"}, OpenARC: {"openarc"},
+		OpenDKIM: {"opendkim", "dkimkeys"}, OpenDMARC: {"opendmarc"}, PySPF: {"pyspf", "policyd-spf"}, OpenARC: {"openarc"}, DKIMPy: {"dkimpy"},
 	} {
-		stays := peer == OpenDKIM && p.KeepsSigner || peer == OpenARC && p.seals()
+		stays := peer == p.signer && p.KeepsSigner || peer == OpenARC && p.seals()
 		if !stays && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(strings.ToLower(path), n) }) {
 			return peer
 		}

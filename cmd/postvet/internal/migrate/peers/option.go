@@ -59,6 +59,7 @@ var options = map[Peer][]option{
 	OpenDMARC: slices.Concat(opendmarcOptions, sharedOptions),
 	PySPF:     pyspfOptions,
 	OpenARC:   slices.Concat(openarcOptions, sharedOptions),
+	DKIMPy:    dkimpyOptions,
 }
 
 // sharedOptions is the options that opendkim, opendmarc and openarc have in common.

@@ -1,5 +1,5 @@
 // Package peers reads the configurations of the daemons that Postvet takes the
-// place of (opendkim, opendmarc, pyspf-milter, openarc) and translates each of
+// place of (opendkim, opendmarc, pyspf-milter, openarc, dkimpy-milter) and translates each of
 // their options.
 //
 // An admin who comes from them has settings that work, some of which mean
@@ -28,10 +28,11 @@ const (
 	OpenDMARC Peer = "opendmarc"
 	PySPF     Peer = "pyspf-milter"
 	OpenARC   Peer = "openarc"
+	DKIMPy    Peer = "dkimpy-milter"
 )
 
 // All is all peers, in the order in which they are listed.
-var All = []Peer{OpenDKIM, OpenDMARC, PySPF, OpenARC}
+var All = []Peer{OpenDKIM, OpenDMARC, PySPF, OpenARC, DKIMPy}
 
 // Setting is an option as a peer's file sets it.
 type Setting struct {
@@ -115,8 +116,9 @@ var translators = map[Peer]func(*Plan){
 	OpenDMARC: (*Plan).opendmarc,
 	PySPF:     (*Plan).pyspf,
 	OpenARC:   (*Plan).openarc,
+	DKIMPy:    (*Plan).dkimpy,
 }
 
 // order is the order in which the peers are translated: what DMARC decides counts
 // most.
-var order = []Peer{OpenDMARC, OpenDKIM, PySPF, OpenARC}
+var order = []Peer{OpenDMARC, OpenDKIM, PySPF, OpenARC, DKIMPy}

@@ -52,6 +52,9 @@ type Plan struct {
 	Signs       bool `json:"signs"`
 	KeepsSigner bool `json:"keeps_signer"`
 
+	// signer is the peer that signs, whose options the translation of signing reads.
+	signer Peer
+
 	draft draft
 	set   map[Peer]settings
 	lists map[string][]string // the entries of lists, by key

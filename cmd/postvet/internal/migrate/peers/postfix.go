@@ -22,7 +22,7 @@ func (p *Plan) EditPostfix(file string, text, socket string) Edit {
 	local := mta.ParseMilters(cf.Value("non_smtpd_milters", ""))
 	kept := slices.DeleteFunc(slices.Clone(local), func(m mta.Milter) bool { return !p.isKept(m) })
 	switch {
-	case p.Signs && !p.KeepsSigner && p.listed(OpenDKIM, local):
+	case p.Signs && !p.KeepsSigner && p.listed(p.signer, local):
 		now, _ := p.replace(local, mta.Milter{Socket: socket, Entry: socket})
 		e.setParameter(cf, "non_smtpd_milters", names(now))
 	case len(kept) < len(local):

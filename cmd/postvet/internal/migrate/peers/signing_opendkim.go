@@ -9,26 +9,26 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 )
 
-// keptSigning returns why opendkim must go on signing: its keys are where Postvet does not
+// keptSigning returns why the peer that signs must go on signing: its keys are where Postvet does not
 // look for them. It returns the setting, and "" if Postvet takes the signing over.
 func (p *Plan) keptSigning() (s Setting, why string) {
-	if s, ok := p.setting(OpenDKIM, "SetupPolicyScript"); ok {
+	if s, ok := p.setting(p.signer, "SetupPolicyScript"); ok {
 		return s, "a script decides who signs"
 	}
 	for _, name := range []string{"SigningTable", "KeyTable"} {
-		s, ok := p.setting(OpenDKIM, name)
+		s, ok := p.setting(p.signer, name)
 		if scheme, _, found := strings.Cut(s.Value, ":"); ok && found && isDatabase(scheme) {
 			return s, "the " + name + " is in a database (" + scheme + "); write it into a text file, or see [sign.sql]"
 		}
 	}
-	_, signing := p.setting(OpenDKIM, "SigningTable")
-	if s, keys := p.setting(OpenDKIM, "KeyTable"); keys != signing {
+	_, signing := p.setting(p.signer, "SigningTable")
+	if s, keys := p.setting(p.signer, "KeyTable"); keys != signing {
 		return s, "it has a KeyTable or a SigningTable without the other"
 	}
 	if signing {
 		return Setting{}, ""
 	}
-	file, domain := p.effective(OpenDKIM, "KeyFile"), p.effective(OpenDKIM, "Domain")
+	file, domain := p.effective(p.signer, "KeyFile"), p.effective(p.signer, "Domain")
 	if !strings.HasPrefix(file.Value, "/") {
 		return file, "the path of its key is not absolute"
 	}
@@ -43,14 +43,14 @@ func (p *Plan) signing() {
 	p.signingKeys()
 	p.signingOrigin()
 	p.signedFields()
-	if s, ok := p.setting(OpenDKIM, "SignatureTTL"); ok {
+	if s, ok := p.setting(p.signer, "SignatureTTL"); ok {
 		n := min(max(integer(s), 0), 8760*3600)
 		p.draft.putFrom(s, "sign.expires", seconds(n))
 		p.item(s, Kept, "", "sign.expires")
 	} else {
-		p.differs(p.effective(OpenDKIM, "Mode"), "signatures expire after 7 days; opendkim's did not (sign.expires)")
+		p.differs(p.effective(p.signer, "Mode"), "signatures expire after 7 days; opendkim's did not (sign.expires)")
 	}
-	if s, ok := p.setting(OpenDKIM, "RequireSafeKeys"); ok {
+	if s, ok := p.setting(p.signer, "RequireSafeKeys"); ok {
 		if isTrue(s.Value) {
 			p.item(s, Kept, "", "sign.key_permissions")
 		} else {
@@ -58,7 +58,7 @@ func (p *Plan) signing() {
 			p.item(s, Kept, "", "sign.key_permissions")
 		}
 	}
-	if s, ok := p.setting(OpenDKIM, "On-SignatureError"); ok {
+	if s, ok := p.setting(p.signer, "On-SignatureError"); ok {
 		if strings.HasPrefix(strings.ToLower(s.Value), "a") {
 			p.draft.putFrom(s, "sign.on_key_error", quoted("unsigned"))
 			p.item(s, Kept, "", "sign.on_key_error")
@@ -67,33 +67,33 @@ func (p *Plan) signing() {
 		}
 	}
 	p.draft.put("sign.state", quoted("/var/lib/postvet/keys.json"), "Which keys the DNS has shown: only these sign.")
-	p.differs(p.effective(OpenDKIM, "Mode"), "a key signs once the DNS shows it, and a user may only write as a domain that signs for the login or the sender too (sign.sender_match); opendkim asked neither")
+	p.differs(p.effective(p.signer, "Mode"), "a key signs once the DNS shows it, and a user may only write as a domain that signs for the login or the sender too (sign.sender_match); opendkim asked neither")
 }
 
 // signingKeys translates where the keys are. With tables, opendkim asks for no other key.
 func (p *Plan) signingKeys() {
-	table, ok := p.setting(OpenDKIM, "SigningTable")
+	table, ok := p.setting(p.signer, "SigningTable")
 	single := []string{"Domain", "KeyFile", "Selector"}
 	if ok {
-		keyTable := p.effective(OpenDKIM, "KeyTable")
+		keyTable := p.effective(p.signer, "KeyTable")
 		p.draft.putFrom(table, "sign.opendkim.signing_table", quoted(table.Value))
 		p.draft.putFrom(keyTable, "sign.opendkim.key_table", quoted(keyTable.Value))
 		p.item(table, Kept, "it is read as it is", "sign.opendkim.signing_table")
 		p.item(keyTable, Kept, "it is read as it is", "sign.opendkim.key_table")
 		p.trap(keyTable, "the keys and tables must stay when opendkim is purged, and the service's user must be able to read them: chgrp postvet and chmod 0640 each key file; \"postvet check --sign\" tries one")
-		if s, ok := p.setting(OpenDKIM, "MultipleSignatures"); ok {
+		if s, ok := p.setting(p.signer, "MultipleSignatures"); ok {
 			p.draft.putFrom(s, "sign.opendkim.multiple", fmt.Sprint(isTrue(s.Value)))
 			p.item(s, Kept, "", "sign.opendkim.multiple")
 		}
 		p.draft.putFrom(table, "sign.subdomains", "false", "The table says which subdomains are signed.")
 		for _, name := range append(single, "SubDomains") {
-			if s, ok := p.setting(OpenDKIM, name); ok {
+			if s, ok := p.setting(p.signer, name); ok {
 				p.item(s, Changed, "it had no effect beside the tables")
 			}
 		}
 		return
 	}
-	file, selector := p.effective(OpenDKIM, "KeyFile"), p.effective(OpenDKIM, "Selector")
+	file, selector := p.effective(p.signer, "KeyFile"), p.effective(p.signer, "Selector")
 	if selector.Value == "" {
 		selector.Value = "default"
 	}
@@ -104,15 +104,15 @@ func (p *Plan) signingKeys() {
 	}
 	p.draft.putFrom(file, "sign.files", quotedList(entries))
 	for _, name := range single {
-		if s, ok := p.setting(OpenDKIM, name); ok {
+		if s, ok := p.setting(p.signer, name); ok {
 			p.item(s, Kept, "", "sign.files")
 		}
 	}
 	p.trap(file, "the key must stay when opendkim is purged, and the service's user must be able to read it: chgrp postvet and chmod 0640 %s", file.Value)
-	s := p.effective(OpenDKIM, "SubDomains")
+	s := p.effective(p.signer, "SubDomains")
 	p.draft.putFrom(s, "sign.subdomains", fmt.Sprint(isTrue(s.Value)))
 	p.item(s, Kept, "", "sign.subdomains")
-	if s, ok := p.setting(OpenDKIM, "MultipleSignatures"); ok {
+	if s, ok := p.setting(p.signer, "MultipleSignatures"); ok {
 		p.item(s, Changed, "it had no effect without a SigningTable")
 	}
 }
@@ -120,7 +120,7 @@ func (p *Plan) signingKeys() {
 // members returns the members of a list with those of the files it names; listed is false
 // if it cannot be read.
 func (p *Plan) members(name string) (list []string, listed bool) {
-	s := p.effective(OpenDKIM, name)
+	s := p.effective(p.signer, name)
 	e, why := parseDataset(s.Value)
 	listed = why == ""
 	for _, one := range e {
@@ -140,7 +140,7 @@ func (p *Plan) members(name string) (list []string, listed bool) {
 
 // signingOrigin translates whose mail is signed.
 func (p *Plan) signingOrigin() {
-	s := p.effective(OpenDKIM, "InternalHosts")
+	s := p.effective(p.signer, "InternalHosts")
 	hosts, listed := p.members("InternalHosts")
 	var networks, names []string
 	loopback := false
@@ -170,13 +170,13 @@ func (p *Plan) signingOrigin() {
 		p.item(s, Kept, "what came to these hosts from outside before is not signed (sign.relayed)", "sign.networks")
 	}
 	var daemons []string
-	if m, ok := p.setting(OpenDKIM, "MTA"); ok {
+	if m, ok := p.setting(p.signer, "MTA"); ok {
 		e, _ := parseDataset(m.Value)
 		daemons = append(daemons, e...)
 		p.draft.putFrom(m, "sign.listeners", "")
 		p.item(m, Kept, "", "sign.listeners")
 	}
-	if m, ok := p.setting(OpenDKIM, "MacroList"); ok {
+	if m, ok := p.setting(p.signer, "MacroList"); ok {
 		p.trap(m, "in opendkim MacroList names mail of your own; in pyspf-milter the same word names mail from outside")
 		e, _ := parseDataset(m.Value)
 		var others []string
@@ -228,14 +228,14 @@ func some(list []string) string {
 
 // signedFields lists what of the choice of fields and forms is other in Postvet.
 func (p *Plan) signedFields() {
-	if s, ok := p.setting(OpenDKIM, "Canonicalization"); ok {
+	if s, ok := p.setting(p.signer, "Canonicalization"); ok {
 		outcome, note := Kept, ""
 		if !strings.EqualFold(s.Value, "relaxed/relaxed") {
 			outcome, note = Changed, "relaxed/relaxed: simple breaks at the first server that folds a line"
 		}
 		p.item(s, outcome, note)
 	}
-	if s, ok := p.setting(OpenDKIM, "SignatureAlgorithm"); ok {
+	if s, ok := p.setting(p.signer, "SignatureAlgorithm"); ok {
 		outcome, note := Kept, ""
 		if !strings.EqualFold(s.Value, "rsa-sha256") {
 			outcome, note = Changed, "rsa-sha256, and Ed25519 beside it (sign.ed25519): receivers ignore SHA-1 (RFC 8301), and many Ed25519 alone"
@@ -252,7 +252,7 @@ func (p *Plan) signedFields() {
 		covered map[string]bool
 		lacks   string
 	}{{"SignHeaders", signed, "does not sign"}, {"OversignHeaders", oversigned, "does not oversign"}} {
-		s, ok := p.setting(OpenDKIM, o.name)
+		s, ok := p.setting(p.signer, o.name)
 		if !ok {
 			continue
 		}
@@ -269,10 +269,10 @@ func (p *Plan) signedFields() {
 		}
 		p.item(s, outcome, note, "sign.fields")
 	}
-	if s, ok := p.setting(OpenDKIM, "OmitHeaders"); ok {
+	if s, ok := p.setting(p.signer, "OmitHeaders"); ok {
 		p.item(s, Changed, "the fields of sign.fields are signed", "sign.fields")
 	}
-	if s, ok := p.setting(OpenDKIM, "SenderHeaders"); ok {
+	if s, ok := p.setting(p.signer, "SenderHeaders"); ok {
 		outcome, note := Kept, ""
 		if !strings.EqualFold(s.Value, "From") {
 			outcome, note = Changed, "From alone says who signs: DMARC compares no other field"

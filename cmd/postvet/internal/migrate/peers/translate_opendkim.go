@@ -8,6 +8,7 @@ import (
 // opendkim translates what opendkim did with incoming mail.
 func (p *Plan) opendkim() {
 	mode := p.effective(OpenDKIM, "Mode")
+	p.signer = OpenDKIM
 	p.Signs = strings.Contains(strings.ToLower(mode.Value), "s") && p.signs()
 	if at, why := p.keptSigning(); p.Signs && why != "" {
 		p.KeepsSigner = true
@@ -58,10 +59,10 @@ func (p *Plan) opendkim() {
 	}
 }
 
-// signs reports whether opendkim has a key. Debian's file sets mode sv and has none.
+// signs reports whether the peer that signs has a key. Debian's file sets mode sv and has none.
 func (p *Plan) signs() bool {
 	for _, name := range []string{"KeyFile", "KeyTable", "SigningTable", "SetupPolicyScript"} {
-		if _, ok := p.setting(OpenDKIM, name); ok {
+		if _, ok := p.setting(p.signer, name); ok {
 			return true
 		}
 	}
