@@ -20,7 +20,7 @@ import (
 var importedFrom = []struct {
 	peer peers.Peer
 	flag string
-}{{peers.OpenDKIM, "opendkim"}, {peers.OpenDMARC, "opendmarc"}, {peers.PySPF, "pyspf"}, {peers.OpenARC, "openarc"}, {peers.DKIMPy, "dkimpy"}}
+}{{peers.OpenDKIM, "opendkim"}, {peers.OpenDMARC, "opendmarc"}, {peers.PySPF, "pyspf"}, {peers.OpenARC, "openarc"}, {peers.DKIMPy, "dkimpy"}, {peers.Rspamd, "rspamd"}}
 
 // importFlags are the files that "config import" reads, and where it writes.
 type importFlags struct {
@@ -37,7 +37,7 @@ func newConfigImport() *cobra.Command {
 	f := importFlags{files: map[peers.Peer]*[]string{}}
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "make a configuration from those of opendkim, opendmarc, pyspf-milter, openarc, dkimpy-milter",
+		Short: "make a configuration from those of opendkim, opendmarc, pyspf-milter, openarc, dkimpy-milter, rspamd",
 		Long: `Import reads the configurations of the daemons that Postvet takes the place of,
 and writes a postvet.toml that behaves as they did. It lists each option that
 they set: kept, changed (and how), or without counterpart (and what to do). It
@@ -126,7 +126,7 @@ func (f *importFlags) read() (*migrate.Import, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --pyspf, --openarc or --dkimpy")
+		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --pyspf, --openarc, --dkimpy or --rspamd")
 	}
 	i, err := migrate.Read(files, f.socket)
 	var unreadable *fs.PathError

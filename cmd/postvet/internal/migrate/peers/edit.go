@@ -110,7 +110,7 @@ func (p *Plan) notes(list, gone []mta.Milter) []string {
 		notes = append(notes, "taken out: "+names(gone)+"; stop these services when Postvet has worked for a while")
 	}
 	for _, peer := range order {
-		if !p.has(peer) || p.listed(peer, list) {
+		if !p.has(peer) || peer == Rspamd || p.listed(peer, list) { // Rspamd stays where it is
 			continue
 		}
 		socket := p.effective(peer, "Socket").Value

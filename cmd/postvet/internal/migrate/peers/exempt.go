@@ -107,6 +107,9 @@ func (p *Plan) leader() Peer {
 // out of the rules that replace these peers.
 func (p *Plan) exemptions() {
 	leader := p.leader()
+	if leader == "" {
+		return // only peers that check nothing
+	}
 	theirs := p.hosts(leader, hostOptions[leader]...)
 	p.exempt(theirs)
 	keys := []string{"exempt.addresses"}

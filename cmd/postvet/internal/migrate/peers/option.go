@@ -44,6 +44,9 @@ const (
 // optionNamed returns an option by its name, whose case does not matter; nil if the
 // peer does not have it.
 func optionNamed(peer Peer, name string) *option {
+	if peer == Rspamd { // a setting in a section counts as that of the section
+		name, _, _ = strings.Cut(name, " ")
+	}
 	list := options[peer]
 	for i := range list {
 		if strings.EqualFold(list[i].name, name) {
@@ -60,6 +63,7 @@ var options = map[Peer][]option{
 	PySPF:     pyspfOptions,
 	OpenARC:   slices.Concat(openarcOptions, sharedOptions),
 	DKIMPy:    dkimpyOptions,
+	Rspamd:    rspamdOptions,
 }
 
 // sharedOptions is the options that opendkim, opendmarc and openarc have in common.

@@ -29,10 +29,11 @@ const (
 	PySPF     Peer = "pyspf-milter"
 	OpenARC   Peer = "openarc"
 	DKIMPy    Peer = "dkimpy-milter"
+	Rspamd    Peer = "rspamd"
 )
 
 // All is all peers, in the order in which they are listed.
-var All = []Peer{OpenDKIM, OpenDMARC, PySPF, OpenARC, DKIMPy}
+var All = []Peer{OpenDKIM, OpenDMARC, PySPF, OpenARC, DKIMPy, Rspamd}
 
 // Setting is an option as a peer's file sets it.
 type Setting struct {
@@ -117,8 +118,9 @@ var translators = map[Peer]func(*Plan){
 	PySPF:     (*Plan).pyspf,
 	OpenARC:   (*Plan).openarc,
 	DKIMPy:    (*Plan).dkimpy,
+	Rspamd:    (*Plan).rspamd,
 }
 
 // order is the order in which the peers are translated: what DMARC decides counts
 // most.
-var order = []Peer{OpenDMARC, OpenDKIM, PySPF, OpenARC, DKIMPy}
+var order = []Peer{OpenDMARC, OpenDKIM, PySPF, OpenARC, DKIMPy, Rspamd}

@@ -85,7 +85,11 @@ func (p *Plan) effective(peer Peer, name string) Setting {
 	if s, ok := p.setting(peer, name); ok {
 		return s
 	}
-	return Setting{Peer: peer, Name: name, Value: optionNamed(peer, name).byDefault}
+	s := Setting{Peer: peer, Name: name}
+	if o := optionNamed(peer, name); o != nil {
+		s.Value = o.byDefault
+	}
+	return s
 }
 
 // on reports whether a boolean option is on, set or by default.

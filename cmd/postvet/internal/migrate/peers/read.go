@@ -25,6 +25,13 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 	if peer == PySPF {
 		parse = r.assignment
 	}
+	if peer == Rspamd {
+		r.readUCL(string(text))
+		if len(r.faults) > 0 {
+			return nil, r.faults
+		}
+		return r.settings(), nil
+	}
 	n := 0
 	for line := range strings.Lines(string(text)) {
 		if n++; n > maxLines {

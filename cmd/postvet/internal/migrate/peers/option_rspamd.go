@@ -1,0 +1,60 @@
+package peers
+
+const (
+	noteLua  = "a function in Lua is not read; a [[rule]] may say which mail is not signed"
+	noteFrom = "From alone says who signs; sign.sender_match compares it with the login or MAIL FROM"
+)
+
+// rspamdOptions is the options of Rspamd's dkim_signing.conf. "domain" stands for all
+// settings below it.
+var rspamdOptions = []option{
+	{name: "allow_envfrom_empty", outcome: Kept, note: "notices without a sender are signed"},
+	{name: "allow_hdrfrom_mismatch", outcome: Changed, note: noteFrom},
+	{name: "allow_hdrfrom_mismatch_local", outcome: Changed, note: noteFrom},
+	{name: "allow_hdrfrom_mismatch_sign_networks", outcome: Changed, note: noteFrom},
+	{name: "allow_hdrfrom_multiple", outcome: Changed, note: "several From fields are never signed"},
+	{name: "allow_pubkey_mismatch", outcome: Changed, note: "a key signs only if the DNS shows it"},
+	{name: "allow_username_mismatch", outcome: Changed, note: noteFrom},
+	{name: "auth_only", outcome: Changed, note: "users who log in are signed, and sign.networks"},
+	{name: "check_pubkey", outcome: Kept, note: "always"},
+	{name: "domain", outcome: NoCounterpart, note: "write the key into sign.files"},
+	{name: "enabled"},
+	{name: "key_prefix"},
+	{name: "key_table", outcome: NoCounterpart, note: "it has no effect without signing_table"},
+	{name: "path"},
+	{name: "path_map"},
+	{name: "selector"},
+	{name: "selector_map"},
+	{name: "selector_prefix"},
+	{name: "sign_authenticated", outcome: Changed, note: "users who log in are always signed"},
+	{name: "sign_condition", outcome: NoCounterpart, note: noteLua},
+	{name: "sign_headers", outcome: Changed, note: "sign.fields says which fields are signed; its default covers what receivers look for"},
+	{name: "sign_inbound", outcome: NoCounterpart, note: "mail from outside is never signed as yours"},
+	{name: "sign_local"},
+	{name: "sign_networks"},
+	{name: "signing_table", outcome: NoCounterpart, note: "it has no effect without key_table"},
+	{name: "symbol", outcome: Changed, note: "there are no symbols"},
+	{name: "symbol_fail", outcome: Changed, note: "there are no symbols"},
+	{name: "try_fallback", outcome: Changed, note: "single keys come first, then the path"},
+	{name: "use_domain"},
+	{name: "use_domain_custom", outcome: NoCounterpart, note: noteLua},
+	{name: "use_domain_sign_inbound", outcome: Changed, note: noteFrom},
+	{name: "use_domain_sign_local", outcome: Changed, note: noteFrom},
+	{name: "use_domain_sign_networks", outcome: Changed, note: noteFrom},
+	{name: "use_esld"},
+	{name: "use_http_headers", outcome: NoCounterpart, note: "Postvet is a milter"},
+	{name: "use_milter_headers", outcome: Changed, note: "Postvet is a milter"},
+	{name: "use_redis"},
+	{name: "use_vault"},
+	{name: "servers", outcome: Changed, note: "it has no effect without use_redis"},
+	{name: "password", outcome: NoCounterpart, note: "write it into a file, and name that in sign.redis.password_file"},
+	{name: "db", kind: number},
+	{name: "vault_domains", outcome: Changed, note: "every domain is looked up"},
+	{name: "vault_kv_version", kind: number, outcome: Changed, note: "it has no effect without vault_url"},
+	{name: "vault_path", outcome: Changed, note: "it has no effect without vault_url"},
+	{name: "vault_timeout", outcome: Changed, note: "2s"},
+	{name: "vault_token", outcome: NoCounterpart, note: "write it into a file, and name that in sign.vault.token_file"},
+	{name: "vault_url"},
+	{name: "whitelisted_signers_map", outcome: NoCounterpart, note: "sign.logins says who may write as whom"},
+	{name: ".include", outcome: NoCounterpart, note: "read it too: --rspamd FILE"},
+}
