@@ -21,11 +21,20 @@ var errLocked = errors.New("another process holds the lock")
 // lock locks a file, which is made if it is missing, until unlock is called or the process
 // ends in any way.
 func lock(file string, patience time.Duration) (unlock func(), err error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	// Root locks a file in a directory of the service, and gives it to the service. A link
+	// there must not make that a file of somebody else.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, input.Cause(err))
 	}
-	if err := giveTo(f, file); err != nil {
+	info, err := f.Stat()
+	if err == nil && !isOwnFile(info) {
+		err = errors.New("not a file that has this name alone; remove it")
+	}
+	if err == nil {
+		err = giveTo(f, file)
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", file, input.Cause(err))
 	}
@@ -45,6 +54,12 @@ func lock(file string, patience time.Duration) (unlock func(), err error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+}
+
+// isOwnFile reports whether a file is a regular one without a second name.
+func isOwnFile(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return info.Mode().IsRegular() && (!ok || st.Nlink == 1)
 }
 
 // giveTo gives a new file of root the owner and group of the file whose place it takes or,

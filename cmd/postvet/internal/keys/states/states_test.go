@@ -223,6 +223,46 @@ func TestOwner(t *testing.T) {
 	}
 }
 
+// TestLockIsALink: a link in the directory of the service does not make root give a file of
+// somebody else to the service.
+func TestLockIsALink(t *testing.T) {
+	t.Parallel()
+	for name, link := range map[string]func(old, new string) error{"symbolic": os.Symlink, "hard": os.Link} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			other := filepath.Join(dir, "other")
+			if err := os.WriteFile(other, []byte("of root"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			theirs := filepath.Join(dir, "state")
+			if err := os.Mkdir(theirs, 0o750); err != nil {
+				t.Fatal(err)
+			}
+			if os.Geteuid() == 0 {
+				if err := os.Chown(theirs, 65534, 65534); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join(theirs, "keys.json")
+			if err := link(other, file+".lock"); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, file)
+			if err := s.Update(func(known map[string]Key) { known[id] = Key{Name: name} }); err == nil {
+				t.Error("the lock was taken")
+			}
+			info, err := os.Stat(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != os.Geteuid() {
+				t.Errorf("the other file belongs to %d", st.Uid)
+			}
+		})
+	}
+}
+
 const childKey = "POSTVET_TEST_STATES"
 
 // TestMain writes states without end if it is the process that TestKilled kills.
