@@ -115,10 +115,15 @@ func (s *Server) connect() (valkey.Client, error) {
 	}
 	o.InitAddress = []string{address}
 	o.DialCtxFn = func(ctx context.Context, at string, d *net.Dialer, c *tls.Config) (net.Conn, error) {
+		dial := d.DialContext
 		if c != nil {
-			return (&tls.Dialer{NetDialer: d, Config: c}).DialContext(ctx, network, at)
+			dial = (&tls.Dialer{NetDialer: d, Config: c}).DialContext
 		}
-		return d.DialContext(ctx, network, at)
+		conn, err := dial(ctx, network, at)
+		if err != nil {
+			return nil, err
+		}
+		return &bounded{Conn: conn}, nil
 	}
 	o.AuthCredentialsFn = func(valkey.AuthCredentialsContext) (valkey.AuthCredentials, error) {
 		password, err := stored.Secret(s.opt.PasswordFile)

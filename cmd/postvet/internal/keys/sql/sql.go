@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/stored"
@@ -117,6 +119,9 @@ func (d *Database) connect() (*pgxpool.Pool, error) {
 	}
 	c.MaxConns, c.MinConns = maxConnections, 0
 	c.ConnConfig.ConnectTimeout = timeout
+	c.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(&bounded{r: r}, w)
+	}
 	// Without prepared statements it also works behind a pool of connections.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
