@@ -168,7 +168,7 @@ func (c *Cache) ask(e *cached, before []*Key) {
 	err, failed := errBusy, true
 	select {
 	case c.slots <- struct{}{}:
-		keys, err = c.fetch(ctx, e.name, before)
+		keys, err = c.fetched(ctx, e.name, before)
 		failed = err != nil && len(keys) == 0 && !c.opt.Complete
 		<-c.slots
 	case <-ctx.Done():
@@ -184,9 +184,20 @@ func (c *Cache) ask(e *cached, before []*Key) {
 	e.flight = nil
 }
 
+// fetched asks the source. A panic of a client library must not end the service.
+func (c *Cache) fetched(ctx context.Context, name string, before []*Key) (keys []*Key, err error) {
+	defer func() {
+		if recover() != nil { // what it says may hold a key
+			keys, err = before, errPanic
+		}
+	}()
+	return c.fetch(ctx, name, before)
+}
+
 var (
-	errBusy = errors.New("too many questions for keys are under way")
-	errLate = errors.New("the source of keys did not answer in time")
+	errPanic = errors.New("an internal error in the source of keys")
+	errBusy  = errors.New("too many questions for keys are under way")
+	errLate  = errors.New("the source of keys did not answer in time")
 )
 
 // answered notes an answer.

@@ -178,3 +178,32 @@ func TestCacheIsBounded(t *testing.T) {
 		t.Errorf("%d keys, %d and %d entries, %d by name", c.keys, c.found.Len(), c.missing.Len(), len(c.entries))
 	}
 }
+
+// TestPanic: a source that panics fails, and the keys that it gave before stay.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	key, err := NewKey("example.org", "s1", "", edKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad atomic.Bool
+	c := NewCache(CacheOptions{Timeout: time.Minute, Patience: time.Minute}, func(_ context.Context, name string, _ []*Key) ([]*Key, error) {
+		if bad.Load() {
+			panic("with a secret")
+		}
+		return []*Key{key}, nil
+	})
+	for _, name := range []string{"example.org", "example.net"} {
+		known := name == "example.org"
+		if known {
+			if keys, err := c.Keys(t.Context(), name); len(keys) != 1 || err != nil {
+				t.Fatalf("%v, %v", keys, err)
+			}
+			bad.Store(true)
+		}
+		keys, err := c.Keys(t.Context(), name)
+		if err == nil || err.Error() != "an internal error in the source of keys" || (len(keys) > 0) != known {
+			t.Errorf("%s: %v, %v", name, keys, err)
+		}
+	}
+}
