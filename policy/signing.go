@@ -85,7 +85,7 @@ func (m *Message) startSigning() {
 	m.signing = s
 	msg := sign.Message{Client: m.conn.client, Sender: m.sender, Author: m.author}
 	if m.ours { // otherwise the first question is answered with no
-		msg.Received = m.received()
+		msg.Received, msg.Unproven = m.received(), m.unproven()
 	}
 	d := sign.Decide(msg, o.Signing.Options, func(address message.Mailbox) string { return m.keysOf(address).domain(address) })
 	s.result = result.Signing{Decision: d}

@@ -64,6 +64,9 @@ type Message struct {
 	Author message.Author
 	// Received are the message's Received fields, from the top.
 	Received []message.Received
+	// Unproven is the author domain that a stranger used without proof when the message
+	// first reached us; "" if none did, as far as is known.
+	Unproven string
 }
 
 // Reason is the word for why a message is not signed. It stands in logs and metrics.
@@ -119,10 +122,12 @@ func Decide(m Message, o Options, keys Keys) Decision {
 	}
 	// A login, a socket and a daemon prove that a user submitted the message now. A
 	// network and a local program do not: they may pass on what came from outside.
-	if (d.Origin == originNetwork || d.Origin == originLocal) && !o.SignRelayed {
-		if from := outside(m.Received, o); from != "" {
-			return d.not(RelayedThroughUs, from)
-		}
+	from := ""
+	if !o.SignRelayed {
+		from = outside(m.Received, o)
+	}
+	if from != "" && (d.Origin == originNetwork || d.Origin == originLocal) {
+		return d.not(RelayedThroughUs, from)
 	}
 	if m.Author.Domain == "" {
 		return d.not(AuthorAmbiguous, m.Author.Problem)
@@ -130,6 +135,10 @@ func Decide(m Message, o Options, keys Keys) Decision {
 	domain := signingDomain(m.Author.Address(), o, keys)
 	if domain == "" {
 		return d.not(NoKey, "there is no key for "+m.Author.Domain)
+	}
+	// A list server hands in what a stranger wrote, perhaps as one of our users.
+	if from != "" && m.Unproven != "" && signingDomain(message.Mailbox{Domain: m.Unproven}, o, keys) == domain {
+		return d.not(RelayedThroughUs, from+", and nothing proved its author in "+m.Unproven)
 	}
 	if why := mismatch(m, o, domain, keys); why != "" {
 		return d.not(LoginMismatch, why)

@@ -19,6 +19,7 @@ type mail struct {
 	local                          bool
 	author                         string
 	received                       []string
+	unproven                       string
 }
 
 func (m mail) message(t testing.TB) Message {
@@ -27,6 +28,8 @@ func (m mail) message(t testing.TB) Message {
 		Client: message.Client{Local: m.local, Socket: m.socket, Listener: m.daemon},
 		Sender: message.Sender{Path: m.from, User: m.user},
 		Author: message.ParseAuthor(message.Header{message.NewField("From", " "+m.author)}),
+
+		Unproven: m.unproven,
 	}
 	if m.ip != "" {
 		msg.Client.IP = netip.MustParseAddr(m.ip)
@@ -72,6 +75,7 @@ func TestDecide(t *testing.T) {
 	logins := with(inside, func(o *Options) {
 		o.Logins = Logins{"info@example.org": {"ann", "Bob@example.net"}, "@example.net": {"carol"}}
 	})
+	lists := with(inside, func(o *Options) { o.Daemons = []string{"LISTS"} })
 	ann := "ann@example.org"
 	tests := []struct {
 		name string
@@ -115,6 +119,13 @@ func TestDecide(t *testing.T) {
 		{"parents are not wanted", mail{user: ann, author: "x@a.b.example.org"}, Options{ExactOnly: true}, "no-key: there is no key for a.b.example.org"},
 		{"forwarded mail", mail{user: ann, from: ann, author: "eve@elsewhere.example"}, Options{}, "no-key: there is no key for elsewhere.example"},
 		{"no key of a public suffix", mail{user: ann, author: "x@shop.co.uk"}, Options{}, "no-key: there is no key for shop.co.uk"},
+
+		{"a list, of a stranger who writes as ours", mail{ip: "127.0.0.1", daemon: "LISTS", from: "l-bounces@example.org", author: ann, received: []string{fromLoopback, fromOutside}, unproven: "b.example.org"}, lists, "relayed-through-us: it came from 203.0.113.66 before, and nothing proved its author in b.example.org"},
+		{"a list that logs in, of such a stranger", mail{user: "lists", from: "l-bounces@example.org", author: ann, received: []string{fromOutside}, unproven: "example.org"}, lists, "relayed-through-us: it came from 203.0.113.66 before, and nothing proved its author in example.org"},
+		{"a list, of another stranger", mail{ip: "127.0.0.1", daemon: "LISTS", from: "l-bounces@example.org", author: "l@example.org", received: []string{fromOutside}, unproven: "elsewhere.example"}, lists, "daemon example.org"},
+		{"a list, of a stranger who is proven", mail{ip: "127.0.0.1", daemon: "LISTS", from: "l-bounces@example.org", author: ann, received: []string{fromOutside}}, lists, "daemon example.org"},
+		{"a list, of a login", mail{ip: "127.0.0.1", daemon: "LISTS", from: "l-bounces@example.org", author: ann, received: []string{fromLoopback, fromLogin}, unproven: "example.org"}, lists, "daemon example.org"},
+		{"a list, when asked for", mail{ip: "127.0.0.1", daemon: "LISTS", from: "l-bounces@example.org", author: ann, received: []string{fromOutside}, unproven: "example.org"}, with(lists, func(o *Options) { o.SignRelayed = true }), "daemon example.org"},
 
 		// 5. May this user write as this author?
 		{"another domain", mail{user: "eve@example.net", from: "eve@example.net", author: ann}, Options{}, "login-mismatch: the login eve@example.net does not belong to example.org, which signs for the author"},

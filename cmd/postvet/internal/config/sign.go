@@ -152,7 +152,9 @@ of the MTA). Any program on the machine can then write as any of your domains.`,
 			name: "relayed", value: oneOf(&s.Relayed, RelayedUnsigned, RelayedSign),
 			comment: `Mail from networks or a local program that came from outside before, by its
 Received fields: a content filter that hands mail in again, a forwarder.
-unsigned: do not sign it, since the author may be forged. sign: sign it.`,
+unsigned: do not sign it, since the author may be forged. sign: sign it. With
+unsigned, listeners and logins of list servers do not sign either what a
+stranger wrote in a domain of yours if DMARC did not pass on its arrival.`,
 		},
 		{
 			name: "sender_match", value: oneOf(&s.SenderMatch, SenderMatchDomain, SenderMatchAddress, SenderMatchOff),
