@@ -41,7 +41,7 @@ func (s *session) AnswersRcpt() bool { return s.srv.handler.Load().early != nil 
 // Connect begins an SMTP session.
 func (s *session) Connect(c milter.Client) {
 	s.client = message.Client{
-		IP: c.Addr, Name: c.Name, Port: c.Port, Local: c.Local, Listener: c.Daemon, Socket: s.conn.Listener(),
+		IP: c.Addr, Name: c.Name, Port: c.Port, Local: c.Local, Listener: c.Daemon, Socket: s.conn.Listener(), MTA: c.MTA,
 	}
 	s.openPolicy()
 }

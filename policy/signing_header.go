@@ -56,8 +56,9 @@ func (m *Message) signedAlready() bool {
 }
 
 // prepareHeader makes the header fit to be signed: it folds lines that mail servers
-// would break, and adds Date and Message-ID, which a server would add later. The header
-// that is signed is the changed one.
+// would break, and adds Date and Message-ID, which a server would add later. It writes
+// addresses as Sendmail would write them later, unless that breaks another's signature
+// already now. The header that is signed is the changed one.
 func (m *Message) prepareHeader() {
 	o := m.conn.checker.opt.Signing
 	fields := o.Fields
@@ -69,6 +70,7 @@ func (m *Message) prepareHeader() {
 		signed[f.Name] = true
 	}
 	res := &m.signing.result
+	sendmail := m.conn.client.OfSendmail() && !slices.ContainsFunc(m.header, m.isForeignSignature)
 	occurrences := map[string]int{}
 	for i, f := range m.header {
 		name := dnscache.LowerASCII(f.Name)
@@ -76,9 +78,14 @@ func (m *Message) prepareHeader() {
 		if !signed[name] {
 			continue
 		}
-		if folded, ok := dkim.Fold(f); ok {
-			m.header[i] = folded
-			res.Change = append(res.Change, result.FieldChange{FieldRef: result.FieldRef{Name: f.Name, Occurrence: occurrences[name]}, Field: folded})
+		fit, rewritten := f, false
+		if sendmail {
+			fit, rewritten = dkim.AsSendmail(f)
+		}
+		fit, folded := dkim.Fold(fit)
+		if rewritten || folded {
+			m.header[i] = fit
+			res.Change = append(res.Change, result.FieldChange{FieldRef: result.FieldRef{Name: f.Name, Occurrence: occurrences[name]}, Field: fit})
 		}
 	}
 	if !o.AddMissing {
@@ -90,6 +97,19 @@ func (m *Message) prepareHeader() {
 	if occurrences["message-id"] == 0 {
 		m.addField("Message-ID", "<"+rand.Text()+"@"+res.Domain+">")
 	}
+}
+
+// isForeignSignature reports whether a field is a signature by a key that is not ours.
+func (m *Message) isForeignSignature(f message.Field) bool {
+	if !f.Is("DKIM-Signature") {
+		return false
+	}
+	s, err := dkim.ParseSignature(f)
+	if err != nil {
+		return true
+	}
+	_, err = m.signing.refs.Get(s.KeyRef())
+	return err != nil
 }
 
 // addField adds a field at the end of the header.

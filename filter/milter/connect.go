@@ -40,7 +40,7 @@ func (c *Conn) newClient(host, family string, port uint16, addr net.IP) Client {
 	if !ip.IsValid() {
 		ip = parseAddr(c.macros.clientAddr)
 	}
-	client := Client{Addr: ip, Port: port, Name: host, Daemon: c.macros.daemonName}
+	client := Client{Addr: ip, Port: port, Name: host, Daemon: c.macros.daemonName, MTA: c.macros.version}
 	switch family {
 	case "tcp4", "tcp6":
 		// A message from Postfix's pickup, and so from sendmail(1), has port 0 on

@@ -38,6 +38,7 @@ func TestClient(t *testing.T) {
 		{"unix without anything", unix("localhost"), nil, "- localhost 0 local=true "},
 		{"a family of tomorrow", append(miltertest.Strings("unknown"), 'X', 1, 2, 3), nil, "- unknown 0 local=false "},
 		{"listener", miltertest.Inet("c", "192.0.2.1", 25), []string{"{daemon_name}", "submission"}, "192.0.2.1 c 25 local=false submission"},
+		{"what the MTA calls itself", miltertest.Inet("c", "192.0.2.1", 25), []string{"{daemon_name}", "MTA", "v", "8.18.1"}, "192.0.2.1 c 25 local=false MTA of 8.18.1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

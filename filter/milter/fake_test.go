@@ -82,7 +82,11 @@ func (s *fakeSession) Connect(c Client) {
 	if c.Addr.IsValid() {
 		ip = c.Addr.String()
 	}
-	s.say("connect %s %s %d local=%v %s", ip, c.Name, c.Port, c.Local, c.Daemon)
+	daemon := c.Daemon
+	if c.MTA != "" {
+		daemon += " of " + c.MTA
+	}
+	s.say("connect %s %s %d local=%v %s", ip, c.Name, c.Port, c.Local, daemon)
 }
 
 func (s *fakeSession) Helo(name string)  { s.say("helo %s", name) }

@@ -12,6 +12,7 @@ type macros struct {
 	// Until the next connect.
 	daemonName string // {daemon_name}
 	clientAddr string // {client_addr}
+	version    string // v
 	// For the SMTP session. TLS begins between two HELOs and lasts.
 	tls string // {tls_version}
 	// From one MAIL to the next.
@@ -74,6 +75,8 @@ func (m *macros) set(name, value []byte) {
 		to = &m.daemonName
 	case "client_addr":
 		to = &m.clientAddr
+	case "v":
+		to = &m.version
 	default:
 		return
 	}

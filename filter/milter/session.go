@@ -62,6 +62,8 @@ type Client struct {
 	Local bool
 	// Daemon is the MTA's name for the port that the client connected to.
 	Daemon string
+	// MTA is what the MTA calls itself: "Postfix 3.9.0", and Sendmail "8.18.1".
+	MTA string
 }
 
 // Sender is the sender of a message.

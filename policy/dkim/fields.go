@@ -115,12 +115,12 @@ func isFieldName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' || r == ';' })
 }
 
-// maxLine is the length of a line without its end (RFC 5322 section 2.1.1). Mail
-// servers break longer ones, which changes the field.
-const maxLine = 998
+// maxLine is the length of a line, without its end, that mail servers pass on as it is.
+// RFC 5322 section 2.1.1 allows 998 octets, but Sendmail breaks lines above 990.
+const maxLine = 990
 
 // SignedNames returns h= for a header: the names in the order of the rules, each as
-// often as its Cover says. It leaves out fields with a line above 998 octets, which
+// often as its Cover says. It leaves out fields with a line above 990 octets, which
 // mail servers break, and all fields of the same name above it, but From, To,
 // Subject and Date, which are worth nothing unsigned. The error is that the header
 // has no From field, that no rule names it (RFC 6376 section 5.4), or that h= would

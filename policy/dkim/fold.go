@@ -7,7 +7,8 @@ import (
 )
 
 // foldBefore is the length of a line from which Fold breaks it, in octets. Mail servers
-// break lines above 998 wherever they are, and add nothing of their own to lines below.
+// break lines above 998 wherever they are, Sendmail those above 990, and add nothing of
+// their own to lines below.
 const foldBefore = 900
 
 // Fold breaks the lines of a field above 900 octets where there is white space, and

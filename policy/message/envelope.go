@@ -29,7 +29,13 @@ type Client struct {
 	// Socket is our address that the MTA connected to, in Postfix's notation:
 	// "inet:127.0.0.1:8890" or "unix:/path".
 	Socket string
+	// MTA is what the MTA calls itself, its macro v: "Postfix 3.9.0", and Sendmail
+	// "8.18.1"; "" if unknown.
+	MTA string
 }
+
+// OfSendmail reports whether the MTA is Sendmail.
+func (c Client) OfSendmail() bool { return c.MTA != "" && '0' <= c.MTA[0] && c.MTA[0] <= '9' }
 
 // Sender is the MAIL FROM command and what the MTA knows about the session.
 type Sender struct {
