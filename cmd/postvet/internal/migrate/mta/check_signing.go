@@ -104,8 +104,12 @@ func (c *check) delivery(cf MainCF, s service) {
 		}
 	}
 	const signedAsIs = 998 // RFC 5322 section 2.1.1; Postfix's default
-	if limit := parseCount(cf.Value("smtp_line_length_limit", ""), signedAsIs); limit > 0 && limit < signedAsIs {
+	switch limit := parseCount(cf.Value("smtp_line_length_limit", ""), signedAsIs); {
+	case limit > 0 && limit < signedAsIs:
 		c.Error(fmt.Sprintf("smtp_line_length_limit = %d of %s breaks longer lines after they are signed: those signatures break", limit, s.name), "smtp_line_length_limit = 998")
+	case limit > 0:
+		c.Note(fmt.Sprintf("Postfix breaks lines of a body above %d octets after they are signed (smtp_line_length_limit), and such lines of From, To, Subject and Date that have no blank: those signatures break", limit),
+			"have programs that write such lines encode them (quoted-printable, base64); or smtp_line_length_limit = 0, which sends them as they are")
 	}
 }
 

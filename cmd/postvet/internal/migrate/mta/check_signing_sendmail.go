@@ -14,6 +14,8 @@ var (
 	cfMasquerade = regexp.MustCompile(`^DM(\S+)`)
 	mcGenerics   = regexp.MustCompile("^\\s*FEATURE\\(\\s*`?(genericstable)\\b")
 	cfGenerics   = regexp.MustCompile(`^K(generics)\s`)
+	mcLineLimit  = regexp.MustCompile("^\\s*define\\(\\s*`?SMTP_MAILER_LL'?\\s*,\\s*`?(\\d+)'?\\s*\\)")
+	cfLineLimit  = regexp.MustCompile(`^Mesmtp\s*,.*\bL=(\d+)`)
 )
 
 // optionNames are the options in question by their names in sendmail.mc.
@@ -25,6 +27,7 @@ var optionNames = map[string]string{
 type Rewriting struct {
 	Masquerade string // "" if it does not masquerade
 	Generics   bool   // with genericstable
+	LineLimit  string // of the mailer esmtp; "" for the default
 	Options    map[string]string
 }
 
@@ -40,6 +43,8 @@ func (r *Rewriting) read(line string) {
 		r.Masquerade = strings.TrimSpace(m[1])
 	} else if firstMatch(line, mcGenerics, cfGenerics) != nil {
 		r.Generics = true
+	} else if m := firstMatch(line, mcLineLimit, cfLineLimit); m != nil {
+		r.LineLimit = m[1]
 	} else if m := cfOption.FindStringSubmatch(line); m != nil {
 		set(m[1], m[2])
 	} else if m := mcDefine.FindStringSubmatch(line); m != nil && optionNames[m[1]] != "" {
@@ -76,6 +81,14 @@ func (c *check) sendmailSigning(cf Sendmail, list []Milter, at int) {
 	if limit := r.Options["MaxMimeHeaderLength"]; strings.Trim(limit, "0/ ") != "" {
 		c.Error("MaxMimeHeaderLength="+limit+" cuts long header fields, a DKIM-Signature among them", "define(`confMAX_MIME_HEADER_LENGTH', `0/0')dnl")
 	}
+	const lineLimit = 990 // Sendmail's default
+	if limit := parseCount(r.LineLimit, lineLimit); limit > 0 {
+		c.Note(fmt.Sprintf("Sendmail breaks lines of a body above %d octets after they are signed, and such lines of From, To, Subject and Date that have no blank: those signatures break", limit),
+			"have programs that write such lines encode them (quoted-printable, base64); or define(`SMTP_MAILER_LL', `0')dnl, which sends them as they are")
+	}
+	c.Note("Sendmail completes addresses without a domain in From, To, Cc and Reply-To after they are signed, and writes odd ones anew (blanks or a route inside, semicolons between them, a name with quotes around a part): those signatures break",
+		"have programs write whole and plain addresses")
+	c.Note("Sendmail's own notices of failure pass no milter and are not signed", "")
 	queue := "5d" // Sendmail's default
 	if q := r.Options["Timeout.queuereturn"]; q != "" {
 		queue = q

@@ -19,7 +19,7 @@ func signing(s Signing) Postvet {
 }
 
 const (
-	signedMain   = "compatibility_level = 3.6\nmyhostname = mx.example.org\nsmtpd_milters = inet:127.0.0.1:8890\nnon_smtpd_milters = $smtpd_milters\ninternal_mail_filter_classes = bounce\n"
+	signedMain   = "compatibility_level = 3.6\nmyhostname = mx.example.org\nsmtpd_milters = inet:127.0.0.1:8890\nnon_smtpd_milters = $smtpd_milters\ninternal_mail_filter_classes = bounce\nsmtp_line_length_limit = 0\n"
 	signedMaster = "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  -o smtpd_sender_restrictions=reject_authenticated_sender_login_mismatch\nsmtp unix - - y - - smtp\ncleanup unix n - y - 0 cleanup -o force_mime_input_conversion=yes\n"
 )
 
@@ -87,6 +87,10 @@ func TestPostfixSigning(t *testing.T) {
 			want: []string{"warning a signature is valid for 168 hours (sign.expires), and a message may wait for 240 hours (maximal_queue_lifetime): it may arrive with a signature that has expired; sign.expires = \"288h\" or more"},
 		},
 		{
+			name: "long lines", main: strings.Replace(signedMain, "smtp_line_length_limit = 0\n", "", 1), master: signedMaster, signing: whole,
+			want: []string{"note Postfix breaks lines of a body above 998 octets after they are signed (smtp_line_length_limit)"}, not: []string{"error", "warning"},
+		},
+		{
 			name: "notices", main: strings.Replace(signedMain, "bounce", "notify", 1), master: signedMaster, signing: whole,
 			want: []string{"note Postfix's own notices of failure are not signed"}, not: []string{"warning"},
 		},
@@ -131,22 +135,22 @@ func TestSendmailSigning(t *testing.T) {
 		name, text string
 		want, not  []string
 	}{
-		{name: "all is well", text: filter + "DAEMON_OPTIONS(`Name=MTA, Port=smtp')dnl\n", want: []string{"ok Sendmail asks Postvet", "note a signed message with 8-bit text"}, not: []string{"error", "warning the d", "masquerad", "InputMailFilters"}},
+		{name: "all is well", text: filter + "DAEMON_OPTIONS(`Name=MTA, Port=smtp')dnl\n", want: []string{"ok Sendmail asks Postvet", "note a signed message with 8-bit text", "note Sendmail breaks lines of a body above 990 octets", "note Sendmail completes addresses without a domain", "note Sendmail's own notices of failure"}, not: []string{"error", "warning the d", "masquerad", "InputMailFilters"}},
 		{
 			name: "sendmail.mc", text: filter + "INPUT_MAIL_FILTER(`clam', `S=unix:/run/clam, F=T')dnl\nMASQUERADE_AS(`example.org')dnl\nFEATURE(`genericstable', `hash -o /etc/mail/generics')dnl\n" +
-				"define(`confEIGHT_BIT_HANDLING', `mimify')dnl\ndefine(`confMAX_MIME_HEADER_LENGTH', `256/128')dnl\ndefine(`confTO_QUEUERETURN', `9d')dnl\nDAEMON_OPTIONS(`Name=MSA, Port=submission, InputMailFilters=clam')dnl\n",
+				"define(`confEIGHT_BIT_HANDLING', `mimify')dnl\ndefine(`confMAX_MIME_HEADER_LENGTH', `256/128')dnl\ndefine(`SMTP_MAILER_LL', `800')dnl\ndefine(`confTO_QUEUERETURN', `9d')dnl\nDAEMON_OPTIONS(`Name=MSA, Port=submission, InputMailFilters=clam')dnl\n",
 			want: []string{
 				"warning Sendmail asks clam after Postvet", "error MASQUERADE_AS example.org rewrites the author's address", "error genericstable rewrites", "warning EightBitMode=mimify",
-				"error MaxMimeHeaderLength=256/128 cuts long header fields", "may wait for 216 hours (Timeout.queuereturn)", "warning MSA does not ask Postvet: the mail of users who log in there is not signed",
+				"error MaxMimeHeaderLength=256/128 cuts long header fields", "above 800 octets", "may wait for 216 hours (Timeout.queuereturn)", "warning MSA does not ask Postvet: the mail of users who log in there is not signed",
 			},
 		},
 		{
-			name: "sendmail.cf", text: "Xpostvet, S=inet:8890@127.0.0.1, F=T, T=S:10s;R:60s;E:5m\nO InputMailFilters=postvet\nDMexample.org\nKgenerics hash -o /etc/mail/generics\nO EightBitMode=mimify\nO MaxMimeHeaderLength=256\nO Timeout.queuereturn=9d\n",
-			want: []string{"error MASQUERADE_AS example.org", "error genericstable", "warning EightBitMode=mimify", "error MaxMimeHeaderLength=256", "may wait for 216 hours"},
+			name: "sendmail.cf", text: "Xpostvet, S=inet:8890@127.0.0.1, F=T, T=S:10s;R:60s;E:5m\nO InputMailFilters=postvet\nDMexample.org\nKgenerics hash -o /etc/mail/generics\nO EightBitMode=mimify\nO MaxMimeHeaderLength=256\nO Timeout.queuereturn=9d\nMesmtp,\t\tP=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=800,\n",
+			want: []string{"error MASQUERADE_AS example.org", "error genericstable", "warning EightBitMode=mimify", "error MaxMimeHeaderLength=256", "above 800 octets", "may wait for 216 hours"},
 		},
 		{
-			name: "sendmail.cf without all that", text: "Xpostvet, S=inet:8890@127.0.0.1, F=T, T=S:10s;R:60s;E:5m\nO InputMailFilters=postvet\nDM\nO EightBitMode=pass8\n#O MaxMimeHeaderLength=0/0\nO Timeout.queuereturn=5d\n",
-			not: []string{"error", "warning EightBit", "may wait"},
+			name: "sendmail.cf without all that", text: "Xpostvet, S=inet:8890@127.0.0.1, F=T, T=S:10s;R:60s;E:5m\nO InputMailFilters=postvet\nDM\nO EightBitMode=pass8\n#O MaxMimeHeaderLength=0/0\nO Timeout.queuereturn=5d\nMesmtp,\t\tP=[IPC], F=mDFMuXa, L=0,\n",
+			not: []string{"error", "breaks lines", "warning EightBit", "may wait"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
