@@ -20,3 +20,17 @@ func (s *Site) Folders() []string {
 	}
 	return []string{s.dir}
 }
+
+// MTAConfig returns the configuration of the site's MTA as "config check --mta" takes it.
+func (s *Site) MTAConfig() string {
+	switch m := s.MTA.(type) {
+	case *Postfix:
+		return m.path("etc")
+	case *Sendmail:
+		return m.path("etc/sendmail.cf")
+	}
+	return ""
+}
+
+// Config returns the file of the daemon's configuration.
+func (d *Daemon) Config() string { return d.config }

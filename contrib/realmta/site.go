@@ -41,11 +41,11 @@ type SiteOptions struct {
 	// Shadow is the text of the file for the shadow policy, whose rules decide
 	// nothing; "" for no shadow policy.
 	Shadow string
-	// Sign are lines for the section [sign]. Unless there are none, Postvet has Good's
-	// RSA key and signs with it.
+	// Sign are lines for the section [sign]. Unless there are none, Postvet has the keys of
+	// Good and Umlaut, and signs with them.
 	Sign []string
 	// Sections, if set, are the sections [exempt], [sign] and [seal] of Postvet's configuration
-	// in the place of those above. KEYS stands for the directory with Good's key.
+	// in the place of those above. KEYS stands for the directory with the keys.
 	Sections string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
@@ -124,7 +124,7 @@ func (s *Site) start(ctx context.Context, o SiteOptions) error {
 		}
 	}
 	if len(o.Sign) > 0 || o.Sections != "" {
-		if err := o.Zone.storeKey(s.keys()); err != nil {
+		if err := o.Zone.storeKeys(s.keys()); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,8 @@ const (
 	Dark = "dark.example"
 	// List is a mailing list's domain, with SPF for Lister and an Ed25519 key.
 	List = "list.example"
+	// Umlaut is bücher.example, with Good's keys.
+	Umlaut = "xn--bcher-kva.example"
 	// Broken is a domain whose name servers fail (SERVFAIL).
 	Broken = "broken.example"
 
@@ -98,6 +100,7 @@ func NewZone() (*Zone, error) {
 	txt("_dmarc."+Good, "v=DMARC1; p=reject")
 	txt(Selector+"._domainkey."+Good, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
 	txt(SelectorEd+"._domainkey."+Good, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
+	txt(Selector+"._domainkey."+Umlaut, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
 	txt(List, "v=spf1 ip4:"+Lister+" -all")
 	txt(SelectorEd+"._domainkey."+List, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
 	for domain, policy := range map[string]string{Bank: "reject", Hold: "quarantine", Watch: "none"} {
@@ -135,23 +138,28 @@ func (z *Zone) Seal(msg []byte, saw string) ([]byte, error) {
 // Text returns the zone for dnstest.
 func (z *Zone) Text() string { return z.text }
 
-// storeKey writes Good's RSA key as Postvet reads it, for the user that it runs as.
-func (z *Zone) storeKey(dir string) error {
-	der, err := x509.MarshalPKCS8PrivateKey(z.keys[Selector])
-	if err != nil {
-		return fmt.Errorf("realmta: %w", err)
-	}
+// storeKeys writes the keys of Good and Umlaut as Postvet reads them, for the user that it
+// runs as.
+func (z *Zone) storeKeys(dir string) error {
 	credential, err := nobodyInPostfix()
 	if err != nil {
 		return err
 	}
-	dir = filepath.Join(dir, Good)
-	file := filepath.Join(dir, Selector+".pem")
-	return errors.Join(
-		os.MkdirAll(dir, 0o755),
-		os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
-		os.Chown(file, int(credential.Uid), -1),
-	)
+	for _, k := range [][2]string{{Good, Selector}, {Good, SelectorEd}, {Umlaut, Selector}} {
+		der, err := x509.MarshalPKCS8PrivateKey(z.keys[k[1]])
+		if err != nil {
+			return fmt.Errorf("realmta: %w", err)
+		}
+		file := filepath.Join(dir, k[0], k[1]+".pem")
+		if err := errors.Join(
+			os.MkdirAll(filepath.Dir(file), 0o755),
+			os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
+			os.Chown(file, int(credential.Uid), -1),
+		); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Sign adds a DKIM-Signature of the domain on top of msg, which has CRLF line
