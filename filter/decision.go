@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/filter/milter"
@@ -68,6 +69,10 @@ func (s *session) newDecision(m *mail) *Decision {
 
 // refuse records the reply of a verdict that refuses, and returns it for the MTA.
 func (d *Decision) refuse() milter.Verdict {
+	ref := d.Results.Reference
+	if ref != 0 && !strings.Contains(d.Verdict.Text, ref.String()) { // one that the rules have not made
+		d.Verdict.Text = ref.AddTo(d.Verdict.Text)
+	}
 	reply := refusal(d.Verdict)
 	d.Reply = reply.Text
 	return milter.Verdict{Reply: reply}

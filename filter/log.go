@@ -188,6 +188,9 @@ func (s *session) logDecision(d *Decision) {
 	if to := d.Verdict.RedirectTo; to != "" {
 		fields = append(fields, text("redirect", to))
 	}
+	if d.Reply != "" && r.Reference != 0 {
+		fields = append(fields, text("ref", r.Reference.String()))
+	}
 	if s := shadowText(d); s != "" {
 		fields = append(fields, text("shadow", s))
 	}

@@ -42,6 +42,7 @@ func (s *session) refuseEarly(m *mail) milter.Reply {
 		if d.Results = m.policy.Early(s.conn.Context()); d.Results == nil {
 			return
 		}
+		d.Results.Reference = s.srv.opt.Reference(d.Ended)
 		if d.Verdict, d.Early = m.handler.early(d.Results); d.Early {
 			m.refusal = refusal(d.Verdict)
 		}
@@ -81,6 +82,7 @@ func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 			m.fault = "internal error: no results"
 		}
 	}
+	d.Results.Reference = s.srv.opt.Reference(d.Ended)
 	if m.fault == "" {
 		s.guard("decide", func() {
 			d.Verdict = m.handler.decide(d.Results)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Options configure a Server. The zero value works.
@@ -30,6 +32,9 @@ type Options struct {
 	// MaxTraced bounds the connections that are traced at the same time, for a trace
 	// may have 2000 lines. Others are not traced. Default 32.
 	MaxTraced int
+	// Reference returns the reference of a message that is decided at a time, which a
+	// refusal tells the sender. Default: none.
+	Reference func(time.Time) result.Reference
 	// OnMessage is called after each verdict was sent, from the connection's
 	// goroutine, unless it is nil.
 	OnMessage func(Decision)
@@ -58,6 +63,9 @@ func newServer(o Options) *Server {
 	}
 	if o.Trace == nil {
 		o.Trace = func(message.Client) bool { return false }
+	}
+	if o.Reference == nil {
+		o.Reference = func(time.Time) result.Reference { return 0 }
 	}
 	if o.MaxTraced <= 0 {
 		o.MaxTraced = 32

@@ -10,7 +10,7 @@ import (
 )
 
 // helpPlaceholders are the words that a help URL may hold in braces.
-var helpPlaceholders = []string{"{author}", "{client}", "{rule}", "{hint}"}
+var helpPlaceholders = []string{"{author}", "{client}", "{rule}", "{hint}", "{ref}"}
 
 const (
 	// maxHelpTemplate bounds the configured URL, maxHelpURL the URL of one message on
@@ -21,9 +21,9 @@ const (
 
 // CheckHelpURL returns what is wrong with a help URL, or nil. The URL must be http
 // or https, have a host, and be printable ASCII of at most 160 octets. After the host
-// it may contain {author}, {client}, {rule} and {hint}: the Author Domain, the client's
-// address, the name of the rule and the word of the first hint. The values are
-// percent-encoded.
+// it may contain {author}, {client}, {rule}, {hint} and {ref}: the Author Domain, the
+// client's address, the name of the rule, the word of the first hint, and the reference.
+// The values are percent-encoded.
 func CheckHelpURL(s string) error {
 	switch i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`|'", r) }); {
 	case len(s) > maxHelpTemplate:
@@ -64,7 +64,7 @@ func helpURL(template string, res *result.Results, v *result.Verdict) string {
 		return ""
 	}
 	values := map[string]string{
-		"{author}": res.Author.Domain, "{client}": res.Client.IP, "{rule}": v.Rule, "{hint}": "",
+		"{author}": res.Author.Domain, "{client}": res.Client.IP, "{rule}": v.Rule, "{hint}": "", "{ref}": res.Reference.String(),
 	}
 	if len(v.Hints) > 0 {
 		values["{hint}"] = string(v.Hints[0].Word)

@@ -18,17 +18,17 @@ func OneLine(text string) string {
 }
 
 // replyText returns the text of a verdict for the client or the queue. A refusal also
-// has advice, if it fits, and the administrator's help URL, for which the text is cut
-// if necessary.
+// has advice, if it fits, and its reference and the administrator's help URL, for which the
+// text is cut if necessary.
 func replyText(template string, res *result.Results, v *result.Verdict) string {
 	if v.Action != result.Reject && v.Action != result.TempFail {
 		return v.Text
 	}
-	room, end := MaxReply, ""
+	end := res.Reference.AddTo("")
 	if url := helpURL(template, res, v); url != "" {
-		end = "; see " + url
-		room -= wireLength(end)
+		end += "; see " + url
 	}
+	room := MaxReply - wireLength(end)
 	text := v.Text
 	if advice := adviceFor(res, v); advice != "" && wireLength(text)+wireLength(advice)+2 <= room {
 		text += ". " + advice

@@ -117,6 +117,14 @@ func ParseReference(s string) (Reference, error) {
 	return r, nil
 }
 
+// AddTo returns the text of a refusal with the reference at its end.
+func (r Reference) AddTo(text string) string {
+	if r == 0 {
+		return text
+	}
+	return text + "; ref " + r.String()
+}
+
 // MarshalText implements [encoding.TextMarshaler].
 func (r Reference) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
