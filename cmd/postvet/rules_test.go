@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/postvet/postvet/policy/result"
 )
 
 // TestReloadRules changes the files of rules under an open connection. Faulty
@@ -23,10 +25,17 @@ func TestReloadRules(t *testing.T) {
 	spoof := testMessage(t, "spoof.eml")
 	m := dialMTA(t, "unix", socket)
 	m.connect("192.0.2.66", "evil.example")
-	verdict := func() string {
+	verdict := func() string { // without the reference, which each refusal has
 		t.Helper()
 		_, v := m.end(m.begin("x@evil.example", spoof))
-		return v
+		text, ref, found := strings.Cut(v, "; ref ")
+		if _, err := result.ParseReference(ref); found && err != nil {
+			t.Errorf("the reply %q has no reference", v)
+		}
+		if strings.HasPrefix(v, "reply ") != found {
+			t.Errorf("a reference in %q: %t", v, found)
+		}
+		return text
 	}
 	if v := verdict(); v != "reply 550 5.7.1 no-evil" {
 		t.Fatalf("the rule gave %q", v)

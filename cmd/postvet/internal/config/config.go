@@ -61,6 +61,7 @@ type Config struct {
 	Control         Control
 	Log             Log
 	Metrics         Metrics
+	Journal         Journal
 
 	// origin is where each key was set. It lacks the keys with their default.
 	origin map[string]origin

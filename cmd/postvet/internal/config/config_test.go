@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/sign"
@@ -161,6 +162,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
+		Journal: Journal{
+			Directory: "/var/lib/postvet/journal", Privacy: rows.Addresses, Keep: 90 * day, KeepAccepted: 2 * day,
+			MaxSize: 1 << 30, MinFree: 10, Memory: 4 << 20, Exempt: JournalExemptKeep,
+		},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -128,6 +128,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	reloaded := []string{
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "seal.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.login_recipients", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
+		"journal.keep", "journal.max_size", "journal.min_free", "journal.exempt",
 	}
 	for _, k := range full.keys() {
 		c := Default()

@@ -77,9 +77,10 @@ does not concern messages that DMARC passes.`,
 			name: "help_url", value: text(&p.HelpURL, "", checkHelpURL),
 			comment: `Page that explains a rejection to the sender, such as
 "https://mail.example.org/refused?why={hint}&from={author}". It ends every
-reply that rejects or defers a message. {author}, {client}, {rule} and {hint}
-stand for the author's domain, the client's address, the rule that decided and
-the likely cause. Empty: none.`,
+reply that rejects or defers a message. {author}, {client}, {rule}, {hint} and
+{ref} stand for the author's domain, the client's address, the rule that
+decided, the likely cause, and the reference for "postvet explain". Empty:
+none.`,
 		},
 		{
 			name: "on_degraded", value: oneOf(&p.OnDegraded),

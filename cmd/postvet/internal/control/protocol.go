@@ -32,6 +32,8 @@ const (
 	maxResponse = 16 << 20
 	// maxNameBytes bounds the name in a request. Lookups refuse longer ones.
 	maxNameBytes = 1024
+	// maxQuery bounds Request.Query.
+	maxQuery = 3 << 10
 )
 
 // The requests.
@@ -42,6 +44,12 @@ const (
 	DoCacheShow  = "cache-show"
 	DoCacheFlush = "cache-flush"
 	DoTrace      = "trace"
+
+	DoHistory       = "history"
+	DoExplain       = "explain"
+	DoJournalStatus = "journal-status"
+	DoJournalVerify = "journal-verify"
+	DoJournalForget = "journal-forget"
 )
 
 // Request is one request. A field that does not belong to its Do must not be set.
@@ -65,6 +73,8 @@ type Request struct {
 	From      string `json:"from,omitempty"`
 	Recipient string `json:"rcpt,omitempty"`
 	Count     int    `json:"count,omitempty"`
+	// Query selects messages in the journal, as JSON of rows.Query.
+	Query string `json:"query,omitempty"`
 }
 
 // Bounds of a trace. Without Request.For it lasts DefaultTrace.
@@ -140,7 +150,15 @@ func parseRequest(line []byte) (Request, *Refusal) {
 func (q Request) problem() string {
 	bare := Request{V: q.V, Do: q.Do}
 	switch q.Do {
-	case DoStatus, DoReload:
+	case DoHistory, DoExplain, DoJournalForget:
+		bare.Query = q.Query
+		switch {
+		case q != bare:
+			return "a search in the journal has a query alone"
+		case len(q.Query) > maxQuery || !json.Valid([]byte(q.Query)):
+			return "this is no query"
+		}
+	case DoStatus, DoReload, DoJournalStatus, DoJournalVerify:
 		if q != bare {
 			return "this request takes no arguments"
 		}

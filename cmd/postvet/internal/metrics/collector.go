@@ -24,7 +24,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, u := range upstreams {
 		out <- u.desc
 	}
-	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook}, keyDescs...) {
+	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook}, append(keyDescs, journalDescs...)...) {
 		out <- d
 	}
 }
@@ -51,6 +51,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		out <- histogram(lookupTook, s.DNS.TookBy[o], s.DNS.TookSum[o], word)
 	}
 	collectKeys(out, &s.Keys)
+	collectJournal(out, &s.Journal)
 	seen := map[string]bool{} // a resolver may be named twice
 	for i := range s.DNS.Upstreams {
 		u := &s.DNS.Upstreams[i]

@@ -63,6 +63,7 @@ type Metrics struct {
 	filter    filterSource
 	dns       dnsSource
 	keys      func() KeyStats
+	journal   func() JournalStats
 	listeners int
 	reload    reloadState
 	drain     drainState

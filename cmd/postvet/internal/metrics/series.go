@@ -22,7 +22,7 @@ func gauge(name, help string, of func(*snapshot) float64) series {
 }
 
 // plain are all metrics without a label.
-var plain = []series{
+var plain = append([]series{
 	gauge("postvet_listeners", "Sockets on which connections of the MTA are accepted now.",
 		func(s *snapshot) float64 { return float64(s.Filter.Listening) }),
 	gauge("postvet_connections", "Connections of the MTA that are open now.",
@@ -103,7 +103,7 @@ var plain = []series{
 		func(s *snapshot) float64 { return float64(s.DNS.InFlight) }),
 	counter("postvet_dns_questions_queued_total", "Questions that waited because dns.max_in_flight others were under way.",
 		func(s *snapshot) float64 { return float64(s.DNS.Queued) }),
-}
+}, journalSeries...)
 
 // The metrics with labels.
 var (

@@ -33,6 +33,7 @@ type snapshot struct {
 	Filter    filter.Stats
 	DNS       dnscache.Stats
 	Keys      KeyStats
+	Journal   JournalStats
 	Reload    reloadState
 	Drain     drainState
 	// NotReady are the reasons why no mail should be sent here, a sentence each.
@@ -47,7 +48,7 @@ func (m *Metrics) snapshot() snapshot {
 		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
-	f, d, k := m.filter, m.dns, m.keys
+	f, d, k, j := m.filter, m.dns, m.keys, m.journal
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -57,6 +58,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if k != nil {
 		s.Keys = k()
+	}
+	if j != nil {
+		s.Journal = j()
 	}
 	s.NotReady = s.notReady()
 	return s

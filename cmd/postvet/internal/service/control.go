@@ -60,6 +60,8 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 		return flushCache(d.dns.current.Load(), q), nil
 	case control.DoTrace:
 		return d.answerTrace(q)
+	case control.DoHistory, control.DoExplain, control.DoJournalStatus, control.DoJournalVerify, control.DoJournalForget:
+		return d.answerJournal(ctx, peer, q)
 	default:
 		return d.status(time.Now()), nil
 	}
@@ -67,7 +69,7 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 
 // logRequest logs a request that changes something, or shows mail.
 func (d *daemon) logRequest(peer control.Peer, q control.Request) {
-	if q.Do != control.DoReload && q.Do != control.DoCacheFlush && q.Do != control.DoTrace && q.Level == "" {
+	if q.Do != control.DoReload && q.Do != control.DoCacheFlush && q.Do != control.DoTrace && q.Do != control.DoJournalForget && q.Level == "" {
 		return
 	}
 	fields := []zap.Field{zap.String("do", q.Do)}

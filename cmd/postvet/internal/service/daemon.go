@@ -17,6 +17,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // daemon is the running service.
@@ -34,6 +35,8 @@ type daemon struct {
 	rotation      atomic.Pointer[keyRotation]
 	rates         control.Rates
 	traces        livetrace.Feed
+	journal       messageJournal
+	refs          result.References
 	logins        *loginrate.Watch
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are

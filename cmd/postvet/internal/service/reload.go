@@ -157,6 +157,7 @@ func (d *daemon) activate(l loadedConfig) error {
 	d.server.SetHandler(d.handler(c, authservID))
 	d.rotateKeys(c)
 	d.metrics.SetRules(ruleNames(c))
+	d.changeJournal(c)
 	d.logins.SetLimit(c.Limits.LoginRecipients)
 	d.log.setBurst(c.Log)
 	d.setLevel(c.Log.Level, 0)

@@ -65,6 +65,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	defer func() { _ = d.dns.close() }()
+	d.openJournal(c)
+	defer d.closeJournal()
 	listeners, err := openListeners(c)
 	if err != nil {
 		return err
@@ -131,12 +133,13 @@ func (d *daemon) prepare(c *config.Config) error {
 	d.dns.replace(resolver, 0)
 	d.metrics = newMetrics(c, d.opt)
 	options := c.ServerOptions(d.log.Logger)
-	options.Trace = d.traced
+	options.Trace, options.Reference = d.traced, d.refs.Next
 	d.logins = loginrate.New(c.Limits.LoginRecipients, time.Now)
 	options.OnMessage = func(x filter.Decision) {
 		d.metrics.Message(x)
 		d.watchLogin(&x)
 		d.traces.Message(&x)
+		d.record(&x)
 	}
 	d.server = filter.NewServer(d.handler(c, id), options)
 	return nil

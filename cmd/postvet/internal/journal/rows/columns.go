@@ -345,6 +345,9 @@ func readRecord(b []byte, rec *Record) (rest []byte, err error) {
 	return c.b, nil
 }
 
+// NoLocalPart begins an address of which the domain alone is kept.
+const NoLocalPart = "?@"
+
 // Row returns the row of a record as it was read from a store.
 func (rec *Record) Row() (*Row, error) {
 	str := func(c Column) string { return string(rec[c].Octets) }
@@ -360,13 +363,13 @@ func (rec *Record) Row() (*Row, error) {
 	if from := str(ColMailFrom); from != "<>" {
 		res.MailFrom = from
 		if !strings.Contains(from, "@") {
-			res.MailFrom = "?@" + from
+			res.MailFrom = NoLocalPart + from
 		}
 	}
 	res.Recipients = strings.Fields(str(ColRcpt))
 	for i, to := range res.Recipients {
 		if !strings.Contains(to, "@") {
-			res.Recipients[i] = "?@" + to
+			res.Recipients[i] = NoLocalPart + to
 		}
 	}
 	res.Author.Domain = str(ColAuthor)

@@ -35,6 +35,8 @@ type Query struct {
 	Hint   string `json:"hint,omitempty"`
 	// Before is the reference before which a page begins; 0 for the newest row.
 	Before result.Reference `json:"before,omitempty"`
+	// After is the reference after which all rows come; 0 for none.
+	After result.Reference `json:"after,omitempty"`
 	// Limit bounds the rows. Default 100, at most MaxLimit.
 	Limit int `json:"limit,omitempty"`
 }
@@ -124,7 +126,7 @@ type Reader interface {
 func (q *Query) Selects(rec *Record, key *Key) bool {
 	is := func(c Column, want string) bool { return want == "" || string(rec[c].Octets) == want }
 	switch {
-	case q.Before != 0 && result.Reference(rec[ColRef].Int) >= q.Before,
+	case q.Before != 0 && result.Reference(rec[ColRef].Int) >= q.Before, result.Reference(rec[ColRef].Int) <= q.After,
 		q.Ref != 0 && result.Reference(rec[ColRef].Int) != q.Ref,
 		!is(ColQueue, q.Queue), !is(ColDMARC, q.DMARC), !is(ColRule, q.Rule), !is(ColHint, q.Hint),
 		!is(ColAction, q.Action) && !is(ColWould, q.Action):

@@ -64,7 +64,7 @@ func (r *Reader) wanted(q *rows.Query, day time.Time) bool {
 	switch {
 	case !end.After(q.Since), !q.Until.IsZero() && !day.Before(q.Until):
 		return false
-	case q.Before != 0 && day.After(q.Before.Time()):
+	case q.Before != 0 && day.After(q.Before.Time()), q.After != 0 && end.Before(q.After.Time()):
 		return false
 	case q.Ref != 0:
 		at := q.Ref.Time()
@@ -140,6 +140,9 @@ func conditions(q *rows.Query, key *rows.Key) []condition {
 	}
 	if q.Before != 0 {
 		c.add("ref < ?", int64(q.Before))
+	}
+	if q.After != 0 {
+		c.add("ref > ?", int64(q.After))
 	}
 	if !q.Since.IsZero() {
 		c.add("ref >= ?", int64(result.FirstReference(q.Since)))

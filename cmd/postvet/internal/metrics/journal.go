@@ -1,0 +1,57 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+// JournalStats are the counts of the journal and the size of its files.
+type JournalStats struct {
+	journal.Stats
+	// Bytes is the size of all files, and Oldest the beginning of the oldest day.
+	Bytes  int64
+	Oldest time.Time
+}
+
+var (
+	journalRows    = prometheus.NewDesc("postvet_journal_rows_total", "Messages that were written into the journal, by class.", []string{"class"}, nil)
+	journalDropped = prometheus.NewDesc("postvet_journal_dropped_total", "Messages that found no room on their way into the journal, by class.", []string{"class"}, nil)
+)
+
+// journalDescs are those of collectJournal.
+var journalDescs = []*prometheus.Desc{journalRows, journalDropped}
+
+// WatchJournal sets where to read the numbers of the journal.
+func (m *Metrics) WatchJournal(read func() JournalStats) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.journal = read
+}
+
+// collectJournal sends the metrics of the journal that have a label.
+func collectJournal(out chan<- prometheus.Metric, s *JournalStats) {
+	for c := range rows.Class(rows.Classes) {
+		out <- value(journalRows, prometheus.CounterValue, float64(s.Written[c]), c.String())
+		out <- value(journalDropped, prometheus.CounterValue, float64(s.Dropped[c]), c.String())
+	}
+}
+
+// journalSeries are the metrics of the journal without a label.
+var journalSeries = []series{
+	gauge("postvet_journal_failing", "1 while the journal cannot be written; mail is not affected.",
+		func(s *snapshot) float64 { return truth(s.Journal.Failing != "") }),
+	counter("postvet_journal_write_failures_total", "Attempts to write into the journal that failed.",
+		func(s *snapshot) float64 { return float64(s.Journal.Failures) }),
+	counter("postvet_journal_write_seconds_total", "Time that was spent on writing into the journal.",
+		func(s *snapshot) float64 { return s.Journal.Writing.Seconds() }),
+	gauge("postvet_journal_waiting_bytes", "Size of the messages that wait to be written into the journal.",
+		func(s *snapshot) float64 { return float64(s.Journal.Waiting) }),
+	gauge("postvet_journal_bytes", "Size of the journal's files.",
+		func(s *snapshot) float64 { return float64(s.Journal.Bytes) }),
+	gauge("postvet_journal_oldest_timestamp_seconds", "The beginning of the oldest day in the journal, 0 if there is none.",
+		func(s *snapshot) float64 { return unix(s.Journal.Oldest) }),
+}

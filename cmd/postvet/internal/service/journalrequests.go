@@ -1,0 +1,100 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
+)
+
+// searchTime bounds a search. Its answer then says how far it came.
+const searchTime = 5 * time.Second
+
+// flushTime bounds how long a request waits for the newest messages to be written.
+const flushTime = 2 * time.Second
+
+// answerJournal carries out a request about the journal.
+func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control.Request) (any, error) {
+	j := &d.journal
+	if q.Do == control.DoJournalStatus {
+		return d.describeJournal(), nil
+	}
+	if j.dir == "" {
+		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{`there is no journal; set journal.directory, such as "/var/lib/postvet/journal", and restart the service`}}
+	}
+	flushing, cancel := context.WithTimeout(ctx, flushTime)
+	j.recorder.Flush(flushing) // if the disk is too slow, the newest are missing
+	cancel()
+	if q.Do == control.DoJournalVerify {
+		return sqlite.Verify(ctx, j.dir)
+	}
+	var query rows.Query
+	if err := json.Unmarshal([]byte(q.Query), &query); err != nil {
+		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"the query is not understood; use the postvet command that belongs to the service"}}
+	}
+	if err := query.Check(); err != nil {
+		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
+	}
+	if query.Personal() || q.Do == control.DoJournalForget {
+		if err := sqlite.Audit(j.dir, peer.UID, q.Do, &query); err != nil {
+			d.log.Warn("a search for a person could not be written down", zap.Int("uid", peer.UID), zap.Error(err))
+		}
+	}
+	if q.Do == control.DoJournalForget {
+		n, err := j.reader.Forget(ctx, query)
+		return control.Forgotten{Messages: n}, err
+	}
+	ctx, cancel = context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	page, err := j.reader.Find(ctx, query)
+	if err != nil || q.Do == control.DoHistory {
+		for _, r := range page.Rows {
+			r.Explain()
+		}
+		return page, err
+	}
+	return d.stories(ctx, page), nil
+}
+
+// stories tells the stories of the rows of a page.
+func (d *daemon) stories(ctx context.Context, page rows.Page) control.Stories {
+	s := d.state.Load()
+	present := s.config.Rules(s.authservID)
+	out := control.Stories{Stories: []journal.Story{}}
+	for _, r := range page.Rows {
+		g, _ := d.journal.reader.Generation(ctx, r.Generation, r.Ref.Time())
+		out.Stories = append(out.Stories, journal.Tell(r, g, &present, d.journal.generation.Load()))
+	}
+	page.Rows = nil
+	out.Page = page
+	return out
+}
+
+func (d *daemon) describeJournal() control.Journal {
+	j := &d.journal
+	out := control.Journal{Directory: j.dir, Privacy: string(d.started.Journal.Privacy), Files: []rows.File{}}
+	if j.dir == "" {
+		return out
+	}
+	s := j.recorder.Stats()
+	out.Running = j.recorder != nil
+	out.Problem = j.failed
+	if s.Failing != "" {
+		out.Problem = s.Failing
+	}
+	out.Waiting, out.Failures = s.Waiting, s.Failures
+	out.Written, out.Dropped = map[string]int64{}, map[string]int64{}
+	for c := range rows.Class(rows.Classes) {
+		out.Written[c.String()], out.Dropped[c.String()] = s.Written[c], s.Dropped[c]
+	}
+	if files, err := sqlite.Files(j.dir); err == nil {
+		out.Add(files)
+	}
+	return out
+}
