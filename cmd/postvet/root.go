@@ -50,6 +50,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
   postvet trace --from example.org       live messages of a domain, step by step
+  postvet explain 1R407AG0YWNWK          why a message was refused
   postvet policy explain                 what is done with a message, in order
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
@@ -64,7 +65,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	})
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newPolicy(), newConfig(),
-		newStatus(), newReload(), newLogLevel(), newTrace(), newCache(), newVersion(), newManual())
+		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newJournal(), newCache(), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	completeValues(root)
 	return root

@@ -41,7 +41,7 @@ func Pages(root *cobra.Command, e Edition) []Page {
 	for _, c := range commands(root) {
 		pages = append(pages, e.command(c))
 	}
-	return append(pages, e.configuration(config.Sections()), e.rules(), e.dns(), e.seal())
+	return append(pages, e.configuration(config.Sections()), e.rules(), e.journal(), e.dns(), e.seal())
 }
 
 // page begins a page with its heading and the section of its name, which apropos(1)
@@ -195,7 +195,7 @@ func seeAlso(r *roff, of *cobra.Command) {
 			names = append(names, page(c)+"(1)")
 		}
 	}
-	names = append(names, configPage+"(5)", rulesPage+"(5)", dnsPage+"(7)", "postconf(5)")
+	names = append(names, configPage+"(5)", rulesPage+"(5)", journalPage+"(5)", dnsPage+"(7)", "postconf(5)")
 	r.references(names...)
 }
 

@@ -1,0 +1,96 @@
+package manual
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+const journalPage = "postvet-journal"
+
+// journal writes postvet-journal(5).
+func (e Edition) journal() Page {
+	r, file := e.page(journalPage, 5, "the journal of past messages of postvet")
+	r.section("Description")
+	r.text(`The journal has a row for each message that the running service has decided about, if journal.directory in postvet.toml(5) names a place for it. "postvet history" finds messages, "postvet explain" tells the story of one, and "postvet journal" looks after the files. This page is for who wants to ask the files themselves.
+
+Rows are written once a second, after the MTA has its answer. Mail never waits for them: what the disk does not take is left out, and postvet_journal_dropped_total counts it. When the process is killed, the rows of the last second are lost; when the machine loses its power, those of the last minute may be.`, "PP")
+	r.section("Files")
+	r.text(`All files are readable by the user of the service alone. A day is one of UTC. It is removed with its files when journal.keep or keep_accepted is over, at the latest an hour later.`, "PP")
+	for _, f := range journalFiles {
+		r.item(f[0])
+		r.filled(f[1])
+	}
+	r.section("Addresses")
+	r.text(`journal.privacy says what is kept of addresses: their domains; or also a keyed hash of each, by which a known address is found; or the addresses themselves. Hashes are pseudonyms: who has the key of the month can try addresses. A key is removed with the last file of its month. Subjects, bodies, display names and other fields of the header are never kept.
+
+Each search for an address or a client by "postvet history" is written down in audit.log, with the user who asked. Who reads the files with other programs is not.`, "PP")
+	r.section("Asking with SQL")
+	r.text(`The files are SQLite databases, and may be read while the service writes. The view "mail" has the columns below and "at", the time of the verdict:
+
+  sqlite3 -readonly 2026-11-29.rest.db \
+    "SELECT at, action, author, rule FROM mail WHERE dmarc = 'fail' ORDER BY at DESC LIMIT 20"
+  sqlite3 -readonly 2026-11-29.rest.db \
+    "SELECT org, count(*) FROM message GROUP BY org ORDER BY 2 DESC LIMIT 10"
+
+Indexed are queue and org, and in the files of the rest also client, message_key and mail_from_key. Files of accepted mail get their indexes when the day is over. A value that is not there is NULL. Senders chose most of the texts; they have no control characters, but are no more trustworthy for that.`, "PP")
+	r.section("Columns of message")
+	for c := range rows.Columns {
+		r.item(fmt.Sprintf("%s (%s)", c, journalKinds[c.Kind()]))
+		r.filled(journalColumns[c])
+	}
+	r.section("Columns of generation")
+	r.text(`The configurations that were in force, as "postvet config show" prints them: id, which message.generation names; since, from when; text.`, "PP")
+	r.section("Versions")
+	r.text(`PRAGMA user_version is the version of the tables. Newer programs read older files. A file of a newer version is not read, and if the service were to write into it, it sets it aside under the name FILE.newer-1 and begins another one; so it does with a file that is damaged (FILE.damaged-1). New columns may be added in any version.`, "PP")
+	r.section("See also")
+	r.references("postvet(1)", "postvet-explain(1)", "postvet-history(1)", "postvet-journal(1)", configPage+"(5)")
+	return Page{file, r.b.Bytes()}
+}
+
+// journalFiles are the files in journal.directory.
+var journalFiles = [][2]string{
+	{"DAY.rest.db", "mail of a day that was refused, deferred, held, redirected or discarded, or accepted only because it is monitored, or with an internal error"},
+	{"DAY.accepted.db", "all other mail of a day"},
+	{"FILE-wal, FILE-shm", "what was written into a database last; they belong to it"},
+	{"MONTH.key", "the key of the hashes of a month"},
+	{"audit.log", "who searched for an address or a client, or had something forgotten, one JSON object a line"},
+	{"lock", "the process that writes"},
+}
+
+var journalKinds = map[rows.Kind]string{rows.Text: "text", rows.Integer: "integer", rows.Blob: "blob"}
+
+// journalColumns explain the columns.
+var journalColumns = map[rows.Column]string{
+	rows.ColRef:         `the reference as a number. Its upper bits are the time in milliseconds since 2025-01-01 (ref >> 20). "postvet history --json" prints it as it stands in replies.`,
+	rows.ColQueue:       "the queue id of the MTA; NULL if the message had none yet",
+	rows.ColMessageID:   `the first Message-ID without its angle brackets, with privacy = "addresses" alone`,
+	rows.ColMessageKey:  "its hash",
+	rows.ColClient:      "the address of the client that was evaluated; behind a trusted relay that of its client",
+	rows.ColHelo:        "its argument of HELO or EHLO",
+	rows.ColRelay:       "the address of the trusted relay that connected",
+	rows.ColMailFrom:    `the domain of MAIL FROM, or all of it with privacy = "addresses"; "<>" for the null sender`,
+	rows.ColMailFromKey: "the hash of the address",
+	rows.ColRcpts:       "the number of recipients",
+	rows.ColRcpt:        `their domains, each once, or with privacy = "addresses" the recipients, with blanks between; at most 16`,
+	rows.ColRcptKeys:    "the hashes of the recipients, six octets each",
+	rows.ColAuthor:      "the author's domain",
+	rows.ColOrg:         "its Organizational Domain; if that is not known the author's domain, and without one the domain of MAIL FROM",
+	rows.ColSPF:         "the result of SPF for MAIL FROM, or for HELO if that is null",
+	rows.ColDKIM:        "the result of the best signature",
+	rows.ColDMARC:       "the result of DMARC",
+	rows.ColPolicy:      "the DMARC policy that applies to the author: none, quarantine or reject",
+	rows.ColARC:         "the result of ARC",
+	rows.ColSignatures:  `result, domain and selector of each DKIM signature, such as "pass example.org/s1, fail /s2". The author's domain is left out.`,
+	rows.ColAction:      "what was done: accept, quarantine, reject, tempfail, redirect or discard",
+	rows.ColWould:       "what would have been done if the message were not only monitored",
+	rows.ColCode:        "reply code and enhanced status code of a refusal",
+	rows.ColRule:        "the rule that decided",
+	rows.ColOverride:    "reason and source of the last exception from what the author's domain asks for",
+	rows.ColHint:        "the likeliest cause of a failure, as in postvet-log(5)",
+	rows.ColShadow:      "action and rule of the shadow policy if it differs",
+	rows.ColSize:        "octets of the message",
+	rows.ColTook:        "microseconds from the end of the message to the verdict",
+	rows.ColGeneration:  "the configuration that was in force, in the table generation",
+	rows.ColFacts:       `everything else, in a form of its own, for "postvet explain" and "postvet history --json"`,
+}

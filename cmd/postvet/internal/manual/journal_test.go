@@ -1,0 +1,22 @@
+package manual
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+// TestJournalPage: the page explains every column of the journal, and no other.
+func TestJournalPage(t *testing.T) {
+	t.Parallel()
+	page := string(Edition{}.journal().Text)
+	for c := range rows.Columns {
+		if journalColumns[c] == "" || !strings.Contains(page, strings.ReplaceAll(c.String(), "-", `\-`)+" (") {
+			t.Errorf("postvet-journal(5) does not explain the column %s", c)
+		}
+	}
+	if len(journalColumns) != int(rows.Columns) {
+		t.Errorf("%d columns are explained, there are %d", len(journalColumns), rows.Columns)
+	}
+}

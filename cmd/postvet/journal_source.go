@@ -1,0 +1,140 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
+)
+
+// searchTime bounds a search in files.
+const searchTime = 30 * time.Second
+
+// journalFlags are the flags by which a command finds the journal: that of the running
+// service, or its files.
+type journalFlags struct {
+	serviceFlags
+	dir string
+}
+
+func (f *journalFlags) add(cmd *cobra.Command) {
+	f.addSocket(cmd)
+	cmd.Flags().StringVar(&f.dir, "journal", "", "read the files in `DIR`, without the service")
+}
+
+// source is where a command finds the journal. dir is "" if the service answers.
+type source struct {
+	client *control.Client
+	dir    string
+	config *config.Config // of the stopped service, nil if it is not known
+}
+
+// source returns the running service, or the files of one that is stopped.
+func (f *journalFlags) source(ctx context.Context) (*source, error) {
+	if f.cmd.Flags().Changed("journal") {
+		c, _ := config.Load(cmp.Or(f.file, packagedConfig)) // its rules are wanted, if they can be had
+		return &source{dir: f.dir, config: c}, nil
+	}
+	client, err := f.client()
+	if err != nil {
+		return nil, err
+	}
+	s := &source{client: client}
+	var j control.Journal
+	err = request(ctx, client, answerTime, control.Request{Do: control.DoJournalStatus}, &j)
+	var gone *control.Unreachable
+	switch {
+	case err == nil && j.Directory == "":
+		return nil, failed(`the service has no journal; set journal.directory, such as "/var/lib/postvet/journal", and restart it`)
+	case err == nil || f.cmd.Flags().Changed("socket") || !errors.As(err, &gone):
+		return s, err
+	}
+	c, loadErr := config.Load(f.file)
+	if loadErr != nil || c.Journal.Directory == "" {
+		return nil, failed("%w; or name the files with --journal", err)
+	}
+	return &source{dir: c.Journal.Directory, config: c}, nil
+}
+
+// ask has the service answer a query.
+func (s *source) ask(ctx context.Context, do string, q rows.Query, most time.Duration, answer any) error {
+	text, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	return request(ctx, s.client, most, control.Request{Do: do, Query: string(text)}, answer)
+}
+
+// page returns a page of the rows that a query selects.
+func (s *source) page(ctx context.Context, q rows.Query) (page rows.Page, err error) {
+	if s.dir == "" {
+		err := s.ask(ctx, control.DoHistory, q, answerTime, &page)
+		for _, r := range page.Rows {
+			r.Verdict.Monitored = r.Monitored
+		}
+		return page, err
+	}
+	if page, err = s.find(ctx, "history", q); err != nil {
+		return page, err
+	}
+	for _, r := range page.Rows {
+		r.Explain()
+	}
+	return page, nil
+}
+
+// find searches the files.
+func (s *source) find(ctx context.Context, do string, q rows.Query) (rows.Page, error) {
+	if err := q.Check(); err != nil {
+		return rows.Page{}, usage("%v", err)
+	}
+	if q.Personal() {
+		_ = sqlite.Audit(s.dir, os.Getuid(), do, &q) // who may only read cannot write it down
+	}
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	page, err := sqlite.NewReader(s.dir).Find(ctx, q)
+	if err != nil {
+		return page, failed("%s; name the directory of the journal with --journal", fileError(s.dir, err))
+	}
+	return page, nil
+}
+
+// stories returns the stories of the messages that a query selects.
+func (s *source) stories(ctx context.Context, q rows.Query) (out control.Stories, err error) {
+	if s.dir == "" {
+		err := s.ask(ctx, control.DoExplain, q, answerTime, &out)
+		for _, story := range out.Stories {
+			story.Row.Verdict.Monitored = story.Row.Monitored
+		}
+		return out, err
+	}
+	page, err := s.find(ctx, "explain", q)
+	if err != nil {
+		return out, err
+	}
+	reader := sqlite.NewReader(s.dir)
+	for _, r := range page.Rows {
+		g, _ := reader.Generation(ctx, r.Generation, r.Ref.Time())
+		if s.config == nil {
+			out.Stories = append(out.Stories, journal.Tell(r, g, nil, 0))
+			continue
+		}
+		id, _ := s.config.EffectiveAuthservID()
+		present := s.config.Rules(id)
+		out.Stories = append(out.Stories, journal.Tell(r, g, &present, s.config.Generation().ID))
+	}
+	page.Rows = nil
+	out.Page = page
+	return out, nil
+}
