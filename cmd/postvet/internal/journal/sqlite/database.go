@@ -10,9 +10,6 @@ import (
 	"net/url"
 	"os"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -45,7 +42,7 @@ func open(f file, generations []rows.Generation) (*database, error) {
 		return nil, err
 	}
 	made.Close()
-	conn, err := (&sqlite.Driver{}).Open(source(f.path, "rw",
+	conn, err := connect(source(f.path, "rw",
 		"page_size(32768)", "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
 	if err != nil {
 		return nil, classify(err)
@@ -162,12 +159,8 @@ func (d *database) close() error {
 
 // classify returns errDamaged for an error that says so of a file.
 func classify(err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("%w: %w", errDamaged, err)
-		}
+	if isDamage(err) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return err
 }

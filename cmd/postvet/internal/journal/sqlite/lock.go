@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/filelock"
 )
 
 // lockName is the file in a directory that its store locks. It has the process of the
@@ -18,11 +19,11 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := filelock.Try(f); err != nil {
 		text := make([]byte, 16)
 		n, _ := f.Read(text)
 		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, filelock.ErrHeld) {
 			return nil, fmt.Errorf("%s is in use by process %s; give each service a journal.directory of its own", dir, text[:n])
 		}
 		return nil, err
@@ -39,5 +40,5 @@ func inUse(dir string) bool {
 		return false
 	}
 	defer f.Close()
-	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	return filelock.Held(f)
 }

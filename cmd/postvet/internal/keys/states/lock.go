@@ -9,14 +9,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/filelock"
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 )
 
 // patience is how long a change waits for another process.
 const patience = 10 * time.Second
-
-// errLocked is the error of a lock that another process holds.
-var errLocked = errors.New("another process holds the lock")
 
 // lock locks a file, which is made if it is missing, until unlock is called or the process
 // ends in any way.
@@ -39,16 +37,11 @@ func lock(file string, patience time.Duration) (unlock func(), err error) {
 		return nil, fmt.Errorf("%s: %w", file, input.Cause(err))
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err = filelock.Try(f)
 		switch {
 		case err == nil:
 			return func() { _ = f.Close() }, nil
-		case errors.Is(err, syscall.EWOULDBLOCK):
-			if time.Now().Before(end) {
-				continue
-			}
-			err = errLocked
-		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, filelock.ErrHeld) && time.Now().Before(end):
 			continue
 		}
 		_ = f.Close()
@@ -90,7 +83,7 @@ func (s *States) Alone() (release func(), alone bool, err error) {
 		return func() {}, true, nil
 	}
 	release, err = lock(s.file+".rotation", 0)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, filelock.ErrHeld) {
 		return nil, false, nil
 	}
 	return release, err == nil, err
