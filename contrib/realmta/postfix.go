@@ -192,6 +192,16 @@ func (p *Postfix) Submit(ctx context.Context, from, rcpt string, msg []byte) err
 	return err
 }
 
+// SubmitToHeader hands a message to sendmail -t, which reads the recipients in it.
+func (p *Postfix) SubmitToHeader(ctx context.Context, from string, msg []byte) error {
+	_, err := output(ctx, func(ctx context.Context) *exec.Cmd {
+		cmd := p.command("/usr/sbin/sendmail", "-i", "-t", "-f", from)(ctx)
+		cmd.Stdin = bytes.NewReader(bytes.ReplaceAll(msg, []byte("\r\n"), []byte("\n")))
+		return cmd
+	})
+	return err
+}
+
 // Stop stops Postfix and removes its folder.
 func (p *Postfix) Stop() error { return p.stop(p.endProcess) }
 

@@ -61,14 +61,19 @@ func (s *Sendmail) configure(ctx context.Context, o Options) error {
 	if err := os.WriteFile(s.path("deliver.sh"), []byte(strings.ReplaceAll(deliverScript, "DIR", s.path("box"))), 0o755); err != nil {
 		return err
 	}
-	cf, err := output(ctx, func(ctx context.Context) *exec.Cmd {
-		return exec.CommandContext(ctx, "m4", "-D_CF_DIR_="+filepath.Join(s.root, "usr/share/sendmail/cf")+"/",
-			filepath.Join(s.root, sendmailM4), s.path("etc/sendmail.mc"))
-	})
+	cf, err := s.build(ctx, s.path("etc/sendmail.mc"))
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(s.path("etc/sendmail.cf"), []byte(cf), 0o644)
+}
+
+// build has m4 make the text of a .cf of a .mc.
+func (s *Sendmail) build(ctx context.Context, mc string) (string, error) {
+	return output(ctx, func(ctx context.Context) *exec.Cmd {
+		return exec.CommandContext(ctx, "m4", "-D_CF_DIR_="+filepath.Join(s.root, "usr/share/sendmail/cf")+"/",
+			filepath.Join(s.root, sendmailM4), mc)
+	})
 }
 
 // deliverScript is the mailer. It writes one file per message, which is
