@@ -101,26 +101,26 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 	}
 	switch {
 	case text == "":
-		return fault(foreign.TerminalQuote(entry, maxCited)+" is an empty entry", "write "+kinds.example())
+		return fault(cite(entry)+" is an empty entry", "write "+kinds.example())
 	case strings.ContainsAny(text, " \t\r"):
-		return fault(foreign.TerminalQuote(entry, maxCited)+" has several words", `write one entry a line, and remarks after "#"`)
+		return fault(cite(entry)+" has several words", `write one entry a line, and remarks after "#"`)
 	}
 	if domain, ok := cutPrefixFold(text, "dkim:"); ok {
 		if kinds&Signers == 0 {
-			return fault(foreign.TerminalQuote(entry, maxCited)+": signers are not allowed here", "write "+kinds.example())
+			return fault(cite(entry)+": signers are not allowed here", "write "+kinds.example())
 		}
 		b.entries.lastSigner = max(b.entries.lastSigner, b.until())
 		return b.name(&b.entries.signers, domain, entry, member, kinds)
 	}
 	if !looksLikeAddress(text) {
 		if kinds&Names == 0 {
-			return fault(foreign.TerminalQuote(entry, maxCited)+" is no address and no prefix", "write "+kinds.example())
+			return fault(cite(entry)+" is no address and no prefix", "write "+kinds.example())
 		}
 		b.entries.lastName = max(b.entries.lastName, b.until())
 		return b.name(&b.entries.names, text, entry, member, kinds)
 	}
 	if kinds&Addresses == 0 {
-		return fault(foreign.TerminalQuote(entry, maxCited)+" is no name", "write "+kinds.example())
+		return fault(cite(entry)+" is no name", "write "+kinds.example())
 	}
 	p, err := parsePrefix(text, kinds)
 	if err != nil {
@@ -163,7 +163,7 @@ func (b *Builder) name(to *map[string]span, text, entry string, member bool, kin
 	name, below := strings.CutPrefix(strings.TrimPrefix(text, "*"), ".")
 	name, ok := message.NormalizeDomain(name)
 	if !ok || strings.HasPrefix(text, "*") && !below {
-		return &Error{Problem: foreign.TerminalQuote(entry, maxCited) + " is no name", Remedy: "write " + kinds.example()}
+		return &Error{Problem: cite(entry) + " is no name", Remedy: "write " + kinds.example()}
 	}
 	if below {
 		name = "." + name
@@ -206,17 +206,17 @@ func parsePrefix(s string, kinds Kind) (netip.Prefix, *Error) {
 	}
 	p, err := netip.ParsePrefix(plain)
 	if err != nil {
-		return p, &Error{Problem: foreign.TerminalQuote(s, maxCited) + " is no address and no prefix", Remedy: "write " + kinds.example()}
+		return p, &Error{Problem: cite(s) + " is no address and no prefix", Remedy: "write " + kinds.example()}
 	}
 	if p.Addr().Is4In6() {
 		if p.Bits() < 96 {
-			return p, &Error{Problem: foreign.TerminalQuote(s, maxCited) + " is no address and no prefix", Remedy: "write " + kinds.example()}
+			return p, &Error{Problem: cite(s) + " is no address and no prefix", Remedy: "write " + kinds.example()}
 		}
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	if p != p.Masked() {
 		return p, &Error{
-			Problem: foreign.TerminalQuote(s, maxCited) + " has bits beyond its length",
+			Problem: cite(s) + " has bits beyond its length",
 			Remedy:  fmt.Sprintf("write %q, or %q for the one address", p.Masked(), p.Addr()),
 		}
 	}
@@ -244,3 +244,6 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	}
 	return s[len(prefix):], true
 }
+
+// cite returns an entry in quotes, but for what may be a private key.
+func cite(s string) string { return foreign.TerminalQuote(foreign.HideKeys(s), maxCited) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
@@ -23,12 +24,12 @@ func ParseLogins(text []byte) (Logins, error) {
 		address, names, _ := strings.Cut(strings.ReplaceAll(e.text, "\t", " "), " ")
 		list := strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' })
 		if len(list) == 0 {
-			return nil, fmt.Errorf("line %d: no login behind %q", e.line, address)
+			return nil, fmt.Errorf("line %d: no login behind %s", e.line, cite(address))
 		}
 		local, name := message.SplitPath(address)
 		domain, ok := message.NormalizeDomain(name)
 		if !ok {
-			return nil, fmt.Errorf("line %d: %q is no address and no @domain", e.line, address)
+			return nil, fmt.Errorf("line %d: %s is no address and no @domain", e.line, cite(address))
 		}
 		key := strings.ToLower(local) + "@" + domain
 		if _, known := logins[key]; !known {
@@ -37,6 +38,8 @@ func ParseLogins(text []byte) (Logins, error) {
 	}
 	return logins, nil
 }
+
+func cite(s string) string { return foreign.TerminalQuote(foreign.HideKeys(s), maxShown) }
 
 type logicalLine struct {
 	line int

@@ -16,8 +16,8 @@ const (
 	maxShown = 203
 )
 
-// cite returns foreign text in quotes.
-func cite(s string) string { return foreign.TerminalQuote(s, maxCited) }
+// cite returns foreign text in quotes, but for what may be a private key.
+func cite(s string) string { return foreign.TerminalQuote(foreign.HideKeys(s), maxCited) }
 
 // Error is one fault of a configuration, on one line:
 // "FILE:LINE: key: problem; remedy".

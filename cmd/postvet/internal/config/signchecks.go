@@ -79,6 +79,9 @@ func checkSignFile(s string) (normal, problem, remedy string) {
 // checkServer accepts a socket, an address of this machine, or one with TLS.
 func checkServer(s string) (normal, problem, remedy string) {
 	remedy = `write "unix:/path", "127.0.0.1:6379" or "tls://redis.example.org:6379"`
+	if !strings.HasPrefix(s, "unix:") && strings.Contains(s, "@") { // not cited: it may hold a password
+		return "", "has a login", "write the user into username, and the password into a file that password_file names"
+	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if !filepath.IsAbs(path) {
 			return "", cite(s) + " has no absolute path", remedy
@@ -129,7 +132,9 @@ func checkVaultURL(s string) (normal, problem, remedy string) {
 	remedy = `write one such as "https://vault.example.org:8200"`
 	u, err := url.Parse(s)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case strings.Contains(s, "@"): // not cited: it may hold a secret
+		return "", "has a login", "write the token into a file that token_file names"
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
 		return "", cite(s) + " is no address of a server", remedy
 	case u.Scheme == "http" && !isThisMachine(u.Hostname()):
 		return "", cite(s) + " is another machine, which could read and change the keys on their way", remedy

@@ -19,7 +19,7 @@ type definition struct {
 // maxShown bounds foreign text in faults, in octets.
 const maxShown = 80
 
-func cite(s string) string { return foreign.TerminalQuote(s, maxShown) }
+func cite(s string) string { return foreign.TerminalQuote(foreign.HideKeys(s), maxShown) }
 
 const keyRemedy = `write a line such as "mail example.org:2026a:/etc/dkimkeys/mail.private"`
 

@@ -89,6 +89,9 @@ func (s source) rows(f func(row)) error {
 		if plain = strings.TrimSpace(plain); plain == "" {
 			continue
 		}
+		if strings.HasPrefix(plain, "-----BEGIN ") {
+			return errors.New("a file of a key or certificate, not a table")
+		}
 		key, value := plain, ""
 		if i := strings.IndexAny(plain, " \t"); i >= 0 {
 			key, value = plain[:i], strings.TrimSpace(plain[i:])

@@ -82,6 +82,9 @@ func readMap(path string, check func(string) string) (map[string]string, error) 
 	case len(text) > maxMap:
 		return nil, fmt.Errorf("%s: larger than %d MB", path, maxMap>>20)
 	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		return nil, fmt.Errorf("%s: not a text file", path)
+	}
 	first, faults, n := "", 0, 0
 	for line := range bytes.Lines(text) {
 		n++
@@ -104,19 +107,23 @@ func readMap(path string, check func(string) string) (map[string]string, error) 
 	return found, nil
 }
 
-func addTo(found map[string]string, line string, check func(string) string) (problem string) {
+func cite(s string) string {
 	const most = 80
+	return foreign.TerminalQuote(foreign.HideKeys(s), most)
+}
+
+func addTo(found map[string]string, line string, check func(string) string) (problem string) {
 	name, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
 	value = strings.TrimSpace(value)
 	domain, ok := message.NormalizeDomain(name)
 	switch {
 	case !ok || !strings.Contains(domain, "."):
-		return foreign.TerminalQuote(name, most) + " is no domain"
+		return cite(name) + " is no domain"
 	case value == "":
-		return foreign.TerminalQuote(name, most) + " has no value"
+		return cite(name) + " has no value"
 	}
 	if why := check(value); why != "" {
-		return foreign.TerminalQuote(value, most) + " " + why
+		return cite(value) + " " + why
 	}
 	found[domain] = value
 	return ""
