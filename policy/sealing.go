@@ -93,7 +93,7 @@ func (m *Message) prepareSeal(o *Sealing) {
 	if len(s.keys) == 0 {
 		s.not(sign.NoKey, strings.TrimPrefix(o.Selector+"._domainkey.", "._domainkey.")+o.Domain+" has no RSA key")
 		if s.err != nil {
-			s.not(sign.KeyUnreadable, s.err.Error())
+			s.not(sign.KeyUnreadable, onOneLine(s.err))
 		}
 		return
 	}
@@ -184,7 +184,7 @@ func (m *Message) seal(ctx context.Context, res *result.Results, v *result.Verdi
 		details = append(details, detail)
 	}
 	if s.err != nil {
-		details = append(details, s.err.Error())
+		details = append(details, onOneLine(s.err))
 	}
 	s.not(reason, strings.Join(details, "; "))
 	return nil

@@ -220,7 +220,7 @@ func (m *Message) trySign(ctx context.Context, all *result.Results) *result.Sign
 	res := &s.result
 	if res.Domain == "" {
 		if fault, err := s.unanswered(); err != nil && (res.Reason == sign.NoKey || res.Reason == sign.LoginMismatch) {
-			res.Reason, res.Detail, res.KeyFault = sign.KeyUnreadable, err.Error(), fault
+			res.Reason, res.Detail, res.KeyFault = sign.KeyUnreadable, onOneLine(err), fault
 		}
 		return res
 	}
@@ -238,7 +238,7 @@ func (m *Message) trySign(ctx context.Context, all *result.Results) *result.Sign
 	domains, reason, details := m.signWithEach(ctx, rsa)
 	if len(domains) == 0 {
 		if s.err != nil {
-			details = slices.Insert(details, 0, s.err.Error())
+			details = slices.Insert(details, 0, onOneLine(s.err))
 		}
 		for _, c := range s.keys {
 			if c.key.second() {

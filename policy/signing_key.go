@@ -32,6 +32,10 @@ func (e *UnusableKeys) Error() string { return e.Why.Error() }
 
 func (e *UnusableKeys) Unwrap() error { return e.Why }
 
+// onOneLine returns the text of an error of a source of keys. Those of several files are
+// joined by line ends.
+func onOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
 // SigningKey is a private key and where its record is.
 type SigningKey struct {
 	// Domain and Selector are d= and s=. Domain may be another than the address has.

@@ -124,6 +124,7 @@ func TestSigning(t *testing.T) {
 		{"two records", keyring{keys: []policy.SigningKey{signingKey("two", first, true)}}, outside, login, ann, "key-mismatch: two._domainkey.example.org has 2 records, and verifiers take any of them", result.ExemptAuthenticated},
 		{"a broken file, an old key", keyring{keys: []policy.SigningKey{signingKey("old", second, true)}, err: errors.New("s3.pem: damaged")}, outside, login, ann, "old", result.ExemptAuthenticated},
 		{"a broken file alone", keyring{err: errors.New("s3.pem: damaged")}, outside, login, ann, "key-unreadable: s3.pem: damaged", result.ExemptAuthenticated},
+		{"two broken files", keyring{err: errors.Join(errors.New("s3.pem: damaged"), errors.New("s4.pem: empty"))}, outside, login, ann, "key-unreadable: s3.pem: damaged; s4.pem: empty", result.ExemptAuthenticated},
 		{"a key that fails", keyring{keys: []policy.SigningKey{signingKey("new", brokenKey{first}, true)}}, outside, login, ann, "key-unreadable: dkim: signing: the token was removed", result.ExemptAuthenticated},
 		{"nobody of ours", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, outside, message.Sender{Path: "ann@example.org"}, ann, "not-originating: the client neither logged in nor came by a socket, daemon or network of our users", ""},
 		{"a relay that logs in", keyring{keys: []policy.SigningKey{signingKey("new", first, true)}}, message.Client{IP: netip.MustParseAddr("192.0.2.25")}, login, ann, "none", ""},
