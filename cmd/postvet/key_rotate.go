@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,8 @@ func (l *life) rotate(cmd *cobra.Command, domain, selector, kind, form string) e
 	if entries, err := keys.ListDomain(l.o.Dir, name, l.o.Strict); err != nil || len(entries) == 0 {
 		return answerNo("%s has no key for %s; make one with postvet key new %s", l.o.Dir, name, name)
 	}
+	const clocks = time.Second // of files may be a little behind
+	begun := time.Now().Add(-clocks)
 	own, err := rotation.Begin(l.ctx, l.o, name, kind, selector)
 	if errors.Is(err, rotation.ErrUnderWay) {
 		say(cmd, "publish this TXT record at %s, unless it is there; see postvet key check %s:", own.Name(), name)
@@ -74,7 +77,11 @@ func (l *life) rotate(cmd *cobra.Command, domain, selector, kind, form string) e
 	if err != nil {
 		return exit{exitFailed, err}
 	}
-	say(cmd, "%s: a new key, %s of %d bits", own.Path, own.Type(), own.Bits())
+	what := "a new key"
+	if !own.Changed.IsZero() && own.Changed.Before(begun) { // its file was read
+		what = "the new key, made before and never seen in the DNS"
+	}
+	say(cmd, "%s: %s, %s of %d bits", own.Path, what, own.Type(), own.Bits())
 	published, err := rotation.Register(l.ctx, l.o, own)
 	switch {
 	case err != nil:
