@@ -28,7 +28,8 @@ packages="redis-server redis-tools $postgresql"
 # does not name it again.
 # shellcheck disable=SC2086 # a list of packages
 quiet apt-get install -s --no-install-recommends $packages
-for p in $(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$log"); do
+needed=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$log")
+for p in $needed; do
 	case " $packages " in
 	*" $p "*) ;;
 	*) packages="$packages $p" ;;
@@ -41,7 +42,7 @@ unpack "$root" $packages
 for d in bin sbin lib; do
 	[ ! -d "$fresh/$d" ] || { mkdir -p "$fresh/usr" && cp -a "$fresh/$d" "$fresh/usr/" && rm -r "${fresh:?}/$d"; }
 done
-rm -rf "$fresh/etc" "$fresh/usr/share/doc" "$fresh/usr/share/man" "$fresh/usr/share/locale"
+rm -rf "${fresh:?}/etc" "$fresh/usr/share/doc" "$fresh/usr/share/man" "$fresh/usr/share/locale"
 chmod 755 "$fresh" # PostgreSQL runs as another user
 echo "$servers" >"$fresh/servers"
 mv -T "$fresh" "$root"
