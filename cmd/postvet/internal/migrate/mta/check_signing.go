@@ -41,7 +41,7 @@ func (c *check) postfixSigning(main MainCF, services []service) {
 		case s.command == "smtp":
 			c.delivery(cf, s)
 		case s.command == "cleanup" && cf.Value("milter_header_checks", "") != "":
-			c.Warning("milter_header_checks of cleanup may drop or change the DKIM-Signature that Postvet adds", "see that its table has no line about DKIM-Signature")
+			c.Warning("milter_header_checks of "+s.name+" may drop or change the DKIM-Signature that Postvet adds", "see that its table has no line about DKIM-Signature")
 		}
 	}
 	c.local(main)

@@ -76,7 +76,8 @@ func (c *check) sendmailSigning(cf Sendmail, list []Milter, at int) {
 	case strings.HasPrefix(mode, "m"):
 		c.Warning("EightBitMode="+mode+" declares 8-bit text anew and encodes it for servers without 8BITMIME, after it was signed: those signatures break", "define(`confEIGHT_BIT_HANDLING', `pass8')dnl")
 	default:
-		c.Note("a signed message with 8-bit text that its sender declares (BODY=8BITMIME) is encoded anew for a server without 8BITMIME, and its signature breaks", "")
+		c.Note("a signed message with 8-bit text and MIME fields is encoded anew for a server without 8BITMIME, and its signature breaks",
+			"where such servers matter: MODIFY_MAILER_FLAGS(`ESMTP', `+8')dnl, which sends it as it is")
 	}
 	if limit := r.Options["MaxMimeHeaderLength"]; strings.Trim(limit, "0/ ") != "" {
 		c.Error("MaxMimeHeaderLength="+limit+" cuts long header fields, a DKIM-Signature among them", "define(`confMAX_MIME_HEADER_LENGTH', `0/0')dnl")

@@ -62,6 +62,15 @@ func TestPostfixSigning(t *testing.T) {
 			},
 		},
 		{
+			name: "tables within a service", main: signedMain, signing: whole,
+			master: signedMaster + "a unix - - y - - smtp -o smtp_generic_maps=inline:{{a=b}}\nb unix - - y - - smtp\n  -o { smtp_header_checks = regexp:{{/^Subject:/ REPLACE Subject: other} {/^X:/ IGNORE}} } -o smtp_line_length_limit=70\nc unix - - y - - smtp -o {smtp_generic_maps=hash:/c\n",
+			want: []string{
+				"error smtp_generic_maps = inline:{{a=b}} of a rewrites", "warning smtp_header_checks = regexp:{{/^Subject:/ REPLACE Subject: other} {/^X:/ IGNORE}} of b changes",
+				"error smtp_line_length_limit = 70 of b",
+			},
+			not: []string{"of c "},
+		},
+		{
 			name: "only towards a filter", main: signedMain, signing: whole,
 			master: signedMaster + "relay unix - - y - - smtp -o smtp_generic_maps=\nlocal unix - n n - - lmtp -o smtp_header_checks=pcre:x\n", not: []string{"error", "warning"},
 		},

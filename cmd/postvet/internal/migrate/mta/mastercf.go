@@ -38,18 +38,32 @@ func parseService(line string, chrootDefault bool) (service, bool) {
 			continue
 		}
 		option := f[i+1]
-		// { name = value } may hold white space.
-		if option == "{" || strings.HasPrefix(option, "{") && !strings.HasSuffix(option, "}") {
-			rest := strings.Join(f[i+1:], " ")
-			end := strings.IndexByte(rest, '}')
-			if end < 0 {
+		if strings.HasPrefix(option, "{") {
+			var ok bool
+			if option, ok = inBraces(strings.Join(f[i+1:], " ")); !ok {
 				break
 			}
-			option = rest[:end+1]
 		}
-		if name, value, ok := strings.Cut(strings.Trim(option, "{} "), "="); ok {
+		if name, value, ok := strings.Cut(option, "="); ok {
 			s.options[strings.TrimSpace(name)] = strings.TrimSpace(value)
 		}
 	}
 	return s, true
+}
+
+// inBraces returns what stands between the "{" at the beginning of a text and the "}" that
+// belongs to it: { name = value } may hold white space and further braces.
+func inBraces(text string) (inside string, ok bool) {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return text[1:i], true
+			}
+		}
+	}
+	return "", false
 }
