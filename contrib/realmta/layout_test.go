@@ -19,6 +19,11 @@ import (
 // onLayout runs a case against a site that is set up like one of the files in
 // contrib/postfix/signing and contrib/sendmail/signing.
 func onLayout(t *testing.T, name string, play func(t *testing.T, s *realmta.Site, l *realmta.Layout)) {
+	onLayoutWith(t, name, func(string) []string { return nil }, play)
+}
+
+// onLayoutWith is onLayout with further lines for each MTA.
+func onLayoutWith(t *testing.T, name string, lines func(mta string) []string, play func(t *testing.T, s *realmta.Site, l *realmta.Layout)) {
 	t.Parallel()
 	for _, mta := range mtas {
 		t.Run(mta, func(t *testing.T) {
@@ -34,6 +39,7 @@ func onLayout(t *testing.T, name string, play func(t *testing.T, s *realmta.Site
 				t.Fatal(err)
 			}
 			o := l.Options(mta)
+			o.MTAConfig = append(o.MTAConfig, lines(mta)...)
 			if mta == "Sendmail" && name == "filter" {
 				o.Milter = "inet"
 			}
@@ -147,15 +153,7 @@ func TestLayoutPlain(t *testing.T) {
 // TestLayoutFilter has a filter change all mail between the two ports.
 func TestLayoutFilter(t *testing.T) {
 	onLayout(t, "filter", func(t *testing.T, s *realmta.Site, l *realmta.Layout) {
-		f, err := realmta.StartContentFilter(l.Ports["10024"], "127.0.0.1:"+l.Ports["10025"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := f.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		startFilter(t, l)
 		first := s.Addr()
 		if s.Name() == "Sendmail" {
 			first = startFirst(t, s, l).Addr()
@@ -169,6 +167,20 @@ func TestLayoutFilter(t *testing.T) {
 		}
 		wantReply(t, send1(t, realmta.Exempted, first, false, author, mail(author, rcpt), rcpt), 250)
 		verifySigned(t, s, rcpt)
+	})
+}
+
+// startFilter starts the filter between the two ports.
+func startFilter(t *testing.T, l *realmta.Layout) {
+	t.Helper()
+	f, err := realmta.StartContentFilter(l.Ports["10024"], "127.0.0.1:"+l.Ports["10025"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
