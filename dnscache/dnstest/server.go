@@ -185,6 +185,7 @@ func (s *Server) SetZone(text string) error {
 }
 
 // SetFault sets the fault for a name and a type, either of which may be "*" for all.
+// The name may also be a wildcard such as "*.a.test".
 // The fault "" removes it. Faults joined by commas apply together, as in
 // "DELAY:20ms,SERVFAIL". SetFault panics if f is not a fault.
 func (s *Server) SetFault(name, typ string, f Fault) {

@@ -78,12 +78,18 @@ $FAULT only.fault.test TXT SERVFAIL
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	s, _ := dnstest.Start(t, "a.test. TXT x\n$FAULT a.test TXT REFUSED\n$FAULT * A SERVFAIL")
+	s, _ := dnstest.Start(t, "a.test. TXT x\nb.sub.test. TXT x\n$FAULT a.test TXT REFUSED\n$FAULT * A SERVFAIL")
 	if m, err := ask(t, s, "udp", "A.test.", dns.TypeTXT); err != nil || m.Rcode != dns.RcodeRefused {
 		t.Error(m, err)
 	}
 	if m, err := ask(t, s, "udp", "other.test.", dns.TypeA); err != nil || m.Rcode != dns.RcodeServerFailure {
 		t.Error(m, err)
+	}
+	s.SetFault("*.sub.test", "TXT", dnstest.Refuse)
+	for name, rcode := range map[string]int{"sub.test.": dns.RcodeSuccess, "x.sub.test.": dns.RcodeRefused, "x.y.sub.test.": dns.RcodeRefused, "x.test.": dns.RcodeNameError} {
+		if m, err := ask(t, s, "udp", name, dns.TypeTXT); err != nil || m.Rcode != rcode {
+			t.Error(name, m, err)
+		}
 	}
 	s.SetFault("a.test.", "txt", dnstest.Truncate)
 	if m, err := ask(t, s, "udp", "a.test.", dns.TypeTXT); err != nil || !m.Truncated || len(m.Answer) != 0 {

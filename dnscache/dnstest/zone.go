@@ -154,11 +154,18 @@ func (z *zone) soa(name string) dns.RR {
 	}
 }
 
-// faultsFor returns the most specific faults for a question.
+// faultsFor returns the most specific faults for a question: those of its name, of the
+// closest wildcard above it, or of "*".
 func (z *zone) faultsFor(name, typ string) faults {
-	for _, k := range []string{faultKey(name, typ), faultKey(name, "*"), faultKey("*", typ), faultKey("*", "*")} {
-		if fs, ok := z.faults[k]; ok {
-			return fs
+	owners := []string{name}
+	for n := parent(canonical(name)); n != "."; n = parent(n) {
+		owners = append(owners, "*."+n)
+	}
+	for _, owner := range append(owners, "*") {
+		for _, t := range []string{typ, "*"} {
+			if fs, ok := z.faults[faultKey(owner, t)]; ok {
+				return fs
+			}
 		}
 	}
 	return nil
