@@ -31,8 +31,9 @@ func (f *failure) ours() *failure {
 }
 
 // worse returns the failure to report of two. A failure response comes before a timeout, and
-// a timeout before a refusal, which may concern that server only. What may be a failed
-// validation comes before other failures. a may be nil.
+// a timeout before a refusal, which may concern that server only. Of two of a kind, what may be
+// a failed validation comes first, and then what is not about the upstream itself: another one
+// that is away does not make a silent name a failure of the resolvers. a may be nil.
 func worse(a, b *failure) *failure {
 	rank := func(f *failure) int {
 		switch f.outcome {
@@ -43,7 +44,13 @@ func worse(a, b *failure) *failure {
 		}
 		return 1
 	}
-	if a == nil || rank(b) > rank(a) || rank(b) == rank(a) && errors.Is(b.reason, errMaybeBogus) {
+	maybe := func(f *failure) bool { return errors.Is(f.reason, errMaybeBogus) }
+	switch {
+	case a == nil, rank(b) > rank(a):
+		return b
+	case rank(b) < rank(a), maybe(a):
+		return a
+	case maybe(b), a.cause.Ours() && !b.cause.Ours():
 		return b
 	}
 	return a
