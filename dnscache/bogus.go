@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +84,13 @@ func printable(s string, n int) string {
 }
 
 // validation is whether an upstream validates, as far as it has shown that.
-type validation struct{ state atomic.Int32 }
+type validation struct {
+	state atomic.Int32
+
+	mu      sync.Mutex
+	first   chan struct{} // closed when the first question for it ends; nil before
+	askedAt int64         // on the resolver's clock
+}
 
 // The states of validation.
 const (
@@ -190,8 +197,11 @@ func (u *upstream) failed(ctx context.Context, resp *dns.Msg, name string, t Typ
 
 // alive reports whether the upstream answers another question.
 func (u *upstream) alive(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, u.attemptTimeout)
+	limited, cancel := context.WithTimeout(ctx, u.attemptTimeout)
 	defer cancel()
-	_, err := u.exchange(ctx, existing[0], NS)
+	_, err := u.exchange(limited, existing[0], NS)
+	if err != nil && ctx.Err() == nil {
+		u.silent.Store(true)
+	}
 	return err == nil
 }

@@ -2,6 +2,7 @@ package dnscache
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 )
 
@@ -44,6 +45,18 @@ var hostErrors = [...]error{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN,
 	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.ENETUNREACH, syscall.EHOSTUNREACH,
 	syscall.ENETDOWN, syscall.EPERM, syscall.EACCES, syscall.EAFNOSUPPORT,
+}
+
+// exhaustions are those of hostErrors that say nothing about an upstream: this machine has
+// too little of something at the moment.
+var exhaustions = [...]error{
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN,
+	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE,
+}
+
+// exhausted reports whether this machine had too little of something for a query.
+func exhausted(err error) bool {
+	return slices.ContainsFunc(exhaustions[:], func(e error) bool { return errors.Is(err, e) })
 }
 
 // causeOf returns the cause of an error that a query ended in without a response. It is

@@ -36,3 +36,16 @@ func TestCauseOfError(t *testing.T) {
 		}
 	}
 }
+
+// Want of something on this machine is no reason to ask an upstream that does not validate.
+func TestReplacedAfterAnErrorOfThisMachine(t *testing.T) {
+	t.Parallel()
+	for _, e := range hostErrors {
+		lack := errors.Is(e, syscall.EMFILE) || errors.Is(e, syscall.ENFILE) || errors.Is(e, syscall.ENOBUFS) || errors.Is(e, syscall.ENOMEM) ||
+			errors.Is(e, syscall.EAGAIN) || errors.Is(e, syscall.EADDRNOTAVAIL) || errors.Is(e, syscall.EADDRINUSE)
+		f := &failure{outcome: Timeout, reason: &net.OpError{Op: "dial", Err: e}, cause: CauseHost}
+		if got := replaced(t.Context(), f, nil); got == lack {
+			t.Errorf("%v: %v", e, got)
+		}
+	}
+}

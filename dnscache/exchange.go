@@ -11,6 +11,7 @@ import (
 func (u *upstream) exchange(ctx context.Context, name string, t Type) (*dns.Msg, error) {
 	resp, err := u.send(ctx, query{name: name, t: t})
 	if err == nil {
+		u.silent.Store(false)
 		u.validation.saw(resp, name)
 	}
 	return resp, err

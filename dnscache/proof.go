@@ -42,6 +42,13 @@ func (p *proof) found(now int64) {
 	p.denies = false
 }
 
+// foundWithin reports whether an upstream has found something in the time d before now.
+func (p *proof) foundWithin(d time.Duration, now int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.until != 0 && now-(p.until-int64(proofLife)) < int64(d)
+}
+
 // proves reports whether a negative answer of the upstream may be believed. It asks for
 // what must exist unless the upstream has just found something. Concurrent callers share
 // the query. An upstream that refuses these questions, or that fails meanwhile, has not

@@ -37,6 +37,7 @@ type upstream struct {
 	proof          proof
 	validation     validation
 	answeredAt     atomic.Int64 // on the resolver's clock; -1 before the first response
+	silent         atomic.Bool  // it answers nothing, whatever it is asked
 	estimate       estimate
 	concurrency    concurrency
 

@@ -56,46 +56,6 @@ type reply struct {
 	final bool
 }
 
-// query queries the upstreams for the owner of c. If some of them validate, the others are
-// asked only if those fail, for whoever forges records would have the others believe them.
-func (us *upstreams) query(ctx context.Context, c chain, t Type) reply {
-	order := us.order(c, t)
-	n := 0
-	for n < len(order) && order[n].validates() {
-		n++
-	}
-	if n == 0 || n == len(order) {
-		return us.queryAny(ctx, order, c, t, maxAttempts)
-	}
-	r := us.queryAny(ctx, order[:n], c, t, n)
-	if r.failure == nil || ctx.Err() != nil || !us.replaced(ctx, r.failure, order[:n]) {
-		return r
-	}
-	other := us.queryAny(ctx, order[n:], c, t, maxAttempts)
-	if other.failure != nil {
-		other.failure = worse(r.failure, other.failure)
-	}
-	return other
-}
-
-// replaced reports whether upstreams that do not validate may answer in place of those that
-// do, which failed. They may not after a failed validation or what may be one, nor if only
-// this question is not answered: a validation that fails may take long.
-func (us *upstreams) replaced(ctx context.Context, f *failure, validating []*upstream) bool {
-	switch {
-	case f.bogus(), errors.Is(f.reason, errMaybeBogus):
-		return false
-	case f.outcome != Timeout || f.cause.Ours():
-		return true
-	}
-	for _, u := range validating {
-		if u.alive(ctx) {
-			return false
-		}
-	}
-	return true
-}
-
 // queryAny queries upstreams, of which the best comes first, and the next one if that fails
 // or is late. The first success counts, or the first failed validation.
 func (us *upstreams) queryAny(ctx context.Context, order []*upstream, c chain, t Type, attempts int) reply {
@@ -220,9 +180,9 @@ func (us *upstreams) try(ctx context.Context, u *upstream, c chain, t Type) (r r
 	return reply{from: u, chain: followed}
 }
 
-// order returns the upstreams, the best first. Those that validate come before the others,
-// those that have as many questions as their quota allows come later, and those in back-off
-// come last. When it is time to try one of them again, order queries it in the background
+// order returns the upstreams, the best first. Those in back-off that answer nothing come last.
+// Before them come, in this order of importance, those that validate, those that are not in
+// back-off, and those that have fewer questions than their quota allows. When it is time to try one of them again, order queries it in the background
 // with the present question.
 func (us *upstreams) order(c chain, t Type) []*upstream {
 	list := *us.list.Load()
@@ -231,19 +191,19 @@ func (us *upstreams) order(c chain, t Type) []*upstream {
 	}
 	type ranked struct {
 		*upstream
-		backOff, validates, full bool
-		cost                     float64
+		away, validates, backOff, full bool
+		cost                           float64
 	}
 	rs := make([]ranked, len(list))
 	for i, u := range list {
 		backOff, cost := u.rank()
-		rs[i] = ranked{u, backOff, u.validates(), u.concurrency.turns.full(), cost}
+		rs[i] = ranked{u, backOff && u.silent.Load(), u.validates(), backOff, u.concurrency.turns.full(), cost}
 		if backOff && u.retryDue() {
 			us.background(func(ctx context.Context) { us.try(ctx, u, c, t) })
 		}
 	}
 	slices.SortStableFunc(rs, func(a, b ranked) int {
-		return cmp.Or(later(a.backOff, b.backOff), later(b.validates, a.validates), later(a.full, b.full), cmp.Compare(a.cost, b.cost))
+		return cmp.Or(later(a.away, b.away), later(b.validates, a.validates), later(a.backOff, b.backOff), later(a.full, b.full), cmp.Compare(a.cost, b.cost))
 	})
 	order := make([]*upstream, len(rs))
 	for i, r := range rs {
