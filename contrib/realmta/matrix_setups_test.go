@@ -110,7 +110,8 @@ func TestMatrixSendmail(t *testing.T) {
 			},
 		},
 		{
-			"a milter behind Postvet", []string{"INPUT_MAIL_FILTER(`footer', `S=inet:FOOTER@127.0.0.1, F=T')dnl"},
+			"a milter behind Postvet",
+			[]string{"INPUT_MAIL_FILTER(`footer', `S=inet:FOOTER@127.0.0.1, F=T')dnl"},
 			[]row{{name: "later", body: "Hello.\r\n", breaks: breaks("Sendmail asks footer after Postvet: if it changes a message, the signature breaks")}},
 		},
 	} {
