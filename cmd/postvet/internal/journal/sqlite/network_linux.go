@@ -37,5 +37,5 @@ func space(dir string) (free, all int64, ok bool) {
 	if unix.Statfs(dir, &s) != nil || s.Blocks == 0 {
 		return 0, 0, false
 	}
-	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, true
+	return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize), true
 }
