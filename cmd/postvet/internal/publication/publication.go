@@ -24,7 +24,7 @@ type Change struct {
 // Publisher makes changes.
 type Publisher interface {
 	// Publish returns nil when the change is made, or had been made before. Name servers
-	// may show it later.
+	// may show it later. It ends in bounded time: a program by the Timeout of the options.
 	Publish(ctx context.Context, c Change) error
 	// String says how in the words of the configuration, without secrets.
 	String() string

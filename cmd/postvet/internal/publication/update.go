@@ -3,6 +3,7 @@ package publication
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/postvet/postvet/dnscache/authority"
 	"github.com/postvet/postvet/policy/foreign"
@@ -16,9 +17,14 @@ type update struct {
 
 func (u *update) String() string { return u.options.How }
 
+// updateTime bounds an update at all addresses of the server.
+const updateTime = 30 * time.Second
+
 // Publish has the server make the change, if no foreign record stands at the name. The
 // first address that answers is used.
 func (u *update) Publish(ctx context.Context, c Change) error {
+	ctx, cancel := context.WithTimeout(ctx, updateTime)
+	defer cancel()
 	key, err := u.key()
 	if err != nil {
 		return err

@@ -70,10 +70,10 @@ func (p Pace) withDefaults() Pace {
 
 // Bounds of one step.
 const (
-	maxLooks  = 32 // at keys
-	parallel  = 4  // of them at a time
-	maxBegun  = 5  // rotations
-	lookTime  = 30 * time.Second
+	maxLooks  = 32                     // at keys
+	parallel  = 4                      // of them at a time
+	maxBegun  = 5                      // rotations
+	lookTime  = 30 * time.Second       // at what the servers show; a publisher has a bound of its own
 	spreadOut = 100 * time.Millisecond // between the first looks, on average
 )
 
@@ -199,11 +199,11 @@ type look struct {
 
 // look asks the name servers for a key, and changes its record if that is due.
 func (k *Keeper) look(ctx context.Context, id string) look {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
 	l := look{id: id}
 	s, _ := k.opt.States.Get(id)
-	view, err := k.opt.Ask(ctx, s.Name)
+	asking, cancel := context.WithTimeout(ctx, lookTime)
+	view, err := k.opt.Ask(asking, s.Name)
+	cancel()
 	if err != nil {
 		l.err = err
 		return l
