@@ -212,6 +212,10 @@ func outside(hops []message.Received, o Options) string {
 	return ""
 }
 
+// maxParents bounds the parents of a domain that are asked for, so that a name of a hundred
+// labels asks a server of keys for few. Those that are left out are the longest ones.
+const maxParents = 8
+
 // signingDomain returns the domain that signs for an address: its own, or the nearest
 // parent that has a key and is no public suffix; "" if there is none.
 func signingDomain(address message.Mailbox, o Options, keys Keys) string {
@@ -220,6 +224,9 @@ func signingDomain(address message.Mailbox, o Options, keys Keys) string {
 			return d
 		}
 		_, parent, _ := strings.Cut(address.Domain, ".")
+		for strings.Count(parent, ".") > maxParents {
+			_, parent, _ = strings.Cut(parent, ".")
+		}
 		if o.ExactOnly || isPublicSuffix(parent) {
 			return ""
 		}

@@ -195,3 +195,19 @@ func TestNobodySignsForAnother(t *testing.T) {
 		t.Errorf("only %d are signed", signed)
 	}
 }
+
+// TestParentsAreBounded: an author in a domain of very many labels costs few questions.
+func TestParentsAreBounded(t *testing.T) {
+	t.Parallel()
+	for labels, most := range map[int]int{3: 2, 9: 8, 100: 10} {
+		name := strings.Repeat("a.", labels-2) + "example.org"
+		asked := map[string]int{}
+		d := Decide(mail{user: "u@" + name, author: "x@" + name}.message(t), Options{}, func(a message.Mailbox) string {
+			asked[a.Domain]++
+			return keys(a)
+		})
+		if d.Domain != "example.org" || len(asked) > most || asked[name] == 0 {
+			t.Errorf("%d labels: %q after %d questions", labels, d.Domain, len(asked))
+		}
+	}
+}
