@@ -85,6 +85,7 @@ type Keeper struct {
 	// beginNext is when rotations that are due are looked for again.
 	beginNext time.Time
 	release   func() // of the lock, nil without it
+	unread    states.Fault
 	stats     atomic.Pointer[Stats]
 	counts    counts
 }
@@ -118,7 +119,7 @@ func (k *Keeper) Close() {
 
 // Step looks at the keys that are due, moves them, and begins the rotations that are due.
 func (k *Keeper) Step(ctx context.Context) {
-	if err := k.opt.States.Refresh(); err != nil {
+	if err := k.opt.States.Refresh(); k.unread.Tell(err, k.opt.Now()) {
 		k.opt.Log.Warn("states of keys not read", zap.Error(err))
 	}
 	defer k.count()

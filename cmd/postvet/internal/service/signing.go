@@ -3,11 +3,13 @@ package service
 import (
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
 )
 
 // signing is the source of the keys that sign. A reload keeps what the new configuration
@@ -18,6 +20,7 @@ type signing struct {
 	source  *keys.Source
 	stores  *KeyStores
 	saving  atomic.Bool
+	unsaved states.Fault
 }
 
 // KeyOptions returns where the keys of a configuration are, and which of them sign.
@@ -66,7 +69,7 @@ func (d *daemon) saveKeyStates() {
 	if s == nil {
 		return
 	}
-	if err := s.source.Save(); err != nil {
+	if err := s.source.Save(); s.unsaved.Tell(err, time.Now()) {
 		d.log.Warn("states of keys not saved; they are in memory", zap.String("file", s.options.State),
 			zap.Error(err), zap.String("remedy", "let the service's user write in "+filepath.Dir(s.options.State)+", or change sign.state"))
 	}

@@ -95,8 +95,11 @@ func load(file string) (map[string]Key, version, error) {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, version{}, fmt.Errorf("%s: %w", file, input.Cause(err))
+	case info.Size() > maxFile: // before it is read, every few seconds
+		return nil, version{}, fmt.Errorf("%s: larger than %d MB", file, maxFile>>20)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	switch {
