@@ -42,7 +42,7 @@ type SiteOptions struct {
 	// nothing; "" for no shadow policy.
 	Shadow string
 	// Sign are lines for the section [sign]. Unless there are none, Postvet has the keys of
-	// Good and Umlaut, and signs with them.
+	// Good, Umlaut and Branch, and signs with them.
 	Sign []string
 	// Sections, if set, are the sections [exempt], [sign] and [seal] of Postvet's configuration
 	// in the place of those above. KEYS stands for the directory with the keys.
@@ -155,7 +155,12 @@ func (s *Site) hold() error {
 func (s *Site) keys() string { return filepath.Join(s.dir, "keys") }
 
 // KeyFile returns the file of Good's key that signs.
-func (s *Site) KeyFile() string { return filepath.Join(s.keys(), Good, Selector+".pem") }
+func (s *Site) KeyFile() string { return s.KeyFileOf(Good) }
+
+// KeyFileOf returns the file of the RSA key of a domain.
+func (s *Site) KeyFileOf(domain string) string {
+	return filepath.Join(s.keys(), domain, Selector+".pem")
+}
 
 // Configure writes Postvet's configuration with these lines in its section
 // [policy]. A running Postvet reads it at SIGHUP.

@@ -40,6 +40,8 @@ const (
 	List = "list.example"
 	// Umlaut is bücher.example, with Good's keys.
 	Umlaut = "xn--bcher-kva.example"
+	// Branch is a subdomain of Good, with the same key.
+	Branch = "branch." + Good
 	// Broken is a domain whose name servers fail (SERVFAIL).
 	Broken = "broken.example"
 
@@ -101,6 +103,7 @@ func NewZone() (*Zone, error) {
 	txt(Selector+"._domainkey."+Good, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
 	txt(SelectorEd+"._domainkey."+Good, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
 	txt(Selector+"._domainkey."+Umlaut, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
+	txt(Selector+"._domainkey."+Branch, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(rsaDER))
 	txt(List, "v=spf1 ip4:"+Lister+" -all")
 	txt(SelectorEd+"._domainkey."+List, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(edPublic))
 	for domain, policy := range map[string]string{Bank: "reject", Hold: "quarantine", Watch: "none"} {
@@ -138,14 +141,14 @@ func (z *Zone) Seal(msg []byte, saw string) ([]byte, error) {
 // Text returns the zone for dnstest.
 func (z *Zone) Text() string { return z.text }
 
-// storeKeys writes the keys of Good and Umlaut as Postvet reads them, for the user that it
+// storeKeys writes the keys of Good, Umlaut and Branch as Postvet reads them, for the user that it
 // runs as.
 func (z *Zone) storeKeys(dir string) error {
 	credential, err := nobodyInPostfix()
 	if err != nil {
 		return err
 	}
-	for _, k := range [][2]string{{Good, Selector}, {Good, SelectorEd}, {Umlaut, Selector}} {
+	for _, k := range [][2]string{{Good, Selector}, {Good, SelectorEd}, {Umlaut, Selector}, {Branch, Selector}} {
 		der, err := x509.MarshalPKCS8PrivateKey(z.keys[k[1]])
 		if err != nil {
 			return fmt.Errorf("realmta: %w", err)
