@@ -118,6 +118,8 @@ type storyJSON struct {
 	historyLine
 	RulesSince   time.Time     `json:"rules_since,omitzero"`
 	RulesChanged bool          `json:"rules_changed"`
+	Then         []string      `json:"rules_then,omitempty"`
+	Now          []string      `json:"rules_now,omitempty"`
 	Today        result.Action `json:"today,omitempty"`
 	TodayRule    string        `json:"today_rule,omitempty"`
 	TodayDiffers bool          `json:"today_differs"`
@@ -125,7 +127,7 @@ type storyJSON struct {
 }
 
 func newStoryJSON(s journal.Story) storyJSON {
-	out := storyJSON{historyLine: newHistoryLine(s.Row), RulesSince: s.Since, RulesChanged: s.Changed, TodayDiffers: s.Differs, Unknown: s.Unknown}
+	out := storyJSON{historyLine: newHistoryLine(s.Row), RulesSince: s.Since, RulesChanged: s.Changed, Then: s.Then, Now: s.Now, TodayDiffers: s.Differs, Unknown: s.Unknown}
 	if s.Today != nil {
 		out.Today, out.TodayRule = s.Today.Action, s.Today.Rule
 	}
@@ -176,6 +178,12 @@ func notesOf(s journal.Story) []string {
 		note("the rules of that time were in force since %s; they have changed since then", s.Since.Local().Format(time.DateTime))
 	case s.Changed:
 		note("the rules have changed since then")
+	}
+	for _, line := range s.Then {
+		note("then: %s", line)
+	}
+	for _, line := range s.Now {
+		note("now: %s", line)
 	}
 	if s.Today != nil {
 		same := "the present rules do the same"

@@ -127,12 +127,12 @@ func (s *source) stories(ctx context.Context, q rows.Query) (out control.Stories
 	for _, r := range page.Rows {
 		g, _ := reader.Generation(ctx, r.Generation, r.Ref.Time())
 		if s.config == nil {
-			out.Stories = append(out.Stories, journal.Tell(r, g, nil, 0))
+			out.Stories = append(out.Stories, journal.Tell(r, g, nil, rows.Generation{}))
 			continue
 		}
 		id, _ := s.config.EffectiveAuthservID()
 		present := s.config.Rules(id)
-		out.Stories = append(out.Stories, journal.Tell(r, g, &present, s.config.Generation().ID))
+		out.Stories = append(out.Stories, journal.Tell(r, g, &present, s.config.Generation()))
 	}
 	page.Rows = nil
 	out.Page = page

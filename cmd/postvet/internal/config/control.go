@@ -23,9 +23,9 @@ type Control struct {
 }
 
 func (c *Control) section() section {
-	return section{name: "control", comment: `The socket for "postvet status", "reload", "log-level", "trace" and "cache".
-It answers root, the user of the service and the members of the group, and
-nobody else.`, keys: []key{
+	return section{name: "control", comment: `The socket for "postvet status", "reload", "log-level", "trace", "cache",
+"history", "explain" and "journal". It answers root, the user of the service
+and the members of the group, and nobody else.`, keys: []key{
 		{
 			name: "socket", value: text(&c.Socket, ControlAuto, checkControlSocket), restart: true,
 			comment: `Path of the unix socket. auto: control.sock in systemd's RuntimeDirectory=,

@@ -1,9 +1,11 @@
 package journal
 
 import (
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 )
@@ -15,6 +17,9 @@ type Story struct {
 	// kept. Changed is true if they are not those of today.
 	Since   time.Time `json:"since,omitzero"`
 	Changed bool      `json:"changed"`
+	// Then and Now are lines of the configuration that differ, at most maxChanges each.
+	Then []string `json:"then,omitempty"`
+	Now  []string `json:"now,omitempty"`
 	// Today is the verdict of the present rules on what was found then; nil if the
 	// present rules are not known.
 	Today *result.Verdict `json:"today,omitempty"`
@@ -24,12 +29,18 @@ type Story struct {
 	Unknown []string `json:"unknown,omitempty"`
 }
 
-// Tell returns the story of a row, whose sentences it sets. generation are the rules in
-// force then, and present those of today with their generation; nil and 0 if they are not
-// known.
-func Tell(row *rows.Row, generation rows.Generation, present *rules.Rules, id int64) Story {
+// maxChanges bounds the lines of a configuration that a story shows.
+const maxChanges = 10
+
+// Tell returns the story of a row, whose sentences it sets. then are the rules in force at
+// that time, and present those of today with their generation; nil and the zero value if
+// they are not known.
+func Tell(row *rows.Row, then rows.Generation, present *rules.Rules, now rows.Generation) Story {
 	row.Explain()
-	s := Story{Row: row, Since: generation.Since, Changed: id != 0 && row.Generation != id}
+	s := Story{Row: row, Since: then.Since, Changed: now.ID != 0 && row.Generation != now.ID}
+	if s.Changed && then.Text != "" {
+		s.Then, s.Now = missing(then.Text, now.Text), missing(now.Text, then.Text)
+	}
 	if present == nil {
 		return s
 	}
@@ -48,6 +59,29 @@ func Tell(row *rows.Row, generation rows.Generation, present *rules.Rules, id in
 		s.Unknown = append(s.Unknown, "local parts of addresses, which the journal keeps with privacy = \"addresses\" alone")
 	}
 	return s
+}
+
+// missing returns the settings of a configuration that another one does not have. Where
+// they were set does not count.
+func missing(text, other string) (settings []string) {
+	has := map[string]bool{}
+	for line := range strings.Lines(other) {
+		has[setting(line)] = true
+	}
+	for line := range strings.Lines(text) {
+		if s := setting(line); s != "" && !has[s] && len(settings) < maxChanges {
+			settings = append(settings, foreign.Terminal(s, 200))
+		}
+	}
+	return settings
+}
+
+// setting returns a line of "postvet config show" without the place behind it.
+func setting(line string) string {
+	if i := strings.LastIndex(line, " # "); i >= 0 {
+		line = line[:i]
+	}
+	return strings.TrimSpace(line)
 }
 
 // hasNoLocalPart reports whether addresses were shortened to their domains.

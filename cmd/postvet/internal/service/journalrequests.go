@@ -65,11 +65,11 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 // stories tells the stories of the rows of a page.
 func (d *daemon) stories(ctx context.Context, page rows.Page) control.Stories {
 	s := d.state.Load()
-	present := s.config.Rules(s.authservID)
+	present, now := s.config.Rules(s.authservID), s.config.Generation()
 	out := control.Stories{Stories: []journal.Story{}}
 	for _, r := range page.Rows {
 		g, _ := d.journal.reader.Generation(ctx, r.Generation, r.Ref.Time())
-		out.Stories = append(out.Stories, journal.Tell(r, g, &present, d.journal.generation.Load()))
+		out.Stories = append(out.Stories, journal.Tell(r, g, &present, now))
 	}
 	page.Rows = nil
 	out.Page = page

@@ -1,0 +1,40 @@
+package service
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
+	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// TestRecord shows that the journal costs a message no allocation, and which mail it has.
+func TestRecord(t *testing.T) {
+	d := &daemon{log: &logger{Logger: zap.NewNop()}, metrics: metrics.New(metrics.Options{})}
+	c := config.Default()
+	c.Journal.Directory = filepath.Join(t.TempDir(), "journal")
+	d.started = c
+	d.openJournal(c)
+	defer d.closeJournal()
+	x := filter.Decision{QueueID: "4XkZ1t2q3nz9Vx", Results: &result.Results{MailFrom: "ann@example.org"}, Verdict: result.Verdict{Action: result.Accept, Intended: result.Accept}}
+	x.Results.Reference = d.refs.Next(x.Ended)
+	const messages = 201 // AllocsPerRun calls once more
+	if n := testing.AllocsPerRun(messages-1, func() { d.record(&x) }); n > 0 {
+		t.Errorf("a message costs %v allocations", n)
+	}
+	exempt := x
+	exempt.Results = &result.Results{Exempt: result.ExemptAuthenticated}
+	d.record(&exempt)
+	d.journal.recorder.Flush(t.Context())
+	if s := d.journalStats(); s.Failing != "" || s.Bytes == 0 || s.Oldest.IsZero() || s.Written[rows.Accepted] != messages || s.Dropped[rows.Accepted] != 0 {
+		t.Errorf("stats of the journal: %+v", s)
+	}
+	if got := d.describeJournal(); !got.Running || got.Problem != "" || len(got.Files) != 1 || got.Written["rest"] != 0 {
+		t.Errorf("state of the journal: %+v", got)
+	}
+}
