@@ -81,6 +81,12 @@ func (s *stream) blockedLocked(t *turn) bool {
 	return false
 }
 
+// firstLocked reports whether no query waits that was sent before the one of a number.
+func (s *stream) firstLocked(number uint64) bool {
+	first := s.oldest()
+	return first == nil || first.number > number
+}
+
 // abandonLocked records that nobody waits for a response any longer.
 func (s *stream) abandonLocked(t *turn) {
 	if t.number > s.newest {

@@ -153,6 +153,40 @@ func TestDeadConnectionIsLeft(t *testing.T) {
 	}
 }
 
+// A connection that dies behind a question that nobody waits for any longer is left too.
+func TestDeadConnectionBehindAnother(t *testing.T) {
+	t.Parallel()
+	ss := connections(t, func(n int, conn net.Conn) {
+		for i := 0; ; i++ {
+			b, err := receive(conn)
+			if err != nil {
+				return
+			}
+			if n > 0 || i == 0 {
+				respond(conn, b)
+			}
+		}
+	})
+	if _, _, err := ss.exchange(t.Context(), questionOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	given, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(30*time.Millisecond, cancel)
+	if _, _, err := ss.exchange(given, questionOf(2)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	late, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, _, err := ss.exchange(late, questionOf(3)); !errors.Is(err, errNoConnection) {
+		t.Error(err)
+	}
+	long, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, _, err := ss.exchange(long, questionOf(4)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUselessConnections(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]string{

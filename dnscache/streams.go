@@ -16,6 +16,7 @@ import (
 const (
 	streamIdle = 10 * time.Second // without a query, then it is closed (RFC 7766 section 6.2.3)
 	leastIdle  = 10 * time.Millisecond
+	leastTend  = 10 * time.Millisecond  // from one call of tend to the next
 	maxResent  = 5                      // times that one query is sent on a further connection
 	slowDial   = 300 * time.Millisecond // then another connection may be dialled beside
 	stuckAfter = 250 * time.Millisecond // least time in which a new connection should answer if others do
@@ -194,6 +195,10 @@ func (ss *streams) giveUp(ctx context.Context, t *turn) error {
 	switch {
 	case blocked:
 		ss.limits.tooMany()
+		if s.answeredAt.Before(t.sentAt) && s.firstLocked(t.number) {
+			// Nobody waits for what is before it any longer, so the connection may be dead.
+			ss.endLocked(s, ended(errNoAnswer))
+		}
 		return fmt.Errorf("%w: the upstream answers other queries first", errNoConnection)
 	case s.answeredAt.Before(t.sentAt), len(s.waiting) > 0 && s.newest < t.number:
 		// Nothing came since, so the connection may be dead without an error. Or this
@@ -301,7 +306,7 @@ func (ss *streams) scheduleLocked(now time.Time) {
 	if due.IsZero() {
 		return
 	}
-	wait := max(due.Sub(now), time.Millisecond)
+	wait := max(due.Sub(now), leastTend)
 	if ss.timer == nil {
 		ss.timer = time.AfterFunc(wait, func() { ss.background(ss.tend) })
 		return
