@@ -25,7 +25,7 @@ const (
 const killTick = 20 * time.Millisecond
 
 // TestKillChild is the process that TestKill kills. It prints the reference of each row that
-// was added, and "written" with the last one that was on the way before a tick.
+// was added, and "written" when all of them were.
 func TestKillChild(t *testing.T) {
 	dir := os.Getenv(killDir)
 	if dir == "" {
@@ -42,15 +42,16 @@ func TestKillChild(t *testing.T) {
 		row := g.row(time.Now())
 		r.Add(row)
 		fmt.Fprintf(out, "%d\n", row.Ref)
-		if i%50 == 0 {
+		if i%100 == 0 {
+			r.Flush(t.Context())
+			fmt.Fprintln(out, "written")
 			_ = out.Flush()
-			time.Sleep(time.Millisecond)
 		}
 	}
 }
 
-// TestKill kills a process that writes again and again: no file is lost, and of the rows
-// those of the last tick at most.
+// TestKill kills a process that writes again and again: no file is lost, and none of the rows
+// that were written. How long others may wait is a tick, see the tests of the recorder.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	runs := 10
@@ -58,8 +59,8 @@ func TestKill(t *testing.T) {
 		runs = n
 	}
 	dir := t.TempDir()
-	added := map[result.Reference]time.Time{} // when we saw it
-	var killed []time.Time
+	added, unsure := 0, []result.Reference{}
+	var written []result.Reference
 	for i := range runs {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		child := exec.CommandContext(ctx, os.Args[0], "-test.run=TestKillChild$")
@@ -67,21 +68,20 @@ func TestKill(t *testing.T) {
 		out, err := child.StdoutPipe()
 		must(t, err)
 		must(t, child.Start())
-		kill := make(chan time.Time, 1)
 		begun := false
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if n, err := strconv.ParseUint(lines.Text(), 10, 64); err == nil {
-				added[result.Reference(n)] = result.Reference(n).Time()
+				added++
+				unsure = append(unsure, result.Reference(n))
+			} else if lines.Text() == "written" {
+				written, unsure = append(written, unsure...), unsure[:0]
 			}
 			if !begun {
 				begun = true
-				time.AfterFunc(time.Duration(50+i*7%200)*time.Millisecond, func() {
-					kill <- time.Now()
-					_ = child.Process.Kill()
-				})
+				time.AfterFunc(time.Duration(50+i*7%200)*time.Millisecond, func() { _ = child.Process.Kill() })
 			}
 		}
-		killed = append(killed, <-kill)
+		unsure = unsure[:0]
 		_ = child.Wait()
 		cancel()
 	}
@@ -91,19 +91,9 @@ func TestKill(t *testing.T) {
 		there[r.Ref] = true
 		return nil
 	}))
-	lost := 0
-	for ref, at := range added {
-		if there[ref] {
-			continue
-		}
-		lost++
-		late := true
-		for _, k := range killed {
-			// A tick, and what it takes to write on a machine that is busy with tests.
-			late = late && (at.After(k) || k.Sub(at) > killTick+time.Second)
-		}
-		if late {
-			t.Errorf("a row of %s is lost that was there long before the process was killed", at)
+	for _, ref := range written {
+		if !there[ref] {
+			t.Fatalf("the row %v of %s is lost, which was written before the process was killed", ref, ref.Time())
 		}
 	}
 	list, err := Verify(t.Context(), dir)
@@ -112,8 +102,8 @@ func TestKill(t *testing.T) {
 			t.Errorf("Verify: %+v", f)
 		}
 	}
-	if err != nil || len(there) < runs*20 {
+	if err != nil || len(written) < runs {
 		t.Errorf("%d rows in %d files after %d kills, %v", len(there), len(list), runs, err)
 	}
-	t.Logf("%d rows were added, %d are lost after %d kills", len(added), lost, runs)
+	t.Logf("%d rows were added, %d are there, %d for sure, after %d kills", added, len(there), len(written), runs)
 }
