@@ -226,6 +226,7 @@ var setups = []setup{
 var explanations = []explanation{
 	explained("keyfail$", "(reject|tempfail) -> accept", "^differs: On-KeyNotFound: a key that could not be looked up"),
 	explained("keyfail$", "(reject|hold|accept) -> tempfail", "^differs: RejectFailures: where a DNS failure leaves DMARC undecided"),
+	explained(" dmarctemp.example unsigned$", "accept -> tempfail", "^differs: RejectFailures: where a DNS failure leaves DMARC undecided"),
 	explained("no-author unsigned$", "accept -> (reject|hold)", "^differs: On-(NoSignature|Default): a message without a field From"),
 	explained("(no-author|two-authors) unsigned$", "accept -> reject", "^differs: RejectMultiValueFrom: opendmarc let mail with several"),
 	explained("^(loopback|office) .*(altered|nokey)$", "(reject|tempfail) -> accept", "^differs: InternalHosts: opendkim's rules spare all mail"),

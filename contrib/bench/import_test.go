@@ -235,9 +235,10 @@ func (m *imported) explains(kind, change string) string {
 }
 
 // unseen reports whether a line of the list is about what the actions cannot show: an
-// entry that matches nothing in both, or the results of mail of which none is refused.
+// entry that matches nothing in both, the results of mail of which none is refused, or
+// signatures, which contrib/realmta compares.
 func unseen(line, toml string) bool {
-	return strings.Contains(line, " matched nothing in ") || strings.Contains(toml, "\nmode = \"monitor\"\n")
+	return strings.HasPrefix(line, "differs: Mode: signatures expire") || strings.HasPrefix(line, "differs: Mode: a key signs once") || strings.Contains(line, " matched nothing in ") || strings.Contains(toml, "\nmode = \"monitor\"\n")
 }
 
 // explanation says which line of the list names which change.

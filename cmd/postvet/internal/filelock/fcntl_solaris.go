@@ -21,6 +21,11 @@ func Try(f *os.File) error {
 	return err
 }
 
+// Unlock ends a lock of [Try].
+func Unlock(f *os.File) error {
+	return unix.FcntlFlock(f.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_UNLCK, Whence: io.SeekStart})
+}
+
 // Held reports whether another process has locked a file by [Try].
 func Held(f *os.File) bool {
 	l := unix.Flock_t{Type: unix.F_RDLCK, Whence: io.SeekStart}

@@ -12,6 +12,10 @@ import (
 // says that another process has locked the file.
 func Try(f *os.File) error { return try(f, syscall.LOCK_EX) }
 
+// Unlock ends a lock of [Try] at once. Without it, a lock outlives the end of f by the
+// moment that a process takes which is being started: it has f until it runs.
+func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 // Held reports whether another process has locked a file by [Try].
 func Held(f *os.File) bool { return errors.Is(try(f, syscall.LOCK_SH), ErrHeld) }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/filelock"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -233,5 +234,5 @@ func (s *Store) Close() error {
 			s.open[c] = nil
 		}
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, filelock.Unlock(s.lock), s.lock.Close())...)
 }

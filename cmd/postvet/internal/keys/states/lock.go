@@ -40,7 +40,10 @@ func lock(file string, patience time.Duration) (unlock func(), err error) {
 		err = filelock.Try(f)
 		switch {
 		case err == nil:
-			return func() { _ = f.Close() }, nil
+			return func() {
+				_ = filelock.Unlock(f) // what remains is closed
+				_ = f.Close()
+			}, nil
 		case errors.Is(err, filelock.ErrHeld) && time.Now().Before(end):
 			continue
 		}

@@ -68,7 +68,7 @@ func (p *Plan) failures() {
 	if isTrue(reject.Value) {
 		p.refusing[OpenDMARC] = true
 		p.item(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
-		p.differs(reject, "where a DNS failure leaves DMARC undecided and the domain is known to ask for reject or quarantine, Postvet defers the message (451); opendmarc refused, held or let it pass, as if there were no signature or record")
+		p.differs(reject, "where a DNS failure leaves DMARC undecided and the domain asks for reject or quarantine, or may ask since its policy cannot be looked up, Postvet defers the message (451); opendmarc refused, held or let it pass, as if there were no signature or record")
 		if isTrue(hold.Value) {
 			p.item(hold, Kept, "", "policy.quarantine")
 			p.draft.putFrom(hold, "policy.quarantine", quoted("hold"))
