@@ -173,7 +173,7 @@ func (ss *streams) connected(s *stream, err error) {
 func (ss *streams) dialFailedLocked(err error) {
 	now := time.Now()
 	if len(ss.open) > 0 {
-		ss.limits.fewer(len(ss.open), now)
+		ss.limits.fewer(len(ss.open), now.Sub(ss.endedAt) < justEnded, now)
 		return
 	}
 	ss.pause.failed(err, now)
@@ -276,7 +276,11 @@ func (ss *streams) endLocked(s *stream, err error) {
 		close(t.response)
 	}
 	clear(s.waiting)
-	switch now := time.Now(); {
+	now := time.Now()
+	if s.answers > 0 {
+		defer func() { ss.endedAt = now }()
+	}
+	switch {
 	case unanswered == 0 && (s.answers > 0 || errors.Is(err, errIdle)):
 	case s.answers > 0 && errors.Is(err, errNoAnswer): // one query is to blame
 	case s.answers > 0:
@@ -288,7 +292,7 @@ func (ss *streams) endLocked(s *stream, err error) {
 		}
 		// Others are open, so it may be one too many.
 		if n := len(ss.open); n > 0 {
-			ss.limits.fewer(n, now)
+			ss.limits.fewer(n, now.Sub(ss.endedAt) < justEnded, now)
 		} else {
 			ss.pause.failed(err, now)
 		}

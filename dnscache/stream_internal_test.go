@@ -187,6 +187,31 @@ func TestDeadConnectionBehindAnother(t *testing.T) {
 	}
 }
 
+// A connection that is refused just after another has ended says little: the server may still
+// count that one. What was allowed before is soon tried again.
+func TestRefusedAsOneHasJustEnded(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := newStreamLimits()
+	l.fewer(3, false, now)
+	for n := 2; n > 0; n-- {
+		if l.fewer(n, true, now); l.mayOpen(n, now) {
+			t.Errorf("more than %d at once", n)
+		}
+	}
+	for n := 1; n < 3; n++ {
+		if now = now.Add(2 * growSoon); !l.mayOpen(n, now) {
+			t.Errorf("no more than %d", n)
+		}
+	}
+	if now = now.Add(2 * growSoon); l.mayOpen(3, now) {
+		t.Error("more than it ever took")
+	}
+	if l.mayOpen(3, now.Add(growAtMost)); l.most != 4 {
+		t.Errorf("%d connections later", l.most)
+	}
+}
+
 func TestUselessConnections(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]string{

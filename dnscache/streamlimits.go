@@ -10,12 +10,14 @@ import (
 // these, and few say so. What they close unanswered lowers our limits at once, and what they
 // answer raises them again slowly.
 const (
-	maxStreams     = 8               // connections
-	maxPipelined   = 256             // queries at a time on each
-	firstPipelined = 16              // until the upstream has answered
-	maxCarried     = 1024            // more queries on one connection are no limit
-	growAfter      = 5 * time.Second // until one connection more is tried
-	growAtMost     = 5 * time.Minute // doubled up to this while that fails
+	maxStreams     = 8                      // connections
+	maxPipelined   = 256                    // queries at a time on each
+	firstPipelined = 16                     // until the upstream has answered
+	maxCarried     = 1024                   // more queries on one connection are no limit
+	growAfter      = 5 * time.Second        // until one connection more is tried
+	growAtMost     = 5 * time.Minute        // doubled up to this while that fails
+	growSoon       = 100 * time.Millisecond // the same if one had just ended
+	justEnded      = 50 * time.Millisecond  // so long
 	spentWait      = 100 * time.Millisecond
 )
 
@@ -26,6 +28,7 @@ type streamLimits struct {
 	// growAt is when one more may be tried, and growWait how long that takes next time.
 	growAt    time.Time
 	growWait  time.Duration
+	before    int     // what most was before connections that had just ended counted; 0 if not
 	window    float64 // queries at a time on each connection
 	threshold float64 // of the window; above it, the window grows slowly
 	each      uint64  // queries on one connection before the upstream closes it; 0 if many
@@ -67,9 +70,18 @@ func (l *streamLimits) carriesMore() {
 	}
 }
 
-// fewer records that the upstream takes no more connections than n.
-func (l *streamLimits) fewer(n int, now time.Time) {
+// fewer records that the upstream takes no more connections than n. If one has just ended, the
+// upstream may still count it, as one that ends each after few queries often does. What was
+// allowed before is then tried again soon.
+func (l *streamLimits) fewer(n int, justEnded bool, now time.Time) {
+	before := l.most
 	l.most = max(1, min(n, l.most))
+	if justEnded {
+		l.before = max(l.before, before)
+		l.growAt = now.Add(jittered(growSoon))
+		return
+	}
+	l.before = 0
 	l.growAt = now.Add(jittered(l.growWait))
 	l.growWait = min(2*l.growWait, growAtMost)
 }
@@ -77,9 +89,13 @@ func (l *streamLimits) fewer(n int, now time.Time) {
 // mayOpen reports whether there may be a connection more than n.
 func (l *streamLimits) mayOpen(n int, now time.Time) bool {
 	if n == l.most && l.most < maxStreams && now.After(l.growAt) {
-		l.most++
-		l.growAt = now.Add(jittered(l.growWait))
-		l.growWait = max(l.growWait/2, growAfter)
+		if l.most++; l.most < l.before {
+			l.growAt = now.Add(jittered(growSoon))
+		} else {
+			l.before = 0
+			l.growAt = now.Add(jittered(l.growWait))
+			l.growWait = max(l.growWait/2, growAfter)
+		}
 	}
 	return n < l.most
 }

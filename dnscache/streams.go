@@ -49,7 +49,8 @@ type streams struct {
 	open        []*stream
 	dials       int // under way
 	dialedAt    time.Time
-	queue       []*turn // questions without a connection, the next one first
+	endedAt     time.Time // the last connection that had answered
+	queue       []*turn   // questions without a connection, the next one first
 	limits      streamLimits
 	pause       dialPause
 	took        time.Duration // moving average of the time to answer
