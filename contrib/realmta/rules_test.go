@@ -3,6 +3,7 @@
 package realmta_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,11 +94,12 @@ func TestRules(t *testing.T) {
 		watch := "ceo@" + realmta.Watch
 
 		// Refusals in the rule's own words.
-		if r := deliver(watch, to("reject")); r.Code != 554 || r.Text != "5.7.9 "+realmta.Watch+" is 100% refused (refuse)" {
+		ref := regexp.MustCompile(`; ref [0-9A-Z]{13}$`)
+		if r := deliver(watch, to("reject")); r.Code != 554 || ref.ReplaceAllString(r.Text, "; REF") != "5.7.9 "+realmta.Watch+" is 100% refused (refuse); REF" {
 			t.Errorf("reject: %q", r)
 		}
 		notDelivered(t, s, to("reject"))
-		if r := deliver(watch, to("tempfail")); r.Code != 451 || !strings.HasPrefix(r.Text, "4.7.1 ") || !strings.HasSuffix(r.Text, "(rule later)") {
+		if r := deliver(watch, to("tempfail")); r.Code != 451 || !strings.HasPrefix(r.Text, "4.7.1 ") || !strings.HasSuffix(ref.ReplaceAllString(r.Text, "; REF"), "(rule later); REF") {
 			t.Errorf("tempfail: %q", r)
 		}
 		notDelivered(t, s, to("tempfail"))
