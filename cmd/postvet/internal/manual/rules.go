@@ -34,6 +34,8 @@ A rule with outbound = true is asked about mail of your users alone, which no ot
   user = ["www@example.org"]
   sign = "trial"
 
+A refusal also meets what your MTA itself sends without a sender, if [sign] counts local submissions as mail of your users: notices that mail was not delivered. The MTA cannot return them, so that they are lost. Add if = 'not null_sender' to rules that refuse.
+
 "postvet policy explain" says in words what the rules do, and "postvet policy test" tries them on stored messages.`, "PP")
 	r.section("Keys")
 	for _, k := range config.RuleKeys() {
