@@ -61,6 +61,7 @@ func Run(ctx context.Context, c *config.Config, o Options) error {
 func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer adaptGC()()
 	defer d.openLog(c.Log)()
+	d.forbidCore()
 	if err := d.prepare(c); err != nil {
 		return err
 	}

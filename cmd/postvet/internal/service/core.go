@@ -1,0 +1,15 @@
+package service
+
+import (
+	"syscall"
+
+	"go.uber.org/zap"
+)
+
+// forbidCore keeps this process, and programs that it starts, from leaving a dump of its
+// memory, which holds private keys, on a disk.
+func (d *daemon) forbidCore() {
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+		d.log.Warn("core dumps are not forbidden, and would hold private keys", zap.Error(err))
+	}
+}
