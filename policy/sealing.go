@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/sign"
@@ -213,6 +214,7 @@ func reasonOf(err error) sign.Reason {
 		{arc.ErrAuthor, sign.AuthorAmbiguous},
 		{arc.ErrResults, sign.ResultsUnreadable},
 		{arc.ErrNoResults, sign.NoResults},
+		{dkim.ErrTooManyFields, sign.Oversize},
 	} {
 		if errors.Is(err, known.err) {
 			return known.reason

@@ -230,6 +230,9 @@ func (m *Message) trySign(ctx context.Context, all *result.Results) *result.Sign
 	if m.choose(all); res.Domain == "" {
 		return res
 	}
+	if len(s.keys) == 0 && errors.Is(s.err, dkim.ErrTooManyFields) {
+		return s.unsigned(sign.Oversize, strings.TrimPrefix(s.err.Error(), "dkim: "))
+	}
 	m.bodies.Close()
 	if !m.conn.checker.opt.Signing.DryRun && m.signedAlready() {
 		return s.unsigned(sign.AlreadySigned, "a signature by a key of "+res.Domain+" verifies")

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -9,7 +10,9 @@ import (
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/sign"
 )
 
 // TestSignedFields: a message is signed as its recipients need it.
@@ -78,5 +81,26 @@ func TestSignedFields(t *testing.T) {
 				t.Errorf("signed as for %s, want %s: %s", got, tt.want, signature)
 			}
 		})
+	}
+}
+
+// TestTooManyFields: a message with more fields than a signature can cover is not signed.
+// Its key is none the worse for it, so that the message is not deferred.
+func TestTooManyFields(t *testing.T) {
+	t.Parallel()
+	key := signingKeys()[0]
+	_, r := dnstest.Start(t, dnstest.TXT("new._domainkey.example.org", keyRecord(key)))
+	checker := policy.NewChecker(policy.Options{
+		Resolver: r, AuthservID: "mx.example.org", Exempt: policy.Exempt{Authenticated: true},
+		Signing: &policy.Signing{Keys: &keyring{keys: []policy.SigningKey{signingKey("new", key, true)}}},
+	})
+	mail := strings.Repeat("Resent-To: bob@example.net\r\n", 1001) + "From: ann@example.org\r\n\r\nHi.\r\n"
+	res := converse(t, checker, golden{client: message.Client{IP: netip.MustParseAddr("203.0.113.7")}, sender: message.Sender{Path: "ann@example.org", User: "ann@example.org"}, message: []byte(mail)})
+	s := res.Signing
+	if s.Reason != sign.Oversize || s.Detail != "signing: more than 1000 fields to sign" || s.KeyFault {
+		t.Errorf("%+v", s)
+	}
+	if v := (&rules.Rules{AuthservID: "mx.example.org"}).Decide(res); v.Action != result.Accept {
+		t.Errorf("verdict %s", v.Action)
 	}
 }

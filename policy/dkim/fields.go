@@ -119,6 +119,9 @@ func isFieldName(s string) bool {
 // RFC 5322 section 2.1.1 allows 998 octets, but Sendmail breaks lines above 990.
 const maxLine = 990
 
+// ErrTooManyFields is the error of a message with more fields to sign than verifiers read.
+var ErrTooManyFields = fmt.Errorf("more than %d fields to sign", maxSignedFields)
+
 // SignedNames returns h= for a header: the names in the order of the rules, each as
 // often as its Cover says. It leaves out fields with a line above 990 octets, which
 // mail servers break, and all fields of the same name above it, but From, To,
@@ -160,7 +163,7 @@ func SignedNames(h message.Header, list []FieldRule) ([]string, error) {
 			n++
 		}
 		if len(names)+n > maxSignedFields {
-			return nil, fmt.Errorf("dkim: signing: more than %d fields to sign", maxSignedFields)
+			return nil, fmt.Errorf("dkim: signing: %w", ErrTooManyFields)
 		}
 		for range n {
 			names = append(names, r.Name)
