@@ -88,6 +88,8 @@ var matrix = []row{
 	{name: "from-colon", header: []string{"From: Re: Ann <" + author + ">"}, body: "Hello.\r\n"},
 	{name: "from-folded-dot", header: []string{"From: Dr.\r\n Ann\r\n  <" + author + ">"}, body: "Hello.\r\n"},
 	{name: "from-tight-dot", header: []string{"From: A. Doe<" + author + ">"}, body: "Hello.\r\n"},
+	{name: "from-dot-and-comment", header: []string{"From: (x) A. (b.) C <" + author + ">"}, body: "Hello.\r\n"},
+	{name: "to-backslash", header: []string{"To: A \\ B <a@x.example>"}, body: "Hello.\r\n"},
 	{name: "from-trailing-comment", header: []string{"From: A. Doe <" + author + "> (x)"}, body: "Hello.\r\n"},
 	{name: "cc-many", header: []string{"Cc: " + strings.TrimSuffix(strings.Repeat("somebody.with.a.name@department.example, ", 60), ", ")}, body: "Hello.\r\n"},
 	{name: "reply-sender", header: []string{"Reply-To: <a@x.example>,<b@y.example>", "Sender: <list@" + "x.example>"}, body: "Hello.\r\n"},

@@ -63,18 +63,35 @@ func AsSendmail(f message.Field) (message.Field, bool) {
 	return message.Field{Name: f.Name, Raw: b.String()}, true
 }
 
-// quoteName puts the name in front of "<" into quotes if Sendmail does. A name with a
-// quote, a comment, a backslash or a colon is not touched.
+// quoteName puts the name in front of "<" into quotes if Sendmail does, which is for
+// characters outside of comments. A name with a quote or a colon is not touched.
 func quoteName(address string) string {
 	angle := strings.IndexByte(address, '<')
 	if angle <= 0 {
 		return address
 	}
 	name := strings.TrimRight(address[:angle], " \t\r\n")
-	if !strings.ContainsAny(name, ".'@;[]") || strings.ContainsAny(name, "\"\\():") {
+	if !strings.ContainsAny(withoutComments(name), ".'@;[]\\") || strings.ContainsAny(name, `":`) || strings.HasSuffix(name, `\`) {
 		return address
 	}
 	return `"` + name + `"` + address[len(name):]
+}
+
+// withoutComments returns a name without what stands between parentheses.
+func withoutComments(name string) string {
+	depth := 0
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth > 0 {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 // splitAddresses cuts a value at the commas outside quotes, comments and angle brackets.
