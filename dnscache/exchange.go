@@ -58,6 +58,9 @@ func (u *upstream) sendOnce(ctx context.Context, q query) (*dns.Msg, error) {
 		resp, _, err := u.overStream(ctx, q)
 		return resp, err
 	}
+	if resp, err := u.insteadOfUDP(ctx, q); err == nil {
+		return resp, nil
+	}
 	resp, useTCP, err := u.overUDP(ctx, q)
 	switch {
 	case err != nil:
@@ -78,4 +81,36 @@ func (u *upstream) sendOnce(ctx context.Context, q query) (*dns.Msg, error) {
 func (u *upstream) overStream(ctx context.Context, q query) (resp *dns.Msg, sameCase bool, err error) {
 	u.count(func(s *UpstreamStats) { s.TCP++ })
 	return u.streams.query(ctx, q)
+}
+
+// unheardKey marks the context of a question that was asked over UDP in vain.
+type unheardKey struct{}
+
+const (
+	// unheardAfter is how many attempts over UDP are in vain before TCP is tried. Each of them
+	// has sent the query several times, so that packets lost by chance are not the reason.
+	unheardAfter = 2
+	// maxInstead bounds the questions that are asked over TCP at a time for that reason. A
+	// sender may have many names whose servers are silent, which connections must not wait for.
+	maxInstead = 2
+)
+
+var errNotInstead = errors.New("not asked over TCP")
+
+// insteadOfUDP asks over TCP, for half of the time, if the upstream has been silent over UDP
+// and answers other questions. It may limit its rate, which most servers do only over UDP.
+func (u *upstream) insteadOfUDP(ctx context.Context, q query) (*dns.Msg, error) {
+	if ctx.Value(unheardKey{}) == nil || u.silentSince(u.now()-int64(u.attemptTimeout)) {
+		return nil, errNotInstead
+	}
+	limited, cancel := half(ctx)
+	defer cancel()
+	select {
+	case u.instead <- struct{}{}:
+		defer func() { <-u.instead }()
+	case <-limited.Done():
+		return nil, errNotInstead
+	}
+	resp, _, err := u.overStream(limited, q)
+	return resp, err
 }

@@ -41,3 +41,43 @@ func TestFirstQueriesAreLost(t *testing.T) {
 		t.Error("each time, a query waited as if no response had come")
 	}
 }
+
+// An upstream that is silent over UDP about one name, and answers others, is asked over TCP
+// after two attempts. One without TCP is asked over UDP again.
+func TestSilenceOverUDP(t *testing.T) {
+	t.Parallel()
+	for _, f := range []dnstest.Fault{dnstest.SilentUDP, dnstest.Silent} {
+		t.Run(string(f), func(t *testing.T) {
+			t.Parallel()
+			_, addrs := servers(t, ". NS ns.test.\n*.test. TXT x\nlimited.test. TXT x\n$FAULT limited.test * "+string(f))
+			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 10 * time.Second, AttemptTimeout: 500 * time.Millisecond})
+			ended := make(chan bool)
+			var others sync.WaitGroup
+			others.Go(func() {
+				for i := 0; ; i++ {
+					if a := r.Lookup(t.Context(), fmt.Sprintf("n%d.other%d.test", i, i), dnscache.TXT); a.Outcome != dnscache.Found {
+						t.Errorf("%v, %v", a.Outcome, a.Err)
+					}
+					select {
+					case <-ended:
+						return
+					case <-time.After(20 * time.Millisecond):
+					}
+				}
+			})
+			a := r.Lookup(t.Context(), "limited.test", dnscache.TXT)
+			close(ended)
+			others.Wait()
+			want, cause := dnscache.Found, dnscache.Cause(0)
+			if f == dnstest.Silent {
+				want, cause = dnscache.Timeout, dnscache.CauseName
+			}
+			if a.Outcome != want || a.Cause != cause {
+				t.Errorf("%v, %v, %v", a.Outcome, a.Cause, a.Err)
+			}
+			if n := r.Stats().Upstreams[0].TCP; n == 0 || n > 4 {
+				t.Errorf("%d queries over TCP", n)
+			}
+		})
+	}
+}

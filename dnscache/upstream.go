@@ -36,8 +36,9 @@ type upstream struct {
 	denied         func() // drops the negative answers in the cache
 	proof          proof
 	validation     validation
-	answeredAt     atomic.Int64 // on the resolver's clock; -1 before the first response
-	silent         atomic.Bool  // it answers nothing, whatever it is asked
+	answeredAt     atomic.Int64  // on the resolver's clock; -1 before the first response
+	silent         atomic.Bool   // it answers nothing, whatever it is asked
+	instead        chan struct{} // one value per question over TCP as UDP was in vain
 	estimate       estimate
 	concurrency    concurrency
 
@@ -57,6 +58,7 @@ func newUpstream(e endpoint, us *upstreams) *upstream {
 	u := &upstream{
 		endpoint: e, text: e.String(), udp: us.udp, log: o.Logger, now: us.now, background: us.background,
 		attemptTimeout: o.AttemptTimeout, outage: &us.outage, denied: us.denied,
+		instead: make(chan struct{}, maxInstead),
 	}
 	u.concurrency.upstream, u.concurrency.log, u.concurrency.recovery = u.text, o.Logger, &us.recovery
 	u.concurrency.now, u.concurrency.most = us.now, o.MaxInFlight

@@ -119,6 +119,7 @@ func (us *upstreams) queryAny(ctx context.Context, order []*upstream, c chain, t
 func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type, attempts int) reply {
 	var worst *failure
 	began := us.now()
+	unheard := 0
 	for range attempts {
 		r := us.try(ctx, u, c, t)
 		if r.failure == nil || r.failure.bogus() {
@@ -133,6 +134,11 @@ func (us *upstreams) queryOnly(ctx context.Context, u *upstream, c chain, t Type
 		if r.failure.outcome == Timeout && us.silent(ctx, began) {
 			worst = worst.ours()
 			break
+		}
+		if r.failure.outcome == Timeout {
+			if unheard++; unheard == unheardAfter {
+				ctx = context.WithValue(ctx, unheardKey{}, true)
+			}
 		}
 	}
 	return reply{chain: c, failure: worst}

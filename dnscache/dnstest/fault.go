@@ -43,6 +43,8 @@ const (
 	Bogus Fault = "BOGUS"
 	// SilentUnchecked gives no answer to a query with the CD bit.
 	SilentUnchecked Fault = "CDTIMEOUT"
+	// SilentUDP gives no answer over UDP, as a rate limit does that TCP is free of.
+	SilentUDP Fault = "UDPTIMEOUT"
 )
 
 // Delay returns the fault of a late answer, "DELAY:20ms" in zone text.
@@ -85,7 +87,7 @@ func (f Fault) parse() (faults, error) {
 	for _, word := range strings.Split(string(f), ",") {
 		kind, value, _ := strings.Cut(word, ":")
 		switch k := Fault(kind); k {
-		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic, Bogus, SilentUnchecked:
+		case ServFail, Refuse, Silent, Deny, Truncate, NoEDNS, Lame, Garbage, WrongID, WrongQuestion, ForgedCase, Partial, Stray, LowerCase, Authentic, Bogus, SilentUnchecked, SilentUDP:
 			fs[k] = 0
 		case delay:
 			d, err := time.ParseDuration(value)

@@ -273,7 +273,7 @@ func (s *Server) serve(w dns.ResponseWriter, q *dns.Msg) {
 		}
 	}
 	raw := s.apply(m, faults, network == "udp", e != nil)
-	if faults.has(Silent) || faults.has(SilentUnchecked) && q.CheckingDisabled {
+	if faults.has(Silent) || faults.has(SilentUnchecked) && q.CheckingDisabled || faults.has(SilentUDP) && network == "udp" {
 		return
 	}
 	if failing {
