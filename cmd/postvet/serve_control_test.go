@@ -226,9 +226,15 @@ func copyOfPostvet(t *testing.T, folder string) string {
 		t.Fatal(err)
 	}
 	copied := filepath.Join(folder, "postvet")
-	if b, err := os.ReadFile(binary); err != nil {
+	b, err := os.ReadFile(binary)
+	if err != nil {
 		t.Fatal(err)
-	} else if err := os.WriteFile(copied, b, 0o755); err != nil {
+	}
+	// A child of another test that is being started would keep the file open for writing, and
+	// then it cannot be run (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(copied, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return copied

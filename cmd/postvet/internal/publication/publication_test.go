@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,7 +121,12 @@ func TestHook(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			program := filepath.Join(t.TempDir(), "publish")
-			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700); err != nil {
+			// A child of another test that is being started would keep the file open for writing,
+			// and then it cannot be run (ETXTBSY).
+			syscall.ForkLock.RLock()
+			err := os.WriteFile(program, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700)
+			syscall.ForkLock.RUnlock()
+			if err != nil {
 				t.Fatal(err)
 			}
 			var lines []string
