@@ -101,14 +101,15 @@ const (
 
 // saw records a response to a question that asked for the AD bit. An authentic answer
 // shows that the upstream validates. The root is signed, so an answer for it that is not
-// authentic shows that it does not.
+// authentic shows that it does not, unless it has shown that it does: it may have the keys of
+// some zones only.
 func (v *validation) saw(m *dns.Msg, name string) {
 	switch {
 	case m.Rcode != dns.RcodeSuccess || m.CheckingDisabled:
 	case m.AuthenticatedData:
 		v.set(validates)
 	case name == "." && len(m.Answer) > 0:
-		v.set(validatesNot)
+		v.state.CompareAndSwap(validationUnknown, validatesNot)
 	}
 }
 
