@@ -104,25 +104,43 @@ func TestNoQuota(t *testing.T) {
 			if strings.HasPrefix(name, "all ") {
 				o = dnscache.Options{Timeout: 2 * time.Second, AttemptTimeout: 500 * time.Millisecond}
 			}
-			_, r, _ := fixture(t, "*.test. TXT x\n*.bad.test. TXT x\n"+faults, o)
-			var wg sync.WaitGroup
 			n := 200
 			if name == "few in flight" {
 				n = 6
 			}
-			for i := range n {
-				wg.Go(func() {
-					r.Lookup(t.Context(), fmt.Sprintf("n%d.z%d.test", i, i), dnscache.TXT)
-					r.Lookup(t.Context(), fmt.Sprintf("n%d.bad.test", i), dnscache.TXT)
-				})
+			// On a machine that is busy with other work, chance losses may come together and look
+			// like a quota, but not again and again.
+			const tries = 3
+			for try := 1; ; try++ {
+				u := flood(t, "*.test. TXT x\n*.bad.test. TXT x\n"+faults, o, n)
+				if u.Limit == 0 && u.Waited == 0 {
+					return
+				}
+				t.Logf("limit %d, %d waited", u.Limit, u.Waited)
+				if try == tries || name != "loss" && name != "both" {
+					t.Fatalf("a limit after %d tries", try)
+				}
 			}
-			wg.Wait()
-			if u := r.Stats().Upstreams[0]; u.Limit != 0 || u.Waited != 0 {
-				t.Errorf("limit %d, %d waited", u.Limit, u.Waited)
-			}
-			eventually(t, func() bool { return r.Stats().Upstreams[0].InFlight == 0 })
 		})
 	}
+}
+
+// flood looks up so many names of each kind at a time, and returns the figures of the
+// upstream.
+func flood(t *testing.T, zone string, o dnscache.Options, n int) dnscache.UpstreamStats {
+	t.Helper()
+	_, r, _ := fixture(t, zone, o)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			r.Lookup(t.Context(), fmt.Sprintf("n%d.z%d.test", i, i), dnscache.TXT)
+			r.Lookup(t.Context(), fmt.Sprintf("n%d.bad.test", i), dnscache.TXT)
+		})
+	}
+	wg.Wait()
+	u := r.Stats().Upstreams[0]
+	eventually(t, func() bool { return r.Stats().Upstreams[0].InFlight == 0 })
+	return u
 }
 
 // A lookup whose turn does not come in time says nothing about its name, and is not kept.
