@@ -64,7 +64,7 @@ func prefixed(b *strings.Builder, prefix, text string) {
 // a peer that Postvet does not fully replace.
 func (p *Plan) isKept(m mta.Milter) bool {
 	peer, ok := p.peerOf(m)
-	return !ok || peer == p.signer && p.KeepsSigner || peer == OpenARC && p.seals()
+	return !ok || peer == p.signer && p.KeepsSigner || peer == OpenARC && p.keepsSealer
 }
 
 // replace puts our milter in the place of the first peer, and takes all peers out.

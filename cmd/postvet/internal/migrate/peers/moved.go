@@ -71,7 +71,7 @@ func (p *Plan) owner(path string) Peer {
 	for peer, names := range map[Peer][]string{
 		OpenDKIM: {"opendkim", "dkimkeys"}, OpenDMARC: {"opendmarc"}, PySPF: {"pyspf", "policyd-spf"}, OpenARC: {"openarc"}, DKIMPy: {"dkimpy"},
 	} {
-		stays := peer == p.signer && p.KeepsSigner || peer == OpenARC && p.seals()
+		stays := peer == p.signer && p.KeepsSigner || peer == OpenARC && p.keepsSealer
 		if !stays && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(strings.ToLower(path), n) }) {
 			return peer
 		}

@@ -98,6 +98,7 @@ func Translate(all []Setting, files Files, unset ...Unset) (*Plan, error) {
 		}
 	}
 	p.exemptions()
+	p.sealing()
 	for peer := range p.set {
 		p.remaining(peer)
 	}

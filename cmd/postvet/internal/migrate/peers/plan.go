@@ -52,6 +52,8 @@ type Plan struct {
 	Signs       bool `json:"signs"`
 	KeepsSigner bool `json:"keeps_signer"`
 
+	// keepsSealer reports that openarc seals, and Postvet cannot take that over.
+	keepsSealer bool
 	// signer is the peer that signs, whose options the translation of signing reads.
 	signer Peer
 

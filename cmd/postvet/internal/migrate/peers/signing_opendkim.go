@@ -32,7 +32,7 @@ func (p *Plan) keptSigning() (s Setting, why string) {
 	if !strings.HasPrefix(file.Value, "/") {
 		return file, "the path of its key is not absolute"
 	}
-	if list, listed := p.members("Domain"); !listed || len(list) == 0 {
+	if list, listed := p.members(p.signer, "Domain"); !listed || len(list) == 0 {
 		return domain, "its domains cannot be read; name them in Domain, or write sign.files by hand"
 	}
 	return Setting{}, ""
@@ -97,7 +97,7 @@ func (p *Plan) signingKeys() {
 	if selector.Value == "" {
 		selector.Value = "default"
 	}
-	domains, _ := p.members("Domain")
+	domains, _ := p.members(p.signer, "Domain")
 	var entries []string
 	for _, d := range domains {
 		entries = append(entries, strings.ToLower(d)+":"+selector.Value+":"+file.Value)
@@ -117,10 +117,10 @@ func (p *Plan) signingKeys() {
 	}
 }
 
-// members returns the members of a list with those of the files it names; listed is false
+// members returns the members of a peer's list with those of the files it names; listed is false
 // if it cannot be read.
-func (p *Plan) members(name string) (list []string, listed bool) {
-	s := p.effective(p.signer, name)
+func (p *Plan) members(peer Peer, name string) (list []string, listed bool) {
+	s := p.effective(peer, name)
 	e, why := parseDataset(s.Value)
 	listed = why == ""
 	for _, one := range e {
@@ -141,7 +141,7 @@ func (p *Plan) members(name string) (list []string, listed bool) {
 // signingOrigin translates whose mail is signed.
 func (p *Plan) signingOrigin() {
 	s := p.effective(p.signer, "InternalHosts")
-	hosts, listed := p.members("InternalHosts")
+	hosts, listed := p.members(p.signer, "InternalHosts")
 	var networks, names []string
 	loopback := false
 	for _, h := range hosts {

@@ -46,7 +46,7 @@ func (p *Plan) secondKey() {
 		return
 	}
 	first, _ := p.draft.get("sign.files")
-	domains, _ := p.members("Domain")
+	domains, _ := p.members(p.signer, "Domain")
 	var entries []string
 	for _, d := range domains {
 		entries = append(entries, quoted(strings.ToLower(d)+":"+selector.Value+":"+file.Value))

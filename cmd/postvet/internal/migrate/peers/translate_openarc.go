@@ -2,16 +2,9 @@ package peers
 
 import "strings"
 
-// openarc translates what openarc did with incoming mail: it verified.
+// openarc translates what openarc did with incoming mail: it verified. [Plan.sealing]
+// translates the rest.
 func (p *Plan) openarc() {
-	if s, ok := p.setting(OpenARC, "Mode"); ok {
-		switch {
-		case p.seals():
-			p.item(s, Changed, noteSealing)
-		default:
-			p.item(s, Kept, "")
-		}
-	}
 	p.authservID(OpenARC, "AuthservID")
 	p.socket(OpenARC)
 	p.include(OpenARC)
