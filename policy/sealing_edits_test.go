@@ -77,6 +77,29 @@ func TestSealingSigned(t *testing.T) {
 	}
 }
 
+// TestSealingDryRun: keys that are there for seals alone sign nothing while signing is only
+// tried, and seal.
+func TestSealingDryRun(t *testing.T) {
+	t.Parallel()
+	_, r := dnstest.Start(t, sealZone())
+	ring := &keyring{keys: []policy.SigningKey{signingKey("new", signingKeys()[0], true)}}
+	networks := listOf(t, addrlist.Addresses, "10.0.0.0/8")
+	checker := policy.NewChecker(policy.Options{
+		Resolver: r, AuthservID: "mx.example.org",
+		Signing: &policy.Signing{Options: sign.Options{Networks: networks, SignRelayed: true}, Keys: ring, AddMissing: true, DryRun: true},
+		Sealing: &policy.Sealing{Options: sign.SealOptions{Networks: networks}, Domain: "example.org", Selector: "new", Keys: ring},
+	})
+	mail := "Authentication-Results: mx.example.org; arc=none; dmarc=pass header.from=author.example\r\nFrom: Joe via list <list@example.org>\r\nSubject: hello\r\n\r\nHi.\r\n"
+	e := message.Envelope{Client: listHost, Sender: message.Sender{Path: "list-bounces@example.org"}, Recipients: []string{"bob@far.example"}}
+	res, _, after := arrive(t, checker, &rules.Rules{AuthservID: "mx.example.org"}, e, mail)
+	if got := sealingText(res.Sealing); got != "new i=1 cv=none" || res.Signing == nil || res.Signing.DryRun == nil || res.Signing.DryRun.Outcome != result.DryRunOurs || strings.Contains(after, "DKIM-Signature") {
+		t.Errorf("%s, signing %+v\n%s", got, res.Signing, after)
+	}
+	if got := nextHost(t, r, after); got.ARC.Status != arc.Pass || len(got.DKIM) != 0 {
+		t.Errorf("the next host finds arc=%s (%s), dkim=%v", got.ARC.Status, got.ARC.Reason, got.DKIM)
+	}
+}
+
 // nextHost returns what the host finds that gets the message next.
 func nextHost(t *testing.T, r policy.Resolver, mail string) *result.Results {
 	t.Helper()
