@@ -102,6 +102,7 @@ func warnings(c *config.Config, now time.Time) finding.List {
 		{c.Warnings(), found.Warning},
 		{c.Expired(now), found.Warning},
 		{c.EndingSoon(now), found.Note},
+		{c.Notes(), found.Note},
 	} {
 		for _, w := range of.faults {
 			said := *w

@@ -40,6 +40,22 @@ func (c *Config) Warnings() Errors {
 	return list
 }
 
+// Notes returns settings that may need another one beside them, in the form of faults.
+func (c *Config) Notes() Errors {
+	if !c.Sign.Signs() || c.Sign.DryRun || len(c.Sign.Listeners) == 0 || c.Policy.OnOwnDomain == rules.DemandReject {
+		return nil
+	}
+	at := c.origin["sign.listeners"]
+	// Whether it signs is decided by what our field says of the arrival.
+	problem := "if a list server is among them, mail that a stranger sends to the list in your name comes back through the list, and is signed if the list server removes Postvet's Authentication-Results field"
+	remedy := `write [policy] own_domains with your domains and on_own_domain = "reject", or have the list server keep the field`
+	if c.Sign.Relayed == RelayedSign {
+		problem = "if a list server is among them, mail that a stranger sends to the list in your name comes back through the list, and is signed, as sign.relayed says"
+		remedy = `write [policy] own_domains with your domains and on_own_domain = "reject", or sign.relayed = "unsigned"`
+	}
+	return Errors{{File: at.file, Line: at.line, Key: "sign.listeners", Problem: problem, Remedy: remedy}}
+}
+
 // neverRefused returns the domains of author_overrides with "none".
 func (c *Config) neverRefused() []string {
 	var domains []string

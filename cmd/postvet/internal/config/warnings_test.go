@@ -78,3 +78,38 @@ func TestWarnings(t *testing.T) {
 		})
 	}
 }
+
+// A list server hands in what strangers wrote. A note says so, since a listener does not
+// tell who is behind it.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	const listener = "[sign]\nkeys = \"/etc/postvet/keys\"\nlisteners = [\"MAILMAN\"]\n"
+	for name, tt := range map[string]struct{ text, want string }{
+		"the defaults":            {"", ""},
+		"no listener":             {"[sign]\nkeys = \"/etc/postvet/keys\"\n", ""},
+		"a listener":              {listener, "signed if the list server removes Postvet's Authentication-Results field; write [policy] own_domains with your domains and on_own_domain = \"reject\", or have the list server keep the field"},
+		"whatever came before":    {listener + "relayed = \"sign\"\n", "signed, as sign.relayed says; write [policy] own_domains with your domains and on_own_domain = \"reject\", or sign.relayed = \"unsigned\""},
+		"only tried":              {listener + "dry_run = true\n", ""},
+		"our domains are refused": {listener + "[policy]\nown_domains = [\"example.org\"]\non_own_domain = \"reject\"\n", ""},
+		"they are held":           {listener + "[policy]\nown_domains = [\"example.org\"]\non_own_domain = \"quarantine\"\n", "signed if "},
+	} {
+		file := filepath.Join(t.TempDir(), "main.toml")
+		if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := c.Notes()
+		if tt.want == "" {
+			if len(notes) > 0 {
+				t.Errorf("%s: %v", name, notes)
+			}
+			continue
+		}
+		if len(notes) != 1 || notes[0].Line != 3 || !strings.HasPrefix(notes[0].Error(), file+":3: sign.listeners: if a list server is among them, ") || !strings.Contains(notes[0].Error(), tt.want) {
+			t.Errorf("%s: %v", name, notes)
+		}
+	}
+}
