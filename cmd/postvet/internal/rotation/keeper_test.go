@@ -33,6 +33,15 @@ func (c *clock) now() time.Time {
 	return c.at
 }
 
+// pass lets some time pass.
+func (c *clock) pass(d time.Duration) { c.set(func(at time.Time) time.Time { return at.Add(d) }) }
+
+func (c *clock) set(to func(time.Time) time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = to(c.at)
+}
+
 // steps makes steps until the keys are in the wanted states, each by a Keeper and States of
 // its own, as after a restart. elapse passes between them.
 func (s *site) steps(o Options, c *clock, elapse time.Duration, want map[string]string) {
@@ -43,7 +52,7 @@ func (s *site) steps(o Options, c *clock, elapse time.Duration, want map[string]
 		if cmp.Equal(want, got) {
 			return
 		}
-		c.at = c.at.Add(elapse)
+		c.pass(elapse)
 	}
 	s.t.Fatalf("(-want +got):\n%s", cmp.Diff(want, got))
 }
@@ -56,7 +65,7 @@ func (s *site) step(o Options, c *clock) map[string]string {
 	defer k.Close()
 	for range 3 {
 		k.Step(s.t.Context())
-		c.at = c.at.Add(time.Minute)
+		c.pass(time.Minute)
 		k.watchesDue()
 	}
 	return s.lives(s.open().States())
@@ -87,7 +96,7 @@ func TestWholeLife(t *testing.T) {
 	}
 	o := Options{Plan: wholePlan, Publisher: s}
 	s.steps(o, c, time.Second, map[string]string{"old": "active"})
-	c.at = noon.Add(91 * day)
+	c.set(func(time.Time) time.Time { return noon.Add(91 * day) })
 	s.steps(o, c, time.Second, map[string]string{"old": "retiring", "pv-2027q1": "active"})
 	s.steps(o, c, time.Second, map[string]string{"old": "revoked", "pv-2027q1": "active"})
 	s.steps(o, c, time.Second, map[string]string{"old": "gone", "pv-2027q1": "active"})
@@ -267,7 +276,7 @@ func TestClockJumps(t *testing.T) {
 	plan := Plan{Keep: 7 * day, Revoked: 30 * day, Publishes: true}
 	k := s.keeper(Options{Plan: plan, Publisher: s, Now: c.now, Pace: Pace{Settled: time.Hour}})
 	for _, jump := range []time.Duration{0, time.Hour, 365 * day, time.Hour, -730 * day, time.Hour, time.Hour} {
-		c.at = c.at.Add(jump)
+		c.pass(jump)
 		k.Step(t.Context())
 		for _, w := range k.watches {
 			w.publish = time.Time{}
@@ -303,7 +312,7 @@ func TestTwoKeepers(t *testing.T) {
 	for range 20 {
 		a.Step(t.Context())
 		b.Step(t.Context())
-		c.at = c.at.Add(6 * time.Hour)
+		c.pass(6 * time.Hour)
 	}
 	made, err := os.ReadDir(filepath.Join(s.dir, "example.org"))
 	if err != nil {
