@@ -6,7 +6,7 @@ const (
 )
 
 // rspamdOptions is the options of Rspamd's dkim_signing.conf. "domain" stands for all
-// settings below it.
+// settings below it, and "arc" for those of arc.conf.
 var rspamdOptions = []option{
 	{name: "allow_envfrom_empty", outcome: Kept, note: "notices without a sender are signed"},
 	{name: "allow_hdrfrom_mismatch", outcome: Changed, note: noteFrom},
@@ -15,6 +15,7 @@ var rspamdOptions = []option{
 	{name: "allow_hdrfrom_multiple", outcome: Changed, note: "several From fields are never signed"},
 	{name: "allow_pubkey_mismatch", outcome: Changed, note: "a key signs only if the DNS shows it"},
 	{name: "allow_username_mismatch", outcome: Changed, note: noteFrom},
+	{name: "arc", outcome: NoCounterpart, note: noteSealKey},
 	{name: "auth_only", outcome: Changed, note: "users who log in are signed, and sign.networks"},
 	{name: "check_pubkey", outcome: Kept, note: "always"},
 	{name: "domain", outcome: NoCounterpart, note: "write the key into sign.files"},

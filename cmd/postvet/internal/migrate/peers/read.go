@@ -30,7 +30,7 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 		if len(r.faults) > 0 {
 			return nil, r.faults
 		}
-		return r.settings(), nil
+		return inSealSection(file, r.settings()), nil
 	}
 	n := 0
 	for line := range strings.Lines(string(text)) {

@@ -61,6 +61,7 @@ func FuzzTranslate(f *testing.F) {
 	for _, s := range []string{
 		"Mode sv\nKeyTable /k\nPeerList 192.0.2.1,!x.example\nOn-Default reject\n", "RejectFailures yes\nIgnoreHosts /f\nIgnoreMailFrom a.example,b\n",
 		"TestOnly = 0\nMail_From_reject = SPF_Not_Pass\n", "AuthservID a/b\nInclude /x\n",
+		"Mode sv\nDomain a.example\nSelector s\nKeyFile /k\nInternalHosts 192.0.2.0/24,localhost\nPeerList 192.0.2.1\n",
 	} {
 		f.Add(s, s)
 	}

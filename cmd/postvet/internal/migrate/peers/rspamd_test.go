@@ -108,12 +108,67 @@ func FuzzUCL(f *testing.F) {
 	f.Add("domain { a.b { path = \"x\"; } } l = [a, {b = c}] # d\n/* e */")
 	f.Add("a [[[{{{\"")
 	f.Fuzz(func(t *testing.T, text string) {
-		settings, err := Read(Rspamd, "f", []byte(text))
-		if err != nil {
-			return
-		}
-		if p, err := Translate(settings, Files{}); err == nil {
-			p.TOML("")
+		for _, file := range []string{"f", "arc.conf"} {
+			settings, err := Read(Rspamd, file, []byte(text))
+			if err != nil {
+				return
+			}
+			if p, err := Translate(settings, Files{}); err == nil {
+				p.TOML("")
+			}
 		}
 	})
+}
+
+// TestRspamdSealing: arc.conf has the names of dkim_signing.conf, and must not be taken for it.
+func TestRspamdSealing(t *testing.T) {
+	t.Parallel()
+	const section = "sign_inbound = true; sign_authenticated = false;\ndomain {\n  Example.org { path = \"/arc/$domain.pem\"; selector = \"a1\"; }\n  other.example { path = \"/arc/2\"; }\n}\n"
+	for _, c := range []struct {
+		name, arc, dkim string
+		want, not       []string
+	}{
+		{"a domain", section, "", []string{
+			`add "example.org:a1:/arc/example.org.pem" to [sign] files, and write [seal] domain = "example.org", selector = "a1"`,
+			"arc sign_inbound: without counterpart: seal.recipients: Rspamd seals all that comes in", "arc sign_authenticated: changed: : mail of users",
+		}, []string{"[sign]\n", "[sign.rspamd]", "name its arc.conf"}},
+		{"both", "arc {\n selector = \"x\"; path = \"/arc/$domain\"; }\n", "selector = \"mail\"; path = \"/dkim/$domain\"; sign_local = false;", []string{
+			"\npath = \"/dkim/$domain\"", "\nselector = \"mail\"", `"DOMAIN:x:/arc/DOMAIN"`,
+		}, []string{"path = \"/arc", "selector = \"x\"\n"}},
+		{"defaults", "sign_local = true;\n", "", []string{`"DOMAIN:arc:/var/lib/rspamd/arc/DOMAIN.arc.key"`, "seal.networks: name list servers"}, nil},
+		{"off", "enabled = false;\n", "", nil, []string{"goes on sealing", "[sign"}},
+		{"unread", "", "selector = \"mail\";", []string{"name its arc.conf with --rspamd too"}, []string{"goes on sealing"}},
+		{"odd names", "domain { x { } } domain = 5; arc = 3; domain_x = 4;\nselector = \"a\u001b\"", "", []string{`:a\u001B:`}, []string{"\x1b"}},
+	} {
+		var settings []Setting
+		for file, text := range map[string]string{"/etc/rspamd/local.d/arc.conf": c.arc, "/etc/rspamd/local.d/dkim_signing.conf": c.dkim} {
+			s, err := Read(Rspamd, file, []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			settings = append(settings, s...)
+		}
+		p, err := Translate(settings, Files{})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		all := p.TOML("")
+		for _, i := range p.Items {
+			all += i.Name + ": " + string(i.Outcome) + ": " + strings.Join(i.Keys, ", ") + ": " + i.Note + "\n"
+		}
+		for _, x := range p.Traps {
+			all += x.Text + "\n"
+		}
+		for _, w := range c.want {
+			if !strings.Contains(all, w) {
+				t.Errorf("%s: %q is missing in\n%s", c.name, w, all)
+			}
+		}
+		for _, n := range c.not {
+			if strings.Contains(all, n) {
+				t.Errorf("%s: %q is in\n%s", c.name, n, all)
+			}
+		}
+	}
 }

@@ -9,6 +9,9 @@ import (
 
 // rspamd translates the signing of Rspamd, which goes on with all else that it does.
 func (p *Plan) rspamd() {
+	if !p.rspamdSealing() && len(p.set[Rspamd]) > 0 {
+		return
+	}
 	if s, ok := p.setting(Rspamd, "enabled"); ok {
 		p.item(s, Kept, "")
 		if !isTrue(s.Value) {
