@@ -98,7 +98,7 @@ demo: mtas ## sends good and forged mail through Postfix and Sendmail
 resolvers: dns ## Postvet before each DNS resolver in each kind of trouble, as a table
 	$(GO) run ./contrib/resolvers
 
-bench: peers mtas ## Postvet beside its peers, 40 minutes; BENCHFLAGS='-quick -all' is shorter
+bench: peers mtas ## Postvet beside its peers, 45 minutes; BENCHFLAGS='-quick -all' is shorter
 	$(GO) run ./contrib/bench $(BENCHFLAGS)
 
 deb: ## the Debian package, into dist/; VERSION and ARCH choose

@@ -55,8 +55,8 @@ const (
 	earlier = "Received: from pc.example ([203.0.113.9])\r\n\tby mail." + realmta.Good + " with ESMTP id 4F1; Wed, 25 Nov 2026 10:00:00 +0000"
 )
 
-// send1 hands in a message at an address, as a user who logs in if login is true.
-func send1(t *testing.T, from, addr string, login bool, sender string, msg []byte, rcpt string) realmta.Reply {
+// sendAt hands in a message at an address, as a user who logs in if login is true.
+func sendAt(t *testing.T, from, addr string, login bool, sender string, msg []byte, rcpt string) realmta.Reply {
 	t.Helper()
 	c, err := realmta.Dial(t.Context(), from, addr)
 	if err != nil {
@@ -93,10 +93,10 @@ func wantUnsigned(t *testing.T, s *realmta.Site, rcpt string) []field {
 func strangers(t *testing.T, s *realmta.Site, addr string) {
 	t.Helper()
 	rcpt := recipient(t, "outside")
-	wantReply(t, send1(t, realmta.GoodClient, addr, false, "out@"+realmta.Good, mail(author, rcpt, earlier), rcpt), 250)
+	wantReply(t, sendAt(t, realmta.GoodClient, addr, false, "out@"+realmta.Good, mail(author, rcpt, earlier), rcpt), 250)
 	wantResults(t, onTop(t, ourResults(wantUnsigned(t, s, rcpt))), "dmarc=pass")
 	rcpt = recipient(t, "forger")
-	wantReply(t, send1(t, realmta.Stranger, addr, false, "forger@"+realmta.Good, mail(author, rcpt), rcpt), 550)
+	wantReply(t, sendAt(t, realmta.Stranger, addr, false, "forger@"+realmta.Good, mail(author, rcpt), rcpt), 550)
 	notDelivered(t, s, rcpt)
 }
 
@@ -119,11 +119,11 @@ func user(t *testing.T, s *realmta.Site, l *realmta.Layout) {
 		return
 	}
 	rcpt := recipient(t, "user")
-	wantReply(t, send1(t, realmta.Stranger, "127.0.0.1:"+l.Ports["submission"], true, author, mail(author, rcpt), rcpt), 250)
+	wantReply(t, sendAt(t, realmta.Stranger, "127.0.0.1:"+l.Ports["submission"], true, author, mail(author, rcpt), rcpt), 250)
 	verifySigned(t, s, rcpt)
 	// The table of logins does not have another's address.
 	rcpt = recipient(t, "other")
-	if r := send1(t, realmta.Stranger, "127.0.0.1:"+l.Ports["submission"], true, author, mail("ceo@"+realmta.Bank, rcpt), rcpt); r.Class() == 2 {
+	if r := sendAt(t, realmta.Stranger, "127.0.0.1:"+l.Ports["submission"], true, author, mail("ceo@"+realmta.Bank, rcpt), rcpt); r.Class() == 2 {
 		wantUnsigned(t, s, rcpt)
 	}
 }
@@ -137,7 +137,7 @@ func program(t *testing.T, s *realmta.Site) {
 			t.Fatal(err)
 		}
 	} else { // submit.cf hands it in from loopback
-		wantReply(t, send1(t, realmta.Exempted, s.Addr(), false, author, mail(author, rcpt), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Exempted, s.Addr(), false, author, mail(author, rcpt), rcpt), 250)
 	}
 	verifySigned(t, s, rcpt)
 }
@@ -165,7 +165,7 @@ func TestLayoutFilter(t *testing.T) {
 			program(t, s)
 			return
 		}
-		wantReply(t, send1(t, realmta.Exempted, first, false, author, mail(author, rcpt), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Exempted, first, false, author, mail(author, rcpt), rcpt), 250)
 		verifySigned(t, s, rcpt)
 	})
 }
@@ -215,15 +215,15 @@ func TestLayoutLists(t *testing.T) {
 		received := "Received: from mail.watch.example (mail.watch.example [203.0.113.66])\r\n\tby " + realmta.AuthservID + " with ESMTP id 4F1; Wed, 25 Nov 2026 10:00:00 +0000"
 
 		rcpt := recipient(t, "munged")
-		wantReply(t, send1(t, realmta.Exempted, addr, false, "list-bounces@"+realmta.Good, mail("list@"+realmta.Good, rcpt, received, "Reply-To: x@"+realmta.Watch), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Exempted, addr, false, "list-bounces@"+realmta.Good, mail("list@"+realmta.Good, rcpt, received, "Reply-To: x@"+realmta.Watch), rcpt), 250)
 		verifySigned(t, s, rcpt)
 		rcpt = recipient(t, "foreign")
-		wantReply(t, send1(t, realmta.Exempted, addr, false, "list-bounces@"+realmta.Good, mail("x@"+realmta.Watch, rcpt, received), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Exempted, addr, false, "list-bounces@"+realmta.Good, mail("x@"+realmta.Watch, rcpt, received), rcpt), 250)
 		wantUnsigned(t, s, rcpt)
 
 		// The same at another port is no list's.
 		rcpt = recipient(t, "elsewhere")
-		wantReply(t, send1(t, realmta.Exempted, s.Addr(), false, "list-bounces@"+realmta.Good, mail("list@"+realmta.Good, rcpt, received), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Exempted, s.Addr(), false, "list-bounces@"+realmta.Good, mail("list@"+realmta.Good, rcpt, received), rcpt), 250)
 		wantUnsigned(t, s, rcpt)
 	})
 }
@@ -279,7 +279,7 @@ func TestLayoutRspamd(t *testing.T) {
 		}
 		// What the author has signed is checked before the milter changes it.
 		rcpt := recipient(t, "signed")
-		wantReply(t, send1(t, realmta.Lister, s.Addr(), false, "x@"+realmta.List, signed(t, s, mail(author, rcpt)), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Lister, s.Addr(), false, "x@"+realmta.List, signed(t, s, mail(author, rcpt)), rcpt), 250)
 		wantResults(t, onTop(t, ourResults(delivered(t, s, rcpt))), "dkim=pass", "dmarc=pass")
 	})
 }
@@ -293,10 +293,10 @@ func TestLayoutGateway(t *testing.T) {
 		outside := strings.Replace(inside, "10.1.2.3", "203.0.113.66", 1)
 
 		rcpt := recipient(t, "inner")
-		wantReply(t, send1(t, realmta.Lister, s.Addr(), false, author, mail(author, rcpt, inside), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Lister, s.Addr(), false, author, mail(author, rcpt, inside), rcpt), 250)
 		verifySigned(t, s, rcpt)
 		rcpt = recipient(t, "passed")
-		wantReply(t, send1(t, realmta.Lister, s.Addr(), false, "passed@"+realmta.Good, mail(author, rcpt, outside), rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Lister, s.Addr(), false, "passed@"+realmta.Good, mail(author, rcpt, outside), rcpt), 250)
 		wantUnsigned(t, s, rcpt)
 		if d := decisionFrom(t, s, "passed@"+realmta.Good); d.Unsigned != "relayed-through-us" {
 			t.Errorf("decision %s", d.Line)

@@ -18,7 +18,7 @@ func signingOptions(mta string, lines ...string) realmta.SiteOptions {
 func at(port string) func(t *testing.T, s *realmta.Site, rcpt string, text []byte) {
 	return func(t *testing.T, _ *realmta.Site, rcpt string, text []byte) {
 		t.Helper()
-		wantReply(t, send1(t, realmta.Lister, "127.0.0.1:"+port, false, author, text, rcpt), 250)
+		wantReply(t, sendAt(t, realmta.Lister, "127.0.0.1:"+port, false, author, text, rcpt), 250)
 	}
 }
 
@@ -148,13 +148,13 @@ func TestMatrixLayouts(t *testing.T) {
 				}
 				login := func(t *testing.T, _ *realmta.Site, rcpt string, text []byte) {
 					t.Helper()
-					wantReply(t, send1(t, realmta.Stranger, "127.0.0.1:"+l.Ports["submission"], true, author, text, rcpt), 250)
+					wantReply(t, sendAt(t, realmta.Stranger, "127.0.0.1:"+l.Ports["submission"], true, author, text, rcpt), 250)
 				}
 				if len(s.Mechanisms()) == 0 {
 					t.Log("no SASL mechanism here: a program sends in the place of a user")
 					login = func(t *testing.T, _ *realmta.Site, rcpt string, text []byte) {
 						t.Helper()
-						wantReply(t, send1(t, realmta.Exempted, first, false, author, text, rcpt), 250)
+						wantReply(t, sendAt(t, realmta.Exempted, first, false, author, text, rcpt), 250)
 					}
 				}
 				prefix := strings.ToLower(s.Name()) + "-" + name + "-"
