@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postvet/postvet/contrib/child"
@@ -132,11 +133,14 @@ func (m *instance) stop(end func() error) error {
 
 // freePort returns a port that is free on 127.0.0.1 and on ::1 at this moment.
 // It is below those that the kernel gives to clients, so that no connection of
-// another test takes it before it is used.
+// another test takes it before it is used, and it is given out once.
 func freePort() (string, error) {
 	var last error
 	for range 50 {
 		port := strconv.Itoa(10000 + rand.IntN(22000))
+		if _, taken := givenPorts.LoadOrStore(port, true); taken {
+			continue
+		}
 		l, err := net.Listen("tcp4", "127.0.0.1:"+port)
 		if err != nil {
 			last = err
@@ -152,6 +156,9 @@ func freePort() (string, error) {
 	}
 	return "", fmt.Errorf("realmta: no port free on 127.0.0.1 and ::1: %w", last)
 }
+
+// givenPorts are the ports that freePort has returned.
+var givenPorts sync.Map
 
 // milterAddress turns Options.Milter into the address to listen on.
 func milterAddress(kind, socket string) (string, error) {
