@@ -45,7 +45,7 @@ type sealingKey struct {
 // not checked again, and fields of ours that the message has stay.
 func (m *Message) handsOn() bool {
 	s := m.conn.checker.opt.Sealing
-	return s != nil && !m.conn.relay && s.Options.HandsOn(m.conn.client, m.sender)
+	return s != nil && !m.conn.relay && s.Options.At(m.arrived).HandsOn(m.conn.client, m.sender)
 }
 
 // seals reports whether the message is to be sealed.
@@ -71,7 +71,7 @@ func (m *Message) startSealing() {
 func (m *Message) prepareSeal(o *Sealing) {
 	s := m.sealing
 	switch {
-	case !m.handedOn && !o.Options.Forwards(m.recipients):
+	case !m.handedOn && !o.Options.At(m.arrived).Forwards(m.recipients):
 		s.not(sign.NotForwarded, "no recipient is one whose mail is sent on, and the client is none that hands on mail")
 		return
 	case m.oversize != "":

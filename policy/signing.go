@@ -71,7 +71,7 @@ type candidate struct {
 // must be kept.
 func (m *Message) mayBeOurs() bool {
 	s := m.conn.checker.opt.Signing
-	return s != nil && !m.conn.relay && s.Options.Origin(m.conn.client, m.sender) != ""
+	return s != nil && !m.conn.relay && s.Options.At(m.arrived).Origin(m.conn.client, m.sender) != ""
 }
 
 // startSigning decides whether the message is signed, and starts the lookups of the
@@ -87,7 +87,7 @@ func (m *Message) startSigning() {
 	if m.ours { // otherwise the first question is answered with no
 		msg.Received, msg.Unproven = m.received(), m.unproven()
 	}
-	d := sign.Decide(msg, o.Signing.Options, func(address message.Mailbox) string { return m.keysOf(address).domain(address) })
+	d := sign.Decide(msg, o.Signing.Options.At(m.arrived), func(address message.Mailbox) string { return m.keysOf(address).domain(address) })
 	s.result = result.Signing{Decision: d}
 	if d.Domain == "" {
 		return

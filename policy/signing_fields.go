@@ -1,9 +1,10 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
-	"github.com/postvet/postvet/policy/message"
 )
 
 // RecipientFields are the header fields to sign for some domains of recipients.
@@ -20,19 +21,10 @@ func (m *Message) signedFields() []dkim.FieldRule {
 		return o.Fields
 	}
 	for _, r := range o.Recipients {
-		if r.Domains.HasNames() && m.allRecipientsIn(r.Domains) {
+		domains := r.Domains.At(m.arrived)
+		if !slices.ContainsFunc(m.recipients, func(rcpt string) bool { return !domains.DomainOf(rcpt) }) {
 			return r.Fields
 		}
 	}
 	return o.Fields
-}
-
-func (m *Message) allRecipientsIn(domains *addrlist.List) bool {
-	for _, r := range m.recipients {
-		_, domain := message.SplitPath(r)
-		if name, ok := message.NormalizeDomain(domain); !ok || !domains.Name(name) {
-			return false
-		}
-	}
-	return true
 }

@@ -120,6 +120,14 @@ func (l *List) Address(ip netip.Addr) bool {
 // without a dot at the end. No list holds "".
 func (l *List) Name(name string) bool { return l != nil && l.within(l.names, name) }
 
+// DomainOf reports whether the list holds the domain of a mail address, which may be as a
+// client gave it.
+func (l *List) DomainOf(address string) bool {
+	_, domain := message.SplitPath(address)
+	name, ok := message.NormalizeDomain(domain)
+	return ok && l.Name(name)
+}
+
 // Signer reports whether the list holds "dkim:" with this domain, given in
 // lower-case A-labels.
 func (l *List) Signer(domain string) bool { return l != nil && l.within(l.signers, domain) }

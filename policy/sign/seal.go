@@ -1,6 +1,9 @@
 package sign
 
 import (
+	"slices"
+	"time"
+
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -20,6 +23,12 @@ type SealOptions struct {
 	Local            bool
 }
 
+// At returns the options as they are at a time: entries of their lists may have an end.
+func (o SealOptions) At(t time.Time) SealOptions {
+	o.Recipients, o.Networks = o.Recipients.At(t), o.Networks.At(t)
+	return o
+}
+
 // HandsOn reports whether a client hands in what came from outside before. A user who has
 // logged in writes messages of their own.
 func (o SealOptions) HandsOn(c message.Client, s message.Sender) bool {
@@ -36,16 +45,7 @@ func (o SealOptions) HandsOn(c message.Client, s message.Sender) bool {
 
 // Forwards reports whether mail of one of the recipients is sent on to other hosts.
 func (o SealOptions) Forwards(recipients []string) bool {
-	if o.Recipients.Len() == 0 {
-		return false
-	}
-	for _, r := range recipients {
-		_, domain := message.SplitPath(r)
-		if name, ok := message.NormalizeDomain(domain); ok && o.Recipients.Name(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(recipients, o.Recipients.DomainOf)
 }
 
 // The reasons why a message is not sealed, in the order of the questions. Those of the

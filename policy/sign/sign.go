@@ -11,6 +11,7 @@ package sign
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -42,6 +43,12 @@ type Options struct {
 	Logins Logins
 	// ExactOnly looks for a key of the author's domain alone, not of its parents.
 	ExactOnly bool
+}
+
+// At returns the options as they are at a time: entries of their lists may have an end.
+func (o Options) At(t time.Time) Options {
+	o.Networks, o.Relays = o.Networks.At(t), o.Relays.At(t)
+	return o
 }
 
 // Match says how a user must belong to the author of a message.
