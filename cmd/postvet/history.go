@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 )
 
 // queryFlags are the flags that select messages.
@@ -46,7 +46,7 @@ func (f *queryFlags) query(now time.Time) (q rows.Query, err error) {
 		return q, usage("--until %v", err)
 	}
 	if f.client != "" {
-		if f.q.Client, err = parseClient(f.client); err != nil {
+		if f.q.Client, err = livetrace.ParseClient(f.client); err != nil {
 			return q, usage("--client: %v", err)
 		}
 	}
@@ -76,19 +76,6 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is no time; write one such as 2d, 3h, 2026-11-29 or 2026-11-29T10:00", s)
-}
-
-// parseClient parses an address or a network.
-func parseClient(s string) (netip.Prefix, error) {
-	if ip, err := netip.ParseAddr(s); err == nil {
-		ip = ip.Unmap().WithZone("")
-		return ip.Prefix(ip.BitLen())
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return p, fmt.Errorf("%q is no address; write one such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", s)
-	}
-	return p.Masked(), nil
 }
 
 // historyFlags are the flags of history.

@@ -14,6 +14,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -258,7 +259,7 @@ func forgetQueries(address, domain, client string) ([]rows.Query, error) {
 	case domain != "" && address == "" && client == "":
 		all = []rows.Query{{Domain: domain}, {From: domain}, {To: domain}}
 	case client != "" && address == "" && domain == "":
-		p, err := parseClient(client)
+		p, err := livetrace.ParseClient(client)
 		if err != nil {
 			return nil, usage("--client: %v", err)
 		}

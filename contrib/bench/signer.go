@@ -5,7 +5,6 @@ package main
 import (
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"os"
@@ -89,12 +88,6 @@ func chown(file, user string) error {
 		return fmt.Errorf("bench: %w", err)
 	}
 	return os.Chown(file, uid, -1)
-}
-
-// recordOf returns the record of a key.
-func recordOf(key *rsa.PublicKey) string {
-	der, _ := x509.MarshalPKIXPublicKey(key) // an RSA key always marshals
-	return "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
 }
 
 // signingZone returns the record of the signers' key for the zone.

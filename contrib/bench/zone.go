@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -50,9 +51,7 @@ func (z *zone) addProviders() {
 
 func (z *zone) addKeys(k keys) {
 	if k.rsa != nil {
-		// A public RSA key always marshals.
-		der, _ := x509.MarshalPKIXPublicKey(&k.rsa.PublicKey)
-		z.text("rsa._domainkey."+k.domain, "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(der))
+		z.text("rsa._domainkey."+k.domain, recordOf(&k.rsa.PublicKey))
 	}
 	if k.ed25519 != nil {
 		z.text("ed._domainkey."+k.domain, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(k.ed25519.Public().(ed25519.PublicKey)))
@@ -92,4 +91,10 @@ func (z *zone) addDomain(r *rand.Rand, d *domain) {
 func provider(c Client) string {
 	_, name, _ := strings.Cut(c.Host, ".")
 	return name
+}
+
+// recordOf returns the record of an RSA key.
+func recordOf(key *rsa.PublicKey) string {
+	der, _ := x509.MarshalPKIXPublicKey(key) // a public RSA key always marshals
+	return "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
 }

@@ -3,7 +3,6 @@
 package realmta
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -124,21 +123,9 @@ func (f *ContentFilter) handOn(from string, rcpts []string, msg []byte) (string,
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "X-Virus-Scanned: by a filter\nReceived: from localhost ([127.0.0.1])\n\tby localhost (filter [127.0.0.1]) with ESMTP;\n\t%s\n", time.Now().Format(time.RFC1123Z))
 	fmt.Fprintf(&b, "%s\n\n%s\nScanned by a filter.\n", head, body)
-	r, err := c.Send(from, rcpts, toCRLF(b.Bytes()))
+	r, err := c.Send(from, rcpts, bytes.ReplaceAll(b.Bytes(), []byte("\n"), []byte("\r\n")))
 	if err != nil {
 		return "", err
 	}
 	return r.String(), nil
-}
-
-// toCRLF returns a text with CRLF line ends.
-func toCRLF(text []byte) []byte {
-	s := bufio.NewScanner(bytes.NewReader(text))
-	s.Buffer(nil, 1<<20)
-	var b bytes.Buffer
-	for s.Scan() {
-		b.Write(bytes.TrimSuffix(s.Bytes(), []byte("\r")))
-		b.WriteString("\r\n")
-	}
-	return b.Bytes()
 }

@@ -22,7 +22,7 @@ func ParseFilter(client, from, rcpt string) (Filter, error) {
 	var f Filter
 	var err error
 	if client != "" {
-		if f.client, err = parsePrefix(client); err != nil {
+		if f.client, err = ParseClient(client); err != nil {
 			return Filter{}, fmt.Errorf("--client: %w", err)
 		}
 	}
@@ -35,7 +35,8 @@ func ParseFilter(client, from, rcpt string) (Filter, error) {
 	return f, nil
 }
 
-func parsePrefix(s string) (netip.Prefix, error) {
+// ParseClient parses a client as a person names it: an address or a network.
+func ParseClient(s string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(s); err == nil {
 		ip = ip.Unmap().WithZone("")
 		return ip.Prefix(ip.BitLen())
