@@ -9,7 +9,7 @@ import (
 )
 
 // Where some upstreams validate and others do not, the others answer only in place of those
-// that are away. Whoever forges records would have the others believe them, and a sender can
+// that are away. A forger would have the others believe them, and a sender can
 // make an upstream fail that is not away: by names whose servers are silent, or by so many
 // names that it reaches its quota.
 

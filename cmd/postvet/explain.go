@@ -156,7 +156,7 @@ func writeStory(w io.Writer, s journal.Story, screen layout.Screen) error {
 	return err
 }
 
-// notesOf returns what is to say about a story beside the report.
+// notesOf returns the remarks on a story that the report does not have.
 func notesOf(s journal.Story) []string {
 	var notes []string
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }

@@ -1,6 +1,6 @@
 // Package authority speaks to the authoritative name servers of a zone, one by one.
 //
-// A resolver shows what one of these servers said some time ago. Whoever publishes a
+// A resolver shows what one of these servers said some time ago. A publisher of a
 // record wants to know what each of them says now, without a cache between, and without
 // leaving "no such name" in the caches of resolvers. [Ask] asks one server for the TXT
 // records of a name. [Update] changes them by dynamic update (RFC 2136), signed with a

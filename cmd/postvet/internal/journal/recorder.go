@@ -119,7 +119,7 @@ func (r *Recorder) Add(row *rows.Row) {
 	}
 }
 
-// Flush writes all rows that wait, so that whoever looks for one finds it. It returns
+// Flush writes all rows that wait, so that a search finds them. It returns
 // when that is done or has failed, or when ctx ends.
 func (r *Recorder) Flush(ctx context.Context) {
 	if r == nil {

@@ -189,7 +189,7 @@ func (r *Reader) Forget(ctx context.Context, q rows.Query) (n int, err error) {
 	return n, nil
 }
 
-// removeRows removes rows, some at a time, so that whoever writes need not wait long.
+// removeRows removes rows, some at a time, so that writers wait only briefly.
 func removeRows(ctx context.Context, f file, refs []int64) error {
 	db, err := sql.Open("sqlite", source(f.path, "rw", "secure_delete(1)"))
 	if err != nil {

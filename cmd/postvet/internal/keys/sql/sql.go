@@ -140,7 +140,7 @@ func (d *Database) connect() (*pgxpool.Pool, error) {
 }
 
 // secure has every connection over a network check the server's certificate. Otherwise
-// whoever is on the way could give keys of his own.
+// somebody on the way could give keys of his own.
 func (d *Database) secure(c *pgconn.Config) error {
 	var hosts []*pgconn.FallbackConfig
 	for _, f := range append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...) {
