@@ -144,13 +144,17 @@ func (p *page) signing(s *result.Signing) {
 		p.line("sign", "", "not signed: "+string(s.Reason), s.Detail, given("mail of our users by %s", s.Origin))
 		return
 	}
+	if d := s.DryRun; d != nil {
+		p.line("sign", "", "not signed, as this is a dry run: we would sign as "+s.Domain+" by selector "+s.Selector, d.Outcome, d.Detail, given("mail of our users by %s", s.Origin))
+		return
+	}
 	var names []string
 	for _, f := range s.Fields {
 		if parsed, err := dkim.ParseSignature(f); err == nil {
 			names = parsed.SignedFields
 		}
 	}
-	p.line("sign", "", "signed as "+s.Domain+" by selector "+s.Selector+given(", and as %s", strings.Join(s.Also, ", ")), given("mail of our users by %s", s.Origin), "fields "+strings.Join(names, ":"), given("without an Ed25519 signature: %s", s.Without))
+	p.line("sign", "", "signed as "+s.Domain+" by selector "+s.Selector+given(", and as %s", strings.Join(s.Also, ", ")), given("mail of our users by %s", s.Origin), given("fields %s", strings.Join(names, ":")), given("without an Ed25519 signature: %s", s.Without))
 	for _, f := range s.Append {
 		p.line("add", "", strings.TrimSuffix(f.Raw, "\r\n"))
 	}

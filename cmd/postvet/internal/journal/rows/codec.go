@@ -208,6 +208,10 @@ var words = []string{
 	"partial_signature", "strict_alignment", "spf_broken", "unauthenticated", "exempt address", "exempt name", "authenticated",
 	"local submission", "signed by us", "smtpd", "inet:127.0.0.1:8890", "unix:/run/postvet/postvet.sock",
 	"/var/spool/postfix/postvet/postvet.sock", "accepts", "dmarc-pass", "body_hash",
+	"not-originating", "the client neither logged in nor came by a socket, daemon or network of our users", "login", "network", "socket",
+	"not-forwarded", "no recipient is one whose mail is sent on, and the client is none that hands on mail",
+	"not-delivered", "the message is not delivered: reject", "the message is not delivered: tempfail", "already-signed", "no-key",
+	"alike", "differs", "ours-alone", "theirs-alone", "neither",
 }
 
 var wordNumbers = func() map[string]int {

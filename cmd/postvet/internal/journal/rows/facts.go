@@ -36,6 +36,8 @@ func (c *codec) facts(r *Row) {
 	c.organizations(res)
 	c.verdict(r, v)
 	texts(c, &r.Faults, 4)
+	c.moreSigning(res.Signing)
+	c.sealing(res)
 }
 
 func (c *codec) client(res *result.Results) {
@@ -206,22 +208,6 @@ func (c *codec) mailboxes(a *message.Author) {
 	if text(c, &local, 64); c.reading && a.Domain != "" {
 		a.Mailboxes = []message.Mailbox{{Local: local, Domain: a.Domain}}
 	}
-}
-
-func (c *codec) signing(res *result.Results) {
-	has := res.Signing != nil
-	if c.bits(&has); !has {
-		return
-	}
-	if c.reading {
-		res.Signing = &result.Signing{}
-	}
-	s := res.Signing
-	text(c, &s.Domain, maxText)
-	text(c, &s.Selector, 64)
-	text(c, &s.Reason, 64)
-	text(c, &s.Detail, maxText)
-	text(c, &s.Origin, 16)
 }
 
 // organizations keeps the Organizational Domains that trust in a sealer may need.

@@ -20,6 +20,7 @@ import (
 	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
+	"github.com/postvet/postvet/policy/sign"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -52,8 +53,13 @@ func refused() *Row {
 		SenderDomains: []result.SenderDomain{{Identity: "mailfrom", Result: mx.Result{Domain: "example.net", Status: "accepts"}}},
 		Author:        message.Author{Domain: "example.org", Mailboxes: []message.Mailbox{{Name: "Ann", Local: "ann", Domain: "example.org"}}},
 		Recipients:    []string{"bob@example.com", "Carol@EXAMPLE.com"}, List: message.List{ID: "staff.list.example", Post: true}, Size: 24000,
-		Marks: result.Marks{SubjectTag: "[secret]", Forward: "X-Forwarded-For", Received: 3},
-		DNS:   result.DNSCost{Lookups: 9, WaitMS: 12.5},
+		Signing: &result.Signing{
+			Decision: sign.Decision{Domain: "example.com", Reason: sign.AlreadySigned, Detail: "by s1", Origin: "network"},
+			Selector: "s2", Also: []string{"example.com/ed"}, Without: "no room", KeyFault: true, DryRun: &result.DryRun{Outcome: result.DryRunDiffers, Detail: "it covers To"},
+		},
+		Sealing: &result.Sealing{Domain: "example.com", Selector: "arc", Instance: 2, Chain: "pass", HandedOn: true},
+		Marks:   result.Marks{SubjectTag: "[secret]", Forward: "X-Forwarded-For", Received: 3},
+		DNS:     result.DNSCost{Lookups: 9, WaitMS: 12.5},
 	}
 	v := rules.Rules{}.Decide(res)
 	return &Row{
@@ -68,7 +74,8 @@ func accepted() *Row {
 	r.Results.DKIM, r.Results.ARC, r.Results.List, r.Results.Organizations, r.Results.SenderDomains = r.Results.DKIM[:1], arc.Result{Status: "none"}, message.List{}, nil, nil
 	r.Results.DKIM[0].Status, r.Results.DKIM[0].Reason, r.Results.DKIM[0].Failure = "pass", "", ""
 	r.Results.DMARC.Status, r.Results.DMARC.Disposition, r.Results.DMARC.DKIMAligned, r.Results.DMARC.Reason = "pass", "none", true, "DKIM of example.org"
-	r.Results.Marks = result.Marks{}
+	r.Results.Marks, r.Results.Signing = result.Marks{}, nil
+	r.Results.Sealing = &result.Sealing{Reason: sign.NotForwarded, Detail: "no recipient is one whose mail is sent on, and the client is none that hands on mail"}
 	v := rules.Rules{}.Decide(r.Results)
 	r.Verdict = &v
 	return r
@@ -146,13 +153,14 @@ func TestLevels(t *testing.T) {
 	t.Parallel()
 	row := refused()
 	row.Results.User = "ann"
+	row.Results.Signing.Reason, row.Results.Signing.Detail = sign.LoginMismatch, "the login mallory may not write as eve.user@example.org"
 	row.Results.DKIM[0].Identity = "secret.person@example.org"
 	row.Results.SPF[1].Explanation = "bounce is not allowed"
 	row.Verdict.Text = "Message from bounce@example.net refused"
 	for level, want := range map[Level]map[string]bool{
-		Domains:   {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "example.net": true, "example.com": true, "4XkZ1t2q3nz9Vx": true},
-		Hashed:    {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "example.net": true, "example.com": true},
-		Addresses: {"bounce@example.net": true, "bob@example.com": true, "Carol@": true, "abc@example.org": true, "ann": true, "secret.person": true},
+		Domains:   {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "mallory": false, "eve.user": false, "example.net": true, "example.com": true, "4XkZ1t2q3nz9Vx": true},
+		Hashed:    {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "mallory": false, "eve.user": false, "example.net": true, "example.com": true},
+		Addresses: {"bounce@example.net": true, "bob@example.com": true, "Carol@": true, "abc@example.org": true, "ann": true, "secret.person": true, "mallory": true, "eve.user": true},
 	} {
 		_, rec := kept(t, row, level)
 		var all []byte
