@@ -31,6 +31,8 @@ type Decision struct {
 	// Results is never nil.
 	Results *result.Results
 	Verdict result.Verdict
+	// Generation is that of the Handler.
+	Generation int64
 	// Shadow is the verdict of the shadow policy; nil if there is none.
 	Shadow *result.Verdict
 	// Reply is the reply that the MTA sends, "" if it accepts the message with its
@@ -61,6 +63,7 @@ func (s *session) newDecision(m *mail) *Decision {
 		To:          m.to,
 		MessageID:   m.id,
 		Traced:      m.traced,
+		Generation:  m.generation,
 		ExactHeader: s.conn.ExactHeader(),
 		Began:       m.began,
 		Ended:       time.Now(),

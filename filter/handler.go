@@ -19,6 +19,9 @@ type Handler struct {
 	// Shadow is a policy to compare with; nil for none. Its verdicts have no effect
 	// but are logged and counted where they differ.
 	Shadow *rules.Rules
+	// Generation is a number for Rules. Each Decision names that of the handler which
+	// made it, also if another handler has taken over since.
+	Generation int64
 }
 
 // handler is the form of a Handler that sessions use.
@@ -30,7 +33,8 @@ type handler struct {
 	// unheld and shadowUnheld decide for an MTA that cannot quarantine.
 	unheld, shadowUnheld func(*result.Results) result.Verdict
 	// early decides before the message is sent; nil if the rules never refuse then.
-	early func(*result.Results) (result.Verdict, bool)
+	early      func(*result.Results) (result.Verdict, bool)
+	generation int64
 }
 
 func newHandler(h Handler) *handler {
@@ -38,7 +42,7 @@ func newHandler(h Handler) *handler {
 		r.NoHold = true
 		return r.Decide
 	}
-	out := &handler{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, unheld: unheld(h.Rules)}
+	out := &handler{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, unheld: unheld(h.Rules), generation: h.Generation}
 	if h.Traced != nil {
 		out.traced = policyChecker{h.Traced}
 	}

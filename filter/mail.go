@@ -13,6 +13,8 @@ type mail struct {
 	handler *handler
 	policy  checkerMessage // nil if the message could not be begun
 	traced  bool
+	// generation is that of the handler.
+	generation int64
 	from    string
 	rcpts   int
 	to      []milter.Recipient // at most Options.MaxRecipients

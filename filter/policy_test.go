@@ -3,7 +3,9 @@ package filter
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/filter/milter/miltertest"
@@ -244,5 +246,63 @@ func TestPolicySwap(t *testing.T) {
 	r.SetHandler(Handler{Checker: old.checker.(policyChecker).c, Rules: rules.Rules{Mode: rules.Enforce, AuthservID: "mx.example.net"}})
 	if o := m.Deliver(from("plain.test", "good.test")); o.Code != 'y' {
 		t.Errorf("enforce: %q %q", o.Code, o.Text)
+	}
+}
+
+// TestGeneration swaps the handler all the time while messages arrive. Each message names
+// the generation of the rules that decided about it.
+func TestGeneration(t *testing.T) {
+	t.Parallel()
+	r, _ := startPolicy(t, rules.Rules{Mode: rules.Monitor})
+	checker := r.handler.Load().checker.(policyChecker).c
+	swap := func(generation int64) {
+		h := Handler{Checker: checker, Rules: rules.Rules{Mode: rules.Monitor, AuthservID: "mx.example.net"}, Generation: generation}
+		if generation%2 == 0 {
+			h.Rules.Mode = rules.Enforce
+		}
+		r.SetHandler(h)
+	}
+	swap(1)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		for g := int64(2); ; g++ {
+			select {
+			case <-stop:
+				return
+			default:
+				swap(g)
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+	})
+	m := miltertest.Connect(t, r.dial, miltertest.OfferAll)
+	m.Hello()
+	seen := map[int64]bool{}
+	for range 50 {
+		o := m.Deliver(from("plain.test", "good.test"))
+		d := <-r.decisions
+		seen[d.Generation] = true
+		if enforced := d.Generation%2 == 0; enforced != (o.Code == 'y') || enforced != (d.Verdict.Action == result.Reject) {
+			t.Errorf("generation %d: %q %q, action %s", d.Generation, o.Code, o.Text, d.Verdict.Action)
+		}
+	}
+	close(stop)
+	group.Wait()
+	if len(seen) < 2 {
+		t.Errorf("all messages have the same generation: %v", seen)
+	}
+	// A message that began under old rules keeps them.
+	swap(101)
+	letter := from("plain.test", "good.test")
+	m.Envelope(letter)
+	swap(102)
+	m.Content(letter)
+	m.Send('E')
+	if o := m.Verdict(); o.Code != 'c' {
+		t.Errorf("a message that began before: %q %q", o.Code, o.Text)
+	}
+	if d := <-r.decisions; d.Generation != 101 {
+		t.Errorf("generation %d of a message that began under 101", d.Generation)
 	}
 }

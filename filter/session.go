@@ -101,7 +101,7 @@ func (s *session) closePolicy() {
 func (s *session) MailFrom(from milter.Sender) {
 	s.mail = &mail{from: from.Path, began: time.Now()}
 	s.openPolicy()
-	s.mail.handler, s.mail.traced = s.handler, s.traced
+	s.mail.handler, s.mail.generation, s.mail.traced = s.handler, s.handler.generation, s.traced
 	if s.policy == nil {
 		return
 	}

@@ -23,8 +23,7 @@ type messageJournal struct {
 	reader   *sqlite.Reader
 	failed   string // why it could not be opened
 
-	generation atomic.Int64 // of the rules in force
-	exempt     atomic.Bool  // mail that is exempt is kept too
+	exempt atomic.Bool // mail that is exempt is kept too
 }
 
 // openJournal opens the journal. A service without it is better than none, so a failure is
@@ -74,7 +73,6 @@ func (d *daemon) changeJournal(c *config.Config) {
 	g := c.Generation()
 	g.Since = time.Now()
 	j.store.AddGeneration(g)
-	j.generation.Store(g.ID)
 }
 
 // record has the journal keep a message that has its verdict.
@@ -85,7 +83,7 @@ func (d *daemon) record(x *filter.Decision) {
 	}
 	row := rows.Row{
 		Ref: x.Results.Reference, Queue: x.QueueID, MessageID: x.MessageID, Host: x.Client.IP,
-		Recipients: x.Recipients, Early: x.Early, Undelivered: x.Err != nil, Took: x.Took, Generation: j.generation.Load(),
+		Recipients: x.Recipients, Early: x.Early, Undelivered: x.Err != nil, Took: x.Took, Generation: x.Generation,
 		Faults: x.Faults, Results: x.Results, Verdict: &x.Verdict,
 	}
 	if row.Ref == 0 {

@@ -154,10 +154,10 @@ func (d *daemon) activate(l loadedConfig) error {
 			return err
 		}
 	}
+	d.changeJournal(c) // before a row can name its rules
 	d.server.SetHandler(d.handler(c, authservID))
 	d.rotateKeys(c)
 	d.metrics.SetRules(ruleNames(c))
-	d.changeJournal(c)
 	d.logins.SetLimit(c.Limits.LoginRecipients)
 	d.log.setBurst(c.Log)
 	d.setLevel(c.Log.Level, 0)

@@ -159,6 +159,8 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 		Traced:  policy.NewChecker(traced),
 		Rules:   c.Rules(authservID),
 		Shadow:  c.ShadowRules(authservID),
+
+		Generation: c.Generation().ID,
 	}
 }
 
