@@ -33,6 +33,10 @@ type database struct {
 	conn   driver.Conn
 	insert driver.Stmt
 	args   []driver.NamedValue
+
+	// committed is the highest reference that others can read, and highest that of the
+	// present transaction.
+	committed, highest int64
 }
 
 // open opens a file to be written and creates it if needed.
@@ -74,6 +78,9 @@ func (d *database) prepare(generations []rows.Generation) error {
 		if err := d.exec(createTables()); err != nil {
 			return err
 		}
+	}
+	if err := d.exec(createLate); err != nil {
+		return err
 	}
 	insert, err := d.conn.Prepare(insertRow())
 	if err != nil {
@@ -146,8 +153,46 @@ func (d *database) add(rec *rows.Record) error {
 			a.Value = v.Octets
 		}
 	}
-	_, err := d.insert.(driver.StmtExecContext).ExecContext(context.Background(), d.args)
+	done, err := d.insert.(driver.StmtExecContext).ExecContext(context.Background(), d.args)
+	if err != nil {
+		return err
+	}
+	ref := rec[rows.ColRef].Int
+	d.highest = max(d.highest, ref)
+	if ref > d.committed {
+		return nil
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 0 { // it was there
+		return err
+	}
+	return d.exec("INSERT INTO late (ref) VALUES (?)", ref)
+}
+
+// begin begins a transaction.
+func (d *database) begin() error {
+	if err := d.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	var err error
+	if d.committed == 0 { // it is not known
+		d.committed, err = d.number("SELECT coalesce(max(ref), 0) FROM message")
+	}
+	d.highest = d.committed
 	return err
+}
+
+func (d *database) commit() error {
+	err := d.exec("COMMIT")
+	if d.committed = d.highest; err != nil {
+		d.committed = 0
+	}
+	return err
+}
+
+// rollBack ends a transaction. It may have ended.
+func (d *database) rollBack() {
+	d.committed = 0
+	_ = d.exec("ROLLBACK")
 }
 
 func (d *database) close() error {

@@ -35,6 +35,12 @@ PRAGMA application_id = %d;
 PRAGMA user_version = %d;`, strings.Join(defined, ", "), strings.Join(names, ", "), applicationID, version)
 }
 
+// createLate has the statements for the tables that [Spool] needs: the identity of a
+// file, and the rows that came with a lower reference than one before them.
+const createLate = `CREATE TABLE IF NOT EXISTS late (seq INTEGER PRIMARY KEY, ref INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (id INTEGER PRIMARY KEY);
+INSERT INTO identity SELECT abs(random() >> 1) WHERE NOT EXISTS (SELECT 1 FROM identity);`
+
 // indexes are the columns that are indexed, of accepted mail when its day is over. Rows
 // with the same value are in the order of time.
 var indexes = [rows.Classes][]rows.Column{

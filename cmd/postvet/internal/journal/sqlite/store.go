@@ -111,14 +111,14 @@ func (s *Store) Write(c rows.Class, b *rows.Batch) error {
 	var current *database
 	defer func() { // also if it ends in a panic
 		if current != nil {
-			_ = current.exec("ROLLBACK") // fails if a commit has done it
+			current.rollBack()
 		}
 	}()
 	err := b.Each(func(rec *rows.Record) error {
 		at := result.Reference(rec[rows.ColRef].Int).Time()
 		if current == nil || at.Before(current.day) || !at.Before(current.day.Add(24*time.Hour)) {
 			if current != nil {
-				if err := current.exec("COMMIT"); err != nil {
+				if err := current.commit(); err != nil {
 					return err
 				}
 			}
@@ -127,7 +127,7 @@ func (s *Store) Write(c rows.Class, b *rows.Batch) error {
 			if err != nil {
 				return err
 			}
-			if err := current.exec("BEGIN IMMEDIATE"); err != nil {
+			if err := current.begin(); err != nil {
 				return err
 			}
 		}
@@ -137,7 +137,7 @@ func (s *Store) Write(c rows.Class, b *rows.Batch) error {
 		return err
 	}
 	if err == nil {
-		if err = current.exec("COMMIT"); err == nil {
+		if err = current.commit(); err == nil {
 			current = nil
 			return nil
 		}

@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+// Spool reads the rows of a directory in the order in which they were written, so that they
+// can be sent elsewhere while the store goes on. A row that is removed meanwhile is not
+// read.
+type Spool struct{ dir string }
+
+// NewSpool returns the spool of a directory.
+func NewSpool(dir string) *Spool { return &Spool{dir: dir} }
+
+// Parts returns the parts that exist: those of the rest before those of accepted mail, and
+// of each class the newest first.
+func (s *Spool) Parts() ([]rows.Part, error) {
+	all, err := files(s.dir)
+	var parts []rows.Part
+	for _, c := range [rows.Classes]rows.Class{rows.Rest, rows.Accepted} {
+		for _, f := range all {
+			if f.class == c {
+				parts = append(parts, rows.Part{Day: f.day, Class: f.class})
+			}
+		}
+	}
+	return parts, err
+}
+
+// PartReader is a part that is open to be read.
+type PartReader struct {
+	// ID identifies the file, also if it was set aside and another one has its name.
+	ID int64
+	db *sql.DB
+}
+
+// Open opens a part. The error is [fs.ErrNotExist] if nothing was written into it.
+func (s *Spool) Open(ctx context.Context, p rows.Part) (*PartReader, error) {
+	db, err := openReader(fileOf(s.dir, p.Day, p.Class))
+	if err != nil {
+		return nil, err
+	}
+	r := &PartReader{db: db}
+	if err := db.QueryRowContext(ctx, "SELECT id FROM identity").Scan(&r.ID); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close closes the file.
+func (p *PartReader) Close() error { return p.db.Close() }
+
+// Read calls f with at most limit rows beyond a mark. A record is valid until f returns.
+func (p *PartReader) Read(ctx context.Context, mark rows.Mark, limit int, f func(*rows.Record) error) (c rows.Chunk, err error) {
+	// All is read as it was at one moment.
+	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, ignoreDone(tx.Rollback())) }()
+	c.Next = mark
+	read := func(condition string, args ...any) error {
+		lines, err := tx.QueryContext(ctx, "SELECT "+selected+" FROM message WHERE "+condition, args...)
+		if err != nil {
+			return err
+		}
+		defer lines.Close()
+		s := newScanner()
+		for lines.Next() {
+			if err := s.scan(lines); err != nil {
+				return err
+			}
+			if err := f(&s.rec); err != nil {
+				return err
+			}
+			c.Rows++
+			c.Next.Ref = max(c.Next.Ref, s.rec[rows.ColRef].Int)
+		}
+		return lines.Err()
+	}
+	var late int64 // the last of those that are read now
+	err = tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), ?1) FROM (SELECT seq FROM late WHERE seq > ?1 ORDER BY seq LIMIT ?2)", mark.Late, limit).Scan(&late)
+	if err != nil {
+		return c, err
+	}
+	if late > mark.Late {
+		// Ref passes those that lie behind it.
+		err := read("ref IN (SELECT ref FROM late WHERE seq > ? AND seq <= ? AND ref <= ?)", mark.Late, late, mark.Ref)
+		if err != nil {
+			return c, err
+		}
+		c.Next.Late = late
+		var left int64
+		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM late").Scan(&left); err != nil {
+			return c, err
+		}
+		if left > late {
+			// Ref must not move before all of them were seen.
+			c.More = true
+			return c, nil
+		}
+	}
+	before := c.Rows
+	if err := read("ref > ? ORDER BY ref LIMIT ?", mark.Ref, limit); err != nil {
+		return c, err
+	}
+	c.More = c.Rows-before == limit
+	return c, nil
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// Left returns the number of rows beyond a mark.
+func (p *PartReader) Left(ctx context.Context, mark rows.Mark) (n int64, err error) {
+	err = p.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM message WHERE ref > ?1) +
+		(SELECT count(*) FROM message WHERE ref IN (SELECT ref FROM late WHERE seq > ?2 AND ref <= ?1))`, mark.Ref, mark.Late).Scan(&n)
+	return n, err
+}
+
+// Generations returns the rules that were in force for the rows of the part.
+func (p *PartReader) Generations(ctx context.Context) (all []rows.Generation, err error) {
+	lines, err := p.db.QueryContext(ctx, "SELECT id, since, text FROM generation ORDER BY since")
+	if err != nil {
+		return nil, err
+	}
+	defer lines.Close()
+	for lines.Next() {
+		var g rows.Generation
+		var since string
+		if err := lines.Scan(&g.ID, &since, &g.Text); err != nil {
+			return nil, err
+		}
+		g.Since, _ = time.Parse(timeLayout, since)
+		all = append(all, g)
+	}
+	return all, lines.Err()
+}
