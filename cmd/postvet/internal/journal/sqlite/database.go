@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
@@ -19,18 +17,10 @@ var (
 	errNewer   = errors.New("the file is of a newer version of Postvet")
 )
 
-// source returns the data source name for a file. SQL in the file itself, such as a view
-// that a stranger put there, must not do harm (trusted_schema).
-func source(path, mode string, pragmas ...string) string {
-	q := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(10000)", "trusted_schema(0)"}, pragmas...)}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
-}
-
-// database is a file that is open to be written. The driver is used without database/sql,
-// which would cost as much as the row itself.
+// database is a file of a day that is open to be written.
 type database struct {
 	file
-	conn   driver.Conn
+	connection
 	insert driver.Stmt
 	args   []driver.NamedValue
 
@@ -41,17 +31,11 @@ type database struct {
 
 // open opens a file to be written and creates it if needed.
 func open(f file, generations []rows.Generation) (*database, error) {
-	made, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let the group read
+	conn, err := openConnection(f.path, 32768)
 	if err != nil {
 		return nil, err
 	}
-	made.Close()
-	conn, err := connect(source(f.path, "rw",
-		"page_size(32768)", "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
-	if err != nil {
-		return nil, classify(err)
-	}
-	d := &database{file: f, conn: conn, args: make([]driver.NamedValue, rows.Columns)}
+	d := &database{file: f, connection: conn, args: make([]driver.NamedValue, rows.Columns)}
 	if err := d.prepare(generations); err != nil {
 		d.close()
 		return nil, classify(err)
@@ -109,30 +93,6 @@ func (d *database) addGeneration(g rows.Generation) error {
 
 // timeLayout is the form of times in the files.
 const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func (d *database) exec(query string, args ...any) error {
-	values := make([]driver.NamedValue, len(args))
-	for i, a := range args {
-		values[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-	}
-	_, err := d.conn.(driver.ExecerContext).ExecContext(context.Background(), query, values)
-	return err
-}
-
-// number returns the first column of the first row of a query.
-func (d *database) number(query string) (int64, error) {
-	lines, err := d.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer lines.Close()
-	values := make([]driver.Value, len(lines.Columns()))
-	if err := lines.Next(values); err != nil {
-		return 0, err
-	}
-	n, _ := values[0].(int64)
-	return n, nil
-}
 
 // add inserts a row.
 func (d *database) add(rec *rows.Record) error {
@@ -200,14 +160,6 @@ func (d *database) close() error {
 		_ = d.insert.Close()
 	}
 	return d.conn.Close()
-}
-
-// classify returns errDamaged for an error that says so of a file.
-func classify(err error) error {
-	if isDamage(err) {
-		return fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	return err
 }
 
 // openReader opens a file to be read.

@@ -44,6 +44,7 @@ type Store struct {
 
 	// Only the writer uses these.
 	open    [rows.Classes]*database
+	state   *state    // nil until it is needed
 	written bool      // since the last Tick
 	kept    time.Time // when keep ran last
 
@@ -234,5 +235,5 @@ func (s *Store) Close() error {
 			s.open[c] = nil
 		}
 	}
-	return errors.Join(append(errs, filelock.Unlock(s.lock), s.lock.Close())...)
+	return errors.Join(append(errs, s.closeState(), filelock.Unlock(s.lock), s.lock.Close())...)
 }

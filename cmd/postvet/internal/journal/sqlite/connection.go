@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"net/url"
+	"os"
+)
+
+// source returns the data source name for a file. SQL in the file itself, such as a view
+// that a stranger put there, must not do harm (trusted_schema).
+func source(path, mode string, pragmas ...string) string {
+	q := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(10000)", "trusted_schema(0)"}, pragmas...)}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
+}
+
+// connection is an open file. The driver is used without database/sql, which would cost as
+// much as a row itself.
+type connection struct{ conn driver.Conn }
+
+// openConnection opens a file to be written and creates it if needed, with pages of a size.
+func openConnection(path string, pageSize int) (connection, error) {
+	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let the group read
+	if err != nil {
+		return connection{}, err
+	}
+	made.Close()
+	conn, err := connect(source(path, "rw",
+		fmt.Sprintf("page_size(%d)", pageSize), "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
+	if err != nil {
+		return connection{}, classify(err)
+	}
+	return connection{conn}, nil
+}
+
+func (c connection) exec(query string, args ...any) error {
+	values := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	_, err := c.conn.(driver.ExecerContext).ExecContext(context.Background(), query, values)
+	return err
+}
+
+// number returns the first column of the first row of a query.
+func (c connection) number(query string) (int64, error) {
+	lines, err := c.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer lines.Close()
+	values := make([]driver.Value, len(lines.Columns()))
+	if err := lines.Next(values); err != nil {
+		return 0, err
+	}
+	n, _ := values[0].(int64)
+	return n, nil
+}
+
+// classify returns errDamaged for an error that says so of a file.
+func classify(err error) error {
+	if isDamage(err) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return err
+}

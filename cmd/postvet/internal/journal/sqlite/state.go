@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// state is the state file, open to be written: all that outlives a day. It is damaged or
+// newer as a day's file is. Others may read it, and write it for a moment.
+type state struct {
+	file
+	connection
+}
+
+func stateFile(dir string) file { return file{path: filepath.Join(dir, stateName)} }
+
+// openState opens the state file to be written, creates it if needed, and does the steps
+// that it lacks.
+func openState(dir string) (*state, error) {
+	f := stateFile(dir)
+	conn, err := openConnection(f.path, 8192)
+	if err != nil {
+		return nil, err
+	}
+	s := &state{file: f, connection: conn}
+	if err := s.migrate(migrations); err != nil {
+		s.close()
+		return nil, classify(err)
+	}
+	return s, nil
+}
+
+// migrate does each step that the file lacks, as a whole or not at all.
+func (s *state) migrate(steps []string) error {
+	found, err := s.number("PRAGMA user_version")
+	switch {
+	case err != nil:
+		return err
+	case found < 0 || found > int64(len(steps)):
+		return errNewer
+	}
+	for i, step := range steps[found:] {
+		if err := s.exec("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		err := s.exec(fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", step, stateID, int(found)+i+1))
+		if err == nil {
+			err = s.exec("COMMIT")
+		}
+		if err != nil {
+			_ = s.exec("ROLLBACK")
+			if found == 0 && i == 0 && !isBusyOrFull(err) {
+				return fmt.Errorf("%w: %w", errDamaged, err) // its tables are not ours
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *state) close() error { return s.conn.Close() }
+
+// stateOf returns the open state file. Only the writer calls it.
+func (s *Store) stateOf() (*state, error) {
+	if s.state != nil {
+		return s.state, nil
+	}
+	opened, err := openState(s.opt.Dir)
+	if errors.Is(err, errDamaged) || errors.Is(err, errNewer) {
+		if err := s.setAside(stateFile(s.opt.Dir), err); err != nil {
+			return nil, err
+		}
+		opened, err = openState(s.opt.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.state = opened
+	return opened, nil
+}
+
+// inState calls f in a transaction of the state file. Only the writer calls it.
+func (s *Store) inState(f func(*state) error) error {
+	st, err := s.stateOf()
+	if err != nil {
+		return err
+	}
+	if err := st.exec("BEGIN IMMEDIATE"); err != nil {
+		return s.stateFailed(err)
+	}
+	committed := false
+	defer func() { // also if it ends in a panic
+		if !committed && s.state == st {
+			_ = st.exec("ROLLBACK") // fails if a commit has done it
+		}
+	}()
+	if err := f(st); err != nil {
+		return s.stateFailed(err)
+	}
+	if err := st.exec("COMMIT"); err != nil {
+		return s.stateFailed(err)
+	}
+	committed = true
+	return nil
+}
+
+// stateFailed returns an error of the state file. If it says that the file is damaged, the
+// next use begins a new one.
+func (s *Store) stateFailed(err error) error {
+	if why := classify(err); errors.Is(why, errDamaged) {
+		s.closeState()
+		_ = s.setAside(stateFile(s.opt.Dir), why)
+	}
+	return err
+}
+
+func (s *Store) closeState() error {
+	if s.state == nil {
+		return nil
+	}
+	st := s.state
+	s.state = nil
+	return st.close()
+}
+
+// openStateReader opens the state file to be read; fs.ErrNotExist if there is none yet.
+func openStateReader(ctx context.Context, dir string) (*sql.DB, error) {
+	f := stateFile(dir)
+	if _, err := os.Stat(f.path); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", source(f.path, "ro", "query_only(1)", "cache_size(-16384)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	var found int
+	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found)
+	switch {
+	case err != nil:
+		err = classify(err)
+	case found > len(migrations):
+		err = errNewer
+	case found < len(migrations):
+		// A reader does not change it. The service does so when it starts.
+		err = fmt.Errorf("%w: it is of an older version, which the service changes at its start", fs.ErrNotExist)
+	default:
+		return db, nil
+	}
+	db.Close()
+	return nil, err
+}
