@@ -34,6 +34,8 @@ type codec struct {
 	// known are texts outside of b that both sides know, such as the author's domain.
 	// Many values repeat them.
 	known [8]string
+	// cut and cutRcpts are those of the row that is written.
+	cut, cutRcpts bool
 }
 
 // octet returns the next octets to read, at most n; all of them are there unless the
@@ -98,6 +100,25 @@ func text[T ~string](c *codec, s *T, n int) {
 		return
 	}
 	c.writeText(string(*s), n)
+}
+
+// fact is text for a value by which rules may decide. If it is not kept as it is, that is
+// written down.
+func fact[T ~string](c *codec, s *T, n int) {
+	c.whole(string(*s), min(n, c.room))
+	text(c, s, n)
+}
+
+// whole notes whether a text is kept as it is.
+func (c *codec) whole(s string, n int) {
+	if !c.reading && (len(s) > n || !isHarmless(s)) {
+		c.cut = true
+	}
+}
+
+// isHarmless reports whether a text is kept as it is, if it is short enough.
+func isHarmless(s string) bool {
+	return foreign.IsPrintable(s) || foreign.Terminal(s, foreign.Whole) == s
 }
 
 // The forms of a text.

@@ -166,6 +166,8 @@ func (e *Encoder) row(r *Row) {
 	if len(res.MailFrom) > 320 || !foreign.IsPrintable(res.MailFrom) {
 		sender = "" // the column is another text
 	}
+	e.whole(res.Client.Helo, 255)
+	e.whole(res.MailFrom, 320)
 	e.known = knownTexts(res.Author.Domain, org, res.Client.Helo, sender)
 	e.facts(r)
 	e.close(at)
@@ -240,12 +242,15 @@ const maxRecipients = 16
 // left out.
 func (e *Encoder) recipients(res *result.Results) {
 	at := e.open()
+	e.cutRcpts = len(res.Recipients) > maxRecipients
 	for _, to := range res.Recipients[:min(len(res.Recipients), maxRecipients)] {
+		e.cutRcpts = e.cutRcpts || len(to) > 320 || !isHarmless(to)
 		if e.level == Domains {
 			to = domainOf(to)
 		}
 		to = foreign.Terminal(to, 320)
 		if to == "" || strings.Contains(to, " ") || len(e.b)-at+len(to) > 2000 {
+			e.cutRcpts = true
 			continue
 		}
 		if len(e.b) > at {

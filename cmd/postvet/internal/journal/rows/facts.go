@@ -38,22 +38,23 @@ func (c *codec) facts(r *Row) {
 	texts(c, &r.Faults, 4)
 	c.moreSigning(res.Signing)
 	c.sealing(res)
+	c.circumstances(r)
 }
 
 func (c *codec) client(res *result.Results) {
 	cl := &res.Client
 	c.bits(&cl.Inside, &res.MailFromUnknown, &res.RecipientsIncomplete, &res.List.Post, &res.List.Bulk, &res.ExemptUndecided,
 		&res.ClaimsIncomplete, &res.DNS.Degraded, &res.Author.Absent)
-	text(c, &cl.Listener, 64)
-	text(c, &cl.TLS, 16)
-	text(c, &cl.Socket, 128)
+	fact(c, &cl.Listener, 64)
+	fact(c, &cl.TLS, 16)
+	fact(c, &cl.Socket, 128)
 	text(c, &cl.RelayHelo, 128)
 	number(c, &cl.Hops)
 	text(c, &cl.Hidden, maxText)
 	text(c, &res.IPRev.Status, 16)
 	text(c, &res.IPRev.Reason, maxText)
 	text(c, &res.IPRev.Name, maxText)
-	text(c, &cl.PTR, maxText)
+	fact(c, &cl.PTR, maxText)
 }
 
 // spf keeps the explanation of the domain's owner only if it names no mailbox, unless
@@ -62,7 +63,7 @@ func (c *codec) spf(res *result.Results) {
 	list(c, &res.SPF, 2, func(c *codec, s *spf.Result) {
 		c.bits(&s.LocalPart)
 		text(c, &s.Identity, 16)
-		text(c, &s.Domain, maxText)
+		fact(c, &s.Domain, maxText)
 		text(c, &s.Status, 16)
 		text(c, &s.Mechanism, maxText)
 		c.cutText(&s.Explanation, maxText, c.local)
@@ -77,11 +78,12 @@ const maxSignatures = 8
 
 func (c *codec) dkim(res *result.Results) {
 	text(c, &res.PartialBody, 16)
+	c.cut = c.cut || len(res.DKIM) > maxSignatures
 	list(c, &res.DKIM, maxSignatures, func(c *codec, d *dkim.Result) {
 		c.bits(&d.Testing, &d.Partial)
-		text(c, &d.Domain, maxText)
-		text(c, &d.Selector, 64)
-		text(c, &d.Algorithm, 32)
+		fact(c, &d.Domain, maxText)
+		fact(c, &d.Selector, 64)
+		fact(c, &d.Algorithm, 32)
 		text(c, &d.Status, 16)
 		text(c, &d.Reason, maxText)
 		text(c, &d.Failure, 64)
@@ -91,7 +93,7 @@ func (c *codec) dkim(res *result.Results) {
 			_, domain := message.SplitPath(identity)
 			identity = domain
 		}
-		text(c, &identity, maxText)
+		fact(c, &identity, maxText)
 		if c.reading {
 			d.Identity = identity
 			if identity != "" && !strings.Contains(identity, "@") {
@@ -112,7 +114,7 @@ func (c *codec) arc(a *arc.Result) {
 	number(c, &a.OldestPass)
 	list(c, &a.Sealers, 50, func(c *codec, s *arc.Sealer) {
 		number(c, &s.Instance)
-		text(c, &s.Domain, maxText)
+		fact(c, &s.Domain, maxText)
 		text(c, &s.Selector, 64)
 		has := s.Recorded != nil
 		if c.bits(&has); !has {
@@ -121,10 +123,11 @@ func (c *codec) arc(a *arc.Result) {
 		if c.reading {
 			s.Recorded = &arc.Recorded{}
 		}
-		text(c, &s.Recorded.DMARC, 32)
-		text(c, &s.Recorded.From, maxText)
-		text(c, &s.Recorded.SPF, maxText)
-		texts(c, &s.Recorded.DKIM, 10)
+		fact(c, &s.Recorded.DMARC, 32)
+		fact(c, &s.Recorded.From, maxText)
+		fact(c, &s.Recorded.SPF, maxText)
+		c.cut = c.cut || len(s.Recorded.DKIM) > 10
+		list(c, &s.Recorded.DKIM, 10, func(c *codec, s *string) { fact(c, s, maxText) })
 		text(c, &s.Recorded.RemoteIP, 64)
 		text(c, &s.Recorded.Problem, maxText)
 	})
@@ -134,9 +137,9 @@ func (c *codec) dmarc(d *dmarc.Result) {
 	unknown := d.Unknown != nil
 	c.bits(&d.Testing, &d.SPFAligned, &d.DKIMAligned, &unknown)
 	text(c, &d.Status, 16)
-	text(c, &d.AuthorDomain, maxText)
-	text(c, &d.OrganizationalDomain, maxText)
-	text(c, &d.RecordDomain, maxText)
+	fact(c, &d.AuthorDomain, maxText)
+	fact(c, &d.OrganizationalDomain, maxText)
+	fact(c, &d.RecordDomain, maxText)
 	text(c, &d.Policy, 16)
 	text(c, &d.PolicyTag, 8)
 	text(c, &d.ADKIM, 8)
@@ -166,7 +169,7 @@ func (c *codec) message(res *result.Results) {
 	if !c.reading && user != "" && c.level != Addresses {
 		user = "?" // that there was a login is a fact for rules
 	}
-	if text(c, &user, maxText); c.reading {
+	if fact(c, &user, maxText); c.reading {
 		res.User = user
 	}
 	text(c, &res.Author.Problem, maxText)
@@ -174,11 +177,11 @@ func (c *codec) message(res *result.Results) {
 	c.mailboxes(&res.Author)
 	list(c, &res.SenderDomains, 2, func(c *codec, d *result.SenderDomain) {
 		text(c, &d.Identity, 16)
-		text(c, &d.Domain, maxText)
+		fact(c, &d.Domain, maxText)
 		text(c, &d.Status, 32)
 		text(c, &d.Reason, maxText)
 	})
-	text(c, &res.List.ID, maxText)
+	fact(c, &res.List.ID, maxText)
 	text(c, &res.Exempt, 64)
 	text(c, &res.Oversize, maxText)
 	text(c, &res.Marks.Forward, 64)

@@ -33,6 +33,11 @@ type Row struct {
 	// Faults are internal errors beside those of Results and Verdict.
 	Faults []string `json:"faults"`
 
+	// Cut is true if facts by which rules may decide were too long or too many to be kept
+	// whole, and CutRecipients if some recipients are missing.
+	Cut           bool `json:"-"`
+	CutRecipients bool `json:"-"`
+
 	Results *result.Results `json:"results"`
 	Verdict *result.Verdict `json:"verdict"`
 	// Monitored is that of Verdict, which its JSON leaves out.
