@@ -66,6 +66,8 @@ const (
 	MX   Type = 15
 	TXT  Type = 16
 	AAAA Type = 28
+	TLSA Type = 52
+	CAA  Type = 257
 )
 
 // String returns the type's usual mnemonic.
@@ -83,6 +85,10 @@ func (t Type) String() string {
 		return "TXT"
 	case AAAA:
 		return "AAAA"
+	case TLSA:
+		return "TLSA"
+	case CAA:
+		return "CAA"
 	}
 	return "TYPE?"
 }
@@ -96,8 +102,8 @@ type Exchange struct {
 
 // Answer is the answer to one question. Callers share it and must not modify it.
 //
-// Only the field for the type of the question is set among TXT, Addrs, MX and Names,
-// and only if Outcome is Found. It has each record once, even if a server sends it twice
+// Only the field for the type of the question is set among TXT, Addrs, MX, Names and
+// Data, and only if Outcome is Found. It has each record once, even if a server sends it twice
 // (RFC 2181 section 5). Canonical is set with every outcome. Names are in lower case,
 // without the final dot. A name with unusual octets in its labels is in the presentation
 // form of RFC 1035 section 5.1, with backslashes, and cannot be looked up in that form.
@@ -114,6 +120,7 @@ type Answer struct {
 	Addrs []netip.Addr // A or AAAA, never IPv4-mapped
 	MX    []Exchange   // by preference, then by host
 	Names []string     // PTR or NS, in the order received
+	Data  []string     // TLSA or CAA: the octets of each record's RDATA, in the order received
 
 	// Canonical is the end of the CNAME chain, empty if there was none.
 	Canonical string

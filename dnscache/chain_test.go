@@ -98,7 +98,7 @@ func TestReadMessage(t *testing.T) {
 // MX.
 func TestEmptyDataSaysNothing(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []Type{A, NS, PTR, MX, TXT, AAAA} {
+	for _, typ := range []Type{A, NS, PTR, MX, TXT, AAAA, TLSA, CAA} {
 		m := new(dns.Msg)
 		m.SetQuestion("a.test.", uint16(typ))
 		m.Response = true
@@ -107,7 +107,7 @@ func TestEmptyDataSaysNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		b[7] = 1 // one answer: the question's name, type, class, a TTL, no data
-		b = append(b, 0xc0, 12, 0, byte(typ), 0, 1, 0, 0, 0, 60, 0, 0)
+		b = append(b, 0xc0, 12, byte(typ>>8), byte(typ), 0, 1, 0, 0, 0, 60, 0, 0)
 		if err := m.Unpack(b); err != nil {
 			continue
 		}

@@ -114,6 +114,10 @@ func (a *Answer) cost() int64 {
 	for _, s := range a.Names {
 		n += allocated(len(s))
 	}
+	n += allocated(cap(a.Data) * stringSize)
+	for _, s := range a.Data {
+		n += allocated(len(s))
+	}
 	return n
 }
 

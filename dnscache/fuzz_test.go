@@ -20,6 +20,7 @@ func FuzzMessage(f *testing.F) {
 		{`a.test. 60 IN CNAME a.test.`},
 		{`test. 60 IN DNAME \000\.\255.invalid.`, `a.invalid. 60 IN MX 10 .`},
 		{`a.test. 60 IN MX 10 x.`, `a.test. 60 IN MX 5 y.`, `a.test. 60 IN PTR p.`, `a.test. 60 IN A 192.0.2.1`, `a.test. 60 IN AAAA ::ffff:192.0.2.1`},
+		{`a.test. 60 IN TLSA 3 1 1 00ff`, `a.test. 60 IN CAA 128 issue "\000;"`},
 	} {
 		m := new(dns.Msg)
 		m.SetQuestion("a.test.", dns.TypeTXT)
@@ -40,10 +41,10 @@ func FuzzMessage(f *testing.F) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			for _, t := range []Type{A, NS, PTR, MX, TXT, AAAA} {
+			for _, t := range []Type{A, NS, PTR, MX, TXT, AAAA, TLSA, CAA} {
 				// The type in the question is the one asked for.
 				c := append([]byte(nil), b...)
-				c[12+8], c[12+9] = 0, byte(t)
+				c[12+8], c[12+9] = byte(t>>8), byte(t)
 				f.Add(c, uint16(t))
 			}
 		}
@@ -74,7 +75,7 @@ func FuzzMessage(f *testing.F) {
 		if !a.Outcome.Known() {
 			t.Fatalf("outcome %v", a.Outcome)
 		}
-		if n := len(a.TXT) + len(a.Addrs) + len(a.MX) + len(a.Names); (n > 0) != (a.Outcome == Found) {
+		if n := len(a.TXT) + len(a.Addrs) + len(a.MX) + len(a.Names) + len(a.Data); (n > 0) != (a.Outcome == Found) {
 			t.Fatalf("%v with %d records", a.Outcome, n)
 		}
 		if !sort.SliceIsSorted(a.MX, func(i, j int) bool { return a.MX[i].Preference < a.MX[j].Preference }) {
@@ -150,6 +151,8 @@ func FuzzSaved(f *testing.F) {
 		{MX, Answer{Outcome: Found, MX: []Exchange{{5, "a.test"}, {10, ""}}}},
 		{PTR, Answer{Outcome: Found, Names: []string{"a.test"}}},
 		{NS, Answer{Outcome: NoData}},
+		{TLSA, Answer{Outcome: Found, Data: []string{"\x03\x01\x01\x00\xff", ""}}},
+		{CAA, Answer{Outcome: Found, Data: []string{"\x80\x05issue;"}}},
 		{anyType, Answer{Outcome: NXDomain}},
 	} {
 		f.Add(appendSaved(nil, newEntry(newKey(1, "a.test", a.t), a.a, 0, time.Time{}, time.Minute, 0), 0))
@@ -159,7 +162,7 @@ func FuzzSaved(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n := len(s.answer.TXT) + len(s.answer.Addrs) + len(s.answer.MX) + len(s.answer.Names); (n > 0) != (s.answer.Outcome == Found) {
+		if n := len(s.answer.TXT) + len(s.answer.Addrs) + len(s.answer.MX) + len(s.answer.Names) + len(s.answer.Data); (n > 0) != (s.answer.Outcome == Found) {
 			t.Fatalf("%v with %d records", s.answer.Outcome, n)
 		}
 		e := newEntry(newKey(1, s.name, s.typ), s.answer, 0, time.Time{}, s.left, 0)

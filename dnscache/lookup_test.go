@@ -34,6 +34,11 @@ var zone = strings.Join([]string{
 	`a.example.test. A 192.0.2.1`,
 	`a.example.test. A 192.0.2.2`,
 	`a.example.test. AAAA 2001:db8::1`,
+	`_25._tcp.example.test. TLSA 3 1 1 00ab`,
+	`_25._tcp.example.test. TLSA 2 0 2 (  )`,
+	`_25._tcp.example.test. TLSA 3 1 1 00AB`,
+	`example.test. CAA 128 issue "ca.example; x=\"\255"`,
+	`example.test. CAA 0 iodef "mailto:a@example.test"`,
 	`mapped.example.test. AAAA ::ffff:192.0.2.1`,
 	`1.2.0.192.in-addr.arpa. PTR Host.Example.test.`,
 	`1.2.0.192.in-addr.arpa. PTR other\.dot.example.test.`,
@@ -120,6 +125,14 @@ func TestLookup(t *testing.T) {
 		{
 			"NS in the order received", "example.test", dnscache.NS,
 			answer{Outcome: dnscache.Found, Names: []string{"ns2.example.test", "ns1.example.test"}},
+		},
+		{
+			"TLSA is the octets of the record, each once", "_25._tcp.example.test", dnscache.TLSA,
+			answer{Outcome: dnscache.Found, Data: []string{"\x03\x01\x01\x00\xab", "\x02\x00\x02"}},
+		},
+		{
+			"CAA too", "example.test", dnscache.CAA,
+			answer{Outcome: dnscache.Found, Data: []string{"\x80\x05issueca.example; x=\"\xff", "\x00\x05iodefmailto:a@example.test"}},
 		},
 		{"A", "a.example.test", dnscache.A, answer{Outcome: dnscache.Found, Addrs: addrs("192.0.2.1", "192.0.2.2")}},
 		{"AAAA", "a.example.test", dnscache.AAAA, answer{Outcome: dnscache.Found, Addrs: addrs("2001:db8::1")}},

@@ -12,7 +12,7 @@ import (
 // supported reports whether answer can read records of type t.
 func supported(t Type) bool {
 	switch t {
-	case A, NS, PTR, MX, TXT, AAAA:
+	case A, NS, PTR, MX, TXT, AAAA, TLSA, CAA:
 		return true
 	}
 	return false
@@ -43,15 +43,17 @@ func (c *chain) answer(t Type) Answer {
 		a.MX = make([]Exchange, 0, n)
 	case PTR, NS:
 		a.Names = make([]string, 0, n)
+	case TLSA, CAA:
+		a.Data = make([]string, 0, n)
 	}
 	for _, rr := range c.records {
 		a.add(rr)
 	}
-	a.Addrs, a.MX, a.Names = distinct(a.Addrs), distinct(a.MX), distinct(a.Names)
+	a.Addrs, a.MX, a.Names, a.Data = distinct(a.Addrs), distinct(a.MX), distinct(a.Names), distinct(a.Data)
 	slices.SortFunc(a.MX, func(x, y Exchange) int {
 		return cmp.Or(cmp.Compare(x.Preference, y.Preference), strings.Compare(x.Host, y.Host))
 	})
-	if len(a.TXT)+len(a.Addrs)+len(a.MX)+len(a.Names) == 0 {
+	if len(a.TXT)+len(a.Addrs)+len(a.MX)+len(a.Names)+len(a.Data) == 0 {
 		return Answer{Outcome: NoData, Authentic: c.authentic, Canonical: a.Canonical}
 	}
 	return a
@@ -95,7 +97,23 @@ func (a *Answer) add(rr dns.RR) {
 		a.Names = append(a.Names, answerName(rr.Ptr))
 	case *dns.NS:
 		a.Names = append(a.Names, answerName(rr.Ns))
+	case *dns.TLSA, *dns.CAA:
+		if data, ok := rdata(rr); ok {
+			a.Data = append(a.Data, data)
+		}
 	}
+}
+
+// rdata returns the RDATA of a record that has no names in it, as octets. It reports false
+// if the record cannot be written.
+func rdata(rr dns.RR) (string, bool) {
+	b := make([]byte, dns.Len(rr))
+	end, err := dns.PackRR(rr, b, 0, nil, false)
+	start := end - int(rr.Header().Rdlength)
+	if err != nil || start < 0 {
+		return "", false
+	}
+	return string(b[start:end]), true
 }
 
 // joined returns a TXT record's character-strings as one string of octets.

@@ -53,6 +53,9 @@ func appendSaved(b []byte, e *entry, now int64) []byte {
 	for _, s := range a.Names {
 		b = appendText(b, s)
 	}
+	for _, s := range a.Data {
+		b = appendText(b, s)
+	}
 	return b
 }
 
@@ -124,12 +127,14 @@ func (d *decoder) records(a *Answer, t Type) {
 			a.MX = append(a.MX, m)
 		case PTR, NS:
 			a.Names = append(a.Names, d.text())
+		case TLSA, CAA:
+			a.Data = append(a.Data, d.text())
 		default:
 			d.bad = true
 		}
 	}
 	// The slices have no spare capacity, since it would be kept in the cache.
-	a.TXT, a.Addrs, a.MX, a.Names = exact(a.TXT), exact(a.Addrs), exact(a.MX), exact(a.Names)
+	a.TXT, a.Addrs, a.MX, a.Names, a.Data = exact(a.TXT), exact(a.Addrs), exact(a.MX), exact(a.Names), exact(a.Data)
 }
 
 func exact[T any](s []T) []T {
