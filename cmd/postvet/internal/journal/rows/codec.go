@@ -3,8 +3,6 @@ package rows
 import (
 	"encoding/binary"
 	"errors"
-
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 // ErrRow is the error for a row that cannot be decoded.
@@ -33,7 +31,7 @@ type codec struct {
 	local, localAt string
 	// known are texts outside of b that both sides know, such as the author's domain.
 	// Many values repeat them.
-	known [8]string
+	known [4]string
 	// cut and cutRcpts are those of the row that is written.
 	cut, cutRcpts bool
 }
@@ -91,104 +89,6 @@ func (c *codec) bits(all ...*bool) {
 	c.b = binary.AppendUvarint(c.b, v)
 }
 
-// text writes or reads a text of at most n octets, in harmless form. A text begins with a
-// number, the last two bits of which are its form: the length of the text that follows, the
-// number of a known text or word, or the length of a text to which a known one is added.
-func text[T ~string](c *codec, s *T, n int) {
-	if c.reading {
-		*s = T(c.readText())
-		return
-	}
-	c.writeText(string(*s), n)
-}
-
-// fact is text for a value by which rules may decide. If it is not kept as it is, that is
-// written down.
-func fact[T ~string](c *codec, s *T, n int) {
-	c.whole(string(*s), min(n, c.room))
-	text(c, s, n)
-}
-
-// whole notes whether a text is kept as it is.
-func (c *codec) whole(s string, n int) {
-	if !c.reading && (len(s) > n || !isHarmless(s)) {
-		c.cut = true
-	}
-}
-
-// isHarmless reports whether a text is kept as it is, if it is short enough.
-func isHarmless(s string) bool {
-	return foreign.IsPrintable(s) || foreign.Terminal(s, foreign.Whole) == s
-}
-
-// The forms of a text.
-const (
-	textPlain = iota
-	textKnown
-	textEnding
-)
-
-func (c *codec) writeText(s string, n int) {
-	if s == "" {
-		c.b = append(c.b, textPlain)
-		return
-	}
-	ending := -1
-	for i, k := range &c.known {
-		switch {
-		case len(k) == len(s):
-			if k == s {
-				c.b = append(c.b, byte(i<<2|textKnown))
-				return
-			}
-		case k == "" || len(k) > len(s) || len(s) < 2*len("example.org") || s[len(s)-len(k):] != k:
-		case ending < 0 || len(k) > len(c.known[ending]):
-			ending = i
-		}
-	}
-	if w, ok := wordNumbers[s]; ok {
-		c.b = binary.AppendUvarint(c.b, uint64(len(c.known)+w)<<2|textKnown)
-		return
-	}
-	if len(s) > n {
-		ending = -1
-	}
-	form := uint64(textPlain)
-	if ending >= 0 {
-		form = textEnding
-		s = s[:len(s)-len(c.known[ending])]
-	}
-	s = foreign.Terminal(s, max(0, min(n, c.room)))
-	c.room -= len(s)
-	c.b = binary.AppendUvarint(c.b, uint64(len(s))<<2|form)
-	c.b = append(c.b, s...)
-	if form == textEnding {
-		c.b = append(c.b, byte(ending))
-	}
-}
-
-func (c *codec) readText() string {
-	v := c.readUint()
-	switch i := v >> 2; v & 3 {
-	case textPlain:
-		return string(c.octets(i))
-	case textEnding:
-		s := string(c.octets(i))
-		if end := c.octets(1); len(end) == 1 && int(end[0]) < len(c.known) {
-			return s + c.known[end[0]]
-		}
-	case textKnown:
-		if i < uint64(len(c.known)) {
-			return c.known[i]
-		}
-		if i -= uint64(len(c.known)); i < uint64(len(words)) {
-			return words[i]
-		}
-	}
-	c.bad = true
-	return ""
-}
-
 // list writes or reads the first n elements of a list.
 func list[T any](c *codec, all *[]T, n int, element func(*codec, *T)) {
 	if !c.reading {
@@ -218,45 +118,31 @@ func texts(c *codec, all *[]string, n int) {
 	list(c, all, n, func(c *codec, s *string) { text(c, s, maxText) })
 }
 
-// words are texts that many rows have. Their order is part of the format: new ones
-// come last.
-var words = []string{
-	"pass", "fail", "softfail", "neutral", "none", "temperror", "permerror", "policy", "mailfrom", "helo", "all", "-all", "~all", "?all",
-	"default", "rsa-sha256", "rsa-sha1", "ed25519-sha256", "accept", "reject", "quarantine", "tempfail", "redirect", "discard", "p", "sp", "np", "r", "s",
-	"no PTR record", "TLSv1.3", "TLSv1.2", "mx", "a", "author", "no DMARC record", "no SPF record",
-	"trusted_forwarder", "mailing_list", "local_policy", "policy_test_mode", "other", "forwarded",
-	"altered_by_list", "altered", "maybe_forwarded", "not_checked", "other_signer", "key_missing", "weak_signature", "expired",
-	"partial_signature", "strict_alignment", "spf_broken", "unauthenticated", "exempt address", "exempt name", "authenticated",
-	"local submission", "signed by us", "smtpd", "inet:127.0.0.1:8890", "unix:/run/postvet/postvet.sock",
-	"/var/spool/postfix/postvet/postvet.sock", "accepts", "dmarc-pass", "body_hash",
-	"not-originating", "the client neither logged in nor came by a socket, daemon or network of our users", "login", "network", "socket",
-	"not-forwarded", "no recipient is one whose mail is sent on, and the client is none that hands on mail",
-	"not-delivered", "the message is not delivered: reject", "the message is not delivered: tempfail", "already-signed", "no-key",
-	"alike", "differs", "ours-alone", "theirs-alone", "neither",
-}
+// manyZeros stands for a run of at least three zeros in packed octets. Its length follows;
+// 0 for a manyZeros that is no run.
+const manyZeros = 0xff
 
-var wordNumbers = func() map[string]int {
-	m := make(map[string]int, len(words))
-	for i, w := range words {
-		m[w] = i
-	}
-	return m
-}()
-
-// appendPacked appends octets with each run of zeros as a zero and its length: facts are
-// full of values that are not set.
+// appendPacked appends octets with each long run of zeros as its length: facts are full of
+// values that are not set.
 func appendPacked(b, octets []byte) []byte {
 	for i := 0; i < len(octets); i++ {
-		b = append(b, octets[i])
-		if octets[i] != 0 {
-			continue
+		switch octets[i] {
+		case manyZeros:
+			b = append(b, manyZeros, 0)
+		case 0:
+			n := 1
+			for n < 255 && i+n < len(octets) && octets[i+n] == 0 {
+				n++
+			}
+			if n > 2 {
+				b = append(b, manyZeros, byte(n))
+			} else {
+				b = append(b, octets[i:i+n]...)
+			}
+			i += n - 1
+		default:
+			b = append(b, octets[i])
 		}
-		n := 1
-		for n < 255 && i+n < len(octets) && octets[i+n] == 0 {
-			n++
-		}
-		b = append(b, byte(n))
-		i += n - 1
 	}
 	return b
 }
@@ -264,12 +150,15 @@ func appendPacked(b, octets []byte) []byte {
 // appendUnpacked is the reverse of appendPacked. It returns at most 4 * MaxRow octets.
 func appendUnpacked(b, packed []byte) []byte {
 	for i := 0; i < len(packed) && len(b) < 4*MaxRow; i++ {
-		b = append(b, packed[i])
-		if packed[i] == 0 && i+1 < len(packed) {
-			i++
-			for range int(packed[i]) - 1 {
-				b = append(b, 0)
-			}
+		if packed[i] != manyZeros || i+1 == len(packed) {
+			b = append(b, packed[i])
+			continue
+		}
+		if i++; packed[i] == 0 {
+			b = append(b, manyZeros)
+		}
+		for range packed[i] {
+			b = append(b, 0)
 		}
 	}
 	return b

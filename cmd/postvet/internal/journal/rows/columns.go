@@ -174,8 +174,8 @@ func (e *Encoder) row(r *Row) {
 }
 
 // knownTexts are those that facts may repeat and columns have.
-func knownTexts(author, org, helo, sender string) (known [8]string) {
-	copy(known[:], []string{author, org, helo, sender})
+func knownTexts(author, org, helo, sender string) (known [4]string) {
+	known = [...]string{author, org, helo, sender}
 	for i, s := range known {
 		if len(s) > 255 || !foreign.IsPrintable(s) {
 			known[i] = "" // the column differs

@@ -27,11 +27,29 @@ func openConnection(path string, pageSize int) (connection, error) {
 	}
 	made.Close()
 	conn, err := connect(source(path, "rw",
-		fmt.Sprintf("page_size(%d)", pageSize), "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
+		"synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
 	if err != nil {
 		return connection{}, classify(err)
 	}
-	return connection{conn}, nil
+	c := connection{conn}
+	if err := c.setUp(pageSize); err != nil {
+		c.conn.Close()
+		return connection{}, classify(err)
+	}
+	return c, nil
+}
+
+// setUp gives a new file its page size, and each file a log. SQLite forgets the size if the
+// log comes before the first page.
+func (c connection) setUp(pageSize int) error {
+	pages, err := c.number("PRAGMA page_count")
+	if err == nil && pages == 0 {
+		err = c.exec(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA user_version = 0", pageSize))
+	}
+	if err != nil {
+		return err
+	}
+	return c.exec("PRAGMA journal_mode = WAL")
 }
 
 func (c connection) exec(query string, args ...any) error {

@@ -31,7 +31,7 @@ type database struct {
 
 // open opens a file to be written and creates it if needed.
 func open(f file, generations []rows.Generation) (*database, error) {
-	conn, err := openConnection(f.path, 32768)
+	conn, err := openConnection(f.path, pageSizes[f.class])
 	if err != nil {
 		return nil, err
 	}
@@ -51,14 +51,6 @@ func (d *database) prepare(generations []rows.Generation) error {
 	case found > version:
 		return errNewer
 	case found == 0:
-		if err := d.exec("PRAGMA page_size = 16384"); err != nil { // before anything is written
-			return err
-		}
-	}
-	if err := d.exec("PRAGMA journal_mode = WAL"); err != nil {
-		return err
-	}
-	if found == 0 {
 		if err := d.exec(createTables()); err != nil {
 			return err
 		}

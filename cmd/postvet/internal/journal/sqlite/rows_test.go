@@ -51,18 +51,18 @@ func (g *generator) rowOf(at time.Time, n uint64, refused bool) *rows.Row {
 		Reference: g.refs.Next(at), Arrived: at,
 		Client:     result.ClientResult{IP: fmt.Sprintf("192.0.%d.%d", n/256%256, n%256), Helo: helo, PTR: helo, Listener: "smtpd", TLS: "TLSv1.3", Socket: "unix:/run/postvet/postvet.sock"},
 		IPRev:      iprev.Result{Status: "pass", Name: helo},
-		SPF:        []spf.Result{{Identity: spf.HELO, Domain: helo, Status: "none", Reason: "no SPF record"}, {Identity: spf.MailFrom, Domain: domain, Status: "pass", Mechanism: "include:_spf.provider.example", Lookups: 3}},
+		SPF:        []spf.Result{{Identity: spf.HELO, Domain: helo, Status: "none", Reason: helo + " publishes no SPF record"}, {Identity: spf.MailFrom, Domain: domain, Status: "pass", Mechanism: "include:_spf.provider.example", Lookups: 3}},
 		DKIM:       []dkim.Result{{Domain: domain, Selector: "s2026", Algorithm: "rsa-sha256", Status: "pass", KeyBits: 2048, Identity: "@" + domain, Signature: "dGVzdHRl", BodyLength: -1}},
-		DMARC:      dmarc.Result{Status: "pass", AuthorDomain: domain, OrganizationalDomain: domain, RecordDomain: domain, Policy: "reject", PolicyTag: "p", ADKIM: "r", ASPF: "r", Disposition: "none", SPFAligned: true, DKIMAligned: true, Reason: "SPF and DKIM of " + domain},
+		DMARC:      dmarc.Result{Status: "pass", AuthorDomain: domain, OrganizationalDomain: domain, RecordDomain: domain, Policy: "reject", PolicyTag: "p", ADKIM: "r", ASPF: "r", Disposition: "none", SPFAligned: true, DKIMAligned: true, Reason: "SPF passed for " + domain + " and a DKIM signature of " + domain + " passed"},
 		MailFrom:   fmt.Sprintf("bounce-%x@%s", g.random.Uint64(), domain),
 		Author:     message.Author{Domain: domain, Mailboxes: []message.Mailbox{{Local: "ann", Domain: domain}}},
 		Recipients: []string{fmt.Sprintf("user%d@example.com", g.random.Uint64N(5000))}, Size: 10_000 + int64(g.random.Uint64N(50_000)),
 		DNS: result.DNSCost{Lookups: 9, WaitMS: 1.5},
 	}
 	if refused {
-		res.DKIM[0].Status, res.DKIM[0].Reason, res.DKIM[0].Failure = "fail", "the body was changed after it was signed", "body_hash"
+		res.DKIM[0].Status, res.DKIM[0].Reason, res.DKIM[0].Failure = "fail", "body hash does not match: the body was changed after signing", "body_hash"
 		res.SPF[1].Status, res.SPF[1].Mechanism, res.SPF[1].Reason = "fail", "-all", "the client is not listed"
-		res.DMARC.Status, res.DMARC.Disposition, res.DMARC.SPFAligned, res.DMARC.DKIMAligned, res.DMARC.Reason = "fail", "reject", false, false, "neither SPF nor DKIM passes"
+		res.DMARC.Status, res.DMARC.Disposition, res.DMARC.SPFAligned, res.DMARC.DKIMAligned, res.DMARC.Reason = "fail", "reject", false, false, "SPF did not pass (fail for "+domain+"); no DKIM signature passed"
 	}
 	v := g.rules.Decide(res)
 	return &rows.Row{

@@ -14,6 +14,11 @@ const version = 1
 // applicationID marks the files as ours, for file(1).
 const applicationID = 0x50764a31 // "PvJ1"
 
+// pageSizes are the sizes of the pages of a class. Rows of accepted mail fill one page after
+// the other; with larger pages less is left over in each. Each row of the rest changes a
+// page of each index, and all of it is written.
+var pageSizes = [rows.Classes]int{rows.Accepted: 8192, rows.Rest: 4096}
+
 // types are the SQL types of the columns.
 var types = map[rows.Kind]string{rows.Text: "TEXT", rows.Integer: "INTEGER", rows.Blob: "BLOB"}
 
@@ -28,11 +33,13 @@ func createTables() string {
 		}
 		names, defined = append(names, c.String()), append(defined, definition)
 	}
-	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS message (%s);
+	return fmt.Sprintf(`BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS message (%s);
 CREATE TABLE IF NOT EXISTS generation (id INTEGER PRIMARY KEY, since TEXT NOT NULL, text TEXT NOT NULL);
 CREATE VIEW IF NOT EXISTS mail AS SELECT strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', (ref >> 20) / 1000.0 + 1735689600, 'unixepoch') AS at, %s FROM message;
 PRAGMA application_id = %d;
-PRAGMA user_version = %d;`, strings.Join(defined, ", "), strings.Join(names, ", "), applicationID, version)
+PRAGMA user_version = %d;
+COMMIT;`, strings.Join(defined, ", "), strings.Join(names, ", "), applicationID, version)
 }
 
 // createLate has the statements for the tables that [Spool] needs: the identity of a

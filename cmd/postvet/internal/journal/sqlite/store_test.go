@@ -199,6 +199,18 @@ func sqlExec(t *testing.T, path, statements string) {
 	}
 }
 
+func TestPageSizes(t *testing.T) {
+	t.Parallel()
+	for c := range rows.Class(rows.Classes) {
+		d, err := open(fileOf(t.TempDir(), noon, c), nil)
+		must(t, err)
+		if n, err := d.number("PRAGMA page_size"); n != int64(pageSizes[c]) || err != nil {
+			t.Errorf("pages of class %s have %d octets, %v, want %d", c, n, err, pageSizes[c])
+		}
+		must(t, d.close())
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
