@@ -102,6 +102,9 @@ var graph = []struct{ path, imports string }{
 	{"policy/dkim", "policy/foreign policy/message dnscache"},
 	{"policy/dmarc", "policy/foreign policy/message dnscache"},
 	{"policy/iprev", "policy/message dnscache"},
+	{"policy/caa", "policy/message dnscache"},
+	{"policy/dane", ""},
+	{"policy/mtasts", ""},
 	{"policy/mx", "policy/message dnscache"},
 	{"policy/spf", "policy/foreign policy/message dnscache"},
 
