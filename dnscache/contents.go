@@ -13,6 +13,8 @@ type Held struct {
 	Type   Type
 	Answer *Answer
 	Bytes  int64 // of memory
+	// Foreign is true if the answer came from another cache, see Import.
+	Foreign bool
 }
 
 // Selection selects answers of the cache.
@@ -39,7 +41,7 @@ func (r *Resolver) Select(s Selection) (held []Held, all int) {
 			return
 		}
 		if all++; s.Most == 0 || len(held) < s.Most {
-			held = append(held, Held{Name: answerName(presentation(e.name())), Type: e.typ, Answer: e.answer, Bytes: e.cost})
+			held = append(held, Held{Name: answerName(presentation(e.name())), Type: e.typ, Answer: e.answer, Bytes: e.cost, Foreign: e.foreign})
 		}
 	})
 	slices.SortFunc(held, func(a, b Held) int {

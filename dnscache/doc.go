@@ -41,7 +41,8 @@
 //
 // MaxBytes bounds the answers, the values derived from them ([Derive]) and the
 // index. Eviction is S3-FIFO, so names that are looked up once displace only one another.
-// [Resolver.Save] and [Resolver.Load] keep the answers over a restart.
+// [Resolver.Save] and [Resolver.Load] keep the answers over a restart. [Resolver.Export] and
+// [Resolver.Import] bring them into the cache of another machine.
 //
 // # Failures
 //

@@ -28,6 +28,7 @@ type entry struct {
 
 	cost         int64 // bytes, with those of derived
 	inMain       bool
+	foreign      bool // from another cache; never changes
 	newer, older *entry
 }
 

@@ -189,7 +189,7 @@ func (r *Resolver) learn(f *flight, c chain) *Answer {
 	}
 	now := r.now()
 	e := newEntry(k, a, now, r.start, ttl, stale)
-	r.flights.unlessFlushed(f, func() {
+	r.flights.unlessFlushed(f.flushes, func() {
 		r.store.put(e, now)
 		if k != f.key {
 			r.store.delete(&f.key) // the old answer must not be served stale
@@ -210,7 +210,7 @@ func (r *Resolver) learnFailure(f *flight, fail *failure) *Answer {
 	a := fail.answer(&f.key)
 	a.Err = &sinceError{a.Err, r.start.Add(time.Duration(r.failing.failed(f.key, now)))}
 	e := newEntry(f.key, a, now, r.start, r.opt.FailureTTL, 0)
-	r.flights.unlessFlushed(f, func() { r.store.put(e, now) })
+	r.flights.unlessFlushed(f.flushes, func() { r.store.put(e, now) })
 	return e.waited()
 }
 

@@ -201,13 +201,23 @@ func (fs *flights) worker(f func()) {
 	}
 }
 
-// unlessFlushed calls store if nothing was flushed since f started.
-func (fs *flights) unlessFlushed(f *flight, store func()) {
+// flushed returns how often something was flushed.
+func (fs *flights) flushed() uint64 {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f.flushes == fs.flushes {
-		store()
+	return fs.flushes
+}
+
+// unlessFlushed calls store if nothing was flushed since flushed returned before, and
+// reports whether it did.
+func (fs *flights) unlessFlushed(before uint64, store func()) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if before != fs.flushes {
+		return false
 	}
+	store()
+	return true
 }
 
 // flush calls drop, which removes entries from the store, and returns its result. Later

@@ -1,6 +1,10 @@
 package dnscache
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
 	"net/netip"
 	"reflect"
 	"sort"
@@ -86,6 +90,9 @@ func FuzzMessage(f *testing.F) {
 			names = append(names, x.Host)
 		}
 		for _, n := range names {
+			if n != "" && !presented(n) {
+				t.Fatalf("name %q could not be read from a snapshot", n)
+			}
 			if n != strings.ToLower(n) || strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' && r != ' ' || r > '~' }) {
 				t.Fatalf("name %q", n)
 			}
@@ -165,12 +172,77 @@ func FuzzSaved(f *testing.F) {
 		if n := len(s.answer.TXT) + len(s.answer.Addrs) + len(s.answer.MX) + len(s.answer.Names) + len(s.answer.Data); (n > 0) != (s.answer.Outcome == Found) {
 			t.Fatalf("%v with %d records", s.answer.Outcome, n)
 		}
+		for _, n := range append([]string{s.answer.Canonical}, s.answer.Names...) {
+			if strings.ContainsFunc(n, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Fatalf("name %q", n)
+			}
+		}
 		e := newEntry(newKey(1, s.name, s.typ), s.answer, 0, time.Time{}, s.left, 0)
-		e.inMain = s.inMain
+		e.inMain, e.foreign = s.inMain, s.foreign
 		e.uses.Store(uint32(s.uses))
 		again, err := readSaved(appendSaved(nil, e, 0))
 		if err != nil || !reflect.DeepEqual(s, again) {
 			t.Fatalf("%+v comes back as %+v, %v", s, again, err)
+		}
+	})
+}
+
+// FuzzImport takes any octets as the snapshot of another cache. They are refused and change
+// nothing, or they put answers into the cache that it can serve and export again.
+func FuzzImport(f *testing.F) {
+	now := time.Unix(1_700_000_000, 0)
+	newCache := func(t testing.TB) *Resolver {
+		r, err := New(Options{Upstreams: []string{"127.0.0.1:1"}, MaxBytes: 1 << 20, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		return r
+	}
+	full := newCache(f)
+	for i, name := range []string{"a.test", strings.Repeat("b.", 100) + "test"} {
+		for _, a := range []Answer{
+			{Outcome: Found, TXT: []string{"v=spf1", ""}, Canonical: "c.test", Authentic: true},
+			{Outcome: NoData},
+		} {
+			e := newEntry(full.store.key(name, TXT), a, full.now(), full.start, time.Minute, 0)
+			e.inMain = i == 0
+			full.store.put(e, full.now())
+		}
+		e := newEntry(full.store.key(name, A), Answer{Outcome: Found, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}, full.now(), full.start, time.Minute, 0)
+		full.store.put(e, full.now())
+	}
+	for _, r := range []io.Reader{full.Export(), full.snapshot()} {
+		b, err := io.ReadAll(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b[:len(b)-sha256.Size])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		sum := sha256.Sum256(body) // nobody finds one by chance
+		for _, o := range []Origin{{}, {Asked: now, TrustAD: true}} {
+			r := newCache(t)
+			done, err := r.Import(bytes.NewReader(append(bytes.Clone(body), sum[:]...)), o)
+			if err != nil {
+				if r.Stats().Entries != 0 || !errors.Is(err, errSnapshot) {
+					t.Fatalf("%d answers from a bad snapshot: %v", r.Stats().Entries, err)
+				}
+				continue
+			}
+			held, _ := r.Select(Selection{})
+			if len(held) > done.Loaded {
+				t.Fatalf("%d answers, %d loaded", len(held), done.Loaded)
+			}
+			for _, h := range held {
+				if left := h.Answer.Expires.Sub(now); !h.Foreign || h.Answer.Outcome != Found || left <= 0 || left > maxForeignTTL {
+					t.Fatalf("%+v has %v left", h, left)
+				}
+			}
+			again, err := newCache(t).Import(r.Export(), o)
+			if err != nil || again.Loaded != len(held) {
+				t.Fatalf("%d answers come back as %+v, %v", len(held), again, err)
+			}
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +16,9 @@ import (
 // magic, the version, and the time it was taken (Unix, ns), big-endian. Each
 // answer has its length before it; a length of 0 ends them.
 const (
-	snapshotMagic   = "DNSCACHE"
-	snapshotVersion = 1
+	snapshotMagic = "DNSCACHE"
+	// Version 2 says which answers came from another cache. Version 1 is read too.
+	snapshotVersion = 2
 	snapshotHeader  = len(snapshotMagic) + 2 + 8
 	// maxSaved bounds one answer: that of a message of 64 KB, with names that are not
 	// compressed.
@@ -46,7 +46,7 @@ func (r *Resolver) Save(path string) (err error) {
 	}
 	defer os.Remove(f.Name()) // fails if all went well
 	defer f.Close()
-	if err := r.writeSnapshot(f); err != nil {
+	if _, err := io.Copy(f, r.snapshot()); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
@@ -66,43 +66,9 @@ func (r *Resolver) Save(path string) (err error) {
 	return dir.Sync()
 }
 
-func (r *Resolver) writeSnapshot(to io.Writer) error {
-	sum := sha256.New()
-	w := bufio.NewWriterSize(io.MultiWriter(to, sum), 1<<16)
-	now := r.now()
-	header := binary.BigEndian.AppendUint16([]byte(snapshotMagic), snapshotVersion)
-	if _, err := w.Write(binary.BigEndian.AppendUint64(header, uint64(r.wallClock().UnixNano()))); err != nil {
-		return err
-	}
-	var shard, one []byte
-	for i := range r.store.shards {
-		// Collect the answers first, so that the shard is not locked during writes.
-		shard = shard[:0]
-		r.store.shards[i].each(func(e *entry) {
-			if !e.fresh(now) || !e.outcome.Known() {
-				return
-			}
-			if one = appendSaved(one[:0], e, now); len(one) <= maxSaved {
-				shard = append(binary.AppendUvarint(shard, uint64(len(one))), one...)
-			}
-		})
-		if _, err := w.Write(shard); err != nil {
-			return err
-		}
-	}
-	if err := w.WriteByte(0); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := to.Write(sum.Sum(nil))
-	return err
-}
-
 // Load puts the answers of a snapshot that have not expired into the cache, and returns their
 // number. An answer that is already in the cache is newer and stays. A file that is damaged,
-// of another version or from the future is an error and changes nothing. Without a file the
+// of a newer version or from the future is an error and changes nothing. Without a file the
 // error is [io/fs.ErrNotExist].
 //
 // Answers are authentic only if the AD bit of all present upstreams is trusted.
@@ -137,20 +103,17 @@ func (r *Resolver) Load(path string) (n int, err error) {
 func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 	body := size - sha256.Size
 	if body < int64(snapshotHeader)+1 {
-		return 0, errors.New("too short")
+		return 0, errShort
 	}
 	var head [snapshotHeader]byte
 	if _, err := f.ReadAt(head[:], 0); err != nil {
 		return 0, err
 	}
-	version := binary.BigEndian.Uint16(head[len(snapshotMagic):])
-	switch {
-	case string(head[:len(snapshotMagic)]) != snapshotMagic:
-		return 0, errors.New("something else")
-	case version != snapshotVersion:
-		return 0, fmt.Errorf("version %d, not %d", version, snapshotVersion)
+	taken, err := readHeader(head[:])
+	if err != nil {
+		return 0, err
 	}
-	passed := r.wallClock().Sub(time.Unix(0, int64(binary.BigEndian.Uint64(head[len(head)-8:]))))
+	passed := r.wallClock().Sub(taken)
 	if passed < 0 {
 		return 0, errors.New("taken in the future: one of the clocks was wrong")
 	}
@@ -163,46 +126,26 @@ func (r *Resolver) readSnapshot(f io.ReaderAt, size int64) (n int, err error) {
 		return 0, err
 	}
 	if !bytes.Equal(sum.Sum(nil), want[:]) {
-		return 0, errors.New("checksum is wrong")
+		return 0, errChecksum
 	}
+	trusted, now := r.trustsAll(), r.now()
 	in := bufio.NewReaderSize(io.NewSectionReader(f, int64(snapshotHeader), body-int64(snapshotHeader)), 1<<16)
-	return r.readAnswers(in, passed)
-}
-
-// readAnswers restores the answers of a snapshot. passed is the time since it was taken.
-func (r *Resolver) readAnswers(in *bufio.Reader, passed time.Duration) (n int, err error) {
-	trusted := true
-	for _, u := range *r.upstreams.list.Load() {
-		trusted = trusted && u.trusted
-	}
-	now := r.now()
-	var b []byte
-	for {
-		length, err := binary.ReadUvarint(in)
-		switch {
-		case err != nil:
-			return n, err
-		case length == 0:
-			return n, nil
-		case length > maxSaved:
-			return n, errSaved
-		}
-		if uint64(cap(b)) < length {
-			b = make([]byte, length)
-		}
-		b = b[:length]
-		if _, err := io.ReadFull(in, b); err != nil {
-			return n, err
-		}
-		s, err := readSaved(b)
-		if err != nil {
-			return n, err
-		}
+	return n, readAnswers(in, func(s saved) {
 		s.answer.Authentic = s.answer.Authentic && trusted
 		if r.restore(s, now, passed) {
 			n++
 		}
+	})
+}
+
+// trustsAll reports whether the AD bit of all present upstreams is trusted.
+func (r *Resolver) trustsAll() bool {
+	for _, u := range *r.upstreams.list.Load() {
+		if !u.trusted {
+			return false
+		}
 	}
+	return true
 }
 
 // restore puts one answer of a snapshot into the store, unless it has expired or
@@ -210,7 +153,9 @@ func (r *Resolver) readAnswers(in *bufio.Reader, passed time.Duration) (n int, e
 func (r *Resolver) restore(s saved, now int64, passed time.Duration) bool {
 	ttl, stale := min(s.left-passed, r.opt.MaxTTL), time.Duration(0)
 	if s.answer.Outcome == Found {
-		stale = r.opt.MaxStale
+		if stale = r.opt.MaxStale; s.foreign {
+			stale = 0
+		}
 	} else {
 		ttl = min(ttl, r.opt.NegativeTTL)
 	}
@@ -218,9 +163,6 @@ func (r *Resolver) restore(s saved, now int64, passed time.Duration) bool {
 	if ttl <= 0 || r.store.get(&k) != nil {
 		return false
 	}
-	e := newEntry(k, s.answer, now, r.start, ttl, stale)
-	e.inMain = s.inMain
-	e.uses.Store(uint32(min(s.uses, maxUses)))
-	r.store.put(e, now)
+	r.store.put(s.entry(k, now, r.start, ttl, stale), now)
 	return true
 }

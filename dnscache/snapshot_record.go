@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // saved is one answer of a snapshot.
@@ -15,6 +17,16 @@ type saved struct {
 	left   time.Duration // of its TTL when the snapshot was taken
 	uses   byte
 	inMain bool
+	// foreign is true if it came from another cache.
+	foreign bool
+}
+
+// entry returns the entry of an answer of a snapshot, which lives for ttl.
+func (s *saved) entry(k key, now int64, start time.Time, ttl, stale time.Duration) *entry {
+	e := newEntry(k, s.answer, now, start, ttl, stale)
+	e.inMain, e.foreign = s.inMain, s.foreign
+	e.uses.Store(uint32(min(s.uses, maxUses)))
+	return e
 }
 
 var errSaved = errors.New("an answer cannot be read")
@@ -23,6 +35,8 @@ var errSaved = errors.New("an answer cannot be read")
 const (
 	savedAuthentic = 1 << 7
 	savedInMain    = 1 << 6
+	savedForeign   = 1 << 5
+	savedFlags     = savedAuthentic | savedInMain | savedForeign
 )
 
 // appendSaved writes an entry: flags and outcome, uses, type and name, the time
@@ -35,6 +49,9 @@ func appendSaved(b []byte, e *entry, now int64) []byte {
 	}
 	if e.inMain {
 		flags |= savedInMain
+	}
+	if e.foreign {
+		flags |= savedForeign
 	}
 	b = append(b, flags, byte(e.uses.Load()))
 	b = binary.AppendUvarint(b, 2+uint64(e.length))
@@ -64,20 +81,22 @@ func appendText(b []byte, s string) []byte {
 }
 
 // readSaved reads an entry that appendSaved wrote. It returns errSaved if that is not an
-// answer with the properties that Answer promises.
+// answer with the properties that Answer promises, since whatever sent it may lie: a name is
+// one, and texts are no longer than a message.
 func readSaved(b []byte) (saved, error) {
 	d := decoder{b: b}
 	flags, uses := d.octet(), d.octet()
 	question := d.text()
 	s := saved{
-		uses:   uses,
-		inMain: flags&savedInMain != 0,
-		left:   time.Duration(min(d.number(), 1<<62)),
+		uses:    uses,
+		inMain:  flags&savedInMain != 0,
+		foreign: flags&savedForeign != 0,
+		left:    time.Duration(min(d.number(), 1<<62)),
 	}
 	a := &s.answer
-	a.Outcome = Outcome(flags &^ (savedAuthentic | savedInMain))
+	a.Outcome = Outcome(flags &^ savedFlags)
 	a.Authentic = flags&savedAuthentic != 0
-	a.Canonical = d.text()
+	a.Canonical = d.name()
 	if d.bad || len(question) < 2 || !a.Outcome.Known() {
 		return saved{}, errSaved
 	}
@@ -105,10 +124,14 @@ type decoder struct {
 
 // records reads the records of a Found answer: at least one, up to the end.
 func (d *decoder) records(a *Answer, t Type) {
+	texts := 0 // octets
 	for first := true; !d.bad && (first || len(d.b) > 0); first = false {
 		switch t {
 		case TXT:
-			a.TXT = append(a.TXT, d.text())
+			s := d.text()
+			texts += len(s)
+			d.bad = d.bad || texts > dns.MaxMsgSize
+			a.TXT = append(a.TXT, s)
 		case A:
 			if v := d.take(4); len(v) == 4 {
 				a.Addrs = append(a.Addrs, netip.AddrFrom4([4]byte(v)))
@@ -120,15 +143,18 @@ func (d *decoder) records(a *Answer, t Type) {
 				a.Addrs = append(a.Addrs, ip)
 			}
 		case MX:
-			m := Exchange{Preference: uint16(d.octet())<<8 | uint16(d.octet()), Host: d.text()}
+			m := Exchange{Preference: uint16(d.octet())<<8 | uint16(d.octet()), Host: d.name()}
 			if n := len(a.MX); n > 0 && a.MX[n-1].Preference > m.Preference {
 				d.bad = true
 			}
 			a.MX = append(a.MX, m)
 		case PTR, NS:
-			a.Names = append(a.Names, d.text())
+			a.Names = append(a.Names, d.name())
 		case TLSA, CAA:
-			a.Data = append(a.Data, d.text())
+			s := d.text()
+			texts += len(s)
+			d.bad = d.bad || texts > dns.MaxMsgSize
+			a.Data = append(a.Data, s)
 		default:
 			d.bad = true
 		}
@@ -172,3 +198,25 @@ func (d *decoder) number() uint64 {
 }
 
 func (d *decoder) text() string { return string(d.take(int(min(d.number(), maxSaved+1)))) }
+
+// name reads a name in the form of Answer. An empty one is none, or the root.
+func (d *decoder) name() string {
+	s := d.text()
+	if s != "" && !presented(s) {
+		d.b, d.bad = nil, true
+		return ""
+	}
+	return s
+}
+
+// presented reports whether s is a name in the form in which answers have names: as
+// presentation writes it, in lower case, without the final dot.
+func presented(s string) bool {
+	var wire [maxName + 2]byte
+	n, err := dns.PackDomainName(s+".", wire[:], 0, nil, false)
+	if err != nil {
+		return false
+	}
+	back, _, err := dns.UnpackDomainName(wire[:n], 0)
+	return err == nil && answerName(back) == s
+}
