@@ -15,12 +15,12 @@ type mail struct {
 	traced  bool
 	// generation is that of the handler.
 	generation int64
-	from    string
-	rcpts   int
-	to      []milter.Recipient // at most Options.MaxRecipients
-	id      string             // of the first Message-ID field, cut short
-	fault   string             // an internal error
-	began   time.Time
+	from       string
+	rcpts      int
+	to         []milter.Recipient // at most Options.MaxRecipients
+	id         string             // of the first Message-ID field, cut short
+	fault      string             // an internal error
+	began      time.Time
 	// refusal is the reply to every recipient if the rules refuse the message before
 	// it is sent. decidedEarly is true once they have decided.
 	refusal      milter.Reply

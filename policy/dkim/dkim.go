@@ -139,10 +139,13 @@ type Result struct {
 	Status    Status `json:"result"`
 	Reason    string `json:"reason"`
 	// Failure is the kind of failure that Reason describes.
-	Failure  Failure `json:"failure"`
-	KeyBits  int     `json:"key_bits"`
-	Testing  bool    `json:"testing"`  // the key record says t=y
-	Identity string  `json:"identity"` // i=, or @d
+	Failure Failure `json:"failure"`
+	KeyBits int     `json:"key_bits"`
+	// KeyRecord is the record of the key as the DNS had it, cut after 4096 octets. It may
+	// hold any octets; "" if it was not found or not looked up.
+	KeyRecord string `json:"key_record,omitempty"`
+	Testing   bool   `json:"testing"`  // the key record says t=y
+	Identity  string `json:"identity"` // i=, or @d
 	// Signature is the start of b=: 8 characters, or as many as it takes to
 	// differ from the other signatures of the message (RFC 6008 section 4).
 	Signature string `json:"signature"`

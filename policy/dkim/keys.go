@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // KeyRef is the place of a key, d= and s= of its signature in A-labels.
@@ -25,10 +26,11 @@ func KeyName(selector, domain string) string { return selector + "._domainkey." 
 // value is empty.
 type Keys map[KeyRef]keyOrError
 
-// keyOrError is a key, or the reason why there is none.
+// keyOrError is a key, or the reason why there is none. text is its record.
 type keyOrError struct {
-	key *Key
-	err error
+	key  *Key
+	err  error
+	text string
 }
 
 var errNotLookedUp = &Error{Status: TempError, Failure: FailureDNS, Reason: "the key was not looked up"}
@@ -49,7 +51,7 @@ func LookupKeys(ctx context.Context, r Resolver, wanted ...KeyRef) Keys {
 	}
 	for i, answer := range dnscache.LookupAll(ctx, r, questions) {
 		key, err := readKey(questions[i].Name, answer)
-		keys[refs[i]] = keyOrError{key, err}
+		keys[refs[i]] = keyOrError{key, err, recordText(answer)}
 	}
 	return keys
 }
@@ -108,11 +110,24 @@ func readKey(name string, a *dnscache.Answer) (*Key, error) {
 // maxKeyRecords bounds the TXT records of one name that are parsed.
 const maxKeyRecords = 20
 
+// maxRecordText bounds the text of a record in a Result.
+const maxRecordText = 4096
+
+// recordText returns the record that readKey read, "" if there is none.
+func recordText(a *dnscache.Answer) string {
+	if a.Outcome != dnscache.Found {
+		return ""
+	}
+	text := dnscache.Derive(a, parseAnswer).text
+	return foreign.Cut(text, maxRecordText)
+}
+
 // parsedAnswer is the key in the TXT records of an answer, or the reason why there
-// is none.
+// is none. text is the record of either.
 type parsedAnswer struct {
-	key *Key
-	err string
+	key  *Key
+	err  string
+	text string
 }
 
 // parseAnswer returns the first valid key of an answer. Without one, the error is
@@ -125,10 +140,10 @@ func parseAnswer(a *dnscache.Answer) *parsedAnswer {
 		}
 		k, err := ParseKey(txt)
 		if err == nil {
-			return &parsedAnswer{key: k}
+			return &parsedAnswer{key: k, text: txt}
 		}
 		if i == 0 || strings.HasPrefix(txt, "v=DKIM1") {
-			p.err = strings.TrimPrefix(err.Error(), "dkim: ")
+			p.err, p.text = strings.TrimPrefix(err.Error(), "dkim: "), txt
 		}
 	}
 	return p

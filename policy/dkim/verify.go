@@ -190,6 +190,7 @@ func (v *Verifier) finish(c *check, keys Keys, res *Result) {
 		return
 	}
 	key, err := keys.Get(s.KeyRef())
+	res.KeyRecord = keys[s.KeyRef()].text
 	if v.opt.Diagnose {
 		defer func() { res.Diagnosis = append(res.Diagnosis, signatureOddities(s)...) }()
 	}

@@ -213,7 +213,7 @@ func TestResult(t *testing.T) {
 		t.Fatalf("results %+v", got)
 	}
 	got[0].Signature = ""
-	want := Result{Domain: "example.org", Selector: "rsa", Algorithm: "rsa-sha256", Status: Pass, KeyBits: 2048, Identity: "joe@Sub.example.org", BodyLength: 5, Partial: true}
+	want := Result{Domain: "example.org", Selector: "rsa", Algorithm: "rsa-sha256", Status: Pass, KeyBits: 2048, KeyRecord: rsaRecord(), Identity: "joe@Sub.example.org", BodyLength: 5, Partial: true}
 	if d := cmp.Diff(want, got[0]); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

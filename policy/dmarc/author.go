@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Author is the result of the lookups for an Author Domain.
@@ -61,6 +62,9 @@ func LookupAuthor(ctx context.Context, r Resolver, domain string, o Options) *Au
 	return a
 }
 
+// maxRecordText bounds the text of a record in a Result.
+const maxRecordText = 4096
+
 // govern sets the record and its policy. It reports whether there is a policy
 // to apply.
 func (a *Author) govern(res *Result) bool {
@@ -75,7 +79,7 @@ func (a *Author) govern(res *Result) bool {
 		res.Reason = f.path.absentReason()
 		return false
 	}
-	res.RecordDomain = f.recordDomain
+	res.RecordDomain, res.Record = f.recordDomain, foreign.Cut(f.record.Text, maxRecordText)
 	if f.record.Processing == ProcessNothing {
 		// RFC 9989 section 9.2: "none" means that no record exists.
 		res.Status = PermError

@@ -128,6 +128,9 @@ type Result struct {
 	OrganizationalDomain string `json:"organizational_domain"`
 	// RecordDomain is the name of the record that applies; "" if there is none.
 	RecordDomain string `json:"record_domain"`
+	// Record is that record as the DNS had it, cut after 4096 octets. It may hold any
+	// octets.
+	Record string `json:"record,omitempty"`
 	// Policy is the policy for this author, after sp, np and t.
 	Policy Policy `json:"policy"`
 	// PolicyTag is the tag that Policy comes from, "p", "sp" or "np"; "" if

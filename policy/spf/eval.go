@@ -19,6 +19,10 @@ type evaluation struct {
 	identity
 	opt Options
 
+	// text is the record of the identity's domain, once read is true.
+	text string
+	read bool
+
 	lookups, voids int
 	// usedLocal reports that a term with the local part was evaluated.
 	usedLocal bool

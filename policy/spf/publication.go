@@ -53,6 +53,9 @@ func (e *evaluation) recordIn(domain string, a *dnscache.Answer) (*Record, *verd
 		return nil, failed(None, foreign.Word(domain, maxCited)+" does not exist")
 	}
 	p := published(a)
+	if !e.read { // the identity's own record comes first
+		e.read, e.text = true, p.text
+	}
 	switch {
 	case p.records == 0:
 		return nil, failed(None, foreign.Word(domain, maxCited)+" publishes no SPF record")

@@ -39,6 +39,7 @@ type sectionCase struct {
 	Lookups     int    `yaml:"lookups,omitempty"`
 	Voids       int    `yaml:"voids,omitempty"`
 	LocalPart   bool   `yaml:"local_part,omitempty"`
+	Record      string `yaml:"record,omitempty"`
 }
 
 func (c sectionCase) query() Query {
@@ -94,11 +95,11 @@ func TestSections(t *testing.T) {
 						}
 						if *update && got.Status == c.Want {
 							c.Domain, c.Mechanism, c.Explanation = got.Domain, got.Mechanism, got.Explanation
-							c.Reason, c.Lookups, c.Voids, c.LocalPart = got.Reason, got.Lookups, got.Voids, got.LocalPart
+							c.Reason, c.Lookups, c.Voids, c.LocalPart, c.Record = got.Reason, got.Lookups, got.Voids, got.LocalPart, got.Record
 						}
 						want := Result{
 							Identity: c.query().Identity, Domain: c.Domain, Status: c.Want, Mechanism: c.Mechanism,
-							Explanation: c.Explanation, Reason: c.Reason, Lookups: c.Lookups, Voids: c.Voids, LocalPart: c.LocalPart,
+							Explanation: c.Explanation, Reason: c.Reason, Lookups: c.Lookups, Voids: c.Voids, LocalPart: c.LocalPart, Record: c.Record,
 						}
 						if diff := cmp.Diff(want, got); diff != "" {
 							t.Errorf("result (-want +got):\n%s", diff)

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Resolver is the part of a DNS resolver that the evaluation uses.
@@ -94,6 +95,10 @@ type Result struct {
 	// "" if the client gave no domain.
 	Domain string `json:"domain"`
 	Status Status `json:"result"`
+	// Record is the SPF record of Domain as the DNS had it, cut after 4096 octets. It may
+	// hold any octets, and its macros are not expanded; "" if there is none, or not
+	// exactly one.
+	Record string `json:"record,omitempty"`
 	// Mechanism is the term that matched, as it was written and cut after 256
 	// octets. It is "default" if no term matched, and "" if there was no record
 	// to evaluate or the evaluation ended in an error.
@@ -138,6 +143,7 @@ const (
 
 	maxExplanation = 512
 	maxMechanism   = 256
+	maxRecordText  = 4096
 	maxCited       = 83 // bounds a name or term cited in a reason
 	// maxLocal bounds HELO names and local parts in macros, in octets. RFC 5321
 	// section 4.5.3.1 allows 255 for a name and 64 for a local part.
@@ -177,6 +183,7 @@ func Check(ctx context.Context, r Resolver, q Query, o Options) Result {
 
 	v := e.checkHost(id.domain)
 	res.Status, res.Reason = v.status, v.reason
+	res.Record = foreign.Cut(e.text, maxRecordText)
 	res.Lookups, res.Voids = e.lookups, e.voids
 	res.LocalPart = q.Identity == MailFrom && e.usedLocal
 	res.Steps = e.steps
