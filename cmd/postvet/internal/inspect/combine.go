@@ -4,19 +4,20 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/dnscache"
 )
 
 // combine adds the findings that rest on several sections, and settles what is to be
 // published.
-func (r *Report) combine(a *adviser) {
+func (r *Report) combine(a *advice.Adviser) {
 	nullMX, receives := r.MX.Null, len(r.MX.Hosts) > 0
 	switch {
-	case r.MX.outcome == dnscache.NXDomain || r.SPF.outcome == dnscache.NXDomain:
+	case r.MX.Outcome == dnscache.NXDomain || r.SPF.outcome == dnscache.NXDomain:
 		r.Exists = NotExists
 		if target := r.SPF.alias; target != "" {
-			r.Findings.Error(takeOver(r.Name, target, "can send and receive as "+r.Name), "remove the CNAME at "+r.Name)
+			r.Findings.Error(advice.TakeOver(r.Name, target, "can send and receive as "+r.Name), "remove the CNAME at "+r.Name)
 		} else {
 			r.Findings.Error(r.Name+" does not exist (NXDOMAIN)", "")
 		}
@@ -28,7 +29,7 @@ func (r *Report) combine(a *adviser) {
 		}
 		r.DMARC.settleFix(a, "")
 		return
-	case r.MX.outcome.Known() || r.SPF.outcome.Known():
+	case r.MX.Outcome.Known() || r.SPF.outcome.Known():
 		r.Exists = Exists
 	default:
 		r.Exists = Unknown
@@ -39,12 +40,12 @@ func (r *Report) combine(a *adviser) {
 	}
 	signs := slices.ContainsFunc(r.DKIM.Keys, func(k Key) bool { return k.Type != "" && !k.Revoked })
 	if r.SPF.absent {
-		fix := a.publishTXT(r.Name, "v=spf1 mx ~all") + ", with the other hosts that send; later -all"
+		fix := a.PublishTXT(r.Name, "v=spf1 mx ~all") + ", with the other hosts that send; later -all"
 		switch {
-		case !receives && (signs || !r.MX.outcome.Known()):
+		case !receives && (signs || !r.MX.Outcome.Known()):
 			fix = "list the hosts that send by ip4:, ip6:, a: or include:, and end the record in ~all"
 		case !receives || nullMX:
-			fix = a.publishTXT(r.Name, "v=spf1 -all")
+			fix = a.PublishTXT(r.Name, "v=spf1 -all")
 		}
 		r.SPF.Findings.Error("no SPF record: anybody may send in the name of "+r.Name, fix)
 	}
@@ -60,14 +61,14 @@ func (r *Report) combine(a *adviser) {
 }
 
 // combineDMARC adds what SPF and DKIM mean for DMARC.
-func (r *Report) combineDMARC(a *adviser, nullMX bool) {
+func (r *Report) combineDMARC(a *advice.Adviser, nullMX bool) {
 	d := &r.DMARC
 	if d.absent {
 		record := "v=DMARC1; p=none; rua=mailto:dmarc@" + r.Name
 		if nullMX {
 			record = "v=DMARC1; p=reject"
 		}
-		d.Findings.Error("no DMARC record: receivers are told nothing about forged mail of "+r.Name, a.publishTXT("_dmarc."+r.Name, record))
+		d.Findings.Error("no DMARC record: receivers are told nothing about forged mail of "+r.Name, a.PublishTXT("_dmarc."+r.Name, record))
 		return
 	}
 	rua := ""

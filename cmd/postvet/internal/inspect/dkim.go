@@ -6,7 +6,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dkim"
@@ -48,7 +50,7 @@ type DKIM struct {
 	misplaced bool // there are keys where nobody looks for them
 }
 
-func inspectDKIM(ctx context.Context, l *lookups, domain string, named []string) DKIM {
+func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, named []string) DKIM {
 	k := DKIM{Keys: []Key{}, Findings: finding.List{}}
 	p := probe{domain: domain}
 	p.selectors = k.validSelectors(named)
@@ -77,7 +79,7 @@ func (k *DKIM) validSelectors(named []string) (selectors []string) {
 		if name, ok := normalize(s); ok && len(selectors) < maxSelectors && !slices.Contains(selectors, name) {
 			selectors = append(selectors, name)
 		} else if !ok {
-			k.Findings.Error(foreign.Word(s, maxText)+" cannot be a selector", "")
+			k.Findings.Error(foreign.Word(s, advice.MaxText)+" cannot be a selector", "")
 		}
 	}
 	return selectors
@@ -93,7 +95,7 @@ type probe struct {
 	wildcard  *dnscache.Answer   // of noSelector
 }
 
-func (p *probe) lookUp(ctx context.Context, l *lookups) {
+func (p *probe) lookUp(ctx context.Context, l *lookups.Lookups) {
 	p.answers = make([]*dnscache.Answer, len(p.selectors))
 	var all sync.WaitGroup
 	all.Go(func() { p.root = l.Lookup(ctx, "_domainkey."+p.domain, dnscache.TXT) })
@@ -107,8 +109,8 @@ func (p *probe) lookUp(ctx context.Context, l *lookups) {
 func (p *probe) isWildcard() bool { return p.wildcard.Outcome == dnscache.Found }
 
 func (k *DKIM) checkWildcard(p *probe) {
-	if target := missingTarget(p.wildcard); target != "" {
-		k.Findings.Error(takeOver("*._domainkey."+p.domain, target, "can sign as "+p.domain), "remove the CNAME at *._domainkey."+p.domain)
+	if target := advice.MissingTarget(p.wildcard); target != "" {
+		k.Findings.Error(advice.TakeOver("*._domainkey."+p.domain, target, "can sign as "+p.domain), "remove the CNAME at *._domainkey."+p.domain)
 	}
 	if !p.isWildcard() {
 		return
@@ -138,7 +140,7 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 			}
 		case !a.Outcome.Known():
 			if failed++; isNamed {
-				k.Findings.DNSFailure(failedLookup("the key", name, a.Outcome))
+				k.Findings.DNSFailure(lookups.Failure("the key", name, a.Outcome))
 			} else {
 				failure = a.Outcome
 			}
@@ -149,7 +151,7 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 		}
 	}
 	if failure != 0 {
-		k.Findings.DNSFailure(failedLookup(fmt.Sprintf("%d of %d keys", failed, k.Probed), p.domain, failure))
+		k.Findings.DNSFailure(lookups.Failure(fmt.Sprintf("%d of %d keys", failed, k.Probed), p.domain, failure))
 	}
 	return failed
 }
@@ -157,8 +159,8 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 // dangling adds the finding that a CNAME at the name of a key leads to no key.
 func (k *DKIM) dangling(name string, a *dnscache.Answer, isNamed bool) {
 	fix := "remove the CNAME at " + name + ", or have the owner of " + a.Canonical + " publish the key there"
-	if target := missingTarget(a); target != "" {
-		k.Findings.Error(takeOver(name, target, "can publish a key and sign for the domain"), fix)
+	if target := advice.MissingTarget(a); target != "" {
+		k.Findings.Error(advice.TakeOver(name, target, "can publish a key and sign for the domain"), fix)
 		return
 	}
 	text := name + " is an alias (CNAME) of " + a.Canonical + ", which has no key"
@@ -171,7 +173,7 @@ func (k *DKIM) dangling(name string, a *dnscache.Answer, isNamed bool) {
 
 // findMisplaced looks for keys at names that a form makes by adding the domain once
 // more.
-func (k *DKIM) findMisplaced(ctx context.Context, l *lookups, p *probe) {
+func (k *DKIM) findMisplaced(ctx context.Context, l *lookups.Lookups, p *probe) {
 	doubled := "_domainkey." + p.domain + "." + p.domain
 	if _, ok := normalize(doubled); !ok {
 		return
@@ -190,8 +192,8 @@ func (k *DKIM) findMisplaced(ctx context.Context, l *lookups, p *probe) {
 		k.misplaced = true
 		text := "a key stands at " + s + "." + doubled + ": the form it was entered in adds the domain by itself"
 		fix := "move it to " + dkim.KeyName(s, p.domain)
-		if proposed := repair.Key(a.TXT[at]).Text; proposed != "" && len(proposed) <= maxProposal {
-			fix = publish(dkim.KeyName(s, p.domain), quotedTXT(proposed))
+		if proposed := repair.Key(a.TXT[at]).Text; proposed != "" && len(proposed) <= advice.MaxProposal {
+			fix = advice.Publish(dkim.KeyName(s, p.domain), advice.QuotedTXT(proposed))
 		}
 		k.Findings.Error(text, fix)
 	}

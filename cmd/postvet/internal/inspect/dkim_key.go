@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
@@ -42,7 +43,7 @@ func readKey(selector, name string, a *dnscache.Answer) Key {
 	if i := slices.IndexFunc(a.TXT, func(t string) bool { _, err := dkim.ParseKey(t); return err == nil }); i >= 0 {
 		txt = a.TXT[i] // the one that verifiers take
 	}
-	k := Key{Selector: selector, Name: name, Alias: foreign.Line(a.Canonical, maxText), Record: shownRecord(txt), Findings: finding.List{}}
+	k := Key{Selector: selector, Name: name, Alias: foreign.Line(a.Canonical, advice.MaxText), Record: advice.ShownRecord(txt), Findings: finding.List{}}
 	if n := len(a.TXT); n > 1 {
 		text := fmt.Sprintf("%d TXT records at %s: which of them counts is undefined (RFC 6376 section 3.6.2.2)", n, name)
 		if len(meant) == 1 {
@@ -111,11 +112,11 @@ func (k *Key) check(key *dkim.Key) {
 }
 
 // settleFix proposes one record for all that is wrong with the key's.
-func (k *Key) settleFix(a *adviser) {
+func (k *Key) settleFix(a *advice.Adviser) {
 	if len(k.indexes) == 0 {
 		return
 	}
-	fix := a.publishTXT(k.Name, k.proposed)
+	fix := a.PublishTXT(k.Name, k.proposed)
 	if k.Testing && len(k.indexes) == 1 && fix != "" {
 		fix = "once the tests are over, " + fix
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -45,7 +47,7 @@ type Step struct {
 	Why     string `json:"why"`
 }
 
-func inspectDMARC(ctx context.Context, l *lookups, domain string, o dmarc.Options) DMARC {
+func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmarc.Options) DMARC {
 	w := dmarc.Discover(ctx, l, domain, o)
 	m := DMARC{
 		Steps: []Step{}, Findings: finding.List{},
@@ -53,9 +55,9 @@ func inspectDMARC(ctx context.Context, l *lookups, domain string, o dmarc.Option
 	}
 	broken := false
 	for _, s := range w.Steps {
-		step := Step{Name: s.Name, Outcome: s.Outcome, Why: foreign.Line(s.Why, maxText)}
+		step := Step{Name: s.Name, Outcome: s.Outcome, Why: foreign.Line(s.Why, advice.MaxText)}
 		if s.Record != nil {
-			step.Record = shownRecord(s.Record.Text)
+			step.Record = advice.ShownRecord(s.Record.Text)
 		}
 		m.Steps = append(m.Steps, step)
 		// The owner of the domain can repair its own names alone.
@@ -84,7 +86,7 @@ func inspectDMARC(ctx context.Context, l *lookups, domain string, o dmarc.Option
 	if w.Record == nil {
 		return m
 	}
-	m.Record = shownRecord(w.Record.Text)
+	m.Record = advice.ShownRecord(w.Record.Text)
 	m.checkRecord(w.Record, domain)
 	m.checkReports(ctx, l, w, o)
 	return m
@@ -93,7 +95,7 @@ func inspectDMARC(ctx context.Context, l *lookups, domain string, o dmarc.Option
 // findMisplaced looks for texts that were meant to be the domain's DMARC record, and
 // reports whether there is one. They do no harm if there is a record that counts
 // (has); mending them would make two records, of which none counts.
-func (m *DMARC) findMisplaced(ctx context.Context, l *lookups, domain string, has bool) bool {
+func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain string, has bool) bool {
 	right := "_dmarc." + domain
 	report := func(text, record string) bool {
 		if has {
@@ -105,8 +107,8 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups, domain string, ha
 		return true
 	}
 	answer := l.Lookup(ctx, right, dnscache.TXT)
-	if target := missingTarget(answer); target != "" {
-		m.Findings.Error(takeOver(right, target, "says what receivers do with mail of "+domain), "remove the CNAME at "+right)
+	if target := advice.MissingTarget(answer); target != "" {
+		m.Findings.Error(advice.TakeOver(right, target, "says what receivers do with mail of "+domain), "remove the CNAME at "+right)
 		return true
 	}
 	for _, txt := range answer.TXT {
@@ -139,13 +141,13 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups, domain string, ha
 
 // settleFix proposes one record for all that is wrong with the domain's. rua is the URI
 // for reports of a record that names none.
-func (m *DMARC) settleFix(a *adviser, rua string) {
+func (m *DMARC) settleFix(a *advice.Adviser, rua string) {
 	if len(m.texts) == 0 {
 		return
 	}
 	text := strings.Join(m.texts, "; ")
 	p := repair.DMARC(text, rua)
-	fix := a.publishTXT(m.at, p.Text)
+	fix := a.PublishTXT(m.at, p.Text)
 	switch {
 	case p.Text == text && rua == "":
 		fix = "add rua= with an address of a domain that takes mail"

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
@@ -13,7 +15,7 @@ const maxReportHosts = 10
 
 // checkReports checks that the hosts which shall receive reports consent to it (RFC
 // 9990 section 4).
-func (m *DMARC) checkReports(ctx context.Context, l *lookups, w *dmarc.Walk, o dmarc.Options) {
+func (m *DMARC) checkReports(ctx context.Context, l *lookups.Lookups, w *dmarc.Walk, o dmarc.Options) {
 	var hosts []string
 	for _, u := range append(slices.Clone(w.Record.RUA), w.Record.RUF...) {
 		if h := dmarc.URIHost(u); h != "" && !slices.Contains(hosts, h) && len(hosts) < maxReportHosts {
@@ -36,7 +38,7 @@ func (m *DMARC) checkReports(ctx context.Context, l *lookups, w *dmarc.Walk, o d
 			m.Findings.DNSFailure("whether " + host + " takes reports could not be looked up: " + c.Reason)
 		case dmarc.ConsentAbsent:
 			m.Findings.Error("reports are to go to "+host+", which does not take them: "+c.Reason,
-				"have the owner of "+host+" "+publish(m.RecordDomain+"._report._dmarc."+host, quotedTXT("v=DMARC1")))
+				"have the owner of "+host+" "+advice.Publish(m.RecordDomain+"._report._dmarc."+host, advice.QuotedTXT("v=DMARC1")))
 		}
 	}
 }

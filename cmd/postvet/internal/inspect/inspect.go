@@ -12,24 +12,24 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
-	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
+	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
-
-// Resolver is what an inspection needs of the DNS.
-type Resolver interface {
-	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
-}
 
 // Options are options of an inspection. The zero value works.
 type Options struct {
 	// Selectors are the DKIM selectors to look up besides the well-known ones;
 	// at most 50 count.
 	Selectors []string
+	// Now is the clock of the resolver. Default time.Now.
+	Now func() time.Time
 	// DMARC says how Organizational Domains are found.
 	DMARC dmarc.Options
 }
@@ -37,10 +37,10 @@ type Options struct {
 // Inspect looks up all that the domain publishes for mail. It returns at the latest
 // when ctx ends, with what is known by then. The number of lookups is bounded,
 // whatever the domain publishes.
-func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Report {
+func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Options) *Report {
 	r := &Report{
-		Name: foreign.Line(name, maxText), Findings: finding.List{},
-		MX:    MX{Hosts: []Host{}, Findings: finding.List{}},
+		Name: foreign.Line(name, advice.MaxText), Findings: finding.List{},
+		MX:    route.MX{Hosts: []route.Host{}, Findings: finding.List{}},
 		SPF:   SPF{Terms: []Term{}, Findings: finding.List{}},
 		DKIM:  DKIM{Keys: []Key{}, Findings: finding.List{}},
 		DMARC: DMARC{Steps: []Step{}, Findings: finding.List{}},
@@ -53,19 +53,22 @@ func Inspect(ctx context.Context, resolver Resolver, name string, o Options) *Re
 		return r
 	}
 	r.Name = ascii
-	l := newLookups(ctx, resolver)
-	defer l.close()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	l := lookups.New(ctx, resolver, o.Now)
+	defer l.Close()
 	var sections sync.WaitGroup
-	sections.Go(func() { r.MX = inspectMX(ctx, l, ascii) })
+	sections.Go(func() { r.MX = route.FindMX(ctx, l, ascii) })
 	sections.Go(func() { r.SPF = inspectSPF(ctx, l, ascii) })
 	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o.Selectors) })
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
-	r.combine(&adviser{lookups: l, ctx: ctx, organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)})
+	r.combine(&advice.Adviser{Lookups: l, Context: ctx, Organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)})
 	var exceeded bool
-	r.Lookups, r.Failed, exceeded = l.counts()
+	r.Lookups, r.Failed, exceeded = l.Counts()
 	if exceeded {
-		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d lookups: the rest was not checked", maxLookups))
+		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d lookups: the rest was not checked", lookups.Max))
 	}
 	return r
 }

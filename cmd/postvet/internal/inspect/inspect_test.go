@@ -18,6 +18,8 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
+	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
@@ -77,7 +79,7 @@ func TestReports(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if n := r.Lookups; n > maxLookups {
+			if n := r.Lookups; n > lookups.Max {
 				t.Errorf("%d lookups", n)
 			}
 		})
@@ -185,34 +187,6 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-func TestShownRecord(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		`v=spf1 "-all"`:             `v=spf1 "-all"`,
-		"v=spf1\u00a0-all\x1b[2J":   `"v=spf1\u00a0-all\x1b[2J"`,
-		strings.Repeat("a", 2100):   strings.Repeat("a", 1997) + "...",
-		strings.Repeat("\x00", 600): `"` + strings.Repeat(`\x00`, 498) + `"...`,
-	} {
-		if got := shownRecord(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestQuotedTXT(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"":                       `publish: a.example. TXT ""`,
-		`v=spf1 "\`:              `publish: a.example. TXT "v=spf1 \"\\"`,
-		"\xc3\xa9\x00\x7f":       `publish: a.example. TXT "\195\169\000\127"`,
-		strings.Repeat("a", 256): `publish: a.example. TXT "` + strings.Repeat("a", 255) + `" "a"`,
-	} {
-		if got := publish("a.example", quotedTXT(in)); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
 // TestBounds is about a domain that publishes as much as the DNS can carry: lookups
 // and report are bounded.
 func TestBounds(t *testing.T) {
@@ -238,7 +212,7 @@ func TestBounds(t *testing.T) {
 		selectors = append(selectors, fmt.Sprint("s", i))
 	}
 	r := Inspect(t.Context(), resolver, "big.example", Options{Selectors: selectors})
-	if len(r.MX.Hosts) != maxHosts || len(r.MX.Hosts[0].Addresses) != maxAddresses {
+	if len(r.MX.Hosts) != route.MaxHosts || len(r.MX.Hosts[0].Addresses) != route.MaxAddresses {
 		t.Errorf("%d hosts, %d addresses", len(r.MX.Hosts), len(r.MX.Hosts[0].Addresses))
 	}
 	if r.DKIM.Probed > maxSelectors+len(wellKnown) || !r.SPF.Truncated || r.Lookups > 600 {

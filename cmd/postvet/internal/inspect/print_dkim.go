@@ -5,10 +5,11 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/page"
 )
 
 func (p *printer) dkim(k *DKIM) {
-	p.section("DKIM", fmt.Sprintf("%d selectors asked for, %s found", k.Probed, layout.Count(len(k.Keys), "key")))
+	p.Section("DKIM", fmt.Sprintf("%d selectors asked for, %s found", k.Probed, layout.Count(len(k.Keys), "key")))
 	width := 0
 	for _, key := range k.Keys {
 		width = max(width, len(key.Selector))
@@ -29,11 +30,11 @@ func (p *printer) dkim(k *DKIM) {
 		}
 		if len(key.Findings) == 1 && key.Findings[0].Severity == finding.OK {
 			line += "  " + p.Paint(layout.Green, "ok")
-			p.line("%s", line)
+			p.Line("%s", line)
 			continue
 		}
-		p.line("%s", line)
-		p.findings(spaces(2+width), key.Findings)
+		p.Line("%s", line)
+		p.Findings(page.Spaces(2+width), key.Findings)
 	}
-	p.findings("", k.Findings)
+	p.Findings("", k.Findings)
 }

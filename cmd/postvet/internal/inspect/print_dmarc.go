@@ -11,7 +11,7 @@ func (p *printer) dmarc(m *DMARC) {
 	if m.RecordDomain != "" && m.Policy != "" {
 		note = fmt.Sprintf("policy %s, subdomains %s, names that do not exist %s", m.Policy, m.Subdomains, m.Nonexistent)
 	}
-	p.section("DMARC", note)
+	p.Section("DMARC", note)
 	width := 0
 	for _, s := range m.Steps {
 		width = max(width, len(s.Name))
@@ -21,13 +21,13 @@ func (p *printer) dmarc(m *DMARC) {
 		if s.Record == "" && s.Outcome != "found" {
 			why += " (" + s.Outcome + ")"
 		}
-		p.line("  %d. %-*s  %s", i+1, width, s.Name, p.wrap(why, width+7, 5))
+		p.Line("  %d. %-*s  %s", i+1, width, s.Name, p.Wrap(why, width+7, 5))
 		if s.Record != "" {
-			p.line("     %s", p.wrap(s.Record, 5, 5))
+			p.Line("     %s", p.Wrap(s.Record, 5, 5))
 		}
 	}
 	if m.OrganizationalDomain != "" {
-		p.line("  %s %s", p.Paint(layout.Faint, "organizational domain:"), m.OrganizationalDomain)
+		p.Line("  %s %s", p.Paint(layout.Faint, "organizational domain:"), m.OrganizationalDomain)
 	}
-	p.findings("", m.Findings)
+	p.Findings("", m.Findings)
 }

@@ -14,12 +14,12 @@ func (p *printer) spf(s *SPF) {
 	if s.Record != "" {
 		note = fmt.Sprintf("%d of %d lookups, %d of %d void", s.Lookups, spfLookupLimit, s.Voids, spfVoidLimit)
 	}
-	p.section("SPF", note)
+	p.Section("SPF", note)
 	if s.Record != "" {
-		p.line("  %s", p.wrap(s.Record, 2, 2))
+		p.Line("  %s", p.Wrap(s.Record, 2, 2))
 	}
 	p.terms("  ", s.Terms)
-	p.findings("", s.Findings)
+	p.Findings("", s.Findings)
 }
 
 // terms writes the terms of a record as a tree.
@@ -42,7 +42,7 @@ func (p *printer) terms(indent string, list []Term) {
 			text += "  (" + strings.Join(notes, "; ") + ")"
 		}
 		column := utf8.RuneCountInString(plain(indent)) + 3
-		lines := strings.Split(p.wrap(text, column, column), "\n")
+		lines := strings.Split(p.Wrap(text, column, column), "\n")
 		for i, line := range lines {
 			if i > 0 {
 				branch = below
@@ -52,7 +52,7 @@ func (p *printer) terms(indent string, list []Term) {
 			if note != "" {
 				note = "  " + p.Paint(layout.Faint, "("+note)
 			}
-			p.line("%s%s%s%s", indent, p.Paint(layout.Faint, branch), shown, note)
+			p.Line("%s%s%s%s", indent, p.Paint(layout.Faint, branch), shown, note)
 		}
 		if t.Record != "" {
 			p.terms(indent+p.Paint(layout.Faint, below), t.Terms)

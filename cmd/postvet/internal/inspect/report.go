@@ -3,7 +3,9 @@ package inspect
 import (
 	"iter"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -25,10 +27,10 @@ type Report struct {
 	Exists   Existence    `json:"exists"`
 	Findings finding.List `json:"findings"` // about the name itself
 
-	MX    MX    `json:"mx"`
-	SPF   SPF   `json:"spf"`
-	DKIM  DKIM  `json:"dkim"`
-	DMARC DMARC `json:"dmarc"`
+	MX    route.MX `json:"mx"`
+	SPF   SPF      `json:"spf"`
+	DKIM  DKIM     `json:"dkim"`
+	DMARC DMARC    `json:"dmarc"`
 
 	// Errors and Warnings count the findings of the whole report.
 	Errors   int `json:"errors"`
@@ -95,7 +97,7 @@ func (r *Report) finish() {
 		list.DropOK()
 	}
 	for f := range r.findings() {
-		f.Text, f.Fix = foreign.Line(f.Text, maxText), foreign.Line(f.Fix, maxFix)
+		f.Text, f.Fix = foreign.Line(f.Text, advice.MaxText), foreign.Line(f.Fix, advice.MaxFix)
 		switch f.Severity {
 		case finding.Error:
 			r.Errors++

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
@@ -44,19 +46,19 @@ type SPF struct {
 	mending
 }
 
-func inspectSPF(ctx context.Context, l *lookups, domain string) SPF {
+func inspectSPF(ctx context.Context, l *lookups.Lookups, domain string) SPF {
 	s := SPF{Terms: []Term{}, Findings: finding.List{}, domain: domain}
 	a := l.Lookup(ctx, domain, dnscache.TXT)
-	s.outcome, s.alias = a.Outcome, foreign.Line(a.Canonical, maxText)
+	s.outcome, s.alias = a.Outcome, foreign.Line(a.Canonical, advice.MaxText)
 	if !a.Outcome.Known() {
-		s.Findings.DNSFailure(failedLookup("the SPF record", domain, a.Outcome))
+		s.Findings.DNSFailure(lookups.Failure("the SPF record", domain, a.Outcome))
 		return s
 	}
 	record, ok := s.find(a.TXT)
 	if !ok {
 		return s
 	}
-	s.Record = shownRecord(record)
+	s.Record = advice.ShownRecord(record)
 	tree := spf.Expand(ctx, l, domain, spf.Options{})
 	s.Lookups, s.Voids, s.Truncated = tree.Lookups, tree.Voids, tree.Truncated
 	if root := tree.Root; root.Status != "" {

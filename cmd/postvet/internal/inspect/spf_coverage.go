@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -65,7 +66,7 @@ func widest(n *spf.Node, of func(spf.Coverage) float64) string {
 	var list []wide
 	for i := range n.Terms {
 		if b := &n.Terms[i]; of(b.Pass) > 0 {
-			list = append(list, wide{foreign.Line(b.Text, maxText/4), of(b.Pass)})
+			list = append(list, wide{foreign.Line(b.Text, advice.MaxText/4), of(b.Pass)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b wide) int {

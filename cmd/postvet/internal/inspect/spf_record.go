@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -20,7 +21,7 @@ func withAll(record, all string) string {
 
 // settleFix proposes one record for all that is wrong with the domain's. mx reports
 // that the domain has mail exchangers, which mostly send as well.
-func (s *SPF) settleFix(a *adviser, mx bool) {
+func (s *SPF) settleFix(a *advice.Adviser, mx bool) {
 	text := s.proposed
 	if s.wide = s.wide || lacksBounds(text); s.wide {
 		text, s.open = "", true
@@ -33,7 +34,7 @@ func (s *SPF) settleFix(a *adviser, mx bool) {
 			}
 		}
 	}
-	fix := a.publishTXT(s.domain, text)
+	fix := a.PublishTXT(s.domain, text)
 	switch {
 	case fix == "" && s.open:
 		fix = "list the hosts that send by ip4:, ip6:, a:, mx or include:, and end the record in ~all"

@@ -3,6 +3,7 @@ package inspect
 import (
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/dnscache"
@@ -32,10 +33,10 @@ func (s *SPF) terms(n *spf.Node, included, passes bool) []Term {
 	var list []Term
 	for i := range n.Terms {
 		b := &n.Terms[i]
-		t := Term{Text: foreign.Line(b.Text, maxText), Unreachable: b.Unreachable, Note: foreign.Line(b.Problem, maxText)}
+		t := Term{Text: foreign.Line(b.Text, advice.MaxText), Unreachable: b.Unreachable, Note: foreign.Line(b.Problem, advice.MaxText)}
 		where := t.Text
 		if n.Domain != s.domain {
-			where += " in the record of " + foreign.Line(n.Domain, maxText)
+			where += " in the record of " + foreign.Line(n.Domain, advice.MaxText)
 		}
 		if b.Unreachable {
 			t.Note = "never evaluated"
@@ -48,7 +49,7 @@ func (s *SPF) terms(n *spf.Node, included, passes bool) []Term {
 		}
 		s.checkTerm(b, &t, where, n, included, passes)
 		if c := b.Child; c != nil {
-			t.Domain, t.Record = foreign.Line(c.Domain, maxText), shownRecord(c.Record)
+			t.Domain, t.Record = foreign.Line(c.Domain, advice.MaxText), advice.ShownRecord(c.Record)
 			t.Lookups += c.Lookups
 			t.Terms = s.terms(c, b.Term.Mechanism == "include" || included, passes && (b.Term.Qualifier == "+" || b.Term.Modifier != ""))
 			s.checkTarget(c, &t, where)
@@ -109,10 +110,10 @@ func (s *SPF) checkTarget(c *spf.Node, t *Term, where string) {
 	switch c.Status {
 	case "":
 	case spf.TempError:
-		t.Note = foreign.Line(c.Problem, maxText)
+		t.Note = foreign.Line(c.Problem, advice.MaxText)
 		s.Findings.DNSFailure(where + ": " + c.Problem)
 	default:
-		t.Note = foreign.Line(c.Problem, maxText)
+		t.Note = foreign.Line(c.Problem, advice.MaxText)
 		if c.Outcome == dnscache.NXDomain.String() && !message.Below(c.Domain, s.domain) {
 			s.Findings.Error(where+" makes the check end in permerror: "+c.Problem+"; whoever gets hold of that name can send as "+s.domain, "remove "+t.Text)
 			return

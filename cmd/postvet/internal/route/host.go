@@ -1,4 +1,4 @@
-package inspect
+package route
 
 import (
 	"cmp"
@@ -8,17 +8,19 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/iprev"
 )
 
 const (
-	// maxHosts is how many mail exchangers are checked, maxAddresses how many
+	// MaxHosts is how many mail exchangers are checked, MaxAddresses how many
 	// addresses of each.
-	maxHosts     = 20
-	maxAddresses = 10
+	MaxHosts     = 20
+	MaxAddresses = 10
 )
 
 // Host is one mail exchanger.
@@ -39,27 +41,27 @@ type Address struct {
 }
 
 // check looks the host up and checks its name and addresses.
-func (h *Host) check(ctx context.Context, l *lookups, domain string) {
+func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
 	name := h.Name
-	h.Name = foreign.Line(name, maxText)
+	h.Name = foreign.Line(name, advice.MaxText)
 	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		h.Findings.Error("an MX record must name a host, not the address "+ip.String(),
 			fmt.Sprintf("publish: %s. MX %d mail.%s. and mail.%s. %s %s", domain, h.Preference, domain, domain, family(ip), ip))
 		return
 	}
-	a := l.addresses(ctx, name)
+	a := l.Addresses(ctx, name)
 	if a.Canonical != "" {
-		h.Alias = foreign.Line(a.Canonical, maxText)
+		h.Alias = foreign.Line(a.Canonical, advice.MaxText)
 		h.Findings.Error(h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)",
-			publish(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias)))
+			advice.Publish(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias)))
 	}
 	switch {
 	case len(a.Addrs) > 0:
 		h.checkAddresses(ctx, l, a)
 	case !a.Outcome.Known():
-		h.Findings.DNSFailure(failedLookup("the address", h.Name, a.Outcome))
-	case missingTarget(a) != "":
-		h.Findings.Error(takeOver(h.Name, h.Alias, "gets mail for "+domain), fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name))
+		h.Findings.DNSFailure(lookups.Failure("the address", h.Name, a.Outcome))
+	case advice.MissingTarget(a) != "":
+		h.Findings.Error(advice.TakeOver(h.Name, h.Alias, "gets mail for "+domain), fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name))
 	case a.Outcome == dnscache.NXDomain:
 		h.Findings.Error(h.Name+" does not exist", fmt.Sprintf("publish an address of %s., or remove: %s. MX %d %s.", h.Name, domain, h.Preference, h.Name))
 	default:
@@ -68,8 +70,8 @@ func (h *Host) check(ctx context.Context, l *lookups, domain string) {
 }
 
 // checkAddresses checks the addresses and their reverse DNS.
-func (h *Host) checkAddresses(ctx context.Context, l *lookups, a *dnscache.Answer) {
-	n := min(len(a.Addrs), maxAddresses)
+func (h *Host) checkAddresses(ctx context.Context, l *lookups.Lookups, a *dnscache.Answer) {
+	n := min(len(a.Addrs), MaxAddresses)
 	h.Addresses = make([]Address, n)
 	results := make([]iprev.Result, n)
 	var all sync.WaitGroup
@@ -83,19 +85,19 @@ func (h *Host) checkAddresses(ctx context.Context, l *lookups, a *dnscache.Answe
 	all.Wait()
 	for i := range h.Addresses {
 		ip, res := h.Addresses[i].IP, results[i]
-		h.Addresses[i].Reverse, h.Addresses[i].Name = res.Status, foreign.Line(res.Name, maxText)
+		h.Addresses[i].Reverse, h.Addresses[i].Name = res.Status, foreign.Line(res.Name, advice.MaxText)
 		name := h.Name
 		if h.Alias != "" {
 			name = h.Alias // a PTR record must lead to the address, not to a CNAME
 		}
 		switch {
 		case isLocal(ip):
-			h.Findings.Error(ip.String()+" is not an address that the Internet can reach", publish(name, family(ip)+" ...")+" with a public address")
+			h.Findings.Error(ip.String()+" is not an address that the Internet can reach", advice.Publish(name, family(ip)+" ...")+" with a public address")
 		case res.Status == iprev.TempError:
 			h.Findings.DNSFailure("the reverse DNS of " + ip.String() + " could not be looked up")
 		case res.Status != iprev.Pass:
 			h.Findings.Warning(fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", ip),
-				publish(dnscache.ReverseName(ip), "PTR "+name+"."))
+				advice.Publish(dnscache.ReverseName(ip), "PTR "+name+"."))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package inspect
+package route
 
 import (
 	"cmp"
@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/dnscache"
 )
 
@@ -20,16 +22,18 @@ type MX struct {
 	Hosts    []Host       `json:"hosts"` // by preference
 	Findings finding.List `json:"findings"`
 
-	outcome dnscache.Outcome
+	// Outcome is that of the lookup of the MX records.
+	Outcome dnscache.Outcome `json:"-"`
 }
 
-func inspectMX(ctx context.Context, l *lookups, domain string) MX {
+// FindMX finds where mail for a domain goes, and says what is wrong there.
+func FindMX(ctx context.Context, l *lookups.Lookups, domain string) MX {
 	m := MX{Hosts: []Host{}, Findings: finding.List{}}
 	a := l.Lookup(ctx, domain, dnscache.MX)
-	m.outcome = a.Outcome
+	m.Outcome = a.Outcome
 	switch {
 	case !a.Outcome.Known():
-		m.Findings.DNSFailure(failedLookup("the MX records", domain, a.Outcome))
+		m.Findings.DNSFailure(lookups.Failure("the MX records", domain, a.Outcome))
 		return m
 	case a.Outcome == dnscache.NXDomain:
 		return m
@@ -42,7 +46,7 @@ func inspectMX(ctx context.Context, l *lookups, domain string) MX {
 			m.Null = true
 			continue
 		}
-		if i < maxHosts {
+		if i < MaxHosts {
 			m.Hosts = append(m.Hosts, Host{Preference: x.Preference, Name: x.Host, Addresses: []Address{}, Findings: finding.List{}})
 		}
 	}
@@ -54,8 +58,8 @@ func inspectMX(ctx context.Context, l *lookups, domain string) MX {
 		m.Findings.OK("null MX: the domain takes no mail (RFC 7505)")
 		return m
 	}
-	if n := len(a.MX); n > maxHosts {
-		m.Findings.Warning(fmt.Sprintf("%d mail exchangers; only the first %d were checked", n, maxHosts), "")
+	if n := len(a.MX); n > MaxHosts {
+		m.Findings.Warning(fmt.Sprintf("%d mail exchangers; only the first %d were checked", n, MaxHosts), "")
 	}
 	var all sync.WaitGroup
 	for i := range m.Hosts {
@@ -66,9 +70,9 @@ func inspectMX(ctx context.Context, l *lookups, domain string) MX {
 }
 
 // implicit looks for the host of a domain without MX records.
-func (m *MX) implicit(ctx context.Context, l *lookups, domain string) {
+func (m *MX) implicit(ctx context.Context, l *lookups.Lookups, domain string) {
 	h := Host{Name: domain, Addresses: []Address{}, Findings: finding.List{}}
-	a := l.addresses(ctx, domain)
+	a := l.Addresses(ctx, domain)
 	owner := cmp.Or(a.Canonical, domain) // nothing can stand beside a CNAME
 	switch {
 	case len(a.Addrs) > 0:
@@ -76,9 +80,9 @@ func (m *MX) implicit(ctx context.Context, l *lookups, domain string) {
 		h.checkAddresses(ctx, l, a)
 		m.Hosts = append(m.Hosts, h)
 		m.Findings.Warning("no MX record: mail goes to the address of the name itself (RFC 5321 section 5.1)",
-			publish(owner, "MX 10 "+owner+".")+", or MX 0 . if the domain takes no mail")
+			advice.Publish(owner, "MX 10 "+owner+".")+", or MX 0 . if the domain takes no mail")
 	case !a.Outcome.Known():
-		m.Findings.DNSFailure(failedLookup("the address", domain, a.Outcome))
+		m.Findings.DNSFailure(lookups.Failure("the address", domain, a.Outcome))
 	default:
 		m.Findings.Error("no MX record and no address: mail cannot be delivered, and mail from this domain is refused by many",
 			"publish MX records of "+owner+". that name the hosts which take its mail, or MX 0 . if it takes none")

@@ -1,15 +1,17 @@
-package inspect
+package route
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/page"
 	"github.com/postvet/postvet/policy/iprev"
 )
 
-func (p *printer) mx(m *MX) {
-	p.section("MX", "")
+// Print writes the hosts with their findings.
+func (m *MX) Print(p *page.Page) {
+	p.Section("MX", "")
 	width := 0
 	for _, h := range m.Hosts {
 		width = max(width, len(h.Name))
@@ -18,7 +20,7 @@ func (p *printer) mx(m *MX) {
 	for _, h := range m.Hosts {
 		pref := fmt.Sprintf("%5d", h.Preference)
 		if m.Implicit {
-			pref = spaces(5)
+			pref = page.Spaces(5)
 		}
 		head := fmt.Sprintf("  %s  %-*s", pref, width, h.Name)
 		ips := 0
@@ -27,20 +29,20 @@ func (p *printer) mx(m *MX) {
 		}
 		for i, a := range h.Addresses {
 			if i > 0 {
-				head = spaces(9 + width)
+				head = page.Spaces(9 + width)
 			}
-			p.line("%s  %-*s  %s", head, ips, a.IP, p.reverse(a))
+			p.Line("%s  %-*s  %s", head, ips, a.IP, a.reverse(p))
 		}
 		if len(h.Addresses) == 0 {
-			p.line("%s", strings.TrimRight(head, " "))
+			p.Line("%s", strings.TrimRight(head, " "))
 		}
-		p.findings(spaces(7), h.Findings)
+		p.Findings(page.Spaces(7), h.Findings)
 	}
-	p.findings("", m.Findings)
+	p.Findings("", m.Findings)
 }
 
 // reverse returns what the reverse DNS of an address says.
-func (p *printer) reverse(a Address) string {
+func (a *Address) reverse(p *page.Page) string {
 	switch {
 	case a.Reverse == iprev.Pass:
 		return p.Paint(layout.Faint, "reverse ") + a.Name

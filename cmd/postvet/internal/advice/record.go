@@ -1,4 +1,4 @@
-package inspect
+package advice
 
 import (
 	"fmt"
@@ -10,30 +10,30 @@ import (
 // Bounds of what is shown of the DNS, in octets: of a name or sentence, and of a
 // record.
 const (
-	maxText   = 300
-	maxRecord = 2000
-	// maxProposal bounds a record that is proposed, maxFix what is said about it: a
+	MaxText   = 300
+	MaxRecord = 2000
+	// MaxProposal bounds a record that is proposed, MaxFix what is said about it: a
 	// record that is cut would be no advice.
-	maxProposal = 6000
-	maxFix      = 4*maxProposal + maxRecord
+	MaxProposal = 6000
+	MaxFix      = 4*MaxProposal + MaxRecord
 )
 
-// shownRecord returns a record as it is if it is printable ASCII, and quoted if
+// ShownRecord returns a record as it is if it is printable ASCII, and quoted if
 // not: its owner must see which octet does not belong there.
-func shownRecord(s string) string {
+func ShownRecord(s string) string {
 	if !foreign.IsPrintable(s) {
-		return foreign.Quote(s, maxRecord)
+		return foreign.Quote(s, MaxRecord)
 	}
-	return foreign.Cut(s, maxRecord)
+	return foreign.Cut(s, MaxRecord)
 }
 
-// publish returns a fix that is one record:
+// Publish returns a fix that is one record:
 // `publish: example.org. MX 10 mail.example.org.`.
-func publish(name, record string) string { return "publish: " + name + ". " + record }
+func Publish(name, record string) string { return "publish: " + name + ". " + record }
 
-// quotedTXT returns a TXT record with its text in strings of at most 255 octets (RFC
+// QuotedTXT returns a TXT record with its text in strings of at most 255 octets (RFC
 // 1035 section 3.3).
-func quotedTXT(text string) string {
+func QuotedTXT(text string) string {
 	var b strings.Builder
 	for i := 0; i == 0 || i < len(text); i += 255 {
 		if i > 0 {

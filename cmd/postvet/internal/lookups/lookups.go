@@ -1,30 +1,39 @@
-package inspect
+// Package lookups makes the DNS lookups of one inspection: counted, bounded, and none
+// twice.
+package lookups
 
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/postvet/postvet/dnscache"
 )
 
 const (
-	// maxLookups bounds the questions of one inspection. A large and healthy
-	// domain takes some two hundred.
-	maxLookups = 1000
+	// Max bounds the questions of one inspection. A large and healthy domain takes
+	// some two hundred.
+	Max = 1000
 	// maxAtOnce bounds the questions under way at one time.
 	maxAtOnce = 20
 )
 
-// lookups are the lookups of one inspection. They are counted and bounded, and none
-// is made twice.
-type lookups struct {
+// Resolver is what an inspection needs of the DNS.
+type Resolver interface {
+	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+}
+
+// Lookups are the lookups of one inspection. They are counted and bounded, and none is
+// made twice.
+type Lookups struct {
 	resolver Resolver
+	now      func() time.Time
 	slots    chan struct{}
 	// inspection is the context of the inspection. A lookup goes on when its first
 	// caller gives it up, since others may need the answer: iprev gives up the
 	// remaining names when one of them leads back.
 	inspection context.Context
-	// asking is the context of the lookups, which ends with close.
+	// asking is the context of the lookups, which ends with Close.
 	asking context.Context
 	stop   context.CancelFunc
 	all    sync.WaitGroup
@@ -32,7 +41,8 @@ type lookups struct {
 	mu       sync.Mutex
 	answers  map[question]*lookup
 	failed   int
-	exceeded bool // there were more than maxLookups
+	signed   bool // an answer was authentic
+	exceeded bool // there were more than Max
 	closed   bool
 }
 
@@ -47,15 +57,15 @@ type lookup struct {
 	answer *dnscache.Answer
 }
 
-// newLookups returns lookups that end with ctx or close.
-func newLookups(ctx context.Context, r Resolver) *lookups {
-	l := &lookups{resolver: r, inspection: ctx, slots: make(chan struct{}, maxAtOnce), answers: map[question]*lookup{}}
+// New returns lookups that end with ctx or Close. now is the clock of the resolver.
+func New(ctx context.Context, r Resolver, now func() time.Time) *Lookups {
+	l := &Lookups{resolver: r, now: now, inspection: ctx, slots: make(chan struct{}, maxAtOnce), answers: map[question]*lookup{}}
 	l.asking, l.stop = context.WithCancel(ctx)
 	return l
 }
 
-// close ends the lookups that are under way: nobody waits for them any more.
-func (l *lookups) close() {
+// Close ends the lookups that are under way: nobody waits for them any more.
+func (l *Lookups) Close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
@@ -64,7 +74,7 @@ func (l *lookups) close() {
 }
 
 // Lookup returns the answer to a question, never nil. It returns when ctx ends.
-func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
+func (l *Lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
 	if recall := dnscache.RecallOf(ctx); recall != nil {
 		return recall.Miss()
 	}
@@ -72,7 +82,7 @@ func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dns
 	l.mu.Lock()
 	p := l.answers[q]
 	if p == nil {
-		if full := len(l.answers) >= maxLookups; full || l.closed {
+		if full := len(l.answers) >= Max; full || l.closed {
 			l.exceeded = l.exceeded || full
 			l.mu.Unlock()
 			return &dnscache.Answer{Outcome: dnscache.Timeout}
@@ -94,7 +104,7 @@ func (l *lookups) Lookup(ctx context.Context, name string, t dnscache.Type) *dns
 }
 
 // run makes a lookup when a slot is free.
-func (l *lookups) run(p *lookup, name string, t dnscache.Type) {
+func (l *Lookups) run(p *lookup, name string, t dnscache.Type) {
 	defer close(p.done)
 	select {
 	case l.slots <- struct{}{}:
@@ -106,24 +116,25 @@ func (l *lookups) run(p *lookup, name string, t dnscache.Type) {
 	if p.answer == nil {
 		p.answer = &dnscache.Answer{Outcome: dnscache.ServFail}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if !p.answer.Outcome.Known() {
-		l.mu.Lock()
 		l.failed++
-		l.mu.Unlock()
 	}
+	l.signed = l.signed || p.answer.Authentic
 }
 
-// counts returns how many lookups were made, how many failed, and whether there
+// Counts returns how many lookups were made, how many failed, and whether there
 // would have been more than are allowed.
-func (l *lookups) counts() (made, failed int, exceeded bool) {
+func (l *Lookups) Counts() (made, failed int, exceeded bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.answers), l.failed, l.exceeded
 }
 
-// addresses looks up the addresses of both families at once. The outcome is Found
+// Addresses looks up the addresses of both families at once. The outcome is Found
 // if there is any address, and that of a failed lookup if there is none.
-func (l *lookups) addresses(ctx context.Context, name string) *dnscache.Answer {
+func (l *Lookups) Addresses(ctx context.Context, name string) *dnscache.Answer {
 	var v4, v6 *dnscache.Answer
 	var both sync.WaitGroup
 	both.Go(func() { v4 = l.Lookup(ctx, name, dnscache.A) })
@@ -145,9 +156,9 @@ func (l *lookups) addresses(ctx context.Context, name string) *dnscache.Answer {
 	return all
 }
 
-// failedLookup returns the text of a finding: the lookup of something at name
+// Failure returns the text of a finding: the lookup of something at name
 // failed.
-func failedLookup(what, name string, o dnscache.Outcome) string {
+func Failure(what, name string, o dnscache.Outcome) string {
 	why := "DNS failure"
 	switch o {
 	case dnscache.ServFail:

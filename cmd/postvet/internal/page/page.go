@@ -1,0 +1,129 @@
+// Package page writes reports of inspections for a person: sections, and findings in
+// columns with what to do about them.
+package page
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+)
+
+// Page is a report that is being written. Errors stay in its buffer until Flush.
+type Page struct {
+	w *bufio.Writer
+	layout.Screen
+}
+
+// New returns a page for a screen.
+func New(w io.Writer, s layout.Screen) *Page { return &Page{bufio.NewWriter(w), s} }
+
+// Flush writes what is still in the buffer, and returns the first error of w.
+func (p *Page) Flush() error { return p.w.Flush() }
+
+// Line writes one line.
+func (p *Page) Line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+
+// Section begins a section; note stands beside its title.
+func (p *Page) Section(title, note string) {
+	p.Line("")
+	if note != "" {
+		note = "  " + p.Paint(layout.Faint, note)
+	}
+	p.Line("%s%s", p.Paint(layout.Bold, title), note)
+}
+
+// severityStyle is the colours of severities.
+var severityStyle = map[finding.Severity]layout.Style{
+	finding.OK: layout.Green, finding.Warning: layout.Yellow, finding.Error: layout.Red,
+}
+
+// Findings writes findings with their fixes, in columns. A fix that several findings
+// have in common follows the last of them.
+func (p *Page) Findings(indent string, list finding.List) {
+	const text = 11 // the column behind the severity
+	column := len(indent) + text
+	for i, f := range list {
+		word := string(f.Severity)
+		if f.DNSFailure {
+			word = "dns"
+		}
+		p.Line("%s  %s%s  %s", indent, p.Paint(severityStyle[f.Severity], word), Spaces(7-len(word)), p.Wrap(f.Text, column, column))
+		if f.Fix == "" || slices.ContainsFunc(list[i+1:], func(later finding.Finding) bool { return later.Fix == f.Fix }) {
+			continue
+		}
+		p.Line("%s%s%s%s", indent, Spaces(text), p.Paint(layout.Faint, "-> "), p.WrapFix(f.Fix, column+3))
+	}
+}
+
+// Wrap breaks a text that is shown, its longest words too.
+func (p *Page) Wrap(text string, column, indent int) string {
+	room := p.Width - indent
+	if p.Width == 0 || indent > p.Width/2 {
+		return text
+	}
+	var b strings.Builder
+	used := max(0, column-indent) // of the first line
+	newLine := "\n" + Spaces(indent)
+	for i, line := range layout.Lines(text, room, used) {
+		if i > 0 {
+			b.WriteString(newLine)
+			used = 0
+		}
+		for len(line) > room-used {
+			b.WriteString(line[:room-used] + newLine)
+			line, used = line[room-used:], 0
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// WrapFix breaks a fix. A text of a TXT record that is too long for a line becomes
+// several strings in parentheses, as zone files have them (RFC 1035 section 5.1): it
+// may be copied.
+func (p *Page) WrapFix(fix string, indent int) string {
+	room := p.Width - indent
+	begin, end := strings.Index(fix, " TXT \"")+1, strings.LastIndexByte(fix, '"')+1
+	if p.Width == 0 || indent > p.Width/2 || begin == 0 || end <= begin {
+		return p.Wrap(fix, indent, indent)
+	}
+	before, record, after := fix[:begin+len("TXT")], fix[begin+len("TXT "):end], fix[end:]
+	newLine := "\n" + Spaces(indent)
+	out := p.Wrap(before, indent, indent)
+	if len(record) <= room-2 {
+		out += newLine + "  " + record
+	} else {
+		out += " ("
+		for _, s := range stringsOf(record, room-4) {
+			out += newLine + "  " + s
+		}
+		out += " )"
+	}
+	if after = strings.TrimLeft(after, ", "); after != "" {
+		out += newLine + p.Wrap(after, indent, indent)
+	}
+	return out
+}
+
+// stringsOf cuts the strings of a TXT record into shorter ones, which mean the same.
+func stringsOf(record string, most int) (list []string) {
+	content := strings.TrimSuffix(strings.TrimPrefix(record, `"`), `"`)
+	content = strings.ReplaceAll(content, `" "`, "")
+	for len(content) > 0 {
+		n := min(len(content), most-2)
+		for n < len(content) && n > 4 && strings.Contains(content[n-4:n], `\`) {
+			n-- // no escape is cut
+		}
+		list = append(list, `"`+content[:n]+`"`)
+		content = content[n:]
+	}
+	return list
+}
+
+// Spaces returns n blanks, none if n is negative.
+func Spaces(n int) string { return strings.Repeat(" ", max(n, 0)) }
