@@ -9,7 +9,12 @@ const chunkSize = 64 << 10
 type chunk struct {
 	b    []byte
 	rows int
+	// counted are the octets of those that were counted, and countedRows their number.
+	counted, countedRows int
 }
+
+// reset empties a chunk.
+func (k *chunk) reset() { *k = chunk{b: k.b[:0]} }
 
 // memory holds the rows that wait to be written, in at most most chunks. Rest takes
 // chunks from accepted mail, so that no row of it is lost while one of accepted mail is
@@ -21,6 +26,7 @@ type memory struct {
 	waiting [rows.Classes][]*chunk // the last one is being filled
 	count   [rows.Classes]int      // of rows that wait
 	dropped [rows.Classes]int64
+	missed  int64 // rows that were dropped before they were counted
 }
 
 // room returns the chunk for the next row of a class; nil if there is none.
@@ -33,6 +39,7 @@ func (m *memory) room(c rows.Class) *chunk {
 	k := m.take(c)
 	if k == nil {
 		m.dropped[c]++
+		m.missed++
 		return nil
 	}
 	m.waiting[c] = append(m.waiting[c], k)
@@ -64,8 +71,24 @@ func (m *memory) drop(c rows.Class) *chunk {
 	m.waiting[c] = append(m.waiting[c][:0], m.waiting[c][1:]...)
 	m.count[c] -= k.rows
 	m.dropped[c] += int64(k.rows)
-	k.b, k.rows = k.b[:0], 0
+	m.missed += int64(k.rows - k.countedRows)
+	k.reset()
 	return k
+}
+
+// uncounted appends the rows of the first chunk that has any which are not counted, and notes
+// that they are.
+func (m *memory) uncounted(b []byte) []byte {
+	for _, all := range m.waiting {
+		for _, k := range all {
+			if k.countedRows < k.rows {
+				b = append(b, k.b[k.counted:]...)
+				k.counted, k.countedRows = len(k.b), k.rows
+				return b
+			}
+		}
+	}
+	return b
 }
 
 // takeAll returns all chunks of a class that wait, to be written.
@@ -79,7 +102,7 @@ func (m *memory) takeAll(c rows.Class, into []*chunk) []*chunk {
 // giveBack frees chunks that were written.
 func (m *memory) giveBack(chunks []*chunk) {
 	for _, k := range chunks {
-		k.b, k.rows = k.b[:0], 0
+		k.reset()
 		m.free = append(m.free, k)
 	}
 }

@@ -8,22 +8,26 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
-// Store keeps rows. Its methods are called by one goroutine at a time.
+// Store keeps rows and counts. Its methods are called by one goroutine at a time.
 type Store interface {
 	// Write keeps all rows of a batch or none of them. It skips rows that it has.
 	Write(c rows.Class, b *rows.Batch) error
 	// Key returns the secret for the hashes of a time.
 	Key(at time.Time) (*rows.Key, error)
+	// WriteCounts keeps counts, all of them or none.
+	WriteCounts(w *counts.Write) error
+	// RecentCounts returns the parts of hours that are kept and are not over.
+	RecentCounts() ([]counts.Part, error)
 	// Tick is called at least once a minute, also while nothing is written.
 	Tick(now time.Time)
 	Close() error
 }
 
-// Options are the options of a Recorder. Level and Store are needed unless Level keeps no
-// rows.
+// Options are the options of a Recorder. Level and Store are needed unless Level is Off.
 type Options struct {
 	Level rows.Level
 	Store Store
@@ -37,20 +41,20 @@ type Options struct {
 	Retry time.Duration
 }
 
-// attempts is how often writing is tried in a row before it counts as failing.
-const attempts = 3
-
 // batchRows is how many rows are worth a transaction of their own.
 const batchRows = 2048
 
 // Recorder takes rows while mail flows. It is safe for concurrent use. A nil Recorder keeps
 // nothing.
 type Recorder struct {
-	opt  Options
-	wake chan struct{}
-	asks chan chan struct{} // to write at once
-	stop chan struct{}
-	done chan struct{}
+	opt   Options
+	level rows.Level // of the rows in memory
+	wake  chan struct{}
+	asks  chan chan struct{} // to write at once
+	stop  chan struct{}
+	done  chan struct{}
+	// filled says that a chunk is full. counted is closed when counting has ended.
+	filled, counted chan struct{}
 
 	mu      sync.Mutex
 	memory  memory
@@ -60,17 +64,21 @@ type Recorder struct {
 	written  [rows.Classes]atomic.Int64
 	failures atomic.Int64
 	writing  atomic.Int64 // nanoseconds
-	failing  atomic.Pointer[string]
+
+	counting sync.Mutex // of counter and buffer; it is locked before mu
+	counter  counts.Counter
+	buffer   []byte
+
+	rowFaults, countFaults faults
 
 	// Only the writer uses these.
-	failed   int // attempts in a row
-	nextTry  time.Time
-	lastTick time.Time
+	lastTick, lastCounts time.Time
+	restored             bool // the counts of the former process
 }
 
 // NewRecorder returns a recorder that writes until Close.
 func NewRecorder(o Options) *Recorder {
-	if !o.Level.KeepsRows() {
+	if o.Level == rows.Off {
 		return nil
 	}
 	if o.Logger == nil {
@@ -87,8 +95,12 @@ func NewRecorder(o Options) *Recorder {
 	}
 	r := &Recorder{
 		opt: o, wake: make(chan struct{}, 1), asks: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
-		memory: memory{most: max(4, o.Memory/chunkSize)},
+		filled: make(chan struct{}, 1), counted: make(chan struct{}), memory: memory{most: max(4, o.Memory/chunkSize)}, lastCounts: time.Now(),
 	}
+	if r.level = o.Level; !o.Level.KeepsRows() {
+		r.level = rows.Domains // the least that is counted
+	}
+	go r.count()
 	go r.write()
 	return r
 }
@@ -106,12 +118,18 @@ func (r *Recorder) Add(row *rows.Row) {
 		r.mu.Unlock()
 		return
 	}
-	k.b = r.encoder.Append(k.b, row, r.opt.Level)
+	k.b = r.encoder.Append(k.b, row, r.level)
 	k.rows++
 	r.memory.count[c]++
-	full := r.memory.count[c]%batchRows == 0
+	wake, filled := r.memory.count[c]%batchRows == 0, cap(k.b)-len(k.b) < rows.MaxRow
 	r.mu.Unlock()
-	if full {
+	if filled {
+		select {
+		case r.filled <- struct{}{}:
+		default:
+		}
+	}
+	if wake {
 		select {
 		case r.wake <- struct{}{}:
 		default:
@@ -164,6 +182,10 @@ func (r *Recorder) Close(ctx context.Context) {
 type Stats struct {
 	// Written and Dropped count rows by class.
 	Written, Dropped [rows.Classes]int64
+	// Missing is the number of rows that were not counted, and Other how many messages were
+	// counted under [counts.Other], by kind.
+	Missing int64
+	Other   [counts.Kinds]int64
 	// Waiting is the number of octets that wait, and Memory how many may.
 	Waiting, Memory int
 	// Failures counts attempts to write that failed. Failing says why writing fails at
@@ -183,13 +205,18 @@ func (r *Recorder) Stats() Stats {
 	r.mu.Lock()
 	s.Dropped = r.memory.dropped
 	s.Waiting, s.Memory = r.memory.octets(), r.memory.most*chunkSize
+	s.Missing = r.memory.missed
 	r.mu.Unlock()
+	c := r.countStats()
+	s.Other, s.Missing = c.Other, s.Missing+c.Missing
 	for c := range s.Written {
 		s.Written[c] = r.written[c].Load()
 	}
 	s.Failures, s.Writing = r.failures.Load(), time.Duration(r.writing.Load())
-	if why := r.failing.Load(); why != nil {
-		s.Failing = *why
+	for _, f := range []*faults{&r.countFaults, &r.rowFaults} {
+		if why := f.failing.Load(); why != nil {
+			s.Failing = *why
+		}
 	}
 	return s
 }

@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 // write is the goroutine that writes rows.
@@ -19,6 +18,9 @@ func (r *Recorder) write() {
 		select {
 		case now := <-ticker.C:
 			r.writeAll(now)
+			if since := now.Sub(r.lastCounts); since >= countsEvery || since < 0 {
+				r.writeCounts(now)
+			}
 			if now.Sub(r.lastTick) >= time.Minute || r.lastTick.IsZero() {
 				r.lastTick = now
 				r.tick(now)
@@ -27,10 +29,13 @@ func (r *Recorder) write() {
 			r.writeAll(time.Now())
 		case asked := <-r.asks:
 			r.writeAll(time.Now())
+			r.writeCounts(time.Now())
 			close(asked)
 		case <-r.stop:
-			r.nextTry = time.Time{}
+			r.rowFaults.nextTry, r.countFaults.nextTry = time.Time{}, time.Time{}
 			r.writeAll(time.Now())
+			r.writeCounts(time.Now())
+			<-r.counted
 			if err := r.opt.Store.Close(); err != nil {
 				r.opt.Logger.Error("closing the journal failed", zap.Error(err))
 			}
@@ -42,7 +47,7 @@ func (r *Recorder) write() {
 // writeAll writes all rows that wait, those of Rest first. While writing fails, it tries
 // again after Options.Retry alone.
 func (r *Recorder) writeAll(now time.Time) {
-	if now.Before(r.nextTry) {
+	if now.Before(r.rowFaults.nextTry) {
 		return
 	}
 	for _, c := range [rows.Classes]rows.Class{rows.Rest, rows.Accepted} {
@@ -55,6 +60,7 @@ func (r *Recorder) writeAll(now time.Time) {
 		if len(chunks) == 0 {
 			continue
 		}
+		r.countChunks(chunks)
 		began := time.Now()
 		n, err := r.writeChunks(c, chunks)
 		r.writing.Add(int64(time.Since(began)))
@@ -78,6 +84,9 @@ func (r *Recorder) writeAll(now time.Time) {
 // does not depend on the journal.
 func (r *Recorder) writeChunks(c rows.Class, chunks []*chunk) (n int, err error) {
 	defer r.recovered(&err)
+	if !r.opt.Level.KeepsRows() {
+		return 0, nil
+	}
 	b := &rows.Batch{Level: r.opt.Level, Key: r.opt.Store.Key}
 	for _, k := range chunks {
 		b.Parts = append(b.Parts, k.b)
@@ -106,20 +115,13 @@ func (r *Recorder) recovered(err *error) {
 // writeFailed tells a failure once.
 func (r *Recorder) writeFailed(now time.Time, err error) {
 	r.failures.Add(1)
-	r.failed++
-	if r.failed < attempts {
-		return
-	}
-	r.nextTry = now.Add(r.opt.Retry)
-	why := foreign.Terminal(err.Error(), 500)
-	if r.failing.Swap(&why) == nil {
-		r.opt.Logger.Error("the journal cannot be written; mail is not affected, but its rows will be missing", zap.String("error", why))
+	if r.rowFaults.add(now, r.opt.Retry, err) {
+		r.opt.Logger.Error("the journal cannot be written; mail is not affected, but its rows will be missing", zap.String("error", *r.rowFaults.failing.Load()))
 	}
 }
 
 func (r *Recorder) works() {
-	r.failed, r.nextTry = 0, time.Time{}
-	if r.failing.Swap(nil) != nil {
+	if r.rowFaults.end() {
 		r.opt.Logger.Info("the journal can be written again")
 	}
 }

@@ -51,13 +51,14 @@ const (
 	Would      // would have been refused, held or deferred, but are only monitored
 	Shadow     // the shadow policy would have done so, and the one in force did not
 	Overridden // an exception from what the author's domain asks for
-	Forwarded  // failed as forwarding does
+	Forwarded  // look forwarded: SPF or DMARC fails in the way that forwarding causes
+	Broken     // of these, DMARC fails
 	Fields
 )
 
 var fields = [Fields]string{
 	"n", "passed", "failed", "no_policy", "undecided", "rejected", "quarantined", "deferred", "redirected", "discarded",
-	"would", "shadow", "overridden", "forwarded",
+	"would", "shadow", "overridden", "forwarded", "broken",
 }
 
 // String returns the name of the field's column.

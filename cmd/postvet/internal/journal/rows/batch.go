@@ -24,7 +24,7 @@ func (b *Batch) Each(f func(*Record) error) error {
 	for _, rest := range b.Parts {
 		for len(rest) > 0 {
 			var err error
-			if rest, err = readRecord(rest, &rec); err != nil {
+			if rest, err = ReadRecord(rest, &rec); err != nil {
 				return err
 			}
 			if at := result.Reference(rec[ColRef].Int).Time(); at.Month() != month && b.Level != Domains {

@@ -333,9 +333,9 @@ func (e *Encoder) shadow(r *Row) {
 	e.close(at)
 }
 
-// readRecord sets rec to the record at the beginning of b, whose octets it shares, and
-// returns the rest.
-func readRecord(b []byte, rec *Record) (rest []byte, err error) {
+// ReadRecord sets rec to the record at the beginning of encoded rows, whose octets it shares,
+// and returns the rest. It has whole addresses, and no hashes.
+func ReadRecord(b []byte, rec *Record) (rest []byte, err error) {
 	c := codec{b: b, reading: true}
 	for i := range rec {
 		if Column(i).Kind() == Integer {

@@ -91,9 +91,9 @@ func kept(t testing.TB, r *Row, level Level) (*Row, Record) {
 	t.Helper()
 	var rec Record
 	b := appendRecord(nil, r, level)
-	rest, err := readRecord(b, &rec)
+	rest, err := ReadRecord(b, &rec)
 	if err != nil || len(rest) > 0 {
-		t.Fatalf("readRecord: %v, %d octets left", err, len(rest))
+		t.Fatalf("ReadRecord: %v, %d octets left", err, len(rest))
 	}
 	k := keyer{level: level, key: &Key{1}}
 	k.apply(&rec)
@@ -236,7 +236,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(appendRecord(nil, accepted(), Hashed))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		var rec Record
-		if _, err := readRecord(b, &rec); err == nil {
+		if _, err := ReadRecord(b, &rec); err == nil {
 			_, _ = rec.Row()
 		}
 		rec[ColFacts].Octets = b

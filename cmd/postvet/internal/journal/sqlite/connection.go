@@ -83,3 +83,32 @@ func classify(err error) error {
 	}
 	return err
 }
+
+// statement is a prepared statement with its arguments.
+type statement struct {
+	driver.Stmt
+	args []driver.NamedValue
+}
+
+// prepared returns a statement with a number of arguments.
+func (c connection) prepared(query string, n int) (*statement, error) {
+	stmt, err := c.conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	s := &statement{Stmt: stmt, args: make([]driver.NamedValue, n)}
+	for i := range s.args {
+		s.args[i].Ordinal = i + 1
+	}
+	return s, nil
+}
+
+// set sets an argument; the first one is 0.
+func (s *statement) set(i int, v driver.Value) { s.args[i].Value = v }
+
+func (s *statement) exec() error {
+	_, err := s.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), s.args)
+	return err
+}
+
+func (s *statement) close() { _ = s.Stmt.Close() }

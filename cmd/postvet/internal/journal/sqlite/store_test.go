@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -356,6 +357,8 @@ func (c *catcher) Write(_ rows.Class, b *rows.Batch) error {
 	}
 	return errors.New("not yet")
 }
-func (c *catcher) Key(time.Time) (*rows.Key, error) { return &rows.Key{}, nil }
-func (c *catcher) Tick(time.Time)                   {}
-func (c *catcher) Close() error                     { return nil }
+func (c *catcher) Key(time.Time) (*rows.Key, error)     { return &rows.Key{}, nil }
+func (c *catcher) Tick(time.Time)                       {}
+func (c *catcher) WriteCounts(*counts.Write) error      { return nil }
+func (c *catcher) RecentCounts() ([]counts.Part, error) { return nil, nil }
+func (c *catcher) Close() error                         { return nil }

@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+)
+
+// WriteCounts keeps counts, all of them or none.
+func (s *Store) WriteCounts(w *counts.Write) error {
+	if len(w.Recent) == 0 && len(w.Over) == 0 {
+		return nil
+	}
+	s.written = true
+	return s.inState(func(st *state) error {
+		for i := range w.Over {
+			if err := st.addHour(&w.Over[i]); err != nil {
+				return err
+			}
+		}
+		for _, p := range w.Recent {
+			if p.Whole {
+				if err := st.exec("DELETE FROM recent WHERE at = ?", p.At.Unix()); err != nil {
+					return err
+				}
+			}
+			if err := st.exec("INSERT INTO recent (at, octets) VALUES (?, ?)", p.At.Unix(), p.Octets); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// addHour adds the counts of an hour that is over to the hour and its day.
+func (s *state) addHour(h *counts.Hour) error {
+	at := h.At.Unix()
+	day := h.At.Truncate(24 * time.Hour).Unix()
+	for table, at := range map[string]int64{"hour": at, "day": day} {
+		if err := s.addNames(table, at, h); err != nil {
+			return err
+		}
+		if err := s.addFacts(table, at, h); err != nil {
+			return err
+		}
+		err := s.exec(`INSERT INTO period VALUES (?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM period))
+ON CONFLICT DO UPDATE SET n = n + excluded.n, missing = missing + excluded.missing, seq = excluded.seq`, table, at, h.All, h.Missing)
+		if err != nil {
+			return err
+		}
+	}
+	return s.exec("DELETE FROM recent WHERE at = ?", at)
+}
+
+func (s *state) addNames(table string, at int64, h *counts.Hour) error {
+	add, err := s.prepared(insertCounts(table), 3+int(counts.Fields))
+	if err != nil {
+		return err
+	}
+	defer add.close()
+	return h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
+		add.set(0, at)
+		add.set(1, k.String())
+		add.set(2, name)
+		for f, n := range sums {
+			add.set(3+f, n)
+		}
+		return add.exec()
+	})
+}
+
+func (s *state) addFacts(table string, at int64, h *counts.Hour) error {
+	add, err := s.prepared(fmt.Sprintf("INSERT INTO %s_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", table), 9)
+	if err != nil {
+		return err
+	}
+	defer add.close()
+	return h.EachFacts(func(f counts.Facts, n int64) error {
+		for i, v := range []string{f.Org, f.DMARC, f.Action, f.Would, f.Override, f.Hint, f.Rule} {
+			add.set(1+i, v)
+		}
+		add.set(0, at)
+		add.set(8, n)
+		return add.exec()
+	})
+}
+
+// insertCounts is the statement that adds the numbers of a name.
+func insertCounts(table string) string {
+	var sums []string
+	for f := range counts.Fields {
+		sums = append(sums, fmt.Sprintf("%[1]s = %[1]s + excluded.%[1]s", f))
+	}
+	return fmt.Sprintf("INSERT INTO %s VALUES (?, ?, ?%s) ON CONFLICT DO UPDATE SET %s", table, strings.Repeat(", ?", int(counts.Fields)), strings.Join(sums, ", "))
+}
+
+// RecentCounts returns the parts of hours that are kept and are not over.
+func (s *Store) RecentCounts() ([]counts.Part, error) {
+	st, err := s.stateOf()
+	if err != nil {
+		return nil, err
+	}
+	lines, err := st.conn.(driver.QueryerContext).QueryContext(context.Background(), selectRecent, nil)
+	if err != nil {
+		return nil, s.stateFailed(err)
+	}
+	defer lines.Close()
+	var parts []counts.Part
+	at := map[int64]bool{}
+	values := make([]driver.Value, len(lines.Columns()))
+	for {
+		switch err := lines.Next(values); {
+		case errors.Is(err, io.EOF):
+			return parts, nil
+		case err != nil:
+			return nil, s.stateFailed(err)
+		}
+		hour, _ := values[0].(int64)
+		octets, _ := values[1].([]byte)
+		parts = append(parts, counts.Part{At: time.Unix(hour, 0).UTC(), Whole: !at[hour], Octets: slices.Clone(octets)})
+		at[hour] = true
+	}
+}
+
+const selectRecent = "SELECT at, octets FROM recent ORDER BY id"
