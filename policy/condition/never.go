@@ -166,6 +166,10 @@ func (u *uses) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		u.facts[n.Value] = true
+	case *ast.MemberNode:
+		if field, ok := n.Property.(*ast.StringNode); ok {
+			u.facts["."+field.Value] = true
+		}
 	case *ast.StringNode:
 		u.temperror = u.temperror || n.Value == temperror
 	case *ast.ConstantNode:
@@ -186,7 +190,8 @@ func usesOf(tree ast.Node) uses {
 	return u
 }
 
-// Uses reports whether the expression names a fact.
+// Uses reports whether the expression names a fact, or ".identity" and the like of a
+// signature.
 func (c *Condition) Uses(fact string) bool { return c.uses.facts[fact] }
 
 // ExpectsTempError reports whether the expression names the word temperror. Its

@@ -97,7 +97,7 @@ func (r *Rules) ask(d *decision, belongs func(*Rule) bool) {
 	facts := factsOf(res)
 	for i := range r.Custom {
 		rule := &r.Custom[i]
-		if !belongs(rule) || ended(rule.Until, res.Arrived) || !c.matches(rule, facts) {
+		if !belongs(rule) || ended(rule.Until, res.Arrived) || !d.matches(rule, facts) {
 			continue
 		}
 		c.matched = append(c.matched, result.RuleMatch{Rule: rule.Name, Action: rule.Action, Monitor: rule.Monitor})

@@ -20,6 +20,7 @@ type decision struct {
 	// tagged is true if the message is delivered with QuarantineField.
 	tagged bool
 	custom customResult
+	stored stored
 }
 
 // take takes the steps from one to the step before end, in order. It skips steps that

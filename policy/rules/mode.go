@@ -21,6 +21,9 @@ type Modes struct {
 	MonitorRecipients *addrlist.List
 }
 
+// keyRecipients is the key of Modes.MonitorRecipients.
+const keyRecipients = "policy.monitor_recipients"
+
 // mode returns the mode for a message and, if it is Monitor, the key and the entry that
 // say so. The author's domain takes precedence. Otherwise the mode is Monitor if the
 // mode of all mail, the recipients or the listener say so.
@@ -35,7 +38,7 @@ func (r *Rules) mode(res *result.Results) (mode Mode, key, what string) {
 		return Monitor, "mode", "monitor"
 	}
 	if domain := r.recipientsMonitored(res); domain != "" {
-		return Monitor, "policy.monitor_recipients", domain
+		return Monitor, keyRecipients, domain
 	}
 	for _, l := range []string{res.Client.Listener, res.Client.Socket} {
 		if l != "" && slices.Contains(r.Modes.MonitorListeners, l) {
@@ -53,6 +56,9 @@ func (r *Rules) monitor(d *decision) {
 		return
 	}
 	if mode, key, what := r.mode(d.results); mode == Monitor {
+		if key == keyRecipients && d.stored.lacks.has(LacksRcptDomains) && d.stored.doubt(Doubt{Key: key, Facts: []string{LacksRcptDomains.String()}}) {
+			return
+		}
 		v.Action, v.Code, v.RedirectTo, v.Monitored = result.Accept, "", "", true
 		v.Overrides = append(v.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: key, Text: what})
 	}

@@ -17,15 +17,25 @@ func (r *Rules) senderDomain(d *decision) {
 		return
 	}
 	text, code := unreachableSender(d.results)
+	unasked := text == "" && d.stored.lacks.has(LacksSenderDomain)
+	if unasked {
+		text, code = "Message refused: the sender's domain may accept no mail", steps[stepSenderDomain].Codes[1].Reply
+	}
 	if text == "" || d.verdict.Action == result.Accept && d.trusted() {
 		return
 	}
 	instead := fmt.Sprintf("instead of policy.sender_domain = %q", r.SenderDomain)
 	if asked, key := r.Trust.author(d.results.Author.Domain, d.results.Arrived); asked == dmarc.PolicyNone {
+		if unasked {
+			return
+		}
 		d.override(stepAuthorOverride, result.Override{Reason: result.ReasonLocalPolicy, By: "author_overrides." + key, Text: "none " + instead})
 		return
 	}
 	o, trusted := r.Trust.forwarder(d.results)
+	if unasked && (trusted || !d.stored.doubt(Doubt{Key: "policy.sender_domain", Facts: []string{LacksSenderDomain.String()}})) {
+		return
+	}
 	if trusted {
 		o.Text += " " + instead
 		d.override(stepForwarder, o)
