@@ -6,12 +6,18 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 )
 
 // source returns the data source name for a file. SQL in the file itself, such as a view
 // that a stranger put there, must not do harm (trusted_schema).
 func source(path, mode string, pragmas ...string) string {
-	q := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(10000)", "trusted_schema(0)"}, pragmas...)}
+	pragmas = append([]string{"trusted_schema(0)"}, pragmas...)
+	if !slices.ContainsFunc(pragmas, func(p string) bool { return strings.HasPrefix(p, "busy_timeout") }) {
+		pragmas = append(pragmas, "busy_timeout(10000)")
+	}
+	q := url.Values{"mode": {mode}, "_pragma": pragmas}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }
 

@@ -155,8 +155,8 @@ func (d *database) close() error {
 }
 
 // openReader opens a file to be read.
-func openReader(f file) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", source(f.path, "ro", "query_only(1)", "cache_size(-8192)"))
+func openReader(f file, pragmas ...string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", source(f.path, "ro", append([]string{"query_only(1)", "cache_size(-8192)"}, pragmas...)...))
 	if err != nil {
 		return nil, err
 	}

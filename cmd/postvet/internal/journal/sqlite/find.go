@@ -212,7 +212,7 @@ func (c condition) organizations(domain string) []condition {
 
 // find returns the rows that meet a condition and are wanted.
 func (c *condition) find(ctx context.Context, db *sql.DB, q *rows.Query, key *rows.Key) (found []*rows.Row, err error) {
-	err = each(ctx, db, c.where(), c.args, func(rec *rows.Record) error {
+	err = each(ctx, db, selected, c.where(), c.args, func(rec *rows.Record) error {
 		if !q.Selects(rec, key) {
 			return nil
 		}

@@ -76,7 +76,7 @@ func verifyFile(ctx context.Context, f file) (n int64, err error) {
 	if text != "ok" {
 		return 0, errors.New(text)
 	}
-	err = each(ctx, db, "", nil, func(rec *rows.Record) error {
+	err = each(ctx, db, selected, "", nil, func(rec *rows.Record) error {
 		n++
 		_, err := rec.Row()
 		return err
@@ -84,9 +84,10 @@ func verifyFile(ctx context.Context, f file) (n int64, err error) {
 	return n, err
 }
 
-// each calls f with the rows that meet a condition, the newest first.
-func each(ctx context.Context, db *sql.DB, where string, args []any, f func(*rows.Record) error) error {
-	lines, err := db.QueryContext(ctx, "SELECT "+selected+" FROM message"+where+" ORDER BY ref DESC", args...)
+// each calls f with the rows that meet a condition, the newest first. columns are those of
+// a record, or NULL for one that is not wanted.
+func each(ctx context.Context, db *sql.DB, columns, where string, args []any, f func(*rows.Record) error) error {
+	lines, err := db.QueryContext(ctx, "SELECT "+columns+" FROM message"+where+" ORDER BY ref DESC", args...)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (r *Reader) eachIn(ctx context.Context, f file, q *rows.Query, each1 func(*
 	}
 	defer db.Close()
 	for _, c := range conditions(q, key) {
-		err := each(ctx, db, c.where(), c.args, func(rec *rows.Record) error {
+		err := each(ctx, db, selected, c.where(), c.args, func(rec *rows.Record) error {
 			if !q.Selects(rec, key) {
 				return nil
 			}
