@@ -221,18 +221,18 @@ func (c *condition) find(ctx context.Context, db *sql.DB, q *rows.Query, key *ro
 			return err
 		}
 		if found = append(found, row); len(found) == q.Limit {
-			return errEnough
+			return ErrEnough
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, ErrEnough) {
 		err = nil
 	}
 	return found, err
 }
 
-// errEnough ends a search that has found as much as is wanted.
-var errEnough = errors.New("sqlite: enough rows")
+// ErrEnough ends a search, or what [PartReader.Read] reads after the present row.
+var ErrEnough = errors.New("sqlite: enough rows")
 
 func (c *condition) where() string {
 	if len(c.terms) == 0 {

@@ -4,6 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
@@ -56,7 +63,8 @@ func (s *Spool) Open(ctx context.Context, p rows.Part) (*PartReader, error) {
 // Close closes the file.
 func (p *PartReader) Close() error { return p.db.Close() }
 
-// Read calls f with at most limit rows beyond a mark. A record is valid until f returns.
+// Read calls f with at most limit rows beyond a mark, or until f returns [ErrEnough], which is
+// heeded if it can. A record is valid until f returns.
 func (p *PartReader) Read(ctx context.Context, mark rows.Mark, limit int, f func(*rows.Record) error) (c rows.Chunk, err error) {
 	// All is read as it was at one moment.
 	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -65,7 +73,7 @@ func (p *PartReader) Read(ctx context.Context, mark rows.Mark, limit int, f func
 	}
 	defer func() { err = errors.Join(err, ignoreDone(tx.Rollback())) }()
 	c.Next = mark
-	read := func(condition string, args ...any) error {
+	read := func(inOrder bool, condition string, args ...any) error {
 		lines, err := tx.QueryContext(ctx, "SELECT "+selected+" FROM message WHERE "+condition, args...)
 		if err != nil {
 			return err
@@ -76,11 +84,16 @@ func (p *PartReader) Read(ctx context.Context, mark rows.Mark, limit int, f func
 			if err := s.scan(lines); err != nil {
 				return err
 			}
-			if err := f(&s.rec); err != nil {
+			err := f(&s.rec)
+			if err != nil && !errors.Is(err, ErrEnough) {
 				return err
 			}
 			c.Rows++
 			c.Next.Ref = max(c.Next.Ref, s.rec[rows.ColRef].Int)
+			if err != nil && inOrder {
+				c.More = true
+				return nil
+			}
 		}
 		return lines.Err()
 	}
@@ -91,7 +104,7 @@ func (p *PartReader) Read(ctx context.Context, mark rows.Mark, limit int, f func
 	}
 	if late > mark.Late {
 		// Ref passes those that lie behind it.
-		err := read("ref IN (SELECT ref FROM late WHERE seq > ? AND seq <= ? AND ref <= ?)", mark.Late, late, mark.Ref)
+		err := read(false, "ref IN (SELECT ref FROM late WHERE seq > ? AND seq <= ? AND ref <= ?)", mark.Late, late, mark.Ref)
 		if err != nil {
 			return c, err
 		}
@@ -107,10 +120,10 @@ func (p *PartReader) Read(ctx context.Context, mark rows.Mark, limit int, f func
 		}
 	}
 	before := c.Rows
-	if err := read("ref > ? ORDER BY ref LIMIT ?", mark.Ref, limit); err != nil {
+	if err := read(true, "ref > ? ORDER BY ref LIMIT ?", mark.Ref, limit); err != nil {
 		return c, err
 	}
-	c.More = c.Rows-before == limit
+	c.More = c.More || c.Rows-before == limit
 	return c, nil
 }
 
@@ -128,21 +141,50 @@ func (p *PartReader) Left(ctx context.Context, mark rows.Mark) (n int64, err err
 	return n, err
 }
 
-// Generations returns the rules that were in force for the rows of the part.
-func (p *PartReader) Generations(ctx context.Context) (all []rows.Generation, err error) {
-	lines, err := p.db.QueryContext(ctx, "SELECT id, since, text FROM generation ORDER BY since")
+// Generations returns the rules that were in force for the rows of the part, but for those
+// that are known.
+func (p *PartReader) Generations(ctx context.Context, known func(id int64) bool) (all []rows.Generation, err error) {
+	lines, err := p.db.QueryContext(ctx, "SELECT id FROM generation")
 	if err != nil {
 		return nil, err
 	}
-	defer lines.Close()
 	for lines.Next() {
 		var g rows.Generation
+		if err = lines.Scan(&g.ID); err == nil && !known(g.ID) {
+			all = append(all, g)
+		}
+	}
+	if err := errors.Join(err, lines.Err(), lines.Close()); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		g := &all[i]
 		var since string
-		if err := lines.Scan(&g.ID, &since, &g.Text); err != nil {
+		if err := p.db.QueryRowContext(ctx, "SELECT since, text FROM generation WHERE id = ?", g.ID).Scan(&since, &g.Text); err != nil {
 			return nil, err
 		}
 		g.Since, _ = time.Parse(timeLayout, since)
-		all = append(all, g)
 	}
-	return all, lines.Err()
+	return all, nil
+}
+
+// identityName is the file with the identity of a directory.
+const identityName = "identity"
+
+// Identity returns a number that belongs to the directory for as long as it exists.
+func (s *Spool) Identity() (int64, error) {
+	path := filepath.Join(s.dir, identityName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		id := rand.Int64()
+		return id, os.WriteFile(path, []byte(strconv.FormatInt(id, 10)+"\n"), 0o600)
+	}
+	if err != nil {
+		return 0, err
+	}
+	id, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s is damaged; remove it", path)
+	}
+	return id, nil
 }

@@ -105,11 +105,14 @@ func TestSpoolAgain(t *testing.T) {
 	if n != 2 || c.More || c.Next.Late != 0 {
 		t.Errorf("%d rows, %+v", n, c)
 	}
-	enough := errors.New("enough")
-	if _, err := p.Read(t.Context(), rows.Mark{}, 10, func(*rows.Record) error { return enough }); !errors.Is(err, enough) {
+	if c, err := p.Read(t.Context(), rows.Mark{}, 10, func(*rows.Record) error { return ErrEnough }); err != nil || c.Rows != 1 || !c.More || c.Next.Ref != int64(a.Ref) {
+		t.Errorf("after enough: %+v, %v", c, err)
+	}
+	fault := errors.New("a fault")
+	if _, err := p.Read(t.Context(), rows.Mark{}, 10, func(*rows.Record) error { return fault }); !errors.Is(err, fault) {
 		t.Errorf("an error of the caller becomes %v", err)
 	}
-	all, err := p.Generations(t.Context())
+	all, err := p.Generations(t.Context(), func(int64) bool { return false })
 	if err != nil || len(all) != 0 {
 		t.Errorf("generations: %v, %v", all, err)
 	}

@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+// session is a connection by which the rows of a node are sent.
+type session struct {
+	id   int64 // of this process
+	conn *pgx.Conn
+	node int32
+	// marks are those of the database, and partitions those that exist.
+	marks       map[int64]rows.Mark
+	partitions  map[rows.Part]bool
+	generations map[int64]bool
+	// taken is true after another process has sent rows of this node.
+	taken bool
+	seen  time.Time // when the database was told that this process is alive
+	room  []byte    // for the data of a batch
+}
+
+// errTaken is the error while another process sends rows of a node with the same name.
+var errTaken = errors.New("another service sends its journal under this name; give each node a name of its own with journal.node")
+
+// takeoverTime is the time after which a node whose service was silent can be another
+// machine.
+const takeoverTime = 2 * time.Minute
+
+func (s *session) close() {
+	if s.conn != nil {
+		closeConn(s.conn)
+		s.conn = nil
+	}
+}
+
+// open connects, has this process be the one that sends the rows of the node, and reads
+// how far they were sent.
+func (s *session) open(ctx context.Context, o *Options, identity int64) (err error) {
+	s.conn, err = o.Database.Connect(ctx)
+	if errors.Is(err, ErrTooOld) && o.AutoMigrate {
+		if _, _, err = o.Database.Migrate(ctx); err == nil {
+			s.conn, err = o.Database.Connect(ctx)
+		}
+	}
+	if err != nil {
+		s.conn = nil
+		return err
+	}
+	s.partitions, s.generations = map[rows.Part]bool{}, map[int64]bool{}
+	if err := s.claim(ctx, o, identity); err != nil {
+		return err
+	}
+	lines, err := s.conn.Query(ctx, "SELECT file, ref, late FROM postvet.shipped WHERE node = $1", s.node)
+	if err != nil {
+		return fault(err)
+	}
+	s.marks = map[int64]rows.Mark{}
+	var file int64
+	var mark rows.Mark
+	_, err = pgx.ForEachRow(lines, []any{&file, &mark.Ref, &mark.Late}, func() error {
+		s.marks[file] = mark
+		return nil
+	})
+	return fault(err)
+}
+
+// claim has this process be the one that sends the rows of the node. A service that was
+// started again follows the one before at once, by the identity of its directory. It waits
+// for transactions of the one before, so that what it reads next is true.
+func (s *session) claim(ctx context.Context, o *Options, identity int64) error {
+	err := s.conn.QueryRow(ctx, `UPDATE postvet.node SET session = $2, identity = $3, version = $4, seen = clock_timestamp()
+		WHERE name = $1 AND (session = $2 OR identity = $3 AND NOT $5 OR seen < clock_timestamp() - $6 * interval '1 s') RETURNING id`,
+		o.Node, s.id, identity, o.Version, s.taken, int(takeoverTime.Seconds())).Scan(&s.node)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = s.conn.QueryRow(ctx, `INSERT INTO postvet.node (name, identity, session, version, seen) VALUES ($1, $2, $3, $4, clock_timestamp())
+			ON CONFLICT (name) DO NOTHING RETURNING id`, o.Node, identity, s.id, o.Version).Scan(&s.node)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errTaken
+	}
+	s.taken = s.taken && err != nil
+	return fault(err)
+}
+
+// begin begins a transaction that ends if this process is not the one that sends the
+// rows of the node. It is the sign that the node is alive.
+func (s *session) begin(ctx context.Context) error {
+	results, err := s.conn.PgConn().Exec(ctx, fmt.Sprintf(`BEGIN;
+		SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '60s';
+		UPDATE postvet.node SET seen = clock_timestamp() WHERE id = %d AND session = %d`, s.node, s.id)).ReadAll()
+	if err != nil {
+		return fault(err)
+	}
+	if results[len(results)-1].CommandTag.RowsAffected() != 1 {
+		s.taken = true
+		return errTaken
+	}
+	s.seen = time.Now()
+	return nil
+}
+
+func (s *session) commit(ctx context.Context) error {
+	results, err := s.conn.PgConn().Exec(ctx, "COMMIT").ReadAll()
+	if err == nil && results[0].CommandTag.String() != "COMMIT" {
+		err = errors.New("the transaction was rolled back")
+	}
+	return fault(err)
+}
