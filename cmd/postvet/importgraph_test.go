@@ -100,6 +100,12 @@ var graph = []struct{ path, imports string }{
 	{"policy/spelling", ""},
 	{"policy/addrlist", "policy/foreign policy/message"},
 
+	// What receivers report about a domain, and how it comes.
+	{"policy/reportmail", "policy/deviation policy/foreign policy/message"},
+	{"policy/dmarc/report", "policy/dmarc/report/tolerantxml policy/deviation policy/foreign policy/message"},
+	{"policy/dmarc/report/tolerantxml", "policy/deviation policy/foreign"},
+	{"policy/deviation", ""},
+
 	// One standard each.
 	{"policy/arc/arctest", "policy/dkim policy/message"},
 	{"policy/arc", "policy/authres policy/dkim policy/foreign policy/message dnscache"},
@@ -143,7 +149,7 @@ var outside = []struct{ path, importers string }{
 	{"golang.org/x/net", "cmd/... policy/..."},
 	{"golang.org/x/sys", "cmd/... filter/... contrib/..."},
 	{"golang.org/x/term", "cmd/... contrib/..."},
-	{"golang.org/x/text", "policy/message"},
+	{"golang.org/x/text", "policy/message policy/dmarc/report/tolerantxml"},
 	{"golang.org/x/tools", "contrib/realmta"},
 
 	// The evaluation has no socket and no file.

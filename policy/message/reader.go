@@ -116,6 +116,17 @@ func nameLength(line []byte) int {
 	return n
 }
 
+// Body returns the body as it is stored, to be read in place of WriteTo. It reads the
+// header first if Header was not called.
+func (r *Reader) Body() (io.Reader, error) {
+	if _, err := r.Header(); err != nil {
+		return nil, err
+	}
+	ahead := r.ahead
+	r.ahead = nil
+	return io.MultiReader(bytes.NewReader(ahead), r.r), nil
+}
+
 // WriteTo copies the body to w with CRLF line ends, and returns the number of
 // octets written. It reads the header first if Header was not called.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {

@@ -72,6 +72,28 @@ func TestReaderBodyAlone(t *testing.T) {
 	}
 }
 
+// TestReaderStored: Body leaves line ends as they are, and has the line that ended the
+// header.
+func TestReaderStored(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"A: b\r\n\r\nx\ny\r\n": "x\ny\r\n",
+		"A: b\nno field\n\ny":  "no field\n\ny",
+		"":                     "",
+	} {
+		body, err := NewReader(iotest.OneByteReader(strings.NewReader(in))).Body()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(body); err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v, want %q", in, got, err, want)
+		}
+	}
+	if _, err := NewReader(strings.NewReader("A: " + strings.Repeat("b", maxHeader))).Body(); !errors.Is(err, ErrHeaderTooLong) {
+		t.Errorf("%v, want %v", err, ErrHeaderTooLong)
+	}
+}
+
 func TestReaderErrors(t *testing.T) {
 	t.Parallel()
 	trouble := errors.New("trouble")

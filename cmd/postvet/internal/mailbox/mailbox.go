@@ -64,6 +64,10 @@ type Message struct {
 // message is read.
 func (m *Message) WriteTo(w io.Writer) (int64, error) { return m.body.WriteTo(w) }
 
+// Body returns the body as it is stored, to be read in place of WriteTo, until the next
+// message is read.
+func (m *Message) Body() (io.Reader, error) { return m.body.Body() }
+
 // Reader reads the messages of one file or of another input.
 type Reader struct {
 	name   string // of the input, for a person
