@@ -98,18 +98,16 @@ func (s *Shipper) open(ctx context.Context) error {
 // time up to which they were sent.
 func (s *Shipper) sendPart(ctx context.Context, p rows.Part) (sent int, more bool, last time.Time, err error) {
 	file, err := s.spool.Open(ctx, p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, last, nil // it was removed
-	}
 	if err != nil {
-		return 0, false, last, fmt.Errorf("the day %s of the journal: %w", p.Day.Format(time.DateOnly), err)
+		s.unread(p, err)
+		return 0, false, last, ctx.Err()
 	}
 	defer file.Close()
 	for range batchesAtOnce {
 		began := time.Now()
 		b, err := s.session.read(ctx, p, file)
-		if err != nil {
-			return sent, false, last, err
+		if s.unread(p, err); err != nil {
+			return sent, false, last, ctx.Err()
 		}
 		more = b.chunk.More
 		last = result.Reference(b.chunk.Next.Ref).Time()
@@ -133,6 +131,17 @@ func (s *Shipper) sendPart(ctx context.Context, p rows.Part) (sent int, more boo
 		}
 	}
 	return sent, more, last, nil
+}
+
+// unread tells once that a file of the node cannot be read. Others are sent all the same.
+func (s *Shipper) unread(p rows.Part, err error) {
+	switch {
+	case err == nil:
+		delete(s.damaged, p)
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, context.Canceled) && !s.damaged[p]: // not removed
+		s.damaged[p] = true
+		s.opt.Logger.Warn("a day of the journal cannot be read, so that its rows are not sent", zap.String("day", p.Day.Format(time.DateOnly)), zap.Stringer("class", p.Class), zap.Error(err))
+	}
 }
 
 // read reads the next batch of a file.

@@ -53,6 +53,7 @@ type Shipper struct {
 	session session
 	wait    time.Duration
 	upkeep  time.Time // when partitions were looked after
+	damaged map[rows.Part]bool
 }
 
 // Stats are the counts of a shipper since its start.
@@ -87,7 +88,7 @@ func NewShipper(o Options) *Shipper {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Shipper{
 		opt: o, spool: sqlite.NewSpool(o.Directory), stop: cancel, last: make(chan context.Context, 1), done: make(chan struct{}),
-		stats: Stats{Node: o.Node}, current: time.Now(), session: session{id: rand.Int64()},
+		stats: Stats{Node: o.Node}, current: time.Now(), session: session{id: rand.Int64()}, damaged: map[rows.Part]bool{},
 	}
 	go s.run(ctx)
 	return s
