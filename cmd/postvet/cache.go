@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,17 +11,19 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-func newCache() *cobra.Command {
+func newCache(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
-		Short: "look into the DNS cache of the running service, or empty it",
+		Short: "look into the DNS cache of the service, empty or fill it",
 		Long: `Cache shows the answers that the running service has cached for a name, or
-removes them: after a record was corrected, the next message looks it up again.`,
+removes them: after a record was corrected, the next message looks it up again.
+It also brings them to another machine, whose cache is then as warm.`,
 		Example: `  postvet cache show _dmarc.example.org
-  postvet cache flush example.org --below`,
+  postvet cache flush example.org --below
+  ssh mx1 postvet cache export | postvet cache fetch --from -`,
 	}
 	group(cmd)
-	cmd.AddCommand(newCacheShow(), newCacheFlush())
+	cmd.AddCommand(newCacheShow(), newCacheFlush(), newCacheExport(), newCacheFetch(in))
 	return cmd
 }
 

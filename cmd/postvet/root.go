@@ -65,7 +65,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	})
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newPolicy(), newConfig(),
-		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newJournal(), newCache(), newVersion(), newManual())
+		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newJournal(), newCache(in), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	completeValues(root)
 	return root

@@ -21,6 +21,9 @@ func (s *Server) serve(c *conn) {
 		if give, err = s.take(c); err == nil {
 			defer give() // a response that is being written needs memory
 			c.idle.Remove()
+			if q.Body != nil {
+				s.extendRead(c)
+			}
 			result, err = s.opt.Handler(s.ctx, c.peer, q)
 		}
 	}
@@ -46,7 +49,8 @@ var errGone = errors.New("control: no request came")
 
 // request reads the request of a connection.
 func (s *Server) request(c *conn) (Request, error) {
-	line, err := readLine(c)
+	in := bufio.NewReaderSize(c, maxRequest)
+	line, err := readLine(in)
 	if err != nil {
 		var r *Refusal
 		if errors.As(err, &r) {
@@ -63,12 +67,23 @@ func (s *Server) request(c *conn) (Request, error) {
 	if refusal != nil {
 		return Request{}, refusal
 	}
+	if q.Do == DoCacheLoad {
+		q.Body = in
+	}
 	return q, nil
 }
 
+// extendRead gives a client the time to send what follows its request.
+func (s *Server) extendRead(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		_ = c.SetReadDeadline(time.Now().Add(TransferTime))
+	}
+}
+
 // readLine reads a line, which may lack its end at the end of the stream.
-func readLine(r io.Reader) ([]byte, error) {
-	b := bufio.NewReaderSize(r, maxRequest)
+func readLine(b *bufio.Reader) ([]byte, error) {
 	line, err := b.ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):

@@ -29,6 +29,9 @@ type Client struct {
 	// Postvet is the version of this program, for the error if the service has
 	// another one.
 	Postvet string
+	// Trusted demands that root or our own user listens at the socket, for answers that
+	// are believed.
+	Trusted bool
 }
 
 // Unreachable is the error of a request that did not reach the service or got no
@@ -82,6 +85,12 @@ func (c *Client) send(ctx context.Context, q Request) (conn net.Conn, writeErr, 
 	d := net.Dialer{Timeout: dialTimeout}
 	if conn, err = d.DialContext(ctx, "unix", c.Socket); err != nil {
 		return nil, nil, c.dialError(err)
+	}
+	if c.Trusted {
+		if err := trusted(conn); err != nil {
+			conn.Close()
+			return nil, nil, unreachable(err, "%s is not trusted: %v; have it served by one of these", c.Socket, err)
+		}
 	}
 	_ = conn.SetWriteDeadline(time.Now().Add(dialTimeout))
 	_, writeErr = conn.Write(line)

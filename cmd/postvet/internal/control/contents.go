@@ -37,6 +37,8 @@ type Answer struct {
 	ExpiresSeconds float64 `json:"expires_seconds"`
 	Error          string  `json:"error,omitempty"`
 	Bytes          int64   `json:"bytes"`
+	// FromPeer is true if the answer came from the cache of another machine.
+	FromPeer bool `json:"from_peer,omitempty"`
 }
 
 // types are the types of records that can be shown.
@@ -69,6 +71,9 @@ func (c Contents) Write(w io.Writer) error {
 		head := fmt.Sprintf("%s  %s  %s  %s", foreign.Word(a.Name, maxName), a.Type, a.Outcome, expires(a.ExpiresSeconds))
 		if a.Authentic {
 			head += "  authentic"
+		}
+		if a.FromPeer {
+			head += "  from a peer"
 		}
 		if a.Canonical != "" {
 			head += "  alias of " + foreign.Word(a.Canonical, maxName)

@@ -4,7 +4,8 @@
 //
 // One connection carries one request and one response, each a line of JSON, so
 // that a person can speak it too. A trace has a response for each of its parts, until
-// the client closes its end:
+// the client closes its end, and so has the snapshot of the cache. Behind the line of
+// cache-load comes a snapshot, as it is:
 //
 //	echo '{"v":1,"do":"status"}' | socat - unix:/run/postvet/control.sock
 //
@@ -16,6 +17,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -44,6 +46,11 @@ const (
 	DoCacheShow  = "cache-show"
 	DoCacheFlush = "cache-flush"
 	DoTrace      = "trace"
+
+	// DoCacheExport asks for a snapshot of the cache, which comes in parts. DoCacheLoad
+	// brings one, which follows the request.
+	DoCacheExport = "cache-export"
+	DoCacheLoad   = "cache-load"
 
 	DoHistory       = "history"
 	DoExplain       = "explain"
@@ -75,6 +82,8 @@ type Request struct {
 	Count     int    `json:"count,omitempty"`
 	// Query selects messages in the journal, as JSON of rows.Query.
 	Query string `json:"query,omitempty"`
+	// Body is what follows the request, with DoCacheLoad.
+	Body io.Reader `json:"-"`
 }
 
 // Bounds of a trace. Without Request.For it lasts DefaultTrace.
@@ -158,7 +167,7 @@ func (q Request) problem() string {
 		case len(q.Query) > maxQuery || !json.Valid([]byte(q.Query)):
 			return "this is no query"
 		}
-	case DoStatus, DoReload, DoJournalStatus, DoJournalVerify:
+	case DoStatus, DoReload, DoJournalStatus, DoJournalVerify, DoCacheExport, DoCacheLoad:
 		if q != bare {
 			return "this request takes no arguments"
 		}

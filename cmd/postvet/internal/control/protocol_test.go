@@ -18,6 +18,10 @@ func TestParseRequest(t *testing.T) {
 
 		{"trace", `{"v":1,"do":"trace","client":"192.0.2.1","from":"a.example","rcpt":"b@c.example","for":60,"count":5}`, "", ""},
 
+		{"export", `{"v":1,"do":"cache-export"}`, "", ""},
+		{"load", `{"v":1,"do":"cache-load"}`, "", ""},
+		{"export of a name", `{"v":1,"do":"cache-export","name":"x"}`, CodeRequest, "takes no arguments"},
+
 		{"empty", ``, CodeRequest, "not a request"},
 		{"no JSON", `GET / HTTP/1.1`, CodeRequest, "not a request"},
 		{"no object", `[1]`, CodeRequest, "not a request"},

@@ -48,6 +48,7 @@ func answerOf(h dnscache.Held, now time.Time) control.Answer {
 	a := control.Answer{
 		Name: h.Name, Type: "any", Outcome: h.Answer.Outcome.String(), Canonical: h.Answer.Canonical,
 		Authentic: h.Answer.Authentic, ExpiresSeconds: h.Answer.Expires.Sub(now).Seconds(), Bytes: h.Bytes,
+		FromPeer: h.Foreign,
 	}
 	if h.Type != 0 {
 		a.Type = h.Type.String()

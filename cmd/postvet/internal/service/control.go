@@ -60,6 +60,10 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 		return flushCache(d.dns.current.Load(), q), nil
 	case control.DoTrace:
 		return d.answerTrace(q)
+	case control.DoCacheExport:
+		return d.answerExport(peer)
+	case control.DoCacheLoad:
+		return d.answerLoad(q)
 	case control.DoHistory, control.DoExplain, control.DoJournalStatus, control.DoJournalVerify, control.DoJournalForget:
 		return d.answerJournal(ctx, peer, q)
 	default:
@@ -69,8 +73,12 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 
 // logRequest logs a request that changes something, or shows mail.
 func (d *daemon) logRequest(peer control.Peer, q control.Request) {
-	if q.Do != control.DoReload && q.Do != control.DoCacheFlush && q.Do != control.DoTrace && q.Do != control.DoJournalForget && q.Level == "" {
-		return
+	switch q.Do {
+	case control.DoReload, control.DoCacheFlush, control.DoCacheExport, control.DoCacheLoad, control.DoTrace, control.DoJournalForget:
+	default:
+		if q.Level == "" {
+			return
+		}
 	}
 	fields := []zap.Field{zap.String("do", q.Do)}
 	if q.Name != "" {

@@ -36,6 +36,7 @@ type daemon struct {
 	rates         control.Rates
 	traces        livetrace.Feed
 	journal       messageJournal
+	peers         peers
 	refs          result.References
 	logins        *loginrate.Watch
 	addresses     []string // of the listeners, as Postfix writes them

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// warmZone has all that the message of warmMessage needs, and nothing of it is negative.
+const warmZone = `
+warm.example. 60 IN SOA ns.warm.example. hm.warm.example. 1 2 3 4 5
+warm.example. 60 MX 10 mx.warm.example.
+warm.example. 60 TXT "v=spf1 ip4:192.0.2.7 -all"
+mx.warm.example. 60 TXT "v=spf1 ip4:192.0.2.7 -all"
+mx.warm.example. 60 A 192.0.2.7
+7.2.0.192.in-addr.arpa. 60 PTR mx.warm.example.
+_dmarc.warm.example. 60 TXT "v=DMARC1; p=reject; psd=n"
+`
+
+const warmMessage = "From: ann@warm.example\r\nSubject: warm\r\nDate: Sun, 29 Nov 2026 08:00:00 +0000\r\nMessage-ID: <1@warm.example>\r\n\r\nHello\r\n"
+
+// pair are two services, each with a cache of its own and the same server of DNS.
+type pair struct {
+	t      *testing.T
+	dns    *dnstest.Server
+	dir    string
+	first  *serveProcess
+	second *serveProcess
+}
+
+// startFirst starts the service whose cache is warm.
+func startFirst(t *testing.T, more string) *pair {
+	t.Helper()
+	dns, err := dnstest.NewServer(warmZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dns.Close() })
+	dir, err := os.MkdirTemp("", "pv") // a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p := &pair{t: t, dns: dns, dir: dir}
+	p.first = p.start("1", more)
+	p.mail("1")
+	return p
+}
+
+// start starts a service with the sockets DIR/sNAME and DIR/cNAME. more is what follows
+// in the section dns.
+func (p *pair) start(name, more string) *serveProcess {
+	p.t.Helper()
+	file := filepath.Join(p.dir, name+".toml")
+	writeConfig(p.t, file, fmt.Sprintf("listen = [\"unix:%s\"]\nauthserv_id = \"mx.test.example\"\n[control]\nsocket = %q\n[dns]\nresolvers = [%q]\nmin_ttl = \"0s\"\n%s",
+		p.milter(name), p.control(name), p.dns.Addr(), more))
+	s := startService(p.t, nil, "--config", file)
+	s.waitLog(`"msg":"serving"`, 1)
+	return s
+}
+
+func (p *pair) milter(name string) string  { return filepath.Join(p.dir, "s"+name) }
+func (p *pair) control(name string) string { return filepath.Join(p.dir, "c"+name) }
+
+// mail sends the message to a service, which lets it pass.
+func (p *pair) mail(name string) {
+	p.t.Helper()
+	m := dialMTA(p.t, "unix", p.milter(name))
+	m.connect("192.0.2.7", "mx.warm.example")
+	if _, verdict := m.end(m.begin("ann@warm.example", warmMessage)); verdict != "c" {
+		p.t.Errorf("service %s says %q", name, verdict)
+	}
+	_ = m.conn.Close()
+}
+
+// shown returns what a cache has.
+func (p *pair) shown(name string) map[string]control.Answer {
+	p.t.Helper()
+	c, err := asked[control.Contents](p.t, p.control(name), control.Request{Do: control.DoCacheShow, All: true})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	all := map[string]control.Answer{}
+	for _, a := range c.Answers {
+		all[a.Name+" "+a.Type] = a
+	}
+	return all
+}
+
+// command runs the command in a process of its own.
+func command(t *testing.T, stdin []byte, args ...string) (out []byte, errOut string, code int) {
+	t.Helper()
+	cmd := exec.Command("postvet", args...)
+	var o, e bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &o, &e
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return o.Bytes(), e.String(), cmd.ProcessState.ExitCode()
+}
+
+// TestCacheThroughPipe brings the cache of one service to another by the commands, as over
+// ssh. The second answers the same mail without a question to the DNS, and its answers end
+// when those of the first do.
+func TestCacheThroughPipe(t *testing.T) {
+	t.Parallel()
+	p := startFirst(t, "")
+	p.second = p.start("2", "")
+	snapshot, errOut, code := command(t, nil, "cache", "export", "--socket", p.control("1"))
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errOut)
+	}
+	time.Sleep(1100 * time.Millisecond) // on its way
+	p.dns.Forget()
+	out, errOut, code := command(t, snapshot, "cache", "fetch", "--from", "-", "--socket", p.control("2"))
+	if code != exitDone || !strings.HasSuffix(string(out), " answers loaded from standard input\n") {
+		t.Fatalf("exit code %d: %s%s", code, out, errOut)
+	}
+	p.mail("2")
+	if q := p.dns.Queries(); len(q) != 0 {
+		t.Errorf("asked %v", q)
+	}
+	theirs, ours := p.shown("1"), p.shown("2")
+	if len(ours) < 5 {
+		t.Errorf("only %d answers", len(ours))
+	}
+	for name, a := range ours {
+		// The first was asked before, so it has a little more left.
+		if d := theirs[name].ExpiresSeconds - a.ExpiresSeconds; !a.FromPeer || a.ExpiresSeconds < 30 || d < 0 || d > 1 {
+			t.Errorf("%s: %+v, there %+v", name, a, theirs[name])
+		}
+	}
+
+	// Again, from a file and as JSON: all is known.
+	file := filepath.Join(p.dir, "snapshot")
+	if err := os.WriteFile(file, snapshot, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errOut, code = command(t, nil, "cache", "fetch", "--from", file, "--json", "--socket", p.control("2"))
+	var f control.Fetched
+	if err := json.Unmarshal(out, &f); err != nil || code != exitDone || f.Loaded != 0 || f.Known != len(ours) || f.Source != file {
+		t.Errorf("exit code %d: %s%s", code, out, errOut)
+	}
+	p.second.waitLog(`"msg":"dns answers loaded from a peer","source":"the control socket","answers":0`, 1)
+	p.first.waitLog(`"msg":"dns answers sent to a peer"`, 1)
+
+	for name, tc := range map[string]struct {
+		stdin []byte
+		from  string
+		says  string
+	}{
+		"cut off":    {snapshot[:len(snapshot)-1], "-", "not a usable snapshot: cut off; "},
+		"damaged":    {append(bytes.Clone(snapshot[:len(snapshot)-1]), 'x'^snapshot[len(snapshot)-1]), "-", "checksum is wrong; "},
+		"a web page": {[]byte("<html>" + strings.Repeat(" ", 1000)), "-", "something else; "},
+		"empty":      {nil, "-", "standard input is empty; "},
+		"no file":    {nil, filepath.Join(p.dir, "absent"), "no such file"},
+	} {
+		_, errOut, code := command(t, tc.stdin, "cache", "fetch", "--from", tc.from, "--socket", p.control("2"))
+		if code != exitFailed || !strings.Contains(errOut, tc.says) || strings.Count(errOut, "\n") != 1 || !strings.Contains(errOut, "; ") {
+			t.Errorf("%s: exit code %d: %s", name, code, errOut)
+		}
+	}
+}
+
+// TestCacheEndsOnTime: the TTL of an answer that came from another cache goes on, and does
+// not begin anew.
+func TestCacheEndsOnTime(t *testing.T) {
+	t.Parallel()
+	p := startFirst(t, "")
+	p.dns.SetZone(strings.ReplaceAll(warmZone, " 60 ", " 4 "))
+	if _, err := asked[control.Flushed](t, p.control("1"), control.Request{Do: control.DoCacheFlush, All: true}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	p.mail("1")
+	p.start("2", "")
+	time.Sleep(time.Until(began.Add(2 * time.Second)))
+	snapshot, _, _ := command(t, nil, "cache", "export", "--socket", p.control("1"))
+	p.dns.Forget()
+	if out, errOut, code := command(t, snapshot, "cache", "fetch", "--from", "-", "--socket", p.control("2")); code != exitDone {
+		t.Fatalf("exit code %d: %s%s", code, out, errOut)
+	}
+	p.mail("2")
+	if time.Since(began) > 3500*time.Millisecond {
+		t.Skip("too slow to tell")
+	}
+	if q := p.dns.Queries(); len(q) != 0 {
+		t.Errorf("asked before the end: %v", q)
+	}
+	time.Sleep(time.Until(began.Add(4200 * time.Millisecond)))
+	p.mail("2")
+	if q := p.dns.Queries(); len(q) < 5 {
+		t.Errorf("asked only %v after the end", q)
+	}
+}
