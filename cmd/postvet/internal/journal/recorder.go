@@ -22,6 +22,9 @@ type Store interface {
 	WriteCounts(w *counts.Write) error
 	// RecentCounts returns the parts of hours that are kept and are not over.
 	RecentCounts() ([]counts.Part, error)
+	// WriteRecords keeps DNS records, each text once. It replaces those that it has for
+	// the times when they were met.
+	WriteRecords(all []rows.Published) error
 	// Tick is called at least once a minute, also while nothing is written.
 	Tick(now time.Time)
 	Close() error
@@ -58,6 +61,7 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	memory  memory
+	records records
 	encoder rows.Encoder
 	closed  bool
 
@@ -74,6 +78,8 @@ type Recorder struct {
 	// Only the writer uses these.
 	lastTick, lastCounts time.Time
 	restored             bool // the counts of the former process
+	// recordsFail is true while DNS records cannot be written.
+	recordsFail bool
 }
 
 // NewRecorder returns a recorder that writes until Close.
@@ -96,6 +102,7 @@ func NewRecorder(o Options) *Recorder {
 	r := &Recorder{
 		opt: o, wake: make(chan struct{}, 1), asks: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 		filled: make(chan struct{}, 1), counted: make(chan struct{}), memory: memory{most: max(4, o.Memory/chunkSize)}, lastCounts: time.Now(),
+		records: newRecords(),
 	}
 	if r.level = o.Level; !o.Level.KeepsRows() {
 		r.level = rows.Domains // the least that is counted
@@ -122,6 +129,9 @@ func (r *Recorder) Add(row *rows.Row) {
 	k.rows++
 	r.memory.count[c]++
 	wake, filled := r.memory.count[c]%batchRows == 0, cap(k.b)-len(k.b) < rows.MaxRow
+	if r.opt.Level.KeepsRows() {
+		r.records.add(row, c)
+	}
 	r.mu.Unlock()
 	if filled {
 		select {
@@ -188,6 +198,8 @@ type Stats struct {
 	Other   [counts.Kinds]int64
 	// Waiting is the number of octets that wait, and Memory how many may.
 	Waiting, Memory int
+	// RecordsDropped counts DNS records that were not kept, as there were too many.
+	RecordsDropped int64
 	// Failures counts attempts to write that failed. Failing says why writing fails at
 	// present; "" if it does not.
 	Failures int64
@@ -203,7 +215,7 @@ func (r *Recorder) Stats() Stats {
 		return s
 	}
 	r.mu.Lock()
-	s.Dropped = r.memory.dropped
+	s.Dropped, s.RecordsDropped = r.memory.dropped, r.records.dropped
 	s.Waiting, s.Memory = r.memory.octets(), r.memory.most*chunkSize
 	s.Missing = r.memory.missed
 	r.mu.Unlock()

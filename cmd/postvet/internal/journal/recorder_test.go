@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,11 +32,11 @@ func rowOf(status dmarc.Status) *rows.Row {
 		Client:    result.ClientResult{IP: "192.0.2.1", Helo: "mx.example.net", PTR: "mx.example.net", Listener: "smtpd", TLS: "TLSv1.3"},
 		SPF: []spf.Result{
 			{Identity: spf.HELO, Domain: "mx.example.net", Status: "none", Reason: "no SPF record"},
-			{Identity: spf.MailFrom, Domain: "example.net", Status: "pass", Mechanism: "ip4:192.0.2.0/24", Lookups: 1},
+			{Identity: spf.MailFrom, Domain: "example.net", Status: "pass", Record: "v=spf1 ip4:192.0.2.0/24 -all", Mechanism: "ip4:192.0.2.0/24", Lookups: 1},
 		},
-		DKIM: []dkim.Result{{Domain: "example.org", Selector: "s1", Algorithm: "rsa-sha256", Status: "pass", KeyBits: 2048, Identity: "@example.org", Signature: "dGVzdA==", BodyLength: -1}},
+		DKIM: []dkim.Result{{Domain: "example.org", Selector: "s1", Algorithm: "rsa-sha256", Status: "pass", KeyBits: 2048, KeyRecord: "v=DKIM1; p=" + strings.Repeat("MIIB", 98), Identity: "@example.org", Signature: "dGVzdA==", BodyLength: -1}},
 		DMARC: dmarc.Result{
-			Status: status, AuthorDomain: "example.org", OrganizationalDomain: "example.org", RecordDomain: "_dmarc.example.org", Policy: "reject",
+			Status: status, AuthorDomain: "example.org", OrganizationalDomain: "example.org", RecordDomain: "example.org", Record: "v=DMARC1; p=reject; rua=mailto:dmarc@example.org", Policy: "reject",
 			PolicyTag: "p", ADKIM: "r", ASPF: "r", Disposition: "none", Reason: "DKIM of example.org",
 		},
 		MailFrom: "bounce@example.net", Author: message.Author{Domain: "example.org"}, Recipients: []string{"bob@example.com"}, Size: 24000,
@@ -64,6 +65,9 @@ type store struct {
 	parts      []counts.Part
 	over       map[time.Time]int64 // messages of hours that are over
 	missing    int64
+
+	records     []rows.Published
+	failRecords error
 }
 
 func (s *store) Write(c rows.Class, b *rows.Batch) error {
@@ -80,8 +84,17 @@ func (s *store) Write(c rows.Class, b *rows.Batch) error {
 }
 
 func (s *store) Key(time.Time) (*rows.Key, error) { return &rows.Key{1}, nil }
-func (s *store) Tick(time.Time)                   { s.mu.Lock(); s.ticks++; s.mu.Unlock() }
-func (s *store) Close() error                     { s.closed = true; return nil }
+func (s *store) WriteRecords(all []rows.Published) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failRecords == nil {
+		s.records = append(s.records, all...)
+	}
+	return s.failRecords
+}
+
+func (s *store) Tick(time.Time) { s.mu.Lock(); s.ticks++; s.mu.Unlock() }
+func (s *store) Close() error   { s.closed = true; return nil }
 
 func (s *store) RecentCounts() ([]counts.Part, error) {
 	s.mu.Lock()

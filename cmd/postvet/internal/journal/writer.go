@@ -78,6 +78,7 @@ func (r *Recorder) writeAll(now time.Time) {
 		r.written[c].Add(int64(n))
 		r.works()
 	}
+	r.writeRecords()
 }
 
 // writeChunks writes rows of a class. A panic in the store is an error as any other: mail

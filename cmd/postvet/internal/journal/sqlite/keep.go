@@ -40,6 +40,9 @@ func (s *Store) Tick(time.Time) {
 	// an hour.
 	jumped := since < 0 || since > keepEvery+10*time.Minute
 	s.kept = now
+	if !jumped {
+		s.trimRecords()
+	}
 	select {
 	case s.busy <- struct{}{}:
 	default:

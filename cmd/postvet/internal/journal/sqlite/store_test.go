@@ -362,3 +362,4 @@ func (c *catcher) Tick(time.Time)                       {}
 func (c *catcher) WriteCounts(*counts.Write) error      { return nil }
 func (c *catcher) RecentCounts() ([]counts.Part, error) { return nil, nil }
 func (c *catcher) Close() error                         { return nil }
+func (c *catcher) WriteRecords([]rows.Published) error  { return nil }
