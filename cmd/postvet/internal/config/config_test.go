@@ -163,7 +163,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
 		Journal: Journal{
-			Directory: "/var/lib/postvet/journal", Privacy: rows.Addresses, Keep: 90 * day, KeepAccepted: 2 * day,
+			Directory: "/var/lib/postvet/journal", Privacy: rows.Addresses, Keep: 90 * day, KeepAccepted: 2 * day, KeepCounts: 365 * day,
 			MaxSize: 1 << 30, MinFree: 10, Memory: 4 << 20, Exempt: JournalExemptKeep,
 		},
 	}

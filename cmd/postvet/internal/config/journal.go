@@ -17,10 +17,12 @@ type Journal struct {
 	// Keep is how long mail that was not plainly accepted is kept, KeepAccepted all
 	// other.
 	Keep, KeepAccepted time.Duration
-	MaxSize            Size
-	MinFree            int // percent of the file system
-	Memory             Size
-	Exempt             JournalExempt
+	// KeepCounts is how long counts of domains and clients are kept.
+	KeepCounts time.Duration
+	MaxSize    Size
+	MinFree    int // percent of the file system
+	Memory     Size
+	Exempt     JournalExempt
 }
 
 // JournalExempt says whether mail that is exempt is kept.
@@ -45,10 +47,11 @@ disk that the service may write. Empty: nowhere. Needs a restart to change.`,
 		},
 		{
 			name: "privacy", value: oneOf(&j.Privacy, rows.Hashed, rows.Off, rows.Counts, rows.Domains, rows.Addresses), restart: true,
-			comment: `What is kept of addresses. off, counts: no message is kept, they are only
-counted in the metrics. domains: domains alone. hashed: also keyed hashes of
-MAIL FROM, recipients and Message-ID, by which a known address is found but
-none is listed. addresses: all of them, and logins. Needs a restart to change.`,
+			comment: `What is kept of addresses. off: nothing is kept. counts: no message is kept,
+but how many came of each domain and client. domains: also messages, with
+domains alone. hashed: also keyed hashes of MAIL FROM, recipients and
+Message-ID, by which a known address is found but none is listed. addresses:
+all of them, and logins. Needs a restart to change.`,
 		},
 		{
 			name: "keep", value: duration(&j.Keep, 30*day, day, 10*365*day),
@@ -58,6 +61,12 @@ or accepted only because it is monitored (24h to 87600h).`,
 		{
 			name: "keep_accepted", value: duration(&j.KeepAccepted, 7*day, day, 10*365*day),
 			comment: "How long all other mail is kept (24h to 87600h).",
+		},
+		{
+			name: "keep_counts", value: duration(&j.KeepCounts, 2*365*day, day, 10*365*day),
+			comment: `How long the numbers of a day are kept for "postvet top": how many messages
+came of each domain, client, hint and rule (24h to 87600h). Those of an hour
+are kept 35 days at most.`,
 		},
 		{
 			name: "max_size", value: size(&j.MaxSize, 20<<30, 16<<20, 1<<50),

@@ -134,12 +134,12 @@ func (s *store) counts(t *testing.T) (n, missing int64) {
 	for _, all := range s.over {
 		n += all
 	}
-	c := counts.Counter{}
-	if err := c.Restore(s.parts); err != nil {
+	recent, err := counts.Hours(s.parts)
+	if err != nil {
 		t.Fatal(err)
 	}
 	missing = s.missing
-	for _, h := range c.Present() {
+	for _, h := range recent {
 		n, missing = n+h.All, missing+h.Missing
 	}
 	return n, missing

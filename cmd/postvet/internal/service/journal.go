@@ -36,7 +36,7 @@ func (d *daemon) openJournal(c *config.Config) {
 	j.dir = c.Journal.Directory
 	j.reader = sqlite.NewReader(j.dir)
 	d.metrics.WatchJournal(d.journalStats)
-	if c.Journal.Privacy == rows.Off || c.Journal.Privacy == rows.Counts {
+	if c.Journal.Privacy == rows.Off {
 		return
 	}
 	log := d.log.Named("journal")
@@ -69,7 +69,7 @@ func (d *daemon) changeJournal(c *config.Config) {
 		return
 	}
 	j.store.SetOptions([rows.Classes]time.Duration{rows.Accepted: c.Journal.KeepAccepted, rows.Rest: c.Journal.Keep},
-		int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)
+		c.Journal.KeepCounts, int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)
 	g := c.Generation()
 	g.Since = time.Now()
 	j.store.AddGeneration(g)

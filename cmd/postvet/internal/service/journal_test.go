@@ -34,7 +34,7 @@ func TestRecord(t *testing.T) {
 	if s := d.journalStats(); s.Failing != "" || s.Bytes == 0 || s.Oldest.IsZero() || s.Written[rows.Accepted] != messages || s.Dropped[rows.Accepted] != 0 {
 		t.Errorf("stats of the journal: %+v", s)
 	}
-	if got := d.describeJournal(); !got.Running || got.Problem != "" || len(got.Files) != 1 || got.Written["rest"] != 0 {
+	if got := d.describeJournal(); !got.Running || got.Problem != "" || len(got.Files) != 2 || got.Written["rest"] != 0 {
 		t.Errorf("state of the journal: %+v", got)
 	}
 }

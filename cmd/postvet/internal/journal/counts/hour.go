@@ -68,6 +68,14 @@ func (t *table) add(name []byte, which fieldSet, most int) bool {
 	return true
 }
 
+// sums returns the numbers of the name with an index.
+func (t *table) sums(i int) (s Sums) {
+	for f, n := range t.all[i].sums {
+		s[f] = int64(n)
+	}
+	return s
+}
+
 func (t *table) insert(name string) int32 {
 	if t.index == nil {
 		t.index = map[string]int32{}

@@ -2,7 +2,6 @@ package counts
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -16,57 +15,6 @@ type Write struct {
 	Over []Hour
 
 	taken []*hour
-}
-
-// Hour is an hour that is over.
-type Hour struct {
-	At time.Time // its beginning
-	// All is the number of messages that were counted, and Missing that of those that
-	// could not be.
-	All, Missing int64
-
-	hour *hour
-}
-
-// Each calls f with the names of each kind, in order, until f fails.
-func (h *Hour) Each(f func(k Kind, name string, s *Sums) error) error {
-	for k := range Kind(Kinds) {
-		err := h.hour.names[k].each(func(name string, s *Sums) error { return f(k, name, s) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// EachFacts calls f with the facts, in order, until f fails.
-func (h *Hour) EachFacts(f func(facts Facts, n int64) error) error {
-	return h.hour.facts.each(func(name string, s *Sums) error {
-		facts, ok := factsOf(name)
-		if !ok {
-			return ErrPart
-		}
-		return f(facts, s[All])
-	})
-}
-
-// each calls f with each name in order.
-func (t *table) each(f func(string, *Sums) error) error {
-	order := make([]int32, len(t.all))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(t.all[a].name, t.all[b].name) })
-	for _, i := range order {
-		var s Sums
-		for f, n := range t.all[i].sums {
-			s[f] = int64(n)
-		}
-		if err := f(t.all[i].name, &s); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // minWhole is the size of parts that is not worth a whole one.
@@ -99,18 +47,6 @@ func (c *Counter) Take(now time.Time) *Write {
 		w.Recent = append(w.Recent, Part{At: time.Unix(h.at, 0).UTC(), Whole: whole, Octets: b})
 	}
 	return w
-}
-
-func hourOver(h *hour) Hour {
-	return Hour{At: time.Unix(h.at, 0).UTC(), All: h.n, Missing: h.missing, hour: h}
-}
-
-// Present returns the hours that are not over, as far as they are counted.
-func (c *Counter) Present() (all []Hour) {
-	for _, h := range c.hours {
-		all = append(all, hourOver(h))
-	}
-	return all
 }
 
 // Done says whether what Take returned is kept. What is not comes again.

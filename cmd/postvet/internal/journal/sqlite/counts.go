@@ -65,16 +65,27 @@ func (s *state) addNames(table string, at int64, h *counts.Hour) error {
 		return err
 	}
 	defer add.close()
-	return h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
+	one := func(kind, name string, sums *counts.Sums) error {
 		add.set(0, at)
-		add.set(1, k.String())
+		add.set(1, kind)
 		add.set(2, name)
 		for f, n := range sums {
 			add.set(3+f, n)
 		}
 		return add.exec()
-	})
+	}
+	all := h.Sum()
+	if err := one(kindAll, nameAll, &all); err != nil {
+		return err
+	}
+	return h.Each(func(k counts.Kind, name string, sums *counts.Sums) error { return one(k.String(), name, sums) })
 }
+
+// The row of all messages of a period.
+const (
+	kindAll = "all"
+	nameAll = "(all)"
+)
 
 func (s *state) addFacts(table string, at int64, h *counts.Hour) error {
 	add, err := s.prepared(fmt.Sprintf("INSERT INTO %s_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", table), 9)
@@ -94,11 +105,7 @@ func (s *state) addFacts(table string, at int64, h *counts.Hour) error {
 
 // insertCounts is the statement that adds the numbers of a name.
 func insertCounts(table string) string {
-	var sums []string
-	for f := range counts.Fields {
-		sums = append(sums, fmt.Sprintf("%[1]s = %[1]s + excluded.%[1]s", f))
-	}
-	return fmt.Sprintf("INSERT INTO %s VALUES (?, ?, ?%s) ON CONFLICT DO UPDATE SET %s", table, strings.Repeat(", ?", int(counts.Fields)), strings.Join(sums, ", "))
+	return fmt.Sprintf("INSERT INTO %s VALUES (?, ?, ?%s) ON CONFLICT DO UPDATE SET %s", table, strings.Repeat(", ?", int(counts.Fields)), addSums())
 }
 
 // RecentCounts returns the parts of hours that are kept and are not over.

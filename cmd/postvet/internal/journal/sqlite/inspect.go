@@ -12,8 +12,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
-// Files describes the files of a directory, the newest first. Those that were set aside
-// come last.
+// Files describes the files of a directory, the newest first, and then that of counts. Those
+// that were set aside come last.
 func Files(dir string) ([]rows.File, error) {
 	all, err := files(dir)
 	if err != nil {
@@ -22,6 +22,9 @@ func Files(dir string) ([]rows.File, error) {
 	list := []rows.File{}
 	for _, f := range all {
 		list = append(list, rows.File{Name: filepath.Base(f.path), Day: f.day, Class: f.class.String(), Octets: f.size()})
+	}
+	if st := stateFile(dir); st.size() > 0 {
+		list = append(list, rows.File{Name: stateName, Octets: st.size()})
 	}
 	for _, pattern := range []string{"*.db.damaged-*", "*.db.newer-*"} {
 		names, _ := filepath.Glob(filepath.Join(dir, pattern))
@@ -48,7 +51,13 @@ func Verify(ctx context.Context, dir string) ([]rows.File, error) {
 		if f.Problem != "" {
 			continue
 		}
-		n, err := verifyFile(ctx, file{path: filepath.Join(dir, f.Name)})
+		var n int64
+		var err error
+		if f.Name == stateName {
+			n, err = verifyState(ctx, dir)
+		} else {
+			n, err = verifyFile(ctx, file{path: filepath.Join(dir, f.Name)})
+		}
 		if f.Rows = n; err != nil {
 			f.Problem = err.Error()
 		}
@@ -69,12 +78,8 @@ func verifyFile(ctx context.Context, f file) (n int64, err error) {
 		return 0, err
 	}
 	defer db.Close()
-	var text string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&text); err != nil {
+	if err := check(ctx, db); err != nil {
 		return 0, err
-	}
-	if text != "ok" {
-		return 0, errors.New(text)
 	}
 	err = each(ctx, db, selected, "", nil, func(rec *rows.Record) error {
 		n++
@@ -82,6 +87,49 @@ func verifyFile(ctx context.Context, f file) (n int64, err error) {
 		return err
 	})
 	return n, err
+}
+
+// verifyState returns the number of messages that were counted, and what is wrong with the
+// file of counts.
+func verifyState(ctx context.Context, dir string) (n int64, err error) {
+	db, err := openStateReader(ctx, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	if err := check(ctx, db); err != nil {
+		return 0, err
+	}
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	all, err := readCounted(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	for i := range all.recent {
+		n += all.recent[i].All
+	}
+	var over int64
+	err = tx.QueryRowContext(ctx, "SELECT coalesce(sum(n), 0) FROM period WHERE length = 'day'").Scan(&over)
+	return n + over, err
+}
+
+// check returns what is wrong with the pages of a database.
+func check(ctx context.Context, db *sql.DB) error {
+	var text string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&text); err != nil {
+		return err
+	}
+	if text != "ok" {
+		return errors.New(text)
+	}
+	return nil
 }
 
 // each calls f with the rows that meet a condition, the newest first. columns are those of

@@ -31,6 +31,9 @@ func (s *Store) Tick(time.Time) {
 			_ = d.exec("PRAGMA wal_checkpoint(PASSIVE)") // it is tried again
 		}
 	}
+	if s.state != nil && s.written {
+		_ = s.state.exec("PRAGMA wal_checkpoint(PASSIVE)")
+	}
 	s.written = false
 	since := now.Sub(s.kept)
 	if since >= 0 && since < keepEvery {
@@ -69,6 +72,12 @@ func (s *Store) keep(now time.Time, remove bool) {
 	}
 	if remove {
 		all = s.removeOld(all, now)
+		s.mu.Lock()
+		keep := s.opt.KeepCounts
+		s.mu.Unlock()
+		if err := keepCounts(s.ctx, s.opt.Dir, now, keep); err != nil && s.ctx.Err() == nil {
+			s.log.Warn("old counts of the journal cannot be removed", zap.Error(err))
+		}
 	}
 	for _, f := range all {
 		if s.ctx.Err() != nil {
@@ -92,7 +101,7 @@ func (s *Store) removeOld(all []file, now time.Time) []file {
 	all = slices.DeleteFunc(all, func(f file) bool {
 		return keep[f.class] > 0 && now.Sub(f.day.Add(24*time.Hour)) > keep[f.class] && s.remove(f, "it is too old")
 	})
-	for maxSize > 0 && total(all) > maxSize {
+	for maxSize > 0 && total(all)+stateFile(s.opt.Dir).size() > maxSize {
 		rest, ok := s.removeOldest(all, now, "journal.max_size is exceeded")
 		if !ok {
 			break

@@ -37,30 +37,42 @@ func openState(dir string) (*state, error) {
 
 // migrate does each step that the file lacks, as a whole or not at all.
 func (s *state) migrate(steps []string) error {
-	found, err := s.number("PRAGMA user_version")
-	switch {
-	case err != nil:
+	for {
+		found, err := s.number("PRAGMA user_version")
+		switch {
+		case err != nil:
+			return err
+		case found < 0 || found > int64(len(steps)):
+			return errNewer
+		case found == int64(len(steps)):
+			return nil
+		}
+		if err := s.step(found, steps[found]); err != nil {
+			return err
+		}
+	}
+}
+
+// step does the step from a version to the next one, unless another process has done it.
+func (s *state) step(from int64, statements string) error {
+	if err := s.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
-	case found < 0 || found > int64(len(steps)):
-		return errNewer
 	}
-	for i, step := range steps[found:] {
-		if err := s.exec("BEGIN IMMEDIATE"); err != nil {
-			return err
-		}
-		err := s.exec(fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", step, stateID, int(found)+i+1))
-		if err == nil {
-			err = s.exec("COMMIT")
-		}
-		if err != nil {
-			_ = s.exec("ROLLBACK")
-			if found == 0 && i == 0 && !isBusyOrFull(err) {
-				return fmt.Errorf("%w: %w", errDamaged, err) // its tables are not ours
-			}
-			return err
-		}
+	found, err := s.number("PRAGMA user_version")
+	if err == nil && found == from {
+		err = s.exec(fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", statements, stateID, from+1))
 	}
-	return nil
+	if err == nil {
+		err = s.exec("COMMIT")
+	}
+	if err == nil {
+		return nil
+	}
+	_ = s.exec("ROLLBACK")
+	if from == 0 && !isBusyOrFull(err) {
+		return fmt.Errorf("%w: %w", errDamaged, err) // its tables are not ours
+	}
+	return err
 }
 
 func (s *state) close() error { return s.conn.Close() }

@@ -23,6 +23,8 @@ type Options struct {
 	Logger *zap.Logger
 	// Keep is how long rows of a class are kept, 0 for ever.
 	Keep [rows.Classes]time.Duration
+	// KeepCounts is how long counts are kept, 0 for ever.
+	KeepCounts time.Duration
 	// MaxSize bounds the octets of all files, and MinFree the share of the file system
 	// that stays free; 0 for no bound. The oldest day of accepted mail goes first.
 	MaxSize int64
@@ -79,11 +81,11 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// SetOptions changes how long rows are kept and how much room they may take.
-func (s *Store) SetOptions(keep [rows.Classes]time.Duration, maxSize int64, minFree float64) {
+// SetOptions changes how long rows and counts are kept and how much room they may take.
+func (s *Store) SetOptions(keep [rows.Classes]time.Duration, counts time.Duration, maxSize int64, minFree float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opt.Keep, s.opt.MaxSize, s.opt.MinFree = keep, maxSize, minFree
+	s.opt.Keep, s.opt.KeepCounts, s.opt.MaxSize, s.opt.MinFree = keep, counts, maxSize, minFree
 }
 
 // maxGenerations bounds the generations that are written into the file of a new day.

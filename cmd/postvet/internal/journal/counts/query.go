@@ -1,0 +1,82 @@
+package counts
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Query asks for the names with most messages.
+type Query struct {
+	// Kind is of what the names are. Of clients, Hint and Rule may be asked alike.
+	Kind Kind `json:"kind"`
+	// By is the number that ranks names. Names that have none are left out.
+	By Field `json:"by"`
+	// Since and Until bound the time. They are rounded to whole hours, or to whole days
+	// if there are no hours of that time any more.
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	// Limit bounds the names. Default 20, at most MaxLimit.
+	Limit int `json:"limit,omitempty"`
+}
+
+// MaxLimit bounds the names of an answer.
+const MaxLimit = 1000
+
+// maxSpan bounds the time of a query.
+const maxSpan = 10 * 366 * 24 * time.Hour
+
+// Check makes a query normal, and returns what is wrong with it.
+func (q *Query) Check() error {
+	q.Since, q.Until = HourOf(q.Since), HourOf(q.Until.Add(time.Hour-1))
+	switch {
+	case q.Kind >= Kinds || q.By >= Fields:
+		return fmt.Errorf("the query asks for what is not counted")
+	case !q.Since.Before(q.Until):
+		return fmt.Errorf("--since is not before --until")
+	case q.Until.Sub(q.Since) > maxSpan:
+		return fmt.Errorf("the time from --since to --until is too long; write at most ten years")
+	case q.Limit < 0 || q.Limit > MaxLimit:
+		return fmt.Errorf("--limit %d is out of bounds; write 1 to %d", q.Limit, MaxLimit)
+	case q.Limit == 0:
+		q.Limit = 20
+	}
+	return nil
+}
+
+// Ranking is the answer to a query.
+type Ranking struct {
+	Query Query `json:"query"`
+	// FormerSince is where the period before begins. It is as long, and ends at
+	// Query.Since.
+	FormerSince time.Time `json:"former_since"`
+	// Lines are the names, those with most messages first.
+	Lines []Line `json:"lines"`
+	// All and Former are the numbers of all messages, in this period and the one before.
+	All    Sums `json:"all"`
+	Former Sums `json:"former"`
+	// Other are those of the names beyond the bound of an hour or a day, which have no
+	// line. Missing is the number of messages that could not be counted.
+	Other   Sums  `json:"other"`
+	Missing int64 `json:"missing"`
+	// Oldest is the beginning of the oldest day that is kept, zero if there is none.
+	Oldest time.Time `json:"oldest,omitzero"`
+	// Complete is false if the time was over before all was read.
+	Complete bool `json:"complete"`
+}
+
+// Line has the numbers of a name.
+type Line struct {
+	Name   string `json:"name"`
+	Sums   Sums   `json:"sums"`
+	Former Sums   `json:"former"`
+	// Hint and Rule are those of most messages that failed or were not plainly accepted,
+	// of a domain; "" if there are none.
+	Hint string `json:"hint,omitempty"`
+	Rule string `json:"rule,omitempty"`
+}
+
+// Reader answers queries. It is safe for concurrent use.
+type Reader interface {
+	Top(ctx context.Context, q Query) (Ranking, error)
+}

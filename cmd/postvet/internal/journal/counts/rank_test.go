@@ -1,0 +1,95 @@
+package counts
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestRank compares Rank with the sums of all names, of lists with few and many equal numbers.
+func TestRank(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		lists := make([][]Ranked, 1+r.IntN(40))
+		all := map[string]int64{}
+		names, most := 1+r.IntN(2000), 1+r.IntN(200)
+		skew := r.IntN(3)
+		for i := range lists {
+			for name := range names {
+				n := int64(r.IntN(most))
+				if n /= int64(1 + skew*name); n > 0 {
+					lists[i] = append(lists[i], Ranked{fmt.Sprint("name", name), n})
+					all[lists[i][len(lists[i])-1].Name] += n
+				}
+			}
+			lists[i] = append(lists[i], Ranked{Other, int64(r.IntN(1000))})
+			slices.SortFunc(lists[i], compareRanked)
+		}
+		limit := 1 + r.IntN(30)
+		got, err := Rank(len(lists), limit, func(i, n int) ([]Ranked, error) { return lists[i][:min(n, len(lists[i]))], nil },
+			func(name string) (int64, error) { return all[name], nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []Ranked
+		for name, n := range all {
+			want = append(want, Ranked{name, n})
+		}
+		slices.SortFunc(want, compareRanked)
+		want = want[:min(limit, len(want))]
+		// Which one of equal names at the end has a place is open.
+		for i, x := range got {
+			if i >= len(want) || x.N != want[i].N || all[x.Name] != x.N {
+				t.Fatalf("seed %d: place %d has %v, want %v", seed, i, x, want)
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("seed %d: %d names, want %d", seed, len(got), len(want))
+		}
+	}
+}
+
+// TestRankReadsLittle finds the first of many names by the beginning of each list.
+func TestRankReadsLittle(t *testing.T) {
+	t.Parallel()
+	const lists, names = 30, 20_000
+	list := make([]Ranked, names)
+	for i := range list {
+		list[i] = Ranked{fmt.Sprint("name", i), int64(names / (i + 1))}
+	}
+	reads, sums := 0, 0
+	got, err := Rank(lists, 20, func(_, n int) ([]Ranked, error) { reads += n; return list[:n], nil },
+		func(name string) (int64, error) {
+			sums++
+			var i int
+			_, err := fmt.Sscanf(name, "name%d", &i)
+			return lists * list[i].N, err
+		})
+	if err != nil || len(got) != 20 || got[0] != (Ranked{"name0", lists * names}) || got[19].Name != "name19" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if reads > 500*lists || sums > 100 {
+		t.Errorf("%d names are read and %d are summed up", reads, sums)
+	}
+}
+
+func TestRankFails(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("failed")
+	if _, err := Rank(1, 1, func(int, int) ([]Ranked, error) { return nil, failed }, nil); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	list := make([]Ranked, 1000)
+	for i := range list {
+		list[i] = Ranked{fmt.Sprint(i), 1}
+	}
+	_, err := Rank(2, 1, func(i, n int) ([]Ranked, error) { return list[i:min(i+n, 1000)], nil }, func(string) (int64, error) { return 0, failed })
+	if diff := cmp.Diff(failed.Error(), fmt.Sprint(err)); diff != "" {
+		t.Error(diff)
+	}
+}
