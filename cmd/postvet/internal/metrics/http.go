@@ -83,7 +83,7 @@ func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	s := &Server{
 		http: &http.Server{
 			Handler:           touching(m.handler(log)),
-			ConnContext:       connContext,
+			ConnContext:       idle.ConnContext,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      scrapeTimeout + 10*time.Second,
@@ -98,7 +98,7 @@ func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
 	go func() {
 		defer close(s.done)
 		// Mail goes on without its metrics.
-		if err := s.http.Serve(listener{l, idle.NewList(maxConns)}); err != http.ErrServerClosed {
+		if err := s.http.Serve(idle.NewListener(l, maxConns)); err != http.ErrServerClosed {
 			log.Error("metrics are no longer served; restart to get them back", zap.Error(err))
 		}
 	}()
