@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,24 +71,31 @@ func newCacheFetch(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fetch",
 		Short: "load the answers that the cache of another machine has",
-		Long: `Fetch loads a snapshot that "cache export" wrote on another machine into the cache
-of the running service, and prints how many answers there were. Each lives for
-what is left of its TTL, at most for an hour. Answers that the service has found
-itself stay. Failures, and names or records that do not exist, are not taken, nor
-is the other machine's word about DNSSEC.
+		Long: `Fetch loads the answers that the DNS cache of another machine has into that of the
+running service, and prints how many there were. Each lives for what is left of
+its TTL, at most for an hour. Answers that the service has found itself stay.
+Failures, and names or records that do not exist, are not taken.
 
---from names a file, or - for standard input. Whoever wrote the snapshot is
-believed about every name, and could forge keys and policies: take only one that
-your own machines wrote. Its age is counted by the clocks of both machines.
+--from says whose: - is a snapshot that "cache export" wrote there, on standard
+input; a path is one in a file. The service itself asks https://HOST:PORT, a
+machine that serves its answers ([peers] in postvet.toml(5)), and unix:PATH, the
+control socket of another service. Without --from it asks those of warm_from in
+[dns], as at its start.
+
+The other machine is believed about every name, and could forge keys and policies:
+take only what your own machines wrote. Its word about DNSSEC counts only with
+warm_trust_ad. The age of a snapshot in a pipe or file is told by the clocks of
+both machines. See postvet-dns(7).
 
 Exit codes: 0 done, 2 wrong usage, 3 the snapshot could not be loaded, or the
 service could not be asked.`,
 		Example: `  ssh mx1 postvet cache export | postvet cache fetch --from -
-  postvet cache fetch --from /root/answers`,
+  postvet cache fetch --from https://mx1.example.org:8894
+  postvet cache fetch`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from == "" {
-				return usage("nothing to load; name a file with --from, or - for standard input")
+			if from == "" && cmd.Flags().Changed("from") {
+				return usage("--from is empty; write a source, a file, or - for standard input")
 			}
 			c, err := f.client()
 			if err != nil {
@@ -95,7 +103,7 @@ service could not be asked.`,
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), transferTime)
 			defer cancel()
-			fetched, err := loadSnapshot(ctx, c, in, from)
+			fetched, err := fetchSnapshot(ctx, c, in, from)
 			if err != nil {
 				return err
 			}
@@ -107,10 +115,22 @@ service could not be asked.`,
 		},
 	}
 	f.addSocket(cmd)
-	cmd.Flags().StringVar(&from, "from", "", "where the snapshot is, as `SOURCE`: a file, or - for standard input")
+	cmd.Flags().StringVar(&from, "from", "", "whose answers, as `SOURCE`: https://HOST:PORT, unix:PATH, a file, or - for standard input (default those of dns.warm_from)")
 	_ = cmd.RegisterFlagCompletionFunc("from", filesOf(nil)) // it fails only if the flag does not exist
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// fetchSnapshot has the service load the snapshot of a source.
+func fetchSnapshot(ctx context.Context, c *control.Client, in *os.File, from string) (control.Fetched, error) {
+	if from != "" && !strings.Contains(from, "://") && !strings.HasPrefix(from, "unix:") {
+		return loadSnapshot(ctx, c, in, from)
+	}
+	var f control.Fetched
+	if err := c.Do(ctx, control.Request{Do: control.DoCacheFetch, Source: from}, &f); err != nil {
+		return f, requestError(err)
+	}
+	return f, nil
 }
 
 // loadSnapshot has the service load the snapshot of a file, or of standard input.

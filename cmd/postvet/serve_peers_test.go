@@ -2,12 +2,21 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -200,5 +209,140 @@ func TestCacheEndsOnTime(t *testing.T) {
 	p.mail("2")
 	if q := p.dns.Queries(); len(q) < 5 {
 		t.Errorf("asked only %v after the end", q)
+	}
+}
+
+// certificates makes an authority and certificates for 127.0.0.1 in a directory, and returns
+// the keys of [peers] for each of two machines.
+func certificates(t *testing.T, dir string) (keys [2]string) {
+	t.Helper()
+	made := func(c, parent *x509.Certificate, signer *ecdsa.PrivateKey, name string) *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signer == nil {
+			signer = key
+		}
+		c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+		der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: private}} {
+			if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return key
+	}
+	authority := &x509.Certificate{Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	signer := made(authority, authority, nil, "ca")
+	for i, name := range []string{"mx1.test", "mx2.test"} {
+		made(&x509.Certificate{
+			DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		}, authority, signer, name)
+		keys[i] = fmt.Sprintf("[peers]\ncertificate = \"%s/%s.pem\"\nkey = \"%[1]s/%[2]s.key\"\nca_file = \"%[1]s/ca.pem\"\n", dir, name)
+	}
+	return keys
+}
+
+// served returns the address at which a service serves its answers to peers.
+func (s *serveProcess) served() string {
+	s.t.Helper()
+	var line struct{ Listen string }
+	if err := json.Unmarshal([]byte(s.waitLog("dns answers are served to peers", 1)), &line); err != nil {
+		s.t.Fatal(err)
+	}
+	return "https://" + line.Listen
+}
+
+// TestWarmStart starts services beside one whose cache is warm: by its control socket and by
+// HTTPS. The first source is away, and is named. A start without any begins as usual.
+func TestWarmStart(t *testing.T) {
+	t.Parallel()
+	keys := certificates(t, t.TempDir())
+	p := startFirst(t, keys[0]+"listen = \"inet:127.0.0.1:0\"\nnames = [\"mx2.test\"]\n")
+	away := "unix:" + filepath.Join(p.dir, "away")
+	for name, source := range map[string]string{"socket": "unix:" + p.control("1"), "https": p.first.served()} {
+		p.dns.Forget()
+		metricsSocket := filepath.Join(p.dir, "m"+name)
+		s := p.start(name, fmt.Sprintf("warm_from = [%q, %q]\n%s[metrics]\nlisten = %q\n", away, source, keys[1], "unix:"+metricsSocket))
+		line := s.waitLog(`"msg":"dns answers loaded from a peer","source":"`+source+`"`, 1)
+		if !strings.Contains(line, `"failed":["`+away+`: no service at `) {
+			t.Error(line)
+		}
+		p.mail(name)
+		if q := p.dns.Queries(); len(q) != 0 {
+			t.Errorf("%s: asked %v", name, q)
+		}
+		if _, body := scrape(t, metricsSocket, "/metrics"); !strings.Contains(body, `postvet_dns_peer_fetches_total{result="done"} 1`) ||
+			!strings.Contains(body, `postvet_dns_peer_fetches_total{result="failed"} 1`) || !strings.Contains(body, "postvet_dns_peer_answers_total 5") {
+			t.Errorf("%s: metrics %s", name, body)
+		}
+		out, errOut, code := command(t, nil, "cache", "fetch", "--socket", p.control(name))
+		if code != exitDone || !strings.Contains(string(out), "0 answers loaded from "+source+", 5 known already\n") {
+			t.Errorf("%s: exit code %d: %s%s", name, code, out, errOut)
+		}
+		out, errOut, code = command(t, nil, "cache", "fetch", "--from", source, "--json", "--socket", p.control(name))
+		if code != exitDone || !strings.Contains(string(out), `"known": 5`) {
+			t.Errorf("%s: exit code %d: %s%s", name, code, out, errOut)
+		}
+	}
+	p.first.waitLog(`"msg":"dns answers sent to a peer","peer":"mx2.test"`, 1)
+
+	alone := p.start("alone", fmt.Sprintf("warm_from = [%q]\n", away))
+	alone.waitLog(`"msg":"no peer gave dns answers; they are looked up as mail needs them","failed":["`+away, 1)
+	p.mail("alone")
+	for from, says := range map[string]string{
+		"":                       "no service at ",
+		"http://127.0.0.1:1":     "is no source of answers; ",
+		"https://127.0.0.1:1":    "peers.certificate, peers.key and peers.ca_file are needed; ",
+		"unix:" + p.milter("1"):  "; ",
+		"unix:relative":          "has no absolute path of a socket; ",
+		"https://127.0.0.1:1/x/": "has more than a host and a port; ",
+	} {
+		args := []string{"cache", "fetch", "--socket", p.control("alone")}
+		if from != "" {
+			args = append(args, "--from", from)
+		}
+		_, errOut, code := command(t, nil, args...)
+		if code == exitDone || !strings.Contains(errOut, says) || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%s: exit code %d: %s", from, code, errOut)
+		}
+	}
+}
+
+// TestWarmStartWaitsForNothing: a peer that never answers delays neither the start, nor the
+// mail, nor the end.
+func TestWarmStartWaitsForNothing(t *testing.T) {
+	t.Parallel()
+	p := startFirst(t, "")
+	path := filepath.Join(p.dir, "silent")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := p.start("2", fmt.Sprintf("warm_from = [\"unix:%s\"]\n", path))
+	c, err := l.Accept() // it has asked
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p.mail("2")
+	s.signal(syscall.SIGTERM)
+	if code := s.waitExit(); code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+	for _, line := range s.log.All() {
+		if strings.Contains(line, "no peer gave") || strings.Contains(line, "panic") {
+			t.Error(line)
+		}
 	}
 }

@@ -61,6 +61,7 @@ type Config struct {
 	Control         Control
 	Log             Log
 	Metrics         Metrics
+	Peers           Peers
 	Journal         Journal
 
 	// origin is where each key was set. It lacks the keys with their default.

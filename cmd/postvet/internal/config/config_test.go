@@ -108,6 +108,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Resolvers: []string{"192.0.2.53:53", "[2001:db8::53]:5353", "tls://192.0.2.54:853#dns.example.org"}, Timeout: 3 * time.Second,
 			AttemptTimeout: time.Second, CacheSize: 256 << 20, MinTTL: time.Second, MaxTTL: time.Hour, NegativeTTL: time.Minute,
 			FailureTTL: time.Second, MaxInFlight: 64, TrustAD: dnscache.TrustAll, TLSCA: "authority.pem", Authorities: c.DNS.Authorities, Snapshot: "/var/lib/postvet/dns.snapshot",
+			WarmFrom: []string{"https://mx1.example.org:8894", "unix:/run/postvet/mx3.sock"}, WarmTrustAD: true,
 		},
 		Policy: Policy{
 			DMARC: "mark", Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "judge",
@@ -162,6 +163,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
+		Peers: Peers{
+			Listen: "inet:0.0.0.0:8894", Names: []string{"mx1.example.org", "2001:db8::25"},
+			Certificate: "/etc/postvet/peers.pem", Key: "/etc/postvet/peers.key", CAFile: "/etc/postvet/peers-ca.pem",
+		},
 		Journal: Journal{
 			Directory: "/var/lib/postvet/journal", Privacy: rows.Addresses, Keep: 90 * day, KeepAccepted: 2 * day, KeepCounts: 365 * day,
 			MaxSize: 1 << 30, MinFree: 10, Memory: 4 << 20, Exempt: JournalExemptKeep,

@@ -23,6 +23,7 @@ func (c *Config) conflicts() Errors {
 	c.listenConflicts(x)
 	c.metricsConflicts(x)
 	c.controlConflicts(x)
+	c.peersConflicts(x)
 	return x.errs
 }
 

@@ -28,6 +28,8 @@ type DNS struct {
 	TrustAD                     dnscache.Trust
 	TLSCA                       string // a file; "" is none
 	Snapshot                    string // a file; "" is none
+	WarmFrom                    []string
+	WarmTrustAD                 bool
 
 	// Authorities are the certificates in TLSCA; nil for those of the system.
 	Authorities *x509.CertPool
@@ -100,6 +102,19 @@ again. Empty: the authorities that the system trusts.`,
 			comment: `File that keeps the answers over a restart, such as
 "/var/lib/postvet/dns.snapshot". It is written at a stop and read at a start.
 Empty: none.`,
+		},
+		{
+			name: "warm_from", value: list(&d.WarmFrom, CheckSource, `write a list, such as ["https://mx1.example.org:8894"]`),
+			comment: `Machines whose cached answers a start loads: those that serve them ([peers]),
+such as "https://mx1.example.org:8894", or a control socket, such as
+"unix:/run/postvet/mx1.sock". They are asked in order until one gives answers,
+each for at most 5 seconds, and nothing waits for that. A machine in this list
+is believed about every name, for up to an hour. See postvet-dns(7).`,
+		},
+		{
+			name: "warm_trust_ad", value: truth(&d.WarmTrustAD, false),
+			comment: `Whether those are also believed about DNSSEC, as far as trust_ad believes the
+resolvers here.`,
 		},
 	}}
 }
@@ -174,10 +189,11 @@ func (c *Config) NewResolver(log *zap.Logger) (*dnscache.Resolver, error) {
 }
 
 // SameDNS reports whether the resolver of one configuration serves the other, so
-// that a reload may keep its cache. dns.snapshot does not concern the resolver.
+// that a reload may keep its cache. dns.snapshot and what begins with dns.warm do not
+// concern the resolver.
 func (c *Config) SameDNS(d *Config) bool {
 	return c.DNS.Authorities.Equal(d.DNS.Authorities) && !slices.ContainsFunc(c.changed(d), func(k key) bool {
-		return strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot"
+		return strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot" && !strings.HasPrefix(k.name, "dns.warm_")
 	})
 }
 

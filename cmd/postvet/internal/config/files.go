@@ -67,6 +67,11 @@ func (c *Config) Files() []NamedFile {
 	if c.DNS.TLSCA != "" {
 		relative("dns.tls_ca", []string{c.DNS.TLSCA})
 	}
+	for _, f := range [][2]string{{"peers.certificate", c.Peers.Certificate}, {"peers.key", c.Peers.Key}, {"peers.ca_file", c.Peers.CAFile}} {
+		if f[1] != "" {
+			relative(f[0], []string{f[1]})
+		}
+	}
 	if c.Sign.State != "" {
 		add(NamedFile{Path: c.Sign.State, Key: "sign.state", Place: c.Place("sign.state"), Written: true})
 	}

@@ -53,6 +53,7 @@ func (c *Config) sections() []section {
 		c.Control.section(),
 		c.Log.section(),
 		c.Metrics.section(),
+		c.Peers.section(),
 		c.Journal.section(),
 	)
 	for _, s := range all {

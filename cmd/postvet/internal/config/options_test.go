@@ -128,6 +128,7 @@ func TestReloadOfEachKey(t *testing.T) {
 	reloaded := []string{
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "seal.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.login_recipients", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
+		"peers.names", "peers.certificate", "peers.key", "peers.ca_file",
 		"journal.keep", "journal.max_size", "journal.min_free", "journal.exempt",
 	}
 	for _, k := range full.keys() {
@@ -141,7 +142,7 @@ func TestReloadOfEachKey(t *testing.T) {
 		if isReloaded == slices.Contains(restart, k.name) || len(restart) > 1 {
 			t.Errorf("%s: reloaded %v, but needing a restart: %q", k.name, isReloaded, restart)
 		}
-		needsResolver := strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot"
+		needsResolver := strings.HasPrefix(k.name, "dns.") && k.name != "dns.snapshot" && k.name != "dns.warm_from" && k.name != "dns.warm_trust_ad"
 		if Default().SameDNS(c) == needsResolver {
 			t.Errorf("%s: SameDNS is wrong", k.name)
 		}

@@ -48,9 +48,10 @@ const (
 	DoTrace      = "trace"
 
 	// DoCacheExport asks for a snapshot of the cache, which comes in parts. DoCacheLoad
-	// brings one, which follows the request.
+	// brings one, which follows the request. DoCacheFetch has the service fetch one.
 	DoCacheExport = "cache-export"
 	DoCacheLoad   = "cache-load"
+	DoCacheFetch  = "cache-fetch"
 
 	DoHistory       = "history"
 	DoExplain       = "explain"
@@ -82,6 +83,9 @@ type Request struct {
 	Count     int    `json:"count,omitempty"`
 	// Query selects messages in the journal, as JSON of rows.Query.
 	Query string `json:"query,omitempty"`
+	// Source is where a snapshot of the cache is fetched from, "" for where the
+	// configuration says.
+	Source string `json:"source,omitempty"`
 	// Body is what follows the request, with DoCacheLoad.
 	Body io.Reader `json:"-"`
 }
@@ -166,6 +170,14 @@ func (q Request) problem() string {
 			return "a search in the journal has a query alone"
 		case len(q.Query) > maxQuery || !json.Valid([]byte(q.Query)):
 			return "this is no query"
+		}
+	case DoCacheFetch:
+		bare.Source = q.Source
+		switch {
+		case q != bare:
+			return "a snapshot has a source alone"
+		case len(q.Source) > maxNameBytes || strings.IndexFunc(q.Source, unicode.IsControl) >= 0:
+			return "this is no source"
 		}
 	case DoStatus, DoReload, DoJournalStatus, DoJournalVerify, DoCacheExport, DoCacheLoad:
 		if q != bare {

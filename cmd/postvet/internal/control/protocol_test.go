@@ -20,6 +20,10 @@ func TestParseRequest(t *testing.T) {
 
 		{"export", `{"v":1,"do":"cache-export"}`, "", ""},
 		{"load", `{"v":1,"do":"cache-load"}`, "", ""},
+		{"fetch from where the configuration says", `{"v":1,"do":"cache-fetch"}`, "", ""},
+		{"fetch", `{"v":1,"do":"cache-fetch","source":"https://mx1.example.org:8894"}`, "", ""},
+		{"fetch of a name", `{"v":1,"do":"cache-fetch","name":"x"}`, CodeRequest, "a source alone"},
+		{"fetch from a long source", `{"v":1,"do":"cache-fetch","source":"` + strings.Repeat("x", 1025) + `"}`, CodeRequest, "no source"},
 		{"export of a name", `{"v":1,"do":"cache-export","name":"x"}`, CodeRequest, "takes no arguments"},
 
 		{"empty", ``, CodeRequest, "not a request"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // TransferTime bounds a snapshot of the cache on its way.
@@ -76,7 +77,7 @@ func (s *snapshot) Close() {
 	s.ended(s.octets, s.err)
 }
 
-// Fetched is the result of DoCacheLoad: where answers came from, and what
+// Fetched is the result of DoCacheLoad and DoCacheFetch: where answers came from, and what
 // became of them.
 type Fetched struct {
 	Source string `json:"source"`
@@ -90,9 +91,14 @@ type Fetched struct {
 	Failed []string `json:"failed,omitempty"`
 }
 
-// Text returns what was fetched in one line.
+// Text returns what was fetched in one line, and before it a line for each source that gave
+// nothing.
 func (f Fetched) Text() string {
-	text := layout.Count(f.Loaded, "answer") + " loaded from " + f.Source
+	var text string
+	for _, why := range f.Failed {
+		text += foreign.Terminal(why, foreign.Whole) + "\n"
+	}
+	text += layout.Count(f.Loaded, "answer") + " loaded from " + f.Source
 	if f.Known > 0 {
 		text += fmt.Sprintf(", %d known already", f.Known)
 	}

@@ -56,6 +56,13 @@ A reload reads the file again.`, "PP")
 	}
 	r.section("Quotas")
 	r.text(dnsQuotas, "PP")
+	r.section("Warm start")
+	r.text(dnsWarm, "PP")
+	for _, w := range dnsWarmWays {
+		r.item(w[0])
+		r.text(w[1], `IP ""`)
+	}
+	r.text(dnsWarmTrust, "PP")
 	r.section("Open files")
 	r.text(`Each question under way takes a socket of its own, with a port that nobody can guess. If the process may open too few files for max_in_flight of [dns] and connections of [limits], both are lowered at the start, and the log names the number that would do. With systemd:
 
@@ -65,7 +72,7 @@ A reload reads the file again.`, "PP")
 
 The packaged unit has that value already.`, "PP")
 	r.section("See also")
-	r.references("postvet(1)", "postvet-status(1)", configPage+"(5)", "resolv.conf(5)", "unbound.conf(5)", "named.conf(5)", "dnsmasq(8)", "resolved.conf(5)")
+	r.references("postvet(1)", "postvet-cache(1)", "postvet-status(1)", configPage+"(5)", "resolv.conf(5)", "unbound.conf(5)", "named.conf(5)", "dnsmasq(8)", "resolved.conf(5)")
 	return Page{file, r.b.Bytes()}
 }
 
@@ -76,6 +83,40 @@ Postvet asks as much as there is to ask until several questions are refused, fai
 Lookups that wait keep their time (timeout of [dns]). Messages take turns: each gets one question through before another gets its second, so that one message with hundreds of names delays no other. If the time is over before the turn comes, that is a failure of the resolver, never of the domain. A question that failed under load is asked again after more than a second, since named and others keep a SERVFAIL so long.
 
 A quota only delays mail, but raise it as this page says: while Postvet waits, the MTA waits too.`
+
+const dnsWarm = `A cold cache costs each of the first messages a lookup or more. The key "snapshot" of [dns] keeps the answers over a restart. A machine that is new, or was away for long, can load those of another one instead. Each lives for what is left of its TTL, and at most for an hour; it is not served after that, and an answer that this machine has found itself stays. Only records that were found are taken: no failures, no missing names.`
+
+// dnsWarmWays are the ways to load the answers of another machine.
+var dnsWarmWays = [][2]string{
+	{"Through a pipe", `This needs no configuration, and no port but that of ssh:
+
+  ssh mx1 postvet cache export | postvet cache fetch --from -
+
+The age of such a snapshot is told by the clocks of both machines. If the other one is ahead by up to 5 minutes, an answer may live so much longer; one that is ahead by more is refused, and one that is behind only lets answers end early.`},
+	{"From a control socket", `A service on this machine, or at the end of a tunnel, which a unit of its own keeps open:
+
+  ssh -N -L /run/postvet/mx1.sock:/run/postvet/control.sock mx1
+
+  warm_from = ["unix:/run/postvet/mx1.sock"]
+
+The process that listens there must be of root or of the user of the service, and there the user of ssh must be allowed by [control].`},
+	{"Over HTTPS", `Each machine has a certificate of an authority of yours for its name, for servers and for clients:
+
+  [dns]
+  warm_from = ["https://mx1.example.org:8894"]
+  [peers]
+  listen = "inet:0.0.0.0:8894"
+  names = ["mx1.example.org", "mx2.example.org"]
+  certificate = "/etc/postvet/peers.pem"
+  key = "/etc/postvet/peers.key"
+  ca_file = "/etc/postvet/peers-ca.pem"
+
+A certificate of that authority alone opens nothing: it must also be for one of the names, and that of the server for the host in the source. Both sides speak TLS 1.3. Four snapshots are sent at a time, at most 64 MB each, and six within a minute to one machine. Renewed files are used at the next connection.`},
+}
+
+const dnsWarmTrust = `The machine whose answers are loaded is trusted as a resolver is: who rules it can forge any answer, also keys and policies, for up to an hour, and hands on what it was given itself. And who may load answers sees who writes to whom. So name your own machines alone. The mark "authentic" is dropped, unless warm_trust_ad says that the other machine is believed about DNSSEC too.
+
+The start waits for nothing: until the answers have come, they are looked up as usual. The log says "dns answers loaded from a peer", or why there are none, and postvet-cache(1) shows "from a peer" behind each.`
 
 // dnsForwarders are the forwarders that do not validate, and what they do with the AD bit.
 var dnsForwarders = [][2]string{

@@ -64,6 +64,7 @@ type Metrics struct {
 	dns       dnsSource
 	keys      func() KeyStats
 	journal   func() JournalStats
+	peers     func() PeerStats
 	listeners int
 	reload    reloadState
 	drain     drainState

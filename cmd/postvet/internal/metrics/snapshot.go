@@ -34,6 +34,7 @@ type snapshot struct {
 	DNS       dnscache.Stats
 	Keys      KeyStats
 	Journal   JournalStats
+	Peers     PeerStats
 	Reload    reloadState
 	Drain     drainState
 	// NotReady are the reasons why no mail should be sent here, a sentence each.
@@ -48,7 +49,7 @@ func (m *Metrics) snapshot() snapshot {
 		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
-	f, d, k, j := m.filter, m.dns, m.keys, m.journal
+	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -61,6 +62,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if j != nil {
 		s.Journal = j()
+	}
+	if p != nil {
+		s.Peers = p()
 	}
 	s.NotReady = s.notReady()
 	return s

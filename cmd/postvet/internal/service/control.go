@@ -64,6 +64,8 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 		return d.answerExport(peer)
 	case control.DoCacheLoad:
 		return d.answerLoad(q)
+	case control.DoCacheFetch:
+		return d.answerFetch(ctx, q)
 	case control.DoHistory, control.DoExplain, control.DoJournalStatus, control.DoJournalVerify, control.DoJournalForget:
 		return d.answerJournal(ctx, peer, q)
 	default:
@@ -74,7 +76,7 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 // logRequest logs a request that changes something, or shows mail.
 func (d *daemon) logRequest(peer control.Peer, q control.Request) {
 	switch q.Do {
-	case control.DoReload, control.DoCacheFlush, control.DoCacheExport, control.DoCacheLoad, control.DoTrace, control.DoJournalForget:
+	case control.DoReload, control.DoCacheFlush, control.DoCacheExport, control.DoCacheLoad, control.DoCacheFetch, control.DoTrace, control.DoJournalForget:
 	default:
 		if q.Level == "" {
 			return
@@ -83,6 +85,9 @@ func (d *daemon) logRequest(peer control.Peer, q control.Request) {
 	fields := []zap.Field{zap.String("do", q.Do)}
 	if q.Name != "" {
 		fields = append(fields, zap.String("name", foreign.Terminal(q.Name, foreign.Whole)))
+	}
+	if q.Source != "" {
+		fields = append(fields, zap.String("source", foreign.Terminal(q.Source, foreign.Whole)))
 	}
 	if q.Level != "" { // the key "level" is that of the line
 		fields = append(fields, zap.String("log_level", foreign.Terminal(q.Level, foreign.Whole)))

@@ -79,6 +79,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	}
 	d.metrics.Watch(d.server, &d.dns, len(listeners))
 	d.metrics.WatchKeys(d.keyStats)
+	d.metrics.WatchPeers(d.peerStats)
 	stopMetrics, err := d.serveMetrics(c)
 	if err != nil {
 		closeAll(listeners)
@@ -91,8 +92,15 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	defer stopControl()
+	stopPeers, err := d.servePeers(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopPeers()
 	d.loadAnswers()
 	defer d.saveAnswers()
+	defer d.warm(c)()
 	defer d.saveKeyStates()
 	d.rotateKeys(c)
 	defer d.stopRotation()
