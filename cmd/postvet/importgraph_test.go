@@ -146,6 +146,7 @@ var outside = []struct{ path, importers string }{
 	{"github.com/valkey-io/valkey-go", "cmd/postvet/internal/keys/redis"},
 	{"go.uber.org/zap", "cmd/postvet/internal/... filter filter/milter dnscache"},
 	{"golang.org/x/crypto", "policy/dkim"},
+	{"modernc.org/libc", "cmd/postvet/internal/journal/sqlite"},
 	{"modernc.org/sqlite", "cmd/postvet/internal/journal/sqlite"},
 	{"golang.org/x/net", "cmd/... policy/..."},
 	{"golang.org/x/sys", "cmd/... filter/... contrib/..."},

@@ -47,9 +47,10 @@ const (
 )
 
 func (c *codec) writeText(s string, n int) {
-	if len(s) < minSentence || len(s) > n || !c.writeSentence(s) {
-		c.writePart(s, n)
+	if len(s) >= minSentence && len(s) <= n && strings.IndexByte(s, ' ') >= 0 && c.writeSentence(s) {
+		return
 	}
+	c.writePart(s, n)
 }
 
 // writeSentence writes a text that is one of the sentences. It returns false for another

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"context"
-	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"os"
@@ -15,15 +13,21 @@ import (
 func source(path, mode string, pragmas ...string) string {
 	pragmas = append([]string{"trusted_schema(0)"}, pragmas...)
 	if !slices.ContainsFunc(pragmas, func(p string) bool { return strings.HasPrefix(p, "busy_timeout") }) {
-		pragmas = append(pragmas, "busy_timeout(10000)")
+		pragmas = append(pragmas, fmt.Sprintf("busy_timeout(%d)", busyTimeout))
 	}
 	q := url.Values{"mode": {mode}, "_pragma": pragmas}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }
 
-// connection is an open file. The driver is used without database/sql, which would cost as
-// much as a row itself.
-type connection struct{ conn driver.Conn }
+// busyTimeout is how long a writer waits for a lock, in milliseconds.
+const busyTimeout = 10_000
+
+// maxLog is the size of a log at which SQLite copies it into its file; the store does so once
+// a minute anyway. Pages of an index that change again and again are copied once then.
+const maxLog = 32 << 20
+
+// connection is an open file.
+type connection struct{ *handle }
 
 // openConnection opens a file to be written and creates it if needed, with pages of a size.
 func openConnection(path string, pageSize int) (connection, error) {
@@ -32,14 +36,13 @@ func openConnection(path string, pageSize int) (connection, error) {
 		return connection{}, err
 	}
 	made.Close()
-	conn, err := connect(source(path, "rw",
-		"synchronous(NORMAL)", "journal_size_limit(16777216)", "cache_size(-4096)", "secure_delete(0)"))
+	h, err := openHandle(path)
 	if err != nil {
 		return connection{}, classify(err)
 	}
-	c := connection{conn}
+	c := connection{h}
 	if err := c.setUp(pageSize); err != nil {
-		c.conn.Close()
+		_ = c.close()
 		return connection{}, classify(err)
 	}
 	return c, nil
@@ -48,6 +51,10 @@ func openConnection(path string, pageSize int) (connection, error) {
 // setUp gives a new file its page size, and each file a log. SQLite forgets the size if the
 // log comes before the first page.
 func (c connection) setUp(pageSize int) error {
+	err := c.exec(fmt.Sprintf("PRAGMA trusted_schema = 0; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = %d; PRAGMA cache_size = -4096; PRAGMA secure_delete = 0", maxLog))
+	if err != nil {
+		return err
+	}
 	pages, err := c.number("PRAGMA page_count")
 	if err == nil && pages == 0 {
 		err = c.exec(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA user_version = 0", pageSize))
@@ -55,31 +62,7 @@ func (c connection) setUp(pageSize int) error {
 	if err != nil {
 		return err
 	}
-	return c.exec("PRAGMA journal_mode = WAL")
-}
-
-func (c connection) exec(query string, args ...any) error {
-	values := make([]driver.NamedValue, len(args))
-	for i, a := range args {
-		values[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-	}
-	_, err := c.conn.(driver.ExecerContext).ExecContext(context.Background(), query, values)
-	return err
-}
-
-// number returns the first column of the first row of a query.
-func (c connection) number(query string) (int64, error) {
-	lines, err := c.conn.(driver.QueryerContext).QueryContext(context.Background(), query, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer lines.Close()
-	values := make([]driver.Value, len(lines.Columns()))
-	if err := lines.Next(values); err != nil {
-		return 0, err
-	}
-	n, _ := values[0].(int64)
-	return n, nil
+	return c.exec(fmt.Sprintf("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = %d", maxLog/pageSize))
 }
 
 // classify returns errDamaged for an error that says so of a file.
@@ -89,32 +72,3 @@ func classify(err error) error {
 	}
 	return err
 }
-
-// statement is a prepared statement with its arguments.
-type statement struct {
-	driver.Stmt
-	args []driver.NamedValue
-}
-
-// prepared returns a statement with a number of arguments.
-func (c connection) prepared(query string, n int) (*statement, error) {
-	stmt, err := c.conn.Prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	s := &statement{Stmt: stmt, args: make([]driver.NamedValue, n)}
-	for i := range s.args {
-		s.args[i].Ordinal = i + 1
-	}
-	return s, nil
-}
-
-// set sets an argument; the first one is 0.
-func (s *statement) set(i int, v driver.Value) { s.args[i].Value = v }
-
-func (s *statement) exec() error {
-	_, err := s.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), s.args)
-	return err
-}
-
-func (s *statement) close() { _ = s.Stmt.Close() }

@@ -1,12 +1,7 @@
 package sqlite
 
 import (
-	"context"
-	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +55,7 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n, missing = missing + excluded.missi
 }
 
 func (s *state) addNames(table string, at int64, h *counts.Hour) error {
-	add, err := s.prepared(insertCounts(table), 3+int(counts.Fields))
+	add, err := s.prepared(insertCounts(table))
 	if err != nil {
 		return err
 	}
@@ -88,7 +83,7 @@ const (
 )
 
 func (s *state) addFacts(table string, at int64, h *counts.Hour) error {
-	add, err := s.prepared(fmt.Sprintf("INSERT INTO %s_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", table), 9)
+	add, err := s.prepared(fmt.Sprintf("INSERT INTO %s_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", table))
 	if err != nil {
 		return err
 	}
@@ -114,26 +109,18 @@ func (s *Store) RecentCounts() ([]counts.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := st.conn.(driver.QueryerContext).QueryContext(context.Background(), selectRecent, nil)
+	var parts []counts.Part
+	at := map[int64]bool{}
+	err = st.each(selectRecent, func(line *statement) error {
+		hour := line.int(0)
+		parts = append(parts, counts.Part{At: time.Unix(hour, 0).UTC(), Whole: !at[hour], Octets: line.octets(1)})
+		at[hour] = true
+		return nil
+	})
 	if err != nil {
 		return nil, s.stateFailed(err)
 	}
-	defer lines.Close()
-	var parts []counts.Part
-	at := map[int64]bool{}
-	values := make([]driver.Value, len(lines.Columns()))
-	for {
-		switch err := lines.Next(values); {
-		case errors.Is(err, io.EOF):
-			return parts, nil
-		case err != nil:
-			return nil, s.stateFailed(err)
-		}
-		hour, _ := values[0].(int64)
-		octets, _ := values[1].([]byte)
-		parts = append(parts, counts.Part{At: time.Unix(hour, 0).UTC(), Whole: !at[hour], Octets: slices.Clone(octets)})
-		at[hour] = true
-	}
+	return parts, nil
 }
 
 const selectRecent = "SELECT at, octets FROM recent ORDER BY id"

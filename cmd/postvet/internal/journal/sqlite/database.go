@@ -1,9 +1,7 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,8 +19,7 @@ var (
 type database struct {
 	file
 	connection
-	insert driver.Stmt
-	args   []driver.NamedValue
+	insert *statement
 
 	// committed is the highest reference that others can read, and highest that of the
 	// present transaction.
@@ -35,7 +32,7 @@ func open(f file, generations []rows.Generation) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{file: f, connection: conn, args: make([]driver.NamedValue, rows.Columns)}
+	d := &database{file: f, connection: conn}
 	if err := d.prepare(generations); err != nil {
 		d.close()
 		return nil, classify(err)
@@ -58,7 +55,7 @@ func (d *database) prepare(generations []rows.Generation) error {
 	if err := d.exec(createLate); err != nil {
 		return err
 	}
-	insert, err := d.conn.Prepare(insertRow())
+	insert, err := d.prepared(insertRow())
 	if err != nil {
 		// Its tables are not ours.
 		return fmt.Errorf("%w: %w", errDamaged, err)
@@ -90,32 +87,25 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 func (d *database) add(rec *rows.Record) error {
 	for c := range rows.Columns {
 		v := &rec[c]
-		a := &d.args[c]
-		a.Ordinal = int(c) + 1
 		switch kind := c.Kind(); {
 		case kind == rows.Integer && v.Int == 0 && (c == rows.ColMessageKey || c == rows.ColMailFromKey):
-			a.Value = nil
+			d.insert.setNull(int(c))
 		case kind == rows.Integer:
-			a.Value = v.Int
+			d.insert.setInt(int(c), v.Int)
 		case len(v.Octets) == 0:
-			a.Value = nil
-		case kind == rows.Text:
-			a.Value = string(v.Octets)
+			d.insert.setNull(int(c))
 		default:
-			a.Value = v.Octets
+			d.insert.setOctets(int(c), v.Octets, kind == rows.Text)
 		}
 	}
-	done, err := d.insert.(driver.StmtExecContext).ExecContext(context.Background(), d.args)
+	added, err := d.insert.insert()
 	if err != nil {
 		return err
 	}
 	ref := rec[rows.ColRef].Int
 	d.highest = max(d.highest, ref)
-	if ref > d.committed {
+	if ref > d.committed || !added { // it is new, or was there
 		return nil
-	}
-	if n, err := done.RowsAffected(); err != nil || n == 0 { // it was there
-		return err
 	}
 	return d.exec("INSERT INTO late (ref) VALUES (?)", ref)
 }
@@ -149,9 +139,9 @@ func (d *database) rollBack() {
 
 func (d *database) close() error {
 	if d.insert != nil {
-		_ = d.insert.Close()
+		d.insert.close()
 	}
-	return d.conn.Close()
+	return d.connection.close()
 }
 
 // openReader opens a file to be read.

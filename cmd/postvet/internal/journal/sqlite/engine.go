@@ -3,34 +3,35 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	"errors"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// connect opens a file by the driver itself.
-func connect(source string) (driver.Conn, error) { return (&sqlite.Driver{}).Open(source) }
+// codeOf returns the primary result code of an error of SQLite, 0 if it is none.
+func codeOf(err error) int {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.code & 0xff
+	}
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
 
 // isDamage reports whether an error says that a file is damaged.
 func isDamage(err error) bool {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	code := e.Code() & 0xff
+	code := codeOf(err)
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
 // isBusyOrFull reports whether an error says that a file is locked, or that there is no
 // room for it.
 func isBusyOrFull(err error) bool {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code() & 0xff {
+	switch codeOf(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
 		return true
 	}

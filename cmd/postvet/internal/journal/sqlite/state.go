@@ -75,7 +75,7 @@ func (s *state) step(from int64, statements string) error {
 	return err
 }
 
-func (s *state) close() error { return s.conn.Close() }
+func (s *state) close() error { return s.connection.close() }
 
 // stateOf returns the open state file. Only the writer calls it.
 func (s *Store) stateOf() (*state, error) {
