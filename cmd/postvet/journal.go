@@ -31,7 +31,7 @@ explain" tells the story of a message, and these commands look after its files.`
 		Example: "  postvet journal status",
 	}
 	group(cmd)
-	cmd.AddCommand(newJournalStatus(), newJournalVerify(), newJournalForget(), newJournalExport())
+	cmd.AddCommand(newJournalStatus(), newJournalVerify(), newJournalForget(), newJournalExport(), newJournalMigrate())
 	return cmd
 }
 
@@ -126,8 +126,24 @@ func writeJournal(w io.Writer, j control.Journal) error {
 		line("written", "%d of accepted mail, %d of other mail since the start", j.Written["accepted"], j.Written["rest"])
 		line("missing", "%d of accepted mail, %d of other mail since the start", j.Dropped["accepted"], j.Dropped["rest"])
 	}
+	if s := j.Shipping; s != nil {
+		writeShipping(line, s)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeShipping writes how the journal is sent to a database.
+func writeShipping(line func(name, format string, args ...any), s *control.Shipping) {
+	if s.Problem == "" {
+		line("postgres", "node %s, %s behind", s.Node, time.Duration(s.LagSeconds*float64(time.Second)).Round(time.Second))
+	} else {
+		line("postgres", "node %s, failing since %s: %s", s.Node, s.Since.Local().Format(time.DateTime), s.Problem)
+	}
+	line("sent", "%d of accepted mail, %d of other mail since the start", s.Sent["accepted"], s.Sent["rest"])
+	if n := s.Lost["accepted"] + s.Lost["rest"]; n > 0 {
+		line("unsent", "%d of accepted mail, %d of other mail were removed before they were sent", s.Lost["accepted"], s.Lost["rest"])
+	}
 }
 
 func megabytes(octets int64) string { return fmt.Sprintf("%.1f MB", float64(octets)/(1<<20)) }

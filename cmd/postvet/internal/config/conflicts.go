@@ -19,6 +19,7 @@ func (c *Config) conflicts() Errors {
 	c.Exempt.conflicts(x)
 	c.Sign.conflicts(x)
 	c.Seal.conflicts(x)
+	c.Journal.conflicts(x)
 	c.outboundConflicts(x)
 	c.listenConflicts(x)
 	c.metricsConflicts(x)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 )
 
 // NamedFile is a file that the service reads or writes because a configuration names
@@ -71,6 +73,9 @@ func (c *Config) Files() []NamedFile {
 		if f[1] != "" {
 			relative(f[0], []string{f[1]})
 		}
+	}
+	if path, ok := strings.CutPrefix(c.Journal.Postgres, postgres.FilePrefix); ok {
+		add(NamedFile{Path: path, Key: "journal.postgres", Place: c.Place("journal.postgres")})
 	}
 	if c.Sign.State != "" {
 		add(NamedFile{Path: c.Sign.State, Key: "sign.state", Place: c.Place("sign.state"), Written: true})

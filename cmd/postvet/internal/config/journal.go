@@ -3,9 +3,11 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"strings"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -23,7 +25,25 @@ type Journal struct {
 	MinFree    int // percent of the file system
 	Memory     Size
 	Exempt     JournalExempt
+	// Postgres is the DSN of a database for several nodes, see package postgres; "" for
+	// none. Ship says what is sent there, and Node under which name, "" for the host's.
+	// SpoolKeep is how long what was not sent yet is kept. AutoMigrate has the service make
+	// and change the tables.
+	Postgres    string
+	Ship        JournalShip
+	Node        string
+	SpoolKeep   time.Duration
+	AutoMigrate bool
 }
+
+// JournalShip says which mail is sent to a database.
+type JournalShip string
+
+// The values of journal.ship.
+const (
+	JournalShipRest JournalShip = "rest"
+	JournalShipAll  JournalShip = "all"
+)
 
 // JournalExempt says whether mail that is exempt is kept.
 type JournalExempt string
@@ -87,7 +107,97 @@ accepted mail first, and counted. Needs a restart to change.`,
 			comment: `Mail that is not checked, such as that of your own users. count: it is only
 counted in the metrics. keep: it is kept as accepted mail.`,
 		},
+		{
+			name: "postgres", value: text(&j.Postgres, "", checkPostgres), restart: true,
+			comment: `A PostgreSQL database, 13 or newer, to which several machines send what their
+journals have: "file:/etc/postvet/journal.dsn", a file that only the service
+reads and that may have a password, or the DSN itself without one, such as
+"host=/run/postgresql dbname=postvet" or
+"postgres://postvet@db.example.org/postvet". Over a network, the server's
+certificate must be valid for its name. First run "postvet journal migrate".
+While the database is away, nothing is lost and mail does not notice it.
+Needs a restart to change.`,
+		},
+		{
+			name: "ship", value: oneOf(&j.Ship, JournalShipRest, JournalShipAll), restart: true,
+			comment: `What is sent there. rest: the mail that keep is about, and the counts of all
+mail. all: also all other mail. Needs a restart to change.`,
+		},
+		{
+			name: "node", value: text(&j.Node, "", checkNode), restart: true,
+			comment: `The name of this machine there, which no other has. Empty: the host's name.
+Needs a restart to change.`,
+		},
+		{
+			name: "spool_keep", value: duration(&j.SpoolKeep, 3*day, day, 10*365*day),
+			comment: `How long mail is kept that was not sent there yet, if that is longer than
+keep or keep_accepted (24h to 87600h). max_size and min_free hold all the
+same.`,
+		},
+		{
+			name: "auto_migrate", value: truth(&j.AutoMigrate, false), restart: true,
+			comment: `Whether the service makes and changes the tables there by itself, instead of
+"postvet journal migrate". Needs a restart to change.`,
+		},
 	}}
+}
+
+const remedyPostgres = `write one such as "host=/run/postgresql dbname=postvet" or "postgres://postvet@db.example.org/postvet", or "file:" and the path of a file that has one`
+
+// checkPostgres accepts a DSN without a password, or "file:" and an absolute path.
+func checkPostgres(s string) (normal, problem, remedy string) {
+	if path, ok := strings.CutPrefix(s, postgres.FilePrefix); ok {
+		path, problem, _ = checkPath(path, "file", "")
+		return postgres.FilePrefix + path, problem, `write a path such as "file:/etc/postvet/journal.dsn"`
+	}
+	problem, remedy = postgresFault(postgres.CheckDSN(s))
+	return s, problem, remedy
+}
+
+// postgresFault returns what is wrong with a DSN and what to do.
+func postgresFault(err error) (problem, remedy string) {
+	switch {
+	case err == nil:
+		return "", ""
+	case errors.Is(err, postgres.ErrPassword):
+		return err.Error(), `write the DSN into a file that only the service reads, and name it: "file:/etc/postvet/journal.dsn"`
+	case errors.Is(err, postgres.ErrTLS):
+		return err.Error(), "write sslmode=verify-full, or leave sslmode out; sslrootcert names the certificate of an authority of your own"
+	}
+	return err.Error(), remedyPostgres
+}
+
+// loadPostgres looks into the file of journal.postgres. If it cannot be read, the service
+// will say so: mail does not depend on it.
+func (c *Config) loadPostgres() error {
+	const key = "journal.postgres"
+	if !strings.HasPrefix(c.Journal.Postgres, postgres.FilePrefix) {
+		return nil
+	}
+	err := postgres.CheckDSN(c.Journal.Postgres)
+	if err == nil || errors.Is(err, postgres.ErrFile) {
+		return nil
+	}
+	problem, remedy := postgresFault(err)
+	at := c.origin[key]
+	return Errors{{File: at.file, Line: at.line, Key: key, Problem: "the file " + problem, Remedy: remedy}}
+}
+
+// checkNode accepts a name as hosts have them.
+func checkNode(s string) (normal, problem, remedy string) {
+	remedy = `write a name such as "mx1.example.org"`
+	if len(s) > 253 || strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r))
+	}) {
+		return "", cite(s) + " is no name of a node", remedy
+	}
+	return strings.ToLower(s), "", ""
+}
+
+func (j *Journal) conflicts(x *conflicts) {
+	if j.Postgres != "" && j.Directory == "" {
+		x.noEffect("journal.postgres", "journal.directory", "set journal.directory, from which the rows are sent")
+	}
 }
 
 // checkJournalDirectory accepts an absolute path of a directory, or none.

@@ -39,6 +39,9 @@ func Load(path string) (*Config, error) {
 	if err := c.loadTLSCA(); err != nil {
 		return nil, err
 	}
+	if err := c.loadPostgres(); err != nil {
+		return nil, err
+	}
 	if err := c.loadSignTables(); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,24 @@ type Journal struct {
 	Oldest   time.Time        `json:"oldest,omitzero"`
 	Octets   int64            `json:"bytes"`
 	Files    []rows.File      `json:"files"`
+	// Shipping is nil if there is no database of several nodes.
+	Shipping *Shipping `json:"shipping,omitempty"`
+}
+
+// Shipping says how the journal is sent to a database of several nodes.
+type Shipping struct {
+	Node string `json:"node"`
+	// Problem says why sending fails at present, and Since when that began; "" if it
+	// does not.
+	Problem string    `json:"problem,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	// LagSeconds is the age of the oldest message that may wait.
+	LagSeconds float64 `json:"lag_seconds"`
+	Failures   int64   `json:"failures"`
+	// Sent and Lost count messages since the start, by class. Those that are lost were
+	// removed here before they were sent.
+	Sent map[string]int64 `json:"sent"`
+	Lost map[string]int64 `json:"lost"`
 }
 
 // Add adds the files of a journal and their sums.

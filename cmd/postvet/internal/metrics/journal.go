@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -15,15 +16,20 @@ type JournalStats struct {
 	// Bytes is the size of all files, and Oldest the beginning of the oldest day.
 	Bytes  int64
 	Oldest time.Time
+	// Shipping are the counts of what is sent to a database; zero without one.
+	Shipping postgres.Stats
 }
 
 var (
 	journalRows    = prometheus.NewDesc("postvet_journal_rows_total", "Messages that were written into the journal, by class.", []string{"class"}, nil)
 	journalDropped = prometheus.NewDesc("postvet_journal_dropped_total", "Messages that found no room on their way into the journal, by class.", []string{"class"}, nil)
+
+	journalShipped   = prometheus.NewDesc("postvet_journal_shipped_rows_total", "Messages that were sent from the journal to PostgreSQL, by class.", []string{"class"}, nil)
+	journalUnshipped = prometheus.NewDesc("postvet_journal_unshipped_rows_total", "Messages that were removed from the journal before they were sent to PostgreSQL, by class.", []string{"class"}, nil)
 )
 
 // journalDescs are those of collectJournal.
-var journalDescs = []*prometheus.Desc{journalRows, journalDropped}
+var journalDescs = []*prometheus.Desc{journalRows, journalDropped, journalShipped, journalUnshipped}
 
 // WatchJournal sets where to read the numbers of the journal.
 func (m *Metrics) WatchJournal(read func() JournalStats) {
@@ -37,6 +43,10 @@ func collectJournal(out chan<- prometheus.Metric, s *JournalStats) {
 	for c := range rows.Class(rows.Classes) {
 		out <- value(journalRows, prometheus.CounterValue, float64(s.Written[c]), c.String())
 		out <- value(journalDropped, prometheus.CounterValue, float64(s.Dropped[c]), c.String())
+	}
+	for c := range rows.Class(rows.Classes) {
+		out <- value(journalShipped, prometheus.CounterValue, float64(s.Shipping.Shipped[c]), c.String())
+		out <- value(journalUnshipped, prometheus.CounterValue, float64(s.Shipping.Lost[c]), c.String())
 	}
 }
 
@@ -54,4 +64,10 @@ var journalSeries = []series{
 		func(s *snapshot) float64 { return float64(s.Journal.Bytes) }),
 	gauge("postvet_journal_oldest_timestamp_seconds", "The beginning of the oldest day in the journal, 0 if there is none.",
 		func(s *snapshot) float64 { return unix(s.Journal.Oldest) }),
+	gauge("postvet_journal_ship_lag_seconds", "Age of the oldest message in the journal that may not be in PostgreSQL, 0 without it.",
+		func(s *snapshot) float64 { return s.Journal.Shipping.Lag.Seconds() }),
+	counter("postvet_journal_ship_failures_total", "Attempts to send the journal to PostgreSQL that failed.",
+		func(s *snapshot) float64 { return float64(s.Journal.Shipping.Failures) }),
+	gauge("postvet_journal_ship_failing", "1 while the journal cannot be sent to PostgreSQL; neither mail nor the journal is affected.",
+		func(s *snapshot) float64 { return truth(s.Journal.Shipping.Trouble != "") }),
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
@@ -21,7 +22,8 @@ type messageJournal struct {
 	recorder *journal.Recorder
 	store    *sqlite.Store
 	reader   *sqlite.Reader
-	failed   string // why it could not be opened
+	shipper  *postgres.Shipper // nil for none
+	failed   string            // why it could not be opened
 
 	exempt atomic.Bool // mail that is exempt is kept too
 }
@@ -47,6 +49,7 @@ func (d *daemon) openJournal(c *config.Config) {
 		return
 	}
 	j.store = store
+	d.openShipper(c)
 	d.changeJournal(c)
 	j.recorder = journal.NewRecorder(journal.Options{Level: c.Journal.Privacy, Store: store, Logger: log, Memory: int(c.Journal.Memory)})
 }
@@ -58,6 +61,7 @@ func (d *daemon) closeJournal() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	d.journal.recorder.Close(ctx)
+	d.journal.shipper.Close(ctx)
 }
 
 // changeJournal has the journal follow a new configuration, and keep its rules beside the
@@ -68,8 +72,12 @@ func (d *daemon) changeJournal(c *config.Config) {
 	if j.store == nil {
 		return
 	}
-	j.store.SetOptions([rows.Classes]time.Duration{rows.Accepted: c.Journal.KeepAccepted, rows.Rest: c.Journal.Keep},
-		c.Journal.KeepCounts, int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)
+	keep := [rows.Classes]time.Duration{rows.Accepted: c.Journal.KeepAccepted, rows.Rest: c.Journal.Keep}
+	if j.shipper != nil {
+		j.shipper.SetKeep(keep)
+		j.store.SetSpool(c.Journal.SpoolKeep, j.shipper)
+	}
+	j.store.SetOptions(keep, c.Journal.KeepCounts, int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)
 	g := c.Generation()
 	g.Since = time.Now()
 	j.store.AddGeneration(g)
@@ -98,7 +106,7 @@ func (d *daemon) record(x *filter.Decision) {
 // journalStats returns the counts of the journal for the metrics.
 func (d *daemon) journalStats() metrics.JournalStats {
 	j := &d.journal
-	s := metrics.JournalStats{Stats: j.recorder.Stats()}
+	s := metrics.JournalStats{Stats: j.recorder.Stats(), Shipping: j.shipper.Stats()}
 	if j.failed != "" {
 		s.Failing = j.failed
 	}

@@ -85,6 +85,7 @@ func (d *daemon) describeJournal() control.Journal {
 	s := j.recorder.Stats()
 	out.Running = j.recorder != nil
 	out.Problem = j.failed
+	out.Shipping = d.describeShipping()
 	if s.Failing != "" {
 		out.Problem = s.Failing
 	}

@@ -99,7 +99,8 @@ func (s *Store) removeOld(all []file, now time.Time) []file {
 	keep, maxSize, minFree := s.opt.Keep, s.opt.MaxSize, s.opt.MinFree
 	s.mu.Unlock()
 	all = slices.DeleteFunc(all, func(f file) bool {
-		return keep[f.class] > 0 && now.Sub(f.day.Add(24*time.Hour)) > keep[f.class] && s.remove(f, "it is too old")
+		age := now.Sub(f.day.Add(24 * time.Hour))
+		return keep[f.class] > 0 && age > keep[f.class] && !s.spooled(f, age) && s.remove(f, "it is too old")
 	})
 	for maxSize > 0 && total(all)+stateFile(s.opt.Dir).size() > maxSize {
 		rest, ok := s.removeOldest(all, now, "journal.max_size is exceeded")
@@ -137,11 +138,17 @@ func (s *Store) removeOldest(all []file, now time.Time, why string) ([]file, boo
 }
 
 func (s *Store) remove(f file, why string) bool {
+	unsent := s.unsent(f)
 	if err := f.remove(); err != nil {
 		s.log.Warn("a day of the journal cannot be removed", zap.String("file", f.path), zap.Error(err))
 		return false
 	}
 	s.log.Info("a day of the journal was removed", zap.String("file", f.path), zap.String("reason", why))
+	if unsent > 0 {
+		s.log.Warn("a day of the journal was removed before all of it was sent to PostgreSQL", zap.String("file", f.path), zap.Int64("messages", unsent))
+		_, spool := s.spool()
+		spool.Removed(f.class, unsent)
+	}
 	return true
 }
 

@@ -39,6 +39,42 @@ func (s *Spool) Parts() ([]rows.Part, error) {
 	return parts, err
 }
 
+// Sender sends rows elsewhere.
+type Sender interface {
+	// Unshipped returns the number of rows of a part that were not sent.
+	Unshipped(ctx context.Context, p rows.Part) int64
+	// Removed is told how many rows of a class were removed before they were sent.
+	Removed(c rows.Class, n int64)
+}
+
+// SetSpool has rows that were not sent kept for a time, if that is longer than others are.
+func (s *Store) SetSpool(keep time.Duration, by Sender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoolKeep, s.sender = keep, by
+}
+
+func (s *Store) spool() (keep time.Duration, by Sender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spoolKeep, s.sender
+}
+
+// unsent returns the number of rows of a file that are still to be sent.
+func (s *Store) unsent(f file) int64 {
+	_, by := s.spool()
+	if by == nil {
+		return 0
+	}
+	return by.Unshipped(s.ctx, rows.Part{Day: f.day, Class: f.class})
+}
+
+// spooled reports whether a file is kept for the rows that are still to be sent.
+func (s *Store) spooled(f file, age time.Duration) bool {
+	keep, by := s.spool()
+	return by != nil && age <= keep && s.unsent(f) > 0
+}
+
 // PartReader is a part that is open to be read.
 type PartReader struct {
 	// ID identifies the file, also if it was set aside and another one has its name.

@@ -42,7 +42,9 @@ type Store struct {
 
 	mu          sync.Mutex // of generations and options
 	generations []rows.Generation
-	added       bool // generations that the open files may not have
+	spoolKeep   time.Duration
+	sender      Sender // nil for none
+	added       bool   // generations that the open files may not have
 
 	// Only the writer uses these.
 	open    [rows.Classes]*database

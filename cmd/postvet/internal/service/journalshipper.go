@@ -1,0 +1,51 @@
+package service
+
+import (
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+// openShipper begins to send the journal to a database, if there is one.
+func (d *daemon) openShipper(c *config.Config) {
+	j := &d.journal
+	if c.Journal.Postgres == "" {
+		return
+	}
+	log := d.log.Named("journal")
+	node := c.Journal.Node
+	if node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			log.Error("the journal is not sent to PostgreSQL, as the name of this host is unknown; set journal.node and restart the service", zap.Error(err))
+			return
+		}
+		node = strings.ToLower(host)
+	}
+	j.shipper = postgres.NewShipper(postgres.Options{
+		Database: &postgres.Database{DSN: c.Journal.Postgres}, Node: node, Version: d.opt.Version, Directory: j.dir,
+		All: c.Journal.Ship == config.JournalShipAll, AutoMigrate: c.Journal.AutoMigrate, Logger: log,
+	})
+}
+
+// describeShipping describes how the journal is sent to a database; nil if it is not.
+func (d *daemon) describeShipping() *control.Shipping {
+	if d.journal.shipper == nil {
+		return nil
+	}
+	s := d.journal.shipper.Stats()
+	out := &control.Shipping{
+		Node: s.Node, Problem: s.Trouble, Since: s.Since, LagSeconds: s.Lag.Seconds(), Failures: s.Failures,
+		Sent: map[string]int64{}, Lost: map[string]int64{},
+	}
+	for c := range rows.Class(rows.Classes) {
+		out.Sent[c.String()], out.Lost[c.String()] = s.Shipped[c], s.Lost[c]
+	}
+	return out
+}
