@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -8,10 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -20,9 +24,7 @@ import (
 const maxStories = 10
 
 func newExplain() *cobra.Command {
-	f := &journalFlags{}
-	var asJSON bool
-	var color string
+	f := &explainFlags{}
 	cmd := &cobra.Command{
 		Use:   "explain ID",
 		Short: "tell why a past message fared as it did",
@@ -34,17 +36,19 @@ ID is the reference in a refusal ("ref 1R407AG0YWNWK"), the queue id of the MTA,
 the Message-ID. Short queue ids of Postfix come again, so there may be several
 messages, the newest first.
 
-What the DNS says today may differ from what it said then: the story has what was
-found then. "postvet domain NAME" shows what it says today.
+The story has the DNS records as they were then, and says what differs today: the
+service asks the DNS through its cache. Without the service, and with --resolver, this
+command asks. A DNS failure is said; it is never taken for a difference.
 
 Exit codes: 0 told, 1 there is no such message, 2 wrong usage, 3 the journal could
 not be read.`,
 		Example: `  postvet explain 1R407AG0YWNWK
   postvet explain 4XkZ1t2q3nz9Vx
-  postvet explain '<1234@example.org>' --json`,
+  postvet explain '<1234@example.org>' --json
+  postvet explain 1R407AG0YWNWK --no-dns`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			screen, err := screenOf(cmd, color)
+			screen, err := screenOf(cmd, f.color)
 			if err != nil {
 				return err
 			}
@@ -52,26 +56,85 @@ not be read.`,
 			if err != nil {
 				return err
 			}
-			s, err := f.source(cmd.Context())
+			stories, err := f.stories(cmd.Context(), queries)
 			if err != nil {
 				return err
 			}
-			var stories control.Stories
-			for _, q := range queries {
-				if stories, err = s.stories(cmd.Context(), q); err != nil {
-					return err
-				}
-				if len(stories.Stories) > 0 {
-					break
-				}
-			}
-			return tell(cmd, stories, asJSON, screen)
+			return tell(cmd, stories, f.json, screen)
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one message a line")
-	addColor(cmd, &color)
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one message a line")
+	cmd.Flags().BoolVar(&f.noDNS, "no-dns", false, "do not ask the DNS what it says today")
+	cmd.Flags().StringArrayVar(&f.resolvers, "resolver", nil, "resolver to ask, as `HOST:PORT` or address; repeatable (default that of the service)")
+	addColor(cmd, &f.color)
 	return cmd
+}
+
+// explainFlags are the flags of explain.
+type explainFlags struct {
+	journalFlags
+	json, noDNS bool
+	resolvers   []string
+	color       string
+}
+
+// stories returns the stories that the first query with any finds.
+func (f *explainFlags) stories(ctx context.Context, queries []rows.Query) (stories control.Stories, err error) {
+	s, err := f.source(ctx)
+	if err != nil {
+		return stories, err
+	}
+	asks := !f.noDNS && (s.dir != "" || len(f.resolvers) > 0)
+	resolver, discovery, err := f.resolver(s, asks)
+	if err != nil {
+		return stories, err
+	}
+	for _, q := range queries {
+		if stories, err = s.stories(ctx, q, f.noDNS || asks); err != nil {
+			break
+		}
+		if len(stories.Stories) > 0 {
+			break
+		}
+	}
+	if asks {
+		if err == nil {
+			asking, cancel := context.WithTimeout(ctx, journal.DNSTime)
+			defer cancel()
+			journal.AskDNS(asking, stories.Stories, resolver, discovery)
+		}
+		_ = resolver.Close()
+	}
+	return stories, err
+}
+
+// resolver returns the resolver of the flag, or of the stopped service's configuration, if
+// this command asks the DNS.
+func (f *explainFlags) resolver(s *source, asks bool) (*dnscache.Resolver, dmarc.Options, error) {
+	c := s.config
+	if c == nil {
+		c = config.Default()
+	}
+	o := dmarc.Options{Discovery: c.Policy.OrganizationalDomain}
+	if !asks {
+		return nil, o, nil
+	}
+	if len(f.resolvers) > 0 {
+		with := *c // the rules in force stay those of the file
+		c = &with
+		if err := c.SetFlag("--resolver", "dns.resolvers", f.resolvers...); err != nil {
+			return nil, o, exit{exitUsage, err}
+		}
+		if err := c.Check(); err != nil {
+			return nil, o, exit{exitUsage, err}
+		}
+	}
+	r, err := c.NewResolver(nil)
+	if err != nil {
+		return nil, o, exit{exitFailed, err}
+	}
+	return r, o, nil
 }
 
 // queriesFor returns what an id may mean, the likeliest first.
@@ -124,10 +187,12 @@ type storyJSON struct {
 	TodayRule    string        `json:"today_rule,omitempty"`
 	TodayDiffers bool          `json:"today_differs"`
 	Unknown      []string      `json:"unknown,omitempty"`
+
+	Records []journal.Evidence `json:"records,omitempty"`
 }
 
 func newStoryJSON(s journal.Story) storyJSON {
-	out := storyJSON{historyLine: newHistoryLine(s.Row), RulesSince: s.Since, RulesChanged: s.Changed, Then: s.Then, Now: s.Now, TodayDiffers: s.Differs, Unknown: s.Unknown}
+	out := storyJSON{historyLine: newHistoryLine(s.Row), RulesSince: s.Since, RulesChanged: s.Changed, Then: s.Then, Now: s.Now, TodayDiffers: s.Differs, Unknown: s.Unknown, Records: s.Evidence}
 	if s.Today != nil {
 		out.Today, out.TodayRule = s.Today.Action, s.Today.Rule
 	}
@@ -149,10 +214,14 @@ func writeStory(w io.Writer, s journal.Story, screen layout.Screen) error {
 	if err := writeReport(w, &result.Report{Results: &shown, Verdict: *r.Verdict}, nil, notesOf(s), false, screen); err != nil {
 		return err
 	}
-	if r.Verdict.Code == "" {
-		return nil
+	p := page{Screen: screen}
+	for _, e := range s.Evidence {
+		p.line("record", "", e.Says...)
 	}
-	_, err := io.WriteString(w, screen.Wrap("The client was told: "+foreign.Terminal(r.Verdict.Code+" "+r.Verdict.Text, foreign.Whole), 0, 4)+"\n")
+	if r.Verdict.Code != "" {
+		p.WriteString(screen.Wrap("The client was told: "+foreign.Terminal(r.Verdict.Code+" "+r.Verdict.Text, foreign.Whole), 0, 4) + "\n")
+	}
+	_, err := io.WriteString(w, p.String())
 	return err
 }
 

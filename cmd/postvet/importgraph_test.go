@@ -53,7 +53,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/logburst", ""},
 	{"cmd/postvet/internal/loginrate", ""},
 	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/keys/states filter policy/... dnscache"},
-	{"cmd/postvet/internal/journal", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts policy/dmarc policy/foreign policy/result policy/rules"},
+	{"cmd/postvet/internal/journal", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts policy/..."},
 	{"cmd/postvet/internal/journal/postgres", "cmd/postvet/internal/journal/sqlite cmd/postvet/internal/journal/rows cmd/postvet/internal/input policy/foreign policy/result"},
 	{"cmd/postvet/internal/journal/sqlite", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts cmd/postvet/internal/filelock policy/result"},
 	{"cmd/postvet/internal/journal/counts", "cmd/postvet/internal/journal/rows policy/result policy/foreign"},

@@ -110,10 +110,15 @@ func (s *source) find(ctx context.Context, do string, q rows.Query) (rows.Page, 
 	return page, nil
 }
 
-// stories returns the stories of the messages that a query selects.
-func (s *source) stories(ctx context.Context, q rows.Query) (out control.Stories, err error) {
+// stories returns the stories of the messages that a query selects. The service asks the
+// DNS for them unless noDNS is true.
+func (s *source) stories(ctx context.Context, q rows.Query, noDNS bool) (out control.Stories, err error) {
 	if s.dir == "" {
-		err := s.ask(ctx, control.DoExplain, q, answerTime, &out)
+		text, err := json.Marshal(q)
+		if err != nil {
+			return out, err
+		}
+		err = request(ctx, s.client, answerTime+journal.DNSTime, control.Request{Do: control.DoExplain, Query: string(text), NoDNS: noDNS}, &out)
 		for _, story := range out.Stories {
 			story.Row.Verdict.Monitored = story.Row.Monitored
 		}
@@ -126,13 +131,16 @@ func (s *source) stories(ctx context.Context, q rows.Query) (out control.Stories
 	reader := sqlite.NewReader(s.dir)
 	for _, r := range page.Rows {
 		g, _ := reader.Generation(ctx, r.Generation, r.Ref.Time())
+		var story journal.Story
 		if s.config == nil {
-			out.Stories = append(out.Stories, journal.Tell(r, g, nil, rows.Generation{}))
-			continue
+			story = journal.Tell(r, g, nil, rows.Generation{})
+		} else {
+			id, _ := s.config.EffectiveAuthservID()
+			present := s.config.Rules(id)
+			story = journal.Tell(r, g, &present, s.config.Generation())
 		}
-		id, _ := s.config.EffectiveAuthservID()
-		present := s.config.Rules(id)
-		out.Stories = append(out.Stories, journal.Tell(r, g, &present, s.config.Generation()))
+		story.FindEvidence(ctx, reader)
+		out.Stories = append(out.Stories, story)
 	}
 	page.Rows = nil
 	out.Page = page

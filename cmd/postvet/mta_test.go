@@ -113,7 +113,7 @@ func (m *milterClient) begin(mailFrom, text string) (body string) {
 	m.send('R', "<user@test.example>\x00")
 	m.proceed(0x8000)
 	header, body, _ := strings.Cut(text, "\r\n\r\n")
-	for _, f := range strings.Split(strings.ReplaceAll(header, "\r\n\t", "\n\t"), "\r\n") {
+	for _, f := range strings.Split(strings.NewReplacer("\r\n\t", "\n\t", "\r\n ", "\n ").Replace(header), "\r\n") {
 		name, value, _ := strings.Cut(f, ":")
 		m.send('L', name+"\x00"+value+"\x00") // no reply is due
 	}

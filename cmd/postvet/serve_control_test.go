@@ -22,13 +22,19 @@ import (
 // startControlled runs a service with a control socket.
 func startControlled(t *testing.T, more string) (s *serveProcess, socket, file string) {
 	t.Helper()
+	return startControlledBy(t, testResolver(t), more)
+}
+
+// startControlledBy is startControlled with a resolver.
+func startControlledBy(t *testing.T, resolver, more string) (s *serveProcess, socket, file string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "pv") // a short path
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket, file = filepath.Join(dir, "c"), filepath.Join(dir, "postvet.toml")
-	writeConfig(t, file, controlled(t, dir)+more)
+	writeConfig(t, file, controlled(dir, resolver)+more)
 	s = startService(t, nil, "--config", file)
 	s.waitLog(`"msg":"serving"`, 1)
 	return s, socket, file
@@ -36,10 +42,9 @@ func startControlled(t *testing.T, more string) (s *serveProcess, socket, file s
 
 // controlled returns a configuration with the control socket DIR/c and the milter
 // socket DIR/s.
-func controlled(t *testing.T, dir string) string {
-	t.Helper()
+func controlled(dir, resolver string) string {
 	return "listen = [\"unix:" + dir + "/s\"]\nauthserv_id = \"mx.test.example\"\n" +
-		"[control]\nsocket = \"" + dir + "/c\"\n[dns]\nresolvers = [\"" + testResolver(t) + "\"]\n"
+		"[control]\nsocket = \"" + dir + "/c\"\n[dns]\nresolvers = [\"" + resolver + "\"]\n"
 }
 
 func asked[T any](t *testing.T, socket string, q control.Request) (result T, err error) {

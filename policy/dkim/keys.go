@@ -80,6 +80,10 @@ func (k Keys) Get(ref KeyRef) (*Key, error) {
 	return nil, errNotLookedUp
 }
 
+// Record returns the record of a key that was looked up, cut after 4096 octets; "" if the
+// DNS has none. It may hold any octets.
+func (k Keys) Record(ref KeyRef) string { return k[ref].text }
+
 // Missing reports whether the DNS has no such key, or an invalid one. It is false
 // after a DNS failure.
 func (k Keys) Missing(ref KeyRef) bool {

@@ -190,7 +190,7 @@ func (v *Verifier) finish(c *check, keys Keys, res *Result) {
 		return
 	}
 	key, err := keys.Get(s.KeyRef())
-	res.KeyRecord = keys[s.KeyRef()].text
+	res.KeyRecord = keys.Record(s.KeyRef())
 	if v.opt.Diagnose {
 		defer func() { res.Diagnosis = append(res.Diagnosis, signatureOddities(s)...) }()
 	}

@@ -86,6 +86,8 @@ type Request struct {
 	// Source is where a snapshot of the cache is fetched from, "" for where the
 	// configuration says.
 	Source string `json:"source,omitempty"`
+	// NoDNS has DoExplain not ask the DNS what it says today.
+	NoDNS bool `json:"no_dns,omitempty"`
 	// Body is what follows the request, with DoCacheLoad.
 	Body io.Reader `json:"-"`
 }
@@ -164,9 +166,9 @@ func (q Request) problem() string {
 	bare := Request{V: q.V, Do: q.Do}
 	switch q.Do {
 	case DoHistory, DoExplain, DoJournalForget:
-		bare.Query = q.Query
+		bare.Query, bare.NoDNS = q.Query, q.NoDNS
 		switch {
-		case q != bare:
+		case q != bare || q.NoDNS && q.Do != DoExplain:
 			return "a search in the journal has a query alone"
 		case len(q.Query) > maxQuery || !json.Valid([]byte(q.Query)):
 			return "this is no query"

@@ -102,10 +102,11 @@ func NewRecorder(o Options) *Recorder {
 	r := &Recorder{
 		opt: o, wake: make(chan struct{}, 1), asks: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 		filled: make(chan struct{}, 1), counted: make(chan struct{}), memory: memory{most: max(4, o.Memory/chunkSize)}, lastCounts: time.Now(),
-		records: newRecords(),
 	}
 	if r.level = o.Level; !o.Level.KeepsRows() {
 		r.level = rows.Domains // the least that is counted
+	} else {
+		r.records = newRecords()
 	}
 	go r.count()
 	go r.write()

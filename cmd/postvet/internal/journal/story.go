@@ -25,6 +25,8 @@ type Story struct {
 	Today *result.Verdict `json:"today,omitempty"`
 	// Differs is true if Today treats the message differently.
 	Differs bool `json:"differs"`
+	// Evidence are the DNS records that the verdict rested on.
+	Evidence []Evidence `json:"records,omitempty"`
 	// Unknown names what the present rules ask about that is not kept.
 	Unknown []string `json:"unknown,omitempty"`
 }

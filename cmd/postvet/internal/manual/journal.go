@@ -41,6 +41,11 @@ Indexed are queue and org, and in the files of the rest also client, message_key
 	}
 	r.section("Columns of generation")
 	r.text(`The configurations that were in force, as "postvet config show" prints them: id, which message.generation names; since, from when; text.`, "PP")
+	r.section("DNS records")
+	r.text(fmt.Sprintf(`The table "record" of state.db, and its view "records" with times in words, have the SPF, DMARC and DKIM key records that messages met, each text once: name, standard (spf, dmarc or dkim), text, first and last, the times in seconds when a message met it first and last. Accepted mail that passes DMARC is left out. What the last message of an hour met is not written again, so last may be an hour old. A text is cut after %d octets. Records are removed with the rows of their time; of too many, those that were met on one day alone go first.
+
+  sqlite3 -readonly state.db \
+    "SELECT since, until, text FROM records WHERE name = '_dmarc.example.org' ORDER BY first"`, rows.MaxRecordText), "PP")
 	r.section("Versions")
 	r.text(`PRAGMA user_version is the version of the tables. Newer programs read older files. A file of a newer version is not read, and if the service were to write into it, it sets it aside under the name FILE.newer-1 and begins another one; so it does with a file that is damaged (FILE.damaged-1). New columns may be added in any version.`, "PP")
 	r.section("See also")

@@ -11,6 +11,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
+	"github.com/postvet/postvet/policy/dmarc"
 )
 
 // searchTime bounds a search. Its answer then says how far it came.
@@ -50,16 +51,22 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 		n, err := j.reader.Forget(ctx, query)
 		return control.Forgotten{Messages: n}, err
 	}
-	ctx, cancel = context.WithTimeout(ctx, searchTime)
+	searching, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	page, err := j.reader.Find(ctx, query)
+	page, err := j.reader.Find(searching, query)
 	if err != nil || q.Do == control.DoHistory {
 		for _, r := range page.Rows {
 			r.Explain()
 		}
 		return page, err
 	}
-	return d.stories(ctx, page), nil
+	stories := d.stories(searching, page)
+	if !q.NoDNS {
+		asking, cancel := context.WithTimeout(ctx, journal.DNSTime)
+		defer cancel()
+		journal.AskDNS(asking, stories.Stories, &d.dns, dmarc.Options{Discovery: d.config().Policy.OrganizationalDomain})
+	}
+	return stories, nil
 }
 
 // stories tells the stories of the rows of a page.
@@ -69,7 +76,9 @@ func (d *daemon) stories(ctx context.Context, page rows.Page) control.Stories {
 	out := control.Stories{Stories: []journal.Story{}}
 	for _, r := range page.Rows {
 		g, _ := d.journal.reader.Generation(ctx, r.Generation, r.Ref.Time())
-		out.Stories = append(out.Stories, journal.Tell(r, g, &present, now))
+		story := journal.Tell(r, g, &present, now)
+		story.FindEvidence(ctx, d.journal.reader)
+		out.Stories = append(out.Stories, story)
 	}
 	page.Rows = nil
 	out.Page = page

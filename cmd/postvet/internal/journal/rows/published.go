@@ -32,10 +32,10 @@ type Published struct {
 // Place is where a record of a standard is looked for. It has parts, since their names are
 // joined only when they are needed.
 type Place struct {
-	Standard Standard
+	Standard Standard `json:"standard"`
 	// Selector is that of a key.
-	Selector string
-	Domain   string
+	Selector string `json:"selector,omitempty"`
+	Domain   string `json:"domain"`
 }
 
 // Name returns the name in the DNS.
