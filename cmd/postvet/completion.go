@@ -56,7 +56,7 @@ func completeValues(cmd *cobra.Command) {
 		cmd.ValidArgsFunction = firstArgument([]string{"_dmarc."}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
 	case "postvet config check", "postvet config show", "postvet policy explain":
 		cmd.ValidArgsFunction = filesOf([]string{"toml"})
-	case "postvet domain", "postvet status", "postvet trace", "postvet reload", "postvet serve", "postvet version", "postvet config default":
+	case "postvet domain", "postvet route", "postvet status", "postvet trace", "postvet reload", "postvet serve", "postvet version", "postvet config default":
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	for _, c := range cmd.Commands() {

@@ -154,6 +154,14 @@ func TestErrorsAreOneLineWithRemedy(t *testing.T) {
 		{2, []string{"domain", "--dns-timeout", "5", "a.example"}},
 		{2, []string{"domain", "not a domain"}},
 		{2, []string{"domain", ""}},
+		{2, []string{"route"}},
+		{2, []string{"route", ""}},
+		{2, []string{"route", "a.example"}},
+		{2, []string{"route", "@a.example"}},
+		{2, []string{"route", "ann@"}},
+		{2, []string{"route", "ann@[192.0.2.300]"}},
+		{2, []string{"route", "ann@\x1b[2J.example"}},
+		{2, []string{"route", "--color", "blue", "ann@a.example"}},
 	} {
 		code, out, errOut := runIn(t, tc.args...)
 		if code != tc.code || out != "" || !errorLine.MatchString(errOut) {

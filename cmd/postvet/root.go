@@ -64,7 +64,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newPolicy(), newConfig(),
+	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newRoute(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newJournal(), newCache(in), newVersion(), newManual())
 	root.SetHelpCommand(newHelp())
 	completeValues(root)

@@ -97,6 +97,12 @@ func NewServerAt(addr, zone string) (*Server, error) {
 // It waits one second if a name in the zone has the fault Silent, or all fail.
 func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	tb.Helper()
+	return StartAt(tb, zone, nil)
+}
+
+// StartAt is Start with a clock of the resolver, so that what is left of a TTL is certain.
+func StartAt(tb testing.TB, zone string, now func() time.Time) (*Server, *dnscache.Resolver) {
+	tb.Helper()
 	s, err := NewServer(zone)
 	if err != nil {
 		tb.Fatal(err)
@@ -105,7 +111,7 @@ func Start(tb testing.TB, zone string) (*Server, *dnscache.Resolver) {
 	if strings.Contains(zone, string(Silent)) || strings.Contains(zone, "$FAULT * * SERVFAIL") {
 		timeout = time.Second
 	}
-	r, err := s.Resolver(dnscache.Options{Timeout: timeout})
+	r, err := s.Resolver(dnscache.Options{Timeout: timeout, Now: now})
 	if err != nil {
 		s.Close()
 		tb.Fatal(err)

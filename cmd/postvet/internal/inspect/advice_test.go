@@ -17,7 +17,7 @@ func TestAdvice(t *testing.T) {
 	includes := func(n int) string {
 		var zone, record strings.Builder
 		for i := range n {
-			fmt.Fprintf(&zone, "i%d.esp.example. TXT \"v=spf1 ip4:192.0.2.%d -all\"\n", i, i)
+			fmt.Fprintf(&zone, "i%d.esp.example. TXT \"v=spf1 ip4:185.0.2.%d -all\"\n", i, i)
 			fmt.Fprintf(&record, "include:i%d.esp.example ", i)
 		}
 		return zone.String() + "a.example. TXT \"v=spf1 " + record.String() + "-all\"\n"

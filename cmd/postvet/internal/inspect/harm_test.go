@@ -24,7 +24,7 @@ func TestHarm(t *testing.T) {
 		want, not  []string
 	}{
 		{
-			"four quarters", wide + "b.example. TXT \"v=spf1 ip4:0.0.0.0/2 ip4:64.0.0.0/2 ip4:128.0.0.0/2 ip4:192.0.0.0/2 ip4:203.0.113.0/24 -all\"",
+			"four quarters", wide + "b.example. TXT \"v=spf1 ip4:0.0.0.0/2 ip4:64.0.0.0/2 ip4:128.0.0.0/2 ip4:192.0.0.0/2 ip4:185.0.113.0/24 -all\"",
 			[]string{"error    everybody with an IPv4 address may send in the name of b.example: ip4:0.0.0.0/2, ip4:64.0.0.0/2, ip4:128.0.0.0/2, ip4:192.0.0.0/2, 1 more", "warning  the policy keeps little away"},
 			[]string{"ok       senders that are not listed fail", "forged mail is kept away"},
 		},
@@ -71,7 +71,7 @@ func TestHarm(t *testing.T) {
 			[]string{"s1._domainkey.b.example is an alias"},
 		},
 		{
-			"an alias of a name without a key", "key1._domainkey.b.example. CNAME k.lost.test.\nk.lost.test. A 192.0.2.1",
+			"an alias of a name without a key", "key1._domainkey.b.example. CNAME k.lost.test.\nk.lost.test. A 185.0.2.1",
 			[]string{"warning  key1._domainkey.b.example is an alias (CNAME) of k.lost.test, which has no key"},
 			nil,
 		},
@@ -114,7 +114,7 @@ func TestHarm(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			wantPrinted(t, "b.example", "b.example. MX 10 mx.b.example.\nmx.b.example. A 192.0.2.1\n"+c.zone, c.want, c.not)
+			wantPrinted(t, "b.example", "b.example. MX 10 mx.b.example.\nmx.b.example. A 185.0.2.1\n"+c.zone, c.want, c.not)
 		})
 	}
 }
@@ -125,11 +125,11 @@ func TestColumns(t *testing.T) {
 	t.Parallel()
 	var terms strings.Builder
 	for i := range 40 {
-		fmt.Fprintf(&terms, "ip4:192.0.2.%d ", i)
+		fmt.Fprintf(&terms, "ip4:185.0.2.%d ", i)
 	}
 	_, resolver := dnstest.Start(t, `
 b.example. MX 10 mx.b.example.
-mx.b.example. A 192.0.2.1
+mx.b.example. A 185.0.2.1
 b.example. TXT "v=spf1 include:_spf.a-rather-long-name.of-some-provider.esp.test `+terms.String()[:150]+`" "`+terms.String()[150:]+`"
 _spf.a-rather-long-name.of-some-provider.esp.test. TXT "v=spf1 include:_netblocks.a-rather-long-name.of-some-provider.esp.test ~all"
 _dmarc.b.example. TXT "v=DMARC1; P=reject; rua=mailto:reports-about-authentication@b.example,mailto:b.example@another.b.example"

@@ -40,10 +40,11 @@ type Options struct {
 func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Options) *Report {
 	r := &Report{
 		Name: foreign.Line(name, advice.MaxText), Findings: finding.List{},
-		MX:    route.MX{Hosts: []route.Host{}, Findings: finding.List{}},
-		SPF:   SPF{Terms: []Term{}, Findings: finding.List{}},
-		DKIM:  DKIM{Keys: []Key{}, Findings: finding.List{}},
-		DMARC: DMARC{Steps: []Step{}, Findings: finding.List{}},
+		MX:        route.MX{Hosts: []route.Host{}, DNSSEC: lookups.Undetermined, Findings: finding.List{}},
+		Transport: route.NewTransport(),
+		SPF:       SPF{Terms: []Term{}, Findings: finding.List{}},
+		DKIM:      DKIM{Keys: []Key{}, Findings: finding.List{}},
+		DMARC:     DMARC{Steps: []Step{}, Findings: finding.List{}},
 	}
 	defer r.finish()
 	ascii, ok := normalize(name)
@@ -64,6 +65,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o.Selectors) })
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
+	r.Transport = route.FindTransport(ctx, l, ascii, cmp.Or(r.DMARC.OrganizationalDomain, ascii), &r.MX, o.Now())
 	r.combine(&advice.Adviser{Lookups: l, Context: ctx, Organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)})
 	var exceeded bool
 	r.Lookups, r.Failed, exceeded = l.Counts()

@@ -27,6 +27,9 @@ func (p *printer) report(r *Report) {
 	}
 	if r.Exists != NotExists {
 		r.MX.Print(p.Page)
+		if r.MX.Receives() {
+			r.Transport.Print(p.Page)
+		}
 		p.spf(&r.SPF)
 		p.dkim(&r.DKIM)
 	}

@@ -27,10 +27,12 @@ type Report struct {
 	Exists   Existence    `json:"exists"`
 	Findings finding.List `json:"findings"` // about the name itself
 
-	MX    route.MX `json:"mx"`
-	SPF   SPF      `json:"spf"`
-	DKIM  DKIM     `json:"dkim"`
-	DMARC DMARC    `json:"dmarc"`
+	MX route.MX `json:"mx"`
+	// Transport is what protects mail on the way to the hosts.
+	Transport route.Transport `json:"transport"`
+	SPF       SPF             `json:"spf"`
+	DKIM      DKIM            `json:"dkim"`
+	DMARC     DMARC           `json:"dmarc"`
 
 	// Errors and Warnings count the findings of the whole report.
 	Errors   int `json:"errors"`
@@ -71,6 +73,7 @@ func (r *Report) lists() []*finding.List {
 	for i := range r.MX.Hosts {
 		lists = append(lists, &r.MX.Hosts[i].Findings)
 	}
+	lists = append(lists, r.Transport.Lists()...)
 	lists = append(lists, &r.SPF.Findings, &r.DKIM.Findings)
 	for i := range r.DKIM.Keys {
 		lists = append(lists, &r.DKIM.Keys[i].Findings)

@@ -133,27 +133,53 @@ func (l *Lookups) Counts() (made, failed int, exceeded bool) {
 }
 
 // Addresses looks up the addresses of both families at once. The outcome is Found
-// if there is any address, and that of a failed lookup if there is none.
+// if there is any address, and that of a failed lookup if there is none. It is authentic
+// if both are, or the one that did not fail.
 func (l *Lookups) Addresses(ctx context.Context, name string) *dnscache.Answer {
 	var v4, v6 *dnscache.Answer
 	var both sync.WaitGroup
 	both.Go(func() { v4 = l.Lookup(ctx, name, dnscache.A) })
 	both.Go(func() { v6 = l.Lookup(ctx, name, dnscache.AAAA) })
 	both.Wait()
-	all := &dnscache.Answer{Outcome: v4.Outcome, Canonical: v4.Canonical}
+	all := &dnscache.Answer{Outcome: v4.Outcome, Err: v4.Err, Canonical: v4.Canonical, Authentic: allAuthentic(v4, v6)}
 	if all.Canonical == "" {
 		all.Canonical = v6.Canonical
 	}
 	all.Addrs = append(append(all.Addrs, v4.Addrs...), v6.Addrs...)
+	all.Expires = earliest(v4, v6)
 	switch {
 	case len(all.Addrs) > 0:
-		all.Outcome = dnscache.Found
+		all.Outcome, all.Err = dnscache.Found, nil
 	case !v6.Outcome.Known():
-		all.Outcome = v6.Outcome
+		all.Outcome, all.Err = v6.Outcome, v6.Err
 	case v4.Outcome == dnscache.NXDomain && v6.Outcome != dnscache.NXDomain:
 		all.Outcome = v6.Outcome
 	}
 	return all
+}
+
+// allAuthentic reports whether those of the answers are authentic that did not fail.
+func allAuthentic(answers ...*dnscache.Answer) bool {
+	known := 0
+	for _, a := range answers {
+		if !a.Outcome.Known() {
+			continue
+		}
+		if known++; !a.Authentic {
+			return false
+		}
+	}
+	return known > 0
+}
+
+// earliest returns when the first of the answers with records ends.
+func earliest(answers ...*dnscache.Answer) (at time.Time) {
+	for _, a := range answers {
+		if a.Outcome == dnscache.Found && (at.IsZero() || a.Expires.Before(at)) {
+			at = a.Expires
+		}
+	}
+	return at
 }
 
 // Failure returns the text of a finding: the lookup of something at name

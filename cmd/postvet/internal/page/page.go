@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -85,9 +86,12 @@ func (p *Page) Wrap(text string, column, indent int) string {
 
 // WrapFix breaks a fix. A text of a TXT record that is too long for a line becomes
 // several strings in parentheses, as zone files have them (RFC 1035 section 5.1): it
-// may be copied.
+// may be copied. So does the data of a TLSA record.
 func (p *Page) WrapFix(fix string, indent int) string {
 	room := p.Width - indent
+	if m := tlsa.FindStringSubmatchIndex(fix); m != nil && p.Width > 0 && indent <= p.Width/2 && len(fix) > room {
+		return p.wrapTLSA(fix[:m[2]], fix[m[2]:m[3]], fix[m[3]:], indent)
+	}
 	begin, end := strings.Index(fix, " TXT \"")+1, strings.LastIndexByte(fix, '"')+1
 	if p.Width == 0 || indent > p.Width/2 || begin == 0 || end <= begin {
 		return p.Wrap(fix, indent, indent)
@@ -104,6 +108,23 @@ func (p *Page) WrapFix(fix string, indent int) string {
 		}
 		out += " )"
 	}
+	if after = strings.TrimLeft(after, ", "); after != "" {
+		out += newLine + p.Wrap(after, indent, indent)
+	}
+	return out
+}
+
+// tlsa finds the data of a TLSA record.
+var tlsa = regexp.MustCompile(` TLSA \d+ \d+ \d+ ([0-9a-f]{2,})`)
+
+// wrapTLSA breaks the data of a TLSA record into lines in parentheses.
+func (p *Page) wrapTLSA(before, data, after string, indent int) string {
+	newLine := "\n" + Spaces(indent)
+	out := p.Wrap(strings.TrimRight(before, " "), indent, indent) + " ("
+	for chunk := range slices.Chunk([]byte(data), max(p.Width-indent-4, 2)) {
+		out += newLine + "  " + string(chunk)
+	}
+	out += " )"
 	if after = strings.TrimLeft(after, ", "); after != "" {
 		out += newLine + p.Wrap(after, indent, indent)
 	}

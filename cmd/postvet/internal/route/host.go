@@ -14,59 +14,108 @@ import (
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/message"
 )
 
+// Bounds of what is checked of a domain, whatever it publishes: mail exchangers, and
+// addresses of each.
 const (
-	// MaxHosts is how many mail exchangers are checked, MaxAddresses how many
-	// addresses of each.
 	MaxHosts     = 20
 	MaxAddresses = 10
 )
 
 // Host is one mail exchanger.
 type Host struct {
-	Preference uint16       `json:"preference"`
-	Name       string       `json:"name"`
-	Alias      string       `json:"alias,omitempty"` // where a CNAME leads
-	Addresses  []Address    `json:"addresses"`
-	Findings   finding.List `json:"findings"`
+	Preference uint16 `json:"preference"`
+	Name       string `json:"name"`
+	Alias      string `json:"alias,omitempty"` // where a CNAME leads
+	// DNSSEC is about the addresses.
+	DNSSEC    lookups.DNSSEC `json:"dnssec"`
+	Addresses []Address      `json:"addresses"`
+	Findings  finding.List   `json:"findings"`
+
+	name   string // the normalized name, "" if it is none
+	failed bool   // the addresses could not be looked up
 }
 
 // Address is one address of a host, with its reverse DNS.
 type Address struct {
 	IP netip.Addr `json:"ip"`
+	// TTL is for how many seconds the address holds.
+	TTL int `json:"ttl"`
+	// Unreachable says why the Internet cannot reach the address, "" if it may.
+	Unreachable string `json:"unreachable,omitempty"`
 	// Reverse is "pass" if Name leads back to the address.
 	Reverse iprev.Status `json:"reverse"`
 	Name    string       `json:"name"`
 }
 
+func newHost(x dnscache.Exchange) Host {
+	h := Host{
+		Preference: x.Preference, Name: foreign.Line(x.Host, advice.MaxText), DNSSEC: lookups.Undetermined,
+		Addresses: []Address{}, Findings: finding.List{},
+	}
+	h.name, _ = message.NormalizeASCII(x.Host)
+	return h
+}
+
+// reachable returns the addresses that a sending server may reach.
+func (h *Host) reachable() (list []netip.Addr) {
+	for _, a := range h.Addresses {
+		if a.Unreachable == "" {
+			list = append(list, a.IP)
+		}
+	}
+	return list
+}
+
+// receives reports whether mail may reach the host.
+func (h *Host) receives() bool { return len(h.reachable()) > 0 || h.failed }
+
 // check looks the host up and checks its name and addresses.
 func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
-	name := h.Name
-	h.Name = foreign.Line(name, advice.MaxText)
-	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+	remove := fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name)
+	if ip, err := netip.ParseAddr(strings.Trim(h.Name, "[]")); err == nil {
+		h.name = ""
 		h.Findings.Error("an MX record must name a host, not the address "+ip.String(),
 			fmt.Sprintf("publish: %s. MX %d mail.%s. and mail.%s. %s %s", domain, h.Preference, domain, domain, family(ip), ip))
 		return
 	}
-	a := l.Addresses(ctx, name)
+	if h.name == "" {
+		h.Findings.Error(h.Name+" cannot be the name of a host", remove)
+		return
+	}
+	a := h.lookUp(ctx, l)
 	if a.Canonical != "" {
-		h.Alias = foreign.Line(a.Canonical, advice.MaxText)
-		h.Findings.Error(h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)",
-			advice.Publish(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias)))
+		fix := advice.Publish(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias))
+		if len(a.Addrs) == 0 {
+			fix = "" // what it leads to takes no mail either
+		}
+		h.Findings.Error(h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)", fix)
 	}
 	switch {
 	case len(a.Addrs) > 0:
 		h.checkAddresses(ctx, l, a)
+	case a.Bogus():
+		h.Findings.Error("the addresses of "+h.Name+" do not pass DNSSEC validation: servers that validate do not deliver to it", bogusFix(h.Name))
 	case !a.Outcome.Known():
+		h.failed = true
 		h.Findings.DNSFailure(lookups.Failure("the address", h.Name, a.Outcome))
 	case advice.MissingTarget(a) != "":
-		h.Findings.Error(advice.TakeOver(h.Name, h.Alias, "gets mail for "+domain), fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name))
+		h.Findings.Error(advice.TakeOver(h.Name, h.Alias, "gets mail for "+domain), remove)
 	case a.Outcome == dnscache.NXDomain:
-		h.Findings.Error(h.Name+" does not exist", fmt.Sprintf("publish an address of %s., or remove: %s. MX %d %s.", h.Name, domain, h.Preference, h.Name))
+		h.Findings.Error(h.Name+" does not exist", "publish an address of "+h.Name+"., or "+remove)
 	default:
 		h.Findings.Error(h.Name+" has no address", "publish an address (A or AAAA) of "+cmp.Or(h.Alias, h.Name)+".")
 	}
+}
+
+// lookUp looks up the addresses of both families.
+func (h *Host) lookUp(ctx context.Context, l *lookups.Lookups) *dnscache.Answer {
+	a := l.Addresses(ctx, h.name)
+	h.Alias = foreign.Line(a.Canonical, advice.MaxText)
+	h.DNSSEC = l.DNSSECOf(ctx, a)
+	return a
 }
 
 // checkAddresses checks the addresses and their reverse DNS.
@@ -76,40 +125,29 @@ func (h *Host) checkAddresses(ctx context.Context, l *lookups.Lookups, a *dnscac
 	results := make([]iprev.Result, n)
 	var all sync.WaitGroup
 	for i, ip := range a.Addrs[:n] {
-		h.Addresses[i].IP = ip
-		if isLocal(ip) {
-			continue
+		h.Addresses[i] = Address{IP: ip, Unreachable: unreachable(ip), TTL: l.TTL(a)}
+		if h.Addresses[i].Unreachable == "" {
+			all.Go(func() { results[i] = iprev.Check(ctx, l, ip) })
 		}
-		all.Go(func() { results[i] = iprev.Check(ctx, l, ip) })
 	}
 	all.Wait()
 	for i := range h.Addresses {
-		ip, res := h.Addresses[i].IP, results[i]
-		h.Addresses[i].Reverse, h.Addresses[i].Name = res.Status, foreign.Line(res.Name, advice.MaxText)
-		name := h.Name
-		if h.Alias != "" {
-			name = h.Alias // a PTR record must lead to the address, not to a CNAME
-		}
-		switch {
-		case isLocal(ip):
-			h.Findings.Error(ip.String()+" is not an address that the Internet can reach", advice.Publish(name, family(ip)+" ...")+" with a public address")
-		case res.Status == iprev.TempError:
-			h.Findings.DNSFailure("the reverse DNS of " + ip.String() + " could not be looked up")
-		case res.Status != iprev.Pass:
-			h.Findings.Warning(fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", ip),
-				advice.Publish(dnscache.ReverseName(ip), "PTR "+name+"."))
-		}
+		h.Addresses[i].Reverse, h.Addresses[i].Name = results[i].Status, foreign.Line(results[i].Name, advice.MaxText)
+		h.judge(&h.Addresses[i])
 	}
 }
 
-// isLocal reports whether an address cannot be reached over the Internet.
-func isLocal(ip netip.Addr) bool {
-	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast()
-}
-
-func family(ip netip.Addr) string {
-	if ip.Is4() {
-		return "A"
+// judge adds what is wrong with an address.
+func (h *Host) judge(a *Address) {
+	name := cmp.Or(h.Alias, h.Name) // a PTR record must lead to the address, not to a CNAME
+	switch {
+	case a.Unreachable != "":
+		h.Findings.Error(fmt.Sprintf("%s is not an address that the Internet can reach (%s)", a.IP, a.Unreachable),
+			advice.Publish(name, family(a.IP)+" ...")+" with a public address")
+	case a.Reverse == iprev.TempError:
+		h.Findings.DNSFailure("the reverse DNS of " + a.IP.String() + " could not be looked up")
+	case a.Reverse != iprev.Pass:
+		h.Findings.Warning(fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", a.IP),
+			advice.Publish(dnscache.ReverseName(a.IP), "PTR "+name+"."))
 	}
-	return "AAAA"
 }

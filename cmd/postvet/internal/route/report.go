@@ -1,0 +1,147 @@
+package route
+
+import (
+	"iter"
+	"net/netip"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// Result says whether mail reaches a host.
+type Result string
+
+// The results. Unknown means that the DNS did not answer.
+const (
+	Delivers      Result = "delivers"
+	NoMail        Result = "no-mail"       // the domain takes no mail (RFC 7505)
+	Undeliverable Result = "undeliverable" // there is no host that mail could go to
+	Unknown       Result = "unknown"
+)
+
+// Report is the way of mail to one address.
+type Report struct {
+	// Address is what was given, Domain its domain in lower-case A-labels, Literal the
+	// address if that stands in place of a domain.
+	Address string `json:"address"`
+	Domain  string `json:"domain"`
+	Literal string `json:"literal,omitempty"`
+	// Summary is the report in two sentences.
+	Result  Result `json:"result"`
+	Summary string `json:"summary"`
+	Steps   []Step `json:"steps"`
+	// Attempts are the addresses in the order in which a sender tries them.
+	Attempts  []Attempt `json:"attempts"`
+	MX        MX        `json:"mx"`
+	Transport Transport `json:"transport"`
+	// Connected reports that hosts were connected to, and Connections what came of it.
+	Connected   bool         `json:"connected"`
+	Connections []Connection `json:"connections"`
+	Findings    finding.List `json:"findings"` // about the address, and about connections
+
+	// Errors and Warnings count the findings of the whole report.
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	// Lookups is the number of lookups, Failed how many of them failed.
+	Lookups int `json:"lookups"`
+	Failed  int `json:"failed"`
+
+	recipient recipient
+}
+
+// Step is one step of a sending server.
+type Step struct {
+	Text string `json:"text"`
+	// Failure says what the server does if the step fails.
+	Failure string `json:"failure"`
+}
+
+// Attempt is one address that a sender tries.
+type Attempt struct {
+	Preference uint16     `json:"preference"`
+	Host       string     `json:"host"`
+	IP         netip.Addr `json:"ip"`
+
+	base *Host // nil for a literal
+}
+
+// Verdict is a report in one word.
+type Verdict string
+
+// The verdicts. A failed lookup makes no report Faulty.
+const (
+	Sound        Verdict = "sound"        // mail is delivered; warnings may be
+	Faulty       Verdict = "faulty"       // mail cannot be delivered, or there is an error
+	Undetermined Verdict = "undetermined" // no error was found, but lookups failed
+)
+
+// Verdict returns the report's verdict.
+func (r *Report) Verdict() Verdict {
+	verdict := Sound
+	if r.Result == Unknown {
+		verdict = Undetermined
+	}
+	for f := range r.findings() {
+		switch {
+		case f.Severity == finding.Error:
+			return Faulty
+		case f.DNSFailure:
+			verdict = Undetermined
+		}
+	}
+	if r.Result == NoMail || r.Result == Undeliverable {
+		return Faulty
+	}
+	return verdict
+}
+
+// lists returns the lists of findings in the order in which they are printed.
+func (r *Report) lists() []*finding.List {
+	lists := []*finding.List{&r.Findings, &r.MX.Findings}
+	for i := range r.MX.Hosts {
+		lists = append(lists, &r.MX.Hosts[i].Findings)
+	}
+	lists = append(lists, r.Transport.Lists()...)
+	for i := range r.Connections {
+		lists = append(lists, &r.Connections[i].Findings)
+	}
+	return lists
+}
+
+// findings yields all findings of the report.
+func (r *Report) findings() iter.Seq[*finding.Finding] {
+	return func(yield func(*finding.Finding) bool) {
+		for _, list := range r.lists() {
+			for i := range *list {
+				if !yield(&(*list)[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// finish counts the findings, and makes all texts harmless: they cite the DNS.
+func (r *Report) finish() {
+	for _, list := range r.lists() {
+		list.DropOK()
+	}
+	for f := range r.findings() {
+		f.Text, f.Fix = foreign.Line(f.Text, advice.MaxText), foreign.Line(f.Fix, advice.MaxFix)
+		switch f.Severity {
+		case finding.Error:
+			r.Errors++
+		case finding.Warning:
+			r.Warnings++
+		}
+	}
+	r.Summary = foreign.Terminal(r.Summary, maxSummary)
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		s.Text, s.Failure = foreign.Terminal(s.Text, maxSummary), foreign.Terminal(s.Failure, maxSummary)
+	}
+}
+
+// maxSummary bounds the summary and each step.
+const maxSummary = 1000
