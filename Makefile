@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
-	mtas oracles from-oracles prometheus shellcheck peers dns keyservers resolvers demo bench deb man package-test clean
+	mtas oracles from-oracles prometheus shellcheck xmllint peers dns keyservers resolvers demo bench deb man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ build: ## the binary ./postvet, static
 check: format vet lint tidy ## the quick loop: needs no root and no MTA; a minute
 	$(GO) test -short ./...
 
-test: mtas dns keyservers oracles prometheus shellcheck format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and servers first where root and apt allow
+test: mtas dns keyservers oracles prometheus shellcheck xmllint format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and servers first where root and apt allow
 
 format: ## gofmt would change nothing
 	@contrib/make/format.sh
@@ -87,7 +87,10 @@ prometheus: ## brings Debian's Prometheus
 	-@contrib/monitoring/install.sh
 
 shellcheck: ## brings Debian's shellcheck
-	-@contrib/make/install.sh
+	-@contrib/make/install.sh shellcheck shellcheck
+
+xmllint: ## brings Debian's xmllint, which knows the schema of reports
+	-@contrib/make/install.sh xmllint libxml2-utils
 
 peers: ## brings Debian's other milters, for the benchmark
 	-@contrib/bench/install.sh

@@ -31,8 +31,8 @@ type Head struct {
 	ReportID string `json:"report_id"`
 	// Begin and End are the first and the last second of the period, in UTC; zero if
 	// they are not known.
-	Begin time.Time `json:"begin"`
-	End   time.Time `json:"end"`
+	Begin time.Time `json:"begin,omitzero"`
+	End   time.Time `json:"end,omitzero"`
 	// Errors are what went wrong with the policy; RFC 9990 has at most one.
 	Errors    []string `json:"errors"`
 	Generator string   `json:"generator"`

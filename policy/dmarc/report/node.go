@@ -17,7 +17,8 @@ const maxNodes = 2000
 type node struct {
 	name, space string
 	line        int
-	text        string
+	text        string // without white space around it
+	raw         string
 	attributes  []tolerantxml.Attr
 	kids        []*node
 }
@@ -120,7 +121,8 @@ func (d *document) read(start tolerantxml.Token) (*node, error) {
 		case tolerantxml.Text:
 			texts[last].WriteString(t.Text)
 		case tolerantxml.End:
-			open[last].text = strings.TrimSpace(texts[last].String())
+			open[last].raw = texts[last].String()
+			open[last].text = strings.TrimSpace(open[last].raw)
 			open, texts = open[:last], texts[:last]
 		}
 	}

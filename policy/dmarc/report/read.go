@@ -71,6 +71,7 @@ type reader struct {
 func Read(r io.Reader, each func(*Head, *Record) error) (Reading, error) {
 	doc, err := newDocument(r)
 	s := &reader{doc: doc, each: each, seen: map[string]bool{}, content: sha256.New()}
+	s.Head.Errors = []string{}
 	if err == nil {
 		err = s.read()
 	}

@@ -17,7 +17,7 @@ const maxResults = 100
 // newRecord reads a record.
 func (s *reader) newRecord(n *node) *Record {
 	s.only(n, "", "row", "identifiers", "auth_results", "extensions", "extension")
-	r := &Record{Disposition: DispositionNone}
+	r := &Record{Disposition: DispositionNone, Reasons: []Reason{}, DKIM: []DKIM{}, SPF: []SPF{}}
 	if row := s.part(n, "row"); row != nil {
 		s.row(r, row)
 	}
