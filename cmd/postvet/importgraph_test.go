@@ -62,6 +62,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/addrlist policy/dkim policy/dmarc policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
+	{"cmd/postvet/internal/received", "cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
 	{"cmd/postvet/internal/rotation", "cmd/postvet/internal/keys cmd/postvet/internal/keys/... cmd/postvet/internal/publication cmd/postvet/internal/input policy/dkim"},
 	{"cmd/postvet/internal/publication", "dnscache/authority policy/foreign"},
@@ -105,6 +106,7 @@ var graph = []struct{ path, imports string }{
 	// What receivers report about a domain, and how it comes.
 	{"policy/reportmail", "policy/deviation policy/foreign policy/message"},
 	{"policy/dmarc/report", "policy/dmarc/report/tolerantxml policy/deviation policy/foreign policy/message"},
+	{"policy/tlsrpt", "policy/deviation policy/foreign"},
 	{"policy/dmarc/report/tolerantxml", "policy/deviation policy/foreign"},
 	{"policy/deviation", ""},
 

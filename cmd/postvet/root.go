@@ -66,6 +66,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newRoute(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newJournal(), newCache(in), newVersion(), newManual())
+	root.AddCommand(newReport(in))
 	root.SetHelpCommand(newHelp())
 	completeValues(root)
 	return root

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/postvet/postvet/policy/deviation"
 	"github.com/postvet/postvet/policy/message"
@@ -92,10 +93,12 @@ type Document struct {
 	Sample message.Header
 	// Mail is the message that it came in; nil for none.
 	Mail *Mail
-	// Deviations are those of the way to the document so far. Those that are noted while
-	// Body is read come in the list that Read returns.
-	Deviations deviation.List
+
+	walk *walk
 }
+
+// Deviations are those of the way to the document, as far as Body was read.
+func (d *Document) Deviations() deviation.List { return slices.Clone(d.walk.list) }
 
 // Mail is the message around a document, as it says of itself.
 type Mail struct {

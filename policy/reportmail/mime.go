@@ -174,12 +174,9 @@ func (w *walk) inner(r *bufio.Reader, depth int, s *scope) error {
 	if err != nil {
 		return err
 	}
-	before := w.documents
-	err = w.message(header, body, depth+1)
-	if w.documents > before {
-		w.note(Forwarded, "the report is in a message inside of the message")
-	}
-	return err
+	w.inside++
+	defer func() { w.inside-- }()
+	return w.message(header, body, depth+1)
 }
 
 // takeSample reads the header of the message that a feedback report is about.
@@ -228,9 +225,9 @@ func (w *walk) leaf(r *bufio.Reader, kind, name string, s *scope) error {
 		}
 	}
 	if kind == "" {
-		kind = "a text"
+		kind = "what begins with " + foreign.Quote(string(begin[:min(len(begin), 60)]), 60)
 	}
-	w.pass(foreign.Line(kind, 40))
+	w.pass(foreign.Line(kind, 80))
 	return nil
 }
 

@@ -22,6 +22,7 @@ type walk struct {
 	where     []string
 	documents int
 	parts     int
+	inside    int      // of how many messages the search is, beside the first
 	passed    []string // what was no report, for the error
 }
 
@@ -74,7 +75,10 @@ func (w *walk) pass(what string) {
 // emit hands a document on.
 func (w *walk) emit(d *Document) error {
 	w.documents++
-	d.Where, d.Mail, d.Deviations = strings.Join(w.where, ", "), w.mail, w.list
+	if w.inside > 0 {
+		w.note(Forwarded, "the report is in a message inside of the message")
+	}
+	d.Where, d.Mail, d.walk = strings.Join(w.where, ", "), w.mail, w
 	return w.found(d)
 }
 
@@ -195,3 +199,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// LooksLikeMail reports whether what begins so is a message or a mailbox, and not a
+// document or an archive.
+func LooksLikeMail(begin []byte) bool { return sniff(begin) == isOther }

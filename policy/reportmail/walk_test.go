@@ -287,8 +287,8 @@ func TestNoReport(t *testing.T) {
 	for input, want := range map[string]string{
 		"":                          `no report is in it, only what begins with ""`,
 		"hello":                     `no report is in it, only what begins with "hello"`,
-		"Subject: x\r\n\r\nhello":   "no report is in it, only a text",
-		mail("\r\nx", "\r\n<html>"): "no report is in it, only a text, a text",
+		"Subject: x\r\n\r\nhello":   `no report is in it, only what begins with "hello"`,
+		mail("\r\nx", "\r\n<html>"): `no report is in it, only what begins with "x", what begins with "<html>"`,
 		zipped(t, "README", "x"):    "no report is in it, only a zip archive without a document",
 		gz(t, xmlText)[:14]:         "",
 		"PK\x03\x04":                "the zip archive is damaged: zip: not a valid zip file",

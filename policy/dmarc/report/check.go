@@ -47,7 +47,6 @@ func (v *Verdict) Valid() bool { return !v.invalid }
 type checker struct {
 	Verdict
 	doc      *document
-	noted    int // deviations of the XML that are problems already
 	policy   publishedPolicy
 	next     int // the first of children that may still come
 	had      [5]int

@@ -1,0 +1,161 @@
+package received
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
+	"github.com/postvet/postvet/policy/dmarc/report"
+	"github.com/postvet/postvet/policy/reportmail"
+	"github.com/postvet/postvet/policy/tlsrpt"
+)
+
+// Reader reads reports from files. It remembers which ones it has read.
+type Reader struct {
+	sink Sink
+	seen map[string][]known // by key
+}
+
+// known is a report that was read.
+type known struct {
+	content [32]byte
+	place   Place
+}
+
+// New returns a reader that passes reports to a sink.
+func New(sink Sink) *Reader { return &Reader{sink: sink, seen: map[string][]known{}} }
+
+// errSink is the error of a sink, which ends all reading.
+type errSink struct{ error }
+
+func (e errSink) Unwrap() error { return e.error }
+
+// File reads a file or a pipe. What cannot be read comes to the sink; the error is the
+// sink's.
+func (r *Reader) File(name string) error {
+	f, err := input.Open(name)
+	if err != nil {
+		return r.end(&Report{Place: Place{File: name}, Err: input.Cause(err)})
+	}
+	defer f.Close()
+	return r.Read(f, name)
+}
+
+// Read reads an input; name is for a person.
+func (r *Reader) Read(in io.Reader, name string) error {
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	place := Place{File: name}
+	if !isMail(buffered) {
+		_, err := reportmail.Read(buffered, func(d *reportmail.Document) error { return r.document(place, d) })
+		return r.finish(place, err)
+	}
+	box, err := mailbox.NewReader(buffered, name)
+	if err != nil {
+		return r.end(&Report{Place: place, Err: err})
+	}
+	for n := 1; ; n++ {
+		m, err := box.Next()
+		switch {
+		case errors.Is(err, io.EOF) && n == 1:
+			return r.end(&Report{Place: place, Err: reportmail.ErrNoReport})
+		case errors.Is(err, io.EOF):
+			return nil
+		}
+		if n > 1 {
+			place.Message = n
+		}
+		if err == nil {
+			err = r.message(place, m)
+		} else {
+			err = r.end(&Report{Place: place, Err: err})
+		}
+		if err != nil || m == nil {
+			return err
+		}
+	}
+}
+
+// isMail reports whether an input is a message or a mailbox, perhaps compressed, by how
+// it begins.
+func isMail(in *bufio.Reader) bool {
+	begin, _ := in.Peek(32 << 10)
+	if bytes.HasPrefix(begin, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(bytes.NewReader(begin))
+		if err != nil {
+			return false
+		}
+		begin = make([]byte, 4096)
+		n, _ := io.ReadFull(z, begin)
+		begin = begin[:n]
+	}
+	return reportmail.LooksLikeMail(begin)
+}
+
+// message reads a message of a mailbox.
+func (r *Reader) message(place Place, m *mailbox.Message) error {
+	body, err := m.Body()
+	if err != nil {
+		return r.end(&Report{Place: place, Err: err})
+	}
+	_, err = reportmail.ReadMessage(m.Header, body, func(d *reportmail.Document) error { return r.document(place, d) })
+	return r.finish(place, err)
+}
+
+// finish handles the end of an input.
+func (r *Reader) finish(place Place, err error) error {
+	var s errSink
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &s):
+		return s.error
+	}
+	return r.end(&Report{Place: place, Err: err})
+}
+
+// end passes a report on.
+func (r *Reader) end(rep *Report) error { return r.sink.End(rep) }
+
+// document reads a document.
+func (r *Reader) document(place Place, d *reportmail.Document) error {
+	place.Where = d.Where
+	rep := &Report{Place: place, Mail: d.Mail}
+	var err error
+	switch d.Kind {
+	case reportmail.XML:
+		rep.Kind = Aggregate
+		err = r.aggregate(rep, d)
+	case reportmail.JSON:
+		rep.Kind = TLS
+		var t tlsrpt.Report
+		if t, err = tlsrpt.Read(d.Body); err == nil {
+			rep.TLS = &t
+			rep.Deviations.Merge(t.Deviations)
+			r.compare(rep, "tls "+t.Key(), contentOf(t))
+		}
+	case reportmail.Feedback:
+		rep.Kind = Failure
+		var f report.Failure
+		if f, err = report.ReadFailure(d.Body, d.Sample); err == nil {
+			rep.Failure = &f
+			rep.Deviations.Merge(f.Deviations)
+			r.compare(rep, fmt.Sprintf("failure %x", contentOf(f)), contentOf(f))
+		}
+	}
+	var s errSink
+	if errors.As(err, &s) {
+		return err
+	}
+	way := d.Deviations()
+	way.Merge(rep.Deviations)
+	rep.Err, rep.Deviations = err, way
+	if err := r.end(rep); err != nil {
+		return errSink{err}
+	}
+	return nil
+}
