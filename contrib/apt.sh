@@ -43,6 +43,20 @@ bring() {
 	quiet apt-get install -y -q --no-install-recommends "$@"
 }
 
+# need puts the packages $* and those that apt would install with them into
+# $packages.
+need() {
+	quiet apt-get install -s --no-install-recommends "$@"
+	packages=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$log" | tr '\n' ' ')
+	# apt does not name a package again that is installed.
+	for p; do
+		case " $packages " in
+		*" $p "*) ;;
+		*) packages="$packages $p" ;;
+		esac
+	done
+}
+
 # unpack unpacks packages, without installing them, into $fresh, which the
 # caller then moves to the folder $1. What is there and not empty is not ours.
 unpack() {
@@ -57,4 +71,23 @@ unpack() {
 	(cd "$debs" && quiet apt-get download -q "$@")
 	mkdir -p "$fresh"
 	for deb in "$debs"/*.deb; do quiet dpkg -x "$deb" "$fresh"; done
+}
+
+# tidy removes from $fresh what no test reads, and merges what packages put into
+# /lib with /usr/lib, as Debian has done.
+tidy() {
+	for d in bin sbin lib; do
+		[ ! -d "$fresh/$d" ] || { mkdir -p "$fresh/usr" && cp -a "$fresh/$d" "$fresh/usr/" && rm -r "${fresh:?}/$d"; }
+	done
+	rm -rf "$fresh/usr/share/doc" "$fresh/usr/share/man"
+}
+
+# unpacked tells whether the folder $1 is complete, with the packages $3, by its
+# file $2, which place wrote as the last step of an earlier run.
+unpacked() { [ "$(cat "$1/$2" 2>/dev/null)" = "$3" ]; }
+
+# place makes $fresh the folder $1.
+place() {
+	echo "$3" >"$fresh/$2"
+	mv -T "$fresh" "$1"
 }

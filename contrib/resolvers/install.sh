@@ -30,8 +30,7 @@ coredns() {
 	echo "$version" >"$root/coredns"
 }
 
-# The last step of an earlier run wrote which packages it unpacked.
-if [ "$(cat "$root/resolvers" 2>/dev/null)" = "$resolvers" ]; then
+if unpacked "$root" resolvers "$resolvers"; then
 	coredns
 	exit 0
 fi
@@ -43,26 +42,12 @@ begin " $resolvers"
 if ! command -v setpriv >/dev/null 2>&1; then bring util-linux; fi
 rm -rf "$root"
 
-# All that apt would install. A package that is installed is named too, as apt
-# does not name it again.
 # shellcheck disable=SC2086 # a list of packages
-quiet apt-get install -s --no-install-recommends $resolvers
-packages=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$log")
-for p in $resolvers; do
-	case " $(echo "$packages" | tr '\n' ' ') " in
-	*" $p "*) ;;
-	*) packages="$packages $p" ;;
-	esac
-done
+need $resolvers
 # shellcheck disable=SC2086 # a list of packages
 unpack "$root" $packages
-
-# Packages may say /lib where Debian has /usr/lib since it merged the two.
-for d in bin sbin lib; do
-	[ ! -d "$fresh/$d" ] || { mkdir -p "$fresh/usr" && cp -a "$fresh/$d" "$fresh/usr/" && rm -r "${fresh:?}/$d"; }
-done
-rm -rf "$fresh/etc/init.d" "$fresh/usr/share/doc" "$fresh/usr/share/man"
-echo "$resolvers" >"$fresh/resolvers"
-mv -T "$fresh" "$root"
+tidy
+rm -rf "$fresh/etc/init.d"
+place "$root" resolvers "$resolvers"
 coredns
 say "done"
