@@ -18,6 +18,7 @@ type configFlags struct {
 	tlsCA      string
 	authservID string
 	mode       string
+	leaveMode  bool // --mode is not for the configuration that load returns
 
 	cmd *cobra.Command
 }
@@ -64,7 +65,7 @@ func (f *configFlags) load() (*config.Config, error) {
 		{"authserv-id", "authserv_id", []string{f.authservID}},
 		{"mode", "mode", []string{f.mode}},
 	} {
-		if !f.cmd.Flags().Changed(one.flag) {
+		if !f.cmd.Flags().Changed(one.flag) || one.flag == "mode" && f.leaveMode {
 			continue
 		}
 		if err := c.SetFlag("--"+one.flag, one.key, one.values...); err != nil {

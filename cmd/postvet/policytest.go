@@ -17,7 +17,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 type policyTestFlags struct {
@@ -26,22 +25,35 @@ type policyTestFlags struct {
 	rules, against string
 	at             string
 	jobs           int
-	json, all      bool
+	json, csv, all bool
 	received       bool
+	recorded       recordedFlags
 }
 
 func newPolicyTest() *cobra.Command {
-	f := &policyTestFlags{}
+	f := &policyTestFlags{configFlags: configFlags{leaveMode: true}}
 	cmd := &cobra.Command{
-		Use:   "test --messages DIR|FILE... [--rules FILE] [--against FILE]",
-		Short: "run stored messages through one or two policies",
-		Long: `Test evaluates stored messages, and prints which of them other rules would treat
-differently, with sums by action and by rule. It changes nothing.
+		Use:   "test {--history TIME | --messages DIR|FILE} [--rules FILE]",
+		Short: "try rules on stored messages or on the mail of the last days",
+		Long: `Test evaluates stored messages, or takes the mail of a time from the journal, and
+prints which of them other rules would treat differently, with sums by action, rule
+and kind of difference. It changes nothing.
 
 The policy under test is the configuration with the rules of --rules in place of
 its own; keys of that file, such as mode and those of [policy], win over its own.
 The policy is compared with the unchanged configuration, or with the rules of
 --against. With neither flag the configuration alone decides about all messages.
+--mode wins over the mode of the policy under test.
+
+With --history, --since or --until, rules decide about what was found when the mail
+came, and are compared with what was done then, or with the rules of --against.
+Without --config, the configuration is that of the running service. The files of
+the journal are read, so that only root and the user of the service can do it. The
+journal does not have all facts, unless journal.privacy is "addresses": if an action
+depends on others, it is "unknown", and what asked for them is named. Settings that
+decide what is found, such as those of [dkim] and [exempt], cannot be tried on
+recorded mail; they are named if they were others then. "postvet explain REFERENCE"
+tells the story of an example. An interrupt (Ctrl-C) ends with what was found so far.
 
 The envelope of a message is in the file MESSAGE.envelope, one "key value" a
 line: ip, helo, mail-from, rcpt, user, tls, listener, time. Or it is in the
@@ -60,8 +72,10 @@ a dot; of a Maildir, those in cur and new. Trusted addresses and local submissio
 are checked too.
 
 Exit codes: 0 no message would be treated differently, 1 some would, 2 wrong
-usage or configuration, 3 no message could be read.`,
-		Example: `  postvet policy test --rules next.toml --messages ~/Maildir/cur --received
+usage or configuration, 3 no message could be read, or it was interrupted.`,
+		Example: `  postvet policy test --history 30d --rules next.toml
+  postvet policy test --history 7d --mode enforce      what monitoring let pass
+  postvet policy test --rules next.toml --messages ~/Maildir/cur --received
   postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
   postvet policy test --config /etc/postvet/postvet.toml --messages corpus --json | jq .actions`,
 		Args: cobra.ArbitraryArgs,
@@ -75,6 +89,9 @@ usage or configuration, 3 no message could be read.`,
 	fl.StringVar(&f.at, "at", "", "`TIME` at which all messages arrive: RFC 3339 or Unix seconds (default as the envelope says, or now)")
 	fl.BoolVar(&f.all, "all", false, "list every message, not only those that differ")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
+	fl.BoolVar(&f.csv, "csv", false, "print the messages as CSV")
+	fl.StringVar(&f.mode, "mode", "", "`MODE` of the policy under test: enforce or monitor")
+	f.recorded.add(cmd)
 	fl.BoolVar(&f.received, "received", false, "take client, login and time from the last hop into this host if there is no envelope")
 	f.addFile(cmd)
 	f.addDNS(cmd)
@@ -85,6 +102,12 @@ usage or configuration, 3 no message could be read.`,
 func (f *policyTestFlags) run(cmd *cobra.Command, args []string) error {
 	if f.jobs < 1 || f.jobs > 64 {
 		return usage("--jobs: %d is out of bounds; write 1 to 64", f.jobs)
+	}
+	if f.json && f.csv {
+		return usage("--json beside --csv; write one of them")
+	}
+	if f.recorded.wanted(cmd) {
+		return f.runRecorded(cmd, args)
 	}
 	now, err := f.clock()
 	if err != nil {
@@ -158,6 +181,11 @@ func (f *policyTestFlags) policies(c *config.Config) (before, after *config.Conf
 	if after, err = over("rules", f.rules); err != nil {
 		return nil, nil, err
 	}
+	if f.cmd.Flags().Changed("mode") {
+		if after, err = after.With("--mode", "mode", f.mode); err != nil {
+			return nil, nil, exit{exitUsage, err}
+		}
+	}
 	if before == after {
 		before = nil
 	}
@@ -203,27 +231,4 @@ func progress(w io.Writer, of int) func(int) {
 			fmt.Fprintf(w, "\r%d of %s", done, layout.Count(of, "file"))
 		}
 	}
-}
-
-// print prints what was found. The error is the exit code.
-func (f *policyTestFlags) print(cmd *cobra.Command, rows []trial.Row, compared bool) error {
-	r := trial.NewReport(rows, compared, f.all || !compared)
-	for _, p := range r.Unreadable {
-		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s: %s\n", foreign.Terminal(p.File, foreign.Whole), foreign.Terminal(p.Problem, foreign.Whole))
-	}
-	var err error
-	if f.json {
-		err = printJSON(cmd.OutOrStdout(), r)
-	} else {
-		err = r.Write(cmd.OutOrStdout())
-	}
-	switch {
-	case err != nil:
-		return output(err)
-	case r.Messages == 0:
-		return failed("no message could be read; name files or directories with messages")
-	case r.Differing > 0:
-		return exit{code: exitNo}
-	}
-	return nil
 }

@@ -55,13 +55,25 @@ func (r *Rules) monitor(d *decision) {
 	if v.Rule == result.RuleUnreadable {
 		return
 	}
-	if mode, key, what := r.mode(d.results); mode == Monitor {
-		if key == keyRecipients && d.stored.lacks.has(LacksRcptDomains) && d.stored.doubt(Doubt{Key: key, Facts: []string{LacksRcptDomains.String()}}) {
+	mode, key, what := r.mode(d.results)
+	if d.stored.lacks.has(LacksRcptDomains) && r.restsOnRecipients(d.results, mode, key) && d.stored.doubt(Doubt{Key: keyRecipients, Facts: []string{LacksRcptDomains.String()}}) {
+		if mode == Monitor {
 			return
 		}
+		mode, key, what = Monitor, keyRecipients, ""
+	}
+	if mode == Monitor {
 		v.Action, v.Code, v.RedirectTo, v.Monitored = result.Accept, "", "", true
 		v.Overrides = append(v.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: key, Text: what})
 	}
+}
+
+// restsOnRecipients reports whether another mode would follow from further recipients.
+func (r *Rules) restsOnRecipients(res *result.Results, mode Mode, key string) bool {
+	if mode == Monitor {
+		return key == keyRecipients
+	}
+	return len(res.Recipients) == 0 && r.Modes.MonitorRecipients.HasNames() && !r.Modes.EnforceDomains.Name(res.Author.Domain) && !res.RecipientsIncomplete
 }
 
 // recipientsMonitored returns the domain of the first recipient if all recipients are

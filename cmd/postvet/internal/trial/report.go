@@ -1,15 +1,10 @@
 package trial
 
 import (
-	"cmp"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/layout"
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -19,6 +14,9 @@ type Report struct {
 	// two policies treat differently.
 	Messages  int `json:"messages"`
 	Differing int `json:"differing"`
+	// Unknown is how many recorded messages depend on what the journal does not have. They
+	// are no part of Differing.
+	Unknown int `json:"unknown"`
 	// WithoutClient is how many messages had no client address in their envelope, so
 	// that their SPF is none.
 	WithoutClient int       `json:"without_client"`
@@ -27,6 +25,12 @@ type Report struct {
 	Rows    []Outcome `json:"rows"`
 	Actions []Count   `json:"actions"`
 	Rules   []Count   `json:"rules"`
+	// Changes are the kinds of differences. Authors and Clients have the most of them.
+	Changes []Change `json:"changes"`
+	Authors []Share  `json:"authors"`
+	Clients []Share  `json:"clients"`
+	// History is nil if stored messages were evaluated.
+	History *History `json:"history,omitempty"`
 
 	compared bool
 }
@@ -37,13 +41,19 @@ type Problem struct {
 	Problem string `json:"problem"`
 }
 
-// Outcome is one message. Before is nil if nothing was compared.
+// Outcome is one message: that in File, or the recorded one with the reference Ref. Before
+// is nil if nothing was compared.
 type Outcome struct {
-	File   string   `json:"file"`
-	Author string   `json:"author"`
-	DMARC  string   `json:"dmarc"`
-	Before *Verdict `json:"before,omitempty"`
-	After  Verdict  `json:"after"`
+	File   string           `json:"file"`
+	Ref    result.Reference `json:"ref,omitempty"`
+	At     time.Time        `json:"at,omitzero"`
+	Author string           `json:"author"`
+	Client string           `json:"client"`
+	DMARC  string           `json:"dmarc"`
+	// Unknown says why it is not known what would be done.
+	Unknown []string `json:"unknown,omitempty"`
+	Before  *Verdict `json:"before,omitempty"`
+	After   Verdict  `json:"after"`
 }
 
 // Verdict is the part of a verdict that is compared and shown.
@@ -58,13 +68,6 @@ type Verdict struct {
 	Edits   []string           `json:"edits"`
 	Matched []result.RuleMatch `json:"matched"`
 	Faults  []string           `json:"faults"`
-}
-
-// Count is the number of messages of an action or a rule.
-type Count struct {
-	Name   string `json:"name"`
-	Before int    `json:"before"`
-	After  int    `json:"after"`
 }
 
 func short(v result.Verdict) Verdict {
@@ -103,119 +106,24 @@ func edits(v result.Verdict) []string {
 // that the policies treat differently.
 func NewReport(rows []Row, compared, all bool) *Report {
 	r := &Report{Unreadable: []Problem{}, Rows: []Outcome{}, compared: compared}
-	actions, rules := map[string]*Count{}, map[string]*Count{}
+	t := newTally()
 	for i := range rows {
 		row := &rows[i]
 		if row.Problem != "" {
 			r.Unreadable = append(r.Unreadable, Problem{row.File, row.Problem})
 			continue
 		}
-		r.Messages++
 		if row.NoClient {
-			r.WithoutClient++
+			t.withoutClient++
 		}
-		count(actions, string(row.After.Action)).After++
-		count(rules, row.After.Rule).After++
-		out := Outcome{File: row.File, Author: row.Author, DMARC: row.DMARC, Before: row.Before, After: row.After}
-		if row.Before != nil {
-			count(actions, string(row.Before.Action)).Before++
-			count(rules, row.Before.Rule).Before++
-		}
-		if row.Differs {
-			r.Differing++
-		}
+		out := Outcome{File: row.File, Author: row.Author, Client: row.Client, DMARC: row.DMARC, Before: row.Before, After: row.After}
+		t.add(&out, row.Differs)
 		if all || row.Differs {
 			r.Rows = append(r.Rows, out)
 		}
 	}
-	r.Actions, r.Rules = sorted(actions), sorted(rules)
+	t.fill(r)
 	return r
-}
-
-func count(m map[string]*Count, name string) *Count {
-	c, ok := m[name]
-	if !ok {
-		c = &Count{Name: name}
-		m[name] = c
-	}
-	return c
-}
-
-// sorted returns counts, the most frequent first.
-func sorted(m map[string]*Count) []Count {
-	out := make([]Count, 0, len(m))
-	for _, c := range m {
-		out = append(out, *c)
-	}
-	slices.SortFunc(out, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(b.Before+b.After, a.Before+a.After), cmp.Compare(a.Name, b.Name))
-	})
-	return out
-}
-
-// Write prints the report for a person: the messages, then the sums.
-func (r *Report) Write(w io.Writer) error {
-	var b strings.Builder
-	if len(r.Rows) > 0 {
-		t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-		if r.compared {
-			fmt.Fprintln(t, "MESSAGE\tAUTHOR\tDMARC\tBEFORE\tAFTER")
-		} else {
-			fmt.Fprintln(t, "MESSAGE\tAUTHOR\tDMARC\tVERDICT")
-		}
-		for _, o := range r.Rows {
-			before := ""
-			if o.Before != nil {
-				before = o.Before.String() + "\t"
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", foreign.Terminal(o.File, foreign.Whole), foreign.Terminal(o.Author, 40), o.DMARC, before, o.After)
-		}
-		_ = t.Flush() // into memory
-		b.WriteString("\n")
-	}
-	r.sums(&b)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func (r *Report) sums(b *strings.Builder) {
-	t := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
-	head := func(what string) {
-		if r.compared {
-			fmt.Fprintf(t, "%s\tBEFORE\tAFTER\n", what)
-		} else {
-			fmt.Fprintf(t, "%s\tMESSAGES\n", what)
-		}
-	}
-	counts := func(list []Count) {
-		for _, c := range list {
-			if r.compared {
-				fmt.Fprintf(t, "%s\t%d\t%d\n", c.Name, c.Before, c.After)
-			} else {
-				fmt.Fprintf(t, "%s\t%d\n", c.Name, c.After)
-			}
-		}
-	}
-	if r.Messages > 0 {
-		head("ACTION")
-		counts(r.Actions)
-		fmt.Fprintln(t)
-		head("RULE")
-		counts(r.Rules)
-		_ = t.Flush()
-		b.WriteString("\n")
-	}
-	fmt.Fprintf(b, "%s", layout.Count(r.Messages, "message"))
-	if r.compared {
-		fmt.Fprintf(b, ", %d treated differently", r.Differing)
-	}
-	if n := len(r.Unreadable); n > 0 {
-		fmt.Fprintf(b, ", %d not readable", n)
-	}
-	b.WriteString("\n")
-	if r.WithoutClient > 0 {
-		fmt.Fprintf(b, "%s without a client address: no SPF for these\n", layout.Count(r.WithoutClient, "message"))
-	}
 }
 
 // String returns a verdict for a table: "reject 550 5.7.26 (dmarc-reject)".

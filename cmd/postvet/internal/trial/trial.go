@@ -7,6 +7,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -51,6 +53,7 @@ type Row struct {
 	// Problem says why the message could not be evaluated; "" if it was.
 	Problem string
 	Author  string // the author domain, or why there is none
+	Client  string
 	DMARC   string
 	// NoClient reports that the envelope has no client, so that SPF is none.
 	NoClient bool
@@ -171,13 +174,8 @@ func (r *Row) evaluate(ctx context.Context, m *mailbox.Message, o Options) error
 		return fmt.Errorf("cannot be read to its end: %w", err)
 	}
 	r.NoClient = !e.Client.IP.IsValid()
-	r.Author, r.DMARC = results.Author.Domain, string(results.DMARC.Status)
-	if r.Author == "" {
-		r.Author = results.Author.Problem
-	}
-	if results.DMARC.Policy != "" {
-		r.DMARC += " p=" + string(results.DMARC.Policy)
-	}
+	r.Client = results.Client.IP
+	r.Author, r.DMARC = authorOf(results), dmarcOf(results)
 	after := o.After.Replay(atRecipient, results)
 	r.After = short(after)
 	if o.Before != nil {
@@ -186,6 +184,17 @@ func (r *Row) evaluate(ctx context.Context, m *mailbox.Message, o Options) error
 		r.Before, r.Differs = &before, v.Differs(after)
 	}
 	return nil
+}
+
+// authorOf returns the author's domain, or why there is none.
+func authorOf(res *result.Results) string { return cmp.Or(res.Author.Domain, res.Author.Problem) }
+
+// dmarcOf returns the result of DMARC with the policy: "fail p=reject".
+func dmarcOf(res *result.Results) string {
+	if res.DMARC.Policy == "" {
+		return string(res.DMARC.Status)
+	}
+	return string(res.DMARC.Status) + " p=" + string(res.DMARC.Policy)
 }
 
 // ClockAt returns a clock that begins at a time now, and goes on.

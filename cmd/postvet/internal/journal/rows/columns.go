@@ -353,6 +353,9 @@ func ReadRecord(b []byte, rec *Record) (rest []byte, err error) {
 // NoLocalPart begins an address of which the domain alone is kept.
 const NoLocalPart = "?@"
 
+// SomeUser stands for the name of a login that is not kept.
+const SomeUser = "?"
+
 // Row returns the row of a record as it was read from a store.
 func (rec *Record) Row() (*Row, error) {
 	str := func(c Column) string { return string(rec[c].Octets) }

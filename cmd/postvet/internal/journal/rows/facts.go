@@ -167,7 +167,7 @@ func (c *codec) dmarc(d *dmarc.Result) {
 func (c *codec) message(res *result.Results) {
 	user := res.User
 	if !c.reading && user != "" && c.level != Addresses {
-		user = "?" // that there was a login is a fact for rules
+		user = SomeUser // that there was a login is a fact for rules
 	}
 	if fact(c, &user, maxText); c.reading {
 		res.User = user
