@@ -29,6 +29,7 @@ func TestPolicyTestHistory(t *testing.T) {
 			t.Fatalf("%s: %s, although mail is only monitored", x.file, verdict)
 		}
 	}
+	s.waitLog(`"msg":"message"`, 3)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
