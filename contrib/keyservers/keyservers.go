@@ -64,6 +64,7 @@ type Server struct {
 	// listens on this machine, "" if it does not.
 	Socket, Address string
 	process         *child.Process
+	again           func() // starts it with the data that it had
 }
 
 // Stop ends the server at once, with all its connections.
@@ -75,6 +76,12 @@ func (s *Server) Stop() {
 		s.process.Kill()
 	}
 }
+
+// Kill ends the server at once, so that it cannot do anything about its end.
+func (s *Server) Kill() { s.process.Kill() }
+
+// Start starts PostgreSQL again that has ended, where it was and with its data.
+func (s *Server) Start() { s.again() }
 
 // Hang stops the server without closing its connections, as when a network is cut.
 // Go on with Resume.
@@ -178,10 +185,14 @@ func PostgreSQL(t testing.TB, password string) *Server {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	s := &Server{Socket: dir, Address: "127.0.0.1:" + port}
-	s.process = start(t, run(postgres, "-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"), func() error {
-		return run(filepath.Join(filepath.Dir(postgres), "pg_isready"), "-q", "-h", dir, "-p", port).Run()
-	})
-	t.Cleanup(s.Stop) // its children would outlive a kill for a moment
+	s.again = func() {
+		t.Helper()
+		s.process = start(t, run(postgres, "-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"), func() error {
+			return run(filepath.Join(filepath.Dir(postgres), "pg_isready"), "-q", "-h", dir, "-p", port).Run()
+		})
+	}
+	s.again()
+	t.Cleanup(func() { s.Stop() }) // its children would outlive a kill for a moment
 	return s
 }
 

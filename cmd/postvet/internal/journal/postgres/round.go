@@ -97,6 +97,11 @@ func (s *Shipper) open(ctx context.Context) error {
 // sendPart sends rows of a part, and returns their number. If there is more, last is the
 // time up to which they were sent.
 func (s *Shipper) sendPart(ctx context.Context, p rows.Part) (sent int, more bool, last time.Time, err error) {
+	stamp, known := s.spool.Stamp(p)
+	if complete, ok := s.session.complete[p]; ok && known && stamp == complete {
+		return 0, false, last, nil
+	}
+	delete(s.session.complete, p)
 	file, err := s.spool.Open(ctx, p)
 	if err != nil {
 		s.unread(p, err)
@@ -112,6 +117,9 @@ func (s *Shipper) sendPart(ctx context.Context, p rows.Part) (sent int, more boo
 		more = b.chunk.More
 		last = result.Reference(b.chunk.Next.Ref).Time()
 		if b.chunk.Rows == 0 && b.chunk.Next == b.from {
+			if known {
+				s.session.complete[p] = stamp
+			}
 			return sent, false, last, nil
 		}
 		if err := s.session.send(ctx, b); err != nil {

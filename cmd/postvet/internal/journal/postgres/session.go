@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 )
 
 // session is a connection by which the rows of a node are sent.
@@ -20,6 +21,7 @@ type session struct {
 	marks       map[int64]rows.Mark
 	partitions  map[rows.Part]bool
 	generations map[int64]bool
+	complete    map[rows.Part]sqlite.Stamp // of files that were sent to their end
 	// taken is true after another process has sent rows of this node.
 	taken bool
 	seen  time.Time // when the database was told that this process is alive
@@ -53,7 +55,7 @@ func (s *session) open(ctx context.Context, o *Options, identity int64) (err err
 		s.conn = nil
 		return err
 	}
-	s.partitions, s.generations = map[rows.Part]bool{}, map[int64]bool{}
+	s.partitions, s.generations, s.complete = map[rows.Part]bool{}, map[int64]bool{}, map[rows.Part]sqlite.Stamp{}
 	if err := s.claim(ctx, o, identity); err != nil {
 		return err
 	}

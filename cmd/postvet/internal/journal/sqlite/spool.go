@@ -75,6 +75,28 @@ func (s *Store) spooled(f file, age time.Duration) bool {
 	return by != nil && age <= keep && s.unsent(f) > 0
 }
 
+// Stamp changes with the file of a part.
+type Stamp struct {
+	sizes, times [2]int64
+}
+
+// Stamp returns the present stamp of a part. It is not known if the file has changed only
+// just now.
+func (s *Spool) Stamp(p rows.Part) (stamp Stamp, known bool) {
+	f := fileOf(s.dir, p.Day, p.Class)
+	for i, suffix := range suffixes[:2] {
+		info, err := os.Stat(f.path + suffix)
+		if errors.Is(err, fs.ErrNotExist) && i > 0 {
+			continue
+		}
+		if err != nil || time.Since(info.ModTime()) < 100*time.Millisecond {
+			return Stamp{}, false // the time of a file is a coarse one
+		}
+		stamp.sizes[i], stamp.times[i] = info.Size(), info.ModTime().UnixNano()
+	}
+	return stamp, true
+}
+
 // PartReader is a part that is open to be read.
 type PartReader struct {
 	// ID identifies the file, also if it was set aside and another one has its name.

@@ -1,0 +1,196 @@
+//go:build linux
+
+package postgres
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/contrib/keyservers"
+)
+
+// cut says where a proxy cuts a connection.
+type cut struct {
+	message string // a part of the text of a message of the client; "" for the first message
+	kind    byte   // of the message; 0 for any
+	after   bool   // the server gets it, and its answer is lost
+	times   int    // how often
+}
+
+// proxy is a network between a node and a server that cuts connections.
+type proxy struct {
+	address string
+	server  string
+
+	mu    sync.Mutex
+	cut   cut
+	cuts  int
+	group sync.WaitGroup
+}
+
+func newProxy(t testing.TB, server string) *proxy {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	p := &proxy{address: l.Addr().String(), server: server}
+	p.group.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.group.Go(func() { p.connection(c) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		p.group.Wait()
+	})
+	return p
+}
+
+// cutAt has the next connections cut, and returns how often that was done before.
+func (p *proxy) cutAt(c cut) (cuts int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cuts, p.cut, p.cuts = p.cuts, c, 0
+	return cuts
+}
+
+// isCut reports whether a message of the client is where to cut, and how.
+func (p *proxy) isCut(kind byte, text string) (is, after bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := &p.cut
+	if c.times == 0 || c.kind != 0 && c.kind != kind || c.message == "" && c.kind == 0 && kind != 0 || !strings.Contains(text, c.message) {
+		return false, false
+	}
+	c.times--
+	p.cuts++
+	return true, c.after
+}
+
+// connection hands messages on between a client and the server.
+func (p *proxy) connection(client net.Conn) {
+	defer client.Close()
+	server, err := net.DialTimeout("tcp", p.server, time.Second)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	answers := make(chan struct{})
+	var lost sync.Once
+	deaf := make(chan struct{}) // closed when answers are lost
+	go func() {
+		defer close(answers)
+		b := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(b)
+			if err != nil {
+				client.Close()
+				return
+			}
+			select {
+			case <-deaf:
+				return // one answer came, and is lost
+			default:
+			}
+			if _, err := client.Write(b[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	defer func() { server.Close(); <-answers }()
+	header := make([]byte, 5)
+	for first := true; ; first = false {
+		head, kind := header, byte(0)
+		if first { // it has no kind
+			head = header[1:]
+		}
+		if _, err := io.ReadFull(client, head); err != nil {
+			return
+		}
+		if !first {
+			kind = head[0]
+		}
+		length := int(binary.BigEndian.Uint32(head[len(head)-4:])) - 4
+		if length < 0 || length > 1<<24 {
+			return
+		}
+		body := make([]byte, length)
+		if _, err := io.ReadFull(client, body); err != nil {
+			return
+		}
+		is, after := p.isCut(kind, string(body))
+		if is && !after {
+			return
+		}
+		if is {
+			lost.Do(func() { close(deaf) })
+		}
+		if _, err := server.Write(append(append([]byte(nil), head...), body...)); err != nil {
+			return
+		}
+		if is {
+			select {
+			case <-answers:
+			case <-time.After(100 * time.Millisecond): // to data of COPY there is no answer
+			}
+			return
+		}
+	}
+}
+
+// testCut cuts the connection of a node at each message of a batch, before the server has it
+// and before its answer comes. Rows are there exactly once.
+func testCut(t *testing.T, s *keyservers.Server) {
+	d := newDatabase(t, s, "cut")
+	p := newProxy(t, s.Address)
+	host, port, _ := net.SplitHostPort(p.address)
+	through := &Database{DSN: "host=" + host + " port=" + port + " user=postgres password=secret sslmode=disable dbname=cut"}
+	n := newNode(t, "mx1", through, nil)
+	day := noon
+	for _, c := range []cut{
+		{message: ""},
+		{message: "current_setting"},
+		{message: "goose_db_version"},
+		{message: "UPDATE postvet.node SET session"},
+		{message: "FROM postvet.shipped"},
+		{message: "postvet.lease"},
+		{message: "pg_inherits"},
+		{message: "CREATE TABLE IF NOT EXISTS"},
+		{message: "BEGIN;"},
+		{message: "COPY postvet."},
+		{kind: 'd', message: "PGCOPY"},
+		{kind: 'c'},
+		{message: "INSERT INTO postvet.shipped"},
+		{message: "UPDATE postvet.shipped"},
+		{message: "COMMIT", kind: 'Q'},
+	} {
+		for _, c.after = range []bool{false, true} {
+			// A new day needs a partition and a mark of its own.
+			day = day.AddDate(0, 0, 1)
+			n.shipper.Close(t.Context())
+			for _, c.times = range []int{1, 3} {
+				p.cutAt(c)
+				for range 40 {
+					n.recorder.Add(n.row(day))
+				}
+				n.recorder.Flush(t.Context())
+				if c.times == 1 {
+					n.ship(t, through, nil)
+				}
+				n.sent(t, d)
+				// A new day has no mark that is changed.
+				if cuts := p.cutAt(cut{}); cuts == 0 && (c.times == 1) == (c.message != "UPDATE postvet.shipped") {
+					t.Errorf("at %q %q after %t %d times nothing was cut", c.kind, c.message, c.after, c.times)
+				}
+			}
+		}
+	}
+}
