@@ -46,6 +46,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/route cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/route", "cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
+	{"cmd/postvet/internal/route/connect/connecttest", ""},
 	{"cmd/postvet/internal/route/connect", "policy/foreign policy/mtasts"},
 	{"cmd/postvet/internal/advice", "cmd/postvet/internal/lookups policy/foreign policy/message dnscache"},
 	{"cmd/postvet/internal/lookups", "dnscache"},

@@ -15,7 +15,6 @@ import (
 type routeFlags struct {
 	configFlags
 	connect bool
-	port    uint16
 	json    bool
 	color   string
 }
@@ -47,8 +46,6 @@ Exit codes: 0 nothing is wrong, 1 mail cannot be delivered or something is wrong
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	cmd.Flags().BoolVar(&f.connect, "connect", false, "connect to the hosts, without sending mail")
-	cmd.Flags().Uint16Var(&f.port, "port", 25, "`PORT` of the hosts")
-	_ = cmd.Flags().MarkHidden("port") // for tests; it exists
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	addColor(cmd, &f.color)
 	f.addDNS(cmd)
@@ -69,7 +66,7 @@ func (f *routeFlags) run(cmd *cobra.Command, address string) error {
 	defer cancel()
 	var o route.Options
 	if f.connect {
-		o.Connect = &connect.Client{Helo: heloName(), Port: f.port}
+		o.Connect = &connect.Client{Helo: heloName()}
 	}
 	report, err := route.Find(ctx, resolver, address, o)
 	if err != nil {

@@ -31,14 +31,21 @@ const (
 type Client struct {
 	// Helo is the name of this host. Default "localhost".
 	Helo string
-	// Port is that of the mail servers, PolicyPort that of the servers of policies.
-	// Defaults 25 and 443.
-	Port, PolicyPort uint16
 	// Roots are the authorities that are trusted. Default: the system's.
 	Roots *x509.CertPool
 	// ConnectTime and DialogueTime bound one connection. Defaults: the constants.
 	ConnectTime, DialogueTime time.Duration
+	// Now is the clock by which certificates are judged. Default time.Now.
+	Now func() time.Time
+	// Dial connects to an address. Default: that of [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// The ports of mail (RFC 5321 section 4.5.4.2) and of HTTPS.
+const (
+	smtpPort  = 25
+	httpsPort = 443
+)
 
 // Dialogue is what a mail server said.
 type Dialogue struct {
@@ -84,10 +91,9 @@ func (e *Error) Error() string { return e.Text }
 // for TLS (RFC 7672 section 8.1). Talk returns when ctx ends.
 func (c *Client) Talk(ctx context.Context, ip netip.Addr, serverName string) *Dialogue {
 	d := &Dialogue{}
-	dialer := net.Dialer{Timeout: orDefault(c.ConnectTime, ConnectTime)}
-	conn, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(ip, orDefault(c.Port, 25)).String())
+	conn, err := c.dial(ctx, netip.AddrPortFrom(ip, smtpPort))
 	if err != nil {
-		d.Err = failure(Connecting, err, dialer.Timeout)
+		d.Err = failure(Connecting, err, orDefault(c.ConnectTime, ConnectTime))
 		return d
 	}
 	defer conn.Close()
@@ -100,6 +106,17 @@ func (c *Client) Talk(ctx context.Context, ip netip.Addr, serverName string) *Di
 	}
 	s.quit()
 	return d
+}
+
+// dial connects to an address, within ConnectTime.
+func (c *Client) dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, orDefault(c.ConnectTime, ConnectTime))
+	defer cancel()
+	if c.Dial != nil {
+		return c.Dial(ctx, "tcp", addr.String())
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr.String())
 }
 
 // encrypt has the handshake, and asks for the extensions again (RFC 3207 section 4.2).
@@ -134,7 +151,6 @@ func failure(stage Stage, err error, limit time.Duration) *Error {
 	e := &Error{Stage: stage}
 	var network net.Error
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Refused, e.Text = true, "it refuses the connection: no program listens there"
@@ -146,8 +162,8 @@ func failure(stage Stage, err error, limit time.Duration) *Error {
 		e.Timeout, e.Text = true, "no answer within "+limit.String()
 	case errors.As(err, &record):
 		e.Text = "it speaks no TLS after STARTTLS"
-	case errors.As(err, &alert):
-		e.Text = "TLS fails: " + alert.Error()
+	case stage == Handshake:
+		e.Text = "TLS fails: " + ending(err)
 	default:
 		e.Text = ending(err)
 	}

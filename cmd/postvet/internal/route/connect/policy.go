@@ -37,7 +37,7 @@ func (c *Client) Policy(ctx context.Context, domain string, addrs []netip.Addr) 
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return c.dialAny(ctx, addrs[:min(len(addrs), maxPolicyAddresses)])
 		},
-		TLSClientConfig:    &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:    &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now},
 		DisableKeepAlives:  true,
 		DisableCompression: true, // what is read is bounded
 
@@ -79,10 +79,9 @@ func (c *Client) Policy(ctx context.Context, domain string, addrs []netip.Addr) 
 
 // dialAny connects to the first address that takes the connection.
 func (c *Client) dialAny(ctx context.Context, addrs []netip.Addr) (conn net.Conn, err error) {
-	dialer := net.Dialer{Timeout: orDefault(c.ConnectTime, ConnectTime)}
 	err = errors.New("the host has no address")
 	for _, ip := range addrs {
-		conn, err = dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(ip, orDefault(c.PolicyPort, 443)).String())
+		conn, err = c.dial(ctx, netip.AddrPortFrom(ip, httpsPort))
 		if err == nil {
 			return conn, nil
 		}
