@@ -69,3 +69,26 @@ func (l *List) Below(yield func(suffix string) bool) {
 // everMember reports whether the entry is a member at any time. An exception hides
 // the member as long as it lasts.
 func (s span) everMember() bool { return s.member > s.exception }
+
+// Common returns the first prefix of addresses that two lists hold, in their order; an
+// invalid one if they have none in common. Entries count whenever they end.
+func (l *List) Common(other *List) netip.Prefix {
+	if l == nil || other == nil {
+		return netip.Prefix{}
+	}
+	holds := func(l *List, p netip.Prefix) bool {
+		s, ok := l.prefixes.LookupPrefix(p)
+		return ok && s.everMember()
+	}
+	var first netip.Prefix
+	// Where both lists hold an address, the narrowest entry around it is held by both.
+	for _, list := range []*List{l, other} {
+		for p := range list.prefixes.AllSorted() {
+			if holds(l, p) && holds(other, p) && (!first.IsValid() || p.Addr().Less(first.Addr())) {
+				first = p
+				break
+			}
+		}
+	}
+	return first
+}

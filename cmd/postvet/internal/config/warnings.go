@@ -14,7 +14,7 @@ import (
 // Warnings returns settings that are valid but may not do what was meant, in the
 // form of faults.
 func (c *Config) Warnings() Errors {
-	list := c.signWarnings()
+	list := append(c.signWarnings(), c.sealWarnings()...)
 	p := c.Policy
 	// If the author may cause monitoring, nothing is rejected at RCPT.
 	if !p.SPFEarly || c.Mode == rules.Monitor || p.MonitorDomains.Set.HasNames() {
@@ -38,6 +38,20 @@ func (c *Config) Warnings() Errors {
 	accepting := c.acceptingLate()
 	early(len(accepting) > 0, "rules of your own accept ("+some(accepting)+")", "they are asked when the message has come", hosts)
 	return list
+}
+
+// sealWarnings names a client that is trusted as a relay and as one that hands mail in again.
+func (c *Config) sealWarnings() Errors {
+	both := c.Seal.Networks.Set.Common(c.Trust.Relays.Set)
+	if c.Seal.Domain == "" || !both.IsValid() {
+		return nil
+	}
+	at := c.origin["seal.networks"]
+	return Errors{{
+		File: at.file, Line: at.line, Key: "seal.networks",
+		Problem: fmt.Sprintf("has no effect on %s, which is in trust.relays too: its mail is checked as that of the host before it", both),
+		Remedy:  "remove it from trust.relays if it hands in what came here before, otherwise from seal.networks",
+	}}
 }
 
 // Notes returns settings that may need another one beside them, in the form of faults.

@@ -79,6 +79,33 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// A relay is not one of the clients that hand in mail again, whatever seal.networks says.
+func TestSealedRelay(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ relays, networks, want string }{
+		"others":             {`"192.0.2.0/24"`, `"198.51.100.1", "10.0.0.9"`, ""},
+		"no relays":          {``, `"10.0.0.9"`, ""},
+		"no networks":        {`"10.0.0.9"`, ``, ""},
+		"the same":           {`"10.0.0.9"`, `"10.0.0.8", "10.0.0.9"`, "10.0.0.9/32"},
+		"one of a network":   {`"10.0.0.0/8"`, `"10.0.0.9"`, "10.0.0.9/32"},
+		"a network with one": {`"10.0.0.9"`, `"10.0.0.0/8"`, "10.0.0.9/32"},
+		"but for that one":   {`"10.0.0.9"`, `"10.0.0.0/8", "!10.0.0.9"`, ""},
+		"but for another":    {`"10.0.0.0/30", "!10.0.0.1"`, `"10.0.0.1", "10.0.0.2"`, "10.0.0.2/32"},
+	} {
+		c, err := Parse("main.toml", []byte("[trust]\nrelays = ["+tt.relays+"]\n[sign]\nkeys = \"/etc/postvet/keys\"\n[seal]\ndomain = \"example.org\"\nlocal = true\nnetworks = ["+tt.networks+"]\n"))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, want := c.Warnings().Error(), ""
+		if tt.want != "" {
+			want = "main.toml:8: seal.networks: has no effect on " + tt.want + ", which is in trust.relays too: its mail is checked as that of the host before it; remove it from trust.relays if it hands in what came here before, otherwise from seal.networks"
+		}
+		if strings.TrimSuffix(got, "\n") != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // A list server hands in what strangers wrote. A note says so, since a listener does not
 // tell who is behind it.
 func TestNotes(t *testing.T) {
