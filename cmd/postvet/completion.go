@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 )
 
 // words are the values that a shell offers for flags of these names; the flag takes no
@@ -21,6 +22,7 @@ var words = map[string][]string{
 	"for":    {"10m", "1h", "24h"},
 	"watch":  {"2s", "10s", "1m"},
 	"type":   control.TypeNames(),
+	"by":     counts.FieldNames(),
 }
 
 // fileKinds are the endings of the files that flags of these names take; all files
@@ -51,6 +53,8 @@ func completeValues(cmd *cobra.Command) {
 	switch cmd.CommandPath() {
 	case "postvet log-level":
 		cmd.ValidArgsFunction = firstArgument(config.LogLevels(), cobra.ShellCompDirectiveNoFileComp)
+	case "postvet top":
+		cmd.ValidArgsFunction = firstArgument(topWords(), cobra.ShellCompDirectiveNoFileComp)
 	case "postvet cache show", "postvet cache flush":
 		// What is most often mended; the domain follows.
 		cmd.ValidArgsFunction = firstArgument([]string{"_dmarc."}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)

@@ -51,6 +51,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
   postvet trace --from example.org       live messages of a domain, step by step
   postvet explain 1R407AG0YWNWK          why a message was refused
+  postvet top                            whose mail fails most, this week
   postvet policy explain                 what is done with a message, in order
   postvet config default > postvet.toml  every key with default and comment`,
 		SilenceErrors: true,
@@ -65,7 +66,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 	})
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newRoute(), newPolicy(), newConfig(),
-		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newJournal(), newCache(in), newVersion(), newManual())
+		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newTop(), newJournal(), newCache(in), newVersion(), newManual())
 	root.AddCommand(newReport(in))
 	root.SetHelpCommand(newHelp())
 	completeValues(root)

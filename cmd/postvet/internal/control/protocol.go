@@ -54,6 +54,7 @@ const (
 	DoCacheFetch  = "cache-fetch"
 
 	DoHistory       = "history"
+	DoTop           = "top"
 	DoExplain       = "explain"
 	DoJournalStatus = "journal-status"
 	DoJournalVerify = "journal-verify"
@@ -81,7 +82,8 @@ type Request struct {
 	From      string `json:"from,omitempty"`
 	Recipient string `json:"rcpt,omitempty"`
 	Count     int    `json:"count,omitempty"`
-	// Query selects messages in the journal, as JSON of rows.Query.
+	// Query selects messages in the journal, as JSON of rows.Query, or with DoTop names,
+	// as JSON of counts.Query.
 	Query string `json:"query,omitempty"`
 	// Source is where a snapshot of the cache is fetched from, "" for where the
 	// configuration says.
@@ -165,7 +167,7 @@ func parseRequest(line []byte) (Request, *Refusal) {
 func (q Request) problem() string {
 	bare := Request{V: q.V, Do: q.Do}
 	switch q.Do {
-	case DoHistory, DoExplain, DoJournalForget:
+	case DoHistory, DoExplain, DoTop, DoJournalForget:
 		bare.Query, bare.NoDNS = q.Query, q.NoDNS
 		switch {
 		case q != bare || q.NoDNS && q.Do != DoExplain:

@@ -3,6 +3,7 @@ package manual
 import (
 	"fmt"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -12,7 +13,7 @@ const journalPage = "postvet-journal"
 func (e Edition) journal() Page {
 	r, file := e.page(journalPage, 5, "the journal of past messages of postvet")
 	r.section("Description")
-	r.text(`The journal has a row for each message that the running service has decided about, if journal.directory in postvet.toml(5) names a place for it. "postvet history" finds messages, "postvet explain" tells the story of one, and "postvet journal" looks after the files. This page is for who wants to ask the files themselves.
+	r.text(`The journal has a row for each message that the running service has decided about, if journal.directory in postvet.toml(5) names a place for it. "postvet history" finds messages, "postvet explain" tells the story of one, "postvet top" ranks domains and clients, and "postvet journal" looks after the files. This page is for who wants to ask the files themselves.
 
 Rows are written once a second, after the MTA has its answer. Mail never waits for them: what the disk does not take is left out, and postvet_journal_dropped_total counts it. When the process is killed, the rows of the last second are lost; when the machine loses its power, those of the last minute may be.`, "PP")
 	r.section("Files")
@@ -46,10 +47,24 @@ Indexed are queue and org, and in the files of the rest also client, message_key
 
   sqlite3 -readonly state.db \
     "SELECT since, until, text FROM records WHERE name = '_dmarc.example.org' ORDER BY first"`, rows.MaxRecordText), "PP")
+	r.section("Counts")
+	r.text(`The file state.db has how many messages came in each hour and day, for "postvet top". The tables hour and day have a row for each name of a kind: "domain", the organization of the author as in message.org; "client", the network of the client, of 256 IPv4 addresses or a /48 of IPv6; "hint" and "rule", as in message. The row of kind "all" has the sum of all messages. at is the beginning of the hour or day in seconds since 1970; the views hours and days have it as text:
+
+  sqlite3 -readonly state.db \
+    "SELECT time, name, failed, n FROM days WHERE kind = 'domain' AND failed > 0 ORDER BY failed DESC LIMIT 20"
+
+An hour is written when it is over, and added to its day. Until then, what was counted is in the table recent, in a form of its own that "postvet top" reads; it is written each ten seconds, and no more is lost when the process is killed. Messages that are only kept out of the files, since there was no room for them, are counted all the same; period.missing and postvet_journal_uncounted_total have those that could not be.
+
+Senders invent names, so that an hour has at most 20,000 of a kind; messages of further ones are counted as "(other)". When a day is over, the 20,000 names with most messages are kept, and "(other)" has the rest. Messages without an author and a sender are counted as "(none)". Hours are kept for 35 days, days for journal.keep_counts. With privacy = "counts", state.db is all that is written.`, "PP")
+	for f := range counts.Fields {
+		r.item(f.String() + " (integer)")
+		r.filled(journalFields[f])
+	}
+	r.text(`Mail that failed DMARC or was not plainly accepted is also counted by its facts: hour_facts and day_facts have at, org, dmarc, action, would, override (the reason alone), hint, rule and n. The table period has for each hour and day its length, its beginning at, n, missing, and seq, which grows with each change.`, "PP")
 	r.section("Versions")
 	r.text(`PRAGMA user_version is the version of the tables. Newer programs read older files. A file of a newer version is not read, and if the service were to write into it, it sets it aside under the name FILE.newer-1 and begins another one; so it does with a file that is damaged (FILE.damaged-1). New columns may be added in any version.`, "PP")
 	r.section("See also")
-	r.references("postvet(1)", "postvet-explain(1)", "postvet-history(1)", "postvet-journal(1)", configPage+"(5)")
+	r.references("postvet(1)", "postvet-explain(1)", "postvet-history(1)", "postvet-journal(1)", "postvet-top(1)", configPage+"(5)")
 	return Page{file, r.b.Bytes()}
 }
 
@@ -57,6 +72,7 @@ Indexed are queue and org, and in the files of the rest also client, message_key
 var journalFiles = [][2]string{
 	{"DAY.rest.db", "mail of a day that was refused, deferred, held, redirected or discarded, or accepted only because it is monitored, or with an internal error"},
 	{"DAY.accepted.db", "all other mail of a day"},
+	{"state.db", "what outlives the days: how many messages came of each domain and client"},
 	{"FILE-wal, FILE-shm", "what was written into a database last; they belong to it"},
 	{"MONTH.key", "the key of the hashes of a month"},
 	{"audit.log", "who searched for an address or a client, or had something forgotten, one JSON object a line"},
@@ -98,4 +114,24 @@ var journalColumns = map[rows.Column]string{
 	rows.ColTook:        "microseconds from the end of the message to the verdict",
 	rows.ColGeneration:  "the configuration that was in force, in the table generation",
 	rows.ColFacts:       `everything else, in a form of its own, for "postvet explain" and "postvet history --json"`,
+}
+
+// journalFields explain the numbers of a name.
+var journalFields = [counts.Fields]string{
+	counts.All:         "all messages",
+	counts.Passed:      "those that passed DMARC",
+	counts.Failed:      "those that failed it",
+	counts.NoPolicy:    "those of domains without a DMARC policy",
+	counts.Undecided:   "those of which DMARC is not known: temperror, permerror",
+	counts.Rejected:    "those that were rejected",
+	counts.Quarantined: "those that were held",
+	counts.Deferred:    "those that were deferred (tempfail)",
+	counts.Redirected:  "those that were redirected",
+	counts.Discarded:   "those that were discarded",
+	counts.Would:       "those that are only monitored, and otherwise would not have been accepted",
+	counts.Shadow:      "those that were accepted, and not by the shadow policy",
+	counts.Spared:      "those of would and shadow",
+	counts.Overridden:  "those with an exception from what the author's domain asks for",
+	counts.Forwarded:   "those of which SPF or DMARC fails as forwarding makes it fail: the hints forwarded, maybe_forwarded and altered_by_list",
+	counts.Broken:      "those of them that failed DMARC",
 }

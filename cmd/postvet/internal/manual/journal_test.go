@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -18,5 +19,10 @@ func TestJournalPage(t *testing.T) {
 	}
 	if len(journalColumns) != int(rows.Columns) {
 		t.Errorf("%d columns are explained, there are %d", len(journalColumns), rows.Columns)
+	}
+	for f := range counts.Fields {
+		if journalFields[f] == "" || !strings.Contains(page, f.String()+" (integer)") {
+			t.Errorf("postvet-journal(5) does not explain the number %s", f)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	journalcounts "github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
@@ -22,6 +23,7 @@ type JournalStats struct {
 
 var (
 	journalRows    = prometheus.NewDesc("postvet_journal_rows_total", "Messages that were written into the journal, by class.", []string{"class"}, nil)
+	journalOther   = prometheus.NewDesc("postvet_journal_other_names_total", "Messages that were counted without their name, since there were too many names in the hour, by kind of name.", []string{"kind"}, nil)
 	journalDropped = prometheus.NewDesc("postvet_journal_dropped_total", "Messages that found no room on their way into the journal, by class.", []string{"class"}, nil)
 
 	journalShipped   = prometheus.NewDesc("postvet_journal_shipped_rows_total", "Messages that were sent from the journal to PostgreSQL, by class.", []string{"class"}, nil)
@@ -29,7 +31,7 @@ var (
 )
 
 // journalDescs are those of collectJournal.
-var journalDescs = []*prometheus.Desc{journalRows, journalDropped, journalShipped, journalUnshipped}
+var journalDescs = []*prometheus.Desc{journalRows, journalDropped, journalOther, journalShipped, journalUnshipped}
 
 // WatchJournal sets where to read the numbers of the journal.
 func (m *Metrics) WatchJournal(read func() JournalStats) {
@@ -43,6 +45,9 @@ func collectJournal(out chan<- prometheus.Metric, s *JournalStats) {
 	for c := range rows.Class(rows.Classes) {
 		out <- value(journalRows, prometheus.CounterValue, float64(s.Written[c]), c.String())
 		out <- value(journalDropped, prometheus.CounterValue, float64(s.Dropped[c]), c.String())
+	}
+	for k := range journalcounts.Kind(journalcounts.Kinds) {
+		out <- value(journalOther, prometheus.CounterValue, float64(s.Other[k]), k.String())
 	}
 	for c := range rows.Class(rows.Classes) {
 		out <- value(journalShipped, prometheus.CounterValue, float64(s.Shipping.Shipped[c]), c.String())
@@ -58,6 +63,8 @@ var journalSeries = []series{
 		func(s *snapshot) float64 { return float64(s.Journal.Failures) }),
 	counter("postvet_journal_write_seconds_total", "Time that was spent on writing into the journal.",
 		func(s *snapshot) float64 { return s.Journal.Writing.Seconds() }),
+	counter("postvet_journal_uncounted_total", "Messages that were dropped before they could be counted.",
+		func(s *snapshot) float64 { return float64(s.Journal.Missing) }),
 	gauge("postvet_journal_waiting_bytes", "Size of the messages that wait to be written into the journal.",
 		func(s *snapshot) float64 { return float64(s.Journal.Waiting) }),
 	gauge("postvet_journal_bytes", "Size of the journal's files.",

@@ -66,7 +66,7 @@ func (d *daemon) answer(ctx context.Context, peer control.Peer, q control.Reques
 		return d.answerLoad(q)
 	case control.DoCacheFetch:
 		return d.answerFetch(ctx, q)
-	case control.DoHistory, control.DoExplain, control.DoJournalStatus, control.DoJournalVerify, control.DoJournalForget:
+	case control.DoHistory, control.DoExplain, control.DoTop, control.DoJournalStatus, control.DoJournalVerify, control.DoJournalForget:
 		return d.answerJournal(ctx, peer, q)
 	default:
 		return d.status(time.Now()), nil

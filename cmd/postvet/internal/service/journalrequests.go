@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -35,9 +36,12 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	if q.Do == control.DoJournalVerify {
 		return sqlite.Verify(ctx, j.dir)
 	}
+	if q.Do == control.DoTop {
+		return d.answerTop(ctx, q)
+	}
 	var query rows.Query
 	if err := json.Unmarshal([]byte(q.Query), &query); err != nil {
-		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"the query is not understood; use the postvet command that belongs to the service"}}
+		return nil, errQuery
 	}
 	if err := query.Check(); err != nil {
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
@@ -67,6 +71,22 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 		journal.AskDNS(asking, stories.Stories, &d.dns, dmarc.Options{Discovery: d.config().Policy.OrganizationalDomain})
 	}
 	return stories, nil
+}
+
+var errQuery = &control.Refusal{Code: control.CodeRequest, Errors: []string{"the query is not understood; use the postvet command that belongs to the service"}}
+
+// answerTop ranks names by what was counted.
+func (d *daemon) answerTop(ctx context.Context, q control.Request) (any, error) {
+	var query counts.Query
+	if err := json.Unmarshal([]byte(q.Query), &query); err != nil {
+		return nil, errQuery
+	}
+	if err := query.Check(); err != nil {
+		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	return d.journal.reader.Top(ctx, query)
 }
 
 // stories tells the stories of the rows of a page.

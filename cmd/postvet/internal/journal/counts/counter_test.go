@@ -66,14 +66,14 @@ func TestFields(t *testing.T) {
 		}, []Field{All, Failed, Rejected}, true},
 		"monitored": {func(r *rows.Row) {
 			r.Results.DMARC.Status, r.Verdict.Intended, r.Verdict.Monitored = "fail", result.Quarantine, true
-		}, []Field{All, Failed, Would}, true},
+		}, []Field{All, Failed, Would, Spared}, true},
 		"held":          {func(r *rows.Row) { r.Verdict.Action = result.Quarantine }, []Field{All, Passed, Quarantined}, true},
 		"deferred":      {func(r *rows.Row) { r.Results.DMARC.Status, r.Verdict.Action = "temperror", result.TempFail }, []Field{All, Undecided, Deferred}, true},
 		"redirected":    {func(r *rows.Row) { r.Verdict.Action = result.Redirect }, []Field{All, Passed, Redirected}, true},
 		"discarded":     {func(r *rows.Row) { r.Verdict.Action = result.Discard }, []Field{All, Passed, Discarded}, true},
 		"no policy":     {func(r *rows.Row) { r.Results.DMARC.Status = "none" }, []Field{All, NoPolicy}, false},
 		"not evaluated": {func(r *rows.Row) { r.Results.DMARC.Status = "" }, []Field{All}, false},
-		"shadow":        {func(r *rows.Row) { r.ShadowAction, r.ShadowRule = result.Reject, "partners" }, []Field{All, Passed, Shadow}, true},
+		"shadow":        {func(r *rows.Row) { r.ShadowAction, r.ShadowRule = result.Reject, "partners" }, []Field{All, Passed, Shadow, Spared}, true},
 		"shadow accepts": {func(r *rows.Row) {
 			r.Verdict.Action, r.ShadowAction = result.Reject, result.Accept
 		}, []Field{All, Passed, Rejected}, true},

@@ -53,6 +53,9 @@ func fieldsOf(rec *rows.Record) fieldSet {
 	if action := firstWord(rec[rows.ColShadow].Octets); string(rec[rows.ColAction].Octets) == string(result.Accept) && refuses(action) {
 		s.add(Shadow)
 	}
+	if s&(1<<Would|1<<Shadow) != 0 {
+		s.add(Spared)
+	}
 	switch result.HintWord(rec[rows.ColHint].Octets) {
 	case result.HintForwarded, result.HintMaybeForwarded, result.HintList:
 		s.add(Forwarded)

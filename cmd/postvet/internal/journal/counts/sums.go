@@ -49,7 +49,8 @@ const (
 	Redirected
 	Discarded
 	Would      // would have been refused, held or deferred, but are only monitored
-	Shadow     // the shadow policy would have done so, and the one in force did not
+	Shadow     // the shadow policy would have done so, and the one in force accepted them
+	Spared     // Would or Shadow
 	Overridden // an exception from what the author's domain asks for
 	Forwarded  // look forwarded: SPF or DMARC fails in the way that forwarding causes
 	Broken     // of these, DMARC fails
@@ -58,7 +59,7 @@ const (
 
 var fields = [Fields]string{
 	"n", "passed", "failed", "no_policy", "undecided", "rejected", "quarantined", "deferred", "redirected", "discarded",
-	"would", "shadow", "overridden", "forwarded", "broken",
+	"would", "shadow", "spared", "overridden", "forwarded", "broken",
 }
 
 // String returns the name of the field's column.

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// FieldNames returns the names of all fields.
+func FieldNames() []string { return slices.Clone(fields[:]) }
+
 // MarshalText implements [encoding.TextMarshaler].
 func (k Kind) MarshalText() ([]byte, error) {
 	if k >= Kinds {

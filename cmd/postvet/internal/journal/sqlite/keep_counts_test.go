@@ -23,8 +23,8 @@ func TestKeepCounts(t *testing.T) {
 		hour, whole := at.Unix(), at.Truncate(day).Unix()
 		must(t, st.atOnce(
 			fmt.Sprintf("CREATE TEMP TABLE invented AS WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < %d) SELECT 'company' || n || '.example' AS name, 1 + 100 / n AS n FROM i", names),
-			fmt.Sprintf("INSERT INTO hour SELECT %d, 'domain', name, n, 0, n, 0, 0, n, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM invented", hour),
-			fmt.Sprintf("INSERT INTO hour SELECT %d, 'all', '(all)', sum(n), 0, sum(n), 0, 0, sum(n), 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM invented", hour),
+			fmt.Sprintf("INSERT INTO hour SELECT %d, 'domain', name, n, 0, n, 0, 0, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM invented", hour),
+			fmt.Sprintf("INSERT INTO hour SELECT %d, 'all', '(all)', sum(n), 0, sum(n), 0, 0, sum(n), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM invented", hour),
 			fmt.Sprintf("INSERT INTO hour_facts SELECT %d, name, 'fail', 'reject', '', '', '', 'dmarc-reject', n FROM invented", hour),
 			fmt.Sprintf("INSERT INTO day SELECT %d, kind, name, %s FROM hour WHERE at = %d GROUP BY kind, name ON CONFLICT DO UPDATE SET %s", whole, sumOf, hour, addSums()),
 			fmt.Sprintf("INSERT INTO day_facts SELECT %d, org, dmarc, action, would, override, hint, rule, n FROM hour_facts WHERE at = %d", whole, hour),

@@ -20,6 +20,8 @@ type periods struct {
 	days   []int64
 	hours  []int64
 	recent []counts.Hour
+	// statements are prepared ones, by their text.
+	statements map[string]*sql.Stmt
 }
 
 // counted is what the state file has at all.
@@ -106,7 +108,7 @@ func (c *counted) roundDown(at time.Time) time.Time {
 
 // between returns the periods from since until until.
 func (c *counted) between(tx *sql.Tx, since, until time.Time) *periods {
-	p := &periods{tx: tx}
+	p := &periods{tx: tx, statements: map[string]*sql.Stmt{}}
 	for _, h := range c.recent {
 		if !h.At.Before(since) && h.At.Before(until) {
 			p.recent = append(p.recent, h)
@@ -165,10 +167,25 @@ func (p *periods) of(ctx context.Context, kind, name string) (s counts.Sums, err
 		for f := range some {
 			targets[f] = &some[f]
 		}
-		err = p.tx.QueryRowContext(ctx, "SELECT "+sumOf+" FROM "+table+" WHERE kind = ? AND name = ? AND at IN ("+join(at)+")", kind, name).Scan(targets...)
+		var stmt *sql.Stmt
+		if stmt, err = p.prepared(ctx, "SELECT "+sumOf+" FROM "+table+" WHERE kind = ? AND name = ? AND at IN ("+join(at)+")"); err == nil {
+			err = stmt.QueryRowContext(ctx, kind, name).Scan(targets...)
+		}
 		s.Add(&some)
 	})
 	return s, err
+}
+
+// prepared returns a prepared statement, which ends with the transaction.
+func (p *periods) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt := p.statements[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := p.tx.PrepareContext(ctx, query)
+	if err == nil {
+		p.statements[query] = stmt
+	}
+	return stmt, err
 }
 
 // join returns numbers with commas between.

@@ -45,4 +45,4 @@ CREATE TABLE recent (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, octets BLOB NO
 }
 
 // rankedFields are those by which names are ranked with an index.
-var rankedFields = []counts.Field{counts.Failed, counts.Rejected, counts.Would, counts.Shadow, counts.Forwarded, counts.Broken}
+var rankedFields = []counts.Field{counts.Failed, counts.Rejected, counts.Spared, counts.Forwarded, counts.Broken}

@@ -35,7 +35,9 @@ func (r *Reader) Top(ctx context.Context, q counts.Query) (counts.Ranking, error
 		return out, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	err = rank(ctx, tx, &out)
+	if err = rank(ctx, tx, &out); ctx.Err() != nil {
+		err = nil // the answer is not complete
+	}
 	return out, err
 }
 
@@ -54,17 +56,21 @@ func rank(ctx context.Context, tx *sql.Tx, out *counts.Ranking) error {
 	out.FormerSince = all.roundDown(q.Since.Add(-q.Until.Sub(q.Since)))
 	present, former := all.between(tx, q.Since, q.Until), all.between(tx, out.FormerSince, q.Since)
 	lists := present.lists(q.Kind, q.By)
+	sums := map[string]counts.Sums{}
 	best, err := counts.Rank(len(lists), q.Limit, func(i, n int) ([]counts.Ranked, error) { return lists[i](ctx, n) }, func(name string) (int64, error) {
 		s, err := present.sums(ctx, q.Kind, name)
+		sums[name] = s
 		return s[q.By], err
 	})
 	if err != nil {
 		return err
 	}
 	for _, x := range best {
-		line := counts.Line{Name: x.Name}
-		if line.Sums, err = present.sums(ctx, q.Kind, x.Name); err != nil {
-			return err
+		line := counts.Line{Name: x.Name, Sums: sums[x.Name]}
+		if _, ok := sums[x.Name]; !ok {
+			if line.Sums, err = present.sums(ctx, q.Kind, x.Name); err != nil {
+				return err
+			}
 		}
 		if line.Former, err = former.sums(ctx, q.Kind, x.Name); err != nil {
 			return err
@@ -89,7 +95,7 @@ func rank(ctx context.Context, tx *sql.Tx, out *counts.Ranking) error {
 		}
 	}
 	out.Missing, err = present.missing(ctx)
-	out.Complete = true
+	out.Complete = err == nil
 	return err
 }
 
@@ -139,7 +145,11 @@ func (p *periods) lists(k counts.Kind, by counts.Field) (all []list) {
 }
 
 func (p *periods) ranked(ctx context.Context, query string, args ...any) (all []counts.Ranked, err error) {
-	lines, err := p.tx.QueryContext(ctx, query, args...)
+	stmt, err := p.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +176,11 @@ func (p *periods) cause(ctx context.Context, org string) (hint, rule string, err
 		if err != nil {
 			return
 		}
-		lines, queryErr := p.tx.QueryContext(ctx, "SELECT hint, rule, sum(n) FROM "+table+"_facts WHERE org = ? AND at IN ("+join(at)+") GROUP BY hint, rule", org)
+		var stmt *sql.Stmt
+		if stmt, err = p.prepared(ctx, "SELECT hint, rule, n FROM "+table+"_facts WHERE org = ? AND at IN ("+join(at)+")"); err != nil {
+			return
+		}
+		lines, queryErr := stmt.QueryContext(ctx, org)
 		if err = queryErr; err != nil {
 			return
 		}
