@@ -29,6 +29,7 @@ type Status struct {
 	Messages Messages `json:"messages"`
 	DNS      DNS      `json:"dns"`
 	Cache    Cache    `json:"cache"`
+	Keys     *Keys    `json:"keys,omitempty"` // nil if nothing is signed
 	Config   Config   `json:"config"`
 	Log      LogLevel `json:"log"`
 }
@@ -127,6 +128,21 @@ type Cache struct {
 	HitRatio float64 `json:"hit_ratio"`
 	Stale    uint64  `json:"stale"`
 	Evicted  uint64  `json:"evicted"`
+}
+
+// Keys are the keys that sign, without those of tables and servers.
+type Keys struct {
+	// ByState counts them: "pending", "active" and so on.
+	ByState map[string]int `json:"by_state"`
+	// Unpublished are keys that signed, and whose record the DNS does not show any more.
+	// Lost are the names of some of them.
+	Unpublished int      `json:"unpublished"`
+	Lost        []string `json:"lost,omitempty"`
+	// NotBegun are rotations that are due and could not be begun.
+	NotBegun int `json:"not_begun"`
+	// Next is the key that is rotated next by itself, at NextAt; "" if none is.
+	Next   string    `json:"next,omitempty"`
+	NextAt time.Time `json:"next_at,omitzero"`
 }
 
 // Config is the configuration of the service.

@@ -67,6 +67,9 @@ func (s Status) Text(now time.Time, width int) string {
 	}
 	add("cache", "%s, %s of %s, %.1f%% hits of %s", layout.Count(s.Cache.Entries, "answer"), octets(s.Cache.Bytes), octets(s.Cache.Limit),
 		100*s.Cache.HitRatio, layout.Count(int64(s.Cache.Lookups), "lookup"))
+	if s.Keys != nil {
+		add("keys", "%s", s.Keys.text(now))
+	}
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"

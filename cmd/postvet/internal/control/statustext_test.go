@@ -34,6 +34,7 @@ func busy() Status {
 		{Address: "[2001:db8::53]:53", Queries: 12, Failures: 12, Timeouts: 12, BackOff: true},
 		{Address: "tls://192.0.2.53:853#dns.example.org", Queries: 4, Failures: 4, BackOff: true, Certificate: "the certificate of dns.example.org has expired at 2026-11-28T09:00:00Z; renew it on the resolver"},
 	}}
+	s.Keys = &Keys{ByState: map[string]int{"active": 3, "pending": 1, "gone": 0}, Next: "2026a._domainkey.example.org", NextAt: noon.Add(50 * time.Hour)}
 	s.Cache = Cache{Entries: 8123, Bytes: 9 << 20, Limit: 64 << 20, Lookups: 100000, Hits: 90000, HitRatio: 0.9, Evicted: 4}
 	return s
 }
@@ -52,6 +53,7 @@ func TestStatusText(t *testing.T) {
 	bad := busy()
 	bad.State, bad.Drain = StateDraining, &Drain{Since: noon.Add(-5 * time.Second), Until: noon.Add(55 * time.Second)}
 	bad.DNS.Degraded = true
+	bad.Keys = &Keys{ByState: map[string]int{"active": 1}, Unpublished: 2, Lost: []string{"a._domainkey.example.org"}, NotBegun: 1, Next: "b._domainkey.example.org", NextAt: noon}
 	bad.Config.LastReload = &Reloaded{At: noon.Add(-90 * time.Second), Errors: []string{`/etc/postvet/postvet.toml:7: mode: "x" is not known; write "enforce" or "monitor"`, "two", "three"}}
 	bad.Config.NeedsRestart = []string{"listen", "socket.mode"}
 	golden(t, "status-trouble.txt", bad.Text(noon, 80))

@@ -28,28 +28,10 @@ func (k *Keeper) beginDue(ctx context.Context) {
 		return
 	}
 	k.beginNext = now.Add(k.opt.Pace.Pending)
-	type want struct{ domain, kind string }
-	old := map[want]bool{} // false if a younger key is there or on its way
-	k.opt.States.Each(func(_ string, s states.Key) {
-		if s.Type == "" {
-			return
-		}
-		w := want{s.Domain(), s.Type}
-		switch since := s.Since; {
-		case s.Now() == states.Pending && s.Rotation:
-			old[w] = false
-		case s.Now() == states.Active:
-			if since.IsZero() {
-				since = s.Published
-			}
-			if _, known := old[w]; !known || now.Sub(since) < every {
-				old[w] = now.Sub(since) >= every
-			}
-		}
-	})
 	begun := 0
-	for w, due := range old {
+	for w, y := range k.youngest() {
 		key := w.domain + " " + w.kind
+		due := y.name != "" && now.Sub(y.since) >= every
 		if retry := k.begin[key]; !due || begun == maxBegun || now.Before(retry) && retry.Sub(now) <= time.Hour {
 			continue
 		}
@@ -65,6 +47,40 @@ func (k *Keeper) beginDue(ctx context.Context) {
 		delete(k.begin, key)
 		k.opt.Log.Info("key rotation begun", zap.String("domain", w.domain), zap.String("key", own.Name()))
 	}
+}
+
+// domainType is what there is one key to rotate of.
+type domainType struct{ domain, kind string }
+
+// age is since when a key signs. The name is "" if its successor is on its way.
+type age struct {
+	name  string
+	since time.Time
+}
+
+// youngest returns the active key of each domain and type that became active last.
+func (k *Keeper) youngest() map[domainType]age {
+	all := map[domainType]age{}
+	k.opt.States.Each(func(_ string, s states.Key) {
+		if s.Type == "" {
+			return
+		}
+		w := domainType{s.Domain(), s.Type}
+		known, there := all[w]
+		switch {
+		case s.Now() == states.Pending && s.Rotation:
+			all[w] = age{}
+		case s.Now() == states.Active && (!there || known.name != ""):
+			since := s.Since
+			if since.IsZero() {
+				since = s.Published
+			}
+			if !there || since.After(known.since) {
+				all[w] = age{s.Name, since}
+			}
+		}
+	})
+	return all
 }
 
 // ErrUnderWay is the error of a rotation that has begun before.

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -13,13 +14,22 @@ type Stats struct {
 	// it. Keys of tables and stores do not count: their lives are not ours.
 	Keys   map[states.State]int
 	Oldest map[states.State]time.Duration
-	// Unpublished are the keys that signed, and whose record is not shown any more.
+	// Unpublished are the keys that signed, and whose record is not shown any more. Lost
+	// are the names of the first of them.
 	Unpublished int
+	Lost        []string
+	// Next is the active key that is rotated next, and NextAt when that is due; "" if
+	// nothing is rotated by itself.
+	Next   string
+	NextAt time.Time
 	// NotBegun are the rotations that are due and could not be begun.
 	NotBegun int
 	// Changed and Failed count changes of records.
 	Changed, Failed uint64
 }
+
+// maxLost bounds Stats.Lost.
+const maxLost = 3
 
 // counts are counters of a Keeper.
 type counts struct {
@@ -75,10 +85,28 @@ func (k *Keeper) count() {
 		}
 		if x.Lost() && x.Problem != "" {
 			s.Unpublished++
+			s.Lost = append(s.Lost, x.Name)
 		}
 	})
+	slices.Sort(s.Lost)
+	s.Lost = s.Lost[:min(len(s.Lost), maxLost)]
+	s.Next, s.NextAt = k.next()
 	k.counts.mu.Lock()
 	s.NotBegun, s.Changed, s.Failed = len(k.counts.notBegun), k.counts.changed, k.counts.failed
 	k.counts.mu.Unlock()
 	k.stats.Store(s)
+}
+
+// next returns the active key that is rotated next, and when that is due.
+func (k *Keeper) next() (name string, at time.Time) {
+	every := k.opt.Plan.Every
+	if every == 0 {
+		return "", at
+	}
+	for _, y := range k.youngest() {
+		if due := y.since.Add(every); y.name != "" && (name == "" || due.Before(at) || due.Equal(at) && y.name < name) {
+			name, at = y.name, due
+		}
+	}
+	return name, at
 }

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/servers"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
@@ -114,5 +115,22 @@ func (d *daemon) keyStats() metrics.KeyStats {
 	if r == nil {
 		return metrics.KeyStats{}
 	}
-	return metrics.KeyStats(r.keeper.Stats())
+	k := r.keeper.Stats()
+	return metrics.KeyStats{
+		Keys: k.Keys, Oldest: k.Oldest, Unpublished: k.Unpublished, NotBegun: k.NotBegun, Changed: k.Changed, Failed: k.Failed,
+	}
+}
+
+// describeKeys returns the keys in the form of a status; nil if nothing is signed.
+func (d *daemon) describeKeys() *control.Keys {
+	r := d.rotation.Load()
+	if r == nil {
+		return nil
+	}
+	s := r.keeper.Stats()
+	k := &control.Keys{ByState: map[string]int{}, Unpublished: s.Unpublished, Lost: s.Lost, NotBegun: s.NotBegun, Next: s.Next, NextAt: s.NextAt}
+	for state, n := range s.Keys {
+		k.ByState[string(state)] = n
+	}
+	return k
 }
