@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench \
-	mtas oracles from-oracles prometheus shellcheck xmllint peers dns keyservers resolvers demo bench deb man package-test clean
+	mtas oracles from-oracles prometheus shellcheck xmllint peers dns keyservers fleet resolvers demo bench deb man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ peers: ## brings Debian's other milters, for the benchmark
 
 demo: mtas ## sends good and forged mail through Postfix and Sendmail
 	$(GO) run ./contrib/demo
+
+fleet: keyservers ## three nodes and a PostgreSQL, killed 200 times; FAULTS chooses how often
+	POSTVET_TEST_FLEET=$(or $(FAULTS),200) $(GO) test -count=1 -timeout 30m -v -run '^TestFleet$$' ./cmd/postvet/internal/journal/postgres
 
 resolvers: dns ## Postvet before each DNS resolver in each kind of trouble, as a table
 	$(GO) run ./contrib/resolvers

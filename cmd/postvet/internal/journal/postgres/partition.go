@@ -41,7 +41,7 @@ func makePartition(ctx context.Context, conn *pgx.Conn, p rows.Part) error {
 	}
 	name, next := partitionOf(p), p.Day.AddDate(0, 0, 1)
 	// Neither names nor days hold foreign text.
-	err = exec(ctx, conn, fmt.Sprintf(`BEGIN; SET LOCAL lock_timeout = '5s';
+	err = do(ctx, conn, fmt.Sprintf(`BEGIN; SET LOCAL lock_timeout = '5s';
 		CREATE TABLE IF NOT EXISTS %s (LIKE postvet.%s INCLUDING DEFAULTS);
 		ALTER TABLE postvet.%s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s'); COMMIT`,
 		name, p.Class, p.Class, name, p.Day.Format(time.DateOnly), next.Format(time.DateOnly)))
@@ -58,13 +58,13 @@ func makePartition(ctx context.Context, conn *pgx.Conn, p rows.Part) error {
 	return err
 }
 
-// exec carries out statements without parameters.
-func exec(ctx context.Context, conn *pgx.Conn, statements string) error {
+// do carries out statements without parameters.
+func do(ctx context.Context, conn *pgx.Conn, statements string) error {
 	_, err := conn.PgConn().Exec(ctx, statements).ReadAll()
 	return err
 }
 
-func rollBack(ctx context.Context, conn *pgx.Conn) error { return exec(ctx, conn, "ROLLBACK") }
+func rollBack(ctx context.Context, conn *pgx.Conn) error { return do(ctx, conn, "ROLLBACK") }
 
 // makeAhead makes the partitions of the days to come.
 func makeAhead(ctx context.Context, conn *pgx.Conn, now time.Time) error {
@@ -119,10 +119,10 @@ func removeOld(ctx context.Context, conn *pgx.Conn, now time.Time, keep [rows.Cl
 		}
 		if t.Attached {
 			// With a query that reads all days at work, others would wait for as long.
-			err = exec(ctx, conn, fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = '2s'; ALTER TABLE postvet.%s DETACH PARTITION postvet.%s; COMMIT", class, t.Name))
+			err = do(ctx, conn, fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = '2s'; ALTER TABLE postvet.%s DETACH PARTITION postvet.%s; COMMIT", class, t.Name))
 		}
 		if err == nil {
-			err = exec(ctx, conn, fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS postvet.%s; COMMIT", t.Name))
+			err = do(ctx, conn, fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS postvet.%s; COMMIT", t.Name))
 		}
 		if err != nil {
 			var server *pgconn.PgError

@@ -74,6 +74,9 @@ func (s *Shipper) round(ctx context.Context) error {
 			break
 		}
 	}
+	if err := s.sendCounts(ctx); err != nil {
+		return err
+	}
 	return s.alive(ctx)
 }
 
@@ -236,12 +239,15 @@ func (s *Shipper) lookAfterPartitions(ctx context.Context) error {
 		return fault(err)
 	}
 	s.mu.Lock()
-	keep := s.opt.Keep
+	keep, keepCounts := s.opt.Keep, s.opt.KeepCounts
 	s.mu.Unlock()
 	removed, err := removeOld(ctx, conn, now, keep)
 	if len(removed) > 0 {
 		clear(s.session.partitions)
 		s.opt.Logger.Info("days of the journal in PostgreSQL were removed", zap.Strings("tables", removed))
 	}
-	return fault(err)
+	if err != nil {
+		return fault(err)
+	}
+	return s.session.removeOldCounts(ctx, now, keepCounts)
 }

@@ -22,6 +22,7 @@ type session struct {
 	partitions  map[rows.Part]bool
 	generations map[int64]bool
 	complete    map[rows.Part]sqlite.Stamp // of files that were sent to their end
+	counted     map[string]int64           // up to which periods of a length were sent
 	// taken is true after another process has sent rows of this node.
 	taken bool
 	seen  time.Time // when the database was told that this process is alive
@@ -68,6 +69,25 @@ func (s *session) open(ctx context.Context, o *Options, identity int64) (err err
 	var mark rows.Mark
 	_, err = pgx.ForEachRow(lines, []any{&file, &mark.Ref, &mark.Late}, func() error {
 		s.marks[file] = mark
+		return nil
+	})
+	if err != nil {
+		return fault(err)
+	}
+	return s.readCounted(ctx)
+}
+
+// readCounted reads how far counts were sent.
+func (s *session) readCounted(ctx context.Context) error {
+	s.counted = map[string]int64{}
+	lines, err := s.conn.Query(ctx, "SELECT length, seq FROM postvet.counted WHERE node = $1", s.node)
+	if err != nil {
+		return fault(err)
+	}
+	var length string
+	var seq int64
+	_, err = pgx.ForEachRow(lines, []any{&length, &seq}, func() error {
+		s.counted[length] = seq
 		return nil
 	})
 	return fault(err)

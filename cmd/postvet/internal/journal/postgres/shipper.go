@@ -24,6 +24,8 @@ type Options struct {
 	All bool
 	// Keep is how long the database keeps rows of a class, 0 for ever.
 	Keep [rows.Classes]time.Duration
+	// KeepCounts is how long it keeps counts, 0 for ever.
+	KeepCounts time.Duration
 	// AutoMigrate has the tables made and changed without being asked.
 	AutoMigrate bool
 	// Logger receives a line when sending begins to fail, and one when it works again.
@@ -52,6 +54,7 @@ type Shipper struct {
 	// Only the goroutine uses these.
 	session session
 	wait    time.Duration
+	counted time.Time // when counts were sent
 	upkeep  time.Time // when partitions were looked after
 	damaged map[rows.Part]bool
 }
@@ -120,13 +123,13 @@ func (s *Shipper) Stats() Stats {
 }
 
 // SetKeep changes how long the database keeps rows.
-func (s *Shipper) SetKeep(keep [rows.Classes]time.Duration) {
+func (s *Shipper) SetKeep(keep [rows.Classes]time.Duration, keepCounts time.Duration) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opt.Keep = keep
+	s.opt.Keep, s.opt.KeepCounts = keep, keepCounts
 }
 
 // run is the goroutine.

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
+)
+
+// The columns of the tables of counts.
+var (
+	nameColumns = func() string {
+		names := []string{"at", "node", "kind", "name"}
+		for f := range counts.Fields {
+			names = append(names, f.String())
+		}
+		return strings.Join(names, ", ")
+	}()
+	factColumns = "at, node, org, dmarc, action, would, override, hint, rule, n"
+)
+
+// sendCounts sends the counts of all hours and days that are over and have changed.
+func (s *Shipper) sendCounts(ctx context.Context) error {
+	if time.Since(s.counted) < countsEvery {
+		return nil
+	}
+	r, err := s.spool.OpenCounts(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		s.opt.Logger.Warn("the counts of the journal cannot be read, so that they are not sent", zap.Error(err))
+		s.counted = time.Now()
+		return nil
+	}
+	defer r.Close()
+	for _, length := range sqlite.Lengths {
+		for {
+			p, ok, err := r.Next(ctx, length, s.session.counted[length], time.Now())
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			if err := s.session.sendPeriod(ctx, r, p); err != nil {
+				return err
+			}
+		}
+	}
+	s.counted = time.Now()
+	return nil
+}
+
+// countsEvery is how often it is looked for counts to send.
+const countsEvery = time.Minute
+
+// sendPeriod puts the counts of a period in the place of those that were sent before.
+func (s *session) sendPeriod(ctx context.Context, r *sqlite.CountReader, p sqlite.Period) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	for _, table := range []string{p.Length, p.Length + "_facts"} {
+		if _, err := s.conn.Exec(ctx, "DELETE FROM postvet."+table+" WHERE at = $1 AND node = $2", p.At, s.node); err != nil {
+			return fault(err)
+		}
+	}
+	names := s.copier(ctx, p.Length, nameColumns)
+	err := r.Names(ctx, p, func(kind, name string, sums *counts.Sums) error {
+		names.row(4 + len(sums))
+		names.time(p.At)
+		names.int32(s.node)
+		names.text(kind)
+		names.text(name)
+		for _, n := range sums {
+			names.int64(n)
+		}
+		return names.flush(maxOctets)
+	})
+	if err := errors.Join(err, names.flush(0)); err != nil {
+		return err
+	}
+	facts := s.copier(ctx, p.Length+"_facts", factColumns)
+	err = r.Facts(ctx, p, func(f counts.Facts, n int64) error {
+		facts.row(10)
+		facts.time(p.At)
+		facts.int32(s.node)
+		for _, text := range []string{f.Org, f.DMARC, f.Action, f.Would, f.Override, f.Hint, f.Rule} {
+			facts.text(text)
+		}
+		facts.int64(n)
+		return facts.flush(maxOctets)
+	})
+	if err := errors.Join(err, facts.flush(0)); err != nil {
+		return err
+	}
+	_, err = s.conn.Exec(ctx, `INSERT INTO postvet.period VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (length, at, node) DO UPDATE SET n = excluded.n, missing = excluded.missing`, p.Length, p.At, s.node, p.N, p.Missing)
+	if err != nil {
+		return fault(err)
+	}
+	_, err = s.conn.Exec(ctx, "INSERT INTO postvet.counted VALUES ($1, $2, $3) ON CONFLICT (node, length) DO UPDATE SET seq = excluded.seq", s.node, p.Length, p.Seq)
+	if err != nil {
+		return fault(err)
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
+	s.counted[p.Length] = p.Seq
+	return nil
+}
+
+// copier copies rows in the binary format into a table, some at a time.
+type copier struct {
+	ctx       context.Context
+	session   *session
+	statement string
+	b         []byte
+}
+
+func (s *session) copier(ctx context.Context, table, columns string) *copier {
+	return &copier{ctx: ctx, session: s, statement: fmt.Sprintf("COPY postvet.%s (%s) FROM STDIN (FORMAT binary)", table, columns), b: append(s.room[:0], copyHeader...)}
+}
+
+func (c *copier) row(columns int)  { c.b = binary.BigEndian.AppendUint16(c.b, uint16(columns)) }
+func (c *copier) int32(n int32)    { c.b = appendInt32(appendInt32(c.b, 4), n) }
+func (c *copier) int64(n int64)    { c.b = binary.BigEndian.AppendUint64(appendInt32(c.b, 8), uint64(n)) }
+func (c *copier) text(s string)    { c.b = appendText(c.b, []byte(s), maxIndex) }
+func (c *copier) time(t time.Time) { c.int64(t.Sub(firstDay).Microseconds()) }
+
+// flush copies the rows that there are if they have more octets.
+func (c *copier) flush(octets int) error {
+	if len(c.b) == len(copyHeader) || len(c.b) <= octets {
+		return nil
+	}
+	c.b = append(c.b, 0xff, 0xff) // the end
+	_, err := c.session.conn.PgConn().CopyFrom(c.ctx, bytes.NewReader(c.b), c.statement)
+	c.session.room = c.b
+	c.b = append(c.b[:0], copyHeader...)
+	return fault(err)
+}
+
+// keepHours is how long hours are kept, as on the nodes.
+const keepHours = 35 * 24 * time.Hour
+
+// removeOldCounts removes counts that are too old by the time of the database.
+func (s *session) removeOldCounts(ctx context.Context, now time.Time, keep time.Duration) error {
+	for _, length := range sqlite.Lengths {
+		lasts := keep
+		if length == "hour" {
+			lasts = min(cmp.Or(keep, keepHours), keepHours)
+		}
+		if lasts <= 0 {
+			continue
+		}
+		for _, statement := range []string{"DELETE FROM postvet." + length, "DELETE FROM postvet." + length + "_facts"} {
+			if _, err := s.conn.Exec(ctx, statement+" WHERE at < $1", now.Add(-lasts)); err != nil {
+				return fault(err)
+			}
+		}
+		if _, err := s.conn.Exec(ctx, "DELETE FROM postvet.period WHERE length = $1 AND at < $2", length, now.Add(-lasts)); err != nil {
+			return fault(err)
+		}
+	}
+	return nil
+}
