@@ -170,6 +170,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Journal: Journal{
 			Directory: "/var/lib/postvet/journal", Privacy: rows.Addresses, Keep: 90 * day, KeepAccepted: 2 * day, KeepCounts: 365 * day,
 			MaxSize: 1 << 30, MinFree: 10, Memory: 4 << 20, Exempt: JournalExemptKeep,
+			Ignore: newList(addrlist.Names, "council.example.org"), ClientAfter: 7 * day, Sync: JournalSyncFull,
 			Postgres: "postgres://postvet@db.example.org/postvet", Ship: JournalShipAll, Node: "mx1.example.org", SpoolKeep: 10 * day, AutoMigrate: true,
 		},
 	}

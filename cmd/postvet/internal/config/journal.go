@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // Journal is what is kept of messages, and for how long.
@@ -25,6 +26,12 @@ type Journal struct {
 	MinFree    int // percent of the file system
 	Memory     Size
 	Exempt     JournalExempt
+	// Ignore are the recipients whose mail is not kept.
+	Ignore List
+	// ClientAfter is the time after which addresses of clients become networks; 0 for
+	// never.
+	ClientAfter time.Duration
+	Sync        JournalSync
 	// Postgres is the DSN of a database for several nodes, see package postgres; "" for
 	// none. Ship says what is sent there, and Node under which name, "" for the host's.
 	// SpoolKeep is how long what was not sent yet is kept. AutoMigrate has the service make
@@ -35,6 +42,15 @@ type Journal struct {
 	SpoolKeep   time.Duration
 	AutoMigrate bool
 }
+
+// JournalSync says when what was written is safe from a loss of power.
+type JournalSync string
+
+// The values of journal.sync.
+const (
+	JournalSyncNormal JournalSync = "normal"
+	JournalSyncFull   JournalSync = "full"
+)
 
 // JournalShip says which mail is sent to a database.
 type JournalShip string
@@ -106,6 +122,23 @@ accepted mail first, and counted. Needs a restart to change.`,
 			name: "exempt", value: oneOf(&j.Exempt, JournalExemptCount, JournalExemptKeep),
 			comment: `Mail that is not checked, such as that of your own users. count: it is only
 counted in the metrics. keep: it is kept as accepted mail.`,
+		},
+		{
+			name: "ignore", value: entries(&j.Ignore, addrlist.Names, 0),
+			comment: `Domains of recipients whose mail is not kept, such as that of a works council.
+A message is left out if one of its recipients is in such a domain.`,
+		},
+		{
+			name: "client_after", value: duration(&j.ClientAfter, 0, 0, 10*365*day),
+			comment: `How long after its end a day loses what names its clients (to 87600h): of
+their addresses the network stays (/24 or /48), and their names of HELO and
+reverse DNS are removed. 0s: never.`,
+		},
+		{
+			name: "sync", value: oneOf(&j.Sync, JournalSyncNormal, JournalSyncFull), restart: true,
+			comment: `What a loss of power may cost. normal: what was written in the last minute.
+full: in the last second; each write waits for the disk. Neither damages a
+file. Needs a restart to change.`,
 		},
 		{
 			name: "postgres", value: text(&j.Postgres, "", checkPostgres), restart: true,

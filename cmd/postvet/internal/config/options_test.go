@@ -129,7 +129,7 @@ func TestReloadOfEachKey(t *testing.T) {
 		"mode", "authserv_id", "rules", "shadow_rules", "drain_timeout", "policy.", "trust.", "dkim.", "exempt.", "sign.", "seal.", "dns.",
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.login_recipients", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 		"peers.names", "peers.certificate", "peers.key", "peers.ca_file",
-		"journal.keep", "journal.spool_keep", "journal.max_size", "journal.min_free", "journal.exempt",
+		"journal.keep", "journal.spool_keep", "journal.max_size", "journal.min_free", "journal.exempt", "journal.ignore", "journal.client_after",
 	}
 	for _, k := range full.keys() {
 		c := Default()

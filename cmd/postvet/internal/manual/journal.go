@@ -15,7 +15,9 @@ func (e Edition) journal() Page {
 	r.section("Description")
 	r.text(`The journal has a row for each message that the running service has decided about, if journal.directory in postvet.toml(5) names a place for it. "postvet history" finds messages, "postvet explain" tells the story of one, "postvet top" ranks domains and clients, and "postvet journal" looks after the files. This page is for who wants to ask the files themselves.
 
-Rows are written once a second, after the MTA has its answer. Mail never waits for them: what the disk does not take is left out, and postvet_journal_dropped_total counts it. When the process is killed, the rows of the last second are lost; when the machine loses its power, those of the last minute may be.`, "PP")
+Rows are written once a second, after the MTA has its answer. Mail never waits for them: what the disk does not take is left out, and postvet_journal_dropped_total counts it. When the process is killed, the rows of the last second are lost; when the machine loses its power, those of the last minute may be, or with journal.sync = "full" those of the last second. A day has 381 octets for a row of usual mail, and 437 when it is over and has its indexes.
+
+Not every message has a row: mail that is exempt is left out unless journal.exempt = "keep", and so is all mail to the domains of journal.ignore.`, "PP")
 	r.section("Files")
 	r.text(`All files are readable by the user of the service alone. A day is one of UTC. It is removed with its files when journal.keep or keep_accepted is over, at the latest an hour later.`, "PP")
 	for _, f := range journalFiles {
@@ -24,6 +26,8 @@ Rows are written once a second, after the MTA has its answer. Mail never waits f
 	}
 	r.section("Addresses")
 	r.text(`journal.privacy says what is kept of addresses: their domains; or also a keyed hash of each, by which a known address is found; or the addresses themselves. Hashes are pseudonyms: who has the key of the month can try addresses. A key is removed with the last file of its month. Subjects, bodies, display names and other fields of the header are never kept.
+
+If journal.client_after is set, days lose what names their clients when they have been over for so long: client becomes the network (192.0.2.0/24, or /48 of IPv6), helo becomes NULL, and in facts the names of reverse DNS and the addresses that ARC sealers have recorded are removed likewise. The file is made anew, so that nothing is left in its pages. Such a row is found by its network, no longer by an address; "postvet explain" says that facts are missing.
 
 Each search for an address or a client by "postvet history" is written down in audit.log, with the user who asked. Who reads the files with other programs is not.`, "PP")
 	r.section("Asking with SQL")
@@ -87,7 +91,7 @@ var journalColumns = map[rows.Column]string{
 	rows.ColQueue:       "the queue id of the MTA; NULL if the message had none yet",
 	rows.ColMessageID:   `the first Message-ID without its angle brackets, with privacy = "addresses" alone`,
 	rows.ColMessageKey:  "its hash",
-	rows.ColClient:      "the address of the client that was evaluated; behind a trusted relay that of its client",
+	rows.ColClient:      "the address of the client that was evaluated; behind a trusted relay that of its client; its network after journal.client_after",
 	rows.ColHelo:        "its argument of HELO or EHLO",
 	rows.ColRelay:       "the address of the trusted relay that connected",
 	rows.ColMailFrom:    `the domain of MAIL FROM, or all of it with privacy = "addresses"; "<>" for the null sender`,

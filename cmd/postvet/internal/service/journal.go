@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // messageJournal is the journal of the service. Its zero value keeps nothing.
@@ -26,6 +28,7 @@ type messageJournal struct {
 	failed   string            // why it could not be opened
 
 	exempt atomic.Bool // mail that is exempt is kept too
+	ignore atomic.Pointer[addrlist.List]
 }
 
 // openJournal opens the journal. A service without it is better than none, so a failure is
@@ -42,7 +45,7 @@ func (d *daemon) openJournal(c *config.Config) {
 		return
 	}
 	log := d.log.Named("journal")
-	store, err := sqlite.Open(sqlite.Options{Dir: j.dir, Logger: log})
+	store, err := sqlite.Open(sqlite.Options{Dir: j.dir, Logger: log, Sync: c.Journal.Sync == config.JournalSyncFull})
 	if err != nil {
 		j.failed = err.Error()
 		log.Error("there is no journal; mail is not affected. After the fault is mended, restart the service", zap.String("directory", j.dir), zap.Error(err))
@@ -69,6 +72,7 @@ func (d *daemon) closeJournal() {
 func (d *daemon) changeJournal(c *config.Config) {
 	j := &d.journal
 	j.exempt.Store(c.Journal.Exempt == config.JournalExemptKeep)
+	j.ignore.Store(c.Journal.Ignore.Set)
 	if j.store == nil {
 		return
 	}
@@ -77,7 +81,7 @@ func (d *daemon) changeJournal(c *config.Config) {
 		j.shipper.SetKeep(keep, c.Journal.KeepCounts)
 		j.store.SetSpool(c.Journal.SpoolKeep, j.shipper)
 	}
-	j.store.SetOptions(keep, c.Journal.KeepCounts, int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)
+	j.store.SetOptions(keep, c.Journal.KeepCounts, c.Journal.ClientAfter, int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)
 	g := c.Generation()
 	g.Since = time.Now()
 	j.store.AddGeneration(g)
@@ -86,7 +90,7 @@ func (d *daemon) changeJournal(c *config.Config) {
 // record has the journal keep a message that has its verdict.
 func (d *daemon) record(x *filter.Decision) {
 	j := &d.journal
-	if j.recorder == nil || x.Results.Exempt != "" && !j.exempt.Load() {
+	if j.recorder == nil || x.Results.Exempt != "" && !j.exempt.Load() || j.ignores(x) {
 		return
 	}
 	row := rows.Row{
@@ -101,6 +105,12 @@ func (d *daemon) record(x *filter.Decision) {
 		row.ShadowAction, row.ShadowRule = x.Shadow.Action, x.Shadow.Rule
 	}
 	j.recorder.Add(&row)
+}
+
+// ignores reports whether a message has a recipient whose mail is not kept.
+func (j *messageJournal) ignores(x *filter.Decision) bool {
+	list := j.ignore.Load()
+	return list.HasNames() && slices.ContainsFunc(x.Results.Recipients, list.At(x.Ended).DomainOf)
 }
 
 // journalStats returns the counts of the journal for the metrics.

@@ -10,6 +10,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -30,6 +31,17 @@ func TestRecord(t *testing.T) {
 	exempt := x
 	exempt.Results = &result.Results{Exempt: result.ExemptAuthenticated}
 	d.record(&exempt)
+	ignored, err := addrlist.New(addrlist.Names, "council.example.org", ".council.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Journal.Ignore = config.List{Set: ignored}
+	d.changeJournal(c)
+	for _, to := range []string{"anna@council.example.org", "<Anna@Union.Council.example.org>"} {
+		mixed := x
+		mixed.Results = &result.Results{Recipients: []string{"bob@example.org", to}, Reference: d.refs.Next(x.Ended)}
+		d.record(&mixed)
+	}
 	d.journal.recorder.Flush(t.Context())
 	if s := d.journalStats(); s.Failing != "" || s.Bytes == 0 || s.Oldest.IsZero() || s.Written[rows.Accepted] != messages || s.Dropped[rows.Accepted] != 0 {
 		t.Errorf("stats of the journal: %+v", s)

@@ -32,6 +32,8 @@ type codec struct {
 	// known are texts outside of b that both sides know, such as the author's domain.
 	// Many values repeat them.
 	known [4]string
+	// hidden is what texts must not have, and network what they have instead.
+	hidden, network string
 	// cut and cutRcpts are those of the row that is written.
 	cut, cutRcpts bool
 }

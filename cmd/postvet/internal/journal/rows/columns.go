@@ -129,6 +129,7 @@ func (e *Encoder) close(at int) {
 
 func (e *Encoder) row(r *Row) {
 	res, v := r.Results, r.Verdict
+	e.cut, e.cutRcpts = r.Cut, r.CutRecipients
 	org := orgOf(res)
 	e.int(int64(r.Ref))
 	e.text(r.Queue, 64)
@@ -242,7 +243,7 @@ const maxRecipients = 16
 // left out.
 func (e *Encoder) recipients(res *result.Results) {
 	at := e.open()
-	e.cutRcpts = len(res.Recipients) > maxRecipients
+	e.cutRcpts = e.cutRcpts || len(res.Recipients) > maxRecipients
 	for _, to := range res.Recipients[:min(len(res.Recipients), maxRecipients)] {
 		e.cutRcpts = e.cutRcpts || len(to) > 320 || !isHarmless(to)
 		if e.level == Domains {

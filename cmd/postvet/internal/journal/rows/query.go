@@ -140,12 +140,20 @@ func (q *Query) Selects(rec *Record, key *Key) bool {
 		return false
 	}
 	if q.Client.IsValid() {
-		ip, err := netip.ParseAddr(string(rec[ColClient].Octets))
-		if err != nil || !q.Client.Contains(ip) {
+		if !holds(q.Client, string(rec[ColClient].Octets)) {
 			return false
 		}
 	}
 	return q.selectsDomain(rec) && q.selectsFrom(rec, key) && q.selectsTo(rec, key)
+}
+
+// holds reports whether a network holds a client, whose address or network is given.
+func holds(p netip.Prefix, client string) bool {
+	if ip, err := netip.ParseAddr(client); err == nil {
+		return p.Contains(ip)
+	}
+	of, err := netip.ParsePrefix(client)
+	return err == nil && of.Bits() >= p.Bits() && p.Contains(of.Addr())
 }
 
 func (q *Query) selectsDomain(rec *Record) bool {

@@ -47,6 +47,9 @@ const (
 )
 
 func (c *codec) writeText(s string, n int) {
+	if c.hidden != "" {
+		s = strings.ReplaceAll(s, c.hidden, c.network)
+	}
 	if len(s) >= minSentence && len(s) <= n && strings.IndexByte(s, ' ') >= 0 && c.writeSentence(s) {
 		return
 	}

@@ -85,20 +85,7 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 
 // add inserts a row.
 func (d *database) add(rec *rows.Record) error {
-	for c := range rows.Columns {
-		v := &rec[c]
-		switch kind := c.Kind(); {
-		case kind == rows.Integer && v.Int == 0 && (c == rows.ColMessageKey || c == rows.ColMailFromKey):
-			d.insert.setNull(int(c))
-		case kind == rows.Integer:
-			d.insert.setInt(int(c), v.Int)
-		case len(v.Octets) == 0:
-			d.insert.setNull(int(c))
-		default:
-			d.insert.setOctets(int(c), v.Octets, kind == rows.Text)
-		}
-	}
-	added, err := d.insert.insert()
+	added, err := d.insert.add(rec)
 	if err != nil {
 		return err
 	}
@@ -108,6 +95,36 @@ func (d *database) add(rec *rows.Record) error {
 		return nil
 	}
 	return d.exec("INSERT INTO late (ref) VALUES (?)", ref)
+}
+
+// add inserts a record by a statement of [insertRow], and reports whether it was not there.
+func (s *statement) add(rec *rows.Record) (bool, error) {
+	for c := range rows.Columns {
+		v := &rec[c]
+		switch kind := c.Kind(); {
+		case kind == rows.Integer && v.Int == 0 && (c == rows.ColMessageKey || c == rows.ColMailFromKey):
+			s.setNull(int(c))
+		case kind == rows.Integer:
+			s.setInt(int(c), v.Int)
+		case len(v.Octets) == 0:
+			s.setNull(int(c))
+		default:
+			s.setOctets(int(c), v.Octets, kind == rows.Text)
+		}
+	}
+	return s.insert()
+}
+
+// record returns the present row of a query for all columns.
+func (s *statement) record() (rec rows.Record) {
+	for c := range rows.Columns {
+		if c.Kind() == rows.Integer {
+			rec[c].Int = s.int(int(c))
+		} else {
+			rec[c].Octets = s.octets(int(c))
+		}
+	}
+	return rec
 }
 
 // begin begins a transaction.

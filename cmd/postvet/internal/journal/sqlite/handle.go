@@ -84,7 +84,7 @@ func (h *handle) close() error {
 	return nil
 }
 
-// exec executes statements. The arguments are those of each of them.
+// exec executes statements. The arguments are those of each of them that has parameters.
 func (h *handle) exec(query string, args ...any) error {
 	_, err := h.run(query, args)
 	return err
@@ -105,7 +105,7 @@ func (h *handle) run(query string, args []any) (n int64, err error) {
 		if s == nil {
 			continue // blanks or a comment
 		}
-		for i, a := range args {
+		for i, a := range args[:min(len(args), len(s.values))] {
 			s.set(i, a)
 		}
 		for err == nil && s.failed == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -83,13 +84,34 @@ func (s *Store) keep(now time.Time, remove bool) {
 		if s.ctx.Err() != nil {
 			return
 		}
-		if now.Sub(f.day) <= 24*time.Hour+10*time.Minute || s.sealed[f.path] {
+		if now.Sub(f.day) <= 24*time.Hour+10*time.Minute {
 			continue
 		}
-		if err := seal(s.ctx, f); err != nil && s.ctx.Err() == nil {
-			s.log.Warn("a day of the journal could not be indexed; searches in it are slow", zap.String("file", f.path), zap.Error(err))
+		if !s.sealed[f.path] {
+			if err := seal(s.ctx, f); err != nil && s.ctx.Err() == nil {
+				s.log.Warn("a day of the journal could not be indexed; searches in it are slow", zap.String("file", f.path), zap.Error(err))
+			}
+			s.sealed[f.path] = true // or tried, until the next start
 		}
-		s.sealed[f.path] = true // or tried, until the next start
+		if remove {
+			s.hideOld(f, now)
+		}
+	}
+}
+
+// hideOld takes from a day that is old enough what names its clients.
+func (s *Store) hideOld(f file, now time.Time) {
+	s.mu.Lock()
+	after := s.opt.ClientAfter
+	s.mu.Unlock()
+	if after == 0 || now.Sub(f.day.Add(24*time.Hour)) <= after || s.hidden[f.path] {
+		return
+	}
+	switch err := hideClients(s.ctx, f, now); {
+	case err == nil:
+		s.hidden[f.path] = true
+	case s.ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist):
+		s.log.Warn("a day of the journal still names its clients, against journal.client_after; it is tried again", zap.String("file", f.path), zap.Error(err))
 	}
 }
 

@@ -31,7 +31,7 @@ func BenchmarkFind(b *testing.B) {
 	var refused, plain *rows.Row
 	began := time.Now()
 	for i := range n {
-		row := g.row(midnight.Add(time.Duration(i) * 24 * time.Hour / time.Duration(n)))
+		row := g.row(midnight.Add(time.Duration(i) * (24 * time.Hour / time.Duration(n))))
 		r.Add(row)
 		if i%5000 == 0 {
 			r.Flush(context.Background())

@@ -92,6 +92,9 @@ func (s *Store) stateOf() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.synchronize(opened.connection); err != nil {
+		return nil, errors.Join(err, opened.close())
+	}
 	s.state = opened
 	return opened, nil
 }

@@ -29,6 +29,11 @@ type Options struct {
 	// that stays free; 0 for no bound. The oldest day of accepted mail goes first.
 	MaxSize int64
 	MinFree float64
+	// ClientAfter is how long after its end a day loses what names its clients; 0 for never.
+	ClientAfter time.Duration
+	// Sync has each transaction wait until the disk has it. Without it a loss of power may
+	// cost what was written since the last Tick.
+	Sync bool
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -55,6 +60,7 @@ type Store struct {
 	group  sync.WaitGroup // of keep in the background
 	busy   chan struct{}  // holds a token while it runs
 	sealed map[string]bool
+	hidden map[string]bool // days that name no clients any more
 	ctx    context.Context // ends with the store
 	cancel context.CancelFunc
 }
@@ -78,16 +84,17 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{opt: o, log: o.Logger, lock: l, keys: keys{dir: o.Dir}, busy: make(chan struct{}, 1), sealed: map[string]bool{}, kept: o.Now().Add(10*time.Minute - keepEvery)}
+	s := &Store{opt: o, log: o.Logger, lock: l, keys: keys{dir: o.Dir}, busy: make(chan struct{}, 1), sealed: map[string]bool{}, hidden: map[string]bool{}, kept: o.Now().Add(10*time.Minute - keepEvery)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
-// SetOptions changes how long rows and counts are kept and how much room they may take.
-func (s *Store) SetOptions(keep [rows.Classes]time.Duration, counts time.Duration, maxSize int64, minFree float64) {
+// SetOptions changes how long rows, counts and clients are kept and how much room they may
+// take.
+func (s *Store) SetOptions(keep [rows.Classes]time.Duration, counts, clientAfter time.Duration, maxSize int64, minFree float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opt.Keep, s.opt.KeepCounts, s.opt.MaxSize, s.opt.MinFree = keep, counts, maxSize, minFree
+	s.opt.Keep, s.opt.KeepCounts, s.opt.ClientAfter, s.opt.MaxSize, s.opt.MinFree = keep, counts, clientAfter, maxSize, minFree
 }
 
 // maxGenerations bounds the generations that are written into the file of a new day.
@@ -178,8 +185,19 @@ func (s *Store) databaseOf(at time.Time, c rows.Class) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.synchronize(d.connection); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	s.open[c] = d
 	return d, nil
+}
+
+// synchronize sets whether transactions wait for the disk.
+func (s *Store) synchronize(c connection) error {
+	if !s.opt.Sync {
+		return nil
+	}
+	return c.exec("PRAGMA synchronous = FULL")
 }
 
 // replace closes a damaged database and sets it aside. The next write begins a new one.
