@@ -94,6 +94,7 @@ var graph = []struct{ path, imports string }{
 	{"policy", "policy/explain policy/result policy/sign policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
 	{"policy/rules", "policy/explain policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
+	{"policy/reporting", "policy/result policy/dmarc policy/dmarc/report policy/dkim policy/message"},
 	{"policy/result", "policy/sign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// Who signs.

@@ -1,6 +1,7 @@
 package dmarc
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/postvet/postvet/dnscache"
@@ -80,6 +81,7 @@ func (a *Author) govern(res *Result) bool {
 		return false
 	}
 	res.RecordDomain, res.Record = f.recordDomain, foreign.Cut(f.record.Text, maxRecordText)
+	res.Published, res.Discovery = f.record, cmp.Or(a.method, TreeWalk)
 	if f.record.Processing == ProcessNothing {
 		// RFC 9989 section 9.2: "none" means that no record exists.
 		res.Status = PermError

@@ -152,10 +152,14 @@ type Result struct {
 	Suspected Policy `json:"suspected_policy"`
 	// Unknown is set if the failure of a domain's DNS makes it unknown which record
 	// applies. It is nil if our resolvers or this machine are to blame.
-	Unknown     *Unknown `json:"unknown,omitempty"`
-	SPFAligned  bool     `json:"spf_aligned"`
-	DKIMAligned bool     `json:"dkim_aligned"`
-	Reason      string   `json:"reason"`
+	Unknown *Unknown `json:"unknown,omitempty"`
+	// Published is the record that applies, and Discovery the method that found it, for
+	// reports; nil and "" without a record, and in results that were stored.
+	Published   *Record   `json:"-"`
+	Discovery   Discovery `json:"-"`
+	SPFAligned  bool      `json:"spf_aligned"`
+	DKIMAligned bool      `json:"dkim_aligned"`
+	Reason      string    `json:"reason"`
 
 	// Walk explains how the record was found, and Identifiers the alignment of
 	// each SPF and DKIM domain. Both are set only with Options.Explain.
