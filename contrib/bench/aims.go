@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -44,6 +45,7 @@ func (r *Report) compare() {
 	ratio("CPU per message, Rspamd / Postvet (warm, 8 sessions)", "rspamd", "postvet", busy, cpu, 6, true)
 	ratio("CPU per message, opendkim+opendmarc / Postvet", "opendkim+opendmarc", "postvet", busy, cpu, 7, true)
 	ratio("CPU per message, Postvet / go-milter with hash and signature checks", "postvet", "go-milter+work", busy, cpu, 1.7, false)
+	ratio("CPU per message, Postvet with a journal / without", "postvet+journal", "postvet", busy, cpu, 1.06, false)
 	ratio("messages/s, Postvet / Rspamd", "postvet", "rspamd", busy, rate, 4, true)
 	ratio("cold p50, Postvet / Rspamd (1 session)", "postvet", "rspamd", cold, p50, 1, false)
 	if x, ok := get("postvet", cold, func(r *Record) float64 { return r.ExcessP50 }); ok {
@@ -51,7 +53,7 @@ func (r *Report) compare() {
 	}
 	wrong, measured := 0, false
 	for i := range r.Records {
-		if r.Records[i].Contestant == "postvet" {
+		if strings.HasPrefix(r.Records[i].Contestant, "postvet") {
 			wrong += r.Records[i].Wrong + r.Records[i].Errors
 			measured = true
 		}

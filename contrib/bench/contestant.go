@@ -82,6 +82,7 @@ func contestants() []contestant {
 	}
 	return []contestant{
 		{name: "postvet", start: startPostvet},
+		{name: "postvet+journal", start: startPostvetJournal},
 		{name: "rspamd", needs: []string{rspamdBin}, packages: "rspamd", primes: true, start: startRspamd},
 		{
 			name: "opendkim+opendmarc", needs: []string{opendkimBin, opendmarcBin, suffixList}, packages: "opendkim opendmarc publicsuffix",
@@ -119,6 +120,15 @@ func startPostvet(p *place) ([]program, error) {
 	return []program{{[]string{
 		p.bin + "/postvet", "serve", "--listen", "unix:" + socket, "--resolver", "127.0.0.1:53", "--authserv-id", "mx.test.example",
 	}, socket}}, nil
+}
+
+// startPostvetJournal starts Postvet with a journal.
+func startPostvetJournal(p *place) ([]program, error) {
+	conf, err := p.write("postvet-journal.toml")
+	if err != nil {
+		return nil, err
+	}
+	return []program{{[]string{p.bin + "/postvet", "serve", "--config", conf}, p.socket("postvet")}}, nil
 }
 
 func startRspamd(p *place) ([]program, error) {

@@ -1,7 +1,8 @@
 // Bench measures Postvet beside the milters that admins run today: opendkim
 // with opendmarc, the same with pyspf-milter in front, Rspamd with only its
-// SPF, DKIM, DMARC and ARC modules, and, as the floor, milters that do nothing: of
-// them blind-libmilter is told of nothing but a message's end.
+// SPF, DKIM, DMARC and ARC modules, Postvet with a journal, and, as the floor,
+// milters that do nothing: of them blind-libmilter is told of nothing but a
+// message's end.
 //
 //	go run ./contrib/bench            the milters with our own MTA, half an hour
 //	go run ./contrib/bench -quick     a minute or two, to see that it works

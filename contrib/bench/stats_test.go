@@ -65,6 +65,7 @@ func TestReport(t *testing.T) {
 		{Contestant: "rspamd", Cell: busy, CPU: 2.4, PerSecond: 100, Wrong: 3, Examples: []string{"good: dkim"}},
 		{Contestant: "postvet", Cell: busy, CPU: .2, PerSecond: 300},
 		{Contestant: "postvet", Cell: busy, CPU: .4, PerSecond: 500},
+		{Contestant: "postvet+journal", Cell: busy, CPU: .315},
 		{Contestant: "postvet", Cell: cold, P50: 40, ExcessP50: 2},
 	}}
 	r.compare()
@@ -74,6 +75,7 @@ func TestReport(t *testing.T) {
 	}
 	want := map[string]bool{
 		"CPU per message, Rspamd / Postvet (warm, 8 sessions)": true,
+		"CPU per message, Postvet with a journal / without":    true,
 		"messages/s, Postvet / Rspamd":                         true,
 		"cold p50, Postvet / Rspamd (1 session)":               true,
 		"cold: p50 of latency less the chain of lookups, ms":   true,
@@ -95,6 +97,7 @@ func TestReport(t *testing.T) {
 		"msg/s ±% CPU ms/msg ±% p50 ms p99 ms peak MB DNS/msg wrong errors",
 		"warm, 8 sessions, 1 per connection",
 		"postvet 400 25 0.300 33 0.00 0.00 0.0 0.00 0 0",
+		"postvet+journal 0 0 0.315 0 0.00 0.00 0.0 0.00 0 0",
 		"rspamd 100 0 2.400 0 0.00 0.00 0.0 0.00 3 0",
 		"cold, 1 sessions, 1 per connection",
 		"postvet 0 0 0.000 0 40.00 0.00 0.0 0.00 0 0",

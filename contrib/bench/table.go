@@ -7,7 +7,7 @@ import (
 )
 
 // contestantNames are the contestants in the order of the table.
-var contestantNames = []string{"postvet", "rspamd", "opendkim+opendmarc", "pyspf+opendkim+opendmarc", "go-milter+work", "go-milter", "libmilter", "blind-libmilter"}
+var contestantNames = []string{"postvet", "postvet+journal", "rspamd", "opendkim+opendmarc", "pyspf+opendkim+opendmarc", "go-milter+work", "go-milter", "libmilter", "blind-libmilter"}
 
 // cells returns the cells of the records in the order of their first record.
 func cells(rs []Record) []Cell {
