@@ -81,7 +81,7 @@ func (c *Config) metricsConflicts(x *conflicts) {
 	}
 	if c.Metrics.remote() && !c.Metrics.AllowRemote {
 		x.fault("metrics.listen", "metrics.allow_remote",
-			cite(c.Metrics.Listen)+" can be reached from other machines, and whoever reaches it can read it",
+			cite(c.Metrics.Listen)+" can be reached from other machines, and every one that does can read the metrics",
 			`write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`)
 	}
 	at, err := socket.Parse(c.Metrics.Listen)

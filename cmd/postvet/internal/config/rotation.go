@@ -65,9 +65,9 @@ Not below expires: the signatures under way need it.`,
 		{
 			name: "reveal", value: text(&r.Reveal, "", checkRevealDirectory),
 			comment: `A directory for the private halves of old keys, a week after their records
-were removed, such as "/var/www/dkim". Whoever has such a key can forge old
-mail, so that nobody can prove by a leaked message who wrote it. Empty: they
-are deleted.`,
+were removed, such as "/var/www/dkim". With such a key everybody can forge old
+mail, so that a leaked message no longer proves who wrote it. Empty: they are
+deleted.`,
 		},
 	}
 }

@@ -31,7 +31,7 @@ Mail that a list server or a filter changes must be sealed after that, since the
   domain = "lists.example.org"
   networks = ["127.0.0.1", "::1"]
 
-The results are then those in the Authentication-Results fields that Postvet wrote when the message arrived from outside. The message is not checked again: the list has changed it, and a second check would find that its signatures are broken. For the same reason a client in "networks" is not checked, and its fields in your name stay. Name only clients that keep what the border wrote and let nobody write such fields: whoever can hand in mail there can have forged results sealed in your name. A client that logs in is a user, and what it hands in is its own mail.
+The results are then those in the Authentication-Results fields that Postvet wrote when the message arrived from outside. The message is not checked again: the list has changed it, and a second check would find that its signatures are broken. For the same reason a client in "networks" is not checked, and its fields in your name stay. Name only clients that keep what the border wrote and let nobody write such fields. Through other clients, an attacker who hands in mail there has forged results sealed in your name. A client that logs in is a user, and what it hands in is its own mail.
 
 "postvet check --sign" says whether a message would be sealed.`, "PP")
 	r.section("What a set says")

@@ -300,8 +300,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// hostile serves what answer writes to whoever has sent a request, over TLS with the
-// certificate of mx1.
+// hostile answers each request as answer does, over TLS with the certificate of mx1.
 func hostile(t *testing.T, f Files, answer func(net.Conn)) (source string) {
 	t.Helper()
 	pair, _, err := f.read()
