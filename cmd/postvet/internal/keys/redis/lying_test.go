@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/redis"
+	"github.com/postvet/postvet/contrib/keyservers"
 )
 
 // TestLyingServer: a server that answers with nonsense or without end costs an error. It
@@ -44,25 +45,12 @@ func TestLyingServer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					go lie(c, tt.hello, tt.answer)
-				}
-			}()
-			s := redis.New(redis.Options{Address: l.Addr().String(), Keys: "k", Selector: "s"})
+			address := keyservers.Listen(t, func(c net.Conn) { lie(c, tt.hello, tt.answer) })
+			s := redis.New(redis.Options{Address: address, Keys: "k", Selector: "s"})
 			defer s.Close()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
-			_, err = s.Ask(ctx, "example.org")
+			_, err := s.Ask(ctx, "example.org")
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasSuffix(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

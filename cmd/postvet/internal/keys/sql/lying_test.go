@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/sql"
+	"github.com/postvet/postvet/contrib/keyservers"
 )
 
 // message is one of PostgreSQL's protocol.
@@ -41,28 +42,14 @@ func TestLyingServer(t *testing.T) {
 		{"the end", "", "*"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					go lie(c, tt.answer)
-				}
-			}()
-			host, port, _ := net.SplitHostPort(l.Addr().String())
+			host, port, _ := net.SplitHostPort(keyservers.Listen(t, func(c net.Conn) { lie(c, tt.answer) }))
 			d := sql.New(sql.Options{DSN: "host=" + host + " port=" + port + " user=x dbname=x sslmode=disable", Query: query})
 			defer d.Close()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err = d.Ask(ctx, "example.org")
+			_, err := d.Ask(ctx, "example.org")
 			runtime.ReadMemStats(&after)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || tt.want != "*" && !strings.HasSuffix(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q", err, tt.want)
