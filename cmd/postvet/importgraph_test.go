@@ -116,6 +116,7 @@ var graph = []struct{ path, imports string }{
 	{"policy/arc/arctest", "policy/dkim policy/message"},
 	{"policy/arc", "policy/authres policy/dkim policy/foreign policy/message dnscache"},
 	{"policy/authres", "policy/foreign policy/message"},
+	{"policy/dkim/dkimtest", ""},
 	{"policy/dkim", "policy/foreign policy/message dnscache"},
 	{"policy/dmarc", "policy/foreign policy/message dnscache"},
 	{"policy/iprev", "policy/message dnscache"},

@@ -3,23 +3,13 @@ package dkim
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
-	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postvet/postvet/policy/dkim/dkimtest"
 )
-
-// unsignedKey has the public half of a key and signs nothing, so that the work
-// around the signature is left.
-type unsignedKey struct{ *rsa.PublicKey }
-
-func (k unsignedKey) Public() crypto.PublicKey { return k.PublicKey }
-
-func (k unsignedKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
-	return make([]byte, k.Size()), nil
-}
 
 // BenchmarkSign signs a message of 24 KB with a usual header by one key, by two, and
 // without the operation of the key (Rest). Bare is that operation alone.
@@ -39,7 +29,7 @@ func BenchmarkSign(b *testing.B) {
 		name string
 		opt  []SignOptions
 	}{
-		{"Rest", []SignOptions{option(unsignedKey{&key.PublicKey})}},
+		{"Rest", []SignOptions{option(dkimtest.UnsignedKey{PublicKey: &key.PublicKey})}},
 		{"RSA2048", []SignOptions{option(key)}},
 		{"Ed25519", []SignOptions{option(edKey())}},
 		{"Both", []SignOptions{option(edKey()), option(key)}},
