@@ -65,7 +65,7 @@ func (d *DANE) find(ctx context.Context, l *lookups.Lookups, m *MX) {
 		}
 	}
 	d.State = d.state()
-	if d.State == Works && slices.ContainsFunc(m.Hosts, func(h Host) bool { return h.failed }) {
+	if slices.ContainsFunc(m.Hosts, func(h Host) bool { return h.failed }) {
 		d.State = Unchecked // of a host nothing is known
 	}
 	d.conclude()
@@ -148,7 +148,7 @@ func (t *TLSA) judge(m *MX, h *Host, a *dnscache.Answer, list *finding.List) {
 func (t *TLSA) judgeRecords(list *finding.List) {
 	for _, r := range t.Records {
 		if r.Unusable != "" {
-			list.Warning("a TLSA record of "+t.Host+" is ignored: "+r.Unusable, given("remove: "+t.Name+". TLSA ", short(r.Text)))
+			list.Warning("a TLSA record of "+t.Host+" is ignored: "+r.Unusable, removal(t.Name, r.Text))
 		}
 	}
 	certificate := false
@@ -221,13 +221,16 @@ func (d *DANE) conclude() {
 	}
 }
 
-// short returns a record for a sentence.
-func short(text string) string { return foreign.Cut(text, 100) }
+// maxShown bounds a record that is to be found again by its text.
+const maxShown = 300
 
-// given returns a text with s behind it, "" if s is empty.
-func given(before, s string) string {
-	if s == "" {
+// removal returns the fix that removes a record, "" for one that cannot be shown.
+func removal(name, text string) string {
+	switch {
+	case text == "":
 		return ""
+	case len(text) > maxShown:
+		return "remove the TLSA record of " + name + ". that begins with " + text[:40]
 	}
-	return before + s
+	return "remove: " + name + ". TLSA " + text
 }

@@ -62,7 +62,21 @@ func (r *Report) where() string {
 	if n := len(groups) - 3; n > 0 {
 		parts = append(parts, layout.Count(n, "more host"))
 	}
-	return mail + " goes to " + strings.Join(parts, ", then to ") + "."
+	text := mail + " goes to " + strings.Join(parts, ", then to ")
+	if unknown := r.unknown(); len(unknown) > 0 {
+		text += "; where " + joined(unknown, 2) + " leads is not known"
+	}
+	return text + "."
+}
+
+// unknown returns the hosts whose addresses could not be looked up.
+func (r *Report) unknown() (names []string) {
+	for _, h := range r.MX.Hosts {
+		if h.failed && !slices.Contains(names, h.Name) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
 }
 
 // listed returns at most three of several names in words.

@@ -77,8 +77,11 @@ func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
 	remove := fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name)
 	if ip, err := netip.ParseAddr(strings.Trim(h.Name, "[]")); err == nil {
 		h.name = ""
-		h.Findings.Error("an MX record must name a host, not the address "+ip.String(),
-			fmt.Sprintf("publish: %s. MX %d mail.%s. and mail.%s. %s %s", domain, h.Preference, domain, domain, family(ip), ip))
+		fix := fmt.Sprintf("publish: %s. MX %d mail.%s. and mail.%s. %s %s", domain, h.Preference, domain, domain, family(ip), ip)
+		if unreachable(ip) != "" {
+			fix = fmt.Sprintf("publish: %s. MX %d mail.%s. and a public address of mail.%s.", domain, h.Preference, domain, domain)
+		}
+		h.Findings.Error("an MX record must name a host, not the address "+ip.String(), fix)
 		return
 	}
 	if h.name == "" {

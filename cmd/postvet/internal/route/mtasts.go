@@ -43,6 +43,7 @@ func (s *MTASTS) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 		fix = a.PublishTXT(name, text)
 	}
 	found := mtasts.Candidates(all, mtasts.Version)
+	host := len(found) > 0 && s.checkHost(ctx, l, domain)
 	switch {
 	case len(found) > 1:
 		s.State = Broken
@@ -61,8 +62,13 @@ func (s *MTASTS) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 		s.Findings.Error("the MTA-STS record is broken, and senders ignore it: "+err.Error(), fix)
 		return
 	}
-	s.State, s.ID = Unchecked, r.ID
-	s.checkHost(ctx, l, domain)
+	s.ID = r.ID
+	if s.State != Broken {
+		s.State = Unchecked
+	}
+	if host {
+		s.Findings.OK("the MTA-STS record is sound; the policy stands at " + mtasts.PolicyURL(domain))
+	}
 }
 
 func recordError(text string) string {
@@ -73,12 +79,12 @@ func recordError(text string) string {
 	return err.Error()
 }
 
-// checkHost checks that the host of the policy exists.
-func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain string) {
+// checkHost reports whether the host of the policy has an address.
+func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain string) bool {
 	host := mtasts.PolicyHost(domain)
 	switch a := l.Addresses(ctx, host); {
 	case len(a.Addrs) > 0:
-		s.Findings.OK("the MTA-STS record is sound; the policy stands at " + mtasts.PolicyURL(domain))
+		return true
 	case a.Bogus():
 		s.State = Broken
 		s.Findings.Error("the addresses of "+host+" do not pass DNSSEC validation: many senders get no policy", bogusFix(host))
@@ -91,6 +97,7 @@ func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain strin
 		s.State = Broken
 		s.Findings.Error(host+" has no address: no sender gets the policy", "publish an address (A or AAAA) of "+host+"., where a web server has the policy, or remove the record at "+mtasts.RecordName(domain)+".")
 	}
+	return false
 }
 
 // TLSRPT is where senders report failures of encryption (RFC 8460).

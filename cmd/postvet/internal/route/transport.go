@@ -70,6 +70,9 @@ func FindTransport(ctx context.Context, l *lookups.Lookups, domain, organization
 func (t *Transport) combine(ctx context.Context, l *lookups.Lookups, a *advice.Adviser, domain string, m *MX, now time.Time) {
 	if t.DANE.State == Absent && t.MTASTS.State == Absent {
 		fix := t.MTASTS.policyFix(domain, m)
+		if host := mtasts.PolicyHost(domain); fix != "" && l.Addresses(ctx, host).Outcome.Void() {
+			fix = "publish an address (A or AAAA) of " + host + "., " + fix
+		}
 		if text, err := mtasts.Proposal(recordID(now)); err == nil && fix != "" {
 			fix += ", and " + a.PublishTXT(mtasts.RecordName(domain), text)
 		}
