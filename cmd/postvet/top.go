@@ -79,7 +79,7 @@ forwarded or broken, as postvet-journal(5) explains them.
 
 The numbers are counted while messages come, so that old messages need not be
 kept: journal.keep_counts is how long. Times are rounded to whole hours; what is
-older than 35 days has whole days (UTC). Senders invent domains: of each hour,
+older than 15 days has whole days (UTC). Senders invent domains: of each hour,
 20000 names are counted, and the others together.
 
 The running service answers; if it is stopped, its files are read, as with

@@ -102,7 +102,7 @@ or accepted only because it is monitored (24h to 87600h).`,
 			name: "keep_counts", value: duration(&j.KeepCounts, 2*365*day, day, 10*365*day),
 			comment: `How long the numbers of a day are kept for "postvet top": how many messages
 came of each domain, client, hint and rule (24h to 87600h). Those of an hour
-are kept 35 days at most.`,
+are kept 15 days at most.`,
 		},
 		{
 			name: "max_size", value: size(&j.MaxSize, 20<<30, 16<<20, 1<<50),

@@ -21,7 +21,7 @@ type Ranked struct {
 // 2003).
 func Rank(lists, limit int, read func(i, n int) ([]Ranked, error), sum func(name string) (int64, error)) ([]Ranked, error) {
 	exact := map[string]int64{}
-	for depth := max(64, 4*limit); ; depth *= 4 {
+	for depth := 2 * limit; ; depth *= 3 {
 		// unseen is the most that a name has which was nowhere seen.
 		var unseen int64
 		seen, tails := map[string]int64{}, map[string]int64{}

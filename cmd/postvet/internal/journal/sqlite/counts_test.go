@@ -238,3 +238,55 @@ func TestTop(t *testing.T) {
 		t.Errorf("an empty directory has counts: %+v", empty)
 	}
 }
+
+// TestCountsFlood writes an hour of as many invented names as may be: the file stays small,
+// the writer is not kept for long, and the day has no more names than an hour.
+func TestCountsFlood(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := startCounting(t, dir)
+	defer c.store.Close()
+	row := newGenerator().rowOf(noon, 1, true)
+	row.Results.MailFrom, row.Results.Recipients, row.Results.DKIM, row.Results.SPF = "", nil, nil, nil
+	const n = 50_000
+	for i := range 2 * n { // two hours
+		at := noon.Add(time.Duration(i/n) * time.Hour)
+		row.Ref = result.FirstReference(at)
+		org := fmt.Sprintf("'; DROP TABLE day; --%d.example", i)
+		row.Results.Author.Domain, row.Results.DMARC.OrganizationalDomain = org, org
+		row.Results.Client.IP = fmt.Sprintf("10.%d.%d.1", i>>8&255, i&255)
+		must(t, c.counter.Count(c.encoder.Append(nil, row, rows.Domains)))
+		if i%10_000 == 0 {
+			c.write(at)
+		}
+	}
+	began := time.Now()
+	c.write(noon.Add(2 * time.Hour))
+	c.write(noon.Add(2 * time.Hour))
+	t.Logf("two hours are written in %s, the file has %d octets", time.Since(began).Round(time.Millisecond), stateFile(dir).size())
+	if size := stateFile(dir).size(); size > 120<<20 {
+		t.Errorf("the file has %d octets", size)
+	}
+	r := top(t, dir, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: noon, Until: noon.Add(3 * time.Hour), Limit: 3})
+	if r.All[counts.Failed] != 2*n || r.Other[counts.Failed] != 2*(n-counts.MaxNames+1) || len(r.Lines) != 3 || r.Lines[0].Sums[counts.Failed] != 1 {
+		t.Errorf("%+v", r)
+	}
+	must(t, keepCounts(t.Context(), dir, noon.Add(day), 0))
+	st, err := c.store.stateOf()
+	must(t, err)
+	for query, want := range map[string]int64{
+		"SELECT count(*) FROM day WHERE kind = 'domain'":                                        counts.MaxNames,
+		"SELECT sum(failed) FROM day WHERE kind = 'domain'":                                     2 * n,
+		"SELECT sum(failed) FROM day WHERE kind = 'client'":                                     2 * n,
+		"SELECT sum(n) FROM day_facts":                                                          2 * n,
+		"SELECT failed FROM day WHERE kind = 'all'":                                             2 * n,
+		"SELECT max(n) FROM (SELECT count(*) AS n FROM hour WHERE kind = 'domain' GROUP BY at)": hourNames,
+		"SELECT n FROM period WHERE length = 'day'":                                             2 * n,
+		"SELECT count(*) FROM recent":                                                           0,
+		"SELECT count(*) FROM sqlite_schema WHERE name IN ('day', 'days')":                      2,
+	} {
+		if got, err := st.number(query); got != want || err != nil {
+			t.Errorf("%s: %d, %v, want %d", query, got, err, want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -95,6 +96,11 @@ func TestKill(t *testing.T) {
 		if !there[ref] {
 			t.Fatalf("the row %v of %s is lost, which was written before the process was killed", ref, ref.Time())
 		}
+	}
+	// Counts are written after the rows, when the child says so.
+	counted := top(t, dir, counts.Query{By: counts.All, Since: time.Now().Add(-day), Until: time.Now().Add(day)}).All[counts.All]
+	if counted < int64(len(written)) || counted > int64(len(there)) {
+		t.Errorf("%d messages are counted, %d rows are there, of which %d were counted for sure", counted, len(there), len(written))
 	}
 	list, err := Verify(t.Context(), dir)
 	for _, f := range list {

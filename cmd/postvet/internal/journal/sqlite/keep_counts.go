@@ -12,8 +12,12 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 )
 
-// keepHours is how long hours are kept; of the time before there are days alone.
-const keepHours = 35 * day
+// keepHours is how long hours are kept; of the time before there are days alone. It is enough
+// for a week and the one before, to the hour.
+const keepHours = 15 * day
+
+// hourNames bounds the names of a kind that an hour keeps when its day is over.
+const hourNames = 5000
 
 // trimDays is for how many days after a day is over it may still get too many names.
 const trimDays = 3
@@ -41,8 +45,14 @@ func keepCounts(ctx context.Context, dir string, now time.Time, keep time.Durati
 		return err
 	}
 	for i := range trimDays {
-		if err := st.trim(ctx, now.Add(-10*time.Minute).Truncate(day).Add(-time.Duration(i+1)*day).Unix()); err != nil {
+		begin := now.Add(-10 * time.Minute).Truncate(day).Add(-time.Duration(i+1) * day)
+		if err := st.trim(ctx, "day", begin.Unix(), counts.MaxNames); err != nil {
 			return err
+		}
+		for hour := range 24 {
+			if err := st.trim(ctx, "hour", begin.Add(time.Duration(hour)*time.Hour).Unix(), hourNames); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -66,53 +76,58 @@ func (s *state) removeOld(ctx context.Context, length string, before time.Time) 
 	return ctx.Err()
 }
 
-// trim has a day that is over keep the names with most messages, and adds the rest to Other.
-func (s *state) trim(ctx context.Context, at int64) error {
+// trim has a period keep the names with most messages, and adds the rest to Other.
+func (s *state) trim(ctx context.Context, table string, at int64, most int) error {
+	// A name needs a message.
+	if n, err := s.number(fmt.Sprintf("SELECT coalesce(sum(n), 0) FROM period WHERE length = '%s' AND at = %d", table, at)); err != nil || n <= int64(most) {
+		return err
+	}
 	for k := range counts.Kind(counts.Kinds) {
-		n, err := s.number(fmt.Sprintf("SELECT count(*) FROM day WHERE at = %d AND kind = '%s'", at, k))
+		n, err := s.number(fmt.Sprintf("SELECT count(*) FROM %s WHERE at = %d AND kind = '%s'", table, at, k))
 		if err != nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		if n <= counts.MaxNames {
+		if n <= int64(most) {
 			continue
 		}
 		where := fmt.Sprintf("at = %d AND kind = '%s' AND name IN (SELECT name FROM temp.rest)", at, k)
 		err = s.atOnce(
 			"CREATE TEMP TABLE IF NOT EXISTS rest (name TEXT PRIMARY KEY) WITHOUT ROWID",
 			"DELETE FROM temp.rest",
-			fmt.Sprintf("INSERT INTO temp.rest SELECT name FROM day WHERE at = %d AND kind = '%s' AND name != '%s' ORDER BY n DESC, name LIMIT -1 OFFSET %d", at, k, counts.Other, counts.MaxNames-1),
-			fmt.Sprintf("INSERT INTO day SELECT %d, '%s', '%s', %s FROM day WHERE %s ON CONFLICT DO UPDATE SET %s", at, k, counts.Other, sumOf, where, addSums()),
-			"DELETE FROM day WHERE "+where,
-			changed(at))
+			fmt.Sprintf("INSERT INTO temp.rest SELECT name FROM %s WHERE at = %d AND kind = '%s' AND name != '%s' ORDER BY n DESC, name LIMIT -1 OFFSET %d", table, at, k, counts.Other, most-1),
+			fmt.Sprintf("INSERT INTO %s SELECT %d, '%s', '%s', %s FROM %s WHERE %s ON CONFLICT DO UPDATE SET %s", table, at, k, counts.Other, sumOf, table, where, addSums()),
+			fmt.Sprintf("DELETE FROM %s WHERE %s", table, where),
+			changed(table, at))
 		if err != nil {
 			return err
 		}
 	}
-	return s.trimFacts(at)
+	return s.trimFacts(table, at, most)
 }
 
 // trimFacts is trim for facts: those with fewest messages are added to those of Other that are
 // alike.
-func (s *state) trimFacts(at int64) error {
-	n, err := s.number(fmt.Sprintf("SELECT count(*) FROM day_facts WHERE at = %d AND org != '%s'", at, counts.Other))
-	if err != nil || n <= counts.MaxNames {
+func (s *state) trimFacts(table string, at int64, most int) error {
+	named := fmt.Sprintf("FROM %s_facts WHERE at = %d AND org != '%s'", table, at, counts.Other)
+	n, err := s.number("SELECT count(*) " + named)
+	if err != nil || n <= int64(most) {
 		return err
 	}
-	least, err := s.number(fmt.Sprintf("SELECT n FROM day_facts WHERE at = %d AND org != '%s' ORDER BY n DESC LIMIT 1 OFFSET %d", at, counts.Other, counts.MaxNames))
+	least, err := s.number(fmt.Sprintf("SELECT n %s ORDER BY n DESC LIMIT 1 OFFSET %d", named, most))
 	if err != nil {
 		return err
 	}
-	where := fmt.Sprintf("at = %d AND org != '%s' AND n <= %d", at, counts.Other, least)
+	named += fmt.Sprintf(" AND n <= %d", least)
 	return s.atOnce(
-		fmt.Sprintf("INSERT INTO day_facts SELECT at, '%s', dmarc, action, would, override, hint, rule, sum(n) FROM day_facts WHERE %s "+
-			"GROUP BY dmarc, action, would, override, hint, rule ON CONFLICT DO UPDATE SET n = n + excluded.n", counts.Other, where),
-		"DELETE FROM day_facts WHERE "+where,
-		changed(at))
+		fmt.Sprintf("INSERT INTO %s_facts SELECT at, '%s', dmarc, action, would, override, hint, rule, sum(n) %s "+
+			"GROUP BY dmarc, action, would, override, hint, rule ON CONFLICT DO UPDATE SET n = n + excluded.n", table, counts.Other, named),
+		"DELETE "+named,
+		changed(table, at))
 }
 
-// changed is the statement that notes that a day has changed.
-func changed(at int64) string {
-	return fmt.Sprintf("UPDATE period SET seq = (SELECT max(seq) + 1 FROM period) WHERE length = 'day' AND at = %d", at)
+// changed is the statement that notes that a period has changed.
+func changed(table string, at int64) string {
+	return fmt.Sprintf("UPDATE period SET seq = (SELECT max(seq) + 1 FROM period) WHERE length = '%s' AND at = %d", table, at)
 }
 
 // addSums are the assignments that add the numbers of a name to those that are there.

@@ -46,12 +46,15 @@ func TestKeepCounts(t *testing.T) {
 		fmt.Sprintf("SELECT sum(n) - (SELECT n FROM period WHERE length = 'day' AND at = d.at) FROM day d WHERE at = %d AND kind = 'domain'", today.Add(-day).Unix()): 0,
 		fmt.Sprintf("SELECT sum(n) - (SELECT n FROM period WHERE length = 'day' AND at = d.at) FROM day_facts d WHERE at = %d", today.Add(-day).Unix()):               0,
 		fmt.Sprintf("SELECT count(*) > %d FROM day_facts WHERE at = %d", counts.MaxNames, today.Add(-day).Unix()):                                                     0,
-		"SELECT count(DISTINCT at) FROM hour":                                      35,
-		"SELECT count(*) FROM period WHERE length = 'hour'":                        35,
-		"SELECT count(DISTINCT at) FROM hour_facts":                                35,
-		"SELECT count(DISTINCT at) FROM day":                                       50,
-		"SELECT count(*) FROM period WHERE length = 'day'":                         50,
-		"SELECT seq > 1 FROM period WHERE length = 'day' ORDER BY at DESC LIMIT 1": 1,
+		"SELECT count(DISTINCT at) FROM hour":               15,
+		"SELECT count(*) FROM period WHERE length = 'hour'": 15,
+		"SELECT count(DISTINCT at) FROM hour_facts":         15,
+		"SELECT count(DISTINCT at) FROM day":                50,
+		"SELECT count(*) FROM period WHERE length = 'day'":  50,
+		fmt.Sprintf("SELECT count(*) FROM hour WHERE at = %d AND kind = 'domain'", today.Add(-day+3*time.Hour).Unix()):                                                               hourNames,
+		fmt.Sprintf("SELECT sum(n) - (SELECT n FROM hour h WHERE h.at = d.at AND h.kind = 'all') FROM hour d WHERE at = %d AND kind = 'domain'", today.Add(-day+3*time.Hour).Unix()): 0,
+		fmt.Sprintf("SELECT sum(n) - (SELECT n FROM period WHERE length = 'hour' AND at = d.at) FROM hour_facts d WHERE at = %d", today.Add(-day+3*time.Hour).Unix()):                0,
+		"SELECT seq > 1 FROM period WHERE length = 'day' ORDER BY at DESC LIMIT 1":                                                                                                   1,
 	} {
 		if n, err := st.number(query); n != want || err != nil {
 			t.Errorf("%s: %d, %v, want %d", query, n, err, want)

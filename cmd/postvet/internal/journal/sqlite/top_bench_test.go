@@ -115,7 +115,7 @@ func fillPeriod(b *testing.B, st *state, table string, at time.Time, all [counts
 		b.Fatal(err)
 	}
 	defer add.close()
-	facts, err := st.prepared("INSERT INTO "+table+"_facts VALUES (?, ?, 'fail', 'reject', '', '', 'altered', 'dmarc-reject', ?)")
+	facts, err := st.prepared("INSERT INTO " + table + "_facts VALUES (?, ?, 'fail', 'reject', '', '', 'altered', 'dmarc-reject', ?)")
 	if err != nil {
 		b.Fatal(err)
 	}
