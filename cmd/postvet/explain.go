@@ -188,11 +188,13 @@ type storyJSON struct {
 	TodayDiffers bool          `json:"today_differs"`
 	Unknown      []string      `json:"unknown,omitempty"`
 
-	Records []journal.Evidence `json:"records,omitempty"`
+	Records   []journal.Evidence `json:"records,omitempty"`
+	SenderCan []string           `json:"sender_can,omitempty"`
+	AdminCan  []journal.Remedy   `json:"admin_can,omitempty"`
 }
 
 func newStoryJSON(s journal.Story) storyJSON {
-	out := storyJSON{historyLine: newHistoryLine(s.Row), RulesSince: s.Since, RulesChanged: s.Changed, Then: s.Then, Now: s.Now, TodayDiffers: s.Differs, Unknown: s.Unknown, Records: s.Evidence}
+	out := storyJSON{historyLine: newHistoryLine(s.Row), RulesSince: s.Since, RulesChanged: s.Changed, Then: s.Then, Now: s.Now, TodayDiffers: s.Differs, Unknown: s.Unknown, Records: s.Evidence, SenderCan: s.SenderCan, AdminCan: s.AdminCan}
 	if s.Today != nil {
 		out.Today, out.TodayRule = s.Today.Action, s.Today.Rule
 	}
@@ -221,8 +223,33 @@ func writeStory(w io.Writer, s journal.Story, screen layout.Screen) error {
 	if r.Verdict.Code != "" {
 		p.WriteString(screen.Wrap("The client was told: "+foreign.Terminal(r.Verdict.Code+" "+r.Verdict.Text, foreign.Whole), 0, 4) + "\n")
 	}
+	p.advice(s)
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// advice writes what can be done about the verdict.
+func (p *page) advice(s journal.Story) {
+	item := func(text string) { p.WriteString("  - " + p.Wrap(foreign.Terminal(text, foreign.Whole), 4, 4) + "\n") }
+	if len(s.SenderCan) > 0 {
+		p.WriteString("\n" + p.Paint(layout.Bold, "What the sender can do") + "\n")
+	}
+	for _, text := range s.SenderCan {
+		item(text)
+	}
+	if len(s.AdminCan) > 0 {
+		p.WriteString("\n" + p.Paint(layout.Bold, "What you can do") + "\n")
+	}
+	for _, r := range s.AdminCan {
+		if r.Config == "" {
+			item(r.Text + ".")
+			continue
+		}
+		item(r.Text + ". In postvet.toml:")
+		for line := range strings.Lines(r.Config) {
+			p.WriteString("        " + foreign.Terminal(strings.TrimSuffix(line, "\n"), foreign.Whole) + "\n")
+		}
+	}
 }
 
 // notesOf returns the remarks on a story that the report does not have.

@@ -1,6 +1,9 @@
 package explain
 
 import (
+	"slices"
+
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -24,7 +27,12 @@ func adviceFor(res *result.Results, v *result.Verdict) string {
 	if len(v.Hints) == 0 {
 		return ""
 	}
-	switch v.Hints[0].Word {
+	return adviceOnHint(v.Hints[0].Word, author)
+}
+
+// adviceOnHint returns advice for the sender about a likely cause, "" if there is none.
+func adviceOnHint(w result.HintWord, author string) string {
+	switch w {
 	case result.HintList:
 		return "A mailing list changed the message; its owner should set it to rewrite From, or to leave messages as they are"
 	case result.HintAltered:
@@ -49,6 +57,46 @@ func adviceFor(res *result.Results, v *result.Verdict) string {
 		return "If you may send for " + author + ", its administrators must list your server in SPF or sign with DKIM"
 	}
 	return ""
+}
+
+// maxAdvice bounds the sentences of Advice.
+const maxAdvice = 4
+
+// Advice returns what the sender of a message can do about a verdict, in sentences: what
+// the reply says first, then what else helps. It is empty if there is nothing to do.
+func Advice(res *result.Results, v *result.Verdict) []string {
+	list := []string{}
+	add := func(s string) {
+		if s != "" && len(list) < maxAdvice && !slices.Contains(list, s+".") {
+			list = append(list, s+".")
+		}
+	}
+	author := foreign.Line(res.Author.Domain, 100)
+	switch v.Rule {
+	case result.RuleTempError, result.RuleSPFTempError, result.RuleDegraded, result.RuleFault, result.RuleKeyError, result.RuleUnreadable:
+		if v.Action != result.TempFail {
+			break
+		}
+		add("Nothing at once: the sending server tries again by itself")
+		if v.Rule == result.RuleTempError && res.DNS.Failed > res.DNS.ResolverFailed+res.DNS.HostFailed {
+			add("If it goes on, the administrators of " + author + " must look at their DNS servers")
+		}
+		return list
+	case result.RuleOversize:
+		add("Send it with fewer or shorter header fields, or with a smaller attachment")
+	case result.RuleSenderDomain:
+		add("Send it from an address that accepts mail, or have its domain publish a mail exchanger")
+	}
+	add(adviceFor(res, v))
+	if res.DMARC.Status == dmarc.Fail {
+		for _, h := range v.Hints {
+			add(adviceOnHint(h.Word, author))
+		}
+	}
+	if v.Action == result.Quarantine {
+		add("Ask the recipient to have it released")
+	}
+	return list
 }
 
 func adviceOnSPF(res *result.Results, rule string) string {

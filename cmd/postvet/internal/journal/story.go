@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
@@ -27,6 +28,9 @@ type Story struct {
 	Differs bool `json:"differs"`
 	// Evidence are the DNS records that the verdict rested on.
 	Evidence []Evidence `json:"records,omitempty"`
+	// SenderCan and AdminCan are what can be done about the verdict.
+	SenderCan []string `json:"sender_can,omitempty"`
+	AdminCan  []Remedy `json:"admin_can,omitempty"`
 	// Unknown names what the present rules ask about that is not kept.
 	Unknown []string `json:"unknown,omitempty"`
 }
@@ -43,7 +47,9 @@ func Tell(row *rows.Row, then rows.Generation, present *rules.Rules, now rows.Ge
 	if s.Changed && then.Text != "" {
 		s.Then, s.Now = missing(then.Text, now.Text), missing(now.Text, then.Text)
 	}
+	s.SenderCan = explain.Advice(row.Results, row.Verdict)
 	if present == nil {
+		s.AdminCan = remediesFor(row.Results, row.Verdict, row.Queue)
 		return s
 	}
 	early := row.Results
@@ -54,6 +60,9 @@ func Tell(row *rows.Row, then rows.Generation, present *rules.Rules, now rows.Ge
 	s.Today = &v
 	// A reply's text has another reference or help URL at most.
 	s.Differs = v.Action != row.Verdict.Action || v.Intended != row.Verdict.Intended || v.Code != row.Verdict.Code || v.RedirectTo != row.Verdict.RedirectTo
+	if !s.Differs || v.Action != result.Accept {
+		s.AdminCan = remediesFor(row.Results, row.Verdict, row.Queue) // the present rules are none
+	}
 	if len(row.Faults) > 0 || len(row.Results.Faults) > 0 {
 		s.Unknown = append(s.Unknown, "what the internal error hid")
 	}
