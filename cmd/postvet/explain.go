@@ -30,7 +30,8 @@ func newExplain() *cobra.Command {
 		Short: "tell why a past message fared as it did",
 		Long: `Explain tells the story of a message in the journal: who sent it, what was found,
 what was done and why, in words; which rules were in force; and what the present
-rules would do with it.
+rules would do with it. It ends with what the sender can do about it, and what you
+can do, with the lines for postvet.toml.
 
 ID is the reference in a refusal ("ref 1R407AG0YWNWK"), the queue id of the MTA, or
 the Message-ID. Short queue ids of Postfix come again, so there may be several
@@ -213,7 +214,11 @@ func writeStory(w io.Writer, s journal.Story, screen layout.Screen) error {
 	}
 	shown := *r.Results
 	shown.MailFrom = shortAddress(shown.MailFrom)
-	if err := writeReport(w, &result.Report{Results: &shown, Verdict: *r.Verdict}, nil, notesOf(s), false, screen); err != nil {
+	verdict := *r.Verdict
+	if verdict.Code != "" {
+		verdict.Text = "" // what the client was told comes below
+	}
+	if err := writeReport(w, &result.Report{Results: &shown, Verdict: verdict}, nil, notesOf(s), false, screen); err != nil {
 		return err
 	}
 	p := page{Screen: screen}

@@ -112,6 +112,12 @@ func (m *milterClient) begin(mailFrom, text string) (body string) {
 	m.proceed(0)
 	m.send('R', "<user@test.example>\x00")
 	m.proceed(0x8000)
+	return m.content(text)
+}
+
+// content sends the header of a message.
+func (m *milterClient) content(text string) (body string) {
+	m.t.Helper()
 	header, body, _ := strings.Cut(text, "\r\n\r\n")
 	for _, f := range strings.Split(strings.NewReplacer("\r\n\t", "\n\t", "\r\n ", "\n ").Replace(header), "\r\n") {
 		name, value, _ := strings.Cut(f, ":")

@@ -24,13 +24,15 @@ func TestExplainRecords(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = dns.Close() })
 	dir := filepath.Join(t.TempDir(), "journal")
-	s, socket, _ := startControlledBy(t, dns.Addr(), "[journal]\ndirectory = \""+dir+"\"\n")
+	_, socket, _ := startControlledBy(t, dns.Addr(), "[journal]\ndirectory = \""+dir+"\"\n")
 	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
 	m.connect("192.0.2.66", "evil.example")
 	text := testMessage(t, "spoof.eml")
 	_, verdict := m.end(m.begin("x@evil.example", text))
 	_, ref, _ := strings.Cut(verdict, "; ref ")
-	s.waitLog(`"ref":"`+ref+`"`, 1)
+	if told := tellStory(t, socket); told.Row.Ref.String() != ref {
+		t.Fatalf("the reply has ref %s, the journal %s", ref, told.Row.Ref)
+	}
 
 	explain := func(args ...string) (says string) {
 		t.Helper()

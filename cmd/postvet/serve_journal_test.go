@@ -26,6 +26,7 @@ func TestJournal(t *testing.T) {
 		t.Fatalf("the reply %q has no reference", verdict)
 	}
 	s.waitLog(`"ref":"`+ref+`"`, 1)
+	tellStory(t, socket) // the row comes a moment after the line of the log
 
 	for _, from := range [][]string{{"--socket", socket}, {"--config", file}, {"--journal", dir}} {
 		ask := func(want int, args ...string) string {

@@ -16,10 +16,11 @@ import (
 type Evidence struct {
 	rows.Place
 	Name string `json:"name"`
-	// Then is the record as it was. Without it, None is true if there was none; otherwise
-	// it is not kept.
-	Then string `json:"then,omitempty"`
-	None bool   `json:"none_then"`
+	// Then is the record as it was. Without it, None is true if there was none, and Failed
+	// if a DNS failure hid it; otherwise it is not kept.
+	Then   string `json:"then,omitempty"`
+	None   bool   `json:"none_then"`
+	Failed bool   `json:"failed_then"`
 	// Doubtful is true if the record changed back and forth, so that it may have been
 	// another one.
 	Doubtful bool `json:"doubtful"`
@@ -39,14 +40,17 @@ type RecordReader interface {
 // FindEvidence sets the evidence of a story to the records as they were then.
 func (s *Story) FindEvidence(ctx context.Context, reader RecordReader) {
 	res := s.Row.Results
+	if s.Row.Class() == rows.Accepted && res.DMARC.Status == dmarc.Pass {
+		return // of such mail they are not kept, and nothing needs them
+	}
 	seen := map[rows.Place]bool{}
 	rows.EachPlace(res, func(p rows.Place, _ string) {
 		if seen[p] {
 			return
 		}
 		seen[p] = true
-		e := Evidence{Place: p, Name: p.Name(), None: wasNone(res, p)}
-		if !e.None {
+		e := Evidence{Place: p, Name: p.Name(), None: wasNone(res, p), Failed: hasFailed(res, p)}
+		if !e.None && !e.Failed {
 			all, _ := reader.Records(ctx, p, s.Row.Ref.Time()) // what cannot be read is not kept
 			for _, r := range all {
 				switch {
@@ -74,6 +78,20 @@ func wasNone(res *result.Results, p rows.Place) bool {
 	default:
 		d, _ := dkimOf(res, p)
 		return d.Failure == dkim.FailureKeyMissing
+	}
+}
+
+// hasFailed reports whether a DNS failure hid the record at a place.
+func hasFailed(res *result.Results, p rows.Place) bool {
+	switch p.Standard {
+	case rows.SPF:
+		s, _ := spfOf(res, p)
+		return s.Status == spf.TempError && s.Lookups == 0
+	case rows.DMARC:
+		return res.DMARC.Status == dmarc.TempError && res.DMARC.RecordDomain == ""
+	default:
+		d, _ := dkimOf(res, p)
+		return d.Failure == dkim.FailureDNS
 	}
 }
 

@@ -40,6 +40,8 @@ func (e *Evidence) saysThen() string {
 	switch {
 	case e.None:
 		return "there was no " + e.what()
+	case e.Failed:
+		return "the " + e.what() + " could not be looked up then"
 	case e.Then == "":
 		return "the " + e.what() + " of that time is not kept"
 	case e.Doubtful:

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/policy/dkim"
@@ -65,7 +66,9 @@ func EachPlace(res *result.Results, f func(p Place, text string)) {
 		f(Place{Standard: DMARC, Domain: d.AuthorDomain}, "")
 	}
 	for i := range res.DKIM[:min(len(res.DKIM), maxSignatures)] {
-		if d := &res.DKIM[i]; d.Domain != "" && d.Selector != "" {
+		d := &res.DKIM[i]
+		lookedUp := d.KeyRecord != "" || d.KeyBits > 0 || strings.HasPrefix(string(d.Failure), "key_") || d.Failure == dkim.FailureDNS
+		if lookedUp && d.Domain != "" && d.Selector != "" {
 			f(Place{Standard: DKIM, Selector: d.Selector, Domain: d.Domain}, d.KeyRecord)
 		}
 	}
