@@ -41,6 +41,9 @@ The story has the DNS records as they were then, and says what differs today: th
 service asks the DNS through its cache. Without the service, and with --resolver, this
 command asks. A DNS failure is said; it is never taken for a difference.
 
+With --fleet, messages of all nodes are told, from the database of journal.postgres,
+without the DNS records of that time. A Message-ID is not found there.
+
 Exit codes: 0 told, 1 there is no such message, 2 wrong usage, 3 the journal could
 not be read.`,
 		Example: `  postvet explain 1R407AG0YWNWK
@@ -57,6 +60,9 @@ not be read.`,
 			if err != nil {
 				return err
 			}
+			for i := range queries {
+				queries[i].Fleet = f.fleet
+			}
 			stories, err := f.stories(cmd.Context(), queries)
 			if err != nil {
 				return err
@@ -66,6 +72,7 @@ not be read.`,
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one message a line")
+	cmd.Flags().BoolVar(&f.fleet, "fleet", false, "search the messages of all nodes, in the database of journal.postgres")
 	cmd.Flags().BoolVar(&f.noDNS, "no-dns", false, "do not ask the DNS what it says today")
 	cmd.Flags().StringArrayVar(&f.resolvers, "resolver", nil, "resolver to ask, as `HOST:PORT` or address; repeatable (default that of the service)")
 	addColor(cmd, &f.color)
@@ -76,6 +83,7 @@ not be read.`,
 type explainFlags struct {
 	journalFlags
 	json, noDNS bool
+	fleet       bool
 	resolvers   []string
 	color       string
 }
@@ -208,6 +216,9 @@ func writeStory(w io.Writer, s journal.Story, screen layout.Screen) error {
 	head := r.Ref.Time().Local().Format("2006-01-02 15:04:05 -07:00") + "  ref " + r.Ref.String()
 	if r.Queue != "" {
 		head += "  queue " + foreign.Terminal(r.Queue, foreign.Whole)
+	}
+	if r.Node != "" {
+		head += "  node " + foreign.Terminal(r.Node, foreign.Whole)
 	}
 	if _, err := fmt.Fprintln(w, screen.Paint(layout.Bold, "== "+head)); err != nil {
 		return err

@@ -100,6 +100,10 @@ The running service answers; if it is stopped, its files are read, as with
 address is found with "hashed" and "addresses". A search for an address or a
 client is written down in audit.log beside the journal.
 
+With --fleet, the database of journal.postgres is searched, which has messages of all
+nodes once they were sent there; the table has the node in the place of the rule.
+An address is not found there, as each node has its own key for their hashes.
+
 With --json, each message is one line with the keys of the log line, and at and
 ref. With --csv, values that a spreadsheet would take for a formula begin with an
 apostrophe.
@@ -110,13 +114,16 @@ could not be read.`,
   postvet history --domain example.org           of one author's domain
   postvet history --rcpt ann@example.net         to a mailbox
   postvet history --client 192.0.2.0/24 --csv    for a spreadsheet
-  postvet history --hint forwarded --follow      as they come`,
+  postvet history --hint forwarded --follow      as they come
+  postvet history --fleet --node mx2 --since 1h  of another node`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.journalFlags.add(cmd)
 	f.queryFlags.add(cmd)
 	cmd.Flags().IntVar(&f.q.Limit, "limit", 100, fmt.Sprintf("show at most `N` messages (1 to %d)", rows.MaxLimit))
+	cmd.Flags().BoolVar(&f.q.Fleet, "fleet", false, "search the messages of all nodes, in the database of journal.postgres")
+	cmd.Flags().StringVar(&f.q.Node, "node", "", "only of this `NODE`, with --fleet")
 	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with messages as they come, the newest last")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one message a line")
 	cmd.Flags().BoolVar(&f.csv, "csv", false, "print CSV")
@@ -131,6 +138,9 @@ func (f *historyFlags) run(cmd *cobra.Command) error {
 	}
 	if f.json && f.csv {
 		return usage("--json beside --csv; write one of them")
+	}
+	if f.follow && f.q.Fleet {
+		return usage("--follow beside --fleet; messages of other nodes come late and in no order, so follow on the nodes")
 	}
 	q, err := f.query(time.Now())
 	if err != nil {
@@ -210,5 +220,5 @@ func (f *historyFlags) followOn(ctx context.Context, s *source, q rows.Query, pa
 
 // newHistoryOutput returns the output that the flags ask for.
 func newHistoryOutput(w io.Writer, f *historyFlags, screen layout.Screen) *historyOutput {
-	return &historyOutput{w: w, json: f.json, csv: f.csv, screen: screen}
+	return &historyOutput{w: w, json: f.json, csv: f.csv, fleet: f.q.Fleet, screen: screen}
 }

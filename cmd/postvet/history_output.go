@@ -20,6 +20,7 @@ import (
 type historyOutput struct {
 	w         io.Writer
 	json, csv bool
+	fleet     bool // the nodes are shown
 	screen    layout.Screen
 	begun     bool
 }
@@ -43,14 +44,22 @@ func (o *historyOutput) write(all []*rows.Row) error {
 // writeTable writes lines of at most 80 columns.
 func (o *historyOutput) writeTable(all []*rows.Row) error {
 	const form = "%-14s  %-10s  %-20s  %-14s  %s"
+	what := "rule"
+	if o.fleet {
+		what = "node"
+	}
 	if !o.begun && len(all) > 0 {
 		o.begun = true
-		if _, err := fmt.Fprintln(o.w, o.screen.Paint(layout.Bold, fmt.Sprintf(form, "time", "action", "author", "rule", "reference"))); err != nil {
+		if _, err := fmt.Fprintln(o.w, o.screen.Paint(layout.Bold, fmt.Sprintf(form, "time", "action", "author", what, "reference"))); err != nil {
 			return err
 		}
 	}
 	for _, r := range all {
-		line := fmt.Sprintf(form, r.Ref.Time().Local().Format("01-02 15:04:05"), actionOf(r), fit(authorOf(r), 20), fit(r.Verdict.Rule, 14), r.Ref)
+		what := r.Verdict.Rule
+		if o.fleet {
+			what = r.Node
+		}
+		line := fmt.Sprintf(form, r.Ref.Time().Local().Format("01-02 15:04:05"), actionOf(r), fit(authorOf(r), 20), fit(what, 14), r.Ref)
 		if _, err := fmt.Fprintln(o.w, line); err != nil {
 			return err
 		}
@@ -86,6 +95,7 @@ func fit(s string, n int) string {
 
 // historyLine is a message in JSON, with the keys of the log line.
 type historyLine struct {
+	Node        string           `json:"node,omitempty"`
 	At          time.Time        `json:"at"`
 	Ref         result.Reference `json:"ref"`
 	Queue       string           `json:"queue"`
@@ -128,7 +138,7 @@ type historyLine struct {
 func newHistoryLine(r *rows.Row) historyLine {
 	res, v := r.Results, r.Verdict
 	l := historyLine{
-		At: r.Ref.Time(), Ref: r.Ref, Queue: r.Queue, Client: res.Client.IP, Relay: res.Client.Relay, Helo: res.Client.Helo,
+		Node: r.Node, At: r.Ref.Time(), Ref: r.Ref, Queue: r.Queue, Client: res.Client.IP, Relay: res.Client.Relay, Helo: res.Client.Helo,
 		From: shortAddress(res.MailFrom), Recipients: r.Recipients, To: []string{}, MessageID: r.MessageID,
 		Author: cmp.Or(res.Author.Domain, res.Author.Problem), SPF: []string{}, DKIM: []string{}, ARC: string(res.ARC.Status), IPRev: string(res.IPRev.Status),
 		Action: v.Action, Would: v.Would(), Code: v.Code, Reply: strings.TrimSpace(v.Code + " " + v.Text), Rule: v.Rule, Overrides: []string{}, Refused: []string{},
@@ -180,7 +190,11 @@ func (o *historyOutput) writeCSV(all []*rows.Row) error {
 	w := csv.NewWriter(o.w)
 	if !o.begun {
 		o.begun = true
-		_ = w.Write([]string{"at", "ref", "queue", "action", "would", "code", "rule", "author", "from", "rcpts", "rcpt", "client", "helo", "spf", "dkim", "dmarc", "arc", "hint", "why"})
+		head := []string{"at", "ref", "queue", "action", "would", "code", "rule", "author", "from", "rcpts", "rcpt", "client", "helo", "spf", "dkim", "dmarc", "arc", "hint", "why"}
+		if o.fleet {
+			head = append(head, "node")
+		}
+		_ = w.Write(head)
 	}
 	for _, r := range all {
 		l := newHistoryLine(r)
@@ -188,6 +202,9 @@ func (o *historyOutput) writeCSV(all []*rows.Row) error {
 			l.At.Format(time.RFC3339Nano), l.Ref.String(), l.Queue, string(l.Action), string(l.Would), l.Code, l.Rule, l.Author, l.From,
 			strconv.Itoa(l.Recipients), strings.Join(l.To, " "), l.Client, l.Helo, strings.Join(l.SPF, ", "), strings.Join(l.DKIM, ", "), l.DMARC, l.ARC,
 			strings.Join(l.Hints, " "), strings.Join(l.Why, " "),
+		}
+		if o.fleet {
+			cells = append(cells, l.Node)
 		}
 		for i, s := range cells {
 			cells[i] = cell(s)

@@ -13,6 +13,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 )
@@ -103,11 +104,29 @@ func (s *source) find(ctx context.Context, do string, q rows.Query) (rows.Page, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	page, err := sqlite.NewReader(s.dir).Find(ctx, q)
+	reader, err := s.reader(q.Fleet)
 	if err != nil {
+		return rows.Page{}, err
+	}
+	page, err := reader.Find(ctx, q)
+	switch {
+	case err != nil && q.Fleet:
+		return page, failed("%v", err)
+	case err != nil:
 		return page, failed("%s; name the directory of the journal with --journal", fileError(s.dir, err))
 	}
 	return page, nil
+}
+
+// reader returns what reads the files, or the database of all nodes.
+func (s *source) reader(fleet bool) (rows.Reader, error) {
+	switch {
+	case !fleet:
+		return sqlite.NewReader(s.dir), nil
+	case s.config == nil || s.config.Journal.Postgres == "":
+		return nil, failed("the configuration sets no journal.postgres; name it with --config")
+	}
+	return &postgres.Reader{Database: &postgres.Database{DSN: s.config.Journal.Postgres}}, nil
 }
 
 // stories returns the stories of the messages that a query selects. The service asks the
@@ -128,7 +147,10 @@ func (s *source) stories(ctx context.Context, q rows.Query, noDNS bool) (out con
 	if err != nil {
 		return out, err
 	}
-	reader := sqlite.NewReader(s.dir)
+	reader, err := s.reader(q.Fleet)
+	if err != nil {
+		return out, err
+	}
 	for _, r := range page.Rows {
 		g, _ := reader.Generation(ctx, r.Generation, r.Ref.Time())
 		var story journal.Story
@@ -139,7 +161,7 @@ func (s *source) stories(ctx context.Context, q rows.Query, noDNS bool) (out con
 			present := s.config.Rules(id)
 			story = journal.Tell(r, g, &present, s.config.Generation())
 		}
-		story.FindEvidence(ctx, reader)
+		story.FindEvidence(ctx, sqlite.NewReader(s.dir))
 		out.Stories = append(out.Stories, story)
 	}
 	page.Rows = nil

@@ -46,6 +46,10 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	if err := query.Check(); err != nil {
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
 	}
+	reader, refusal := d.readerFor(&query, q.Do)
+	if refusal != nil {
+		return nil, refusal
+	}
 	if query.Personal() || q.Do == control.DoJournalForget {
 		if err := sqlite.Audit(j.dir, peer.UID, q.Do, &query); err != nil {
 			d.log.Warn("a search for a person could not be written down", zap.Int("uid", peer.UID), zap.Error(err))
@@ -57,14 +61,14 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	}
 	searching, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	page, err := j.reader.Find(searching, query)
+	page, err := reader.Find(searching, query)
 	if err != nil || q.Do == control.DoHistory {
 		for _, r := range page.Rows {
 			r.Explain()
 		}
 		return page, err
 	}
-	stories := d.stories(searching, page)
+	stories := d.stories(searching, page, reader)
 	if !q.NoDNS {
 		asking, cancel := context.WithTimeout(ctx, journal.DNSTime)
 		defer cancel()
@@ -90,12 +94,12 @@ func (d *daemon) answerTop(ctx context.Context, q control.Request) (any, error) 
 }
 
 // stories tells the stories of the rows of a page.
-func (d *daemon) stories(ctx context.Context, page rows.Page) control.Stories {
+func (d *daemon) stories(ctx context.Context, page rows.Page, reader rows.Reader) control.Stories {
 	s := d.state.Load()
 	present, now := s.config.Rules(s.authservID), s.config.Generation()
 	out := control.Stories{Stories: []journal.Story{}}
 	for _, r := range page.Rows {
-		g, _ := d.journal.reader.Generation(ctx, r.Generation, r.Ref.Time())
+		g, _ := reader.Generation(ctx, r.Generation, r.Ref.Time())
 		story := journal.Tell(r, g, &present, now)
 		story.FindEvidence(ctx, d.journal.reader)
 		out.Stories = append(out.Stories, story)

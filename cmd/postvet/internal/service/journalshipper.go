@@ -49,3 +49,16 @@ func (d *daemon) describeShipping() *control.Shipping {
 	}
 	return out
 }
+
+// readerFor returns where a query is answered: the files, or the database of all nodes.
+func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
+	switch {
+	case !q.Fleet:
+		return d.journal.reader, nil
+	case do == control.DoJournalForget:
+		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"messages are forgotten on the node that has them"}}
+	case d.started.Journal.Postgres == "":
+		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{"there is no database of several nodes; set journal.postgres and restart the service"}}
+	}
+	return &postgres.Reader{Database: &postgres.Database{DSN: d.started.Journal.Postgres}}, nil
+}

@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -39,6 +40,10 @@ type Query struct {
 	After result.Reference `json:"after,omitempty"`
 	// Limit bounds the rows. Default 100, at most MaxLimit.
 	Limit int `json:"limit,omitempty"`
+	// Fleet asks for the rows of all nodes, in a database, and Node for those of one of
+	// them.
+	Fleet bool   `json:"fleet,omitempty"`
+	Node  string `json:"node,omitempty"`
 }
 
 // MaxLimit bounds the rows of a page.
@@ -73,6 +78,10 @@ func (q *Query) Check() error {
 		}
 	}
 	switch {
+	case q.Fleet && (strings.Contains(q.From, "@") || strings.Contains(q.To, "@") || q.MessageID != ""):
+		return errors.New("an address or a Message-ID cannot be found with --fleet, as each node has its own key for their hashes; ask the nodes one by one, or search by domain, client or queue id")
+	case q.Node != "" && !q.Fleet:
+		return errors.New("--node goes with --fleet")
 	case q.Limit < 0 || q.Limit > MaxLimit:
 		return fmt.Errorf("--limit %d is out of bounds; write 1 to %d", q.Limit, MaxLimit)
 	case q.Limit == 0:

@@ -12,6 +12,8 @@ import (
 type Row struct {
 	// Ref identifies the row. It has the time of the verdict.
 	Ref result.Reference `json:"ref"`
+	// Node is the node of the message in a database of several; "" for this one.
+	Node string `json:"node,omitempty"`
 	// Queue is the queue id of the MTA; "" if the message was refused before it had
 	// one.
 	Queue string `json:"queue"`

@@ -21,7 +21,7 @@ type Period struct {
 	N, Missing int64
 }
 
-// The lengths of periods.
+// Lengths are the lengths of periods.
 var Lengths = [2]string{"hour", "day"}
 
 // CountReader reads the counts of a directory.

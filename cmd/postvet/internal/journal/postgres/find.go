@@ -1,0 +1,309 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// Reader searches the rows of all nodes. It is safe for concurrent use. Addresses are not
+// found, as each node has its own key for their hashes.
+type Reader struct{ Database *Database }
+
+var _ rows.Reader = (*Reader)(nil)
+
+// Find implements [rows.Reader]. It searches day by day, the newest first.
+func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
+	page := rows.Page{Rows: []*rows.Row{}, Complete: true}
+	if err := q.Check(); err != nil {
+		return page, err
+	}
+	conn, err := r.Database.Connect(ctx)
+	if err != nil {
+		return page, err
+	}
+	defer closeConn(conn)
+	days, err := partitionDays(ctx, conn)
+	if err != nil {
+		return page, fault(err)
+	}
+	if len(days) > 0 {
+		page.Oldest = days[len(days)-1]
+	}
+	for _, day := range days {
+		if len(page.Rows) >= q.Limit {
+			break
+		}
+		if !overlaps(&q, day) {
+			continue
+		}
+		if err := findDay(ctx, conn, day, q, &page); ctx.Err() != nil {
+			page.Complete, page.Searched = false, day.AddDate(0, 0, 1)
+			break
+		} else if err != nil {
+			return page, fault(err)
+		}
+	}
+	if len(page.Rows) >= q.Limit {
+		page.Rows = page.Rows[:q.Limit]
+		page.Next = page.Rows[q.Limit-1].Ref
+	}
+	return page, nil
+}
+
+// partitionDays returns the days that have a partition, the newest first.
+func partitionDays(ctx context.Context, conn *pgx.Conn) (days []time.Time, err error) {
+	lines, err := conn.Query(ctx, `SELECT DISTINCT right(c.relname, 8) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent IN ('postvet.rest'::regclass, 'postvet.accepted'::regclass) ORDER BY 1 DESC`)
+	if err != nil {
+		return nil, err
+	}
+	var text string
+	_, err = pgx.ForEachRow(lines, []any{&text}, func() error {
+		if day, err := time.Parse(dayInName, text); err == nil {
+			days = append(days, day)
+		}
+		return nil
+	})
+	return days, err
+}
+
+// overlaps reports whether a day may have rows that are wanted.
+func overlaps(q *rows.Query, day time.Time) bool {
+	end := day.AddDate(0, 0, 1)
+	switch {
+	case !end.After(q.Since), !q.Until.IsZero() && !day.Before(q.Until):
+		return false
+	case q.Before != 0 && day.After(q.Before.Time()), q.After != 0 && end.Before(q.After.Time()):
+		return false
+	case q.Ref != 0:
+		at := q.Ref.Time()
+		return !at.Before(day) && at.Before(end)
+	}
+	return true
+}
+
+// findDay adds the rows of a day to a page, in order of time.
+func findDay(ctx context.Context, conn *pgx.Conn, day time.Time, q rows.Query, page *rows.Page) error {
+	var found []*rows.Row
+	for c := range rows.Class(rows.Classes) {
+		if c == rows.Accepted && q.Action != "" && q.Action != string(result.Accept) {
+			continue
+		}
+		some, err := findIn(ctx, conn, rows.Part{Day: day, Class: c}, &q)
+		if found = append(found, some...); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(found, func(a, b *rows.Row) int {
+		if a.Ref > b.Ref {
+			return -1
+		}
+		return 1
+	})
+	page.Rows = append(page.Rows, found...)
+	return nil
+}
+
+// spanRows bounds the rows that are read at once.
+const spanRows = 1000
+
+// findIn returns at most q.Limit rows of a part, the newest first. What SQL does not decide,
+// the query does.
+func findIn(ctx context.Context, conn *pgx.Conn, p rows.Part, q *rows.Query) (found []*rows.Row, err error) {
+	c := conditionOf(q, p.Day)
+	for {
+		n, err := c.read(ctx, conn, p, q, func(row *rows.Row) bool {
+			found = append(found, row)
+			return len(found) < q.Limit
+		})
+		if err != nil || n < c.limit || len(found) >= q.Limit {
+			return found, err
+		}
+	}
+}
+
+// condition is a condition in SQL that all wanted rows meet, and some others.
+type condition struct {
+	terms []string
+	args  []any
+	limit int   // of the rows that are read at once
+	last  int64 // the reference and the node of the last row that was read
+	node  int32
+}
+
+// add adds a term, in which each ? stands for an argument.
+func (c *condition) add(term string, args ...any) {
+	for _, a := range args {
+		c.args = append(c.args, a)
+		term = strings.Replace(term, "?", fmt.Sprintf("$%d", len(c.args)), 1)
+	}
+	c.terms = append(c.terms, term)
+}
+
+func conditionOf(q *rows.Query, day time.Time) *condition {
+	c := &condition{last: 1<<63 - 1, limit: min(spanRows, max(2*q.Limit, 10))}
+	c.add("day = '" + day.Format(time.DateOnly) + "'")
+	if q.Ref != 0 {
+		c.add("ref = ?", int64(q.Ref))
+	}
+	if q.Before != 0 {
+		c.add("ref < ?", int64(q.Before))
+	}
+	if q.After != 0 {
+		c.add("ref > ?", int64(q.After))
+	}
+	if !q.Since.IsZero() {
+		c.add("ref >= ?", int64(result.FirstReference(q.Since)))
+	}
+	if !q.Until.IsZero() {
+		c.add("ref < ?", int64(result.FirstReference(q.Until)))
+	}
+	for _, x := range []struct {
+		column rows.Column
+		value  string
+	}{{rows.ColQueue, q.Queue}, {rows.ColDMARC, q.DMARC}, {rows.ColRule, q.Rule}, {rows.ColHint, q.Hint}} {
+		if x.value != "" {
+			c.add(x.column.String()+" = ?", harmless(x.value))
+		}
+	}
+	if q.Action != "" {
+		c.add("(action = ? OR would = ?)", q.Action, q.Action)
+	}
+	if q.Client.IsValid() {
+		c.add("client <<= inet '" + q.Client.String() + "'")
+	}
+	if q.Node != "" {
+		c.add("node = (SELECT id FROM postvet.node WHERE name = ?)", q.Node)
+	}
+	if q.From != "" {
+		c.add("position(? IN mail_from) > 0", q.From)
+	}
+	if q.To != "" {
+		c.add("position(? IN rcpt) > 0", q.To)
+	}
+	c.addDomain(q.Domain)
+	return c
+}
+
+// addDomain selects the domain itself and each one above it that may be its organization,
+// since that is indexed.
+func (c *condition) addDomain(domain string) {
+	if domain == "" {
+		return
+	}
+	var above []string
+	for name := domain; strings.Contains(name, "."); _, name, _ = strings.Cut(name, ".") {
+		above = append(above, name)
+	}
+	if len(above) > 0 {
+		c.add("org = ANY(?)", above)
+	}
+	c.add("(org = ? OR author = ? OR right(author, ?) = ?)", domain, domain, len(domain)+1, "."+domain)
+}
+
+// harmless returns a text that PostgreSQL takes.
+func harmless(s string) string { return string(appendText(nil, []byte(s), maxColumn)[4:]) }
+
+// selected are the columns in order.
+var selected = func() string {
+	names := make([]string, rows.Columns)
+	for c := range rows.Columns {
+		names[c] = c.String()
+	}
+	names[rows.ColClient] = "host(client)"
+	return strings.Join(names, ", ")
+}()
+
+// read calls f with the next rows, until f returns false, and returns how many were read.
+func (c *condition) read(ctx context.Context, conn *pgx.Conn, p rows.Part, q *rows.Query, f func(*rows.Row) bool) (n int, err error) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = time.Now().Add(time.Minute)
+	}
+	args := append(slices.Clone(c.args), c.last, c.node)
+	query := fmt.Sprintf("SELECT node, (SELECT name FROM postvet.node WHERE id = node), %s FROM postvet.%s WHERE %s AND (ref, node) < ($%d, $%d) ORDER BY ref DESC, node DESC LIMIT %d",
+		selected, p.Class, strings.Join(c.terms, " AND "), len(args)-1, len(args), c.limit)
+	// The server stops too.
+	if err := do(ctx, conn, fmt.Sprintf("SET statement_timeout = %d", max(1, time.Until(end).Milliseconds()))); err != nil {
+		return 0, err
+	}
+	lines, err := conn.Query(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	s := newScanner()
+	var name string
+	into := append([]any{&c.node, &name}, s.targets...)
+	more := true
+	_, err = pgx.ForEachRow(lines, into, func() error {
+		n++
+		rec := s.record()
+		c.last = rec[rows.ColRef].Int
+		if !more || !q.Selects(rec, nil) {
+			return nil
+		}
+		row, err := rec.Row()
+		if err != nil {
+			return err
+		}
+		row.Node = name
+		more = f(row)
+		return nil
+	})
+	if errors.Is(err, rows.ErrRow) {
+		err = fmt.Errorf("a row of the node %s cannot be read: %w", name, err)
+	}
+	return n, err
+}
+
+// scanner reads rows into a record.
+type scanner struct {
+	rec     rows.Record
+	ints    [rows.Columns]*int64
+	octets  [rows.Columns][]byte
+	targets []any
+}
+
+func newScanner() *scanner {
+	s := &scanner{}
+	for c := range rows.Columns {
+		if c.Kind() == rows.Integer {
+			s.targets = append(s.targets, &s.ints[c])
+		} else {
+			s.targets = append(s.targets, &s.octets[c])
+		}
+	}
+	return s
+}
+
+// record returns the row that was scanned, until the next one.
+func (s *scanner) record() *rows.Record {
+	for c := range rows.Columns {
+		s.rec[c] = rows.Value{Octets: s.octets[c]}
+		if n := s.ints[c]; n != nil {
+			s.rec[c].Int = *n
+		}
+	}
+	return &s.rec
+}
+
+// Generation implements [rows.Reader].
+func (r *Reader) Generation(ctx context.Context, id int64, _ time.Time) (rows.Generation, bool) {
+	g := rows.Generation{ID: id}
+	conn, err := r.Database.Connect(ctx)
+	if err != nil {
+		return g, false
+	}
+	defer closeConn(conn)
+	err = conn.QueryRow(ctx, "SELECT since, text FROM postvet.generation WHERE id = $1", id).Scan(&g.Since, &g.Text)
+	return g, err == nil
+}
