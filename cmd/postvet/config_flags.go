@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -78,12 +79,17 @@ func (f *configFlags) load() (*config.Config, error) {
 	return c, nil
 }
 
-// resolver returns the resolver of the configuration, which the caller closes.
+// longestTTL is the greatest dns.max_ttl.
+const longestTTL = 168 * time.Hour
+
+// resolver returns the resolver of the configuration, which the caller closes. It keeps
+// TTLs as they are, as far as it can: they are shown.
 func (f *configFlags) resolver() (*dnscache.Resolver, error) {
 	c, err := f.load()
 	if err != nil {
 		return nil, err
 	}
+	c.DNS.MinTTL, c.DNS.MaxTTL = 0, longestTTL
 	resolver, err := c.NewResolver(nil)
 	if err != nil {
 		return nil, exit{exitFailed, err}

@@ -149,18 +149,22 @@ func (r *Report) judge(c *Connection, client *connect.Client, now time.Time) {
 	where := c.where()
 	demands := r.demands(t)
 	switch e := d.Err; {
-	case e != nil && e.Stage == connect.Handshake:
+	case e == nil && d.STARTTLS:
+	case e == nil:
+		c.protection(where+" offers no STARTTLS: mail to it can be read on the way", demands)
+	case e.Stage == connect.Handshake, e.Stage == connect.StartTLS:
 		c.protection(where+" offers STARTTLS, but "+e.Text, demands)
-	case e != nil && e.Code >= 500 && e.Stage != connect.StartTLS:
+	case d.Version != 0:
+		c.Findings.Warning(where+", behind TLS: "+e.Text, "")
+	case e.Code >= 500:
 		c.Findings.Warning(where+" refuses this client: "+e.Text+"; it may take mail of others", "")
 		return
-	case e != nil && e.Stage == connect.StartTLS:
-		c.protection(where+" offers STARTTLS, but "+e.Text, demands)
-	case e != nil && d.Version == 0:
+	case e.NoWay:
+		c.Findings.Note(where+" was not reached: "+e.Text, "")
+		return
+	default:
 		c.Findings.Warning(where+": "+e.Text, "")
 		return
-	case !d.STARTTLS:
-		c.protection(where+" offers no STARTTLS: mail to it can be read on the way", demands)
 	}
 	if d.Injected {
 		c.Findings.Warning(where+" sends text between STARTTLS and TLS, which somebody on the way may have written (RFC 3207 section 6)", "")
@@ -186,7 +190,7 @@ func (c *Connection) where() string {
 
 // demands returns what has senders demand TLS of a host, "" if nothing does.
 func (r *Report) demands(t *TLSA) string {
-	if t != nil && (t.State == Works || t.State == Broken && t.DNSSEC == lookups.Secure) {
+	if t != nil && t.demands {
 		return "DANE"
 	}
 	if p := r.Transport.MTASTS.Policy; p != nil && p.Mode == "enforce" {
@@ -273,7 +277,7 @@ func (r *Report) concludeConnections() {
 			return
 		case e.Refused:
 			refused++
-		case e.Timeout:
+		case e.Timeout, e.NoWay:
 			silent++
 		}
 	}

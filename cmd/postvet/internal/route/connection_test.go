@@ -125,6 +125,20 @@ func TestConnect(t *testing.T) {
 			want: []string{"offers no STARTTLS: mail to it can be read on the way; senders that check DANE keep the mail"},
 		},
 		{
+			name: "RFC 7672 section 2.2 TLS is demanded by records that nobody can use", zone: signedZone + "_25._tcp.mx.example.org. TLSA 1 1 1 " + strings.Repeat("ab", 31) + "00\n", server: &connecttest.Server{}, verdict: Faulty,
+			want: []string{"senders that check DANE keep the mail", "no TLSA record of mx.example.org can be used"},
+		},
+		{
+			name: "RFC 7672 section 2.1 records in a zone that is not signed demand nothing", zone: strings.ReplaceAll(signedZone, "$FAULT example.org * AD", "") + tlsa(old), server: &connecttest.Server{}, verdict: Sound,
+			want: []string{"are useless, as the MX records are not signed", "offers no STARTTLS: mail to it can be read on the way"},
+			not:  []string{"keep the mail"},
+		},
+		{
+			name: "a server that fails behind TLS", zone: signedZone + tlsa(good), verdict: Sound,
+			server: &connecttest.Server{TLS: with(good).TLS, Replies: map[string]string{"EHLO 2": "421 too much\r\n"}},
+			want:   []string{"warning mx.example.org at 185.0.2.1, behind TLS: it says 421 too much", "fits the TLSA record"},
+		},
+		{
 			name: "no STARTTLS", zone: signedZone, server: &connecttest.Server{}, verdict: Sound,
 			want: []string{"warning  mx.example.org at 185.0.2.1 offers no STARTTLS: mail to it can be read on the way", "It can be read\nand diverted on the way"},
 		},

@@ -34,6 +34,7 @@ type TLSA struct {
 
 	base    string // the name that the records belong to
 	records []dane.Record
+	demands bool // senders that check DANE demand TLS (RFC 7672 section 2.2)
 }
 
 // TLSARecord is one record.
@@ -127,6 +128,8 @@ func (t *TLSA) judge(m *MX, h *Host, a *dnscache.Answer, list *finding.List) {
 	case t.DNSSEC == lookups.Insecure:
 		unsigned = "they"
 	}
+	secure := m.DNSSEC == lookups.Secure && h.DNSSEC == lookups.Secure && t.DNSSEC == lookups.Secure
+	t.demands = secure
 	switch {
 	case unsigned != "":
 		t.State = Broken
@@ -136,7 +139,7 @@ func (t *TLSA) judge(m *MX, h *Host, a *dnscache.Answer, list *finding.List) {
 		t.State = Broken
 		list.Warning("no TLSA record of "+t.Host+" can be used: senders demand TLS, but cannot tell a forged server (RFC 7672 section 2.2)",
 			advice.Publish(t.Name, "TLSA 3 1 1 ...")+" with the SHA-256 digest of the server's public key; postvet route --connect prints it")
-	case m.DNSSEC == lookups.Secure && h.DNSSEC == lookups.Secure && t.DNSSEC == lookups.Secure:
+	case secure:
 		t.State = Works
 		t.judgeRollover(list)
 	default:

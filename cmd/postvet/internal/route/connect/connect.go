@@ -81,6 +81,8 @@ type Error struct {
 	// Timeout and Refused report that the server gave no answer in time, or did not
 	// take the connection.
 	Timeout, Refused bool
+	// NoWay reports that this machine has no way to the address.
+	NoWay bool
 	// Text says in words what happened. It may cite the server.
 	Text string
 }
@@ -157,7 +159,7 @@ func failure(stage Stage, err error, limit time.Duration) *Error {
 	case errors.Is(err, syscall.ECONNRESET):
 		e.Text = "it broke the connection off"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		e.Timeout, e.Text = true, "this machine has no way to the address"
+		e.NoWay, e.Text = true, "this machine has no way to the address"
 	case errors.Is(err, context.Canceled), errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		e.Timeout, e.Text = true, "no answer within "+limit.String()
 	case errors.As(err, &record):

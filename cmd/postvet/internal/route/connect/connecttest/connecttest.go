@@ -95,7 +95,7 @@ type Server struct {
 	// Extensions are the lines of EHLO behind the first, besides STARTTLS.
 	Extensions []string
 	// Replies are replies in place of the usual ones, by the command in upper case and
-	// "" for the banner, and by "HANDSHAKE" in place of TLS: they are sent as they are. Silence ends the server's
+	// "" for the banner, by "HANDSHAKE" in place of TLS, and by "EHLO 2" behind TLS: they are sent as they are. Silence ends the server's
 	// part without closing the connection.
 	Replies map[string]string
 
@@ -165,6 +165,9 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		s.mu.Lock()
 		s.commands = append(s.commands, strings.TrimSpace(line))
 		s.mu.Unlock()
+		if _, ok := s.Replies[command+" 2"]; ok && encrypted {
+			command += " 2"
+		}
 		if !s.say(ctx, conn, command, s.usual(command, encrypted)) || command == "QUIT" {
 			return
 		}
