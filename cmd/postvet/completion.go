@@ -58,6 +58,13 @@ func completeValues(cmd *cobra.Command) {
 	case "postvet cache show", "postvet cache flush":
 		// What is most often mended; the domain follows.
 		cmd.ValidArgsFunction = firstArgument([]string{"_dmarc."}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
+	case "postvet report sources":
+		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 0 { // a domain
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		}
 	case "postvet config check", "postvet config show", "postvet policy explain":
 		cmd.ValidArgsFunction = filesOf([]string{"toml"})
 	case "postvet domain", "postvet route", "postvet status", "postvet trace", "postvet reload", "postvet serve", "postvet version", "postvet config default":

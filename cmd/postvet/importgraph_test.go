@@ -63,6 +63,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/journal/rows", "policy/..."},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/addrlist policy/dkim policy/dmarc policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
+	{"cmd/postvet/internal/sources", "policy/dmarc/report policy/message"},
 	{"cmd/postvet/internal/received", "cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/mailbox", "cmd/postvet/internal/input policy/message"},
 	{"cmd/postvet/internal/rotation", "cmd/postvet/internal/keys cmd/postvet/internal/keys/... cmd/postvet/internal/publication cmd/postvet/internal/input policy/dkim"},

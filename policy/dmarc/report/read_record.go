@@ -100,7 +100,7 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 }
 
 // maxCount bounds a count, so that no sum overflows.
-const maxCount = 1_000_000_000_000
+const maxCount = 1_000_000_000
 
 // count returns the number of messages.
 func (s *reader) count(n *node) int64 {

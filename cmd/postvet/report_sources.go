@@ -1,0 +1,304 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/received"
+	"github.com/postvet/postvet/cmd/postvet/internal/sources"
+	"github.com/postvet/postvet/policy/dmarc/report"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+)
+
+type reportSourcesFlags struct {
+	json   bool
+	limit  int
+	ignore []string
+	color  string
+}
+
+func newReportSources(in *os.File) *cobra.Command {
+	f := &reportSourcesFlags{}
+	cmd := &cobra.Command{
+		Use:   "sources DOMAIN FILE|DIR|-...",
+		Short: "say who sends as a domain, and whether it is ready for p=reject",
+		Long: `Sources reads aggregate reports, in all the forms that "postvet report read" reads, and
+says who sends mail in the name of DOMAIN and the names below it: how much of it passes
+DMARC, why the rest fails and what to do. New sources come first, then those of which
+most fails.
+
+A source is the domain that its mail authenticates as, or a network (/24, /48). What it
+is follows from the results alone: mail that is signed in your name and changed since,
+while another domain authenticates it, was forwarded; mail that authenticates as another
+domain is a service of yours, if it is met on 3 days or by 2 reporters, or else a
+stranger; mail that nothing authenticates is forged, or of a server that you forgot.
+--ignore takes a source out that is none of yours.
+
+The domain is ready for p=quarantine if at most 1.0 % of the messages that are probably
+its own fail, over 14 days of reports, and for p=reject if at most 0.2 % fail over 28
+days. What forwarders break does not count: it is shown, for it will be refused.
+
+Reports are not proven to be genuine, and duplicates do not count.
+
+Exit codes: 0 ready for the policy that is next, 1 not, 2 wrong usage, 3 no report about
+the domain could be read.`,
+		Example: `  postvet report sources example.org ~/Maildir
+  postvet report sources example.org reports/ --ignore spammer.example --limit 0
+  postvet report sources example.org reports/ --json | jq .reject`,
+		Args: args(1, 1<<20),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd, args[0], &reportFiles{in: in, names: args[1:]})
+		},
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.json, "json", false, "print JSON")
+	fl.IntVar(&f.limit, "limit", 20, "show at most `N` sources, all with 0")
+	fl.StringArrayVar(&f.ignore, "ignore", nil, "`SOURCE` that is none of yours, by its name; repeatable")
+	addColor(cmd, &f.color)
+	return cmd
+}
+
+func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, files *reportFiles) error {
+	screen, err := screenOf(cmd, f.color)
+	if err != nil {
+		return err
+	}
+	domain, ok := message.NormalizeDomain(name)
+	switch {
+	case !ok || !strings.Contains(domain, "."):
+		return usage("%q is no domain; write one such as example.org before the files", name)
+	case len(files.names) == 0:
+		return usage("no report; name files or folders behind the domain, or - for standard input")
+	case f.limit < 0:
+		return usage("--limit: %d is out of bounds; write 0 or more", f.limit)
+	}
+	s := &sourcesSink{analysis: sources.New(domain), problems: cmd.ErrOrStderr(), rows: report.NewTally(maxStaged)}
+	if err := files.read(s, progressTo(cmd, false)); err != nil {
+		return err
+	}
+	if s.reports == 0 {
+		return failed("no report about %s could be read; name files or folders with its aggregate reports", domain)
+	}
+	sum := s.analysis.Summary(f.ignore)
+	if f.json {
+		err = printJSON(cmd.OutOrStdout(), sum)
+	} else {
+		err = (&sourcesText{w: cmd.OutOrStdout(), screen: screen, limit: f.limit}).write(sum, s)
+	}
+	if err != nil {
+		return output(err)
+	}
+	if next := nextPolicy(sum); next != nil && !next.Ready {
+		return exit{code: exitNo}
+	}
+	return nil
+}
+
+// nextPolicy returns the policy to ask for next; nil if there is none.
+func nextPolicy(s *sources.Summary) *sources.Readiness {
+	switch {
+	case s.Reject.Already:
+		return nil
+	case s.Quarantine.Already || s.Reject.Ready:
+		return &s.Reject
+	}
+	return &s.Quarantine
+}
+
+// maxStaged bounds the different records of one report that are kept until it ends.
+const maxStaged = 100_000
+
+// sourcesSink passes the records of reports on that could be read to their ends.
+type sourcesSink struct {
+	analysis *sources.Analysis
+	problems io.Writer
+	rows     *report.Tally
+	pending  bool
+
+	reports, duplicates, others, unread int
+	left                                int64
+}
+
+// Record implements [received.Sink].
+func (s *sourcesSink) Record(_ received.Place, h *report.Head, r *report.Record) error {
+	if s.analysis.Concerns(h) {
+		s.rows.Add(r)
+		s.pending = true
+	}
+	return nil
+}
+
+// End implements [received.Sink].
+func (s *sourcesSink) End(r *received.Report) error {
+	rows := s.rows
+	if s.pending {
+		s.rows, s.pending = report.NewTally(maxStaged), false
+	}
+	switch {
+	case r.Err != nil:
+		s.unread++
+		unreadReport(s.problems, r)
+	case r.DuplicateOf != nil:
+		s.duplicates++
+	case r.Kind != received.Aggregate || !s.analysis.Concerns(&r.Aggregate.Head):
+		s.others++
+	default:
+		head, any := &r.Aggregate.Head, false
+		for rec := range rows.Records() {
+			any = s.analysis.Add(head, rec) || any
+		}
+		if any || head.Policy.Domain != "" && r.Aggregate.Records > 0 {
+			s.analysis.Report(head)
+			s.reports++
+			s.left += rows.LeftOut()
+		}
+	}
+	return nil
+}
+
+// sourcesText writes a summary for a person.
+type sourcesText struct {
+	w      io.Writer
+	screen layout.Screen
+	limit  int
+	err    error
+}
+
+func (t *sourcesText) width() int { return max(t.screen.Width, reportWidth) }
+
+func (t *sourcesText) printf(format string, args ...any) {
+	if t.err == nil {
+		_, t.err = fmt.Fprintf(t.w, format, args...)
+	}
+}
+
+// line writes a wrapped line; further lines are indented by two more.
+func (t *sourcesText) line(indent int, text string) {
+	pad := strings.Repeat(" ", indent)
+	text = foreign.Terminal(text, 2000)
+	t.printf("%s%s\n", pad, strings.Join(layout.Lines(text, t.width()-indent-2, 0), "\n"+pad+"  "))
+}
+
+const (
+	sourceForm  = "  %9s  %5s  %-30s  %s\n"
+	sourceFixed = 52 // columns before the last
+)
+
+func (t *sourcesText) write(s *sources.Summary, read *sourcesSink) error {
+	policy := "p=" + cmp.Or(s.Policy.P, "unknown")
+	for _, tag := range []struct{ name, value string }{{"sp", s.Policy.SP}, {"np", s.Policy.NP}, {"pct", s.Policy.Percent}, {"t", s.Policy.Testing}} {
+		if tag.value != "" && tag.value != "n" && tag.value != "100" {
+			policy += " " + tag.name + "=" + tag.value
+		}
+	}
+	t.printf("%s\n", t.screen.Paint(layout.Bold, s.Domain+"  "+foreign.Terminal(policy, 100)+"  "+s.First.Format(time.DateOnly)+" to "+s.Last.Format(time.DateOnly)))
+	t.line(0, fmt.Sprintf("%s of %s, on %s: %d of %s passed (%s)", layout.Count(s.Reports, "report"), layout.Count(s.Reporters, "reporter"), layout.Count(s.Days, "day"), s.Passed, layout.Count(s.Messages, "message"), share(s.Passed, s.Messages)))
+	for _, n := range []struct {
+		n    int
+		noun string
+		what string
+	}{
+		{read.duplicates, "duplicate", "not counted"},
+		{read.others, "other report", "not about this domain, or no aggregate report"},
+		{read.unread, "file", "not readable"},
+	} {
+		if n.n > 0 {
+			t.line(0, layout.Count(n.n, n.noun)+" "+n.what)
+		}
+	}
+	if more := s.Rest + read.left; more > 0 {
+		t.line(0, layout.Count(more, "message")+" of sources beyond the limit, not told apart")
+	}
+	t.printf("\n")
+	t.printf(sourceForm, "messages", "pass", "source", "what it probably is")
+	for i, src := range s.Sources {
+		if t.limit > 0 && i == t.limit {
+			t.printf("  and %s; --limit 0 shows them\n", layout.Count(len(s.Sources)-i, "further source"))
+			break
+		}
+		t.source(src)
+	}
+	t.printf("\n")
+	t.readiness(&s.Quarantine)
+	t.readiness(&s.Reject)
+	return t.err
+}
+
+// source writes a source and what to do about it.
+func (t *sourcesText) source(s *sources.Source) {
+	what, style := s.Kind.Words(), layout.Style("")
+	switch s.Kind {
+	case sources.Yours:
+		style = layout.Green
+	case sources.AService, sources.Faulty, sources.Partly:
+		style = layout.Yellow
+	}
+	if s.Ignored {
+		what, style = "ignored", layout.Faint
+	}
+	if s.New {
+		what += ", new since " + s.First.Format("01-02")
+	}
+	line := fmt.Sprintf(sourceForm, strconv.FormatInt(s.Messages, 10), share(s.Passed(), s.Messages), fit(s.Name, 30), fit(what, t.width()-sourceFixed))
+	t.printf("%s\n", t.screen.Paint(style, strings.TrimRight(line, "\n")))
+	if s.Ignored {
+		return
+	}
+	if s.Failed() > 0 {
+		text := "from " + strings.Join(s.Addresses, ", ")
+		if more := s.AddressCount - len(s.Addresses); more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		for _, list := range []struct {
+			name string
+			all  []string
+		}{{"dkim", s.Signers}, {"spf", s.Envelopes}} {
+			if len(list.all) > 0 {
+				text += "; " + list.name + " " + list.all[0]
+			}
+		}
+		t.line(20, text)
+	}
+	for _, f := range s.Fixes {
+		t.line(20, fmt.Sprintf("%d: %s", f.Messages, f.Text))
+	}
+}
+
+// readiness writes whether the domain can ask for a policy.
+func (t *sourcesText) readiness(r *sources.Readiness) {
+	switch {
+	case r.Already:
+		t.line(0, fmt.Sprintf("p=%s is published; %d of %d messages that are probably yours fail", r.Policy, r.Lost, r.Mine))
+		return
+	case r.Ready:
+		t.printf("%s\n", t.screen.Paint(layout.Green, fmt.Sprintf("ready for p=%s: %d of %d messages that are probably yours fail (%s)", r.Policy, r.Lost, r.Mine, share(r.Lost, r.Mine))))
+	default:
+		t.printf("%s\n", t.screen.Paint(layout.Yellow, "not ready for p="+r.Policy))
+		for _, o := range r.Obstacles {
+			t.line(2, "- "+o)
+		}
+	}
+	if r.Forwarded > 0 {
+		t.line(2, fmt.Sprintf("%s that forwarders or mailing lists changed would be lost too, unless receivers trust those", layout.Count(r.Forwarded, "message")))
+	}
+}
+
+// share returns a part in percent; never 100 % unless it is all.
+func share(n, of int64) string {
+	switch {
+	case of == 0:
+		return "-"
+	case n == of:
+		return "100%"
+	}
+	return fmt.Sprintf("%.1f%%", min(99.9, float64(n)*100/float64(of)))
+}
