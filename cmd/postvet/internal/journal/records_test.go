@@ -119,6 +119,27 @@ func TestRecordsOfFlood(t *testing.T) {
 	}
 }
 
+// TestRecordsHaveNoLocalPart evaluates a record with macros of the sender's mailbox.
+func TestRecordsHaveNoLocalPart(t *testing.T) {
+	t.Parallel()
+	s := &store{}
+	r := NewRecorder(Options{Level: rows.Domains, Store: s, Every: time.Hour})
+	row := refused()
+	row.Results.MailFrom = "secret.person@example.net"
+	row.Results.SPF[1].Record, row.Results.SPF[1].LocalPart = "v=spf1 exists:%{l}._spf.%{d} exp=%{l}.why.%{d} -all", true
+	row.Results.SPF[1].Mechanism, row.Results.SPF[1].Explanation = "exists:%{l}._spf.%{d}", "secret.person may not"
+	r.Add(row)
+	r.Close(t.Context())
+	for _, rec := range s.records {
+		if strings.Contains(rec.Name+rec.Text, "secret") {
+			t.Errorf("a record has the mailbox: %+v", rec)
+		}
+	}
+	if len(s.records) != 3 {
+		t.Errorf("%d records were kept", len(s.records))
+	}
+}
+
 // BenchmarkRecords measures what the records of a message cost that were all met lately.
 func BenchmarkRecords(b *testing.B) {
 	m, row := newRecords(), refused()
