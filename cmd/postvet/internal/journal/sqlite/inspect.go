@@ -235,6 +235,9 @@ func (r *Reader) Forget(ctx context.Context, q rows.Query) (n int, err error) {
 		}
 		n += len(refs)
 	}
+	if q.Domain != "" && q.Since.IsZero() && q.Until.IsZero() {
+		return n, r.forgetRecords(ctx, q.Domain)
+	}
 	return n, nil
 }
 

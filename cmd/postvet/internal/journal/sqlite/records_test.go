@@ -58,6 +58,19 @@ func TestRecordsAreFound(t *testing.T) {
 			t.Errorf("after %s: %q, want %q", tt.after, got, tt.want)
 		}
 	}
+	other := rows.Place{Standard: rows.SPF, Domain: "notexample.org"}
+	must(t, s.WriteRecords([]rows.Published{{Standard: rows.SPF, Name: other.Domain, Text: "v=spf1", First: begin, Last: begin}}))
+	defer func() {
+		if _, err := r.Forget(t.Context(), rows.Query{Domain: "Example.ORG"}); err != nil {
+			t.Error(err)
+		}
+		if all, err := r.Records(t.Context(), p, begin); err != nil || all != nil {
+			t.Errorf("records of a domain that was forgotten: %v, %v", all, err)
+		}
+		if all, err := r.Records(t.Context(), other, begin); err != nil || len(all) != 1 {
+			t.Errorf("records of another domain: %v, %v", all, err)
+		}
+	}()
 	if all, err := r.Records(t.Context(), rows.Place{Standard: rows.SPF, Domain: "_dmarc.example.org"}, begin); err != nil || all != nil {
 		t.Errorf("of another standard: %v, %v", all, err)
 	}
