@@ -78,7 +78,7 @@ func (d *daemon) changeJournal(c *config.Config) {
 	}
 	keep := [rows.Classes]time.Duration{rows.Accepted: c.Journal.KeepAccepted, rows.Rest: c.Journal.Keep}
 	if j.shipper != nil {
-		j.shipper.SetKeep(keep, c.Journal.KeepCounts)
+		j.shipper.SetKeep(postgres.Keep{Rows: keep, Counts: c.Journal.KeepCounts, ClientAfter: c.Journal.ClientAfter})
 		j.store.SetSpool(c.Journal.SpoolKeep, j.shipper)
 	}
 	j.store.SetOptions(keep, c.Journal.KeepCounts, c.Journal.ClientAfter, int64(c.Journal.MaxSize), float64(c.Journal.MinFree)/100)

@@ -36,7 +36,7 @@ const MaxNames = 20_000
 // Field is a number that is kept of each name.
 type Field uint8
 
-// The fields. All count messages.
+// The fields. All count messages. A further one also needs a column in package postgres.
 const (
 	All    Field = iota
 	Passed       // DMARC

@@ -153,7 +153,7 @@ func (c *copier) flush(octets int) error {
 }
 
 // keepHours is how long hours are kept, as on the nodes.
-const keepHours = 35 * 24 * time.Hour
+const keepHours = 15 * 24 * time.Hour
 
 // removeOldCounts removes counts that are too old by the time of the database.
 func (s *session) removeOldCounts(ctx context.Context, now time.Time, keep time.Duration) error {

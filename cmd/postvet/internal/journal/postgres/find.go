@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,9 +120,17 @@ const spanRows = 1000
 func findIn(ctx context.Context, conn *pgx.Conn, p rows.Part, q *rows.Query) (found []*rows.Row, err error) {
 	c := conditionOf(q, p.Day)
 	for {
-		n, err := c.read(ctx, conn, p, q, func(row *rows.Row) bool {
+		n, err := c.read(ctx, conn, p, func(node string, rec *rows.Record) error {
+			if len(found) >= q.Limit || !q.Selects(rec, nil) {
+				return nil
+			}
+			row, err := rec.Row()
+			if err != nil {
+				return fmt.Errorf("a row of the node %s cannot be read: %w", node, err)
+			}
+			row.Node = node
 			found = append(found, row)
-			return len(found) < q.Limit
+			return nil
 		})
 		if err != nil || n < c.limit || len(found) >= q.Limit {
 			return found, err
@@ -219,12 +226,12 @@ var selected = func() string {
 	for c := range rows.Columns {
 		names[c] = c.String()
 	}
-	names[rows.ColClient] = "host(client)"
+	names[rows.ColClient] = "abbrev(client)"
 	return strings.Join(names, ", ")
 }()
 
-// read calls f with the next rows, until f returns false, and returns how many were read.
-func (c *condition) read(ctx context.Context, conn *pgx.Conn, p rows.Part, q *rows.Query, f func(*rows.Row) bool) (n int, err error) {
+// read calls f with the next rows and their nodes, and returns how many there were.
+func (c *condition) read(ctx context.Context, conn *pgx.Conn, p rows.Part, f func(node string, rec *rows.Record) error) (n int, err error) {
 	end, ok := ctx.Deadline()
 	if !ok {
 		end = time.Now().Add(time.Minute)
@@ -242,26 +249,12 @@ func (c *condition) read(ctx context.Context, conn *pgx.Conn, p rows.Part, q *ro
 	}
 	s := newScanner()
 	var name string
-	into := append([]any{&c.node, &name}, s.targets...)
-	more := true
-	_, err = pgx.ForEachRow(lines, into, func() error {
+	_, err = pgx.ForEachRow(lines, append([]any{&c.node, &name}, s.targets...), func() error {
 		n++
 		rec := s.record()
 		c.last = rec[rows.ColRef].Int
-		if !more || !q.Selects(rec, nil) {
-			return nil
-		}
-		row, err := rec.Row()
-		if err != nil {
-			return err
-		}
-		row.Node = name
-		more = f(row)
-		return nil
+		return f(name, rec)
 	})
-	if errors.Is(err, rows.ErrRow) {
-		err = fmt.Errorf("a row of the node %s cannot be read: %w", name, err)
-	}
 	return n, err
 }
 

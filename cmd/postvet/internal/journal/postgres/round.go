@@ -111,9 +111,11 @@ func (s *Shipper) sendPart(ctx context.Context, p rows.Part) (sent int, more boo
 		return 0, false, last, ctx.Err()
 	}
 	defer file.Close()
+	keep := s.keep()
+	hidden := keep.isHidden(p.Day, time.Now())
 	for range batchesAtOnce {
 		began := time.Now()
-		b, err := s.session.read(ctx, p, file)
+		b, err := s.session.read(ctx, p, file, hidden)
 		if s.unread(p, err); err != nil {
 			return sent, false, last, ctx.Err()
 		}
@@ -155,11 +157,14 @@ func (s *Shipper) unread(p rows.Part, err error) {
 	}
 }
 
-// read reads the next batch of a file.
-func (s *session) read(ctx context.Context, p rows.Part, file *sqlite.PartReader) (*batch, error) {
+// read reads the next batch of a file. hidden rows name no client.
+func (s *session) read(ctx context.Context, p rows.Part, file *sqlite.PartReader, hidden bool) (*batch, error) {
 	b := &batch{part: p, file: file.ID, from: s.marks[file.ID], data: append(s.room[:0], copyHeader...)}
 	var err error
 	b.chunk, err = file.Read(ctx, b.from, maxRows, func(rec *rows.Record) error {
+		if hidden {
+			hide(&s.hider, rec)
+		}
 		b.data = appendRow(b.data, p.Day, s.node, rec)
 		if len(b.data) > maxOctets {
 			return sqlite.ErrEnough
@@ -238,10 +243,8 @@ func (s *Shipper) lookAfterPartitions(ctx context.Context) error {
 	if err := makeAhead(ctx, conn, now); err != nil {
 		return fault(err)
 	}
-	s.mu.Lock()
-	keep, keepCounts := s.opt.Keep, s.opt.KeepCounts
-	s.mu.Unlock()
-	removed, err := removeOld(ctx, conn, now, keep)
+	keep := s.keep()
+	removed, err := removeOld(ctx, conn, now, keep.Rows)
 	if len(removed) > 0 {
 		clear(s.session.partitions)
 		s.opt.Logger.Info("days of the journal in PostgreSQL were removed", zap.Strings("tables", removed))
@@ -249,5 +252,12 @@ func (s *Shipper) lookAfterPartitions(ctx context.Context) error {
 	if err != nil {
 		return fault(err)
 	}
-	return s.session.removeOldCounts(ctx, now, keepCounts)
+	if err := s.session.removeOldCounts(ctx, now, keep.Counts); err != nil {
+		return err
+	}
+	done, err := hideClients(ctx, conn, now, keep)
+	if !done {
+		s.upkeep = time.Time{} // it goes on after the next rows
+	}
+	return fault(err)
 }

@@ -92,11 +92,16 @@ const (
 	inet6 = 3
 )
 
-// appendClient appends an address; NULL for what is none.
+// appendClient appends an address or a network; NULL for what is none.
 func appendClient(b, text []byte) []byte {
 	ip, err := netip.ParseAddr(string(text))
+	bits := ip.BitLen()
 	if err != nil {
-		return appendInt32(b, -1)
+		network, err := netip.ParsePrefix(string(text))
+		if err != nil {
+			return appendInt32(b, -1)
+		}
+		ip, bits = network.Addr(), network.Bits()
 	}
 	family := byte(inet6)
 	if ip.Is4() {
@@ -104,6 +109,6 @@ func appendClient(b, text []byte) []byte {
 	}
 	octets := ip.AsSlice()
 	b = appendInt32(b, int32(4+len(octets)))
-	b = append(b, family, byte(ip.BitLen()), 0, byte(len(octets)))
+	b = append(b, family, byte(bits), 0, byte(len(octets)))
 	return append(b, octets...)
 }

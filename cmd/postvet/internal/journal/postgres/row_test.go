@@ -115,7 +115,7 @@ func testSame(t *testing.T, s *keyservers.Server) {
 					err = conn.QueryRow(t.Context(), fmt.Sprintf("SELECT %s FROM postvet.mail WHERE ref = $1", c), rec[rows.ColRef].Int).Scan(&number)
 				case c == rows.ColClient:
 					var text *string
-					err = conn.QueryRow(t.Context(), "SELECT host(client) FROM postvet.mail WHERE ref = $1", rec[rows.ColRef].Int).Scan(&text)
+					err = conn.QueryRow(t.Context(), "SELECT abbrev(client) FROM postvet.mail WHERE ref = $1", rec[rows.ColRef].Int).Scan(&text)
 					if text != nil {
 						octets = []byte(*text)
 					}

@@ -27,6 +27,7 @@ type session struct {
 	taken bool
 	seen  time.Time // when the database was told that this process is alive
 	room  []byte    // for the data of a batch
+	hider rows.Hider
 }
 
 // errTaken is the error while another process sends rows of a node with the same name.

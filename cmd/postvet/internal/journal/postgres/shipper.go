@@ -22,10 +22,8 @@ type Options struct {
 	Directory string
 	// All has rows of accepted mail sent too.
 	All bool
-	// Keep is how long the database keeps rows of a class, 0 for ever.
-	Keep [rows.Classes]time.Duration
-	// KeepCounts is how long it keeps counts, 0 for ever.
-	KeepCounts time.Duration
+	// Keep is how long the database keeps what was sent.
+	Keep Keep
 	// AutoMigrate has the tables made and changed without being asked.
 	AutoMigrate bool
 	// Logger receives a line when sending begins to fail, and one when it works again.
@@ -35,6 +33,15 @@ type Options struct {
 	// every is the time between rounds; default 1s. wait bounds the times between
 	// attempts; default 1s to 5m.
 	every, waitMin, waitMax time.Duration
+}
+
+// Keep is how long a database keeps what was sent, 0 for ever.
+type Keep struct {
+	// Rows are those of a class, and Counts those of days.
+	Rows   [rows.Classes]time.Duration
+	Counts time.Duration
+	// ClientAfter is how long rows of a day that is over name their clients.
+	ClientAfter time.Duration
 }
 
 // Shipper sends the rows of a node to the database until Close. A nil Shipper sends
@@ -122,14 +129,20 @@ func (s *Shipper) Stats() Stats {
 	return st
 }
 
-// SetKeep changes how long the database keeps rows.
-func (s *Shipper) SetKeep(keep [rows.Classes]time.Duration, keepCounts time.Duration) {
+// SetKeep changes how long the database keeps what was sent.
+func (s *Shipper) SetKeep(keep Keep) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opt.Keep, s.opt.KeepCounts = keep, keepCounts
+	s.opt.Keep = keep
+}
+
+func (s *Shipper) keep() Keep {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opt.Keep
 }
 
 // run is the goroutine.

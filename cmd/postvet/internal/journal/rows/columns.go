@@ -15,7 +15,7 @@ import (
 // Column is a column of a row in a store.
 type Column int
 
-// The columns, in the order of [Record]. The manual page postvet-journal(5) explains them.
+// The columns, in the order of [Record]. A further one also needs one in package postgres. The manual page postvet-journal(5) explains them.
 const (
 	ColRef Column = iota
 	ColQueue

@@ -38,7 +38,8 @@ CREATE TABLE postvet.hour (
 	shadow bigint NOT NULL,
 	overridden bigint NOT NULL,
 	forwarded bigint NOT NULL,
-	broken bigint NOT NULL
+	broken bigint NOT NULL,
+	spared bigint NOT NULL
 );
 CREATE INDEX ON postvet.hour (at, node);
 CREATE INDEX ON postvet.hour (kind, name, at);
@@ -76,7 +77,8 @@ CREATE TABLE postvet.day (
 	shadow bigint NOT NULL,
 	overridden bigint NOT NULL,
 	forwarded bigint NOT NULL,
-	broken bigint NOT NULL
+	broken bigint NOT NULL,
+	spared bigint NOT NULL
 );
 CREATE INDEX ON postvet.day (at, node);
 CREATE INDEX ON postvet.day (kind, name, at);
