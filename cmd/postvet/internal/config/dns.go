@@ -113,8 +113,8 @@ is believed about every name, for up to an hour. See postvet-dns(7).`,
 		},
 		{
 			name: "warm_trust_ad", value: truth(&d.WarmTrustAD, false),
-			comment: `Whether those are also believed about DNSSEC, as far as trust_ad believes the
-resolvers here.`,
+			comment: `Whether these machines, and those of "postvet cache fetch", are believed about
+DNSSEC too, as far as trust_ad believes the resolvers here.`,
 		},
 	}}
 }

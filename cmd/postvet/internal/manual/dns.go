@@ -62,7 +62,6 @@ A reload reads the file again.`, "PP")
 		r.item(w[0])
 		r.text(w[1], `IP ""`)
 	}
-	r.text(dnsWarmTrust, "PP")
 	r.section("Open files")
 	r.text(`Each question under way takes a socket of its own, with a port that nobody can guess. If the process may open too few files for max_in_flight of [dns] and connections of [limits], both are lowered at the start, and the log names the number that would do. With systemd:
 
@@ -93,13 +92,14 @@ var dnsWarmWays = [][2]string{
   ssh mx1 postvet cache export | postvet cache fetch --from -
 
 The age of such a snapshot is told by the clocks of both machines. If the other one is ahead by up to 5 minutes, an answer may live so much longer; one that is ahead by more is refused, and one that is behind only lets answers end early.`},
-	{"From a control socket", `A service on this machine, or at the end of a tunnel, which a unit of its own keeps open:
+	{"From a control socket", `Of a service on this machine, or at the end of a tunnel that a unit of its own keeps open:
 
-  ssh -N -L /run/postvet/mx1.sock:/run/postvet/control.sock mx1
+  ssh -N -o StreamLocalBindUnlink=yes -o ExitOnForwardFailure=yes \
+    -L /run/postvet/mx1.sock:/run/postvet/control.sock postvet@mx1
 
   warm_from = ["unix:/run/postvet/mx1.sock"]
 
-The process that listens there must be of root or of the user of the service, and there the user of ssh must be allowed by [control].`},
+Let the service's user run it (User=postvet), to whom alone ssh gives the socket; a socket of anybody but that user and root is not believed. On mx1 the user must be one whom [control] allows.`},
 	{"Over HTTPS", `Each machine has a certificate of an authority of yours for its name, for servers and for clients:
 
   [dns]
@@ -112,11 +112,10 @@ The process that listens there must be of root or of the user of the service, an
   ca_file = "/etc/postvet/peers-ca.pem"
 
 A certificate of that authority alone opens nothing: it must also be for one of the names, and that of the server for the host in the source. Both sides speak TLS 1.3. Four snapshots are sent at a time, at most 64 MB each, and six within a minute to one machine. Renewed files are used at the next connection.`},
+	{"Trust", `The machine whose answers are loaded is trusted as a resolver is: an attacker on it can forge any answer, also keys and policies, for up to an hour. It also hands on what it was given itself. A machine that may load answers sees who writes to whom. So name your own machines alone. The mark "authentic" is dropped, unless warm_trust_ad says that the other machine is believed about DNSSEC too.
+
+The start waits for nothing: until the answers have come, they are looked up as usual. The log says "dns answers loaded from a peer", or why there are none, and postvet-cache(1) shows "from a peer" behind each.`},
 }
-
-const dnsWarmTrust = `The machine whose answers are loaded is trusted as a resolver is: who rules it can forge any answer, also keys and policies, for up to an hour, and hands on what it was given itself. And who may load answers sees who writes to whom. So name your own machines alone. The mark "authentic" is dropped, unless warm_trust_ad says that the other machine is believed about DNSSEC too.
-
-The start waits for nothing: until the answers have come, they are looked up as usual. The log says "dns answers loaded from a peer", or why there are none, and postvet-cache(1) shows "from a peer" behind each.`
 
 // dnsForwarders are the forwarders that do not validate, and what they do with the AD bit.
 var dnsForwarders = [][2]string{

@@ -95,7 +95,7 @@ func (d *daemon) answerExport(peer control.Peer) (any, error) {
 
 // answerLoad takes the snapshot that a client of the control socket sends.
 func (d *daemon) answerLoad(q control.Request) (any, error) {
-	f, err := d.take("the control socket", q.Body, dnscache.Origin{})
+	f, err := d.take("the control socket", q.Body, dnscache.Origin{TrustAD: d.config().DNS.WarmTrustAD})
 	if err == nil {
 		d.log.Info("dns answers loaded from a peer", fetchedFields(&f)...)
 		return f, nil
