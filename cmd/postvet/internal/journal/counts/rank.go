@@ -13,65 +13,89 @@ type Ranked struct {
 
 // Rank returns the names with the highest sums over lists, the highest first, by reading only
 // the beginning of each list. read returns the first n names of list i in descending order,
-// and all of them if there are fewer. sum returns the sum of a name over all lists.
+// and all of them if there are fewer. sums returns the sum of each name over all lists; it is
+// asked for at most limit names at a time.
 //
 // A name that was not seen at the beginning of a list has there at most the number at which
 // the reading ended. So the bound of each name is known, and reading ends when no other name
 // can have more (R. Fagin, A. Lotem, M. Naor: Optimal aggregation algorithms for middleware,
 // 2003).
-func Rank(lists, limit int, read func(i, n int) ([]Ranked, error), sum func(name string) (int64, error)) ([]Ranked, error) {
+func Rank(lists, limit int, read func(i, n int) ([]Ranked, error), sums func(names []string) (map[string]int64, error)) ([]Ranked, error) {
 	exact := map[string]int64{}
 	for depth := 2 * limit; ; depth *= 3 {
-		// unseen is the most that a name has which was nowhere seen.
-		var unseen int64
-		seen, tails := map[string]int64{}, map[string]int64{}
-		for i := range lists {
-			all, err := read(i, depth)
-			if err != nil {
-				return nil, err
-			}
-			var tail int64
-			if len(all) >= depth {
-				tail = all[len(all)-1].N
-			}
-			unseen += tail
-			for _, r := range all {
-				if r.Name != Other {
-					seen[r.Name] += r.N
-					tails[r.Name] += tail
-				}
-			}
+		names, unseen, err := bounds(lists, depth, read)
+		if err != nil {
+			return nil, err
 		}
-		names := make([]Ranked, 0, len(seen))
-		for name, n := range seen {
-			names = append(names, Ranked{name, n + unseen - tails[name]})
-		}
-		slices.SortFunc(names, compareRanked)
 		var best []Ranked
-		for _, r := range names {
-			if len(best) == limit && best[limit-1].N >= r.N {
+		for some := range slices.Chunk(names, limit) {
+			if len(best) == limit && best[limit-1].N >= some[0].N {
 				break
 			}
-			n, ok := exact[r.Name]
-			switch {
-			case unseen == 0:
-				n = r.N
-			case !ok:
-				var err error
-				if n, err = sum(r.Name); err != nil {
+			if unseen > 0 { // otherwise the bounds are the sums
+				if err := sumUp(some, exact, sums); err != nil {
 					return nil, err
 				}
-				exact[r.Name] = n
 			}
-			r.N = n
-			at, _ := slices.BinarySearchFunc(best, r, compareRanked)
-			best = slices.Insert(best, at, r)
+			best = append(best, some...)
+			slices.SortFunc(best, compareRanked)
 			best = best[:min(limit, len(best))]
 		}
 		if unseen == 0 || len(best) == limit && best[limit-1].N >= unseen {
 			return best, nil
 		}
 	}
+}
+
+// bounds returns the names at the beginning of lists with the most that each may have, the
+// highest first, and the most that a name has which was nowhere seen.
+func bounds(lists, depth int, read func(i, n int) ([]Ranked, error)) (names []Ranked, unseen int64, err error) {
+	seen, tails := map[string]int64{}, map[string]int64{}
+	for i := range lists {
+		all, err := read(i, depth)
+		if err != nil {
+			return nil, 0, err
+		}
+		var tail int64
+		if len(all) >= depth {
+			tail = all[len(all)-1].N
+		}
+		unseen += tail
+		for _, r := range all {
+			if r.Name != Other {
+				seen[r.Name] += r.N
+				tails[r.Name] += tail
+			}
+		}
+	}
+	for name, n := range seen {
+		names = append(names, Ranked{name, n + unseen - tails[name]})
+	}
+	slices.SortFunc(names, compareRanked)
+	return names, unseen, nil
+}
+
+// sumUp sets the sums of names. exact has those that are known.
+func sumUp(all []Ranked, exact map[string]int64, sums func([]string) (map[string]int64, error)) error {
+	var unknown []string
+	for _, r := range all {
+		if _, ok := exact[r.Name]; !ok {
+			unknown = append(unknown, r.Name)
+		}
+	}
+	if len(unknown) > 0 {
+		found, err := sums(unknown)
+		if err != nil {
+			return err
+		}
+		for _, name := range unknown {
+			exact[name] = found[name]
+		}
+	}
+	for i := range all {
+		all[i].N = exact[all[i].Name]
+	}
+	return nil
 }
 
 // compareRanked orders the highest number first, and names of the same one by name.

@@ -32,7 +32,7 @@ func TestRank(t *testing.T) {
 		}
 		limit := 1 + r.IntN(30)
 		got, err := Rank(len(lists), limit, func(i, n int) ([]Ranked, error) { return lists[i][:min(n, len(lists[i]))], nil },
-			func(name string) (int64, error) { return all[name], nil })
+			func([]string) (map[string]int64, error) { return all, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,11 +64,17 @@ func TestRankReadsLittle(t *testing.T) {
 	}
 	reads, sums := 0, 0
 	got, err := Rank(lists, 20, func(_, n int) ([]Ranked, error) { reads += n; return list[:n], nil },
-		func(name string) (int64, error) {
-			sums++
-			var i int
-			_, err := fmt.Sscanf(name, "name%d", &i)
-			return lists * list[i].N, err
+		func(names []string) (map[string]int64, error) {
+			all := map[string]int64{}
+			for _, name := range names {
+				sums++
+				var i int
+				if _, err := fmt.Sscanf(name, "name%d", &i); err != nil {
+					return nil, err
+				}
+				all[name] = lists * list[i].N
+			}
+			return all, nil
 		})
 	if err != nil || len(got) != 20 || got[0] != (Ranked{"name0", lists * names}) || got[19].Name != "name19" {
 		t.Errorf("%v, %v", got, err)
@@ -88,7 +94,7 @@ func TestRankFails(t *testing.T) {
 	for i := range list {
 		list[i] = Ranked{fmt.Sprint(i), 1}
 	}
-	_, err := Rank(2, 1, func(i, n int) ([]Ranked, error) { return list[i:min(i+n, 1000)], nil }, func(string) (int64, error) { return 0, failed })
+	_, err := Rank(2, 1, func(i, n int) ([]Ranked, error) { return list[i:min(i+n, 1000)], nil }, func([]string) (map[string]int64, error) { return nil, failed })
 	if diff := cmp.Diff(failed.Error(), fmt.Sprint(err)); diff != "" {
 		t.Error(diff)
 	}

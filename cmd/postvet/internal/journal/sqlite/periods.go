@@ -20,8 +20,6 @@ type periods struct {
 	days   []int64
 	hours  []int64
 	recent []counts.Hour
-	// statements are prepared ones, by their text.
-	statements map[string]*sql.Stmt
 }
 
 // counted is what the state file has at all.
@@ -108,7 +106,7 @@ func (c *counted) roundDown(at time.Time) time.Time {
 
 // between returns the periods from since until until.
 func (c *counted) between(tx *sql.Tx, since, until time.Time) *periods {
-	p := &periods{tx: tx, statements: map[string]*sql.Stmt{}}
+	p := &periods{tx: tx}
 	for _, h := range c.recent {
 		if !h.At.Before(since) && h.At.Before(until) {
 			p.recent = append(p.recent, h)
@@ -137,14 +135,52 @@ func (c *counted) between(tx *sql.Tx, since, until time.Time) *periods {
 	return p
 }
 
-// each calls f with each table and the periods in it.
-func (p *periods) each(f func(table string, at []int64)) {
+// each calls f with each table and the periods in it, until f fails.
+func (p *periods) each(f func(table string, at []int64) error) error {
 	if len(p.days) > 0 {
-		f("day", p.days)
+		if err := f("day", p.days); err != nil {
+			return err
+		}
 	}
 	if len(p.hours) > 0 {
-		f("hour", p.hours)
+		return f("hour", p.hours)
 	}
+	return nil
+}
+
+// namesAtOnce is how many names a statement asks for.
+const namesAtOnce = 200
+
+// eachLine calls f with the lines of a query, in which %[1]s is the table, %[2]s its
+// periods, and %[3]s so many parameters as there are names.
+func (p *periods) eachLine(ctx context.Context, query string, names []string, f func(*sql.Rows) error) error {
+	return p.each(func(table string, at []int64) error {
+		for some := range slices.Chunk(names, namesAtOnce) {
+			args := make([]any, len(some))
+			for i, name := range some {
+				args[i] = name
+			}
+			lines, err := p.tx.QueryContext(ctx, fmt.Sprintf(query, table, join(at), strings.TrimPrefix(strings.Repeat(",?", len(some)), ",")), args...)
+			if err != nil {
+				return err
+			}
+			if err := eachLineOf(lines, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachLineOf calls f with each line, and closes them.
+func eachLineOf(lines *sql.Rows, f func(*sql.Rows) error) error {
+	defer lines.Close()
+	for lines.Next() {
+		if err := f(lines); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
 }
 
 // sumOf is a list of sums of all fields.
@@ -156,36 +192,26 @@ var sumOf = func() string {
 	return strings.Join(all, ", ")
 }()
 
-// of returns the numbers of a name.
-func (p *periods) of(ctx context.Context, kind, name string) (s counts.Sums, err error) {
-	p.each(func(table string, at []int64) {
-		if err != nil {
-			return
+// of returns the numbers of names in the tables.
+func (p *periods) of(ctx context.Context, kind string, names []string) (map[string]counts.Sums, error) {
+	all := map[string]counts.Sums{}
+	query := "SELECT name, " + sumOf + " FROM %[1]s WHERE kind = '" + kind + "' AND at IN (%[2]s) AND name IN (%[3]s) GROUP BY name"
+	err := p.eachLine(ctx, query, names, func(lines *sql.Rows) error {
+		var name string
+		var s counts.Sums
+		targets := []any{&name}
+		for f := range s {
+			targets = append(targets, &s[f])
 		}
-		var some counts.Sums
-		targets := make([]any, counts.Fields)
-		for f := range some {
-			targets[f] = &some[f]
+		if err := lines.Scan(targets...); err != nil {
+			return err
 		}
-		var stmt *sql.Stmt
-		if stmt, err = p.prepared(ctx, "SELECT "+sumOf+" FROM "+table+" WHERE kind = ? AND name = ? AND at IN ("+join(at)+")"); err == nil {
-			err = stmt.QueryRowContext(ctx, kind, name).Scan(targets...)
-		}
-		s.Add(&some)
+		sum := all[name]
+		sum.Add(&s)
+		all[name] = sum
+		return nil
 	})
-	return s, err
-}
-
-// prepared returns a prepared statement, which ends with the transaction.
-func (p *periods) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt := p.statements[query]; stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := p.tx.PrepareContext(ctx, query)
-	if err == nil {
-		p.statements[query] = stmt
-	}
-	return stmt, err
+	return all, err
 }
 
 // join returns numbers with commas between.

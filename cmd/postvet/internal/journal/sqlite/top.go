@@ -1,12 +1,12 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
@@ -57,53 +57,72 @@ func rank(ctx context.Context, tx *sql.Tx, out *counts.Ranking) error {
 	present, former := all.between(tx, q.Since, q.Until), all.between(tx, out.FormerSince, q.Since)
 	lists := present.lists(q.Kind, q.By)
 	sums := map[string]counts.Sums{}
-	best, err := counts.Rank(len(lists), q.Limit, func(i, n int) ([]counts.Ranked, error) { return lists[i](ctx, n) }, func(name string) (int64, error) {
-		s, err := present.sums(ctx, q.Kind, name)
-		sums[name] = s
-		return s[q.By], err
+	best, err := counts.Rank(len(lists), q.Limit, func(i, n int) ([]counts.Ranked, error) { return lists[i](ctx, n) }, func(names []string) (map[string]int64, error) {
+		some, err := present.sums(ctx, q.Kind, names)
+		by := map[string]int64{}
+		for name, s := range some {
+			by[name], sums[name] = s[q.By], s
+		}
+		return by, err
 	})
 	if err != nil {
 		return err
 	}
+	names := []string{counts.Other}
 	for _, x := range best {
-		line := counts.Line{Name: x.Name, Sums: sums[x.Name]}
-		if _, ok := sums[x.Name]; !ok {
-			if line.Sums, err = present.sums(ctx, q.Kind, x.Name); err != nil {
-				return err
-			}
-		}
-		if line.Former, err = former.sums(ctx, q.Kind, x.Name); err != nil {
-			return err
-		}
-		if q.Kind == counts.Domain {
-			if line.Hint, line.Rule, err = present.cause(ctx, x.Name); err != nil {
-				return err
-			}
-		}
-		out.Lines = append(out.Lines, line)
+		names = append(names, x.Name)
 	}
-	if out.Other, err = present.sums(ctx, q.Kind, counts.Other); err != nil {
+	unknown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := sums[name]; return ok })
+	some, err := present.sums(ctx, q.Kind, unknown)
+	if err != nil {
 		return err
 	}
-	for p, s := range map[*periods]*counts.Sums{present: &out.All, former: &out.Former} {
-		if *s, err = p.of(ctx, kindAll, nameAll); err != nil {
+	maps.Copy(sums, some)
+	formerSums, err := former.sums(ctx, q.Kind, names)
+	if err != nil {
+		return err
+	}
+	var causes map[string]*cause
+	if q.Kind == counts.Domain {
+		if causes, err = present.causes(ctx, names[1:]); err != nil {
 			return err
 		}
-		for i := range p.recent {
-			sum := p.recent[i].Sum()
-			s.Add(&sum)
-		}
+	}
+	out.Other = sums[counts.Other]
+	for _, name := range names[1:] {
+		hint, rule := causes[name].most()
+		out.Lines = append(out.Lines, counts.Line{Name: name, Sums: sums[name], Former: formerSums[name], Hint: hint, Rule: rule})
+	}
+	if out.All, err = present.all(ctx); err != nil {
+		return err
+	}
+	if out.Former, err = former.all(ctx); err != nil {
+		return err
 	}
 	out.Missing, err = present.missing(ctx)
 	out.Complete = err == nil
 	return err
 }
 
-// sums returns the numbers of a name, also those of the hours that are not over.
-func (p *periods) sums(ctx context.Context, k counts.Kind, name string) (counts.Sums, error) {
-	s, err := p.of(ctx, k.String(), name)
+// sums returns the numbers of names, also those of the hours that are not over.
+func (p *periods) sums(ctx context.Context, k counts.Kind, names []string) (map[string]counts.Sums, error) {
+	all, err := p.of(ctx, k.String(), names)
 	for i := range p.recent {
-		some := p.recent[i].Of(k, name)
+		for _, name := range names {
+			some, sum := p.recent[i].Of(k, name), all[name]
+			sum.Add(&some)
+			all[name] = sum
+		}
+	}
+	return all, err
+}
+
+// all returns the sums of all messages.
+func (p *periods) all(ctx context.Context) (counts.Sums, error) {
+	sums, err := p.of(ctx, kindAll, []string{nameAll})
+	s := sums[nameAll]
+	for i := range p.recent {
+		some := p.recent[i].Sum()
 		s.Add(&some)
 	}
 	return s, err
@@ -114,12 +133,11 @@ func (p *periods) missing(ctx context.Context) (n int64, err error) {
 	for i := range p.recent {
 		n += p.recent[i].Missing
 	}
-	p.each(func(table string, at []int64) {
-		if err == nil {
-			var some int64
-			err = p.tx.QueryRowContext(ctx, "SELECT coalesce(sum(missing), 0) FROM period WHERE length = ? AND at IN ("+join(at)+")", table).Scan(&some)
-			n += some
-		}
+	err = p.each(func(table string, at []int64) error {
+		var some int64
+		err := p.tx.QueryRowContext(ctx, "SELECT coalesce(sum(missing), 0) FROM period WHERE length = ? AND at IN ("+join(at)+")", table).Scan(&some)
+		n += some
+		return err
 	})
 	return n, err
 }
@@ -129,13 +147,14 @@ type list func(ctx context.Context, n int) ([]counts.Ranked, error)
 
 // lists returns a list for each period.
 func (p *periods) lists(k counts.Kind, by counts.Field) (all []list) {
-	p.each(func(table string, at []int64) {
+	_ = p.each(func(table string, at []int64) error {
 		query := fmt.Sprintf("SELECT name, %[1]s FROM %[2]s WHERE at = ? AND kind = ? AND %[1]s > 0 ORDER BY %[1]s DESC LIMIT ?", by, table)
 		for _, at := range at {
 			all = append(all, func(ctx context.Context, n int) ([]counts.Ranked, error) {
 				return p.ranked(ctx, query, at, k.String(), n)
 			})
 		}
+		return nil
 	})
 	for i := range p.recent {
 		names := p.recent[i].Ranked(k, by)
@@ -145,77 +164,66 @@ func (p *periods) lists(k counts.Kind, by counts.Field) (all []list) {
 }
 
 func (p *periods) ranked(ctx context.Context, query string, args ...any) (all []counts.Ranked, err error) {
-	stmt, err := p.prepared(ctx, query)
+	lines, err := p.tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer lines.Close()
-	for lines.Next() {
+	err = eachLineOf(lines, func(lines *sql.Rows) error {
 		var x counts.Ranked
-		if err := lines.Scan(&x.Name, &x.N); err != nil {
-			return nil, err
-		}
+		err := lines.Scan(&x.Name, &x.N)
 		all = append(all, x)
-	}
-	return all, lines.Err()
+		return err
+	})
+	return all, err
 }
 
-// cause returns the hint and the rule of most messages of a domain that failed or were not
-// plainly accepted.
-func (p *periods) cause(ctx context.Context, org string) (hint, rule string, err error) {
-	hints, rules := map[string]int64{}, map[string]int64{}
-	add := func(hint, rule string, n int64) {
-		hints[hint] += n
-		rules[rule] += n
+// cause has the messages of a domain that failed or were not plainly accepted.
+type cause struct{ hints, rules map[string]int64 }
+
+// causes returns the causes of domains.
+func (p *periods) causes(ctx context.Context, names []string) (map[string]*cause, error) {
+	all := map[string]*cause{}
+	for _, name := range names {
+		all[name] = &cause{map[string]int64{}, map[string]int64{}}
 	}
-	p.each(func(table string, at []int64) {
-		if err != nil {
-			return
+	add := func(org, hint, rule string, n int64) {
+		if c := all[org]; c != nil {
+			c.hints[hint] += n
+			c.rules[rule] += n
 		}
-		var stmt *sql.Stmt
-		if stmt, err = p.prepared(ctx, "SELECT hint, rule, n FROM "+table+"_facts WHERE org = ? AND at IN ("+join(at)+")"); err != nil {
-			return
-		}
-		lines, queryErr := stmt.QueryContext(ctx, org)
-		if err = queryErr; err != nil {
-			return
-		}
-		defer lines.Close()
-		for lines.Next() {
-			var hint, rule string
-			var n int64
-			if err = lines.Scan(&hint, &rule, &n); err != nil {
-				return
-			}
-			add(hint, rule, n)
-		}
-		err = lines.Err()
+	}
+	query := "SELECT org, hint, rule, n FROM %[1]s_facts WHERE at IN (%[2]s) AND org IN (%[3]s)"
+	err := p.eachLine(ctx, query, names, func(lines *sql.Rows) error {
+		var org, hint, rule string
+		var n int64
+		err := lines.Scan(&org, &hint, &rule, &n)
+		add(org, hint, rule, n)
+		return err
 	})
 	for i := range p.recent {
 		_ = p.recent[i].EachFacts(func(f counts.Facts, n int64) error {
-			if f.Org == org {
-				add(f.Hint, f.Rule, n)
-			}
+			add(f.Org, f.Hint, f.Rule, n)
 			return nil
 		})
 	}
-	return most(hints), most(rules), err
+	return all, err
 }
 
-// most returns the name with the highest number; "" for none.
-func most(all map[string]int64) string {
-	var names []counts.Ranked
-	for name, n := range all {
-		names = append(names, counts.Ranked{Name: name, N: n})
+// most returns the hint and the rule of most messages.
+func (c *cause) most() (hint, rule string) {
+	if c == nil {
+		return "", ""
 	}
-	if len(names) == 0 {
-		return ""
+	return mostOf(c.hints), mostOf(c.rules)
+}
+
+// mostOf returns the name with the highest number; "" for none.
+func mostOf(all map[string]int64) (name string) {
+	var most int64
+	for s, n := range all {
+		if n > most || n == most && s < name {
+			name, most = s, n
+		}
 	}
-	return slices.MaxFunc(names, func(a, b counts.Ranked) int {
-		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(b.Name, a.Name))
-	}).Name
+	return name
 }
