@@ -26,19 +26,25 @@ func halfSigned(ctx context.Context, s *site) error {
 	if err != nil {
 		return err
 	}
-	f := strings.Fields(anchor) // ". 3600 IN DS tag algorithm type digest"
-	f = f[len(f)-4:]
-	anchor = strings.Join(f, " ")
-	f[3] = "\"" + f[3] + "\""
-	x, err := s.run(ctx, s.program, setting{
-		lines: strings.NewReplacer("ANCHOR", anchor, "QUOTED", strings.Join(f, " ")).Replace(s.lines),
-		files: map[string]string{"trust.lua": "clearTA('.')\naddTA('.', \"" + anchor + "\")\n"},
-	})
+	x, err := s.run(ctx, s.program, anchored(s.lines, anchor))
 	if err != nil {
 		return err
 	}
 	s.options.Upstreams = []string{x.setting.addr.String()}
 	return besideCredulous(ctx, s)
+}
+
+// anchored returns the setting of a program that validates by a key of the root, of which
+// anchor is the DS record.
+func anchored(lines, anchor string) setting {
+	f := strings.Fields(anchor) // ". 3600 IN DS tag algorithm type digest"
+	f = f[len(f)-4:]
+	anchor = strings.Join(f, " ")
+	f[3] = "\"" + f[3] + "\""
+	return setting{
+		lines: strings.NewReplacer("ANCHOR", anchor, "QUOTED", strings.Join(f, " ")).Replace(lines),
+		files: map[string]string{"trust.lua": "clearTA('.')\naddTA('.', \"" + anchor + "\")\n"},
+	}
 }
 
 // halfValidating is halfSigned with an unbound that says what is wrong.

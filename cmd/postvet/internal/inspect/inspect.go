@@ -59,6 +59,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	}
 	l := lookups.New(ctx, resolver, o.Now)
 	defer l.Close()
+	l.Validates(ctx)
 	var sections sync.WaitGroup
 	sections.Go(func() { r.MX = route.FindMX(ctx, l, ascii) })
 	sections.Go(func() { r.SPF = inspectSPF(ctx, l, ascii) })

@@ -23,7 +23,9 @@ const (
 // validates, without a lookup in the zone that is inspected.
 var signedZones = []string{"org", "com"}
 
-// Validates reports whether the resolver is trusted to validate, and does so.
+// Validates reports whether the resolver is trusted to validate, and does so. A resolver
+// that has not shown it yet is not believed that records are bogus, so that an inspection
+// begins with this.
 func (l *Lookups) Validates(ctx context.Context) bool {
 	for _, zone := range signedZones {
 		l.mu.Lock()
@@ -32,7 +34,9 @@ func (l *Lookups) Validates(ctx context.Context) bool {
 		if signed {
 			return true
 		}
-		l.Lookup(ctx, zone, dnscache.NS)
+		if a := l.Lookup(ctx, zone, dnscache.NS); !a.Outcome.Known() {
+			break // the resolver does not work
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

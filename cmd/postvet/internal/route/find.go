@@ -46,6 +46,7 @@ func Find(ctx context.Context, resolver lookups.Resolver, address string, o Opti
 	if rcpt.domain == "" {
 		r.findLiteral()
 	} else {
+		l.Validates(ctx)
 		r.find(ctx, l, o.Now())
 	}
 	if o.Connect != nil && len(r.Attempts) > 0 {
