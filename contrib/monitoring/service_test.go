@@ -52,7 +52,7 @@ func startService(t *testing.T) *service {
 	t.Cleanup(func() { _ = dns.Close() })
 	dir := t.TempDir()
 	s := &service{config: filepath.Join(dir, "postvet.toml")}
-	s.text = fmt.Sprintf("listen = [\"inet:127.0.0.1:0\"]\nauthserv_id = \"mx.test.example\"\n[dns]\nresolvers = [%q]\n[log]\nformat = \"json\"\n[metrics]\nlisten = \"inet:127.0.0.1:0\"\n[sign]\nkeys = %q\n[seal]\ndomain = \"good.example\"\nrecipients = [\"test.example\"]\n", dns.Addr(), dir)
+	s.text = fmt.Sprintf("listen = [\"inet:127.0.0.1:0\"]\nauthserv_id = \"mx.test.example\"\n[dns]\nresolvers = [%q]\n[log]\nformat = \"json\"\n[metrics]\nlisten = \"inet:127.0.0.1:0\"\n[sign]\nkeys = %q\n[seal]\ndomain = \"good.example\"\nrecipients = [\"test.example\"]\n[journal]\ndirectory = %q\n", dns.Addr(), dir, filepath.Join(dir, "journal"))
 	s.write(t, s.text)
 	s.program = start(t, binary, "serve", "--config", s.config)
 	s.milter = s.after(`"msg":"serving"`, `"inet:`)
