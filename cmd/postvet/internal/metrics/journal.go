@@ -65,6 +65,8 @@ var journalSeries = []series{
 		func(s *snapshot) float64 { return s.Journal.Writing.Seconds() }),
 	counter("postvet_journal_uncounted_total", "Messages that were dropped before they could be counted.",
 		func(s *snapshot) float64 { return float64(s.Journal.Missing) }),
+	counter("postvet_journal_records_dropped_total", "DNS records that were not kept beside the journal, since there were too many new ones in the hour.",
+		func(s *snapshot) float64 { return float64(s.Journal.RecordsDropped) }),
 	gauge("postvet_journal_waiting_bytes", "Size of the messages that wait to be written into the journal.",
 		func(s *snapshot) float64 { return float64(s.Journal.Waiting) }),
 	gauge("postvet_journal_bytes", "Size of the journal's files.",
