@@ -37,7 +37,6 @@ const maxExports = 4
 func (d *daemon) export(peer zap.Field) (from io.Reader, ended func(octets int64, err error), err error) {
 	if d.peers.exports.Add(1) > maxExports {
 		d.peers.exports.Add(-1)
-		d.peers.refused.Add(1)
 		return nil, nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{fmt.Sprintf("%d snapshots are on their way already; try again", maxExports)}}
 	}
 	began := time.Now()
@@ -88,6 +87,7 @@ func (d *daemon) peerFiles() transfer.Files {
 func (d *daemon) answerExport(peer control.Peer) (any, error) {
 	from, ended, err := d.export(zap.Stringer("peer", peer))
 	if err != nil {
+		d.peers.refused.Add(1)
 		return nil, err
 	}
 	return control.Snapshot(from, ended), nil
@@ -105,27 +105,27 @@ func (d *daemon) answerLoad(q control.Request) (any, error) {
 }
 
 // answerFetch fetches a snapshot from the source of a request, or from those of
-// dns.warm_from.
+// dns.warm_from. A source that a person names has more time.
 func (d *daemon) answerFetch(ctx context.Context, q control.Request) (any, error) {
-	sources := d.config().DNS.WarmFrom
+	sources, most := d.config().DNS.WarmFrom, fetchTime
 	if q.Source != "" {
 		source, problem, remedy := config.CheckSource(q.Source)
 		if problem != "" {
 			return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{problem + "; " + remedy}}
 		}
-		sources = []string{source}
+		sources, most = []string{source}, control.TransferTime
 	}
 	if len(sources) == 0 {
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"dns.warm_from names no source; name one with --from"}}
 	}
-	f, ok := d.fetch(ctx, sources)
+	f, ok := d.fetch(ctx, sources, most)
 	if !ok {
 		return nil, &control.Refusal{Code: control.CodeFailed, Errors: f.Failed}
 	}
 	return f, nil
 }
 
-// fetchTime bounds how long one source may take.
+// fetchTime bounds how long a source of dns.warm_from may take.
 const fetchTime = 5 * time.Second
 
 // warm loads the answers of dns.warm_from in the background. stop ends that.
@@ -142,7 +142,7 @@ func (d *daemon) warm(c *config.Config) (stop func()) {
 				d.log.Error("panic while dns answers were loaded", zap.Any("panic", v), zap.Stack("stack"))
 			}
 		}()
-		d.fetch(ctx, c.DNS.WarmFrom)
+		d.fetch(ctx, c.DNS.WarmFrom, fetchTime)
 	}()
 	return func() {
 		cancel()
@@ -150,12 +150,12 @@ func (d *daemon) warm(c *config.Config) (stop func()) {
 	}
 }
 
-// fetch loads the answers of the first source that gives any, and logs in one line which did,
-// or why none did.
-func (d *daemon) fetch(ctx context.Context, sources []string) (f control.Fetched, ok bool) {
+// fetch loads the answers of the first source that gives any within a time, and logs in one
+// line which did, or why none did.
+func (d *daemon) fetch(ctx context.Context, sources []string, most time.Duration) (f control.Fetched, ok bool) {
 	var why []string
 	for _, source := range sources {
-		f, err := d.fetchOne(ctx, source)
+		f, err := d.fetchOne(ctx, source, most)
 		if err == nil {
 			f.Failed = why
 			d.log.Info("dns answers loaded from a peer", fetchedFields(&f)...)
@@ -170,8 +170,8 @@ func (d *daemon) fetch(ctx context.Context, sources []string) (f control.Fetched
 }
 
 // fetchOne loads the answers of one source.
-func (d *daemon) fetchOne(ctx context.Context, source string) (f control.Fetched, err error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+func (d *daemon) fetchOne(ctx context.Context, source string, most time.Duration) (f control.Fetched, err error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	taken := false
 	err = transfer.Fetch(ctx, source, d.peerFiles(), func(from io.Reader, asked time.Time) (err error) {

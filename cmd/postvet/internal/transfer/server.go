@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -22,8 +23,8 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// The bounds of a server. Who has no certificate can do no more than begin connections, of
-// which maxConns are kept for as long as a handshake may take.
+// The bounds of a server. A client without a certificate can only begin connections, of which
+// maxConns are kept for as long as a handshake may take.
 const (
 	maxConns       = 64
 	maxHeaderBytes = 8 << 10
@@ -151,8 +152,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, name string) {
 		c.Keep()
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	n, err := io.Copy(w, from)
-	ended(n, err)
+	n, err := int64(0), errors.New("panic")
+	defer func() { ended(n, err) }()
+	n, err = io.Copy(w, from)
 }
 
 // refuse answers without a snapshot.

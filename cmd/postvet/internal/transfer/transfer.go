@@ -2,8 +2,8 @@
 // HTTPS, where both ends prove by certificates who they are, or from the control socket of
 // another service on this machine, or at the end of a tunnel.
 //
-// Who serves a snapshot is believed about every name, and who gets one sees who writes to
-// whom. So both must be known. A client accepts no server but the one that it names, with a
+// A server is believed about every name, and a client sees who writes to whom. So both must
+// be known. A client accepts no server but the one that it names, with a
 // certificate of the given authorities; a server accepts no client without one of these for
 // a name on its list. What comes is bounded, and judged by [dnscache.Resolver.Import].
 package transfer

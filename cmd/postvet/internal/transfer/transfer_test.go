@@ -266,6 +266,29 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestPanic: a fault of this program while a snapshot is sent is told as its end, so that it
+// takes no place for ever.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	told := make(chan error, 1)
+	source := serving(t, a.files("mx1.test"), func(o *Options) {
+		o.Export = func(string) (io.Reader, func(int64, error), error) {
+			return panics{}, func(_ int64, err error) { told <- err }, nil
+		}
+	})
+	if _, err := got(t, source, a.files("mx2.test")); err == nil {
+		t.Error("no error")
+	}
+	if err := <-told; err == nil {
+		t.Error("told as sent")
+	}
+}
+
+type panics struct{}
+
+func (panics) Read([]byte) (int, error) { panic("test") }
+
 // TestBesideIdleConnections: connections that never prove who they are keep no peer away.
 func TestBesideIdleConnections(t *testing.T) {
 	t.Parallel()
