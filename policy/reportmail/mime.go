@@ -83,7 +83,7 @@ func (w *walk) entity(header message.Header, body io.Reader, depth int, s *scope
 	if kind == "message/rfc822" || kind == "message/global" {
 		return w.inner(r, depth, s)
 	}
-	return w.leaf(r, kind, name, s)
+	return w.leaf(r, kind, name, depth, s)
 }
 
 // boundaryLine is the first line of a multipart body.
@@ -190,7 +190,7 @@ func (s *scope) takeSample(r io.Reader) error {
 }
 
 // leaf reads a part that is no message and has no parts.
-func (w *walk) leaf(r *bufio.Reader, kind, name string, s *scope) error {
+func (w *walk) leaf(r *bufio.Reader, kind, name string, depth int, s *scope) error {
 	begin, err := peek(r)
 	if err != nil {
 		return err
@@ -219,6 +219,9 @@ func (w *walk) leaf(r *bufio.Reader, kind, name string, s *scope) error {
 		return err
 	case s.fields != "" && (kind == "text/rfc822-headers" || kind == "message/rfc822-headers" || looksLikeHeader(begin)):
 		return s.takeSample(r)
+	case strings.HasPrefix(kind, "application/") && looksLikeHeader(begin):
+		w.note(MediaType, "a message is declared as %s", foreign.Word(kind, 60))
+		return w.inner(r, depth, s)
 	case kind == "" || kind == "text/plain":
 		if s.intro == "" {
 			s.intro = strings.TrimSpace(foreign.Cut(string(begin), maxText))

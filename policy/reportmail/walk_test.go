@@ -142,6 +142,7 @@ func TestRead(t *testing.T) {
 		{"no last boundary", strings.TrimSuffix(mail(plain, attached("application/gzip", gz(t, xmlText))), "\r\n--=_b--\r\nepilogue\r\n"), []string{"xml [part 2, gzip] ok"}, reportmail.NoBoundaryEnd},
 		{"line ends of Unix", strings.ReplaceAll(mail(plain, attached("application/gzip", gz(t, xmlText))), "\r\n", "\n"), []string{"xml [part 2, gzip] ok"}, ""},
 		{"forwarded", mail(plain, forwarded), []string{"xml [part 2, part 2, gzip] ok"}, reportmail.Forwarded},
+		{"forwarded as a file", mail(plain, attached("application/octet-stream", strings.TrimPrefix(forwarded, "Content-Type: message/rfc822\r\n\r\n"))), []string{"xml [part 2, part 2, gzip] ok"}, reportmail.Forwarded + " " + reportmail.MediaType},
 		{"two reports", mail(attached("application/gzip", gz(t, xmlText)), attached("application/zip", zipped(t, "b.xml", xmlText))), []string{"xml [part 1, gzip] ok", "xml [part 2, zip member b.xml] ok"}, ""},
 		{"HTML beside it", mail("Content-Type: text/html\r\n\r\n<html><body>Report</body></html>", attached("application/gzip", gz(t, xmlText))), []string{"xml [part 2, gzip] ok"}, ""},
 		{"attachment that is no report", mail(attached("application/gzip", gz(t, "unused"))), []string{"xml [part 1, gzip] unused"}, ""},

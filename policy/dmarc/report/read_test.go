@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -344,30 +342,6 @@ func TestReadBounds(t *testing.T) {
 	got, records, err := read(change(t, "<auth_results>", "<auth_results>"+results))
 	if err != nil || len(records) != 1 || len(records[0].DKIM) != 100 || names(got) != report.TooMany {
 		t.Errorf("%d signatures, %q, %v", len(records[0].DKIM), names(got), err)
-	}
-}
-
-// TestReadCorpus reads the samples of others, if they are here.
-func TestReadCorpus(t *testing.T) {
-	t.Parallel()
-	root := os.Getenv("POSTVET_CORPORA")
-	if root == "" {
-		t.Skip("POSTVET_CORPORA is not set")
-	}
-	files, err := filepath.Glob(filepath.Join(root, "dmarc", "reports", "*.xml"))
-	if err != nil || len(files) < 6 {
-		t.Fatalf("%d files, %v", len(files), err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, _, err := read(string(b))
-		if err != nil || got.Records == 0 || got.Messages == 0 || got.Head.Policy.Domain == "" || got.Head.ReportID == "" {
-			t.Errorf("%s: %+v, %v", filepath.Base(file), got, err)
-		}
-		t.Logf("%s: %d records, %d messages, %s", filepath.Base(file), got.Records, got.Messages, names(got))
 	}
 }
 
