@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -301,7 +302,19 @@ func (s *source) forget(ctx context.Context, q rows.Query) (int, error) {
 	if err := sqlite.Audit(s.dir, os.Getuid(), "forget", &q); err != nil {
 		return 0, failed("%s; become root or the user of the service", fileError(s.dir, err))
 	}
-	n, err := sqlite.NewReader(s.dir).Forget(ctx, q)
+	reader := sqlite.NewReader(s.dir)
+	if s.config != nil && s.config.Journal.Postgres != "" {
+		node, err := s.config.Journal.NodeName()
+		if err != nil {
+			return 0, failed("%v", err)
+		}
+		n, err := (&postgres.Database{DSN: s.config.Journal.Postgres}).Forget(ctx, reader, node, q)
+		if err != nil {
+			return n, failed("%v", err)
+		}
+		return n, nil
+	}
+	n, err := reader.Forget(ctx, q)
 	if err != nil {
 		return n, failed("%s; become root or the user of the service", fileError(s.dir, err))
 	}

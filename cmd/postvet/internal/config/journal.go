@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -225,6 +227,18 @@ func checkNode(s string) (normal, problem, remedy string) {
 		return "", cite(s) + " is no name of a node", remedy
 	}
 	return strings.ToLower(s), "", ""
+}
+
+// NodeName returns the name of this machine in a database of several nodes.
+func (j *Journal) NodeName() (string, error) {
+	if j.Node != "" {
+		return j.Node, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("the name of this host is unknown (%w); set journal.node", err)
+	}
+	return strings.ToLower(host), nil
 }
 
 func (j *Journal) conflicts(x *conflicts) {

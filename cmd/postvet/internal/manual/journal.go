@@ -65,6 +65,7 @@ Senders invent names, so that an hour has at most 20,000 of a kind; messages of 
 		r.filled(journalFields[f])
 	}
 	r.text(`Mail that failed DMARC or was not plainly accepted is also counted by its facts: hour_facts and day_facts have at, org, dmarc, action, would, override (the reason alone), hint, rule and n. The table period has for each hour and day its length, its beginning at, n, missing, and seq, which grows with each change.`, "PP")
+	e.fleet(r)
 	r.section("Versions")
 	r.text(`PRAGMA user_version is the version of the tables. Newer programs read older files. A file of a newer version is not read, and if the service were to write into it, it sets it aside under the name FILE.newer-1 and begins another one; so it does with a file that is damaged (FILE.damaged-1). New columns may be added in any version.`, "PP")
 	r.section("See also")
@@ -81,6 +82,7 @@ var journalFiles = [][2]string{
 	{"MONTH.key", "the key of the hashes of a month"},
 	{"audit.log", "who searched for an address or a client, or had something forgotten, one JSON object a line"},
 	{"lock", "the process that writes"},
+	{"identity", "a number by which a PostgreSQL database knows the directory"},
 }
 
 var journalKinds = map[rows.Kind]string{rows.Text: "text", rows.Integer: "integer", rows.Blob: "blob"}

@@ -56,7 +56,7 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 		}
 	}
 	if q.Do == control.DoJournalForget {
-		n, err := j.reader.Forget(ctx, query)
+		n, err := d.forget(ctx, query)
 		return control.Forgotten{Messages: n}, err
 	}
 	searching, cancel := context.WithTimeout(ctx, searchTime)

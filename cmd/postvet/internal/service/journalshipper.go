@@ -1,8 +1,7 @@
 package service
 
 import (
-	"os"
-	"strings"
+	"context"
 
 	"go.uber.org/zap"
 
@@ -19,14 +18,10 @@ func (d *daemon) openShipper(c *config.Config) {
 		return
 	}
 	log := d.log.Named("journal")
-	node := c.Journal.Node
-	if node == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			log.Error("the journal is not sent to PostgreSQL, as the name of this host is unknown; set journal.node and restart the service", zap.Error(err))
-			return
-		}
-		node = strings.ToLower(host)
+	node, err := c.Journal.NodeName()
+	if err != nil {
+		log.Error("the journal is not sent to PostgreSQL; mend it and restart the service", zap.Error(err))
+		return
 	}
 	j.shipper = postgres.NewShipper(postgres.Options{
 		Database: &postgres.Database{DSN: c.Journal.Postgres}, Node: node, Version: d.opt.Version, Directory: j.dir,
@@ -61,4 +56,16 @@ func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
 		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{"there is no database of several nodes; set journal.postgres and restart the service"}}
 	}
 	return &postgres.Reader{Database: &postgres.Database{DSN: d.started.Journal.Postgres}}, nil
+}
+
+// forget removes the rows that a query selects, also from a database.
+func (d *daemon) forget(ctx context.Context, q rows.Query) (int, error) {
+	if d.started.Journal.Postgres == "" {
+		return d.journal.reader.Forget(ctx, q)
+	}
+	node, err := d.started.Journal.NodeName()
+	if err != nil {
+		return 0, err
+	}
+	return (&postgres.Database{DSN: d.started.Journal.Postgres}).Forget(ctx, d.journal.reader, node, q)
 }

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/contrib/keyservers"
 )
 
@@ -81,4 +83,49 @@ func testAside(t *testing.T, s *keyservers.Server) {
 	if got := n.logs.FilterMessageSnippet("a day of the journal cannot be read").FilterField(zap.String("day", "2026-11-01")).Len(); got != 1 || n.shipper.Stats().Trouble != "" {
 		t.Errorf("the log tells the damaged file %d times: %v; %+v", got, n.logs.All(), n.shipper.Stats())
 	}
+}
+
+// testForget removes messages of one node from its files and from the database, and nothing
+// if the database is away.
+func testForget(t *testing.T, s *keyservers.Server) {
+	d := newDatabase(t, s, "forget")
+	n, other := newNode(t, "mx1", d, nil), newNode(t, "mx2", d, nil)
+	n.add(200)
+	other.add(50)
+	n.sent(t, d)
+	other.sent(t, d)
+	local := sqlite.NewReader(n.dir)
+	page, err := local.Find(t.Context(), rows.Query{Limit: 1})
+	must(t, err)
+	q := rows.Query{Domain: page.Rows[0].Results.Author.Domain}
+	page, err = local.Find(t.Context(), q)
+	must(t, err)
+	away := &Database{DSN: "host=/nonexistent"}
+	if forgotten, err := away.Forget(t.Context(), local, "mx1", q); err == nil || forgotten != 0 {
+		t.Errorf("without the database: %d, %v", forgotten, err)
+	}
+	forgotten, err := d.Forget(t.Context(), local, "mx1", q)
+	if err != nil || forgotten != len(page.Rows) {
+		t.Errorf("%d messages are forgotten, %v; want %d", forgotten, err, len(page.Rows))
+	}
+	if diff := cmp.Diff(n.references(t), shipped(t, d, "mx1")); diff != "" || len(shipped(t, d, "mx1")) != 200-forgotten {
+		t.Errorf("rows that are left (-files +database):\n%s", diff)
+	}
+	if left := len(shipped(t, d, "mx2")); left != 50 {
+		t.Errorf("%d rows of the other node are left, want 50", left)
+	}
+}
+
+// TestUnshipped counts rows that were not sent, while it is not known how far they were.
+func TestUnshipped(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "mx1", &Database{DSN: "host=/nonexistent"}, nil)
+	n.recorder.Add(n.row(noon))
+	n.recorder.Flush(t.Context())
+	parts := mustParts(t, n)
+	n.shipper.Removed(parts[0].Class, 3)
+	if left := n.shipper.Unshipped(t.Context(), parts[0]); left != 1 || n.shipper.Stats().Lost[parts[0].Class] != 3 {
+		t.Errorf("%d rows are left, %+v", left, n.shipper.Stats())
+	}
+	(*Shipper)(nil).Removed(rows.Rest, 1)
 }
