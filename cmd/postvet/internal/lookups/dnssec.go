@@ -43,6 +43,20 @@ func (l *Lookups) Validates(ctx context.Context) bool {
 	return l.signed
 }
 
+// ValidatesNot reports whether the resolver showed that it does not validate, or is not
+// trusted to.
+func (l *Lookups) ValidatesNot(ctx context.Context) bool {
+	if l.Validates(ctx) {
+		return false
+	}
+	for _, zone := range signedZones {
+		if !l.Lookup(ctx, zone, dnscache.NS).Outcome.Known() {
+			return false
+		}
+	}
+	return true
+}
+
 // DNSSECOf returns the state of an answer.
 func (l *Lookups) DNSSECOf(ctx context.Context, a *dnscache.Answer) DNSSEC {
 	switch {

@@ -15,7 +15,7 @@ func (m *MX) compare(domain string) {
 	var v4, v6 []netip.Addr
 	unknown := false // a host may have more addresses
 	for i := range m.Hosts {
-		unknown = unknown || m.Hosts[i].failed
+		unknown = unknown || m.Hosts[i].failed || m.Hosts[i].partly
 		for _, ip := range m.Hosts[i].reachable() {
 			if ip.Is4() {
 				v4 = append(v4, ip)

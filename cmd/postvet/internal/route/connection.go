@@ -87,7 +87,7 @@ func (r *Report) connect(ctx context.Context, l *lookups.Lookups, o Options) {
 		r.judge(&r.Connections[i], o.Connect, now)
 	}
 	r.concludeConnections()
-	r.Transport.concludePolicy(r.Connections)
+	r.Transport.concludePolicy(&r.MX, r.Connections)
 }
 
 // tlsa returns the TLSA records of the host of an attempt; nil if none were looked up.

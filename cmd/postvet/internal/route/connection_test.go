@@ -365,3 +365,41 @@ func TestConnectBounds(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestMoreHosts: hosts beyond those that are checked, or connected to, are not good.
+func TestMoreHosts(t *testing.T) {
+	t.Parallel()
+	a := connecttest.NewAuthority(t, clock())
+	certificate := a.Issue(t, 90, "*.example.org")
+	s := &connecttest.Server{TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}}
+	addr := s.Start(t)
+	web := connecttest.Web(t, a.Issue(t, 90, "mta-sts.example.org"), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprint(w, policy("enforce", "*.example.org"))
+	})
+	for _, tt := range []struct {
+		hosts        int
+		dane, mtasts State
+	}{
+		{maxAttemptHosts, Works, Works},
+		{maxAttemptHosts + 1, Works, Unchecked},
+		{MaxHosts, Works, Unchecked},
+		{MaxHosts + 1, Unchecked, Unchecked},
+	} {
+		internet := connecttest.Internet{"185.0.2.2:443": web}
+		var zone strings.Builder
+		zone.WriteString("org. NS ns.org.\n$FAULT org NS AD\n$FAULT example.org * AD\n$FAULT *.example.org * AD\n" + mtastsZone)
+		for i := range tt.hosts {
+			fmt.Fprintf(&zone, "example.org. MX %d mx%d.example.org.\nmx%d.example.org. A 185.%d.3.1\n", i, i, i, i)
+			fmt.Fprintf(&zone, "_25._tcp.mx%d.example.org. TLSA %s\n", i, dane.Of(certificate.Leaf, dane.DANEEE, dane.SPKI, dane.SHA256))
+			internet[fmt.Sprintf("185.%d.3.1:25", i)] = addr
+		}
+		r, text := run(t, zone.String(), "ann@example.org", internet, a)
+		if r.Transport.DANE.State != tt.dane || r.Transport.MTASTS.State != tt.mtasts {
+			t.Errorf("%d hosts: DANE %s, MTA-STS %s\n%s", tt.hosts, r.Transport.DANE.State, r.Transport.MTASTS.State, text)
+		}
+		if got := strings.Contains(text, "Nobody can read"); got != (tt.dane == Works || tt.mtasts == Works) {
+			t.Errorf("%d hosts: %s", tt.hosts, r.Summary)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func (d *DANE) find(ctx context.Context, l *lookups.Lookups, m *MX) {
 		}
 	}
 	d.State = d.state()
-	if slices.ContainsFunc(m.Hosts, func(h Host) bool { return h.failed }) {
+	if m.more || slices.ContainsFunc(m.Hosts, func(h Host) bool { return h.failed }) {
 		d.State = Unchecked // of a host nothing is known
 	}
 	d.conclude()

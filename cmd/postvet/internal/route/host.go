@@ -36,6 +36,7 @@ type Host struct {
 
 	name   string // the normalized name, "" if it is none
 	failed bool   // the addresses could not be looked up
+	partly bool   // those of one family could not
 }
 
 // Address is one address of a host, with its reverse DNS.
@@ -118,7 +119,24 @@ func (h *Host) lookUp(ctx context.Context, l *lookups.Lookups) *dnscache.Answer 
 	a := l.Addresses(ctx, h.name)
 	h.Alias = foreign.Line(a.Canonical, advice.MaxText)
 	h.DNSSEC = l.DNSSECOf(ctx, a)
+	if len(a.Addrs) > 0 {
+		h.checkFamilies(ctx, l)
+	}
 	return a
+}
+
+// checkFamilies finds that the lookup of one family failed, where the other has addresses.
+func (h *Host) checkFamilies(ctx context.Context, l *lookups.Lookups) {
+	for _, t := range []dnscache.Type{dnscache.A, dnscache.AAAA} {
+		switch a := l.Lookup(ctx, h.name, t); { // known already
+		case a.Bogus():
+			h.partly = true
+			h.Findings.Error("the "+t.String()+" records of "+h.Name+" do not pass DNSSEC validation", bogusFix(h.Name))
+		case !a.Outcome.Known():
+			h.partly = true
+			h.Findings.DNSFailure(lookups.Failure("the "+t.String()+" records", h.Name, a.Outcome))
+		}
+	}
 }
 
 // checkAddresses checks the addresses and their reverse DNS.

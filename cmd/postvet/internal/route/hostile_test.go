@@ -115,6 +115,10 @@ func TestUnknownIsNeverGood(t *testing.T) {
 				t.Fatal(err)
 			}
 			good, bad := textsOf(truth, finding.OK), textsOf(truth, finding.Error)
+			all := map[string]bool{}
+			for f := range truth.findings() {
+				all[f.Text] = true
+			}
 			for seed := range 60 {
 				u := unreliable{resolver, seed, uint32(10 + seed), []dnscache.Outcome{dnscache.ServFail, dnscache.Timeout, dnscache.Refused}[seed%3]}
 				r, err := Find(t.Context(), u, address, Options{Now: clock})
@@ -132,6 +136,13 @@ func TestUnknownIsNeverGood(t *testing.T) {
 				for text := range textsOf(r, finding.Error) {
 					if !bad[text] {
 						t.Errorf("seed %d: wrong is %s", seed, text)
+					}
+				}
+				for f := range r.findings() {
+					// Where no host can be reached, the truth asks for no records.
+					beside := truth.Transport.TLSRPT.State == Unchecked && strings.HasPrefix(f.Text, "no TLS-RPT record")
+					if !f.DNSFailure && !all[f.Text] && !beside {
+						t.Errorf("seed %d: %s is %s", seed, f.Severity, f.Text)
 					}
 				}
 				for _, s := range [][2]State{

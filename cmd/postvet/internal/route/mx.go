@@ -37,6 +37,8 @@ type MX struct {
 	Hosts    []Host         `json:"hosts"` // by preference
 	Findings finding.List   `json:"findings"`
 
+	// more reports that there are hosts beyond those that were checked.
+	more bool
 	// Outcome is that of the lookup of the MX records.
 	Outcome dnscache.Outcome `json:"-"`
 	answer  *dnscache.Answer
@@ -85,6 +87,7 @@ func (m *MX) find(ctx context.Context, l *lookups.Lookups, domain string) {
 		return
 	}
 	if n := len(a.MX); n > MaxHosts {
+		m.more = true
 		m.Findings.Warning(fmt.Sprintf("%d mail exchangers; only the first %d were checked", n, MaxHosts), "")
 	}
 	var all sync.WaitGroup

@@ -115,17 +115,17 @@ func (s *MTASTS) policyFix(domain string, m *MX) string {
 }
 
 // concludePolicy says whether MTA-STS holds, by the certificates of the hosts.
-func (t *Transport) concludePolicy(connections []Connection) {
+func (t *Transport) concludePolicy(m *MX, connections []Connection) {
 	s := &t.MTASTS
 	if s.Policy == nil || s.State == Absent {
 		return
 	}
-	passed := 0
+	passed := map[string]bool{}
 	for i := range connections {
 		c := &connections[i]
 		switch {
 		case c.Valid == Passed:
-			passed++
+			passed[c.Host] = true
 		case c.Valid == FailedIt && s.Policy.Mode == "enforce":
 			s.State, c.kept = Broken, true
 			s.Findings.Error("the certificate of "+c.where()+" is not valid, but the MTA-STS policy demands that: senders that check it do not deliver there", "have a certificate for "+c.Host+" of an authority that all trust")
@@ -133,7 +133,9 @@ func (t *Transport) concludePolicy(connections []Connection) {
 			s.Findings.Warning("the certificate of "+c.where()+" is not valid: with mode: enforce senders would not deliver there", "have a certificate for "+c.Host+" of an authority that all trust")
 		}
 	}
-	if s.State == Unchecked && passed == len(connections) && passed > 0 {
+	unchecked := m.more || slices.ContainsFunc(m.Hosts, func(h Host) bool { return h.receives() && !passed[h.Name] }) ||
+		slices.ContainsFunc(connections, func(c Connection) bool { return c.Valid != Passed })
+	if s.State == Unchecked && !unchecked {
 		s.State = Works
 		s.Findings.OK("MTA-STS: senders that check it deliver to no forged server")
 	}

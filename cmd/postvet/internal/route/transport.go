@@ -86,7 +86,7 @@ func (t *Transport) combine(ctx context.Context, l *lookups.Lookups, a *advice.A
 			t.TLSRPT.Findings.Note(text, fix)
 		}
 	}
-	if t.DANE.State == Unchecked && !l.Validates(ctx) {
+	if t.DANE.State == Unchecked && l.ValidatesNot(ctx) {
 		t.DANE.Findings.Note("whether the records are signed is not known, as no resolver is trusted to validate DNSSEC; see postvet-dns(7)", "")
 	}
 }
