@@ -65,6 +65,8 @@ Senders invent names, so that an hour has at most 20,000 of a kind; messages of 
 		r.filled(journalFields[f])
 	}
 	r.text(`Mail that failed DMARC or was not plainly accepted is also counted by its facts: hour_facts and day_facts have at, org, dmarc, action, would, override (the reason alone), hint, rule and n. The table period has for each hour and day its length, its beginning at, n, missing, and seq, which grows with each change.`, "PP")
+	r.section("Parquet")
+	r.text(`"postvet journal export --format parquet --to DIR" writes each day that is over into files DAY.rest.parquet and DAY.accepted.parquet, once, for programs that analyse many days or machines. They have the columns of message except for facts, and at, the time of the verdict in milliseconds. A value that is not there is null; 0 is a value for rcpts, size, took_us and generation. The files are compressed by zstd. journal.keep does not remove them, and "postvet journal forget" does not change them.`, "PP")
 	e.fleet(r)
 	r.section("Versions")
 	r.text(`PRAGMA user_version is the version of the tables. Newer programs read older files. A file of a newer version is not read, and if the service were to write into it, it sets it aside under the name FILE.newer-1 and begins another one; so it does with a file that is damaged (FILE.damaged-1). New columns may be added in any version.`, "PP")

@@ -103,10 +103,14 @@ func spansOf(ctx context.Context, one file, from, end int64, f func(rows.Span) b
 		case last:
 			first = from
 		case err != nil:
-			span.Err, span.Each = classify(err), nil
+			span.Err, span.Each, span.Records = classify(err), nil, nil
 			return f(span)
 		}
-		span.Each = eachOf(one, first, end)
+		span.Records = spanRecords(one, selected, first, end)
+		decoded := spanRecords(one, replayed, first, end)
+		span.Each = func(ctx context.Context, f func(*rows.Row, error) error) error {
+			return decoded(ctx, func(rec *rows.Record) error { return f(rec.Row()) })
+		}
 		if !f(span) {
 			return false
 		}
@@ -117,16 +121,15 @@ func spansOf(ctx context.Context, one file, from, end int64, f func(rows.Span) b
 	}
 }
 
-// eachOf returns Span.Each for the references of a file from first to before end.
-func eachOf(one file, first, end int64) func(context.Context, func(*rows.Row, error) error) error {
-	return func(ctx context.Context, f func(*rows.Row, error) error) error {
+// spanRecords returns Span.Records for the references of a file from first to before end.
+func spanRecords(one file, columns string, first, end int64) func(context.Context, func(*rows.Record) error) error {
+	return func(ctx context.Context, f func(*rows.Record) error) error {
 		db, err := openReader(one, busyBriefly)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		err = each(ctx, db, replayed, " WHERE ref >= ? AND ref < ?", []any{first, end}, func(rec *rows.Record) error { return f(rec.Row()) })
-		return classify(err)
+		return classify(each(ctx, db, columns, " WHERE ref >= ? AND ref < ?", []any{first, end}, f))
 	}
 }
 
