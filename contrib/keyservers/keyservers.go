@@ -180,7 +180,7 @@ func PostgreSQL(t testing.TB, password string) *Server {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 		return cmd
 	}
-	initdb := run(filepath.Join(filepath.Dir(postgres), "initdb"), "-D", data, "-U", "postgres", "--no-sync", "-A", "scram-sha-256", "--auth-local=trust", "--pwfile="+secret)
+	initdb := run(filepath.Join(filepath.Dir(postgres), "initdb"), "-D", data, "-U", "postgres", "-E", "UTF8", "--no-sync", "-A", "scram-sha-256", "--auth-local=trust", "--pwfile="+secret)
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}

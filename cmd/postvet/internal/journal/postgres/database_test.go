@@ -46,7 +46,8 @@ func execute(t testing.TB, d *Database, statements string) {
 // testMigrate has several nodes migrate at one time, and then again.
 func testMigrate(t *testing.T, s *keyservers.Server) {
 	execute(t, &Database{DSN: dsn(t, s, "postgres")}, "CREATE DATABASE migrate TEMPLATE template0 ENCODING 'UTF8'")
-	other := &Database{DSN: dsn(t, s, "postgres")}
+	execute(t, &Database{DSN: dsn(t, s, "postgres")}, "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
+	other := &Database{DSN: dsn(t, s, "ascii")}
 	if _, _, err := other.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "SQL_ASCII; create one with UTF8") {
 		t.Errorf("in another encoding: %v", err)
 	}
