@@ -110,14 +110,12 @@ func (r *remedies) forwarder() {
 
 // byRule adds what the rule that decided offers.
 func (r *remedies) byRule() {
-	author := r.res.Author.Domain
-	if name, ok := message.NormalizeDomain(author); ok {
-		author = name
-	}
+	name, ok := message.NormalizeDomain(r.res.Author.Domain)
+	author := foreign.Word(cmp.Or(name, r.res.Author.Domain), 260)
 	switch r.v.Rule {
 	case result.RuleDMARCReject, result.RuleDMARCQuarantine:
-		if strings.Contains(author, ".") {
-			r.paste("[author_overrides]\n"+quoted(author)+` = "none"`, "If you want the mail of %s without proof, never refuse it. Forgeries of it then pass too", author)
+		if ok && !dmarc.PublicSuffix(name) { // the configuration takes no other name
+			r.paste("[author_overrides]\n"+quoted(name)+` = "none"`, "If you want the mail of %s without proof, never refuse it. Forgeries of it then pass too", author)
 		}
 	case result.RuleAuthorOverride:
 		r.say("[author_overrides] has an entry for %s or a domain above it: change it", author)
