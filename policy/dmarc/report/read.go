@@ -55,6 +55,7 @@ const maxEarly = 1000
 type reader struct {
 	Reading
 	doc     *document
+	most    int // records
 	each    func(*Head, *Record) error
 	early   []*Record // records before the whole head
 	seen    map[string]bool
@@ -69,8 +70,13 @@ type reader struct {
 // document is no report or has too many records. Records were passed to each before it
 // perhaps; such a report does not count as read.
 func Read(r io.Reader, each func(*Head, *Record) error) (Reading, error) {
+	return readUpTo(MaxRecords, r, each)
+}
+
+// readUpTo is Read for at most so many records.
+func readUpTo(most int, r io.Reader, each func(*Head, *Record) error) (Reading, error) {
 	doc, err := newDocument(r)
-	s := &reader{doc: doc, each: each, seen: map[string]bool{}, content: sha256.New()}
+	s := &reader{doc: doc, most: most, each: each, seen: map[string]bool{}, content: sha256.New()}
 	s.Head.Errors = []string{}
 	if err == nil {
 		err = s.read()
@@ -160,7 +166,7 @@ func (s *reader) whole() bool { return s.seen["report_metadata"] && s.seen["poli
 
 // record reads a record, and passes it on if the head is known.
 func (s *reader) record(n *node) error {
-	if s.Records >= MaxRecords {
+	if s.Records >= s.most {
 		return ErrTooManyRecords
 	}
 	r := s.newRecord(n)

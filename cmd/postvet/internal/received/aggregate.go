@@ -41,7 +41,7 @@ func (r *Reader) aggregate(rep *Report, d *reportmail.Document) error {
 		if !hold {
 			return pass(h, rec)
 		}
-		if head, held = h, append(held, rec); len(held) > maxHeld {
+		if head, held = h, append(held, rec); len(held) > r.held {
 			return release()
 		}
 		return nil

@@ -19,6 +19,7 @@ import (
 type Reader struct {
 	sink Sink
 	seen map[string][]known // by key
+	held int                // records that are held back at most
 }
 
 // known is a report that was read.
@@ -28,7 +29,7 @@ type known struct {
 }
 
 // New returns a reader that passes reports to a sink.
-func New(sink Sink) *Reader { return &Reader{sink: sink, seen: map[string][]known{}} }
+func New(sink Sink) *Reader { return &Reader{sink: sink, seen: map[string][]known{}, held: maxHeld} }
 
 // errSink is the error of a sink, which ends all reading.
 type errSink struct{ error }
