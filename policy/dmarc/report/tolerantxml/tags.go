@@ -1,6 +1,7 @@
 package tolerantxml
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,9 +13,10 @@ import (
 // startTag reads what follows the "<" of a start tag. A "<" that cannot begin a tag, as
 // in "<ann@example.org>", is text.
 func (s *Scanner) startTag() {
-	ahead := string(s.in.peek(maxName + 1))
-	end := strings.IndexFunc(ahead, func(c rune) bool { return isSpace(c) || c == '/' || c == '>' })
-	if end <= 0 || !isNameLax(ahead[:end]) {
+	ahead := s.in.peek(maxName + 1)
+	end := bytes.IndexAny(ahead, " \t\r\n/>")
+	name := string(ahead[:max(end, 0)])
+	if !isNameLax(name) {
 		s.note(Unescaped, "", `a bare "<"`)
 		if s.rooted {
 			t := newText(s)
@@ -25,7 +27,6 @@ func (s *Scanner) startTag() {
 		}
 		return
 	}
-	name := ahead[:end]
 	s.in.follows(name)
 	if !isName(name) {
 		s.note(InvalidNames, name, "is no valid name")

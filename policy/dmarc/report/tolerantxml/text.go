@@ -32,6 +32,24 @@ func (t *content) add(c rune) {
 	t.b.WriteRune(c)
 }
 
+// addPlain adds the octets that follow and need no further look, and that are at hand.
+func (t *content) addPlain() {
+	b := t.s.in.peek(t.s.in.r.Buffered())
+	n := 0
+	for n < len(b) && isPlain(b[n]) {
+		n++
+	}
+	room := max(0, min(n, MaxText-t.s.length))
+	t.b.Write(b[:room])
+	t.s.length += room
+	_, _ = t.s.in.r.Discard(room)
+}
+
+// isPlain reports whether an octet of a text is a character that stands for itself.
+func isPlain(b byte) bool {
+	return b >= ' ' && b < 0x7f && b != '<' && b != '&' && b != '>' && b != ']'
+}
+
 // emit makes the text a token if it stands inside the document.
 func (t *content) emit() {
 	if t.b.Len() == 0 || len(t.s.open) == 0 {
@@ -71,6 +89,7 @@ func (s *Scanner) text(c rune) {
 		}
 		if brackets++; c != ']' {
 			brackets = 0
+			t.addPlain()
 		}
 		if next := s.in.peek(1); len(next) == 0 || next[0] == '<' || t.b.Len() > MaxText {
 			break
