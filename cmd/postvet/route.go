@@ -33,7 +33,8 @@ is wrong, and what to publish instead.
 It asks the DNS alone. With --connect it opens port 25 of at most 8 hosts with 16
 addresses as well, reads what they offer, begins TLS, compares the certificates
 with what is published, and leaves; and it fetches the policy of MTA-STS. It sends
-no mail. The connections take 13 seconds each at most.
+no mail, and connects to no address that the Internet cannot reach. Each connection
+takes 13 seconds at most.
 
 What was not asked or could not be asked is not known, and never counts as good.
 

@@ -26,8 +26,10 @@ var special = []struct {
 	{netip.MustParsePrefix("::/96"), "loopback or none, RFC 4291"},
 	{netip.MustParsePrefix("64:ff9b:1::/48"), "local translation, RFC 8215"},
 	{netip.MustParsePrefix("100::/64"), "discarded, RFC 6666"},
+	{netip.MustParsePrefix("2001::/32"), "Teredo, RFC 4380"},
 	{netip.MustParsePrefix("2001:2::/48"), "for benchmarks, RFC 5180"},
 	{netip.MustParsePrefix("2001:db8::/32"), "for documentation, RFC 3849"},
+	{netip.MustParsePrefix("2002::/16"), "6to4, given up by RFC 7526"},
 	{netip.MustParsePrefix("3fff::/20"), "for documentation, RFC 9637"},
 	{netip.MustParsePrefix("5f00::/16"), "segment routing, RFC 9602"},
 	{netip.MustParsePrefix("fc00::/7"), "private, RFC 4193"},
@@ -36,11 +38,30 @@ var special = []struct {
 	{netip.MustParsePrefix("ff00::/8"), "multicast, RFC 4291"},
 }
 
+// translated are the addresses that a resolver makes of those of IPv4 for hosts without
+// IPv4 (RFC 6052 section 2.1).
+var translated = netip.MustParsePrefix("64:ff9b::/96")
+
+// reachable returns those of some addresses that the Internet may reach.
+func reachable(addrs []netip.Addr) (list []netip.Addr) {
+	for _, ip := range addrs {
+		if unreachable(ip) == "" {
+			list = append(list, ip)
+		}
+	}
+	return list
+}
+
 // unreachable returns why an address cannot be reached over the Internet, "" if it may
 // be.
 func unreachable(ip netip.Addr) string {
+	ip = ip.Unmap()
+	if translated.Contains(ip) {
+		b := ip.As16()
+		ip = netip.AddrFrom4([4]byte(b[12:]))
+	}
 	for _, s := range special {
-		if s.prefix.Contains(ip.Unmap()) {
+		if s.prefix.Contains(ip) {
 			return s.what
 		}
 	}

@@ -187,6 +187,10 @@ func TestConnect(t *testing.T) {
 			},
 		},
 		{
+			name: "a policy in a private network, which is not connected to", zone: signedZone + strings.Replace(mtastsZone, "185.0.2.2", "127.0.0.1", 1), server: with(good), policy: policy("enforce", "mx.example.org"), verdict: Faulty,
+			want: []string{"127.0.0.1 of mta-sts.example.org is not an address that the Internet can reach (loopback, RFC 1122): no sender gets the policy", "MTA-STS broken"},
+		},
+		{
 			name: "a broken policy", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: \x1b[2J\n", verdict: Faulty,
 			want: []string{"error    the MTA-STS policy is broken: line 2: the mode is not enforce, testing or none"},
 		},
@@ -238,6 +242,7 @@ func TestConnect(t *testing.T) {
 			if tt.server != nil {
 				internet["185.0.2.1:25"] = tt.server.Start(t)
 			}
+			internet["127.0.0.1:443"] = "127.0.0.1:1" // would be an error of its own
 			internet["185.0.2.2:443"] = connecttest.Web(t, a.Issue(t, 90, "mta-sts.example.org"), func(w http.ResponseWriter, r *http.Request) {
 				if tt.policy == "" || r.URL.Path != "/.well-known/mta-sts.txt" || r.Host != "mta-sts.example.org" {
 					http.NotFound(w, r)

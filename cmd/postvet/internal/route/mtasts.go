@@ -83,8 +83,11 @@ func recordError(text string) string {
 func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain string) bool {
 	host := mtasts.PolicyHost(domain)
 	switch a := l.Addresses(ctx, host); {
-	case len(a.Addrs) > 0:
+	case len(reachable(a.Addrs)) > 0:
 		return true
+	case len(a.Addrs) > 0:
+		s.State = Broken
+		s.Findings.Error(fmt.Sprintf("%s of %s is not an address that the Internet can reach (%s): no sender gets the policy", a.Addrs[0], host, unreachable(a.Addrs[0])), "publish a public address of "+host+".")
 	case a.Bogus():
 		s.State = Broken
 		s.Findings.Error("the addresses of "+host+" do not pass DNSSEC validation: many senders get no policy", bogusFix(host))

@@ -23,12 +23,12 @@ func (s *MTASTS) fetch(ctx context.Context, l *lookups.Lookups, client *connect.
 	if s.State != Unchecked || s.ID == "" {
 		return
 	}
-	a := l.Addresses(ctx, mtasts.PolicyHost(domain))
-	if len(a.Addrs) == 0 {
+	addrs := reachable(l.Addresses(ctx, mtasts.PolicyHost(domain)).Addrs)
+	if len(addrs) == 0 {
 		return // a finding says so
 	}
 	fix := s.policyFix(domain, m)
-	file, err := client.Policy(ctx, domain, a.Addrs)
+	file, err := client.Policy(ctx, domain, addrs)
 	if err != nil {
 		s.State = Broken
 		s.Findings.Error("the MTA-STS policy cannot be fetched: "+err.Error()+"; senders act as if there were none", fix)

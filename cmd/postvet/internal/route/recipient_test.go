@@ -94,7 +94,7 @@ func TestUnreachable(t *testing.T) {
 		"172.15.0.1": false, "172.16.0.1": true, "172.32.0.1": false, "192.0.0.8": true, "192.0.2.1": true, "192.0.3.1": false,
 		"192.88.99.1": true, "192.168.1.1": true, "198.18.0.1": true, "198.20.0.1": false, "198.51.100.1": true, "203.0.113.1": true,
 		"224.0.0.1": true, "255.255.255.255": true, "8.8.8.8": false, "185.0.2.1": false,
-		"::": true, "::1": true, "::ffff:10.0.0.1": true, "::ffff:8.8.8.8": false, "64:ff9b::808:808": false, "64:ff9b:1::1": true,
+		"::": true, "::1": true, "::ffff:10.0.0.1": true, "::ffff:8.8.8.8": false, "64:ff9b::808:808": false, "64:ff9b::a00:1": true, "2001::1": true, "2002:a00:1::1": true, "64:ff9b:1::1": true,
 		"100::1": true, "2001:db8::1": true, "2001:4860::8888": false, "3fff::1": true, "fc00::1": true, "fd12::1": true, "fe80::1": true, "fec0::1": true, "ff02::1": true,
 		"2a00:1450::1": false,
 	} {

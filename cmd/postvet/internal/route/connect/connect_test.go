@@ -91,7 +91,7 @@ func TestTalkFails(t *testing.T) {
 			t.Parallel()
 			c := client(tt.server.Start(t), "")
 			if tt.timeout {
-				c.DialogueTime = 2 * time.Second // the stages before must not be late
+				c.DialogueTime = 5 * time.Second // the stages before must not be late
 			}
 			d := c.Talk(t.Context(), host, "mx.a.example")
 			if d.Err == nil {
