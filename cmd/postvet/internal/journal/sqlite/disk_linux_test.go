@@ -125,3 +125,14 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Errorf("a read-only file system: %v", err)
 	}
 }
+
+// TestYearOfFreeSpace is as TestYearOfSize, on a file system of which half stays free.
+func TestYearOfFreeSpace(t *testing.T) {
+	t.Parallel()
+	dir := mountMemory(t, "size=12m")
+	x := simulate(t, filepath.Join(dir, "journal"), Options{Keep: [rows.Classes]time.Duration{365 * 24 * time.Hour, 365 * 24 * time.Hour}, MinFree: 0.5})
+	x.year(t, func() bool {
+		free, size, ok := space(dir)
+		return ok && 2*free >= size
+	})
+}
