@@ -50,7 +50,7 @@ Indexed are queue and org, and in the files of the rest also client, message_key
 	r.text(fmt.Sprintf(`The table "record" of state.db, and its view "records" with times in words, have the SPF, DMARC and DKIM key records that messages met, each text once: name, standard (spf, dmarc or dkim), text, first and last, the times in seconds when a message met it first and last. Accepted mail that passes DMARC is left out. What the last message of an hour met is not written again, so last may be an hour old. A text is cut after %d octets. Records are removed with the rows of their time; of too many, those that were met on one day alone go first.
 
   sqlite3 -readonly state.db \
-    "SELECT since, until, text FROM records WHERE name = '_dmarc.example.org' ORDER BY first"`, rows.MaxRecordText), "PP")
+    "SELECT since, until, text FROM records WHERE name = '_dmarc.example.org' ORDER BY since"`, rows.MaxRecordText), "PP")
 	r.section("Counts")
 	r.text(`The file state.db has how many messages came in each hour and day, for "postvet top". The tables hour and day have a row for each name of a kind: "domain", the organization of the author as in message.org; "client", the network of the client, of 256 IPv4 addresses or a /48 of IPv6; "hint" and "rule", as in message. The row of kind "all" has the sum of all messages. at is the beginning of the hour or day in seconds since 1970; the views hours and days have it as text:
 
@@ -79,7 +79,7 @@ Senders invent names, so that an hour has at most 20,000 of a kind; messages of 
 var journalFiles = [][2]string{
 	{"DAY.rest.db", "mail of a day that was refused, deferred, held, redirected or discarded, or accepted only because it is monitored, or with an internal error"},
 	{"DAY.accepted.db", "all other mail of a day"},
-	{"state.db", "what outlives the days: how many messages came of each domain and client"},
+	{"state.db", "what outlives the days: how many messages came of each domain and client, and the DNS records that governed verdicts"},
 	{"FILE-wal, FILE-shm", "what was written into a database last; they belong to it"},
 	{"MONTH.key", "the key of the hashes of a month"},
 	{"audit.log", "who searched for an address or a client, or had something forgotten, one JSON object a line"},
