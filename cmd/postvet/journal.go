@@ -225,7 +225,8 @@ func newJournalForget() *cobra.Command {
 		Long: `Forget removes messages from all files, and overwrites what they held. --address
 removes those from and to an address, --domain those of authors in a domain and
 those from and to it, with the domain's DNS records that were kept, and --client
-those of a client or network. audit.log in the journal's directory has who did it.
+those of a client or network. audit.log in the journal's directory has who did
+it. The numbers of "postvet top" stay: they are of domains and networks.
 
 An address is found only if journal.privacy was "hashed" or "addresses" at the time
 of the message.

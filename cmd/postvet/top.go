@@ -67,8 +67,8 @@ func newTop() *cobra.Command {
   hints       likely causes of failures, as in "postvet explain"
   rules       rules that decided
   refusals    domains of mail that was accepted, but would have been refused,
-              held or deferred if it were not monitored, or by the shadow policy:
-              look here before you enforce
+              held or deferred if it were not only monitored, or by the shadow
+              policy: look here before you enforce
 
 "+12 %" is the change against the period before; "new" was not there then, and
 "-" means that the journal does not go back so far. "refused" also counts mail

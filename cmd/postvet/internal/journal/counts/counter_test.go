@@ -1,10 +1,13 @@
 package counts
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,10 +159,12 @@ func TestFlood(t *testing.T) {
 		n = 100_000
 	}
 	began := time.Now()
-	b := encode(noon, "company0000000.example", "192.0.2.1", func(r *rows.Row) { r.Results.DMARC.Status = "fail" })
+	row := encode(noon, "company0000000.example", "100.100.100.1", func(r *rows.Row) { r.Results.DMARC.Status = "fail" })
+	first := slices.Clone(row)
 	largest := 0
 	for i := range n {
-		row := encode(noon, fmt.Sprintf("company%07d.example", i), fmt.Sprintf("%d.%d.%d.1", i>>16&255, i>>8&255, i&255), func(r *rows.Row) { r.Results.DMARC.Status = "fail" })
+		patch(row, "company", fmt.Appendf(nil, "%07d", i))
+		patch(row, "\x0d1", fmt.Appendf(nil, "%02d.1%02d.1%02d.1", i/10_000, i/100%100, i%100))
 		count(t, c, row)
 		if i%100_000 == 0 {
 			w := c.Take(noon)
@@ -167,7 +172,7 @@ func TestFlood(t *testing.T) {
 			c.Done(w, true)
 		}
 	}
-	count(t, c, b)
+	count(t, c, first)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	w := c.Take(noon.Add(time.Hour)) // it was used
@@ -198,6 +203,18 @@ func TestFlood(t *testing.T) {
 	t.Logf("%d messages in %s, %d octets of memory, at most %d in a part", n, time.Since(began).Round(time.Millisecond), used, largest)
 	if used > 24<<20 || largest > 6<<20 {
 		t.Errorf("%d octets of memory, %d in a part", used, largest)
+	}
+}
+
+// patch replaces the octets behind each place of a text in an encoded row.
+func patch(row []byte, behind string, octets []byte) {
+	for i := 0; ; {
+		at := bytes.Index(row[i:], []byte(behind))
+		if at < 0 {
+			return
+		}
+		i += at + len(behind)
+		copy(row[i:], octets)
 	}
 }
 
@@ -315,6 +332,8 @@ func BenchmarkCount(b *testing.B) {
 	}
 	c := &Counter{}
 	i := 0
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 	b.ReportAllocs()
 	for b.Loop() {
 		count(b, c, pool[i%len(pool)])
@@ -322,4 +341,7 @@ func BenchmarkCount(b *testing.B) {
 			c.Done(c.Take(noon), true)
 		}
 	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	used := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	b.ReportMetric(float64(used)/float64(i), "cpu-ns/op") // of a machine that does other work too
 }
