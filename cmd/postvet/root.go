@@ -49,6 +49,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
   postvet domain example.org             MX, SPF, DKIM, DMARC, with findings
+  postvet route ann@example.org          the way of mail to an address
   postvet trace --from example.org       live messages of a domain, step by step
   postvet explain 1R407AG0YWNWK          why a message was refused
   postvet top                            whose mail fails most, this week

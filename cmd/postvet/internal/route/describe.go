@@ -113,7 +113,7 @@ func (r *Report) protection() string {
 	case r.Literal != "":
 		return "Nothing keeps it from being read or diverted on the way."
 	case r.keptBack():
-		return "Senders that check DANE or MTA-STS keep it or pass over hosts, as what is published does not fit the hosts."
+		return "Senders that check DANE or MTA-STS keep it or pass over hosts, as what is published is broken or does not fit the hosts."
 	case t.DANE.State == Works:
 		return "Nobody can read or divert it on the way if the sender checks DANE."
 	case t.MTASTS.State == Works:
@@ -121,7 +121,7 @@ func (r *Report) protection() string {
 	case t.MTASTS.State == Unchecked && t.MTASTS.ID != "" && !r.Connected:
 		return "Whether MTA-STS protects it on the way is not known, as the policy was not fetched (--connect does)."
 	case t.DANE.State == Unchecked || t.MTASTS.State == Unchecked:
-		return "What protects it on the way is not known."
+		return "It is not known what protects it on the way."
 	case t.DANE.State == Partly:
 		return "DANE protects it on the way to some hosts only."
 	case t.MTASTS.State == Partly:
@@ -130,10 +130,12 @@ func (r *Report) protection() string {
 	return "It can be read and diverted on the way, as neither DANE nor MTA-STS protects it."
 }
 
-// keptBack reports whether a host does not have what DANE or MTA-STS demands.
+// keptBack reports whether a host does not have what DANE or MTA-STS demands, or nobody
+// can know it.
 func (r *Report) keptBack() bool {
 	p := r.Transport.MTASTS.Policy
 	return slices.ContainsFunc(r.Connections, func(c Connection) bool { return c.kept }) ||
+		slices.ContainsFunc(r.Transport.DANE.Hosts, func(h TLSA) bool { return h.DNSSEC == lookups.Bogus }) ||
 		r.Transport.MTASTS.State == Broken && p != nil && p.Mode == "enforce"
 }
 

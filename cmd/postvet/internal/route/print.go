@@ -57,7 +57,7 @@ func (r *Report) printSteps(p *page.Page, prose layout.Screen) {
 	if len(r.Steps) == 0 {
 		return
 	}
-	p.Section("What a sending server does", "")
+	p.Section("The steps of a sending server", "")
 	for i, s := range r.Steps {
 		const indent = 5
 		p.Line("  %d. %s", i+1, prose.Wrap(s.Text, indent, indent))
