@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -288,5 +289,35 @@ func TestCountsFlood(t *testing.T) {
 		if got, err := st.number(query); got != want || err != nil {
 			t.Errorf("%s: %d, %v, want %d", query, got, err, want)
 		}
+	}
+}
+
+// TestCountsForSQLite has the program sqlite3 read the counts of names that a stranger chose.
+func TestCountsForSQLite(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("sqlite3")
+	if err != nil {
+		t.Skip("sqlite3 is not installed")
+	}
+	dir := t.TempDir()
+	c := startCounting(t, dir)
+	row := newGenerator().rowOf(noon, 1, true)
+	row.Results.DMARC.OrganizationalDomain = "=cmd|'; DROP TABLE day; --\x1b[2J\u202e"
+	c.add(row)
+	c.write(noon)
+	c.write(noon.Add(time.Hour))
+	must(t, c.store.Close())
+	out, err := exec.CommandContext(t.Context(), program, "-readonly", stateFile(dir).path,
+		"SELECT time, kind, name, n, failed, rejected FROM days; SELECT time, failed FROM hours WHERE kind = 'all'; SELECT org, action, rule, n FROM day_facts").CombinedOutput()
+	must(t, err)
+	const want = `2026-11-29T00:00Z|all|(all)|1|1|1
+2026-11-29T00:00Z|client|192.0.0.0/24|1|1|1
+2026-11-29T00:00Z|domain|=cmd|'; DROP TABLE day; --?[2J?|1|1|1
+2026-11-29T00:00Z|rule|dmarc-reject|1|1|1
+2026-11-29T12:00Z|1
+=cmd|'; DROP TABLE day; --?[2J?|reject|dmarc-reject|1
+`
+	if diff := gocmp.Diff(want, string(out)); diff != "" {
+		t.Errorf("sqlite3 prints (-want +got):\n%s", diff)
 	}
 }
