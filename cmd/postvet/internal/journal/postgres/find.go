@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -239,10 +240,11 @@ func (c *condition) read(ctx context.Context, conn *pgx.Conn, p rows.Part, f fun
 	args := append(slices.Clone(c.args), c.last, c.node)
 	query := fmt.Sprintf("SELECT node, (SELECT name FROM postvet.node WHERE id = node), %s FROM postvet.%s WHERE %s AND (ref, node) < ($%d, $%d) ORDER BY ref DESC, node DESC LIMIT %d",
 		selected, p.Class, strings.Join(c.terms, " AND "), len(args)-1, len(args), c.limit)
-	// The server stops too.
-	if err := do(ctx, conn, fmt.Sprintf("SET statement_timeout = %d", max(1, time.Until(end).Milliseconds()))); err != nil {
+	// The server stops too. Behind a pool of connections, nothing may stay set.
+	if err := do(ctx, conn, fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d", max(1, time.Until(end).Milliseconds()))); err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, rollBack(ctx, conn)) }()
 	lines, err := conn.Query(ctx, query, args...)
 	if err != nil {
 		return 0, err

@@ -103,9 +103,6 @@ func hidePart(ctx context.Context, conn *pgx.Conn, p rows.Part, end time.Time) (
 		}
 	}
 	// Otherwise the old rows would stay in their pages until others need these.
-	if err := do(ctx, conn, "SET statement_timeout = 0"); err != nil {
-		return false, err
-	}
 	if err := do(ctx, conn, "VACUUM "+partitionOf(p)); err != nil {
 		return false, err
 	}
