@@ -39,14 +39,23 @@ func (d Deviation) String() string {
 // reader's set of names bounds it. The zero value is ready.
 type List []Deviation
 
+// Again counts a name once more if it was noted, and reports whether it was. It spares
+// the making of a text that nobody needs.
+func (l List) Again(name string) bool {
+	for i := range l {
+		if l[i].Name == name {
+			l[i].Count++
+			return true
+		}
+	}
+	return false
+}
+
 // Add notes a deviation. The text is made of format and args for the first of a name
 // only.
 func (l *List) Add(name string, line int, element, format string, args ...any) {
-	for i := range *l {
-		if (*l)[i].Name == name {
-			(*l)[i].Count++
-			return
-		}
+	if l.Again(name) {
+		return
 	}
 	*l = append(*l, Deviation{Name: name, Line: line, Element: element, Text: fmt.Sprintf(format, args...), Count: 1})
 }

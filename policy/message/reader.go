@@ -12,8 +12,8 @@ import (
 // maxHeader bounds the header that a Reader holds in memory, in octets.
 const maxHeader = 8 << 20
 
-// ErrHeaderTooLong is the error for a header over 8 MiB.
-var ErrHeaderTooLong = errors.New("message: header over 8 MiB")
+// ErrHeaderTooLong is the error for a header over 8 MiB, or over the limit that was set.
+var ErrHeaderTooLong = errors.New("message: the header is too long")
 
 // Reader splits a stored message into its header and its body, in the form in
 // which an MTA sends them over the milter protocol.
@@ -24,11 +24,17 @@ type Reader struct {
 	err    error
 	ahead  []byte // the line after the header if it belongs to the body
 	read   int    // octets of the header so far
+	most   int    // of the header
 }
 
 // NewReader returns a Reader of r. Lines may end in CRLF or LF; both become
 // CRLF. A CR that no LF follows is kept.
-func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 32<<10)} }
+func NewReader(r io.Reader) *Reader {
+	return &Reader{r: bufio.NewReaderSize(r, 32<<10), most: maxHeader}
+}
+
+// LimitHeader makes a header over n octets an error, with n below 8 MiB.
+func (r *Reader) LimitHeader(n int) { r.most = min(n, maxHeader) }
 
 // Header returns the fields up to the empty line, an error of the underlying
 // reader, or ErrHeaderTooLong. A line that is no field ends the header and
@@ -88,7 +94,7 @@ func (r *Reader) line() ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.r.ReadSlice('\n')
-		if r.read += len(part); r.read > maxHeader {
+		if r.read += len(part); r.read > r.most {
 			return nil, ErrHeaderTooLong
 		}
 		line = append(line, part...)

@@ -35,6 +35,7 @@ const (
 	maxMembers = 10  // of a zip archive
 	maxPacks   = 2   // archives inside of archives
 	maxFields  = 64 << 10
+	maxHeader  = 512 << 10
 	maxText    = 4 << 10
 )
 

@@ -141,7 +141,7 @@ func (w *walk) multipart(in *bufio.Reader, boundary string, depth int, s *scope)
 			}
 			return parts.err
 		}
-		m := message.NewReader(parts)
+		m := newReader(parts)
 		header, err := m.Header()
 		if err != nil {
 			return err
@@ -159,13 +159,21 @@ func (w *walk) multipart(in *bufio.Reader, boundary string, depth int, s *scope)
 	}
 }
 
+// newReader returns a reader of a message or of a part. The headers of all parts that are
+// open are in memory.
+func newReader(r io.Reader) *message.Reader {
+	m := message.NewReader(r)
+	m.LimitHeader(maxHeader)
+	return m
+}
+
 // inner reads a message inside of a message: the one that a feedback report is about,
 // whose header alone is looked at, or one that was forwarded.
 func (w *walk) inner(r *bufio.Reader, depth int, s *scope) error {
 	if s.fields != "" {
 		return s.takeSample(r)
 	}
-	m := message.NewReader(r)
+	m := newReader(r)
 	header, err := m.Header()
 	if err != nil {
 		return err

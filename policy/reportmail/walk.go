@@ -154,7 +154,7 @@ func (w *walk) top(r *bufio.Reader, packs int) error {
 	case isJSON:
 		return w.emit(&Document{Kind: JSON, Body: w.withoutMark(r)})
 	}
-	m := message.NewReader(&limited{r: w.withoutMark(r), left: MaxMessage, err: ErrMessageTooLarge})
+	m := newReader(&limited{r: w.withoutMark(r), left: MaxMessage, err: ErrMessageTooLarge})
 	header, err := m.Header()
 	if err != nil {
 		return err

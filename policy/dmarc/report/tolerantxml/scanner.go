@@ -46,7 +46,9 @@ func (s *Scanner) Line() int { return s.in.line }
 
 // note notes a deviation in the current line.
 func (s *Scanner) note(name, element, format string, args ...any) {
-	s.list.Add(name, s.in.line, foreign.Line(element, 60), format, args...)
+	if !s.list.Again(name) {
+		s.list.Add(name, s.in.line, foreign.Line(element, 60), format, args...)
+	}
 }
 
 // Next returns the next token; io.EOF behind the document, one of the errors of this

@@ -13,9 +13,7 @@ import (
 // startTag reads what follows the "<" of a start tag. A "<" that cannot begin a tag, as
 // in "<ann@example.org>", is text.
 func (s *Scanner) startTag() {
-	ahead := s.in.peek(maxName + 1)
-	end := bytes.IndexAny(ahead, " \t\r\n/>")
-	name := string(ahead[:max(end, 0)])
+	name := s.nameAhead()
 	if !isNameLax(name) {
 		s.note(Unescaped, "", `a bare "<"`)
 		if s.rooted {
@@ -52,6 +50,15 @@ func (s *Scanner) startTag() {
 	if empty {
 		s.closeTo(len(s.open) - 1)
 	}
+}
+
+// nameAhead returns what stands before white space, "/" or ">"; "" if that is too long.
+func (s *Scanner) nameAhead() string {
+	if next := s.in.peek(1); len(next) == 0 || next[0] < 'A' {
+		return ""
+	}
+	ahead := s.in.peek(maxName + 1)
+	return string(ahead[:max(bytes.IndexAny(ahead, " \t\r\n/>"), 0)])
 }
 
 // attributes reads the rest of a start tag. empty reports whether it ends in "/>".
