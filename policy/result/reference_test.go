@@ -78,6 +78,35 @@ func TestReferencesAreUnique(t *testing.T) {
 	group.Wait()
 }
 
+// TestReferencesOfJumpingClock has the clock go back and forth: within a second references
+// go on, beyond that they follow it, and none comes twice.
+func TestReferencesOfJumpingClock(t *testing.T) {
+	t.Parallel()
+	var all References
+	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	seen := map[Reference]bool{}
+	last := all.Next(at)
+	for _, jump := range []time.Duration{0, -time.Millisecond, -900 * time.Millisecond, -time.Hour, time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour} {
+		if at = at.Add(jump); jump <= -time.Second {
+			last = 0
+		}
+		for range 100 {
+			r := all.Next(at)
+			if seen[r] {
+				t.Errorf("%v comes twice after a jump of %s", r, jump)
+			}
+			seen[r] = true
+			if r < last {
+				t.Errorf("%v after %v, a jump of %s", r, last, jump)
+			}
+			if off := r.Time().Sub(at).Abs(); off > time.Second {
+				t.Errorf("after a jump of %s a reference is %s off", jump, off)
+			}
+			last = r
+		}
+	}
+}
+
 func BenchmarkReference(b *testing.B) {
 	var all References
 	at := time.Now()

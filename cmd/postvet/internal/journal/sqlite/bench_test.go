@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -56,4 +57,42 @@ func cpu() int64 {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// BenchmarkPaced adds rows at a rate, as mail comes in, and writes them each second.
+func BenchmarkPaced(b *testing.B) {
+	for _, rate := range []int{5_000, 20_000} {
+		b.Run(fmt.Sprintf("%d a second", rate), func(b *testing.B) {
+			g := newGenerator()
+			pool := make([]*rows.Row, 20_000)
+			for i := range pool {
+				pool[i] = g.row(noon)
+			}
+			s, err := Open(Options{Dir: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: s})
+			before, began, n := cpu(), time.Now(), 0
+			for b.Loop() {
+				row := *pool[n%len(pool)]
+				row.Ref = g.refs.Next(time.Now())
+				r.Add(&row)
+				if n++; n%100 == 0 {
+					time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second / time.Duration(rate))))
+				}
+			}
+			took := time.Since(began)
+			r.Flush(context.Background())
+			stats := r.Stats()
+			r.Close(context.Background())
+			b.ReportMetric(float64(cpu()-before)/float64(n)/1000, "cpu-us/op")
+			b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
+			b.ReportMetric(float64(stats.Dropped[0]+stats.Dropped[1]), "dropped")
+			b.ReportMetric(stats.Writing.Seconds()/took.Seconds(), "writing")
+			if written := stats.Written[0] + stats.Written[1] + stats.Dropped[0] + stats.Dropped[1]; written != int64(n) {
+				b.Errorf("%d rows of %d were written or dropped", written, n)
+			}
+		})
+	}
 }
