@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -66,8 +67,8 @@ func Tell(row *rows.Row, then rows.Generation, present *rules.Rules, now rows.Ge
 	if len(row.Faults) > 0 || len(row.Results.Faults) > 0 {
 		s.Unknown = append(s.Unknown, "what the internal error hid")
 	}
-	if hasNoLocalPart(row.Results) {
-		s.Unknown = append(s.Unknown, "local parts of addresses, which the journal keeps with privacy = \"addresses\" alone")
+	if !row.Early {
+		s.Unknown = append(s.Unknown, unknown(row, present)...)
 	}
 	return s
 }
@@ -95,12 +96,18 @@ func setting(line string) string {
 	return strings.TrimSpace(line)
 }
 
-// hasNoLocalPart reports whether addresses were shortened to their domains.
-func hasNoLocalPart(r *result.Results) bool {
-	for _, to := range append([]string{r.MailFrom}, r.Recipients...) {
-		if len(to) > 1 && to[:2] == rows.NoLocalPart {
-			return true
-		}
+// unknown names the facts that are not kept and that the verdict of rules depends on.
+func unknown(row *rows.Row, present *rules.Rules) (names []string) {
+	_, doubts, certain := present.ReplayStored(nil, row.Results, row.Lacks())
+	if certain {
+		return nil
 	}
-	return false
+	for _, d := range doubts {
+		asker := "rule " + d.Rule
+		if d.Rule == "" {
+			asker = d.Key
+		}
+		names = append(names, fmt.Sprintf("%s, which %s asks about and the journal does not have", strings.Join(d.Facts, ", "), asker))
+	}
+	return names
 }

@@ -1,12 +1,14 @@
 package journal
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
@@ -35,7 +37,16 @@ func TestTell(t *testing.T) {
 	if s = Tell(row, then, nil, rows.Generation{}); s.Today != nil || s.Changed {
 		t.Errorf("the story without rules: %+v", s)
 	}
-	if s = Tell(row, then, &rules.Rules{}, then); len(s.Unknown) != 1 {
-		t.Errorf("that local parts are not kept is not said: %v", s.Unknown)
+	if s = Tell(row, then, &rules.Rules{}, then); s.Unknown != nil {
+		t.Errorf("no rule asks about local parts, and the story says %v", s.Unknown)
+	}
+	toAnn, err := condition.Compile(`"ann@example.com" in rcpts`, condition.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := &rules.Rules{Custom: []rules.Rule{{Name: "for-ann", If: toAnn, Action: result.Accept}}}
+	want := []string{"rcpts, which rule for-ann asks about and the journal does not have"}
+	if s = Tell(row, then, asks, then); !slices.Equal(s.Unknown, want) {
+		t.Errorf("a rule asks about local parts: got %q, want %q", s.Unknown, want)
 	}
 }

@@ -98,29 +98,9 @@ func atRecipient(res *result.Results) *result.Results {
 	return early
 }
 
-// lacks returns the facts that a row does not have.
-func (o *Recorded) lacks(by rules.Rules, r *rows.Row, then *Then) (l rules.Lacks) {
-	res := r.Results
-	whole := res.MailFrom != ""
-	if strings.HasPrefix(res.MailFrom, rows.NoLocalPart) {
-		l, whole = l|rules.LacksMailFrom, false
-	}
-	for _, to := range res.Recipients {
-		if strings.HasPrefix(to, rows.NoLocalPart) {
-			l, whole = l|rules.LacksRcpts, false
-			break
-		}
-		whole = true
-	}
-	if r.CutRecipients || r.Recipients > len(res.Recipients) && l&rules.LacksRcpts == 0 && !res.RecipientsIncomplete {
-		l |= rules.LacksRcptDomains | rules.LacksRcpts
-	}
-	if res.User == rows.SomeUser {
-		l |= rules.LacksUser
-	}
-	if !whole {
-		l |= rules.LacksIdentity
-	}
+// lacks returns the facts that rules ask about and a row does not have.
+func (o *Recorded) lacks(by rules.Rules, r *rows.Row, then *Then) rules.Lacks {
+	l, res := r.Lacks(), r.Results
 	if by.SenderDomain == rules.SenderDomainReject && len(res.SenderDomains) == 0 && (!then.Known || slices.Contains(then.Other, keySenderDomain)) {
 		l |= rules.LacksSenderDomain
 	}
