@@ -79,7 +79,7 @@ func (n *node) open(t testing.TB) {
 	var err error
 	n.store, err = sqlite.Open(sqlite.Options{Dir: n.dir})
 	must(t, err)
-	n.recorder = journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: n.store, Every: 20 * time.Millisecond})
+	n.recorder = journal.NewRecorder(journal.Options{Level: rows.Hashed, Store: n.store, Every: 50 * time.Millisecond})
 }
 
 func (n *node) ship(t testing.TB, d *Database, change func(*Options)) {
@@ -88,7 +88,7 @@ func (n *node) ship(t testing.TB, d *Database, change func(*Options)) {
 	n.logs = logs
 	o := Options{
 		Database: d, Node: n.name, Version: "test", Directory: n.dir, All: true, Logger: zap.New(core),
-		every: 20 * time.Millisecond, waitMin: 10 * time.Millisecond, waitMax: 100 * time.Millisecond, Rate: 1 << 20,
+		every: 40 * time.Millisecond, waitMin: 10 * time.Millisecond, waitMax: 100 * time.Millisecond, Rate: 1 << 20,
 	}
 	if change != nil {
 		change(&o)
@@ -156,7 +156,7 @@ func shipped(t testing.TB, d *Database, name string) []int64 {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("it takes too long: %s", what)
 		}
