@@ -147,6 +147,7 @@ func TestBounds(t *testing.T) {
 	long := strings.Repeat("x", 100<<10)
 	for _, tc := range []struct{ name, text, want string }{
 		{"text", "<a><b>" + long + "</b><c>y</c></a>", "long-text"},
+		{"white space", "<a><b>x</b>" + strings.Repeat("\n    ", 2000) + "</a>", ""},
 		{"name", "<a><" + long + ">z</" + long + "></a>", "long-text unescaped unopened"},
 		{"attribute", "<a b='" + long + "'/>", ""},
 		{"attributes", "<a " + strings.Repeat("b='1' ", 1000) + "/>", "attribute markup"},

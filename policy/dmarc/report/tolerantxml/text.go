@@ -1,6 +1,7 @@
 package tolerantxml
 
 import (
+	"bytes"
 	"html"
 	"strconv"
 	"strings"
@@ -24,8 +25,8 @@ func (t *content) add(c rune) {
 		return
 	}
 	if t.s.length += utf8.RuneLen(c); t.s.length > MaxText {
-		if len(t.s.open) > 0 && !isSpace(c) {
-			t.s.note(LongText, t.s.open[len(t.s.open)-1].name, "has more than %d octets; the rest is left out", MaxText)
+		if !isSpace(c) {
+			t.tooLong()
 		}
 		return
 	}
@@ -41,8 +42,18 @@ func (t *content) addPlain() {
 	}
 	room := max(0, min(n, MaxText-t.s.length))
 	t.b.Write(b[:room])
-	t.s.length += room
-	_, _ = t.s.in.r.Discard(room)
+	t.s.length += n
+	if len(bytes.Trim(b[room:n], " ")) > 0 {
+		t.tooLong()
+	}
+	_, _ = t.s.in.r.Discard(n)
+}
+
+// tooLong notes that a text was cut.
+func (t *content) tooLong() {
+	if open := t.s.open; len(open) > 0 {
+		t.s.note(LongText, open[len(open)-1].name, "has more than %d octets; the rest is left out", MaxText)
+	}
 }
 
 // isPlain reports whether an octet of a text is a character that stands for itself.
