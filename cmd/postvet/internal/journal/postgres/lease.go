@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,11 +25,14 @@ var ErrLost = errors.New("postgres: the lease could not be renewed in time")
 // that of the database.
 type Leases struct {
 	Database *Database
-	// Holder identifies this process among all others.
+	// Holder identifies this process among all others, see [NewHolder].
 	Holder string
 	// time and renew are leaseTime and leaseRenew, but for tests.
 	time, renew time.Duration
 }
+
+// NewHolder returns a name that no other process has.
+func NewHolder(node string) string { return node + "/" + strconv.FormatInt(rand.Int64(), 36) }
 
 // Lease is a lease that this process holds.
 type Lease struct {

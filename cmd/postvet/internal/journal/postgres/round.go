@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -226,7 +225,7 @@ func (s *Shipper) lookAfterPartitions(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	conn := s.session.conn
-	leases := Leases{Database: s.opt.Database, Holder: s.opt.Node + "/" + strconv.FormatInt(s.session.id, 36)}
+	leases := Leases{Database: s.opt.Database, Holder: s.holder}
 	_, held, err := leases.acquire(ctx, conn, "partitions")
 	if err != nil {
 		return err

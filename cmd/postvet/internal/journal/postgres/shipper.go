@@ -60,6 +60,7 @@ type Shipper struct {
 
 	// Only the goroutine uses these.
 	session session
+	holder  string // of leases
 	wait    time.Duration
 	counted time.Time // when counts were sent
 	upkeep  time.Time // when partitions were looked after
@@ -98,7 +99,7 @@ func NewShipper(o Options) *Shipper {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Shipper{
 		opt: o, spool: sqlite.NewSpool(o.Directory), stop: cancel, last: make(chan context.Context, 1), done: make(chan struct{}),
-		stats: Stats{Node: o.Node}, current: time.Now(), session: session{id: rand.Int64()}, damaged: map[rows.Part]bool{},
+		stats: Stats{Node: o.Node}, current: time.Now(), session: session{id: rand.Int64()}, damaged: map[rows.Part]bool{}, holder: NewHolder(o.Node),
 	}
 	go s.run(ctx)
 	return s
@@ -145,6 +146,9 @@ func (s *Shipper) keep() Keep {
 	return s.opt.Keep
 }
 
+// lastTime bounds the last round.
+const lastTime = 3 * time.Second
+
 // run is the goroutine.
 func (s *Shipper) run(ctx context.Context) {
 	defer close(s.done)
@@ -156,7 +160,9 @@ func (s *Shipper) run(ctx context.Context) {
 		case <-ctx.Done():
 			// A database that does not answer is not waited for.
 			if last := <-s.last; s.Stats().Trouble == "" {
+				last, cancel := context.WithTimeout(last, lastTime)
 				s.attempt(last)
+				cancel()
 			}
 			return
 		case <-timer.C:

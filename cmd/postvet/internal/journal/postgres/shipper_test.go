@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,6 +115,36 @@ func testForget(t *testing.T, s *keyservers.Server) {
 	if left := len(shipped(t, d, "mx2")); left != 50 {
 		t.Errorf("%d rows of the other node are left, want 50", left)
 	}
+}
+
+// TestHang: a server that does not answer keeps neither mail nor the end of the service
+// waiting, and nothing is lost or there twice when it goes on.
+func TestHang(t *testing.T) {
+	t.Parallel()
+	s := keyservers.PostgreSQL(t, "secret")
+	d := newDatabase(t, s, "hang")
+	n := newNode(t, "mx1", d, nil)
+	n.add(100)
+	n.sent(t, d)
+	pid := backend(t, d.DSN)
+	must(t, s.Hang())
+	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	n.add(100)
+	n.recorder.Flush(t.Context())
+	eventually(t, "the lag grows", func() bool { return n.shipper.Stats().Lag > 300*time.Millisecond })
+	began := time.Now()
+	n.close()
+	if took := time.Since(began); took > lastTime+5*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+	if r := n.recorder.Stats(); r.Failing != "" || r.Dropped != [rows.Classes]int64{} {
+		t.Errorf("the local journal: %+v", r)
+	}
+	must(t, s.Resume())
+	must(t, syscall.Kill(pid, syscall.SIGCONT))
+	n.open(t)
+	n.ship(t, d, nil)
+	n.sent(t, d)
 }
 
 // TestUnshipped counts rows that were not sent, while it is not known how far they were.
