@@ -69,7 +69,7 @@ func TestReportSources(t *testing.T) {
 			},
 		},
 		{name: "service ignored", files: monthOf(28, ownRow, service), args: []string{"--ignore", "esp.example"}, want: []string{"ignored", "ready for p=reject"}},
-		{name: "a few days", files: monthOf(3, ownRow), code: exitNo, want: []string{"- the reports are of 3 days; 14 or more"}},
+		{name: "a few days", files: monthOf(3, ownRow), code: exitNo, want: []string{"- days with reports: 3; 14 are needed"}},
 		{name: "limit", files: monthOf(3, ownRow, service), args: []string{"--limit", "1"}, code: exitNo, want: []string{"  and 1 further source; --limit 0 shows them\n"}},
 		{name: "duplicates", files: []string{"a.xml", dayReport(0, ownRow), "b.xml.gz", gzipped(t, dayReport(0, ownRow))}, code: exitNo, want: []string{"1 report of 1 reporter, on 1 day: 500 of 500 messages passed (100%)\n1 duplicate not counted\n"}},
 		{name: "cut off", files: []string{"a.xml", dayReport(0, ownRow), "b.xml", dayReport(1, ownRow, ownRow)[:1150]}, code: exitNo, want: []string{"500 of 500 messages", "1 file not readable"}, err: "it is cut off"},

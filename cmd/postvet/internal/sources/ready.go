@@ -163,7 +163,7 @@ func (s *Summary) readiness(policy string, days int, lost int64) Readiness {
 		return r
 	}
 	if s.Days < days {
-		r.Obstacles = append(r.Obstacles, fmt.Sprintf("the reports are of %d days; %d or more show what is sent once a month only", s.Days, days))
+		r.Obstacles = append(r.Obstacles, fmt.Sprintf("days with reports: %d; %d are needed, as some mail is sent once a month only", s.Days, days))
 	}
 	if r.Mine == 0 {
 		r.Obstacles = append(r.Obstacles, "no message passed: nothing shows that your own mail would")

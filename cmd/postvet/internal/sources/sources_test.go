@@ -145,8 +145,8 @@ func TestReadiness(t *testing.T) {
 		obstacle           string
 	}{
 		{"ready", month(28), nil, true, true, ""},
-		{"14 days", month(14), nil, true, false, "the reports are of 14 days; 28 or more show what is sent once a month only"},
-		{"a week", month(7), nil, false, false, "the reports are of 7 days; 14 or more"},
+		{"14 days", month(14), nil, true, false, "days with reports: 14; 28 are needed, as some mail is sent once a month only"},
+		{"a week", month(7), nil, false, false, "days with reports: 7; 14 are needed"},
 		{"service", month(28, service), nil, false, false, "1120 of 29400 messages that are probably yours fail (3.8 %); at most 1.0 % should"},
 		{"service is named", month(28, service), nil, false, false, "1120 of esp.example"},
 		{"service that is none of ours", month(28, service), []string{"esp.example"}, true, true, ""},
