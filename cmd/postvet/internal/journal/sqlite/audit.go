@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,7 +30,11 @@ func Audit(dir string, uid int, do string, q *rows.Query) error {
 		return err
 	}
 	path := filepath.Join(dir, auditName)
-	if info, err := os.Stat(path); err == nil && info.Size() > maxAudit {
+	switch info, err := os.Stat(path); {
+	case err != nil: // there is none yet, or opening it fails too
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file; remove it", path)
+	case info.Size() > maxAudit:
 		_ = os.Rename(path, path+".1")
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)

@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -26,11 +29,42 @@ const busyTimeout = 10_000
 // a minute anyway. Pages of an index that change again and again are copied once then.
 const maxLog = 32 << 20
 
+// openFile opens a file that exists for package database/sql.
+func openFile(path, mode string, pragmas ...string) (*sql.DB, error) {
+	if err := regular(path); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", source(path, mode, pragmas...))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// regular returns an error if a file is not there, or if it or one that belongs to it is no
+// regular file: who opens a named pipe may wait for ever.
+func regular(path string) error {
+	for i, s := range suffixes {
+		info, err := os.Stat(path + s)
+		if err != nil && i == 0 {
+			return err
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%w: %s is no regular file", errDamaged, path+s)
+		}
+	}
+	return nil
+}
+
 // connection is an open file.
 type connection struct{ *handle }
 
 // openConnection opens a file to be written and creates it if needed, with pages of a size.
 func openConnection(path string, pageSize int) (connection, error) {
+	if err := regular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return connection{}, err
+	}
 	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let the group read
 	if err != nil {
 		return connection{}, err

@@ -163,11 +163,10 @@ func (d *database) close() error {
 
 // openReader opens a file to be read.
 func openReader(f file, pragmas ...string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", source(f.path, "ro", append([]string{"query_only(1)", "cache_size(-8192)"}, pragmas...)...))
+	db, err := openFile(f.path, "ro", append([]string{"query_only(1)", "cache_size(-8192)"}, pragmas...)...)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
 	var found int
 	if err := db.QueryRow("PRAGMA user_version").Scan(&found); err != nil {
 		db.Close()

@@ -2,10 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -183,14 +181,10 @@ func total(all []file) (n int64) {
 
 // seal makes the indexes of a day that is over, and leaves it in a single file.
 func seal(ctx context.Context, f file) error {
-	if _, err := os.Stat(f.path); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", source(f.path, "rw", "cache_size(-16384)"))
+	db, err := openFile(f.path, "rw", "cache_size(-16384)")
 	if err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(1)
 	for _, statement := range append(createIndexes(f.class), "PRAGMA journal_mode(DELETE)") {
 		if _, err = db.ExecContext(ctx, statement); err != nil {
 			break

@@ -38,6 +38,9 @@ func (k *keys) of(at time.Time, create bool) (*rows.Key, error) {
 		return &key, nil
 	}
 	path := filepath.Join(k.dir, name)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file; remove it", path)
+	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && create {
 		text, err = makeKey(path)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -146,14 +145,10 @@ func (s *Store) closeState() error {
 // openStateReader opens the state file to be read; fs.ErrNotExist if there is none yet.
 func openStateReader(ctx context.Context, dir string) (*sql.DB, error) {
 	f := stateFile(dir)
-	if _, err := os.Stat(f.path); err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite", source(f.path, "ro", "query_only(1)", "cache_size(-16384)"))
+	db, err := openFile(f.path, "ro", "query_only(1)", "cache_size(-16384)")
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
 	var found int
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found)
 	switch {
