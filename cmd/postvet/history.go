@@ -27,7 +27,7 @@ func (f *queryFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.since, "since", "", "only since `TIME`: a duration before now such as 2d or 3h, or 2026-11-29[T10:00]")
 	fl.StringVar(&f.until, "until", "", "only before `TIME`, as for --since")
-	fl.StringVar(&f.q.Domain, "domain", "", "only of authors in `DOMAIN` or below it")
+	fl.StringVar(&f.q.Domain, "domain", "", "only of authors in `DOMAIN`, or below it if DMARC counts them to it")
 	fl.StringVar(&f.q.From, "from", "", "only with this `ADDRESS` or domain in MAIL FROM; \"<>\" is the null sender")
 	fl.StringVar(&f.q.To, "rcpt", "", "only to this `ADDRESS` or domain")
 	fl.StringVar(&f.client, "client", "", "only from this `ADDRESS` or network")

@@ -117,6 +117,18 @@ func (r *Recorder) keepCounts(now time.Time) (err error) {
 	return nil
 }
 
+// Forget counts the messages of a domain, and of those below it, as those of names that are
+// not told apart. The store must do so with what it has.
+func (r *Recorder) Forget(domain string) {
+	if r == nil {
+		return
+	}
+	r.countWaiting()
+	r.counting.Lock()
+	defer r.counting.Unlock()
+	r.counter.Forget(domain)
+}
+
 // countStats returns the numbers of the counter.
 func (r *Recorder) countStats() counts.Stats {
 	r.counting.Lock()

@@ -59,7 +59,7 @@ Indexed are queue and org, and in the files of the rest also client, message_key
 
 An hour is written when it is over, and added to its day. Until then, what was counted is in the table recent, in a form of its own that "postvet top" reads; it is written each ten seconds, and no more is lost when the process is killed. Messages that are only kept out of the files, since there was no room for them, are counted all the same; period.missing and postvet_journal_uncounted_total have those that could not be.
 
-Senders invent names, so that an hour has at most 20,000 of a kind; messages of further ones are counted as "(other)". When a day is over, the 20,000 names with most messages are kept, and "(other)" has the rest. Messages without an author and a sender are counted as "(none)". Hours are kept for 15 days, and of days that are over with 5,000 names alone; days are kept for journal.keep_counts. With privacy = "counts", state.db is all that is written.`, "PP")
+Senders invent names, so that an hour has at most 20,000 of a kind; messages of further ones are counted as "(other)". When a day is over, the 20,000 names with most messages are kept, and "(other)" has the rest. Messages without an author and a sender are counted as "(none)". "postvet journal forget --domain" adds the numbers of a domain to those of "(other)". Hours are kept for 15 days, and of days that are over with 5,000 names alone; days are kept for journal.keep_counts. With privacy = "counts", state.db is all that is written.`, "PP")
 	for f := range counts.Fields {
 		r.item(f.String() + " (integer)")
 		r.filled(journalFields[f])

@@ -60,6 +60,12 @@ func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
 
 // forget removes the rows that a query selects, also from a database.
 func (d *daemon) forget(ctx context.Context, q rows.Query) (int, error) {
+	if q.Domain != "" && q.Since.IsZero() && q.Until.IsZero() {
+		flushing, cancel := context.WithTimeout(ctx, flushTime)
+		defer cancel()
+		d.journal.recorder.Forget(q.Domain)
+		d.journal.recorder.Flush(flushing) // what it counts takes the place of what it had written
+	}
 	if d.started.Journal.Postgres == "" {
 		return d.journal.reader.Forget(ctx, q)
 	}

@@ -166,11 +166,11 @@ func holds(p netip.Prefix, client string) bool {
 }
 
 func (q *Query) selectsDomain(rec *Record) bool {
-	return q.Domain == "" || within(string(rec[ColAuthor].Octets), q.Domain) || within(string(rec[ColOrg].Octets), q.Domain)
+	return q.Domain == "" || Within(string(rec[ColAuthor].Octets), q.Domain) || Within(string(rec[ColOrg].Octets), q.Domain)
 }
 
-// within reports whether a name is a domain or below it.
-func within(name, domain string) bool { return name == domain || message.Below(name, domain) }
+// Within reports whether a name is a domain or below it.
+func Within(name, domain string) bool { return name == domain || message.Below(name, domain) }
 
 func (q *Query) selectsFrom(rec *Record, key *Key) bool {
 	from := string(rec[ColMailFrom].Octets)
@@ -182,7 +182,7 @@ func (q *Query) selectsFrom(rec *Record, key *Key) bool {
 	case strings.Contains(q.From, "@"):
 		return key != nil && rec[ColMailFromKey].Int == key.Hash(q.From)
 	}
-	return within(domainOfKept(from), q.From)
+	return Within(domainOfKept(from), q.From)
 }
 
 // domainOfKept returns the domain of what a row has, a domain or an address.
@@ -199,7 +199,7 @@ func (q *Query) selectsTo(rec *Record, key *Key) bool {
 	}
 	if !strings.Contains(q.To, "@") {
 		for to := range strings.FieldsSeq(string(rec[ColRcpt].Octets)) {
-			if within(domainOfKept(to), q.To) {
+			if Within(domainOfKept(to), q.To) {
 				return true
 			}
 		}

@@ -176,6 +176,22 @@ func conditions(q *rows.Query, key *rows.Key) []condition {
 	return c.organizations(q.Domain)
 }
 
+// allConditions are conditions for all rows that a query selects. Those of conditions need
+// an index, and lack authors below the domain that are organizations of their own, as they
+// are where no DMARC record is found.
+func allConditions(q *rows.Query, key *rows.Key) []condition {
+	others := *q
+	others.Domain = ""
+	all := conditions(&others, key)
+	if q.Domain != "" {
+		for i := range all {
+			all[i].add("(author = ? OR org = ? OR substr(author, ?) = ? OR substr(org, ?) = ?)",
+				q.Domain, q.Domain, -len(q.Domain)-1, "."+q.Domain, -len(q.Domain)-1, "."+q.Domain)
+		}
+	}
+	return all
+}
+
 // client adds a condition for the text of an address.
 func (c *condition) client(q *rows.Query) {
 	ip := q.Client.Addr()

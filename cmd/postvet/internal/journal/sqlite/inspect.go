@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
@@ -194,7 +193,7 @@ func (r *Reader) eachIn(ctx context.Context, f file, q *rows.Query, each1 func(*
 		return err
 	}
 	defer db.Close()
-	for _, c := range conditions(q, key) {
+	for _, c := range allConditions(q, key) {
 		err := each(ctx, db, selected, c.where(), c.args, func(rec *rows.Record) error {
 			if !q.Selects(rec, key) {
 				return nil
@@ -206,66 +205,4 @@ func (r *Reader) eachIn(ctx context.Context, f file, q *rows.Query, each1 func(*
 		}
 	}
 	return nil
-}
-
-// Forget removes the rows that a query selects, and returns how many. What they held is
-// overwritten. A service may write meanwhile.
-func (r *Reader) Forget(ctx context.Context, q rows.Query) (n int, err error) {
-	if err := q.Check(); err != nil {
-		return 0, err
-	}
-	all, err := files(r.keys.dir)
-	if err != nil {
-		return 0, err
-	}
-	for _, f := range all {
-		if !r.wanted(&q, f.day) {
-			continue
-		}
-		var refs []int64
-		err := r.eachIn(ctx, f, &q, func(rec *rows.Record) error {
-			refs = append(refs, rec[rows.ColRef].Int)
-			return nil
-		})
-		if err == nil && len(refs) > 0 {
-			err = removeRows(ctx, f, refs)
-		}
-		if err != nil {
-			return n, err
-		}
-		n += len(refs)
-	}
-	if q.Domain != "" && q.Since.IsZero() && q.Until.IsZero() {
-		return n, r.forgetRecords(ctx, q.Domain)
-	}
-	return n, nil
-}
-
-// removeRows removes rows, some at a time, so that writers wait only briefly.
-func removeRows(ctx context.Context, f file, refs []int64) error {
-	db, err := sql.Open("sqlite", source(f.path, "rw", "secure_delete(1)"))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	for some := range slices.Chunk(refs, 500) {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		for _, ref := range some {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM message WHERE ref = ?", ref); err != nil {
-				_ = tx.Rollback()
-				return err
-			}
-		}
-		if err := tx.Commit(); err != nil {
-			return err
-		}
-		time.Sleep(time.Millisecond)
-	}
-	// The log still has the old pages.
-	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return err
 }

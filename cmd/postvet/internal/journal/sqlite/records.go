@@ -3,11 +3,9 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -110,25 +108,4 @@ func (r *Reader) Records(ctx context.Context, p rows.Place, at time.Time) ([]row
 		all = append(all, rec)
 	}
 	return all, lines.Err()
-}
-
-// forgetRecords removes the DNS records of a domain and of the names below it. A service
-// may write meanwhile.
-func (r *Reader) forgetRecords(ctx context.Context, domain string) error {
-	path := stateFile(r.keys.dir).path
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	db, err := sql.Open("sqlite", source(path, "rw", "secure_delete(1)"))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	var there int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'record'").Scan(&there); err != nil || there == 0 {
-		return err // an older service has none
-	}
-	_, err = db.ExecContext(ctx, "DELETE FROM record WHERE name = ?1 OR substr(name, -length(?1) - 1) = '.' || ?1", domain)
-	return err
 }
