@@ -225,8 +225,13 @@ func newJournalForget() *cobra.Command {
 		Long: `Forget removes messages from all files, and overwrites what they held. --address
 removes those from and to an address, --domain those of authors in a domain and
 those from and to it, with the domain's DNS records that were kept, and --client
-those of a client or network. audit.log in the journal's directory has who did
-it. The numbers of "postvet top" stay: they are of domains and networks.
+those of a client or network. The numbers of the domain in "postvet top" are added
+to those of other names; the numbers of a client's network stay.
+
+Not changed are audit.log in the journal's directory, which has who asked for what;
+files that were set aside, which "postvet journal status" shows; and files of
+"postvet journal export". The files of the days are made anew. If that takes long,
+the service writes what came meanwhile a minute later.
 
 An address is found only if journal.privacy was "hashed" or "addresses" at the time
 of the message.
