@@ -153,6 +153,9 @@ func TestYearOfSize(t *testing.T) {
 // is true if nothing more is to be removed.
 func (x *simulation) year(t *testing.T, isBounded func() bool) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a year takes some seconds")
+	}
 	removed := [rows.Classes]int{}
 	for days := 1; days <= 365 && removed[rows.Rest] < 3; days++ {
 		x.mail(150)
