@@ -58,7 +58,17 @@ func regular(path string) error {
 }
 
 // connection is an open file.
-type connection struct{ *handle }
+type connection struct {
+	*handle
+	info os.FileInfo
+}
+
+// isAt reports whether a path still leads to the open file. If somebody has removed the file,
+// what is written into it is lost.
+func (c connection) isAt(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && os.SameFile(info, c.info) || err != nil && !errors.Is(err, fs.ErrNotExist)
+}
 
 // openConnection opens a file to be written and creates it if needed, with pages of a size.
 func openConnection(path string, pageSize int) (connection, error) {
@@ -69,12 +79,16 @@ func openConnection(path string, pageSize int) (connection, error) {
 	if err != nil {
 		return connection{}, err
 	}
+	info, err := made.Stat()
 	made.Close()
+	if err != nil {
+		return connection{}, err
+	}
 	h, err := openHandle(path)
 	if err != nil {
 		return connection{}, classify(err)
 	}
-	c := connection{h}
+	c := connection{h, info}
 	if err := c.setUp(pageSize); err != nil {
 		_ = c.close()
 		return connection{}, classify(err)

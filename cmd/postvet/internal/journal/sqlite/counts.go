@@ -1,12 +1,16 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 )
+
+var errRenewed = errors.New("state.db was begun anew, and lacks what was counted before in this hour; that is written now")
 
 // WriteCounts keeps counts, all of them or none.
 func (s *Store) WriteCounts(w *counts.Write) error {
@@ -14,6 +18,14 @@ func (s *Store) WriteCounts(w *counts.Write) error {
 		return nil
 	}
 	s.written = true
+	if _, err := s.stateOf(); err != nil {
+		return err
+	}
+	if part := func(p counts.Part) bool { return !p.Whole }; s.renewed && slices.ContainsFunc(w.Recent, part) {
+		s.renewed = false
+		return errRenewed // what comes again is whole
+	}
+	s.renewed = false
 	return s.inState(func(st *state) error {
 		for i := range w.Over {
 			if err := st.addHour(&w.Over[i]); err != nil {

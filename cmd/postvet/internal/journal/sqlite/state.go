@@ -78,14 +78,21 @@ func (s *state) close() error { return s.connection.close() }
 
 // stateOf returns the open state file. Only the writer calls it.
 func (s *Store) stateOf() (*state, error) {
+	f := stateFile(s.opt.Dir)
 	if s.state != nil {
-		return s.state, nil
+		if s.state.isAt(f.path) {
+			return s.state, nil
+		}
+		s.toldGone(f)
+		_ = s.closeState()
+		s.renewed = true
 	}
 	opened, err := openState(s.opt.Dir)
 	if errors.Is(err, errDamaged) || errors.Is(err, errNewer) {
-		if err := s.setAside(stateFile(s.opt.Dir), err); err != nil {
+		if err := s.setAside(f, err); err != nil {
 			return nil, err
 		}
+		s.renewed = true
 		opened, err = openState(s.opt.Dir)
 	}
 	if err != nil {
@@ -127,8 +134,9 @@ func (s *Store) inState(f func(*state) error) error {
 // next use begins a new one.
 func (s *Store) stateFailed(err error) error {
 	if why := classify(err); errors.Is(why, errDamaged) {
-		s.closeState()
+		_ = s.closeState()
 		_ = s.setAside(stateFile(s.opt.Dir), why)
+		s.renewed = true
 	}
 	return err
 }

@@ -54,6 +54,7 @@ type Store struct {
 	// Only the writer uses these.
 	open    [rows.Classes]*database
 	state   *state    // nil until it is needed
+	renewed bool      // the state file lacks what was counted in this hour
 	written bool      // since the last Tick
 	kept    time.Time // when keep ran last
 
@@ -166,8 +167,12 @@ func (s *Store) Write(c rows.Class, b *rows.Batch) error {
 func (s *Store) databaseOf(at time.Time, c rows.Class) (*database, error) {
 	f := fileOf(s.opt.Dir, at, c)
 	if d := s.open[c]; d != nil {
-		if d.path == f.path {
+		switch {
+		case d.path != f.path:
+		case d.isAt(f.path):
 			return d, nil
+		default:
+			s.toldGone(f)
 		}
 		s.open[c] = nil
 		_ = d.close()
@@ -190,6 +195,11 @@ func (s *Store) databaseOf(at time.Time, c rows.Class) (*database, error) {
 	}
 	s.open[c] = d
 	return d, nil
+}
+
+// toldGone says that a file was removed by somebody else.
+func (s *Store) toldGone(f file) {
+	s.log.Error("a file of the journal was removed or replaced while it was written; what it had is lost, and it is begun anew", zap.String("file", f.path))
 }
 
 // synchronize sets whether transactions wait for the disk.
