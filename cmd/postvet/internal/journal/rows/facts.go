@@ -181,7 +181,13 @@ func (c *codec) message(res *result.Results) {
 		text(c, &d.Status, 32)
 		text(c, &d.Reason, maxText)
 	})
-	fact(c, &res.List.ID, maxText)
+	id := res.List.ID
+	if i := strings.LastIndexByte(id, '@'); i >= 0 && !c.reading && c.level != Addresses {
+		id, c.cut = id[i+1:], true // RFC 2919 has no mailbox there, some lists do
+	}
+	if fact(c, &id, maxText); c.reading {
+		res.List.ID = id
+	}
 	text(c, &res.Exempt, 64)
 	text(c, &res.Oversize, maxText)
 	text(c, &res.Marks.Forward, 64)

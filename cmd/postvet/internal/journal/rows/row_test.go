@@ -156,11 +156,12 @@ func TestLevels(t *testing.T) {
 	row.Results.Signing.Reason, row.Results.Signing.Detail = sign.LoginMismatch, "the login mallory may not write as eve.user@example.org"
 	row.Results.DKIM[0].Identity = "secret.person@example.org"
 	row.Results.SPF[1].Explanation = "bounce is not allowed"
+	row.Results.List.ID = "members-of@lists.example.org"
 	row.Verdict.Text = "Message from bounce@example.net refused"
 	for level, want := range map[Level]map[string]bool{
-		Domains:   {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "mallory": false, "eve.user": false, "example.net": true, "example.com": true, "4XkZ1t2q3nz9Vx": true},
-		Hashed:    {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "mallory": false, "eve.user": false, "example.net": true, "example.com": true},
-		Addresses: {"bounce@example.net": true, "bob@example.com": true, "Carol@": true, "abc@example.org": true, "ann": true, "secret.person": true, "mallory": true, "eve.user": true},
+		Domains:   {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "mallory": false, "eve.user": false, "members-of": false, "lists.example.org": true, "example.net": true, "example.com": true, "4XkZ1t2q3nz9Vx": true},
+		Hashed:    {"bounce": false, "bob": false, "Carol": false, "abc@": false, "ann": false, "secret.person": false, "mallory": false, "eve.user": false, "members-of": false, "example.net": true, "example.com": true},
+		Addresses: {"bounce@example.net": true, "bob@example.com": true, "Carol@": true, "abc@example.org": true, "ann": true, "secret.person": true, "mallory": true, "eve.user": true, "members-of@": true},
 	} {
 		_, rec := kept(t, row, level)
 		var all []byte
