@@ -211,7 +211,7 @@ func writeFiles(w io.Writer, files []rows.File, asJSON bool) error {
 	case wrong > 0 && asJSON:
 		return exit{exitNo, nil}
 	case wrong > 0:
-		return answerNo("%s with a problem; remove them if nothing in them is needed", layout.Count(wrong, "file"))
+		return answerNo("%s with a problem; what is not needed may be removed, also while the service runs", layout.Count(wrong, "file"))
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
@@ -126,7 +128,7 @@ func check(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	if text != "ok" {
-		return errors.New(text)
+		return fmt.Errorf("%w: %s", errDamaged, strings.TrimPrefix(text, "*** in database main ***\n"))
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (r *Reader) Top(ctx context.Context, q counts.Query) (counts.Ranking, error
 		return out, nil
 	}
 	if err != nil {
-		return out, err
+		return out, fmt.Errorf("%s: %w", stateName, err)
 	}
 	defer db.Close()
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // all that is read belongs together
