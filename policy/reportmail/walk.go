@@ -156,19 +156,27 @@ func (w *walk) top(r *bufio.Reader, packs int) error {
 	}
 	m := newReader(&limited{r: w.withoutMark(r), left: MaxMessage, err: ErrMessageTooLarge})
 	header, err := m.Header()
-	if err != nil {
+	if err != nil && !(errors.Is(err, message.ErrHeaderTooLong) && !hasLine(begin)) {
 		return err
 	}
-	body, err := m.Body()
-	if err != nil {
-		return err
+	if len(begin) == 0 {
+		w.pass("an empty file")
+		return nil
 	}
 	if len(header) == 0 {
 		w.pass("what begins with " + foreign.Quote(string(begin[:min(len(begin), 60)]), 60))
 		return nil
 	}
+	body, err := m.Body()
+	if err != nil {
+		return err
+	}
 	return w.message(header, body, 0)
 }
+
+// hasLine reports whether what begins so has lines. Binary data without them would be a
+// header that is too long.
+func hasLine(begin []byte) bool { return bytes.IndexByte(begin, '\n') >= 0 }
 
 // withoutMark takes a byte order mark off.
 func (w *walk) withoutMark(r *bufio.Reader) io.Reader {
@@ -202,4 +210,4 @@ func (l *limited) Read(p []byte) (int, error) {
 
 // LooksLikeMail reports whether what begins so is a message or a mailbox, and not a
 // document or an archive.
-func LooksLikeMail(begin []byte) bool { return sniff(begin) == isOther }
+func LooksLikeMail(begin []byte) bool { return sniff(begin) == isOther && hasLine(begin) }

@@ -295,14 +295,16 @@ func TestBombs(t *testing.T) {
 func TestNoReport(t *testing.T) {
 	t.Parallel()
 	for input, want := range map[string]string{
-		"":                          `no report is in it, only what begins with ""`,
-		"hello":                     `no report is in it, only what begins with "hello"`,
-		"Subject: x\r\n\r\nhello":   `no report is in it, only what begins with "hello"`,
-		mail("\r\nx", "\r\n<html>"): `no report is in it, only what begins with "x", what begins with "<html>"`,
-		zipped(t, "README", "x"):    "no report is in it, only a zip archive without a document",
-		gz(t, xmlText)[:14]:         "",
-		"PK\x03\x04":                "the zip archive is damaged: zip: not a valid zip file",
-		"\x1f\x8b\x00":              "the gzip file is damaged: unexpected EOF",
+		"":                            "no report is in it, only an empty file",
+		gz(t, ""):                     "no report is in it, only an empty file",
+		strings.Repeat("\x00", 9<<20): `no report is in it, only what begins with "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"...`,
+		"hello":                       `no report is in it, only what begins with "hello"`,
+		"Subject: x\r\n\r\nhello":     `no report is in it, only what begins with "hello"`,
+		mail("\r\nx", "\r\n<html>"):   `no report is in it, only what begins with "x", what begins with "<html>"`,
+		zipped(t, "README", "x"):      "no report is in it, only a zip archive without a document",
+		gz(t, xmlText)[:14]:           "",
+		"PK\x03\x04":                  "the zip archive is damaged: zip: not a valid zip file",
+		"\x1f\x8b\x00":                "the gzip file is damaged: unexpected EOF",
 	} {
 		if _, _, err := search(strings.NewReader(input)); err == nil && want != "" || err != nil && want != "" && err.Error() != want {
 			t.Errorf("%.40q: %v, want %s", input, err, want)

@@ -114,7 +114,7 @@ func TestEachAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"0 0  end: " + reportmail.ErrNoReport.Error() + `, only what begins with ""`,
+		"0 0  end: " + reportmail.ErrNoReport.Error() + ", only an empty file",
 		"1 0  end: " + reportmail.ErrNoReport.Error() + `, only what begins with "unused"`,
 		"2 0 aggregate end: it is cut off",
 		"3 0  end: " + reportmail.ErrNoReport.Error() + `, only what begins with "hello\r\n"`,
