@@ -138,7 +138,11 @@ func (c *checker) row(n *node) {
 	if k := n.kid("count"); k != nil && integerForm.MatchString(k.text) {
 		v, err := strconv.ParseInt(k.text, 10, 64)
 		if err != nil || v <= 0 || v > maxCount {
-			c.wrong(k.line, k.name, "RFC 9990 section 3.1.1.8: count is a number of messages"+has(k.text), "leave out records without messages")
+			remedy := "leave out records without messages"
+			if k.text[0] != '-' && v != 0 {
+				remedy = "write how many messages there were; readers do not believe so many"
+			}
+			c.wrong(k.line, k.name, "RFC 9990 section 3.1.1.8: count is a number of messages"+has(k.text), remedy)
 			return
 		}
 		c.Messages += v

@@ -84,6 +84,21 @@ var checks = []struct {
 	{"not well-formed", []string{"Reporter", "R & D"}, 5, `not well-formed XML: a bare "&"`, true},
 }
 
+// TestCheckCount: what to do about a count depends on what is wrong with it.
+func TestCheckCount(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[string]string{
+		"0": "leave out records without messages", "-5": "leave out records without messages", "-99999999999999999999": "leave out records without messages",
+		"1000000001":           "write how many messages there were; readers do not believe so many",
+		"99999999999999999999": "write how many messages there were; readers do not believe so many",
+	} {
+		v := check(t, change(t, "<count>7", "<count>"+count))
+		if len(v.Problems) != 1 || v.Problems[0].Remedy != want {
+			t.Errorf("%s: %+v, want %s", count, v.Problems, want)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	if v := check(t, whole); !v.Valid() || len(v.Problems) > 0 || v.Records != 1 || v.Messages != 7 {
