@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +132,10 @@ func checkFile(in *os.File, name string) ([]checkLine, error) {
 		lines = append(lines, l)
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return nil, errors.New("is a folder; name the files in it")
+	case err != nil:
 		lines = append(lines, checkLine{File: shown, Problems: []report.Problem{}, Error: err.Error()})
 	}
 	return lines, nil

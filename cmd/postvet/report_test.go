@@ -284,6 +284,7 @@ func TestReportCheck(t *testing.T) {
 		{[]string{"f.eml"}, exitNo, "DIR/f.eml: error: there is no aggregate report in it\n"},
 		{[]string{"x"}, exitNo, "DIR/x: error: no report is in it, only what begins with \"unused\"\n"},
 		{[]string{"none", "a.xml"}, exitFailed, "DIR/a.xml: valid"},
+		{[]string{".", "a.xml"}, exitFailed, "DIR/a.xml: valid"},
 	} {
 		args := []string{"report", "check"}
 		for _, n := range tc.names {
