@@ -43,14 +43,14 @@ domain is a service of yours, if it is met on 3 days or by 2 reporters, or else 
 stranger; mail that nothing authenticates is forged, or of a server that you forgot.
 --ignore takes a source out that is none of yours.
 
-The domain is ready for p=quarantine if at most 1.0 % of the messages that are probably
-its own fail, over 14 days of reports, and for p=reject if at most 0.2 % fail over 28
+The domain is ready for p=quarantine if at most 1.0% of the messages that are probably
+its own fail, over 14 days of reports, and for p=reject if at most 0.2% fail over 28
 days. What forwarders break does not count: it is shown, for it will be refused.
 
 Reports are not proven to be genuine, and duplicates do not count.
 
-Exit codes: 0 ready for the policy that is next, 1 not, 2 wrong usage, 3 no report about
-the domain could be read.`,
+Exit codes: 0 ready for the policy that is next, or p=reject is published, 1 not ready,
+2 wrong usage, 3 no report about the domain could be read.`,
 		Example: `  postvet report sources example.org ~/Maildir
   postvet report sources example.org reports/ --ignore spammer.example --limit 0
   postvet report sources example.org reports/ --json | jq .reject`,
@@ -254,8 +254,8 @@ func (t *sourcesText) source(s *sources.Source) {
 		return
 	}
 	if s.Failed() > 0 {
-		text := "from " + strings.Join(s.Addresses, ", ")
-		if more := s.AddressCount - len(s.Addresses); more > 0 {
+		text := "from " + cmp.Or(strings.Join(s.Addresses, ", "), "what is no address")
+		if more := s.AddressCount - len(s.Addresses); more > 0 && len(s.Addresses) > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		for _, list := range []struct {

@@ -65,7 +65,7 @@ func TestReportSources(t *testing.T) {
 		},
 		{
 			name: "service", files: monthOf(28, ownRow, service), code: exitNo, want: []string{
-				"service without your name", "840: it authenticates as esp.example alone", "not ready for p=quarantine\n  - 840 of 14840 messages that are probably yours fail (5.7 %); at most 1.0 % should\n  - 840 of esp.example\n",
+				"service without your name", "840: it authenticates as esp.example alone", "not ready for p=quarantine\n  - 840 of 14840 messages that are probably yours fail (5.7%); at most 1.0% should\n  - 840 of esp.example\n",
 			},
 		},
 		{name: "service ignored", files: monthOf(28, ownRow, service), args: []string{"--ignore", "esp.example"}, want: []string{"ignored", "ready for p=reject"}},

@@ -58,7 +58,7 @@ func (s *Source) kind() Kind {
 		return Partly
 	}
 	switch most {
-	case BrokenKey, Altered, Strict:
+	case BrokenKey, Altered, Strict, Disputed:
 		return Faulty
 	case Service:
 		if s.Days < fewOccasions && s.Reporters < 2 {
@@ -74,7 +74,7 @@ func (s *Source) mine(c Cause) int64 {
 	switch {
 	case s.Ignored:
 		return 0
-	case c == Passed || c == Relayed || c == BrokenKey || c == Strict:
+	case c == Passed || c == Relayed || c == BrokenKey || c == Strict || c == Disputed:
 	case c == Service && s.Kind != Stranger:
 	case c == Altered && s.Kind != Forwarder:
 	case (c == Unlisted || c == Nothing) && s.Kind == Partly: // its other mail passes
@@ -95,6 +95,7 @@ func (s *Source) fixes(domain string) []Fix {
 	add(Service, "it authenticates as %s alone: if it sends for you, give it a DKIM key for %s, or have it use a MAIL FROM below %s", s.Name, domain, domain)
 	add(BrokenKey, "it signs as %s, and receivers cannot use the key: look at the record with \"postvet domain %s\"%s", domain, domain, firstWith(s.Signers, "permerror ", "neutral ", "temperror "))
 	add(Altered, "its signature as %s is broken: something changes the message behind the signer, or a forwarder does", domain)
+	add(Disputed, "SPF or DKIM passes as the very domain in From, and the receiver says that DMARC fails: ask the receiver why")
 	add(Strict, "it passes as a domain beside %s, and adkim=s or aspf=s demands the very same: relax them, or use the same domain", domain)
 	if s.Kind == Partly {
 		add(Unlisted, "it is not in the SPF record of its MAIL FROM, and these messages have no signature: add it to SPF, and have it sign all mail")

@@ -185,7 +185,7 @@ func (s *Summary) readiness(policy string, days int, lost int64) Readiness {
 // percent returns a share.
 func percent(n, of int64) string {
 	if of == 0 {
-		return "0 %"
+		return "0%"
 	}
-	return fmt.Sprintf("%.1f %%", float64(n)*100/float64(of))
+	return fmt.Sprintf("%.1f%%", float64(n)*100/float64(of))
 }

@@ -9,6 +9,7 @@ package sources
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/net/publicsuffix"
@@ -38,13 +39,14 @@ const (
 	BrokenKey Cause = "key"       // signed in the domain's name, and the key is not right
 	Altered   Cause = "altered"   // signed in the domain's name, and changed since
 	Strict    Cause = "strict"    // authenticated as a subdomain or the domain above, where strict alignment is asked
+	Disputed  Cause = "disputed"  // authenticated as the very domain of From, and failed all the same
 	Unlisted  Cause = "unlisted"  // MAIL FROM is the domain's, SPF does not list the server, no signature
 	Nothing   Cause = "nothing"   // nothing authenticates it
 )
 
 // Causes returns all causes.
 func Causes() []Cause {
-	return []Cause{Passed, Relayed, Forwarded, Service, BrokenKey, Altered, Strict, Unlisted, Nothing}
+	return []Cause{Passed, Relayed, Forwarded, Service, BrokenKey, Altered, Strict, Disputed, Unlisted, Nothing}
 }
 
 // Source is what sends: an organization, known by the domain that it authenticates as, or
@@ -224,8 +226,11 @@ type evidence struct {
 func (a *Analysis) evidence(r *report.Record) evidence {
 	var e evidence
 	signed := map[string]bool{} // results of signatures in the domain's name
+	same := false               // whether one that passed is of the domain in From
 	for _, d := range r.DKIM {
+		same = same || d.Result == "pass" && d.Domain == r.HeaderFrom
 		switch {
+		case !isDomain(d.Domain): // nothing can be published there, so that nothing is authenticated
 		case a.ours(d.Domain):
 			signed[d.Result] = true
 		case d.Result == "pass" && e.via == "":
@@ -237,12 +242,21 @@ func (a *Analysis) evidence(r *report.Record) evidence {
 			e.spfDomain, e.spfResult = s.Domain, s.Result
 		}
 	}
+	same = same || e.spfResult == "pass" && e.spfDomain == r.HeaderFrom
 	spfOurs := a.ours(e.spfDomain)
-	if e.via == "" && !spfOurs && e.spfResult == "pass" {
+	if e.via == "" && !spfOurs && e.spfResult == "pass" && isDomain(e.spfDomain) {
 		e.via = e.spfDomain
 	}
-	e.cause = causeOf(r, signed, e, spfOurs)
+	if e.cause = causeOf(r, signed, e, spfOurs); e.cause == Strict && same {
+		e.cause = Disputed
+	}
 	return e
+}
+
+// isDomain reports whether a name that a report has can be that of a domain.
+func isDomain(name string) bool {
+	_, ok := message.NormalizeDomain(name)
+	return ok && strings.Contains(name, ".")
 }
 
 func causeOf(r *report.Record, signed map[string]bool, e evidence, spfOurs bool) Cause {

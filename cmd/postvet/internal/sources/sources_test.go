@@ -70,6 +70,10 @@ func TestCauses(t *testing.T) {
 		{"changed", rec(1, "192.0.2.1", "", "fail example.org/s", "spf none example.org"), "192.0.2.0/24", sources.Altered},
 		{"strict", rec(1, "192.0.2.1", "", "pass mail.example.org/s"), "192.0.2.0/24", sources.Strict},
 		{"strict SPF", rec(1, "192.0.2.1", "", "spf pass mail.example.org"), "192.0.2.0/24", sources.Strict},
+		{"passes as the domain, and fails", rec(1, "192.0.2.1", "", "pass example.org/s"), "192.0.2.0/24", sources.Disputed},
+		{"passes as the domain by SPF, and fails", rec(1, "192.0.2.1", "", "spf pass example.org"), "192.0.2.0/24", sources.Disputed},
+		{"signed as what is no domain", rec(1, "192.0.2.1", "", `pass =HYPERLINK("x")/s`, "spf pass evil?.example"), "192.0.2.0/24", sources.Nothing},
+		{"signed as a top-level name", rec(1, "192.0.2.1", "", "pass x/s", "spf pass x"), "192.0.2.0/24", sources.Nothing},
 		{"not in SPF", rec(1, "192.0.2.1", "", "spf softfail example.org"), "192.0.2.0/24", sources.Unlisted},
 		{"nothing", rec(1, "192.0.2.1", ""), "192.0.2.0/24", sources.Nothing},
 		{"fails as itself", rec(1, "192.0.2.1", "", "fail evil.example/x", "spf fail evil.example"), "192.0.2.0/24", sources.Nothing},
@@ -147,10 +151,10 @@ func TestReadiness(t *testing.T) {
 		{"ready", month(28), nil, true, true, ""},
 		{"14 days", month(14), nil, true, false, "days with reports: 14; 28 are needed, as some mail is sent once a month only"},
 		{"a week", month(7), nil, false, false, "days with reports: 7; 14 are needed"},
-		{"service", month(28, service), nil, false, false, "1120 of 29400 messages that are probably yours fail (3.8 %); at most 1.0 % should"},
+		{"service", month(28, service), nil, false, false, "1120 of 29400 messages that are probably yours fail (3.8%); at most 1.0% should"},
 		{"service is named", month(28, service), nil, false, false, "1120 of esp.example"},
 		{"service that is none of ours", month(28, service), []string{"esp.example"}, true, true, ""},
-		{"small service", month(28, few), nil, true, false, "112 of 28392 messages that are probably yours fail (0.4 %); at most 0.2 % should"},
+		{"small service", month(28, few), nil, true, false, "112 of 28392 messages that are probably yours fail (0.4%); at most 0.2% should"},
 		{"nothing passes", func() *sources.Analysis {
 			a := sources.New("example.org")
 			for day := range 30 {
