@@ -181,10 +181,6 @@ func (r *Report) lookUpStep() string {
 	if m.DNSSEC != lookups.Undetermined {
 		state = ", " + signed(m.DNSSEC)
 	}
-	records := len(m.Hosts)
-	if m.answer != nil {
-		records = max(records, len(m.answer.MX))
-	}
 	switch {
 	case m.Null:
 		return alias + "It looks up the MX records: there is a null MX" + state + ", so that it sends the mail back (RFC 7505)."
@@ -195,7 +191,20 @@ func (r *Report) lookUpStep() string {
 	case len(m.Hosts) == 0:
 		return alias + "It looks up the MX records: there are none" + state + ", and no address in their place. It sends the mail back."
 	}
-	return fmt.Sprintf("%sIt looks up the MX records, which hold for %s%s: %s.", alias, duration(m.TTL), state, layout.Count(records, "host"))
+	return fmt.Sprintf("%sIt looks up the MX records, which hold for %s%s: %s.", alias, duration(m.TTL), state, layout.Count(m.named(), "host"))
+}
+
+// named returns how many hosts the MX records name; Hosts has those that were checked.
+func (m *MX) named() int {
+	n := 0
+	if m.answer != nil {
+		for _, x := range m.answer.MX {
+			if x.Host != "" { // a null MX names none
+				n++
+			}
+		}
+	}
+	return max(n, len(m.Hosts))
 }
 
 // order returns the hosts by preference.
@@ -203,7 +212,7 @@ func (r *Report) order() string {
 	var parts []string
 	for i, h := range r.MX.Hosts {
 		if i == maxAttemptHosts {
-			parts = append(parts, fmt.Sprintf("and %d more", len(r.MX.Hosts)-i))
+			parts = append(parts, fmt.Sprintf("and %d more", r.MX.named()-i))
 			break
 		}
 		parts = append(parts, fmt.Sprintf("%d %s", h.Preference, h.Name))
@@ -219,11 +228,22 @@ func (r *Report) addressStep() string {
 			without++
 		}
 	}
-	text := "It looks up their addresses (A and AAAA): " + layout.Count(found, "address")
-	if without > 0 {
-		text += fmt.Sprintf(", and none that can be reached for %s", layout.Count(without, "host"))
+	hosts := "the hosts"
+	if len(r.MX.Hosts) == 1 {
+		hosts = "the host"
 	}
-	return text + "."
+	text := fmt.Sprintf("It looks up the addresses of %s (A and AAAA): %s.", hosts, layout.Count(found, "address"))
+	switch {
+	case found == 0:
+		text = fmt.Sprintf("It looks up the addresses of %s (A and AAAA), and finds none.", hosts)
+	case without == len(r.MX.Hosts):
+		text += " None can be reached."
+	case without == 1:
+		text += " 1 host has none that can be reached."
+	case without > 1:
+		text += fmt.Sprintf(" %d hosts have none that can be reached.", without)
+	}
+	return text
 }
 
 func (r *Report) encryptStep() (text, failure string) {

@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,5 +114,25 @@ last.a.example. AAAA 2a00:db8::5
 	}
 	if !strings.Contains(r.Summary, "goes to first.a.example, then to x.a.example and y.a.example in random order, then to late.a.example, then to 1 more host.") {
 		t.Error(r.Summary)
+	}
+}
+
+// TestCountOfHosts: the steps count all hosts that the records name, and no null MX.
+func TestCountOfHosts(t *testing.T) {
+	t.Parallel()
+	var zone strings.Builder
+	zone.WriteString("a.example. MX 0 .\n")
+	for i := range 30 {
+		fmt.Fprintf(&zone, "a.example. MX 10 h%d.a.example.\nh%d.a.example. A 185.0.2.%d\n", i, i, i+1)
+	}
+	_, resolver := dnstest.StartAt(t, zone.String(), clock)
+	r, err := Find(t.Context(), resolver, "ann@a.example", Options{Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range map[int]string{1: ": 30 hosts.", 2: ", and 22 more."} {
+		if !strings.HasSuffix(r.Steps[i].Text, want) {
+			t.Errorf("%s, want %s", r.Steps[i].Text, want)
+		}
 	}
 }
