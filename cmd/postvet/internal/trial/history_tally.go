@@ -18,8 +18,8 @@ type History struct {
 	Complete bool   `json:"complete"`
 	Reached  string `json:"reached,omitempty"`
 	// Early are messages that were refused before they were sent, Exempt those that were
-	// not checked, Faults those with an internal error, and Cut those that were too large
-	// to be kept whole.
+	// not checked, Faults those with an internal error, and Cut those that were not kept
+	// whole: too large, or with texts that are not kept as they are.
 	Early  int `json:"early"`
 	Exempt int `json:"exempt"`
 	Faults int `json:"faults"`

@@ -41,7 +41,7 @@ type Found struct {
 const (
 	whyEarly = "refused before it was sent"
 	whyFault = "internal error"
-	whyCut   = "too large to be kept whole"
+	whyCut   = "not kept whole"
 )
 
 // verdict is what is known of the verdict of one policy.

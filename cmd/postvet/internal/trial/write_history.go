@@ -105,7 +105,7 @@ func (h *History) notes(b *strings.Builder) {
 	note(h.Early, "refused before the transfer (at RCPT): what rules that let the client go on would have made of the message is unknown.")
 	note(h.Exempt, "exempt, and so not checked. Exempt mail is in the journal only with journal.exempt = \"keep\".")
 	note(h.Faults, "with an internal error: if another verdict comes out, it is unknown.")
-	note(h.Cut, "too large to be kept whole: unknown.")
+	note(h.Cut, "not kept whole, being too large or with texts that are not kept as they are, such as control characters: unknown.")
 	note(h.NoConfiguration, "whose configuration of then is not kept: settings that decide what is found are taken to have been the same.")
 	if h.Undecoded > 0 {
 		list = append(list, fmt.Sprintf("%s could not be decoded, and no count has them; see \"postvet journal verify\".", layout.Count(h.Undecoded, "row")))
