@@ -233,7 +233,7 @@ func TestHostileSnapshots(t *testing.T) {
 	}
 	bad := []hostile{
 		{"nothing", strings.NewReader(""), "cut off"},
-		{"a page of HTML", strings.NewReader("<!doctype html><title>Log in</title>"), "something else"},
+		{"a page of HTML", strings.NewReader("<!doctype html><title>Log in</title>"), "not a usable snapshot: it begins like something else"},
 		{"a newer version", bytes.NewReader(signed(newer)), "version 9, which is newer than 2"},
 		{"more behind it", bytes.NewReader(append(bytes.Clone(good), 0)), "something follows it"},
 		{"a large answer", bytes.NewReader(answer(4<<20 + 1)), "an answer of 4194305 octets, more than 4194304"},

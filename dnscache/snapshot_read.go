@@ -16,7 +16,7 @@ var (
 // readHeader reads the header of a snapshot and returns when it was taken.
 func readHeader(head []byte) (taken time.Time, err error) {
 	if string(head[:len(snapshotMagic)]) != snapshotMagic {
-		return taken, errors.New("something else")
+		return taken, errors.New("it begins like something else")
 	}
 	switch v := binary.BigEndian.Uint16(head[len(snapshotMagic):]); {
 	case v > snapshotVersion:

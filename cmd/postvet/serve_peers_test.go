@@ -169,7 +169,7 @@ func TestCacheThroughPipe(t *testing.T) {
 	}{
 		"cut off":    {snapshot[:len(snapshot)-1], "-", "not a usable snapshot: cut off; "},
 		"damaged":    {append(bytes.Clone(snapshot[:len(snapshot)-1]), 'x'^snapshot[len(snapshot)-1]), "-", "checksum is wrong; "},
-		"a web page": {[]byte("<html>" + strings.Repeat(" ", 1000)), "-", "something else; "},
+		"a web page": {[]byte("<html>" + strings.Repeat(" ", 1000)), "-", "not a usable snapshot: it begins like something else; none of its answers were loaded, fetch it again"},
 		"empty":      {nil, "-", "standard input is empty; "},
 		"no file":    {nil, filepath.Join(p.dir, "absent"), "no such file"},
 	} {

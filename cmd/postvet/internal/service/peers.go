@@ -205,8 +205,10 @@ func (d *daemon) take(source string, from io.Reader, o dnscache.Origin) (control
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = fmt.Errorf("the snapshot did not come in time; look at what sends it: %w", err)
+	case err != nil && done.Loaded == 0:
+		err = fmt.Errorf("%w; none of its answers were loaded, fetch it again", err)
 	case err != nil:
-		err = fmt.Errorf("%w; nothing more of it counts, fetch it again", err)
+		err = fmt.Errorf("%w; fetch it again", err)
 	}
 	if err != nil {
 		d.peers.failed.Add(1)
