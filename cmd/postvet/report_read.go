@@ -26,7 +26,8 @@ func newReportRead(in *os.File) *cobra.Command {
 		Long: `Read shows the reports in files: aggregate reports, failure reports and TLS
 reports, as XML or JSON, compressed by gzip or zip, or as they come by mail: in a
 message, an mbox, or the cur and new of a Maildir. In folders all files are read but
-those whose names begin with a dot. "-" is standard input, for a pipe from an alias.
+those whose names begin with a dot, links and pipes. "-" is standard input, for a pipe
+from an alias.
 
 What a report has against its standard is read as it is meant, and listed below it
 by a name. A report that came before, by reporter, domain, id, period and content, is
@@ -36,8 +37,8 @@ With --json, each report is one object on one line. With --csv, each record of a
 aggregate report is one line; values that a spreadsheet would take for a formula begin
 with an apostrophe.
 
-Exit codes: 0 all could be read, 1 some could not, 2 wrong usage, 3 no file could be
-opened.`,
+Exit codes: 0 all could be read, 1 some could not, 2 wrong usage, 3 nothing that
+was named could be opened.`,
 		Example: `  postvet report read google.com!example.org!1795737600!1795823999.zip
   postvet report read ~/Maildir --json | jq 'select(.kind == "failure")'
   postvet report read --csv reports/ > reports.csv`,
