@@ -136,3 +136,39 @@ func TestCountOfHosts(t *testing.T) {
 		}
 	}
 }
+
+// TestManyAddresses: a few addresses of one family are seen beside many of the other, and
+// those that are not checked are counted.
+func TestManyAddresses(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ v4, v6, want4, want6 int }{{30, 2, 8, 2}, {2, 30, 2, 8}, {30, 30, 5, 5}, {30, 0, 10, 0}, {0, 11, 0, 10}, {8, 2, 8, 2}} {
+		var zone strings.Builder
+		zone.WriteString("a.example. MX 10 h.a.example.\n")
+		for i := range tc.v4 {
+			fmt.Fprintf(&zone, "h.a.example. A 185.0.2.%d\n", i+1)
+		}
+		for i := range tc.v6 {
+			fmt.Fprintf(&zone, "h.a.example. AAAA 2a00:db8::%x\n", i+1)
+		}
+		_, resolver := dnstest.StartAt(t, zone.String(), clock)
+		r, err := Find(t.Context(), resolver, "ann@a.example", Options{Now: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v4, v6 := 0, 0
+		for _, a := range r.MX.Hosts[0].Addresses {
+			if a.IP.Is4() {
+				v4++
+			} else {
+				v6++
+			}
+		}
+		if v4 != tc.want4 || v6 != tc.want6 {
+			t.Errorf("%+v: %d of IPv4, %d of IPv6", tc, v4, v6)
+		}
+		want := fmt.Sprintf("h.a.example has %d addresses; only %d were checked", tc.v4+tc.v6, MaxAddresses)
+		if got := strings.Contains(fmt.Sprint(r.MX.Hosts[0].Findings), want); got != (tc.v4+tc.v6 > MaxAddresses) {
+			t.Errorf("%+v: %v", tc, r.MX.Hosts[0].Findings)
+		}
+	}
+}

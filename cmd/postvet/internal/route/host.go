@@ -141,11 +141,14 @@ func (h *Host) checkFamilies(ctx context.Context, l *lookups.Lookups) {
 
 // checkAddresses checks the addresses and their reverse DNS.
 func (h *Host) checkAddresses(ctx context.Context, l *lookups.Lookups, a *dnscache.Answer) {
-	n := min(len(a.Addrs), MaxAddresses)
-	h.Addresses = make([]Address, n)
-	results := make([]iprev.Result, n)
+	checked := firstAddresses(a.Addrs)
+	if n := len(a.Addrs); n > len(checked) {
+		h.Findings.Warning(fmt.Sprintf("%s has %d addresses; only %d were checked", h.Name, n, len(checked)), "")
+	}
+	h.Addresses = make([]Address, len(checked))
+	results := make([]iprev.Result, len(checked))
 	var all sync.WaitGroup
-	for i, ip := range a.Addrs[:n] {
+	for i, ip := range checked {
 		h.Addresses[i] = Address{IP: ip, Unreachable: unreachable(ip), TTL: l.TTL(a)}
 		if h.Addresses[i].Unreachable == "" {
 			all.Go(func() { results[i] = iprev.Check(ctx, l, ip) })
@@ -156,6 +159,28 @@ func (h *Host) checkAddresses(ctx context.Context, l *lookups.Lookups, a *dnscac
 		h.Addresses[i].Reverse, h.Addresses[i].Name = results[i].Status, foreign.Line(results[i].Name, advice.MaxText)
 		h.judge(&h.Addresses[i])
 	}
+}
+
+// firstAddresses returns at most MaxAddresses, of both families if there are both, so that
+// many of one do not hide the other.
+func firstAddresses(all []netip.Addr) []netip.Addr {
+	if len(all) <= MaxAddresses {
+		return all
+	}
+	left := map[bool]int{} // by whether they are of IPv4
+	for _, ip := range all {
+		left[ip.Is4()]++
+	}
+	left[true] = min(left[true], max(MaxAddresses/2, MaxAddresses-left[false]))
+	left[false] = MaxAddresses - left[true]
+	first := make([]netip.Addr, 0, MaxAddresses)
+	for _, ip := range all {
+		if left[ip.Is4()] > 0 {
+			left[ip.Is4()]--
+			first = append(first, ip)
+		}
+	}
+	return first
 }
 
 // judge adds what is wrong with an address.
