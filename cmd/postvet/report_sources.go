@@ -208,7 +208,7 @@ func (t *sourcesText) write(s *sources.Summary, read *sourcesSink) error {
 		what string
 	}{
 		{read.duplicates, "duplicate", "not counted"},
-		{read.others, "other report", "not about this domain, or no aggregate report"},
+		{read.others, "other report", "not counted: about other domains, or of another kind"},
 		{read.unread, "file", "not readable"},
 	} {
 		if n.n > 0 {

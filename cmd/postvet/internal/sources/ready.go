@@ -163,13 +163,13 @@ func (s *Summary) readiness(policy string, days int, lost int64) Readiness {
 		return r
 	}
 	if s.Days < days {
-		r.Obstacles = append(r.Obstacles, fmt.Sprintf("days with reports: %d; %d are needed, as some mail is sent once a month only", s.Days, days))
+		r.Obstacles = append(r.Obstacles, fmt.Sprintf("days with reports: %d; %d are needed, to see mail that is sent seldom, too", s.Days, days))
 	}
 	if r.Mine == 0 {
 		r.Obstacles = append(r.Obstacles, "no message passed: nothing shows that your own mail would")
 	}
 	if r.Lost*1000 > r.Mine*lost {
-		r.Obstacles = append(r.Obstacles, fmt.Sprintf("%d of %d messages that are probably yours fail (%s); at most %s should", r.Lost, r.Mine, percent(r.Lost, r.Mine), percent(lost, 1000)))
+		r.Obstacles = append(r.Obstacles, fmt.Sprintf("%d of %d messages that are probably yours fail (%s); at most %s should", r.Lost, r.Mine, percentAbove(r.Lost, r.Mine, lost), percent(lost, 1000)))
 		for i, f := range all {
 			if i == 5 {
 				r.Obstacles = append(r.Obstacles, fmt.Sprintf("and those of %d further sources", len(all)-i))
@@ -180,6 +180,19 @@ func (s *Summary) readiness(policy string, days int, lost int64) Readiness {
 	}
 	r.Ready = len(r.Obstacles) == 0
 	return r
+}
+
+// percentAbove returns a share that is above so many in a thousand, with as many digits as
+// show it.
+func percentAbove(n, of, thousandths int64) string {
+	text := ""
+	for digits := 1; digits < 10; digits++ {
+		text = fmt.Sprintf("%.*f%%", digits, float64(n)*100/float64(of))
+		if text != fmt.Sprintf("%.*f%%", digits, float64(thousandths)/10) {
+			break
+		}
+	}
+	return text
 }
 
 // percent returns a share.

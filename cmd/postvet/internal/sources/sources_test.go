@@ -140,6 +140,7 @@ func month(days int, extra ...*report.Record) *sources.Analysis {
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	service := rec(20, "203.0.113.200", "", "pass esp.example/a", "spf pass esp.example")
+	one := rec(1, "203.0.113.200", "", "pass esp.example/a", "spf pass esp.example")
 	few := rec(2, "203.0.113.200", "", "pass esp.example/a", "spf pass esp.example")
 	for _, tc := range []struct {
 		name               string
@@ -149,11 +150,16 @@ func TestReadiness(t *testing.T) {
 		obstacle           string
 	}{
 		{"ready", month(28), nil, true, true, ""},
-		{"14 days", month(14), nil, true, false, "days with reports: 14; 28 are needed, as some mail is sent once a month only"},
+		{"14 days", month(14), nil, true, false, "days with reports: 14; 28 are needed, to see mail that is sent seldom, too"},
 		{"a week", month(7), nil, false, false, "days with reports: 7; 14 are needed"},
 		{"service", month(28, service), nil, false, false, "1120 of 29400 messages that are probably yours fail (3.8%); at most 1.0% should"},
 		{"service is named", month(28, service), nil, false, false, "1120 of esp.example"},
 		{"service that is none of ours", month(28, service), []string{"esp.example"}, true, true, ""},
+		{"hardly too many", func() *sources.Analysis {
+			a := month(28, one)
+			a.Add(head("one", 0), rec(2, "203.0.113.200", "", "pass esp.example/a", "spf pass esp.example"))
+			return a
+		}(), nil, true, false, "58 of 28338 messages that are probably yours fail (0.205%); at most 0.2% should"},
 		{"small service", month(28, few), nil, true, false, "112 of 28392 messages that are probably yours fail (0.4%); at most 0.2% should"},
 		{"nothing passes", func() *sources.Analysis {
 			a := sources.New("example.org")
