@@ -35,6 +35,8 @@ func (w *walk) unpack(r *bufio.Reader, name string, packs int, inside func(*bufi
 	return inside(bufio.NewReaderSize(&limited{r: z, left: MaxUnpacked, err: ErrTooLarge}, peekSize), packs)
 }
 
+var errGzipCutOff = errors.New("the gzip file is cut off")
+
 // gunzip reads a gzip file, with all its members (RFC 1952 section 2.2), and notes what
 // else is behind it.
 type gunzip struct {
@@ -55,7 +57,10 @@ func newGunzip(w *walk, r io.Reader) (*gunzip, error) {
 
 func (g *gunzip) Read(p []byte) (int, error) {
 	n, err := g.z.Read(p)
-	if !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return n, errGzipCutOff
+	case !errors.Is(err, io.EOF):
 		return n, err
 	}
 	next, err := g.in.Peek(2)
@@ -91,8 +96,7 @@ func (w *walk) zip(r io.Reader, name string, packs int, inside func(*bufio.Reade
 			continue
 		}
 		if read+others >= maxMembers {
-			w.note(OtherMembers, "the zip archive has %d files; the first %d are looked at", len(archive.File), maxMembers)
-			break
+			return ErrTooManyMembers // a deviation would be overlooked: reports may be left out
 		}
 		ok, err := w.member(f, packs, inside)
 		if err != nil {

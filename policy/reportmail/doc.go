@@ -46,6 +46,7 @@ var (
 	ErrTooLarge        = fmt.Errorf("it is larger than %d MB when unpacked", MaxUnpacked>>20)
 	ErrNested          = fmt.Errorf("more than %d archives are inside of one another", maxPacks)
 	ErrTooManyParts    = fmt.Errorf("the message has more than %d parts", maxParts)
+	ErrTooManyMembers  = fmt.Errorf("the zip archive has more than %d files; the others were not read, so unpack it", maxMembers)
 	ErrTooDeep         = fmt.Errorf("the message has parts inside of one another beyond %d levels", maxDepth)
 	ErrNoReport        = errors.New("no report is in it")
 )
