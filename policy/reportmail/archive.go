@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -80,6 +81,19 @@ func (g *gunzip) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// brokenMember is the error for a file of a zip archive that cannot be read, and may be a
+// report.
+type brokenMember struct {
+	name  string
+	cause error
+}
+
+func (b *brokenMember) Error() string {
+	return fmt.Sprintf("%s in the zip archive cannot be read: %s", foreign.Word(path.Base(b.name), 100), foreign.Line(b.cause.Error(), 100))
+}
+
+func (b *brokenMember) Unwrap() error { return b.cause }
+
 // zip reads the documents of a zip archive.
 func (w *walk) zip(r io.Reader, name string, packs int, inside func(*bufio.Reader, int) error) error {
 	whole, err := io.ReadAll(r)
@@ -91,6 +105,7 @@ func (w *walk) zip(r io.Reader, name string, packs int, inside func(*bufio.Reade
 		return fmt.Errorf("the zip archive is damaged: %w", err)
 	}
 	read, others := 0, 0
+	var broken *brokenMember // the first; those behind it are read all the same
 	for _, f := range archive.File {
 		if strings.HasSuffix(f.Name, "/") {
 			continue
@@ -99,7 +114,11 @@ func (w *walk) zip(r io.Reader, name string, packs int, inside func(*bufio.Reade
 			return ErrTooManyMembers // a deviation would be overlooked: reports may be left out
 		}
 		ok, err := w.member(f, packs, inside)
-		if err != nil {
+		var b *brokenMember
+		switch {
+		case errors.As(err, &b):
+			broken = cmp.Or(broken, b)
+		case err != nil:
 			return err
 		}
 		if !ok {
@@ -109,6 +128,9 @@ func (w *walk) zip(r io.Reader, name string, packs int, inside func(*bufio.Reade
 		if read++; read == 2 {
 			w.note(SeveralMembers, "the zip archive has several documents")
 		}
+	}
+	if broken != nil {
+		return broken
 	}
 	if read == 0 {
 		w.pass("a zip archive without a document")
@@ -124,14 +146,14 @@ func (w *walk) member(f *zip.File, packs int, inside func(*bufio.Reader, int) er
 	unpacked, err := f.Open()
 	if err != nil {
 		w.note(BrokenMember, "a file of the zip archive cannot be opened: %s", foreign.Line(err.Error(), 100))
-		return false, nil
+		return false, &brokenMember{f.Name, err}
 	}
 	defer unpacked.Close()
 	r := bufio.NewReaderSize(&limited{r: unpacked, left: MaxUnpacked, err: ErrTooLarge}, peekSize)
 	begin, err := peek(r)
 	if err != nil {
 		w.note(BrokenMember, "a file of the zip archive cannot be read: %s", foreign.Line(err.Error(), 100))
-		return false, nil
+		return false, &brokenMember{f.Name, err}
 	}
 	switch sniff(begin) {
 	case isOther, isHTML:

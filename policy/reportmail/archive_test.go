@@ -1,8 +1,11 @@
 package reportmail_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,5 +38,28 @@ func TestCutOff(t *testing.T) {
 		if found, _, err := search(strings.NewReader(whole[:n])); !strings.Contains(fmt.Sprint(found, err), "the gzip file is cut off") {
 			t.Errorf("%d octets: %q, %v", n, found, err)
 		}
+	}
+}
+
+// TestBrokenMember: a file of an archive that cannot be opened is an error, as it may be a
+// report; the others are read.
+func TestBrokenMember(t *testing.T) {
+	t.Parallel()
+	archive := []byte(zipped(t, "a.xml", xmlText, "b.xml", xmlText, "c.xml", xmlText))
+	const method, inDirectory = 8, 10 // where the headers have the method
+	for _, h := range []struct {
+		begin string
+		at    int
+	}{{"PK\x03\x04", method}, {"PK\x01\x02", inDirectory}} {
+		first := bytes.Index(archive, []byte(h.begin))
+		second := first + 4 + bytes.Index(archive[first+4:], []byte(h.begin))
+		archive[second+h.at] = 99 // encrypted by AES
+	}
+	found, _, err := search(bytes.NewReader(archive))
+	if want := []string{"xml [zip member a.xml] ok", "xml [zip member c.xml] ok"}; !slices.Equal(found, want) {
+		t.Errorf("%q, want %q", found, want)
+	}
+	if !errors.Is(err, zip.ErrAlgorithm) || !strings.Contains(fmt.Sprint(err), "b.xml in the zip archive cannot be read: ") {
+		t.Error(err)
 	}
 }
