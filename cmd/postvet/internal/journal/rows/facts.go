@@ -258,7 +258,7 @@ func (c *codec) verdict(r *Row, v *result.Verdict) {
 	text(c, &v.Intended, 16)
 	c.cutText(&v.Text, maxReply, c.localAt)
 	n := 0
-	if !c.reading && strings.HasPrefix(v.Text, v.Sentence) && (c.localAt == "" || !strings.Contains(v.Text, c.localAt)) {
+	if !c.reading && strings.HasPrefix(v.Text, v.Sentence) && withoutLocal(v.Text, c.localAt) == v.Text {
 		n = len(v.Sentence)
 	}
 	if number(c, &n); c.reading {
@@ -283,32 +283,6 @@ func overrideCodec(c *codec, o *result.Override) {
 	text(c, &o.Reason, 32)
 	text(c, &o.By, 64)
 	text(c, &o.Text, maxText)
-}
-
-// setLocal sets the local part of MAIL FROM, with and without its "@", if texts must not
-// have it.
-func (c *codec) setLocal(res *result.Results) {
-	c.local, c.localAt = "", ""
-	if c.reading || c.level == Addresses {
-		return
-	}
-	local, domain := message.SplitPath(res.MailFrom)
-	if len(local) < 2 {
-		return
-	}
-	c.local = local
-	if i := strings.LastIndex(res.MailFrom, local+"@"); i >= 0 && domain != "" {
-		c.localAt = res.MailFrom[i : i+len(local)+1]
-	}
-}
-
-// cutText is text without a local part.
-func (c *codec) cutText(s *string, n int, local string) {
-	if local != "" && strings.Contains(*s, local) {
-		c.writeText(strings.ReplaceAll(*s, local, "..."), n)
-		return
-	}
-	text(c, s, n)
 }
 
 func unixTime(s int64) time.Time { return time.Unix(s, 0).UTC() }
