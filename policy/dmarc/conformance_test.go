@@ -212,6 +212,8 @@ func TestConformanceEvaluation(t *testing.T) {
 				// The corpus does not say by which tags.
 				PolicyTag: res.PolicyTag, Testing: res.Testing, ADKIM: res.ADKIM, ASPF: res.ASPF,
 				Unknown: res.Unknown, // nor since when a failure lasts
+				// nor what the record says beside the policy
+				Record: res.Record, Published: res.Published, Discovery: res.Discovery,
 			}
 			if w.Result == Fail {
 				want.Disposition = w.Policy
@@ -221,6 +223,9 @@ func TestConformanceEvaluation(t *testing.T) {
 			}
 			if d := cmp.Diff(want, res); d != "" {
 				t.Error(d)
+			}
+			if w.Record != "" && (res.Published == nil || res.Published.Text != res.Record || res.Discovery != TreeWalk) {
+				t.Errorf("record %q, published %+v, found by %q", res.Record, res.Published, res.Discovery)
 			}
 			if res.Reason == "" {
 				t.Error("no reason")
