@@ -46,6 +46,17 @@ func testCounts(t *testing.T, s *keyservers.Server) {
 		conn, err := d.Connect(t.Context())
 		must(t, err)
 		defer closeConn(conn)
+		counted := int64(0)
+		for _, length := range sqlite.Lengths {
+			for p, ok, err := r.Next(t.Context(), length, 0, now); ok || err != nil; p, ok, err = r.Next(t.Context(), length, p.Seq, now) {
+				must(t, err)
+				counted += p.N
+			}
+		}
+		eventually(t, "all counts are sent", func() (sent bool) {
+			must(t, conn.QueryRow(t.Context(), "SELECT coalesce(sum(n), 0) = $1 FROM postvet.period", counted).Scan(&sent))
+			return sent
+		})
 		n.shipper.Close(t.Context())
 		for _, length := range sqlite.Lengths {
 			want, got := map[string]counts.Sums{}, map[string]counts.Sums{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/result"
@@ -45,7 +46,7 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		if !overlaps(&q, day) {
 			continue
 		}
-		if err := findDay(ctx, conn, day, q, &page); ctx.Err() != nil {
+		if err := findDay(ctx, conn, day, q, &page); ctx.Err() != nil || isOutOfTime(err) {
 			page.Complete, page.Searched = false, day.AddDate(0, 0, 1)
 			break
 		} else if err != nil {
@@ -57,6 +58,13 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		page.Next = page.Rows[q.Limit-1].Ref
 	}
 	return page, nil
+}
+
+// isOutOfTime reports whether the server stopped a query for its statement_timeout, which may
+// end a moment before the context.
+func isOutOfTime(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "57014"
 }
 
 // partitionDays returns the days that have a partition, the newest first.
