@@ -45,8 +45,10 @@ shell: ## shellcheck, where it is installed
 tidy: ## go.mod and go.sum are what go mod tidy makes
 	$(GO) mod tidy -diff
 
+# The race detector makes years of days in SQLite too slow.
 unit: ## all tests with the race detector, in random order
 	$(GO) test -race -shuffle=on -timeout 10m ./...
+	$(GO) test -run '^TestYear' ./cmd/postvet/internal/journal/sqlite
 
 # A number of inputs, not a time: each target runs and its seeds hold.
 fuzz-smoke: ## each fuzz target for a moment
