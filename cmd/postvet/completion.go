@@ -9,6 +9,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
 // words are the values that a shell offers for flags of these names; the flag takes no
@@ -23,6 +24,8 @@ var words = map[string][]string{
 	"watch":  {"2s", "10s", "1m"},
 	"type":   control.TypeNames(),
 	"by":     counts.FieldNames(),
+	"action": rows.Actions,
+	"dmarc":  rows.DMARCResults,
 }
 
 // fileKinds are the endings of the files that flags of these names take; all files

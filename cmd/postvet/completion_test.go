@@ -34,6 +34,7 @@ func TestCompletion(t *testing.T) {
 		"policy test --rules ":          "toml :8",
 		"policy test --messages ":       ":0",
 		"policy explain ":               "toml :8",
+		"history --dmarc ":              "none pass fail temperror permerror :4",
 		"status --watch=":               "2s 10s 1m :4",
 	} {
 		args := strings.Split(asked, " ")

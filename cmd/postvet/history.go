@@ -142,6 +142,9 @@ func (f *historyFlags) run(cmd *cobra.Command) error {
 	if f.follow && f.q.Fleet {
 		return usage("--follow beside --fleet; messages of other nodes come late and in no order, so follow on the nodes")
 	}
+	if f.follow && f.until != "" {
+		return usage("--follow beside --until; messages that are still to come have no end, so leave one of them out")
+	}
 	q, err := f.query(time.Now())
 	if err != nil {
 		return err

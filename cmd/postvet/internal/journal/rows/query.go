@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -77,6 +80,12 @@ func (q *Query) Check() error {
 			*s = normal
 		}
 	}
+	if err := checkWord("action", q.Action, Actions); err != nil {
+		return err
+	}
+	if err := checkWord("dmarc", q.DMARC, DMARCResults); err != nil {
+		return err
+	}
 	switch {
 	case q.Fleet && (strings.Contains(q.From, "@") || strings.Contains(q.To, "@") || q.MessageID != ""):
 		return errors.New("an address or a Message-ID cannot be found with --fleet, as each node has its own key for their hashes; ask the nodes one by one, or search by domain, client or queue id")
@@ -92,6 +101,28 @@ func (q *Query) Check() error {
 	}
 	q.MessageID = MessageID(q.MessageID)
 	return nil
+}
+
+// Actions are the words of the column action.
+var Actions = wordsOfType(result.Accept, result.Quarantine, result.Reject, result.TempFail, result.Redirect, result.Discard)
+
+// DMARCResults are the words of the column dmarc.
+var DMARCResults = wordsOfType(dmarc.None, dmarc.Pass, dmarc.Fail, dmarc.TempError, dmarc.PermError)
+
+func wordsOfType[T ~string](all ...T) (texts []string) {
+	for _, w := range all {
+		texts = append(texts, string(w))
+	}
+	return texts
+}
+
+// checkWord returns an error if a word of a column is given that the column cannot have.
+func checkWord(flag, word string, known []string) error {
+	if word == "" || slices.Contains(known, word) {
+		return nil
+	}
+	last := len(known) - 1
+	return fmt.Errorf("--%s: %s is not known; write %s or %s", flag, foreign.TerminalQuote(word, maxText), strings.Join(known[:last], ", "), known[last])
 }
 
 // Page is a part of the rows that a query selects, the newest first.
