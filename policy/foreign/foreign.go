@@ -161,7 +161,18 @@ func Cut(s string, n int) string {
 // IsPrintable reports whether a text is nothing but printable ASCII, as almost
 // all texts are.
 func IsPrintable[T string | []byte](s T) bool {
-	for i := range len(s) {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; len(s)-i >= 8; i += 8 { // eight octets at once
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		// The highest bit of an octet gets set if the octet is beyond ASCII, DEL, or
+		// below a blank.
+		if (x|(x+ones)|((x-' '*ones)&^x))&high != 0 {
+			return false
+		}
+	}
+	for ; i < len(s); i++ {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
 		}
