@@ -83,9 +83,10 @@ func newCacheFlush() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flush NAME",
 		Short: "remove a name from the cache",
-		Long: `Flush removes the answers for a name, of all types, from the cache, and prints how
-many there were. With --below it also removes those for the names below it; --all
-empties the cache. The next message that needs an answer looks it up again.
+		Long: `Flush removes the answers for a name, of all types, from the cache, and prints
+how many there were. With --below it also removes those for the names below it;
+--all empties the cache. The next message that needs an answer looks it up
+again.
 
 Exit codes: 0 done, even if there was nothing, 3 the service could not be asked.`,
 		Example: `  postvet cache flush _dmarc.example.org

@@ -23,10 +23,10 @@ func newCacheExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "write the cached answers for the cache of another machine",
-		Long: `Export writes a snapshot of the answers that the running service has in its cache,
-at most 64 MB, to standard output. "cache fetch" loads it into the cache of
-another machine. It has the records that were found, with what is left of their
-TTL. It shows who writes to whom, so keep it from others.
+		Long: `Export writes a snapshot of the answers that the running service has in its
+cache, at most 64 MB, to standard output. "cache fetch" loads it into the cache
+of another machine. It has the records that were found, with what is left of
+their TTL. It shows who writes to whom, so keep it from others.
 
 Exit codes: 0 done, 2 standard output is a terminal, 3 the service could not be
 asked.`,
@@ -71,9 +71,9 @@ func newCacheFetch(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fetch",
 		Short: "load the answers that the cache of another machine has",
-		Long: `Fetch loads the answers that the DNS cache of another machine has into that of the
-running service, and prints how many there were. Each lives for what is left of
-its TTL, at most for an hour. Answers that the service has found itself stay.
+		Long: `Fetch loads the answers that the DNS cache of another machine has into that of
+the running service, and prints how many there were. Each lives for what is left
+of its TTL, at most for an hour. Answers that the service has found itself stay.
 Failures, and names or records that do not exist, are not taken.
 
 --from says whose: - is a snapshot that "cache export" wrote there, on standard
@@ -82,10 +82,10 @@ machine that serves its answers ([peers] in postvet.toml(5)), and unix:PATH, the
 control socket of another service. Without --from it asks those of warm_from in
 [dns], as at its start.
 
-The other machine is believed about every name, and could forge keys and policies:
-take only what your own machines wrote. Its word about DNSSEC counts only with
-warm_trust_ad. The age of a snapshot in a pipe or file is told by the clocks of
-both machines. See postvet-dns(7).
+The other machine is believed about every name, and could forge keys and
+policies: take only what your own machines wrote. Its word about DNSSEC counts
+only with warm_trust_ad. The age of a snapshot in a pipe or file is told by the
+clocks of both machines. See postvet-dns(7).
 
 Exit codes: 0 done, 2 wrong usage, 3 the snapshot could not be loaded, or the
 service could not be asked.`,

@@ -40,36 +40,39 @@ done. "why" explains the decision. "hint" names a likely cause of a failure; it
 decides nothing.
 
 FILE holds the message; an mbox with one message, the output of "postcat -q" and
-gzip are read too. "-" is standard input, which is also read if it is a file or a
-pipe. Without a message, only SPF and reverse DNS are checked. Without --ip there
-is no SPF.
+gzip are read too. "-" is standard input, which is also read if it is a file or
+a pipe. Without a message, only SPF and reverse DNS are checked. Without --ip
+there is no SPF.
 
 With --received, the envelope that is stored with the message replaces missing
 flags: MESSAGE.envelope, X-Envelope fields, what postcat prints of it, or else
-Return-Path and the Received field of the last hop into this host. That field also
-says whether the client had logged in (ESMTPA, ESMTPSA). "postvet policy test"
-reads the envelope in the same way.
+Return-Path and the Received field of the last hop into this host. That field
+also says whether the client had logged in (ESMTPA, ESMTPSA). "postvet policy
+test" reads the envelope in the same way.
 
 Trusted addresses and local submissions are checked too, so that you see their
 results. --user makes the client one that has logged in, which is exempt unless
 the configuration says otherwise. --sign says whether the service would sign the
 message by the configuration's [sign], and with which fields, and whether it
 would seal it by [seal]. --listener, --socket and --tls describe the connection
-for rules and for policy.monitor_listeners. If --ip is one of the configuration's
-trust.relays, the Received fields of the message name the client.
+for rules and for policy.monitor_listeners. If --ip is one of the
+configuration's trust.relays, the Received fields of the message name the
+client.
 
 With --second-opinion, go-msgauth verifies the signatures too. It is another
-implementation of DKIM: it judges expiry by the present time, fails every l=, and
-does not know t=s. A difference for one of these reasons means nothing.
+implementation of DKIM: it judges expiry by the present time, fails every l=,
+and does not know t=s. A difference for one of these reasons means nothing.
 
-Exit codes: 0 the message would be accepted, 1 it would not, 2 wrong usage, 3 the
-message cannot be read or no resolver answers.`,
-		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org mail.eml
-  postvet check --ip 192.0.2.1 --mail-from a@example.org        SPF alone
-  postvet check --trace --at 2026-05-01T12:00:00Z mail.eml      at another time
-  postvet check --received ~/Maildir/new/1777636800.M1.mx       as it was delivered
-  postcat -q 4F1ABC | postvet check --received                  in Postfix's queue
-  postvet check --config postvet.toml --listener ORIGINATING --tls TLSv1.3 mail.eml
+Exit codes: 0 the message would be accepted, 1 it would not, 2 wrong usage, 3
+the message cannot be read or no resolver answers.`,
+		Example: `  postvet check --ip 192.0.2.1 --helo mx.example.org \
+      --mail-from a@example.org mail.eml
+  postvet check --ip 192.0.2.1 --mail-from a@example.org   SPF alone
+  postvet check --trace --at 2026-05-01T12:00:00Z mail.eml at another time
+  postvet check --received ~/Maildir/new/1777636800.M1.mx  as it was delivered
+  postcat -q 4F1ABC | postvet check --received             in Postfix's queue
+  postvet check --config postvet.toml --listener ORIGINATING \
+      --tls TLSv1.3 mail.eml
   postvet check --config postvet.toml --sign --user ann@example.org mail.eml
   postvet check --json mail.eml | jq .dmarc`,
 		Args: args(0, 1),

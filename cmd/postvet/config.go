@@ -52,7 +52,7 @@ func newConfigDefault() *cobra.Command {
 	return &cobra.Command{
 		Use:     "default",
 		Short:   "print every key with its default and a comment",
-		Long:    "Default prints a configuration file to begin with: every key with its default and\na comment. It changes nothing.",
+		Long:    "Default prints a configuration file to begin with: every key with its default\nand a comment. It changes nothing.",
 		Example: "  postvet config default > /etc/postvet/postvet.toml",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

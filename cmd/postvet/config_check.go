@@ -17,10 +17,11 @@ func newConfigCheck() *cobra.Command {
 	var m mtaFlags
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "check whether a file is valid, and whether the MTA is set up for it",
-		Long: `Check reads a file as "serve" would, and reports every fault with file, line, key
-and remedy. It warns of settings that are valid but may not do what was meant, and
-of rules and entries whose "until" is over; one that ends within 14 days is a note.
+		Short: "check a file, and whether the MTA is set up for it",
+		Long: `Check reads a file as "serve" would, and reports every fault with file, line,
+key and remedy. It warns of settings that are valid but may not do what was
+meant, and of rules and entries whose "until" is over; one that ends within 14
+days is a note.
 
 It also judges whether the user that the service runs as can read the file and
 all that it names, by the modes, owners and access control lists on the way: the
@@ -32,9 +33,9 @@ whether each service that takes mail asks Postvet, can open its socket (from its
 chroot too) and waits longer than Postvet may take; what happens to mail while
 Postvet is away; which other milters are asked; which clients the MTA trusts and
 [exempt] does not; whether a content filter hands mail back; and the name under
-which results are written. If the file does not say where to listen, the running service is
-asked over its control socket, or else the packaged socket units are read; a line
-says which. Without FILE the defaults are compared.
+which results are written. If the file does not say where to listen, the running
+service is asked over its control socket, or else the packaged socket units are
+read; a line says which. Without FILE the defaults are compared.
 
 Exit codes: 0 there are no faults, though there may be warnings, 1 there are
 faults, 3 a file cannot be read.`,

@@ -37,18 +37,18 @@ func newConfigImport() *cobra.Command {
 	f := importFlags{files: map[peers.Peer]*[]string{}}
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "make a configuration from those of opendkim, opendmarc, pyspf-milter, openarc, dkimpy-milter, rspamd",
+		Short: "make a configuration from those of opendkim, rspamd and others",
 		Long: `Import reads the configurations of the daemons that Postvet takes the place of,
 and writes a postvet.toml that behaves as they did. It lists each option that
 they set: kept, changed (and how), or without counterpart (and what to do). It
-names what Postvet will do otherwise than they did ("differs"), and settings that
-do not mean what they seem to mean ("trap"). A file that sets nothing is a daemon
-with its defaults. Nothing else is changed.
+names what Postvet will do otherwise than they did ("differs"), and settings
+that do not mean what they seem to mean ("trap"). A file that sets nothing is a
+daemon with its defaults. Nothing else is changed.
 
 With --milter-order it also reads the MTA's file (main.cf, sendmail.mc or
 sendmail.cf) and prints the edit to make there: with the socket that --socket
-names, or else with those of the running service or of the packaged socket units.
-It does not change that file.
+names, or else with those of the running service or of the packaged socket
+units. It does not change that file.
 
 Files of hosts and domains are named where they are. Those that lie in a peer's
 folder may vanish when the peer is purged: the list has the commands that copy
@@ -64,7 +64,8 @@ error. With --json both are one object on standard output.
 
 Exit codes: 0 done, 1 a file has lines that its daemon would not take, 3 a file
 cannot be read or written.`,
-		Example: `  postvet config import --opendkim /etc/opendkim.conf --opendmarc /etc/opendmarc.conf \
+		Example: `  postvet config import --opendkim /etc/opendkim.conf \
+      --opendmarc /etc/opendmarc.conf \
       --milter-order /etc/postfix/main.cf --output /etc/postvet/postvet.toml`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },

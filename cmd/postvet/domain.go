@@ -24,17 +24,17 @@ func newDomain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "domain NAME",
 		Short: "show what a domain publishes for mail",
-		Long: `Domain shows what a domain publishes for mail, what is wrong with it, and what to
-publish instead: its MX hosts and their addresses, what protects mail on the way to
-them (DANE, MTA-STS, TLS-RPT), its SPF record as a tree with the number of
-lookups, its DKIM keys, and the DMARC record that governs it. "postvet route"
+		Long: `Domain shows what a domain publishes for mail, what is wrong with it, and what
+to publish instead: its MX hosts and their addresses, what protects mail on the
+way to them (DANE, MTA-STS, TLS-RPT), its SPF record as a tree with the number
+of lookups, its DKIM keys, and the DMARC record that governs it. "postvet route"
 shows the way of mail step by step, and looks at the hosts themselves.
 
-The DNS has no list of DKIM selectors. Well-known ones are looked up; name others
-with --selector. The tag s= of the domain's signatures has them.
+The DNS has no list of DKIM selectors. Well-known ones are looked up; name
+others with --selector. The tag s= of the domain's signatures has them.
 
-Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many lookups
-failed to tell.`,
+Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
+lookups failed to tell.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
   postvet domain --json example.org | jq .dmarc`,

@@ -28,24 +28,26 @@ func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID",
 		Short: "tell why a past message fared as it did",
-		Long: `Explain tells the story of a message in the journal: who sent it, what was found,
-what was done and why, in words; which rules were in force; and what the present
-rules would do with it. It ends with what the sender can do about it, and what you
-can do, with the lines for postvet.toml.
+		Long: `Explain tells the story of a message in the journal: who sent it, what was
+found, what was done and why, in words; which rules were in force; and what the
+present rules would do with it. It ends with what the sender can do about it,
+and what you can do, with the lines for postvet.toml.
 
-ID is the reference in a refusal ("ref 1R407AG0YWNWK"), the queue id of the MTA, or
-the Message-ID. Short queue ids of Postfix come again, so there may be several
-messages, the newest first.
+ID is the reference in a refusal ("ref 1R407AG0YWNWK"), the queue id of the MTA,
+or the Message-ID. Short queue ids of Postfix come again, so there may be
+several messages, the newest first.
 
-The story has the DNS records as they were then, and says what differs today: the
-service asks the DNS through its cache. Without the service, and with --resolver, this
-command asks. A DNS failure is said; it is never taken for a difference.
+The story has the DNS records as they were then, and says what differs today:
+the service asks the DNS through its cache. Without the service, and with
+--resolver, this command asks. A DNS failure is said; it is never taken for a
+difference.
 
-With --fleet, messages of all nodes are told, from the database of journal.postgres,
-without the DNS records of that time. A Message-ID is not found there.
+With --fleet, messages of all nodes are told, from the database of
+journal.postgres, without the DNS records of that time. A Message-ID is not
+found there.
 
-Exit codes: 0 told, 1 there is no such message, 2 wrong usage, 3 the journal could
-not be read.`,
+Exit codes: 0 told, 1 there is no such message, 2 wrong usage, 3 the journal
+could not be read.`,
 		Example: `  postvet explain 1R407AG0YWNWK
   postvet explain 4XkZ1t2q3nz9Vx
   postvet explain '<1234@example.org>' --json

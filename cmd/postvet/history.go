@@ -92,21 +92,22 @@ func newHistory() *cobra.Command {
 		Use:   "history",
 		Short: "find past messages and what was done with them",
 		Long: `History shows messages from the journal, the newest first: when, what was done,
-the author's domain, the rule and the reference. All flags that are given must fit.
-"postvet explain REFERENCE" tells the story of one.
+the author's domain, the rule and the reference. All flags that are given must
+fit. "postvet explain REFERENCE" tells the story of one.
 
 The running service answers; if it is stopped, its files are read, as with
 --journal. What the journal keeps of addresses is set by journal.privacy; an
 address is found with "hashed" and "addresses". A search for an address or a
 client is written down in audit.log beside the journal.
 
-With --fleet, the database of journal.postgres is searched, which has messages of all
-nodes once they were sent there; the table has the node in the place of the rule.
-An address is not found there, as each node has its own key for their hashes.
+With --fleet, the database of journal.postgres is searched, which has messages
+of all nodes once they were sent there; the table has the node in the place of
+the rule. An address is not found there, as each node has its own key for their
+hashes.
 
 With --json, each message is one line with the keys of the log line, and at and
-ref. With --csv, values that a spreadsheet would take for a formula begin with an
-apostrophe.
+ref. With --csv, values that a spreadsheet would take for a formula begin with
+an apostrophe.
 
 Exit codes: 0 there are messages, 1 there are none, 2 wrong usage, 3 the journal
 could not be read.`,
@@ -124,7 +125,7 @@ could not be read.`,
 	cmd.Flags().IntVar(&f.q.Limit, "limit", 100, fmt.Sprintf("show at most `N` messages (1 to %d)", rows.MaxLimit))
 	cmd.Flags().BoolVar(&f.q.Fleet, "fleet", false, "search the messages of all nodes, in the database of journal.postgres")
 	cmd.Flags().StringVar(&f.q.Node, "node", "", "only of this `NODE`, with --fleet")
-	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with messages as they come, the newest last")
+	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with messages as they come, the newest last; without --until")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one message a line")
 	cmd.Flags().BoolVar(&f.csv, "csv", false, "print CSV")
 	addColor(cmd, &f.color)

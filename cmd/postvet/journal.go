@@ -158,7 +158,8 @@ func newJournalVerify() *cobra.Command {
 		Long: `Verify reads every file and every message in it, and says how many there are and
 what is wrong. It changes nothing.
 
-Exit codes: 0 all is well, 1 something is wrong, 3 the journal could not be read.`,
+Exit codes: 0 all is well, 1 something is wrong, 3 the journal could not be
+read.`,
 		Example: "  postvet journal verify",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -225,19 +226,19 @@ func newJournalForget() *cobra.Command {
 		Long: `Forget removes messages from all files, and overwrites what they held. --address
 removes those from and to an address, --domain those of authors in a domain and
 those from and to it, with the domain's DNS records that were kept, and --client
-those of a client or network. The numbers of the domain in "postvet top" are added
-to those of other names; the numbers of a client's network stay.
+those of a client or network. The numbers of the domain in "postvet top" are
+added to those of other names; the numbers of a client's network stay.
 
-Not changed are audit.log in the journal's directory, which has who asked for what;
-files that were set aside, which "postvet journal status" shows; and files of
-"postvet journal export". The files of the days are made anew. If that takes long,
-the service writes what came meanwhile a minute later.
+Not changed are audit.log in the journal's directory, which has who asked for
+what; files that were set aside, which "postvet journal status" shows; and files
+of "postvet journal export". The files of the days are made anew. If that takes
+long, the service writes what came meanwhile a minute later.
 
-An address is found only if journal.privacy was "hashed" or "addresses" at the time
-of the message.
+An address is found only if journal.privacy was "hashed" or "addresses" at the
+time of the message.
 
-Exit codes: 0 done, even if there was nothing, 2 wrong usage, 3 the journal could
-not be changed.`,
+Exit codes: 0 done, even if there was nothing, 2 wrong usage, 3 the journal
+could not be changed.`,
 		Example: `  postvet journal forget --address ann@example.org
   postvet journal forget --domain example.org
   postvet journal forget --client 192.0.2.1`,

@@ -15,14 +15,15 @@ func newJournalExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "write all messages as JSON, CSV or Parquet",
-		Long: `Export writes the messages that all given flags fit, the newest first, one a line:
-as JSON with the keys of "history --json", or with --csv.
+		Long: `Export writes the messages that all given flags fit, the newest first, one a
+line: as JSON with the keys of "history --json", or with --csv.
 
-With --format parquet, it writes a Parquet file for each day that is over and each
-class of mail into the directory of --to, with the columns of postvet-journal(5):
-2026-11-29.rest.parquet. Of the flags above only --since and --until count then, by
-whole days. A file that is there is left as it is, so that the command may run every
-day. "postvet journal forget" does not reach these files.
+With --format parquet, it writes a Parquet file for each day that is over and
+each class of mail into the directory of --to, with the columns of
+postvet-journal(5): 2026-11-29.rest.parquet. Of the flags above only --since and
+--until count then, by whole days. A file that is there is left as it is, so
+that the command may run every day. "postvet journal forget" does not reach
+these files.
 
 Exit codes: 0 done, 2 wrong usage, 3 the journal could not be read.`,
 		Example: `  postvet journal export --since 30d > messages.ndjson

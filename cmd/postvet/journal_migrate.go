@@ -15,9 +15,9 @@ func newJournalMigrate() *cobra.Command {
 		Use:   "migrate",
 		Short: "make or change the tables in PostgreSQL",
 		Long: `Migrate brings the tables in the database of journal.postgres to the version of
-this program. It asks no service, and may be repeated, also on several machines at
-one time. Services of an older version stop sending and keep their messages until
-they are updated.
+this program. It asks no service, and may be repeated, also on several machines
+at one time. Services of an older version stop sending and keep their messages
+until they are updated.
 
 Exit codes: 0 the tables have the version of this program, 2 wrong usage, 3 the
 database could not be reached or changed.`,

@@ -36,20 +36,23 @@ domain goes on. So: "key new", publish the record, "key check".
 
 A key is pending until all name servers show it, active while it signs, retiring
 while its record stays for mail under way, revoked while its record says so, and
-then gone. sign.state keeps that; the service moves the keys. "key rotate" begins
-the life of a successor, and with sign.publish all the rest happens by itself.
-"key retire", "revoke", "remove" and "reveal" take the last steps by hand.
+then gone. sign.state keeps that; the service moves the keys. "key rotate"
+begins the life of a successor, and with sign.publish all the rest happens by
+itself. "key retire", "revoke", "remove" and "reveal" take the last steps by
+hand.
 
-sign.publish is a name server that takes updates, or a program. The program reads a
-line of JSON from its standard input, and has the same in its environment:
+sign.publish is a name server that takes updates, or a program. The program
+reads a line of JSON, here broken in two, from its standard input, and has the
+same in its environment:
 
-  {"action":"set","name":"s1._domainkey.example.org","type":"TXT","ttl":3600,"value":"v=DKIM1; ..."}
+  {"action":"set","name":"s1._domainkey.example.org","type":"TXT",
+   "ttl":3600,"value":"v=DKIM1; ..."}
   POSTVET_ACTION POSTVET_NAME POSTVET_TYPE POSTVET_TTL POSTVET_VALUE
 
-"set" asks that the name has this record and no other TXT record, "remove" that it has
-none; each may come again. The exit code 0 says that it is done. Any other one, or
-none within sign.publish_timeout, is a failure: it is logged with the last line
-of the output, and the request comes again later.`,
+"set" asks that the name has this record and no other TXT record, "remove" that
+it has none; each may come again. The exit code 0 says that it is done. Any
+other one, or none within sign.publish_timeout, is a failure: it is logged with
+the last line of the output, and the request comes again later.`,
 		Example: `  postvet key new example.org            makes a key, prints its record
   postvet key show example.org --form bind
   postvet key check                      compares all keys with the DNS
@@ -87,17 +90,17 @@ func newKeyNew() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new DOMAIN",
 		Short: "make a key and print its record",
-		Long: `New makes a private key for a domain and prints the TXT record to publish. The file
-can be read by its owner and its group, which is that of the directory. No file
-is ever overwritten.
+		Long: `New makes a private key for a domain and prints the TXT record to publish. The
+file can be read by its owner and its group, which is that of the directory. No
+file is ever overwritten.
 
 The key signs once the DNS shows the record, if sign.keys of the service's
 configuration names the directory; nothing needs a reload then. With
 sign.publish the record is published. Make RSA keys: large receivers do not
 verify Ed25519, which signs beside an RSA key alone (sign.ed25519).
 
-Exit codes: 0 made, 2 wrong usage, 3 the file could not be written, or the record not
-published.`,
+Exit codes: 0 made, 2 wrong usage, 3 the file could not be written, or the
+record not published.`,
 		Example: `  postvet key new example.org
   postvet key new example.org --selector s2026 --type rsa3072 --form bind`,
 		Args: args(1, 1),

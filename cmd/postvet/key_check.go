@@ -21,15 +21,16 @@ func newKeyCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [DOMAIN]",
 		Short: "compare the keys with what the DNS shows",
-		Long: `Check asks all name servers for the record of each key, of one domain or of all, and
-then the resolver. It says what is wrong: absent, cut off, doubled, typed with quotes, of
-another key, private, in test mode, under a wildcard; and which name server shows
-something else or does not answer. A key whose record is wrong does not sign.
+		Long: `Check asks all name servers for the record of each key, of one domain or of all,
+and then the resolver. It says what is wrong: absent, cut off, doubled, typed
+with quotes, of another key, private, in test mode, under a wildcard; and which
+name server shows something else or does not answer. A key whose record is wrong
+does not sign.
 
 Keys whose end has begun (see "postvet key list") are left out.
 
-Exit codes: 0 the DNS shows all keys, 1 something is wrong, 2 wrong usage, 3 lookups
-failed or the directory cannot be read.`,
+Exit codes: 0 the DNS shows all keys, 1 something is wrong, 2 wrong usage, 3
+lookups failed or the directory cannot be read.`,
 		Example: `  postvet key check
   postvet key check example.org --resolver 9.9.9.9`,
 		Args: args(0, 1),

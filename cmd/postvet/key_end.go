@@ -17,15 +17,15 @@ func newKeyRetire() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retire DOMAIN --selector SELECTOR",
 		Short: "let a key sign no more; its record stays",
-		Long: `Retire ends the signing by a key. Its record stays, so that mail under way verifies;
-revoke or remove it when that has arrived, after a week or so. A running service
-follows within seconds.
+		Long: `Retire ends the signing by a key. Its record stays, so that mail under way
+verifies; revoke or remove it when that has arrived, after a week or so. A
+running service follows within seconds.
 
 The only active key of a domain is retired with --force alone.
 
-Exit codes: 0 retired, 1 it is the only active key or there is no such key, 2 wrong
-usage, 3 the states of keys cannot be written.`,
-		Example: "  postvet key retire example.org --selector s2025 --config /etc/postvet/postvet.toml",
+Exit codes: 0 retired, 1 it is the only active key or there is no such key, 2
+wrong usage, 3 the states of keys cannot be written.`,
+		Example: "  postvet key retire example.org --selector s2025 \\\n      --config /etc/postvet/postvet.toml",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.end(cmd, args[0], selector, func(l *life, k *keys.Key) error {
@@ -64,14 +64,14 @@ func newKeyRevoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke DOMAIN --selector SELECTOR",
 		Short: "let a key sign no more, and nothing that it signed verify",
-		Long: `Revoke ends the signing by a key at once, and replaces its record by one that says so
-(p= is empty; RFC 6376 section 3.6.1). It is the switch to pull when a key has
-leaked: mail that it signed does not verify any more once the TTL has passed.
-With sign.publish the record is replaced, otherwise it is printed.
+		Long: `Revoke ends the signing by a key at once, and replaces its record by one that
+says so (p= is empty; RFC 6376 section 3.6.1). It is the switch to pull when a
+key has leaked: mail that it signed does not verify any more once the TTL has
+passed. With sign.publish the record is replaced, otherwise it is printed.
 
-Exit codes: 0 revoked, or printed for you to publish; 1 it is the only active key or
-there is no such key; 2 wrong usage; 3 the record could not be replaced, and the
-key signs no more all the same.`,
+Exit codes: 0 revoked, or printed for you to publish; 1 it is the only active
+key or there is no such key; 2 wrong usage; 3 the record could not be replaced,
+and the key signs no more all the same.`,
 		Example: "  postvet key revoke example.org --selector s2025 --force",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -115,17 +115,17 @@ func newKeyRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove DOMAIN --selector SELECTOR",
 		Short: "remove the record of an old key, and then its file",
-		Long: `Remove takes the record of a key out of the DNS, if sign.publish is set, and deletes
-the file of the key once no name server has a record of it. Otherwise it says
-which name server still shows one, and deletes nothing.
+		Long: `Remove takes the record of a key out of the DNS, if sign.publish is set, and
+deletes the file of the key once no name server has a record of it. Otherwise it
+says which name server still shows one, and deletes nothing.
 
-Retire or revoke the key before. A file that is to be revealed later is kept with
---keep-file.
+Retire or revoke the key before. A file that is to be revealed later is kept
+with --keep-file.
 
-Exit codes: 0 removed, 1 a name server still shows a record, the key is active or there
-is no such key, 2 wrong usage, 3 the record could not be removed, or name servers could
-not be asked.`,
-		Example: "  postvet key remove example.org --selector s2025 --config /etc/postvet/postvet.toml",
+Exit codes: 0 removed, 1 a name server still shows a record, the key is active
+or there is no such key, 2 wrong usage, 3 the record could not be removed, or
+name servers could not be asked.`,
+		Example: "  postvet key remove example.org --selector s2025 \\\n      --config /etc/postvet/postvet.toml",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.end(cmd, args[0], selector, func(l *life, k *keys.Key) error {
@@ -155,20 +155,20 @@ func newKeyReveal() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reveal DOMAIN --selector SELECTOR --to DIRECTORY",
 		Short: "publish the private half of an old key",
-		Long: `Reveal writes the private half of a key to DIRECTORY/FINGERPRINT.pem, a file that
-everybody may read, for you to publish on the web.
+		Long: `Reveal writes the private half of a key to DIRECTORY/FINGERPRINT.pem, a file
+that everybody may read, for you to publish on the web.
 
-A DKIM signature proves for ever who wrote a message, also to those who stole it.
-Receivers need that proof only while the message is under way. When everybody has
-the private key, anybody can have made an old signature, so that it proves nothing
-any more. Mail programs do not verify old mail again; archives that do will not
-find the record either.
+A DKIM signature proves for ever who wrote a message, also to those who stole
+it. Receivers need that proof only while the message is under way. When
+everybody has the private key, anybody can have made an old signature, so that
+it proves nothing any more. Mail programs do not verify old mail again; archives
+that do will not find the record either.
 
-The record must be gone from all name servers, and for a week, so that nobody accepts
-forged mail. What is revealed cannot be taken back.
+The record must be gone from all name servers, and for a week, so that nobody
+accepts forged mail. What is revealed cannot be taken back.
 
-Exit codes: 0 revealed, 1 it is too early or there is no such key, 2 wrong usage, 3 the
-file could not be written, or name servers could not be asked.`,
+Exit codes: 0 revealed, 1 it is too early or there is no such key, 2 wrong
+usage, 3 the file could not be written, or name servers could not be asked.`,
 		Example: "  postvet key reveal example.org --selector s2025 --to /var/www/dkim",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -68,12 +68,13 @@ func newKeyList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "list the keys",
-		Long: `List prints domain, selector, type, size and age of each key in the directory, and
-where it is in its life if sign.state names a file: its state, since when, the day on
-which it last signed, and what it waits for. It asks no DNS: "postvet key check" does.
+		Long: `List prints domain, selector, type, size and age of each key in the directory,
+and where it is in its life if sign.state names a file: its state, since when,
+the day on which it last signed, and what it waits for. It asks no DNS: "postvet
+key check" does.
 
-Exit codes: 0 all is well, 1 a file cannot be used or a key needs a hand, 2 wrong
-usage, 3 the directory or the states cannot be read.`,
+Exit codes: 0 all is well, 1 a file cannot be used or a key needs a hand, 2
+wrong usage, 3 the directory or the states cannot be read.`,
 		Example: "  postvet key list --json | jq '.[] | select(.bits < 2048)'",
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

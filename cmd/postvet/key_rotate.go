@@ -18,10 +18,10 @@ func newKeyRotate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate DOMAIN",
 		Short: "give a domain a new key, which takes over by itself",
-		Long: `Rotate makes a new key for a domain, under a selector that was never used. The present
-key goes on signing. The service watches all name servers of the zone. When all
-of them have shown the new record for the time that others may remember its
-absence, the new key signs and the former one retires.
+		Long: `Rotate makes a new key for a domain, under a selector that was never used. The
+present key goes on signing. The service watches all name servers of the zone.
+When all of them have shown the new record for the time that others may remember
+its absence, the new key signs and the former one retires.
 
 The record of the former key stays for sign.rotate_keep, for the mail that is
 under way. Then it is revoked (p= is empty), and removed after

@@ -14,8 +14,8 @@ func newKeyShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DOMAIN",
 		Short: "print the records of a domain's keys again",
-		Long: `Show prints the TXT record of each key of a domain, from the private key. The name
-of the record stands on standard error.
+		Long: `Show prints the TXT record of each key of a domain, from the private key. The
+name of the record stands on standard error.
 
 Exit codes: 0 printed, 1 there is no such key or a file cannot be used, 2 wrong
 usage, 3 the directory cannot be read.`,

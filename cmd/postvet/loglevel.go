@@ -17,9 +17,10 @@ func newLogLevel() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log-level [LEVEL]",
 		Short: "show or change the log level of the running service",
-		Long: `Log-level shows the log level of the running service (debug, info, warn or error),
-or changes it. The change lasts until the time of --for is over, the configuration
-is reloaded or the service ends. Then log.level of the configuration holds again.
+		Long: `Log-level shows the log level of the running service (debug, info, warn or
+error), or changes it. The change lasts until the time of --for is over, the
+configuration is reloaded or the service ends. Then log.level of the
+configuration holds again.
 
 Exit codes: 0 done, 2 there is no such level, 3 the service could not be asked.`,
 		Example: `  postvet log-level

@@ -13,7 +13,8 @@ func newPolicy() *cobra.Command {
 		Long: `Policy explains what the configuration does with a message, and tries rules on
 stored messages before they decide about mail.`,
 		Example: `  postvet policy explain --config /etc/postvet/postvet.toml
-  postvet policy test --config /etc/postvet/postvet.toml --rules next.toml --messages ~/Maildir`,
+  postvet policy test --rules next.toml --history 30d
+  postvet policy test --rules next.toml --messages ~/Maildir`,
 	}
 	group(cmd)
 	cmd.AddCommand(newPolicyExplain(), newPolicyTest())

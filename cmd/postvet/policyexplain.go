@@ -26,8 +26,8 @@ itself sees to, the rules of your own, and what results and configuration lead
 to. With a file of RULES it shows these instead of those of the configuration.`,
 		Example: `  postvet policy explain --config /etc/postvet/postvet.toml
   postvet policy explain next.toml
-  postvet policy explain --keys         what a rule can ask without an expression
-  postvet policy explain --facts        what an expression can name`,
+  postvet policy explain --keys     what a rule can ask without an expression
+  postvet policy explain --facts    what an expression can name`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch w := cmd.OutOrStdout(); {

@@ -33,51 +33,52 @@ type policyTestFlags struct {
 func newPolicyTest() *cobra.Command {
 	f := &policyTestFlags{configFlags: configFlags{leaveMode: true}}
 	cmd := &cobra.Command{
-		Use:   "test {--history TIME | --messages DIR|FILE} [--rules FILE]",
+		Use:   "test {--history TIME | --messages DIR} [--rules FILE]",
 		Short: "try rules on stored messages or on the mail of the last days",
-		Long: `Test evaluates stored messages, or takes the mail of a time from the journal, and
-prints which of them other rules would treat differently, with sums by action, rule
-and kind of difference. It changes nothing.
+		Long: `Test evaluates stored messages, or takes the mail of a time from the journal,
+and prints which of them other rules would treat differently, with sums by
+action, rule and kind of difference. It changes nothing.
 
 The policy under test is the configuration with the rules of --rules in place of
-its own; keys of that file, such as mode and those of [policy], win over its own.
-The policy is compared with the unchanged configuration, or with the rules of
---against. With neither flag the configuration alone decides about all messages.
---mode wins over the mode of the policy under test.
+its own; keys of that file, such as mode and those of [policy], win over its
+own. The policy is compared with the unchanged configuration, or with the rules
+of --against. With neither flag the configuration alone decides about all
+messages. --mode wins over the mode of the policy under test.
 
-With --history, --since or --until, rules decide about what was found when the mail
-came, and are compared with what was done then, or with the rules of --against.
-Without --config, the configuration is that of the running service. The files of
-the journal are read, so that only root and the user of the service can do it. The
-journal does not have all facts, unless journal.privacy is "addresses": if an action
-depends on others, it is "unknown", and what asked for them is named. Settings that
-decide what is found, such as those of [dkim] and [exempt], cannot be tried on
-recorded mail; they are named if they were others then. "postvet explain REFERENCE"
-tells the story of an example. An interrupt (Ctrl-C) ends with what was found so far.
+With --history, --since or --until, rules decide about what was found when the
+mail came, and are compared with what was done then, or with the rules of
+--against. Without --config, the configuration is that of the running service.
+The files of the journal are read, so that only root and the user of the service
+can do it. The journal does not have all facts, unless journal.privacy is
+"addresses": if an action depends on others, it is "unknown", and what asked for
+them is named. Settings that decide what is found, such as those of [dkim] and
+[exempt], cannot be tried on recorded mail; they are named if they were others
+then. "postvet explain REFERENCE" tells the story of an example. An interrupt
+(Ctrl-C) ends with what was found so far.
 
 The envelope of a message is in the file MESSAGE.envelope, one "key value" a
 line: ip, helo, mail-from, rcpt, user, tls, listener, time. Or it is in the
 fields X-Envelope-IP, -Helo, -From, -To, -User, -TLS, -Listener and -Time on top
 of the message, or postcat printed it. If there is none of these, MAIL FROM is
 taken from Return-Path. The client is then unknown and there is no SPF, unless
---received takes the client from the Received field of the last hop into this host:
-the topmost one that names a client outside; use it if your own MTA wrote that
-field. A client that logged in there (ESMTPA, ESMTPSA) counts as logged in. DNS
-records are those of today. Signatures, rules and entries end by the time of the
-envelope, or by that of --at for all messages.
+--received takes the client from the Received field of the last hop into this
+host: the topmost one that names a client outside; use it if your own MTA wrote
+that field. A client that logged in there (ESMTPA, ESMTPSA) counts as logged in.
+DNS records are those of today. Signatures, rules and entries end by the time of
+the envelope, or by that of --at for all messages.
 
-A file is one message, an mbox or the output of "postcat -q", and may be compressed
-by gzip. In folders all files are read except *.envelope and names that begin with
-a dot; of a Maildir, those in cur and new. Trusted addresses and local submissions
-are checked too.
+A file is one message, an mbox or the output of "postcat -q", and may be
+compressed by gzip. In folders all files are read except *.envelope and names
+that begin with a dot; of a Maildir, those in cur and new. Trusted addresses and
+local submissions are checked too.
 
 Exit codes: 0 no message would be treated differently, 1 some would, 2 wrong
 usage or configuration, 3 no message could be read, or it was interrupted.`,
 		Example: `  postvet policy test --history 30d --rules next.toml
   postvet policy test --history 7d --mode enforce      what monitoring let pass
   postvet policy test --rules next.toml --messages ~/Maildir/cur --received
-  postvet policy test --rules next.toml --against now.toml --messages a.eml,b.eml
-  postvet policy test --config /etc/postvet/postvet.toml --messages corpus --json | jq .actions`,
+  postvet policy test --rules next.toml --against now.toml --messages a,b
+  postvet policy test --messages corpus --json | jq .actions`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}

@@ -19,17 +19,17 @@ func newReload() *cobra.Command {
 		Short: "make the running service read its configuration again",
 		Long: `Reload makes the running service read its configuration again, and waits for the
 outcome. The whole configuration is validated before anything changes. If it has
-a fault, the old configuration stays active, and each fault is printed with file,
-line, key and remedy. Otherwise it prints each key that changed with its old and new
-value, how many entries of a list came and went, which rules did, and what needs a
-restart.
+a fault, the old configuration stays active, and each fault is printed with
+file, line, key and remedy. Otherwise it prints each key that changed with its
+old and new value, how many entries of a list came and went, which rules did,
+and what needs a restart.
 
 The systemd unit has it as ExecReload=, so that "systemctl reload postvet" fails
 if the configuration is refused. SIGHUP does the same, and writes the outcome to
 the log.
 
-Exit codes: 0 the new configuration is active, 2 it was refused, 3 it could not be
-read, or the service could not be asked or is stopping.`,
+Exit codes: 0 the new configuration is active, 2 it was refused, 3 it could not
+be read, or the service could not be asked or is stopping.`,
 		Example: `  postvet reload
   postvet reload --socket /run/postvet/control.sock`,
 		Args: args(0, 0),

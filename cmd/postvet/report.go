@@ -19,9 +19,9 @@ func newReport(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "read the reports of other receivers",
-		Long: `Report is about the reports that receivers send about a domain: aggregate reports
-and failure reports of DMARC (RFC 9990, RFC 9991, and RFC 7489 before them), and
-reports of SMTP TLS Reporting (RFC 8460).`,
+		Long: `Report is about the reports that receivers send about a domain: aggregate
+reports and failure reports of DMARC (RFC 9990, RFC 9991, and RFC 7489 before
+them), and reports of SMTP TLS Reporting (RFC 8460).`,
 	}
 	group(cmd)
 	cmd.AddCommand(newReportRead(in), newReportCheck(in), newReportSources(in))

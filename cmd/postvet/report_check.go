@@ -27,14 +27,15 @@ func newReportCheck(in *os.File) *cobra.Command {
 		Use:   "check FILE|-...",
 		Short: "say whether aggregate reports are valid",
 		Long: `Check holds aggregate reports against RFC 9990: its schema, and what its text
-demands beyond, such as names in lower case, counts above 0, a passing result for each
-"pass", and a reason where the policy was not applied. It names line, element, rule and
-remedy. A report may be XML, gzip, zip or a whole message. "-" is standard input.
+demands beyond, such as names in lower case, counts above 0, a passing result
+for each "pass", and a reason where the policy was not applied. It names line,
+element, rule and remedy. A report may be XML, gzip, zip or a whole message. "-"
+is standard input.
 
 A report by RFC 7489 is not valid by RFC 9990; "postvet report read" reads both.
 
-Exit codes: 0 all are valid, 1 one is not, or there is none, 2 wrong usage, 3 a file
-could not be opened.`,
+Exit codes: 0 all are valid, 1 one is not, or there is none, 2 wrong usage, 3 a
+file could not be opened.`,
 		Example: `  postvet report check mine.xml
   zcat mine.xml.gz | postvet report check - --json`,
 		Args: cobra.ArbitraryArgs,

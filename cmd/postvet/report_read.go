@@ -24,18 +24,19 @@ func newReportRead(in *os.File) *cobra.Command {
 		Use:   "read FILE|DIR|-...",
 		Short: "show reports in files, messages and mailboxes",
 		Long: `Read shows the reports in files: aggregate reports, failure reports and TLS
-reports, as XML or JSON, compressed by gzip or zip, or as they come by mail: in a
-message, an mbox, or the cur and new of a Maildir. In folders all files are read but
-those whose names begin with a dot, links and pipes. "-" is standard input, for a pipe
-from an alias.
+reports, as XML or JSON, compressed by gzip or zip, or as they come by mail: in
+a message, an mbox, or the cur and new of a Maildir. In folders all files are
+read but those whose names begin with a dot, links and pipes. "-" is standard
+input, for a pipe from an alias.
 
-What a report has against its standard is read as it is meant, and listed below it
-by a name. A report that came before, by reporter, domain, id, period and content, is
-named and does not count. Nobody vouches for what a report says: anybody can send one.
+What a report has against its standard is read as it is meant, and listed below
+it by a name. A report that came before, by reporter, domain, id, period and
+content, is named and does not count. Nobody vouches for what a report says:
+anybody can send one.
 
-With --json, each report is one object on one line. With --csv, each record of an
-aggregate report is one line; values that a spreadsheet would take for a formula begin
-with an apostrophe.
+With --json, each report is one object on one line. With --csv, each record of
+an aggregate report is one line; values that a spreadsheet would take for a
+formula begin with an apostrophe.
 
 Exit codes: 0 all could be read, 1 some could not, 2 wrong usage, 3 nothing that
 was named could be opened.`,

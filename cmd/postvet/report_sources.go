@@ -31,26 +31,28 @@ func newReportSources(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sources DOMAIN FILE|DIR|-...",
 		Short: "say who sends as a domain, and whether it is ready for p=reject",
-		Long: `Sources reads aggregate reports, in all the forms that "postvet report read" reads, and
-says who sends mail in the name of DOMAIN and the names below it: how much of it passes
-DMARC, why the rest fails and what to do. New sources come first, then those of which
-most fails.
+		Long: `Sources reads aggregate reports, in all the forms that "postvet report read"
+reads, and says who sends mail in the name of DOMAIN and the names below it: how
+much of it passes DMARC, why the rest fails and what to do. New sources come
+first, then those of which most fails.
 
-A source is the domain that its mail authenticates as, or a network (/24, /48). What it
-is follows from the results alone: mail that is signed in your name and changed since,
-while another domain authenticates it, was forwarded; mail that authenticates as another
-domain is a service of yours, if it is met on 3 days or by 2 reporters, or else a
-stranger; mail that nothing authenticates is forged, or of a server that you forgot.
---ignore takes a source out that is none of yours.
+A source is the domain that its mail authenticates as, or a network (/24, /48).
+What it is follows from the results alone: mail that is signed in your name and
+changed since, while another domain authenticates it, was forwarded; mail that
+authenticates as another domain is a service of yours, if it is met on 3 days or
+by 2 reporters, or else a stranger; mail that nothing authenticates is forged,
+or of a server that you forgot. --ignore takes a source out that is none of
+yours.
 
-The domain is ready for p=quarantine if at most 1.0% of the messages that are probably
-its own fail, over 14 days of reports, and for p=reject if at most 0.2% fail over 28
-days. What forwarders break does not count: it is shown, for it will be refused.
+The domain is ready for p=quarantine if at most 1.0% of the messages that are
+probably its own fail, over 14 days of reports, and for p=reject if at most 0.2%
+fail over 28 days. What forwarders break does not count: it is shown, for it
+will be refused.
 
 Reports are not proven to be genuine, and duplicates do not count.
 
-Exit codes: 0 ready for the policy that is next, or p=reject is published, 1 not ready,
-2 wrong usage, 3 no report about the domain could be read.`,
+Exit codes: 0 ready for the policy that is next, or p=reject is published, 1 not
+ready, 2 wrong usage, 3 no report about the domain could be read.`,
 		Example: `  postvet report sources example.org ~/Maildir
   postvet report sources example.org reports/ --ignore spammer.example --limit 0
   postvet report sources example.org reports/ --json | jq .reject`,

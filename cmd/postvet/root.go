@@ -28,6 +28,9 @@ func run(args []string, in *os.File, out, errOut io.Writer) int {
 	return codeOf(err)
 }
 
+// helpColumns are the columns of help texts.
+const helpColumns = 80
+
 func newRoot(in *os.File) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "postvet",
@@ -39,12 +42,12 @@ and writes its results into the field Authentication-Results.
 Begin with "postvet serve": it needs no configuration and prints the lines for
 your MTA. "postvet check" shows what would happen to one message, "postvet
 domain" shows what a domain publishes for mail, "postvet status" shows the state
-of the running service, and "postvet trace" why its messages fare as they do, with
-every lookup, SPF term, signature and alignment.
+of the running service, and "postvet trace" why its messages fare as they do,
+with every lookup, SPF term, signature and alignment.
 
 Exit codes: 0 done; 1 the answer is no (check: the message would not be
-accepted; config check: the file has faults; domain: something is wrong); 2 wrong
-usage or configuration; 3 could not (input or output, DNS, a port in use).`,
+accepted; config check: the file has faults; domain: something is wrong); 2
+wrong usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		Example: `  postvet serve                          the milter, on 127.0.0.1:8890
   postvet check --ip 192.0.2.1 --helo mx.example.org \
       --mail-from a@example.org message.eml
@@ -60,6 +63,7 @@ usage or configuration; 3 could not (input or output, DNS, a port in use).`,
 		Version:       thisBuild(), // --version
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpColumns)))
 	root.Flags().Bool("version", false, "print the version, as the command does")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

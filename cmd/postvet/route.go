@@ -30,16 +30,17 @@ the order in which they are tried; what happens if a step fails; what protects
 the mail from being read or diverted on the way (DANE, MTA-STS, TLS-RPT); what
 is wrong, and what to publish instead.
 
-It asks the DNS alone. With --connect it opens port 25 of at most 8 hosts with 16
-addresses as well, reads what they offer, begins TLS, compares the certificates
-with what is published, and leaves; and it fetches the policy of MTA-STS. It sends
-no mail, and connects to no address that the Internet cannot reach. Each connection
-takes 13 seconds at most.
+It asks the DNS alone. With --connect it opens port 25 of at most 8 hosts with
+16 addresses as well, reads what they offer, begins TLS, compares the
+certificates with what is published, and leaves; and it fetches the policy of
+MTA-STS. It sends no mail, and connects to no address that the Internet cannot
+reach. Each connection takes 13 seconds at most.
 
 What was not asked or could not be asked is not known, and never counts as good.
 
-Exit codes: 0 nothing is wrong, 1 mail cannot be delivered or something is wrong,
-2 wrong usage, 3 too many lookups failed to tell, or no host could be reached.`,
+Exit codes: 0 nothing is wrong, 1 mail cannot be delivered or something is
+wrong, 2 wrong usage, 3 too many lookups failed to tell, or no host could be
+reached.`,
 		Example: `  postvet route ann@example.org
   postvet route --connect ann@example.org
   postvet route --json ann@example.org | jq .attempts`,

@@ -37,7 +37,8 @@ connections wait during a restart.
 Exit codes: 0 stopped, 2 wrong usage or configuration, 3 it could not listen or
 had to cut messages short.`,
 		Example: `  postvet serve
-  postvet serve --listen unix:/var/spool/postfix/postvet/postvet.sock --mode monitor
+  postvet serve --listen unix:/var/spool/postfix/postvet/postvet.sock \
+      --mode monitor
   postvet serve --config /etc/postvet/postvet.toml`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

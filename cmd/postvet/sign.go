@@ -34,13 +34,13 @@ func newSign(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sign --selector SELECTOR --key FILE [MESSAGE]",
 		Short: "sign a message and print it",
-		Long: `Sign puts a DKIM signature on top of a message and prints the message. It is a way
-to try a key and the list of signed fields. The service signs by [sign] of its
-configuration.
+		Long: `Sign puts a DKIM signature on top of a message and prints the message. It is a
+way to try a key and the list of signed fields. The service signs by [sign] of
+its configuration.
 
-MESSAGE is a file, "-" or nothing is standard input. The signature is that of the
-author's domain unless --domain names another one. FILE holds a private key, RSA or
-Ed25519, in any form that OpenSSL, opendkim or Rspamd write.
+MESSAGE is a file, "-" or nothing is standard input. The signature is that of
+the author's domain unless --domain names another one. FILE holds a private key,
+RSA or Ed25519, in any form that OpenSSL, opendkim or Rspamd write.
 
 The list of signed fields is one of
 
@@ -48,18 +48,21 @@ The list of signed fields is one of
   strict    oversigns all of its fields, also absent ones
   lists     oversigns From alone, for mail to mailing lists
 
-With --seal it puts an ARC set on top instead, as the server of a mailing list does
-(RFC 8617). The set records the Authentication-Results fields of the message that
-have the --authserv-id, and continues the chain that they found. --domain names the
-domain that seals. The key must be an RSA key. See postvet-seal(7).
+With --seal it puts an ARC set on top instead, as the server of a mailing list
+does (RFC 8617). The set records the Authentication-Results fields of the
+message that have the --authserv-id, and continues the chain that they found.
+--domain names the domain that seals. The key must be an RSA key. See
+postvet-seal(7).
 
-To oversign a field is to sign its absence too, so that nobody can add another one.
+To oversign a field is to sign its absence too, so that nobody can add another
+one.
 
-Exit codes: 0 signed, 1 the message has no single author to sign for, or cannot be
-sealed, 2 wrong usage or a file that is no key, 3 a file cannot be read.`,
+Exit codes: 0 signed, 1 the message has no single author to sign for, or cannot
+be sealed, 2 wrong usage or a file that is no key, 3 a file cannot be read.`,
 		Example: `  postvet sign --selector s2026 --key s2026.pem mail.eml > signed.eml
   postvet sign --domain example.org --selector s2026 --key s2026.pem < mail.eml
-  postvet sign --seal --domain example.org --authserv-id mx.example.org --selector s2026 --key s2026.pem mail.eml`,
+  postvet sign --seal --domain example.org --authserv-id mx.example.org \
+      --selector s2026 --key s2026.pem mail.eml`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, in, args) },
 	}

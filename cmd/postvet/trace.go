@@ -36,23 +36,24 @@ func newTrace() *cobra.Command {
 		Short: "show why live messages fare as they do",
 		Long: `Trace shows messages while the running service decides about them: results,
 verdict, and every lookup, SPF term, signature and alignment, as "check --trace"
-does for a stored message. It changes no decision, and no mail waits for who reads
-it. A traced message costs the service somewhat more work.
+does for a stored message. It changes no decision, and no mail waits for who
+reads it. A traced message costs the service somewhat more work.
 
---client, --from and --rcpt select messages; all that are given must fit. --client
-is the host that connected, or the one that a trusted relay names. --from is MAIL
-FROM or an author in the From field, --rcpt one of the recipients. A domain stands
-for those below it too.
+--client, --from and --rcpt select messages; all that are given must fit.
+--client is the host that connected, or the one that a trusted relay names.
+--from is MAIL FROM or an author in the From field, --rcpt one of the
+recipients. A domain stands for those below it too.
 
-Messages that begin from now on are shown, until the time of --for is over, --count
-messages were shown, or Ctrl-C. If they come faster than they can be shown, some are
-left out, and it says how many. The service traces at most 32 connections at the
-same time, for at most four who ask.
+Messages that begin from now on are shown, until the time of --for is over,
+--count messages were shown, or Ctrl-C. If they come faster than they can be
+shown, some are left out, and it says how many. The service traces at most 32
+connections at the same time, for at most four who ask.
 
-With --json, each message is one line with the keys of "check --json --trace", and
-at, queue, early (refused before it was sent) and left_out.
+With --json, each message is one line with the keys of "check --json --trace",
+and at, queue, early (refused before it was sent) and left_out.
 
-Exit codes: 0 done, 2 wrong usage, 3 the service could not be asked or has stopped.`,
+Exit codes: 0 done, 2 wrong usage, 3 the service could not be asked or has
+stopped.`,
 		Example: `  postvet trace --from example.org --count 1     the next message of example.org
   postvet trace --client 192.0.2.0/24 --for 1h   all that a network sends
   postvet trace --rcpt ann@example.net           all to a mailbox
