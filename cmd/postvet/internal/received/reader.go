@@ -10,6 +10,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
+	"github.com/postvet/postvet/policy/deviation"
 	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/reportmail"
 	"github.com/postvet/postvet/policy/tlsrpt"
@@ -20,6 +21,8 @@ type Reader struct {
 	sink Sink
 	seen map[string][]known // by key
 	held int                // records that are held back at most
+	last *Report            // the last one of an input, until all of that is read; nil for none
+	own  deviation.List     // those of last itself, without the way to it
 }
 
 // known is a report that was read.
@@ -52,8 +55,8 @@ func (r *Reader) Read(in io.Reader, name string) error {
 	buffered := bufio.NewReaderSize(in, 64<<10)
 	place := Place{File: name}
 	if !isMail(buffered) {
-		_, err := reportmail.Read(buffered, func(d *reportmail.Document) error { return r.document(place, d) })
-		return r.finish(place, err)
+		notes, err := reportmail.Read(buffered, func(d *reportmail.Document) error { return r.document(place, d) })
+		return r.finish(place, notes, err)
 	}
 	box, err := mailbox.NewReader(buffered, name)
 	if err != nil {
@@ -103,27 +106,48 @@ func (r *Reader) message(place Place, m *mailbox.Message) error {
 	if err != nil {
 		return r.end(&Report{Place: place, Err: err})
 	}
-	_, err = reportmail.ReadMessage(m.Header, body, func(d *reportmail.Document) error { return r.document(place, d) })
-	return r.finish(place, err)
+	notes, err := reportmail.ReadMessage(m.Header, body, func(d *reportmail.Document) error { return r.document(place, d) })
+	return r.finish(place, notes, err)
 }
 
-// finish handles the end of an input.
-func (r *Reader) finish(place Place, err error) error {
+// finish handles the end of an input. Its last report has what was noted behind it too;
+// without a report, the error has that.
+func (r *Reader) finish(place Place, notes deviation.List, err error) error {
 	var s errSink
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &s):
+	if errors.As(err, &s) {
 		return s.error
 	}
-	return r.end(&Report{Place: place, Err: err})
+	if r.last != nil {
+		notes.Merge(r.own)
+		r.last.Deviations, notes = notes, nil
+		if err := r.endLast(); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return r.end(&Report{Place: place, Deviations: notes, Err: err})
+}
+
+// endLast passes the last report on, if it waits.
+func (r *Reader) endLast() error {
+	last := r.last
+	r.last, r.own = nil, nil
+	if last == nil {
+		return nil
+	}
+	return r.end(last)
 }
 
 // end passes a report on.
 func (r *Reader) end(rep *Report) error { return r.sink.End(rep) }
 
-// document reads a document.
+// document reads a document. The report of it waits for the next one or the end.
 func (r *Reader) document(place Place, d *reportmail.Document) error {
+	if err := r.endLast(); err != nil {
+		return errSink{err}
+	}
 	place.Where = d.Where
 	rep := &Report{Place: place, Mail: d.Mail}
 	var err error
@@ -154,9 +178,7 @@ func (r *Reader) document(place Place, d *reportmail.Document) error {
 	}
 	way := d.Deviations()
 	way.Merge(rep.Deviations)
+	r.last, r.own = rep, rep.Deviations
 	rep.Err, rep.Deviations = err, way
-	if err := r.end(rep); err != nil {
-		return errSink{err}
-	}
 	return nil
 }
