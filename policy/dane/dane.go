@@ -132,6 +132,8 @@ func (r Record) malformed() string {
 		return ""
 	case len(r.Data) != want && len(r.Data) == 2*want:
 		return fmt.Sprintf("its digest has %d octets instead of %d%s, or it was written in hexadecimal twice", len(r.Data), want, other)
+	case len(r.Data) == 1:
+		return fmt.Sprintf("its digest has 1 octet instead of %d", want)
 	case len(r.Data) != want:
 		return fmt.Sprintf("its digest has %d octets instead of %d%s", len(r.Data), want, other)
 	case r.Data == string(digest(r.Matching, nil)):

@@ -105,6 +105,7 @@ func TestUnusable(t *testing.T) {
 		{"SHA-512 under SHA-256", "3 1 1 " + d64, "64 octets instead of 32, which is the length of SHA-512"},
 		{"SHA-256 under SHA-512", "3 1 2 " + d32, "32 octets instead of 64, which is the length of SHA-256"},
 		{"SHA-1", "3 1 1 " + strings.Repeat("ab", 20), "20 octets instead of 32"},
+		{"one octet", "3 1 1 ab", "its digest has 1 octet instead of 32"},
 		{"the digest of nothing", "3 1 1 " + hex.EncodeToString(empty[:]), "the file was empty"},
 		{"a filler", "3 1 1 " + strings.Repeat("00", 32), "a filler"},
 		{"a digest in place of a certificate", "3 0 0 " + d32, "no certificate, which is the length of SHA-256"},
