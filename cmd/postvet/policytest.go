@@ -43,7 +43,12 @@ The policy under test is the configuration with the rules of --rules in place of
 its own; keys of that file, such as mode and those of [policy], win over its
 own. The policy is compared with the unchanged configuration, or with the rules
 of --against. With neither flag the configuration alone decides about all
-messages. --mode wins over the mode of the policy under test.
+messages.
+
+--mode wins over the mode of the policy under test. The lists policy.monitor_*
+and policy.enforce_domains stay in force, and so do rules with mode = "monitor".
+Lists that are set are named; to try without one, empty it in the file of
+--rules.
 
 With --history, --since or --until, rules decide about what was found when the
 mail came, and are compared with what was done then, or with the rules of
@@ -187,6 +192,7 @@ func (f *policyTestFlags) policies(c *config.Config) (before, after *config.Conf
 			return nil, nil, exit{exitUsage, err}
 		}
 	}
+	f.noteExceptions(f.cmd.ErrOrStderr(), after)
 	if before == after {
 		before = nil
 	}
