@@ -66,6 +66,90 @@ func TestJournalOnSlowDisk(t *testing.T) {
 	s.waitExit()
 }
 
+// TestJournalOnFailingDisk loses the disk of the journal while mail flows: each write fails from
+// one moment to the next. No reply is another one, and the journal works again when there
+// is another disk in its place.
+func TestJournalOnFailingDisk(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("the journal tries again after a minute")
+	}
+	dir := mountImage(t)
+	s, socket, _ := startControlled(t, "[journal]\ndirectory = \""+filepath.Join(dir, "journal")+"\"\nmin_free = 0\n")
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	text := testMessage(t, "spoof.eml")
+	n := int64(0)
+	refuse := func() {
+		t.Helper()
+		body := m.begin("x@evil.example", text)
+		_ = m.conn.SetDeadline(time.Now().Add(patience))
+		if _, verdict := m.end(body); !strings.HasPrefix(verdict, "reply 550 5.7.26 ") {
+			t.Fatalf("a forgery got %q", verdict)
+		}
+		n++
+	}
+	await := func(what string, f func(control.Journal) bool) {
+		t.Helper()
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+			state, err := asked[control.Journal](t, socket, control.Request{Do: control.DoJournalStatus})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f(state) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: %+v after %d messages", what, state, n)
+			}
+		}
+	}
+	refuse()
+	await("the first message", func(j control.Journal) bool { return j.Written["rest"] == n })
+	shutDown(t, dir)
+	for range 20 {
+		refuse()
+	}
+	await("the fault", func(j control.Journal) bool { return j.Problem != "" })
+	refuse()
+	mountAnother(t, dir)
+	refuse()
+	await("the journal after it", func(j control.Journal) bool {
+		return j.Problem == "" && j.Written["rest"]+j.Dropped["rest"] == n && j.Dropped["rest"] == 0
+	})
+	s.signal(unix.SIGTERM)
+	s.waitExit()
+}
+
+// shutDown makes each further write to a file system fail, see EXT4_IOC_SHUTDOWN in
+// linux/ext4.h.
+func shutDown(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const shutdown, withoutFlush = 0x8004587d, 2
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), shutdown, withoutFlush); err != nil {
+		t.Skipf("the file system cannot be shut down: %v", err)
+	}
+}
+
+// mountAnother mounts an empty file system in the place of another one.
+func mountAnother(t *testing.T, dir string) {
+	t.Helper()
+	if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "journal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // mountImage returns a new file system that can be frozen.
 func mountImage(t *testing.T) string {
 	t.Helper()
