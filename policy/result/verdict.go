@@ -119,9 +119,11 @@ type FieldChange struct {
 
 // Differs reports whether two verdicts treat a message differently. The names and texts
 // of rules do not count.
-func (v Verdict) Differs(w Verdict) bool {
-	return v.Action != w.Action || v.Intended != w.Intended || v.Code != w.Code || v.RedirectTo != w.RedirectTo ||
-		edits(v) != edits(w)
+func (v Verdict) Differs(w Verdict) bool { return v.DiffersInAction(w) || edits(v) != edits(w) }
+
+// DiffersInAction is Differs without the edits of the header, which a journal does not keep.
+func (v Verdict) DiffersInAction(w Verdict) bool {
+	return v.Action != w.Action || v.Intended != w.Intended || v.Code != w.Code || v.RedirectTo != w.RedirectTo
 }
 
 // edits returns a text that identifies the verdict's edits of the header, except for our

@@ -60,7 +60,7 @@ func Tell(row *rows.Row, then rows.Generation, present *rules.Rules, now rows.Ge
 	v := present.Replay(early, row.Results)
 	s.Today = &v
 	// A reply's text has another reference or help URL at most.
-	s.Differs = v.Action != row.Verdict.Action || v.Intended != row.Verdict.Intended || v.Code != row.Verdict.Code || v.RedirectTo != row.Verdict.RedirectTo
+	s.Differs = v.DiffersInAction(*row.Verdict)
 	if !s.Differs || v.Action != result.Accept {
 		s.AdminCan = remediesFor(row.Results, row.Verdict, row.Queue) // the present rules are none
 	}

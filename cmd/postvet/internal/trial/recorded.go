@@ -74,7 +74,7 @@ func (o *Recorded) replay(by rules.Rules, r *rows.Row, then *Then) (v verdict) {
 	}
 	early, refused := by.Early(atRecipient(res))
 	switch {
-	case !refused || !differs(early, v.Verdict):
+	case !refused || !early.DiffersInAction(v.Verdict):
 	case then.Known && !then.Early:
 		v.Verdict, v.certain, v.doubts = early, true, nil
 	case !then.Known || !then.SameEarly:
@@ -107,12 +107,6 @@ func (o *Recorded) lacks(by rules.Rules, r *rows.Row, then *Then) rules.Lacks {
 	return l
 }
 
-// differs reports whether two verdicts treat a message differently, as far as a journal
-// tells: edits of the header are not kept.
-func differs(v, w result.Verdict) bool {
-	return v.Action != w.Action || v.Intended != w.Intended || v.Code != w.Code || v.RedirectTo != w.RedirectTo
-}
-
 // differs reports whether two verdicts treat a message differently. If a doubt leaves the
 // reply open, it does not count.
 func (v *verdict) differs(w *verdict) bool {
@@ -120,7 +114,7 @@ func (v *verdict) differs(w *verdict) bool {
 	if len(v.doubts)+len(w.doubts) > 0 {
 		a.Code, b.Code = "", ""
 	}
-	return differs(a, b)
+	return a.DiffersInAction(b)
 }
 
 // doubtful reports whether another value of a key, which decides what is found, may have
