@@ -68,17 +68,6 @@ func unreachable(ip netip.Addr) string {
 	return ""
 }
 
-// network returns the network that an address fails with: what most networks on the
-// Internet announce at least.
-func network(ip netip.Addr) netip.Prefix {
-	bits := 48
-	if ip.Is4() {
-		bits = 24
-	}
-	p, _ := ip.Prefix(bits) // it fits
-	return p
-}
-
 // family returns the type of the record that an address has.
 func family(ip netip.Addr) string {
 	if ip.Is4() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -70,7 +71,7 @@ func (m *MX) comparePlaces(v4, v6 []netip.Addr) {
 	networks := map[netip.Prefix]bool{}
 	var names []string
 	for _, ip := range distinct {
-		if p := network(ip); !networks[p] {
+		if p := addrlist.NetworkOf(ip); !networks[p] {
 			networks[p] = true
 			names = append(names, p.String())
 		}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -323,13 +324,5 @@ func (e evidence) name(r *report.Record) string {
 	if !r.Source.IsValid() {
 		return "unknown"
 	}
-	bits := 24
-	if r.Source.Is6() {
-		bits = 48
-	}
-	network, err := r.Source.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return network.String()
+	return addrlist.NetworkOf(r.Source).String()
 }

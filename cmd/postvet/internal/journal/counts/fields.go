@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -90,43 +91,13 @@ func nameOf(s []byte) []byte {
 	return s
 }
 
-// appendNetwork appends the network of an address: its 256 neighbours of IPv4, or its /48 of
-// IPv6.
+// appendNetwork appends the network of an address.
 func appendNetwork(b, address []byte) []byte {
-	if i := bytes.LastIndexByte(address, '.'); i > 0 && bytes.IndexByte(address, ':') < 0 && isIPv4(address) {
-		return append(append(b, address[:i]...), ".0/24"...)
-	}
 	ip, err := netip.ParseAddr(string(address))
 	if err != nil {
 		return append(b, None...)
 	}
-	ip = ip.Unmap().WithZone("")
-	size := 48
-	if ip.Is4() {
-		size = 24
-	}
-	p, _ := ip.Prefix(size) // an address has as many bits
-	return p.AppendTo(b)
-}
-
-// isIPv4 reports whether a text is an IPv4 address in its usual form.
-func isIPv4(s []byte) bool {
-	n, digits, dots := 0, 0, 0
-	for _, c := range s {
-		switch {
-		case c >= '0' && c <= '9' && (digits == 0 || n > 0):
-			n = 10*n + int(c-'0')
-			if digits++; n > 255 {
-				return false
-			}
-		case c == '.' && digits > 0:
-			n, digits = 0, 0
-			dots++
-		default:
-			return false
-		}
-	}
-	return dots == 3 && digits > 0
+	return addrlist.NetworkOf(ip).AppendTo(b)
 }
 
 // appendFacts appends the facts of a message with a zero octet after each, which no text

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"strings"
+
+	"github.com/postvet/postvet/policy/addrlist"
 )
 
 // Hider takes from records what names a client, and leaves its network. It is for one
@@ -31,7 +33,7 @@ func (h *Hider) Hide(rec *Record) (bool, error) {
 	row.Cut = true
 	var network string
 	if ip.IsValid() {
-		network = NetworkOf(ip).String()
+		network = addrlist.NetworkOf(ip).String()
 		row.Results.Client.IP = network
 	}
 	// Addresses has all that is there kept as it is.
@@ -51,16 +53,6 @@ func (h *Hider) Hide(rec *Record) (bool, error) {
 	}
 	rec[ColClient].Octets, rec[ColHelo].Octets, rec[ColFacts].Octets = next[ColClient].Octets, next[ColHelo].Octets, h.facts
 	return true, nil
-}
-
-// NetworkOf returns the network that is kept of a client's address.
-func NetworkOf(ip netip.Addr) netip.Prefix {
-	bits := 24
-	if ip = ip.Unmap().WithZone(""); ip.Is6() {
-		bits = 48
-	}
-	p, _ := ip.Prefix(bits) // fails only for an invalid address
-	return p
 }
 
 // hideNames removes the names of the client, and the addresses that others have recorded.
@@ -102,7 +94,7 @@ func hideNames(row *Row) {
 		}
 		ip, err := netip.ParseAddr(r.RemoteIP)
 		if r.RemoteIP = ""; err == nil {
-			r.RemoteIP = NetworkOf(ip).String()
+			r.RemoteIP = addrlist.NetworkOf(ip).String()
 		}
 	}
 }
