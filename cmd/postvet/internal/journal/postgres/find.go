@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
-	"github.com/postvet/postvet/policy/result"
 )
 
 // Reader searches the rows of all nodes. It is safe for concurrent use. Addresses are not
@@ -43,7 +42,7 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		if len(page.Rows) >= q.Limit {
 			break
 		}
-		if !overlaps(&q, day) {
+		if !q.WantsDay(day) {
 			continue
 		}
 		if err := findDay(ctx, conn, day, q, &page); ctx.Err() != nil || isOutOfTime(err) {
@@ -53,10 +52,7 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 			return page, fault(err)
 		}
 	}
-	if len(page.Rows) >= q.Limit {
-		page.Rows = page.Rows[:q.Limit]
-		page.Next = page.Rows[q.Limit-1].Ref
-	}
+	page.End(q.Limit)
 	return page, nil
 }
 
@@ -84,26 +80,11 @@ func partitionDays(ctx context.Context, conn *pgx.Conn) (days []time.Time, err e
 	return days, err
 }
 
-// overlaps reports whether a day may have rows that are wanted.
-func overlaps(q *rows.Query, day time.Time) bool {
-	end := day.AddDate(0, 0, 1)
-	switch {
-	case !end.After(q.Since), !q.Until.IsZero() && !day.Before(q.Until):
-		return false
-	case q.Before != 0 && day.After(q.Before.Time()), q.After != 0 && end.Before(q.After.Time()):
-		return false
-	case q.Ref != 0:
-		at := q.Ref.Time()
-		return !at.Before(day) && at.Before(end)
-	}
-	return true
-}
-
 // findDay adds the rows of a day to a page, in order of time.
 func findDay(ctx context.Context, conn *pgx.Conn, day time.Time, q rows.Query, page *rows.Page) error {
 	var found []*rows.Row
 	for c := range rows.Class(rows.Classes) {
-		if c == rows.Accepted && q.Action != "" && q.Action != string(result.Accept) {
+		if !q.WantsClass(c) {
 			continue
 		}
 		some, err := findIn(ctx, conn, rows.Part{Day: day, Class: c}, &q)
@@ -111,13 +92,7 @@ func findDay(ctx context.Context, conn *pgx.Conn, day time.Time, q rows.Query, p
 			return err
 		}
 	}
-	slices.SortFunc(found, func(a, b *rows.Row) int {
-		if a.Ref > b.Ref {
-			return -1
-		}
-		return 1
-	})
-	page.Rows = append(page.Rows, found...)
+	page.AddDay(found)
 	return nil
 }
 
@@ -156,9 +131,13 @@ type condition struct {
 	node  int32
 }
 
-// add adds a term, in which each ? stands for an argument.
+// add adds a term, in which each ? stands for an argument. A text is made
+// harmless.
 func (c *condition) add(term string, args ...any) {
 	for _, a := range args {
+		if s, ok := a.(string); ok {
+			a = harmless(s)
+		}
 		c.args = append(c.args, a)
 		term = strings.Replace(term, "?", fmt.Sprintf("$%d", len(c.args)), 1)
 	}
@@ -168,32 +147,7 @@ func (c *condition) add(term string, args ...any) {
 func conditionOf(q *rows.Query, day time.Time) *condition {
 	c := &condition{last: 1<<63 - 1, limit: min(spanRows, max(2*q.Limit, 10))}
 	c.add("day = '" + day.Format(time.DateOnly) + "'")
-	if q.Ref != 0 {
-		c.add("ref = ?", int64(q.Ref))
-	}
-	if q.Before != 0 {
-		c.add("ref < ?", int64(q.Before))
-	}
-	if q.After != 0 {
-		c.add("ref > ?", int64(q.After))
-	}
-	if !q.Since.IsZero() {
-		c.add("ref >= ?", int64(result.FirstReference(q.Since)))
-	}
-	if !q.Until.IsZero() {
-		c.add("ref < ?", int64(result.FirstReference(q.Until)))
-	}
-	for _, x := range []struct {
-		column rows.Column
-		value  string
-	}{{rows.ColQueue, q.Queue}, {rows.ColDMARC, q.DMARC}, {rows.ColRule, q.Rule}, {rows.ColHint, q.Hint}} {
-		if x.value != "" {
-			c.add(x.column.String()+" = ?", harmless(x.value))
-		}
-	}
-	if q.Action != "" {
-		c.add("(action = ? OR would = ?)", q.Action, q.Action)
-	}
+	q.Terms(c.add)
 	if q.Client.IsValid() {
 		c.add("client <<= inet '" + q.Client.String() + "'")
 	}

@@ -82,12 +82,8 @@ func hidePart(ctx context.Context, conn *pgx.Conn, p rows.Part, end time.Time) (
 			if !hide(&hider, rec) {
 				return nil
 			}
-			client := any(nil)
-			if text := string(rec[rows.ColClient].Octets); text != "" {
-				client = text
-			}
 			updates.Queue(fmt.Sprintf("UPDATE postvet.%s SET client = $1::text::inet, helo = NULL, override = $2, facts = $3 WHERE day = '%s' AND ref = $4 AND node = $5", p.Class, p.Day.Format(time.DateOnly)),
-				client, orNull(rec[rows.ColOverride].Octets), slices.Clone(rec[rows.ColFacts].Octets), rec[rows.ColRef].Int, c.node)
+				orNull(rec[rows.ColClient].Octets), orNull(rec[rows.ColOverride].Octets), slices.Clone(rec[rows.ColFacts].Octets), rec[rows.ColRef].Int, c.node)
 			return nil
 		})
 		if err != nil {
@@ -109,6 +105,7 @@ func hidePart(ctx context.Context, conn *pgx.Conn, p rows.Part, end time.Time) (
 	return true, do(ctx, conn, fmt.Sprintf("COMMENT ON TABLE %s IS '%s'", partitionOf(p), hiddenComment))
 }
 
+// orNull returns the text of a column, NULL for none.
 func orNull(octets []byte) any {
 	if len(octets) == 0 {
 		return nil

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
-	"github.com/postvet/postvet/policy/result"
 )
 
 // Reader searches the files of a directory, whether or not a store writes there. It is
@@ -42,7 +41,7 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		if n < 0 {
 			n = len(all)
 		}
-		if r.wanted(&q, day) {
+		if q.WantsDay(day) {
 			r.findDay(ctx, all[:n], q, &page)
 		}
 		if ctx.Err() != nil {
@@ -51,26 +50,8 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		}
 		all = all[n:]
 	}
-	if len(page.Rows) >= q.Limit {
-		page.Rows = page.Rows[:q.Limit]
-		page.Next = page.Rows[q.Limit-1].Ref
-	}
+	page.End(q.Limit)
 	return page, nil
-}
-
-// wanted reports whether a day may have rows that are wanted.
-func (r *Reader) wanted(q *rows.Query, day time.Time) bool {
-	end := day.Add(24 * time.Hour)
-	switch {
-	case !end.After(q.Since), !q.Until.IsZero() && !day.Before(q.Until):
-		return false
-	case q.Before != 0 && day.After(q.Before.Time()), q.After != 0 && end.Before(q.After.Time()):
-		return false
-	case q.Ref != 0:
-		at := q.Ref.Time()
-		return !at.Before(day) && at.Before(end)
-	}
-	return true
 }
 
 // findDay adds the rows of the files of one day to a page, in order of time.
@@ -81,7 +62,7 @@ func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, page *ro
 	}
 	var found []*rows.Row
 	for _, f := range day {
-		if f.class == rows.Accepted && onlyRest(&q) {
+		if !q.WantsClass(f.class) {
 			continue
 		}
 		some, err := findIn(ctx, f, &q, key)
@@ -90,18 +71,7 @@ func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, page *ro
 			page.Unread = append(page.Unread, filepath.Base(f.path))
 		}
 	}
-	slices.SortFunc(found, func(a, b *rows.Row) int {
-		if a.Ref > b.Ref {
-			return -1
-		}
-		return 1
-	})
-	page.Rows = append(page.Rows, found...)
-}
-
-// onlyRest reports whether a query cannot select mail that was accepted.
-func onlyRest(q *rows.Query) bool {
-	return q.Action != "" && q.Action != string(result.Accept)
+	page.AddDay(found)
 }
 
 // findIn returns the rows of a file, the newest first.
@@ -135,29 +105,7 @@ func (c *condition) add(term string, args ...any) {
 // row meets two of them.
 func conditions(q *rows.Query, key *rows.Key) []condition {
 	var c condition
-	if q.Ref != 0 {
-		c.add("ref = ?", int64(q.Ref))
-	}
-	if q.Before != 0 {
-		c.add("ref < ?", int64(q.Before))
-	}
-	if q.After != 0 {
-		c.add("ref > ?", int64(q.After))
-	}
-	if !q.Since.IsZero() {
-		c.add("ref >= ?", int64(result.FirstReference(q.Since)))
-	}
-	if !q.Until.IsZero() {
-		c.add("ref < ?", int64(result.FirstReference(q.Until)))
-	}
-	for column, value := range map[rows.Column]string{rows.ColQueue: q.Queue, rows.ColDMARC: q.DMARC, rows.ColRule: q.Rule, rows.ColHint: q.Hint} {
-		if value != "" {
-			c.add(column.String()+" = ?", value)
-		}
-	}
-	if q.Action != "" {
-		c.add("(action = ? OR would = ?)", q.Action, q.Action)
-	}
+	q.Terms(c.add)
 	if q.MessageID != "" && key != nil {
 		c.add("message_key = ?", key.Hash(q.MessageID))
 	}

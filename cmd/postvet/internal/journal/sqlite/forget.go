@@ -26,7 +26,7 @@ func (r *Reader) Forget(ctx context.Context, q rows.Query) (n int, err error) {
 		return 0, err
 	}
 	for _, f := range all {
-		if !r.wanted(&q, f.day) {
+		if !q.WantsDay(f.day) {
 			continue
 		}
 		var refs []int64

@@ -164,7 +164,7 @@ func (r *Reader) Each(ctx context.Context, q rows.Query, f func(*rows.Row) error
 		return err
 	}
 	for _, day := range all {
-		if !r.wanted(&q, day.day) || day.class == rows.Accepted && onlyRest(&q) {
+		if !q.WantsDay(day.day) || !q.WantsClass(day.class) {
 			continue
 		}
 		err := r.eachIn(ctx, day, &q, func(rec *rows.Record) error {

@@ -40,7 +40,7 @@ func (r *Reader) Spans(ctx context.Context, since, until time.Time, f func(rows.
 		end = int64(result.FirstReference(until))
 	}
 	for _, one := range all {
-		if r.wanted(&q, one.day) && !spansOf(ctx, one, from, end, f) {
+		if q.WantsDay(one.day) && !spansOf(ctx, one, from, end, f) {
 			return ctx.Err()
 		}
 	}
@@ -49,7 +49,7 @@ func (r *Reader) Spans(ctx context.Context, since, until time.Time, f func(rows.
 		return err
 	}
 	for _, one := range aside {
-		if r.wanted(&q, one.day) && !f(rows.Span{File: filepath.Base(one.path), Day: one.day, Err: errSetAside}) {
+		if q.WantsDay(one.day) && !f(rows.Span{File: filepath.Base(one.path), Day: one.day, Err: errSetAside}) {
 			break
 		}
 	}
