@@ -2,21 +2,17 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
+	"github.com/postvet/postvet/dnscache"
 )
 
-// domainTimeout bounds an inspection, whatever the domain publishes.
-const domainTimeout = 2 * time.Minute
-
 type domainFlags struct {
-	configFlags
+	inspectionFlags
 	selectors []string
-	json      bool
-	color     string
 }
 
 func newDomain() *cobra.Command {
@@ -42,44 +38,16 @@ lookups failed to tell.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look up; repeatable")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	addColor(cmd, &f.color)
-	f.addDNS(cmd)
+	f.add(cmd)
 	return cmd
 }
 
 func (f *domainFlags) run(cmd *cobra.Command, name string) error {
-	screen, err := screenOf(cmd, f.color)
-	if err != nil {
-		return err
-	}
-	resolver, err := f.resolver()
-	if err != nil {
-		return err
-	}
-	defer resolver.Close()
-	ctx, cancel := context.WithTimeout(cmd.Context(), domainTimeout)
-	defer cancel()
-	report := inspect.Inspect(ctx, resolver, name, inspect.Options{Selectors: f.selectors})
-	if report.Exists == inspect.Invalid {
-		return usage("%q is no domain name; write one such as example.org", name)
-	}
-	if f.json {
-		err = printJSON(cmd.OutOrStdout(), report)
-	} else {
-		err = report.Print(cmd.OutOrStdout(), screen)
-	}
-	if err != nil {
-		return output(err)
-	}
-	switch report.Verdict() {
-	case inspect.Faulty:
-		return exit{code: exitNo}
-	case inspect.Undetermined:
-		if report.Failed == 0 {
-			return failed("some lookups failed; see the lines marked dns")
+	return f.inspect(cmd, "some lookups failed; see the lines marked dns", func(ctx context.Context, r *dnscache.Resolver) (inspection, finding.Totals, error) {
+		report := inspect.Inspect(ctx, r, name, inspect.Options{Selectors: f.selectors})
+		if report.Exists == inspect.Invalid {
+			return nil, finding.Totals{}, usage("%q is no domain name; write one such as example.org", name)
 		}
-		return failed("%d of %d lookups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
-	}
-	return nil
+		return report, report.Totals, nil
+	})
 }

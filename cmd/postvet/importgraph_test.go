@@ -48,8 +48,9 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/route", "cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/route/connect/connecttest", ""},
 	{"cmd/postvet/internal/route/connect", "policy/foreign policy/mtasts"},
-	{"cmd/postvet/internal/advice", "cmd/postvet/internal/lookups policy/foreign policy/message dnscache"},
+	{"cmd/postvet/internal/advice", "cmd/postvet/internal/finding cmd/postvet/internal/lookups policy/foreign policy/message dnscache"},
 	{"cmd/postvet/internal/lookups", "dnscache"},
+	{"cmd/postvet/internal/page/pagetest", "cmd/postvet/internal/finding cmd/postvet/internal/layout"},
 	{"cmd/postvet/internal/page", "cmd/postvet/internal/finding cmd/postvet/internal/layout"},
 	{"cmd/postvet/internal/livetrace", "filter policy/..."},
 	{"cmd/postvet/internal/logburst", ""},
@@ -145,6 +146,7 @@ var outside = []struct{ path, importers string }{
 	{"github.com/emersion/go-msgauth", "policy/dkim contrib/..."},
 	{"github.com/expr-lang/expr", "policy/condition"},
 	{"github.com/gaissmai/bart", "policy/addrlist"},
+	{"github.com/google/go-cmp", "cmd/postvet/internal/page/pagetest"},
 	{"github.com/jackc/pgx", "cmd/postvet/internal/keys/sql cmd/postvet/internal/journal/postgres"},
 	{"github.com/miekg/dns", "dnscache/..."},
 	{"github.com/parquet-go/parquet-go", "cmd/postvet/internal/journal/parquet"},
@@ -161,7 +163,7 @@ var outside = []struct{ path, importers string }{
 	{"golang.org/x/sys", "cmd/... filter/... contrib/..."},
 	{"golang.org/x/term", "cmd/... contrib/..."},
 	{"golang.org/x/text", "policy/message policy/dmarc/report/tolerantxml"},
-	{"golang.org/x/tools", "contrib/realmta"},
+	{"golang.org/x/tools", "cmd/postvet/internal/page/pagetest contrib/realmta"},
 
 	// The evaluation has no socket and no file.
 	{"net", "cmd/... filter/... dnscache/... contrib/..."},

@@ -6,17 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
+	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
 
 type routeFlags struct {
-	configFlags
+	inspectionFlags
 	connect bool
-	json    bool
-	color   string
 }
 
 func newRoute() *cobra.Command {
@@ -48,50 +48,22 @@ reached.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	cmd.Flags().BoolVar(&f.connect, "connect", false, "connect to the hosts, without sending mail")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	addColor(cmd, &f.color)
-	f.addDNS(cmd)
+	f.add(cmd)
 	return cmd
 }
 
 func (f *routeFlags) run(cmd *cobra.Command, address string) error {
-	screen, err := screenOf(cmd, f.color)
-	if err != nil {
-		return err
-	}
-	resolver, err := f.resolver()
-	if err != nil {
-		return err
-	}
-	defer resolver.Close()
-	ctx, cancel := context.WithTimeout(cmd.Context(), domainTimeout)
-	defer cancel()
 	var o route.Options
 	if f.connect {
 		o.Connect = &connect.Client{Helo: heloName()}
 	}
-	report, err := route.Find(ctx, resolver, address, o)
-	if err != nil {
-		return usage("%s is no address: %v", foreign.TerminalQuote(address, 100), err)
-	}
-	if f.json {
-		err = printJSON(cmd.OutOrStdout(), report)
-	} else {
-		err = report.Print(cmd.OutOrStdout(), screen)
-	}
-	if err != nil {
-		return output(err)
-	}
-	switch report.Verdict() {
-	case route.Faulty:
-		return exit{code: exitNo}
-	case route.Undetermined:
-		if report.Failed == 0 {
-			return failed("not all could be asked; see the first lines")
+	return f.inspect(cmd, "not all could be asked; see the first lines", func(ctx context.Context, r *dnscache.Resolver) (inspection, finding.Totals, error) {
+		report, err := route.Find(ctx, r, address, o)
+		if err != nil {
+			return nil, finding.Totals{}, usage("%s is no address: %v", foreign.TerminalQuote(address, 100), err)
 		}
-		return failed("%d of %d lookups failed; try again or another resolver with --resolver", report.Failed, report.Lookups)
-	}
-	return nil
+		return report, report.Totals, nil
+	})
 }
 
 // heloName returns the name by which this host introduces itself.

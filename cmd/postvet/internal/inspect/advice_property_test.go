@@ -47,7 +47,7 @@ var (
 // anything.
 func (s *shop) follow(t *rapid.T, r *Report) bool {
 	proposals := map[string]string{}
-	for f := range r.findings() {
+	for f := range r.lists().All() {
 		for _, m := range published.FindAllStringSubmatch(f.Fix, -1) {
 			text := strings.ReplaceAll(m[2][1:len(m[2])-1], `" "`, "")
 			text = escapes.ReplaceAllStringFunc(text, func(e string) string {

@@ -6,19 +6,19 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"golang.org/x/tools/txtar"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
+	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
@@ -56,32 +56,7 @@ func TestReports(t *testing.T) {
 			defer cancel()
 			args := strings.Fields(in["name"])
 			r := Inspect(ctx, resolver, args[0], Options{Selectors: args[1:], Now: clock})
-
-			var text bytes.Buffer
-			if err := r.Print(&text, layout.Screen{}); err != nil {
-				t.Fatal(err)
-			}
-			js, err := json.MarshalIndent(r, "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]string{"verdict": string(r.Verdict()) + "\n", "text": text.String(), "json": string(js) + "\n"}
-			for i, f := range a.Files {
-				g, ok := got[f.Name]
-				if !ok {
-					continue
-				}
-				if *update {
-					a.Files[i].Data = []byte(g)
-				} else if d := cmp.Diff(string(f.Data), g); d != "" {
-					t.Errorf("%s: %s", f.Name, d)
-				}
-			}
-			if *update {
-				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			pagetest.Golden(t, file, a, r, *update)
 			if n := r.Lookups; n > lookups.Max {
 				t.Errorf("%d lookups", n)
 			}
@@ -152,7 +127,7 @@ func TestDeadline(t *testing.T) {
 		if d := time.Since(began); d != 50*time.Millisecond {
 			t.Errorf("took %v", d)
 		}
-		if r.Verdict() != Undetermined || r.Exists != Unknown || r.Errors != 0 {
+		if r.Verdict() != finding.Undetermined || r.Exists != Unknown || r.Errors != 0 {
 			t.Errorf("%s, exists %s, %d errors", r.Verdict(), r.Exists, r.Errors)
 		}
 	})

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -34,16 +33,5 @@ func (p *printer) report(r *Report) {
 		p.dkim(&r.DKIM)
 	}
 	p.dmarc(&r.DMARC)
-	p.Line("")
-	errors, warnings := layout.Count(r.Errors, "error"), layout.Count(r.Warnings, "warning")
-	if r.Errors > 0 {
-		errors = p.Paint(layout.Red, errors)
-	}
-	if r.Warnings > 0 {
-		warnings = p.Paint(layout.Yellow, warnings)
-	}
-	p.Line("%s, %s", errors, warnings)
-	if r.Failed > 0 {
-		p.Line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", r.Failed, r.Lookups)))
-	}
+	p.Totals(&r.Totals)
 }

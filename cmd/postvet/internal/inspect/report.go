@@ -1,12 +1,9 @@
 package inspect
 
 import (
-	"iter"
-
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
-	"github.com/postvet/postvet/policy/foreign"
 )
 
 // Existence says whether the name exists.
@@ -34,42 +31,15 @@ type Report struct {
 	DKIM      DKIM            `json:"dkim"`
 	DMARC     DMARC           `json:"dmarc"`
 
-	// Errors and Warnings count the findings of the whole report.
-	Errors   int `json:"errors"`
-	Warnings int `json:"warnings"`
-	// Lookups is the number of lookups, Failed how many of them failed.
-	Lookups int `json:"lookups"`
-	Failed  int `json:"failed"`
+	finding.Totals
 }
-
-// Verdict is a report in one word.
-type Verdict string
-
-// The verdicts. A report is Faulty for what the DNS holds, never for a failed
-// lookup.
-const (
-	Sound        Verdict = "sound"        // no errors; warnings may be
-	Faulty       Verdict = "faulty"       // at least one error
-	Undetermined Verdict = "undetermined" // no error was found, but lookups failed
-)
 
 // Verdict returns the report's verdict.
-func (r *Report) Verdict() Verdict {
-	verdict := Sound
-	for f := range r.findings() {
-		switch {
-		case f.Severity == finding.Error:
-			return Faulty
-		case f.DNSFailure:
-			verdict = Undetermined
-		}
-	}
-	return verdict
-}
+func (r *Report) Verdict() finding.Verdict { return r.lists().Verdict() }
 
 // lists returns the lists of findings in the order in which they are printed.
-func (r *Report) lists() []*finding.List {
-	lists := []*finding.List{&r.Findings, &r.MX.Findings}
+func (r *Report) lists() finding.Lists {
+	lists := finding.Lists{&r.Findings, &r.MX.Findings}
 	for i := range r.MX.Hosts {
 		lists = append(lists, &r.MX.Hosts[i].Findings)
 	}
@@ -81,31 +51,8 @@ func (r *Report) lists() []*finding.List {
 	return append(lists, &r.DMARC.Findings)
 }
 
-// findings yields all findings of the report in the order in which they are printed.
-func (r *Report) findings() iter.Seq[*finding.Finding] {
-	return func(yield func(*finding.Finding) bool) {
-		for _, list := range r.lists() {
-			for i := range *list {
-				if !yield(&(*list)[i]) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// finish counts the findings, and makes their texts harmless: they cite the DNS.
+// finish counts the findings, and makes their texts harmless.
 func (r *Report) finish() {
-	for _, list := range r.lists() {
-		list.DropOK()
-	}
-	for f := range r.findings() {
-		f.Text, f.Fix = foreign.Line(f.Text, advice.MaxText), foreign.Line(f.Fix, advice.MaxFix)
-		switch f.Severity {
-		case finding.Error:
-			r.Errors++
-		case finding.Warning:
-			r.Warnings++
-		}
-	}
+	advice.Finish(r.lists())
+	r.Count(r.lists())
 }

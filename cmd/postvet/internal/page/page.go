@@ -61,6 +61,22 @@ func (p *Page) Findings(indent string, list finding.List) {
 	}
 }
 
+// Totals writes the numbers at the end of a report.
+func (p *Page) Totals(t *finding.Totals) {
+	errors, warnings := layout.Count(t.Errors, "error"), layout.Count(t.Warnings, "warning")
+	if t.Errors > 0 {
+		errors = p.Paint(layout.Red, errors)
+	}
+	if t.Warnings > 0 {
+		warnings = p.Paint(layout.Yellow, warnings)
+	}
+	p.Line("")
+	p.Line("%s, %s", errors, warnings)
+	if t.Failed > 0 {
+		p.Line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", t.Failed, t.Lookups)))
+	}
+}
+
 // Wrap breaks a text that is shown, its longest words too.
 func (p *Page) Wrap(text string, column, indent int) string {
 	room := p.Width - indent

@@ -99,10 +99,10 @@ func followAll(t *testing.T, zone, address string) (followed int) {
 	}
 	before := report(zone)
 	known := map[string]bool{}
-	for f := range before.findings() {
+	for f := range before.lists().All() {
 		known[f.Text] = true
 	}
-	for f := range before.findings() {
+	for f := range before.lists().All() {
 		if f.Severity == finding.OK {
 			continue
 		}
@@ -112,7 +112,7 @@ func followAll(t *testing.T, zone, address string) (followed int) {
 		}
 		followed++
 		after := report(mended)
-		for g := range after.findings() {
+		for g := range after.lists().All() {
 			switch {
 			case g.Text == f.Text:
 				t.Errorf("%s: still there after %s", f.Text, f.Fix)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect/connecttest"
 	"github.com/postvet/postvet/policy/dane"
 )
@@ -26,12 +27,12 @@ func TestConnectProposal(t *testing.T) {
 		t.Fatalf("%d errors in %s", before.Errors, text)
 	}
 	after, text := run(t, signedZone+m[1]+"\n", "ann@example.org", internet, a)
-	if after.Verdict() != Sound || after.Errors != 0 || after.Warnings > before.Warnings || after.Transport.DANE.State != Works || after.Connections[0].DANE != Passed {
+	if after.Verdict() != finding.Sound || after.Errors != 0 || after.Warnings > before.Warnings || after.Transport.DANE.State != Works || after.Connections[0].DANE != Passed {
 		t.Error(text)
 	}
 	// Beside the old record it is a rollover.
 	both, _ := run(t, signedZone+wrong+m[1]+"\n", "ann@example.org", internet, a)
-	if both.Verdict() != Sound || both.Connections[0].DANE != Passed {
+	if both.Verdict() != finding.Sound || both.Connections[0].DANE != Passed {
 		t.Errorf("%s, %s", both.Verdict(), both.Connections[0].DANE)
 	}
 }
@@ -56,11 +57,11 @@ func TestConnectSilence(t *testing.T) {
 	t.Parallel()
 	a := connecttest.NewAuthority(t, clock())
 	r, text := run(t, signedZone+mtastsZone, "ann@example.org", connecttest.Internet{"185.0.2.1:25": connecttest.Silence, "185.0.2.2:443": connecttest.Silence}, a)
-	if r.Verdict() != Faulty || r.Result != Unknown || r.Transport.MTASTS.State != Broken {
+	if r.Verdict() != finding.Faulty || r.Result != Unknown || r.Transport.MTASTS.State != Broken {
 		t.Errorf("%s, %s\n%s", r.Verdict(), r.Result, text)
 	}
 	r, text = run(t, signedZone, "ann@example.org", connecttest.Internet{"185.0.2.1:25": connecttest.Silence}, a)
-	if r.Verdict() != Undetermined || r.Result != Unknown || !strings.Contains(text, "lets no connection to port 25 out") {
+	if r.Verdict() != finding.Undetermined || r.Result != Unknown || !strings.Contains(text, "lets no connection to port 25 out") {
 		t.Errorf("%s, %s\n%s", r.Verdict(), r.Result, text)
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect/connecttest"
 	"github.com/postvet/postvet/dnscache/dnstest"
@@ -52,7 +54,7 @@ func run(t *testing.T, zone, address string, internet connecttest.Internet, a *c
 		t.Fatal(err)
 	}
 	wantHarmless(t, text.Bytes())
-	wantColumns(t, r)
+	pagetest.Columns(t, r)
 	return r, text.String()
 }
 
@@ -93,13 +95,13 @@ func TestConnect(t *testing.T) {
 		server  *connecttest.Server // nil for one that refuses
 		policy  string
 		address string
-		verdict Verdict
+		verdict finding.Verdict
 		want    []string
 		not     []string
 	}{
 		{
 			name: "all that is published fits", zone: signedZone + mtastsZone + tlsa(good), server: with(good), policy: policy("enforce", "mx.example.org"),
-			verdict: Sound,
+			verdict: finding.Sound,
 			want: []string{
 				"Nobody can read or divert it on the way if the sender checks\nDANE.", "DANE     protects", "MTA-STS  protects; mode enforce, for 7 days, 1 name",
 				"ok       mx.example.org at 185.0.2.1 has a certificate that fits the TLSA record 3 1 1", "MTA-STS: senders that check it deliver to no forged server",
@@ -108,7 +110,7 @@ func TestConnect(t *testing.T) {
 			not: []string{"not connected to"},
 		},
 		{
-			name: "RFC 7672 section 2.2 another key", zone: signedZone + tlsa(old), server: with(good), verdict: Faulty,
+			name: "RFC 7672 section 2.2 another key", zone: signedZone + tlsa(old), server: with(good), verdict: finding.Faulty,
 			want: []string{
 				"Senders that check DANE or MTA-STS keep it",
 				"error    mx.example.org at 185.0.2.1: its certificate matches no TLSA record; senders that check DANE keep the mail", "-> publish: " + strings.TrimSpace(tlsa(good)),
@@ -116,49 +118,49 @@ func TestConnect(t *testing.T) {
 			not: []string{"Nobody can read"},
 		},
 		{
-			name: "RFC 7672 section 3.1.1 an expired certificate with the right key", zone: signedZone + tlsa(old), server: with(old), verdict: Sound,
+			name: "RFC 7672 section 3.1.1 an expired certificate with the right key", zone: signedZone + tlsa(old), server: with(old), verdict: finding.Sound,
 			want: []string{"fits the TLSA record", "its certificate has expired on 2026-11-26; that counts for MTA-STS alone"},
 		},
 		{
-			name: "RFC 7672 section 2.2 no STARTTLS where DANE demands it", zone: signedZone + tlsa(good), server: &connecttest.Server{}, verdict: Faulty,
+			name: "RFC 7672 section 2.2 no STARTTLS where DANE demands it", zone: signedZone + tlsa(good), server: &connecttest.Server{}, verdict: finding.Faulty,
 			want: []string{"offers no STARTTLS: mail to it can be read on the way; senders that check DANE keep the mail"},
 		},
 		{
-			name: "RFC 7672 section 2.2 TLS is demanded by records that nobody can use", zone: signedZone + "_25._tcp.mx.example.org. TLSA 1 1 1 " + strings.Repeat("ab", 31) + "00\n", server: &connecttest.Server{}, verdict: Faulty,
+			name: "RFC 7672 section 2.2 TLS is demanded by records that nobody can use", zone: signedZone + "_25._tcp.mx.example.org. TLSA 1 1 1 " + strings.Repeat("ab", 31) + "00\n", server: &connecttest.Server{}, verdict: finding.Faulty,
 			want: []string{"senders that check DANE keep the mail", "no TLSA record of mx.example.org can be used"},
 		},
 		{
-			name: "RFC 7672 section 2.1 records in a zone that is not signed demand nothing", zone: strings.ReplaceAll(signedZone, "$FAULT example.org * AD", "") + tlsa(old), server: &connecttest.Server{}, verdict: Sound,
+			name: "RFC 7672 section 2.1 records in a zone that is not signed demand nothing", zone: strings.ReplaceAll(signedZone, "$FAULT example.org * AD", "") + tlsa(old), server: &connecttest.Server{}, verdict: finding.Sound,
 			want: []string{"are useless, as the MX records are not signed", "offers no STARTTLS: mail to it can be read on the way"},
 			not:  []string{"keep the mail"},
 		},
 		{
-			name: "a server that fails behind TLS", zone: signedZone + tlsa(good), verdict: Sound,
+			name: "a server that fails behind TLS", zone: signedZone + tlsa(good), verdict: finding.Sound,
 			server: &connecttest.Server{TLS: with(good).TLS, Replies: map[string]string{"EHLO 2": "421 too much\r\n"}},
 			want:   []string{"warning mx.example.org at 185.0.2.1, behind TLS: it says 421 too much", "fits the TLSA record"},
 		},
 		{
-			name: "no STARTTLS", zone: signedZone, server: &connecttest.Server{}, verdict: Sound,
+			name: "no STARTTLS", zone: signedZone, server: &connecttest.Server{}, verdict: finding.Sound,
 			want: []string{"warning  mx.example.org at 185.0.2.1 offers no STARTTLS: mail to it can be read on the way", "It can be read\nand diverted on the way"},
 		},
 		{
-			name: "STARTTLS that fails", zone: signedZone, server: &connecttest.Server{TLS: &tls.Config{}}, verdict: Sound,
+			name: "STARTTLS that fails", zone: signedZone, server: &connecttest.Server{TLS: &tls.Config{}}, verdict: finding.Sound,
 			want: []string{"offers STARTTLS, but TLS fails: "},
 		},
 		{
-			name: "a signed zone without TLSA records", zone: signedZone, server: with(good), verdict: Sound,
+			name: "a signed zone without TLSA records", zone: signedZone, server: with(good), verdict: finding.Sound,
 			want: []string{"has no TLSA record, though its zone is signed", "-> publish: " + strings.TrimSpace(tlsa(good))},
 		},
 		{
-			name: "RFC 8461 section 5 testing", zone: signedZone + mtastsZone, server: with(good), policy: policy("testing", "mx.example.org"), verdict: Sound,
+			name: "RFC 8461 section 5 testing", zone: signedZone + mtastsZone, server: with(good), policy: policy("testing", "mx.example.org"), verdict: finding.Sound,
 			want: []string{"the MTA-STS policy is still in testing.", "MTA-STS  protects in part", "has mode: testing"},
 		},
 		{
-			name: "RFC 8461 section 5 none", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: none\nmax_age: 86400\n", verdict: Sound,
+			name: "RFC 8461 section 5 none", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: none\nmax_age: 86400\n", verdict: finding.Sound,
 			want: []string{"MTA-STS  none; mode none", "has mode: none", "neither DANE nor MTA-STS protects it"},
 		},
 		{
-			name: "RFC 8461 section 4.1 a host that the policy does not name", zone: signedZone + mtastsZone, server: with(good), policy: policy("enforce", "old.example.org", "*.example.net"), verdict: Faulty,
+			name: "RFC 8461 section 4.1 a host that the policy does not name", zone: signedZone + mtastsZone, server: with(good), policy: policy("enforce", "old.example.org", "*.example.net"), verdict: finding.Faulty,
 			want: []string{
 				"error    the MTA-STS policy does not name mx.example.org: senders that check it do not deliver there",
 				`-> add to the policy: mx: mx.example.org; then publish: _mta-sts.example.org. TXT "v=STSv1; id=20261129120000;"`,
@@ -166,71 +168,71 @@ func TestConnect(t *testing.T) {
 			},
 		},
 		{
-			name: "the same in testing", zone: signedZone + mtastsZone, server: with(good), policy: policy("testing", "old.example.org"), verdict: Sound,
+			name: "the same in testing", zone: signedZone + mtastsZone, server: with(good), policy: policy("testing", "old.example.org"), verdict: finding.Sound,
 			want: []string{"warning  the MTA-STS policy does not name mx.example.org: with mode: enforce senders would not deliver there"},
 		},
 		{
-			name: "RFC 8461 section 4.2 a certificate of a stranger", zone: signedZone + mtastsZone, server: with(foreign), policy: policy("enforce", "mx.example.org"), verdict: Faulty,
+			name: "RFC 8461 section 4.2 a certificate of a stranger", zone: signedZone + mtastsZone, server: with(foreign), policy: policy("enforce", "mx.example.org"), verdict: finding.Faulty,
 			want: []string{"the certificate of mx.example.org at 185.0.2.1 is not valid, but the MTA-STS policy demands that", "MTA-STS  broken"},
 		},
 		{
-			name: "RFC 8461 section 4.2 no STARTTLS in enforce", zone: signedZone + mtastsZone, server: &connecttest.Server{}, policy: policy("enforce", "mx.example.org"), verdict: Faulty,
+			name: "RFC 8461 section 4.2 no STARTTLS in enforce", zone: signedZone + mtastsZone, server: &connecttest.Server{}, policy: policy("enforce", "mx.example.org"), verdict: finding.Faulty,
 			want: []string{"senders that check MTA-STS keep the mail"},
 			not:  []string{"MTA-STS  protects"},
 		},
 		{
-			name: "no policy", zone: signedZone + mtastsZone, server: with(good), verdict: Faulty,
+			name: "no policy", zone: signedZone + mtastsZone, server: with(good), verdict: finding.Faulty,
 			want: []string{
 				"error    the MTA-STS policy cannot be fetched: the web server answers 404 Not Found; senders act as if there were none",
 				"-> put at https://mta-sts.example.org/.well-known/mta-sts.txt the lines: version: STSv1 / mode: testing / mx: mx.example.org / max_age: 604800",
 			},
 		},
 		{
-			name: "a policy in a private network, which is not connected to", zone: signedZone + strings.Replace(mtastsZone, "185.0.2.2", "127.0.0.1", 1), server: with(good), policy: policy("enforce", "mx.example.org"), verdict: Faulty,
+			name: "a policy in a private network, which is not connected to", zone: signedZone + strings.Replace(mtastsZone, "185.0.2.2", "127.0.0.1", 1), server: with(good), policy: policy("enforce", "mx.example.org"), verdict: finding.Faulty,
 			want: []string{"127.0.0.1 of mta-sts.example.org is not an address that the Internet can reach (loopback, RFC 1122): no sender gets the policy", "MTA-STS broken"},
 		},
 		{
-			name: "a broken policy", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: \x1b[2J\n", verdict: Faulty,
+			name: "a broken policy", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: \x1b[2J\n", verdict: finding.Faulty,
 			want: []string{"error    the MTA-STS policy is broken: line 2: the mode is not enforce, testing or none"},
 		},
 		{
-			name: "a short policy", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 600\n", verdict: Sound,
+			name: "a short policy", zone: signedZone + mtastsZone, server: with(good), policy: "version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 600\n", verdict: finding.Sound,
 			want: []string{"holds for 10 minutes only (max_age)", "MTA-STS  protects; mode enforce, for 10 minutes"},
 		},
 		{
-			name: "a host that refuses connections", zone: signedZone, verdict: Faulty,
+			name: "a host that refuses connections", zone: signedZone, verdict: finding.Faulty,
 			want: []string{"Mail for ann@example.org cannot be delivered: no host takes connections on port 25", "refuses the connection"},
 		},
 		{
-			name: "a host that refuses this client", zone: signedZone, server: &connecttest.Server{Replies: map[string]string{"": "554 \x1b]0;x\x07 blocked\r\n"}}, verdict: Sound,
+			name: "a host that refuses this client", zone: signedZone, server: &connecttest.Server{Replies: map[string]string{"": "554 \x1b]0;x\x07 blocked\r\n"}}, verdict: finding.Sound,
 			want: []string{"refuses this client: it says 554 ?]0;x? blocked; it may take mail of others"},
 		},
 		{
-			name: "RFC 6531 no SMTPUTF8", zone: signedZone, server: with(good), address: "jürgen@example.org", verdict: Faulty,
+			name: "RFC 6531 no SMTPUTF8", zone: signedZone, server: with(good), address: "jürgen@example.org", verdict: finding.Faulty,
 			want: []string{"Mail for jürgen@example.org goes to", "offers no SMTPUTF8: it takes no mail for an address beyond ASCII"},
 		},
 		{
-			name: "RFC 6531 SMTPUTF8", zone: signedZone, server: &connecttest.Server{TLS: with(good).TLS, Extensions: []string{"SMTPUTF8"}}, address: "jürgen@example.org", verdict: Sound,
+			name: "RFC 6531 SMTPUTF8", zone: signedZone, server: &connecttest.Server{TLS: with(good).TLS, Extensions: []string{"SMTPUTF8"}}, address: "jürgen@example.org", verdict: finding.Sound,
 			not: []string{"offers no SMTPUTF8"},
 		},
 		{
-			name: "RFC 8996 TLS 1.0", zone: signedZone, server: &connecttest.Server{TLS: &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}}, verdict: Sound,
+			name: "RFC 8996 TLS 1.0", zone: signedZone, server: &connecttest.Server{TLS: &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}}, verdict: finding.Sound,
 			want: []string{"speaks TLS 1.0, which is no longer safe (RFC 8996)"},
 		},
 		{
-			name: "RFC 3207 section 6 text before TLS", zone: signedZone, server: &connecttest.Server{TLS: with(good).TLS, Replies: map[string]string{"STARTTLS": "220 go\r\n250 x\r\n"}}, verdict: Sound,
+			name: "RFC 3207 section 6 text before TLS", zone: signedZone, server: &connecttest.Server{TLS: with(good).TLS, Replies: map[string]string{"STARTTLS": "220 go\r\n250 x\r\n"}}, verdict: finding.Sound,
 			want: []string{"sends text between STARTTLS and TLS"},
 		},
 		{
-			name: "a certificate that ends soon", zone: signedZone, server: with(a.Issue(t, 10, "mx.example.org")), verdict: Sound,
+			name: "a certificate that ends soon", zone: signedZone, server: with(a.Issue(t, 10, "mx.example.org")), verdict: finding.Sound,
 			want: []string{"the certificate of mx.example.org at 185.0.2.1 ends on 2026-12-09"},
 		},
 		{
-			name: "a hostile certificate", zone: signedZone, server: with(a.Issue(t, 10, "\x1b[2J.example.org")), verdict: Sound,
+			name: "a hostile certificate", zone: signedZone, server: with(a.Issue(t, 10, "\x1b[2J.example.org")), verdict: finding.Sound,
 			want: []string{"certificate for ?[2J.example.org"},
 		},
 		{
-			name: "an address literal", zone: signedZone, server: with(good), address: "ann@[185.0.2.1]", verdict: Sound,
+			name: "an address literal", zone: signedZone, server: with(good), address: "ann@[185.0.2.1]", verdict: finding.Sound,
 			want: []string{"Mail for ann@[185.0.2.1] goes to [185.0.2.1].", "TLS 1.3"},
 			not:  []string{"The steps of a sending server"},
 		},

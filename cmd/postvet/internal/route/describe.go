@@ -92,12 +92,9 @@ func (r *Report) obstacle() string {
 	if r.MX.Outcome == dnscache.NoData && len(r.MX.Hosts) == 0 && !r.MX.answer.Bogus() {
 		return r.Domain + " has neither an MX record nor an address"
 	}
-	lists := r.lists()
-	for _, list := range lists {
-		for _, f := range *list {
-			if f.Severity == finding.Error {
-				return f.Text
-			}
+	for f := range r.lists().All() {
+		if f.Severity == finding.Error {
+			return f.Text
 		}
 	}
 	return "no host has an address that can be reached"

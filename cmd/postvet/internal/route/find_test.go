@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy/mx"
@@ -36,7 +37,7 @@ func TestDeadline(t *testing.T) {
 		if d := time.Since(began); d != 50*time.Millisecond {
 			t.Errorf("took %v", d)
 		}
-		if r.Verdict() != Undetermined || r.Result != Unknown || r.Errors != 0 {
+		if r.Verdict() != finding.Undetermined || r.Result != Unknown || r.Errors != 0 {
 			t.Errorf("%s, %s, %d errors", r.Verdict(), r.Result, r.Errors)
 		}
 	})

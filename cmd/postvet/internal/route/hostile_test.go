@@ -15,6 +15,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
+	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
@@ -61,7 +62,7 @@ func TestHostileZones(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantHarmless(t, page.Bytes())
-			wantColumns(t, r)
+			pagetest.Columns(t, r)
 			js, err := json.Marshal(r)
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +117,7 @@ func TestUnknownIsNeverGood(t *testing.T) {
 			}
 			good, bad := textsOf(truth, finding.OK), textsOf(truth, finding.Error)
 			all := map[string]bool{}
-			for f := range truth.findings() {
+			for f := range truth.lists().All() {
 				all[f.Text] = true
 			}
 			for seed := range 60 {
@@ -138,7 +139,7 @@ func TestUnknownIsNeverGood(t *testing.T) {
 						t.Errorf("seed %d: wrong is %s", seed, text)
 					}
 				}
-				for f := range r.findings() {
+				for f := range r.lists().All() {
 					// Where no host can be reached, the truth asks for no records.
 					beside := truth.Transport.TLSRPT.State == Unchecked && strings.HasPrefix(f.Text, "no TLS-RPT record")
 					if !f.DNSFailure && !all[f.Text] && !beside {
@@ -187,7 +188,7 @@ func readSetup(t *testing.T, file string) (zone, address string) {
 // textsOf returns the texts of the findings of a severity.
 func textsOf(r *Report, s finding.Severity) map[string]bool {
 	texts := map[string]bool{}
-	for f := range r.findings() {
+	for f := range r.lists().All() {
 		if f.Severity == s {
 			texts[f.Text] = true
 		}

@@ -35,18 +35,7 @@ func (r *Report) Print(w io.Writer, s layout.Screen) error {
 	if r.Connected {
 		r.printConnections(p)
 	}
-	p.Line("")
-	errors, warnings := layout.Count(r.Errors, "error"), layout.Count(r.Warnings, "warning")
-	if r.Errors > 0 {
-		errors = p.Paint(layout.Red, errors)
-	}
-	if r.Warnings > 0 {
-		warnings = p.Paint(layout.Yellow, warnings)
-	}
-	p.Line("%s, %s", errors, warnings)
-	if r.Failed > 0 {
-		p.Line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", r.Failed, r.Lookups)))
-	}
+	p.Totals(&r.Totals)
 	if !r.Connected && len(r.Attempts) > 0 {
 		p.Line("%s", p.Paint(layout.Faint, "The hosts were not connected to; --connect does, without sending mail."))
 	}

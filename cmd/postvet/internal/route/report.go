@@ -1,7 +1,6 @@
 package route
 
 import (
-	"iter"
 	"net/netip"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
@@ -40,12 +39,7 @@ type Report struct {
 	Connections []Connection `json:"connections"`
 	Findings    finding.List `json:"findings"` // about the address, and about connections
 
-	// Errors and Warnings count the findings of the whole report.
-	Errors   int `json:"errors"`
-	Warnings int `json:"warnings"`
-	// Lookups is the number of lookups, Failed how many of them failed.
-	Lookups int `json:"lookups"`
-	Failed  int `json:"failed"`
+	finding.Totals
 
 	recipient recipient
 }
@@ -66,39 +60,21 @@ type Attempt struct {
 	base *Host // nil for a literal
 }
 
-// Verdict is a report in one word.
-type Verdict string
-
-// The verdicts. A failed lookup makes no report Faulty.
-const (
-	Sound        Verdict = "sound"        // mail is delivered; warnings may be
-	Faulty       Verdict = "faulty"       // mail cannot be delivered, or there is an error
-	Undetermined Verdict = "undetermined" // no error was found, but lookups failed
-)
-
-// Verdict returns the report's verdict.
-func (r *Report) Verdict() Verdict {
-	verdict := Sound
-	if r.Result == Unknown {
-		verdict = Undetermined
-	}
-	for f := range r.findings() {
-		switch {
-		case f.Severity == finding.Error:
-			return Faulty
-		case f.DNSFailure:
-			verdict = Undetermined
-		}
-	}
-	if r.Result == NoMail || r.Result == Undeliverable {
-		return Faulty
+// Verdict returns the report's verdict. Mail that cannot be delivered makes it faulty too.
+func (r *Report) Verdict() finding.Verdict {
+	verdict := r.lists().Verdict()
+	switch {
+	case r.Result == NoMail, r.Result == Undeliverable:
+		return finding.Faulty
+	case r.Result == Unknown && verdict == finding.Sound:
+		return finding.Undetermined
 	}
 	return verdict
 }
 
 // lists returns the lists of findings in the order in which they are printed.
-func (r *Report) lists() []*finding.List {
-	lists := []*finding.List{&r.Findings, &r.MX.Findings}
+func (r *Report) lists() finding.Lists {
+	lists := finding.Lists{&r.Findings, &r.MX.Findings}
 	for i := range r.MX.Hosts {
 		lists = append(lists, &r.MX.Hosts[i].Findings)
 	}
@@ -109,33 +85,10 @@ func (r *Report) lists() []*finding.List {
 	return lists
 }
 
-// findings yields all findings of the report.
-func (r *Report) findings() iter.Seq[*finding.Finding] {
-	return func(yield func(*finding.Finding) bool) {
-		for _, list := range r.lists() {
-			for i := range *list {
-				if !yield(&(*list)[i]) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// finish counts the findings, and makes all texts harmless: they cite the DNS.
+// finish counts the findings, and makes all texts harmless.
 func (r *Report) finish() {
-	for _, list := range r.lists() {
-		list.DropOK()
-	}
-	for f := range r.findings() {
-		f.Text, f.Fix = foreign.Line(f.Text, advice.MaxText), foreign.Line(f.Fix, advice.MaxFix)
-		switch f.Severity {
-		case finding.Error:
-			r.Errors++
-		case finding.Warning:
-			r.Warnings++
-		}
-	}
+	advice.Finish(r.lists())
+	r.Count(r.lists())
 	r.Summary = foreign.Terminal(r.Summary, maxSummary)
 	for i := range r.Steps {
 		s := &r.Steps[i]

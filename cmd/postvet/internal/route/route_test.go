@@ -1,23 +1,18 @@
 package route
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"golang.org/x/tools/txtar"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
+	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -54,49 +49,11 @@ func TestReports(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var text bytes.Buffer
-			if err := r.Print(&text, layout.Screen{}); err != nil {
-				t.Fatal(err)
-			}
-			js, err := json.MarshalIndent(r, "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]string{"verdict": string(r.Verdict()) + "\n", "text": text.String(), "json": string(js) + "\n"}
-			for i, f := range a.Files {
-				g, ok := got[f.Name]
-				if !ok {
-					continue
-				}
-				if *update {
-					a.Files[i].Data = []byte(g)
-				} else if d := cmp.Diff(string(f.Data), g); d != "" {
-					t.Errorf("%s: %s", f.Name, d)
-				}
-			}
-			if *update {
-				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			wantColumns(t, r)
+			pagetest.Golden(t, file, a, r, *update)
+			pagetest.Columns(t, r)
 			if r.Lookups > lookups.Max {
 				t.Errorf("%d lookups", r.Lookups)
 			}
 		})
-	}
-}
-
-// wantColumns checks that no line of a report is longer than the screen is wide.
-func wantColumns(t *testing.T, r *Report) {
-	t.Helper()
-	var text bytes.Buffer
-	if err := r.Print(&text, layout.Screen{Width: 80}); err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(text.String()) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
-			t.Errorf("%d columns: %s", n, line)
-		}
 	}
 }

@@ -1,0 +1,65 @@
+package finding
+
+import "iter"
+
+// Lists are the lists of a report, in the order in which they are printed.
+type Lists []*List
+
+// All yields the findings of all lists.
+func (l Lists) All() iter.Seq[*Finding] {
+	return func(yield func(*Finding) bool) {
+		for _, list := range l {
+			for i := range *list {
+				if !yield(&(*list)[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Verdict is a report in one word.
+type Verdict string
+
+// The verdicts. A failed lookup makes no report Faulty.
+const (
+	Sound        Verdict = "sound"        // no errors; warnings may be
+	Faulty       Verdict = "faulty"       // at least one error
+	Undetermined Verdict = "undetermined" // no error was found, but lookups failed
+)
+
+// Verdict returns the verdict that the lists lead to.
+func (l Lists) Verdict() Verdict {
+	verdict := Sound
+	for f := range l.All() {
+		switch {
+		case f.Severity == Error:
+			return Faulty
+		case f.DNSFailure:
+			verdict = Undetermined
+		}
+	}
+	return verdict
+}
+
+// Totals are the numbers of a report.
+type Totals struct {
+	// Errors and Warnings count the findings of the whole report.
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	// Lookups is the number of lookups, Failed how many of them failed.
+	Lookups int `json:"lookups"`
+	Failed  int `json:"failed"`
+}
+
+// Count counts the errors and warnings of lists.
+func (t *Totals) Count(l Lists) {
+	for f := range l.All() {
+		switch f.Severity {
+		case Error:
+			t.Errors++
+		case Warning:
+			t.Warnings++
+		}
+	}
+}
