@@ -141,12 +141,7 @@ func (w *walk) multipart(in *bufio.Reader, boundary string, depth int, s *scope)
 			}
 			return parts.err
 		}
-		m := newReader(parts)
-		header, err := m.Header()
-		if err != nil {
-			return err
-		}
-		body, err := m.Body()
+		header, body, err := split(parts)
 		if err != nil {
 			return err
 		}
@@ -167,18 +162,23 @@ func newReader(r io.Reader) *message.Reader {
 	return m
 }
 
+// split reads the header of a message or of a part, and returns it with the body.
+func split(r io.Reader) (header message.Header, body io.Reader, err error) {
+	m := newReader(r)
+	if header, err = m.Header(); err != nil {
+		return header, nil, err
+	}
+	body, err = m.Body()
+	return header, body, err
+}
+
 // inner reads a message inside of a message: the one that a feedback report is about,
 // whose header alone is looked at, or one that was forwarded.
 func (w *walk) inner(r *bufio.Reader, depth int, s *scope) error {
 	if s.fields != "" {
 		return s.takeSample(r)
 	}
-	m := newReader(r)
-	header, err := m.Header()
-	if err != nil {
-		return err
-	}
-	body, err := m.Body()
+	header, body, err := split(r)
 	if err != nil {
 		return err
 	}
