@@ -94,6 +94,16 @@ func runIn(t *testing.T, args ...string) (code int, out, errOut string) {
 	return code, o.String(), e.String()
 }
 
+// runFor is runIn for a wanted exit code.
+func runFor(t *testing.T, want int, args ...string) (out, errOut string) {
+	t.Helper()
+	code, out, errOut := runIn(t, args...)
+	if code != want {
+		t.Errorf("%q: exit code %d, want %d: %s%s", args, code, want, out, errOut)
+	}
+	return out, errOut
+}
+
 var errorLine = regexp.MustCompile(`^postvet: (.+; |cannot listen on .+: ).+\n$`)
 
 // TestErrorsAreOneLineWithRemedy looks at every way to use the command wrongly.

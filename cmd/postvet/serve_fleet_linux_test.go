@@ -27,10 +27,7 @@ func TestFleet(t *testing.T) {
 	s, socket, file := startControlled(t, settings)
 	ask := func(want int, args ...string) string {
 		t.Helper()
-		code, out, errOut := runIn(t, args...)
-		if code != want {
-			t.Errorf("%q: exit code %d, want %d: %s%s", args, code, want, out, errOut)
-		}
+		out, errOut := runFor(t, want, args...)
 		return out + errOut
 	}
 	until := func(what string, args ...string) string {

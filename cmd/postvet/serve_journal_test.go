@@ -31,10 +31,7 @@ func TestJournal(t *testing.T) {
 	for _, from := range [][]string{{"--socket", socket}, {"--config", file}, {"--journal", dir}} {
 		ask := func(want int, args ...string) string {
 			t.Helper()
-			code, out, errOut := runIn(t, append(args, from...)...)
-			if code != want {
-				t.Errorf("%q: exit code %d, want %d: %s%s", args, code, want, out, errOut)
-			}
+			out, errOut := runFor(t, want, append(args, from...)...)
 			return out + errOut
 		}
 		if from[0] == "--config" {

@@ -91,9 +91,9 @@ func (p *pair) mail(name string) {
 	_ = m.conn.Close()
 }
 
-// queries returns what was asked of the DNS. DMARC asks for the name above too, beside the
-// record that says psd=n and makes it needless: whether that leaves is a matter of time, and
-// the answer, that there is no such name, does not travel.
+// queries returns the queries that reached the DNS server, except for one. DMARC looks up
+// _dmarc.example in parallel with the record that says psd=n, which cancels that lookup. It
+// depends on time whether the query leaves first, and peers do not take its negative answer.
 func (p *pair) queries() (all []dnstest.Query) {
 	for _, q := range p.dns.Queries() {
 		if q.Name != "_dmarc.example" {

@@ -212,7 +212,7 @@ func TestConformanceEvaluation(t *testing.T) {
 				// The corpus does not say by which tags.
 				PolicyTag: res.PolicyTag, Testing: res.Testing, ADKIM: res.ADKIM, ASPF: res.ASPF,
 				Unknown: res.Unknown, // nor since when a failure lasts
-				// nor what the record says beside the policy
+				// It does not have the rest of the record either.
 				Record: res.Record, Published: res.Published, Discovery: res.Discovery,
 			}
 			if w.Result == Fail {

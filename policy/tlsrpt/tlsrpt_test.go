@@ -16,7 +16,7 @@ import (
 	"github.com/postvet/postvet/policy/tlsrpt"
 )
 
-// whole is a report as in RFC 8460 appendix B, with names of ours.
+// whole is the report of RFC 8460 appendix B with other names.
 const whole = `{
   "organization-name": "Reporter",
   "date-range": {"start-datetime": "2026-11-27T00:00:00Z", "end-datetime": "2026-11-27T23:59:59Z"},

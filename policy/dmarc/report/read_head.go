@@ -138,7 +138,7 @@ func (s *reader) policy(n *node) {
 	}
 }
 
-// word returns the word of an optional child in lower case, "" if it is none of words.
+// word returns the text of an optional child in lower case if it is one of words; "" otherwise.
 func (s *reader) word(n *node, name string, words ...string) string {
 	text := s.optional(n, name)
 	if text == "" {

@@ -30,7 +30,7 @@ func TestConnectProposal(t *testing.T) {
 	if after.Verdict() != finding.Sound || after.Errors != 0 || after.Warnings > before.Warnings || after.Transport.DANE.State != Works || after.Connections[0].DANE != Passed {
 		t.Error(text)
 	}
-	// Beside the old record it is a rollover.
+	// While the old record is still there, the new one begins a rollover.
 	both, _ := run(t, signedZone+wrong+m[1]+"\n", "ann@example.org", internet, a)
 	if both.Verdict() != finding.Sound || both.Connections[0].DANE != Passed {
 		t.Errorf("%s, %s", both.Verdict(), both.Connections[0].DANE)

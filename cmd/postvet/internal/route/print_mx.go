@@ -58,7 +58,7 @@ func (h *Host) print(p *page.Page, pref string, width int) {
 // plain is a screen without colours and bounds.
 var plain layout.Screen
 
-// note is what stands beside the title: for how long the records hold, and DNSSEC.
+// note returns what is printed beside the title: the TTL of the records and their DNSSEC state.
 func (m *MX) note() string {
 	var parts []string
 	if m.TTL > 0 {

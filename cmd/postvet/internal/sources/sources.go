@@ -77,7 +77,7 @@ type Source struct {
 	// Kind says what it probably is, and Fixes what to do, the most important first.
 	Kind  Kind  `json:"kind"`
 	Fixes []Fix `json:"fixes"`
-	// Ignored is true if the person said that it is none of theirs.
+	// Ignored is true if the person asked to leave the source out.
 	Ignored bool `json:"ignored"`
 }
 

@@ -141,8 +141,8 @@ func TestYearByTheHour(t *testing.T) {
 	}
 }
 
-// TestYearOfSize has room for some days alone: the oldest accepted mail goes first, the rest
-// only when there is none of it but that of today, and the directory stays bounded.
+// TestYearOfSize has room for some days alone. The oldest accepted mail is removed first. Other
+// mail is removed only when today's is the only accepted mail left. The directory stays bounded.
 func TestYearOfSize(t *testing.T) {
 	t.Parallel()
 	const maxSize = 6 << 20
