@@ -57,6 +57,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/loginrate", ""},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/journal/rows cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/keys/states filter policy/... dnscache"},
+	{"cmd/postvet/internal/reports", "policy/dmarc/report policy/reporting"},
 	{"cmd/postvet/internal/journal", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts policy/..."},
 	{"cmd/postvet/internal/journal/postgres", "cmd/postvet/internal/journal/sqlite cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/rows cmd/postvet/internal/input policy/foreign policy/result"},
 	{"cmd/postvet/internal/journal/sqlite", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts cmd/postvet/internal/filelock policy/result"},
