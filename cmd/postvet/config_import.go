@@ -55,10 +55,6 @@ folder may vanish when the peer is purged: the list has the commands that copy
 them, and --copy-lists does so, and names the copies in the configuration. It
 replaces no file unless --force is given.
 
-Postvet does not send reports yet. If opendmarc keeps a history (HistoryFile),
-import prints the settings with which it goes on to report behind Postvet, and
-why it needs each.
-
 The configuration goes to standard output or --output, the list to standard
 error. With --json both are one object on standard output.
 

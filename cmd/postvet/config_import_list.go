@@ -46,15 +46,6 @@ func writeImport(w io.Writer, out *migrate.Import) error {
 	for n := range out.Lists {
 		l.list(out, n)
 	}
-	if r := out.Reports; r != nil {
-		fmt.Fprintf(&l.b, "\nreports: what %s needs if opendmarc stays for its reports\n", foreign.Terminal(r.File, foreign.Whole))
-		for _, line := range r.Settings {
-			l.b.WriteString("  + " + foreign.Terminal(line, foreign.Whole) + "\n")
-		}
-		for _, n := range r.Notes {
-			l.entry("  ", n)
-		}
-	}
 	if out.Edit != nil {
 		l.b.WriteString("\n" + foreign.TerminalLines(out.Edit.Text(l.screen)))
 	}

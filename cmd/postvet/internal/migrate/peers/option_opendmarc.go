@@ -14,7 +14,7 @@ var opendmarcOptions = []option{
 	{name: "FailureReportsBcc", outcome: NoCounterpart, note: noteReports},
 	{name: "FailureReportsOnNone", kind: boolean, outcome: NoCounterpart, note: noteReports},
 	{name: "FailureReportsSentBy", outcome: NoCounterpart, note: noteReports},
-	{name: "HistoryFile", outcome: NoCounterpart, note: noteReports + "; opendmarc may go on with them behind Postvet, see \"reports\" below"},
+	{name: "HistoryFile", outcome: NoCounterpart, note: noteReports},
 	{name: "HoldQuarantinedMessages", kind: boolean, byDefault: "no"},
 	{name: "IgnoreAuthenticatedClients", kind: boolean, byDefault: "no"},
 	{name: "IgnoreHosts", kind: hostFile, byDefault: "127.0.0.1"},

@@ -104,7 +104,6 @@ func Translate(all []Setting, files Files, unset ...Unset) (*Plan, error) {
 	}
 	p.writeLists()
 	p.mode()
-	p.reports()
 	slices.SortStableFunc(p.Items, func(a, b Item) int {
 		return cmp.Or(slices.Index(All, a.Peer)-slices.Index(All, b.Peer), cmp.Compare(a.Line, b.Line))
 	})

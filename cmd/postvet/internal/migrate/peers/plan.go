@@ -45,8 +45,6 @@ type Plan struct {
 	// Unset are the files that set nothing.
 	Unset []Unset `json:"unset,omitempty"`
 	Traps []Trap  `json:"traps"`
-	// Reports is set if opendmarc keeps a history for reports.
-	Reports *Reports `json:"reports,omitempty"`
 	// Signs reports that opendkim signs mail. KeepsSigner reports that Postvet cannot take
 	// that over, so that opendkim stays.
 	Signs       bool `json:"signs"`

@@ -97,32 +97,6 @@ func FuzzTranslate(f *testing.F) {
 	})
 }
 
-// TestReports: an opendmarc that keeps a history is told how to go on with its reports.
-func TestReports(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ text, want string }{
-		{"AuthservID mx.example.org\nHistoryFile /h\n", "AuthservID opendmarc.mx.example.org|TrustedAuthservIDs mx.example.org|SPFIgnoreResults true|SPFSelfValidate true|RejectFailures false"},
-		{"HistoryFile /h\n", "AuthservID opendmarc|TrustedAuthservIDs HOSTNAME|SPFIgnoreResults true"},
-		{"Syslog true\n", ""},
-	} {
-		settings, err := Read(OpenDMARC, "f", []byte(tc.text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := Translate(settings, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		if p.Reports != nil {
-			got = strings.Join(p.Reports.Settings, "|")
-		}
-		if !strings.HasPrefix(got, tc.want) || tc.want == "" && got != "" {
-			t.Errorf("%q: %s", tc.text, got)
-		}
-	}
-}
-
 // TestEveryOptionHasAnOutcome sets each option alone, to see that none is
 // forgotten.
 func TestEveryOptionHasAnOutcome(t *testing.T) {
