@@ -48,6 +48,8 @@ type Decision struct {
 	// time from Ended to the verdict.
 	Began, Ended time.Time
 	Took         time.Duration
+	// Copy is the copy of the message, nil for none. Options.OnMessage takes it over.
+	Copy Copy
 	// Err is the reason why the verdict did not reach the MTA, nil if it did.
 	Err error
 }

@@ -6,7 +6,8 @@
 // connection of an MTA has a session (session.go), which has one message at a time
 // (mail.go). The verdict becomes changes to the header (edits.go), other recipients
 // (recipients.go) and a reply (reply.go). Each message results in a [Decision], one
-// line in the log (log.go) and a count (stats.go).
+// line in the log (log.go) and a count (stats.go). Messages for certain recipients are
+// copied while they arrive (copy.go).
 //
 // Package filter/milter speaks the protocol, package filter/socket opens the sockets.
 //

@@ -27,6 +27,7 @@ type mail struct {
 	decidedEarly bool
 	// unheld is true if the message would be held if the MTA could do so.
 	unheld bool
+	copy   Copy // nil for none
 }
 
 // working reports whether policy evaluates the message and has not failed.
@@ -67,6 +68,7 @@ func (s *session) EndOfMessage(ctx context.Context) milter.Verdict {
 	if m.policy != nil {
 		s.guard("close", m.policy.Close)
 	}
+	d.Copy = m.copy
 	s.decision = d
 	return v
 }
@@ -211,7 +213,11 @@ func (s *session) VerdictSent(err error) {
 func (s *session) report(d *Decision) {
 	s.srv.count.message(&d.Verdict)
 	s.logDecision(d)
-	if hook := s.srv.opt.OnMessage; hook != nil {
-		s.srv.guard("OnMessage", d.QueueID, d.Client, func() { hook(*d) })
+	hook := s.srv.opt.OnMessage
+	if hook != nil && s.srv.guard("OnMessage", d.QueueID, d.Client, func() { hook(*d) }) {
+		return
+	}
+	if d.Copy != nil { // nobody took it over
+		s.srv.guard("copy", d.QueueID, d.Client, d.Copy.Drop)
 	}
 }

@@ -35,6 +35,11 @@ type Options struct {
 	// Reference returns the reference of a message that is decided at a time, which a
 	// refusal tells the sender. Default: none.
 	Reference func(time.Time) result.Reference
+	// Copy begins a copy of a message that has a certain recipient, as the client wrote
+	// it; it returns nil if the message is not copied for its sake. It is called for
+	// each recipient until there is a copy, and must return at once. Default: no
+	// message is copied.
+	Copy func(recipient string) Copy
 	// OnMessage is called after each verdict was sent, from the connection's
 	// goroutine, unless it is nil.
 	OnMessage func(Decision)

@@ -119,6 +119,7 @@ func (s *session) RcptTo(to milter.Recipient) milter.Reply {
 	if len(m.to) < s.srv.opt.MaxRecipients {
 		m.to = append(m.to, to)
 	}
+	s.beginCopy(m, to)
 	if m.working() {
 		s.guard("rcpt", func() { m.policy.Recipient(to.Path) })
 	}
@@ -142,6 +143,7 @@ func (s *session) Header(f milter.Field) {
 	if m.id == "" && len(f.Name) == len("Message-ID") && strings.EqualFold(f.Name, "Message-ID") {
 		m.id = foreign.Cut(strings.TrimSpace(f.Value), maxLogged)
 	}
+	s.copyField(m, f)
 	if !m.working() {
 		return
 	}
@@ -160,13 +162,15 @@ func (s *session) Header(f milter.Field) {
 
 // EndOfHeader passes the end of the header to policy.
 func (s *session) EndOfHeader() {
+	s.copyBody(s.mail, endOfHeader)
 	if m := s.mail; m.working() {
 		s.guard("end of header", m.policy.EndOfHeader)
 	}
 }
 
-// Body passes a part of the body to policy. Nothing of it is kept.
+// Body passes a part of the body to policy. Nothing of it is kept, but by a copy.
 func (s *session) Body(p []byte) {
+	s.copyBody(s.mail, p)
 	if m := s.mail; m.working() {
 		s.guard("body", func() { _, _ = m.policy.Write(p) })
 	}
@@ -176,6 +180,7 @@ func (s *session) Body(p []byte) {
 func (s *session) Abort() {
 	m := s.mail
 	s.mail = nil
+	s.dropCopy(m)
 	if m.refusal.Text == "" { // otherwise the refusal was its verdict
 		s.srv.count.aborted.Add(1)
 		if entry := s.srv.log.Check(zap.DebugLevel, "message given up by the MTA before its end"); entry != nil {
@@ -189,6 +194,7 @@ func (s *session) Abort() {
 
 // Close ends the SMTP session.
 func (s *session) Close() {
+	s.dropCopies()
 	s.closePolicy()
 	s.client, s.helo, s.greeted = message.Client{}, "", false
 }
