@@ -63,6 +63,7 @@ type Config struct {
 	Metrics         Metrics
 	Peers           Peers
 	Journal         Journal
+	Report          Report
 
 	// origin is where each key was set. It lacks the keys with their default.
 	origin map[string]origin

@@ -173,6 +173,15 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Ignore: newList(addrlist.Names, "council.example.org"), ClientAfter: 7 * day, Sync: JournalSyncFull,
 			Postgres: "postgres://postvet@db.example.org/postvet", Ship: JournalShipAll, Node: "mx1.example.org", SpoolKeep: 10 * day, AutoMigrate: true,
 		},
+		Report: Report{
+			Send: ReportSendKnown, Collect: true, Directory: "/var/lib/postvet/reports", Retention: 10 * day,
+			Submitter: "example.org", OrgName: "Beispiel Österreich", Email: "postmaster@example.org", Contact: "https://example.org/dmarc",
+			From: "noreply@lists.example.org", SMTP: "mail.example.org:587", AuthFile: "/etc/postvet/smtp.login", DKIMDomain: "example.org", DKIMSelector: "s2026",
+			BounceDomain: "bounces.example.org", Bounce: ReportBounceDeliver, SendWindow: 2 * time.Hour, Rate: 30, MaxPerDay: 500, EnvelopeTo: true, Forged: true,
+			Known: newList(addrlist.Names, "example.com", ".example.com"), Exclude: newList(addrlist.Names, "spam.example"), DestinationsDNSBL: []string{"dmarc.dnsbl.example"},
+			Failure: ReportFailure{Send: ReportSendListed, PerDestination: 2, Rate: 5, Subject: true},
+			Inbox:   []string{"dmarc@example.org"}, RequirePass: true,
+		},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -20,6 +20,7 @@ func (c *Config) conflicts() Errors {
 	c.Sign.conflicts(x)
 	c.Seal.conflicts(x)
 	c.Journal.conflicts(x)
+	c.Report.conflicts(x)
 	c.outboundConflicts(x)
 	c.listenConflicts(x)
 	c.metricsConflicts(x)

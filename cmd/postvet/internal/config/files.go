@@ -77,6 +77,9 @@ func (c *Config) Files() []NamedFile {
 	if path, ok := strings.CutPrefix(c.Journal.Postgres, postgres.FilePrefix); ok {
 		add(NamedFile{Path: path, Key: "journal.postgres", Place: c.Place("journal.postgres")})
 	}
+	if c.Report.AuthFile != "" {
+		add(NamedFile{Path: c.Report.AuthFile, Key: "report.auth_file", Place: c.Place("report.auth_file")})
+	}
 	if c.Sign.State != "" {
 		add(NamedFile{Path: c.Sign.State, Key: "sign.state", Place: c.Place("sign.state"), Written: true})
 	}

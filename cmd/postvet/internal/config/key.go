@@ -56,6 +56,7 @@ func (c *Config) sections() []section {
 		c.Peers.section(),
 		c.Journal.section(),
 	)
+	all = append(all, c.Report.sections()...)
 	for _, s := range all {
 		for i := range s.keys {
 			k := &s.keys[i]

@@ -130,6 +130,9 @@ func TestReloadOfEachKey(t *testing.T) {
 		"limits.header_bytes", "limits.body_bytes", "limits.fields", "limits.signatures", "limits.login_recipients", "limits.spf_timeout", "limits.message_timeout", "log.level", "log.burst",
 		"peers.names", "peers.certificate", "peers.key", "peers.ca_file",
 		"journal.keep", "journal.spool_keep", "journal.max_size", "journal.min_free", "journal.exempt", "journal.ignore", "journal.client_after",
+		"report.send", "report.collect", "report.retention", "report.known", "report.exclude", "report.forged", "report.destinations_dnsbl", "report.envelope_to",
+		"report.submitter", "report.org_name", "report.email", "report.contact", "report.from", "report.smtp", "report.auth_file", "report.dkim_",
+		"report.bounce", "report.rate", "report.max_per_day", "report.inbox", "report.require_pass", "report.failure.",
 	}
 	for _, k := range full.keys() {
 		c := Default()
