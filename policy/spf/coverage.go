@@ -22,11 +22,11 @@ const (
 	wide6 = 32
 )
 
-// clients is a set of client addresses.
-type clients struct{ v4, v6 spans }
+// clients is a set of client addresses. IPv6 addresses are counted by their first 64
+// bits; small are the networks of 64 bits of which only a part is in the set.
+type clients struct{ v4, v6, small spans }
 
-// everybody holds all addresses. IPv6 addresses are counted by their first 64
-// bits, because no network is smaller than a /64.
+// everybody holds all addresses.
 var everybody = clients{v4: spans{{0, 1<<32 - 1}}, v6: spans{{0, 1<<64 - 1}}}
 
 // clientsOf returns the addresses in networks.
@@ -39,27 +39,32 @@ func clientsOf(networks []netip.Prefix) (c clients) {
 			c.v4 = append(c.v4, span{first, first | (1<<(32-n.Bits()) - 1)})
 			continue
 		}
-		if n.Bits() > 64 {
-			continue
-		}
 		var first uint64
 		for _, octet := range b[:8] {
 			first = first<<8 | uint64(octet)
 		}
+		if n.Bits() > 64 {
+			c.small = append(c.small, span{first, first})
+			continue
+		}
 		c.v6 = append(c.v6, span{first, first | (1<<(64-n.Bits()) - 1)})
 	}
-	c.v4, c.v6 = c.v4.merged(), c.v6.merged()
-	return c
+	return clients{c.v4.merged(), c.v6.merged(), c.small.merged()}
 }
 
 // with returns the clients of both sets.
 func (c clients) with(o clients) clients {
-	return clients{append(slices.Clone(c.v4), o.v4...).merged(), append(slices.Clone(c.v6), o.v6...).merged()}
+	return clients{
+		append(slices.Clone(c.v4), o.v4...).merged(),
+		append(slices.Clone(c.v6), o.v6...).merged(),
+		append(slices.Clone(c.small), o.small...).merged(),
+	}
 }
 
-// without returns the clients of c that are not in o.
+// without returns the clients of c that are not in o. A part of a small network takes
+// nothing from it.
 func (c clients) without(o clients) clients {
-	return clients{c.v4.without(o.v4), c.v6.without(o.v6)}
+	return clients{c.v4.without(o.v4), c.v6.without(o.v6), c.small.without(o.v6)}
 }
 
 // coverage returns the shares of the address space.

@@ -83,6 +83,9 @@ type Options struct {
 	// Explain fills in Result.Steps for a person to read. It costs no lookup
 	// and changes no result.
 	Explain bool
+	// Exchangers has [Expand] look up the addresses of all mail exchangers, for
+	// [Tree.Senders]. It costs a check nothing.
+	Exchangers bool
 
 	// sequential disables lookups ahead, for tests.
 	sequential bool

@@ -26,6 +26,8 @@ type Tree struct {
 	Truncated bool `json:"truncated"`
 	// Pass is the share of clients that pass.
 	Pass Coverage `json:"pass"`
+
+	passed clients
 }
 
 // Node is one domain's record in a tree.
@@ -65,6 +67,10 @@ type Branch struct {
 	// Problem explains what is wrong with the term's target; "" if nothing is
 	// known.
 	Problem string `json:"problem"`
+	// Gone are the names of the term's target that do not exist (NXDOMAIN): the
+	// target itself, where its CNAME leads, or a mail exchanger. Whoever gets hold of
+	// such a name decides who matches.
+	Gone []string `json:"gone,omitempty"`
 	// Child is the record that an include or redirect leads to. It is nil if
 	// that depends on the message, or was not looked up.
 	Child *Node `json:"child,omitempty"`
@@ -73,6 +79,7 @@ type Branch struct {
 
 	networks []netip.Prefix // the networks that the term matches, as far as they are known
 	always   bool           // the term matches every client
+	unknown  bool           // addresses of a mail exchanger could not be looked up
 }
 
 // Limits of a tree. They are higher than those of an evaluation, so that a
@@ -95,7 +102,7 @@ func Expand(ctx context.Context, r Resolver, domain string, o Options) *Tree {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	x := &expansion{e: &evaluation{ctx: ctx, resolver: r, opt: Options{Now: time.Now}}, tree: &Tree{}}
+	x := &expansion{e: &evaluation{ctx: ctx, resolver: r, opt: Options{Now: time.Now}}, tree: &Tree{}, exchangers: o.Exchangers}
 	name, problem := checkDomain(domain, "the domain")
 	if problem != "" {
 		x.tree.Root = &Node{Domain: name, Status: None, Problem: problem, Terms: []Branch{}}
@@ -103,7 +110,8 @@ func Expand(ctx context.Context, r Resolver, domain string, o Options) *Tree {
 	}
 	x.tree.Root = x.expand(name, nil)
 	x.tree.Lookups, x.tree.Voids = x.tree.Root.Lookups, x.tree.Root.Voids
-	x.tree.Pass = x.tree.Root.pass().coverage()
+	x.tree.passed = x.tree.Root.pass()
+	x.tree.Pass = x.tree.passed.coverage()
 	x.tree.Truncated = x.tree.Truncated || ctx.Err() != nil
 	return x.tree
 }
@@ -113,6 +121,7 @@ type expansion struct {
 	e            *evaluation
 	tree         *Tree
 	nodes, asked int
+	exchangers   bool // the addresses of all mail exchangers are looked up
 }
 
 // expand returns the node of a domain. path are the domains above it.
@@ -203,6 +212,9 @@ func (x *expansion) descend(b *Branch, n *Node, target string, path []string) {
 		return
 	}
 	b.Child = x.expand(target, path)
+	if b.Child.Outcome == dnscache.NXDomain.String() {
+		b.gone(target, x.e.lookup(target, dnscache.TXT))
+	}
 	n.Lookups += b.Child.Lookups
 	n.Voids += b.Child.Voids
 }
@@ -219,13 +231,14 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 		if a.Outcome.Temporary() {
 			b.Problem = x.e.tempError(target, t, a).reason
 		}
+		b.gone(target, a)
 		b.Void = b.Void && a.Outcome.Void()
 		b.Addresses += len(a.Addrs) + len(a.MX)
 		if b.Term.Mechanism == "exists" {
 			continue
 		}
 		b.cover(a.Addrs)
-		if b.Term.Prefix4 < wide4 || b.Term.Prefix6 < wide6 {
+		if x.exchangers || b.Term.Prefix4 < wide4 || b.Term.Prefix6 < wide6 {
 			x.coverHosts(b, a.MX)
 		}
 	}
@@ -237,12 +250,33 @@ func (x *expansion) probe(b *Branch, target string, types ...dnscache.Type) {
 // coverHosts looks up the addresses of mail exchangers.
 func (x *expansion) coverHosts(b *Branch, exchanges []dnscache.Exchange) {
 	for _, host := range exchanges[:min(len(exchanges), maxHosts)] {
+		if impossible(host.Host) != "" {
+			continue // the null MX of RFC 7505, and what is no name
+		}
 		for _, t := range [...]dnscache.Type{dnscache.A, dnscache.AAAA} {
 			if x.asked++; x.asked > maxAsked {
 				return
 			}
-			b.cover(x.e.lookup(host.Host, t).Addrs)
+			a := x.e.lookup(host.Host, t)
+			b.gone(host.Host, a)
+			b.cover(a.Addrs)
+			if a.Outcome.Temporary() {
+				b.unknown = true
+			}
 		}
+	}
+}
+
+// gone notes the name of an answer if it does not exist.
+func (b *Branch) gone(name string, a *dnscache.Answer) {
+	if a.Outcome != dnscache.NXDomain {
+		return
+	}
+	if a.Canonical != "" {
+		name = a.Canonical
+	}
+	if name = strings.ToLower(name); !slices.Contains(b.Gone, name) {
+		b.Gone = append(b.Gone, name)
 	}
 }
 
