@@ -42,7 +42,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 		Name: foreign.Line(name, advice.MaxText), Findings: finding.List{},
 		MX:        route.MX{Hosts: []route.Host{}, DNSSEC: lookups.Undetermined, Findings: finding.List{}},
 		Transport: route.NewTransport(),
-		SPF:       SPF{Terms: []Term{}, Findings: finding.List{}},
+		SPF:       SPF{Terms: []Term{}, Senders: newSenders(), Findings: finding.List{}},
 		DKIM:      DKIM{Keys: []Key{}, Findings: finding.List{}},
 		DMARC:     DMARC{Steps: []Step{}, Findings: finding.List{}},
 	}

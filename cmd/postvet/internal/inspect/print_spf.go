@@ -19,6 +19,7 @@ func (p *printer) spf(s *SPF) {
 		p.Line("  %s", p.Wrap(s.Record, 2, 2))
 	}
 	p.terms("  ", s.Terms)
+	p.senders(&s.Senders)
 	p.Findings("", s.Findings)
 }
 

@@ -30,9 +30,11 @@ type SPF struct {
 	Lookups int `json:"lookups"`
 	Voids   int `json:"voids"`
 	// Truncated reports that not all of the tree is shown and counted.
-	Truncated bool         `json:"truncated"`
-	Terms     []Term       `json:"terms"`
-	Findings  finding.List `json:"findings"`
+	Truncated bool   `json:"truncated"`
+	Terms     []Term `json:"terms"`
+	// Senders is who may really send.
+	Senders  Senders      `json:"senders"`
+	Findings finding.List `json:"findings"`
 
 	outcome dnscache.Outcome
 	absent  bool // there is no record
@@ -41,13 +43,15 @@ type SPF struct {
 	// proposed is a record in place of Record or of several, unreadable why there is
 	// none. end is the all that it lacks.
 	proposed, unreadable, end string
-	open                      bool // anybody may send
-	wide                      bool // by more than an all, so that no record can be proposed
+	open                      bool     // anybody may send
+	wide                      bool     // by more than an all, so that no record can be proposed
+	drop                      []string // terms of Record that let nobody send
+	takeOvers                 takeOvers
 	mending
 }
 
 func inspectSPF(ctx context.Context, l *lookups.Lookups, domain string) SPF {
-	s := SPF{Terms: []Term{}, Findings: finding.List{}, domain: domain}
+	s := SPF{Terms: []Term{}, Senders: newSenders(), Findings: finding.List{}, domain: domain, takeOvers: takeOvers{ctx, l, domain}}
 	a := l.Lookup(ctx, domain, dnscache.TXT)
 	s.outcome, s.alias = a.Outcome, foreign.Line(a.Canonical, advice.MaxText)
 	if !a.Outcome.Known() {
@@ -59,7 +63,7 @@ func inspectSPF(ctx context.Context, l *lookups.Lookups, domain string) SPF {
 		return s
 	}
 	s.Record = advice.ShownRecord(record)
-	tree := spf.Expand(ctx, l, domain, spf.Options{})
+	tree := spf.Expand(ctx, l, domain, spf.Options{Exchangers: true})
 	s.Lookups, s.Voids, s.Truncated = tree.Lookups, tree.Voids, tree.Truncated
 	if root := tree.Root; root.Status != "" {
 		s.add(&s.Findings, finding.Error, root.Problem)
@@ -132,6 +136,7 @@ func (s *SPF) checkRecord(tree *spf.Tree) {
 		s.Findings.Warning("the record includes more than is shown here", "")
 	}
 	s.checkCoverage(tree)
+	s.findSenders(tree)
 	switch end := defaultOf(tree.Root, 0); end {
 	case "":
 		if s.end == "" && s.proposed != "" && !strings.HasSuffix(s.proposed, "all") {

@@ -19,28 +19,50 @@ func withAll(record, all string) string {
 	return strings.Join(append(keep, all), " ")
 }
 
+// without returns the record without terms, each of which is removed once.
+func without(record string, terms []string) string {
+	fields := strings.Fields(record)
+	for _, t := range terms {
+		if i := slices.Index(fields, t); i >= 0 {
+			fields = slices.Delete(fields, i, i+1)
+		}
+	}
+	return strings.Join(fields, " ")
+}
+
+// letsNobodySend reports whether nothing but an all is left of a record.
+func letsNobodySend(text string) bool {
+	rec, err := spf.ParseRecord(text)
+	return err == nil && rec.Redirect() == nil && !slices.ContainsFunc(rec.Terms, func(t spf.Term) bool { return t.Mechanism != "" && t.Mechanism != "all" })
+}
+
 // settleFix proposes one record for all that is wrong with the domain's. mx reports
 // that the domain has mail exchangers, which mostly send as well.
 func (s *SPF) settleFix(a *advice.Adviser, mx bool) {
-	text := s.proposed
+	text := without(s.proposed, s.drop)
 	if s.wide = s.wide || lacksBounds(text); s.wide {
 		text, s.open = "", true
 	}
+	unsure := s.open // who sends is not known
+	if len(s.drop) > 0 && letsNobodySend(text) {
+		unsure = true
+	}
 	if text != "" && s.end != "" {
-		if text = withAll(text, s.end); s.open && text == "v=spf1 "+s.end {
-			// Nothing but the all lets somebody send: without it nobody could.
-			if text = ""; mx {
-				text = "v=spf1 mx " + s.end
-			}
+		text = withAll(text, s.end)
+	}
+	if unsure && letsNobodySend(text) {
+		// Nothing but the all lets somebody send: without it nobody could.
+		if s.end, text = "~all", ""; mx {
+			text = "v=spf1 mx ~all"
 		}
 	}
 	fix := a.PublishTXT(s.domain, text)
 	switch {
-	case fix == "" && s.open:
+	case fix == "" && unsure:
 		fix = "list the hosts that send by ip4:, ip6:, a:, mx or include:, and end the record in ~all"
 	case fix == "":
 		fix = "publish one record that can be read: " + s.unreadable
-	case s.open:
+	case unsure:
 		fix += " with the other hosts that send; later -all"
 	case s.end != "":
 		fix += ", and when all that send are listed -all"

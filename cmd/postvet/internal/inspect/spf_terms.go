@@ -6,9 +6,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
-	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -40,7 +38,7 @@ func (s *SPF) terms(n *spf.Node, included, passes bool) []Term {
 		}
 		if b.Unreachable {
 			t.Note = "never evaluated"
-			s.Findings.Warning(where+" is never evaluated: it stands beside or behind an all", "")
+			s.Findings.Warning(where+" is never evaluated: it stands beside or behind an all", "move it in front of the all if it names hosts that send, or else remove it")
 			list = append(list, t)
 			continue
 		}
@@ -52,7 +50,7 @@ func (s *SPF) terms(n *spf.Node, included, passes bool) []Term {
 			t.Domain, t.Record = foreign.Line(c.Domain, advice.MaxText), advice.ShownRecord(c.Record)
 			t.Lookups += c.Lookups
 			t.Terms = s.terms(c, b.Term.Mechanism == "include" || included, passes && (b.Term.Qualifier == "+" || b.Term.Modifier != ""))
-			s.checkTarget(c, &t, where)
+			s.checkTarget(n, b, &t, where)
 		}
 		list = append(list, t)
 	}
@@ -80,7 +78,17 @@ func (s *SPF) checkTerm(b *spf.Branch, t *Term, where string, n *spf.Node, inclu
 		}
 		s.Findings.Warning(where+" should not be used: it is slow and unreliable, and some receivers ignore it (RFC 7208 section 5.5)", fix)
 	case b.Problem != "" && b.Void:
-		s.Findings.Warning(where+" finds nothing: "+b.Problem, "")
+		severity, risk := finding.Warning, ""
+		if b.Term.Qualifier == "+" && passes {
+			if _, risk = s.takeOvers.first(b.Gone); risk != "" {
+				severity = finding.Error
+			}
+		}
+		s.dropTerm(n, b, severity, where+" finds nothing: "+b.Problem+risk, "")
+	case len(b.Gone) > 0 && b.Child == nil && b.Term.Qualifier == "+" && passes:
+		if name, risk := s.takeOvers.first(b.Gone); risk != "" {
+			s.Findings.Error(where+" leads to "+foreign.Word(name, advice.MaxText)+", which does not exist"+risk, "have the owner of the MX records remove "+foreign.Word(name, advice.MaxText)+", or name the hosts that send by ip4: and ip6: instead of "+t.Text)
+		}
 	case b.Problem != "" && strings.HasPrefix(b.Problem, "not followed"):
 	case b.Problem != "" && b.Child == nil && isDNSFailure(b):
 		s.Findings.DNSFailure(where + ": " + b.Problem)
@@ -106,18 +114,31 @@ func isDNSFailure(b *spf.Branch) bool {
 }
 
 // checkTarget checks the record that an include or redirect leads to.
-func (s *SPF) checkTarget(c *spf.Node, t *Term, where string) {
-	switch c.Status {
-	case "":
-	case spf.TempError:
-		t.Note = foreign.Line(c.Problem, advice.MaxText)
-		s.Findings.DNSFailure(where + ": " + c.Problem)
-	default:
-		t.Note = foreign.Line(c.Problem, advice.MaxText)
-		if c.Outcome == dnscache.NXDomain.String() && !message.Below(c.Domain, s.domain) {
-			s.Findings.Error(where+" makes the check end in permerror: "+c.Problem+"; whoever gets hold of that name can send as "+s.domain, "remove "+t.Text)
-			return
-		}
-		s.Findings.Error(where+" makes the check end in permerror: "+c.Problem, "remove "+t.Text+", or have "+t.Domain+" publish a valid record")
+func (s *SPF) checkTarget(n *spf.Node, b *spf.Branch, t *Term, where string) {
+	c := b.Child
+	if c.Status == "" {
+		return
 	}
+	t.Note = foreign.Line(c.Problem, advice.MaxText)
+	text := where + " makes the check end in permerror: " + c.Problem
+	switch {
+	case c.Status == spf.TempError:
+		s.Findings.DNSFailure(where + ": " + c.Problem)
+	case len(b.Gone) > 0:
+		_, risk := s.takeOvers.first(b.Gone)
+		s.dropTerm(n, b, finding.Error, text+risk, "remove "+t.Text)
+	default:
+		s.Findings.Error(text, "remove "+t.Text+", or have "+t.Domain+" publish a valid record")
+	}
+}
+
+// dropTerm adds a finding about a term that lets nobody send, so that the record is better
+// without it. A term in the record of somebody else gets the fix.
+func (s *SPF) dropTerm(n *spf.Node, b *spf.Branch, severity finding.Severity, text, fix string) {
+	if n.Domain != s.domain || b.Term.Modifier == "redirect" && !b.Unreachable {
+		s.Findings = append(s.Findings, finding.Finding{Severity: severity, Text: text, Fix: fix})
+		return
+	}
+	s.drop = append(s.drop, b.Text)
+	s.add(&s.Findings, severity, text)
 }
