@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -13,12 +14,14 @@ import (
 type domainFlags struct {
 	inspectionFlags
 	selectors []string
+	list      string // the file with the domains, if there are many
+	in        *os.File
 }
 
-func newDomain() *cobra.Command {
-	f := &domainFlags{}
+func newDomain(in *os.File) *cobra.Command {
+	f := &domainFlags{in: in}
 	cmd := &cobra.Command{
-		Use:   "domain NAME",
+		Use:   "domain NAME | --file FILE",
 		Short: "show what a domain publishes for mail",
 		Long: `Domain shows what a domain publishes for mail, what is wrong with it, and what
 to publish instead: its MX hosts and their addresses, what protects mail on the
@@ -29,14 +32,34 @@ shows the way of mail step by step, and looks at the hosts themselves.
 The DNS has no list of DKIM selectors. Well-known ones are looked up; name
 others with --selector. The tag s= of the domain's signatures has them.
 
+With --file it inspects many domains, up to 10,000, and prints a row for each:
+its state, the number of errors and warnings, and the worst finding. The file
+has one domain a line, and "#" begins a comment; "-" is standard input. The
+states are sound (no errors), faulty (errors), and undetermined (no errors, but
+lookups failed). --json prints one object a line as soon as it is known.
+
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
-lookups failed to tell.`,
+lookups failed to tell; with --file 1 if one domain is faulty.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
-  postvet domain --json example.org | jq .dmarc`,
-		Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+  postvet domain --json example.org | jq .dmarc
+  postvet domain --file domains.txt
+  postvet domain --file - --json < domains.txt | jq -r \
+      'select(.verdict == "faulty").name'`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch many := cmd.Flags().Changed("file"); {
+			case many && len(args) > 0:
+				return usage("a name beside --file; write one of them")
+			case many:
+				return f.runMany(cmd)
+			case len(args) == 0:
+				return usage("an argument is missing; write %q", cmd.UseLine())
+			}
+			return f.run(cmd, args[0])
+		},
 	}
+	cmd.Flags().StringVar(&f.list, "file", "", "inspect the domains in `FILE`, one a line")
 	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look up; repeatable")
 	f.add(cmd)
 	return cmd

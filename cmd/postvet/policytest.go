@@ -217,7 +217,7 @@ func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.
 		o.Before = &rules
 	}
 	if w := cmd.ErrOrStderr(); layout.IsTerminal(w) {
-		o.Progress = progress(w, len(files))
+		o.Progress = progress(w, len(files), "file")
 		defer fmt.Fprint(w, "\r\x1b[K")
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
@@ -230,12 +230,12 @@ func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.
 }
 
 // progress shows how far a run has come, at most ten times a second.
-func progress(w io.Writer, of int) func(int) {
+func progress(w io.Writer, of int, noun string) func(int) {
 	var last time.Time
 	return func(done int) {
 		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond || done == of {
 			last = now
-			fmt.Fprintf(w, "\r%d of %s", done, layout.Count(of, "file"))
+			fmt.Fprintf(w, "\r%d of %s", done, layout.Count(of, noun))
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (f *reportFiles) read(sink received.Sink, notes io.Writer) error {
 	}
 	done := func(int) {}
 	if notes != nil && len(all) > 1 {
-		done = progress(notes, len(all))
+		done = progress(notes, len(all), "file")
 		defer fmt.Fprint(notes, "\r\x1b[K")
 	}
 	r := received.New(sink)

@@ -70,7 +70,7 @@ wrong usage or configuration; 3 could not (input or output, DNS, a port in use).
 		return usage("%s; see \"%s --help\"", strings.ReplaceAll(err.Error(), "\n", " "), cmd.CommandPath())
 	})
 	group(root)
-	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(), newRoute(), newPolicy(), newConfig(),
+	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(in), newRoute(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newTop(), newJournal(), newCache(in), newVersion(), newManual())
 	root.AddCommand(newReport(in))
 	root.SetHelpCommand(newHelp())

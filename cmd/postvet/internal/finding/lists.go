@@ -42,8 +42,21 @@ func (l Lists) Verdict() Verdict {
 	return verdict
 }
 
-// Totals are the numbers of a report.
+// Worst returns the first of the worst findings, the zero value if none is a Warning or an
+// Error.
+func (l Lists) Worst() Finding {
+	var worst Finding
+	for f := range l.All() {
+		if compare(f.Severity, Note) > 0 && compare(f.Severity, worst.Severity) > 0 {
+			worst = *f
+		}
+	}
+	return worst
+}
+
+// Totals are the numbers of a report, and its verdict.
 type Totals struct {
+	State Verdict `json:"verdict"`
 	// Errors and Warnings count the findings of the whole report.
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`

@@ -51,8 +51,13 @@ func (r *Report) lists() finding.Lists {
 	return append(lists, &r.DMARC.Findings)
 }
 
+// Worst returns the finding that matters most: the first of the worst ones, the zero value if
+// there is nothing but notes.
+func (r *Report) Worst() finding.Finding { return r.lists().Worst() }
+
 // finish counts the findings, and makes their texts harmless.
 func (r *Report) finish() {
 	advice.Finish(r.lists())
 	r.Count(r.lists())
+	r.State = r.Verdict()
 }

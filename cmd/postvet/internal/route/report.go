@@ -89,6 +89,7 @@ func (r *Report) lists() finding.Lists {
 func (r *Report) finish() {
 	advice.Finish(r.lists())
 	r.Count(r.lists())
+	r.State = r.Verdict()
 	r.Summary = foreign.Terminal(r.Summary, maxSummary)
 	for i := range r.Steps {
 		s := &r.Steps[i]
