@@ -12,17 +12,20 @@ import (
 type Auth struct{ Name, password string }
 
 // ErrAuth is the error of [ParseAuth].
-var ErrAuth = errors.New("submission: the file for the login has one line, name:password")
+var ErrAuth = errors.New("submission: the file for the login has two lines, the name and the password")
 
-// ParseAuth reads a name and a password from the contents of a file: one line, with a
-// colon between them.
+// ParseAuth reads a name and a password from the contents of a file: its first line, and
+// its second.
 func ParseAuth(file []byte) (Auth, error) {
-	line := strings.TrimRight(string(file), "\r\n")
-	name, password, ok := strings.Cut(line, ":")
-	if !ok || name == "" || password == "" || !utf8.ValidString(line) || strings.ContainsAny(line, "\r\n\x00") {
+	lines := strings.Split(strings.TrimRight(string(file), "\r\n"), "\n")
+	if len(lines) != 2 || !utf8.Valid(file) || strings.ContainsRune(string(file), 0) {
 		return Auth{}, ErrAuth
 	}
-	return Auth{name, password}, nil
+	a := Auth{strings.TrimSuffix(lines[0], "\r"), strings.TrimSuffix(lines[1], "\r")}
+	if a.Name == "" || a.password == "" {
+		return Auth{}, ErrAuth
+	}
+	return a, nil
 }
 
 // String leaves the password out.

@@ -39,6 +39,8 @@ type Options struct {
 	// valid is used all the same (RFC 7435): the message would go there in the clear
 	// otherwise.
 	TLS *tls.Config
+	// RequireTLS has messages go to no MTA beyond loopback that does not offer TLS.
+	RequireTLS bool
 	// Timeout bounds a submission, and CommandTimeout each answer but the last. Defaults:
 	// 5 minutes, 1 minute.
 	Timeout, CommandTimeout time.Duration
@@ -140,7 +142,14 @@ func (s *session) open() error {
 	if err := s.hello(); err != nil {
 		return err
 	}
-	if offered, _ := s.smtp.Extension("STARTTLS"); s.client.loopback || !offered {
+	offered, _ := s.smtp.Extension("STARTTLS")
+	switch {
+	case s.client.loopback:
+		return nil
+	case !offered && s.client.o.RequireTLS:
+		s.stage = StartTLS
+		return errNoTLS
+	case !offered:
 		return nil
 	}
 	s.quit()
@@ -190,7 +199,10 @@ func (c *Client) tls() *tls.Config {
 	return t
 }
 
-var errPlain = errors.New("submission: the MTA offers no STARTTLS, and a password must not go there in the clear")
+var (
+	errNoTLS = errors.New("submission: the MTA offers no STARTTLS, and no message goes there in the clear")
+	errPlain = errors.New("submission: the MTA offers no STARTTLS, and a password must not go there in the clear")
+)
 
 func (s *session) login() error {
 	if s.client.o.Auth == nil {

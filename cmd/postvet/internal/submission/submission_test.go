@@ -232,7 +232,7 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	server := submissiontest.Server{Users: map[string]string{"reports": "a:b c"}}
 	address := server.Start(t)
-	for file, want := range map[string]submission.Result{"reports:a:b c\n": submission.Accepted, "reports:wrong\n": submission.Permanent, "reports\n": submission.Temporary} {
+	for file, want := range map[string]submission.Result{"reports\na:b c\n": submission.Accepted, "reports\r\nwrong": submission.Permanent, "reports\n": submission.Temporary} {
 		a := client(t, submission.Options{Address: address, Auth: func() (submission.Auth, error) { return submission.ParseAuth([]byte(file)) }}).Submit(t.Context(), &message)
 		if a.Result != want || a.OfMessage() != (want == submission.Accepted) {
 			t.Errorf("%q: %+v", file, a)
@@ -241,7 +241,7 @@ func TestLogin(t *testing.T) {
 	if m := server.Messages(); len(m) != 1 || m[0].User != "reports" {
 		t.Errorf("messages: %+v", m)
 	}
-	if a, err := submission.ParseAuth([]byte("reports:secret")); err != nil || fmt.Sprint(a) != "reports" {
+	if a, err := submission.ParseAuth([]byte("reports\nsecret")); err != nil || fmt.Sprint(a) != "reports" {
 		t.Errorf("ParseAuth: %v, %v", a, err)
 	}
 }
@@ -251,7 +251,7 @@ func TestLogin(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	authority := connecttest.NewAuthority(t, time.Now())
-	auth := func() (submission.Auth, error) { return submission.ParseAuth([]byte("a:b")) }
+	auth := func() (submission.Auth, error) { return submission.ParseAuth([]byte("a\nb")) }
 	offer := &tls.Config{Certificates: []tls.Certificate{authority.Issue(t, 10, "mta.test")}, MinVersion: tls.VersionTLS12}
 	for _, tc := range []struct {
 		name   string
@@ -262,6 +262,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"without a login any certificate will do", offer, submission.Options{}, submission.Accepted, submission.End},
 		{"without TLS and a login", nil, submission.Options{}, submission.Accepted, submission.End},
+		{"without TLS where it is demanded", nil, submission.Options{RequireTLS: true}, submission.Temporary, submission.StartTLS},
 		{"login without TLS", nil, submission.Options{Auth: auth}, submission.Temporary, submission.Login},
 		{"login, unknown authority", offer, submission.Options{Auth: auth, TLS: &tls.Config{ServerName: "mta.test"}}, submission.Temporary, submission.StartTLS},
 		{"login, wrong name", offer, submission.Options{Auth: auth, TLS: &tls.Config{ServerName: "other.test", RootCAs: authority.Roots}}, submission.Temporary, submission.StartTLS},
