@@ -99,8 +99,9 @@ shellcheck: ## brings Debian's shellcheck
 xmllint: ## brings Debian's xmllint, which knows the schema of reports
 	-@contrib/make/install.sh xmllint libxml2-utils
 
-peers: ## brings Debian's other milters, for the benchmark
+peers: ## brings Debian's other milters, for the benchmark and the comparison of reports
 	-@contrib/bench/install.sh
+	-@contrib/bench/reporters.sh
 
 demo: mtas ## sends good and forged mail through Postfix and Sendmail
 	$(GO) run ./contrib/demo

@@ -35,6 +35,15 @@
 // Missing contestants are named and left out. Everything runs in namespaces of its
 // own and is gone when the program ends.
 //
+// # Reports
+//
+// TestReporters plays one corpus to Postvet, Rspamd and OpenDMARC, has each make its
+// DMARC reports, and holds them against the schema of RFC 9990, its text, and the corpus.
+// It prints a table, and with POSTVET_REPORTERS_TABLE writes it to a file. What the peers
+// store their data in is brought by reporters.sh, unpacked and not installed.
+//
+//	go test -v -run TestReporters ./contrib/bench
+//
 // # What is measured
 //
 // Warm: a contestant is started, sees the whole corpus once, and then plays

@@ -48,6 +48,13 @@ func (s *Sink) keep(r Relayed) (reply string) {
 	return "250 2.0.0 OK"
 }
 
+// Got returns all messages so far.
+func (s *Sink) Got() []Relayed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.got)
+}
+
 // Await waits for a message to an address.
 func (s *Sink) Await(ctx context.Context, rcpt string) (Relayed, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
