@@ -40,13 +40,6 @@ func (c Chain) Renew(domain string) {
 	}
 }
 
-// ReadKey reads the key of a file as [ReadFile] does. It returns the one of before whose
-// path, domain and selector are the same, if the file is unchanged or, with an error,
-// cannot be used.
-func ReadKey(path, domain, selector string, strict bool, before []*Key) (*Key, error) {
-	return readKey(path, domain, selector, strict, before)
-}
-
 // ParseKey returns the key that a text holds, see [Parse]. The error names the origin of
 // the text, and holds nothing of it.
 func ParseKey(domain, selector, origin string, text []byte) (*Key, error) {

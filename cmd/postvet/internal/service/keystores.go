@@ -101,15 +101,6 @@ func (s *KeyStores) Store() keys.Store { return s.chain }
 // CloseLater ends the connections of all places in a while.
 func (s *KeyStores) CloseLater() { s.closeLater(&KeyStores{}) }
 
-// Close ends the connections of all places.
-func (s *KeyStores) Close() {
-	for _, p := range s.parts {
-		if p.close != nil {
-			p.close()
-		}
-	}
-}
-
 // closeLater ends the connections of the places that next does not have.
 func (s *KeyStores) closeLater(next *KeyStores) {
 	for what, p := range s.parts {
