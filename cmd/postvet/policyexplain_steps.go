@@ -68,7 +68,7 @@ func (e *explainer) lines(s rules.Step) []explainedLine {
 		return e.authorLines(s)
 	case s.Part == rules.PartLast && (s.Rule == "" || e.config.Exempt.Names.Set.Len() == 0):
 		return nil // modeText describes the mode, and held a tag
-	case action == "" && s.Part == rules.PartChange:
+	case action == "" && (s.Part == rules.PartChange || s.Rule == result.RuleReportBounce):
 		return nil
 	}
 	name := s.Rule
@@ -151,6 +151,8 @@ func (e *explainer) does(s rules.Step, action result.Action) string {
 			return "delivered with " + result.QuarantineField
 		}
 		return "held"
+	case result.Discard:
+		return "read and dropped"
 	}
 	return replies(s)
 }

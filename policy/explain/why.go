@@ -80,6 +80,8 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 		w.say("The message holds more fields in our name than we can remove, so forged results might stay in it")
 	case result.RuleKeyError:
 		w.say("The message is one of our users and would be signed, but its key cannot be read: %s", res.Signing.Detail)
+	case result.RuleReportBounce:
+		w.say("It is a bounce of a DMARC report of ours, which is read and not delivered")
 	case result.RuleFault:
 		w.say("Postvet itself failed on the message, so nothing can be said about it: %s", strings.Join(res.Faults, "; "))
 	case result.RuleOversize:
@@ -103,6 +105,8 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 		w.dmarc(res)
 	case result.RuleSenderDomain, result.RuleOwnDomain, result.RuleUnsigned, result.RuleSPFFail, result.RuleSPFSoftfail, result.RuleSPFPermError, result.RuleSPFTempError:
 		w.say("%s", v.Text)
+	case result.RuleReportWithoutPass:
+		w.say("The message is for an address of DMARC reports, which must pass DMARC themselves (RFC 9990 section 3.5)")
 	case result.RuleDMARCPass, result.RuleNoPolicy, result.RuleExempt: // the overrides are remarkable
 		if d.Status == dmarc.Pass {
 			w.say("The message comes from %s: %s", author, d.Reason)

@@ -19,7 +19,7 @@ const (
 	TempFail   Action = "tempfail"
 	// Redirect sends the message to another address instead of its recipients.
 	// Discard accepts the message and drops it. Only the administrator's own rules
-	// lead to these two.
+	// lead to these two, and the rule about bounces of our reports to Discard.
 	Redirect Action = "redirect"
 	Discard  Action = "discard"
 )

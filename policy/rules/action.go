@@ -24,6 +24,8 @@ func (r *Rules) action(s step) result.Action {
 
 	case stepKeyError:
 		return when(r.OnKeyError != KeyErrorUnsigned, result.TempFail)
+	case stepReportBounce:
+		return when(r.Reports.ConsumeBounces, result.Discard)
 	case stepFault:
 		return when(r.OnFault != FaultAccept, result.TempFail)
 	case stepAmbiguousAuthor:
@@ -65,6 +67,8 @@ func (r *Rules) action(s step) result.Action {
 	case stepSPFTempError:
 		spf := cmp.Or(r.action(stepSPFFail), r.action(stepSPFSoftfail), r.action(stepSPFPermError))
 		return when(r.OnTempError == TempErrorDefer && spf != "", result.TempFail)
+	case stepReportWithoutPass:
+		return when(r.Reports.RequirePass && r.Reports.Inbox != nil, result.Reject)
 	case stepDegraded:
 		if r.OnDegraded == DegradedAccept {
 			return result.Accept

@@ -49,6 +49,8 @@ func (r *Rules) step(s step, d *decision) {
 		r.unreadable(d)
 	case stepKeyError:
 		r.keyError(d)
+	case stepReportBounce:
+		r.reportBounce(d)
 	case stepExempt:
 		r.exempt(d)
 	case stepFault:
@@ -93,6 +95,8 @@ func (r *Rules) step(s step, d *decision) {
 		r.spf(d, s, spf.PermError)
 	case stepSPFTempError:
 		r.spf(d, s, spf.TempError)
+	case stepReportWithoutPass:
+		r.reportWithoutPass(d)
 	case stepDegraded:
 		r.degraded(d)
 	case stepForwarderUndecided:

@@ -33,8 +33,9 @@ type Rules struct {
 	OnDegraded Degraded
 	// Trust names the parties that are trusted although DMARC fails. Local has
 	// this server's own demands.
-	Trust Trust
-	Local Local
+	Trust   Trust
+	Local   Local
+	Reports Reports
 	// Custom are the administrator's own rules.
 	Custom []Rule
 	// NoHold is true if the MTA cannot hold messages. They are tagged instead.

@@ -14,6 +14,7 @@ type step int
 const (
 	stepUnreadable step = iota
 	stepKeyError
+	stepReportBounce
 	stepExempt
 	stepFault
 	stepOversize
@@ -38,6 +39,7 @@ const (
 	stepSPFSoftfail
 	stepSPFPermError
 	stepSPFTempError
+	stepReportWithoutPass
 	stepDegraded
 	stepForwarderUndecided
 	stepExemptUndecided
@@ -142,6 +144,11 @@ var steps = [stepEnd]Step{
 		Part: PartFirst, Rule: result.RuleKeyError, Keys: []string{"sign.on_key_error"},
 		When: "mail of your users whose key cannot be read",
 		To:   tempFail, Codes: []Code{{Reply: "451 4.3.0"}},
+	},
+	stepReportBounce: {
+		Part: PartFirst, Rule: result.RuleReportBounce, Keys: []string{"report.bounce"},
+		When: "a bounce of a DMARC report of ours",
+		To:   actions(result.Discard),
 	},
 	stepExempt: {
 		Part: PartFirst, Rule: result.RuleExempt, Keys: []string{"[exempt]", "[seal]"},
@@ -286,6 +293,12 @@ var steps = [stepEnd]Step{
 		When: "SPF temperror, and no signature of the same domain",
 		On:   demandable, To: tempFail,
 		Codes: []Code{{Reply: "451 4.7.24"}}, AtRCPT: true,
+	},
+	stepReportWithoutPass: {
+		Part: PartChange, Rule: result.RuleReportWithoutPass, Keys: []string{"report.require_pass"},
+		When: "mail for report.inbox, and DMARC does not pass",
+		On:   accept | quarantine | tempFail, To: reject,
+		Codes: []Code{{Reply: "550 5.7.1"}},
 	},
 	stepDegraded: {
 		Part: PartChange, Rule: result.RuleDegraded, Keys: []string{"on_degraded"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dkim"
@@ -76,6 +77,9 @@ func (d dice) results() *result.Results {
 	if d.one(8) {
 		res.Client.Hidden, res.Client.Inside = "no Received field", d.one(2)
 	}
+	if d.one(4) {
+		res.Recipients = []string{"dmarc@own.example"}
+	}
 	if d.one(8) {
 		res.Signing = &result.Signing{KeyFault: d.one(2)}
 	}
@@ -112,6 +116,12 @@ func (d dice) rules() rules.Rules {
 		r.Local = rules.Local{
 			SPFFail: d.demand(), SPFSoftfail: d.demand(), SPFPermError: d.demand(), OnOwnDomain: d.demand(), OnUnsigned: d.demand(),
 			OwnDomains: members(d.t, "own.example"), SigningDomains: members(d.t, "a.example"),
+		}
+	}
+	if d.one(2) {
+		r.Reports = rules.Reports{
+			Inbox: addrlist.NewMailboxes("dmarc@own.example"), RequirePass: d.one(2),
+			ConsumeBounces: d.one(2), IsBounce: func(to string) bool { return to == "dmarc@own.example" },
 		}
 	}
 	if d.one(5) {

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/rules"
 	"github.com/postvet/postvet/policy/sign"
 )
 
@@ -26,6 +27,7 @@ const sample = "../../../../contrib/postvet.toml"
 var sameSettings = cmp.Options{
 	cmpopts.IgnoreUnexported(Config{}, List{}, AuthorOverride{}),
 	cmp.Comparer(func(a, b *addrlist.List) bool { return a.Len() == b.Len() }),
+	cmp.AllowUnexported(addrlist.Mailboxes{}), cmpopts.IgnoreFields(rules.Reports{}, "IsBounce"),
 	cmpopts.EquateEmpty(),
 	cmpopts.IgnoreFields(SignTables{}, "Tables"), cmpopts.IgnoreFields(SignPaths{}, "Maps"),
 }

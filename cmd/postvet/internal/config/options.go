@@ -9,6 +9,7 @@ import (
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/rules"
@@ -86,6 +87,11 @@ func (c *Config) Rules(authservID string) rules.Rules {
 			OnOwnDomain:    c.Policy.OnOwnDomain,
 			SigningDomains: c.Policy.SigningDomains.Set,
 			OnUnsigned:     c.Policy.OnUnsigned,
+		},
+		Reports: rules.Reports{
+			Inbox:          addrlist.NewMailboxes(c.Report.Inbox...),
+			RequirePass:    c.Report.RequirePass,
+			ConsumeBounces: c.Report.Send != ReportSendOff && c.Report.Bounce == ReportBounceConsume,
 		},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/filter/milter"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/rules"
@@ -77,6 +78,7 @@ func TestOptions(t *testing.T) {
 			OwnDomains: c.Policy.OwnDomains.Set, OnOwnDomain: rules.DemandReject,
 			SigningDomains: c.Policy.SigningDomains.Set, OnUnsigned: rules.DemandQuarantine,
 		},
+		Reports: rules.Reports{Inbox: addrlist.NewMailboxes("dmarc@example.org"), RequirePass: true},
 	}
 	if d := cmp.Diff(wantRules, c.Rules("id"), sameSettings, cmpopts.IgnoreFields(rules.Rules{}, "Custom")); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)

@@ -130,6 +130,10 @@ func (r *remedies) byRule() {
 		r.paste("[policy]\nsender_domain = \"mark\"", "Only mark mail of domains that accept none")
 	case result.RuleAmbiguousAuthor:
 		r.paste("[policy]\non_ambiguous_author = \"accept\"", "Accept such mail, if your users must have it. Nobody can tell then who wrote it")
+	case result.RuleReportWithoutPass:
+		r.paste("[report]\nrequire_pass = false", "Accept it, if it is genuine. Reports without a DMARC pass are listed apart from the others")
+	case result.RuleReportBounce:
+		r.paste("[report]\nbounce = \"deliver\"", "Have bounces of your reports delivered too, when they have been read")
 	case result.RuleOversize:
 		r.say("Raise the bound in [limits] that the message exceeds, if your machine has the memory")
 	case result.RuleTempError, result.RuleSPFTempError, result.RuleDegraded:
