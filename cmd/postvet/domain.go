@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
+	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/dnscache"
 )
 
@@ -16,6 +17,7 @@ type domainFlags struct {
 	selectors []string
 	list      string // the file with the domains, if there are many
 	in        *os.File
+	fetch     bool
 }
 
 func newDomain(in *os.File) *cobra.Command {
@@ -26,8 +28,12 @@ func newDomain(in *os.File) *cobra.Command {
 		Long: `Domain shows what a domain publishes for mail, what is wrong with it, and what
 to publish instead: its MX hosts and their addresses, what protects mail on the
 way to them (DANE, MTA-STS, TLS-RPT), its SPF record as a tree with the number
-of lookups, its DKIM keys, and the DMARC record that governs it. "postvet route"
-shows the way of mail step by step, and looks at the hosts themselves.
+of lookups, its DKIM keys, the DMARC record that governs it, and its logo
+(BIMI). "postvet route" shows the way of mail step by step, and looks at the
+hosts themselves.
+
+It asks the DNS alone. With --fetch it fetches the logo and its certificate over
+HTTPS as well, and checks them.
 
 The DNS has no list of DKIM selectors. Well-known ones are looked up; name
 others with --selector. The tag s= of the domain's signatures has them.
@@ -61,13 +67,18 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 	}
 	cmd.Flags().StringVar(&f.list, "file", "", "inspect the domains in `FILE`, one a line")
 	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look up; repeatable")
+	cmd.Flags().BoolVar(&f.fetch, "fetch", false, "fetch the files of the logo (BIMI)")
 	f.add(cmd)
 	return cmd
 }
 
 func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	return f.inspect(cmd, "some lookups failed; see the lines marked dns", func(ctx context.Context, r *dnscache.Resolver) (inspection, finding.Totals, error) {
-		report := inspect.Inspect(ctx, r, name, inspect.Options{Selectors: f.selectors})
+		o := inspect.Options{Selectors: f.selectors}
+		if f.fetch {
+			o.Fetch = &connect.Client{}
+		}
+		report := inspect.Inspect(ctx, r, name, o)
 		if report.Exists == inspect.Invalid {
 			return nil, finding.Totals{}, usage("%q is no domain name; write one such as example.org", name)
 		}

@@ -33,9 +33,10 @@ type DMARC struct {
 	Nonexistent dmarc.Policy `json:"nonexistent"`
 	Findings    finding.List `json:"findings"`
 
-	absent bool     // there is no record, and none that was meant to be one
-	texts  []string // to be replaced by one record
-	at     string   // where that belongs
+	absent  bool     // there is no record, and none that was meant to be one
+	texts   []string // to be replaced by one record
+	at      string   // where that belongs
+	percent string   // pct= of the record, which RFC 9989 no longer has
 	mending
 }
 
@@ -87,6 +88,8 @@ func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmar
 		return m
 	}
 	m.Record = advice.ShownRecord(w.Record.Text)
+	_, percent, _ := strings.Cut(tagOf(w.Record.Text, "pct"), "=")
+	m.percent = foreign.Line(strings.TrimSpace(percent), 10)
 	m.checkRecord(w.Record, domain)
 	m.checkReports(ctx, l, w, o)
 	return m

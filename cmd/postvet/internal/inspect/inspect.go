@@ -18,6 +18,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
+	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/bimi"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
@@ -32,6 +34,8 @@ type Options struct {
 	Now func() time.Time
 	// DMARC says how Organizational Domains are found.
 	DMARC dmarc.Options
+	// Fetch fetches the files that a BIMI record names. Default: nothing is fetched.
+	Fetch Fetcher
 }
 
 // Inspect looks up all that the domain publishes for mail. It returns at the latest
@@ -45,6 +49,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 		SPF:       SPF{Terms: []Term{}, Senders: newSenders(), Findings: finding.List{}},
 		DKIM:      DKIM{Keys: []Key{}, Findings: finding.List{}},
 		DMARC:     DMARC{Steps: []Step{}, Findings: finding.List{}},
+		BIMI:      newBrand(),
 	}
 	defer r.finish()
 	ascii, ok := normalize(name)
@@ -64,10 +69,19 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	sections.Go(func() { r.MX = route.FindMX(ctx, l, ascii) })
 	sections.Go(func() { r.SPF = inspectSPF(ctx, l, ascii) })
 	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o.Selectors) })
+	sections.Go(func() { l.Lookup(ctx, bimi.RecordName(bimi.DefaultSelector, ascii), dnscache.TXT) }) // to have it at hand
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
 	r.Transport = route.FindTransport(ctx, l, ascii, cmp.Or(r.DMARC.OrganizationalDomain, ascii), &r.MX, o.Now())
-	r.combine(&advice.Adviser{Lookups: l, Context: ctx, Organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)})
+	a := &advice.Adviser{Lookups: l, Context: ctx, Organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)}
+	r.combine(a)
+	if r.Exists == NotExists {
+		r.BIMI.State = BrandAbsent
+	} else {
+		r.BIMI.find(ctx, l, a, ascii)
+		r.BIMI.combine(&r.DMARC)
+		r.BIMI.fetch(ctx, l, o.Fetch, o.Now(), ascii, a.Organization)
+	}
 	var exceeded bool
 	r.Lookups, r.Failed, exceeded = l.Counts()
 	if exceeded {

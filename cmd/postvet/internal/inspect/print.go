@@ -33,5 +33,8 @@ func (p *printer) report(r *Report) {
 		p.dkim(&r.DKIM)
 	}
 	p.dmarc(&r.DMARC)
+	if r.Exists != NotExists {
+		p.brand(&r.BIMI)
+	}
 	p.Totals(&r.Totals)
 }

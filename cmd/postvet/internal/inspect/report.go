@@ -30,6 +30,7 @@ type Report struct {
 	SPF       SPF             `json:"spf"`
 	DKIM      DKIM            `json:"dkim"`
 	DMARC     DMARC           `json:"dmarc"`
+	BIMI      Brand           `json:"bimi"`
 
 	finding.Totals
 }
@@ -48,7 +49,7 @@ func (r *Report) lists() finding.Lists {
 	for i := range r.DKIM.Keys {
 		lists = append(lists, &r.DKIM.Keys[i].Findings)
 	}
-	return append(lists, &r.DMARC.Findings)
+	return append(lists, &r.DMARC.Findings, &r.BIMI.Findings)
 }
 
 // Worst returns the finding that matters most: the first of the worst ones, the zero value if

@@ -52,6 +52,9 @@ func reachable(addrs []netip.Addr) (list []netip.Addr) {
 	return list
 }
 
+// Reachable returns those of some addresses that the Internet may reach.
+func Reachable(addrs []netip.Addr) []netip.Addr { return reachable(addrs) }
+
 // unreachable returns why an address cannot be reached over the Internet, "" if it may
 // be.
 func unreachable(ip netip.Addr) string {

@@ -2,14 +2,10 @@ package connect
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"net"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -25,86 +21,19 @@ type PolicyFile struct {
 	Type  string
 }
 
-// maxPolicyAddresses bounds the addresses of a web server that are tried.
-const maxPolicyAddresses = 4
-
 // Policy fetches the policy of a domain from the addresses of its policy host. The error
 // says in words why a sender gets none.
 func (c *Client) Policy(ctx context.Context, domain string, addrs []netip.Addr) (PolicyFile, error) {
-	ctx, cancel := context.WithTimeout(ctx, orDefault(c.DialogueTime, DialogueTime))
-	defer cancel()
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return c.dialAny(ctx, addrs[:min(len(addrs), maxPolicyAddresses)])
-		},
-		TLSClientConfig:    &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now},
-		DisableKeepAlives:  true,
-		DisableCompression: true, // what is read is bounded
-
-		MaxResponseHeaderBytes: 16 << 10,
-	}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{
-		Transport: transport,
-		// RFC 8461 section 3.3: a redirect is not followed.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, mtasts.PolicyURL(domain), nil)
-	if err != nil {
+	body, kind, err := c.Fetch(ctx, mtasts.PolicyURL(domain), addrs, mtasts.MaxPolicy)
+	var elsewhere *Redirected
+	switch {
+	case errors.As(err, &elsewhere):
+		return PolicyFile{}, fmt.Errorf("%w, which senders do not follow (RFC 8461 section 3.3)", err)
+	case err != nil:
 		return PolicyFile{}, err
 	}
-	req.Header.Set("User-Agent", "postvet")
-	resp, err := client.Do(req)
-	if err != nil {
-		return PolicyFile{}, errors.New(webError(err))
-	}
-	defer resp.Body.Close()
-	switch code := resp.StatusCode; {
-	case code >= 300 && code <= 399:
-		return PolicyFile{}, fmt.Errorf("the web server redirects elsewhere (%d), which senders do not follow (RFC 8461 section 3.3)", code)
-	case code != http.StatusOK:
-		return PolicyFile{}, fmt.Errorf("the web server answers %d %s", code, http.StatusText(code))
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mtasts.MaxPolicy+1))
-	switch {
-	case err != nil:
-		return PolicyFile{}, errors.New(webError(err))
-	case len(body) > mtasts.MaxPolicy:
-		return PolicyFile{}, errors.New("the file has more than 64 KB")
-	}
-	kind := resp.Header.Get("Content-Type")
 	plain, _, err := mime.ParseMediaType(kind)
 	return PolicyFile{Text: string(body), Plain: err == nil && plain == "text/plain", Type: foreign.Line(kind, 100)}, nil
-}
-
-// dialAny connects to the first address that takes the connection.
-func (c *Client) dialAny(ctx context.Context, addrs []netip.Addr) (conn net.Conn, err error) {
-	err = errors.New("the host has no address")
-	for _, ip := range addrs {
-		conn, err = c.dial(ctx, netip.AddrPortFrom(ip, httpsPort))
-		if err == nil {
-			return conn, nil
-		}
-	}
-	return nil, err
-}
-
-// webError returns an error of HTTPS in words.
-func webError(err error) string {
-	var name x509.HostnameError
-	var authority x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &name):
-		return "the certificate of the web server is not for " + name.Host
-	case errors.As(err, &authority):
-		return "the certificate of the web server is of an authority that nobody trusts"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "the certificate of the web server has expired or is not valid yet"
-	case errors.As(err, &invalid):
-		return "the certificate of the web server is not valid"
-	}
-	return "the web server: " + failure(Connecting, err, ConnectTime).Text
 }
 
 // VerifyName checks certificates by the trusted authorities, as MTA-STS demands (RFC 8461
