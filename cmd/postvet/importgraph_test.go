@@ -119,6 +119,9 @@ var graph = []struct{ path, imports string }{
 	{"policy/dmarc/report/tolerantxml", "policy/deviation policy/foreign"},
 	{"policy/deviation", ""},
 
+	// What of a header may be told to others.
+	{"policy/redaction", "policy/authres policy/dkim policy/foreign policy/message"},
+
 	// One standard each.
 	{"policy/arc/arctest", "policy/dkim policy/message"},
 	{"policy/arc", "policy/authres policy/dkim policy/foreign policy/message dnscache"},
