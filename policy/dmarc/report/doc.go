@@ -1,6 +1,6 @@
 // Package report has the documents by which receivers tell a domain's owner about its
 // mail: aggregate reports (RFC 9990), which it writes, reads and checks, and failure
-// reports (RFC 9991), which it reads.
+// reports (RFC 9991), which it writes and reads.
 //
 // [Read] takes what programs send as aggregate reports, by RFC 9990 and by RFC 7489
 // before it, well-formed or not. It says in [Reading.Deviations] what it had to repair.
