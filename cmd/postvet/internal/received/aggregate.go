@@ -74,6 +74,7 @@ func contentOf(v any) [sha256.Size]byte {
 
 // compare looks for reports of the same key, and remembers this one.
 func (r *Reader) compare(rep *Report, key string, content [sha256.Size]byte) {
+	rep.Key, rep.Content = key, content
 	for _, k := range r.seen[key] {
 		if k.content == content {
 			rep.DuplicateOf, rep.ConflictsWith = &k.place, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
@@ -23,6 +24,7 @@ type Reader struct {
 	held int                // records that are held back at most
 	last *Report            // the last one of an input, until all of that is read; nil for none
 	own  deviation.List     // those of last itself, without the way to it
+	ends time.Time          // when reading ends; zero for never
 }
 
 // known is a report that was read.
@@ -82,6 +84,36 @@ func (r *Reader) Read(in io.Reader, name string) error {
 			return err
 		}
 	}
+}
+
+// ErrTooLong is the error for a message that takes too long to read.
+var ErrTooLong = errors.New("reading it takes too long; it is made to cost time")
+
+// Mail reads one message, and ends after a time.
+func (r *Reader) Mail(in io.Reader, place Place, most time.Duration) error {
+	r.ends = time.Now().Add(most)
+	notes, err := reportmail.Read(r.timed(in), func(d *reportmail.Document) error { return r.document(place, d) })
+	return r.finish(place, notes, err)
+}
+
+// timed returns a reader that ends with r.ends.
+func (r *Reader) timed(in io.Reader) io.Reader {
+	if r.ends.IsZero() {
+		return in
+	}
+	return timed{in, r.ends}
+}
+
+type timed struct {
+	io.Reader
+	ends time.Time
+}
+
+func (t timed) Read(p []byte) (int, error) {
+	if time.Now().After(t.ends) {
+		return 0, ErrTooLong
+	}
+	return t.Reader.Read(p)
 }
 
 // isMail reports whether an input is a message or a mailbox, perhaps compressed, by how
@@ -150,6 +182,7 @@ func (r *Reader) document(place Place, d *reportmail.Document) error {
 	}
 	place.Where = d.Where
 	rep := &Report{Place: place, Mail: d.Mail}
+	d.Body = r.timed(d.Body)
 	var err error
 	switch d.Kind {
 	case reportmail.XML:

@@ -4,6 +4,8 @@
 package received
 
 import (
+	"crypto/sha256"
+
 	"github.com/postvet/postvet/policy/deviation"
 	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/reportmail"
@@ -38,6 +40,9 @@ type Report struct {
 	Aggregate *report.Reading
 	Failure   *report.Failure
 	TLS       *tlsrpt.Report
+	// Key identifies the report by what it says of itself, and Content what it says.
+	Key     string
+	Content [sha256.Size]byte
 	// Deviations are those of the report and of the way to it.
 	Deviations deviation.List
 	// DuplicateOf is the place of the same report if it came before.
