@@ -98,12 +98,22 @@ type probe struct {
 func (p *probe) lookUp(ctx context.Context, l *lookups.Lookups) {
 	p.answers = make([]*dnscache.Answer, len(p.selectors))
 	var all sync.WaitGroup
-	all.Go(func() { p.root = l.Lookup(ctx, "_domainkey."+p.domain, dnscache.TXT) })
-	all.Go(func() { p.wildcard = l.Lookup(ctx, dkim.KeyName(noSelector, p.domain), dnscache.TXT) })
+	all.Go(func() {
+		p.root = l.Lookup(ctx, "_domainkey."+p.domain, dnscache.TXT)
+		p.wildcard = &dnscache.Answer{Outcome: dnscache.NXDomain}
+		if p.root.Outcome != dnscache.NXDomain {
+			p.wildcard = l.Lookup(ctx, dkim.KeyName(noSelector, p.domain), dnscache.TXT)
+		}
+	})
 	for i, s := range p.selectors {
 		all.Go(func() { p.answers[i] = l.Lookup(ctx, dkim.KeyName(s, p.domain), dnscache.TXT) })
 	}
 	all.Wait()
+	// Nothing is below a name that does not exist (RFC 8020), but some servers say so of
+	// names that have only others below them.
+	if p.root.Outcome == dnscache.NXDomain && slices.ContainsFunc(p.answers, func(a *dnscache.Answer) bool { return a.Outcome == dnscache.Found || a.Canonical != "" }) {
+		p.wildcard = l.Lookup(ctx, dkim.KeyName(noSelector, p.domain), dnscache.TXT)
+	}
 }
 
 func (p *probe) isWildcard() bool { return p.wildcard.Outcome == dnscache.Found }
