@@ -17,15 +17,14 @@ import (
 )
 
 type reportCheckFlags struct {
-	json  bool
-	color string
+	setup setupFlags
 }
 
 func newReportCheck(in *os.File) *cobra.Command {
 	f := &reportCheckFlags{}
 	cmd := &cobra.Command{
-		Use:   "check FILE|-...",
-		Short: "say whether aggregate reports are valid",
+		Use:   "check [FILE|-...]",
+		Short: "say whether reports are valid, or can be sent",
 		Long: `Check holds aggregate reports against RFC 9990: its schema, and what its text
 demands beyond, such as names in lower case, counts above 0, a passing result
 for each "pass", and a reason where the policy was not applied. It names line,
@@ -34,15 +33,29 @@ is standard input.
 
 A report by RFC 7489 is not valid by RFC 9990; "postvet report read" reads both.
 
-Exit codes: 0 all are valid, 1 one is not, or there is none, 2 wrong usage, 3 a
-file could not be opened.`,
-		Example: `  postvet report check mine.xml
+Without FILE it checks whether your own reports can be sent, arrive, and be
+believed: the section report of the configuration, what the DNS has of the
+sender's domain (mail, SPF, DMARC), the key that signs, whether bounces come
+back, and the server that takes reports. It sends nothing; the server is asked
+whether it would take a sender and a recipient.
+
+Exit codes: 0 all are valid, or nothing is wrong, 1 one is not, there is none,
+or something is wrong, 2 wrong usage, 3 a file could not be opened, or too many
+lookups failed to tell.`,
+		Example: `  postvet report check                  your own set-up, before send = "known"
+  postvet report check mine.xml
   zcat mine.xml.gz | postvet report check - --json`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, in, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return f.setup.run(cmd)
+			}
+			return f.run(cmd, in, args)
+		},
 	}
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON, one report a line")
-	addColor(cmd, &f.color)
+	f.setup.add(cmd)
+	cmd.Flags().Lookup("json").Usage = "print JSON: one report a line, or the set-up"
+	cmd.Flags().StringVar(&f.setup.file, "config", "", "configuration `FILE` with your own set-up (default "+packagedConfig+")")
 	return cmd
 }
 
@@ -59,12 +72,9 @@ type checkLine struct {
 }
 
 func (f *reportCheckFlags) run(cmd *cobra.Command, in *os.File, names []string) error {
-	screen, err := screenOf(cmd, f.color)
+	screen, err := screenOf(cmd, f.setup.color)
 	if err != nil {
 		return err
-	}
-	if len(names) == 0 {
-		return usage("no report; name files, or - for standard input")
 	}
 	code := exitDone
 	for _, name := range names {
@@ -81,7 +91,7 @@ func (f *reportCheckFlags) run(cmd *cobra.Command, in *os.File, names []string) 
 			if !l.Valid && code == exitDone {
 				code = exitNo
 			}
-			if f.json {
+			if f.setup.json {
 				err = newEncoder(cmd.OutOrStdout()).Encode(l)
 			} else {
 				err = l.write(cmd.OutOrStdout(), screen)

@@ -141,7 +141,6 @@ func TestReportUsage(t *testing.T) {
 		{"report", "read"},
 		{"report", "read", "--json", "--csv", "x"},
 		{"report", "read", "--color", "x", "y"},
-		{"report", "check"},
 		{"report", "sources"},
 		{"report", "sources", "example.org"},
 		{"report", "sources", "x.xml y", "z"},
