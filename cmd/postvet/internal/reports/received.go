@@ -64,7 +64,7 @@ const (
 	ReceivedTLS       ReceivedKind = "tls"       // RFC 8460
 )
 
-// Results of DMARC that are none: ResultExempt is of mail that was not checked.
+// ResultExempt is the result of mail that was not checked by DMARC.
 const ResultExempt = "exempt"
 
 // Trusted reports whether somebody vouches for the report: DMARC proves the domain that
