@@ -44,6 +44,8 @@ has one domain a line, and "#" begins a comment; "-" is standard input. The
 states are sound (no errors), faulty (errors), and undetermined (no errors, but
 lookups failed). --json prints one object a line as soon as it is known.
 
+--markdown prints the same for a ticket: findings in tables, records as code.
+
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
 lookups failed to tell; with --file 1 if one domain is faulty.`,
 		Example: `  postvet domain example.org

@@ -18,7 +18,7 @@ import (
 
 // runMany inspects the domains of --file.
 func (f *domainFlags) runMany(cmd *cobra.Command) error {
-	screen, err := screenOf(cmd, f.color)
+	screen, err := f.screen(cmd)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,11 @@ func (f *domainFlags) runMany(cmd *cobra.Command) error {
 		return nil
 	})
 	clear()
-	if err == nil && !f.json {
+	switch {
+	case err != nil, f.json:
+	case f.markdown:
+		err = sum.Markdown(out)
+	default:
 		err = sum.Print(out, screen)
 	}
 	switch {

@@ -18,19 +18,30 @@ const inspectionTimeout = 2 * time.Minute
 // inspectionFlags are the flags of a command that inspects what the DNS has.
 type inspectionFlags struct {
 	configFlags
-	json  bool
-	color string
+	json     bool
+	markdown bool
+	color    string
 }
 
 func (f *inspectionFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&f.markdown, "markdown", false, "print Markdown, for a ticket")
 	addColor(cmd, &f.color)
 	f.addDNS(cmd)
+}
+
+// screen returns the screen behind the output, if the flags fit together.
+func (f *inspectionFlags) screen(cmd *cobra.Command) (layout.Screen, error) {
+	if f.json && f.markdown {
+		return layout.Screen{}, usage("--json beside --markdown; write one of them")
+	}
+	return screenOf(cmd, f.color)
 }
 
 // inspection is a report of such a command.
 type inspection interface {
 	Print(io.Writer, layout.Screen) error
+	Markdown(io.Writer) error
 	Verdict() finding.Verdict
 }
 
@@ -38,7 +49,7 @@ type inspection interface {
 // has the exit code of the report. partly is what is said of a report that is undetermined
 // although all lookups were answered.
 func (f *inspectionFlags) inspect(cmd *cobra.Command, partly string, look func(context.Context, *dnscache.Resolver) (inspection, finding.Totals, error)) error {
-	screen, err := screenOf(cmd, f.color)
+	screen, err := f.screen(cmd)
 	if err != nil {
 		return err
 	}
@@ -53,10 +64,13 @@ func (f *inspectionFlags) inspect(cmd *cobra.Command, partly string, look func(c
 	if err != nil {
 		return err
 	}
-	if f.json {
-		err = printJSON(cmd.OutOrStdout(), report)
-	} else {
-		err = report.Print(cmd.OutOrStdout(), screen)
+	switch out := cmd.OutOrStdout(); {
+	case f.json:
+		err = printJSON(out, report)
+	case f.markdown:
+		err = report.Markdown(out)
+	default:
+		err = report.Print(out, screen)
 	}
 	if err != nil {
 		return output(err)

@@ -3,12 +3,14 @@ package batch
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/markdown"
 	"github.com/postvet/postvet/cmd/postvet/internal/page"
 )
 
@@ -83,6 +85,24 @@ func (s *Summary) Print(w io.Writer, screen layout.Screen) error {
 	return p.Flush()
 }
 
+// Markdown writes the rows for a ticket. The error is that of w.
+func (s *Summary) Markdown(w io.Writer) error {
+	d := markdown.New(w)
+	d.Heading(1, "Mail by DNS of "+layout.Count(len(s.rows), "domain"))
+	d.Paragraph(s.counted())
+	var rows [][]string
+	for _, v := range verdicts {
+		for _, r := range s.rows {
+			if r.verdict == v {
+				rows = append(rows, []string{r.name, string(v), strconv.Itoa(r.Errors), strconv.Itoa(r.Warnings), r.worst.Text})
+			}
+		}
+	}
+	d.Table([]string{"domain", "state", "errors", "warnings", "worst finding"}, rows)
+	d.Paragraph(s.failures())
+	return d.Flush()
+}
+
 func (r *row) print(p *page.Page, width int) {
 	name := r.name + page.Spaces(width-utf8.RuneCountInString(r.name))
 	if len(r.name) > width && p.Width > 0 {
@@ -104,15 +124,28 @@ func (r *row) print(p *page.Page, width int) {
 }
 
 func (s *Summary) printTotals(p *page.Page) {
+	p.Line("")
+	p.Line("%s: %s", layout.Count(len(s.rows), "domain"), s.counted())
+	if text := s.failures(); text != "" {
+		p.Line("%s", p.Paint(layout.Yellow, text))
+	}
+}
+
+// counted returns how many domains have which verdict.
+func (s *Summary) counted() string {
 	var parts []string
 	for _, v := range verdicts {
 		if n := s.counts[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	p.Line("")
-	p.Line("%s: %s; %s", layout.Count(len(s.rows), "domain"), strings.Join(parts, ", "), layout.Count(s.Lookups, "lookup"))
-	if s.Failed > 0 {
-		p.Line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", s.Failed, s.Lookups)))
+	return strings.Join(parts, ", ") + "; " + layout.Count(s.Lookups, "lookup")
+}
+
+// failures returns how many lookups failed, "" if none did.
+func (s *Summary) failures() string {
+	if s.Failed == 0 {
+		return ""
 	}
+	return fmt.Sprintf("%d of %d lookups failed: their records were not checked", s.Failed, s.Lookups)
 }

@@ -73,8 +73,10 @@ evil.example. TXT "v=spf1 include:\027]0;pwned\007 a:\226\128\174x.example ?all"
 _dmarc.evil.example. TXT "v=DMARC1; p=\027[2J; rua=mailto:x@\027.example"
 sel._domainkey.evil.example. TXT "v=DKIM1; k=\027[2J; p=AAAA"
 default._domainkey.evil.example. TXT "v=DKIM1\000\n\013"
+s1._domainkey.evil.example. TXT "v=DKIM1; k=\096\096\096 | @all <b>[x](http://x.example) | \096; p=\096\096\096\096"
 `)
 	r := Inspect(t.Context(), resolver, "evil.example", Options{Selectors: []string{"sel", "a\x1bb"}})
+	pagetest.Ticket(t, r)
 	var text bytes.Buffer
 	if err := r.Print(&text, layout.Screen{}); err != nil {
 		t.Fatal(err)

@@ -15,11 +15,18 @@ func (r *Report) Print(w io.Writer, s layout.Screen) error {
 	return p.Flush()
 }
 
+// Markdown writes the report for a ticket. The error is that of w.
+func (r *Report) Markdown(w io.Writer) error {
+	p := &printer{page.NewTicket(w)}
+	p.report(r)
+	return p.Flush()
+}
+
 // printer writes the sections of a report.
 type printer struct{ *page.Page }
 
 func (p *printer) report(r *Report) {
-	p.Line("%s", p.Paint(layout.Bold, r.Name))
+	p.Title(r.Name, "")
 	p.Findings("", r.Findings)
 	if r.Exists == Invalid {
 		return

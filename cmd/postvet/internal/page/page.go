@@ -4,6 +4,7 @@ package page
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,25 +13,68 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/markdown"
 )
 
 // Page is a report that is being written. Errors stay in its buffer until Flush.
 type Page struct {
 	w *bufio.Writer
 	layout.Screen
+
+	ticket *markdown.Document // nil for a screen
+	lines  []string           // of the next code block of the ticket
 }
 
 // New returns a page for a screen.
-func New(w io.Writer, s layout.Screen) *Page { return &Page{bufio.NewWriter(w), s} }
+func New(w io.Writer, s layout.Screen) *Page { return &Page{w: bufio.NewWriter(w), Screen: s} }
 
 // Flush writes what is still in the buffer, and returns the first error of w.
-func (p *Page) Flush() error { return p.w.Flush() }
+func (p *Page) Flush() error {
+	if p.ticket != nil {
+		p.endLines()
+		return p.ticket.Flush()
+	}
+	return p.w.Flush()
+}
 
 // Line writes one line.
-func (p *Page) Line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+func (p *Page) Line(format string, args ...any) {
+	if p.ticket != nil {
+		p.lines = append(p.lines, fmt.Sprintf(format, args...))
+		return
+	}
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// Title writes what the report is about. A screen shows the summary in its place, if there
+// is one, and a ticket both.
+func (p *Page) Title(about, summary string) {
+	if p.ticket != nil {
+		p.ticket.Heading(1, about)
+		p.ticket.Paragraph(summary)
+		return
+	}
+	p.Line("%s", p.Paint(layout.Bold, cmp.Or(summary, about)))
+}
+
+// Paragraph writes a sentence in a style.
+func (p *Page) Paragraph(style layout.Style, text string) {
+	if p.ticket != nil {
+		p.endLines()
+		p.ticket.Paragraph(text)
+		return
+	}
+	p.Line("%s", p.Paint(style, text))
+}
 
 // Section begins a section; note stands beside its title.
 func (p *Page) Section(title, note string) {
+	if p.ticket != nil {
+		p.endLines()
+		p.ticket.Heading(2, title)
+		p.ticket.Paragraph(note)
+		return
+	}
 	p.Line("")
 	if note != "" {
 		note = "  " + p.Paint(layout.Faint, note)
@@ -46,13 +90,14 @@ var severityStyle = map[finding.Severity]layout.Style{
 // Findings writes findings with their fixes, in columns. A fix that several findings
 // have in common follows the last of them.
 func (p *Page) Findings(indent string, list finding.List) {
+	if p.ticket != nil {
+		p.table(list)
+		return
+	}
 	const text = 11 // the column behind the severity
 	column := len(indent) + text
 	for i, f := range list {
-		word := string(f.Severity)
-		if f.DNSFailure {
-			word = "dns"
-		}
+		word := severityWord(&f)
 		p.Line("%s  %s%s  %s", indent, p.Paint(severityStyle[f.Severity], word), Spaces(7-len(word)), p.Wrap(f.Text, column, column))
 		if f.Fix == "" || slices.ContainsFunc(list[i+1:], func(later finding.Finding) bool { return later.Fix == f.Fix }) {
 			continue
@@ -61,9 +106,24 @@ func (p *Page) Findings(indent string, list finding.List) {
 	}
 }
 
+// severityWord returns the severity in a word.
+func severityWord(f *finding.Finding) string {
+	if f.DNSFailure {
+		return "dns"
+	}
+	return string(f.Severity)
+}
+
 // Totals writes the numbers at the end of a report.
 func (p *Page) Totals(t *finding.Totals) {
 	errors, warnings := layout.Count(t.Errors, "error"), layout.Count(t.Warnings, "warning")
+	if p.ticket != nil {
+		p.endLines()
+		p.ticket.Heading(2, "Result")
+		p.ticket.Paragraph(string(t.State) + ": " + errors + ", " + warnings)
+		p.failures(t)
+		return
+	}
 	if t.Errors > 0 {
 		errors = p.Paint(layout.Red, errors)
 	}
@@ -72,8 +132,12 @@ func (p *Page) Totals(t *finding.Totals) {
 	}
 	p.Line("")
 	p.Line("%s, %s", errors, warnings)
+	p.failures(t)
+}
+
+func (p *Page) failures(t *finding.Totals) {
 	if t.Failed > 0 {
-		p.Line("%s", p.Paint(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", t.Failed, t.Lookups)))
+		p.Paragraph(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", t.Failed, t.Lookups))
 	}
 }
 

@@ -63,6 +63,7 @@ func TestHostileZones(t *testing.T) {
 			}
 			wantHarmless(t, page.Bytes())
 			pagetest.Columns(t, r)
+			pagetest.Ticket(t, r)
 			js, err := json.Marshal(r)
 			if err != nil {
 				t.Fatal(err)

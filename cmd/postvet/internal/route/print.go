@@ -16,12 +16,21 @@ const columns = 80
 // Print writes the report for a person, laid out for at least 80 columns. The error is
 // that of w.
 func (r *Report) Print(w io.Writer, s layout.Screen) error {
-	p := page.New(w, s)
 	prose := s
 	if prose.Width == 0 {
 		prose.Width = columns
 	}
-	p.Line("%s", p.Paint(layout.Bold, prose.Wrap(r.Summary, 0, 0)))
+	return r.print(page.New(w, s), prose)
+}
+
+// Markdown writes the report for a ticket. The error is that of w.
+func (r *Report) Markdown(w io.Writer) error {
+	return r.print(page.NewTicket(w), layout.Screen{Width: columns})
+}
+
+// print writes the report on a page; running text is laid out for prose.
+func (r *Report) print(p *page.Page, prose layout.Screen) error {
+	p.Title(r.Address, prose.Wrap(r.Summary, 0, 0))
 	p.Findings("", r.Findings)
 	r.printSteps(p, prose)
 	if r.Domain != "" {
@@ -37,7 +46,7 @@ func (r *Report) Print(w io.Writer, s layout.Screen) error {
 	}
 	p.Totals(&r.Totals)
 	if !r.Connected && len(r.Attempts) > 0 {
-		p.Line("%s", p.Paint(layout.Faint, "The hosts were not connected to; --connect does, without sending mail."))
+		p.Paragraph(layout.Faint, "The hosts were not connected to; --connect does, without sending mail.")
 	}
 	return p.Flush()
 }

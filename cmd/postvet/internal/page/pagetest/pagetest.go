@@ -4,6 +4,7 @@ package pagetest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -11,6 +12,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
 	"golang.org/x/tools/txtar"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
@@ -20,10 +26,11 @@ import (
 // Report is a report of an inspection.
 type Report interface {
 	Print(io.Writer, layout.Screen) error
+	Markdown(io.Writer) error
 	Verdict() finding.Verdict
 }
 
-// Golden compares a report with the files verdict, text and json of an archive, those that it
+// Golden compares a report with the files verdict, text, markdown and json of an archive, those that it
 // has. If update is true, it writes them to the archive's file instead.
 func Golden(t *testing.T, file string, a *txtar.Archive, r Report, update bool) {
 	t.Helper()
@@ -31,7 +38,15 @@ func Golden(t *testing.T, file string, a *txtar.Archive, r Report, update bool) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]string{"verdict": string(r.Verdict()) + "\n", "text": printed(t, r, layout.Screen{}), "json": string(js) + "\n"}
+	var ticket bytes.Buffer
+	if err := r.Markdown(&ticket); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{
+		"verdict": string(r.Verdict()) + "\n", "text": printed(t, r, layout.Screen{}), "json": string(js) + "\n",
+		"markdown": ticket.String(),
+	}
+	Ticket(t, r)
 	for i, f := range a.Files {
 		g, ok := got[f.Name]
 		if !ok {
@@ -47,6 +62,28 @@ func Golden(t *testing.T, file string, a *txtar.Archive, r Report, update bool) 
 		if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Ticket checks that the report for a ticket has nothing that its texts could have formed: no
+// links, images, HTML or emphasis, by all that GitHub adds to Markdown.
+func Ticket(t *testing.T, r Report) {
+	t.Helper()
+	var ticket bytes.Buffer
+	if err := r.Markdown(&ticket); err != nil {
+		t.Fatal(err)
+	}
+	parsed := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(ticket.Bytes()))
+	err := ast.Walk(parsed, func(n ast.Node, _ bool) (ast.WalkStatus, error) {
+		switch n.Kind() {
+		case ast.KindDocument, ast.KindHeading, ast.KindParagraph, ast.KindText, ast.KindString, ast.KindCodeSpan, ast.KindFencedCodeBlock,
+			east.KindTable, east.KindTableHeader, east.KindTableRow, east.KindTableCell:
+			return ast.WalkContinue, nil
+		}
+		return ast.WalkStop, fmt.Errorf("a text became %v", n.Kind())
+	})
+	if err != nil {
+		t.Errorf("%v in %s", err, ticket.Bytes())
 	}
 }
 
