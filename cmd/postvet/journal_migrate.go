@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 )
 
 func newJournalMigrate() *cobra.Command {
@@ -36,6 +37,16 @@ database could not be reached or changed.`,
 			before, after, err := d.Migrate(cmd.Context())
 			if err != nil {
 				return failed("%v", err)
+			}
+			ofReports, nowReports, err := reportstore.Migrate(cmd.Context(), c.Journal.Postgres)
+			if err != nil {
+				return failed("%v", err)
+			}
+			if ofReports != nowReports {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the tables for reports have version %d; they had version %d\n", nowReports, ofReports)
+			}
+			if err != nil {
+				return output(err)
 			}
 			if before == after {
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the tables have version %d; nothing is to be done\n", after)

@@ -35,7 +35,7 @@ func (t *Tally) Add(r *Record) {
 		return
 	}
 	// The last tenth is for records that leave something out.
-	if t.count(r, t.most-t.most/10) || t.count(withoutFailed(r), t.most) || t.count(bare(r), t.most) {
+	if t.count(r, t.most-t.most/10) || t.count(r.Folded(1), t.most) || t.count(r.Folded(2), t.most) {
 		return
 	}
 	t.left += r.Count
@@ -55,6 +55,16 @@ func (t *Tally) count(r *Record, most int) bool {
 	kept := *r
 	t.records[string(t.key)] = &kept
 	return true
+}
+
+// Folded returns a record that lacks what tells least, so that more records are alike. After
+// the first step it has no signatures that decided nothing, after the second nothing but
+// what proves the alignment. It shares its lists with r.
+func (r *Record) Folded(step int) *Record {
+	if step < 2 {
+		return withoutFailed(r)
+	}
+	return bare(r)
 }
 
 // withoutFailed returns a record with the signatures that passed and may be aligned: those

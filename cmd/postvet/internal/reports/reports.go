@@ -113,7 +113,10 @@ func (s State) Final() bool {
 type Delivery struct {
 	Report  string // its ID
 	Address string
-	State   State
+	// Token identifies the delivery in the address of its envelope sender: 16 letters
+	// and digits in lower case.
+	Token string
+	State State
 	// Attempts is how often it was handed to the MTA, or tried to be.
 	Attempts int
 	// Next is when it is tried next; of one in the state Sending, when its claim ends.

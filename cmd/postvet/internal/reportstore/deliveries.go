@@ -1,0 +1,103 @@
+package reportstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+)
+
+// maxSaid bounds what is kept of what a server said, in octets.
+const maxSaid = 500
+
+// Claim gives up to n deliveries that are due at a time to the caller alone, until a
+// deadline. Claims whose deadline has passed end, and their deliveries are Deferred: one
+// more attempt was made.
+func (s *Store) Claim(ctx context.Context, now time.Time, n int, until time.Time) ([]Sent, error) {
+	claim := rand.Text()
+	var claimed []Sent
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := s.exec(ctx, tx, "UPDATE postvet.report_delivery SET state = 'deferred', claim = '', attempts = attempts + 1, changed_at = $1 WHERE state = 'sending' AND next_at <= $1", micros(now))
+		if err != nil {
+			return err
+		}
+		_, err = s.exec(ctx, tx, `WITH due AS MATERIALIZED (SELECT report, address FROM postvet.report_delivery
+				WHERE state IN ('new', 'deferred') AND next_at <= $1 ORDER BY next_at, report, address LIMIT $2 FOR UPDATE SKIP LOCKED)
+			UPDATE postvet.report_delivery SET state = 'sending', claim = $3, next_at = $4, changed_at = $1
+			WHERE (report, address) IN (SELECT report, address FROM due)`, micros(now), n, claim, micros(until))
+		if err != nil {
+			return err
+		}
+		claimed, err = s.sent(ctx, tx, &where{}, 0, "d.state = 'sending' AND d.claim = ?", claim)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// Finish says what came of a delivery that the caller has claimed: its State, Attempts,
+// Next, Code, Status and Text become those of d. It returns false, and changes nothing, if
+// the claim has ended.
+func (s *Store) Finish(ctx context.Context, d reports.Delivery) (held bool, err error) {
+	n, err := s.set(ctx, d, "state = 'sending' AND claim = ?", d.Claim)
+	return n > 0, err
+}
+
+// Change is Finish for a delivery in one of some states that nobody has claimed, such as
+// one that is Queued when its bounce comes. It returns false if it is in none of them.
+func (s *Store) Change(ctx context.Context, d reports.Delivery, from ...reports.State) (bool, error) {
+	if len(from) == 0 {
+		return false, nil
+	}
+	args := make([]any, len(from))
+	for i, state := range from {
+		args[i] = string(state)
+	}
+	n, err := s.set(ctx, d, "state IN (?"+strings.Repeat(", ?", len(from)-1)+")", args...)
+	return n > 0, err
+}
+
+// set changes a delivery if a condition holds.
+func (s *Store) set(ctx context.Context, d reports.Delivery, condition string, args ...any) (int64, error) {
+	changed := d.Changed
+	if changed.IsZero() {
+		changed = s.now()
+	}
+	claim := ""
+	if d.State == reports.Sending {
+		claim = d.Claim
+	}
+	w := &where{args: []any{string(d.State), d.Attempts, micros(d.Next), claim, d.Code, cut(d.Status, 20), cut(d.Text, maxSaid), micros(changed)}}
+	w.add("report = ?", d.Report)
+	w.add("address = ?", d.Address)
+	w.add(condition, args...)
+	return s.exec(ctx, s.db, `UPDATE postvet.report_delivery SET state = $1, attempts = $2, next_at = $3, claim = $4, code = $5, status = $6, said = $7,
+		changed_at = $8`+w.String(), w.args...)
+}
+
+// cut returns at most n octets of a text that a database takes.
+func cut(text string, n int) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
+	if len(text) > n {
+		text = strings.ToValidUTF8(text[:n], "")
+	}
+	return text
+}
+
+// Postpone has the deliveries to addresses of a domain wait that are due before a time. It
+// returns how many.
+func (s *Store) Postpone(ctx context.Context, host string, until time.Time) (int64, error) {
+	return s.exec(ctx, s.db, "UPDATE postvet.report_delivery SET next_at = $1 WHERE host = $2 AND state IN ('new', 'deferred') AND next_at < $1",
+		micros(until), strings.ToLower(host))
+}
+
+// Settle has deliveries that the MTA took before a time be Done: no bounce has come. It
+// returns how many.
+func (s *Store) Settle(ctx context.Context, before time.Time) (int64, error) {
+	return s.exec(ctx, s.db, "UPDATE postvet.report_delivery SET state = 'done' WHERE state = 'queued' AND changed_at < $1", micros(before))
+}
