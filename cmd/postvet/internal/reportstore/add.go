@@ -24,8 +24,9 @@ type LeftOut struct {
 type Added struct {
 	// Late is the number of messages that count for another day than theirs, since theirs
 	// was closed. Folded counts messages whose records lack a part, and LeftOut those in no
-	// record, since there are too many records.
-	Late, Folded, LeftOut int64
+	// record, since there are too many records. Lost counts those that are in no report,
+	// since all days from theirs on are closed: the clock was far behind.
+	Late, Folded, LeftOut, Lost int64
 }
 
 // Add counts messages, all of them or, if it returns an error, none. Records of one subject
@@ -33,6 +34,24 @@ type Added struct {
 // [Options.MaxRecords] records; beyond them messages lose what tells least, and in the end
 // they are left out and counted, as package report does it.
 func (s *Store) Add(ctx context.Context, counted []reports.Counted, leftOut ...LeftOut) (Added, error) {
+	return s.add(ctx, Batch{}, counted, leftOut)
+}
+
+// Batch identifies what a writer adds.
+type Batch struct {
+	// Writer identifies the writer among all others, and N is higher in each batch than in
+	// the one before.
+	Writer string
+	N      int64
+}
+
+// AddOnce is Add for a writer that cannot know whether an attempt that failed was kept
+// after all, such as when the connection broke. It does nothing if it was.
+func (s *Store) AddOnce(ctx context.Context, b Batch, counted []reports.Counted, leftOut ...LeftOut) (Added, error) {
+	return s.add(ctx, b, counted, leftOut)
+}
+
+func (s *Store) add(ctx context.Context, b Batch, counted []reports.Counted, leftOut []LeftOut) (Added, error) {
 	var sum Added
 	batch, err := newBatch(counted, leftOut)
 	if err != nil || len(batch) == 0 {
@@ -40,6 +59,9 @@ func (s *Store) Add(ctx context.Context, counted []reports.Counted, leftOut ...L
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		sum = Added{}
+		if kept, err := s.isKept(ctx, tx, b); err != nil || kept {
+			return err
+		}
 		a := &adding{ctx: ctx, s: s, tx: tx, sum: &sum}
 		if err := a.begin(); err != nil {
 			return err
@@ -55,6 +77,20 @@ func (s *Store) Add(ctx context.Context, counted []reports.Counted, leftOut ...L
 		return Added{}, err
 	}
 	return sum, nil
+}
+
+// isKept reports whether a batch was kept before, and notes that it is.
+func (s *Store) isKept(ctx context.Context, tx *sql.Tx, b Batch) (bool, error) {
+	if b.Writer == "" {
+		return false, nil
+	}
+	at, err := s.time(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	n, err := s.exec(ctx, tx, `INSERT INTO postvet.report_writer (name, batch, added_at) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, added_at = excluded.added_at WHERE report_writer.batch < excluded.batch`, b.Writer, b.N, at)
+	return n == 0, err
 }
 
 // group is what is added to a subject.
@@ -85,7 +121,7 @@ func newBatch(counted []reports.Counted, leftOut []LeftOut) ([]*group, error) {
 		room  []byte
 	)
 	groupOf := func(day reports.Day, p *reporting.Policy) *group {
-		room = appendPolicy(room[:0], p)
+		room = AppendPolicy(room[:0], p)
 		id, known := ids[string(room)]
 		if !known {
 			id = policyID(room)
@@ -108,7 +144,7 @@ func newBatch(counted []reports.Counted, leftOut []LeftOut) ([]*group, error) {
 		}
 		g := groupOf(c.Day, &c.Policy)
 		begin := len(forms)
-		forms = appendRecord(forms, &c.Record)
+		forms = AppendRecord(forms, &c.Record)
 		form := forms[begin:len(forms):len(forms)]
 		g.rows = append(g.rows, row{key: keyOf(form), kind: kind, record: &c.Record, form: form, n: c.Record.Count})
 	}

@@ -65,7 +65,8 @@ func (a *adding) subject(g *group) error {
 		a.sum.Late += late
 		return nil
 	}
-	return fmt.Errorf("the reports of %s about %d days from %s on are closed", g.policy.Domain, maxLate, g.day)
+	a.sum.Lost += g.messages()
+	return nil
 }
 
 func (g *group) messages() (n int64) {
@@ -197,7 +198,7 @@ func (a *adding) fold(g *group, day reports.Day, t *subjectTotals) error {
 				most, all = most-most/10, all-all/10
 			} else {
 				some.record = r.record.Folded(step)
-				some.form = appendRecord(nil, some.record)
+				some.form = AppendRecord(nil, some.record)
 				some.key = keyOf(some.form)
 			}
 			var err error

@@ -29,8 +29,9 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// appendRecord appends a record. Records that differ in their counts alone have one form.
-func appendRecord(b []byte, r *report.Record) []byte {
+// AppendRecord appends a record in the form in which it is kept. Records that differ in
+// their counts alone have one form.
+func AppendRecord(b []byte, r *report.Record) []byte {
 	source := r.Source.Unmap().WithZone("")
 	flags := byte(0)
 	if r.DKIMAligned {
@@ -72,35 +73,38 @@ func keyOf(form []byte) [16]byte {
 
 // reader reads a form.
 type reader struct {
-	b      []byte
+	left   string
 	failed bool
 }
 
-func (r *reader) number() uint64 {
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 {
-		r.b, r.failed = nil, true
-		return 0
+func (r *reader) number() (n uint64) {
+	for i := 0; i < len(r.left) && i < binary.MaxVarintLen32; i++ {
+		b := r.left[i]
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.left = r.left[i+1:]
+			return n
+		}
 	}
-	r.b = r.b[size:]
-	return n
+	r.left, r.failed = "", true
+	return 0
 }
 
 func (r *reader) text() string {
 	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.b, r.failed = nil, true
+	if n > uint64(len(r.left)) {
+		r.left, r.failed = "", true
 		return ""
 	}
-	s := string(r.b[:n])
-	r.b = r.b[n:]
+	s := r.left[:n]
+	r.left = r.left[n:]
 	return s
 }
 
 // list calls one for each entry of a list. Each entry has an octet at least.
 func (r *reader) list(one func()) {
 	n := r.number()
-	if n > uint64(len(r.b)) {
+	if n > uint64(len(r.left)) {
 		r.failed = true
 		return
 	}
@@ -109,12 +113,12 @@ func (r *reader) list(one func()) {
 	}
 }
 
-// parseRecord is the reverse of appendRecord.
-func parseRecord(form []byte) (*report.Record, error) {
+// ParseRecord is the reverse of [AppendRecord]. The texts of the record are parts of the form.
+func ParseRecord(form string) (*report.Record, error) {
 	if len(form) < 2 || form[0] != codecVersion {
 		return nil, errCodec
 	}
-	flags, in := form[1], &reader{b: form[2:]}
+	flags, in := form[1], &reader{left: form[2:]}
 	r := &report.Record{
 		DKIMAligned: flags&flagDKIMAligned != 0, SPFAligned: flags&flagSPFAligned != 0, HasEnvelopeFrom: flags&flagEnvelopeFrom != 0,
 	}
@@ -130,14 +134,14 @@ func parseRecord(form []byte) (*report.Record, error) {
 	in.list(func() {
 		r.SPF = append(r.SPF, report.SPF{Domain: in.text(), Scope: in.text(), Result: in.text()})
 	})
-	if in.failed || len(in.b) > 0 || !r.Source.IsValid() {
+	if in.failed || in.left != "" || !r.Source.IsValid() {
 		return nil, errCodec
 	}
 	return r, nil
 }
 
-// appendPolicy appends a text that two policies share if they are equal.
-func appendPolicy(b []byte, p *reporting.Policy) []byte {
+// AppendPolicy appends a text that two policies share if they are equal.
+func AppendPolicy(b []byte, p *reporting.Policy) []byte {
 	for _, s := range [...]string{p.Domain, p.Discovery, p.P, p.SP, p.NP, p.ADKIM, p.ASPF, p.FO, p.Testing} {
 		b = appendText(b, s)
 	}

@@ -56,6 +56,9 @@ func (s *Store) Retain(ctx context.Context, keep time.Duration) (Removed, error)
 		if err := s.remove(ctx, tx, nil, "report_policy", "last_day < ? AND NOT EXISTS (SELECT 1 FROM postvet.report_subject h WHERE h.policy = report_policy.id)", history-1); err != nil {
 			return err
 		}
+		if err := s.remove(ctx, tx, nil, "report_writer", "added_at < ?", before); err != nil {
+			return err
+		}
 		return s.remove(ctx, tx, &r.Suppressions, "report_suppression", "until_at > 0 AND until_at < ?", now-keepStrikes.Microseconds())
 	})
 	return r, err

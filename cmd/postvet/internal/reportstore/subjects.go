@@ -127,7 +127,7 @@ func (r *Records) All() iter.Seq[*report.Record] {
 			if err := rows.Scan(&form, &n); err != nil {
 				return err
 			}
-			record, err := parseRecord(form)
+			record, err := ParseRecord(string(form))
 			if err != nil {
 				return err
 			}

@@ -98,6 +98,13 @@ CREATE TABLE postvet.report_node (
 	seen_at bigint NOT NULL
 );
 
+-- Those that add batches, and the last one of each that is here.
+CREATE TABLE postvet.report_writer (
+	name text PRIMARY KEY,
+	batch bigint NOT NULL,
+	added_at bigint NOT NULL
+);
+
 -- Numbers: records is how many rows report_count has at most.
 CREATE TABLE postvet.report_number (
 	name text PRIMARY KEY,

@@ -98,6 +98,13 @@ CREATE TABLE report_node (
 	seen_at INTEGER NOT NULL
 );
 
+-- Those that add batches, and the last one of each that is here.
+CREATE TABLE report_writer (
+	name TEXT PRIMARY KEY,
+	batch INTEGER NOT NULL,
+	added_at INTEGER NOT NULL
+);
+
 -- Numbers: records is how many rows report_count has at most.
 CREATE TABLE report_number (
 	name TEXT PRIMARY KEY,
