@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -169,6 +170,9 @@ func (s *session) logDecision(d *Decision) {
 		zap.Float64("took_ms", ms(d.Took)),
 		texts("faults", faults),
 		zap.Bool("undelivered", d.Err != nil),
+	}
+	if s := judgement.Summary(r.Evidence); s != "" {
+		fields = append(fields, text("judgement", s))
 	}
 	if would := d.Verdict.Would(); would != "" {
 		fields = append(fields, text("would", string(would)))

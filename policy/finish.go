@@ -72,6 +72,7 @@ func (m *Message) Finish(ctx context.Context) *result.Results {
 	m.attempt("sign", func() { res.Signing = m.sign(ctx, res) })
 	if m.exempt == "" && res.DMARC.Status != dmarc.Pass {
 		m.attempt("marks", func() { res.Marks = readMarks(m.header, m.sender.Path) })
+		m.gatherEvidence(ctx, res)
 	}
 	res.DNS = costSince(c.dns.snapshot(), m.before)
 	res.DNS.Degraded = degraded(o.Resolver)

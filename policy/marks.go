@@ -31,7 +31,7 @@ func readMarks(h message.Header, mailFrom string) result.Marks {
 	if m.Forward == "" {
 		// A sender that the Sender Rewriting Scheme rewrote begins with SRS0 or SRS1.
 		if local, _ := message.SplitPath(mailFrom); len(local) > 4 && strings.EqualFold(local[:3], "SRS") && (local[3] == '0' || local[3] == '1') && strings.ContainsRune("=+-", rune(local[4])) {
-			m.Forward = "SRS"
+			m.Forward = result.ForwardSRS
 		}
 	}
 	return m

@@ -31,6 +31,7 @@ import (
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // Resolver is what the evaluators need of the DNS.
@@ -38,6 +39,14 @@ type Resolver interface {
 	// Lookup returns an answer, at the latest when ctx ends. It honours
 	// [dnscache.CacheOnly].
 	Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer
+}
+
+// Observer is what evidence needs of earlier mail.
+type Observer interface {
+	// Observe returns what is known of earlier mail when a message fails whose author's
+	// domain asks for reject, and takes note of it. indirect is true if something speaks
+	// for indirect mail. It is safe for concurrent use, and does not wait.
+	Observe(res *result.Results, indirect bool) result.Observed
 }
 
 // degraded reports whether a resolver says that it does not work at present.
@@ -63,6 +72,11 @@ type Options struct {
 	// SenderDomain asks for a check whether the domains of MAIL FROM and of the
 	// author accept mail.
 	SenderDomain bool
+	// Judgement asks SPF of the earlier hops of a message that fails and whose author's
+	// domain asks for reject, see [judgement.Hops].
+	Judgement bool
+	// Observer knows earlier mail; nil if nobody does.
+	Observer Observer
 	// SPFTimeout bounds one SPF evaluation; default 20s.
 	SPFTimeout time.Duration
 	// MessageTimeout is how long Finish waits at most. Checks that have not ended by

@@ -40,8 +40,8 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
-	{"cmd/postvet/internal/manual", "cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/rows cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain"},
 	{"cmd/postvet/internal/reports/setup", "cmd/postvet/internal/config cmd/postvet/internal/submission cmd/postvet/internal/keys cmd/postvet/internal/lookups cmd/postvet/internal/advice cmd/postvet/internal/finding policy/dmarc policy/mx policy/spf"},
+	{"cmd/postvet/internal/manual", "cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/rows cmd/postvet/internal/config cmd/postvet/internal/layout policy/condition policy/explain policy/judgement policy/result"},
 	{"cmd/postvet/internal/config", "cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal/rows cmd/postvet/internal/input cmd/postvet/internal/keys/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/transfer", "cmd/postvet/internal/control cmd/postvet/internal/idle cmd/postvet/internal/input cmd/postvet/internal/keys policy/foreign"},
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
@@ -96,17 +96,18 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/layout", ""},
 
 	// The milter. It reaches the DNS through policy alone.
-	{"filter", "filter/milter filter/socket policy policy/rules policy/result policy/foreign policy/message"},
+	{"filter", "filter/milter filter/socket policy policy/rules policy/judgement policy/result policy/foreign policy/message"},
 	{"filter/milter", "policy/foreign"},
 	{"filter/milter/miltertest", ""},
 	{"filter/socket", ""},
 
 	// The conversation, the decision and its reasons.
-	{"policy", "policy/explain policy/result policy/sign policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
-	{"policy/rules", "policy/explain policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
-	{"policy/explain", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
+	{"policy", "policy/explain policy/judgement policy/result policy/sign policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
+	{"policy/rules", "policy/explain policy/judgement policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
+	{"policy/explain", "policy/judgement policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
+	{"policy/judgement", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf"},
 	{"policy/reporting", "policy/result policy/dmarc policy/dmarc/report policy/dkim policy/message"},
-	{"policy/result", "policy/sign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
+	{"policy/result", "policy/sign policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// Who signs.
 	{"policy/sign", "policy/addrlist policy/foreign policy/message"},

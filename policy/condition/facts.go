@@ -49,6 +49,7 @@ type Facts struct {
 	DMARCRecord      string `expr:"dmarc_record"`
 	SPFAligned       bool   `expr:"spf_aligned"`
 	DKIMAligned      bool   `expr:"dkim_aligned"`
+	Judgement        string `expr:"judgement"`
 
 	Degraded  bool `expr:"degraded"`
 	DNSFailed int  `expr:"dns_failed"`
@@ -153,6 +154,7 @@ var facts = []Fact{
 	{Name: "dmarc_record", Kind: KindDomain, Text: "The domain whose record applies: the author domain or a domain above it."},
 	{Name: "spf_aligned", Kind: KindBool, Text: "SPF passed for the author's organization."},
 	{Name: "dkim_aligned", Kind: KindBool, Text: "A signature passed for the author's organization."},
+	{Name: "judgement", Kind: KindWord, Words: []string{"refuse", "hold", ""}, Text: `What the evidence leads to under on_reject = "judge", whether that is set or not: refuse if something speaks for a forgery and nothing for indirect mail, otherwise hold. Empty unless DMARC fails and the domain asks for reject.`},
 
 	{Name: "degraded", Kind: KindBool, Text: "The DNS was down as a whole when the message ended: lookups of all names failed."},
 	{Name: "dns_failed", Kind: KindNumber, Text: "The number of lookups for this message that failed or timed out."},

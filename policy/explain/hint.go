@@ -95,7 +95,7 @@ func (h *hintSet) forwarder() string {
 		return "ARC chain sealed by " + foreign.Line(h.res.ARC.Sealers[len(h.res.ARC.Sealers)-1].Domain, 120)
 	case h.res.ARC.Instances > 0:
 		return "broken ARC chain"
-	case m.Forward == "SRS":
+	case m.Forward == result.ForwardSRS:
 		return "envelope rewritten by SRS"
 	case m.Forward != "":
 		return "field " + m.Forward

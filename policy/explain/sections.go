@@ -25,6 +25,7 @@ var sections = []struct{ check, title string }{
 	{result.CheckARC, "ARC: what did those see who handed the message on?"},
 	{result.CheckDMARC, "DMARC: does any of this speak for the author's domain, and what does the domain ask for?"},
 	{result.CheckMX, "Mail exchangers: do the sender's domains accept mail?"},
+	{result.CheckJudgement, "Judgement: is it a forgery, or indirect mail?"},
 	{result.CheckPolicy, "What is done"},
 }
 

@@ -40,6 +40,7 @@ func Trace(res *result.Results) []result.Event {
 	for _, d := range res.SenderDomains {
 		t.add("mx", result.CheckMX, "%s, the domain of %s: %s", d.Domain, senderNames[d.Identity], withReason(string(d.Status), d.Reason))
 	}
+	t.judgement(res)
 	return t.events
 }
 

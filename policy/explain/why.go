@@ -28,6 +28,7 @@ func why(res *result.Results, v *result.Verdict) []string {
 	if res.Author.Domain != "" && res.Exempt == "" && res.Oversize == "" {
 		w.evidence(res, v.Rule)
 	}
+	w.judgement(res, v)
 	for _, m := range v.Matched {
 		if m.Monitor {
 			w.say("The rule %s matches and is only noted%s", foreign.Line(m.Rule, 80), wouldBe(m.Action))
@@ -137,6 +138,7 @@ var overrideSentences = map[string]string{
 	result.RuleAuthorOverride:   "This server has a policy of its own for the author's domain",
 	result.RuleTrustedForwarder: "A trusted forwarder handed the message on, so a failure does not count",
 	result.RuleTrustedSealer:    "A trusted sealer saw the message before it was changed, and vouches for it",
+	result.RuleJudgement:        "The failure alone is no reason to refuse the message",
 	result.RuleMailingList:      "By all signs, a mailing list changed the message",
 	result.RuleDegraded:         "DNS is down altogether, so missing answers decide nothing for good",
 }

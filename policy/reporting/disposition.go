@@ -118,7 +118,7 @@ func failed(d *dmarc.Result, v *result.Verdict, done report.Disposition) (report
 func ofDMARC(rule string) bool {
 	switch rule {
 	case result.RuleDMARCReject, result.RuleDMARCQuarantine, result.RuleDMARCNone, result.RuleNoPolicy,
-		result.RuleAuthorOverride, result.RuleTrustedForwarder, result.RuleTrustedSealer, result.RuleMailingList:
+		result.RuleAuthorOverride, result.RuleTrustedForwarder, result.RuleTrustedSealer, result.RuleMailingList, result.RuleJudgement:
 		return true
 	}
 	return false
@@ -174,6 +174,8 @@ func comment(o result.Override, v *result.Verdict) string {
 		return CommentForwarder
 	case o.By == "policy.mailing_lists":
 		return CommentList
+	case o.By == "policy.on_reject":
+		return CommentSoftened
 	case o.By == "policy.dmarc":
 		return CommentMarked
 	case o.By == "policy.on_degraded":

@@ -1,5 +1,9 @@
 package result
 
+// ForwardSRS is the word of Marks.Forward for a sender that the Sender Rewriting Scheme
+// rewrote.
+const ForwardSRS = "SRS"
+
 // Marks are signs of forwarders in the header and the envelope, in addition to those of
 // [message.List]. Anybody can write them, so they lead to hints and never to decisions.
 type Marks struct {

@@ -81,6 +81,16 @@ type Results struct {
 	Oversize string `json:"oversize"`
 	// Marks are signs of forwarders. They are collected only if DMARC does not pass.
 	Marks Marks `json:"marks"`
+	// Hops are the earlier hops of which SPF was asked, HopsAsked is true if it was.
+	Hops      []Hop `json:"hops,omitempty"`
+	HopsAsked bool  `json:"-"`
+	// Observed is what is known of earlier mail. It is asked for only if the message
+	// fails and its author's domain asks for reject.
+	Observed Observed `json:"observed,omitzero"`
+	// Evidence says entry by entry of package judgement what speaks for a forgery and
+	// what for indirect mail. It is nil unless the message fails and its author's domain
+	// asks for reject.
+	Evidence []Evidence `json:"evidence,omitempty"`
 	// Claims are the fields that a sender wrote in our name, in the order received.
 	Claims []FieldRef `json:"claims"`
 	// ClaimsIncomplete is true if there were more such fields than can be removed.

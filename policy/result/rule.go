@@ -21,6 +21,7 @@ const (
 	RuleTrustedForwarder  = "trusted-forwarder"
 	RuleTrustedSealer     = "trusted-sealer"
 	RuleMailingList       = "mailing-list"
+	RuleJudgement         = "judgement"
 	RuleSenderDomain      = "sender-domain"
 	RuleOwnDomain         = "own-domain"
 	RuleUnsigned          = "unsigned"

@@ -45,6 +45,9 @@ type Verdict struct {
 	Sentence string `json:"-"`
 	// Rule is the name of the rule that decided.
 	Rule string `json:"rule"`
+	// Judgement is what the evidence led to, "refuse" or "hold", if it was asked; ""
+	// otherwise.
+	Judgement string `json:"judgement,omitempty"`
 	// Overrides are the exceptions from what the author's domain asks for, in the
 	// order of decisions.
 	Overrides []Override `json:"overrides"`

@@ -52,6 +52,9 @@ func (r *Rules) action(s step) result.Action {
 			return r.held()
 		}
 		return when(r.Trust.MailingLists == MailingListsAccept, result.Accept)
+	case stepJudgement:
+		softens := r.OnReject == RejectJudge || r.OnReject == RejectQuarantine
+		return when(softens && r.Quarantine != QuarantineReject, result.Quarantine)
 	case stepSenderDomain:
 		return when(r.SenderDomain == SenderDomainReject, result.Reject)
 	case stepOwnDomain:

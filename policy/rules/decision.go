@@ -81,6 +81,8 @@ func (r *Rules) step(s step, d *decision) {
 		r.sealer(d)
 	case stepMailingList:
 		r.mailingList(d)
+	case stepJudgement:
+		r.judgement(d)
 	case stepSenderDomain:
 		r.senderDomain(d)
 	case stepOwnDomain:

@@ -8,6 +8,7 @@ import (
 	"github.com/postvet/postvet/policy/condition"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
@@ -43,6 +44,7 @@ func factsOf(res *result.Results) *condition.Facts {
 		DMARCRecord:      res.DMARC.RecordDomain,
 		SPFAligned:       res.DMARC.SPFAligned,
 		DKIMAligned:      res.DMARC.DKIMAligned,
+		Judgement:        judgement.Weigh(res.Evidence),
 
 		Degraded:  res.DNS.Degraded,
 		DNSFailed: res.DNS.Failed,

@@ -16,6 +16,7 @@ type Rules struct {
 	// SPFHelo puts the SPF result of HELO behind that of MAIL FROM in our field.
 	SPFHelo    bool
 	DMARC      DMARC
+	OnReject   OnReject
 	Quarantine Quarantine
 	// OnTempError applies unless the domain is known to ask for quarantine or
 	// reject, or its policy is what could not be looked up, for a while. Such a

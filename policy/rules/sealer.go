@@ -1,13 +1,10 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/arc"
-	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
@@ -69,7 +66,7 @@ func (t *Trust) sealed(res *result.Results) (text string, state sealState) {
 		oldest--
 	}
 	sealer := chain.Sealers[oldest]
-	if why, hidden := unauthenticated(sealer.Recorded, res); why != "" {
+	if why, hidden := res.Unauthenticated(sealer.Recorded); why != "" {
 		if oldest > 0 {
 			below := chain.Sealers[oldest-1]
 			why += fmt.Sprintf(", and sealer %d, %s, is not listed", below.Instance, foreign.Line(below.Domain, 120))
@@ -81,40 +78,6 @@ func (t *Trust) sealed(res *result.Results) (text string, state sealState) {
 		return fmt.Sprintf("sealer %d, %s: %s", sealer.Instance, foreign.Line(sealer.Domain, 120), why), state
 	}
 	return chainComment(chain, oldest), sealTrusted
-}
-
-// unauthenticated returns why the results that a sealer recorded do not authenticate
-// the author, "" if they do. hidden is true if a DNS failure hides whether they do.
-// What was recorded is aligned as DMARC aligns it: each domain has its own
-// Organizational Domain (RFC 9989 section 4.10.2), and strict alignment is equality.
-func unauthenticated(r *arc.Recorded, res *result.Results) (why string, hidden bool) {
-	author := res.Author.Domain
-	aligned := func(domain string, mode dmarc.Alignment) bool {
-		if domain == author || mode == dmarc.Strict {
-			return domain == author
-		}
-		o, found := res.Organizations[domain]
-		hidden = hidden || found && o.Domain == ""
-		return found && o.Domain != "" && o.Domain == res.DMARC.OrganizationalDomain
-	}
-	signed := func(domain string) bool { return aligned(domain, res.DMARC.ADKIM) }
-	switch {
-	case r == nil:
-		return "it recorded nothing", false
-	case r.Problem != "":
-		return "its results: " + foreign.Line(r.Problem, 120), false
-	case r.DMARC == "pass" && r.From == author:
-		return "", false
-	case r.DMARC == "pass":
-		return "it saw dmarc=pass for " + cmp.Or(r.From, "nobody") + " instead of " + author, false
-	case r.DMARC != "" && r.DMARC != "none":
-		return "it saw dmarc=" + foreign.Line(r.DMARC, 20), false
-	case r.SPF != "" && aligned(r.SPF, res.DMARC.ASPF), slices.ContainsFunc(r.DKIM, signed):
-		return "", false
-	case hidden:
-		return "a DNS failure hides whether what it saw is aligned with " + author, true
-	}
-	return "it saw nothing that authenticated " + author, false
 }
 
 // chainComment returns the comment for reports about the trusted sets (RFC 8617

@@ -32,6 +32,7 @@ const (
 	stepForwarder
 	stepSealer
 	stepMailingList
+	stepJudgement
 	stepSenderDomain
 	stepOwnDomain
 	stepUnsigned
@@ -247,6 +248,11 @@ var steps = [stepEnd]Step{
 		Part: PartChange, Rule: result.RuleMailingList, Keys: []string{"mailing_lists"},
 		When: "it would be refused or held, and looks like the work of a mailing list",
 		On:   quarantine | reject, To: accept | quarantine,
+	},
+	stepJudgement: {
+		Part: PartChange, Rule: result.RuleJudgement, Keys: []string{"on_reject"},
+		When: "it would be refused because its domain asks for reject, and the evidence does not speak for a forgery",
+		On:   reject, To: quarantine,
 	},
 	stepSenderDomain: {
 		Part: PartChange, Rule: result.RuleSenderDomain, Keys: []string{"sender_domain"},

@@ -11,6 +11,7 @@ import (
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/result"
@@ -83,6 +84,9 @@ func (d dice) results() *result.Results {
 	if d.one(8) {
 		res.Signing = &result.Signing{KeyFault: d.one(2)}
 	}
+	if d.one(2) {
+		res.Evidence = judgement.Gather(res)
+	}
 	return res
 }
 
@@ -94,6 +98,7 @@ func (d dice) rules() rules.Rules {
 	r := rules.Rules{
 		Mode:              pick(d, rules.Enforce, rules.Enforce, rules.Monitor),
 		DMARC:             pick(d, rules.DMARCEnforce, rules.DMARCEnforce, rules.DMARCMark),
+		OnReject:          pick(d, rules.RejectAlways, rules.RejectJudge, rules.RejectQuarantine),
 		Quarantine:        pick(d, rules.QuarantineHold, rules.QuarantineTag, rules.QuarantineReject),
 		OnTempError:       pick(d, rules.TempErrorAccept, rules.TempErrorDefer),
 		OnAmbiguousAuthor: pick(d, rules.AmbiguousAccept, rules.AmbiguousHold, rules.AmbiguousReject),

@@ -23,10 +23,14 @@ const (
 	LacksIdentity
 	// LacksSenderDomain is for Results.SenderDomains, which was not asked for.
 	LacksSenderDomain
+	// LacksEvidence is for Results.Evidence, which was not gathered, or without the
+	// lookups that on_reject = "judge" has made.
+	LacksEvidence
 )
 
-// lackNames are the names of the facts in conditions; SenderDomains has none there.
-var lackNames = []string{"mail_from", "rcpts", "rcpt_domains", "user", "signatures.identity", "sender_domain"}
+// lackNames are the names of the facts in conditions; SenderDomains and Evidence have none
+// there.
+var lackNames = []string{"mail_from", "rcpts", "rcpt_domains", "user", "signatures.identity", "sender_domain", "evidence"}
 
 func (l Lacks) has(one Lacks) bool { return l&one != 0 }
 

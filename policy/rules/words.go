@@ -28,6 +28,22 @@ const (
 // Words returns the words of the type, the default first.
 func (DMARC) Words() []string { return words(DMARCEnforce, DMARCMark) }
 
+// OnReject is what p=reject leads to.
+type OnReject string
+
+// RejectAlways rejects every message that fails, as the author's domain asks. RFC 9989
+// section 7.4 does not allow that. RejectJudge rejects a message if evidence speaks for a
+// forgery, and treats others as p=quarantine, see package judgement. RejectQuarantine
+// treats all as p=quarantine.
+const (
+	RejectAlways     OnReject = "always"
+	RejectJudge      OnReject = "judge"
+	RejectQuarantine OnReject = "quarantine"
+)
+
+// Words returns the words of the type, the default first.
+func (OnReject) Words() []string { return words(RejectAlways, RejectJudge, RejectQuarantine) }
+
 // Quarantine is what p=quarantine leads to.
 type Quarantine string
 

@@ -33,6 +33,7 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 		},
 		Relays:         c.Trust.Relays.Set,
 		SenderDomain:   c.Policy.SenderDomain != rules.SenderDomainOff,
+		Judgement:      c.judges() || c.shadow != nil && c.shadow.judges(),
 		SPFTimeout:     c.Limits.SPFTimeout,
 		MessageTimeout: c.Limits.MessageTimeout,
 		MaxHeaderBytes: int(c.Limits.HeaderBytes),
@@ -50,6 +51,11 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 	}
 }
 
+// judges reports whether decisions rest on evidence that costs lookups.
+func (c *Config) judges() bool {
+	return c.Policy.OnReject == rules.RejectJudge || slices.ContainsFunc(c.RuleList(), func(r rules.Rule) bool { return r.If != nil && r.If.Uses("judgement") })
+}
+
 // Rules returns the rules that turn results into a verdict.
 func (c *Config) Rules(authservID string) rules.Rules {
 	return rules.Rules{
@@ -63,6 +69,7 @@ func (c *Config) Rules(authservID string) rules.Rules {
 		AuthservID:        authservID,
 		SPFHelo:           c.Policy.SPFHelo,
 		DMARC:             c.Policy.DMARC,
+		OnReject:          c.Policy.OnReject,
 		Quarantine:        c.Policy.Quarantine,
 		OnTempError:       c.Policy.OnTempError,
 		OnAmbiguousAuthor: c.Policy.OnAmbiguousAuthor,

@@ -44,7 +44,7 @@ func TestOptions(t *testing.T) {
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500, MaxBodyBytes: 100 << 20, MaxRecipients: 100,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
-		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true,
+		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true, Judgement: true,
 		DMARC: dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)
@@ -60,7 +60,7 @@ func TestOptions(t *testing.T) {
 		t.Error("\"0s\" became a default")
 	}
 	wantRules := rules.Rules{
-		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
+		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, OnReject: rules.RejectJudge, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
 		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", OnKeyError: rules.KeyErrorUnsigned, SPFHelo: true, HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedJudge,
 		SenderDomain: rules.SenderDomainReject,
 		Modes: rules.Modes{

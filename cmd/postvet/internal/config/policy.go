@@ -15,6 +15,7 @@ import (
 // Policy is what is done about which results.
 type Policy struct {
 	DMARC                rules.DMARC
+	OnReject             rules.OnReject
 	Quarantine           rules.Quarantine
 	OnTempError          rules.TempError
 	OnAmbiguousAuthor    rules.AmbiguousAuthor
@@ -47,6 +48,15 @@ rejects nothing.`, inRules: true, keys: []key{
 			comment: `Is mail rejected or held because its author's domain asks for it? enforce:
 yes. mark: no, the result is only written into the message. The other keys
 here still decide.`,
+		},
+		{
+			name: "on_reject", value: oneOf(&p.OnReject),
+			comment: `What p=reject leads to. always: mail that fails is rejected. RFC 9989 does not
+allow that for the policy alone, as it also hits mail of lists and forwarders.
+judge: it is rejected if evidence speaks for a forgery and none for indirect
+mail, otherwise treated like p=quarantine; see postvet-judgement(7).
+quarantine: it is always treated like p=quarantine. Mail of own_domains and of
+author_overrides stays as strict as with always.`,
 		},
 		{
 			name: "quarantine", value: oneOf(&p.Quarantine),

@@ -39,6 +39,7 @@ func (c *codec) facts(r *Row) {
 	c.moreSigning(res.Signing)
 	c.sealing(res)
 	c.circumstances(r)
+	c.evidence(r)
 }
 
 func (c *codec) client(res *result.Results) {

@@ -3,6 +3,7 @@ package rows
 import (
 	"strings"
 
+	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -29,6 +30,9 @@ func (r *Row) Lacks() (l rules.Lacks) {
 	}
 	if !whole {
 		l |= rules.LacksIdentity
+	}
+	if judgement.Concerns(res) && judgement.Open(res.Evidence) {
+		l |= rules.LacksEvidence
 	}
 	return l
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/iprev"
+	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/mx"
 	"github.com/postvet/postvet/policy/result"
@@ -61,7 +63,8 @@ func refused() *Row {
 		Marks:   result.Marks{SubjectTag: "[secret]", Forward: "X-Forwarded-For", Received: 3},
 		DNS:     result.DNSCost{Lookups: 9, WaitMS: 12.5},
 	}
-	v := rules.Rules{}.Decide(res)
+	res.Evidence = judgement.Gather(res)
+	v := rules.Rules{OnReject: rules.RejectJudge}.Decide(res)
 	return &Row{
 		Ref: res.Reference, Queue: "4XkZ1t2q3nz9Vx", MessageID: "<abc@example.org>", Host: netip.MustParseAddr("192.0.2.1"),
 		Recipients: 2, Took: 1500 * time.Microsecond, Generation: 42, Results: res, Verdict: &v,
@@ -74,7 +77,7 @@ func accepted() *Row {
 	r.Results.DKIM, r.Results.ARC, r.Results.List, r.Results.Organizations, r.Results.SenderDomains = r.Results.DKIM[:1], arc.Result{Status: "none"}, message.List{}, nil, nil
 	r.Results.DKIM[0].Status, r.Results.DKIM[0].Reason, r.Results.DKIM[0].Failure = "pass", "", ""
 	r.Results.DMARC.Status, r.Results.DMARC.Disposition, r.Results.DMARC.DKIMAligned, r.Results.DMARC.Reason = "pass", "none", true, "DKIM of example.org"
-	r.Results.Marks, r.Results.Signing = result.Marks{}, nil
+	r.Results.Marks, r.Results.Signing, r.Results.Evidence = result.Marks{}, nil, nil
 	r.Results.Sealing = &result.Sealing{Reason: sign.NotForwarded, Detail: "no recipient is one whose mail is sent on, and the client is none that hands on mail"}
 	v := rules.Rules{}.Decide(r.Results)
 	r.Verdict = &v
@@ -112,6 +115,12 @@ func TestRowIsKept(t *testing.T) {
 		want := *row
 		res := *row.Results
 		want.Results = &res
+		res.Evidence = slices.Clone(res.Evidence)
+		for i := range res.Evidence {
+			if e := &res.Evidence[i]; e.State != result.Present {
+				e.Text = "" // why it is unknown
+			}
+		}
 		res.Marks.SubjectTag = ""                                                       // never kept
 		res.Author.Mailboxes = []message.Mailbox{{Local: "ann", Domain: "example.org"}} // without the name
 		want.MessageID = "abc@example.org"

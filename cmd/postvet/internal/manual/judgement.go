@@ -1,0 +1,64 @@
+package manual
+
+import (
+	"github.com/postvet/postvet/policy/judgement"
+	"github.com/postvet/postvet/policy/result"
+)
+
+const judgementPage = "postvet-judgement"
+
+// judgement writes postvet-judgement(7).
+func (e Edition) judgement() Page {
+	r, file := e.page(judgementPage, 7, "how postvet tells forgeries from indirect mail")
+	r.section("Description")
+	r.text(`A domain with p=reject asks receivers to refuse mail that does not prove to be its own. Such mail may be forged. It may also be genuine and have come by way of a mailing list, a forwarder or a gateway, which broke SPF and the signature. RFC 9989 (sections 7.4 and 8) therefore does not allow a receiver to refuse a message for that policy alone. It asks for other knowledge, and without any it has p=reject treated as p=quarantine.
+
+The key on_reject of [policy] says what is done. With "always" every such message is refused, as most software does. With "quarantine" all of them are held. With "judge" Postvet looks for evidence. This page is about "judge".`, "PP")
+	r.section("The rule")
+	r.text(`A message is refused if at least one entry speaks for a forgery and none for indirect mail. Every other message is treated as p=quarantine: held, or tagged, as the key quarantine says.
+
+Anybody can write most signs of indirect mail. A forger who does so has his message held in place of refused. No sign leads to acceptance.
+
+If a DNS failure hides whether there is a sign of indirect mail, the message is held. What rests on earlier mail counts as absent as long as nothing is known.`, "PP")
+	for _, side := range []struct {
+		side        result.Side
+		title, text string
+	}{
+		{result.Forgery, "Evidence of forgery", `But for "never-unsigned", the evidence is about mail that nothing authenticates: no signature is intact, of whatever domain, and SPF passes neither for MAIL FROM nor for the HELO name. A sender who authenticates as somebody, if not as the author, can be named and blocked. Help desks, calendars and newsletters send such mail for their customers.`},
+		{result.Indirect, "Evidence of indirect mail", `A forwarder that keeps MAIL FROM, breaks the signature and removes the Received fields cannot be told from a forger. List it in trust.forwarders, by which its mail is accepted.`},
+	} {
+		r.section(side.title)
+		r.text(side.text, "PP")
+		for _, x := range judgement.Entries() {
+			if x.Side == side.side {
+				r.item(x.Name)
+				r.filled(x.Says + ".")
+			}
+		}
+	}
+	r.text(`For "earlier-hop", SPF of the author's domain is asked for at most 4 hosts of the Received fields. That is done only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
+	r.section("Stricter, and milder")
+	for _, i := range stricter {
+		r.item(i[0])
+		r.filled(i[1])
+	}
+	r.section("What it would change")
+	r.text(`The key "judgement" of the log has the outcome and the names of the evidence of each message that fails under p=reject, whatever on_reject is. "postvet check --trace" shows every entry, and "postvet explain REF" why a past message was held or refused. This shows what "judge" would have done with the mail of a month:
+
+  printf '[policy]\non_reject = "judge"\n' > judge.toml
+  postvet policy test --history 30d --rules judge.toml
+
+Reports to the author's domain have what was really done, with the reason local_policy.`, "PP")
+	r.section("See also")
+	r.references("postvet(1)", "postvet-check(1)", "postvet-explain(1)", "postvet-policy(1)", configPage+"(5)", "postvet-rules(5)")
+	return Page{file, r.b.Bytes()}
+}
+
+// stricter is how the outcome is changed.
+var stricter = [][2]string{
+	{"Your own domains", `are judged by nobody: mail of own_domains that fails under p=reject is refused as with "always".`},
+	{"Domains that forgers like", `become strict by author_overrides: "bank.example" = "reject" refuses their failing mail, whatever speaks for indirect mail. "none" never refuses, and "quarantine" always holds.`},
+	{"Rules of your own", `may ask for the fact judgement, which is "refuse", "hold" or "". This refuses what is held for recipients who are on no list: if = 'judgement == "hold" and not list', to = ["payroll@example.org"], action = "reject".`},
+	{"Everything", `is refused that fails under p=reject with on_reject = "always", or with quarantine = "reject", which refuses what fails under p=quarantine as well.`},
+	{"Milder", `is a forwarder in trust.forwarders or a sealer in trust.sealers, whose mail is accepted, and mailing_lists = "accept".`},
+}

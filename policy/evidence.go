@@ -1,0 +1,53 @@
+package policy
+
+import (
+	"context"
+
+	"github.com/postvet/postvet/policy/judgement"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// gatherEvidence fills in what speaks for a forgery and what for indirect mail, if the
+// message fails and its author's domain asks for reject.
+func (m *Message) gatherEvidence(ctx context.Context, res *result.Results) {
+	if !judgement.Concerns(res) {
+		return
+	}
+	o := &m.conn.checker.opt
+	if o.Judgement {
+		m.gatherHops(ctx, res)
+	}
+	m.attempt("evidence", func() {
+		res.Evidence = judgement.Gather(res)
+		if o.Observer != nil {
+			res.Observed = o.Observer.Observe(res, judgement.Indirect(res.Evidence))
+			res.Evidence = judgement.Gather(res)
+		}
+	})
+}
+
+// gatherHops asks SPF of the earlier hops, all at once. They have the author's record in
+// common, so that all but the first cost little.
+func (m *Message) gatherHops(ctx context.Context, res *result.Results) {
+	o := &m.conn.checker.opt
+	var hops []result.Hop
+	m.attempt("evidence", func() { hops = judgement.Hops(res) })
+	checks := make([]*pending[spf.Result], len(hops))
+	for i, h := range hops {
+		q := spf.Query{Identity: spf.MailFrom, IP: h.IP, Helo: h.Domain, Sender: "postmaster@" + h.Domain}
+		checks[i] = evaluate(m.ctx, m.conn.dns, check[spf.Result]{
+			name: result.CheckJudgement, limit: o.MessageTimeout,
+			run: func(ctx context.Context, r Resolver) spf.Result {
+				return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
+			},
+			failed: func(string) spf.Result { return spf.Result{Status: spf.TempError} },
+		})
+	}
+	for i, c := range checks {
+		r, fault := c.wait(ctx)
+		m.fault("spf", fault)
+		hops[i].Status = r.Status
+	}
+	res.Hops, res.HopsAsked = hops, true
+}

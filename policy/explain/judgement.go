@@ -1,0 +1,89 @@
+package explain
+
+import (
+	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/judgement"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// ForgeryFound returns what speaks for a forgery as the end of a sentence; "" for nothing.
+// A refusal has the first piece of evidence alone, for the room in a reply.
+func ForgeryFound(res *result.Results) string {
+	found := judgement.Present(res.Evidence, result.Forgery)
+	if len(found) == 0 {
+		return ""
+	}
+	return "; " + foreign.Line(found[0].Text, 150)
+}
+
+// sideNames say what a side is evidence of.
+var sideNames = map[result.Side]string{result.Forgery: "a forgery", result.Indirect: "indirect mail"}
+
+// judgement adds the evidence, and what follows from it.
+func (t *trace) judgement(res *result.Results) {
+	if len(res.Evidence) == 0 {
+		return
+	}
+	say := func(format string, args ...any) { t.add("judgement", result.CheckJudgement, format, args...) }
+	for _, h := range res.Hops {
+		say("may the earlier hop %s send for %s? SPF %s", h.IP, h.Domain, h.Status)
+	}
+	var without, hidden []string
+	for _, e := range res.Evidence {
+		switch e.State {
+		case result.Present:
+			say("for %s speaks %s: %s", sideNames[e.Side], e.Name, e.Text)
+		case result.Absent:
+			without = append(without, e.Name)
+		default:
+			hidden = append(hidden, e.Name)
+		}
+	}
+	for _, l := range []struct {
+		what  string
+		names []string
+	}{{"not found", without}, {"not known", hidden}} {
+		if len(l.names) > 0 {
+			say("%s: %s", l.what, strings.Join(l.names, ", "))
+		}
+	}
+	if judgement.Weigh(res.Evidence) == judgement.Refuse {
+		say("refuse, if policy.on_reject is \"judge\": nothing speaks for indirect mail")
+		return
+	}
+	say("hold, if policy.on_reject is \"judge\": %s", whyHeld(res.Evidence))
+}
+
+// whyHeld returns why evidence does not lead to a refusal.
+func whyHeld(all []result.Evidence) string {
+	switch {
+	case judgement.Indirect(all):
+		return "it may be indirect mail"
+	case len(judgement.Present(all, result.Forgery)) == 0:
+		return "nothing but the failure speaks against it"
+	}
+	return "not all is known that may speak for indirect mail"
+}
+
+// judgement adds the sentences about evidence to a verdict that rests on it.
+func (w *reasons) judgement(res *result.Results, v *result.Verdict) {
+	if v.Judgement == "" {
+		return
+	}
+	for _, side := range []result.Side{result.Forgery, result.Indirect} {
+		var texts []string
+		for _, e := range judgement.Present(res.Evidence, side) {
+			texts = append(texts, e.Text)
+		}
+		if len(texts) > 0 {
+			w.say("For %s speaks (%s): %s", sideNames[side], judgement.Names(res.Evidence, side), strings.Join(texts, "; "))
+		}
+	}
+	if v.Judgement == judgement.Refuse {
+		w.say("Nothing speaks for indirect mail, so the message is refused as a forgery")
+		return
+	}
+	w.say("So it is held and not refused, since %s", whyHeld(res.Evidence))
+}

@@ -1,0 +1,122 @@
+package judgement
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+	"github.com/postvet/postvet/policy/spf"
+)
+
+// Bounds of the search for earlier hops.
+const (
+	maxReceived = 50
+	// MaxHops bounds the hosts of which SPF is asked. They share the author's record,
+	// which the cache has after the first.
+	MaxHops = 4
+)
+
+// Hops returns the hosts that may have sent a message for its author's domain before the
+// client got it, the earliest first: those that handed it to a host of another
+// organization, by its Received fields. Domain of each is the one to ask SPF of. Anybody
+// can write Received fields, so that a forger can invent hops. He must then know a host
+// that the domain lists, and the message is held at best.
+func Hops(res *result.Results) []result.Hop {
+	fields := received(res.Header)
+	if !leadsToClient(fields, res) {
+		return nil
+	}
+	domain := hopDomain(res)
+	if domain == "" {
+		return nil
+	}
+	client, _ := netip.ParseAddr(res.Client.IP)
+	var hops []result.Hop
+	seen := map[netip.Addr]bool{client: true}
+	for i := len(fields) - 1; i >= 0 && len(hops) < MaxHops; i-- {
+		r := message.ParseReceived(fields[i])
+		ip := r.IP.Unmap()
+		if r.Problem != "" || !ip.IsGlobalUnicast() || ip.IsPrivate() || seen[ip] {
+			continue
+		}
+		helo, _ := message.NormalizeDomain(r.Helo)
+		if by := message.ReceivedBy(fields[i]); sameOrganization(helo, by) {
+			continue // a step inside of one organization
+		}
+		seen[ip] = true
+		hops = append(hops, result.Hop{IP: ip, Domain: domain})
+	}
+	return hops
+}
+
+// received returns the Received fields of a header, the topmost first.
+func received(h message.Header) (fields []message.Field) {
+	for _, f := range h {
+		if f.Is("Received") && len(fields) < maxReceived {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// leadsToClient reports whether a host of the client's organization wrote one of the
+// fields, or one that has no public name, so that nobody can tell whose it is.
+func leadsToClient(fields []message.Field, res *result.Results) bool {
+	helo, _ := message.NormalizeDomain(res.Client.Helo)
+	for _, f := range fields {
+		by := message.ReceivedBy(f)
+		if !strings.Contains(by, ".") || sameOrganization(by, res.Client.PTR) || sameOrganization(by, helo) {
+			return true
+		}
+	}
+	return false
+}
+
+// hopDomain returns the domain whose SPF record says who may send: that of MAIL FROM if it
+// is of the author's organization, otherwise the author's.
+func hopDomain(res *result.Results) string {
+	if domain := senderDomain(res); domain != "" && sameOrganization(domain, res.Author.Domain) {
+		return domain
+	}
+	return res.Author.Domain
+}
+
+// earlierHop finds a host of the author's domain among the earlier hops.
+func earlierHop(res *result.Results) result.Fact {
+	if !res.HopsAsked {
+		if len(Hops(res)) == 0 {
+			return absent()
+		}
+		return unknown("the earlier hops were not looked up")
+	}
+	hidden := false
+	for _, h := range res.Hops {
+		switch h.Status {
+		case spf.Pass:
+			return present(fmt.Sprintf("by its Received fields it came from %s, which %s lists (unproven)", h.IP, foreign.Line(h.Domain, 100)) + envelopeOf(res))
+		case spf.TempError:
+			hidden = true
+		}
+	}
+	if hidden {
+		return unknown("a DNS failure hides whether the author's domain lists an earlier hop")
+	}
+	return absent()
+}
+
+// envelopeOf names the envelope of a forwarder, if it is one.
+func envelopeOf(res *result.Results) string {
+	local, _ := message.SplitPath(res.MailFrom)
+	switch {
+	case res.MailFrom == "":
+		return ", with the null sender"
+	case res.Marks.Forward == result.ForwardSRS:
+		return ", with a sender rewritten by SRS"
+	case strings.ContainsAny(local, "=+") && strings.Contains(strings.ToLower(local), "bounce"), strings.Contains(local, "="):
+		return ", with a sender that names a recipient (VERP)"
+	}
+	return ""
+}
