@@ -164,7 +164,7 @@ func (m *Message) seal(ctx context.Context, res *result.Results, v *result.Verdi
 	reason := sign.KeyUnreadable
 	for _, k := range s.keys {
 		a, fault := k.record.wait(ctx)
-		why, detail := k.judge(a, o.Sealing.Keys)
+		why, detail := k.Judge(a, o.Sealing.Keys)
 		if fault != "" {
 			why, detail = sign.Fault, fault
 		}

@@ -271,7 +271,7 @@ func (m *Message) signWithEach(ctx context.Context, belongs func(SigningKey) boo
 		}
 		a, fault := c.record.wait(ctx)
 		m.fault("sign", fault)
-		why, detail := c.key.judge(a, m.conn.checker.opt.Signing.Keys)
+		why, detail := c.key.Judge(a, m.conn.checker.opt.Signing.Keys)
 		if why == "" {
 			if why, detail = m.signWith(ctx, c); why == "" {
 				signed[c.key.Set] = true

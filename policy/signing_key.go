@@ -85,9 +85,9 @@ func (m *Message) lookupRecord(k SigningKey) *pending[*dnscache.Answer] {
 	})
 }
 
-// judge returns why a key may not sign, given the answer for its record, and a sentence
+// Judge returns why a key may not sign, given the answer for its record, and a sentence
 // about it; "" if it may. A key that was published before signs while the DNS fails.
-func (k SigningKey) judge(a *dnscache.Answer, source SigningKeys) (sign.Reason, string) {
+func (k SigningKey) Judge(a *dnscache.Answer, source SigningKeys) (sign.Reason, string) {
 	why, detail := published(k, a)
 	switch {
 	case why == "":
