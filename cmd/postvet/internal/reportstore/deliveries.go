@@ -97,7 +97,17 @@ func (s *Store) Postpone(ctx context.Context, host string, until time.Time) (int
 }
 
 // Settle has deliveries that the MTA took before a time be Done: no bounce has come. It
-// returns how many.
-func (s *Store) Settle(ctx context.Context, before time.Time) (int64, error) {
-	return s.exec(ctx, s.db, "UPDATE postvet.report_delivery SET state = 'done' WHERE state = 'queued' AND changed_at < $1", micros(before))
+// forgets the strikes of their addresses, unless they were set by an administrator, and
+// returns how many deliveries there were.
+func (s *Store) Settle(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		_, err := s.exec(ctx, tx, `DELETE FROM postvet.report_suppression WHERE set_by <> 'admin' AND until_at > 0 AND until_at <= $1 AND address IN
+			(SELECT lower(address) FROM postvet.report_delivery WHERE state = 'queued' AND changed_at < $2)`, micros(s.now()), micros(before))
+		if err != nil {
+			return err
+		}
+		n, err = s.exec(ctx, tx, "UPDATE postvet.report_delivery SET state = 'done' WHERE state = 'queued' AND changed_at < $1", micros(before))
+		return err
+	})
+	return n, err
 }
