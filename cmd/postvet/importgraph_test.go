@@ -60,6 +60,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/loginrate", ""},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/journal/rows cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/keys/states filter policy/... dnscache"},
+	{"cmd/postvet/internal/reportsending", "cmd/postvet/internal/submission cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy policy/dkim policy/dmarc policy/dmarc/report policy/foreign policy/message policy/reporting dnscache"},
 	{"cmd/postvet/internal/submission/submissiontest", ""},
 	{"cmd/postvet/internal/submission", "filter/socket policy/foreign"},
 	{"cmd/postvet/internal/reportstore", "cmd/postvet/internal/reports cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal/sqlite cmd/postvet/internal/filelock policy/dmarc/report policy/reporting"},
@@ -156,7 +157,7 @@ var graph = []struct{ path, imports string }{
 var outside = []struct{ path, importers string }{
 	{"github.com/coreos/go-systemd", "cmd/postvet/internal/service"},
 	{"github.com/emersion/go-milter", "filter/milter contrib/bench/floor/gomilter"},
-	{"github.com/emersion/go-msgauth", "policy/dkim contrib/..."},
+	{"github.com/emersion/go-msgauth", "policy/dkim cmd/postvet/internal/reportsending contrib/..."},
 	{"github.com/emersion/go-sasl", "cmd/postvet/internal/submission/..."},
 	{"github.com/emersion/go-smtp", "cmd/postvet/internal/submission/..."},
 	{"github.com/expr-lang/expr", "policy/condition"},

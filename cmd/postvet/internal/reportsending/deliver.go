@@ -1,0 +1,247 @@
+package reportsending
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// sendTime is for how long deliveries are sent before days are closed again.
+const sendTime = time.Minute
+
+// sendDue sends what has its time, at the pace of the settings. It returns after a while.
+func (s *Sender) sendDue(ctx context.Context) error {
+	for began := time.Now(); ctx.Err() == nil && time.Since(began) < sendTime; {
+		now := s.o.Now()
+		s.pace.turnedBack(now)
+		if idle := s.pace.wait().Sub(now); idle > sendTime {
+			return nil
+		} else if idle > 0 {
+			s.sleep(ctx, idle)
+			continue
+		}
+		claimed, err := s.o.Store.Claim(ctx, now, 1, now.Add(s.claim))
+		if err != nil || len(claimed) == 0 {
+			return err
+		}
+		if err := s.deliver(ctx, &claimed[0].Delivery, &claimed[0].Report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliver brings a claimed delivery to its next state. When the work is to end, it goes on
+// for a moment: a message that the MTA is just taking would be sent twice.
+func (s *Sender) deliver(ctx context.Context, d *reports.Delivery, r *reports.Report) error {
+	inside, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime-time.Minute)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		t := time.NewTimer(stopTime)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-inside.Done():
+		}
+	})()
+	o := s.attempt(inside, d, r)
+	return s.finish(inside, d, r, o)
+}
+
+// outcome is what an attempt led to.
+type outcome struct {
+	state  reports.State
+	next   time.Time
+	tried  bool // the MTA was asked
+	code   int
+	status string
+	text   string
+	// suppress says for how long the address gets no reports; 0 for not.
+	suppress time.Duration
+	strike   bool
+}
+
+// end returns the outcome of a delivery that ends without being sent.
+func end(state reports.State, format string, args ...any) outcome {
+	return outcome{state: state, text: fmt.Sprintf(format, args...)}
+}
+
+// attempt looks at what has changed since the report was frozen, and submits it.
+func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Report) outcome {
+	now, to := s.o.Now(), domainOf(d.Address)
+	o := &s.o.Settings
+	switch {
+	case now.After(r.End.Add(giveUp)):
+		return end(reports.Expired, "not sent in %s after its period; the last answer: %s", giveUp, foreign.Cut(d.Text, 200))
+	case o.Excluded(r.Domain):
+		return end(reports.Withdrawn, "the administrator excludes %s", r.Domain)
+	case o.Excluded(to):
+		return end(reports.Suppressed, "the administrator excludes %s", to)
+	}
+	if ok, when := s.pace.admit(d, now); !ok {
+		return later(when, d)
+	}
+	if full, when, err := s.capped(ctx, now); err != nil {
+		return wait(now, d, "the outbox: "+err.Error())
+	} else if full {
+		return later(when, d)
+	}
+	if out, ok := s.wanted(ctx, d, r); !ok {
+		return out
+	}
+	suppression, is, err := s.o.Store.Suppressed(ctx, d.Address, now)
+	switch {
+	case err != nil:
+		return wait(now, d, "the outbox: "+err.Error())
+	case is:
+		return end(reports.Suppressed, "%s", foreign.Cut(suppression.Reason, 200))
+	}
+	if list := s.listed(ctx, to, o.DNSBL); list != "" {
+		return end(reports.Suppressed, "%s is in %s", to, list)
+	}
+	return s.submit(ctx, d, r)
+}
+
+// wanted reports whether the domain still asks for reports at the address, and whether its
+// host takes them. Addresses that the record has now and had not are added.
+func (s *Sender) wanted(ctx context.Context, d *reports.Delivery, r *reports.Report) (outcome, bool) {
+	if r.Kind == reports.Failure {
+		return outcome{}, true // it was looked up when the report was made, a moment ago
+	}
+	now := s.o.Now()
+	all := s.Destinations(ctx, r.Domain)
+	switch {
+	case all.Unknown != "":
+		return wait(now, d, "DNS failure: "+all.Unknown), false
+	case all.None != "":
+		return end(reports.Withdrawn, "%s", all.None), false
+	}
+	if err := s.addNew(ctx, &all, d, r); err != nil {
+		return wait(now, d, "the outbox: "+err.Error()), false
+	}
+	found, ok := all.find(d.Address)
+	switch {
+	case !ok:
+		return end(reports.Withdrawn, "the domain wants reports at other addresses now"), false
+	case found.Consent == dmarc.ConsentUnknown:
+		return wait(now, d, "DNS failure: "+found.Reason), false
+	case found.Consent == dmarc.ConsentAbsent:
+		return end(reports.Refused, "%s", found.Reason), false
+	}
+	return outcome{}, true
+}
+
+// addNew adds deliveries to addresses that have none.
+func (s *Sender) addNew(ctx context.Context, all *Destinations, d *reports.Delivery, r *reports.Report) error {
+	there, err := s.o.Store.Deliveries(ctx, reportstore.Query{ID: r.ID})
+	if err != nil {
+		return err
+	}
+	had := Destinations{List: []Destination{{Address: d.Address}}}
+	for _, x := range there {
+		had.List = append(had.List, Destination{Address: x.Address})
+	}
+	var more []string
+	for _, x := range all.List {
+		if _, ok := had.find(x.Address); !ok && len(had.List) < 2*maxAddresses {
+			had.List = append(had.List, x)
+			more = append(more, x.Address)
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	return s.o.Store.Address(ctx, r.ID, s.o.Now(), more...)
+}
+
+// capped reports whether as much was sent today as may be, and when more may be.
+func (s *Sender) capped(ctx context.Context, now time.Time) (full bool, when time.Time, err error) {
+	today := reports.DayOf(now)
+	sent, err := s.o.Store.Taken(ctx, today.Begin())
+	if err != nil || sent < int64(s.o.Settings.MaxPerDay) {
+		return false, time.Time{}, err
+	}
+	if s.once(fmt.Sprintf("cap %d", today)) {
+		s.o.Log.Warn("as many reports were sent today as may be; the others wait", zap.Int("max_per_day", s.o.Settings.MaxPerDay))
+	}
+	return true, (today + 1).Begin(), nil
+}
+
+// submit composes, signs and submits the message.
+func (s *Sender) submit(ctx context.Context, d *reports.Delivery, r *reports.Report) outcome {
+	now := s.o.Now()
+	whole, found, err := s.o.Store.Report(ctx, r.ID)
+	if err != nil || !found {
+		return wait(now, d, fmt.Sprintf("the outbox: the report is not there: %v", err))
+	}
+	m := Compose(&s.o.Settings, &whole, d)
+	if s.o.Sign != nil {
+		signed, err := s.o.Sign(ctx, m.Data)
+		if err != nil {
+			if s.once("sign") {
+				s.o.Log.Error("reports cannot be signed and wait", zap.Error(err))
+			}
+			s.pace.down(now)
+			return wait(now, d, err.Error())
+		}
+		delete(s.told, "sign")
+		m.Data = signed
+	}
+	return s.judge(ctx, s.o.Submit(ctx, m), d)
+}
+
+// finishTime is how long a result is tried to be written: it is not known otherwise.
+const finishTime = 30 * time.Second
+
+// finish writes what became of a delivery. What the MTA has said is not forgotten because
+// the disk is full for a moment.
+func (s *Sender) finish(ctx context.Context, d *reports.Delivery, r *reports.Report, o outcome) error {
+	now := s.o.Now().UTC()
+	done := *d
+	done.State, done.Next, done.Changed = o.state, o.next, now
+	if o.tried {
+		done.Attempts++
+	}
+	if o.text != "" {
+		done.Code, done.Status, done.Text = o.code, o.status, foreign.Line(o.text, maxText)
+	}
+	if o.suppress > 0 { // before the end of the delivery, after which nobody asks again
+		if err := s.suppress(ctx, d.Address, "smtp", &o); err != nil {
+			return err
+		}
+	}
+	_, err := s.o.Store.Finish(ctx, done)
+	for began := time.Now(); err != nil && ctx.Err() == nil && time.Since(began) < finishTime; {
+		s.sleep(ctx, time.Second)
+		_, err = s.o.Store.Finish(ctx, done)
+	}
+	if err != nil {
+		return fmt.Errorf("a result is not written, the report may be sent twice: %w", err)
+	}
+	if o.text != "" || o.tried {
+		s.result(o.state)
+		s.logResult(&done, r)
+	}
+	return nil
+}
+
+// maxText bounds a text of an answer that is kept.
+const maxText = 300
+
+// logResult writes a line for what became of a delivery.
+func (s *Sender) logResult(d *reports.Delivery, r *reports.Report) {
+	write := s.o.Log.Info
+	if d.State == reports.Deferred {
+		write = s.o.Log.Debug
+	}
+	write("report", zap.String("report", d.Report), zap.String("domain", r.Domain), zap.String("to", d.Address), zap.String("state", string(d.State)),
+		zap.Int("attempts", d.Attempts), zap.Int("code", d.Code), zap.String("status", d.Status), zap.String("text", d.Text))
+}

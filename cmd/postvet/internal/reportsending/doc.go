@@ -1,0 +1,20 @@
+// Package reportsending turns counted messages into reports, and sends them (RFC 9990).
+//
+// A day of UTC is closed some minutes after its end, when every node has written what it
+// counted. Each policy of which enough is known becomes a report, whose document never
+// changes from then on ([Sender] freezes it), with one delivery for each address.
+// Deliveries have a stable place in the window for sending, and a pace.
+//
+// A delivery looks at the world as it is when its time has come: whether the domain still
+// asks for reports and where, whether the host of the address consents, whether the
+// address is suppressed. A DNS failure means later, never no. The message that is then
+// handed to the MTA has the same content and the same identifiers at each attempt, apart
+// from its signature, which is made anew.
+//
+// The MTA's answer, and a bounce that comes back later, decide what becomes of the
+// delivery, and whether the address gets more reports.
+//
+// Whatever the process was doing when it was killed, nothing is lost: a delivery is claimed
+// before it is submitted, and falls free when its claim ends. SMTP cannot exclude that it
+// is sent twice then; it is the same report with the same name (RFC 9990 section 3.5.4).
+package reportsending

@@ -1,0 +1,205 @@
+package reportsending
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/submission"
+	"github.com/postvet/postvet/policy/dmarc"
+)
+
+// Times of the work.
+const (
+	// closeAfter is how long after its end a day is closed.
+	closeAfter = 5 * time.Minute
+	// giveUp is how long after its period a report is tried.
+	giveUp = 48 * time.Hour
+	// step is how often the work looks for what is due, and leaseWait how often another
+	// node tries to take it over.
+	step      = 10 * time.Second
+	leaseWait = 20 * time.Second
+	// lookupTime bounds the lookups for one delivery, and claimTime a delivery as a whole.
+	lookupTime = 30 * time.Second
+	claimTime  = 15 * time.Minute
+	// stopTime is how long a delivery under way goes on when the work is to end.
+	stopTime = 5 * time.Second
+	// bounceTime is how long after a delivery a bounce may come.
+	bounceTime = 6 * 24 * time.Hour
+)
+
+// Options make a Sender. All but Sign, Exclusive, Now, NewID and Log are required.
+type Options struct {
+	Store    Store
+	Settings Settings
+	DNS      dmarc.Resolver
+	DMARC    dmarc.Options
+	// Submit hands a message to the MTA.
+	Submit func(context.Context, *submission.Message) submission.Answer
+	// Sign signs a message; nil to leave that to the MTA.
+	Sign func(context.Context, []byte) ([]byte, error)
+	// Exclusive calls a function while no other node does, and reports whether it did; nil
+	// if there is no other node.
+	Exclusive func(context.Context, func(context.Context) error) (bool, error)
+	// Node and Generator name this node and this program.
+	Node, Generator string
+	Now             func() time.Time
+	// NewID returns a new identifier of a report, 32 hexadecimal digits.
+	NewID func() string
+	Log   *zap.Logger
+}
+
+// Sender makes reports and sends them.
+type Sender struct {
+	o    Options
+	pace *pace
+	// sleep waits, and claim is how long a claim lasts. Tests have others.
+	sleep func(context.Context, time.Duration)
+	claim time.Duration
+
+	mu    sync.Mutex
+	stats Stats
+
+	// Only the work uses these.
+	told map[string]bool // what was told once
+}
+
+// New returns a Sender. It does nothing before Run.
+func New(o Options) (*Sender, error) {
+	o.Settings = o.Settings.withDefaults()
+	s := &o.Settings
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = newID
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if _, problem := parseURI("mailto:" + s.From); problem != "" || s.Submitter == "" || s.Email == "" {
+		return nil, fmt.Errorf("reports: submitter %q, email %q and from %q are needed", s.Submitter, s.Email, s.From)
+	}
+	return &Sender{
+		o: o, pace: newPace(s), sleep: sleep, claim: claimTime, told: map[string]bool{}, stats: newStats(),
+	}, nil
+}
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// Run makes and sends reports until ctx ends. A delivery under way is ended within a few
+// seconds then.
+func (s *Sender) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		held, err := s.exclusive(ctx)
+		s.setLease(false)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.trouble("the outbox of reports", err)
+		case held && ctx.Err() == nil:
+			continue
+		}
+		s.sleep(ctx, leaseWait)
+	}
+}
+
+// exclusive works while no other node does.
+func (s *Sender) exclusive(ctx context.Context) (bool, error) {
+	if s.o.Exclusive == nil {
+		s.setLease(true)
+		return true, s.work(ctx)
+	}
+	return s.o.Exclusive(ctx, func(ctx context.Context) error {
+		s.setLease(true)
+		return s.work(ctx)
+	})
+}
+
+// work makes and sends reports until ctx ends or the store fails.
+func (s *Sender) work(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := s.Step(ctx); err != nil {
+			return err
+		}
+		s.sleep(ctx, step)
+	}
+	return nil
+}
+
+// Step does what is due: it closes days, ends deliveries without a bounce, and sends what
+// has its time. The error is that of the store.
+func (s *Sender) Step(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("internal error: %v", v)
+			s.o.Log.Error("panic while reports were sent", zap.Any("panic", v), zap.Stack("stack"))
+		}
+	}()
+	// A report that cannot be made must not keep others from being sent.
+	if err := errors.Join(s.closeDays(ctx), s.settle(ctx), s.sendDue(ctx)); err != nil {
+		return err
+	}
+	s.recovered()
+	return s.count(ctx)
+}
+
+// settle ends deliveries that no bounce came for.
+func (s *Sender) settle(ctx context.Context) error {
+	_, err := s.o.Store.Settle(ctx, s.o.Now().Add(-bounceTime))
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// trouble tells of a fault that lasts, once.
+func (s *Sender) trouble(what string, err error) {
+	s.mu.Lock()
+	first := s.stats.Trouble == ""
+	s.stats.Trouble = cmp.Or(err.Error(), "unknown")
+	s.mu.Unlock()
+	if first {
+		s.o.Log.Error("reports cannot be sent for now; they wait", zap.String("what", what), zap.Error(err))
+	}
+}
+
+// recovered tells that the fault has ended.
+func (s *Sender) recovered() {
+	s.mu.Lock()
+	before := s.stats.Trouble
+	s.stats.Trouble = ""
+	s.mu.Unlock()
+	if before != "" {
+		s.o.Log.Info("reports are sent again")
+	}
+}
+
+// once reports whether something is told for the first time.
+func (s *Sender) once(key string) bool {
+	const most = 10000
+	if s.told[key] {
+		return false
+	}
+	if len(s.told) >= most {
+		clear(s.told)
+	}
+	s.told[key] = true
+	return true
+}
