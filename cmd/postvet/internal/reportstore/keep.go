@@ -20,13 +20,15 @@ type Removed struct {
 	// Deliveries are those of the reports, or to an address that is forgotten.
 	Deliveries   int64
 	Suppressions int64
+	// Received are reports of others.
+	Received int64
 }
 
 // keepStrikes is how long a suppression that has ended is kept for its strikes.
 const keepStrikes = 400 * 24 * time.Hour
 
-// Retain removes what is older than a time: counts that no report was written of, and
-// reports all of whose deliveries are final. It is to be called once a day.
+// Retain removes what is older than a time: counts that no report was written of, reports
+// all of whose deliveries are final, and reports of others. It is to be called once a day.
 func (s *Store) Retain(ctx context.Context, keep time.Duration) (Removed, error) {
 	now, err := s.time(ctx, s.db)
 	if err != nil {
@@ -57,6 +59,9 @@ func (s *Store) Retain(ctx context.Context, keep time.Duration) (Removed, error)
 			return err
 		}
 		if err := s.remove(ctx, tx, nil, "report_writer", "added_at < ?", before); err != nil {
+			return err
+		}
+		if err := s.remove(ctx, tx, &r.Received, "report_received", "last_at < ?", before); err != nil {
 			return err
 		}
 		return s.remove(ctx, tx, &r.Suppressions, "report_suppression", "until_at > 0 AND until_at < ?", now-keepStrikes.Microseconds())
@@ -144,6 +149,9 @@ func (s *Store) Forget(ctx context.Context, domainOrAddress string) (Removed, er
 			return err
 		}
 		if err := s.remove(ctx, tx, nil, "report_policy", "domain = ?", what); err != nil {
+			return err
+		}
+		if err := s.remove(ctx, tx, &r.Received, "report_received", "domain = ?", what); err != nil {
 			return err
 		}
 		return s.removeReports(ctx, tx, &r, "domain = ?", what)

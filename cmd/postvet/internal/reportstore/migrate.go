@@ -23,7 +23,7 @@ var migrations embed.FS
 // Schema is the version of the tables that this program works with. A step that was
 // published never changes: new tables and columns come with a new step, for both
 // databases.
-const Schema = 1
+const Schema = 2
 
 // versionTable has the versions that were applied.
 const versionTable = "postvet.report_version"
