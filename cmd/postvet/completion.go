@@ -33,7 +33,7 @@ var words = map[string][]string{
 var fileKinds = map[string][]string{
 	"config": {"toml"}, "rules": {"toml"}, "against": {"toml"}, "output": {"toml"},
 	"messages": nil, "key": nil, "log": nil, "milter-order": nil, "mta-config": nil,
-	"opendkim": nil, "opendmarc": nil, "pyspf": nil, "openarc": nil,
+	"opendkim": nil, "opendmarc": nil, "pyspf": nil, "openarc": nil, "opendmarc-reports": nil, "mail-dmarc": nil,
 }
 
 // completeValues has the shell complete the values of flags and arguments. A value that

@@ -20,7 +20,16 @@ import (
 var importedFrom = []struct {
 	peer peers.Peer
 	flag string
-}{{peers.OpenDKIM, "opendkim"}, {peers.OpenDMARC, "opendmarc"}, {peers.PySPF, "pyspf"}, {peers.OpenARC, "openarc"}, {peers.DKIMPy, "dkimpy"}, {peers.Rspamd, "rspamd"}}
+}{
+	{peers.OpenDKIM, "opendkim"},
+	{peers.OpenDMARC, "opendmarc"},
+	{peers.OpenDMARCReports, "opendmarc-reports"},
+	{peers.PySPF, "pyspf"},
+	{peers.OpenARC, "openarc"},
+	{peers.DKIMPy, "dkimpy"},
+	{peers.Rspamd, "rspamd"},
+	{peers.MailDMARC, "mail-dmarc"},
+}
 
 // importFlags are the files that "config import" reads, and where it writes.
 type importFlags struct {
@@ -54,6 +63,10 @@ Files of hosts and domains are named where they are. Those that lie in a peer's
 folder may vanish when the peer is purged: the list has the commands that copy
 them, and --copy-lists does so, and names the copies in the configuration. It
 replaces no file unless --force is given.
+
+Reports by DMARC go on if the daemons sent some: HistoryFile of opendmarc, and
+the script or crontab that calls opendmarc-reports (--opendmarc-reports);
+reporting in Rspamd's dmarc.conf (--rspamd, by its name); mail-dmarc.ini.
 
 The configuration goes to standard output or --output, the list to standard
 error. With --json both are one object on standard output.
@@ -123,7 +136,7 @@ func (f *importFlags) read() (*migrate.Import, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --pyspf, --openarc, --dkimpy or --rspamd")
+		return nil, usage("no settings were read; name files with --opendkim, --opendmarc, --opendmarc-reports, --pyspf, --openarc, --dkimpy, --rspamd or --mail-dmarc")
 	}
 	i, err := migrate.Read(files, f.socket)
 	var unreadable *fs.PathError

@@ -59,7 +59,7 @@ func Read(files []File, socket string) (*Import, error) {
 			return nil, err
 		}
 		if len(settings) == 0 {
-			unset = append(unset, peers.Unset{Peer: f.Peer, File: f.Name})
+			unset = append(unset, peers.Unset{Peer: f.Peer.Of(f.Name), File: f.Name})
 		}
 		all = append(all, settings...)
 	}

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -110,7 +111,7 @@ func (p *Plan) notes(list, gone []mta.Milter) []string {
 		notes = append(notes, "taken out: "+names(gone)+"; stop these services when Postvet has worked for a while")
 	}
 	for _, peer := range order {
-		if !p.has(peer) || peer == Rspamd || p.listed(peer, list) { // Rspamd stays where it is
+		if !p.has(peer) || p.listed(peer, list) || slices.Contains(notMilters, peer) {
 			continue
 		}
 		socket := p.effective(peer, "Socket").Value
@@ -121,6 +122,9 @@ func (p *Plan) notes(list, gone []mta.Milter) []string {
 	}
 	return notes
 }
+
+// notMilters are the peers that are no milters, and Rspamd, which stays where it is.
+var notMilters = []Peer{Rspamd, RspamdDMARC, OpenDMARCReports, MailDMARC}
 
 // listed reports whether a peer is on the MTA's list.
 func (p *Plan) listed(peer Peer, list []mta.Milter) bool {

@@ -48,7 +48,7 @@ func (f Faults) Error() string {
 func unknownOption(s Setting) *Fault {
 	f := &Fault{File: s.File, Line: s.Line, Option: s.Name, Problem: "is no option of " + string(s.Peer), Remedy: "correct or remove the line"}
 	for _, peer := range All {
-		if optionNamed(peer, s.Name) != nil {
+		if o := optionNamed(peer, s.Name); o != nil && !strings.HasSuffix(o.name, "*") {
 			f.Remedy = fmt.Sprintf("%s has it; is this the right file?", peer)
 			return f
 		}

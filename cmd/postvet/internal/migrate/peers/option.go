@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,16 +38,24 @@ const (
 	noteSigning = "it is about signing, which this opendkim does not do, or goes on to do (Mode s)"
 	noteService = "systemd's unit does that"
 	noteLog     = "the log goes to standard error, which systemd's journal keeps; see [log]"
-	noteReports = "Postvet sends no reports; without them domain owners do not learn of their mail here"
 	noteTest    = "it serves the peer's own tests; \"postvet check\" evaluates stored messages"
 )
 
 // optionNamed returns an option by its name, whose case does not matter; nil if the
 // peer does not have it.
 func optionNamed(peer Peer, name string) *option {
-	if peer == Rspamd { // a setting in a section counts as that of the section
-		name, _, _ = strings.Cut(name, " ")
+	section, _, _ := strings.Cut(name, " ")
+	switch peer {
+	case Rspamd: // a setting in a section counts as that of the section
+		return exactly(peer, section)
+	case OpenDMARCReports, RspamdDMARC, MailDMARC:
+		return cmp.Or(exactly(peer, name), exactly(peer, section+" *"), exactly(peer, "*"))
 	}
+	return exactly(peer, name)
+}
+
+// exactly returns the option of this name.
+func exactly(peer Peer, name string) *option {
 	list := options[peer]
 	for i := range list {
 		if strings.EqualFold(list[i].name, name) {
@@ -64,6 +73,10 @@ var options = map[Peer][]option{
 	OpenARC:   slices.Concat(openarcOptions, sharedOptions),
 	DKIMPy:    dkimpyOptions,
 	Rspamd:    rspamdOptions,
+
+	OpenDMARCReports: scriptOptions,
+	RspamdDMARC:      rspamdDMARCOptions,
+	MailDMARC:        mailDMARCOptions,
 }
 
 // sharedOptions is the options that opendkim, opendmarc and openarc have in common.

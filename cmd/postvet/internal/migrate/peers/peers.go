@@ -1,6 +1,6 @@
 // Package peers reads the configurations of the daemons that Postvet takes the
-// place of (opendkim, opendmarc, pyspf-milter, openarc, dkimpy-milter) and translates each of
-// their options.
+// place of (opendkim, opendmarc, pyspf-milter, openarc, dkimpy-milter, what Rspamd signs,
+// seals and reports, Mail::DMARC) and translates each of their options.
 //
 // An admin who comes from them has settings that work, some of which mean
 // something else than they say. [Translate] keeps what the peers did wherever
@@ -30,10 +30,15 @@ const (
 	OpenARC   Peer = "openarc"
 	DKIMPy    Peer = "dkimpy-milter"
 	Rspamd    Peer = "rspamd"
+	// RspamdDMARC is Rspamd's dmarc.conf, OpenDMARCReports the jobs that send opendmarc's
+	// reports, and MailDMARC the Perl library.
+	RspamdDMARC      Peer = "rspamd-dmarc"
+	OpenDMARCReports Peer = "opendmarc-reports"
+	MailDMARC        Peer = "mail-dmarc"
 )
 
 // All is all peers, in the order in which they are listed.
-var All = []Peer{OpenDKIM, OpenDMARC, PySPF, OpenARC, DKIMPy, Rspamd}
+var All = []Peer{OpenDKIM, OpenDMARC, OpenDMARCReports, PySPF, OpenARC, DKIMPy, Rspamd, RspamdDMARC, MailDMARC}
 
 // Setting is an option as a peer's file sets it.
 type Setting struct {
@@ -99,13 +104,14 @@ func Translate(all []Setting, files Files, unset ...Unset) (*Plan, error) {
 	}
 	p.exemptions()
 	p.sealing()
+	p.reports()
 	for peer := range p.set {
 		p.remaining(peer)
 	}
 	p.writeLists()
 	p.mode()
 	slices.SortStableFunc(p.Items, func(a, b Item) int {
-		return cmp.Or(slices.Index(All, a.Peer)-slices.Index(All, b.Peer), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(slices.Index(All, a.Peer)-slices.Index(All, b.Peer), cmp.Compare(a.Line, b.Line), strings.Compare(a.Name, b.Name))
 	})
 	return p, nil
 }
@@ -119,8 +125,12 @@ var translators = map[Peer]func(*Plan){
 	OpenARC:   (*Plan).openarc,
 	DKIMPy:    (*Plan).dkimpy,
 	Rspamd:    (*Plan).rspamd,
+
+	OpenDMARCReports: (*Plan).opendmarcScript,
+	RspamdDMARC:      (*Plan).rspamdReports,
+	MailDMARC:        (*Plan).mailDMARC,
 }
 
 // order is the order in which the peers are translated: what DMARC decides counts
 // most.
-var order = []Peer{OpenDMARC, OpenDKIM, PySPF, OpenARC, DKIMPy, Rspamd}
+var order = []Peer{OpenDMARC, OpenDMARCReports, RspamdDMARC, MailDMARC, OpenDKIM, PySPF, OpenARC, DKIMPy, Rspamd}

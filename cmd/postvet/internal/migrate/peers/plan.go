@@ -64,6 +64,8 @@ type Plan struct {
 	refusing map[Peer]bool
 	// files are the entries of the files that lists name.
 	files Files
+	// reporter is what peers say of the reports that they sent.
+	reporter reporter
 	// unenforced is the setting that kept opendmarc from refusing mail.
 	unenforced Setting
 }

@@ -20,17 +20,30 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil, Faults{{File: file, Line: 1, Problem: "is no text", Remedy: "name the configuration file of " + string(peer)}}
 	}
+	peer = peer.Of(file)
 	r := reader{peer: peer, file: file, seen: map[string]Setting{}}
 	parse := r.words
 	if peer == PySPF {
 		parse = r.assignment
 	}
-	if peer == Rspamd {
+	switch peer {
+	case Rspamd, RspamdDMARC:
 		r.readUCL(string(text))
 		if len(r.faults) > 0 {
 			return nil, r.faults
 		}
-		return inSealSection(file, r.settings()), nil
+		if peer == Rspamd {
+			return inSealSection(file, r.settings()), nil
+		}
+		return r.settings(), nil
+	case OpenDMARCReports:
+		r.readScript(string(text))
+		if len(r.faults) > 0 {
+			return nil, r.faults
+		}
+		return r.settings(), nil
+	case MailDMARC:
+		parse = r.readINI
 	}
 	n := 0
 	for line := range strings.Lines(string(text)) {
@@ -57,10 +70,12 @@ func Read(peer Peer, file string, text []byte) ([]Setting, error) {
 
 // reader collects the settings of a file.
 type reader struct {
-	peer   Peer
-	file   string
-	seen   map[string]Setting // by name in lower case
-	faults Faults
+	peer Peer
+	file string
+	seen map[string]Setting // by name in lower case
+	// section is that of the line in a file that has sections.
+	section string
+	faults  Faults
 }
 
 func (r *reader) fault(line int, option, problem, remedy string) {
@@ -103,5 +118,5 @@ func (r *reader) add(n int, name, value string) {
 
 // settings returns the settings in the order of their lines.
 func (r *reader) settings() []Setting {
-	return slices.SortedFunc(maps.Values(r.seen), func(a, b Setting) int { return cmp.Compare(a.Line, b.Line) })
+	return slices.SortedFunc(maps.Values(r.seen), func(a, b Setting) int { return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Name, b.Name)) })
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // sectionOrder is the order of the sections in the file.
-var sectionOrder = []string{"", "socket", "dns", "policy", "trust", "dkim", "exempt", "sign", "sign.opendkim", "sign.rspamd", "sign.redis", "sign.vault", "seal", "lists", "limits", "log", "author_overrides"}
+var sectionOrder = []string{"", "socket", "dns", "policy", "trust", "dkim", "exempt", "sign", "sign.opendkim", "sign.rspamd", "sign.redis", "sign.vault", "seal", "lists", "limits", "log", "report", "report.failure", "author_overrides"}
 
 // TOML returns the configuration that the plan leads to. It listens on socket, "" for
 // the default. A comment at each key names the setting that it comes from.

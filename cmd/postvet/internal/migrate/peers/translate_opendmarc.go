@@ -43,13 +43,7 @@ func (p *Plan) opendmarc() {
 			p.trap(s, "opendmarc believed results under these names, and every client that reached it could write them")
 		}
 	}
-	if s, ok := p.setting(OpenDMARC, "FailureReports"); ok {
-		if isTrue(s.Value) {
-			p.item(s, NoCounterpart, noteReports)
-		} else {
-			p.item(s, Kept, "")
-		}
-	}
+	p.opendmarcReports()
 }
 
 // selfValidation says how the SPF of opendmarc itself differs.
