@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/dnscache"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 type domainFlags struct {
@@ -17,6 +20,8 @@ type domainFlags struct {
 	selectors []string
 	list      string // the file with the domains, if there are many
 	in        *os.File
+	hosts     []string
+	journal   string
 	fetch     bool
 }
 
@@ -36,7 +41,10 @@ It asks the DNS alone. With --fetch it fetches the logo and its certificate over
 HTTPS as well, and checks them.
 
 The DNS has no list of DKIM selectors. Well-known ones are looked up; name
-others with --selector. The tag s= of the domain's signatures has them.
+others with --selector. The tag s= of the domain's signatures has them. With
+--journal, or --config of a service that has one, those count too that signed
+mail of the last 30 days, and the hosts that sent it are checked. --ip names
+hosts that shall send.
 
 With --file it inspects many domains, up to 10,000, and prints a row for each:
 its state, the number of errors and warnings, and the worst finding. The file
@@ -50,6 +58,7 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
 lookups failed to tell; with --file 1 if one domain is faulty.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
+  postvet domain --ip 192.0.2.1 --journal /var/lib/postvet/journal example.org
   postvet domain --json example.org | jq .dmarc
   postvet domain --file domains.txt
   postvet domain --file - --json < domains.txt | jq -r \
@@ -59,6 +68,8 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 			switch many := cmd.Flags().Changed("file"); {
 			case many && len(args) > 0:
 				return usage("a name beside --file; write one of them")
+			case many && (f.fetch || len(f.hosts) > 0 || cmd.Flags().Changed("journal")):
+				return usage("--fetch, --ip or --journal beside --file; they are for one domain")
 			case many:
 				return f.runMany(cmd)
 			case len(args) == 0:
@@ -69,6 +80,9 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 	}
 	cmd.Flags().StringVar(&f.list, "file", "", "inspect the domains in `FILE`, one a line")
 	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look up; repeatable")
+	cmd.Flags().StringArrayVar(&f.hosts, "ip", nil, "`ADDRESS` of a host that sends, to be checked; repeatable")
+	cmd.Flags().StringVar(&f.journal, "journal", "", "take keys and hosts from the journal in `DIR` too")
+	f.addFile(cmd)
 	cmd.Flags().BoolVar(&f.fetch, "fetch", false, "fetch the files of the logo (BIMI)")
 	f.add(cmd)
 	return cmd
@@ -76,9 +90,9 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 
 func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 	return f.inspect(cmd, "some lookups failed; see the lines marked dns", func(ctx context.Context, r *dnscache.Resolver) (inspection, finding.Totals, error) {
-		o := inspect.Options{Selectors: f.selectors}
-		if f.fetch {
-			o.Fetch = &connect.Client{}
+		o, err := f.options(ctx, name)
+		if err != nil {
+			return nil, finding.Totals{}, err
 		}
 		report := inspect.Inspect(ctx, r, name, o)
 		if report.Exists == inspect.Invalid {
@@ -86,4 +100,21 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		}
 		return report, report.Totals, nil
 	})
+}
+
+// options returns the options of the inspection of one domain.
+func (f *domainFlags) options(ctx context.Context, name string) (o inspect.Options, err error) {
+	o.Selectors = f.selectors
+	if f.fetch {
+		o.Fetch = &connect.Client{}
+	}
+	for _, text := range f.hosts {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return o, usage("--ip: %s is no address; write one such as 192.0.2.1", foreign.TerminalQuote(text, 100))
+		}
+		o.Hosts = append(o.Hosts, ip)
+	}
+	o.Observed, err = f.observed(ctx, name, time.Now())
+	return o, err
 }

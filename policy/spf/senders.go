@@ -64,3 +64,47 @@ func address4(n uint64) netip.Addr {
 func address6(high, low uint64) netip.Addr {
 	return netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, high), low)))
 }
+
+// Host is an address that a term names alone, as by ip4:192.0.2.1, a or mx.
+type Host struct {
+	Addr netip.Addr
+	// Term is the text of the term, Domain that of the record it stands in.
+	Term, Domain string
+}
+
+// Hosts returns at most n addresses that terms name one by one, each once, in the order of
+// the record. Those of terms that let nobody pass are left out.
+func (t *Tree) Hosts(n int) []Host {
+	h := hosts{most: n, seen: map[netip.Addr]bool{}}
+	h.add(t.Root)
+	return h.list
+}
+
+// hosts collects the hosts of a tree.
+type hosts struct {
+	list []Host
+	most int
+	seen map[netip.Addr]bool
+}
+
+func (h *hosts) add(n *Node) {
+	for i := range n.Terms {
+		b := &n.Terms[i]
+		if b.Unreachable || b.Term.Mechanism != "" && b.Term.Qualifier != "+" {
+			continue
+		}
+		if b.Child != nil {
+			h.add(b.Child)
+		}
+		for _, p := range b.networks {
+			if !p.IsSingleIP() || h.seen[p.Addr()] {
+				continue
+			}
+			if len(h.list) == h.most {
+				return
+			}
+			h.seen[p.Addr()] = true
+			h.list = append(h.list, Host{p.Addr(), b.Text, n.Domain})
+		}
+	}
+}

@@ -62,3 +62,23 @@ func TestSendersNumbers(t *testing.T) {
 		t.Errorf("%v addresses, %v networks", s.Addresses, s.Networks)
 	}
 }
+
+// TestHosts: hosts are the addresses that are named alone.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	z := newZone().txt("a.test", "v=spf1 mx a ip4:198.51.100.0/24 ip4:192.0.2.1 -ip4:192.0.2.9 a:b.test/24 include:in.test -all ip4:192.0.2.8").
+		addr("a.test", "192.0.2.1").mx("a.test", 1, "mx.a.test").addr("mx.a.test", "203.0.113.8").addr("mx.a.test", "2a00::1").
+		addr("b.test", "192.0.2.3").txt("in.test", "v=spf1 ip6:2001:db8::1 -all")
+	tree := Expand(t.Context(), z, "a.test", Options{Exchangers: true})
+	var got []string
+	for _, h := range tree.Hosts(9) {
+		got = append(got, h.Addr.String()+" "+h.Term+" "+h.Domain)
+	}
+	want := []string{"203.0.113.8 mx a.test", "2a00::1 mx a.test", "192.0.2.1 a a.test", "2001:db8::1 ip6:2001:db8::1 in.test"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if n := len(tree.Hosts(2)); n != 2 {
+		t.Errorf("%d hosts", n)
+	}
+}

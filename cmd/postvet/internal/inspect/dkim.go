@@ -46,15 +46,21 @@ type DKIM struct {
 	Keys     []Key        `json:"keys"`
 	Findings finding.List `json:"findings"`
 
-	none      bool // there are no keys under any name
-	misplaced bool // there are keys where nobody looks for them
+	none      bool     // there are no keys under any name
+	unknown   []string // selectors whose lookup failed, or whose name leads elsewhere
+	misplaced bool     // there are keys where nobody looks for them
 }
 
-func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, named []string) DKIM {
+func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, o *Options) DKIM {
 	k := DKIM{Keys: []Key{}, Findings: finding.List{}}
 	p := probe{domain: domain}
-	p.selectors = k.validSelectors(named)
+	p.selectors = k.validSelectors(o.Selectors)
 	p.named = len(p.selectors)
+	for _, s := range o.Observed.recentSelectors(maxSelectors) {
+		if !slices.Contains(p.selectors, s) {
+			p.selectors = append(p.selectors, s)
+		}
+	}
 	for _, s := range wellKnown {
 		if !slices.Contains(p.selectors, s) {
 			p.selectors = append(p.selectors, s)
@@ -64,6 +70,7 @@ func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, named [
 	p.lookUp(ctx, l)
 	k.checkWildcard(&p)
 	failed := k.readAnswers(&p)
+	k.checkSeen(o)
 	k.findMisplaced(ctx, l, &p)
 	k.none = len(k.Keys) == 0 && failed == 0 && p.root.Outcome == dnscache.NXDomain
 	if len(k.Keys) == 0 && failed == 0 && !p.isWildcard() && !k.misplaced {
@@ -141,6 +148,7 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 		switch {
 		case a.Outcome == dnscache.Found:
 			if !isNamed && p.isWildcard() && slices.Equal(a.TXT, p.wildcard.TXT) {
+				k.unknown = append(k.unknown, p.selectors[i])
 				continue
 			}
 			// A well-known name may hold anything: a text that is no key is no finding.
@@ -149,14 +157,17 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 				k.Keys = append(k.Keys, key)
 			}
 		case !a.Outcome.Known():
+			k.unknown = append(k.unknown, p.selectors[i])
 			if failed++; isNamed {
 				k.Findings.DNSFailure(lookups.Failure("the key", name, a.Outcome))
 			} else {
 				failure = a.Outcome
 			}
 		case a.Canonical != "" && p.wildcard.Canonical != a.Canonical:
+			k.unknown = append(k.unknown, p.selectors[i])
 			k.dangling(name, a, isNamed)
 		case isNamed:
+			k.unknown = append(k.unknown, p.selectors[i]) // said here
 			k.Findings.Error("no key at "+name, "publish there what the signer gives as the record of its key")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
@@ -16,11 +17,14 @@ import (
 // Key is one key record.
 type Key struct {
 	Selector string `json:"selector"`
-	// Named reports that the caller named this selector.
+	// Named reports that the caller named this selector, Source how it was found.
 	Named  bool   `json:"named"`
-	Name   string `json:"name"`
-	Alias  string `json:"alias,omitempty"` // where a CNAME leads
-	Record string `json:"record"`
+	Source Source `json:"source"`
+	// Seen is when a signature by the key was seen last.
+	Seen   time.Time `json:"seen,omitzero"`
+	Name   string    `json:"name"`
+	Alias  string    `json:"alias,omitempty"` // where a CNAME leads
+	Record string    `json:"record"`
 	// Type and Bits are set if the key can be read.
 	Type     string       `json:"type"`
 	Bits     int          `json:"bits"`

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,10 @@ type Options struct {
 	// Selectors are the DKIM selectors to look up besides the well-known ones;
 	// at most 50 count.
 	Selectors []string
+	// Hosts are addresses that send mail of the domain; at most 16 are checked.
+	Hosts []netip.Addr
+	// Observed is what was seen of the domain's mail; nil for nothing.
+	Observed *Observed
 	// Now is the clock of the resolver. Default time.Now.
 	Now func() time.Time
 	// DMARC says how Organizational Domains are found.
@@ -50,6 +55,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 		DKIM:      DKIM{Keys: []Key{}, Findings: finding.List{}},
 		DMARC:     DMARC{Steps: []Step{}, Findings: finding.List{}},
 		BIMI:      newBrand(),
+		Hosts:     newHosts(), Observed: o.Observed,
 	}
 	defer r.finish()
 	ascii, ok := normalize(name)
@@ -68,7 +74,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	var sections sync.WaitGroup
 	sections.Go(func() { r.MX = route.FindMX(ctx, l, ascii) })
 	sections.Go(func() { r.SPF = inspectSPF(ctx, l, ascii) })
-	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o.Selectors) })
+	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, &o) })
 	sections.Go(func() { l.Lookup(ctx, bimi.RecordName(bimi.DefaultSelector, ascii), dnscache.TXT) }) // to have it at hand
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
@@ -78,6 +84,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	if r.Exists == NotExists {
 		r.BIMI.State = BrandAbsent
 	} else {
+		r.Hosts.find(ctx, l, ascii, &o, r.SPF.tree, r.exchangerAddresses())
 		r.BIMI.find(ctx, l, a, ascii)
 		r.BIMI.combine(&r.DMARC)
 		r.BIMI.fetch(ctx, l, o.Fetch, o.Now(), ascii, a.Organization)

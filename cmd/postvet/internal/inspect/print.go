@@ -37,6 +37,8 @@ func (p *printer) report(r *Report) {
 			r.Transport.Print(p.Page)
 		}
 		p.spf(&r.SPF)
+		p.observed(r.Observed)
+		p.hosts(&r.Hosts)
 		p.dkim(&r.DKIM)
 	}
 	p.dmarc(&r.DMARC)

@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"net/netip"
+
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
@@ -28,9 +30,13 @@ type Report struct {
 	// Transport is what protects mail on the way to the hosts.
 	Transport route.Transport `json:"transport"`
 	SPF       SPF             `json:"spf"`
-	DKIM      DKIM            `json:"dkim"`
-	DMARC     DMARC           `json:"dmarc"`
-	BIMI      Brand           `json:"bimi"`
+	// Hosts are the hosts that send, as far as they are known one by one.
+	Hosts Hosts `json:"hosts"`
+	DKIM  DKIM  `json:"dkim"`
+	DMARC DMARC `json:"dmarc"`
+	BIMI  Brand `json:"bimi"`
+	// Observed is what was seen of the domain's mail, if anybody looked.
+	Observed *Observed `json:"observed,omitempty"`
 
 	finding.Totals
 }
@@ -45,7 +51,7 @@ func (r *Report) lists() finding.Lists {
 		lists = append(lists, &r.MX.Hosts[i].Findings)
 	}
 	lists = append(lists, r.Transport.Lists()...)
-	lists = append(lists, &r.SPF.Findings, &r.DKIM.Findings)
+	lists = append(lists, &r.SPF.Findings, &r.Hosts.Findings, &r.DKIM.Findings)
 	for i := range r.DKIM.Keys {
 		lists = append(lists, &r.DKIM.Keys[i].Findings)
 	}
@@ -61,4 +67,15 @@ func (r *Report) finish() {
 	advice.Finish(r.lists())
 	r.Count(r.lists())
 	r.State = r.Verdict()
+}
+
+// exchangerAddresses returns the addresses of mail exchangers, whose reverse DNS was checked.
+func (r *Report) exchangerAddresses() map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	for _, h := range r.MX.Hosts {
+		for _, a := range h.Addresses {
+			all[a.IP] = true
+		}
+	}
+	return all
 }

@@ -98,7 +98,7 @@ notsendgrid.net. TXT "v=spf1 ip4:185.0.2.0/24 ~all"
 			nil,
 		},
 		{"another domain", "v=spf1 include:notsendgrid.net -all", []string{"senders   256 IPv4"}, []string{"shared", "SendGrid"}},
-		{"one that lets nobody pass", "v=spf1 -include:_spf.google.com ip4:185.0.2.1 -all", nil, []string{"shared", "Google"}},
+		{"one that lets nobody pass", "v=spf1 -include:_spf.google.com ip4:185.0.2.1 -all", nil, []string{"shared", "Google Workspace"}},
 		{"one by redirect", "v=spf1 redirect=_spf.google.com", []string{"note     Google Workspace sends for many"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

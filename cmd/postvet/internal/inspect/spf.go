@@ -47,6 +47,7 @@ type SPF struct {
 	wide                      bool     // by more than an all, so that no record can be proposed
 	drop                      []string // terms of Record that let nobody send
 	takeOvers                 takeOvers
+	tree                      *spf.Tree
 	mending
 }
 
@@ -64,6 +65,7 @@ func inspectSPF(ctx context.Context, l *lookups.Lookups, domain string) SPF {
 	}
 	s.Record = advice.ShownRecord(record)
 	tree := spf.Expand(ctx, l, domain, spf.Options{Exchangers: true})
+	s.tree = tree
 	s.Lookups, s.Voids, s.Truncated = tree.Lookups, tree.Voids, tree.Truncated
 	if root := tree.Root; root.Status != "" {
 		s.add(&s.Findings, finding.Error, root.Problem)
