@@ -26,6 +26,7 @@ var words = map[string][]string{
 	"by":     counts.FieldNames(),
 	"action": rows.Actions,
 	"dmarc":  rows.DMARCResults,
+	"day":    {"today", "yesterday"},
 }
 
 // fileKinds are the endings of the files that flags of these names take; all files
@@ -70,6 +71,9 @@ func completeValues(cmd *cobra.Command) {
 		}
 	case "postvet config check", "postvet config show", "postvet policy explain":
 		cmd.ValidArgsFunction = filesOf([]string{"toml"})
+	case "postvet report list", "postvet report show", "postvet report preview", "postvet report forget",
+		"postvet report suppress list", "postvet report suppress add", "postvet report suppress remove":
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	case "postvet domain", "postvet route", "postvet status", "postvet trace", "postvet reload", "postvet serve", "postvet version", "postvet config default":
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}

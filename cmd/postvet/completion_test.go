@@ -36,6 +36,9 @@ func TestCompletion(t *testing.T) {
 		"policy explain ":               "toml :8",
 		"history --dmarc ":              "none pass fail temperror permerror :4",
 		"status --watch=":               "2s 10s 1m :4",
+		"report list --day ":            "today yesterday :4",
+		"report list --state ":          "open closed skipped new sending deferred queued done bounced expired suppressed refused withdrawn :4",
+		"report show ":                  ":4",
 	} {
 		args := strings.Split(asked, " ")
 		var out, errOut bytes.Buffer

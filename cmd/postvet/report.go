@@ -18,13 +18,25 @@ import (
 func newReport(in *os.File) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "read the reports of other receivers",
+		Short: "DMARC reports: those that we send, and those of others",
 		Long: `Report is about the reports that receivers send about a domain: aggregate
 reports and failure reports of DMARC (RFC 9990, RFC 9991, and RFC 7489 before
-them), and reports of SMTP TLS Reporting (RFC 8460).`,
+them), and reports of SMTP TLS Reporting (RFC 8460).
+
+Reports that we send: "check" says whether they can be sent, "preview" shows
+today's, "list" and "show" what was made and what became of it, "send" sends
+one now, "suppress" and "forget" see to it that somebody gets none.
+
+Reports of others: "read" shows them, "sources" says who sends as your domain,
+and "check FILE" whether a report is valid.`,
+		Example: `  postvet report check
+  postvet report preview example.org
+  postvet report list --state bounced
+  postvet report sources example.org ~/Maildir`,
 	}
 	group(cmd)
-	cmd.AddCommand(newReportRead(in), newReportCheck(in), newReportSources(in))
+	cmd.AddCommand(newReportList(), newReportShow(), newReportPreview(), newReportSuppress(), newReportForget(),
+		newReportCheck(in), newReportRead(in), newReportSources(in))
 	return cmd
 }
 

@@ -135,7 +135,9 @@ func (t *reportTable) head(p received.Place, h *report.Head) {
 		policy += " t=y"
 	}
 	t.line("", policy)
-	t.line("", "in "+placeText(p))
+	if p.File != "" {
+		t.line("", "in "+placeText(p))
+	}
 	for _, e := range h.Errors {
 		t.line("error:", e)
 	}

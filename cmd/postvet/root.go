@@ -63,7 +63,10 @@ wrong usage or configuration; 3 could not (input or output, DNS, a port in use).
 		Version:       thisBuild(), // --version
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpColumns)))
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpColumns),
+		`[command] --help" for more information about a command.`, `[command] --help" for more.`,
+	).Replace(root.UsageTemplate()))
 	root.Flags().Bool("version", false, "print the version, as the command does")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -47,6 +47,8 @@ type Subject struct {
 	Messages map[reporting.Kind]int64
 	// LeftOut is the number of messages for which there was no room.
 	LeftOut int64
+	// Why says why there is no report; "" if there is one, or may be.
+	Why string
 	// DaysSeen is on how many of the 30 days before its end a message of the domain
 	// passed DMARC or failed it.
 	DaysSeen int

@@ -55,7 +55,7 @@ func (s *Store) Subjects(ctx context.Context, q SubjectQuery) ([]reports.Subject
 		var n [len(kinds)]int64
 		var passed int64
 		x := reports.Subject{Messages: map[reporting.Kind]int64{}}
-		if err := rows.Scan(&x.Day, &x.ID, &value, &n[0], &n[1], &n[2], &n[3], &x.LeftOut, &x.DaysSeen, &passed); err != nil {
+		if err := rows.Scan(&x.Day, &x.ID, &value, &n[0], &n[1], &n[2], &n[3], &x.LeftOut, &x.Why, &x.DaysSeen, &passed); err != nil {
 			return err
 		}
 		for i, k := range kinds {
@@ -66,7 +66,7 @@ func (s *Store) Subjects(ctx context.Context, q SubjectQuery) ([]reports.Subject
 		x.Passed = passed > 0
 		all = append(all, x)
 		return json.Unmarshal([]byte(value), &all[len(all)-1].Policy)
-	}, fmt.Sprintf(`SELECT s.day, s.policy, p.value, s.ordinary, s.refused, s.null_sender, s.of_report, s.left_out,
+	}, fmt.Sprintf(`SELECT s.day, s.policy, p.value, s.ordinary, s.refused, s.null_sender, s.of_report, s.left_out, s.why,
 			(SELECT count(DISTINCT h.day) %[1]s), coalesce((SELECT max(h.passed) %[1]s), 0)
 		FROM postvet.report_subject s JOIN postvet.report_policy p ON p.id = s.policy%[2]s ORDER BY s.day, p.domain, s.policy%[3]s`,
 		fmt.Sprintf(`FROM postvet.report_policy o JOIN postvet.report_subject h ON h.policy = o.id
