@@ -21,6 +21,7 @@ const (
 	SkipDeferred  Skip = "deferred"         // it comes again, and counts then
 	SkipExempt    Skip = "exempt"           // it was not checked
 	SkipFault     Skip = "fault"            // an internal error hides what it is
+	SkipBounce    Skip = "bounce"           // a bounce of a report of ours, which is dropped
 	SkipNoClient  Skip = "no-client"        // the client's address is not known, or there is none
 	SkipNoAuthor  Skip = "no-author-domain" // there is no single author domain
 	SkipUndecided Skip = "undecided"        // a DNS failure hides which record applies
@@ -30,7 +31,7 @@ const (
 
 // Skips returns all reasons.
 func Skips() []Skip {
-	return []Skip{SkipDeferred, SkipExempt, SkipFault, SkipNoClient, SkipNoAuthor, SkipUndecided, SkipNoRecord, SkipNoAddress}
+	return []Skip{SkipDeferred, SkipExempt, SkipBounce, SkipFault, SkipNoClient, SkipNoAuthor, SkipUndecided, SkipNoRecord, SkipNoAddress}
 }
 
 // Kind is what kind of message a row is about. A forger, or two receivers that report
@@ -91,6 +92,8 @@ func skip(res *result.Results, v *result.Verdict) Skip {
 	switch {
 	case v.Action == result.TempFail:
 		return SkipDeferred
+	case v.Rule == result.RuleReportBounce:
+		return SkipBounce
 	case res.Exempt != "":
 		return SkipExempt
 	case len(res.Faults) > 0:

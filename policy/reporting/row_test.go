@@ -160,6 +160,7 @@ func TestSkip(t *testing.T) {
 	}{
 		{"deferred", nil, verdict(result.TempFail, result.RuleTempError), reporting.SkipDeferred},
 		{"exempt", func(r *result.Results) { r.Exempt = result.ExemptAuthenticated }, accept, reporting.SkipExempt},
+		{"bounce of our report", func(r *result.Results) { r.MailFrom = "" }, verdict(result.Discard, result.RuleReportBounce), reporting.SkipBounce},
 		{"fault", func(r *result.Results) { r.Faults = []string{"dkim"} }, accept, reporting.SkipFault},
 		{"no client", func(r *result.Results) { r.Client.IP = "" }, accept, reporting.SkipNoClient},
 		{"hidden client", func(r *result.Results) { r.Client.Hidden = "no Received field" }, accept, reporting.SkipNoClient},

@@ -30,6 +30,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
 )
@@ -64,6 +65,7 @@ type Metrics struct {
 	dns       dnsSource
 	keys      func() KeyStats
 	journal   func() JournalStats
+	reports   func() reportcount.Stats
 	peers     func() PeerStats
 	listeners int
 	reload    reloadState

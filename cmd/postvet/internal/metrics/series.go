@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/postvet/postvet/dnscache"
@@ -103,7 +105,7 @@ var plain = append([]series{
 		func(s *snapshot) float64 { return float64(s.DNS.InFlight) }),
 	counter("postvet_dns_questions_queued_total", "Questions that waited because dns.max_in_flight others were under way.",
 		func(s *snapshot) float64 { return float64(s.DNS.Queued) }),
-}, journalSeries...)
+}, slices.Concat(journalSeries, reportSeries)...)
 
 // The metrics with labels.
 var (

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
 )
@@ -34,6 +35,7 @@ type snapshot struct {
 	DNS       dnscache.Stats
 	Keys      KeyStats
 	Journal   JournalStats
+	Reports   reportcount.Stats
 	Peers     PeerStats
 	Reload    reloadState
 	Drain     drainState
@@ -50,6 +52,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
+	r := m.reports
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -65,6 +68,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if p != nil {
 		s.Peers = p()
+	}
+	if r != nil {
+		s.Reports = r()
 	}
 	s.NotReady = s.notReady()
 	return s

@@ -36,6 +36,7 @@ type daemon struct {
 	rates         control.Rates
 	traces        livetrace.Feed
 	journal       messageJournal
+	reports       messageReports
 	peers         peers
 	refs          result.References
 	logins        *loginrate.Watch

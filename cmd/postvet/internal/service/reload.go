@@ -155,6 +155,7 @@ func (d *daemon) activate(l loadedConfig) error {
 		}
 	}
 	d.changeJournal(c) // before a row can name its rules
+	d.changeReports(c)
 	d.server.SetHandler(d.handler(c, authservID))
 	d.rotateKeys(c)
 	d.metrics.SetRules(ruleNames(c))

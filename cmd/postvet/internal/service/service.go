@@ -68,6 +68,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer func() { _ = d.dns.close() }()
 	d.openJournal(c)
 	defer d.closeJournal()
+	d.openReports(c)
+	defer d.closeReports()
 	listeners, err := openListeners(c)
 	if err != nil {
 		return err
@@ -149,6 +151,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		d.watchLogin(&x)
 		d.traces.Message(&x)
 		d.record(&x)
+		d.countForReports(&x)
 	}
 	d.server = filter.NewServer(d.handler(c, id), options)
 	return nil
