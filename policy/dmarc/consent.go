@@ -32,7 +32,7 @@ type ReportConsent struct {
 	// Name is the name that was looked up; "" for ConsentImplied.
 	Name string `json:"name"`
 	// RUA are the addresses that the host wants instead, all of them at this
-	// host.
+	// host. For failure reports they are those of ruf=.
 	RUA []string `json:"rua"`
 	// Reason explains the result in words.
 	Reason string `json:"reason"`
@@ -43,6 +43,17 @@ type ReportConsent struct {
 // is the Organizational Domain of that domain. It returns at the latest when
 // ctx ends.
 func CheckReports(ctx context.Context, r Resolver, domain, organizational, host string, o Options) ReportConsent {
+	return checkReports(ctx, r, domain, organizational, host, o, func(rec *Record) []string { return rec.RUA })
+}
+
+// CheckFailureReports is CheckReports for failure reports: ruf= takes the place of rua=
+// (RFC 9991 section 5).
+func CheckFailureReports(ctx context.Context, r Resolver, domain, organizational, host string, o Options) ReportConsent {
+	return checkReports(ctx, r, domain, organizational, host, o, func(rec *Record) []string { return rec.RUF })
+}
+
+// checkReports is CheckReports for the addresses that a function takes from a record.
+func checkReports(ctx context.Context, r Resolver, domain, organizational, host string, o Options, addresses func(*Record) []string) ReportConsent {
 	domain, host = normalize(domain), normalize(host)
 	if domain == "" || host == "" {
 		return ReportConsent{Consent: ConsentAbsent, Reason: "not a domain name"}
@@ -74,7 +85,7 @@ func CheckReports(ctx context.Context, r Resolver, domain, organizational, host 
 		}
 		c.Consent, c.Reason = ConsentGiven, "DMARC record at "+foreign.Line(c.Name, maxCited)
 		if rec, err := ParseRecord(txt); err == nil {
-			c.RUA = append(c.RUA, rec.RUA...)
+			c.RUA = append(c.RUA, addresses(rec)...)
 		}
 	}
 	for _, u := range c.RUA {

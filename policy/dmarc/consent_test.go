@@ -63,6 +63,33 @@ $FAULT _dmarc.broken.example.org TXT SERVFAIL
 	}
 }
 
+// TestCheckFailureReports: RFC 9991 section 5 has ruf take the place of rua.
+func TestCheckFailureReports(t *testing.T) {
+	t.Parallel()
+	_, r := dnstest.Start(t, `
+_dmarc.example.org. TXT "v=DMARC1; p=none"
+example.org._report._dmarc.given.example. TXT "v=DMARC1"
+example.org._report._dmarc.moved.example. TXT "v=DMARC1; rua=mailto:a@victim.example; ruf=mailto:new@moved.example"
+example.org._report._dmarc.elsewhere.example. TXT "v=DMARC1; rua=mailto:a@elsewhere.example; ruf=mailto:x@victim.example"
+`)
+	for _, tt := range []struct {
+		name, host string
+		want       Consent
+		ruf        string
+	}{
+		{"9991-5 the domain itself", "example.org", ConsentImplied, ""},
+		{"9991-5 given", "given.example", ConsentGiven, ""},
+		{"9991-5 another address, whatever rua has", "moved.example", ConsentGiven, "mailto:new@moved.example"},
+		{"9991-5 an address elsewhere voids it", "elsewhere.example", ConsentAbsent, ""},
+		{"9991-5 no record", "silent.example", ConsentAbsent, ""},
+	} {
+		got := CheckFailureReports(t.Context(), r, "example.org", "example.org", tt.host, Options{})
+		if got.Consent != tt.want || strings.Join(got.RUA, ",") != tt.ruf || got.Reason == "" {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+}
+
 // These cases we answer differently on purpose.
 var consentDifferences = map[string]string{}
 

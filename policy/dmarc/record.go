@@ -98,6 +98,20 @@ func (r *Record) InForce(p Policy) Policy {
 	return p
 }
 
+// URIs returns where a record wants reports of a kind; none without a record. Failure
+// reports are not for a public suffix (RFC 9991 section 2).
+func (r *Record) URIs(failure bool) []string {
+	switch {
+	case r == nil:
+		return nil
+	case !failure:
+		return r.RUA
+	case r.PSD == PSDYes:
+		return nil
+	}
+	return r.RUF
+}
+
 // ParseRecord parses the text of a TXT record, its strings joined. The error is
 // ErrNotRecord for a TXT record with another purpose. Whatever is wrong behind the
 // version tag is ignored or gives way to a default, as RFC 9989 section 4.8 requires,

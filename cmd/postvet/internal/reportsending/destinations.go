@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
 )
@@ -40,18 +41,28 @@ func (d *Destinations) find(address string) (Destination, bool) {
 // Destinations looks up where a domain wants reports at, as the DNS has it now: its record
 // (RFC 9989 section 4.7), and the consent of other organizations (RFC 9990 section 4).
 func (s *Sender) Destinations(ctx context.Context, domain string) Destinations {
+	return DestinationsOf(ctx, s.o.DNS, s.o.DMARC, domain, reports.Aggregate)
+}
+
+// DestinationsOf is [Sender.Destinations] for a kind of reports: failure reports go to ruf=
+// of a record that is none of a public suffix (RFC 9991 sections 2 and 5).
+func DestinationsOf(ctx context.Context, dns dmarc.Resolver, o dmarc.Options, domain string, kind reports.Kind) Destinations {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	w := dmarc.Discover(ctx, s.o.DNS, domain, s.o.DMARC)
+	w := dmarc.Discover(ctx, dns, domain, o)
+	uris, check := w.Record.URIs(kind == reports.Failure), dmarc.CheckReports
+	if kind == reports.Failure {
+		check = dmarc.CheckFailureReports
+	}
 	switch {
 	case w.Trouble != "":
 		return Destinations{Unknown: w.Trouble}
 	case w.Record == nil || w.RecordDomain != domain:
 		return Destinations{None: "the domain has no DMARC record any more"}
-	case len(w.Record.RUA) == 0:
+	case len(uris) == 0:
 		return Destinations{None: "the record of the domain asks for no reports any more"}
 	}
-	addresses, problems := ParseURIs(w.Record.RUA)
+	addresses, problems := ParseURIs(uris)
 	if len(addresses) == 0 {
 		return Destinations{None: "no address can be used: " + strings.Join(problems[:min(len(problems), 3)], "; ")}
 	}
@@ -61,7 +72,7 @@ func (s *Sender) Destinations(ctx context.Context, domain string) Destinations {
 		host := domainOf(address)
 		c, known := consents[host]
 		if !known {
-			c = dmarc.CheckReports(ctx, s.o.DNS, domain, w.OrganizationalDomain, host, s.o.DMARC)
+			c = check(ctx, dns, domain, w.OrganizationalDomain, host, o)
 			consents[host] = c
 		}
 		if c.Consent == dmarc.ConsentGiven && len(c.RUA) > 0 {
