@@ -108,7 +108,7 @@ var graph = []struct{ path, imports string }{
 	{"policy/rules", "policy/explain policy/judgement policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 	{"policy/explain", "policy/judgement policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
 	{"policy/judgement", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf"},
-	{"policy/reporting", "policy/result policy/dmarc policy/dmarc/report policy/dkim policy/message"},
+	{"policy/reporting", "policy/result policy/dmarc policy/dmarc/report policy/dkim policy/spf policy/message"},
 	{"policy/result", "policy/sign policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// Who signs.
