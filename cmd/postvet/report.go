@@ -35,7 +35,7 @@ and "check FILE" whether a report is valid.`,
   postvet report sources example.org ~/Maildir`,
 	}
 	group(cmd)
-	cmd.AddCommand(newReportList(), newReportShow(), newReportPreview(), newReportSuppress(), newReportForget(),
+	cmd.AddCommand(newReportList(), newReportShow(), newReportPreview(), newReportSend(), newReportSuppress(), newReportForget(),
 		newReportCheck(in), newReportRead(in), newReportSources(in))
 	return cmd
 }

@@ -224,7 +224,7 @@ func subjectRow(x *reports.Subject, p reportstore.Progress) reportRow {
 	for _, n := range x.Messages {
 		r.Messages += n
 	}
-	if r.Text = x.Why; p != reportstore.SubjectSkipped && r.Messages > 0 && x.Messages[reporting.Ordinary] == 0 {
+	if r.Text = skipText(x.Why); p != reportstore.SubjectSkipped && r.Messages > 0 && x.Messages[reporting.Ordinary] == 0 {
 		r.Text = "no ordinary mail" // the rest causes no report
 	}
 	return r

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -77,10 +78,11 @@ func (o *reportListOutput) table(rows []reportRow, more bool) error {
 		if r.Kind == reports.Failure {
 			line = fmt.Sprintf(form, r.Day, fit(r.Domain, domain), "failure", r.State, id, fit(r.Address, address))
 		}
+		line = strings.TrimRight(line, " \n")
 		if style, ok := stateStyles[r.State]; ok {
 			line = o.screen.Paint(style, line)
 		}
-		if _, err := io.WriteString(o.w, line); err != nil {
+		if _, err := fmt.Fprintln(o.w, line); err != nil {
 			return err
 		}
 		if note := r.note(); note != "" {

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// reportSettings returns what the configuration says about sending.
+func reportSettings(c *config.Report) reportsending.Settings {
+	return reportsending.Settings{
+		Send: reportsending.Send(c.Send), Known: c.Known.Set.Name, Excluded: c.Exclude.Set.Name, Forged: c.Forged,
+		Submitter: c.Submitter, OrgName: c.OrgName, Email: c.Email, Contact: c.Contact, From: c.From, BounceDomain: c.BounceDomain,
+		Window: c.SendWindow, Rate: c.Rate, MaxPerDay: c.MaxPerDay, DNSBL: c.DestinationsDNSBL,
+	}
+}
+
+// plannedRow is what would become of a domain of a day, in JSON.
+type plannedRow struct {
+	Day       string           `json:"day"`
+	Domain    string           `json:"domain"`
+	Messages  int64            `json:"messages"`
+	Why       string           `json:"why"`
+	At        *time.Time       `json:"at,omitempty"`
+	Problem   string           `json:"problem,omitempty"`
+	Addresses []plannedAddress `json:"addresses"`
+}
+
+type plannedAddress struct {
+	Address string        `json:"address"`
+	State   reports.State `json:"state"`
+	Reason  string        `json:"reason,omitempty"`
+}
+
+// plan shows what would be sent about a day.
+func (f *reportSendFlags) plan(cmd *cobra.Command) error {
+	day, err := parseDay(f.day, time.Now())
+	if err != nil {
+		return err
+	}
+	return f.use(func(ctx context.Context, s *reportstore.Store, c *config.Config) error {
+		if c.Report.Send == config.ReportSendOff {
+			return usage("report.send is off, so that nothing would be sent; set send = \"known\" in a copy of the configuration, and name it with --config")
+		}
+		dns, err := c.NewResolver(nil)
+		if err != nil {
+			return failed("%w", err)
+		}
+		defer dns.Close()
+		node, err := c.Journal.NodeName()
+		if err != nil {
+			return failed("%w", err)
+		}
+		sender, err := reportsending.New(reportsending.Options{
+			Store: s, Settings: reportSettings(&c.Report), DNS: dns, DMARC: dmarc.Options{Discovery: c.Policy.OrganizationalDomain}, Node: node, Generator: thisBuild(),
+			Submit: func(context.Context, *submission.Message) submission.Answer { return submission.Answer{} }, // a plan submits nothing
+		})
+		if err != nil {
+			return failed("%w", err)
+		}
+		if day == 0 {
+			if day, err = openDay(ctx, s); err != nil {
+				return storeError(err)
+			}
+		}
+		return f.planDay(ctx, cmd, s, sender, day)
+	})
+}
+
+// openDay returns yesterday if reports of it are still to be made, else today.
+func openDay(ctx context.Context, s *reportstore.Store) (reports.Day, error) {
+	today := reports.DayOf(time.Now())
+	for _, p := range []reportstore.Progress{reportstore.SubjectOpen, reportstore.SubjectClosed} {
+		all, err := s.Subjects(ctx, reportstore.SubjectQuery{Progress: p, Day: today - 1, Limit: 1})
+		if err != nil {
+			return 0, err
+		}
+		if len(all) > 0 {
+			return today - 1, nil
+		}
+	}
+	return today, nil
+}
+
+// planDay prints a row for each domain of a day of which no report was made yet.
+func (f *reportSendFlags) planDay(ctx context.Context, cmd *cobra.Command, s *reportstore.Store, sender *reportsending.Sender, day reports.Day) error {
+	wanted := map[int64]bool{}
+	for _, p := range []reportstore.Progress{reportstore.SubjectOpen, reportstore.SubjectClosed} {
+		all, err := s.Subjects(ctx, reportstore.SubjectQuery{Progress: p, Day: day})
+		if err != nil {
+			return storeError(err)
+		}
+		for i := range all {
+			wanted[all[i].ID] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return answerNo("nothing was counted on %s of which a report is still to be made; \"postvet report list\" has those that are", day)
+	}
+	notes, done := progressTo(cmd, true), func(int) {}
+	if notes != nil {
+		done = progress(notes, len(wanted), "domain")
+		defer fmt.Fprint(notes, "\r\x1b[K")
+	}
+	n, e := 0, newEncoder(cmd.OutOrStdout())
+	var broken error
+	err := sender.Plan(ctx, day, func(p *reportsending.Planned) bool {
+		if !wanted[p.Subject.ID] {
+			return true
+		}
+		n++
+		done(n)
+		r := planned(p)
+		if f.json {
+			broken = e.Encode(r)
+		} else {
+			broken = r.write(cmd.OutOrStdout())
+		}
+		return broken == nil
+	})
+	if err != nil {
+		return storeError(err)
+	}
+	return output(broken)
+}
+
+// planned returns the row of a plan.
+func planned(p *reportsending.Planned) *plannedRow {
+	r := &plannedRow{Day: p.Subject.Day.String(), Domain: p.Subject.Policy.Domain, Why: string(p.Why), At: seconds(p.At), Problem: p.Problem, Addresses: []plannedAddress{}}
+	for _, n := range p.Subject.Messages {
+		r.Messages += n
+	}
+	for _, a := range p.Addresses {
+		r.Addresses = append(r.Addresses, plannedAddress{a.Address, a.State, a.Reason})
+	}
+	return r
+}
+
+// skipWords are the reasons for no report, for a person.
+var skipWords = map[reportsending.Why]string{
+	reportsending.WhyOff: "nothing is sent (report.send)", reportsending.WhyOwn: "it is the domain of our own reports", reportsending.WhyExcluded: "report.exclude leaves it out",
+	reportsending.WhyNoAddress: "its record names no address that can be used", reportsending.WhyRideAlong: "only bounces, reports or forged mail came",
+	reportsending.WhyUnknown: "seen on one day alone", reportsending.WhyNotListed: "report.known does not list it",
+	reportsending.WhyInvalid: "no valid report can be made", reportsending.WhyTooLate: "the day is over for too long",
+}
+
+// skipText returns why there is no report, for a person.
+func skipText(why string) string {
+	if text, ok := skipWords[reportsending.Why(why)]; ok {
+		return why + ": " + text
+	}
+	return why
+}
+
+// write writes a row for a person.
+func (r *plannedRow) write(w io.Writer) error {
+	what := "no report"
+	note := skipText(r.Why)
+	if r.Why == "" {
+		what, note = "report", r.Problem
+		if r.At != nil {
+			what += " at " + r.At.Format("01-02 15:04") + " UTC"
+		}
+	}
+	if _, err := fmt.Fprintf(w, "%-40s  %10s  %s\n", fit(r.Domain, 40), strconv.FormatInt(r.Messages, 10), what); err != nil {
+		return err
+	}
+	if note != "" {
+		if _, err := fmt.Fprintf(w, "    %s\n", fit(note, reportWidth-4)); err != nil {
+			return err
+		}
+	}
+	for _, a := range r.Addresses {
+		text := "to " + foreign.Terminal(a.Address, 320)
+		if a.State != reports.New {
+			text += ": " + string(a.State) + ", " + foreign.Terminal(a.Reason, 300)
+		}
+		for i, line := range layout.Lines(text, reportWidth-6, 0) {
+			indent := "    "
+			if i > 0 {
+				indent = "      "
+			}
+			if _, err := fmt.Fprintln(w, indent+line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
