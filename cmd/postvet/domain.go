@@ -10,6 +10,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
+	"github.com/postvet/postvet/cmd/postvet/internal/requirements"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
@@ -23,6 +24,7 @@ type domainFlags struct {
 	hosts     []string
 	journal   string
 	fetch     bool
+	sender    bool
 }
 
 func newDomain(in *os.File) *cobra.Command {
@@ -46,6 +48,11 @@ others with --selector. The tag s= of the domain's signatures has them. With
 mail of the last 30 days, and the hosts that sent it are checked. --ip names
 hosts that shall send.
 
+With --sender it prints one page against what Google, Yahoo and Microsoft demand
+of senders: each rule is kept, or broken with what to do, or could not be looked
+up, or is not seen in the DNS, with how to see it. Mail in the journal shows
+some of these.
+
 With --file it inspects many domains, up to 10,000, and prints a row for each:
 its state, the number of errors and warnings, and the worst finding. The file
 has one domain a line, and "#" begins a comment; "-" is standard input. The
@@ -59,6 +66,7 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
   postvet domain --ip 192.0.2.1 --journal /var/lib/postvet/journal example.org
+  postvet domain --sender --ip 192.0.2.1 example.org
   postvet domain --json example.org | jq .dmarc
   postvet domain --file domains.txt
   postvet domain --file - --json < domains.txt | jq -r \
@@ -68,8 +76,8 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 			switch many := cmd.Flags().Changed("file"); {
 			case many && len(args) > 0:
 				return usage("a name beside --file; write one of them")
-			case many && (f.fetch || len(f.hosts) > 0 || cmd.Flags().Changed("journal")):
-				return usage("--fetch, --ip or --journal beside --file; they are for one domain")
+			case many && (f.sender || f.fetch || len(f.hosts) > 0 || cmd.Flags().Changed("journal")):
+				return usage("--sender, --fetch, --ip or --journal beside --file; they are for one domain")
 			case many:
 				return f.runMany(cmd)
 			case len(args) == 0:
@@ -83,6 +91,7 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 	cmd.Flags().StringArrayVar(&f.hosts, "ip", nil, "`ADDRESS` of a host that sends, to be checked; repeatable")
 	cmd.Flags().StringVar(&f.journal, "journal", "", "take keys and hosts from the journal in `DIR` too")
 	f.addFile(cmd)
+	cmd.Flags().BoolVar(&f.sender, "sender", false, "hold it against what Google, Yahoo and Microsoft demand of senders")
 	cmd.Flags().BoolVar(&f.fetch, "fetch", false, "fetch the files of the logo (BIMI)")
 	f.add(cmd)
 	return cmd
@@ -97,6 +106,10 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 		report := inspect.Inspect(ctx, r, name, o)
 		if report.Exists == inspect.Invalid {
 			return nil, finding.Totals{}, usage("%q is no domain name; write one such as example.org", name)
+		}
+		if f.sender {
+			rules := requirements.Judge(report)
+			return rules, rules.Totals, nil
 		}
 		return report, report.Totals, nil
 	})

@@ -107,10 +107,18 @@ func TestDomainJournal(t *testing.T) {
 	if code != exitNo || !strings.Contains(out, "HELO mx.a.example") || errOut != "" {
 		t.Errorf("%d: %s%s", code, out, errOut)
 	}
+	code, out, errOut = runIn(t, "domain", "--resolver", server.Addr(), "--sender", "--journal", dir, "a.example")
+	if code != exitNo || !strings.Contains(out, "note     Alignment: 1 of 4 messages that were seen failed DMARC") || errOut != "" {
+		t.Errorf("%d: %s%s", code, out, errOut)
+	}
+	code, out, errOut = runIn(t, "domain", "--resolver", server.Addr(), "--sender", "--json", "a.example")
+	if code != exitNo || !strings.Contains(out, `"state": "not-seen"`) || errOut != "" {
+		t.Errorf("%d: %s%s", code, out, errOut)
+	}
 	for args, want := range map[string]string{
 		"--ip mx.a.example a.example":                "--ip: \"mx.a.example\" is no address; write one such as 192.0.2.1",
 		"--journal " + dir + "/absent a.example":     "name the directory of the journal with --journal",
-		"--journal " + dir + " --file -":             "--fetch, --ip or --journal beside --file; they are for one domain",
+		"--journal " + dir + " --file -":             "--sender, --fetch, --ip or --journal beside --file; they are for one domain",
 		"--config " + dir + "/absent.toml a.example": "name a readable file",
 	} {
 		code, out, errOut := runIn(t, append([]string{"domain", "--resolver", server.Addr()}, strings.Split(args, " ")...)...)

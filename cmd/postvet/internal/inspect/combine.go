@@ -50,7 +50,7 @@ func (r *Report) combine(a *advice.Adviser) {
 		r.SPF.Findings.Error("no SPF record: anybody may send in the name of "+r.Name, fix)
 	}
 	r.SPF.settleFix(a, receives && !nullMX)
-	if nullMX && r.DKIM.none {
+	if nullMX && r.DKIM.Absent {
 		r.DKIM.Findings = finding.List{}
 		r.DKIM.Findings.OK("no DKIM keys, as befits a domain without mail")
 	}
@@ -76,7 +76,7 @@ func (r *Report) combineDMARC(a *advice.Adviser, nullMX bool) {
 		rua = "mailto:dmarc@" + at
 	}
 	d.settleFix(a, rua)
-	if d.enforced() && !nullMX && r.SPF.absent && len(r.DKIM.Keys) == 0 && r.DKIM.none {
+	if d.enforced() && !nullMX && r.SPF.absent && len(r.DKIM.Keys) == 0 && r.DKIM.Absent {
 		d.Findings.Warning("the policy is enforced, but there is neither SPF nor a DKIM key by which mail could pass", "")
 	}
 	if d.enforced() && r.SPF.open {

@@ -42,11 +42,12 @@ const maxSelectors = 50
 type DKIM struct {
 	// Probed is how many selectors were looked up; keys under other names cannot
 	// be found.
-	Probed   int          `json:"probed"`
-	Keys     []Key        `json:"keys"`
+	Probed int   `json:"probed"`
+	Keys   []Key `json:"keys"`
+	// Absent reports that there are no keys under any name.
+	Absent   bool         `json:"absent"`
 	Findings finding.List `json:"findings"`
 
-	none      bool     // there are no keys under any name
 	unknown   []string // selectors whose lookup failed, or whose name leads elsewhere
 	misplaced bool     // there are keys where nobody looks for them
 }
@@ -72,7 +73,7 @@ func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, o *Opti
 	failed := k.readAnswers(&p)
 	k.checkSeen(o)
 	k.findMisplaced(ctx, l, &p)
-	k.none = len(k.Keys) == 0 && failed == 0 && p.root.Outcome == dnscache.NXDomain
+	k.Absent = len(k.Keys) == 0 && failed == 0 && p.root.Outcome == dnscache.NXDomain
 	if len(k.Keys) == 0 && failed == 0 && !p.isWildcard() && !k.misplaced {
 		k.checkAbsence(&p)
 	}
@@ -223,7 +224,7 @@ func (k *DKIM) findMisplaced(ctx context.Context, l *lookups.Lookups, p *probe) 
 // checkAbsence says what it means that no key was found.
 func (k *DKIM) checkAbsence(p *probe) {
 	switch {
-	case k.none:
+	case k.Absent:
 		k.Findings.Warning("no DKIM keys: _domainkey."+p.domain+" does not exist, so that no signature of "+p.domain+" can pass",
 			"have the mail signed, and publish what the signer gives as the record of its key")
 	case p.root.Outcome == dnscache.NoData && p.named == 0:
