@@ -27,8 +27,10 @@ Reports that we send: "check" says whether they can be sent, "preview" shows
 today's, "list" and "show" what was made and what became of it, "send" sends
 one now, "suppress" and "forget" see to it that somebody gets none.
 
-Reports of others: "read" shows them, "sources" says who sends as your domain,
-and "check FILE" whether a report is valid.`,
+Reports of others: "sources" says who sends as your domain, and whether it is
+ready for p=reject; "received" and "failures" list what came by mail to
+report.inbox, "read" shows what is in files, and "check FILE" says whether a
+report is valid.`,
 		Example: `  postvet report check
   postvet report preview example.org
   postvet report list --state bounced
@@ -36,7 +38,7 @@ and "check FILE" whether a report is valid.`,
 	}
 	group(cmd)
 	cmd.AddCommand(newReportList(), newReportShow(), newReportPreview(), newReportSend(), newReportSuppress(), newReportForget(),
-		newReportCheck(in), newReportRead(in), newReportSources(in))
+		newReportCheck(in), newReportRead(in), newReportSources(in), newReportReceived(), newReportFailures())
 	return cmd
 }
 

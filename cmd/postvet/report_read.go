@@ -14,7 +14,9 @@ import (
 )
 
 type reportReadFlags struct {
+	reportStoreFlags
 	json, csv, all bool
+	store          bool
 	color          string
 }
 
@@ -38,17 +40,24 @@ With --json, each report is one object on one line. With --csv, each record of
 an aggregate report is one line; values that a spreadsheet would take for a
 formula begin with an apostrophe.
 
+With --store the reports are also kept where those are that come by mail, for
+"postvet report sources", "received" and "failures". They count there, since you
+chose the files.
+
 Exit codes: 0 all could be read, 1 some could not, 2 wrong usage, 3 nothing that
 was named could be opened.`,
 		Example: `  postvet report read google.com!example.org!1795737600!1795823999.zip
   postvet report read ~/Maildir --json | jq 'select(.kind == "failure")'
-  postvet report read --csv reports/ > reports.csv`,
+  postvet report read --csv reports/ > reports.csv
+  postvet report read --store ~/Maildir/.dmarc > /dev/null`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd, &reportFiles{in: in, names: args})
 		},
 		Args: cobra.ArbitraryArgs,
 	}
+	f.reportStoreFlags.add(cmd)
 	fl := cmd.Flags()
+	fl.BoolVar(&f.store, "store", false, "keep the reports too, with those that come by mail")
 	fl.BoolVar(&f.json, "json", false, "print JSON, one report a line")
 	fl.BoolVar(&f.csv, "csv", false, "print CSV, one record a line")
 	fl.BoolVar(&f.all, "all", false, "show all records with all results, not only the first of each report")
@@ -66,6 +75,8 @@ func (f *reportReadFlags) run(cmd *cobra.Command, files *reportFiles) error {
 		return usage("no report; name files or folders, or - for standard input")
 	case f.json && f.csv:
 		return usage("--json beside --csv; write one of them")
+	case !f.store && cmd.Flags().Changed("directory"):
+		return usage("--directory without --store; it says where reports are kept")
 	}
 	sums := &reportSums{problems: cmd.ErrOrStderr()}
 	out := cmd.OutOrStdout()
@@ -77,7 +88,7 @@ func (f *reportReadFlags) run(cmd *cobra.Command, files *reportFiles) error {
 	default:
 		sums.to = &reportTable{w: out, screen: screen, all: f.all}
 	}
-	if err := files.read(sums, progressTo(cmd, true)); err != nil {
+	if err := f.read(cmd, files, sums); err != nil {
 		return err
 	}
 	if !f.json && !f.csv && sums.read > 0 {
@@ -92,6 +103,27 @@ func (f *reportReadFlags) run(cmd *cobra.Command, files *reportFiles) error {
 		return exit{code: exitNo}
 	}
 	return nil
+}
+
+// read reads the files into a sink, and keeps what they have if that is asked for.
+func (f *reportReadFlags) read(cmd *cobra.Command, files *reportFiles, sink received.Sink) error {
+	if !f.store {
+		return files.read(sink, progressTo(cmd, true))
+	}
+	s, err := f.keep(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	k := newKeepingSink(cmd.Context(), s, sink)
+	if err := files.read(k, progressTo(cmd, true)); err != nil {
+		if k.failure != nil {
+			return k.failure
+		}
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s kept, %d there before\n", layout.Count(k.kept, "report"), k.known)
+	return output(err)
 }
 
 // reportSums counts reports on their way to where they are written.

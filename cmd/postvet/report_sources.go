@@ -13,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
 	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/foreign"
@@ -20,21 +21,26 @@ import (
 )
 
 type reportSourcesFlags struct {
-	json   bool
-	limit  int
-	ignore []string
-	color  string
+	reportStoreFlags
+	json     bool
+	unproven bool
+	limit    int
+	ignore   []string
+	color    string
 }
 
 func newReportSources(in *os.File) *cobra.Command {
 	f := &reportSourcesFlags{}
 	cmd := &cobra.Command{
-		Use:   "sources DOMAIN FILE|DIR|-...",
+		Use:   "sources DOMAIN [FILE|DIR|-...]",
 		Short: "say who sends as a domain, and whether it is ready for p=reject",
-		Long: `Sources reads aggregate reports, in all the forms that "postvet report read"
-reads, and says who sends mail in the name of DOMAIN and the names below it: how
-much of it passes DMARC, why the rest fails and what to do. New sources come
-first, then those of which most fails.
+		Long: `Sources says who sends mail in the name of DOMAIN and the names below it, by
+what aggregate reports tell: how much of it passes DMARC, why the rest fails and
+what to do. New sources come first, then those of which most fails.
+
+The reports are those that came by mail to report.inbox, or those in files, in
+all the forms that "postvet report read" reads. Of those that came, the ones
+count whose mail passed DMARC; --unproven counts the others too.
 
 A source is the domain that its mail authenticates as, or a network (/24, /48).
 What it is follows from the results alone: mail that is signed in your name and
@@ -49,19 +55,30 @@ probably its own fail, over 14 days of reports, and for p=reject if at most 0.2%
 fail over 28 days. What forwarders break does not count: it is shown, for it
 will be refused.
 
-Reports are not proven to be genuine, and duplicates do not count.
+What a report says is not proven in any case, and duplicates do not count.
 
 Exit codes: 0 ready for the policy that is next, or p=reject is published, 1 not
 ready, 2 wrong usage, 3 no report about the domain could be read.`,
-		Example: `  postvet report sources example.org ~/Maildir
+		Example: `  postvet report sources example.org
+  postvet report sources example.org ~/Maildir
   postvet report sources example.org reports/ --ignore spammer.example --limit 0
   postvet report sources example.org reports/ --json | jq .reject`,
 		Args: args(1, 1<<20),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return f.run(cmd, args[0], &storedReports{flags: &f.reportStoreFlags, unproven: f.unproven})
+			}
+			for _, name := range []string{"unproven", "directory"} {
+				if cmd.Flags().Changed(name) {
+					return usage("--%s beside files; it is for reports that came by mail", name)
+				}
+			}
 			return f.run(cmd, args[0], &reportFiles{in: in, names: args[1:]})
 		},
 	}
+	f.reportStoreFlags.add(cmd)
 	fl := cmd.Flags()
+	fl.BoolVar(&f.unproven, "unproven", false, "count reports too whose mail did not pass DMARC")
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.IntVar(&f.limit, "limit", 20, "show at most `N` sources, all with 0")
 	fl.StringArrayVar(&f.ignore, "ignore", nil, "`SOURCE` that is none of yours, by its name; repeatable")
@@ -69,7 +86,7 @@ ready, 2 wrong usage, 3 no report about the domain could be read.`,
 	return cmd
 }
 
-func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, files *reportFiles) error {
+func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, in reportInput) error {
 	screen, err := screenOf(cmd, f.color)
 	if err != nil {
 		return err
@@ -78,19 +95,31 @@ func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, files *reportF
 	switch {
 	case !ok || !strings.Contains(domain, "."):
 		return usage("%q is no domain; write one such as example.org before the files", name)
-	case len(files.names) == 0:
-		return usage("no report; name files or folders behind the domain, or - for standard input")
 	case f.limit < 0:
 		return usage("--limit: %d is out of bounds; write 0 or more", f.limit)
 	}
 	s := &sourcesSink{analysis: sources.New(domain), problems: cmd.ErrOrStderr(), rows: report.NewTally(maxStaged)}
-	if err := files.read(s, progressTo(cmd, false)); err != nil {
+	stored, _ := in.(*storedReports)
+	if stored != nil {
+		stored.filter = reports.ReceivedFilter{Kind: reports.ReceivedAggregate, Domain: domain}
+	}
+	if err := in.read(s, progressTo(cmd, false)); err != nil {
 		return err
 	}
-	if s.reports == 0 {
+	if stored != nil {
+		s.duplicates += stored.copies
+		s.unproven, s.unprovenMessages = stored.left, stored.leftMessages
+	}
+	switch {
+	case s.reports == 0 && s.unproven > 0:
+		return failed("all %s about %s came in mail that did not pass DMARC; --unproven counts them", layout.Count(s.unproven, "report"), domain)
+	case s.reports == 0 && stored != nil:
+		return failed("no report about %s has come; report.inbox says to which address they come, and the DMARC record must ask for them there by rua=. Or name files", domain)
+	case s.reports == 0:
 		return failed("no report about %s could be read; name files or folders with its aggregate reports", domain)
 	}
 	sum := s.analysis.Summary(f.ignore)
+	sum.Unproven = s.unproven
 	if f.json {
 		err = printJSON(cmd.OutOrStdout(), sum)
 	} else {
@@ -128,6 +157,9 @@ type sourcesSink struct {
 
 	reports, duplicates, others, unread int
 	left                                int64
+
+	unproven         int // reports that do not count
+	unprovenMessages int64
 }
 
 // Record implements [received.Sink].
@@ -212,6 +244,7 @@ func (t *sourcesText) write(s *sources.Summary, read *sourcesSink) error {
 		{read.duplicates, "duplicate", "not counted"},
 		{read.others, "other report", "not counted: about other domains, or of another kind"},
 		{read.unread, "file", "not readable"},
+		{read.unproven, "report", fmt.Sprintf("of %s not counted: the mail did not pass DMARC, so that anybody may have written it; --unproven counts all", layout.Count(read.unprovenMessages, "message"))},
 	} {
 		if n.n > 0 {
 			t.line(0, layout.Count(n.n, n.noun)+" "+n.what)

@@ -142,7 +142,7 @@ func TestReportUsage(t *testing.T) {
 		{"report", "read", "--json", "--csv", "x"},
 		{"report", "read", "--color", "x", "y"},
 		{"report", "sources"},
-		{"report", "sources", "example.org"},
+		{"report", "sources", "example.org", "x", "--unproven"},
 		{"report", "sources", "x.xml y", "z"},
 		{"report", "sources", "localhost", "z"},
 		{"report", "sources", "example.org", "z", "--limit", "-1"},

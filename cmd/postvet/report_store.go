@@ -62,6 +62,17 @@ func (f *reportStoreFlags) open(ctx context.Context) (*reportstore.Store, *confi
 	return s, c, nil
 }
 
+// keep opens the store to keep reports in it. That of --directory is made if needed: it is
+// the caller's own, and not the service's, which another user could not write.
+func (f *reportStoreFlags) keep(ctx context.Context) (*reportstore.Store, error) {
+	if !f.cmd.Flags().Changed("directory") {
+		s, _, err := f.open(ctx)
+		return s, err
+	}
+	s, err := reportstore.Open(ctx, reportstore.Options{File: filepath.Join(f.directory, "reports.db")})
+	return s, storeError(err)
+}
+
 // use calls a function with the store and the configuration, within a time.
 func (f *reportStoreFlags) use(do func(context.Context, *reportstore.Store, *config.Config) error) error {
 	ctx, cancel := context.WithTimeout(f.cmd.Context(), storeTime)

@@ -148,6 +148,8 @@ func periodText(begin, end time.Time) string {
 	switch {
 	case begin.IsZero() || end.IsZero():
 		return "unknown period"
+	case begin.Equal(end):
+		return begin.Format("2006-01-02 15:04")
 	case begin.Equal(begin.Truncate(24*time.Hour)) && end.Sub(begin) <= 24*time.Hour && end.Sub(begin) >= 24*time.Hour-time.Second:
 		return begin.Format(time.DateOnly)
 	}
