@@ -64,6 +64,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/reportsending", "cmd/postvet/internal/submission cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy policy/dkim policy/dmarc policy/dmarc/report policy/foreign policy/message policy/reporting dnscache"},
 	{"cmd/postvet/internal/submission/submissiontest", ""},
 	{"cmd/postvet/internal/submission", "filter/socket policy/foreign"},
+	{"cmd/postvet/internal/reportfailures", "cmd/postvet/internal/reportsending cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy/dmarc policy/dmarc/report policy/message policy/redaction policy/reporting policy/result"},
 	{"cmd/postvet/internal/reportcount", "cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy/foreign policy/reporting"},
 	{"cmd/postvet/internal/reportstore", "cmd/postvet/internal/reports cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal/sqlite cmd/postvet/internal/filelock policy/dmarc/report policy/reporting"},
 	{"cmd/postvet/internal/journal", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts policy/..."},

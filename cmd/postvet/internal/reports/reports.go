@@ -81,7 +81,8 @@ type Report struct {
 	Records   int
 	Messages  int64
 	// Document is the XML of an aggregate report, compressed with gzip; of a failure
-	// report the body of the message. It may be left out of lists.
+	// report the entity that a message carries, which begins with its Content-Type. It may
+	// be left out of lists.
 	Document []byte
 }
 
