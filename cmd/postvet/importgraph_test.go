@@ -47,6 +47,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
 	{"cmd/postvet/internal/batch", "cmd/postvet/internal/inspect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/markdown cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/foreign policy/message"},
 	{"cmd/postvet/internal/requirements", "cmd/postvet/internal/inspect cmd/postvet/internal/advice cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/dmarc policy/foreign policy/iprev"},
+	{"cmd/postvet/internal/watch", "cmd/postvet/internal/inspect cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout cmd/postvet/internal/lookups policy/dmarc policy/foreign policy/message dnscache"},
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/route cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/route", "cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/route/connect/connecttest", ""},

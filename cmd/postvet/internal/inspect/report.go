@@ -62,6 +62,17 @@ func (r *Report) lists() finding.Lists {
 // there is nothing but notes.
 func (r *Report) Worst() finding.Finding { return r.lists().Worst() }
 
+// All returns the findings of a severity, each once.
+func (r *Report) All(s finding.Severity) []finding.Finding {
+	var list finding.List
+	for f := range r.lists().All() {
+		if f.Severity == s {
+			list = append(list, *f)
+		}
+	}
+	return list.Once()
+}
+
 // finish counts the findings, and makes their texts harmless.
 func (r *Report) finish() {
 	advice.Finish(r.lists())

@@ -1,0 +1,116 @@
+package watch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+)
+
+// State is what is kept over a restart.
+type State struct {
+	Version int                `json:"version"`
+	Domains map[string]*Domain `json:"domains"`
+	// Pending are the events that no mail has told yet, Omitted how many more there were.
+	Pending []Event `json:"pending"`
+	Omitted int     `json:"omitted"`
+	// Mailed is when a mail was sent last, Daily when the last day was told.
+	Mailed time.Time `json:"mailed"`
+	Daily  time.Time `json:"daily"`
+}
+
+// version is the version of the file, maxFile bounds it.
+const (
+	version = 1
+	maxFile = 256 // MB
+)
+
+// Load reads a state. A file that is not there is an empty state.
+func Load(file string) (*State, error) {
+	empty := &State{Version: version, Domains: map[string]*Domain{}}
+	text, err := input.ReadFile(file, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return empty, nil
+	case err != nil:
+		return empty, err
+	}
+	s := &State{}
+	if err := json.Unmarshal(text, s); err != nil {
+		return empty, fmt.Errorf("%s is damaged: %w", file, err)
+	}
+	if s.Version != version {
+		return empty, fmt.Errorf("%s has version %d, this program reads %d", file, s.Version, version)
+	}
+	s.mend()
+	return s, nil
+}
+
+// mend puts in what a file has left out, so that the rest of the package need not look.
+func (s *State) mend() {
+	if s.Domains == nil {
+		s.Domains = map[string]*Domain{}
+	}
+	for name, d := range s.Domains {
+		if d == nil {
+			delete(s.Domains, name)
+			continue
+		}
+		if d.Records == nil {
+			d.Records = map[ID]*Record{}
+		}
+		if d.Faults == nil {
+			d.Faults = map[string]*Fault{}
+		}
+		for id, r := range d.Records {
+			if r == nil {
+				delete(d.Records, id)
+			}
+		}
+		for text, f := range d.Faults {
+			if f == nil {
+				delete(d.Faults, text)
+			}
+		}
+	}
+}
+
+// forget drops the domains that have not been watched for long.
+func (s *State) forget(watched []string, now time.Time) {
+	for name, d := range s.Domains {
+		if now.Sub(d.Checked) > keepFor && !slices.Contains(watched, name) {
+			delete(s.Domains, name)
+		}
+	}
+}
+
+// save writes a state at once or not at all.
+func (s *State) save(file string) error {
+	unfinished := file + ".new"
+	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(encode(f, s), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(unfinished, file)
+	}
+	if err != nil {
+		_ = os.Remove(unfinished)
+		return err
+	}
+	if d, err := os.Open(filepath.Dir(file)); err == nil { // makes the rename last
+		_ = d.Sync()
+		_ = d.Close()
+	}
+	return nil
+}
+
+func encode(w io.Writer, s *State) error { return json.NewEncoder(w).Encode(s) }
