@@ -64,6 +64,7 @@ type Config struct {
 	Peers           Peers
 	Journal         Journal
 	Report          Report
+	Watch           Watch
 
 	// origin is where each key was set. It lacks the keys with their default.
 	origin map[string]origin

@@ -184,6 +184,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Failure: ReportFailure{Send: ReportSendListed, PerDestination: 2, Rate: 5, Subject: true},
 			Inbox:   []string{"dmarc@example.org"}, RequirePass: true,
 		},
+		Watch: Watch{
+			Domains: []string{"example.org", "xn--bcher-kva.example"}, Own: true, Every: time.Hour, Repeat: 7 * day, State: "/var/lib/postvet/watch.json",
+			Mail: "hostmaster@example.org", From: "dns@example.org", MailWhen: WatchMailDaily,
+		},
 	}
 	if d := cmp.Diff(want, c, sameSettings); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

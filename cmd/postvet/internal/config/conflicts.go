@@ -21,6 +21,7 @@ func (c *Config) conflicts() Errors {
 	c.Seal.conflicts(x)
 	c.Journal.conflicts(x)
 	c.Report.conflicts(x)
+	c.Watch.conflicts(x)
 	c.outboundConflicts(x)
 	c.listenConflicts(x)
 	c.metricsConflicts(x)

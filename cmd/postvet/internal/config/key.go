@@ -57,6 +57,7 @@ func (c *Config) sections() []section {
 		c.Journal.section(),
 	)
 	all = append(all, c.Report.sections()...)
+	all = append(all, c.Watch.section())
 	for _, s := range all {
 		for i := range s.keys {
 			k := &s.keys[i]

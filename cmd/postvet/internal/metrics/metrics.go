@@ -67,6 +67,7 @@ type Metrics struct {
 	journal   func() JournalStats
 	reports   func() reportcount.Stats
 	peers     func() PeerStats
+	domains   func() WatchStats
 	listeners int
 	reload    reloadState
 	drain     drainState

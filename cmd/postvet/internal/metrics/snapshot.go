@@ -37,6 +37,7 @@ type snapshot struct {
 	Journal   JournalStats
 	Reports   reportcount.Stats
 	Peers     PeerStats
+	Watch     WatchStats
 	Reload    reloadState
 	Drain     drainState
 	// NotReady are the reasons why no mail should be sent here, a sentence each.
@@ -52,7 +53,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
-	r := m.reports
+	r, w := m.reports, m.domains
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -71,6 +72,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if r != nil {
 		s.Reports = r()
+	}
+	if w != nil {
+		s.Watch = w()
 	}
 	s.NotReady = s.notReady()
 	return s

@@ -33,6 +33,7 @@ type daemon struct {
 	metrics       *metrics.Metrics
 	signing       atomic.Pointer[signing] // nil if nothing is signed
 	rotation      atomic.Pointer[keyRotation]
+	domains       atomic.Pointer[domainWatch] // nil if none are watched
 	rates         control.Rates
 	traces        livetrace.Feed
 	journal       messageJournal

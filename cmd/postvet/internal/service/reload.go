@@ -158,6 +158,7 @@ func (d *daemon) activate(l loadedConfig) error {
 	d.changeReports(c)
 	d.server.SetHandler(d.handler(c, authservID))
 	d.rotateKeys(c)
+	d.watchDomains(c, authservID)
 	d.metrics.SetRules(ruleNames(c))
 	d.logins.SetLimit(c.Limits.LoginRecipients)
 	d.log.setBurst(c.Log)

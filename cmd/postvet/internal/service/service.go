@@ -82,6 +82,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	d.metrics.Watch(d.server, &d.dns, len(listeners))
 	d.metrics.WatchKeys(d.keyStats)
 	d.metrics.WatchPeers(d.peerStats)
+	d.metrics.WatchDomains(d.watchStats)
 	stopMetrics, err := d.serveMetrics(c)
 	if err != nil {
 		closeAll(listeners)
@@ -106,6 +107,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer d.saveKeyStates()
 	d.rotateKeys(c)
 	defer d.stopRotation()
+	d.watchDomains(c, d.state.Load().authservID)
+	defer d.stopWatch()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
 	ended := d.serve(listeners)
 	d.announce(sockets)

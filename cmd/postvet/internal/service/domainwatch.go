@@ -1,0 +1,185 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission"
+	"github.com/postvet/postvet/cmd/postvet/internal/watch"
+	"github.com/postvet/postvet/policy/dmarc"
+)
+
+// domainWatch watches domains in a goroutine of its own. A reload ends it and begins
+// another, which reads what the one before has seen.
+type domainWatch struct {
+	config  *config.Config
+	stop    context.CancelFunc
+	ended   chan struct{}
+	watcher atomic.Pointer[watch.Watcher] // nil until the one before has ended
+}
+
+// watchDomains begins to watch the domains of a configuration. The watch before is ended.
+func (d *daemon) watchDomains(c *config.Config, authservID string) {
+	var next *domainWatch
+	before := d.domains.Load()
+	if c.Watch.Watches() {
+		ctx, cancel := context.WithCancel(context.Background())
+		next = &domainWatch{config: c, stop: cancel, ended: make(chan struct{})}
+		go next.run(ctx, before, d.watchOptions(c, authservID))
+	}
+	d.domains.Store(next)
+	if before != nil {
+		before.stop()
+	}
+}
+
+// run watches until the context ends, once the watch before has ended.
+func (w *domainWatch) run(ctx context.Context, before *domainWatch, o watch.Options) {
+	defer close(w.ended)
+	if before != nil {
+		<-before.ended
+		o.Before = before.watcher.Load()
+	}
+	watcher, err := watch.New(o)
+	if err != nil {
+		o.Log.Warn("the state of watched domains is not read; what was told may be told again", zap.Error(err))
+	}
+	w.watcher.Store(watcher)
+	watcher.Run(ctx)
+}
+
+// stopWatch ends the watch, and waits for the end for a moment.
+func (d *daemon) stopWatch() {
+	w := d.domains.Swap(nil)
+	if w == nil {
+		return
+	}
+	w.stop()
+	select {
+	case <-w.ended:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// watchOptions returns the options of a configuration.
+func (d *daemon) watchOptions(c *config.Config, authservID string) watch.Options {
+	o := watch.Options{
+		Resolver: &d.dns, Domains: c.Watch.Domains, DMARC: dmarc.Options{Discovery: c.Policy.OrganizationalDomain},
+		Every: c.Watch.Every, Repeat: c.Watch.Repeat, File: c.Watch.State, Daily: c.Watch.MailWhen == config.WatchMailDaily,
+		Selectors: func(domain string) []string { return signingSelectors(c, domain) }, Log: d.log.Named("watch"),
+	}
+	if c.Watch.Own {
+		o.More = func() []string { return ownDomains(c) }
+	}
+	if c.Watch.Mail != "" {
+		o.Mail = watchMail(c, authservID)
+	}
+	return o
+}
+
+// ownDomains returns our own domains, and those with keys that sign.
+func ownDomains(c *config.Config) []string {
+	names := c.OwnNames()
+	if c.Sign.Keys != "" {
+		entries, _ := keys.List(c.Sign.Keys, false) // what is wrong with them is told elsewhere
+		for _, e := range entries {
+			names = append(names, e.Domain)
+		}
+	}
+	return names
+}
+
+// signingSelectors returns the selectors of a domain's keys that sign.
+func signingSelectors(c *config.Config, domain string) (selectors []string) {
+	for _, f := range c.Sign.Files {
+		if part := strings.SplitN(f, ":", 3); part[0] == domain {
+			selectors = append(selectors, part[1])
+		}
+	}
+	if c.Sign.Keys != "" {
+		entries, _ := keys.ListDomain(c.Sign.Keys, domain, false)
+		for _, e := range entries {
+			selectors = append(selectors, e.Selector)
+		}
+	}
+	slices.Sort(selectors)
+	return slices.Compact(selectors)
+}
+
+// watchMail returns what hands mail to the server that takes reports.
+func watchMail(c *config.Config, authservID string) func(ctx context.Context, subject, text string) error {
+	from := c.Watch.From
+	if from == "" {
+		from = "postvet@" + authservID
+	}
+	return func(ctx context.Context, subject, text string) error {
+		client, err := newSubmission(c, authservID)
+		if err != nil {
+			return err
+		}
+		a := client.Submit(ctx, &submission.Message{From: from, To: c.Watch.Mail, Data: watch.Message(from, c.Watch.Mail, subject, text, time.Now()), Quiet: true})
+		if a.Result == submission.Accepted || a.Result == submission.Lost { // it may have been taken
+			return nil
+		}
+		return errors.New(a.Text)
+	}
+}
+
+// newSubmission returns a client of the server that takes reports.
+func newSubmission(c *config.Config, hello string) (*submission.Client, error) {
+	o := submission.Options{Address: c.Report.SMTP, Hello: hello, RequireTLS: true}
+	if c.Report.AuthFile != "" {
+		o.Auth = func() (submission.Auth, error) {
+			text, err := input.ReadFile(c.Report.AuthFile, 1)
+			if err != nil {
+				return submission.Auth{}, err
+			}
+			return submission.ParseAuth(text)
+		}
+	}
+	return submission.New(o)
+}
+
+// watchStats returns the numbers of watched domains; zero if none are watched.
+func (d *daemon) watchStats() metrics.WatchStats {
+	w := d.domains.Load()
+	if w == nil {
+		return metrics.WatchStats{}
+	}
+	watcher := w.watcher.Load()
+	if watcher == nil {
+		return metrics.WatchStats{}
+	}
+	s := watcher.Stats()
+	m := metrics.WatchStats{
+		Domains: map[string]int{}, Checks: map[string]uint64{}, Events: map[string]uint64{},
+		Mails: s.Mails, MailsFailed: s.MailsFailed, Oldest: s.Oldest,
+	}
+	for v, n := range s.Domains {
+		m.Domains[string(v)] = n
+	}
+	for v, n := range s.Checks {
+		m.Checks[string(v)] = n
+	}
+	for k, n := range s.Events {
+		m.Events[string(k)] = n
+	}
+	seen := map[string]bool{}
+	for _, name := range w.config.Watch.Domains {
+		if n, ok := s.Errors[name]; ok && !seen[name] {
+			seen[name] = true
+			m.Errors = append(m.Errors, metrics.DomainErrors{Domain: name, Errors: n})
+		}
+	}
+	return m
+}
