@@ -111,8 +111,8 @@ type row struct {
 	n      int64
 }
 
-// newBatch returns what is added, by subject, in an order in which two nodes do not wait for
-// one another.
+// newBatch returns what is added, by subject. All transactions lock subjects by policy and
+// then by day, as messages go on that come late, so that no two wait for one another.
 func newBatch(counted []reports.Counted, leftOut []LeftOut) ([]*group, error) {
 	var (
 		ids   = map[string]int64{}
@@ -158,7 +158,7 @@ func newBatch(counted []reports.Counted, leftOut []LeftOut) ([]*group, error) {
 		g.merge()
 		batch = append(batch, g)
 	}
-	slices.SortFunc(batch, func(a, b *group) int { return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(batch, func(a, b *group) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.day, b.day)) })
 	return batch, nil
 }
 

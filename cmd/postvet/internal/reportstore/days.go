@@ -53,6 +53,8 @@ func (s *Store) CloseDays(ctx context.Context) (closed int64, waiting []string, 
 	if err != nil || len(waiting) > 0 {
 		return 0, waiting, err
 	}
-	closed, err = s.exec(ctx, s.db, "UPDATE postvet.report_subject SET state = 'closed' WHERE state = 'open' AND day < $1", int64(today))
+	closed, err = s.exec(ctx, s.db, `WITH due AS MATERIALIZED (SELECT day, policy FROM postvet.report_subject WHERE state = 'open' AND day < $1
+			ORDER BY policy, day FOR UPDATE)
+		UPDATE postvet.report_subject SET state = 'closed' WHERE (day, policy) IN (SELECT day, policy FROM due)`, int64(today))
 	return closed, nil, err
 }

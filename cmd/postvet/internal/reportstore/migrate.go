@@ -89,6 +89,18 @@ func (s *Store) version(ctx context.Context) (v int64, err error) {
 
 // up runs the migrations.
 func (s *Store) up(ctx context.Context) error {
+	p, err := s.provider()
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("the tables for reports could not be changed: %w", err)
+	}
+	return nil
+}
+
+// provider returns what runs the migrations.
+func (s *Store) provider() (*goose.Provider, error) {
 	dialect, dir := goose.DialectPostgres, "migrations/postgres"
 	options := []goose.ProviderOption{
 		goose.WithTableName(s.sql(versionTable)), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)),
@@ -99,22 +111,15 @@ func (s *Store) up(ctx context.Context) error {
 		// Another node is asked for once a second.
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrateTimeout/time.Second)))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
 	files, err := fs.Sub(migrations, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p, err := goose.NewProvider(dialect, s.db, files, options...)
-	if err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("the tables for reports could not be changed: %w", err)
-	}
-	return nil
+	return goose.NewProvider(dialect, s.db, files, options...)
 }
 
 // lockFile waits until no other process changes the tables of a file.
