@@ -25,7 +25,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, u := range upstreams {
 		out <- u.desc
 	}
-	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook}, slices.Concat(keyDescs, journalDescs, peerDescs, reportDescs, watchDescs)...) {
+	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook}, slices.Concat(keyDescs, journalDescs, peerDescs, reportDescs, watchDescs, sendingDescs)...) {
 		out <- d
 	}
 }
@@ -56,6 +56,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	collectPeers(out, &s.Peers)
 	collectReports(out, &s.Reports)
 	collectWatch(out, &s.Watch)
+	collectSending(out, &s.Sending)
 	seen := map[string]bool{} // a resolver may be named twice
 	for i := range s.DNS.Upstreams {
 		u := &s.DNS.Upstreams[i]

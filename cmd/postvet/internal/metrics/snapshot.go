@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
 )
@@ -36,6 +37,7 @@ type snapshot struct {
 	Keys      KeyStats
 	Journal   JournalStats
 	Reports   reportcount.Stats
+	Sending   reportsending.Stats
 	Peers     PeerStats
 	Watch     WatchStats
 	Reload    reloadState
@@ -53,7 +55,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
-	r, w := m.reports, m.domains
+	r, w, sending := m.reports, m.domains, m.sending
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -75,6 +77,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if w != nil {
 		s.Watch = w()
+	}
+	if sending != nil {
+		s.Sending = sending()
 	}
 	s.NotReady = s.notReady()
 	return s

@@ -103,6 +103,11 @@ const (
 	Withdrawn  State = "withdrawn"  // the domain no longer asks for it
 )
 
+// States returns all states.
+func States() []State {
+	return []State{New, Sending, Deferred, Queued, Done, Bounced, Expired, Suppressed, Refused, Withdrawn}
+}
+
 // Final reports whether nothing more happens to a delivery.
 func (s State) Final() bool {
 	switch s {

@@ -93,7 +93,7 @@ func (b *Bounces) Take(ctx context.Context, recipient string, data []byte) (Mean
 // failed notes that a delivery failed.
 func (b *Bounces) failed(ctx context.Context, r *reports.Report, d *reports.Delivery, n *Notification) (Meaning, error) {
 	if n.Recipient != "" && !strings.EqualFold(n.Recipient, d.Address) {
-		b.Log.Info("a report bounced behind its address", zap.String("report", d.Report), zap.String("to", d.Address), zap.String("recipient", n.Recipient),
+		b.Log.Info("a report bounced behind its address", zap.String("report", d.Report), zap.String("address", d.Address), zap.String("recipient", n.Recipient),
 			zap.String("status", n.Status), zap.String("text", n.Text))
 		return BounceElse, nil
 	}
@@ -110,7 +110,6 @@ func (b *Bounces) failed(ctx context.Context, r *reports.Report, d *reports.Deli
 	if _, err := b.Store.Change(ctx, *d, reports.Queued, reports.Deferred, reports.Done); err != nil {
 		return "", err
 	}
-	b.Log.Info("report", zap.String("report", d.Report), zap.String("domain", r.Domain), zap.String("to", d.Address), zap.String("state", string(d.State)),
-		zap.Int("attempts", d.Attempts), zap.Int("code", d.Code), zap.String("status", d.Status), zap.String("text", d.Text))
+	b.Log.Info("report delivery", fieldsOf(d, r)...)
 	return BounceFails, nil
 }

@@ -52,7 +52,13 @@ func (s *Sender) deliver(ctx context.Context, d *reports.Delivery, r *reports.Re
 		case <-inside.Done():
 		}
 	})()
+	if ok, when := s.pace.admit(d, s.o.Now()); !ok {
+		return s.finish(inside, d, r, later(when, d))
+	}
 	o := s.attempt(inside, d, r)
+	if !o.tried {
+		s.pace.unused(d.Address, s.o.Now())
+	}
 	return s.finish(inside, d, r, o)
 }
 
@@ -85,9 +91,6 @@ func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Re
 		return end(reports.Withdrawn, "the administrator excludes %s", r.Domain)
 	case o.Excluded(to):
 		return end(reports.Suppressed, "the administrator excludes %s", to)
-	}
-	if ok, when := s.pace.admit(d, now); !ok {
-		return later(when, d)
 	}
 	if full, when, err := s.capped(ctx, now); err != nil {
 		return wait(now, d, "the outbox: "+err.Error())
@@ -238,10 +241,16 @@ const maxText = 300
 
 // logResult writes a line for what became of a delivery.
 func (s *Sender) logResult(d *reports.Delivery, r *reports.Report) {
-	write := s.o.Log.Info
 	if d.State == reports.Deferred {
-		write = s.o.Log.Debug
+		s.o.Log.Debug("report deferred", fieldsOf(d, r)...)
+		return
 	}
-	write("report", zap.String("report", d.Report), zap.String("domain", r.Domain), zap.String("to", d.Address), zap.String("state", string(d.State)),
-		zap.Int("attempts", d.Attempts), zap.Int("code", d.Code), zap.String("status", d.Status), zap.String("text", d.Text))
+	s.o.Log.Info("report delivery", fieldsOf(d, r)...)
+}
+
+func fieldsOf(d *reports.Delivery, r *reports.Report) []zap.Field {
+	return []zap.Field{
+		zap.String("report", d.Report), zap.String("domain", r.Domain), zap.String("address", d.Address), zap.String("state", string(d.State)),
+		zap.Int("attempts", d.Attempts), zap.Int("code", d.Code), zap.String("status", d.Status), zap.String("text", d.Text),
+	}
 }

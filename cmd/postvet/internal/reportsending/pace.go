@@ -103,6 +103,13 @@ func (p *pace) admit(d *reports.Delivery, now time.Time) (ok bool, when time.Tim
 	return true, now
 }
 
+// unused gives back the place of a delivery that was admitted and did not go.
+func (p *pace) unused(address string, now time.Time) {
+	d := p.domain(domainOf(address))
+	d.next = d.next.Add(-p.destination)
+	p.next = now
+}
+
 // refused notes that a destination wants less for now, and returns until when it is paused.
 func (p *pace) refused(address string, now time.Time) time.Time {
 	d := p.domain(domainOf(address))

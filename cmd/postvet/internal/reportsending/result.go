@@ -72,7 +72,7 @@ func (s *Sender) judge(ctx context.Context, a submission.Answer, d *reports.Deli
 		// Our own MTA refuses to relay, or refuses the content. Both are for the
 		// administrator to mend, and say nothing about the address.
 		if s.once("refused " + a.Status) {
-			s.o.Log.Warn("the MTA refuses a report", zap.String("report", d.Report), zap.String("to", d.Address), zap.String("stage", string(a.Stage)),
+			s.o.Log.Warn("the MTA refuses a report", zap.String("report", d.Report), zap.String("address", d.Address), zap.String("stage", string(a.Stage)),
 				zap.Int("code", a.Code), zap.String("status", a.Status), zap.String("text", a.Text))
 		}
 		return o

@@ -37,10 +37,13 @@ const (
 
 // Options make a Sender. All but Sign, Exclusive, Now, NewID and Log are required.
 type Options struct {
-	Store    Store
-	Settings Settings
-	DNS      dmarc.Resolver
-	DMARC    dmarc.Options
+	Store Store
+	// OpenStore returns the store when it is needed, in place of Store: a database may be
+	// away when the service starts.
+	OpenStore func(context.Context) (Store, error)
+	Settings  Settings
+	DNS       dmarc.Resolver
+	DMARC     dmarc.Options
 	// Submit hands a message to the MTA.
 	Submit func(context.Context, *submission.Message) submission.Answer
 	// Sign signs a message; nil to leave that to the MTA.
@@ -102,16 +105,30 @@ func newID() string {
 // seconds then.
 func (s *Sender) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		held, err := s.exclusive(ctx)
+		held, err := s.open(ctx)
+		if err == nil {
+			held, err = s.exclusive(ctx)
+		}
 		s.setLease(false)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			s.trouble("the outbox of reports", err)
+			s.trouble(err)
 		case held && ctx.Err() == nil:
 			continue
 		}
 		s.sleep(ctx, leaseWait)
 	}
+}
+
+// open opens the store if that was not done yet.
+func (s *Sender) open(ctx context.Context) (opened bool, err error) {
+	if s.o.Store == nil {
+		s.o.Store, err = s.o.OpenStore(ctx)
+		if err != nil {
+			s.o.Store = nil
+		}
+	}
+	return s.o.Store != nil, err
 }
 
 // exclusive works while no other node does.
@@ -170,13 +187,13 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // trouble tells of a fault that lasts, once.
-func (s *Sender) trouble(what string, err error) {
+func (s *Sender) trouble(err error) {
 	s.mu.Lock()
 	first := s.stats.Trouble == ""
 	s.stats.Trouble = cmp.Or(err.Error(), "unknown")
 	s.mu.Unlock()
 	if first {
-		s.o.Log.Error("reports cannot be sent for now; they wait", zap.String("what", what), zap.Error(err))
+		s.o.Log.Error("reports cannot be sent for now; they wait", zap.Error(err))
 	}
 }
 

@@ -45,6 +45,15 @@ func (s *Sender) Stats() Stats {
 	return out
 }
 
+// Follow has the counts go on from those of the Sender before. It is called before Run.
+func (s *Sender) Follow(before *Sender) {
+	past := before.Stats()
+	past.Lease, past.Trouble = false, ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats = past
+}
+
 func (s *Sender) setLease(held bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -38,6 +39,8 @@ type daemon struct {
 	traces        livetrace.Feed
 	journal       messageJournal
 	reports       messageReports
+	sending       atomic.Pointer[reportSending]
+	pastSending   atomic.Pointer[reportsending.Sender] // the one before
 	peers         peers
 	refs          result.References
 	logins        *loginrate.Watch

@@ -83,6 +83,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	d.metrics.WatchKeys(d.keyStats)
 	d.metrics.WatchPeers(d.peerStats)
 	d.metrics.WatchDomains(d.watchStats)
+	d.metrics.WatchSending(d.sendingStats)
 	stopMetrics, err := d.serveMetrics(c)
 	if err != nil {
 		closeAll(listeners)
@@ -109,6 +110,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer d.stopRotation()
 	d.watchDomains(c, d.state.Load().authservID)
 	defer d.stopWatch()
+	d.sendReports(c)
+	defer d.stopSending()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
 	ended := d.serve(listeners)
 	d.announce(sockets)
