@@ -110,6 +110,7 @@ var graph = []struct{ path, imports string }{
 	{"policy", "policy/explain policy/judgement policy/result policy/sign policy/addrlist policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/mx policy/spf policy/message policy/foreign dnscache"},
 	{"policy/rules", "policy/explain policy/judgement policy/result policy/condition policy/addrlist policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 	{"policy/explain", "policy/judgement policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf dnscache"},
+	{"policy/failures", "policy/addrlist policy/judgement policy/result"},
 	{"policy/judgement", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf"},
 	{"policy/reporting", "policy/result policy/dmarc policy/dmarc/report policy/dkim policy/spf policy/message"},
 	{"policy/result", "policy/sign policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},

@@ -20,14 +20,18 @@ import (
 const ManyDomains = 3
 
 // Anonymous returns whether nothing authenticates a message as anybody's: no signature is
-// intact, of whatever domain, and no SPF result is a pass. Somebody who authenticates can
+// intact, of whatever domain, no SPF result is a pass, and the client's verified name is
+// neither of the author's organization nor of the sender's. Somebody who authenticates can
 // be named and held to it. So only mail of nobody is taken for a forgery without knowledge
 // of earlier mail. It is unknown if a DNS failure or a relay hides that.
 func Anonymous(res *result.Results) result.Presence {
 	if res.Client.Hidden != "" || res.Client.Inside || res.Client.IP == "" || res.User != "" {
 		return result.Unknown
 	}
-	state := result.Present
+	state := opposite(akin(res, senderDomain(res)))
+	if state == result.Absent {
+		return state
+	}
 	for _, s := range res.SPF {
 		switch s.Status {
 		case spf.Pass:
@@ -59,11 +63,18 @@ func ofNobody(res *result.Results, found result.Fact) result.Fact {
 }
 
 // neverUnsigned finds a message without any signature of a domain that signs all its mail.
+// A new host of the domain may not sign yet.
 func neverUnsigned(res *result.Results) result.Fact {
 	for _, d := range res.DKIM {
 		if ofAuthor(res, d.Domain) || sameOrganization(d.Domain, res.Author.Domain) {
 			return absent()
 		}
+	}
+	switch akin(res, "") {
+	case result.Present:
+		return absent()
+	case result.Unknown:
+		return unknown("a DNS failure hides the client's name")
 	}
 	f := observed(res.Observed.SignsAll)
 	if f.State == result.Present && f.Text == "" {
@@ -78,9 +89,6 @@ func forbidden(res *result.Results) result.Fact {
 	s, ok := res.EnvelopeSPF()
 	if !ok || s.Status != spf.Fail {
 		return absent()
-	}
-	if state := akin(res); state != result.Absent {
-		return ofNobody(res, result.Fact{State: opposite(state)})
 	}
 	return ofNobody(res, present(fmt.Sprintf("%s forbids %s to send its mail", foreign.Line(s.Domain, 100), res.Client.IP)))
 }
@@ -149,23 +157,20 @@ func strangers(res *result.Results) result.Fact {
 	if domain == "" || ofAuthor(res, domain) || sameOrganization(domain, res.Author.Domain) {
 		return absent()
 	}
-	if state := akin(res); state != result.Absent {
-		return ofNobody(res, result.Fact{State: opposite(state)})
-	}
 	return ofNobody(res, present(fmt.Sprintf("the author's domain %s, the sender's %s and the client %s are strangers to each other",
 		foreign.Line(res.Author.Domain, 80), foreign.Line(domain, 80), res.Client.IP)))
 }
 
-// akin returns whether the client's verified name is of the author's organization or of
-// the sender's, such as a new host that an SPF record does not list yet.
-func akin(res *result.Results) result.Presence {
+// akin returns whether the client's verified name is of the author's organization, such as
+// a new host that an SPF record does not list yet, or of that of a sender.
+func akin(res *result.Results, sender string) result.Presence {
 	name := res.Client.PTR
 	switch {
 	case name == "" && res.IPRev.Status == iprev.TempError:
 		return result.Unknown
 	case name == "":
 		return result.Absent
-	case sameOrganization(name, res.Author.Domain), res.DMARC.OrganizationalDomain != "" && message.Below(name, res.DMARC.OrganizationalDomain), sameOrganization(name, senderDomain(res)):
+	case sameOrganization(name, res.Author.Domain), res.DMARC.OrganizationalDomain != "" && message.Below(name, res.DMARC.OrganizationalDomain), sameOrganization(name, sender):
 		return result.Present
 	}
 	return result.Absent

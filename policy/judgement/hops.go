@@ -47,7 +47,7 @@ func Hops(res *result.Results) []result.Hop {
 			continue // a step inside of one organization
 		}
 		seen[ip] = true
-		hops = append(hops, result.Hop{IP: ip, Domain: domain})
+		hops = append(hops, result.Hop{IP: ip, Helo: helo, Domain: domain})
 	}
 	return hops
 }
@@ -63,16 +63,26 @@ func received(h message.Header) (fields []message.Field) {
 }
 
 // leadsToClient reports whether a host of the client's organization wrote one of the
-// fields, or one that has no public name, so that nobody can tell whose it is.
+// fields. If the client or a host that wrote one has no public name, nobody can tell.
 func leadsToClient(fields []message.Field, res *result.Results) bool {
 	helo, _ := message.NormalizeDomain(res.Client.Helo)
 	for _, f := range fields {
 		by := message.ReceivedBy(f)
-		if !strings.Contains(by, ".") || sameOrganization(by, res.Client.PTR) || sameOrganization(by, helo) {
+		if !public(by) || sameOrganization(by, res.Client.PTR) || sameOrganization(by, helo) {
 			return true
 		}
 	}
-	return false
+	return len(fields) > 0 && res.Client.PTR == "" && !public(helo)
+}
+
+// public reports whether a name can be one of the public DNS.
+func public(name string) bool {
+	i := strings.LastIndexByte(name, '.')
+	switch name[i+1:] {
+	case "localdomain", "local", "localhost", "lan", "internal":
+		return false
+	}
+	return i > 0 && !isAddress(name)
 }
 
 // hopDomain returns the domain whose SPF record says who may send: that of MAIL FROM if it
@@ -97,6 +107,10 @@ func earlierHop(res *result.Results) result.Fact {
 		switch h.Status {
 		case spf.Pass:
 			return present(fmt.Sprintf("by its Received fields it came from %s, which %s lists (unproven)", h.IP, foreign.Line(h.Domain, 100)) + envelopeOf(res))
+		case spf.None:
+			if sameOrganization(h.Helo, res.Author.Domain) {
+				return present(fmt.Sprintf("by its Received fields it came from %s, and %s has no SPF record (unproven)", foreign.Line(h.Helo, 100), foreign.Line(h.Domain, 100)) + envelopeOf(res))
+			}
 		case spf.TempError:
 			hidden = true
 		}

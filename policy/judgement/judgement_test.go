@@ -32,8 +32,10 @@ func failing() *result.Results {
 	}
 }
 
-// anonymous makes a message one that nothing authenticates.
-func anonymous(r *result.Results) { r.SPF[1].Status = spf.SoftFail }
+// anonymous makes a message one that nothing authenticates, from a client of strangers.
+func anonymous(r *result.Results) {
+	r.SPF[1].Status, r.Client.PTR = spf.SoftFail, "host.evil.example"
+}
 
 func received(text string) message.Header {
 	return message.Header{message.NewField("Received", " "+text)}
@@ -104,6 +106,14 @@ func TestEntries(t *testing.T) {
 		{"earlier-hop", "listed", func(r *result.Results) { r.Hops = hops(spf.Pass) }, result.Present},
 		{"earlier-hop", "one of them listed", func(r *result.Results) { r.Hops = append(hops(spf.TempError), hops(spf.Pass)...) }, result.Present},
 		{"earlier-hop", "not listed", func(r *result.Results) { r.Hops = hops(spf.SoftFail) }, result.Absent},
+		{"earlier-hop", "named by the author's domain, which has no SPF record", func(r *result.Results) {
+			r.Hops = hops(spf.None)
+			r.Hops[0].Helo = "mx.bank.example"
+		}, result.Present},
+		{"earlier-hop", "named by another, and no SPF record", func(r *result.Results) {
+			r.Hops = hops(spf.None)
+			r.Hops[0].Helo = "mx.evil.example"
+		}, result.Absent},
 		{"earlier-hop", "hidden", func(r *result.Results) { r.Hops = hops(spf.TempError) }, result.Unknown},
 		{"earlier-hop", "not asked", func(r *result.Results) {
 			r.HopsAsked = false
@@ -129,6 +139,10 @@ func TestEntries(t *testing.T) {
 			r.Observed.SignsAll, r.Author.Domain = yes, "mail.bank.example"
 			r.DKIM = []dkim.Result{{Domain: "news.bank.example", Status: dkim.PermError}}
 		}, result.Absent},
+		{"never-unsigned", "from a host of the author", func(r *result.Results) { r.Observed.SignsAll, r.Client.PTR = yes, "new.bank.example" }, result.Absent},
+		{"never-unsigned", "the DNS hides the client's name", func(r *result.Results) {
+			r.Observed.SignsAll, r.Client.PTR, r.IPRev.Status = yes, "", iprev.TempError
+		}, result.Unknown},
 		{"never-unsigned", "does not sign all", func(r *result.Results) { r.Observed.SignsAll.State = result.Absent }, result.Absent},
 
 		{"forbidden", "softfail", anonymous, result.Absent},
@@ -157,8 +171,8 @@ func TestEntries(t *testing.T) {
 		{"nameless", "HELO is an address", func(r *result.Results) { anonymous(r); r.Client.Helo = "192.0.2.66" }, result.Present},
 		{"nameless", "HELO is an address literal", func(r *result.Results) { anonymous(r); r.Client.Helo = "[192.0.2.66]" }, result.Present},
 
-		{"strangers", "the sender's own client", anonymous, result.Absent},
-		{"strangers", "another's client", func(r *result.Results) { anonymous(r); r.Client.PTR = "host.evil.example" }, result.Present},
+		{"strangers", "the sender's own client", func(r *result.Results) { anonymous(r); r.Client.PTR = "mx.desk.example" }, result.Absent},
+		{"strangers", "another's client", anonymous, result.Present},
 		{"strangers", "the author's client", func(r *result.Results) { anonymous(r); r.Client.PTR = "new.bank.example" }, result.Absent},
 		{"strangers", "the sender is the author", func(r *result.Results) {
 			anonymous(r)
@@ -275,6 +289,7 @@ func TestHops(t *testing.T) {
 		crossed = "from mx.bank.example (mx.bank.example [198.51.100.1]) by mx.desk.example (Postfix) with ESMTP id 1; x"
 		scanned = "from localhost (localhost [127.0.0.1]) by mx.desk.example (Postfix) with ESMTP id 1; x"
 		alien   = "from mx.bank.example (mx.bank.example [198.51.100.1]) by mx.else.example (Postfix) with ESMTP id 1; x"
+		local   = "from mx.bank.example (mx.bank.example [198.51.100.1]) by mail.corp.local (Postfix) with ESMTP id 1; x"
 		unnamed = "from mx.bank.example (mx.bank.example [198.51.100.1]) by localhost (Postfix) with ESMTP id 1; x"
 	)
 	for _, tt := range []struct {
@@ -285,6 +300,7 @@ func TestHops(t *testing.T) {
 		{"none", nil, nil},
 		{"forwarded", []string{scanned, crossed, within, inside}, []string{"198.51.100.1"}},
 		{"not by the client", []string{alien}, nil},
+		{"by a host whose name is not public", []string{local}, []string{"198.51.100.1"}},
 		{"by the client behind others", []string{scanned, alien}, []string{"198.51.100.1"}},
 		{"by a host without a public name", []string{unnamed}, []string{"198.51.100.1"}},
 		{"the client itself", []string{"from mx.desk.example (x [192.0.2.66]) by mx.desk.example; x"}, nil},
@@ -314,6 +330,11 @@ func TestHops(t *testing.T) {
 		})
 	}
 	r := failing()
+	r.Header, r.Client.PTR, r.Client.Helo = received(alien), "", "localhost.localdomain"
+	if got := judgement.Hops(r); len(got) != 1 {
+		t.Errorf("a client without a name: %v", got)
+	}
+	r = failing()
 	r.Header, r.MailFrom = received(crossed), "news@bounces.bank.example"
 	if got := judgement.Hops(r); len(got) != 1 || got[0].Domain != "bounces.bank.example" {
 		t.Errorf("the author's own MAIL FROM: %v", got)

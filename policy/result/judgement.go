@@ -42,7 +42,8 @@ type Evidence struct {
 // Hop is an earlier hop of a message, as its Received fields name it. Anybody can write
 // them.
 type Hop struct {
-	IP netip.Addr `json:"ip"`
+	IP   netip.Addr `json:"ip"`
+	Helo string     `json:"helo"`
 	// Status is the SPF result of the hop for Domain.
 	Domain string     `json:"domain"`
 	Status spf.Status `json:"result"`

@@ -24,7 +24,7 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 		side        result.Side
 		title, text string
 	}{
-		{result.Forgery, "Evidence of forgery", `But for "never-unsigned", the evidence is about mail that nothing authenticates: no signature is intact, of whatever domain, and SPF passes neither for MAIL FROM nor for the HELO name. A sender who authenticates as somebody, if not as the author, can be named and blocked. Help desks, calendars and newsletters send such mail for their customers.`},
+		{result.Forgery, "Evidence of forgery", `But for "never-unsigned", the evidence is about mail that nothing authenticates: no signature is intact, of whatever domain, SPF passes neither for MAIL FROM nor for the HELO name, and the client's verified name is neither of the author's organization nor of the sender's. A sender who authenticates as somebody, if not as the author, can be named and blocked. Help desks, calendars and newsletters send such mail for their customers.`},
 		{result.Indirect, "Evidence of indirect mail", `A forwarder that keeps MAIL FROM, breaks the signature and removes the Received fields cannot be told from a forger. List it in trust.forwarders, by which its mail is accepted.`},
 	} {
 		r.section(side.title)

@@ -18,6 +18,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/filter"
+	"github.com/postvet/postvet/policy/failures"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -43,6 +44,7 @@ type daemon struct {
 	pastSending   atomic.Pointer[reportsending.Sender] // the one before
 	peers         peers
 	refs          result.References
+	failures      *failures.Table // survives reloads
 	logins        *loginrate.Watch
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are

@@ -26,6 +26,7 @@ import (
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/failures"
 )
 
 // Options are the parameters of the service. Load, Out and Log are required.
@@ -51,7 +52,7 @@ type Options struct {
 // Run serves with the configuration c until a signal or ctx ends it. The error says in
 // one line what is wrong and what to do.
 func Run(ctx context.Context, c *config.Config, o Options) error {
-	d := &daemon{opt: o, notify: notifySystemd}
+	d := &daemon{opt: o, notify: notifySystemd, failures: failures.New()}
 	d.watchdog.interval = watchdogInterval()
 	return d.run(ctx, c)
 }
@@ -168,6 +169,9 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 	options := c.CheckerOptions(&d.dns, authservID, time.Now)
 	if source := d.signingKeys(c); source != nil {
 		options.Signing, options.Sealing = c.Signing(source), c.Sealing(source)
+	}
+	if d.failures != nil {
+		options.Observer = d.failures
 	}
 	traced := options
 	traced.Trace, traced.Live = true, true
