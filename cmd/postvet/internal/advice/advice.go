@@ -5,6 +5,7 @@ package advice
 import (
 	"context"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/message"
@@ -20,28 +21,28 @@ type Adviser struct {
 	Organization string
 }
 
-// PublishTXT returns the fix that is one TXT record, "" for no record.
-func (a *Adviser) PublishTXT(name, text string) string {
+// ProposeTXT returns the fix that is one TXT record, the zero value for no record.
+func (a *Adviser) ProposeTXT(name, text string) finding.Fix {
 	switch {
 	case text == "":
-		return ""
+		return finding.Fix{}
 	case len(text) > MaxProposal:
-		return "the record that would be right is too long to be shown"
+		return finding.Advise("the record that would be right is too long to be shown")
 	}
-	return a.Publish(name, QuotedTXT(text))
+	return a.Propose(name, QuotedTXT(text))
 }
 
-// Publish returns the fix that is one record. Nothing can stand beside a CNAME (RFC
+// Propose returns the fix that is one record. Nothing can stand beside a CNAME (RFC
 // 1034 section 3.6.2), so that the record belongs to the name it leads to.
-func (a *Adviser) Publish(name, record string) string {
+func (a *Adviser) Propose(name, record string) finding.Fix {
 	alias := a.alias(name)
 	switch {
 	case alias == "":
-		return Publish(name, record)
+		return Propose(name, record)
 	case message.Below(alias, a.Organization):
-		return Publish(alias, record) + " (" + name + " is a CNAME that leads there)"
+		return Propose(alias, record).Then(" (" + name + " is a CNAME that leads there)")
 	}
-	return name + " is a CNAME: have the owner of " + alias + " " + Publish(alias, record) + ", or replace the CNAME by that record"
+	return finding.Advise(name + " is a CNAME: have the owner of " + alias + " " + Publish(alias, record) + ", or replace the CNAME by that record")
 }
 
 // alias returns where a CNAME at the name leads, "" if there is none.

@@ -13,5 +13,9 @@ func Finish(l finding.Lists) {
 	}
 	for f := range l.All() {
 		f.Text, f.Fix = foreign.Line(f.Text, MaxText), foreign.Line(f.Fix, MaxFix)
+		for i := range f.Changes {
+			c := &f.Changes[i]
+			c.Name, c.Data = foreign.Line(c.Name, MaxText), foreign.Line(c.Data, MaxFix)
+		}
 	}
 }

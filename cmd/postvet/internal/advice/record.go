@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -27,9 +28,26 @@ func ShownRecord(s string) string {
 	return foreign.Cut(s, MaxRecord)
 }
 
-// Publish returns a fix that is one record:
+// Publish returns the words of a fix that is one record:
 // `publish: example.org. MX 10 mail.example.org.`.
 func Publish(name, record string) string { return "publish: " + name + ". " + record }
+
+// Propose returns a fix that is one record.
+func Propose(name, record string) finding.Fix {
+	typ, data, _ := strings.Cut(record, " ")
+	return finding.Fix{Text: Publish(name, record), Changes: []finding.Change{{Name: name, Type: typ, Data: data}}}
+}
+
+// Remove returns a fix that takes one record away.
+func Remove(name, record string) finding.Fix {
+	typ, data, _ := strings.Cut(record, " ")
+	return finding.Fix{Text: "remove: " + name + ". " + record, Changes: []finding.Change{{Remove: true, Name: name, Type: typ, Data: data}}}
+}
+
+// RemoveAlias returns a fix that takes the CNAME at a name away.
+func RemoveAlias(name string) finding.Fix {
+	return finding.Fix{Text: "remove the CNAME at " + name, Changes: []finding.Change{{Remove: true, Name: name, Type: "CNAME"}}}
+}
 
 // QuotedTXT returns a TXT record with its text in strings of at most 255 octets (RFC
 // 1035 section 3.3).

@@ -29,6 +29,9 @@ type Finding struct {
 	// Fix says what to do; "" where nothing is to be done or there is no one
 	// answer.
 	Fix string `json:"fix,omitempty"`
+	// Changes are the records that Fix says to publish or to remove, if it names whole
+	// ones.
+	Changes []Change `json:"changes,omitempty"`
 	// DNSFailure reports that a lookup failed, so that nothing is known. Such a
 	// finding is a Warning.
 	DNSFailure bool `json:"dns_trouble,omitempty"`
@@ -72,11 +75,16 @@ func (l *List) DropOK() {
 func (l List) Once() List {
 	var once List
 	for _, f := range l {
-		if !slices.Contains(once, f) {
+		if !slices.ContainsFunc(once, f.same) {
 			once = append(once, f)
 		}
 	}
 	return once
+}
+
+// same reports whether two findings say the same.
+func (f Finding) same(o Finding) bool {
+	return f.Severity == o.Severity && f.Text == o.Text && f.Fix == o.Fix && f.DNSFailure == o.DNSFailure
 }
 
 // Worst returns the greatest severity of the list, OK if it is empty.

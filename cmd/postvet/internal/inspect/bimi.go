@@ -50,7 +50,7 @@ func (b *Brand) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser,
 		answer := l.Lookup(ctx, name, dnscache.TXT)
 		if target := advice.MissingTarget(answer); target != "" {
 			b.State, b.Name = BrandBroken, name
-			b.Findings.Error(advice.TakeOver(name, target, "chooses the logo that is shown beside mail of "+domain), "remove the CNAME at "+name)
+			b.Findings.Add(finding.Error, advice.TakeOver(name, target, "chooses the logo that is shown beside mail of "+domain), advice.RemoveAlias(name))
 			return
 		}
 		if !answer.Outcome.Known() {
@@ -75,7 +75,7 @@ func (b *Brand) read(a *advice.Adviser, found []string) {
 	case len(found) > 1:
 		b.Findings.Error(fmt.Sprintf("%d BIMI records at %s: receivers use none", len(found), b.Name), "keep one and remove the others")
 	case err != nil:
-		b.Findings.Error("the BIMI record at "+b.Name+" is broken, and receivers repair nothing: "+err.Error(), a.PublishTXT(b.Name, mendedBrand(found[0])))
+		b.Findings.Add(finding.Error, "the BIMI record at "+b.Name+" is broken, and receivers repair nothing: "+err.Error(), a.ProposeTXT(b.Name, mendedBrand(found[0])))
 	case r.Declined():
 		b.State = BrandDeclined
 		b.Findings.OK("the domain says that it has no logo to show")

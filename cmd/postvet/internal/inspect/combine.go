@@ -17,7 +17,7 @@ func (r *Report) combine(a *advice.Adviser) {
 	case r.MX.Outcome == dnscache.NXDomain || r.SPF.outcome == dnscache.NXDomain:
 		r.Exists = NotExists
 		if target := r.SPF.alias; target != "" {
-			r.Findings.Error(advice.TakeOver(r.Name, target, "can send and receive as "+r.Name), "remove the CNAME at "+r.Name)
+			r.Findings.Add(finding.Error, advice.TakeOver(r.Name, target, "can send and receive as "+r.Name), advice.RemoveAlias(r.Name))
 		} else {
 			r.Findings.Error(r.Name+" does not exist (NXDOMAIN)", "")
 		}
@@ -40,14 +40,14 @@ func (r *Report) combine(a *advice.Adviser) {
 	}
 	signs := slices.ContainsFunc(r.DKIM.Keys, func(k Key) bool { return k.Type != "" && !k.Revoked })
 	if r.SPF.absent {
-		fix := a.PublishTXT(r.Name, "v=spf1 mx ~all") + ", with the other hosts that send; later -all"
+		fix := a.ProposeTXT(r.Name, "v=spf1 mx ~all").Then(", with the other hosts that send; later -all")
 		switch {
 		case !receives && (signs || !r.MX.Outcome.Known()):
-			fix = "list the hosts that send by ip4:, ip6:, a: or include:, and end the record in ~all"
+			fix = finding.Advise("list the hosts that send by ip4:, ip6:, a: or include:, and end the record in ~all")
 		case !receives || nullMX:
-			fix = a.PublishTXT(r.Name, "v=spf1 -all")
+			fix = a.ProposeTXT(r.Name, "v=spf1 -all")
 		}
-		r.SPF.Findings.Error("no SPF record: anybody may send in the name of "+r.Name, fix)
+		r.SPF.Findings.Add(finding.Error, "no SPF record: anybody may send in the name of "+r.Name, fix)
 	}
 	r.SPF.settleFix(a, receives && !nullMX)
 	if nullMX && r.DKIM.Absent {
@@ -68,7 +68,7 @@ func (r *Report) combineDMARC(a *advice.Adviser, nullMX bool) {
 		if nullMX {
 			record = "v=DMARC1; p=reject"
 		}
-		d.Findings.Error("no DMARC record: receivers are told nothing about forged mail of "+r.Name, a.PublishTXT("_dmarc."+r.Name, record))
+		d.Findings.Add(finding.Error, "no DMARC record: receivers are told nothing about forged mail of "+r.Name, a.ProposeTXT("_dmarc."+r.Name, record))
 		return
 	}
 	rua := ""

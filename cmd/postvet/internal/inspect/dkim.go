@@ -128,7 +128,7 @@ func (p *probe) isWildcard() bool { return p.wildcard.Outcome == dnscache.Found 
 
 func (k *DKIM) checkWildcard(p *probe) {
 	if target := advice.MissingTarget(p.wildcard); target != "" {
-		k.Findings.Error(advice.TakeOver("*._domainkey."+p.domain, target, "can sign as "+p.domain), "remove the CNAME at *._domainkey."+p.domain)
+		k.Findings.Add(finding.Error, advice.TakeOver("*._domainkey."+p.domain, target, "can sign as "+p.domain), advice.RemoveAlias("*._domainkey."+p.domain))
 	}
 	if !p.isWildcard() {
 		return
@@ -180,16 +180,16 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 
 // dangling adds the finding that a CNAME at the name of a key leads to no key.
 func (k *DKIM) dangling(name string, a *dnscache.Answer, isNamed bool) {
-	fix := "remove the CNAME at " + name + ", or have the owner of " + a.Canonical + " publish the key there"
+	fix := advice.RemoveAlias(name).Then(", or have the owner of " + foreign.Line(a.Canonical, advice.MaxText) + " publish the key there")
 	if target := advice.MissingTarget(a); target != "" {
-		k.Findings.Error(advice.TakeOver(name, target, "can publish a key and sign for the domain"), fix)
+		k.Findings.Add(finding.Error, advice.TakeOver(name, target, "can publish a key and sign for the domain"), fix)
 		return
 	}
 	text := name + " is an alias (CNAME) of " + a.Canonical + ", which has no key"
 	if isNamed {
-		k.Findings.Error(text, fix)
+		k.Findings.Add(finding.Error, text, fix)
 	} else {
-		k.Findings.Warning(text, fix)
+		k.Findings.Add(finding.Warning, text, fix)
 	}
 }
 
@@ -213,11 +213,11 @@ func (k *DKIM) findMisplaced(ctx context.Context, l *lookups.Lookups, p *probe) 
 		}
 		k.misplaced = true
 		text := "a key stands at " + s + "." + doubled + ": the form it was entered in adds the domain by itself"
-		fix := "move it to " + dkim.KeyName(s, p.domain)
+		fix := finding.Advise("move it to " + dkim.KeyName(s, p.domain))
 		if proposed := repair.Key(a.TXT[at]).Text; proposed != "" && len(proposed) <= advice.MaxProposal {
-			fix = advice.Publish(dkim.KeyName(s, p.domain), advice.QuotedTXT(proposed))
+			fix = advice.Propose(dkim.KeyName(s, p.domain), advice.QuotedTXT(proposed))
 		}
-		k.Findings.Error(text, fix)
+		k.Findings.Add(finding.Error, text, fix)
 	}
 }
 

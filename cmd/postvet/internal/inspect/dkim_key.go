@@ -120,12 +120,12 @@ func (k *Key) settleFix(a *advice.Adviser) {
 	if len(k.indexes) == 0 {
 		return
 	}
-	fix := a.PublishTXT(k.Name, k.proposed)
-	if k.Testing && len(k.indexes) == 1 && fix != "" {
-		fix = "once the tests are over, " + fix
+	fix := a.ProposeTXT(k.Name, k.proposed)
+	if k.Testing && len(k.indexes) == 1 {
+		fix = fix.After("once the tests are over, ")
 	}
-	if fix == "" {
-		fix = k.unreadable + ": publish the key as the signer has it"
+	if fix.Text == "" {
+		fix = finding.Advise(k.unreadable + ": publish the key as the signer has it")
 	}
 	k.settle(k.Findings, fix)
 }

@@ -111,7 +111,7 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain st
 	}
 	answer := l.Lookup(ctx, right, dnscache.TXT)
 	if target := advice.MissingTarget(answer); target != "" {
-		m.Findings.Error(advice.TakeOver(right, target, "says what receivers do with mail of "+domain), "remove the CNAME at "+right)
+		m.Findings.Add(finding.Error, advice.TakeOver(right, target, "says what receivers do with mail of "+domain), advice.RemoveAlias(right))
 		return true
 	}
 	for _, txt := range answer.TXT {
@@ -150,12 +150,12 @@ func (m *DMARC) settleFix(a *advice.Adviser, rua string) {
 	}
 	text := strings.Join(m.texts, "; ")
 	p := repair.DMARC(text, rua)
-	fix := a.PublishTXT(m.at, p.Text)
+	fix := a.ProposeTXT(m.at, p.Text)
 	switch {
 	case p.Text == text && rua == "":
-		fix = "add rua= with an address of a domain that takes mail"
-	case fix == "":
-		fix = "publish one record at " + m.at + " with one policy: " + p.Unreadable
+		fix = finding.Advise("add rua= with an address of a domain that takes mail")
+	case fix.Text == "":
+		fix = finding.Advise("publish one record at " + m.at + " with one policy: " + p.Unreadable)
 	}
 	m.settle(m.Findings, fix)
 }

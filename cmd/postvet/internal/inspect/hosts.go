@@ -171,7 +171,7 @@ func (h *Hosts) judgeReverse(s *Sender, domain string) bool {
 	if name == "" {
 		return false
 	}
-	h.Findings.Warning("the reverse DNS of "+s.IP.String()+noReverse, advice.Publish(dnscache.ReverseName(s.IP), "PTR "+name+"."))
+	h.Findings.Add(finding.Warning, "the reverse DNS of "+s.IP.String()+noReverse, advice.Propose(dnscache.ReverseName(s.IP), "PTR "+name+"."))
 	return true
 }
 

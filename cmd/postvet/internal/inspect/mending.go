@@ -12,8 +12,8 @@ func (m *mending) add(list *finding.List, severity finding.Severity, text string
 }
 
 // settle sets the fix of these findings, which is the same for all of them.
-func (m *mending) settle(list finding.List, fix string) {
+func (m *mending) settle(list finding.List, fix finding.Fix) {
 	for _, i := range m.indexes {
-		list[i].Fix = fix
+		list[i].Fix, list[i].Changes = fix.Text, fix.Changes
 	}
 }

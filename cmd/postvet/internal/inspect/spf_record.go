@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/policy/spf"
 )
 
@@ -56,16 +57,16 @@ func (s *SPF) settleFix(a *advice.Adviser, mx bool) {
 			text = "v=spf1 mx ~all"
 		}
 	}
-	fix := a.PublishTXT(s.domain, text)
+	fix := a.ProposeTXT(s.domain, text)
 	switch {
-	case fix == "" && unsure:
-		fix = "list the hosts that send by ip4:, ip6:, a:, mx or include:, and end the record in ~all"
-	case fix == "":
-		fix = "publish one record that can be read: " + s.unreadable
+	case fix.Text == "" && unsure:
+		fix = finding.Advise("list the hosts that send by ip4:, ip6:, a:, mx or include:, and end the record in ~all")
+	case fix.Text == "":
+		fix = finding.Advise("publish one record that can be read: " + s.unreadable)
 	case unsure:
-		fix += " with the other hosts that send; later -all"
+		fix = fix.Then(" with the other hosts that send; later -all")
 	case s.end != "":
-		fix += ", and when all that send are listed -all"
+		fix = fix.Then(", and when all that send are listed -all")
 	}
 	s.settle(s.Findings, fix)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/advice"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/foreign"
 )
@@ -45,8 +47,8 @@ func (m *MX) compareHosts(domain string) {
 		for _, before := range m.Hosts[:i] {
 			if h.name != "" && before.name == h.name && !told[h.name] {
 				told[h.name] = true
-				m.Findings.Warning(fmt.Sprintf("%s stands in two MX records, %d and %d: the second is no second chance", h.Name, before.Preference, h.Preference),
-					fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name))
+				m.Findings.Add(finding.Warning, fmt.Sprintf("%s stands in two MX records, %d and %d: the second is no second chance", h.Name, before.Preference, h.Preference),
+					advice.Remove(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Name)))
 			}
 		}
 		for _, a := range h.Addresses {

@@ -216,7 +216,7 @@ func (c *Connection) judgeDANE(t *TLSA, now time.Time) {
 	}
 	if len(t.records) == 0 {
 		if t.State == Absent && t.DNSSEC == lookups.Secure {
-			c.Findings.Note(c.where()+" has no TLSA record, though its zone is signed: senders cannot check its key", c.recordFix(t))
+			c.Findings.Add(finding.Note, c.where()+" has no TLSA record, though its zone is signed: senders cannot check its key", c.recordFix(t))
 		}
 		return
 	}
@@ -228,22 +228,22 @@ func (c *Connection) judgeDANE(t *TLSA, now time.Time) {
 		c.Findings.OK(c.where() + " has a certificate that fits the TLSA record " + foreign.Cut(matched.String(), 30))
 	case t.State == Works:
 		c.DANE, c.kept = FailedIt, true
-		c.Findings.Error(c.where()+": "+reason+"; senders that check DANE keep the mail", c.recordFix(t))
+		c.Findings.Add(finding.Error, c.where()+": "+reason+"; senders that check DANE keep the mail", c.recordFix(t))
 	default:
 		c.DANE = FailedIt
-		c.Findings.Warning(c.where()+": "+reason, c.recordFix(t))
+		c.Findings.Add(finding.Warning, c.where()+": "+reason, c.recordFix(t))
 	}
 }
 
 // recordFix returns the TLSA record of the server's key, which was read and compared with
 // it.
-func (c *Connection) recordFix(t *TLSA) string {
+func (c *Connection) recordFix(t *TLSA) finding.Fix {
 	leaf := c.dialogue.Chain[0]
 	r, err := dane.ParseText(c.Certificate.TLSA)
 	if err != nil || r.Unusable() != "" || !r.Matches(leaf) {
-		return ""
+		return finding.Fix{}
 	}
-	return advice.Publish(t.Name, "TLSA "+r.String())
+	return advice.Propose(t.Name, "TLSA "+r.String())
 }
 
 // soon is how long before its end a certificate is named.

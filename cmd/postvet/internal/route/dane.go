@@ -151,7 +151,7 @@ func (t *TLSA) judge(m *MX, h *Host, a *dnscache.Answer, list *finding.List) {
 func (t *TLSA) judgeRecords(list *finding.List) {
 	for _, r := range t.Records {
 		if r.Unusable != "" {
-			list.Warning("a TLSA record of "+t.Host+" is ignored: "+r.Unusable, removal(t.Name, r.Text))
+			list.Add(finding.Warning, "a TLSA record of "+t.Host+" is ignored: "+r.Unusable, removal(t.Name, r.Text))
 		}
 	}
 	certificate := false
@@ -227,13 +227,14 @@ func (d *DANE) conclude() {
 // maxShown bounds a record that is to be found again by its text.
 const maxShown = 300
 
-// removal returns the fix that removes a record, "" for one that cannot be shown.
-func removal(name, text string) string {
+// removal returns the fix that removes a record, the zero value for one that cannot be
+// shown.
+func removal(name, text string) finding.Fix {
 	switch {
 	case text == "":
-		return ""
+		return finding.Fix{}
 	case len(text) > maxShown:
-		return "remove the TLSA record of " + name + ". that begins with " + text[:40]
+		return finding.Advise("remove the TLSA record of " + name + ". that begins with " + text[:40])
 	}
-	return "remove: " + name + ". TLSA " + text
+	return advice.Remove(name, "TLSA "+text)
 }

@@ -75,27 +75,32 @@ func (h *Host) receives() bool { return len(h.reachable()) > 0 || h.failed }
 
 // check looks the host up and checks its name and addresses.
 func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
-	remove := fmt.Sprintf("remove: %s. MX %d %s.", domain, h.Preference, h.Name)
+	remove := advice.Remove(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Name))
 	if ip, err := netip.ParseAddr(strings.Trim(h.Name, "[]")); err == nil {
 		h.name = ""
-		fix := fmt.Sprintf("publish: %s. MX %d mail.%s. and mail.%s. %s %s", domain, h.Preference, domain, domain, family(ip), ip)
+		fix := advice.Propose(domain, fmt.Sprintf("MX %d mail.%s.", h.Preference, domain))
+		fix.Changes = append(fix.Changes, advice.Remove(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Name)).Changes...)
 		if unreachable(ip) != "" {
-			fix = fmt.Sprintf("publish: %s. MX %d mail.%s. and a public address of mail.%s.", domain, h.Preference, domain, domain)
+			fix = fix.Words().Then(" and a public address of mail." + domain + ".")
+		} else {
+			fix.Changes = append(fix.Changes, advice.Propose("mail."+domain, family(ip)+" "+ip.String()).Changes...)
+			fix = fix.Then(fmt.Sprintf(" and mail.%s. %s %s", domain, family(ip), ip))
 		}
-		h.Findings.Error("an MX record must name a host, not the address "+ip.String(), fix)
+		h.Findings.Add(finding.Error, "an MX record must name a host, not the address "+ip.String(), fix)
 		return
 	}
 	if h.name == "" {
-		h.Findings.Error(h.Name+" cannot be the name of a host", remove)
+		h.Findings.Add(finding.Error, h.Name+" cannot be the name of a host", remove)
 		return
 	}
 	a := h.lookUp(ctx, l)
 	if a.Canonical != "" {
-		fix := advice.Publish(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias))
+		fix := advice.Propose(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias))
+		fix.Changes = append(fix.Changes, remove.Changes...)
 		if len(a.Addrs) == 0 {
-			fix = "" // what it leads to takes no mail either
+			fix = finding.Fix{} // what it leads to takes no mail either
 		}
-		h.Findings.Error(h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)", fix)
+		h.Findings.Add(finding.Error, h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)", fix)
 	}
 	switch {
 	case len(a.Addrs) > 0:
@@ -106,9 +111,9 @@ func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
 		h.failed = true
 		h.Findings.DNSFailure(lookups.Failure("the address", h.Name, a.Outcome))
 	case advice.MissingTarget(a) != "":
-		h.Findings.Error(advice.TakeOver(h.Name, h.Alias, "gets mail for "+domain), remove)
+		h.Findings.Add(finding.Error, advice.TakeOver(h.Name, h.Alias, "gets mail for "+domain), remove)
 	case a.Outcome == dnscache.NXDomain:
-		h.Findings.Error(h.Name+" does not exist", "publish an address of "+h.Name+"., or "+remove)
+		h.Findings.Error(h.Name+" does not exist", "publish an address of "+h.Name+"., or "+remove.Text)
 	default:
 		h.Findings.Error(h.Name+" has no address", "publish an address (A or AAAA) of "+cmp.Or(h.Alias, h.Name)+".")
 	}
@@ -193,7 +198,7 @@ func (h *Host) judge(a *Address) {
 	case a.Reverse == iprev.TempError:
 		h.Findings.DNSFailure("the reverse DNS of " + a.IP.String() + " could not be looked up")
 	case a.Reverse != iprev.Pass:
-		h.Findings.Warning(fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", a.IP),
-			advice.Publish(dnscache.ReverseName(a.IP), "PTR "+name+"."))
+		h.Findings.Add(finding.Warning, fmt.Sprintf("the reverse DNS of %s does not lead back to it; mail that this host sends is refused by many", a.IP),
+			advice.Propose(dnscache.ReverseName(a.IP), "PTR "+name+"."))
 	}
 }

@@ -38,19 +38,19 @@ func (s *MTASTS) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 		return
 	}
 	s.State = Absent
-	fix := ""
+	var fix finding.Fix
 	if text, err := mtasts.Proposal(recordID(now)); err == nil {
-		fix = a.PublishTXT(name, text)
+		fix = a.ProposeTXT(name, text)
 	}
 	found := mtasts.Candidates(all, mtasts.Version)
 	host := len(found) > 0 && s.checkHost(ctx, l, domain)
 	switch {
 	case len(found) > 1:
 		s.State = Broken
-		s.Findings.Error(fmt.Sprintf("%d MTA-STS records: senders use none (RFC 8461 section 3.1)", len(found)), fix+", and remove the others")
+		s.Findings.Add(finding.Error, fmt.Sprintf("%d MTA-STS records: senders use none (RFC 8461 section 3.1)", len(found)), fix.Then(", and remove the others"))
 		return
 	case len(found) == 0 && len(all) > 0:
-		s.Findings.Warning("the text at "+name+" is no MTA-STS record: "+recordError(all[0]), fix)
+		s.Findings.Add(finding.Warning, "the text at "+name+" is no MTA-STS record: "+recordError(all[0]), fix)
 		return
 	case len(found) == 0:
 		return
@@ -59,7 +59,7 @@ func (s *MTASTS) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 	r, err := mtasts.ParseRecord(found[0])
 	if err != nil {
 		s.State = Broken
-		s.Findings.Error("the MTA-STS record is broken, and senders ignore it: "+err.Error(), fix)
+		s.Findings.Add(finding.Error, "the MTA-STS record is broken, and senders ignore it: "+err.Error(), fix)
 		return
 	}
 	s.ID = r.ID
@@ -95,7 +95,7 @@ func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain strin
 		s.Findings.DNSFailure(lookups.Failure("the address", host, a.Outcome))
 	case a.Outcome == dnscache.NXDomain && a.Canonical != "":
 		s.State = Broken
-		s.Findings.Error(advice.TakeOver(host, foreign.Line(a.Canonical, advice.MaxText), "can publish a policy that keeps mail away"), "remove the CNAME at "+host)
+		s.Findings.Add(finding.Error, advice.TakeOver(host, foreign.Line(a.Canonical, advice.MaxText), "can publish a policy that keeps mail away"), advice.RemoveAlias(host))
 	default:
 		s.State = Broken
 		s.Findings.Error(host+" has no address: no sender gets the policy", "publish an address (A or AAAA) of "+host+"., where a web server has the policy, or remove the record at "+mtasts.RecordName(domain)+".")
@@ -126,7 +126,7 @@ func (s *TLSRPT) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 		return
 	case len(found) == 0 && len(all) > 0:
 		_, err := mtasts.ParseReporting(all[0])
-		s.Findings.Warning(fmt.Sprintf("the text at %s is no TLS-RPT record: %v", name, err), s.proposal(a, domain))
+		s.Findings.Add(finding.Warning, fmt.Sprintf("the text at %s is no TLS-RPT record: %v", name, err), s.proposal(a, domain))
 		return
 	case len(found) == 0:
 		return
@@ -135,7 +135,7 @@ func (s *TLSRPT) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 	r, err := mtasts.ParseReporting(found[0])
 	if err != nil {
 		s.State = Broken
-		s.Findings.Error("the TLS-RPT record is broken, and senders ignore it: "+err.Error(), s.proposal(a, domain))
+		s.Findings.Add(finding.Error, "the TLS-RPT record is broken, and senders ignore it: "+err.Error(), s.proposal(a, domain))
 		return
 	}
 	s.State = Works
@@ -149,10 +149,10 @@ func (s *TLSRPT) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 }
 
 // proposal returns the fix that is one sound record.
-func (s *TLSRPT) proposal(a *advice.Adviser, domain string) string {
+func (s *TLSRPT) proposal(a *advice.Adviser, domain string) finding.Fix {
 	text := "v=" + mtasts.ReportingVersion + "; rua=mailto:tls-reports@" + domain
 	if _, err := mtasts.ParseReporting(text); err != nil {
-		return ""
+		return finding.Fix{}
 	}
-	return a.PublishTXT(mtasts.ReportingName(domain), text)
+	return a.ProposeTXT(mtasts.ReportingName(domain), text)
 }

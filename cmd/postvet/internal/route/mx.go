@@ -81,7 +81,7 @@ func (m *MX) find(ctx context.Context, l *lookups.Lookups, domain string) {
 	switch {
 	case m.Null && len(m.Hosts) > 0:
 		m.Null = false
-		m.Findings.Error("a null MX stands beside other exchangers, which RFC 7505 section 3 forbids", "remove: "+owner+". MX 0 .")
+		m.Findings.Add(finding.Error, "a null MX stands beside other exchangers, which RFC 7505 section 3 forbids", advice.Remove(owner, "MX 0 ."))
 	case m.Null:
 		m.Findings.OK("null MX: the domain takes no mail (RFC 7505)")
 		return
@@ -118,8 +118,8 @@ func (m *MX) implicit(ctx context.Context, l *lookups.Lookups, domain string) {
 		m.Implicit = true
 		h.checkAddresses(ctx, l, a)
 		m.Hosts = append(m.Hosts, h)
-		m.Findings.Warning("no MX record: mail goes to the address of the name itself (RFC 5321 section 5.1)",
-			advice.Publish(owner, "MX 10 "+owner+".")+", or MX 0 . if the domain takes no mail")
+		m.Findings.Add(finding.Warning, "no MX record: mail goes to the address of the name itself (RFC 5321 section 5.1)",
+			advice.Propose(owner, "MX 10 "+owner+".").Then(", or MX 0 . if the domain takes no mail"))
 		m.compare(domain)
 	case a.Bogus():
 		m.Findings.Error("the addresses of "+domain+" do not pass DNSSEC validation: servers that validate do not deliver", bogusFix(domain))

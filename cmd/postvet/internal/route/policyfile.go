@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
+	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/policy/foreign"
@@ -66,12 +67,12 @@ func (s *MTASTS) compare(p mtasts.Policy, domain string, m *MX, now time.Time) {
 	if len(missing) > 0 {
 		id, _ := mtasts.Proposal(recordID(now))
 		text := "the MTA-STS policy does not name " + joined(missing, 3)
-		fix := "add to the policy: mx: " + strings.Join(missing, ", mx: ") + "; then " + advice.Publish(mtasts.RecordName(domain), advice.QuotedTXT(id))
+		fix := advice.Propose(mtasts.RecordName(domain), advice.QuotedTXT(id)).After("add to the policy: mx: " + strings.Join(missing, ", mx: ") + "; then ")
 		if p.Mode == mtasts.Enforce {
 			s.State = Broken
-			s.Findings.Error(text+": senders that check it do not deliver there", fix)
+			s.Findings.Add(finding.Error, text+": senders that check it do not deliver there", fix)
 		} else {
-			s.Findings.Warning(text+": with mode: enforce senders would not deliver there", fix)
+			s.Findings.Add(finding.Warning, text+": with mode: enforce senders would not deliver there", fix)
 		}
 	}
 	for _, pattern := range p.MX[:min(len(p.MX), 20)] {

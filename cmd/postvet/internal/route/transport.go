@@ -69,21 +69,21 @@ func FindTransport(ctx context.Context, l *lookups.Lookups, domain, organization
 // combine adds what follows from all protections together.
 func (t *Transport) combine(ctx context.Context, l *lookups.Lookups, a *advice.Adviser, domain string, m *MX, now time.Time) {
 	if t.DANE.State == Absent && t.MTASTS.State == Absent {
-		fix := t.MTASTS.policyFix(domain, m)
-		if host := mtasts.PolicyHost(domain); fix != "" && l.Addresses(ctx, host).Outcome.Void() {
-			fix = "publish an address (A or AAAA) of " + host + "., " + fix
+		fix := finding.Advise(t.MTASTS.policyFix(domain, m))
+		if host := mtasts.PolicyHost(domain); fix.Text != "" && l.Addresses(ctx, host).Outcome.Void() {
+			fix = fix.After("publish an address (A or AAAA) of " + host + "., ")
 		}
-		if text, err := mtasts.Proposal(recordID(now)); err == nil && fix != "" {
-			fix += ", and " + a.PublishTXT(mtasts.RecordName(domain), text)
+		if text, err := mtasts.Proposal(recordID(now)); err == nil && fix.Text != "" {
+			fix = fix.With(", and ", a.ProposeTXT(mtasts.RecordName(domain), text))
 		}
-		t.Findings.Warning("neither DANE nor MTA-STS: a sender cannot tell a forged server, and mail can be read and diverted on the way", fix)
+		t.Findings.Add(finding.Warning, "neither DANE nor MTA-STS: a sender cannot tell a forged server, and mail can be read and diverted on the way", fix)
 	}
 	if t.TLSRPT.State == Absent {
 		text := "no TLS-RPT record: nobody tells when senders cannot encrypt (RFC 8460)"
 		if fix := t.TLSRPT.proposal(a, domain); t.MTASTS.Record != "" || t.DANE.State == Works || t.DANE.State == Partly {
-			t.TLSRPT.Findings.Warning(text, fix)
+			t.TLSRPT.Findings.Add(finding.Warning, text, fix)
 		} else {
-			t.TLSRPT.Findings.Note(text, fix)
+			t.TLSRPT.Findings.Add(finding.Note, text, fix)
 		}
 	}
 	if t.DANE.State == Unchecked && l.ValidatesNot(ctx) {
