@@ -31,6 +31,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
@@ -67,6 +68,7 @@ type Metrics struct {
 	keys      func() KeyStats
 	journal   func() JournalStats
 	reports   func() reportcount.Stats
+	failures  func() reportfailures.Stats
 	sending   func() reportsending.Stats
 	peers     func() PeerStats
 	domains   func() WatchStats

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
@@ -37,6 +38,7 @@ type snapshot struct {
 	Keys      KeyStats
 	Journal   JournalStats
 	Reports   reportcount.Stats
+	Failures  reportfailures.Stats
 	Sending   reportsending.Stats
 	Peers     PeerStats
 	Watch     WatchStats
@@ -55,7 +57,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
-	r, w, sending := m.reports, m.domains, m.sending
+	r, w, sending, failures := m.reports, m.domains, m.sending, m.failures
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -80,6 +82,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if sending != nil {
 		s.Sending = sending()
+	}
+	if failures != nil {
+		s.Failures = failures()
 	}
 	s.NotReady = s.notReady()
 	return s

@@ -69,7 +69,7 @@ const (
 	WhyAddress   Why = "no-address" // no address takes it
 	WhyTooLate   Why = "too-late"   // its addresses had others for too long
 	WhyInvalid   Why = "invalid"    // no valid report can be made
-	WhyStopped   Why = "stopped"    // the service ended before it was made
+	WhyStopped   Why = "stopped"    // the service ended, or failure reports, before it was made
 )
 
 // Whys returns all reasons.

@@ -3,6 +3,7 @@ package reportfailures
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,6 +99,9 @@ func (g *Gatherer) Add(res *result.Results, v *result.Verdict) {
 		return
 	}
 	s := g.settings.Load()
+	if s.Send == reportsending.Off {
+		return
+	}
 	f := reporting.FailingOf(res, v, s.Own)
 	g.mu.Lock()
 	if f.Skip != "" {
@@ -114,6 +118,7 @@ func (g *Gatherer) Add(res *result.Results, v *result.Verdict) {
 	// Only the first message of its kind is told.
 	results := key.Results(v.AuthenticationResults)
 	fields := f.Report(res, v, key.Path, results)
+	keepNothing(&fields)
 	fields.UserAgent = s.Program
 	if s.Host != "" {
 		fields.ReportingMTA = "dns; " + s.Host
@@ -122,6 +127,16 @@ func (g *Gatherer) Add(res *result.Results, v *result.Verdict) {
 	g.mu.Lock()
 	x.fields, x.sample, x.left, x.ready = fields, sample, left, true
 	g.mu.Unlock()
+}
+
+// keepNothing has a report refer to nothing of the message, whose header may be large.
+func keepNothing(f *report.Failure) {
+	for _, s := range []*string{&f.DKIMDomain, &f.DKIMIdentity, &f.DKIMSelector, &f.OriginalMailFrom} {
+		*s = strings.Clone(*s)
+	}
+	for i, s := range f.ReportedDomain {
+		f.ReportedDomain[i] = strings.Clone(s)
+	}
 }
 
 // count counts a failure. It returns the new report that it begins, if it does.
@@ -147,7 +162,7 @@ func (g *Gatherer) count(s *Settings, f *reporting.Failing) (x *failure, isNew b
 		g.stats.Dropped[why]++
 		return nil, false
 	}
-	x = &failure{like: like, domain: f.Domain, first: now, last: now, due: now.Add(g.o.Fold), incidents: 1}
+	x = &failure{like: like, domain: strings.Clone(f.Domain), first: now, last: now, due: now.Add(g.o.Fold), incidents: 1}
 	g.open[like] = x
 	g.ofOne[f.Domain]++
 	g.stats.Incidents++

@@ -75,7 +75,7 @@ func (g *Gatherer) due() []*failure {
 	now := g.o.Now()
 	var all []*failure
 	for _, x := range g.open {
-		if x.ready && !x.due.After(now) {
+		if !x.due.After(now) && (x.ready || now.Sub(x.first) > longest) {
 			all = append(all, x)
 		}
 	}
@@ -92,7 +92,7 @@ func (g *Gatherer) decide(ctx context.Context, x *failure) error {
 		return nil
 	}
 	if s.Send == reportsending.Off {
-		g.drop(x, WhyNotListed)
+		g.drop(x, WhyStopped)
 		return nil
 	}
 	known, err := g.known(ctx, s, x.domain)

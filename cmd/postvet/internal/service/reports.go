@@ -12,6 +12,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 	"github.com/postvet/postvet/filter"
@@ -25,7 +26,9 @@ type messageReports struct {
 	store   reportStore
 	counter atomic.Pointer[reportcount.Counter] // nil if nothing is counted
 	past    pastCounts
-	stop    func() // ends what keep began
+	// failures is nil if no failure reports were made since the start.
+	failures atomic.Pointer[reportfailures.Gatherer]
+	stop     func() // ends what keep began
 
 	envelopeTo atomic.Bool
 	inbox      atomic.Pointer[addrlist.Mailboxes]
@@ -100,6 +103,7 @@ func (r *reportStore) Leave(ctx context.Context, node string) error {
 func (d *daemon) openReports(c *config.Config) {
 	d.reports.store.options = reportstore.Options{File: c.ReportFile(), DSN: c.Journal.Postgres, AutoMigrate: c.Journal.AutoMigrate}
 	d.metrics.WatchReports(d.reportStats)
+	d.metrics.WatchFailures(d.failureStats)
 	d.changeReports(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -117,6 +121,9 @@ func (d *daemon) openReports(c *config.Config) {
 func (d *daemon) closeReports() {
 	d.reports.stop()
 	d.stopCounting(closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	d.reports.failures.Load().Close(ctx)
 	if err := d.reports.store.close(); err != nil {
 		d.log.Named("report").Error("closing the store of reports failed", zap.Error(err))
 	}
@@ -128,6 +135,7 @@ func (d *daemon) changeReports(c *config.Config) {
 	r.envelopeTo.Store(c.Report.EnvelopeTo)
 	r.inbox.Store(addrlist.NewMailboxes(c.Report.Inbox...))
 	r.retention.Store(int64(c.Report.Retention))
+	d.changeFailures(c)
 	switch counts := r.counter.Load() != nil; {
 	case c.Report.Collects() && !counts:
 		log := d.log.Named("report")

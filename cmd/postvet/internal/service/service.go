@@ -159,6 +159,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		d.traces.Message(&x)
 		d.record(&x)
 		d.countForReports(&x)
+		d.gatherFailure(&x)
 	}
 	d.server = filter.NewServer(d.handler(c, id), options)
 	return nil
