@@ -42,6 +42,8 @@ func TestPolicyTestHistory(t *testing.T) {
 	enforce := write("enforce.toml", strings.Replace(string(text), "monitor_recipients", "enforce_domains = [\"good.example\", \"held.example\"]\nmonitor_recipients", 1))
 	sender := write("sender.toml", strings.Replace(string(text), "[policy]", "[policy]\nsender_domain = \"reject\"", 1))
 	refuse := write("refuse.toml", "[[rule]]\nname = \"no-evil\"\nmail_from = [\"evil.example\"]\naction = \"reject\"\n[policy]\nmonitor_recipients = []\n")
+	judge := write("judge.toml", "[policy]\non_reject = \"judge\"\nmonitor_recipients = []\n")
+	always := write("always.toml", "[policy]\non_reject = \"always\"\nmonitor_recipients = []\n")
 	mailbox := write("mailbox.toml", "[[rule]]\nname = \"user\"\nto = [\"user@test.example\"]\naction = \"discard\"\n[[rule]]\nname = \"edits\"\nadd_header = [\"X-Seen: yes\"]\n")
 	for _, from := range []string{"--socket", "--config", "--journal"} {
 		ask := func(want int, args ...string) string {
@@ -79,6 +81,7 @@ func TestPolicyTestHistory(t *testing.T) {
 		says(ask(exitDone), "By the configuration "+file, "3 messages, 0 treated differently")
 		says(ask(exitNo, "--config", enforce), "accept instead of reject -> reject 1", "accept instead of quarantine -> quarantine 1", "3 messages, 2 treated differently")
 		says(ask(exitNo, "--rules", refuse), "accept instead of reject -> reject 1", "accept instead of quarantine -> reject 1", "no-evil 0 2", "192.0.2.66 2", "good.example 1")
+		says(ask(exitNo, "--rules", judge, "--against", always), "reject -> quarantine 1", "judgement 0 1", "dmarc-reject 1 0", "good.example 1", "3 messages, 1 treated differently")
 		says(ask(exitDone, "--config", sender), "policy.sender_domain cannot be tried on recorded mail; it was another one for 3 messages", "2 unknown")
 		says(ask(exitDone, "--rules", mailbox), "Rule user asks about rcpts; 3 messages do not have that", "Header fields that rules add or remove are not compared (edits)", "3 messages, 0 treated differently, 3 unknown")
 		var r trial.Report

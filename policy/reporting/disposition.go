@@ -174,7 +174,7 @@ func comment(o result.Override, v *result.Verdict) string {
 		return CommentForwarder
 	case o.By == "policy.mailing_lists":
 		return CommentList
-	case o.By == "policy.on_reject":
+	case o.By == "policy.on_reject" && !v.Monitored:
 		return CommentSoftened
 	case o.By == "policy.dmarc":
 		return CommentMarked

@@ -103,6 +103,10 @@ func TestDisposition(t *testing.T) {
 		{"fail, p=quarantine and t=y", pTestingQ, dmarc.Fail, verdict(result.Accept, result.RuleDMARCNone), "none; policy_test_mode "},
 		{"fail, reject softened", pReject, dmarc.Fail, verdict(result.Quarantine, result.RuleDMARCReject), "quarantine; local_policy reject taken as quarantine"},
 		{"fail, reject softened and tagged", pReject, dmarc.Fail, tagged(verdict(result.Quarantine, result.RuleDMARCReject), "policy.quarantine"), "quarantine; local_policy reject taken as quarantine"},
+		{"fail, held by judgement", pReject, dmarc.Fail, verdict(result.Quarantine, result.RuleJudgement, override(result.ReasonLocalPolicy, "policy.on_reject", "hold; indirect: list")), "quarantine; local_policy reject taken as quarantine"},
+		{"fail, tagged by judgement", pReject, dmarc.Fail, tagged(verdict(result.Quarantine, result.RuleJudgement, override(result.ReasonLocalPolicy, "policy.on_reject", "hold")), "MTA"), "quarantine; local_policy reject taken as quarantine"},
+		{"fail, refused by judgement", pReject, dmarc.Fail, verdict(result.Reject, result.RuleDMARCReject), "reject"},
+		{"fail, judgement monitored", pReject, dmarc.Fail, monitored(verdict(result.Quarantine, result.RuleJudgement, override(result.ReasonLocalPolicy, "policy.on_reject", "hold")), "mode"), "none; local_policy monitor mode"},
 		{"fail, quarantine hardened", pQuarantine, dmarc.Fail, verdict(result.Reject, result.RuleDMARCQuarantine), "reject; local_policy quarantine taken as reject"},
 		{"fail, softened with t=y", pTesting, dmarc.Fail, verdict(result.Accept, result.RuleDMARCQuarantine), "none; policy_test_mode ; local_policy a rule of this receiver"},
 
