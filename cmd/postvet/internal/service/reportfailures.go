@@ -18,14 +18,11 @@ import (
 // program.
 func failureSettings(c *config.Config, build string) reportfailures.Settings {
 	r := &c.Report
-	in := func(l config.List) func(string) bool {
-		return func(domain string) bool { return l.Set.At(time.Now()).Name(domain) }
-	}
 	host, _ := c.Journal.NodeName()
 	_, from := message.SplitPath(r.From)
-	ours := in(c.Policy.OwnDomains)
+	ours := isIn(c.Policy.OwnDomains)
 	s := reportfailures.Settings{
-		Send: reportsending.Send(r.Failure.Send), Known: in(r.Known), Excluded: in(r.Exclude),
+		Send: reportsending.Send(r.Failure.Send), Known: isIn(r.Known), Excluded: isIn(r.Exclude),
 		Own: func(domain string) bool {
 			return ours(domain) || domain == r.Submitter || message.Below(domain, from) || r.BounceDomain != "" && message.Below(domain, r.BounceDomain)
 		},
