@@ -19,7 +19,7 @@ import (
 
 const zone = `
 good.example. TXT "v=spf1 ip4:192.0.2.1 -all"
-_dmarc.good.example. TXT "v=DMARC1; p=reject"
+_dmarc.good.example. TXT "v=DMARC1; p=reject; rua=mailto:d@good.example"
 mx.good.example. A 192.0.2.1
 1.2.0.192.in-addr.arpa. PTR mx.good.example.
 `
@@ -52,7 +52,7 @@ func startService(t *testing.T) *service {
 	t.Cleanup(func() { _ = dns.Close() })
 	dir := t.TempDir()
 	s := &service{config: filepath.Join(dir, "postvet.toml")}
-	s.text = fmt.Sprintf("listen = [\"inet:127.0.0.1:0\"]\nauthserv_id = \"mx.test.example\"\n[dns]\nresolvers = [%q]\n[log]\nformat = \"json\"\n[metrics]\nlisten = \"inet:127.0.0.1:0\"\n[sign]\nkeys = %q\n[seal]\ndomain = \"good.example\"\nrecipients = [\"test.example\"]\n[journal]\ndirectory = %q\n", dns.Addr(), dir, filepath.Join(dir, "journal"))
+	s.text = fmt.Sprintf("listen = [\"inet:127.0.0.1:0\"]\nauthserv_id = \"mx.test.example\"\n[dns]\nresolvers = [%q]\n[log]\nformat = \"json\"\n[metrics]\nlisten = \"inet:127.0.0.1:0\"\n[sign]\nkeys = %q\n[seal]\ndomain = \"good.example\"\nrecipients = [\"test.example\"]\n[journal]\ndirectory = %q\n[report]\nsend = \"known\"\nsubmitter = \"example.org\"\nemail = \"postmaster@example.org\"\nfrom = \"noreply@reports.example.org\"\nsmtp = \"127.0.0.1:9\"\n", dns.Addr(), dir, filepath.Join(dir, "journal"))
 	s.write(t, s.text)
 	s.program = start(t, binary, "serve", "--config", s.config)
 	s.milter = s.after(`"msg":"serving"`, `"inet:`)
