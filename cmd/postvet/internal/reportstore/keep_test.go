@@ -21,7 +21,7 @@ import (
 
 // testLimits: beyond a number of records messages lose parts as in report.Tally, and none
 // of them is lost without being counted.
-func testLimits(t *testing.T, p place) {
+func testLimits(t *testing.T, p testPlace) {
 	s := p.open(t, func(o *Options) { o.MaxRecords, o.MaxAllRecords = 40, 60 })
 	domains := []string{"one.example", "two.example"}
 	fed := map[string]int64{}
@@ -74,7 +74,7 @@ func testLimits(t *testing.T, p place) {
 	}
 }
 
-func testSuppressions(t *testing.T, p place) {
+func testSuppressions(t *testing.T, p testPlace) {
 	s := p.open(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	one := reports.Suppression{Address: "a@example.com", Until: now.Add(time.Hour), Reason: "550 no such user", By: "smtp", Strikes: 2, Since: now}
@@ -110,7 +110,7 @@ func testSuppressions(t *testing.T, p place) {
 
 // testRetain: what is old goes, but no report that is under way, and no day by which a
 // domain is known.
-func testRetain(t *testing.T, p place) {
+func testRetain(t *testing.T, p testPlace) {
 	s := p.open(t)
 	const keep = 10 * 24 * time.Hour
 	old := yesterday - 15
@@ -158,7 +158,7 @@ func testRetain(t *testing.T, p place) {
 	}
 }
 
-func testForget(t *testing.T, p place) {
+func testForget(t *testing.T, p testPlace) {
 	s := p.open(t)
 	addCounts(t, s, counted(yesterday, "example.com", "192.0.2.1", 3), counted(yesterday+1, "example.com", "192.0.2.1", 2), counted(yesterday, "example.org", "192.0.2.1", 1))
 	for _, x := range closeDays(t, s) {
@@ -197,7 +197,7 @@ func testForget(t *testing.T, p place) {
 }
 
 // testForgetBeside: a domain that is forgotten beside a service that counts it begins anew.
-func testForgetBeside(t *testing.T, p place) {
+func testForgetBeside(t *testing.T, p testPlace) {
 	s, command := p.open(t), p.open(t)
 	addCounts(t, s, counted(yesterday, "example.com", "192.0.2.1", 3))
 	_, err := command.Forget(t.Context(), "example.com")
@@ -214,9 +214,9 @@ func testForgetBeside(t *testing.T, p place) {
 
 // testVersions: the tables of each older version become those of this one, with what they
 // hold, and newer ones are refused.
-func testVersions(t *testing.T, p place) {
+func testVersions(t *testing.T, p testPlace) {
 	for v := int64(1); v < Schema; v++ {
-		one := place{p.options}
+		one := testPlace{p.options}
 		one.options.File += fmt.Sprint(v)
 		if p.options.DSN == "" {
 			p = one
@@ -252,7 +252,7 @@ func testVersions(t *testing.T, p place) {
 }
 
 // atVersion makes a store of an older version with 3 messages.
-func atVersion(t *testing.T, p place, v int64) {
+func atVersion(t *testing.T, p testPlace, v int64) {
 	t.Helper()
 	s := &Store{isFile: p.options.DSN == "", now: time.Now, most: 100, all: 100}
 	var err error

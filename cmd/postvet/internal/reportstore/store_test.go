@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,11 +19,11 @@ import (
 	"github.com/postvet/postvet/policy/reporting"
 )
 
-// place is where a test has its store.
-type place struct{ options Options }
+// testPlace is where a test has its store.
+type testPlace struct{ options Options }
 
 // open opens the store once more, as another process does.
-func (p place) open(t testing.TB, change ...func(*Options)) *Store {
+func (p testPlace) open(t testing.TB, change ...func(*Options)) *Store {
 	t.Helper()
 	o := p.options
 	for _, f := range change {
@@ -37,7 +35,7 @@ func (p place) open(t testing.TB, change ...func(*Options)) *Store {
 	return s
 }
 
-var storeTests = map[string]func(*testing.T, place){
+var storeTests = map[string]func(*testing.T, testPlace){
 	"life": testLife, "late": testLate, "once": testOnce, "heartbeats": testHeartbeats, "claims": testClaims, "claims_at_once": testClaimsAtOnce,
 	"limits": testLimits, "suppressions": testSuppressions, "retain": testRetain, "forget": testForget, "forget_beside": testForgetBeside, "refuses": testFreezeRefuses,
 	"versions": testVersions, "sums": testSums, "history": testHistory,
@@ -48,7 +46,7 @@ func TestFile(t *testing.T) {
 	for name, test := range storeTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, place{Options{File: filepath.Join(t.TempDir(), "new", "reports.db")}})
+			test(t, testPlace{Options{File: filepath.Join(t.TempDir(), "new", "reports.db")}})
 		})
 	}
 }
@@ -58,7 +56,7 @@ func TestDatabase(t *testing.T) {
 	server := keyservers.PostgreSQL(t, "secret")
 	for name, test := range storeTests {
 		t.Run(name, func(t *testing.T) {
-			test(t, place{Options{DSN: newDatabase(t, server, name), AutoMigrate: true}})
+			test(t, testPlace{Options{DSN: newDatabase(t, server, name), AutoMigrate: true}})
 		})
 	}
 }
@@ -162,7 +160,7 @@ func freeze(t testing.TB, s *Store, x reports.Subject, id string, due time.Time,
 var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
 // testLife follows messages from their counts to their report.
-func testLife(t *testing.T, p place) {
+func testLife(t *testing.T, p testPlace) {
 	s, other := p.open(t), p.open(t)
 	mixed := counted(yesterday, "example.com", "192.0.2.2", 4)
 	mixed.Kind = reporting.NullSender
@@ -255,7 +253,7 @@ func testLife(t *testing.T, p place) {
 
 // testLate: messages of a day whose subject is closed count for the next day, and those of a
 // policy without a subject for their own.
-func testLate(t *testing.T, p place) {
+func testLate(t *testing.T, p testPlace) {
 	s := p.open(t)
 	addCounts(t, s, counted(yesterday, "example.com", "192.0.2.1", 1), counted(yesterday-2, "example.org", "192.0.2.1", 1))
 	closed := closeDays(t, s)
@@ -293,7 +291,7 @@ func testLate(t *testing.T, p place) {
 }
 
 // testOnce: a batch counts once, however often it is added.
-func testOnce(t *testing.T, p place) {
+func testOnce(t *testing.T, p testPlace) {
 	s := p.open(t)
 	for range 3 {
 		for _, b := range []Batch{{"one", 1}, {"one", 2}, {"two", 1}, {"one", 1}} {
@@ -315,161 +313,8 @@ func testOnce(t *testing.T, p place) {
 	}
 }
 
-// testHeartbeats: a day is closed when each node has added all of it, or is dead.
-func testHeartbeats(t *testing.T, p place) {
-	s := p.open(t)
-	addCounts(t, s, counted(yesterday, "example.com", "192.0.2.1", 1))
-	midnight := reports.DayOf(time.Now()).Begin()
-	beat := func(node string, flushed time.Time) { must(t, s.Heartbeat(t.Context(), node, flushed)) }
-	check := func(what string, want []string) {
-		t.Helper()
-		_, waiting, err := s.CloseDays(t.Context())
-		must(t, err)
-		if !slices.Equal(waiting, want) {
-			t.Errorf("%s: waiting for %q, want %q", what, waiting, want)
-		}
-	}
-	beat("mx2", midnight.Add(-time.Minute))
-	beat("mx1", midnight.Add(time.Second))
-	beat("mx3", midnight.Add(time.Hour))
-	check("two are behind", []string{"mx1", "mx2"})
-	beat("mx2", midnight.Add(3*time.Second))
-	check("one is behind", []string{"mx1"})
-	all, err := s.Subjects(t.Context(), SubjectQuery{Progress: SubjectClosed})
-	must(t, err)
-	if len(all) != 0 {
-		t.Errorf("%d subjects are closed too early", len(all))
-	}
-	must(t, s.Leave(t.Context(), "mx1"))
-	check("it has left", nil)
-	beat("mx1", midnight.Add(-time.Minute))
-	check("it is back", []string{"mx1"})
-	_, err = s.exec(t.Context(), s.db, "UPDATE postvet.report_node SET seen_at = seen_at - $1", (dead + time.Second).Microseconds())
-	must(t, err)
-	check("it is dead", nil)
-	if n := len(closeDays(t, s)); n != 1 {
-		t.Errorf("%d subjects are closed, want 1", n)
-	}
-}
-
-// testClaims: a delivery belongs to one process until its deadline.
-func testClaims(t *testing.T, p place) {
-	s, other := p.open(t), p.open(t)
-	addCounts(t, s, counted(yesterday, "example.com", "192.0.2.1", 1))
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	freeze(t, s, closeDays(t, s)[0], "id", now, "a@one.example", "b@two.example", "c@One.example")
-	claim := func(s *Store, at time.Time, n int) []Sent {
-		t.Helper()
-		got, err := s.Claim(t.Context(), at, n, at.Add(time.Minute))
-		must(t, err)
-		return got
-	}
-	if got := claim(s, now.Add(-time.Second), 5); len(got) != 0 {
-		t.Errorf("claimed before they are due: %+v", got)
-	}
-	first, second := claim(s, now, 2), claim(other, now, 5)
-	if len(first) != 2 || len(second) != 1 || len(claim(s, now, 5)) != 0 {
-		t.Fatalf("claimed %d and %d", len(first), len(second))
-	}
-	d := first[0].Delivery
-	if d.State != reports.Sending || !d.Next.Equal(now.Add(time.Minute)) || d.Claim == "" || first[0].Domain != "example.com" {
-		t.Errorf("%+v", first[0])
-	}
-	d.State, d.Attempts, d.Next, d.Code, d.Status, d.Text, d.Changed = reports.Deferred, 1, now.Add(time.Hour), 451, "4.7.1", "later\x00\xff"+strings.Repeat("x", 1000), now
-	if held, err := other.Finish(t.Context(), d); !held || err != nil {
-		t.Fatalf("Finish: %v, %v", held, err)
-	}
-	if held, err := s.Finish(t.Context(), d); held || err != nil {
-		t.Errorf("Finish again: %v, %v", held, err)
-	}
-	got, _, err := s.ByToken(t.Context(), d.Token)
-	must(t, err)
-	if want := d; got.Text[:6] != "later?" || len(got.Text) != maxSaid || got.Code != want.Code || got.Status != want.Status || got.Attempts != 1 || !got.Next.Equal(want.Next) || got.Claim != "" {
-		t.Errorf("%+v", got.Delivery)
-	}
-	// The others lose their claims, and one more attempt was made.
-	again := claim(other, now.Add(2*time.Minute), 5)
-	if len(again) != 2 || again[0].Attempts != 1 {
-		t.Fatalf("claimed again: %+v", again)
-	}
-	lost := first[1].Delivery
-	lost.State = reports.Queued
-	if held, err := s.Finish(t.Context(), lost); held || err != nil {
-		t.Errorf("Finish with a claim that was lost: %v, %v", held, err)
-	}
-	queued := again[0].Delivery
-	queued.State = reports.Queued
-	if held, err := s.Finish(t.Context(), queued); !held || err != nil {
-		t.Errorf("Finish with the claim of now: %v, %v", held, err)
-	}
-	queued.State, queued.Code = reports.Bounced, 550
-	for i, want := range []bool{true, false} {
-		if changed, err := other.Change(t.Context(), queued, reports.Queued, reports.Done); changed != want || err != nil {
-			t.Errorf("Change %d: %v, %v", i, changed, err)
-		}
-	}
-	// A domain waits.
-	if n, err := s.Postpone(t.Context(), "ONE.example", now.Add(3*time.Hour)); n != 1 || err != nil {
-		t.Errorf("Postpone: %d, %v", n, err)
-	}
-	if got := claim(s, now.Add(2*time.Hour), 5); len(got) != 1 {
-		t.Errorf("claimed while a domain waits: %+v", got)
-	}
-	if n := len(claim(s, now.Add(4*time.Hour), 5)); n != 2 {
-		t.Errorf("claimed afterwards: %d", n)
-	}
-	if n, err := s.Settle(t.Context(), now.Add(time.Hour)); n != 0 || err != nil {
-		t.Errorf("Settle: %d, %v", n, err)
-	}
-}
-
-// testClaimsAtOnce: many processes that claim at one time get each delivery once.
-func testClaimsAtOnce(t *testing.T, p place) {
-	s := p.open(t)
-	now := time.Now()
-	const n = 60
-	for i := range n {
-		r := &reports.Report{ID: fmt.Sprint(i), Kind: reports.Failure, Domain: "example.com", Begin: now, End: now, Submitter: "us.example", Created: now, Messages: 1, Document: []byte("x")}
-		if created, err := s.Enqueue(t.Context(), r, now, "a@example.com"); !created || err != nil {
-			t.Fatalf("Enqueue: %v, %v", created, err)
-		}
-		if created, err := s.Enqueue(t.Context(), r, now, "a@example.com"); created || err != nil {
-			t.Fatalf("Enqueue again: %v, %v", created, err)
-		}
-	}
-	var group sync.WaitGroup
-	claims := make(chan string, 10*n)
-	for range 4 {
-		one := p.open(t)
-		group.Go(func() {
-			for range n {
-				got, err := one.Claim(t.Context(), now, 3, now.Add(time.Hour))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				for _, x := range got {
-					claims <- x.ID
-				}
-			}
-		})
-	}
-	group.Wait()
-	close(claims)
-	seen := map[string]bool{}
-	for id := range claims {
-		if seen[id] {
-			t.Errorf("%s was claimed twice", id)
-		}
-		seen[id] = true
-	}
-	if len(seen) != n {
-		t.Errorf("%d deliveries were claimed, want %d", len(seen), n)
-	}
-}
-
 // testFreezeRefuses: a report must have all of its subject, and its subject must be closed.
-func testFreezeRefuses(t *testing.T, p place) {
+func testFreezeRefuses(t *testing.T, p testPlace) {
 	s := p.open(t)
 	addCounts(t, s, counted(yesterday, "example.com", "192.0.2.1", 3), counted(yesterday+1, "example.com", "192.0.2.1", 3))
 	x := closeDays(t, s)[0]
@@ -501,7 +346,7 @@ func testFreezeRefuses(t *testing.T, p place) {
 }
 
 // testHistory: it is told on how many days a domain was seen, by any of its policies.
-func testHistory(t *testing.T, p place) {
+func testHistory(t *testing.T, p testPlace) {
 	s := p.open(t)
 	other := counted(yesterday-29, "example.com", "192.0.2.1", 1)
 	other.Policy.P = "none"

@@ -15,7 +15,7 @@ import (
 
 // testSums: whatever several processes do at one time, each message that was added is in
 // exactly one report, was left out and counted, or waits.
-func testSums(t *testing.T, p place) {
+func testSums(t *testing.T, p testPlace) {
 	for seed := range uint64(3) {
 		o := p
 		if o.options.File != "" {
@@ -32,7 +32,7 @@ type sums struct {
 	fed, frozen, skipped, reports atomic.Int64
 }
 
-func sumsAddUp(t *testing.T, p place, seed uint64) {
+func sumsAddUp(t *testing.T, p testPlace, seed uint64) {
 	t.Helper()
 	limits := func(o *Options) { o.MaxRecords, o.MaxAllRecords = 100, 1500 }
 	var all sums
