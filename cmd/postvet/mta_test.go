@@ -137,7 +137,7 @@ func (m *milterClient) end(body string) (changes []string, verdict string) {
 		case 'p':
 		case 'y':
 			return changes, "reply " + strings.TrimRight(data, "\x00")
-		case 'c', 'a', 'r', 't':
+		case 'c', 'a', 'r', 't', 'd':
 			return changes, string(cmd)
 		default:
 			changes = append(changes, string(cmd)+strings.ReplaceAll(data, "\x00", "|"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -212,10 +213,7 @@ func provenText(r *reports.Received) string {
 	case reports.ResultExempt:
 		return "not checked"
 	}
-	if r.Author == "" {
-		return "dmarc=" + r.Result
-	}
-	return "dmarc=" + r.Result + " " + r.Author
+	return cmp.Or(r.Author, "nobody") + ", dmarc=" + r.Result
 }
 
 // notesText names what is special about a report.

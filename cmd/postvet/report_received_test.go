@@ -79,7 +79,7 @@ func TestUnprovenReports(t *testing.T) {
 	}
 	_, out, _ = runIn(t, "report", "received", "--directory", dir)
 	before, after, found := strings.Cut(out, "Their mail did not pass DMARC; anybody may have written them:")
-	if !found || strings.Count(before, "aggregate") != 1 || strings.Count(after, "aggregate") != 2 || !strings.Contains(after, "dmarc=fail sender.example") {
+	if !found || strings.Count(before, "aggregate") != 1 || strings.Count(after, "aggregate") != 2 || !strings.Contains(after, "from sender.example, dmarc=fail") {
 		t.Errorf("the list:\n%s", out)
 	}
 	alone := t.TempDir()

@@ -25,7 +25,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, u := range upstreams {
 		out <- u.desc
 	}
-	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook}, slices.Concat(keyDescs, journalDescs, peerDescs, reportDescs, watchDescs, sendingDescs, failureDescs)...) {
+	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook, reportReceived}, slices.Concat(keyDescs, journalDescs, peerDescs, reportDescs, watchDescs, sendingDescs, failureDescs)...) {
 		out <- d
 	}
 }
@@ -58,6 +58,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	collectWatch(out, &s.Watch)
 	collectSending(out, &s.Sending)
 	collectFailures(out, &s.Failures)
+	collectInbox(out, &s.Inbox)
 	seen := map[string]bool{} // a resolver may be named twice
 	for i := range s.DNS.Upstreams {
 		u := &s.DNS.Upstreams[i]

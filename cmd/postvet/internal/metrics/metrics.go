@@ -32,6 +32,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
@@ -70,6 +71,7 @@ type Metrics struct {
 	reports   func() reportcount.Stats
 	failures  func() reportfailures.Stats
 	sending   func() reportsending.Stats
+	inbox     func() reportinbox.Stats
 	peers     func() PeerStats
 	domains   func() WatchStats
 	listeners int

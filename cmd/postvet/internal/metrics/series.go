@@ -105,7 +105,7 @@ var plain = append([]series{
 		func(s *snapshot) float64 { return float64(s.DNS.InFlight) }),
 	counter("postvet_dns_questions_queued_total", "Questions that waited because dns.max_in_flight others were under way.",
 		func(s *snapshot) float64 { return float64(s.DNS.Queued) }),
-}, slices.Concat(journalSeries, reportSeries, sendingSeries, failureSeries)...)
+}, slices.Concat(journalSeries, reportSeries, inboxSeries, sendingSeries, failureSeries)...)
 
 // The metrics with labels.
 var (

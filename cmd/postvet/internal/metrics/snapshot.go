@@ -6,6 +6,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/filter"
@@ -40,6 +41,7 @@ type snapshot struct {
 	Reports   reportcount.Stats
 	Failures  reportfailures.Stats
 	Sending   reportsending.Stats
+	Inbox     reportinbox.Stats
 	Peers     PeerStats
 	Watch     WatchStats
 	Reload    reloadState
@@ -57,7 +59,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
-	r, w, sending, failures := m.reports, m.domains, m.sending, m.failures
+	r, in, w, sending, failures := m.reports, m.inbox, m.domains, m.sending, m.failures
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -85,6 +87,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if failures != nil {
 		s.Failures = failures()
+	}
+	if in != nil {
+		s.Inbox = in()
 	}
 	s.NotReady = s.notReady()
 	return s

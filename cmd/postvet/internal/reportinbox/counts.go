@@ -19,9 +19,6 @@ const (
 	Unknown   Kind = "unknown"
 )
 
-// Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{Aggregate, Failure, TLS, Bounce, Unknown} }
-
 // Result is what became of a report or of a mail.
 type Result string
 
@@ -37,15 +34,27 @@ const (
 	Panicked    Result = "panic"    // Postvet failed on it
 )
 
-// Results returns all results.
-func Results() []Result {
-	return []Result{Kept, Duplicate, Conflicting, Unreadable, TooLarge, Overload, Failed, Panicked}
-}
-
 // Counted is what is counted by itself.
 type Counted struct {
 	Kind   Kind
 	Result Result
+}
+
+// AllCounted returns all that is counted.
+func AllCounted() []Counted {
+	var all []Counted
+	for _, k := range []Kind{Aggregate, Failure, TLS} {
+		for _, r := range []Result{Kept, Duplicate, Conflicting, Unreadable, TooLarge, Failed} {
+			all = append(all, Counted{k, r})
+		}
+	}
+	for _, r := range []Result{Kept, TooLarge, Overload, Failed, Panicked} {
+		all = append(all, Counted{Bounce, r})
+	}
+	for _, r := range []Result{Unreadable, TooLarge, Overload, Panicked} {
+		all = append(all, Counted{Unknown, r})
+	}
+	return all
 }
 
 // counts counts what came.

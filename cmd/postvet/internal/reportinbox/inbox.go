@@ -108,15 +108,30 @@ func New(o Options) *Inbox {
 	return b
 }
 
-// SetAddresses sets the addresses whose mail is read.
-func (b *Inbox) SetAddresses(m *addrlist.Mailboxes) { b.addresses.Store(m) }
+// SetAddresses sets the addresses whose mail is read. A nil Inbox reads none.
+func (b *Inbox) SetAddresses(m *addrlist.Mailboxes) {
+	if b != nil {
+		b.addresses.Store(m)
+	}
+}
 
-// SetBounces sets who reads bounces of our reports.
-func (b *Inbox) SetBounces(x Bounces) { b.bounces.Store(&x) }
+// SetBounces sets who reads bounces of our reports; nil for nobody.
+func (b *Inbox) SetBounces(x Bounces) {
+	switch {
+	case b == nil:
+	case x == nil:
+		b.bounces.Store(nil)
+	default:
+		b.bounces.Store(&x)
+	}
+}
 
 // Copy begins a copy of a message for the sake of a recipient. It is nil if the mail to the
 // recipient is not read.
 func (b *Inbox) Copy(recipient string) *Message {
+	if b == nil {
+		return nil
+	}
 	if b.addresses.Load().Has(recipient) {
 		return &Message{inbox: b}
 	}

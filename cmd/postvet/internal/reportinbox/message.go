@@ -92,6 +92,9 @@ func (m *Message) Drop() {
 	}
 }
 
+// IsBounce reports whether it is copied for the sake of an envelope sender of ours.
+func (m *Message) IsBounce() bool { return m.bounce != "" }
+
 // reader returns a reader of the message.
 func (m *Message) reader() io.Reader {
 	all := make([]io.Reader, len(m.blocks))

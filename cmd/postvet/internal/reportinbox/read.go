@@ -48,7 +48,12 @@ func (b *Inbox) read(ctx context.Context, m *Message, a Arrival) {
 
 // readBounce has a bounce of our own read.
 func (b *Inbox) readBounce(ctx context.Context, m *Message, a Arrival) {
-	if err := (*b.bounces.Load()).Bounce(ctx, m.bounce, m.reader()); err != nil {
+	x := b.bounces.Load()
+	if x == nil { // since a reload
+		b.counts.add(Bounce, Failed)
+		return
+	}
+	if err := (*x).Bounce(ctx, m.bounce, m.reader()); err != nil {
 		b.counts.add(Bounce, Failed)
 		b.opt.Logger.Warn("bounce of a report of ours not read", zap.String("queue", a.Queue), zap.Error(err))
 		return

@@ -57,6 +57,17 @@ const (
 // no store.
 func (b *Bounces) IsBounce(recipient string) bool { return b.Settings.token(recipient) != "" }
 
+// Known reports whether a recipient is the envelope sender of a report that was sent. The
+// error is that of the store.
+func (b *Bounces) Known(ctx context.Context, recipient string) (bool, error) {
+	token := b.Settings.token(recipient)
+	if token == "" {
+		return false, nil
+	}
+	_, found, err := b.Store.ByToken(ctx, token)
+	return found, err
+}
+
 // Bounce is Take for a message with the null sender that is read as a whole.
 func (b *Bounces) Bounce(ctx context.Context, recipient string, message io.Reader) error {
 	data, err := io.ReadAll(io.LimitReader(message, maxNotification))

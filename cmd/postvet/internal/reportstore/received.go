@@ -31,7 +31,7 @@ func (s *Store) AddReceived(ctx context.Context, r *reports.Received) (reports.O
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		outcome = reports.Duplicate
 		n, err := s.exec(ctx, tx, `UPDATE postvet.report_received SET
-				copies = copies + CASE WHEN place = $6 THEN 0 ELSE 1 END, last_at = CASE WHEN last_at < $3 THEN $3 ELSE last_at END,
+				copies = copies + CASE WHEN place = $6 AND place <> '' THEN 0 ELSE 1 END, last_at = CASE WHEN last_at < $3 THEN $3 ELSE last_at END,
 				author = CASE WHEN `+trusts+` THEN $5 ELSE author END, mail_from = CASE WHEN `+trusts+` THEN $7 ELSE mail_from END,
 				message_id = CASE WHEN `+trusts+` THEN $8 ELSE message_id END, place = CASE WHEN `+trusts+` THEN $6 ELSE place END,
 				result = CASE WHEN `+trusts+` THEN $4 ELSE result END

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/failures"
@@ -42,6 +43,7 @@ type daemon struct {
 	reports       messageReports
 	sending       atomic.Pointer[reportSending]
 	pastSending   atomic.Pointer[reportsending.Sender] // the one before
+	inbox         *reportinbox.Inbox                   // nil before it is opened
 	peers         peers
 	refs          result.References
 	failures      *failures.Table // survives reloads

@@ -13,6 +13,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 	"github.com/postvet/postvet/filter"
@@ -104,6 +105,8 @@ func (d *daemon) openReports(c *config.Config) {
 	d.reports.store.options = reportstore.Options{File: c.ReportFile(), DSN: c.Journal.Postgres, AutoMigrate: c.Journal.AutoMigrate}
 	d.metrics.WatchReports(d.reportStats)
 	d.metrics.WatchFailures(d.failureStats)
+	d.inbox = reportinbox.New(reportinbox.Options{Store: &d.reports.store, Logger: d.log.Named("report")})
+	d.metrics.WatchInbox(d.inbox.Stats)
 	d.changeReports(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -119,10 +122,11 @@ func (d *daemon) openReports(c *config.Config) {
 
 // closeReports has the store take what was counted.
 func (d *daemon) closeReports() {
-	d.reports.stop()
-	d.stopCounting(closeTimeout)
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	d.inbox.Close(ctx)
+	d.reports.stop()
+	d.stopCounting(closeTimeout)
 	d.reports.failures.Load().Close(ctx)
 	if err := d.reports.store.close(); err != nil {
 		d.log.Named("report").Error("closing the store of reports failed", zap.Error(err))
@@ -131,6 +135,7 @@ func (d *daemon) closeReports() {
 
 // changeReports has counting follow a new configuration.
 func (d *daemon) changeReports(c *config.Config) {
+	d.changeInbox(c)
 	r := &d.reports
 	r.envelopeTo.Store(c.Report.EnvelopeTo)
 	r.inbox.Store(addrlist.NewMailboxes(c.Report.Inbox...))

@@ -153,6 +153,7 @@ func (d *daemon) prepare(c *config.Config) error {
 	options := c.ServerOptions(d.log.Logger)
 	options.Trace, options.Reference = d.traced, d.refs.Next
 	d.logins = loginrate.New(c.Limits.LoginRecipients, time.Now)
+	options.Copy = d.copyForReports
 	options.OnMessage = func(x filter.Decision) {
 		d.metrics.Message(x)
 		d.watchLogin(&x)
@@ -160,6 +161,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		d.record(&x)
 		d.countForReports(&x)
 		d.gatherFailure(&x)
+		d.readForReports(&x)
 	}
 	d.server = filter.NewServer(d.handler(c, id), options)
 	return nil
@@ -174,12 +176,16 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 	if d.failures != nil {
 		options.Observer = d.failures
 	}
+	policyRules := c.Rules(authservID)
+	if b, ok := d.reportBounces(c).(*reportBounces); ok {
+		policyRules.Reports.IsBounce = b.isSender
+	}
 	traced := options
 	traced.Trace, traced.Live = true, true
 	return filter.Handler{
 		Checker: policy.NewChecker(options),
 		Traced:  policy.NewChecker(traced),
-		Rules:   c.Rules(authservID),
+		Rules:   policyRules,
 		Shadow:  c.ShadowRules(authservID),
 
 		Generation: c.Generation().ID,
