@@ -23,6 +23,7 @@ type domainFlags struct {
 	in        *os.File
 	hosts     []string
 	journal   string
+	since     string // only changes since then
 	fetch     bool
 	sender    bool
 }
@@ -59,29 +60,44 @@ has one domain a line, and "#" begins a comment; "-" is standard input. The
 states are sound (no errors), faulty (errors), and undetermined (no errors, but
 lookups failed). --json prints one object a line as soon as it is known.
 
+With --since it asks no DNS, and prints what has changed in the records since
+then, with old and new texts, and which errors came and went: from the state of
+[watch] and from the journal, which has the records that mail met. These are of
+/etc/postvet/postvet.toml, of --config, or of --journal alone. That the journal
+has no record does not mean that there was none.
+
 --markdown prints the same for a ticket: findings in tables, records as code.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
-lookups failed to tell; with --file 1 if one domain is faulty.`,
+lookups failed to tell. With --file 1 if one domain is faulty. With --since 0
+nothing has changed, 1 something has, 3 nothing is known of the domain.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
   postvet domain --ip 192.0.2.1 --journal /var/lib/postvet/journal example.org
   postvet domain --sender --ip 192.0.2.1 example.org
   postvet domain --json example.org | jq .dmarc
   postvet domain --file domains.txt
+  postvet domain --since 7d example.org
   postvet domain --file - --json < domains.txt | jq -r \
       'select(.verdict == "faulty").name'`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch many := cmd.Flags().Changed("file"); {
+			switch many, since := cmd.Flags().Changed("file"), cmd.Flags().Changed("since"); {
 			case many && len(args) > 0:
 				return usage("a name beside --file; write one of them")
 			case many && (f.sender || f.fetch || len(f.hosts) > 0 || cmd.Flags().Changed("journal")):
 				return usage("--sender, --fetch, --ip or --journal beside --file; they are for one domain")
+			case many && since:
+				return usage("--since beside --file; it is for one domain")
+			case since && (f.sender || f.fetch || len(f.hosts)+len(f.selectors) > 0):
+				return usage("--sender, --fetch, --ip or --selector beside --since; it asks no DNS")
 			case many:
 				return f.runMany(cmd)
 			case len(args) == 0:
 				return usage("an argument is missing; write %q", cmd.UseLine())
+			}
+			if cmd.Flags().Changed("since") {
+				return f.runSince(cmd, args[0])
 			}
 			return f.run(cmd, args[0])
 		},
@@ -90,6 +106,7 @@ lookups failed to tell; with --file 1 if one domain is faulty.`,
 	cmd.Flags().StringArrayVar(&f.selectors, "selector", nil, "DKIM `SELECTOR` to look up; repeatable")
 	cmd.Flags().StringArrayVar(&f.hosts, "ip", nil, "`ADDRESS` of a host that sends, to be checked; repeatable")
 	cmd.Flags().StringVar(&f.journal, "journal", "", "take keys and hosts from the journal in `DIR` too")
+	cmd.Flags().StringVar(&f.since, "since", "", "print what has changed since `TIME`: a duration before now such as 7d, or 2026-11-29[T10:00]")
 	f.addFile(cmd)
 	cmd.Flags().BoolVar(&f.sender, "sender", false, "hold it against what Google, Yahoo and Microsoft demand of senders")
 	cmd.Flags().BoolVar(&f.fetch, "fetch", false, "fetch the files of the logo (BIMI)")

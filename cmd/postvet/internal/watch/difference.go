@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,32 @@ func (d *Domain) Since(t time.Time) []Difference {
 	}
 	slices.SortFunc(list, func(a, b Difference) int {
 		return strings.Compare(a.Name+" "+a.Type, b.Name+" "+b.Type)
+	})
+	return list
+}
+
+// ErrorChange is an error that came, or that is gone.
+type ErrorChange struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+	Fix  string    `json:"fix,omitempty"`
+	Gone bool      `json:"gone"`
+}
+
+// ErrorsSince returns the errors that came after a time or are gone since, in the order of
+// time.
+func (d *Domain) ErrorsSince(t time.Time) []ErrorChange {
+	var list []ErrorChange
+	for text, f := range d.Faults {
+		switch {
+		case f.Gone.IsZero() && f.Since.After(t):
+			list = append(list, ErrorChange{At: f.Since, Text: text, Fix: f.Fix})
+		case f.Gone.After(t):
+			list = append(list, ErrorChange{At: f.Gone, Text: text, Gone: true})
+		}
+	}
+	slices.SortFunc(list, func(a, b ErrorChange) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Text, b.Text))
 	})
 	return list
 }

@@ -165,13 +165,12 @@ func (w *Watcher) day(since time.Time) (events []Event) {
 		for _, x := range d.Since(since) {
 			events = append(events, Event{At: x.At, Domain: name, Kind: Changed, Name: x.Name, Type: x.Type, Old: x.Old, New: x.New, Times: x.N})
 		}
-		for text, f := range d.Faults {
-			switch {
-			case f.Gone.IsZero() && f.Since.After(since):
-				events = append(events, Event{At: f.Since, Domain: name, Kind: Broken, Text: text, Fix: f.Fix})
-			case f.Gone.After(since):
-				events = append(events, Event{At: f.Gone, Domain: name, Kind: Repaired, Text: text})
+		for _, x := range d.ErrorsSince(since) {
+			e := Event{At: x.At, Domain: name, Kind: Broken, Text: x.Text, Fix: x.Fix}
+			if x.Gone {
+				e.Kind = Repaired
 			}
+			events = append(events, e)
 		}
 		if len(events) > maxPending {
 			return events[:maxPending]

@@ -109,3 +109,37 @@ func (r *Reader) Records(ctx context.Context, p rows.Place, at time.Time) ([]row
 	}
 	return all, lines.Err()
 }
+
+// maxDomainRecords bounds the records of one domain that are read.
+const maxDomainRecords = 2000
+
+// RecordsOf returns the records of a domain, by name, standard and when they were met first:
+// its SPF and DMARC records and its keys.
+func (r *Reader) RecordsOf(ctx context.Context, domain string) ([]rows.Published, error) {
+	db, err := openStateReader(ctx, r.keys.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	lines, err := db.QueryContext(ctx, `SELECT name, standard, text, first, last FROM record
+		WHERE name IN (?1, '_dmarc.' || ?1) OR substr(name, -length(?2)) = ?2 ORDER BY name, standard, first LIMIT ?3`,
+		domain, "._domainkey."+domain, int64(maxDomainRecords))
+	if err != nil {
+		return nil, err
+	}
+	defer lines.Close()
+	var all []rows.Published
+	for lines.Next() {
+		var rec rows.Published
+		var first, last int64
+		if err := lines.Scan(&rec.Name, &rec.Standard, &rec.Text, &first, &last); err != nil {
+			return nil, err
+		}
+		rec.First, rec.Last = time.Unix(first, 0).UTC(), time.Unix(last, 0).UTC()
+		all = append(all, rec)
+	}
+	return all, lines.Err()
+}
