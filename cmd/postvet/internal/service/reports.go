@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,7 @@ type messageReports struct {
 	store   reportStore
 	counter atomic.Pointer[reportcount.Counter] // nil if nothing is counted
 	past    pastCounts
+	ending  sync.WaitGroup // of counters that a reload has ended
 	// failures is nil if no failure reports were made since the start.
 	failures atomic.Pointer[reportfailures.Gatherer]
 	stop     func() // ends what keep began
@@ -52,9 +52,6 @@ func (r *reportStore) get(ctx context.Context) (*reportstore.Store, error) {
 	if r.open != nil {
 		return r.open, nil
 	}
-	if r.options.File == "" && r.options.DSN == "" {
-		return nil, errNoReportStore
-	}
 	s, err := reportstore.Open(ctx, r.options)
 	if err == nil {
 		r.open = s
@@ -62,7 +59,14 @@ func (r *reportStore) get(ctx context.Context) (*reportstore.Store, error) {
 	return s, err
 }
 
-var errNoReportStore = errors.New("no directory for reports was named when the service started; restart it")
+// use sets where the store is, unless that was said before: a change needs a restart.
+func (r *reportStore) use(c *config.Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.options.File == "" && r.options.DSN == "" && c.Report.Stores() {
+		r.options = reportstore.Options{File: c.ReportFile(), DSN: c.Journal.Postgres, AutoMigrate: c.Journal.AutoMigrate}
+	}
+}
 
 func (r *reportStore) close() error {
 	r.mu.Lock()
@@ -102,7 +106,6 @@ func (r *reportStore) Leave(ctx context.Context, node string) error {
 
 // openReports begins to count, if the configuration has it.
 func (d *daemon) openReports(c *config.Config) {
-	d.reports.store.options = reportstore.Options{File: c.ReportFile(), DSN: c.Journal.Postgres, AutoMigrate: c.Journal.AutoMigrate}
 	d.metrics.WatchReports(d.reportStats)
 	d.metrics.WatchFailures(d.failureStats)
 	d.inbox = reportinbox.New(reportinbox.Options{Store: &d.reports.store, Logger: d.log.Named("report")})
@@ -127,6 +130,7 @@ func (d *daemon) closeReports() {
 	d.inbox.Close(ctx)
 	d.reports.stop()
 	d.stopCounting(closeTimeout)
+	d.reports.ending.Wait()
 	d.reports.failures.Load().Close(ctx)
 	if err := d.reports.store.close(); err != nil {
 		d.log.Named("report").Error("closing the store of reports failed", zap.Error(err))
@@ -135,8 +139,9 @@ func (d *daemon) closeReports() {
 
 // changeReports has counting follow a new configuration.
 func (d *daemon) changeReports(c *config.Config) {
-	d.changeInbox(c)
 	r := &d.reports
+	r.store.use(c)
+	d.changeInbox(c)
 	r.envelopeTo.Store(c.Report.EnvelopeTo)
 	r.inbox.Store(addrlist.NewMailboxes(c.Report.Inbox...))
 	r.retention.Store(int64(c.Report.Retention))
@@ -151,7 +156,7 @@ func (d *daemon) changeReports(c *config.Config) {
 		}
 		r.counter.Store(reportcount.New(reportcount.Options{Store: &r.store, Node: node, Logger: log}))
 	case !c.Report.Collects() && counts:
-		go d.stopCounting(closeTimeout) // a reload does not wait
+		r.ending.Go(func() { d.stopCounting(closeTimeout) }) // a reload does not wait
 	}
 }
 
