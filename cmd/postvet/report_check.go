@@ -37,7 +37,13 @@ Without FILE it checks whether your own reports can be sent, arrive, and be
 believed: the section report of the configuration, what the DNS has of the
 sender's domain (mail, SPF, DMARC), the key that signs, whether bounces come
 back, and the server that takes reports. It sends nothing; the server is asked
-whether it would take a sender and a recipient.
+whether it would take a sender and a recipient. With --json, one object is
+printed: verdict, errors, warnings, lookups, failed, and sections, each with
+name (settings, sender, spf, dmarc, dkim, bounces or server), subject, and
+findings with severity, text and fix, as "postvet domain --json" has them.
+
+With --json, each checked file is one object on one line: file, where, valid,
+records, messages, problems, more_problems, and error if it is no report.
 
 Exit codes: 0 all are valid, or nothing is wrong, 1 one is not, there is none,
 or something is wrong, 2 wrong usage, 3 a file could not be opened, or too many

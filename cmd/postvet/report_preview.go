@@ -44,7 +44,7 @@ for each version.
 
 With --xml, the documents are printed; the ID of the report is not known yet,
 and 32 zeros stand in its place. With --json, each document is one object on one
-line, with the keys of "postvet report read --json".
+line: aggregate and records, as "postvet report read --json" has them.
 
 Exit codes: 0 shown, 1 nothing was counted, 2 wrong usage, 3 it could not be
 read.`,

@@ -45,6 +45,10 @@ why not: off, own (the domain of our reports), excluded, no-address, ride-along
 not-listed, too-late. Each address is asked about in the DNS. The day is
 yesterday until its reports are made, then today.
 
+With --json, each line is one object with the keys of "report list"; a dry run
+of --due has day, domain, messages, why, at, problem (such as a DNS failure),
+and addresses, each with address, state and reason.
+
 Exit codes: 0 done, 1 there is no such report, or nothing to send, 2 wrong
 usage, or the configuration sends nothing, 3 the service could not be asked, or
 the store.`,

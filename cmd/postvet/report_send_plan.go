@@ -10,23 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
-	"github.com/postvet/postvet/cmd/postvet/internal/submission"
-	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/postvet/postvet/policy/foreign"
 )
-
-// reportSettings returns what the configuration says about sending.
-func reportSettings(c *config.Report) reportsending.Settings {
-	return reportsending.Settings{
-		Send: reportsending.Send(c.Send), Known: c.Known.Set.Name, Excluded: c.Exclude.Set.Name, Forged: c.Forged,
-		Submitter: c.Submitter, OrgName: c.OrgName, Email: c.Email, Contact: c.Contact, From: c.From, BounceDomain: c.BounceDomain,
-		Window: c.SendWindow, Rate: c.Rate, MaxPerDay: c.MaxPerDay, DNSBL: c.DestinationsDNSBL,
-	}
-}
 
 // plannedRow is what would become of a domain of a day, in JSON.
 type plannedRow struct {
@@ -60,14 +51,14 @@ func (f *reportSendFlags) plan(cmd *cobra.Command) error {
 			return failed("%w", err)
 		}
 		defer dns.Close()
-		node, err := c.Journal.NodeName()
+		unsigned := *c // a plan signs and submits nothing
+		unsigned.Report.DKIMDomain, unsigned.Report.DKIMSelector = "", ""
+		o, err := service.ReportOptions(&unsigned, dns, func() *keys.Source { return nil }, version)
 		if err != nil {
 			return failed("%w", err)
 		}
-		sender, err := reportsending.New(reportsending.Options{
-			Store: s, Settings: reportSettings(&c.Report), DNS: dns, DMARC: dmarc.Options{Discovery: c.Policy.OrganizationalDomain}, Node: node, Generator: thisBuild(),
-			Submit: func(context.Context, *submission.Message) submission.Answer { return submission.Answer{} }, // a plan submits nothing
-		})
+		o.Store = s
+		sender, err := reportsending.New(o)
 		if err != nil {
 			return failed("%w", err)
 		}

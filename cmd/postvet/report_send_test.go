@@ -25,8 +25,8 @@ $FAULT example.org._report._dmarc.silent.example TXT SERVFAIL
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	write(t, o.conf, "[dns]\nresolvers = [\""+dns.Addr()+"\"]\n[control]\nsocket = \""+filepath.Join(o.dir, "c.sock")+"\"\n[report]\ndirectory = \""+o.dir+
-		"\"\nsubmitter = \"example.net\"\nemail = \"d@example.net\"\nfrom = \"noreply@reports.example.net\"\nsmtp = \"127.0.0.1:9\"\n"+more)
+	write(t, o.conf, "[dns]\nresolvers = [\""+dns.Addr()+"\"]\n[sign]\nkeys = \""+o.dir+"\"\n[control]\nsocket = \""+filepath.Join(o.dir, "c.sock")+"\"\n[report]\ndirectory = \""+o.dir+
+		"\"\nsubmitter = \"example.net\"\nemail = \"d@example.net\"\nfrom = \"noreply@reports.example.net\"\nsmtp = \"127.0.0.1:9\"\ndkim_domain = \"reports.example.net\"\n"+more)
 }
 
 func TestReportSendPlan(t *testing.T) {

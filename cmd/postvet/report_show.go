@@ -36,8 +36,10 @@ goes and what became of that, and its records, those with most messages first.
 ID is that of "postvet report list", or its beginning if no other one begins so.
 
 With --xml, the document is printed as it is sent. With --json, one object is
-printed, with the keys of "report list" and the object report, whose keys are
-those of "postvet report read --json".
+printed: id, kind, day, domain, submitter, created, messages, deliveries (each
+with the keys of "report list"), and report with aggregate and records, as
+"postvet report read --json" has them; text in its place if it is a failure
+report.
 
 Exit codes: 0 shown, 1 there is no such report, 2 wrong usage, or several begin
 so, 3 it could not be read.`,
