@@ -26,6 +26,7 @@ trap 'exit 1' HUP INT TERM
 failed=0
 echo "running the project's own cases and the public suites; a minute or two" >&2
 "${GO:-go}" test -count=1 -short -v ./policy/spf ./policy/dkim ./policy/arc ./policy/dmarc ./policy/authres ./policy/message >"$log" 2>&1 || failed=1
+"${GO:-go}" test -count=1 -v ./policy/dmarc/report ./policy/reporting ./policy/redaction >>"$log" 2>&1 || failed=1
 "${GO:-go}" test -count=1 -run Conformance -v ./policy/... >"$log.public" 2>&1 || failed=1
 
 # cases prints "PACKAGE SECTION PASSED FAILED" for each section. A case is a subtest
@@ -45,7 +46,7 @@ cases() {
 		}
 		/^(ok|FAIL)[ \t]+[^ \t]+/ {
 			package = $2
-			sub(/.*\//, "", package)
+			sub(/.*\/policy\//, "", package)
 			for (section in seen) print package, section, count[section, "PASS:"] + 0, count[section, "FAIL:"] + 0
 			split("", seen)
 			split("", count)

@@ -66,6 +66,8 @@ var checks = []struct {
 	{"3.1.1.9 pass of failed mail", []string{"<disposition>quarantine", "<disposition>pass"}, 24, "pass is for messages that pass DMARC", false},
 	{"3.1.1.9 no reason", []string{"<disposition>quarantine", "<disposition>none", "<reason><type>local_policy</type><comment>tried</comment></reason>", ""}, 24, "no reason says why", false},
 	{"3.1.6 forwarded", []string{"local_policy", "forwarded"}, 25, "type is one of", true},
+	{"3.1.1.14 no type", []string{"<type>local_policy</type>", ""}, 25, "reason lacks type", true},
+	{"3.1.1.6 extension without a namespace", []string{"<record>", "<extension><x/></extension><record>"}, 19, "extension has no element x", false},
 	{"3.1.1.10 U-labels", []string{"<header_from>example.com", "<header_from>m\u00fcller.example.com"}, 28, "in lower-case A-labels", false},
 	{"3.1.1.10 of another policy domain", []string{"<header_from>example.com", "<header_from>example.net"}, 28, "is not below the policy domain", false},
 	{"3.1.1.11 spf before dkim", []string{"<auth_results>", "<auth_results><spf><domain>a.example</domain><result>pass</result></spf>", "<spf><domain>bounce.example.net</domain><scope>mfrom</scope><result>softfail</result></spf>", ""}, 30, "dkim stands before what follows", true},
@@ -127,19 +129,22 @@ func TestCheck(t *testing.T) {
 func TestCheckAllows(t *testing.T) {
 	t.Parallel()
 	for name, pairs := range map[string][]string{
-		"extension":           {"<record>", `<extension><x:y xmlns:x="urn:x" a="b"><z xmlns=""/></x:y></extension><record>`},
-		"record extension":    {"</auth_results>", `</auth_results><x:y xmlns:x="urn:x"/>`},
-		"null sender":         {"bounce.example.net<", "<"},
-		"no version":          {"<version>1.0</version>", ""},
-		"language":            {"<comment>", `<comment lang="en-GB">`},
-		"schema location":     {"<feedback ", `<feedback xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a b" `},
-		"other order":         {"<sp>none</sp><np>reject</np>", "<np>reject</np><sp>none</sp>"},
-		"policy as published": {"<reason><type>local_policy</type><comment>tried</comment></reason>", ""},
-		"prefix":              {"<feedback xmlns=", "<feedback xmlns:d='urn:x' xmlns="},
+		"3.1.1.6 extension":    {"<record>", `<extension><x:y xmlns:x="urn:x" a="b"><z xmlns=""/></x:y></extension><record>`},
+		"3.1.1.7 extension":    {"</auth_results>", `</auth_results><x:y xmlns:x="urn:x"/>`},
+		"3.1.1.10 null sender": {"bounce.example.net<", "<"},
+		"no version":           {"<version>1.0</version>", ""},
+		"language":             {"<comment>", `<comment lang="en-GB">`},
+		"schema location":      {"<feedback ", `<feedback xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a b" `},
+		"other order":          {"<sp>none</sp><np>reject</np>", "<np>reject</np><sp>none</sp>"},
+		"policy as published":  {"<reason><type>local_policy</type><comment>tried</comment></reason>", ""},
+		"prefix":               {"<feedback xmlns=", "<feedback xmlns:d='urn:x' xmlns="},
 	} {
-		if v := check(t, change(t, pairs...)); !v.Valid() || len(v.Problems) > 0 {
-			t.Errorf("%s: %+v", name, v.Problems)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if v := check(t, change(t, pairs...)); !v.Valid() || len(v.Problems) > 0 {
+				t.Errorf("%+v", v.Problems)
+			}
+		})
 	}
 }
 

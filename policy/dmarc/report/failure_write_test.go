@@ -197,12 +197,12 @@ func TestWriteFailureRefuses(t *testing.T) {
 		name   string
 		change func(*report.Failure, *report.FailureText)
 	}{
-		{"9991-4 Identity-Alignment is missing", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = nil }},
-		{"9991-4 none beside a method", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = []string{"none", "spf"} }},
-		{"9991-4 a method twice", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = []string{"spf", "spf"} }},
-		{"9991-4 another method", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = []string{"arc"} }},
-		{"9991-4 half of a signature", func(f *report.Failure, _ *report.FailureText) { f.DKIMSelector = "" }},
-		{"9991-4 another type", func(f *report.Failure, _ *report.FailureText) { f.AuthFailure = "adsp" }},
+		{"4 Identity-Alignment is missing", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = nil }},
+		{"4 none beside a method", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = []string{"none", "spf"} }},
+		{"4 a method twice", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = []string{"spf", "spf"} }},
+		{"4 another method", func(f *report.Failure, _ *report.FailureText) { f.IdentityAlignment = []string{"arc"} }},
+		{"4 half of a signature", func(f *report.Failure, _ *report.FailureText) { f.DKIMSelector = "" }},
+		{"4 another type", func(f *report.Failure, _ *report.FailureText) { f.AuthFailure = "adsp" }},
 		{"a signature failed and is missing", func(f *report.Failure, _ *report.FailureText) {
 			f.AuthFailure, f.DKIMDomain, f.DKIMSelector, f.DKIMIdentity = "bodyhash", "", "", ""
 		}},
@@ -215,12 +215,15 @@ func TestWriteFailureRefuses(t *testing.T) {
 		{"no boundary", func(_ *report.Failure, t *report.FailureText) { t.Boundary = "" }},
 		{"a boundary with a quote", func(_ *report.Failure, t *report.FailureText) { t.Boundary = "abcdefgh\"\r\n" }},
 	} {
-		f, text := writtenFailure(), writtenText
-		tc.change(&f, &text)
-		var b bytes.Buffer
-		if err := report.WriteFailure(&b, &f, writtenSample, text); !errors.Is(err, report.ErrFailure) || b.Len() > 0 {
-			t.Errorf("%s: %v, %d octets", tc.name, err, b.Len())
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f, text := writtenFailure(), writtenText
+			tc.change(&f, &text)
+			var b bytes.Buffer
+			if err := report.WriteFailure(&b, &f, writtenSample, text); !errors.Is(err, report.ErrFailure) || b.Len() > 0 {
+				t.Errorf("%v, %d octets", err, b.Len())
+			}
+		})
 	}
 }
 

@@ -65,7 +65,7 @@ func TestMessage(t *testing.T) {
 		bob, _, _ = strings.Cut(after, "@")
 	}
 	if !strings.HasSuffix(ann, "@example.com") || strings.HasPrefix(ann, "ann") || bob == "" || bob == "bob" || !strings.Contains(f.From, "<"+ann+">") {
-		t.Errorf("6590-3 %q %q %q", ann, bob, f.From)
+		t.Errorf("%q %q %q", ann, bob, f.From)
 	}
 	type told struct {
 		Type, Alignment, Result, Domain, Selector, SPF, MessageID, Author, Subject string
@@ -74,6 +74,6 @@ func TestMessage(t *testing.T) {
 	want := told{"dmarc", "dkim spf", "reject", "example.com", "s1", `txt : bounce.example.com : "v=spf1 -all"`, "<7@forger.example>", "example.com", "", 2}
 	have := told{f.AuthFailure, strings.Join(f.IdentityAlignment, " "), f.DeliveryResult, f.DKIMDomain, f.DKIMSelector, strings.Join(f.SPFDNS, " "), f.MessageID, f.Author, f.Subject, f.Incidents}
 	if d := cmp.Diff(want, have); d != "" {
-		t.Errorf("9991-4 (-want +got):\n%s", d)
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
