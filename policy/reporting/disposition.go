@@ -194,7 +194,7 @@ func comment(o result.Override, v *result.Verdict) string {
 func kind(res *result.Results, v *result.Verdict) Kind {
 	done := doneWith(v)
 	switch {
-	case ofReport(res):
+	case ofReport(res), isReport(res.Header):
 		return OfReport
 	case res.MailFrom == "" && !res.MailFromUnknown:
 		return NullSender

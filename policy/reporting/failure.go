@@ -96,11 +96,19 @@ func failingSkip(res *result.Results, v *result.Verdict, own func(string) bool) 
 func ofProgram(h message.Header) bool {
 	for _, f := range h {
 		value := strings.ToLower(strings.TrimSpace(f.Value()))
-		switch {
-		case f.Is("Content-Type") && strings.HasPrefix(value, "multipart/report"):
+		if f.Is("Auto-Submitted") && value != "" && value != "no" && !strings.HasPrefix(value, "no;") && !strings.HasPrefix(value, "no ") {
 			return true
-		case f.Is("Auto-Submitted") && value != "" && value != "no" && !strings.HasPrefix(value, "no;") && !strings.HasPrefix(value, "no "):
-			return true
+		}
+	}
+	return isReport(h)
+}
+
+// isReport reports whether a message is a report by its type, such as a failure report
+// (RFC 6522).
+func isReport(h message.Header) bool {
+	for _, f := range h {
+		if f.Is("Content-Type") {
+			return strings.HasPrefix(strings.ToLower(strings.TrimSpace(f.Value())), "multipart/report")
 		}
 	}
 	return false

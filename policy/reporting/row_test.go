@@ -276,6 +276,9 @@ func TestKind(t *testing.T) {
 		{"refused", dmarc.Fail, nil, reject, reporting.Refused},
 		{"monitored", dmarc.Fail, nil, monitored(verdict(result.Reject, result.RuleDMARCReject), "mode"), reporting.Ordinary},
 		{"bounce", dmarc.Fail, func(r *result.Results) { r.MailFrom = "" }, reject, reporting.NullSender},
+		{"failure report", dmarc.Fail, func(r *result.Results) {
+			r.Header = message.Header{message.NewField("Content-Type", " Multipart/Report; report-type=feedback-report")}
+		}, reject, reporting.OfReport},
 		{"report", dmarc.Pass, func(r *result.Results) {
 			r.Header = message.Header{message.NewField("Subject", " Report\n Domain: example.com Submitter: x Report-ID: <y>")}
 		}, verdict(result.Accept, result.RuleDMARCPass), reporting.OfReport},
