@@ -108,7 +108,9 @@ func BenchmarkAllDistinct(b *testing.B) {
 
 func benchmarkDistinct(b *testing.B, domains int, o reportstore.Options) {
 	b.Helper()
-	o.File = filepath.Join(b.TempDir(), "reports.db")
+	if o.DSN == "" {
+		o.File = filepath.Join(b.TempDir(), "reports.db")
+	}
 	s, err := reportstore.Open(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)
