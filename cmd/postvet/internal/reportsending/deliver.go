@@ -89,8 +89,6 @@ func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Re
 		return end(reports.Expired, "not sent in %s after its period; the last answer: %s", giveUp, foreign.Cut(d.Text, 200))
 	case o.Excluded(r.Domain):
 		return end(reports.Withdrawn, "the administrator excludes %s", r.Domain)
-	case o.Excluded(to):
-		return end(reports.Suppressed, "the administrator excludes %s", to)
 	}
 	if full, when, err := s.capped(ctx, now); err != nil {
 		return wait(now, d, "the outbox: "+err.Error())
@@ -99,6 +97,9 @@ func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Re
 	}
 	if out, ok := s.wanted(ctx, d, r); !ok {
 		return out
+	}
+	if o.Excluded(to) {
+		return end(reports.Suppressed, "the administrator excludes %s", to)
 	}
 	suppression, is, err := s.o.Store.Suppressed(ctx, d.Address, now)
 	switch {

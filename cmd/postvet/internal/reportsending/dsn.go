@@ -105,7 +105,7 @@ func parseStatus(r io.Reader) (worst Notification) {
 	for range maxGroups {
 		group, err := fields.ReadMIMEHeader()
 		n := Notification{
-			Action: Action(strings.ToLower(strings.TrimSpace(group.Get("Action")))), Recipient: addressIn(group.Get("Final-Recipient")),
+			Action: action(group.Get("Action")), Recipient: addressIn(group.Get("Final-Recipient")),
 			Text: foreign.Line(strings.TrimSpace(group.Get("Diagnostic-Code")), maxText),
 		}
 		if s := firstStatus.FindStringSubmatch(group.Get("Status")); s != nil {
@@ -120,6 +120,12 @@ func parseStatus(r io.Reader) (worst Notification) {
 		}
 	}
 	return worst
+}
+
+// action returns the first word of a field.
+func action(s string) Action {
+	word, _, _ := strings.Cut(strings.TrimSpace(s), " ")
+	return Action(strings.ToLower(word))
 }
 
 // addressIn returns the address of a field such as "rfc822; a@example.org".

@@ -141,6 +141,9 @@ func (x *site) run(until time.Time) {
 	}
 }
 
+// allDeliveries asks for all.
+var allDeliveries reportstore.Query
+
 // states returns the states of all deliveries by address, with what was said.
 func (x *site) states() map[string]string {
 	x.tb.Helper()

@@ -1,0 +1,254 @@
+package reportsending
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission"
+	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/reporting"
+)
+
+// fullStore is a store whose disk is full while it is told to.
+type fullStore struct {
+	Store
+	full bool
+	n    int
+}
+
+var errFull = errors.New("database or disk is full")
+
+func (s *fullStore) Finish(ctx context.Context, d reports.Delivery) (bool, error) {
+	if s.full {
+		s.n++
+		return false, errFull
+	}
+	return s.Store.Finish(ctx, d)
+}
+
+// TestDiskFull has the disk full when the MTA has taken a report. While there is room again
+// soon, nothing is sent twice.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	store := &fullStore{full: true}
+	x := newSite(t, "", func(o *Options) {
+		store.Store = o.Store
+		o.Store = store
+	})
+	sleep := x.Sender.sleep
+	x.Sender.sleep = func(ctx context.Context, d time.Duration) {
+		store.full = store.n < 3
+		sleep(ctx, d)
+	}
+	x.add(counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+	x.run(midnight.Add(time.Hour))
+	x.want(map[string]string{"dmarc@example.com": "queued"})
+	if len(x.sent) != 1 || store.n != 3 {
+		t.Errorf("%d messages, %d failures", len(x.sent), store.n)
+	}
+}
+
+// TestStoreAway has the store away for a while, which is told once.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	var x *site
+	tries := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	x = newSite(t, "", func(o *Options) {
+		real := o.Store
+		o.Store = nil
+		o.OpenStore = func(context.Context) (Store, error) {
+			if tries++; tries < 5 {
+				return nil, errFull
+			}
+			return real, nil
+		}
+	})
+	x.add(counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+	x.Sender.sleep = func(ctx context.Context, d time.Duration) {
+		x.clock.sleep(ctx, d)
+		if len(x.sent) > 0 && x.Stats().Outbox[reports.Queued] > 0 || x.clock.Now().After(midnight.Add(time.Hour)) {
+			cancel()
+		}
+	}
+	x.Run(ctx)
+	x.want(map[string]string{"dmarc@example.com": "queued"})
+	if n := x.logs.FilterMessage("reports cannot be sent for now; they wait").Len(); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	if n := x.logs.FilterMessage("reports are sent again").Len(); n != 1 {
+		t.Errorf("the end was told %d times", n)
+	}
+	if s := x.Stats(); s.Lease || s.Trouble != "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestInvalid has a report that cannot be made: it is told once, and others are sent.
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", nil)
+	bad := counted("two.example", yesterday, reporting.Ordinary, 5, "mailto:a@two.example")
+	bad.Record.HeaderFrom = "elsewhere.example" // in no report about two.example
+	x.add(bad, counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+	x.run(midnight.Add(20 * time.Minute))
+	x.want(map[string]string{"dmarc@example.com": "queued"})
+	if n := x.logs.FilterMessage("a report could not be made and is not sent").Len(); n != 1 || x.Stats().NotSent[WhyInvalid] != 1 {
+		t.Errorf("told %d times, %v", n, x.Stats().NotSent)
+	}
+}
+
+// TestClockSetBack has the clock set back by a day, a week and an hour while reports wait.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+		x := newSite(t, "", nil)
+		x.add(
+			counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"),
+			counted("two.example", yesterday, reporting.Ordinary, 5, "mailto:a@two.example", "mailto:b@two.example"),
+		)
+		refused := false
+		x.answer = func(*submission.Message) submission.Answer {
+			if !refused {
+				refused = true
+				x.clock.set(x.clock.Now().Add(-by))
+				return submission.Answer{Result: submission.Temporary, Stage: submission.Connect}
+			}
+			return submission.Answer{Result: submission.Accepted, Code: 250}
+		}
+		for i := 0; i < 2000 && len(x.sent) < 3; i++ {
+			x.run(x.clock.Now().Add(time.Second))
+			x.clock.sleep(t.Context(), 9*time.Minute)
+		}
+		if len(x.sent) != 3 {
+			t.Errorf("%s: %d messages: %v", by, len(x.sent), x.states())
+		}
+		if r := x.Stats().Reports; r != 2 {
+			t.Errorf("%s: %d reports", by, r)
+		}
+	}
+}
+
+// TestTooLate has messages of a week ago, when the service was down.
+func TestTooLate(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", nil)
+	x.add(counted("example.com", yesterday-7, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+	x.run(midnight.Add(20 * time.Minute))
+	if x.Stats().NotSent[WhyTooLate] != 1 || len(x.states()) > 0 {
+		t.Errorf("%+v", x.Stats())
+	}
+}
+
+// TestStop has the work end while the MTA takes a report: its answer is still written.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", nil)
+	x.add(
+		counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"),
+		counted("two.example", yesterday, reporting.Ordinary, 5, "mailto:a@two.example"),
+	)
+	x.clock.set(midnight.Add(time.Hour))
+	ctx, cancel := context.WithCancel(t.Context())
+	x.answer = func(*submission.Message) submission.Answer {
+		cancel()
+		time.Sleep(50 * time.Millisecond)
+		return submission.Answer{Result: submission.Accepted, Code: 250}
+	}
+	x.Run(ctx)
+	queued := 0
+	for _, state := range x.states() {
+		if strings.HasPrefix(state, "queued") {
+			queued++
+		}
+	}
+	if len(x.sent) != 1 || queued != 1 {
+		t.Errorf("%d messages, %v", len(x.sent), x.states())
+	}
+}
+
+// someKeys are keys of a test.
+type someKeys []policy.SigningKey
+
+func (k someKeys) SigningKeys(context.Context, message.Mailbox) ([]policy.SigningKey, error) {
+	return k, nil
+}
+
+func (someKeys) Published(policy.SigningKey) {}
+
+// TestSigner signs with the keys that the DNS shows, and signs nothing without one.
+func TestSigner(t *testing.T) {
+	t.Parallel()
+	first, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := func(kind string, public crypto.PublicKey) string {
+		der, err := x509.MarshalPKIXPublicKey(public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == "ed25519" {
+			der = der[len(der)-32:]
+		}
+		return "v=DKIM1; k=" + kind + "; p=" + base64.StdEncoding.EncodeToString(der)
+	}
+	txt := map[string]string{"s2._domainkey.example.org": record("rsa", first.Public()), "e1._domainkey.example.org": record("ed25519", second.Public())}
+	var records strings.Builder
+	for name, value := range txt {
+		records.WriteString(dnstest.TXT(name, value) + "\n")
+	}
+	_, resolver := dnstest.Start(t, records.String())
+	key := func(selector string, signer crypto.Signer) policy.SigningKey {
+		return policy.SigningKey{Domain: "example.org", Selector: selector, Signer: signer}
+	}
+	all := someKeys{key("s1", first), key("s2", first), key("s3", first), key("e1", second)}
+	s := testSettings.withDefaults()
+	data := Compose(&s, testReport([]byte("x")), testDelivery("a@example.com")).Data
+	for selector, want := range map[string][]string{"": {"rsa", "ed25519"}, "s2": {"rsa"}, "e1": {"ed25519"}, "s1": nil, "other": nil} {
+		signed, err := (&Signer{Keys: all, DNS: resolver, Domain: "example.org", Selector: selector}).Sign(t.Context(), data)
+		if (err == nil) != (want != nil) || want == nil && !errors.Is(err, ErrNoKey) {
+			t.Errorf("%q: %v", selector, err)
+			continue
+		}
+		if want == nil {
+			continue
+		}
+		if !bytes.HasSuffix(signed, data) {
+			t.Errorf("%q: the message below the signature differs", selector)
+		}
+		verified, err := dkim.VerifyWithOptions(bytes.NewReader(signed), &dkim.VerifyOptions{LookupTXT: func(name string) ([]string, error) { return []string{txt[name]}, nil }})
+		if err != nil || len(verified) != len(want) {
+			t.Errorf("%q: %d signatures, %v", selector, len(verified), err)
+		}
+		for _, v := range verified {
+			if v.Err != nil || v.Domain != "example.org" {
+				t.Errorf("%q: %+v", selector, v)
+			}
+		}
+		if more := append([]byte("Subject: Win\r\n"), signed...); want != nil {
+			if verified, err := dkim.VerifyWithOptions(bytes.NewReader(more), &dkim.VerifyOptions{LookupTXT: func(name string) ([]string, error) { return []string{txt[name]}, nil }}); err != nil || verified[0].Err == nil {
+				t.Errorf("%q: a second Subject passes", selector)
+			}
+		}
+	}
+}
