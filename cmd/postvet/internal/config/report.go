@@ -218,7 +218,9 @@ from.`,
 		{
 			name: "bounce", value: oneOf(&r.Bounce, ReportBounceConsume, ReportBounceDeliver),
 			comment: `What is done with a bounce of a report when Postvet has read it. consume:
-accept and drop it. deliver: deliver it too.`,
+accept and drop it. deliver: deliver it too. Postfix shows its own bounces to
+no milter, unless main.cf has internal_mail_filter_classes = bounce and
+non_smtpd_milters with Postvet.`,
 		},
 	}
 }
