@@ -67,6 +67,7 @@ then, with old and new texts, and which errors came and went: from the state of
 has no record does not mean that there was none.
 
 --markdown prints the same for a ticket: findings in tables, records as code.
+postvet-json(5) has the fields of --json, which stay as they are.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
 lookups failed to tell. With --file 1 if one domain is faulty. With --since 0

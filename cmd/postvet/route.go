@@ -38,6 +38,7 @@ reach. Each connection takes 13 seconds at most.
 
 What was not asked or could not be asked is not known, and never counts as good.
 --markdown prints the report for a ticket: findings in tables, records as code.
+postvet-json(5) has the fields of --json, which stay as they are.
 
 Exit codes: 0 nothing is wrong, 1 mail cannot be delivered or something is
 wrong, 2 wrong usage, 3 too many lookups failed to tell, or no host could be

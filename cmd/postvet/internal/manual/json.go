@@ -1,0 +1,27 @@
+package manual
+
+const jsonPage = "postvet-json"
+
+// json writes postvet-json(5).
+func (e Edition) json() Page {
+	r, file := e.page(jsonPage, 5, "JSON of postvet domain and postvet route")
+	r.section("Description")
+	r.text(`With --json, postvet-domain(1) and postvet-route(1) print an object. Programs may rely on its fields: later versions may add fields and words, but they rename and remove none. A field that has nothing to say may be missing. Its texts have no control characters, but most come from the DNS: the owner of the domain chose them.
+
+The exit code says whether anything is wrong: 0 no; 1 yes; 2 wrong usage; 3 too many lookups failed to tell. "verdict" says the same of each domain of --file:
+
+  postvet domain --file domains.txt --json | jq -r 'select(.verdict == "faulty").name'
+
+Below are all objects. Where an object is in a field, or in a list in it, the field names it.`, "PP")
+	for _, o := range JSONObjects {
+		r.request("SH", o.Name)
+		r.text(o.About, "PP")
+		for _, f := range o.Fields {
+			r.item(f[0])
+			r.filled(f[1] + ".")
+		}
+	}
+	r.section("See also")
+	r.references("postvet-domain(1)", "postvet-route(1)")
+	return Page{file, r.b.Bytes()}
+}
