@@ -110,6 +110,9 @@ func (s *Sender) Run(ctx context.Context) {
 			held, err = s.exclusive(ctx)
 		}
 		s.setLease(false)
+		if err == nil && !held {
+			err = s.follow(ctx)
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			s.trouble(err)
@@ -118,6 +121,15 @@ func (s *Sender) Run(ctx context.Context) {
 		}
 		s.sleep(ctx, leaseWait)
 	}
+}
+
+// follow notes what another node sends. The counts are those of all nodes.
+func (s *Sender) follow(ctx context.Context) error {
+	err := s.count(ctx)
+	if err == nil {
+		s.recovered()
+	}
+	return err
 }
 
 // open opens the store if that was not done yet.
