@@ -109,8 +109,8 @@ send says so. Reports that come to you about your own domains are read if
 inbox names their address.`},
 		{name: "report.failure", keys: r.Failure.keys(), comment: `Failure reports (RFC 9991): about single messages that failed, at once, to
 domains whose record has ruf=. They have header fields of mail that is not
-yours, never a body. BSI TR-03182 says that the law of the EU (GDPR) does not
-allow them; ask your lawyer first.`},
+yours, never a body: postvet-reports(7) says which. BSI TR-03182 says that the
+law of the EU (GDPR) does not allow them; ask your lawyer first.`},
 	}
 }
 

@@ -1,0 +1,29 @@
+package manual
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
+	"github.com/postvet/postvet/policy/reporting"
+)
+
+// TestFailureReasons: each reason is explained, and none that does not exist.
+func TestFailureReasons(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, s := range reporting.FailureSkips() {
+		want = append(want, string(s))
+	}
+	for _, w := range reportfailures.Whys() {
+		want = append(want, string(w))
+	}
+	for _, i := range failureReasons {
+		got = append(got, i[0])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if want = slices.Compact(want); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
