@@ -47,7 +47,8 @@ The DNS has no list of DKIM selectors. Well-known ones are looked up; name
 others with --selector. The tag s= of the domain's signatures has them. With
 --journal, or --config of a service that has one, those count too that signed
 mail of the last 30 days, and the hosts that sent it are checked. --ip names
-hosts that shall send.
+hosts that shall send. With --config of a service that keeps DMARC reports, it
+says whether they show the domain ready for a stricter policy.
 
 With --sender it prints one page against what Google, Yahoo and Microsoft demand
 of senders: each rule is kept, or broken with what to do, or could not be looked
@@ -146,6 +147,9 @@ func (f *domainFlags) options(ctx context.Context, name string) (o inspect.Optio
 		}
 		o.Hosts = append(o.Hosts, ip)
 	}
-	o.Observed, err = f.observed(ctx, name, time.Now())
+	if o.Observed, err = f.observed(ctx, name, time.Now()); err != nil {
+		return o, err
+	}
+	o.Reports, err = f.reports(name)
 	return o, err
 }

@@ -177,3 +177,23 @@ func TestReceivedReportsAreHarmless(t *testing.T) {
 		t.Errorf("failures:\n%s", out)
 	}
 }
+
+// TestDomainTellsReports: "domain" says whether the reports that came show a domain ready.
+func TestDomainTellsReports(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "postvet.toml")
+	writeConfig(t, conf, "[dns]\nresolvers = [\""+testResolver(t)+"\"]\n[report]\ndirectory = \""+dir+"\"\ninbox = [\"dmarc@good.example\"]\n")
+	if _, out, _ := runIn(t, "domain", "good.example", "--config", conf); strings.Contains(out, "reports that came") {
+		t.Errorf("without a store:\n%s", out)
+	}
+	keepReports(t, dir, "pass", strings.ReplaceAll(dayReport(0, ownRow), "example.com", "good.example"))
+	_, out, errOut := runIn(t, "domain", "good.example", "--config", conf)
+	want := `reports that came: 1 report of 1 reporter on 1 day, 500 of 500 messages passed; not ready for p=quarantine ("postvet report sources good.example" says why)`
+	if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+		t.Errorf("%s%s", out, errOut)
+	}
+	if _, out, _ := runIn(t, "domain", "evil.example", "--config", conf); strings.Contains(out, "reports that came") {
+		t.Errorf("of another domain:\n%s", out)
+	}
+}

@@ -31,7 +31,9 @@ type DMARC struct {
 	Policy      dmarc.Policy `json:"policy"`
 	Subdomains  dmarc.Policy `json:"subdomains"`
 	Nonexistent dmarc.Policy `json:"nonexistent"`
-	Findings    finding.List `json:"findings"`
+	// Reports is what the reports of others say of the domain.
+	Reports  string       `json:"reports,omitempty"`
+	Findings finding.List `json:"findings"`
 
 	absent  bool     // there is no record, and none that was meant to be one
 	texts   []string // to be replaced by one record

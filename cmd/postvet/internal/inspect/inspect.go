@@ -35,6 +35,8 @@ type Options struct {
 	Hosts []netip.Addr
 	// Observed is what was seen of the domain's mail; nil for nothing.
 	Observed *Observed
+	// Reports is what the reports of others say of the domain, in a line; "" for nothing.
+	Reports string
 	// Now is the clock of the resolver. Default time.Now.
 	Now func() time.Time
 	// DMARC says how Organizational Domains are found.
@@ -78,6 +80,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	sections.Go(func() { l.Lookup(ctx, bimi.RecordName(bimi.DefaultSelector, ascii), dnscache.TXT) }) // to have it at hand
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
+	r.DMARC.Reports = o.Reports
 	r.Transport = route.FindTransport(ctx, l, ascii, cmp.Or(r.DMARC.OrganizationalDomain, ascii), &r.MX, o.Now())
 	a := &advice.Adviser{Lookups: l, Context: ctx, Organization: cmp.Or(r.DMARC.OrganizationalDomain, ascii)}
 	r.combine(a)

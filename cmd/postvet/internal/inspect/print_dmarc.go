@@ -29,5 +29,8 @@ func (p *printer) dmarc(m *DMARC) {
 	if m.OrganizationalDomain != "" {
 		p.Line("  %s %s", p.Paint(layout.Faint, "organizational domain:"), m.OrganizationalDomain)
 	}
+	if m.Reports != "" {
+		p.Line("  %s %s", p.Paint(layout.Faint, "reports that came:"), p.Wrap(m.Reports, len("  reports that came: "), 4))
+	}
 	p.Findings("", m.Findings)
 }

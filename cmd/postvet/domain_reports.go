@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/sources"
+	"github.com/postvet/postvet/policy/dmarc/report"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// reports returns what the reports say that came by mail about a domain: how many there
+// are, and whether the domain is ready for a stricter policy. It is "" without reports.
+func (f *domainFlags) reports(name string) (string, error) {
+	domain, ok := message.NormalizeDomain(name)
+	if !ok || !f.cmd.Flags().Changed("config") {
+		return "", nil
+	}
+	c, err := f.load()
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(c.ReportFile()); err != nil && c.Journal.Postgres == "" || !c.Report.Stores() {
+		return "", nil
+	}
+	s := &sourcesSink{analysis: sources.New(domain), problems: io.Discard, rows: report.NewTally(maxStaged)}
+	in := &storedReports{
+		flags:  &reportStoreFlags{cmd: f.cmd, file: f.file},
+		filter: reports.ReceivedFilter{Kind: reports.ReceivedAggregate, Domain: domain},
+	}
+	if err := in.read(s, nil); err != nil {
+		return "cannot be read: " + foreign.Line(err.Error(), 200), nil
+	}
+	if s.reports == 0 {
+		return "", nil
+	}
+	sum := s.analysis.Summary(nil)
+	text := fmt.Sprintf("%s of %s on %s, %d of %s passed; ", layout.Count(sum.Reports, "report"), layout.Count(sum.Reporters, "reporter"), layout.Count(sum.Days, "day"), sum.Passed, layout.Count(sum.Messages, "message"))
+	switch next := nextPolicy(sum); {
+	case next == nil:
+		text += "p=reject is published"
+	case next.Ready:
+		text += "ready for p=" + next.Policy
+	default:
+		text += "not ready for p=" + next.Policy
+	}
+	return text + ` ("postvet report sources ` + domain + `" says why)`, nil
+}
