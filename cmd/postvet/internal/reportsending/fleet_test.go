@@ -68,9 +68,11 @@ func TestFleetKill(t *testing.T) {
 	if t.Logf("%d of %d processes were killed while there was work", working, rounds); working < rounds/2 {
 		t.Error("too few processes were killed at work to prove anything")
 	}
+	nodes[0].kill()
 	if _, err := conn.Exec(t.Context(), "UPDATE postvet.lease SET until = clock_timestamp()"); err != nil {
 		t.Fatal(err)
 	}
+	nodes[0] = k.start("mx0")
 	<-nodes[0].done
 	for _, n := range nodes {
 		n.kill()

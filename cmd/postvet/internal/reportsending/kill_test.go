@@ -95,7 +95,7 @@ func TestKillChild(t *testing.T) {
 	s.claim = 20 * time.Second
 	s.sleep = func(ctx context.Context, d time.Duration) { sleep(ctx, min(d, 20*time.Millisecond)) }
 	fmt.Println("ready")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	go func() {
 		for ctx.Err() == nil {
@@ -161,7 +161,7 @@ func (k *killSite) start(node string) *killProcess {
 	k.tb.Helper()
 	k.offset += 30
 	p := &killProcess{ready: make(chan struct{}), done: make(chan struct{}), ended: make(chan struct{})}
-	p.cmd = exec.CommandContext(k.tb.Context(), os.Args[0], "-test.run=^TestKillChild$", "-test.timeout=2m")
+	p.cmd = exec.CommandContext(k.tb.Context(), os.Args[0], "-test.run=^TestKillChild$", "-test.timeout=6m")
 	p.cmd.Env = append(os.Environ(), append(k.env, killNode+"="+node, killOffset+"="+strconv.Itoa(k.offset))...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -108,6 +108,7 @@ func (d *daemon) sendReports(c *config.Config) {
 		defer close(next.ended)
 		if before != nil {
 			<-before.ended
+			next.sender.Follow(before.sender) // which may have counted on
 		}
 		next.sender.Run(ctx)
 	}()
