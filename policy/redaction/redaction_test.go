@@ -71,6 +71,7 @@ func TestText(t *testing.T) {
 		{`x "ann@b c"@example.com`, "x " + key.Local("ann@b c") + "@example.com"},
 		{`"a\"b"@example.com`, key.Local(`a\"b`) + "@example.com"},
 		{"ann%40example.com ann=40example.com", ann + "@example.com " + ann + "@example.com"},
+		{"ann\uff20example.com", ann + "@example.com"},
 		{"mailto:ann@example.com", "mailto:" + ann + "@example.com"},
 		{"@example.com", "@example.com"},
 		{"see http://x.example HTTPS://y", "see hxxp://x.example HxxPS://y"},

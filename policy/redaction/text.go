@@ -12,7 +12,7 @@ const maxText = 1024
 // Text returns a text in which the local part of each address is replaced, and each URL
 // of the web is harmless (RFC 9991 section 7.3). It is printable ASCII on one line.
 func (k Key) Text(s string) string {
-	s = foreign.Line(s, maxText)
+	s = foreign.Line(wideAts.Replace(foreign.Cut(s, maxText)), maxText)
 	behind := ""
 	for { // from the end, as a quoted local part may hold another address
 		at, size := lastAt(s)
@@ -27,6 +27,9 @@ func (k Key) Text(s string) string {
 
 // ats is how a text has "@": as itself, in a URI, in quoted-printable, in HTML.
 var ats = []string{"@", "%40", "=40", "&#64;", "&commat;"}
+
+// wideAts replaces the other forms of "@" that Unicode has.
+var wideAts = strings.NewReplacer("\uff20", "@", "\ufe6b", "@")
 
 // lastAt returns the place and the size of the last "@", -1 for none.
 func lastAt(s string) (at, size int) {
