@@ -54,6 +54,7 @@ func TestDayOfReports(t *testing.T) {
 	documents := d.receive(t)
 	d.compare(t, documents)
 	validate(t, documents)
+	d.awaitBounce(t)
 	d.read(t)
 }
 
@@ -78,10 +79,13 @@ var reportDomains = map[string][]string{
 	"three.example": {"agg@three.example"},                        // another destination does not consent
 }
 
+// gone is an address that the other site refuses when our Postfix comes with the report.
+const gone = "gone@one.example"
+
 const reportDayZone = `
 one.example. MX 10 mx.one.example.
 one.example. TXT "v=spf1 ip4:127.0.11.1 -all"
-_dmarc.one.example. TXT "v=DMARC1; p=reject; rua=mailto:agg@one.example"
+_dmarc.one.example. TXT "v=DMARC1; p=reject; rua=mailto:agg@one.example,mailto:gone@one.example"
 two.example. MX 10 mx.two.example.
 two.example. TXT "v=spf1 ip4:127.0.12.1 -all"
 _dmarc.two.example. TXT "v=DMARC1; p=quarantine; rua=mailto:agg@two.example,mailto:two@collector.example!10m"
@@ -149,12 +153,19 @@ func startReportDay(t *testing.T) *reportDay {
 		inbox = append(inbox, reportDomains[domain]...)
 	}
 	list, _ := json.Marshal(inbox) // strings, as TOML has them too
-	d.their = site("theirs", []string{"inbox = " + string(list)}, "virtual_mailbox_domains = one.example two.example three.example collector.example unwilling.example")
+	d.their = site("theirs", []string{"inbox = " + string(list)},
+		"virtual_mailbox_domains = one.example two.example three.example collector.example unwilling.example",
+		"smtpd_recipient_restrictions = check_recipient_access inline:{{"+gone+" = REJECT no such mailbox}}, permit_mynetworks, reject_unauth_destination")
 	_, port, err := net.SplitHostPort(d.their.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.our = site("ours", []string{"collect = true"}, "default_transport = smtp:[127.0.0.1]:"+port, "smtp_bind_address = 127.0.0.25")
+	// The service makes no report before the real midnight; the test does, after its own.
+	d.our = site("ours", []string{
+		`send = "all"`, `submitter = "ours.example"`, `email = "postmaster@ours.example"`, `from = "noreply@reports.ours.example"`, `smtp = "127.0.0.1:9"`,
+	}, "default_transport = smtp:[127.0.0.1]:"+port, "smtp_bind_address = 127.0.0.25",
+		// Bounces that Postfix itself writes must come to Postvet too.
+		"virtual_mailbox_domains = "+realmta.Domain+" reports.ours.example", "internal_mail_filter_classes = bounce")
 	return d
 }
 
@@ -321,7 +332,10 @@ func (d *reportDay) sendReports(t *testing.T) {
 	for _, x := range all {
 		states[x.Address] = x.State
 	}
-	want := map[string]reports.State{"x@unwilling.example": reports.Refused}
+	if states[gone] == reports.Bounced { // the bounce came already
+		states[gone] = reports.Queued
+	}
+	want := map[string]reports.State{"x@unwilling.example": reports.Refused, gone: reports.Queued}
 	for _, addresses := range reportDomains {
 		for _, a := range addresses {
 			want[a] = reports.Queued

@@ -212,8 +212,9 @@ them.`,
 		{
 			name: "bounce_domain", value: text(&r.BounceDomain, "", checkReportDomain),
 			comment: `The domain of the envelope sender, "bounce+TOKEN@" this domain. Its MX must be
-this server, so that Postvet sees which addresses are dead. Empty: that of
-from.`,
+this server, so that Postvet sees which addresses are dead. Bounces that
+Postfix itself writes it sees with internal_mail_filter_classes = bounce and
+non_smtpd_milters = $smtpd_milters in main.cf. Empty: that of from.`,
 		},
 		{
 			name: "bounce", value: oneOf(&r.Bounce, ReportBounceConsume, ReportBounceDeliver),

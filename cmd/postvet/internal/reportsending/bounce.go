@@ -117,6 +117,7 @@ func (b *Bounces) failed(ctx context.Context, r *reports.Report, d *reports.Deli
 	if err := suppress(ctx, b.Store, b.Log, now, d.Address, "bounce", &o); err != nil {
 		return "", err
 	}
+	d.Code = 0 // it was that of our MTA, which took the report
 	d.State, d.Status, d.Text, d.Changed = reports.Bounced, n.Status, o.text, now
 	if _, err := b.Store.Change(ctx, *d, reports.Queued, reports.Deferred, reports.Done); err != nil {
 		return "", err

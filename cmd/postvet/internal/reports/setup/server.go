@@ -51,6 +51,8 @@ func (c *check) bounces(ctx context.Context) Section {
 	switch {
 	case a.Result == submission.Accepted:
 		s.Findings.OK("the server takes bounces to " + address)
+		s.Findings.Note("most bounces are written by the server itself, when another one refuses a report; it must show them to Postvet",
+			"internal_mail_filter_classes = bounce and non_smtpd_milters = $smtpd_milters in main.cf of Postfix")
 	case a.Stage != submission.Recipient || a.Code == 0:
 		s.Findings.Warning("the server could not be asked whether it takes bounces to "+address, "")
 	case a.Result == submission.Temporary:
