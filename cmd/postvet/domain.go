@@ -136,7 +136,7 @@ func (f *domainFlags) run(cmd *cobra.Command, name string) error {
 
 // options returns the options of the inspection of one domain.
 func (f *domainFlags) options(ctx context.Context, name string) (o inspect.Options, err error) {
-	o.Selectors = f.selectors
+	o.Selectors, o.Plan = f.selectors, true
 	if f.fetch {
 		o.Fetch = &connect.Client{}
 	}

@@ -55,7 +55,7 @@ reached.`,
 }
 
 func (f *routeFlags) run(cmd *cobra.Command, address string) error {
-	var o route.Options
+	o := route.Options{Plan: true}
 	if f.connect {
 		o.Connect = &connect.Client{Helo: heloName()}
 	}

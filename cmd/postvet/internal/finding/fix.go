@@ -9,6 +9,8 @@ type Change struct {
 	Type string `json:"type"`
 	// Data is the rest of the record, as zone files have it (RFC 1035 section 5.1).
 	Data string `json:"data"`
+	// When says when to make the change, "" for now.
+	When string `json:"when,omitempty"`
 }
 
 // Fix says what to do about a finding, in words and in changes of zones. The zero value
@@ -40,6 +42,15 @@ func (f Fix) After(text string) Fix {
 // With returns both fixes, with words between them.
 func (f Fix) With(between string, o Fix) Fix {
 	return Fix{f.Text + between + o.Text, append(append([]Change{}, f.Changes...), o.Changes...)}
+}
+
+// When returns the fix with its changes to be made at a later time.
+func (f Fix) When(when string) Fix {
+	f.Changes = append([]Change{}, f.Changes...)
+	for i := range f.Changes {
+		f.Changes[i].When = when
+	}
+	return f
 }
 
 // Words returns the fix without its changes, for one that is a possibility among others.

@@ -122,7 +122,7 @@ func (k *Key) settleFix(a *advice.Adviser) {
 	}
 	fix := a.ProposeTXT(k.Name, k.proposed)
 	if k.Testing && len(k.indexes) == 1 {
-		fix = fix.After("once the tests are over, ")
+		fix = fix.After("once the tests are over, ").When("once the tests are over")
 	}
 	if fix.Text == "" {
 		fix = finding.Advise(k.unreadable + ": publish the key as the signer has it")

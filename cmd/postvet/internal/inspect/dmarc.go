@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,12 @@ type DMARC struct {
 	Reports  string       `json:"reports,omitempty"`
 	Findings finding.List `json:"findings"`
 
-	absent  bool     // there is no record, and none that was meant to be one
-	texts   []string // to be replaced by one record
-	at      string   // where that belongs
-	percent string   // pct= of the record, which RFC 9989 no longer has
+	absent  bool             // there is no record, and none that was meant to be one
+	texts   []string         // to be replaced by one record
+	at      string           // where that belongs
+	text    string           // of the record that governs
+	remove  []finding.Change // of a text that stands elsewhere
+	percent string           // pct= of the record, which RFC 9989 no longer has
 	mending
 }
 
@@ -90,6 +93,7 @@ func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmar
 		return m
 	}
 	m.Record = advice.ShownRecord(w.Record.Text)
+	m.text = w.Record.Text
 	_, percent, _ := strings.Cut(tagOf(w.Record.Text, "pct"), "=")
 	m.percent = foreign.Line(strings.TrimSpace(percent), 10)
 	m.checkRecord(w.Record, domain)
@@ -102,29 +106,37 @@ func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmar
 // (has); mending them would make two records, of which none counts.
 func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain string, has bool) bool {
 	right := "_dmarc." + domain
-	report := func(text, record string) bool {
+	report := func(at, text, record string) bool {
 		if has {
-			m.Findings.Warning(text, "remove it: the record at "+right+" is the one that counts")
+			m.Findings.Add(finding.Warning, text, finding.Fix{Text: "remove it: the record at " + right + " is the one that counts", Changes: removal(at, record)})
 			return true
 		}
 		m.add(&m.Findings, finding.Error, text)
 		m.at, m.texts = right, append(m.texts, record)
+		if at != right {
+			m.remove = removal(at, record)
+		}
 		return true
 	}
+	found := false
 	answer := l.Lookup(ctx, right, dnscache.TXT)
 	if target := advice.MissingTarget(answer); target != "" {
-		m.Findings.Add(finding.Error, advice.TakeOver(right, target, "says what receivers do with mail of "+domain), advice.RemoveAlias(right))
+		fix := advice.RemoveAlias(right)
+		// A record takes its place, which can be published when the alias is gone.
+		fix.Changes = append(fix.Changes, advice.Propose(right, advice.QuotedTXT("v=DMARC1; p=none; rua=mailto:dmarc@"+domain)).Changes...)
+		m.Findings.Add(finding.Error, advice.TakeOver(right, target, "says what receivers do with mail of "+domain), fix)
 		return true
 	}
 	for _, txt := range answer.TXT {
 		if _, err := dmarc.ParseRecord(txt); errors.Is(err, dmarc.ErrNotRecord) && repair.MeantAsDMARC(txt) {
-			report("the text at "+right+" looks like a DMARC record but is none: "+txt, txt)
+			report(right, "the text at "+right+" looks like a DMARC record but is none: "+txt, txt)
 			for _, oddity := range repair.DMARC(txt, "").Oddities {
 				if !has {
 					m.add(&m.Findings, finding.Error, oddity)
 				}
 			}
-			return true
+			found, has = true, true // what is to stand there counts then
+			break
 		}
 	}
 	for _, wrong := range [...]struct{ name, why string }{
@@ -135,13 +147,14 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain st
 		if name, ok := normalize(wrong.name); !ok || wrong.name != domain && has || name == "" {
 			continue
 		}
-		for _, txt := range l.Lookup(ctx, wrong.name, dnscache.TXT).TXT {
+		answer := l.Lookup(ctx, wrong.name, dnscache.TXT)
+		for _, txt := range answer.TXT {
 			if repair.MeantAsDMARC(txt) {
-				return report("a DMARC record stands at "+wrong.name+wrong.why, txt)
+				return report(cmp.Or(answer.Canonical, wrong.name), "a DMARC record stands at "+wrong.name+wrong.why, txt)
 			}
 		}
 	}
-	return false
+	return found
 }
 
 // settleFix proposes one record for all that is wrong with the domain's. rua is the URI
@@ -159,5 +172,15 @@ func (m *DMARC) settleFix(a *advice.Adviser, rua string) {
 	case fix.Text == "":
 		fix = finding.Advise("publish one record at " + m.at + " with one policy: " + p.Unreadable)
 	}
+	fix.Changes = append(fix.Changes, m.remove...)
 	m.settle(m.Findings, fix)
+}
+
+// removal returns the change that takes a TXT record away, none for one that is too long
+// to be shown.
+func removal(name, text string) []finding.Change {
+	if len(text) > advice.MaxProposal {
+		return nil
+	}
+	return advice.Remove(name, advice.QuotedTXT(text)).Changes
 }

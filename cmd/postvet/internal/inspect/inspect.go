@@ -41,6 +41,8 @@ type Options struct {
 	Now func() time.Time
 	// DMARC says how Organizational Domains are found.
 	DMARC dmarc.Options
+	// Plan makes a plan of what to publish, and judges it by a second inspection.
+	Plan bool
 	// Fetch fetches the files that a BIMI record names. Default: nothing is fetched.
 	Fetch Fetcher
 }
@@ -59,11 +61,11 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 		BIMI:      newBrand(),
 		Hosts:     newHosts(), Observed: o.Observed,
 	}
-	defer r.finish()
 	ascii, ok := normalize(name)
 	if !ok {
 		r.Exists = Invalid
 		r.Findings.Error("this is not a domain name", "")
+		r.finish()
 		return r
 	}
 	r.Name = ascii
@@ -73,10 +75,19 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	l := lookups.New(ctx, resolver, o.Now)
 	defer l.Close()
 	l.Validates(ctx)
+	r.inspect(ctx, l, ascii, &o)
+	if r.finish(); o.Plan {
+		r.plan(ctx, l, o)
+	}
+	return r
+}
+
+// inspect fills in the sections of the report, and what follows from all of them.
+func (r *Report) inspect(ctx context.Context, l *lookups.Lookups, ascii string, o *Options) {
 	var sections sync.WaitGroup
 	sections.Go(func() { r.MX = route.FindMX(ctx, l, ascii) })
 	sections.Go(func() { r.SPF = inspectSPF(ctx, l, ascii) })
-	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, &o) })
+	sections.Go(func() { r.DKIM = inspectDKIM(ctx, l, ascii, o) })
 	sections.Go(func() { l.Lookup(ctx, bimi.RecordName(bimi.DefaultSelector, ascii), dnscache.TXT) }) // to have it at hand
 	sections.Go(func() { r.DMARC = inspectDMARC(ctx, l, ascii, o.DMARC) })
 	sections.Wait()
@@ -87,7 +98,7 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	if r.Exists == NotExists {
 		r.BIMI.State = BrandAbsent
 	} else {
-		r.Hosts.find(ctx, l, ascii, &o, r.SPF.tree, r.exchangerAddresses())
+		r.Hosts.find(ctx, l, ascii, o, r.SPF.tree, r.exchangerAddresses())
 		r.BIMI.find(ctx, l, a, ascii)
 		r.BIMI.combine(&r.DMARC)
 		r.BIMI.fetch(ctx, l, o.Fetch, o.Now(), ascii, a.Organization)
@@ -97,7 +108,6 @@ func Inspect(ctx context.Context, resolver lookups.Resolver, name string, o Opti
 	if exceeded {
 		r.Findings.DNSFailure(fmt.Sprintf("to follow all that it publishes takes more than %d lookups: the rest was not checked", lookups.Max))
 	}
-	return r
 }
 
 // normalize returns a name in the form that the evaluators compare.

@@ -55,7 +55,7 @@ func TestReports(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			args := strings.Fields(in["name"])
-			r := Inspect(ctx, resolver, args[0], Options{Selectors: args[1:], Now: clock})
+			r := Inspect(ctx, resolver, args[0], Options{Selectors: args[1:], Now: clock, Plan: strings.TrimSpace(in["options"]) == "plan"})
 			pagetest.Golden(t, file, a, r, *update)
 			if n := r.Lookups; n > lookups.Max {
 				t.Errorf("%d lookups", n)

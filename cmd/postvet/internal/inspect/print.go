@@ -45,5 +45,6 @@ func (p *printer) report(r *Report) {
 	if r.Exists != NotExists {
 		p.brand(&r.BIMI)
 	}
+	r.Plan.Print(p.Page)
 	p.Totals(&r.Totals)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/plan"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
 )
 
@@ -37,6 +38,9 @@ type Report struct {
 	BIMI  Brand `json:"bimi"`
 	// Observed is what was seen of the domain's mail, if anybody looked.
 	Observed *Observed `json:"observed,omitempty"`
+
+	// Plan is what to publish, if a plan was asked for.
+	Plan *plan.Plan `json:"plan,omitempty"`
 
 	finding.Totals
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/page"
+	"github.com/postvet/postvet/cmd/postvet/internal/plan"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -38,6 +39,9 @@ type Report struct {
 	Rules   []Result `json:"rules"`
 	// Observed is what was seen of the domain's mail, if anybody looked.
 	Observed *inspect.Observed `json:"observed,omitempty"`
+
+	// Plan is what to publish, if the inspection made a plan.
+	Plan *plan.Plan `json:"plan,omitempty"`
 
 	finding.Totals
 }
@@ -65,7 +69,7 @@ type judgement struct {
 
 // Judge holds an inspection against the rules.
 func Judge(in *inspect.Report) *Report {
-	r := &Report{Name: in.Name, Rules: []Result{}, Observed: in.Observed, Totals: finding.Totals{Lookups: in.Lookups, Failed: in.Failed}}
+	r := &Report{Name: in.Name, Rules: []Result{}, Observed: in.Observed, Plan: in.Plan, Totals: finding.Totals{Lookups: in.Lookups, Failed: in.Failed}}
 	for i := range rules {
 		u := &rules[i]
 		var j judgement
@@ -185,6 +189,7 @@ func (r *Report) write(p *page.Page) error {
 			p.Line("  %-9s  %s", by, p.Wrap(pages[by], 13, 13))
 		}
 	}
+	r.Plan.Print(p)
 	p.Totals(&r.Totals)
 	return p.Flush()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
+	"github.com/postvet/postvet/cmd/postvet/internal/plan"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
@@ -21,6 +22,8 @@ type Options struct {
 	Now func() time.Time
 	// Connect connects to the hosts; nil for no connections.
 	Connect *connect.Client
+	// Plan makes a plan of what to publish, and judges it by a second report.
+	Plan bool
 }
 
 // Find finds the way of mail to an address. The error says what is wrong with the
@@ -40,7 +43,6 @@ func Find(ctx context.Context, resolver lookups.Resolver, address string, o Opti
 		MX:        MX{Hosts: []Host{}, Findings: finding.List{}, DNSSEC: lookups.Undetermined},
 		Transport: NewTransport(),
 	}
-	defer r.finish()
 	l := lookups.New(ctx, resolver, o.Now)
 	defer l.Close()
 	if rcpt.domain == "" {
@@ -58,7 +60,23 @@ func Find(ctx context.Context, resolver lookups.Resolver, address string, o Opti
 	if exceeded {
 		r.Findings.DNSFailure(fmt.Sprintf("to follow all that the domain publishes takes more than %d lookups: the rest was not checked", lookups.Max))
 	}
+	if r.finish(); o.Plan && r.Domain != "" {
+		r.plan(ctx, l, o)
+	}
 	return r, nil
+}
+
+// plan makes the plan of what to publish. The report is made again with the proposed
+// records, without connections, so that none is shown which does not help.
+func (r *Report) plan(ctx context.Context, l *lookups.Lookups, o Options) {
+	o.Plan, o.Connect = false, nil
+	r.Plan = plan.Make(r.Domain, r.lists(), func(changes []finding.Change) finding.Lists {
+		again, err := Find(ctx, &plan.Published{Resolver: l, Changes: changes}, "postmaster@"+r.Domain, o)
+		if err != nil {
+			return finding.Lists{&r.Findings} // cannot be, as the domain was taken before
+		}
+		return again.lists()
+	}, nil)
 }
 
 // findLiteral takes the way to an address in brackets (RFC 5321 section 4.1.3), which

@@ -44,6 +44,7 @@ func (r *Report) print(p *page.Page, prose layout.Screen) error {
 	if r.Connected {
 		r.printConnections(p)
 	}
+	r.Plan.Print(p)
 	p.Totals(&r.Totals)
 	if !r.Connected && len(r.Attempts) > 0 {
 		p.Paragraph(layout.Faint, "The hosts were not connected to; --connect does, without sending mail.")

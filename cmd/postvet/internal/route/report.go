@@ -5,6 +5,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/plan"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -38,6 +39,9 @@ type Report struct {
 	Connected   bool         `json:"connected"`
 	Connections []Connection `json:"connections"`
 	Findings    finding.List `json:"findings"` // about the address, and about connections
+
+	// Plan is what to publish, if a plan was asked for.
+	Plan *plan.Plan `json:"plan,omitempty"`
 
 	finding.Totals
 

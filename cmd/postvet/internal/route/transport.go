@@ -74,7 +74,7 @@ func (t *Transport) combine(ctx context.Context, l *lookups.Lookups, a *advice.A
 			fix = fix.After("publish an address (A or AAAA) of " + host + "., ")
 		}
 		if text, err := mtasts.Proposal(recordID(now)); err == nil && fix.Text != "" {
-			fix = fix.With(", and ", a.ProposeTXT(mtasts.RecordName(domain), text))
+			fix = fix.With(", and ", a.ProposeTXT(mtasts.RecordName(domain), text).When("when the web server has the policy"))
 		}
 		t.Findings.Add(finding.Warning, "neither DANE nor MTA-STS: a sender cannot tell a forged server, and mail can be read and diverted on the way", fix)
 	}
