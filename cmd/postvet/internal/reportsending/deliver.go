@@ -205,8 +205,8 @@ func (s *Sender) submit(ctx context.Context, d *reports.Delivery, r *reports.Rep
 // finishTime is how long a result is tried to be written: it is not known otherwise.
 const finishTime = 30 * time.Second
 
-// finish writes what became of a delivery. What the MTA has said is not forgotten because
-// the disk is full for a moment.
+// finish writes what became of a delivery. It tries again while the disk is full for a
+// moment: nobody else knows what the MTA has said.
 func (s *Sender) finish(ctx context.Context, d *reports.Delivery, r *reports.Report, o outcome) error {
 	now := s.o.Now().UTC()
 	done := *d

@@ -14,7 +14,7 @@
 // The MTA's answer, and a bounce that comes back later, decide what becomes of the
 // delivery, and whether the address gets more reports.
 //
-// Whatever the process was doing when it was killed, nothing is lost: a delivery is claimed
-// before it is submitted, and falls free when its claim ends. SMTP cannot exclude that it
-// is sent twice then; it is the same report with the same name (RFC 9990 section 3.5.4).
+// A process that is killed loses nothing: it claims a delivery before it submits it, and the
+// delivery is due again when the claim ends. With SMTP it may be sent twice then; it is the
+// same report with the same name (RFC 9990 section 3.5.4).
 package reportsending

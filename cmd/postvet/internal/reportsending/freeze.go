@@ -117,8 +117,8 @@ func (s *Sender) freeze(ctx context.Context, subject *reports.Subject) (bool, er
 // errInvalid is the error of a report that cannot be made.
 var errInvalid = errors.New("reports: no valid report")
 
-// write writes the document of a report, and checks it as a receiver would. What counts is
-// that it holds all messages of the subject.
+// write writes the document of a report, and checks it as a receiver would. It must
+// have all messages of the subject.
 func (s *Sender) write(ctx context.Context, subject *reports.Subject, r *reports.Report) error {
 	var document bytes.Buffer
 	records := s.o.Store.Records(ctx, *subject)

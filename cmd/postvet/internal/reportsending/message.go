@@ -44,8 +44,8 @@ func Compose(s *Settings, r *reports.Report, d *reports.Delivery) *submission.Me
 	return m
 }
 
-// subjectOf returns the Subject. That of an aggregate report has a form (RFC 9990 section
-// 3.5.2), which readers compare before they unfold anything.
+// subjectOf returns the Subject. RFC 9990 section 3.5.2 has the form for aggregate reports.
+// It is on one line, however long: some readers do not unfold fields.
 func subjectOf(r *reports.Report) string {
 	if r.Kind == reports.Failure {
 		return "DMARC failure report for " + r.Domain

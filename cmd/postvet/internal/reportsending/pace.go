@@ -41,6 +41,7 @@ type pace struct {
 // destination is the state of one domain.
 type destination struct {
 	next   time.Time // when the next place is free
+	sent   time.Time // when something went there last
 	paused time.Time // until when nothing goes there
 	pause  time.Duration
 }
@@ -81,31 +82,38 @@ func (p *pace) admit(d *reports.Delivery, now time.Time) (ok bool, when time.Tim
 		delete(p.reserved, key)
 		return false, to.paused
 	}
-	if at, has := p.reserved[key]; has {
-		if at.After(now) {
-			return false, at
-		}
-		delete(p.reserved, key)
-		p.next = now.Add(p.spacing)
-		return true, now
-	}
-	if to.next.After(now) {
-		at := to.next
-		to.next = at.Add(p.destination)
-		if len(p.reserved) >= maxDestinations {
-			clear(p.reserved)
-		}
-		p.reserved[key] = at
+	at, has := p.reserved[key]
+	if has && at.After(now) {
 		return false, at
 	}
-	to.next = now.Add(p.destination)
-	p.next = now.Add(p.spacing)
-	return true, now
+	delete(p.reserved, key)
+	free := to.sent.Add(p.destination)
+	if !has && to.next.After(free) {
+		free = to.next
+	}
+	if !free.After(now) {
+		to.sent, p.next = now, now.Add(p.spacing)
+		if to.next.Before(now) {
+			to.next = now.Add(p.destination)
+		}
+		return true, now
+	}
+	// After an outage many of one domain may have missed their places.
+	if to.next.After(free) {
+		free = to.next
+	}
+	to.next = free.Add(p.destination)
+	if len(p.reserved) >= maxDestinations {
+		clear(p.reserved)
+	}
+	p.reserved[key] = free
+	return false, free
 }
 
 // unused gives back the place of a delivery that was admitted and did not go.
 func (p *pace) unused(address string, now time.Time) {
 	d := p.domain(domainOf(address))
+	d.sent = time.Time{}
 	d.next = d.next.Add(-p.destination)
 	p.next = now
 }

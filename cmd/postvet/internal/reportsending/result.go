@@ -64,7 +64,7 @@ func (s *Sender) judge(ctx context.Context, a submission.Answer, d *reports.Deli
 			if until.After(o.next) {
 				o.next = until
 			}
-			// What fails here is looked at again with each delivery.
+			// Each delivery asks for the pause again, so a failure here does no harm.
 			_, _ = s.o.Store.Postpone(ctx, domainOf(d.Address), until)
 		}
 		return o
@@ -94,8 +94,8 @@ func verdictOf(status string) (how time.Duration, strike bool) {
 // byAdmin is who has set a suppression that stays.
 const byAdmin = "admin"
 
-// suppress keeps an address from getting reports for a time, longer with each strike. What
-// an administrator says stays.
+// suppress keeps an address from getting reports for a time, longer with each strike. It
+// leaves what an administrator has set.
 func (s *Sender) suppress(ctx context.Context, address, by string, o *outcome) error {
 	return suppress(ctx, s.o.Store, s.o.Log, s.o.Now().UTC(), address, by, o)
 }

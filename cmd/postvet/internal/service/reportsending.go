@@ -83,8 +83,8 @@ func ReportOptions(c *config.Config, dns dmarc.Resolver, source func() *keys.Sou
 	return o, nil
 }
 
-// sendReports begins to send the reports of a configuration. What was done for the one
-// before is ended.
+// sendReports begins to send the reports of a configuration, once the work for the one
+// before has ended.
 func (d *daemon) sendReports(c *config.Config) {
 	before := d.sending.Load()
 	var next *reportSending

@@ -15,7 +15,7 @@ const (
 	Accepted Result = "accepted"
 	// Temporary: it has not, and may later.
 	Temporary Result = "temporary"
-	// Permanent: it refuses the message. What it refuses depends on the stage.
+	// Permanent: it refuses the message, its recipient, its sender or us; see the stage.
 	Permanent Result = "permanent"
 	// Lost: the connection ended behind the message and before the answer. The MTA may
 	// have taken it.
