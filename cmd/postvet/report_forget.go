@@ -18,10 +18,10 @@ func newReportForget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget DOMAIN|ADDRESS",
 		Short: "remove what is kept about a domain, or an address",
-		Long: `Forget removes what is kept for DMARC reports that we send. Of a policy domain
-it removes the counts, the reports and their deliveries, also those that were
-not sent yet. Of an address it removes the deliveries to it, and whether it is
-suppressed. What they held is overwritten.
+		Long: `Forget removes what is kept for DMARC reports. Of a policy domain it removes the
+counts, our reports and their deliveries, also those that were not sent yet, and
+the reports of others about it. Of an address it removes the deliveries to it,
+and whether it is suppressed. What they held is overwritten.
 
 The domain is counted anew with its next message; report.exclude leaves it out
 for good. The journal is another place: see "postvet journal forget".
@@ -52,6 +52,9 @@ changed.`,
 			text := layout.Count(r.Reports, "report") + " and " + layout.Count(r.Deliveries, "delivery")
 			if r.Deliveries != 1 {
 				text = layout.Count(r.Reports, "report") + fmt.Sprintf(" and %d deliveries", r.Deliveries)
+			}
+			if r.Received > 0 {
+				text += ", and " + layout.Count(r.Received, "report") + " of others"
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of no report yet, %s forgotten\n", foreign.Terminal(name, 320), layout.Count(r.Messages, "message"), text)
 			return output(err)

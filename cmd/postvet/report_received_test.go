@@ -197,3 +197,16 @@ func TestDomainTellsReports(t *testing.T) {
 		t.Errorf("of another domain:\n%s", out)
 	}
 }
+
+func TestReceivedReportsAreForgotten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keepReports(t, dir, "pass", dayReport(0, ownRow), dayReport(1, ownRow), storedTLS)
+	out, _ := runFor(t, exitDone, "report", "forget", "example.com", "--directory", dir)
+	if !strings.Contains(out, "and 2 reports of others forgotten") {
+		t.Error(out)
+	}
+	if out, _ := runFor(t, exitDone, "report", "received", "--json", "--directory", dir); strings.Count(out, "\n") != 1 || !strings.Contains(out, "tls.example") {
+		t.Error(out)
+	}
+}

@@ -23,6 +23,13 @@ type Reports struct {
 	IsBounce       func(recipient string) bool
 }
 
+// Recall returns the rules for a message that is decided about again. Of the reports that
+// were sent no more is known than what its verdict then says by its rule.
+func (r Rules) Recall(rule string) Rules {
+	r.Reports.IsBounce = func(string) bool { return rule == result.RuleReportBounce }
+	return r
+}
+
 // reportBounce drops a bounce of our own reports: one with the null sender, whose
 // recipients are all envelope senders of reports.
 func (r *Rules) reportBounce(d *decision) {

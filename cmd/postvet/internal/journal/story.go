@@ -53,6 +53,8 @@ func Tell(row *rows.Row, then rows.Generation, present *rules.Rules, now rows.Ge
 		s.AdminCan = remediesFor(row.Results, row.Verdict, row.Queue)
 		return s
 	}
+	recalled := present.Recall(row.Verdict.Rule)
+	present = &recalled
 	early := row.Results
 	if !row.Early {
 		early = nil

@@ -58,6 +58,7 @@ type verdict struct {
 func (o *Recorded) replay(by rules.Rules, r *rows.Row, then *Then) (v verdict) {
 	res := r.Results
 	by.NoHold = by.NoHold || slices.ContainsFunc(r.Verdict.Overrides, func(x result.Override) bool { return x.By == "MTA" })
+	by = by.Recall(r.Verdict.Rule)
 	if r.Early {
 		early, refused := by.Early(res)
 		if !refused {

@@ -236,6 +236,21 @@ func TestRecordedRuns(t *testing.T) {
 	}
 }
 
+// TestRecordedBounces: a bounce of a report that was dropped then is one now too.
+func TestRecordedBounces(t *testing.T) {
+	t.Parallel()
+	row := func(i int) *rows.Row {
+		v := result.Verdict{Action: result.Discard, Intended: result.Discard, Rule: result.RuleReportBounce}
+		return &rows.Row{Ref: result.Reference(i+1) << 20, Results: &result.Results{Recipients: []string{rows.NoLocalPart + "r.example"}, Exempt: result.ExemptLocal}, Verdict: &v}
+	}
+	for consume, differing := range map[bool]int{true: 0, false: 10} {
+		o := &Recorded{Spans: fake(1, 10, row), After: &rules.Rules{Reports: rules.Reports{ConsumeBounces: consume}}, Jobs: 1}
+		if r, err := o.Run(t.Context()); err != nil || r.Differing != differing || r.Messages != 10 {
+			t.Errorf("consume %v: %v, %+v", consume, err, r)
+		}
+	}
+}
+
 // TestRecordedIsInterrupted keeps what was found before.
 func TestRecordedIsInterrupted(t *testing.T) {
 	t.Parallel()
