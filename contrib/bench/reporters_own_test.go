@@ -3,67 +3,62 @@
 package main
 
 import (
-	"bytes"
-	"net/netip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
-
-	"github.com/postvet/postvet/dnscache"
-	"github.com/postvet/postvet/policy"
-	"github.com/postvet/postvet/policy/dmarc/report"
-	"github.com/postvet/postvet/policy/message"
-	"github.com/postvet/postvet/policy/reporting"
-	evaluated "github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/rules"
 )
 
-// ownReports returns the documents that Postvet writes about the cases.
-func ownReports(t *testing.T, _ string, cases []Case) []string {
+// ownReports plays the cases through Postvet, which counts them, and returns the documents
+// as it would send them after midnight.
+func ownReports(t *testing.T, bin string, cases []Case) []string {
 	t.Helper()
-	dns, err := dnscache.New(dnscache.Options{Upstreams: []string{"127.0.0.1:53"}})
-	if err != nil {
-		t.Fatal(err)
+	run := played(t, bin, cases, func(p *place) ([]program, error) {
+		conf := fmt.Sprintf("listen = [\"unix:%s\"]\nauthserv_id = \"mx.test.example\"\n[dns]\nresolvers = [\"127.0.0.1:53\"]\n"+
+			"[report]\ncollect = true\ndirectory = %q\nsubmitter = \"test.example\"\norg_name = \"Test\"\nemail = \"dmarc@test.example\"\n", p.socket("postvet"), p.dir)
+		name := filepath.Join(p.dir, "postvet.toml")
+		return []program{{[]string{p.bin + "/postvet", "serve", "--config", name}, p.socket("postvet")}}, os.WriteFile(name, []byte(conf), 0o644)
+	})
+	defer run.stop()
+	postvet := func(args ...string) string {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, bin+"/postvet", append(append([]string{"report"}, args...), "--config", run.dir+"/postvet.toml")...)
+		cmd.Dir = run.dir
+		out, _ := cmd.Output() // at first there is nothing, which the exit code says
+		return string(out)
 	}
-	defer dns.Close()
-	checker := policy.NewChecker(policy.Options{Resolver: dns, AuthservID: "mx.test.example"})
-	decide := rules.Rules{AuthservID: "mx.test.example"}
-	policies, tallies := map[string]reporting.Policy{}, map[string]*report.Tally{}
-	for i := range cases {
-		c := &cases[i]
-		var header message.Header
-		for _, f := range c.Fields {
-			header = append(header, message.NewField(f.Name, f.Value))
+	want := expectedReports(cases).sum().messages
+	var domains []string
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		domains = nil
+		counted := int64(0)
+		for line := range strings.Lines(postvet("list", "--json", "--state", "open", "--limit", "0")) {
+			var row struct {
+				Domain   string
+				Messages int64
+			}
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			domains = append(domains, row.Domain)
+			counted += row.Messages
 		}
-		envelope := message.Envelope{
-			Client: message.Client{IP: netip.MustParseAddr(c.Client.IP)}, Helo: c.Client.Helo,
-			Sender: message.Sender{Path: c.MailFrom}, Recipients: []string{c.Rcpt},
+		if counted == want {
+			break
 		}
-		res, verdict, err := checker.PlayVerdict(t.Context(), envelope, header, bytes.NewReader(c.Body), false,
-			func(_, atEnd *evaluated.Results) evaluated.Verdict { return decide.Decide(atEnd) })
-		if err != nil {
-			t.Fatal(err)
+		if time.Now().After(end) {
+			t.Fatalf("%d messages were counted, want %d", counted, want)
 		}
-		row := reporting.Of(res, &verdict)
-		if row.Skip != "" {
-			continue
-		}
-		domain := row.Policy.Domain
-		if tallies[domain] == nil {
-			policies[domain], tallies[domain] = row.Policy, report.NewTally(10000)
-		}
-		tallies[domain].Add(&row.Record)
 	}
 	var documents []string
-	begin, end := report.Day(time.Now())
-	for domain, tally := range tallies {
-		var b bytes.Buffer
-		head := report.Head{
-			OrgName: "Test", Email: "dmarc@test.example", ReportID: "5f2c0000000000000000000000000000", Begin: begin, End: end, Policy: policies[domain].Policy,
-		}
-		if err := report.Write(&b, &head, tally.Records()); err != nil {
-			t.Fatal(err)
-		}
-		documents = append(documents, b.String())
+	for _, d := range domains {
+		documents = append(documents, postvet("preview", d, "--xml"))
 	}
 	return documents
 }
