@@ -96,6 +96,7 @@ func New(o Options) (*Watcher, error) {
 	}
 	now := time.Now()
 	w.list(now)
+	w.next = w.state.Mailed.Add(mailEvery)
 	if w.state.Daily.IsZero() || w.state.Daily.After(now) {
 		w.state.Daily = now
 	}

@@ -346,6 +346,7 @@ func TestMail(t *testing.T) {
 		w.told(time.Hour)
 		z.set(dmarcID, none)
 		time.Sleep(30 * time.Minute)
+		synctest.Wait()
 		if len(mails) != 1 || !strings.HasPrefix(mails[0], "DNS of a.example: 1 changed record\n") ||
 			!strings.Contains(mails[0], "\n    before: "+reject+"\n    now:    "+none+"\n") {
 			t.Errorf("%q", mails)
@@ -353,6 +354,7 @@ func TestMail(t *testing.T) {
 		refuse = true
 		z.set("a.example MX", "10 mx2.provider.example")
 		time.Sleep(3 * time.Hour)
+		synctest.Wait()
 		w.stop()
 		if s := w.Stats(); len(mails) != 1 || s.Mails != 1 || s.MailsFailed < 3 || s.MailsFailed > 20 {
 			t.Errorf("%d mails, %+v", len(mails), s)
@@ -363,6 +365,7 @@ func TestMail(t *testing.T) {
 		refuse = false
 		w = start(t, z, o)
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if len(mails) != 2 || !strings.HasPrefix(mails[1], "DNS of a.example: 2 errors, 1 changed record\n") {
 			t.Errorf("%q", mails)
 		}
@@ -372,9 +375,15 @@ func TestMail(t *testing.T) {
 		w = start(t, z, o)
 		z.set("b.example MX", "0 .")
 		time.Sleep(5 * time.Hour)
+		synctest.Wait()
 		z.set("b.example MX", "20 mx.provider.example")
 		time.Sleep(25 * time.Hour)
+		synctest.Wait()
 		w.stop()
+		days := w.log.FilterMessage("watched domains in the last day").All()
+		if len(days) != 1 || !strings.Contains(fmt.Sprint(days[0].ContextMap()["changes"]), "b.example: b.example MX: 10 mx.provider.example. -> 20 mx.provider.example.") {
+			t.Errorf("the log of the day: %v", days)
+		}
 		if len(mails) != 3 || strings.Count(mails[2], "b.example MX changed 2 times") != 1 {
 			t.Errorf("%q", mails)
 		}
