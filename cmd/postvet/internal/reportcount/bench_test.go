@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -94,19 +95,43 @@ func BenchmarkMailPath(b *testing.B) {
 
 // BenchmarkFull is BenchmarkAllDistinct with subjects that are full from the first second on:
 // rows lose parts, and most are left out.
-func BenchmarkFull(b *testing.B) { benchmarkDistinct(b, 10, reportstore.Options{MaxRecords: 500}) }
+func BenchmarkFull(b *testing.B) { benchmarkDistinct(b, 10, 0, reportstore.Options{MaxRecords: 500}) }
 
 // BenchmarkAllDistinct adds 5,000 messages a second no two of which are alike, and measures
 // how much of a processor counting and writing them takes.
 func BenchmarkAllDistinct(b *testing.B) {
 	for _, domains := range []int{10, 500} {
 		b.Run(fmt.Sprint(domains, "domains"), func(b *testing.B) {
-			benchmarkDistinct(b, domains, reportstore.Options{MaxRecords: 1_000_000, MaxAllRecords: 10_000_000})
+			benchmarkDistinct(b, domains, 0, reportstore.Options{MaxRecords: 1_000_000, MaxAllRecords: 10_000_000})
 		})
 	}
 }
 
-func benchmarkDistinct(b *testing.B, domains int, o reportstore.Options) {
+// BenchmarkLarge is BenchmarkAllDistinct with 600,000 records that are there before. Almost
+// each new one is on a page of its own then.
+func BenchmarkLarge(b *testing.B) {
+	benchmarkDistinct(b, 500, 600_000, reportstore.Options{MaxRecords: 1_000_000, MaxAllRecords: 10_000_000})
+}
+
+// fill adds so many records.
+func fill(b *testing.B, s *reportstore.Store, n, domains int) {
+	b.Helper()
+	v := &result.Verdict{Action: result.Accept, Intended: result.Accept, Rule: result.RuleDMARCPass}
+	const chunk = 10_000
+	for k := range n / chunk {
+		var batch []reports.Counted
+		for i, m := range messages(chunk, domains) {
+			m.Client.IP = netip.AddrFrom4([4]byte{11, byte(k), byte(i >> 8), byte(i)}).String()
+			r := reporting.Of(m, v)
+			batch = append(batch, reports.Counted{Day: reports.DayOf(time.Now()), Kind: r.Kind, Policy: r.Policy, Record: r.Record})
+		}
+		if _, err := s.Add(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkDistinct(b *testing.B, domains, before int, o reportstore.Options) {
 	b.Helper()
 	if o.DSN == "" {
 		o.File = filepath.Join(b.TempDir(), "reports.db")
@@ -116,12 +141,13 @@ func benchmarkDistinct(b *testing.B, domains int, o reportstore.Options) {
 		b.Fatal(err)
 	}
 	defer s.Close()
+	fill(b, s, before, domains)
 	c := reportcount.New(reportcount.Options{Store: s, Node: "mx1"})
 	const rate, seconds = 5000, 20
 	all := messages(rate*seconds, domains)
 	v := &result.Verdict{Action: result.Accept, Intended: result.Accept, Rule: result.RuleDMARCPass}
 	var took time.Duration
-	before, began := processorTime(), time.Now()
+	start, began := processorTime(), time.Now()
 	for i := range all {
 		at := time.Now()
 		c.Add(reporting.Of(all[i], v), began)
@@ -131,7 +157,7 @@ func benchmarkDistinct(b *testing.B, domains int, o reportstore.Options) {
 		}
 	}
 	c.Close(b.Context())
-	used, lasted := processorTime()-before, time.Since(began)
+	used, lasted := processorTime()-start, time.Since(began)
 	st := c.Stats()
 	if st.Rows+st.Dropped[reportcount.WhyRows] != rate*seconds {
 		b.Errorf("%+v", st)

@@ -4,9 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 )
@@ -22,6 +19,17 @@ type adding struct {
 	// them are new.
 	all, added int64
 	exact      bool // all was counted in this transaction
+
+	// pending are rows that wait for others, no two with one key.
+	pending []pendingRow
+	full    *sql.Stmt // adds maxRowsAtOnce rows to a file
+}
+
+// pendingRow is a row of a subject.
+type pendingRow struct {
+	day reports.Day
+	id  int64
+	*row
 }
 
 // begin reads how many records there are. Other nodes may add some meanwhile; the bound is
@@ -33,6 +41,9 @@ func (a *adding) begin() error {
 
 // end keeps how many records there are.
 func (a *adding) end() error {
+	if err := a.flush(); err != nil {
+		return err
+	}
 	var err error
 	if a.exact {
 		_, err = a.s.exec(a.ctx, a.tx, "UPDATE postvet.report_number SET value = $1 WHERE name = 'records'", a.all)
@@ -59,8 +70,18 @@ func (a *adding) subject(g *group) error {
 		if day != g.day {
 			late = g.messages()
 		}
+		if late > 0 { // there may be a group for that day too
+			if err := a.flush(); err != nil {
+				return err
+			}
+		}
 		if err := a.into(g, day, records); err != nil {
 			return err
+		}
+		if late > 0 {
+			if err := a.flush(); err != nil {
+				return err
+			}
 		}
 		a.sum.Late += late
 		return nil
@@ -106,6 +127,11 @@ func (a *adding) into(g *group, day reports.Day, records int64) error {
 	a.sum.LeftOut += g.leftOut
 	// The last tenth is for records that lack a part.
 	n := int64(len(g.rows))
+	if records+n > a.s.most-a.s.most/10 || a.all+n > a.s.all-a.s.all/10 {
+		if err := a.flush(); err != nil { // before rows are counted
+			return err
+		}
+	}
 	if records+n > a.s.most-a.s.most/10 {
 		if _, err := a.s.row(a.ctx, a.tx, []any{&records}, "SELECT count(*) FROM postvet.report_count WHERE day = $1 AND policy = $2", int64(day), g.id); err != nil {
 			return err
@@ -156,31 +182,4 @@ func (a *adding) addTotals(day reports.Day, id int64, t *subjectTotals) error {
 		null_sender = null_sender + $5, of_report = of_report + $6, left_out = left_out + $7 WHERE day = $8 AND policy = $9`,
 		t.records, t.passed, t.kinds[0], t.kinds[1], t.kinds[2], t.kinds[3], t.leftOut, int64(day), id)
 	return err
-}
-
-// maxRowsAtOnce is how many rows one statement adds.
-const maxRowsAtOnce = 50
-
-const onConflict = " ON CONFLICT (day, policy, key, kind) DO UPDATE SET n = report_count.n + excluded.n"
-
-// upsert adds rows or their counts.
-func (a *adding) upsert(rows []row, day reports.Day, id int64) error {
-	for chunk := range slices.Chunk(rows, maxRowsAtOnce) {
-		var b strings.Builder
-		b.WriteString("INSERT INTO postvet.report_count (day, policy, key, kind, record, n) VALUES ")
-		args := append(make([]any, 0, 2+4*len(chunk)), int64(day), id)
-		for i := range chunk {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			r := &chunk[i]
-			fmt.Fprintf(&b, "($1, $2, $%d, $%d, $%d, $%d)", len(args)+1, len(args)+2, len(args)+3, len(args)+4)
-			args = append(args, r.key[:], string(kinds[r.kind]), r.form, r.n)
-		}
-		b.WriteString(onConflict)
-		if _, err := a.s.exec(a.ctx, a.tx, b.String(), args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -53,6 +53,9 @@ func (a *adding) fold(g *group, day reports.Day, t *subjectTotals) error {
 		if err := a.upsert(some.rows, day, g.id); err != nil {
 			return err
 		}
+		if err := a.flush(); err != nil { // before the next chunk is looked for
+			return err
+		}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func OpenShared(path string) (*sql.DB, error) {
 	made.Close()
 	q := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "journal_mode(WAL)", "synchronous(NORMAL)", "trusted_schema(0)",
-		fmt.Sprintf("journal_size_limit(%d)", maxLog), "cache_size(-16384)",
+		fmt.Sprintf("journal_size_limit(%d)", maxLog), fmt.Sprintf("wal_autocheckpoint(%d)", maxLog/4096), "cache_size(-32768)",
 	}}
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String())
 }
