@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,7 +135,7 @@ func addAtRandom(ctx context.Context, t *testing.T, s *Store, random *rand.Rand,
 
 // sendAtRandom closes days and freezes or skips subjects.
 func sendAtRandom(ctx context.Context, t *testing.T, s *Store, random *rand.Rand, id string, all *sums) {
-	if _, _, err := s.CloseDays(ctx); err != nil {
+	if _, _, err := s.CloseDays(ctx); err != nil && !locked(err) {
 		t.Error(err)
 		return
 	}
@@ -157,7 +158,7 @@ func sendAtRandom(ctx context.Context, t *testing.T, s *Store, random *rand.Rand
 		}
 		if random.IntN(5) == 0 || messages == 0 {
 			skipped, err := s.Skip(ctx, x, "at random")
-			if err != nil {
+			if err != nil && !locked(err) {
 				t.Error(err)
 			}
 			if skipped {
@@ -167,7 +168,7 @@ func sendAtRandom(ctx context.Context, t *testing.T, s *Store, random *rand.Rand
 		}
 		// Somebody else may have ended it since, so that there is less now.
 		created, err := s.Freeze(ctx, reportOf(x, fmt.Sprintf("%s-%d", id, i), messages), x, time.Now(), "a@b.example")
-		if err != nil {
+		if err != nil && !locked(err) {
 			t.Errorf("freezing %s of %s: %v", x.Policy.Domain, x.Day, err)
 		}
 		if created {
@@ -183,3 +184,7 @@ func sendAtRandom(ctx context.Context, t *testing.T, s *Store, random *rand.Rand
 		}
 	}
 }
+
+// locked reports whether an attempt on a busy machine found the file locked for 10 seconds.
+// Nothing was done then.
+func locked(err error) bool { return strings.Contains(err.Error(), "SQLITE_BUSY") }
