@@ -59,7 +59,7 @@ const reserve = 2
 // It is called after the first answer that was not in the cache: while all
 // answers come from the cache there is nothing to gain.
 func (e *evaluation) startAhead(rec *Record, from int, domain string) {
-	if !e.opt.sequential {
+	if !e.opt.Sequential {
 		e.startTerms(rec, from, domain, true, 0)
 	}
 }
@@ -142,7 +142,7 @@ func (e *evaluation) startTerm(t *Term, domain string, reserved int) {
 // startHosts starts the address lookups of an mx term, except the first, which
 // the evaluation needs next.
 func (e *evaluation) startHosts(mx []dnscache.Exchange) {
-	if e.opt.sequential || !e.waited {
+	if e.opt.Sequential || !e.waited {
 		return
 	}
 	for i := 1; i < len(mx) && i < maxHosts; i++ {

@@ -35,7 +35,7 @@ func BenchmarkCheckDelayed(b *testing.B) {
 		warm bool
 	}{
 		{"cold", Options{}, false},
-		{"coldSequential", Options{sequential: true}, false},
+		{"coldSequential", Options{Sequential: true}, false},
 		{"warm", Options{}, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -36,7 +36,7 @@ func FuzzCheck(f *testing.F) {
 		var first Result
 		for _, sequential := range []bool{true, false} {
 			z := &zone{names: base.names}
-			got := Check(t.Context(), z, Query{Identity: MailFrom, IP: addr, Helo: helo, Sender: sender}, Options{sequential: sequential})
+			got := Check(t.Context(), z, Query{Identity: MailFrom, IP: addr, Helo: helo, Sender: sender}, Options{Sequential: sequential})
 			if sequential {
 				first = got
 			} else if got.Explanation != first.Explanation || !cmp.Equal(got, first) {

@@ -96,7 +96,7 @@ func (e *evaluation) clientPTR() *dnscache.Answer {
 // nil if none does. The lookups that may be needed run in parallel. A name
 // whose lookup fails or is late does not count (RFC 7208 section 5.5).
 func (e *evaluation) firstValid(names []*clientName) *clientName {
-	if !e.opt.sequential {
+	if !e.opt.Sequential {
 		e.startNames(names)
 	}
 	for _, n := range names {

@@ -60,7 +60,7 @@ func TestClientNamesAreBounded(t *testing.T) {
 						}
 					}
 					start := time.Now()
-					got := Check(t.Context(), deafDNS{z}, from("example.org"), Options{sequential: sequential})
+					got := Check(t.Context(), deafDNS{z}, from("example.org"), Options{Sequential: sequential})
 					if took := time.Since(start); got.Status != tc.want && !sequential || took != tc.took || got.Status == TempError {
 						t.Errorf("got %+v after %v, want %s after %v", got, took, tc.want, tc.took)
 					}

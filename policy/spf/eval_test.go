@@ -190,7 +190,7 @@ func TestAhead(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				z := &zone{names: z.names}
 				start := time.Now()
-				got := Check(t.Context(), slowDNS{z, step, ""}, from(tc.domain), Options{sequential: tc.sequential})
+				got := Check(t.Context(), slowDNS{z, step, ""}, from(tc.domain), Options{Sequential: tc.sequential})
 				took := time.Since(start)
 				if got.Status != tc.want || took != time.Duration(tc.steps)*step {
 					t.Errorf("got %+v after %v, want %s after %d steps", got, took, tc.want, tc.steps)
@@ -227,7 +227,7 @@ func TestWorstCost(t *testing.T) {
 	t.Parallel()
 	for _, sequential := range []bool{true, false} {
 		z := worst()
-		got := Check(t.Context(), z, from("worst.example.org"), Options{sequential: sequential})
+		got := Check(t.Context(), z, from("worst.example.org"), Options{Sequential: sequential})
 		want := Result{Identity: MailFrom, Domain: "worst.example.org", Status: Fail, Mechanism: "-all", Explanation: "unknown unknown unknown", Lookups: 10}
 		for i := range 10 {
 			want.Record += fmt.Sprintf(" mx:m%d.example.org", i)

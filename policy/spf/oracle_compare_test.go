@@ -161,7 +161,7 @@ func runOracle(t *testing.T, driver string, zones int, table []oracleExplained, 
 			c.ours = Check(t.Context(), g.z, q, Options{})
 			g.z.asked = nil
 			// Lookups started ahead may be more than the record needs.
-			if again := Check(t.Context(), g.z, q, Options{sequential: true}); !cmp.Equal(again, c.ours) {
+			if again := Check(t.Context(), g.z, q, Options{Sequential: true}); !cmp.Equal(again, c.ours) {
 				t.Errorf("zone %d: one by one it is %+v\n%s", i, again, c)
 			}
 			c.questions = g.z.queries()

@@ -89,7 +89,7 @@ func TestSections(t *testing.T) {
 							Now:      func() time.Time { return time.Unix(1767225600, 0) },
 						}
 						got := Check(t.Context(), r, c.query(), opt)
-						opt.sequential = true
+						opt.Sequential = true
 						if diff := cmp.Diff(Check(t.Context(), r, c.query(), opt), got); diff != "" {
 							t.Errorf("starting lookups ahead changes the result (-without +with):\n%s", diff)
 						}

@@ -87,7 +87,7 @@ func TestSectionMacros(t *testing.T) {
 						}
 						want := strings.ToLower(strings.Join(parts, ".")) + ".x.example/A"
 						r := records("deep.sub.mail.example", "v=spf1 exists:"+macro+".x.example -all")
-						got := Check(t.Context(), r, generatedQuery, Options{sequential: true})
+						got := Check(t.Context(), r, generatedQuery, Options{Sequential: true})
 						if got.Status != Fail || !slices.Contains(r.asked, want) {
 							t.Errorf("%s after lookups of %q, want one of %q", got.Status, r.asked, want)
 						}

@@ -86,9 +86,9 @@ type Options struct {
 	// Exchangers has [Expand] look up the addresses of all mail exchangers, for
 	// [Tree.Senders]. It costs a check nothing.
 	Exchangers bool
-
-	// sequential disables lookups ahead, for tests.
-	sequential bool
+	// Sequential has a check make one lookup after the other. It takes longer, and makes
+	// no lookup in vain.
+	Sequential bool
 }
 
 // Result is the result of a check with its reason.

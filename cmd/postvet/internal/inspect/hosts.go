@@ -122,7 +122,7 @@ func (s *Sender) check(ctx context.Context, l *lookups.Lookups, domain string) {
 		s.Reverse, s.Name = r.Status, foreign.Line(r.Name, advice.MaxText)
 	})
 	both.Go(func() {
-		s.SPF = spf.Check(ctx, l, spf.Query{Identity: spf.MailFrom, IP: s.IP, Sender: "postmaster@" + domain, Helo: domain}, spf.Options{}).Status
+		s.SPF = spf.Check(ctx, l, spf.Query{Identity: spf.MailFrom, IP: s.IP, Sender: "postmaster@" + domain, Helo: domain}, spf.Options{Sequential: true}).Status
 	})
 	both.Wait()
 	name, ok := normalize(s.Helo)
@@ -130,7 +130,7 @@ func (s *Sender) check(ctx context.Context, l *lookups.Lookups, domain string) {
 		name, ok = s.Name, s.Name != ""
 	}
 	if ok {
-		s.HeloSPF = spf.Check(ctx, l, spf.Query{Identity: spf.HELO, IP: s.IP, Helo: name}, spf.Options{}).Status
+		s.HeloSPF = spf.Check(ctx, l, spf.Query{Identity: spf.HELO, IP: s.IP, Helo: name}, spf.Options{Sequential: true}).Status
 	}
 }
 
