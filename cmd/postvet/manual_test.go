@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // TestManual writes the pages of the real commands: each command has its page and each
@@ -27,6 +29,11 @@ func TestManual(t *testing.T) {
 			t.Error(err)
 			continue
 		}
+		for _, below := range allBelow(c) {
+			if !strings.Contains(string(text), "\n.SS \""+below.CommandPath()+"\"\n") {
+				t.Errorf("the page of %s lacks %s", c.Name(), below.CommandPath())
+			}
+		}
 		if c.Flags().Lookup("config") != nil && !strings.Contains(string(text), `.B "\-\-config FILE"`) {
 			t.Errorf("the page of %s lacks --config", c.Name())
 		}
@@ -44,6 +51,17 @@ func TestManual(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), mandoc, append([]string{"-T", "lint", "-W", "style"}, pages...)...).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("mandoc: %v\n%s", err, out)
 	}
+}
+
+// allBelow returns the subcommands of a command, and theirs.
+func allBelow(c *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, s := range c.Commands() {
+		if s.IsAvailableCommand() && s.Name() != "help" {
+			all = append(append(all, s), allBelow(s)...)
+		}
+	}
+	return all
 }
 
 func TestManualRefuses(t *testing.T) {

@@ -82,14 +82,19 @@ func (e Edition) program(root *cobra.Command) Page {
 func (e Edition) command(c *cobra.Command) Page {
 	r, file := e.page(page(c), 1, c.Short)
 	r.section("Synopsis")
-	below := commands(c)
+	below := descendants(c)
 	if len(below) == 0 {
 		synopsis(r, c)
 	}
-	for i, s := range below {
-		if i > 0 {
+	first := true
+	for _, s := range below {
+		if len(commands(s)) > 0 { // it is called by its subcommands alone
+			continue
+		}
+		if !first {
 			r.request("br")
 		}
+		first = false
 		synopsis(r, s)
 	}
 	about, codes := exitCodes(c.Long)
@@ -149,7 +154,7 @@ func flags(r *roff, c *cobra.Command) {
 func examples(r *roff, c *cobra.Command) {
 	all := strings.Split(strings.Trim(c.Example, "\n"), "\n")
 	if c.HasParent() { // the program's page shows its own examples alone
-		for _, s := range commands(c) {
+		for _, s := range descendants(c) {
 			for line := range strings.SplitSeq(strings.Trim(s.Example, "\n"), "\n") {
 				if !slices.Contains(all, line) {
 					all = append(all, line)
@@ -209,6 +214,15 @@ func commands(c *cobra.Command) []*cobra.Command {
 		if s.IsAvailableCommand() && s.Name() != "help" && s.Name() != "completion" {
 			all = append(all, s)
 		}
+	}
+	return all
+}
+
+// descendants returns the subcommands, each followed by its own.
+func descendants(c *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, s := range commands(c) {
+		all = append(append(all, s), descendants(s)...)
 	}
 	return all
 }
