@@ -269,7 +269,9 @@ func (s *session) failed(err error) Answer {
 			a.Result = Permanent
 		}
 	default:
-		if ended := s.ctx.Err(); ended != nil {
+		if end, _ := s.ctx.Deadline(); !time.Now().Before(end) { // the connection may know it first
+			a.Err = context.DeadlineExceeded
+		} else if ended := s.ctx.Err(); ended != nil {
 			a.Err = ended
 		}
 		a.Text = shown(a.Err.Error())
