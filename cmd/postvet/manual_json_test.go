@@ -13,6 +13,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/manual"
+	"github.com/postvet/postvet/cmd/postvet/internal/plan"
 	"github.com/postvet/postvet/cmd/postvet/internal/requirements"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/cmd/postvet/internal/watch"
@@ -29,6 +30,7 @@ var described = map[string]reflect.Type{
 	"hosts": reflect.TypeFor[inspect.Hosts](), "sender": reflect.TypeFor[inspect.Sender](), "dkim": reflect.TypeFor[inspect.DKIM](), "key": reflect.TypeFor[inspect.Key](),
 	"dmarc": reflect.TypeFor[inspect.DMARC](), "dmarc step": reflect.TypeFor[inspect.Step](), "bimi": reflect.TypeFor[inspect.Brand](),
 	"observed": reflect.TypeFor[inspect.Observed](), "observed source": reflect.TypeFor[inspect.ObservedSource](), "observed mail": reflect.TypeFor[inspect.ObservedMail](),
+	"plan": reflect.TypeFor[plan.Plan](), "plan step": reflect.TypeFor[plan.Step](), "plan record": reflect.TypeFor[plan.Record](),
 	"requirements": reflect.TypeFor[requirements.Report](), "requirement": reflect.TypeFor[requirements.Result](),
 	"since": reflect.TypeFor[domainChanges](), "since source": reflect.TypeFor[changeSource](), "since record": reflect.TypeFor[recordChange](), "since error": reflect.TypeFor[watch.ErrorChange](),
 	"route": reflect.TypeFor[route.Report](), "route step": reflect.TypeFor[route.Step](), "attempt": reflect.TypeFor[route.Attempt](),

@@ -30,6 +30,7 @@ var JSONObjects = []JSONObject{
 		[2]string{"transport", "what protects mail on the way there; see transport"},
 		[2]string{"spf", "see spf"}, [2]string{"hosts", "see hosts"}, [2]string{"dkim", "see dkim"}, [2]string{"dmarc", "see dmarc"}, [2]string{"bimi", "see bimi"},
 		[2]string{"observed", "what was seen of its mail, if anybody looked; see observed"},
+		[2]string{"plan", "what to publish, step by step, if that was asked for; see plan"},
 	)},
 	{"finding", "Something that was found.", [][2]string{
 		{"severity", `"ok", "note", "warning" or "error"`},
@@ -43,6 +44,30 @@ var JSONObjects = []JSONObject{
 		{"name", "its owner, without the dot at the end"},
 		{"type", `such as "TXT"`},
 		{"data", "the rest of it as in a zone file"},
+		{"when", "when to make the change, if not now"},
+	}},
+	{"plan", "What to publish, in a safe order.", [][2]string{
+		{"zone", "the domain whose owner follows the plan"},
+		{"steps", "see plan step"},
+		{"omitted", "how many proposed records are left out, since something else has to be made first"},
+		{"confirmed", "true if the inspection was made again with these records: their findings are gone, and nothing else is wrong"},
+	}},
+	{"plan step", "Changes that can be made at once.", [][2]string{
+		{"when", "when to take the step"},
+		{"why", "what it does"},
+		{"then", "what to do afterwards"},
+		{"records", "see plan record"},
+	}},
+	{"plan record", "A record in the forms in which it is entered.", [][2]string{
+		{"remove", "true if it is to go"},
+		{"name", "its owner, without the dot at the end"},
+		{"type", `such as "TXT"`},
+		{"ttl", "for how many seconds it holds"},
+		{"data", "the rest of it as in a zone file"},
+		{"bind", "the whole line of a zone file"},
+		{"host", `the name as web panels ask for it; "@" for the zone itself`},
+		{"value", "the data as they ask for it"},
+		{"priority", "that of an MX record; -1 for other types"},
 	}},
 	{"mx", "The mail exchangers.", [][2]string{
 		{"null", "true if the domain takes no mail (RFC 7505)"},
@@ -192,6 +217,7 @@ var JSONObjects = []JSONObject{
 		{"policy", `"none", "quarantine" or "reject", for mail of the domain`},
 		{"subdomains", "for mail of names below it"},
 		{"nonexistent", "for mail of names that do not exist"},
+		{"reports", "what the reports of others say of the domain"},
 		{"findings", "about it"},
 	}},
 	{"dmarc step", "A name of the walk.", [][2]string{
@@ -234,6 +260,7 @@ var JSONObjects = []JSONObject{
 		[2]string{"summary", "the report in a sentence"},
 		[2]string{"rules", "see requirement"},
 		[2]string{"observed", "see observed"},
+		[2]string{"plan", "what to publish, step by step, if that was asked for; see plan"},
 	)},
 	{"requirement", "A rule for senders.", [][2]string{
 		{"id", "a word for it, which stays the same"},
@@ -285,6 +312,7 @@ var JSONObjects = []JSONObject{
 		[2]string{"connected", "true if hosts were connected to"},
 		[2]string{"connections", "what came of it; see connection"},
 		[2]string{"findings", "about the address, and about connections"},
+		[2]string{"plan", "what to publish, step by step, if that was asked for; see plan"},
 	)},
 	{"route step", "A step of a sending server.", [][2]string{
 		{"text", "the step"},
