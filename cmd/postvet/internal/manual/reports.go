@@ -13,6 +13,15 @@ func (e Edition) reports() Page {
 	r.text(`Each message that was checked counts, whatever was done with it, except those that are deferred, exempt, or refused before DATA. A report is about one policy of one domain on one day of UTC. It has addresses, domains and selectors, and nothing of any user.
 
 With send = "known" only domains get reports whose mail came on at least two of 30 days, and those in the list "known": the domains that spammers throw away live for one day. Mail to your own addresses for reports, reports themselves and bounces never cause a report. They are only told in one that there is anyway.`, "PP")
+	r.section("Bounces")
+	r.text(`The envelope sender of a report is "bounce+TOKEN@" and report.bounce_domain, with a token of its own for each address. When a bounce comes to it, Postvet knows which report did not arrive: the address gets no reports for 30 days, then 90, then 365, until one is taken. "postvet report suppress list" shows who gets none.
+
+Your MTA must take mail to these addresses and show it to Postvet. Most bounces it writes itself, when another server refuses a report; Postfix shows these to Postvet with two lines in main.cf:
+
+  internal_mail_filter_classes = bounce
+  non_smtpd_milters = $smtpd_milters
+
+It must take any extension behind "bounce+" (recipient_delimiter = + with a mailbox or alias "bounce"). Postvet drops the bounces that it has read, unless report.bounce = "deliver". "postvet report check" asks whether the address is taken.`, "PP")
 	r.section("Failure reports")
 	r.text(`A failure report is about mail that is not yours, and goes to whoever the author's domain names. BSI TR-03182 says that the law of the EU (GDPR) does not allow it. Large providers send none. Ask first, and prefer aggregate reports.
 
