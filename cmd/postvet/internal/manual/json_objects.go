@@ -160,14 +160,14 @@ var JSONObjects = []JSONObject{
 		{"terms", "the terms of that record"},
 	}},
 	{"senders", "Who may send by SPF.", [][2]string{
-		{"known", "false if a lookup failed, so that there may be others"},
+		{"known", "false if there is no record, or none that can be evaluated"},
 		{"ipv4", "merged ranges of IPv4"},
 		{"ipv6", "merged ranges of IPv6"},
 		{"omitted", "how many more ranges there are"},
 		{"ipv4_addresses", "number of IPv4 addresses"},
 		{"ipv4_share", "their share of all, 1 for all"},
 		{"ipv6_networks", "number of IPv6 networks of 64 bits"},
-		{"open", "terms that depend on the message"},
+		{"open", "terms whose senders are not known: they depend on the message, or could not be looked up"},
 		{"shared", "providers that send for many customers; see shared"},
 	}},
 	{"shared", "A provider whose customers may all send.", [][2]string{
