@@ -38,7 +38,8 @@ func TestCheckJSON(t *testing.T) {
 		notGiven []string
 	}{
 		{"signed", exitDone, own, "signed.eml", nil},
-		{"spoof", exitNo, stranger, "spoof.eml", nil},
+		{"spoof", exitNo, append(stranger, "--config", "testdata/always.toml"), "spoof.eml", nil},
+		{"held", exitNo, stranger, "spoof.eml", nil},
 		{"quarantine", exitNo, stranger, "quarantine.eml", nil},
 		{"expires", exitDone, nil, "expires.eml", []string{".client.ip", ".client.helo", ".mail_from"}},
 		{"two-authors", exitNo, own, "two-authors.eml", nil},

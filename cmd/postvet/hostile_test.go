@@ -50,7 +50,7 @@ func TestHostileMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := time.Now()
-			code, out, errOut := runIn(t, "check", "--json", "--resolver", resolver, "--authserv-id", "mx.test.example",
+			code, out, errOut := runIn(t, "check", "--config", "testdata/always.toml", "--json", "--resolver", resolver, "--authserv-id", "mx.test.example",
 				"--ip", "192.0.2.66", "--helo", "evil.example", "--mail-from", "x@evil.example", file)
 			if took := time.Since(start); took > patience {
 				t.Errorf("took %v", took)

@@ -302,7 +302,7 @@ func TestRestartKeepsPassedSocket(t *testing.T) {
 	resolver := testResolver(t)
 	start := func() *serveProcess {
 		s := &serveProcess{t: t}
-		s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=postfix:sendmail exec postvet serve --listen systemd:postfix --listen systemd:sendmail --authserv-id mx.test.example --resolver `+resolver)
+		s.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=postfix:sendmail exec postvet serve --config testdata/always.toml --listen systemd:postfix --listen systemd:sendmail --authserv-id mx.test.example --resolver `+resolver)
 		s.cmd.ExtraFiles = files
 		return s.start()
 	}

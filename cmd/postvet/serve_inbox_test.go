@@ -70,7 +70,7 @@ func TestReportsComeByMail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeConfig(t, file, string(text)+"require_pass = true\n")
+	writeConfig(t, file, strings.Replace(string(text), "[report]\n", "[report]\nrequire_pass = true\n", 1))
 	s.signal(syscall.SIGHUP)
 	s.waitLog(`"msg":"configuration reloaded"`, 1)
 	if verdict := m.deliver("x@evil.example", "dmarc@test.example", evilReport); !strings.HasPrefix(verdict, "reply 550 5.7.1 DMARC reports must pass DMARC, RFC 9990 3.5.2") {

@@ -107,14 +107,29 @@ func testResolver(t *testing.T) string {
 	return s.Addr()
 }
 
-// writeConfig replaces a file in one step, since an earlier reload may still read
-// it.
+// writeConfig replaces a configuration in one step, since an earlier reload may still read
+// it. p=reject is enough for a refusal unless the text says otherwise, as most tests are
+// about something else than evidence.
 func writeConfig(t *testing.T, file, text string) {
 	t.Helper()
+	text = refusing(text)
 	next := file + ".next"
 	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, file)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// refusing returns a configuration of a service with on_reject = "always", unless it has
+// the key. It returns other files as they are.
+func refusing(text string) string {
+	const key = "on_reject = \"always\"\n"
+	switch {
+	case strings.Contains(text, "on_reject"), !strings.Contains(text, "listen = "):
+		return text
+	case strings.Contains(text, "[policy]\n"):
+		return strings.Replace(text, "[policy]\n", "[policy]\n"+key, 1)
+	}
+	return strings.TrimSuffix(text, "\n") + "\n[policy]\n" + key
 }
 
 // TestReload changes the configuration under an open connection.
@@ -275,7 +290,7 @@ func TestSystemd(t *testing.T) {
 func TestLogIsJSON(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
-	s := startService(t, nil, "--listen", "unix:"+socket, "--resolver", testResolver(t), "--authserv-id", "mx.test.example")
+	s := startService(t, nil, "--config", "testdata/always.toml", "--listen", "unix:"+socket, "--resolver", testResolver(t), "--authserv-id", "mx.test.example")
 	s.waitLog(`"msg":"serving"`, 1)
 	m := dialMTA(t, "unix", socket)
 	m.connect("192.0.2.66", "evil.example")

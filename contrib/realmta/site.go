@@ -165,6 +165,10 @@ func (s *Site) KeyFileOf(domain string) string {
 // Configure writes Postvet's configuration with these lines in its section
 // [policy]. A running Postvet reads it at SIGHUP.
 func (s *Site) Configure(policy ...string) error {
+	// Most cases are about something else than what speaks for a forgery.
+	if !slices.ContainsFunc(policy, func(l string) bool { return strings.HasPrefix(l, "on_reject") }) {
+		policy = append([]string{`on_reject = "always"`}, policy...)
+	}
 	group := ""
 	if s.Name() == "Postfix" {
 		group = "postfix"

@@ -28,21 +28,23 @@ const (
 // Words returns the words of the type, the default first.
 func (DMARC) Words() []string { return words(DMARCEnforce, DMARCMark) }
 
-// OnReject is what p=reject leads to.
+// OnReject is what p=reject leads to. Its default is that of the configuration: rules
+// without a word refuse as the author's domain asks, since nobody may have gathered the
+// evidence.
 type OnReject string
 
-// RejectAlways rejects every message that fails, as the author's domain asks. RFC 9989
-// section 7.4 does not allow that. RejectJudge rejects a message if evidence speaks for a
-// forgery, and treats others as p=quarantine, see package judgement. RejectQuarantine
+// RejectJudge rejects a message if evidence speaks for a forgery, and treats others as
+// p=quarantine, see package judgement. RejectAlways rejects every message that fails, as
+// the author's domain asks, which RFC 9989 section 7.4 does not allow. RejectQuarantine
 // treats all as p=quarantine.
 const (
-	RejectAlways     OnReject = "always"
 	RejectJudge      OnReject = "judge"
+	RejectAlways     OnReject = "always"
 	RejectQuarantine OnReject = "quarantine"
 )
 
 // Words returns the words of the type, the default first.
-func (OnReject) Words() []string { return words(RejectAlways, RejectJudge, RejectQuarantine) }
+func (OnReject) Words() []string { return words(RejectJudge, RejectAlways, RejectQuarantine) }
 
 // Quarantine is what p=quarantine leads to.
 type Quarantine string

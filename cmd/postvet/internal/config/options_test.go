@@ -44,7 +44,7 @@ func TestOptions(t *testing.T) {
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500, MaxBodyBytes: 100 << 20, MaxRecipients: 100,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
-		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true, Judgement: true,
+		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true,
 		DMARC: dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)
@@ -55,12 +55,18 @@ func TestOptions(t *testing.T) {
 		cmpopts.IgnoreUnexported(dkim.Options{}, dmarc.Options{})); d != "" {
 		t.Errorf("checker (-want +got):\n%s", d)
 	}
+	for word, want := range map[rules.OnReject]bool{rules.RejectJudge: true, rules.RejectAlways: false, rules.RejectQuarantine: false} {
+		if c.Policy.OnReject = word; c.CheckerOptions(nil, "id", time.Now).Judgement != want {
+			t.Errorf("on_reject = %q: the earlier hops are asked: %v", word, !want)
+		}
+	}
+	c.Policy.OnReject = rules.RejectQuarantine
 	c.DNS.MinTTL, c.DKIM.ClockSkew = 0, 0
 	if c.ResolverOptions(nil).MinTTL == 0 || c.CheckerOptions(nil, "id", time.Now).DKIM.Skew == 0 {
 		t.Error("\"0s\" became a default")
 	}
 	wantRules := rules.Rules{
-		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, OnReject: rules.RejectJudge, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
+		Mode: rules.Monitor, AuthservID: "id", DMARC: rules.DMARCMark, OnReject: rules.RejectQuarantine, Quarantine: rules.QuarantineTag, OnTempError: "tempfail",
 		OnAmbiguousAuthor: rules.AmbiguousHold, OnFault: "accept", OnKeyError: rules.KeyErrorUnsigned, SPFHelo: true, HelpURL: "https://mail.example.org/refused?why={hint}", OnDegraded: rules.DegradedJudge,
 		SenderDomain: rules.SenderDomainReject,
 		Modes: rules.Modes{
@@ -179,7 +185,7 @@ func tomlOf(t *testing.T, name string, c *Config) any {
 }
 
 // Package rules takes an empty word for the first word of its type, which must be
-// the default here.
+// the default here; but for that of on_reject it takes "always".
 func TestFirstWordIsDefault(t *testing.T) {
 	t.Parallel()
 	for _, k := range Default().keys() {

@@ -51,12 +51,13 @@ here still decide.`,
 		},
 		{
 			name: "on_reject", value: oneOf(&p.OnReject),
-			comment: `What p=reject leads to. always: mail that fails is rejected. RFC 9989 does not
-allow that for the policy alone, as it also hits mail of lists and forwarders.
-judge: it is rejected if evidence speaks for a forgery and none for indirect
-mail, otherwise treated like p=quarantine; see postvet-judgement(7).
-quarantine: it is always treated like p=quarantine. Mail of own_domains and of
-author_overrides stays as strict as with always.`,
+			comment: `What p=reject leads to. judge: mail that fails is rejected if evidence speaks
+for a forgery and none for indirect mail, such as that of lists and
+forwarders; other mail that fails is treated like p=quarantine, as RFC 9989
+wants it; see postvet-judgement(7). always: it is rejected, which RFC 9989
+does not allow for the policy alone. quarantine: it is always treated like
+p=quarantine. Mail of own_domains and of author_overrides stays as strict as
+with always.`,
 		},
 		{
 			name: "quarantine", value: oneOf(&p.Quarantine),

@@ -13,7 +13,7 @@ func (e Edition) judgement() Page {
 	r.section("Description")
 	r.text(`A domain with p=reject asks receivers to refuse mail that does not prove to be its own. Such mail may be forged. It may also be genuine and have come by way of a mailing list, a forwarder or a gateway, which broke SPF and the signature. RFC 9989 (sections 7.4 and 8) therefore does not allow a receiver to refuse a message for that policy alone. It asks for other knowledge, and without any it has p=reject treated as p=quarantine.
 
-The key on_reject of [policy] says what is done. With "always" every such message is refused, as most software does. With "quarantine" all of them are held. With "judge" Postvet looks for evidence. This page is about "judge".`, "PP")
+The key on_reject of [policy] says what is done. With "judge", the default, Postvet looks for evidence. With "always" every such message is refused, as most software does. With "quarantine" all of them are held. This page is about "judge".`, "PP")
 	r.section("The rule")
 	r.text(`A message is refused if at least one entry speaks for a forgery and none for indirect mail. Every other message is treated as p=quarantine: held, or tagged, as the key quarantine says.
 
@@ -43,10 +43,12 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 		r.filled(i[1])
 	}
 	r.section("What it would change")
-	r.text(`The key "judgement" of the log has the outcome and the names of the evidence of each message that fails under p=reject, whatever on_reject is. "postvet check --trace" shows every entry, and "postvet explain REF" why a past message was held or refused. This shows what "judge" would have done with the mail of a month:
+	r.text(`The key "judgement" of the log has the outcome and the names of the evidence of each message that fails under p=reject, whatever on_reject is. "postvet check --trace" shows every entry, and "postvet explain REF" why a past message was held or refused. This shows what another word would have done with the mail of a month:
 
-  printf '[policy]\non_reject = "judge"\n' > judge.toml
-  postvet policy test --history 30d --rules judge.toml
+  printf '[policy]\non_reject = "always"\n' > always.toml
+  postvet policy test --history 30d --rules always.toml
+
+If "always" was in force, the earlier hops were not asked, and the outcome of "judge" is unknown for some messages.
 
 Reports to the author's domain have what was really done, with the reason local_policy.`, "PP")
 	r.section("See also")

@@ -61,7 +61,8 @@ func (p *Plan) failures() {
 	reject, hold := p.effective(OpenDMARC, "RejectFailures"), p.effective(OpenDMARC, "HoldQuarantinedMessages")
 	if isTrue(reject.Value) {
 		p.refusing[OpenDMARC] = true
-		p.item(reject, Kept, "p=reject is refused", "mode", "policy.dmarc")
+		p.item(reject, Kept, "p=reject is refused; on_reject = \"judge\" would hold what may be indirect mail", "mode", "policy.dmarc", "policy.on_reject")
+		p.draft.putFrom(reject, "policy.on_reject", quoted("always"), "It refused for p=reject alone.")
 		p.differs(reject, "where a DNS failure leaves DMARC undecided and the domain asks for reject or quarantine, or may ask since its policy cannot be looked up, Postvet defers the message (451); opendmarc refused, held or let it pass, as if there were no signature or record")
 		if isTrue(hold.Value) {
 			p.item(hold, Kept, "", "policy.quarantine")

@@ -83,7 +83,7 @@ func TestKeepsWhatThePeersDid(t *testing.T) {
 		{
 			"opendmarc defers nothing because of DNS",
 			map[Peer]string{OpenDMARC: "RejectFailures yes\n"},
-			[]string{`addresses = ["127.0.0.1"]`},
+			[]string{`addresses = ["127.0.0.1"]`, `on_reject = "always"`},
 			[]string{"on_temperror"},
 		},
 		{
