@@ -30,16 +30,18 @@ CREATE TABLE report_subject (
 CREATE INDEX report_subject_policy ON report_subject (policy, day);
 CREATE INDEX report_subject_state ON report_subject (state, day) WHERE state IN ('open', 'closed');
 
--- Messages that fared alike. key is a hash of record, which is in a form of its own.
+-- Messages that fared alike. key is a hash of record, which is in a form of its own. A new row
+-- goes to the end of the table, so that only its entry in the index is on a page of its own.
 CREATE TABLE report_count (
+	id INTEGER PRIMARY KEY,
 	day INTEGER NOT NULL,
 	policy INTEGER NOT NULL,
 	key BLOB NOT NULL,
 	kind TEXT NOT NULL,
 	record BLOB NOT NULL,
-	n INTEGER NOT NULL,
-	PRIMARY KEY (day, policy, key, kind)
-) WITHOUT ROWID;
+	n INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX report_count_key ON report_count (day, policy, key, kind);
 
 -- A report as it is sent. policy and day are those of an aggregate report.
 CREATE TABLE report_sent (
