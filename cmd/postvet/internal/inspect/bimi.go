@@ -54,7 +54,7 @@ func (b *Brand) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser,
 			return
 		}
 		if !answer.Outcome.Known() {
-			b.Findings.DNSFailure(lookups.Failure("the BIMI record", name, answer.Outcome))
+			b.Findings.DNSFailure(lookups.Failure("the BIMI record", name, answer))
 			return
 		}
 		found := bimi.Candidates(answer.TXT)

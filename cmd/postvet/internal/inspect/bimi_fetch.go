@@ -58,7 +58,7 @@ func (b *Brand) file(ctx context.Context, l *lookups.Lookups, f Fetcher, what, l
 	addrs := route.Reachable(answer.Addrs)
 	switch {
 	case len(answer.Addrs) == 0 && !answer.Outcome.Known():
-		b.Findings.DNSFailure(lookups.Failure("the address", host, answer.Outcome))
+		b.Findings.DNSFailure(lookups.Failure("the address", host, answer))
 		return
 	case len(addrs) == 0:
 		b.Findings.Error(what+" cannot be fetched: "+host+" has no address that the Internet can reach", "publish an address (A or AAAA) of "+host+".")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/dnscache"
 )
 
@@ -31,6 +32,9 @@ func (r *Report) combine(a *advice.Adviser) {
 		return
 	case r.MX.Outcome.Known() || r.SPF.outcome.Known():
 		r.Exists = Exists
+	case r.MX.DNSSEC == lookups.Bogus:
+		r.Exists = Unknown
+		r.Findings.DNSFailure("the records of " + r.Name + " do not pass DNSSEC validation: what they say is not known")
 	default:
 		r.Exists = Unknown
 		r.Findings.DNSFailure("the DNS does not answer for " + r.Name + ": nothing can be said about it")
@@ -38,18 +42,25 @@ func (r *Report) combine(a *advice.Adviser) {
 	if r.SPF.alias != "" {
 		r.Findings.OK(r.Name + " is an alias (CNAME) of " + r.SPF.alias + ", whose MX and SPF records count for it")
 	}
+	receivers := ""
+	switch {
+	case r.MX.Implicit:
+		receivers = "a"
+	case r.MX.Receives():
+		receivers = "mx"
+	}
 	signs := slices.ContainsFunc(r.DKIM.Keys, func(k Key) bool { return k.Type != "" && !k.Revoked })
 	if r.SPF.absent {
-		fix := a.ProposeTXT(r.Name, "v=spf1 mx ~all").Then(", with the other hosts that send; later -all")
+		fix := a.ProposeTXT(r.Name, "v=spf1 "+receivers+" ~all").Then(", with the other hosts that send; later -all")
 		switch {
-		case !receives && (signs || !r.MX.Outcome.Known()):
+		case !receives && (signs || !r.MX.Outcome.Known()), receives && receivers == "" && !nullMX:
 			fix = finding.Advise("list the hosts that send by ip4:, ip6:, a: or include:, and end the record in ~all")
 		case !receives || nullMX:
 			fix = a.ProposeTXT(r.Name, "v=spf1 -all")
 		}
 		r.SPF.Findings.Add(finding.Error, "no SPF record: anybody may send in the name of "+r.Name, fix)
 	}
-	r.SPF.settleFix(a, receives && !nullMX)
+	r.SPF.settleFix(a, receivers)
 	if nullMX && r.DKIM.Absent {
 		r.DKIM.Findings = finding.List{}
 		r.DKIM.Findings.OK("no DKIM keys, as befits a domain without mail")

@@ -142,7 +142,7 @@ func (k *DKIM) checkWildcard(p *probe) {
 
 // readAnswers reads the keys, and returns how many lookups failed.
 func (k *DKIM) readAnswers(p *probe) (failed int) {
-	var failure dnscache.Outcome // of a well-known selector
+	var failure *dnscache.Answer // of a well-known selector
 	for i, a := range p.answers {
 		isNamed := i < p.named
 		name := dkim.KeyName(p.selectors[i], p.domain)
@@ -160,9 +160,9 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 		case !a.Outcome.Known():
 			k.unknown = append(k.unknown, p.selectors[i])
 			if failed++; isNamed {
-				k.Findings.DNSFailure(lookups.Failure("the key", name, a.Outcome))
+				k.Findings.DNSFailure(lookups.Failure("the key", name, a))
 			} else {
-				failure = a.Outcome
+				failure = a
 			}
 		case a.Canonical != "" && p.wildcard.Canonical != a.Canonical:
 			k.unknown = append(k.unknown, p.selectors[i])
@@ -172,7 +172,7 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 			k.Findings.Error("no key at "+name, "publish there what the signer gives as the record of its key")
 		}
 	}
-	if failure != 0 {
+	if failure != nil {
 		k.Findings.DNSFailure(lookups.Failure(fmt.Sprintf("%d of %d keys", failed, k.Probed), p.domain, failure))
 	}
 	return failed

@@ -56,7 +56,7 @@ func inspectSPF(ctx context.Context, l *lookups.Lookups, domain string) SPF {
 	a := l.Lookup(ctx, domain, dnscache.TXT)
 	s.outcome, s.alias = a.Outcome, foreign.Line(a.Canonical, advice.MaxText)
 	if !a.Outcome.Known() {
-		s.Findings.DNSFailure(lookups.Failure("the SPF record", domain, a.Outcome))
+		s.Findings.DNSFailure(lookups.Failure("the SPF record", domain, a))
 		return s
 	}
 	record, ok := s.find(a.TXT)

@@ -37,9 +37,9 @@ func letsNobodySend(text string) bool {
 	return err == nil && rec.Redirect() == nil && !slices.ContainsFunc(rec.Terms, func(t spf.Term) bool { return t.Mechanism != "" && t.Mechanism != "all" })
 }
 
-// settleFix proposes one record for all that is wrong with the domain's. mx reports
-// that the domain has mail exchangers, which mostly send as well.
-func (s *SPF) settleFix(a *advice.Adviser, mx bool) {
+// settleFix proposes one record for all that is wrong with the domain's. receivers is the
+// mechanism that names the hosts which receive, as these mostly send as well; "" if none does.
+func (s *SPF) settleFix(a *advice.Adviser, receivers string) {
 	text := without(s.proposed, s.drop)
 	if s.wide = s.wide || lacksBounds(text); s.wide {
 		text, s.open = "", true
@@ -53,8 +53,8 @@ func (s *SPF) settleFix(a *advice.Adviser, mx bool) {
 	}
 	if unsure && letsNobodySend(text) {
 		// Nothing but the all lets somebody send: without it nobody could.
-		if s.end, text = "~all", ""; mx {
-			text = "v=spf1 mx ~all"
+		if s.end, text = "~all", ""; receivers != "" {
+			text = "v=spf1 " + receivers + " ~all"
 		}
 	}
 	fix := a.ProposeTXT(s.domain, text)

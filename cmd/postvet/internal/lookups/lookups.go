@@ -184,14 +184,16 @@ func earliest(answers ...*dnscache.Answer) (at time.Time) {
 
 // Failure returns the text of a finding: the lookup of something at name
 // failed.
-func Failure(what, name string, o dnscache.Outcome) string {
+func Failure(what, name string, a *dnscache.Answer) string {
 	why := "DNS failure"
-	switch o {
-	case dnscache.ServFail:
+	switch o := a.Outcome; {
+	case a.Bogus():
+		why = "it does not pass DNSSEC validation"
+	case o == dnscache.ServFail:
 		why = "its DNS servers fail (SERVFAIL)"
-	case dnscache.Refused:
+	case o == dnscache.Refused:
 		why = "the resolver refuses to answer"
-	case dnscache.Timeout:
+	case o == dnscache.Timeout:
 		why = "no answer in time"
 	}
 	return what + " of " + name + " could not be looked up: " + why

@@ -54,7 +54,7 @@ func (t *Transport) findCAA(ctx context.Context, l *lookups.Lookups, domain stri
 		t.CAA = append(t.CAA, c)
 		switch {
 		case !c.Known:
-			t.MTASTS.Findings.DNSFailure(lookups.Failure("the CAA records", hosts[i], failures[i].Outcome) + "; authorities then issue no certificate")
+			t.MTASTS.Findings.DNSFailure(lookups.Failure("the CAA records", hosts[i], failures[i]) + "; authorities then issue no certificate")
 		case len(s.Critical) > 0:
 			t.MTASTS.Findings.Warning(fmt.Sprintf("no authority may certify %s, as a CAA record of %s has the critical tag %s, which none knows", hosts[i], c.Name, foreign.Word(s.Critical[0], 40)), "remove that record")
 		case s.Nobody():

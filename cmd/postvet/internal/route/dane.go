@@ -110,7 +110,7 @@ func (t *TLSA) judge(m *MX, h *Host, a *dnscache.Answer, list *finding.List) {
 		return
 	case !a.Outcome.Known():
 		t.State = Unchecked
-		list.DNSFailure(lookups.Failure("the TLSA records", t.Name, a.Outcome) + "; if that is so for senders that check DANE, they keep the mail (RFC 7672 section 2.1.2)")
+		list.DNSFailure(lookups.Failure("the TLSA records", t.Name, a) + "; if that is so for senders that check DANE, they keep the mail (RFC 7672 section 2.1.2)")
 		return
 	case len(t.Records) == 0:
 		return

@@ -73,13 +73,18 @@ func (h *Host) reachable() (list []netip.Addr) {
 // receives reports whether mail may reach the host.
 func (h *Host) receives() bool { return len(h.reachable()) > 0 || h.failed }
 
-// check looks the host up and checks its name and addresses.
-func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
-	remove := advice.Remove(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Name))
+// check looks the host up and checks its name and addresses. only reports that no other host
+// is named, so that its record cannot go without another in its place.
+func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string, only bool) {
+	record := advice.Remove(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Name))
+	remove := record
+	if only {
+		remove = record.Words().Then(", and publish MX records that name hosts which take the mail, or MX 0 . if there are none")
+	}
 	if ip, err := netip.ParseAddr(strings.Trim(h.Name, "[]")); err == nil {
 		h.name = ""
 		fix := advice.Propose(domain, fmt.Sprintf("MX %d mail.%s.", h.Preference, domain))
-		fix.Changes = append(fix.Changes, advice.Remove(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Name)).Changes...)
+		fix.Changes = append(fix.Changes, record.Changes...)
 		if unreachable(ip) != "" {
 			fix = fix.Words().Then(" and a public address of mail." + domain + ".")
 		} else {
@@ -94,14 +99,6 @@ func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
 		return
 	}
 	a := h.lookUp(ctx, l)
-	if a.Canonical != "" {
-		fix := advice.Propose(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias))
-		fix.Changes = append(fix.Changes, remove.Changes...)
-		if len(a.Addrs) == 0 {
-			fix = finding.Fix{} // what it leads to takes no mail either
-		}
-		h.Findings.Add(finding.Error, h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)", fix)
-	}
 	switch {
 	case len(a.Addrs) > 0:
 		h.checkAddresses(ctx, l, a)
@@ -109,13 +106,21 @@ func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string) {
 		h.Findings.Error("the addresses of "+h.Name+" do not pass DNSSEC validation: servers that validate do not deliver to it", bogusFix(h.Name))
 	case !a.Outcome.Known():
 		h.failed = true
-		h.Findings.DNSFailure(lookups.Failure("the address", h.Name, a.Outcome))
+		h.Findings.DNSFailure(lookups.Failure("the address", h.Name, a))
 	case advice.MissingTarget(a) != "":
 		h.Findings.Add(finding.Error, advice.TakeOver(h.Name, h.Alias, "gets mail for "+domain), remove)
 	case a.Outcome == dnscache.NXDomain:
 		h.Findings.Error(h.Name+" does not exist", "publish an address of "+h.Name+"., or "+remove.Text)
 	default:
 		h.Findings.Error(h.Name+" has no address", "publish an address (A or AAAA) of "+cmp.Or(h.Alias, h.Name)+".")
+	}
+	if a.Canonical != "" {
+		fix := advice.Propose(domain, fmt.Sprintf("MX %d %s.", h.Preference, h.Alias))
+		fix.Changes = append(fix.Changes, record.Changes...)
+		if len(a.Addrs) == 0 {
+			fix = finding.Fix{} // what it leads to takes no mail either
+		}
+		h.Findings.Add(finding.Error, h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)", fix)
 	}
 }
 
@@ -139,7 +144,7 @@ func (h *Host) checkFamilies(ctx context.Context, l *lookups.Lookups) {
 			h.Findings.Error("the "+t.String()+" records of "+h.Name+" do not pass DNSSEC validation", bogusFix(h.Name))
 		case !a.Outcome.Known():
 			h.partly = true
-			h.Findings.DNSFailure(lookups.Failure("the "+t.String()+" records", h.Name, a.Outcome))
+			h.Findings.DNSFailure(lookups.Failure("the "+t.String()+" records", h.Name, a))
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain strin
 		s.State = Broken
 		s.Findings.Error("the addresses of "+host+" do not pass DNSSEC validation: many senders get no policy", bogusFix(host))
 	case !a.Outcome.Known():
-		s.Findings.DNSFailure(lookups.Failure("the address", host, a.Outcome))
+		s.Findings.DNSFailure(lookups.Failure("the address", host, a))
 	case a.Outcome == dnscache.NXDomain && a.Canonical != "":
 		s.State = Broken
 		s.Findings.Add(finding.Error, advice.TakeOver(host, foreign.Line(a.Canonical, advice.MaxText), "can publish a policy that keeps mail away"), advice.RemoveAlias(host))

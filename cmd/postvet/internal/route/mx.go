@@ -60,7 +60,7 @@ func (m *MX) find(ctx context.Context, l *lookups.Lookups, domain string) {
 		m.Findings.Error("the MX records of "+domain+" do not pass DNSSEC validation: servers that validate do not deliver", bogusFix(domain))
 		return
 	case !a.Outcome.Known():
-		m.Findings.DNSFailure(lookups.Failure("the MX records", domain, a.Outcome))
+		m.Findings.DNSFailure(lookups.Failure("the MX records", domain, a))
 		return
 	case a.Outcome == dnscache.NXDomain:
 		return
@@ -92,7 +92,7 @@ func (m *MX) find(ctx context.Context, l *lookups.Lookups, domain string) {
 	}
 	var all sync.WaitGroup
 	for i := range m.Hosts {
-		all.Go(func() { m.Hosts[i].check(ctx, l, owner) })
+		all.Go(func() { m.Hosts[i].check(ctx, l, owner, len(a.MX) == 1) })
 	}
 	all.Wait()
 	m.compare(owner)
@@ -124,7 +124,7 @@ func (m *MX) implicit(ctx context.Context, l *lookups.Lookups, domain string) {
 	case a.Bogus():
 		m.Findings.Error("the addresses of "+domain+" do not pass DNSSEC validation: servers that validate do not deliver", bogusFix(domain))
 	case !a.Outcome.Known():
-		m.Findings.DNSFailure(lookups.Failure("the address", domain, a.Outcome))
+		m.Findings.DNSFailure(lookups.Failure("the address", domain, a))
 	default:
 		m.Findings.Error("no MX record and no address: mail cannot be delivered, and mail from this domain is refused by many",
 			"publish MX records of "+owner+". that name the hosts which take its mail, or MX 0 . if it takes none")

@@ -102,7 +102,7 @@ func texts(ctx context.Context, l *lookups.Lookups, list *finding.List, what, na
 		list.Error(what+" at "+name+" does not pass DNSSEC validation", bogusFix(name))
 		return nil, false
 	case !a.Outcome.Known():
-		list.DNSFailure(lookups.Failure(what, name, a.Outcome))
+		list.DNSFailure(lookups.Failure(what, name, a))
 		return nil, false
 	}
 	return a.TXT, true
