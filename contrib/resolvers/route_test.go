@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,10 +52,7 @@ type way struct {
 func TestRoute(t *testing.T) {
 	t.Parallel()
 	needPrograms(t)
-	binary := filepath.Join(t.TempDir(), "postvet")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/postvet").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := buildPostvet(t)
 	for name, lines := range validating {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
