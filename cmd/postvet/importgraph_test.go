@@ -57,6 +57,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/lookups", "dnscache"},
 	{"cmd/postvet/internal/page/pagetest", "cmd/postvet/internal/finding cmd/postvet/internal/layout"},
 	{"cmd/postvet/internal/page", "cmd/postvet/internal/markdown cmd/postvet/internal/finding cmd/postvet/internal/layout"},
+	{"cmd/postvet/internal/held", "cmd/postvet/internal/journal/rows cmd/postvet/internal/layout cmd/postvet/internal/markdown policy/foreign policy/judgement policy/result"},
 	{"cmd/postvet/internal/markdown", "policy/foreign"},
 	{"cmd/postvet/internal/livetrace", "filter policy/..."},
 	{"cmd/postvet/internal/logburst", ""},
