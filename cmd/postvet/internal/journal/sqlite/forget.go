@@ -92,8 +92,8 @@ func wipe(ctx context.Context, db *sql.DB, f file) error {
 	return nil
 }
 
-// forgetState removes the DNS records of a domain and of the names below it, and counts its
-// messages under [counts.Other].
+// forgetState removes the DNS records and patterns of a domain and of the names below it, and
+// counts its messages under [counts.Other].
 func forgetState(ctx context.Context, dir, domain string) error {
 	f := stateFile(dir)
 	db, err := openFile(f.path, "rw", "secure_delete(1)")
@@ -121,6 +121,9 @@ func forgetState(ctx context.Context, dir, domain string) error {
 	}
 	if err == nil && found > 1 {
 		_, err = tx.ExecContext(ctx, "DELETE FROM record WHERE "+isBelow("name"), domain)
+	}
+	if err == nil && found > 2 {
+		_, err = tx.ExecContext(ctx, "DELETE FROM pattern WHERE "+isBelow("org"), domain)
 	}
 	if err == nil {
 		err = tx.Commit()

@@ -33,6 +33,9 @@ func keepCounts(ctx context.Context, dir string, now time.Time, keep time.Durati
 		return err
 	}
 	defer st.close()
+	if err := st.removePatterns(now, keep); err != nil {
+		return err
+	}
 	if keep > 0 {
 		if err := st.removeOld(ctx, "day", now.Add(-keep-day)); err != nil {
 			return err

@@ -16,7 +16,7 @@ const stateID = 0x50765331 // "PvS1"
 // migrations are the steps from each version of the state file to the next one. Its
 // user_version is the number of those that were done. A step that was published never
 // changes: new tables and columns come with a new step.
-var migrations = []string{createCounts(), createRecords}
+var migrations = []string{createCounts(), createRecords, createPatterns}
 
 // createCounts returns the statements for the tables of counts. Hours are never changed by
 // a service whose clock is right once they are there; a day is the sum of its hours. The
