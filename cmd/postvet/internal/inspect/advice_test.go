@@ -77,9 +77,20 @@ func TestAdvice(t *testing.T) {
 // must and must not stand there.
 func wantPrinted(t *testing.T, domain, zone string, want, not []string) {
 	t.Helper()
+	wantPage(t, domain, zone, Options{}, want, not)
+}
+
+// wantPlanned is wantPrinted with the plan.
+func wantPlanned(t *testing.T, domain, zone string, want, not []string) {
+	t.Helper()
+	wantPage(t, domain, zone, Options{Plan: true}, want, not)
+}
+
+func wantPage(t *testing.T, domain, zone string, o Options, want, not []string) {
+	t.Helper()
 	_, resolver := dnstest.Start(t, zone)
 	var text bytes.Buffer
-	if err := Inspect(t.Context(), resolver, domain, Options{}).Print(&text, layout.Screen{}); err != nil {
+	if err := Inspect(t.Context(), resolver, domain, o).Print(&text, layout.Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range want {

@@ -49,11 +49,11 @@ func (r *Report) combine(a *advice.Adviser) {
 	case r.MX.Receives():
 		receivers = "mx"
 	}
-	signs := slices.ContainsFunc(r.DKIM.Keys, func(k Key) bool { return k.Type != "" && !k.Revoked })
+	sends := r.maySend()
 	if r.SPF.absent {
 		fix := a.ProposeTXT(r.Name, "v=spf1 "+receivers+" ~all").Then(", with the other hosts that send; later -all")
 		switch {
-		case !receives && (signs || !r.MX.Outcome.Known()), receives && receivers == "" && !nullMX:
+		case (!receives || nullMX) && (sends || !r.MX.Outcome.Known()), receives && receivers == "" && !nullMX:
 			fix = finding.Advise("list the hosts that send by ip4:, ip6:, a: or include:, and end the record in ~all")
 		case !receives || nullMX:
 			fix = a.ProposeTXT(r.Name, "v=spf1 -all")
@@ -68,18 +68,34 @@ func (r *Report) combine(a *advice.Adviser) {
 	for i := range r.DKIM.Keys {
 		r.DKIM.Keys[i].settleFix(a)
 	}
-	r.combineDMARC(a, nullMX)
+	r.combineDMARC(a, nullMX && !sends, nullMX)
+}
+
+// maySend reports whether mail of the domain is sent, or may be for all that is known: it was
+// seen, or there is a key, or there may be one under a selector that nobody named.
+func (r *Report) maySend() bool {
+	if o := r.Observed; o != nil && o.Mail.Genuine+o.Mail.Signed > 0 {
+		return true
+	}
+	if slices.ContainsFunc(r.DKIM.Keys, func(k Key) bool { return k.Type != "" && !k.Revoked }) {
+		return true
+	}
+	return !r.DKIM.Absent && !r.DKIM.revoked && len(r.DKIM.Keys) == 0
 }
 
 // combineDMARC adds what SPF and DKIM mean for DMARC.
-func (r *Report) combineDMARC(a *advice.Adviser, nullMX bool) {
+// mute reports that no mail comes from the domain either, so that nothing can be lost.
+func (r *Report) combineDMARC(a *advice.Adviser, mute, nullMX bool) {
 	d := &r.DMARC
 	if d.absent {
-		record := "v=DMARC1; p=none; rua=mailto:dmarc@" + r.Name
-		if nullMX {
-			record = "v=DMARC1; p=reject"
+		fix := a.ProposeTXT("_dmarc."+r.Name, "v=DMARC1; p=none; rua=mailto:dmarc@"+r.Name)
+		switch {
+		case mute:
+			fix = a.ProposeTXT("_dmarc."+r.Name, "v=DMARC1; p=reject")
+		case nullMX:
+			fix = finding.Advise("publish a record at _dmarc." + r.Name + " with p=none, and with rua= and an address of a domain that takes mail; p=reject if it sends none")
 		}
-		d.Findings.Add(finding.Error, "no DMARC record: receivers are told nothing about forged mail of "+r.Name, a.ProposeTXT("_dmarc."+r.Name, record))
+		d.Findings.Add(finding.Error, "no DMARC record: receivers are told nothing about forged mail of "+r.Name, fix)
 		return
 	}
 	rua := ""

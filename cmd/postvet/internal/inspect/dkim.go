@@ -50,6 +50,7 @@ type DKIM struct {
 
 	unknown   []string // selectors whose lookup failed, or whose name leads elsewhere
 	misplaced bool     // there are keys where nobody looks for them
+	revoked   bool     // a wildcard revokes every selector that is not shown
 }
 
 func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, o *Options) DKIM {
@@ -134,6 +135,7 @@ func (k *DKIM) checkWildcard(p *probe) {
 		return
 	}
 	if key, err := dkim.ParseKey(p.wildcard.TXT[0]); err == nil && key.Revoked {
+		k.revoked = true
 		k.Findings.OK("a wildcard revokes every selector that is not shown")
 	} else {
 		k.Findings.Warning("a wildcard answers for every selector; only what differs from it is shown", "")

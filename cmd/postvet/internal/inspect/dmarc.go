@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
@@ -82,7 +83,7 @@ func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmar
 			}
 		}
 	}
-	broken = m.findMisplaced(ctx, l, domain, w.Record != nil && w.RecordDomain == domain) || broken
+	broken = m.findMisplaced(ctx, l, domain, w) || broken
 	switch {
 	case w.Trouble != "":
 		m.Findings.DNSFailure(w.Trouble)
@@ -103,8 +104,9 @@ func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmar
 
 // findMisplaced looks for texts that were meant to be the domain's DMARC record, and
 // reports whether there is one. They do no harm if there is a record that counts
-// (has); mending them would make two records, of which none counts.
-func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain string, has bool) bool {
+// already; mending them would make two records, of which none counts.
+func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain string, w *dmarc.Walk) bool {
+	has := w.Record != nil && w.RecordDomain == domain
 	right := "_dmarc." + domain
 	report := func(at, text, record string) bool {
 		if has {
@@ -122,8 +124,10 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain st
 	answer := l.Lookup(ctx, right, dnscache.TXT)
 	if target := advice.MissingTarget(answer); target != "" {
 		fix := advice.RemoveAlias(right)
-		// A record takes its place, which can be published when the alias is gone.
-		fix.Changes = append(fix.Changes, advice.Propose(right, advice.QuotedTXT("v=DMARC1; p=none; rua=mailto:dmarc@"+domain)).Changes...)
+		if w.Record == nil && w.Trouble == "" { // else the policy of the domain above would no longer hold
+			// A record takes its place, which can be published when the alias is gone.
+			fix.Changes = append(fix.Changes, advice.Propose(right, advice.QuotedTXT("v=DMARC1; p=none; rua=mailto:dmarc@"+domain)).Changes...)
+		}
 		m.Findings.Add(finding.Error, advice.TakeOver(right, target, "says what receivers do with mail of "+domain), fix)
 		return true
 	}
@@ -172,8 +176,19 @@ func (m *DMARC) settleFix(a *advice.Adviser, rua string) {
 	case fix.Text == "":
 		fix = finding.Advise("publish one record at " + m.at + " with one policy: " + p.Unreadable)
 	}
+	if m.heldBack() {
+		fix = fix.Words().Then(", but only when all mail may be treated so: receivers that go by RFC 7489 still heed pct=" + m.percent)
+	}
 	fix.Changes = append(fix.Changes, m.remove...)
 	m.settle(m.Findings, fix)
+}
+
+// heldBack reports whether receivers that go by RFC 7489, and know pct= but not t=, apply an
+// enforced policy to a part of the mail: a record without pct= raises it for them.
+func (m *DMARC) heldBack() bool {
+	rec, err := dmarc.ParseRecord(m.text)
+	n, wrong := strconv.Atoi(m.percent)
+	return err == nil && wrong == nil && rec.P != dmarc.PolicyNone && 0 < n && n < 100
 }
 
 // removal returns the change that takes a TXT record away, none for one that is too long

@@ -45,8 +45,8 @@ func (s *SPF) settleFix(a *advice.Adviser, receivers string) {
 		text, s.open = "", true
 	}
 	unsure := s.open // who sends is not known
-	if len(s.drop) > 0 && letsNobodySend(text) {
-		unsure = true
+	if letsNobodySend(text) && (len(s.drop) > 0 || receivers != "" && !strings.Contains(strings.ToLower(text), "all")) {
+		unsure = true // "v=spf1" alone is no statement that nobody sends
 	}
 	if text != "" && s.end != "" {
 		text = withAll(text, s.end)
