@@ -37,9 +37,9 @@ The report has the results, the client's address, the failed signature with its 
 	r.section("How many are sent")
 	r.text(`Failures that are alike are one report, whose field Incidents counts them: of the same domains, with the same result and the same signature, from the same network (/24 or /64). It is sent ten minutes after the first of them. An address gets at most "per_destination" an hour, and all together "rate" a minute. Until it is the turn of an address, failures go on being counted, for a day at most. 500 reports are open at one time, and 10 for a domain.
 
-Before a report is sent, the record is looked up again. An address of another organization must consent by a record at DOMAIN._report._dmarc. and its own domain; otherwise nothing is sent there.
+Before a report is sent, and at each further attempt, the record is looked up again. An address of another organization must consent by a record at DOMAIN._report._dmarc. and its own domain; otherwise nothing is sent there.
 
-Reports that are open are lost when the service ends. Those in the outbox are not.`, "PP")
+Reports that are open go into the outbox when the service ends, and wait there for their turn. They are lost only if the service is killed, or if the store fails then.`, "PP")
 	r.section("Reasons for no failure report")
 	r.text(`The metrics postvet_report_failure_skipped_total and postvet_report_failure_dropped_total have one of these words in the label "why": the first for mail that leads to none, the second for failures that a domain asked about.`, "PP")
 	for _, i := range failureReasons {
@@ -86,5 +86,5 @@ var failureReasons = [][2]string{
 	{"full", `too many failures of too many kinds`},
 	{"too-late", `for a day it was not the turn of its addresses, or DNS failed`},
 	{"invalid", `no valid report could be made, which is a bug`},
-	{"stopped", `the service ended, or failure reports were turned off`},
+	{"stopped", `the store failed when the service ended, or failure reports were turned off`},
 }

@@ -7,8 +7,9 @@
 // are. While an address has had as many reports as it may get, failures go on being counted.
 //
 // Everything is bounded: what is open at one time, for all domains and for one; how long; and
-// how many reports an address gets an hour and all get a minute. What waits in memory is lost
-// when the service ends: the aim is to tell of kinds of failures, not of each one.
+// how many reports an address gets an hour and all get a minute. [Gatherer.Close] puts what is
+// open into the outbox. What is in memory is lost if the service is killed: the aim is to tell
+// of kinds of failures, not of each one.
 package reportfailures
 
 import (
@@ -69,7 +70,7 @@ const (
 	WhyAddress   Why = "no-address" // no address takes it
 	WhyTooLate   Why = "too-late"   // its addresses had others for too long
 	WhyInvalid   Why = "invalid"    // no valid report can be made
-	WhyStopped   Why = "stopped"    // the service ended, or failure reports, before it was made
+	WhyStopped   Why = "stopped"    // the service, or failure reports, ended before it was made
 )
 
 // Whys returns all reasons.

@@ -51,6 +51,7 @@ type Gatherer struct {
 type failure struct {
 	like   string
 	domain string
+	ruf    []string       // the addresses that the record had, for the end of the service
 	fields report.Failure // of the first message
 	sample message.Header
 	left   int
@@ -134,9 +135,7 @@ func keepNothing(f *report.Failure) {
 	for _, s := range []*string{&f.DKIMDomain, &f.DKIMIdentity, &f.DKIMSelector, &f.OriginalMailFrom} {
 		*s = strings.Clone(*s)
 	}
-	for i, s := range f.ReportedDomain {
-		f.ReportedDomain[i] = strings.Clone(s)
-	}
+	f.ReportedDomain = clone(f.ReportedDomain)
 }
 
 // count counts a failure. It returns the new report that it begins, if it does.
@@ -162,11 +161,20 @@ func (g *Gatherer) count(s *Settings, f *reporting.Failing) (x *failure, isNew b
 		g.stats.Dropped[why]++
 		return nil, false
 	}
-	x = &failure{like: like, domain: strings.Clone(f.Domain), first: now, last: now, due: now.Add(g.o.Fold), incidents: 1}
+	x = &failure{like: like, domain: strings.Clone(f.Domain), ruf: clone(f.RUF), first: now, last: now, due: now.Add(g.o.Fold), incidents: 1}
 	g.open[like] = x
 	g.ofOne[f.Domain]++
 	g.stats.Incidents++
 	return x, true
+}
+
+// clone returns texts that keep nothing else in memory.
+func clone(all []string) []string {
+	c := make([]string, len(all))
+	for i, s := range all {
+		c[i] = strings.Clone(s)
+	}
+	return c
 }
 
 // key returns the key that replaces local parts in reports to a domain. The secret is in
@@ -193,27 +201,6 @@ func (g *Gatherer) drop(x *failure, why Why) {
 	defer g.mu.Unlock()
 	g.remove(x)
 	g.stats.Dropped[why] += x.incidents
-}
-
-// Close ends the work. What is open is lost.
-func (g *Gatherer) Close(ctx context.Context) {
-	if g == nil {
-		return
-	}
-	g.stop()
-	select {
-	case <-g.done:
-	case <-ctx.Done():
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.open) > 0 {
-		g.o.Log.Info("failure reports that were not made yet are lost", zap.Int("reports", len(g.open)))
-	}
-	for _, x := range g.open {
-		g.remove(x)
-		g.stats.Dropped[WhyStopped] += x.incidents
-	}
 }
 
 // Stats are counts since the start.

@@ -68,14 +68,19 @@ func (g *Gatherer) failed(ctx context.Context, err error) {
 	}
 }
 
-// due returns the reports that are due, the first one first.
+// due returns the reports that are due.
 func (g *Gatherer) due() []*failure {
+	now := g.o.Now()
+	return g.which(func(x *failure) bool { return !x.due.After(now) && (x.ready || now.Sub(x.first) > longest) })
+}
+
+// which returns the open reports that meet a condition, the first one due first.
+func (g *Gatherer) which(is func(*failure) bool) []*failure {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := g.o.Now()
 	var all []*failure
 	for _, x := range g.open {
-		if !x.due.After(now) && (x.ready || now.Sub(x.first) > longest) {
+		if is(x) {
 			all = append(all, x)
 		}
 	}
@@ -172,8 +177,8 @@ func (g *Gatherer) postpone(x *failure, until time.Time) {
 	x.due = until
 }
 
-// enqueue puts a report into the outbox.
-func (g *Gatherer) enqueue(ctx context.Context, s *Settings, x *failure, to []string, now time.Time) error {
+// enqueue puts a report into the outbox, which is made and sent at a time.
+func (g *Gatherer) enqueue(ctx context.Context, s *Settings, x *failure, to []string, at time.Time) error {
 	g.mu.Lock()
 	g.remove(x) // what fails from here on begins another report
 	f := x.fields
@@ -181,7 +186,7 @@ func (g *Gatherer) enqueue(ctx context.Context, s *Settings, x *failure, to []st
 	g.mu.Unlock()
 	r := reports.Report{
 		ID: newID(), Kind: reports.Failure, Domain: x.domain, Begin: x.first.UTC(), End: x.last.UTC(), Submitter: s.Submitter,
-		Created: now.UTC(), Records: 1, Messages: x.incidents,
+		Created: at.UTC(), Records: 1, Messages: x.incidents,
 	}
 	var document bytes.Buffer
 	err := report.WriteFailure(&document, &f, x.sample, report.FailureText{Boundary: r.ID, Submitter: s.Submitter, Contact: s.Contact, LeftOut: x.left})
@@ -193,7 +198,7 @@ func (g *Gatherer) enqueue(ctx context.Context, s *Settings, x *failure, to []st
 		return nil
 	}
 	r.Document = document.Bytes()
-	if _, err := g.o.Store.Enqueue(ctx, &r, now, to...); err != nil {
+	if _, err := g.o.Store.Enqueue(ctx, &r, at, to...); err != nil {
 		g.putBack(x)
 		return fmt.Errorf("the outbox: %w", err)
 	}

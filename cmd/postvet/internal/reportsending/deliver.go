@@ -117,11 +117,8 @@ func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Re
 // wanted reports whether the domain still asks for reports at the address, and whether its
 // host takes them. Addresses that the record has now and had not are added.
 func (s *Sender) wanted(ctx context.Context, d *reports.Delivery, r *reports.Report) (outcome, bool) {
-	if r.Kind == reports.Failure {
-		return outcome{}, true // it was looked up when the report was made, a moment ago
-	}
 	now := s.o.Now()
-	all := s.Destinations(ctx, r.Domain)
+	all := DestinationsOf(ctx, s.o.DNS, s.o.DMARC, r.Domain, r.Kind)
 	switch {
 	case all.Unknown != "":
 		return wait(now, d, "DNS failure: "+all.Unknown), false

@@ -288,3 +288,22 @@ func TestSigner(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureReport has a failure report go to those who take it when it is sent: the record,
+// and the consent of others, may have changed since it was made.
+func TestFailureReport(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, `
+_dmarc.asks.example. TXT "v=DMARC1; p=none; ruf=mailto:f@asks.example,mailto:f@takes.example,mailto:f@silent.example"
+asks.example._report._dmarc.takes.example. TXT "v=DMARC1"
+`, nil)
+	r := &reports.Report{
+		ID: newID(), Kind: reports.Failure, Domain: "asks.example", Begin: midnight, End: midnight, Submitter: "example.org", Created: midnight, Records: 1, Messages: 1,
+		Document: []byte("Content-Type: multipart/report\r\n\r\n"),
+	}
+	if ok, err := x.store.Enqueue(t.Context(), r, midnight, "f@asks.example", "f@takes.example", "f@silent.example", "gone@asks.example"); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	x.run(midnight.Add(10 * time.Minute))
+	x.want(map[string]string{"f@asks.example": "queued", "f@takes.example": "queued", "f@silent.example": "refused", "gone@asks.example": "withdrawn"})
+}

@@ -54,6 +54,13 @@ func (d *daemon) changeFailures(c *config.Config) {
 	}))
 }
 
+// closeFailures has the outbox take the failure reports that are open.
+func (d *daemon) closeFailures() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	d.reports.failures.Load().Close(ctx)
+}
+
 // gatherFailure takes a message that has its verdict.
 func (d *daemon) gatherFailure(x *filter.Decision) {
 	r := &d.reports

@@ -131,7 +131,7 @@ func (d *daemon) closeReports() {
 	d.reports.stop()
 	d.stopCounting(closeTimeout)
 	d.reports.ending.Wait()
-	d.reports.failures.Load().Close(ctx)
+	d.closeFailures()
 	if err := d.reports.store.close(); err != nil {
 		d.log.Named("report").Error("closing the store of reports failed", zap.Error(err))
 	}
