@@ -64,7 +64,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/loginrate", ""},
 	{"cmd/postvet/internal/trial", "cmd/postvet/internal/journal/rows cmd/postvet/internal/layout cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/metrics", "cmd/postvet/internal/reportinbox cmd/postvet/internal/reportsending cmd/postvet/internal/reports cmd/postvet/internal/reportcount cmd/postvet/internal/reportfailures cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/keys/states filter policy/... dnscache"},
-	{"cmd/postvet/internal/reportfailures", "cmd/postvet/internal/reportsending cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy/dmarc policy/dmarc/report policy/message policy/redaction policy/reporting policy/result"},
+	{"cmd/postvet/internal/reportfailures", "cmd/postvet/internal/reportsending cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy/dmarc policy/dmarc/report policy/authres policy/message policy/redaction policy/reporting policy/result"},
 	{"cmd/postvet/internal/reportsending", "cmd/postvet/internal/submission cmd/postvet/internal/reportstore cmd/postvet/internal/reports policy policy/dkim policy/dmarc policy/dmarc/report policy/foreign policy/message policy/reporting dnscache"},
 	{"cmd/postvet/internal/submission/submissiontest", ""},
 	{"cmd/postvet/internal/submission", "filter/socket policy/foreign"},
@@ -115,7 +115,7 @@ var graph = []struct{ path, imports string }{
 	{"policy/failures", "policy/addrlist policy/judgement policy/result"},
 	{"policy/patterns", "policy/addrlist policy/dkim policy/dmarc policy/foreign policy/message policy/result policy/spf"},
 	{"policy/judgement", "policy/result policy/foreign policy/arc policy/dkim policy/dmarc policy/iprev policy/message policy/spf"},
-	{"policy/reporting", "policy/result policy/dmarc policy/dmarc/report policy/dkim policy/spf policy/message"},
+	{"policy/reporting", "policy/result policy/authres policy/dmarc policy/dmarc/report policy/dkim policy/spf policy/message"},
 	{"policy/result", "policy/sign policy/foreign policy/arc policy/authres policy/dkim policy/dmarc policy/iprev policy/message policy/mx policy/spf"},
 
 	// Who signs.

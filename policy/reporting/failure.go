@@ -189,10 +189,11 @@ func (f *Failing) Like() string {
 }
 
 // Report returns the fields of the report, of which Incidents is 1. redact replaces local
-// parts in paths, and results is our Authentication-Results as it may be told.
+// parts in paths, and results is our Authentication-Results as it may be told. The report has
+// the result of that which it is about.
 func (f *Failing) Report(res *result.Results, v *result.Verdict, redact func(path string) string, results string) report.Failure {
 	r := report.Failure{
-		AuthFailure: f.Type, IdentityAlignment: f.Alignment, AuthenticationResults: []string{results},
+		AuthFailure: f.Type, IdentityAlignment: f.Alignment, AuthenticationResults: []string{f.result(results)},
 		DeliveryResult: delivery(v), Arrival: res.Arrived, Source: f.source, ReportedDomain: []string{f.Author}, Incidents: 1,
 	}
 	if !res.MailFromUnknown {

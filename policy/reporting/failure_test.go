@@ -179,6 +179,29 @@ func TestFailingReport(t *testing.T) {
 	}
 }
 
+// TestFailingResult: a report has the result of a single method (RFC 6591 section 3.1).
+func TestFailingResult(t *testing.T) {
+	t.Parallel()
+	const results = "mx.example.net; dmarc=fail header.from=example.com; dkim=pass header.d=esp.example header.s=x; dkim=fail header.d=example.com header.s=s9; " +
+		"dkim=fail header.d=example.com header.s=s1; spf=none smtp.helo=mx.example.org; spf=fail smtp.mailfrom=bounce.example.org"
+	for fo, want := range map[string]string{
+		"0": "mx.example.net; dmarc=fail header.from=example.com",
+		"d": "mx.example.net; dkim=fail header.d=example.com header.s=s1",
+		"s": "mx.example.net; spf=fail smtp.mailfrom=bounce.example.org",
+	} {
+		res := evaluated(t, pFailure+fo, dmarc.Fail)
+		res.DKIM = []dkim.Result{{Domain: "example.com", Selector: "s1", Status: dkim.Fail, Failure: dkim.FailureBody}}
+		v := verdict(result.Reject, result.RuleDMARCReject)
+		f := reporting.FailingOf(res, v, noDomain)
+		redact := func(path string) string { return path }
+		for results, want := range map[string]string{results: want, "mx.example.net; arc=none": "mx.example.net; none"} {
+			if got := f.Report(res, v, redact, results).AuthenticationResults; len(got) != 1 || got[0] != want {
+				t.Errorf("fo=%s: %q, want %q", fo, got, want)
+			}
+		}
+	}
+}
+
 // TestFailingLike: failures of one network, domain and kind are alike.
 func TestFailingLike(t *testing.T) {
 	t.Parallel()

@@ -143,10 +143,11 @@ func (f *Failure) fields() message.Header {
 }
 
 // SPFDNS returns a value of SPF-DNS: the record of a domain as the DNS has it (RFC 6591
-// section 3.2.6).
+// sections 3.2.6 and 4).
 func SPFDNS(domain, record string) string { return "txt : " + domain + " : " + QuotedRecord(record) }
 
-// QuotedRecord returns a record of the DNS as a quoted string. Octets that a field may not
+// QuotedRecord returns a record of the DNS as a quoted string, the form of DKIM-Selector-DNS
+// and of a part of SPF-DNS (RFC 6591 section 4). Octets that a field may not
 // have are "?".
 func QuotedRecord(record string) string {
 	const most = 2000

@@ -27,7 +27,7 @@ It must take any extension behind "bounce+" (recipient_delimiter = + with a mail
 
 The tag fo says when one is asked for: "0", the default, if nothing gives an aligned pass; "1" if SPF or DKIM gives none; "d" if a signature fails; "s" if SPF fails. A DNS failure is never a reason.
 
-The report has the results, the client's address, the failed signature with its key record, the SPF record, and what may be told of the header. The body is never in it.`, "PP")
+The report has the result that it is about, above the header all results, the client's address, the failed signature with its key record, the SPF record, and what may be told of the header. The body is never in it.`, "PP")
 	r.section("What is told of a header")
 	for _, i := range toldOfHeader {
 		r.item(i[0])

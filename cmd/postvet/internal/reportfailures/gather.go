@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
+	"github.com/postvet/postvet/policy/authres"
 	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/redaction"
@@ -125,6 +126,10 @@ func (g *Gatherer) Add(res *result.Results, v *result.Verdict) {
 		fields.ReportingMTA = "dns; " + s.Host
 	}
 	sample, left := key.Header(res.Header, redaction.Options{Subject: s.Subject, Paths: append([]string{res.MailFrom}, res.Recipients...)})
+	if results != "" { // all of them, as what we add to the message; the report itself has one
+		field := message.NewField(authres.FieldName, message.Fold(len(authres.FieldName)+1, results))
+		sample = append(message.Header{field}, sample...)
+	}
 	g.mu.Lock()
 	x.fields, x.sample, x.left, x.ready = fields, sample, left, true
 	g.mu.Unlock()

@@ -39,6 +39,7 @@ func TestMessage(t *testing.T) {
 		message.NewField("Message-ID", " <7@forger.example>"), message.NewField("X-Bulk", strings.Repeat(" long", 5000)))
 	res.DKIM = []dkim.Result{{Domain: "example.com", Selector: "s1", Status: dkim.Fail, Failure: dkim.FailureBody, Identity: "ann@example.com", KeyRecord: "v=DKIM1; p=MIIB"}}
 	res.SPF = []spf.Result{{Identity: spf.MailFrom, Domain: "bounce.example.com", Status: spf.Fail, Record: "v=spf1 -all"}}
+	v.AuthenticationResults = "mx.ours.example; dmarc=fail header.from=example.com; dkim=fail header.d=example.com header.s=s1; spf=fail smtp.mailfrom=ann@bounce.example.com"
 	s.Add(res, v)
 	s.Add(res, v)
 	s.pass(t, 11*time.Minute)
@@ -60,6 +61,12 @@ func TestMessage(t *testing.T) {
 		t.Fatalf("%+v\n%s", got, m.Data)
 	}
 	f := got[0].Failure
+	if len(f.AuthenticationResults) != 1 || f.AuthenticationResults[0] != "mx.ours.example; dmarc=fail header.from=example.com" {
+		t.Errorf("%q", f.AuthenticationResults)
+	}
+	if _, sample, _ := strings.Cut(string(m.Data), "text/rfc822-headers"); !strings.Contains(sample, "dkim=fail header.d=example.com") || strings.Contains(sample, "ann@") {
+		t.Errorf("the header has not what we found:\n%s", sample)
+	}
 	ann, bob := f.DKIMIdentity, ""
 	if _, after, ok := strings.Cut(strings.Join(strings.Fields(string(m.Data)), " "), " for <"); ok {
 		bob, _, _ = strings.Cut(after, "@")
