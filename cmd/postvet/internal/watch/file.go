@@ -82,6 +82,41 @@ func (s *State) mend() {
 	}
 }
 
+// notAfter sets times that are yet to come to now: the clock went wrong, and by them nothing
+// would be told or sent for years.
+func (s *State) notAfter(now time.Time) {
+	set := func(times ...*time.Time) {
+		for _, t := range times {
+			if t.After(now) {
+				*t = now
+			}
+		}
+	}
+	set(&s.Mailed, &s.Daily)
+	for _, d := range s.Domains {
+		set(&d.First, &d.Checked, &d.Determined)
+		for i := range d.Changes {
+			set(&d.Changes[i].At)
+		}
+		for _, r := range d.Records {
+			set(&r.ToldAt)
+		}
+		for _, f := range d.Faults {
+			set(&f.Since, &f.Gone, &f.ToldAt)
+		}
+	}
+}
+
+// setAside keeps a file that is not read, so that the state which takes its place does not
+// end what a newer version, or somebody who mends the file, can read.
+func setAside(file string) error {
+	err := os.Rename(file, file+".unread")
+	if err == nil {
+		return fmt.Errorf("it is kept as %s", file+".unread")
+	}
+	return err
+}
+
 // forget drops the domains that have not been watched for long.
 func (s *State) forget(watched []string, now time.Time) {
 	for name, d := range s.Domains {

@@ -77,10 +77,11 @@ func (w *Watcher) mail(ctx context.Context, subject, text string) bool {
 	} else {
 		w.stats.MailsFailed++
 	}
+	isNew := another(&w.unsent, err)
 	w.mu.Unlock()
-	once(&w.unsent, err, func() {
+	if isNew {
 		w.log.Warn("mail about watched domains is not sent; it is tried again", zap.Error(err))
-	})
+	}
 	return err == nil
 }
 

@@ -18,6 +18,10 @@ type Stats struct {
 	Domains map[finding.Verdict]int
 	// Errors are the errors of each domain that is watched.
 	Errors map[string]int
+	// Checked is when a domain was inspected last.
+	Checked time.Time
+	// Unsaved and Unsent say why the state is not saved and mail not sent, "" if they are.
+	Unsaved, Unsent string
 	// Oldest is the longest time since a domain was inspected without failed lookups.
 	Oldest time.Duration
 }
@@ -28,11 +32,13 @@ func (w *Watcher) Stats() Stats {
 	defer w.mu.Unlock()
 	s := w.stats
 	s.Checks, s.Events = maps.Clone(s.Checks), maps.Clone(s.Events)
+	s.Checked, s.Unsaved, s.Unsent, s.Oldest = time.Time{}, w.unsaved, w.unsent, 0
 	s.Domains, s.Errors = map[finding.Verdict]int{}, map[string]int{}
 	for _, name := range w.names {
 		d := w.state.Domains[name]
 		s.Domains[d.Verdict]++
 		s.Errors[name] = d.Errors
+		s.Checked = later(s.Checked, d.Checked)
 		s.Oldest = max(s.Oldest, time.Since(later(d.Determined, w.began)))
 	}
 	return s

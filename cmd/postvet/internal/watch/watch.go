@@ -8,7 +8,9 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -74,6 +76,7 @@ type Watcher struct {
 	stats Stats
 	names []string  // the domains now
 	next  time.Time // the next mail
+	lock  *os.File  // held while the file of the state is this process's
 
 	unsaved, unsent string // the last failures, which are logged once
 }
@@ -85,22 +88,46 @@ func New(o Options) (*Watcher, error) {
 	if w.log == nil {
 		w.log = zap.NewNop()
 	}
-	if b := o.Before; b != nil {
-		w.began, w.stats, w.unsaved, w.unsent = b.began, b.Stats(), b.unsaved, b.unsent
-		w.o.Before = nil
-	}
 	w.state = &State{Version: version, Domains: map[string]*Domain{}}
 	var err error
-	if o.File != "" {
-		w.state, err = Load(o.File)
+	switch b := o.Before; {
+	case b != nil && b.o.File == o.File: // the file may not have taken what is known
+		w.takeOver(b)
+		w.state = b.handOver()
+	case b != nil:
+		w.takeOver(b)
+		fallthrough
+	default:
+		if o.File != "" {
+			w.state, err = Load(o.File)
+		}
+		if err != nil {
+			err = errors.Join(err, setAside(o.File))
+		}
 	}
+	w.o.Before = nil
 	now := time.Now()
+	w.state.notAfter(now)
 	w.list(now)
 	w.next = w.state.Mailed.Add(mailEvery)
 	if w.state.Daily.IsZero() || w.state.Daily.After(now) {
 		w.state.Daily = now
 	}
 	return w, err
+}
+
+// takeOver goes on with the counters of the watcher before.
+func (w *Watcher) takeOver(b *Watcher) {
+	w.began, w.stats, w.unsaved, w.unsent = b.began, b.Stats(), b.unsaved, b.unsent
+}
+
+// handOver returns the state of a watcher that has ended, and leaves it an empty one.
+func (w *Watcher) handOver() *State {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.state
+	w.state, w.names = &State{Version: version, Domains: map[string]*Domain{}}, nil
+	return s
 }
 
 // list lists the domains. New ones, and those that are overdue, do not all begin at once.
@@ -139,6 +166,7 @@ func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 
 // Run watches until the context ends.
 func (w *Watcher) Run(ctx context.Context) {
+	defer w.release()
 	listed := time.Now()
 	for ctx.Err() == nil {
 		if now := time.Now(); now.Sub(listed) >= relist {
@@ -242,21 +270,24 @@ func (w *Watcher) save() {
 		return
 	}
 	w.mu.Lock()
-	err := w.state.save(w.o.File)
+	err := w.claim()
+	if err == nil {
+		err = w.state.save(w.o.File)
+	}
+	isNew := another(&w.unsaved, err)
 	w.mu.Unlock()
-	once(&w.unsaved, err, func() {
+	if isNew {
 		w.log.Warn("the state of watched domains is not saved; a restart would tell changes again", zap.String("file", w.o.File), zap.Error(err))
-	})
+	}
 }
 
-// once calls tell if an error is another than the one before.
-func once(before *string, err error, tell func()) {
+// another reports whether an error is another than the one before, and keeps its text.
+func another(before *string, err error) bool {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if text != "" && text != *before {
-		tell()
-	}
+	isNew := text != "" && text != *before
 	*before = text
+	return isNew
 }
