@@ -101,6 +101,7 @@ func (k *Keeper) End(r *Report) error {
 	if r.Err != nil {
 		return nil
 	}
+	compareReporter(&r.Deviations, r, k.Arrival.Author)
 	kept := &reports.Received{
 		Kind: reports.ReceivedKind(r.Kind), Key: sha256.Sum256([]byte(r.Key)), Content: r.Content,
 		Findings: r.Deviations, Arrived: k.Arrival.At, Last: k.Arrival.At, Copies: 1, Place: r.Place.File,

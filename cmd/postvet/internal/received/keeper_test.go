@@ -16,6 +16,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/policy/deviation"
 	"github.com/postvet/postvet/policy/dmarc/report"
 )
 
@@ -37,7 +38,13 @@ func (s *said) End(r *received.Report) error {
 	if r.DuplicateOf != nil {
 		return nil
 	}
-	v := map[string]any{"kind": r.Kind, "failure": r.Failure, "tls": r.TLS, "findings": append(r.Deviations, r.Deviations[:0]...)}
+	var list deviation.List
+	for _, d := range r.Deviations {
+		if d.Name != received.OtherReporter { // that of the arrival
+			list = append(list, d)
+		}
+	}
+	v := map[string]any{"kind": r.Kind, "failure": r.Failure, "tls": r.TLS, "findings": list}
 	if a := r.Aggregate; a != nil {
 		v["head"], v["records"], v["messages"], v["content"] = a.Head, a.Records, a.Messages, a.Content
 	}

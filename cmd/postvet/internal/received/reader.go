@@ -209,6 +209,9 @@ func (r *Reader) document(place Place, d *reportmail.Document) error {
 	if errors.As(err, &s) {
 		return err
 	}
+	if d.Mail != nil && err == nil {
+		compareReporter(&rep.Deviations, rep, authorOf(d.Mail.From))
+	}
 	way := d.Deviations()
 	way.Merge(rep.Deviations)
 	r.last, r.own = rep, rep.Deviations
