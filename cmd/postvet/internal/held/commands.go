@@ -38,7 +38,7 @@ func (c *Commands) add(m MTA, ids []string) {
 	// -qI selects messages whose id has the text in it. An id is too long to be a part of
 	// another.
 	only := each(" -qI", ids)
-	c.Release = append(c.Release, "sendmail -qQ"+only+" -Q", "sendmail"+only)
+	c.Release = append(c.Release, "sendmail -qQ"+only+" -Q", "sendmail -qf"+only)
 	// Sendmail has no command that deletes. The file hfID is there only as long as the
 	// message is in quarantine, so that one that was released is not touched.
 	for _, id := range ids {

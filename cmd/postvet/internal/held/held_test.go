@@ -53,7 +53,7 @@ func TestCommands(t *testing.T) {
 	t.Parallel()
 	got := CommandsFor(Sendmail, []string{"8ATDPKaR012345", "8ATDPKaS012346"})
 	want := Commands{
-		Release: []string{"sendmail -qQ -qI8ATDPKaR012345 -qI8ATDPKaS012346 -Q", "sendmail -qI8ATDPKaR012345 -qI8ATDPKaS012346"},
+		Release: []string{"sendmail -qQ -qI8ATDPKaR012345 -qI8ATDPKaS012346 -Q", "sendmail -qf -qI8ATDPKaR012345 -qI8ATDPKaS012346"},
 		Delete: []string{
 			"find /var/spool/mqueue -type f -name hf8ATDPKaR012345 -execdir rm -f hf8ATDPKaR012345 df8ATDPKaR012345 ';'",
 			"find /var/spool/mqueue -type f -name hf8ATDPKaS012346 -execdir rm -f hf8ATDPKaS012346 df8ATDPKaS012346 ';'",
