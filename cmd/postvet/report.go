@@ -23,9 +23,11 @@ func newReport(in *os.File) *cobra.Command {
 reports and failure reports of DMARC (RFC 9990, RFC 9991, and RFC 7489 before
 them), and reports of SMTP TLS Reporting (RFC 8460).
 
-Reports that we send: "check" says whether they can be sent, "preview" shows
-today's, "list" and "show" what was made and what became of it, "send" sends
-one now, "suppress" and "forget" see to it that somebody gets none.
+Reports that we send, if the section [report] of the configuration says so:
+"check" says whether they can be sent, "preview" shows today's, "list" and
+"show" what was made and what became of it, "send" sends one now, "suppress" and
+"forget" see to it that somebody gets none. postvet-reports(7) has the lines to
+begin with.
 
 Reports of others: "sources" says who sends as your domain, and whether it is
 ready for p=reject; "received" and "failures" list what came by mail to

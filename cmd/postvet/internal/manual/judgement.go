@@ -19,12 +19,12 @@ The key on_reject of [policy] says what is done. With "judge", the default, Post
 
 Anybody can write most signs of indirect mail. A forger who does so has his message held in place of refused. No sign leads to acceptance.
 
-If a DNS failure hides whether there is a sign of indirect mail, the message is held. What rests on earlier mail counts as absent as long as nothing is known.`, "PP")
+If a DNS failure hides whether there is a sign of indirect mail, the message is held. Evidence that rests on earlier mail counts as absent as long as nothing is known.`, "PP")
 	for _, side := range []struct {
 		side        result.Side
 		title, text string
 	}{
-		{result.Forgery, "Evidence of forgery", `But for "never-unsigned", the evidence is about mail that nothing authenticates: no signature is intact, of whatever domain, SPF passes neither for MAIL FROM nor for the HELO name, and the client's verified name is neither of the author's organization nor of the sender's. A sender who authenticates as somebody, if not as the author, can be named and blocked. Help desks, calendars and newsletters send such mail for their customers.`},
+		{result.Forgery, "Evidence of forgery", `But for "never-unsigned", the evidence is about mail that nothing authenticates: no signature of any domain is intact, SPF passes neither for MAIL FROM nor for the HELO name, and the client's verified name is neither of the author's organization nor of the sender's. A sender who authenticates as another domain than the author's can be named and blocked. Help desks, calendars and newsletters send such mail for their customers.`},
 		{result.Indirect, "Evidence of indirect mail", `A forwarder that keeps MAIL FROM, breaks the signature and removes the Received fields cannot be told from a forger. List it in trust.forwarders, by which its mail is accepted.`},
 	} {
 		r.section(side.title)
@@ -36,14 +36,14 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 			}
 		}
 	}
-	r.text(`For "earlier-hop", SPF of the author's domain is asked for at most 4 hosts of the Received fields. That is done only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
+	r.text(`For "earlier-hop", SPF of the author's domain is asked for at most 4 hosts of the Received fields. These lookups are made only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
 	r.section("Stricter, and milder")
 	for _, i := range stricter {
 		r.item(i[0])
 		r.filled(i[1])
 	}
 	r.section("What it would change")
-	r.text(`The key "judgement" of the log has the outcome and the names of the evidence of each message that fails under p=reject, whatever on_reject is. "postvet check --trace" shows every entry, and "postvet explain REF" why a past message was held or refused. This shows what another word would have done with the mail of a month:
+	r.text(`The key "judgement" of the log has the outcome and the names of the evidence of each message that fails under p=reject, with each value of on_reject. "postvet check --trace" shows every entry, and "postvet explain REF" why a past message was held or refused. These commands show what another value would have done with the mail of a month:
 
   printf '[policy]\non_reject = "always"\n' > always.toml
   postvet policy test --history 30d --rules always.toml
@@ -59,8 +59,8 @@ Reports to the author's domain have what was really done, with the reason local_
 // stricter is how the outcome is changed.
 var stricter = [][2]string{
 	{"Your own domains", `are judged by nobody: mail of own_domains that fails under p=reject is refused as with "always".`},
-	{"Domains that forgers like", `become strict by author_overrides: "bank.example" = "reject" refuses their failing mail, whatever speaks for indirect mail. "none" never refuses, and "quarantine" always holds.`},
-	{"Rules of your own", `may ask for the fact judgement, which is "refuse", "hold" or "". This refuses what is held for recipients who are on no list: if = 'judgement == "hold" and not list', to = ["payroll@example.org"], action = "reject".`},
-	{"Everything", `is refused that fails under p=reject with on_reject = "always", or with quarantine = "reject", which refuses what fails under p=quarantine as well.`},
-	{"Milder", `is a forwarder in trust.forwarders or a sealer in trust.sealers, whose mail is accepted, and mailing_lists = "accept".`},
+	{"Domains that forgers like", `become strict by author_overrides: "bank.example" = "reject" refuses their failing mail, also if something speaks for indirect mail. "none" never refuses, and "quarantine" always holds.`},
+	{"Rules of your own", `may ask for the fact judgement, which is "refuse", "hold" or "". These keys refuse what would be held for recipients who are on no list: if = 'judgement == "hold" and not list', to = ["payroll@example.org"], action = "reject".`},
+	{"All mail that fails under p=reject", `is refused with on_reject = "always". quarantine = "reject" refuses it too, and mail that fails under p=quarantine as well.`},
+	{"Forwarders, sealers and lists", `that you trust are treated more mildly: trust.forwarders, trust.sealers and mailing_lists = "accept" have their mail accepted.`},
 }

@@ -2,6 +2,7 @@ package manual
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reportfailures"
@@ -25,5 +26,14 @@ func TestFailureReasons(t *testing.T) {
 	slices.Sort(got)
 	if want = slices.Compact(want); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestAfterList: text behind a list is no part of its last item.
+func TestAfterList(t *testing.T) {
+	t.Parallel()
+	text := string(Edition{}.reports().Text)
+	if !strings.Contains(text, "are left out, and counted.\n.PP\nThe key of the hash") {
+		t.Errorf("the text behind the list belongs to its last item:\n%s", text)
 	}
 }

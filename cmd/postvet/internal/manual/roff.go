@@ -10,11 +10,21 @@ import (
 
 // roff is a page in the language of man(7). Text is escaped, so that nothing in it is
 // taken for a request.
-type roff struct{ b bytes.Buffer }
+type roff struct {
+	b bytes.Buffer
+	// inItem is whether the text stands in a tagged paragraph.
+	inItem bool
+}
 
 // request writes a line that begins with a request or macro; each argument is
 // escaped and quoted.
 func (r *roff) request(name string, args ...string) {
+	switch name {
+	case "TP":
+		r.inItem = true
+	case "SH", "SS", "PP":
+		r.inItem = false
+	}
 	r.b.WriteString("." + name)
 	for _, a := range args {
 		fmt.Fprintf(&r.b, " \"%s\"", strings.ReplaceAll(inline(a), `"`, `\(dq`))
@@ -43,8 +53,11 @@ func (r *roff) line(s string) {
 
 // text writes paragraphs as they are in a help text: an empty line ends one, and
 // lines that begin with two blanks are kept as they are. between is the macro
-// between two paragraphs: PP, or IP with "" inside an item.
+// between two paragraphs: PP, which also ends a list, or IP with "" inside an item.
 func (r *roff) text(s, between string) {
+	if r.inItem && between == "PP" {
+		r.request("PP")
+	}
 	for i, p := range paragraphs(s) {
 		if i > 0 {
 			r.b.WriteString("." + between + "\n")
