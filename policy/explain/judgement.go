@@ -34,7 +34,7 @@ func (t *trace) judgement(res *result.Results) {
 	for _, e := range res.Evidence {
 		switch e.State {
 		case result.Present:
-			say("for %s speaks %s: %s", sideNames[e.Side], e.Name, e.Text)
+			say("evidence of %s, %s: %s", sideNames[e.Side], e.Name, e.Text)
 		case result.Absent:
 			without = append(without, e.Name)
 		default:
@@ -50,10 +50,10 @@ func (t *trace) judgement(res *result.Results) {
 		}
 	}
 	if judgement.Weigh(res.Evidence) == judgement.Refuse {
-		say("refuse, if policy.on_reject is \"judge\": nothing speaks for indirect mail")
+		say("with policy.on_reject = \"judge\": refuse, since nothing speaks for indirect mail")
 		return
 	}
-	say("hold, if policy.on_reject is \"judge\": %s", whyHeld(res.Evidence))
+	say("with policy.on_reject = \"judge\": hold, since %s", whyHeld(res.Evidence))
 }
 
 // whyHeld returns why evidence does not lead to a refusal.
@@ -78,7 +78,7 @@ func (w *reasons) judgement(res *result.Results, v *result.Verdict) {
 			texts = append(texts, e.Text)
 		}
 		if len(texts) > 0 {
-			w.say("For %s speaks (%s): %s", sideNames[side], judgement.Names(res.Evidence, side), strings.Join(texts, "; "))
+			w.say("Evidence of %s (%s): %s", sideNames[side], judgement.Names(res.Evidence, side), strings.Join(texts, "; "))
 		}
 	}
 	if v.Judgement == judgement.Refuse {

@@ -105,7 +105,7 @@ func TestJudgementIsExplained(t *testing.T) {
 		t.Errorf("judgement %q, reply %q", v.Judgement, v.Text)
 	}
 	for _, want := range []string{
-		"For a forgery speaks (nameless, strangers): the client's HELO \"pc\" is no name; the author's domain bank.example, the sender's evil.example and the client 192.0.2.66 are strangers to each other.",
+		"Evidence of a forgery (nameless, strangers): the client's HELO \"pc\" is no name; the author's domain bank.example, the sender's evil.example and the client 192.0.2.66 are strangers to each other.",
 		"Nothing speaks for indirect mail, so the message is refused as a forgery.",
 	} {
 		if !slices.Contains(v.Why, want) {
@@ -115,7 +115,7 @@ func TestJudgementIsExplained(t *testing.T) {
 	v = rules.Rules{OnReject: rules.RejectJudge}.Decide(forwarded())
 	for _, want := range []string{
 		"The failure alone is no reason to refuse the message.",
-		"For indirect mail speaks (forward-fields): it bears the field Resent-From.",
+		"Evidence of indirect mail (forward-fields): it bears the field Resent-From.",
 		"So it is held and not refused, since it may be indirect mail.",
 	} {
 		if !slices.Contains(v.Why, want) {
