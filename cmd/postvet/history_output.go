@@ -43,7 +43,7 @@ func (o *historyOutput) write(all []*rows.Row) error {
 
 // writeTable writes lines of at most 80 columns.
 func (o *historyOutput) writeTable(all []*rows.Row) error {
-	const form = "%-14s  %-10s  %-20s  %-14s  %s"
+	const form = "%-14s  %-10s  %-18s  %-17s  %s"
 	what := "rule"
 	if o.fleet {
 		what = "node"
@@ -59,7 +59,7 @@ func (o *historyOutput) writeTable(all []*rows.Row) error {
 		if o.fleet {
 			what = r.Node
 		}
-		line := fmt.Sprintf(form, r.Ref.Time().Local().Format("01-02 15:04:05"), actionOf(r), fit(authorOf(r), 20), fit(what, 14), r.Ref)
+		line := fmt.Sprintf(form, r.Ref.Time().Local().Format("01-02 15:04:05"), actionOf(r), fit(authorOf(r), 18), fit(what, 17), r.Ref)
 		if _, err := fmt.Fprintln(o.w, line); err != nil {
 			return err
 		}
