@@ -111,16 +111,23 @@ const (
 // it was probably meant to be.
 func suggest(name string) string {
 	section, last := split(name)
-	var names []string
+	var names, same []string
 	for _, k := range Default().keys() {
 		ks, kl := split(k.name)
 		if kl == normal(last) && ks != section {
 			return "it belongs " + place(ks) + " as " + kl
 		}
 		names = append(names, k.name)
+		if ks == section {
+			same = append(same, kl)
+		}
 	}
-	if near := spelling.Nearest(name, names); near != "" {
-		return "did you mean " + near + "?"
+	if len(same) == 0 {
+		if near := spelling.Nearest(name, names); near != "" {
+			return "did you mean " + near + "?"
+		}
+	} else if near := spelling.Nearest(last, same); near != "" { // the section is right, and no part of the likeness
+		return "did you mean " + strings.TrimPrefix(section+"."+near, ".") + "?"
 	}
 	return "\"postvet config default\" prints every key"
 }
