@@ -64,9 +64,9 @@ folder may vanish when the peer is purged: the list has the commands that copy
 them, and --copy-lists does so, and names the copies in the configuration. It
 replaces no file unless --force is given.
 
-Reports by DMARC go on if the daemons sent some: HistoryFile of opendmarc, and
-the script or crontab that calls opendmarc-reports (--opendmarc-reports);
-reporting in Rspamd's dmarc.conf (--rspamd, by its name); mail-dmarc.ini.
+DMARC reports go on if the daemons sent some: name the files of opendmarc and
+the script or crontab that calls its opendmarc-reports, Rspamd's dmarc.conf, or
+mail-dmarc.ini. --rspamd tells Rspamd's files apart by their names.
 
 The configuration goes to standard output or --output, the list to standard
 error. With --json both are one object on standard output.
@@ -75,7 +75,11 @@ Exit codes: 0 done, 1 a file has lines that its daemon would not take, 3 a file
 cannot be read or written.`,
 		Example: `  postvet config import --opendkim /etc/opendkim.conf \
       --opendmarc /etc/opendmarc.conf \
-      --milter-order /etc/postfix/main.cf --output /etc/postvet/postvet.toml`,
+      --milter-order /etc/postfix/main.cf --output /etc/postvet/postvet.toml
+  postvet config import --opendmarc /etc/opendmarc.conf \
+      --opendmarc-reports /etc/cron.daily/opendmarc
+  postvet config import --rspamd /etc/rspamd/local.d/dmarc.conf
+  postvet config import --mail-dmarc /etc/mail-dmarc.ini`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}

@@ -55,7 +55,7 @@ func (c *domainChanges) knownText(s changeSource) string {
 	if s.Source == "watch" {
 		return "watched since " + s.Since.In(c.zone).Format(time.DateOnly)
 	}
-	return "in the journal since " + s.Since.In(c.zone).Format(time.DateOnly) + ": records met by mail that DMARC did not pass"
+	return "in the journal since " + s.Since.In(c.zone).Format(time.DateOnly) + ": only records of mail without a DMARC pass"
 }
 
 // changeNote says when records changed.

@@ -156,7 +156,7 @@ func (l *failureList) end(in *storedReports) error {
 	}
 	text := layout.Count(l.n, "failure report")
 	if in.left > 0 {
-		text += fmt.Sprintf("; %s whose mail did not pass DMARC not listed, --unproven shows them", layout.Count(in.left, "other one"))
+		text += fmt.Sprintf("; --unproven shows %d more, whose mail did not pass DMARC", in.left)
 	}
 	_, err := fmt.Fprintln(l.w, text)
 	return err

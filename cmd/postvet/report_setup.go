@@ -50,7 +50,7 @@ func (r setupReport) Print(w io.Writer, screen layout.Screen) error {
 		}
 	}
 	words := map[finding.Verdict]string{
-		finding.Sound: "reports can be sent", finding.Faulty: "reports cannot be sent as it is", finding.Undetermined: "it is not known whether reports can be sent",
+		finding.Sound: "reports can be sent", finding.Faulty: "reports cannot be sent", finding.Undetermined: "it is not known whether reports can be sent",
 	}
 	_, err := fmt.Fprintf(w, "%s: %s, %s\n", words[r.State], layout.Count(r.Errors, "error"), layout.Count(r.Warnings, "warning"))
 	return err

@@ -49,7 +49,7 @@ _dmarc.reports.example.org. TXT "v=DMARC1; p=reject"
 	code, out, _ = runIn(t, "report", "check", "--config", config(bad))
 	for _, want := range []string{
 		"bounces bounce+TOKEN@reports.example.org\n", "error    the server refuses bounces to bounce+check@reports.example.org: 550 5.1.1 no",
-		"fix: have it take bounce@reports.example.org", "reports cannot be sent as it is: 1 error, ",
+		"fix: have it take bounce@reports.example.org", "reports cannot be sent: 1 error, ",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
