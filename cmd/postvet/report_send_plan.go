@@ -99,7 +99,7 @@ func (f *reportSendFlags) planDay(ctx context.Context, cmd *cobra.Command, s *re
 		}
 	}
 	if len(wanted) == 0 {
-		return answerNo("nothing was counted on %s of which a report is still to be made; \"postvet report list\" has those that are", day)
+		return answerNo("no report about %s is still to be made; \"postvet report list\" has those that are made", day)
 	}
 	notes, done := progressTo(cmd, true), func(int) {}
 	if notes != nil {
@@ -118,7 +118,12 @@ func (f *reportSendFlags) planDay(ctx context.Context, cmd *cobra.Command, s *re
 		if f.json {
 			broken = e.Encode(r)
 		} else {
-			broken = r.write(cmd.OutOrStdout())
+			if n == 1 {
+				_, broken = fmt.Fprintf(cmd.OutOrStdout(), plannedForm, "domain, "+r.Day, "messages", "report")
+			}
+			if broken == nil {
+				broken = r.write(cmd.OutOrStdout())
+			}
 		}
 		return broken == nil
 	})
@@ -127,6 +132,9 @@ func (f *reportSendFlags) planDay(ctx context.Context, cmd *cobra.Command, s *re
 	}
 	return output(broken)
 }
+
+// plannedForm is a line of the table of a plan.
+const plannedForm = "%-40s  %10s  %s\n"
 
 // planned returns the row of a plan.
 func planned(p *reportsending.Planned) *plannedRow {
@@ -158,15 +166,15 @@ func skipText(why string) string {
 
 // write writes a row for a person.
 func (r *plannedRow) write(w io.Writer) error {
-	what := "no report"
+	what := "none"
 	note := skipText(r.Why)
 	if r.Why == "" {
-		what, note = "report", r.Problem
+		what, note = "yes", r.Problem
 		if r.At != nil {
-			what += " at " + r.At.Format("01-02 15:04") + " UTC"
+			what = r.At.Format("01-02 15:04") + " UTC"
 		}
 	}
-	if _, err := fmt.Fprintf(w, "%-40s  %10s  %s\n", fit(r.Domain, 40), strconv.FormatInt(r.Messages, 10), what); err != nil {
+	if _, err := fmt.Fprintf(w, plannedForm, fit(r.Domain, 40), strconv.FormatInt(r.Messages, 10), what); err != nil {
 		return err
 	}
 	if note != "" {

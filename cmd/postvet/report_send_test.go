@@ -41,7 +41,7 @@ func TestReportSendPlan(t *testing.T) {
 	}
 	before, _ := o.run(t, exitDone, "list", "--json", "--day", "today")
 	out, _ := o.run(t, exitDone, "send", "--due", "--dry-run")
-	for _, want := range []string{"example.org                                        4  report at ", "to d@example.org: suppressed, =cmd|", "    to x@collector.example\n", "to y@silent.example: deferred, "} {
+	for _, want := range []string{"  messages  report\n", "example.org                                        4  ", "to d@example.org: suppressed, =cmd|", "    to x@collector.example\n", "to y@silent.example: deferred, "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -59,7 +59,7 @@ func TestReportSendPlan(t *testing.T) {
 		t.Error(out)
 	}
 	o.sending(t, "send = \"known\"\nexclude = [\".example.org\", \"example.org\"]\n")
-	if out, _ = o.run(t, exitDone, "send", "--due", "--dry-run"); !strings.Contains(out, "no report\n    excluded: report.exclude leaves it out\n") {
+	if out, _ = o.run(t, exitDone, "send", "--due", "--dry-run"); !strings.Contains(out, "  none\n    excluded: report.exclude leaves it out\n") {
 		t.Error(out)
 	}
 	o.run(t, exitNo, "send", "--due", "--dry-run", "--day", "yesterday")
