@@ -112,7 +112,7 @@ func TestBouncesComeByMail(t *testing.T) {
 	if verdict := m.deliver("", bounce, dsn); verdict != "d" {
 		t.Errorf("the bounce got %q", verdict)
 	}
-	s.waitLog(`"msg":"bounce of a report of ours read"`, 2) // also that with an unknown token
+	s.waitLog(`"msg":"bounce of our report read"`, 2) // also that with an unknown token
 	if x, found, err := o.store.Suppressed(t.Context(), "d@example.org", time.Now()); err != nil || !found || x.By != "bounce" {
 		t.Errorf("not suppressed: %+v, %v", x, err)
 	}

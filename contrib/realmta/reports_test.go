@@ -108,7 +108,7 @@ func TestReportsComeByMail(t *testing.T) {
 						got = append(got, l)
 					}
 				}
-				if len(got) == 1 && got[0].Copies == 2 && strings.Contains(s.Postvet.Log(), "mail for the reports has none that can be read") {
+				if len(got) == 1 && got[0].Copies == 2 && strings.Contains(s.Postvet.Log(), "mail to report.inbox has no report that can be read") {
 					break
 				}
 				time.Sleep(100 * time.Millisecond)
@@ -116,7 +116,7 @@ func TestReportsComeByMail(t *testing.T) {
 			if diff := cmp.Diff([]listed{{realmta.Domain, realmta.Good, "pass", 7, 2}}, got); diff != "" {
 				t.Errorf("the store: -want +got:\n%s", diff)
 			}
-			if log := s.Postvet.Log(); !strings.Contains(log, "mail for the reports has none that can be read") {
+			if log := s.Postvet.Log(); !strings.Contains(log, "mail to report.inbox has no report that can be read") {
 				t.Error("nobody hears of the bomb")
 			}
 		})

@@ -166,7 +166,7 @@ func (b *Inbox) Add(m *Message, a Arrival) {
 // lose counts and logs a message that is not read.
 func (b *Inbox) lose(m *Message, a Arrival, r Result) {
 	b.counts.add(m.kind(), r)
-	b.opt.Logger.Warn("mail for the reports was not looked at", zap.String("queue", a.Queue), zap.String("reason", string(r)))
+	b.opt.Logger.Warn("mail to report.inbox was not read", zap.String("queue", a.Queue), zap.String("reason", string(r)))
 }
 
 // Close reads what waits, until the context ends.

@@ -55,11 +55,11 @@ func (b *Inbox) readBounce(ctx context.Context, m *Message, a Arrival) {
 	}
 	if err := (*x).Bounce(ctx, m.bounce, m.reader()); err != nil {
 		b.counts.add(Bounce, Failed)
-		b.opt.Logger.Warn("bounce of a report of ours not read", zap.String("queue", a.Queue), zap.Error(err))
+		b.opt.Logger.Warn("bounce of our report not read", zap.String("queue", a.Queue), zap.Error(err))
 		return
 	}
 	b.counts.add(Bounce, Kept)
-	b.opt.Logger.Info("bounce of a report of ours read", zap.String("queue", a.Queue))
+	b.opt.Logger.Info("bounce of our report read", zap.String("queue", a.Queue))
 }
 
 // sink keeps the reports of one message.
@@ -88,7 +88,7 @@ func (s *sink) End(r *received.Report) error {
 		result = TooLarge
 	}
 	s.inbox.counts.add(kind, result)
-	s.inbox.opt.Logger.Info("mail for the reports has none that can be read", zap.String("queue", s.arrival.Queue), zap.String("kind", string(kind)), zap.String("author", s.arrival.Author),
+	s.inbox.opt.Logger.Info("mail to report.inbox has no report that can be read", zap.String("queue", s.arrival.Queue), zap.String("kind", string(kind)), zap.String("author", s.arrival.Author),
 		zap.String("dmarc", s.arrival.Result), zap.String("reason", foreign.Line(r.Err.Error(), maxLogged)))
 	return nil
 }

@@ -171,7 +171,7 @@ func (s *Sender) capped(ctx context.Context, now time.Time) (full bool, when tim
 		return false, time.Time{}, err
 	}
 	if s.once(fmt.Sprintf("cap %d", today)) {
-		s.o.Log.Warn("as many reports were sent today as may be; the others wait", zap.Int("max_per_day", s.o.Settings.MaxPerDay))
+		s.o.Log.Warn("report.max_per_day is reached; the other reports wait", zap.Int("max_per_day", s.o.Settings.MaxPerDay))
 	}
 	return true, (today + 1).Begin(), nil
 }
