@@ -36,6 +36,9 @@ func (a *Adviser) ProposeTXT(name, text string) finding.Fix {
 // 1034 section 3.6.2), so that the record belongs to the name it leads to.
 func (a *Adviser) Propose(name, record string) finding.Fix {
 	alias := a.alias(name)
+	if covered := a.wildcard(name); covered != "" && alias == "" {
+		return finding.Advise(Publish(name, record) + besides(covered))
+	}
 	switch {
 	case alias == "":
 		return Propose(name, record)

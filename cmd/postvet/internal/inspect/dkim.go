@@ -168,7 +168,12 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 			}
 		case a.Canonical != "" && p.wildcard.Canonical != a.Canonical:
 			k.unknown = append(k.unknown, p.selectors[i])
-			k.dangling(name, a, isNamed)
+			waits := p.awaitsKey(a)
+			if waits && !isNamed {
+				k.Findings.Note(name+" is an alias (CNAME) of "+a.Canonical+", which has no key at present; another key of "+p.domain+" stands at the same provider, who may change to this one", "")
+				continue
+			}
+			k.dangling(name, a, isNamed, waits)
 		case isNamed:
 			k.unknown = append(k.unknown, p.selectors[i]) // said here
 			k.Findings.Error("no key at "+name, "publish there what the signer gives as the record of its key")
@@ -178,21 +183,6 @@ func (k *DKIM) readAnswers(p *probe) (failed int) {
 		k.Findings.DNSFailure(lookups.Failure(fmt.Sprintf("%d of %d keys", failed, k.Probed), p.domain, failure))
 	}
 	return failed
-}
-
-// dangling adds the finding that a CNAME at the name of a key leads to no key.
-func (k *DKIM) dangling(name string, a *dnscache.Answer, isNamed bool) {
-	fix := advice.RemoveAlias(name).Then(", or have the owner of " + foreign.Line(a.Canonical, advice.MaxText) + " publish the key there")
-	if target := advice.MissingTarget(a); target != "" {
-		k.Findings.Add(finding.Error, advice.TakeOver(name, target, "can publish a key and sign for the domain"), fix)
-		return
-	}
-	text := name + " is an alias (CNAME) of " + a.Canonical + ", which has no key"
-	if isNamed {
-		k.Findings.Add(finding.Error, text, fix)
-	} else {
-		k.Findings.Add(finding.Warning, text, fix)
-	}
 }
 
 // findMisplaced looks for keys at names that a form makes by adding the domain once

@@ -119,7 +119,7 @@ func (m *MX) implicit(ctx context.Context, l *lookups.Lookups, domain string) {
 		h.checkAddresses(ctx, l, a)
 		m.Hosts = append(m.Hosts, h)
 		m.Findings.Add(finding.Warning, "no MX record: mail goes to the address of the name itself (RFC 5321 section 5.1)",
-			advice.Propose(owner, "MX 10 "+owner+".").Then(", or MX 0 . if the domain takes no mail"))
+			advice.Cautious(ctx, l, owner, "MX 10 "+owner+".").Then(", or MX 0 . if the domain takes no mail"))
 		m.compare(domain)
 	case a.Bogus():
 		m.Findings.Error("the addresses of "+domain+" do not pass DNSSEC validation: servers that validate do not deliver", bogusFix(domain))

@@ -1,0 +1,48 @@
+package inspect
+
+import "testing"
+
+// TestWildcards: a record at a name, or below it, ends what a wildcard says of the name (RFC
+// 4592 section 2.2.1). None is proposed that would take mail away so.
+func TestWildcards(t *testing.T) {
+	t.Parallel()
+	const (
+		host = "mx.b.example. A 185.0.2.1\nb.example. MX 1 mx.b.example.\n" + wide
+		ends = `and beside it for sub.b.example all records that it has of the wildcard *.b.example`
+	)
+	for _, c := range []struct {
+		name, domain, zone string
+		want, not          []string
+	}{
+		{
+			"mail by a wildcard", "sub.b.example", host + "*.b.example. MX 1 mx.b.example.",
+			[]string{`publish: sub.b.example. TXT "v=spf1 mx ~all", ` + ends, "publish: _smtp._tls.sub.b.example. TXT", ends},
+			[]string{"sub.b.example. 3600 IN"},
+		},
+		{
+			"an address by a wildcard", "sub.b.example", host + "*.b.example. A 185.0.2.9",
+			[]string{`publish: sub.b.example. TXT "v=spf1 a ~all", ` + ends},
+			[]string{"sub.b.example. 3600 IN"},
+		},
+		{
+			"a name of its own beside a wildcard", "sub.b.example", host + "*.b.example. MX 1 mx.b.example.\nsub.b.example. MX 1 mx.b.example.",
+			[]string{"sub.b.example. 3600 IN TXT \"v=spf1 mx ~all\""},
+			[]string{ends},
+		},
+		{
+			"a wildcard of other records", "sub.b.example", host + "*.b.example. TXT hello\nsub.b.example. MX 1 mx.b.example.",
+			[]string{"sub.b.example. 3600 IN TXT \"v=spf1 mx ~all\""},
+			[]string{ends},
+		},
+		{
+			"the organization itself", "b.example", host + "*.b.example. MX 1 mx.b.example.\n*.b.example. A 185.0.2.9",
+			[]string{"b.example. 3600 IN TXT \"v=spf1 mx ~all\""},
+			nil,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			wantPlanned(t, c.domain, c.zone+"\n", c.want, c.not)
+		})
+	}
+}
