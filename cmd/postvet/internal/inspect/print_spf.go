@@ -13,6 +13,9 @@ func (p *printer) spf(s *SPF) {
 	note := ""
 	if s.Record != "" {
 		note = fmt.Sprintf("%d of %d lookups, %d of %d void", s.Lookups, spfLookupLimit, s.Voids, spfVoidLimit)
+		if s.partly {
+			note = "at least " + note
+		}
 	}
 	p.Section("SPF", note)
 	if s.Record != "" {

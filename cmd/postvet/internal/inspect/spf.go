@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
@@ -46,6 +47,7 @@ type SPF struct {
 	open                      bool     // anybody may send
 	wide                      bool     // by more than an all, so that no record can be proposed
 	drop                      []string // terms of Record that let nobody send
+	partly                    bool     // what it leads to could not all be looked up
 	takeOvers                 takeOvers
 	tree                      *spf.Tree
 	mending
@@ -117,6 +119,7 @@ func (s *SPF) checkForm(text string) {
 
 // checkRecord checks the record as a whole.
 func (s *SPF) checkRecord(tree *spf.Tree) {
+	s.partly = slices.ContainsFunc(s.Findings, func(f finding.Finding) bool { return f.DNSFailure })
 	switch {
 	case s.Lookups > spfLookupLimit:
 		s.Findings.Error(fmt.Sprintf("%d lookups where RFC 7208 section 4.6.4 allows 10: checks that get that far end in permerror", s.Lookups),
@@ -127,7 +130,7 @@ func (s *SPF) checkRecord(tree *spf.Tree) {
 			more = "two more at a provider break the record"
 		}
 		s.Findings.Warning(fmt.Sprintf("%d of 10 lookups: %s", s.Lookups, more), "remove includes that are no longer used")
-	default:
+	case !s.partly:
 		s.Findings.OK(fmt.Sprintf("%d of 10 lookups", s.Lookups))
 	}
 	if s.Voids > spfVoidLimit {
@@ -139,15 +142,16 @@ func (s *SPF) checkRecord(tree *spf.Tree) {
 	}
 	s.checkCoverage(tree)
 	s.findSenders(tree)
-	switch end := defaultOf(tree.Root, 0); end {
-	case "":
+	switch end := defaultOf(tree.Root, 0); {
+	case end == "":
 		if s.end == "" && s.proposed != "" && !strings.HasSuffix(s.proposed, "all") {
 			s.end = "~all"
 		}
 		s.add(&s.Findings, finding.Warning, "neither all nor redirect at the end: senders that are not listed are neutral")
-	case "-":
+	case s.partly: // the check may end before it comes to the all
+	case end == "-":
 		s.Findings.OK("senders that are not listed fail")
-	case "~":
+	case end == "~":
 		s.Findings.OK("senders that are not listed softfail")
 	}
 }
