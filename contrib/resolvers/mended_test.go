@@ -173,13 +173,13 @@ func (r *inspected) known() map[string]bool {
 }
 
 // askMany inspects many domains, and returns the reports by the domain.
-func (w *tree) askMany(t *testing.T, domains []string) map[string]*inspected {
+func (w *tree) askMany(t *testing.T, domains []string, args ...string) map[string]*inspected {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "domains")
 	if err := os.WriteFile(file, []byte(strings.Join(domains, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := w.ask(t, "domain", "--json", "--file", file)
+	out, _ := w.ask(t, "domain", append(args, "--json", "--file", file)...)
 	all := map[string]*inspected{}
 	for line := range bytes.Lines(out) {
 		r := parseInspected(t, line)
@@ -191,20 +191,14 @@ func (w *tree) askMany(t *testing.T, domains []string) map[string]*inspected {
 	return all
 }
 
-// TestMended publishes what the findings of the set-ups propose, each alone and all together
-// under a name of its own, has all zones signed again, and asks again over the real servers: the finding is
-// gone, and nothing is wrong that was right.
-func TestMended(t *testing.T) {
-	t.Parallel()
-	setups := readSetups(t)
-	var domains []string
-	for _, s := range setups {
-		domains = append(domains, s.domain)
-	}
-	before := newTree(t, merge(setups)).askMany(t, domains)
+// publishProposals publishes what the findings of the set-ups propose, each alone and all
+// together under a name of its own, has all zones signed again, and asks again over the real
+// servers: the finding is gone, and nothing is wrong that was right.
+func publishProposals(t *testing.T, setups []*setup, before map[string]*inspected) {
+	t.Helper()
 	var variants []*variant
 	mended := slices.Clone(setups)
-	domains = nil
+	var domains []string
 	for _, s := range setups {
 		var all []found
 		for _, path := range slices.Sorted(maps.Keys(before[s.domain].findings)) {

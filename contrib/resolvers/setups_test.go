@@ -26,15 +26,14 @@ var update = flag.Bool("update", false, "rewrite the wanted output in testdata")
 
 // tree is a name server of signed zones, a resolver in front that validates, and Postvet.
 type tree struct {
-	t        *testing.T
 	binary   string
 	resolver string
 }
 
 // newTree starts Debian's named with zones, which Debian's dnssec-signzone signs, and
 // unbound in front of it. The resolver gives the TTL of the zone, whatever its cache has, and both
-// keep the order of records.
-func newTree(t *testing.T, zones map[string]*signedZone) *tree {
+// keep the order of records. lines are more lines of the resolver's configuration.
+func newTree(t *testing.T, zones map[string]*signedZone, lines ...string) *tree {
 	t.Helper()
 	needPrograms(t)
 	s, err := newSite(signer(zones), "")
@@ -47,12 +46,13 @@ func newTree(t *testing.T, zones map[string]*signedZone) *tree {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := "  module-config: \"validator iterator\"\n  trust-anchor: \". DS " + key.ds(".") + "\"\n  ede: yes\n  serve-original-ttl: yes\n  rrset-roundrobin: no\n"
-	x, err := s.run(t.Context(), find("unbound"), setting{lines: lines, behind: server.setting.addr})
+	settings := "  module-config: \"validator iterator\"\n  trust-anchor: \". DS " + key.ds(".") + "\"\n  ede: yes\n  serve-original-ttl: yes\n  rrset-roundrobin: no\n"
+	settings += strings.Join(lines, "")
+	x, err := s.run(t.Context(), find("unbound"), setting{lines: settings, behind: server.setting.addr})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tree{t: t, binary: buildPostvet(t), resolver: x.setting.addr.String()}
+	return &tree{binary: buildPostvet(t), resolver: x.setting.addr.String()}
 }
 
 // buildPostvet returns the path of a new binary.
@@ -111,6 +111,7 @@ type change struct {
 type inspected struct {
 	Name     string
 	Verdict  string
+	Failed   int
 	findings map[string][]found // by the path of their list
 }
 
@@ -172,11 +173,27 @@ func (r *inspected) outline(code int) string {
 }
 
 // TestSetups compares what Postvet says about each domain with testdata. The zones are signed
-// and served by a real name server, and a real resolver validates them.
+// and served by a real name server, and a real resolver validates them. What Postvet proposes
+// is published, and a part of the lookups fails.
 func TestSetups(t *testing.T) {
 	t.Parallel()
 	setups := readSetups(t)
 	w := newTree(t, merge(setups))
+	domains := make([]string, len(setups))
+	for i, s := range setups {
+		domains[i] = s.domain
+	}
+	truth := w.askMany(t, domains)
+	t.Run("mended", func(t *testing.T) {
+		t.Parallel()
+		publishProposals(t, setups, truth)
+	})
+	for seed := range uint32(3) {
+		t.Run(fmt.Sprint("failing ", seed), func(t *testing.T) {
+			t.Parallel()
+			compareFailing(t, w.failing(t, seed, 20+15*seed).askMany(t, domains, "--dns-timeout", "400ms"), truth)
+		})
+	}
 	for _, s := range setups {
 		t.Run(strings.TrimSuffix(filepath.Base(s.file), ".txtar"), func(t *testing.T) {
 			t.Parallel()

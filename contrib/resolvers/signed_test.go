@@ -132,6 +132,7 @@ options {
   check-names primary ignore;
   check-integrity no;
   zone-statistics none;
+  max-records-per-type 0;
   rrset-order { order none; };
 %s
 };
@@ -179,7 +180,7 @@ func signedFiles(t *testing.T, key zoneKey, zones map[string]*signedZone) map[st
 		}
 		delegations[above(zones, origin)] += text
 	}
-	files := map[string]string{"private": key.file(t), "dnskey": key.dnskey()}
+	files := map[string]string{"private": key.file(t), "dnskey": key.dnskey(), "zones": ""}
 	for i, origin := range slices.Sorted(maps.Keys(zones)) {
 		z, name := zones[origin], fmt.Sprintf("z%d", i)
 		var b strings.Builder

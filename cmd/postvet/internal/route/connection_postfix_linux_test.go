@@ -107,15 +107,21 @@ func TestConnectToPostfix(t *testing.T) {
 			"mx.example.org at 185.0.2.1 has a certificate that fits the TLSA record 3 1 1", false, encrypted,
 		},
 		{
-			"no STARTTLS where DANE demands it", good, []string{"smtpd_tls_security_level = none"}, tlsa(good.Leaf, dane.DANEEE), "", finding.Faulty,
+			"no STARTTLS where DANE demands it", good,
+			[]string{"smtpd_tls_security_level = none"},
+			tlsa(good.Leaf, dane.DANEEE), "", finding.Faulty,
 			"offers no STARTTLS: mail to it can be read on the way; senders that check DANE keep the mail", false, plain,
 		},
 		{
-			"no STARTTLS", good, []string{"smtpd_tls_security_level = none"}, "", "", finding.Sound,
+			"no STARTTLS", good,
+			[]string{"smtpd_tls_security_level = none"},
+			"", "", finding.Sound,
 			"offers no STARTTLS: mail to it can be read on the way", false, plain,
 		},
 		{
-			"a client that it refuses", good, []string{"smtpd_delay_reject = no", "smtpd_helo_restrictions = reject"}, tlsa(good.Leaf, dane.DANEEE), "", finding.Sound,
+			"a client that it refuses", good,
+			[]string{"smtpd_delay_reject = no", "smtpd_helo_restrictions = reject"},
+			tlsa(good.Leaf, dane.DANEEE), "", finding.Sound,
 			"refuses this client: it says 554", false, "ehlo=0/1 quit=1 commands=1/2",
 		},
 	} {
