@@ -55,16 +55,19 @@ func parseURI(uri string) (address, problem string) {
 		return "", "has a local part that cannot be used"
 	}
 	domain, ok := message.NormalizeDomain(host)
-	if !ok || !strings.Contains(domain, ".") {
+	top := domain[strings.LastIndexByte(domain, '.')+1:]
+	if !ok || top == domain || strings.Trim(top, "0123456789") == "" { // RFC 3696 section 2
 		return "", "names no domain"
 	}
 	return local + "@" + domain, ""
 }
 
 // isLocalPart reports whether a text is a local part that needs no quotes (RFC 5321 section
-// 4.1.2, Dot-string).
+// 4.1.2, Dot-string), and names nothing but a mailbox: for user%host and host!user MTAs send
+// to another host (RFC 1123 section 5.2.16), whose consent was not asked for, and others may
+// be taken for an option, a file or a command.
 func isLocalPart(s string) bool {
-	if s == "" || len(s) > maxLocal || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
+	if s == "" || len(s) > maxLocal || isRoute(s) || s[0] == '-' || s[0] == '/' || s[0] == '|' || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
 		return false
 	}
 	for i := range len(s) {
@@ -75,4 +78,10 @@ func isLocalPart(s string) bool {
 		}
 	}
 	return true
+}
+
+// isRoute reports whether a local part names another host.
+func isRoute(local string) bool {
+	host, _, bang := strings.Cut(local, "!")
+	return strings.Contains(local, "%") || bang && strings.Contains(host, ".")
 }
