@@ -307,3 +307,91 @@ asks.example._report._dmarc.takes.example. TXT "v=DMARC1"
 	x.run(midnight.Add(10 * time.Minute))
 	x.want(map[string]string{"f@asks.example": "queued", "f@takes.example": "queued", "f@silent.example": "refused", "gone@asks.example": "withdrawn"})
 }
+
+// TestRefusedForUs has our MTA refuse at RCPT for reasons that are not the address: it does
+// not like the sender, or does not relay for us and has no status codes, as Exim. No address
+// is suppressed for that, and the report goes once it is mended.
+func TestRefusedForUs(t *testing.T) {
+	t.Parallel()
+	for _, refusal := range []submission.Answer{
+		{Code: 550, Status: "5.1.8", Text: "<bounce+x@reports.example.org>: Sender address rejected: Domain not found"},
+		{Code: 550, Status: "5.1.7", Text: "bad sender"},
+		{Code: 550, Text: "relay not permitted"},
+		{Code: 550, Text: "Sender verify failed"},
+		{Code: 552, Status: "5.3.4", Text: "message too big"},
+		{Code: 503, Status: "5.5.1", Text: "need authentication first"},
+		{Code: 550, Status: "5.0.0", Text: "no"},
+	} {
+		refusal.Result, refusal.Stage = submission.Permanent, submission.Recipient
+		x := newSite(t, "", nil)
+		x.add(counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+		x.answer = func(*submission.Message) submission.Answer { return refusal }
+		x.run(midnight.Add(16 * time.Minute))
+		x.want(map[string]string{"dmarc@example.com": "deferred " + refusal.Text})
+		if _, is, err := x.store.Suppression(t.Context(), "dmarc@example.com"); is || err != nil {
+			t.Errorf("%s: suppressed, %v", refusal.Text, err)
+		}
+		x.answer = nil
+		x.run(midnight.Add(time.Hour))
+		x.want(map[string]string{"dmarc@example.com": "queued"})
+	}
+	for _, status := range []string{"5.1.1", "5.1.2", "5.1.10", "5.2.1", "5.4.4"} {
+		x := newSite(t, "", nil)
+		x.add(counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+		x.answer = func(*submission.Message) submission.Answer {
+			return submission.Answer{Result: submission.Permanent, Stage: submission.Recipient, Code: 550, Status: status, Text: "no"}
+		}
+		x.run(midnight.Add(16 * time.Minute))
+		x.want(map[string]string{"dmarc@example.com": "bounced no"})
+	}
+}
+
+// TestServerDown has our MTA shut down in the middle of a session, which it says with 421 and
+// no more. That is no wish of a destination: all goes on when it is there again.
+func TestServerDown(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", nil)
+	x.add(
+		counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"),
+		counted("two.example", yesterday, reporting.Ordinary, 5, "mailto:a@two.example", "mailto:b@two.example"),
+	)
+	x.answer = func(*submission.Message) submission.Answer {
+		if x.clock.Now().Before(midnight.Add(20 * time.Minute)) {
+			return submission.Answer{Result: submission.Temporary, Stage: submission.End, Code: 421, Status: "4.3.2", Text: "service shutting down"}
+		}
+		return submission.Answer{Result: submission.Accepted, Stage: submission.End, Code: 250}
+	}
+	x.run(midnight.Add(50 * time.Minute))
+	x.want(map[string]string{"dmarc@example.com": "queued", "a@two.example": "queued", "b@two.example": "queued"})
+}
+
+// TestClockJumps has the clock jump days ahead for a moment, and back. What waited for its
+// destination then goes at its time.
+func TestClockJumps(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", func(o *Options) { o.Settings.PerDestination = 1 })
+	x.add(
+		counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"),
+		counted("two.example", yesterday, reporting.Ordinary, 5, "mailto:a@two.example", "mailto:b@two.example"),
+	)
+	x.clock.set(midnight.Add(6 * time.Minute))
+	if err := x.closeDays(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.clock.set(midnight.Add(20 * time.Hour)) // all are due; only the first ones go
+	for range 3 {
+		claimed, err := x.store.Claim(t.Context(), x.clock.Now(), 1, x.clock.Now().Add(x.claim))
+		if err != nil || len(claimed) != 1 {
+			t.Fatal(len(claimed), err)
+		}
+		if err := x.deliver(t.Context(), &claimed[0].Delivery, &claimed[0].Report); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(x.sent) != 2 {
+		t.Fatalf("%d messages while the clock was ahead", len(x.sent))
+	}
+	x.clock.set(midnight.Add(8 * time.Minute))
+	x.run(midnight.Add(30 * time.Minute))
+	x.want(map[string]string{"dmarc@example.com": "queued", "a@two.example": "queued", "b@two.example": "queued"})
+}

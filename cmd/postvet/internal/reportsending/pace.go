@@ -147,8 +147,9 @@ func (p *pace) turnedBack(now time.Time) {
 		p.next, p.resumes = time.Time{}, time.Time{}
 	}
 	for _, d := range p.domains {
-		if d.paused.After(now.Add(longestPause)) || d.next.After(now.Add(longestPause)) {
+		if d.paused.After(now.Add(longestPause)) || d.next.After(now.Add(longestPause)) || d.sent.After(now) {
 			*d = destination{}
+			clear(p.reserved)
 		}
 	}
 }

@@ -49,8 +49,9 @@ func (s *Sender) judge(ctx context.Context, a submission.Answer, d *reports.Deli
 		return o
 	case a.Result == submission.Lost:
 		return o // the same message goes there again
-	case !a.OfMessage() || a.Code == 0:
-		// The MTA is away, or refuses us as such. No address has anything to do with it.
+	case !a.OfMessage() || a.Code == 0 || a.Code == 421 && !strings.HasPrefix(a.Status, "4.7."):
+		// The MTA is away or shuts down, or refuses us as such. No address has anything to do
+		// with it.
 		o.tried = false
 		o.next = s.pace.down(now)
 		if a.Result == submission.Permanent && s.once("mta "+a.Text) {
@@ -68,8 +69,8 @@ func (s *Sender) judge(ctx context.Context, a submission.Answer, d *reports.Deli
 			_, _ = s.o.Store.Postpone(ctx, domainOf(d.Address), until)
 		}
 		return o
-	case strings.HasPrefix(a.Status, "5.7.") || a.Stage != submission.Recipient:
-		// Our own MTA refuses to relay, or refuses the content. Both are for the
+	case a.Stage != submission.Recipient || !ofAddress(a.Status):
+		// Our own MTA refuses to relay, or refuses the sender or the content. All are for the
 		// administrator to mend, and say nothing about the address.
 		if s.once("refused " + a.Status) {
 			s.o.Log.Warn("the MTA refuses a report", zap.String("report", d.Report), zap.String("address", d.Address), zap.String("stage", string(a.Stage)),
@@ -80,6 +81,19 @@ func (s *Sender) judge(ctx context.Context, a submission.Answer, d *reports.Deli
 	o.state, o.next = reports.Bounced, time.Time{}
 	o.suppress, o.strike = verdictOf(a.Status)
 	return o
+}
+
+// ofAddress reports whether a status says that an address, its mailbox or its host takes no
+// mail (RFC 3463 sections 3.2, 3.3 and 3.5). Those of senders are none (5.1.7, 5.1.8), and
+// MTAs that give no status say the same of an unknown address and of relaying.
+func ofAddress(status string) bool {
+	switch {
+	case status == "5.1.7" || status == "5.1.8":
+		return false
+	case strings.HasPrefix(status, "5.1."), strings.HasPrefix(status, "5.2."), strings.HasPrefix(status, "5.4."):
+		return true
+	}
+	return false
 }
 
 // verdictOf returns for how long an address whose mail was refused for good gets no

@@ -71,7 +71,8 @@ type Sender struct {
 	stats Stats
 
 	// Only the work uses these.
-	told map[string]bool // what was told once
+	told   map[string]bool // what was told once
+	latest time.Time       // what the clock showed last
 }
 
 // New returns a Sender. It does nothing before Run.
@@ -176,7 +177,7 @@ func (s *Sender) Step(ctx context.Context) (err error) {
 		}
 	}()
 	// A report that cannot be made must not keep others from being sent.
-	if err := errors.Join(s.closeDays(ctx), s.settle(ctx), s.sendDue(ctx)); err != nil {
+	if err := errors.Join(s.closeDays(ctx), s.settle(ctx), s.turnedBack(ctx), s.sendDue(ctx)); err != nil {
 		return err
 	}
 	s.recovered()
@@ -186,6 +187,25 @@ func (s *Sender) Step(ctx context.Context) (err error) {
 // settle ends deliveries that no bounce came for.
 func (s *Sender) settle(ctx context.Context) error {
 	_, err := s.o.Store.Settle(ctx, s.o.Now().Add(-bounceTime))
+	return err
+}
+
+// turnedBack has deliveries tried again that wait for a time which a clock far ahead has set:
+// at the start, and after it was set back.
+func (s *Sender) turnedBack(ctx context.Context) error {
+	now := s.o.Now()
+	before := s.latest
+	s.latest = now
+	if !before.IsZero() && now.After(before.Add(-time.Minute)) {
+		return nil
+	}
+	n, err := s.o.Store.TurnBack(ctx, now)
+	switch {
+	case err != nil:
+		s.latest = time.Time{} // ask again
+	case n > 0:
+		s.o.Log.Warn("the clock was ahead, and reports waited for it; they are tried now", zap.Int64("deliveries", n))
+	}
 	return err
 }
 

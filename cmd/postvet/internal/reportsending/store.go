@@ -38,6 +38,7 @@ type deliveries interface {
 	Finish(ctx context.Context, d reports.Delivery) (bool, error)
 	Postpone(ctx context.Context, host string, until time.Time) (int64, error)
 	Deliveries(ctx context.Context, q reportstore.Query) ([]reportstore.Sent, error)
+	TurnBack(ctx context.Context, now time.Time) (int64, error)
 	Address(ctx context.Context, report string, due time.Time, addresses ...string) error
 	Taken(ctx context.Context, since time.Time) (int64, error)
 }

@@ -96,6 +96,14 @@ func (s *Store) Postpone(ctx context.Context, host string, until time.Time) (int
 		micros(until), strings.ToLower(host))
 }
 
+// TurnBack has deliveries be due that were last changed after a time: the clock was ahead
+// then, and so is the time for which they wait. Claims of that time end. It returns how many
+// there were. Those that wait from the start keep their time.
+func (s *Store) TurnBack(ctx context.Context, now time.Time) (int64, error) {
+	return s.exec(ctx, s.db, `UPDATE postvet.report_delivery SET next_at = $1, changed_at = $1
+		WHERE state IN ('new', 'deferred', 'sending') AND changed_at > $2 AND next_at > changed_at`, micros(now), micros(now.Add(time.Minute)))
+}
+
 // Settle has deliveries that the MTA took before a time be Done: no bounce has come. It
 // forgets the strikes of their addresses, unless they were set by an administrator, and
 // returns how many deliveries there were.
