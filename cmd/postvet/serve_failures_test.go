@@ -8,11 +8,13 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
-// TestFailureReports: the service gathers what fails for a domain that asks, folds it, and
-// has none for bounces.
+// TestFailureReports: the service gathers what fails for a domain that asks, folds it, has
+// none for bounces, and puts what is open into the outbox when it ends.
 func TestFailureReports(t *testing.T) {
 	t.Parallel()
 	zone, err := os.ReadFile("testdata/zone")
@@ -61,8 +63,17 @@ send = "all"
 	wait(t, page, `postvet_report_failure_incidents_total 2`)
 	wait(t, page, `postvet_report_failure_skipped_total{why="null-sender"} 1`)
 	s.signal(syscall.SIGTERM)
-	s.waitLog(`"msg":"failure reports that were not made yet are lost"`, 1)
+	s.waitLog(`"domain":"good.example","failed":"dmarc","to":["f@good.example"],"incidents":2`, 1)
 	if code := s.waitExit(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+	store, err := reportstore.Open(t.Context(), reportstore.Options{File: filepath.Join(dir, "reports", "reports.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	all, err := store.Deliveries(t.Context(), reportstore.Query{Kind: reports.Failure})
+	if err != nil || len(all) != 1 || all[0].Address != "f@good.example" || all[0].Messages != 2 || all[0].State != reports.New {
+		t.Errorf("in the outbox: %+v, %v", all, err)
 	}
 }
