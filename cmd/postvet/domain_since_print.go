@@ -22,7 +22,7 @@ func (c *domainChanges) write(p *pages.Page) error {
 	if len(c.Records) == 0 {
 		records = "no record"
 	}
-	p.Paragraph("", fmt.Sprintf("%s changed since %s, by what is known of it", records, c.minute(c.Since)))
+	p.Paragraph("", fmt.Sprintf("%s changed since %s, as far as is known", records, c.minute(c.Since)))
 	for _, s := range c.Sources {
 		p.Paragraph(layout.Faint, c.knownText(s))
 	}

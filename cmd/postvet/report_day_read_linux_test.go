@@ -111,7 +111,7 @@ func (d *reportDay) read(t *testing.T) {
 	}
 	theirs := filepath.Join(d.dir, "theirs")
 	out, _ = runFor(t, exitDone, "report", "received", "--json", "--directory", theirs)
-	// That about two.example came to two addresses.
+	// The report about two.example came to two addresses.
 	if n := strings.Count(out, "\n"); n != 3 || strings.Count(out, `"copies":1,`) != 2 || strings.Count(out, `"copies":2,`) != 1 {
 		t.Errorf("%d reports were kept as they came, want 3:\n%s", n, out)
 	}

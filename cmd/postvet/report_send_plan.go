@@ -153,7 +153,7 @@ var skipWords = map[reportsending.Why]string{
 	reportsending.WhyOff: "nothing is sent (report.send)", reportsending.WhyOwn: "it is the domain of our own reports", reportsending.WhyExcluded: "report.exclude leaves it out",
 	reportsending.WhyNoAddress: "its record names no address that can be used", reportsending.WhyRideAlong: "only bounces, reports or forged mail came",
 	reportsending.WhyUnknown: "seen on one day alone", reportsending.WhyNotListed: "report.known does not list it",
-	reportsending.WhyInvalid: "no valid report can be made", reportsending.WhyTooLate: "the day is over for too long",
+	reportsending.WhyInvalid: "no valid report can be made", reportsending.WhyTooLate: "the day ended too long ago",
 }
 
 // skipText returns why there is no report, for a person.

@@ -13,7 +13,7 @@ import (
 )
 
 // sending changes the configuration of an outbox so that reports are sent, and so that the
-// DNS is a zone of ours. No service runs.
+// DNS is our zone. No service runs.
 func (o *outbox) sending(t *testing.T, more string) {
 	t.Helper()
 	dns, err := dnstest.NewServer(`

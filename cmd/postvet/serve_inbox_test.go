@@ -83,7 +83,7 @@ func TestReportsComeByMail(t *testing.T) {
 	s.waitLog(`"result":"duplicate"`, 2)
 }
 
-// TestBouncesComeByMail has a bounce of a report of ours come: it is read and dropped, and
+// TestBouncesComeByMail has a bounce of our report come: it is read and dropped, and
 // others are delivered.
 func TestBouncesComeByMail(t *testing.T) {
 	t.Parallel()

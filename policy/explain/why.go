@@ -82,7 +82,7 @@ func (w *reasons) decisive(res *result.Results, v *result.Verdict) {
 	case result.RuleKeyError:
 		w.say("The message is one of our users and would be signed, but its key cannot be read: %s", res.Signing.Detail)
 	case result.RuleReportBounce:
-		w.say("It is a bounce of a DMARC report of ours, which is read and not delivered")
+		w.say("It is a bounce of our DMARC report, which is read and not delivered")
 	case result.RuleFault:
 		w.say("Postvet itself failed on the message, so nothing can be said about it: %s", strings.Join(res.Faults, "; "))
 	case result.RuleOversize:

@@ -20,7 +20,7 @@ import (
 const ManyDomains = 3
 
 // Anonymous returns whether nothing authenticates a message as anybody's: no signature is
-// intact, of whatever domain, no SPF result is a pass, and the client's verified name is
+// intact, of any domain, no SPF result is a pass, and the client's verified name is
 // neither of the author's organization nor of the sender's. Somebody who authenticates can
 // be named and held to it. So only mail of nobody is taken for a forgery without knowledge
 // of earlier mail. It is unknown if a DNS failure or a relay hides that.

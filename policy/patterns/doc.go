@@ -6,7 +6,7 @@
 // Mail that fails teaches nothing. So a forger can teach nothing about a domain but by
 // replaying its signed messages. A replay never passes SPF for the author's domain. It
 // therefore counts neither as volume nor as signed, but only as a network through which mail
-// of the domain came, once a day whatever its number. Such a network is known as a forwarder
+// of the domain came, once a day for any number of messages. Such a network is known as a forwarder
 // if it did so for several registered domains on several days. That saves failing mail of it
 // from being refused, and never gets any accepted.
 //

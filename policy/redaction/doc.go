@@ -3,7 +3,7 @@
 //
 // A [Key] replaces each local part of an address by a keyed hash, the same one for the
 // same local part, so that a reader sees what belongs together and not whose it is.
-// [Key.Header] returns the fields that are of use to whoever looks for the cause of a
+// [Key.Header] returns the fields that are of use to a reader who looks for the cause of a
 // failure. It knows the form of each field that it lets through, and writes it anew from
 // its parts; fields that it does not know are left out, as anything may stand in them.
 //

@@ -20,7 +20,7 @@ const (
 	SkipNullSender Skip = "null-sender" // a bounce or another notification
 	SkipReport     Skip = "report"      // a report, or another mail of a program
 	SkipList       Skip = "list"        // it looks like a mailing list's
-	SkipOwn        Skip = "own-domain"  // in the name of a domain of ours, or of our reports
+	SkipOwn        Skip = "own-domain"  // in the name of our domains, or of our reports
 )
 
 // FailureSkips returns all reasons.
@@ -190,7 +190,7 @@ func (f *Failing) Like() string {
 
 // Report returns the fields of the report, of which Incidents is 1. redact replaces local
 // parts in paths, and results is our Authentication-Results as it may be told. The report has
-// the result of that which it is about.
+// the result of the check that it is about.
 func (f *Failing) Report(res *result.Results, v *result.Verdict, redact func(path string) string, results string) report.Failure {
 	r := report.Failure{
 		AuthFailure: f.Type, IdentityAlignment: f.Alignment, AuthenticationResults: []string{f.result(results)},

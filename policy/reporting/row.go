@@ -21,7 +21,7 @@ const (
 	SkipDeferred  Skip = "deferred"         // it comes again, and counts then
 	SkipExempt    Skip = "exempt"           // it was not checked
 	SkipFault     Skip = "fault"            // an internal error hides what it is
-	SkipBounce    Skip = "bounce"           // a bounce of a report of ours, which is dropped
+	SkipBounce    Skip = "bounce"           // a bounce of our report, which is dropped
 	SkipNoClient  Skip = "no-client"        // the client's address is not known, or there is none
 	SkipNoAuthor  Skip = "no-author-domain" // there is no single author domain
 	SkipUndecided Skip = "undecided"        // a DNS failure hides which record applies

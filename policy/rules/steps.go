@@ -148,7 +148,7 @@ var steps = [stepEnd]Step{
 	},
 	stepReportBounce: {
 		Part: PartFirst, Rule: result.RuleReportBounce, Keys: []string{"report.bounce"},
-		When: "a bounce of a DMARC report of ours",
+		When: "a bounce of our DMARC report",
 		To:   actions(result.Discard),
 	},
 	stepExempt: {

@@ -68,7 +68,7 @@ type Branch struct {
 	// known.
 	Problem string `json:"problem"`
 	// Gone are the names of the term's target that do not exist (NXDOMAIN): the
-	// target itself, where its CNAME leads, or a mail exchanger. Whoever gets hold of
+	// target itself, where its CNAME leads, or a mail exchanger. Anybody who gets hold of
 	// such a name decides who matches.
 	Gone []string `json:"gone,omitempty"`
 	// Child is the record that an include or redirect leads to. It is nil if

@@ -38,7 +38,7 @@ var ErrFailure = errors.New("report: a failure report that RFC 9991 does not all
 type FailureText struct {
 	// Boundary separates its parts: letters and digits that no other report has.
 	Boundary string
-	// Submitter is who sends it, and Contact whom to ask; "" for nobody.
+	// Submitter is the sender, and Contact the address for questions; "" for none.
 	Submitter, Contact string
 	// LeftOut is how many fields of the message are not in it.
 	LeftOut int

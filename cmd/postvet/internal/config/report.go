@@ -263,7 +263,7 @@ func (f *ReportFailure) keys() []key {
 	return []key{
 		{
 			name: "send", value: oneOf(&f.Send, ReportSendOff, ReportSendKnown, ReportSendAll, ReportSendListed),
-			comment: "Which domains get them, by the words of [report].",
+			comment: "Which domains get them, as send of [report] says.",
 		},
 		{
 			name: "per_destination", value: integer(&f.PerDestination, 1, 1, 60),

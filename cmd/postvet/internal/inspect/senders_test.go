@@ -13,7 +13,7 @@ import (
 // TestTakeOver is about names in SPF records that others could get hold of.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	const risk = "; whoever gets hold of that name can send as b.example"
+	const risk = "; anybody who gets hold of that name can send as b.example"
 	for _, c := range []struct {
 		name, zone string
 		want, not  []string

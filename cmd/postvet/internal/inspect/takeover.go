@@ -26,7 +26,7 @@ func (t *takeOvers) of(name string) string {
 	if message.Below(name, t.domain) || registered(name) == registered(t.domain) {
 		return ""
 	}
-	text := "; whoever gets hold of that name can send as " + t.domain
+	text := "; anybody who gets hold of that name can send as " + t.domain
 	if above := registered(name); above != "" && t.lookups.Lookup(t.ctx, above, dnscache.NS).Outcome == dnscache.NXDomain {
 		text += ", and anybody can register " + above
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 )
 
-var reportReceived = prometheus.NewDesc("postvet_report_received_total", "Reports of others and bounces of ours that came by mail, by kind and by what became of them.", []string{"kind", "result"}, nil)
+var reportReceived = prometheus.NewDesc("postvet_report_received_total", "Reports of others, and bounces of our reports, that came by mail, by kind and by what became of them.", []string{"kind", "result"}, nil)
 
 // WatchInbox sets where to read the numbers of what comes by mail to the reports.
 func (m *Metrics) WatchInbox(read func() reportinbox.Stats) {

@@ -28,7 +28,7 @@ func (p *Plan) Print(w *page.Page) {
 		w.Line("  %s", w.Wrap("Left out: "+layout.Count(p.Omitted, "proposed record")+" of the findings above that needs more than the DNS.", 2, 2))
 	}
 	if p.Confirmed {
-		w.Line("  %s", w.Paint(layout.Faint, w.Wrap("With these records Postvet finds what they mend gone, and nothing else wrong.", 2, 2)))
+		w.Line("  %s", w.Paint(layout.Faint, w.Wrap("Inspected again with these records: they mend this, and break nothing.", 2, 2)))
 	}
 }
 

@@ -28,7 +28,7 @@ type Settings struct {
 	Known, Excluded func(domain string) bool
 	// Own reports whether a domain is ours, or that of our reports.
 	Own func(domain string) bool
-	// Submitter is who sends, and Contact whom to ask.
+	// Submitter is the sender, and Contact the address for questions.
 	Submitter, Contact string
 	// PerDestination is how many reports an address gets an hour, and Rate how many all get
 	// a minute.

@@ -9,7 +9,7 @@ import (
 // Message is a copy of a message. Writing is for one goroutine at a time.
 type Message struct {
 	inbox  *Inbox
-	bounce string   // the recipient, if it is a bounce of ours
+	bounce string   // the recipient, if it is a bounce of our report
 	blocks [][]byte // all but the last are full
 	size   int64
 	lost   Result // why it will not be read; "" if it will
@@ -92,7 +92,7 @@ func (m *Message) Drop() {
 	}
 }
 
-// IsBounce reports whether it is copied for the sake of an envelope sender of ours.
+// IsBounce reports whether it is copied because it goes to one of our envelope senders.
 func (m *Message) IsBounce() bool { return m.bounce != "" }
 
 // reader returns a reader of the message.

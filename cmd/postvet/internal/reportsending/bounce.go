@@ -40,7 +40,7 @@ func NewBounces(s Settings, store BounceStore, now func() time.Time, log *zap.Lo
 	return &Bounces{Settings: s.withDefaults(), Store: store, Now: now, Log: log}
 }
 
-// Meaning is what a message to an envelope sender of ours means.
+// Meaning is what a message to one of our envelope senders means.
 type Meaning string
 
 // The meanings.
@@ -53,7 +53,7 @@ const (
 	BounceTwice Meaning = "known"     // the delivery had ended before
 )
 
-// IsBounce reports whether an address has the form of an envelope sender of ours. It asks
+// IsBounce reports whether an address has the form of our envelope senders. It asks
 // no store.
 func (b *Bounces) IsBounce(recipient string) bool { return b.Settings.token(recipient) != "" }
 

@@ -151,7 +151,7 @@ func TestFailureMessage(t *testing.T) {
 	}
 }
 
-// TestToken has which addresses are envelope senders of ours.
+// TestToken has which addresses are our envelope senders.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	s := testSettings.withDefaults()

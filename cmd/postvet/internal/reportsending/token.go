@@ -15,7 +15,7 @@ func (s *Settings) Sender(d *reports.Delivery) string {
 	return bouncePrefix + d.Token + "@" + s.BounceDomain
 }
 
-// token returns the token in an envelope sender of ours; "" for any other address.
+// token returns the token in one of our envelope senders; "" for any other address.
 func (s *Settings) token(address string) string {
 	local, domain, _ := strings.Cut(strings.ToLower(strings.Trim(address, "<> ")), "@")
 	token, ok := strings.CutPrefix(local, bouncePrefix)

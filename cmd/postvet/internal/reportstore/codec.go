@@ -151,7 +151,7 @@ func AppendPolicy(b []byte, p *reporting.Policy) []byte {
 	return b
 }
 
-// policyID returns the number of a policy in that form. Whoever makes two policies with one
+// policyID returns the number of a policy in that form. An attacker who makes two policies with one
 // number has published both of them.
 func policyID(form []byte) int64 {
 	sum := sha256.Sum256(form)

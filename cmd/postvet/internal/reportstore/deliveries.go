@@ -89,7 +89,7 @@ func cut(text string, n int) string {
 	return text
 }
 
-// Postpone has the deliveries to addresses of a domain wait that are due before a time. It
+// Postpone has deliveries to addresses of a domain wait if they are due before a time. It
 // returns how many.
 func (s *Store) Postpone(ctx context.Context, host string, until time.Time) (int64, error) {
 	return s.exec(ctx, s.db, "UPDATE postvet.report_delivery SET next_at = $1 WHERE host = $2 AND state IN ('new', 'deferred') AND next_at < $1",

@@ -141,7 +141,7 @@ func (s *Store) Forget(ctx context.Context, domainOrAddress string) (Removed, er
 			return s.remove(ctx, tx, &r.Suppressions, "report_suppression", "address = ?", what)
 		}
 		policies := "(SELECT id FROM postvet.report_policy WHERE domain = ?)"
-		// Who adds waits for the subjects.
+		// A caller that adds rows waits for the subjects.
 		if err := s.remove(ctx, tx, &r.Subjects, "report_subject", "policy IN "+policies, what); err != nil {
 			return err
 		}

@@ -250,7 +250,7 @@ func (s *session) message(m *Message) Answer {
 	if err != nil {
 		return s.failed(err)
 	}
-	s.quit() // the message is taken, whatever follows
+	s.quit() // the message is taken; an error of QUIT changes nothing
 	status, text := cutStatus(response.StatusText)
 	return Answer{Result: Accepted, Stage: End, Code: 250, Status: status, Text: shown(text)}
 }

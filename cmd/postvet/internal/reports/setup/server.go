@@ -39,7 +39,7 @@ func (c *check) server(ctx context.Context) Section {
 }
 
 // bounces checks that bounces come back: the domain takes mail, and the server takes the
-// address, whatever stands behind its "+".
+// address, with any text behind its "+".
 func (c *check) bounces(ctx context.Context) Section {
 	address := probeUser + "@" + c.bounce
 	s := Section{Name: "bounces", Subject: "bounce+TOKEN@" + c.bounce, Findings: finding.List{}}
