@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
 	"github.com/postvet/postvet/cmd/postvet/internal/watch"
 )
@@ -41,11 +42,15 @@ func TestWatchedDomains(t *testing.T) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	ours := filepath.Join(t.TempDir(), "own")
+	if err := os.WriteFile(ours, []byte("evil.example\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	settings := fmt.Sprintf(`
 [metrics]
 listen = "inet:127.0.0.1:0"
 [policy]
-own_domains = ["evil.example"]
+own_domains = ["file:%s"]
 [report]
 smtp = %q
 [watch]
@@ -54,8 +59,8 @@ own = true
 state = %q
 mail = "hostmaster@good.example"
 mail_from = "postvet@good.example"
-`, address, name, file)
-	s, _, config := startControlled(t, settings)
+`, ours, address, name, file)
+	s, socket, config := startControlled(t, settings)
 	s.waitLog(`"msg":"a watched record changed"`, 1)
 	if log := strings.Join(s.log.All(), "\n"); !strings.Contains(log, `"name":"_dmarc.good.example","type":"TXT","old":["v=DMARC1; p=none"],"new":["v=DMARC1; p=reject`) {
 		t.Errorf("the log has %s", log)
@@ -72,6 +77,16 @@ mail_from = "postvet@good.example"
 	if m.From != "postvet@good.example" || m.To != "hostmaster@good.example" || parsed.Header.Get("Subject") != "DNS of good.example: 1 error" ||
 		!strings.Contains(string(body), "error: an error of before") {
 		t.Errorf("%+v: %s", m, m.Data)
+	}
+	_, out, _ := runIn(t, "status", "--json", "--socket", socket)
+	var status control.Status
+	if err := json.Unmarshal([]byte(out), &status); err != nil || status.Watch == nil || status.Watch.LastCheck.Before(now) {
+		t.Errorf("%v: %s", err, out)
+	} else if counts := status.Watch.ByVerdict; counts["sound"]+counts["faulty"]+counts["undetermined"]+counts["waiting"] != 2 {
+		t.Errorf("%+v", status.Watch)
+	}
+	if _, out, _ := runIn(t, "status", "--socket", socket); !strings.Contains(out, "\nwatch     2 domains: ") || !strings.Contains(out, "; last check ") {
+		t.Error(out)
 	}
 	s.signal(syscall.SIGTERM)
 	s.waitExit()

@@ -28,8 +28,8 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "show the state of the running service",
 		Long: `Status shows the state of the running service: version, mode, sockets, sessions,
-messages by action with their rates, DNS servers, cache, and the outcome of the
-last reload.
+messages by action with their rates, DNS servers, cache, watched domains, and
+the outcome of the last reload.
 
 --watch repeats it until Ctrl-C, and waits for the service if that restarts. A
 terminal shows one status in place of the other. Other outputs get one after the

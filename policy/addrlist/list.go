@@ -37,6 +37,8 @@ package addrlist
 import (
 	"math"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gaissmai/bart"
@@ -175,6 +177,21 @@ func New(kinds Kind, entries ...string) (*List, error) {
 		}
 	}
 	return b.List(), nil
+}
+
+// Members returns the names of the entries for names that count, sorted and each once. Of
+// ".example.org", for the names below it, it is "example.org".
+func (l *List) Members() (names []string) {
+	if l == nil {
+		return nil
+	}
+	for name, s := range l.names {
+		if member, _ := s.found(l.at); member {
+			names = append(names, strings.TrimPrefix(name, "."))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Difference returns the number of entries that are not in another list, and of those

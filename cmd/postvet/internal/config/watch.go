@@ -48,7 +48,7 @@ has a label for each of the first 100.`,
 		},
 		{
 			name: "own", value: truth(&w.Own, false),
-			comment: `Whether policy.own_domains are watched too (not those in files), and the
+			comment: `Whether policy.own_domains are watched too, also those in files, and the
 domains of the keys in sign.keys and sign.files.`,
 		},
 		{
@@ -108,23 +108,16 @@ func (w *Watch) conflicts(x *conflicts) {
 	}
 }
 
-// OwnNames returns our own domains as far as the configuration itself names them, and the
-// domains of sign.files.
-func (c *Config) OwnNames() []string {
-	var names []string
-	add := func(s string) {
-		if name, ok := message.NormalizeDomain(s); ok && !slices.Contains(names, name) {
+// OwnNames returns our own domains at a time, those in files too, and the domains of
+// sign.files.
+func (c *Config) OwnNames(now time.Time) []string {
+	names := c.Policy.OwnDomains.Set.At(now).Members()
+	for _, f := range c.Sign.Files {
+		domain, _, _ := strings.Cut(f, ":")
+		if name, ok := message.NormalizeDomain(domain); ok {
 			names = append(names, name)
 		}
 	}
-	for _, e := range c.Policy.OwnDomains.Entries {
-		if !strings.HasPrefix(e, filePrefix) {
-			add(strings.TrimPrefix(e, "."))
-		}
-	}
-	for _, f := range c.Sign.Files {
-		domain, _, _ := strings.Cut(f, ":")
-		add(domain)
-	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }

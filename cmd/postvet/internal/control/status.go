@@ -29,7 +29,8 @@ type Status struct {
 	Messages Messages `json:"messages"`
 	DNS      DNS      `json:"dns"`
 	Cache    Cache    `json:"cache"`
-	Keys     *Keys    `json:"keys,omitempty"` // nil if nothing is signed
+	Keys     *Keys    `json:"keys,omitempty"`  // nil if nothing is signed
+	Watch    *Domains `json:"watch,omitempty"` // nil if no domains are watched
 	Config   Config   `json:"config"`
 	Log      LogLevel `json:"log"`
 }

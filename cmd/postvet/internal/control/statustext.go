@@ -70,6 +70,9 @@ func (s Status) Text(now time.Time, width int) string {
 	if s.Keys != nil {
 		add("keys", "%s", s.Keys.text(now))
 	}
+	if s.Watch != nil {
+		add("watch", "%s", s.Watch.text(now))
+	}
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"

@@ -35,6 +35,7 @@ func busy() Status {
 		{Address: "tls://192.0.2.53:853#dns.example.org", Queries: 4, Failures: 4, BackOff: true, Certificate: "the certificate of dns.example.org has expired at 2026-11-28T09:00:00Z; renew it on the resolver"},
 	}}
 	s.Keys = &Keys{ByState: map[string]int{"active": 3, "pending": 1, "gone": 0}, Next: "2026a._domainkey.example.org", NextAt: noon.Add(50 * time.Hour)}
+	s.Watch = &Domains{ByVerdict: map[string]int{"sound": 12, "faulty": 12, "waiting": 1}, Errors: 16, Faulty: []Faulty{{"example.org", 3}, {"example.net", 1}}, LastCheck: noon.Add(-17 * time.Minute)}
 	s.Cache = Cache{Entries: 8123, Bytes: 9 << 20, Limit: 64 << 20, Lookups: 100000, Hits: 90000, HitRatio: 0.9, Evicted: 4}
 	return s
 }
@@ -55,6 +56,7 @@ func TestStatusText(t *testing.T) {
 	bad.DNS.Degraded = true
 	bad.Keys = &Keys{ByState: map[string]int{"active": 1}, Unpublished: 2, Lost: []string{"a._domainkey.example.org"}, NotBegun: 1, Next: "b._domainkey.example.org", NextAt: noon}
 	bad.Config.LastReload = &Reloaded{At: noon.Add(-90 * time.Second), Errors: []string{`/etc/postvet/postvet.toml:7: mode: "x" is not known; write "enforce" or "monitor"`, "two", "three"}}
+	bad.Watch = &Domains{ByVerdict: map[string]int{"undetermined": 1}, Unsaved: "open /var/lib/postvet/watch.json.new: read-only file system", Unsent: "451 not\x1b[2J now"}
 	bad.Config.NeedsRestart = []string{"listen", "socket.mode"}
 	golden(t, "status-trouble.txt", bad.Text(noon, 80))
 }

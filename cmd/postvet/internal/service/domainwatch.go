@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
@@ -89,7 +91,7 @@ func (d *daemon) watchOptions(c *config.Config, authservID string) watch.Options
 
 // ownDomains returns our own domains, and those with keys that sign.
 func ownDomains(c *config.Config) []string {
-	names := c.OwnNames()
+	names := c.OwnNames(time.Now())
 	if c.Sign.Keys != "" {
 		entries, _ := keys.List(c.Sign.Keys, false) // what is wrong with them is told elsewhere
 		for _, e := range entries {
@@ -148,6 +150,34 @@ func newSubmission(c *config.Config, hello string) (*submission.Client, error) {
 		}
 	}
 	return submission.New(o)
+}
+
+// describeWatch returns the watched domains for a status; nil if none are watched.
+func (d *daemon) describeWatch() *control.Domains {
+	w := d.domains.Load()
+	if w == nil {
+		return nil
+	}
+	out := &control.Domains{ByVerdict: map[string]int{}, Faulty: []control.Faulty{}}
+	watcher := w.watcher.Load()
+	if watcher == nil {
+		return out
+	}
+	s := watcher.Stats()
+	for v, n := range s.Domains {
+		out.ByVerdict[cmp.Or(string(v), "waiting")] = n
+	}
+	for name, n := range s.Errors {
+		if out.Errors += n; n > 0 {
+			out.Faulty = append(out.Faulty, control.Faulty{Domain: name, Errors: n})
+		}
+	}
+	slices.SortFunc(out.Faulty, func(a, b control.Faulty) int {
+		return cmp.Or(cmp.Compare(b.Errors, a.Errors), strings.Compare(a.Domain, b.Domain))
+	})
+	out.Faulty = out.Faulty[:min(len(out.Faulty), control.MaxFaulty)]
+	out.LastCheck, out.Unsaved, out.Unsent = s.Checked, s.Unsaved, s.Unsent
+	return out
 }
 
 // watchStats returns the numbers of watched domains; zero if none are watched.

@@ -36,6 +36,7 @@ func (d *daemon) status(now time.Time) control.Status {
 		Config: control.Config{File: d.opt.File, Loaded: s.loaded, LastReload: s.lastReload, NeedsRestart: s.needsRestart, Expired: len(c.Expired(now))},
 		Log:    d.level(),
 		Keys:   d.describeKeys(),
+		Watch:  d.describeWatch(),
 	}
 	out.DNS, out.Cache = describeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
 	if s.drain != nil {
