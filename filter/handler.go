@@ -32,6 +32,8 @@ type handler struct {
 	shadow  func(*result.Results) result.Verdict // nil for none
 	// unheld and shadowUnheld decide for an MTA that cannot quarantine.
 	unheld, shadowUnheld func(*result.Results) result.Verdict
+	// tagged decides about a message that is not held because of a key of the configuration.
+	tagged func(r *result.Results, key string) result.Verdict
 	// early decides before the message is sent; nil if the rules never refuse then.
 	early      func(*result.Results) (result.Verdict, bool)
 	generation int64
@@ -43,6 +45,11 @@ func newHandler(h Handler) *handler {
 		return r.Decide
 	}
 	out := &handler{checker: policyChecker{h.Checker}, decide: h.Rules.Decide, unheld: unheld(h.Rules), generation: h.Generation}
+	out.tagged = func(r *result.Results, key string) result.Verdict {
+		tagging := h.Rules
+		tagging.NoHold, tagging.NoHoldKey = true, key
+		return tagging.Decide(r)
+	}
 	if h.Traced != nil {
 		out.traced = policyChecker{h.Traced}
 	}

@@ -27,7 +27,9 @@ type mail struct {
 	decidedEarly bool
 	// unheld is true if the message would be held if the MTA could do so.
 	unheld bool
-	copy   Copy // nil for none
+	// over is true if it would be held if not too many were.
+	over bool
+	copy Copy // nil for none
 }
 
 // working reports whether policy evaluates the message and has not failed.
@@ -90,9 +92,16 @@ func (s *session) decide(ctx context.Context, m *mail, d *Decision) {
 	if m.fault == "" {
 		s.guard("decide", func() {
 			d.Verdict = m.handler.decide(d.Results)
-			if d.Verdict.Action == result.Quarantine && !s.conn.CanQuarantine() {
+			switch hold := s.srv.opt.Hold; {
+			case d.Verdict.Action != result.Quarantine:
+			case !s.conn.CanQuarantine():
 				m.unheld = true
 				d.Verdict = m.handler.unheld(d.Results)
+			case hold != nil:
+				if over := hold(d.Results); over.Key != "" {
+					m.over = true
+					d.Verdict = s.overHold(m, d, over)
+				}
 			}
 		})
 		s.seal(ctx, m, d)

@@ -40,6 +40,9 @@ type Options struct {
 	// each recipient until there is a copy, and must return at once. Default: no
 	// message is copied.
 	Copy func(recipient string) Copy
+	// Hold is asked before a message is held, once for each. It must return at once.
+	// Default: every message may be held.
+	Hold func(*result.Results) Over
 	// OnMessage is called after each verdict was sent, from the connection's
 	// goroutine, unless it is nil.
 	OnMessage func(Decision)

@@ -6,7 +6,7 @@ import "github.com/postvet/postvet/policy/result"
 // there has no effect on the message.
 func (s *session) shadow(m *mail, d *Decision) {
 	decide := m.handler.shadow
-	if decide == nil || m.fault != "" {
+	if decide == nil || m.fault != "" || m.over { // the rules do not differ then
 		return
 	}
 	if !s.conn.CanQuarantine() {

@@ -125,3 +125,19 @@ func (m *milterClient) hold(id string) {
 		m.t.Fatalf("the message is not held: %q, %q", changes, verdict)
 	}
 }
+
+// TestHeldCap: of a domain no more is held than allowed, which is told once.
+func TestHeldCap(t *testing.T) {
+	t.Parallel()
+	s, socket, _ := startControlled(t, "[policy]\nhold_per_domain = 1\n")
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	m.hold("3A7B812345")
+	for range 2 {
+		if _, verdict := m.end(m.begin("x@evil.example", testMessage(t, "quarantine.eml"))); !strings.HasPrefix(verdict, "reply 451 4.7.1 The message is to be held for review") {
+			t.Errorf("verdict %q", verdict)
+		}
+	}
+	s.waitLog(`"overrides":["local_policy policy.hold_per_domain (tempfail)"]`, 2)
+	s.waitLog("as much mail is held today as allowed; more is not held", 1)
+}

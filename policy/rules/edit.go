@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/postvet/postvet/policy/authres"
@@ -27,7 +28,7 @@ func (r *Rules) tagKey(rule *Rule) string {
 	case rule != nil && rule.Quarantine == QuarantineTag:
 		return "rule " + rule.Name
 	case r.NoHold:
-		return "MTA"
+		return cmp.Or(r.NoHoldKey, "MTA")
 	}
 	return ""
 }

@@ -41,6 +41,9 @@ type Rules struct {
 	Custom []Rule
 	// NoHold is true if the MTA cannot hold messages. They are tagged instead.
 	NoHold bool
+	// NoHoldKey is the key of the configuration that is the reason for NoHold; "" if the
+	// MTA is.
+	NoHoldKey string
 }
 
 // Decide returns what is done with a message. It is a pure function: what ends, ends

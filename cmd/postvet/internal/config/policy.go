@@ -38,7 +38,20 @@ type Policy struct {
 	OnOwnDomain          rules.Demand
 	SigningDomains       List
 	OnUnsigned           rules.Demand
+	// HoldPerDay and HoldPerDomain are the most messages that are held on one day, of all
+	// domains and of one; 0 for no limit. HoldOver is what is done with others.
+	HoldPerDay, HoldPerDomain int
+	HoldOver                  HoldOver
 }
+
+// HoldOver says what is done with a message that is not held since too many are.
+type HoldOver string
+
+// The values of policy.hold_over.
+const (
+	HoldOverDefer HoldOver = "tempfail"
+	HoldOverTag   HoldOver = "tag"
+)
 
 func (p *Policy) section() section {
 	return section{name: "policy", comment: `What Postvet does with a message. By default DMARC decides, and SPF alone
@@ -64,6 +77,24 @@ with always.`,
 			comment: `What p=quarantine leads to. hold: the MTA keeps the message in its queue until
 somebody looks. tag: the message is delivered with a field
 X-Postvet-Quarantine. reject: it is rejected.`,
+		},
+		{
+			name: "hold_per_day", value: integer(&p.HoldPerDay, 0, 0, 10_000_000),
+			comment: `The most messages that are held on one day of UTC (0 for no limit, to
+10000000), also by rules of your own. Each machine counts its own, from its
+start on.`,
+		},
+		{
+			name: "hold_per_domain", value: integer(&p.HoldPerDomain, 0, 0, 10_000_000),
+			comment: "The same for the mail of one organizational domain of authors.",
+		},
+		{
+			name: "hold_over", value: oneOf(&p.HoldOver, HoldOverDefer, HoldOverTag),
+			comment: `What is done with a message that would be held if not too many were.
+tempfail: it is deferred (451 4.7.1), so that its sender tries again and a
+list's mail is late at worst. tag: it is delivered with a field
+X-Postvet-Quarantine; whoever sends many forgeries then gets some delivered.
+None is refused: why mail is held may rest on a DNS failure.`,
 		},
 		{
 			name: "on_temperror", value: oneOf(&p.OnTempError),
@@ -220,6 +251,9 @@ func checkListener(s string) (normal, problem, remedy string) {
 }
 
 func (p *Policy) conflicts(x *conflicts) {
+	if p.HoldOver != HoldOverDefer && p.HoldPerDay+p.HoldPerDomain == 0 {
+		x.noEffect("policy.hold_over", "policy.hold_per_day", "write hold_per_day or hold_per_domain")
+	}
 	for _, d := range p.MonitorDomains.Entries {
 		if slices.Contains(p.EnforceDomains.Entries, d) {
 			x.fault("policy.monitor_domains", "policy.enforce_domains", cite(d)+" stands in policy.enforce_domains too", "remove it from one")

@@ -74,6 +74,7 @@ type Metrics struct {
 	inbox     func() reportinbox.Stats
 	peers     func() PeerStats
 	domains   func() WatchStats
+	held      func() HeldStats
 	listeners int
 	reload    reloadState
 	drain     drainState

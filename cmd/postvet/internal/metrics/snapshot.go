@@ -44,6 +44,7 @@ type snapshot struct {
 	Inbox     reportinbox.Stats
 	Peers     PeerStats
 	Watch     WatchStats
+	Held      HeldStats
 	Reload    reloadState
 	Drain     drainState
 	// NotReady are the reasons why no mail should be sent here, a sentence each.
@@ -59,7 +60,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
-	r, in, w, sending, failures := m.reports, m.inbox, m.domains, m.sending, m.failures
+	r, in, w, sending, failures, held := m.reports, m.inbox, m.domains, m.sending, m.failures, m.held
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -81,6 +82,9 @@ func (m *Metrics) snapshot() snapshot {
 	}
 	if w != nil {
 		s.Watch = w()
+	}
+	if held != nil {
+		s.Held = held()
 	}
 	if sending != nil {
 		s.Sending = sending()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
@@ -48,6 +49,7 @@ type daemon struct {
 	refs          result.References
 	failures      *failures.Table // survives reloads
 	logins        *loginrate.Watch
+	holds         *held.Cap
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are
 	controlSocket string   // path, "" if there is none

@@ -161,6 +161,7 @@ func (d *daemon) activate(l loadedConfig) error {
 	d.watchDomains(c, authservID)
 	d.sendReports(c)
 	d.metrics.SetRules(ruleNames(c))
+	d.holds.SetLimits(holdLimits(c))
 	d.logins.SetLimit(c.Limits.LoginRecipients)
 	d.log.setBurst(c.Log)
 	d.setLevel(c.Log.Level, 0)

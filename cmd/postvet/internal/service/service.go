@@ -21,6 +21,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
 	"github.com/postvet/postvet/filter"
@@ -85,6 +86,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	d.metrics.WatchPeers(d.peerStats)
 	d.metrics.WatchDomains(d.watchStats)
 	d.metrics.WatchSending(d.sendingStats)
+	d.metrics.WatchHeld(d.heldStats)
 	stopMetrics, err := d.serveMetrics(c)
 	if err != nil {
 		closeAll(listeners)
@@ -153,6 +155,8 @@ func (d *daemon) prepare(c *config.Config) error {
 	options := c.ServerOptions(d.log.Logger)
 	options.Trace, options.Reference = d.traced, d.refs.Next
 	d.logins = loginrate.New(c.Limits.LoginRecipients, time.Now)
+	d.holds = held.NewCap(holdLimits(c), time.Now)
+	options.Hold = d.mayHold
 	options.Copy = d.copyForReports
 	options.OnMessage = func(x filter.Decision) {
 		d.metrics.Message(x)

@@ -57,7 +57,9 @@ type verdict struct {
 // replay decides about a recorded message by rules.
 func (o *Recorded) replay(by rules.Rules, r *rows.Row, then *Then) (v verdict) {
 	res := r.Results
-	by.NoHold = by.NoHold || slices.ContainsFunc(r.Verdict.Overrides, func(x result.Override) bool { return x.By == "MTA" })
+	by.NoHold = by.NoHold || slices.ContainsFunc(r.Verdict.Overrides, func(x result.Override) bool {
+		return x.By == "MTA" || x.Text == string(rules.QuarantineTag) && strings.HasPrefix(x.By, "policy.hold_per_")
+	})
 	by = by.Recall(r.Verdict.Rule)
 	if r.Early {
 		early, refused := by.Early(res)
