@@ -44,10 +44,10 @@ Nothing is changed there.
 The commands are those of the MTA that the queue id tells, or of --mta. Postfix
 delivers released mail at its next queue run; "postqueue -i ID" hurries it. Mail
 that was held for days may be too old for maximal_queue_lifetime: then release
-it by "postsuper -r ID". Sendmail has no command that
-deletes: its files in /var/spool/mqueue are removed, but only while the message
-is in quarantine. Write your QueueDirectory if it is another one. A queue id
-that is not made of letters and digits gets no command.
+it by "postsuper -r ID". Sendmail has no command that deletes: its files in
+/var/spool/mqueue are removed, but only while the message is in quarantine.
+Write your QueueDirectory if it is another one. A queue id that is not made of
+letters and digits gets no command.
 
 Exit codes: 0 there are messages, 1 there are none, 2 wrong usage, 3 the journal
 or the MTA's queue could not be read.`,

@@ -30,6 +30,10 @@ name of DOMAIN, or of any domain, that failed at another receiver. The newest
 come first. Those whose mail did not pass DMARC are left out, and counted;
 --unproven lists them too.
 
+With --json, each line is one object: kind, file, findings, and failure, whose
+keys are the fields of the report (RFC 6591) in lower case, such as auth_failure
+and source_ip, and from, subject, date and message_id of the message.
+
 Exit codes: 0 done, 2 wrong usage, 3 the store could not be read.`,
 		Example: `  postvet report failures example.org --since 7d
   postvet report failures --csv > failures.csv`,

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reports/setup"
+	"github.com/postvet/postvet/cmd/postvet/internal/sources"
 )
 
 // TestReportFields has the help of each command, of which its man page is made, name each
@@ -17,6 +18,7 @@ func TestReportFields(t *testing.T) {
 	for command, value := range map[string]any{
 		"report list": reportRow{}, "report show": sentJSON{}, "report preview": documentJSON{}, "report send": plannedRow{},
 		"report suppress list": suppressionJSON{}, "report check": checkLine{}, "report check ": setup.Report{},
+		"report received": receivedLine{}, "report sources": sources.Summary{}, "report sources ": sources.Source{}, "report  sources": sources.Readiness{},
 	} {
 		c, _, err := root.Find(strings.Fields(command))
 		if err != nil {

@@ -36,11 +36,18 @@ it by a name. A report that came before, by reporter, domain, id, period and
 content, is named and does not count. Nobody vouches for what a report says:
 anybody can send one.
 
-With --json, each report is one object on one line. With --csv, each record of
-an aggregate report is one line; values that a spreadsheet would take for a
-formula begin with an apostrophe.
+With --json, each report is one object on one line: kind (aggregate, failure or
+tls), file, where (in an archive or message), mail (the message that it came
+in), findings, messages, and an object that is named as its kind. Its keys are
+the elements or fields of the standard in lower case, with "_" between words:
+org_name, policy_published, auth_failure. An aggregate report has records too,
+with source_ip, count, disposition, dkim_aligned, spf_aligned, reasons,
+header_from, envelope_from, dkim and spf.
 
-With --store the reports are also kept where those are that come by mail, for
+With --csv, each record of an aggregate report is one line; values that a
+spreadsheet would take for a formula begin with an apostrophe.
+
+With --store the reports are also kept beside those that come by mail, for
 "postvet report sources", "received" and "failures". They count there, since you
 chose the files.
 

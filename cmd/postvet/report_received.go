@@ -79,6 +79,12 @@ DMARC stand apart at the end: anybody may have written them.
 "postvet report sources" says what aggregate reports mean, and "postvet report
 failures" shows failure reports.
 
+With --json, each line is one object: kind, reporter, email, domain, report_id,
+begin, end, messages, passed, records, arrived, last (when it came last), copies
+(how often it came), place (the queue id or the file), findings; of the mail
+that it came in from, message_id, author and dmarc; trusted (it counts), and
+conflicts (another report with the same id says something else).
+
 Exit codes: 0 done, 2 wrong usage, 3 the store could not be read.`,
 		Example: `  postvet report received
   postvet report received example.org --kind tls --since 7d

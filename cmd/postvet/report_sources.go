@@ -55,7 +55,18 @@ probably its own fail, over 14 days of reports, and for p=reject if at most 0.2%
 fail over 28 days. What forwarders break does not count: it is shown, for it
 will be refused.
 
-What a report says is not proven in any case, and duplicates do not count.
+Reports are never proof of what they say, and duplicates do not count.
+
+With --json, one object is printed: domain, policy (its record by the newest
+report), first, last, days, reports, reporters, messages, passed, causes (how
+many messages passed or failed, by cause), rest (messages of sources beyond the
+limit), unproven_reports, sources, and quarantine and reject. These two have
+policy, already, ready, mine (messages that are probably the domain's own), lost
+(those of them that fail), forwarded and obstacles. A source has name, kind
+(yours, partly, forwarder, service, faulty, stranger or forger), messages,
+by_dkim, by_spf, causes, refused, addresses (5 of address_count at most),
+signers, envelopes, reporters, days, first, last, new, ignored, and fixes with
+cause, messages and text.
 
 Exit codes: 0 ready for the policy that is next, or p=reject is published, 1 not
 ready, 2 wrong usage, 3 no report about the domain could be read.`,

@@ -62,7 +62,7 @@ func (f *reportStoreFlags) open(ctx context.Context) (*reportstore.Store, *confi
 	return s, c, nil
 }
 
-// keep opens the store to keep reports in it. That of --directory is made if needed: it is
+// keep opens the store to keep reports in it. The store of --directory is made if needed: it is
 // the caller's own, and not the service's, which another user could not write.
 func (f *reportStoreFlags) keep(ctx context.Context) (*reportstore.Store, error) {
 	if !f.cmd.Flags().Changed("directory") {

@@ -19,7 +19,7 @@
 // # The life of a delivery
 //
 // Freeze makes a delivery for each address. [Store.Claim] gives deliveries that are due to
-// one process, which tries them and says with [Store.Finish] what came of it. Whoever dies
+// one process, which tries them and says with [Store.Finish] what came of it. A process that dies
 // in between loses the claim at its deadline, and the delivery is due again, with the same
 // octets of the same report. Bounces and the like change a delivery by [Store.Change].
 package reportstore

@@ -28,8 +28,8 @@ type Summary struct {
 	Causes   map[Cause]int64 `json:"causes"`
 	// Rest are messages of sources beyond the limit.
 	Rest int64 `json:"rest"`
-	// Unproven are the reports that were left out, since nobody vouches for them. Whoever
-	// leaves them out sets it.
+	// Unproven are the reports that were left out, since nobody vouches for them. The
+	// caller that leaves them out sets it.
 	Unproven int `json:"unproven_reports"`
 
 	Sources    []*Source `json:"sources"`
@@ -166,7 +166,7 @@ func (s *Summary) readiness(policy string, days int, lost int64) Readiness {
 		return r
 	}
 	if s.Days < days {
-		r.Obstacles = append(r.Obstacles, fmt.Sprintf("days with reports: %d; %d are needed, to see mail that is sent seldom, too", s.Days, days))
+		r.Obstacles = append(r.Obstacles, fmt.Sprintf("days with reports: %d; %d are needed, so that rare mail is seen too", s.Days, days))
 	}
 	if r.Mine == 0 {
 		r.Obstacles = append(r.Obstacles, "no message passed: nothing shows that your own mail would")

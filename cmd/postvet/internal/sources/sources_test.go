@@ -150,7 +150,7 @@ func TestReadiness(t *testing.T) {
 		obstacle           string
 	}{
 		{"ready", month(28), nil, true, true, ""},
-		{"14 days", month(14), nil, true, false, "days with reports: 14; 28 are needed, to see mail that is sent seldom, too"},
+		{"14 days", month(14), nil, true, false, "days with reports: 14; 28 are needed, so that rare mail is seen too"},
 		{"a week", month(7), nil, false, false, "days with reports: 7; 14 are needed"},
 		{"service", month(28, service), nil, false, false, "1120 of 29400 messages that are probably yours fail (3.8%); at most 1.0% should"},
 		{"service is named", month(28, service), nil, false, false, "1120 of esp.example"},
