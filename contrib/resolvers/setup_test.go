@@ -18,7 +18,7 @@ import (
 )
 
 // setup is what one domain publishes, and what Postvet says about it. Its file has zones,
-// whose header names the origin and "unsigned", "expired" or "bogus"; changes to signed
+// whose header names the origin and "unsigned", "alone", "expired" or "bogus"; changes to signed
 // zones ("forged"); the reverse names of its addresses ("reverse"); and the wanted outputs.
 type setup struct {
 	file    string
@@ -129,6 +129,8 @@ func readZone(t *testing.T, header, text string) *signedZone {
 		switch w {
 		case "unsigned":
 			z.unsigned = true
+		case "alone":
+			z.alone = true
 		case "expired":
 			z.expired = true
 		case "bogus":
@@ -166,7 +168,7 @@ func reverseZone(t *testing.T, text string) *signedZone {
 func merge(setups []*setup) map[string]*signedZone {
 	zones := map[string]*signedZone{
 		".":        {origin: "."},
-		"example.": {origin: "example.", lines: []record{{"ready.example.", "", "TXT", "yes"}, {"ns.example.", "", "A", "127.0.0.1"}}},
+		"example.": {origin: "example.", lines: []record{{"ready.example.", "", "TXT", "yes"}, {"ns.example.", "", "A", "127.0.0.1"}, {"ns2.example.", "", "A", "127.0.0.1"}}},
 		"com.":     {origin: "com."}, "org.": {origin: "org."}, "net.": {origin: "net."},
 		"arpa.": {origin: "arpa.", unsigned: true},
 	}

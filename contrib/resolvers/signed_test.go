@@ -22,6 +22,8 @@ type signedZone struct {
 	// unsigned reports that there is no DNSSEC, expired that its signatures have ended, and
 	// bogus that the zone above has the digest of another key.
 	unsigned, expired, bogus bool
+	// alone reports that it has one name server.
+	alone bool
 	// forged is a script of sed that changes what was signed.
 	forged string
 }
@@ -148,6 +150,14 @@ options {
 	}}
 }
 
+// nameServers returns the NS records of an owner, without the first name.
+func (z *signedZone) nameServers(owner string) string {
+	if z.alone {
+		return " NS ns.example.\n"
+	}
+	return " NS ns.example.\n" + owner + " NS ns2.example.\n"
+}
+
 // above returns the origin of the zone in which another is delegated.
 func above(zones map[string]*signedZone, origin string) string {
 	for rest := origin; ; {
@@ -170,7 +180,7 @@ func signedFiles(t *testing.T, key zoneKey, zones map[string]*signedZone) map[st
 		if origin == "." {
 			continue
 		}
-		text := origin + " NS ns.example.\n"
+		text := origin + z.nameServers(origin)
 		switch {
 		case z.unsigned:
 		case z.bogus:
@@ -184,7 +194,7 @@ func signedFiles(t *testing.T, key zoneKey, zones map[string]*signedZone) map[st
 	for i, origin := range slices.Sorted(maps.Keys(zones)) {
 		z, name := zones[origin], fmt.Sprintf("z%d", i)
 		var b strings.Builder
-		fmt.Fprintf(&b, "$TTL 3600\n$ORIGIN %s\n@ SOA ns.example. hostmaster.example. 1 3600 600 86400 300\n@ NS ns.example.\n", origin)
+		fmt.Fprintf(&b, "$TTL 3600\n$ORIGIN %s\n@ SOA ns.example. hostmaster.example. 1 3600 600 86400 300\n@%s", origin, z.nameServers("@"))
 		b.WriteString(delegations[origin])
 		for _, r := range z.lines {
 			b.WriteString(r.String() + "\n")

@@ -10,6 +10,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/plan"
+	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
@@ -101,6 +102,9 @@ func (r *Report) stricterDMARC(changes []finding.Change) (steps []plan.Step) {
 	rec, err := dmarc.ParseRecord(text)
 	if text == "" || err != nil {
 		return nil
+	}
+	if len(rec.RUA) == 0 && r.MX.Receives() { // the steps wait for reports
+		text = cmp.Or(repair.DMARC(text, "mailto:dmarc@"+r.Name).Text, text)
 	}
 	stages := []struct {
 		policy          dmarc.Policy

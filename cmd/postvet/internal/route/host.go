@@ -98,6 +98,9 @@ func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string, onl
 		h.Findings.Add(finding.Error, h.Name+" cannot be the name of a host", remove)
 		return
 	}
+	if !isHostName(h.name) {
+		h.Findings.Warning(h.Name+" has characters that names of hosts do not have (RFC 1123 section 2.1): some servers do not deliver to it", "give the host a name of letters, digits and hyphens")
+	}
 	a := h.lookUp(ctx, l)
 	switch {
 	case len(a.Addrs) > 0:
@@ -122,6 +125,19 @@ func (h *Host) check(ctx context.Context, l *lookups.Lookups, domain string, onl
 		}
 		h.Findings.Add(finding.Error, h.Name+" is an alias (CNAME), which an MX record must not name (RFC 5321 section 5.1, RFC 2181 section 10.3)", fix)
 	}
+}
+
+// isHostName reports whether the labels of a normalized name are of letters, digits and inner
+// hyphens.
+func isHostName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label != strings.Trim(label, "-") || strings.ContainsFunc(label, func(c rune) bool {
+			return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // lookUp looks up the addresses of both families.

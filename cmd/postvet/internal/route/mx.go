@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
@@ -50,7 +51,26 @@ func FindMX(ctx context.Context, l *lookups.Lookups, domain string) MX {
 	m := MX{Hosts: []Host{}, Findings: finding.List{}, Outcome: a.Outcome, answer: a, Alias: foreign.Line(a.Canonical, advice.MaxText), TTL: l.TTL(a)}
 	m.find(ctx, l, domain)
 	m.DNSSEC = l.DNSSECOf(ctx, a)
+	if a.Outcome.Known() && a.Outcome != dnscache.NXDomain {
+		m.countNameServers(l.Lookup(ctx, domain, dnscache.NS), domain)
+	}
 	return m
+}
+
+// countNameServers finds that a zone has one name server alone. A domain without any is in the
+// zone of another.
+func (m *MX) countNameServers(a *dnscache.Answer, domain string) {
+	names := map[string]bool{}
+	for _, n := range a.Names {
+		names[strings.ToLower(n)] = true
+	}
+	switch {
+	case !a.Outcome.Known():
+		m.Findings.DNSFailure(lookups.Failure("the name servers", domain, a))
+	case len(names) == 1:
+		m.Findings.Warning("the zone of "+domain+" has one name server alone, "+foreign.Line(a.Names[0], advice.MaxText)+": while it is away, no mail finds its way (RFC 2182 section 5)",
+			"add a name server in another network")
+	}
 }
 
 func (m *MX) find(ctx context.Context, l *lookups.Lookups, domain string) {
