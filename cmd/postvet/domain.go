@@ -48,7 +48,8 @@ others with --selector. The tag s= of the domain's signatures has them. With
 --journal, or --config of a service that has one, those count too that signed
 mail of the last 30 days, and the hosts that sent it are checked. --ip names
 hosts that shall send. With --config of a service that keeps DMARC reports, it
-says whether they show the domain ready for a stricter policy.
+says whether they show the domain ready for a stricter policy, and takes keys
+and hosts of the last 30 days from them too.
 
 With --sender it prints one page against what Google, Yahoo and Microsoft demand
 of senders: each rule is kept, or broken with what to do, or could not be looked
@@ -150,6 +151,6 @@ func (f *domainFlags) options(ctx context.Context, name string) (o inspect.Optio
 	if o.Observed, err = f.observed(ctx, name, time.Now()); err != nil {
 		return o, err
 	}
-	o.Reports, err = f.reports(name)
+	o.Reports, err = f.reports(name, &o, time.Now())
 	return o, err
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
@@ -14,8 +16,9 @@ import (
 )
 
 // reports returns what the reports say that came by mail about a domain: how many there
-// are, and whether the domain is ready for a stricter policy. It is "" without reports.
-func (f *domainFlags) reports(name string) (string, error) {
+// are, and whether the domain is ready for a stricter policy. It is "" without reports. Keys
+// and hosts of the last weeks are noted in o, which may be nil.
+func (f *domainFlags) reports(name string, o *inspect.Options, now time.Time) (string, error) {
 	domain, ok := message.NormalizeDomain(name)
 	if !ok || !f.cmd.Flags().Changed("config") {
 		return "", nil
@@ -32,12 +35,20 @@ func (f *domainFlags) reports(name string) (string, error) {
 		flags:  &reportStoreFlags{cmd: f.cmd, file: f.file},
 		filter: reports.ReceivedFilter{Kind: reports.ReceivedAggregate, Domain: domain},
 	}
-	if err := in.read(s, nil); err != nil {
+	seen := &observedReports{sourcesSink: s, domain: domain, now: now, rows: report.NewTally(maxStaged), out: o.Observed}
+	if seen.out == nil {
+		seen.out = &inspect.Observed{}
+	}
+	if err := in.read(seen, nil); err != nil {
 		return "cannot be read: " + foreign.Line(err.Error(), 200), nil
 	}
 	if s.reports == 0 {
 		return "", nil
 	}
+	o.Observed = seen.out
+	o.Observed.Sources = append(o.Observed.Sources, inspect.ObservedSource{
+		Source: inspect.Reports, Since: now.Add(-observedTime).UTC().Truncate(time.Second), Complete: s.unread == 0 && s.left == 0,
+	})
 	sum := s.analysis.Summary(nil)
 	text := fmt.Sprintf("%s of %s on %s, %d of %s passed; ", layout.Count(sum.Reports, "report"), layout.Count(sum.Reporters, "reporter"), layout.Count(sum.Days, "day"), sum.Passed, layout.Count(sum.Messages, "message"))
 	switch next := nextPolicy(sum); {

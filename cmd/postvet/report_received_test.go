@@ -193,6 +193,13 @@ func TestDomainTellsReports(t *testing.T) {
 	if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 		t.Errorf("%s%s", out, errOut)
 	}
+	yesterday := int(time.Since(time.Unix(1793491200, 0))/(24*time.Hour)) - 1 // as dayReport counts
+	fresh := strings.ReplaceAll(dayReport(yesterday, ownRow), "example.com", "good.example")
+	keepReports(t, dir, "pass", fresh)
+	_, out, errOut = runIn(t, "domain", "good.example", "--json", "--config", conf)
+	if !strings.Contains(out, `"source": "reports"`) || !strings.Contains(out, "reports say that") {
+		t.Errorf("%s%s", out, errOut)
+	}
 	if _, out, _ := runIn(t, "domain", "evil.example", "--config", conf); strings.Contains(out, "reports that came") {
 		t.Errorf("of another domain:\n%s", out)
 	}

@@ -26,13 +26,16 @@ func (k *DKIM) checkSeen(o *Options) {
 		}
 	}
 	for _, s := range o.Observed.recentSelectors(maxSelectors) {
-		at, _ := o.Observed.last(s)
+		at, from := o.Observed.last(s)
 		if k.asked(s) {
 			continue
 		}
 		day := at.UTC().Format(time.DateOnly)
-		if o.Now().Sub(at) < lately {
-			k.Findings.Error("mail was signed by the selector "+foreign.Word(s, 100)+" on "+day+", but its key is gone: such signatures fail now", "publish the key again until no more mail is signed by it, and for a week after")
+		const again = "publish the key again until no more mail is signed by it, and for a week after"
+		if o.Now().Sub(at) < lately && from == Reports { // which anybody may write
+			k.Findings.Warning("reports say that mail was signed by the selector "+foreign.Word(s, 100)+" on "+day+", but its key is gone: such signatures fail now", "if the selector is yours, "+again)
+		} else if o.Now().Sub(at) < lately {
+			k.Findings.Error("mail was signed by the selector "+foreign.Word(s, 100)+" on "+day+", but its key is gone: such signatures fail now", again)
 		} else {
 			k.Findings.OK("the key of the selector " + foreign.Word(s, 100) + ", which signed until " + day + ", is gone, as it should be")
 		}

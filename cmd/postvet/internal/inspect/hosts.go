@@ -64,6 +64,9 @@ func (h *Hosts) find(ctx context.Context, l *lookups.Lookups, domain string, o *
 	for i := range h.List {
 		s := &h.List[i]
 		h.judge(s, domain)
+		if s.Source == Reports && s.SPF != spf.Pass {
+			continue // it may be nobody's
+		}
 		if !known[s.IP] && !h.judgeReverse(s, domain) {
 			nameless = append(nameless, s.IP.String())
 		}
@@ -143,6 +146,9 @@ func (h *Hosts) judge(s *Sender, domain string) {
 	case s.SPF == spf.Pass:
 	case s.Source == Given:
 		h.Findings.Error(fmt.Sprintf("%s may not send mail of %s: the result of SPF is %s", s.IP, domain, s.SPF), add)
+	case s.Source == Reports: // which anybody may write
+		h.Findings.Warning(fmt.Sprintf("reports say that %s has sent mail of %s which passed SPF, but the result of SPF is now %s", s.IP, domain, s.SPF),
+			"look whether the host is yours (postvet report sources "+domain+"); if it is and still sends, "+add)
 	case s.Source != Record:
 		h.Findings.Warning(fmt.Sprintf("%s has sent genuine mail of %s, but the result of SPF is now %s", s.IP, domain, s.SPF), "if it still sends, "+add)
 	}

@@ -87,6 +87,10 @@ func (o *Observed) Signature(from Source, selector string, at time.Time) {
 	}
 	s := o.selectors[name]
 	switch {
+	case s != nil && (s.source == Reports) != (from == Reports): // what we saw ourselves counts
+		if s.source == Reports {
+			s.source, s.last = from, at
+		}
 	case s != nil && at.After(s.last):
 		s.source, s.last = from, at
 	case s == nil && len(o.selectors) < maxSeenSelectors:
@@ -115,6 +119,14 @@ func (o *Observed) Host(from Source, ip netip.Addr, helo string, messages int64)
 	h.helo = cmp.Or(h.helo, foreign.Line(helo, advice.MaxText))
 }
 
+// unproven is 1 for what reports say, which anybody may write, so that it comes last.
+func unproven(from Source) int {
+	if from == Reports {
+		return 1
+	}
+	return 0
+}
+
 // recentSelectors returns at most n selectors, those that were seen last first.
 func (o *Observed) recentSelectors(n int) []string {
 	var names []string
@@ -125,7 +137,7 @@ func (o *Observed) recentSelectors(n int) []string {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(o.selectors[b].last.Compare(o.selectors[a].last), cmp.Compare(a, b))
+		return cmp.Or(unproven(o.selectors[a].source)-unproven(o.selectors[b].source), o.selectors[b].last.Compare(o.selectors[a].last), cmp.Compare(a, b))
 	})
 	return names[:min(len(names), n)]
 }
@@ -140,7 +152,7 @@ func (o *Observed) busiestHosts(n int) []netip.Addr {
 		all = append(all, ip)
 	}
 	slices.SortFunc(all, func(a, b netip.Addr) int {
-		return cmp.Or(cmp.Compare(o.hosts[b].messages, o.hosts[a].messages), a.Compare(b))
+		return cmp.Or(unproven(o.hosts[a].source)-unproven(o.hosts[b].source), cmp.Compare(o.hosts[b].messages, o.hosts[a].messages), a.Compare(b))
 	})
 	return all[:min(len(all), n)]
 }

@@ -24,7 +24,14 @@ func TestObserved(t *testing.T) {
 	o := &Observed{}
 	o.Signature(Journal, "ODD1", clock().Add(-time.Hour))
 	o.Signature(Journal, "odd1", clock().Add(-48*time.Hour))
-	o.Signature(Reports, "gone", clock().Add(-time.Hour))
+	o.Signature(Reports, "gone", clock().Add(-time.Minute))
+	o.Signature(Journal, "gone", clock().Add(-time.Hour))
+	o.Signature(Reports, "gone", clock().Add(-time.Minute))
+	o.Signature(Reports, "said", clock().Add(-time.Hour))
+	for i := range 2 * maxSelectors {
+		o.Signature(Reports, fmt.Sprint("zz", i), clock().Add(-300*time.Hour))
+	}
+	o.Host(Reports, netip.MustParseAddr("185.0.2.66"), "", 1e9)
 	o.Signature(Reports, "old", clock().Add(-300*time.Hour))
 	o.Signature(Reports, "lost", clock().Add(-time.Hour))
 	o.Signature(Reports, "not a selector", clock())
@@ -41,6 +48,9 @@ func TestObserved(t *testing.T) {
 	}
 	for _, want := range []string{
 		"error    mail was signed by the selector gone on 2026-11-29, but its key is gone",
+		"warning  reports say that mail was signed by the selector said on 2026-11-29, but its key is gone",
+		"warning  reports say that 185.0.2.66 has sent mail of b.example which passed SPF, but the result of SPF is now fail",
+		"look whether the host is yours",
 		"error    185.0.2.8 may not send mail of b.example: the result of SPF is fail\n           -> add ip4:185.0.2.8 to the SPF record",
 		"warning  185.0.2.7 has sent genuine mail of b.example, but the result of SPF is now fail",
 		"warning  SPF of out.b.example, the name of 185.0.2.7 in HELO, has the result fail",
