@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/filelock"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 )
 
 //go:embed migrations/*/*.sql
@@ -124,7 +124,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 
 // lockFile waits until no other process changes the tables of a file.
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := sqlite.OpenOrMake(path + ".lock")
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func OpenShared(path string) (*sql.DB, error) {
 	if err := regular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite would let the group read
+	made, err := OpenOrMake(path) // SQLite would let the group read
 	if err != nil {
 		return nil, err
 	}
