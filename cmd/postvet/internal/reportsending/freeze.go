@@ -56,8 +56,8 @@ func (s *Sender) closeDays(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// atOnce is how many subjects are read at a time.
-const atOnce = 200
+// atOnce is how many subjects are read at a time: the more, the fewer times all are sorted.
+const atOnce = 2000
 
 func (s *Sender) tellClosed(frozen, without int) {
 	if frozen+without > 0 {
