@@ -83,7 +83,7 @@ func (f *domainFlags) runSince(cmd *cobra.Command, name string) error {
 	case err != nil:
 		return output(err)
 	case len(c.Sources) == 0:
-		return failed("nothing is known of %s: it is not watched, and the journal has no records of it; name it in watch.domains", domain)
+		return failed("nothing is known of %s: neither the state of [watch] nor the journal has records of it; name it in watch.domains", domain)
 	case len(c.Records)+len(c.Errors) > 0:
 		return exit{code: exitNo}
 	}
