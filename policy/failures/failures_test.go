@@ -52,6 +52,31 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// Mail that authenticates as somebody else counts apart.
+func TestImpersonated(t *testing.T) {
+	t.Parallel()
+	table := New()
+	for i, step := range []struct {
+		domain string
+		named  bool
+		want   int
+	}{{"a.example", true, 1}, {"a.example", true, 1}, {"b.example", false, 0}, {"c.example", true, 2}} {
+		res := failing("192.0.2.1", step.domain, now)
+		if step.named {
+			res.DKIM = []dkim.Result{{Domain: "x.example", Status: dkim.Pass}}
+		}
+		if got := table.Impersonated(res); got != step.want {
+			t.Errorf("step %d: %d domains, want %d", i, got, step.want)
+		}
+	}
+	if n := table.Observe(failing("192.0.2.1", "d.example", now), false).FailedDomains; n != 1 {
+		t.Errorf("%d domains failed, want 1", n)
+	}
+	if n := table.Impersonated(&result.Results{DKIM: []dkim.Result{{Status: dkim.Pass}}}); n != 0 {
+		t.Errorf("%d domains without a client", n)
+	}
+}
+
 // A flood of networks and domains stays within the bounds.
 func TestTableIsBounded(t *testing.T) {
 	t.Parallel()
@@ -61,14 +86,21 @@ func TestTableIsBounded(t *testing.T) {
 		group.Go(func() {
 			for i := range 20000 {
 				ip := netip.AddrFrom4([4]byte{byte(part + 1), byte(i >> 8), byte(i), 1})
-				table.Observe(failing(ip.String(), fmt.Sprintf("d%d.example", i%100), now), false)
+				res := failing(ip.String(), fmt.Sprintf("d%d.example", i%100), now)
+				if i%2 == 0 {
+					res.DKIM = []dkim.Result{{Domain: "x.example", Status: dkim.Pass}}
+				}
+				table.Observe(res, false)
+				table.Impersonated(res)
 			}
 		})
 	}
 	group.Wait()
-	for i := range table.shards {
-		if n := len(table.shards[i].networks); n > perShard || n < perShard/2 {
-			t.Errorf("shard %d has %d networks", i, n)
+	for name, m := range map[string]*memory{"anonymous": &table.anonymous, "named": &table.named} {
+		for i := range m {
+			if n := len(m[i].networks); n > perShard || n < perShard/2 {
+				t.Errorf("%s: shard %d has %d networks", name, i, n)
+			}
 		}
 	}
 	for i := range 100 {

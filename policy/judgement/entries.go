@@ -44,7 +44,7 @@ var entries = []Entry{
 	},
 	{
 		Name: "known-forwarder", Side: result.Indirect, Observed: true, find: func(res *result.Results) result.Fact { return observed(res.Observed.Forwarder) },
-		Says: "a client or signer through which genuine mail of the domain came before that failed too",
+		Says: "a client through whose network signed mail of at least 4 domains came on 5 days of the last 30, or a message that authenticates as a domain whose own mail came often enough to know it",
 	},
 	{
 		Name: "forwarded-recipient", Side: result.Indirect, Observed: true, find: func(res *result.Results) result.Fact { return observed(res.Observed.ForwardedTo) },
@@ -52,7 +52,7 @@ var entries = []Entry{
 	},
 	{
 		Name: "never-unsigned", Side: result.Forgery, Observed: true, find: neverUnsigned,
-		Says: "the author's domain was seen to sign all its mail, and this has no signature of it at all",
+		Says: "the author's domain was seen to sign all its mail, and this has no signature of it at all; and nothing authenticates the message, or it authenticates as somebody unknown whose network sent such mail of at least 2 domains within the hour",
 	},
 	{
 		Name: "forbidden", Side: result.Forgery, find: forbidden,

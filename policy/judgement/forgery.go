@@ -19,6 +19,10 @@ import (
 // taken for a forger.
 const ManyDomains = 3
 
+// ManyImpersonated is of how many domains that sign all their mail a client's network must
+// send unsigned mail within an hour to be taken for a forger, though it authenticates.
+const ManyImpersonated = 2
+
 // Anonymous returns whether nothing authenticates a message as anybody's: no signature is
 // intact, of any domain, no SPF result is a pass, and the client's verified name is
 // neither of the author's organization nor of the sender's. Somebody who authenticates can
@@ -63,7 +67,8 @@ func ofNobody(res *result.Results, found result.Fact) result.Fact {
 }
 
 // neverUnsigned finds a message without any signature of a domain that signs all its mail.
-// A new host of the domain may not sign yet.
+// A new host of the domain may not sign yet, nor may a new help desk or newsletter service. So
+// what authenticates as somebody else counts only if it comes for several domains at a time.
 func neverUnsigned(res *result.Results) result.Fact {
 	for _, d := range res.DKIM {
 		if ofAuthor(res, d.Domain) || sameOrganization(d.Domain, res.Author.Domain) {
@@ -77,10 +82,17 @@ func neverUnsigned(res *result.Results) result.Fact {
 		return unknown("a DNS failure hides the client's name")
 	}
 	f := observed(res.Observed.SignsAll)
-	if f.State == result.Present && f.Text == "" {
+	if f.State != result.Present {
+		return f
+	}
+	if f.Text == "" {
 		f.Text = foreign.Line(res.Author.Domain, 100) + " signs all its mail, and this has no signature of it"
 	}
-	return f
+	if n := res.Observed.ImpersonatedDomains; n >= ManyImpersonated && Anonymous(res) == result.Absent {
+		f.Text += fmt.Sprintf("; the client's network sent such mail of %d domains within the hour", n)
+		return f
+	}
+	return ofNobody(res, f)
 }
 
 // forbidden finds a client that the sender's domain forbids to send. The sender is MAIL

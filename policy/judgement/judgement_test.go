@@ -131,7 +131,21 @@ func TestEntries(t *testing.T) {
 		{"forwarded-recipient", "known", func(r *result.Results) { r.Observed.ForwardedTo = yes }, result.Present},
 
 		{"never-unsigned", "nobody knows", func(*result.Results) {}, result.Unknown},
-		{"never-unsigned", "no signature", func(r *result.Results) { r.Observed.SignsAll.State = result.Present }, result.Present},
+		{"never-unsigned", "no signature, and nothing authenticates it", func(r *result.Results) { anonymous(r); r.Observed.SignsAll.State = result.Present }, result.Present},
+		{"never-unsigned", "no signature, but somebody is to be named", func(r *result.Results) { r.Observed.SignsAll = yes }, result.Absent},
+		{"never-unsigned", "somebody who sends for one domain", func(r *result.Results) {
+			r.Observed.SignsAll, r.Observed.ImpersonatedDomains = yes, judgement.ManyImpersonated-1
+		}, result.Absent},
+		{"never-unsigned", "somebody who sends for two domains", func(r *result.Results) {
+			r.Observed.SignsAll, r.Observed.ImpersonatedDomains = yes, judgement.ManyImpersonated
+		}, result.Present},
+		{"never-unsigned", "for two domains, of which this does not sign all", func(r *result.Results) {
+			r.Observed.SignsAll.State, r.Observed.ImpersonatedDomains = result.Absent, judgement.ManyImpersonated
+		}, result.Absent},
+		{"never-unsigned", "the DNS hides whether somebody is to be named", func(r *result.Results) {
+			anonymous(r)
+			r.Observed.SignsAll, r.SPF[1].Status = yes, spf.TempError
+		}, result.Unknown},
 		{"never-unsigned", "a broken signature", func(r *result.Results) {
 			r.Observed.SignsAll, r.DKIM = yes, []dkim.Result{broken}
 		}, result.Absent},

@@ -21,7 +21,8 @@ const (
 	Days = 30
 	// MinDays and MinPasses are for a domain: days on which its mail came from networks of
 	// its own, and messages.
-	MinDays, MinPasses = 7, 20
+	MinDays   = 7
+	MinPasses = 20
 	// A domain signs all its mail if unsigned mail came from at most one in
 	// MaxUnsignedShare of its networks and days, none of it in the last UnsignedDays days,
 	// and if any mail came within StaleDays.
@@ -30,7 +31,8 @@ const (
 	StaleDays        = 14
 	// ForwarderDomains and ForwarderDays are for a forwarder: registered domains whose
 	// mail came through it, and days.
-	ForwarderDomains, ForwarderDays = 4, 5
+	ForwarderDomains = 4
+	ForwarderDays    = 5
 	// maxForwarders bounds the networks that are looked at.
 	maxForwarders = 1 << 17
 )

@@ -54,8 +54,8 @@ type Hop struct {
 type Observed struct {
 	// SignsAll is whether the author's domain was seen to sign all its mail.
 	SignsAll Fact `json:"signs_all,omitzero"`
-	// Forwarder is whether failing mail of the author's domain, which was genuine, came
-	// through the client or a signer before.
+	// Forwarder is whether genuine mail of several domains came through the client before,
+	// or the message authenticates as a domain that is known.
 	Forwarder Fact `json:"forwarder,omitzero"`
 	// ForwardedTo is whether mail to a recipient is known to be forwarded here.
 	ForwardedTo Fact `json:"forwarded_to,omitzero"`
@@ -63,4 +63,8 @@ type Observed struct {
 	// which the client's network failed within the last hour with mail that nothing
 	// authenticates and that bears no sign of indirect mail; 0 if nobody counts them.
 	FailedDomains int `json:"failed_domains,omitempty"`
+	// ImpersonatedDomains is the number of organizational domains that sign all their mail,
+	// and of which the client's network, of which nothing was known, sent unsigned mail
+	// within the last hour that authenticates as somebody else; 0 if nobody counts them.
+	ImpersonatedDomains int `json:"impersonated_domains,omitempty"`
 }
