@@ -16,6 +16,8 @@ import (
 type Policy struct {
 	DMARC                rules.DMARC
 	OnReject             rules.OnReject
+	Observed             bool
+	ObservedExcept       List
 	Quarantine           rules.Quarantine
 	OnTempError          rules.TempError
 	OnAmbiguousAuthor    rules.AmbiguousAuthor
@@ -71,6 +73,18 @@ wants it; see postvet-judgement(7). always: it is rejected, which RFC 9989
 does not allow for the policy alone. quarantine: it is always treated like
 p=quarantine. Mail of own_domains and of author_overrides stays as strict as
 with always.`,
+		},
+		{
+			name: "observed", value: truth(&p.Observed, true), evaluation: true,
+			comment: `Does Postvet learn from mail that passes DMARC how mail of a domain looks, and
+use that as evidence when mail fails? It learns whether a domain signs all its
+mail, and who hands on or sends mail for others; see postvet-judgement(7).
+"postvet domain --observed" shows what is known. Without [journal] nothing is
+learned.`,
+		},
+		{
+			name: "observed_except", value: entries(&p.ObservedExcept, addrlist.Names, 0), evaluation: true,
+			comment: "Author domains for which what was learned does not count.",
 		},
 		{
 			name: "quarantine", value: oneOf(&p.Quarantine),

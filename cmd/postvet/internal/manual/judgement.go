@@ -1,7 +1,10 @@
 package manual
 
 import (
+	"fmt"
+
 	"github.com/postvet/postvet/policy/judgement"
+	"github.com/postvet/postvet/policy/patterns"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -37,6 +40,8 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 		}
 	}
 	r.text(`For "earlier-hop", SPF of the author's domain is asked for at most 4 hosts of the Received fields. These lookups are made only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
+	r.section("What is learned")
+	r.text(learnedText, "PP")
 	r.section("Stricter, and milder")
 	for _, i := range stricter {
 		r.item(i[0])
@@ -56,11 +61,25 @@ Reports to the author's domain have what was really done, with the reason local_
 	return Page{file, r.b.Bytes()}
 }
 
+// learnedText is about package patterns.
+var learnedText = fmt.Sprintf(`With [journal], Postvet learns from mail that passes DMARC, for each organizational domain: from which networks it comes that pass SPF, which domains sign it, how much of it is unsigned, and through which networks it comes that passes by its signature alone. Numbers of %[1]d days count. They are kept in state.db of the journal, are written and read again each hour, and go with journal.keep_counts and "postvet journal forget". Each machine learns by itself, also where several share a PostgreSQL database. Without a journal nothing is learned, and the rest of the evidence works as it does.
+
+A domain signs all its mail if mail from networks that pass SPF came on at least %[2]d days, %[3]d messages in all, the last within %[4]d days. At most one in %[5]d pairs of network and day may have had unsigned mail, and none of the last %[6]d days. A domain without an SPF record is judged by its signed mail.
+
+A network is a known forwarder if mail of at least %[7]d domains that somebody registered came through it on at least %[8]d days, which SPF did not authenticate while the author's signature did. A domain is known as a sender with %[2]d days and %[3]d messages of its own. Then a message that authenticates as this domain, such as that of a help desk or of a newsletter service, is held in place of refused, whoever its author is.
+
+A service that nobody knows yet sends unsigned mail of a domain that signs all of its own: a forger does so, but a new help desk does too. "never-unsigned" therefore does not count for mail that authenticates as somebody, unless its network sent such mail of 2 domains within the hour.
+
+Mail that fails teaches nothing. Nobody can teach anything about a domain of others but by replaying its signed messages. Such a message does not pass SPF for the author's domain. So it does not count as volume or as signed. It counts once a day for a network, whatever the number, and can make the forger's own network a known forwarder: his messages are then held in place of refused. A domain whose SPF record covers others, as that of a service with many customers may, can be made to look as if it did not sign all its mail, by these.
+
+"postvet domain --observed" shows what is known of a domain.`, patterns.Days, patterns.MinDays, patterns.MinPasses, patterns.StaleDays, patterns.MaxUnsignedShare, patterns.UnsignedDays, patterns.ForwarderDomains, patterns.ForwarderDays)
+
 // stricter is how the outcome is changed.
 var stricter = [][2]string{
 	{"Your own domains", `are judged by nobody: mail of own_domains that fails under p=reject is refused as with "always".`},
 	{"Domains that forgers like", `become strict by author_overrides: "bank.example" = "reject" refuses their failing mail, also if something speaks for indirect mail. "none" never refuses, and "quarantine" always holds.`},
 	{"Rules of your own", `may ask for the fact judgement, which is "refuse", "hold" or "". These keys refuse what would be held for recipients who are on no list: if = 'judgement == "hold" and not list', to = ["payroll@example.org"], action = "reject".`},
 	{"All mail that fails under p=reject", `is refused with on_reject = "always". quarantine = "reject" refuses it too, and mail that fails under p=quarantine as well.`},
+	{"Domains whose learned patterns mislead", `are judged without them if they stand in observed_except, such as a domain that begins to send by a service that does not sign for it. observed = false does so for all, and learns nothing.`},
 	{"Forwarders, sealers and lists", `that you trust are treated more mildly: trust.forwarders, trust.sealers and mailing_lists = "accept" have their mail accepted.`},
 }

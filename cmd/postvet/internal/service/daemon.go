@@ -48,6 +48,7 @@ type daemon struct {
 	peers         peers
 	refs          result.References
 	failures      *failures.Table // survives reloads
+	patterns      observedPatterns
 	logins        *loginrate.Watch
 	holds         *held.Cap
 	addresses     []string // of the listeners, as Postfix writes them

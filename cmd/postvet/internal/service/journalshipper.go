@@ -63,6 +63,8 @@ func (d *daemon) forget(ctx context.Context, q rows.Query) (int, error) {
 	if q.Domain != "" && q.Since.IsZero() && q.Until.IsZero() {
 		flushing, cancel := context.WithTimeout(ctx, flushTime)
 		defer cancel()
+		d.patterns.forget(q.Domain)
+		defer d.patterns.readAgain()
 		d.journal.recorder.Forget(q.Domain)
 		d.journal.recorder.Flush(flushing) // what it counts takes the place of what it had written
 	}

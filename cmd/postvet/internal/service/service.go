@@ -70,6 +70,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer func() { _ = d.dns.close() }()
 	d.openJournal(c)
 	defer d.closeJournal()
+	d.openPatterns()
+	defer d.closePatterns()
 	d.openReports(c)
 	defer d.closeReports()
 	listeners, err := openListeners(c)
@@ -163,6 +165,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		d.watchLogin(&x)
 		d.traces.Message(&x)
 		d.record(&x)
+		d.learn(&x)
 		d.countForReports(&x)
 		d.gatherFailure(&x)
 		d.readForReports(&x)
@@ -178,7 +181,7 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 		options.Signing, options.Sealing = c.Signing(source), c.Sealing(source)
 	}
 	if d.failures != nil {
-		options.Observer = d.failures
+		options.Observer = d.observer(c)
 	}
 	policyRules := c.Rules(authservID)
 	if b, ok := d.reportBounces(c).(*reportBounces); ok {
