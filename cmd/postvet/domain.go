@@ -24,6 +24,7 @@ type domainFlags struct {
 	hosts     []string
 	journal   string
 	since     string // only changes since then
+	patterns  bool   // only what was learned from mail
 	fetch     bool
 	sender    bool
 }
@@ -68,12 +69,19 @@ then, with old and new texts, and which errors came and went: from the state of
 /etc/postvet/postvet.toml, of --config, or of --journal alone. That the journal
 has no record does not mean that there was none.
 
+With --observed it asks no DNS, and prints what the service has learned from the
+domain's genuine mail: how much passes, whether all of it is signed, from which
+networks, by which signers and through which forwarders; postvet-judgement(7)
+says what follows. It takes the journal of /etc/postvet/postvet.toml, of
+--config, or of --journal.
+
 --markdown prints the same for a ticket: findings in tables, records as code.
 postvet-json(5) has the fields of --json, which stay as they are.
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 too many
 lookups failed to tell. With --file 1 if one domain is faulty. With --since 0
-nothing has changed, 1 something has, 3 nothing is known of the domain.`,
+nothing has changed, 1 something has, 3 nothing is known of the domain. With
+--observed 0, or 3 if nothing is known of the domain.`,
 		Example: `  postvet domain example.org
   postvet domain --selector s2026 --selector mail example.org
   postvet domain --ip 192.0.2.1 --journal /var/lib/postvet/journal example.org
@@ -81,6 +89,7 @@ nothing has changed, 1 something has, 3 nothing is known of the domain.`,
   postvet domain --json example.org | jq .dmarc
   postvet domain --file domains.txt
   postvet domain --since 7d example.org
+  postvet domain --observed example.org
   postvet domain --file - --json < domains.txt | jq -r \
       'select(.verdict == "faulty").name'`,
 		Args: args(0, 1),
@@ -90,6 +99,8 @@ nothing has changed, 1 something has, 3 nothing is known of the domain.`,
 				return usage("a name beside --file; write one of them")
 			case many && (f.sender || f.fetch || len(f.hosts) > 0 || cmd.Flags().Changed("journal")):
 				return usage("--sender, --fetch, --ip or --journal beside --file; they are for one domain")
+			case f.patterns && (many || since || f.sender || f.fetch || len(f.hosts)+len(f.selectors) > 0):
+				return usage("--file, --since, --sender, --fetch, --ip or --selector beside --observed; it asks no DNS")
 			case many && since:
 				return usage("--since beside --file; it is for one domain")
 			case since && (f.sender || f.fetch || len(f.hosts)+len(f.selectors) > 0):
@@ -98,6 +109,9 @@ nothing has changed, 1 something has, 3 nothing is known of the domain.`,
 				return f.runMany(cmd)
 			case len(args) == 0:
 				return usage("an argument is missing; write %q", cmd.UseLine())
+			}
+			if f.patterns {
+				return f.runObserved(cmd, args[0])
 			}
 			if cmd.Flags().Changed("since") {
 				return f.runSince(cmd, args[0])
@@ -110,6 +124,7 @@ nothing has changed, 1 something has, 3 nothing is known of the domain.`,
 	cmd.Flags().StringArrayVar(&f.hosts, "ip", nil, "`ADDRESS` of a host that sends, to be checked; repeatable")
 	cmd.Flags().StringVar(&f.journal, "journal", "", "take keys and hosts from the journal in `DIR` too")
 	cmd.Flags().StringVar(&f.since, "since", "", "print what has changed since `TIME`: a duration before now such as 7d, or 2026-11-29[T10:00]")
+	cmd.Flags().BoolVar(&f.patterns, "observed", false, "print what was learned from its genuine mail")
 	f.addFile(cmd)
 	cmd.Flags().BoolVar(&f.sender, "sender", false, "hold it against what Google, Yahoo and Microsoft demand of senders")
 	cmd.Flags().BoolVar(&f.fetch, "fetch", false, "fetch the files of the logo (BIMI)")

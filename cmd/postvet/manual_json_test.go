@@ -33,6 +33,7 @@ var described = map[string]reflect.Type{
 	"plan": reflect.TypeFor[plan.Plan](), "plan step": reflect.TypeFor[plan.Step](), "plan record": reflect.TypeFor[plan.Record](),
 	"requirements": reflect.TypeFor[requirements.Report](), "requirement": reflect.TypeFor[requirements.Result](),
 	"since": reflect.TypeFor[domainChanges](), "since source": reflect.TypeFor[changeSource](), "since record": reflect.TypeFor[recordChange](), "since error": reflect.TypeFor[watch.ErrorChange](),
+	"patterns": reflect.TypeFor[domainPatterns](), "pattern": reflect.TypeFor[patternName](),
 	"route": reflect.TypeFor[route.Report](), "route step": reflect.TypeFor[route.Step](), "attempt": reflect.TypeFor[route.Attempt](),
 	"connection": reflect.TypeFor[route.Connection](), "certificate": reflect.TypeFor[route.Certificate](),
 }
