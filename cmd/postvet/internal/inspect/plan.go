@@ -3,8 +3,10 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
@@ -12,6 +14,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/plan"
 	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/mtasts"
 )
 
 // plan makes the plan of what to publish. The inspection is made again with the proposed
@@ -35,9 +38,40 @@ func (r *Report) later(changes []finding.Change) (steps []plan.Step) {
 			Then: "wait for the TTL, sign by the new key, and remove the old record a week after the last mail that it signed",
 		})
 	}
+	steps = append(steps, r.enforcedTLS(changes)...)
 	steps = append(steps, r.stricterSPF(changes)...)
 	return append(steps, r.stricterDMARC(changes)...)
 }
+
+// enforcedTLS returns the step from a policy of MTA-STS in testing to one that is enforced, if
+// the changes publish the first one (RFC 8461 section 5).
+func (r *Report) enforcedTLS(changes []finding.Change) []plan.Step {
+	const days = 14
+	name := mtasts.RecordName(r.Name)
+	for _, c := range changes {
+		rec, err := mtasts.ParseRecord(plan.TextOf(&c))
+		if c.Name != name || c.When == "" || c.Remove || err != nil {
+			continue
+		}
+		at, err := time.Parse(idFormat, rec.ID)
+		if err != nil {
+			return nil
+		}
+		text, err := mtasts.Proposal(at.AddDate(0, 0, days).Format(idFormat))
+		step, ok := r.laterStep(name, text)
+		if err != nil || !ok {
+			return nil
+		}
+		step.When = fmt.Sprintf("after %d days of TLS reports without failures", days)
+		step.Why = "put mode: enforce in place of mode: testing in the policy, and then say by a new id that it is another"
+		step.Then = "keep the host names of the policy for 604800 seconds, its max_age, after each change of them"
+		return []plan.Step{step}
+	}
+	return nil
+}
+
+// idFormat is the form of ids of MTA-STS that are proposed.
+const idFormat = "20060102150405"
 
 // weakKeys reports whether a key should be replaced, or there is none although mail is sent.
 func (r *Report) weakKeys() bool {
