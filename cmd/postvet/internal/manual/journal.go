@@ -51,6 +51,8 @@ Indexed are queue and org, and in the files of the rest also client, message_key
 
   sqlite3 -readonly state.db \
     "SELECT since, until, text FROM records WHERE name = '_dmarc.example.org' ORDER BY since"`, rows.MaxRecordText), "PP")
+	r.section("Patterns")
+	r.text(`The table "pattern" of state.db, and its view "patterns" with days in words, have what was learned from mail that passes DMARC, see postvet-judgement(7): org, the organization of the author; kind and name, a "network" or a "forwarder" with its network, or a "signer" with its domain; day, in days since 1970; n, the number of messages, and unsigned, those without a signature of the domain. What passes without SPF is counted once a day. A day has at most 32,768 rows, and is removed after 30 days.`, "PP")
 	r.section("Counts")
 	r.text(`The file state.db has how many messages came in each hour and day, for "postvet top". The tables hour and day have a row for each name of a kind: "domain", the organization of the author as in message.org; "client", the network of the client, of 256 IPv4 addresses or a /48 of IPv6; "hint" and "rule", as in message. The row of kind "all" has the sum of all messages. at is the beginning of the hour or day in seconds since 1970; the views hours and days have it as text:
 
