@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"io"
+	"mime/quotedprintable"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +17,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
 )
 
 // TestHeld holds messages and lists them: with the running service, with the stopped one,
@@ -140,4 +146,62 @@ func TestHeldCap(t *testing.T) {
 	}
 	s.waitLog(`"overrides":["local_policy policy.hold_per_domain (tempfail)"]`, 2)
 	s.waitLog("as much mail is held today as allowed; more is not held", 1)
+}
+
+// TestHeldDigest: a service finds at its start that a digest is overdue, and mails what the
+// one before has held.
+func TestHeldDigest(t *testing.T) {
+	t.Parallel()
+	mta := &submissiontest.Server{}
+	dir := filepath.Join(t.TempDir(), "journal")
+	more := fmt.Sprintf("[journal]\ndirectory = %q\nprivacy = \"addresses\"\n[report]\nsmtp = %q\n", dir, mta.Start(t))
+	s, socket, file := startControlled(t, more)
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	m.hold("3A7B812345")
+	m.hold("$(reboot)")
+	s.signal(syscall.SIGTERM)
+	s.waitExit()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "[policy]\n", "[policy]\nhold_digest = \"postmaster@good.example\"\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = startService(t, nil, "--config", file)
+	if !eventually(func() bool { return len(mta.Messages()) == 1 }) {
+		t.Fatal("no mail")
+	}
+	got := mta.Messages()[0]
+	parsed, err := mail.ReadMessage(bytes.NewReader(got.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(quotedprintable.NewReader(parsed.Body))
+	if err != nil || got.From != "postvet@mx.test.example" || got.To != "postmaster@good.example" || parsed.Header.Get("Auto-Submitted") != "auto-generated" ||
+		parsed.Header.Get("Subject") != "Held mail at mx.test.example: 2 messages of 1 author domain" {
+		t.Errorf("%+v, %v: %s", got, err, got.Data)
+	}
+	for _, want := range []string{"held.example: 2 messages held, ", "from  x@evil.example to user@test.example", "      postsuper -H 3A7B812345\r\n", "no command."} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("the mail lacks %q:\n%s", want, body)
+		}
+	}
+	if strings.Contains(string(body), "-H $") {
+		t.Errorf("%s", body)
+	}
+	if !eventually(func() bool { _, err := os.Stat(filepath.Join(dir, "held-digest")); return err == nil }) {
+		t.Error("when it was sent is not kept")
+	}
+	runFor(t, exitDone, "journal", "verify", "--journal", dir)
+	s.signal(syscall.SIGTERM)
+	s.waitExit()
+	s = startService(t, nil, "--config", file)
+	s.waitLog(`"msg":"serving"`, 1)
+	s.signal(syscall.SIGTERM)
+	s.waitExit()
+	if n := len(mta.Messages()); n != 1 {
+		t.Errorf("%d mails, the next service sent another", n)
+	}
 }

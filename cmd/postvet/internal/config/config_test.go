@@ -114,7 +114,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Policy: Policy{
 			DMARC: "mark", Quarantine: "tag", OnTempError: "tempfail", OnAmbiguousAuthor: "hold", OnFault: "accept", OnDegraded: "judge",
-			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", OnReject: "quarantine", HoldPerDay: 5000, HoldPerDomain: 50, HoldOver: "tag", ObservedExcept: newList(addrlist.Names, "desk.example"), SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true, SPFHelo: true,
+			OrganizationalDomain: "psl", HelpURL: "https://mail.example.org/refused?why={hint}", MailingLists: "quarantine", OnReject: "quarantine", HoldPerDay: 5000, HoldPerDomain: 50, HoldOver: "tag", HoldDigest: "postmaster@example.org", HoldDigestAt: "06:30", ObservedExcept: newList(addrlist.Names, "desk.example"), SPFFail: "reject", SPFSoftfail: "quarantine", SPFPermError: "reject", SPFEarly: true, SPFHelo: true,
 			OwnDomains: newList(addrlist.Names, "example.org", ".example.org"), OnOwnDomain: "reject",
 			SigningDomains: newList(addrlist.Names, "bank.example"), OnUnsigned: "quarantine",
 			SenderDomain: "reject", MonitorListeners: []string{"inet:127.0.0.1:8891", "trial.example.org"},

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/postvet/postvet/filter/socket"
@@ -44,6 +45,9 @@ type Policy struct {
 	// domains and of one; 0 for no limit. HoldOver is what is done with others.
 	HoldPerDay, HoldPerDomain int
 	HoldOver                  HoldOver
+	// HoldDigest is the address that gets a list of held mail each day, "" for none, and
+	// HoldDigestAt the time of that in the local zone, "07:00".
+	HoldDigest, HoldDigestAt string
 }
 
 // HoldOver says what is done with a message that is not held since too many are.
@@ -109,6 +113,18 @@ tempfail: it is deferred (451 4.7.1), so that its sender tries again and a
 list's mail is late at worst. tag: it is delivered with a field
 X-Postvet-Quarantine; whoever sends many forgeries then gets some delivered.
 None is refused: why mail is held may rest on a DNS failure.`,
+		},
+		{
+			name: "hold_digest", value: text(&p.HoldDigest, "", checkReportAddress),
+			comment: `The address that gets a mail each day that lists what was held, why, and how
+to release it, such as "postmaster@example.org"; none if nothing was held. It
+needs journal.directory, and goes through the server that report.smtp names.
+Of several machines each sends its own, as the commands belong to its MTA.
+Empty: none.`,
+		},
+		{
+			name: "hold_digest_at", value: text(&p.HoldDigestAt, "07:00", checkTimeOfDay),
+			comment: "When that mail is sent, in local time; at the start, if it is overdue then.",
 		},
 		{
 			name: "on_temperror", value: oneOf(&p.OnTempError),
@@ -264,10 +280,23 @@ func checkListener(s string) (normal, problem, remedy string) {
 	return normal, "", ""
 }
 
+// checkTimeOfDay accepts a time of the day.
+func checkTimeOfDay(s string) (normal, problem, remedy string) {
+	at, err := time.Parse("15:04", s)
+	if err != nil {
+		return "", cite(s) + " is no time of the day", `write hours and minutes, such as "07:00"`
+	}
+	return at.Format("15:04"), "", ""
+}
+
 func (p *Policy) conflicts(x *conflicts) {
 	if p.HoldOver != HoldOverDefer && p.HoldPerDay+p.HoldPerDomain == 0 {
 		x.noEffect("policy.hold_over", "policy.hold_per_day", "write hold_per_day or hold_per_domain")
 	}
+	if p.HoldDigest != "" && x.config.Journal.Directory == "" {
+		x.noEffect("policy.hold_digest", "journal.directory", `name a directory, such as "/var/lib/postvet/journal"`)
+	}
+
 	for _, d := range p.MonitorDomains.Entries {
 		if slices.Contains(p.EnforceDomains.Entries, d) {
 			x.fault("policy.monitor_domains", "policy.enforce_domains", cite(d)+" stands in policy.enforce_domains too", "remove it from one")

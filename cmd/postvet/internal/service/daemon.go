@@ -51,6 +51,8 @@ type daemon struct {
 	patterns      observedPatterns
 	logins        *loginrate.Watch
 	holds         *held.Cap
+	digestsSent   atomic.Uint64
+	digestsFailed atomic.Uint64
 	addresses     []string // of the listeners, as Postfix writes them
 	sockets       []string // of the listeners, as they are
 	controlSocket string   // path, "" if there is none
@@ -63,6 +65,7 @@ type daemon struct {
 	// Only the loop uses these.
 	reload     reload
 	watchdog   watchdog
+	digest     *heldDigest      // nil if none are sent
 	levelEnds  <-chan time.Time // when a temporary log level ends
 	statusLine string           // the last one sent to the service manager
 	shutdown   *shutdown        // nil until the service drains

@@ -125,16 +125,21 @@ func watchMail(c *config.Config, authservID string) func(ctx context.Context, su
 		from = "postvet@" + authservID
 	}
 	return func(ctx context.Context, subject, text string) error {
-		client, err := newSubmission(c, authservID)
-		if err != nil {
-			return err
-		}
-		a := client.Submit(ctx, &submission.Message{From: from, To: c.Watch.Mail, Data: watch.Message(from, c.Watch.Mail, subject, text, time.Now()), Quiet: true})
-		if a.Result == submission.Accepted || a.Result == submission.Lost { // it may have been taken
-			return nil
-		}
-		return errors.New(a.Text)
+		return submitMail(ctx, c, authservID, from, c.Watch.Mail, subject, text)
 	}
+}
+
+// submitMail hands a mail to the server that takes reports.
+func submitMail(ctx context.Context, c *config.Config, authservID, from, to, subject, text string) error {
+	client, err := newSubmission(c, authservID)
+	if err != nil {
+		return err
+	}
+	a := client.Submit(ctx, &submission.Message{From: from, To: to, Data: watch.Message(from, to, subject, text, time.Now()), Quiet: true})
+	if a.Result == submission.Accepted || a.Result == submission.Lost { // it may have been taken
+		return nil
+	}
+	return errors.New(a.Text)
 }
 
 // newSubmission returns a client of the server that takes reports.

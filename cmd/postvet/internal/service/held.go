@@ -2,11 +2,15 @@ package service
 
 import (
 	"cmp"
+	"context"
+	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/foreign"
@@ -36,5 +40,88 @@ func (d *daemon) mayHold(r *result.Results) filter.Over {
 // heldStats returns the numbers of held mail for the metrics.
 func (d *daemon) heldStats() metrics.HeldStats {
 	s := d.holds.Stats()
-	return metrics.HeldStats{Today: s.Today, Over: map[string]uint64{"day": s.OverDay, "domain": s.OverDomain}}
+	return metrics.HeldStats{
+		Today: s.Today, Over: map[string]uint64{"day": s.OverDay, "domain": s.OverDomain},
+		Digests: map[string]uint64{"sent": d.digestsSent.Load(), "failed": d.digestsFailed.Load()},
+	}
+}
+
+// heldDigest sends digests of held mail in a goroutine of its own, which a reload replaces.
+type heldDigest struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// digestHeld begins to send digests by a configuration, and ends those by the one before.
+func (d *daemon) digestHeld(c *config.Config, authservID string) {
+	before := d.digest
+	d.digest = nil
+	if before != nil {
+		before.stop()
+	}
+	if c.Policy.HoldDigest == "" || d.journal.reader == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	next := &heldDigest{stop: cancel, ended: make(chan struct{})}
+	digest := &held.Digest{
+		At: c.Policy.HoldDigestAt, Host: authservID, File: filepath.Join(d.journal.dir, "held-digest"), Find: d.findHeld,
+		Mail: digestMail(c, authservID), Log: d.log.Named("held"), Sent: &d.digestsSent, Failed: &d.digestsFailed,
+	}
+	go func() {
+		defer close(next.ended)
+		if before != nil {
+			<-before.ended
+		}
+		digest.Run(ctx)
+	}()
+	d.digest = next
+}
+
+// stopDigest ends the digests, and waits for the end for a moment.
+func (d *daemon) stopDigest() {
+	if d.digest == nil {
+		return
+	}
+	d.digest.stop()
+	select {
+	case <-d.digest.ended:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// findHeld returns the messages that were held in a time.
+func (d *daemon) findHeld(ctx context.Context, since, until time.Time) (all []held.Message, more bool, err error) {
+	d.journal.recorder.Flush(ctx)
+	q := rows.Query{Since: since, Until: until, Action: string(result.Quarantine), Limit: rows.MaxLimit}
+	if err := q.Check(); err != nil {
+		return nil, false, err
+	}
+	for {
+		page, err := d.journal.reader.Find(ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, r := range page.Rows {
+			if !held.Was(r) {
+				continue
+			}
+			if len(all) == held.MaxDigest {
+				return all, true, nil
+			}
+			r.Explain()
+			all = append(all, held.New(r, "", until))
+		}
+		if page.Next == 0 || !page.Complete {
+			return all, !page.Complete, nil
+		}
+		q.Before = page.Next
+	}
+}
+
+// digestMail returns what hands a digest to the server that takes reports.
+func digestMail(c *config.Config, authservID string) func(ctx context.Context, subject, text string) error {
+	return func(ctx context.Context, subject, text string) error {
+		return submitMail(ctx, c, authservID, "postvet@"+authservID, c.Policy.HoldDigest, subject, text)
+	}
 }

@@ -159,6 +159,7 @@ func (d *daemon) activate(l loadedConfig) error {
 	d.server.SetHandler(d.handler(c, authservID))
 	d.rotateKeys(c)
 	d.watchDomains(c, authservID)
+	d.digestHeld(c, authservID)
 	d.sendReports(c)
 	d.metrics.SetRules(ruleNames(c))
 	d.holds.SetLimits(holdLimits(c))

@@ -115,6 +115,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer d.stopRotation()
 	d.watchDomains(c, d.state.Load().authservID)
 	defer d.stopWatch()
+	d.digestHeld(c, d.state.Load().authservID)
+	defer d.stopDigest()
 	d.sendReports(c)
 	defer d.stopSending()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
