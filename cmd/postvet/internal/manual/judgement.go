@@ -47,6 +47,10 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 		r.item(i[0])
 		r.filled(i[1])
 	}
+	r.section("Held mail")
+	r.text(`"postvet held" lists what is held, by the author's domain, with the evidence and the commands that release or delete it. hold_digest of [policy] sends that list by mail each day.
+
+hold_per_day and hold_per_domain bound how much is held. Mail above them is deferred or tagged, as hold_over says, and never refused: a DNS failure may be the reason why it is held.`, "PP")
 	r.section("What it would change")
 	r.text(`The key "judgement" of the log has the outcome and the names of the evidence of each message that fails under p=reject, with each value of on_reject. "postvet check --trace" shows every entry, and "postvet explain REF" why a past message was held or refused. These commands show what another value would have done with the mail of a month:
 
@@ -57,7 +61,7 @@ If "always" was in force, the earlier hops were not asked, and the outcome of "j
 
 Reports to the author's domain have what was really done, with the reason local_policy.`, "PP")
 	r.section("See also")
-	r.references("postvet(1)", "postvet-check(1)", "postvet-explain(1)", "postvet-policy(1)", configPage+"(5)", "postvet-rules(5)")
+	r.references("postvet(1)", "postvet-check(1)", "postvet-explain(1)", "postvet-held(1)", "postvet-policy(1)", configPage+"(5)", "postvet-rules(5)")
 	return Page{file, r.b.Bytes()}
 }
 
