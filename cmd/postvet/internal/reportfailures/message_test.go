@@ -52,23 +52,23 @@ func TestMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := &reportsending.Settings{Submitter: "ours.example", Email: "postmaster@ours.example", From: "noreply@reports.ours.example", BounceDomain: "reports.ours.example"}
-	m := reportsending.Compose(settings, &r, &all[0].Delivery)
+	data := reportsending.Compose(settings, &r, &all[0].Delivery)
 	var got reads
-	if err := received.New(&got).Read(bytes.NewReader(m.Data), "message.eml"); err != nil {
-		t.Fatalf("%v\n%s", err, m.Data)
+	if err := received.New(&got).Read(bytes.NewReader(data), "message.eml"); err != nil {
+		t.Fatalf("%v\n%s", err, data)
 	}
 	if len(got) != 1 || got[0].Kind != received.Failure || got[0].Failure == nil || len(got[0].Failure.Deviations) > 0 || got[0].Err != nil {
-		t.Fatalf("%+v\n%s", got, m.Data)
+		t.Fatalf("%+v\n%s", got, data)
 	}
 	f := got[0].Failure
 	if len(f.AuthenticationResults) != 1 || f.AuthenticationResults[0] != "mx.ours.example; dmarc=fail header.from=example.com" {
 		t.Errorf("%q", f.AuthenticationResults)
 	}
-	if _, sample, _ := strings.Cut(string(m.Data), "text/rfc822-headers"); !strings.Contains(sample, "dkim=fail header.d=example.com") || strings.Contains(sample, "ann@") {
+	if _, sample, _ := strings.Cut(string(data), "text/rfc822-headers"); !strings.Contains(sample, "dkim=fail header.d=example.com") || strings.Contains(sample, "ann@") {
 		t.Errorf("the header has not what we found:\n%s", sample)
 	}
 	ann, bob := f.DKIMIdentity, ""
-	if _, after, ok := strings.Cut(strings.Join(strings.Fields(string(m.Data)), " "), " for <"); ok {
+	if _, after, ok := strings.Cut(strings.Join(strings.Fields(string(data)), " "), " for <"); ok {
 		bob, _, _ = strings.Cut(after, "@")
 	}
 	if !strings.HasSuffix(ann, "@example.com") || strings.HasPrefix(ann, "ann") || bob == "" || bob == "bob" || !strings.Contains(f.From, "<"+ann+">") {

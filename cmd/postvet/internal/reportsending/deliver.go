@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 )
@@ -176,27 +177,47 @@ func (s *Sender) capped(ctx context.Context, now time.Time) (full bool, when tim
 	return true, (today + 1).Begin(), nil
 }
 
-// submit composes, signs and submits the message.
+// submit submits the message of a delivery.
 func (s *Sender) submit(ctx context.Context, d *reports.Delivery, r *reports.Report) outcome {
-	now := s.o.Now()
+	data, err := s.message(ctx, d, r)
+	if err != nil {
+		return wait(s.o.Now(), d, err.Error())
+	}
+	a := s.o.Submit(ctx, &submission.Message{From: s.o.Settings.Sender(d), To: d.Address, ID: r.ID, Data: data})
+	if a.Result == submission.Permanent && (d.Attempts == 0 || d.Code >= 500) {
+		// Nobody has this message. The administrator may have to mend what it says, so it is
+		// written anew; if it cannot be forgotten, it goes again as it is.
+		_, _ = s.o.Store.KeepMessage(ctx, d, nil)
+	}
+	return s.judge(ctx, a, d)
+}
+
+// message returns the message of a delivery: that of the attempt before, which the MTA may
+// have taken although we saw no answer, or a new one. A new one is kept first.
+func (s *Sender) message(ctx context.Context, d *reports.Delivery, r *reports.Report) ([]byte, error) {
+	before, err := s.o.Store.Message(ctx, d)
+	if err != nil || before != nil {
+		return before, err
+	}
 	whole, found, err := s.o.Store.Report(ctx, r.ID)
 	if err != nil || !found {
-		return wait(now, d, fmt.Sprintf("the outbox: the report is not there: %v", err))
+		return nil, fmt.Errorf("the outbox: the report is not there: %w", err)
 	}
-	m := Compose(&s.o.Settings, &whole, d)
+	data := Compose(&s.o.Settings, &whole, d)
 	if s.o.Sign != nil {
-		signed, err := s.o.Sign(ctx, m.Data)
-		if err != nil {
+		if data, err = s.o.Sign(ctx, data); err != nil {
 			if s.once("sign") {
 				s.o.Log.Error("reports cannot be signed and wait", zap.Error(err))
 			}
-			s.pace.down(now)
-			return wait(now, d, err.Error())
+			s.pace.down(s.o.Now())
+			return nil, err
 		}
 		delete(s.told, "sign")
-		m.Data = signed
 	}
-	return s.judge(ctx, s.o.Submit(ctx, m), d)
+	if held, err := s.o.Store.KeepMessage(ctx, d, data); err != nil || !held {
+		return nil, fmt.Errorf("the outbox: the message is not kept, or the time for it has passed: %w", err)
+	}
+	return data, nil
 }
 
 // finishTime is how long a result is tried to be written: it is not known otherwise.

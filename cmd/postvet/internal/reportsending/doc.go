@@ -7,9 +7,9 @@
 //
 // A delivery looks at the world as it is when its time has come: whether the domain still
 // asks for reports and where, whether the host of the address consents, whether the
-// address is suppressed. A DNS failure means later, never no. The message that is then
-// handed to the MTA has the same content and the same identifiers at each attempt, apart
-// from its signature, which is made anew.
+// address is suppressed. A DNS failure means later, never no. The message that is handed to
+// the MTA is kept before, and has the same octets at each attempt. Only if the MTA refuses it
+// for good, so that nobody has it, is it written anew, with the settings of that time.
 //
 // The MTA's answer, and a bounce that comes back later, decide what becomes of the
 // delivery, and whether the address gets more reports.

@@ -259,7 +259,7 @@ func TestSigner(t *testing.T) {
 	}
 	all := someKeys{key("s1", first), key("s2", first), key("s3", first), key("e1", second)}
 	s := testSettings.withDefaults()
-	data := Compose(&s, testReport([]byte("x")), testDelivery("a@example.com")).Data
+	data := Compose(&s, testReport([]byte("x")), testDelivery("a@example.com"))
 	for selector, want := range map[string][]string{"": {"rsa", "ed25519"}, "s2": {"rsa"}, "e1": {"ed25519"}, "s1": nil, "other": nil} {
 		signed, err := (&Signer{Keys: all, DNS: resolver, Domain: "example.org", Selector: selector}).Sign(t.Context(), data)
 		if (err == nil) != (want != nil) || want == nil && !errors.Is(err, ErrNoKey) {

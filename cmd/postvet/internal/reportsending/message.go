@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
-	"github.com/postvet/postvet/cmd/postvet/internal/submission"
 )
 
 // FileName returns the name of the document of an aggregate report (RFC 9990 section
@@ -22,10 +21,8 @@ func FileName(r *reports.Report) string {
 }
 
 // Compose returns the message that brings a report to an address, without a signature. Its
-// bytes follow from the report, the address and the settings alone, so that they are the
-// same at each attempt.
-func Compose(s *Settings, r *reports.Report, d *reports.Delivery) *submission.Message {
-	m := &submission.Message{From: s.Sender(d), To: d.Address, ID: r.ID}
+// octets follow from the report, the address and the settings alone.
+func Compose(s *Settings, r *reports.Report, d *reports.Delivery) []byte {
 	var b bytes.Buffer
 	field := func(name, value string) { b.WriteString(name + ": " + value + "\r\n") }
 	field("From", "DMARC reports <"+s.From+">")
@@ -40,8 +37,7 @@ func Compose(s *Settings, r *reports.Report, d *reports.Delivery) *submission.Me
 	} else {
 		writeAggregate(&b, s, r)
 	}
-	m.Data = b.Bytes()
-	return m
+	return b.Bytes()
 }
 
 // subjectOf returns the Subject. RFC 9990 section 3.5.2 has the form for aggregate reports.

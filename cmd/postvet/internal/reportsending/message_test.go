@@ -49,13 +49,14 @@ func testDelivery(address string) *reports.Delivery {
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	s := testSettings.withDefaults()
-	m := Compose(&s, testReport([]byte(strings.Repeat("not a gzip file, but long enough for some lines. ", 4))), testDelivery("dmarc+a@example.com"))
-	if m.From != "bounce+k3q7a2b4c6d2e3f5@reports.example.org" || m.To != "dmarc+a@example.com" || m.ID != "5f2c0123456789abcdef0123456789ab" {
-		t.Errorf("envelope: %+v", m)
+	d := testDelivery("dmarc+a@example.com")
+	data := Compose(&s, testReport([]byte(strings.Repeat("not a gzip file, but long enough for some lines. ", 4))), d)
+	if from := s.Sender(d); from != "bounce+k3q7a2b4c6d2e3f5@reports.example.org" {
+		t.Errorf("envelope: %s", from)
 	}
 	golden := filepath.Join("testdata", "aggregate.eml")
 	if *update {
-		if err := os.WriteFile(golden, bytes.ReplaceAll(m.Data, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
+		if err := os.WriteFile(golden, bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +64,7 @@ func TestMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\n", "\r\n"), string(m.Data)); diff != "" {
+	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\n", "\r\n"), string(data)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -81,7 +82,7 @@ func TestMessageIsRead(t *testing.T) {
 	long := strings.Repeat(strings.Repeat("a", 60)+".", 4)
 	r := testReport(z.Bytes())
 	r.Domain, r.Submitter = long+"example", long+"example"
-	data := Compose(&s, r, testDelivery("dmarc@example.com")).Data
+	data := Compose(&s, r, testDelivery("dmarc@example.com"))
 	for _, line := range bytes.Split(data, []byte("\r\n")) {
 		if len(line) > 998 || bytes.ContainsFunc(line, func(c rune) bool { return c > '~' || c < ' ' && c != '\t' }) {
 			t.Errorf("line %q", line)
@@ -140,7 +141,7 @@ func TestFailureMessage(t *testing.T) {
 	s := testSettings.withDefaults()
 	r := testReport([]byte("Content-Type: text/plain\r\n\r\nfailed\r\n"))
 	r.Kind = reports.Failure
-	data := string(Compose(&s, r, testDelivery("ruf@example.com")).Data)
+	data := string(Compose(&s, r, testDelivery("ruf@example.com")))
 	m, err := mail.ReadMessage(strings.NewReader(data))
 	if err != nil {
 		t.Fatal(err)

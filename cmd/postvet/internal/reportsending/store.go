@@ -35,6 +35,8 @@ type outbox interface {
 // deliveries are those of the reports.
 type deliveries interface {
 	Claim(ctx context.Context, now time.Time, n int, until time.Time) ([]reportstore.Sent, error)
+	Message(ctx context.Context, d *reports.Delivery) ([]byte, error)
+	KeepMessage(ctx context.Context, d *reports.Delivery, message []byte) (bool, error)
 	Finish(ctx context.Context, d reports.Delivery) (bool, error)
 	Postpone(ctx context.Context, host string, until time.Time) (int64, error)
 	Deliveries(ctx context.Context, q reportstore.Query) ([]reportstore.Sent, error)

@@ -76,8 +76,27 @@ func (s *Store) set(ctx context.Context, d reports.Delivery, condition string, a
 	w.add("report = ?", d.Report)
 	w.add("address = ?", d.Address)
 	w.add(condition, args...)
-	return s.exec(ctx, s.db, `UPDATE postvet.report_delivery SET state = $1, attempts = $2, next_at = $3, claim = $4, code = $5, status = $6, said = $7,
-		changed_at = $8`+w.String(), w.args...)
+	text := "UPDATE postvet.report_delivery SET state = $1, attempts = $2, next_at = $3, claim = $4, code = $5, status = $6, said = $7, changed_at = $8"
+	if d.State == reports.Queued || d.State.Final() {
+		text += ", message = NULL" // nobody submits it again
+	}
+	return s.exec(ctx, s.db, text+w.String(), w.args...)
+}
+
+// Message returns the message of a delivery that [Store.KeepMessage] kept, nil if there is
+// none.
+func (s *Store) Message(ctx context.Context, d *reports.Delivery) (message []byte, err error) {
+	_, err = s.row(ctx, s.db, []any{&message}, "SELECT message FROM postvet.report_delivery WHERE report = $1 AND address = $2", d.Report, d.Address)
+	return message, err
+}
+
+// KeepMessage keeps the message of a delivery that the caller has claimed, so that each
+// attempt has the same octets, until the delivery is Queued or final. With nil it forgets
+// the message. It returns false if the claim has ended.
+func (s *Store) KeepMessage(ctx context.Context, d *reports.Delivery, message []byte) (held bool, err error) {
+	n, err := s.exec(ctx, s.db, "UPDATE postvet.report_delivery SET message = $1 WHERE report = $2 AND address = $3 AND state = 'sending' AND claim = $4",
+		message, d.Report, d.Address, d.Claim)
+	return n > 0, err
 }
 
 // cut returns at most n octets of a text that a database takes.

@@ -61,7 +61,8 @@ CREATE INDEX report_sent_domain ON postvet.report_sent (domain, begin_at);
 CREATE INDEX report_sent_created ON postvet.report_sent (created_at);
 
 -- A report on its way to an address. host is the domain of the address. next_at is when it is
--- tried next; in the state sending, when its claim ends.
+-- tried next; in the state sending, when its claim ends. message is what was submitted, as long
+-- as it may have to be submitted again.
 CREATE TABLE postvet.report_delivery (
 	report text NOT NULL REFERENCES postvet.report_sent,
 	address text NOT NULL,
@@ -75,6 +76,7 @@ CREATE TABLE postvet.report_delivery (
 	status text NOT NULL DEFAULT '',
 	said text NOT NULL DEFAULT '',
 	changed_at bigint NOT NULL,
+	message bytea,
 	PRIMARY KEY (report, address)
 );
 CREATE INDEX report_delivery_due ON postvet.report_delivery (state, next_at);

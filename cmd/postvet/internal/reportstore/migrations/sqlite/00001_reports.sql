@@ -63,7 +63,8 @@ CREATE INDEX report_sent_domain ON report_sent (domain, begin_at);
 CREATE INDEX report_sent_created ON report_sent (created_at);
 
 -- A report on its way to an address. host is the domain of the address. next_at is when it is
--- tried next; in the state sending, when its claim ends.
+-- tried next; in the state sending, when its claim ends. message is what was submitted, as long
+-- as it may have to be submitted again.
 CREATE TABLE report_delivery (
 	report TEXT NOT NULL REFERENCES report_sent,
 	address TEXT NOT NULL,
@@ -77,6 +78,7 @@ CREATE TABLE report_delivery (
 	status TEXT NOT NULL DEFAULT '',
 	said TEXT NOT NULL DEFAULT '',
 	changed_at INTEGER NOT NULL,
+	message BLOB,
 	PRIMARY KEY (report, address)
 );
 CREATE INDEX report_delivery_due ON report_delivery (state, next_at);
