@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"github.com/postvet/postvet/policy/arc"
@@ -29,12 +30,16 @@ type remedies struct {
 	v    *result.Verdict
 }
 
+// queueID matches queue ids that are one word for a shell, and neither an option nor the
+// "ALL" of postsuper(1).
+var queueID = regexp.MustCompile(`^[0-9A-Za-z]{6,32}$`)
+
 // remediesFor returns what the administrator can do about the verdict of a row, the safest
 // remedy first.
 func remediesFor(res *result.Results, v *result.Verdict, queue string) []Remedy {
 	r := &remedies{res: res, v: v}
-	if v.Action == result.Quarantine && queue != "" {
-		id := foreign.Word(queue, 64)
+	// A person copies the commands into a shell.
+	if id := queue; v.Action == result.Quarantine && queueID.MatchString(id) {
 		r.say("Release it from the MTA's queue, if it is genuine: postsuper -H %s (Postfix), or sendmail -qQ -qI%s -Q and sendmail -qI%s", id, id, id)
 	}
 	switch would := cmp.Or(v.Would(), v.Action); {

@@ -51,3 +51,14 @@ func TestRemediesOfHostileMail(t *testing.T) {
 		}
 	}
 }
+
+// TestReleaseIsSafe: no command has a queue id that a shell would not take for one word.
+func TestReleaseIsSafe(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{"3A7B812345": true, "8ATDPKaR012345": true, "$(reboot)": false, "A;reboot": false, "ALL": false, "-dALLALL": false, "3A7B81\n": false, "": false} {
+		list := remediesFor(&result.Results{}, &result.Verdict{Action: result.Quarantine}, id)
+		if got := len(list) > 0 && strings.Contains(list[0].Text, "postsuper -H "+id+" "); got != want {
+			t.Errorf("%q: %+v", id, list)
+		}
+	}
+}
