@@ -53,7 +53,26 @@ func (p *Plan) reportText(s Setting, value string, keys ...string) {
 	p.item(s, outcome, note, keys...)
 }
 
-// reportServer takes over the server that takes reports.
+// reportServerOf takes over the server that takes reports, from the settings of its name and
+// of its port.
+func (p *Plan) reportServerOf(get func(string) (Setting, bool), server, port string) {
+	n, hasPort := get(port)
+	number := "25"
+	if hasPort {
+		number = n.Value
+	}
+	switch s, ok := get(server); {
+	case ok:
+		p.reportServer(s, s.Value, number)
+		if hasPort {
+			p.item(n, Kept, "", "report.smtp")
+		}
+	case hasPort:
+		p.reportServer(n, "127.0.0.1", number)
+	}
+}
+
+// reportServer takes over the server at a host and a port.
 func (p *Plan) reportServer(s Setting, host, port string) {
 	const key = "report.smtp"
 	ip, err := netip.ParseAddr(host)

@@ -197,20 +197,7 @@ func (p *Plan) opendmarcScript() {
 	if s, ok := get("reports report-org"); ok {
 		p.reportText(s, s.Value, "report.org_name")
 	}
-	port, hasPort := get("reports smtp-port")
-	number := "25"
-	if hasPort {
-		number = port.Value
-	}
-	switch server, ok := get("reports smtp-server"); {
-	case ok:
-		p.reportServer(server, server.Value, number)
-		if hasPort {
-			p.item(port, Kept, "", "report.smtp")
-		}
-	case hasPort:
-		p.reportServer(port, "127.0.0.1", number)
-	}
+	p.reportServerOf(get, "reports smtp-server", "reports smtp-port")
 	if s, ok := get("reports domain"); ok {
 		p.reportDomains(s, "report.known", "these domains alone get reports (send = \"listed\")")
 	}

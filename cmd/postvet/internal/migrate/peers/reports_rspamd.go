@@ -71,20 +71,7 @@ func (p *Plan) rspamdReports() {
 	if s, ok := get("org_name"); ok {
 		p.reportText(s, s.Value, "report.org_name")
 	}
-	port, hasPort := get("smtp_port")
-	number := "25"
-	if hasPort {
-		number = port.Value
-	}
-	switch server, ok := get("smtp"); {
-	case ok:
-		p.reportServer(server, server.Value, number)
-		if hasPort {
-			p.item(port, Kept, "", "report.smtp")
-		}
-	case hasPort:
-		p.reportServer(port, "127.0.0.1", number)
-	}
+	p.reportServerOf(get, "smtp", "smtp_port")
 	for name, key := range map[string]string{"only_domains": "report.known", "exclude_domains": "report.exclude"} {
 		if s, ok := get(name); ok {
 			s.Value = uclPath(strings.TrimPrefix(s.Value, "map://"))
