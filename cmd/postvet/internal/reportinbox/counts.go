@@ -87,5 +87,5 @@ func (b *Inbox) Stats() Stats {
 	}
 	b.counts.lock.Lock()
 	defer b.counts.lock.Unlock()
-	return Stats{Counts: maps.Clone(b.counts.n), Waiting: len(b.queue), Octets: b.used.Load()}
+	return Stats{Counts: maps.Clone(b.counts.n), Waiting: len(b.queue) + len(b.bounceQueue), Octets: b.used.Load()}
 }

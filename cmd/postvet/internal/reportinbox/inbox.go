@@ -6,6 +6,10 @@
 // that: copies and queue together have a bound in octets, and what is beyond is counted
 // and not read.
 //
+// A mail looks like a bounce until its token is looked up, so that everybody can write
+// many. Bounces have a queue and a bound in octets of their own, and reports are read
+// however many of them come.
+//
 // Everybody can write to these addresses. What a report says is kept with the mail's own
 // DMARC result, and nothing happens because of it.
 package reportinbox
@@ -43,7 +47,12 @@ type Options struct {
 	// MaxMessage bounds a copy in octets, and MaxMemory all copies together. Default
 	// 25 MB, as for reports in files, and 64 MB.
 	MaxMessage, MaxMemory int64
-	// MaxQueue bounds the messages that wait. Default 1000.
+	// MaxBounce is where the copy of a bounce is cut, whose report stands before the
+	// message that came back. MaxBounces bounds the copies of all bounces together, within
+	// MaxMemory. Default 256 KB, and an eighth of MaxMemory.
+	MaxBounce, MaxBounces int64
+	// MaxQueue bounds the messages that wait. Default 1000. Another quarter of it may be
+	// bounces.
 	MaxQueue int
 	// MaxTime bounds the reading of a message. Default 10 s.
 	MaxTime time.Duration
@@ -55,16 +64,18 @@ type Options struct {
 // Inbox reads mail to certain addresses. It is safe for concurrent use. Nothing is
 // copied before [Inbox.SetAddresses].
 type Inbox struct {
-	opt       Options
-	addresses atomic.Pointer[addrlist.Mailboxes]
-	bounces   atomic.Pointer[Bounces]
-	used      atomic.Int64 // octets of all copies
-	counts    counts
-	queue     chan job
-	lock      sync.RWMutex // of closed, against Add
-	closed    bool
-	stop      context.CancelFunc
-	done      chan struct{}
+	opt         Options
+	addresses   atomic.Pointer[addrlist.Mailboxes]
+	bounces     atomic.Pointer[Bounces]
+	used        atomic.Int64 // octets of all copies
+	usedBounces atomic.Int64 // those of bounces
+	counts      counts
+	queue       chan job
+	bounceQueue chan job     // the bounces that wait
+	lock        sync.RWMutex // of closed, against Add
+	closed      bool
+	stop        context.CancelFunc
+	done        chan struct{}
 }
 
 // job is a message that waits.
@@ -93,6 +104,12 @@ func New(o Options) *Inbox {
 	if o.MaxMemory <= 0 {
 		o.MaxMemory = 64 << 20
 	}
+	if o.MaxBounce <= 0 {
+		o.MaxBounce = 256 << 10
+	}
+	if o.MaxBounces <= 0 {
+		o.MaxBounces = o.MaxMemory / 8
+	}
 	if o.MaxQueue <= 0 {
 		o.MaxQueue = 1000
 	}
@@ -103,7 +120,7 @@ func New(o Options) *Inbox {
 		o.Retries = []time.Duration{time.Second, 4 * time.Second, 15 * time.Second}
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Inbox{opt: o, queue: make(chan job, o.MaxQueue), stop: stop, done: make(chan struct{})}
+	b := &Inbox{opt: o, queue: make(chan job, o.MaxQueue), bounceQueue: make(chan job, max(1, o.MaxQueue/4)), stop: stop, done: make(chan struct{})}
 	go b.work(ctx)
 	return b
 }
@@ -148,12 +165,16 @@ func (b *Inbox) Add(m *Message, a Arrival) {
 	}
 	b.lock.RLock()
 	defer b.lock.RUnlock()
+	queue := b.queue
+	if m.IsBounce() {
+		queue = b.bounceQueue
+	}
 	result := m.lost
 	if result == "" {
 		result = Overload
 		if !b.closed {
 			select {
-			case b.queue <- job{m, a}:
+			case queue <- job{m, a}:
 				return
 			default:
 			}
@@ -178,6 +199,7 @@ func (b *Inbox) Close(ctx context.Context) {
 	if !b.closed {
 		b.closed = true
 		close(b.queue)
+		close(b.bounceQueue)
 	}
 	b.lock.Unlock()
 	select {

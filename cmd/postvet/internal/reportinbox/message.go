@@ -30,13 +30,16 @@ const (
 )
 
 // Write implements [io.Writer]. It never fails: what is beyond the bounds is counted as not
-// read.
+// read. A bounce is cut instead.
 func (m *Message) Write(p []byte) (int, error) {
 	n := len(p)
 	if m.lost != "" || m.state.Load() != open {
 		return n, nil
 	}
-	if m.size += int64(n); m.size > m.inbox.opt.MaxMessage {
+	if m.bounce != "" {
+		p = p[:min(int64(n), max(0, m.inbox.opt.MaxBounce-m.size))]
+	}
+	if m.size += int64(len(p)); m.size > m.inbox.opt.MaxMessage {
 		m.lose(TooLarge)
 		return n, nil
 	}
@@ -62,13 +65,35 @@ func (m *Message) grow() bool {
 	if len(m.blocks) == 0 {
 		size = firstBlock
 	}
-	if m.inbox.used.Add(int64(size)) > m.inbox.opt.MaxMemory {
-		m.inbox.used.Add(int64(-size))
+	if !m.take(int64(size)) {
 		m.lose(Overload)
 		return false
 	}
 	m.blocks = append(m.blocks, make([]byte, 0, size))
 	return true
+}
+
+// take takes octets of what all copies may have, if they are there.
+func (m *Message) take(n int64) bool {
+	b := m.inbox
+	all := b.used.Add(n)
+	bounces := int64(0)
+	if m.IsBounce() {
+		bounces = b.usedBounces.Add(n)
+	}
+	if all <= b.opt.MaxMemory && bounces <= b.opt.MaxBounces {
+		return true
+	}
+	m.give(n)
+	return false
+}
+
+// give gives octets back.
+func (m *Message) give(n int64) {
+	m.inbox.used.Add(-n)
+	if m.IsBounce() {
+		m.inbox.usedBounces.Add(-n)
+	}
 }
 
 // lose gives the copy up.
@@ -80,7 +105,7 @@ func (m *Message) lose(r Result) {
 // release gives the memory back.
 func (m *Message) release() {
 	for _, b := range m.blocks {
-		m.inbox.used.Add(int64(-cap(b)))
+		m.give(int64(cap(b)))
 	}
 	m.blocks = nil
 }

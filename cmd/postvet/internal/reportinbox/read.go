@@ -14,10 +14,26 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// work reads the messages of the queue, one at a time.
+// next returns the next message. While both kinds wait, either may be the next. The queues
+// are closed together: what the other still has comes first.
+func (b *Inbox) next() (j job, ok bool) {
+	select {
+	case j, ok = <-b.queue:
+		if !ok {
+			j, ok = <-b.bounceQueue
+		}
+	case j, ok = <-b.bounceQueue:
+		if !ok {
+			j, ok = <-b.queue
+		}
+	}
+	return j, ok
+}
+
+// work reads the messages that wait, one at a time.
 func (b *Inbox) work(ctx context.Context) {
 	defer close(b.done)
-	for j := range b.queue {
+	for j, ok := b.next(); ok; j, ok = b.next() {
 		if ctx.Err() != nil {
 			j.m.release()
 			b.lose(j.m, j.a, Overload)
