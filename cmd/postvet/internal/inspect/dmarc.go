@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
@@ -43,6 +42,7 @@ type DMARC struct {
 	text    string           // of the record that governs
 	remove  []finding.Change // of a text that stands elsewhere
 	percent string           // pct= of the record, which RFC 9989 no longer has
+	raises  mending          // the findings whose mending would raise the policy
 	mending
 }
 
@@ -159,36 +159,6 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain st
 		}
 	}
 	return found
-}
-
-// settleFix proposes one record for all that is wrong with the domain's. rua is the URI
-// for reports of a record that names none.
-func (m *DMARC) settleFix(a *advice.Adviser, rua string) {
-	if len(m.texts) == 0 {
-		return
-	}
-	text := strings.Join(m.texts, "; ")
-	p := repair.DMARC(text, rua)
-	fix := a.ProposeTXT(m.at, p.Text)
-	switch {
-	case p.Text == text && rua == "":
-		fix = finding.Advise("add rua= with an address of a domain that takes mail")
-	case fix.Text == "":
-		fix = finding.Advise("publish one record at " + m.at + " with one policy: " + p.Unreadable)
-	}
-	if m.heldBack() {
-		fix = fix.Words().Then(", but only when all mail may be treated so: receivers that go by RFC 7489 still heed pct=" + m.percent)
-	}
-	fix.Changes = append(fix.Changes, m.remove...)
-	m.settle(m.Findings, fix)
-}
-
-// heldBack reports whether receivers that go by RFC 7489, and know pct= but not t=, apply an
-// enforced policy to a part of the mail: a record without pct= raises it for them.
-func (m *DMARC) heldBack() bool {
-	rec, err := dmarc.ParseRecord(m.text)
-	n, wrong := strconv.Atoi(m.percent)
-	return err == nil && wrong == nil && rec.P != dmarc.PolicyNone && 0 < n && n < 100
 }
 
 // removal returns the change that takes a TXT record away, none for one that is too long

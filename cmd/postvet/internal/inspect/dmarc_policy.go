@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/repair"
@@ -24,7 +25,11 @@ func (m *DMARC) checkRecord(rec *dmarc.Record, domain string) {
 	}
 	m.at, m.texts = at, []string{rec.Text}
 	for _, p := range rec.Problems {
-		m.add(&m.Findings, finding.Warning, p)
+		mends := &m.mending
+		if strings.HasPrefix(p, "pct= ") && heldBack(rec.Text) {
+			mends = &m.raises
+		}
+		mends.add(&m.Findings, finding.Warning, p)
 	}
 	m.checkForm(rec)
 	switch rec.Processing {

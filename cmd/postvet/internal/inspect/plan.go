@@ -12,7 +12,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/plan"
-	"github.com/postvet/postvet/cmd/postvet/internal/repair"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/mtasts"
 )
@@ -137,8 +136,14 @@ func (r *Report) stricterDMARC(changes []finding.Change) (steps []plan.Step) {
 	if text == "" || err != nil {
 		return nil
 	}
-	if len(rec.RUA) == 0 && r.MX.Receives() { // the steps wait for reports
-		text = cmp.Or(repair.DMARC(text, "mailto:dmarc@"+r.Name).Text, text)
+	if len(rec.RUA) == 0 { // the steps wait for reports
+		if rec.InForce(rec.P) == dmarc.PolicyReject && !heldBack(text) {
+			return nil
+		}
+		return []plan.Step{{
+			When: "when rua= of the DMARC record has an address of a domain that takes mail",
+			Why:  "read the reports for 14 days, and then have the domain inspected again for the steps to p=quarantine and p=reject",
+		}}
 	}
 	stages := []struct {
 		policy          dmarc.Policy
@@ -148,7 +153,7 @@ func (r *Report) stricterDMARC(changes []finding.Change) (steps []plan.Step) {
 		{dmarc.PolicyReject, "after 28 days of reports", "mail that fails is refused", ""},
 	}
 	for _, s := range stages {
-		if strict(rec.InForce(rec.P)) >= strict(s.policy) {
+		if now := strict(rec.InForce(rec.P)); now > strict(s.policy) || now == strict(s.policy) && !heldBack(text) {
 			continue
 		}
 		stricter := withPolicy(text, s.policy)

@@ -230,6 +230,13 @@ func TestConfirm(t *testing.T) {
 	if len(p.Steps) != 1 || len(p.Steps[0].Records) != 1 || p.Steps[0].Records[0].Name != "a.example" || p.Omitted != 3 || !p.Confirmed {
 		t.Errorf("%+v", p)
 	}
+	var text bytes.Buffer
+	w := page.New(&text, layout.Screen{})
+	none := Make("a.example", finding.Lists{{list[1]}, {list[3]}}, judge, nil)
+	none.Print(w)
+	if err := w.Flush(); err != nil || len(none.Steps) != 0 || !strings.Contains(text.String(), "Nothing by itself: 2 proposed records of the findings above") {
+		t.Errorf("%v %s", err, text.String())
+	}
 	empty := Make("a.example", finding.Lists{}, judge, nil)
 	if len(empty.Steps) != 0 || empty.Confirmed || empty.Omitted != 0 {
 		t.Errorf("%+v", empty)

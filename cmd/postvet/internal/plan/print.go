@@ -8,9 +8,16 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/page"
 )
 
-// Print writes the plan as a section of a page; nothing if there are no steps.
+// Print writes the plan as a section of a page; nothing if there are no steps and no record
+// was left out.
 func (p *Plan) Print(w *page.Page) {
-	if p == nil || len(p.Steps) == 0 {
+	if p == nil || len(p.Steps)+p.Omitted == 0 {
+		return
+	}
+	if len(p.Steps) == 0 {
+		w.Section("What to publish", "")
+		w.Line("  %s", w.Wrap("Nothing by itself: "+layout.Count(p.Omitted, "proposed record")+
+			" of the findings above was left out, as an inspection with it does not show that it mends its finding and breaks nothing.", 2, 2))
 		return
 	}
 	w.Section("What to publish, in this order", "")

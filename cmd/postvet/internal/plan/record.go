@@ -160,7 +160,7 @@ func checkText(c *finding.Change, text string) (err error) {
 		_, err = dkim.ParseKey(text)
 	case ofDMARC:
 		var r *dmarc.Record
-		if r, err = dmarc.ParseRecord(text); err == nil && (r.Processing != dmarc.ProcessAsPublished || len(r.Problems) > 0) {
+		if r, err = dmarc.ParseRecord(text); err == nil && (r.Processing != dmarc.ProcessAsPublished || !onlyPercent(r.Problems)) {
 			err = errData
 		}
 	case ofMTASTS:
@@ -171,6 +171,12 @@ func checkText(c *finding.Change, text string) (err error) {
 		_, err = bimi.ParseRecord(text)
 	}
 	return err
+}
+
+// onlyPercent reports whether nothing is wrong with a DMARC record but that it has pct=. A
+// record keeps it where receivers that go by RFC 7489 would treat more mail without it.
+func onlyPercent(problems []string) bool {
+	return len(problems) == 0 || len(problems) == 1 && strings.HasPrefix(problems[0], "pct= ")
 }
 
 // TextOf returns the text of a TXT record, "" if it cannot be read.
