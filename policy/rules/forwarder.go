@@ -30,7 +30,7 @@ func (r *Rules) forwarderUndecided(d *decision) {
 
 // trusted reports whether an override by a trusted party applies.
 func (d *decision) trusted() bool {
-	return slices.ContainsFunc(d.verdict.Overrides, func(o result.Override) bool { return o.By != byDMARC })
+	return slices.ContainsFunc(d.verdict.Overrides, func(o result.Override) bool { return o.By != byDMARC && o.By != byOnReject })
 }
 
 // forwarder reports whether the message is from a trusted forwarder. The text of the

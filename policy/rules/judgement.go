@@ -9,6 +9,10 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
+// byOnReject is the key by which a message that would be refused is held. An override by
+// it trusts nobody.
+const byOnReject = "policy.on_reject"
+
 // judgement treats a message that is refused for p=reject alone as p=quarantine, unless
 // evidence speaks for a forgery (RFC 9989 sections 7.4 and 8).
 func (r *Rules) judgement(d *decision) {
@@ -16,7 +20,7 @@ func (r *Rules) judgement(d *decision) {
 	if r.action(stepJudgement) == "" || d.verdict.Rule != result.RuleDMARCReject || r.strict(res) || r.maySpare(res) {
 		return
 	}
-	o := result.Override{Reason: result.ReasonLocalPolicy, By: "policy.on_reject", Text: string(RejectQuarantine)}
+	o := result.Override{Reason: result.ReasonLocalPolicy, By: byOnReject, Text: string(RejectQuarantine)}
 	if r.OnReject == RejectJudge {
 		outcome := r.weigh(d)
 		d.verdict.Judgement = outcome
@@ -53,7 +57,7 @@ func (r *Rules) maySpare(res *result.Results) bool {
 func (r *Rules) weigh(d *decision) string {
 	all := d.results.Evidence
 	if d.stored.lacks.has(LacksEvidence) && judgement.Open(all) {
-		if d.stored.doubt(Doubt{Key: "policy.on_reject", Facts: []string{LacksEvidence.String()}}) {
+		if d.stored.doubt(Doubt{Key: byOnReject, Facts: []string{LacksEvidence.String()}}) {
 			return judgement.Hold
 		}
 		return judgement.Refuse

@@ -39,6 +39,8 @@ func TestReportsMustPass(t *testing.T) {
 	forwarded.Trust.Forwarders = members(t, "192.0.2.66")
 	lenient := reportsRules()
 	lenient.Reports.RequirePass = false
+	judge := reportsRules()
+	judge.OnReject = rules.RejectJudge
 	deferring := reportsRules()
 	deferring.OnTempError = rules.TempErrorDefer
 	monitor := reportsRules()
@@ -67,6 +69,7 @@ func TestReportsMustPass(t *testing.T) {
 		"an author never refused":     {never, with(dmarc.Fail, inbox), result.Accept, result.RuleDMARCNone},
 		"a trusted forwarder":         {forwarded, asking(dmarc.PolicyReject), result.Accept, result.RuleTrustedForwarder},
 		"monitor":                     {monitor, with(dmarc.Fail, inbox), result.Accept, result.RuleReportWithoutPass},
+		"a judgement to hold it":      {judge, asking(dmarc.PolicyReject), result.Reject, result.RuleReportWithoutPass},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
