@@ -23,8 +23,12 @@ func (s *Sender) closeDays(ctx context.Context) error {
 	if now.Sub(today.Begin()) < closeAfter {
 		return nil
 	}
+	if since := now.Sub(s.away); since >= 0 && since < returnTime {
+		return nil
+	}
 	_, waiting, err := s.o.Store.CloseDays(ctx)
 	if err != nil {
+		s.away = now
 		return err
 	}
 	if len(waiting) > 0 && s.once(fmt.Sprintf("waiting %d", today)) {

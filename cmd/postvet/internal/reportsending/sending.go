@@ -20,6 +20,9 @@ import (
 const (
 	// closeAfter is how long after its end a day is closed.
 	closeAfter = 5 * time.Minute
+	// returnTime is how long no day is closed after the store was away. All nodes look dead
+	// then that count messages, and this is the time in which they add what they have.
+	returnTime = 2 * time.Minute
 	// giveUp is how long after its period a report is tried.
 	giveUp = 48 * time.Hour
 	// step is how often the work looks for what is due, and leaseWait how often another
@@ -73,6 +76,7 @@ type Sender struct {
 	// Only the work uses these.
 	told   map[string]bool // what was told once
 	latest time.Time       // what the clock showed last
+	away   time.Time       // when the store was found away last
 }
 
 // New returns a Sender. It does nothing before Run.
@@ -111,7 +115,10 @@ func (s *Sender) Run(ctx context.Context) {
 			held, err = s.exclusive(ctx)
 		}
 		s.setLease(false)
-		if err == nil && !held {
+		switch {
+		case err != nil && !held:
+			s.away = s.o.Now()
+		case !held:
 			err = s.follow(ctx)
 		}
 		switch {
