@@ -55,16 +55,6 @@ func (n *countingNode) feed(messages int, source byte) {
 	}
 }
 
-// awaitTrue waits until something is so.
-func awaitTrue(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("in vain waited for: " + what)
-		}
-	}
-}
-
 // TestDatabaseAwayAtMidnight has the database of two nodes killed before midnight and
 // started again an hour later. It is the one that sends who is there first, when all nodes
 // look dead. What they counted before midnight is in the report of its day all the same.

@@ -183,3 +183,13 @@ func documentOf(tb testing.TB, data []byte) io.Reader {
 	}
 	return z
 }
+
+// awaitTrue waits until something is so.
+func awaitTrue(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("in vain waited for: " + what)
+		}
+	}
+}
