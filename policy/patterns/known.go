@@ -33,8 +33,10 @@ const (
 	// mail came through it, and days.
 	ForwarderDomains = 4
 	ForwarderDays    = 5
-	// maxForwarders bounds the networks that are looked at.
+	// maxForwarders bounds the networks that are looked at, and maxDomains the domains that
+	// are kept. The days of one node have at most an eighth of these.
 	maxForwarders = 1 << 17
+	maxDomains    = 1 << 18
 )
 
 // Domain is what is known of a domain.
@@ -153,9 +155,24 @@ func (b *Builder) finish() {
 	d.Established = d.Days >= MinDays && d.Passes >= MinPasses
 	d.SignsAll = d.Established && d.UnsignedNetworkDays*MaxUnsignedShare <= d.NetworkDays &&
 		d.unsigned&(1<<UnsignedDays-1) == 0 && d.days&(1<<StaleDays-1) != 0
-	if d.Days >= MinDays {
+	if d.Days >= MinDays && (len(b.known.domains) < maxDomains || b.displaceDomain(d.Days)) {
 		b.known.domains[b.last] = d
 	}
+}
+
+// displaceDomain removes a domain with mail of fewer days.
+func (b *Builder) displaceDomain(days int) bool {
+	tries := 0
+	for name, d := range b.known.domains {
+		if d.Days < days {
+			delete(b.known.domains, name)
+			return true
+		}
+		if tries++; tries == 16 {
+			break
+		}
+	}
+	return false
 }
 
 // Known returns what the rows say. The builder is of no use afterwards.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -285,6 +286,34 @@ func TestBuilderIsBounded(t *testing.T) {
 	}
 	if _, forwarders := b.Known().Size(); forwarders != 1 {
 		t.Errorf("%d forwarders, want 1", forwarders)
+	}
+}
+
+// TestBuilderOfManyDomains: domains stay within the bound, and displace none with more days.
+func TestBuilderOfManyDomains(t *testing.T) {
+	t.Parallel()
+	b := NewBuilder(today)
+	add := func(org string, n int) {
+		for age := range n {
+			b.Add(Row{Org: org, Kind: Network, Name: "192.0.2.0/24", Day: int64(today - age), N: 3})
+		}
+	}
+	for i := range maxDomains - 100 {
+		add(strconv.Itoa(i), MinDays+1)
+	}
+	for i := range 200 {
+		add(fmt.Sprintf("late%d.example", i), MinDays)
+	}
+	add("often.example", MinDays+2)
+	known := b.Known()
+	late := 0
+	for name, d := range known.domains {
+		if d.Days == MinDays && strings.HasPrefix(name, "late") {
+			late++
+		}
+	}
+	if domains, _ := known.Size(); domains != maxDomains || late > 100 || !known.has("often.example") {
+		t.Errorf("%d domains, %d of them late", domains, late)
 	}
 }
 

@@ -21,21 +21,22 @@ func (d *Database) Forget(ctx context.Context, local *sqlite.Reader, node string
 	if err != nil {
 		return 0, err
 	}
-	if err := d.remove(ctx, node, days); err != nil {
+	if err := d.remove(ctx, node, q, days); err != nil {
 		return 0, fmt.Errorf("nothing is forgotten, as it cannot be in PostgreSQL too: %w", err)
 	}
 	if n, err = local.Forget(ctx, q); err != nil {
 		return n, err
 	}
 	// What was being sent is there now.
-	if err := d.remove(ctx, node, days); err != nil {
+	if err := d.remove(ctx, node, q, days); err != nil {
 		return n, fmt.Errorf("messages that were being sent may be left in PostgreSQL: %w", err)
 	}
 	return n, nil
 }
 
-// remove removes rows of a node. It waits for a batch that is being sent.
-func (d *Database) remove(ctx context.Context, node string, days map[time.Time][]int64) error {
+// remove removes rows of a node. With a domain, it also removes what this node learned of it.
+// It waits for a batch that is being sent.
+func (d *Database) remove(ctx context.Context, node string, q rows.Query, days map[time.Time][]int64) error {
 	conn, err := d.Connect(ctx)
 	if err != nil {
 		return err
@@ -55,6 +56,11 @@ func (d *Database) remove(ctx context.Context, node string, days map[time.Time][
 			if err != nil {
 				return fault(err)
 			}
+		}
+	}
+	if q.Domain != "" && q.Since.IsZero() && q.Until.IsZero() {
+		if _, err := tx.Exec(ctx, "DELETE FROM postvet.pattern WHERE node = (SELECT id FROM postvet.node WHERE name = $1) AND (org = $2 OR right(org, $3) = $4)", node, harmless(q.Domain), len(q.Domain)+1, harmless("."+q.Domain)); err != nil {
+			return fault(err)
 		}
 	}
 	return fault(tx.Commit(ctx))

@@ -76,6 +76,9 @@ func (s *Shipper) round(ctx context.Context) error {
 	if err := s.sendCounts(ctx); err != nil {
 		return err
 	}
+	if err := s.sendPatterns(ctx); err != nil {
+		return err
+	}
 	return s.alive(ctx)
 }
 
@@ -90,6 +93,7 @@ func (s *Shipper) open(ctx context.Context) error {
 	if err := s.session.open(ctx, &s.opt, identity); err != nil {
 		return err
 	}
+	s.SharePatterns()
 	s.mu.Lock()
 	s.marks = maps.Clone(s.session.marks)
 	s.mu.Unlock()
@@ -252,6 +256,9 @@ func (s *Shipper) lookAfterPartitions(ctx context.Context) error {
 		return fault(err)
 	}
 	if err := s.session.removeOldCounts(ctx, now, keep.Counts); err != nil {
+		return err
+	}
+	if err := s.session.removeOldPatterns(ctx, now, keep.Counts); err != nil {
 		return err
 	}
 	done, err := hideClients(ctx, conn, now, keep)

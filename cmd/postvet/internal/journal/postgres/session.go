@@ -21,8 +21,9 @@ type session struct {
 	marks       map[int64]rows.Mark
 	partitions  map[rows.Part]bool
 	generations map[int64]bool
-	complete    map[rows.Part]sqlite.Stamp // of files that were sent to their end
-	counted     map[string]int64           // up to which periods of a length were sent
+	complete    map[rows.Part]sqlite.Stamp   // of files that were sent to their end
+	counted     map[string]int64             // up to which periods of a length were sent
+	patterns    map[int64]sqlite.PatternSums // of the days that were sent
 	// taken is true after another process has sent rows of this node.
 	taken bool
 	seen  time.Time // when the database was told that this process is alive
@@ -74,6 +75,9 @@ func (s *session) open(ctx context.Context, o *Options, identity int64) (err err
 	})
 	if err != nil {
 		return fault(err)
+	}
+	if err := s.readPatternSums(ctx); err != nil {
+		return err
 	}
 	return s.readCounted(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -52,6 +53,8 @@ type Shipper struct {
 	stop  context.CancelFunc
 	last  chan context.Context // of the last round
 	done  chan struct{}
+
+	patterns atomic.Bool // what was learned may have changed
 
 	mu      sync.Mutex
 	stats   Stats

@@ -102,8 +102,48 @@ func (s *state) removePatterns(now time.Time, keep time.Duration) error {
 }
 
 // Patterns calls f with the rows of an organizational domain, or of all if it is "", since a
-// day, in the order of domains. There are none before the service has begun the file.
+// day, in the order of [patterns.Row.Compare]. There are none before the service has begun the
+// file.
 func (r *Reader) Patterns(ctx context.Context, org string, since int64, f func(patterns.Row)) error {
+	where, args := "day >= ?", []any{since}
+	if org != "" {
+		where, args = where+" AND org = ?", append(args, org)
+	}
+	return r.eachPattern(ctx, where+" ORDER BY org, kind, name, day", args, f)
+}
+
+// PatternsOf calls f with the rows of a day.
+func (r *Reader) PatternsOf(ctx context.Context, day int64, f func(patterns.Row)) error {
+	return r.eachPattern(ctx, "day = ?", []any{day}, f)
+}
+
+func (r *Reader) eachPattern(ctx context.Context, where string, args []any, f func(patterns.Row)) error {
+	return r.eachOfState(ctx, "SELECT org, kind, name, day, n, unsigned FROM pattern WHERE "+where, args, func(line *sql.Rows) error {
+		var row patterns.Row
+		err := line.Scan(&row.Org, &row.Kind, &row.Name, &row.Day, &row.N, &row.Unsigned)
+		f(row)
+		return err
+	})
+}
+
+// PatternSums are the sums of the rows of a day, by which a day that has changed is found.
+type PatternSums struct{ Rows, N, Unsigned int64 }
+
+// PatternSums returns the sums of the days since one.
+func (r *Reader) PatternSums(ctx context.Context, since int64) (map[int64]PatternSums, error) {
+	all := map[int64]PatternSums{}
+	err := r.eachOfState(ctx, "SELECT day, count(*), sum(n), sum(unsigned) FROM pattern WHERE day >= ? GROUP BY day", []any{since}, func(line *sql.Rows) error {
+		var day int64
+		var s PatternSums
+		err := line.Scan(&day, &s.Rows, &s.N, &s.Unsigned)
+		all[day] = s
+		return err
+	})
+	return all, err
+}
+
+// eachOfState calls f with the lines that a query finds in state.db, if there is one.
+func (r *Reader) eachOfState(ctx context.Context, query string, args []any, f func(*sql.Rows) error) error {
 	db, err := openStateReader(ctx, r.keys.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -112,18 +152,9 @@ func (r *Reader) Patterns(ctx context.Context, org string, since int64, f func(p
 		return err
 	}
 	defer db.Close()
-	where, args := "day >= ?", []any{since}
-	if org != "" {
-		where, args = where+" AND org = ?", append(args, org)
-	}
-	lines, err := db.QueryContext(ctx, "SELECT org, kind, name, day, n, unsigned FROM pattern WHERE "+where+" ORDER BY org, kind, name, day", args...)
+	lines, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
-	return eachLineOf(lines, func(line *sql.Rows) error {
-		var row patterns.Row
-		err := line.Scan(&row.Org, &row.Kind, &row.Name, &row.Day, &row.N, &row.Unsigned)
-		f(row)
-		return err
-	})
+	return eachLineOf(lines, f)
 }
