@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -108,7 +109,12 @@ func Of(state func(entry int) result.Presence, text func() string) []result.Evid
 	return all
 }
 
-func present(text string) result.Fact { return result.Fact{State: result.Present, Text: text} }
+// maxText bounds the text of a fact. It has foreign words, each with a bound of its own.
+const maxText = 400
+
+func present(text string) result.Fact {
+	return result.Fact{State: result.Present, Text: foreign.Line(text, maxText)}
+}
 
 func absent() result.Fact { return result.Fact{State: result.Absent} }
 

@@ -47,7 +47,7 @@ func ListChange(res *result.Results) string {
 	}
 	for _, d := range res.DKIM {
 		if status, _ := res.Counts(d); status == dkim.Pass && res.List.ID != "" && message.Below(res.List.ID, d.Domain) {
-			return "signed by the list's domain " + d.Domain
+			return "signed by the list's domain " + foreign.Line(d.Domain, 100)
 		}
 	}
 	return ""
@@ -69,7 +69,7 @@ func HiddenListSigner(res *result.Results) string {
 func changed(res *result.Results) string {
 	for _, d := range res.DKIM {
 		if d.Status == dkim.Fail && d.KeyBits > 0 && ofAuthor(res, d.Domain) {
-			return fmt.Sprintf("changed behind the signature of %s (%s)", d.Domain, foreign.Line(d.Reason, 100))
+			return fmt.Sprintf("changed behind the signature of %s (%s)", foreign.Line(d.Domain, 100), foreign.Line(d.Reason, 100))
 		}
 	}
 	return ""
@@ -86,7 +86,7 @@ func altered(res *result.Results) result.Fact {
 		switch {
 		case !ofAuthor(res, d.Domain):
 		case d.Status == dkim.Pass && d.Partial:
-			return present("something may be added to what " + d.Domain + " signed (l=)")
+			return present("something may be added to what " + foreign.Line(d.Domain, 100) + " signed (l=)")
 		case d.Status == dkim.TempError:
 			return unknown("a DNS failure hides the signature of " + foreign.Line(d.Domain, 100))
 		}

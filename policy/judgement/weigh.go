@@ -63,16 +63,31 @@ func fromEarlierMail(name string) bool {
 
 // Present returns the evidence of a side that is present.
 func Present(all []result.Evidence, side result.Side) (list []result.Evidence) {
-	for _, e := range all {
-		if e.Side == side && e.State == result.Present {
-			list = append(list, e)
+	for i := range all {
+		if !found(&all[i], side) {
+			continue
 		}
+		if list == nil {
+			list = make([]result.Evidence, 0, len(all)-i)
+		}
+		list = append(list, all[i])
 	}
 	return list
 }
 
+func found(e *result.Evidence, side result.Side) bool {
+	return e.Side == side && e.State == result.Present
+}
+
 // Indirect reports whether something speaks for indirect mail.
-func Indirect(all []result.Evidence) bool { return len(Present(all, result.Indirect)) > 0 }
+func Indirect(all []result.Evidence) bool {
+	for i := range all {
+		if found(&all[i], result.Indirect) {
+			return true
+		}
+	}
+	return false
+}
 
 // Summary returns the outcome and the names of what is present in one line, such as
 // "hold; indirect: list; forgery: strangers". It is "" without evidence.
@@ -88,9 +103,15 @@ func Summary(all []result.Evidence) string {
 
 // Names returns the names of the evidence of a side that is present, with commas between.
 func Names(all []result.Evidence, side result.Side) string {
-	var names []string
-	for _, e := range Present(all, side) {
-		names = append(names, e.Name)
+	var b strings.Builder
+	for i := range all {
+		if !found(&all[i], side) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(all[i].Name)
 	}
-	return strings.Join(names, ", ")
+	return b.String()
 }
