@@ -44,7 +44,7 @@ func Remove(name, record string) finding.Fix {
 	return finding.Fix{Text: "remove: " + name + ". " + record, Changes: []finding.Change{{Remove: true, Name: name, Type: typ, Data: data}}}
 }
 
-// RemoveAlias returns a fix that takes the CNAME at a name away.
+// RemoveAlias returns a fix that takes the CNAME at a name away, which may be a wildcard.
 func RemoveAlias(name string) finding.Fix {
 	return finding.Fix{Text: "remove the CNAME at " + name, Changes: []finding.Change{{Remove: true, Name: name, Type: "CNAME"}}}
 }

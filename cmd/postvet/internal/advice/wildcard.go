@@ -11,9 +11,6 @@ import (
 	"github.com/postvet/postvet/dnscache"
 )
 
-// noName is a label that nobody uses. What has records at it has them of a wildcard.
-const noName = "postvet-no-such-name"
-
 // wildcard returns the name of a host or domain of the organization, at a name or above it,
 // that has its records of a wildcard alone; "" for none.
 func (a *Adviser) wildcard(name string) string {
@@ -36,7 +33,7 @@ func OfWildcard(ctx context.Context, r lookups.Resolver, name string) bool {
 	for _, t := range []dnscache.Type{dnscache.MX, dnscache.A, dnscache.AAAA} {
 		has := r.Lookup(ctx, name, t)
 		// Below a name that exists, the wildcard beside it does not hold.
-		if has.Outcome == dnscache.Found && equal(has, r.Lookup(ctx, noName+"."+name, t)) && equal(has, r.Lookup(ctx, noName+"."+above, t)) {
+		if has.Outcome == dnscache.Found && equal(has, r.Lookup(ctx, lookups.NoName+"."+name, t)) && equal(has, r.Lookup(ctx, lookups.NoName+"."+above, t)) {
 			return true
 		}
 	}

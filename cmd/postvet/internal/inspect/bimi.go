@@ -50,7 +50,8 @@ func (b *Brand) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser,
 		answer := l.Lookup(ctx, name, dnscache.TXT)
 		if target := advice.MissingTarget(answer); target != "" {
 			b.State, b.Name = BrandBroken, name
-			b.Findings.Add(finding.Error, advice.TakeOver(name, target, "chooses the logo that is shown beside mail of "+domain), advice.RemoveAlias(name))
+			owner := lookups.AliasOwner(ctx, l, name, dnscache.TXT, target)
+			b.Findings.Add(finding.Error, advice.TakeOver(owner, target, "chooses the logo that is shown beside mail of "+domain), advice.RemoveAlias(owner))
 			return
 		}
 		if !answer.Outcome.Known() {

@@ -18,7 +18,8 @@ func (r *Report) combine(a *advice.Adviser) {
 	case r.MX.Outcome == dnscache.NXDomain || r.SPF.outcome == dnscache.NXDomain:
 		r.Exists = NotExists
 		if target := r.SPF.alias; target != "" {
-			r.Findings.Add(finding.Error, advice.TakeOver(r.Name, target, "can send and receive as "+r.Name), advice.RemoveAlias(r.Name))
+			at := lookups.AliasOwner(a.Context, a.Lookups, r.Name, dnscache.TXT, target)
+			r.Findings.Add(finding.Error, advice.TakeOver(at, target, "can send and receive as "+r.Name), advice.RemoveAlias(at))
 		} else {
 			r.Findings.Error(r.Name+" does not exist (NXDOMAIN)", "")
 		}

@@ -70,7 +70,7 @@ func inspectDKIM(ctx context.Context, l *lookups.Lookups, domain string, o *Opti
 	}
 	k.Probed = len(p.selectors)
 	p.lookUp(ctx, l)
-	k.checkWildcard(&p)
+	k.checkWildcard(ctx, l, &p)
 	failed := k.readAnswers(&p)
 	k.checkSeen(o)
 	k.findMisplaced(ctx, l, &p)
@@ -127,9 +127,10 @@ func (p *probe) lookUp(ctx context.Context, l *lookups.Lookups) {
 
 func (p *probe) isWildcard() bool { return p.wildcard.Outcome == dnscache.Found }
 
-func (k *DKIM) checkWildcard(p *probe) {
+func (k *DKIM) checkWildcard(ctx context.Context, l *lookups.Lookups, p *probe) {
 	if target := advice.MissingTarget(p.wildcard); target != "" {
-		k.Findings.Add(finding.Error, advice.TakeOver("*._domainkey."+p.domain, target, "can sign as "+p.domain), advice.RemoveAlias("*._domainkey."+p.domain))
+		owner := lookups.AliasOwner(ctx, l, dkim.KeyName(noSelector, p.domain), dnscache.TXT, target)
+		k.Findings.Add(finding.Error, advice.TakeOver(owner, target, "can sign as "+p.domain), advice.RemoveAlias(owner))
 	}
 	if !p.isWildcard() {
 		return
@@ -216,6 +217,10 @@ func (k *DKIM) findMisplaced(ctx context.Context, l *lookups.Lookups, p *probe) 
 // checkAbsence says what it means that no key was found.
 func (k *DKIM) checkAbsence(p *probe) {
 	switch {
+	case !p.root.Outcome.Known():
+		k.Findings.DNSFailure(lookups.Failure("the name above all keys", "_domainkey."+p.domain, p.root) + "; whether there are keys is not known")
+	case !p.wildcard.Outcome.Known():
+		k.Findings.DNSFailure(lookups.Failure("the name of a key", dkim.KeyName(noSelector, p.domain), p.wildcard) + "; whether a wildcard has a key is not known")
 	case k.Absent:
 		k.Findings.Warning("no DKIM keys: _domainkey."+p.domain+" does not exist, so that no signature of "+p.domain+" can pass",
 			"have the mail signed, and publish what the signer gives as the record of its key")

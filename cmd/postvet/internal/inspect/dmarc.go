@@ -123,12 +123,13 @@ func (m *DMARC) findMisplaced(ctx context.Context, l *lookups.Lookups, domain st
 	found := false
 	answer := l.Lookup(ctx, right, dnscache.TXT)
 	if target := advice.MissingTarget(answer); target != "" {
-		fix := advice.RemoveAlias(right)
+		owner := lookups.AliasOwner(ctx, l, right, dnscache.TXT, target)
+		fix := advice.RemoveAlias(owner)
 		if w.Record == nil && w.Trouble == "" { // else the policy of the domain above would no longer hold
 			// A record takes its place, which can be published when the alias is gone.
 			fix.Changes = append(fix.Changes, advice.Propose(right, advice.QuotedTXT("v=DMARC1; p=none; rua=mailto:dmarc@"+domain)).Changes...)
 		}
-		m.Findings.Add(finding.Error, advice.TakeOver(right, target, "says what receivers do with mail of "+domain), fix)
+		m.Findings.Add(finding.Error, advice.TakeOver(owner, target, "says what receivers do with mail of "+domain), fix)
 		return true
 	}
 	for _, txt := range answer.TXT {

@@ -24,9 +24,19 @@ func TestTakeOver(t *testing.T) {
 			[]string{"anybody can register"},
 		},
 		{
-			"an mx whose domain is gone", "b.example. TXT \"v=spf1 mx mx:gone.test ip4:185.0.2.1 -all\"",
+			"an mx whose domain is gone", "b.example. TXT \"v=spf1 mx mx:gone.test ip4:185.0.2.1 -all\"\ntest. NS ns.test.",
 			[]string{"error    mx:gone.test finds nothing", risk + ", and anybody can register gone.test", `publish: b.example. TXT "v=spf1 mx ip4:185.0.2.1 -all"`},
 			nil,
+		},
+		{
+			"a top-level domain that does not exist", "b.example. TXT \"v=spf1 mx mx:gone.corp ip4:185.0.2.1 -all\"",
+			[]string{"error    mx:gone.corp finds nothing", risk, `publish: b.example. TXT "v=spf1 mx ip4:185.0.2.1 -all"`},
+			[]string{"anybody can register"},
+		},
+		{
+			"a top-level domain that cannot be asked", "b.example. TXT \"v=spf1 mx mx:gone.test ip4:185.0.2.1 -all\"\n$FAULT test NS SERVFAIL",
+			[]string{"error    mx:gone.test finds nothing", risk},
+			[]string{"anybody can register"},
 		},
 		{
 			"a host of an mx that is gone", "b.example. TXT \"v=spf1 mx:list.test -all\"\nlist.test. MX 1 mx.gone.test.",
@@ -39,7 +49,7 @@ func TestTakeOver(t *testing.T) {
 			nil,
 		},
 		{
-			"an alias that leads nowhere", "b.example. TXT \"v=spf1 mx include:spf.b.example -all\"\nspf.b.example. CNAME spf.gone.test.",
+			"an alias that leads nowhere", "b.example. TXT \"v=spf1 mx include:spf.b.example -all\"\nspf.b.example. CNAME spf.gone.test.\ntest. NS ns.test.",
 			[]string{"error    include:spf.b.example makes the check end in permerror", risk + ", and anybody can register gone.test"},
 			nil,
 		},

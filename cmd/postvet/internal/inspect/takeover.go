@@ -27,10 +27,21 @@ func (t *takeOvers) of(name string) string {
 		return ""
 	}
 	text := "; anybody who gets hold of that name can send as " + t.domain
-	if above := registered(name); above != "" && t.lookups.Lookup(t.ctx, above, dnscache.NS).Outcome == dnscache.NXDomain {
+	if above := registered(name); above != "" && t.free(above) {
 		text += ", and anybody can register " + above
 	}
 	return text
+}
+
+// free reports whether a domain can be registered: it does not exist, but what is above it,
+// such as a top-level domain, does.
+func (t *takeOvers) free(domain string) bool {
+	_, suffix, _ := strings.Cut(domain, ".")
+	if t.lookups.Lookup(t.ctx, domain, dnscache.NS).Outcome != dnscache.NXDomain {
+		return false
+	}
+	above := t.lookups.Lookup(t.ctx, suffix, dnscache.NS).Outcome
+	return above.Known() && above != dnscache.NXDomain
 }
 
 // registered returns the domain of a name that somebody registers, "" if that is not known.

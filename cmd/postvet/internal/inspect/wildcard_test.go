@@ -35,6 +35,19 @@ func TestWildcards(t *testing.T) {
 			[]string{ends},
 		},
 		{
+			"an alias of all names that leads nowhere", "b.example", "mx.b.example. A 185.0.2.1\nb.example. MX 1 mx.b.example.\n*.b.example. CNAME gone.test.",
+			[]string{
+				"error    *.b.example is an alias (CNAME) of gone.test, which does not exist: whoever gets hold of that name says what receivers do with mail of b.example",
+				"can sign as b.example", "remove the CNAME at *.b.example", "remove *.b.example. 3600 IN CNAME",
+			},
+			[]string{"_dmarc.b.example. 3600 IN CNAME", "_dmarc.b.example is an alias", "*._domainkey.b.example"},
+		},
+		{
+			"an alias of one name beside another of all", "b.example", "mx.b.example. A 185.0.2.1\nb.example. MX 1 mx.b.example.\n*.b.example. CNAME mx.b.example.\n_dmarc.b.example. CNAME gone.test.",
+			[]string{"error    _dmarc.b.example is an alias (CNAME) of gone.test", "remove _dmarc.b.example. 3600 IN CNAME"},
+			[]string{"*.b.example. 3600 IN CNAME"},
+		},
+		{
 			"the organization itself", "b.example", host + "*.b.example. MX 1 mx.b.example.\n*.b.example. A 185.0.2.9",
 			[]string{"b.example. 3600 IN TXT \"v=spf1 mx ~all\""},
 			nil,

@@ -36,7 +36,7 @@ func (p *Published) Lookup(ctx context.Context, name string, t dnscache.Type) *d
 	changed := false
 	for _, c := range p.inOrder() {
 		switch {
-		case c.Name == name && c.Remove && c.Type == "CNAME":
+		case c.Remove && c.Type == "CNAME" && p.isAlias(ctx, c, name, t, a):
 			b, changed = dnscache.Answer{Outcome: dnscache.NXDomain, Authentic: a.Authentic, Expires: a.Expires}, true
 		case c.Name == name && c.Type == t.String():
 			apply(&b, c)
@@ -49,6 +49,15 @@ func (p *Published) Lookup(ctx context.Context, name string, t dnscache.Type) *d
 		return a
 	}
 	return &b
+}
+
+// isAlias reports whether a change takes the CNAME of a name away, which may be a wildcard.
+func (p *Published) isAlias(ctx context.Context, c *finding.Change, name string, t dnscache.Type, a *dnscache.Answer) bool {
+	if c.Name == name {
+		return true
+	}
+	above, ok := strings.CutPrefix(c.Name, "*.")
+	return ok && a.Canonical != "" && message.Below(name, above) && lookups.AliasOwner(ctx, p.Resolver, name, t, a.Canonical) == c.Name
 }
 
 // inOrder returns the changes, those first that take an alias away: nothing can stand

@@ -95,7 +95,8 @@ func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain strin
 		s.Findings.DNSFailure(lookups.Failure("the address", host, a))
 	case a.Outcome == dnscache.NXDomain && a.Canonical != "":
 		s.State = Broken
-		s.Findings.Add(finding.Error, advice.TakeOver(host, foreign.Line(a.Canonical, advice.MaxText), "can publish a policy that keeps mail away"), advice.RemoveAlias(host))
+		owner := lookups.AliasOwner(ctx, l, host, dnscache.A, a.Canonical)
+		s.Findings.Add(finding.Error, advice.TakeOver(owner, foreign.Line(a.Canonical, advice.MaxText), "can publish a policy that keeps mail away"), advice.RemoveAlias(owner))
 	default:
 		s.State = Broken
 		s.Findings.Error(host+" has no address: no sender gets the policy", "publish an address (A or AAAA) of "+host+"., where a web server has the policy, or remove the record at "+mtasts.RecordName(domain)+".")
