@@ -49,8 +49,12 @@ const (
 	// maxOrgs bounds the domains, and maxNew those among them that were not known before.
 	maxOrgs = 8192
 	maxNew  = 4096
-	// maxNewOfNetwork bounds the new domains that a client's network brings.
+	// maxNewOfNetwork bounds the new domains that a client's network brings, and maxNewOfWide
+	// those of all networks of an IPv6 /32, which anybody can have.
 	maxNewOfNetwork = 64
+	maxNewOfWide    = maxNew / 4
+	// maxNewBelow bounds the new organizational domains of one registered domain.
+	maxNewBelow = 64
 	// maxNames bounds the names of a kind for a domain.
 	maxNames = 16
 	// maxDays bounds the days that are not written yet.
@@ -69,6 +73,7 @@ type day struct {
 	rows     int
 	fresh    int
 	networks map[netip.Prefix]int // new domains
+	owners   map[string]int       // the same by registered domain
 }
 
 type org struct {
@@ -162,7 +167,7 @@ func (l *Learner) dayOf(at int64) *day {
 	if l.days == nil {
 		l.days = map[int64]*day{}
 	}
-	d = &day{orgs: map[string]*org{}, networks: map[netip.Prefix]int{}}
+	d = &day{orgs: map[string]*org{}, networks: map[netip.Prefix]int{}, owners: map[string]int{}}
 	l.days[at] = d
 	return d
 }
@@ -175,15 +180,30 @@ func (d *day) org(domain string, client netip.Prefix, known *Known) *org {
 		return o
 	}
 	if !known.has(domain) {
-		if d.fresh >= maxNew || d.networks[client] >= maxNewOfNetwork {
+		wide, owner := wideOf(client), registered(domain)
+		if d.fresh >= maxNew || d.networks[client] >= maxNewOfNetwork || d.networks[wide] >= maxNewOfWide || d.owners[owner] >= maxNewBelow {
 			return nil
 		}
 		d.fresh++
 		d.networks[client]++
+		d.owners[owner]++
+		if wide.IsValid() {
+			d.networks[wide]++
+		}
 	}
 	o = &org{tallies: map[name]*tally{}}
 	d.orgs[domain] = o
 	return o
+}
+
+// wideOf returns the /32 of an IPv6 network, which is invalid for one of IPv4: a /24 costs
+// more than a /48 of IPv6.
+func wideOf(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4() {
+		return netip.Prefix{}
+	}
+	wide, _ := p.Addr().Prefix(32) // fails only for an invalid address
+	return wide
 }
 
 func (d *day) tally(o *org, n name) *tally {

@@ -229,8 +229,8 @@ func TestLearnerIsBounded(t *testing.T) {
 		group.Go(func() {
 			for i := range 10_000 {
 				ip := netip.AddrFrom4([4]byte{byte(10 + part), byte(i >> 8), byte(i), 1}).String()
-				l.Learn(pass(fmt.Sprintf("d%d-%d.evil.example", part, i), ip, true, true), known)
-				l.Learn(pass(fmt.Sprintf("e%d-%d.evil.example", part, i), "203.0.113.1", true, true), known)
+				l.Learn(pass(fmt.Sprintf("d%d-%d.example", part, i), ip, true, true), known)
+				l.Learn(pass(fmt.Sprintf("e%d-%d.example", part, i), "203.0.113.1", true, true), known)
 				l.Learn(pass("victim.example", ip, false, true), known)
 				late := pass("late.example", ip, true, true)
 				late.Arrived = late.Arrived.Add(time.Duration(i%100) * 24 * time.Hour)
