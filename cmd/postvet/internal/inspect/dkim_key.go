@@ -34,6 +34,7 @@ type Key struct {
 
 	proposed   string // in place of Record
 	unreadable string // why there is none
+	several    bool   // there are more keys than this one at the name
 	mending
 }
 
@@ -53,6 +54,7 @@ func readKey(selector, name string, a *dnscache.Answer) Key {
 		if len(meant) == 1 {
 			k.add(&k.Findings, finding.Error, text) // one record is right, that of the key
 		} else {
+			k.several = true
 			k.Findings.Error(text, "keep one and remove the others")
 		}
 	}
@@ -124,7 +126,9 @@ func (k *Key) settleFix(a *advice.Adviser) {
 	if k.Testing && len(k.indexes) == 1 {
 		fix = fix.After("once the tests are over, ").When("once the tests are over")
 	}
-	if fix.Text == "" {
+	if k.several { // one record in place of all might be another key than the signer's
+		fix = finding.Advise("keep the key that the signer has, if it is another one")
+	} else if fix.Text == "" {
 		fix = finding.Advise(k.unreadable + ": publish the key as the signer has it")
 	}
 	k.settle(k.Findings, fix)

@@ -3,7 +3,10 @@
 package lookups
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,12 +119,29 @@ func (l *Lookups) run(p *lookup, name string, t dnscache.Type) {
 	if p.answer == nil {
 		p.answer = &dnscache.Answer{Outcome: dnscache.ServFail}
 	}
+	p.answer = inOrder(p.answer)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !p.answer.Outcome.Known() {
 		l.failed++
 	}
 	l.signed = l.signed || p.answer.Authentic
+}
+
+// inOrder returns an answer with its texts and data sorted: servers give them in any order,
+// and two reports of the same records are to be equal.
+func inOrder(a *dnscache.Answer) *dnscache.Answer {
+	byText := func(x, y string) int {
+		return cmp.Or(strings.Compare(strings.ToLower(x), strings.ToLower(y)), strings.Compare(x, y))
+	}
+	if slices.IsSortedFunc(a.TXT, byText) && slices.IsSorted(a.Data) {
+		return a
+	}
+	// A new answer, as the cache keeps the old one.
+	return &dnscache.Answer{
+		Outcome: a.Outcome, Err: a.Err, Cause: a.Cause, TXT: slices.SortedFunc(slices.Values(a.TXT), byText), Addrs: a.Addrs, MX: a.MX, Names: a.Names,
+		Data: slices.Sorted(slices.Values(a.Data)), Canonical: a.Canonical, Authentic: a.Authentic, Stale: a.Stale, Cached: a.Cached, Expires: a.Expires,
+	}
 }
 
 // Counts returns how many lookups were made, how many failed, and whether there
