@@ -209,11 +209,16 @@ func TestReadNames(t *testing.T) {
 	for i := range MaxNames + 1 {
 		fmt.Fprintf(&many, "d%d.example\n", i)
 	}
+	label := strings.Repeat("a", 63) + "."
+	longest := label + label + label + strings.Repeat("b", 61) // 253 octets
 	for _, tt := range []struct {
 		name, text string
 		want       []string
 		err        error
 	}{
+		{"the longest name, with its dot and without, and a longer one", longest + ".\r\n" + longest + "\r\nb" + longest + "\r\n", []string{longest, "b" + longest}, nil},
+		{"NUL, and the mark of UTF-8 within", "a\x00.example\n\x00\n\ufeff\ufeffb.example\n", []string{"a\x00.example", "\x00", "b.example"}, nil},
+		{"names of other letters, as users and the DNS write them", "B\u00dcCHER.example\nxn--bcher-kva.example\nxn--a.example\n", []string{"xn--bcher-kva.example", "xn--a.example"}, nil},
 		{"comments, blanks, repetitions", "\ufeffA.example # ours\r\n\n# all\n  b.example.\na.EXAMPLE\nb\u00fccher.example", []string{"a.example", "b.example", "xn--bcher-kva.example"}, nil},
 		{"no names stay, once", "a b\n\x1b[2J\na b\n\xff", []string{"a b", "\x1b[2J", "\xff"}, nil},
 		{"nothing", "# none\n\n", nil, ErrEmpty},
