@@ -44,7 +44,7 @@ const (
 	Ordinary   Kind = "ordinary"
 	Refused    Kind = "refused"     // it failed DMARC and was refused or dropped
 	NullSender Kind = "null-sender" // a bounce or another notification
-	OfReport   Kind = "report"      // it says of itself that it is a report
+	OfReport   Kind = "report"      // it is a report, or goes to where reports come or are answered
 )
 
 // Policy is the policy that a row belongs to.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ type messageReports struct {
 	stop     func() // ends what keep began
 
 	envelopeTo atomic.Bool
-	inbox      atomic.Pointer[addrlist.Mailboxes]
+	inbox      atomic.Pointer[addrlist.Mailboxes] // mail to these causes no report
 	retention  atomic.Int64
 }
 
@@ -143,7 +144,11 @@ func (d *daemon) changeReports(c *config.Config) {
 	r.store.use(c)
 	d.changeInbox(c)
 	r.envelopeTo.Store(c.Report.EnvelopeTo)
-	r.inbox.Store(addrlist.NewMailboxes(c.Report.Inbox...))
+	answered := slices.Clone(c.Report.Inbox)
+	if c.Report.From != "" { // answers of machines to our reports
+		answered = append(answered, c.Report.From)
+	}
+	r.inbox.Store(addrlist.NewMailboxes(answered...))
 	r.retention.Store(int64(c.Report.Retention))
 	d.changeFailures(c)
 	switch counts := r.counter.Load() != nil; {

@@ -47,12 +47,14 @@ func TestCountForReports(t *testing.T) {
 	d.countForReports(decision(t, "bob@example.org"))
 	on := *off
 	on.Report.Collect, on.Report.EnvelopeTo, on.Report.Inbox = true, true, []string{"dmarc@example.org"}
+	on.Report.From = "noreply@reports.example.org"
 	on.Report.Directory = filepath.Join(t.TempDir(), "reports")
 	d.changeReports(&on)
 	d.changeReports(&on) // changes nothing
 	d.countForReports(decision(t, "bob@Example.org", "<ann@example.org>"))
 	d.countForReports(decision(t, "bob@example.org", "bob@example.net"))
 	d.countForReports(decision(t, "dmarc@example.org"))
+	d.countForReports(decision(t, "<NoReply@reports.example.org>")) // an answer to a report
 	early, undelivered, exempt := decision(t), decision(t), decision(t)
 	early.Early, undelivered.Err, exempt.Results.Exempt = true, errors.New("the MTA is gone"), result.ExemptAuthenticated
 	for _, x := range []*filter.Decision{early, undelivered, exempt} {
@@ -66,7 +68,7 @@ func TestCountForReports(t *testing.T) {
 	d.closeReports()
 
 	st := d.reportStats()
-	if st.Rows != 4 || st.Skipped[reporting.SkipDeferred] != 1 || st.Skipped[reporting.SkipExempt] != 1 || st.Trouble != "" {
+	if st.Rows != 5 || st.Skipped[reporting.SkipDeferred] != 1 || st.Skipped[reporting.SkipExempt] != 1 || st.Trouble != "" {
 		t.Errorf("%+v", st)
 	}
 	s, err := reportstore.Open(t.Context(), reportstore.Options{File: on.ReportFile()})
@@ -91,10 +93,10 @@ func TestCountForReports(t *testing.T) {
 			kinds[k] += n
 		}
 	}
-	if d := cmp.Diff(map[string]int64{"example.org": 2, "": 1, "example.net": 1}, got); d != "" {
+	if d := cmp.Diff(map[string]int64{"example.org": 2, "": 1, "example.net": 1, "reports.example.org": 1}, got); d != "" {
 		t.Errorf("recipients (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(map[reporting.Kind]int64{reporting.Ordinary: 3, reporting.OfReport: 1}, kinds); d != "" {
+	if d := cmp.Diff(map[reporting.Kind]int64{reporting.Ordinary: 3, reporting.OfReport: 2}, kinds); d != "" {
 		t.Errorf("kinds (-want +got):\n%s", d)
 	}
 	// The node has left, so that nobody waits for it.
