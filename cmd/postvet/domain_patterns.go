@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	pages "github.com/postvet/postvet/cmd/postvet/internal/page"
+	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/patterns"
@@ -29,10 +29,14 @@ type domainPatterns struct {
 	Learned bool `json:"learned"`
 	patterns.Domain
 	// Used is false if the configuration says that it does not count.
-	Used       bool          `json:"used"`
+	Used bool `json:"used"`
+	// Fleet is true for what all nodes learned that share a database.
+	Fleet      bool          `json:"fleet"`
 	Networks   []patternName `json:"networks"`
 	Signers    []patternName `json:"signers"`
 	Forwarders []patternName `json:"forwarders"`
+
+	away string // why the database cannot be read
 }
 
 // patternName is a network or a signer.
@@ -61,17 +65,18 @@ func (f *domainFlags) runObserved(cmd *cobra.Command, name string) error {
 	if !ok {
 		return usage("%q is no domain name; write one such as example.org", name)
 	}
-	dir, c, err := f.patternSource()
+	source, c, err := f.patternSource()
 	if err != nil {
 		return err
 	}
+	dir := source.Dir
 	if _, err := os.ReadDir(dir); err != nil {
 		return failed("%s; name the directory of the journal with --journal", fileError(dir, err))
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), searchTime)
 	defer cancel()
 	now := time.Now()
-	p, err := readDomainPatterns(ctx, sqlite.NewReader(dir), domain, now)
+	p, err := readDomainPatterns(ctx, source, domain, now)
 	if err != nil {
 		return failed("%s; name the directory of the journal with --journal", fileError(dir, err))
 	}
@@ -93,11 +98,11 @@ func (f *domainFlags) runObserved(cmd *cobra.Command, name string) error {
 	return nil
 }
 
-// patternSource returns the directory of the journal, and the configuration unless --journal
-// names the directory alone.
-func (f *domainFlags) patternSource() (dir string, c *config.Config, err error) {
+// patternSource returns the journal, and the configuration unless --journal names the directory
+// alone.
+func (f *domainFlags) patternSource() (s service.PatternSource, c *config.Config, err error) {
 	if f.cmd.Flags().Changed("journal") {
-		return f.journal, nil, nil
+		return service.PatternSource{Dir: f.journal}, nil, nil
 	}
 	if f.cmd.Flags().Changed("config") {
 		c, err = f.load()
@@ -106,23 +111,25 @@ func (f *domainFlags) patternSource() (dir string, c *config.Config, err error) 
 	}
 	switch {
 	case err != nil:
-		return "", nil, err
+		return s, nil, err
 	case c == nil || c.Journal.Directory == "":
-		return "", nil, usage("there is no journal; name its directory with --journal, or the service's file with --config")
+		return s, nil, usage("there is no journal; name its directory with --journal, or the service's file with --config")
 	}
-	return c.Journal.Directory, c, nil
+	return service.NewPatternSource(c), c, nil
 }
 
 // readDomainPatterns returns what was learned of a name or, if nothing was, of the closest
 // domain above it; nil for nothing.
-func readDomainPatterns(ctx context.Context, r *sqlite.Reader, name string, now time.Time) (*domainPatterns, error) {
-	today := patterns.DayOf(now)
-	b := patterns.NewBuilder(today)
+func readDomainPatterns(ctx context.Context, s service.PatternSource, name string, now time.Time) (*domainPatterns, error) {
+	var b *patterns.Builder
 	var all []patterns.Row
-	err := r.Patterns(ctx, "", today-patterns.Days+1, func(row patterns.Row) {
-		b.Add(row)
-		if message.Below(name, row.Org) {
-			all = append(all, row)
+	away, err := s.Read(ctx, now, func() func(patterns.Row) {
+		b, all = patterns.NewBuilder(patterns.DayOf(now)), nil
+		return func(row patterns.Row) {
+			b.Add(row)
+			if message.Below(name, row.Org) {
+				all = append(all, row)
+			}
 		}
 	})
 	if err != nil || len(all) == 0 {
@@ -132,6 +139,10 @@ func readDomainPatterns(ctx context.Context, r *sqlite.Reader, name string, now 
 	known := b.Known()
 	p := &domainPatterns{Name: org, Networks: []patternName{}, Signers: []patternName{}, Forwarders: []patternName{}}
 	p.Domain, p.Learned = known.Domain(org)
+	p.Fleet = s.Database != nil && away == nil
+	if away != nil {
+		p.away = foreign.Terminal(away.Error(), 500)
+	}
 	for _, row := range all {
 		if row.Org == org {
 			p.add(row, known)
@@ -172,6 +183,12 @@ func (p *domainPatterns) add(row patterns.Row, known *patterns.Known) {
 func (p *domainPatterns) write(page *pages.Page) error {
 	page.Title(p.Name, "")
 	page.Paragraph("", p.summary())
+	switch {
+	case p.away != "":
+		page.Paragraph("", "This is what this node learned by itself, since those of the others cannot be read: "+p.away)
+	case p.Fleet:
+		page.Paragraph(layout.Faint, "This is what all nodes learned that share the database of journal.postgres.")
+	}
 	if !p.Used {
 		page.Paragraph(layout.Faint, "This does not count, as the configuration says (policy.observed, policy.observed_except).")
 	}

@@ -56,6 +56,12 @@ func TestDomainPatterns(t *testing.T) {
 	run("name the directory of the journal with --journal", exitFailed, "--journal", dir+"/absent", "a.example")
 	run("beside --observed", exitUsage, "--since", "7d", "a.example")
 	run("is no domain name", exitUsage, "--journal", dir, "a..example")
+	away := filepath.Join(dir, "away.toml")
+	if err := os.WriteFile(away, []byte("[journal]\ndirectory = \""+dir+"\"\nnode = \"mx1\"\npostgres = \"host=/nonexistent dbname=postvet\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run("This is what this node learned by itself, since those of the others cannot be read: the database cannot be reached", exitDone, "--config", away, "a.example")
+	run(`"fleet": false`, exitDone, "--json", "--config", away, "a.example")
 	var p domainPatterns
 	if err := json.Unmarshal([]byte(run("{", exitDone, "--json", "--config", file, "a.example")), &p); err != nil {
 		t.Fatal(err)

@@ -34,6 +34,7 @@ var fleetTables = [][2]string{
 	{"mail", "a view of both, with class, node_name and at, the time of the verdict"},
 	{"node", "the nodes: id, which rows name; name; version; seen, when it was last heard of"},
 	{"shipped, counted", "how far each file, and the counts, of a node were sent"},
+	{"pattern", "what each node learned, as in state.db, with node; day is a date"},
 	{"hour, day, hour_facts, day_facts, period", "the counts of hours and days that are over, as in state.db, with node; at is a time"},
 	{"generation", "the configurations that were in force"},
 	{"lease", "which node does what only one must do"},

@@ -309,6 +309,7 @@ var JSONObjects = []JSONObject{
 		{"signs_all", "true if the domain is known to sign all its mail"},
 		{"established", "true if the domain is known as a sender"},
 		{"used", "false if the configuration says that none of this counts"},
+		{"fleet", "true for what all nodes learned that share a database; false for this node alone"},
 		{"networks", "those that pass SPF; see pattern"},
 		{"signers", "domains of aligned signatures; see pattern"},
 		{"forwarders", "networks through which mail passed by its signature alone; see pattern"},

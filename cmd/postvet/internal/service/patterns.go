@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/message"
@@ -19,6 +20,9 @@ import (
 // patternsEvery is how often what was learned is written and read again.
 const patternsEvery = time.Hour
 
+// patternsSoon is when the database is asked again for what other nodes learned.
+const patternsSoon = 5 * time.Minute
+
 // maxPending bounds the rows that wait while writing fails.
 const maxPending = 4 * patterns.MaxRows
 
@@ -26,6 +30,7 @@ const maxPending = 4 * patterns.MaxRows
 // and knows nothing.
 type observedPatterns struct {
 	dir     string // that of the journal; "" if nothing is learned
+	fleet   fleetPatterns
 	log     *zap.Logger
 	learner patterns.Learner
 	known   atomic.Pointer[patterns.Known] // nil for nothing
@@ -38,6 +43,14 @@ type observedPatterns struct {
 	failing bool
 }
 
+// fleetPatterns is how nodes share what they learned; its zero value is for one node alone.
+type fleetPatterns struct {
+	database *postgres.Database
+	node     string
+	shipper  *postgres.Shipper
+	away     atomic.Bool // what this node learned counts alone
+}
+
 // openPatterns begins to learn if there is a journal. What is known is read in the background.
 func (d *daemon) openPatterns() {
 	if d.journal.recorder == nil {
@@ -45,6 +58,10 @@ func (d *daemon) openPatterns() {
 	}
 	p := &d.patterns
 	p.dir, p.log = d.journal.dir, d.log.Named("patterns")
+	if d.journal.shipper != nil {
+		node, _ := d.started.Journal.NodeName() // the shipper has it too
+		p.fleet.database, p.fleet.node, p.fleet.shipper = &postgres.Database{DSN: d.started.Journal.Postgres}, node, d.journal.shipper
+	}
 	p.again, p.ended = make(chan struct{}, 1), make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
@@ -72,7 +89,13 @@ func (p *observedPatterns) run(ctx context.Context, every time.Duration) {
 	defer ticker.Stop()
 	p.attempt(func() { p.read(ctx) })
 	for {
+		var soon <-chan time.Time
+		if p.fleet.away.Load() {
+			soon = time.After(min(every, patternsSoon))
+		}
 		select {
+		case <-soon:
+			p.attempt(func() { p.read(ctx) })
 		case <-ticker.C:
 			p.attempt(p.write)
 			p.attempt(func() { p.read(ctx) })
@@ -112,29 +135,24 @@ func (p *observedPatterns) write() {
 		p.log.Error("what is learned from genuine mail cannot be written; it is tried again, and mail is not affected", zap.Error(err))
 	}
 	p.failing = err != nil
+	p.fleet.shipper.SharePatterns()
 }
 
-// read reads what is known of the last days.
+// read reads what is known of the last days, from all nodes if there are several. Without the
+// database, what this node learned counts alone; the shipper tells that it is away.
 func (p *observedPatterns) read(ctx context.Context) {
-	known, err := readPatterns(ctx, p.dir, time.Now())
+	source := PatternSource{Dir: p.dir, Database: p.fleet.database, Node: p.fleet.node}
+	known, away, err := source.Known(ctx, time.Now())
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Warn("what was learned from genuine mail cannot be read; what was known before counts on", zap.Error(err))
 		}
 		return
 	}
+	p.fleet.away.Store(away != nil)
 	p.known.Store(known)
 	domains, forwarders := known.Size()
-	p.log.Debug("patterns are known", zap.Int("domains", domains), zap.Int("forwarders", forwarders))
-}
-
-func readPatterns(ctx context.Context, dir string, now time.Time) (*patterns.Known, error) {
-	today := patterns.DayOf(now)
-	b := patterns.NewBuilder(today)
-	if err := sqlite.NewReader(dir).Patterns(ctx, "", today-patterns.Days, b.Add); err != nil {
-		return nil, err
-	}
-	return b.Known(), nil
+	p.log.Debug("patterns are known", zap.Int("domains", domains), zap.Int("forwarders", forwarders), zap.NamedError("away", away))
 }
 
 // learn takes note of a message that has its verdict. Mail that the journal does not keep
