@@ -27,12 +27,12 @@ func (m *Message) gatherEvidence(ctx context.Context, res *result.Results) {
 	})
 }
 
-// gatherHops asks SPF of the earlier hops, all at once. They have the author's record in
-// common, so that all but the first cost little.
+// gatherHops asks SPF of the client and the earlier hops, all at once. They have the author's
+// record in common, so that all but the first cost little.
 func (m *Message) gatherHops(ctx context.Context, res *result.Results) {
 	o := &m.conn.checker.opt
 	var hops []result.Hop
-	m.attempt("evidence", func() { hops = judgement.Hops(res) })
+	m.attempt("evidence", func() { hops = judgement.Senders(res) })
 	checks := make([]*pending[spf.Result], len(hops))
 	for i, h := range hops {
 		q := spf.Query{Identity: spf.MailFrom, IP: h.IP, Helo: h.Domain, Sender: "postmaster@" + h.Domain}

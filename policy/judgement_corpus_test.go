@@ -148,7 +148,7 @@ func (c *corpus) zone(v variant) string {
 	var b strings.Builder
 	for name, a := range c.authors {
 		if a.all != "none" {
-			fmt.Fprintf(&b, "%s. TXT \"v=spf1 ip4:%s %s\"\n", name, c.hosts["author"][0], a.all)
+			fmt.Fprintf(&b, "%s. TXT \"v=spf1 ip4:%s ip4:%s ip4:%s %s\"\n", name, c.hosts["author"][0], c.hosts["relay"][0], c.hosts["relay-odd"][0], a.all)
 		}
 		fmt.Fprintf(&b, "_dmarc.%s. TXT \"v=DMARC1; p=reject\"\n", name)
 	}

@@ -28,7 +28,11 @@ func (t *trace) judgement(res *result.Results) {
 	}
 	say := func(format string, args ...any) { t.add("judgement", result.CheckJudgement, format, args...) }
 	for _, h := range res.Hops {
-		say("may the earlier hop %s send for %s? SPF %s", h.IP, h.Domain, h.Status)
+		what := "earlier hop"
+		if h.IP.String() == res.Client.IP {
+			what = "client"
+		}
+		say("may the %s %s send for %s? SPF %s", what, h.IP, h.Domain, h.Status)
 	}
 	var without, hidden []string
 	for _, e := range res.Evidence {

@@ -37,7 +37,7 @@ var entries = []Entry{
 	},
 	{
 		Name: "earlier-hop", Side: result.Indirect, find: earlierHop,
-		Says: "Received fields that lead to the client from a host that the author's domain lists in SPF, or that bears its name if it has no SPF record; this is not proven",
+		Says: "Received fields that lead to the client from a host that the author's domain lists in SPF, or that bears its name if it has no SPF record, which is not proven; or a client that the author's domain lists, though the sender is another",
 	},
 	{
 		Name: "forward-fields", Side: result.Indirect, find: forwardFields,

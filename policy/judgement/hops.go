@@ -19,6 +19,25 @@ const (
 	MaxHops = 4
 )
 
+// Senders returns the hosts of which to ask whether the author's domain lists them: the
+// client, unless SPF was asked that, and the earlier hops. A host that is listed may send
+// with the null sender, or with that of a machine, such as an answer to mail or a web form.
+func Senders(res *result.Results) []result.Hop {
+	hops := Hops(res)
+	domain, ip := hopDomain(res), clientOf(res)
+	if envelope, ok := res.EnvelopeSPF(); ok && envelope.Domain == domain || domain == "" || !ip.IsValid() {
+		return hops
+	}
+	helo, _ := message.NormalizeDomain(res.Client.Helo)
+	return append([]result.Hop{{IP: ip, Helo: helo, Domain: domain}}, hops...)
+}
+
+// clientOf returns the client's address; an invalid one if it is not known.
+func clientOf(res *result.Results) netip.Addr {
+	ip, _ := netip.ParseAddr(res.Client.IP)
+	return ip.Unmap()
+}
+
 // Hops returns the hosts that may have sent a message for its author's domain before the
 // client got it, the earliest first: those that handed it to a host of another
 // organization, by its Received fields. Domain of each is the one to ask SPF of. Anybody
@@ -33,9 +52,8 @@ func Hops(res *result.Results) []result.Hop {
 	if domain == "" {
 		return nil
 	}
-	client, _ := netip.ParseAddr(res.Client.IP)
 	var hops []result.Hop
-	seen := map[netip.Addr]bool{client: true}
+	seen := map[netip.Addr]bool{clientOf(res): true}
 	for i := len(fields) - 1; i >= 0 && len(hops) < MaxHops; i-- {
 		r := message.ParseReceived(fields[i])
 		ip := r.IP.Unmap()
@@ -102,13 +120,16 @@ func earlierHop(res *result.Results) result.Fact {
 		}
 		return unknown("the earlier hops were not looked up")
 	}
-	hidden := false
+	hidden, client := false, clientOf(res)
 	for _, h := range res.Hops {
 		switch h.Status {
 		case spf.Pass:
+			if h.IP == client {
+				return present(fmt.Sprintf("%s lists the client %s", foreign.Line(h.Domain, 100), h.IP) + envelopeOf(res))
+			}
 			return present(fmt.Sprintf("by its Received fields it came from %s, which %s lists (unproven)", h.IP, foreign.Line(h.Domain, 100)) + envelopeOf(res))
 		case spf.None:
-			if sameOrganization(h.Helo, res.Author.Domain) {
+			if h.IP != client && sameOrganization(h.Helo, res.Author.Domain) {
 				return present(fmt.Sprintf("by its Received fields it came from %s, and %s has no SPF record (unproven)", foreign.Line(h.Helo, 100), foreign.Line(h.Domain, 100)) + envelopeOf(res))
 			}
 		case spf.TempError:

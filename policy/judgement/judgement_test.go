@@ -104,6 +104,14 @@ func TestEntries(t *testing.T) {
 
 		{"earlier-hop", "no Received field", func(*result.Results) {}, result.Absent},
 		{"earlier-hop", "listed", func(r *result.Results) { r.Hops = hops(spf.Pass) }, result.Present},
+		{"earlier-hop", "the client listed, with another's sender", func(r *result.Results) {
+			r.Hops = hops(spf.Pass)
+			r.Client.IP = r.Hops[0].IP.String()
+		}, result.Present},
+		{"earlier-hop", "the client named by the author's domain, which has no SPF record", func(r *result.Results) {
+			r.Hops = hops(spf.None)
+			r.Hops[0].Helo, r.Client.IP = "mx.bank.example", r.Hops[0].IP.String()
+		}, result.Absent},
 		{"earlier-hop", "one of them listed", func(r *result.Results) { r.Hops = append(hops(spf.TempError), hops(spf.Pass)...) }, result.Present},
 		{"earlier-hop", "not listed", func(r *result.Results) { r.Hops = hops(spf.SoftFail) }, result.Absent},
 		{"earlier-hop", "named by the author's domain, which has no SPF record", func(r *result.Results) {
@@ -364,5 +372,32 @@ func TestNames(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 		seen[e.Name] = true
+	}
+}
+
+// SPF of the author's domain is asked for the client too, unless that of MAIL FROM says it.
+func TestSenders(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*result.Results)
+		want   string
+	}{
+		"another's sender": {func(*result.Results) {}, "192.0.2.66"},
+		"the null sender":  {func(r *result.Results) { r.MailFrom = "" }, "192.0.2.66"},
+		"the author's sender": {func(r *result.Results) {
+			r.MailFrom = "ceo@bank.example"
+			r.SPF[1].Domain = "bank.example"
+		}, ""},
+		"the client is hidden": {func(r *result.Results) { r.Client.IP = "" }, ""},
+	} {
+		r := failing()
+		tt.change(r)
+		got := ""
+		for _, h := range judgement.Senders(r) {
+			got += h.IP.String()
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
 	}
 }

@@ -39,7 +39,7 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 			}
 		}
 	}
-	r.text(`For "earlier-hop", SPF of the author's domain is asked for at most 4 hosts of the Received fields. These lookups are made only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
+	r.text(`For "earlier-hop", SPF of the author's domain is asked for the client, unless MAIL FROM has had that asked, and for at most 4 hosts of the Received fields. These lookups are made only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
 	r.section("What is learned")
 	r.text(learnedText, "PP")
 	r.section("Stricter, and milder")
