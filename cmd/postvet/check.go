@@ -163,6 +163,11 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 	}
 	under.signs = f.sign
 	defer under.resolver.Close()
+	if box != nil {
+		if note := under.learn(cmd.Context()); note != "" {
+			notes = append(notes, note)
+		}
+	}
 	now := time.Now
 	if !e.Time.IsZero() {
 		now = trial.ClockAt(e.Time)
@@ -170,7 +175,7 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 	rules := c.Rules(under.authservID)
 	report, opinions, err := trial.Check{
 		Checker: under.checker(now, f.trace), Resolver: under.resolver, Envelope: e.Envelope, Message: m,
-		Rules: &rules, Shadow: c.ShadowRules(under.authservID), Trace: f.trace, SecondOpinion: f.second,
+		Rules: &rules, Shadow: c.ShadowRules(under.authservID), Trace: f.trace, Learned: under.learned, SecondOpinion: f.second,
 	}.Run(cmd.Context())
 	if err != nil {
 		return nil, nil, nil, unreadable(box.Name(), err)

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
@@ -8,6 +12,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/patterns"
 )
 
 // evaluation is what evaluates stored messages under a configuration.
@@ -16,6 +22,8 @@ type evaluation struct {
 	authservID string
 	resolver   *dnscache.Resolver
 	signs      bool // messages of our users are signed, as by the service
+	known      *patterns.Known
+	learned    string // where known comes from; "" for nothing
 }
 
 // newEvaluation returns an evaluation, whose resolver the caller closes.
@@ -31,12 +39,50 @@ func newEvaluation(c *config.Config) (evaluation, error) {
 	return evaluation{config: c, authservID: id, resolver: resolver}, nil
 }
 
+// learnedTime bounds the reading of what was learned.
+const learnedTime = 20 * time.Second
+
+// learn reads what the service of the configuration learned from genuine mail. The note says
+// why that cannot be read, or not of all nodes. A machine without the journal knows nothing.
+func (e *evaluation) learn(ctx context.Context) (note string) {
+	s := service.NewPatternSource(e.config)
+	if !e.config.Policy.Observed || s.Dir == "" {
+		return ""
+	}
+	if _, err := os.ReadDir(s.Dir); errors.Is(err, fs.ErrNotExist) {
+		return ""
+	} else if err != nil {
+		return "what was learned from genuine mail does not count here: " + fileError(s.Dir, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, learnedTime)
+	defer cancel()
+	known, away, err := s.Known(ctx, time.Now())
+	if err != nil {
+		return "what was learned from genuine mail does not count here: " + fileError(s.Dir, err)
+	}
+	e.known, e.learned = known, "the journal in "+s.Dir
+	switch {
+	case away != nil:
+		return "what this node learned from genuine mail counts alone: " + foreign.Terminal(away.Error(), 500)
+	case s.Database != nil:
+		e.learned += ", and from the other nodes in PostgreSQL"
+	}
+	return ""
+}
+
 // checker returns a checker with a clock. It exempts neither trusted addresses nor
 // local submissions, so that the person sees their results.
 func (e evaluation) checker(now func() time.Time, trace bool) *policy.Checker {
 	o := e.config.CheckerOptions(e.resolver, e.authservID, now)
 	o.Trace, o.Judgement = trace, true // the person sees all evidence
 	o.Exempt = policy.Exempt{Authenticated: e.config.Exempt.Authenticated}
+	if e.known != nil {
+		except := e.config.Policy.ObservedExcept.Set
+		o.Observer = &patterns.Observer{
+			Known:  func() *patterns.Known { return e.known },
+			Except: func(domain string) bool { return except.At(now()).Name(domain) },
+		}
+	}
 	if e.signs {
 		stores := service.NewKeyStores(e.config, e.resolver, nil)
 		source, _ := keys.OpenStore(stores.Store(), service.KeyOptions(e.config)) // the service warns of the states

@@ -206,6 +206,9 @@ func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.
 		return nil, err
 	}
 	defer under.resolver.Close()
+	if note := under.learn(cmd.Context()); note != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s\n", note)
+	}
 	rules := after.Rules(under.authservID)
 	o := trial.Options{
 		Checker: func(now func() time.Time) *policy.Checker { return under.checker(now, false) },

@@ -76,7 +76,7 @@ A service that nobody knows yet sends unsigned mail of a domain that signs all o
 
 Mail that fails teaches nothing. Nobody can teach anything about a domain of others but by replaying its signed messages. Such a message does not pass SPF for the author's domain. So it does not count as volume or as signed. It counts once a day for a network, whatever the number, and can make the forger's own network a known forwarder: his messages are then held in place of refused. A domain whose SPF record covers others, as that of a service with many customers may, can be made to look as if it did not sign all its mail, by these.
 
-"postvet domain --observed" shows what is known of a domain.`, patterns.Days, patterns.MinDays, patterns.MinPasses, patterns.StaleDays, patterns.MaxUnsignedShare, patterns.UnsignedDays, patterns.ForwarderDomains, patterns.ForwarderDays)
+"postvet domain --observed" shows what is known of a domain. "postvet check" and "postvet policy test" with stored messages judge by what the journal of their --config has at present, and change nothing there; "check --trace" says so.`, patterns.Days, patterns.MinDays, patterns.MinPasses, patterns.StaleDays, patterns.MaxUnsignedShare, patterns.UnsignedDays, patterns.ForwarderDomains, patterns.ForwarderDays)
 
 // stricter is how the outcome is changed.
 var stricter = [][2]string{

@@ -28,6 +28,9 @@ type Check struct {
 	Shadow *rules.Rules
 	// Trace adds every step to the results, as the checker does.
 	Trace bool
+	// Learned says where that comes from which was learned from earlier mail; "" for
+	// nothing. The trace tells it if the message is judged.
+	Learned string
 	// SecondOpinion has the signatures verified by go-msgauth too.
 	SecondOpinion bool
 }
@@ -49,6 +52,9 @@ func (c Check) Run(ctx context.Context) (*result.Report, []dkim.Opinion, error) 
 	}
 	sortTrace(results)
 	if c.Trace {
+		if c.Learned != "" && len(results.Evidence) > 0 {
+			results.Trace = append(results.Trace, result.Event{What: "judgement", Check: result.CheckJudgement, Text: "what was learned from genuine mail comes from " + c.Learned})
+		}
 		results.Trace = append(results.Trace, explain.TraceVerdict(results, &verdict)...)
 	}
 	report := &result.Report{Results: results, Verdict: verdict, AuthenticationResults: strings.TrimSpace(verdict.AuthenticationResults)}
