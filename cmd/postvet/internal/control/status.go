@@ -1,6 +1,11 @@
 package control
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+)
 
 // States of the service.
 const (
@@ -25,14 +30,31 @@ type Status struct {
 	// "inet:*:PORT" for all addresses of the machine.
 	Sockets []string `json:"sockets,omitempty"`
 
-	Sessions Sessions `json:"sessions"`
-	Messages Messages `json:"messages"`
-	DNS      DNS      `json:"dns"`
-	Cache    Cache    `json:"cache"`
-	Keys     *Keys    `json:"keys,omitempty"`  // nil if nothing is signed
-	Watch    *Domains `json:"watch,omitempty"` // nil if no domains are watched
-	Config   Config   `json:"config"`
-	Log      LogLevel `json:"log"`
+	Sessions Sessions  `json:"sessions"`
+	Messages Messages  `json:"messages"`
+	DNS      DNS       `json:"dns"`
+	Cache    Cache     `json:"cache"`
+	Keys     *Keys     `json:"keys,omitempty"`     // nil if nothing is signed
+	Watch    *Domains  `json:"watch,omitempty"`    // nil if no domains are watched
+	Patterns *Patterns `json:"patterns,omitempty"` // nil if nothing is learned
+	Config   Config    `json:"config"`
+	Log      LogLevel  `json:"log"`
+}
+
+// Patterns is what was learned from genuine mail.
+type Patterns struct {
+	Domains    int `json:"domains"`
+	Forwarders int `json:"forwarders"`
+	// Fleet is true if that comes from all nodes that share a database.
+	Fleet bool `json:"fleet"`
+}
+
+func (p *Patterns) text() string {
+	whose := "this node"
+	if p.Fleet {
+		whose = "all nodes"
+	}
+	return fmt.Sprintf("%s and %s known from genuine mail of %s", layout.Count(p.Domains, "domain"), layout.Count(p.Forwarders, "forwarder"), whose)
 }
 
 // Drain is when a stop began and ends.

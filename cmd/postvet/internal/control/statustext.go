@@ -73,6 +73,9 @@ func (s Status) Text(now time.Time, width int) string {
 	if s.Watch != nil {
 		add("watch", "%s", s.Watch.text(now))
 	}
+	if s.Patterns != nil {
+		add("learned", "%s", s.Patterns.text())
+	}
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"

@@ -19,6 +19,8 @@ type JournalStats struct {
 	Oldest time.Time
 	// Shipping are the counts of what is sent to a database; zero without one.
 	Shipping postgres.Stats
+	// KnownDomains and KnownForwarders are what was learned from genuine mail.
+	KnownDomains, KnownForwarders int
 }
 
 var (
@@ -79,4 +81,8 @@ var journalSeries = []series{
 		func(s *snapshot) float64 { return float64(s.Journal.Shipping.Failures) }),
 	gauge("postvet_journal_ship_failing", "1 while the journal cannot be sent to PostgreSQL; neither mail nor the journal is affected.",
 		func(s *snapshot) float64 { return truth(s.Journal.Shipping.Trouble != "") }),
+	gauge("postvet_patterns_domains", "Domains of which enough genuine mail came to know how it looks.",
+		func(s *snapshot) float64 { return float64(s.Journal.KnownDomains) }),
+	gauge("postvet_patterns_forwarders", "Networks that are known as forwarders from genuine mail.",
+		func(s *snapshot) float64 { return float64(s.Journal.KnownForwarders) }),
 }

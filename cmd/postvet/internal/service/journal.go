@@ -120,6 +120,7 @@ func (d *daemon) journalStats() metrics.JournalStats {
 	if j.failed != "" {
 		s.Failing = j.failed
 	}
+	s.KnownDomains, s.KnownForwarders = d.patterns.known.Load().Size()
 	files, _ := sqlite.Files(j.dir) // an empty directory has none
 	for _, f := range files {
 		s.Bytes += f.Octets

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/filter"
@@ -196,4 +197,14 @@ func (d *daemon) observer(c *config.Config) *patterns.Observer {
 		o.Except = func(domain string) bool { return except.At(time.Now()).Name(domain) }
 	}
 	return o
+}
+
+// describe returns how much is known; nil if nothing is learned.
+func (p *observedPatterns) describe() *control.Patterns {
+	if p.dir == "" {
+		return nil
+	}
+	out := &control.Patterns{Fleet: p.fleet.database != nil && !p.fleet.away.Load()}
+	out.Domains, out.Forwarders = p.known.Load().Size()
+	return out
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
@@ -83,6 +84,12 @@ func TestPatterns(t *testing.T) {
 	wait("a.example", result.Present)
 	wait("b.example", result.Present)
 	wait("c.example", "")
+	if got := d.patterns.describe(); got == nil || *got != (control.Patterns{Domains: 2}) {
+		t.Errorf("status: %+v", got)
+	}
+	if s := d.journalStats(); s.KnownDomains != 2 || s.KnownForwarders != 0 {
+		t.Errorf("metrics: %d domains, %d forwarders", s.KnownDomains, s.KnownForwarders)
+	}
 	except := *c
 	except.Policy.ObservedExcept.Set, _ = addrlist.New(addrlist.Names, "b.example")
 	off := *c

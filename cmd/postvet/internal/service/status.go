@@ -39,6 +39,7 @@ func (d *daemon) status(now time.Time) control.Status {
 		Watch:  d.describeWatch(),
 	}
 	out.DNS, out.Cache = describeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
+	out.Patterns = d.patterns.describe()
 	if s.drain != nil {
 		out.State = control.StateDraining
 	}
