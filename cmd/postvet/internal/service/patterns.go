@@ -153,7 +153,7 @@ func (p *observedPatterns) read(ctx context.Context) {
 	p.fleet.away.Store(away != nil)
 	p.known.Store(known)
 	domains, forwarders := known.Size()
-	p.log.Debug("patterns are known", zap.Int("domains", domains), zap.Int("forwarders", forwarders), zap.NamedError("away", away))
+	p.log.Debug("patterns are known", zap.Int("domains", domains), zap.Int("forwarders", forwarders), zap.Error(away))
 }
 
 // learn takes note of a message that has its verdict. Mail that the journal does not keep
