@@ -49,6 +49,7 @@ tidy: ## go.mod and go.sum are what go mod tidy makes
 unit: ## all tests with the race detector, in random order
 	$(GO) test -race -shuffle=on -timeout 10m ./...
 	$(GO) test -run '^TestYear' ./cmd/postvet/internal/journal/sqlite
+	$(GO) test -run 'Kill$$' ./cmd/postvet/internal/reportsending
 
 # A number of inputs, not a time: each target runs and its seeds hold.
 fuzz-smoke: ## each fuzz target for a moment

@@ -25,7 +25,7 @@ func TestFleetKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	rounds := 40
+	rounds := fleetKills
 	if n, err := strconv.Atoi(os.Getenv(killRuns)); err == nil {
 		rounds = n
 	}
