@@ -1,0 +1,5 @@
+//go:build race && linux
+
+package reportstore
+
+func init() { batches = 15 }
