@@ -50,11 +50,11 @@ func (s *session) send(ctx context.Context, b *batch) error {
 		}
 	}
 	table := fmt.Sprintf("COPY postvet.%s (%s) FROM STDIN (FORMAT binary)", b.part.Class, copyColumns)
-	tag, err := s.conn.PgConn().CopyFrom(ctx, bytes.NewReader(b.data), table)
+	n, err := s.copy(ctx, b.data, table)
 	if err != nil {
 		return fault(err)
 	}
-	if n := tag.RowsAffected(); n != int64(b.chunk.Rows) {
+	if n != int64(b.chunk.Rows) {
 		return fmt.Errorf("the database has taken %d rows instead of %d", n, b.chunk.Rows)
 	}
 	if err := s.mark(ctx, b); err != nil {
@@ -68,6 +68,18 @@ func (s *session) send(ctx context.Context, b *batch) error {
 		s.generations[g.ID] = true
 	}
 	return nil
+}
+
+// copy sends data in the binary format, and returns the number of rows. The data are room
+// for others afterwards, unless that fails: if the connection is cut, a goroutine of pgconn
+// may still read them.
+func (s *session) copy(ctx context.Context, data []byte, statement string) (n int64, err error) {
+	s.room = nil
+	tag, err := s.conn.PgConn().CopyFrom(ctx, bytes.NewReader(data), statement)
+	if err == nil {
+		s.room = data
+	}
+	return tag.RowsAffected(), err
 }
 
 // mark moves the mark of a file, from where it must be.

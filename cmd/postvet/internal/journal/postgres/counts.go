@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -146,9 +145,8 @@ func (c *copier) flush(octets int) error {
 		return nil
 	}
 	c.b = append(c.b, 0xff, 0xff) // the end
-	_, err := c.session.conn.PgConn().CopyFrom(c.ctx, bytes.NewReader(c.b), c.statement)
-	c.session.room = c.b
-	c.b = append(c.b[:0], copyHeader...)
+	_, err := c.session.copy(c.ctx, c.b, c.statement)
+	c.b = append(c.session.room[:0], copyHeader...)
 	return fault(err)
 }
 
