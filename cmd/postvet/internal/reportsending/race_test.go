@@ -2,4 +2,4 @@
 
 package reportsending
 
-func init() { kills, fleetKills = 20, 8 }
+func init() { kills, fleetKills = 4, 3 }
