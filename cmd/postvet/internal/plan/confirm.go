@@ -34,13 +34,10 @@ const maxAlone = 16
 // the findings are gone, and nothing is wrong that was not before. Changes that have to
 // wait for something else cannot be judged, and are taken as they are.
 func confirm(before finding.Lists, mine []finding.Change, judge func([]finding.Change) finding.Lists) (good []finding.Change) {
-	isMine := func(c finding.Change) bool {
-		return slices.ContainsFunc(mine, func(o finding.Change) bool { return o == c }) && Check(&c) == nil
-	}
 	var waiting, all []finding.Change
 	for _, c := range mine {
 		switch {
-		case !isMine(c):
+		case Check(&c) != nil:
 		case c.When != "":
 			waiting = append(waiting, c)
 		default:
@@ -54,7 +51,7 @@ func confirm(before finding.Lists, mine []finding.Change, judge func([]finding.C
 	for f := range before.All() {
 		next := slices.Clone(good)
 		for _, c := range f.Changes {
-			if isMine(c) && c.When == "" && !slices.Contains(next, c) {
+			if slices.Contains(all, c) && !slices.Contains(next, c) {
 				next = append(next, c)
 			}
 		}
