@@ -95,8 +95,7 @@ func inspectDMARC(ctx context.Context, l *lookups.Lookups, domain string, o dmar
 	}
 	m.Record = advice.ShownRecord(w.Record.Text)
 	m.text = w.Record.Text
-	_, percent, _ := strings.Cut(tagOf(w.Record.Text, "pct"), "=")
-	m.percent = foreign.Line(strings.TrimSpace(percent), 10)
+	m.percent = foreign.Line(percentOf(w.Record.Text), 10)
 	m.checkRecord(w.Record, domain)
 	m.checkReports(ctx, l, w, o)
 	return m

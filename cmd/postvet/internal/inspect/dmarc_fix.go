@@ -47,9 +47,14 @@ func (m *DMARC) settleFix(a *advice.Adviser, rua string) {
 // enforced policy of a record to a part of the mail: without pct= it is raised for them.
 func heldBack(text string) bool {
 	rec, err := dmarc.ParseRecord(text)
-	_, percent, _ := strings.Cut(tagOf(text, "pct"), "=")
-	n, wrong := strconv.ParseUint(strings.TrimSpace(percent), 10, 8)
+	n, wrong := strconv.ParseUint(percentOf(text), 10, 8)
 	return err == nil && wrong == nil && rec.P != dmarc.PolicyNone && 0 < n && n < 100
+}
+
+// percentOf returns the value of pct= in a record, "" for none.
+func percentOf(record string) string {
+	_, percent, _ := strings.Cut(tagOf(record, "pct"), "=")
+	return strings.TrimSpace(percent)
 }
 
 // withPercent returns a record with pct=, before the addresses for reports; "" for none.

@@ -69,17 +69,16 @@ func keptAway(p dmarc.Policy) string { return "p=" + string(p) + ": forged mail 
 
 // checkPolicy looks for policies that do not protect.
 func (m *DMARC) checkPolicy(rec *dmarc.Record, own bool) {
-	rank := map[dmarc.Policy]int{dmarc.PolicyNone: 0, dmarc.PolicyQuarantine: 1, dmarc.PolicyReject: 2}
 	switch {
 	case rec.P == dmarc.PolicyNone && (own || rec.SP == dmarc.PolicyNone):
 		m.Findings.Warning("p=none: forged mail is delivered like any other", "when the reports show only mail of others failing: p=quarantine, later p=reject")
 	case own && !rec.Testing:
 		m.Findings.OK(keptAway(rec.P))
 	}
-	if rank[rec.SP] < rank[rec.P] {
+	if strict(rec.SP) < strict(rec.P) {
 		m.Findings.Warning(fmt.Sprintf("sp=%s is weaker than p=%s: forgers take a subdomain", rec.SP, rec.P), "unless a subdomain needs it, remove sp="+string(rec.SP))
 	}
-	if rank[rec.NP] < rank[rec.SP] {
+	if strict(rec.NP) < strict(rec.SP) {
 		m.Findings.Warning(fmt.Sprintf("np=%s is weaker than what existing subdomains have (%s): forgers invent a name", rec.NP, rec.SP), "remove np="+string(rec.NP))
 	}
 }
