@@ -74,31 +74,22 @@ func providerOf(include string) string {
 	return ""
 }
 
-// shared returns the providers among the senders of a record. What a provider includes in
-// turn is its own.
-func shared(n *spf.Node, depth int) (list []Shared) {
+// shared adds the providers among the senders of a record to a list, each once. The records
+// that a provider includes in turn are its own.
+func shared(list []Shared, n *spf.Node, depth int) []Shared {
 	for i := range n.Terms {
 		b := &n.Terms[i]
 		if b.Child == nil || b.Unreachable || b.Term.Mechanism != "" && b.Term.Qualifier != "+" || depth > 20 {
 			continue
 		}
 		name := strings.ToLower(b.Child.Domain)
-		if p := providerOf(name); p != "" {
-			list = append(list, Shared{p, name})
-			continue
-		}
-		list = append(list, shared(b.Child, depth+1)...)
-	}
-	return uniqueShared(list)
-}
-
-// uniqueShared returns the list without repetitions.
-func uniqueShared(list []Shared) []Shared {
-	var once []Shared
-	for _, s := range list {
-		if !slices.Contains(once, s) {
-			once = append(once, s)
+		s := Shared{providerOf(name), name}
+		switch {
+		case s.Provider == "":
+			list = shared(list, b.Child, depth+1)
+		case !slices.Contains(list, s):
+			list = append(list, s)
 		}
 	}
-	return once
+	return list
 }

@@ -59,7 +59,7 @@ func (s *SPF) findSenders(tree *spf.Tree) {
 	for _, text := range found.Open[:min(len(found.Open), maxOpen)] {
 		w.Open = append(w.Open, foreign.Line(text, advice.MaxText))
 	}
-	w.Shared = append(w.Shared, shared(tree.Root, 0)...)
+	w.Shared = shared(w.Shared, tree.Root, 0)
 	s.Senders = w
 	if len(w.Shared) > 0 && !s.open {
 		s.Findings.Note(sharedNote(w.Shared, s.domain),
