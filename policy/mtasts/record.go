@@ -101,6 +101,10 @@ func (r Record) String() string {
 	return s
 }
 
+// IDFormat is the form of an id that is the time of the change, so that each differs from
+// those before.
+const IDFormat = "20060102150405"
+
 // Proposal returns the record with an id, which a time makes unique.
 func Proposal(id string) (string, error) {
 	r := Record{ID: id}

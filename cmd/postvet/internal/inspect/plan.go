@@ -52,11 +52,11 @@ func (r *Report) enforcedTLS(changes []finding.Change) []plan.Step {
 		if c.Name != name || c.When == "" || c.Remove || err != nil {
 			continue
 		}
-		at, err := time.Parse(idFormat, rec.ID)
+		at, err := time.Parse(mtasts.IDFormat, rec.ID)
 		if err != nil {
 			return nil
 		}
-		text, err := mtasts.Proposal(at.AddDate(0, 0, days).Format(idFormat))
+		text, err := mtasts.Proposal(at.AddDate(0, 0, days).Format(mtasts.IDFormat))
 		step, ok := r.laterStep(name, text)
 		if err != nil || !ok {
 			return nil
@@ -68,9 +68,6 @@ func (r *Report) enforcedTLS(changes []finding.Change) []plan.Step {
 	}
 	return nil
 }
-
-// idFormat is the form of ids of MTA-STS that are proposed.
-const idFormat = "20060102150405"
 
 // weakKeys reports whether a key should be replaced, or there is none although mail is sent.
 func (r *Report) weakKeys() bool {

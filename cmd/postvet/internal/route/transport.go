@@ -92,7 +92,7 @@ func (t *Transport) combine(ctx context.Context, l *lookups.Lookups, a *advice.A
 }
 
 // recordID returns an id of an MTA-STS record, which differs from those before.
-func recordID(now time.Time) string { return now.UTC().Format("20060102150405") }
+func recordID(now time.Time) string { return now.UTC().Format(mtasts.IDFormat) }
 
 // texts looks up a TXT record set. known is false if that failed; the finding is added.
 func texts(ctx context.Context, l *lookups.Lookups, list *finding.List, what, name string) (texts []string, known bool) {
