@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,20 +59,16 @@ func CheckEvidence(file []byte, now time.Time, domains ...string) (ends time.Tim
 }
 
 func isForBrands(c *x509.Certificate) bool {
-	for _, u := range c.UnknownExtKeyUsage {
-		if u.Equal(forBrands) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.UnknownExtKeyUsage, forBrands.Equal)
 }
 
 // isFor reports whether a certificate names one of the domains, or a record of theirs such
 // as default._bimi.example.org.
 func isFor(c *x509.Certificate, domains []string) bool {
 	for _, name := range c.DNSNames {
+		name = strings.ToLower(name)
 		for _, d := range domains {
-			if name = strings.ToLower(name); name == d || strings.HasSuffix(name, "._bimi."+d) {
+			if name == d || strings.HasSuffix(name, "._bimi."+d) {
 				return true
 			}
 		}

@@ -76,7 +76,7 @@ func checkRoot(e xml.StartElement) error {
 		return errors.New("it is no SVG")
 	case attr["version"] != "1.2" || attr["baseProfile"] != "tiny-ps":
 		return errors.New(`it is not of the profile version="1.2" baseProfile="tiny-ps"`)
-	case e.Attr != nil && (attr["x"] != "" || attr["y"] != ""):
+	case attr["x"] != "" || attr["y"] != "":
 		return errors.New("its svg element has x= or y=, which are not allowed")
 	}
 	return nil

@@ -28,7 +28,7 @@ func (b *Brand) fetch(ctx context.Context, l *lookups.Lookups, f Fetcher, now ti
 	}
 	b.Fetched = true
 	if b.Location != "" {
-		b.file(ctx, l, f, "the logo", b.Location, bimi.MaxIndicator, func(body []byte) error { return bimi.CheckIndicator(body) })
+		b.file(ctx, l, f, "the logo", b.Location, bimi.MaxIndicator, bimi.CheckIndicator)
 	}
 	if b.Evidence == "" {
 		return
