@@ -11,6 +11,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/route"
 	"github.com/postvet/postvet/dnscache"
@@ -72,20 +73,12 @@ func (h *Hosts) find(ctx context.Context, l *lookups.Lookups, domain string, o *
 		}
 	}
 	if len(nameless) > 0 {
-		h.Findings.Warning("the reverse DNS of "+listed(nameless, 4)+noReverse, "have the owner of each address set its reverse name (PTR) to the name of the host, and give that name the address")
+		h.Findings.Warning("the reverse DNS of "+layout.First(nameless, 4)+noReverse, "have the owner of each address set its reverse name (PTR) to the name of the host, and give that name the address")
 	}
 }
 
 // noReverse ends a sentence about reverse DNS.
 const noReverse = " does not lead back; Google, Microsoft and many others refuse mail of such hosts"
-
-// listed returns at most n texts as a list, with the number of the others.
-func listed(list []string, n int) string {
-	if len(list) <= n {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
-}
 
 // collect lists the hosts.
 func (h *Hosts) collect(domain string, o *Options, tree *spf.Tree) {

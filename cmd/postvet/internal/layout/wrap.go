@@ -37,6 +37,14 @@ func Paragraph(text string, width int) []string {
 	return Lines(strings.Join(strings.Fields(text), " "), width, 0)
 }
 
+// First returns at most n texts of a list, and how many others there are.
+func First(list []string, n int) string {
+	if len(list) <= n {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
+}
+
 // Count returns a number with its noun: "1 message", "2 messages", "2 addresses".
 func Count[N int | int64](n N, noun string) string {
 	switch {

@@ -42,8 +42,8 @@ var special = []struct {
 // IPv4 (RFC 6052 section 2.1).
 var translated = netip.MustParsePrefix("64:ff9b::/96")
 
-// reachable returns those of some addresses that the Internet may reach.
-func reachable(addrs []netip.Addr) (list []netip.Addr) {
+// Reachable returns those of some addresses that the Internet may reach.
+func Reachable(addrs []netip.Addr) (list []netip.Addr) {
 	for _, ip := range addrs {
 		if unreachable(ip) == "" {
 			list = append(list, ip)
@@ -51,9 +51,6 @@ func reachable(addrs []netip.Addr) (list []netip.Addr) {
 	}
 	return list
 }
-
-// Reachable returns those of some addresses that the Internet may reach.
-func Reachable(addrs []netip.Addr) []netip.Addr { return reachable(addrs) }
 
 // unreachable returns why an address cannot be reached over the Internet, "" if it may
 // be.

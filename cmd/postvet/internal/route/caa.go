@@ -3,7 +3,6 @@ package route
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
@@ -61,12 +60,4 @@ func (t *Transport) findCAA(ctx context.Context, l *lookups.Lookups, domain stri
 			t.MTASTS.Findings.Warning(fmt.Sprintf("no authority may certify %s by the CAA records of %s, but senders that check MTA-STS demand its certificate", hosts[i], c.Name), advice.Publish(c.Name, `CAA 0 issue "..."`)+" with the domain of your authority")
 		}
 	}
-}
-
-// joined returns at most n texts as a list, with the number of the others.
-func joined(list []string, n int) string {
-	if len(list) <= n {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
 }

@@ -64,7 +64,7 @@ func (r *Report) where() string {
 	}
 	text := mail + " goes to " + strings.Join(parts, ", then to ")
 	if unknown := r.unknown(); len(unknown) > 0 {
-		text += "; where " + joined(unknown, 2) + " leads is not known"
+		text += "; where " + layout.First(unknown, 2) + " leads is not known"
 	}
 	return text + "."
 }
@@ -84,7 +84,7 @@ func listed(names []string) string {
 	if n := len(names); n <= 3 {
 		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	}
-	return joined(names, 3)
+	return layout.First(names, 3)
 }
 
 // obstacle returns why mail cannot be delivered.
@@ -163,7 +163,7 @@ func (r *Report) steps() {
 			tries = append(tries, ip)
 		}
 	}
-	add("It connects to port 25 of one address after the other: "+joined(tries, 8)+". Some senders try IPv4 first.",
+	add("It connects to port 25 of one address after the other: "+layout.First(tries, 8)+". Some senders try IPv4 first.",
 		"A host that does not answer, or says 4xx, is passed over for the next. After the last the mail waits. A 5xx sends it back to its author at once.")
 	add(r.encryptStep())
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/foreign"
@@ -83,7 +84,7 @@ func recordError(text string) string {
 func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain string) bool {
 	host := mtasts.PolicyHost(domain)
 	switch a := l.Addresses(ctx, host); {
-	case len(reachable(a.Addrs)) > 0:
+	case len(Reachable(a.Addrs)) > 0:
 		return true
 	case len(a.Addrs) > 0:
 		s.State = Broken
@@ -93,7 +94,7 @@ func (s *MTASTS) checkHost(ctx context.Context, l *lookups.Lookups, domain strin
 		s.Findings.Error("the addresses of "+host+" do not pass DNSSEC validation: many senders get no policy", bogusFix(host))
 	case !a.Outcome.Known():
 		s.Findings.DNSFailure(lookups.Failure("the address", host, a))
-	case a.Outcome == dnscache.NXDomain && a.Canonical != "":
+	case advice.MissingTarget(a) != "":
 		s.State = Broken
 		owner := lookups.AliasOwner(ctx, l, host, dnscache.A, a.Canonical)
 		s.Findings.Add(finding.Error, advice.TakeOver(owner, foreign.Line(a.Canonical, advice.MaxText), "can publish a policy that keeps mail away"), advice.RemoveAlias(owner))
@@ -143,7 +144,7 @@ func (s *TLSRPT) find(ctx context.Context, l *lookups.Lookups, a *advice.Adviser
 	for _, u := range r.URIs {
 		s.URIs = append(s.URIs, foreign.Line(u, advice.MaxText))
 	}
-	s.Findings.OK("TLS-RPT: senders report failures to " + foreign.Line(joined(s.URIs, 3), advice.MaxText))
+	s.Findings.OK("TLS-RPT: senders report failures to " + foreign.Line(layout.First(s.URIs, 3), advice.MaxText))
 	for _, u := range r.Unknown[:min(len(r.Unknown), 3)] {
 		s.Findings.Warning("nobody reports to "+foreign.Word(u, 100)+": write mailto: or https: in front", "")
 	}

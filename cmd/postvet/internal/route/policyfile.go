@@ -9,6 +9,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/advice"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/route/connect"
 	"github.com/postvet/postvet/policy/foreign"
@@ -24,7 +25,7 @@ func (s *MTASTS) fetch(ctx context.Context, l *lookups.Lookups, client *connect.
 	if s.State != Unchecked || s.ID == "" {
 		return
 	}
-	addrs := reachable(l.Addresses(ctx, mtasts.PolicyHost(domain)).Addrs)
+	addrs := Reachable(l.Addresses(ctx, mtasts.PolicyHost(domain)).Addrs)
 	if len(addrs) == 0 {
 		return // a finding says so
 	}
@@ -66,7 +67,7 @@ func (s *MTASTS) compare(p mtasts.Policy, domain string, m *MX, now time.Time) {
 	}
 	if len(missing) > 0 {
 		id, _ := mtasts.Proposal(recordID(now))
-		text := "the MTA-STS policy does not name " + joined(missing, 3)
+		text := "the MTA-STS policy does not name " + layout.First(missing, 3)
 		fix := advice.Propose(mtasts.RecordName(domain), advice.QuotedTXT(id)).After("add to the policy: mx: " + strings.Join(missing, ", mx: ") + "; then ")
 		if p.Mode == mtasts.Enforce {
 			s.State = Broken

@@ -79,7 +79,7 @@ func (t *Transport) Print(p *page.Page) {
 	p.Line("  TLS-RPT  %s", t.TLSRPT.words())
 	for _, c := range t.CAA {
 		if len(c.Issuers) > 0 {
-			p.Line("  CAA      %s", p.Wrap(joined(c.Issuers, 5)+" may certify "+c.Host, 11, 11))
+			p.Line("  CAA      %s", p.Wrap(layout.First(c.Issuers, 5)+" may certify "+c.Host, 11, 11))
 		}
 	}
 	for _, list := range t.Lists() {
@@ -138,7 +138,7 @@ func (c *Connection) certificate() string {
 	if c.Certificate == nil {
 		return "no certificate"
 	}
-	parts := []string{"certificate for " + joined(c.Certificate.Names, 4), "until " + c.Certificate.Until.Format("2006-01-02")}
+	parts := []string{"certificate for " + layout.First(c.Certificate.Names, 4), "until " + c.Certificate.Until.Format("2006-01-02")}
 	if len(c.Certificate.Names) == 0 {
 		parts[0] = "certificate " + c.Certificate.Subject
 	}
