@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -179,6 +180,7 @@ func (d *day) org(domain string, client netip.Prefix, known *Known) *org {
 	if o != nil || len(d.orgs) >= maxOrgs {
 		return o
 	}
+	domain = strings.Clone(domain) // a part of a header would keep all of it in memory
 	if !known.has(domain) {
 		wide, owner := wideOf(client), registered(domain)
 		if d.fresh >= maxNew || d.networks[client] >= maxNewOfNetwork || d.networks[wide] >= maxNewOfWide || d.owners[owner] >= maxNewBelow {
@@ -223,6 +225,7 @@ func (d *day) tally(o *org, n name) *tally {
 	}
 	o.names[i]++
 	d.rows++
+	n.domain = strings.Clone(n.domain) // as in org
 	t = &tally{}
 	o.tallies[n] = t
 	return t

@@ -1,7 +1,6 @@
 package patterns
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -37,9 +37,7 @@ func pass(org, ip string, bySPF, bySignature bool) *result.Results {
 
 // sorted returns rows in the order that a builder needs.
 func sorted(rows []Row) []Row {
-	slices.SortFunc(rows, func(a, b Row) int {
-		return cmp.Or(strings.Compare(a.Org, b.Org), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name), cmp.Compare(a.Day, b.Day))
-	})
+	slices.SortFunc(rows, Row.Compare)
 	return rows
 }
 
@@ -97,6 +95,32 @@ func TestLearn(t *testing.T) {
 	l.Forget("a.example")
 	if got := sorted(l.Take(today)); len(got) != 2 || got[0].Org != "nota.example" {
 		t.Errorf("after Forget: %+v", got)
+	}
+}
+
+// TestLearnKeepsNoHeader: what is learned keeps no header in memory of which its domains are
+// parts.
+func TestLearnKeepsNoHeader(t *testing.T) {
+	t.Parallel()
+	header := strings.Repeat("x", 1000) + "mail.a.example"
+	domain := header[1000:]
+	res := pass("a.example", "192.0.2.1", true, true)
+	res.DMARC.OrganizationalDomain, res.DKIM[0].Domain = domain[len("mail."):], domain
+	var l Learner
+	l.Learn(res, nil)
+	rows := l.Take(today)
+	if len(rows) != 2 {
+		t.Fatalf("%+v", rows)
+	}
+	for _, r := range rows {
+		if unsafe.StringData(r.Org) == unsafe.StringData(res.DMARC.OrganizationalDomain) || unsafe.StringData(r.Name) == unsafe.StringData(domain) {
+			t.Errorf("%+v is a part of the header", r)
+		}
+	}
+	for owner := range l.days[today].owners {
+		if unsafe.StringData(owner) == unsafe.StringData(res.DMARC.OrganizationalDomain) {
+			t.Errorf("%s is a part of the header", owner)
+		}
 	}
 }
 
