@@ -106,6 +106,16 @@ func (l *Learner) Learn(res *result.Results, known *Known) {
 	if res.DMARC.SPFAligned || withoutSPF(res) {
 		client.kind = Network
 	}
+	var unsigned int64
+	if !signed(res) {
+		unsigned = 1
+	}
+	signers := make([]string, 0, 4)
+	for _, s := range res.DKIM {
+		if s.Status == dkim.Pass && ofAuthor(res, s.Domain) {
+			signers = append(signers, s.Domain)
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.dayOf(DayOf(res.Arrived))
@@ -118,21 +128,15 @@ func (l *Learner) Learn(res *result.Results, known *Known) {
 		l.left++
 		return
 	}
-	var unsigned int64
-	if !signed(res) {
-		unsigned = 1
-	}
 	switch t := d.tally(o, client); {
 	case t == nil:
 		l.left++
 	case res.DMARC.SPFAligned || !t.counted:
 		t.n, t.unsigned, t.counted = t.n+1, t.unsigned+unsigned, true
 	}
-	for _, s := range res.DKIM {
-		if s.Status == dkim.Pass && ofAuthor(res, s.Domain) {
-			if t := d.tally(o, name{kind: Signer, domain: s.Domain}); t != nil && (res.DMARC.SPFAligned || !t.counted) {
-				t.n, t.counted = t.n+1, true
-			}
+	for _, domain := range signers {
+		if t := d.tally(o, name{kind: Signer, domain: domain}); t != nil && (res.DMARC.SPFAligned || !t.counted) {
+			t.n, t.counted = t.n+1, true
 		}
 	}
 }
