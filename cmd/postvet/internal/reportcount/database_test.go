@@ -5,35 +5,20 @@ package reportcount_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportcount"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
 	"github.com/postvet/postvet/contrib/keyservers"
 )
-
-// newDatabase creates a database and returns its DSN.
-func newDatabase(t testing.TB, server *keyservers.Server) string {
-	t.Helper()
-	_, port, _ := strings.Cut(server.Address, ":")
-	dsn := fmt.Sprintf("host=%s port=%s user=postgres dbname=", server.Socket, port)
-	db := (&postgres.Database{DSN: dsn + "postgres"}).OpenSQL()
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE reports TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
-		t.Fatal(err)
-	}
-	return dsn + "reports"
-}
 
 // TestDatabaseAway: a database that is killed and started again while two nodes count has
 // each message once in the end.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
-	dsn := newDatabase(t, server)
+	dsn := server.NewDatabase(t, "reports")
 	var counters []*reportcount.Counter
 	for i := range 2 {
 		s, err := reportstore.Open(t.Context(), reportstore.Options{DSN: dsn, AutoMigrate: true})
@@ -100,5 +85,5 @@ func TestDatabaseAway(t *testing.T) {
 
 // BenchmarkDatabase is BenchmarkAllDistinct with a database on this machine.
 func BenchmarkDatabase(b *testing.B) {
-	benchmarkDistinct(b, 500, 0, reportstore.Options{DSN: newDatabase(b, keyservers.PostgreSQL(b, "secret")), AutoMigrate: true, MaxRecords: 1_000_000, MaxAllRecords: 10_000_000})
+	benchmarkDistinct(b, 500, 0, reportstore.Options{DSN: keyservers.PostgreSQL(b, "secret").NewDatabase(b, "reports"), AutoMigrate: true, MaxRecords: 1_000_000, MaxAllRecords: 10_000_000})
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,10 +60,8 @@ func (n *countingNode) feed(messages int, source byte) {
 func TestDatabaseAwayAtMidnight(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(server.Address, ":")
-	dsn := fmt.Sprintf("host=%s port=%s user=postgres dbname=postgres", server.Socket, port)
 	open := func() *reportstore.Store {
-		s, err := reportstore.Open(t.Context(), reportstore.Options{DSN: dsn, AutoMigrate: true})
+		s, err := reportstore.Open(t.Context(), reportstore.Options{DSN: server.DSN("postgres"), AutoMigrate: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +107,7 @@ func TestDatabaseAwayAtMidnight(t *testing.T) {
 	each(func(n *countingNode) { n.clock.set(x.clock.Now()); n.feed(20, 3) })
 
 	server.Start()
-	db := (&postgres.Database{DSN: dsn}).OpenSQL()
+	db := (&postgres.Database{DSN: server.DSN("postgres")}).OpenSQL()
 	_, err := db.ExecContext(t.Context(), "UPDATE postvet.report_node SET seen_at = seen_at - 3600000000")
 	_ = db.Close()
 	if err != nil {

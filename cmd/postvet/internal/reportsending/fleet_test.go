@@ -3,10 +3,8 @@
 package reportsending
 
 import (
-	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,8 +28,7 @@ func TestFleetKill(t *testing.T) {
 		rounds = n
 	}
 	server := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(server.Address, ":")
-	dsn := fmt.Sprintf("host=%s port=%s user=postgres dbname=postgres", server.Socket, port)
+	dsn := server.DSN("postgres")
 	if _, _, err := (&postgres.Database{DSN: dsn}).Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/contrib/keyservers"
 	"github.com/postvet/postvet/policy/deviation"
@@ -40,16 +38,9 @@ func TestReceivedInAFile(t *testing.T) {
 func TestReceivedInADatabase(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(server.Address, ":")
-	dsn := fmt.Sprintf("host=%s port=%s user=postgres dbname=", server.Socket, port)
-	all := (&postgres.Database{DSN: dsn + "postgres"}).OpenSQL()
-	t.Cleanup(func() { all.Close() })
 	for name, test := range receivedTests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := all.ExecContext(t.Context(), "CREATE DATABASE received_"+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
-				t.Fatal(err)
-			}
-			s, err := Open(t.Context(), Options{DSN: dsn + "received_" + name, AutoMigrate: true})
+			s, err := Open(t.Context(), Options{DSN: server.NewDatabase(t, "received_"+name), AutoMigrate: true})
 			must(t, err)
 			t.Cleanup(func() { s.Close() })
 			test(t, s)

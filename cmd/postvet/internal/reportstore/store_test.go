@@ -5,7 +5,6 @@ package reportstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/contrib/keyservers"
 	"github.com/postvet/postvet/policy/dmarc/report"
@@ -58,21 +56,9 @@ func TestDatabase(t *testing.T) {
 	server := keyservers.PostgreSQL(t, "secret")
 	for name, test := range storeTests {
 		t.Run(name, func(t *testing.T) {
-			test(t, testPlace{Options{DSN: newDatabase(t, server, name), AutoMigrate: true}})
+			test(t, testPlace{Options{DSN: server.NewDatabase(t, name), AutoMigrate: true}})
 		})
 	}
-}
-
-// newDatabase creates a database and returns its DSN.
-func newDatabase(t testing.TB, server *keyservers.Server, name string) string {
-	t.Helper()
-	_, port, _ := strings.Cut(server.Address, ":")
-	dsn := fmt.Sprintf("host=%s port=%s user=postgres dbname=", server.Socket, port)
-	db := (&postgres.Database{DSN: dsn + "postgres"}).OpenSQL()
-	defer db.Close()
-	_, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
-	must(t, err)
-	return dsn + name
 }
 
 func must(t testing.TB, err error) {

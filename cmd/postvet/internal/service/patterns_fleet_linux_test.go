@@ -2,7 +2,6 @@ package service
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,13 +17,12 @@ import (
 func TestPatternsOfFleet(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, "secret")
-	_, port, _ := strings.Cut(server.Address, ":")
 	var nodes []*config.Config
 	for _, name := range []string{"mx1", "mx2"} {
 		c := config.Default()
 		c.Journal.Directory = filepath.Join(t.TempDir(), "journal")
 		c.Journal.Node, c.Journal.AutoMigrate = name, true
-		c.Journal.Postgres = "host=" + server.Socket + " port=" + port + " user=postgres dbname=postgres"
+		c.Journal.Postgres = server.DSN("postgres")
 		nodes = append(nodes, c)
 	}
 	for i := range 10 { // a node is restarted after each day

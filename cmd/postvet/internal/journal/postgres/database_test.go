@@ -45,13 +45,12 @@ func execute(t testing.TB, d *Database, statements string) {
 
 // testMigrate has several nodes migrate at one time, and then again.
 func testMigrate(t *testing.T, s *keyservers.Server) {
-	execute(t, &Database{DSN: dsn(t, s, "postgres")}, "CREATE DATABASE migrate TEMPLATE template0 ENCODING 'UTF8'")
-	execute(t, &Database{DSN: dsn(t, s, "postgres")}, "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
-	other := &Database{DSN: dsn(t, s, "ascii")}
+	execute(t, &Database{DSN: s.DSN("postgres")}, "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
+	other := &Database{DSN: s.DSN("ascii")}
 	if _, _, err := other.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "SQL_ASCII; create one with UTF8") {
 		t.Errorf("in another encoding: %v", err)
 	}
-	d := &Database{DSN: dsn(t, s, "migrate")}
+	d := &Database{DSN: s.NewDatabase(t, "migrate")}
 	if _, err := d.Connect(t.Context()); !errors.Is(err, ErrTooOld) {
 		t.Errorf("without tables: %v", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,25 +25,10 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// dsn returns the DSN of a database of a server.
-func dsn(t testing.TB, s *keyservers.Server, name string) string {
-	t.Helper()
-	_, port, ok := strings.Cut(s.Address, ":")
-	if !ok {
-		t.Fatalf("the server has the address %q", s.Address)
-	}
-	return fmt.Sprintf("host=%s port=%s user=postgres dbname=%s", s.Socket, port, name)
-}
-
 // newDatabase creates a database with our tables.
 func newDatabase(t testing.TB, s *keyservers.Server, name string) *Database {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dsn(t, s, "postgres"))
-	must(t, err)
-	defer closeConn(conn)
-	_, err = conn.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
-	must(t, err)
-	d := &Database{DSN: dsn(t, s, name)}
+	d := &Database{DSN: s.NewDatabase(t, name)}
 	before, after, err := d.Migrate(t.Context())
 	if err != nil || before != 0 || after != Schema {
 		t.Fatalf("migrating an empty database: %d, %d, %v", before, after, err)

@@ -22,19 +22,9 @@ const (
 	query    = "SELECT selector, private_key FROM dkim WHERE domain = $1 AND enabled ORDER BY id DESC"
 )
 
-// dsn returns the DSN of a server's socket.
-func dsn(t *testing.T, s *keyservers.Server) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(s.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "host=" + s.Socket + " port=" + port + " user=postgres dbname=postgres"
-}
-
 func fill(t *testing.T, s *keyservers.Server) {
 	t.Helper()
-	c, err := pgx.Connect(t.Context(), dsn(t, s))
+	c, err := pgx.Connect(t.Context(), s.DSN("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +52,7 @@ func TestAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	network := "postgres://postgres@" + host + ":" + port + "/postgres"
-	socket := dsn(t, server)
+	socket := server.DSN("postgres")
 	wrong := filepath.Join(t.TempDir(), "wrong")
 	if err := os.WriteFile(wrong, []byte("wrong guess"), 0o600); err != nil {
 		t.Fatal(err)
@@ -122,7 +112,7 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	server := keyservers.PostgreSQL(t, password)
 	fill(t, server)
-	d := sql.New(sql.Options{DSN: dsn(t, server), Query: query})
+	d := sql.New(sql.Options{DSN: server.DSN("postgres"), Query: query})
 	defer d.Close()
 	ask := func() (int, error, time.Duration) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
