@@ -111,13 +111,14 @@ func (g *Gatherer) Add(res *result.Results, v *result.Verdict) {
 		g.mu.Unlock()
 		return
 	}
-	x, isNew := g.count(s, &f)
-	key := g.key(f.Domain)
-	g.mu.Unlock()
-	if !isNew {
+	x := g.count(s, &f)
+	if x == nil {
+		g.mu.Unlock()
 		return
 	}
 	// Only the first message of its kind is told.
+	key := g.key(f.Domain)
+	g.mu.Unlock()
 	results := key.Results(v.AuthenticationResults)
 	fields := f.Report(res, v, key.Path, results)
 	keepNothing(&fields)
@@ -143,15 +144,15 @@ func keepNothing(f *report.Failure) {
 	f.ReportedDomain = clone(f.ReportedDomain)
 }
 
-// count counts a failure. It returns the new report that it begins, if it does.
-func (g *Gatherer) count(s *Settings, f *reporting.Failing) (x *failure, isNew bool) {
+// count counts a failure. It returns the new report that it begins; nil if it begins none.
+func (g *Gatherer) count(s *Settings, f *reporting.Failing) *failure {
 	now := g.o.Now()
 	like := f.Like()
 	if x := g.open[like]; x != nil {
 		x.incidents++
 		x.last = now
 		g.stats.Incidents++
-		return x, false
+		return nil
 	}
 	why := Why("")
 	switch {
@@ -164,13 +165,13 @@ func (g *Gatherer) count(s *Settings, f *reporting.Failing) (x *failure, isNew b
 	}
 	if why != "" {
 		g.stats.Dropped[why]++
-		return nil, false
+		return nil
 	}
-	x = &failure{like: like, domain: strings.Clone(f.Domain), ruf: clone(f.RUF), first: now, last: now, due: now.Add(g.o.Fold), incidents: 1}
+	x := &failure{like: like, domain: strings.Clone(f.Domain), ruf: clone(f.RUF), first: now, last: now, due: now.Add(g.o.Fold), incidents: 1}
 	g.open[like] = x
-	g.ofOne[f.Domain]++
+	g.ofOne[x.domain]++
 	g.stats.Incidents++
-	return x, true
+	return x
 }
 
 // clone returns texts that keep nothing else in memory.
