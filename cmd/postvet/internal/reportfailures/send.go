@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -146,17 +144,13 @@ func (g *Gatherer) decide(ctx context.Context, x *failure) error {
 	return g.enqueue(ctx, s, x, to, now)
 }
 
-// knownDays is on how many days of 30 a domain must have been seen to be known, as for
-// aggregate reports.
-const knownDays = 2
-
 // known reports whether a domain may get failure reports.
 func (g *Gatherer) known(ctx context.Context, s *Settings, domain string) (bool, error) {
 	if s.Send != reportsending.Known || s.Known(domain) {
 		return true, nil
 	}
 	subjects, err := g.o.Store.Subjects(ctx, reportstore.SubjectQuery{Domain: domain})
-	return slices.ContainsFunc(subjects, func(x reports.Subject) bool { return x.DaysSeen >= knownDays }), err
+	return slices.ContainsFunc(subjects, func(x reports.Subject) bool { return x.DaysSeen >= reportsending.KnownDays }), err
 }
 
 // full reports whether an address has had as many reports as it may get in an hour.
@@ -185,7 +179,7 @@ func (g *Gatherer) enqueue(ctx context.Context, s *Settings, x *failure, to []st
 	f.Incidents = x.incidents
 	g.mu.Unlock()
 	r := reports.Report{
-		ID: newID(), Kind: reports.Failure, Domain: x.domain, Begin: x.first.UTC(), End: x.last.UTC(), Submitter: s.Submitter,
+		ID: reports.NewID(), Kind: reports.Failure, Domain: x.domain, Begin: x.first.UTC(), End: x.last.UTC(), Submitter: s.Submitter,
 		Created: at.UTC(), Records: 1, Messages: x.incidents,
 	}
 	var document bytes.Buffer
@@ -222,10 +216,4 @@ func (g *Gatherer) putBack(x *failure) {
 	x.due = g.o.Now().Add(time.Minute)
 	g.open[x.like] = x
 	g.ofOne[x.domain]++
-}
-
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }

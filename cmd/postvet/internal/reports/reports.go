@@ -4,6 +4,8 @@
 package reports
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"time"
 
 	"github.com/postvet/postvet/policy/dmarc/report"
@@ -84,6 +86,13 @@ type Report struct {
 	// report the entity that a message carries, which begins with its Content-Type. It may
 	// be left out of lists.
 	Document []byte
+}
+
+// NewID returns an ID for a report.
+func NewID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }
 
 // State is the state of a delivery.

@@ -28,9 +28,9 @@ func Choices() []Why {
 	return []Why{WhyOff, WhyOwn, WhyExcluded, WhyNoAddress, WhyRideAlong, WhyUnknown, WhyNotListed, WhyInvalid, WhyTooLate}
 }
 
-// knownDays is on how many days of 30 a domain must have been seen to be known. Domains
+// KnownDays is on how many days of 30 a domain must have been seen to be known. Domains
 // that spammers throw away live for one.
-const knownDays = 2
+const KnownDays = 2
 
 // Choose returns whether the messages of a subject lead to a report: Chosen, or why not.
 func (s *Settings) Choose(subject *reports.Subject) Why {
@@ -49,7 +49,7 @@ func (s *Settings) Choose(subject *reports.Subject) Why {
 		return WhyNotListed
 	case !s.causes(subject):
 		return WhyRideAlong
-	case s.Send == Known && subject.DaysSeen < knownDays && !s.Known(domain):
+	case s.Send == Known && subject.DaysSeen < KnownDays && !s.Known(domain):
 		return WhyUnknown
 	}
 	return Chosen

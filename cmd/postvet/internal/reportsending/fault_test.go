@@ -298,7 +298,7 @@ _dmarc.asks.example. TXT "v=DMARC1; p=none; ruf=mailto:f@asks.example,mailto:f@t
 asks.example._report._dmarc.takes.example. TXT "v=DMARC1"
 `, nil)
 	r := &reports.Report{
-		ID: newID(), Kind: reports.Failure, Domain: "asks.example", Begin: midnight, End: midnight, Submitter: "example.org", Created: midnight, Records: 1, Messages: 1,
+		ID: reports.NewID(), Kind: reports.Failure, Domain: "asks.example", Begin: midnight, End: midnight, Submitter: "example.org", Created: midnight, Records: 1, Messages: 1,
 		Document: []byte("Content-Type: multipart/report\r\n\r\n"),
 	}
 	if ok, err := x.store.Enqueue(t.Context(), r, midnight, "f@asks.example", "f@takes.example", "f@silent.example", "gone@asks.example"); err != nil || !ok {

@@ -3,8 +3,6 @@ package reportsending
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/submission"
 	"github.com/postvet/postvet/policy/dmarc"
 )
@@ -87,7 +86,7 @@ func New(o Options) (*Sender, error) {
 		o.Now = time.Now
 	}
 	if o.NewID == nil {
-		o.NewID = newID
+		o.NewID = reports.NewID
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
@@ -98,12 +97,6 @@ func New(o Options) (*Sender, error) {
 	return &Sender{
 		o: o, pace: newPace(s), sleep: sleep, claim: claimTime, told: map[string]bool{}, stats: newStats(),
 	}, nil
-}
-
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 // Run makes and sends reports until ctx ends. A delivery under way is ended within a few
