@@ -12,10 +12,10 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
-	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports/setup"
+	"github.com/postvet/postvet/cmd/postvet/internal/service"
 	"github.com/postvet/postvet/cmd/postvet/internal/submission"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/dmarc"
@@ -95,17 +95,7 @@ func reportServer(c *config.Config) (*submission.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := submission.Options{Address: c.Report.SMTP, Hello: id, Timeout: probeTime, CommandTimeout: probeTime, RequireTLS: true}
-	if c.Report.AuthFile != "" {
-		o.Auth = func() (submission.Auth, error) {
-			text, err := input.ReadFile(c.Report.AuthFile, 1)
-			if err != nil {
-				return submission.Auth{}, err
-			}
-			return submission.ParseAuth(text)
-		}
-	}
-	return submission.New(o)
+	return service.ReportServer(c, submission.Options{Hello: id, Timeout: probeTime, CommandTimeout: probeTime})
 }
 
 // ownAddresses returns the addresses of this machine that the Internet can reach.

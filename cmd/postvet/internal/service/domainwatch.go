@@ -3,7 +3,6 @@ package service
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,10 +12,8 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
-	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
-	"github.com/postvet/postvet/cmd/postvet/internal/submission"
 	"github.com/postvet/postvet/cmd/postvet/internal/watch"
 	"github.com/postvet/postvet/policy/dmarc"
 )
@@ -127,34 +124,6 @@ func watchMail(c *config.Config, authservID string) func(ctx context.Context, su
 	return func(ctx context.Context, subject, text string) error {
 		return submitMail(ctx, c, authservID, from, c.Watch.Mail, subject, text)
 	}
-}
-
-// submitMail hands a mail to the server that takes reports.
-func submitMail(ctx context.Context, c *config.Config, authservID, from, to, subject, text string) error {
-	client, err := newSubmission(c, authservID)
-	if err != nil {
-		return err
-	}
-	a := client.Submit(ctx, &submission.Message{From: from, To: to, Data: watch.Message(from, to, subject, text, time.Now()), Quiet: true})
-	if a.Result == submission.Accepted || a.Result == submission.Lost { // it may have been taken
-		return nil
-	}
-	return errors.New(a.Text)
-}
-
-// newSubmission returns a client of the server that takes reports.
-func newSubmission(c *config.Config, hello string) (*submission.Client, error) {
-	o := submission.Options{Address: c.Report.SMTP, Hello: hello, RequireTLS: true}
-	if c.Report.AuthFile != "" {
-		o.Auth = func() (submission.Auth, error) {
-			text, err := input.ReadFile(c.Report.AuthFile, 1)
-			if err != nil {
-				return submission.Auth{}, err
-			}
-			return submission.ParseAuth(text)
-		}
-	}
-	return submission.New(o)
 }
 
 // describeWatch returns the watched domains for a status; nil if none are watched.

@@ -52,17 +52,7 @@ func ReportOptions(c *config.Config, dns dmarc.Resolver, source func() *keys.Sou
 	if o.Node, err = c.Journal.NodeName(); err != nil {
 		return o, err
 	}
-	s := submission.Options{Address: c.Report.SMTP, Hello: o.Node, RequireTLS: true}
-	if file := c.Report.AuthFile; file != "" {
-		s.Auth = func() (submission.Auth, error) {
-			data, err := keys.ReadSecret(file)
-			if err != nil {
-				return submission.Auth{}, err
-			}
-			return submission.ParseAuth(data)
-		}
-	}
-	client, err := submission.New(s)
+	client, err := ReportServer(c, submission.Options{Hello: o.Node})
 	if err != nil {
 		return o, err
 	}
