@@ -19,6 +19,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
+	"github.com/postvet/postvet/cmd/postvet/internal/rotation"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/failures"
 	"github.com/postvet/postvet/policy/result"
@@ -35,15 +36,15 @@ type daemon struct {
 	dns           liveResolver
 	server        *filter.Server
 	metrics       *metrics.Metrics
-	signing       atomic.Pointer[signing] // nil if nothing is signed
-	rotation      atomic.Pointer[keyRotation]
-	domains       atomic.Pointer[domainWatch] // nil if none are watched
+	signing       atomic.Pointer[signing]         // nil if nothing is signed
+	rotation      atomic.Pointer[rotation.Keeper] // nil if nothing is signed
+	domains       atomic.Pointer[domainWatch]     // nil if none are watched
 	rates         control.Rates
 	traces        livetrace.Feed
 	journal       messageJournal
 	reports       messageReports
-	sending       atomic.Pointer[reportSending]
-	pastSending   atomic.Pointer[reportsending.Sender] // the one before
+	sender        atomic.Pointer[reportsending.Sender] // nil if no reports are sent
+	pastSender    atomic.Pointer[reportsending.Sender] // the one before
 	inbox         *reportinbox.Inbox                   // nil before it is opened
 	peers         peers
 	refs          result.References
@@ -63,9 +64,12 @@ type daemon struct {
 	state atomic.Pointer[state]
 
 	// Only the loop uses these.
-	reload     reload
-	watchdog   watchdog
-	digest     *heldDigest      // nil if none are sent
+	reload   reload
+	watchdog watchdog
+	// The work of a configuration: moving keys, watching domains, digests of held mail, and
+	// sending reports.
+	rotating, watching, digesting, sending background
+
 	levelEnds  <-chan time.Time // when a temporary log level ends
 	statusLine string           // the last one sent to the service manager
 	shutdown   *shutdown        // nil until the service drains

@@ -18,35 +18,28 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// domainWatch watches domains in a goroutine of its own. A reload ends it and begins
-// another, which reads what the one before has seen.
+// domainWatch watches the domains of a configuration. It goes on from what the watch before
+// it has seen.
 type domainWatch struct {
 	config  *config.Config
-	stop    context.CancelFunc
-	ended   chan struct{}
 	watcher atomic.Pointer[watch.Watcher] // nil until the one before has ended
 }
 
 // watchDomains begins to watch the domains of a configuration. The watch before is ended.
 func (d *daemon) watchDomains(c *config.Config, authservID string) {
-	var next *domainWatch
-	before := d.domains.Load()
-	if c.Watch.Watches() {
-		ctx, cancel := context.WithCancel(context.Background())
-		next = &domainWatch{config: c, stop: cancel, ended: make(chan struct{})}
-		go next.run(ctx, before, d.watchOptions(c, authservID))
+	if !c.Watch.Watches() {
+		d.domains.Store(nil)
+		d.watching.replace(nil)
+		return
 	}
-	d.domains.Store(next)
-	if before != nil {
-		before.stop()
-	}
+	next, o := &domainWatch{config: c}, d.watchOptions(c, authservID)
+	before := d.domains.Swap(next)
+	d.watching.replace(func(ctx context.Context) { next.run(ctx, before, o) })
 }
 
-// run watches until the context ends, once the watch before has ended.
+// run watches until the context ends. The watch before, nil for none, has ended.
 func (w *domainWatch) run(ctx context.Context, before *domainWatch, o watch.Options) {
-	defer close(w.ended)
 	if before != nil {
-		<-before.ended
 		o.Before = before.watcher.Load()
 	}
 	watcher, err := watch.New(o)
@@ -59,15 +52,8 @@ func (w *domainWatch) run(ctx context.Context, before *domainWatch, o watch.Opti
 
 // stopWatch ends the watch, and waits for the end for a moment.
 func (d *daemon) stopWatch() {
-	w := d.domains.Swap(nil)
-	if w == nil {
-		return
-	}
-	w.stop()
-	select {
-	case <-w.ended:
-	case <-time.After(2 * time.Second):
-	}
+	d.domains.Store(nil)
+	d.watching.stop(stopPause)
 }
 
 // watchOptions returns the options of a configuration.

@@ -46,48 +46,17 @@ func (d *daemon) heldStats() metrics.HeldStats {
 	}
 }
 
-// heldDigest sends digests of held mail in a goroutine of its own, which a reload replaces.
-type heldDigest struct {
-	stop  context.CancelFunc
-	ended chan struct{}
-}
-
 // digestHeld begins to send digests by a configuration, and ends those by the one before.
 func (d *daemon) digestHeld(c *config.Config, authservID string) {
-	before := d.digest
-	d.digest = nil
-	if before != nil {
-		before.stop()
-	}
 	if c.Policy.HoldDigest == "" || d.journal.reader == nil {
+		d.digesting.replace(nil)
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	next := &heldDigest{stop: cancel, ended: make(chan struct{})}
 	digest := &held.Digest{
 		At: c.Policy.HoldDigestAt, Host: authservID, File: filepath.Join(d.journal.dir, "held-digest"), Find: d.findHeld,
 		Mail: digestMail(c, authservID), Log: d.log.Named("held"), Sent: &d.digestsSent, Failed: &d.digestsFailed,
 	}
-	go func() {
-		defer close(next.ended)
-		if before != nil {
-			<-before.ended
-		}
-		digest.Run(ctx)
-	}()
-	d.digest = next
-}
-
-// stopDigest ends the digests, and waits for the end for a moment.
-func (d *daemon) stopDigest() {
-	if d.digest == nil {
-		return
-	}
-	d.digest.stop()
-	select {
-	case <-d.digest.ended:
-	case <-time.After(2 * time.Second):
-	}
+	d.digesting.replace(digest.Run)
 }
 
 // findHeld returns the messages that were held in a time.

@@ -15,14 +15,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/rotation"
 )
 
-// keyRotation moves the keys through their lives, in a goroutine of its own: what it asks
-// and publishes takes as long as it takes. A reload ends it and begins another.
-type keyRotation struct {
-	stop   context.CancelFunc
-	ended  chan struct{}
-	keeper *rotation.Keeper
-}
-
 // rotationTick is how often the keys are looked through for what is due.
 const rotationTick = 5 * time.Second
 
@@ -47,37 +39,32 @@ func RotationOptions(c *config.Config, source *keys.Source, r servers.Resolver, 
 	}, err
 }
 
-// rotateKeys begins to move the keys of a configuration. The one before is ended.
+// rotateKeys begins to move the keys of a configuration, in place of those of the one before.
 func (d *daemon) rotateKeys(c *config.Config) {
-	var next *keyRotation
-	before := d.rotation.Load()
-	if s := d.signing.Load(); s != nil {
-		log := d.log.Named("keys")
-		o, err := RotationOptions(c, s.source, &d.dns, log)
-		if err != nil {
-			log.Warn("records of keys are not published", zap.Error(err))
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		next = &keyRotation{stop: cancel, ended: make(chan struct{}), keeper: rotation.New(o)}
-		go next.run(ctx, before, log)
+	s := d.signing.Load()
+	if s == nil {
+		d.rotation.Store(nil)
+		d.rotating.replace(nil)
+		return
 	}
-	d.rotation.Store(next)
-	if before != nil {
-		before.stop()
+	log := d.log.Named("keys")
+	o, err := RotationOptions(c, s.source, &d.dns, log)
+	if err != nil {
+		log.Warn("records of keys are not published", zap.Error(err))
 	}
+	keeper := rotation.New(o)
+	d.rotation.Store(keeper)
+	d.rotating.replace(func(ctx context.Context) { rotate(ctx, keeper, log) })
 }
 
-// run moves keys until the context ends, once the one before has ended.
-func (r *keyRotation) run(ctx context.Context, before *keyRotation, log *zap.Logger) {
-	defer close(r.ended)
-	defer r.keeper.Close()
-	if before != nil {
-		<-before.ended
-	}
+// rotate moves keys until the context ends. What it asks and publishes takes as long as it
+// takes.
+func rotate(ctx context.Context, k *rotation.Keeper, log *zap.Logger) {
+	defer k.Close()
 	tick := time.NewTicker(rotationTick)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		r.step(ctx, log)
+		rotateOnce(ctx, k, log)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -85,28 +72,21 @@ func (r *keyRotation) run(ctx context.Context, before *keyRotation, log *zap.Log
 	}
 }
 
-// step moves keys once. A panic is a fault of this program, and ends no service.
-func (r *keyRotation) step(ctx context.Context, log *zap.Logger) {
+// rotateOnce moves keys once. A panic is a fault of this program, and ends no service.
+func rotateOnce(ctx context.Context, k *rotation.Keeper, log *zap.Logger) {
 	defer func() {
 		if v := recover(); v != nil {
 			log.Error("panic while keys were moved", zap.Any("panic", v), zap.Stack("stack"))
 		}
 	}()
-	r.keeper.Step(ctx)
+	k.Step(ctx)
 }
 
 // stopRotation ends the moves of keys, and waits for the end for a moment: a step that does
 // not end is one that can be repeated.
 func (d *daemon) stopRotation() {
-	r := d.rotation.Swap(nil)
-	if r == nil {
-		return
-	}
-	r.stop()
-	select {
-	case <-r.ended:
-	case <-time.After(2 * time.Second):
-	}
+	d.rotation.Store(nil)
+	d.rotating.stop(stopPause)
 }
 
 // keyStats returns the numbers of the keys; zero if nothing is signed.
@@ -115,7 +95,7 @@ func (d *daemon) keyStats() metrics.KeyStats {
 	if r == nil {
 		return metrics.KeyStats{}
 	}
-	k := r.keeper.Stats()
+	k := r.Stats()
 	return metrics.KeyStats{
 		Keys: k.Keys, Oldest: k.Oldest, Unpublished: k.Unpublished, NotBegun: k.NotBegun, Changed: k.Changed, Failed: k.Failed,
 	}
@@ -127,7 +107,7 @@ func (d *daemon) describeKeys() *control.Keys {
 	if r == nil {
 		return nil
 	}
-	s := r.keeper.Stats()
+	s := r.Stats()
 	k := &control.Keys{ByState: map[string]int{}, Unpublished: s.Unpublished, Lost: s.Lost, NotBegun: s.NotBegun, Next: s.Next, NextAt: s.NextAt}
 	for state, n := range s.Keys {
 		k.ByState[string(state)] = n

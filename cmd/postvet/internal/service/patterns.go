@@ -27,8 +27,8 @@ const patternsSoon = 5 * time.Minute
 // maxPending bounds the rows that wait while writing fails.
 const maxPending = 4 * patterns.MaxRows
 
-// observedPatterns learns from genuine mail, beside the journal. Its zero value learns nothing
-// and knows nothing.
+// observedPatterns learns from genuine mail, and keeps that in the directory of the journal.
+// Its zero value learns nothing and knows nothing.
 type observedPatterns struct {
 	dir     string // that of the journal; "" if nothing is learned
 	fleet   fleetPatterns
@@ -36,8 +36,7 @@ type observedPatterns struct {
 	learner patterns.Learner
 	known   atomic.Pointer[patterns.Known] // nil for nothing
 	again   chan struct{}                  // has one if known is to be read again
-	stop    context.CancelFunc
-	ended   chan struct{}
+	work    background
 
 	mu      sync.Mutex // while rows are written or forgotten
 	pending []patterns.Row
@@ -63,29 +62,20 @@ func (d *daemon) openPatterns() {
 		node, _ := d.started.Journal.NodeName() // the shipper has it too
 		p.fleet.database, p.fleet.node, p.fleet.shipper = &postgres.Database{DSN: d.started.Journal.Postgres}, node, d.journal.shipper
 	}
-	p.again, p.ended = make(chan struct{}, 1), make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop = cancel
-	go p.run(ctx, patternsEvery)
+	p.again = make(chan struct{}, 1)
+	p.work.replace(func(ctx context.Context) { p.run(ctx, patternsEvery) })
 }
 
 // closePatterns writes what was learned since the last hour.
 func (d *daemon) closePatterns() {
 	p := &d.patterns
-	if p.dir == "" {
-		return
-	}
-	p.stop()
-	select {
-	case <-p.ended:
-	case <-time.After(closeTimeout):
+	if !p.work.stop(closeTimeout) {
 		p.log.Error("what was learned was not written in time; the last hour may be missing")
 	}
 }
 
 // run reads what is known, and writes what was learned, until the context ends.
 func (p *observedPatterns) run(ctx context.Context, every time.Duration) {
-	defer close(p.ended)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	p.attempt(func() { p.read(ctx) })

@@ -29,8 +29,8 @@ type messageReports struct {
 	past    pastCounts
 	ending  sync.WaitGroup // of counters that a reload has ended
 	// failures is nil if no failure reports were made since the start.
-	failures atomic.Pointer[reportfailures.Gatherer]
-	stop     func() // ends what keep began
+	failures  atomic.Pointer[reportfailures.Gatherer]
+	retaining background // removes what is too old
 
 	envelopeTo atomic.Bool
 	inbox      atomic.Pointer[addrlist.Mailboxes] // mail to these causes no report
@@ -112,16 +112,7 @@ func (d *daemon) openReports(c *config.Config) {
 	d.inbox = reportinbox.New(reportinbox.Options{Store: &d.reports.store, Logger: d.log.Named("report")})
 	d.metrics.WatchInbox(d.inbox.Stats)
 	d.changeReports(c)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.retainReports(ctx)
-	}()
-	d.reports.stop = func() {
-		cancel()
-		<-done
-	}
+	d.reports.retaining.replace(d.retainReports)
 }
 
 // closeReports has the store take what was counted.
@@ -129,7 +120,7 @@ func (d *daemon) closeReports() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	d.inbox.Close(ctx)
-	d.reports.stop()
+	d.reports.retaining.stop(closeTimeout)
 	d.stopCounting(closeTimeout)
 	d.reports.ending.Wait()
 	d.closeFailures()

@@ -15,14 +15,6 @@ import (
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
-// reportSending makes and sends reports, in a goroutine of its own. A reload ends it and
-// begins another.
-type reportSending struct {
-	stop   context.CancelFunc
-	ended  chan struct{}
-	sender *reportsending.Sender
-}
-
 // reportsLease is the lease of the node that makes and sends reports.
 const reportsLease = "reports"
 
@@ -76,36 +68,27 @@ func ReportOptions(c *config.Config, dns dmarc.Resolver, source func() *keys.Sou
 // sendReports begins to send the reports of a configuration, once the work for the one
 // before has ended.
 func (d *daemon) sendReports(c *config.Config) {
-	before := d.sending.Load()
-	var next *reportSending
+	var next *reportsending.Sender
 	if c.Report.Send != config.ReportSendOff {
-		next = d.newSending(c)
+		next = d.newSender(c)
 	}
-	d.sending.Store(next)
-	if before != nil {
-		before.stop()
-		d.pastSending.Store(before.sender)
+	if before := d.sender.Swap(next); before != nil {
+		d.pastSender.Store(before)
 	}
 	if next == nil {
+		d.sending.replace(nil)
 		return
 	}
-	if before := d.pastSending.Load(); before != nil {
-		next.sender.Follow(before)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	next.stop = cancel
-	go func() {
-		defer close(next.ended)
-		if before != nil {
-			<-before.ended
-			next.sender.Follow(before.sender) // which may have counted on
-		}
-		next.sender.Run(ctx)
-	}()
+	before := d.pastSender.Load()
+	next.Follow(before)
+	d.sending.replace(func(ctx context.Context) {
+		next.Follow(before) // which may have counted on
+		next.Run(ctx)
+	})
 }
 
-// newSending returns what sends the reports of a configuration; nil if nothing can.
-func (d *daemon) newSending(c *config.Config) *reportSending {
+// newSender returns what sends the reports of a configuration; nil if nothing can.
+func (d *daemon) newSender(c *config.Config) *reportsending.Sender {
 	log := d.log.Named("report")
 	o, err := ReportOptions(c, &d.dns, func() *keys.Source { return d.signingKeys(c) }, d.opt.Version)
 	if err == nil {
@@ -113,7 +96,7 @@ func (d *daemon) newSending(c *config.Config) *reportSending {
 		o.OpenStore = func(ctx context.Context) (reportsending.Store, error) { return d.reports.store.get(ctx) }
 		var s *reportsending.Sender
 		if s, err = reportsending.New(o); err == nil {
-			return &reportSending{ended: make(chan struct{}), sender: s}
+			return s
 		}
 	}
 	log.Error("reports are not sent; mend it and restart the service", zap.Error(err))
@@ -123,23 +106,17 @@ func (d *daemon) newSending(c *config.Config) *reportSending {
 // stopSending ends the sending of reports, and waits for the end for a moment: a report
 // that the MTA is just taking would be sent twice.
 func (d *daemon) stopSending() {
-	r := d.sending.Swap(nil)
-	if r == nil {
-		return
+	if s := d.sender.Swap(nil); s != nil {
+		d.pastSender.Store(s)
 	}
-	d.pastSending.Store(r.sender)
-	r.stop()
-	select {
-	case <-r.ended:
-	case <-time.After(closeTimeout):
-	}
+	d.sending.stop(closeTimeout)
 }
 
 // sendingStats returns the numbers of the reports that are sent. Counters of the metrics
 // never fall.
 func (d *daemon) sendingStats() reportsending.Stats {
-	if r := d.sending.Load(); r != nil {
-		return r.sender.Stats()
+	if s := d.sender.Load(); s != nil {
+		return s.Stats()
 	}
-	return d.pastSending.Load().Stats()
+	return d.pastSender.Load().Stats()
 }

@@ -116,7 +116,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	d.watchDomains(c, d.state.Load().authservID)
 	defer d.stopWatch()
 	d.digestHeld(c, d.state.Load().authservID)
-	defer d.stopDigest()
+	defer d.digesting.stop(stopPause)
 	d.sendReports(c)
 	defer d.stopSending()
 	d.rates.Sample(d.state.Load().began, control.Totals{})
