@@ -28,57 +28,70 @@ func (r *reportStore) AddReceived(ctx context.Context, report *reports.Received)
 // changeInbox has the inbox follow a new configuration.
 func (d *daemon) changeInbox(c *config.Config) {
 	d.inbox.SetAddresses(addrlist.NewMailboxes(c.Report.Inbox...))
-	d.inbox.SetBounces(d.reportBounces(c))
+	if b := d.reportBounces(c); b != nil {
+		d.inbox.SetBounces(b)
+	} else {
+		d.inbox.SetBounces(nil)
+	}
 }
 
 // reportBounces returns who reads bounces of our reports; nil if none are sent.
-func (d *daemon) reportBounces(c *config.Config) reportinbox.Bounces {
+func (d *daemon) reportBounces(c *config.Config) *reportBounces {
 	if c.Report.Send == config.ReportSendOff {
 		return nil
 	}
-	return &reportBounces{
-		settings: reportsending.Settings{Send: reportsending.Send(c.Report.Send), From: c.Report.From, BounceDomain: c.Report.BounceDomain},
-		daemon:   d,
-	}
+	s := reportsending.Settings{Send: reportsending.Send(c.Report.Send), From: c.Report.From, BounceDomain: c.Report.BounceDomain}
+	return &reportBounces{bounces: reportsending.NewBounces(s, nil, nil, d.log.Named("report")), store: &d.reports.store}
 }
 
-// reportBounces reads bounces of our reports. The store is opened when it is needed.
+// reportBounces reads bounces of our reports.
 type reportBounces struct {
-	settings reportsending.Settings
-	daemon   *daemon
+	bounces *reportsending.Bounces // without its store, which is opened when it is needed
+	store   *reportStore
+}
+
+// open returns bounces with the store.
+func (b *reportBounces) open(ctx context.Context) (*reportsending.Bounces, error) {
+	s, err := b.store.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opened := *b.bounces
+	opened.Store = s
+	return &opened, nil
 }
 
 // IsBounce implements [reportinbox.Bounces].
 func (b *reportBounces) IsBounce(recipient string) bool {
-	return reportsending.NewBounces(b.settings, nil, nil, nil).IsBounce(recipient)
+	return b.bounces.IsBounce(recipient)
 }
 
 // Bounce implements [reportinbox.Bounces].
 func (b *reportBounces) Bounce(ctx context.Context, recipient string, message io.Reader) error {
-	s, err := b.daemon.reports.store.get(ctx)
+	x, err := b.open(ctx)
 	if err != nil {
 		return err
 	}
-	return reportsending.NewBounces(b.settings, s, nil, b.daemon.log.Named("report")).Bounce(ctx, recipient, message)
+	return x.Bounce(ctx, recipient, message)
 }
 
 // lookupTimeout bounds how long a message waits for the store, which happens to none but
 // those with the null sender and a recipient of the form of a bounce.
 const lookupTimeout = 2 * time.Second
 
-// isSender returns what reports whether an address was the envelope sender of a report. If
-// the store does not answer, it was not, and the bounce is delivered.
+// isSender reports whether an address was the envelope sender of a report. If the store
+// does not answer, it was not, and the bounce is delivered.
 func (b *reportBounces) isSender(recipient string) bool {
 	if !b.IsBounce(recipient) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
-	s, err := b.daemon.reports.store.get(ctx)
+	x, err := b.open(ctx)
 	if err != nil {
 		return false
 	}
-	known, err := reportsending.NewBounces(b.settings, s, nil, nil).Known(ctx, recipient)
+	known, err := x.Known(ctx, recipient)
 	return err == nil && known
 }
 

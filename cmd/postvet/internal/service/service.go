@@ -186,7 +186,7 @@ func (d *daemon) handler(c *config.Config, authservID string) filter.Handler {
 		options.Observer = d.observer(c)
 	}
 	policyRules := c.Rules(authservID)
-	if b, ok := d.reportBounces(c).(*reportBounces); ok {
+	if b := d.reportBounces(c); b != nil {
 		policyRules.Reports.IsBounce = b.isSender
 	}
 	traced := options
