@@ -6,16 +6,10 @@ import "context"
 // leaves without sending one. The answer is that to the recipient, or that of the stage
 // that failed before it.
 func (c *Client) Probe(ctx context.Context, from, to string) Answer {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
-	defer cancel()
-	s := &session{client: c, ctx: ctx, stage: Connect}
-	defer s.close()
-	if err := s.open(); err != nil {
-		return s.failed(err)
-	}
-	if err := s.login(); err != nil {
-		return s.failed(err)
-	}
+	return c.do(ctx, func(s *session) Answer { return s.probe(from, to) })
+}
+
+func (s *session) probe(from, to string) Answer {
 	s.stage = Mail
 	if err := s.smtp.Mail(from, nil); err != nil {
 		return s.failed(err)

@@ -96,6 +96,11 @@ func New(o Options) (*Client, error) {
 
 // Submit hands over a message. It returns at the latest when ctx ends.
 func (c *Client) Submit(ctx context.Context, m *Message) Answer {
+	return c.do(ctx, func(s *session) Answer { return s.message(m) })
+}
+
+// do calls a function with a session that is logged in, or returns why there is none.
+func (c *Client) do(ctx context.Context, f func(*session) Answer) Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	s := &session{client: c, ctx: ctx, stage: Connect}
@@ -106,13 +111,13 @@ func (c *Client) Submit(ctx context.Context, m *Message) Answer {
 	if err := s.login(); err != nil {
 		return s.failed(err)
 	}
-	return s.message(m)
+	return f(s)
 }
 
 // session is one connection.
 type session struct {
 	client *Client
-	ctx    context.Context //nolint:containedctx // a session is one call of Submit
+	ctx    context.Context //nolint:containedctx // a session is one call of Submit or Probe
 	conn   *boundedConn
 	smtp   *smtp.Client
 	stage  Stage
