@@ -29,7 +29,7 @@ func Compose(s *Settings, r *reports.Report, d *reports.Delivery) []byte {
 	field("To", "<"+d.Address+">")
 	field("Subject", subjectOf(r))
 	field("Message-ID", messageID(r, d.Address))
-	field("Date", r.Created.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	field("Date", r.Created.UTC().Format(time.RFC1123Z))
 	field("Auto-Submitted", "auto-generated") // RFC 3834: nobody is to answer
 	field("MIME-Version", "1.0")
 	if r.Kind == reports.Failure {

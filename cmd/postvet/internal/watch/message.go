@@ -20,7 +20,7 @@ func Message(from, to, subject, text string, at time.Time) []byte {
 	field("To", "<"+to+">")
 	field("Subject", foreign.Line(subject, 200))
 	field("Message-ID", "<"+strings.ToLower(rand.Text())+"@"+domain+">")
-	field("Date", at.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	field("Date", at.UTC().Format(time.RFC1123Z))
 	field("Auto-Submitted", "auto-generated") // RFC 3834: nobody is to answer
 	field("MIME-Version", "1.0")
 	field("Content-Type", "text/plain; charset=utf-8")
