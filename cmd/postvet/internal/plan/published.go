@@ -28,7 +28,8 @@ func (p *Published) Lookup(ctx context.Context, name string, t dnscache.Type) *d
 	if !a.Outcome.Known() {
 		return a
 	}
-	// A new answer, as what evaluators keep beside the old one is of its records.
+	// The answer is a copy. Evaluators keep what they parsed with an answer, and what they
+	// keep with a is made of its old records.
 	b := dnscache.Answer{
 		Outcome: a.Outcome, Err: a.Err, Cause: a.Cause, TXT: a.TXT, Addrs: a.Addrs, MX: a.MX, Names: a.Names, Data: a.Data,
 		Canonical: a.Canonical, Authentic: a.Authentic, Stale: a.Stale, Expires: a.Expires,

@@ -238,7 +238,7 @@ func TestDestinations(t *testing.T) {
 	}
 }
 
-// TestChoice: whom the administrator has get reports.
+// TestChoice: the settings choose the domains that get reports.
 func TestChoice(t *testing.T) {
 	t.Parallel()
 	only := func(domain string) bool { return domain == "example.com" }

@@ -73,7 +73,7 @@ type Sender struct {
 	stats Stats
 
 	// Only the work uses these.
-	told   map[string]bool // what was told once
+	told   map[string]bool // what was logged once
 	latest time.Time       // what the clock showed last
 	away   time.Time       // when the store was found away last
 }
@@ -218,7 +218,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// trouble tells of a fault that lasts, once.
+// trouble logs the first failure since reports could be sent, and keeps what it is.
 func (s *Sender) trouble(err error) {
 	s.mu.Lock()
 	first := s.stats.Trouble == ""
@@ -229,7 +229,7 @@ func (s *Sender) trouble(err error) {
 	}
 }
 
-// recovered tells that the fault has ended.
+// recovered logs that reports can be sent again, if they could not.
 func (s *Sender) recovered() {
 	s.mu.Lock()
 	before := s.stats.Trouble
@@ -240,7 +240,7 @@ func (s *Sender) recovered() {
 	}
 }
 
-// once reports whether something is told for the first time.
+// once reports whether something is logged for the first time.
 func (s *Sender) once(key string) bool {
 	const most = 10000
 	if s.told[key] {
