@@ -2,6 +2,7 @@ package reportsending
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,12 +84,11 @@ func end(state reports.State, format string, args ...any) outcome {
 
 // attempt looks at what has changed since the report was frozen, and submits it.
 func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Report) outcome {
-	now, to := s.o.Now(), domainOf(d.Address)
-	o := &s.o.Settings
+	now := s.o.Now()
 	switch {
 	case now.After(r.End.Add(giveUp)):
 		return end(reports.Expired, "not sent in %s after its period; the last answer: %s", giveUp, foreign.Cut(d.Text, 200))
-	case o.Excluded(r.Domain):
+	case s.o.Settings.Excluded(r.Domain):
 		return end(reports.Withdrawn, "the administrator excludes %s", r.Domain)
 	}
 	if full, when, err := s.capped(ctx, now); err != nil {
@@ -99,21 +99,35 @@ func (s *Sender) attempt(ctx context.Context, d *reports.Delivery, r *reports.Re
 	if out, ok := s.wanted(ctx, d, r); !ok {
 		return out
 	}
-	if o.Excluded(to) {
-		return end(reports.Suppressed, "the administrator excludes %s", to)
-	}
-	suppression, is, err := s.o.Store.Suppressed(ctx, d.Address, now)
+	reason, is, err := s.suppressed(ctx, d.Address)
 	switch {
 	case err != nil:
 		return wait(now, d, "the outbox: "+err.Error())
 	case is:
-		return end(reports.Suppressed, "%s", foreign.Cut(suppression.Reason, 200))
-	}
-	if list := s.listed(ctx, to, o.DNSBL); list != "" {
-		return end(reports.Suppressed, "%s is in %s", to, list)
+		return end(reports.Suppressed, "%s", foreign.Cut(reason, maxReason))
 	}
 	return s.submit(ctx, d, r)
 }
+
+// suppressed reports whether an address gets no reports now, and why. The error is that of
+// the store.
+func (s *Sender) suppressed(ctx context.Context, address string) (reason string, is bool, err error) {
+	o, domain := &s.o.Settings, domainOf(address)
+	if o.Excluded(domain) {
+		return "the administrator excludes " + domain, true, nil
+	}
+	suppression, is, err := s.o.Store.Suppressed(ctx, address, s.o.Now())
+	if err != nil || is {
+		return suppression.Reason, is, err
+	}
+	if list := s.listed(ctx, domain, o.DNSBL); list != "" {
+		return domain + " is in " + list, true, nil
+	}
+	return "", false, nil
+}
+
+// maxReason bounds why an address is suppressed in the result of a delivery.
+const maxReason = 200
 
 // wanted reports whether the domain still asks for reports at the address, and whether its
 // host takes them. Addresses that the record has now and had not are added.
@@ -200,8 +214,11 @@ func (s *Sender) message(ctx context.Context, d *reports.Delivery, r *reports.Re
 		return before, err
 	}
 	whole, found, err := s.o.Store.Report(ctx, r.ID)
-	if err != nil || !found {
-		return nil, fmt.Errorf("the outbox: the report is not there: %w", err)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the outbox: %w", err)
+	case !found:
+		return nil, errNoReport
 	}
 	data := Compose(&s.o.Settings, &whole, d)
 	if s.o.Sign != nil {
@@ -214,11 +231,20 @@ func (s *Sender) message(ctx context.Context, d *reports.Delivery, r *reports.Re
 		}
 		delete(s.told, "sign")
 	}
-	if held, err := s.o.Store.KeepMessage(ctx, d, data); err != nil || !held {
-		return nil, fmt.Errorf("the outbox: the message is not kept, or the time for it has passed: %w", err)
+	held, err := s.o.Store.KeepMessage(ctx, d, data)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the outbox: the message is not kept: %w", err)
+	case !held:
+		return nil, errClaimEnded
 	}
 	return data, nil
 }
+
+var (
+	errNoReport   = errors.New("the outbox: the report is not there")
+	errClaimEnded = errors.New("the outbox: the time for the delivery has passed")
+)
 
 // finishTime is how long a result is tried to be written: it is not known otherwise.
 const finishTime = 30 * time.Second

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"errors"
 	"flag"
 	"io"
 	"mime"
@@ -19,6 +20,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/policy/reporting"
 	"github.com/postvet/postvet/policy/reportmail"
 )
 
@@ -166,5 +169,26 @@ func TestToken(t *testing.T) {
 		if got := s.token(address); got != want {
 			t.Errorf("%q: %q", address, got)
 		}
+	}
+}
+
+// TestNoMessage: a message that there is no report for, or no claim, says so.
+func TestNoMessage(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", nil)
+	x.add(counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+	x.run(midnight.Add(20 * time.Minute))
+	all, err := x.store.Deliveries(t.Context(), reportstore.Query{})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	d, r := all[0].Delivery, all[0].Report
+	d.Claim = "ended"
+	if _, err := x.message(t.Context(), &d, &r); !errors.Is(err, errClaimEnded) {
+		t.Errorf("without a claim: %v", err)
+	}
+	r.ID = strings.Repeat("0", len(r.ID))
+	if _, err := x.message(t.Context(), &d, &r); !errors.Is(err, errNoReport) {
+		t.Errorf("without a report: %v", err)
 	}
 }

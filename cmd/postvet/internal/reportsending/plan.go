@@ -68,22 +68,18 @@ func (s *Sender) planAddresses(ctx context.Context, p *Planned) error {
 	}
 	for _, x := range all.List {
 		a := PlannedAddress{Address: x.Address, State: reports.New}
-		suppression, suppressed, err := s.o.Store.Suppressed(ctx, x.Address, s.o.Now())
-		if err != nil {
-			return err
-		}
-		switch domain := domainOf(x.Address); {
+		switch {
 		case x.Consent == dmarc.ConsentUnknown:
 			a.State, a.Reason = reports.Deferred, x.Reason
 		case x.Consent == dmarc.ConsentAbsent:
 			a.State, a.Reason = reports.Refused, x.Reason
-		case s.o.Settings.Excluded(domain):
-			a.State, a.Reason = reports.Suppressed, "the administrator excludes "+domain
-		case suppressed:
-			a.State, a.Reason = reports.Suppressed, suppression.Reason
 		default:
-			if list := s.listed(ctx, domain, s.o.Settings.DNSBL); list != "" {
-				a.State, a.Reason = reports.Suppressed, domain+" is in "+list
+			reason, is, err := s.suppressed(ctx, x.Address)
+			if err != nil {
+				return err
+			}
+			if is {
+				a.State, a.Reason = reports.Suppressed, reason
 			}
 		}
 		p.Addresses = append(p.Addresses, a)
