@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/filelock"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
@@ -34,22 +33,18 @@ var (
 	ErrTooNew = errors.New("the tables for reports are newer than this program; update Postvet here, or keep this file aside and begin a new one")
 )
 
-// migrateTimeout bounds a migration, with the time for which another one is awaited.
-const migrateTimeout = 10 * time.Minute
-
 // Migrate brings the tables of a PostgreSQL database to the version of this program, and
 // returns the versions before and after it.
 func Migrate(ctx context.Context, dsn string) (before, after int64, err error) {
-	o := Options{DSN: dsn, AutoMigrate: true}
 	s := &Store{db: (&postgres.Database{DSN: dsn}).OpenSQL()}
 	defer s.db.Close()
-	return s.migrate(ctx, o)
+	return s.migrate(ctx, Options{DSN: dsn})
 }
 
 // migrate brings the tables to the version of this program. If several processes do so at
 // one time, one works and the others wait for it.
 func (s *Store) migrate(ctx context.Context, o Options) (before, after int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	ctx, cancel := context.WithTimeout(ctx, postgres.MigrateTimeout)
 	defer cancel()
 	if before, err = s.version(ctx); err != nil || before == Schema {
 		return before, before, err
@@ -80,8 +75,8 @@ func (s *Store) version(ctx context.Context) (v int64, err error) {
 		there = "SELECT count(to_regclass('" + versionTable + "'))"
 	}
 	var n int
-	if err := s.db.QueryRowContext(ctx, there).Scan(&n); err != nil || n == 0 {
-		return 0, s.fault(err)
+	if _, err := s.row(ctx, s.db, []any{&n}, there); err != nil || n == 0 {
+		return 0, err
 	}
 	_, err = s.row(ctx, s.db, []any{&v}, "SELECT coalesce(max(version_id), 0) FROM "+versionTable)
 	return v, err
@@ -101,25 +96,19 @@ func (s *Store) up(ctx context.Context) error {
 
 // provider returns what runs the migrations.
 func (s *Store) provider() (*goose.Provider, error) {
-	dialect, dir := goose.DialectPostgres, "migrations/postgres"
-	options := []goose.ProviderOption{
-		goose.WithTableName(s.sql(versionTable)), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)),
-	}
+	dir := "migrations/postgres"
 	if s.isFile {
-		dialect, dir = goose.DialectSQLite3, "migrations/sqlite"
-	} else {
-		// Another node is asked for once a second.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrateTimeout/time.Second)))
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
+		dir = "migrations/sqlite"
 	}
 	files, err := fs.Sub(migrations, dir)
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(dialect, s.db, files, options...)
+	if !s.isFile {
+		return postgres.Migrations(s.db, files, versionTable)
+	}
+	return goose.NewProvider(goose.DialectSQLite3, s.db, files,
+		goose.WithTableName(s.sql(versionTable)), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
 }
 
 // lockFile waits until no other process changes the tables of a file.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -55,13 +55,13 @@ func schemaVersion(ctx context.Context, conn *pgx.Conn) (v int64, err error) {
 	return v, err
 }
 
-// migrateTimeout bounds a migration, with the time for which another one is awaited.
-const migrateTimeout = 10 * time.Minute
+// MigrateTimeout bounds a migration, with the time for which another one is awaited.
+const MigrateTimeout = 10 * time.Minute
 
 // Migrate brings the tables to the version of this program, and returns the versions before
 // and after it. If several nodes do so at one time, one works and the others wait for it.
 func (d *Database) Migrate(ctx context.Context) (before, after int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	ctx, cancel := context.WithTimeout(ctx, MigrateTimeout)
 	defer cancel()
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -104,25 +104,15 @@ func createSchema(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// up runs the migrations under a lock of the database.
+// up runs the migrations.
 func (d *Database) up(ctx context.Context) error {
-	c, err := parse(d.DSN)
-	if err != nil {
-		return err
-	}
-	db := stdlib.OpenDB(*c)
-	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	// Another node is asked for once a second.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrateTimeout/time.Second)))
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithSessionLocker(locker), goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	db := d.OpenSQL()
+	defer db.Close()
+	p, err := Migrations(db, files, versionTable)
 	if err != nil {
 		return err
 	}
@@ -130,4 +120,16 @@ func (d *Database) up(ctx context.Context) error {
 		return fmt.Errorf("the tables could not be changed: %w", err)
 	}
 	return nil
+}
+
+// Migrations returns what runs the migrations of files that a table of versions does not
+// have, under a lock of the database. The schema of that table must be there.
+func Migrations(db *sql.DB, files fs.FS, versions string) (*goose.Provider, error) {
+	// Another node is asked for once a second.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(MigrateTimeout/time.Second)))
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithSessionLocker(locker), goose.WithTableName(versions), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
 }
