@@ -31,7 +31,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, n int, until time.Time
 		if err != nil {
 			return err
 		}
-		claimed, err = s.sent(ctx, tx, &where{}, 0, "d.state = 'sending' AND d.claim = ?", claim)
+		claimed, err = s.sent(ctx, tx, newWhere("d.state = 'sending' AND d.claim = ?", claim), 0)
 		return err
 	})
 	if err != nil {
@@ -54,12 +54,17 @@ func (s *Store) Change(ctx context.Context, d reports.Delivery, from ...reports.
 	if len(from) == 0 {
 		return false, nil
 	}
-	args := make([]any, len(from))
-	for i, state := range from {
-		args[i] = string(state)
-	}
-	n, err := s.set(ctx, d, "state IN (?"+strings.Repeat(", ?", len(from)-1)+")", args...)
+	n, err := s.set(ctx, d, in("state", len(from)), texts(from)...)
 	return n > 0, err
+}
+
+// texts returns states as arguments of a statement.
+func texts(states []reports.State) []any {
+	all := make([]any, len(states))
+	for i, state := range states {
+		all[i] = string(state)
+	}
+	return all
 }
 
 // set changes a delivery if a condition holds.

@@ -3,7 +3,6 @@ package reportstore
 import (
 	"database/sql"
 	"slices"
-	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/policy/reporting"
@@ -75,10 +74,8 @@ func formsOf(r *row) (forms [steps]row) {
 
 // there returns which of some keys a subject has.
 func (a *adding) there(keys []any, day reports.Day, id int64) (map[place]bool, error) {
-	w := &where{}
-	w.add("day = ?", int64(day))
-	w.add("policy = ?", id)
-	w.add("key IN (?"+strings.Repeat(", ?", len(keys)-1)+")", keys...)
+	w := newWhere("day = ? AND policy = ?", int64(day), id)
+	w.add(in("key", len(keys)), keys...)
 	there := map[place]bool{}
 	err := a.s.each(a.ctx, a.tx, func(rows *sql.Rows) error {
 		var key []byte

@@ -64,20 +64,21 @@ func (s *Store) finish(ctx context.Context, tx *sql.Tx, x reports.Subject, p Pro
 	if err != nil || n == 0 {
 		return 0, false, err
 	}
-	_, err = s.row(ctx, tx, []any{&sum}, "SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM postvet.report_count WHERE day = $1 AND policy = $2", int64(x.Day), x.ID)
+	w := newWhere("day = ? AND policy = ?", int64(x.Day), x.ID)
+	_, err = s.row(ctx, tx, []any{&sum}, "SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM postvet.report_count"+w.String(), w.args...)
 	if err != nil {
 		return 0, false, err
 	}
-	return sum, true, s.removeCounts(ctx, tx, "day = $1 AND policy = $2", int64(x.Day), x.ID)
+	return sum, true, s.removeCounts(ctx, tx, w)
 }
 
 // removeCounts removes counts and notes that there are fewer.
-func (s *Store) removeCounts(ctx context.Context, q querier, condition string, args ...any) error {
-	n, err := s.exec(ctx, q, "DELETE FROM postvet.report_count WHERE "+condition, args...)
+func (s *Store) removeCounts(ctx context.Context, tx *sql.Tx, w *where) error {
+	n, err := s.exec(ctx, tx, "DELETE FROM postvet.report_count"+w.String(), w.args...)
 	if err != nil || n == 0 {
 		return err
 	}
-	_, err = s.exec(ctx, q, "UPDATE postvet.report_number SET value = CASE WHEN value > $1 THEN value - $1 ELSE 0 END WHERE name = 'records'", n)
+	_, err = s.exec(ctx, tx, "UPDATE postvet.report_number SET value = CASE WHEN value > $1 THEN value - $1 ELSE 0 END WHERE name = 'records'", n)
 	return err
 }
 

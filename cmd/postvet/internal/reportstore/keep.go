@@ -71,8 +71,7 @@ func (s *Store) Retain(ctx context.Context, keep time.Duration) (Removed, error)
 
 // remove removes the rows of a table that meet a condition.
 func (s *Store) remove(ctx context.Context, tx *sql.Tx, n *int64, table, condition string, args ...any) error {
-	w := &where{}
-	w.add(condition, args...)
+	w := newWhere(condition, args...)
 	some, err := s.exec(ctx, tx, "DELETE FROM postvet."+table+w.String(), w.args...)
 	if n != nil {
 		*n += some
@@ -82,8 +81,7 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, n *int64, table, conditi
 
 // removeMessages removes counts.
 func (s *Store) removeMessages(ctx context.Context, tx *sql.Tx, r *Removed, condition string, args ...any) error {
-	w := &where{}
-	w.add(condition, args...)
+	w := newWhere(condition, args...)
 	var n, messages int64
 	_, err := s.row(ctx, tx, []any{&n, &messages}, "SELECT count(*), CAST(coalesce(sum(n), 0) AS bigint) FROM postvet.report_count"+w.String(), w.args...)
 	if err != nil || n == 0 {
@@ -91,14 +89,13 @@ func (s *Store) removeMessages(ctx context.Context, tx *sql.Tx, r *Removed, cond
 	}
 	r.Records += n
 	r.Messages += messages
-	return s.removeCounts(ctx, tx, strings.TrimPrefix(w.String(), " WHERE "), w.args...)
+	return s.removeCounts(ctx, tx, w)
 }
 
 // removeReports removes reports with their deliveries.
 func (s *Store) removeReports(ctx context.Context, tx *sql.Tx, r *Removed, condition string, args ...any) error {
 	var ids []string
-	w := &where{}
-	w.add(condition, args...)
+	w := newWhere(condition, args...)
 	err := s.each(ctx, tx, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)

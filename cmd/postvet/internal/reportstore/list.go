@@ -41,13 +41,9 @@ func (s *Store) Deliveries(ctx context.Context, q Query) ([]Sent, error) {
 		w.add("d.address = ?", q.Address)
 	}
 	if len(q.States) > 0 {
-		args := make([]any, len(q.States))
-		for i, state := range q.States {
-			args[i] = string(state)
-		}
-		w.add("d.state IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
+		w.add(in("d.state", len(q.States)), texts(q.States)...)
 	}
-	return s.sent(ctx, s.db, w, q.Limit, "")
+	return s.sent(ctx, s.db, w, q.Limit)
 }
 
 // reports returns the conditions on reports.
@@ -82,10 +78,7 @@ func into(r *reports.Report) (columns []any, set func()) {
 }
 
 // sent returns deliveries that meet conditions.
-func (s *Store) sent(ctx context.Context, q querier, w *where, most int, condition string, args ...any) ([]Sent, error) {
-	if condition != "" {
-		w.add(condition, args...)
-	}
+func (s *Store) sent(ctx context.Context, q querier, w *where, most int) ([]Sent, error) {
 	var all []Sent
 	err := s.each(ctx, q, func(rows *sql.Rows) error {
 		var x Sent
@@ -110,7 +103,7 @@ func (s *Store) ByToken(ctx context.Context, token string) (Sent, bool, error) {
 	if len(token) != tokenLength {
 		return Sent{}, false, nil
 	}
-	all, err := s.sent(ctx, s.db, &where{}, 1, "d.token = ?", strings.ToLower(token))
+	all, err := s.sent(ctx, s.db, newWhere("d.token = ?", strings.ToLower(token)), 1)
 	if err != nil || len(all) == 0 {
 		return Sent{}, false, err
 	}

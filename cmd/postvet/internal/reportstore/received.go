@@ -128,5 +128,5 @@ func addDomain(w *where, domain string) {
 		rest = above
 	}
 	below := "%." + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(domain)
-	w.add("(domain LIKE ? ESCAPE '!' OR domain IN (?"+strings.Repeat(", ?", len(names)-1)+"))", append([]any{below}, names...)...)
+	w.add("(domain LIKE ? ESCAPE '!' OR "+in("domain", len(names))+")", append([]any{below}, names...)...)
 }

@@ -83,6 +83,16 @@ type where struct {
 	args []any
 }
 
+// newWhere returns a condition as [where.add] adds it.
+func newWhere(condition string, args ...any) *where {
+	w := &where{}
+	w.add(condition, args...)
+	return w
+}
+
+// in returns the condition that a column has one of n arguments.
+func in(column string, n int) string { return column + " IN (?" + strings.Repeat(", ?", n-1) + ")" }
+
 // add adds a condition, in which "?" stands for its arguments.
 func (w *where) add(condition string, args ...any) {
 	w.text.WriteString(map[bool]string{true: " WHERE ", false: " AND "}[w.text.Len() == 0])

@@ -41,16 +41,13 @@ func (s *Store) Suppressions(ctx context.Context) ([]reports.Suppression, error)
 
 // Suppression returns what is kept about an address itself, also if it has ended.
 func (s *Store) Suppression(ctx context.Context, address string) (reports.Suppression, bool, error) {
-	w := &where{}
-	w.add("address = ?", addressKey(address))
-	return first(s.suppressions(ctx, w))
+	return first(s.suppressions(ctx, newWhere("address = ?", addressKey(address))))
 }
 
 // Suppressed returns the suppression by which an address gets no reports at a time: its
 // own, or that of its domain.
 func (s *Store) Suppressed(ctx context.Context, address string, now time.Time) (reports.Suppression, bool, error) {
-	w := &where{}
-	w.add("address IN (?, ?)", addressKey(address), "@"+hostOf(address))
+	w := newWhere("address IN (?, ?)", addressKey(address), "@"+hostOf(address))
 	w.add("(until_at = 0 OR until_at > ?)", micros(now))
 	return first(s.suppressions(ctx, w))
 }
