@@ -43,7 +43,8 @@ func newEvaluation(c *config.Config) (evaluation, error) {
 const learnedTime = 20 * time.Second
 
 // learn reads what the service of the configuration learned from genuine mail. The note says
-// why that cannot be read, or not of all nodes. A machine without the journal knows nothing.
+// why that cannot be read, or not of all nodes. Without a journal, and before it has learned
+// anything, nothing is known.
 func (e *evaluation) learn(ctx context.Context) (note string) {
 	s := service.NewPatternSource(e.config)
 	if !e.config.Policy.Observed || s.Dir == "" {
@@ -60,11 +61,13 @@ func (e *evaluation) learn(ctx context.Context) (note string) {
 	if err != nil {
 		return "what was learned from genuine mail does not count here: " + fileError(s.Dir, err)
 	}
-	e.known, e.learned = known, "the journal in "+s.Dir
+	if domains, forwarders := known.Size(); domains+forwarders > 0 {
+		e.known, e.learned = known, "the journal in "+s.Dir
+	}
 	switch {
 	case away != nil:
 		return "what this node learned from genuine mail counts alone: " + foreign.Terminal(away.Error(), 500)
-	case s.Database != nil:
+	case s.Database != nil && e.known != nil:
 		e.learned += ", and from the other nodes in PostgreSQL"
 	}
 	return ""

@@ -215,9 +215,10 @@ func (k *Known) has(org string) bool {
 	return ok
 }
 
-// Observe adds what is known about a failing message.
+// Observe adds what is known about a failing message. It leaves facts unknown while no domain
+// and no forwarder is known, as on a new machine.
 func (k *Known) Observe(o *result.Observed, res *result.Results) {
-	if k == nil {
+	if domains, forwarders := k.Size(); domains+forwarders == 0 {
 		return
 	}
 	org := res.DMARC.OrganizationalDomain
