@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/atomicfile"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
@@ -165,9 +166,8 @@ func (d *Digest) load(now time.Time) time.Time {
 }
 
 func (d *Digest) save(told time.Time) error {
-	next := d.File + ".new"
-	if err := os.WriteFile(next, []byte(told.Format(time.RFC3339Nano)+"\n"), 0o600); err != nil {
+	return atomicfile.Write(d.File, 0o600, func(f *os.File) error {
+		_, err := f.WriteString(told.Format(time.RFC3339Nano) + "\n")
 		return err
-	}
-	return os.Rename(next, d.File)
+	})
 }

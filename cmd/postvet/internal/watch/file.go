@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/atomicfile"
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 )
 
@@ -126,26 +125,7 @@ func (s *State) forget(watched []string, now time.Time) {
 	}
 }
 
-// save writes a state at once or not at all.
+// save writes a state as a whole or not at all.
 func (s *State) save(file string) error {
-	unfinished := file + ".new"
-	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(encode(f, s), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(unfinished, file)
-	}
-	if err != nil {
-		_ = os.Remove(unfinished)
-		return err
-	}
-	if d, err := os.Open(filepath.Dir(file)); err == nil { // makes the rename last
-		_ = d.Sync()
-		_ = d.Close()
-	}
-	return nil
+	return atomicfile.Write(file, 0o640, func(f *os.File) error { return json.NewEncoder(f).Encode(s) })
 }
-
-func encode(w io.Writer, s *State) error { return json.NewEncoder(w).Encode(s) }

@@ -7,11 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/atomicfile"
 	"github.com/postvet/postvet/cmd/postvet/internal/input"
 )
 
@@ -197,37 +197,22 @@ func (s *States) Save() error {
 }
 
 // write replaces the file. The new one has the owner of the old one, or else of the
-// directory: root must not lock out the service. The lock is held, so that the name of the
-// unfinished file can be the same each time, and nothing is left lying about.
+// directory: root must not lock out the service. The lock is held.
 func write(file string, known map[string]Key) (version, error) {
 	data, err := json.MarshalIndent(content{Version: 1, Keys: known}, "", " ")
 	if err != nil {
 		return version{}, err
 	}
-	unfinished := file + ".new"
-	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return version{}, err
-	}
-	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	var info fs.FileInfo
+	err = atomicfile.Write(file, 0o600, func(f *os.File) error {
+		_, err := f.Write(append(data, '\n'))
+		if err = errors.Join(err, giveTo(f, file), f.Chmod(0o640)); err == nil {
+			info, err = f.Stat()
+		}
+		return err
+	})
 	if err != nil {
 		return version{}, err
-	}
-	_, err = f.Write(append(data, '\n'))
-	info, statErr := f.Stat()
-	err = errors.Join(err, giveTo(f, file), f.Chmod(0o640), f.Sync(), statErr, f.Close())
-	if err == nil {
-		info, err = os.Stat(unfinished)
-	}
-	if err == nil {
-		err = os.Rename(unfinished, file)
-	}
-	if err != nil {
-		_ = os.Remove(unfinished)
-		return version{}, err
-	}
-	if d, err := os.Open(filepath.Dir(file)); err == nil { // makes the rename last
-		_ = d.Sync()
-		_ = d.Close()
 	}
 	return versionOf(info), nil
 }
