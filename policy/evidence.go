@@ -22,7 +22,7 @@ func (m *Message) gatherEvidence(ctx context.Context, res *result.Results) {
 		res.Evidence = judgement.Gather(res)
 		if o.Observer != nil {
 			res.Observed = o.Observer.Observe(res, judgement.Indirect(res.Evidence))
-			res.Evidence = judgement.Gather(res)
+			judgement.GatherObserved(res)
 		}
 	})
 }

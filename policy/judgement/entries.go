@@ -96,6 +96,16 @@ func Gather(res *result.Results) []result.Evidence {
 	return all
 }
 
+// GatherObserved replaces the evidence of earlier mail in what Gather returned, after
+// Results.Observed was set. The rest of the evidence does not depend on that.
+func GatherObserved(res *result.Results) {
+	for i := range res.Evidence {
+		if e := &entries[i]; e.Observed {
+			res.Evidence[i].Fact = e.find(res)
+		}
+	}
+}
+
 // Of returns evidence that has the states of the entries in the order of the table, and
 // the texts of those that are present.
 func Of(state func(entry int) result.Presence, text func() string) []result.Evidence {

@@ -214,7 +214,15 @@ func TestEntries(t *testing.T) {
 			t.Parallel()
 			r := failing()
 			tt.change(r)
-			for _, e := range judgement.Gather(r) {
+			want := judgement.Gather(r)
+			early := *r // what is known of earlier mail comes later
+			early.Observed = result.Observed{}
+			early.Evidence = judgement.Gather(&early)
+			early.Observed = r.Observed
+			if judgement.GatherObserved(&early); !cmp.Equal(want, early.Evidence) {
+				t.Errorf("in two steps: %s", cmp.Diff(want, early.Evidence))
+			}
+			for _, e := range want {
 				if e.Name == tt.entry && (e.State != tt.want || e.State == result.Present && e.Text == "") {
 					t.Errorf("%+v, want %s", e, tt.want)
 				}
