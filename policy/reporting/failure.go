@@ -95,8 +95,11 @@ func failingSkip(res *result.Results, v *result.Verdict, own func(string) bool) 
 // any kind (RFC 6522), or an answer (RFC 3834). To report on these makes loops.
 func ofProgram(h message.Header) bool {
 	for _, f := range h {
+		if !f.Is("Auto-Submitted") {
+			continue
+		}
 		value := strings.ToLower(strings.TrimSpace(f.Value()))
-		if f.Is("Auto-Submitted") && value != "" && value != "no" && !strings.HasPrefix(value, "no;") && !strings.HasPrefix(value, "no ") {
+		if value != "" && value != "no" && !strings.HasPrefix(value, "no;") && !strings.HasPrefix(value, "no ") {
 			return true
 		}
 	}
