@@ -160,8 +160,11 @@ func (w *writer) signature(f message.Field) string {
 }
 
 // date tells a date without its comments.
-func (w *writer) date(f message.Field) string {
-	at, err := mail.ParseDate(strings.TrimSpace(f.Value()))
+func (w *writer) date(f message.Field) string { return plainDate(f.Value()) }
+
+// plainDate returns a date without its comments; "" if it is none that a field can have.
+func plainDate(s string) string {
+	at, err := mail.ParseDate(strings.TrimSpace(s))
 	if err != nil || at.Year() < 1900 || at.Year() > 9999 {
 		return ""
 	}

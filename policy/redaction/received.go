@@ -1,10 +1,8 @@
 package redaction
 
 import (
-	"net/mail"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/postvet/postvet/policy/message"
 )
@@ -49,14 +47,10 @@ func (w *writer) received(f message.Field) string {
 		}
 	}
 	text := strings.TrimSpace(b.String())
-	at, err := mail.ParseDate(strings.TrimSpace(date))
-	switch {
-	case text == "":
-		return ""
-	case err != nil || at.Year() < 1900 || at.Year() > 9999:
-		return text
+	if at := plainDate(date); at != "" && text != "" {
+		return text + "; " + at
 	}
-	return text + "; " + at.Format(time.RFC1123Z)
+	return text
 }
 
 // split returns the words of a Received field, for each the comment behind it, and what
