@@ -59,8 +59,8 @@ func (m *Metrics) snapshot() snapshot {
 		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
-	f, d, k, j, p := m.filter, m.dns, m.keys, m.journal, m.peers
-	r, in, w, sending, failures, held := m.reports, m.inbox, m.domains, m.sending, m.failures, m.held
+	f, d, keys, journal, peers, domains, held := m.filter, m.dns, m.keys, m.journal, m.peers, m.domains, m.held
+	reports, failures, sending, inbox := m.reports, m.failures, m.sending, m.inbox
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -68,35 +68,18 @@ func (m *Metrics) snapshot() snapshot {
 	if d != nil {
 		s.DNS = d.Stats()
 	}
-	if k != nil {
-		s.Keys = k()
-	}
-	if j != nil {
-		s.Journal = j()
-	}
-	if p != nil {
-		s.Peers = p()
-	}
-	if r != nil {
-		s.Reports = r()
-	}
-	if w != nil {
-		s.Watch = w()
-	}
-	if held != nil {
-		s.Held = held()
-	}
-	if sending != nil {
-		s.Sending = sending()
-	}
-	if failures != nil {
-		s.Failures = failures()
-	}
-	if in != nil {
-		s.Inbox = in()
-	}
+	s.Keys, s.Journal, s.Peers, s.Watch, s.Held = read(keys), read(journal), read(peers), read(domains), read(held)
+	s.Reports, s.Failures, s.Sending, s.Inbox = read(reports), read(failures), read(sending), read(inbox)
 	s.NotReady = s.notReady()
 	return s
+}
+
+// read returns the counters of a source; zero ones before it is set.
+func read[T any](source func() T) (counters T) {
+	if source != nil {
+		counters = source()
+	}
+	return counters
 }
 
 // notReady returns the reasons why no mail should be sent here. A refused
