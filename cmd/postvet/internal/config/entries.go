@@ -268,3 +268,11 @@ func checkPath(s, of, example string) (normal, problem, remedy string) {
 	}
 	return s, "", ""
 }
+
+// checkCleanPath is checkPath, and returns the path in its shortest form.
+func checkCleanPath(s, of, example string) (normal, problem, remedy string) {
+	if normal, problem, remedy = checkPath(s, of, example); problem == "" {
+		normal = filepath.Clean(normal)
+	}
+	return normal, problem, remedy
+}

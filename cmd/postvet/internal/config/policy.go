@@ -115,7 +115,7 @@ X-Postvet-Quarantine; whoever sends many forgeries then gets some delivered.
 None is refused: why mail is held may rest on a DNS failure.`,
 		},
 		{
-			name: "hold_digest", value: text(&p.HoldDigest, "", checkReportAddress),
+			name: "hold_digest", value: text(&p.HoldDigest, "", checkMailAddress),
 			comment: `The address that gets a mail each day that lists what was held, why, and how
 to release it, such as "postmaster@example.org"; none if nothing was held. It
 needs journal.directory, and goes through the server that report.smtp names.

@@ -168,7 +168,7 @@ address, and 127.0.0.0/8 as an answer means no.`,
 func (r *Report) submitterKeys() []key {
 	return []key{
 		{
-			name: "submitter", value: text(&r.Submitter, "", checkReportDomain),
+			name: "submitter", value: text(&r.Submitter, "", checkDomain),
 			comment: `The domain in whose name reports are sent, such as "example.org". It stands in
 their Subject and in their file names.`,
 		},
@@ -177,7 +177,7 @@ their Subject and in their file names.`,
 			comment: `The name of your organization in reports. Empty: that of submitter.`,
 		},
 		{
-			name: "email", value: text(&r.Email, "", checkReportAddress),
+			name: "email", value: text(&r.Email, "", checkMailAddress),
 			comment: `Your address for questions about reports, such as "postmaster@example.org".`,
 		},
 		{
@@ -185,7 +185,7 @@ their Subject and in their file names.`,
 			comment: `Further contact data in reports, such as the URL of a page.`,
 		},
 		{
-			name: "from", value: text(&r.From, "", checkReportAddress),
+			name: "from", value: text(&r.From, "", checkMailAddress),
 			comment: `The address that reports come from, such as "noreply@reports.example.org".
 Choose a domain of its own with SPF, DKIM, an MX, and a DMARC record without
 rua: nobody then reports about your reports, and you report about nobody's.`,
@@ -201,7 +201,7 @@ the path of a socket. TLS is demanded of one that is not on this machine.`,
 password in its second. Empty: no login.`,
 		},
 		{
-			name: "dkim_domain", value: text(&r.DKIMDomain, "", checkReportDomain),
+			name: "dkim_domain", value: text(&r.DKIMDomain, "", checkDomain),
 			comment: `Sign reports as this domain, by its key of [sign]. Empty: the server signs
 them.`,
 		},
@@ -210,7 +210,7 @@ them.`,
 			comment: `The selector of the key that signs them. Empty: any of the domain.`,
 		},
 		{
-			name: "bounce_domain", value: text(&r.BounceDomain, "", checkReportDomain),
+			name: "bounce_domain", value: text(&r.BounceDomain, "", checkDomain),
 			comment: `The domain of the envelope sender, "bounce+TOKEN@" this domain. Its MX must be
 this server, so that Postvet sees which addresses are dead. Bounces that
 Postfix itself writes it sees with internal_mail_filter_classes = bounce and
@@ -247,7 +247,7 @@ func (r *Report) paceKeys() []key {
 func (r *Report) inboxKeys() []key {
 	return []key{
 		{
-			name: "inbox", value: list(&r.Inbox, checkReportAddress, `write a list, such as ["dmarc-reports@example.org"]`),
+			name: "inbox", value: list(&r.Inbox, checkMailAddress, `write a list, such as ["dmarc-reports@example.org"]`),
 			comment: `Your addresses that the rua= and ruf= of your own records name. Reports are
 read as they come to them, and delivered. Mail to them causes no reports.`,
 		},

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,14 +11,11 @@ import (
 )
 
 func checkReportDirectory(s string) (normal, problem, remedy string) {
-	if normal, problem, remedy = checkPath(s, "directory", "/var/lib/postvet/reports"); problem != "" {
-		return "", problem, remedy
-	}
-	return filepath.Clean(normal), "", ""
+	return checkCleanPath(s, "directory", "/var/lib/postvet/reports")
 }
 
-// checkReportDomain accepts a domain name of two labels at least.
-func checkReportDomain(s string) (normal, problem, remedy string) {
+// checkDomain accepts a domain name of two labels at least.
+func checkDomain(s string) (normal, problem, remedy string) {
 	normal, ok := message.NormalizeDomain(s)
 	if !ok || !strings.Contains(normal, ".") || !validHost(normal) {
 		return "", cite(s) + " is no domain name", `write one such as "example.org"`
@@ -27,8 +23,8 @@ func checkReportDomain(s string) (normal, problem, remedy string) {
 	return normal, "", ""
 }
 
-// checkReportAddress accepts an address that stands in a field without quotes.
-func checkReportAddress(s string) (normal, problem, remedy string) {
+// checkMailAddress accepts an address that stands in a field without quotes.
+func checkMailAddress(s string) (normal, problem, remedy string) {
 	local, domain, _ := strings.Cut(s, "@")
 	normal, ok := message.NormalizeDomain(domain)
 	if !ok || !validRecipient(local+"@"+normal) {
@@ -73,7 +69,7 @@ func checkReportServer(s string) (normal, problem, remedy string) {
 
 // checkZone accepts the zone of a DNS list.
 func checkZone(s string) (normal, problem, remedy string) {
-	normal, problem, _ = checkReportDomain(s)
+	normal, problem, _ = checkDomain(s)
 	return normal, problem, `write a name such as "dmarc.dnsbl.example"`
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -213,10 +212,7 @@ both run: put Postvet behind it.`,
 
 // checkDirectory accepts an absolute path of a directory.
 func checkDirectory(s string) (normal, problem, remedy string) {
-	if normal, problem, remedy = checkPath(s, "directory", "/etc/postvet/keys"); problem != "" {
-		return "", problem, remedy
-	}
-	return filepath.Clean(normal), "", ""
+	return checkCleanPath(s, "directory", "/etc/postvet/keys")
 }
 
 // checkLoginsFile accepts a path of a file, or none.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +41,7 @@ func (w *Watch) section() section {
 "postvet domain": what changes, and what is wrong, is told in the log, by
 metrics and by mail. A DNS failure is never a change.`, keys: []key{
 		{
-			name: "domains", value: list(&w.Domains, checkReportDomain, `write a list, such as ["example.org"]`),
+			name: "domains", value: list(&w.Domains, checkDomain, `write a list, such as ["example.org"]`),
 			comment: `The domains, at most 1000 together with those of own. postvet_watch_errors
 has a label for each of the first 100.`,
 		},
@@ -68,12 +67,12 @@ whose lookups failed is inspected again within half an hour.`,
 domain --since" has something to show.`,
 		},
 		{
-			name: "mail", value: text(&w.Mail, "", checkReportAddress),
+			name: "mail", value: text(&w.Mail, "", checkMailAddress),
 			comment: `The address that gets mail about changes and errors, through the server that
 report.smtp names. Empty: none.`,
 		},
 		{
-			name: "mail_from", value: text(&w.From, "", checkReportAddress),
+			name: "mail_from", value: text(&w.From, "", checkMailAddress),
 			comment: "The author of these mails. Empty: postvet at the authserv_id.",
 		},
 		{
@@ -86,10 +85,7 @@ daily: once a day, if anything differs from the day before.`,
 
 // checkWatchState accepts an absolute path of a file.
 func checkWatchState(s string) (normal, problem, remedy string) {
-	if normal, problem, remedy = checkPath(s, "file", "/var/lib/postvet/watch.json"); problem != "" {
-		return "", problem, remedy
-	}
-	return filepath.Clean(normal), "", ""
+	return checkCleanPath(s, "file", "/var/lib/postvet/watch.json")
 }
 
 func (w *Watch) conflicts(x *conflicts) {
