@@ -225,20 +225,14 @@ func (f *heldFlags) write(w io.Writer, all []held.Message, width int) error {
 }
 
 func writeHeldCSV(w io.Writer, all []held.Message) error {
-	table := [][]string{{"at", "ref", "queue", "age_seconds", "author", "from", "rcpts", "rcpt", "rule", "judgement", "why", "mta", "state", "node", "release", "delete"}}
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"at", "ref", "queue", "age_seconds", "author", "from", "rcpts", "rcpt", "rule", "judgement", "why", "mta", "state", "node", "release", "delete"})
 	for i := range all {
 		m := &all[i]
-		table = append(table, []string{
+		_ = writeCells(c, []string{
 			m.At.Format(time.RFC3339Nano), m.Ref.String(), m.Queue, fmt.Sprint(m.AgeSeconds), m.Author, m.From, fmt.Sprint(m.Recipients), strings.Join(m.To, " "),
 			m.Rule, m.Judgement, strings.Join(m.Why, " "), string(m.MTA), m.State, m.Node, strings.Join(m.Release, " && "), strings.Join(m.Delete, " && "),
 		})
-	}
-	c := csv.NewWriter(w)
-	for _, line := range table {
-		for i := range line {
-			line[i] = cell(line[i])
-		}
-		_ = c.Write(line)
 	}
 	c.Flush()
 	return c.Error()

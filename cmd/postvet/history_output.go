@@ -206,13 +206,18 @@ func (o *historyOutput) writeCSV(all []*rows.Row) error {
 		if o.fleet {
 			cells = append(cells, l.Node)
 		}
-		for i, s := range cells {
-			cells[i] = cell(s)
-		}
-		_ = w.Write(cells)
+		_ = writeCells(w, cells)
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// writeCells writes a line of CSV whose values no spreadsheet takes for a formula.
+func writeCells(w *csv.Writer, cells []string) error {
+	for i, s := range cells {
+		cells[i] = cell(s)
+	}
+	return w.Write(cells)
 }
 
 // cell returns a value that no spreadsheet takes for a formula.

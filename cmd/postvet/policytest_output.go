@@ -80,10 +80,7 @@ func (c *outcomeCSV) write(o *trial.Outcome) error {
 		name, at, o.Author, o.Client, o.DMARC, string(before.Action), string(before.Intended), before.Code, before.Rule,
 		string(o.After.Action), string(o.After.Intended), o.After.Code, o.After.Rule, strings.Join(o.Unknown, ", "),
 	}
-	for i, s := range cells {
-		cells[i] = cell(s)
-	}
-	_ = c.w.Write(cells) // Flush has the error
+	_ = writeCells(c.w, cells) // Flush has the error
 	return c.w.Error()
 }
 

@@ -114,14 +114,10 @@ func (l *failureList) End(r *received.Report) error {
 	case l.json != nil:
 		return l.json.Encode(reportLine{Kind: r.Kind, Place: r.Place, Failure: f, Findings: r.Deviations})
 	case l.csv != nil:
-		cells := []string{
+		return writeCells(l.csv, []string{
 			reportTime(f.Arrival), domain, source, strconv.FormatInt(f.Incidents, 10), f.Methods(), f.DeliveryResult, f.From, f.OriginalMailFrom,
 			strings.Join(f.OriginalRcptTo, " "), f.Subject, f.MessageID, f.DKIMDomain, f.DKIMSelector, reporter, r.Place.File,
-		}
-		for i, s := range cells {
-			cells[i] = cell(s)
-		}
-		return l.csv.Write(cells)
+		})
 	}
 	if l.n == 1 {
 		if _, err := fmt.Fprintf(l.w, failureForm, "arrival (UTC)", "messages", "source", "domain"); err != nil {

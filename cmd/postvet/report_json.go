@@ -128,10 +128,7 @@ func (c *reportCSV) Record(p received.Place, h *report.Head, r *report.Record) e
 		sourceText(r), strconv.FormatInt(r.Count, 10), string(r.Disposition), passWord(r.DKIMAligned), passWord(r.SPFAligned),
 		r.HeaderFrom, r.EnvelopeFrom, r.EnvelopeTo, strings.Join(dkimTexts(r), "; "), strings.Join(spfTexts(r), "; "), strings.Join(reasonTexts(r), "; "),
 	}
-	for i, s := range cells {
-		cells[i] = cell(s)
-	}
-	return c.w.Write(cells)
+	return writeCells(c.w, cells)
 }
 
 // End implements [received.Sink].

@@ -33,14 +33,10 @@ func (o *reportListOutput) csv(rows []reportRow) error {
 	_ = w.Write([]string{"day", "domain", "kind", "state", "messages", "records", "id", "address", "attempts", "next", "changed", "code", "status", "text"})
 	for i := range rows {
 		r := &rows[i]
-		cells := []string{
+		_ = writeCells(w, []string{
 			r.Day, r.Domain, string(r.Kind), r.State, strconv.FormatInt(r.Messages, 10), strconv.Itoa(r.Records), r.ID, r.Address, strconv.Itoa(r.Attempts),
 			cellTime(r.Next), cellTime(r.Changed), strconv.Itoa(r.Code), r.Status, r.Text,
-		}
-		for i, s := range cells {
-			cells[i] = cell(s)
-		}
-		_ = w.Write(cells)
+		}) // buffered; Flush has the error
 	}
 	w.Flush()
 	return w.Error()

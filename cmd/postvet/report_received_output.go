@@ -46,15 +46,11 @@ func (l *receivedList) add(r *reports.Received) error {
 		for _, d := range r.Findings {
 			findings = append(findings, d.Name)
 		}
-		cells := []string{
+		return writeCells(l.csv, []string{
 			reportTime(r.Arrived.Truncate(time.Second)), string(r.Kind), r.Reporter, r.Email, r.Domain, r.ReportID, reportTime(r.Begin), reportTime(r.End),
 			strconv.FormatInt(r.Messages, 10), strconv.FormatInt(r.Passed, 10), strconv.Itoa(r.Records), r.Author, r.Result,
 			strconv.FormatBool(r.Trusted()), strconv.Itoa(r.Copies), strconv.FormatBool(r.Conflicts), r.Place, strings.Join(findings, " "),
-		}
-		for i, s := range cells {
-			cells[i] = cell(s)
-		}
-		return l.csv.Write(cells)
+		})
 	case r.Trusted():
 		l.proven = append(l.proven, r)
 	default:

@@ -116,7 +116,7 @@ func writeSuppressions(w io.Writer, rows []suppressionJSON, asJSON, asCSV bool) 
 		c := csv.NewWriter(w)
 		_ = c.Write([]string{"address", "until", "active", "by", "reason", "strikes", "since"})
 		for _, r := range rows {
-			_ = c.Write([]string{cell(r.Address), cellTime(r.Until), strconv.FormatBool(r.Active), cell(r.By), cell(r.Reason), strconv.Itoa(r.Strikes), cellTime(r.Since)})
+			_ = writeCells(c, []string{r.Address, cellTime(r.Until), strconv.FormatBool(r.Active), r.By, r.Reason, strconv.Itoa(r.Strikes), cellTime(r.Since)})
 		}
 		c.Flush()
 		return c.Error()
