@@ -20,9 +20,8 @@ import (
 
 type reportPreviewFlags struct {
 	reportStoreFlags
-	day            string
-	xml, json, all bool
-	color          string
+	documentFlags
+	day string
 }
 
 // previewID stands where the ID of the report will.
@@ -54,17 +53,14 @@ read.`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
-	f.add(cmd)
+	f.reportStoreFlags.add(cmd)
 	cmd.Flags().StringVar(&f.day, "day", "today", "the `DAY` of UTC, if its report was not made yet")
-	cmd.Flags().BoolVar(&f.xml, "xml", false, "print the document")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&f.all, "all", false, "show all records, and of each what it is made of")
-	addColor(cmd, &f.color)
+	f.documentFlags.add(cmd)
 	return cmd
 }
 
 func (f *reportPreviewFlags) run(cmd *cobra.Command, name string) error {
-	screen, err := screenOf(cmd, f.color)
+	screen, err := f.screen(cmd)
 	if err != nil {
 		return err
 	}
@@ -73,11 +69,8 @@ func (f *reportPreviewFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	day, err := parseDay(f.day, time.Now())
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case f.xml && f.json:
-		return usage("--xml beside --json; write one of them")
 	}
 	return f.use(func(ctx context.Context, s *reportstore.Store, c *config.Config) error {
 		subjects, err := countedSubjects(ctx, s, domain, day)

@@ -22,8 +22,28 @@ import (
 
 type reportShowFlags struct {
 	reportStoreFlags
+	documentFlags
+}
+
+// documentFlags are the flags of a command that shows a report which we send.
+type documentFlags struct {
 	xml, json, all bool
 	color          string
+}
+
+func (f *documentFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.xml, "xml", false, "print the document")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&f.all, "all", false, "show all records, and of each what it is made of")
+	addColor(cmd, &f.color)
+}
+
+// screen returns the screen behind the output, if the flags fit together.
+func (f *documentFlags) screen(cmd *cobra.Command) (layout.Screen, error) {
+	if f.xml && f.json {
+		return layout.Screen{}, usage("--xml beside --json; write one of them")
+	}
+	return screenOf(cmd, f.color)
 }
 
 func newReportShow() *cobra.Command {
@@ -48,21 +68,15 @@ so, 3 it could not be read.`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&f.xml, "xml", false, "print the document")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&f.all, "all", false, "show all records, and of each what it is made of")
-	addColor(cmd, &f.color)
+	f.reportStoreFlags.add(cmd)
+	f.documentFlags.add(cmd)
 	return cmd
 }
 
 func (f *reportShowFlags) run(cmd *cobra.Command, id string) error {
-	screen, err := screenOf(cmd, f.color)
+	screen, err := f.screen(cmd)
 	if err != nil {
 		return err
-	}
-	if f.xml && f.json {
-		return usage("--xml beside --json; write one of them")
 	}
 	var r *reports.Report
 	var deliveries []reportstore.Sent
