@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -84,18 +85,7 @@ func (f *domainFlags) runObserved(cmd *cobra.Command, name string) error {
 		return failed("nothing was learned of %s: in the last %d days no mail of it passed DMARC here", domain, patterns.Days)
 	}
 	p.Used = c == nil || c.Policy.Observed && !c.Policy.ObservedExcept.Set.At(now).Name(domain)
-	switch out := cmd.OutOrStdout(); {
-	case f.json:
-		err = printJSON(out, p)
-	case f.markdown:
-		err = p.write(pages.NewTicket(out))
-	default:
-		err = p.write(pages.New(out, screen))
-	}
-	if err != nil {
-		return output(err)
-	}
-	return nil
+	return output(f.print(cmd.OutOrStdout(), screen, p))
 }
 
 // patternSource returns the journal, and the configuration unless --journal names the directory
@@ -104,18 +94,25 @@ func (f *domainFlags) patternSource() (s service.PatternSource, c *config.Config
 	if f.cmd.Flags().Changed("journal") {
 		return service.PatternSource{Dir: f.journal}, nil, nil
 	}
-	if f.cmd.Flags().Changed("config") {
-		c, err = f.load()
-	} else if _, statErr := os.Stat(packagedConfig); statErr == nil {
-		c, err = loadFile(packagedConfig)
-	}
-	switch {
+	switch c, err = f.serviceConfig(); {
 	case err != nil:
 		return s, nil, err
 	case c == nil || c.Journal.Directory == "":
 		return s, nil, usage("there is no journal; name its directory with --journal, or the service's file with --config")
 	}
 	return service.NewPatternSource(c), c, nil
+}
+
+// serviceConfig returns the configuration of --config, or that of the package's file; nil if
+// there is neither.
+func (f *domainFlags) serviceConfig() (*config.Config, error) {
+	if f.cmd.Flags().Changed("config") {
+		return f.load()
+	}
+	if _, err := os.Stat(packagedConfig); err != nil {
+		return nil, nil
+	}
+	return loadFile(packagedConfig)
 }
 
 // readDomainPatterns returns what was learned of a name or, if nothing was, of the closest
@@ -179,6 +176,12 @@ func (p *domainPatterns) add(row patterns.Row, known *patterns.Known) {
 		x.last, x.Last = row.Day, time.Unix(row.Day*86400, 0).UTC().Format(time.DateOnly)
 	}
 }
+
+// Print writes what was learned for a person.
+func (p *domainPatterns) Print(w io.Writer, s layout.Screen) error { return p.write(pages.New(w, s)) }
+
+// Markdown writes it for a ticket.
+func (p *domainPatterns) Markdown(w io.Writer) error { return p.write(pages.NewTicket(w)) }
 
 func (p *domainPatterns) write(page *pages.Page) error {
 	page.Title(p.Name, "")

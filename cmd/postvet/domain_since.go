@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/watch"
@@ -71,17 +70,10 @@ func (f *domainFlags) runSince(cmd *cobra.Command, name string) error {
 	if err := c.readJournal(ctx, journal, since); err != nil {
 		return failed("%s; name the directory of the journal with --journal", fileError(journal, err))
 	}
-	switch out := cmd.OutOrStdout(); {
-	case f.json:
-		err = printJSON(out, c)
-	case f.markdown:
-		err = c.Markdown(out)
-	default:
-		err = c.Print(out, screen)
+	if err := f.print(cmd.OutOrStdout(), screen, c); err != nil {
+		return output(err)
 	}
 	switch {
-	case err != nil:
-		return output(err)
 	case len(c.Sources) == 0:
 		return failed("nothing is known of %s: neither the state of [watch] nor the journal has records of it; name it in watch.domains", domain)
 	case len(c.Records)+len(c.Errors) > 0:
@@ -95,12 +87,7 @@ func (f *domainFlags) changeSources() (journal, state string, err error) {
 	if f.cmd.Flags().Changed("journal") {
 		return f.journal, "", nil
 	}
-	var c *config.Config
-	if f.cmd.Flags().Changed("config") {
-		c, err = f.load()
-	} else if _, statErr := os.Stat(packagedConfig); statErr == nil {
-		c, err = loadFile(packagedConfig)
-	}
+	c, err := f.serviceConfig()
 	if err != nil {
 		return "", "", err
 	}

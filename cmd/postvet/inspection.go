@@ -38,11 +38,27 @@ func (f *inspectionFlags) screen(cmd *cobra.Command) (layout.Screen, error) {
 	return screenOf(cmd, f.color)
 }
 
-// inspection is a report of such a command.
-type inspection interface {
+// printable is an answer of such a command. --json prints it too.
+type printable interface {
 	Print(io.Writer, layout.Screen) error
 	Markdown(io.Writer) error
+}
+
+// inspection is a report of such a command.
+type inspection interface {
+	printable
 	Verdict() finding.Verdict
+}
+
+// print prints an answer in the form that the flags ask for.
+func (f *inspectionFlags) print(w io.Writer, screen layout.Screen, answer printable) error {
+	switch {
+	case f.json:
+		return printJSON(w, answer)
+	case f.markdown:
+		return answer.Markdown(w)
+	}
+	return answer.Print(w, screen)
 }
 
 // inspect prints the report that look returns with its totals. The error is that of look, or
@@ -64,15 +80,7 @@ func (f *inspectionFlags) inspect(cmd *cobra.Command, partly string, look func(c
 	if err != nil {
 		return err
 	}
-	switch out := cmd.OutOrStdout(); {
-	case f.json:
-		err = printJSON(out, report)
-	case f.markdown:
-		err = report.Markdown(out)
-	default:
-		err = report.Print(out, screen)
-	}
-	if err != nil {
+	if err := f.print(cmd.OutOrStdout(), screen, report); err != nil {
 		return output(err)
 	}
 	switch report.Verdict() {
