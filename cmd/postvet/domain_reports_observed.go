@@ -22,7 +22,7 @@ type observedReports struct {
 
 // Record implements [received.Sink].
 func (s *observedReports) Record(p received.Place, h *report.Head, r *report.Record) error {
-	// A report is of a day, at the beginning of which a key may have signed last.
+	// A report is about a day. A key may have signed last at the beginning of it.
 	if s.analysis.Concerns(h) && h.Begin.After(s.now.Add(-observedTime)) && !h.Begin.After(s.now) {
 		s.rows.Add(r)
 		s.staged = true

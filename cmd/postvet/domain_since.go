@@ -163,7 +163,7 @@ func (c *domainChanges) has(x *watch.Difference) bool {
 }
 
 // metDifference returns how the records differ that mail has met at one name, in the order
-// in which they were met first. That none was met does not mean that there was none.
+// in which they were met first. A record that mail has not met may have been there.
 func metDifference(met []rows.Published, since time.Time) (x watch.Difference, changed bool) {
 	now := slices.MaxFunc(met, func(a, b rows.Published) int { return cmp.Or(a.Last.Compare(b.Last), a.First.Compare(b.First)) })
 	old, later := met[0], 0

@@ -41,7 +41,7 @@ func (k *signingKey) records() string {
 	return dnstest.TXT("s._domainkey.one.example", "v=DKIM1; k=rsa; p="+base64.StdEncoding.EncodeToString(der)) + "\n"
 }
 
-// sign returns a message signed by a domain; "" is none.
+// sign returns a message with the signature of a domain; without one for "".
 func (k *signingKey) sign(t *testing.T, message []byte, domain string) []byte {
 	t.Helper()
 	if domain == "" {

@@ -94,8 +94,7 @@ func (o *reportListOutput) table(rows []reportRow, more bool) error {
 	return nil
 }
 
-// note returns what is to be known beside the state: what failed, and when it is tried
-// again.
+// note returns the line below a row: the server's answer, and when the report is tried again.
 func (r *reportRow) note() string {
 	switch reports.State(r.State) {
 	case reports.New, reports.Sending, reports.Queued, reports.Done:

@@ -26,10 +26,11 @@ type reportInput interface {
 type storedReports struct {
 	flags  *reportStoreFlags
 	filter reports.ReceivedFilter
-	// unproven has those counted too whose mail did not pass DMARC.
+	// unproven is true to read reports too whose mail did not pass DMARC.
 	unproven bool
 
-	// left and leftMessages are those that were not, and copies the duplicates of others.
+	// left is how many reports were left out for that, leftMessages how many messages they
+	// are about, and copies how often a report came again.
 	left         int
 	leftMessages int64
 	copies       int

@@ -86,7 +86,7 @@ func openDay(ctx context.Context, s *reportstore.Store) (reports.Day, error) {
 	return today, nil
 }
 
-// planDay prints a row for each domain of a day of which no report was made yet.
+// planDay prints a row for each domain of a day whose report was not made yet.
 func (f *reportSendFlags) planDay(ctx context.Context, cmd *cobra.Command, s *reportstore.Store, sender *reportsending.Sender, day reports.Day) error {
 	wanted := map[int64]bool{}
 	for _, p := range []reportstore.Progress{reportstore.SubjectOpen, reportstore.SubjectClosed} {

@@ -20,7 +20,7 @@ import (
 )
 
 // reportStoreFlags are the flags by which a command finds counts and reports. The service
-// may run beside it: several processes can use the file at one time.
+// may run meanwhile: several processes can use the file at one time.
 type reportStoreFlags struct {
 	cmd             *cobra.Command
 	file, directory string
@@ -35,8 +35,7 @@ func (f *reportStoreFlags) add(cmd *cobra.Command) {
 // storeTime bounds the work of a command with the store.
 const storeTime = 5 * time.Minute
 
-// open opens the store and returns it with the configuration. Nothing is made that is not
-// there.
+// open opens the store and returns it with the configuration. It makes no file.
 func (f *reportStoreFlags) open(ctx context.Context) (*reportstore.Store, *config.Config, error) {
 	named := f.cmd.Flags().Changed("directory")
 	c, err := loadFile(f.file)

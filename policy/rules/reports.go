@@ -23,8 +23,8 @@ type Reports struct {
 	IsBounce       func(recipient string) bool
 }
 
-// Recall returns the rules for a message that is decided about again. Of the reports that
-// were sent no more is known than what its verdict then says by its rule.
+// Recall returns the rules for a message that is decided about again. Only the rule of its
+// verdict at that time says whether it was a bounce of a report.
 func (r Rules) Recall(rule string) Rules {
 	r.Reports.IsBounce = func(string) bool { return rule == result.RuleReportBounce }
 	return r
@@ -42,7 +42,7 @@ func (r *Rules) reportBounce(d *decision) {
 	}
 }
 
-// onlyTo reports whether all recipients of a message are such.
+// onlyTo reports whether is holds for all recipients of a message.
 func onlyTo(res *result.Results, is func(recipient string) bool) bool {
 	if len(res.Recipients) == 0 || res.RecipientsIncomplete {
 		return false
@@ -51,8 +51,8 @@ func onlyTo(res *result.Results, is func(recipient string) bool) bool {
 }
 
 // reportWithoutPass rejects a message for the addresses of reports that does not pass
-// DMARC. A DNS failure refuses nothing, and neither is a message refused that the
-// administrator trusts.
+// DMARC. It rejects no message because of a DNS failure, and none that the administrator
+// trusts.
 func (r *Rules) reportWithoutPass(d *decision) {
 	res := d.results
 	if r.action(stepReportWithoutPass) == "" || res.DMARC.Status == dmarc.Pass || res.DMARC.Status == dmarc.TempError {

@@ -28,9 +28,8 @@ const (
 // Words returns the words of the type, the default first.
 func (DMARC) Words() []string { return words(DMARCEnforce, DMARCMark) }
 
-// OnReject is what p=reject leads to. Its default is that of the configuration: rules
-// without a word refuse as the author's domain asks, since nobody may have gathered the
-// evidence.
+// OnReject is what p=reject leads to. The first word is the default of the configuration.
+// Unlike it, "" rejects as the author's domain asks, since nobody may have gathered evidence.
 type OnReject string
 
 // RejectJudge rejects a message if evidence speaks for a forgery, and treats others as

@@ -111,7 +111,7 @@ start on.`,
 			comment: `What is done with a message that would be held if not too many were.
 tempfail: it is deferred (451 4.7.1), so that its sender tries again and a
 list's mail is late at worst. tag: it is delivered with a field
-X-Postvet-Quarantine; whoever sends many forgeries then gets some delivered.
+X-Postvet-Quarantine, so that some of many forgeries are delivered.
 None is refused: why mail is held may rest on a DNS failure.`,
 		},
 		{

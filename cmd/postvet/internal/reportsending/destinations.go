@@ -44,8 +44,8 @@ func (s *Sender) Destinations(ctx context.Context, domain string) Destinations {
 	return DestinationsOf(ctx, s.o.DNS, s.o.DMARC, domain, reports.Aggregate)
 }
 
-// DestinationsOf is [Sender.Destinations] for a kind of reports: failure reports go to ruf=
-// of a record that is none of a public suffix (RFC 9991 sections 2 and 5).
+// DestinationsOf is [Sender.Destinations] for a kind of reports. Failure reports go to the
+// addresses of ruf=, unless the record is that of a public suffix (RFC 9991 sections 2 and 5).
 func DestinationsOf(ctx context.Context, dns dmarc.Resolver, o dmarc.Options, domain string, kind reports.Kind) Destinations {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
