@@ -23,20 +23,9 @@ import (
 
 // secondary is one that transfers example.org when it starts, and then seldom.
 var secondary = program{"named", "bind9", "usr/sbin/named", "", "named.conf", func(s setting) (string, []string) {
-	return fmt.Sprintf(`controls { };
-options {
-  directory "%s";
-  pid-file none;
-  lock-file none;
-  session-keyfile "%s/session.key";
-  listen-on port %d { %s; };
-  listen-on-v6 { none; };
-  recursion no;
-  dnssec-validation no;
-};
-zone "ready.example" { type primary; file "ready.zone"; };
+	return namedOptions(s, "  recursion no;\n  dnssec-validation no;\n") + fmt.Sprintf(`zone "ready.example" { type primary; file "ready.zone"; };
 zone "example.org" { type secondary; primaries { %s port %d; }; masterfile-format text; file "org.copy"; min-refresh-time 3600; };
-`, dir, dir, s.addr.Port(), s.addr.Addr(), s.behind.Addr(), s.behind.Port()), []string{"/usr/sbin/named", "-g", "-4", "-n", "1", "-c", dir + "/named.conf"}
+`, s.behind.Addr(), s.behind.Port()), []string{"/usr/sbin/named", "-g", "-4", "-n", "1", "-c", dir + "/named.conf"}
 }}
 
 // keyAdmin is an administrator with keys in a folder, and two real name servers.

@@ -53,20 +53,8 @@ forward-zone:
 		if !strings.Contains(s.lines, "dnssec-validation") {
 			s.lines += "dnssec-validation no;\n"
 		}
-		return fmt.Sprintf(`controls { };
-options {
-  directory "%s";
-  pid-file none;
-  lock-file none;
-  session-keyfile "%s/session.key";
-  listen-on port %d { %s; };
-  listen-on-v6 { none; };
-  forwarders { %s port %d; };
-  forward only;
-  empty-zones-enable no;
-%s
-};
-`, dir, dir, s.addr.Port(), s.addr.Addr(), s.behind.Addr(), s.behind.Port(), s.lines), []string{"/usr/sbin/named", "-g", "-4", "-n", "2", "-c", dir + "/named.conf"}
+		return namedOptions(s, fmt.Sprintf("  forwarders { %s port %d; };\n  forward only;\n  empty-zones-enable no;\n", s.behind.Addr(), s.behind.Port())),
+			[]string{"/usr/sbin/named", "-g", "-4", "-n", "2", "-c", dir + "/named.conf"}
 	}},
 	{"kresd", "knot-resolver", "usr/sbin/kresd", "", "kresd.conf", func(s setting) (string, []string) {
 		return fmt.Sprintf(`net.listen('%s', %d, { kind = 'dns' })
@@ -134,6 +122,22 @@ DNSStubListenerExtra=%s
 %s
 `, s.behind, s.addr, s.lines), []string{"/usr/lib/systemd/systemd-resolved"}
 	}},
+}
+
+// namedOptions returns the beginning of named.conf: nobody controls the server, and it
+// writes in its folder alone. more are lines of the program, before those of the setting.
+func namedOptions(s setting, more string) string {
+	return fmt.Sprintf(`controls { };
+options {
+  directory "%s";
+  pid-file none;
+  lock-file none;
+  session-keyfile "%s/session.key";
+  listen-on port %d { %s; };
+  listen-on-v6 { none; };
+%s%s
+};
+`, dir, dir, s.addr.Port(), s.addr.Addr(), more, s.lines)
 }
 
 // find returns the program of a name.

@@ -120,25 +120,12 @@ exec /usr/sbin/named -g -4 -n 2 -c /run/program/named.conf
 func signer(zones map[string]*signedZone) program {
 	return program{"named", "bind9", "usr/sbin/named", "", "named.conf", func(s setting) (string, []string) {
 		var b strings.Builder
-		fmt.Fprintf(&b, `controls { };
-options {
-  directory "%s";
-  pid-file none;
-  lock-file none;
-  session-keyfile "%s/session.key";
-  listen-on port %d { %s; };
-  listen-on-v6 { none; };
-  recursion no;
-  dnssec-validation no;
-  notify no;
-  check-names primary ignore;
+		b.WriteString(namedOptions(s, namedPrimary+`  check-names primary ignore;
   check-integrity no;
   zone-statistics none;
   max-records-per-type 0;
   rrset-order { order none; };
-%s
-};
-`, dir, dir, s.addr.Port(), s.addr.Addr(), s.lines)
+`))
 		for i, origin := range slices.Sorted(maps.Keys(zones)) {
 			suffix := ".signed"
 			if zones[origin].unsigned {

@@ -21,28 +21,17 @@ const tsigSecret = "cG9zdHZldCBwb3N0dmV0IHBvc3R2ZXQgcG9zdHZldA=="
 // zoneText is a zone with the name that a program is asked for when it starts.
 const zoneText = "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 5\n@ NS ns\nns A 127.0.0.1\n@ TXT ready\n"
 
+// namedPrimary are the lines of a server of zones that asks nobody.
+const namedPrimary = "  recursion no;\n  dnssec-validation no;\n  notify no;\n"
+
 // primary is Debian's named as the server of zones: one that takes updates signed by a key,
 // one that takes none, and one that its file does not let change.
 var primary = program{"named", "bind9", "usr/sbin/named", "", "named.conf", func(s setting) (string, []string) {
-	return fmt.Sprintf(`controls { };
-key "postvet" { algorithm hmac-sha256; secret "%s"; };
-options {
-  directory "%s";
-  pid-file none;
-  lock-file none;
-  session-keyfile "%s/session.key";
-  listen-on port %d { %s; };
-  listen-on-v6 { none; };
-  recursion no;
-  dnssec-validation no;
-  notify no;
-  allow-transfer { any; };
-%s
-};
+	return namedOptions(s, namedPrimary+"  allow-transfer { any; };\n") + fmt.Sprintf(`key "postvet" { algorithm hmac-sha256; secret "%s"; };
 zone "ready.example" { type primary; file "ready.zone"; };
 zone "example.org" { type primary; file "org.zone"; allow-update { key postvet; }; };
 zone "fixed.example" { type primary; file "fixed.zone"; };
-`, tsigSecret, dir, dir, s.addr.Port(), s.addr.Addr(), s.lines), []string{"/usr/sbin/named", "-g", "-4", "-n", "1", "-c", dir + "/named.conf"}
+`, tsigSecret), []string{"/usr/sbin/named", "-g", "-4", "-n", "1", "-c", dir + "/named.conf"}
 }}
 
 var zoneFiles = map[string]string{"ready.zone": zoneText, "org.zone": zoneText, "fixed.zone": zoneText}
