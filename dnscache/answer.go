@@ -137,3 +137,11 @@ type Answer struct {
 
 	entry *entry // in the cache; nil if there is none
 }
+
+// Copy returns an answer whose records the caller may replace by others. Evaluators keep what
+// they parsed with an answer; the copy has nothing of that, as it is made of the old records.
+func (a *Answer) Copy() *Answer {
+	b := *a
+	b.entry = nil
+	return &b
+}

@@ -99,7 +99,7 @@ func (s *Summary) Markdown(w io.Writer) error {
 		}
 	}
 	d.Table([]string{"domain", "state", "errors", "warnings", "worst finding"}, rows)
-	d.Paragraph(s.failures())
+	d.Paragraph(s.Failures())
 	return d.Flush()
 }
 
@@ -126,7 +126,7 @@ func (r *row) print(p *page.Page, width int) {
 func (s *Summary) printTotals(p *page.Page) {
 	p.Line("")
 	p.Line("%s: %s", layout.Count(len(s.rows), "domain"), s.counted())
-	if text := s.failures(); text != "" {
+	if text := s.Failures(); text != "" {
 		p.Line("%s", p.Paint(layout.Yellow, text))
 	}
 }
@@ -140,12 +140,4 @@ func (s *Summary) counted() string {
 		}
 	}
 	return strings.Join(parts, ", ") + "; " + layout.Count(s.Lookups, "lookup")
-}
-
-// failures returns how many lookups failed, "" if none did.
-func (s *Summary) failures() string {
-	if s.Failed == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d lookups failed: their records were not checked", s.Failed, s.Lookups)
 }

@@ -1,6 +1,9 @@
 package finding
 
-import "iter"
+import (
+	"fmt"
+	"iter"
+)
 
 // Lists are the lists of a report, in the order in which they are printed.
 type Lists []*List
@@ -63,6 +66,14 @@ type Totals struct {
 	// Lookups is the number of lookups, Failed how many of them failed.
 	Lookups int `json:"lookups"`
 	Failed  int `json:"failed"`
+}
+
+// Failures says how many lookups failed, "" for none.
+func (t *Totals) Failures() string {
+	if t.Failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d lookups failed: their records were not checked", t.Failed, t.Lookups)
 }
 
 // Count counts the errors and warnings of lists.

@@ -2,10 +2,8 @@ package inspect
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"testing"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -77,22 +74,6 @@ func manyAddresses(n int) string {
 	return b.String()
 }
 
-// unreliable is a resolver that fails for some of the questions.
-type unreliable struct {
-	lookups.Resolver
-	seed    int
-	outcome dnscache.Outcome
-}
-
-func (u unreliable) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	h := fnv.New32a()
-	fmt.Fprint(h, u.seed, name, t)
-	if h.Sum32()>>8%100 < uint32(20+u.seed) {
-		return &dnscache.Answer{Outcome: u.outcome}
-	}
-	return u.Resolver.Lookup(ctx, name, t)
-}
-
 // TestUnknownIsNeverOK: with half of the lookups failing, hosts, keys, logo and senders are
 // in order only if they are so without failures.
 func TestUnknownIsNeverOK(t *testing.T) {
@@ -112,7 +93,7 @@ func TestUnknownIsNeverOK(t *testing.T) {
 				}
 			}
 			for seed := range 30 {
-				u := unreliable{resolver, seed, []dnscache.Outcome{dnscache.ServFail, dnscache.Timeout, dnscache.Refused}[seed%3]}
+				u := dnstest.Unreliable{Resolver: resolver, Seed: seed, Percent: uint32(20 + seed)}
 				r := Inspect(t.Context(), u, "example.org", Options{Now: clock})
 				for _, list := range []finding.List{r.Hosts.Findings, r.BIMI.Findings, r.DMARC.Findings, r.DKIM.Findings} {
 					for _, f := range list {

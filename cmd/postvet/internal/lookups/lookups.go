@@ -137,11 +137,9 @@ func inOrder(a *dnscache.Answer) *dnscache.Answer {
 	if slices.IsSortedFunc(a.TXT, byText) && slices.IsSorted(a.Data) {
 		return a
 	}
-	// A new answer, as the cache keeps the old one.
-	return &dnscache.Answer{
-		Outcome: a.Outcome, Err: a.Err, Cause: a.Cause, TXT: slices.SortedFunc(slices.Values(a.TXT), byText), Addrs: a.Addrs, MX: a.MX, Names: a.Names,
-		Data: slices.Sorted(slices.Values(a.Data)), Canonical: a.Canonical, Authentic: a.Authentic, Stale: a.Stale, Cached: a.Cached, Expires: a.Expires,
-	}
+	b := a.Copy()
+	b.TXT, b.Data = slices.SortedFunc(slices.Values(a.TXT), byText), slices.Sorted(slices.Values(a.Data))
+	return b
 }
 
 // Counts returns how many lookups were made, how many failed, and whether there

@@ -136,8 +136,8 @@ func (p *Page) Totals(t *finding.Totals) {
 }
 
 func (p *Page) failures(t *finding.Totals) {
-	if t.Failed > 0 {
-		p.Paragraph(layout.Yellow, fmt.Sprintf("%d of %d lookups failed: their records were not checked", t.Failed, t.Lookups))
+	if text := t.Failures(); text != "" {
+		p.Paragraph(layout.Yellow, text)
 	}
 }
 

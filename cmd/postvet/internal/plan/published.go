@@ -28,19 +28,13 @@ func (p *Published) Lookup(ctx context.Context, name string, t dnscache.Type) *d
 	if !a.Outcome.Known() {
 		return a
 	}
-	// The answer is a copy. Evaluators keep what they parsed with an answer, and what they
-	// keep with a is made of its old records.
-	b := dnscache.Answer{
-		Outcome: a.Outcome, Err: a.Err, Cause: a.Cause, TXT: a.TXT, Addrs: a.Addrs, MX: a.MX, Names: a.Names, Data: a.Data,
-		Canonical: a.Canonical, Authentic: a.Authentic, Stale: a.Stale, Expires: a.Expires,
-	}
-	changed := false
+	b, changed := a.Copy(), false
 	for _, c := range p.inOrder() {
 		switch {
 		case c.Remove && c.Type == "CNAME" && p.isAlias(ctx, c, name, t, a):
-			b, changed = dnscache.Answer{Outcome: dnscache.NXDomain, Authentic: a.Authentic, Expires: a.Expires}, true
+			b, changed = &dnscache.Answer{Outcome: dnscache.NXDomain, Authentic: a.Authentic, Expires: a.Expires}, true
 		case c.Name == name && c.Type == t.String():
-			apply(&b, c)
+			apply(b, c)
 			changed = true
 		case !c.Remove && message.Below(c.Name, name) && b.Outcome == dnscache.NXDomain && b.Canonical == "":
 			b.Outcome, changed = dnscache.NoData, true // a name is below it now
@@ -49,7 +43,7 @@ func (p *Published) Lookup(ctx context.Context, name string, t dnscache.Type) *d
 	if !changed {
 		return a
 	}
-	return &b
+	return b
 }
 
 // isAlias reports whether a change takes the CNAME of a name away, which may be a wildcard.

@@ -3,8 +3,6 @@ package requirements
 import (
 	"context"
 	"flag"
-	"fmt"
-	"hash/fnv"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +15,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -81,22 +78,6 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// unreliable is a resolver that fails for some of the questions.
-type unreliable struct {
-	lookups.Resolver
-	seed    int
-	outcome dnscache.Outcome
-}
-
-func (u unreliable) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	h := fnv.New32a()
-	fmt.Fprint(h, u.seed, name, t)
-	if h.Sum32()>>8%100 < uint32(10+u.seed) {
-		return &dnscache.Answer{Outcome: u.outcome}
-	}
-	return u.Resolver.Lookup(ctx, name, t)
-}
-
 // TestUnknownIsNeverOK: with half of the lookups failing, no rule is kept or broken that is
 // not without failures.
 func TestUnknownIsNeverOK(t *testing.T) {
@@ -110,7 +91,7 @@ func TestUnknownIsNeverOK(t *testing.T) {
 			_, resolver := dnstest.StartAt(t, s.zone, clock)
 			truth := s.judge(t.Context(), resolver)
 			for seed := range 60 {
-				r := s.judge(t.Context(), unreliable{resolver, seed, []dnscache.Outcome{dnscache.ServFail, dnscache.Timeout, dnscache.Refused}[seed%3]})
+				r := s.judge(t.Context(), dnstest.Unreliable{Resolver: resolver, Seed: seed, Percent: uint32(10 + seed)})
 				for i, u := range r.Rules {
 					want := truth.Rules[i]
 					if (u.State == OK || u.State == Broken) && u.State != want.State {

@@ -1,13 +1,13 @@
 package route
 
 import (
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/plan/plantest"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -62,25 +62,10 @@ func sameRecord(line, record string) bool {
 // then, and nothing is wrong that was right.
 func TestProposals(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
-	followed := make(chan int, len(files))
-	t.Run("follow", func(t *testing.T) {
-		for _, file := range files {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-				t.Parallel()
-				zone, address := readSetup(t, file)
-				followed <- followAll(t, zone, address)
-			})
-		}
+	n := plantest.EachFile(t, func(t *testing.T, file string) int {
+		zone, address := readSetup(t, file)
+		return followAll(t, zone, address)
 	})
-	close(followed)
-	n := 0
-	for f := range followed {
-		n += f
-	}
 	if n < 40 {
 		t.Errorf("only %d proposals were followed", n)
 	}

@@ -2,10 +2,8 @@ package route
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +14,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/lookups"
 	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
-	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
@@ -79,23 +76,6 @@ func TestHostileZones(t *testing.T) {
 	}
 }
 
-// unreliable is a resolver that fails for some of the questions.
-type unreliable struct {
-	lookups.Resolver
-	seed    int
-	percent uint32
-	outcome dnscache.Outcome
-}
-
-func (u unreliable) Lookup(ctx context.Context, name string, t dnscache.Type) *dnscache.Answer {
-	h := fnv.New32a()
-	fmt.Fprint(h, u.seed, name, t)
-	if h.Sum32()>>8%100 < u.percent {
-		return &dnscache.Answer{Outcome: u.outcome}
-	}
-	return u.Resolver.Lookup(ctx, name, t)
-}
-
 // TestUnknownIsNeverGood: with half of the lookups failing, nothing is good, and nothing is
 // an error, that is not so without failures.
 func TestUnknownIsNeverGood(t *testing.T) {
@@ -122,7 +102,7 @@ func TestUnknownIsNeverGood(t *testing.T) {
 				all[f.Text] = true
 			}
 			for seed := range 60 {
-				u := unreliable{resolver, seed, uint32(10 + seed), []dnscache.Outcome{dnscache.ServFail, dnscache.Timeout, dnscache.Refused}[seed%3]}
+				u := dnstest.Unreliable{Resolver: resolver, Seed: seed, Percent: uint32(10 + seed)}
 				r, err := Find(t.Context(), u, address, Options{Now: clock})
 				if err != nil {
 					t.Fatal(err)
