@@ -49,7 +49,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/route", "cmd/postvet/internal/plan cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/route/connect/connecttest", ""},
 	{"cmd/postvet/internal/route/connect", "policy/foreign policy/mtasts"},
-	{"cmd/postvet/internal/plan/plantest", "cmd/postvet/internal/finding cmd/postvet/internal/plan cmd/postvet/internal/repair"},
+	{"cmd/postvet/internal/plantest", "cmd/postvet/internal/finding cmd/postvet/internal/plan cmd/postvet/internal/repair"},
 	{"cmd/postvet/internal/plan", "cmd/postvet/internal/finding cmd/postvet/internal/layout cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/repair policy/bimi policy/dane policy/dkim policy/dmarc policy/message policy/mtasts policy/spf dnscache"},
 	{"cmd/postvet/internal/advice", "cmd/postvet/internal/finding cmd/postvet/internal/lookups policy/foreign policy/message dnscache"},
 	{"cmd/postvet/internal/lookups", "dnscache"},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/page/pagetest"
-	"github.com/postvet/postvet/cmd/postvet/internal/plan/plantest"
+	"github.com/postvet/postvet/cmd/postvet/internal/plantest"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
-	"github.com/postvet/postvet/cmd/postvet/internal/plan/plantest"
+	"github.com/postvet/postvet/cmd/postvet/internal/plantest"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 

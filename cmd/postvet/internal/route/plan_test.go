@@ -3,7 +3,7 @@ package route
 import (
 	"testing"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/plan/plantest"
+	"github.com/postvet/postvet/cmd/postvet/internal/plantest"
 	"github.com/postvet/postvet/dnscache/dnstest"
 )
 
