@@ -35,6 +35,8 @@ var graph = []struct{ path, imports string }{
 	// The command.
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
+	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign policy/result"},
+	{"cmd/postvet/internal/web/access", ""},
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/reports/setup", "cmd/postvet/internal/config cmd/postvet/internal/submission cmd/postvet/internal/keys cmd/postvet/internal/lookups cmd/postvet/internal/advice cmd/postvet/internal/finding policy/dmarc policy/mx policy/spf"},

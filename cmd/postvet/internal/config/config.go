@@ -61,6 +61,7 @@ type Config struct {
 	Control         Control
 	Log             Log
 	Metrics         Metrics
+	Web             Web
 	Peers           Peers
 	Journal         Journal
 	Report          Report

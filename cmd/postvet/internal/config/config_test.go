@@ -165,6 +165,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
+		Web:     Web{Listen: "unix:/run/postvet/web.sock", Mode: 0o600, Group: "adm", Base: "/postvet"},
 		Peers: Peers{
 			Listen: "inet:0.0.0.0:8894", Names: []string{"mx1.example.org", "2001:db8::25"},
 			Certificate: "/etc/postvet/peers.pem", Key: "/etc/postvet/peers.key", CAFile: "/etc/postvet/peers-ca.pem",

@@ -53,6 +53,7 @@ func (c *Config) sections() []section {
 		c.Control.section(),
 		c.Log.section(),
 		c.Metrics.section(),
+		c.Web.section(),
 		c.Peers.section(),
 		c.Journal.section(),
 	)

@@ -11,6 +11,8 @@ type Peer struct {
 	PID int
 	// GIDs are the group of the process and its supplementary groups.
 	GIDs []int
+	// Web is the user of the web page, for whom the service asks itself.
+	Web string
 }
 
 func (p Peer) String() string { return fmt.Sprintf("uid %d, pid %d", p.UID, p.PID) }

@@ -101,6 +101,12 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	defer stopControl()
+	stopWeb, err := d.serveWeb(c)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer stopWeb()
 	stopPeers, err := d.servePeers(c)
 	if err != nil {
 		closeAll(listeners)

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+)
+
+// page is one page. Its data is what the template shows, and the JSON at path + ".json".
+type page struct {
+	// path is a pattern of [http.ServeMux] without a method. group is the path of the
+	// entry of the navigation that it belongs to, "" for its own.
+	path, group string
+	// title is the word in the navigation and the window.
+	title string
+	// template is the name of its file in the folder templates, without ".html".
+	template string
+	role     access.Role
+	// data returns what the page shows, for a GET. An error that is a [*problem] is
+	// shown in its words.
+	data func(*request) (any, error)
+	// post does what a form of the page asks for, and returns the path to which the
+	// browser goes on, or what the page shows then; nil if the page has no form.
+	post func(*request) (any, error)
+}
+
+// pages are all pages, in the order of the navigation.
+func (h *Handler) pages() []page {
+	return []page{
+		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
+	}
+}
+
+// navigation is the pages that have an entry there, in groups.
+var navigation = []struct {
+	Title string
+	Paths []string
+}{
+	{"", []string{"/", "/live"}},
+	{"Mail", []string{"/messages", "/held", "/check"}},
+	{"Senders", []string{"/domains", "/forwarders", "/own", "/lookup"}},
+	{"Reports", []string{"/reports/in", "/reports/sent"}},
+	{"Postvet", []string{"/policy", "/keys", "/fleet", "/status", "/about"}},
+}
+
+// routes has each page and its JSON served.
+func (h *Handler) routes() {
+	for _, p := range h.pages() {
+		pattern := p.path
+		if pattern == "/" {
+			pattern = "/{$}"
+		}
+		h.mux.HandleFunc("GET "+pattern, h.serve(p, false))
+		if strings.HasSuffix(p.path, "}") {
+			// A pattern's wildcard takes the whole segment, so that serve cuts the suffix.
+		} else if p.path == "/" {
+			h.mux.HandleFunc("GET /index.json", h.serve(p, true))
+		} else {
+			h.mux.HandleFunc("GET "+p.path+".json", h.serve(p, true))
+		}
+		if p.post != nil {
+			h.mux.HandleFunc("POST "+pattern, h.servePost(p))
+		}
+	}
+	h.mux.HandleFunc("GET /zone", h.chooseZone)
+	h.mux.Handle("GET /static/", static())
+	h.mux.HandleFunc("/", h.notFound)
+}
+
+func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
+	q, ok := h.begin(w, r, access.Nobody, strings.HasSuffix(r.URL.Path, ".json"))
+	if !ok {
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		h.fail(w, q, &problem{Status: http.StatusMethodNotAllowed, Title: "This page takes no form", Text: "It can only be read."})
+		return
+	}
+	h.fail(w, q, &problem{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address is mistyped, or what it names is not kept any more."})
+}

@@ -1,0 +1,51 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+)
+
+// problem is an error that a page shows in its place: what is wrong, and what to do.
+type problem struct {
+	Status int    `json:"-"`
+	Title  string `json:"error"`
+	Text   string `json:"text,omitempty"`
+	// Paste is what to write into the configuration, "" for nothing.
+	Paste string `json:"paste,omitempty"`
+}
+
+func (p *problem) Error() string { return p.Title }
+
+// noJournal is the problem of pages that show the journal while there is none.
+var noJournal = &problem{
+	Status: http.StatusServiceUnavailable, Title: "No journal is kept",
+	Text:  "Postvet remembers messages only with a journal. Paste these lines into the configuration, and restart the service.",
+	Paste: "[journal]\ndirectory = \"/var/lib/postvet/journal\"",
+}
+
+// problemOf returns the problem that stands for an error.
+func (h *Handler) problemOf(q *request, err error) *problem {
+	var p *problem
+	var refusal *control.Refusal
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &refusal):
+		status := http.StatusBadRequest
+		if refusal.Code == control.CodeFailed || refusal.Code == control.CodeBusy {
+			status = http.StatusServiceUnavailable
+		}
+		return &problem{Status: status, Title: "The service refuses this", Text: refusal.Error()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &problem{Status: http.StatusGatewayTimeout, Title: "This took too long", Text: "Ask for a shorter time, or try again when the machine is less busy."}
+	case errors.Is(err, context.Canceled):
+		return &problem{Status: http.StatusServiceUnavailable, Title: "The service stops", Text: "Try again in a moment."}
+	}
+	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
+	return &problem{Status: http.StatusInternalServerError, Title: "This page could not be made", Text: "The log of the service says why."}
+}

@@ -1,0 +1,100 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+)
+
+// request is a request for a page.
+type request struct {
+	ctx  context.Context
+	http *http.Request
+	user access.User
+	// zone is where the times of the page are.
+	zone *time.Location
+	now  time.Time
+	json bool
+}
+
+// maxParameter bounds a parameter of a query, in octets.
+const maxParameter = 1024
+
+// get returns a parameter of the query, without blanks around it.
+func (q *request) get(name string) string {
+	v := strings.TrimSpace(q.http.URL.Query().Get(name))
+	return v[:min(len(v), maxParameter)]
+}
+
+// segment returns a wildcard of the page's path, without the ".json" of its JSON.
+func (q *request) segment(name string) string {
+	v := q.http.PathValue(name)
+	if q.json {
+		v = strings.TrimSuffix(v, ".json")
+	}
+	return v[:min(len(v), maxParameter)]
+}
+
+// zoneCookie keeps the time zone that a user chose.
+const zoneCookie = "postvet_zone"
+
+// zoneOf returns the time zone of a request: that of the cookie, or UTC.
+func zoneOf(r *http.Request) *time.Location {
+	c, err := r.Cookie(zoneCookie)
+	if err != nil || c.Value == "Local" || len(c.Value) > 64 {
+		return time.UTC
+	}
+	zone, err := time.LoadLocation(c.Value)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// localZone returns the name of this machine's time zone, "" if it is UTC or unknown.
+func localZone() string {
+	name := os.Getenv("TZ")
+	if name == "" {
+		if link, err := os.Readlink("/etc/localtime"); err == nil {
+			_, name, _ = strings.Cut(link, "zoneinfo/")
+		}
+	}
+	if zone, err := time.LoadLocation(name); err != nil || zone == time.UTC || zone.String() == "Etc/UTC" || name == "Local" {
+		return ""
+	}
+	return name
+}
+
+// chooseZone keeps the time zone that a user chose, and leads back to the page.
+func (h *Handler) chooseZone(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("name")
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" || len(name) > 64 {
+		name = "UTC"
+	}
+	http.SetCookie(w, &http.Cookie{Name: zoneCookie, Value: name, Path: h.opt.Base + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	back := r.URL.Query().Get("back")
+	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
+		back = "/"
+	}
+	http.Redirect(w, r, h.opt.Base+back, http.StatusSeeOther)
+}
+
+// asked has the source carry out a request, and returns its result.
+func asked[T any](h *Handler, q *request, r control.Request) (result T, err error) {
+	r.V = control.Version
+	v, err := h.opt.Source.Ask(q.ctx, q.user, r)
+	if err != nil {
+		return result, err
+	}
+	result, ok := v.(T)
+	if !ok {
+		return result, errors.New("the service gave an answer that this page does not know")
+	}
+	return result, nil
+}

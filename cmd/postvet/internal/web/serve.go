@@ -1,0 +1,132 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// maxForm bounds a form, in octets.
+const maxForm = 1 << 20
+
+// begin identifies the user of a request, and refuses one who may not see the page.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, role access.Role, asJSON bool) (*request, bool) {
+	q := &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now(), json: asJSON}
+	user, err := h.opt.Gate.Identify(r)
+	q.user = user
+	switch {
+	case errors.Is(err, access.ErrLogin) && asJSON:
+		h.fail(w, q, &problem{Status: http.StatusUnauthorized, Title: "Log in first"})
+	case errors.Is(err, access.ErrLogin):
+		http.Redirect(w, r, h.opt.Base+"/login", http.StatusSeeOther)
+	case err != nil:
+		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: err.Error()})
+	case !user.May(role):
+		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: fmt.Sprintf("It needs the role %s, and yours is %s.", role, user.Role)})
+	default:
+		return q, true
+	}
+	return q, false
+}
+
+// serve returns the handler of a page.
+func (h *Handler) serve(p page, asJSON bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, ok := h.begin(w, r, p.role, asJSON || strings.HasSuffix(p.path, "}") && strings.HasSuffix(r.URL.Path, ".json"))
+		if !ok {
+			return
+		}
+		h.answer(w, q, p, p.data)
+	}
+}
+
+// servePost returns the handler of a page's form.
+func (h *Handler) servePost(p page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, ok := h.begin(w, r, p.role, false)
+		if !ok {
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		h.answer(w, q, p, p.post)
+	}
+}
+
+// answer writes what a function of a page returns. A panic costs the page alone.
+func (h *Handler) answer(w http.ResponseWriter, q *request, p page, f func(*request) (any, error)) {
+	ctx, cancel := context.WithTimeout(q.ctx, pageTime)
+	defer cancel()
+	q.ctx = ctx
+	data, err := h.attempt(q, f)
+	if err != nil {
+		h.fail(w, q, h.problemOf(q, err))
+		return
+	}
+	if to, ok := data.(redirect); ok {
+		http.Redirect(w, q.http, h.opt.Base+string(to), http.StatusSeeOther)
+		return
+	}
+	if q.json {
+		h.writeJSON(w, http.StatusOK, data)
+		return
+	}
+	h.write(w, q, http.StatusOK, p.template, h.view(q, p, data))
+}
+
+// redirect is the path to which a form leads.
+type redirect string
+
+func (h *Handler) attempt(q *request, f func(*request) (any, error)) (data any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.opt.Logger.Error("panic while a page was made", zap.String("path", foreign.Terminal(q.http.URL.Path, 200)), zap.Any("panic", v), zap.Stack("stack"))
+			err = &problem{Status: http.StatusInternalServerError, Title: "This page could not be made", Text: "That is a fault in Postvet. The log of the service has what is needed to report it; mail is not affected."}
+		}
+	}()
+	return f(q)
+}
+
+// fail writes a problem.
+func (h *Handler) fail(w http.ResponseWriter, q *request, p *problem) {
+	if q.json {
+		h.writeJSON(w, p.Status, p)
+		return
+	}
+	h.write(w, q, p.Status, "problem", h.view(q, page{title: p.Title}, p))
+}
+
+func (h *Handler) writeJSON(w http.ResponseWriter, status int, data any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	if err := e.Encode(data); err != nil {
+		h.opt.Logger.Error("a page could not be written as JSON", zap.Error(err))
+		http.Error(w, "this page could not be made", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}
+
+// write writes a page. It is made whole first, so that none ends in the middle.
+func (h *Handler) write(w http.ResponseWriter, q *request, status int, name string, v view) {
+	var b bytes.Buffer
+	if err := templateOf(name).Execute(&b, v); err != nil {
+		h.opt.Logger.Error("a page could not be written", zap.String("path", foreign.Terminal(q.http.URL.Path, 200)), zap.Error(err))
+		http.Error(w, "this page could not be made; the log of the service says why", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}

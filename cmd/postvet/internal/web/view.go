@@ -1,0 +1,86 @@
+package web
+
+import (
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+)
+
+// view is what the template of each page gets.
+type view struct {
+	Title string
+	// Page is what the page shows.
+	Page any
+	// Here is the page's own path and query.
+	Here string
+	// JSON is the path of the same as JSON, "" for none.
+	JSON  string
+	Nav   []navGroup
+	User  access.User
+	Now   time.Time
+	Place place
+	// LocalZone is the zone of this machine, "" if it is UTC or has no name.
+	LocalZone string
+	// Node and Version stand in the head and the foot.
+	Node, Version string
+}
+
+// place is where a page is shown: below which path, and in which time zone.
+type place struct {
+	Base string
+	Zone *time.Location
+	Now  time.Time
+}
+
+// navGroup is a part of the navigation.
+type navGroup struct {
+	Title string
+	Links []navLink
+}
+
+type navLink struct {
+	Path, Title string
+	Current     bool
+}
+
+// view returns the view of a page.
+func (h *Handler) view(q *request, p page, data any) view {
+	v := view{
+		Title: p.title, Page: data, Here: q.http.URL.RequestURI(), User: q.user, Now: q.now, Node: h.opt.Node, Version: h.opt.Version,
+		Place: place{Base: h.opt.Base, Zone: q.zone, Now: q.now}, LocalZone: localZone(),
+	}
+	if p.template != "" {
+		v.JSON = jsonPath(q.http.URL.Path, q.http.URL.RawQuery)
+	}
+	if q.user.Role == access.Nobody {
+		return v
+	}
+	all := h.pages()
+	for _, g := range navigation {
+		group := navGroup{Title: g.Title}
+		for _, path := range g.Paths {
+			i := slices.IndexFunc(all, func(x page) bool { return x.path == path })
+			if i < 0 || !q.user.May(all[i].role) {
+				continue
+			}
+			group.Links = append(group.Links, navLink{Path: path, Title: all[i].title, Current: path == p.path || path == p.group})
+		}
+		if len(group.Links) > 0 {
+			v.Nav = append(v.Nav, group)
+		}
+	}
+	return v
+}
+
+// jsonPath returns the path of a page's JSON.
+func jsonPath(path, query string) string {
+	if path == "/" {
+		path = "/index"
+	}
+	path += ".json"
+	if query != "" {
+		path += "?" + query
+	}
+	return path
+}

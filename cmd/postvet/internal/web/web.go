@@ -1,0 +1,83 @@
+// Package web serves the pages in which an administrator sees what Postvet does.
+//
+// Each page is an entry of [pages]: a path, a role, a template, and a function that
+// returns what the page shows as a plain value. The same value is the JSON at the same
+// path with ".json" behind it. Pages know nothing of HTML, and templates nothing of the
+// journal.
+//
+// A page asks its [Source] for what it shows. It never touches what the mail path waits
+// for, and its time is bounded.
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+)
+
+// Source has what the pages show.
+type Source interface {
+	// Ask carries out a request of a user as the control socket does for a process. An
+	// error that is a [*control.Refusal] is told to the user as it is.
+	Ask(ctx context.Context, user access.User, q control.Request) (any, error)
+}
+
+// Options are the options of a Server. Source and Gate are needed.
+type Options struct {
+	Source Source
+	Gate   access.Gate
+	// Base is the path under which a proxy shows the pages, such as "/postvet"; "" for
+	// the root.
+	Base string
+	// Version is the version of the program.
+	Version string
+	// Node is the name of this machine for the head of each page.
+	Node string
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Logger receives what a user changes, and failures. Default: none.
+	Logger *zap.Logger
+}
+
+// pageTime bounds how long a page may take.
+const pageTime = 10 * time.Second
+
+// Handler serves the pages. It is safe for concurrent use.
+type Handler struct {
+	opt Options
+	mux *http.ServeMux
+}
+
+// New returns a handler.
+func New(o Options) *Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	h := &Handler{opt: o, mux: http.NewServeMux()}
+	h.routes()
+	return h
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setHeaders(w.Header())
+	http.StripPrefix(h.opt.Base, h.mux).ServeHTTP(w, r)
+}
+
+// setHeaders sets what each answer has. The policy allows neither a script nor a style
+// inside a page, so that foreign text cannot become either.
+func setHeaders(header http.Header) {
+	header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
+}
