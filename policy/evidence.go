@@ -3,7 +3,10 @@ package policy
 import (
 	"context"
 
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/judgement"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/spf"
 )
@@ -19,9 +22,12 @@ func (m *Message) gatherEvidence(ctx context.Context, res *result.Results) {
 		m.gatherHops(ctx, res)
 	}
 	m.attempt("evidence", func() {
+		forwarded := forwardedTo(o.ForwardedTo.At(res.Arrived), res)
+		res.Observed.ForwardedTo = forwarded
 		res.Evidence = judgement.Gather(res)
 		if o.Observer != nil {
 			res.Observed = o.Observer.Observe(res, judgement.Indirect(res.Evidence))
+			res.Observed.ForwardedTo = forwarded
 			judgement.GatherObserved(res)
 		}
 	})
@@ -50,4 +56,22 @@ func (m *Message) gatherHops(ctx context.Context, res *result.Results) {
 		hops[i].Status = r.Status
 	}
 	res.Hops, res.HopsAsked = hops, true
+}
+
+// forwardedTo finds a recipient on a list of those whose mail is forwarded here. It names the
+// domain alone, as the journal may not keep addresses.
+func forwardedTo(list *addrlist.List, res *result.Results) result.Fact {
+	if list.Len() == 0 {
+		return result.Fact{}
+	}
+	for _, to := range res.Recipients {
+		if list.Mailbox(to) {
+			_, domain := message.SplitPath(to)
+			return result.Fact{State: result.Present, Text: "mail to a recipient in " + foreign.Line(domain, 100) + " is known to be forwarded here"}
+		}
+	}
+	if res.RecipientsIncomplete {
+		return result.Fact{State: result.Unknown, Text: "not all recipients are known"}
+	}
+	return result.Fact{State: result.Absent}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postvet/postvet/dnscache/dnstest"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/failures"
 	"github.com/postvet/postvet/policy/judgement"
@@ -95,8 +96,8 @@ func (f *flow) read(what, how string) {
 
 // variant is one combination of a flow's alternatives.
 type variant struct {
-	author, list, client, mailFrom, received, change, seal, sign string
-	fields                                                       []string
+	author, list, client, mailFrom, to, received, change, seal, sign string
+	fields                                                           []string
 }
 
 // each calls f with every variant of the flow.
@@ -121,12 +122,14 @@ func (f *flow) each(do func(variant)) {
 		for _, list := range of("list") {
 			for _, client := range of("client") {
 				for _, from := range of("mail-from") {
-					for _, received := range of("received") {
-						for _, change := range of("change") {
-							for _, seal := range of("seal") {
-								for _, sign := range of("sign") {
-									for _, x := range fields {
-										do(variant{author, list, client, from, received, change, seal, sign, x})
+					for _, to := range of("to") {
+						for _, received := range of("received") {
+							for _, change := range of("change") {
+								for _, seal := range of("seal") {
+									for _, sign := range of("sign") {
+										for _, x := range fields {
+											do(variant{author, list, client, from, to, received, change, seal, sign, x})
+										}
 									}
 								}
 							}
@@ -180,6 +183,9 @@ func (c *corpus) message(t *testing.T, v variant) golden {
 	g := golden{client: message.Client{IP: netip.MustParseAddr(h[0])}, helo: v.fill(h[1])}
 	if v.mailFrom != "none" {
 		g.sender.Path = v.fill(v.mailFrom)
+	}
+	if v.to != "none" {
+		g.rcpts = []string{v.to}
 	}
 	body := "Hello,\r\nthe figures are ready.\r\n"
 	head := func(subject string) string {
@@ -309,12 +315,23 @@ func TestJudgementCorpus(t *testing.T) {
 	}
 }
 
+// forwardedTo returns the list of recipients whose mail is forwarded here, as the administrator
+// of the corpus has it.
+func forwardedTo(t *testing.T) *addrlist.List {
+	t.Helper()
+	list, err := addrlist.New(addrlist.MailAddresses|addrlist.Names, "Bob@fwd.test.example", ".lists.test.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 // play evaluates all messages, and decides about them.
 func (c *corpus) play(t *testing.T, o policy.Observer, signing bool) (kinds, flows map[string]*tally) {
 	t.Helper()
 	kinds, flows = map[string]*tally{}, map[string]*tally{}
 	judge := rules.Rules{AuthservID: "mx.test.example", OnReject: rules.RejectJudge}
-	checkers := map[[2]string]*policy.Checker{}
+	checkers, listed := map[[2]string]*policy.Checker{}, forwardedTo(t)
 	for i := range c.flows {
 		f := &c.flows[i]
 		kind, of := kinds[f.kind], &tally{}
@@ -331,7 +348,7 @@ func (c *corpus) play(t *testing.T, o policy.Observer, signing bool) (kinds, flo
 			checker := checkers[key]
 			if checker == nil {
 				_, resolver := dnstest.Start(t, c.zone(v))
-				checker = policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Now: time.Now, Judgement: true, Observer: o})
+				checker = policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Now: time.Now, Judgement: true, Observer: o, ForwardedTo: listed})
 				checkers[key] = checker
 			}
 			res := converse(t, checker, c.message(t, v))

@@ -68,7 +68,7 @@ func (c *corpus) evaluate(t *testing.T, all ...variant) (results []*result.Resul
 
 // fromAuthor is mail that an author's own host sends.
 func fromAuthor(author string) variant {
-	return variant{author: author, list: "none", client: "author", mailFrom: "ann@{author}", received: "none", change: "none", seal: "none", sign: "none"}
+	return variant{author: author, list: "none", client: "author", mailFrom: "ann@{author}", to: "none", received: "none", change: "none", seal: "none", sign: "none"}
 }
 
 // established are the services of the corpus that send mail of their own, too, and their hosts.
@@ -118,7 +118,7 @@ func TestNewService(t *testing.T) {
 	observer := learned(known)
 	judge := rules.Rules{AuthservID: "mx.test.example", OnReject: rules.RejectJudge}
 	for _, sign := range []string{"none", "desk.example"} {
-		v := variant{author: "strict.example", list: "desk.example", client: "desk-bare", mailFrom: "bounce+17@desk.example", received: "none", change: "strip", seal: "none", sign: sign}
+		v := variant{author: "strict.example", list: "desk.example", client: "desk-bare", mailFrom: "bounce+17@desk.example", to: "none", received: "none", change: "strip", seal: "none", sign: sign}
 		_, resolver := dnstest.Start(t, c.zone(v))
 		checker := policy.NewChecker(policy.Options{Resolver: resolver, AuthservID: "mx.test.example", Now: time.Now, Judgement: true, Observer: observer})
 		res := converse(t, checker, c.message(t, v))

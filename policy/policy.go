@@ -77,6 +77,9 @@ type Options struct {
 	Judgement bool
 	// Observer knows earlier mail; nil if nobody does.
 	Observer Observer
+	// ForwardedTo are recipients whose mail hosts of others forward here. It is evidence
+	// that a message to them is indirect mail.
+	ForwardedTo *addrlist.List
 	// SPFTimeout bounds one SPF evaluation; default 20s.
 	SPFTimeout time.Duration
 	// MessageTimeout is how long Finish waits at most. Checks that have not ended by

@@ -17,6 +17,7 @@
 //	mx.example.org                         this name and no other
 //	.example.org  *.example.org            the names below it, not itself
 //	dkim:example.org                       any message that this domain signed
+//	bob@example.org                        this mail address and no other
 //	!192.0.2.7  !mx.example.org            an exception
 //
 // The most specific entry decides: the longest prefix, the longest name, and
@@ -51,12 +52,13 @@ type Kind uint8
 
 // Kinds of entries.
 const (
-	Addresses Kind = 1 << iota // addresses and prefixes
-	Names                      // host names or domains
-	Signers                    // "dkim:" and a domain name
+	Addresses     Kind = 1 << iota // addresses and prefixes
+	Names                          // host names or domains
+	Signers                        // "dkim:" and a domain name
+	MailAddresses                  // mail addresses
 )
 
-// List is a set of addresses, names and signers. A nil list is empty. It is
+// List is a set of addresses, names, signers and mail addresses. A nil list is empty. It is
 // immutable and safe for concurrent use. A lookup takes less than a microsecond
 // in a list of any size and does not allocate.
 //
@@ -72,8 +74,10 @@ type entries struct {
 	prefixes bart.Table[span]
 	names    map[string]span // "example.org" and ".example.org"
 	signers  map[string]span
-	size     int
-	dated    bool // an entry has an end
+	// mailboxes are mail addresses in the form of mailboxOf.
+	mailboxes map[string]span
+	size      int
+	dated     bool // an entry has an end
 	// When the last entry for a name and the last one for a signer end.
 	lastName, lastSigner int64
 }
@@ -128,6 +132,21 @@ func (l *List) DomainOf(address string) bool {
 	_, domain := message.SplitPath(address)
 	name, ok := message.NormalizeDomain(domain)
 	return ok && l.Name(name)
+}
+
+// Mailbox reports whether the list holds a mail address, which may be as a client gave it:
+// by an entry for it, or else by one for its domain.
+func (l *List) Mailbox(path string) bool {
+	if l == nil || l.Len() == 0 {
+		return false
+	}
+	mailbox, domain := mailboxOf(path)
+	if len(l.mailboxes) > 0 && mailbox != "" {
+		if member, found := l.mailboxes[mailbox].found(l.at); found {
+			return member
+		}
+	}
+	return domain != "" && l.Name(domain)
 }
 
 // Signer reports whether the list holds "dkim:" with this domain, given in
@@ -220,6 +239,11 @@ func (l *List) missing(other *List) (n int) {
 	}
 	for name, s := range l.signers {
 		if other.signers[name] != s {
+			n++
+		}
+	}
+	for address, s := range l.mailboxes {
+		if other.mailboxes[address] != s {
 			n++
 		}
 	}

@@ -2,6 +2,7 @@ package addrlist
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/postvet/postvet/policy/message"
 )
@@ -88,6 +89,26 @@ func appendLower(b []byte, s string) []byte {
 		b = append(b, c)
 	}
 	return b
+}
+
+// mailboxOf returns a path of an SMTP envelope as a List keeps it, and its domain; "" for
+// what is none.
+func mailboxOf(path string) (mailbox, domain string) {
+	if len(path) > 2*maxMailbox {
+		return "", ""
+	}
+	local, of := message.SplitPath(path)
+	domain, ok := message.NormalizeDomain(of)
+	if !ok {
+		return "", ""
+	}
+	if strings.HasPrefix(local, `"`) {
+		local = unquoted(local)
+	}
+	if local == "" || len(local)+1+len(domain) > maxMailbox || strings.ContainsFunc(local, unicode.IsControl) {
+		return "", domain
+	}
+	return strings.ToLower(local) + "@" + domain, domain
 }
 
 // unquoted returns the text of a quoted string.

@@ -112,6 +112,9 @@ func (b *Builder) Add(entry string, kinds Kind) *Error {
 		b.entries.lastSigner = max(b.entries.lastSigner, b.until())
 		return b.name(&b.entries.signers, domain, entry, member, kinds)
 	}
+	if kinds&MailAddresses != 0 && strings.Contains(text, "@") {
+		return b.mailbox(text, entry, member, kinds)
+	}
 	if !looksLikeAddress(text) {
 		if kinds&Names == 0 {
 			return fault(cite(entry)+" is no address and no prefix", "write "+kinds.example())
@@ -176,6 +179,20 @@ func (b *Builder) name(to *map[string]span, text, entry string, member bool, kin
 	return nil
 }
 
+// mailbox adds an entry for a mail address.
+func (b *Builder) mailbox(text, entry string, member bool, kinds Kind) *Error {
+	mailbox, _ := mailboxOf(text)
+	if mailbox == "" {
+		return &Error{Problem: cite(entry) + " is no mail address", Remedy: "write " + kinds.example()}
+	}
+	if b.entries.mailboxes == nil {
+		b.entries.mailboxes = map[string]span{}
+	}
+	old, found := b.entries.mailboxes[mailbox]
+	b.entries.mailboxes[mailbox] = b.add(old, found, member)
+	return nil
+}
+
 // looksLikeAddress reports whether an entry is meant as an address or prefix,
 // correct or not: it has a colon, a slash or a bracket, or only digits after
 // its last dot. No name has these.
@@ -227,6 +244,8 @@ func parsePrefix(s string, kinds Kind) (netip.Prefix, *Error) {
 func (k Kind) example() string {
 	const names = `a name such as "mx.example.org" or ".example.org"`
 	switch {
+	case k&MailAddresses != 0:
+		return `a mail address such as "bob@example.org" or a name such as "example.org" or ".example.org"`
 	case k&Names == 0:
 		return `one such as "192.0.2.0/24" or "2001:db8::/32"`
 	case k&Addresses == 0:

@@ -49,7 +49,7 @@ var entries = []Entry{
 	},
 	{
 		Name: "forwarded-recipient", Side: result.Indirect, Observed: true, find: func(res *result.Results) result.Fact { return observed(res.Observed.ForwardedTo) },
-		Says: "a recipient whose mail is known to be forwarded here",
+		Says: "a recipient on the list trust.forwarded_recipients, to whom hosts of others forward mail",
 	},
 	{
 		Name: "never-unsigned", Side: result.Forgery, Observed: true, find: neverUnsigned,

@@ -122,9 +122,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 			MonitorRecipients: newList(addrlist.Names, "lists.example.org"),
 		},
 		Trust: Trust{
-			Relays:     newList(addrlist.Addresses, "198.51.100.25", "2001:db8:1::/48"),
-			Forwarders: newList(addrlist.Addresses|addrlist.Names|addrlist.Signers, "198.51.100.0/24", "mx.example.net", "dkim:example.com"),
-			Sealers:    newList(addrlist.Names, "lists.example", "old.example"),
+			Relays:              newList(addrlist.Addresses, "198.51.100.25", "2001:db8:1::/48"),
+			Forwarders:          newList(addrlist.Addresses|addrlist.Names|addrlist.Signers, "198.51.100.0/24", "mx.example.net", "dkim:example.com"),
+			Sealers:             newList(addrlist.Names, "lists.example", "old.example"),
+			ForwardedRecipients: newList(addrlist.Names|addrlist.MailAddresses, "bob@example.org", ".fwd.example"),
 		},
 		AuthorOverrides: map[string]AuthorOverride{"bank.example": {Policy: "reject"}, "old.bank.example": {Policy: "none"}, "late.example": {Policy: "quarantine"}},
 		DKIM:            DKIM{MinRSABits: 2048, MaxRSABits: 4096, ClockSkew: time.Minute, PartialBody: "pass"},

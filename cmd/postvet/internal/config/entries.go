@@ -212,6 +212,8 @@ func furtherLines(text []byte, first int, kinds addrlist.Kind) string {
 // exampleOf returns the remedy for a list of some kinds.
 func exampleOf(kinds addrlist.Kind) string {
 	switch {
+	case kinds&addrlist.MailAddresses != 0:
+		return `write a list, such as ["bob@example.org", "example.net"]`
 	case kinds&addrlist.Names == 0:
 		return `write a list, such as ["127.0.0.0/8", "::1/128"]`
 	case kinds&addrlist.Addresses == 0:
@@ -223,6 +225,8 @@ func exampleOf(kinds addrlist.Kind) string {
 // examplePath returns the path of a file of entries of some kinds.
 func examplePath(kinds addrlist.Kind) string {
 	switch {
+	case kinds&addrlist.MailAddresses != 0:
+		return "/etc/postvet/recipients"
 	case kinds&addrlist.Names == 0:
 		return "/etc/postvet/addresses"
 	case kinds&addrlist.Addresses == 0:

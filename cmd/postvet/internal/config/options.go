@@ -34,6 +34,7 @@ func (c *Config) CheckerOptions(r policy.Resolver, authservID string, now func()
 		Relays:         c.Trust.Relays.Set,
 		SenderDomain:   c.Policy.SenderDomain != rules.SenderDomainOff,
 		Judgement:      c.judges() || c.shadow != nil && c.shadow.judges(),
+		ForwardedTo:    c.Trust.ForwardedRecipients.Set,
 		SPFTimeout:     c.Limits.SPFTimeout,
 		MessageTimeout: c.Limits.MessageTimeout,
 		MaxHeaderBytes: int(c.Limits.HeaderBytes),

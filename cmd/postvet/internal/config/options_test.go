@@ -44,7 +44,7 @@ func TestOptions(t *testing.T) {
 		AuthservID: "id", Exempt: policy.Exempt{Addresses: c.Exempt.Addresses.Set, Names: c.Exempt.Names.Set}, SPFTimeout: 10 * time.Second, MessageTimeout: 8 * time.Second,
 		MaxHeaderBytes: 256 << 10, MaxFields: 500, MaxBodyBytes: 100 << 20, MaxRecipients: 100,
 		DKIM:        dkim.Options{Skew: time.Minute, MaxSignatures: 5, MinRSABits: 2048, MaxRSABits: 4096},
-		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, SenderDomain: true,
+		PartialBody: dkim.Pass, Relays: c.Trust.Relays.Set, ForwardedTo: c.Trust.ForwardedRecipients.Set, SenderDomain: true,
 		DMARC: dmarc.Options{Discovery: dmarc.PSL},
 	}
 	got := c.CheckerOptions(nil, "id", time.Now)

@@ -4,9 +4,10 @@ import "github.com/postvet/postvet/policy/addrlist"
 
 // Trust is whose word counts, about the client and against a failure of DMARC.
 type Trust struct {
-	Relays     List
-	Forwarders List
-	Sealers    List
+	Relays              List
+	Forwarders          List
+	Sealers             List
+	ForwardedRecipients List
 }
 
 func (t *Trust) section() section {
@@ -39,6 +40,14 @@ sender_domain.`,
 			name: "sealers", value: entries(&t.Sealers, addrlist.Names, 0),
 			comment: `Whose ARC seals do we believe? A message passes if every sealer is listed,
 from the newest down to one that saw the author's domain authenticated.`,
+		},
+		{
+			name: "forwarded_recipients", value: entries(&t.ForwardedRecipients, addrlist.MailAddresses|addrlist.Names, 0), evaluation: true,
+			comment: `Who of our users gets mail that hosts of others forward? Mail addresses, as
+they stand in RCPT TO, such as "bob@example.org", or domains. With on_reject =
+"judge", mail to them that fails under p=reject is held and not rejected, also
+if it is forged; none is accepted for it. It is evidence of indirect mail, see
+postvet-judgement(7). Name the hosts in forwarders if you know them.`,
 		},
 	}}
 }

@@ -85,5 +85,6 @@ var stricter = [][2]string{
 	{"Rules of your own", `may ask for the fact judgement, which is "refuse", "hold" or "". These keys refuse what would be held for recipients who are on no list: if = 'judgement == "hold" and not list', to = ["payroll@example.org"], action = "reject".`},
 	{"All mail that fails under p=reject", `is refused with on_reject = "always". quarantine = "reject" refuses it too, and mail that fails under p=quarantine as well.`},
 	{"Domains whose learned patterns mislead", `are judged without them if they stand in observed_except, such as a domain that begins to send by a service that does not sign for it. observed = false does so for all, and learns nothing.`},
+	{"Users whose mail others forward", `to your server are listed in trust.forwarded_recipients, if the forwarding hosts cannot be. Their failing mail is held in place of refused, and a forger profits from that too. Nobody learns such recipients: a forger would only have to send them what others signed, and hosts through which signed mail of several domains comes are learned as forwarders, whoever gets it.`},
 	{"Forwarders, sealers and lists", `that you trust are treated more mildly: trust.forwarders, trust.sealers and mailing_lists = "accept" have their mail accepted.`},
 }

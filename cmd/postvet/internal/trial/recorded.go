@@ -9,6 +9,7 @@ import (
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dkim"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 	"github.com/postvet/postvet/policy/rules"
@@ -120,6 +121,9 @@ func (v *verdict) differs(w *verdict) bool {
 	return a.DiffersInAction(b)
 }
 
+// evidenceKeys decide which evidence is found about a message.
+var evidenceKeys = []string{"policy.observed", "policy.observed_except", "trust.forwarded_recipients"}
+
 // doubtful reports whether another value of a key, which decides what is found, may have
 // led to another verdict about a message.
 func (o *Recorded) doubtful(key string, res *result.Results) bool {
@@ -128,6 +132,8 @@ func (o *Recorded) doubtful(key string, res *result.Results) bool {
 	switch {
 	case key == "policy.organizational_domain":
 		return res.Exempt == "" && !alignedByName(res)
+	case slices.Contains(evidenceKeys, key):
+		return judgement.Concerns(res) && o.weighs()
 	case key == "trust.relays":
 		ip, err := netip.ParseAddr(res.Client.IP)
 		return res.Client.Relay != "" || err == nil && o.Found.Relays.At(res.Arrived).Address(ip)
@@ -144,6 +150,11 @@ func (o *Recorded) doubtful(key string, res *result.Results) bool {
 		return signature(func(d dkim.Result) bool { return d.Partial })
 	}
 	return false
+}
+
+// weighs reports whether the configuration under test decides by evidence.
+func (o *Recorded) weighs() bool {
+	return o.After.OnReject == rules.RejectJudge || slices.ContainsFunc(o.After.Custom, func(r rules.Rule) bool { return r.If != nil && r.If.Uses("judgement") })
 }
 
 // exempts reports whether the configuration under test may exempt a client.
