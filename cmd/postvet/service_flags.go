@@ -14,12 +14,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
 
-const (
-	// answerTime is how long a command waits for the service's answer.
-	answerTime = 10 * time.Second
-	// packagedConfig is the configuration of the packaged service.
-	packagedConfig = "/etc/postvet/postvet.toml"
-)
+// answerTime is how long a command waits for the service's answer.
+const answerTime = 10 * time.Second
 
 // serviceFlags are the flags by which a command finds the running service.
 type serviceFlags struct {

@@ -15,9 +15,6 @@ import (
 	"time"
 )
 
-// DefaultSocket is the control socket of the packaged service.
-const DefaultSocket = "/run/postvet/control.sock"
-
 // dialTimeout bounds connecting, which takes long only if the kernel's queue is full.
 const dialTimeout = 5 * time.Second
 
