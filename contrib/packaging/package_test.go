@@ -246,7 +246,7 @@ func TestScripts(t *testing.T) {
 		shells = append(shells, "dash")
 	}
 	for _, script := range []string{
-		"postinst", "prerm", "postrm", "build.sh", "licences.sh", "scratch.sh", "tools.sh",
+		"../openrc/postvet.initd", "../freebsd/postvet", "postinst", "prerm", "postrm", "build.sh", "licences.sh", "scratch.sh", "tools.sh",
 		"../apt.sh", "../bench/install.sh", "../monitoring/install.sh", "../oracles/install.sh", "../realmta/install.sh",
 	} {
 		for _, sh := range shells {
