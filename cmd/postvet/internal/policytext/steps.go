@@ -1,4 +1,4 @@
-package main
+package policytext
 
 import (
 	"cmp"
@@ -13,17 +13,9 @@ import (
 	"github.com/postvet/postvet/policy/rules"
 )
 
-// explainedLine says when a step of a decision applies, and what it leads to.
-type explainedLine struct{ name, when, then string }
-
-type explainedPart struct {
-	title string
-	lines []explainedLine
-}
-
-// explainedParts are the steps of a decision by the parts of the explanation;
+// Parts returns the steps of a decision by the parts of the explanation;
 // those that the configuration never takes are left out.
-func explainedParts(c *config.Config) []explainedPart {
+func Parts(c *config.Config) []Part {
 	changes := "What may change that, one after the other"
 	if len(c.AuthorOverrides) > 1 {
 		changes += "; of author-override the first that fits"
@@ -37,17 +29,17 @@ func explainedParts(c *config.Config) []explainedPart {
 		rules.PartLast:   "What holds for all mail",
 	}
 	e := explainer{config: c, rules: c.Rules("")}
-	var parts []explainedPart
+	var parts []Part
 	for _, s := range rules.Steps() {
 		lines := e.lines(s)
 		if len(lines) == 0 {
 			continue
 		}
 		title := titles[s.Part]
-		if n := len(parts); n > 0 && parts[n-1].title == title {
-			parts[n-1].lines = append(parts[n-1].lines, lines...)
+		if n := len(parts); n > 0 && parts[n-1].Title == title {
+			parts[n-1].Lines = append(parts[n-1].Lines, lines...)
 		} else {
-			parts = append(parts, explainedPart{title, lines})
+			parts = append(parts, Part{title, lines})
 		}
 	}
 	return parts
@@ -59,7 +51,7 @@ type explainer struct {
 	rules  rules.Rules
 }
 
-func (e *explainer) lines(s rules.Step) []explainedLine {
+func (e *explainer) lines(s rules.Step) []Line {
 	action := s.Action(&e.rules)
 	switch {
 	case s.Part == rules.PartCustom:
@@ -67,7 +59,7 @@ func (e *explainer) lines(s rules.Step) []explainedLine {
 	case s.Rule == result.RuleAuthorOverride:
 		return e.authorLines(s)
 	case s.Part == rules.PartLast && (s.Rule == "" || e.config.Exempt.Names.Set.Len() == 0):
-		return nil // modeText describes the mode, and held a tag
+		return nil // Mode describes the mode, and held a tag
 	case action == "" && (s.Part == rules.PartChange || s.Rule == result.RuleReportBounce):
 		return nil
 	}
@@ -75,7 +67,7 @@ func (e *explainer) lines(s rules.Step) []explainedLine {
 	if name == "" {
 		name = "policy." + s.Keys[0]
 	}
-	return []explainedLine{{name, e.when(s), e.then(s, action)}}
+	return []Line{{name, e.when(s), e.then(s, action)}}
 }
 
 // when says when a step applies, with how much stands in the lists.
@@ -175,16 +167,16 @@ func replies(s rules.Step) string {
 }
 
 // authorLines are the author_overrides, the longest names first, as they count.
-func (e *explainer) authorLines(s rules.Step) []explainedLine {
+func (e *explainer) authorLines(s rules.Step) []Line {
 	const most = 20
 	overrides := e.config.AuthorOverrides
 	domains := slices.SortedFunc(maps.Keys(overrides), func(a, b string) int {
 		return cmp.Or(strings.Count(b, ".")-strings.Count(a, "."), strings.Compare(a, b))
 	})
-	var lines []explainedLine
+	var lines []Line
 	for i, d := range domains {
 		if i == most {
-			lines = append(lines, explainedLine{s.Rule, fmt.Sprintf("and %d more domains of [author_overrides]", len(domains)-most), "as said there"})
+			lines = append(lines, Line{s.Rule, fmt.Sprintf("and %d more domains of [author_overrides]", len(domains)-most), "as said there"})
 			break
 		}
 		then := e.does(s, e.rules.AuthorAction(overrides[d].Policy))
@@ -194,14 +186,16 @@ func (e *explainer) authorLines(s rules.Step) []explainedLine {
 		if end := overrides[d].UntilText(); end != "" {
 			then += ", until " + end
 		}
-		lines = append(lines, explainedLine{s.Rule, strings.Replace(s.When, "a domain of [author_overrides]", d, 1), then})
+		lines = append(lines, Line{s.Rule, strings.Replace(s.When, "a domain of [author_overrides]", d, 1), then})
 	}
 	return lines
 }
 
-func entries(l config.List) string {
-	if n := l.Set.Len(); n != 1 {
-		return fmt.Sprintf("%d entries", n)
+func entries(l config.List) string { return entriesOf(l.Set.Len()) }
+
+func entriesOf(n int) string {
+	if n == 1 {
+		return "1 entry"
 	}
-	return "1 entry"
+	return fmt.Sprintf("%d entries", n)
 }

@@ -1,7 +1,8 @@
-package main
+package policytext
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
@@ -10,15 +11,15 @@ import (
 )
 
 // ownRuleLines are the rules of the administrator's own.
-func ownRuleLines(c *config.Config) []explainedLine {
-	var lines []explainedLine
+func ownRuleLines(c *config.Config) []Line {
+	var lines []Line
 	places, ends := c.RulePlaces(), c.RuleEnds()
 	for i, r := range c.RuleList() {
 		then := ruleThen(r)
 		if ends[i] != "" {
 			then += "; until " + ends[i]
 		}
-		lines = append(lines, explainedLine{name: r.Name + "  (" + places[i] + ")", when: ruleWhen(r), then: then})
+		lines = append(lines, Line{Name: r.Name + "  (" + places[i] + ")", When: ruleWhen(r), Then: then})
 	}
 	return lines
 }
@@ -65,7 +66,7 @@ func ruleThen(r rules.Rule) string {
 	default:
 		does = append(does, "sign by key "+r.Sign)
 	}
-	text := given(" %q", r.Text.String())
+	text := textOf(r)
 	switch r.Action {
 	case result.Accept:
 		does = append(does, "accept")
@@ -88,4 +89,12 @@ func ruleThen(r rules.Rule) string {
 		s = "noted only, then ask the next; it would: " + s
 	}
 	return s
+}
+
+// textOf returns the text of a rule in quotes, "" without one.
+func textOf(r rules.Rule) string {
+	if text := r.Text.String(); text != "" {
+		return fmt.Sprintf(" %q", text)
+	}
+	return ""
 }
