@@ -65,6 +65,7 @@ func (h *Handler) routes() {
 	}
 	h.mux.HandleFunc("GET /zone", h.chooseZone)
 	h.mux.Handle("GET /static/", static())
+	h.mux.HandleFunc("GET /static", h.notFound) // otherwise the mux leads out of the base
 	h.mux.HandleFunc("/", h.notFound)
 }
 

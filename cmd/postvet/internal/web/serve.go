@@ -15,13 +15,11 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// maxForm bounds a form, in octets.
-const maxForm = 1 << 20
-
 // begin identifies the user of a request, and refuses one who may not see the page.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, role access.Role, asJSON bool) (*request, bool) {
 	q := &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now(), json: asJSON}
 	user, err := h.opt.Gate.Identify(r)
+	user.Token = h.forms.token(user)
 	q.user = user
 	switch {
 	case errors.Is(err, access.ErrLogin) && asJSON:
@@ -49,14 +47,18 @@ func (h *Handler) serve(p page, asJSON bool) http.HandlerFunc {
 	}
 }
 
-// servePost returns the handler of a page's form.
+// servePost returns the handler of a page's form. The page gets it when it is read, and known
+// to come from a page of ours.
 func (h *Handler) servePost(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q, ok := h.begin(w, r, p.role, false)
 		if !ok {
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if problem := h.forms.check(w, r, q.user.Token); problem != nil {
+			h.fail(w, q, problem)
+			return
+		}
 		h.answer(w, q, p, p.post)
 	}
 }

@@ -12,6 +12,9 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"path"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,8 +52,10 @@ const pageTime = 10 * time.Second
 
 // Handler serves the pages. It is safe for concurrent use.
 type Handler struct {
-	opt Options
-	mux *http.ServeMux
+	opt     Options
+	mux     *http.ServeMux
+	forms   forms
+	streams streams
 }
 
 // New returns a handler.
@@ -61,7 +66,7 @@ func New(o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	h := &Handler{opt: o, mux: http.NewServeMux()}
+	h := &Handler{opt: o, mux: http.NewServeMux(), forms: newForms()}
 	h.routes()
 	return h
 }
@@ -69,7 +74,44 @@ func New(o Options) *Handler {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
-	http.StripPrefix(h.opt.Base, h.mux).ServeHTTP(w, r)
+	below, ok := belowBase(r.URL, h.opt.Base)
+	switch {
+	case !ok:
+		http.Error(w, "there is no such page; the pages are below "+h.opt.Base+"/", http.StatusNotFound)
+	case below.Path == "":
+		redirectTo(w, r, h.opt.Base+"/")
+	case below.Path != "/" && below.Path == path.Clean(below.Path)+"/":
+		redirectTo(w, r, h.opt.Base+strings.TrimSuffix(below.EscapedPath(), "/"))
+	default:
+		r2 := *r
+		r2.URL = below
+		if below.Path != path.Clean(below.Path) {
+			h.notFound(w, &r2) // the mux would lead out of the base
+			return
+		}
+		h.mux.ServeHTTP(w, &r2)
+	}
+}
+
+// belowBase returns an address without the path under which a proxy shows the pages, and
+// whether it has that path.
+func belowBase(u *url.URL, base string) (*url.URL, bool) {
+	below := *u
+	var ok, rawOK bool
+	below.Path, ok = strings.CutPrefix(u.Path, base)
+	below.RawPath, rawOK = strings.CutPrefix(u.RawPath, base)
+	if !ok || !rawOK && u.RawPath != "" || below.Path != "" && below.Path[0] != '/' {
+		return nil, false
+	}
+	return &below, true
+}
+
+// redirectTo leads to a path with the same query.
+func redirectTo(w http.ResponseWriter, r *http.Request, to string) {
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	http.Redirect(w, r, to, http.StatusPermanentRedirect)
 }
 
 // setHeaders sets what each answer has. The policy allows neither a script nor a style

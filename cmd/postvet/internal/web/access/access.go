@@ -32,7 +32,11 @@ type User struct {
 	// Name is "" if the rights of the socket are all that is known.
 	Name string
 	Role Role
-	// Token must come with each form that changes something, "" if there is no session.
+	// Session names the log-in of the user, "" if the user did not log in here.
+	Session string
+	// Address is where the request comes from, "" if that is a unix socket.
+	Address string
+	// Token must come with each form. The pages set it, not the gate.
 	Token string
 }
 

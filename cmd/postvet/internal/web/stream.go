@@ -1,0 +1,63 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// The bounds of the pages that stay open and show what happens.
+const (
+	maxStreams       = 256 // below the bound of all connections, so that other pages still open
+	maxStreamsOfUser = 32
+	// streamRetry is after how many seconds a browser tries again.
+	streamRetry = 30
+)
+
+// streams counts the answers that stay open. It is safe for concurrent use.
+type streams struct {
+	mu  sync.Mutex
+	all int
+	of  map[string]int // by user
+}
+
+// open counts an answer of a user until end is called, unless there are too many. Users whom
+// the rights of the socket alone let in have no name, and no bound of their own.
+func (s *streams) open(user string) (end func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= maxStreams || user != "" && s.of[user] >= maxStreamsOfUser {
+		return nil, false
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	s.all++
+	s.of[user]++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.all--
+		if s.of[user]--; s.of[user] == 0 {
+			delete(s.of, user)
+		}
+	}), true
+}
+
+// Streams returns the number of answers that stay open.
+func (h *Handler) Streams() int {
+	h.streams.mu.Lock()
+	defer h.streams.mu.Unlock()
+	return h.streams.all
+}
+
+// openStream counts an answer that stays open until end is called. If there are too many, it
+// answers the request itself.
+func (h *Handler) openStream(w http.ResponseWriter, q *request) (end func(), ok bool) {
+	end, ok = h.streams.open(q.user.Name)
+	if !ok {
+		w.Header().Set("Retry-After", strconv.Itoa(streamRetry))
+		h.fail(w, q, &problem{Status: http.StatusServiceUnavailable, Title: "Too many pages are open", Text: "Pages that show what happens stay connected, and there is a bound. Close some, or look again in a minute."})
+	}
+	return end, ok
+}
