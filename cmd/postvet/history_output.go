@@ -12,6 +12,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/resulttext"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -169,7 +170,7 @@ func newHistoryLine(r *rows.Row) historyLine {
 		l.Refused = append(l.Refused, string(o.Reason)+" "+o.String())
 	}
 	for _, m := range v.Matched {
-		l.Matched = append(l.Matched, describeMatch(m))
+		l.Matched = append(l.Matched, resulttext.Match(m))
 	}
 	for _, h := range v.Hints {
 		l.Hints = append(l.Hints, string(h.Word))

@@ -60,6 +60,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/page", "cmd/postvet/internal/markdown cmd/postvet/internal/finding cmd/postvet/internal/layout"},
 	{"cmd/postvet/internal/held", "cmd/postvet/internal/atomicfile cmd/postvet/internal/journal/rows cmd/postvet/internal/layout cmd/postvet/internal/markdown policy/foreign policy/judgement policy/result"},
 	{"cmd/postvet/internal/markdown", "policy/foreign"},
+	{"cmd/postvet/internal/resulttext", "cmd/postvet/internal/trial cmd/postvet/internal/layout policy/arc policy/dkim policy/result policy/spf"},
 	{"cmd/postvet/internal/livetrace", "filter policy/..."},
 	{"cmd/postvet/internal/logburst", ""},
 	{"cmd/postvet/internal/loginrate", ""},

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/livetrace"
+	"github.com/postvet/postvet/cmd/postvet/internal/resulttext"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
@@ -158,8 +159,8 @@ func (t *traceOutput) writeJSON(m *livetrace.Message) error {
 		Queue   string    `json:"queue"`
 		Early   bool      `json:"early"`
 		LeftOut int64     `json:"left_out"`
-		reportJSON
-	}{m.At, m.QueueID, m.Early, m.LeftOut, newReportJSON(&m.Report)})
+		resulttext.Report
+	}{m.At, m.QueueID, m.Early, m.LeftOut, resulttext.NewReport(&m.Report)})
 }
 
 // writeText writes a message for a person.

@@ -1,7 +1,6 @@
-package main
+package resulttext
 
 import (
-	"io"
 	"slices"
 
 	"github.com/postvet/postvet/policy/dkim"
@@ -9,12 +8,12 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// reportJSON is a report as "check --json" prints it, on whose keys scripts rely. Its
+// Report is a report as "check --json" prints it, on whose keys scripts rely. Its
 // lists are never null.
 //
 // What nobody gave has no key: the client's address and HELO name, the result of SPF
 // for a HELO name, and MAIL FROM. A mail_from of "" is the null sender.
-type reportJSON struct {
+type Report struct {
 	Client clientJSON `json:"client"`
 	result.Report
 	MailFrom      *string        `json:"mail_from,omitempty"`
@@ -29,8 +28,8 @@ type clientJSON struct {
 	result.ClientResult
 }
 
-// newReportJSON returns the form of a report for JSON.
-func newReportJSON(r *result.Report) reportJSON {
+// NewReport returns the form of a report for JSON.
+func NewReport(r *result.Report) Report {
 	full := *r
 	results := *r.Results
 	full.Results = &results
@@ -51,18 +50,11 @@ func newReportJSON(r *result.Report) reportJSON {
 		emptyVerdict(&shadow)
 		full.Shadow = &shadow
 	}
-	out := reportJSON{Client: clientJSON{results.Client.IP, results.Client.Helo, results.Client}, Report: full}
+	out := Report{Client: clientJSON{results.Client.IP, results.Client.Helo, results.Client}, Report: full}
 	if !results.MailFromUnknown {
 		out.MailFrom = &results.MailFrom
 	}
 	return out
-}
-
-// writeReportJSON prints the answer of "check --json", one object.
-func writeReportJSON(w io.Writer, r *result.Report, opinions []dkim.Opinion, notes []string) error {
-	out := newReportJSON(r)
-	out.SecondOpinion, out.Notes = opinions, notes
-	return printJSON(w, out)
 }
 
 // heloNotGiven reports whether a result is that of a HELO name which nobody gave.
