@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench journal-bench \
-	mtas oracles from-oracles prometheus shellcheck xmllint peers dns keyservers fleet resolvers demo bench deb man package-test clean
+	mtas oracles from-oracles prometheus shellcheck xmllint browser peers dns keyservers fleet resolvers demo bench deb man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ build: ## the binary ./postvet, static
 check: format vet lint tidy ## the quick loop: needs no root and no MTA; a minute
 	$(GO) test -short ./...
 
-test: mtas dns keyservers oracles prometheus shellcheck xmllint format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and servers first where root and apt allow
+test: mtas dns keyservers oracles prometheus shellcheck xmllint browser format vet cross-smoke lint shell tidy unit fuzz-smoke ## all checks; brings the real MTAs and servers first where root and apt allow
 
 format: ## gofmt would change nothing
 	@contrib/make/format.sh
@@ -99,6 +99,9 @@ shellcheck: ## brings Debian's shellcheck
 
 xmllint: ## brings Debian's xmllint, which knows the schema of reports
 	-@contrib/make/install.sh xmllint libxml2-utils
+
+browser: ## brings Debian's Chromium, for the tests of the web page
+	-@contrib/web/install.sh
 
 peers: ## brings Debian's other milters, for the benchmark and the comparison of reports
 	-@contrib/bench/install.sh

@@ -36,6 +36,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign policy/result"},
+	{"cmd/postvet/internal/web/browser", ""},
 	{"cmd/postvet/internal/web/access", ""},
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},

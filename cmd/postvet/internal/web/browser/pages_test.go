@@ -1,0 +1,101 @@
+package browser
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+var pictures = flag.String("pictures", "", "a folder for pictures of each page at 360 and 1280 pixels, light and dark")
+
+// axeFile is axe-core, which contrib/web/install.sh brings.
+const axeFile = "/var/cache/postvet/web/axe.min.js"
+
+// shown are the pages that are looked at, with a name for their picture.
+var shown = []struct{ name, path string }{
+	{"status", "/status"},
+	{"unknown", "/no-such-page"},
+}
+
+// TestPages looks at each page in both colours, at the width of a telephone and of a desk.
+func TestPages(t *testing.T) {
+	b := startBrowser(t)
+	s := startSite(t)
+	axe, err := os.ReadFile(axeFile)
+	if err != nil && os.Getenv("POSTVET_CHROMIUM") == "" {
+		t.Logf("axe-core is not tried: %v", err)
+	}
+	for _, p := range shown {
+		t.Run(p.name, func(t *testing.T) {
+			x := b.open(t)
+			for _, colour := range []string{"light", "dark"} {
+				for _, width := range []int64{360, 1280} {
+					call(x, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colour}}})
+					x.run(chromedp.EmulateViewport(width, 900), chromedp.Navigate(s.url+p.path))
+					x.fits(width, colour)
+					if len(axe) > 0 && (width == 1280 || colour == "light") {
+						x.accessible(string(axe), fmt.Sprintf("%d pixels, %s", width, colour))
+					}
+					if *pictures != "" {
+						x.picture(filepath.Join(*pictures, fmt.Sprintf("%s-%d-%s.png", p.name, width, colour)), width)
+					}
+				}
+			}
+		})
+	}
+}
+
+// fits tells what is wider than the page.
+func (x *tab) fits(width int64, colour string) {
+	x.t.Helper()
+	wide := evaluate[string](x, `(() => {
+		const room = document.documentElement.clientWidth;
+		if (document.documentElement.scrollWidth <= room) return "";
+		return [...document.querySelectorAll("main *, header *, footer *")].filter((e) => e.getBoundingClientRect().right > room + 1 && !e.closest(".scroll, pre")).slice(0, 3).map((e) => e.outerHTML.slice(0, 200)).join("\n") || "something";
+	})()`)
+	if wide != "" {
+		x.t.Errorf("%d pixels, %s: wider than the page:\n%s", width, colour, wide)
+	}
+}
+
+// accessible has axe-core look at the page. Serious and critical findings are faults.
+func (x *tab) accessible(axe, where string) {
+	x.t.Helper()
+	result := evaluate[string](x, axe+`;axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations))`)
+	var found []struct {
+		ID, Impact, Help string
+		Nodes            []struct{ HTML, FailureSummary string }
+	}
+	if err := json.Unmarshal([]byte(result), &found); err != nil {
+		x.t.Fatal(err)
+	}
+	for _, f := range found {
+		if f.Impact == "serious" || f.Impact == "critical" {
+			n := f.Nodes[0]
+			x.t.Errorf("%s: %s (%s): %s\n%s\n%s", where, f.ID, f.Impact, f.Help, n.HTML, n.FailureSummary)
+		}
+	}
+}
+
+// picture writes a picture of the page, at most three screens of it.
+func (x *tab) picture(file string, width int64) {
+	x.t.Helper()
+	height := min(evaluate[float64](x, "document.documentElement.scrollHeight"), 3200)
+	all := true
+	shot := call(x, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &all, Clip: &page.Viewport{Width: float64(width), Height: height, Scale: 1}})
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		x.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, shot.Data, 0o644); err != nil {
+		x.t.Fatal(err)
+	}
+	x.t.Log(strings.TrimPrefix(file, "/"))
+}
