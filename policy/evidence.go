@@ -8,7 +8,6 @@ import (
 	"github.com/postvet/postvet/policy/judgement"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
-	"github.com/postvet/postvet/policy/spf"
 )
 
 // gatherEvidence fills in what speaks for a forgery and what for indirect mail, if the
@@ -31,31 +30,6 @@ func (m *Message) gatherEvidence(ctx context.Context, res *result.Results) {
 			judgement.GatherObserved(res)
 		}
 	})
-}
-
-// gatherHops asks SPF of the client and the earlier hops, all at once. They have the author's
-// record in common, so that all but the first cost little.
-func (m *Message) gatherHops(ctx context.Context, res *result.Results) {
-	o := &m.conn.checker.opt
-	var hops []result.Hop
-	m.attempt("evidence", func() { hops = judgement.Senders(res) })
-	checks := make([]*pending[spf.Result], len(hops))
-	for i, h := range hops {
-		q := spf.Query{Identity: spf.MailFrom, IP: h.IP, Helo: h.Domain, Sender: "postmaster@" + h.Domain}
-		checks[i] = evaluate(m.ctx, m.conn.dns, check[spf.Result]{
-			name: result.CheckJudgement, limit: o.MessageTimeout,
-			run: func(ctx context.Context, r Resolver) spf.Result {
-				return spf.Check(ctx, r, q, spf.Options{Receiver: o.AuthservID, Timeout: o.SPFTimeout, Now: o.Now})
-			},
-			failed: func(string) spf.Result { return spf.Result{Status: spf.TempError} },
-		})
-	}
-	for i, c := range checks {
-		r, fault := c.wait(ctx)
-		m.fault("spf", fault)
-		hops[i].Status = r.Status
-	}
-	res.Hops, res.HopsAsked = hops, true
 }
 
 // forwardedTo finds a recipient on a list of those whose mail is forwarded here. It names the

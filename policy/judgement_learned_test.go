@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -69,6 +70,51 @@ func (c *corpus) evaluate(t *testing.T, all ...variant) (results []*result.Resul
 // fromAuthor is mail that an author's own host sends.
 func fromAuthor(author string) variant {
 	return variant{author: author, list: "none", client: "author", mailFrom: "ann@{author}", to: "none", received: "none", change: "none", seal: "none", sign: "none"}
+}
+
+// shuffled has the messages of kinds arrive within the hour in many orders: what is observed
+// depends on what came before.
+func shuffled(t *testing.T, kinds map[string]*tally, known *patterns.Known, least int) {
+	t.Helper()
+	judge := rules.Rules{AuthservID: "mx.test.example", OnReject: rules.RejectJudge}
+	type arrival struct {
+		kind string
+		res  *result.Results
+	}
+	var all []arrival
+	for kind, n := range kinds {
+		for _, res := range n.results {
+			all = append(all, arrival{kind, res})
+		}
+	}
+	lowest := 100.0
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 17))
+		random.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		observer, tallies := learned(known), map[string]*tally{}
+		for _, x := range all {
+			res := *x.res
+			res.Observed = result.Observed{ForwardedTo: res.Observed.ForwardedTo}
+			res.Evidence = judgement.Gather(&res)
+			forwarded := res.Observed.ForwardedTo
+			res.Observed = observer.Observe(&res, judgement.Indirect(res.Evidence))
+			res.Observed.ForwardedTo = forwarded
+			judgement.GatherObserved(&res)
+			if tallies[x.kind] == nil {
+				tallies[x.kind] = &tally{}
+			}
+			tallies[x.kind].add(&res, judge.Decide(&res))
+		}
+		if n := tallies["indirect"]; n.refused > 0 {
+			t.Errorf("order %d: %d of %d legitimate messages refused", seed, n.refused, n.failed)
+		}
+		n := tallies["direct"]
+		lowest = min(lowest, 100*float64(n.refused)/float64(n.failed))
+		if 100*n.refused < least*n.failed {
+			t.Errorf("order %d: %d of %d direct forgeries refused; want %d %%", seed, n.refused, n.failed, least)
+		}
+	}
+	t.Logf("in 20 orders at least %.1f %% of the direct forgeries are refused", lowest)
 }
 
 // established are the services of the corpus that send mail of their own, too, and their hosts.

@@ -21,18 +21,30 @@ func ForgeryFound(res *result.Results) string {
 // sideNames say what a side is evidence of.
 var sideNames = map[result.Side]string{result.Forgery: "a forgery", result.Indirect: "indirect mail"}
 
+// routes say whether the Received fields lead to the client, as far as DNS was asked.
+var routes = map[result.Presence]string{
+	result.Present: "the Received fields may lead to the client: DNS does not show the hosts that wrote them elsewhere",
+	result.Absent:  "the Received fields do not lead to the client: the hosts that wrote them are in other networks",
+}
+
 // judgement adds the evidence, and what follows from it.
 func (t *trace) judgement(res *result.Results) {
 	if len(res.Evidence) == 0 {
 		return
 	}
 	say := func(format string, args ...any) { t.add("judgement", result.CheckJudgement, format, args...) }
+	if res.Route != "" {
+		say("%s", routes[res.Route])
+	}
 	for _, h := range res.Hops {
 		what := "earlier hop"
 		if h.IP.String() == res.Client.IP {
 			what = "client"
 		}
 		say("may the %s %s send for %s? SPF %s", what, h.IP, h.Domain, h.Status)
+		if h.Named == result.Absent {
+			say("the earlier hop calls itself %s, whose addresses are elsewhere", h.Helo)
+		}
 	}
 	var without, hidden []string
 	for _, e := range res.Evidence {

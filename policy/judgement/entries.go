@@ -37,7 +37,7 @@ var entries = []Entry{
 	},
 	{
 		Name: "earlier-hop", Side: result.Indirect, find: earlierHop,
-		Says: "Received fields that lead to the client from a host that the author's domain lists in SPF, or that bears its name if it has no SPF record, which is not proven; or a client that the author's domain lists, though the sender is another",
+		Says: "Received fields that lead to the client from a host that the author's domain lists in SPF, or that bears a name of it, which DNS does not show elsewhere, if it has no SPF record; none of that is proven; or a client that the author's domain lists, though the sender is another",
 	},
 	{
 		Name: "forward-fields", Side: result.Indirect, find: forwardFields,
@@ -53,7 +53,7 @@ var entries = []Entry{
 	},
 	{
 		Name: "never-unsigned", Side: result.Forgery, Observed: true, find: neverUnsigned,
-		Says: "the author's domain was seen to sign all its mail, and this has no signature of it at all; and nothing authenticates the message, or it authenticates as somebody unknown whose network sent such mail of at least 2 domains within the hour",
+		Says: "the author's domain was seen to sign all its mail, and this has no signature of it at all; and nothing authenticates the message, or it authenticates as somebody unknown whose network sent such mail of at least 3 domains within the hour",
 	},
 	{
 		Name: "forbidden", Side: result.Forgery, find: forbidden,

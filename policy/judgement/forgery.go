@@ -21,7 +21,7 @@ const ManyDomains = 3
 
 // ManyImpersonated is of how many domains that sign all their mail a client's network must
 // send unsigned mail within an hour to be taken for a forger, though it authenticates.
-const ManyImpersonated = 2
+const ManyImpersonated = 3
 
 // Anonymous returns whether nothing authenticates a message as anybody's: no signature is
 // intact, of any domain, no SPF result is a pass, and the client's verified name is

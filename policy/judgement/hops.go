@@ -3,6 +3,7 @@ package judgement
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/foreign"
@@ -45,7 +46,7 @@ func clientOf(res *result.Results) netip.Addr {
 // that the domain lists, and the message is held at best.
 func Hops(res *result.Results) []result.Hop {
 	fields := received(res.Header)
-	if !leadsToClient(fields, res) {
+	if res.Route == result.Absent && !leadsToClient(fields, res) {
 		return nil
 	}
 	domain := hopDomain(res)
@@ -68,6 +69,29 @@ func Hops(res *result.Results) []result.Hop {
 		hops = append(hops, result.Hop{IP: ip, Helo: helo, Domain: domain})
 	}
 	return hops
+}
+
+// Writers returns the names of the hosts that wrote Received fields, the topmost first, if one
+// must be in the client's network to tell that the fields lead to the client: a gateway often
+// has other names inside than outside. There are none if the names tell it already, or if
+// nothing depends on it.
+func Writers(res *result.Results) (names []string) {
+	fields := received(res.Header)
+	if leadsToClient(fields, res) || len(Hops(res)) == 0 {
+		return nil
+	}
+	for _, f := range fields {
+		if by := message.ReceivedBy(f); !slices.Contains(names, by) && len(names) < MaxHops {
+			names = append(names, by)
+		}
+	}
+	return names
+}
+
+// BearsName reports whether a hop calls itself by a name of the author's organization, which
+// counts if the domain has no SPF record, see [result.Hop].
+func BearsName(res *result.Results, h *result.Hop) bool {
+	return h.Status == spf.None && h.IP != clientOf(res) && sameOrganization(h.Helo, res.Author.Domain)
 }
 
 // received returns the Received fields of a header, the topmost first.
@@ -115,10 +139,10 @@ func hopDomain(res *result.Results) string {
 // earlierHop finds a host of the author's domain among the earlier hops.
 func earlierHop(res *result.Results) result.Fact {
 	if !res.HopsAsked {
-		if len(Hops(res)) == 0 {
+		if len(Senders(res)) == 0 {
 			return absent()
 		}
-		return unknown("the earlier hops were not looked up")
+		return unknown("the client and the earlier hops were not looked up")
 	}
 	hidden, client := false, clientOf(res)
 	for _, h := range res.Hops {
@@ -129,7 +153,7 @@ func earlierHop(res *result.Results) result.Fact {
 			}
 			return present(fmt.Sprintf("by its Received fields it came from %s, which %s lists (unproven)", h.IP, foreign.Line(h.Domain, 100)) + envelopeOf(res))
 		case spf.None:
-			if h.IP != client && sameOrganization(h.Helo, res.Author.Domain) {
+			if BearsName(res, &h) && h.Named != result.Absent {
 				return present(fmt.Sprintf("by its Received fields it came from %s, and %s has no SPF record (unproven)", foreign.Line(h.Helo, 100), foreign.Line(h.Domain, 100)) + envelopeOf(res))
 			}
 		case spf.TempError:

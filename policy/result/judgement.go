@@ -47,6 +47,9 @@ type Hop struct {
 	// Status is the SPF result of the hop for Domain.
 	Domain string     `json:"domain"`
 	Status spf.Status `json:"result"`
+	// Named is whether Helo has an address in the network of IP. It is Absent if all its
+	// addresses are elsewhere, and asked only if Domain has no SPF record.
+	Named Presence `json:"named,omitempty"`
 }
 
 // Observed is what is known of earlier mail when a message fails. The zero value says

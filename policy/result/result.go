@@ -84,6 +84,10 @@ type Results struct {
 	// Hops are the earlier hops of which SPF was asked, HopsAsked is true if it was.
 	Hops      []Hop `json:"hops,omitempty"`
 	HopsAsked bool  `json:"-"`
+	// Route is whether one of the hosts that wrote Received fields may be in the client's
+	// network. It is Absent if their names have addresses, all of them elsewhere, and asked
+	// only if the names themselves do not say it.
+	Route Presence `json:"route,omitempty"`
 	// Observed is what is known of earlier mail. It is asked for only if the message
 	// fails and its author's domain asks for reject.
 	Observed Observed `json:"observed,omitzero"`

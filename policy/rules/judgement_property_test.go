@@ -27,8 +27,10 @@ func (d dice) suspect() *result.Results {
 	res.Marks.Forward = pick(d, "", "", "Resent-From", result.ForwardSRS)
 	res.Observed = result.Observed{
 		SignsAll: result.Fact{State: d.presence()}, Forwarder: result.Fact{State: d.presence()},
-		FailedDomains: d.IntN(5), ImpersonatedDomains: d.IntN(4),
+		ForwardedTo:   result.Fact{State: pick(d, "", "", "", "", "", d.presence())},
+		FailedDomains: d.IntN(5), ImpersonatedDomains: d.IntN(5),
 	}
+	res.HopsAsked = !d.one(8)
 	if res.Evidence = judgement.Gather(res); d.one(4) {
 		res.Evidence = judgement.Of(func(int) result.Presence { return d.presence() }, func() string { return "x" })
 	}

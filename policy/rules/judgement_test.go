@@ -18,6 +18,7 @@ import (
 func forgery() *result.Results {
 	res := spoof(dmarc.PolicyReject)
 	res.SPF[0].Status, res.IPRev.Status, res.Client.Helo = spf.SoftFail, iprev.Fail, "pc"
+	res.HopsAsked = true // and SPF of the author's domain does not list the client
 	res.Evidence = judgement.Gather(res)
 	return res
 }

@@ -28,7 +28,7 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 		title, text string
 	}{
 		{result.Forgery, "Evidence of forgery", `But for "never-unsigned", the evidence is about mail that nothing authenticates: no signature of any domain is intact, SPF passes neither for MAIL FROM nor for the HELO name, and the client's verified name is neither of the author's organization nor of the sender's. A sender who authenticates as another domain than the author's can be named and blocked. Help desks, calendars and newsletters send such mail for their customers.`},
-		{result.Indirect, "Evidence of indirect mail", `A forwarder that keeps MAIL FROM, breaks the signature and removes the Received fields cannot be told from a forger. List it in trust.forwarders, by which its mail is accepted.`},
+		{result.Indirect, "Evidence of indirect mail", `A forwarder that keeps MAIL FROM, breaks the signature and removes the Received fields cannot be told from a forger; nor can a gateway whose names are those of other networks. List it in trust.forwarders, by which its mail is accepted.`},
 	} {
 		r.section(side.title)
 		r.text(side.text, "PP")
@@ -39,7 +39,7 @@ If a DNS failure hides whether there is a sign of indirect mail, the message is 
 			}
 		}
 	}
-	r.text(`For "earlier-hop", SPF of the author's domain is asked for the client, unless MAIL FROM has had that asked, and for at most 4 hosts of the Received fields. These lookups are made only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
+	r.text(`For "earlier-hop", SPF of the author's domain is asked for the client, unless MAIL FROM has had that asked, and for at most 4 hosts of the Received fields. A gateway may have other names inside than outside. If none of the names in the fields is of the client's organization, the addresses of at most 4 of them are asked: the fields do not lead to the client if all of these are in other networks. Nor does the name of a host count whose addresses are elsewhere. These lookups are made only for messages that fail under p=reject, and only if on_reject is "judge", a shadow policy has it, or a rule asks for the fact "judgement".`, "PP")
 	r.section("What is learned")
 	r.text(learnedText, "PP")
 	r.section("Stricter, and milder")
@@ -57,7 +57,7 @@ hold_per_day and hold_per_domain bound how much is held. Mail above them is defe
   printf '[policy]\non_reject = "always"\n' > always.toml
   postvet policy test --history 30d --rules always.toml
 
-If "always" was in force, the earlier hops were not asked, and the outcome of "judge" is unknown for some messages.
+If "always" was in force, neither the client nor the earlier hops were asked. Then the outcome of "judge" is unknown for messages that something else speaks against, and is counted apart. A shadow policy with on_reject = "judge" has them asked, and refuses nothing more.
 
 Reports to the author's domain have what was really done, with the reason local_policy.`, "PP")
 	r.section("See also")
@@ -72,7 +72,7 @@ A domain signs all its mail if mail from networks that pass SPF came on at least
 
 A network is a known forwarder if mail of at least %[7]d domains that somebody registered came through it on at least %[8]d days, which SPF did not authenticate while the author's signature did. A domain is known as a sender with %[2]d days and %[3]d messages of its own. Then a message that authenticates as this domain, such as that of a help desk or of a newsletter service, is held in place of refused, whoever its author is.
 
-A service that nobody knows yet sends unsigned mail of a domain that signs all of its own: a forger does so, but a new help desk does too. "never-unsigned" therefore does not count for mail that authenticates as somebody, unless its network sent such mail of 2 domains within the hour.
+A service that nobody knows yet sends unsigned mail of a domain that signs all of its own: a forger does so, but a new help desk does too. "never-unsigned" therefore does not count for mail that authenticates as somebody, unless its network sent such mail of 3 domains within the hour.
 
 Mail that fails teaches nothing. Nobody can teach anything about a domain of others but by replaying its signed messages. Such a message does not pass SPF for the author's domain. So it does not count as volume or as signed. It counts once a day for a network, whatever the number, and can make the forger's own network a known forwarder: his messages are then held in place of refused. A domain whose SPF record covers others, as that of a service with many customers may, can be made to look as if it did not sign all its mail, by these.
 
