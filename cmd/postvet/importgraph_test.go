@@ -38,6 +38,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign policy/result"},
 	{"cmd/postvet/internal/web/browser", ""},
 	{"cmd/postvet/internal/web/access", ""},
+	{"cmd/postvet/internal/web/chart", ""},
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},
 	{"cmd/postvet/internal/reports/setup", "cmd/postvet/internal/config cmd/postvet/internal/submission cmd/postvet/internal/keys cmd/postvet/internal/lookups cmd/postvet/internal/advice cmd/postvet/internal/finding policy/dmarc policy/mx policy/spf"},

@@ -11,11 +11,12 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
 	"github.com/postvet/postvet/policy/foreign"
 )
 
 // functions are those of the templates. What they return is text, which the template
-// escapes; none returns HTML.
+// escapes; only a drawing is HTML, made by a template of its own.
 var functions = template.FuncMap{
 	"link":    func(p place, path string) string { return p.Base + path },
 	"query":   query,
@@ -33,6 +34,7 @@ var functions = template.FuncMap{
 	"octets":  octets,
 	"pair":    func(a ...any) []any { return a },
 	"tone":    tone,
+	"draw":    func(p place, d chart.Drawing) template.HTML { return d.HTML(p.Zone) },
 }
 
 // query returns a path with parameters, given as names and values in turn. Empty values are
