@@ -161,8 +161,10 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	under.signs = f.sign
 	defer under.resolver.Close()
+	if f.sign {
+		under.sign()
+	}
 	if box != nil {
 		if note := under.learn(cmd.Context()); note != "" {
 			notes = append(notes, note)
@@ -172,10 +174,10 @@ func (f *checkFlags) evaluate(cmd *cobra.Command, c *config.Config, e mailbox.En
 	if !e.Time.IsZero() {
 		now = trial.ClockAt(e.Time)
 	}
-	rules := c.Rules(under.authservID)
+	rules := c.Rules(under.AuthservID)
 	report, opinions, err := trial.Check{
-		Checker: under.checker(now, f.trace), Resolver: under.resolver, Envelope: e.Envelope, Message: m,
-		Rules: &rules, Shadow: c.ShadowRules(under.authservID), Trace: f.trace, Learned: under.learned, SecondOpinion: f.second,
+		Checker: under.Checker(now, f.trace), Resolver: under.resolver, Envelope: e.Envelope, Message: m,
+		Rules: &rules, Shadow: c.ShadowRules(under.AuthservID), Trace: f.trace, Learned: under.learned, SecondOpinion: f.second,
 	}.Run(cmd.Context())
 	if err != nil {
 		return nil, nil, nil, unreadable(box.Name(), err)

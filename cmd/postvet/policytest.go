@@ -209,14 +209,14 @@ func (f *policyTestFlags) evaluate(cmd *cobra.Command, c, before, after *config.
 	if note := under.learn(cmd.Context()); note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "postvet: %s\n", note)
 	}
-	rules := after.Rules(under.authservID)
+	rules := after.Rules(under.AuthservID)
 	o := trial.Options{
-		Checker: func(now func() time.Time) *policy.Checker { return under.checker(now, false) },
+		Checker: func(now func() time.Time) *policy.Checker { return under.Checker(now, false) },
 		Now:     now, SameTime: f.at != "", Received: f.received, After: &rules, Jobs: f.jobs,
 		MaxBytes: int64(c.Limits.HeaderBytes) + int64(c.Limits.BodyBytes),
 	}
 	if before != nil {
-		rules := before.Rules(under.authservID)
+		rules := before.Rules(under.AuthservID)
 		o.Before = &rules
 	}
 	if w := cmd.ErrOrStderr(); layout.IsTerminal(w) {

@@ -18,11 +18,11 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/evaluation"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
-	"github.com/postvet/postvet/policy/rules"
 )
 
 // recordedFlags are the flags of policy test that take mail from the journal.
@@ -103,7 +103,7 @@ func (f *policyTestFlags) runRecorded(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := recordedOptions(sqlite.NewReader(dir), after, since, until)
+	o := evaluation.Recorded(sqlite.NewReader(dir), after, since, until)
 	o.All, o.Jobs = f.all, 0
 	if cmd.Flags().Changed("jobs") {
 		o.Jobs = f.jobs
@@ -211,31 +211,6 @@ func (f *policyTestFlags) findJournal(ctx context.Context) (dir, file string, er
 		file = status.Config.File
 	}
 	return state.Directory, file, nil
-}
-
-// recordedOptions returns the options for rules that decide about the mail of a time.
-func recordedOptions(reader *sqlite.Reader, after *config.Config, since, until time.Time) *trial.Recorded {
-	settings, keys, early := after.Settings(), after.EvaluationKeys(), config.EarlyKeys()
-	under := after.Rules("")
-	return &trial.Recorded{
-		Spans: func(ctx context.Context, f func(rows.Span) bool) error { return reader.Spans(ctx, since, until, f) },
-		After: &under,
-		Found: trial.Found{
-			Relays: after.Trust.Relays.Set, Exempt: after.Exempt.Addresses.Set, ExemptNames: after.Exempt.Names.Set, Authenticated: after.Exempt.Authenticated,
-			MinRSABits: after.DKIM.MinRSABits, MaxRSABits: after.DKIM.MaxRSABits,
-		},
-		Then: func(ctx context.Context, generation int64, at time.Time) trial.Then {
-			g, ok := reader.Generation(ctx, generation, at)
-			if !ok {
-				return trial.Then{}
-			}
-			s := config.ParseSettings(g.Text)
-			return trial.Then{
-				Known: true, Other: settings.Differ(s, keys),
-				SameEarly: len(settings.Differ(s, early)) == 0, Early: s["policy.spf_early"] == "true" && s["mode"] != `"`+string(rules.Monitor)+`"`,
-			}
-		},
-	}
 }
 
 // describePolicies says what decides, and what that is compared with.

@@ -1,0 +1,45 @@
+// Package evaluation evaluates messages under a configuration beside the service: stored
+// ones, and those of the journal.
+package evaluation
+
+import (
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/patterns"
+)
+
+// Evaluation is what evaluates stored messages under a configuration. Config, AuthservID and
+// Resolver are needed.
+type Evaluation struct {
+	Config     *config.Config
+	AuthservID string
+	Resolver   policy.Resolver
+	// Known is what was learned from genuine mail, nil for nothing.
+	Known *patterns.Known
+	// Keys sign messages of our users, nil if none are to be signed.
+	Keys policy.SigningKeys
+}
+
+// Checker returns a checker with a clock. It exempts neither trusted addresses nor
+// local submissions, so that the person sees their results.
+func (e *Evaluation) Checker(now func() time.Time, trace bool) *policy.Checker {
+	o := e.Config.CheckerOptions(e.Resolver, e.AuthservID, now)
+	o.Trace, o.Judgement = trace, true // the person sees all evidence
+	o.Exempt = policy.Exempt{Authenticated: e.Config.Exempt.Authenticated}
+	if e.Known != nil {
+		except := e.Config.Policy.ObservedExcept.Set
+		o.Observer = &patterns.Observer{
+			Known:  func() *patterns.Known { return e.Known },
+			Except: func(domain string) bool { return except.At(now()).Name(domain) },
+		}
+	}
+	if e.Keys != nil {
+		o.Signing, o.Sealing = e.Config.Signing(e.Keys), e.Config.Sealing(e.Keys)
+		if o.Signing != nil {
+			o.Signing.DryRun = false // the person wants to see the signature
+		}
+	}
+	return policy.NewChecker(o)
+}
