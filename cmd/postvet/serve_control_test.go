@@ -205,6 +205,9 @@ func TestControlWhileDraining(t *testing.T) {
 	if out, err := exec.Command("postvet", "reload", "--socket", socket).CombinedOutput(); exitCodeOf(err) != exitFailed || !strings.Contains(string(out), "is stopping") {
 		t.Errorf("postvet reload: %v, %s", err, out)
 	}
+	if out, err := exec.Command("postvet", "status", "--health", "--socket", socket).CombinedOutput(); exitCodeOf(err) != exitNo || !strings.HasPrefix(string(out), "not ready\nstopping: ") {
+		t.Errorf("postvet status --health: %v, %s", err, out)
+	}
 	m.end(body)
 	if code := s.waitExit(); code != exitDone {
 		t.Errorf("exit code %d", code)

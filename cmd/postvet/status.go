@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 )
+
+// healthTime is how long --health waits for the answer. Docker and Kubernetes take a
+// check that does not end for a failure.
+const healthTime = 3 * time.Second
 
 // Bounds of --watch.
 const (
@@ -22,7 +27,7 @@ const (
 
 func newStatus() *cobra.Command {
 	var f serviceFlags
-	var asJSON bool
+	var asJSON, health bool
 	var watch string
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -35,11 +40,15 @@ the outcome of the last reload.
 terminal shows one status in place of the other. Other outputs get one after the
 other, with --json one a line.
 
-Exit codes: 0 shown, 3 the service could not be asked.`,
+--health is for the health check of a container: it prints "ready", or "not
+ready" and the reasons, as /readyz of [metrics] does, within 3 seconds.
+
+Exit codes: 0 shown, or ready; 1 not ready; 3 the service could not be asked.`,
 		Example: `  postvet status
   postvet status --watch
   postvet status --watch 10s
-  postvet status --json | jq .messages.per_minute`,
+  postvet status --json | jq .messages.per_minute
+  postvet status --health`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			every, err := watchInterval(cmd, watch, args)
@@ -51,6 +60,12 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 				return err
 			}
 			w := cmd.OutOrStdout()
+			if health {
+				if asJSON || every > 0 {
+					return usage("--health goes with no other way to show the status; write %q", "postvet status --health")
+				}
+				return checkHealth(cmd.Context(), c, w)
+			}
 			if every > 0 {
 				return watchStatus(cmd.Context(), c, every, asJSON, w)
 			}
@@ -67,9 +82,26 @@ Exit codes: 0 shown, 3 the service could not be asked.`,
 	}
 	f.addSocket(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&health, "health", false, "print whether mail can be sent here, and exit with 0 or 1")
 	cmd.Flags().StringVar(&watch, "watch", "", "repeat, every 2s or as often as `INTERVAL` says")
 	cmd.Flags().Lookup("watch").NoOptDefVal = watchDefault.String()
 	return cmd
+}
+
+// checkHealth prints whether the service is ready. The answer no has exit code 1.
+func checkHealth(ctx context.Context, c *control.Client, w io.Writer) error {
+	var s control.Status
+	if err := request(ctx, c, healthTime, control.Request{Do: control.DoStatus}, &s); err != nil {
+		return err
+	}
+	if len(s.NotReady) == 0 {
+		_, err := io.WriteString(w, "ready\n")
+		return output(err)
+	}
+	if _, err := io.WriteString(w, "not ready\n"+strings.Join(s.NotReady, "\n")+"\n"); err != nil {
+		return output(err)
+	}
+	return exit{code: exitNo}
 }
 
 // watchInterval reads "--watch", "--watch=5s" and "--watch 5s". It returns 0 for none

@@ -22,6 +22,9 @@ type Status struct {
 	UptimeSeconds float64   `json:"uptime_seconds"`
 	State         string    `json:"state"`
 	Drain         *Drain    `json:"drain,omitempty"` // nil unless draining
+	// NotReady are the reasons why no mail should be sent here, a sentence each, as
+	// /readyz has them. A service that is ready has none.
+	NotReady []string `json:"not_ready,omitempty"`
 
 	Mode       string   `json:"mode"`
 	AuthservID string   `json:"authserv_id"`

@@ -82,6 +82,12 @@ func read[T any](source func() T) (counters T) {
 	return counters
 }
 
+// NotReady returns the reasons why no mail should be sent here, which /readyz says too.
+func (m *Metrics) NotReady() []string {
+	s := m.snapshot()
+	return s.NotReady
+}
+
 // notReady returns the reasons why no mail should be sent here. A refused
 // configuration is not a reason: the old one is active and works.
 func (s *snapshot) notReady() []string {

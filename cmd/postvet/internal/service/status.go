@@ -20,7 +20,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	c := s.config
 	out := control.Status{
 		Postvet: d.opt.Build, PID: os.Getpid(), Started: s.began, UptimeSeconds: now.Sub(s.began).Seconds(),
-		State: control.StateServing, Drain: s.drain,
+		State: control.StateServing, Drain: s.drain, NotReady: d.metrics.NotReady(),
 		Mode: string(c.Mode), AuthservID: s.authservID, Listeners: d.addresses, Sockets: d.sockets,
 		Sessions: control.Sessions{Open: counts.Open, Busy: counts.Busy, Limit: d.started.Limits.Connections, Total: counts.Connections},
 		Messages: control.Messages{
