@@ -26,8 +26,9 @@ func newConfigShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "print every key with its value",
-		Long: `Show prints every key with the value that it has under a file, and the line that
-set it. Without a file it prints the defaults. The output is valid TOML.`,
+		Long: `Show prints every key with the value that it has under a file and the variables
+POSTVET_*, and the line or variable that set it. Without them it prints the
+defaults. The output is valid TOML.`,
 		Example: `  postvet config show /etc/postvet/postvet.toml | grep -v '# default'`,
 		Args:    args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,11 +36,13 @@ set it. Without a file it prints the defaults. The output is valid TOML.`,
 			if err != nil {
 				return err
 			}
-			c := config.Default()
+			load := loadEnvironment
 			if name != "" {
-				if c, err = loadFile(name); err != nil {
-					return err
-				}
+				load = func() (*config.Config, error) { return loadFile(name) }
+			}
+			c, err := load()
+			if err != nil {
+				return err
 			}
 			return output(c.Write(cmd.OutOrStdout()))
 		},

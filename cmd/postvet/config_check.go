@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,9 @@ func newConfigCheck() *cobra.Command {
 key and remedy. It warns of settings that are valid but may not do what was
 meant, and of rules and entries whose "until" is over; one that ends within 14
 days is a note.
+
+Variables POSTVET_* of the environment count too, as for "serve", and those that
+stand for no key are a warning.
 
 It also judges whether the user that the service runs as can read the file and
 all that it names, by the modes, owners and access control lists on the way: the
@@ -52,7 +56,7 @@ faults, 3 a file cannot be read.`,
 				return usage("no file to check; write \"postvet config check FILE\"")
 			}
 			var found finding.List
-			c := config.Default()
+			c, err := loadEnvironment()
 			if name != "" {
 				c, err = loadFile(name)
 				var faults config.Errors
@@ -69,6 +73,9 @@ faults, 3 a file cannot be read.`,
 					return err
 				}
 				found = append(found, warnings(c, time.Now())...)
+				found = append(found, unknownVariables()...)
+			} else if err != nil {
+				return err
 			}
 			if m.mta != "" {
 				more, err := m.check(cmd.Context(), c, name)
@@ -91,6 +98,18 @@ faults, 3 a file cannot be read.`,
 	cmd.Flags().StringVar(&userName, "user", "", "`NAME` of the user that the service runs as (default that of the unit postvet.service)")
 	cmd.Flags().StringVar(&file, "config", "", "the `FILE`, as for serve")
 	return cmd
+}
+
+// unknownVariables returns a warning for each variable with which serve does not start.
+func unknownVariables() finding.List {
+	var found finding.List
+	var faults config.Errors
+	if errors.As(config.UnknownVariables(os.Environ()), &faults) {
+		for _, f := range faults {
+			found.Warning(f.File+": "+f.Problem+", with which the service does not start", f.Remedy)
+		}
+	}
+	return found
 }
 
 // warnings returns the warnings and notes about a configuration as findings.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,15 +46,18 @@ func (f *configFlags) addServe(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.mode, "mode", "", "`MODE` enforce or monitor (default enforce)")
 }
 
-// load returns the configuration of the file, if one is named, and of the flags,
-// which win.
+// load returns the configuration of the file, if one is named, of the environment, which
+// wins over the file, and of the flags, which win over both.
 func (f *configFlags) load() (*config.Config, error) {
-	c := config.Default()
+	var c *config.Config
+	var err error
 	if f.cmd.Flags().Lookup("config") != nil && f.cmd.Flags().Changed("config") {
-		var err error
-		if c, err = loadFile(f.file); err != nil {
-			return nil, err
-		}
+		c, err = loadFile(f.file)
+	} else {
+		c, err = loadEnvironment()
+	}
+	if err != nil {
+		return nil, err
 	}
 	for _, one := range []struct {
 		flag, key string
@@ -97,10 +101,19 @@ func (f *configFlags) resolver() (*dnscache.Resolver, error) {
 	return resolver, nil
 }
 
-// loadFile reads a configuration. A file with faults is wrong usage (exit code 2); one
-// that cannot be read is not.
+// loadEnvironment returns the configuration without a file.
+func loadEnvironment() (*config.Config, error) {
+	c, err := config.FromEnvironment(os.Environ())
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	return c, nil
+}
+
+// loadFile reads a configuration, over which the variables of the environment win. A
+// file with faults is wrong usage (exit code 2); one that cannot be read is not.
 func loadFile(name string) (*config.Config, error) {
-	c, err := config.Load(name)
+	c, err := config.LoadWith(name, os.Environ())
 	var faults config.Errors
 	switch {
 	case err == nil:

@@ -43,7 +43,7 @@ type source struct {
 // source returns the running service, or the files of one that is stopped.
 func (f *journalFlags) source(ctx context.Context) (*source, error) {
 	if f.cmd.Flags().Changed("journal") {
-		c, _ := config.Load(cmp.Or(f.file, packagedConfig)) // its rules are wanted, if they can be had
+		c, _ := config.LoadWith(cmp.Or(f.file, packagedConfig), os.Environ()) // its rules are wanted, if they can be had
 		return &source{dir: f.dir, config: c}, nil
 	}
 	client, err := f.client()
@@ -60,7 +60,7 @@ func (f *journalFlags) source(ctx context.Context) (*source, error) {
 	case err == nil || f.cmd.Flags().Changed("socket") || !errors.As(err, &gone):
 		return s, err
 	}
-	c, loadErr := config.Load(f.file)
+	c, loadErr := config.LoadWith(f.file, os.Environ())
 	if loadErr != nil || c.Journal.Directory == "" {
 		return nil, failed("%w; or name the files with --journal", err)
 	}

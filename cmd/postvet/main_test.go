@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,15 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected reports in testdata")
 
 func TestMain(m *testing.M) {
+	// The service does not start with variables of tests, such as POSTVET_REQUIRE_MTA.
+	// As the command itself, this program leaves the environment as it is.
+	if filepath.Base(os.Args[0]) != "postvet" {
+		for _, v := range os.Environ() {
+			if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "POSTVET_") {
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
 	testscript.Main(m, map[string]func(){"postvet": main})
 }
 

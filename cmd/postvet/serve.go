@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/service"
 )
@@ -20,6 +21,12 @@ func newServe() *cobra.Command {
 		Long: `Serve runs the milter. Without a file and flags it listens on 127.0.0.1:8890,
 prints the lines for main.cf or sendmail.mc, and works. A flag wins over the key
 of a file.
+
+Variables of the environment win over the file too, and flags over them, as
+containers like it: POSTVET_MODE, POSTVET_AUTHSERV_ID, POSTVET_LISTEN,
+POSTVET_DNS_RESOLVERS, POSTVET_LOG_LEVEL and others, a list with commas between
+its entries. An empty one counts as not set, and an unknown one is an error.
+postvet.toml(5) names the variable of each key that has one.
 
 Our Authentication-Results carry the host's name, completed from /etc/hosts,
 unless --authserv-id or the key authserv_id names another.
@@ -42,6 +49,9 @@ had to cut messages short.`,
   postvet serve --config /etc/postvet/postvet.toml`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := config.UnknownVariables(os.Environ()); err != nil {
+				return exit{exitUsage, err}
+			}
 			c, err := s.load()
 			if err != nil {
 				return err

@@ -35,6 +35,9 @@ func (f *serviceFlags) addSocket(cmd *cobra.Command) {
 func (f *serviceFlags) client() (*control.Client, error) {
 	c := &control.Client{Socket: f.socket, Postvet: thisBuild()}
 	named := f.cmd.Flags().Changed("config")
+	if !named {
+		f.file = packagedConfig
+	}
 	switch {
 	case f.cmd.Flags().Changed("socket"):
 		if f.socket = strings.TrimPrefix(f.socket, "unix:"); f.socket == "" {
@@ -42,10 +45,12 @@ func (f *serviceFlags) client() (*control.Client, error) {
 		}
 		c.Socket = f.socket
 		return c, nil
-	case !named:
-		f.file = packagedConfig
 	}
-	socket, err := config.ControlSocketIn(f.file)
+	var err error
+	socket := os.Getenv(config.ControlVariable) // it wins over the file for the service too
+	if socket == "" {
+		socket, err = config.ControlSocketIn(f.file)
+	}
 	switch {
 	case err != nil && named:
 		return nil, failed("%s; name a readable file, or the socket with --socket", fileError(f.file, err))

@@ -5,9 +5,12 @@ package child
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -19,11 +22,20 @@ type Process struct {
 	err  error // of Wait; valid after done
 }
 
-// Start starts a command. If this program dies first, the kernel sends the
+// Environ returns our environment without the variables POSTVET_*. Those that tests
+// read, such as POSTVET_REQUIRE_MTA, would keep the service from its start.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "POSTVET_") })
+}
+
+// Start starts a command, with Environ as its environment unless it has one. If this program dies first, the kernel sends the
 // signal to the command, where it can (Linux). It does so when the thread dies
 // that started the command, which may be before the program does; so the thread
 // is kept until the command has ended.
 func Start(cmd *exec.Cmd, atOurDeath syscall.Signal) (*Process, error) {
+	if cmd.Env == nil {
+		cmd.Env = Environ()
+	}
 	signalAtDeath(cmd, atOurDeath)
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)

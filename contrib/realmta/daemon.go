@@ -93,7 +93,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	defer log.Close()
 	argv := []string{d.binary, "serve", "--config", d.config}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = os.Environ()
+	cmd.Env = child.Environ()
 	if d.passed != nil {
 		cmd = d.passed.command(argv...)
 	}

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/postvet/postvet/contrib/child"
 )
 
 // passedSocket does what systemd does for a service with a socket unit. It
@@ -56,7 +58,7 @@ func holdSocket(listen string, group int) (*passedSocket, error) {
 func (p *passedSocket) command(argv ...string) *exec.Cmd {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$; export LISTEN_PID; exec "$@"`, "sh"}, argv...)...)
 	cmd.ExtraFiles = []*os.File{p.socket}
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=postvet", "NOTIFY_SOCKET="+p.notify.LocalAddr().String())
+	cmd.Env = append(child.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=postvet", "NOTIFY_SOCKET="+p.notify.LocalAddr().String())
 	return cmd
 }
 

@@ -79,13 +79,13 @@ type Config struct {
 	shadow *Config
 }
 
-// origin is the place that set a key: a line of a file, or a flag.
+// origin is the place that set a key: a line of a file, a variable or a flag.
 type origin struct {
 	file string
-	line int // 0 for a flag
+	line int // 0 for a variable and a flag
 }
 
-// String returns "FILE:LINE", or the flag.
+// String returns "FILE:LINE", the variable or the flag.
 func (o origin) String() string {
 	file := foreign.Terminal(o.file, maxShown)
 	if o.line == 0 {
@@ -103,13 +103,13 @@ func Default() *Config {
 	return c
 }
 
-// IsSet reports whether a file or a flag set the key.
+// IsSet reports whether a file, a variable or a flag set the key.
 func (c *Config) IsSet(key string) bool {
 	_, ok := c.origin[key]
 	return ok
 }
 
-// Place returns the line or the flag that set the key: "FILE:LINE", or "by default".
+// Place returns the line, the variable or the flag that set the key: "FILE:LINE", or "by default".
 func (c *Config) Place(key string) string {
 	if o, ok := c.origin[key]; ok {
 		return o.String()

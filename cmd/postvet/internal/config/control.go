@@ -27,7 +27,7 @@ func (c *Control) section() section {
 "history", "explain" and "journal". It answers root, the user of the service
 and the members of the group, and nobody else.`, keys: []key{
 		{
-			name: "socket", value: text(&c.Socket, ControlAuto, checkControlSocket), restart: true,
+			name: "socket", value: text(&c.Socket, ControlAuto, checkControlSocket), restart: true, environment: true,
 			comment: `Path of the unix socket. auto: control.sock in systemd's RuntimeDirectory=,
 and none without one. Empty: none. Needs a restart to change.`,
 		},

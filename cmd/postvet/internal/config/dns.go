@@ -38,7 +38,7 @@ type DNS struct {
 func (d *DNS) section() section {
 	return section{name: "dns", comment: "Where DNS answers come from, and how long they are kept.", keys: []key{
 		{
-			name: "resolvers", value: list(&d.Resolvers, checkResolver, `write a list, such as ["127.0.0.1:53"]`),
+			name: "resolvers", value: list(&d.Resolvers, checkResolver, `write a list, such as ["127.0.0.1:53"]`), environment: true,
 			comment: `Resolvers to ask, such as "127.0.0.1:53". The port may be left out. Over TLS:
 "tls://9.9.9.9:853#dns.quad9.net", with the name in the certificate. Empty:
 the resolvers of /etc/resolv.conf, which is read again when it changes. A
@@ -98,7 +98,7 @@ over TLS, such as one of your own. Relative to this file. A reload reads it
 again. Empty: the authorities that the system trusts.`,
 		},
 		{
-			name: "snapshot", value: text(&d.Snapshot, "", checkFile),
+			name: "snapshot", value: text(&d.Snapshot, "", checkFile), environment: true,
 			comment: `File that keeps the answers over a restart, such as
 "/var/lib/postvet/dns.snapshot". It is written at a stop and read at a start.
 Empty: none.`,

@@ -22,7 +22,7 @@ func cite(s string) string { return foreign.TerminalQuote(foreign.HideKeys(s), m
 // Error is one fault of a configuration, on one line:
 // "FILE:LINE: key: problem; remedy".
 type Error struct {
-	// File is the file, or the flag with its dashes.
+	// File is the file, the variable, or the flag with its dashes.
 	File string
 	// Line counts from 1. It is 0 if the fault has no line.
 	Line int

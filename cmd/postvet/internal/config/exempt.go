@@ -14,7 +14,7 @@ func (e *Exempt) section() section {
 	return section{name: "exempt", comment: `Which messages are accepted unchecked. Trusted addresses and local submissions
 keep fields in our name, which may be our own work.`, keys: []key{
 		{
-			name: "addresses", value: entries(&e.Addresses, addrlist.Addresses, addrlist.Names, "127.0.0.0/8", "::1/128"),
+			name: "addresses", value: entries(&e.Addresses, addrlist.Addresses, addrlist.Names, "127.0.0.0/8", "::1/128"), environment: true,
 			comment: "Clients that are trusted, as addresses or prefixes.",
 		},
 		{

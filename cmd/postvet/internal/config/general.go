@@ -13,17 +13,17 @@ const maxDrainTimeout = time.Hour
 func (c *Config) general() section {
 	return section{keys: []key{
 		{
-			name: "mode", value: oneOf(&c.Mode), inRules: true,
+			name: "mode", value: oneOf(&c.Mode), inRules: true, environment: true,
 			comment: `enforce: carry verdicts out. monitor: log them, write them into the message,
 and accept every message.`,
 		},
 		{
-			name: "authserv_id", value: text(&c.AuthservID, "", checkAuthservID),
+			name: "authserv_id", value: text(&c.AuthservID, "", checkAuthservID), environment: true,
 			comment: `The name in our Authentication-Results fields. Fields that arrive with this
 name are forged, and Postvet removes them. Empty: the host's name.`,
 		},
 		{
-			name: "listen", value: list(&c.Listen, checkListen, `write a list, such as ["inet:127.0.0.1:8890"]`, "inet:127.0.0.1:8890"), restart: true,
+			name: "listen", value: list(&c.Listen, checkListen, `write a list, such as ["inet:127.0.0.1:8890"]`, "inet:127.0.0.1:8890"), restart: true, environment: true,
 			comment: `Where the MTA reaches Postvet: in Postfix's notation ("inet:127.0.0.1:8890",
 "unix:/path"), in Sendmail's ("inet:8890@127.0.0.1", "local:/path"), or as a
 socket that systemd passes ("systemd:NAME"). If the key is not set, Postvet
@@ -56,7 +56,7 @@ else, that is logged and counted. They replace all rules of your own. If they
 set mode or keys of [policy], these replace the active ones.`,
 		},
 		{
-			name: "drain_timeout", value: duration(&c.DrainTimeout, time.Minute, time.Second, maxDrainTimeout),
+			name: "drain_timeout", value: duration(&c.DrainTimeout, time.Minute, time.Second, maxDrainTimeout), environment: true,
 			comment: `How long a stop waits for messages in flight (1s to 1h). Keep it below
 systemd's TimeoutStopSec.`,
 		},

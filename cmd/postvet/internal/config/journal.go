@@ -79,12 +79,12 @@ func (j *Journal) section() section {
 what was found and decided, never subjects or bodies. postvet-journal(5) says
 more. Mail does not wait for it: what the disk does not take is left out.`, keys: []key{
 		{
-			name: "directory", value: text(&j.Directory, "", checkJournalDirectory), restart: true,
+			name: "directory", value: text(&j.Directory, "", checkJournalDirectory), restart: true, environment: true,
 			comment: `Where it is kept, such as "/var/lib/postvet/journal": a directory of a local
 disk that the service may write. Empty: nowhere. Needs a restart to change.`,
 		},
 		{
-			name: "privacy", value: oneOf(&j.Privacy, rows.Hashed, rows.Off, rows.Counts, rows.Domains, rows.Addresses), restart: true,
+			name: "privacy", value: oneOf(&j.Privacy, rows.Hashed, rows.Off, rows.Counts, rows.Domains, rows.Addresses), restart: true, environment: true,
 			comment: `What is kept of addresses. off: nothing is kept. counts: no message is kept,
 but how many came of each domain and client. domains: also messages, with
 domains alone. hashed: also keyed hashes of MAIL FROM, recipients and
@@ -143,7 +143,7 @@ full: in the last second; each write waits for the disk. Neither damages a
 file. Needs a restart to change.`,
 		},
 		{
-			name: "postgres", value: text(&j.Postgres, "", checkPostgres), restart: true,
+			name: "postgres", value: text(&j.Postgres, "", checkPostgres), restart: true, environment: true,
 			comment: `A PostgreSQL database, 13 or newer, to which several machines send what their
 journals have: "file:/etc/postvet/journal.dsn", a file that only the service
 reads and that may have a password, or the DSN itself without one, such as

@@ -23,6 +23,9 @@ type key struct {
 	comment string // for contrib/postvet.toml
 	// restart marks a key that a reload cannot change.
 	restart bool
+	// environment marks a key that a variable of the environment can set: one that
+	// differs from one container to the next.
+	environment bool
 	// inRules allows the key in a file of rules too.
 	inRules bool
 	// evaluation marks a key that decides what is looked up, not what is done about

@@ -18,34 +18,48 @@ const maxFile = 1 << 20
 
 // Load reads a file on top of the defaults and checks the whole. The error is
 // Errors if the file has faults, and another one if it cannot be read.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return LoadWith(path, nil) }
+
+// LoadWith is Load with the variables of an environment, which win over the file.
+// Variables that stand for no key are left out: see UnknownVariables.
+func LoadWith(path string, environ []string) (*Config, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := Parse(path, text)
+	c, err := parse(path, text, environ)
 	if err != nil {
 		return nil, err
 	}
 	if len(text) == 0 {
 		c.empty = append(c.empty, path)
 	}
-	if err := c.loadRules(); err != nil {
-		return nil, err
-	}
-	if err := c.loadLogins(); err != nil {
-		return nil, err
-	}
-	if err := c.loadTLSCA(); err != nil {
-		return nil, err
-	}
-	if err := c.loadPostgres(); err != nil {
-		return nil, err
-	}
-	if err := c.loadSignTables(); err != nil {
+	if err := c.loadFiles(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// FromEnvironment is LoadWith without a file.
+func FromEnvironment(environ []string) (*Config, error) {
+	c, err := parse("", nil, environ)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.loadFiles(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// loadFiles reads the files that keys name.
+func (c *Config) loadFiles() error {
+	for _, load := range []func() error{c.loadRules, c.loadLogins, c.loadTLSCA, c.loadPostgres, c.loadSignTables} {
+		if err := load(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Emptied returns an error for each file that is empty and was not in the
@@ -83,7 +97,9 @@ func decode(name string, text []byte) (map[string]any, *Error) {
 
 // Parse is Load for a text. Errors call it name. It does not read the files of
 // rules that the text names.
-func Parse(name string, text []byte) (*Config, error) {
+func Parse(name string, text []byte) (*Config, error) { return parse(name, text, nil) }
+
+func parse(name string, text []byte, environ []string) (*Config, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	tree, fault := decode(name, text)
 	if fault != nil {
@@ -92,6 +108,7 @@ func Parse(name string, text []byte) (*Config, error) {
 	c := Default()
 	f := newFile(name, text, c)
 	f.read(tree)
+	f.errs = append(f.errs, c.setVariables(environ)...)
 	// Values are compared with one another if each is valid by itself.
 	if len(f.errs) == 0 {
 		f.errs = append(c.conflicts(), checkRules(c.rules)...)

@@ -16,13 +16,13 @@ func (l *Log) section() section {
 	return section{name: "log", comment: `What is logged, to standard error. At level info there is one line per
 message.`, keys: []key{
 		{
-			name: "format", value: oneOf(&l.Format, "auto", "console", "json"), restart: true,
+			name: "format", value: oneOf(&l.Format, "auto", "console", "json"), restart: true, environment: true,
 			comment: `console: a line for a person, of a message time, queue id, action, author and
 why. json: one object a line, with all keys. auto: console on a terminal, json
 otherwise.`,
 		},
 		{
-			name: "level", value: oneOf(&l.Level, "debug", "info", "warn", "error").byDefault("info"),
+			name: "level", value: oneOf(&l.Level, "debug", "info", "warn", "error").byDefault("info"), environment: true,
 			comment: "The lowest level that is logged.",
 		},
 		{

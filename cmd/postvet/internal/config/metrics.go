@@ -23,12 +23,12 @@ func (m *Metrics) section() section {
 	return section{name: "metrics", comment: `A page for Prometheus (/metrics) and two for health checks (/healthz,
 /readyz), over HTTP without a password.`, keys: []key{
 		{
-			name: "listen", value: text(&m.Listen, "", checkMetricsListen), restart: true,
+			name: "listen", value: text(&m.Listen, "", checkMetricsListen), restart: true, environment: true,
 			comment: `Where the pages are served, such as "inet:127.0.0.1:9890" or
 "unix:/run/postvet/metrics.sock". Empty: nowhere. Needs a restart to change.`,
 		},
 		{
-			name: "allow_remote", value: truth(&m.AllowRemote, false), restart: true,
+			name: "allow_remote", value: truth(&m.AllowRemote, false), restart: true, environment: true,
 			comment: `Allow an address that other machines reach. Let a firewall choose which. Needs
 a restart to change.`,
 		},

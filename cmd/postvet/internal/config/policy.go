@@ -91,7 +91,7 @@ learned.`,
 			comment: "Author domains for which what was learned does not count.",
 		},
 		{
-			name: "quarantine", value: oneOf(&p.Quarantine),
+			name: "quarantine", value: oneOf(&p.Quarantine), environment: true,
 			comment: `What p=quarantine leads to. hold: the MTA keeps the message in its queue until
 somebody looks. tag: the message is delivered with a field
 X-Postvet-Quarantine. reject: it is rejected.`,
@@ -233,7 +233,7 @@ Some programs take the last "spf=" for the sender's. For the null sender
 the result of HELO is the only one, and always stands there.`,
 		},
 		{
-			name: "own_domains", value: entries(&p.OwnDomains, addrlist.Names, 0),
+			name: "own_domains", value: entries(&p.OwnDomains, addrlist.Names, 0), environment: true,
 			comment: "Your own domains, which nobody outside may use without proof.",
 		},
 		{

@@ -15,6 +15,8 @@ type Key struct {
 	Default string   // as it is written in TOML
 	Comment string   // may have several lines
 	Words   []string // the only values, nil if there are others
+	// Variable is the variable of the environment that sets it, "" for none.
+	Variable string
 }
 
 // Sections returns all sections in the order of contrib/postvet.toml.
@@ -24,7 +26,7 @@ func Sections() []Section {
 		d := Section{Name: s.name, Comment: s.comment}
 		for _, k := range s.keys {
 			_, last := split(k.name)
-			d.Keys = append(d.Keys, Key{Name: last, Default: k.value.format(), Comment: k.comment, Words: k.words()})
+			d.Keys = append(d.Keys, Key{Name: last, Default: k.value.format(), Comment: k.comment, Words: k.words(), Variable: k.variable()})
 		}
 		all = append(all, d)
 	}

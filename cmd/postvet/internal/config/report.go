@@ -117,7 +117,7 @@ law of the EU (GDPR) does not allow them; ask your lawyer first.`},
 func (r *Report) storeKeys() []key {
 	return []key{
 		{
-			name: "send", value: oneOf(&r.Send, ReportSendOff, ReportSendKnown, ReportSendAll, ReportSendListed),
+			name: "send", value: oneOf(&r.Send, ReportSendOff, ReportSendKnown, ReportSendAll, ReportSendListed), environment: true,
 			comment: `Which domains get a report of the day before. off: none. known: those whose
 mail came on at least two days of the last 30, and those of known; spammers'
 domains of a day do not qualify. all: each one that asks. listed: those of
@@ -168,7 +168,7 @@ address, and 127.0.0.0/8 as an answer means no.`,
 func (r *Report) submitterKeys() []key {
 	return []key{
 		{
-			name: "submitter", value: text(&r.Submitter, "", checkDomain),
+			name: "submitter", value: text(&r.Submitter, "", checkDomain), environment: true,
 			comment: `The domain in whose name reports are sent, such as "example.org". It stands in
 their Subject and in their file names.`,
 		},
@@ -177,7 +177,7 @@ their Subject and in their file names.`,
 			comment: `The name of your organization in reports. Empty: that of submitter.`,
 		},
 		{
-			name: "email", value: text(&r.Email, "", checkMailAddress),
+			name: "email", value: text(&r.Email, "", checkMailAddress), environment: true,
 			comment: `Your address for questions about reports, such as "postmaster@example.org".`,
 		},
 		{
@@ -185,13 +185,13 @@ their Subject and in their file names.`,
 			comment: `Further contact data in reports, such as the URL of a page.`,
 		},
 		{
-			name: "from", value: text(&r.From, "", checkMailAddress),
+			name: "from", value: text(&r.From, "", checkMailAddress), environment: true,
 			comment: `The address that reports come from, such as "noreply@reports.example.org".
 Choose a domain of its own with SPF, DKIM, an MX, and a DMARC record without
 rua: nobody then reports about your reports, and you report about nobody's.`,
 		},
 		{
-			name: "smtp", value: text(&r.SMTP, "127.0.0.1:25", checkReportServer),
+			name: "smtp", value: text(&r.SMTP, "127.0.0.1:25", checkReportServer), environment: true,
 			comment: `The server that takes reports and sends them on: "HOST:PORT", or "unix:" and
 the path of a socket. TLS is demanded of one that is not on this machine.`,
 		},

@@ -95,7 +95,7 @@ It is then not checked.`}
 func (s *Sign) keys() []key {
 	return []key{
 		{
-			name: "keys", value: text(&s.Keys, "", checkDirectory),
+			name: "keys", value: text(&s.Keys, "", checkDirectory), environment: true,
 			comment: `The directory of the private keys, DIRECTORY/DOMAIN/SELECTOR.pem, such as
 "/etc/postvet/keys". A new key needs no reload. Of several keys of a domain
 the newest RSA key signs whose record all name servers show; a newer one waits
@@ -114,7 +114,7 @@ server is away and nothing is known from before. tempfail: defer the message
 signature.`,
 		},
 		{
-			name: "state", value: text(&s.State, "", checkStateFile),
+			name: "state", value: text(&s.State, "", checkStateFile), environment: true,
 			comment: `A file that keeps where each key is in its life, such as
 "/var/lib/postvet/keys.json". A key that the DNS has shown signs also while
 the DNS fails; one that was retired or revoked signs no more. The service and
@@ -138,7 +138,7 @@ alone: large receivers do not verify it, and some count it as a failure.`,
 All of their mail may be signed, and that of users who have logged in.`,
 		},
 		{
-			name: "networks", value: entries(&s.Networks, addrlist.Addresses, 0),
+			name: "networks", value: entries(&s.Networks, addrlist.Addresses, 0), environment: true,
 			comment: `Clients whose mail is that of your users although they do not log in, as
 addresses or prefixes. Loopback is not among them unless it is listed.`,
 		},

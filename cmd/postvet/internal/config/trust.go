@@ -21,7 +21,7 @@ an entry that counts until the end of that day in the machine's time zone.
 A date and time, 2026-12-31T18:00:00 or with an offset, will do too, and so
 will "until" in a [[rule]]. "postvet config check" warns of what has ended.`, inRules: true, keys: []key{
 		{
-			name: "relays", value: entries(&t.Relays, addrlist.Addresses, 0), evaluation: true,
+			name: "relays", value: entries(&t.Relays, addrlist.Addresses, 0), evaluation: true, environment: true,
 			comment: `Hosts in front of this MTA, as addresses or prefixes: backup MXs, gateways.
 SPF is evaluated for the client that they had, which the topmost Received
 fields name; every hop that is listed is skipped. List only hosts that put a

@@ -33,8 +33,16 @@ A key of a section stands below the section's line, such as [dns].`, "PP")
 				r.request("br")
 				r.line("Values: " + quoted(k.Words) + ".")
 			}
+			if k.Variable != "" {
+				r.request("br")
+				r.line("Variable: " + k.Variable + ".")
+			}
 		}
 	}
+	r.section("Environment")
+	r.text(`The keys with a variable are those that differ from one container to the next. A variable wins over the file, and a flag over both. It is checked as the key is: a fault names the variable. Entries of a list stand between commas, and true and false are written so. An empty variable counts as not set.
+
+"postvet serve" does not start with another variable that begins with POSTVET_, and "postvet config check" warns of it, since a misspelt one would leave a default in force. Those that Kubernetes and Docker set by themselves for a service called postvet are left out.`, "PP")
 	r.section("Files")
 	r.item("/etc/postvet/postvet.toml")
 	r.line("The file that the packaged service reads.")

@@ -96,6 +96,9 @@ func TestEveryKeyStands(t *testing.T) {
 			if !strings.Contains(text, ".B \""+k.Name+" = ") {
 				t.Errorf("key %s of %s is missing", k.Name, s.Name)
 			}
+			if k.Variable != "" && !strings.Contains(text, "\nVariable: "+k.Variable+".\n") {
+				t.Errorf("the variable %s is missing", k.Variable)
+			}
 		}
 	}
 	if n < 30 {
