@@ -231,7 +231,7 @@ func writeStory(w io.Writer, s journal.Story, screen layout.Screen) error {
 	if verdict.Code != "" {
 		verdict.Text = "" // what the client was told comes below
 	}
-	if err := writeReport(w, &result.Report{Results: &shown, Verdict: verdict}, nil, notesOf(s), false, screen); err != nil {
+	if err := writeReport(w, &result.Report{Results: &shown, Verdict: verdict}, nil, s.Notes(time.Local), false, screen); err != nil {
 		return err
 	}
 	p := page{Screen: screen}
@@ -268,46 +268,4 @@ func (p *page) advice(s journal.Story) {
 			p.WriteString("        " + foreign.Terminal(strings.TrimSuffix(line, "\n"), foreign.Whole) + "\n")
 		}
 	}
-}
-
-// notesOf returns the remarks on a story that the report does not have.
-func notesOf(s journal.Story) []string {
-	var notes []string
-	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	r := s.Row
-	if r.Early {
-		note("it was refused at RCPT, before it was sent")
-	}
-	if r.Undelivered {
-		note("the MTA left before it had the verdict")
-	}
-	for _, f := range r.Faults {
-		note("fault: %s", foreign.Terminal(f, foreign.Whole))
-	}
-	if r.ShadowAction != "" {
-		note("the shadow policy would %s (rule %s)", r.ShadowAction, foreign.Terminal(r.ShadowRule, foreign.Whole))
-	}
-	switch {
-	case !s.Since.IsZero() && s.Changed:
-		note("the rules of that time were in force since %s; they have changed since then", s.Since.Local().Format(time.DateTime))
-	case s.Changed:
-		note("the rules have changed since then")
-	}
-	for _, line := range s.Then {
-		note("then: %s", line)
-	}
-	for _, line := range s.Now {
-		note("now: %s", line)
-	}
-	if s.Today != nil {
-		same := "the present rules do the same"
-		if s.Differs {
-			same = fmt.Sprintf("the present rules would %s it (rule %s)", s.Today.Action, s.Today.Rule)
-		}
-		if len(s.Unknown) > 0 {
-			same += ", as far as can be said without " + strings.Join(s.Unknown, " and ")
-		}
-		note("%s", same)
-	}
-	return notes
 }

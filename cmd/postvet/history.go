@@ -57,26 +57,8 @@ func (f *queryFlags) query(now time.Time) (q rows.Query, err error) {
 	return q, nil
 }
 
-// parseTime parses a time: a duration before now with d for days, a day, or a time of a day
-// in the local zone. "" is the zero time.
-func parseTime(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	var days int
-	if n, err := fmt.Sscanf(s+" ", "%dd ", &days); n == 1 && err == nil && fmt.Sprintf("%dd", days) == s && days >= 0 && days < 10_000 {
-		return now.Add(-time.Duration(days) * 24 * time.Hour), nil
-	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(form, s, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is no time; write one such as 2d, 3h, 2026-11-29 or 2026-11-29T10:00", s)
-}
+// parseTime parses a time as [rows.ParseTime] does, in the local zone.
+func parseTime(s string, now time.Time) (time.Time, error) { return rows.ParseTime(s, now, time.Local) }
 
 // historyFlags are the flags of history.
 type historyFlags struct {
