@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +21,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected reports in testdata")
 
+// Tests wait for other processes more than they compute, so more of them run at a time than
+// there are processors.
+const atATime = "8"
+
+// raceOptions are those of the race detector for the commands that tests run, some hundred. A
+// command looks this long for races at its end, where the default is a second.
+const raceOptions = "atexit_sleep_ms=20"
+
 func TestMain(m *testing.M) {
 	// The service does not start with variables of tests, such as POSTVET_REQUIRE_MTA.
 	// As the command itself, this program leaves the environment as it is.
@@ -29,6 +38,12 @@ func TestMain(m *testing.M) {
 				_ = os.Unsetenv(name)
 			}
 		}
+	}
+	if runtime.GOMAXPROCS(0) < 8 {
+		_ = flag.Set("test.parallel", atATime) // -parallel has the last word
+	}
+	if os.Getenv("GORACE") == "" {
+		_ = os.Setenv("GORACE", raceOptions)
 	}
 	testscript.Main(m, map[string]func(){"postvet": main})
 }
@@ -61,6 +76,7 @@ func TestScript(t *testing.T) {
 				e.Setenv(name, s.Addr())
 			}
 			e.Setenv("MESSAGES", messages)
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitCode, "waitfor": waitFor, "waitforservice": waitForService},
