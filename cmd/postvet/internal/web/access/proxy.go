@@ -1,0 +1,109 @@
+package access
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Proxy says from whom it is believed who a request comes from.
+type Proxy struct {
+	// From are the networks of the proxies. Unix means that whoever may connect to the
+	// unix socket is one.
+	From []netip.Prefix
+	Unix bool
+	// User is the name of the header field with the user, "" if users log in here.
+	// Groups is that of the field with the user's groups, "" for none.
+	User, Groups string
+	// Roles are those of the groups. A user of several groups has the highest one.
+	Roles map[string]Role
+	// Role is that of users in no such group.
+	Role Role
+}
+
+// maxForwarded bounds the addresses that are read of X-Forwarded-For, from its end.
+const maxForwarded = 16
+
+// peer returns the address of who connected, which is not valid for a unix socket.
+func peer(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap().WithZone("")
+}
+
+// lists reports whether a proxy has an address.
+func (p *Proxy) lists(a netip.Addr) bool {
+	return a.IsValid() && slices.ContainsFunc(p.From, func(n netip.Prefix) bool { return n.Contains(a) })
+}
+
+// believes reports whether a request comes from a proxy.
+func (s *Settings) believes(r *http.Request) bool {
+	if s.Unix {
+		return s.Proxy.Unix
+	}
+	return s.Proxy.lists(peer(r))
+}
+
+// client returns the address that a request comes from: of who connected, or what the proxies
+// say in X-Forwarded-For, whose end the nearest of them wrote.
+func (s *Settings) client(r *http.Request) string {
+	at := peer(r)
+	if s.believes(r) {
+		all := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		for i := len(all) - 1; i >= max(0, len(all)-maxForwarded); i-- {
+			a, err := netip.ParseAddr(strings.TrimSpace(all[i]))
+			if err != nil {
+				break
+			}
+			if at = a.Unmap().WithZone(""); !s.Proxy.lists(at) {
+				break
+			}
+		}
+	}
+	if !at.IsValid() {
+		return ""
+	}
+	return at.String()
+}
+
+// secure reports whether the browser sent a request by TLS.
+func (s *Settings) secure(r *http.Request) bool {
+	return s.TLS || s.believes(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// proxied returns the user whom a proxy names, known false if it names none. A request that
+// names a user without coming from a proxy is refused: somebody tries, or the configuration
+// does not say what is meant.
+func (s *Settings) proxied(r *http.Request) (name string, role Role, known bool, err error) {
+	p := &s.Proxy
+	if p.User == "" {
+		return "", Nobody, false, nil
+	}
+	names, groups := r.Header.Values(p.User), []string(nil)
+	if p.Groups != "" {
+		groups = r.Header.Values(p.Groups)
+	}
+	switch {
+	case len(names)+len(groups) > 0 && !s.believes(r):
+		return "", Nobody, false, fmt.Errorf("the request says in %s who its user is, and does not come from a proxy that web.proxy names", p.User)
+	case len(names) > 1:
+		return "", Nobody, false, fmt.Errorf("the request has the field %s twice; the proxy must replace what the browser sends", p.User)
+	case len(names) == 0 || names[0] == "":
+		return "", Nobody, false, nil
+	}
+	name = names[0]
+	if len(name) > 4*maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", Nobody, false, fmt.Errorf("the name of the user in %s is too long, or has control characters", p.User)
+	}
+	role = p.Role
+	for _, group := range strings.Split(strings.Join(groups, ","), ",") {
+		role = max(role, p.Roles[strings.TrimSpace(group)])
+	}
+	return name, role, true, nil
+}
