@@ -28,6 +28,7 @@ type page struct {
 // pages are all pages, in the order of the navigation.
 func (h *Handler) pages() []page {
 	return []page{
+		{path: "/", title: "Start", template: "home", role: access.Viewer, data: h.home},
 		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
 	}
 }

@@ -21,6 +21,14 @@ type problem struct {
 
 func (p *problem) Error() string { return p.Title }
 
+// words returns the problem in one line.
+func (p *problem) words() string {
+	if p.Text == "" {
+		return p.Title + "."
+	}
+	return p.Title + ": " + p.Text
+}
+
 // noJournal is the problem of pages that show the journal while there is none.
 var noJournal = &problem{
 	Status: http.StatusServiceUnavailable, Title: "No journal is kept",

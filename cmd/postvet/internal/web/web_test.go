@@ -14,8 +14,11 @@ import (
 
 // source is a Source whose answers a test says.
 type source struct {
-	ask func(user access.User, q control.Request) (any, error)
+	ask   func(user access.User, q control.Request) (any, error)
+	facts Facts
 }
+
+func (s source) Facts(context.Context) Facts { return s.facts }
 
 func (s source) Ask(_ context.Context, user access.User, q control.Request) (any, error) {
 	return s.ask(user, q)
@@ -75,7 +78,7 @@ func TestFaults(t *testing.T) {
 		}, "/status.json", 503, `"text": "busy"`},
 		"unknown": {nil, "/nowhere", 404, "There is no such page"},
 	} {
-		w := get(t, newTest(source{x.ask}), x.path)
+		w := get(t, newTest(source{ask: x.ask}), x.path)
 		if w.Code != x.status || !strings.Contains(w.Body.String(), x.want) {
 			t.Errorf("%s: %d\n%s", name, w.Code, w.Body)
 		}

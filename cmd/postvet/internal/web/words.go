@@ -31,6 +31,7 @@ var functions = template.FuncMap{
 	"number":  number,
 	"count":   func(n any, noun string) string { return layout.Count(toInt(n), noun) },
 	"share":   share,
+	"decimal": func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 	"octets":  octets,
 	"pair":    func(a ...any) []any { return a },
 	"tone":    tone,

@@ -132,7 +132,7 @@ func TestYearOfFreeSpace(t *testing.T) {
 	dir := mountMemory(t, "size=12m")
 	x := simulate(t, filepath.Join(dir, "journal"), Options{Keep: [rows.Classes]time.Duration{365 * 24 * time.Hour, 365 * 24 * time.Hour}, MinFree: 0.5})
 	x.year(t, func() bool {
-		free, size, ok := space(dir)
+		free, size, ok := Space(dir)
 		return ok && 2*free >= size
 	})
 }

@@ -130,7 +130,7 @@ func (s *Store) removeOld(all []file, now time.Time) []file {
 		all = rest
 	}
 	for minFree > 0 {
-		free, size, ok := space(s.opt.Dir)
+		free, size, ok := Space(s.opt.Dir)
 		if !ok || float64(free) >= minFree*float64(size) {
 			break
 		}

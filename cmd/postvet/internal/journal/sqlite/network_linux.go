@@ -30,9 +30,9 @@ func networkOf(dir string) string {
 	return networks[int64(s.Type)]
 }
 
-// space returns the free octets of a directory's file system and all of them; false if
+// Space returns the free octets of a directory's file system and all of them; false if
 // they are not known.
-func space(dir string) (free, all int64, ok bool) {
+func Space(dir string) (free, all int64, ok bool) {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil || s.Blocks == 0 {
 		return 0, 0, false

@@ -1,0 +1,199 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// home is the first page: is all well now?
+type home struct {
+	// Well is true if nothing needs attention. Sentence says so, or what is the matter.
+	Well     bool      `json:"well"`
+	Sentence string    `json:"sentence"`
+	Findings []finding `json:"findings"`
+	Facts    Facts     `json:"facts"`
+	Today    today     `json:"today"`
+}
+
+// today is what became of mail since midnight.
+type today struct {
+	Since time.Time `json:"since"`
+	// Known is false if there is no journal that counts. Problem says then why not.
+	Known   bool   `json:"known"`
+	Problem string `json:"problem,omitempty"`
+	// Complete is false if the time was over before all was counted.
+	Complete bool     `json:"complete"`
+	Messages int64    `json:"messages"`
+	Refused  int64    `json:"refused"`
+	Held     int64    `json:"held"`
+	Deferred int64    `json:"deferred"`
+	Reasons  []reason `json:"reasons"`
+}
+
+// reason is why messages were not plainly accepted.
+type reason struct {
+	Rule string `json:"rule"`
+	// Text is the rule in words.
+	Text     string `json:"text"`
+	Refused  int64  `json:"refused"`
+	Held     int64  `json:"held"`
+	Deferred int64  `json:"deferred"`
+	// Would are messages that were accepted only because they are monitored.
+	Would int64 `json:"would"`
+}
+
+// maxReasons bounds the reasons of the first page.
+const maxReasons = 8
+
+func (h *Handler) home(q *request) (any, error) {
+	p := &home{Facts: h.opt.Source.Facts(q.ctx)}
+	p.Findings = findingsOf(&p.Facts, q.now)
+	p.Today.Since = midnight(q.now, q.zone)
+	h.fillToday(q, p)
+	p.Well = len(p.Findings) == 0
+	p.Sentence = p.sentence()
+	return p, nil
+}
+
+// midnight returns the beginning of the day of a time in a zone.
+func midnight(t time.Time, zone *time.Location) time.Time {
+	t = t.In(zone)
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, zone)
+}
+
+// fillToday counts the mail of the day, and adds what that tells of our own domains.
+func (h *Handler) fillToday(q *request, p *home) {
+	t := &p.Today
+	t.Reasons = []reason{}
+	if p.Facts.Journal.Directory == "" {
+		return
+	}
+	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit})
+	if err != nil {
+		t.Problem = h.problemOf(q, err).words()
+		return
+	}
+	t.Known, t.Complete = true, ranking.Complete
+	all := &ranking.All
+	t.Messages, t.Refused, t.Held, t.Deferred = all[counts.All], refused(all), all[counts.Quarantined], all[counts.Deferred]
+	t.Since = ranking.Query.Since // as exactly as it is counted
+	t.Reasons = reasonsOf(ranking.Lines)
+	if len(p.Facts.OwnDomains) == 0 {
+		return
+	}
+	if own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: counts.MaxLimit}); err == nil {
+		p.Findings = append(p.Findings, ownDomainFindings(p.Facts.OwnDomains, own.Lines)...)
+	}
+}
+
+// top asks for the names with most messages.
+func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
+	text, err := json.Marshal(query)
+	if err != nil {
+		return counts.Ranking{}, err
+	}
+	return asked[counts.Ranking](h, q, control.Request{Do: control.DoTop, Query: string(text)})
+}
+
+// reasonsOf returns the rules that did something to messages, those with most of them first.
+func reasonsOf(lines []counts.Line) []reason {
+	all := []reason{}
+	for _, l := range lines {
+		s := &l.Sums
+		r := reason{Rule: l.Name, Refused: refused(s), Held: s[counts.Quarantined], Deferred: s[counts.Deferred], Would: s[counts.Would]}
+		if r.messages() > 0 {
+			r.Text = ruleText(l.Name)
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b reason) int { return int(b.messages() - a.messages()) })
+	return all[:min(len(all), maxReasons)]
+}
+
+// refused returns how many messages were refused or dropped.
+func refused(s *counts.Sums) int64 { return s[counts.Rejected] + s[counts.Discarded] }
+
+func (r *reason) messages() int64 { return r.Refused + r.Held + r.Deferred + r.Would }
+
+// ruleTexts say of each rule of Postvet's own what it found.
+var ruleTexts = map[string]string{
+	result.RuleUnreadable:        "The message has more fields in our name than can be removed.",
+	result.RuleKeyError:          "A key that signs mail of your users could not be read.",
+	result.RuleFault:             "Postvet itself failed on the message.",
+	result.RuleOversize:          "The header or the body is larger than allowed.",
+	result.RuleAmbiguousAuthor:   "It is not clear who wrote the message: it has no single author.",
+	result.RuleTempError:         "The DNS failed, so that it stayed open who sent the message.",
+	result.RuleDMARCReject:       "Nothing proves that the message comes from its author's domain, which asks to refuse such mail.",
+	result.RuleDMARCQuarantine:   "Nothing proves that the message comes from its author's domain, which asks to treat such mail as suspicious.",
+	result.RuleAuthorOverride:    "You decided yourself about mail of this author's domain.",
+	result.RuleSenderDomain:      "The sender's domain does not exist or accepts no mail.",
+	result.RuleOwnDomain:         "A stranger used one of your own domains without proof.",
+	result.RuleUnsigned:          "The author's domain signs all its mail, and this message has no valid signature of it.",
+	result.RuleSPFFail:           "The client may not send mail for the sender's domain.",
+	result.RuleSPFSoftfail:       "The client probably may not send mail for the sender's domain.",
+	result.RuleSPFPermError:      "The SPF record of the sender's domain is broken.",
+	result.RuleSPFTempError:      "The DNS failed, so that SPF stayed open.",
+	result.RuleReportWithoutPass: "A report came that does not prove where it comes from.",
+	result.RuleDegraded:          "Our DNS resolvers failed.",
+	result.RuleReportBounce:      "A bounce of one of our reports, which was read and dropped.",
+}
+
+// ruleText returns a rule in words.
+func ruleText(name string) string {
+	if text, ok := ruleTexts[name]; ok {
+		return text
+	}
+	switch name {
+	case counts.Other:
+		return "Other rules."
+	case counts.None:
+		return "No rule is known."
+	}
+	return "Your rule " + name + " decided."
+}
+
+// ownDomainFindings finds our own domains that others use without proof today, and did not
+// before.
+func ownDomainFindings(own []string, lines []counts.Line) (all []finding) {
+	for _, l := range lines {
+		failed, before := l.Sums[counts.Failed], l.Former[counts.Failed]
+		is := slices.ContainsFunc(own, func(d string) bool { return rows.Within(d, l.Name) })
+		if !is || failed < 5 || before*4 > failed {
+			continue
+		}
+		all = append(all, finding{
+			Name: "own-domain-unproven", Level: levelWarn, Path: "/domains/" + l.Name, Details: []string{},
+			Text: fmt.Sprintf("Mail of today claims to be from your domain %s without proof: %s, %d in the same time before.", l.Name, layout.Count(failed, "message"), before),
+			Do:   "See which hosts sent it: a forger, or a new service of yours that is in no record yet.",
+		})
+	}
+	return all[:min(len(all), 5)]
+}
+
+// sentence says whether all is well.
+func (p *home) sentence() string {
+	bad := slices.ContainsFunc(p.Findings, func(f finding) bool { return f.Level == levelBad })
+	switch n := len(p.Findings); {
+	case p.Facts.Status.State == control.StateDraining:
+		return "Postvet is stopping; mail waits at its senders until it runs again."
+	case bad && n == 1:
+		return "Mail is checked, and one thing needs you now."
+	case bad:
+		return fmt.Sprintf("Mail is checked, and %d things need you, at least one of them now.", n)
+	case n == 1:
+		return "Mail is checked as it should be. One thing needs a look when you have time."
+	case n > 1:
+		return fmt.Sprintf("Mail is checked as it should be. %d things need a look when you have time.", n)
+	case p.Facts.Policy.Monitors:
+		return "All is well. Mail is checked, and nothing is refused: Postvet only monitors."
+	}
+	return "All is well: mail is checked, the DNS answers, and nothing waits for you."
+}

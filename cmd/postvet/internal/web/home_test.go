@@ -1,0 +1,86 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+)
+
+// ranking is what the service counts of today.
+func ranking() counts.Ranking {
+	r := counts.Ranking{Complete: true, Query: counts.Query{Since: testNow.Add(-16 * 3600e9)}}
+	r.All[counts.All], r.All[counts.Rejected], r.All[counts.Quarantined] = 12345, 23, 4
+	for name, n := range map[string]int64{"dmarc-reject": 20, "<i>mine": 3, "dmarc-pass": 0} {
+		l := counts.Line{Name: name}
+		l.Sums[counts.All], l.Sums[counts.Rejected] = 100, n
+		r.Lines = append(r.Lines, l)
+	}
+	return r
+}
+
+func TestHome(t *testing.T) {
+	t.Parallel()
+	counted := func(_ access.User, q control.Request) (any, error) {
+		if q.Do != control.DoTop {
+			return nil, errors.New("asked for something else")
+		}
+		return ranking(), nil
+	}
+	for _, tc := range []struct {
+		name    string
+		change  func(*Facts)
+		ask     func(access.User, control.Request) (any, error)
+		want    []string
+		without []string
+	}{
+		{
+			"well", func(*Facts) {}, counted,
+			[]string{
+				"All is well: mail is checked", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
+				"Your rule &lt;i&gt;mine decided", "Mail is refused.", "unix:postvet/postvet.sock",
+			},
+			[]string{"What needs you", "dmarc-pass", "<i>"},
+		},
+		{"monitors", func(f *Facts) { f.Policy.Monitors = true }, counted, []string{"Postvet only monitors"}, nil},
+		{"one thing", func(f *Facts) { f.PatternsUnwritten = true }, counted, []string{"One thing needs a look", "What needs you", "cannot be written to the disk"}, []string{"All is well"}},
+		{"two things, one grave", func(f *Facts) { f.PatternsUnwritten, f.Status.DNS.Degraded = true, true }, counted, []string{"2 things need you, at least one of them now"}, nil},
+		{"stopping", func(f *Facts) { f.Status.State = control.StateDraining }, counted, []string{"Postvet is stopping"}, nil},
+		{"no journal", func(f *Facts) { f.Journal = control.Journal{}; f.Disk = nil }, counted, []string{"keeps no journal"}, []string{"12\u202f345"}},
+		{
+			"the journal cannot be read", func(*Facts) {}, func(access.User, control.Request) (any, error) { return nil, errors.New("disk I/O error") },
+			[]string{"cannot be shown", "The log of the service says why"},
+			[]string{"disk I/O error"},
+		},
+		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"All mail of today was delivered"}, nil},
+		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time"}, nil},
+		{"a listener from outside", func(f *Facts) { f.Status.Listeners = []string{"<script>"} }, counted, []string{"&lt;script&gt;"}, []string{"<script>"}},
+	} {
+		s := source{ask: tc.ask, facts: wellFacts()}
+		tc.change(&s.facts)
+		w := get(t, newTest(s), "/")
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d\n%s", tc.name, w.Code, w.Body)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: %q is missing in\n%s", tc.name, want, w.Body)
+			}
+		}
+		for _, without := range tc.without {
+			if strings.Contains(w.Body.String(), without) {
+				t.Errorf("%s: has %q\n%s", tc.name, without, w.Body)
+			}
+		}
+	}
+	w := get(t, newTest(source{ask: counted, facts: wellFacts()}), "/index.json")
+	for _, want := range []string{`"well": true`, `"findings": []`, `"rule": "dmarc-reject"`, `"refused": 23`} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, w.Body)
+		}
+	}
+}
