@@ -115,7 +115,11 @@ func TestRead(t *testing.T) {
 {"queue_name": "active", "queue_id": "3A7B812346"}
 {"queue_name": "hold", "queue_id": "$(reboot)"}
 {"queue_name": "hold"
-`, postfixEntry, map[string]bool{"3A7B812345": true}},
+{"queue_name": "hold", "arrival_time": 1, "queue_id": "3A7B812347"}
+"queue_name": "hold", "queue_id": "3A7B812348"
+{"queue_name": "hold", "queue_id": "3A7B812349", "recipients": [{"address": "` + strings.Repeat(`x\", \"queue_id\": \"3A7B81234A\"`, 100_000) + `"}]}
+{"queue_name": "hold", "queue_id": "3A7B812350", "forced_expire": false, "sender": "\u0000"}
+`, postfixEntry, map[string]bool{"3A7B812345": true, "3A7B812347": true, "3A7B812349": true, "3A7B812350": true}},
 		{"mailq -qQ", `		/var/spool/mqueue (2 requests)
 -----Q-ID----- --Size-- -----Q-Time----- ------------Sender/Recipient-----------
 8ATDPKaR012345*       5 Sun Nov 29 12:00 <a@b>
@@ -130,7 +134,7 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: %s%v", tc.name, d, err)
 		}
 	}
-	if _, err := read(strings.NewReader(strings.Repeat("x", maxLine+1)), postfixEntry); err == nil {
-		t.Error("a line without end is taken")
+	if ids, err := read(strings.NewReader(strings.Repeat("x", 10*maxLine)), postfixEntry); len(ids) > 0 || err != nil {
+		t.Errorf("a line without end: %v, %v", ids, err)
 	}
 }

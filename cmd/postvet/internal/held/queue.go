@@ -2,6 +2,7 @@ package held
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,9 @@ const (
 	// messages that are read.
 	askTime  = time.Minute
 	maxQueue = 1_000_000
-	// maxLine bounds a line of the list.
-	maxLine = 1 << 20
+	// maxLine bounds what is read of a line of the list. The line of a message has all its
+	// recipients, and what other hosts said about them.
+	maxLine = 64 << 10
 )
 
 // Ask returns the ids of the messages that the MTA of this machine holds at present. It
@@ -73,31 +75,57 @@ func find(name string) (string, error) {
 	return "", err
 }
 
-// read returns the ids of a list of the queue.
+// read returns the ids of a list of the queue. Of a long line the beginning counts.
 func read(r io.Reader, parse func(line []byte) string) (map[string]bool, error) {
 	ids := map[string]bool{}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		if id := parse(lines.Bytes()); ValidID(id) {
+	lines := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, long, err := lines.ReadLine()
+		if errors.Is(err, io.EOF) {
+			return ids, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if id := parse(line); ValidID(id) {
 			if ids[id] = true; len(ids) > maxQueue {
 				return nil, fmt.Errorf("the queue has more than %d messages", maxQueue)
 			}
 		}
+		for long && err == nil {
+			_, long, err = lines.ReadLine()
+		}
 	}
-	return ids, lines.Err()
 }
 
-// postfixEntry returns the id of a line of "postqueue -j", "" if the message is not held.
+// postfixEntry returns the id of a line of "postqueue -j", "" if the message is not held. The
+// end of the line may be missing: queue and id come first.
 func postfixEntry(line []byte) string {
-	var entry struct {
-		Queue string `json:"queue_name"`
-		ID    string `json:"queue_id"`
-	}
-	if json.Unmarshal(line, &entry) != nil || entry.Queue != "hold" {
+	var queue, id string
+	d := json.NewDecoder(bytes.NewReader(line))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return ""
 	}
-	return entry.ID
+	for queue == "" || id == "" {
+		key, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		value, err := d.Token()
+		if _, nested := value.(json.Delim); err != nil || nested {
+			return ""
+		}
+		text, _ := value.(string)
+		switch key {
+		case "queue_name":
+			queue = text
+		case "queue_id":
+			id = text
+		}
+	}
+	if queue != "hold" {
+		return ""
+	}
+	return id
 }
 
 // sendmailEntry returns the id of a line of "mailq -qQ" that begins an entry: the id stands
