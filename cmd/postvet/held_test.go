@@ -148,6 +148,30 @@ func TestHeldCap(t *testing.T) {
 	s.waitLog("as much mail is held today as allowed; more is not held", 1)
 }
 
+// TestHeldCapAfterRestart: what was held before a restart counts for the caps, of the domain
+// and of the day.
+func TestHeldCapAfterRestart(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "journal")
+	s, socket, file := startControlled(t, fmt.Sprintf("[policy]\nhold_per_domain = 2\n[journal]\ndirectory = %q\n", dir))
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	m.hold("3A7B812345")
+	m.hold("3A7B812346")
+	s.signal(syscall.SIGTERM)
+	s.waitExit()
+	if time.Now().UTC().Add(-time.Minute).Day() != time.Now().UTC().Day() {
+		t.Skip("it is midnight of UTC")
+	}
+	s = startService(t, nil, "--config", file)
+	s.waitLog(`"msg":"mail that was held today before the start is counted for the caps","messages":2`, 1)
+	m = dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	if _, verdict := m.end(m.begin("x@evil.example", testMessage(t, "quarantine.eml"))); !strings.HasPrefix(verdict, "reply 451 4.7.1 The message is to be held for review") {
+		t.Errorf("verdict %q", verdict)
+	}
+}
+
 // TestHeldDigest: a service finds at its start that a digest is overdue, and mails what the
 // one before has held.
 func TestHeldDigest(t *testing.T) {

@@ -99,8 +99,8 @@ X-Postvet-Quarantine. reject: it is rejected.`,
 		{
 			name: "hold_per_day", value: integer(&p.HoldPerDay, 0, 0, 10_000_000),
 			comment: `The most messages that are held on one day of UTC (0 for no limit, to
-10000000), also by rules of your own. Each machine counts its own, from its
-start on.`,
+10000000), also by rules of your own. Each machine counts its own, and at its
+start what it held that day before, if [journal] has that.`,
 		},
 		{
 			name: "hold_per_domain", value: integer(&p.HoldPerDomain, 0, 0, 10_000_000),

@@ -1,6 +1,7 @@
 package held
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,7 +25,7 @@ const (
 type Limits struct{ PerDay, PerDomain int }
 
 // Cap bounds how much mail is held. It counts in memory, from midnight of UTC or the start
-// of the process on. It is safe for concurrent use.
+// of the process on; Restore adds what was held before. It is safe for concurrent use.
 type Cap struct {
 	now func() time.Time
 
@@ -62,9 +63,7 @@ func (c *Cap) Hold(domain string) (over string, tell bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.begin()
-	if _, ok := c.domains[domain]; !ok && len(c.domains) >= maxDomains {
-		domain = ""
-	}
+	domain = c.counted(domain)
 	switch l := c.limits; {
 	case l.PerDay > 0 && c.total >= l.PerDay:
 		c.stats.OverDay++
@@ -78,9 +77,37 @@ func (c *Cap) Hold(domain string) (over string, tell bool) {
 	return "", false
 }
 
+// counted returns the name by which a domain is counted.
+func (c *Cap) counted(domain string) string {
+	if _, ok := c.domains[domain]; ok {
+		return domain
+	}
+	if len(c.domains) >= maxDomains {
+		return ""
+	}
+	return strings.Clone(domain) // a part of a header would keep all of it in memory
+}
+
+// Restore counts a message of a domain that was held at a time before the process began. It
+// returns false if that was not today.
+func (c *Cap) Restore(domain string, at time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begin()
+	if !DayOf(at).Equal(c.day) {
+		return false
+	}
+	c.total++
+	c.domains[c.counted(domain)]++
+	return true
+}
+
+// DayOf returns the beginning of the day for which the caps count a message of a time.
+func DayOf(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
+
 // begin begins a day, unless it has begun.
 func (c *Cap) begin() {
-	if day := c.now().UTC().Truncate(24 * time.Hour); !day.Equal(c.day) || c.domains == nil {
+	if day := DayOf(c.now()); !day.Equal(c.day) || c.domains == nil {
 		c.day, c.total, c.domains, c.told = day, 0, map[string]int{}, map[string]bool{}
 	}
 }

@@ -14,7 +14,7 @@ type HeldStats struct {
 }
 
 var (
-	heldToday   = prometheus.NewDesc("postvet_held_today", "Messages that were held since midnight of UTC, or since the start if that was later.", nil, nil)
+	heldToday   = prometheus.NewDesc("postvet_held_today", "Messages that were held since midnight of UTC, or since the start if that was later and no journal has what was before.", nil, nil)
 	heldOver    = prometheus.NewDesc("postvet_held_over_total", "Messages that were not held since policy.hold_per_day or hold_per_domain was reached, by the cap.", []string{"cap"}, nil)
 	heldDigests = prometheus.NewDesc("postvet_held_digests_total", "Mails that list held mail, by how the attempt to hand them over ended.", []string{"result"}, nil)
 )

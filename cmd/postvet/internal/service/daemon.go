@@ -67,8 +67,8 @@ type daemon struct {
 	reload   reload
 	watchdog watchdog
 	// The work of a configuration: moving keys, watching domains, digests of held mail, and
-	// sending reports.
-	rotating, watching, digesting, sending background
+	// sending reports. Restoring is of the start alone.
+	rotating, watching, digesting, sending, restoring background
 
 	levelEnds  <-chan time.Time // when a temporary log level ends
 	statusLine string           // the last one sent to the service manager

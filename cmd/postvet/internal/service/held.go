@@ -24,7 +24,7 @@ func holdLimits(c *config.Config) held.Limits {
 
 // mayHold counts a message that is to be held, and says whether a cap is reached.
 func (d *daemon) mayHold(r *result.Results) filter.Over {
-	domain := cmp.Or(r.DMARC.OrganizationalDomain, r.Author.Domain)
+	domain := heldDomain(r)
 	over, tell := d.holds.Hold(domain)
 	if over == "" {
 		return filter.Over{}
@@ -35,6 +35,40 @@ func (d *daemon) mayHold(r *result.Results) filter.Over {
 			zap.String("domain", foreign.Terminal(domain, 256)), zap.String("action", string(action)))
 	}
 	return filter.Over{Key: over, Tag: action == config.HoldOverTag}
+}
+
+// heldDomain returns the domain for which a held message is counted.
+func heldDomain(r *result.Results) string {
+	return cmp.Or(r.DMARC.OrganizationalDomain, r.Author.Domain)
+}
+
+// restoreTime bounds how long the journal is read for what was held today.
+const restoreTime = 2 * time.Minute
+
+// restoreHeld counts in the background what was held today before the process began, as far
+// as the journal knows it.
+func (d *daemon) restoreHeld() {
+	if d.journal.reader == nil {
+		return
+	}
+	began := time.Now()
+	d.restoring.replace(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, restoreTime)
+		defer cancel()
+		n := 0
+		more, err := d.eachHeld(ctx, held.DayOf(began), began, func(r *rows.Row) bool {
+			if d.holds.Restore(heldDomain(r.Results), r.Ref.Time()) {
+				n++
+			}
+			return true
+		})
+		switch {
+		case err != nil || more:
+			d.log.Warn("not all mail that was held today before the start is counted for the caps", zap.Int("messages", n), zap.Error(err))
+		case n > 0:
+			d.log.Info("mail that was held today before the start is counted for the caps", zap.Int("messages", n))
+		}
+	})
 }
 
 // heldStats returns the numbers of held mail for the metrics.
@@ -62,27 +96,36 @@ func (d *daemon) digestHeld(c *config.Config, authservID string) {
 // findHeld returns the messages that were held in a time.
 func (d *daemon) findHeld(ctx context.Context, since, until time.Time) (all []held.Message, more bool, err error) {
 	d.journal.recorder.Flush(ctx)
+	more, err = d.eachHeld(ctx, since, until, func(r *rows.Row) bool {
+		if len(all) == held.MaxDigest {
+			return false
+		}
+		r.Explain()
+		all = append(all, held.New(r, "", until))
+		return true
+	})
+	return all, more, err
+}
+
+// eachHeld calls f with the rows of the messages that were held in a time, the newest first,
+// until it returns false. It reports whether there may be more.
+func (d *daemon) eachHeld(ctx context.Context, since, until time.Time, f func(*rows.Row) bool) (more bool, err error) {
 	q := rows.Query{Since: since, Until: until, Action: string(result.Quarantine), Limit: rows.MaxLimit}
 	if err := q.Check(); err != nil {
-		return nil, false, err
+		return false, err
 	}
 	for {
 		page, err := d.journal.reader.Find(ctx, q)
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
 		for _, r := range page.Rows {
-			if !held.Was(r) {
-				continue
+			if held.Was(r) && !f(r) {
+				return true, nil
 			}
-			if len(all) == held.MaxDigest {
-				return all, true, nil
-			}
-			r.Explain()
-			all = append(all, held.New(r, "", until))
 		}
 		if page.Next == 0 || !page.Complete {
-			return all, !page.Complete, nil
+			return !page.Complete, nil
 		}
 		q.Before = page.Next
 	}

@@ -121,6 +121,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	defer d.stopRotation()
 	d.watchDomains(c, d.state.Load().authservID)
 	defer d.stopWatch()
+	d.restoreHeld()
+	defer d.restoring.stop(stopPause)
 	d.digestHeld(c, d.state.Load().authservID)
 	defer d.digesting.stop(stopPause)
 	d.sendReports(c)
