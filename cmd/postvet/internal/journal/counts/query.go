@@ -79,4 +79,5 @@ type Line struct {
 // Reader answers queries. It is safe for concurrent use.
 type Reader interface {
 	Top(ctx context.Context, q Query) (Ranking, error)
+	Series(ctx context.Context, q SeriesQuery) (Series, error)
 }
