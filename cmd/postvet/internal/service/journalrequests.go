@@ -30,9 +30,7 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	if j.dir == "" {
 		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{`there is no journal; set journal.directory, such as "/var/lib/postvet/journal", and restart the service`}}
 	}
-	flushing, cancel := context.WithTimeout(ctx, flushTime)
-	j.recorder.Flush(flushing) // if the disk is too slow, the newest are missing
-	cancel()
+	d.flushJournal(ctx)
 	if q.Do == control.DoJournalVerify {
 		return sqlite.Verify(ctx, j.dir)
 	}
@@ -75,6 +73,14 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 		journal.AskDNS(asking, stories.Stories, &d.dns, dmarc.Options{Discovery: d.config().Policy.OrganizationalDomain})
 	}
 	return stories, nil
+}
+
+// flushJournal waits until the newest messages are written; if the disk is too slow, they are
+// missing.
+func (d *daemon) flushJournal(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	d.journal.recorder.Flush(ctx)
 }
 
 var errQuery = &control.Refusal{Code: control.CodeRequest, Errors: []string{"the query is not understood; use the postvet command that belongs to the service"}}

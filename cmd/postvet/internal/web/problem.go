@@ -36,6 +36,9 @@ var noJournal = &problem{
 	Paste: "[journal]\ndirectory = \"/var/lib/postvet/journal\"",
 }
 
+// ErrNoJournal is what a Source returns for what only a journal knows while there is none.
+var ErrNoJournal error = noJournal
+
 // problemOf returns the problem that stands for an error.
 func (h *Handler) problemOf(q *request, err error) *problem {
 	var p *problem

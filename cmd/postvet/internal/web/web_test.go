@@ -12,8 +12,9 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 )
 
-// source is a Source whose answers a test says.
+// source is a Source whose answers a test says. What it does not say is not asked.
 type source struct {
+	Source
 	ask   func(user access.User, q control.Request) (any, error)
 	facts Facts
 }
