@@ -77,7 +77,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/reportstore", "cmd/postvet/internal/reports cmd/postvet/internal/journal/postgres cmd/postvet/internal/journal/sqlite cmd/postvet/internal/filelock policy/dmarc/report policy/reporting"},
 	{"cmd/postvet/internal/journal", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts cmd/postvet/internal/layout policy/..."},
 	{"cmd/postvet/internal/journal/postgres", "cmd/postvet/internal/journal/sqlite cmd/postvet/internal/journal/counts cmd/postvet/internal/journal/rows cmd/postvet/internal/input policy/foreign policy/patterns policy/result"},
-	{"cmd/postvet/internal/journal/sqlite", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts cmd/postvet/internal/filelock policy/result policy/patterns"},
+	{"cmd/postvet/internal/journal/sqlite", "cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/counts cmd/postvet/internal/filelock cmd/postvet/internal/input policy/result policy/patterns"},
 	{"cmd/postvet/internal/journal/counts", "cmd/postvet/internal/journal/rows policy/addrlist policy/result policy/foreign"},
 	{"cmd/postvet/internal/journal/parquet", "cmd/postvet/internal/journal/rows policy/result"},
 	{"cmd/postvet/internal/journal/rows", "policy/..."},

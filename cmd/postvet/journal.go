@@ -306,7 +306,7 @@ func (s *source) forget(ctx context.Context, q rows.Query) (int, error) {
 		err := s.ask(ctx, control.DoJournalForget, q, longTime, &out)
 		return out.Messages, err
 	}
-	if err := sqlite.Audit(s.dir, os.Getuid(), "forget", &q); err != nil {
+	if err := sqlite.Audit(s.dir, sqlite.Audited{UID: os.Getuid(), Do: "forget", Query: &q}); err != nil {
 		return 0, failed("%s; become root or the user of the service", fileError(s.dir, err))
 	}
 	reader := sqlite.NewReader(s.dir)

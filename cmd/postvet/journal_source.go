@@ -100,7 +100,7 @@ func (s *source) find(ctx context.Context, do string, q rows.Query) (rows.Page, 
 		return rows.Page{}, usage("%v", err)
 	}
 	if q.Personal() {
-		_ = sqlite.Audit(s.dir, os.Getuid(), do, &q) // who may only read cannot write it down
+		_ = sqlite.Audit(s.dir, sqlite.Audited{UID: os.Getuid(), Do: do, Query: &q}) // who may only read cannot write it down
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()

@@ -1,12 +1,17 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/input"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
@@ -17,15 +22,22 @@ const (
 	maxAudit  = 4 << 20
 )
 
-// Audit writes down a search for a person or a client, and what is forgotten. uid is the
-// user who asked.
-func Audit(dir string, uid int, do string, q *rows.Query) error {
-	line, err := json.Marshal(struct {
-		At    time.Time   `json:"at"`
-		UID   int         `json:"uid"`
-		Do    string      `json:"do"`
-		Query *rows.Query `json:"query"`
-	}{time.Now().UTC().Truncate(time.Millisecond), uid, do, q})
+// Audited is a search for a person or a client, or what was forgotten, and who asked.
+type Audited struct {
+	At time.Time `json:"at"`
+	// UID is the user of this machine, -1 for one of the web page, whose name is Web; ""
+	// if the rights of the page's socket are all that is known.
+	UID   int         `json:"uid"`
+	Web   string      `json:"web,omitempty"`
+	Do    string      `json:"do"`
+	Query *rows.Query `json:"query"`
+}
+
+// Audit writes down a search for a person or a client, and what is forgotten. It sets the
+// time.
+func Audit(dir string, a Audited) error {
+	a.At = time.Now().UTC().Truncate(time.Millisecond)
+	line, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
@@ -46,4 +58,41 @@ func Audit(dir string, uid int, do string, q *rows.Query) error {
 		return err
 	}
 	return f.Close()
+}
+
+// auditTail bounds what is read of the end of the file, in octets.
+const auditTail = 256 << 10
+
+// ReadAudit returns the newest of what was written down, the newest first, at most n. Lines
+// that cannot be read are left out.
+func ReadAudit(dir string, n int) ([]Audited, error) {
+	list := []Audited{}
+	f, err := input.OpenRegular(filepath.Join(dir, auditName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return list, nil
+	}
+	if err != nil {
+		return list, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return list, err
+	}
+	from := max(0, info.Size()-auditTail)
+	text, err := io.ReadAll(io.NewSectionReader(f, from, auditTail))
+	if err != nil {
+		return list, err
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	if from > 0 {
+		lines = lines[1:] // the first one is cut off
+	}
+	for i := len(lines) - 1; i >= 0 && len(list) < n; i-- {
+		var a Audited
+		if json.Unmarshal(lines[i], &a) == nil && !a.At.IsZero() {
+			list = append(list, a)
+		}
+	}
+	return list, nil
 }

@@ -78,7 +78,7 @@ func TestRights(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "journal")
 	write(t, dir, rows.Hashed, newGenerator().rowOf(noon, 1, true))
-	must(t, Audit(dir, 0, "history", &rows.Query{From: "a@example.org"}))
+	must(t, Audit(dir, Audited{Do: "history", Query: &rows.Query{From: "a@example.org"}}))
 	entries, err := os.ReadDir(dir)
 	must(t, err)
 	for _, e := range entries {

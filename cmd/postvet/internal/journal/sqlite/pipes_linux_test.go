@@ -38,7 +38,7 @@ func TestNotRegular(t *testing.T) {
 	for _, name := range []string{auditName, noon.Format(monthLayout) + ".key"} {
 		must(t, syscall.Mkfifo(filepath.Join(dir, name), 0o600))
 	}
-	if err := Audit(dir, 0, "history", &rows.Query{}); err == nil {
+	if err := Audit(dir, Audited{Do: "history", Query: &rows.Query{}}); err == nil {
 		t.Error("a search was written into a pipe")
 	}
 	if _, err := (&keys{dir: dir}).of(noon, true); err == nil || errors.Is(err, os.ErrNotExist) {
