@@ -68,3 +68,11 @@ func (p *observedPatterns) unwritten() bool {
 	defer p.mu.Unlock()
 	return p.failing
 }
+
+// Audit implements web.Auditor.
+func (s webSource) Audit(_ context.Context, n int) ([]sqlite.Audited, error) {
+	if s.d.journal.dir == "" {
+		return []sqlite.Audited{}, nil
+	}
+	return sqlite.ReadAudit(s.d.journal.dir, n)
+}

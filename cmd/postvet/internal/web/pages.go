@@ -30,6 +30,8 @@ func (h *Handler) pages() []page {
 	return []page{
 		{path: "/", title: "Start", template: "home", role: access.Viewer, data: h.home},
 		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
+		{path: "/about", title: "About", template: "about", role: access.Nobody, data: h.about},
+		{path: "/audit", group: "/status", title: "Audit", template: "audit", role: access.Admin, data: h.audit},
 	}
 }
 

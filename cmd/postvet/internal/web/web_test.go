@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 )
 
@@ -17,7 +18,10 @@ type source struct {
 	Source
 	ask   func(user access.User, q control.Request) (any, error)
 	facts Facts
+	audit []sqlite.Audited
 }
+
+func (s source) Audit(context.Context, int) ([]sqlite.Audited, error) { return s.audit, nil }
 
 func (s source) Facts(context.Context) Facts { return s.facts }
 
