@@ -10,6 +10,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -36,6 +37,8 @@ type today struct {
 	Held     int64    `json:"held"`
 	Deferred int64    `json:"deferred"`
 	Reasons  []reason `json:"reasons"`
+	// Chart is nil if the hours are not counted.
+	Chart *chart.Bars `json:"chart,omitempty"`
 }
 
 // reason is why messages were not plainly accepted.
@@ -83,9 +86,13 @@ func (h *Handler) fillToday(q *request, p *home) {
 	}
 	t.Known, t.Complete = true, ranking.Complete
 	all := &ranking.All
-	t.Messages, t.Refused, t.Held, t.Deferred = all[counts.All], refused(all), all[counts.Quarantined], all[counts.Deferred]
+	t.Messages, t.Refused, t.Held, t.Deferred = all[counts.All], refusedOf(all), all[counts.Quarantined], all[counts.Deferred]
 	t.Since = ranking.Query.Since // as exactly as it is counted
 	t.Reasons = reasonsOf(ranking.Lines)
+	hours := counts.SeriesQuery{Since: q.now.Add(-24 * time.Hour), Until: q.now, Step: time.Hour}
+	if series, err := h.opt.Source.Series(q.ctx, q.user, hours); err == nil {
+		t.Chart = outcomesOf("Messages of the last 24 hours", series)
+	}
 	if len(p.Facts.OwnDomains) == 0 {
 		return
 	}
@@ -108,7 +115,7 @@ func reasonsOf(lines []counts.Line) []reason {
 	all := []reason{}
 	for _, l := range lines {
 		s := &l.Sums
-		r := reason{Rule: l.Name, Refused: refused(s), Held: s[counts.Quarantined], Deferred: s[counts.Deferred], Would: s[counts.Would]}
+		r := reason{Rule: l.Name, Refused: refusedOf(s), Held: s[counts.Quarantined], Deferred: s[counts.Deferred], Would: s[counts.Would]}
 		if r.messages() > 0 {
 			r.Text = ruleText(l.Name)
 			all = append(all, r)
@@ -117,9 +124,6 @@ func reasonsOf(lines []counts.Line) []reason {
 	slices.SortStableFunc(all, func(a, b reason) int { return int(b.messages() - a.messages()) })
 	return all[:min(len(all), maxReasons)]
 }
-
-// refused returns how many messages were refused or dropped.
-func refused(s *counts.Sums) int64 { return s[counts.Rejected] + s[counts.Discarded] }
 
 func (r *reason) messages() int64 { return r.Refused + r.Held + r.Deferred + r.Would }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -23,6 +24,21 @@ func ranking() counts.Ranking {
 	return r
 }
 
+// homeSource is a source with a message in each hour.
+type homeSource struct {
+	source
+}
+
+func (homeSource) Series(_ context.Context, _ access.User, q counts.SeriesQuery) (counts.Series, error) {
+	s := counts.Series{Query: q, Complete: true}
+	for at := q.Since; at.Before(q.Until); at = at.Add(q.Step) {
+		p := counts.Point{At: at}
+		p.Sums[counts.All] = 1
+		s.Points = append(s.Points, p)
+	}
+	return s, nil
+}
+
 func TestHome(t *testing.T) {
 	t.Parallel()
 	counted := func(_ access.User, q control.Request) (any, error) {
@@ -41,7 +57,7 @@ func TestHome(t *testing.T) {
 		{
 			"well", func(*Facts) {}, counted,
 			[]string{
-				"All is well: mail is checked", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
+				"All is well: mail is checked", "Messages of the last 24 hours", "<svg", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
 				"Your rule &lt;i&gt;mine decided", "Mail is refused.", "unix:postvet/postvet.sock",
 			},
 			[]string{"What needs you", "dmarc-pass", "<i>"},
@@ -60,7 +76,7 @@ func TestHome(t *testing.T) {
 		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time"}, nil},
 		{"a listener from outside", func(f *Facts) { f.Status.Listeners = []string{"<script>"} }, counted, []string{"&lt;script&gt;"}, []string{"<script>"}},
 	} {
-		s := source{ask: tc.ask, facts: wellFacts()}
+		s := homeSource{source{ask: tc.ask, facts: wellFacts()}}
 		tc.change(&s.facts)
 		w := get(t, newTest(s), "/")
 		if w.Code != http.StatusOK {
@@ -77,7 +93,7 @@ func TestHome(t *testing.T) {
 			}
 		}
 	}
-	w := get(t, newTest(source{ask: counted, facts: wellFacts()}), "/index.json")
+	w := get(t, newTest(homeSource{source{ask: counted, facts: wellFacts()}}), "/index.json")
 	for _, want := range []string{`"well": true`, `"findings": []`, `"rule": "dmarc-reject"`, `"refused": 23`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, w.Body)
