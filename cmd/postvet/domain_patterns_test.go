@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/policy/patterns"
 )
@@ -62,7 +63,7 @@ func TestDomainPatterns(t *testing.T) {
 	}
 	run("This is what this node learned by itself, since those of the others cannot be read: the database cannot be reached", exitDone, "--config", away, "a.example")
 	run(`"fleet": false`, exitDone, "--json", "--config", away, "a.example")
-	var p domainPatterns
+	var p domainhistory.Patterns
 	if err := json.Unmarshal([]byte(run("{", exitDone, "--json", "--config", file, "a.example")), &p); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/manual"
@@ -32,8 +33,8 @@ var described = map[string]reflect.Type{
 	"observed": reflect.TypeFor[inspect.Observed](), "observed source": reflect.TypeFor[inspect.ObservedSource](), "observed mail": reflect.TypeFor[inspect.ObservedMail](),
 	"plan": reflect.TypeFor[plan.Plan](), "plan step": reflect.TypeFor[plan.Step](), "plan record": reflect.TypeFor[plan.Record](),
 	"requirements": reflect.TypeFor[requirements.Report](), "requirement": reflect.TypeFor[requirements.Result](),
-	"since": reflect.TypeFor[domainChanges](), "since source": reflect.TypeFor[changeSource](), "since record": reflect.TypeFor[recordChange](), "since error": reflect.TypeFor[watch.ErrorChange](),
-	"patterns": reflect.TypeFor[domainPatterns](), "pattern": reflect.TypeFor[patternName](),
+	"since": reflect.TypeFor[domainhistory.Changes](), "since source": reflect.TypeFor[domainhistory.ChangeSource](), "since record": reflect.TypeFor[domainhistory.RecordChange](), "since error": reflect.TypeFor[watch.ErrorChange](),
+	"patterns": reflect.TypeFor[domainhistory.Patterns](), "pattern": reflect.TypeFor[domainhistory.PatternName](),
 	"route": reflect.TypeFor[route.Report](), "route step": reflect.TypeFor[route.Step](), "attempt": reflect.TypeFor[route.Attempt](),
 	"connection": reflect.TypeFor[route.Connection](), "certificate": reflect.TypeFor[route.Certificate](),
 }

@@ -28,6 +28,9 @@ func NewPatternSource(c *config.Config) PatternSource {
 	return s
 }
 
+// Fleet reports whether the source has what all nodes learned.
+func (s PatternSource) Fleet() bool { return s.Database != nil }
+
 // Read calls the function that begin returns with the rows of the last days, in order. If the
 // database cannot be used, it begins again with those of the directory alone, and away is why.
 func (s PatternSource) Read(ctx context.Context, now time.Time, begin func() func(patterns.Row)) (away, err error) {

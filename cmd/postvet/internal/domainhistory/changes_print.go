@@ -1,4 +1,4 @@
-package main
+package domainhistory
 
 import (
 	"fmt"
@@ -11,12 +11,12 @@ import (
 )
 
 // Print writes the changes for a person, laid out for at least 80 columns.
-func (c *domainChanges) Print(w io.Writer, s layout.Screen) error { return c.write(pages.New(w, s)) }
+func (c *Changes) Print(w io.Writer, s layout.Screen) error { return c.write(pages.New(w, s)) }
 
 // Markdown writes the changes for a ticket.
-func (c *domainChanges) Markdown(w io.Writer) error { return c.write(pages.NewTicket(w)) }
+func (c *Changes) Markdown(w io.Writer) error { return c.write(pages.NewTicket(w)) }
 
-func (c *domainChanges) write(p *pages.Page) error {
+func (c *Changes) write(p *pages.Page) error {
 	p.Title(c.Name, "")
 	records := layout.Count(len(c.Records), "record")
 	if len(c.Records) == 0 {
@@ -48,18 +48,18 @@ func (c *domainChanges) write(p *pages.Page) error {
 }
 
 // minute returns a time as a person reads it.
-func (c *domainChanges) minute(t time.Time) string { return t.In(c.zone).Format("2006-01-02 15:04") }
+func (c *Changes) minute(t time.Time) string { return t.In(c.Zone).Format("2006-01-02 15:04") }
 
 // knownText says what a source knows, and since when.
-func (c *domainChanges) knownText(s changeSource) string {
+func (c *Changes) knownText(s ChangeSource) string {
 	if s.Source == "watch" {
-		return "watched since " + s.Since.In(c.zone).Format(time.DateOnly)
+		return "watched since " + s.Since.In(c.Zone).Format(time.DateOnly)
 	}
-	return "in the journal since " + s.Since.In(c.zone).Format(time.DateOnly) + ": only records of mail without a DMARC pass"
+	return "in the journal since " + s.Since.In(c.Zone).Format(time.DateOnly) + ": only records of mail without a DMARC pass"
 }
 
 // changeNote says when records changed.
-func (c *domainChanges) changeNote(r *recordChange) string {
+func (c *Changes) changeNote(r *RecordChange) string {
 	parts := []string{c.minute(r.At)}
 	if r.N > 1 {
 		parts = append(parts, fmt.Sprintf("changed %d times", r.N))
