@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/received"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
 	"github.com/postvet/postvet/policy/dmarc/report"
@@ -30,28 +30,28 @@ func (f *domainFlags) reports(name string, o *inspect.Options, now time.Time) (s
 	if _, err := os.Stat(c.ReportFile()); err != nil && c.Journal.Postgres == "" || !c.Report.Stores() {
 		return "", nil
 	}
-	s := &sourcesSink{analysis: sources.New(domain), problems: io.Discard, rows: report.NewTally(maxStaged)}
+	s := sources.NewSink(domain, func(*received.Report) {})
 	in := &storedReports{
 		flags:  &reportStoreFlags{cmd: f.cmd, file: f.file},
 		filter: reports.ReceivedFilter{Kind: reports.ReceivedAggregate, Domain: domain},
 	}
-	seen := &observedReports{sourcesSink: s, domain: domain, now: now, rows: report.NewTally(maxStaged), out: o.Observed}
+	seen := &observedReports{Sink: s, domain: domain, now: now, rows: report.NewTally(sources.MaxStaged), out: o.Observed}
 	if seen.out == nil {
 		seen.out = &inspect.Observed{}
 	}
 	if err := in.read(seen, nil); err != nil {
 		return "cannot be read: " + foreign.Line(err.Error(), 200), nil
 	}
-	if s.reports == 0 {
+	if s.Reports == 0 {
 		return "", nil
 	}
 	o.Observed = seen.out
 	o.Observed.Sources = append(o.Observed.Sources, inspect.ObservedSource{
-		Source: inspect.Reports, Since: now.Add(-observedTime).UTC().Truncate(time.Second), Complete: s.unread == 0 && s.left == 0,
+		Source: inspect.Reports, Since: now.Add(-observedTime).UTC().Truncate(time.Second), Complete: s.Unread == 0 && s.Left == 0,
 	})
-	sum := s.analysis.Summary(nil)
+	sum := s.Analysis.Summary(nil)
 	text := fmt.Sprintf("%s of %s on %s, %d of %s passed; ", layout.Count(sum.Reports, "report"), layout.Count(sum.Reporters, "reporter"), layout.Count(sum.Days, "day"), sum.Passed, layout.Count(sum.Messages, "message"))
-	switch next := nextPolicy(sum); {
+	switch next := sum.Next(); {
 	case next == nil:
 		text += "p=reject is published"
 	case next.Ready:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
+	"github.com/postvet/postvet/cmd/postvet/internal/sources"
 	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -12,7 +13,7 @@ import (
 // observedReports notes the keys and hosts of a domain in the reports that it passes on. The
 // numbers of messages are left to the journal: what a report says is not proven.
 type observedReports struct {
-	*sourcesSink
+	*sources.Sink
 	domain string
 	now    time.Time
 	rows   *report.Tally
@@ -23,11 +24,11 @@ type observedReports struct {
 // Record implements [received.Sink].
 func (s *observedReports) Record(p received.Place, h *report.Head, r *report.Record) error {
 	// A report is about a day. A key may have signed last at the beginning of it.
-	if s.analysis.Concerns(h) && h.Begin.After(s.now.Add(-observedTime)) && !h.Begin.After(s.now) {
+	if s.Analysis.Concerns(h) && h.Begin.After(s.now.Add(-observedTime)) && !h.Begin.After(s.now) {
 		s.rows.Add(r)
 		s.staged = true
 	}
-	return s.sourcesSink.Record(p, h, r)
+	return s.Sink.Record(p, h, r)
 }
 
 // End implements [received.Sink].
@@ -38,9 +39,9 @@ func (s *observedReports) End(r *received.Report) error {
 				s.note(rec, r.Aggregate.Head.Begin)
 			}
 		}
-		s.rows, s.staged = report.NewTally(maxStaged), false
+		s.rows, s.staged = report.NewTally(sources.MaxStaged), false
 	}
-	return s.sourcesSink.End(r)
+	return s.Sink.End(r)
 }
 
 // note notes the messages of a row.

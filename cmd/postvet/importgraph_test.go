@@ -84,7 +84,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/journal/rows", "policy/..."},
 	{"cmd/postvet/internal/migrate/peers", "cmd/postvet/internal/migrate/mta cmd/postvet/internal/layout policy/addrlist policy/dkim policy/dmarc policy/foreign policy/message policy/spelling"},
 	{"cmd/postvet/internal/migrate/mta", "cmd/postvet/internal/account cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout policy/addrlist"},
-	{"cmd/postvet/internal/sources", "policy/addrlist policy/dmarc/report policy/message"},
+	{"cmd/postvet/internal/sources", "cmd/postvet/internal/received policy/addrlist policy/dmarc/report policy/message"},
 	{"cmd/postvet/internal/reportinbox", "cmd/postvet/internal/received cmd/postvet/internal/reports policy/addrlist policy/dmarc/report policy/foreign"},
 	{"cmd/postvet/internal/received", "cmd/postvet/internal/reports cmd/postvet/internal/mailbox cmd/postvet/internal/input policy/..."},
 	{"cmd/postvet/internal/reports", "policy/deviation policy/dmarc/report policy/reporting"},

@@ -15,7 +15,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
-	"github.com/postvet/postvet/policy/dmarc/report"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 )
@@ -109,7 +108,7 @@ func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, in reportInput
 	case f.limit < 0:
 		return usage("--limit: %d is out of bounds; write 0 or more", f.limit)
 	}
-	s := &sourcesSink{analysis: sources.New(domain), problems: cmd.ErrOrStderr(), rows: report.NewTally(maxStaged)}
+	s := &sourcesSink{Sink: sources.NewSink(domain, func(r *received.Report) { unreadReport(cmd.ErrOrStderr(), r) })}
 	stored, _ := in.(*storedReports)
 	if stored != nil {
 		stored.filter = reports.ReceivedFilter{Kind: reports.ReceivedAggregate, Domain: domain}
@@ -118,18 +117,18 @@ func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, in reportInput
 		return err
 	}
 	if stored != nil {
-		s.duplicates += stored.copies
+		s.Duplicates += stored.copies
 		s.unproven, s.unprovenMessages = stored.left, stored.leftMessages
 	}
 	switch {
-	case s.reports == 0 && s.unproven > 0:
+	case s.Reports == 0 && s.unproven > 0:
 		return failed("all %s about %s came in mail that did not pass DMARC; --unproven counts them", layout.Count(s.unproven, "report"), domain)
-	case s.reports == 0 && stored != nil:
+	case s.Reports == 0 && stored != nil:
 		return failed("no report about %s has come; report.inbox says to which address they come, and the DMARC record must ask for them there by rua=. Or name files", domain)
-	case s.reports == 0:
+	case s.Reports == 0:
 		return failed("no report about %s could be read; name files or folders with its aggregate reports", domain)
 	}
-	sum := s.analysis.Summary(f.ignore)
+	sum := s.Analysis.Summary(f.ignore)
 	sum.Unproven = s.unproven
 	if f.json {
 		err = printJSON(cmd.OutOrStdout(), sum)
@@ -139,75 +138,17 @@ func (f *reportSourcesFlags) run(cmd *cobra.Command, name string, in reportInput
 	if err != nil {
 		return output(err)
 	}
-	if next := nextPolicy(sum); next != nil && !next.Ready {
+	if next := sum.Next(); next != nil && !next.Ready {
 		return exit{code: exitNo}
 	}
 	return nil
 }
 
-// nextPolicy returns the policy to ask for next; nil if there is none.
-func nextPolicy(s *sources.Summary) *sources.Readiness {
-	switch {
-	case s.Reject.Already:
-		return nil
-	case s.Quarantine.Already || s.Reject.Ready:
-		return &s.Reject
-	}
-	return &s.Quarantine
-}
-
-// maxStaged bounds the different records of one report that are kept until it ends.
-const maxStaged = 100_000
-
-// sourcesSink passes the records of reports on that could be read to their ends.
+// sourcesSink takes the reports, and knows of those that were left out.
 type sourcesSink struct {
-	analysis *sources.Analysis
-	problems io.Writer
-	rows     *report.Tally
-	pending  bool
-
-	reports, duplicates, others, unread int
-	left                                int64
-
+	*sources.Sink
 	unproven         int // reports that do not count
 	unprovenMessages int64
-}
-
-// Record implements [received.Sink].
-func (s *sourcesSink) Record(_ received.Place, h *report.Head, r *report.Record) error {
-	if s.analysis.Concerns(h) {
-		s.rows.Add(r)
-		s.pending = true
-	}
-	return nil
-}
-
-// End implements [received.Sink].
-func (s *sourcesSink) End(r *received.Report) error {
-	rows := s.rows
-	if s.pending {
-		s.rows, s.pending = report.NewTally(maxStaged), false
-	}
-	switch {
-	case r.Err != nil:
-		s.unread++
-		unreadReport(s.problems, r)
-	case r.DuplicateOf != nil:
-		s.duplicates++
-	case r.Kind != received.Aggregate || !s.analysis.Concerns(&r.Aggregate.Head):
-		s.others++
-	default:
-		head, any := &r.Aggregate.Head, false
-		for rec := range rows.Records() {
-			any = s.analysis.Add(head, rec) || any
-		}
-		if any || head.Policy.Domain != "" && r.Aggregate.Records > 0 {
-			s.analysis.Report(head)
-			s.reports++
-			s.left += rows.LeftOut()
-		}
-	}
-	return nil
 }
 
 // sourcesText writes a summary for a person.
@@ -252,16 +193,16 @@ func (t *sourcesText) write(s *sources.Summary, read *sourcesSink) error {
 		noun string
 		what string
 	}{
-		{read.duplicates, "duplicate", "not counted"},
-		{read.others, "other report", "not counted: about other domains, or of another kind"},
-		{read.unread, "file", "not readable"},
+		{read.Duplicates, "duplicate", "not counted"},
+		{read.Others, "other report", "not counted: about other domains, or of another kind"},
+		{read.Unread, "file", "not readable"},
 		{read.unproven, "report", fmt.Sprintf("of %s not counted: the mail did not pass DMARC, so that anybody may have written it; --unproven counts all", layout.Count(read.unprovenMessages, "message"))},
 	} {
 		if n.n > 0 {
 			t.line(0, layout.Count(n.n, n.noun)+" "+n.what)
 		}
 	}
-	if more := s.Rest + read.left; more > 0 {
+	if more := s.Rest + read.Left; more > 0 {
 		t.line(0, layout.Count(more, "message")+" of sources beyond the limit, not told apart")
 	}
 	t.printf("\n")

@@ -53,6 +53,17 @@ type Readiness struct {
 	Obstacles []string `json:"obstacles"`
 }
 
+// Next returns the policy to ask for next; nil if there is none.
+func (s *Summary) Next() *Readiness {
+	switch {
+	case s.Reject.Already:
+		return nil
+	case s.Quarantine.Already || s.Reject.Ready:
+		return &s.Reject
+	}
+	return &s.Quarantine
+}
+
 // What a domain needs before it asks for a policy: so many days of reports, and so few of
 // its own messages that fail, in a thousand.
 const (
