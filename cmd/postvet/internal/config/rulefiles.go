@@ -42,9 +42,14 @@ func (c *Config) Overlay(file string) (*Config, error) {
 }
 
 func (c *Config) overlay(key string, files []string) (*Config, error) {
+	return c.over(func(o *Config) error { return o.readRuleFiles(key, files, false) })
+}
+
+// over returns a copy of the configuration into which read has read rules and policy keys.
+func (c *Config) over(read func(*Config) error) (*Config, error) {
 	o := c.copy()
 	o.shadow, o.rules = nil, nil
-	if err := o.readRuleFiles(key, files, false); err != nil {
+	if err := read(o); err != nil {
 		return nil, err
 	}
 	if len(o.rules) == 0 {
@@ -83,24 +88,28 @@ func (c *Config) readRuleFiles(key string, files []string, once bool) error {
 		if len(text) == 0 {
 			c.empty = append(c.empty, name)
 		}
-		tree, fault := decode(name, text)
-		if fault != nil {
-			errs = append(errs, fault)
-			continue
-		}
-		before := maps.Clone(c.origin)
-		f := newFile(name, text, c)
-		f.ruleFile, f.over = true, !once
-		f.read(tree)
-		if once {
-			f.refuseTwice(before)
-		}
-		errs = append(errs, f.errs...)
+		errs = append(errs, c.readRuleText(name, text, once)...)
 	}
 	if len(errs) == 0 {
 		errs = append(checkRules(c.rules), c.conflicts()...)
 	}
 	return errs.orNil()
+}
+
+// readRuleText adds the rules and the policy keys of a text. Errors call it name.
+func (c *Config) readRuleText(name string, text []byte, once bool) Errors {
+	tree, fault := decode(name, text)
+	if fault != nil {
+		return Errors{fault}
+	}
+	before := maps.Clone(c.origin)
+	f := newFile(name, text, c)
+	f.ruleFile, f.over = true, !once
+	f.read(tree)
+	if once {
+		f.refuseTwice(before)
+	}
+	return f.errs
 }
 
 // refuseTwice adds a fault for each key that was set before.
