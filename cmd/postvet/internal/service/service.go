@@ -239,6 +239,7 @@ func (d *daemon) announce(sockets []mtasetup.Socket) {
 	if !strings.Contains(id, ".") {
 		d.log.Warn("the authserv-id is not fully qualified, and others may use the same one; set authserv_id", zap.String("authserv_id", id))
 	}
+	d.warnOfSurroundings(c)
 	d.logExpired(c)
 	for _, name := range c.UnusedSockets() {
 		d.log.Warn("systemd passed a socket that listen does not name, so nobody answers there; name it in listen (systemd:NAME) or remove its unit", zap.String("socket", name))

@@ -1,0 +1,46 @@
+package service
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/config"
+)
+
+// systemResolvers names the resolvers of the machine, see resolv.conf(5).
+const systemResolvers = "/etc/resolv.conf"
+
+// warnOfSurroundings warns of what a container lacks, or of a configuration that is good
+// for a machine alone.
+func (d *daemon) warnOfSurroundings(c *config.Config) {
+	if _, err := os.Stat(systemResolvers); len(c.DNS.Resolvers) == 0 && errors.Is(err, fs.ErrNotExist) {
+		d.log.Warn("there is no " + systemResolvers + ", so that a resolver on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
+	}
+	// Only a container has the service as its first process.
+	if os.Getpid() == 1 && len(d.sockets) > 0 && !slices.ContainsFunc(d.sockets, reachable) {
+		d.log.Warn("nothing outside this container reaches a loopback address, unless it shares the network; set listen or POSTVET_LISTEN, such as inet:*:8890",
+			zap.Strings("listen", d.addresses))
+	}
+}
+
+// reachable reports whether a socket, as socket.Canonical writes it, can be reached from
+// outside of a container: all but those of loopback.
+func reachable(s string) bool {
+	address, inet := strings.CutPrefix(s, "inet:")
+	if !inet {
+		return true
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err != nil || !ip.Unmap().IsLoopback()
+}
