@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench journal-bench \
-	mtas oracles from-oracles prometheus shellcheck xmllint browser peers dns keyservers fleet resolvers demo bench deb man package-test clean
+	mtas oracles from-oracles prometheus shellcheck xmllint browser peers dns keyservers fleet resolvers demo bench deb image man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ bench: peers mtas ## Postvet beside its peers, 45 minutes; BENCHFLAGS='-quick -a
 
 deb: ## the Debian package, into dist/; VERSION and ARCH choose
 	@contrib/packaging/build.sh dist
+
+image: ## the container image for amd64 and arm64 as an OCI layout, into dist/; VERSION chooses
+	@$(GO) run ./contrib/image -out dist -version "$${VERSION:-$$(contrib/make/version.sh)}"
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" --log contrib/monitoring/LOGS.md dist/man

@@ -26,7 +26,8 @@ Variables of the environment win over the file too, and flags over them, as
 containers like it: POSTVET_MODE, POSTVET_AUTHSERV_ID, POSTVET_LISTEN,
 POSTVET_DNS_RESOLVERS, POSTVET_LOG_LEVEL and others, a list with commas between
 its entries. An empty one counts as not set, and an unknown one is an error.
-postvet.toml(5) names the variable of each key that has one.
+postvet.toml(5) names the variable of each key that has one, and
+postvet-container(7) is about the image.
 
 Our Authentication-Results carry the host's name, completed from /etc/hosts,
 unless --authserv-id or the key authserv_id names another.
