@@ -20,7 +20,8 @@ type Reader struct{ Database *Database }
 
 var _ rows.Reader = (*Reader)(nil)
 
-// Find implements [rows.Reader]. It searches day by day, the newest first.
+// Find implements [rows.Reader]. It searches slice by slice of each day, the newest
+// first.
 func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 	page := rows.Page{Rows: []*rows.Row{}, Complete: true}
 	if err := q.Check(); err != nil {
@@ -38,6 +39,7 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 	if len(days) > 0 {
 		page.Oldest = days[len(days)-1]
 	}
+	var slices rows.Slices
 	for _, day := range days {
 		if len(page.Rows) >= q.Limit {
 			break
@@ -45,8 +47,9 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		if !q.WantsDay(day) {
 			continue
 		}
-		if err := findDay(ctx, conn, day, q, &page); ctx.Err() != nil || isOutOfTime(err) {
-			page.Complete, page.Searched = false, day.AddDate(0, 0, 1)
+		searched, err := findDay(ctx, conn, day, q, &slices, &page)
+		if ctx.Err() != nil || isOutOfTime(err) {
+			page.Complete, page.Searched = false, searched
 			break
 		} else if err != nil {
 			return page, fault(err)
@@ -80,20 +83,23 @@ func partitionDays(ctx context.Context, conn *pgx.Conn) (days []time.Time, err e
 	return days, err
 }
 
-// findDay adds the rows of a day to a page, in order of time.
-func findDay(ctx context.Context, conn *pgx.Conn, day time.Time, q rows.Query, page *rows.Page) error {
-	var found []*rows.Row
-	for c := range rows.Class(rows.Classes) {
-		if !q.WantsClass(c) {
-			continue
+// findDay adds the rows of a day to a page, in order of time, and returns how far it came.
+func findDay(ctx context.Context, conn *pgx.Conn, day time.Time, q rows.Query, parts *rows.Slices, page *rows.Page) (searched time.Time, err error) {
+	searched = parts.Each(q, day, time.Now(), func(slice rows.Query) bool {
+		var found, some []*rows.Row
+		for c := range rows.Class(rows.Classes) {
+			if !q.WantsClass(c) {
+				continue
+			}
+			if some, err = findIn(ctx, conn, rows.Part{Day: day, Class: c}, &slice); err != nil {
+				return false
+			}
+			found = append(found, some...)
 		}
-		some, err := findIn(ctx, conn, rows.Part{Day: day, Class: c}, &q)
-		if found = append(found, some...); err != nil {
-			return err
-		}
-	}
-	page.AddDay(found)
-	return nil
+		page.AddDay(found)
+		return len(page.Rows) < q.Limit
+	})
+	return searched, err
 }
 
 // spanRows bounds the rows that are read at once.

@@ -72,3 +72,46 @@ func (p *Page) End(limit int) {
 		p.Next = p.Rows[limit-1].Ref
 	}
 }
+
+// Merge returns one page of several, the rows of which are found by queries that differ in
+// what they select alone. A row that several have is there once. What one of them did not
+// reach is on none.
+func Merge(pages []Page, limit int) Page {
+	out := Page{Rows: []*Row{}, Complete: true}
+	for i := range pages {
+		p := &pages[i]
+		out.Rows = append(out.Rows, p.Rows...)
+		if !p.Complete {
+			out.Complete = false
+			if p.Searched.After(out.Searched) {
+				out.Searched = p.Searched
+			}
+		}
+		if p.Next > out.Next {
+			out.Next = p.Next
+		}
+		if out.Oldest.IsZero() || p.Oldest.Before(out.Oldest) {
+			out.Oldest = p.Oldest
+		}
+		for _, name := range p.Unread {
+			if !slices.Contains(out.Unread, name) {
+				out.Unread = append(out.Unread, name)
+			}
+		}
+	}
+	slices.SortStableFunc(out.Rows, func(a, b *Row) int { return cmp.Compare(b.Ref, a.Ref) })
+	out.Rows = slices.CompactFunc(out.Rows, func(a, b *Row) bool { return a.Ref == b.Ref && a.Node == b.Node })
+	reached := result.Reference(0)
+	if !out.Complete {
+		reached = result.FirstReference(out.Searched)
+	}
+	first := max(out.Next, reached)
+	out.Rows = slices.DeleteFunc(out.Rows, func(r *Row) bool { return r.Ref < first })
+	if out.Next < reached {
+		out.Next = 0 // the search goes on from where it came to
+	}
+	if out.End(limit); out.Next != 0 { // all is known down to there
+		out.Complete, out.Searched = true, time.Time{}
+	}
+	return out
+}

@@ -35,18 +35,15 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 	if len(all) > 0 {
 		page.Oldest = all[len(all)-1].day
 	}
+	var slices rows.Slices
 	for len(all) > 0 && len(page.Rows) < q.Limit {
 		day := all[0].day
-		n := slices.IndexFunc(all, func(f file) bool { return !f.day.Equal(day) })
-		if n < 0 {
-			n = len(all)
-		}
+		n := lenOfDay(all)
 		if q.WantsDay(day) {
-			r.findDay(ctx, all[:n], q, &page)
-		}
-		if ctx.Err() != nil {
-			page.Complete, page.Searched = false, day.Add(24*time.Hour)
-			break
+			if searched := r.findDay(ctx, all[:n], q, &slices, &page); ctx.Err() != nil {
+				page.Complete, page.Searched = false, searched
+				break
+			}
 		}
 		all = all[n:]
 	}
@@ -54,33 +51,60 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 	return page, nil
 }
 
-// findDay adds the rows of the files of one day to a page, in order of time.
-func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, page *rows.Page) {
+// lenOfDay returns the number of the files that are of the same day as the first one.
+func lenOfDay(all []file) int {
+	for i := range all {
+		if !all[i].day.Equal(all[0].day) {
+			return i
+		}
+	}
+	return len(all)
+}
+
+// findDay adds the rows of the files of one day to a page, in order of time, and returns how
+// far it came.
+func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, parts *rows.Slices, page *rows.Page) (searched time.Time) {
 	key, err := r.keys.of(day[0].day, false)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		page.Unread = append(page.Unread, filepath.Base(day[0].day.Format(monthLayout))+".key")
 	}
-	var found []*rows.Row
+	unread := func(f file, err error) {
+		if ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+			page.Unread = append(page.Unread, filepath.Base(f.path))
+		}
+	}
+	open := map[file]*sql.DB{}
 	for _, f := range day {
 		if !q.WantsClass(f.class) {
 			continue
 		}
-		some, err := findIn(ctx, f, &q, key)
-		found = append(found, some...)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
-			page.Unread = append(page.Unread, filepath.Base(f.path))
+		db, err := openReader(f)
+		if err != nil {
+			unread(f, err)
+			continue
 		}
+		defer db.Close()
+		open[f] = db
 	}
-	page.AddDay(found)
+	return parts.Each(q, day[0].day, time.Now(), func(slice rows.Query) bool {
+		var found []*rows.Row
+		for f, db := range open {
+			some, err := findIn(ctx, db, &slice, key)
+			if found = append(found, some...); err != nil {
+				unread(f, err)
+				delete(open, f)
+			}
+		}
+		if ctx.Err() != nil {
+			return false // what was found may have gaps
+		}
+		page.AddDay(found)
+		return len(page.Rows) < q.Limit
+	})
 }
 
 // findIn returns the rows of a file, the newest first.
-func findIn(ctx context.Context, f file, q *rows.Query, key *rows.Key) (found []*rows.Row, err error) {
-	db, err := openReader(f)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
+func findIn(ctx context.Context, db *sql.DB, q *rows.Query, key *rows.Key) (found []*rows.Row, err error) {
 	for _, c := range conditions(q, key) {
 		some, err := c.find(ctx, db, q, key)
 		found = append(found, some...)
