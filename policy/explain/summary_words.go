@@ -1,6 +1,10 @@
 package explain
 
-import "github.com/postvet/postvet/policy/result"
+import (
+	"slices"
+
+	"github.com/postvet/postvet/policy/result"
+)
 
 // shortReasons are those of the built-in rules for a line of a list.
 var shortReasons = map[string]string{
@@ -49,3 +53,16 @@ var likelyCauses = map[result.HintWord]string{
 	result.HintSPFBroken:       "the SPF record is broken",
 	result.HintUnauthenticated: "nothing authenticates it",
 }
+
+// HintWords returns the words of all hints that have a likely cause.
+func HintWords() []string {
+	var all []string
+	for w := range likelyCauses {
+		all = append(all, string(w))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Likely returns the likely cause that a hint means, in a few words; "" for none.
+func Likely(w result.HintWord) string { return likelyCauses[w] }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
@@ -19,14 +20,14 @@ const letterWidth = 72
 type letter struct{ strings.Builder }
 
 func (l *letter) paragraph(text string) {
-	for _, line := range layout.Paragraph(text, letterWidth) {
+	for _, line := range layout.Paragraph(foreign.Line(text, 1000), letterWidth) {
 		l.WriteString(line + "\n")
 	}
 	l.WriteString("\n")
 }
 
 func (l *letter) item(text string) {
-	for i, line := range layout.Paragraph(text, letterWidth-4) {
+	for i, line := range layout.Paragraph(foreign.Line(text, 600), letterWidth-4) {
 		l.WriteString([...]string{"  - ", "    "}[min(i, 1)] + line + "\n")
 	}
 }
@@ -64,19 +65,18 @@ func (s *Story) Letter(host string, zone *time.Location) string {
 	l.WriteString("\n")
 	l.paragraph("Why: " + explain.Summary(res, v))
 	if v.Code != "" {
-		l.paragraph("Your server was told: " + foreign.Line(v.Code+" "+v.Text, 600))
+		l.paragraph("Your server was told: " + v.Code + " " + v.Text)
 	}
-	if len(v.Why) > 0 {
+	if res.DMARC.Status == dmarc.Fail {
 		l.WriteString("What was found:\n")
-		for _, text := range v.Why {
-			l.item(foreign.Line(text, 400))
-		}
+		l.item(explain.SPFFound(res)) // no evidence of forgeries, as forgers read letters too
+		l.item(explain.DKIMFound(res))
 		l.WriteString("\n")
 	}
 	if len(s.SenderCan) > 0 {
 		l.WriteString("What can be done:\n")
 		for _, text := range s.SenderCan {
-			l.item(foreign.Line(text, 400))
+			l.item(text)
 		}
 		l.WriteString("\n")
 	}

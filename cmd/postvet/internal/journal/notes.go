@@ -11,6 +11,11 @@ import (
 // Notes returns the remarks on a story that its results and its verdict do not have. Times
 // are in a zone.
 func (s *Story) Notes(zone *time.Location) []string {
+	return append(s.MessageNotes(), s.RuleNotes(zone)...)
+}
+
+// MessageNotes returns the remarks on what happened then.
+func (s *Story) MessageNotes() []string {
 	var notes []string
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	r := s.Row
@@ -26,7 +31,7 @@ func (s *Story) Notes(zone *time.Location) []string {
 	if r.ShadowAction != "" {
 		note("the shadow policy would %s (rule %s)", r.ShadowAction, foreign.Terminal(r.ShadowRule, foreign.Whole))
 	}
-	return append(notes, s.RuleNotes(zone)...)
+	return notes
 }
 
 // RuleNotes returns what has become of the rules since then, and what the present ones

@@ -84,3 +84,8 @@ func jsonPath(path, query string) string {
 	}
 	return path
 }
+
+// has reports whether there is a page with a path.
+func (h *Handler) has(path string) bool {
+	return slices.ContainsFunc(h.pages(), func(p page) bool { return p.path == path })
+}

@@ -10,9 +10,12 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
+	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
 )
 
 // functions are those of the templates. What they return is text, which the template
@@ -35,7 +38,11 @@ var functions = template.FuncMap{
 	"octets":  octets,
 	"pair":    func(a ...any) []any { return a },
 	"tone":    tone,
-	"draw":    func(p place, d chart.Drawing) template.HTML { return d.HTML(p.Zone) },
+
+	"dmarcResults": func() []string { return rows.DMARCResults },
+	"hints":        func() []string { return hintWords },
+	"likely":       func(w string) string { return explain.Likely(result.HintWord(w)) },
+	"draw":         func(p place, d chart.Drawing) template.HTML { return d.HTML(p.Zone) },
 }
 
 // query returns a path with parameters, given as names and values in turn. Empty values are
@@ -156,8 +163,8 @@ func octets(n any) string {
 // tones are the words that have a colour. Others are plain.
 var tones = map[string]string{
 	"pass": "good", "accept": "good", "accepted": "good", "ok": "good", "active": "good", "ready": "good", "genuine": "good",
-	"fail": "bad", "reject": "bad", "refused": "bad", "error": "bad", "lost": "bad", "discard": "bad",
-	"softfail": "warn", "temperror": "warn", "permerror": "warn", "quarantine": "warn", "held": "warn", "tempfail": "warn", "deferred": "warn", "warning": "warn", "redirect": "warn",
+	"fail": "bad", "reject": "bad", "refused": "bad", "error": "bad", "lost": "bad", "discard": "bad", "dropped": "bad",
+	"softfail": "warn", "temperror": "warn", "permerror": "warn", "quarantine": "warn", "held": "warn", "tempfail": "warn", "deferred": "warn", "warning": "warn", "redirect": "warn", "redirected": "warn",
 }
 
 // tone returns the class of a word's colour.

@@ -22,6 +22,11 @@ const axeFile = "/var/cache/postvet/web/axe.min.js"
 // shown are the pages that are looked at, with a name for their picture.
 var shown = []struct{ name, path string }{
 	{"status", "/status"},
+	{"messages", "/messages"},
+	{"search", "/messages?q=ann%40good.example&since=30d"},
+	{"nothing", "/messages?q=nobody.example"},
+	{"story", "/messages?q=4XkZ1t2q3n0001"},
+	{"hostile", "/messages?q=4XkZ1t2q3n0007"},
 	{"unknown", "/no-such-page"},
 }
 

@@ -1,0 +1,62 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+)
+
+// noMessages returns why a service keeps no messages, nil if it keeps some.
+func noMessages(j control.Journal) *problem {
+	switch level := rows.Level(j.Privacy); {
+	case j.Directory == "":
+		return noJournal
+	case level.KeepsRows():
+		return nil
+	case level == rows.Counts:
+		return &problem{
+			Status: http.StatusServiceUnavailable, Title: "Messages are only counted",
+			Text:  "The journal keeps numbers and no messages (journal.privacy = \"counts\"). To find messages by domain and whole address, write this into the configuration and restart the service.",
+			Paste: "[journal]\nprivacy = \"hashed\"",
+		}
+	default:
+		return &problem{
+			Status: http.StatusServiceUnavailable, Title: "The journal keeps nothing",
+			Text:  "It is switched off (journal.privacy = \"off\"). To find messages by domain and whole address, write this into the configuration and restart the service.",
+			Paste: "[journal]\nprivacy = \"hashed\"",
+		}
+	}
+}
+
+// journalFaults says what is wrong with a journal at present.
+func journalFaults(j control.Journal) []string {
+	faults := []string{}
+	if j.Problem != "" {
+		faults = append(faults, "The journal is not written at present, so that new messages are missing: "+j.Problem)
+	}
+	if s := j.Shipping; s != nil && s.Problem != "" {
+		faults = append(faults, "Messages are not sent to the database of all nodes at present, so that those of this node are missing there: "+s.Problem)
+	}
+	return faults
+}
+
+// journalFailure returns the problem of a journal that cannot be searched.
+func journalFailure(err error, everywhere bool) error {
+	var refusal *control.Refusal
+	if errors.As(err, &refusal) && refusal.Code == control.CodeRequest {
+		return &problem{Status: http.StatusBadRequest, Title: "This cannot be searched", Text: refusal.Error()}
+	}
+	if everywhere {
+		return &problem{
+			Status: http.StatusServiceUnavailable, Title: "The database of all nodes does not answer",
+			Text: "Mail is not affected, and the messages of this node can be searched without it. The database says: " + err.Error(),
+		}
+	}
+	return &problem{
+		Status: http.StatusServiceUnavailable, Title: "The journal cannot be read",
+		Text:  "Mail is not affected. What failed: " + err.Error() + ". This command says more:",
+		Paste: "postvet journal verify",
+	}
+}

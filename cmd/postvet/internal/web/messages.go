@@ -1,0 +1,183 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/result"
+)
+
+const (
+	// quickly bounds a search, so that the page comes at once, perhaps with a part of what
+	// there is. A user who goes on with a search waits for patiently.
+	quickly   = 200 * time.Millisecond
+	patiently = 4 * time.Second
+	// onPage is how many messages a page has.
+	onPage = 50
+)
+
+// messagesPage answers where mail is.
+type messagesPage struct {
+	search
+	// Lead says in words what is shown, and Understood how the search was understood, with
+	// the other ways to read it.
+	Lead       string   `json:"summary"`
+	Understood string   `json:"understood,omitempty"`
+	Readings   []choice `json:"other_readings"`
+	// Note says why nothing can be found.
+	Note string `json:"note,omitempty"`
+
+	Spans   []choice `json:"spans"`
+	Actions []choice `json:"actions"`
+
+	Messages []messageRow `json:"messages"`
+	// Next is the page with older messages, "" for none. Complete is false if the time was
+	// over at Searched, and GoOn goes on from there.
+	Next     string    `json:"next,omitempty"`
+	Complete bool      `json:"complete"`
+	Searched time.Time `json:"searched,omitzero"`
+	GoOn     string    `json:"go_on,omitempty"`
+	// Oldest is since when messages are kept. Missing says what of the journal could not be
+	// read.
+	Oldest  time.Time `json:"oldest,omitzero"`
+	Missing []string  `json:"missing"`
+	Fleet   bool      `json:"has_fleet"`
+}
+
+// choice is a link that changes one thing.
+type choice struct {
+	Title   string `json:"title"`
+	Path    string `json:"path"`
+	Current bool   `json:"current"`
+}
+
+// messages finds messages.
+func (h *Handler) messages(q *request) (any, error) {
+	j, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
+	if err != nil {
+		return nil, err
+	}
+	if p := noMessages(j); p != nil {
+		return nil, p
+	}
+	s, err := readSearch(q)
+	if err != nil {
+		return nil, err
+	}
+	p := messagesPage{search: s, Readings: []choice{}, Messages: []messageRow{}, Missing: journalFaults(j), Fleet: j.Shipping != nil, Complete: true}
+	p.Spans, p.Actions = s.spans(), s.actions()
+	for _, r := range s.readings {
+		if r != s.As {
+			p.Readings = append(p.Readings, choice{Title: r.title(), Path: s.path("as", string(r))})
+		}
+	}
+	if s.Typed != "" {
+		switch {
+		case s.As == asNothing:
+			p.Lead = "This is nothing that the journal knows."
+			p.Note = "Write a whole address such as ann@example.org, a domain, the IP address or network of a server, the queue id of your mail server, the reference in a refusal, or a Message-ID."
+			return p, nil
+		case s.hidden(j) != "":
+			p.Lead, p.Note = "This cannot be searched here.", s.hidden(j)
+			return p, nil
+		}
+	}
+	return h.searched(q, p)
+}
+
+// searched carries a search out.
+func (h *Handler) searched(q *request, p messagesPage) (any, error) {
+	s := &p.search
+	found, err := h.find(q, s.queries())
+	if err != nil {
+		return nil, journalFailure(err, s.Everywhere)
+	}
+	if len(found.Rows) == 1 && found.Complete && found.Next == 0 && s.Before == 0 && s.As.ofOne() {
+		return redirect(found.storyOf(q)), nil
+	}
+	p.Messages = newMessageRows(found.Rows)
+	p.Complete, p.Searched, p.Oldest = found.Complete, found.Searched, found.Oldest
+	for _, name := range found.Unread {
+		p.Missing = append(p.Missing, "The file "+name+" of the journal cannot be read; \"postvet journal verify\" says why.")
+	}
+	if found.Next != 0 {
+		p.Next = s.path("before", found.Next.String())
+	}
+	if !found.Complete {
+		p.GoOn = s.path("before", result.FirstReference(found.Searched).String(), "wait", "long")
+	}
+	p.Lead = s.lead(len(p.Messages), found.Next != 0 || !found.Complete, q.zone)
+	if s.Typed != "" {
+		p.Understood = "Understood as: messages " + s.As.what(s.Value) + "."
+	}
+	return p, nil
+}
+
+// found is what several queries found together.
+type found struct{ rows.Page }
+
+// storyOf returns the page of the only message.
+func (f *found) storyOf(q *request) string {
+	path := storyPath(f.Rows[0].Ref, f.Rows[0].Node)
+	if before, rest, cut := strings.Cut(path, "?"); q.json {
+		path = before + ".json"
+		if cut {
+			path += "?" + rest
+		}
+	}
+	return path
+}
+
+// find returns the newest rows that any of the queries selects. It ends in time, and says
+// how far it came.
+func (h *Handler) find(q *request, queries []rows.Query) (found, error) {
+	within := quickly
+	if q.get("wait") == "long" {
+		within = patiently
+	}
+	pages := make([]rows.Page, len(queries))
+	for i, query := range queries {
+		query.Limit = onPage
+		page, err := h.history(q, query, within/time.Duration(len(queries)))
+		if err != nil {
+			return found{}, err
+		}
+		pages[i] = page
+	}
+	return found{rows.Merge(pages, onPage)}, nil
+}
+
+// history asks for a page of messages, of what is found within a time.
+func (h *Handler) history(q *request, query rows.Query, within time.Duration) (rows.Page, error) {
+	ctx, cancel := context.WithTimeout(q.ctx, within)
+	defer cancel()
+	asking := *q
+	asking.ctx = ctx
+	text, err := json.Marshal(query)
+	if err != nil {
+		return rows.Page{}, err
+	}
+	return asked[rows.Page](h, &asking, control.Request{Do: control.DoHistory, Query: string(text)})
+}
+
+// lead says what is shown.
+func (s *search) lead(n int, more bool, zone *time.Location) string {
+	what := s.what(zone)
+	switch {
+	case n == 0 && more:
+		return "No " + s.noun() + " " + what + " was found yet."
+	case n == 0:
+		return "There is no " + s.noun() + " " + what + "."
+	case more && s.Before == 0:
+		return "The newest " + layout.Count(n, s.noun()) + " " + what + "."
+	case s.Before != 0:
+		return layout.Count(n, "older "+s.noun()) + " " + what + "."
+	default:
+		return layout.Count(n, s.noun()) + " " + what + "."
+	}
+}
