@@ -102,9 +102,7 @@ func (h *Handler) searched(q *request, p messagesPage) (any, error) {
 	}
 	p.Messages = newMessageRows(found.Rows)
 	p.Complete, p.Searched, p.Oldest = found.Complete, found.Searched, found.Oldest
-	for _, name := range found.Unread {
-		p.Missing = append(p.Missing, "The file "+name+" of the journal cannot be read; \"postvet journal verify\" says why.")
-	}
+	p.Missing = append(p.Missing, unreadFiles(found.Unread)...)
 	if found.Next != 0 {
 		p.Next = s.path("before", found.Next.String())
 	}

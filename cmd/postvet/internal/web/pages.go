@@ -30,6 +30,7 @@ func (h *Handler) pages() []page {
 	return []page{
 		{path: "/", title: "Start", template: "home", role: access.Viewer, data: h.home},
 		{path: "/messages", title: "Messages", template: "messages", role: access.Support, data: h.messages},
+		{path: "/held", title: "Held mail", template: "held", role: access.Support, data: h.held},
 		{path: "/messages/{ref}", group: "/messages", title: "A message", template: "story", role: access.Support, data: h.story},
 		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
 		{path: "/about", title: "About", template: "about", role: access.Nobody, data: h.about},

@@ -39,6 +39,7 @@ var functions = template.FuncMap{
 	"pair":    func(a ...any) []any { return a },
 	"tone":    tone,
 
+	"lines":        lines,
 	"dmarcResults": func() []string { return rows.DMARCResults },
 	"hints":        func() []string { return hintWords },
 	"likely":       func(w string) string { return explain.Likely(result.HintWord(w)) },

@@ -27,6 +27,7 @@ var shown = []struct{ name, path string }{
 	{"nothing", "/messages?q=nobody.example"},
 	{"story", "/messages?q=4XkZ1t2q3n0001"},
 	{"hostile", "/messages?q=4XkZ1t2q3n0007"},
+	{"held", "/held?since=30d"},
 	{"unknown", "/no-such-page"},
 }
 
