@@ -184,9 +184,12 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// floodNames is the number of names in TestFlood; fewer with the race detector.
+var floodNames = 100_000
+
 // Many names that are asked for once do not exceed the bounds of memory.
 func TestFlood(t *testing.T) {
-	n := 100_000
+	n := floodNames
 	if testing.Short() {
 		n = 5000
 	}

@@ -1,0 +1,5 @@
+//go:build race
+
+package dnscache_test
+
+func init() { floodNames = 20_000 }
