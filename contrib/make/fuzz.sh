@@ -32,13 +32,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# list writes one line "package target" per fuzz target.
+# list writes one line "package target" per fuzz target. It reads the sources: to
+# ask each package builds its tests.
 list() {
-	$GO list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$packages" >"$work/packages"
-	while read -r package; do
-		$GO test -list "^Fuzz" "$package" >"$work/names" </dev/null || { cat "$work/names" >&2; return 1; }
-		sed -n "s|^\(Fuzz.*\)|$package \1|p" "$work/names"
-	done <"$work/packages"
+	$GO list -f '{{range .TestGoFiles}}{{$.ImportPath}} {{$.Dir}}/{{.}}
+{{end}}{{range .XTestGoFiles}}{{$.ImportPath}} {{$.Dir}}/{{.}}
+{{end}}' "$packages" >"$work/files"
+	while read -r package file; do
+		[ -z "$package" ] || sed -n "s|^func \(Fuzz[A-Za-z0-9_]*\)(.*|$package \1|p" "$file"
+	done <"$work/files"
 }
 
 list >"$work/targets"
