@@ -17,6 +17,7 @@ func (s *Sendmail) SubmitToHeader(ctx context.Context, from string, msg []byte) 
 	queue := s.path("msp")
 	mc := "divert(0)dnl\ndefine(`confCF_VERSION', `Submit')dnl\ndefine(`__OSTYPE__', `')dnl\n" +
 		"define(`confRUN_AS_USER', `nobody')dnl\n" +
+		"define(`confQUEUE_LA', `9999')dnl\n" + // whatever the load of this machine
 		"define(`MSP_QUEUE_DIR', `" + queue + "')dnl\ndefine(`confPID_FILE', `" + s.path("msp.pid") + "')dnl\n" +
 		"define(`confSERVICE_SWITCH_FILE', `" + s.path("etc/service.switch") + "')dnl\n" +
 		"define(`RELAY_MAILER_ARGS', `TCP $h " + s.port + "')dnl\nFEATURE(`msp', `[127.0.0.1]')dnl\n"
