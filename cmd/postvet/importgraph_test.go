@@ -36,7 +36,7 @@ var graph = []struct{ path, imports string }{
 	// The command.
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
-	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/held cmd/postvet/internal/resulttext cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign policy/result policy/explain policy/message policy/spf"},
+	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/held cmd/postvet/internal/resulttext cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout cmd/postvet/internal/trial policy/foreign policy/result policy/explain policy/message policy/spf"},
 	{"cmd/postvet/internal/web/browser", ""},
 	{"cmd/postvet/internal/web/access", ""},
 	{"cmd/postvet/internal/web/chart", ""},

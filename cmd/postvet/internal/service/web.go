@@ -25,7 +25,7 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 	}
 	log := d.log.Named("web")
 	h := web.New(web.Options{
-		Source: webSource{d}, Gate: access.SocketRights{}, Base: c.Web.Base,
+		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2)}, Gate: access.SocketRights{}, Base: c.Web.Base,
 		Version: d.opt.Version, Node: d.state.Load().authservID, Logger: log,
 	})
 	s := web.Serve(l, h, log)
@@ -34,7 +34,11 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 }
 
 // webSource has what the web page shows.
-type webSource struct{ d *daemon }
+type webSource struct {
+	d *daemon
+	// trials and checks bound what users have evaluated at once.
+	trials, checks slots
+}
 
 // Ask implements web.Source.
 func (s webSource) Ask(ctx context.Context, user access.User, q control.Request) (any, error) {

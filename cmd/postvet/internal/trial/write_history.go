@@ -35,12 +35,7 @@ func (r *Report) changes(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "%-*s  %s\n", changeWidth, "CHANGE", "MESSAGES")
 	for _, c := range r.Changes {
-		before, after := foreign.Terminal(c.Before, 40), foreign.Terminal(c.After, 40)
-		what := before + " -> " + after
-		if before == after {
-			what += ", " + otherwise(c.After)
-		}
-		fmt.Fprintf(b, "%-*s  %8d\n", changeWidth, what, c.Messages)
+		fmt.Fprintf(b, "%-*s  %8d\n", changeWidth, c.Words(), c.Messages)
 		if r.History != nil && len(c.Examples) > 0 {
 			fmt.Fprintf(b, "  such as %s\n", strings.Join(c.Examples, ", "))
 		}
@@ -49,6 +44,15 @@ func (r *Report) changes(b *strings.Builder) {
 }
 
 const changeWidth = 56
+
+// Words returns the kind of a difference, such as "reject -> accept".
+func (c *Change) Words() string {
+	before, after := foreign.Terminal(c.Before, 40), foreign.Terminal(c.After, 40)
+	if before == after {
+		return before + " -> " + after + ", " + otherwise(c.After)
+	}
+	return before + " -> " + after
+}
 
 // otherwise says what differs about messages that get the same action.
 func otherwise(does string) string {
@@ -96,6 +100,22 @@ func paragraph(b *strings.Builder, text string) {
 
 // notes writes what is not known, and what was not compared.
 func (h *History) notes(b *strings.Builder) {
+	list := h.Notes()
+	for i, text := range list {
+		if i == 0 {
+			b.WriteString("What is not known:\n")
+		}
+		for k, line := range layout.Lines(foreign.Terminal(text, foreign.Whole), columns-2, 0) {
+			b.WriteString(map[bool]string{true: "- ", false: "  "}[k == 0] + line + "\n")
+		}
+	}
+	if len(list) > 0 {
+		b.WriteString("\n")
+	}
+}
+
+// Notes returns what is not known, and what was not compared, a sentence for each.
+func (h *History) Notes() []string {
 	list := h.doubtNotes()
 	note := func(n int, format string, args ...any) {
 		if n > 0 {
@@ -113,17 +133,7 @@ func (h *History) notes(b *strings.Builder) {
 	if len(h.Edits) > 0 {
 		list = append(list, "Header fields that rules add or remove are not compared ("+some(h.Edits)+").")
 	}
-	for i, text := range list {
-		if i == 0 {
-			b.WriteString("What is not known:\n")
-		}
-		for k, line := range layout.Lines(foreign.Terminal(text, foreign.Whole), columns-2, 0) {
-			b.WriteString(map[bool]string{true: "- ", false: "  "}[k == 0] + line + "\n")
-		}
-	}
-	if len(list) > 0 {
-		b.WriteString("\n")
-	}
+	return list
 }
 
 // doubtNotes returns the sentences about rules and settings.

@@ -32,6 +32,7 @@ func (h *Handler) pages() []page {
 		{path: "/messages", title: "Messages", template: "messages", role: access.Support, data: h.messages},
 		{path: "/held", title: "Held mail", template: "held", role: access.Support, data: h.held},
 		{path: "/messages/{ref}", group: "/messages", title: "A message", template: "story", role: access.Support, data: h.story},
+		{path: "/policy", title: "Policy", template: "policy", role: access.Admin, data: h.policy, post: h.tryPolicy},
 		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
 		{path: "/about", title: "About", template: "about", role: access.Nobody, data: h.about},
 		{path: "/audit", group: "/status", title: "Audit", template: "audit", role: access.Admin, data: h.audit},

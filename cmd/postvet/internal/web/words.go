@@ -40,6 +40,7 @@ var functions = template.FuncMap{
 	"tone":    tone,
 
 	"lines":        lines,
+	"cleanlines":   foreign.TerminalLines,
 	"dmarcResults": func() []string { return rows.DMARCResults },
 	"hints":        func() []string { return hintWords },
 	"likely":       func(w string) string { return explain.Likely(result.HintWord(w)) },

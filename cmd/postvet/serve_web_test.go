@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// webClient speaks to the web page of a service on a unix socket.
+type webClient struct {
+	t      *testing.T
+	client *http.Client
+}
+
+// startWeb runs a service with a web page, and mail that was refused.
+func startWeb(t *testing.T, more string) (w *webClient, s *serveProcess, dir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pw") // a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	listen := filepath.Join(dir, "w")
+	s, socket, _ := startControlled(t, "[web]\nlisten = \"unix:"+listen+"\"\n"+strings.ReplaceAll(more, "DIR", dir))
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", listen)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &webClient{t, &http.Client{Transport: transport, Timeout: patience}}, s, dir
+}
+
+// read returns the body of an answer that must have a status.
+func (w *webClient) read(what string, status int, r *http.Response, err error) string {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != status {
+		w.t.Errorf("%s: %d, %v\n%s", what, r.StatusCode, err, body)
+	}
+	return string(body)
+}
+
+func (w *webClient) get(path string) string {
+	w.t.Helper()
+	r, err := w.client.Get("http://postvet" + path)
+	return w.read(path, http.StatusOK, r, err)
+}
+
+var formToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
+
+// token returns the token of the forms of a page.
+func (w *webClient) token(path string) string {
+	w.t.Helper()
+	found := formToken.FindStringSubmatch(w.get(path))
+	if found == nil {
+		w.t.Fatalf("%s has no form", path)
+	}
+	return found[1]
+}
+
+// post sends the form of a page.
+func (w *webClient) post(path string, status int, form url.Values) string {
+	w.t.Helper()
+	form.Set("token", w.token(path))
+	r, err := w.client.PostForm("http://postvet"+path, form)
+	return w.read(path, status, r, err)
+}
+
+// upload sends the form of a page with a file.
+func (w *webClient) upload(path string, status int, form map[string]string, name string, file []byte) string {
+	w.t.Helper()
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	_ = m.WriteField("token", w.token(path))
+	for k, v := range form {
+		_ = m.WriteField(k, v)
+	}
+	part, err := m.CreateFormFile(name, "../../etc/\"<b>.eml")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, _ = part.Write(file)
+	_ = m.Close()
+	r, err := w.client.Post("http://postvet"+path, m.FormDataContentType(), &b)
+	return w.read(path, status, r, err)
+}
+
+// has fails for each text that a page lacks.
+func (w *webClient) has(what, page string, wants ...string) {
+	w.t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(page, want) {
+			w.t.Errorf("%s: %q is missing in\n%s", what, want, page)
+		}
+	}
+}
+
+// TestWebTools uses the pages about Postvet itself with a service that has a journal.
+func TestWebTools(t *testing.T) {
+	t.Parallel()
+	w, _, _ := startWeb(t, "[journal]\ndirectory = \"DIR/j\"\n")
+	w.has("status", w.get("/status"), "mx.test.example", "127.0.0.1", "/j</code>", `<span class="word good">works</span>`)
+	w.has("start", w.get("/"), "All is well", "Nothing proves that the message comes from its author", "Suspicious mail is held")
+	w.has("about", w.get("/about"), "github.com/miekg/dns", "what would another policy do", "BSD-3-Clause")
+	w.has("audit", w.get("/audit"), "Nobody has searched")
+
+	w.has("policy", w.get("/policy"), "dmarc-reject", "The configuration in force", "authserv_id = &#34;mx.test.example&#34;")
+	w.has("another policy", w.post("/policy", http.StatusOK, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}, "days": {"1"}}),
+		"Of 1 message, 1 would be treated differently.", "reject -&gt; accept", "good.example", "dmarc = &#34;mark&#34;")
+	w.has("a faulty policy", w.post("/policy", http.StatusOK, url.Values{"rules": {"[policy]\n\ndmarc = \"loose\"\n"}}), "Line 3", "policy.dmarc", "loose")
+	w.has("a file", w.post("/policy", http.StatusOK, url.Values{"rules": {"[trust]\nforwarders = [\"file:/etc/passwd\"]\n"}}), "is a file that the configuration does not name")
+	w.has("the policy afterwards", w.get("/policy.json"), `dmarc = \"enforce\"`)
+}
+
+// TestWebToolsWithoutJournal: what needs a journal says so, and all else works.
+func TestWebToolsWithoutJournal(t *testing.T) {
+	t.Parallel()
+	w, _, _ := startWeb(t, "")
+	w.has("start", w.get("/"), "All is well", "Postvet keeps no journal")
+	w.has("status", w.get("/status"), "There is no journal.")
+	w.has("audit", w.get("/audit"), "There is no journal")
+	w.has("policy", w.post("/policy", http.StatusServiceUnavailable, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}}), "No journal is kept")
+}
