@@ -11,11 +11,12 @@ import (
 // ForgeryFound returns what speaks for a forgery as the end of a sentence; "" for nothing.
 // A refusal has the first piece of evidence alone, for the room in a reply.
 func ForgeryFound(res *result.Results) string {
-	found := judgement.Present(res.Evidence, result.Forgery)
-	if len(found) == 0 {
-		return ""
+	for i := range res.Evidence {
+		if e := &res.Evidence[i]; e.Side == result.Forgery && e.State == result.Present {
+			return "; " + foreign.Line(e.Text, 150)
+		}
 	}
-	return "; " + foreign.Line(found[0].Text, 150)
+	return ""
 }
 
 // sideNames say what a side is evidence of.
@@ -89,12 +90,22 @@ func (w *reasons) judgement(res *result.Results, v *result.Verdict) {
 		return
 	}
 	for _, side := range []result.Side{result.Forgery, result.Indirect} {
-		var texts []string
-		for _, e := range judgement.Present(res.Evidence, side) {
-			texts = append(texts, e.Text)
+		var b strings.Builder
+		for i := range res.Evidence {
+			e := &res.Evidence[i]
+			if e.Side != side || e.State != result.Present || b.Len() > maxSentence { // what is longer is cut
+				continue
+			}
+			if b.Len() == 0 {
+				b.Grow(maxSentence)
+				b.WriteString("Evidence of " + sideNames[side] + " (" + judgement.Names(res.Evidence, side) + "): ")
+			} else {
+				b.WriteString("; ")
+			}
+			b.WriteString(e.Text)
 		}
-		if len(texts) > 0 {
-			w.say("Evidence of %s (%s): %s", sideNames[side], judgement.Names(res.Evidence, side), strings.Join(texts, "; "))
+		if b.Len() > 0 {
+			w.add(b.String())
 		}
 	}
 	if v.Judgement == judgement.Refuse {

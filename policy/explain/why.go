@@ -67,8 +67,13 @@ func unremarkable(res *result.Results, v *result.Verdict) bool {
 type reasons struct{ list []string }
 
 func (w *reasons) say(format string, args ...any) {
+	w.add(fmt.Sprintf(format, args...))
+}
+
+// add adds a sentence without its full stop.
+func (w *reasons) add(sentence string) {
 	if len(w.list) < maxWhy {
-		w.list = append(w.list, foreign.Line(fmt.Sprintf(format, args...), maxSentence-1)+".")
+		w.list = append(w.list, foreign.Line(sentence, maxSentence-1)+".")
 	}
 }
 

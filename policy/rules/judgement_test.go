@@ -140,14 +140,38 @@ func TestRuleAsksForJudgement(t *testing.T) {
 	}
 }
 
-// BenchmarkJudgement is the time of a decision that rests on evidence.
+// BenchmarkJudgement is the time of a decision that rests on evidence: with a sign of indirect
+// mail beside two of a forgery, and with all evidence there is, each text as long as may be.
 func BenchmarkJudgement(b *testing.B) {
-	for _, on := range []rules.OnReject{rules.RejectAlways, rules.RejectJudge} {
-		b.Run(string(on), func(b *testing.B) {
-			res, set := forwarded(), rules.Rules{AuthservID: "mx.test.example", OnReject: on}
+	worst := func() *result.Results {
+		res := forwarded()
+		res.Evidence = judgement.Of(func(int) result.Presence { return result.Present }, func() string { return strings.Repeat("evidence, ", 40) })
+		return res
+	}
+	refused := func() *result.Results {
+		res := worst()
+		for i := range res.Evidence {
+			if res.Evidence[i].Side == result.Indirect {
+				res.Evidence[i].Fact = result.Fact{State: result.Absent}
+			}
+		}
+		return res
+	}
+	for _, x := range []struct {
+		name string
+		res  *result.Results
+		on   rules.OnReject
+	}{
+		{"always", forwarded(), rules.RejectAlways},
+		{"judge", forwarded(), rules.RejectJudge},
+		{"judge, held with all evidence", worst(), rules.RejectJudge},
+		{"judge, refused with all evidence", refused(), rules.RejectJudge},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			set := rules.Rules{AuthservID: "mx.test.example", OnReject: x.on}
 			b.ReportAllocs()
 			for b.Loop() {
-				set.Decide(res)
+				set.Decide(x.res)
 			}
 		})
 	}
