@@ -49,6 +49,8 @@ it by "postsuper -r ID". Sendmail has no command that deletes: its files in
 Write your QueueDirectory if it is another one. A queue id that is not made of
 letters and digits gets no command.
 
+postvet-json(5) has the fields of --json, which stay as they are.
+
 Exit codes: 0 there are messages, 1 there are none, 2 wrong usage, 3 the journal
 or the MTA's queue could not be read.`,
 		Example: `  postvet held                               all that was held
@@ -201,15 +203,18 @@ func (f *heldFlags) find(ctx context.Context, s *source, now time.Time) (all []h
 	return all, page, nil
 }
 
+// heldReport is what held prints as JSON.
+type heldReport struct {
+	Groups []held.Group `json:"groups"`
+}
+
 // heldColumns are the columns of held mail outside of a terminal.
 const heldColumns = 80
 
 func (f *heldFlags) write(w io.Writer, all []held.Message, width int) error {
 	switch groups := held.Groups(all); {
 	case f.json:
-		return printJSON(w, struct {
-			Groups []held.Group `json:"groups"`
-		}{groups})
+		return printJSON(w, heldReport{groups})
 	case f.csv:
 		return writeHeldCSV(w, all)
 	case f.asTicket && len(all) > 0:

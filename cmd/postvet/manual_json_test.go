@@ -12,6 +12,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
+	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/manual"
 	"github.com/postvet/postvet/cmd/postvet/internal/plan"
@@ -36,6 +37,7 @@ var described = map[string]reflect.Type{
 	"since": reflect.TypeFor[domainhistory.Changes](), "since source": reflect.TypeFor[domainhistory.ChangeSource](), "since record": reflect.TypeFor[domainhistory.RecordChange](), "since error": reflect.TypeFor[watch.ErrorChange](),
 	"patterns": reflect.TypeFor[domainhistory.Patterns](), "pattern": reflect.TypeFor[domainhistory.PatternName](),
 	"route": reflect.TypeFor[route.Report](), "route step": reflect.TypeFor[route.Step](), "attempt": reflect.TypeFor[route.Attempt](),
+	"held": reflect.TypeFor[heldReport](), "held group": reflect.TypeFor[held.Group](), "held message": reflect.TypeFor[held.Message](),
 	"connection": reflect.TypeFor[route.Connection](), "certificate": reflect.TypeFor[route.Certificate](),
 }
 
@@ -63,7 +65,7 @@ func jsonFields(t reflect.Type) (names []string, below []reflect.Type) {
 	return names, below
 }
 
-// TestJSONIsDescribed compares postvet-json(5) with what domain and route print: it has every
+// TestJSONIsDescribed compares postvet-json(5) with what domain, route and held print: it has every
 // field of every object, and no other.
 func TestJSONIsDescribed(t *testing.T) {
 	t.Parallel()

@@ -4,11 +4,11 @@ const jsonPage = "postvet-json"
 
 // json writes postvet-json(5).
 func (e Edition) json() Page {
-	r, file := e.page(jsonPage, 5, "JSON of postvet domain and postvet route")
+	r, file := e.page(jsonPage, 5, "JSON of postvet domain, route and held")
 	r.section("Description")
-	r.text(`With --json, postvet-domain(1) and postvet-route(1) print an object. Programs may rely on its fields: later versions may add fields and words, but they rename and remove none. A field that has nothing to say may be missing. Its texts have no control characters, but most come from the DNS: the owner of the domain chose them.
+	r.text(`With --json, postvet-domain(1), postvet-route(1) and postvet-held(1) print an object. Programs may rely on its fields: later versions may add fields and words, but they rename and remove none. A field that has nothing to say may be missing. Its texts have no control characters, but most come from the DNS, or from messages: the owner of the domain or the sender chose them.
 
-The exit code says whether anything is wrong: 0 no; 1 yes; 2 wrong usage; 3 too many lookups failed to tell. "verdict" says the same of each domain of --file:
+The exit code of the first two says whether anything is wrong: 0 no; 1 yes; 2 wrong usage; 3 too many lookups failed to tell. "verdict" says the same of each domain of --file:
 
   postvet domain --file domains.txt --json | jq -r 'select(.verdict == "faulty").name'
 
@@ -22,6 +22,6 @@ Below are all objects. Where an object is in a field, or in a list in it, the fi
 		}
 	}
 	r.section("See also")
-	r.references("postvet-domain(1)", "postvet-route(1)")
+	r.references("postvet-domain(1)", "postvet-held(1)", "postvet-route(1)")
 	return Page{file, r.b.Bytes()}
 }

@@ -19,7 +19,7 @@ var totals = [][2]string{
 
 func with(fields [][2]string, more ...[2]string) [][2]string { return append(more, fields...) }
 
-// JSONObjects are the objects of postvet domain and postvet route.
+// JSONObjects are the objects of postvet domain, postvet route and postvet held.
 var JSONObjects = []JSONObject{
 	{"domain", `"postvet domain --json"; with --file one on each line.`, with(
 		totals,
@@ -366,5 +366,33 @@ var JSONObjects = []JSONObject{
 		{"names", "the names that it is for"},
 		{"until", "until when it is valid"},
 		{"tlsa", "the TLSA record that fits its key"},
+	}},
+	{"held", `"postvet held --json".`, [][2]string{
+		{"groups", "the held messages by author domain, the domain with the most first; see held group"},
+	}},
+	{"held group", "The held messages of one author domain on one node.", [][2]string{
+		{"node", "the node, if that is known"},
+		{"author", "the author's domain, or why there is none"},
+		{"messages", "the newest first; see held message"},
+		{"release", "commands that release all of them"},
+		{"delete", "commands that delete all of them"},
+	}},
+	{"held message", "A message that was held.", [][2]string{
+		{"node", "as in held group"},
+		{"queue", "its id in the MTA's queue; no command is printed for one that is not made of letters and digits"},
+		{"ref", `its reference, for "postvet explain"`},
+		{"at", "when it was held"},
+		{"age_seconds", "how long ago that was"},
+		{"author", "as in held group"},
+		{"from", "MAIL FROM as the journal keeps it; a domain alone begins with \"@\""},
+		{"rcpt", "the recipients, likewise"},
+		{"rcpts", "the number of recipients"},
+		{"rule", "the rule that had it held"},
+		{"judgement", "what the evidence led to, and the names of what was found, if it was judged"},
+		{"why", "why it was held, in sentences"},
+		{"mta", `"postfix" or "sendmail", from the queue id or --mta`},
+		{"state", `"held" if the MTA said so with --mta`},
+		{"release", "commands that release it"},
+		{"delete", "commands that delete it"},
 	}},
 }

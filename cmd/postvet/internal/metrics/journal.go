@@ -21,6 +21,8 @@ type JournalStats struct {
 	Shipping postgres.Stats
 	// KnownDomains and KnownForwarders are what was learned from genuine mail.
 	KnownDomains, KnownForwarders int
+	// PatternFailures counts the attempts to write that which failed.
+	PatternFailures uint64
 }
 
 var (
@@ -85,4 +87,6 @@ var journalSeries = []series{
 		func(s *snapshot) float64 { return float64(s.Journal.KnownDomains) }),
 	gauge("postvet_patterns_forwarders", "Networks that are known as forwarders from genuine mail.",
 		func(s *snapshot) float64 { return float64(s.Journal.KnownForwarders) }),
+	counter("postvet_patterns_write_failures_total", "Attempts to write what was learned from genuine mail that failed; it is tried again each hour.",
+		func(s *snapshot) float64 { return float64(s.Journal.PatternFailures) }),
 }

@@ -121,6 +121,7 @@ func (d *daemon) journalStats() metrics.JournalStats {
 		s.Failing = j.failed
 	}
 	s.KnownDomains, s.KnownForwarders = d.patterns.known.Load().Size()
+	s.PatternFailures = d.patterns.failures.Load()
 	files, _ := sqlite.Files(j.dir) // an empty directory has none
 	for _, f := range files {
 		s.Bytes += f.Octets

@@ -41,6 +41,8 @@ type observedPatterns struct {
 	mu      sync.Mutex // while rows are written or forgotten
 	pending []patterns.Row
 	failing bool
+
+	failures atomic.Uint64 // attempts to write that failed
 }
 
 // fleetPatterns is how nodes share what they learned; its zero value is for one node alone.
@@ -125,7 +127,9 @@ func (p *observedPatterns) write() {
 	case !p.failing:
 		p.log.Error("what is learned from genuine mail cannot be written; it is tried again, and mail is not affected", zap.Error(err))
 	}
-	p.failing = err != nil
+	if p.failing = err != nil; p.failing {
+		p.failures.Add(1)
+	}
 	p.fleet.shipper.SharePatterns()
 }
 
