@@ -14,7 +14,7 @@ func (e Edition) container() Page {
 
 The last one needs Docker 25 or newer. Two builds of one version are the same, octet for octet.
 
-The folder contrib/containers of the source has examples for Compose, Kubernetes and the mail suites.`, "PP")
+The folder contrib/suites of the source has examples for Compose, Kubernetes and the mail suites.`, "PP")
 	r.section("How it runs")
 	for _, i := range containerFacts {
 		r.item(i[0])
