@@ -2,21 +2,12 @@ package main
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
-	"github.com/postvet/postvet/policy/dkim"
-	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/message"
-)
-
-// The bounds of what is read of a journal for one domain.
-const (
-	observedTime = 30 * 24 * time.Hour
-	observedRows = 20_000
 )
 
 // observed returns what the journal has of mail of a domain; nil if no journal is named.
@@ -34,75 +25,10 @@ func (f *domainFlags) observed(ctx context.Context, name string, now time.Time) 
 		return nil, nil
 	}
 	o := &inspect.Observed{}
-	if err := observeJournal(ctx, o, sqlite.NewReader(dir), domain, now); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	if err := domainhistory.Observe(ctx, o, sqlite.NewReader(dir), domain, now); err != nil {
 		return nil, failed("%s; name the directory of the journal with --journal", fileError(dir, err))
 	}
 	return o, nil
-}
-
-// observeJournal adds what a journal has of mail of a domain.
-func observeJournal(ctx context.Context, o *inspect.Observed, r rows.Reader, domain string, now time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, searchTime)
-	defer cancel()
-	q := rows.Query{Domain: domain, Since: now.Add(-observedTime), Limit: rows.MaxLimit}
-	source := inspect.ObservedSource{Source: inspect.Journal, Since: q.Since.UTC().Truncate(time.Second), Complete: true}
-	for n := 0; n < observedRows; {
-		page, err := r.Find(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, row := range page.Rows {
-			observeRow(o, row, domain)
-		}
-		source.Complete = source.Complete && page.Complete && len(page.Unread) == 0
-		if n += len(page.Rows); page.Next == 0 || !page.Complete {
-			break
-		}
-		q.Before = page.Next
-		source.Complete = source.Complete && n < observedRows
-	}
-	o.Sources = append(o.Sources, source)
-	return nil
-}
-
-// observeRow adds one message. The row may be of a name below the domain.
-func observeRow(o *inspect.Observed, row *rows.Row, domain string) {
-	res, at := row.Results, row.Ref.Time()
-	if s := res.Signing; s != nil && s.Domain == domain && s.Selector != "" && s.DryRun == nil {
-		o.Mail.Signed++
-		o.Signature(inspect.Journal, s.Selector, at)
-	}
-	for _, d := range res.DKIM {
-		if d.Domain == domain && d.Status == dkim.Pass {
-			o.Signature(inspect.Journal, d.Selector, at)
-		}
-	}
-	if res.Exempt != "" || res.Author.Domain != domain {
-		return
-	}
-	if res.DMARC.Status == dmarc.Fail {
-		o.Mail.Failed++
-	}
-	if res.DMARC.Status != dmarc.Pass {
-		return
-	}
-	o.Mail.Genuine++
-	if res.Client.TLS != "" {
-		o.Mail.TLS++
-	} else {
-		o.Mail.Clear++
-	}
-	if res.DMARC.DKIMAligned {
-		o.Mail.DKIM++
-	}
-	if !res.DMARC.SPFAligned {
-		return
-	}
-	o.Mail.SPF++
-	if res.DMARC.DKIMAligned {
-		o.Mail.Both++
-	}
-	if ip, err := netip.ParseAddr(res.Client.IP); err == nil {
-		o.Host(inspect.Journal, ip, res.Client.Helo, 1)
-	}
 }

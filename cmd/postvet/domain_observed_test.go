@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
@@ -63,7 +64,7 @@ func TestObserveJournal(t *testing.T) {
 	dir := observedJournal(t)
 	o := &inspect.Observed{}
 	now := time.Now()
-	if err := observeJournal(t.Context(), o, sqlite.NewReader(dir), "a.example", now); err != nil {
+	if err := domainhistory.Observe(t.Context(), o, sqlite.NewReader(dir), "a.example", now); err != nil {
 		t.Fatal(err)
 	}
 	want := inspect.ObservedMail{Genuine: 3, SPF: 2, DKIM: 2, Both: 1, Failed: 1, TLS: 3, Signed: 1}

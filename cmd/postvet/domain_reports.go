@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
@@ -47,7 +48,7 @@ func (f *domainFlags) reports(name string, o *inspect.Options, now time.Time) (s
 	}
 	o.Observed = seen.out
 	o.Observed.Sources = append(o.Observed.Sources, inspect.ObservedSource{
-		Source: inspect.Reports, Since: now.Add(-observedTime).UTC().Truncate(time.Second), Complete: s.Unread == 0 && s.Left == 0,
+		Source: inspect.Reports, Since: now.Add(-domainhistory.ObservedTime).UTC().Truncate(time.Second), Complete: s.Unread == 0 && s.Left == 0,
 	})
 	sum := s.Analysis.Summary(nil)
 	text := fmt.Sprintf("%s of %s on %s, %d of %s passed; ", layout.Count(sum.Reports, "report"), layout.Count(sum.Reporters, "reporter"), layout.Count(sum.Days, "day"), sum.Passed, layout.Count(sum.Messages, "message"))

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/received"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
@@ -24,7 +25,7 @@ type observedReports struct {
 // Record implements [received.Sink].
 func (s *observedReports) Record(p received.Place, h *report.Head, r *report.Record) error {
 	// A report is about a day. A key may have signed last at the beginning of it.
-	if s.Analysis.Concerns(h) && h.Begin.After(s.now.Add(-observedTime)) && !h.Begin.After(s.now) {
+	if s.Analysis.Concerns(h) && h.Begin.After(s.now.Add(-domainhistory.ObservedTime)) && !h.Begin.After(s.now) {
 		s.rows.Add(r)
 		s.staged = true
 	}

@@ -36,7 +36,7 @@ var graph = []struct{ path, imports string }{
 	// The command.
 	{"cmd/postvet", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
-	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/held cmd/postvet/internal/resulttext cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout cmd/postvet/internal/trial policy/foreign policy/result policy/explain policy/message policy/spf"},
+	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/held cmd/postvet/internal/resulttext cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout cmd/postvet/internal/trial policy/foreign policy/result policy/explain policy/message policy/spf cmd/postvet/internal/domainhistory cmd/postvet/internal/inspect cmd/postvet/internal/plan cmd/postvet/internal/finding cmd/postvet/internal/sources cmd/postvet/internal/reports cmd/postvet/internal/reportstore cmd/postvet/internal/received policy/addrlist policy/dmarc policy/dmarc/report policy/patterns"},
 	{"cmd/postvet/internal/web/browser", ""},
 	{"cmd/postvet/internal/web/access", ""},
 	{"cmd/postvet/internal/web/chart", ""},
@@ -51,7 +51,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/control", "cmd/postvet/internal/journal cmd/postvet/internal/journal/rows cmd/postvet/internal/idle cmd/postvet/internal/layout policy/foreign dnscache"},
 	{"cmd/postvet/internal/batch", "cmd/postvet/internal/inspect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/markdown cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/foreign policy/message"},
 	{"cmd/postvet/internal/requirements", "cmd/postvet/internal/plan cmd/postvet/internal/inspect cmd/postvet/internal/advice cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/dmarc policy/foreign policy/iprev"},
-	{"cmd/postvet/internal/domainhistory", "cmd/postvet/internal/watch cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/sqlite cmd/postvet/internal/layout cmd/postvet/internal/page policy/foreign policy/message policy/patterns"},
+	{"cmd/postvet/internal/domainhistory", "cmd/postvet/internal/watch cmd/postvet/internal/inspect policy/dkim policy/dmarc cmd/postvet/internal/journal/rows cmd/postvet/internal/journal/sqlite cmd/postvet/internal/layout cmd/postvet/internal/page policy/foreign policy/message policy/patterns"},
 	{"cmd/postvet/internal/watch", "cmd/postvet/internal/inspect cmd/postvet/internal/atomicfile cmd/postvet/internal/filelock cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/layout cmd/postvet/internal/lookups policy/dmarc policy/foreign policy/message dnscache"},
 	{"cmd/postvet/internal/inspect", "cmd/postvet/internal/plan cmd/postvet/internal/route cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/repair cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},
 	{"cmd/postvet/internal/route", "cmd/postvet/internal/plan cmd/postvet/internal/route/connect cmd/postvet/internal/advice cmd/postvet/internal/lookups cmd/postvet/internal/page cmd/postvet/internal/finding cmd/postvet/internal/layout policy/... dnscache"},

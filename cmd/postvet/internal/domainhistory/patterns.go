@@ -55,8 +55,8 @@ type PatternName struct {
 	last int64
 }
 
-// maxPatternNames bounds the lines of a kind for a person.
-const maxPatternNames = 20
+// MaxNames bounds the lines of a kind for a person.
+const MaxNames = 20
 
 // ReadPatterns returns what was learned of a name or, if nothing was, of the closest
 // domain above it; nil for nothing.
@@ -167,10 +167,10 @@ func (p *Patterns) list(page *pages.Page, title, note string, list []PatternName
 	}
 	page.Section(title, note)
 	width := 0
-	for _, x := range list[:min(len(list), maxPatternNames)] {
+	for _, x := range list[:min(len(list), MaxNames)] {
 		width = max(width, len(x.Name))
 	}
-	for _, x := range list[:min(len(list), maxPatternNames)] {
+	for _, x := range list[:min(len(list), MaxNames)] {
 		text := fmt.Sprintf("%s on %s, last on %s", layout.Count(x.Messages, "message"), layout.Count(x.Days, "day"), x.Last)
 		if x.Unsigned > 0 {
 			text += fmt.Sprintf(", %d unsigned", x.Unsigned)
@@ -180,7 +180,7 @@ func (p *Patterns) list(page *pages.Page, title, note string, list []PatternName
 		}
 		page.Line("  %-*s  %s", width, x.Name, page.Wrap(text, width+4, width+4))
 	}
-	if more := len(list) - maxPatternNames; more > 0 {
+	if more := len(list) - MaxNames; more > 0 {
 		page.Line("  and %d more; --json has all", more)
 	}
 }

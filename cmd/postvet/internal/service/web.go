@@ -25,7 +25,7 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 	}
 	log := d.log.Named("web")
 	h := web.New(web.Options{
-		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2)}, Gate: access.SocketRights{}, Base: c.Web.Base,
+		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections)}, Gate: access.SocketRights{}, Base: c.Web.Base,
 		Version: d.opt.Version, Node: d.state.Load().authservID, Logger: log,
 	})
 	s := web.Serve(l, h, log)
@@ -36,8 +36,8 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 // webSource has what the web page shows.
 type webSource struct {
 	d *daemon
-	// trials and checks bound what users have evaluated at once.
-	trials, checks slots
+	// trials, checks and inspections bound what users have evaluated at once.
+	trials, checks, inspections slots
 }
 
 // Ask implements web.Source.

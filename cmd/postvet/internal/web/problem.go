@@ -39,6 +39,21 @@ var noJournal = &problem{
 // ErrNoJournal is what a Source returns for what only a journal knows while there is none.
 var ErrNoJournal error = noJournal
 
+// unreadable returns the error of a reader of the journal with a remedy, unless it has one.
+func (h *Handler) unreadable(q *request, err error) error {
+	var p *problem
+	var refusal *control.Refusal
+	if errors.As(err, &p) || errors.As(err, &refusal) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
+	return &problem{
+		Status: http.StatusServiceUnavailable, Title: "The journal cannot be read",
+		Text:  "Mail is not affected. The log of the service says why, and this command says which file is damaged:",
+		Paste: "postvet journal verify",
+	}
+}
+
 // problemOf returns the problem that stands for an error.
 func (h *Handler) problemOf(q *request, err error) *problem {
 	var p *problem

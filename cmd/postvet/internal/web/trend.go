@@ -16,6 +16,18 @@ type CountSource interface {
 	Series(ctx context.Context, user access.User, q counts.SeriesQuery) (counts.Series, error)
 }
 
+// ranking asks for the names with most messages, of a page that has nothing else to show.
+func (h *Handler) ranking(q *request, query counts.Query) (counts.Ranking, error) {
+	if h.opt.Source.Facts(q.ctx).Journal.Directory == "" {
+		return counts.Ranking{}, noJournal
+	}
+	r, err := h.top(q, query)
+	if err != nil {
+		return r, h.unreadable(q, err)
+	}
+	return r, nil
+}
+
 // refusedOf returns the number of messages that were refused, or lost without a word.
 func refusedOf(s *counts.Sums) int64 { return s[counts.Rejected] + s[counts.Discarded] }
 

@@ -27,6 +27,7 @@ import (
 type Source interface {
 	Overview
 	CountSource
+	DomainSource
 	Auditor
 	Policies
 	// Ask carries out a request of a user as the control socket does for a process. An

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
@@ -45,6 +46,8 @@ var functions = template.FuncMap{
 	"hints":        func() []string { return hintWords },
 	"likely":       func(w string) string { return explain.Likely(result.HintWord(w)) },
 	"draw":         func(p place, d chart.Drawing) template.HTML { return d.HTML(p.Zone) },
+	"segment":      func(path, name string) string { return path + "/" + url.PathEscape(name) },
+	"special":      func(name string) bool { return name == counts.None || name == counts.Other },
 }
 
 // query returns a path with parameters, given as names and values in turn. Empty values are

@@ -1,0 +1,235 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
+	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/message"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// DomainSource has what is known of single domains.
+type DomainSource interface {
+	// DomainRecords returns the records of a domain and of names below it that mail has met.
+	DomainRecords(ctx context.Context, domain string) ([]rows.Published, error)
+	// DomainChanges returns how they changed since a time.
+	DomainChanges(ctx context.Context, domain string, since time.Time) (*domainhistory.Changes, error)
+	// DomainPatterns returns what was learned of a domain's genuine mail, nil for nothing.
+	DomainPatterns(ctx context.Context, domain string) (*domainhistory.Patterns, error)
+	// InspectDomain asks the DNS what a domain publishes, and says what is wrong with it.
+	InspectDomain(ctx context.Context, domain string) (*inspect.Report, error)
+}
+
+// domainPage is what is known of one domain: what is the matter with it?
+type domainPage struct {
+	Name     string   `json:"name"`
+	Sentence string   `json:"sentence"`
+	Period   period   `json:"period"`
+	Ranges   []option `json:"ranges"`
+	// Sums are the numbers of its mail in the time, of all below its organizational domain.
+	Sums    counts.Sums    `json:"sums"`
+	Refused int64          `json:"refused"`
+	Trend   *chart.Bars    `json:"trend"`
+	Clients []domainClient `json:"clients"`
+	Causes  []domainCause  `json:"causes"`
+	Looked  looked         `json:"looked"`
+	// Records are those that mail has met, Changes how they and those of the watch changed.
+	Records []rows.Published       `json:"records"`
+	Changes *domainhistory.Changes `json:"changes"`
+	// Patterns is what was learned of its genuine mail, nil for nothing.
+	Patterns *domainhistory.Patterns `json:"patterns,omitempty"`
+	Learned  string                  `json:"learned"`
+	// DNS is what the DNS says now, nil if it was not asked.
+	DNS   *domainDNS `json:"dns,omitempty"`
+	Notes []string   `json:"notes"`
+}
+
+// domainClient is a network that sends mail of the domain.
+type domainClient struct {
+	Network string `json:"network"`
+	// Host is the name of the host whose mail came last, if it is verified.
+	Host   string    `json:"host,omitempty"`
+	All    int64     `json:"messages"`
+	Passed int64     `json:"passed"`
+	Failed int64     `json:"failed"`
+	Last   time.Time `json:"last"`
+}
+
+// domainCause is a likely cause of failures.
+type domainCause struct {
+	Hint string `json:"hint"`
+	Text string `json:"text"`
+	N    int64  `json:"messages"`
+}
+
+// looked says which messages were looked at for clients and causes.
+type looked struct {
+	Messages int       `json:"messages"`
+	Since    time.Time `json:"since"`
+	// Complete is true if these are all of the time.
+	Complete bool `json:"complete"`
+}
+
+// The bounds of lists of one domain.
+const (
+	maxClients = 25
+	maxRecords = 40
+	maxChanges = 30
+)
+
+func (h *Handler) domain(q *request) (any, error) {
+	name, ok := message.NormalizeDomain(q.segment("name"))
+	if !ok {
+		return nil, &problem{Status: http.StatusNotFound, Title: "This is no domain name", Text: "Write one such as example.org."}
+	}
+	p := &domainPage{Name: name, Clients: []domainClient{}, Causes: []domainCause{}, Records: []rows.Published{}, Notes: []string{}}
+	p.Period, p.Ranges = q.period()
+	s, err := h.opt.Source.Series(q.ctx, q.user, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step})
+	if err != nil {
+		return nil, h.unreadable(q, err)
+	}
+	p.Sums, p.Trend = s.Sum(), resultsOf("Messages in the name of "+name+" "+p.Period.Text+", by DMARC", s)
+	p.Refused = refusedOf(&p.Sums)
+	if err := h.lookAtMail(q, p); err != nil {
+		return nil, err
+	}
+	h.recallDomain(q, p)
+	if q.get("dns") == "yes" {
+		p.DNS = h.askDNS(q, name)
+	}
+	p.Sentence = p.sentence(s.Oldest)
+	return p, nil
+}
+
+// lookAtMail looks at the newest messages of the domain for what is not counted.
+func (h *Handler) lookAtMail(q *request, p *domainPage) error {
+	text, err := json.Marshal(rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit})
+	if err != nil {
+		return err
+	}
+	page, err := asked[rows.Page](h, q, control.Request{Do: control.DoHistory, Query: string(text)})
+	if err != nil {
+		return h.unreadable(q, err)
+	}
+	p.Looked = looked{Messages: len(page.Rows), Since: p.Period.Since, Complete: page.Next == 0 && page.Complete && len(page.Unread) == 0}
+	clients, causes := map[string]*domainClient{}, map[result.HintWord]int64{}
+	for _, r := range page.Rows {
+		p.Looked.Since = r.Ref.Time()
+		network := counts.None
+		if ip, err := netip.ParseAddr(r.Results.Client.IP); err == nil {
+			network = addrlist.NetworkOf(ip).String()
+		}
+		c := clients[network]
+		if c == nil {
+			c = &domainClient{Network: network, Last: r.Ref.Time(), Host: r.Results.Client.PTR}
+			clients[network] = c
+		}
+		c.All++
+		switch r.Results.DMARC.Status {
+		case dmarc.Pass:
+			c.Passed++
+		case dmarc.Fail:
+			c.Failed++
+			if len(r.Verdict.Hints) > 0 {
+				causes[r.Verdict.Hints[0].Word]++
+			}
+		}
+	}
+	if p.Looked.Complete {
+		p.Looked.Since = p.Period.Since
+	}
+	for _, c := range clients {
+		p.Clients = append(p.Clients, *c)
+	}
+	slices.SortFunc(p.Clients, func(a, b domainClient) int {
+		return cmp.Or(cmp.Compare(b.Failed, a.Failed), cmp.Compare(b.All, a.All), cmp.Compare(a.Network, b.Network))
+	})
+	if more := len(p.Clients) - maxClients; more > 0 {
+		p.Clients = p.Clients[:maxClients]
+		p.Notes = append(p.Notes, layout.Count(more, "network")+" with less mail not shown.")
+	}
+	for _, word := range slices.Sorted(maps.Keys(causes)) {
+		p.Causes = append(p.Causes, domainCause{string(word), hintText(string(word)), causes[word]})
+	}
+	slices.SortStableFunc(p.Causes, func(a, b domainCause) int { return cmp.Compare(b.N, a.N) })
+	return nil
+}
+
+// recallDomain adds what is known of the domain's records and of its genuine mail. What cannot
+// be read is a note.
+func (h *Handler) recallDomain(q *request, p *domainPage) {
+	note := func(what string, err error) {
+		p.Notes = append(p.Notes, what+" cannot be shown. "+h.problemOf(q, err).words())
+	}
+	all, err := h.opt.Source.DomainRecords(q.ctx, p.Name)
+	if err != nil {
+		note("The records that mail has met", err)
+	}
+	slices.SortStableFunc(all, func(a, b rows.Published) int { return b.Last.Compare(a.Last) })
+	p.Records = append(p.Records, all[:min(len(all), maxRecords)]...)
+	if more := len(all) - maxRecords; more > 0 {
+		p.Notes = append(p.Notes, layout.Count(more, "older record")+" not shown.")
+	}
+	if p.Changes, err = h.opt.Source.DomainChanges(q.ctx, p.Name, p.Period.Since); err != nil {
+		note("Changes of the records", err)
+	}
+	if p.Changes == nil {
+		p.Changes = domainhistory.NewChanges(p.Name, p.Period.Since, q.zone)
+	}
+	p.Changes.Records = p.Changes.Records[:min(len(p.Changes.Records), maxChanges)]
+	p.Changes.Errors = p.Changes.Errors[:min(len(p.Changes.Errors), maxChanges)]
+	if p.Patterns, err = h.opt.Source.DomainPatterns(q.ctx, p.Name); err != nil {
+		note("What was learned of its mail", err)
+	}
+	if x := p.Patterns; x != nil {
+		p.Learned = x.Summary()
+		for _, list := range []*[]domainhistory.PatternName{&x.Networks, &x.Signers, &x.Forwarders} {
+			*list = (*list)[:min(len(*list), domainhistory.MaxNames)]
+		}
+	}
+}
+
+// sentence says what is the matter with the domain.
+func (p *domainPage) sentence(oldest time.Time) string {
+	all, failed := p.Sums[counts.All], p.Sums[counts.Failed]
+	var text string
+	switch {
+	case oldest.IsZero():
+		text = "Nothing is counted yet."
+	case all == 0 && p.Looked.Messages > 0:
+		text = fmt.Sprintf("%s came in the name of %s %s. Messages are counted for the domain of its organization.", layout.Count(p.Looked.Messages, "message"), p.Name, p.Period.Text)
+	case all == 0:
+		text = fmt.Sprintf("No mail came in the name of %s %s.", p.Name, p.Period.Text)
+	case failed == 0 && p.Sums[counts.Passed] == 0:
+		text = fmt.Sprintf("%s came in the name of %s %s, and DMARC says nothing of it: the domain publishes no policy, or the DNS failed.", layout.Count(all, "message"), p.Name, p.Period.Text)
+	case failed == 0:
+		text = fmt.Sprintf("All is well: none of %s in the name of %s failed DMARC %s.", layout.Count(all, "message"), p.Name, p.Period.Text)
+	default:
+		text = fmt.Sprintf("%s of %s in the name of %s (%s) failed DMARC %s", number(failed), layout.Count(all, "message"), p.Name, share(failed, all), p.Period.Text)
+		if len(p.Causes) > 0 {
+			text += "; the likeliest cause: " + p.Causes[0].Text
+		}
+		text += "."
+	}
+	if n := len(p.Changes.Records); n > 0 {
+		text += fmt.Sprintf(" %s in the DNS changed in that time.", layout.Count(n, "record"))
+	}
+	return strings.ToValidUTF8(text, "?")
+}

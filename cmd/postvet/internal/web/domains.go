@@ -1,0 +1,198 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
+	"github.com/postvet/postvet/policy/explain"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// domains ranks the domains of authors: who fails most?
+type domains struct {
+	Sentence string       `json:"sentence"`
+	Period   period       `json:"period"`
+	Ranges   []option     `json:"ranges"`
+	Sorts    []option     `json:"sorts"`
+	By       string       `json:"by"`
+	Trend    *chart.Bars  `json:"trend"`
+	Lines    []domainLine `json:"domains"`
+	// All and Former are the numbers of all mail, in this time and in the one before.
+	All    counts.Sums `json:"all"`
+	Former counts.Sums `json:"former"`
+	// Notes say what is not shown.
+	Notes []string `json:"notes"`
+}
+
+// domainLine is a domain of the ranking.
+type domainLine struct {
+	Name    string `json:"name"`
+	All     int64  `json:"messages"`
+	Failed  int64  `json:"failed"`
+	Refused int64  `json:"refused"`
+	Would   int64  `json:"would"`
+	// Share is that of the messages that fail, in percent.
+	Share float64 `json:"share"`
+	// Before are the failures in the time before, Change how much it changed, in words.
+	Before int64  `json:"before"`
+	Change string `json:"change"`
+	Hint   string `json:"hint,omitempty"`
+	// Cause is the likely cause of most failures in words.
+	Cause string `json:"cause"`
+}
+
+// The bounds of a ranking: so many are ranked by failures, and so many shown.
+const (
+	maxRanked = 200
+	maxLines  = 50
+)
+
+func (h *Handler) domains(q *request) (any, error) {
+	p := &domains{Notes: []string{}, Lines: []domainLine{}}
+	p.Period, p.Ranges = q.period()
+	p.By, p.Sorts = options(q.get("sort"), option{Word: "failed", Title: "failures"}, option{Word: "share", Title: "share"},
+		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "would be refused"})
+	by := counts.Failed
+	switch p.By {
+	case "messages":
+		by = counts.All
+	case "would":
+		by = counts.Spared
+	}
+	r, err := h.ranking(q, counts.Query{Kind: counts.Domain, By: by, Since: p.Period.Since, Until: p.Period.Until, Limit: maxRanked})
+	if err != nil {
+		return nil, err
+	}
+	p.All, p.Former = r.All, r.Former
+	for i := range r.Lines {
+		p.Lines = append(p.Lines, lineOf(&r.Lines[i], &r))
+	}
+	p.sort()
+	if more := len(p.Lines) - maxLines; more > 0 {
+		p.Lines = p.Lines[:maxLines]
+		p.Notes = append(p.Notes, fmt.Sprintf("The first %d are shown; \"postvet top domains --limit 1000\" lists more.", maxLines))
+	}
+	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
+	p.Sentence = p.sentence(&r)
+	p.Trend = h.trend(q, "Messages "+p.Period.Text+", by DMARC", counts.SeriesQuery{Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step}, &p.Notes)
+	return p, nil
+}
+
+// trend returns the chart of a series by DMARC; without points, and with a note, if it cannot be
+// read.
+func (h *Handler) trend(q *request, title string, query counts.SeriesQuery, notes *[]string) *chart.Bars {
+	s, err := h.opt.Source.Series(q.ctx, q.user, query)
+	if err != nil {
+		*notes = append(*notes, "The trend cannot be shown. "+h.problemOf(q, err).words())
+		s = counts.Series{Query: query}
+	}
+	return resultsOf(title, s)
+}
+
+func lineOf(l *counts.Line, r *counts.Ranking) domainLine {
+	s := &l.Sums
+	x := domainLine{
+		Name: l.Name, All: s[counts.All], Failed: s[counts.Failed], Refused: refusedOf(s), Would: s[counts.Spared], Before: l.Former[counts.Failed],
+		Hint: l.Hint, Cause: hintText(l.Hint),
+	}
+	if x.All > 0 {
+		x.Share = float64(x.Failed) * 100 / float64(x.All)
+	}
+	x.Change = changeOf(x.Failed, x.Before, r)
+	return x
+}
+
+// changeOf returns the change of a number against the time before, in words; "" if the counts
+// do not go back so far.
+func changeOf(n, before int64, r *counts.Ranking) string {
+	switch {
+	case r.Oldest.IsZero() || r.Oldest.After(r.FormerSince):
+		return ""
+	case n == before:
+		return "no change"
+	case before == 0:
+		return "new"
+	case n >= 10*before:
+		return fmt.Sprintf("%d times as many", n/before)
+	}
+	return fmt.Sprintf("%+d %%", (n-before)*100/before)
+}
+
+// sort sorts the lines.
+func (p *domains) sort() {
+	slices.SortStableFunc(p.Lines, func(a, b domainLine) int {
+		switch p.By {
+		case "share":
+			return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(b.Failed, a.Failed))
+		case "change":
+			return cmp.Or(cmp.Compare(b.Failed-b.Before, a.Failed-a.Before), cmp.Compare(b.Failed, a.Failed))
+		}
+		return 0 // they come in order
+	})
+}
+
+// sentence answers the question of the page.
+func (p *domains) sentence(r *counts.Ranking) string {
+	all, failed := p.All[counts.All], p.All[counts.Failed]
+	switch {
+	case r.Oldest.IsZero():
+		return "Nothing is counted yet: the first mail will be here a few seconds after it came."
+	case all == 0:
+		return "No mail came " + p.Period.Text + "."
+	case failed == 0:
+		return fmt.Sprintf("Nobody: none of %s failed DMARC %s.", layout.Count(all, "message"), p.Period.Text)
+	}
+	text := fmt.Sprintf("%s of %s failed DMARC %s", number(failed), layout.Count(all, "message"), p.Period.Text)
+	if c := changeOf(failed, p.Former[counts.Failed], r); c != "" && c != "new" {
+		text += " (" + c + " against the time before)"
+	}
+	if len(p.Lines) > 0 {
+		if most := slices.MaxFunc(p.Lines, func(a, b domainLine) int { return cmp.Compare(a.Failed, b.Failed) }); most.Failed > 0 {
+			text += fmt.Sprintf(", most of them, %s, in the name of %s", number(most.Failed), nameText(most.Name))
+		}
+	}
+	return text + "."
+}
+
+// nameText returns a name that is counted, as a sentence has it.
+func nameText(name string) string {
+	switch name {
+	case counts.None:
+		return "no domain at all"
+	case counts.Other:
+		return "others"
+	}
+	return name
+}
+
+// notesOf says what a ranking does not show.
+func notesOf(r *counts.Ranking, since time.Time) []string {
+	var all []string
+	if n := r.Other[r.Query.By]; n > 0 {
+		all = append(all, layout.Count(n, "message")+" more are of names that were too many to be counted one by one.")
+	}
+	if r.Missing > 0 {
+		all = append(all, layout.Count(r.Missing, "message")+" could not be counted.")
+	}
+	switch {
+	case !r.Complete:
+		all = append(all, "The time was over before all was counted; choose a shorter one.")
+	case r.Oldest.After(since):
+		all = append(all, "The counts begin at "+r.Oldest.UTC().Format("2 Jan 2006 15:04")+" UTC.")
+	}
+	return all
+}
+
+// hintText returns a hint in words, "" for none.
+func hintText(word string) string {
+	if s := explain.Likely(result.HintWord(word)); s != "" || word == "" {
+		return s
+	}
+	return strconv.Quote(word)
+}

@@ -1,0 +1,64 @@
+package web
+
+import (
+	"fmt"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+)
+
+// forwarders ranks the networks that hand on mail: who breaks mail?
+type forwarders struct {
+	Sentence string   `json:"sentence"`
+	Period   period   `json:"period"`
+	Ranges   []option `json:"ranges"`
+	Lines    []relay  `json:"networks"`
+	Notes    []string `json:"notes"`
+}
+
+// relay is a network whose mail fails as forwarding makes it fail.
+type relay struct {
+	Network string `json:"network"`
+	// Broken is how many messages fail DMARC as they look forwarded, of Forwarded that look
+	// so, and of All.
+	Broken    int64  `json:"broken"`
+	Forwarded int64  `json:"forwarded"`
+	All       int64  `json:"messages"`
+	Refused   int64  `json:"refused"`
+	Change    string `json:"change"`
+	// Paste is the line that trusts it, and Add the same for the page that tries it.
+	Paste string `json:"paste"`
+	Add   string `json:"add"`
+}
+
+func (h *Handler) forwarders(q *request) (any, error) {
+	p := &forwarders{Lines: []relay{}, Notes: []string{}}
+	p.Period, p.Ranges = q.period()
+	r, err := h.ranking(q, counts.Query{Kind: counts.Client, By: counts.Broken, Since: p.Period.Since, Until: p.Period.Until, Limit: maxLines})
+	if err != nil {
+		return nil, err
+	}
+	var broken int64
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		s := &l.Sums
+		x := relay{Network: l.Name, Broken: s[counts.Broken], Forwarded: s[counts.Forwarded], All: s[counts.All], Refused: refusedOf(s), Change: changeOf(s[counts.Broken], l.Former[counts.Broken], &r)}
+		if l.Name != counts.None && l.Name != counts.Other {
+			x.Add = fmt.Sprintf("trust.forwarders = [%q]", l.Name)
+			x.Paste = fmt.Sprintf("[trust]\nforwarders = [%q]", l.Name)
+		}
+		broken += x.Broken
+		p.Lines = append(p.Lines, x)
+	}
+	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
+	switch n := len(p.Lines); {
+	case r.Oldest.IsZero():
+		p.Sentence = "Nothing is counted yet: the first mail will be here a few seconds after it came."
+	case n == 0:
+		p.Sentence = "Nobody: no mail looks as if a forwarder had broken it " + p.Period.Text + "."
+	default:
+		p.Sentence = fmt.Sprintf("%s from %s failed DMARC %s as mail does that is handed on: those who forward it, or their mailing lists, break its proof. Trust only those that you know.",
+			layout.Count(broken, "message"), layout.Count(n, "network"), p.Period.Text)
+	}
+	return p, nil
+}
