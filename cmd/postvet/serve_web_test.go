@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"mime/multipart"
@@ -125,6 +126,32 @@ func TestWebTools(t *testing.T) {
 	w.has("a faulty policy", w.post("/policy", http.StatusOK, url.Values{"rules": {"[policy]\n\ndmarc = \"loose\"\n"}}), "Line 3", "policy.dmarc", "loose")
 	w.has("a file", w.post("/policy", http.StatusOK, url.Values{"rules": {"[trust]\nforwarders = [\"file:/etc/passwd\"]\n"}}), "is a file that the configuration does not name")
 	w.has("the policy afterwards", w.get("/policy.json"), `dmarc = \"enforce\"`)
+}
+
+// TestWebCheck checks messages on the page as "postvet check" does.
+func TestWebCheck(t *testing.T) {
+	t.Parallel()
+	w, _, dir := startWeb(t, "[sign]\nkeys = \"DIR/k\"\n")
+	w.has("form", w.get("/check"), "What would become of this message?")
+	spoof := testMessage(t, "spoof.eml")
+	w.has("a file", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.66", "helo": "evil.example", "mail_from": "x@evil.example", "sign": "yes"}, "file", []byte(spoof)),
+		"Refused:", "The client would be told: <code>550 5.7.26", "_dmarc.good.example", "Authentication-Results: mx.test.example")
+	w.has("a text", w.post("/check", http.StatusOK, url.Values{"ip": {"192.0.2.66"}, "message": {spoof}}), "Refused:")
+	w.has("a client", w.post("/check", http.StatusOK, url.Values{"ip": {"192.0.2.66"}, "mail_from": {"x@evil.example"}}), "only the client was checked", "evil.example")
+	w.has("no message", w.post("/check", http.StatusOK, url.Values{"message": {"no header\n"}}), "This cannot be checked")
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, _ = z.Write([]byte("From: a@good.example\r\n\r\n"))
+	for range 20 {
+		_, _ = z.Write(make([]byte, 1<<20))
+	}
+	_ = z.Close()
+	w.has("a bomb", w.upload("/check", http.StatusOK, nil, "file", bomb.Bytes()), "larger than 16 MiB when it is unpacked")
+	mbox := []byte("From a@b Sun Nov 29 16:00:00 2026\nFrom: a@good.example\n\nx\n\nFrom a@b Sun Nov 29 16:00:00 2026\nFrom: a@good.example\n\nx\n")
+	w.has("two messages", w.upload("/check", http.StatusOK, nil, "file", mbox), "more than one message")
+	if files, _ := os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("something was kept: %v", files)
+	}
 }
 
 // TestWebToolsWithoutJournal: what needs a journal says so, and all else works.

@@ -18,8 +18,10 @@ type Evaluation struct {
 	Resolver   policy.Resolver
 	// Known is what was learned from genuine mail, nil for nothing.
 	Known *patterns.Known
-	// Keys sign messages of our users, nil if none are to be signed.
-	Keys policy.SigningKeys
+	// Keys sign messages of our users, nil if none are to be signed. With DryRun it is only
+	// said by which key: a signature would be valid wherever it is shown.
+	Keys   policy.SigningKeys
+	DryRun bool
 }
 
 // Checker returns a checker with a clock. It exempts neither trusted addresses nor
@@ -38,7 +40,10 @@ func (e *Evaluation) Checker(now func() time.Time, trace bool) *policy.Checker {
 	if e.Keys != nil {
 		o.Signing, o.Sealing = e.Config.Signing(e.Keys), e.Config.Sealing(e.Keys)
 		if o.Signing != nil {
-			o.Signing.DryRun = false // the person wants to see the signature
+			o.Signing.DryRun = e.DryRun // a person at the machine wants to see the signature
+		}
+		if e.DryRun {
+			o.Sealing = nil
 		}
 	}
 	return policy.NewChecker(o)

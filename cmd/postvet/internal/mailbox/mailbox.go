@@ -112,6 +112,11 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 	return newReader(r, Reader{name: name, closer: io.NopCloser(nil)})
 }
 
+// NewBounded is NewReader for messages of at most limit octets each.
+func NewBounded(r io.Reader, name string, limit int64) (*Reader, error) {
+	return newReader(r, Reader{name: name, closer: io.NopCloser(nil), limit: limit})
+}
+
 // newReader looks at how the input begins.
 func newReader(r io.Reader, b Reader) (*Reader, error) {
 	err := b.begin(r)

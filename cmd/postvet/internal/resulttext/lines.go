@@ -226,7 +226,7 @@ func Match(m result.RuleMatch) string {
 }
 
 func noSignature(r *result.Report) string {
-	if r.Verdict.Rule == trial.RuleNoMessage {
+	if WithoutMessage(r) {
 		return trial.NoMessage
 	}
 	return "no signature"
@@ -263,3 +263,6 @@ func given(format, s string) string {
 	}
 	return fmt.Sprintf(format, s)
 }
+
+// WithoutMessage reports whether a report is about a client alone.
+func WithoutMessage(r *result.Report) bool { return r.Verdict.Rule == trial.RuleNoMessage }

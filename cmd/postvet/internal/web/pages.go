@@ -32,6 +32,7 @@ func (h *Handler) pages() []page {
 		{path: "/messages", title: "Messages", template: "messages", role: access.Support, data: h.messages},
 		{path: "/held", title: "Held mail", template: "held", role: access.Support, data: h.held},
 		{path: "/messages/{ref}", group: "/messages", title: "A message", template: "story", role: access.Support, data: h.story},
+		{path: "/check", title: "Check", template: "check", role: access.Support, data: h.check, post: h.checkMessage},
 		{path: "/policy", title: "Policy", template: "policy", role: access.Admin, data: h.policy, post: h.tryPolicy},
 		{path: "/domains", title: "Domains", template: "domains", role: access.Viewer, data: h.domains},
 		{path: "/domains/{name}", group: "/domains", title: "Domain", template: "domain", role: access.Viewer, data: h.domain},
