@@ -21,6 +21,7 @@ const axeFile = "/var/cache/postvet/web/axe.min.js"
 
 // shown are the pages that are looked at, with a name for their picture.
 var shown = []struct{ name, path string }{
+	{"home", "/"},
 	{"status", "/status"},
 	{"messages", "/messages"},
 	{"search", "/messages?q=ann%40good.example&since=30d"},
@@ -28,6 +29,8 @@ var shown = []struct{ name, path string }{
 	{"story", "/messages?q=4XkZ1t2q3n0001"},
 	{"hostile", "/messages?q=4XkZ1t2q3n0007"},
 	{"held", "/held?since=30d"},
+	{"about", "/about"},
+	{"audit", "/audit"},
 	{"unknown", "/no-such-page"},
 }
 

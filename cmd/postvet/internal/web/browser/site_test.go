@@ -21,6 +21,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/cmd/postvet/internal/service"
@@ -280,8 +281,12 @@ func writeHistory(t *testing.T, dir string) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var refs result.References
 	var policyRules rules.Rules
-	now := time.Now()
+	now, hour := time.Now(), time.Time{}
 	for at := now.Add(-14 * 24 * time.Hour); at.Before(now.Add(-10 * time.Minute)); at = at.Add(time.Duration(2+random.IntN(16)) * time.Minute) {
+		if h := counts.HourOf(at); h != hour { // an hour is counted before the next one begins
+			recorder.Flush(t.Context())
+			hour = h
+		}
 		n := random.IntN(100)
 		for _, s := range senders {
 			if n -= s.share; n < 0 {
