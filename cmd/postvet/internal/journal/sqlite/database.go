@@ -12,7 +12,7 @@ import (
 // Errors of a file that cannot be used as it is.
 var (
 	errDamaged = errors.New("the file is damaged")
-	errNewer   = errors.New("the file is of a newer version of Postvet")
+	errNewer   = errors.New("the file is of a newer version of Postvet; run that version again to read it")
 )
 
 // database is a file of a day that is open to be written.
