@@ -10,6 +10,6 @@ if ! command -v shellcheck >/dev/null 2>&1; then
 	exit 0
 fi
 cd "$(dirname "$0")/../.."
-[ $# -gt 0 ] || set -- .ci/run contrib/*.sh contrib/*/*.sh contrib/packaging/postinst contrib/packaging/prerm contrib/packaging/postrm \
-	contrib/openrc/postvet.initd contrib/freebsd/postvet
+[ $# -gt 0 ] || set -- .ci/run contrib/*.sh contrib/*/*.sh contrib/packaging/deb/p[or]* contrib/packaging/rpm/p[or]* \
+	contrib/packaging/apk/* contrib/openrc/postvet.initd contrib/freebsd/postvet
 exec shellcheck --external-sources "$@"

@@ -1,93 +1,103 @@
 #!/bin/sh
-# Builds the Debian package into a folder, default dist/, and prints its name.
-# The same commit, version and Go make the same bytes.
+# Builds packages into a folder, default dist/, and prints their names. The same
+# commit, version and Go make the same bytes.
 #
-#   VERSION            of the package, default from git: 1.2.3 for the tag v1.2.3,
-#                      0.0.0~git20261125.65bd366 where there is no tag
+#   FORMATS            which, of deb, rpm and apk; default deb
+#   VERSION            of the packages, 1.2.3 or 1.2.3-rc.1; default what git says
+#                      (version.sh)
 #   RELEASE            of the packaging, default 1
 #   ARCH               amd64 or arm64, default that of Go here
 #   SOURCE_DATE_EPOCH  the time in it, default that of the commit
-#   MAINTAINER         who answers for the package
+#   MAINTAINER         who answers for the packages
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 out=${1:-dist}
-GO=${GO:-go}
+# shellcheck source-path=SCRIPTDIR
+. contrib/packaging/stage.sh
+
 NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
-# gitversion turns what git says into a version that sorts as dpkg has it: what
-# comes after a tag is newer than it, what comes before the first one older.
-gitversion() {
-	git diff --quiet HEAD 2>/dev/null || changed=+changed
-	said=$(git describe --tags --match 'v[0-9]*' --abbrev=12 2>/dev/null) || {
-		TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M --format="0.0.0~git%cd.%h${changed:-}" 2>/dev/null || echo '0.0.0~unknown'
-		return
-	}
-	echo "${said#v}${changed:-}" | sed 's/-rc/~rc/; s/-\([0-9]*\)-g/+\1.g/'
-}
+fail() { echo "build.sh: $*" >&2; exit 1; }
 
-export VERSION="${VERSION:-$(gitversion)}" RELEASE="${RELEASE:-1}" ARCH="${ARCH:-$($GO env GOARCH)}"
+given=${VERSION:-}
+VERSION=$(contrib/packaging/version.sh deb "$given")
+export VERSION RELEASE="${RELEASE:-1}" ARCH="${ARCH:-$($GO env GOARCH)}"
 export MAINTAINER="${MAINTAINER:-The Postvet authors <postvet@users.noreply.github.com>}"
-export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
-export TZ=UTC LC_ALL=C
 full=$VERSION${RELEASE:+-$RELEASE}
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 trap 'exit 1' INT TERM
-mkdir -p "$out" "$stage/bin" "$stage/etc" "$stage/systemd" "$stage/man" "$stage/completions" "$stage/scripts" "$stage/lintian" \
-	"$stage/doc/examples/postfix" "$stage/doc/examples/sendmail" "$stage/doc/examples/monitoring"
+mkdir -p "$out" "$stage/bin" "$stage/etc" "$stage/systemd" "$stage/scripts" "$stage/doc" "$stage/deb" "$stage/rpm"
 out=$(cd "$out" && pwd)
 
-# -buildvcs=false: what git says of the tree is in the version, and a build from
-# an unpacked archive gives the same.
-compile() { CGO_ENABLED=0 GOOS=linux GOARCH=$1 $GO build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$full" -o "$2" ./cmd/postvet; }
-compile "$ARCH" "$stage/bin/postvet"
-# The pages and completions are asked of a binary that runs here.
-self=$stage/bin/postvet
-if [ "$ARCH" != "$($GO env GOHOSTARCH)" ] || [ "$($GO env GOHOSTOS)" != linux ]; then
-	self=$stage/host
-	GOOS=$($GO env GOHOSTOS) compile "$($GO env GOHOSTARCH)" "$self"
-fi
-"$self" manual --date "$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" --log contrib/monitoring/LOGS.md "$stage/man" >/dev/null
-"$self" completion bash >"$stage/completions/postvet.bash"
-"$self" completion zsh >"$stage/completions/_postvet"
-"$self" completion fish >"$stage/completions/postvet.fish"
-"$self" config default >"$stage/doc/examples/postvet.toml"
-
+compile "$full" linux "$ARCH" "$stage/bin/postvet"
+runnable "$full" "$stage/bin/postvet" linux "$ARCH" "$stage"
+documents "$stage"
+gzip -9n "$stage"/man/man?/*
+mv "$stage/examples" "$stage/doc/"
 cp contrib/packaging/postvet.toml "$stage/etc/"
 "$self" config check "$stage/etc/postvet.toml" >/dev/null
-cp contrib/systemd/*.service contrib/systemd/*.socket "$stage/systemd/"
-cp contrib/packaging/postinst contrib/packaging/prerm contrib/packaging/postrm "$stage/scripts/"
-cp contrib/packaging/lintian-overrides "$stage/lintian/postvet"
-cp -R contrib/postfix/. "$stage/doc/examples/postfix/"
-cp -R contrib/sendmail/. "$stage/doc/examples/sendmail/"
-cp contrib/rules.toml "$stage/doc/examples/"
-cp contrib/monitoring/alerts.yml contrib/monitoring/dashboard.json "$stage/doc/examples/monitoring/"
-cp contrib/packaging/README.Debian "$stage/doc/"
-GOOS=linux GOARCH=$ARCH contrib/packaging/licences.sh >"$stage/doc/third-party-licences"
+cp contrib/systemd/* "$stage/systemd/"
+cp -R contrib/openrc "$stage/"
+for format in deb rpm apk; do cp -R "contrib/packaging/$format" "$stage/scripts/"; done
+licences linux "$ARCH" >"$stage/doc/third-party-licences"
 cp CHANGELOG.md "$stage/doc/changelog"
-cat >"$stage/doc/changelog.Debian" <<END
+gzip -9n "$stage/doc/changelog" "$stage/doc/third-party-licences"
+
+# What Debian wants beside them.
+cp contrib/packaging/deb/README.Debian "$stage/deb/"
+cat >"$stage/deb/changelog.Debian" <<END
 postvet ($full) unstable; urgency=medium
 
   * What is new stands in /usr/share/doc/postvet/changelog.gz.
 
  -- $MAINTAINER  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
+gzip -9n "$stage/deb/changelog.Debian"
 {
 	printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: postvet\nSource: https://github.com/postvet/postvet\n\nFiles: *\n'
 	printf 'Copyright: %s\nLicense: Expat\n' "$(sed -n 's/^Copyright (c) //p' LICENSE)"
 	sed -n '/^Permission/,$s/^$/./; /^Permission/,$s/^/ /p' LICENSE
 	printf 'Comment:\n The licences of the modules that are linked into the program stand in\n /usr/share/doc/postvet/third-party-licences.gz.\n'
-} >"$stage/doc/copyright"
-gzip -9n "$stage/doc/changelog" "$stage/doc/changelog.Debian" "$stage/doc/third-party-licences" "$stage"/man/*
-chmod -R u=rwX,go=rX "$stage"
-find "$stage" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+} >"$stage/deb/copyright"
+cp LICENSE "$stage/"
+cp contrib/packaging/rpm/README.rpm "$stage/rpm/"
+level "$stage"
+{
+	cat contrib/packaging/nfpm.yaml
+	cd "$stage"
+	{
+		find doc -type d -printf '  - {packager: rpm, type: dir, dst: /usr/share/doc/postvet/%P, file_info: {mode: 0755}}\n'
+		find doc -type f -printf '  - {packager: rpm, type: doc, src: %p, dst: /usr/share/doc/postvet/%P}\n'
+		find man -type f -printf '  - {packager: rpm, type: doc, src: %p, dst: /usr/share/%p}\n'
+	} | sort
+	cd "$root"
+} >"$stage/nfpm.yaml"
 
-cp contrib/packaging/nfpm.yaml "$stage/nfpm.yaml"
-deb=$out/postvet_${full}_$ARCH.deb
-(cd "$stage" && $GO run $NFPM package --config nfpm.yaml --packager deb --target "$deb" >"$stage/nfpm.log" 2>&1) || {
-	cat "$stage/nfpm.log" >&2
-	exit 1
-}
-echo "$deb"
+for format in ${FORMATS:-deb}; do
+	case $format in
+	deb) file=postvet_${full}_$ARCH.deb ;;
+	rpm | apk)
+		case $ARCH in
+		amd64) arch=x86_64 ;;
+		arm64) arch=aarch64 ;;
+		*) fail "no $format is built for $ARCH" ;;
+		esac
+		file=postvet-$full.$arch.rpm
+		;;
+	*) fail "there is no format $format: deb, rpm, apk" ;;
+	esac
+	version=$VERSION description=$(cat contrib/packaging/description)
+	case $format in
+	rpm) description=$(sed '1d; s/^\.$//' contrib/packaging/description) ;;
+	apk)
+		version=$(contrib/packaging/version.sh apk "$given") description=$(head -n 1 contrib/packaging/description)
+		file=postvet-$version-r$RELEASE.$arch.apk
+		;;
+	esac
+	(cd "$stage" && VERSION=$version DESCRIPTION=$description $GO run $NFPM package --config nfpm.yaml --packager "$format" --target "$out/$file" >"$stage/nfpm.log" 2>&1) ||
+		{ cat "$stage/nfpm.log" >&2; exit 1; }
+	echo "$out/$file"
+done

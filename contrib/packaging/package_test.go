@@ -1,9 +1,11 @@
 //go:build linux
 
-// Package packaging_test builds the Debian package and looks into it. It
-// installs, upgrades and removes the package in a scratch Debian, and boots one
-// with systemd and Postfix. The last two are "make package-test": they need
-// root, debootstrap and systemd-nspawn, and the network the first time.
+// Package packaging_test builds the Debian package and looks into it. "make
+// package-test" does so with the others too, and installs, upgrades and removes
+// them: the Debian package in a scratch Debian, and in one that boots with systemd
+// and Postfix; the rpm by rpm in both; the apk where POSTVET_ALPINE_ROOT names the
+// archive of an Alpine root. It needs root, debootstrap and systemd-nspawn, and the
+// network the first time.
 package packaging_test
 
 import (
@@ -28,11 +30,13 @@ const (
 	second = "1.1.0"
 )
 
-// built has the packages by version, made on first use.
+// built has the packages by version, made on first use: the Debian ones, which are
+// built in "make test" too, and the others.
 var built = struct {
-	dir  string
-	file map[string]func() (string, error)
-}{file: map[string]func() (string, error){}}
+	deb, rpmAndApk map[string]func() ([]string, error)
+}{
+	map[string]func() ([]string, error){}, map[string]func() ([]string, error){},
+}
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "postvet-deb-")
@@ -40,26 +44,27 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	built.dir = dir
 	for _, v := range []string{first, second} {
-		built.file[v] = sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, v), v) })
+		built.deb[v] = sync.OnceValues(func() ([]string, error) { return build(filepath.Join(dir, v), v, "deb") })
+		built.rpmAndApk[v] = sync.OnceValues(func() ([]string, error) { return build(filepath.Join(dir, v), v, "rpm apk") })
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
-// build runs build.sh as "make deb" does.
-func build(out, version string) (string, error) {
+// build runs build.sh as "make deb" does, and returns the packages in the order of the
+// formats.
+func build(out, version, formats string) ([]string, error) {
 	cmd := exec.Command("./build.sh", out)
-	cmd.Env = append(os.Environ(), "VERSION="+version, "RELEASE=1", "SOURCE_DATE_EPOCH=1795600574")
+	cmd.Env = append(os.Environ(), "FORMATS="+formats, "VERSION="+version, "RELEASE=1", "SOURCE_DATE_EPOCH=1795600574")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	name, err := cmd.Output()
+	names, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("build.sh: %w\n%s", err, stderr.Bytes())
+		return nil, fmt.Errorf("build.sh: %w\n%s", err, stderr.Bytes())
 	}
-	return strings.TrimSpace(string(name)), nil
+	return strings.Fields(string(names)), nil
 }
 
 // deb returns the package of a version.
@@ -69,11 +74,11 @@ func deb(t *testing.T, version string) string {
 		t.Skip("-short leaves out the building of packages")
 	}
 	tools(t, "dpkg-deb", "gzip", "git")
-	file, err := built.file[version]()
+	files, err := built.deb[version]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file
+	return files[0]
 }
 
 // tools skips the test where a program is missing, except in "make
@@ -246,7 +251,8 @@ func TestScripts(t *testing.T) {
 		shells = append(shells, "dash")
 	}
 	for _, script := range []string{
-		"../openrc/postvet.initd", "../freebsd/postvet", "postinst", "prerm", "postrm", "build.sh", "licences.sh", "scratch.sh", "tools.sh",
+		"../openrc/postvet.initd", "../freebsd/postvet", "deb/postinst", "deb/prerm", "deb/postrm",
+		"rpm/post", "rpm/posttrans", "rpm/preun", "rpm/postun", "build.sh", "stage.sh", "version.sh", "licences.sh", "scratch.sh", "tools.sh",
 		"../apt.sh", "../bench/install.sh", "../monitoring/install.sh", "../oracles/install.sh", "../realmta/install.sh",
 	} {
 		for _, sh := range shells {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Unpacks a scratch Debian with systemd into the new folder DIR; Postfix's
-# packages lie downloaded in its /var/cache/apt/archives. What is fetched is
+# packages lie downloaded in its /var/cache/apt/archives, those of rpm and OpenRC
+# in /var/cache/rpm and /var/cache/openrc. What is fetched is
 # kept in $POSTVET_SCRATCH_CACHE, default /var/cache/postvet, for the next time.
 # Needs root, debootstrap and the network.
 set -eu
@@ -8,7 +9,7 @@ dir=$1
 suite=${POSTVET_DEBIAN_SUITE:-bookworm}
 mirror=${POSTVET_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 cache=${POSTVET_SCRATCH_CACHE:-/var/cache/postvet}
-archive=$cache/scratch-$suite.tar
+archive=$cache/scratch-$suite-2.tar
 
 mkdir -p "$dir" "$cache"
 if [ ! -f "$archive" ]; then
@@ -27,7 +28,10 @@ if [ ! -f "$archive" ]; then
 		apt-get update -q
 		apt-get install -y -q --no-install-recommends adduser dbus systemd systemd-sysv
 		apt-get clean
-		apt-get install -y -q --no-install-recommends --download-only postfix'
+		apt-get install -y -q --no-install-recommends --download-only postfix
+		mkdir -p /var/cache/rpm/partial /var/cache/openrc/partial
+		apt-get install -y -q --no-install-recommends --download-only -o Dir::Cache::archives=/var/cache/rpm rpm
+		apt-get install -y -q --no-install-recommends --download-only -o Dir::Cache::archives=/var/cache/openrc openrc'
 	rm "$fresh/usr/sbin/policy-rc.d"
 	quiet tar -C "$fresh" --numeric-owner --one-file-system -cf "$archive.$$" .
 	mv "$archive.$$" "$archive"

@@ -64,13 +64,20 @@ func TestScratchFails(t *testing.T) {
 // in runs a command in a root without a running system.
 func in(t *testing.T, root string, argv ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "chroot", append([]string{root}, argv...)...)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"}
-	out, err := cmd.CombinedOutput()
+	out, err := commandIn(t, root, argv...)
 	if err != nil {
 		t.Fatalf("in the scratch root: %s: %v\n%s", strings.Join(argv, " "), err, out)
 	}
-	return strings.TrimSpace(string(out))
+	return out
+}
+
+// commandIn is in for a command that may fail.
+func commandIn(t *testing.T, root string, argv ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "chroot", append([]string{root}, argv...)...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"}
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
 }
 
 // bring copies a package into a root and returns its name there.

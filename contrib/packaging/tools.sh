@@ -11,6 +11,8 @@ want systemd-analyze systemd
 want nsenter util-linux
 want mandoc mandoc
 want lintian lintian
+want rpm rpm
+want rpmlint rpmlint
 [ -n "$need" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 	echo "tools.sh: without root and apt these cannot be brought:$need" >&2
