@@ -10,7 +10,7 @@ export GO
 
 .DEFAULT_GOAL := help
 .PHONY: help build check test format vet cross cross-smoke lint shell tidy unit fuzz-smoke fmt vuln conformance fuzz microbench journal-bench \
-	mtas oracles from-oracles prometheus shellcheck xmllint browser peers dns keyservers fleet resolvers demo bench deb image man package-test clean
+	mtas oracles from-oracles prometheus shellcheck xmllint browser peers dns keyservers fleet resolvers demo bench deb rpm apk image release release-twice man package-test clean
 
 help: ## this list
 	@contrib/make/help.sh $(MAKEFILE_LIST)
@@ -133,15 +133,24 @@ bench: peers mtas ## Postvet beside its peers, 45 minutes; BENCHFLAGS='-quick -a
 deb: ## the Debian package, into dist/; VERSION and ARCH choose
 	@contrib/packaging/build.sh dist
 
+rpm apk: ## the package for Fedora, RHEL and their kin, or Alpine, likewise
+	@FORMATS=$@ contrib/packaging/build.sh dist
+
+release: ## binaries, packages and checksums of VERSION, into dist/release
+	@contrib/release/build.sh "$(VERSION)"
+
+release-twice: ## two releases of VERSION at two paths, which must be equal
+	@contrib/release/twice.sh "$(VERSION)"
+
 image: ## the container image for amd64 and arm64 as an OCI layout, into dist/; VERSION chooses
 	@$(GO) run ./contrib/image -out dist -version "$${VERSION:-$$(contrib/make/version.sh)}"
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man && $(GO) run ./cmd/postvet manual --date "$$(date -u +%Y-%m-%d)" --log contrib/monitoring/LOGS.md dist/man
 
-package-test: ## the package in a scratch Debian with systemd and Postfix; needs root
+package-test: ## the packages in a scratch Debian with systemd and Postfix, rpm, OpenRC; needs root
 	@contrib/packaging/tools.sh
-	POSTVET_PACKAGE_TEST=1 $(GO) test -count=1 -timeout 15m -v ./contrib/packaging
+	POSTVET_PACKAGE_TEST=1 $(GO) test -count=1 -timeout 30m -v ./contrib/packaging
 
 clean: ## removes what the other targets leave
 	rm -rf postvet dist

@@ -27,7 +27,7 @@ func TestDocuments(t *testing.T) {
 	root := filepath.Join("..", "..")
 	targets := allMatches(t, makeRule, filepath.Join(root, "Makefile"))
 	tests := testFunctions(t, root)
-	for _, doc := range []string{"README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "contrib/monitoring/LOGS.md"} {
+	for _, doc := range []string{"README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "contrib/monitoring/LOGS.md", "contrib/release/INSTALL.md"} {
 		b, err := os.ReadFile(filepath.Join(root, doc))
 		if err != nil {
 			t.Error(err)

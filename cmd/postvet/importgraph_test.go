@@ -29,6 +29,7 @@ var graph = []struct{ path, imports string }{
 	{"contrib/monitoring", ""},
 	{"contrib/oracles", "contrib/child"},
 	{"contrib/packaging", ""},
+	{"contrib/release", ""},
 	{"contrib/resolvers", "contrib/child dnscache/dnstest dnscache policy policy/rules policy/result policy/dmarc policy/message"},
 	{"contrib/realmta", "contrib/child dnscache/dnstest policy/arc/arctest"},
 	{"contrib/child", ""},

@@ -8,6 +8,6 @@ case ${1:--h} in
 esac
 
 echo 'usage: make TARGET'
-sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' "$1" | while IFS='|' read -r target text; do
+sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1|\2/p' "$1" | while IFS='|' read -r target text; do
 	printf '  %-14s %s\n' "$target" "$text"
 done
