@@ -190,7 +190,7 @@ var outside = []struct{ path, importers string }{
 	{"github.com/valkey-io/valkey-go", "cmd/postvet/internal/keys/redis"},
 	{"github.com/yuin/goldmark", "cmd/postvet/internal/page/pagetest"},
 	{"go.uber.org/zap", "cmd/postvet/internal/... filter filter/milter dnscache"},
-	{"golang.org/x/crypto", "policy/dkim contrib/image"},
+	{"golang.org/x/crypto", "policy/dkim cmd/postvet/internal/web/access contrib/image"},
 	{"modernc.org/libc", "cmd/postvet/internal/journal/sqlite"},
 	{"modernc.org/sqlite", "cmd/postvet/internal/journal/sqlite"},
 	{"golang.org/x/net", "cmd/... policy/..."},
