@@ -98,6 +98,9 @@ func (c *Config) Changes(d *Config) []Change {
 	if e := compareMaps(c.AuthorOverrides, d.AuthorOverrides, AuthorOverride.format); e != (EntryChange{}) {
 		all = append(all, Change{Key: authorSection, Entries: &e})
 	}
+	if e := compareUsers(c.Web.FileUsers, d.Web.FileUsers); e != (EntryChange{}) {
+		all = append(all, Change{Key: "web.users_file", Entries: &e})
+	}
 	for _, name := range sortedKeys(union(c.lists, d.lists)) {
 		if e := compareLists(c.lists[name], d.lists[name]); e != (EntryChange{}) {
 			all = append(all, Change{Key: listSection + "." + name, Entries: &e})
@@ -132,6 +135,11 @@ func (k key) compare(other key) (c Change, differs bool) {
 	c = Change{Key: k.name, Restart: k.restart}
 	if before, ok := k.value.(*entriesValue); ok {
 		e := compareLists(*before.field, *other.value.(*entriesValue).field)
+		c.Entries = &e
+		return c, e != EntryChange{}
+	}
+	if before, ok := k.value.(*webUsersValue); ok {
+		e := compareUsers(*before.field, *other.value.(*webUsersValue).field)
 		c.Entries = &e
 		return c, e != EntryChange{}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/rules"
@@ -166,7 +167,13 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Control: Control{Socket: "/run/postvet-2/control.sock", Group: "adm"},
 		Log:     Log{Format: "json", Level: "warn", Burst: 3, BurstInterval: time.Hour},
 		Metrics: Metrics{Listen: "inet:9890@192.0.2.1", AllowRemote: true, Mode: 0o600, Group: "adm"},
-		Web:     Web{Listen: "unix:/run/postvet/web.sock", Mode: 0o600, Group: "adm", Base: "/postvet"},
+		Web: Web{
+			Listen: "inet:0.0.0.0:8895", AllowRemote: true, Mode: 0o600, Group: "adm", Base: "/postvet", TLSCert: "/etc/postvet/web.pem", TLSKey: "/etc/postvet/web.key",
+			Users:     []access.Account{{Name: "ann", Hash: []byte("$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"), Role: access.Admin}},
+			FileUsers: []access.Account{{Name: "bob", Hash: []byte("$2y$12$C6UzMDM.H6dfI/f/IKcEeO7x1q4SPVGMDkzJ8cXSTTeCIAoZOMoKu"), Role: access.Viewer}},
+			UsersFile: "rules/web.users", Proxy: []string{"192.0.2.10/32", "2001:db8:1::/48"}, UserHeader: "Remote-User", GroupsHeader: "Remote-Groups",
+			Roles: []string{"mail-admins:admin", "cn=desk:1:support"}, ProxyRole: "viewer",
+		},
 		Peers: Peers{
 			Listen: "inet:0.0.0.0:8894", Names: []string{"mx1.example.org", "2001:db8::25"},
 			Certificate: "/etc/postvet/peers.pem", Key: "/etc/postvet/peers.key", CAFile: "/etc/postvet/peers-ca.pem",
@@ -202,7 +209,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatalf("what Write wrote cannot be read: %v", err)
 	}
-	if d := cmp.Diff(c, again, sameSettings, cmpopts.IgnoreFields(Sign{}, "Logins"), cmpopts.IgnoreFields(DNS{}, "Authorities")); d != "" {
+	if d := cmp.Diff(c, again, sameSettings, cmpopts.IgnoreFields(Sign{}, "Logins"), cmpopts.IgnoreFields(Web{}, "FileUsers"), cmpopts.IgnoreFields(DNS{}, "Authorities")); d != "" {
 		t.Errorf("what Write wrote is another configuration (-want +got):\n%s", d)
 	}
 	if !strings.Contains(shown.String(), "# testdata/full.toml:1\n") || strings.Contains(shown.String(), "# default") {

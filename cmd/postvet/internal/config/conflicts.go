@@ -27,6 +27,7 @@ func (c *Config) conflicts() Errors {
 	c.metricsConflicts(x)
 	c.controlConflicts(x)
 	c.peersConflicts(x)
+	c.webConflicts(x)
 	return x.errs
 }
 

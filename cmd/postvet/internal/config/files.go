@@ -66,6 +66,14 @@ func (c *Config) Files() []NamedFile {
 	if c.Sign.LoginsFile != "" {
 		relative("sign.logins", []string{c.Sign.LoginsFile})
 	}
+	if c.Web.UsersFile != "" {
+		relative("web.users_file", []string{c.Web.UsersFile})
+	}
+	for _, f := range [][2]string{{"web.tls_cert", c.Web.TLSCert}, {"web.tls_key", c.Web.TLSKey}} {
+		if f[1] != "" {
+			relative(f[0], []string{f[1]})
+		}
+	}
 	if c.DNS.TLSCA != "" {
 		relative("dns.tls_ca", []string{c.DNS.TLSCA})
 	}

@@ -54,7 +54,7 @@ func FromEnvironment(environ []string) (*Config, error) {
 
 // loadFiles reads the files that keys name.
 func (c *Config) loadFiles() error {
-	for _, load := range []func() error{c.loadRules, c.loadLogins, c.loadTLSCA, c.loadPostgres, c.loadSignTables} {
+	for _, load := range []func() error{c.loadRules, c.loadLogins, c.loadTLSCA, c.loadWebUsers, c.loadPostgres, c.loadSignTables} {
 		if err := load(); err != nil {
 			return err
 		}

@@ -141,7 +141,7 @@ func TestReloadOfEachKey(t *testing.T) {
 		"report.send", "report.collect", "report.retention", "report.known", "report.exclude", "report.forged", "report.destinations_dnsbl", "report.envelope_to",
 		"report.submitter", "report.org_name", "report.email", "report.contact", "report.from", "report.smtp", "report.auth_file", "report.dkim_",
 		"report.bounce", "report.rate", "report.max_per_day", "report.inbox", "report.require_pass", "report.failure.",
-		"watch.",
+		"watch.", "web.users", "web.proxy", "web.user_header", "web.groups_header", "web.roles",
 	}
 	for _, k := range full.keys() {
 		c := Default()

@@ -14,7 +14,7 @@ import (
 // Warnings returns settings that are valid but may not do what was meant, in the
 // form of faults.
 func (c *Config) Warnings() Errors {
-	list := append(c.signWarnings(), c.sealWarnings()...)
+	list := slices.Concat(c.signWarnings(), c.sealWarnings(), c.webWarnings())
 	p := c.Policy
 	// If the author may cause monitoring, nothing is rejected at RCPT.
 	if !p.SPFEarly || c.Mode == rules.Monitor || p.MonitorDomains.Set.HasNames() {

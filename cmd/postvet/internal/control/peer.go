@@ -11,11 +11,18 @@ type Peer struct {
 	PID int
 	// GIDs are the group of the process and its supplementary groups.
 	GIDs []int
-	// Web is the user of the web page, for whom the service asks itself.
-	Web string
+	// Web is the user of the web page, for whom the service asks itself, and Address where
+	// the user is. UID is negative then. Web is "" if the rights of the page's socket are
+	// all that is known.
+	Web, Address string
 }
 
-func (p Peer) String() string { return fmt.Sprintf("uid %d, pid %d", p.UID, p.PID) }
+func (p Peer) String() string {
+	if p.UID < 0 {
+		return fmt.Sprintf("web user %s", p.Web)
+	}
+	return fmt.Sprintf("uid %d, pid %d", p.UID, p.PID)
+}
 
 // may reports whether the peer is root, the user uid, or in the group gid, unless
 // that is negative.

@@ -92,6 +92,10 @@ func (d *daemon) logRequest(peer control.Peer, q control.Request) {
 	if q.Level != "" { // the key "level" is that of the line
 		fields = append(fields, zap.String("log_level", foreign.Terminal(q.Level, foreign.Whole)))
 	}
+	if peer.UID < 0 { // a user of the web page
+		d.log.Info("web request", append(fields, zap.String("user", foreign.Terminal(peer.Web, foreign.Whole)), zap.String("address", peer.Address))...)
+		return
+	}
 	d.log.Info("control request", append(fields, zap.Int("uid", peer.UID), zap.Int("pid", peer.PID))...)
 }
 

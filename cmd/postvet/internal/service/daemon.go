@@ -20,6 +20,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/reportinbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/cmd/postvet/internal/rotation"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/failures"
 	"github.com/postvet/postvet/policy/result"
@@ -54,9 +55,10 @@ type daemon struct {
 	holds         *held.Cap
 	digestsSent   atomic.Uint64
 	digestsFailed atomic.Uint64
-	addresses     []string // of the listeners, as Postfix writes them
-	sockets       []string // of the listeners, as they are
-	controlSocket string   // path, "" if there is none
+	webGate       atomic.Pointer[access.Authenticator] // nil if the web page is not served
+	addresses     []string                             // of the listeners, as Postfix writes them
+	sockets       []string                             // of the listeners, as they are
+	controlSocket string                               // path, "" if there is none
 
 	// calls are functions that the loop runs for other goroutines.
 	calls chan func()

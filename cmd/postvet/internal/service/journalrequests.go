@@ -49,8 +49,8 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 		return nil, refusal
 	}
 	if query.Personal() || q.Do == control.DoJournalForget {
-		if err := sqlite.Audit(j.dir, sqlite.Audited{UID: peer.UID, Web: peer.Web, Do: q.Do, Query: &query}); err != nil {
-			d.log.Warn("a search for a person could not be written down", zap.Int("uid", peer.UID), zap.Error(err))
+		if err := sqlite.Audit(j.dir, sqlite.Audited{UID: peer.UID, Web: peer.Web, Address: peer.Address, Do: q.Do, Query: &query}); err != nil {
+			d.log.Warn("a search for a person could not be written down", zap.Int("uid", peer.UID), zap.String("user", peer.Web), zap.Error(err))
 		}
 	}
 	if q.Do == control.DoJournalForget {

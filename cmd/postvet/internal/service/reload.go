@@ -163,6 +163,7 @@ func (d *daemon) activate(l loadedConfig) error {
 	d.sendReports(c)
 	d.metrics.SetRules(ruleNames(c))
 	d.holds.SetLimits(holdLimits(c))
+	d.changeWeb(c)
 	d.logins.SetLimit(c.Limits.LoginRecipients)
 	d.log.setBurst(c.Log)
 	d.setLevel(c.Log.Level, 0)

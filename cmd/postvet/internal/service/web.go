@@ -24,13 +24,43 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 		return nil, fmt.Errorf("web.listen: %w", err)
 	}
 	log := d.log.Named("web")
+	certificate, err := webCertificate(c, log)
+	if err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	gate := access.New(c.Web.Access(c.Web.IsUnix(), certificate != nil))
 	h := web.New(web.Options{
-		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections)}, Gate: access.SocketRights{}, Base: c.Web.Base,
+		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections)}, Gate: gate, Base: c.Web.Base,
 		Version: d.opt.Version, Node: d.state.Load().authservID, Logger: log,
 	})
-	s := web.Serve(l, h, log)
+	d.webGate.Store(gate)
+	s := web.Serve(l, h, certificate, log)
 	log.Info("the web page is served", zap.Stringer("listen", l.Addr()))
 	return s.Close, nil
+}
+
+// webCertificate returns the certificate of the web page, nil if it speaks no TLS.
+func webCertificate(c *config.Config, log *zap.Logger) (*web.Certificate, error) {
+	if c.Web.TLSCert == "" {
+		return nil, nil
+	}
+	certificate, err := web.NewCertificate(c.Web.TLSCert, c.Web.TLSKey, log)
+	if err != nil {
+		return nil, fmt.Errorf("web.tls_cert and web.tls_key: %w; name a certificate and its key, in PEM, that the service's user can read", err)
+	}
+	return certificate, nil
+}
+
+// changeWeb has the web page let in whom a new configuration names. Its listener stays that
+// of the start.
+func (d *daemon) changeWeb(c *config.Config) {
+	if gate := d.webGate.Load(); gate != nil {
+		w := &d.started.Web
+		s := c.Web.Access(w.IsUnix(), w.TLSCert != "")
+		s.Base = w.Base
+		gate.Change(s)
+	}
 }
 
 // webSource has what the web page shows.
@@ -42,5 +72,10 @@ type webSource struct {
 
 // Ask implements web.Source.
 func (s webSource) Ask(ctx context.Context, user access.User, q control.Request) (any, error) {
-	return s.d.answer(ctx, control.Peer{UID: -1, Web: user.Name}, q)
+	return s.d.answer(ctx, peerOf(user), q)
+}
+
+// peerOf returns who sends the requests of a user of the web page.
+func peerOf(u access.User) control.Peer {
+	return control.Peer{UID: -1, Web: u.Name, Address: u.Address}
 }

@@ -74,6 +74,9 @@ func (h *Handler) routes() {
 			h.mux.HandleFunc("POST "+pattern, h.servePost(p))
 		}
 	}
+	h.mux.HandleFunc("GET /login", h.showLogin)
+	h.mux.HandleFunc("POST /login", h.logIn)
+	h.mux.HandleFunc("POST /logout", h.logOut)
 	h.mux.HandleFunc("GET /zone", h.chooseZone)
 	h.mux.Handle("GET /static/", static())
 	h.mux.HandleFunc("GET /static", h.notFound) // otherwise the mux leads out of the base

@@ -78,11 +78,7 @@ func (h *Handler) chooseZone(w http.ResponseWriter, r *http.Request) {
 		name = "UTC"
 	}
 	http.SetCookie(w, &http.Cookie{Name: zoneCookie, Value: name, Path: h.opt.Base + "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	back := r.URL.Query().Get("back")
-	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
-		back = "/"
-	}
-	http.Redirect(w, r, h.opt.Base+back, http.StatusSeeOther)
+	http.Redirect(w, r, h.opt.Base+localPath(r.URL.Query().Get("back")), http.StatusSeeOther)
 }
 
 // asked has the source carry out a request, and returns its result.

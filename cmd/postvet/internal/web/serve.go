@@ -25,7 +25,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, role access.Role
 	case errors.Is(err, access.ErrLogin) && asJSON:
 		h.fail(w, q, &problem{Status: http.StatusUnauthorized, Title: "Log in first"})
 	case errors.Is(err, access.ErrLogin):
-		http.Redirect(w, r, h.opt.Base+"/login", http.StatusSeeOther)
+		h.sendToLogin(w, r)
 	case err != nil:
 		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: err.Error()})
 	case !user.May(role):

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -25,8 +26,8 @@ type Server struct {
 	done chan struct{}
 }
 
-// Serve serves the pages on l, which Close closes.
-func Serve(l net.Listener, h *Handler, log *zap.Logger) *Server {
+// Serve serves the pages on l, which Close closes. With a certificate it speaks TLS.
+func Serve(l net.Listener, h *Handler, certificate *Certificate, log *zap.Logger) *Server {
 	s := &Server{
 		http: &http.Server{
 			Handler:           h,
@@ -36,6 +37,7 @@ func Serve(l net.Listener, h *Handler, log *zap.Logger) *Server {
 			WriteTimeout:      pageTime + 20*time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    maxHeaderBytes,
+			TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
 		},
 		done: make(chan struct{}),
 	}
@@ -44,7 +46,13 @@ func Serve(l net.Listener, h *Handler, log *zap.Logger) *Server {
 	}
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(idle.NewListener(l, maxConns)); err != http.ErrServerClosed {
+		bounded := idle.NewListener(l, maxConns)
+		serve := func() error { return s.http.Serve(bounded) }
+		if certificate != nil {
+			s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
+			serve = func() error { return s.http.ServeTLS(bounded, "", "") }
+		}
+		if err := serve(); err != http.ErrServerClosed {
 			log.Error("the web page is no longer served; restart to get it back. Mail is not affected", zap.Error(err))
 		}
 	}()

@@ -58,10 +58,11 @@ const pageTime = 10 * time.Second
 
 // Handler serves the pages. It is safe for concurrent use.
 type Handler struct {
-	opt     Options
-	mux     *http.ServeMux
-	forms   forms
-	streams streams
+	opt      Options
+	mux      *http.ServeMux
+	forms    forms
+	requests requestCounts
+	streams  streams
 }
 
 // New returns a handler.
@@ -80,6 +81,9 @@ func New(o Options) *Handler {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
+	c := &counted{ResponseWriter: w}
+	w = c
+	defer h.count(c)
 	below, ok := belowBase(r.URL, h.opt.Base)
 	switch {
 	case !ok:

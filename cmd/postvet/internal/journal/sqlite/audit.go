@@ -27,10 +27,12 @@ type Audited struct {
 	At time.Time `json:"at"`
 	// UID is the user of this machine, -1 for one of the web page, whose name is Web; ""
 	// if the rights of the page's socket are all that is known.
-	UID   int         `json:"uid"`
-	Web   string      `json:"web,omitempty"`
-	Do    string      `json:"do"`
-	Query *rows.Query `json:"query"`
+	UID int    `json:"uid"`
+	Web string `json:"web,omitempty"`
+	// Address is where the user of the web page is, "" if that is not known.
+	Address string      `json:"address,omitempty"`
+	Do      string      `json:"do"`
+	Query   *rows.Query `json:"query"`
 }
 
 // Audit writes down a search for a person or a client, and what is forgotten. It sets the

@@ -52,7 +52,7 @@ type Gate interface {
 	Identify(r *http.Request) (User, error)
 }
 
-// SocketRights is the gate of a unix socket: everybody who may connect is an admin.
+// SocketRights is a gate for which everybody who may connect is an admin.
 type SocketRights struct{}
 
 // Identify implements Gate.

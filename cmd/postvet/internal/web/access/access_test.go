@@ -57,9 +57,9 @@ func TestParseAccount(t *testing.T) {
 		"ann:" + h[:59] + ":admin":                    "no hash by bcrypt",
 		"ann:" + h[:59] + "!:admin":                   "no hash by bcrypt",
 		"ann:$2a$15" + h[6:] + ":admin":               "cost 15",
-		"ann:" + h + ":root":                          `"root" is no role`,
-		"ann:" + h + ":nobody":                        `"nobody" is no role`,
-		"ann:" + h + ":":                              `"" is no role`,
+		"ann:" + h + ":root":                          `role "root" is not known`,
+		"ann:" + h + ":nobody":                        `role "nobody" is not known`,
+		"ann:" + h + ":":                              `role "" is not known`,
 		"ann:{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=" + ":" + "viewer": "no hash by bcrypt",
 	} {
 		a, problem, remedy := ParseAccount(s)

@@ -77,7 +77,7 @@ func ParseRole(s string) (Role, error) {
 			return r, nil
 		}
 	}
-	return Nobody, fmt.Errorf("%.40q is no role", s)
+	return Nobody, fmt.Errorf("the role %.40q is not known", s)
 }
 
 // Hash returns the hash of a password, for a line that ParseAccount understands.
