@@ -173,18 +173,18 @@ func TestNoLogIn(t *testing.T) {
 
 // roleOf is the least role of each page. A new page belongs here.
 var roleOf = map[string]access.Role{
-	"/":               access.Viewer,
-	"/messages":       access.Support,
-	"/held":           access.Support,
+	"/": access.Viewer,
+	"/messages": access.Support,
+	"/held": access.Support,
 	"/messages/{ref}": access.Support,
-	"/check":          access.Support,
-	"/policy":         access.Admin,
-	"/domains":        access.Viewer,
+	"/check": access.Support,
+	"/policy": access.Admin,
+	"/domains": access.Viewer,
 	"/domains/{name}": access.Viewer,
-	"/forwarders":     access.Viewer,
-	"/status":         access.Viewer,
-	"/about":          access.Nobody,
-	"/audit":          access.Admin,
+	"/forwarders": access.Viewer,
+	"/status": access.Viewer,
+	"/about": access.Nobody,
+	"/audit": access.Admin,
 }
 
 // TestRoles: each page and its form are for those with its role, and for nobody else.
