@@ -88,7 +88,7 @@ func TestOpenRC(t *testing.T) {
 	}
 
 	calls, ok := s.run(t, script, "start_pre")
-	want(t, "start", calls, append(prepared, "supervise-daemon --help")...)
+	want(t, "start", calls, append(prepared, "supervise-daemon postvet --help", "checkpath --file --owner postvet:postvet --mode 0640 /var/log/postvet.log")...)
 	if !ok {
 		t.Error("the service does not start")
 	}
