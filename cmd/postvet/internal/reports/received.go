@@ -83,6 +83,8 @@ const (
 
 // ReceivedFilter says which reports are wanted. Its zero value wants all.
 type ReceivedFilter struct {
+	// ID is that of one report; 0 for any.
+	ID   int64
 	Kind ReceivedKind
 	// Domain is the domain that they are about, or one above or below it.
 	Domain string

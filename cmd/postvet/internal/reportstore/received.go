@@ -72,6 +72,9 @@ const receivedColumns = `id, kind, key, content, reporter, email, domain, report
 // the caller's.
 func (s *Store) Received(ctx context.Context, f reports.ReceivedFilter, each func(*reports.Received) error) error {
 	w := &where{}
+	if f.ID != 0 {
+		w.add("id = ?", f.ID)
+	}
 	if f.Kind != "" {
 		w.add("kind = ?", string(f.Kind))
 	}

@@ -26,7 +26,7 @@ type relay struct {
 	All       int64  `json:"messages"`
 	Refused   int64  `json:"refused"`
 	Change    string `json:"change"`
-	// Paste is the line that trusts it, and Add the same for the page that tries it.
+	// Paste is the line that trusts it, and Add the entry for the page that tries it.
 	Paste string `json:"paste"`
 	Add   string `json:"add"`
 }
@@ -44,7 +44,7 @@ func (h *Handler) forwarders(q *request) (any, error) {
 		s := &l.Sums
 		x := relay{Network: l.Name, Broken: s[counts.Broken], Forwarded: s[counts.Forwarded], All: s[counts.All], Refused: refusedOf(s), Change: changeOf(s[counts.Broken], l.Former[counts.Broken], &r)}
 		if l.Name != counts.None && l.Name != counts.Other {
-			x.Add = fmt.Sprintf("trust.forwarders = [%q]", l.Name)
+			x.Add = l.Name
 			x.Paste = fmt.Sprintf("[trust]\nforwarders = [%q]", l.Name)
 		}
 		broken += x.Broken

@@ -28,6 +28,8 @@ type Source interface {
 	Overview
 	CountSource
 	DomainSource
+	ReportSource
+	LookupSource
 	Auditor
 	Policies
 	Checks

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/cmd/postvet/internal/sources"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
+	"github.com/postvet/postvet/policy/message"
+)
+
+// own says of our own domains whether they are ready for a stricter policy.
+type own struct {
+	Sentence string      `json:"sentence"`
+	Domains  []ownDomain `json:"domains"`
+	Paste    string      `json:"paste,omitempty"`
+	Notes    []string    `json:"notes"`
+}
+
+// ownDomain is one of our domains.
+type ownDomain struct {
+	Name string `json:"name"`
+	// Ready is the policy that it is ready for, Next the step in words.
+	State string `json:"state"`
+	Tone  string `json:"tone"`
+	Next  string `json:"next"`
+	// Seen and Passed are the messages of 30 days that came here in its name, and those of
+	// them that are aligned.
+	Seen   int64       `json:"seen"`
+	Passed int64       `json:"passed"`
+	Trend  *chart.Line `json:"trend,omitempty"`
+	// Reports is what the reports of others say, nil if none came.
+	Reports *sources.Summary `json:"reports,omitempty"`
+	// Unknown are the sources without proof, the new ones first.
+	Unknown []*sources.Source `json:"unknown"`
+	Notes   []string          `json:"notes"`
+}
+
+// The bounds of the page.
+const (
+	maxOwn     = 12
+	maxUnknown = 8
+	ownTime    = 30 * 24 * time.Hour
+)
+
+func (h *Handler) own(q *request) (any, error) {
+	p := &own{Domains: []ownDomain{}, Notes: []string{}}
+	names := h.opt.Source.Facts(q.ctx).OwnDomains
+	if len(names) == 0 {
+		p.Sentence = "Postvet does not know your own domains: name them, and this page says whether each is ready for p=quarantine and p=reject."
+		p.Paste = "[policy]\nown_domains = [\"example.org\"]"
+		return p, nil
+	}
+	if more := len(names) - maxOwn; more > 0 {
+		p.Notes = append(p.Notes, layout.Count(more, "further domain")+" of yours not shown; \"postvet report sources DOMAIN\" says the same of each.")
+		names = names[:maxOwn]
+	}
+	ready, already := 0, 0
+	for _, name := range names {
+		name, ok := message.NormalizeDomain(name)
+		if !ok {
+			continue
+		}
+		d := h.ownDomain(q, name)
+		switch d.Tone {
+		case "good":
+			already++
+		case "ready":
+			ready++
+			d.Tone = "good"
+		}
+		p.Domains = append(p.Domains, d)
+	}
+	p.Sentence = fmt.Sprintf("Of your %s, %d with p=reject, and %d that could ask for a stricter policy now.", layout.Count(len(p.Domains), "domain"), already, ready)
+	return p, nil
+}
+
+// ownDomain says how ready a domain is.
+func (h *Handler) ownDomain(q *request, name string) ownDomain {
+	d := ownDomain{Name: name, Unknown: []*sources.Source{}, Notes: []string{}}
+	s, err := h.opt.Source.Series(q.ctx, q.user, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: q.now.Add(-ownTime), Until: q.now, Step: 24 * time.Hour})
+	if err != nil {
+		d.Notes = append(d.Notes, h.problemOf(q, h.unreadable(q, err)).words())
+	} else {
+		sum := s.Sum()
+		d.Seen, d.Passed = sum[counts.All], sum[counts.Passed]
+		d.Trend = alignedOf("Share of the mail in the name of "+name+" that came here and is aligned", s)
+	}
+	sum, err := h.opt.Source.Senders(q.ctx, name)
+	if err != nil {
+		d.Notes = append(d.Notes, h.problemOf(q, h.unreadableReports(q, err)).words())
+	}
+	d.judge(sum)
+	return d
+}
+
+// judge says what to do next.
+func (d *ownDomain) judge(s *sources.Summary) {
+	if s == nil {
+		d.State, d.Tone = "unknown", "warn"
+		d.Next = "No report about it has come. Publish a DMARC record with rua= and an address that report.inbox names: " +
+			"\"_dmarc." + d.Name + ". TXT v=DMARC1; p=none; rua=mailto:...\". After some days, this page says who sends in its name."
+		return
+	}
+	for _, x := range s.Sources {
+		if len(d.Unknown) < maxUnknown && !x.Ignored && x.Kind != sources.Yours && x.Kind != sources.Forwarder && x.Failed() > 0 {
+			d.Unknown = append(d.Unknown, x)
+		}
+	}
+	slices.SortStableFunc(d.Unknown, func(a, b *sources.Source) int {
+		switch {
+		case a.New == b.New:
+			return 0
+		case a.New:
+			return -1
+		}
+		return 1
+	})
+	shown := *s
+	shown.Sources = []*sources.Source{} // Unknown has those that matter
+	d.Reports = &shown
+	switch next := s.Next(); {
+	case next == nil:
+		d.State, d.Tone = "p=reject", "good"
+		d.Next = "Nothing to do: it asks others to refuse what does not prove to be yours. Look here again when you use a new service that sends in your name."
+	case next.Ready:
+		d.State, d.Tone = "ready for p="+next.Policy, "ready"
+		d.Next = fmt.Sprintf("Publish p=%s in its DMARC record: %d of %d messages that are probably yours fail.", next.Policy, next.Lost, next.Mine)
+		if next.Forwarded > 0 {
+			d.Next += " " + layout.Count(next.Forwarded, "message") + " that forwarders or mailing lists changed would be lost too, unless receivers trust those."
+		}
+	default:
+		d.State, d.Tone = "not ready for p="+next.Policy, "warn"
+		if len(d.Unknown) > 0 && len(d.Unknown[0].Fixes) > 0 {
+			d.Next = "Look at " + d.Unknown[0].Name + " first: " + d.Unknown[0].Fixes[0].Text + "."
+		} else if len(next.Obstacles) > 0 {
+			d.Next = "What stands in the way: " + next.Obstacles[0] + "."
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/cmd/postvet/internal/sources"
+)
+
+// ReportSource has the reports that others sent, and those that we send.
+type ReportSource interface {
+	// Reports returns the store of reports, ErrNoReports if none are kept.
+	Reports(ctx context.Context) (ReportReader, error)
+	// Senders says who sends as one of our domains, by the reports that came; nil if no
+	// report about it came.
+	Senders(ctx context.Context, domain string) (*sources.Summary, error)
+}
+
+// ReportReader reads reports. [*reportstore.Store] is one.
+type ReportReader interface {
+	Received(ctx context.Context, f reports.ReceivedFilter, each func(*reports.Received) error) error
+	Deliveries(ctx context.Context, q reportstore.Query) ([]reportstore.Sent, error)
+	Reports(ctx context.Context, q reportstore.Query) ([]reports.Report, error)
+	Suppressions(ctx context.Context) ([]reports.Suppression, error)
+}
+
+// noReports is the problem of pages about reports while none are kept.
+var noReports = &problem{
+	Status: http.StatusServiceUnavailable, Title: "No reports are kept",
+	Text: "Others report about your mail to the address that your DMARC record names, and Postvet reports to others what came in their name. " +
+		"Both need these lines in the configuration, with addresses of yours, and a restart of the service.",
+	Paste: "[report]\n# the address of rua= in your DMARC records\ninbox = [\"dmarc@example.org\"]\n# count messages for reports to others; send = \"known\" sends them too\ncollect = true",
+}
+
+// ErrNoReports is what a Source returns for what only a store of reports knows while there is
+// none.
+var ErrNoReports error = noReports
+
+// reportStore returns the store of reports.
+func (h *Handler) reportStore(q *request) (ReportReader, error) {
+	s, err := h.opt.Source.Reports(q.ctx)
+	return s, h.unreadableReports(q, err)
+}
+
+// unreadableReports returns an error of the store of reports with a remedy, unless it has one;
+// nil for none.
+func (h *Handler) unreadableReports(q *request, err error) error {
+	var p *problem
+	if err == nil || errors.As(err, &p) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
+	return &problem{
+		Status: http.StatusServiceUnavailable, Title: "The store of reports cannot be read",
+		Text:  "Mail is not affected. The log of the service says why; so does this command:",
+		Paste: "postvet report received",
+	}
+}
