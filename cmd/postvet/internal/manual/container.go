@@ -9,10 +9,10 @@ func (e Edition) container() Page {
 	r.text(`The image of Postvet has a static binary, the certificates of Mozilla's list, the time zones and a configuration, and no shell. It is built for amd64 and arm64 by "make image", as an OCI layout in a tar file:
 
   skopeo copy --all oci-archive:postvet_1.2.3_image.tar docker://registry.example.org/postvet:1.2.3
-  podman load -i postvet_1.2.3_image.tar
-  docker load -i postvet_1.2.3_image.tar
+  skopeo copy oci-archive:postvet_1.2.3_image.tar docker-daemon:postvet:1.2.3
+  skopeo copy oci-archive:postvet_1.2.3_image.tar containers-storage:postvet:1.2.3
 
-The last one needs Docker 25 or newer. Two builds of one version are the same, octet for octet.
+The first is for a registry and both architectures, the others are for Docker and Podman on this machine. Two builds of one version are the same, octet for octet.
 
 The folder contrib/suites of the source has examples for Compose, Kubernetes and the mail suites.`, "PP")
 	r.section("How it runs")
