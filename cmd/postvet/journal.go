@@ -279,9 +279,9 @@ func forgetQueries(address, domain, client string) ([]rows.Query, error) {
 		if !strings.Contains(address, "@") {
 			return nil, usage("--address %q is no address; write one such as ann@example.org, or use --domain", address)
 		}
-		all = []rows.Query{{From: address}, {To: address}}
+		all = rows.ForgetAddress(address)
 	case domain != "" && address == "" && client == "":
-		all = []rows.Query{{Domain: domain}, {From: domain}, {To: domain}}
+		all = rows.ForgetDomain(domain)
 	case client != "" && address == "" && domain == "":
 		p, err := livetrace.ParseClient(client)
 		if err != nil {

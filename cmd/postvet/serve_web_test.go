@@ -125,13 +125,27 @@ func TestWebTools(t *testing.T) {
 		"Of 1 message, 1 would be treated differently.", "reject -&gt; accept", "good.example", "dmarc = &#34;mark&#34;")
 	w.has("a faulty policy", w.post("/policy", http.StatusOK, url.Values{"rules": {"[policy]\n\ndmarc = \"loose\"\n"}}), "Line 3", "policy.dmarc", "loose")
 	w.has("a file", w.post("/policy", http.StatusOK, url.Values{"rules": {"[trust]\nforwarders = [\"file:/etc/passwd\"]\n"}}), "is a file that the configuration does not name")
+	w.has("keys", w.get("/keys"), "Nothing is signed")
+	w.has("fleet", w.get("/fleet"), "There is no fleet")
+	w.has("forget", w.post("/forget", http.StatusOK, url.Values{"what": {"evil.example"}}), "Remove all that the journal has of")
+	w.has("start", w.get("/index.json"), `"refused": 1`)
+	w.has("forgotten", w.post("/forget", http.StatusOK, url.Values{"what": {"evil.example"}, "confirm": {"yes"}}), "Forgotten: 1 message.")
+	w.has("audit", w.get("/audit"), "had messages forgotten", "of the domain evil.example", "somebody on the web page")
+	w.has("a policy on nothing", w.post("/policy", http.StatusOK, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}}), "The journal has no message of that time")
 	w.has("the policy afterwards", w.get("/policy.json"), `dmarc = \"enforce\"`)
 }
 
 // TestWebCheck checks messages on the page as "postvet check" does.
 func TestWebCheck(t *testing.T) {
 	t.Parallel()
-	w, _, dir := startWeb(t, "[sign]\nkeys = \"DIR/k\"\n")
+	keys := t.TempDir()
+	if code, out, errOut := runIn(t, "key", "new", "test.example", "--selector", "s1", "--keys", keys); code != exitDone {
+		t.Fatalf("key new: %d, %s%s", code, out, errOut)
+	}
+	w, _, dir := startWeb(t, "[sign]\nkeys = \""+keys+"\"\n")
+	w.has("keys", w.get("/keys"), "test.example", "does not show it", "s1._domainkey.test.example. 3600 IN TXT", "pending")
+	own := []byte("From: ann@test.example\r\nTo: bob@good.example\r\nSubject: x\r\n\r\nx\r\n")
+	w.has("a message of ours", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.7", "user": "ann@test.example", "sign": "yes"}, "file", own), ">sign<", "not signed")
 	w.has("form", w.get("/check"), "What would become of this message?")
 	spoof := testMessage(t, "spoof.eml")
 	w.has("a file", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.66", "helo": "evil.example", "mail_from": "x@evil.example", "sign": "yes"}, "file", []byte(spoof)),

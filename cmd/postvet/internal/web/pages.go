@@ -44,8 +44,11 @@ func (h *Handler) pages() []page {
 		{path: "/reports/in/{id}", group: "/reports/in", title: "A report of another", template: "report_in", role: access.Viewer, data: h.reportIn},
 		{path: "/reports/sent", title: "Sent", template: "reports_sent", role: access.Support, data: h.reportsSent},
 		{path: "/reports/sent/{id}", group: "/reports/sent", title: "A report of ours", template: "report_sent", role: access.Support, data: h.reportSent},
+		{path: "/keys", title: "Keys", template: "keys", role: access.Support, data: h.keys},
+		{path: "/fleet", title: "Fleet", template: "fleet", role: access.Viewer, data: h.fleet},
 		{path: "/status", title: "Status", template: "status", role: access.Viewer, data: h.status},
 		{path: "/about", title: "About", template: "about", role: access.Nobody, data: h.about},
+		{path: "/forget", group: "/status", title: "Forget", template: "forget", role: access.Admin, data: h.forgetForm, post: h.forget},
 		{path: "/audit", group: "/status", title: "Audit", template: "audit", role: access.Admin, data: h.audit},
 	}
 }

@@ -33,6 +33,8 @@ type Source interface {
 	Auditor
 	Policies
 	Checks
+	Keys
+	Fleets
 	// Ask carries out a request of a user as the control socket does for a process. An
 	// error that is a [*control.Refusal] is told to the user as it is.
 	Ask(ctx context.Context, user access.User, q control.Request) (any, error)

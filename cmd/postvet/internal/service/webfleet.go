@@ -1,0 +1,38 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
+	"github.com/postvet/postvet/cmd/postvet/internal/web"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// fleetTime bounds how long the database may take to name the nodes.
+const fleetTime = 4 * time.Second
+
+// Fleet implements web.Fleets.
+func (s webSource) Fleet(ctx context.Context) web.Fleet {
+	j := &s.d.started.Journal
+	f := web.Fleet{Configured: j.Postgres != "", Nodes: []web.FleetNode{}}
+	f.Here, _ = j.NodeName() // "" is no node
+	if !f.Configured {
+		return f
+	}
+	ctx, cancel := context.WithTimeout(ctx, fleetTime)
+	defer cancel()
+	nodes, err := (&postgres.Database{DSN: j.Postgres}).Nodes(ctx)
+	if err != nil {
+		f.Problem = foreign.Terminal(err.Error(), 500)
+	}
+	for _, n := range nodes {
+		node := web.FleetNode{Name: n.Name, Version: n.Version, Seen: n.Seen, Newest: n.Newest}
+		if n.Generation != 0 {
+			node.Config = fmt.Sprintf("%08x", n.Generation)
+		}
+		f.Nodes = append(f.Nodes, node)
+	}
+	return f
+}

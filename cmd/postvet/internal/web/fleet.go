@@ -1,0 +1,126 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+)
+
+// Fleets tell of the other nodes.
+type Fleets interface {
+	// Fleet returns what is known of all nodes.
+	Fleet(ctx context.Context) Fleet
+}
+
+// Fleet is what the database of all nodes has about them.
+type Fleet struct {
+	// Configured is false if this machine is alone.
+	Configured bool `json:"configured"`
+	// Here is the name of this node.
+	Here string `json:"here"`
+	// Problem says why the database could not be asked, "" if it was.
+	Problem string      `json:"problem,omitempty"`
+	Nodes   []FleetNode `json:"nodes"`
+}
+
+// FleetNode is a node.
+type FleetNode struct {
+	Name    string    `json:"name"`
+	Version string    `json:"version"`
+	Seen    time.Time `json:"seen"`
+	// Newest is the time of its newest message, zero if it had none lately. Config tells the
+	// configuration that decided about it from others, "" if it is not known.
+	Newest time.Time `json:"newest,omitzero"`
+	Config string    `json:"config"`
+}
+
+// silent is how long a node may say nothing before a person should look.
+const silent = 5 * time.Minute
+
+// fleetPage is the page of the nodes.
+type fleetPage struct {
+	Fleet
+	Sentence string            `json:"sentence"`
+	Lines    []fleetLine       `json:"lines"`
+	Shipping *control.Shipping `json:"shipping,omitempty"`
+	// Lost counts messages of this node that the database will never have.
+	Lost int64 `json:"lost"`
+}
+
+// fleetLine is a node, and in what it differs from most.
+type fleetLine struct {
+	FleetNode
+	Here    bool     `json:"here"`
+	Silent  bool     `json:"silent"`
+	Differs []string `json:"differs"`
+}
+
+func (h *Handler) fleet(q *request) (any, error) {
+	p := &fleetPage{Fleet: h.opt.Source.Fleet(q.ctx)}
+	p.Shipping = h.opt.Source.Facts(q.ctx).Journal.Shipping
+	if p.Shipping != nil {
+		p.Lost = sum(p.Shipping.Lost)
+	}
+	p.compare(q.now)
+	return p, nil
+}
+
+// compare says in what the nodes differ.
+func (p *fleetPage) compare(now time.Time) {
+	version, config := mostOf(p.Nodes, func(n FleetNode) string { return n.Version }), mostOf(p.Nodes, func(n FleetNode) string { return n.Config })
+	p.Lines = []fleetLine{}
+	odd := 0
+	for _, n := range p.Nodes {
+		l := fleetLine{FleetNode: n, Here: n.Name == p.Here, Silent: now.Sub(n.Seen) > silent, Differs: []string{}}
+		if l.Silent {
+			l.Differs = append(l.Differs, "says nothing")
+		}
+		if n.Version != version {
+			l.Differs = append(l.Differs, "another version")
+		}
+		if n.Config != config && n.Config != "" {
+			l.Differs = append(l.Differs, "another configuration")
+		}
+		if len(l.Differs) > 0 {
+			odd++
+		}
+		p.Lines = append(p.Lines, l)
+	}
+	switch {
+	case !p.Configured:
+		p.Sentence = "There is no fleet: this machine works alone, and needs nobody."
+	case p.Problem != "":
+		p.Sentence = "The database of all nodes cannot be asked at present. Each node checks mail without it."
+	case len(p.Nodes) == 0:
+		p.Sentence = "No node has sent anything to the database yet."
+	case odd == 0:
+		p.Sentence = fmt.Sprintf("All is alike: %s with the same version and configuration.", layout.Count(len(p.Nodes), "node"))
+	default:
+		p.Sentence = fmt.Sprintf("Of %s, %d differ from the others.", layout.Count(len(p.Nodes), "node"), odd)
+	}
+}
+
+// mostOf returns what most nodes have that have something.
+func mostOf(nodes []FleetNode, of func(FleetNode) string) (most string) {
+	count := map[string]int{}
+	for _, n := range nodes {
+		if s := of(n); s != "" {
+			count[s]++
+		}
+	}
+	var names []string
+	for name := range count {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if count[name] > count[most] {
+			most = name
+		}
+	}
+	return most
+}
