@@ -39,6 +39,7 @@ var graph = []struct{ path, imports string }{
 	{"cmd/postvet/internal/service", "cmd/postvet/internal/... filter/... policy/... dnscache"},
 	{"cmd/postvet/internal/web", "cmd/postvet/internal/web/... cmd/postvet/internal/control cmd/postvet/internal/held cmd/postvet/internal/resulttext cmd/postvet/internal/journal/... cmd/postvet/internal/journal cmd/postvet/internal/idle cmd/postvet/internal/layout cmd/postvet/internal/trial policy/foreign policy/result policy/explain policy/message policy/spf cmd/postvet/internal/domainhistory cmd/postvet/internal/inspect cmd/postvet/internal/plan cmd/postvet/internal/finding cmd/postvet/internal/sources cmd/postvet/internal/reports cmd/postvet/internal/reportstore cmd/postvet/internal/received policy/addrlist policy/dmarc policy/dmarc/report policy/patterns dnscache policy/caa policy/dane"},
 	{"cmd/postvet/internal/web/browser", ""},
+	{"cmd/postvet/internal/web/live", "policy/result"},
 	{"cmd/postvet/internal/web/chart", ""},
 	{"cmd/postvet/internal/migrate", "cmd/postvet/internal/mtasetup cmd/postvet/internal/config cmd/postvet/internal/finding cmd/postvet/internal/input cmd/postvet/internal/migrate/... policy/addrlist"},
 	{"cmd/postvet/internal/mtasetup", "cmd/postvet/internal/config cmd/postvet/internal/input cmd/postvet/internal/migrate/mta filter/socket policy"},

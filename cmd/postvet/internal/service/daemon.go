@@ -21,6 +21,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/reportsending"
 	"github.com/postvet/postvet/cmd/postvet/internal/rotation"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/live"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/policy/failures"
 	"github.com/postvet/postvet/policy/result"
@@ -42,6 +43,7 @@ type daemon struct {
 	domains       atomic.Pointer[domainWatch]     // nil if none are watched
 	rates         control.Rates
 	traces        livetrace.Feed
+	live          *live.Ring // nil without the web page
 	journal       messageJournal
 	reports       messageReports
 	sender        atomic.Pointer[reportsending.Sender] // nil if no reports are sent

@@ -24,6 +24,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/loginrate"
 	"github.com/postvet/postvet/cmd/postvet/internal/mtasetup"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/live"
 	"github.com/postvet/postvet/filter"
 	"github.com/postvet/postvet/filter/socket"
 	"github.com/postvet/postvet/policy"
@@ -169,11 +170,15 @@ func (d *daemon) prepare(c *config.Config) error {
 	d.logins = loginrate.New(c.Limits.LoginRecipients, time.Now)
 	d.holds = held.NewCap(holdLimits(c), time.Now)
 	options.Hold = d.mayHold
+	if c.Web.Listen != "" {
+		d.live = &live.Ring{}
+	}
 	options.Copy = d.copyForReports
 	options.OnMessage = func(x filter.Decision) {
 		d.metrics.Message(x)
 		d.watchLogin(&x)
 		d.traces.Message(&x)
+		d.showLive(&x)
 		d.record(&x)
 		d.learn(&x)
 		d.countForReports(&x)

@@ -31,7 +31,7 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 	}
 	gate := access.New(c.Web.Access(c.Web.IsUnix(), certificate != nil))
 	h := web.New(web.Options{
-		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections)}, Gate: gate, Base: c.Web.Base,
+		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections)}, Live: d.live, Gate: gate, Base: c.Web.Base,
 		Version: d.opt.Version, Node: d.state.Load().authservID, Logger: log,
 	})
 	d.webGate.Store(gate)

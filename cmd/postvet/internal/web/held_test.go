@@ -25,7 +25,7 @@ func TestHeld(t *testing.T) {
 	w := get(t, newTest(m.source()), "/held?domain=example.org")
 	for _, want := range []string{
 		"Postvet had 3 messages of example.org of 2 author domains held in this time.", "postsuper -H 4XkZ1t2q3n0001 -H 4XkZ1t2q3n0002", "postsuper -d 4XkZ1t2q3n0002",
-		"Nothing proves that the message comes from example.org.", "postvet held --mta postfix", "no command, as the queue id",
+		"Nothing proves that the message comes from example.org.", "postvet held --mta postfix", "There is no command, as the queue id",
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, w.Body)

@@ -30,6 +30,7 @@ func (h *Handler) pages() []page {
 	return []page{
 		{path: "/", title: "Start", template: "home", role: access.Viewer, data: h.home},
 		{path: "/messages", title: "Messages", template: "messages", role: access.Support, data: h.messages},
+		{path: "/live", title: "Live", template: "live", role: access.Support, data: h.live},
 		{path: "/held", title: "Held mail", template: "held", role: access.Support, data: h.held},
 		{path: "/messages/{ref}", group: "/messages", title: "A message", template: "story", role: access.Support, data: h.story},
 		{path: "/check", title: "Check", template: "check", role: access.Support, data: h.check, post: h.checkMessage},
@@ -88,6 +89,7 @@ func (h *Handler) routes() {
 	h.mux.HandleFunc("POST /login", h.logIn)
 	h.mux.HandleFunc("POST /logout", h.logOut)
 	h.mux.HandleFunc("GET /zone", h.chooseZone)
+	h.mux.HandleFunc("GET /live/events", h.liveEvents)
 	h.mux.Handle("GET /static/", static())
 	h.mux.HandleFunc("GET /static", h.notFound) // otherwise the mux leads out of the base
 	h.mux.HandleFunc("/", h.notFound)

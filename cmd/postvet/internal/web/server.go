@@ -44,6 +44,9 @@ func Serve(l net.Listener, h *Handler, certificate *Certificate, log *zap.Logger
 	if std, err := zap.NewStdLogAt(log, zap.WarnLevel); err == nil {
 		s.http.ErrorLog = std
 	}
+	if h.feed != nil {
+		s.http.RegisterOnShutdown(h.feed.Close) // pages that stay open would keep it from ending
+	}
 	go func() {
 		defer close(s.done)
 		bounded := idle.NewListener(l, maxConns)

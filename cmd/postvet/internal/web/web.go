@@ -21,6 +21,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/live"
 )
 
 // Source has what the pages show.
@@ -51,6 +52,8 @@ type Options struct {
 	Version string
 	// Node is the name of this machine for the head of each page.
 	Node string
+	// Live has the last messages for the page that shows them as they come; nil for none.
+	Live *live.Ring
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Logger receives what a user changes, and failures. Default: none.
@@ -67,6 +70,7 @@ type Handler struct {
 	forms    forms
 	requests requestCounts
 	streams  streams
+	feed     *live.Feed // nil without Options.Live
 }
 
 // New returns a handler.
@@ -78,6 +82,7 @@ func New(o Options) *Handler {
 		o.Logger = zap.NewNop()
 	}
 	h := &Handler{opt: o, mux: http.NewServeMux(), forms: newForms()}
+	h.feed = h.newFeed()
 	h.routes()
 	return h
 }

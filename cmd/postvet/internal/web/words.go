@@ -42,6 +42,8 @@ var functions = template.FuncMap{
 
 	"lines":        lines,
 	"cleanlines":   foreign.TerminalLines,
+	"done":         func(a result.Action) string { return explain.Done(a) },
+	"second":       func(p place, t time.Time) string { return t.In(p.Zone).Format(time.TimeOnly) },
 	"dmarcResults": func() []string { return rows.DMARCResults },
 	"hints":        func() []string { return hintWords },
 	"likely":       func(w string) string { return explain.Likely(result.HintWord(w)) },

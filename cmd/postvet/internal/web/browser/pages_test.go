@@ -31,6 +31,7 @@ var shown = []struct{ name, path string }{
 	{"held", "/held?since=30d"},
 	{"about", "/about"},
 	{"audit", "/audit"},
+	{"live", "/live"},
 	{"unknown", "/no-such-page"},
 }
 
