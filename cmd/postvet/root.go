@@ -75,7 +75,7 @@ wrong usage or configuration; 3 could not (input or output, DNS, a port in use).
 	group(root)
 	root.AddCommand(newServe(), newCheck(in), newSign(in), newKey(), newDomain(in), newRoute(), newPolicy(), newConfig(),
 		newStatus(), newReload(), newLogLevel(), newTrace(), newHistory(), newExplain(), newHeld(), newTop(), newJournal(), newCache(in), newVersion(), newManual())
-	root.AddCommand(newReport(in))
+	root.AddCommand(newReport(in), newWeb(in))
 	root.SetHelpCommand(newHelp())
 	completeValues(root)
 	return root

@@ -41,7 +41,7 @@ func Pages(root *cobra.Command, e Edition) []Page {
 	for _, c := range commands(root) {
 		pages = append(pages, e.command(c))
 	}
-	return append(pages, e.configuration(config.Sections()), e.rules(), e.journal(), e.json(), e.dns(), e.seal(), e.judgement(), e.reports(), e.container())
+	return append(pages, e.configuration(config.Sections()), e.rules(), e.journal(), e.json(), e.dns(), e.seal(), e.judgement(), e.reports(), e.container(), e.web())
 }
 
 // page begins a page with its heading and the section of its name, which apropos(1)

@@ -56,7 +56,7 @@ func TestPages(t *testing.T) {
 	for _, p := range pages {
 		files = append(files, p.File)
 	}
-	if got, want := strings.Join(files, " "), "postvet.1 postvet-config.1 postvet-serve.1 postvet.toml.5 postvet-rules.5 postvet-journal.5 postvet-json.5 postvet-dns.7 postvet-seal.7 postvet-judgement.7 postvet-reports.7 postvet-container.7"; got != want {
+	if got, want := strings.Join(files, " "), "postvet.1 postvet-config.1 postvet-serve.1 postvet.toml.5 postvet-rules.5 postvet-journal.5 postvet-json.5 postvet-dns.7 postvet-seal.7 postvet-judgement.7 postvet-reports.7 postvet-container.7 postvet-web.7"; got != want {
 		t.Errorf("pages %s, want %s", got, want)
 	}
 	for file, want := range map[string][]string{

@@ -38,7 +38,7 @@ func ParseAccount(s string) (a Account, problem, remedy string) {
 		return a, fmt.Sprintf("has %d parts between colons, not name, hash and role", len(parts)), AccountRemedy
 	}
 	a.Name = parts[0]
-	if problem := nameProblem(a.Name); problem != "" {
+	if problem := NameProblem(a.Name); problem != "" {
 		return a, problem, AccountRemedy
 	}
 	cost, err := bcrypt.Cost([]byte(parts[1]))
@@ -58,12 +58,15 @@ func ParseAccount(s string) (a Account, problem, remedy string) {
 // hashChars are those of the base64 of bcrypt.
 const hashChars = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-func nameProblem(name string) string {
+// NameProblem returns why a name is none of a user, "" if it is one.
+func NameProblem(name string) string {
 	switch {
 	case name == "":
 		return "has no name"
 	case len(name) > maxName:
 		return fmt.Sprintf("has a name of more than %d octets", maxName)
+	case strings.Contains(name, ":"):
+		return "has a name with a colon"
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }):
 		return "has a name with a blank or a control character"
 	}
