@@ -170,10 +170,10 @@ func (h *Handler) reportIn(q *request) (any, error) {
 	}
 	p := &reportIn{receivedRow: rowOf(kept), Email: kept.Email, ReportID: kept.ReportID, Place: kept.Place, From: kept.From, MessageID: kept.MessageID, Records: []recordLine{}, Deviations: []string{}}
 	for _, d := range kept.Findings {
-		p.Deviations = append(p.Deviations, fmt.Sprint(d))
+		p.Deviations = append(p.Deviations, fmt.Sprintf("%s (%d times)", d.Text, d.Count))
 	}
 	p.Deviations = p.Deviations[:min(len(p.Deviations), maxFindings)]
-	_ = received.Replay(kept, p) // what it could not read, End has noted
+	_ = received.Replay(kept, reportInSink{p}) // what it could not read, End has noted
 	p.More = max(0, kept.Records-len(p.Records))
 	p.Sentence = fmt.Sprintf("%s reported about %s: ", nameOr(kept.Reporter, "Somebody"), layout.Count(kept.Messages, "message"))
 	switch {
@@ -197,8 +197,12 @@ func nameOr(name, none string) string {
 	return name
 }
 
+// reportInSink takes what a report says.
+type reportInSink struct{ p *reportIn }
+
 // Record implements [received.Sink].
-func (p *reportIn) Record(_ received.Place, head *report.Head, r *report.Record) error {
+func (s reportInSink) Record(_ received.Place, head *report.Head, r *report.Record) error {
+	p := s.p
 	if p.Policy == nil {
 		policy := head.Policy
 		p.Policy = &policy
@@ -215,8 +219,8 @@ func (p *reportIn) Record(_ received.Place, head *report.Head, r *report.Record)
 }
 
 // End implements [received.Sink].
-func (p *reportIn) End(r *received.Report) error {
-	switch {
+func (s reportInSink) End(r *received.Report) error {
+	switch p := s.p; {
 	case r.Err != nil:
 		p.Text = "The copy in the store cannot be read: " + r.Err.Error()
 	case r.Failure != nil:

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // indented returns a value as JSON for a reader, in as many octets as a page can show.
@@ -20,7 +22,11 @@ func indented(v any) string {
 		return err.Error()
 	}
 	const most = 20_000
-	return string(b[:min(len(b), most)])
+	var all []string
+	for line := range strings.SplitSeq(string(b[:min(len(b), most)]), "\n") {
+		all = append(all, foreign.Terminal(line, foreign.Whole))
+	}
+	return strings.Join(all, "\n")
 }
 
 // reportsSent are the reports that we send: what did we send, to whom, what bounced?
