@@ -25,7 +25,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 	for _, u := range upstreams {
 		out <- u.desc
 	}
-	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook, reportReceived}, slices.Concat(keyDescs, journalDescs, peerDescs, reportDescs, watchDescs, heldDescs, sendingDescs, failureDescs)...) {
+	for _, d := range append([]*prometheus.Desc{buildInfo, reloads, lookups, lookupTook, upstreamTook, reportReceived}, slices.Concat(keyDescs, journalDescs, peerDescs, reportDescs, watchDescs, heldDescs, sendingDescs, failureDescs, webDescs)...) {
 		out <- d
 	}
 }
@@ -57,6 +57,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	collectReports(out, &s.Reports)
 	collectWatch(out, &s.Watch)
 	collectHeld(out, &s.Held)
+	collectWeb(out, &s.Web)
 	collectSending(out, &s.Sending)
 	collectFailures(out, &s.Failures)
 	collectInbox(out, &s.Inbox)

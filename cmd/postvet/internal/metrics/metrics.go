@@ -75,6 +75,7 @@ type Metrics struct {
 	peers     func() PeerStats
 	domains   func() WatchStats
 	held      func() HeldStats
+	web       func() WebStats
 	listeners int
 	reload    reloadState
 	drain     drainState

@@ -45,6 +45,7 @@ type snapshot struct {
 	Peers     PeerStats
 	Watch     WatchStats
 	Held      HeldStats
+	Web       WebStats
 	Reload    reloadState
 	Drain     drainState
 	// NotReady are the reasons why no mail should be sent here, a sentence each.
@@ -60,7 +61,7 @@ func (m *Metrics) snapshot() snapshot {
 		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
 	}
 	f, d, keys, journal, peers, domains, held := m.filter, m.dns, m.keys, m.journal, m.peers, m.domains, m.held
-	reports, failures, sending, inbox := m.reports, m.failures, m.sending, m.inbox
+	reports, failures, sending, inbox, web := m.reports, m.failures, m.sending, m.inbox, m.web
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -69,7 +70,7 @@ func (m *Metrics) snapshot() snapshot {
 		s.DNS = d.Stats()
 	}
 	s.Keys, s.Journal, s.Peers, s.Watch, s.Held = read(keys), read(journal), read(peers), read(domains), read(held)
-	s.Reports, s.Failures, s.Sending, s.Inbox = read(reports), read(failures), read(sending), read(inbox)
+	s.Reports, s.Failures, s.Sending, s.Inbox, s.Web = read(reports), read(failures), read(sending), read(inbox), read(web)
 	s.NotReady = s.notReady()
 	return s
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/cmd/postvet/internal/web"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/filter/socket"
@@ -35,6 +36,7 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 		Version: d.opt.Version, Node: d.state.Load().authservID, Logger: log,
 	})
 	d.webGate.Store(gate)
+	d.metrics.WatchWeb(func() metrics.WebStats { return metrics.WebStats(h.Counts()) })
 	s := web.Serve(l, h, certificate, log)
 	log.Info("the web page is served", zap.Stringer("listen", l.Addr()))
 	return s.Close, nil
