@@ -25,13 +25,19 @@ type webClient struct {
 // startWeb runs a service with a web page, and mail that was refused.
 func startWeb(t *testing.T, more string) (w *webClient, s *serveProcess, dir string) {
 	t.Helper()
+	return startWebBy(t, testResolver(t), more)
+}
+
+// startWebBy is startWeb with a resolver.
+func startWebBy(t *testing.T, resolver, more string) (w *webClient, s *serveProcess, dir string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "pw") // a short path
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	listen := filepath.Join(dir, "w")
-	s, socket, _ := startControlled(t, "[web]\nlisten = \"unix:"+listen+"\"\n"+strings.ReplaceAll(more, "DIR", dir))
+	s, socket, _ := startControlledBy(t, resolver, strings.ReplaceAll(more, "DIR", dir)+"[web]\nlisten = \"unix:"+listen+"\"\n")
 	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
 	m.connect("192.0.2.66", "evil.example")
 	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
@@ -176,4 +182,14 @@ func TestWebToolsWithoutJournal(t *testing.T) {
 	w.has("status", w.get("/status"), "There is no journal.")
 	w.has("audit", w.get("/audit"), "There is no journal")
 	w.has("policy", w.post("/policy", http.StatusServiceUnavailable, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}}), "No journal is kept")
+}
+
+// TestWebToolsAway: a database and resolvers that do not answer are told, and cost no page.
+func TestWebToolsAway(t *testing.T) {
+	t.Parallel()
+	w, _, _ := startWebBy(t, "127.0.0.1:1", "timeout = \"300ms\"\n[journal]\ndirectory = \"DIR/j\"\npostgres = \"postgres://postvet@127.0.0.1:1/postvet?sslmode=disable\"\n")
+	w.has("fleet", w.get("/fleet"), "The database of all nodes cannot be asked at present", "connection refused")
+	w.has("status", w.get("/status"), "127.0.0.1:1", "Database of all nodes")
+	w.has("start", w.get("/"), "What needs you", "DNS")
+	w.has("check", w.post("/check", http.StatusOK, url.Values{"ip": {"192.0.2.66"}, "message": {testMessage(t, "spoof.eml")}}), "Deferred", "temperror")
 }
