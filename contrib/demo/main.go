@@ -3,8 +3,9 @@
 // Command demo shows what Postvet does: it starts the real Postfix and the real
 // Sendmail on loopback, each with a Postvet as its milter and a DNS server with
 // test domains, sends them good, forged and doubtful messages by SMTP, and
-// prints what was sent, what the MTA answered, and what was decided and why.
-// Everything is stopped and removed at the end.
+// prints what was sent, what the MTA answered, and what was decided and why. On a
+// terminal it then shows the web page with these messages until Ctrl-C. Everything
+// is stopped and removed at the end.
 //
 // Exit codes: 0 everything was as it should be, 1 something was not, 2 usage,
 // 3 the demonstration cannot run here.
@@ -25,13 +26,14 @@ import (
 	"github.com/postvet/postvet/contrib/realmta"
 )
 
-// limit bounds the whole demonstration.
+// limit bounds the whole demonstration, but for the time that the page is shown.
 const limit = 4 * time.Minute
 
 func main() {
 	logs := flag.Bool("logs", false, "show the logs of Postvet and of the MTAs at the end")
+	shown := flag.Duration("page", pageTime(), "how long the web page is shown; 0 is not at all")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: demo [--logs]\n\nReal Postfix and real Sendmail with Postvet between, on loopback; see `make demo`.")
+		fmt.Fprintln(os.Stderr, "usage: demo [--logs] [--page DURATION]\n\nReal Postfix and real Sendmail with Postvet between, on loopback; see `make demo`.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -39,24 +41,20 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	os.Exit(run(*logs))
+	os.Exit(run(*logs, *shown))
 }
 
-func run(logs bool) int {
+func run(logs bool, shown time.Duration) int {
 	if missing := missing(); missing != "" {
 		fmt.Fprintf(os.Stderr, "demo: cannot run here:\n%sTo get it: %s\n", missing, realmta.HowToInstall)
 		return 3
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, limit+shown)
 	defer cancel()
 
-	rows, err := demonstrate(ctx, logs)
-	if len(rows) > 0 {
-		fmt.Println()
-		printTable(os.Stdout, rows)
-	}
+	rows, err := demonstrate(ctx, logs, shown)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		return 3
@@ -89,9 +87,18 @@ func missing() string {
 // dnsTimeout is how long Postvet waits for the one domain whose DNS is silent.
 const dnsTimeout = 3 * time.Second
 
-// demonstrate plays all messages against both MTAs. It returns the rows so far,
-// also if it cannot go on.
-func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
+// demonstrate plays all messages against both MTAs, prints the rows, and shows the
+// page. It returns and prints the rows so far also if it cannot go on.
+func demonstrate(ctx context.Context, logs bool, shown time.Duration) (rows []row, err error) {
+	printed := false
+	printRows := func() {
+		if !printed && len(rows) > 0 {
+			fmt.Println()
+			printTable(os.Stdout, rows)
+		}
+		printed = true
+	}
+	defer printRows()
 	progress := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	progress("building postvet")
 	binary, err := realmta.Build(ctx, false)
@@ -103,9 +110,14 @@ func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
+	page, err := newPage(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	defer page.remove()
 	for _, mta := range []string{"Postfix", "Sendmail"} {
 		progress("starting %s with Postvet and a DNS server", mta)
-		s, err := realmta.StartSite(ctx, realmta.SiteOptions{MTA: mta, Binary: binary, Zone: zone, DNSTimeout: dnsTimeout})
+		s, err := realmta.StartSite(ctx, realmta.SiteOptions{MTA: mta, Binary: binary, Zone: zone, DNSTimeout: dnsTimeout, More: page.sections()})
 		if err != nil {
 			return rows, err
 		}
@@ -117,6 +129,11 @@ func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 			progress("  sending %s", c.sent)
 			rows = append(rows, play(ctx, s, c))
 		}
+		problem := ctx.Err()
+		if mta == "Sendmail" && shown > 0 && problem == nil {
+			printRows()
+			page.show(ctx, shown) // until Ctrl-C, which is no problem
+		}
 		text := s.Logs()
 		progress("stopping %s", mta)
 		if err := s.Stop(); err != nil {
@@ -125,8 +142,8 @@ func demonstrate(ctx context.Context, logs bool) (rows []row, err error) {
 		if logs {
 			fmt.Println(text)
 		}
-		if err := ctx.Err(); err != nil {
-			return rows, err
+		if problem != nil {
+			return rows, problem
 		}
 	}
 	return rows, nil

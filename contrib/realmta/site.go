@@ -47,6 +47,8 @@ type SiteOptions struct {
 	// Sections, if set, are the sections [exempt], [sign] and [seal] of Postvet's configuration
 	// in the place of those above. KEYS stands for the directory with the keys.
 	Sections string
+	// More are further sections of Postvet's configuration.
+	More string
 	// MTAConfig is Options.Config of the MTA.
 	MTAConfig []string
 	// MTAServices is Options.Services of the MTA.
@@ -202,12 +204,13 @@ resolvers = [%q]
 timeout = %q
 attempt_timeout = %q
 %s
+%s
 [log]
 format = "json"
 level = "info"
 [policy]
 %s
-`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, sections, strings.Join(policy, "\n"))
+`, top, AuthservID, group, s.DNS.Addr(), s.options.DNSTimeout, s.options.DNSTimeout*2/5, sections, s.options.More, strings.Join(policy, "\n"))
 	return os.WriteFile(s.Postvet.config, []byte(text), 0o644)
 }
 
