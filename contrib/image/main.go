@@ -2,10 +2,9 @@
 // without an engine and without root: a layer with a static binary, certificates,
 // time zones and a configuration, for each architecture.
 //
-// It writes the few documents of the layout itself. crane of go-containerregistry was
-// tried for it: it sets a user, an entrypoint and variables only in an image that
-// already lies in a registry, has no health check, and its module would stand in our
-// go.mod. The same source and Go make the same octets.
+// It writes the few documents of the layout itself. crane of go-containerregistry sets
+// a user, an entrypoint and variables only in an image that already lies in a
+// registry, has no health check, and its module would stand in our go.mod. The same source and Go make the same octets.
 package main
 
 import (
