@@ -36,6 +36,20 @@ func Summary(c *config.Config) []string {
 	return list
 }
 
+// CarriedOut says whether what is decided is done.
+func CarriedOut(c *config.Config) string {
+	p := &c.Policy
+	switch {
+	case c.Mode == rules.Monitor && p.EnforceDomains.Set.HasNames():
+		return "Postvet only monitors: it notes what it would do, and all mail is delivered but that of some authors, for whom it decides."
+	case c.Mode == rules.Monitor:
+		return "Postvet only monitors: it notes what it would do, and all mail is delivered."
+	case p.MonitorDomains.Set.HasNames() || p.MonitorRecipients.Set.HasNames() || len(p.MonitorListeners) > 0:
+		return "What Postvet decides is carried out by the mail server, but for some mail that is only monitored."
+	}
+	return "What Postvet decides is carried out by the mail server."
+}
+
 // OnReject says what becomes of mail that fails and that its author's domain wants refused.
 func OnReject(o rules.OnReject) string {
 	switch o {

@@ -39,3 +39,21 @@ func TestSummary(t *testing.T) {
 		}
 	}
 }
+
+func TestCarriedOut(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                     "is carried out by the mail server.",
+		"mode = \"monitor\"\n": "and all mail is delivered.",
+		"[policy]\nmonitor_domains = [\"a.example\"]\n":                     "but for some mail",
+		"mode = \"monitor\"\n[policy]\nenforce_domains = [\"a.example\"]\n": "but that of some authors",
+	} {
+		c, err := config.Parse("test", []byte(text))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if got := CarriedOut(c); !strings.Contains(got, want) {
+			t.Errorf("%q: %q lacks %q", text, got, want)
+		}
+	}
+}

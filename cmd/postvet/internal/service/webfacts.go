@@ -19,7 +19,7 @@ func (s webSource) Facts(context.Context) web.Facts {
 	held, limits := d.holds.Stats(), holdLimits(c)
 	f := web.Facts{
 		Status: d.status(now), Journal: d.describeJournal(),
-		Policy: web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.Mode(c), Sentences: policytext.Summary(c)},
+		Policy: web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.CarriedOut(c), Sentences: policytext.Summary(c)},
 		Held: web.Held{
 			Today: held.Today, PerDay: limits.PerDay, PerDomain: limits.PerDomain, OverDay: held.OverDay, OverDomain: held.OverDomain,
 		},

@@ -51,7 +51,7 @@ func (s webSource) Policy(context.Context) web.Policy {
 	var text strings.Builder
 	_ = c.Write(&text) // a Builder never fails
 	p := web.Policy{
-		InForce:  web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.Mode(c), Sentences: policytext.Summary(c)},
+		InForce:  web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.CarriedOut(c), Sentences: policytext.Summary(c)},
 		OnReject: policytext.OnReject(c.Policy.OnReject), Parts: []web.PolicyPart{}, Shadow: c.Shadow() != nil,
 		File: s.d.opt.File, Configuration: text.String(), Forwarders: c.Settings()["trust.forwarders"],
 	}

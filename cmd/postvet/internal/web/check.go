@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/resulttext"
@@ -168,12 +169,15 @@ func fileOf(q *request) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxForm))
 }
 
+// isReason reports whether a line has a reason, which stands above the others.
+func isReason(l resulttext.Line) bool { return l.Name == "why" || l.Name == "hint" || l.Name == "" }
+
 // checkedOf puts a report into what the page shows.
 func checkedOf(r *result.Report, notes []string) *checked {
 	v := &r.Verdict
 	c := &checked{
 		Sentence: explain.Summary(r.Results, v), Done: explain.Done(v.Action), Why: []string{}, SenderCan: explain.Advice(r.Results, v),
-		Lines: resulttext.Lines(r, nil, nil), Sections: []storySection{}, Field: r.AuthenticationResults, Notes: []string{},
+		Lines: slices.DeleteFunc(resulttext.Lines(r, nil, nil), isReason), Sections: []storySection{}, Field: r.AuthenticationResults, Notes: []string{},
 	}
 	if resulttext.WithoutMessage(r) {
 		c.Sentence, c.Done, c.SenderCan = "There was no message, so that only the client was checked.", "", []string{}
