@@ -14,8 +14,10 @@ import (
 type domainDNS struct {
 	At time.Time `json:"at"`
 	// Sentence says it in words. Problem says why the DNS could not be asked, "" if it was.
-	Sentence string               `json:"sentence"`
-	Problem  string               `json:"problem,omitempty"`
+	Sentence string `json:"sentence"`
+	Problem  string `json:"problem,omitempty"`
+	// Tone is the class of its colour.
+	Tone     string               `json:"-"`
 	State    dnsfinding.Verdict   `json:"verdict,omitempty"`
 	Findings []dnsfinding.Finding `json:"findings"`
 	// Fine are those that are in order, and notes.
@@ -47,14 +49,19 @@ func (h *Handler) askDNS(q *request, name string) *domainDNS {
 	defer cancel()
 	r, err := h.opt.Source.InspectDomain(ctx, name)
 	if err != nil {
-		d.Problem = h.problemOf(q, err).words()
+		d.Tone, d.Problem = "warn", h.problemOf(q, err).words()
 		d.Sentence = "The DNS was not asked. " + d.Problem
 		return d
 	}
 	d.State = r.Verdict()
 	d.Findings = append(append(d.Findings, r.All(dnsfinding.Error)...), r.All(dnsfinding.Warning)...)
 	d.Fine = append(append(d.Fine, r.All(dnsfinding.Note)...), r.All(dnsfinding.OK)...)
-	d.Sentence = d.sentence(r)
+	d.Sentence, d.Tone = d.sentence(r), "good"
+	if r.Errors > 0 {
+		d.Tone = "bad"
+	} else if r.Warnings > 0 || r.State == dnsfinding.Undetermined {
+		d.Tone = "warn"
+	}
 	d.Findings, d.Fine = d.Findings[:min(len(d.Findings), maxFindings)], d.Fine[:min(len(d.Fine), maxFindings)]
 	d.plan(r)
 	return d

@@ -75,7 +75,21 @@ func (h *Handler) own(q *request) (any, error) {
 		p.Domains = append(p.Domains, d)
 	}
 	p.Sentence = fmt.Sprintf("Of your %s, %d with p=reject, and %d that could ask for a stricter policy now.", layout.Count(len(p.Domains), "domain"), already, ready)
+	if len(p.Domains) == 1 {
+		p.Sentence = p.Domains[0].sentence()
+	}
 	return p, nil
+}
+
+// sentence says in one sentence how ready the domain is.
+func (d *ownDomain) sentence() string {
+	switch d.State {
+	case "unknown":
+		return "Nobody can say yet: no report about " + d.Name + " has come."
+	case "p=reject":
+		return d.Name + " asks for p=reject already."
+	}
+	return d.Name + " is " + d.State + "."
 }
 
 // ownDomain says how ready a domain is.

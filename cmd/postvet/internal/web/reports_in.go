@@ -170,7 +170,7 @@ func (h *Handler) reportIn(q *request) (any, error) {
 	}
 	p := &reportIn{receivedRow: rowOf(kept), Email: kept.Email, ReportID: kept.ReportID, Place: kept.Place, From: kept.From, MessageID: kept.MessageID, Records: []recordLine{}, Deviations: []string{}}
 	for _, d := range kept.Findings {
-		p.Deviations = append(p.Deviations, fmt.Sprintf("%s (%d times)", d.Text, d.Count))
+		p.Deviations = append(p.Deviations, d.String())
 	}
 	p.Deviations = p.Deviations[:min(len(p.Deviations), maxFindings)]
 	_ = received.Replay(kept, reportInSink{p}) // what it could not read, End has noted

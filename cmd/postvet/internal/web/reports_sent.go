@@ -142,7 +142,8 @@ func (p *reportsSent) sentence(counts map[string]int64, active int) string {
 		return "No report was sent yet. The first one is made when the day is over of which messages were counted."
 	}
 	failed := counts[string(reports.Bounced)] + counts[string(reports.Expired)] + counts[string(reports.Refused)]
-	text := fmt.Sprintf("Of the newest %s of reports, %s arrived as far as is known, and %s did not.", deliveries(len(p.Lines)), number(counts[string(reports.Done)]+counts[string(reports.Queued)]), number(failed))
+	arrived := counts[string(reports.Done)] + counts[string(reports.Queued)]
+	text := fmt.Sprintf("Of the newest %s of reports, %s arrived as far as is known, %s did not, and %s wait or are not sent.", deliveries(len(p.Lines)), number(arrived), number(failed), number(int64(len(p.Lines))-arrived-failed))
 	if active == 1 {
 		text += " 1 address gets no reports at present, as they bounced or you said so."
 	} else if active > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -49,7 +50,11 @@ var functions = template.FuncMap{
 	"likely":       func(w string) string { return explain.Likely(result.HintWord(w)) },
 	"draw":         func(p place, d chart.Drawing) template.HTML { return d.HTML(p.Zone) },
 	"segment":      func(path, name string) string { return path + "/" + url.PathEscape(name) },
-	"special":      func(name string) bool { return name == counts.None || name == counts.Other },
+	"isDomain": func(name string) bool {
+		_, ok := message.NormalizeDomain(name)
+		return ok && strings.Contains(name, ".")
+	},
+	"special": func(name string) bool { return name == counts.None || name == counts.Other },
 }
 
 // query returns a path with parameters, given as names and values in turn. Empty values are
