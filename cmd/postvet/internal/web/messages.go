@@ -109,7 +109,7 @@ func (h *Handler) searched(q *request, p messagesPage) (any, error) {
 	if !found.Complete {
 		p.GoOn = s.path("before", result.FirstReference(found.Searched).String(), "wait", "long")
 	}
-	p.Lead = s.lead(len(p.Messages), found.Next != 0 || !found.Complete, q.zone)
+	p.Lead = s.lead(len(p.Messages), found.Next != 0, found.Complete, q.zone)
 	if s.Typed != "" {
 		p.Understood = "Understood as: messages " + s.As.what(s.Value) + "."
 	}
@@ -163,15 +163,18 @@ func (h *Handler) history(q *request, query rows.Query, within time.Duration) (r
 	return asked[rows.Page](h, &asking, control.Request{Do: control.DoHistory, Query: string(text)})
 }
 
-// lead says what is shown.
-func (s *search) lead(n int, more bool, zone *time.Location) string {
+// lead says what is shown. Older is true if there is another page with older ones, and
+// complete is false if the time was over.
+func (s *search) lead(n int, older, complete bool, zone *time.Location) string {
 	what := s.what(zone)
 	switch {
-	case n == 0 && more:
+	case n == 0 && !complete:
 		return "No " + s.noun() + " " + what + " was found yet."
 	case n == 0:
 		return "There is no " + s.noun() + " " + what + "."
-	case more && s.Before == 0:
+	case !complete:
+		return layout.Count(n, s.noun()) + " " + what + ", so far."
+	case older && s.Before == 0:
 		return "The newest " + layout.Count(n, s.noun()) + " " + what + "."
 	case s.Before != 0:
 		return layout.Count(n, "older "+s.noun()) + " " + what + "."

@@ -109,7 +109,7 @@ func TestMessagesPartly(t *testing.T) {
 	m.page.Rows, m.page.Complete, m.page.Searched = []*rows.Row{mailRow(1, "example.org"), mailRow(30, "example.org")}, false, testNow.Add(-10*time.Minute)
 	w := get(t, newTest(m.source()), "/messages?q=example.org")
 	text := w.Body.String()
-	if !strings.Contains(text, "Searched back to") || !strings.Contains(text, "before="+result.FirstReference(m.page.Searched).String()) || strings.Count(text, "/messages/1") != 1 {
+	if !strings.Contains(text, "1 message whose author (From) is in example.org since 22 Nov 2026 16:00, so far.") || !strings.Contains(text, "Searched back to") || !strings.Contains(text, "before="+result.FirstReference(m.page.Searched).String()) || strings.Count(text, "/messages/1") != 1 {
 		t.Errorf("%s", text)
 	}
 }

@@ -33,10 +33,11 @@ func (s *Slices) Each(q Query, day, now time.Time, search func(Query) (goOn bool
 	for to.After(from) {
 		s.length = max(s.length, firstSlice)
 		begin := to.Add(-s.length)
-		if now.Before(to) && now.After(begin) && to.Sub(now) > time.Minute {
-			begin = now // the rest of today has nothing, or what a wrong clock brought
-		}
-		if begin.Before(from) {
+		future := now.After(from) && to.Sub(now) > time.Minute
+		switch {
+		case future:
+			begin = now // it has nothing, or what a wrong clock brought
+		case begin.Before(from):
 			begin = from
 		}
 		slice := q
@@ -49,7 +50,7 @@ func (s *Slices) Each(q Query, day, now time.Time, search func(Query) (goOn bool
 			return to
 		}
 		switch took := time.Since(began); {
-		case begin.Equal(now):
+		case future: // that says nothing
 		case took < fastSlice:
 			s.length = min(4*s.length, longestSlice)
 		case took > slowSlice:

@@ -37,6 +37,9 @@ func TestSlices(t *testing.T) {
 			if len(all) == 0 || len(all) > tt.most {
 				t.Fatalf("%s: %d slices", name, len(all))
 			}
+			if day.Before(tt.now) && tt.now.Before(day.Add(24*time.Hour)) && (!all[0].Since.Equal(tt.now) || all[1].Until.Sub(all[1].Since) != firstSlice) {
+				t.Errorf("%s: the first slices are %v to %v and %v to %v", name, all[0].Since, all[0].Until, all[1].Since, all[1].Until)
+			}
 			last := all[len(all)-1]
 			if !all[0].Until.Equal(tt.to) || !last.Since.Equal(tt.from) || !reached.Equal(maxTime(tt.from, day)) {
 				t.Errorf("%s: from %v to %v, reached %v", name, last.Since, all[0].Until, reached)
