@@ -52,6 +52,7 @@ func (s webSource) Policy(context.Context) web.Policy {
 	_ = c.Write(&text) // a Builder never fails
 	p := web.Policy{
 		InForce:  web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.CarriedOut(c), Sentences: policytext.Summary(c)},
+		Exact:    policytext.Mode(c),
 		OnReject: policytext.OnReject(c.Policy.OnReject), Parts: []web.PolicyPart{}, Shadow: c.Shadow() != nil,
 		File: s.d.opt.File, Configuration: text.String(), Forwarders: c.Settings()["trust.forwarders"],
 	}

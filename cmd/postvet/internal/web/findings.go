@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -79,6 +78,9 @@ func (l *findings) add(level, name, path, text, do string, details ...string) {
 func (l *findings) service(s *control.Status) {
 	if s.Drain != nil {
 		l.add(levelWarn, "stopping", "/status", "The service is stopping, and waits for the messages in flight.", "Nothing, if you stopped it. Mail waits at its senders until it runs again.")
+	}
+	if len(s.NotReady) > 0 && s.Drain == nil {
+		l.add(levelWarn, "not-ready", "/status", "Other machines that ask are told to send no mail here at present (/readyz).", "Nothing, if you know why. It ends by itself with its cause.", s.NotReady...)
 	}
 	if n := s.Messages.Faults; n > 0 {
 		l.add(levelBad, "faults", "/status", fmt.Sprintf("Postvet itself failed on %s since its start.", layout.Count(n, "message")),
@@ -209,6 +211,3 @@ func sum(m map[string]int64) (n int64) {
 	}
 	return n
 }
-
-// oneLine returns a foreign text on one line.
-func oneLine(s string) string { return strings.TrimSpace(foreign.Line(s, 500)) }

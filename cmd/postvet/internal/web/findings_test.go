@@ -47,6 +47,7 @@ func TestFindings(t *testing.T) {
 		{"undelivered, few", func(f *Facts) { f.Status.Messages.Undelivered = 5 }, "", nil},
 		{"undelivered, many", func(f *Facts) { f.Status.Messages.Undelivered = 6 }, "warn undelivered", nil},
 		{"connections", func(f *Facts) { f.Status.Sessions.Open = 900 }, "warn connections", []string{"900 of at most 1000"}},
+		{"not ready", func(f *Facts) { f.Status.NotReady = []string{"No DNS resolver answers."} }, "warn not-ready", []string{"No DNS resolver answers."}},
 		{"stopping", func(f *Facts) { f.Status.Drain = &control.Drain{} }, "warn stopping", nil},
 		{
 			"reload refused", func(f *Facts) {

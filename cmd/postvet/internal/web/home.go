@@ -96,10 +96,13 @@ func (h *Handler) fillToday(q *request, p *home) {
 	if len(p.Facts.OwnDomains) == 0 {
 		return
 	}
-	if own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: counts.MaxLimit}); err == nil {
+	if own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: ownSearched}); err == nil {
 		p.Findings = append(p.Findings, ownDomainFindings(p.Facts.OwnDomains, own.Lines)...)
 	}
 }
+
+// ownSearched is among how many domains with most failures our own ones are looked for.
+const ownSearched = 200
 
 // top asks for the names with most messages.
 func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {

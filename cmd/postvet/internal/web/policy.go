@@ -28,6 +28,8 @@ type Policies interface {
 // Policy is what is in force.
 type Policy struct {
 	InForce
+	// Exact names the mode, and the lists of what it does not hold for.
+	Exact string `json:"exact"`
 	// OnReject says what becomes of mail that fails and that is to be refused.
 	OnReject string       `json:"on_reject"`
 	Parts    []PolicyPart `json:"parts"`

@@ -29,7 +29,7 @@ func (s policySource) TryPolicy(_ context.Context, _ access.User, text string, s
 
 func testPolicy(foreign string) Policy {
 	return Policy{
-		InForce: InForce{Mode: "This is carried out." + foreign}, OnReject: "Mail that fails is refused." + foreign, File: "/etc/postvet/postvet.toml" + foreign,
+		InForce: InForce{Mode: "This is carried out." + foreign}, Exact: "mode = \"enforce\"" + foreign, OnReject: "Mail that fails is refused." + foreign, File: "/etc/postvet/postvet.toml" + foreign,
 		Parts:         []PolicyPart{{"What must come first" + foreign, []PolicyLine{{1, "dmarc-reject" + foreign, "DMARC fail\nand more" + foreign, "550 5.7.26" + foreign}}}},
 		Configuration: "mode = \"enforce\" # default\n" + foreign, Forwarders: `["192.0.2.1"]`,
 	}

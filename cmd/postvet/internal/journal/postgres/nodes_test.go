@@ -35,7 +35,7 @@ func testNodes(t *testing.T, s *keyservers.Server) {
 	}
 	for i, want := range []NodeState{{Name: "mx1", Version: "1.0", Generation: 7}, {Name: "mx2", Version: "1.1", Generation: 8}, {Name: "mx3", Version: "0.9"}} {
 		got := nodes[i]
-		if got.Name != want.Name || got.Version != want.Version || got.Generation != want.Generation || (i < 2) != (got.Seen.After(began.Add(-time.Minute))) || (i < 2) == got.Newest.IsZero() {
+		if got.Name != want.Name || got.Version != want.Version || got.Generation != want.Generation || (i < 2) != got.Seen.After(began.Add(-time.Minute)) || (i < 2) == got.Newest.IsZero() {
 			t.Errorf("node %d is %+v, want %+v", i, got, want)
 		}
 	}
