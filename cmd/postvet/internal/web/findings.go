@@ -79,7 +79,7 @@ func (l *findings) service(s *control.Status) {
 	if s.Drain != nil {
 		l.add(levelWarn, "stopping", "/status", "The service is stopping, and waits for the messages in flight.", "Nothing, if you stopped it. Mail waits at its senders until it runs again.")
 	}
-	if len(s.NotReady) > 0 && s.Drain == nil {
+	if len(s.NotReady) > 0 && s.Drain == nil && !s.DNS.Degraded { // which is told by itself
 		l.add(levelWarn, "not-ready", "/status", "Other machines that ask are told to send no mail here at present (/readyz).", "Nothing, if you know why. It ends by itself with its cause.", s.NotReady...)
 	}
 	if n := s.Messages.Faults; n > 0 {

@@ -187,14 +187,14 @@ func ownDomainFindings(own []string, lines []counts.Line) (all []finding) {
 
 // sentence says whether all is well.
 func (p *home) sentence() string {
-	bad := slices.ContainsFunc(p.Findings, func(f finding) bool { return f.Level == levelBad })
+	bad := slices.IndexFunc(p.Findings, func(f finding) bool { return f.Level == levelBad })
 	switch n := len(p.Findings); {
 	case p.Facts.Status.State == control.StateDraining:
 		return "Postvet is stopping; mail waits at its senders until it runs again."
-	case bad && n == 1:
-		return "Mail is checked, and one thing needs you now."
-	case bad:
-		return fmt.Sprintf("Mail is checked, and %d things need you, at least one of them now.", n)
+	case bad >= 0 && n == 1:
+		return "Not all is well. " + p.Findings[bad].Text
+	case bad >= 0:
+		return fmt.Sprintf("Not all is well. %s In all, %d things need you.", p.Findings[bad].Text, n)
 	case n == 1:
 		return "Mail is checked as it should be. One thing needs a look when you have time."
 	case n > 1:

@@ -64,7 +64,7 @@ func TestHome(t *testing.T) {
 		},
 		{"monitors", func(f *Facts) { f.Policy.Monitors = true }, counted, []string{"Postvet only monitors"}, nil},
 		{"one thing", func(f *Facts) { f.PatternsUnwritten = true }, counted, []string{"One thing needs a look", "What needs you", "cannot be written to the disk"}, []string{"All is well"}},
-		{"two things, one grave", func(f *Facts) { f.PatternsUnwritten, f.Status.DNS.Degraded = true, true }, counted, []string{"2 things need you, at least one of them now"}, nil},
+		{"two things, one grave", func(f *Facts) { f.PatternsUnwritten, f.Status.DNS.Degraded = true, true }, counted, []string{"Not all is well. The DNS fails", "In all, 2 things need you."}, nil},
 		{"stopping", func(f *Facts) { f.Status.State = control.StateDraining }, counted, []string{"Postvet is stopping"}, nil},
 		{"no journal", func(f *Facts) { f.Journal = control.Journal{}; f.Disk = nil }, counted, []string{"keeps no journal"}, []string{"12\u202f345"}},
 		{
@@ -72,7 +72,7 @@ func TestHome(t *testing.T) {
 			[]string{"cannot be shown", "The log of the service says why"},
 			[]string{"disk I/O error"},
 		},
-		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"All mail of today was delivered"}, nil},
+		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"No mail came today"}, nil},
 		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time"}, nil},
 		{"a listener from outside", func(f *Facts) { f.Status.Listeners = []string{"<script>"} }, counted, []string{"&lt;script&gt;"}, []string{"<script>"}},
 	} {

@@ -71,13 +71,15 @@ type keysPage struct {
 func (h *Handler) keys(q *request) (any, error) {
 	p := &keysPage{KeyRing: h.opt.Source.Keys(q.ctx)}
 	p.Every = time.Duration(p.EverySeconds * float64(time.Second))
-	unshown, unusable := 0, 0
+	unshown, unusable, unknown := 0, 0, 0
 	for i := range p.Keys {
 		k := &p.Keys[i]
 		k.Record = foreign.TerminalLines(k.Record)
 		switch {
 		case k.Problem != "":
 			unusable++
+		case !k.Asked:
+			unknown++
 		case k.Asked && !k.Shown && (k.State == "active" || k.State == "pending"):
 			unshown++
 		}
@@ -93,6 +95,8 @@ func (h *Handler) keys(q *request) (any, error) {
 		p.Sentence = "There is no key yet, so that nothing is signed."
 	case unshown+unusable > 0:
 		p.Sentence = fmt.Sprintf("Of %s, the DNS does not show %d, and %d cannot be used.", layout.Count(len(p.Keys)+p.More, "key"), unshown, unusable)
+	case unknown > 0:
+		p.Sentence = fmt.Sprintf("Of %s, the DNS said nothing about %d just now.", layout.Count(len(p.Keys)+p.More, "key"), unknown)
 	default:
 		p.Sentence = fmt.Sprintf("%s, and the DNS shows what it should.", layout.Count(len(p.Keys)+p.More, "key"))
 	}

@@ -55,6 +55,7 @@ func TestKeysPage(t *testing.T) {
 		{"well", KeyRing{Signs: true, Keys: []SigningKey{key("")}, EverySeconds: 90 * 86400, Publishes: true}, []string{
 			"1 key, and the DNS shows", "every 90 days, and their records are published by the service", "rsa, 2048 bits", "shows it", "s1._domainkey.example.org. 3600 IN TXT", "2 days ago", "30 Nov 16:00",
 		}},
+		{"the DNS is down", KeyRing{Signs: true, Keys: []SigningKey{{Domain: "example.org", State: "active", Says: []string{"could not be looked up"}}}}, []string{"Of 1 key, the DNS said nothing about 1 just now", "not known", "could not be looked up"}},
 		{"faults", KeyRing{Signs: true, Keys: []SigningKey{lost, broken}, More: 3}, []string{"Of 5 keys, the DNS does not show 1, and 1 cannot be used", "does not show it", "the record shows another key", "is no key &lt;b&gt;", "And 3 more"}},
 	} {
 		page := get(t, newTest(toolsSource{ring: tc.ring}), "/keys").Body.String()
