@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/policy/foreign"
 )
 
 // problem is an error that a page shows in its place: what is wrong, and what to do.
@@ -20,6 +22,20 @@ type problem struct {
 }
 
 func (p *problem) Error() string { return p.Title }
+
+// maxProblem bounds a line of a problem, in octets.
+const maxProblem = 1000
+
+// harmless returns the problem with its foreign parts made visible.
+func (p *problem) harmless() *problem {
+	c := *p
+	lines := strings.Split(p.Text, "\n")
+	for i, line := range lines {
+		lines[i] = foreign.Terminal(line, maxProblem)
+	}
+	c.Title, c.Text = foreign.Terminal(p.Title, maxProblem), strings.Join(lines, "\n")
+	return &c
+}
 
 // words returns the problem in one line.
 func (p *problem) words() string {

@@ -97,8 +97,9 @@ func (h *Handler) attempt(q *request, f func(*request) (any, error)) (data any, 
 	return f(q)
 }
 
-// fail writes a problem.
+// fail writes a problem. Its text may have foreign parts, such as the name that was asked for.
 func (h *Handler) fail(w http.ResponseWriter, q *request, p *problem) {
+	p = p.harmless()
 	if q.json {
 		h.writeJSON(w, p.Status, p)
 		return

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -55,7 +56,7 @@ func Serve(l net.Listener, h *Handler, certificate *Certificate, log *zap.Logger
 			s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
 			serve = func() error { return s.http.ServeTLS(bounded, "", "") }
 		}
-		if err := serve(); err != http.ErrServerClosed {
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the web page is no longer served; restart to get it back. Mail is not affected", zap.Error(err))
 		}
 	}()
