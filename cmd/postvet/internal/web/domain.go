@@ -53,6 +53,8 @@ type domainPage struct {
 	// Records are those that mail has met, Changes how they and those of the watch changed.
 	Records []rows.Published       `json:"records"`
 	Changes *domainhistory.Changes `json:"changes"`
+	// Changed is how many records changed, of which Changes has the first ones.
+	Changed int `json:"changed"`
 	// Patterns is what was learned of its genuine mail, nil for nothing.
 	Patterns *domainhistory.Patterns `json:"patterns,omitempty"`
 	Learned  string                  `json:"learned"`
@@ -90,8 +92,8 @@ type looked struct {
 // The bounds of lists of one domain.
 const (
 	maxClients = 25
-	maxRecords = 40
-	maxChanges = 30
+	maxRecords = 25
+	maxChanges = 12
 )
 
 func (h *Handler) domain(q *request) (any, error) {
@@ -193,6 +195,9 @@ func (h *Handler) recallDomain(q *request, p *domainPage) {
 	if p.Changes == nil {
 		p.Changes = domainhistory.NewChanges(p.Name, p.Period.Since, q.zone)
 	}
+	if p.Changed = len(p.Changes.Records); p.Changed > maxChanges {
+		p.Notes = append(p.Notes, fmt.Sprintf("Of %d records that changed, %d are shown; \"postvet domain --since 30d %s\" lists all.", p.Changed, maxChanges, p.Name))
+	}
 	p.Changes.Records = p.Changes.Records[:min(len(p.Changes.Records), maxChanges)]
 	p.Changes.Errors = p.Changes.Errors[:min(len(p.Changes.Errors), maxChanges)]
 	if p.Patterns, err = h.opt.Source.DomainPatterns(q.ctx, p.Name); err != nil {
@@ -228,7 +233,7 @@ func (p *domainPage) sentence(oldest time.Time) string {
 		}
 		text += "."
 	}
-	if n := len(p.Changes.Records); n > 0 {
+	if n := p.Changed; n > 0 {
 		text += fmt.Sprintf(" %s in the DNS changed in that time.", layout.Count(n, "record"))
 	}
 	return strings.ToValidUTF8(text, "?")

@@ -38,7 +38,7 @@ type publishStep struct {
 // The bounds of an inspection on a page: its time, and how many findings and records are shown.
 const (
 	inspectTime = 8 * time.Second
-	maxFindings = 60
+	maxFindings = 40
 	maxPublish  = 30
 )
 

@@ -62,9 +62,10 @@ type dnsAnswer struct {
 // The bounds of a lookup on a page.
 const (
 	lookupTime      = 5 * time.Second
-	maxDNSRecords   = 30
-	maxDNSText      = 1000
-	maxCacheAnswers = 30
+	maxDNSRecords   = 20
+	maxDNSText      = 400
+	maxCacheAnswers = 10
+	maxCacheRecords = 6
 )
 
 // lookupForm shows the form, or leads to the name that it was sent with.
@@ -120,7 +121,7 @@ func (h *Handler) lookUp(q *request, flushed *int) (any, error) {
 	p.Cached, p.Total = c.Answers[:min(len(c.Answers), maxCacheAnswers)], c.Total
 	for i := range p.Cached {
 		a := &p.Cached[i]
-		a.Records = a.Records[:min(len(a.Records), maxDNSRecords)]
+		a.Records = a.Records[:min(len(a.Records), maxCacheRecords)]
 	}
 	ctx, cancel := context.WithTimeout(q.ctx, lookupTime)
 	defer cancel()

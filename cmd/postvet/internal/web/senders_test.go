@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -160,6 +161,12 @@ func startKept(t *testing.T) *keptSource {
 		{Standard: rows.SPF, Name: "example.org", Text: hostile, First: testNow.Add(-90 * time.Hour), Last: testNow.Add(-50 * time.Hour)},
 		{Standard: rows.SPF, Name: "example.org", Text: "v=spf1 -all" + hostile, First: testNow.Add(-49 * time.Hour), Last: testNow},
 	}
+	for i := range 60 { // of which the newest are shown
+		name := fmt.Sprintf("s%d._domainkey.example.org", i)
+		for j, text := range []string{strings.Repeat("<", 1900), strings.Repeat("&", 1900)} {
+			published = append(published, rows.Published{Standard: rows.DKIM, Name: name, Text: text, First: testNow.Add(time.Duration(j*40-90) * time.Hour), Last: testNow.Add(time.Duration(j*40-60) * time.Hour)})
+		}
+	}
 	if err := errors.Join(store.WriteRecords(published), store.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -171,8 +178,17 @@ func startKept(t *testing.T) *keptSource {
 @ TXT "\"'><evil onload=alert(1)>\027[31m\000\226\128\174"
 _dmarc TXT "v=DMARC1; p=none; rua=mailto:<evil>@example.org"
 mx A 192.0.2.1
-`)
+`+manyTexts())
 	return k
+}
+
+// manyTexts returns more texts of a name than a page shows, of letters that take much room.
+func manyTexts() string {
+	var b strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&b, "many TXT \"%d\" \"%s\" \"%s\"\n", i, strings.Repeat("<", 250), strings.Repeat("&", 250))
+	}
+	return b.String()
 }
 
 // startReports fills the store of reports.
@@ -225,7 +241,7 @@ var senderPages = map[string][]string{
 	"/domains?range=nonsense&sort=share":         {"in the last 7 days", "Share"},
 	"/domains?range=day&sort=change":             {"in the last 24 hours"},
 	"/domains?range=quarter&sort=messages":       {"in the last 90 days"},
-	"/domains/example.org?range=month":           {"20 of 40 messages in the name of example.org (50.0 %) failed DMARC", "192.0.2.0/24", "1 record in the DNS changed in that time", "Messages"},
+	"/domains/example.org?range=month":           {"20 of 40 messages in the name of example.org (50.0 %) failed DMARC", "192.0.2.0/24", "61 records in the DNS changed in that time", "Of 61 records that changed, 12 are shown", "Messages"},
 	"/domains/example.org?range=week&dns=yes":    {"What the DNS says now", "error"},
 	"/domains/nothing.example":                   {"No mail came in the name of nothing.example"},
 	"/forwarders?range=month":                    {"Who breaks mail?", "forwarders = [&#34;192.0.2.0/24&#34;]", `href="/policy?add=192.0.2.0%2F24"`},
@@ -241,6 +257,7 @@ var senderPages = map[string][]string{
 	"/lookup":                                    {"What does the DNS say?"},
 	"/lookup/example.org":                        {"has records of 2 types", "10 mx.example.org", "What the cache had", `name="token"`},
 	"/lookup/" + url.PathEscape("192.0.2.1"):     {"192.0.2.1"},
+	"/lookup/many.example.org":                   {"and 20 more"},
 	"/lookup/nowhere.example.org":                {"does not exist in the DNS"},
 	"/domains?range=" + url.QueryEscape(hostile): {"Who fails most?"},
 }
