@@ -21,7 +21,7 @@ const systemResolvers = "/etc/resolv.conf"
 // for a machine alone.
 func (d *daemon) warnOfSurroundings(c *config.Config) {
 	if _, err := os.Stat(systemResolvers); len(c.DNS.Resolvers) == 0 && errors.Is(err, fs.ErrNotExist) {
-		d.log.Warn("there is no " + systemResolvers + ", so that a resolver on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
+		d.log.Warn("there is no /etc/resolv.conf, so that a resolver on this machine is asked; name resolvers in dns.resolvers or POSTVET_DNS_RESOLVERS")
 	}
 	// Only a container has the service as its first process.
 	if os.Getpid() == 1 && len(d.sockets) > 0 && !slices.ContainsFunc(d.sockets, reachable) {

@@ -15,6 +15,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/cmd/postvet/internal/web"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/rules"
 )
 
@@ -85,7 +86,7 @@ func (s webSource) TryPolicy(ctx context.Context, user access.User, text string,
 		return nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{"somebody else tries rules at present; try again in a moment"}}
 	}
 	defer give()
-	d.log.Info("rules are tried on the journal", zap.String("user", user.Name))
+	d.log.Info("rules are tried on the journal", zap.String("user", foreign.Terminal(user.Name, 100)))
 	flushing, cancel := context.WithTimeout(ctx, flushTime)
 	d.journal.recorder.Flush(flushing)
 	cancel()
