@@ -85,7 +85,8 @@ func (s *syncBuffer) String() string {
 }
 
 // startSite starts a service whose journal has two weeks of mail, and plays messages to it.
-func startSite(t *testing.T) *site {
+// more are lines of the section [web]. Without them everybody is an admin.
+func startSite(t *testing.T, more ...string) *site {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pw") // a short path for sockets
 	if err != nil {
@@ -115,7 +116,7 @@ privacy = "addresses"
 [web]
 listen = "unix:DIR/w"
 base = "BASE"
-`)
+`) + strings.Join(more, "\n")
 	file := filepath.Join(dir, "postvet.toml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
