@@ -56,8 +56,16 @@ func TestSuites(t *testing.T) {
 		if err := config.UnknownVariables(environ); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := config.FromEnvironment(environ); err != nil {
+		c, err := config.FromEnvironment(withWebUsers(t, name, text, environ))
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if list := c.Warnings(); len(list) > 0 {
+			t.Errorf("%s: %v", name, list)
+		}
+		if page := name == "compose.yaml" || name == "kubernetes.yaml"; page != (c.Web.Listen != "") {
+			t.Errorf("%s: the web page is served at %q", name, c.Web.Listen)
 		}
 	}
 	if variables < 10 {
@@ -131,6 +139,29 @@ func TestSuitesForPostfix(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
+}
+
+// withWebUsers has POSTVET_WEB_USERS_FILE name a file that is there, with one user. The
+// one of the example must be a secret of its container, or lie in one of its volumes.
+func withWebUsers(t *testing.T, name, text string, environ []string) []string {
+	t.Helper()
+	environ = slices.Clone(environ)
+	for i, v := range environ {
+		path, ok := strings.CutPrefix(v, "POSTVET_WEB_USERS_FILE=")
+		if !ok {
+			continue
+		}
+		secret, isSecret := strings.CutPrefix(path, "/run/secrets/")
+		if isSecret && !strings.Contains(text, "secrets: ["+secret+"]") || !isSecret && !strings.Contains(text, "mountPath: "+filepath.Dir(path)+",") {
+			t.Errorf("%s: nothing brings %s into the container", name, path)
+		}
+		file := filepath.Join(t.TempDir(), "web.users")
+		if err := os.WriteFile(file, []byte("ann:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy:admin\n"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		environ[i] = "POSTVET_WEB_USERS_FILE=" + file
+	}
+	return environ
 }
 
 // interpolated is a variable of Compose with its default, or with what must be set.

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,7 +198,14 @@ func (c container) serves(t *testing.T) {
 		}
 	})
 	state := volume(t, owner)
-	environ := []string{"POSTVET_AUTHSERV_ID=mx.container.example", "POSTVET_DNS_RESOLVERS=" + dns.Addr(), "POSTVET_LISTEN=" + postfix.MilterListen(), "POSTVET_EXEMPT_ADDRESSES=" + realmta.Exempted, "TZ=Pacific/Chatham"}
+	users := filepath.Join(state, "web.users")
+	if err := errors.Join(os.WriteFile(users, []byte("ann:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy:admin\n"), 0o640), os.Chown(users, 0, owner)); err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{
+		"POSTVET_WEB_LISTEN=unix:/" + statePath + "/web.sock", "POSTVET_WEB_USERS_FILE=/" + statePath + "/web.users", "POSTVET_WEB_PROXY=unix",
+		"POSTVET_AUTHSERV_ID=mx.container.example", "POSTVET_DNS_RESOLVERS=" + dns.Addr(), "POSTVET_LISTEN=" + postfix.MilterListen(), "POSTVET_EXEMPT_ADDRESSES=" + realmta.Exempted, "TZ=Pacific/Chatham",
+	}
 
 	began := time.Now()
 	p, log := c.start(t, state, environ...)
@@ -216,6 +225,7 @@ func (c container) serves(t *testing.T) {
 	if got := string(arrived[0].Message); !strings.Contains(got, "Authentication-Results: mx.container.example;") || !strings.Contains(got, "dmarc=pass") {
 		t.Errorf("no results in\n%s", got)
 	}
+	webPage(t, filepath.Join(state, "web.sock"))
 	// The health check and other commands find the service as the image's user.
 	if code, out := c.ask(t, state, environ, c.run.Healthcheck.Test[2:]...); code != 0 || out != "ready\n" {
 		t.Errorf("the health check: %d %q", code, out)
@@ -224,8 +234,9 @@ func (c container) serves(t *testing.T) {
 		t.Errorf("history: %d %q", code, out)
 	}
 	// The database of time zones is found: no other place is 12:45 or 13:45 ahead.
-	if line := log.All()[0]; !strings.Contains(line, `:45","msg"`) {
-		t.Errorf("the time zone is not in %s", line)
+	lines := log.All()
+	if i := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, `"msg":"serving"`) }); !strings.Contains(lines[i], `:45","msg"`) {
+		t.Errorf("the time zone is not in %s", lines[i])
 	}
 	// As process 1 it has no default action for SIGTERM: it must handle it.
 	if err := p.Stop(patience); err != nil {
@@ -243,6 +254,30 @@ func (c container) serves(t *testing.T) {
 	}
 	if err := p.Stop(patience); err != nil {
 		t.Error(err)
+	}
+}
+
+// webPage asks for the web page at its socket, as a proxy does for a browser that has not
+// logged in.
+func webPage(t *testing.T, socket string) {
+	t.Helper()
+	var d net.Dialer
+	client := http.Client{
+		Transport:     &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://mx.container.example/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, "/login") {
+		t.Errorf("the web page: %s, to %q", resp.Status, to)
 	}
 }
 

@@ -130,13 +130,13 @@ func TestLayout(t *testing.T) {
 }
 
 // checkRoot checks the files of an image: what must be there, and that a process in the
-// container can write into the volume alone.
+// container can write into the places of volumes alone.
 func checkRoot(t *testing.T, raw []byte, i image) {
 	t.Helper()
 	files, headers, names := entries(t, bytes.NewReader(raw))
 	for at, name := range names {
 		h := headers[name]
-		if own := name == statePath+"/"; h.Mode&0o022 != 0 || (h.Uid == owner) != own || (h.Gid == owner) != own || !h.ModTime.Equal(i.created) {
+		if own := name == statePath+"/" || name == runPath+"/"; h.Mode&0o022 != 0 || (h.Uid == owner) != own || (h.Gid == owner) != own || !h.ModTime.Equal(i.created) {
 			t.Errorf("%s: mode %o, owner %d, time %v", name, h.Mode, h.Uid, h.ModTime)
 		}
 		if dir, _ := filepath.Split(strings.TrimSuffix(name, "/")); dir != "" && !slices.Contains(names[:at], dir) {

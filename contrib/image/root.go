@@ -22,6 +22,7 @@ const (
 	binaryPath = "usr/bin/postvet"
 	configPath = "etc/postvet/postvet.toml"
 	statePath  = "var/lib/postvet"
+	runPath    = "run/postvet" // for a volume that a proxy shares, with the socket of the web page
 )
 
 //go:embed postvet.toml
@@ -59,6 +60,8 @@ func root(i image) ([]file, error) {
 		file{name: "usr/share/doc/postvet/LICENSE", mode: 0o644, data: i.licence},
 		file{name: "usr/share/doc/postvet/third-party-licences", mode: 0o644, data: i.licences},
 		file{name: statePath + "/", mode: 0o750, own: true},
+		// An empty volume takes its owner and its rights from the folder.
+		file{name: runPath + "/", mode: 0o750, own: true},
 	), nil
 }
 

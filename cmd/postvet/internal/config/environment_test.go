@@ -17,6 +17,7 @@ func TestVariables(t *testing.T) {
 POSTVET_DNS_RESOLVERS POSTVET_DNS_SNAPSHOT POSTVET_POLICY_QUARANTINE POSTVET_POLICY_OWN_DOMAINS
 POSTVET_TRUST_RELAYS POSTVET_EXEMPT_ADDRESSES POSTVET_SIGN_KEYS POSTVET_SIGN_STATE POSTVET_SIGN_NETWORKS
 POSTVET_CONTROL_SOCKET POSTVET_LOG_FORMAT POSTVET_LOG_LEVEL POSTVET_METRICS_LISTEN POSTVET_METRICS_ALLOW_REMOTE
+POSTVET_WEB_LISTEN POSTVET_WEB_ALLOW_REMOTE POSTVET_WEB_BASE POSTVET_WEB_USERS_FILE POSTVET_WEB_PROXY
 POSTVET_JOURNAL_DIRECTORY POSTVET_JOURNAL_PRIVACY POSTVET_JOURNAL_POSTGRES
 POSTVET_REPORT_SEND POSTVET_REPORT_SUBMITTER POSTVET_REPORT_EMAIL POSTVET_REPORT_FROM POSTVET_REPORT_SMTP`)
 	if d := cmp.Diff(want, Variables()); d != "" {
@@ -94,6 +95,8 @@ func TestWrongVariables(t *testing.T) {
 		{"POSTVET_DRAIN_TIMEOUT=8", `POSTVET_DRAIN_TIMEOUT: "8" is no duration; write a duration with its unit, such as "1m"`},
 		{"POSTVET_AUTHSERV_ID=mx example", `POSTVET_AUTHSERV_ID: "mx example" contains a character that it must not; write a name such as "mx.example.org"`},
 		{"POSTVET_METRICS_LISTEN=inet:*:9890", `POSTVET_METRICS_LISTEN: metrics.listen: "inet:*:9890" can be reached from other machines, and every one that does can read the metrics; write a loopback address such as "inet:127.0.0.1:9890", or allow it with allow_remote = true behind a firewall`},
+		{"POSTVET_WEB_LISTEN=inet:127.0.0.1:8895", `POSTVET_WEB_LISTEN: web.listen: "inet:127.0.0.1:8895" has neither users nor a proxy`},
+		{"POSTVET_WEB_USERS_FILE=/nonexistent/web.users", `POSTVET_WEB_USERS_FILE: web.users_file: `},
 		{"POSTVET_EXEMPT_ADDRESSES=0.0.0.0/0", `POSTVET_EXEMPT_ADDRESSES: exempt.addresses: `},
 		{"POSTVET_LISTEN=inet:*:8890,", `POSTVET_LISTEN: `},
 		{"POSTVET_JOURNAL_POSTGRES=host=db password=secret", `POSTVET_JOURNAL_POSTGRES: `},

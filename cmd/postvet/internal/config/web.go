@@ -43,7 +43,7 @@ func (w *Web) section() section {
 	return section{name: "web", comment: `A web page that shows what became of mail and why, and how domains, reports
 and keys fare. postvet-web(7) says which of the ways in is for whom.`, keys: []key{
 		{
-			name: "listen", value: text(&w.Listen, "", checkWebListen), restart: true,
+			name: "listen", value: text(&w.Listen, "", checkWebListen), restart: true, environment: true,
 			comment: `Where the page is served, such as "unix:/run/postvet/web.sock": everybody who
 may connect to the socket sees everything, as with the control socket. An
 address such as "inet:127.0.0.1:8895" needs users or a proxy, since every
@@ -51,7 +51,7 @@ program of this machine can connect to it. Empty: nowhere. Needs a restart to
 change.`,
 		},
 		{
-			name: "allow_remote", value: truth(&w.AllowRemote, false), restart: true,
+			name: "allow_remote", value: truth(&w.AllowRemote, false), restart: true, environment: true,
 			comment: `Allow an address that other machines reach. It needs TLS, or a proxy in front.
 Needs a restart to change.`,
 		},
@@ -65,7 +65,7 @@ Needs a restart to change.`,
 Needs a restart to change.`,
 		},
 		{
-			name: "base", value: text(&w.Base, "", checkWebBase), restart: true,
+			name: "base", value: text(&w.Base, "", checkWebBase), restart: true, environment: true,
 			comment: `The path under which a proxy shows the page, such as "/postvet". The proxy
 must hand the path on as it is. Empty: the root. Needs a restart to change.`,
 		},
@@ -88,12 +88,12 @@ flushes the cache, forgets addresses and tries policies. Behind a proxy name
 it in proxy, so that log-ins are counted by the address of the client.`,
 		},
 		{
-			name: "users_file", value: text(&w.UsersFile, "", checkRuleFile),
+			name: "users_file", value: text(&w.UsersFile, "", checkRuleFile), environment: true,
 			comment: `File with more of them, one a line. Others must not be able to write it, and
 should not be able to read it. A reload reads it again.`,
 		},
 		{
-			name: "proxy", value: list(&w.Proxy, checkWebProxy, webProxyRemedy),
+			name: "proxy", value: list(&w.Proxy, checkWebProxy, webProxyRemedy), environment: true,
 			comment: `Proxies whose fields are believed: addresses and networks, or "unix" for
 whoever may connect to the unix socket. X-Forwarded-For has the address of the
 client then, and X-Forwarded-Proto says whether it came by HTTPS. Whoever can

@@ -28,6 +28,18 @@ Variables that begin with POSTVET_ win over either file: postvet.toml(5) has the
   podman run --read-only --user 65532:65532 -v postvet:/var/lib/postvet -e POSTVET_AUTHSERV_ID=mx.example.org postvet:1.2.3
 
 The milter protocol has neither a password nor encryption. Publish the port to the MTA alone, by a network of their own.`, "PP")
+	r.section("Web page")
+	r.text(`The page needs users or a proxy that names them, as anywhere: postvet-web(7). The safest way is a unix socket in a volume that nobody but the proxy has:
+
+  POSTVET_WEB_LISTEN=unix:/run/postvet/web.sock
+  POSTVET_WEB_PROXY=unix
+  POSTVET_WEB_USERS_FILE=/run/secrets/web.users
+
+The file must be readable by user 65532 or its group. This makes a line of it from a password in a file; with a terminal (-t), the engine would write the questions into web.users:
+
+  docker run -i --rm postvet web passwd ann --stdin <password >>web.users
+
+In Kubernetes POSTVET_WEB_LISTEN=inet:127.0.0.1:8895 does without a proxy: "kubectl port-forward" reaches that address, and nothing else outside the pod. A listener on all addresses needs POSTVET_WEB_ALLOW_REMOTE=true, users, and TLS or the network of the proxy in POSTVET_WEB_PROXY.`, "PP")
 	r.section("Commands")
 	r.text(`Commands run in the container, where they find the service:
 
@@ -43,7 +55,7 @@ SIGTERM has it finish the messages in flight, for at most drain_timeout (a minut
 	r.section("DNS")
 	r.text(`Postvet asks the resolvers in the container's /etc/resolv.conf. That of Docker and Kubernetes is a forwarder that drops questions under load, and knows nothing of DNSSEC. Name a validating resolver in another container by POSTVET_DNS_RESOLVERS; it takes addresses, not names. postvet-dns(7) says which.`, "PP")
 	r.section("See also")
-	r.references("postvet(1)", "postvet-serve(1)", "postvet-status(1)", configPage+"(5)", dnsPage+"(7)")
+	r.references("postvet(1)", "postvet-serve(1)", "postvet-status(1)", configPage+"(5)", dnsPage+"(7)", webPage+"(7)")
 	return Page{file, r.b.Bytes()}
 }
 
@@ -54,6 +66,7 @@ var containerFacts = [][2]string{
 	{"Volume /var/lib/postvet", `The journal, the DNS cache, and the control socket, which is why a volume must not be one of a network. One container at a time uses it.`},
 	{"Port 8890", `The milter, on all addresses of the container.`},
 	{"Port 9890", `Free for metrics: POSTVET_METRICS_LISTEN=inet:*:9890 and POSTVET_METRICS_ALLOW_REMOTE=true.`},
+	{"Folder /run/postvet", `For the socket of the web page, if a volume is mounted there that its proxy shares. A new volume of Docker or Podman belongs to user 65532.`},
 	{"Time zone", `That of TZ, such as TZ=Europe/Berlin. Without it, UTC.`},
 	{"Secrets", `Keys for signing must belong to user 65532 or root, and no other user may read them; sign.key_permissions = "warn" is for engines whose secrets everybody may read.`},
 }

@@ -77,6 +77,6 @@ The log has a line for each log-in, for each that failed, and for what a user ch
 	r.item("/run/postvet/web.sock")
 	r.filled(`A good place for the socket; the unit of systemd makes the folder.`)
 	r.section("See also")
-	r.references("postvet-web(1)", configPage+"(5)", journalPage+"(5)", "postvet-log(5)", "ssh(1)")
+	r.references("postvet-web(1)", configPage+"(5)", journalPage+"(5)", "postvet-log(5)", containerPage+"(7)", "ssh(1)")
 	return Page{file, r.b.Bytes()}
 }
