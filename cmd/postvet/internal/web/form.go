@@ -6,13 +6,18 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 )
 
-// maxForm bounds a form, in octets.
-const maxForm = 1 << 20
+// The bounds of a form, in octets. That of the log-in is for everybody who reaches the
+// listener: many at once must not take much memory.
+const (
+	maxForm      = 1 << 20
+	maxLogInForm = 16 << 10
+)
 
 // tokenField is the name of the field of each form that has the token.
 const tokenField = "token"
@@ -40,7 +45,7 @@ func (f *forms) token(u access.User) string {
 
 // check returns why a form is not carried out, nil if it is. It reads the form.
 func (f *forms) check(w http.ResponseWriter, r *http.Request, token string) *problem {
-	if p := f.read(w, r); p != nil {
+	if p := f.read(w, r, maxForm); p != nil {
 		return p
 	}
 	if !hmac.Equal([]byte(r.PostFormValue(tokenField)), []byte(token)) {
@@ -49,20 +54,20 @@ func (f *forms) check(w http.ResponseWriter, r *http.Request, token string) *pro
 	return nil
 }
 
-// read reads a form, unless another site sent it.
-func (f *forms) read(w http.ResponseWriter, r *http.Request) *problem {
+// read reads a form of up to a number of octets, unless another site sent it.
+func (f *forms) read(w http.ResponseWriter, r *http.Request, most int64) *problem {
 	if f.origin.Check(r) != nil {
 		return &problem{Status: http.StatusForbidden, Title: "Another site sent this form", Text: "Nothing was changed. If you did send it from here, the proxy in front of Postvet must hand on the Host field as the browser sent it."}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	err := r.ParseForm()
 	if err == nil {
-		err = r.ParseMultipartForm(maxForm)
+		err = r.ParseMultipartForm(most)
 	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return &problem{Status: http.StatusRequestEntityTooLarge, Title: "This form is too large", Text: "A form may have up to 1 MiB."}
+		return &problem{Status: http.StatusRequestEntityTooLarge, Title: "This form is too large", Text: fmt.Sprintf("This one may have up to %s.", octets(most))}
 	case err != nil && !errors.Is(err, http.ErrNotMultipart):
 		return &problem{Status: http.StatusBadRequest, Title: "This form cannot be read", Text: "Go back, load the page again, and send the form again."}
 	}

@@ -80,6 +80,12 @@ func TestForms(t *testing.T) {
 	if w := post(t, h, "/form", url.Values{"x": {strings.Repeat("y", maxForm)}}); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large form: %d", w.Code)
 	}
+	users, _ := withUsers(t, "")
+	for name, form := range map[string]url.Values{"values": {"name": {strings.Repeat("y", maxLogInForm)}}, "names": {strings.Repeat("y=&", maxLogInForm/3): {""}}} {
+		if w := postAs(users, "/login", form, nil); w.Code != http.StatusRequestEntityTooLarge || !strings.Contains(w.Body.String(), "16.0 KiB") {
+			t.Errorf("a log-in with large %s: %d\n%s", name, w.Code, w.Body)
+		}
+	}
 }
 
 // TestBase: the pages are below the base alone, and no redirect leads out of it.

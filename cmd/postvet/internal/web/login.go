@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +37,13 @@ func (h *Handler) logins() access.Logins {
 }
 
 // localPath returns a path below the base to which a request may lead the browser; "/" for
-// what could lead elsewhere.
+// what could lead elsewhere. A browser takes "%2e%2e" for "..", too.
 func localPath(s string) string {
-	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) || len(s) > 2*maxParameter {
+	u, err := url.ParseRequestURI(s)
+	if err != nil || !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) || len(s) > 2*maxParameter {
+		return "/"
+	}
+	if clean := path.Clean(u.Path); u.Path != clean && u.Path != clean+"/" {
 		return "/"
 	}
 	return s
@@ -80,7 +85,7 @@ func (h *Handler) logIn(w http.ResponseWriter, r *http.Request) {
 		h.notFound(w, r)
 		return
 	}
-	if problem := h.forms.read(w, r); problem != nil {
+	if problem := h.forms.read(w, r, maxLogInForm); problem != nil {
 		h.fail(w, &request{ctx: r.Context(), http: r, zone: zoneOf(r), now: h.opt.Now()}, problem)
 		return
 	}

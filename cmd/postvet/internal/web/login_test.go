@@ -144,7 +144,9 @@ func TestLocalPath(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{
 		"/status?x=1": "/status?x=1", "": "/", "status": "/", "//evil.example": "/", "/\\evil.example": "/", "\\\\evil.example": "/",
-		"https://evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x": "/", "/\t/evil.example": "/", "/" + strings.Repeat("a", 3000): "/",
+		"https://evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x": "/", "/\t/evil.example": "/",
+		"/../mail": "/", "/%2e%2e/mail": "/", "/a/.%2E/..//evil.example": "/", "/.//evil.example": "/", "/%2fevil.example": "/", "/%5cevil.example": "/%5cevil.example", "/%zz": "/",
+		"/domains/a%2fb?x=//y/../z": "/domains/a%2fb?x=//y/../z", "/" + strings.Repeat("a", 3000): "/",
 	} {
 		if got := localPath(s); got != want {
 			t.Errorf("%q leads to %q", s, got)
