@@ -92,7 +92,32 @@ func decode(name string, text []byte) (map[string]any, *Error) {
 	if err := toml.Unmarshal(text, &tree); err != nil {
 		return nil, syntaxError(name, err)
 	}
+	if deeper(tree, maxNesting) {
+		return nil, &Error{File: name, Problem: fmt.Sprintf("has keys or lists more than %d deep", maxNesting), Remedy: "no key of Postvet is so deep; remove them"}
+	}
 	return tree, nil
+}
+
+// maxNesting bounds how deep the tables and lists of a file are. The name of each table is made
+// of those around it: a dotted key of many parts would take the square of its length.
+const maxNesting = 20
+
+// deeper reports whether a value has tables or lists within one another, more than n.
+func deeper(v any, n int) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		if n == 0 {
+			return true
+		}
+		for _, x := range v {
+			if deeper(x, n-1) {
+				return true
+			}
+		}
+	case []any:
+		return n == 0 || slices.ContainsFunc(v, func(x any) bool { return deeper(x, n-1) })
+	}
+	return false
 }
 
 // Parse is Load for a text. Errors call it name. It does not read the files of

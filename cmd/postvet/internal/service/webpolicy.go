@@ -72,10 +72,6 @@ func (s webSource) Policy(context.Context) web.Policy {
 // TryPolicy implements web.Policies.
 func (s webSource) TryPolicy(ctx context.Context, user access.User, text string, since time.Time) (*trial.Report, error) {
 	d := s.d
-	after, err := d.config().OverlayText(pastedName, []byte(text))
-	if err != nil {
-		return nil, pastedError(err)
-	}
 	if d.journal.reader == nil {
 		return nil, web.ErrNoJournal
 	}
@@ -86,6 +82,10 @@ func (s webSource) TryPolicy(ctx context.Context, user access.User, text string,
 		return nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{"somebody else tries rules at present; try again in a moment"}}
 	}
 	defer give()
+	after, err := d.config().OverlayText(pastedName, []byte(text))
+	if err != nil {
+		return nil, pastedError(err)
+	}
 	d.log.Info("rules are tried on the journal", zap.String("user", foreign.Terminal(user.Name, 100)))
 	flushing, cancel := context.WithTimeout(ctx, flushTime)
 	d.journal.recorder.Flush(flushing)
