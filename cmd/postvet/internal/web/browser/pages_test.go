@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var pictures = flag.String("pictures", "", "a folder for pictures of each page at 360 and 1280 pixels, light and dark")
+var pictures = flag.String("pictures", "", "a folder for pictures of each page at 360 pixels, dark, and 1280, light")
 
 // axeFile is axe-core, which contrib/web/install.sh brings.
 const axeFile = "/var/cache/postvet/web/axe.min.js"
@@ -67,8 +67,9 @@ func TestPages(t *testing.T) {
 					if len(axe) > 0 && (width == 1280 || colour == "light") {
 						x.accessible(string(axe), fmt.Sprintf("%d pixels, %s", width, colour))
 					}
-					if *pictures != "" {
-						x.picture(filepath.Join(*pictures, fmt.Sprintf("%s-%d-%s.png", p.name, width, colour)), width)
+					// Each page is kept at both widths, and in both colours.
+					if *pictures != "" && (width == 1280) == (colour == "light") {
+						x.picture(filepath.Join(*pictures, fmt.Sprintf("%s-%d.webp", p.name, width)), width)
 					}
 				}
 			}
@@ -111,9 +112,9 @@ func (x *tab) accessible(axe, where string) {
 // picture writes a picture of the page, at most three screens of it.
 func (x *tab) picture(file string, width int64) {
 	x.t.Helper()
-	height := min(evaluate[float64](x, "document.documentElement.scrollHeight"), 3200)
-	all := true
-	shot := call(x, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &all, Clip: &page.Viewport{Width: float64(width), Height: height, Scale: 1}})
+	height := min(evaluate[float64](x, "document.documentElement.scrollHeight"), 2400)
+	all, quality := true, int64(75)
+	shot := call(x, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality, CaptureBeyondViewport: &all, Clip: &page.Viewport{Width: float64(width), Height: height, Scale: 1}})
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		x.t.Fatal(err)
 	}
