@@ -33,14 +33,14 @@ func TestWebMail(t *testing.T) {
 	t.Cleanup(transport.CloseIdleConnections)
 	w := &webClient{t, &http.Client{Transport: transport, Timeout: patience}}
 	for path, want := range map[string]string{
-		"/messages":                    "no proof of its author",
-		"/messages?q=" + ref:           "Refused: nobody proves that this mail comes from good.example",
-		"/messages?q=good.example":     "Understood as: messages whose author (From) is in good.example.",
-		"/messages?q=192.0.2.0%2F24":   "1 message from servers in the network 192.0.2.0/24",
-		"/messages/" + ref:             "A text to send to the sender",
-		"/messages/" + ref + "?dns=no": "The DNS was not asked",
-		"/held":                        "Nothing was held",
-		"/live":                        `data-action="reject"`,
+		"/messages":                            "no proof of its author",
+		"/messages?q=" + ref:                   "Refused: nobody proves that this mail comes from good.example",
+		"/messages?wait=long&q=good.example":   "Understood as: messages whose author (From) is in good.example.",
+		"/messages?wait=long&q=192.0.2.0%2F24": "1 message from servers in the network 192.0.2.0/24",
+		"/messages/" + ref:                     "A text to send to the sender",
+		"/messages/" + ref + "?dns=no":         "The DNS was not asked",
+		"/held?wait=long":                      "Nothing was held",
+		"/live":                                `data-action="reject"`,
 	} {
 		body := w.get(path)
 		w.has(path, body, want)
@@ -59,10 +59,10 @@ func TestWebMail(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &story); err != nil || story.Ref.String() != ref || !strings.Contains(story.Letter, ref) || story.Story.Row == nil {
 		t.Errorf("%v\n%s", err, body)
 	}
-	w.has("a search without a hit", w.get("/messages?q=x%40nobody.example"), "There is no message from or to x@nobody.example")
+	w.has("a search without a hit", w.get("/messages?wait=long&q=x%40nobody.example"), "There is no message from or to x@nobody.example")
 
 	if err := os.WriteFile(filepath.Join(journal, "2025-11-29.rest.db"), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.has("a damaged file", w.get("/messages?q=evil.example&as=sender&since=9000d"), "The file 2025-11-29.rest.db of the journal cannot be read")
+	w.has("a damaged file", w.get("/messages?wait=long&q=evil.example&as=sender&since=9000d"), "The file 2025-11-29.rest.db of the journal cannot be read")
 }

@@ -59,7 +59,7 @@ func (h *Handler) held(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.find(q, []rows.Query{query})
+	found, err := h.find(q, []rows.Query{query}, q.within())
 	if err != nil {
 		return nil, journalFailure(err, false)
 	}

@@ -14,7 +14,7 @@ import (
 
 const (
 	// quickly bounds a search, so that the page comes at once, perhaps with a part of what
-	// there is. A user who goes on with a search waits for patiently.
+	// there is. One who goes on with a search, or wants one message, waits for patiently.
 	quickly   = 200 * time.Millisecond
 	patiently = 4 * time.Second
 	// onPage is how many messages a page has.
@@ -93,7 +93,11 @@ func (h *Handler) messages(q *request) (any, error) {
 // searched carries a search out.
 func (h *Handler) searched(q *request, p messagesPage) (any, error) {
 	s := &p.search
-	found, err := h.find(q, s.queries())
+	within := q.within()
+	if s.As.ofOne() {
+		within = patiently
+	}
+	found, err := h.find(q, s.queries(), within)
 	if err != nil {
 		return nil, journalFailure(err, s.Everywhere)
 	}
@@ -133,11 +137,7 @@ func (f *found) storyOf(q *request) string {
 
 // find returns the newest rows that any of the queries selects. It ends in time, and says
 // how far it came.
-func (h *Handler) find(q *request, queries []rows.Query) (found, error) {
-	within := quickly
-	if q.get("wait") == "long" {
-		within = patiently
-	}
+func (h *Handler) find(q *request, queries []rows.Query, within time.Duration) (found, error) {
 	pages := make([]rows.Page, len(queries))
 	for i, query := range queries {
 		query.Limit = onPage
@@ -148,6 +148,14 @@ func (h *Handler) find(q *request, queries []rows.Query) (found, error) {
 		pages[i] = page
 	}
 	return found{rows.Merge(pages, onPage)}, nil
+}
+
+// within returns how long a search may take.
+func (q *request) within() time.Duration {
+	if q.get("wait") == "long" {
+		return patiently
+	}
+	return quickly
 }
 
 // history asks for a page of messages, of what is found within a time.
