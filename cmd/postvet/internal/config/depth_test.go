@@ -11,11 +11,12 @@ import (
 func TestDepth(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"dotted key":    "a" + strings.Repeat(".a", 300_000) + " = 1",
-		"table":         "[a" + strings.Repeat(".a", 300_000) + "]",
-		"tables":        strings.Repeat("[[a"+strings.Repeat(".a", 1000)+"]]\n", 300),
-		"lists":         "a = " + strings.Repeat("[", 300_000) + strings.Repeat("]", 300_000),
-		"inline tables": "a = " + strings.Repeat("{a = ", 100_000) + "1" + strings.Repeat("}", 100_000),
+		"dotted key":    "a" + strings.Repeat(".a", 60_000) + " = 1",
+		"table":         "[a" + strings.Repeat(".a", 60_000) + "]",
+		"tables":        strings.Repeat("[[a"+strings.Repeat(".a", 1000)+"]]\n", 60),
+		"lists":         "a = " + strings.Repeat("[", 60_000) + strings.Repeat("]", 60_000),
+		"inline tables": "a = " + strings.Repeat("{a = ", 20_000) + "1" + strings.Repeat("}", 20_000),
+		"large":         strings.Repeat("# a comment\n", maxOverlayText/10),
 		"a little more": "a" + strings.Repeat(".a", maxNesting) + " = 1",
 	} {
 		began := time.Now()

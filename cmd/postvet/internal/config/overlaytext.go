@@ -6,13 +6,17 @@ import (
 	"strings"
 )
 
+// maxOverlayText bounds a text from elsewhere. The time to read a text grows with the square of
+// its keys, and cannot be cut short: of 1 MB it is a minute of a processor.
+const maxOverlayText = 128 << 10
+
 // OverlayText is [Config.Overlay] for a text from elsewhere, which errors call name. It may
 // name no file but those that the configuration names: a text that a user of the web page
 // wrote must not show what is in other files.
 func (c *Config) OverlayText(name string, text []byte) (*Config, error) {
 	return c.over(func(o *Config) error {
-		if len(text) > maxFile {
-			return Errors{{File: name, Problem: "is larger than 1 MB", Remedy: "write fewer rules"}}
+		if len(text) > maxOverlayText {
+			return Errors{{File: name, Problem: "is larger than 128 KiB", Remedy: "write fewer rules"}}
 		}
 		tree, fault := decode(name, text)
 		if fault != nil {

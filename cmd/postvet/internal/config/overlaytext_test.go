@@ -28,7 +28,7 @@ func TestOverlayText(t *testing.T) {
 		{"no TOML", "[[rule]\n", "pasted:1: not TOML"},
 		{"another section", "[dns]\nresolvers = [\"192.0.2.1\"]\n", "does not belong into a file of rules"},
 		{"a bad rule", "[[rule]]\nname = \"x\"\naction = \"fly\"\n", "pasted:3: rule x: action: \"fly\" is not known"},
-		{"too much", strings.Repeat("#\n", maxFile), "larger than 1 MB"},
+		{"too much", strings.Repeat("#\n", maxOverlayText), "larger than 128 KiB"},
 	} {
 		o, err := c.OverlayText("pasted", []byte(tc.text))
 		switch {
