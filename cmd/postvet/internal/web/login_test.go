@@ -139,6 +139,20 @@ func TestLogIn(t *testing.T) {
 	})
 }
 
+// TestSearchField: it is for those who may search mail.
+func TestSearchField(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := withUsers(t, "")
+		for r := access.Viewer; r <= access.Admin; r++ {
+			page := with(h, "GET", "/none", logIn(t, h, r.String())).Body.String()
+			if has := strings.Contains(page, `action="/messages"`); has != (r >= access.Support) {
+				t.Errorf("%s has the field: %v", r, has)
+			}
+		}
+	})
+}
+
 // TestLocalPath: a log-in leads nowhere else.
 func TestLocalPath(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,9 @@ func (q *request) period() (p period, options []option) {
 	for _, x := range periods {
 		options = append(options, option{x.word, map[string]string{"day": "24 hours", "week": "7 days", "month": "30 days", "quarter": "90 days"}[x.word], x.word == word})
 		if x.word == word || p.Word == "" && x.word == "week" {
-			p = period{Word: x.word, Text: x.text, Since: q.now.Add(-x.last), Until: q.now, step: x.step}
+			// Counts are kept by the hour. The time begins with a whole step, so that the
+			// numbers, the charts and the lists to which they lead are of the same mail.
+			p = period{Word: x.word, Text: x.text, Since: q.now.Add(-x.last).UTC().Truncate(x.step), Until: q.now, step: x.step}
 		}
 	}
 	for i := range options {
