@@ -81,7 +81,14 @@ func (h *Handler) fillToday(q *request, p *home) {
 	}
 	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit})
 	if err != nil {
-		t.Problem = h.problemOf(q, err).words()
+		why := h.problemOf(q, h.unreadable(q, err))
+		t.Problem = why.words()
+		if why.Title == unreadableTitle {
+			p.Findings = append([]finding{{
+				Name: "journal-unreadable", Level: levelBad, Path: "/status", Details: []string{},
+				Text: "The journal cannot be read, so that mail of today cannot be counted or found.", Do: "Run \"postvet journal verify\", which says which file is damaged.",
+			}}, p.Findings...)
+		}
 		return
 	}
 	t.Known, t.Complete = true, ranking.Complete

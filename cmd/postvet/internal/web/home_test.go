@@ -69,8 +69,8 @@ func TestHome(t *testing.T) {
 		{"no journal", func(f *Facts) { f.Journal = control.Journal{}; f.Disk = nil }, counted, []string{"keeps no journal"}, []string{"12\u202f345"}},
 		{
 			"the journal cannot be read", func(*Facts) {}, func(access.User, control.Request) (any, error) { return nil, errors.New("disk I/O error") },
-			[]string{"cannot be shown", "The log of the service says why"},
-			[]string{"disk I/O error"},
+			[]string{"cannot be shown", "The log of the service says why", "The journal cannot be read, so that mail of today", "which file is damaged: postvet journal verify"},
+			[]string{"disk I/O error", "All is well", "This page could not be made"},
 		},
 		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"No mail came today"}, nil},
 		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time"}, nil},

@@ -42,6 +42,9 @@ func (p *problem) words() string {
 	if p.Text == "" {
 		return p.Title + "."
 	}
+	if p.Paste != "" && !strings.Contains(p.Paste, "\n") {
+		return p.Title + ": " + p.Text + " " + p.Paste
+	}
 	return p.Title + ": " + p.Text
 }
 
@@ -55,6 +58,8 @@ var noJournal = &problem{
 // ErrNoJournal is what a Source returns for what only a journal knows while there is none.
 var ErrNoJournal error = noJournal
 
+const unreadableTitle = "The journal cannot be read"
+
 // unreadable returns the error of a reader of the journal with a remedy, unless it has one.
 func (h *Handler) unreadable(q *request, err error) error {
 	var p *problem
@@ -64,7 +69,7 @@ func (h *Handler) unreadable(q *request, err error) error {
 	}
 	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
 	return &problem{
-		Status: http.StatusServiceUnavailable, Title: "The journal cannot be read",
+		Status: http.StatusServiceUnavailable, Title: unreadableTitle,
 		Text:  "Mail is not affected. The log of the service says why, and this command says which file is damaged:",
 		Paste: "postvet journal verify",
 	}
