@@ -9,11 +9,12 @@ usage: build.sh VERSION [FOLDER]
 
 Builds the release VERSION, 1.2.3 or 1.2.3-rc.1, of the commit that is checked
 out: a static binary for each system in a tarball with all that its admin needs,
-a list of its modules (SBOM, CycloneDX), packages, notes and SHA256SUMS. FOLDER,
-default dist/release, is made anew.
+a list of its modules (SBOM, CycloneDX), packages, a container image of the same
+binaries, notes and SHA256SUMS. FOLDER, default dist/release, is made anew.
 
   SYSTEMS   the systems, such as "linux/amd64"; default all
-  PACKAGES  the architectures of packages, default "amd64 arm64"
+  PACKAGES  the architectures of packages, default "amd64 arm64"; the image is
+            for those of them that are in SYSTEMS
 
 Exit status 2 if VERSION is malformed, or the tag vVERSION is of another commit;
 1 if files were changed or are not in git, as nobody could build that again.
@@ -49,7 +50,8 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 trap 'exit 1' HUP INT TERM
 out=$stage/release
-mkdir "$out" "$stage/common"
+mkdir "$out" "$stage/common" "$stage/binaries"
+image=''
 contrib/release/notes.sh "$version" >"$out/NOTES.md"
 compile "$version" "$($GO env GOHOSTOS)" "$($GO env GOHOSTARCH)" "$stage/self"
 self=$stage/self
@@ -90,12 +92,22 @@ for system in $systems; do
 	level "$stage/$name"
 	tar -C "$stage" --sort=name --format=ustar --owner=0 --group=0 --numeric-owner -cf "$stage/tar" "$name"
 	gzip -9n <"$stage/tar" >"$out/$name.tar.gz"
+	case "$os $packages " in
+	"linux $arch "* | "linux "*" $arch "*)
+		mv "$stage/$name/postvet" "$stage/binaries/postvet-linux-$arch"
+		image=$image${image:+,}$arch
+		;;
+	esac
 	rm -r "${stage:?}/$name" "$stage/tar"
 done
 for arch in $packages; do
 	echo "build.sh: packages for $arch" >&2
 	FORMATS='deb rpm apk' VERSION=$version RELEASE=1 ARCH=$arch contrib/packaging/build.sh "$out" >/dev/null
 done
+if [ -n "$image" ]; then
+	echo "build.sh: image for $image" >&2
+	$GO run ./contrib/image -out "$out" -version "$version" -arch "$image" -binaries "$stage/binaries" >/dev/null
+fi
 (cd "$out" && sha256sum -- * >"$stage/SHA256SUMS")
 mv "$stage/SHA256SUMS" "$out/"
 chmod -R u=rwX,go=rX "$out"

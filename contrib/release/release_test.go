@@ -8,6 +8,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
@@ -149,6 +150,7 @@ func TestRelease(t *testing.T) {
 		t.Fatalf("no release in %s: %v", dir, err)
 	}
 	version := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(files[0]), "postvet-"), "-linux-amd64.tar.gz")
+	imageHasBinaries(t, dir, version)
 	for system, own := range systems {
 		t.Run(system, func(t *testing.T) {
 			t.Parallel()
@@ -176,6 +178,55 @@ func TestRelease(t *testing.T) {
 			}
 			binary(t, dir, name, version, system, has)
 		})
+	}
+}
+
+// imageHasBinaries checks that the image has the binaries of the tarballs.
+func imageHasBinaries(t *testing.T, dir, version string) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "postvet_"+version+"_image.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	found := map[[sha256.Size]byte]bool{}
+	for blobs := tar.NewReader(f); ; {
+		h, err := blobs.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, err := gzip.NewReader(blobs)
+		if err != nil {
+			continue // a document, and no layer
+		}
+		for layer := tar.NewReader(z); ; {
+			in, err := layer.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", h.Name, err)
+			}
+			if in.Name == "usr/bin/postvet" {
+				b, err := io.ReadAll(layer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[sha256.Sum256(b)] = true
+			}
+		}
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		name := "postvet-" + version + "-linux-" + arch
+		if has := untar(t, filepath.Join(dir, name+".tar.gz"), name+"/"); !found[sha256.Sum256(has["postvet"])] {
+			t.Errorf("the image has another binary for %s than the tarball", arch)
+		}
+	}
+	if len(found) != 2 {
+		t.Errorf("the image has %d binaries", len(found))
 	}
 }
 

@@ -6,7 +6,7 @@ const containerPage = "postvet-container"
 func (e Edition) container() Page {
 	r, file := e.page(containerPage, 7, "postvet in a container")
 	r.section("Description")
-	r.text(`The image of Postvet has a static binary, the certificates of Mozilla's list, the time zones and a configuration, and no shell. It is built for amd64 and arm64 by "make image", as an OCI layout in a tar file:
+	r.text(`The image of Postvet has a static binary, the certificates of Mozilla's list, the time zones and a configuration, and no shell. A release has it for amd64 and arm64, as an OCI layout in a tar file; "make image" builds it from the source:
 
   skopeo copy --all oci-archive:postvet_1.2.3_image.tar docker://registry.example.org/postvet:1.2.3
   skopeo copy oci-archive:postvet_1.2.3_image.tar docker-daemon:postvet:1.2.3
