@@ -30,7 +30,7 @@ func adviseInet(err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return advise(err, "port in use: stop the other program (ss -ltnp shows it) or choose another port")
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return advise(err, "permission denied: ports below 1024 need root or CAP_NET_BIND_SERVICE, choose a higher one")
+		return advise(err, "ports below 1024 need root or CAP_NET_BIND_SERVICE, choose a higher one")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return advise(err, "this machine does not have that address (ip addr shows its own)")
 	case errors.As(err, &dns):
@@ -42,7 +42,7 @@ func adviseInet(err error) error {
 func advisePath(err error, path string) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return advise(err, "permission denied: user %d may not create or remove %s, give it the directory with chown", os.Getuid(), path)
+		return advise(err, "user %d may not create or remove %s, give it the directory with chown", os.Getuid(), path)
 	case errors.Is(err, syscall.EROFS):
 		return advise(err, "%s lies on a read-only file system (with systemd: RuntimeDirectory= or ReadWritePaths=)", path)
 	case errors.Is(err, syscall.EADDRINUSE):
