@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,8 +26,13 @@ import (
 type machine struct {
 	root string
 	pid  int // of its first process
-	proc *child.Process
-	log  child.Lines
+	// enter has nsenter enter the namespaces, which are held open: should the machine
+	// end early, its process id could become that of a process of this system, and a
+	// command meant for the machine would install packages here.
+	enter []string
+	net   *os.File // the namespace of its network
+	proc  *child.Process
+	log   child.Lines
 }
 
 // patience bounds each wait. It only guards against waiting for ever.
@@ -48,7 +54,7 @@ func boot(t *testing.T, root string) *machine {
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		// The first child is still outside of the machine, where a command
 		// would change this system. It ends when it has made the machine.
-		if pid := onlyChild(m.proc.Pid()); pid != 0 && inside(pid) {
+		if pid := onlyChild(m.proc.Pid()); pid != 0 && inside(pid) && (m.enter != nil || m.hold(t, pid)) {
 			m.pid = pid
 			out, _ := m.command(t.Context(), "systemctl", "is-system-running").Output()
 			if s := strings.TrimSpace(string(out)); s == "running" || s == "degraded" {
@@ -63,6 +69,31 @@ func boot(t *testing.T, root string) *machine {
 			t.Fatalf("the machine does not start within %v", patience)
 		}
 	}
+}
+
+// hold opens the namespaces of the machine until the test's end. It reports whether these
+// are none of this system's.
+func (m *machine) hold(t *testing.T, pid int) bool {
+	t.Helper()
+	var enter []string
+	for _, n := range [][2]string{{"mount", "mnt"}, {"uts", "uts"}, {"ipc", "ipc"}, {"net", "net"}, {"pid", "pid"}} {
+		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", pid, n[1]))
+		if err != nil {
+			return false
+		}
+		t.Cleanup(func() { f.Close() })
+		own, err1 := os.Stat("/proc/self/ns/" + n[1])
+		its, err2 := f.Stat()
+		if err := errors.Join(err1, err2); err != nil || os.SameFile(own, its) {
+			return false
+		}
+		if n[1] == "net" {
+			m.net = f
+		}
+		enter = append(enter, fmt.Sprintf("--%s=/proc/%d/fd/%d", n[0], os.Getpid(), f.Fd()))
+	}
+	m.enter = enter
+	return true
 }
 
 // journal shows the machine's log if the test fails.
@@ -138,7 +169,7 @@ func (m *machine) stop(t *testing.T) {
 }
 
 func (m *machine) command(ctx context.Context, argv ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(m.pid), "-m", "-u", "-i", "-n", "-p", "--"}, argv...)...)
+	cmd := exec.CommandContext(ctx, "nsenter", slices.Concat(m.enter, []string{"--"}, argv)...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"}
 	cmd.Dir = "/"
 	return cmd
@@ -167,13 +198,7 @@ func (m *machine) onNetwork(f func() error) error {
 	go func() {
 		// Never unlocked: the thread ends with its goroutine.
 		runtime.LockOSThread()
-		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.pid))
-		if err != nil {
-			done <- err
-			return
-		}
-		defer ns.Close()
-		err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		err := unix.Setns(int(m.net.Fd()), unix.CLONE_NEWNET)
 		if err == nil {
 			err = f()
 		}

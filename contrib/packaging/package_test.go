@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,9 +49,27 @@ func TestMain(m *testing.M) {
 		built.deb[v] = sync.OnceValues(func() ([]string, error) { return build(filepath.Join(dir, v), v, "deb") })
 		built.rpmAndApk[v] = sync.OnceValues(func() ([]string, error) { return build(filepath.Join(dir, v), v, "rpm apk") })
 	}
+	before := onThisSystem()
 	code := m.Run()
+	// Packages are installed into scratch roots, never here.
+	for _, name := range onThisSystem() {
+		if !slices.Contains(before, name) {
+			fmt.Printf("FAIL: the tests have left %s on this system\n", name)
+			code = 1
+		}
+	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// onThisSystem returns the files of the packages that are installed where the tests run.
+func onThisSystem() []string {
+	var all []string
+	for _, pattern := range []string{"/usr/bin/postvet", "/usr/lib/systemd/system/postvet*", "/etc/systemd/system/postvet*", "/usr/lib/sysusers.d/postvet*", "/etc/postvet/*", "/etc/init.d/postvet"} {
+		files, _ := filepath.Glob(pattern) // the patterns are right
+		all = append(all, files...)
+	}
+	return all
 }
 
 // build runs build.sh as "make deb" does, and returns the packages in the order of the
