@@ -12,6 +12,7 @@ want nsenter util-linux
 want mandoc mandoc
 want lintian lintian
 want rpm rpm
+want cpio cpio
 want rpmlint rpmlint
 [ -n "$need" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
