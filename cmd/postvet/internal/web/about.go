@@ -63,14 +63,15 @@ var manuals = []manualOf{
 	{"postvet-reports(7)", "DMARC reports, sent and received"},
 	{"postvet-seal(7)", "how mail that is handed on is sealed (ARC)"},
 	{"postvet-journal(5)", "what is kept of messages, how long, on one machine and on several"},
+	{"postvet-web(7)", "this page: who may see it, and how it is served"},
 	{"postvet-json(5)", "what commands and pages write as JSON"},
 }
 
-func (h *Handler) about(*request) (any, error) {
+func (h *Handler) about(q *request) (any, error) {
 	p := &about{Version: h.opt.Version, Pages: []pageAbout{}, Manuals: manuals, Modules: []module{}}
 	all := h.pages()
 	for _, x := range questions {
-		if i := slices.IndexFunc(all, func(p page) bool { return p.path == x.path }); i >= 0 {
+		if i := slices.IndexFunc(all, func(p page) bool { return p.path == x.path }); i >= 0 && q.user.May(all[i].role) {
 			p.Pages = append(p.Pages, pageAbout{x.path, all[i].title, x.question})
 		}
 	}

@@ -139,15 +139,23 @@ func TestLogIn(t *testing.T) {
 	})
 }
 
-// TestSearchField: it is for those who may search mail.
-func TestSearchField(t *testing.T) {
+// TestOffered: the search field is for those who may search mail, and the list of pages has those
+// that the user may see.
+func TestOffered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := withUsers(t, "")
 		for r := access.Viewer; r <= access.Admin; r++ {
-			page := with(h, "GET", "/none", logIn(t, h, r.String())).Body.String()
+			cookie := logIn(t, h, r.String())
+			page := with(h, "GET", "/none", cookie).Body.String()
 			if has := strings.Contains(page, `action="/messages"`); has != (r >= access.Support) {
 				t.Errorf("%s has the field: %v", r, has)
+			}
+			about := with(h, "GET", "/about", cookie).Body.String()
+			for _, x := range questions {
+				if has := strings.Contains(about, "<dt><a href=\""+x.path+"\""); has != (r >= roleOf[x.path]) {
+					t.Errorf("%s is told of %s: %v", r, x.path, has)
+				}
 			}
 		}
 	})
