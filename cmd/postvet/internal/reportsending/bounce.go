@@ -117,9 +117,12 @@ func (b *Bounces) failed(ctx context.Context, r *reports.Report, d *reports.Deli
 	if err := suppress(ctx, b.Store, b.Log, now, d.Address, "bounce", &o); err != nil {
 		return "", err
 	}
+	if d.State == reports.Sending { // it came before the sender has noted that the MTA took the report
+		d.Attempts++
+	}
 	d.Code = 0 // it was that of our MTA, which took the report
 	d.State, d.Status, d.Text, d.Changed = reports.Bounced, n.Status, o.text, now
-	if _, err := b.Store.Change(ctx, *d, reports.Queued, reports.Deferred, reports.Done); err != nil {
+	if _, err := b.Store.Change(ctx, *d, reports.Sending, reports.Queued, reports.Deferred, reports.Done); err != nil {
 		return "", err
 	}
 	b.Log.Info("report delivery", fieldsOf(d, r)...)

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/reportstore"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission"
 	"github.com/postvet/postvet/policy/reporting"
 )
 
@@ -122,5 +124,26 @@ func TestBounces(t *testing.T) {
 	y, is, err := x.store.Suppression(t.Context(), "dmarc@example.com")
 	if err != nil || !is || y.By != "bounce" || y.Strikes != 1 || y.Reason != "5.1.1 smtp; 550 no such user" || y.Until.Sub(y.Since) != strikes[0] {
 		t.Errorf("%+v, %v", y, err)
+	}
+}
+
+// TestBounceAtOnce: a bounce may come back before the MTA's answer is noted.
+func TestBounceAtOnce(t *testing.T) {
+	t.Parallel()
+	x := newSite(t, "", nil)
+	b := NewBounces(x.o.Settings, x.store, x.clock.Now, zap.NewNop())
+	x.answer = func(m *submission.Message) submission.Answer {
+		got, err := b.Take(t.Context(), m.From, dsn("Final-Recipient: rfc822; dmarc@example.com\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 no such user\n"))
+		if err != nil || got != BounceFails {
+			t.Errorf("%s, %v", got, err)
+		}
+		return submission.Answer{Result: submission.Accepted, Stage: submission.End, Code: 250, Status: "2.0.0", Text: "queued as 4X1"}
+	}
+	x.add(counted("example.com", yesterday, reporting.Ordinary, 5, "mailto:dmarc@example.com"))
+	x.run(midnight.Add(16 * time.Minute))
+	x.want(map[string]string{"dmarc@example.com": "bounced smtp; 550 no such user"})
+	all, err := x.store.Deliveries(t.Context(), reportstore.Query{Limit: 10})
+	if err != nil || len(all) != 1 || all[0].Delivery.Attempts != 1 {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -48,8 +48,9 @@ func (s *Store) Finish(ctx context.Context, d reports.Delivery) (held bool, err 
 	return n > 0, err
 }
 
-// Change is Finish for a delivery in one of some states that nobody has claimed, such as
-// one that is Queued when its bounce comes. It returns false if it is in none of them.
+// Change is Finish for a delivery in one of some states, such as one that is Queued when its
+// bounce comes. If one of them is Sending, the claim ends. It returns false if the delivery
+// is in another state.
 func (s *Store) Change(ctx context.Context, d reports.Delivery, from ...reports.State) (bool, error) {
 	if len(from) == 0 {
 		return false, nil
