@@ -32,14 +32,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# list writes one line "package target" per fuzz target. It reads the sources: to
+# list writes one line "package folder target" per fuzz target. It reads the sources: to
 # ask each package builds its tests.
 list() {
 	$GO list -f '{{range .TestGoFiles}}{{$.ImportPath}} {{$.Dir}}/{{.}}
 {{end}}{{range .XTestGoFiles}}{{$.ImportPath}} {{$.Dir}}/{{.}}
 {{end}}' "$packages" >"$work/files"
 	while read -r package file; do
-		[ -z "$package" ] || sed -n "s|^func \(Fuzz[A-Za-z0-9_]*\)(.*|$package \1|p" "$file"
+		[ -z "$package" ] || sed -n "s|^func \(Fuzz[A-Za-z0-9_]*\)(.*|$package ${file%/*} \1|p" "$file"
 	done <"$work/files"
 }
 
@@ -48,9 +48,15 @@ list >"$work/targets"
 	grep " $only\$" "$work/targets" >"$work/one" || { echo "fuzz.sh: no target $only in $packages" >&2; exit 2; }
 	mv "$work/one" "$work/targets"
 }
-while read -r package target; do
+cache=$($GO env GOCACHE)/fuzz built=
+while read -r package folder target; do
 	echo "fuzz $package $target ($time)"
-	$GO test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" >"$work/log" 2>&1 </dev/null && continue
+	# One binary serves all targets of a package. -fuzz has it look where inputs lead.
+	if [ "$built" != "$package" ]; then
+		$GO test -c -vet=off -fuzz . -o "$work/fuzz.test" "$package"
+		built=$package
+	fi
+	(cd "$folder" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" -test.fuzzcachedir "$cache/$package") >"$work/log" 2>&1 </dev/null && continue
 	# A target whose time ends in the middle of an input reports that its
 	# deadline has passed, which is no finding.
 	if grep -q 'Failing input written' "$work/log" || ! grep -q '^ *context deadline exceeded$' "$work/log"; then
