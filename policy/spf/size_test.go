@@ -1,6 +1,7 @@
 package spf
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,8 +23,13 @@ func TestSize(t *testing.T) {
 	} {
 		a := &dnscache.Answer{Outcome: dnscache.Found, TXT: []string{txt}}
 		said := readPublication(a).Size()
-		grown := dnstest.HeapPer(200, func(int) any { return readPublication(a) })
-		if said < grown*7/8-32 || said > grown*5/4+32 {
+		// Memory of an earlier test may be freed meanwhile, but hardly three times.
+		var grown [3]int
+		for run := range grown {
+			grown[run] = dnstest.HeapPer(200, func(int) any { return readPublication(a) })
+		}
+		slices.Sort(grown[:])
+		if grown := grown[1]; said < grown*7/8-32 || said > grown*5/4+32 {
 			t.Errorf("%s: the heap grows by %d, Size is %d", name, grown, said)
 		}
 	}
