@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/evaluation"
 	"github.com/postvet/postvet/cmd/postvet/internal/mailbox"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
@@ -26,21 +25,18 @@ const (
 
 // CheckMessage implements web.Checks.
 func (s webSource) CheckMessage(ctx context.Context, _ access.User, q web.CheckRequest) (*result.Report, []string, error) {
-	waiting, cancel := context.WithTimeout(ctx, slotTime)
-	defer cancel()
-	give, ok := s.checks.take(waiting)
-	if !ok {
-		return nil, nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{"others check messages at present; try again in a moment"}}
+	give, err := s.checks.take(ctx, "others check messages at present; try again in a moment")
+	if err != nil {
+		return nil, nil, err
 	}
 	defer give()
-	ctx, cancel = context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	check := trial.Check{Resolver: &s.d.dns, Envelope: q.Envelope, Trace: true}
 	var notes []string
 	now := time.Now
 	var box *mailbox.Reader
 	if q.Message != nil {
-		var err error
 		if box, err = mailbox.NewBounded(bytes.NewReader(q.Message), "the message", checkedOctets); err != nil {
 			return nil, nil, messageError(err)
 		}

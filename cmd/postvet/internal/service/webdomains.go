@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
@@ -55,11 +54,9 @@ const observeTime = 2 * time.Second
 // InspectDomain implements web.DomainSource. It does what "postvet domain" does, by the
 // resolver of the service.
 func (s webSource) InspectDomain(ctx context.Context, domain string) (*inspect.Report, error) {
-	waiting, cancel := context.WithTimeout(ctx, slotTime)
-	defer cancel()
-	give, ok := s.inspections.take(waiting)
-	if !ok {
-		return nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{"other domains are being inspected; try again in a few seconds"}}
+	give, err := s.inspections.take(ctx, "other domains are being inspected; try again in a few seconds")
+	if err != nil {
+		return nil, err
 	}
 	defer give()
 	o := inspect.Options{Plan: true, DMARC: dmarc.Options{Discovery: s.d.config().Policy.OrganizationalDomain}}

@@ -6,10 +6,8 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
-	"github.com/postvet/postvet/cmd/postvet/internal/policytext"
 	"github.com/postvet/postvet/cmd/postvet/internal/reports"
 	"github.com/postvet/postvet/cmd/postvet/internal/web"
-	"github.com/postvet/postvet/policy/rules"
 )
 
 // Facts implements web.Overview.
@@ -19,17 +17,16 @@ func (s webSource) Facts(context.Context) web.Facts {
 	held, limits := d.holds.Stats(), holdLimits(c)
 	f := web.Facts{
 		Status: d.status(now), Journal: d.describeJournal(),
-		Policy: web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.CarriedOut(c), Sentences: policytext.Summary(c)},
+		Policy: inForce(c),
 		Held: web.Held{
 			Today: held.Today, PerDay: limits.PerDay, PerDomain: limits.PerDomain, OverDay: held.OverDay, OverDomain: held.OverDomain,
 		},
 		PatternsUnwritten: d.patterns.unwritten(),
 		Expired:           linesOfErrors(c.Expired(now)), Ending: linesOfErrors(c.EndingSoon(now)),
-		OwnDomains: []string{},
+		OwnDomains: append([]string{}, c.OwnNames(now)...), // never null
 	}
-	f.OwnDomains = append(f.OwnDomains, c.OwnNames(now)...)
 	if free, total, ok := sqlite.Space(d.journal.dir); ok && d.journal.dir != "" {
-		f.Disk = &web.Disk{Free: free, Total: total, Least: int(d.config().Journal.MinFree)}
+		f.Disk = &web.Disk{Free: free, Total: total, Least: int(c.Journal.MinFree)}
 	}
 	if c.Report.Send != config.ReportSendOff {
 		f.Sending = d.describeSending()

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/evaluation"
 	"github.com/postvet/postvet/cmd/postvet/internal/policytext"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
@@ -28,31 +27,13 @@ const (
 // pastedName is what faults call a text that a user pasted.
 const pastedName = "pasted rules"
 
-// slots bounds what is done at once for the web page.
-type slots struct{ taken chan struct{} }
-
-func newSlots(n int) slots { return slots{make(chan struct{}, n)} }
-
-// take takes a slot, which give gives back; false if none is free before ctx ends.
-func (s slots) take(ctx context.Context) (give func(), ok bool) {
-	select {
-	case s.taken <- struct{}{}:
-		return func() { <-s.taken }, true
-	case <-ctx.Done():
-		return nil, false
-	}
-}
-
-// slotTime is how long a user waits for the work of another to end.
-const slotTime = 2 * time.Second
-
 // Policy implements web.Policies.
 func (s webSource) Policy(context.Context) web.Policy {
 	c := s.d.config()
 	var text strings.Builder
 	_ = c.Write(&text) // a Builder never fails
 	p := web.Policy{
-		InForce:  web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.CarriedOut(c), Sentences: policytext.Summary(c)},
+		InForce:  inForce(c),
 		Exact:    policytext.Mode(c),
 		OnReject: policytext.OnReject(c.Policy.OnReject), Parts: []web.PolicyPart{}, Shadow: c.Shadow() != nil,
 		File: s.d.opt.File, Configuration: text.String(), Forwarders: c.Settings()["trust.forwarders"],
@@ -75,11 +56,9 @@ func (s webSource) TryPolicy(ctx context.Context, user access.User, text string,
 	if d.journal.reader == nil {
 		return nil, web.ErrNoJournal
 	}
-	waiting, cancel := context.WithTimeout(ctx, slotTime)
-	defer cancel()
-	give, ok := s.trials.take(waiting)
-	if !ok {
-		return nil, &control.Refusal{Code: control.CodeBusy, Errors: []string{"somebody else tries rules at present; try again in a moment"}}
+	give, err := s.trials.take(ctx, "somebody else tries rules at present; try again in a moment")
+	if err != nil {
+		return nil, err
 	}
 	defer give()
 	after, err := d.config().OverlayText(pastedName, []byte(text))
@@ -87,10 +66,8 @@ func (s webSource) TryPolicy(ctx context.Context, user access.User, text string,
 		return nil, pastedError(err)
 	}
 	d.log.Info("rules are tried on the journal", zap.String("user", foreign.Terminal(user.Name, 100)))
-	flushing, cancel := context.WithTimeout(ctx, flushTime)
-	d.journal.recorder.Flush(flushing)
-	cancel()
-	ctx, cancel = context.WithTimeout(ctx, trialTime)
+	d.flushJournal(ctx)
+	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
 	o := evaluation.Recorded(d.journal.reader, after, since, time.Now())
 	o.Jobs = 1 // the processors are for the mail
@@ -105,6 +82,11 @@ func (s webSource) TryPolicy(ctx context.Context, user access.User, text string,
 	}
 	r.History.By, r.History.With = "the pasted rules over the configuration in force", "what was done then"
 	return r, nil
+}
+
+// inForce says what a configuration does with mail.
+func inForce(c *config.Config) web.InForce {
+	return web.InForce{Monitors: c.Mode == rules.Monitor, Mode: policytext.CarriedOut(c), Sentences: policytext.Summary(c)}
 }
 
 // pastedError returns the faults of a pasted text in the form of the web page.
