@@ -12,6 +12,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
+	"github.com/postvet/postvet/cmd/postvet/internal/web"
 	"github.com/postvet/postvet/policy/dmarc"
 )
 
@@ -76,11 +77,13 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 }
 
 // flushJournal waits until the newest messages are written; if the disk is too slow, they are
-// missing.
+// missing. It does so once for a page.
 func (d *daemon) flushJournal(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, flushTime)
-	defer cancel()
-	d.journal.recorder.Flush(ctx)
+	web.FlushOnce(ctx, func() {
+		ctx, cancel := context.WithTimeout(ctx, flushTime)
+		defer cancel()
+		d.journal.recorder.Flush(ctx)
+	})
 }
 
 var errQuery = &control.Refusal{Code: control.CodeRequest, Errors: []string{"the query is not understood; use the postvet command that belongs to the service"}}

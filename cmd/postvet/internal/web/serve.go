@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -63,11 +64,25 @@ func (h *Handler) servePost(p page) http.HandlerFunc {
 	}
 }
 
+// flushKey is the key for the context of a page, which has a [sync.Once].
+type flushKey struct{}
+
+// FlushOnce calls flush, which writes the newest mail into the journal, unless a call for the
+// same page has done so: a page reads the journal several times. Without the context of a page
+// it always calls flush.
+func FlushOnce(ctx context.Context, flush func()) {
+	if once, ok := ctx.Value(flushKey{}).(*sync.Once); ok {
+		once.Do(flush)
+		return
+	}
+	flush()
+}
+
 // answer writes what a function of a page returns. A panic costs the page alone.
 func (h *Handler) answer(w http.ResponseWriter, q *request, p page, f func(*request) (any, error)) {
 	ctx, cancel := context.WithTimeout(q.ctx, pageTime)
 	defer cancel()
-	q.ctx = ctx
+	q.ctx = context.WithValue(ctx, flushKey{}, new(sync.Once))
 	data, err := h.attempt(q, f)
 	if err != nil {
 		h.fail(w, q, h.problemOf(q, err))
