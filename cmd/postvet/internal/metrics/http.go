@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -72,45 +71,26 @@ func text(w http.ResponseWriter, status int, line string, more ...string) {
 	_, _ = io.WriteString(w, strings.Join(append([]string{line}, more...), "\n")+"\n")
 }
 
-// Server serves the metrics on a listener.
-type Server struct {
-	http *http.Server
-	done chan struct{}
+// Serve serves the metrics on l, which Close closes. A scrape under way has a moment to end.
+func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *idle.Server {
+	// Mail goes on without its metrics.
+	return idle.Serve(m.server(log), l, maxConns, closeTimeout, func(err error) {
+		log.Error("metrics are no longer served; restart to get them back", zap.Error(err))
+	})
 }
 
-// Serve serves the metrics on l, which Close closes.
-func (m *Metrics) Serve(l net.Listener, log *zap.Logger) *Server {
-	s := &Server{
-		http: &http.Server{
-			Handler:           touching(m.handler(log)),
-			ConnContext:       idle.ConnContext,
-			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       10 * time.Second,
-			WriteTimeout:      scrapeTimeout + 10*time.Second,
-			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    maxHeaderBytes,
-		},
-		done: make(chan struct{}),
+// server returns the server, with its bounds.
+func (m *Metrics) server(log *zap.Logger) *http.Server {
+	s := &http.Server{
+		Handler:           touching(m.handler(log)),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      scrapeTimeout + 10*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	if std, err := zap.NewStdLogAt(log, zap.WarnLevel); err == nil {
-		s.http.ErrorLog = std
+		s.ErrorLog = std
 	}
-	go func() {
-		defer close(s.done)
-		// Mail goes on without its metrics.
-		if err := s.http.Serve(idle.NewListener(l, maxConns)); err != http.ErrServerClosed {
-			log.Error("metrics are no longer served; restart to get them back", zap.Error(err))
-		}
-	}()
 	return s
-}
-
-// Close ends the server. A scrape under way has a moment to end.
-func (s *Server) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close()
-	}
-	<-s.done
 }

@@ -118,8 +118,8 @@ func TestServer(t *testing.T) {
 	}
 	// Connections on which no request comes are closed, so that nobody can keep
 	// others out by holding them.
-	if s.http.ReadHeaderTimeout == 0 || s.http.ReadTimeout == 0 || s.http.WriteTimeout <= scrapeTimeout || s.http.IdleTimeout == 0 {
-		t.Errorf("%+v", s.http)
+	if o := m.server(zap.NewNop()); o.ReadHeaderTimeout == 0 || o.ReadTimeout == 0 || o.WriteTimeout <= scrapeTimeout || o.IdleTimeout == 0 {
+		t.Errorf("%+v", o)
 	}
 	s.Close()
 	if _, err := http.Get(fmt.Sprintf("http://%s/healthz", l.Addr())); err == nil {

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -49,18 +48,17 @@ type Options struct {
 
 // Server serves snapshots to peers.
 type Server struct {
-	opt  Options
-	http *http.Server
-	done chan struct{}
+	*idle.Server
+	opt Options
 
 	mu   sync.Mutex
 	sent map[string][]time.Time // the last ones, by name
 }
 
-// Serve serves snapshots on l, which Close closes.
+// Serve serves snapshots on l, which Close closes. A snapshot on its way has a moment to end.
 func Serve(l net.Listener, o Options) *Server {
-	s := &Server{opt: o, done: make(chan struct{}), sent: map[string][]time.Time{}}
-	s.http = &http.Server{
+	s := &Server{opt: o, sent: map[string][]time.Time{}}
+	server := &http.Server{
 		Handler: http.HandlerFunc(s.answer),
 		TLSConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS13,
@@ -68,20 +66,16 @@ func Serve(l net.Listener, o Options) *Server {
 			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.config() },
 		},
 		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
-		ConnContext:       idle.ConnContext,
 		ReadHeaderTimeout: handshakeTime,
 		ReadTimeout:       handshakeTime,
 		WriteTimeout:      control.TransferTime,
 		IdleTimeout:       handshakeTime,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
-	s.http.ErrorLog = log.New(failures{o.Logger}, "", 0)
-	go func() {
-		defer close(s.done)
-		if err := s.http.ServeTLS(idle.NewListener(l, maxConns), "", ""); err != http.ErrServerClosed {
-			o.Logger.Error("dns answers are no longer served to peers; restart to serve them again", zap.Error(err))
-		}
-	}()
+	server.ErrorLog = log.New(failures{o.Logger}, "", 0)
+	s.Server = idle.Serve(server, l, maxConns, closeTime, func(err error) {
+		o.Logger.Error("dns answers are no longer served to peers; restart to serve them again", zap.Error(err))
+	})
 	return s
 }
 
@@ -92,16 +86,6 @@ type failures struct{ log *zap.Logger }
 func (f failures) Write(line []byte) (int, error) {
 	f.log.Warn("a connection of a peer failed", zap.String("error", foreign.Terminal(strings.TrimSpace(string(line)), 512)))
 	return len(line), nil
-}
-
-// Close ends the server. A snapshot on its way has a moment to end.
-func (s *Server) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
-	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close()
-	}
-	<-s.done
 }
 
 // config returns the configuration of one connection.
