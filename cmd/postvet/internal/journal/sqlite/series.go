@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -20,23 +18,8 @@ func (r *Reader) Series(ctx context.Context, q counts.SeriesQuery) (counts.Serie
 		return out, err
 	}
 	out.Query = q
-	db, err := openStateReader(ctx, r.keys.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		out.Complete = true
-		return out, nil
-	}
-	if err != nil {
-		return out, fmt.Errorf("%s: %w", stateName, err)
-	}
-	defer db.Close()
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // all that is read belongs together
-	if err != nil {
-		return out, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	if err = series(ctx, tx, &out); ctx.Err() != nil {
-		err = nil // the answer is not complete
-	}
+	none, err := r.readCounts(ctx, func(tx *sql.Tx) error { return series(ctx, tx, &out) })
+	out.Complete = out.Complete || none
 	return out, err
 }
 

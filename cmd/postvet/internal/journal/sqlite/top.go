@@ -21,24 +21,32 @@ func (r *Reader) Top(ctx context.Context, q counts.Query) (counts.Ranking, error
 		return out, err
 	}
 	out.Query, out.FormerSince = q, q.Since.Add(-q.Until.Sub(q.Since))
+	none, err := r.readCounts(ctx, func(tx *sql.Tx) error { return rank(ctx, tx, &out) })
+	out.Complete = out.Complete || none
+	return out, err
+}
+
+// readCounts calls f with a transaction, since all that is read of the counts belongs together.
+// If ctx ends meanwhile, the answer is not complete, which is no error. none is true if there
+// are no counts yet.
+func (r *Reader) readCounts(ctx context.Context, f func(*sql.Tx) error) (none bool, err error) {
 	db, err := openStateReader(ctx, r.keys.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		out.Complete = true
-		return out, nil
+		return true, nil
 	}
 	if err != nil {
-		return out, fmt.Errorf("%s: %w", stateName, err)
+		return false, fmt.Errorf("%s: %w", stateName, err)
 	}
 	defer db.Close()
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // all that is read belongs together
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return out, err
+		return false, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err = rank(ctx, tx, &out); ctx.Err() != nil {
-		err = nil // the answer is not complete
+	if err = f(tx); ctx.Err() != nil {
+		err = nil
 	}
-	return out, err
+	return false, err
 }
 
 // rank sets the answer to a query.
