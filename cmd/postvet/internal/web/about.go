@@ -2,7 +2,6 @@ package web
 
 import (
 	"runtime/debug"
-	"slices"
 )
 
 // about is what this program is made of, and what each page is for.
@@ -69,10 +68,9 @@ var manuals = []manualOf{
 
 func (h *Handler) about(q *request) (any, error) {
 	p := &about{Version: h.opt.Version, Pages: []pageAbout{}, Manuals: manuals, Modules: []module{}}
-	all := h.pages()
 	for _, x := range questions {
-		if i := slices.IndexFunc(all, func(p page) bool { return p.path == x.path }); i >= 0 && q.user.May(all[i].role) {
-			p.Pages = append(p.Pages, pageAbout{x.path, all[i].title, x.question})
+		if page, ok := h.offered(x.path, q.user); ok {
+			p.Pages = append(p.Pages, pageAbout{x.path, page.title, x.question})
 		}
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -231,7 +231,7 @@ func TestRoles(t *testing.T) {
 		for r := access.Viewer; r <= access.Admin; r++ {
 			cookies[r] = logIn(t, h, r.String())
 		}
-		for _, p := range h.pages() {
+		for _, p := range h.pages {
 			want, ok := roleOf[p.path]
 			if !ok || p.role != want {
 				t.Errorf("%s is for %s; the table says %s", p.path, p.role, want)
@@ -264,7 +264,7 @@ func TestRoles(t *testing.T) {
 			}
 		}
 		var paths []string
-		for _, p := range h.pages() {
+		for _, p := range h.pages {
 			paths = append(paths, p.path)
 		}
 		for path := range roleOf {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
@@ -25,8 +26,8 @@ type page struct {
 	post func(*request) (any, error)
 }
 
-// pages are all pages, in the order of the navigation.
-func (h *Handler) pages() []page {
+// allPages returns all pages.
+func (h *Handler) allPages() []page {
 	return []page{
 		{path: "/", title: "Start", template: "home", role: access.Viewer, data: h.home},
 		{path: "/messages", title: "Messages", template: "messages", role: access.Support, data: h.messages},
@@ -68,18 +69,14 @@ var navigation = []struct {
 
 // routes has each page and its JSON served.
 func (h *Handler) routes() {
-	for _, p := range h.pages() {
-		pattern := p.path
-		if pattern == "/" {
-			pattern = "/{$}"
+	for _, p := range h.pages {
+		pattern, twin := p.path, p.path
+		if p.path == "/" {
+			pattern, twin = "/{$}", "/index"
 		}
 		h.mux.HandleFunc("GET "+pattern, h.serve(p, false))
-		if strings.HasSuffix(p.path, "}") {
-			// A pattern's wildcard takes the whole segment, so that serve cuts the suffix.
-		} else if p.path == "/" {
-			h.mux.HandleFunc("GET /index.json", h.serve(p, true))
-		} else {
-			h.mux.HandleFunc("GET "+p.path+".json", h.serve(p, true))
+		if !strings.HasSuffix(p.path, "}") { // a wildcard takes the whole segment, so that serve cuts the suffix
+			h.mux.HandleFunc("GET "+twin+".json", h.serve(p, true))
 		}
 		if p.post != nil {
 			h.mux.HandleFunc("POST "+pattern, h.servePost(p))
@@ -93,6 +90,15 @@ func (h *Handler) routes() {
 	h.mux.Handle("GET /static/", static())
 	h.mux.HandleFunc("GET /static", h.notFound) // otherwise the mux leads out of the base
 	h.mux.HandleFunc("/", h.notFound)
+}
+
+// offered returns the page with a path if there is one that the user may see.
+func (h *Handler) offered(path string, user access.User) (page, bool) {
+	i := slices.IndexFunc(h.pages, func(p page) bool { return p.path == path })
+	if i < 0 || !user.May(h.pages[i].role) {
+		return page{}, false
+	}
+	return h.pages[i], true
 }
 
 func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -58,7 +59,7 @@ func zoneOf(r *http.Request) *time.Location {
 }
 
 // localZone returns the name of this machine's time zone, "" if it is UTC or unknown.
-func localZone() string {
+var localZone = sync.OnceValue(func() string {
 	name := os.Getenv("TZ")
 	if name == "" {
 		if link, err := os.Readlink("/etc/localtime"); err == nil {
@@ -69,7 +70,7 @@ func localZone() string {
 		return ""
 	}
 	return name
-}
+})
 
 // chooseZone keeps the time zone that a user chose, and leads back to the page.
 func (h *Handler) chooseZone(w http.ResponseWriter, r *http.Request) {

@@ -103,7 +103,7 @@ func (h *Handler) story(q *request) (any, error) {
 	if asks {
 		p.AskPath = query(place{}, "/messages/"+ref.String(), "node", node, "dns", "no")
 	}
-	p.Links = h.storyLinks(p.Story.Row)
+	p.Links = storyLinks(p.Story.Row)
 	h.findNearby(q, &p)
 	return p, nil
 }

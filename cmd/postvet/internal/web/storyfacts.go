@@ -128,14 +128,13 @@ func recipientsOf(r *rows.Row) string {
 }
 
 // storyLinks leads to the author's domain, to mail of the same network and author.
-func (h *Handler) storyLinks(r *rows.Row) []choice {
+func storyLinks(r *rows.Row) []choice {
 	links := []choice{}
 	res := r.Results
 	if d := res.Author.Domain; d != "" {
-		if h.has("/domains/{name}") {
-			links = append(links, choice{Title: "The domain " + foreign.Terminal(d, 120), Path: "/domains/" + d})
-		}
-		links = append(links, choice{Title: "All mail of this author's domain", Path: query(place{}, "/messages", "q", d, "as", string(asAuthor))})
+		links = append(links,
+			choice{Title: "The domain " + foreign.Terminal(d, 120), Path: "/domains/" + d},
+			choice{Title: "All mail of this author's domain", Path: query(place{}, "/messages", "q", d, "as", string(asAuthor))})
 	}
 	if from := held.Address(res.MailFrom); strings.Contains(strings.TrimPrefix(from, "@"), "@") {
 		links = append(links, choice{Title: "All mail from this address", Path: query(place{}, "/messages", "q", from)})

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"slices"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
@@ -56,15 +55,12 @@ func (h *Handler) view(q *request, p page, data any) view {
 	if q.user.Role == access.Nobody {
 		return v
 	}
-	all := h.pages()
 	for _, g := range navigation {
 		group := navGroup{Title: g.Title}
 		for _, path := range g.Paths {
-			i := slices.IndexFunc(all, func(x page) bool { return x.path == path })
-			if i < 0 || !q.user.May(all[i].role) {
-				continue
+			if x, ok := h.offered(path, q.user); ok {
+				group.Links = append(group.Links, navLink{Path: path, Title: x.title, Current: path == p.path || path == p.group})
 			}
-			group.Links = append(group.Links, navLink{Path: path, Title: all[i].title, Current: path == p.path || path == p.group})
 		}
 		if len(group.Links) > 0 {
 			v.Nav = append(v.Nav, group)
@@ -83,9 +79,4 @@ func jsonPath(path, query string) string {
 		path += "?" + query
 	}
 	return path
-}
-
-// has reports whether there is a page with a path.
-func (h *Handler) has(path string) bool {
-	return slices.ContainsFunc(h.pages(), func(p page) bool { return p.path == path })
 }

@@ -67,6 +67,7 @@ const pageTime = 10 * time.Second
 type Handler struct {
 	opt      Options
 	mux      *http.ServeMux
+	pages    []page // in the order of the navigation
 	forms    forms
 	requests requestCounts
 	streams  streams
@@ -82,7 +83,7 @@ func New(o Options) *Handler {
 		o.Logger = zap.NewNop()
 	}
 	h := &Handler{opt: o, mux: http.NewServeMux(), forms: newForms()}
-	h.feed = h.newFeed()
+	h.feed, h.pages = h.newFeed(), h.allPages()
 	h.routes()
 	return h
 }
