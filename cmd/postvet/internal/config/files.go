@@ -19,6 +19,15 @@ type NamedFile struct {
 	Written bool
 }
 
+// beside returns the path of a file that a key names. A relative one begins in the
+// directory of the file that sets the key.
+func (c *Config) beside(key, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.origin[key].file), path)
+}
+
 // Files returns the files that the configuration names, each with the first key that
 // does: files of rules, of entries and of logins, and those that are
 // written.
@@ -38,10 +47,7 @@ func (c *Config) Files() []NamedFile {
 	}
 	relative := func(key string, files []string) {
 		for _, name := range files {
-			if !filepath.IsAbs(name) {
-				name = filepath.Join(filepath.Dir(c.origin[key].file), name)
-			}
-			add(NamedFile{Path: name, Key: key, Place: c.Place(key)})
+			add(NamedFile{Path: c.beside(key, name), Key: key, Place: c.Place(key)})
 		}
 	}
 	relative("rules", c.RuleFiles)

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"path/filepath"
-
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/sign"
 )
@@ -10,14 +8,11 @@ import (
 // loadLogins reads the file of sign.logins.
 func (c *Config) loadLogins() error {
 	const key = "sign.logins"
-	name := c.Sign.LoginsFile
+	name := c.beside(key, c.Sign.LoginsFile)
 	if name == "" {
 		return nil
 	}
 	at := c.origin[key]
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(at.file), name)
-	}
 	text, problem := readList(name)
 	if problem != "" {
 		return Errors{{File: at.file, Line: at.line, Key: key, Problem: problem, Remedy: "name a readable file with an address and its logins in each line"}}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -73,8 +72,8 @@ func (c *Config) copy() *Config {
 func (c *Config) readRuleFiles(key string, files []string, once bool) error {
 	var errs Errors
 	for _, name := range files {
-		if base := c.origin[key].file; key != "" && !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(base), name)
+		if key != "" {
+			name = c.beside(key, name)
 		}
 		text, err := readRuleFile(name)
 		if err != nil {

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/keys"
 	"github.com/postvet/postvet/cmd/postvet/internal/keys/opendkim"
@@ -27,15 +26,6 @@ func (c *Config) loadSignTables() error {
 	}
 	p.Maps = maps
 	return nil
-}
-
-// beside returns the path of a file that a key names. A relative one begins in the
-// directory of the file that sets the key.
-func (c *Config) beside(key, path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(filepath.Dir(c.origin[key].file), path)
 }
 
 // maxTable bounds the text of a fault in a table, in octets.

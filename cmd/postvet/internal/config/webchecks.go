@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -102,14 +101,11 @@ func (c *Config) loadWebUsers() error {
 	const key = "web.users_file"
 	w := &c.Web
 	w.FileUsers = nil
-	name := w.UsersFile
+	name := c.beside(key, w.UsersFile)
 	if name == "" {
 		return nil
 	}
 	at := c.origin[key]
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(at.file), name)
-	}
 	fault := func(problem, remedy string) error {
 		return Errors{{File: at.file, Line: at.line, Key: key, Problem: problem, Remedy: remedy}}
 	}
@@ -178,10 +174,7 @@ func (c *Config) webWarnings() Errors {
 			wide(name, fmt.Sprintf("the hash of %s has the cost %d, which is guessed quickly if the file is lost", cite(a.Name), a.Cost()), access.AccountRemedy)
 		}
 	}
-	if name := w.UsersFile; name != "" {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(c.origin["web.users_file"].file), name)
-		}
+	if name := c.beside("web.users_file", w.UsersFile); name != "" {
 		if info, err := os.Stat(name); err == nil && info.Mode()&0o024 != 0 {
 			wide("web.users_file", fmt.Sprintf("%s can be read by others or written by its group (mode %04o), who can guess passwords, or become an admin", cite(name), info.Mode().Perm()), "run chmod 640 on it, with the service's group")
 		}
