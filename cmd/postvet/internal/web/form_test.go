@@ -118,7 +118,7 @@ func TestBase(t *testing.T) {
 		{"/postvet", "/postvet/../static/icon.svg", 404, ""},
 		{"/postvet", "/", 404, ""},
 	} {
-		h := New(Options{Source: source{}, Gate: access.SocketRights{}, Base: x.base})
+		h := New(Options{Source: source{}, Gate: socketRights{}, Base: x.base})
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		u, err := url.ParseRequestURI(x.path)
 		if err != nil {

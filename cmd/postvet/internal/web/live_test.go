@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/live"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -25,7 +24,7 @@ func liveMessage(s string) *live.Message {
 
 func newLive() (*Handler, *live.Ring) {
 	r := &live.Ring{}
-	return New(Options{Source: source{}, Gate: access.SocketRights{}, Version: "1.0", Now: func() time.Time { return testNow }, Live: r}), r
+	return New(Options{Source: source{}, Gate: socketRights{}, Version: "1.0", Now: func() time.Time { return testNow }, Live: r}), r
 }
 
 func TestLive(t *testing.T) {

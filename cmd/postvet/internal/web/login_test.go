@@ -179,7 +179,7 @@ func TestLocalPath(t *testing.T) {
 // TestNoLogIn: where the rights of the socket let users in, there is none.
 func TestNoLogIn(t *testing.T) {
 	t.Parallel()
-	for _, gate := range []access.Gate{access.SocketRights{}, access.New(access.Settings{Unix: true})} {
+	for _, gate := range []access.Gate{socketRights{}, access.New(access.Settings{Unix: true})} {
 		h := New(Options{Source: source{}, Gate: gate})
 		if w := with(h, "GET", "/login", ""); w.Code != 404 {
 			t.Errorf("%d", w.Code)

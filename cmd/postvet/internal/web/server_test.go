@@ -21,7 +21,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/live"
 )
 
@@ -70,7 +69,7 @@ func statusOf(t *testing.T, c net.Conn) int {
 // keeps nobody from a page.
 func TestServerBounds(t *testing.T) {
 	t.Parallel()
-	h := New(Options{Source: source{}, Gate: access.SocketRights{}, Live: &live.Ring{}})
+	h := New(Options{Source: source{}, Gate: socketRights{}, Live: &live.Ring{}})
 	at := served(t, h, nil)
 	const page = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	refused := 0
@@ -147,7 +146,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := served(t, New(Options{Source: source{}, Gate: access.SocketRights{}}), c)
+	at := served(t, New(Options{Source: source{}, Gate: socketRights{}}), c)
 	serial := func() string {
 		conn, err := tls.Dial("tcp", at, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {

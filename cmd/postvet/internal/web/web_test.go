@@ -29,6 +29,13 @@ func (s source) Ask(_ context.Context, user access.User, q control.Request) (any
 	return s.ask(user, q)
 }
 
+// socketRights is a gate for which each user is an admin.
+type socketRights struct{}
+
+func (socketRights) Identify(*http.Request) (access.User, error) {
+	return access.User{Role: access.Admin}, nil
+}
+
 var testNow = time.Date(2026, 11, 29, 16, 0, 0, 0, time.UTC)
 
 // get returns the answer of a handler to a GET.
@@ -40,7 +47,7 @@ func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 }
 
 func newTest(s Source) *Handler {
-	return New(Options{Source: s, Gate: access.SocketRights{}, Version: "1.0", Now: func() time.Time { return testNow }})
+	return New(Options{Source: s, Gate: socketRights{}, Version: "1.0", Now: func() time.Time { return testNow }})
 }
 
 func TestPages(t *testing.T) {
