@@ -55,7 +55,18 @@ func newLayer(files []file, at time.Time, level int) (layer, error) {
 	if err != nil {
 		return layer{}, err
 	}
-	w := tar.NewWriter(io.MultiWriter(sum, squeezed))
+	if err := writeTar(io.MultiWriter(sum, squeezed), files, at); err != nil {
+		return layer{}, err
+	}
+	if err := squeezed.Close(); err != nil {
+		return layer{}, err
+	}
+	return layer{blob{"application/vnd.oci.image.layer.v1.tar+gzip", packed.Bytes()}, "sha256:" + hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// writeTar writes files as a tar file. They all have one time.
+func writeTar(to io.Writer, files []file, at time.Time) error {
+	w := tar.NewWriter(to)
 	for _, f := range files {
 		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: at, Typeflag: tar.TypeReg, Format: tar.FormatPAX}
 		if strings.HasSuffix(f.name, "/") {
@@ -65,17 +76,11 @@ func newLayer(files []file, at time.Time, level int) (layer, error) {
 			h.Uid, h.Gid = owner, owner
 		}
 		if err := w.WriteHeader(h); err != nil {
-			return layer{}, err
+			return err
 		}
 		if _, err := w.Write(f.data); err != nil {
-			return layer{}, err
+			return err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return layer{}, err
-	}
-	if err := squeezed.Close(); err != nil {
-		return layer{}, err
-	}
-	return layer{blob{"application/vnd.oci.image.layer.v1.tar+gzip", packed.Bytes()}, "sha256:" + hex.EncodeToString(sum.Sum(nil))}, nil
+	return w.Close()
 }

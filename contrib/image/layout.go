@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/tar"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -212,18 +211,5 @@ func write(w io.Writer, images []image) (string, error) {
 	for _, b := range l.blobs {
 		files = append(files, file{name: "blobs/" + strings.Replace(b.digest(), ":", "/", 1), mode: 0o644, data: b.data})
 	}
-	out := tar.NewWriter(w)
-	for _, f := range files {
-		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: images[0].created, Typeflag: tar.TypeReg}
-		if strings.HasSuffix(f.name, "/") {
-			h.Typeflag = tar.TypeDir
-		}
-		if err := out.WriteHeader(h); err != nil {
-			return "", err
-		}
-		if _, err := out.Write(f.data); err != nil {
-			return "", err
-		}
-	}
-	return digest, out.Close()
+	return digest, writeTar(w, files, images[0].created)
 }
