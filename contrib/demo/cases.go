@@ -108,7 +108,7 @@ func play(ctx context.Context, s *realmta.Site, c sample) (r row) {
 	if c.down {
 		s.Postvet.Kill()
 	}
-	answer, err := deliver(ctx, s, c.client, from, rcpt, msg)
+	answer, err := realmta.Deliver(ctx, s, c.client, from, rcpt, msg)
 	if c.down {
 		if err := s.Postvet.Start(ctx); err != nil {
 			wrong("%v", err)
@@ -156,23 +156,6 @@ func (c sample) message(zone *realmta.Zone, from, rcpt string) ([]byte, error) {
 		return msg, nil
 	}
 	return zone.Sign(msg, c.domain, realmta.Selector, "relaxed/relaxed")
-}
-
-// deliver sends by SMTP and returns the first reply that is not positive, or
-// the last one.
-func deliver(ctx context.Context, s *realmta.Site, client, from, rcpt string, msg []byte) (realmta.Reply, error) {
-	c, err := realmta.Dial(ctx, client, s.Addr())
-	if err != nil {
-		return realmta.Reply{}, err
-	}
-	defer c.Close()
-	if c.Greeting.Class() != 2 {
-		return c.Greeting, nil
-	}
-	if r, err := c.Cmd("EHLO %s", realmta.HeloName(client)); err != nil || r.Class() != 2 {
-		return r, err
-	}
-	return c.Send(from, []string{rcpt}, msg)
 }
 
 // reasons returns the evidence of Postvet's log line in words.

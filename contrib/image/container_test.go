@@ -284,17 +284,9 @@ func webPage(t *testing.T, socket string) {
 // send sends a message from a client and returns the reply.
 func send(t *testing.T, m realmta.MTA, client, author, to string) realmta.Reply {
 	t.Helper()
-	s, err := realmta.Dial(t.Context(), client, m.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if r, err := s.Cmd("EHLO client.example"); err != nil || r.Code != 250 {
-		t.Fatalf("EHLO: %v %v", r, err)
-	}
 	to += "@" + realmta.Domain
 	text := fmt.Sprintf("From: <%s>\r\nTo: <%s>\r\nSubject: a test\r\nDate: %s\r\nMessage-ID: <1@%s>\r\n\r\nHello\r\n", author, to, time.Now().Format(time.RFC1123Z), client)
-	r, err := s.Send(author, []string{to}, []byte(text))
+	r, err := realmta.Deliver(t.Context(), m, client, author, to, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

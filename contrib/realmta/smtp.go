@@ -180,6 +180,23 @@ func (c *Client) Send(from string, rcpts []string, msg []byte) (Reply, error) {
 	return c.Data(msg)
 }
 
+// Deliver sends one message from a client to an MTA and returns the first reply that
+// refuses something, or the last one.
+func Deliver(ctx context.Context, m MTA, client, from, rcpt string, msg []byte) (Reply, error) {
+	c, err := Dial(ctx, client, m.Addr())
+	if err != nil {
+		return Reply{}, err
+	}
+	defer c.Close()
+	if c.Greeting.Class() != 2 {
+		return c.Greeting, nil
+	}
+	if r, err := c.Cmd("EHLO %s", HeloName(client)); err != nil || r.Class() != 2 {
+		return r, err
+	}
+	return c.Send(from, []string{rcpt}, msg)
+}
+
 // StartTLS changes to TLS. The certificate is not verified.
 func (c *Client) StartTLS(ctx context.Context) (Reply, error) {
 	r, err := c.Cmd("STARTTLS")
