@@ -24,7 +24,7 @@ given=${VERSION:-}
 VERSION=$(contrib/packaging/version.sh deb "$given")
 export VERSION RELEASE="${RELEASE:-1}" ARCH="${ARCH:-$($GO env GOARCH)}"
 export MAINTAINER="${MAINTAINER:-The Postvet authors <postvet@users.noreply.github.com>}"
-full=$VERSION${RELEASE:+-$RELEASE}
+full=$VERSION-$RELEASE
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT

@@ -48,13 +48,18 @@ func (s stubs) fail(t *testing.T, name string, fails bool) {
 	}
 }
 
+// environ returns our environment with the programs first in PATH.
+func (s stubs) environ() []string {
+	return append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
+}
+
 // run runs a script with the programs first in PATH. It returns what they noted, and
 // whether the script succeeded.
 func (s stubs) run(t *testing.T, script string, args ...string) (calls []string, ok bool) {
 	t.Helper()
 	_ = os.Remove(s.calls)
 	cmd := exec.CommandContext(t.Context(), "sh", append([]string{"-c", script, "sh"}, args...)...)
-	cmd.Env = append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
+	cmd.Env = s.environ()
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	b, _ := os.ReadFile(s.calls)

@@ -269,13 +269,15 @@ func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("dash"); err == nil {
 		shells = append(shells, "dash")
 	}
-	for _, script := range []string{
-		"../openrc/postvet.initd", "../freebsd/postvet", "deb/postinst", "deb/prerm", "deb/postrm",
-		"rpm/post", "rpm/posttrans", "rpm/preun", "rpm/postun", "build.sh", "stage.sh", "version.sh", "licences.sh", "scratch.sh", "tools.sh",
-		"../apt.sh", "../bench/install.sh", "../monitoring/install.sh", "../oracles/install.sh", "../realmta/install.sh",
-	} {
-		for _, sh := range shells {
-			output(t, sh, "-n", script)
+	for _, pattern := range []string{"../*.sh", "../*/*.sh", "deb/p[or]*", "rpm/p[or]*", "apk/*", "../openrc/postvet.initd", "../freebsd/postvet"} {
+		scripts, err := filepath.Glob(pattern)
+		if err != nil || len(scripts) == 0 {
+			t.Errorf("no script %s: %v", pattern, err)
+		}
+		for _, script := range scripts {
+			for _, sh := range shells {
+				output(t, sh, "-n", script)
+			}
 		}
 	}
 	if bash, err := exec.LookPath("bash"); err == nil {

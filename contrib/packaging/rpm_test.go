@@ -136,7 +136,7 @@ func rpmlint(t *testing.T, file string) string {
 	s := newStubs(t)
 	s.write(t, "cpio", "exec "+cpio+` --no-absolute-filenames "$@"`)
 	cmd := exec.CommandContext(t.Context(), "rpmlint", "-c", "rpm/rpmlint.toml", file)
-	cmd.Env = append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
+	cmd.Env = s.environ()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("rpmlint: %v\n%s", err, out)

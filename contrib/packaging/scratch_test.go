@@ -39,17 +39,15 @@ func TestScratchFails(t *testing.T) {
 	for _, failing := range []string{"debootstrap", "chroot", "tar"} {
 		t.Run(failing, func(t *testing.T) {
 			t.Parallel()
-			bin, cache := t.TempDir(), t.TempDir()
+			s, cache := newStubs(t), t.TempDir()
 			for name, script := range map[string]string{"debootstrap": `mkdir -p "$3/usr/sbin"`, "chroot": "", "tar": ""} {
 				if name == failing {
 					script += "\necho broken; exit 1"
 				}
-				if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-					t.Fatal(err)
-				}
+				s.write(t, name, script)
 			}
 			cmd := exec.CommandContext(t.Context(), "./scratch.sh", t.TempDir())
-			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "POSTVET_SCRATCH_CACHE="+cache)
+			cmd.Env = append(s.environ(), "POSTVET_SCRATCH_CACHE="+cache)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !bytes.Contains(out, []byte("broken")) {
 				t.Errorf("scratch.sh: %v, want a failure that it tells:\n%s", err, out)
