@@ -25,7 +25,7 @@ begin() {
 	log=$(mktemp)
 	trap finish EXIT
 	trap 'exit 1' HUP INT TERM
-	quiet apt-get update -q
+	quiet apt-get -o DPkg::Lock::Timeout=120 update -q
 }
 finish() {
 	[ "$mine" = no ] || rm -f "$policy"
@@ -40,7 +40,7 @@ bring() {
 		printf '#!/bin/sh\nexit 101\n' >"$policy"
 		chmod 755 "$policy"
 	fi
-	quiet apt-get install -y -q --no-install-recommends "$@"
+	quiet apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends "$@"
 }
 
 # need puts the packages $* and those that apt would install with them into
