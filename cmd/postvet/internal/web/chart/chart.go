@@ -1,5 +1,5 @@
 // Package chart draws counts over time as SVG, for the pages that a server sends: bars that
-// are stacked by outcome, a line of shares, and a small line beside a number.
+// are stacked by outcome, and a line of shares.
 //
 // Each drawing has a sentence for those who do not see it, and a table with the same numbers.
 // The width of a drawing is that of its place, while its text keeps its size: the plot has a

@@ -59,9 +59,6 @@ func TestDrawings(t *testing.T) {
 		"line-one":  {&Line{"Share of aligned mail", Day, times(1, Day), []int64{3}, []int64{400}}, time.UTC},
 		"line-none": {&Line{hostile, Day, times(2, Day), []int64{0, 0}, []int64{0, 0}}, time.UTC},
 		"line-odd":  {&Line{hostile, Day, times(3, Day), []int64{7, -1, 9}, []int64{3, 2, 0}}, time.UTC},
-		"spark":     {&Spark{"Messages by day", []int64{0, 3, 9, 2, 0, 0, 12}}, nil},
-		"spark-one": {&Spark{hostile, []int64{-4}}, nil},
-		"spark-0":   {&Spark{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := string(x.drawing.HTML(x.zone))
