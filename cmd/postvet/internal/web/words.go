@@ -138,13 +138,7 @@ func toInt(n any) int64 {
 }
 
 // number returns a number with thin spaces between its thousands.
-func number(n any) string {
-	s := strconv.FormatInt(toInt(n), 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "\u202f" + s[i:]
-	}
-	return s
-}
+func number(n any) string { return chart.Grouped(toInt(n)) }
 
 // share returns a part of a whole in percent, "" without a whole.
 func share(part, whole any) string {

@@ -36,8 +36,8 @@ func shareAxis(highest float64) (top float64, ticks []tick) {
 	return float64(n), ticks
 }
 
-// maxTicks bounds the ticks of the time axis, so that their texts stand beside each other
-// on a narrow screen.
+// maxTicks bounds the ticks of the time axis, so that their texts do not overlap on a narrow
+// screen.
 const maxTicks = 6
 
 // timeAxis returns the ticks of the time axis, each in the middle of its point: whole hours
@@ -105,10 +105,10 @@ func short(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
-// grouped returns a number with thin spaces between its thousands.
-func grouped(n int64) string {
+// Grouped returns a number with thin spaces between its thousands.
+func Grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "\u202f" + s[i:]
 	}
 	return s
@@ -124,7 +124,7 @@ func rounded(n int64) string {
 	case n >= 1e4:
 		return short(float64(n)/1e3) + " k"
 	}
-	return grouped(n)
+	return Grouped(n)
 }
 
 // list returns words with commas, and "and" before the last one.

@@ -49,7 +49,7 @@ func (b *Bars) HTML(zone *time.Location) template.HTML {
 	below := make([]int64, len(b.Times))
 	for i := range b.Parts {
 		p := &b.Parts[i]
-		f.Legend = append(f.Legend, legend{p.Tone, p.Name, grouped(p.sum())})
+		f.Legend = append(f.Legend, legend{p.Tone, p.Name, Grouped(p.sum())})
 		f.Head = append(f.Head, p.Name)
 		f.Shapes = append(f.Shapes, shape{p.Tone, p.path(below, top)})
 	}
@@ -58,9 +58,9 @@ func (b *Bars) HTML(zone *time.Location) template.HTML {
 		var words []string
 		for j := range b.Parts {
 			v := b.Parts[j].Values[i]
-			r.Cells = append(r.Cells, grouped(v))
+			r.Cells = append(r.Cells, Grouped(v))
 			if v > 0 {
-				words = append(words, grouped(v)+" "+b.Parts[j].Name)
+				words = append(words, Grouped(v)+" "+b.Parts[j].Name)
 			}
 		}
 		f.Rows = append(f.Rows, r)
@@ -112,8 +112,8 @@ func (b *Bars) sentence(zone *time.Location) string {
 	}
 	var words []string
 	for i := range b.Parts {
-		words = append(words, grouped(b.Parts[i].sum())+" "+b.Parts[i].Name)
+		words = append(words, Grouped(b.Parts[i].sum())+" "+b.Parts[i].Name)
 	}
 	return fmt.Sprintf("%s from %s to %s: %s. The most are %s at %s.", b.Title,
-		b.Step.name(b.Times[0], zone), b.Step.name(b.Times[len(b.Times)-1], zone), list(words), grouped(b.at(most)), b.Step.name(b.Times[most], zone))
+		b.Step.name(b.Times[0], zone), b.Step.name(b.Times[len(b.Times)-1], zone), list(words), Grouped(b.at(most)), b.Step.name(b.Times[most], zone))
 }

@@ -38,7 +38,7 @@ func (l *Line) HTML(zone *time.Location) template.HTML {
 	f.Grid, f.Ticks = grid, l.Step.timeAxis(l.Times, zone)
 	f.Shapes = l.shapes(top)
 	for i, at := range l.Times {
-		r := row{At: at.UTC(), Time: l.Step.name(at, zone), Cells: []string{"", grouped(l.Whole[i])}}
+		r := row{At: at.UTC(), Time: l.Step.name(at, zone), Cells: []string{"", Grouped(l.Whole[i])}}
 		if l.Whole[i] > 0 {
 			r.Cells[0] = l.percent(i)
 			f.Hits = append(f.Hits, hit{i, fmt.Sprintf("%s: %s of %s", r.Time, r.Cells[0], r.Cells[1])})
