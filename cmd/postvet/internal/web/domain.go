@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -122,11 +121,7 @@ func (h *Handler) domain(q *request) (any, error) {
 
 // lookAtMail looks at the newest messages of the domain for what is not counted.
 func (h *Handler) lookAtMail(q *request, p *domainPage) error {
-	text, err := json.Marshal(rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit})
-	if err != nil {
-		return err
-	}
-	page, err := asked[rows.Page](h, q, control.Request{Do: control.DoHistory, Query: string(text)})
+	page, err := askedQuery[rows.Page](h, q, control.Request{Do: control.DoHistory}, rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit})
 	if err != nil {
 		return h.unreadable(q, err)
 	}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -112,11 +111,7 @@ func (h *Handler) forgetAll(q *request, queries []rows.Query) (string, error) {
 
 func (h *Handler) forgetEach(q *request, queries []rows.Query) (n int, err error) {
 	for _, query := range queries {
-		text, err := json.Marshal(query)
-		if err != nil {
-			return n, err
-		}
-		some, err := asked[control.Forgotten](h, q, control.Request{Do: control.DoJournalForget, Query: string(text)})
+		some, err := askedQuery[control.Forgotten](h, q, control.Request{Do: control.DoJournalForget}, query)
 		if err != nil {
 			return n, err
 		}

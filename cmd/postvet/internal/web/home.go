@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -113,11 +112,7 @@ const ownSearched = 200
 
 // top asks for the names with most messages.
 func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
-	text, err := json.Marshal(query)
-	if err != nil {
-		return counts.Ranking{}, err
-	}
-	return asked[counts.Ranking](h, q, control.Request{Do: control.DoTop, Query: string(text)})
+	return askedQuery[counts.Ranking](h, q, control.Request{Do: control.DoTop}, query)
 }
 
 // reasonsOf returns the rules that did something to messages, those with most of them first.

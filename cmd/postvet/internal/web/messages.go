@@ -160,15 +160,27 @@ func (q *request) within() time.Duration {
 
 // history asks for a page of messages, of what is found within a time.
 func (h *Handler) history(q *request, query rows.Query, within time.Duration) (rows.Page, error) {
-	ctx, cancel := context.WithTimeout(q.ctx, within)
+	q, cancel := q.bounded(within)
 	defer cancel()
-	asking := *q
-	asking.ctx = ctx
+	return askedQuery[rows.Page](h, q, control.Request{Do: control.DoHistory}, query)
+}
+
+// bounded returns the request with less time.
+func (q *request) bounded(within time.Duration) (*request, context.CancelFunc) {
+	b := *q
+	ctx, cancel := context.WithTimeout(q.ctx, within)
+	b.ctx = ctx
+	return &b, cancel
+}
+
+// askedQuery has the source carry out a request that has a query, and returns its result.
+func askedQuery[T, Q any](h *Handler, q *request, r control.Request, query Q) (result T, err error) {
 	text, err := json.Marshal(query)
 	if err != nil {
-		return rows.Page{}, err
+		return result, err
 	}
-	return asked[rows.Page](h, &asking, control.Request{Do: control.DoHistory, Query: string(text)})
+	r.Query = string(text)
+	return asked[T](h, q, r)
 }
 
 // lead says what is shown. Older is true if there is another page with older ones, and

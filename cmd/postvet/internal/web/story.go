@@ -1,8 +1,6 @@
 package web
 
 import (
-	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -110,15 +108,9 @@ func (h *Handler) story(q *request) (any, error) {
 
 // tell asks for stories.
 func (h *Handler) tell(q *request, query rows.Query, dns bool) (control.Stories, error) {
-	ctx, cancel := context.WithTimeout(q.ctx, askTime)
+	q, cancel := q.bounded(askTime)
 	defer cancel()
-	asking := *q
-	asking.ctx = ctx
-	text, err := json.Marshal(query)
-	if err != nil {
-		return control.Stories{}, err
-	}
-	return asked[control.Stories](h, &asking, control.Request{Do: control.DoExplain, Query: string(text), NoDNS: !dns})
+	return askedQuery[control.Stories](h, q, control.Request{Do: control.DoExplain, NoDNS: !dns}, query)
 }
 
 // noStory says that a message is not kept.
