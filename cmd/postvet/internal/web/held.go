@@ -1,16 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
-	"net/url"
-	"strings"
-	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -26,12 +22,7 @@ type heldPage struct {
 	Facts Held     `json:"held"`
 	Spans []choice `json:"spans"`
 
-	Next     string    `json:"next,omitempty"`
-	Complete bool      `json:"complete"`
-	Searched time.Time `json:"searched,omitzero"`
-	GoOn     string    `json:"go_on,omitempty"`
-	Oldest   time.Time `json:"oldest,omitzero"`
-	Missing  []string  `json:"missing"`
+	listing
 
 	before result.Reference
 }
@@ -47,14 +38,11 @@ const heldSpan = "7d"
 
 // held lists what Postvet had the MTA hold.
 func (h *Handler) held(q *request) (any, error) {
-	j, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
+	j, err := h.messageJournal(q)
 	if err != nil {
 		return nil, err
 	}
-	if p := noMessages(j); p != nil {
-		return nil, p
-	}
-	p := heldPage{Domain: q.get("domain"), Since: q.get("since"), Groups: []heldGroup{}, Missing: journalFaults(j), Facts: h.opt.Source.Facts(q.ctx).Held}
+	p := heldPage{Domain: q.get("domain"), Since: q.get("since"), Groups: []heldGroup{}, listing: listing{Missing: journalFaults(j)}, Facts: h.opt.Source.Facts(q.ctx).Held}
 	query, err := p.query(q)
 	if err != nil {
 		return nil, err
@@ -72,14 +60,7 @@ func (h *Handler) held(q *request) (any, error) {
 	for _, g := range held.Groups(all) {
 		p.Groups = append(p.Groups, heldGroup{g.Title(), g})
 	}
-	p.Complete, p.Searched, p.Oldest = found.Complete, found.Searched, found.Oldest
-	p.Missing = append(p.Missing, unreadFiles(found.Unread)...)
-	if found.Next != 0 {
-		p.Next = p.path("before", found.Next.String())
-	}
-	if !found.Complete {
-		p.GoOn = p.path("before", result.FirstReference(found.Searched).String(), "wait", "long")
-	}
+	p.set(found, p.path)
 	p.Lead = p.lead(len(all), len(p.Groups))
 	return p, nil
 }
@@ -94,18 +75,13 @@ func (p *heldPage) query(q *request) (query rows.Query, err error) {
 		}
 		p.Domain, query.Domain = name, name
 	}
-	if before := q.get("before"); before != "" {
-		if p.before, err = result.ParseReference(before); err != nil {
-			return query, &problem{Status: http.StatusBadRequest, Title: "This page of the list does not exist", Text: "Begin the list again."}
-		}
-		query.Before = p.before
+	if p.before, err = q.before(); err != nil {
+		return query, err
 	}
-	since := p.Since
-	if since == "" {
-		since = heldSpan
-	}
-	if query.Since, err = rows.ParseTime(since, q.now, q.zone); err != nil {
-		return query, &problem{Status: http.StatusBadRequest, Title: "This is no time", Text: foreign.Terminal(err.Error(), 300) + "."}
+	query.Before = p.before
+	since := cmp.Or(p.Since, heldSpan)
+	if query.Since, err = q.timeOf(since); err != nil {
+		return query, err
 	}
 	for _, span := range []struct{ since, title string }{{"24h", "24 hours"}, {"7d", "7 days"}, {"30d", "30 days"}} {
 		p.Spans = append(p.Spans, choice{span.title, p.path("since", span.since), since == span.since})
@@ -114,17 +90,8 @@ func (p *heldPage) query(q *request) (query rows.Query, err error) {
 }
 
 // path returns the address of the list with some parameters changed.
-func (p *heldPage) path(changes ...string) string {
-	v := url.Values{}
-	for i, pairs := 0, append([]string{"domain", p.Domain, "since", p.Since}, changes...); i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			v.Set(pairs[i], pairs[i+1])
-		}
-	}
-	if len(v) == 0 {
-		return "/held"
-	}
-	return "/held?" + v.Encode()
+func (p *heldPage) path(changes ...any) string {
+	return query(place{}, "/held", append([]any{"domain", p.Domain, "since", p.Since}, changes...)...)
 }
 
 // lead says what is shown.
@@ -144,15 +111,3 @@ func (p *heldPage) lead(messages, domains int) string {
 		return "Postvet had " + layout.Count(messages, "message") + of + " of " + layout.Count(domains, "author domain") + " held in this time."
 	}
 }
-
-// unreadFiles says which files of a journal could not be read.
-func unreadFiles(names []string) []string {
-	faults := []string{}
-	for _, name := range names {
-		faults = append(faults, "The file "+foreign.Terminal(name, 120)+" of the journal cannot be read; \"postvet journal verify\" says why.")
-	}
-	return faults
-}
-
-// lines returns a text of several lines.
-func lines(all []string) string { return strings.Join(all, "\n") }

@@ -8,6 +8,18 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
+// messageJournal returns the state of the journal, and an error if it keeps no messages.
+func (h *Handler) messageJournal(q *request) (control.Journal, error) {
+	j, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
+	if err != nil {
+		return j, err
+	}
+	if p := noMessages(j); p != nil {
+		return j, p
+	}
+	return j, nil
+}
+
 // noMessages returns why a service keeps no messages, nil if it keeps some.
 func noMessages(j control.Journal) *problem {
 	switch level := rows.Level(j.Privacy); {

@@ -9,7 +9,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
-	"github.com/postvet/postvet/policy/result"
 )
 
 const (
@@ -36,17 +35,8 @@ type messagesPage struct {
 	Actions []choice `json:"actions"`
 
 	Messages []messageRow `json:"messages"`
-	// Next is the page with older messages, "" for none. Complete is false if the time was
-	// over at Searched, and GoOn goes on from there.
-	Next     string    `json:"next,omitempty"`
-	Complete bool      `json:"complete"`
-	Searched time.Time `json:"searched,omitzero"`
-	GoOn     string    `json:"go_on,omitempty"`
-	// Oldest is since when messages are kept. Missing says what of the journal could not be
-	// read.
-	Oldest  time.Time `json:"oldest,omitzero"`
-	Missing []string  `json:"missing"`
-	Fleet   bool      `json:"has_fleet"`
+	listing
+	Fleet bool `json:"has_fleet"`
 }
 
 // choice is a link that changes one thing.
@@ -58,18 +48,15 @@ type choice struct {
 
 // messages finds messages.
 func (h *Handler) messages(q *request) (any, error) {
-	j, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
+	j, err := h.messageJournal(q)
 	if err != nil {
 		return nil, err
-	}
-	if p := noMessages(j); p != nil {
-		return nil, p
 	}
 	s, err := readSearch(q)
 	if err != nil {
 		return nil, err
 	}
-	p := messagesPage{search: s, Readings: []choice{}, Messages: []messageRow{}, Missing: journalFaults(j), Fleet: j.Shipping != nil, Complete: true}
+	p := messagesPage{search: s, Readings: []choice{}, Messages: []messageRow{}, listing: listing{Missing: journalFaults(j), Complete: true}, Fleet: j.Shipping != nil}
 	p.Spans, p.Actions = s.spans(), s.actions()
 	for _, r := range s.readings {
 		if r != s.As {
@@ -102,17 +89,10 @@ func (h *Handler) searched(q *request, p messagesPage) (any, error) {
 		return nil, journalFailure(err, s.Everywhere)
 	}
 	if len(found.Rows) == 1 && found.Complete && found.Next == 0 && s.Before == 0 && s.As.ofOne() {
-		return redirect(found.storyOf(q)), nil
+		return redirect(storyOf(q, found.Rows[0])), nil
 	}
 	p.Messages = newMessageRows(found.Rows)
-	p.Complete, p.Searched, p.Oldest = found.Complete, found.Searched, found.Oldest
-	p.Missing = append(p.Missing, unreadFiles(found.Unread)...)
-	if found.Next != 0 {
-		p.Next = s.path("before", found.Next.String())
-	}
-	if !found.Complete {
-		p.GoOn = s.path("before", result.FirstReference(found.Searched).String(), "wait", "long")
-	}
+	p.set(found, s.path)
 	p.Lead = s.lead(len(p.Messages), found.Next != 0, found.Complete, q.zone)
 	if s.Typed != "" {
 		p.Understood = "Understood as: messages " + s.As.what(s.Value) + "."
@@ -120,12 +100,9 @@ func (h *Handler) searched(q *request, p messagesPage) (any, error) {
 	return p, nil
 }
 
-// found is what several queries found together.
-type found struct{ rows.Page }
-
-// storyOf returns the page of the only message.
-func (f *found) storyOf(q *request) string {
-	path := storyPath(f.Rows[0].Ref, f.Rows[0].Node)
+// storyOf returns the page of a message, as JSON if this page is.
+func storyOf(q *request, r *rows.Row) string {
+	path := storyPath(r.Ref, r.Node)
 	if before, rest, cut := strings.Cut(path, "?"); q.json {
 		path = before + ".json"
 		if cut {
@@ -137,17 +114,17 @@ func (f *found) storyOf(q *request) string {
 
 // find returns the newest rows that any of the queries selects. It ends in time, and says
 // how far it came.
-func (h *Handler) find(q *request, queries []rows.Query, within time.Duration) (found, error) {
+func (h *Handler) find(q *request, queries []rows.Query, within time.Duration) (rows.Page, error) {
 	pages := make([]rows.Page, len(queries))
 	for i, query := range queries {
 		query.Limit = onPage
 		page, err := h.history(q, query, within/time.Duration(len(queries)))
 		if err != nil {
-			return found{}, err
+			return rows.Page{}, err
 		}
 		pages[i] = page
 	}
-	return found{rows.Merge(pages, onPage)}, nil
+	return rows.Merge(pages, onPage), nil
 }
 
 // within returns how long a search may take.

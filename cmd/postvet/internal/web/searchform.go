@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/explain"
-	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
 
@@ -64,22 +62,18 @@ func readSearch(q *request) (s search, err error) {
 	} else if len(s.readings) > 0 {
 		s.As = s.readings[0]
 	}
-	if before := q.get("before"); before != "" {
-		if s.Before, err = result.ParseReference(before); err != nil {
-			return s, &problem{Status: http.StatusBadRequest, Title: "This page of the list does not exist", Text: "Begin the search again."}
-		}
+	if s.Before, err = q.before(); err != nil {
+		return s, err
 	}
 	since := s.Since
 	if since == "" && !s.As.ofOne() {
 		since = usualSpan
 	}
-	if s.From, err = rows.ParseTime(since, q.now, q.zone); err == nil {
-		s.To, err = rows.ParseTime(s.Until, q.now, q.zone)
+	if s.From, err = q.timeOf(since); err != nil {
+		return s, err
 	}
-	if err != nil {
-		return s, &problem{Status: http.StatusBadRequest, Title: "This is no time", Text: foreign.Terminal(err.Error(), 300) + "."}
-	}
-	return s, nil
+	s.To, err = q.timeOf(s.Until)
+	return s, err
 }
 
 // hidden says why the journal does not find what is searched, "" if it may.
@@ -101,30 +95,15 @@ func (s *search) queries() []rows.Query {
 
 // path returns the address of the search with some parameters changed, given as names and
 // values in turn. A page in the middle of a list is left.
-func (s *search) path(changes ...string) string {
-	v := url.Values{}
-	for name, value := range map[string]string{
-		"q": s.Typed, "action": s.Action, "dmarc": s.DMARC, "hint": s.Hint, "rule": s.Rule, "node": s.Node, "since": s.Since, "until": s.Until,
-	} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
+func (s *search) path(changes ...any) string {
+	pairs := []any{"q", s.Typed, "action", s.Action, "dmarc", s.DMARC, "hint", s.Hint, "rule", s.Rule, "node", s.Node, "since", s.Since, "until", s.Until}
 	if s.Everywhere {
-		v.Set("fleet", "1")
+		pairs = append(pairs, "fleet", "1")
 	}
 	if len(s.readings) > 0 && s.As != s.readings[0] {
-		v.Set("as", string(s.As))
+		pairs = append(pairs, "as", s.As)
 	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		if v.Set(changes[i], changes[i+1]); changes[i+1] == "" {
-			v.Del(changes[i])
-		}
-	}
-	if len(v) == 0 {
-		return "/messages"
-	}
-	return "/messages?" + v.Encode()
+	return query(place{}, "/messages", append(pairs, changes...)...)
 }
 
 // spans are links to times.

@@ -81,12 +81,8 @@ func (h *Handler) story(q *request) (any, error) {
 		}
 		return redirect(to + "?" + url.Values{"q": {id}}.Encode()), nil
 	}
-	j, err := asked[control.Journal](h, q, control.Request{Do: control.DoJournalStatus})
-	if err != nil {
+	if _, err := h.messageJournal(q); err != nil {
 		return nil, err
-	}
-	if p := noMessages(j); p != nil {
-		return nil, p
 	}
 	node, asks := q.get("node"), q.get("dns") != "no"
 	stories, err := h.tell(q, rows.Query{Ref: ref, Fleet: node != "", Node: node}, asks)

@@ -41,7 +41,7 @@ var functions = template.FuncMap{
 	"pair":    func(a ...any) []any { return a },
 	"tone":    tone,
 
-	"lines":        lines,
+	"lines":        func(all []string) string { return strings.Join(all, "\n") },
 	"cleanlines":   foreign.TerminalLines,
 	"done":         func(a result.Action) string { return explain.Done(a) },
 	"second":       func(p place, t time.Time) string { return t.In(p.Zone).Format(time.TimeOnly) },
@@ -57,13 +57,14 @@ var functions = template.FuncMap{
 	"special": func(name string) bool { return name == counts.None || name == counts.Other },
 }
 
-// query returns a path with parameters, given as names and values in turn. Empty values are
-// left out.
+// query returns a path with parameters, given as names and values in turn. A later value of a
+// name replaces an earlier one, and empty values are left out.
 func query(p place, path string, pairs ...any) string {
 	v := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		if value := fmt.Sprint(pairs[i+1]); value != "" {
-			v.Set(fmt.Sprint(pairs[i]), value)
+		name, value := fmt.Sprint(pairs[i]), fmt.Sprint(pairs[i+1])
+		if v.Set(name, value); value == "" {
+			v.Del(name)
 		}
 	}
 	if len(v) == 0 {
