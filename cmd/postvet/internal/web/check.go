@@ -177,7 +177,7 @@ func checkedOf(r *result.Report, notes []string) *checked {
 	v := &r.Verdict
 	c := &checked{
 		Sentence: explain.Summary(r.Results, v), Done: explain.Done(v.Action), Why: []string{}, SenderCan: explain.Advice(r.Results, v),
-		Lines: slices.DeleteFunc(resulttext.Lines(r, nil, nil), isReason), Sections: []storySection{}, Field: r.AuthenticationResults, Notes: []string{},
+		Lines: slices.DeleteFunc(resulttext.Lines(r, nil, nil), isReason), Sections: sectionsOf(r.Results, v, r.Trace), Field: r.AuthenticationResults, Notes: []string{},
 	}
 	if resulttext.WithoutMessage(r) {
 		c.Sentence, c.Done, c.SenderCan = "There was no message, so that only the client was checked.", "", []string{}
@@ -190,12 +190,5 @@ func checkedOf(r *result.Report, notes []string) *checked {
 		c.Why = append(c.Why, hint.Text)
 	}
 	c.Notes = append(c.Notes, notes...)
-	for _, s := range explain.Sections(r.Trace) {
-		section := storySection{Title: s.Title, Word: checkWord(r.Results, v, s.Events[0].Check), Lines: []string{}}
-		for _, e := range s.Events {
-			section.Lines = append(section.Lines, foreign.Terminal(strings.TrimSpace(e.Text), foreign.Whole))
-		}
-		c.Sections = append(c.Sections, section)
-	}
 	return c
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -148,7 +149,7 @@ func newStoryPage(s journal.Story, host string, zone *time.Location) storyPage {
 	for _, hint := range v.Hints {
 		p.Likely = append(p.Likely, foreign.Terminal(hint.Text, foreign.Whole))
 	}
-	p.Sections = storySections(&res, v)
+	p.Sections = sectionsOf(&res, v, slices.Concat(explain.Trace(&res), explain.TraceVerdict(&res, v)))
 	p.Signing = signingLines(&result.Report{Results: &res, Verdict: *v})
 	p.Facts = storyFacts(r, &res, v, zone)
 	return p

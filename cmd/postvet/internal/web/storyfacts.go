@@ -16,10 +16,10 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
-// storySections returns the evidence check by check, in the words of the standards.
-func storySections(res *result.Results, v *result.Verdict) []storySection {
+// sectionsOf returns the evidence check by check, in the words of the standards.
+func sectionsOf(res *result.Results, v *result.Verdict, trace []result.Event) []storySection {
 	all := []storySection{}
-	for _, s := range explain.Sections(slices.Concat(explain.Trace(res), explain.TraceVerdict(res, v))) {
+	for _, s := range explain.Sections(trace) {
 		section := storySection{Title: s.Title, Word: checkWord(res, v, s.Events[0].Check), Lines: []string{}}
 		for _, e := range s.Events {
 			section.Lines = append(section.Lines, foreign.Terminal(strings.TrimSpace(e.Text), foreign.Whole))
