@@ -19,14 +19,17 @@ type period struct {
 // periods are the times that can be chosen, with the points of a chart of each: about as many
 // as can be told apart on a narrow screen.
 var periods = []struct {
-	word, text string
-	last, step time.Duration
+	word, title string
+	last, step  time.Duration
 }{
-	{"day", "in the last 24 hours", 24 * time.Hour, time.Hour},
-	{"week", "in the last 7 days", 7 * 24 * time.Hour, 6 * time.Hour},
-	{"month", "in the last 30 days", 30 * 24 * time.Hour, 24 * time.Hour},
-	{"quarter", "in the last 90 days", 90 * 24 * time.Hour, 24 * time.Hour},
+	{"day", "24 hours", 24 * time.Hour, time.Hour},
+	{"week", "7 days", 7 * 24 * time.Hour, 6 * time.Hour},
+	{"month", "30 days", 30 * 24 * time.Hour, 24 * time.Hour},
+	{"quarter", "90 days", 90 * 24 * time.Hour, 24 * time.Hour},
 }
+
+// usualPeriod is the place of the usual one among periods.
+const usualPeriod = 1
 
 // option is a link by which a page is shown in another way.
 type option struct {
@@ -39,19 +42,19 @@ type option struct {
 // period returns the time that a request asks for by the parameter "range", a week by default,
 // and all that can be chosen.
 func (q *request) period() (p period, options []option) {
-	word := q.get("range")
-	for _, x := range periods {
-		options = append(options, option{x.word, map[string]string{"day": "24 hours", "week": "7 days", "month": "30 days", "quarter": "90 days"}[x.word], x.word == word})
-		if x.word == word || p.Word == "" && x.word == "week" {
-			// Counts are kept by the hour. The time begins with a whole step, so that the
-			// numbers, the charts and the lists to which they lead are of the same mail.
-			p = period{Word: x.word, Text: x.text, Since: q.now.Add(-x.last).UTC().Truncate(x.step), Until: q.now, step: x.step}
+	word, chosen := q.get("range"), usualPeriod
+	for i, x := range periods {
+		if x.word == word {
+			chosen = i
 		}
 	}
-	for i := range options {
-		options[i].Current = options[i].Word == p.Word
+	for i, x := range periods {
+		options = append(options, option{x.word, x.title, i == chosen})
 	}
-	return p, options
+	x := periods[chosen]
+	// Counts are kept by the hour. The time begins with a whole step, so that the numbers,
+	// the charts and the lists to which they lead are of the same mail.
+	return period{Word: x.word, Text: "in the last " + x.title, Since: q.now.Add(-x.last).UTC().Truncate(x.step), Until: q.now, step: x.step}, options
 }
 
 // options returns links, of which that with a word is current; the first one if there is none,
