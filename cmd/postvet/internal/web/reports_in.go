@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -175,27 +176,23 @@ func (h *Handler) reportIn(q *request) (any, error) {
 	p.Deviations = p.Deviations[:min(len(p.Deviations), maxFindings)]
 	_ = received.Replay(kept, reportInSink{p}) // what it could not read, End has noted
 	p.More = max(0, kept.Records-len(p.Records))
-	p.Sentence = fmt.Sprintf("%s reported about %s: ", nameOr(kept.Reporter, "Somebody"), layout.Count(kept.Messages, "message"))
-	switch {
-	case kept.Kind == reports.ReceivedTLS:
-		p.Sentence = fmt.Sprintf("%s reported about %s to %s, of which %s were as your policies demand.", nameOr(kept.Reporter, "Somebody"), layout.Count(kept.Messages, "session"), kept.Domain, number(kept.Passed))
-	case kept.Kind == reports.ReceivedFailure:
-		p.Sentence = fmt.Sprintf("%s reported one message in the name of %s that failed.", nameOr(kept.Reporter, "Somebody"), kept.Domain)
-	default:
-		p.Sentence += fmt.Sprintf("%s passed DMARC (%s).", number(kept.Passed), share(kept.Passed, kept.Messages))
-	}
+	p.Sentence = sentenceOf(kept)
 	return p, nil
 }
 
-var noSuchReport = &problem{Status: http.StatusNotFound, Title: "There is no such report", Text: "It is older than reports are kept (report.retention), or the address is mistyped."}
-
-// nameOr returns a name, or what stands for none.
-func nameOr(name, none string) string {
-	if name == "" {
-		return none
+// sentenceOf says what a report says.
+func sentenceOf(r *reports.Received) string {
+	who := cmp.Or(r.Reporter, "Somebody")
+	switch r.Kind {
+	case reports.ReceivedTLS:
+		return fmt.Sprintf("%s reported about %s to %s, of which %s were as your policies demand.", who, layout.Count(r.Messages, "session"), r.Domain, number(r.Passed))
+	case reports.ReceivedFailure:
+		return fmt.Sprintf("%s reported one message in the name of %s that failed.", who, r.Domain)
 	}
-	return name
+	return fmt.Sprintf("%s reported about %s: %s passed DMARC (%s).", who, layout.Count(r.Messages, "message"), number(r.Passed), share(r.Passed, r.Messages))
 }
+
+var noSuchReport = &problem{Status: http.StatusNotFound, Title: "There is no such report", Text: "It is older than reports are kept (report.retention), or the address is mistyped."}
 
 // reportInSink takes what a report says.
 type reportInSink struct{ p *reportIn }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -186,7 +185,7 @@ func (h *Handler) reportSent(q *request) (any, error) {
 	case err != nil:
 		return nil, h.unreadableReports(q, err)
 	case id == "" || len(all) != 1 || all[0].ID != id:
-		return nil, &problem{Status: http.StatusNotFound, Title: "There is no such report", Text: "It is older than reports are kept (report.retention), or the address is mistyped."}
+		return nil, noSuchReport
 	}
 	r := &all[0]
 	p := &reportSent{ID: r.ID, Domain: r.Domain, Kind: r.Kind, Begin: r.Begin, End: r.End, Created: r.Created, Messages: r.Messages, Records: r.Records, Deliveries: []sentRow{}, Show: "postvet report show " + r.ID}
