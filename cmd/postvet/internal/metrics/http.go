@@ -54,8 +54,8 @@ func (m *Metrics) handler(log *zap.Logger) http.Handler {
 		case "/healthz":
 			text(w, http.StatusOK, "ok")
 		case "/readyz":
-			if s := m.snapshot(); len(s.NotReady) > 0 {
-				text(w, http.StatusServiceUnavailable, "not ready", s.NotReady...)
+			if why := m.NotReady(); len(why) > 0 {
+				text(w, http.StatusServiceUnavailable, "not ready", why...)
 				return
 			}
 			text(w, http.StatusOK, "ready")

@@ -54,14 +54,23 @@ type snapshot struct {
 
 // snapshot reads all counters. Before Watch those of other packages are zero.
 func (m *Metrics) snapshot() snapshot {
+	s := m.readiness()
+	s.At, s.Version, s.Commit, s.GoVersion = m.opt.Now(), m.opt.Version, m.opt.Commit, runtime.Version()
 	m.mu.Lock()
-	s := snapshot{
-		At: m.opt.Now(), Started: m.started,
-		Version: m.opt.Version, Commit: m.opt.Commit, GoVersion: runtime.Version(),
-		Listeners: m.listeners, Reload: m.reload, Drain: m.drain,
-	}
-	f, d, keys, journal, peers, domains, held := m.filter, m.dns, m.keys, m.journal, m.peers, m.domains, m.held
+	s.Started, s.Reload = m.started, m.reload
+	keys, journal, peers, domains, held := m.keys, m.journal, m.peers, m.domains, m.held
 	reports, failures, sending, inbox, web := m.reports, m.failures, m.sending, m.inbox, m.web
+	m.mu.Unlock()
+	s.Keys, s.Journal, s.Peers, s.Watch, s.Held = read(keys), read(journal), read(peers), read(domains), read(held)
+	s.Reports, s.Failures, s.Sending, s.Inbox, s.Web = read(reports), read(failures), read(sending), read(inbox), read(web)
+	return s
+}
+
+// readiness reads what says whether mail should be sent here, which costs little.
+func (m *Metrics) readiness() snapshot {
+	m.mu.Lock()
+	s := snapshot{Listeners: m.listeners, Drain: m.drain}
+	f, d := m.filter, m.dns
 	m.mu.Unlock()
 	if f != nil {
 		s.Filter = f.Stats()
@@ -69,8 +78,6 @@ func (m *Metrics) snapshot() snapshot {
 	if d != nil {
 		s.DNS = d.Stats()
 	}
-	s.Keys, s.Journal, s.Peers, s.Watch, s.Held = read(keys), read(journal), read(peers), read(domains), read(held)
-	s.Reports, s.Failures, s.Sending, s.Inbox, s.Web = read(reports), read(failures), read(sending), read(inbox), read(web)
 	s.NotReady = s.notReady()
 	return s
 }
@@ -85,7 +92,7 @@ func read[T any](source func() T) (counters T) {
 
 // NotReady returns the reasons why no mail should be sent here, which /readyz says too.
 func (m *Metrics) NotReady() []string {
-	s := m.snapshot()
+	s := m.readiness()
 	return s.NotReady
 }
 
