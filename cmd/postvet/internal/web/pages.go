@@ -92,9 +92,12 @@ func (h *Handler) routes() {
 	h.mux.HandleFunc("/", h.notFound)
 }
 
-// offered returns the page with a path if there is one that the user may see.
+// offered returns the page to which a path leads if there is one that the user may see.
 func (h *Handler) offered(path string, user access.User) (page, bool) {
-	i := slices.IndexFunc(h.pages, func(p page) bool { return p.path == path })
+	i := slices.IndexFunc(h.pages, func(p page) bool {
+		before, _, wildcard := strings.Cut(p.path, "{")
+		return p.path == path || wildcard && strings.HasPrefix(path, before)
+	})
 	if i < 0 || !user.May(h.pages[i].role) {
 		return page{}, false
 	}

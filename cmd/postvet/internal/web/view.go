@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
@@ -23,6 +24,9 @@ type view struct {
 	LocalZone string
 	// Node and Version stand in the head and the foot.
 	Node, Version string
+
+	// offered reports whether the user may see the page to which a path leads.
+	offered func(path string) bool
 }
 
 // place is where a page is shown: below which path, and in which time zone.
@@ -48,6 +52,10 @@ func (h *Handler) view(q *request, p page, data any) view {
 	v := view{
 		Title: p.title, Page: data, Here: q.http.URL.RequestURI(), User: q.user, Now: q.now, Node: h.opt.Node, Version: h.opt.Version,
 		Place: place{Base: h.opt.Base, Zone: q.zone, Now: q.now}, LocalZone: localZone(),
+		offered: func(path string) bool {
+			_, ok := h.offered(path, q.user)
+			return ok
+		},
 	}
 	if p.template != "" {
 		v.JSON = jsonPath(q.http.URL.Path, q.http.URL.RawQuery)
@@ -79,4 +87,13 @@ func jsonPath(path, query string) string {
 		path += "?" + query
 	}
 	return path
+}
+
+// offer returns a path with parameters as query does, and "" if the reader may not see its
+// page.
+func offer(v view, path string, pairs ...any) string {
+	if before, _, _ := strings.Cut(path, "?"); !v.offered(before) {
+		return ""
+	}
+	return query(v.Place, path, pairs...)
 }

@@ -25,6 +25,7 @@ import (
 var functions = template.FuncMap{
 	"link":    func(p place, path string) string { return p.Base + path },
 	"query":   query,
+	"offer":   offer,
 	"clean":   func(s string) string { return foreign.Terminal(s, 2000) },
 	"short":   func(s string, n int) string { return foreign.Terminal(s, n) },
 	"unicode": unicodeOf,
