@@ -4,7 +4,8 @@
 //
 // It writes the few documents of the layout itself. crane of go-containerregistry sets
 // a user, an entrypoint and variables only in an image that already lies in a
-// registry, has no health check, and its module would stand in our go.mod. The same source and Go make the same octets.
+// registry, has no health check, and its module would stand in our go.mod. The same
+// source and Go make the same octets.
 package main
 
 import (
@@ -123,11 +124,9 @@ func timeZoneFile(ctx context.Context) (string, error) {
 
 func goCommand() string { return cmp.Or(os.Getenv("GO"), "go") }
 
-// build compiles the binary as that of the packages is, so that both are the same.
+// build compiles the binary as those of packages and tarballs are compiled.
 func build(ctx context.Context, i image) error {
-	cmd := exec.CommandContext(ctx, goCommand(), "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -buildid= -X main.version="+i.version, "-o", i.binary, "./cmd/postvet")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+i.arch)
+	cmd := exec.CommandContext(ctx, "sh", "-ec", `. contrib/packaging/stage.sh; compile "$@"`, "sh", i.version, "linux", i.arch, i.binary)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build for %s: %w\n%s", i.arch, err, out)
 	}
