@@ -49,12 +49,12 @@ tidy: ## go.mod and go.sum are what go mod tidy makes
 # but for global variables, and yet it makes SQLite ten times slower.
 RACE = -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
-# Those that take longest. They come first, so that none is left alone at the end.
+# The packages that take longest. They come first, so that none is left alone at the end.
 LONGEST = ./cmd/postvet ./contrib/... ./dnscache ./cmd/postvet/internal/reportsending
 
 # Three packages at a time, as they wait for other programs, disks and timers more
 # than they compute. By default, each process with the race detector waits a
-# second at its end. What is too slow with it runs again without, in full. "make
+# second at its end. Tests that are too slow with it run again without, in full. "make
 # vet" is for all of it.
 unit: ## all tests with the race detector, in random order
 	GORACE=atexit_sleep_ms=20 $(GO) test $(RACE) -shuffle=on -vet=off -timeout 10m -p 3 $(LONGEST) ./...

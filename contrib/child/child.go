@@ -28,10 +28,10 @@ func Environ() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "POSTVET_") })
 }
 
-// Start starts a command, with Environ as its environment unless it has one. If this program dies first, the kernel sends the
-// signal to the command, where it can (Linux). It does so when the thread dies
-// that started the command, which may be before the program does; so the thread
-// is kept until the command has ended.
+// Start starts a command, with Environ as its environment unless it has one. If this
+// program dies first, the kernel sends the signal to the command, where it can
+// (Linux). It does so when the thread dies that started the command, which may be
+// before the program does; so the thread is kept until the command has ended.
 func Start(cmd *exec.Cmd, atOurDeath syscall.Signal) (*Process, error) {
 	if cmd.Env == nil {
 		cmd.Env = Environ()

@@ -97,7 +97,7 @@ func volume(t *testing.T, user int) string {
 
 // command returns the container's command with a volume, as an engine runs it: with a
 // root that cannot be written, as the image's user without groups and capabilities, with
-// the image's environment and nothing of ours, as process 1.
+// the image's environment alone, as process 1.
 func (c container) command(ctx context.Context, volume string, environ []string, args ...string) *exec.Cmd {
 	const setUp = `set -e
 mount --bind "$1" "$1"

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// small returns an image with a program that is none.
+// small returns an image whose program does not run.
 func small(t *testing.T, arch string) image {
 	t.Helper()
 	zones, err := timeZoneFile(t.Context())

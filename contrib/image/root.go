@@ -67,8 +67,8 @@ func root(i image) ([]file, error) {
 
 // certificates returns the authorities that Mozilla trusts, as the Go project bundles
 // them: go.mod pins the bundle, where that of the machine would be another one each
-// month. Those that count for some names or dates only are left out, as a file cannot
-// say so.
+// month. Authorities that count for some names or dates only are left out, as a file
+// cannot say so.
 func certificates() ([]byte, error) {
 	var all bytes.Buffer
 	for r := range bundle.Roots() {

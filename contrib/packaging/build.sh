@@ -46,7 +46,7 @@ licences linux "$ARCH" >"$stage/doc/third-party-licences"
 cp CHANGELOG.md "$stage/doc/changelog"
 gzip -9n "$stage/doc/changelog" "$stage/doc/third-party-licences"
 
-# What Debian wants beside them.
+# Further documents that Debian wants.
 cp contrib/packaging/deb/README.Debian "$stage/deb/"
 cat >"$stage/deb/changelog.Debian" <<END
 postvet ($full) unstable; urgency=medium

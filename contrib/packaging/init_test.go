@@ -11,7 +11,7 @@ import (
 )
 
 // stubs are programs that a script calls. They note how they were called, and fail if a
-// file FAIL-name lies beside them.
+// file FAIL-name lies in their folder.
 type stubs struct {
 	dir, calls string
 }

@@ -71,8 +71,8 @@ func boot(t *testing.T, root string) *machine {
 	}
 }
 
-// hold opens the namespaces of the machine until the test's end. It reports whether these
-// are none of this system's.
+// hold opens the namespaces of the machine until the test's end. It reports whether they
+// differ from those of this system.
 func (m *machine) hold(t *testing.T, pid int) bool {
 	t.Helper()
 	var enter []string

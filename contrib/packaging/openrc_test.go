@@ -13,7 +13,7 @@ import (
 // /run of its own. Each step says what it wants before it fails.
 const openRC = `set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-# What OpenRC makes when it boots.
+# OpenRC makes these when it boots.
 for d in starting started stopping inactive wasinactive failed hotplugged daemons options exclusive scheduled init.d tmp; do mkdir -p /run/openrc/$d; done
 touch /run/openrc/softlevel
 fail() { echo "FAIL: $*"; cat /var/log/postvet.log || true; exit 1; }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# What packages and tarballs are made of; read by build.sh here and in
-# contrib/release, in the folder of the source. Of one commit, version and Go it
-# makes the same bytes, whatever the folder, the user and his settings are.
+# The parts of packages, tarballs and images; read in the top folder of the source by
+# build.sh here and in contrib/release, and by contrib/image. One commit, version and
+# Go give the same bytes in any folder, for any user and with any settings.
 
 GO=${GO:-go}
 SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}"

@@ -130,7 +130,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// systems are those of a release, with the file that only their tarballs have.
+// systems are the systems of a release, each with a file of its init system.
 var systems = map[string]string{
 	"linux-amd64": "systemd/postvet.service", "linux-arm64": "systemd/postvet.service", "linux-arm": "systemd/postvet.service",
 	"linux-riscv64": "systemd/postvet.service", "freebsd-amd64": "rc.d/postvet", "freebsd-arm64": "rc.d/postvet",
