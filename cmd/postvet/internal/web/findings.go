@@ -119,7 +119,7 @@ func (l *findings) dns(d *control.DNS) {
 	}
 }
 
-// config finds a configuration that is not the one in force, or not for long.
+// config finds changes of the configuration that are not in force, and entries that end.
 func (l *findings) config(c *control.Config, expired, ending []string) {
 	if r := c.LastReload; r != nil && len(r.Errors) > 0 {
 		l.add(levelBad, "reload-refused", "/policy", "The last reload was refused "+ago(l.now.Sub(r.At))+"; the configuration before it is in force.",
@@ -193,7 +193,7 @@ func (l *findings) held(h *Held) {
 	}
 }
 
-// lines returns sorted counts that are not zero, "accepted: 3".
+// countLines returns sorted counts that are not zero, "accepted: 3".
 func countLines(m map[string]int64) (list []string) {
 	for name, n := range m {
 		if n > 0 {

@@ -45,7 +45,7 @@ func withForm() (h *Handler, taken *[]string) {
 	return h, taken
 }
 
-// TestForms: a form is carried out if a page of ours sent it, and only then.
+// TestForms: a form is carried out only if one of our pages sent it.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	h, taken := withForm()

@@ -31,7 +31,7 @@ import (
 	"github.com/postvet/postvet/policy/result"
 )
 
-// echo is a Source that gives back what it is asked, beside hostile text. It counts what
+// echo is a Source that gives back what it is asked, and hostile text. It counts what
 // would have changed something.
 type echo struct{ changes *atomic.Int32 }
 

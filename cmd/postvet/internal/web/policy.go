@@ -88,7 +88,7 @@ type policyPage struct {
 type tried struct {
 	Sentence string    `json:"sentence"`
 	Since    time.Time `json:"since"`
-	// Until is how far back was searched if not to Since; "" if all was.
+	// Reached is how far back was searched; "" if all of it was.
 	Reached string        `json:"reached,omitempty"`
 	Report  *trial.Report `json:"report"`
 	Changes []changeLine  `json:"changes"`

@@ -48,8 +48,8 @@ func (h *Handler) serve(p page, asJSON bool) http.HandlerFunc {
 	}
 }
 
-// servePost returns the handler of a page's form. The page gets it when it is read, and known
-// to come from a page of ours.
+// servePost returns the handler of a page's form. The page gets the form once it is read and
+// its token shows that one of our pages sent it.
 func (h *Handler) servePost(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q, ok := h.begin(w, r, p.role, false)

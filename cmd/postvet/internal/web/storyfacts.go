@@ -75,7 +75,7 @@ func signingLines(r *result.Report) []string {
 	return lines
 }
 
-// storyFacts returns what an administrator may want to know besides. res has the addresses as
+// storyFacts returns what else an administrator may want to know. res has the addresses as
 // they are kept.
 func storyFacts(r *rows.Row, res *result.Results, v *result.Verdict, zone *time.Location) []fact {
 	facts := []fact{}

@@ -46,7 +46,7 @@ type tick struct{ At, Text string }
 // shape is a path.
 type shape struct{ Class, D string }
 
-// hit is a slot of the plot that says its numbers to the one who points at it.
+// hit is a slot of the plot that shows its numbers when a reader points at it.
 type hit struct {
 	At   int
 	Text string

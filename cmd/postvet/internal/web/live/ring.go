@@ -2,8 +2,8 @@
 // ones on to them.
 //
 // The mail path adds a message to a [Ring], which costs a lock and a copy and never waits
-// for a reader. A [Feed] renders each message once, whoever many watch, and has each of its
-// viewers write the same octets. A viewer who is slow is dropped.
+// for a reader. A [Feed] renders each message once for all its viewers, who get the same
+// octets. A viewer who is slow is dropped.
 package live
 
 import (
@@ -38,7 +38,7 @@ type Message struct {
 	Reason string        `json:"reason"`
 }
 
-// Text returns a text for a Message: short, and without a hold on a longer one.
+// Text returns a copy of the beginning of a text, as a Message keeps it.
 func Text(s string) string { return strings.Clone(s[:min(len(s), maxText)]) }
 
 // Ring keeps the last messages. It is safe for concurrent use, and its zero value is empty.
