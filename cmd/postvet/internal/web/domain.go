@@ -42,8 +42,12 @@ type domainPage struct {
 	Sentence string   `json:"sentence"`
 	Period   period   `json:"period"`
 	Ranges   []option `json:"ranges"`
-	// Sums are the numbers of its mail in the time, of all below its organizational domain.
+	// Sums are the numbers of its mail in the time, of all below its organizational domain,
+	// of which the template shows All, Passed, Failed and Refused.
 	Sums    counts.Sums    `json:"sums"`
+	All     int64          `json:"-"`
+	Passed  int64          `json:"-"`
+	Failed  int64          `json:"-"`
 	Refused int64          `json:"refused"`
 	Trend   *chart.Bars    `json:"trend"`
 	Clients []domainClient `json:"clients"`
@@ -107,7 +111,7 @@ func (h *Handler) domain(q *request) (any, error) {
 		return nil, h.unreadable(q, err)
 	}
 	p.Sums, p.Trend = s.Sum(), resultsOf("Messages in the name of "+name+" "+p.Period.Text+", by DMARC", s)
-	p.Refused = refusedOf(&p.Sums)
+	p.All, p.Passed, p.Failed, p.Refused = p.Sums[counts.All], p.Sums[counts.Passed], p.Sums[counts.Failed], refusedOf(&p.Sums)
 	if err := h.lookAtMail(q, p); err != nil {
 		return nil, err
 	}
@@ -208,7 +212,7 @@ func (h *Handler) recallDomain(q *request, p *domainPage) {
 
 // sentence says what is the matter with the domain.
 func (p *domainPage) sentence(oldest time.Time) string {
-	all, failed := p.Sums[counts.All], p.Sums[counts.Failed]
+	all, failed := p.All, p.Failed
 	var text string
 	switch {
 	case oldest.IsZero():
@@ -217,7 +221,7 @@ func (p *domainPage) sentence(oldest time.Time) string {
 		text = fmt.Sprintf("%s came in the name of %s %s. Messages are counted for the domain of its organization.", layout.Count(p.Looked.Messages, "message"), p.Name, p.Period.Text)
 	case all == 0:
 		text = fmt.Sprintf("No mail came in the name of %s %s.", p.Name, p.Period.Text)
-	case failed == 0 && p.Sums[counts.Passed] == 0:
+	case failed == 0 && p.Passed == 0:
 		text = fmt.Sprintf("%s came in the name of %s %s, and DMARC says nothing of it: the domain publishes no policy, or the DNS failed.", layout.Count(all, "message"), p.Name, p.Period.Text)
 	case failed == 0:
 		text = fmt.Sprintf("All is well: none of %s in the name of %s failed DMARC %s.", layout.Count(all, "message"), p.Name, p.Period.Text)

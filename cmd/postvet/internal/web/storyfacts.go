@@ -10,6 +10,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/resulttext"
+	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/explain"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
@@ -140,13 +141,8 @@ func storyLinks(r *rows.Row) []choice {
 		links = append(links, choice{Title: "All mail from this address", Path: query(place{}, "/messages", "q", from)})
 	}
 	if ip, err := netip.ParseAddr(res.Client.IP); err == nil {
-		bits := 24
-		if ip.Is6() {
-			bits = 48
-		}
-		if p, err := ip.WithZone("").Prefix(bits); err == nil {
-			links = append(links, choice{Title: "All mail from the network " + p.String(), Path: query(place{}, "/messages", "q", p.String())})
-		}
+		network := addrlist.NetworkOf(ip).String()
+		links = append(links, choice{Title: "All mail from the network " + network, Path: query(place{}, "/messages", "q", network)})
 	}
 	return links
 }
