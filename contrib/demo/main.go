@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -90,14 +91,12 @@ const dnsTimeout = 3 * time.Second
 // demonstrate plays all messages against both MTAs, prints the rows, and shows the
 // page. It returns and prints the rows so far also if it cannot go on.
 func demonstrate(ctx context.Context, logs bool, shown time.Duration) (rows []row, err error) {
-	printed := false
-	printRows := func() {
-		if !printed && len(rows) > 0 {
+	printRows := sync.OnceFunc(func() {
+		if len(rows) > 0 {
 			fmt.Println()
 			printTable(os.Stdout, rows)
 		}
-		printed = true
-	}
+	})
 	defer printRows()
 	progress := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	progress("building postvet")
