@@ -122,11 +122,7 @@ func TestFindings(t *testing.T) {
 		if got := strings.Join(names, "; "); got != tc.want {
 			t.Errorf("%s: found %q, want %q", tc.name, got, tc.want)
 		}
-		for _, want := range tc.texts {
-			if !strings.Contains(strings.Join(all, "\n"), want) {
-				t.Errorf("%s: %q is missing in\n%s", tc.name, want, strings.Join(all, "\n"))
-			}
-		}
+		holds(t, tc.name, strings.Join(all, "\n"), tc.texts...)
 	}
 }
 

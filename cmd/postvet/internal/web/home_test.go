@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -82,21 +81,9 @@ func TestHome(t *testing.T) {
 		if w.Code != http.StatusOK {
 			t.Errorf("%s: %d\n%s", tc.name, w.Code, w.Body)
 		}
-		for _, want := range tc.want {
-			if !strings.Contains(w.Body.String(), want) {
-				t.Errorf("%s: %q is missing in\n%s", tc.name, want, w.Body)
-			}
-		}
-		for _, without := range tc.without {
-			if strings.Contains(w.Body.String(), without) {
-				t.Errorf("%s: has %q\n%s", tc.name, without, w.Body)
-			}
-		}
+		holds(t, tc.name, w.Body.String(), tc.want...)
+		lacks(t, tc.name, w.Body.String(), tc.without...)
 	}
 	w := get(t, newTest(homeSource{source{ask: counted, facts: wellFacts()}}), "/index.json")
-	for _, want := range []string{`"well": true`, `"findings": []`, `"rule": "dmarc-reject"`, `"refused": 23`} {
-		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("%q is missing in\n%s", want, w.Body)
-		}
-	}
+	holds(t, "the page", w.Body.String(), `"well": true`, `"findings": []`, `"rule": "dmarc-reject"`, `"refused": 23`)
 }

@@ -35,14 +35,10 @@ func TestLive(t *testing.T) {
 	}
 	r.Add(liveMessage("example.org"))
 	w := get(t, h, "/live")
-	for _, want := range []string{
+	holds(t, "the page", w.Body.String(),
 		"1 message in the last minute, 1 of them refused.", `<meta http-equiv="refresh" content="5">`, `/static/live.js?v=1.0`, `data-events="/live/events"`,
-		`<li data-action="reject"><a href="/messages/` + result.FirstReference(testNow).String() + `"><time datetime="2026-11-29T16:00:00Z">16:00:00</time></a>`,
-	} {
-		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("%q is missing in\n%s", want, w.Body)
-		}
-	}
+		`<li data-action="reject"><a href="/messages/`+result.FirstReference(testNow).String()+`"><time datetime="2026-11-29T16:00:00Z">16:00:00</time></a>`,
+	)
 	for range live.Size {
 		r.Add(liveMessage("a.quite.ordinary.example"))
 	}

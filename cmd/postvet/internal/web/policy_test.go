@@ -39,11 +39,7 @@ func TestPolicyPage(t *testing.T) {
 	t.Parallel()
 	h := newTest(policySource{policy: testPolicy("")})
 	page := get(t, h, "/policy").Body.String()
-	for _, want := range []string{"This is carried out.", "What must come first", "dmarc-reject", "mode = &#34;enforce&#34; # default", `<option value="7" selected>`, `name="token" value="` + h.forms.token(access.User{})} {
-		if !strings.Contains(page, want) {
-			t.Errorf("%q is missing in\n%s", want, page)
-		}
-	}
+	holds(t, "the page", page, "This is carried out.", "What must come first", "dmarc-reject", "mode = &#34;enforce&#34; # default", `<option value="7" selected>`, `name="token" value="`+h.forms.token(access.User{}))
 	page = get(t, h, "/policy?add=mx.list.example").Body.String()
 	if want := "[trust]\nforwarders = [&#34;192.0.2.1&#34;, &#34;mx.list.example&#34;]\n</textarea>"; !strings.Contains(page, want) {
 		t.Errorf("%q is missing in\n%s", want, page)
@@ -123,16 +119,8 @@ func TestTryPolicy(t *testing.T) {
 			t.Errorf("%s: %d\n%s", tc.name, w.Code, w.Body)
 		}
 		checkHarmless(t, w.Body.String())
-		for _, want := range tc.want {
-			if !strings.Contains(w.Body.String(), want) {
-				t.Errorf("%s: %q is missing in\n%s", tc.name, want, w.Body)
-			}
-		}
-		for _, without := range tc.without {
-			if strings.Contains(w.Body.String(), without) {
-				t.Errorf("%s: has %q\n%s", tc.name, without, w.Body)
-			}
-		}
+		holds(t, tc.name, w.Body.String(), tc.want...)
+		lacks(t, tc.name, w.Body.String(), tc.without...)
 	}
 	if w := postAs(newTest(policySource{}), "/policy", url.Values{"rules": {"x"}}, nil); w.Code != http.StatusForbidden {
 		t.Errorf("without a token: %d", w.Code)

@@ -23,16 +23,6 @@ type toolsSource struct {
 func (s toolsSource) Keys(context.Context) KeyRing { return s.ring }
 func (s toolsSource) Fleet(context.Context) Fleet  { return s.nodes }
 
-// holds fails for each text that a page lacks.
-func holds(t *testing.T, name, page string, wants ...string) {
-	t.Helper()
-	for _, want := range wants {
-		if !strings.Contains(page, want) {
-			t.Errorf("%s: %q is missing in\n%s", name, want, page)
-		}
-	}
-}
-
 func TestKeysPage(t *testing.T) {
 	t.Parallel()
 	key := func(foreign string) SigningKey {

@@ -46,6 +46,26 @@ func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 	return w
 }
 
+// holds fails for each text that a page lacks.
+func holds(t *testing.T, name, page string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s: %q is missing in\n%s", name, want, page)
+		}
+	}
+}
+
+// lacks fails for each text that a page has.
+func lacks(t *testing.T, name, page string, others ...string) {
+	t.Helper()
+	for _, other := range others {
+		if strings.Contains(page, other) {
+			t.Errorf("%s: has %q\n%s", name, other, page)
+		}
+	}
+}
+
 func newTest(s Source) *Handler {
 	return New(Options{Source: s, Gate: socketRights{}, Version: "1.0", Now: func() time.Time { return testNow }})
 }
@@ -62,11 +82,7 @@ func TestPages(t *testing.T) {
 		if w.Code != http.StatusOK {
 			t.Errorf("%s: %d", path, w.Code)
 		}
-		for _, x := range want {
-			if !strings.Contains(w.Body.String(), x) {
-				t.Errorf("%s: %q is missing in\n%s", path, x, w.Body)
-			}
-		}
+		holds(t, path, w.Body.String(), want...)
 		if p := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(p, "default-src 'none'") || strings.Contains(p, "unsafe") {
 			t.Errorf("%s: the policy is %q", path, p)
 		}

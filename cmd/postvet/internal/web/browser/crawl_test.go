@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	// linkText matches what a page leads to, jsonText its own JSON.
+	// linkText matches what a page leads to, and anchorIDs the ids of its elements.
 	linkText  = regexp.MustCompile(` (?:href|src|action)="([^"]*)"`)
 	anchorIDs = regexp.MustCompile(` id="([^"]*)"`)
 )
