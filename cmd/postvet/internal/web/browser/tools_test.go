@@ -35,7 +35,7 @@ func TestTools(t *testing.T) {
 				x.run(chromedp.EmulateViewport(width, 900))
 				x.fits(width, "light")
 				if *pictures != "" {
-					x.picture(filepath.Join(*pictures, fmt.Sprintf("%s-%d-light.png", tc.name, width)), width)
+					x.picture(filepath.Join(*pictures, fmt.Sprintf("%s-%d-light.webp", tc.name, width)), width)
 				}
 			}
 		})
