@@ -23,7 +23,8 @@ type own struct {
 // ownDomain is one of our domains.
 type ownDomain struct {
 	Name string `json:"name"`
-	// Ready is the policy that it is ready for, Next the step in words.
+	// State says for which policy it is ready, Tone the colour of that, and Next what to do
+	// next.
 	State string `json:"state"`
 	Tone  string `json:"tone"`
 	Next  string `json:"next"`
@@ -37,6 +38,10 @@ type ownDomain struct {
 	// Unknown are the sources without proof, the new ones first.
 	Unknown []*sources.Source `json:"unknown"`
 	Notes   []string          `json:"notes"`
+
+	// ready is true if it is ready for a stricter policy than it has, and strictest if there
+	// is none.
+	ready, strictest bool
 }
 
 // The bounds of the page.
@@ -65,12 +70,11 @@ func (h *Handler) own(q *request) (any, error) {
 			continue
 		}
 		d := h.ownDomain(q, name)
-		switch d.Tone {
-		case "good":
+		if d.strictest {
 			already++
-		case "ready":
+		}
+		if d.ready {
 			ready++
-			d.Tone = "good"
 		}
 		p.Domains = append(p.Domains, d)
 	}
@@ -138,10 +142,10 @@ func (d *ownDomain) judge(s *sources.Summary) {
 	d.Reports = &shown
 	switch next := s.Next(); {
 	case next == nil:
-		d.State, d.Tone = "p=reject", "good"
+		d.State, d.Tone, d.strictest = "p=reject", "good", true
 		d.Next = "Nothing to do: it asks others to refuse what does not prove to be yours. Look here again when you use a new service that sends in your name."
 	case next.Ready:
-		d.State, d.Tone = "ready for p="+next.Policy, "ready"
+		d.State, d.Tone, d.ready = "ready for p="+next.Policy, "good", true
 		d.Next = fmt.Sprintf("Publish p=%s in its DMARC record: %d of %d messages that are probably yours fail.", next.Policy, next.Lost, next.Mine)
 		if next.Forwarded > 0 {
 			d.Next += " " + layout.Count(next.Forwarded, "message") + " that forwarders or mailing lists changed would be lost too, unless receivers trust those."
