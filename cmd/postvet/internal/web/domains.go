@@ -142,7 +142,7 @@ func (p *domains) sentence(r *counts.Ranking) string {
 	all, failed := p.All[counts.All], p.All[counts.Failed]
 	switch {
 	case r.Oldest.IsZero():
-		return "Nothing is counted yet: the first mail will be here a few seconds after it came."
+		return nothingCounted
 	case all == 0:
 		return "No mail came " + p.Period.Text + "."
 	case failed == 0:
@@ -159,6 +159,9 @@ func (p *domains) sentence(r *counts.Ranking) string {
 	}
 	return text + "."
 }
+
+// nothingCounted is the sentence of a page about counts that have not begun.
+const nothingCounted = "Nothing is counted yet: the first mail will be here a few seconds after it came."
 
 // nameText returns a name that is counted, as a sentence has it.
 func nameText(name string) string {

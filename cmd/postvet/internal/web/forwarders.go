@@ -53,7 +53,7 @@ func (h *Handler) forwarders(q *request) (any, error) {
 	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
 	switch n := len(p.Lines); {
 	case r.Oldest.IsZero():
-		p.Sentence = "Nothing is counted yet: the first mail will be here a few seconds after it came."
+		p.Sentence = nothingCounted
 	case n == 0:
 		p.Sentence = "Nobody: no mail looks as if a forwarder had broken it " + p.Period.Text + "."
 	default:

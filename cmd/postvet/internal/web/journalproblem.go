@@ -67,7 +67,7 @@ func journalFailure(err error, everywhere bool) error {
 		}
 	}
 	return &problem{
-		Status: http.StatusServiceUnavailable, Title: "The journal cannot be read",
+		Status: http.StatusServiceUnavailable, Title: unreadableTitle,
 		Text:  "Mail is not affected. What failed: " + err.Error() + ". This command says more:",
 		Paste: "postvet journal verify",
 	}
