@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/held"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/policy/explain"
@@ -133,9 +134,8 @@ func noStory(ref result.Reference, page rows.Page, zone *time.Location) *problem
 func newStoryPage(s journal.Story, host string, zone *time.Location) storyPage {
 	r := s.Row
 	res, v := *r.Results, r.Verdict
-	res.MailFrom = sender(r.Results)
-	if r.Results.MailFrom == "" {
-		res.MailFrom = ""
+	if res.MailFrom != "" {
+		res.MailFrom = held.Address(res.MailFrom)
 	}
 	p := storyPage{
 		Sentence: explain.Summary(r.Results, v), Done: explain.Done(v.Action), At: r.Ref.Time(), Ref: r.Ref, Author: res.Author.Domain,
