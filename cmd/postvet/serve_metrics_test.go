@@ -12,15 +12,19 @@ import (
 	"testing"
 )
 
+// unixTransport returns a transport for HTTP by a unix socket.
+func unixTransport(socket string) *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+}
+
 // scrape reads a page of the metrics listener of a running service.
 func scrape(t *testing.T, socket, path string) (code int, body string) {
 	t.Helper()
-	client := http.Client{Timeout: patience, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
+	transport := unixTransport(socket)
+	transport.DisableKeepAlives = true
+	client := http.Client{Timeout: patience, Transport: transport}
 	r, err := client.Get("http://postvet" + path)
 	if err != nil {
 		t.Fatal(err)

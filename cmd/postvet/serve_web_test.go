@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"io"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -41,11 +39,15 @@ func startWebBy(t *testing.T, resolver, more string) (w *webClient, s *serveProc
 	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
 	m.connect("192.0.2.66", "evil.example")
 	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", listen)
-	}}
+	return newWebClient(t, listen), s, dir
+}
+
+// newWebClient returns a client of the web page on a unix socket.
+func newWebClient(t *testing.T, socket string) *webClient {
+	t.Helper()
+	transport := unixTransport(socket)
 	t.Cleanup(transport.CloseIdleConnections)
-	return &webClient{t, &http.Client{Transport: transport, Timeout: patience}}, s, dir
+	return &webClient{t, &http.Client{Transport: transport, Timeout: patience}}
 }
 
 // read returns the body of an answer that must have a status.

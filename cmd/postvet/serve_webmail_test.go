@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,11 +24,7 @@ func TestWebMail(t *testing.T) {
 	_, ref, _ := strings.Cut(verdict, "; ref ")
 	tellStory(t, socket) // the row comes a moment after the verdict
 
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", web)
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
-	w := &webClient{t, &http.Client{Transport: transport, Timeout: patience}}
+	w := newWebClient(t, web)
 	for path, want := range map[string]string{
 		"/messages":                            "no proof of its author",
 		"/messages?q=" + ref:                   "Refused: nobody proves that this mail comes from good.example",

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,11 +19,7 @@ func TestWebSenders(t *testing.T) {
 	m.end(m.begin("evil@evil.example", testMessage(t, "spoof.eml")))
 	tellStory(t, socket) // the row comes a moment after the verdict
 
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", web)
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
-	w := &webClient{t, &http.Client{Transport: transport, Timeout: patience}}
+	w := newWebClient(t, web)
 	for path, want := range map[string]string{
 		"/domains":                                "1 of 1 message failed DMARC",
 		"/domains?range=day&sort=share":           `href="/domains/good.example?range=day"`,
