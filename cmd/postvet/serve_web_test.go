@@ -153,7 +153,7 @@ func TestWebCheck(t *testing.T) {
 	w, _, dir := startWeb(t, "[sign]\nkeys = \""+keys+"\"\n")
 	w.has("keys", w.get("/keys"), "test.example", "does not show it", "s1._domainkey.test.example. 3600 IN TXT", "pending")
 	own := []byte("From: ann@test.example\r\nTo: bob@good.example\r\nSubject: x\r\n\r\nx\r\n")
-	w.has("a message of ours", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.7", "user": "ann@test.example", "sign": "yes"}, "file", own), ">sign<", "not signed")
+	w.has("our message", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.7", "user": "ann@test.example", "sign": "yes"}, "file", own), ">sign<", "not signed")
 	w.has("form", w.get("/check"), "What would become of this message?")
 	spoof := testMessage(t, "spoof.eml")
 	w.has("a file", w.upload("/check", http.StatusOK, map[string]string{"ip": "192.0.2.66", "helo": "evil.example", "mail_from": "x@evil.example", "sign": "yes"}, "file", []byte(spoof)),

@@ -23,7 +23,7 @@ func newWeb(in *os.File) *cobra.Command {
 		Short: "make passwords for the web page, and tell where it is",
 		Long: `The web page shows what became of mail and why, and how domains, reports and
 keys fare. The section web of the configuration has it served; postvet-web(7)
-says which of the ways in is for whom.`,
+compares the ways to serve it.`,
 	}
 	group(cmd)
 	cmd.AddCommand(newWebPasswd(in), newWebURL())

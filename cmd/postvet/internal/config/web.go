@@ -36,12 +36,12 @@ type Web struct {
 // WebRole is the role of users in no group that has one.
 type WebRole string
 
-// webUnix stands in web.proxy for whoever may connect to the unix socket.
+// webUnix is the entry of web.proxy that stands for all clients of the unix socket.
 const webUnix = "unix"
 
 func (w *Web) section() section {
 	return section{name: "web", comment: `A web page that shows what became of mail and why, and how domains, reports
-and keys fare. postvet-web(7) says which of the ways in is for whom.`, keys: []key{
+and keys fare. postvet-web(7) compares the ways to serve it.`, keys: []key{
 		{
 			name: "listen", value: text(&w.Listen, "", checkWebListen), restart: true, environment: true,
 			comment: `Where the page is served, such as "unix:/run/postvet/web.sock": everybody who
@@ -94,11 +94,11 @@ should not be able to read it. A reload reads it again.`,
 		},
 		{
 			name: "proxy", value: list(&w.Proxy, checkWebProxy, webProxyRemedy), environment: true,
-			comment: `Proxies whose fields are believed: addresses and networks, or "unix" for
-whoever may connect to the unix socket. X-Forwarded-For has the address of the
-client then, and X-Forwarded-Proto says whether it came by HTTPS. Whoever can
-connect from such an address can be anybody: a unix socket is safer than
-127.0.0.1.`,
+			comment: `Proxies whose fields are believed: addresses and networks, or "unix" for every
+client of the unix socket. X-Forwarded-For has the address of the client then,
+and X-Forwarded-Proto says whether it came by HTTPS. Every program that can
+connect from such an address can claim to be any user: a unix socket is safer
+than 127.0.0.1.`,
 		},
 		{
 			name: "user_header", value: text(&w.UserHeader, "", checkWebHeader),

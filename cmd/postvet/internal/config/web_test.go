@@ -14,7 +14,7 @@ const (
 	weakHash   = "$2a$05$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 )
 
-// loadWeb loads a configuration with a file of users beside it.
+// loadWeb loads a configuration with a file of users in the same directory.
 func loadWeb(t *testing.T, section, users string, mode os.FileMode) (*Config, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -99,7 +99,7 @@ func TestWebWarnings(t *testing.T) {
 	}
 }
 
-// TestWebChanges: a reload tells that users changed, and no hash.
+// TestWebChanges: a reload reports how many users changed, and shows no hash.
 func TestWebChanges(t *testing.T) {
 	t.Parallel()
 	load := func(users, file string) *Config {

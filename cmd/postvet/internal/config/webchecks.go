@@ -11,7 +11,7 @@ import (
 	"github.com/postvet/postvet/filter/socket"
 )
 
-// webConflicts finds ways in that stand open, or that lead nowhere.
+// webConflicts finds settings that let in everybody, or nobody.
 func (c *Config) webConflicts(x *conflicts) {
 	w := &c.Web
 	at, ok := w.address()
@@ -42,7 +42,7 @@ func (c *Config) webConflicts(x *conflicts) {
 	}
 }
 
-// webListenConflicts finds listeners to which the wrong ones could connect.
+// webListenConflicts finds listeners that programs or machines without rights could reach.
 func (c *Config) webListenConflicts(x *conflicts, at socket.Address, users bool) {
 	w := &c.Web
 	if at.Network == "unix" {
@@ -70,7 +70,7 @@ func (c *Config) webListenConflicts(x *conflicts, at socket.Address, users bool)
 	}
 }
 
-// webProxyConflicts finds proxies that nobody is, or that everybody could be.
+// webProxyConflicts finds settings by which no proxy is believed, or every program is.
 func (c *Config) webProxyConflicts(x *conflicts, users bool) {
 	w := &c.Web
 	unix := slices.Contains(w.Proxy, webUnix)
@@ -82,7 +82,7 @@ func (c *Config) webProxyConflicts(x *conflicts, users bool) {
 	case w.IsUnix() && len(w.Proxy) > 0 && (!unix || len(w.Proxy) > 1):
 		x.fault("web.proxy", "web.listen", "a unix socket does not tell addresses", `write proxy = ["unix"]`)
 	case !w.IsUnix() && unix:
-		x.fault("web.proxy", "web.listen", `"unix" stands for whoever may connect to a unix socket, and `+cite(w.Listen)+" is none", `write the address of the proxy, such as ["127.0.0.1/32"], or listen on a unix socket`)
+		x.fault("web.proxy", "web.listen", `"unix" stands for the clients of a unix socket, and `+cite(w.Listen)+" is none", `write the address of the proxy, such as ["127.0.0.1/32"], or listen on a unix socket`)
 	}
 	switch {
 	case w.GroupsHeader != "" && w.UserHeader == "":
@@ -142,7 +142,7 @@ func (c *Config) loadWebUsers() error {
 	return nil
 }
 
-// webWarnings returns ways in that are wider than they need to be.
+// webWarnings returns settings that let in more users than they need to.
 func (c *Config) webWarnings() Errors {
 	w := &c.Web
 	var list Errors

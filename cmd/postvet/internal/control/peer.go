@@ -11,9 +11,9 @@ type Peer struct {
 	PID int
 	// GIDs are the group of the process and its supplementary groups.
 	GIDs []int
-	// Web is the user of the web page, for whom the service asks itself, and Address where
-	// the user is. UID is negative then. Web is "" if the rights of the page's socket are
-	// all that is known.
+	// Web and Address are the name and the address of a user of the web page. The service
+	// itself sends the requests of this user, with a negative UID. Web is "" if nothing but
+	// the rights of the page's socket is known.
 	Web, Address string
 }
 

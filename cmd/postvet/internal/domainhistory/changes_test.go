@@ -35,13 +35,10 @@ func TestMetDifference(t *testing.T) {
 		{"and back", []rows.Published{one("a", 1, 20), one("b", 13, 14)}, "a", "a", 20, 2},
 	} {
 		x, changed := metDifference(tt.met, since)
-		if changed != (tt.n > 0) || !changed {
-			if changed != (tt.n > 0) {
-				t.Errorf("%s: %+v", tt.name, x)
-			}
-			continue
-		}
-		if x.Old[0] != tt.old || x.New[0] != tt.now || x.At.Day() != tt.day || x.N != tt.n {
+		switch {
+		case changed != (tt.n > 0):
+			t.Errorf("%s: changed %t, %+v", tt.name, changed, x)
+		case changed && (x.Old[0] != tt.old || x.New[0] != tt.now || x.At.Day() != tt.day || x.N != tt.n):
 			t.Errorf("%s: %+v", tt.name, x)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package evaluation evaluates messages under a configuration beside the service: stored
-// ones, and those of the journal.
+// Package evaluation evaluates messages under a configuration apart from the mail path of the
+// service: stored messages, and those of the journal.
 package evaluation
 
 import (

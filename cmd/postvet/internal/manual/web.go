@@ -2,9 +2,9 @@ package manual
 
 const webPage = "postvet-web"
 
-// webWays are the ways to the web page: for whom each is, and what to write.
+// webWays are the ways to serve the web page: which users each is for, and its settings.
 var webWays = []struct{ name, text string }{
-	{"Unix socket", `For one or a few administrators. Whoever may connect is an admin, as with the control socket; the rights of the file say who that is.
+	{"Unix socket", `For one or a few administrators. Everybody who may connect is an admin, as with the control socket; the rights of the file say who that is.
 
   [web]
   listen = "unix:/run/postvet/web.sock"
@@ -32,7 +32,7 @@ A session lasts 12 hours, and ends with the service, or when the user's password
   groups_header = "Remote-Groups"
   roles = ["mail-admins:admin", "helpdesk:support"]
 
-oauth2-proxy has X-Forwarded-User and X-Forwarded-Groups. The proxy must replace these fields, so that no browser can send them. It must hand on Host, which tells forms of other sites, and X-Forwarded-For and X-Forwarded-Proto. Whoever else can connect to the socket can be anybody: give its group to the proxy alone. The folder contrib/web has configurations for nginx and Caddy.`},
+oauth2-proxy has X-Forwarded-User and X-Forwarded-Groups. The proxy must replace these fields, so that no browser can send them. It must hand on Host, which tells forms of other sites, and X-Forwarded-For and X-Forwarded-Proto. Every other program that can connect to the socket can claim to be any user: give its group to the proxy alone. The folder contrib/web has configurations for nginx and Caddy.`},
 	{"A proxy before users who log in", `For one machine that others reach by the proxy's TLS. Name the proxy, so that log-ins are counted by the address of the client, and cookies are for HTTPS alone.
 
   [web]
@@ -62,7 +62,7 @@ It is off by default. The section web of postvet.toml(5) has it served, in one o
 		r.text(w.text, "PP")
 	}
 	r.section("Roles")
-	r.text(`A user has one role, which the line of web.users, the user's groups, or proxy_role give. Whoever may connect to a unix socket without users and proxy is an admin.`, "PP")
+	r.text(`A user has one role, which the line of web.users, the user's groups, or proxy_role give. Everybody who may connect to a unix socket without users and proxy is an admin.`, "PP")
 	for _, x := range webRoles {
 		r.item(x.name)
 		r.filled(x.text)

@@ -50,7 +50,7 @@ type fleetPatterns struct {
 	database *postgres.Database
 	node     string
 	shipper  *postgres.Shipper
-	away     atomic.Bool // what this node learned counts alone
+	away     atomic.Bool // only what this node learned is used
 }
 
 // openPatterns begins to learn if there is a journal. What is known is read in the background.
@@ -133,8 +133,8 @@ func (p *observedPatterns) write() {
 	p.fleet.shipper.SharePatterns()
 }
 
-// read reads what is known of the last days, from all nodes if there are several. Without the
-// database, what this node learned counts alone; the shipper tells that it is away.
+// read reads what is known of the last days, from all nodes if there are several. While the
+// database is away, it uses what this node learned alone; the shipper logs why.
 func (p *observedPatterns) read(ctx context.Context) {
 	source := PatternSource{Dir: p.dir, Database: p.fleet.database, Node: p.fleet.node}
 	known, away, err := source.Known(ctx, time.Now())

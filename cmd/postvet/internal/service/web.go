@@ -54,8 +54,7 @@ func webCertificate(c *config.Config, log *zap.Logger) (*web.Certificate, error)
 	return certificate, nil
 }
 
-// changeWeb has the web page let in whom a new configuration names. Its listener stays that
-// of the start.
+// changeWeb lets the users of a new configuration in. The listener does not change.
 func (d *daemon) changeWeb(c *config.Config) {
 	if gate := d.webGate.Load(); gate != nil {
 		w := &d.started.Web

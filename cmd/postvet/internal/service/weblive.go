@@ -21,7 +21,7 @@ func (d *daemon) showLive(x *filter.Decision) {
 	res, v := x.Results, &x.Verdict
 	m := live.Message{
 		Ref: res.Reference, At: x.Ended, From: "<>", More: x.Recipients, Author: live.Text(res.Author.Domain),
-		Action: v.Action, Would: v.Would(), Reason: explain.Reason(res, v), // a text of ours, which holds nothing of the message
+		Action: v.Action, Would: v.Would(), Reason: explain.Reason(res, v), // our own text, with nothing of the message
 	}
 	if res.MailFrom != "" {
 		m.From = shown(res.MailFrom)

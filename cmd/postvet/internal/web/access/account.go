@@ -58,7 +58,7 @@ func ParseAccount(s string) (a Account, problem, remedy string) {
 // hashChars are those of the base64 of bcrypt.
 const hashChars = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// NameProblem returns why a name is none of a user, "" if it is one.
+// NameProblem returns why a user cannot have a name, "" if one can.
 func NameProblem(name string) string {
 	switch {
 	case name == "":

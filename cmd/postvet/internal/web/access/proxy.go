@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// Proxy says from whom it is believed who a request comes from.
+// Proxy says which clients are proxies, whose header fields name the user of a request.
 type Proxy struct {
-	// From are the networks of the proxies. Unix means that whoever may connect to the
-	// unix socket is one.
+	// From are the networks of the proxies. Unix means that every client of the unix
+	// socket is a proxy.
 	From []netip.Prefix
 	Unix bool
 	// User is the name of the header field with the user, "" if users log in here.
@@ -28,7 +28,7 @@ type Proxy struct {
 // maxForwarded bounds the addresses that are read of X-Forwarded-For, from its end.
 const maxForwarded = 16
 
-// peer returns the address of who connected, which is not valid for a unix socket.
+// peer returns the address of the client of the connection. It is not valid for a unix socket.
 func peer(r *http.Request) netip.Addr {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -50,8 +50,8 @@ func (s *Settings) believes(r *http.Request) bool {
 	return s.Proxy.lists(peer(r))
 }
 
-// client returns the address that a request comes from: of who connected, or what the proxies
-// say in X-Forwarded-For, whose end the nearest of them wrote.
+// client returns the address that a request comes from: that of the connection or, from
+// proxies, the last one in X-Forwarded-For that is no proxy. The nearest proxy wrote its end.
 func (s *Settings) client(r *http.Request) string {
 	at := peer(r)
 	if s.believes(r) {
