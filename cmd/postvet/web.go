@@ -30,11 +30,8 @@ compares the ways to serve it.`,
 	return cmd
 }
 
-// The bounds of a password, in octets. bcrypt uses no more.
-const (
-	minPassword = 8
-	maxPassword = 72
-)
+// minPassword is how long a password must be, in octets.
+const minPassword = 8
 
 func newWebPasswd(in *os.File) *cobra.Command {
 	var role string
@@ -83,8 +80,8 @@ func webPasswd(out io.Writer, name, word string, read func() ([]byte, error)) er
 	if err != nil {
 		return err
 	}
-	if n := len(password); n < minPassword || n > maxPassword {
-		return usage("the password has %d octets; choose one of %d to %d", n, minPassword, maxPassword)
+	if n := len(password); n < minPassword || n > access.MaxPassword {
+		return usage("the password has %d octets; choose one of %d to %d", n, minPassword, access.MaxPassword)
 	}
 	hash, err := access.Hash(password)
 	if err != nil {
@@ -118,7 +115,7 @@ func askPassword(in *os.File, prompt io.Writer) ([]byte, error) {
 
 // readPassword returns the first line of standard input.
 func readPassword(in io.Reader) ([]byte, error) {
-	line, err := bufio.NewReader(io.LimitReader(in, 2*maxPassword)).ReadBytes('\n')
+	line, err := bufio.NewReader(io.LimitReader(in, 2*access.MaxPassword)).ReadBytes('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, failed("the password cannot be read: %v", err)
 	}

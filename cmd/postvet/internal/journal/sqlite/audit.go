@@ -25,8 +25,8 @@ const (
 // Audited is a search for a person or a client, or what was forgotten, and who asked.
 type Audited struct {
 	At time.Time `json:"at"`
-	// UID is the user of this machine, -1 for one of the web page, whose name is Web; ""
-	// if the rights of the page's socket are all that is known.
+	// UID is the user of this machine. It is -1 for a user of the web page, whose name is
+	// Web. Web is "" if nothing but the rights of the page's socket is known.
 	UID int    `json:"uid"`
 	Web string `json:"web,omitempty"`
 	// Address is where the user of the web page is, "" if that is not known.

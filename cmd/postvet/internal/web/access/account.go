@@ -19,8 +19,8 @@ type Account struct {
 
 const (
 	maxName = 64
-	// maxPassword is how much of a password bcrypt uses, in octets.
-	maxPassword = 72
+	// MaxPassword is how much of a password bcrypt uses, in octets.
+	MaxPassword = 72
 	// MinCost is the cost that a hash should have.
 	MinCost = 10
 	// MaxCost is the largest one that is allowed: each log-in takes more than a second of

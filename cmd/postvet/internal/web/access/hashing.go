@@ -61,7 +61,7 @@ func (h *hashing) fits(ctx context.Context, hash []byte, password string) (bool,
 		return false, errBusy
 	}
 	began := time.Now()
-	err := bcrypt.CompareHashAndPassword(hash, []byte(password[:min(len(password), maxPassword)]))
+	err := bcrypt.CompareHashAndPassword(hash, []byte(password[:min(len(password), MaxPassword)]))
 	time.AfterFunc(hashPause*time.Since(began), func() { <-h.turn })
-	return err == nil && len(password) <= maxPassword, nil
+	return err == nil && len(password) <= MaxPassword, nil
 }

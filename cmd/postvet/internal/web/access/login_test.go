@@ -169,7 +169,7 @@ func TestFailures(t *testing.T) {
 		if _, err := fail("203.0.113.1:1", "bob", "wrong"); !errors.Is(err, ErrCredentials) {
 			t.Errorf("another user: %v", err)
 		}
-		if _, err := fail("203.0.113.3:1", "ann", "ann"+strings.Repeat("x", maxPassword)); !errors.Is(err, ErrCredentials) {
+		if _, err := fail("203.0.113.3:1", "ann", "ann"+strings.Repeat("x", MaxPassword)); !errors.Is(err, ErrCredentials) {
 			t.Errorf("a long password: %v", err)
 		}
 	})
