@@ -234,7 +234,9 @@ func (d *daemon) announce(sockets []mtasetup.Socket) {
 		fmt.Fprintf(d.opt.Out, "# Postvet listens on %s.\n# mode %s, authserv-id %s, configuration %s, resolvers %s\n\n%s\n",
 			strings.Join(d.addresses, " and "), c.Mode, id, cmp.Or(d.opt.File, "by default"), resolvers, mtasetup.Lines(sockets))
 		if d.controlSocket != "" {
-			fmt.Fprintf(d.opt.Out, "\n# How it does: postvet status --socket %s\n", d.controlSocket)
+			fmt.Fprintf(d.opt.Out, "# How it does: postvet status --socket %s\n", d.controlSocket)
+		} else {
+			fmt.Fprintln(d.opt.Out, "# \"postvet status\" cannot ask this service: control.socket is not set.")
 		}
 	}
 	d.log.Info("serving", zap.Strings("listen", d.addresses), zap.String("mode", string(c.Mode)),
