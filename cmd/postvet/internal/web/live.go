@@ -72,7 +72,7 @@ func (h *Handler) live(q *request) (any, error) {
 // liveEvents passes new messages on as server-sent events, until the viewer leaves, is too
 // slow, or may not see them any more.
 func (h *Handler) liveEvents(w http.ResponseWriter, r *http.Request) {
-	q, ok := h.begin(w, r, access.Support, false)
+	q, ok := h.begin(w, r, access.Support, true) // the script shows what is wrong
 	if !ok {
 		return
 	}

@@ -84,8 +84,11 @@ func TestServerBounds(t *testing.T) {
 	if refused != 8 || h.Streams() != maxStreams {
 		t.Errorf("%d are refused, %d stay open", refused, h.Streams())
 	}
-	for range 2 * maxConns { // half a request, and none
+	for range 2 * maxConns { // half a request, and none; they do not replace a stream
 		sent(t, at, "GET /none HTTP/1.1\r\nHost: local")
+	}
+	if h.Streams() != maxStreams {
+		t.Errorf("half requests leave %d pages open", h.Streams())
 	}
 	began := time.Now()
 	if code := statusOf(t, sent(t, at, page)); code != http.StatusNotFound || time.Since(began) > 2*time.Second {

@@ -1,14 +1,18 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/idle"
 )
 
-// The bounds of the pages that stay open and show what happens.
+// The bounds of the pages that stay open and show what happens. Their connections come on top
+// of maxConns.
 const (
-	maxStreams       = 256 // below the bound of all connections, so that other pages still open
+	maxStreams       = 256
 	maxStreamsOfUser = 32
 	// streamRetry is after how many seconds a browser tries again.
 	streamRetry = 30
@@ -53,11 +57,22 @@ func (h *Handler) Streams() int {
 
 // openStream counts an answer that stays open until end is called. If there are too many, it
 // answers the request itself.
+//
+// The bound of streams is the bound of their connections, too. Those that wait for a request
+// do not replace them: otherwise everybody whom that bound refuses ended the stream of another.
 func (h *Handler) openStream(w http.ResponseWriter, q *request) (end func(), ok bool) {
 	end, ok = h.streams.open(q.user.Name)
 	if !ok {
 		w.Header().Set("Retry-After", strconv.Itoa(streamRetry))
-		h.fail(w, q, &problem{Status: http.StatusServiceUnavailable, Title: "Too many pages are open", Text: "Pages that show what happens stay connected, and there is a bound. Close some, or look again in a minute."})
+		h.fail(w, q, &problem{
+			Status: http.StatusServiceUnavailable, Title: "Too many watch",
+			Text: fmt.Sprintf("Up to %d pages show mail as it comes, and up to %d of one user. Close some of yours, or wait for others to leave.", maxStreams, maxStreamsOfUser),
+		})
+		return nil, false
 	}
-	return end, ok
+	w.Header().Set("Connection", "close") // a further request on it would have no bound
+	if c := idle.ConnOf(q.http.Context()); c != nil {
+		c.Keep()
+	}
+	return end, true
 }

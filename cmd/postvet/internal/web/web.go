@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/idle"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/live"
 )
@@ -91,6 +92,9 @@ func New(o Options) *Handler {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
+	if conn := idle.ConnOf(r.Context()); conn != nil {
+		conn.Touch() // those without a request are closed first
+	}
 	c := &counted{ResponseWriter: w}
 	w = c
 	defer h.count(c)

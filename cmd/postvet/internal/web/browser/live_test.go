@@ -1,9 +1,12 @@
 package browser
 
 import (
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -42,4 +45,52 @@ func TestLive(t *testing.T) {
 	x.run(chromedp.SetValue("#live-only", "quarantine"))
 	evaluate[bool](x, `document.getElementById("live-only").dispatchEvent(new Event("change"))`)
 	until(rows, 1)
+}
+
+// maxStreams is how many pages may stay open at once.
+const maxStreams = 256
+
+// TestLiveRefused: a page that too many others keep out says so, and comes in when one of them
+// has left.
+func TestLiveRefused(t *testing.T) {
+	b := startBrowser(t)
+	s := startSite(t)
+	var others []io.Closer
+	for range maxStreams {
+		r, err := http.Get(s.url + "/live/events")
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", r, err)
+		}
+		defer r.Body.Close()
+		others = append(others, r.Body)
+	}
+	x := b.open(t)
+	// The time to wait is noted, and made short.
+	call(x, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `{
+		const later = window.setTimeout;
+		window.setTimeout = (f, time, ...more) => { window.waited = time; return later(f, time / 60, ...more); };
+	}`})
+	x.run(chromedp.Navigate(s.url + "/live"))
+	state := func(want string) {
+		t.Helper()
+		got := ""
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if got = evaluate[string](x, `document.getElementById("live-state").textContent`); got == want {
+				return
+			}
+		}
+		t.Fatalf("the page says %q, want %q", got, want)
+	}
+	state("Too many watch. Up to 256 pages show mail as it comes, and up to 32 of one user. Close some of yours, or wait for others to leave. This page tries again in 30 seconds.")
+	if waited := evaluate[int](x, "window.waited"); waited != 30_000 {
+		t.Errorf("it waits %d ms", waited)
+	}
+	_ = others[0].Close()
+	state("New messages come by themselves.")
+	s.send(t, letters()[1], "4XkZ1t2q3n2000")
+	for end := time.Now().Add(patience); evaluate[int](x, `document.querySelectorAll("#live > li").length`) != len(letters())+1; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no message comes afterwards")
+		}
+	}
 }

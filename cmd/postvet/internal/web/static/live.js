@@ -43,22 +43,53 @@
 
   function number(n, noun) { return n + " " + noun + (n === 1 ? "" : "s"); }
 
-  const events = new EventSource(list.dataset.events + "?after=" + encodeURIComponent(list.dataset.last));
-  events.addEventListener("open", () => tell(paused ? "Paused" : "New messages come by themselves."));
-  events.addEventListener("error", () => tell("Not connected; trying again."));
-  events.addEventListener("reset", () => { list.replaceChildren(); waiting = []; });
-  events.addEventListener("missed", (e) => tell(number(Number(e.data), "message") + " came too fast to be shown."));
-  events.addEventListener("dropped", () => tell("This page was too slow, and begins again."));
-  events.addEventListener("message", (e) => {
-    const rows = rowsOf(e.data);
-    unread += rows.length;
-    if (!paused) {
-      show(rows);
-      return;
+  let last = list.dataset.last;
+  function connect() {
+    const url = list.dataset.events + "?after=" + encodeURIComponent(last);
+    const events = new EventSource(url);
+    events.addEventListener("open", () => tell(paused ? "Paused" : "New messages come by themselves."));
+    events.addEventListener("error", () => {
+      tell("Not connected; trying again.");
+      if (events.readyState === EventSource.CLOSED) refused(url);
+    });
+    events.addEventListener("reset", () => { list.replaceChildren(); waiting = []; });
+    events.addEventListener("missed", (e) => tell(number(Number(e.data), "message") + " came too fast to be shown."));
+    events.addEventListener("dropped", () => tell("This page was too slow, and begins again."));
+    events.addEventListener("message", (e) => {
+      last = e.lastEventId;
+      const rows = rowsOf(e.data);
+      unread += rows.length;
+      if (!paused) {
+        show(rows);
+        return;
+      }
+      waiting = [...rows, ...waiting].slice(0, most);
+      tell("Paused, " + number(waiting.length, "new message"));
+    });
+  }
+
+  // An EventSource that is refused gives up and does not say why. Then this asks, shows the
+  // answer, and tries again when the service says.
+  async function refused(url) {
+    let why = "Not connected.";
+    let wait = 30;
+    const request = new AbortController();
+    try {
+      const answer = await fetch(url, { redirect: "manual", signal: request.signal });
+      if (!answer.ok) {
+        wait = Number(answer.headers.get("Retry-After")) || wait;
+        const problem = await answer.json();
+        why = problem.error + ". " + (problem.text ?? "");
+      }
+    } catch {
+      // Nobody answers, or something that is not the service.
     }
-    waiting = [...rows, ...waiting].slice(0, most);
-    tell("Paused, " + number(waiting.length, "new message"));
-  });
+    request.abort();
+    tell(why + " This page tries again in " + number(wait, "second") + ".");
+    setTimeout(connect, wait * 1000);
+  }
+
+  connect();
 
   pause.addEventListener("click", () => {
     paused = !paused;
