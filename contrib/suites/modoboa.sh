@@ -10,9 +10,12 @@ old=$(postconf -h smtpd_milters)
 case $old in
 *postvet*) ;;
 *:11332*)
-	# Rspamd scores and signs behind Postvet, which decides by DMARC.
+	# Rspamd scores and signs behind Postvet, which decides by DMARC. Its module dmarc
+	# stays on, as it sends Modoboa's reports.
 	postconf -e "smtpd_milters = unix:postvet/postvet.sock, $old"
-	echo 'enabled = false;' >/etc/rspamd/override.d/dmarc.conf
+	for symbol in DMARC_POLICY_REJECT DMARC_POLICY_QUARANTINE; do
+		echo "symbols { $symbol { weight = 0.0; } }"
+	done >/etc/rspamd/local.d/policies_group.conf
 	echo 'use = ["x-spam-status", "x-virus"];' >/etc/rspamd/override.d/milter_headers.conf
 	systemctl reload rspamd
 	;;
