@@ -14,14 +14,18 @@ From another machine, ssh(1) brings it to a browser; "postvet web url" prints th
 
   ssh -N -L localhost:8895:/run/postvet/web.sock root@mx.example.org
 
-Then open http://localhost:8895/ there.`},
+Then open http://localhost:8895/ there. Requests for another name are refused, so that no site can have its name lead to the page, and a browser read it. Addresses and names without a dot are let in.`},
 	{"Users who log in", `For one machine with some users. "postvet web passwd NAME" prints the line of each.
 
   [web]
   listen = "inet:127.0.0.1:8895"
   users_file = "/etc/postvet/web.users"
 
-A session lasts 12 hours, and ends with the service, or when the user's password changes. A user has at most 10. A log-in that fails takes a second; ten in ten minutes close the way for that network, and a user whom many networks try can still log in from another one. For other machines, name tls_cert and tls_key and set allow_remote, or put a proxy in front.`},
+A session lasts 12 hours, and ends with the service, or when the user's password changes and is reloaded, which ends all of them. A user has at most 10.
+
+A log-in that fails takes a second. Ten that fail within ten minutes close the way for that address, or IPv6 network of 64 bits, until the ten minutes are over; who is logged in there stays so. Others cannot lock a user out: once thirty failed for a user from all addresses together, each address has one more attempt for this user, and the right password lets in from any that has not used it up. Behind a proxy that web.proxy does not name, all clients have the same address, and one of them can close the way for all: name it.
+
+For other machines, name tls_cert and tls_key and set allow_remote, or put a proxy in front.`},
 	{"A proxy that knows the users", `For a team with a single sign-on: Authelia, oauth2-proxy, Authentik, or nginx itself. The proxy says in a field who the user is.
 
   [web]
@@ -68,7 +72,7 @@ It is off by default. The section web of postvet.toml(5) has it served, in one o
 		r.filled(x.text)
 	}
 	r.section("What protects it")
-	r.text(`Each form needs a token of its user's, and is refused if another site sent it. The policy of the pages (Content-Security-Policy) allows neither a script nor a style in a page, so that text of a message can become neither. Requests that name a user in a field, and do not come from a proxy, are refused. Passwords are compared one at a time, for a quarter of the time at most, so that log-ins do not take the CPU from mail.
+	r.text(`Each form needs a token of its user's, and is refused if another site sent it. The policy of the pages (Content-Security-Policy) allows neither a script nor a style in a page, so that text of a message can become neither. Requests that name a user in a field, and do not come from a proxy, are refused. Passwords are compared one at a time, for a quarter of the time at most, so that log-ins do not take the CPU from mail. Of connections without a request, 512 are kept; a further one closes the oldest of the client that has most. Up to 256 pages, and up to 32 of one user, show mail as it comes; the page of one too many says so, and tries again every 30 seconds.
 
 The log has a line for each log-in, for each that failed, and for what a user changes. The metrics postvet_web_requests_total, postvet_web_logins_total and postvet_web_streams count requests, log-ins and pages that stay open. Users are changed by "postvet reload", and listeners by a restart.`, "PP")
 	r.section("Files")

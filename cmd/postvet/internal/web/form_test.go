@@ -29,6 +29,9 @@ func postAs(h http.Handler, path string, form url.Values, header map[string]stri
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w

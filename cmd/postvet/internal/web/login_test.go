@@ -47,6 +47,7 @@ func logIn(t *testing.T, h *Handler, name string) string {
 // with returns the answer to a request with a cookie.
 func with(h http.Handler, method, path, cookie string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
+	r.Host = "localhost"
 	if cookie != "" {
 		r.Header.Set("Cookie", cookie)
 	}
@@ -185,7 +186,7 @@ func TestNoLogIn(t *testing.T) {
 			t.Errorf("%d", w.Code)
 		}
 		for _, path := range []string{"/login", "/logout"} {
-			if w := postAs(h, path, url.Values{}, nil); w.Code != 405 {
+			if w := postAs(h, path, url.Values{}, map[string]string{"Host": "localhost"}); w.Code != 405 {
 				t.Errorf("%s: %d", path, w.Code)
 			}
 		}

@@ -24,7 +24,7 @@ func account(t *testing.T, name string, role Role) Account {
 
 func request(remote string, header map[string]string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.RemoteAddr = remote
+	r.RemoteAddr, r.Host = remote, "localhost:8895"
 	for name, values := range header {
 		for value := range strings.SplitSeq(values, "|") {
 			r.Header.Add(name, value)
@@ -147,6 +147,13 @@ func TestClient(t *testing.T) {
 		{"10.0.0.1:1", "198.51.100.1, 10.0.0.2, 10.0.0.3", "198.51.100.1"},
 		{"10.0.0.1:1", "::ffff:198.51.100.1", "198.51.100.1"},
 		{"10.0.0.1:1", "fe80::1%eth0", "fe80::1"},
+		{"10.0.0.1:1", "198.51.100.1:4000", "198.51.100.1"}, // some write the port
+		{"10.0.0.1:1", "[2001:db8::1]:4000", "2001:db8::1"},
+		{"10.0.0.1:1", "[2001:db8::1]", "2001:db8::1"},
+		{"10.0.0.1:1", "[fe80::1%25eth0]:4000, 10.0.0.2:4000", "fe80::1"},
+		{"10.0.0.1:1", ",,198.51.100.1", "198.51.100.1"},
+		{"10.0.0.1:1", "198.51.100.1,", "10.0.0.1"},
+		{"10.0.0.1:1", "198.51.100.1:x", "10.0.0.1"},
 		{"10.0.0.1:1", "unknown", "10.0.0.1"},
 		{"10.0.0.1:1", "198.51.100.1, <b>", "10.0.0.1"},
 		{"10.0.0.1:1", "198.51.100.1" + strings.Repeat(", 10.0.0.2", 100), "10.0.0.2"},
@@ -163,6 +170,48 @@ func TestClient(t *testing.T) {
 	unix := Settings{Unix: true, Proxy: Proxy{Unix: true}}
 	if got := unix.client(request("@", map[string]string{"X-Forwarded-For": "198.51.100.1"})); got != "198.51.100.1" {
 		t.Errorf("by the socket: %q", got)
+	}
+}
+
+// TestHost: where the rights of the socket let everybody in, a browser that a site has ask for
+// its pages gets none.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for host, lets := range map[string]bool{
+		"": true, "localhost": true, "localhost:8895": true, "LOCALHOST": true, "localhost.": true, "postvet.localhost:80": true, "postvet": true,
+		"127.0.0.1": true, "127.0.0.1:8895": true, "[::1]:8895": true, "[::1]": true, "::1": true, "192.0.2.1:80": true,
+		"evil.example": false, "evil.example:8895": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "evil.example.": false, "1.2.3": false,
+		"evil.example:": false, "notlocalhost.example:80": false, "[::1].evil.example": false, "localhost:80.evil.example": false, "evil.example:80:80": false,
+	} {
+		r := request("@", nil)
+		r.Host = host
+		u, err := New(Settings{Unix: true}).Identify(r)
+		if (err == nil) != lets || (u.Role == Admin) != lets || err != nil && !strings.Contains(err.Error(), "localhost alone") {
+			t.Errorf("%q: %+v, %v", host, u, err)
+		}
+		named := New(Settings{Unix: true, Proxy: Proxy{Unix: true, User: "Remote-User", Role: Admin}})
+		r.Header.Set("Remote-User", "ann")
+		if u, err := named.Identify(r); err != nil || u.Role != Admin {
+			t.Errorf("%q behind a proxy: %+v, %v", host, u, err)
+		}
+	}
+}
+
+// TestSecure is whether a cookie is for HTTPS alone.
+func TestSecure(t *testing.T) {
+	t.Parallel()
+	believed, other := Settings{Unix: true, Proxy: Proxy{Unix: true}}, Settings{}
+	for proto, want := range map[string]bool{"": false, "http": false, "https": true, "HTTPS": true, "https,http": true, "https, https": true, "http, https": false, "http|https": false, "https|http": true, "httpsx": false} {
+		r := request("@", nil)
+		if proto != "" {
+			r = request("@", map[string]string{"X-Forwarded-Proto": proto})
+		}
+		if got := believed.secure(r); got != want {
+			t.Errorf("%q: %v", proto, got)
+		}
+		if other.secure(r) || !(&Settings{TLS: true}).secure(r) {
+			t.Errorf("%q is believed, or TLS is not", proto)
+		}
 	}
 }
 

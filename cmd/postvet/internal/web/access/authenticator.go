@@ -79,6 +79,8 @@ func (a *Authenticator) Identify(r *http.Request) (User, error) {
 		return u, fmt.Errorf("the proxy does not say in %s who the user is", s.Proxy.User)
 	case s.Proxy.User != "":
 		return u, fmt.Errorf("only a proxy that web.proxy names may ask for pages, and users log in there")
+	case s.Unix && !ofThisMachine(r.Host):
+		return u, fmt.Errorf("the request is for the host %.100q, and this page is for localhost alone, so that no site can have a browser read it; open it as http://localhost, or have a proxy say who a user is: web.proxy and web.user_header", r.Host)
 	case s.Unix:
 		u.Role = Admin
 		return u, nil

@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -57,7 +58,7 @@ func (s *Settings) client(r *http.Request) string {
 	if s.believes(r) {
 		all := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		for i := len(all) - 1; i >= max(0, len(all)-maxForwarded); i-- {
-			a, err := netip.ParseAddr(strings.TrimSpace(all[i]))
+			a, err := forwarded(strings.TrimSpace(all[i]))
 			if err != nil {
 				break
 			}
@@ -72,9 +73,32 @@ func (s *Settings) client(r *http.Request) string {
 	return at.String()
 }
 
-// secure reports whether the browser sent a request by TLS.
+// forwarded returns an address of X-Forwarded-For. Some proxies write the port of the client
+// behind it.
+func forwarded(s string) (netip.Addr, error) {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr(), nil
+	}
+	return netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+}
+
+// secure reports whether the browser sent a request by TLS. In a chain of proxies the first one
+// speaks to the browser. If the browser itself writes the field, its own cookie alone is meant.
 func (s *Settings) secure(r *http.Request) bool {
-	return s.TLS || s.believes(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return s.TLS || s.believes(r) && strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
+// ofThisMachine reports whether the Host of a request is one that no other site can have: a name
+// without a dot, below localhost, or an IP address. A site can have its own name lead to this
+// machine (DNS rebinding), and the browser takes the pages for those of the site then.
+func ofThisMachine(host string) bool {
+	if name, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") == "" {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	return err == nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost")
 }
 
 // proxied returns the user whom a proxy names, known false if it names none. A request that
