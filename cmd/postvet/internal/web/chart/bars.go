@@ -37,7 +37,7 @@ var _ Drawing = (*Bars)(nil)
 
 // HTML implements [Drawing].
 func (b *Bars) HTML(zone *time.Location) template.HTML {
-	f := figure{Title: b.Title + " by " + b.Step.word(), Slots: max(len(b.Times), 1)}
+	f := figure{Title: b.Title + " by " + b.Step.word(), Unit: "Messages in each " + b.Step.each(), Slots: max(len(b.Times), 1)}
 	top := b.top()
 	if top == 0 {
 		f.Nothing = "Nothing was counted in this time."

@@ -28,6 +28,7 @@ type figure struct {
 	// Label is the sentence for those who do not see the drawing, Title stands above the
 	// table, and Nothing instead of both if there is nothing to draw.
 	Label, Title, Nothing string
+	Unit                  string // what the bars count, or of what they are a share
 	Legend                []legend
 	Grid                  []tick // places are from the top
 	Ticks                 []tick // places are from the left

@@ -23,7 +23,7 @@ var _ Drawing = (*Line)(nil)
 
 // HTML implements [Drawing].
 func (l *Line) HTML(zone *time.Location) template.HTML {
-	f := figure{Title: l.Title + " by " + l.Step.word(), Slots: max(len(l.Times), 1), Head: []string{l.Step.head(), "share", "of"}}
+	f := figure{Title: l.Title + " by " + l.Step.word(), Unit: "Percent of the messages of each " + l.Step.each(), Slots: max(len(l.Times), 1), Head: []string{l.Step.head(), "share", "of"}}
 	highest, last := -1., -1
 	for i := range l.Times {
 		if l.Whole[i] > 0 {

@@ -40,6 +40,14 @@ func (s Step) word() string {
 	return "hour"
 }
 
+// each returns the step as it stands behind "each".
+func (s Step) each() string {
+	if s >= Day {
+		return "day (UTC)"
+	}
+	return s.word()
+}
+
 // head returns the head of the column of times.
 func (s Step) head() string {
 	if s >= Day {
