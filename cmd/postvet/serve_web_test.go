@@ -122,7 +122,7 @@ func (w *webClient) has(what, page string, wants ...string) {
 // TestWebTools uses the pages about Postvet itself with a service that has a journal.
 func TestWebTools(t *testing.T) {
 	t.Parallel()
-	w, _, _ := startWeb(t, "[journal]\ndirectory = \"DIR/j\"\n")
+	w, _, _ := startWeb(t, "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n")
 	w.has("status", w.get("/status"), "mx.test.example", "127.0.0.1", "/j</code>", `<span class="word good">works</span>`)
 	w.has("start", w.get("/"), "All is well", "Nothing proves that the message comes from its author", "Suspicious mail is held")
 	w.has("about", w.get("/about"), "github.com/miekg/dns", "what would another policy do", "BSD-3-Clause")
@@ -180,7 +180,7 @@ func TestWebCheck(t *testing.T) {
 func TestWebToolsWithoutJournal(t *testing.T) {
 	t.Parallel()
 	w, _, _ := startWeb(t, "")
-	w.has("start", w.get("/"), "All is well", "Postvet keeps no journal")
+	w.has("start", w.get("/"), "Nothing is known to be wrong. Not all could be looked at: the mail of today, as there is no journal.", "Postvet keeps no journal")
 	w.has("status", w.get("/status"), "There is no journal.")
 	w.has("audit", w.get("/audit"), "There is no journal")
 	w.has("policy", w.post("/policy", http.StatusServiceUnavailable, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}}), "No journal is kept")

@@ -109,12 +109,12 @@ func (l *findings) dns(d *control.DNS) {
 	}
 	switch {
 	case d.Degraded:
-		l.add(levelBad, "dns-down", "/status", "The DNS fails: lookups of all names get no answer, so that nobody can be authenticated.",
+		l.add(levelBad, "dns-down", "/status#dns", "The DNS fails: lookups of all names get no answer, so that nobody can be authenticated.",
 			"Look at the resolvers of [dns] and at the network. Mail is deferred meanwhile, not refused.", failing...)
 	case len(failing) > 0 && len(failing) == len(d.Upstreams):
-		l.add(levelBad, "resolvers-failing", "/status", "All DNS resolvers failed lately.", "Look at them and at the network.", failing...)
+		l.add(levelBad, "resolvers-failing", "/status#dns", "All DNS resolvers failed lately.", "Look at them and at the network.", failing...)
 	case len(failing) > 0:
-		l.add(levelWarn, "resolver-failing", "/status", fmt.Sprintf("%d of %d DNS resolvers fail; the others are asked.", len(failing), len(d.Upstreams)),
+		l.add(levelWarn, "resolver-failing", "/status#dns", fmt.Sprintf("%d of %d DNS resolvers fail; the others are asked.", len(failing), len(d.Upstreams)),
 			"Look at it, or take it out of dns.resolvers.", failing...)
 	}
 }
@@ -142,8 +142,12 @@ func (l *findings) keys(k *control.Keys) {
 		return
 	}
 	if k.Unpublished > 0 {
-		l.add(levelBad, "key-unpublished", "/keys", "The DNS does not show "+layout.Count(k.Unpublished, "key")+" that signed your mail.",
+		l.add(levelBad, "key-unpublished", "/keys#records", "The DNS does not show "+layout.Count(k.Unpublished, "key")+" that signed your mail.",
 			"Publish the record again; the page of keys has it ready to copy.", k.Lost...)
+	}
+	if pending := k.ByState["pending"]; pending > 0 && k.ByState["active"] == 0 && k.Unpublished == 0 {
+		l.add(levelBad, "key-pending", "/keys#records", "No key signs your mail yet: the DNS does not show "+layout.Count(pending, "key")+" that could.",
+			"Publish the record; the page of keys has it ready to copy.")
 	}
 	if k.NotBegun > 0 {
 		l.add(levelWarn, "rotation-not-begun", "/keys", "A change of keys is due and could not be begun: "+layout.Count(k.NotBegun, "domain")+".",
@@ -162,10 +166,13 @@ func (l *findings) domains(d *control.Domains) {
 			lines = append(lines, f.Domain+": "+layout.Count(f.Errors, "error"))
 		}
 		path := "/own"
-		if len(d.Faulty) == 1 {
-			path = "/lookup/" + d.Faulty[0].Domain
+		if len(d.Faulty) > 0 { // the domain with most errors first
+			path = "/domains/" + d.Faulty[0].Domain + "?dns=yes#dns"
 		}
-		l.add(levelBad, "own-domain-errors", path, "The DNS records of your own domains have "+layout.Count(d.Errors, "error")+".", "The page of the domain says what to publish.", lines...)
+		l.add(levelBad, "own-domain-errors", path, "The DNS records of your own domains have "+layout.Count(d.Errors, "error")+".", "The page of each domain says what to publish.", lines...)
+	}
+	if n := d.ByVerdict["undetermined"]; n > 0 {
+		l.add(levelWarn, "own-domain-unknown", "/status#dns", "Not all DNS records of your own domains could be looked up: "+layout.Count(n, "domain")+".", "Look whether the resolvers answer. The lookups are repeated within half an hour.")
 	}
 	for _, x := range []struct{ name, problem, text, do string }{
 		{"watch-unsaved", d.Unsaved, "What was seen of your watched domains cannot be saved.", "Look at the disk and the rights of watch.state."},

@@ -14,14 +14,14 @@ func (l *findings) journal(j *control.Journal) {
 	case j.Directory == "":
 		return
 	case !j.Running && j.Problem != "":
-		l.add(levelBad, "journal-closed", "/status", "The journal could not be opened, so that nothing is remembered. Mail is not affected.",
+		l.add(levelBad, "journal-closed", "/status#journal", "The journal could not be opened, so that nothing is remembered. Mail is not affected.",
 			"Mend the cause, then restart the service.", j.Problem)
 	case j.Problem != "":
-		l.add(levelBad, "journal-failing", "/status", "The journal cannot be written at present. Mail is not affected.",
+		l.add(levelBad, "journal-failing", "/status#journal", "The journal cannot be written at present. Mail is not affected.",
 			"Look at the disk; what happens now is lost when the memory for it is full.", j.Problem)
 	}
 	if n := sum(j.Dropped); n > 0 {
-		l.add(levelWarn, "journal-dropped", "/status", fmt.Sprintf("The journal lacks %s since the start, as the disk was too slow or failed.", layout.Count(n, "message")),
+		l.add(levelWarn, "journal-dropped", "/status#journal", fmt.Sprintf("The journal lacks %s since the start, as the disk was too slow or failed.", layout.Count(n, "message")),
 			"Look at the disk, or raise journal.memory.", countLines(j.Dropped)...)
 	}
 	var damaged []string
@@ -31,7 +31,7 @@ func (l *findings) journal(j *control.Journal) {
 		}
 	}
 	if len(damaged) > 0 {
-		l.add(levelBad, "journal-damaged", "/status", "Files of the journal are damaged: "+layout.Count(len(damaged), "file")+".",
+		l.add(levelBad, "journal-damaged", "/status#journal", "Files of the journal are damaged: "+layout.Count(len(damaged), "file")+".",
 			"Run \"postvet journal verify\". Searches leave out what cannot be read.", damaged...)
 	}
 }
@@ -45,10 +45,10 @@ func (l *findings) disk(d *Disk) {
 	free := octets(d.Free) + " of " + octets(d.Total)
 	switch {
 	case d.Least > 0 && percent < float64(d.Least):
-		l.add(levelBad, "disk-full", "/status", "The disk of the journal is nearly full: "+free+" are free.",
+		l.add(levelBad, "disk-full", "/status#journal", "The disk of the journal is nearly full: "+free+" are free.",
 			fmt.Sprintf("Make room. Below %d %% (journal.min_free) the oldest days of the journal are removed.", d.Least))
 	case percent < float64(d.Least)+5 || percent < 5:
-		l.add(levelWarn, "disk-low", "/status", "Little room is left on the disk of the journal: "+free+" are free.", "Make room, or keep the journal for a shorter time (journal.keep).")
+		l.add(levelWarn, "disk-low", "/status#journal", "Little room is left on the disk of the journal: "+free+" are free.", "Make room, or keep the journal for a shorter time (journal.keep).")
 	}
 }
 
@@ -96,10 +96,10 @@ func (l *findings) reports(s *Sending, c *Counting) {
 		l.add(levelBad, "reports-failing", "/reports/sent", "DMARC reports cannot be sent.", "Run \"postvet report check\".", s.Problem)
 	}
 	if !s.Waiting.IsZero() && l.now.Sub(s.Waiting) > waiting {
-		l.add(levelWarn, "reports-waiting", "/reports/sent", "A DMARC report waits for "+span(l.now.Sub(s.Waiting))+" to be sent.", "Look whether the server of report.smtp takes mail.")
+		l.add(levelWarn, "reports-waiting", "/reports/sent?state=waiting", "A DMARC report waits for "+span(l.now.Sub(s.Waiting))+" to be sent.", "Look whether the server of report.smtp takes mail.")
 	}
 	if n := s.Bounced; n > 0 {
-		l.add(levelWarn, "reports-bouncing", "/reports/sent", layout.Count(n, "DMARC report")+" bounced since the start; the addresses get none for a while.",
+		l.add(levelWarn, "reports-bouncing", "/reports/sent?state=problems", layout.Count(n, "DMARC report")+" bounced since the start; the addresses get none for a while.",
 			"Nothing, if they are few. If many bounce, your sender's address may have a bad name: see what the bounces say.")
 	}
 }

@@ -68,11 +68,22 @@ func TestFindings(t *testing.T) {
 				f.Status.Keys = &control.Keys{Unpublished: 1, Lost: []string{"s1._domainkey.example.org"}, NotBegun: 2}
 			}, "bad key-unpublished; warn rotation-not-begun", []string{"1 key ", "s1._domainkey.example.org", "2 domains"},
 		},
+		{
+			"no key signs", func(f *Facts) {
+				f.Status.Keys = &control.Keys{ByState: map[string]int{"pending": 2}}
+			}, "bad key-pending", []string{"does not show 2 keys", "/keys#records"},
+		},
+		{"a new key beside one that signs", func(f *Facts) { f.Status.Keys = &control.Keys{ByState: map[string]int{"pending": 1, "active": 1}} }, "", nil},
 		{"keys that are well", func(f *Facts) { f.Status.Keys = &control.Keys{} }, "", nil},
 		{
 			"own domain", func(f *Facts) {
 				f.Status.Watch = &control.Domains{Errors: 2, Faulty: []control.Faulty{{Domain: "example.org", Errors: 2}}, Unsent: "refused", Unsaved: "full"}
-			}, "bad own-domain-errors; warn watch-unsaved; warn watch-unsent", []string{"example.org: 2 errors", "/lookup/example.org", "refused", "full"},
+			}, "bad own-domain-errors; warn watch-unsaved; warn watch-unsent", []string{"example.org: 2 errors", "/domains/example.org?dns=yes#dns", "refused", "full"},
+		},
+		{
+			"own domains that could not be looked up", func(f *Facts) {
+				f.Status.Watch = &control.Domains{ByVerdict: map[string]int{"undetermined": 2, "sound": 1}}
+			}, "warn own-domain-unknown", []string{"2 domains", "/status#dns"},
 		},
 		{"journal off", func(f *Facts) { f.Journal = control.Journal{}; f.Disk = nil }, "", nil},
 		{"journal not opened", func(f *Facts) { f.Journal.Running, f.Journal.Problem = false, "locked" }, "bad journal-closed", []string{"locked"}},
@@ -146,7 +157,7 @@ func TestOwnDomainFindings(t *testing.T) {
 	}
 	lines := []counts.Line{line("example.org", 40, 9), line("other.example", 500, 0), line("few.example", 4, 0), line("known.example", 40, 11)}
 	got := ownDomainFindings([]string{"mail.example.org", "few.example", "known.example"}, lines)
-	if len(got) != 1 || got[0].Path != "/domains/example.org" || !strings.Contains(got[0].Text, "40 messages, 9 in") {
+	if len(got) != 1 || got[0].Path != "/domains/example.org?range=day" || !strings.Contains(got[0].Text, "40 messages, 9 in") {
 		t.Errorf("%+v", got)
 	}
 }

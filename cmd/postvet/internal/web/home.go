@@ -15,12 +15,18 @@ import (
 
 // home is the first page: is all well now?
 type home struct {
-	// Well is true if nothing needs attention. Sentence says so, or what is the matter.
-	Well     bool      `json:"well"`
-	Sentence string    `json:"sentence"`
+	// Well is true if nothing needs attention, and all was looked at. Sentence says so, or
+	// what is the matter, and Level is the colour of that: "good" or one of a finding.
+	Well     bool   `json:"well"`
+	Level    string `json:"level"`
+	Sentence string `json:"sentence"`
+	// Protects says what is protected.
+	Protects string    `json:"protects"`
 	Findings []finding `json:"findings"`
-	Facts    Facts     `json:"facts"`
-	Today    today     `json:"today"`
+	// Unknown are the things that could not be looked at.
+	Unknown []string `json:"unknown"`
+	Facts   Facts    `json:"facts"`
+	Today   today    `json:"today"`
 }
 
 // today is what became of mail since midnight.
@@ -30,12 +36,16 @@ type today struct {
 	Known   bool   `json:"known"`
 	Problem string `json:"problem,omitempty"`
 	// Complete is false if the time was over before all was counted.
-	Complete bool     `json:"complete"`
-	Messages int64    `json:"messages"`
-	Refused  int64    `json:"refused"`
-	Held     int64    `json:"held"`
-	Deferred int64    `json:"deferred"`
-	Reasons  []reason `json:"reasons"`
+	Complete bool `json:"complete"`
+	// Sentence says the numbers below.
+	Sentence string `json:"sentence"`
+	Messages int64  `json:"messages"`
+	Refused  int64  `json:"refused"`
+	Held     int64  `json:"held"`
+	Deferred int64  `json:"deferred"`
+	// Would are messages that were accepted only because they are monitored.
+	Would   int64    `json:"would"`
+	Reasons []reason `json:"reasons"`
 	// Chart is nil if the hours are not counted.
 	Chart *chart.Bars `json:"chart,omitempty"`
 }
@@ -57,11 +67,12 @@ const maxReasons = 8
 
 func (h *Handler) home(q *request) (any, error) {
 	p := &home{Facts: h.opt.Source.Facts(q.ctx)}
-	p.Findings = findingsOf(&p.Facts, q.now)
+	p.Findings, p.Unknown = findingsOf(&p.Facts, q.now), unknownOf(&p.Facts)
 	p.Today.Since = midnight(q.now, q.zone)
 	h.fillToday(q, p)
-	p.Well = len(p.Findings) == 0
-	p.Sentence = p.sentence()
+	p.Well = len(p.Findings) == 0 && len(p.Unknown) == 0
+	p.Level, p.Sentence = p.level(), p.sentence()
+	p.Protects = p.Facts.Policy.protects(h.opt.Node)
 	return p, nil
 }
 
@@ -82,19 +93,24 @@ func (h *Handler) fillToday(q *request, p *home) {
 	if err != nil {
 		why := h.problemOf(q, h.unreadable(q, err))
 		t.Problem = why.words()
+		p.Unknown = append(p.Unknown, "the mail of today")
 		if why.Title == unreadableTitle {
 			p.Findings = append([]finding{{
-				Name: "journal-unreadable", Level: levelBad, Path: "/status", Details: []string{},
+				Name: "journal-unreadable", Level: levelBad, Path: "/status#journal", Details: []string{},
 				Text: "The journal cannot be read, so that mail of today cannot be counted or found.", Do: "Run \"postvet journal verify\", which says which file is damaged.",
 			}}, p.Findings...)
 		}
 		return
 	}
 	t.Known, t.Complete = true, ranking.Complete
+	if !t.Complete {
+		p.Unknown = append(p.Unknown, "a part of the mail of today")
+	}
 	all := &ranking.All
-	t.Messages, t.Refused, t.Held, t.Deferred = all[counts.All], refusedOf(all), all[counts.Quarantined], all[counts.Deferred]
+	t.Messages, t.Refused, t.Held, t.Deferred, t.Would = all[counts.All], refusedOf(all), all[counts.Quarantined], all[counts.Deferred], all[counts.Would]
 	t.Since = ranking.Query.Since // as exactly as it is counted
 	t.Reasons = reasonsOf(ranking.Lines)
+	t.Sentence = t.sentence()
 	hours := counts.SeriesQuery{Since: q.now.Add(-24 * time.Hour), Until: q.now, Step: time.Hour}
 	if series, err := h.opt.Source.Series(q.ctx, q.user, hours); err == nil {
 		t.Chart = outcomesOf("Messages of the last 24 hours", series)
@@ -102,13 +118,12 @@ func (h *Handler) fillToday(q *request, p *home) {
 	if len(p.Facts.OwnDomains) == 0 {
 		return
 	}
-	if own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: ownSearched}); err == nil {
-		p.Findings = append(p.Findings, ownDomainFindings(p.Facts.OwnDomains, own.Lines)...)
+	own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: counts.MaxLimit})
+	if err != nil || !own.Complete {
+		p.Unknown = append(p.Unknown, "who sends in the name of your domains")
 	}
+	p.Findings = append(p.Findings, ownDomainFindings(p.Facts.OwnDomains, own.Lines)...)
 }
-
-// ownSearched is among how many domains with most failures our own ones are looked for.
-const ownSearched = 200
 
 // top asks for the names with most messages.
 func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
@@ -156,30 +171,10 @@ func ownDomainFindings(own []string, lines []counts.Line) (all []finding) {
 			continue
 		}
 		all = append(all, finding{
-			Name: "own-domain-unproven", Level: levelWarn, Path: "/domains/" + l.Name, Details: []string{},
+			Name: "own-domain-unproven", Level: levelWarn, Path: "/domains/" + l.Name + "?range=day", Details: []string{},
 			Text: fmt.Sprintf("Mail of today claims to be from your domain %s without proof: %s, %d in the same time before.", l.Name, layout.Count(failed, "message"), before),
-			Do:   "See which hosts sent it: a forger, or a new service of yours that is in no record yet.",
+			Do:   "See which networks sent it: those of a forger, or of a new service of yours that is in no record yet.",
 		})
 	}
 	return all[:min(len(all), 5)]
-}
-
-// sentence says whether all is well.
-func (p *home) sentence() string {
-	bad := slices.IndexFunc(p.Findings, func(f finding) bool { return f.Level == levelBad })
-	switch n := len(p.Findings); {
-	case p.Facts.Status.State == control.StateDraining:
-		return "Postvet is stopping; mail waits at its senders until it runs again."
-	case bad >= 0 && n == 1:
-		return "Not all is well. " + p.Findings[bad].Text
-	case bad >= 0:
-		return fmt.Sprintf("Not all is well. %s In all, %d things need you.", p.Findings[bad].Text, n)
-	case n == 1:
-		return "Mail is checked as it should be. One thing needs a look when you have time."
-	case n > 1:
-		return fmt.Sprintf("Mail is checked as it should be. %d things need a look when you have time.", n)
-	case p.Facts.Policy.Monitors:
-		return "All is well. Mail is checked, and nothing is refused: Postvet only monitors."
-	}
-	return "All is well: mail is checked, the DNS answers, and nothing waits for you."
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"testing"
@@ -56,7 +57,7 @@ func TestHome(t *testing.T) {
 		{
 			"well", func(*Facts) {}, counted,
 			[]string{
-				"All is well: mail is checked", "Messages of the last 24 hours", "<svg", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
+				"lead note good", "All is well: mail is checked", "checks who really sent the mail", "Today 12\u202f345 messages came: 23 refused, 4 held. The most frequent reason: Nothing proves", "Messages in each hour", "Messages of the last 24 hours", "<svg", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
 				"Your rule &lt;i&gt;mine decided", "Mail is refused.", "unix:postvet/postvet.sock",
 			},
 			[]string{"What needs you", "dmarc-pass", "<i>"},
@@ -65,14 +66,44 @@ func TestHome(t *testing.T) {
 		{"one thing", func(f *Facts) { f.PatternsUnwritten = true }, counted, []string{"One thing needs a look", "What needs you", "cannot be written to the disk"}, []string{"All is well"}},
 		{"two things, one grave", func(f *Facts) { f.PatternsUnwritten, f.Status.DNS.Degraded = true, true }, counted, []string{"Not all is well. The DNS fails", "In all, 2 things need you."}, nil},
 		{"stopping", func(f *Facts) { f.Status.State = control.StateDraining }, counted, []string{"Postvet is stopping"}, nil},
-		{"no journal", func(f *Facts) { f.Journal = control.Journal{}; f.Disk = nil }, counted, []string{"keeps no journal"}, []string{"12\u202f345"}},
+		{
+			"no journal", func(f *Facts) { f.Journal = control.Journal{}; f.Disk = nil }, counted,
+			[]string{"keeps no journal", "Nothing is known to be wrong. Not all could be looked at: the mail of today, as there is no journal."},
+			[]string{"12\u202f345", "All is well"},
+		},
+		{
+			"the DNS was not asked", func(f *Facts) { f.Status.DNS.Upstreams[0].Queries = 0 }, counted,
+			[]string{"lead note warn", "Not all could be looked at: the DNS, which was not asked yet."},
+			[]string{"All is well"},
+		},
+		{
+			"domains wait for their inspection", func(f *Facts) { f.Status.Watch = &control.Domains{ByVerdict: map[string]int{"waiting": 2}} }, counted,
+			[]string{"the records of 2 domains of yours"},
+			[]string{"All is well"},
+		},
+		{
+			"today is not counted", func(*Facts) {}, func(access.User, control.Request) (any, error) { return nil, context.DeadlineExceeded },
+			[]string{"This took too long", "Not all could be looked at: the mail of today."},
+			[]string{"All is well"},
+		},
+		{
+			"our own domains cannot be looked at", func(f *Facts) { f.OwnDomains = []string{"example.org"} },
+			func(u access.User, q control.Request) (any, error) {
+				if query := (counts.Query{}); json.Unmarshal([]byte(q.Query), &query) != nil || query.Kind == counts.Domain {
+					return nil, context.DeadlineExceeded
+				}
+				return counted(u, q)
+			},
+			[]string{"Not all could be looked at: who sends in the name of your domains.", "Your own domains"},
+			[]string{"All is well"},
+		},
 		{
 			"the journal cannot be read", func(*Facts) {}, func(access.User, control.Request) (any, error) { return nil, errors.New("disk I/O error") },
 			[]string{"cannot be shown", "The log of the service says why", "The journal cannot be read, so that mail of today", "which file is damaged: postvet journal verify"},
 			[]string{"disk I/O error", "All is well", "This page could not be made"},
 		},
 		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"No mail came today"}, nil},
-		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time"}, nil},
+		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time", "Not all could be looked at: a part of the mail of today."}, []string{"All is well"}},
 		{"a listener from outside", func(f *Facts) { f.Status.Listeners = []string{"<script>"} }, counted, []string{"&lt;script&gt;"}, []string{"<script>"}},
 	} {
 		s := homeSource{source{ask: tc.ask, facts: wellFacts()}}

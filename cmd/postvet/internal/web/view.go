@@ -92,7 +92,8 @@ func jsonPath(path, query string) string {
 // offer returns a path with parameters as query does, and "" if the reader may not see its
 // page.
 func offer(v view, path string, pairs ...any) string {
-	if before, _, _ := strings.Cut(path, "?"); !v.offered(before) {
+	before, _, _ := strings.Cut(path, "#")
+	if before, _, _ = strings.Cut(before, "?"); !v.offered(before) {
 		return ""
 	}
 	return query(v.Place, path, pairs...)
