@@ -57,7 +57,7 @@ func (h *Handler) domains(q *request) (any, error) {
 	p := &domains{Notes: []string{}, Lines: []domainLine{}}
 	p.Period, p.Ranges = q.period()
 	p.By, p.Sorts = options(q.get("sort"), option{Word: "failed", Title: "failures"}, option{Word: "share", Title: "share"},
-		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "would be refused"})
+		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "would-be refusals"})
 	by := counts.Failed
 	switch p.By {
 	case "messages":
@@ -122,6 +122,11 @@ func changeOf(n, before int64, r *counts.Ranking) string {
 		return fmt.Sprintf("%d times as many", n/before)
 	}
 	return fmt.Sprintf("%+d %%", (n-before)*100/before)
+}
+
+// Spared reports whether a line has mail that would be refused.
+func (p *domains) Spared() bool {
+	return slices.ContainsFunc(p.Lines, func(l domainLine) bool { return l.Would > 0 })
 }
 
 // sort sorts the lines.

@@ -104,10 +104,14 @@ func (p *heldPage) lead(messages, domains int) string {
 	case messages == 0 && more:
 		return "No held message" + of + " was found yet."
 	case messages == 0:
-		return "Postvet had no message" + of + " held in this time."
+		return "No message" + of + " was held in this time."
 	case more || p.before != 0:
 		return "These " + layout.Count(messages, "message") + of + " of " + layout.Count(domains, "author domain") + " were held, the newest first; there is more."
 	default:
-		return "Postvet had " + layout.Count(messages, "message") + of + " of " + layout.Count(domains, "author domain") + " held in this time."
+		was := " were"
+		if messages == 1 {
+			was = " was"
+		}
+		return layout.Count(messages, "message") + of + " of " + layout.Count(domains, "author domain") + was + " held in this time."
 	}
 }

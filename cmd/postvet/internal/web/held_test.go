@@ -24,7 +24,7 @@ func TestHeld(t *testing.T) {
 	m.page.Rows = []*rows.Row{heldRow(1, "example.org", "4XkZ1t2q3n0001"), heldRow(2, "example.org", "4XkZ1t2q3n0002"), heldRow(3, "shop.example", "; rm -rf /"), monitored}
 	w := get(t, newTest(m.source()), "/held?domain=example.org")
 	holds(t, "the page", w.Body.String(),
-		"Postvet had 3 messages of example.org of 2 author domains held in this time.", "postsuper -H 4XkZ1t2q3n0001 -H 4XkZ1t2q3n0002", "postsuper -d 4XkZ1t2q3n0002",
+		"3 messages of example.org of 2 author domains were held in this time.", "postsuper -H 4XkZ1t2q3n0001 -H 4XkZ1t2q3n0002", "postsuper -d 4XkZ1t2q3n0002",
 		"Nothing proves that the message comes from example.org.", "postvet held --mta postfix", "There is no command, as the queue id",
 	)
 	if strings.Contains(w.Body.String(), "q3n0004") || strings.Contains(w.Body.String(), "-H ;") {

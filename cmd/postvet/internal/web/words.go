@@ -172,7 +172,7 @@ func octets(n any) string {
 var tones = map[string]string{
 	"pass": "good", "accept": "good", "accepted": "good", "ok": "good", "active": "good", "ready": "good", "genuine": "good",
 	"fail": "bad", "reject": "bad", "refused": "bad", "error": "bad", "lost": "bad", "discard": "bad", "dropped": "bad",
-	"softfail": "warn", "temperror": "warn", "permerror": "warn", "quarantine": "warn", "held": "warn", "tempfail": "warn", "deferred": "warn", "warning": "warn", "redirect": "warn", "redirected": "warn",
+	"softfail": "warn", "temperror": "warn", "permerror": "warn", "quarantine": "warn", "held": "warn", "warning": "warn", "redirect": "warn", "redirected": "warn",
 }
 
 // tone returns the class of a word's colour.

@@ -113,6 +113,7 @@ own_domains = ["example.net"]
 [journal]
 directory = "DIR/journal"
 privacy = "addresses"
+min_free = 0
 [web]
 listen = "unix:DIR/w"
 base = "BASE"
