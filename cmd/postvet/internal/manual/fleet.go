@@ -3,7 +3,7 @@ package manual
 // fleet writes the section about a database of several nodes.
 func (e Edition) fleet(r *roff) {
 	r.section("PostgreSQL")
-	r.text(`journal.postgres has several machines, its nodes, send their journals to one PostgreSQL database, 13 or newer, in the encoding UTF8. Each node writes into its own files as before, and sends from there what it has written, about once a second. Neither mail nor the files wait for the database. "postvet history --fleet" and "postvet explain --fleet" search it.
+	r.text(`journal.postgres has several machines, its nodes, send their journals to one PostgreSQL database, 13 or newer, in the encoding UTF8. Each node writes into its own files as before, and sends from there what it has written, about once a second. Neither mail nor the files wait for the database. "postvet history --fleet" and "postvet explain --fleet" search it, and "postvet top --fleet" counts what all nodes had.
 
 Set up a role that owns the schema, and a file with the DSN that the service alone can read:
 
@@ -35,7 +35,7 @@ var fleetTables = [][2]string{
 	{"node", "the nodes: id, which rows name; name; version; seen, when it was last heard of"},
 	{"shipped, counted", "how far each file, and the counts, of a node were sent"},
 	{"pattern", "what each node learned, as in state.db, with node; day is a date"},
-	{"hour, day, hour_facts, day_facts, period", "the counts of hours and days that are over, as in state.db, with node; at is a time"},
+	{"hour, day, hour_facts, day_facts, period", "the counts of hours and days, as in state.db, with node; at is a time. Those of an hour that is not over take the place of what was sent before, each minute or, of many names, each ten; those of a day come when it is over"},
 	{"generation", "the configurations that were in force"},
 	{"lease", "which node does what only one must do"},
 }

@@ -2,6 +2,7 @@ package counts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -18,6 +19,23 @@ type Query struct {
 	Until time.Time `json:"until"`
 	// Limit bounds the names. Default 20, at most MaxLimit.
 	Limit int `json:"limit,omitempty"`
+	Nodes
+}
+
+// Nodes say of which nodes the counts are asked.
+type Nodes struct {
+	// Fleet asks for the counts of all nodes, in a database, and Node for those of one of
+	// them.
+	Fleet bool   `json:"fleet,omitempty"`
+	Node  string `json:"node,omitempty"`
+}
+
+// check returns what is wrong.
+func (n *Nodes) check() error {
+	if n.Node != "" && !n.Fleet {
+		return errors.New("--node goes with --fleet")
+	}
+	return nil
 }
 
 // MaxLimit bounds the names of an answer.
@@ -41,7 +59,7 @@ func (q *Query) Check() error {
 	case q.Limit == 0:
 		q.Limit = 20
 	}
-	return nil
+	return q.check()
 }
 
 // Ranking is the answer to a query.
@@ -61,6 +79,9 @@ type Ranking struct {
 	Missing int64 `json:"missing"`
 	// Oldest is the beginning of the oldest day that is kept, zero if there is none.
 	Oldest time.Time `json:"oldest,omitzero"`
+	// Nodes are the names of all nodes of which there are counts, if those of a fleet were
+	// asked for.
+	Nodes []string `json:"nodes,omitempty"`
 	// Complete is false if the time was over before all was read.
 	Complete bool `json:"complete"`
 }

@@ -12,18 +12,18 @@ type Ranked struct {
 }
 
 // Rank returns the names with the highest sums over lists, the highest first, by reading only
-// the beginning of each list. read returns the first n names of list i in descending order,
-// and all of them if there are fewer. sums returns the sum of each name over all lists; it is
+// the beginning of each list. read returns the first n names of each list in descending
+// order, and all of them if there are fewer. sums returns the sum of each name over all lists; it is
 // asked for at most limit names at a time.
 //
 // A name that was not seen at the beginning of a list has there at most the number at which
 // the reading ended. So the bound of each name is known, and reading ends when no other name
 // can have more (R. Fagin, A. Lotem, M. Naor: Optimal aggregation algorithms for middleware,
 // 2003).
-func Rank(lists, limit int, read func(i, n int) ([]Ranked, error), sums func(names []string) (map[string]int64, error)) ([]Ranked, error) {
+func Rank(limit int, read func(n int) ([][]Ranked, error), sums func(names []string) (map[string]int64, error)) ([]Ranked, error) {
 	exact := map[string]int64{}
 	for depth := 2 * limit; ; depth *= 3 {
-		names, unseen, err := bounds(lists, depth, read)
+		names, unseen, err := bounds(depth, read)
 		if err != nil {
 			return nil, err
 		}
@@ -49,13 +49,13 @@ func Rank(lists, limit int, read func(i, n int) ([]Ranked, error), sums func(nam
 
 // bounds returns the names at the beginning of lists with the most that each may have, the
 // highest first, and the most that a name has which was nowhere seen.
-func bounds(lists, depth int, read func(i, n int) ([]Ranked, error)) (names []Ranked, unseen int64, err error) {
+func bounds(depth int, read func(n int) ([][]Ranked, error)) (names []Ranked, unseen int64, err error) {
 	seen, tails := map[string]int64{}, map[string]int64{}
-	for i := range lists {
-		all, err := read(i, depth)
-		if err != nil {
-			return nil, 0, err
-		}
+	lists, err := read(depth)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, all := range lists {
 		var tail int64
 		if len(all) >= depth {
 			tail = all[len(all)-1].N

@@ -31,8 +31,7 @@ func TestRank(t *testing.T) {
 			slices.SortFunc(lists[i], compareRanked)
 		}
 		limit := 1 + r.IntN(30)
-		got, err := Rank(len(lists), limit, func(i, n int) ([]Ranked, error) { return lists[i][:min(n, len(lists[i]))], nil },
-			func([]string) (map[string]int64, error) { return all, nil })
+		got, err := Rank(limit, beginnings(lists), func([]string) (map[string]int64, error) { return all, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,6 +53,16 @@ func TestRank(t *testing.T) {
 	}
 }
 
+// beginnings returns what reads the first names of lists.
+func beginnings(lists [][]Ranked) func(n int) ([][]Ranked, error) {
+	return func(n int) (all [][]Ranked, err error) {
+		for _, list := range lists {
+			all = append(all, list[:min(n, len(list))])
+		}
+		return all, nil
+	}
+}
+
 // TestRankReadsLittle finds the first of many names by the beginning of each list.
 func TestRankReadsLittle(t *testing.T) {
 	t.Parallel()
@@ -63,7 +72,10 @@ func TestRankReadsLittle(t *testing.T) {
 		list[i] = Ranked{fmt.Sprint("name", i), int64(names / (i + 1))}
 	}
 	reads, sums := 0, 0
-	got, err := Rank(lists, 20, func(_, n int) ([]Ranked, error) { reads += n; return list[:n], nil },
+	got, err := Rank(20, func(n int) ([][]Ranked, error) {
+		reads += n * lists
+		return slices.Repeat([][]Ranked{list[:n]}, lists), nil
+	},
 		func(names []string) (map[string]int64, error) {
 			all := map[string]int64{}
 			for _, name := range names {
@@ -87,14 +99,14 @@ func TestRankReadsLittle(t *testing.T) {
 func TestRankFails(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("failed")
-	if _, err := Rank(1, 1, func(int, int) ([]Ranked, error) { return nil, failed }, nil); !errors.Is(err, failed) {
+	if _, err := Rank(1, func(int) ([][]Ranked, error) { return nil, failed }, nil); !errors.Is(err, failed) {
 		t.Error(err)
 	}
 	list := make([]Ranked, 1000)
 	for i := range list {
 		list[i] = Ranked{fmt.Sprint(i), 1}
 	}
-	_, err := Rank(2, 1, func(i, n int) ([]Ranked, error) { return list[i:min(i+n, 1000)], nil }, func([]string) (map[string]int64, error) { return nil, failed })
+	_, err := Rank(1, beginnings([][]Ranked{list, list[1:]}), func([]string) (map[string]int64, error) { return nil, failed })
 	if diff := cmp.Diff(failed.Error(), fmt.Sprint(err)); diff != "" {
 		t.Error(diff)
 	}

@@ -16,6 +16,7 @@ type SeriesQuery struct {
 	// Step is from one point to the next: an hour, some that divide a day, or a day.
 	// Hours are kept for 15 days, and days for longer.
 	Step time.Duration `json:"step"`
+	Nodes
 }
 
 // maxPoints bounds the points of a series.
@@ -36,7 +37,7 @@ func (q *SeriesQuery) Check() error {
 	case q.Until.Sub(q.Since) > maxPoints*q.Step:
 		return fmt.Errorf("the time is too long; at most %d points are shown", maxPoints)
 	}
-	return nil
+	return q.check()
 }
 
 // Series is the answer to a query.
@@ -45,8 +46,10 @@ type Series struct {
 	// Points are a step apart. The first one is that of the oldest counts, if the time
 	// begins before them.
 	Points []Point `json:"points"`
-	// Oldest is the beginning of the oldest counts of all, zero if there are none.
+	// Oldest is the beginning of the oldest day that is kept, zero if there is none.
 	Oldest time.Time `json:"oldest,omitzero"`
+	// Nodes are those of [Ranking].
+	Nodes []string `json:"nodes,omitempty"`
 	// Complete is false if the time was over before all was read.
 	Complete bool `json:"complete"`
 }
@@ -82,6 +85,8 @@ func (s *Series) Add(at time.Time, sums *Sums) {
 		s.Points[i].Sums.Add(sums)
 	}
 }
+
+func timeOf(at int64) time.Time { return time.Unix(at, 0).UTC() }
 
 // Sum returns the sums of all points.
 func (s *Series) Sum() (sum Sums) {

@@ -28,7 +28,7 @@ var (
 	factColumns = "at, node, org, dmarc, action, would, override, hint, rule, n"
 )
 
-// sendCounts sends the counts of all hours and days that are over and have changed.
+// sendCounts sends the counts of all hours and days that have changed.
 func (s *Shipper) sendCounts(ctx context.Context) error {
 	if time.Since(s.counted) < countsEvery {
 		return nil
@@ -45,17 +45,22 @@ func (s *Shipper) sendCounts(ctx context.Context) error {
 	defer r.Close()
 	for _, length := range sqlite.Lengths {
 		for {
-			p, ok, err := r.Next(ctx, length, s.session.counted[length], time.Now())
+			p, ok, err := r.Next(ctx, length, s.session.counted[length], s.session.newestDay, time.Now())
 			if err != nil {
 				return err
 			}
 			if !ok {
 				break
 			}
-			if err := s.session.sendPeriod(ctx, r, p); err != nil {
+			names := func(f func(kind, name string, sums *counts.Sums) error) error { return r.Names(ctx, p, f) }
+			facts := func(f func(counts.Facts, int64) error) error { return r.Facts(ctx, p, f) }
+			if err := s.session.sendPeriod(ctx, p, names, facts); err != nil {
 				return err
 			}
 		}
+	}
+	if err := s.sendRecent(ctx, r); err != nil {
+		return err
 	}
 	s.counted = time.Now()
 	return nil
@@ -64,8 +69,54 @@ func (s *Shipper) sendCounts(ctx context.Context) error {
 // countsEvery is how often it is looked for counts to send.
 const countsEvery = time.Minute
 
-// sendPeriod puts the counts of a period in the place of those that were sent before.
-func (s *session) sendPeriod(ctx context.Context, r *sqlite.CountReader, p sqlite.Period) error {
+// What an hour that is not over has is sent each countsEvery for each of recentNames names,
+// as it takes the place of what was sent before, but each maxRecentEvery.
+const (
+	recentNames    = 2000
+	maxRecentEvery = 10 * time.Minute
+)
+
+// recentHour is what was sent of an hour that was not over.
+type recentHour struct {
+	sum  uint32
+	next time.Time // when more may be sent
+}
+
+// sendRecent sends what hours have that are not over, if it has changed. When such an hour is
+// over, the whole takes its place.
+func (s *Shipper) sendRecent(ctx context.Context, r *sqlite.CountReader) error {
+	hours, err := r.Recent(ctx)
+	if err != nil {
+		return err
+	}
+	sent := map[int64]recentHour{} // of the present hours alone
+	for i := range hours {
+		h := &hours[i]
+		last := s.session.recent[h.At.Unix()]
+		if now := time.Now(); last.sum != h.Sum && !now.Before(last.next) {
+			rows := 0
+			names := func(f func(kind, name string, sums *counts.Sums) error) error {
+				all := h.Hour.Sum()
+				return errors.Join(f(string(counts.AllMail), counts.AllName, &all), h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
+					rows++
+					return f(k.String(), name, sums)
+				}))
+			}
+			p := sqlite.Period{Length: "hour", At: h.At, N: h.All, Missing: h.Missing}
+			if err := s.session.sendPeriod(ctx, p, names, h.EachFacts); err != nil {
+				return err
+			}
+			last = recentHour{h.Sum, now.Add(min(time.Duration(rows/recentNames)*countsEvery, maxRecentEvery))}
+		}
+		sent[h.At.Unix()] = last
+	}
+	s.session.recent = sent
+	return nil
+}
+
+// sendPeriod puts the counts of a period in the place of those that were sent before. names
+// and facts call a function with each of them.
+func (s *session) sendPeriod(ctx context.Context, p sqlite.Period, names func(func(kind, name string, sums *counts.Sums) error) error, facts func(func(counts.Facts, int64) error) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := s.begin(ctx); err != nil {
@@ -76,33 +127,33 @@ func (s *session) sendPeriod(ctx context.Context, r *sqlite.CountReader, p sqlit
 			return fault(err)
 		}
 	}
-	names := s.copier(ctx, p.Length, nameColumns)
-	err := r.Names(ctx, p, func(kind, name string, sums *counts.Sums) error {
-		names.row(4 + len(sums))
-		names.time(p.At)
-		names.int32(s.node)
-		names.text(kind)
-		names.text(name)
+	into := s.copier(ctx, p.Length, nameColumns)
+	err := names(func(kind, name string, sums *counts.Sums) error {
+		into.row(4 + len(sums))
+		into.time(p.At)
+		into.int32(s.node)
+		into.text(kind)
+		into.text(name)
 		for _, n := range sums {
-			names.int64(n)
+			into.int64(n)
 		}
-		return names.flush(maxOctets)
+		return into.flush(maxOctets)
 	})
-	if err := errors.Join(err, names.flush(0)); err != nil {
+	if err := errors.Join(err, into.flush(0)); err != nil {
 		return err
 	}
-	facts := s.copier(ctx, p.Length+"_facts", factColumns)
-	err = r.Facts(ctx, p, func(f counts.Facts, n int64) error {
-		facts.row(10)
-		facts.time(p.At)
-		facts.int32(s.node)
+	into = s.copier(ctx, p.Length+"_facts", factColumns)
+	err = facts(func(f counts.Facts, n int64) error {
+		into.row(10)
+		into.time(p.At)
+		into.int32(s.node)
 		for _, text := range []string{f.Org, f.DMARC, f.Action, f.Would, f.Override, f.Hint, f.Rule} {
-			facts.text(text)
+			into.text(text)
 		}
-		facts.int64(n)
-		return facts.flush(maxOctets)
+		into.int64(n)
+		return into.flush(maxOctets)
 	})
-	if err := errors.Join(err, facts.flush(0)); err != nil {
+	if err := errors.Join(err, into.flush(0)); err != nil {
 		return err
 	}
 	_, err = s.conn.Exec(ctx, `INSERT INTO postvet.period VALUES ($1, $2, $3, $4, $5)
@@ -110,14 +161,21 @@ func (s *session) sendPeriod(ctx context.Context, r *sqlite.CountReader, p sqlit
 	if err != nil {
 		return fault(err)
 	}
-	_, err = s.conn.Exec(ctx, "INSERT INTO postvet.counted VALUES ($1, $2, $3) ON CONFLICT (node, length) DO UPDATE SET seq = excluded.seq", s.node, p.Length, p.Seq)
-	if err != nil {
-		return fault(err)
+	if p.Seq > 0 {
+		_, err = s.conn.Exec(ctx, "INSERT INTO postvet.counted VALUES ($1, $2, $3) ON CONFLICT (node, length) DO UPDATE SET seq = excluded.seq", s.node, p.Length, p.Seq)
+		if err != nil {
+			return fault(err)
+		}
 	}
 	if err := s.commit(ctx); err != nil {
 		return err
 	}
-	s.counted[p.Length] = p.Seq
+	if p.Seq > 0 {
+		s.counted[p.Length] = p.Seq
+	}
+	if p.Length == "day" && p.At.After(s.newestDay) {
+		s.newestDay = p.At
+	}
 	return nil
 }
 
@@ -163,12 +221,16 @@ func (s *session) removeOldCounts(ctx context.Context, now time.Time, keep time.
 		if lasts <= 0 {
 			continue
 		}
+		before := now.Add(-lasts)
+		if length == "hour" {
+			before = before.UTC().Truncate(24 * time.Hour) // a day has all its hours or none
+		}
 		for _, statement := range []string{"DELETE FROM postvet." + length, "DELETE FROM postvet." + length + "_facts"} {
-			if _, err := s.conn.Exec(ctx, statement+" WHERE at < $1", now.Add(-lasts)); err != nil {
+			if _, err := s.conn.Exec(ctx, statement+" WHERE at < $1", before); err != nil {
 				return fault(err)
 			}
 		}
-		if _, err := s.conn.Exec(ctx, "DELETE FROM postvet.period WHERE length = $1 AND at < $2", length, now.Add(-lasts)); err != nil {
+		if _, err := s.conn.Exec(ctx, "DELETE FROM postvet.period WHERE length = $1 AND at < $2", length, before); err != nil {
 			return fault(err)
 		}
 	}

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,10 +49,15 @@ func testCounts(t *testing.T, s *keyservers.Server) {
 		defer closeConn(conn)
 		counted := int64(0)
 		for _, length := range sqlite.Lengths {
-			for p, ok, err := r.Next(t.Context(), length, 0, now); ok || err != nil; p, ok, err = r.Next(t.Context(), length, p.Seq, now) {
+			for p, ok, err := r.Next(t.Context(), length, 0, now, now); ok || err != nil; p, ok, err = r.Next(t.Context(), length, p.Seq, now, now) {
 				must(t, err)
 				counted += p.N
 			}
+		}
+		recent, err := r.Recent(t.Context())
+		must(t, err)
+		for _, h := range recent {
+			counted += h.All
 		}
 		eventually(t, "all counts are sent", func() (sent bool) {
 			must(t, conn.QueryRow(t.Context(), "SELECT coalesce(sum(n), 0) = $1 FROM postvet.period", counted).Scan(&sent))
@@ -63,7 +69,7 @@ func testCounts(t *testing.T, s *keyservers.Server) {
 			facts, total, all := int64(0), int64(0), int64(0)
 			after := int64(0)
 			for {
-				p, ok, err := r.Next(t.Context(), length, after, now)
+				p, ok, err := r.Next(t.Context(), length, after, now, now)
 				must(t, err)
 				if !ok {
 					break
@@ -75,6 +81,16 @@ func testCounts(t *testing.T, s *keyservers.Server) {
 					return nil
 				}))
 				must(t, r.Facts(t.Context(), p, func(_ counts.Facts, n int64) error { facts += n; return nil }))
+			}
+			for i := range recent[:len(recent)*strings.Count(length, "hour")] { // those that are not over are there too
+				h := &recent[i]
+				all += h.All
+				want[fmt.Sprint(h.At.Unix(), " all (all)")] = h.Hour.Sum()
+				must(t, h.Each(func(k counts.Kind, name string, sums *counts.Sums) error {
+					want[fmt.Sprint(h.At.Unix(), " ", k, " ", name)] = *sums
+					return nil
+				}))
+				must(t, h.EachFacts(func(_ counts.Facts, n int64) error { facts += n; return nil }))
 			}
 			lines, err := conn.Query(t.Context(), "SELECT "+nameColumns+" FROM postvet."+length)
 			must(t, err)
@@ -109,6 +125,7 @@ func testCounts(t *testing.T, s *keyservers.Server) {
 	count(10, 0) // not over
 	same()
 	count(5, 30*time.Hour) // late
+	count(0, 0)
 	same()
 	same()
 	conn, err := d.Connect(t.Context())
@@ -117,7 +134,7 @@ func testCounts(t *testing.T, s *keyservers.Server) {
 	ses := &session{conn: conn}
 	must(t, ses.removeOldCounts(t.Context(), now, 27*time.Hour))
 	var left, hours int
-	must(t, conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM postvet.hour WHERE at < $1), (SELECT count(*) FROM postvet.hour)", now.Add(-27*time.Hour)).Scan(&left, &hours))
+	must(t, conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM postvet.hour WHERE at < $1), (SELECT count(*) FROM postvet.hour)", now.Add(-27*time.Hour).UTC().Truncate(24*time.Hour)).Scan(&left, &hours))
 	if left != 0 || hours == 0 {
 		t.Errorf("%d names of old hours are left, of %d", left, hours)
 	}

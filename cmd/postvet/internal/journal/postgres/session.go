@@ -23,6 +23,8 @@ type session struct {
 	generations map[int64]bool
 	complete    map[rows.Part]sqlite.Stamp   // of files that were sent to their end
 	counted     map[string]int64             // up to which periods of a length were sent
+	newestDay   time.Time                    // of which counts were sent
+	recent      map[int64]recentHour         // that were sent, by their beginning
 	patterns    map[int64]sqlite.PatternSums // of the days that were sent
 	// taken is true after another process has sent rows of this node.
 	taken bool
@@ -95,6 +97,11 @@ func (s *session) readCounted(ctx context.Context) error {
 		s.counted[length] = seq
 		return nil
 	})
+	if err != nil {
+		return fault(err)
+	}
+	s.recent = map[int64]recentHour{}
+	err = s.conn.QueryRow(ctx, "SELECT coalesce(max(at), to_timestamp(0)) FROM postvet.period WHERE length = 'day' AND node = $1", s.node).Scan(&s.newestDay)
 	return fault(err)
 }
 

@@ -54,7 +54,8 @@ type Shipper struct {
 	last  chan context.Context // of the last round
 	done  chan struct{}
 
-	patterns atomic.Bool // what was learned may have changed
+	patterns atomic.Bool  // what was learned may have changed
+	rounds   atomic.Int64 // that have sent all there was
 
 	mu      sync.Mutex
 	stats   Stats
@@ -164,6 +165,7 @@ func (s *Shipper) run(ctx context.Context) {
 			// A database that does not answer is not waited for.
 			if last := <-s.last; s.Stats().Trouble == "" {
 				last, cancel := context.WithTimeout(last, lastTime)
+				s.counted = time.Time{} // the last hour too
 				s.attempt(last)
 				cancel()
 			}
@@ -179,6 +181,7 @@ func (s *Shipper) attempt(ctx context.Context) time.Duration {
 	err := s.guarded(ctx)
 	if err == nil {
 		s.works()
+		s.rounds.Add(1)
 		return s.opt.every
 	}
 	s.session.close()

@@ -82,17 +82,11 @@ func (s *state) addNames(table string, at int64, h *counts.Hour) error {
 		return add.exec()
 	}
 	all := h.Sum()
-	if err := one(kindAll, nameAll, &all); err != nil {
+	if err := one(string(counts.AllMail), counts.AllName, &all); err != nil {
 		return err
 	}
 	return h.Each(func(k counts.Kind, name string, sums *counts.Sums) error { return one(k.String(), name, sums) })
 }
-
-// The row of all messages of a period.
-const (
-	kindAll = "all"
-	nameAll = "(all)"
-)
 
 func (s *state) addFacts(table string, at int64, h *counts.Hour) error {
 	add, err := s.prepared(fmt.Sprintf("INSERT INTO %s_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", table))

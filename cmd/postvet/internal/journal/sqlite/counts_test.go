@@ -164,12 +164,12 @@ func TestCountsAgree(t *testing.T) {
 	must(t, err)
 	defer db.Close()
 	must(t, db.QueryRow("SELECT sum(n) FROM period WHERE length = 'day'").Scan(&got))
-	present, err := (&counted{}), error(nil)
 	tx, err := db.Begin()
 	must(t, err)
-	must(t, present.readRecent(t.Context(), tx))
+	present, err := counted{tx}.recent(t.Context())
+	must(t, err)
 	must(t, tx.Rollback())
-	for _, h := range present.recent {
+	for _, h := range present {
 		got += h.All
 	}
 	if got != want || want != 400 {

@@ -172,12 +172,12 @@ func forgetCounts(ctx context.Context, tx *sql.Tx, domain string) error {
 
 // forgetRecent is forgetCounts for hours that are not over.
 func forgetRecent(ctx context.Context, tx *sql.Tx, domain string) error {
-	c := &counted{}
-	if err := c.readRecent(ctx, tx); err != nil {
+	recent, err := counted{tx}.recent(ctx)
+	if err != nil {
 		return err
 	}
-	for i := range c.recent {
-		part, ok := c.recent[i].Forget(domain)
+	for i := range recent {
+		part, ok := recent[i].Forget(domain)
 		if !ok {
 			continue
 		}

@@ -109,12 +109,12 @@ func verifyState(ctx context.Context, dir string) (n int64, err error) {
 		return 0, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	all, err := readCounted(ctx, tx)
+	recent, err := counted{tx}.recent(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for i := range all.recent {
-		n += all.recent[i].All
+	for i := range recent {
+		n += recent[i].All
 	}
 	var over int64
 	err = tx.QueryRowContext(ctx, "SELECT coalesce(sum(n), 0) FROM period WHERE length = 'day'").Scan(&over)

@@ -14,138 +14,87 @@ import (
 
 const day = 24 * time.Hour
 
-// periods are the days and hours that make up a time, and the hours that are not over.
-type periods struct {
-	tx     *sql.Tx
-	days   []int64
-	hours  []int64
-	recent []counts.Hour
-}
+// counted is what the state file has counted, in a transaction.
+type counted struct{ tx *sql.Tx }
 
-// counted is what the state file has at all.
-type counted struct {
-	hours, days []int64 // their beginnings, in order
-	recent      []counts.Hour
-}
+var _ counts.Source = counted{}
 
-// readCounted returns the hours and days of which there are counts.
-func readCounted(ctx context.Context, tx *sql.Tx) (*counted, error) {
-	c := &counted{}
-	lines, err := tx.QueryContext(ctx, "SELECT length, at FROM period ORDER BY length, at")
+// Kept implements [counts.Source].
+func (c counted) Kept(ctx context.Context) (*counts.Kept, error) {
+	var of counts.KeptOf
+	lines, err := c.tx.QueryContext(ctx, "SELECT length, at FROM period ORDER BY length, at")
 	if err != nil {
 		return nil, err
 	}
-	defer lines.Close()
-	for lines.Next() {
+	err = eachLineOf(lines, func(lines *sql.Rows) error {
 		var length string
 		var at int64
-		if err := lines.Scan(&length, &at); err != nil {
-			return nil, err
-		}
+		err := lines.Scan(&length, &at)
 		if length == "hour" {
-			c.hours = append(c.hours, at)
+			of.Hours = append(of.Hours, at)
 		} else {
-			c.days = append(c.days, at)
+			of.Days = append(of.Days, at)
 		}
-	}
-	if err := lines.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	return c, c.readRecent(ctx, tx)
+	k := &counts.Kept{Nodes: []counts.KeptOf{of}}
+	k.Recent, err = c.recent(ctx)
+	return k, err
 }
 
-// readRecent reads the hours that are not over.
-func (c *counted) readRecent(ctx context.Context, tx *sql.Tx) error {
-	lines, err := tx.QueryContext(ctx, selectRecent)
+// recent returns the hours that are not over.
+func (c counted) recent(ctx context.Context) ([]counts.Hour, error) {
+	parts, err := c.parts(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer lines.Close()
-	var parts []counts.Part
-	for lines.Next() {
+	return counts.Hours(parts)
+}
+
+// parts returns the parts of hours that are not over, in the order of writing.
+func (c counted) parts(ctx context.Context) (parts []counts.Part, err error) {
+	lines, err := c.tx.QueryContext(ctx, selectRecent)
+	if err != nil {
+		return nil, err
+	}
+	return parts, eachLineOf(lines, func(lines *sql.Rows) error {
 		var at int64
 		var octets []byte
-		if err := lines.Scan(&at, &octets); err != nil {
-			return err
-		}
+		err := lines.Scan(&at, &octets)
 		parts = append(parts, counts.Part{At: time.Unix(at, 0).UTC(), Octets: octets})
-	}
-	if err := lines.Err(); err != nil {
 		return err
-	}
-	c.recent, err = counts.Hours(parts)
-	return err
+	})
 }
 
-// oldest returns the beginning of the oldest period; zero if there is none.
-func (c *counted) oldest() (at time.Time) {
-	for _, some := range [][]int64{c.days, c.hours} {
-		if len(some) > 0 && (at.IsZero() || some[0] < at.Unix()) {
-			at = time.Unix(some[0], 0).UTC()
-		}
-	}
-	for _, h := range c.recent {
-		if at.IsZero() || h.At.Before(at) {
-			at = h.At
-		}
-	}
-	return at
-}
+// tables are the tables of counts in the order in which they are read.
+var tables = []counts.Table{counts.DayTable, counts.HourTable}
 
-// roundDown returns the beginning of a time as exactly as it is counted: that of its hour, or
-// of its day if there is no hour any more.
-func (c *counted) roundDown(at time.Time) time.Time {
-	whole := at.Truncate(day)
-	if _, ok := slices.BinarySearch(c.days, whole.Unix()); ok && !at.Equal(whole) {
-		if first, _ := slices.BinarySearch(c.hours, whole.Unix()); first == len(c.hours) || c.hours[first] >= whole.Add(day).Unix() {
-			return whole
-		}
-	}
-	return at
-}
-
-// between returns the periods from since until until.
-func (c *counted) between(tx *sql.Tx, since, until time.Time) *periods {
-	p := &periods{tx: tx}
-	for _, h := range c.recent {
-		if !h.At.Before(since) && h.At.Before(until) {
-			p.recent = append(p.recent, h)
-		}
-	}
-	for _, at := range c.days {
-		first, _ := slices.BinarySearch(c.hours, at)
-		last, _ := slices.BinarySearch(c.hours, at+int64(day/time.Second))
-		hours := c.hours[first:last]
-		begins, ends := at, at+int64(day/time.Second)
-		if len(hours) > 0 { // what matters of a day is that which is counted
-			begins, ends = hours[0], hours[len(hours)-1]+int64(time.Hour/time.Second)
-		}
-		switch {
-		case ends <= since.Unix() || begins >= until.Unix():
-		case begins >= since.Unix() && ends <= until.Unix():
-			p.days = append(p.days, at)
-		default:
-			for _, hour := range hours {
-				if hour >= since.Unix() && hour < until.Unix() {
-					p.hours = append(p.hours, hour)
-				}
+// Ranked implements [counts.Source].
+func (c counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, by counts.Field, n int) (all [][]counts.Ranked, err error) {
+	for _, table := range tables {
+		query := fmt.Sprintf("SELECT name, %[1]s FROM %[2]s WHERE at = ? AND kind = ? AND %[1]s > 0 ORDER BY %[1]s DESC LIMIT ?", by, table)
+		for _, period := range p[table] {
+			lines, err := c.tx.QueryContext(ctx, query, period.At, k.String(), n)
+			if err != nil {
+				return nil, err
 			}
+			var list []counts.Ranked
+			err = eachLineOf(lines, func(lines *sql.Rows) error {
+				var x counts.Ranked
+				err := lines.Scan(&x.Name, &x.N)
+				list = append(list, x)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, list)
 		}
 	}
-	return p
-}
-
-// each calls f with each table and the periods in it, until f fails.
-func (p *periods) each(f func(table string, at []int64) error) error {
-	if len(p.days) > 0 {
-		if err := f("day", p.days); err != nil {
-			return err
-		}
-	}
-	if len(p.hours) > 0 {
-		return f("hour", p.hours)
-	}
-	return nil
+	return all, nil
 }
 
 // namesAtOnce is how many names a statement asks for.
@@ -153,14 +102,17 @@ const namesAtOnce = 200
 
 // eachLine calls f with the lines of a query, in which %[1]s is the table, %[2]s its
 // periods, and %[3]s so many parameters as there are names.
-func (p *periods) eachLine(ctx context.Context, query string, names []string, f func(*sql.Rows) error) error {
-	return p.each(func(table string, at []int64) error {
+func (c counted) eachLine(ctx context.Context, p counts.Periods, query string, names []string, f func(*sql.Rows) error) error {
+	for _, table := range tables {
+		if len(p[table]) == 0 {
+			continue
+		}
 		for some := range slices.Chunk(names, namesAtOnce) {
 			args := make([]any, len(some))
 			for i, name := range some {
 				args[i] = name
 			}
-			lines, err := p.tx.QueryContext(ctx, fmt.Sprintf(query, table, join(at), strings.TrimPrefix(strings.Repeat(",?", len(some)), ",")), args...)
+			lines, err := c.tx.QueryContext(ctx, fmt.Sprintf(query, table, join(p[table]), strings.TrimPrefix(strings.Repeat(",?", len(some)), ",")), args...)
 			if err != nil {
 				return err
 			}
@@ -168,8 +120,8 @@ func (p *periods) eachLine(ctx context.Context, query string, names []string, f 
 				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // eachLineOf calls f with each line, and closes them.
@@ -192,36 +144,76 @@ var sumOf = func() string {
 	return strings.Join(all, ", ")
 }()
 
-// of returns the numbers of names in the tables.
-func (p *periods) of(ctx context.Context, kind string, names []string) (map[string]counts.Sums, error) {
+// scanSums scans a value and the numbers behind it.
+func scanSums(lines *sql.Rows, first any, s *counts.Sums) error {
+	targets := []any{first}
+	for f := range s {
+		targets = append(targets, &s[f])
+	}
+	return lines.Scan(targets...)
+}
+
+// Sums implements [counts.Source].
+func (c counted) Sums(ctx context.Context, p counts.Periods, of counts.Named, names []string) (map[string]counts.Sums, error) {
 	all := map[string]counts.Sums{}
-	query := "SELECT name, " + sumOf + " FROM %[1]s WHERE kind = '" + kind + "' AND at IN (%[2]s) AND name IN (%[3]s) GROUP BY name"
-	err := p.eachLine(ctx, query, names, func(lines *sql.Rows) error {
+	query := "SELECT name, " + sumOf + " FROM %[1]s WHERE kind = '" + string(of) + "' AND at IN (%[2]s) AND name IN (%[3]s) GROUP BY name"
+	err := c.eachLine(ctx, p, query, names, func(lines *sql.Rows) error {
 		var name string
 		var s counts.Sums
-		targets := []any{&name}
-		for f := range s {
-			targets = append(targets, &s[f])
-		}
-		if err := lines.Scan(targets...); err != nil {
-			return err
-		}
+		err := scanSums(lines, &name, &s)
 		sum := all[name]
 		sum.Add(&s)
 		all[name] = sum
-		return nil
+		return err
 	})
 	return all, err
 }
 
-// join returns numbers with commas between.
-func join(all []int64) string {
+// Points implements [counts.Source]. The statement finds its rows one by one, whatever the
+// table has.
+func (c counted) Points(ctx context.Context, p counts.Periods, of counts.Named, name string, f func(at int64, s *counts.Sums)) error {
+	query := "SELECT at, " + strings.Join(counts.FieldNames(), ", ") + " FROM %[1]s WHERE kind = '" + string(of) + "' AND at IN (%[2]s) AND name IN (%[3]s)"
+	return c.eachLine(ctx, p, query, []string{name}, func(lines *sql.Rows) error {
+		var at int64
+		var s counts.Sums
+		err := scanSums(lines, &at, &s)
+		f(at, &s)
+		return err
+	})
+}
+
+// Causes implements [counts.Source].
+func (c counted) Causes(ctx context.Context, p counts.Periods, orgs []string, f func(org, hint, rule string, n int64)) error {
+	query := "SELECT org, hint, rule, n FROM %[1]s_facts WHERE at IN (%[2]s) AND org IN (%[3]s)"
+	return c.eachLine(ctx, p, query, orgs, func(lines *sql.Rows) error {
+		var org, hint, rule string
+		var n int64
+		err := lines.Scan(&org, &hint, &rule, &n)
+		f(org, hint, rule, n)
+		return err
+	})
+}
+
+// Missing implements [counts.Source].
+func (c counted) Missing(ctx context.Context, p counts.Periods) (n int64, err error) {
+	for _, table := range tables {
+		var some int64
+		if err := c.tx.QueryRowContext(ctx, "SELECT coalesce(sum(missing), 0) FROM period WHERE length = ? AND at IN ("+join(p[table])+")", string(table)).Scan(&some); err != nil {
+			return 0, err
+		}
+		n += some
+	}
+	return n, nil
+}
+
+// join returns the beginnings of periods with commas between.
+func join(all []counts.Period) string {
 	var b []byte
-	for i, n := range all {
+	for i, p := range all {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(b, n, 10)
+		b = strconv.AppendInt(b, p.At, 10)
 	}
 	return string(b)
 }

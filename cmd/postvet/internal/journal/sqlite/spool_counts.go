@@ -5,15 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 )
 
-// Period is an hour or a day that is over, whose counts are sent elsewhere.
+// Period is an hour or a day whose counts are sent elsewhere.
 type Period struct {
-	// Seq is higher than that of all periods that changed before it.
+	// Seq is such that all periods that have changed before it are sent; 0 if that is not
+	// known.
 	Seq int64
 	// Length is "hour" or "day".
 	Length     string
@@ -40,9 +43,11 @@ func (s *Spool) OpenCounts(ctx context.Context) (*CountReader, error) {
 func (r *CountReader) Close() error { return r.db.Close() }
 
 // Next returns the period of a length that is over and changed next after one; false if
-// there is none. A file that was begun anew counts from 1 again, and is sent from its
+// there is none. Of days, those that are newer than one come first, since others may have
+// changed after them while they were not over; they come again in their turn. A day is not over as long as it has an
+// hour that is not. A file that was begun anew counts from 1 again, and is sent from its
 // beginning.
-func (r *CountReader) Next(ctx context.Context, length string, after int64, now time.Time) (p Period, ok bool, err error) {
+func (r *CountReader) Next(ctx context.Context, length string, after int64, newest, now time.Time) (p Period, ok bool, err error) {
 	var last int64
 	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM period").Scan(&last); err != nil {
 		return p, false, err
@@ -50,19 +55,64 @@ func (r *CountReader) Next(ctx context.Context, length string, after int64, now 
 	if last < after {
 		after = 0
 	}
-	lasts := time.Hour
+	lasts, where := time.Hour, ""
 	if length == "day" {
-		lasts = day
+		lasts, where = day, " AND NOT EXISTS (SELECT 1 FROM recent WHERE recent.at >= period.at AND recent.at < period.at + 86400)"
+	} else {
+		newest = now
 	}
 	var at int64
+	var newer bool
 	p.Length = length
-	err = r.db.QueryRowContext(ctx, "SELECT seq, at, n, missing FROM period WHERE length = ? AND seq > ? AND at <= ? ORDER BY seq LIMIT 1",
-		length, after, now.Add(-lasts).Unix()).Scan(&p.Seq, &at, &p.N, &p.Missing)
+	err = r.db.QueryRowContext(ctx, "SELECT seq, at, n, missing, at > ?1 AS newer FROM period WHERE length = ?2 AND (seq > ?3 OR at > ?1) AND at <= ?4"+where+
+		" ORDER BY newer DESC, CASE WHEN newer THEN at ELSE seq END LIMIT 1",
+		newest.Unix(), length, after, now.Add(-lasts).Unix()).Scan(&p.Seq, &at, &p.N, &p.Missing, &newer)
+	if newer {
+		p.Seq = after
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil
 	}
 	p.At = time.Unix(at, 0).UTC()
 	return p, err == nil, err
+}
+
+// RecentHour is an hour that is not over. Sum differs when its counts do.
+type RecentHour struct {
+	counts.Hour
+	Sum uint32
+}
+
+// Recent returns the hours that are not over and of which nothing else is counted yet. What
+// is late in an hour comes with the whole hour.
+func (r *CountReader) Recent(ctx context.Context) (all []RecentHour, err error) {
+	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	parts, err := counted{tx}.parts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	over, err := numbers(ctx, tx, "SELECT at FROM period WHERE length = 'hour' AND at IN (SELECT at FROM recent)")
+	if err != nil {
+		return nil, err
+	}
+	recent, err := counts.Hours(parts)
+	for _, h := range recent {
+		if slices.Contains(over, h.At.Unix()) {
+			continue
+		}
+		one := RecentHour{Hour: h}
+		for _, p := range parts {
+			if p.At.Equal(h.At) {
+				one.Sum = crc32.Update(one.Sum, crc32.IEEETable, p.Octets)
+			}
+		}
+		all = append(all, one)
+	}
+	return all, err
 }
 
 // Names calls f with the numbers of each name of a period, and also with those of all.

@@ -149,7 +149,7 @@ func fillPeriod(b *testing.B, st *state, table string, at time.Time, all [counts
 			}
 		}
 	}
-	insert(kindAll, nameAll, &sum)
+	insert(string(counts.AllMail), counts.AllName, &sum)
 	if err := st.exec("INSERT INTO period VALUES (?, ?, ?, 0, 1)", table, at.Unix(), sum[counts.All]); err != nil {
 		b.Fatal(err)
 	}
