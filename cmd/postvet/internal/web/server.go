@@ -16,7 +16,10 @@ import (
 const (
 	maxConns       = 512
 	maxHeaderBytes = 16 << 10
-	closeTimeout   = 2 * time.Second
+	// writeBuffer bounds what the kernel keeps for a client that does not read, in octets; by
+	// itself it takes up to 4 MiB for each. It is room for most pages.
+	writeBuffer  = 64 << 10
+	closeTimeout = 2 * time.Second
 )
 
 // Serve serves the pages on l, which Close closes. With a certificate it speaks TLS.
@@ -39,7 +42,19 @@ func Serve(l net.Listener, h *Handler, certificate *Certificate, log *zap.Logger
 	if h.feed != nil {
 		s.RegisterOnShutdown(h.feed.Close) // pages that stay open would keep it from ending
 	}
-	return idle.Serve(s, l, maxConns, closeTimeout, func(err error) {
+	return idle.Serve(s, boundedListener{l}, maxConns, closeTimeout, func(err error) {
 		log.Error("the web page is no longer served; restart to get it back. Mail is not affected", zap.Error(err))
 	})
+}
+
+// boundedListener bounds the memory of the kernel for each connection.
+type boundedListener struct{ net.Listener }
+
+// Accept implements [net.Listener].
+func (l boundedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if b, ok := c.(interface{ SetWriteBuffer(octets int) error }); ok {
+		_ = b.SetWriteBuffer(writeBuffer) // a connection that has ended has none
+	}
+	return c, err
 }
