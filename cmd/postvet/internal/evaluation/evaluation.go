@@ -3,10 +3,12 @@
 package evaluation
 
 import (
+	"context"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/policy"
+	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/patterns"
 )
 
@@ -37,8 +39,11 @@ func (e *Evaluation) Checker(now func() time.Time, trace bool) *policy.Checker {
 			Except: func(domain string) bool { return except.At(now()).Name(domain) },
 		}
 	}
-	if e.Keys != nil {
-		o.Signing, o.Sealing = e.Config.Signing(e.Keys), e.Config.Sealing(e.Keys)
+	if keys := e.Keys; keys != nil {
+		if e.DryRun {
+			keys = unnoted{keys}
+		}
+		o.Signing, o.Sealing = e.Config.Signing(keys), e.Config.Sealing(keys)
 		if o.Signing != nil {
 			o.Signing.DryRun = e.DryRun // a person at the machine wants to see the signature
 		}
@@ -48,3 +53,14 @@ func (e *Evaluation) Checker(now func() time.Time, trace bool) *policy.Checker {
 	}
 	return policy.NewChecker(o)
 }
+
+// unnoted are keys of which nothing is noted: a dry run does not make one that has signed.
+type unnoted struct{ keys policy.SigningKeys }
+
+// SigningKeys implements [policy.SigningKeys].
+func (u unnoted) SigningKeys(ctx context.Context, address message.Mailbox) ([]policy.SigningKey, error) {
+	return u.keys.SigningKeys(ctx, address)
+}
+
+// Published implements [policy.SigningKeys].
+func (unnoted) Published(policy.SigningKey) {}
