@@ -36,7 +36,11 @@ func (f *domainFlags) runObserved(cmd *cobra.Command, name string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), searchTime)
 	defer cancel()
 	now := time.Now()
-	p, err := domainhistory.ReadPatterns(ctx, source, domain, now)
+	var p *domainhistory.Patterns
+	known, _, err := source.Known(ctx, now)
+	if err == nil {
+		p, err = domainhistory.ReadPatterns(ctx, source, domain, now, known)
+	}
 	if err != nil {
 		return failed("%s; name the directory of the journal with --journal", fileError(dir, err))
 	}

@@ -17,10 +17,11 @@ import (
 	"github.com/postvet/postvet/policy/patterns"
 )
 
-// PatternReader reads patterns of genuine mail. Fleet reports whether it has those of all nodes;
-// if they cannot be read, away is why, and the rows are those of this node.
+// PatternReader reads patterns of genuine mail, those of one organizational domain. Fleet
+// reports whether it has those of all nodes; if they cannot be read, away is why, and the rows
+// are those of this node.
 type PatternReader interface {
-	Read(ctx context.Context, now time.Time, begin func() func(patterns.Row)) (away, err error)
+	Read(ctx context.Context, now time.Time, org string, begin func() func(patterns.Row)) (away, err error)
 	Fleet() bool
 }
 
@@ -58,35 +59,47 @@ type PatternName struct {
 // MaxNames bounds the lines of a kind for a person.
 const MaxNames = 20
 
+// maxOrgLabels bounds the labels of an organizational domain above a name: RFC 9989 section 4.10
+// looks for one among the last seven labels of a long name.
+const maxOrgLabels = 7
+
 // ReadPatterns returns what was learned of a name or, if nothing was, of the closest
-// domain above it; nil for nothing.
-func ReadPatterns(ctx context.Context, s PatternReader, name string, now time.Time) (*Patterns, error) {
+// domain above it; nil for nothing. known is what was learned of all domains, by which
+// forwarders are known.
+func ReadPatterns(ctx context.Context, s PatternReader, name string, now time.Time, known *patterns.Known) (*Patterns, error) {
+	for org := range message.Ancestry(name) {
+		if org != name && strings.Count(org, ".") >= maxOrgLabels {
+			continue
+		}
+		if p, err := readPatternsOf(ctx, s, org, now, known); p != nil || err != nil {
+			return p, err
+		}
+	}
+	return nil, nil
+}
+
+// readPatternsOf returns what was learned of an organizational domain, nil for nothing.
+func readPatternsOf(ctx context.Context, s PatternReader, org string, now time.Time, known *patterns.Known) (*Patterns, error) {
 	var b *patterns.Builder
 	var all []patterns.Row
-	away, err := s.Read(ctx, now, func() func(patterns.Row) {
+	away, err := s.Read(ctx, now, org, func() func(patterns.Row) {
 		b, all = patterns.NewBuilder(patterns.DayOf(now)), nil
 		return func(row patterns.Row) {
 			b.Add(row)
-			if message.Below(name, row.Org) {
-				all = append(all, row)
-			}
+			all = append(all, row)
 		}
 	})
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	org := slices.MaxFunc(all, func(a, b patterns.Row) int { return cmp.Compare(len(a.Org), len(b.Org)) }).Org
-	known := b.Known()
 	p := &Patterns{Name: org, Networks: []PatternName{}, Signers: []PatternName{}, Forwarders: []PatternName{}}
-	p.Domain, p.Learned = known.Domain(org)
+	p.Domain, p.Learned = b.Known().Domain(org)
 	p.Fleet = s.Fleet() && away == nil
 	if away != nil {
 		p.away = foreign.Terminal(away.Error(), 500)
 	}
 	for _, row := range all {
-		if row.Org == org {
-			p.add(row, known)
-		}
+		p.add(row, known)
 	}
 	for _, list := range []*[]PatternName{&p.Networks, &p.Signers, &p.Forwarders} {
 		slices.SortStableFunc(*list, func(a, b PatternName) int {

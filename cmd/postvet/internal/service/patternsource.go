@@ -31,22 +31,23 @@ func NewPatternSource(c *config.Config) PatternSource {
 // Fleet reports whether the source has what all nodes learned.
 func (s PatternSource) Fleet() bool { return s.Database != nil }
 
-// Read calls the function that begin returns with the rows of the last days, in order. If the
-// database cannot be used, it begins again with those of the directory alone, and away is why.
-func (s PatternSource) Read(ctx context.Context, now time.Time, begin func() func(patterns.Row)) (away, err error) {
+// Read calls the function that begin returns with the rows of the last days, in order: those of
+// an organizational domain, or of all if it is "". If the database cannot be used, it begins
+// again with those of the directory alone, and away is why.
+func (s PatternSource) Read(ctx context.Context, now time.Time, org string, begin func() func(patterns.Row)) (away, err error) {
 	local, since := sqlite.NewReader(s.Dir), patterns.DayOf(now)-patterns.Days+1
 	if s.Database != nil {
-		if away = s.Database.Patterns(ctx, local, s.Node, "", since, begin()); away == nil || ctx.Err() != nil {
+		if away = s.Database.Patterns(ctx, local, s.Node, org, since, begin()); away == nil || ctx.Err() != nil {
 			return nil, away
 		}
 	}
-	return away, local.Patterns(ctx, "", since, begin())
+	return away, local.Patterns(ctx, org, since, begin())
 }
 
 // Known returns what the rows say.
 func (s PatternSource) Known(ctx context.Context, now time.Time) (known *patterns.Known, away, err error) {
 	var b *patterns.Builder
-	away, err = s.Read(ctx, now, func() func(patterns.Row) {
+	away, err = s.Read(ctx, now, "", func() func(patterns.Row) {
 		b = patterns.NewBuilder(patterns.DayOf(now))
 		return b.Add
 	})

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,4 +114,45 @@ func TestRecordsAreRemoved(t *testing.T) {
 			t.Errorf("%s has %d records, %v, want %d", name, n, err, want)
 		}
 	}
+}
+
+// TestRecordsOfDomain: the records of a domain are found by an index, also in a file that was
+// made before there was one, and without it before the service has opened the file.
+func TestRecordsOfDomain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir})
+	must(t, err)
+	at := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	var all []rows.Published
+	for _, name := range []string{"example.org", "_dmarc.example.org", "a._domainkey.example.org", "b.c._domainkey.example.org", "notexample.org", "a._domainkey.notexample.org", "a._domainkey.sub.example.org", "_domainkey.example.org"} {
+		all = append(all, rows.Published{Standard: rows.DKIM, Name: name, Text: "x", First: at, Last: at})
+	}
+	must(t, s.WriteRecords(all))
+	must(t, s.inState(func(st *state) error { return st.exec("DROP INDEX record_key") }))
+	must(t, s.Close())
+	check := func(when string) {
+		t.Helper()
+		found, err := NewReader(dir).RecordsOf(t.Context(), "example.org")
+		var names []string
+		for _, r := range found {
+			names = append(names, r.Name)
+		}
+		if want := "[_dmarc.example.org a._domainkey.example.org b.c._domainkey.example.org example.org]"; err != nil || fmt.Sprint(names) != want {
+			t.Errorf("%s: %v, %v, want %s", when, names, err, want)
+		}
+	}
+	check("without an index")
+	st, err := openState(dir)
+	must(t, err)
+	var plan []string
+	must(t, st.each("EXPLAIN QUERY PLAN "+recordsOfDomain, func(line *statement) error {
+		plan = append(plan, string(line.octets(3)))
+		return nil
+	}))
+	must(t, st.close())
+	if text := strings.Join(plan, "; "); strings.Contains(text, "SCAN") || !strings.Contains(text, "record_key") {
+		t.Errorf("records of a domain are found by %s", text)
+	}
+	check("with an index")
 }

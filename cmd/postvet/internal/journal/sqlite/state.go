@@ -27,7 +27,11 @@ func openState(dir string) (*state, error) {
 		return nil, err
 	}
 	s := &state{file: f, connection: conn}
-	if err := s.migrate(migrations); err != nil {
+	err = s.migrate(migrations)
+	if err == nil {
+		err = s.exec(createKeyIndex)
+	}
+	if err != nil {
 		s.close()
 		return nil, classify(err)
 	}
