@@ -31,15 +31,19 @@ func (d *daemon) serveWeb(c *config.Config) (stop func(), err error) {
 		return nil, err
 	}
 	gate := access.New(c.Web.Access(c.Web.IsUnix(), certificate != nil))
+	source := webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections), readings: newReadings()}
 	h := web.New(web.Options{
-		Source: webSource{d: d, trials: newSlots(1), checks: newSlots(2), inspections: newSlots(maxInspections)}, Live: d.live, Gate: gate, Base: c.Web.Base,
+		Source: source, Live: d.live, Gate: gate, Base: c.Web.Base,
 		Version: d.opt.Version, Node: d.state.Load().authservID, Logger: log,
 	})
 	d.webGate.Store(gate)
 	d.metrics.WatchWeb(func() metrics.WebStats { return metrics.WebStats(h.Counts()) })
 	s := web.Serve(l, h, certificate, log)
 	log.Info("the web page is served", zap.Stringer("listen", l.Addr()))
-	return s.Close, nil
+	return func() {
+		s.Close()
+		source.readings.stop()
+	}, nil
 }
 
 // webCertificate returns the certificate of the web page, nil if it speaks no TLS.
@@ -69,6 +73,7 @@ type webSource struct {
 	d *daemon
 	// trials, checks and inspections bound what users have evaluated at once.
 	trials, checks, inspections slots
+	readings                    *readings
 }
 
 // Ask implements web.Source.

@@ -24,7 +24,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
-	"github.com/postvet/postvet/cmd/postvet/internal/sources"
 	"github.com/postvet/postvet/cmd/postvet/internal/trial"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/dnscache"
@@ -75,8 +74,8 @@ func (e echo) InspectDomain(_ context.Context, domain string) (*inspect.Report, 
 
 func (e echo) Reports(context.Context) (ReportReader, error) { return nil, refuse("") }
 
-func (e echo) Senders(_ context.Context, domain string) (*sources.Summary, error) {
-	return nil, refuse(domain)
+func (e echo) Senders(_ context.Context, domain string, _ time.Duration) (Senders, error) {
+	return Senders{}, refuse(domain)
 }
 
 func (e echo) Lookup(context.Context, string, dnscache.Type) *dnscache.Answer {

@@ -37,7 +37,10 @@ type ownDomain struct {
 	Reports *sources.Summary `json:"reports,omitempty"`
 	// Unknown are the sources without proof, the new ones first.
 	Unknown []*sources.Source `json:"unknown"`
-	Notes   []string          `json:"notes"`
+	// Complete is false while reports are being read, and Searched how far back that came.
+	Complete bool      `json:"complete"`
+	Searched time.Time `json:"searched,omitzero"`
+	Notes    []string  `json:"notes"`
 
 	// ready is true if it is ready for a stricter policy than it has, and strictest if there
 	// is none.
@@ -63,13 +66,17 @@ func (h *Handler) own(q *request) (any, error) {
 		p.Notes = append(p.Notes, layout.Count(more, "further domain")+" of yours not shown; \"postvet report sources DOMAIN\" says the same of each.")
 		names = names[:maxOwn]
 	}
-	ready, already := 0, 0
+	ready, already, unread := 0, 0, 0
+	until := time.Now().Add(quickly)
 	for _, name := range names {
 		name, ok := message.NormalizeDomain(name)
 		if !ok {
 			continue
 		}
-		d := h.ownDomain(q, name)
+		d := h.ownDomain(q, name, max(0, time.Until(until)))
+		if !d.Complete {
+			unread++
+		}
 		if d.strictest {
 			already++
 		}
@@ -79,8 +86,11 @@ func (h *Handler) own(q *request) (any, error) {
 		p.Domains = append(p.Domains, d)
 	}
 	p.Sentence = fmt.Sprintf("Of your %s, %d with p=reject, and %d that could ask for a stricter policy now.", layout.Count(len(p.Domains), "domain"), already, ready)
-	if len(p.Domains) == 1 {
+	switch {
+	case len(p.Domains) == 1:
 		p.Sentence = p.Domains[0].sentence()
+	case unread > 0:
+		p.Sentence += fmt.Sprintf(" The reports about %d are still being read; load this page again in a moment.", unread)
 	}
 	return p, nil
 }
@@ -92,12 +102,17 @@ func (d *ownDomain) sentence() string {
 		return "Nobody can say yet: no report about " + d.Name + " has come."
 	case "p=reject":
 		return d.Name + " asks for p=reject already."
+	case beingRead:
+		return "The reports about " + d.Name + " are being read; load this page again in a moment."
 	}
 	return d.Name + " is " + d.State + "."
 }
 
-// ownDomain says how ready a domain is.
-func (h *Handler) ownDomain(q *request, name string) ownDomain {
+// beingRead is the state of a domain whose reports nobody has read yet.
+const beingRead = "being read"
+
+// ownDomain says how ready a domain is, by what is read of its reports within a time.
+func (h *Handler) ownDomain(q *request, name string, within time.Duration) ownDomain {
 	d := ownDomain{Name: name, Unknown: []*sources.Source{}, Notes: []string{}}
 	s, err := h.opt.Source.Series(q.ctx, q.user, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: q.now.Add(-ownTime), Until: q.now, Step: 24 * time.Hour})
 	if err != nil {
@@ -107,11 +122,27 @@ func (h *Handler) ownDomain(q *request, name string) ownDomain {
 		d.Seen, d.Passed = sum[counts.All], sum[counts.Passed]
 		d.Trend = alignedOf("Share of the mail in the name of "+name+" that came here and is aligned", s)
 	}
-	sum, err := h.opt.Source.Senders(q.ctx, name)
+	found, err := h.opt.Source.Senders(q.ctx, name, within)
 	if err != nil {
 		d.Notes = append(d.Notes, h.problemOf(q, h.unreadableReports(q, err)).words())
+		found.Complete = true
 	}
-	d.judge(sum)
+	d.Complete, d.Searched = found.Complete, found.Searched
+	back := ""
+	if !found.Searched.IsZero() {
+		back = ", searched back to " + found.Searched.In(q.zone).Format("2 Jan 2006 15:04")
+	}
+	switch {
+	case found.Complete && back != "":
+		d.Notes = append(d.Notes, "So many reports came that the newest were read"+back+".")
+	case !found.Complete && found.Summary != nil:
+		d.Notes = append(d.Notes, "New reports came and are being read"+back+" so far. This is without them; load the page again in a moment.")
+	case !found.Complete:
+		d.State, d.Tone = beingRead, "warn"
+		d.Next = "The reports of others about it are being read" + back + " so far. Load this page again in a moment."
+		return d
+	}
+	d.judge(found.Summary)
 	return d
 }
 

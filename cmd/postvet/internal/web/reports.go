@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -16,9 +17,21 @@ import (
 type ReportSource interface {
 	// Reports returns the store of reports, ErrNoReports if none are kept.
 	Reports(ctx context.Context) (ReportReader, error)
-	// Senders says who sends as one of our domains, by the reports that came; nil if no
-	// report about it came.
-	Senders(ctx context.Context, domain string) (*sources.Summary, error)
+	// Senders says who sends as one of our domains, by the reports that came. It waits for
+	// their reading within a time, and says how far that is.
+	Senders(ctx context.Context, domain string, within time.Duration) (Senders, error)
+}
+
+// Senders is what the reports about a domain say.
+type Senders struct {
+	// Summary is nil if no report about it came. If not Complete, newer reports may be
+	// missing, or all of them.
+	Summary *sources.Summary
+	// Complete is false while the reports are being read.
+	Complete bool
+	// Searched is since when the reports of the time are read; zero if all of them are, or
+	// none yet.
+	Searched time.Time
 }
 
 // ReportReader reads reports. [*reportstore.Store] is one.

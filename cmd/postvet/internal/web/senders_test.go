@@ -110,13 +110,13 @@ func (k *keptSource) Reports(context.Context) (ReportReader, error) {
 	return k.reports, nil
 }
 
-func (k *keptSource) Senders(ctx context.Context, domain string) (*sources.Summary, error) {
+func (k *keptSource) Senders(ctx context.Context, domain string, _ time.Duration) (Senders, error) {
 	if k.reports == nil {
-		return nil, ErrNoReports
+		return Senders{}, ErrNoReports
 	}
 	sink := sources.NewSink(domain, func(*received.Report) {})
 	err := k.reports.Received(ctx, reports.ReceivedFilter{Domain: domain, Documents: true}, func(r *reports.Received) error { return received.Replay(r, sink) })
-	return sink.Analysis.Summary(nil), err
+	return Senders{Summary: sink.Analysis.Summary(nil), Complete: true}, err
 }
 
 // startKept returns a source whose journal and store have mail of an honest domain, and hostile
