@@ -45,6 +45,8 @@ const zone = `
 example. SOA ns.example. hostmaster.example. 1 3600 600 86400 60
 good.example. TXT "v=spf1 ip4:192.0.2.10 -all"
 _dmarc.good.example. TXT "v=DMARC1; p=reject; rua=mailto:dmarc@good.example"
+example.net. TXT "v=spf1 ip4:192.0.2.21 -all"
+_dmarc.example.net. TXT "v=DMARC1; p=none; rua=mailto:dmarc@example.net"
 good.example. MX 10 mx.good.example.
 mx.good.example. A 192.0.2.10
 10.2.0.192.in-addr.arpa. PTR mx.good.example.
@@ -93,13 +95,15 @@ func startSite(t *testing.T, more ...string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	dns, err := dnstest.NewServer(zone)
+	keyRecord := newKey(t, filepath.Join(dir, "keys"), "s2026")
+	dns, err := dnstest.NewServer(zone + keyRecord)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
 	s := &site{milter: filepath.Join(dir, "s"), dir: dir, log: &syncBuffer{}}
 	writeHistory(t, filepath.Join(dir, "journal"))
+	writeReports(t, filepath.Join(dir, "journal"))
 
 	text := strings.NewReplacer("DIR", dir, "DNS", dns.Addr(), "BASE", base).Replace(`
 listen = ["unix:DIR/s"]
@@ -114,6 +118,11 @@ own_domains = ["example.net"]
 directory = "DIR/journal"
 privacy = "addresses"
 min_free = 0
+[sign]
+keys = "DIR/keys"
+state = "DIR/keys.json"
+[report]
+inbox = ["dmarc@example.net"]
 [web]
 listen = "unix:DIR/w"
 base = "BASE"
@@ -288,6 +297,10 @@ func writeHistory(t *testing.T, dir string) {
 		if h := counts.HourOf(at); h != hour { // an hour is counted before the next one begins
 			recorder.Flush(t.Context())
 			hour = h
+		}
+		if random.IntN(25) == 0 {
+			recorder.Add(forwarded(&refs, &policyRules, at, random))
+			continue
 		}
 		n := random.IntN(100)
 		for _, s := range senders {
