@@ -226,7 +226,7 @@ func (p *domainPage) sentence(oldest time.Time) string {
 	case failed == 0:
 		text = fmt.Sprintf("All is well: none of %s in the name of %s failed DMARC %s.", layout.Count(all, "message"), p.Name, p.Period.Text)
 	default:
-		text = fmt.Sprintf("%s of %s in the name of %s (%s) failed DMARC %s", number(failed), layout.Count(all, "message"), p.Name, share(failed, all), p.Period.Text)
+		text = fmt.Sprintf("%s of %s in the name of %s (%s) failed DMARC %s", plain(failed), layout.Count(all, "message"), p.Name, share(failed, all), p.Period.Text)
 		if len(p.Causes) > 0 {
 			text += "; the likeliest cause: " + p.Causes[0].Text
 		}

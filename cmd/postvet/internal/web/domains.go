@@ -153,13 +153,13 @@ func (p *domains) sentence(r *counts.Ranking) string {
 	case failed == 0:
 		return fmt.Sprintf("Nobody: none of %s failed DMARC %s.", layout.Count(all, "message"), p.Period.Text)
 	}
-	text := fmt.Sprintf("%s of %s failed DMARC %s", number(failed), layout.Count(all, "message"), p.Period.Text)
+	text := fmt.Sprintf("%s of %s failed DMARC %s", plain(failed), layout.Count(all, "message"), p.Period.Text)
 	if c := changeOf(failed, p.Former[counts.Failed], r); c != "" && c != "new" {
 		text += " (" + c + " against the time before)"
 	}
 	if len(p.Lines) > 0 {
 		if most := slices.MaxFunc(p.Lines, func(a, b domainLine) int { return cmp.Compare(a.Failed, b.Failed) }); most.Failed > 0 {
-			text += fmt.Sprintf(", most of them, %s, in the name of %s", number(most.Failed), nameText(most.Name))
+			text += fmt.Sprintf(", most of them, %s, in the name of %s", plain(most.Failed), nameText(most.Name))
 		}
 	}
 	return text + "."

@@ -57,7 +57,7 @@ func (h *Handler) forwarders(q *request) (any, error) {
 	case n == 0:
 		p.Sentence = "Nobody: no mail looks as if a forwarder had broken it " + p.Period.Text + "."
 	default:
-		p.Sentence = fmt.Sprintf("%s from %s failed DMARC %s as mail does that is handed on: those who forward it, or their mailing lists, break its proof. Trust only those that you know.",
+		p.Sentence = fmt.Sprintf("%s from %s failed DMARC %s, and look as if a forwarder or a mailing list had changed them. Trust only those that you know.",
 			layout.Count(broken, "message"), layout.Count(n, "network"), p.Period.Text)
 	}
 	return p, nil

@@ -57,7 +57,7 @@ func TestHome(t *testing.T) {
 		{
 			"well", func(*Facts) {}, counted,
 			[]string{
-				"lead note good", "All is well: mail is checked", "checks who really sent the mail", "Today 12\u202f345 messages came: 23 refused, 4 held. The most frequent reason: Nothing proves", "Messages in each hour", "Messages of the last 24 hours", "<svg", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
+				"lead note good", "All is well: mail is checked", "checks who really sent the mail", "Today 12345 messages came: 23 refused, 4 held. The most frequent reason: Nothing proves", "Messages in each hour", "Messages of the last 24 hours", "<svg", "12\u202f345", "Nothing proves that the message comes from its author&#39;s domain", "/messages?rule=dmarc-reject&amp;since=2026-11-29T00%3A00%3A00Z",
 				"Your rule &lt;i&gt;mine decided", "Mail is refused.", "unix:postvet/postvet.sock",
 			},
 			[]string{"What needs you", "dmarc-pass", "<i>"},

@@ -92,10 +92,10 @@ func (t *today) sentence() string {
 		what string
 	}{{t.Refused, "refused"}, {t.Held, "held"}, {t.Deferred, "deferred"}} {
 		if x.n > 0 {
-			parts = append(parts, number(x.n)+" "+x.what)
+			parts = append(parts, plain(x.n)+" "+x.what)
 		}
 	}
-	text := "Today " + messageCount(t.Messages) + " came"
+	text := "Today " + layout.Count(t.Messages, "message") + " came"
 	switch {
 	case len(parts) == 0:
 		text += ", and none of them was refused, held or deferred."
@@ -108,15 +108,7 @@ func (t *today) sentence() string {
 		text += " The most frequent reason: " + foreign.Terminal(t.Reasons[0].Text, foreign.Whole)
 	}
 	if t.Would > 0 {
-		text += " " + messageCount(t.Would) + " more would have been refused, held or deferred, but Postvet only monitors them."
+		text += " " + layout.Count(t.Would, "message") + " more would have been refused, held or deferred, but Postvet only monitors them."
 	}
 	return text
-}
-
-// messageCount returns a number of messages.
-func messageCount(n int64) string {
-	if n == 1 {
-		return "1 message"
-	}
-	return number(n) + " messages"
 }

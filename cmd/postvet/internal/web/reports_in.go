@@ -108,7 +108,7 @@ func (p *reportsIn) sentence(messages, passed int64) string {
 	case messages == 0:
 		return fmt.Sprintf("%s%s came, none of which counts messages that somebody vouches for.", layout.Count(n, "report"), about)
 	default:
-		text := fmt.Sprintf("By the newest %s of others%s, %s of %s in your name passed DMARC (%s).", layout.Count(n, "report"), about, number(passed), layout.Count(messages, "message"), share(passed, messages))
+		text := fmt.Sprintf("By the newest %s of others%s, %s of %s in your name passed DMARC (%s).", layout.Count(n, "report"), about, plain(passed), layout.Count(messages, "message"), share(passed, messages))
 		if p.Unproven > 0 {
 			text += fmt.Sprintf(" %s did not prove where it comes from, and does not count.", layout.Count(p.Unproven, "report"))
 		}
@@ -185,11 +185,11 @@ func sentenceOf(r *reports.Received) string {
 	who := cmp.Or(r.Reporter, "Somebody")
 	switch r.Kind {
 	case reports.ReceivedTLS:
-		return fmt.Sprintf("%s reported about %s to %s, of which %s were as your policies demand.", who, layout.Count(r.Messages, "session"), r.Domain, number(r.Passed))
+		return fmt.Sprintf("%s reported about %s to %s, of which %s were as your policies demand.", who, layout.Count(r.Messages, "session"), r.Domain, plain(r.Passed))
 	case reports.ReceivedFailure:
 		return fmt.Sprintf("%s reported one message in the name of %s that failed.", who, r.Domain)
 	}
-	return fmt.Sprintf("%s reported about %s: %s passed DMARC (%s).", who, layout.Count(r.Messages, "message"), number(r.Passed), share(r.Passed, r.Messages))
+	return fmt.Sprintf("%s reported about %s: %s passed DMARC (%s).", who, layout.Count(r.Messages, "message"), plain(r.Passed), share(r.Passed, r.Messages))
 }
 
 var noSuchReport = &problem{Status: http.StatusNotFound, Title: "There is no such report", Text: "It is older than reports are kept (report.retention), or the address is mistyped."}

@@ -142,6 +142,10 @@ func toInt(n any) int64 {
 // number returns a number with thin spaces between its thousands.
 func number(n any) string { return chart.Grouped(toInt(n)) }
 
+// plain returns a number as it stands in a sentence, which may have foreign text too: such text
+// is made harmless, and a thin space is among what that replaces.
+func plain(n int64) string { return strconv.FormatInt(n, 10) }
+
 // share returns a part of a whole in percent, "" without a whole.
 func share(part, whole any) string {
 	p, w := toInt(part), toInt(whole)
