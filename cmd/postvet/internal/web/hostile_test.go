@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -18,6 +19,23 @@ func checkHarmless(t *testing.T, page string) {
 	if len(page) > 200<<10 {
 		t.Errorf("the page has %d octets", len(page))
 	}
+	for _, h := range harms(t, page) {
+		t.Error(h)
+	}
+}
+
+// harms returns what of something foreign became markup, or cannot be seen.
+func harms(t *testing.T, page string) (all []string) {
+	t.Helper()
+	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	text := func(s string) {
+		for _, r := range s {
+			if r != '\n' && r != '\t' && unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.Is(unicode.Bidi_Control, r) {
+				add("the character %U in %.80q", r, s)
+				return
+			}
+		}
+	}
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {
 		t.Fatal(err)
@@ -25,32 +43,23 @@ func checkHarmless(t *testing.T, page string) {
 	for n := range root.Descendants() {
 		switch n.Type {
 		case html.TextNode:
-			checkText(t, n.Data)
+			text(n.Data)
 		case html.CommentNode:
-			t.Errorf("a comment %.60q", n.Data)
+			add("a comment %.60q", n.Data)
 		case html.ElementNode:
 			if n.Data == "evil" || n.Data == "base" || n.Data == "iframe" || n.Data == "object" || n.Data == "img" {
-				t.Errorf("an element <%s>", n.Data)
+				add("an element <%s>", n.Data)
 			}
 			if n.Data == "script" && n.FirstChild != nil {
-				t.Errorf("a script %.60q in the page", n.FirstChild.Data)
+				add("a script %.60q in the page", n.FirstChild.Data)
 			}
 			for _, a := range n.Attr {
-				checkText(t, a.Val)
+				text(a.Val)
 				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || (a.Key == "href" || a.Key == "src" || a.Key == "action") && a.Val != "" && a.Val[0] != '/' && a.Val[0] != '#' {
-					t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+					add("<%s %s=%q>", n.Data, a.Key, a.Val)
 				}
 			}
 		}
 	}
-}
-
-func checkText(t *testing.T, s string) {
-	t.Helper()
-	for _, r := range s {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.Is(unicode.Bidi_Control, r) {
-			t.Errorf("the character %U in %.80q", r, s)
-			return
-		}
-	}
+	return all
 }
