@@ -203,6 +203,8 @@ var webParts = []JSONObject{
 		[2]string{"trend", "their share day by day; see line"},
 		[2]string{"reports", `the object of "postvet report sources --json", without its sources`},
 		[2]string{"unknown", "its sources without proof, the new ones first"},
+		[2]string{"complete", "false while reports are being read"},
+		[2]string{"searched", "how far back they were read then"},
 		[2]string{"notes", ""},
 	)},
 	{"answer", "An answer of the DNS.", web(
