@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/inspect"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
@@ -125,11 +124,14 @@ func (h *Handler) domain(q *request) (any, error) {
 
 // lookAtMail looks at the newest messages of the domain for what is not counted.
 func (h *Handler) lookAtMail(q *request, p *domainPage) error {
-	page, err := askedQuery[rows.Page](h, q, control.Request{Do: control.DoHistory}, rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit})
+	page, err := h.history(q, rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit}, quickly)
 	if err != nil {
 		return h.unreadable(q, err)
 	}
 	p.Looked = looked{Messages: len(page.Rows), Since: p.Period.Since, Complete: page.Next == 0 && page.Complete && len(page.Unread) == 0}
+	for _, name := range page.Unread {
+		p.Notes = append(p.Notes, unreadFile(name))
+	}
 	clients, causes := map[string]*domainClient{}, map[result.HintWord]int64{}
 	for _, r := range page.Rows {
 		p.Looked.Since = r.Ref.Time()
@@ -153,8 +155,11 @@ func (h *Handler) lookAtMail(q *request, p *domainPage) error {
 			}
 		}
 	}
-	if p.Looked.Complete {
+	switch {
+	case p.Looked.Complete:
 		p.Looked.Since = p.Period.Since
+	case !page.Complete:
+		p.Looked.Since = page.Searched
 	}
 	for _, c := range clients {
 		p.Clients = append(p.Clients, *c)

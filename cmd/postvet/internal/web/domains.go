@@ -47,10 +47,11 @@ type domainLine struct {
 	Cause string `json:"cause"`
 }
 
-// The bounds of a ranking: so many are ranked by failures, and so many shown.
+// The bounds of a ranking: so many names are shown, and among so many with most failures those are
+// looked for whose share or change is the largest.
 const (
-	maxRanked = 200
 	maxLines  = 50
+	maxRanked = 200
 )
 
 func (h *Handler) domains(q *request) (any, error) {
@@ -58,14 +59,16 @@ func (h *Handler) domains(q *request) (any, error) {
 	p.Period, p.Ranges = q.period()
 	p.By, p.Sorts = options(q.get("sort"), option{Word: "failed", Title: "failures"}, option{Word: "share", Title: "share"},
 		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "would-be refusals"})
-	by := counts.Failed
+	query := counts.Query{Kind: counts.Domain, By: counts.Failed, Since: p.Period.Since, Until: p.Period.Until, Limit: maxLines + 1}
 	switch p.By {
 	case "messages":
-		by = counts.All
+		query.By = counts.All
 	case "would":
-		by = counts.Spared
+		query.By = counts.Spared
+	case "share", "change":
+		query.Limit = maxRanked
 	}
-	r, err := h.ranking(q, counts.Query{Kind: counts.Domain, By: by, Since: p.Period.Since, Until: p.Period.Until, Limit: maxRanked})
+	r, err := h.ranking(q, query)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +160,7 @@ func (p *domains) sentence(r *counts.Ranking) string {
 	if c := changeOf(failed, p.Former[counts.Failed], r); c != "" && c != "new" {
 		text += " (" + c + " against the time before)"
 	}
-	if len(p.Lines) > 0 {
+	if len(p.Lines) > 0 && r.Query.By == counts.Failed { // others may lack it
 		if most := slices.MaxFunc(p.Lines, func(a, b domainLine) int { return cmp.Compare(a.Failed, b.Failed) }); most.Failed > 0 {
 			text += fmt.Sprintf(", most of them, %s, in the name of %s", plain(most.Failed), nameText(most.Name))
 		}

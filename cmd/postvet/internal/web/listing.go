@@ -28,7 +28,7 @@ type listing struct {
 func (l *listing) set(found rows.Page, path func(changes ...any) string) {
 	l.Complete, l.Searched, l.Oldest = found.Complete, found.Searched, found.Oldest
 	for _, name := range found.Unread {
-		l.Missing = append(l.Missing, "The file "+foreign.Terminal(name, 120)+" of the journal cannot be read; \"postvet journal verify\" says why.")
+		l.Missing = append(l.Missing, unreadFile(name))
 	}
 	if found.Next != 0 {
 		l.Next = path("before", found.Next)
@@ -36,6 +36,11 @@ func (l *listing) set(found rows.Page, path func(changes ...any) string) {
 	if !found.Complete {
 		l.GoOn = path("before", result.FirstReference(found.Searched), "wait", "long")
 	}
+}
+
+// unreadFile says that a file of the journal is missing in what a page shows.
+func unreadFile(name string) string {
+	return "The file " + foreign.Terminal(name, 120) + " of the journal cannot be read; \"postvet journal verify\" says why."
 }
 
 // before returns the reference at which a list goes on, 0 for its beginning.

@@ -13,7 +13,7 @@ import (
 
 const (
 	// quickly bounds a search, so that the page comes at once, perhaps with a part of what
-	// there is. One who goes on with a search, or wants one message, waits for patiently.
+	// there is. One who goes on with a search waits for patiently.
 	quickly   = 200 * time.Millisecond
 	patiently = 4 * time.Second
 	// onPage is how many messages a page has.
@@ -80,11 +80,7 @@ func (h *Handler) messages(q *request) (any, error) {
 // searched carries a search out.
 func (h *Handler) searched(q *request, p messagesPage) (any, error) {
 	s := &p.search
-	within := q.within()
-	if s.As.ofOne() {
-		within = patiently
-	}
-	found, err := h.find(q, s.queries(), within)
+	found, err := h.find(q, s.queries(), q.within())
 	if err != nil {
 		return nil, journalFailure(err, s.Everywhere)
 	}

@@ -51,7 +51,7 @@ INSERT INTO identity SELECT abs(random() >> 1) WHERE NOT EXISTS (SELECT 1 FROM i
 // indexes are the columns that are indexed, of accepted mail when its day is over. Rows
 // with the same value are in the order of time.
 var indexes = [rows.Classes][]rows.Column{
-	rows.Accepted: {rows.ColQueue, rows.ColOrg},
+	rows.Accepted: {rows.ColQueue, rows.ColOrg, rows.ColMessageKey},
 	rows.Rest:     {rows.ColQueue, rows.ColOrg, rows.ColClient, rows.ColMessageKey, rows.ColMailFromKey},
 }
 

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
+)
+
+// hurriedSource notes how long a search may take.
+type hurriedSource struct {
+	*keptSource
+	longest time.Duration
+}
+
+func (s *hurriedSource) Ask(ctx context.Context, user access.User, q control.Request) (any, error) {
+	switch q.Do {
+	case control.DoJournalStatus:
+		return control.Journal{Directory: s.dir, Privacy: string(rows.Hashed)}, nil
+	case control.DoHistory:
+		if end, ok := ctx.Deadline(); ok {
+			s.longest = max(s.longest, time.Until(end))
+		}
+	}
+	return s.keptSource.Ask(ctx, user, q)
+}
+
+// TestSearchesAreQuick: whatever is searched, the page comes at once, and only one who goes on
+// with a search waits.
+func TestSearchesAreQuick(t *testing.T) {
+	t.Parallel()
+	k := startKept(t)
+	for path, most := range map[string]time.Duration{
+		"/messages": quickly, "/messages?q=4X17ABCDEF": quickly, "/messages?q=%3Cx%40example.org%3E": quickly, "/messages?q=ann%40example.org": quickly,
+		"/messages?q=192.0.2.1": quickly, "/held": quickly, "/domains/example.org?range=quarter": quickly,
+		"/messages?q=4X17ABCDEF&wait=long": patiently, "/held?wait=long": patiently,
+	} {
+		s := &hurriedSource{keptSource: k}
+		w := get(t, newTest(s), path)
+		if s.longest == 0 || s.longest > most || most == patiently && s.longest <= quickly {
+			t.Errorf("%s: %d, may take %v, want %v", path, w.Code, s.longest, most)
+		}
+	}
+}
