@@ -38,7 +38,7 @@ Each search for an address or a client by "postvet history" is written down in a
   sqlite3 -readonly 2026-11-29.rest.db \
     "SELECT org, count(*) FROM message GROUP BY org ORDER BY 2 DESC LIMIT 10"
 
-Indexed are queue and org, and in the files of the rest also client, message_key and mail_from_key. Files of accepted mail get their indexes when the day is over. A value that is not there is NULL. Senders chose most of the texts; they have no control characters, but are no more trustworthy for that.`, "PP")
+Indexed are queue, org and message_key, and in the files of the rest also client and mail_from_key. Files of accepted mail get their indexes when the day is over. A value that is not there is NULL. Senders chose most of the texts; they have no control characters, but are no more trustworthy for that.`, "PP")
 	r.section("Columns of message")
 	for c := range rows.Columns {
 		r.item(fmt.Sprintf("%s (%s)", c, journalKinds[c.Kind()]))
