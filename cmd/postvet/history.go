@@ -163,6 +163,9 @@ func endOfHistory(notes io.Writer, page rows.Page) error {
 	if len(page.Unread) > 0 {
 		fmt.Fprintf(notes, "not read: %s; see \"postvet journal verify\"\n", strings.Join(page.Unread, ", "))
 	}
+	if len(page.Aside) > 0 {
+		fmt.Fprintf(notes, "not searched, as set aside: %s; see \"postvet journal status\"\n", strings.Join(page.Aside, ", "))
+	}
 	if len(page.Rows) > 0 {
 		return nil
 	}

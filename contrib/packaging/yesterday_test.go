@@ -26,35 +26,13 @@ func TestYesterday(t *testing.T) {
 	t.Parallel()
 	root := scratch(t)
 	m := boot(t, root)
-	const zone = `good.example. TXT "v=spf1 -all"
-_dmarc.good.example. TXT "v=DMARC1; p=reject"
-`
-	var dns *dnstest.Server
-	if err := m.onNetwork(func() (err error) {
-		dns, err = dnstest.NewServerAt("127.0.0.1:53", zone)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = dns.Close() })
 	m.run(t, "dpkg", "--force-unsafe-io", "-i", bring(t, root, deb(t, first)))
-	edit(t, root, "authserv_id = \""+ownName+"\"\n[exempt]\naddresses = []\n")
-	text := strings.Replace(m.run(t, "cat", conffile), "[dns]\n", "[dns]\nresolvers = [\"127.0.0.1:53\"]\n", 1)
-	if err := os.WriteFile(root+conffile, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m.run(t, "sh", "-ec", `echo 'postfix postfix/main_mailer_type select Local only
-postfix postfix/mailname string test.example' | debconf-set-selections
-dpkg --force-unsafe-io -i /var/cache/apt/archives/*.deb
-useradd -M carol
-sed '/^#/d; /^$/d' /usr/share/doc/postvet/examples/postfix/main.cf >>/etc/postfix/main.cf
-systemctl restart postvet postfix`)
-	active(t, m)
+	dns := besidePostfix(t, m)
 
 	ref := refusedBy(t, m)
 	m.run(t, "systemctl", "stop", "postvet")
 	yesterday := dayBefore(t, filepath.Join(root, "var/lib/postvet/journal"), ref)
-	if err := dns.SetZone(strings.Replace(zone, "p=reject", "p=none", 1)); err != nil {
+	if err := dns.SetZone(strings.Replace(forgedZone, "p=reject", "p=none", 1)); err != nil {
 		t.Fatal(err)
 	}
 	m.run(t, "rm", "-f", "/var/lib/postvet/dns.snapshot") // a day later it would be outdated
@@ -76,9 +54,40 @@ systemctl restart postvet postfix`)
 	}
 }
 
-// refusedBy has Postfix refuse a message in the name of good.example, and returns the
-// reference in its reply.
-func refusedBy(t *testing.T, m *machine) result.Reference {
+// forgedZone is that of good.example, from which nobody sends mail.
+const forgedZone = `good.example. TXT "v=spf1 -all"
+_dmarc.good.example. TXT "v=DMARC1; p=reject"
+`
+
+// besidePostfix installs Postfix, which asks the installed package, and a DNS server with
+// forgedZone.
+func besidePostfix(t *testing.T, m *machine) *dnstest.Server {
+	t.Helper()
+	var dns *dnstest.Server
+	if err := m.onNetwork(func() (err error) {
+		dns, err = dnstest.NewServerAt("127.0.0.1:53", forgedZone)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dns.Close() })
+	edit(t, m.root, "authserv_id = \""+ownName+"\"\n[exempt]\naddresses = []\n")
+	text := strings.Replace(m.run(t, "cat", conffile), "[dns]\n", "[dns]\nresolvers = [\"127.0.0.1:53\"]\n", 1)
+	if err := os.WriteFile(m.root+conffile, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m.run(t, "sh", "-ec", `echo 'postfix postfix/main_mailer_type select Local only
+postfix postfix/mailname string test.example' | debconf-set-selections
+dpkg --force-unsafe-io -i /var/cache/apt/archives/*.deb
+useradd -M carol
+sed '/^#/d; /^$/d' /usr/share/doc/postvet/examples/postfix/main.cf >>/etc/postfix/main.cf
+systemctl restart postvet postfix`)
+	active(t, m)
+	return dns
+}
+
+// sent has Postfix take a message of an author, and returns its reply.
+func sent(t *testing.T, m *machine, author string) realmta.Reply {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -93,9 +102,20 @@ func refusedBy(t *testing.T, m *machine) result.Reference {
 	if r, err := c.Cmd("EHLO client.example"); err != nil || r.Class() != 2 {
 		t.Fatalf("EHLO: %q, %v", r, err)
 	}
-	r, err := c.Send("ann@good.example", []string{"carol@localhost"}, []byte("From: <ann@good.example>\r\nTo: <carol@localhost>\r\nSubject: forged\r\n\r\nHello\r\n"))
-	if err != nil || r.Class() != 5 {
-		t.Fatalf("a forgery gets %q, %v", r, err)
+	r, err := c.Send(author, []string{"carol@localhost"}, []byte("From: <"+author+">\r\nTo: <carol@localhost>\r\nSubject: a test\r\n\r\nHello\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// refusedBy has Postfix refuse a message in the name of good.example, and returns the
+// reference in its reply.
+func refusedBy(t *testing.T, m *machine) result.Reference {
+	t.Helper()
+	r := sent(t, m, "ann@good.example")
+	if r.Class() != 5 {
+		t.Fatalf("a forgery gets %q", r)
 	}
 	found := regexp.MustCompile(`; ref ([0-9A-Z]{13})\b`).FindStringSubmatch(r.String())
 	if found == nil {
@@ -114,17 +134,6 @@ func dayBefore(t *testing.T, dir string, ref result.Reference) result.Reference 
 	t.Helper()
 	const day = 24 * time.Hour
 	shift := int64(day/time.Millisecond) << 20 // the lower bits of a reference tell messages of a millisecond apart
-	change := func(file, statements string) {
-		t.Helper()
-		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(DELETE)")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		if _, err := db.Exec(statements); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-	}
 	files, err := filepath.Glob(filepath.Join(dir, "????-??-??.*.db"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s has the days %q, %v", dir, files, err)
@@ -135,15 +144,28 @@ func dayBefore(t *testing.T, dir string, ref result.Reference) result.Reference 
 		if err != nil {
 			t.Fatal(err)
 		}
-		change(file, "UPDATE message SET ref = ref - "+strconv.FormatInt(shift, 10))
+		change(t, file, "UPDATE message SET ref = ref - "+strconv.FormatInt(shift, 10))
 		if err := os.Rename(file, filepath.Join(dir, at.Add(-day).Format(time.DateOnly)+"."+class)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	change(filepath.Join(dir, "state.db"), "UPDATE record SET first = first - 86400, last = last - 86400")
+	change(t, filepath.Join(dir, "state.db"), "UPDATE record SET first = first - 86400, last = last - 86400")
 	back := ref - result.Reference(shift)
 	if got := ref.Time().Sub(back.Time()); got != day {
 		t.Fatalf("the references are %s apart", got)
 	}
 	return back
+}
+
+// change changes a file of the journal, which nobody has open.
+func change(t *testing.T, file, statements string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(DELETE)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statements); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
 }

@@ -138,6 +138,8 @@ type Page struct {
 	Oldest time.Time `json:"oldest,omitzero"`
 	// Unread names files that could not be read.
 	Unread []string `json:"unread,omitempty"`
+	// Aside names files of the wanted time that were set aside, and are not searched.
+	Aside []string `json:"aside,omitempty"`
 }
 
 // File is a file of a store.

@@ -98,6 +98,11 @@ func Merge(pages []Page, limit int) Page {
 				out.Unread = append(out.Unread, name)
 			}
 		}
+		for _, name := range p.Aside {
+			if !slices.Contains(out.Aside, name) {
+				out.Aside = append(out.Aside, name)
+			}
+		}
 	}
 	slices.SortStableFunc(out.Rows, func(a, b *Row) int { return cmp.Compare(b.Ref, a.Ref) })
 	out.Rows = slices.CompactFunc(out.Rows, func(a, b *Row) bool { return a.Ref == b.Ref && a.Node == b.Node })

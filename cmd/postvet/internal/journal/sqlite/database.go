@@ -15,6 +15,9 @@ var (
 	errNewer   = errors.New("the file is of a newer version of Postvet; run that version again to read it")
 )
 
+// errMoved is errNewer of a file that was set aside.
+var errMoved = fmt.Errorf("%w, with the file moved back to its name", errNewer)
+
 // database is a file of a day that is open to be written.
 type database struct {
 	file

@@ -48,7 +48,13 @@ func (r *Reader) Find(ctx context.Context, q rows.Query) (rows.Page, error) {
 		all = all[n:]
 	}
 	page.End(q.Limit)
-	return page, nil
+	aside, err := setAside(r.keys.dir)
+	for _, f := range aside {
+		if q.WantsDay(f.day) {
+			page.Aside = append(page.Aside, filepath.Base(f.path))
+		}
+	}
+	return page, err
 }
 
 // lenOfDay returns the number of the files that are of the same day as the first one.

@@ -27,11 +27,14 @@ func Files(dir string) ([]rows.File, error) {
 	if st := stateFile(dir); st.size() > 0 {
 		list = append(list, rows.File{Name: stateName, Octets: st.size()})
 	}
-	for _, pattern := range []string{"*.db.damaged-*", "*.db.newer-*"} {
-		names, _ := filepath.Glob(filepath.Join(dir, pattern))
+	for _, aside := range []struct {
+		pattern string
+		why     error
+	}{{"*.db.damaged-*", errDamaged}, {"*.db.newer-*", errMoved}} {
+		names, _ := filepath.Glob(filepath.Join(dir, aside.pattern))
 		slices.Sort(names)
 		for _, name := range names {
-			list = append(list, rows.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside"})
+			list = append(list, rows.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside: " + aside.why.Error()})
 		}
 	}
 	return list, nil

@@ -220,7 +220,7 @@ func (s *Store) replace(d *database, why error) {
 func (s *Store) setAside(f file, why error) error {
 	word := "damaged"
 	if errors.Is(why, errNewer) {
-		word = "newer"
+		word, why = "newer", errMoved
 	}
 	name, err := f.setAside(word)
 	if err != nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -174,7 +175,20 @@ func TestSetAside(t *testing.T) {
 			}
 			aside, _ := filepath.Glob(f.path + ".*-1")
 			if len(aside) != 1 || logs.Len() != 1 {
-				t.Errorf("set aside: %v; told %d times, want once", aside, logs.Len())
+				t.Fatalf("set aside: %v; told %d times, want once", aside, logs.Len())
+			}
+			told, remedy := fmt.Sprint(logs.All()[0].ContextMap()["error"]), "run that version again to read it, with the file moved back to its name"
+			list, err := Files(dir)
+			must(t, err)
+			if problem := list[len(list)-1].Problem; strings.Contains(told, remedy) != (name == "newer") || problem == "" || strings.Contains(problem, remedy) != (name == "newer") {
+				t.Errorf("told %q, listed with %q", told, problem)
+			}
+			for since, want := range map[time.Time]int{noon: 1, noon.AddDate(0, 0, 1): 0} {
+				page, err := NewReader(dir).Find(t.Context(), rows.Query{Limit: 10, Since: since})
+				must(t, err)
+				if len(page.Aside) != want || want == 1 && page.Aside[0] != filepath.Base(aside[0]) {
+					t.Errorf("since %s not searched, as set aside: %q", since, page.Aside)
+				}
 			}
 		})
 	}
