@@ -337,4 +337,17 @@ func (c container) withoutDNS(t *testing.T) {
 	if err := p.Stop(patience); err != nil {
 		t.Error(err)
 	}
+	// An engine without a network gives it an empty one.
+	if err := os.WriteFile(filepath.Join(c.root, "etc/resolv.conf"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, log = c.start(t, state, "POSTVET_AUTHSERV_ID=mx.container.example", "POSTVET_LISTEN=inet:127.0.0.1:0")
+	if _, err := log.Await(patience, p.Done(), func(line string) bool {
+		return strings.Contains(line, "/etc/resolv.conf names no resolver")
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := p.Stop(patience); err != nil {
+		t.Error(err)
+	}
 }

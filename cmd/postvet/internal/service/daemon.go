@@ -58,7 +58,7 @@ type daemon struct {
 	digestsSent   atomic.Uint64
 	digestsFailed atomic.Uint64
 	webGate       atomic.Pointer[access.Authenticator] // nil if the web page is not served
-	addresses     []string                             // of the listeners, as Postfix writes them
+	addresses     []string                             // of the listeners, see shown
 	sockets       []string                             // of the listeners, as they are
 	controlSocket string                               // path, "" if there is none
 

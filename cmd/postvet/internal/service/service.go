@@ -81,8 +81,8 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	}
 	sockets := socketsOf(listeners)
 	for i, s := range sockets {
-		d.addresses = append(d.addresses, s.Postfix)
-		d.sockets = append(d.sockets, socket.Canonical(listeners[i].Addr()))
+		canonical := socket.Canonical(listeners[i].Addr())
+		d.addresses, d.sockets = append(d.addresses, shown(s.Postfix, canonical)), append(d.sockets, canonical)
 	}
 	d.metrics.Watch(d.server, &d.dns, len(listeners))
 	d.metrics.WatchKeys(d.keyStats)
