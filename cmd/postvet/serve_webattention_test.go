@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/keys"
+	"github.com/postvet/postvet/cmd/postvet/internal/keys/states"
+	"github.com/postvet/postvet/cmd/postvet/internal/reports"
+	"github.com/postvet/postvet/cmd/postvet/internal/submission/submissiontest"
+	"github.com/postvet/postvet/dnscache/dnstest"
+)
+
+// needs waits until the first page has a finding. It leads to a page that stands and has the
+// texts, and the first page does not say that all is well.
+func (w *webClient) needs(name string, wants ...string) {
+	w.t.Helper()
+	var home struct {
+		Well     bool
+		Sentence string
+		Findings []struct{ Name, Path string }
+	}
+	at := -1
+	for end := time.Now().Add(patience); at < 0; time.Sleep(100 * time.Millisecond) {
+		if err := json.Unmarshal([]byte(w.get("/index.json")), &home); err != nil {
+			w.t.Fatal(err)
+		}
+		at = slices.IndexFunc(home.Findings, func(f struct{ Name, Path string }) bool { return f.Name == name })
+		if at < 0 && time.Now().After(end) {
+			w.t.Fatalf("%s is not found: %+v", name, home)
+		}
+	}
+	if home.Well || strings.Contains(home.Sentence, "All is well") {
+		w.t.Errorf("%s: %q", name, home.Sentence)
+	}
+	path, fragment, _ := strings.Cut(home.Findings[at].Path, "#")
+	page := w.get(path)
+	w.has(path, page, wants...)
+	if fragment != "" && !strings.Contains(page, ` id="`+fragment+`"`) {
+		w.t.Errorf("%s has no part %s", path, fragment)
+	}
+}
+
+// startAttention runs a service with a web page. DIR in more is a folder of its own. milter is
+// the path of its socket.
+func startAttention(t *testing.T, resolver, more string) (w *webClient, milter, dir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pw") // a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	listen := filepath.Join(dir, "w")
+	_, socket, _ := startControlledBy(t, resolver, strings.ReplaceAll(more, "DIR", dir)+"[web]\nlisten = \"unix:"+listen+"\"\n")
+	return newWebClient(t, listen), filepath.Join(filepath.Dir(socket), "s"), dir
+}
+
+// TestWebAttentionOwnDomain: mail claims to be from our own domain, which nobody did yesterday.
+func TestWebAttentionOwnDomain(t *testing.T) {
+	t.Parallel()
+	w, milter, _ := startAttention(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\n[policy]\nown_domains = [\"good.example\"]\n")
+	m := dialMTA(t, "unix", milter)
+	m.connect("192.0.2.66", "evil.example")
+	for range 5 {
+		m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	}
+	w.needs("own-domain-unproven", "good.example", "Who sends it", "192.0.2.0/24")
+}
+
+// TestWebAttentionKeys: a key signed, and the DNS does not show it any more; another one was
+// never shown.
+func TestWebAttentionKeys(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{true, false} {
+		dir := t.TempDir()
+		k, err := keys.Create(filepath.Join(dir, "keys"), "good.example", "s1", "ed25519")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, name := filepath.Join(dir, "keys.json"), "s1._domainkey.good.example"
+		want := "key-pending"
+		if lost {
+			want = "key-unpublished"
+			known, err := states.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			day := time.Now().Add(-48 * time.Hour)
+			err = known.Update(func(all map[string]states.Key) {
+				all[states.ID(k.Fingerprint(), name)] = states.Key{Name: name, Type: "ed25519", Published: day, State: states.Pending, Since: day.Add(24 * time.Hour), Problem: "no record", Signed: day}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, milter, _ := startAttention(t, testResolver(t), "[sign]\nnetworks = [\"192.0.2.1\"]\nkeys = \""+filepath.Join(dir, "keys")+"\"\nstate = \""+file+"\"\n")
+		m := dialMTA(t, "unix", milter) // a key is known once a message was to be signed
+		m.connect("192.0.2.1", "client.good.example")
+		m.end(m.begin("ann@good.example", testMessage(t, "spoof.eml")))
+		w.needs(want, name, "v=DKIM1; k=ed25519;", "does not show it")
+	}
+}
+
+// TestWebAttentionDropped: the journal cannot write, and its memory is full.
+func TestWebAttentionDropped(t *testing.T) {
+	t.Parallel()
+	w, milter, dir := startAttention(t, testResolver(t), "[journal]\ndirectory = \"DIR/j\"\nmin_free = 0\nmemory = \"1MB\"\nprivacy = \"addresses\"\n")
+	w.get("/index.json") // the first message is written
+	if err := os.RemoveAll(filepath.Join(dir, "j")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "j"), "no directory")
+	m := dialMTA(t, "unix", milter)
+	m.connect("192.0.2.66", "evil.example")
+	for range 800 {
+		m.send('M', "<x@evil.example>\x00")
+		m.proceed(0)
+		for range 20 {
+			m.send('R', "<"+strings.Repeat("u", 60)+"@"+strings.Repeat("long.", 20)+"example>\x00")
+			m.proceed(0x8000)
+		}
+		m.end(m.content(testMessage(t, "spoof.eml")))
+	}
+	w.needs("journal-dropped", "Messages that it lacks")
+}
+
+// TestWebAttentionBounced: a report is refused for good by the server that is to send it on.
+func TestWebAttentionBounced(t *testing.T) {
+	t.Parallel()
+	o := newOutbox(t)
+	d := o.delivery(t, "d@example.org")
+	d.State, d.Attempts, d.Code, d.Status, d.Text, d.Next = reports.New, 0, 0, "", "", time.Now()
+	if ok, err := o.store.Change(t.Context(), d, reports.Queued); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	mta := submissiontest.Server{Recipient: func(string) error {
+		return submissiontest.Refuse(550, [3]int{5, 1, 1}, "no such user here")
+	}}
+	address := mta.Start(t)
+	o.sending(t, "send = \"all\"\n")
+	text, err := os.ReadFile(o.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer("127.0.0.1:9", address, "dkim_domain = \"reports.example.net\"\n", "").Replace(string(text))
+	listen := filepath.Join(o.dir, "w")
+	write(t, o.conf, "listen = [\"unix:"+o.dir+"/s\"]\n"+changed+"[web]\nlisten = \"unix:"+listen+"\"\n")
+	s := startService(t, nil, "--config", o.conf)
+	s.waitLog(`"msg":"serving"`, 1)
+	o.run(t, exitDone, "send", "5f2c09", "--json")
+	newWebClient(t, listen).needs("reports-bouncing", "d@example.org", "bounced", "no such user here", "Addresses that get no reports")
+}
+
+// TestWebAttentionDNS: no resolver answers.
+func TestWebAttentionDNS(t *testing.T) {
+	t.Parallel()
+	dns, err := dnstest.NewServer("$FAULT good.example TXT SERVFAIL\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolver := dns.Addr()
+	if err := dns.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w, milter, _ := startAttention(t, resolver, "timeout = \"300ms\"\n")
+	m := dialMTA(t, "unix", milter)
+	m.connect("192.0.2.66", "evil.example")
+	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	w.needs("dns-down", resolver, "fails", "Lookups of all names fail.")
+	w.has("the first page", w.get("/"), "Not all is well. The DNS fails", `href="/status#dns"`)
+}
