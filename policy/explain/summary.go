@@ -28,6 +28,8 @@ func Summary(res *result.Results, v *result.Verdict) string {
 	done := capital(Done(v.Action))
 	if would := v.Would(); would != "" {
 		done += ", although it would be " + Done(would) + " if mail were not only monitored"
+	} else if v.Tagged() {
+		done += ", and marked as suspicious"
 	}
 	return foreign.Line(done+": "+cause(res, v), maxSentence-1) + "."
 }
@@ -101,13 +103,13 @@ var plainCauses = map[string]string{
 func unansweredCause(res *result.Results, rule, author, sender string) string {
 	switch d := res.DNS; {
 	case res.Client.Hidden != "" && !res.Client.Inside:
-		return "the server that sent it is not known, so it cannot be checked"
+		return "the server that sent this mail is not known, so it cannot be checked"
 	case rule == result.RuleDegraded || d.ResolverFailed+d.HostFailed > 0:
-		return "our own DNS servers do not answer, so it cannot be checked at present"
+		return "our own DNS servers do not answer, so this mail cannot be checked at present"
 	case rule == result.RuleSPFTempError:
-		return "the DNS of " + sender + " does not answer, so it cannot be checked at present"
+		return "the DNS of " + sender + " does not answer, so this mail cannot be checked at present"
 	default:
-		return "the DNS of " + author + " does not answer, so it cannot be checked at present"
+		return "the DNS of " + author + " does not answer, so this mail cannot be checked at present"
 	}
 }
 

@@ -36,7 +36,11 @@ func TestSummary(t *testing.T) {
 		},
 		{
 			result.Verdict{Action: result.TempFail, Rule: result.RuleTempError},
-			"Deferred: the DNS of example.org does not answer, so it cannot be checked at present.", "DNS failure",
+			"Deferred: the DNS of example.org does not answer, so this mail cannot be checked at present.", "DNS failure",
+		},
+		{
+			result.Verdict{Action: result.Accept, Rule: result.RuleDMARCQuarantine, Overrides: []result.Override{{Reason: result.ReasonLocalPolicy, By: "policy.quarantine", Text: result.TagText}}},
+			"Accepted, and marked as suspicious: nobody proves that this mail comes from example.org, which asks to refuse such mail.", "no proof of its author",
 		},
 		{
 			result.Verdict{Action: result.Discard, Rule: "no\x1b[31m-weak"},

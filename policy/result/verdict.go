@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postvet/postvet/policy/authres"
@@ -90,6 +91,15 @@ func (v Verdict) Would() Action {
 		return ""
 	}
 	return v.Intended
+}
+
+// TagText is the text of an override by which a message was delivered with QuarantineField instead
+// of being held.
+const TagText = "tag"
+
+// Tagged reports whether the message is delivered with QuarantineField instead of being held.
+func (v Verdict) Tagged() bool {
+	return v.Action == Accept && slices.ContainsFunc(v.Overrides, func(o Override) bool { return o.Reason == ReasonLocalPolicy && o.Text == TagText })
 }
 
 // RuleMatch is a match of a rule of the administrator's own.

@@ -16,7 +16,7 @@ func (r *Rules) tag(d *decision) {
 		return
 	}
 	d.tagged, d.verdict.Action = true, result.Accept
-	d.verdict.Overrides = append(d.verdict.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: by, Text: string(QuarantineTag)})
+	d.verdict.Overrides = append(d.verdict.Overrides, result.Override{Reason: result.ReasonLocalPolicy, By: by, Text: result.TagText})
 }
 
 // tagKey returns the key, the administrator's rule or the MTA that makes a message be

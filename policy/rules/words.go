@@ -1,5 +1,7 @@
 package rules
 
+import "github.com/postvet/postvet/policy/result"
+
 // Each key of the configuration has a type for its words, so that the word of one key
 // cannot be assigned to another. The first word of a type is its default, which ""
 // also means.
@@ -52,7 +54,7 @@ type Quarantine string
 // QuarantineField. QuarantineReject rejects it as for p=reject.
 const (
 	QuarantineHold   Quarantine = "hold"
-	QuarantineTag    Quarantine = "tag"
+	QuarantineTag    Quarantine = result.TagText
 	QuarantineReject Quarantine = "reject"
 )
 
