@@ -141,6 +141,9 @@ func TestContent(t *testing.T) {
 	if got := strings.TrimSpace(output(t, "dpkg-deb", "-I", file, "conffiles")); got != "/etc/postvet/postvet.toml" {
 		t.Errorf("conffiles %q", got)
 	}
+	if got := strings.TrimSpace(output(t, "dpkg-deb", "-f", file, "Breaks")); got != "systemd (<< 239)" {
+		t.Errorf("it breaks %q", got)
+	}
 	modes := map[string]string{}
 	for line := range strings.Lines(output(t, "dpkg-deb", "-c", file)) {
 		f := strings.Fields(line)
