@@ -120,10 +120,15 @@ func (s *source) find(ctx context.Context, do string, q rows.Query) (rows.Page, 
 
 // reader returns what reads the files, or the database of all nodes.
 func (s *source) reader(fleet bool) (rows.Reader, error) {
-	switch {
-	case !fleet:
+	if !fleet {
 		return sqlite.NewReader(s.dir), nil
-	case s.config == nil || s.config.Journal.Postgres == "":
+	}
+	return s.fleet()
+}
+
+// fleet returns what reads the database of all nodes.
+func (s *source) fleet() (*postgres.Reader, error) {
+	if s.config == nil || s.config.Journal.Postgres == "" {
 		return nil, failed("the configuration sets no journal.postgres; name it with --config")
 	}
 	return &postgres.Reader{Database: &postgres.Database{DSN: s.config.Journal.Postgres}}, nil

@@ -72,8 +72,17 @@ func TestFleet(t *testing.T) {
 	ask(exitUsage, "history", "--node", "mx7", "--socket", socket)
 	ask(exitUsage, "history", "--fleet", "--follow", "--socket", socket)
 
+	ranked := until("good.example", "top", "--fleet", "--socket", socket)
+	if !strings.Contains(ranked, "rejected") && !strings.Contains(ranked, "refused") {
+		t.Errorf("top --fleet: %s", ranked)
+	}
+	ask(exitDone, "top", "--fleet", "--node", "mx7", "--socket", socket)
+	ask(exitNo, "top", "--fleet", "--node", "mx8", "--socket", socket)
+	ask(exitUsage, "top", "--node", "mx7", "--socket", socket)
+
 	s.signal(syscall.SIGTERM)
 	s.waitExit()
+	ask(exitDone, "top", "--fleet", "--config", file)
 	var line historyLine
 	if err := json.Unmarshal([]byte(ask(exitDone, "history", "--fleet", "--json", "--config", file)), &line); err != nil || line.Ref.String() != ref || line.Node != "mx7" {
 		t.Errorf("history --fleet --json: %+v, %v", line, err)
@@ -83,6 +92,7 @@ func TestFleet(t *testing.T) {
 	}
 	ask(exitNo, "history", "--fleet", "--config", file)
 	server.Stop()
+	ask(exitFailed, "top", "--fleet", "--config", file)
 	if out := ask(exitFailed, "journal", "forget", "--domain", "good.example", "--config", file); !strings.Contains(out, "nothing is forgotten") {
 		t.Errorf("journal forget without the database: %s", out)
 	}

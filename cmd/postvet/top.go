@@ -83,8 +83,10 @@ older than 15 days has whole days (UTC). Senders invent domains: of each hour,
 20000 names are counted, and the others together.
 
 The running service answers; if it is stopped, its files are read, as with
---journal. With --csv, names that a spreadsheet would take for a formula begin
-with an apostrophe.
+--journal. With --fleet, the database of journal.postgres answers, to which each
+node sends what it counted: the present hour some seconds late, with many names
+some minutes. With --csv, names that a spreadsheet would take for a formula
+begin with an apostrophe.
 
 Exit codes: 0 there are names, 1 there are none, 2 wrong usage, 3 the journal
 could not be read.`,
@@ -92,6 +94,7 @@ could not be read.`,
   postvet top refusals --since 30d           what enforcing would refuse
   postvet top forwarders --day               who breaks mail, since yesterday
   postvet top domains --by n --limit 100     who sends most
+  postvet top --fleet --node mx2             of another node
   postvet top clients --since 2026-11-01 --until 2026-12-01 --csv`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, given []string) error { return f.run(cmd, given) },
@@ -106,6 +109,8 @@ could not be read.`,
 	fl.IntVar(&f.q.Limit, "limit", 20, fmt.Sprintf("show at most `N` names (1 to %d)", counts.MaxLimit))
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	fl.BoolVar(&f.csv, "csv", false, "print CSV")
+	fl.BoolVar(&f.q.Fleet, "fleet", false, "count the messages of all nodes, in the database of journal.postgres")
+	fl.StringVar(&f.q.Node, "node", "", "only of this `NODE`, with --fleet")
 	addColor(cmd, &f.color)
 	return cmd
 }
@@ -208,6 +213,16 @@ func (s *source) top(ctx context.Context, q counts.Query) (r counts.Ranking, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
+	if q.Fleet {
+		reader, err := s.fleet()
+		if err != nil {
+			return r, err
+		}
+		if r, err = reader.Top(ctx, q); err != nil {
+			return r, failed("%v", err)
+		}
+		return r, nil
+	}
 	if _, err := sqlite.Files(s.dir); err != nil {
 		return r, failed("%s; name the directory of the journal with --journal", fileError(s.dir, err))
 	}

@@ -8,6 +8,7 @@ package keyservers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -64,11 +65,13 @@ type Server struct {
 	// listens on this machine, "" if it does not.
 	Socket, Address string
 	process         *child.Process
+	children        []int  // that hang
 	again           func() // starts it with the data that it had
 }
 
 // Stop ends the server at once, with all its connections.
 func (s *Server) Stop() {
+	_ = s.Resume()
 	_ = s.process.Signal(syscall.SIGQUIT) // fails if it has ended
 	select {
 	case <-s.process.Done():
@@ -78,17 +81,64 @@ func (s *Server) Stop() {
 }
 
 // Kill ends the server at once, so that it cannot do anything about its end.
-func (s *Server) Kill() { s.process.Kill() }
+func (s *Server) Kill() {
+	s.process.Kill()
+	_ = s.signalAll(syscall.SIGCONT) // its children end when they find that it has
+}
 
 // Start starts PostgreSQL again that has ended, where it was and with its data.
 func (s *Server) Start() { s.again() }
 
-// Hang stops the server without closing its connections, as when a network is cut.
-// Go on with Resume.
-func (s *Server) Hang() error { return s.process.Signal(syscall.SIGSTOP) }
+// Hang stops the server and its children without closing their connections, as when a network
+// is cut. Go on with Resume.
+func (s *Server) Hang() error {
+	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	var err error
+	if s.children, err = childrenOf(s.process.Pid()); err != nil {
+		return err
+	}
+	return s.signalAll(syscall.SIGSTOP)
+}
 
 // Resume has a hanging server go on.
-func (s *Server) Resume() error { return s.process.Signal(syscall.SIGCONT) }
+func (s *Server) Resume() error {
+	if err := s.signalAll(syscall.SIGCONT); err != nil {
+		return err
+	}
+	s.children = nil
+	return s.process.Signal(syscall.SIGCONT)
+}
+
+// signalAll signals the children that hang. One that has ended needs no signal.
+func (s *Server) signalAll(signal syscall.Signal) error {
+	for _, pid := range s.children {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// childrenOf returns the children of a process.
+func childrenOf(pid int) (all []int, err error) {
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, name := range lists {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, word := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(word)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, child)
+		}
+	}
+	return all, err
+}
 
 // start starts a program and waits until a connection to it succeeds.
 func start(t testing.TB, cmd *exec.Cmd, ready func() error) *child.Process {

@@ -35,7 +35,7 @@ var fleetTables = [][2]string{
 	{"node", "the nodes: id, which rows name; name; version; seen, when it was last heard of"},
 	{"shipped, counted", "how far each file, and the counts, of a node were sent"},
 	{"pattern", "what each node learned, as in state.db, with node; day is a date"},
-	{"hour, day, hour_facts, day_facts, period", "the counts of hours and days, as in state.db, with node; at is a time. Those of an hour that is not over take the place of what was sent before, each minute or, of many names, each ten; those of a day come when it is over"},
+	{"hour, day, hour_facts, day_facts, period", "the counts of hours and days, as in state.db, with node; at is a time. Those of an hour that is not over take the place of what was sent before, each ten seconds or, of many names, ten minutes; those of a day come when it is over"},
 	{"generation", "the configurations that were in force"},
 	{"lease", "which node does what only one must do"},
 }

@@ -71,6 +71,7 @@ var webPages = []JSONObject{
 		[2]string{"unknown", "what could not be looked at"},
 		[2]string{"facts", "what the service knows of itself; see facts"},
 		[2]string{"today", "see today"},
+		[2]string{"nodes", "whose numbers these are, if there are several nodes; see nodes"},
 	)},
 	{"/messages.json", "The messages that a search finds. The parameters of the address are its fields.", listed(
 		[2]string{"q", "what was searched for"},
@@ -154,6 +155,7 @@ var webPages = []JSONObject{
 		[2]string{"all", `numbers of all mail, as in "postvet top --json"`},
 		[2]string{"former", "those of the time before"},
 		[2]string{"notes", ""},
+		[2]string{"nodes", "whose numbers these are, if there are several nodes; see nodes"},
 	)},
 	{"/domains/NAME.json", "What is the matter with a domain?", web(
 		[2]string{"name", "the domain"},
@@ -171,17 +173,20 @@ var webPages = []JSONObject{
 		[2]string{"learned", "what they mean, in a sentence"},
 		[2]string{"dns", "see domain in the DNS"},
 		[2]string{"notes", ""},
+		[2]string{"nodes", "whose numbers these are, if there are several nodes; see nodes"},
 	)},
 	{"/forwarders.json", "Who breaks mail?", web(
 		[2]string{"sentence", ""}, [2]string{"period", ""}, [2]string{"ranges", ""},
 		[2]string{"networks", "see forwarder"},
 		[2]string{"notes", ""},
+		[2]string{"nodes", "whose numbers these are, if there are several nodes; see nodes"},
 	)},
 	{"/own.json", "Are my domains ready for a stricter policy?", web(
 		[2]string{"sentence", ""},
 		[2]string{"domains", "see own domain"},
 		[2]string{"paste", "lines for the configuration, if it names no domain"},
 		[2]string{"notes", ""},
+		[2]string{"nodes", "whose numbers these are, if there are several nodes; see nodes"},
 	)},
 	{"/lookup.json, /lookup/NAME.json", "What the DNS says.", web(
 		[2]string{"name", "the name"},

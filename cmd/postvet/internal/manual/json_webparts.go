@@ -5,6 +5,12 @@ var webParts = []JSONObject{
 	{"option", "Another way to show the page.", web([2]string{"word", "the value of the parameter"}, [2]string{"title", ""}, [2]string{"current", ""})},
 	{"choice", "A link.", web([2]string{"title", ""}, [2]string{"path", ""}, [2]string{"current", ""})},
 	{"period", "The time that the page looks back.", web([2]string{"word", `"day", "week", "month" or "quarter"`}, [2]string{"text", ""}, [2]string{"since", ""}, [2]string{"until", ""})},
+	{"nodes", "Of which nodes numbers are.", web(
+		[2]string{"sentence", ""},
+		[2]string{"chosen", "the node that was asked for; \"\" for all"},
+		[2]string{"away", "why the database of all nodes cannot be asked; the numbers are then of this node alone"},
+		[2]string{"choices", "all nodes, and each of them; see option"},
+	)},
 	{"named number", "A number with its name.", web([2]string{"name", ""}, [2]string{"n", "the number"})},
 	{"bars", "Numbers over time.", web(
 		[2]string{"title", ""},

@@ -31,12 +31,12 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	if j.dir == "" {
 		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{`there is no journal; set journal.directory, such as "/var/lib/postvet/journal", and restart the service`}}
 	}
+	if q.Do == control.DoTop {
+		return d.answerTop(ctx, q)
+	}
 	d.flushJournal(ctx)
 	if q.Do == control.DoJournalVerify {
 		return sqlite.Verify(ctx, j.dir)
-	}
-	if q.Do == control.DoTop {
-		return d.answerTop(ctx, q)
 	}
 	var query rows.Query
 	if err := json.Unmarshal([]byte(q.Query), &query); err != nil {
@@ -97,9 +97,13 @@ func (d *daemon) answerTop(ctx context.Context, q control.Request) (any, error) 
 	if err := query.Check(); err != nil {
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{err.Error()}}
 	}
+	reader, err := d.countsFor(ctx, query.Nodes)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	return d.journal.reader.Top(ctx, query)
+	return reader.Top(ctx, query)
 }
 
 // stories tells the stories of the rows of a page.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/postgres"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
@@ -45,6 +46,22 @@ func (d *daemon) describeShipping() *control.Shipping {
 	return out
 }
 
+// errNoFleet refuses a question about several nodes.
+var errNoFleet = &control.Refusal{Code: control.CodeFailed, Errors: []string{"there is no database of several nodes; set journal.postgres and restart the service"}}
+
+// countsFor returns where counts are read: from the files, with the newest messages, or from
+// the database of all nodes.
+func (d *daemon) countsFor(ctx context.Context, of counts.Nodes) (counts.Reader, error) {
+	switch {
+	case !of.Fleet:
+		d.flushJournal(ctx)
+		return d.journal.reader, nil
+	case d.started.Journal.Postgres == "":
+		return nil, errNoFleet
+	}
+	return &postgres.Reader{Database: &postgres.Database{DSN: d.started.Journal.Postgres}}, nil
+}
+
 // readerFor returns where a query is answered: the files, or the database of all nodes.
 func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
 	switch {
@@ -53,7 +70,7 @@ func (d *daemon) readerFor(q *rows.Query, do string) (rows.Reader, error) {
 	case do == control.DoJournalForget:
 		return nil, &control.Refusal{Code: control.CodeRequest, Errors: []string{"messages are forgotten on the node that has them"}}
 	case d.started.Journal.Postgres == "":
-		return nil, &control.Refusal{Code: control.CodeFailed, Errors: []string{"there is no database of several nodes; set journal.postgres and restart the service"}}
+		return nil, errNoFleet
 	}
 	return &postgres.Reader{Database: &postgres.Database{DSN: d.started.Journal.Postgres}}, nil
 }

@@ -17,6 +17,8 @@ type PatternSource struct {
 	Database *postgres.Database
 	// Node is the name of the node that has the directory.
 	Node string
+	// Within bounds how long the database is read, 0 for as long as it may take.
+	Within time.Duration
 }
 
 // NewPatternSource returns the source of a configuration that has a journal.
@@ -37,7 +39,12 @@ func (s PatternSource) Fleet() bool { return s.Database != nil }
 func (s PatternSource) Read(ctx context.Context, now time.Time, org string, begin func() func(patterns.Row)) (away, err error) {
 	local, since := sqlite.NewReader(s.Dir), patterns.DayOf(now)-patterns.Days+1
 	if s.Database != nil {
-		if away = s.Database.Patterns(ctx, local, s.Node, org, since, begin()); away == nil || ctx.Err() != nil {
+		reading, cancel := ctx, func() {}
+		if s.Within > 0 {
+			reading, cancel = context.WithTimeout(ctx, s.Within)
+		}
+		defer cancel()
+		if away = s.Database.Patterns(reading, local, s.Node, org, since, begin()); away == nil || ctx.Err() != nil {
 			return nil, away
 		}
 	}

@@ -42,22 +42,44 @@ type messageReports struct {
 type reportStore struct {
 	options reportstore.Options
 
-	mu   sync.Mutex
-	open *reportstore.Store
+	mu      sync.Mutex
+	open    *reportstore.Store
+	opening chan struct{} // has a value while somebody opens it
 }
 
-// get returns the open store.
+// get returns the open store. Nobody waits for longer than its context for another who opens
+// a store that does not answer.
 func (r *reportStore) get(ctx context.Context) (*reportstore.Store, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.open != nil {
-		return r.open, nil
+	s, opening := r.present()
+	if s != nil {
+		return s, nil
+	}
+	select {
+	case opening <- struct{}{}:
+		defer func() { <-opening }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s, _ = r.present(); s != nil {
+		return s, nil
 	}
 	s, err := reportstore.Open(ctx, r.options)
 	if err == nil {
+		r.mu.Lock()
 		r.open = s
+		r.mu.Unlock()
 	}
 	return s, err
+}
+
+// present returns the open store, nil for none, and what only one may have who opens it.
+func (r *reportStore) present() (*reportstore.Store, chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opening == nil {
+		r.opening = make(chan struct{}, 1)
+	}
+	return r.open, r.opening
 }
 
 // use sets where the store is, unless that was said before: a change needs a restart.

@@ -37,7 +37,7 @@ func (s webSource) DomainPatterns(ctx context.Context, domain string) (*domainhi
 	}
 	now := time.Now()
 	source := NewPatternSource(c)
-	source.Dir = s.d.journal.dir
+	source.Dir, source.Within = s.d.journal.dir, fleetTime
 	p, err := domainhistory.ReadPatterns(ctx, source, domain, now, s.d.patterns.known.Load())
 	if p != nil {
 		p.Used = c.Policy.Observed && !c.Policy.ObservedExcept.Set.At(now).Name(domain)

@@ -10,8 +10,8 @@ import (
 	"github.com/postvet/postvet/policy/foreign"
 )
 
-// fleetTime bounds how long the database may take to name the nodes.
-const fleetTime = 4 * time.Second
+// fleetTime bounds how long a page waits for the database of all nodes.
+const fleetTime = 2 * time.Second
 
 // Fleet implements web.Fleets.
 func (s webSource) Fleet(ctx context.Context) web.Fleet {

@@ -10,12 +10,14 @@ import (
 
 // Series implements web.CountSource.
 func (s webSource) Series(ctx context.Context, _ access.User, q counts.SeriesQuery) (counts.Series, error) {
-	j := &s.d.journal
-	if j.reader == nil {
+	if s.d.journal.reader == nil {
 		return counts.Series{}, web.ErrNoJournal
 	}
-	s.d.flushJournal(ctx)
+	reader, err := s.d.countsFor(ctx, q.Nodes)
+	if err != nil {
+		return counts.Series{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	return j.reader.Series(ctx, q)
+	return reader.Series(ctx, q)
 }

@@ -63,6 +63,7 @@ type domainPage struct {
 	// DNS is what the DNS says now, nil if it was not asked.
 	DNS   *domainDNS `json:"dns,omitempty"`
 	Notes []string   `json:"notes"`
+	Nodes *nodes     `json:"nodes,omitempty"`
 }
 
 // domainClient is a network that sends mail of the domain.
@@ -105,7 +106,7 @@ func (h *Handler) domain(q *request) (any, error) {
 	}
 	p := &domainPage{Name: name, Clients: []domainClient{}, Causes: []domainCause{}, Records: []rows.Published{}, Notes: []string{}}
 	p.Period, p.Ranges = q.period()
-	s, err := h.opt.Source.Series(q.ctx, q.user, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step})
+	s, err := h.series(q, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step})
 	if err != nil {
 		return nil, h.unreadable(q, err)
 	}
@@ -118,6 +119,7 @@ func (h *Handler) domain(q *request) (any, error) {
 	if q.get("dns") == "yes" {
 		p.DNS = h.askDNS(q, name)
 	}
+	p.Nodes = q.nodes.told()
 	p.Sentence = p.sentence(s.Oldest)
 	return p, nil
 }

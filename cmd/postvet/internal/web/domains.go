@@ -28,6 +28,7 @@ type domains struct {
 	Former counts.Sums `json:"former"`
 	// Notes say what is not shown.
 	Notes []string `json:"notes"`
+	Nodes *nodes   `json:"nodes,omitempty"`
 }
 
 // domainLine is a domain of the ranking.
@@ -84,13 +85,14 @@ func (h *Handler) domains(q *request) (any, error) {
 	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
 	p.Sentence = p.sentence(&r)
 	p.Trend = h.trend(q, "Messages "+p.Period.Text+", by DMARC", counts.SeriesQuery{Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step}, &p.Notes)
+	p.Nodes = q.nodes.told()
 	return p, nil
 }
 
 // trend returns the chart of a series by DMARC; without points, and with a note, if it cannot be
 // read.
 func (h *Handler) trend(q *request, title string, query counts.SeriesQuery, notes *[]string) *chart.Bars {
-	s, err := h.opt.Source.Series(q.ctx, q.user, query)
+	s, err := h.series(q, query)
 	if err != nil {
 		*notes = append(*notes, "The trend cannot be shown. "+h.problemOf(q, err).words())
 		s = counts.Series{Query: query}

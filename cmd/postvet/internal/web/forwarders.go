@@ -14,6 +14,7 @@ type forwarders struct {
 	Ranges   []option `json:"ranges"`
 	Lines    []relay  `json:"networks"`
 	Notes    []string `json:"notes"`
+	Nodes    *nodes   `json:"nodes,omitempty"`
 }
 
 // relay is a network whose mail fails as forwarding makes it fail.
@@ -60,5 +61,6 @@ func (h *Handler) forwarders(q *request) (any, error) {
 		p.Sentence = fmt.Sprintf("%s from %s failed DMARC %s, and look as if a forwarder or a mailing list had changed them. Trust only those that you know.",
 			layout.Count(broken, "message"), layout.Count(n, "network"), p.Period.Text)
 	}
+	p.Nodes = q.nodes.told()
 	return p, nil
 }

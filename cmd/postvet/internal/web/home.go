@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -27,6 +26,8 @@ type home struct {
 	Unknown []string `json:"unknown"`
 	Facts   Facts    `json:"facts"`
 	Today   today    `json:"today"`
+	// Nodes are those whose mail Today counts, nil if this machine is alone.
+	Nodes *nodes `json:"nodes,omitempty"`
 }
 
 // today is what became of mail since midnight.
@@ -70,6 +71,7 @@ func (h *Handler) home(q *request) (any, error) {
 	p.Findings, p.Unknown = findingsOf(&p.Facts, q.now), unknownOf(&p.Facts)
 	p.Today.Since = midnight(q.now, q.zone)
 	h.fillToday(q, p)
+	p.Nodes = q.nodes.told()
 	p.Well = len(p.Findings) == 0 && len(p.Unknown) == 0
 	p.Level, p.Sentence = p.level(), p.sentence()
 	p.Protects = p.Facts.Policy.protects(h.opt.Node)
@@ -112,7 +114,7 @@ func (h *Handler) fillToday(q *request, p *home) {
 	t.Reasons = reasonsOf(ranking.Lines)
 	t.Sentence = t.sentence()
 	hours := counts.SeriesQuery{Since: q.now.Add(-24 * time.Hour), Until: q.now, Step: time.Hour}
-	if series, err := h.opt.Source.Series(q.ctx, q.user, hours); err == nil {
+	if series, err := h.series(q, hours); err == nil {
 		t.Chart = outcomesOf("Messages of the last 24 hours", series)
 	}
 	if len(p.Facts.OwnDomains) == 0 {
@@ -123,11 +125,6 @@ func (h *Handler) fillToday(q *request, p *home) {
 		p.Unknown = append(p.Unknown, "who sends in the name of your domains")
 	}
 	p.Findings = append(p.Findings, ownDomainFindings(p.Facts.OwnDomains, own.Lines)...)
-}
-
-// top asks for the names with most messages.
-func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
-	return askedQuery[counts.Ranking](h, q, control.Request{Do: control.DoTop}, query)
 }
 
 // reasonsOf returns the rules that did something to messages, those with most of them first.

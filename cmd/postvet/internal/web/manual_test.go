@@ -34,7 +34,7 @@ var described = map[string]reflect.Type{
 	"/status.json": reflect.TypeFor[statusPage](), "/about.json": reflect.TypeFor[about](), "/forget.json": reflect.TypeFor[forgetPage](), "/audit.json": reflect.TypeFor[auditPage](),
 	"error": reflect.TypeFor[problem](),
 
-	"option": reflect.TypeFor[option](), "choice": reflect.TypeFor[choice](), "period": reflect.TypeFor[period](), "named number": reflect.TypeFor[named](),
+	"option": reflect.TypeFor[option](), "choice": reflect.TypeFor[choice](), "period": reflect.TypeFor[period](), "nodes": reflect.TypeFor[nodes](), "named number": reflect.TypeFor[named](),
 	"bars": reflect.TypeFor[chart.Bars](), "bars part": reflect.TypeFor[chart.Part](), "line": reflect.TypeFor[chart.Line](),
 	"web finding": reflect.TypeFor[finding](), "facts": reflect.TypeFor[Facts](), "policy in force": reflect.TypeFor[InForce](), "held counts": reflect.TypeFor[Held](),
 	"sending": reflect.TypeFor[Sending](), "counting": reflect.TypeFor[Counting](), "disk": reflect.TypeFor[Disk](), "today": reflect.TypeFor[today](), "reason": reflect.TypeFor[reason](),

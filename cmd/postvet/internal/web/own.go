@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,6 +19,7 @@ type own struct {
 	Domains  []ownDomain `json:"domains"`
 	Paste    string      `json:"paste,omitempty"`
 	Notes    []string    `json:"notes"`
+	Nodes    *nodes      `json:"nodes,omitempty"`
 }
 
 // ownDomain is one of our domains.
@@ -42,6 +44,8 @@ type ownDomain struct {
 	Searched time.Time `json:"searched,omitzero"`
 	Notes    []string  `json:"notes"`
 
+	// unread is true if its reports could not be read.
+	unread bool
 	// ready is true if it is ready for a stricter policy than it has, and strictest if there
 	// is none.
 	ready, strictest bool
@@ -68,12 +72,14 @@ func (h *Handler) own(q *request) (any, error) {
 	}
 	ready, already, unread := 0, 0, 0
 	until := time.Now().Add(quickly)
+	reading, cancel := q.bounded(reportTime)
+	defer cancel()
 	for _, name := range names {
 		name, ok := message.NormalizeDomain(name)
 		if !ok {
 			continue
 		}
-		d := h.ownDomain(q, name, max(0, time.Until(until)))
+		d := h.ownDomain(q, reading, name, max(0, time.Until(until)))
 		if !d.Complete {
 			unread++
 		}
@@ -92,6 +98,7 @@ func (h *Handler) own(q *request) (any, error) {
 	case unread > 0:
 		p.Sentence += fmt.Sprintf(" The reports about %d are still being read; load this page again in a moment.", unread)
 	}
+	p.Nodes = q.nodes.told()
 	return p, nil
 }
 
@@ -99,6 +106,9 @@ func (h *Handler) own(q *request) (any, error) {
 func (d *ownDomain) sentence() string {
 	switch d.State {
 	case "unknown":
+		if d.unread {
+			return "Nobody can say at present: the reports about " + d.Name + " cannot be read."
+		}
 		return "Nobody can say yet: no report about " + d.Name + " has come."
 	case "p=reject":
 		return d.Name + " asks for p=reject already."
@@ -112,9 +122,10 @@ func (d *ownDomain) sentence() string {
 const beingRead = "being read"
 
 // ownDomain says how ready a domain is, by what is read of its reports within a time.
-func (h *Handler) ownDomain(q *request, name string, within time.Duration) ownDomain {
+// reading is the request with the time for a store that does not answer.
+func (h *Handler) ownDomain(q, reading *request, name string, within time.Duration) ownDomain {
 	d := ownDomain{Name: name, Unknown: []*sources.Source{}, Notes: []string{}}
-	s, err := h.opt.Source.Series(q.ctx, q.user, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: q.now.Add(-ownTime), Until: q.now, Step: 24 * time.Hour})
+	s, err := h.series(q, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: q.now.Add(-ownTime), Until: q.now, Step: 24 * time.Hour})
 	if err != nil {
 		d.Notes = append(d.Notes, h.problemOf(q, h.unreadable(q, err)).words())
 	} else {
@@ -122,7 +133,7 @@ func (h *Handler) ownDomain(q *request, name string, within time.Duration) ownDo
 		d.Seen, d.Passed = sum[counts.All], sum[counts.Passed]
 		d.Trend = alignedOf("Share of the mail in the name of "+name+" that came here and is aligned", s)
 	}
-	found, err := h.opt.Source.Senders(q.ctx, name, within)
+	found, err := h.opt.Source.Senders(reading.ctx, name, within)
 	if err != nil {
 		d.Notes = append(d.Notes, h.problemOf(q, h.unreadableReports(q, err)).words())
 		found.Complete = true
@@ -140,6 +151,10 @@ func (h *Handler) ownDomain(q *request, name string, within time.Duration) ownDo
 	case !found.Complete:
 		d.State, d.Tone = beingRead, "warn"
 		d.Next = "The reports of others about it are being read" + back + " so far. Load this page again in a moment."
+		return d
+	}
+	if d.unread = err != nil && !errors.Is(err, ErrNoReports); d.unread {
+		d.State, d.Tone, d.Next = "unknown", "warn", "Its reports cannot be read at present. Look here again when they can."
 		return d
 	}
 	d.judge(found.Summary)

@@ -54,6 +54,9 @@ var noReports = &problem{
 // none.
 var ErrNoReports error = noReports
 
+// reportTime bounds how long a page waits for the store of reports.
+const reportTime = 4 * time.Second
+
 // reportStore returns the store of reports.
 func (h *Handler) reportStore(q *request) (ReportReader, error) {
 	s, err := h.opt.Source.Reports(q.ctx)
@@ -64,8 +67,14 @@ func (h *Handler) reportStore(q *request) (ReportReader, error) {
 // nil for none.
 func (h *Handler) unreadableReports(q *request, err error) error {
 	var p *problem
-	if err == nil || errors.As(err, &p) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil || errors.As(err, &p) || errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return &problem{
+			Status: http.StatusServiceUnavailable, Title: "The store of reports does not answer in time",
+			Text: "Mail is not affected. Look at PostgreSQL if the journal has one (journal.postgres), and else at the disk. This page works again when the store does.",
+		}
 	}
 	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
 	return &problem{

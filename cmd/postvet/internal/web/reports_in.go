@@ -54,6 +54,8 @@ const (
 )
 
 func (h *Handler) reportsIn(q *request) (any, error) {
+	q, cancel := q.bounded(reportTime)
+	defer cancel()
 	p := &reportsIn{Lines: []receivedRow{}, Notes: []string{}}
 	p.Kind, p.Kinds = options(q.get("kind"), option{Title: "all"}, option{Word: "aggregate", Title: "aggregate"}, option{Word: "failure", Title: "failure"}, option{Word: "tls", Title: "TLS"})
 	f := reports.ReceivedFilter{Kind: reports.ReceivedKind(p.Kind), Limit: maxReports + 1}
@@ -150,6 +152,8 @@ type recordLine struct {
 var errEnough = errors.New("enough records")
 
 func (h *Handler) reportIn(q *request) (any, error) {
+	q, cancel := q.bounded(reportTime)
+	defer cancel()
 	id, err := strconv.ParseInt(q.segment("id"), 10, 64)
 	if err != nil || id <= 0 {
 		return nil, noSuchReport

@@ -68,6 +68,8 @@ type suppressionRow struct {
 var problemStates = []reports.State{reports.Bounced, reports.Expired, reports.Refused, reports.Suppressed, reports.Deferred}
 
 func (h *Handler) reportsSent(q *request) (any, error) {
+	q, cancel := q.bounded(reportTime)
+	defer cancel()
 	p := &reportsSent{Lines: []sentRow{}, Counts: []named{}, Suppressed: []suppressionRow{}, Notes: []string{}}
 	p.State, p.States = options(q.get("state"), option{Title: "all"}, option{Word: "problems", Title: "not arrived"}, option{Word: "waiting", Title: "waiting"}, option{Word: "done", Title: "done"})
 	query := reportstore.Query{Limit: maxReports + 1}
@@ -175,6 +177,8 @@ type reportSent struct {
 }
 
 func (h *Handler) reportSent(q *request) (any, error) {
+	q, cancel := q.bounded(reportTime)
+	defer cancel()
 	id := q.segment("id")
 	store, err := h.reportStore(q)
 	if err != nil {

@@ -22,6 +22,9 @@ type request struct {
 	zone *time.Location
 	now  time.Time
 	json bool
+	// nodes are those of the numbers of the page, once asksNodes is true.
+	nodes     *nodes
+	asksNodes bool
 }
 
 // maxParameter bounds a parameter of a query, in octets.

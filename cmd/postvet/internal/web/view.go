@@ -34,6 +34,9 @@ type place struct {
 	Base string
 	Zone *time.Location
 	Now  time.Time
+	// Nodes are those whose numbers a page shows, nil if it shows none or this machine is
+	// alone.
+	Nodes *nodes
 }
 
 // navGroup is a part of the navigation.
@@ -51,7 +54,7 @@ type navLink struct {
 func (h *Handler) view(q *request, p page, data any) view {
 	v := view{
 		Title: p.title, Page: data, Here: q.http.URL.RequestURI(), User: q.user, Now: q.now, Node: h.opt.Node, Version: h.opt.Version,
-		Place: place{Base: h.opt.Base, Zone: q.zone, Now: q.now}, LocalZone: localZone(),
+		Place: place{Base: h.opt.Base, Zone: q.zone, Now: q.now, Nodes: q.nodes}, LocalZone: localZone(),
 		offered: func(path string) bool {
 			_, ok := h.offered(path, q.user)
 			return ok

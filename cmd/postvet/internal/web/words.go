@@ -62,6 +62,7 @@ var functions = template.FuncMap{
 // name replaces an earlier one, and empty values are left out.
 func query(p place, path string, pairs ...any) string {
 	v := url.Values{}
+	pairs = p.Nodes.link(path, pairs)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		name, value := fmt.Sprint(pairs[i]), fmt.Sprint(pairs[i+1])
 		if v.Set(name, value); value == "" {

@@ -67,12 +67,12 @@ func (s *Shipper) sendCounts(ctx context.Context) error {
 }
 
 // countsEvery is how often it is looked for counts to send.
-const countsEvery = time.Minute
+const countsEvery = 10 * time.Second
 
-// What an hour that is not over has is sent each countsEvery for each of recentNames names,
-// as it takes the place of what was sent before, but each maxRecentEvery.
+// What an hour has that is not over takes the place of what was sent before. So the next one
+// waits for recentEvery for each name, and at most for maxRecentEvery.
 const (
-	recentNames    = 2000
+	recentEvery    = 30 * time.Millisecond
 	maxRecentEvery = 10 * time.Minute
 )
 
@@ -106,7 +106,7 @@ func (s *Shipper) sendRecent(ctx context.Context, r *sqlite.CountReader) error {
 			if err := s.session.sendPeriod(ctx, p, names, h.EachFacts); err != nil {
 				return err
 			}
-			last = recentHour{h.Sum, now.Add(min(time.Duration(rows/recentNames)*countsEvery, maxRecentEvery))}
+			last = recentHour{h.Sum, now.Add(min(time.Duration(rows)*recentEvery, maxRecentEvery))}
 		}
 		sent[h.At.Unix()] = last
 	}

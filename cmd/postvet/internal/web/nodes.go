@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+	"github.com/postvet/postvet/policy/foreign"
+)
+
+// nodes says of which nodes the numbers of a page are.
+type nodes struct {
+	// Sentence says so in words.
+	Sentence string `json:"sentence"`
+	// Chosen is the node that was asked for, "" for all.
+	Chosen string `json:"chosen"`
+	// Away says why the database of all nodes cannot be asked; "" if it was. The numbers
+	// are then those of this node alone.
+	Away string `json:"away,omitempty"`
+	// Choices are all nodes, and each of them.
+	Choices []option `json:"choices"`
+
+	names []string
+}
+
+// databaseTime bounds how long a page waits for the database of all nodes. What it cannot say
+// in that time, this node says of itself.
+const databaseTime = 1500 * time.Millisecond
+
+// maxChoices bounds the nodes among which a page lets one choose.
+const maxChoices = 60
+
+// nodesOf returns whose numbers a page shows; nil if this machine is alone.
+func (h *Handler) nodesOf(q *request) *nodes {
+	if !q.asksNodes {
+		q.asksNodes = true
+		if h.opt.Source.Facts(q.ctx).Journal.Shipping != nil {
+			q.nodes = &nodes{Chosen: q.get("node")}
+		}
+	}
+	return q.nodes
+}
+
+// ofNodes asks for counts of the nodes that a page is about, which it sets in the query. If their database
+// does not answer, it asks for those of this node.
+func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request) (T, error)) (T, error) {
+	n := h.nodesOf(q)
+	if n == nil || n.Away != "" {
+		return ask(q)
+	}
+	*of = counts.Nodes{Fleet: true, Node: n.Chosen}
+	bounded, cancel := q.bounded(databaseTime)
+	answer, err := ask(bounded)
+	cancel()
+	var refusal *control.Refusal
+	switch {
+	case err == nil, q.ctx.Err() != nil, errors.As(err, &refusal) && refusal.Code == control.CodeRequest:
+		return answer, err
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("it does not answer within %s", databaseTime)
+	}
+	n.Away = foreign.Terminal(err.Error(), 300)
+	*of = counts.Nodes{}
+	return ask(q)
+}
+
+// top asks for the names with most messages.
+func (h *Handler) top(q *request, query counts.Query) (counts.Ranking, error) {
+	return ofNodes(h, q, &query.Nodes, func(q *request) (counts.Ranking, error) {
+		r, err := askedQuery[counts.Ranking](h, q, control.Request{Do: control.DoTop}, query)
+		q.nodes.know(r.Nodes)
+		return r, err
+	})
+}
+
+// series asks how a name fares over time.
+func (h *Handler) series(q *request, query counts.SeriesQuery) (counts.Series, error) {
+	return ofNodes(h, q, &query.Nodes, func(q *request) (counts.Series, error) {
+		s, err := h.opt.Source.Series(q.ctx, q.user, query)
+		q.nodes.know(s.Nodes)
+		return s, err
+	})
+}
+
+// know notes the names of the nodes.
+func (n *nodes) know(names []string) {
+	if n != nil && len(names) > 0 {
+		n.names = names
+	}
+}
+
+// told returns what a page says of its nodes; nil if this machine is alone.
+func (n *nodes) told() *nodes {
+	if n == nil {
+		return nil
+	}
+	names := n.names
+	if n.Chosen != "" && !slices.Contains(names, n.Chosen) {
+		names = append([]string{n.Chosen}, names...)
+	}
+	n.Choices = []option{{Title: "all nodes", Current: n.Chosen == ""}}
+	for _, name := range names[:min(len(names), maxChoices)] {
+		n.Choices = append(n.Choices, option{Word: name, Title: name, Current: name == n.Chosen})
+	}
+	switch {
+	case n.Away != "":
+		n.Sentence = "The numbers are of this node alone, as the database of all nodes is away: " + n.Away + "."
+	case n.Chosen != "":
+		n.Sentence = "The numbers are of the node " + n.Chosen + "."
+	case len(n.names) == 0:
+		n.Sentence = "No node has sent its counts yet."
+	default:
+		n.Sentence = "The numbers are of " + layout.Count(len(n.names), "node") + ", as far as they have sent them."
+	}
+	return n
+}
+
+// link adds to the parameters of a link what leads to the same nodes.
+func (n *nodes) link(path string, pairs []any) []any {
+	if n == nil {
+		return pairs
+	}
+	first := []any{"node", n.Chosen}
+	if path == "/messages" {
+		if n.Away != "" || len(pairs) == 0 { // the form of the search asks for what is typed
+			return pairs
+		}
+		first = append(first, "fleet", "1")
+	}
+	return append(first, pairs...)
+}

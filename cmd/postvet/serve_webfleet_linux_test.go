@@ -1,0 +1,113 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postvet/postvet/contrib/keyservers"
+)
+
+// fleetPages are the pages that ask the database of all nodes, with what each says while it
+// works, and with what it says while it is away.
+var fleetPages = []struct {
+	path, works, away string
+	status            int // while it is away
+}{
+	{"/", "The numbers are of 1 node", "of this node alone, as the database of all nodes is away", 200},
+	{"/domains", "The numbers are of 1 node", "of this node alone, as the database of all nodes is away", 200},
+	{"/domains?node=mx7", "The numbers are of the node mx7", "of this node alone, as the database of all nodes is away", 200},
+	{"/domains/good.example", "The numbers are of 1 node", "of this node alone, as the database of all nodes is away", 200},
+	{"/forwarders", "The numbers are of 1 node", "of this node alone, as the database of all nodes is away", 200},
+	{"/own", "no report about good.example has come", "of this node alone, as the database of all nodes is away", 200},
+	{"/messages?fleet=1", "evil.example", "The database of all nodes does not answer", 503},
+	{"/fleet", "mx7", "The database of all nodes cannot be asked at present", 200},
+	{"/reports/in", "No report of others has come", "The store of reports", 503},
+	{"/reports/sent", "No report was sent yet", "The store of reports", 503},
+	{"/status", "Database of all nodes", "Database of all nodes", 200},
+}
+
+// pageBound is how long a page may take beside other tests. Each page waits for the database
+// for some seconds at most.
+const pageBound = 9 * time.Second
+
+// TestWebFleetAway opens each page that asks PostgreSQL while that works, while it hangs, and
+// while it is stopped. Each answers in time and says what it does not show, and all show it
+// again soon after the server has come back.
+func TestWebFleetAway(t *testing.T) {
+	t.Parallel()
+	server := keyservers.PostgreSQL(t, "secret")
+	_, port, _ := strings.Cut(server.Address, ":")
+	dir := t.TempDir()
+	web, dsn := filepath.Join(dir, "w"), filepath.Join(dir, "dsn")
+	if err := os.WriteFile(dsn, []byte("postgres://postgres:secret@127.0.0.1:"+port+"/postgres\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, socket, _ := startControlled(t, "[journal]\ndirectory = \""+dir+"/j\"\nnode = \"mx7\"\nauto_migrate = true\npostgres = \"file:"+dsn+"\"\n"+
+		"[web]\nlisten = \"unix:"+web+"\"\n[policy]\nown_domains = [\"good.example\"]\n[report]\ninbox = [\"dmarc@good.example\"]\n")
+	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
+	m.connect("192.0.2.66", "evil.example")
+	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	w := newWebClient(t, web)
+	get := func(path string) (int, string, time.Duration) {
+		t.Helper()
+		began := time.Now()
+		r, err := w.client.Get("http://postvet" + path)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return r.StatusCode, string(body), time.Since(began)
+	}
+	recovered := func(after string) {
+		t.Helper()
+		for _, p := range fleetPages {
+			for end := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) {
+				status, body, _ := get(p.path)
+				if status == http.StatusOK && strings.Contains(body, p.works) && !strings.Contains(body, "is away") {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatalf("%s: %s does not say %q:\n%s", after, p.path, p.works, body)
+				}
+			}
+		}
+	}
+	recovered("at the start")
+	for _, x := range []struct {
+		what       string
+		away, back func()
+	}{
+		{"the server hangs", signalled(t, server.Hang), signalled(t, server.Resume)},
+		{"the server is stopped", server.Stop, server.Start},
+	} {
+		x.away()
+		for _, p := range fleetPages {
+			status, body, took := get(p.path)
+			t.Logf("%s: %s in %s", x.what, p.path, took.Round(time.Millisecond))
+			if status != p.status || !strings.Contains(body, p.away) || took > pageBound {
+				t.Errorf("%s: %s is %d after %s and does not say %q:\n%s", x.what, p.path, status, took, p.away, body)
+			}
+		}
+		x.back()
+		recovered("after " + x.what)
+	}
+	s.waitLog("the journal is sent to PostgreSQL again", 1)
+}
+
+// signalled returns what signals a server.
+func signalled(t *testing.T, signal func() error) func() {
+	return func() {
+		if err := signal(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
