@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -111,7 +112,8 @@ func (f *filler) fill(v reflect.Value, path string, depth int) {
 }
 
 // TestFields puts a hostile text into each field that a template shows, one after the other.
-// None becomes markup, and what cannot be seen is only in fields of our own words.
+// None becomes markup, and what cannot be seen is only in fields of our own words. Neither does
+// the JSON have any of it.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	h := newTest(source{})
@@ -132,6 +134,16 @@ func TestFields(t *testing.T) {
 					t.Fatal(err)
 				}
 				return b.String()
+			}
+			v := reflect.New(reflect.TypeOf(x))
+			(&filler{3, true, func(string) string { return hostile }}).fill(v.Elem(), name, 0)
+			w := httptest.NewRecorder()
+			h.writeJSON(w, http.StatusOK, v.Interface())
+			if kind := w.Header().Get("Content-Type"); kind != "application/json; charset=utf-8" || w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) {
+				t.Errorf("its JSON is %s, %d", kind, w.Code)
+			}
+			if text := w.Body.String(); strings.ContainsAny(text, "<>&\x1b\u202e\u2066") {
+				t.Errorf("its JSON can be taken for markup, or steers a terminal: %.300q", text)
 			}
 			leaky := map[string]string{}
 			for _, number := range []int{0, 1, 3} {

@@ -37,10 +37,11 @@ func (h *Handler) logins() access.Logins {
 }
 
 // localPath returns a path below the base to which a request may lead the browser; "/" for
-// what could lead elsewhere. A browser takes "%2e%2e" for "..", too.
+// what could lead elsewhere, or has characters that an address cannot have. A browser takes
+// "%2e%2e" for "..", too.
 func localPath(s string) string {
 	u, err := url.ParseRequestURI(s)
-	if err != nil || !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) || len(s) > 2*maxParameter {
+	if err != nil || !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }) || len(s) > 2*maxParameter {
 		return "/"
 	}
 	if clean := path.Clean(u.Path); u.Path != clean && u.Path != clean+"/" {

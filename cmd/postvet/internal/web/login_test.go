@@ -168,7 +168,7 @@ func TestLocalPath(t *testing.T) {
 	for s, want := range map[string]string{
 		"/status?x=1": "/status?x=1", "": "/", "status": "/", "//evil.example": "/", "/\\evil.example": "/", "\\\\evil.example": "/",
 		"https://evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x": "/", "/\t/evil.example": "/",
-		"/../mail": "/", "/%2e%2e/mail": "/", "/a/.%2E/..//evil.example": "/", "/.//evil.example": "/", "/%2fevil.example": "/", "/%5cevil.example": "/%5cevil.example", "/%zz": "/",
+		"/../mail": "/", "/%2e%2e/mail": "/", "/a/.%2E/..//evil.example": "/", "/.//evil.example": "/", "/%2fevil.example": "/", "/%5cevil.example": "/%5cevil.example", "/%zz": "/", "/\xee": "/", "/\u202egnp": "/", "/%e2%80%aegnp": "/%e2%80%aegnp",
 		"/domains/a%2fb?x=//y/../z": "/domains/a%2fb?x=//y/../z", "/" + strings.Repeat("a", 3000): "/",
 	} {
 		if got := localPath(s); got != want {

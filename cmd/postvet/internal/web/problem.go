@@ -67,7 +67,7 @@ func (h *Handler) unreadable(q *request, err error) error {
 	if errors.As(err, &p) || errors.As(err, &refusal) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
+	h.opt.Logger.Warn("a page could not be made", zap.String("path", foreign.Terminal(q.http.URL.Path, maxShown)), zap.Error(err))
 	return &problem{
 		Status: http.StatusServiceUnavailable, Title: unreadableTitle,
 		Text:  "Mail is not affected. The log of the service says why, and this command says which file is damaged:",
@@ -93,6 +93,6 @@ func (h *Handler) problemOf(q *request, err error) *problem {
 	case errors.Is(err, context.Canceled):
 		return &problem{Status: http.StatusServiceUnavailable, Title: "The service stops", Text: "Try again in a moment."}
 	}
-	h.opt.Logger.Warn("a page could not be made", zap.String("path", q.http.URL.Path), zap.Error(err))
+	h.opt.Logger.Warn("a page could not be made", zap.String("path", foreign.Terminal(q.http.URL.Path, maxShown)), zap.Error(err))
 	return &problem{Status: http.StatusInternalServerError, Title: "This page could not be made", Text: "The log of the service says why."}
 }

@@ -105,7 +105,7 @@ type redirect string
 func (h *Handler) attempt(q *request, f func(*request) (any, error)) (data any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			h.opt.Logger.Error("panic while a page was made", zap.String("path", foreign.Terminal(q.http.URL.Path, 200)), zap.Any("panic", v), zap.Stack("stack"))
+			h.opt.Logger.Error("panic while a page was made", zap.String("path", foreign.Terminal(q.http.URL.Path, maxShown)), zap.Any("panic", v), zap.Stack("stack"))
 			err = &problem{Status: http.StatusInternalServerError, Title: "This page could not be made", Text: "That is a fault in Postvet. The log of the service has what is needed to report it; mail is not affected."}
 		}
 	}()
@@ -133,14 +133,14 @@ func (h *Handler) writeJSON(w http.ResponseWriter, status int, data any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(foreign.JSON(b.Bytes())) // it may be read at a terminal
 }
 
 // write writes a page. It is made whole first, so that none ends in the middle.
 func (h *Handler) write(w http.ResponseWriter, q *request, status int, name string, v view) {
 	var b bytes.Buffer
 	if err := templateOf(name).Execute(&b, v); err != nil {
-		h.opt.Logger.Error("a page could not be written", zap.String("path", foreign.Terminal(q.http.URL.Path, 200)), zap.Error(err))
+		h.opt.Logger.Error("a page could not be written", zap.String("path", foreign.Terminal(q.http.URL.Path, maxShown)), zap.Error(err))
 		http.Error(w, "this page could not be made; the log of the service says why", http.StatusInternalServerError)
 		return
 	}
