@@ -178,6 +178,7 @@ var webPages = []JSONObject{
 	{"/forwarders.json", "Who breaks mail?", web(
 		[2]string{"sentence", ""}, [2]string{"period", ""}, [2]string{"ranges", ""},
 		[2]string{"networks", "see forwarder"},
+		[2]string{"looked", "in which messages lists and sealers were looked for; see looked"},
 		[2]string{"notes", ""},
 		[2]string{"nodes", "whose numbers these are, if there are several nodes; see nodes"},
 	)},

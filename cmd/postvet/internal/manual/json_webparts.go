@@ -196,6 +196,8 @@ var webParts = []JSONObject{
 		[2]string{"forwarded", "messages that look forwarded"},
 		[2]string{"messages", ""}, [2]string{"refused", ""},
 		[2]string{"change", "how much broken changed against the time before, in words"},
+		[2]string{"lists", "what the List-Id of its broken messages says, those of most messages first; see named number"},
+		[2]string{"sealers", "who sealed them by ARC with valid seals; see named number"},
 		[2]string{"paste", "the lines that trust it"},
 		[2]string{"add", "its entry in trust.forwarders"},
 	)},

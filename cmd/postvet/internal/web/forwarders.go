@@ -13,8 +13,10 @@ type forwarders struct {
 	Period   period   `json:"period"`
 	Ranges   []option `json:"ranges"`
 	Lines    []relay  `json:"networks"`
-	Notes    []string `json:"notes"`
-	Nodes    *nodes   `json:"nodes,omitempty"`
+	// Looked are the messages that were looked at for lists and sealers.
+	Looked looked   `json:"looked"`
+	Notes  []string `json:"notes"`
+	Nodes  *nodes   `json:"nodes,omitempty"`
 }
 
 // relay is a network whose mail fails as forwarding makes it fail.
@@ -27,6 +29,10 @@ type relay struct {
 	All       int64  `json:"messages"`
 	Refused   int64  `json:"refused"`
 	Change    string `json:"change"`
+	// Lists are what the List-Id of its broken messages says, and Sealers who sealed them by
+	// ARC, those of most messages first.
+	Lists   []named `json:"lists"`
+	Sealers []named `json:"sealers"`
 	// Paste is the line that trusts it, and Add the entry for the page that tries it.
 	Paste string `json:"paste"`
 	Add   string `json:"add"`
@@ -43,13 +49,16 @@ func (h *Handler) forwarders(q *request) (any, error) {
 	for i := range r.Lines {
 		l := &r.Lines[i]
 		s := &l.Sums
-		x := relay{Network: l.Name, Broken: s[counts.Broken], Forwarded: s[counts.Forwarded], All: s[counts.All], Refused: refusedOf(s), Change: changeOf(s[counts.Broken], l.Former[counts.Broken], &r)}
+		x := relay{Lists: []named{}, Sealers: []named{}, Network: l.Name, Broken: s[counts.Broken], Forwarded: s[counts.Forwarded], All: s[counts.All], Refused: refusedOf(s), Change: changeOf(s[counts.Broken], l.Former[counts.Broken], &r)}
 		if l.Name != counts.None && l.Name != counts.Other {
 			x.Add = l.Name
 			x.Paste = fmt.Sprintf("[trust]\nforwarders = [%q]", l.Name)
 		}
 		broken += x.Broken
 		p.Lines = append(p.Lines, x)
+	}
+	if len(p.Lines) > 0 {
+		h.nameForwarders(q, p)
 	}
 	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
 	switch n := len(p.Lines); {

@@ -30,6 +30,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/web/access"
 	"github.com/postvet/postvet/dnscache"
 	"github.com/postvet/postvet/dnscache/dnstest"
+	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/deviation"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/result"
@@ -137,6 +138,16 @@ func startKept(t *testing.T) *keptSource {
 		row.Results.DMARC.OrganizationalDomain = "example.org"
 		row.Results.Client.IP = "192.0.2.1"
 		row.Verdict.Hints = []result.Hint{{Word: result.HintList}}
+		switch i % 9 { // of those that fail
+		case 0:
+			row.Results.List.ID = "discuss.lists.example.net"
+			row.Results.ARC = arc.Result{Status: arc.Pass, Sealers: []arc.Sealer{{Instance: 1, Domain: "first.example.net"}, {Instance: 2, Domain: "lists.example.net"}, {Instance: 3, Domain: "lists.example.net"}}}
+		case 3:
+			row.Results.List.ID = hostile
+			row.Results.ARC = arc.Result{Status: arc.Pass, Sealers: []arc.Sealer{{Instance: 1, Domain: hostile}}}
+		case 6:
+			row.Results.ARC = arc.Result{Status: arc.Fail, Sealers: []arc.Sealer{{Instance: 1, Domain: "forged.example.net"}}}
+		}
 		switch i % 3 {
 		case 1:
 			row.Results.DMARC.Status, row.Verdict.Action, row.Verdict.Hints = dmarc.Pass, result.Accept, nil
@@ -244,7 +255,7 @@ var senderPages = map[string][]string{
 	"/domains/example.org?range=month":           {"20 of 40 messages in the name of example.org (50.0 %) failed DMARC", "192.0.2.0/24", "61 records in the DNS changed in that time", "Of 61 records that changed, 12 are shown", "Messages"},
 	"/domains/example.org?range=week&dns=yes":    {"What the DNS says now", "error"},
 	"/domains/nothing.example":                   {"No mail came in the name of nothing.example"},
-	"/forwarders?range=month":                    {"Who breaks mail?", "forwarders = [&#34;192.0.2.0/24&#34;]", `href="/policy?add=192.0.2.0%2F24"`},
+	"/forwarders?range=month":                    {"Who breaks mail?", `the list <bdi class="name">discuss.lists.example.net</bdi> <span class="quiet small">7</span>`, `sealed by <bdi class="name">lists.example.net</bdi> <span class="quiet small">7</span>`, "All 20 messages of the time", "forwarders = [&#34;192.0.2.0/24&#34;]", `href="/policy?add=192.0.2.0%2F24"`},
 	"/own":                                       {"Are my domains ready", "example.org", "not ready for p=quarantine", "Who sends in its name without proof"},
 	"/reports/in":                                {"What do others say of us?", "not proven", "4 reports"},
 	"/reports/in?kind=tls&domain=example.org":    {"TLS"},

@@ -101,6 +101,10 @@ func storyFacts(r *rows.Row, res *result.Results, v *result.Verdict, zone *time.
 	add("MAIL FROM", sender(r.Results), "")
 	add("Recipients", recipientsOf(r), "")
 	add("Logged in as", res.User, "")
+	add("Mailing list (List-Id)", res.List.ID, "")
+	if sealers := sealersOf(res); len(sealers) > 0 {
+		add("Sealed by (ARC)", strings.Join(sealers, ", "), "")
+	}
 	add("Rule", v.Rule, query(place{}, "/messages", "rule", v.Rule))
 	add("Overridden by", v.OverridesText(), "")
 	add("Not overridden by", v.RefusedText(), "")

@@ -1,0 +1,109 @@
+package web
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
+	"github.com/postvet/postvet/policy/addrlist"
+	"github.com/postvet/postvet/policy/arc"
+	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
+	"github.com/postvet/postvet/policy/result"
+)
+
+// handedOn are the hints of mail that looks forwarded, as [counts.Broken] counts it.
+var handedOn = []result.HintWord{result.HintList, result.HintForwarded, result.HintMaybeForwarded}
+
+// maxCalled bounds the names that a forwarder has in its messages.
+const maxCalled = 5
+
+// called counts names.
+type called map[string]int64
+
+// first returns the names with most messages.
+func (c called) first() []named {
+	all := []named{}
+	for name, n := range c {
+		all = append(all, named{foreign.Terminal(name, 200), n})
+	}
+	slices.SortFunc(all, func(a, b named) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name)) })
+	return all[:min(len(all), maxCalled)]
+}
+
+// nameForwarders looks at the newest messages that were broken for what their forwarders call
+// themselves: the lists in List-Id (RFC 2919), which anybody can write, and those who sealed
+// them by ARC (RFC 8617), if the seals are valid.
+func (h *Handler) nameForwarders(q *request, p *forwarders) {
+	lists, sealers := map[string]called{}, map[string]called{}
+	p.Looked = looked{Since: p.Period.Since, Complete: true}
+	for _, hint := range handedOn {
+		query := rows.Query{DMARC: string(dmarc.Fail), Hint: string(hint), Since: p.Period.Since, Limit: rows.MaxLimit}
+		if n := q.nodes; n != nil && n.Away == "" {
+			query.Fleet, query.Node = true, n.Chosen
+		}
+		page, err := h.history(q, query, quickly/time.Duration(len(handedOn)))
+		if err != nil {
+			p.Looked.Complete = false
+			p.Notes = append(p.Notes, "The lists and sealers of some messages cannot be shown. "+h.problemOf(q, h.unreadable(q, err)).words())
+			return
+		}
+		if p.Looked.Complete = p.Looked.Complete && page.Complete && page.Next == 0 && len(page.Unread) == 0; page.Next != 0 || !page.Complete {
+			p.Looked.Since = later(p.Looked.Since, page)
+		}
+		for _, r := range page.Rows {
+			p.Looked.Messages++
+			network := counts.None
+			if ip, err := netip.ParseAddr(r.Results.Client.IP); err == nil {
+				network = addrlist.NetworkOf(ip).String()
+			}
+			count(lists, network, r.Results.List.ID)
+			for _, domain := range sealersOf(r.Results) {
+				count(sealers, network, domain)
+			}
+		}
+	}
+	for i := range p.Lines {
+		x := &p.Lines[i]
+		x.Lists, x.Sealers = lists[x.Network].first(), sealers[x.Network].first()
+	}
+}
+
+// later returns how far back a page came that is not all, if that is later than a time.
+func later(since time.Time, page rows.Page) time.Time {
+	at := page.Searched
+	if n := len(page.Rows); page.Next != 0 && n > 0 {
+		at = page.Rows[n-1].Ref.Time()
+	}
+	if at.After(since) {
+		return at
+	}
+	return since
+}
+
+func count(all map[string]called, network, name string) {
+	if name == "" {
+		return
+	}
+	if all[network] == nil {
+		all[network] = called{}
+	}
+	all[network][name]++
+}
+
+// sealersOf returns the domains that sealed a message, each once; none if the seals are not
+// valid.
+func sealersOf(r *result.Results) (all []string) {
+	if r.ARC.Status != arc.Pass {
+		return nil
+	}
+	for _, s := range r.ARC.Sealers {
+		if !slices.Contains(all, s.Domain) {
+			all = append(all, s.Domain)
+		}
+	}
+	return all
+}
