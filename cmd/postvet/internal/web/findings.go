@@ -92,7 +92,7 @@ func (l *findings) service(s *control.Status) {
 	}
 	if s.Sessions.Limit > 0 && s.Sessions.Open*10 >= int64(s.Sessions.Limit)*9 {
 		l.add(levelWarn, "connections", "/status", fmt.Sprintf("%d of at most %d connections of mail servers are open.", s.Sessions.Open, s.Sessions.Limit),
-			"Raise limits.connections, or find out which host opens so many.")
+			"Raise limits.connections, or find out which mail server opens so many.")
 	}
 }
 

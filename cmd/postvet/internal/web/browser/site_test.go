@@ -90,28 +90,17 @@ func (s *syncBuffer) String() string {
 // more are lines of the section [web]. Without them everybody is an admin.
 func startSite(t *testing.T, more ...string) *site {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pw") // a short path for sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	keyRecord := newKey(t, filepath.Join(dir, "keys"), "s2026")
-	dns, err := dnstest.NewServer(zone + keyRecord)
+	dir := shortDir(t)
+	dns, err := dnstest.NewServer(zone + newKey(t, filepath.Join(dir, "keys"), "s2026"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	s := &site{milter: filepath.Join(dir, "s"), dir: dir, log: &syncBuffer{}}
 	writeHistory(t, filepath.Join(dir, "journal"))
 	writeReports(t, filepath.Join(dir, "journal"))
-
-	text := strings.NewReplacer("DIR", dir, "DNS", dns.Addr(), "BASE", base).Replace(`
-listen = ["unix:DIR/s"]
-authserv_id = "mx1.example.net"
-[control]
-socket = "DIR/c"
+	s := startService(t, dir, `
 [dns]
-resolvers = ["DNS"]
+resolvers = ["`+dns.Addr()+`"]
 [policy]
 own_domains = ["example.net"]
 [journal]
@@ -123,6 +112,33 @@ keys = "DIR/keys"
 state = "DIR/keys.json"
 [report]
 inbox = ["dmarc@example.net"]
+`, more...)
+	s.play(t)
+	return s
+}
+
+// shortDir returns a new folder whose path is short enough for sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// startService starts a service in a folder, which is DIR in its configuration, with a web page
+// behind a proxy. more are lines of the section [web].
+func startService(t *testing.T, dir, text string, more ...string) *site {
+	t.Helper()
+	s := &site{milter: filepath.Join(dir, "s"), dir: dir, log: &syncBuffer{}}
+	text = strings.NewReplacer("DIR", dir, "BASE", base).Replace(`
+listen = ["unix:DIR/s"]
+authserv_id = "mx1.example.net"
+[control]
+socket = "DIR/c"
+`+text+`
 [web]
 listen = "unix:DIR/w"
 base = "BASE"
@@ -154,7 +170,6 @@ base = "BASE"
 	})
 	s.await(t, ended)
 	s.url = s.proxy(t)
-	s.play(t)
 	return s
 }
 
