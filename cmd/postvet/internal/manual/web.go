@@ -23,7 +23,7 @@ Then open http://localhost:8895/ there. Requests for another name are refused, s
 
 A session lasts 12 hours, and ends with the service, or when the user's password changes and is reloaded, which ends all of them. A user has at most 10.
 
-A log-in that fails takes a second. Ten that fail within ten minutes close the way for that address, or IPv6 network of 64 bits, until the ten minutes are over; who is logged in there stays so. Others cannot lock a user out: once thirty failed for a user from all addresses together, each address has one more attempt for this user, and the right password lets in from any that has not used it up. Behind a proxy that web.proxy does not name, all clients have the same address, and one of them can close the way for all: name it.
+A log-in that fails takes a second. Ten that fail within ten minutes close the way for that address, or IPv6 network of 64 bits, until the ten minutes are over; who is logged in there stays so. Others cannot lock a user out: once thirty failed for a user from all addresses together, each address has one more attempt for this user, and the right password lets in from any that has not used it up. Log-ins wait for each other; from where one succeeded before, it need not wait for those of strangers to end. Behind a proxy that web.proxy does not name, all clients have the same address, and one of them can close the way for all: name it.
 
 For other machines, name tls_cert and tls_key and set allow_remote, or put a proxy in front.`},
 	{"A proxy that knows the users", `For a team with a single sign-on: Authelia, oauth2-proxy, Authentik, or nginx itself. The proxy says in a field who the user is.

@@ -149,6 +149,7 @@ func (a *Authenticator) LogIn(ctx context.Context, r *http.Request, name, passwo
 		return u, nil, ErrCredentials
 	}
 	a.failures.forget(host, counted)
+	a.hashing.succeeded(host)
 	u.Name, u.Role = account.Name, account.Role
 	return u, s.cookie(r, a.sessions.begin(account, time.Now()), int(sessionTime/time.Second)), nil
 }

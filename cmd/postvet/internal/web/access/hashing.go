@@ -15,42 +15,81 @@ import (
 const (
 	maxLogins       = 8
 	maxLoginsOfHost = 2
-	hashPause       = 3
+	// maxLoginsOfSite bounds those of all networks of a /48, which is what one customer has.
+	maxLoginsOfSite = 4
+	// maxLoginsOfKnown are more, for networks from which a log-in succeeded before: strangers
+	// that take all the others keep nobody out who was in.
+	maxLoginsOfKnown = 2
+	hashPause        = 3
 )
 
 // errBusy means that too many log-ins are under way.
 var errBusy = errors.New("access: too many log-ins at once")
 
+// maxKnown bounds the networks from which a log-in succeeded. Others beyond it take the place of
+// some.
+const maxKnown = 1000
+
 // hashing bounds the log-ins under way. It is safe for concurrent use.
 type hashing struct {
 	mu  sync.Mutex
 	all int
-	of  map[string]int // by host
+	of  map[string]int // by host, and by site
+	// known are the hosts from which a log-in succeeded.
+	known map[string]bool
 	// turn has room for one.
 	turn chan struct{}
 }
 
 func newHashing() *hashing {
-	return &hashing{of: map[string]int{}, turn: make(chan struct{}, 1)}
+	return &hashing{of: map[string]int{}, known: map[string]bool{}, turn: make(chan struct{}, 1)}
 }
 
 // enter counts a log-in under way from a host until leave is called.
 func (h *hashing) enter(host string) (leave func(), err error) {
+	site := siteOf(host)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.all >= maxLogins || h.of[host] >= maxLoginsOfHost {
+	most := maxLogins
+	if h.known[host] {
+		most += maxLoginsOfKnown
+	}
+	if h.all >= most || h.of[host] >= maxLoginsOfHost || site != "" && h.of[site] >= maxLoginsOfSite {
 		return nil, errBusy
 	}
-	h.all++
-	h.of[host]++
+	h.count(host, site, 1)
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.all--
-		if h.of[host]--; h.of[host] == 0 {
-			delete(h.of, host)
-		}
+		h.count(host, site, -1)
 	}, nil
+}
+
+// count adds a number of log-ins of a host and its site, "" for none.
+func (h *hashing) count(host, site string, n int) {
+	h.all += n
+	add := func(key string) {
+		if h.of[key] += n; h.of[key] == 0 {
+			delete(h.of, key)
+		}
+	}
+	add(host)
+	if site != "" {
+		add(site)
+	}
+}
+
+// succeeded notes that a log-in from a host did.
+func (h *hashing) succeeded(host string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for other := range h.known {
+		if len(h.known) < maxKnown || h.known[host] {
+			break
+		}
+		delete(h.known, other)
+	}
+	h.known[host] = true
 }
 
 // fits reports whether a password has a hash, when its turn has come.

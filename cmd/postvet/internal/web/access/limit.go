@@ -46,6 +46,19 @@ func hostOf(address string) string {
 	return p.String()
 }
 
+// siteOf returns the /48 of a network of IPv6, "" for others.
+func siteOf(host string) string {
+	p, err := netip.ParsePrefix(host)
+	if err != nil {
+		return ""
+	}
+	site, err := p.Addr().Prefix(48)
+	if err != nil {
+		return ""
+	}
+	return site.String()
+}
+
 // try counts an attempt as one that failed, until forget is called. It returns for how long the
 // attempt must wait if there were too many, 0 if it may go on.
 func (f *failures) try(host, user string, now time.Time) (wait time.Duration) {

@@ -224,6 +224,56 @@ func TestLogInsAtOnce(t *testing.T) {
 	})
 }
 
+// TestLogInFlood: strangers who log in without end from very many networks keep nobody out who
+// was in before, and those of one site do not even keep out others.
+func TestLogInFlood(t *testing.T) {
+	t.Parallel()
+	h := newHashing()
+	h.succeeded("203.0.113.1")
+	var leave []func()
+	enter := func(address string) bool {
+		end, err := h.enter(hostOf(address))
+		if err == nil {
+			leave = append(leave, end)
+		}
+		return err == nil
+	}
+	n := 0
+	for i := range 50 {
+		if enter(fmt.Sprintf("2001:db8:1:%x::1", i)) {
+			n++
+		}
+	}
+	if n != maxLoginsOfSite || !enter("203.0.113.2") {
+		t.Errorf("%d of one site keep out others", n)
+	}
+	for i := range 50 {
+		if enter(fmt.Sprintf("2001:db8:%x::1", 2+i)) {
+			n++
+		}
+	}
+	if n != maxLogins-1 || enter("203.0.113.3") {
+		t.Errorf("%d of very many sites, and one more, wait", n)
+	}
+	for i := range maxLoginsOfHost + 1 {
+		if enter("203.0.113.1") != (i < 2) {
+			t.Errorf("log-in %d from where one succeeded", i)
+		}
+	}
+	for _, end := range leave {
+		end()
+	}
+	if h.all != 0 || len(h.of) != 0 {
+		t.Errorf("left: %d, %v", h.all, h.of)
+	}
+	for i := range 2 * maxKnown {
+		h.succeeded(fmt.Sprint(i))
+	}
+	if len(h.known) != maxKnown {
+		t.Errorf("%d networks are known", len(h.known))
+	}
+}
+
 // TestFailuresBounded: many names and networks take no more memory than there is room for.
 func TestFailuresBounded(t *testing.T) {
 	t.Parallel()
