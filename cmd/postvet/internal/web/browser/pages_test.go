@@ -113,7 +113,7 @@ func (x *tab) accessible(axe, where string) {
 func (x *tab) picture(file string, width int64) {
 	x.t.Helper()
 	height := min(evaluate[float64](x, "document.documentElement.scrollHeight"), 2400)
-	all, quality := true, int64(75)
+	all, quality := true, int64(62)
 	shot := call(x, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality, CaptureBeyondViewport: &all, Clip: &page.Viewport{Width: float64(width), Height: height, Scale: 1}})
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		x.t.Fatal(err)
