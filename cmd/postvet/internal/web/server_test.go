@@ -110,6 +110,61 @@ func TestServerBounds(t *testing.T) {
 	}
 }
 
+// TestStreamKept: neither by TLS nor on a unix socket do connections without a request end a page
+// that stays open.
+func TestStreamKept(t *testing.T) {
+	t.Parallel()
+	chain, key := writeCertificate(t, t.TempDir(), 1)
+	c, err := NewCertificate(chain, key, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "pw") // a short path
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(dir, "w")} {
+		h := New(Options{Source: source{}, Gate: socketRights{}, Live: &live.Ring{}})
+		l, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dial := func() net.Conn {
+			conn, err := net.Dial(network, l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			return conn
+		}
+		viewer := dial
+		certificate := c
+		if network == "tcp" {
+			viewer = func() net.Conn { return tls.Client(dial(), &tls.Config{InsecureSkipVerify: true}) }
+		} else {
+			certificate = nil
+		}
+		s := Serve(l, h, certificate, zap.NewNop())
+		stream := viewer()
+		defer stream.Close()
+		fmt.Fprint(stream, "GET /live/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if code := statusOf(t, stream); code != http.StatusOK {
+			t.Fatalf("%s: %d", network, code)
+		}
+		for range maxConns + 8 {
+			defer dial().Close()
+		}
+		page := viewer() // comes after all of them
+		defer page.Close()
+		fmt.Fprint(page, "GET /static/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if code := statusOf(t, page); code != http.StatusOK || h.Streams() != 1 {
+			t.Errorf("%s: %d, and %d pages are open", network, code, h.Streams())
+		}
+		s.Close()
+	}
+}
+
 // writeCertificate writes a certificate with a serial number, and its key.
 func writeCertificate(t *testing.T, dir string, serial int64) (chain, key string) {
 	t.Helper()
