@@ -32,7 +32,7 @@ If the tables are older than the program, the node waits for "postvet journal mi
 var fleetTables = [][2]string{
 	{"rest, accepted", "the messages, with the columns of message, and day and node; client is of the type inet. Indexed are ref, queue and org, and in rest also client, message_key and mail_from_key."},
 	{"mail", "a view of both, with class, node_name and at, the time of the verdict"},
-	{"node", "the nodes: id, which rows name; name; version; seen, when it was last heard of"},
+	{"node", "the nodes: id, which rows name; name; version; seen, when it was last heard of; health, what it says of itself twice a minute, as JSON"},
 	{"shipped, counted", "how far each file, and the counts, of a node were sent"},
 	{"pattern", "what each node learned, as in state.db, with node; day is a date"},
 	{"hour, day, hour_facts, day_facts, period", "the counts of hours and days, as in state.db, with node; at is a time. Those of an hour that is not over take the place of what was sent before, each ten seconds or, of many names, ten minutes; those of a day come when it is over"},

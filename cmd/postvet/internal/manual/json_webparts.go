@@ -289,6 +289,15 @@ var webParts = []JSONObject{
 		[2]string{"seen", "when it was seen last"},
 		[2]string{"newest", "the time of its newest message"},
 		[2]string{"config", "a number of its configuration"},
+		[2]string{"health", "what it said of itself when it was seen; see node health"},
+	)},
+	{"node health", "What a machine says of itself.", web(
+		[2]string{"lag_seconds", "how far behind it is with what it sends"},
+		[2]string{"dropped", "messages since its start that its journal lacks"},
+		[2]string{"lost", "messages that the database will never have"},
+		[2]string{"dns_fails", "true if its lookups of all names fail"},
+		[2]string{"failing", "how many of its resolvers fail"},
+		[2]string{"resolvers", "how many it has"},
 	)},
 	{"fleet line", "A machine, with what differs. It has all fields of fleet node too.", web(
 		[2]string{"here", "true for this one"},

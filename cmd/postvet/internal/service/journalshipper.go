@@ -30,6 +30,22 @@ func (d *daemon) openShipper(c *config.Config) {
 	})
 }
 
+// nodeHealth says how this node does, for the page that compares nodes.
+func (d *daemon) nodeHealth() postgres.Health {
+	h := postgres.Health{Generation: d.config().Generation().ID}
+	for _, n := range d.journal.recorder.Stats().Dropped {
+		h.Dropped += n
+	}
+	dns := d.dns.Stats()
+	h.Degraded, h.Resolvers = dns.Degraded, len(dns.Upstreams)
+	for _, u := range dns.Upstreams {
+		if u.BackOff || u.Certificate != "" {
+			h.Failing++
+		}
+	}
+	return h
+}
+
 // describeShipping describes how the journal is sent to a database; nil if it is not.
 func (d *daemon) describeShipping() *control.Shipping {
 	if d.journal.shipper == nil {

@@ -70,6 +70,7 @@ func (d *daemon) run(ctx context.Context, c *config.Config) error {
 	}
 	defer func() { _ = d.dns.close() }()
 	d.openJournal(c)
+	d.journal.shipper.SetHealth(d.nodeHealth)
 	defer d.closeJournal()
 	d.openPatterns()
 	defer d.closePatterns()

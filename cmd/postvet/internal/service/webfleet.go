@@ -29,6 +29,10 @@ func (s webSource) Fleet(ctx context.Context) web.Fleet {
 	}
 	for _, n := range nodes {
 		node := web.FleetNode{Name: n.Name, Version: n.Version, Seen: n.Seen, Newest: n.Newest}
+		if h := n.Health; h != nil {
+			n.Generation = h.Generation
+			node.Health = &web.NodeHealth{LagSeconds: h.Lag.Seconds(), Dropped: h.Dropped, Lost: h.Lost, DNSFails: h.Degraded, Failing: h.Failing, Resolvers: h.Resolvers}
+		}
 		if n.Generation != 0 {
 			node.Config = fmt.Sprintf("%08x", n.Generation)
 		}

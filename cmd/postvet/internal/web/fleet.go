@@ -2,12 +2,10 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
-	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
 // Fleets tell of the other nodes.
@@ -32,10 +30,12 @@ type FleetNode struct {
 	Name    string    `json:"name"`
 	Version string    `json:"version"`
 	Seen    time.Time `json:"seen"`
-	// Newest is the time of its newest message, zero if it had none lately. Config tells the
-	// configuration that decided about it from others, "" if it is not known.
+	// Newest is the time of its newest message, zero if it had none lately. Config tells its
+	// configuration from others, "" if it is not known.
 	Newest time.Time `json:"newest,omitzero"`
 	Config string    `json:"config"`
+	// Health is what it said of itself when it was seen, nil for nothing.
+	Health *NodeHealth `json:"health,omitempty"`
 }
 
 // silent is how long a node may say nothing before a person should look.
@@ -57,6 +57,8 @@ type fleetLine struct {
 	Here    bool     `json:"here"`
 	Silent  bool     `json:"silent"`
 	Differs []string `json:"differs"`
+
+	says []string // the same, as a sentence has it
 }
 
 func (h *Handler) fleet(q *request) (any, error) {
@@ -73,21 +75,9 @@ func (h *Handler) fleet(q *request) (any, error) {
 func (p *fleetPage) compare(now time.Time) {
 	version, config := mostOf(p.Nodes, func(n FleetNode) string { return n.Version }), mostOf(p.Nodes, func(n FleetNode) string { return n.Config })
 	p.Lines = []fleetLine{}
-	odd := 0
 	for _, n := range p.Nodes {
-		l := fleetLine{FleetNode: n, Here: n.Name == p.Here, Silent: now.Sub(n.Seen) > silent, Differs: []string{}}
-		if l.Silent {
-			l.Differs = append(l.Differs, "says nothing")
-		}
-		if n.Version != version {
-			l.Differs = append(l.Differs, "another version")
-		}
-		if n.Config != config && n.Config != "" {
-			l.Differs = append(l.Differs, "another configuration")
-		}
-		if len(l.Differs) > 0 {
-			odd++
-		}
+		l := fleetLine{FleetNode: n, Here: n.Name == p.Here}
+		l.compare(version, config, now)
 		p.Lines = append(p.Lines, l)
 	}
 	switch {
@@ -97,10 +87,8 @@ func (p *fleetPage) compare(now time.Time) {
 		p.Sentence = "The database of all nodes cannot be asked at present. Each node checks mail without it."
 	case len(p.Nodes) == 0:
 		p.Sentence = "No node has sent anything to the database yet."
-	case odd == 0:
-		p.Sentence = fmt.Sprintf("All is alike: %s with the same version and configuration.", layout.Count(len(p.Nodes), "node"))
 	default:
-		p.Sentence = fmt.Sprintf("Of %s, %d differ from the others.", layout.Count(len(p.Nodes), "node"), odd)
+		p.Sentence = differing(p.Lines)
 	}
 }
 

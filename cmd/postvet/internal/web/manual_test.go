@@ -46,7 +46,7 @@ var described = map[string]reflect.Type{
 	"domain in the DNS": reflect.TypeFor[domainDNS](), "publish step": reflect.TypeFor[publishStep](), "forwarder": reflect.TypeFor[relay](), "own domain": reflect.TypeFor[ownDomain](),
 	"answer": reflect.TypeFor[dnsAnswer](), "received report": reflect.TypeFor[receivedRow](), "received record": reflect.TypeFor[recordLine](),
 	"delivery": reflect.TypeFor[sentRow](), "suppressed address": reflect.TypeFor[suppressionRow](), "signing key": reflect.TypeFor[SigningKey](),
-	"fleet node": reflect.TypeFor[FleetNode](), "fleet line": reflect.TypeFor[fleetLine](),
+	"fleet node": reflect.TypeFor[FleetNode](), "fleet line": reflect.TypeFor[fleetLine](), "node health": reflect.TypeFor[NodeHealth](),
 	"page": reflect.TypeFor[pageAbout](), "manual page": reflect.TypeFor[manualOf](), "module": reflect.TypeFor[module](), "audit line": reflect.TypeFor[auditLine](),
 }
 

@@ -41,6 +41,9 @@ func (s *Shipper) round(ctx context.Context) error {
 		return err
 	}
 	for {
+		if err := s.tellHealth(ctx); err != nil {
+			return err
+		}
 		began := time.Now()
 		parts, err := s.spool.Parts()
 		if err != nil {

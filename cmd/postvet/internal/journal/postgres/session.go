@@ -29,6 +29,7 @@ type session struct {
 	// taken is true after another process has sent rows of this node.
 	taken bool
 	seen  time.Time // when the database was told that this process is alive
+	told  time.Time // when it was told how the node does
 	room  []byte    // for the data of a batch
 	hider rows.Hider
 }

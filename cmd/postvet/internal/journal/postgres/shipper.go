@@ -56,6 +56,7 @@ type Shipper struct {
 
 	patterns atomic.Bool  // what was learned may have changed
 	rounds   atomic.Int64 // that have sent all there was
+	health   atomic.Pointer[func() Health]
 
 	mu      sync.Mutex
 	stats   Stats
