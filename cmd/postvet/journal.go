@@ -116,9 +116,13 @@ func writeJournal(w io.Writer, j control.Journal) error {
 	}
 	days := 0
 	for _, f := range j.Files {
-		if f.Problem != "" {
+		switch {
+		case f.Problem != "" && strings.HasSuffix(f.Name, ".db"):
+			line("damaged", "%s, %s: %s", f.Name, megabytes(f.Octets), f.Problem)
+			days++
+		case f.Problem != "":
 			line("aside", "%s, %s: %s", f.Name, megabytes(f.Octets), f.Problem)
-		} else {
+		default:
 			days++
 		}
 	}

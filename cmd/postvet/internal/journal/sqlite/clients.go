@@ -45,7 +45,7 @@ func hideClients(ctx context.Context, f file, now time.Time) error {
 
 // hasHidden reports whether a file names no clients any more.
 func hasHidden(ctx context.Context, f file) (bool, error) {
-	db, err := openReader(f)
+	db, err := openReader(ctx, f)
 	if err != nil {
 		return false, err
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // source returns the data source name for a file. SQL in the file itself, such as a view
@@ -24,6 +26,17 @@ func source(path, mode string, pragmas ...string) string {
 
 // busyTimeout is how long a writer waits for a lock, in milliseconds.
 const busyTimeout = 10_000
+
+// busyUntil returns how long a reader waits for a file that another process has locked: a part of
+// the time that is left, as it may read several files. SQLite waits no matter whether the context
+// ends meanwhile.
+func busyUntil(ctx context.Context) string {
+	wait := int64(busyTimeout)
+	if end, ok := ctx.Deadline(); ok {
+		wait = min(wait, max(10, time.Until(end).Milliseconds()/4))
+	}
+	return fmt.Sprintf("busy_timeout(%d)", wait)
+}
 
 // maxLog is the size of a log at which SQLite copies it into its file; the store does so once
 // a minute anyway. Pages of an index that change again and again are copied once then.

@@ -153,7 +153,7 @@ func TestCountsAgree(t *testing.T) {
 	must(t, err)
 	var want, got int64
 	for _, f := range all {
-		d, err := openReader(f)
+		d, err := openReader(t.Context(), f)
 		must(t, err)
 		var n int64
 		must(t, d.QueryRow("SELECT count(*) FROM message").Scan(&n))

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -164,14 +165,18 @@ func (d *database) close() error {
 	return d.connection.close()
 }
 
-// openReader opens a file to be read.
-func openReader(f file, pragmas ...string) (*sql.DB, error) {
+// openReader opens a file to be read until a context ends. pragmas are how long it waits for a
+// lock, by default [busyUntil].
+func openReader(ctx context.Context, f file, pragmas ...string) (*sql.DB, error) {
+	if len(pragmas) == 0 {
+		pragmas = []string{busyUntil(ctx)}
+	}
 	db, err := openFile(f.path, "ro", append([]string{"query_only(1)", "cache_size(-8192)"}, pragmas...)...)
 	if err != nil {
 		return nil, err
 	}
 	var found int
-	if err := db.QueryRow("PRAGMA user_version").Scan(&found); err != nil {
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
 		db.Close()
 		return nil, classify(err)
 	}

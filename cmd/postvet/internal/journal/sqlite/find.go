@@ -75,7 +75,7 @@ func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, parts *r
 		page.Unread = append(page.Unread, filepath.Base(day[0].day.Format(monthLayout))+".key")
 	}
 	unread := func(f file, err error) {
-		if ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+		if ctx.Err() == nil && (!errors.Is(err, fs.ErrNotExist) || f.isEmptied(time.Now())) {
 			page.Unread = append(page.Unread, filepath.Base(f.path))
 		}
 	}
@@ -84,7 +84,7 @@ func (r *Reader) findDay(ctx context.Context, day []file, q rows.Query, parts *r
 		if !q.WantsClass(f.class) {
 			continue
 		}
-		db, err := openReader(f)
+		db, err := openReader(ctx, f)
 		if err != nil {
 			unread(f, err)
 			continue
@@ -278,7 +278,7 @@ func (s *scanner) scan(lines *sql.Rows) error {
 // Generation implements [rows.Reader].
 func (r *Reader) Generation(ctx context.Context, id int64, at time.Time) (rows.Generation, bool) {
 	for c := range rows.Class(rows.Classes) {
-		db, err := openReader(fileOf(r.keys.dir, at, c))
+		db, err := openReader(ctx, fileOf(r.keys.dir, at, c))
 		if err != nil {
 			continue
 		}

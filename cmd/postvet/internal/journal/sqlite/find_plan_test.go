@@ -34,7 +34,7 @@ func TestFindByIndex(t *testing.T) {
 		for _, c := range x.only {
 			f := fileOf(dir, noon, c)
 			must(t, seal(t.Context(), f))
-			db, err := openReader(f)
+			db, err := openReader(t.Context(), f)
 			must(t, err)
 			must(t, x.q.Check())
 			for _, cond := range conditions(&x.q, key) {

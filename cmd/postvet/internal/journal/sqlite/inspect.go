@@ -9,23 +9,31 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 )
 
-// Files describes the files of a directory, the newest first, and then that of counts. Those
-// that were set aside come last.
+// Files describes the files of a directory, the newest first, and then that of counts, with what
+// can be seen wrong with them at a glance. Those that were set aside come last.
 func Files(dir string) ([]rows.File, error) {
 	all, err := files(dir)
 	if err != nil {
 		return nil, err
 	}
-	list := []rows.File{}
+	list, now := []rows.File{}, time.Now()
+	add := func(f file, class string) {
+		one := rows.File{Name: filepath.Base(f.path), Day: f.day, Class: class, Octets: f.size()}
+		if err := f.checkHeader(now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			one.Problem = err.Error()
+		}
+		list = append(list, one)
+	}
 	for _, f := range all {
-		list = append(list, rows.File{Name: filepath.Base(f.path), Day: f.day, Class: f.class.String(), Octets: f.size()})
+		add(f, f.class.String())
 	}
 	if st := stateFile(dir); st.size() > 0 {
-		list = append(list, rows.File{Name: stateName, Octets: st.size()})
+		add(st, "")
 	}
 	for _, aside := range []struct {
 		pattern string
@@ -52,8 +60,8 @@ func Verify(ctx context.Context, dir string) ([]rows.File, error) {
 	}
 	for i := range list {
 		f := &list[i]
-		if f.Problem != "" {
-			continue
+		if f.Problem != "" && !strings.HasSuffix(f.Name, ".db") {
+			continue // it was set aside
 		}
 		var n int64
 		var err error
@@ -62,7 +70,7 @@ func Verify(ctx context.Context, dir string) ([]rows.File, error) {
 		} else {
 			n, err = verifyFile(ctx, file{path: filepath.Join(dir, f.Name)})
 		}
-		if f.Rows = n; err != nil {
+		if f.Rows = n; err != nil && f.Problem == "" {
 			f.Problem = err.Error()
 		}
 		if ctx.Err() != nil {
@@ -74,7 +82,7 @@ func Verify(ctx context.Context, dir string) ([]rows.File, error) {
 
 // verifyFile returns the number of rows of a file, and what is wrong with it.
 func verifyFile(ctx context.Context, f file) (n int64, err error) {
-	db, err := openReader(f)
+	db, err := openReader(ctx, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -190,7 +198,7 @@ func (r *Reader) eachIn(ctx context.Context, f file, q *rows.Query, each1 func(*
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	db, err := openReader(f)
+	db, err := openReader(ctx, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

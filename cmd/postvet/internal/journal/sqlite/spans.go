@@ -84,9 +84,12 @@ func hasSuffix(name string) bool {
 // open meanwhile.
 func spansOf(ctx context.Context, one file, from, end int64, f func(rows.Span) bool) bool {
 	span := rows.Span{File: filepath.Base(one.path), Day: one.day}
-	db, err := openReader(one, busyBriefly)
+	db, err := openReader(ctx, one, busyBriefly)
 	if errors.Is(err, fs.ErrNotExist) {
-		return true
+		if !one.isEmptied(time.Now()) {
+			return true
+		}
+		err = errEmptied
 	}
 	if err != nil {
 		span.Err = err
@@ -124,7 +127,7 @@ func spansOf(ctx context.Context, one file, from, end int64, f func(rows.Span) b
 // spanRecords returns Span.Records for the references of a file from first to before end.
 func spanRecords(one file, columns string, first, end int64) func(context.Context, func(*rows.Record) error) error {
 	return func(ctx context.Context, f func(*rows.Record) error) error {
-		db, err := openReader(one, busyBriefly)
+		db, err := openReader(ctx, one, busyBriefly)
 		if err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ type PartReader struct {
 
 // Open opens a part. The error is [fs.ErrNotExist] if nothing was written into it.
 func (s *Spool) Open(ctx context.Context, p rows.Part) (*PartReader, error) {
-	db, err := openReader(fileOf(s.dir, p.Day, p.Class))
+	db, err := openReader(ctx, fileOf(s.dir, p.Day, p.Class))
 	if err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func (s *Store) closeState() error {
 // openStateReader opens the state file to be read; fs.ErrNotExist if there is none yet.
 func openStateReader(ctx context.Context, dir string) (*sql.DB, error) {
 	f := stateFile(dir)
-	db, err := openFile(f.path, "ro", "query_only(1)", "cache_size(-16384)")
+	db, err := openFile(f.path, "ro", "query_only(1)", "cache_size(-16384)", busyUntil(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (x *simulation) isSealed(f file) bool {
 	if _, err := os.Stat(f.path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	db, err := openReader(f)
+	db, err := openReader(context.Background(), f)
 	must(x.t, err)
 	defer db.Close()
 	var n int
