@@ -76,11 +76,16 @@ func (d *daemon) answerJournal(ctx context.Context, peer control.Peer, q control
 	return stories, nil
 }
 
-// flushJournal waits until the newest messages are written; if the disk is too slow, they are
-// missing. It does so once for a page.
+// flushJournal waits until the newest messages are written; if the disk is too slow, or another
+// process has locked a file, they are missing, and time is left to search the others. It does so
+// once for a page.
 func (d *daemon) flushJournal(ctx context.Context) {
 	web.FlushOnce(ctx, func() {
-		ctx, cancel := context.WithTimeout(ctx, flushTime)
+		within := flushTime
+		if end, ok := ctx.Deadline(); ok {
+			within = min(within, time.Until(end)/2)
+		}
+		ctx, cancel := context.WithTimeout(ctx, within)
 		defer cancel()
 		d.journal.recorder.Flush(ctx)
 	})

@@ -115,6 +115,8 @@ func (h *Handler) domain(q *request) (any, error) {
 	if err := h.lookAtMail(q, p); err != nil {
 		return nil, err
 	}
+	j := h.opt.Source.Facts(q.ctx).Journal
+	p.Notes = append(p.Notes, slices.Concat(messagesAside(j, p.Period.Since, time.Time{}), countsAside(j, s.Oldest, p.Period.Since))...)
 	h.recallDomain(q, p)
 	if q.get("dns") == "yes" {
 		p.DNS = h.askDNS(q, name)

@@ -69,7 +69,7 @@ func (h *Handler) domains(q *request) (any, error) {
 	case "share", "change":
 		query.Limit = maxRanked
 	}
-	r, err := h.ranking(q, query)
+	r, notes, err := h.ranking(q, query)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (h *Handler) domains(q *request) (any, error) {
 		p.Lines = p.Lines[:maxLines]
 		p.Notes = append(p.Notes, fmt.Sprintf("The first %d are shown; \"postvet top domains --limit 1000\" lists more.", maxLines))
 	}
-	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
+	p.Notes = append(p.Notes, notes...)
 	p.Sentence = p.sentence(&r)
 	p.Trend = h.trend(q, "Messages "+p.Period.Text+", by DMARC", counts.SeriesQuery{Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step}, &p.Notes)
 	p.Nodes = q.nodes.told()

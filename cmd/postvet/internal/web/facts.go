@@ -9,8 +9,8 @@ import (
 
 // Overview tells how the service does.
 type Overview interface {
-	// Facts returns what the service knows of itself. It reads memory and the names of
-	// files, and asks nobody.
+	// Facts returns what the service knows of itself. It reads memory, and names and
+	// beginnings of files, and asks nobody.
 	Facts(ctx context.Context) Facts
 }
 

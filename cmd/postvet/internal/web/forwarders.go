@@ -41,7 +41,7 @@ type relay struct {
 func (h *Handler) forwarders(q *request) (any, error) {
 	p := &forwarders{Lines: []relay{}, Notes: []string{}}
 	p.Period, p.Ranges = q.period()
-	r, err := h.ranking(q, counts.Query{Kind: counts.Client, By: counts.Broken, Since: p.Period.Since, Until: p.Period.Until, Limit: maxLines})
+	r, notes, err := h.ranking(q, counts.Query{Kind: counts.Client, By: counts.Broken, Since: p.Period.Since, Until: p.Period.Until, Limit: maxLines})
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (h *Handler) forwarders(q *request) (any, error) {
 	if len(p.Lines) > 0 {
 		h.nameForwarders(q, p)
 	}
-	p.Notes = append(p.Notes, notesOf(&r, p.Period.Since)...)
+	p.Notes = append(p.Notes, notes...)
 	switch n := len(p.Lines); {
 	case r.Oldest.IsZero():
 		p.Sentence = nothingCounted

@@ -47,6 +47,7 @@ func (h *Handler) held(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Missing = append(p.Missing, messagesAside(j, query.Since, query.Until)...)
 	found, err := h.find(q, []rows.Query{query}, q.within())
 	if err != nil {
 		return nil, journalFailure(err, false)

@@ -57,6 +57,7 @@ func (h *Handler) messages(q *request) (any, error) {
 		return nil, err
 	}
 	p := messagesPage{search: s, Readings: []choice{}, Messages: []messageRow{}, listing: listing{Missing: journalFaults(j), Complete: true}, Fleet: j.Shipping != nil}
+	p.Missing = append(p.Missing, messagesAside(j, s.From, s.To)...)
 	p.Spans, p.Actions = s.spans(), s.actions()
 	for _, r := range s.readings {
 		if r != s.As {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/sources"
@@ -60,7 +61,8 @@ const (
 
 func (h *Handler) own(q *request) (any, error) {
 	p := &own{Domains: []ownDomain{}, Notes: []string{}}
-	names := h.opt.Source.Facts(q.ctx).OwnDomains
+	facts := h.opt.Source.Facts(q.ctx)
+	names := facts.OwnDomains
 	if len(names) == 0 {
 		p.Sentence = "Postvet does not know your own domains: name them, and this page says whether each is ready for p=quarantine and p=reject."
 		p.Paste = "[policy]\nown_domains = [\"example.org\"]"
@@ -79,7 +81,7 @@ func (h *Handler) own(q *request) (any, error) {
 		if !ok {
 			continue
 		}
-		d := h.ownDomain(q, reading, name, max(0, time.Until(until)))
+		d := h.ownDomain(q, reading, facts.Journal, name, max(0, time.Until(until)))
 		if !d.Complete {
 			unread++
 		}
@@ -123,13 +125,14 @@ const beingRead = "being read"
 
 // ownDomain says how ready a domain is, by what is read of its reports within a time.
 // reading is the request with the time for a store that does not answer.
-func (h *Handler) ownDomain(q, reading *request, name string, within time.Duration) ownDomain {
+func (h *Handler) ownDomain(q, reading *request, j control.Journal, name string, within time.Duration) ownDomain {
 	d := ownDomain{Name: name, Unknown: []*sources.Source{}, Notes: []string{}}
 	s, err := h.series(q, counts.SeriesQuery{Kind: counts.Domain, Name: name, Since: q.now.Add(-ownTime), Until: q.now, Step: 24 * time.Hour})
 	if err != nil {
 		d.Notes = append(d.Notes, h.problemOf(q, h.unreadable(q, err)).words())
 	} else {
 		sum := s.Sum()
+		d.Notes = append(d.Notes, countsAside(j, s.Oldest, q.now.Add(-ownTime))...)
 		d.Seen, d.Passed = sum[counts.All], sum[counts.Passed]
 		d.Trend = alignedOf("Share of the mail in the name of "+name+" that came here and is aligned", s)
 	}

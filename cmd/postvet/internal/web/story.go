@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
@@ -83,7 +84,8 @@ func (h *Handler) story(q *request) (any, error) {
 		}
 		return redirect(to + "?" + url.Values{"q": {id}}.Encode()), nil
 	}
-	if _, err := h.messageJournal(q); err != nil {
+	j, err := h.messageJournal(q)
+	if err != nil {
 		return nil, err
 	}
 	node, asks := q.get("node"), q.get("dns") != "no"
@@ -92,7 +94,7 @@ func (h *Handler) story(q *request) (any, error) {
 		return nil, journalFailure(err, node != "")
 	}
 	if len(stories.Stories) == 0 {
-		return nil, noStory(ref, stories.Page, q.zone)
+		return nil, noStory(ref, stories.Page, messagesAside(j, ref.Time(), ref.Time().Add(time.Millisecond)), q.zone)
 	}
 	p := newStoryPage(stories.Stories[0], h.opt.Node, q.zone)
 	p.Asked, p.AskPath = asks, storyPath(ref, node)
@@ -112,7 +114,7 @@ func (h *Handler) tell(q *request, query rows.Query, dns bool) (control.Stories,
 }
 
 // noStory says that a message is not kept.
-func noStory(ref result.Reference, page rows.Page, zone *time.Location) *problem {
+func noStory(ref result.Reference, page rows.Page, aside []string, zone *time.Location) *problem {
 	p := &problem{Status: http.StatusNotFound, Title: "This message is not kept", Text: "The reference " + ref.String() + " is of " + ref.Time().In(zone).Format("2 Jan 2006 15:04 -0700") + "."}
 	switch {
 	case !page.Complete:
@@ -120,6 +122,8 @@ func noStory(ref result.Reference, page rows.Page, zone *time.Location) *problem
 		p.Text += " The journal is busy: try again in a moment."
 	case len(page.Unread) > 0:
 		p.Text += " A part of the journal cannot be read; \"postvet journal verify\" says which."
+	case len(aside) > 0:
+		p.Text += " " + strings.Join(aside, " ")
 	case page.Oldest.IsZero():
 		p.Text += " The journal is empty."
 	case ref.Time().Before(page.Oldest):

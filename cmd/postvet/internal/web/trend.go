@@ -16,16 +16,20 @@ type CountSource interface {
 	Series(ctx context.Context, user access.User, q counts.SeriesQuery) (counts.Series, error)
 }
 
-// ranking asks for the names with most messages, of a page that has nothing else to show.
-func (h *Handler) ranking(q *request, query counts.Query) (counts.Ranking, error) {
+// ranking asks for the names with most messages, of a page that has nothing else to show. notes say
+// what it does not show.
+func (h *Handler) ranking(q *request, query counts.Query) (r counts.Ranking, notes []string, err error) {
 	if h.opt.Source.Facts(q.ctx).Journal.Directory == "" {
-		return counts.Ranking{}, noJournal
+		return r, nil, noJournal
 	}
-	r, err := h.top(q, query)
-	if err != nil {
-		return r, h.unreadable(q, err)
+	if r, err = h.top(q, query); err != nil {
+		return r, nil, h.unreadable(q, err)
 	}
-	return r, nil
+	notes = notesOf(&r, query.Since)
+	if r.Oldest.IsZero() || r.Oldest.After(query.Since) { // perhaps as they were found damaged just now
+		notes = append(notes, countsAside(h.opt.Source.Facts(q.ctx).Journal, r.Oldest, query.Since)...)
+	}
+	return r, notes, nil
 }
 
 // refusedOf returns the number of messages that were refused, or lost without a word.
