@@ -128,7 +128,7 @@ func (h *Handler) domain(q *request) (any, error) {
 
 // lookAtMail looks at the newest messages of the domain for what is not counted.
 func (h *Handler) lookAtMail(q *request, p *domainPage) error {
-	page, err := h.history(q, rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit}, quickly)
+	page, err := h.history(q, rows.Query{Domain: p.Name, Since: p.Period.Since, Limit: rows.MaxLimit}, q.within())
 	if err != nil {
 		return h.unreadable(q, err)
 	}
