@@ -49,6 +49,9 @@ func cause(res *result.Results, v *result.Verdict) string {
 	unproved := "nobody proves that this mail comes from " + author
 	switch v.Rule {
 	case result.RuleDMARCReject, result.RuleDMARCQuarantine:
+		if res.DMARC.Policy == dmarc.PolicyQuarantine {
+			return unproved + ", which asks to treat such mail as suspicious"
+		}
 		return unproved + ", which asks to " + verb(res.DMARC.Policy) + " such mail"
 	case result.RuleDMARCNone:
 		return unproved + ", which asks for nothing to be done about that"

@@ -15,6 +15,16 @@ import (
 	"github.com/postvet/postvet/policy/spf"
 )
 
+// TestSummaryQuarantine: "quarantine" is a word of the standard, which the sentence does without.
+func TestSummaryQuarantine(t *testing.T) {
+	t.Parallel()
+	res := &result.Results{Author: message.Author{Domain: "example.org"}, DMARC: dmarc.Result{Status: dmarc.Fail, Policy: dmarc.PolicyQuarantine}}
+	want := "Held: nobody proves that this mail comes from example.org, which asks to treat such mail as suspicious."
+	if got := explain.Summary(res, &result.Verdict{Action: result.Quarantine, Rule: result.RuleDMARCQuarantine}); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	res := &result.Results{
