@@ -33,10 +33,10 @@ func (l *fleetLine) differs(word, says string) {
 func (l *fleetLine) compare(version, config string, now time.Time) {
 	l.Differs = []string{}
 	if l.Silent = now.Sub(l.Seen) > silent; l.Silent {
-		l.differs("says nothing", "says nothing since "+span(now.Sub(l.Seen)))
+		l.differs("says nothing", "has said nothing for "+span(now.Sub(l.Seen)))
 	}
 	if l.Version != version {
-		l.differs("another version", "has version "+l.Version+", the others "+version)
+		l.differs("another version", "has version "+l.Version+" (the others "+version+")")
 	}
 	if l.Config != config && l.Config != "" {
 		l.differs("another configuration", "has another configuration")

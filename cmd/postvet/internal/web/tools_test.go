@@ -67,12 +67,12 @@ func TestFleetPage(t *testing.T) {
 	s.facts.Journal.Shipping = &control.Shipping{Node: "mx1", LagSeconds: 1.5, Sent: map[string]int64{"rest": 3}, Lost: map[string]int64{"rest": 2}}
 	holds(t, "alike", get(t, newTest(s), "/fleet").Body.String(), "All is alike: 2 nodes", "(this one)", "1.5 seconds", "3 rest", "2 since the start")
 	s.nodes.Nodes = append(s.nodes.Nodes, node("mx3", "0.9", "bb", time.Hour), FleetNode{Name: "mx4", Version: "1.0", Seen: testNow})
-	holds(t, "different", get(t, newTest(s), "/fleet").Body.String(), "Of 4 nodes, 1 differs: mx3 says nothing since 60 minutes, has version 0.9, the others 1.0, has another configuration.", "says nothing", "another version", "another configuration", "none lately")
+	holds(t, "different", get(t, newTest(s), "/fleet").Body.String(), "Of 4 nodes, 1 differs: mx3 has said nothing for 60 minutes, has version 0.9 (the others 1.0), has another configuration.", "says nothing", "another version", "another configuration", "none lately")
 	for i, h := range []*NodeHealth{{LagSeconds: 7200, Dropped: 3}, {DNSFails: true, Lost: 1}, {DNSFails: true}, {Failing: 1, Resolvers: 2}} {
 		s.nodes.Nodes[i].Health = h
 	}
 	holds(t, "unwell", get(t, newTest(s), "/fleet").Body.String(), "Of 4 nodes, 4 differ: mx1 is 2 hours behind with what it sends, lacks 3 messages in its journal; "+
-		"mx2 removed 1 message before they were sent, gets no answer from the DNS; mx3 says nothing since 60 minutes, has version 0.9, the others 1.0, has another configuration; "+
+		"mx2 removed 1 message before they were sent, gets no answer from the DNS; mx3 has said nothing for 60 minutes, has version 0.9 (the others 1.0), has another configuration; "+
 		"mx4 has 1 of 2 resolvers that fail.", "1 of 2 resolvers fail", "7200")
 	s.nodes.Nodes, s.nodes.Problem = nil, "connection refused "+hostile
 	page := get(t, newTest(s), "/fleet").Body.String()
