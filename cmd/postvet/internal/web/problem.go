@@ -19,6 +19,9 @@ type problem struct {
 	Text   string `json:"text,omitempty"`
 	// Paste is what to write into the configuration, "" for nothing.
 	Paste string `json:"paste,omitempty"`
+
+	// page is the title of a page that shows the problem as a whole; "" if none needs to.
+	page string
 }
 
 func (p *problem) Error() string { return p.Title }
@@ -39,7 +42,10 @@ func (p *problem) harmless() *problem {
 
 // words returns the problem in one line.
 func (p *problem) words() string {
-	if p.Text == "" {
+	switch {
+	case p.page != "":
+		return p.Title + ". The page " + p.page + " has the lines for the configuration that would change this."
+	case p.Text == "":
 		return p.Title + "."
 	}
 	if p.Paste != "" && !strings.Contains(p.Paste, "\n") {
@@ -53,6 +59,7 @@ var noJournal = &problem{
 	Status: http.StatusServiceUnavailable, Title: "No journal is kept",
 	Text:  "Postvet remembers messages only with a journal. Paste these lines into the configuration, and restart the service.",
 	Paste: "[journal]\ndirectory = \"/var/lib/postvet/journal\"",
+	page:  "Messages",
 }
 
 // ErrNoJournal is what a Source returns for what only a journal knows while there is none.

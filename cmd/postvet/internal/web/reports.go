@@ -48,6 +48,7 @@ var noReports = &problem{
 	Text: "Others report about your mail to the address that your DMARC record names, and Postvet reports to others what came in their name. " +
 		"Both need these lines in the configuration, with addresses of yours, and a restart of the service.",
 	Paste: "[report]\n# the address of rua= in your DMARC records\ninbox = [\"dmarc@example.org\"]\n# count messages for reports to others; send = \"known\" sends them too\ncollect = true",
+	page:  "Received",
 }
 
 // ErrNoReports is what a Source returns for what only a store of reports knows while there is

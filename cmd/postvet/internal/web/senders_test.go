@@ -344,7 +344,7 @@ func TestSendersWithout(t *testing.T) {
 		"journal damaged": {&keptSource{source: facts, dir: damaged, reader: sqlite.NewReader(damaged), resolver: resolver}, []string{"/domains", "/domains/example.org", "/forwarders"}, 503, []string{"The journal cannot be read", "postvet journal verify"}},
 		"reports off":     {&keptSource{source: facts, resolver: resolver}, []string{"/reports/in", "/reports/in/1", "/reports/sent", "/reports/sent/x"}, 503, []string{"No reports are kept", "[report]", "inbox = ["}},
 		"reports damaged": {&keptSource{source: facts, reports: closed, resolver: resolver}, []string{"/reports/in", "/reports/in/1", "/reports/sent", "/reports/sent/x"}, 503, []string{"The store of reports cannot be read", "postvet report received"}},
-		"own, all off":    {&keptSource{source: facts, resolver: resolver}, []string{"/own"}, 200, []string{"No journal is kept", "No reports are kept"}},
+		"own, all off":    {&keptSource{source: facts, resolver: resolver}, []string{"/own"}, 200, []string{"No journal is kept. The page Messages has the lines", "No reports are kept. The page Received has the lines"}},
 		"no own domains":  {&keptSource{resolver: resolver}, []string{"/own"}, 200, []string{"own_domains = ["}},
 	} {
 		for _, path := range x.paths {
