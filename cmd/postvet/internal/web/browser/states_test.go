@@ -51,7 +51,7 @@ func TestStates(t *testing.T) {
 	t.Run("empty", func(t *testing.T) {
 		s := startService(t, shortDir(t), resolving+"[journal]\ndirectory = \"DIR/journal\"\nmin_free = 0\n[report]\ninbox = [\"dmarc@example.net\"]\n")
 		b.open(t).look(s.url, axe, "empty", map[string]string{
-			"/": "No mail came today", "/messages": "The journal is empty", "/held": "Nothing was held", "/live": "No message yet", "/domains": "No domain failed",
+			"/": "No mail came today", "/messages": "The journal is empty", "/held": "The journal is empty", "/live": "No message yet", "/domains": "No domain failed",
 			"/own": "name them", "/reports/in": "No such report has come", "/reports/sent": "There is no such delivery", "/audit": "Nobody has searched",
 		})
 	})
