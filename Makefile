@@ -83,9 +83,10 @@ microbench: ## the benchmarks of all packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 # Ten million rows take a quarter of an hour, and 5 GB that are removed after.
-journal-bench: ## the journal at 5,000 and 20,000 messages a second, and searches in a day of 10 million
+journal-bench: ## the journal at 5,000 and 20,000 messages a second, searches in a day of 10 million, and web pages of 60 days of them
 	$(GO) test -run '^$$' -bench 'Write|Paced' -benchtime 200000x ./cmd/postvet/internal/journal/sqlite
 	POSTVET_JOURNAL_ROWS=10000000 $(GO) test -run '^$$' -bench Find -benchtime 50x -timeout 2h -v ./cmd/postvet/internal/journal/sqlite
+	POSTVET_WEB_ROWS=10000000 $(GO) test -run TestWebOfManyRows -timeout 2h -v ./cmd/postvet
 
 # Without these programs the tests that need them are skipped.
 mtas: ## brings Debian's Postfix and Sendmail
