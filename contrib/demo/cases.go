@@ -86,6 +86,9 @@ func cases() []sample {
 	}
 }
 
+// undecided is the decision about a message that Postvet did not see.
+const undecided = "none"
+
 // row is the result of a sample.
 type row struct {
 	mta, sent, answer, decision, why string
@@ -127,7 +130,7 @@ func play(ctx context.Context, s *realmta.Site, c sample) (r row) {
 			wrong("the answer does not name %s", word)
 		}
 	}
-	r.decision, r.why = "none", "Postvet was not there; the MTA has the sender try again"
+	r.decision, r.why = undecided, "Postvet was not there; the MTA has the sender try again"
 	if c.rule != "" {
 		d, err := s.Postvet.AwaitDecision(ctx, func(d realmta.Decision) bool { return strings.Contains(d.From, from) })
 		if err != nil {

@@ -50,7 +50,7 @@ func run(logs bool, shown time.Duration) int {
 		fmt.Fprintf(os.Stderr, "demo: cannot run here:\n%sTo get it: %s\n", missing, realmta.HowToInstall)
 		return 3
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit+shown)
 	defer cancel()
@@ -83,6 +83,16 @@ func missing() string {
 		}
 	}
 	return b.String()
+}
+
+// decided returns how many messages Postvet decided about.
+func decided(rows []row) (n int) {
+	for _, r := range rows {
+		if r.decision != undecided {
+			n++
+		}
+	}
+	return n
 }
 
 // dnsTimeout is how long Postvet waits for the one domain whose DNS is silent.
@@ -125,10 +135,18 @@ func demonstrate(ctx context.Context, logs bool, shown time.Duration) (rows []ro
 			if ctx.Err() != nil {
 				break // what is sent now would only seem to fail
 			}
+			if c.down { // the kill would lose what Postvet has not kept yet
+				if err := page.await(ctx, decided(rows)); err != nil {
+					progress("  %v", err)
+				}
+			}
 			progress("  sending %s", c.sent)
 			rows = append(rows, play(ctx, s, c))
 		}
 		problem := ctx.Err()
+		if problem == nil {
+			problem = page.await(ctx, decided(rows))
+		}
 		if mta == "Sendmail" && shown > 0 && problem == nil {
 			printRows()
 			page.show(ctx, shown) // until Ctrl-C, which is no problem

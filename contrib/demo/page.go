@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +11,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +31,7 @@ func pageTime() time.Duration {
 // page is the web page of both sites, one after the other, and the journal that it shows.
 type page struct {
 	dir      string // of the journal
+	binary   string // of Postvet
 	listen   string // address and port
 	password string
 	user     string // the line of the configuration
@@ -41,7 +45,10 @@ func newPage(ctx context.Context, binary string) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &page{dir: dir, password: rand.Text()[:12]}
+	p := &page{dir: dir, binary: binary, password: rand.Text()[:12]}
+	if err := give(dir); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -58,15 +65,57 @@ func newPage(ctx context.Context, binary string) (*page, error) {
 	return p, nil
 }
 
+// give makes a folder that of the user who runs Postvet in a site.
+func give(dir string) error {
+	u, err := user.Lookup("nobody")
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(dir, uid, -1)
+}
+
 // sections returns the sections of Postvet's configuration for the page and its journal.
 func (p *page) sections() string {
 	return fmt.Sprintf("[journal]\ndirectory = %q\nprivacy = \"addresses\"\n[web]\nlisten = \"inet:%s\"\nusers = [%q]\n",
-		filepath.Join(p.dir, "journal"), p.listen, p.user)
+		p.journal(), p.listen, p.user)
 }
+
+// await waits until the journal has n messages, which the page shows. It keeps them within a
+// second.
+func (p *page) await(ctx context.Context, n int) error {
+	has := 0
+	for range 20 {
+		history := exec.CommandContext(ctx, p.binary, "history", "--journal", p.journal(), "--json")
+		text, err := history.Output()
+		var exited *exec.ExitError
+		if errors.As(err, &exited) && exited.ExitCode() != 1 { // 1 says that there are none
+			return fmt.Errorf("postvet history: %w: %s", err, bytes.TrimSpace(exited.Stderr))
+		}
+		if has = bytes.Count(text, []byte("\n")); has >= n {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("the journal has %d of %d messages", has, n)
+}
+
+func (p *page) journal() string { return filepath.Join(p.dir, "journal") }
 
 // show tells where the page is, and waits until the time is over or ctx ends.
 func (p *page) show(ctx context.Context, shown time.Duration) {
-	fmt.Printf("\nThe web page of these messages is http://%s/ (user %s, password %s).\nIt stays for %s, or until Ctrl-C.\n", p.listen, pageUser, p.password, shown)
+	stays := shown.String()
+	if shown >= time.Minute && shown%time.Minute == 0 {
+		stays = fmt.Sprintf("%d minutes", shown/time.Minute)
+	}
+	fmt.Printf("\nThe web page of these messages is http://%s/ (user %s, password %s).\nIt stays for %s, or until Ctrl-C.\n", p.listen, pageUser, p.password, stays)
 	select {
 	case <-ctx.Done():
 	case <-time.After(shown):
