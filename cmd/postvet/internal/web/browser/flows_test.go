@@ -29,13 +29,17 @@ func (x *tab) wants(text string, parts ...string) {
 // arrives waits for a page below a path. An element to wait for may stand on the page before too.
 func (x *tab) arrives(path string) {
 	x.t.Helper()
-	for {
+	for patient := false; ; {
 		at, err := chromedp.Run(x.ctx, chromedp.Location())
 		if err != nil {
 			x.t.Fatalf("%s does not come: %v", path, err)
 		}
 		if _, below, _ := strings.Cut(at, base); strings.HasPrefix(below, path) {
 			break
+		} else if path == "/messages/" && strings.HasPrefix(below, "/messages?") && !patient {
+			// A busy machine does not find the message within the time of a page.
+			patient = true
+			x.run(chromedp.Navigate(at + "&wait=long"))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
