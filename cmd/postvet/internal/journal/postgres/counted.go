@@ -140,20 +140,17 @@ func (c counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, by
 	query := strings.ReplaceAll(`SELECT p.i, x.name, x.n FROM unnest($1::timestamptz[], $2::integer[]) WITH ORDINALITY AS p (at, node, i),
 		LATERAL (SELECT name, FIELD AS n FROM postvet.%[1]s AS c WHERE c.at = p.at AND c.node = p.node AND c.kind = $3 AND FIELD > 0 ORDER BY FIELD DESC LIMIT $4) AS x
 		ORDER BY p.i, x.n DESC`, "FIELD", by.String())
-	var i, last int64
+	var i int64
 	var x counts.Ranked
-	before := 0 // the lists of the other table
-	err = c.each(ctx, p, query, []any{k.String(), n}, []any{&i, &x.Name, &x.N}, func() {
-		if i < last {
-			before, last = len(lists), 0
+	for table, periods := range p {
+		of := make([][]counts.Ranked, len(periods))
+		err := c.each(ctx, counts.Periods{table: periods}, query, []any{k.String(), n}, []any{&i, &x.Name, &x.N}, func() { of[i-1] = append(of[i-1], x) })
+		if err != nil {
+			return nil, err
 		}
-		for last < i {
-			lists, last = append(lists, nil), last+1
-		}
-		at := before + int(i) - 1
-		lists[at] = append(lists[at], x)
-	})
-	return lists, err
+		lists = append(lists, of...)
+	}
+	return lists, nil
 }
 
 // ofNames selects the numbers of names in some periods. First it finds the names by their
