@@ -42,6 +42,17 @@ const (
 func cases() []sample {
 	forged := "Authentication-Results: " + realmta.AuthservID + "; dmarc=pass header.from=" + realmta.Watch
 	return []sample{
+		// A kill loses the counts of the last seconds, so that it comes first.
+		{
+			name: "down", sent: "a good message while Postvet is killed",
+			client: realmta.GoodClient, domain: realmta.Good, signed: true, down: true,
+			code: "4", fate: nowhere,
+		},
+		{
+			name: "back", sent: "its sender's retry after Postvet's restart",
+			client: realmta.GoodClient, domain: realmta.Good, signed: true,
+			code: "250", rule: "dmarc-pass", field: "dmarc=pass", fate: inbox,
+		},
 		{
 			name: "good", sent: "a good message: SPF and DKIM of " + realmta.Good,
 			client: realmta.GoodClient, domain: realmta.Good, signed: true,
@@ -72,16 +83,6 @@ func cases() []sample {
 			name: "dark", sent: "a message of " + realmta.Dark + ", whose DNS does not answer",
 			client: realmta.Stranger, domain: realmta.Dark,
 			code: "451 4.4.3", rule: "temperror", fate: nowhere, expect: []string{realmta.Dark},
-		},
-		{
-			name: "down", sent: "the good message while Postvet is killed",
-			client: realmta.GoodClient, domain: realmta.Good, signed: true, down: true,
-			code: "4", fate: nowhere,
-		},
-		{
-			name: "back", sent: "the sender's retry after Postvet's restart",
-			client: realmta.GoodClient, domain: realmta.Good, signed: true,
-			code: "250", rule: "dmarc-pass", field: "dmarc=pass", fate: inbox,
 		},
 	}
 }

@@ -135,11 +135,6 @@ func demonstrate(ctx context.Context, logs bool, shown time.Duration) (rows []ro
 			if ctx.Err() != nil {
 				break // what is sent now would only seem to fail
 			}
-			if c.down { // the kill would lose what Postvet has not kept yet
-				if err := page.await(ctx, decided(rows)); err != nil {
-					progress("  %v", err)
-				}
-			}
 			progress("  sending %s", c.sent)
 			rows = append(rows, play(ctx, s, c))
 		}
