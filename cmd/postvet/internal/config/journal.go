@@ -255,8 +255,7 @@ func checkJournalDirectory(s string) (normal, problem, remedy string) {
 // Generation returns the configuration as the journal keeps it beside the messages that it
 // has decided about. Since is not set.
 func (c *Config) Generation() rows.Generation {
-	var text strings.Builder
-	_ = c.Write(&text) // a Builder never fails
-	sum := sha256.Sum256([]byte(text.String()))
-	return rows.Generation{ID: int64(binary.BigEndian.Uint32(sum[:]) >> 1), Text: text.String()}
+	text := c.Shown()
+	sum := sha256.Sum256([]byte(text))
+	return rows.Generation{ID: int64(binary.BigEndian.Uint32(sum[:]) >> 1), Text: text}
 }

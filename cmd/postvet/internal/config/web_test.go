@@ -99,6 +99,21 @@ func TestWebWarnings(t *testing.T) {
 	}
 }
 
+// TestShownWithoutHashes: neither the page nor the journal gets a hash of a password, which
+// could be guessed from it.
+func TestShownWithoutHashes(t *testing.T) {
+	t.Parallel()
+	c, err := loadWeb(t, `listen = "inet:127.0.0.1:8895"`+"\nusers = [\"ann:"+strongHash+":admin\", \"bob:"+weakHash+":viewer\"]", "", 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"shown": c.Shown(), "the journal's": c.Generation().Text} {
+		if strings.Contains(text, "$2a$") || !strings.Contains(text, `users = ["ann:(hash):admin", "bob:(hash):viewer"]`) {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
 // TestWebChanges: a reload reports how many users changed, and shows no hash.
 func TestWebChanges(t *testing.T) {
 	t.Parallel()

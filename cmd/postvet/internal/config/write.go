@@ -53,6 +53,18 @@ func (c *Config) Write(w io.Writer) error {
 	return err
 }
 
+// Shown returns what Write writes, without the hashes of passwords. The journal keeps it, and
+// the web page shows it, also to users who may not be admins.
+func (c *Config) Shown() string {
+	var b strings.Builder
+	_ = c.Write(&b) // a Builder never fails
+	s := b.String()
+	for _, a := range c.Web.Users {
+		s = strings.ReplaceAll(s, string(a.Hash), "(hash)")
+	}
+	return s
+}
+
 // from returns the place that set a key, "default" if none did.
 func (c *Config) from(name string) string {
 	if o, ok := c.origin[name]; ok {

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,13 +29,11 @@ const pastedName = "pasted rules"
 // Policy implements web.Policies.
 func (s webSource) Policy(context.Context) web.Policy {
 	c := s.d.config()
-	var text strings.Builder
-	_ = c.Write(&text) // a Builder never fails
 	p := web.Policy{
 		InForce:  inForce(c),
 		Exact:    policytext.Mode(c),
 		OnReject: policytext.OnReject(c.Policy.OnReject), Parts: []web.PolicyPart{}, Shadow: c.Shadow() != nil,
-		File: s.d.opt.File, Configuration: text.String(), Forwarders: c.Settings()["trust.forwarders"],
+		File: s.d.opt.File, Configuration: c.Shown(), Forwarders: c.Settings()["trust.forwarders"],
 	}
 	n := 0
 	for _, part := range policytext.Parts(c) {

@@ -36,7 +36,8 @@ type Policy struct {
 	// Shadow is true if a shadow policy is asked too, which decides nothing.
 	Shadow bool `json:"shadow"`
 	// File is the configuration file, "" for none, and Configuration what is in force, as
-	// "postvet config show" prints it. Secrets are in files that it names.
+	// "postvet config show" prints it, without hashes of passwords. Secrets are in files
+	// that it names.
 	File          string `json:"file"`
 	Configuration string `json:"configuration"`
 	// Forwarders is the value of trust.forwarders as it is written in the file.
