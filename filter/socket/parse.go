@@ -64,6 +64,9 @@ func parse(s string) (a Address, reason string) {
 	case "inet6":
 		return parseInet(rest, "tcp6")
 	}
+	if strings.HasPrefix(rest, "//") {
+		return Address{}, "a URL is no address of a socket"
+	}
 	return parseInet(s, "tcp")
 }
 

@@ -46,6 +46,7 @@ func TestParse(t *testing.T) {
 		{"inet:localhost:70000", "", "", "not between"},
 		{"inet:-1@localhost", "", "", "not between"},
 		{"inet:::1:8890", "", "", "needs brackets: [::1]:8890"},
+		{"http://127.0.0.1:8895", "", "", "a URL is no address"},
 		{"inet:8890@a@b", "", "", "malformed host"},
 		{"inet:a b:8890", "", "", "malformed host"},
 		{"smtp:no", "", "", `"no" is not a port`},

@@ -109,7 +109,7 @@ func checkWebRole(s string) (normal, problem, remedy string) {
 	group, _, err := groupRole(s)
 	switch {
 	case group == "" || strings.Contains(group, ","):
-		return "", cite(s) + " names no group", webRolesRemedy
+		return "", cite(s) + " is not a group and its role", webRolesRemedy
 	case err != nil:
 		return "", cite(s) + ": " + err.Error(), `write the role "viewer", "support" or "admin" behind the colon`
 	}
