@@ -68,7 +68,7 @@ func (h *Handler) messages(q *request) (any, error) {
 		switch {
 		case s.As == asNothing:
 			p.Lead = "This is nothing that the journal knows."
-			p.Note = "Write a whole address such as ann@example.org, a domain, the IP address or network of a server, the queue id of your mail server, the reference in a refusal, or a Message-ID."
+			p.Note = "Write a whole address such as ann@example.org, a domain, the IP address or network of a server, the queue id of your mail server, the reference in a refusal or the whole refusal, or a Message-ID. For a time alone, leave this empty and write it under \"More to choose from\"."
 			return p, nil
 		case s.hidden(j) != "":
 			p.Lead, p.Note = "This cannot be searched here.", s.hidden(j)

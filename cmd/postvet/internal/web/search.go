@@ -38,6 +38,9 @@ func understand(typed string) (value string, all []reading) {
 	if value == "<>" {
 		return value, []reading{asSender}
 	}
+	if ref := referenceIn(value); ref != "" {
+		return ref, []reading{asReference}
+	}
 	if _, ok := clientOf(value); ok {
 		return value, []reading{asClient}
 	}
@@ -55,6 +58,22 @@ func understand(typed string) (value string, all []reading) {
 		all = append(all, asQueue)
 	}
 	return value, all
+}
+
+// referenceIn returns the reference in a whole refusal, as bounces and callers quote it; "" if
+// there is none.
+func referenceIn(text string) string {
+	words := strings.Fields(text)
+	for i, w := range words {
+		if i == 0 || !strings.EqualFold(strings.Trim(words[i-1], "(\"';,"), "ref") {
+			continue
+		}
+		w = strings.Trim(w, ".,;)>\"'")
+		if _, err := result.ParseReference(w); err == nil {
+			return w
+		}
+	}
+	return ""
 }
 
 // understandAddress reads what has an "@". A Message-ID is copied with its brackets, and an

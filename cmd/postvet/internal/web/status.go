@@ -105,6 +105,8 @@ func (h *Handler) audit(q *request) (any, error) {
 func auditLineOf(a sqlite.Audited) auditLine {
 	l := auditLine{Audited: a, What: a.Do, For: queryWords(a.Query)}
 	switch {
+	case a.Web != "" && a.Address != "":
+		l.Who = a.Web + ", on the web page from " + a.Address
 	case a.Web != "":
 		l.Who = a.Web + ", on the web page"
 	case a.UID < 0:

@@ -41,11 +41,12 @@ func TestAuditPage(t *testing.T) {
 		audit: []sqlite.Audited{
 			{At: testNow.Add(-time.Minute), UID: -1, Web: "<b>ann", Do: control.DoJournalForget, Query: &rows.Query{From: "x@example.org"}},
 			{At: testNow.Add(-time.Hour), UID: 1000, Do: control.DoHistory, Query: &rows.Query{To: "y@example.org", Since: testNow}},
+			{At: testNow.Add(-time.Hour), UID: -1, Web: "bob", Address: "192.0.2.7", Do: control.DoExplain, Query: &rows.Query{To: "z@example.org"}},
 			{At: testNow.Add(-time.Hour), UID: -1, Do: "new", Query: nil},
 		},
 	}
 	page := get(t, newTest(s), "/audit").Body.String()
-	holds(t, "the page", page, "&lt;b&gt;ann, on the web page", "had messages forgotten", "from x@example.org", "number 1000", "searched", "to y@example.org", "since 2026-11-29 16:00", "by its socket")
+	holds(t, "the page", page, "&lt;b&gt;ann, on the web page", "had messages forgotten", "from x@example.org", "number 1000", "searched", "to y@example.org", "bob, on the web page from 192.0.2.7", "since 2026-11-29 16:00", "by its socket")
 	s.audit = nil
 	if page = get(t, newTest(s), "/audit").Body.String(); !strings.Contains(page, "Nobody has searched") {
 		t.Errorf("without a search:\n%s", page)
