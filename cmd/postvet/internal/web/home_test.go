@@ -104,6 +104,8 @@ func TestHome(t *testing.T) {
 		},
 		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"No mail came today"}, nil},
 		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time", "Not all could be looked at: a part of the mail of today."}, []string{"All is well"}},
+		{"two minutes after the start", func(f *Facts) { f.Status.UptimeSeconds = 120 }, counted, []string{">5 minutes<"}, []string{">15 minutes<"}},
+		{"an hour after the start", func(f *Facts) { f.Status.UptimeSeconds = 3600 }, counted, []string{">5 minutes<", ">15 minutes<"}, nil},
 		{"a listener from outside", func(f *Facts) { f.Status.Listeners = []string{"<script>"} }, counted, []string{"&lt;script&gt;"}, []string{"<script>"}},
 	} {
 		s := homeSource{source{ask: tc.ask, facts: wellFacts()}}
