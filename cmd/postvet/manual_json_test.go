@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/domainhistory"
 	"github.com/postvet/postvet/cmd/postvet/internal/finding"
 	"github.com/postvet/postvet/cmd/postvet/internal/held"
@@ -33,7 +34,8 @@ var described = map[string]reflect.Type{
 	"patterns": reflect.TypeFor[domainhistory.Patterns](), "pattern": reflect.TypeFor[domainhistory.PatternName](),
 	"route": reflect.TypeFor[route.Report](), "route step": reflect.TypeFor[route.Step](), "attempt": reflect.TypeFor[route.Attempt](),
 	"held": reflect.TypeFor[heldReport](), "held group": reflect.TypeFor[held.Group](), "held message": reflect.TypeFor[held.Message](),
-	"connection": reflect.TypeFor[route.Connection](), "certificate": reflect.TypeFor[route.Certificate](),
+	"journal state": reflect.TypeFor[control.JournalState](),
+	"connection":    reflect.TypeFor[route.Connection](), "certificate": reflect.TypeFor[route.Certificate](),
 }
 
 // TestJSONIsDescribed compares postvet-json(5) with what domain, route and held print: it has every

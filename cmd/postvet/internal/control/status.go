@@ -40,8 +40,10 @@ type Status struct {
 	Keys     *Keys     `json:"keys,omitempty"`     // nil if nothing is signed
 	Watch    *Domains  `json:"watch,omitempty"`    // nil if no domains are watched
 	Patterns *Patterns `json:"patterns,omitempty"` // nil if nothing is learned
-	Config   Config    `json:"config"`
-	Log      LogLevel  `json:"log"`
+	// Journal is nil if no directory for one is configured.
+	Journal *JournalState `json:"journal,omitempty"`
+	Config  Config        `json:"config"`
+	Log     LogLevel      `json:"log"`
 }
 
 // Patterns is what was learned from genuine mail.

@@ -76,6 +76,9 @@ func (s Status) Text(now time.Time, width int) string {
 	if s.Patterns != nil {
 		add("learned", "%s", s.Patterns.text())
 	}
+	if s.Journal != nil {
+		add("journal", "%s", s.Journal.text())
+	}
 	add("config", "%s", s.Config.text(now))
 	add("log", "%s", DescribeLevel(s.Log, now))
 	return strings.Join(lines, "\n") + "\n"

@@ -36,6 +36,7 @@ func busy() Status {
 	}}
 	s.Keys = &Keys{ByState: map[string]int{"active": 3, "pending": 1, "gone": 0}, Next: "2026a._domainkey.example.org", NextAt: noon.Add(50 * time.Hour)}
 	s.Watch = &Domains{ByVerdict: map[string]int{"sound": 12, "faulty": 12, "waiting": 1}, Errors: 16, Faulty: []Faulty{{"example.org", 3}, {"example.net", 1}}, LastCheck: noon.Add(-17 * time.Minute)}
+	s.Journal = &JournalState{Directory: "/var/lib/postvet/journal", Running: true, Dropped: map[string]int64{"accepted": 0, "rest": 0}}
 	s.Cache = Cache{Entries: 8123, Bytes: 9 << 20, Limit: 64 << 20, Lookups: 100000, Hits: 90000, HitRatio: 0.9, Evicted: 4}
 	return s
 }
@@ -57,8 +58,24 @@ func TestStatusText(t *testing.T) {
 	bad.Keys = &Keys{ByState: map[string]int{"active": 1}, Unpublished: 2, Lost: []string{"a._domainkey.example.org"}, NotBegun: 1, Next: "b._domainkey.example.org", NextAt: noon}
 	bad.Config.LastReload = &Reloaded{At: noon.Add(-90 * time.Second), Errors: []string{`/etc/postvet/postvet.toml:7: mode: "x" is not known; write "enforce" or "monitor"`, "two", "three"}}
 	bad.Watch = &Domains{ByVerdict: map[string]int{"undetermined": 1}, Unsaved: "open /var/lib/postvet/watch.json.new: read-only file system", Unsent: "451 not\x1b[2J now"}
+	bad.Journal = &JournalState{Directory: "/j", Problem: "mkdir /j: permission\x1b[2J denied"}
 	bad.Config.NeedsRestart = []string{"listen", "socket.mode"}
 	golden(t, "status-trouble.txt", bad.Text(noon, 80))
+}
+
+func TestJournalStateText(t *testing.T) {
+	t.Parallel()
+	for want, j := range map[string]JournalState{
+		"is written to /j": {Directory: "/j", Running: true},
+		"is written to /j; LACKS 5 messages since the start":                                    {Directory: "/j", Running: true, Dropped: map[string]int64{"accepted": 2, "rest": 3}},
+		"NOT WRITTEN at present: disk full; LACKS 1 message since the start":                    {Directory: "/j", Running: true, Problem: "disk full", Dropped: map[string]int64{"rest": 1}},
+		"NOT OPENED, so that nothing is remembered: mkdir; mend that, then restart the service": {Directory: "/j", Problem: "mkdir"},
+		"off, as journal.privacy says":                                                          {Directory: "/j"},
+	} {
+		if got := j.text(); got != want {
+			t.Errorf("%+v: %q, want %q", j, got, want)
+		}
+	}
 }
 
 func TestShort(t *testing.T) {

@@ -395,4 +395,10 @@ var JSONObjects = []JSONObject{
 		{"release", "commands that release it"},
 		{"delete", "commands that delete it"},
 	}},
+	{"journal state", `The field journal of "postvet status --json", which is not there if no journal is configured.`, [][2]string{
+		{"directory", "where it is"},
+		{"running", `true if the service writes it; false with journal.privacy = "off", or if it could not be opened`},
+		{"problem", "why it is not written at present; not there if it is"},
+		{"dropped", "messages since the start that it lacks, by class"},
+	}},
 }

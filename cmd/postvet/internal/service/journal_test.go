@@ -1,12 +1,15 @@
 package service
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/config"
+	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/metrics"
 	"github.com/postvet/postvet/filter"
@@ -48,5 +51,33 @@ func TestRecord(t *testing.T) {
 	}
 	if got := d.describeJournal(); !got.Running || got.Problem != "" || len(got.Files) != 2 || got.Written["rest"] != 0 {
 		t.Errorf("state of the journal: %+v", got)
+	}
+}
+
+// TestJournalState: the status says that the journal could not be opened, and why; with
+// privacy = "off" it is no fault.
+func TestJournalState(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		directory string
+		privacy   rows.Level
+		want      *control.JournalState
+	}{
+		"none":   {"", rows.Hashed, nil},
+		"off":    {filepath.Join(file, "journal"), rows.Off, &control.JournalState{Directory: filepath.Join(file, "journal"), Dropped: map[string]int64{"accepted": 0, "rest": 0}}},
+		"closed": {filepath.Join(file, "journal"), rows.Hashed, &control.JournalState{Directory: filepath.Join(file, "journal"), Problem: "mkdir " + file + ": not a directory", Dropped: map[string]int64{"accepted": 0, "rest": 0}}},
+	} {
+		d := &daemon{log: &logger{Logger: zap.NewNop()}, metrics: metrics.New(metrics.Options{})}
+		c := config.Default()
+		c.Journal.Directory, c.Journal.Privacy = tc.directory, tc.privacy
+		d.started = c
+		d.openJournal(c)
+		if diff := cmp.Diff(tc.want, d.journalState()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		d.closeJournal()
 	}
 }

@@ -127,6 +127,23 @@ func (d *daemon) stories(ctx context.Context, page rows.Page, reader rows.Reader
 	return out
 }
 
+// journalState returns what a status says of the journal, nil if there is none.
+func (d *daemon) journalState() *control.JournalState {
+	j := &d.journal
+	if j.dir == "" {
+		return nil
+	}
+	s := j.recorder.Stats()
+	out := &control.JournalState{Directory: j.dir, Running: j.recorder != nil, Problem: j.failed, Dropped: map[string]int64{}}
+	if s.Failing != "" {
+		out.Problem = s.Failing
+	}
+	for c := range rows.Class(rows.Classes) {
+		out.Dropped[c.String()] = s.Dropped[c]
+	}
+	return out
+}
+
 func (d *daemon) describeJournal() control.Journal {
 	j := &d.journal
 	out := control.Journal{Directory: j.dir, Privacy: string(d.started.Journal.Privacy), Files: []rows.File{}}
@@ -134,16 +151,13 @@ func (d *daemon) describeJournal() control.Journal {
 		return out
 	}
 	s := j.recorder.Stats()
-	out.Running = j.recorder != nil
-	out.Problem = j.failed
+	state := d.journalState()
+	out.Running, out.Problem, out.Dropped = state.Running, state.Problem, state.Dropped
 	out.Shipping = d.describeShipping()
-	if s.Failing != "" {
-		out.Problem = s.Failing
-	}
 	out.Waiting, out.Failures = s.Waiting, s.Failures
-	out.Written, out.Dropped = map[string]int64{}, map[string]int64{}
+	out.Written = map[string]int64{}
 	for c := range rows.Class(rows.Classes) {
-		out.Written[c.String()], out.Dropped[c.String()] = s.Written[c], s.Dropped[c]
+		out.Written[c.String()] = s.Written[c]
 	}
 	if files, err := sqlite.Files(j.dir); err == nil {
 		out.Add(files)

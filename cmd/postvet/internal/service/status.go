@@ -40,6 +40,7 @@ func (d *daemon) status(now time.Time) control.Status {
 	}
 	out.DNS, out.Cache = describeDNS(d.dns.Stats(), int64(c.DNS.CacheSize))
 	out.Patterns = d.patterns.describe()
+	out.Journal = d.journalState()
 	if s.drain != nil {
 		out.State = control.StateDraining
 	}

@@ -91,6 +91,11 @@ func (h *Handler) fillToday(q *request, p *home) {
 	if p.Facts.Journal.Directory == "" {
 		return
 	}
+	if j := &p.Facts.Journal; !j.Running && j.Problem != "" { // a finding has the problem
+		t.Problem = "The journal could not be opened."
+		p.Unknown = append(p.Unknown, "the mail of today")
+		return
+	}
 	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit})
 	if err != nil {
 		why := h.problemOf(q, h.unreadable(q, err))

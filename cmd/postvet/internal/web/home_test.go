@@ -102,6 +102,11 @@ func TestHome(t *testing.T) {
 			[]string{"cannot be shown", "The log of the service says why", "The journal cannot be read, so that mail of today", "which file is damaged: postvet journal verify"},
 			[]string{"disk I/O error", "All is well", "This page could not be made"},
 		},
+		{
+			"the journal could not be opened", func(f *Facts) { f.Journal.Running, f.Journal.Problem = false, "mkdir /j: permission denied" }, func(access.User, control.Request) (any, error) { return nil, errors.New("no such file") },
+			[]string{"nothing is remembered", "mkdir /j: permission denied", "restart the service", "cannot be shown. The journal could not be opened."},
+			[]string{"journal verify", "In all, 2 things", "All is well"},
+		},
 		{"empty", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{Complete: true}, nil }, []string{"No mail came today"}, nil},
 		{"not in time", func(*Facts) {}, func(access.User, control.Request) (any, error) { return counts.Ranking{}, nil }, []string{"not all could be counted in time", "Not all could be looked at: a part of the mail of today."}, []string{"All is well"}},
 		{"two minutes after the start", func(f *Facts) { f.Status.UptimeSeconds = 120 }, counted, []string{">5 minutes<"}, []string{">15 minutes<"}},
