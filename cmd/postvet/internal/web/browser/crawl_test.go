@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -126,7 +128,7 @@ func shapeOf(link string) string {
 	if strings.HasSuffix(u.Path, ".json") {
 		shape += ".json"
 	}
-	for name := range u.Query() {
+	for _, name := range slices.Sorted(maps.Keys(u.Query())) {
 		shape += "&" + name
 	}
 	return shape
