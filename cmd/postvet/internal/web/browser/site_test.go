@@ -98,9 +98,16 @@ func startSite(t *testing.T, more ...string) *site {
 	t.Cleanup(func() { _ = dns.Close() })
 	writeHistory(t, filepath.Join(dir, "journal"))
 	writeReports(t, filepath.Join(dir, "journal"))
-	s := startService(t, dir, `
+	s := startService(t, dir, siteText(dns.Addr()), more...)
+	s.play(t)
+	return s
+}
+
+// siteText returns the configuration of a service with all that there is to see.
+func siteText(resolver string) string {
+	return `
 [dns]
-resolvers = ["`+dns.Addr()+`"]
+resolvers = ["` + resolver + `"]
 [policy]
 own_domains = ["example.net"]
 [journal]
@@ -112,9 +119,7 @@ keys = "DIR/keys"
 state = "DIR/keys.json"
 [report]
 inbox = ["dmarc@example.net"]
-`, more...)
-	s.play(t)
-	return s
+`
 }
 
 // shortDir returns a new folder whose path is short enough for sockets.
@@ -237,8 +242,8 @@ func (s *site) play(t *testing.T) {
 	}
 }
 
-// send hands one letter to the service, as an MTA does.
-func (s *site) send(t *testing.T, l letter, queue string) {
+// send hands one letter to the service, as an MTA does. more are fields above the others.
+func (s *site) send(t *testing.T, l letter, queue string, more ...[2]string) {
 	t.Helper()
 	client := milter.NewClientWithOptions("unix", s.milter, milter.ClientOptions{
 		ActionMask:  milter.OptAddHeader | milter.OptChangeHeader | milter.OptQuarantine | milter.OptAddRcpt | milter.OptRemoveRcpt,
@@ -255,7 +260,7 @@ func (s *site) send(t *testing.T, l letter, queue string) {
 		family = milter.FamilyInet6
 	}
 	var h textproto.Header
-	for _, f := range [][2]string{{"Subject", l.subject}, {"Message-ID", "<" + queue + "@" + "good.example>"}, {"Date", "Sun, 29 Nov 2026 12:00:00 +0000"}, {"To", "user@example.net"}, {"From", l.author}} {
+	for _, f := range append([][2]string{{"Subject", l.subject}, {"Message-ID", "<" + queue + "@" + "good.example>"}, {"Date", "Sun, 29 Nov 2026 12:00:00 +0000"}, {"To", "user@example.net"}, {"From", l.author}}, more...) {
 		h.Add(f[0], f[1])
 	}
 	for _, step := range []func() (*milter.Action, error){
