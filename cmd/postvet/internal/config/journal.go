@@ -161,6 +161,7 @@ mail. all: also all other mail. Needs a restart to change.`,
 		{
 			name: "node", value: text(&j.Node, "", checkNode), restart: true,
 			comment: `The name of this machine there, which no other has. Empty: the host's name.
+With another name, it goes on two minutes later and keeps what it has sent.
 Needs a restart to change.`,
 		},
 		{

@@ -43,9 +43,12 @@ func (s *Shipper) sendCounts(ctx context.Context) error {
 		return nil
 	}
 	defer r.Close()
+	if err := s.session.recallDays(ctx, s.opt.now()); err != nil {
+		return err
+	}
 	for _, length := range sqlite.Lengths {
 		for {
-			p, ok, err := r.Next(ctx, length, s.session.counted[length], s.session.newestDay, time.Now())
+			p, ok, err := r.Next(ctx, length, s.session.counted[length], s.session.newestDay, s.opt.now())
 			if err != nil {
 				return err
 			}
@@ -112,6 +115,40 @@ func (s *Shipper) sendRecent(ctx context.Context, r *sqlite.CountReader) error {
 	}
 	s.session.recent = sent
 	return nil
+}
+
+// recallDays removes the days that were sent while the clock of the node was ahead, since they
+// are not over: what they lack would not be counted before their end.
+func (s *session) recallDays(ctx context.Context, now time.Time) error {
+	over := now.Add(-24 * time.Hour)
+	if !s.newestDay.After(over) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	database, err := databaseTime(ctx, s.conn)
+	if err != nil {
+		return fault(err)
+	}
+	if latest := database.Add(-24 * time.Hour); latest.After(over) {
+		over = latest // the clock of the node may be behind now
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	for _, table := range []string{"day", "day_facts", "period"} {
+		statement := "DELETE FROM postvet." + table + " WHERE node = $1 AND at > $2"
+		if table == "period" {
+			statement += " AND length = 'day'"
+		}
+		if _, err := s.conn.Exec(ctx, statement, s.node, over); err != nil {
+			return fault(err)
+		}
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
+	return s.readNewestDay(ctx)
 }
 
 // sendPeriod puts the counts of a period in the place of those that were sent before. names

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
@@ -102,26 +103,65 @@ func (s *session) readCounted(ctx context.Context) error {
 		return fault(err)
 	}
 	s.recent = map[int64]recentHour{}
-	err = s.conn.QueryRow(ctx, "SELECT coalesce(max(at), to_timestamp(0)) FROM postvet.period WHERE length = 'day' AND node = $1", s.node).Scan(&s.newestDay)
+	return s.readNewestDay(ctx)
+}
+
+// readNewestDay reads which day is the newest of which counts were sent.
+func (s *session) readNewestDay(ctx context.Context) error {
+	err := s.conn.QueryRow(ctx, "SELECT coalesce(max(at), to_timestamp(0)) FROM postvet.period WHERE length = 'day' AND node = $1", s.node).Scan(&s.newestDay)
 	return fault(err)
 }
+
+// errCopied is the error while the database knows the directory as that of a node with another
+// name that was alive a moment ago. If that one has only been renamed, the time passes.
+var errCopied = errors.New("the database knows this journal as that of another node, which has just sent; a node that was renamed goes on in two minutes; in a copy of a journal, remove the file identity")
 
 // claim has this process be the one that sends the rows of the node. A service that was
 // started again follows the one before at once, by the identity of its directory. It waits
 // for transactions of the one before, so that what it reads next is true.
 func (s *session) claim(ctx context.Context, o *Options, identity int64) error {
-	err := s.conn.QueryRow(ctx, `UPDATE postvet.node SET session = $2, identity = $3, version = $4, seen = clock_timestamp()
-		WHERE name = $1 AND (session = $2 OR identity = $3 AND NOT $5 OR seen < clock_timestamp() - $6 * interval '1 s') RETURNING id`,
+	// Another directory has counted other periods.
+	err := s.conn.QueryRow(ctx, `WITH former AS (SELECT id, identity FROM postvet.node WHERE name = $1),
+		claimed AS (UPDATE postvet.node SET session = $2, identity = $3, version = $4, seen = clock_timestamp()
+			WHERE name = $1 AND (session = $2 OR identity = $3 AND NOT $5 OR seen < clock_timestamp() - $6 * interval '1 s') RETURNING id),
+		begun AS (DELETE FROM postvet.counted WHERE node IN (SELECT id FROM former JOIN claimed USING (id) WHERE identity <> $3))
+		SELECT id FROM claimed`,
 		o.Node, s.id, identity, o.Version, s.taken, int(takeoverTime.Seconds())).Scan(&s.node)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = s.conn.QueryRow(ctx, `INSERT INTO postvet.node (name, identity, session, version, seen) VALUES ($1, $2, $3, $4, clock_timestamp())
-			ON CONFLICT (name) DO NOTHING RETURNING id`, o.Node, identity, s.id, o.Version).Scan(&s.node)
+		err = s.claimNew(ctx, o, identity)
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return errTaken
+	case errors.Is(err, errCopied):
+		return err
 	}
 	s.taken = s.taken && err != nil
 	return fault(err)
+}
+
+// claimNew claims a name that no node has. A node that was renamed keeps what it has sent.
+func (s *session) claimNew(ctx context.Context, o *Options, identity int64) error {
+	var name string
+	var alive bool
+	err := s.conn.QueryRow(ctx, `SELECT id, name, session <> $2 AND seen > clock_timestamp() - $3 * interval '1 s' FROM postvet.node
+		WHERE identity = $1 AND NOT EXISTS (SELECT FROM postvet.node WHERE name = $4) ORDER BY seen DESC LIMIT 1`,
+		identity, s.id, int(takeoverTime.Seconds()), o.Node).Scan(&s.node, &name, &alive)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return s.conn.QueryRow(ctx, `INSERT INTO postvet.node (name, identity, session, version, seen) VALUES ($1, $2, $3, $4, clock_timestamp())
+			ON CONFLICT (name) DO NOTHING RETURNING id`, o.Node, identity, s.id, o.Version).Scan(&s.node)
+	case err != nil:
+		return err
+	case alive:
+		return errCopied
+	}
+	err = s.conn.QueryRow(ctx, `UPDATE postvet.node SET name = $1, session = $2, version = $3, seen = clock_timestamp()
+		WHERE id = $4 AND name = $5 RETURNING id`, o.Node, s.id, o.Version, s.node, name).Scan(&s.node)
+	if err == nil {
+		o.Logger.Info("this node was renamed in the database", zap.String("from", name), zap.String("to", o.Node))
+	}
+	return err
 }
 
 // begin begins a transaction that ends if this process is not the one that sends the

@@ -34,6 +34,8 @@ type Options struct {
 	// every is the time between rounds; default 1s. wait bounds the times between
 	// attempts; default 1s to 5m.
 	every, waitMin, waitMax time.Duration
+	// now is the clock by which days of counts are over; default time.Now.
+	now func() time.Time
 }
 
 // Keep is how long a database keeps what was sent, 0 for ever.
@@ -97,6 +99,9 @@ func NewShipper(o Options) *Shipper {
 	}
 	if o.every <= 0 {
 		o.every = time.Second
+	}
+	if o.now == nil {
+		o.now = time.Now
 	}
 	if o.waitMin <= 0 {
 		o.waitMin, o.waitMax = time.Second, 5*time.Minute

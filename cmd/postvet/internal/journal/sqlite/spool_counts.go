@@ -43,10 +43,11 @@ func (s *Spool) OpenCounts(ctx context.Context) (*CountReader, error) {
 func (r *CountReader) Close() error { return r.db.Close() }
 
 // Next returns the period of a length that is over and changed next after one; false if
-// there is none. Of days, those that are newer than one come first, since others may have
-// changed after them while they were not over; they come again in their turn. A day is not over as long as it has an
-// hour that is not. A file that was begun anew counts from 1 again, and is sent from its
-// beginning.
+// there is none. Hours are over, whatever the clock says now: it may have been wrong when they
+// were counted. A day is not over as long as it has an hour that is not. Of days, those that
+// are newer than one come first, since others may have changed after them while they were not
+// over; they come again in their turn. A file that was begun anew counts from 1 again, and is
+// sent from its beginning.
 func (r *CountReader) Next(ctx context.Context, length string, after int64, newest, now time.Time) (p Period, ok bool, err error) {
 	var last int64
 	if err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM period").Scan(&last); err != nil {
@@ -55,18 +56,16 @@ func (r *CountReader) Next(ctx context.Context, length string, after int64, newe
 	if last < after {
 		after = 0
 	}
-	lasts, where := time.Hour, ""
+	where := "AND seq > ?3"
 	if length == "day" {
-		lasts, where = day, " AND NOT EXISTS (SELECT 1 FROM recent WHERE recent.at >= period.at AND recent.at < period.at + 86400)"
-	} else {
-		newest = now
+		where = "AND (seq > ?3 OR at > ?1) AND at <= ?4 AND NOT EXISTS (SELECT 1 FROM recent WHERE recent.at >= period.at AND recent.at < period.at + 86400)"
 	}
 	var at int64
 	var newer bool
 	p.Length = length
-	err = r.db.QueryRowContext(ctx, "SELECT seq, at, n, missing, at > ?1 AS newer FROM period WHERE length = ?2 AND (seq > ?3 OR at > ?1) AND at <= ?4"+where+
+	err = r.db.QueryRowContext(ctx, "SELECT seq, at, n, missing, length = 'day' AND at > ?1 AS newer FROM period WHERE length = ?2 "+where+
 		" ORDER BY newer DESC, CASE WHEN newer THEN at ELSE seq END LIMIT 1",
-		newest.Unix(), length, after, now.Add(-lasts).Unix()).Scan(&p.Seq, &at, &p.N, &p.Missing, &newer)
+		newest.Unix(), length, after, now.Add(-day).Unix()).Scan(&p.Seq, &at, &p.N, &p.Missing, &newer)
 	if newer {
 		p.Seq = after
 	}
