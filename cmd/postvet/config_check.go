@@ -119,6 +119,7 @@ func warnings(c *config.Config, now time.Time) finding.List {
 		faults config.Errors
 		add    func(text, fix string)
 	}{
+		{c.StartFaults(), found.Error},
 		{c.Warnings(), found.Warning},
 		{c.Expired(now), found.Warning},
 		{c.EndingSoon(now), found.Note},

@@ -179,7 +179,7 @@ func (c *Config) webWarnings() Errors {
 			wide("web.users_file", fmt.Sprintf("%s can be read by others or written by its group (mode %04o), who can guess passwords, or become an admin", cite(name), info.Mode().Perm()), "run chmod 640 on it, with the service's group")
 		}
 	}
-	return list
+	return append(list, c.webKeyWarning()...)
 }
 
 func isLoopback(s string) bool {
