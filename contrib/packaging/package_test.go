@@ -166,6 +166,8 @@ func TestContent(t *testing.T) {
 		"./usr/share/doc/postvet/examples/postvet.toml":               "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/rules.toml":                 "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/monitoring/alerts.yml":      "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/web/nginx.conf":             "-rw-r--r--",
+		"./usr/share/doc/postvet/examples/web/Caddyfile":              "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/monitoring/dashboard.json":  "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/postfix/main.cf":            "-rw-r--r--",
 		"./usr/share/doc/postvet/examples/postfix/master.cf":          "-rw-r--r--",

@@ -28,7 +28,7 @@ runnable() {
 # documents DIR fills a folder with man pages, completions and examples; $self
 # prints them.
 documents() {
-	mkdir -p "$1/man" "$1/completions" "$1/examples/postfix" "$1/examples/sendmail" "$1/examples/monitoring"
+	mkdir -p "$1/man" "$1/completions" "$1/examples/postfix" "$1/examples/sendmail" "$1/examples/monitoring" "$1/examples/web"
 	"$self" manual --date "$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d)" --log contrib/monitoring/LOGS.md "$1/man" >/dev/null
 	for section in 1 5 7; do
 		mkdir "$1/man/man$section"
@@ -42,6 +42,7 @@ documents() {
 	cp -R contrib/sendmail/. "$1/examples/sendmail/"
 	cp contrib/rules.toml "$1/examples/"
 	cp contrib/monitoring/alerts.yml contrib/monitoring/dashboard.json "$1/examples/monitoring/"
+	cp contrib/web/nginx.conf contrib/web/Caddyfile "$1/examples/web/"
 }
 
 # licences OS ARCH prints the licences of all that is in a binary.

@@ -63,7 +63,7 @@ services() {
 	if [ "$1" = freebsd ]; then
 		mkdir "$2/rc.d"
 		cp contrib/freebsd/postvet "$2/rc.d/"
-		sed 's|/usr/share/doc/postvet/examples|/usr/local/share/examples/postvet|; s|/etc/postvet|/usr/local/etc/postvet|; s|/var/lib/postvet|/var/db/postvet|' \
+		sed 's|/usr/share/doc/postvet/examples|/usr/local/share/examples/postvet|; s|/etc/postvet|/usr/local/etc/postvet|; s|/var/lib/postvet|/var/db/postvet|; s|/run/postvet|/var/run/postvet|' \
 			contrib/packaging/postvet.toml >"$2/postvet.toml"
 		return
 	fi

@@ -160,7 +160,7 @@ func TestRelease(t *testing.T) {
 				"postvet", "postvet.toml", "postvet.cdx.json", "LICENSE", "third-party-licences", "CHANGELOG.md", "INSTALL.md", own,
 				"man/man1/postvet.1", "man/man1/postvet-serve.1", "man/man5/postvet.toml.5", "man/man7/postvet-dns.7",
 				"completions/postvet.bash", "completions/_postvet", "completions/postvet.fish", "examples/postvet.toml",
-				"examples/rules.toml", "examples/postfix/main.cf", "examples/sendmail/postvet.mc", "examples/monitoring/alerts.yml",
+				"examples/rules.toml", "examples/postfix/main.cf", "examples/sendmail/postvet.mc", "examples/monitoring/alerts.yml", "examples/web/nginx.conf",
 			} {
 				if len(has[file]) == 0 {
 					t.Errorf("no file %s", file)

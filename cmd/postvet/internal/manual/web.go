@@ -36,7 +36,7 @@ For other machines, name tls_cert and tls_key and set allow_remote, or put a pro
   groups_header = "Remote-Groups"
   roles = ["mail-admins:admin", "helpdesk:support"]
 
-oauth2-proxy has X-Forwarded-User and X-Forwarded-Groups. The proxy must replace these fields, so that no browser can send them. It must hand on Host, which tells forms of other sites, and X-Forwarded-For and X-Forwarded-Proto. Every other program that can connect to the socket can claim to be any user: give its group to the proxy alone. The folder contrib/web has configurations for nginx and Caddy.`},
+oauth2-proxy has X-Forwarded-User and X-Forwarded-Groups. The proxy must replace these fields, so that no browser can send them. It must hand on Host, which tells forms of other sites, and X-Forwarded-For and X-Forwarded-Proto. Every other program that can connect to the socket can claim to be any user: give its group to the proxy alone. Configurations for nginx and Caddy are in contrib/web of the source, and in examples/web of the packages and tarballs.`},
 	{"A proxy before users who log in", `For one machine that others reach by the proxy's TLS. Name the proxy, so that log-ins are counted by the address of the client, and cookies are for HTTPS alone.
 
   [web]
