@@ -37,6 +37,8 @@ type Journal struct {
 // Shipping says how the journal is sent to a database of several nodes.
 type Shipping struct {
 	Node string `json:"node"`
+	// All is true if accepted mail is sent too.
+	All bool `json:"all"`
 	// Problem says why sending fails at present, and Since when that began; "" if it
 	// does not.
 	Problem string    `json:"problem,omitempty"`

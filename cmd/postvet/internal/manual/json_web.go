@@ -96,6 +96,7 @@ var webPages = []JSONObject{
 		[2]string{"actions", "see choice"},
 		[2]string{"messages", "the newest first; see message row"},
 		[2]string{"has_fleet", "true if several nodes share a database"},
+		[2]string{"not_sent", "a sentence if accepted mail is not in the database that was searched"},
 	)},
 	{"/messages/REF.json", "Why a message fared as it did.", web(
 		[2]string{"sentence", "why, for a person who knows no standard"},
@@ -166,6 +167,7 @@ var webPages = []JSONObject{
 		[2]string{"clients", "see domain client"},
 		[2]string{"causes", "see cause"},
 		[2]string{"looked", "in which messages clients and causes were looked for; see looked"},
+		[2]string{"of_this_node", "a sentence if causes, clients and records are of this node, and numbers of others too"},
 		[2]string{"records", "its records that mail has met: name, type, text, and from when until when"},
 		[2]string{"changes", "see since"},
 		[2]string{"changed", "how many records changed"},

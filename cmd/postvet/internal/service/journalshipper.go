@@ -53,7 +53,7 @@ func (d *daemon) describeShipping() *control.Shipping {
 	}
 	s := d.journal.shipper.Stats()
 	out := &control.Shipping{
-		Node: s.Node, Problem: s.Trouble, Since: s.Since, LagSeconds: s.Lag.Seconds(), Failures: s.Failures,
+		Node: s.Node, All: d.started.Journal.Ship == config.JournalShipAll, Problem: s.Trouble, Since: s.Since, LagSeconds: s.Lag.Seconds(), Failures: s.Failures,
 		Sent: map[string]int64{}, Lost: map[string]int64{},
 	}
 	for c := range rows.Class(rows.Classes) {

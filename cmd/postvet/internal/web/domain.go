@@ -19,6 +19,7 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
 	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
+	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
 	"github.com/postvet/postvet/policy/result"
 )
@@ -64,6 +65,8 @@ type domainPage struct {
 	DNS   *domainDNS `json:"dns,omitempty"`
 	Notes []string   `json:"notes"`
 	Nodes *nodes     `json:"nodes,omitempty"`
+	// Alone says that what was looked for in messages is of this node, unlike the numbers.
+	Alone string `json:"of_this_node,omitempty"`
 }
 
 // domainClient is a network that sends mail of the domain.
@@ -122,6 +125,9 @@ func (h *Handler) domain(q *request) (any, error) {
 		p.DNS = h.askDNS(q, name)
 	}
 	p.Nodes = q.nodes.told()
+	if n := p.Nodes; n != nil && n.Away == "" {
+		p.Alone = "Of this node, " + foreign.Terminal(j.Shipping.Node, 120) + ", alone, unlike the numbers above: the journals of other nodes are not read for it."
+	}
 	p.Sentence = p.sentence(s.Oldest)
 	return p, nil
 }

@@ -26,7 +26,7 @@ var shown = map[string]any{
 // cleans it.
 var asTheyAre = map[string][]string{
 	"paths of our pages, whose foreign parts are escaped": {
-		"about.Pages[].Path", "held.Spans[].Path", "messages.Actions[].Path", "messages.Messages[].Path", "messages.Readings[].Path",
+		"about.Pages[].Path", "held.Spans[].Path", "messages.Actions[].Path", "messages.Here", "messages.Messages[].Path", "messages.Readings[].Path",
 		"messages.Spans[].Path", "story.AskPath", "story.Earlier[].Path", "story.Facts[].Path", "story.Later[].Path", "story.Links[].Path",
 	},
 	"what a person typed, which pasted, foreign.Terminal or localPath has made harmless": {

@@ -37,6 +37,10 @@ type messagesPage struct {
 	Messages []messageRow `json:"messages"`
 	listing
 	Fleet bool `json:"has_fleet"`
+	// NotSent says that accepted mail is not in the database that was searched, and Here is
+	// the same search on this node.
+	NotSent string `json:"not_sent,omitempty"`
+	Here    string `json:"-"`
 }
 
 // choice is a link that changes one thing.
@@ -74,6 +78,10 @@ func (h *Handler) messages(q *request) (any, error) {
 			p.Lead, p.Note = "This cannot be searched here.", s.hidden(j)
 			return p, nil
 		}
+	}
+	if s.lacksAccepted(j) {
+		p.NotSent = "Accepted mail is counted everywhere, but not listed here: with journal.ship = \"rest\", the database of all nodes has only what was refused, held or deferred, or would have been. Each node lists its accepted mail itself."
+		p.Here = s.path("fleet", "", "node", "")
 	}
 	return h.searched(q, p)
 }

@@ -23,7 +23,7 @@ type fleetSource struct {
 
 func newFleetSource() *fleetSource {
 	f := &fleetSource{}
-	f.facts = Facts{Journal: control.Journal{Directory: "/j", Shipping: &control.Shipping{Node: "mx1"}}}
+	f.facts = Facts{Journal: control.Journal{Directory: "/j", Privacy: "addresses", Running: true, Shipping: &control.Shipping{Node: "mx1"}}}
 	return f
 }
 

@@ -81,6 +81,12 @@ func (s *search) hidden(j control.Journal) string {
 	return s.As.hidden(s.Value, rows.Level(j.Privacy), s.Everywhere)
 }
 
+// lacksAccepted reports whether accepted mail may be missing in what is found, since nodes do not
+// send it to the database that is searched.
+func (s *search) lacksAccepted(j control.Journal) bool {
+	return s.Everywhere && j.Shipping != nil && !j.Shipping.All && (s.Action == "" || s.Action == string(result.Accept))
+}
+
 // queries returns the queries of a search.
 func (s *search) queries() []rows.Query {
 	all := s.As.queries(s.Value)
