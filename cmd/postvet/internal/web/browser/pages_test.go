@@ -90,7 +90,7 @@ func (x *tab) fits(width int64, colour string) {
 	}
 }
 
-// accessible has axe-core look at the page. Serious and critical findings are faults.
+// accessible has axe-core look at the page. Each finding is a fault.
 func (x *tab) accessible(axe, where string) {
 	x.t.Helper()
 	result := evaluate[string](x, axe+`;axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations))`)
@@ -102,10 +102,8 @@ func (x *tab) accessible(axe, where string) {
 		x.t.Fatal(err)
 	}
 	for _, f := range found {
-		if f.Impact == "serious" || f.Impact == "critical" {
-			n := f.Nodes[0]
-			x.t.Errorf("%s: %s (%s): %s\n%s\n%s", where, f.ID, f.Impact, f.Help, n.HTML, n.FailureSummary)
-		}
+		n := f.Nodes[0]
+		x.t.Errorf("%s: %s (%s): %s\n%s\n%s", where, f.ID, f.Impact, f.Help, n.HTML, n.FailureSummary)
 	}
 }
 

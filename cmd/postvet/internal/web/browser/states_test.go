@@ -15,7 +15,7 @@ import (
 )
 
 // look opens pages at the width of a telephone, light, and of a desk, dark. Each fits, has its
-// texts, and axe-core finds nothing grave in it.
+// texts, and axe-core finds nothing in it.
 func (x *tab) look(url, axe, name string, wants map[string]string) {
 	x.t.Helper()
 	for path, want := range wants {
