@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,32 +52,35 @@ func TestWebFleetAway(t *testing.T) {
 		"[web]\nlisten = \"unix:"+web+"\"\n[policy]\nown_domains = [\"good.example\"]\n[report]\ninbox = [\"dmarc@good.example\"]\n")
 	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
 	m.connect("192.0.2.66", "evil.example")
-	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	send := func() { m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml"))) }
+	send()
 	w := newWebClient(t, web)
-	get := func(path string) (int, string, time.Duration) {
-		t.Helper()
+	type answer struct {
+		status int
+		body   string
+		err    error
+		took   time.Duration
+	}
+	get := func(path string) answer {
 		began := time.Now()
 		r, err := w.client.Get("http://postvet" + path)
 		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+			return answer{err: err}
 		}
 		defer r.Body.Close()
 		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		return r.StatusCode, string(body), time.Since(began)
+		return answer{r.StatusCode, string(body), err, time.Since(began)}
 	}
 	recovered := func(after string) {
 		t.Helper()
 		for _, p := range fleetPages {
 			for end := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) {
-				status, body, _ := get(p.path)
-				if status == http.StatusOK && strings.Contains(body, p.works) && !strings.Contains(body, "is away") {
+				a := get(p.path)
+				if a.err == nil && a.status == http.StatusOK && strings.Contains(a.body, p.works) && !strings.Contains(a.body, "is away") {
 					break
 				}
 				if time.Now().After(end) {
-					t.Fatalf("%s: %s does not say %q:\n%s", after, p.path, p.works, body)
+					t.Fatalf("%s: %s does not say %q: %v\n%s", after, p.path, p.works, a.err, a.body)
 				}
 			}
 		}
@@ -90,11 +94,18 @@ func TestWebFleetAway(t *testing.T) {
 		{"the server is stopped", server.Stop, server.Start},
 	} {
 		x.away()
-		for _, p := range fleetPages {
-			status, body, took := get(p.path)
-			t.Logf("%s: %s in %s", x.what, p.path, took.Round(time.Millisecond))
-			if status != p.status || !strings.Contains(body, p.away) || took > pageBound {
-				t.Errorf("%s: %s is %d after %s and does not say %q:\n%s", x.what, p.path, status, took, p.away, body)
+		send() // otherwise nothing is to be sent to the database for half a minute
+		answers := make([]answer, len(fleetPages))
+		var all sync.WaitGroup
+		for i, p := range fleetPages { // at once: each waits for the server
+			all.Go(func() { answers[i] = get(p.path) })
+		}
+		all.Wait()
+		for i, p := range fleetPages {
+			a := answers[i]
+			t.Logf("%s: %s in %s", x.what, p.path, a.took.Round(time.Millisecond))
+			if a.err != nil || a.status != p.status || !strings.Contains(a.body, p.away) || a.took > pageBound {
+				t.Errorf("%s: %s is %d after %s and does not say %q: %v\n%s", x.what, p.path, a.status, a.took, p.away, a.err, a.body)
 			}
 		}
 		x.back()
