@@ -117,20 +117,20 @@ func (t *trace) iprev(res *result.Results) {
 
 func (t *trace) spf(res *result.Results, r spf.Result) {
 	check := result.CheckOf(r.Identity)
-	if r.Domain == "" || len(r.Steps) == 0 {
-		t.add("spf", check, "%s: %s", r.Status, r.Reason)
-		return
-	}
-	t.add("spf", check, "may %s send for %s?", res.Client.IP, r.Domain)
-	for _, s := range r.Steps {
-		t.add("spf", check, "%s%s", strings.Repeat("  ", s.Depth+1), s.Text)
-	}
 	text := string(r.Status)
 	if r.Mechanism != "" && r.Mechanism != "default" {
 		text += ", decided by " + r.Mechanism
 	}
 	if r.Reason != "" {
 		text += ": " + r.Reason
+	}
+	if r.Domain == "" || len(r.Steps) == 0 { // the journal keeps no steps
+		t.add("spf", check, "%s", text)
+		return
+	}
+	t.add("spf", check, "may %s send for %s?", res.Client.IP, r.Domain)
+	for _, s := range r.Steps {
+		t.add("spf", check, "%s%s", strings.Repeat("  ", s.Depth+1), s.Text)
 	}
 	if r.Lookups > 0 && r.Status != spf.PermError {
 		text += fmt.Sprintf(" (%d of 10 DNS lookups)", r.Lookups)
