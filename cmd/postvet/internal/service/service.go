@@ -239,6 +239,9 @@ func (d *daemon) announce(sockets []mtasetup.Socket) {
 		} else {
 			fmt.Fprintln(d.opt.Out, "# \"postvet status\" cannot ask this service: control.socket is not set.")
 		}
+		if d.opt.File != "" && c.Web.Listen != "" {
+			fmt.Fprintf(d.opt.Out, "# The web page, and how to reach it: postvet web url --config %s\n", d.opt.File)
+		}
 	}
 	d.log.Info("serving", zap.Strings("listen", d.addresses), zap.String("mode", string(c.Mode)),
 		zap.String("authserv_id", id), zap.String("config", d.opt.File), zap.String("resolvers", resolvers),

@@ -164,7 +164,7 @@ func (p *domains) sentence(r *counts.Ranking) string {
 	}
 	if len(p.Lines) > 0 && r.Query.By == counts.Failed { // others may lack it
 		if most := slices.MaxFunc(p.Lines, func(a, b domainLine) int { return cmp.Compare(a.Failed, b.Failed) }); most.Failed > 0 {
-			text += fmt.Sprintf(", most of them, %s, in the name of %s", plain(most.Failed), nameText(most.Name))
+			text += fmt.Sprintf(", most often in the name of %s (%s)", nameText(most.Name), plain(most.Failed))
 		}
 	}
 	return text + "."

@@ -98,10 +98,11 @@ func (l *findings) service(s *control.Status) {
 
 // dns finds resolvers that fail.
 func (l *findings) dns(d *control.DNS) {
-	failing := []string{}
+	failing, refused := []string{}, false
 	for _, u := range d.Upstreams {
 		switch {
 		case u.Certificate != "":
+			refused = true
 			failing = append(failing, u.Address+" is not asked: "+u.Certificate)
 		case u.BackOff:
 			failing = append(failing, fmt.Sprintf("%s fails: %d of %d queries, of which %d timed out", u.Address, u.Failures, u.Queries, u.Timeouts))
@@ -111,8 +112,11 @@ func (l *findings) dns(d *control.DNS) {
 	case d.Degraded:
 		l.add(levelBad, "dns-down", "/status#dns", "The DNS fails: lookups of all names get no answer, so that nobody can be authenticated.",
 			"Look at the resolvers of [dns] and at the network. Mail is deferred meanwhile, not refused.", failing...)
-	case len(failing) > 0 && len(failing) == len(d.Upstreams):
-		l.add(levelBad, "resolvers-failing", "/status#dns", "All DNS resolvers failed lately.", "Look at them and at the network.", failing...)
+	case len(failing) > 0 && len(failing) == len(d.Upstreams) && refused:
+		l.add(levelBad, "resolvers-failing", "/status#dns", "All DNS resolvers fail.", "Look at them and at the network.", failing...)
+	case len(failing) > 0 && len(failing) == len(d.Upstreams): // three queries do that, also of one domain
+		l.add(levelWarn, "resolvers-failing", "/status#dns", "No DNS resolver answered the last queries.",
+			"Look at them and at the network, unless these were queries for one domain whose servers do not answer.", failing...)
 	case len(failing) > 0:
 		l.add(levelWarn, "resolver-failing", "/status#dns", fmt.Sprintf("%d of %d DNS resolvers fail; the others are asked.", len(failing), len(d.Upstreams)),
 			"Look at it, or take it out of dns.resolvers.", failing...)

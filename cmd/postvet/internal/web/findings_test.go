@@ -42,6 +42,7 @@ func TestFindings(t *testing.T) {
 				f.Status.DNS.Upstreams = append(f.Status.DNS.Upstreams, control.Upstream{Address: "192.0.2.54:53", Queries: 9, Failures: 8, Timeouts: 7, BackOff: true})
 			}, "warn resolver-failing", []string{"1 of 2 DNS resolvers", "192.0.2.54:53 fails: 8 of 9 queries, of which 7 timed out"},
 		},
+		{"no resolver answered lately", func(f *Facts) { f.Status.DNS.Upstreams[0].BackOff = true }, "warn resolvers-failing", []string{"answered the last queries", "unless these were queries for one domain"}},
 		{"all resolvers fail", func(f *Facts) { f.Status.DNS.Upstreams[0].Certificate = "expired" }, "bad resolvers-failing", []string{"192.0.2.53:53 is not asked: expired"}},
 		{"faults", func(f *Facts) { f.Status.Messages.Faults = 2 }, "bad faults", []string{"2 messages"}},
 		{"undelivered, few", func(f *Facts) { f.Status.Messages.Undelivered = 5 }, "", nil},

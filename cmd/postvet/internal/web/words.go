@@ -31,6 +31,7 @@ var functions = template.FuncMap{
 	"unicode": unicodeOf,
 	"instant": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"clock":   clock,
+	"day":     day,
 	"exact":   func(p place, t time.Time) string { return t.In(p.Zone).Format("2006-01-02 15:04:05 -0700") },
 	"ago":     func(p place, t time.Time) string { return ago(p.Now.Sub(t)) },
 	"span":    span,
@@ -101,6 +102,14 @@ func clock(p place, t time.Time) string {
 	default:
 		return t.Format("2 Jan 2006 15:04")
 	}
+}
+
+// day returns a time with its day, also if that is today.
+func day(p place, t time.Time) string {
+	if t = t.In(p.Zone); t.Year() == p.Now.In(p.Zone).Year() {
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("2 Jan 2006 15:04")
 }
 
 // ago returns how long ago something was.
