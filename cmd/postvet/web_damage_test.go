@@ -120,7 +120,11 @@ func TestWebOfDamagedJournal(t *testing.T) {
 				for page := range strings.FieldsSeq(s.pages) {
 					began := time.Now()
 					body := w.body(names.Replace(page))
-					if took := time.Since(began); took > 10*time.Second {
+					within := 10 * time.Second
+					if x.file == "state.db" && x.way == "locked" {
+						within = 2 * time.Second // 0.3 s on a machine that does nothing else
+					}
+					if took := time.Since(began); took > within {
 						t.Errorf("%s took %v", page, took)
 					}
 					if !wanted.MatchString(body) {

@@ -104,7 +104,10 @@ func TestWebOfManyRows(t *testing.T) {
 	began = time.Now()
 	tried := p.w.post("/policy", http.StatusOK, url.Values{"rules": {"[policy]\ndmarc = \"mark\"\n"}, "days": {"7"}})
 	table = append(table, fmt.Sprintf("POST /policy | 200 | | %s | | | %d", time.Since(began).Round(time.Millisecond), len(tried)))
-	if took := time.Since(began); took > 10*time.Second || !strings.Contains(tried, "searched back to") && took > 9*time.Second {
+	_, note, _ := strings.Cut(tried, `<p class="note">`)
+	note, _, _ = strings.Cut(note, "</p>")
+	t.Log(note)
+	if took := time.Since(began); took > 10*time.Second || !strings.Contains(note, "searched back to") && took > 7*time.Second {
 		t.Errorf("a trial of a week took %v", took)
 	}
 	t.Log(strings.Join(table, "\n"))

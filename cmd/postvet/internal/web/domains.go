@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
@@ -23,6 +22,7 @@ type domains struct {
 	By       string       `json:"by"`
 	Trend    *chart.Bars  `json:"trend"`
 	Lines    []domainLine `json:"domains"`
+	extent
 	// All and Former are the numbers of all mail, in this time and in the one before.
 	All    counts.Sums `json:"all"`
 	Former counts.Sums `json:"former"`
@@ -60,7 +60,8 @@ func (h *Handler) domains(q *request) (any, error) {
 	p.Period, p.Ranges = q.period()
 	p.By, p.Sorts = options(q.get("sort"), option{Word: "failed", Title: "failures"}, option{Word: "share", Title: "share"},
 		option{Word: "change", Title: "change"}, option{Word: "messages", Title: "messages"}, option{Word: "would", Title: "would-be refusals"})
-	query := counts.Query{Kind: counts.Domain, By: counts.Failed, Since: p.Period.Since, Until: p.Period.Until, Limit: maxLines + 1}
+	whole := p.Period
+	query := counts.Query{Kind: counts.Domain, By: counts.Failed, Limit: maxLines + 1}
 	switch p.By {
 	case "messages":
 		query.By = counts.All
@@ -69,8 +70,10 @@ func (h *Handler) domains(q *request) (any, error) {
 	case "share", "change":
 		query.Limit = maxRanked
 	}
-	r, notes, err := h.ranking(q, query)
-	if err != nil {
+	var r counts.Ranking
+	var notes []string
+	var err error
+	if r, p.extent, notes, err = h.rank(q, query, &p.Period); err != nil {
 		return nil, err
 	}
 	p.All, p.Former = r.All, r.Former
@@ -84,7 +87,7 @@ func (h *Handler) domains(q *request) (any, error) {
 	}
 	p.Notes = append(p.Notes, notes...)
 	p.Sentence = p.sentence(&r)
-	p.Trend = h.trend(q, "Messages "+p.Period.Text+", by DMARC", counts.SeriesQuery{Since: p.Period.Since, Until: p.Period.Until, Step: p.Period.step}, &p.Notes)
+	p.Trend = h.trend(q, "Messages "+whole.Text+", by DMARC", counts.SeriesQuery{Since: whole.Since, Until: whole.Until, Step: whole.step}, &p.Notes)
 	p.Nodes = q.nodes.told()
 	return p, nil
 }
@@ -151,6 +154,8 @@ func (p *domains) sort() {
 func (p *domains) sentence(r *counts.Ranking) string {
 	all, failed := p.All[counts.All], p.All[counts.Failed]
 	switch {
+	case p.nothing:
+		return unranked
 	case r.Oldest.IsZero():
 		return nothingCounted
 	case all == 0:
@@ -182,24 +187,6 @@ func nameText(name string) string {
 		return "others"
 	}
 	return name
-}
-
-// notesOf says what a ranking does not show.
-func notesOf(r *counts.Ranking, since time.Time) []string {
-	var all []string
-	if n := r.Other[r.Query.By]; n > 0 {
-		all = append(all, layout.Count(n, "message")+" more are of names that were too many to be counted one by one.")
-	}
-	if r.Missing > 0 {
-		all = append(all, layout.Count(r.Missing, "message")+" could not be counted.")
-	}
-	switch {
-	case !r.Complete:
-		all = append(all, "The time was over before all was counted; choose a shorter one.")
-	case r.Oldest.After(since):
-		all = append(all, "The counts begin at "+r.Oldest.UTC().Format("2 Jan 2006 15:04")+" UTC.")
-	}
-	return all
 }
 
 // hintText returns a hint in words, "" for none.

@@ -16,7 +16,10 @@ import (
 )
 
 // handedOn are the hints of mail that looks forwarded, as [counts.Broken] counts it.
-var handedOn = []result.HintWord{result.HintList, result.HintForwarded, result.HintMaybeForwarded}
+var handedOn = []string{string(result.HintList), string(result.HintForwarded), string(result.HintMaybeForwarded)}
+
+// maxNaming bounds the messages that are looked at for names.
+const maxNaming = 600
 
 // maxCalled bounds the names that a forwarder has in its messages.
 const maxCalled = 5
@@ -36,34 +39,32 @@ func (c called) first() []named {
 
 // nameForwarders looks at the newest messages that were broken for what their forwarders call
 // themselves: the lists in List-Id (RFC 2919), which anybody can write, and those who sealed
-// them by ARC (RFC 8617), if the seals are valid.
-func (h *Handler) nameForwarders(q *request, p *forwarders) {
+// them by ARC (RFC 8617), if the seals are valid. It ends in time.
+func (h *Handler) nameForwarders(q *request, p *forwarders, within time.Duration) {
 	lists, sealers := map[string]called{}, map[string]called{}
 	p.Looked = looked{Since: p.Period.Since, Complete: true}
-	for _, hint := range handedOn {
-		query := rows.Query{DMARC: string(dmarc.Fail), Hint: string(hint), Since: p.Period.Since, Limit: rows.MaxLimit}
-		if n := q.nodes; n != nil && n.Away == "" {
-			query.Fleet, query.Node = true, n.Chosen
+	query := rows.Query{DMARC: string(dmarc.Fail), Hints: handedOn, Since: p.Period.Since, Limit: maxNaming}
+	if n := q.nodes; n != nil && n.Away == "" {
+		query.Fleet, query.Node = true, n.Chosen
+	}
+	page, err := h.history(q, query, within)
+	if err != nil {
+		p.Looked.Complete = false
+		p.Notes = append(p.Notes, "The lists and sealers of some messages cannot be shown. "+h.problemOf(q, h.unreadable(q, err)).words())
+		return
+	}
+	if p.Looked.Complete = page.Complete && page.Next == 0 && len(page.Unread) == 0; page.Next != 0 || !page.Complete {
+		p.Looked.Since = later(p.Looked.Since, page)
+	}
+	for _, r := range page.Rows {
+		p.Looked.Messages++
+		network := counts.None
+		if ip, err := netip.ParseAddr(r.Results.Client.IP); err == nil {
+			network = addrlist.NetworkOf(ip).String()
 		}
-		page, err := h.history(q, query, quickly/time.Duration(len(handedOn)))
-		if err != nil {
-			p.Looked.Complete = false
-			p.Notes = append(p.Notes, "The lists and sealers of some messages cannot be shown. "+h.problemOf(q, h.unreadable(q, err)).words())
-			return
-		}
-		if p.Looked.Complete = p.Looked.Complete && page.Complete && page.Next == 0 && len(page.Unread) == 0; page.Next != 0 || !page.Complete {
-			p.Looked.Since = later(p.Looked.Since, page)
-		}
-		for _, r := range page.Rows {
-			p.Looked.Messages++
-			network := counts.None
-			if ip, err := netip.ParseAddr(r.Results.Client.IP); err == nil {
-				network = addrlist.NetworkOf(ip).String()
-			}
-			count(lists, network, r.Results.List.ID)
-			for _, domain := range sealersOf(r.Results) {
-				count(sealers, network, domain)
-			}
+		count(lists, network, r.Results.List.ID)
+		for _, domain := range sealersOf(r.Results) {
+			count(sealers, network, domain)
 		}
 	}
 	for i := range p.Lines {

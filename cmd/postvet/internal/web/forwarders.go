@@ -13,6 +13,7 @@ type forwarders struct {
 	Period   period   `json:"period"`
 	Ranges   []option `json:"ranges"`
 	Lines    []relay  `json:"networks"`
+	extent
 	// Looked are the messages that were looked at for lists and sealers.
 	Looked looked   `json:"looked"`
 	Notes  []string `json:"notes"`
@@ -41,8 +42,8 @@ type relay struct {
 func (h *Handler) forwarders(q *request) (any, error) {
 	p := &forwarders{Lines: []relay{}, Notes: []string{}}
 	p.Period, p.Ranges = q.period()
-	r, notes, err := h.ranking(q, counts.Query{Kind: counts.Client, By: counts.Broken, Since: p.Period.Since, Until: p.Period.Until, Limit: maxLines})
-	if err != nil {
+	r, how, notes, err := h.rank(q, counts.Query{Kind: counts.Client, By: counts.Broken, Limit: maxLines}, &p.Period)
+	if p.extent = how; err != nil {
 		return nil, err
 	}
 	var broken int64
@@ -58,10 +59,12 @@ func (h *Handler) forwarders(q *request) (any, error) {
 		p.Lines = append(p.Lines, x)
 	}
 	if len(p.Lines) > 0 {
-		h.nameForwarders(q, p)
+		h.nameForwarders(q, p, q.within()/2)
 	}
 	p.Notes = append(p.Notes, notes...)
 	switch n := len(p.Lines); {
+	case p.nothing:
+		p.Sentence = unranked
 	case r.Oldest.IsZero():
 		p.Sentence = nothingCounted
 	case n == 0:

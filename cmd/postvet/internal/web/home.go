@@ -96,7 +96,7 @@ func (h *Handler) fillToday(q *request, p *home) {
 		p.Unknown = append(p.Unknown, "the mail of today")
 		return
 	}
-	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit})
+	ranking, err := h.top(q, counts.Query{Kind: counts.Rule, By: counts.All, Since: t.Since, Until: q.now, Limit: counts.MaxLimit, Within: quickly})
 	if err != nil {
 		why := h.problemOf(q, h.unreadable(q, err))
 		t.Problem = why.words()
@@ -115,7 +115,9 @@ func (h *Handler) fillToday(q *request, p *home) {
 	}
 	all := &ranking.All
 	t.Messages, t.Refused, t.Held, t.Deferred, t.Would = all[counts.All], refusedOf(all), all[counts.Quarantined], all[counts.Deferred], all[counts.Would]
-	t.Since = ranking.Query.Since // as exactly as it is counted
+	if t.Since = ranking.Query.Since; !ranking.Searched.IsZero() { // as exactly as it is counted
+		t.Since = ranking.Searched
+	}
 	t.Reasons = reasonsOf(ranking.Lines)
 	t.Sentence = t.sentence()
 	hours := counts.SeriesQuery{Since: q.now.Add(-24 * time.Hour), Until: q.now, Step: time.Hour}
@@ -125,9 +127,12 @@ func (h *Handler) fillToday(q *request, p *home) {
 	if len(p.Facts.OwnDomains) == 0 {
 		return
 	}
-	own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: counts.MaxLimit})
+	own, err := h.top(q, counts.Query{Kind: counts.Domain, By: counts.Failed, Since: t.Since, Until: q.now, Limit: counts.MaxLimit, Within: quickly / 2})
 	if err != nil || !own.Complete {
 		p.Unknown = append(p.Unknown, "who sends in the name of your domains")
+		if own.FormerSince.IsZero() { // nothing is known of the time before
+			return
+		}
 	}
 	p.Findings = append(p.Findings, ownDomainFindings(p.Facts.OwnDomains, own.Lines)...)
 }

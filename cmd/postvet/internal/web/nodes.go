@@ -32,6 +32,10 @@ type nodes struct {
 // in that time, this node says of itself.
 const databaseTime = 1500 * time.Millisecond
 
+// localTime bounds how long a page waits for the counts of this node, beyond the time that their
+// ranking may take: another process may have locked them.
+const localTime = 100 * time.Millisecond
+
 // maxChoices bounds the nodes among which a page lets one choose.
 const maxChoices = 60
 
@@ -51,10 +55,10 @@ func (h *Handler) nodesOf(q *request) *nodes {
 func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request) (T, error)) (T, error) {
 	n := h.nodesOf(q)
 	if n == nil || n.Away != "" {
-		return ask(q)
+		return ofThis(q, ask)
 	}
 	*of = counts.Nodes{Fleet: true, Node: n.Chosen}
-	bounded, cancel := q.bounded(databaseTime)
+	bounded, cancel := q.bounded(databaseTime + q.within() - quickly)
 	answer, err := ask(bounded)
 	cancel()
 	var refusal *control.Refusal
@@ -66,7 +70,19 @@ func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request)
 	}
 	n.Away = foreign.Terminal(err.Error(), 300)
 	*of = counts.Nodes{}
-	return ask(q)
+	return ofThis(q, ask)
+}
+
+// ofThis asks for counts of this node. A page that could not read them does not try again.
+func ofThis[T any](q *request, ask func(*request) (T, error)) (answer T, err error) {
+	if q.uncounted != nil {
+		return answer, q.uncounted
+	}
+	bounded, cancel := q.bounded(q.within() + localTime)
+	defer cancel()
+	answer, err = ask(bounded)
+	q.uncounted = err
+	return answer, err
 }
 
 // top asks for the names with most messages.
@@ -83,6 +99,9 @@ func (h *Handler) series(q *request, query counts.SeriesQuery) (counts.Series, e
 	return ofNodes(h, q, &query.Nodes, func(q *request) (counts.Series, error) {
 		s, err := h.opt.Source.Series(q.ctx, q.user, query)
 		q.nodes.know(s.Nodes)
+		if err == nil && !s.Complete {
+			err = context.DeadlineExceeded // points would lack what was not read
+		}
 		return s, err
 	})
 }

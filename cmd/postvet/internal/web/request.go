@@ -25,6 +25,8 @@ type request struct {
 	// nodes are those of the numbers of the page, once asksNodes is true.
 	nodes     *nodes
 	asksNodes bool
+	// uncounted is why the counts of this node cannot be read; nil if they can.
+	uncounted error
 }
 
 // maxParameter bounds a parameter of a query, in octets.
@@ -34,6 +36,20 @@ const maxParameter = 1024
 func (q *request) get(name string) string {
 	v := strings.TrimSpace(q.http.URL.Query().Get(name))
 	return v[:min(len(v), maxParameter)]
+}
+
+// again returns the path of the page with its parameters and one more. It is below the base path.
+func (q *request) again(name, value string) string {
+	v := q.http.URL.Query()
+	for name := range v {
+		v.Set(name, q.get(name))
+	}
+	v.Set(name, value)
+	path := q.http.URL.Path
+	if q.json {
+		path = strings.TrimSuffix(path, ".json")
+	}
+	return path + "?" + v.Encode()
 }
 
 // segment returns a wildcard of the page's path, without the ".json" of its JSON.

@@ -16,22 +16,6 @@ type CountSource interface {
 	Series(ctx context.Context, user access.User, q counts.SeriesQuery) (counts.Series, error)
 }
 
-// ranking asks for the names with most messages, of a page that has nothing else to show. notes say
-// what it does not show.
-func (h *Handler) ranking(q *request, query counts.Query) (r counts.Ranking, notes []string, err error) {
-	if h.opt.Source.Facts(q.ctx).Journal.Directory == "" {
-		return r, nil, noJournal
-	}
-	if r, err = h.top(q, query); err != nil {
-		return r, nil, h.unreadable(q, err)
-	}
-	notes = notesOf(&r, query.Since)
-	if r.Oldest.IsZero() || r.Oldest.After(query.Since) { // perhaps as they were found damaged just now
-		notes = append(notes, countsAside(h.opt.Source.Facts(q.ctx).Journal, r.Oldest, query.Since)...)
-	}
-	return r, notes, nil
-}
-
 // refusedOf returns the number of messages that were refused, or lost without a word.
 func refusedOf(s *counts.Sums) int64 { return s[counts.Rejected] + s[counts.Discarded] }
 

@@ -2,13 +2,14 @@ package counts
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"errors"
+	"time"
 )
 
 // RankIn answers a query from a source. The query must have been checked.
 func RankIn(ctx context.Context, from Source, q Query) (Ranking, error) {
-	out := Ranking{Query: q, FormerSince: q.Since.Add(-q.Until.Sub(q.Since)), Lines: []Line{}}
+	began := time.Now()
+	out := Ranking{Query: q, Lines: []Line{}}
 	kept, err := from.Kept(ctx)
 	if err != nil {
 		return out, err
@@ -18,54 +19,90 @@ func RankIn(ctx context.Context, from Source, q Query) (Ranking, error) {
 		q.Until = whole.Add(day)
 	}
 	q.Since = kept.roundDown(q.Since)
-	out.Query, out.FormerSince = q, kept.roundDown(q.Since.Add(-q.Until.Sub(q.Since)))
-	present, former := kept.between(q.Since, q.Until), kept.between(out.FormerSince, q.Since)
-	sums := map[string]Sums{}
-	best, err := Rank(q.Limit, present.ranked(ctx, from, q.Kind, q.By), func(names []string) (map[string]int64, error) {
-		some, err := present.sums(ctx, from, q.Kind, names)
-		by := map[string]int64{}
-		for name, s := range some {
-			by[name], sums[name] = s[q.By], s
+	out.Query = q
+	none := out // if it cannot be read
+	r := &ranker{from: from, query: q, kept: kept}
+	var ranked, compared time.Time // until when that is done
+	if within := q.Within; within > 0 {
+		if end, ok := ctx.Deadline(); ok {
+			within = min(within, end.Sub(began)*4/5)
 		}
-		return by, err
-	})
+		ranked, compared = began.Add(within*2/3), began.Add(within)
+	}
+	best, since, err := r.rank(ctx, ranked)
 	if err != nil {
 		return out, err
 	}
+	out.Complete = since.Equal(q.Since)
+	out.FormerSince = kept.roundDown(since.Add(-q.Until.Sub(since)))
+	if err := out.number(ctx, r, best); err != nil {
+		return none, err
+	}
+	former := kept.between(out.FormerSince, since)
+	switch err := from.Bounded(ctx, compared, func(ctx context.Context) error { return out.compare(ctx, r, former) }); {
+	case errors.Is(err, ErrTime):
+		out.Complete, out.FormerSince = false, time.Time{}
+	case err != nil:
+		return none, err
+	}
+	if !out.Complete {
+		out.Searched = since
+	}
+	return out, nil
+}
+
+// number sets the lines of names that were ranked, and the numbers of all messages.
+func (out *Ranking) number(ctx context.Context, r *ranker, best []Ranked) error {
 	names := []string{Other}
 	for _, x := range best {
 		names = append(names, x.Name)
 	}
-	unknown := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := sums[name]; return ok })
-	some, err := present.sums(ctx, from, q.Kind, unknown)
+	sums, err := r.sums(ctx, names)
 	if err != nil {
-		return out, err
-	}
-	maps.Copy(sums, some)
-	formerSums, err := former.sums(ctx, from, q.Kind, names)
-	if err != nil {
-		return out, err
-	}
-	var causes map[string]*cause
-	if q.Kind == Domain {
-		if causes, err = present.causes(ctx, from, names[1:]); err != nil {
-			return out, err
-		}
+		return err
 	}
 	out.Other = sums[Other]
 	for _, name := range names[1:] {
-		hint, rule := causes[name].most()
-		out.Lines = append(out.Lines, Line{Name: name, Sums: sums[name], Former: formerSums[name], Hint: hint, Rule: rule})
+		out.Lines = append(out.Lines, Line{Name: name, Sums: sums[name]})
 	}
-	if out.All, err = present.all(ctx, from); err != nil {
-		return out, err
+	present := r.span()
+	if out.All, err = present.all(ctx, r.from); err != nil {
+		return err
 	}
-	if out.Former, err = former.all(ctx, from); err != nil {
-		return out, err
+	out.Missing, err = present.missing(ctx, r.from)
+	return err
+}
+
+// compare sets what there was in the time before, and the causes of domains.
+func (out *Ranking) compare(ctx context.Context, r *ranker, former *span) error {
+	names := []string{}
+	for _, l := range out.Lines {
+		names = append(names, l.Name)
 	}
-	out.Missing, err = present.missing(ctx, from)
-	out.Complete = err == nil
-	return out, err
+	var causes map[string]*cause
+	var err error
+	if out.Query.Kind == Domain {
+		if causes, err = r.span().causes(ctx, r.from, names); err != nil {
+			return err
+		}
+	}
+	for i := range out.Lines {
+		l := &out.Lines[i]
+		l.Hint, l.Rule = causes[l.Name].most()
+	}
+	sums, err := former.sums(ctx, r.from, out.Query.Kind, names)
+	if err != nil {
+		return err
+	}
+	all, err := former.all(ctx, r.from)
+	if err != nil {
+		return err
+	}
+	out.Former = all
+	for i := range out.Lines {
+		out.Lines[i].Former = sums[out.Lines[i].Name]
+	}
+	return nil
 }
 
 // SeriesIn answers a query from a source. The query must have been checked.
@@ -99,20 +136,14 @@ func SeriesIn(ctx context.Context, from Source, q SeriesQuery) (Series, error) {
 	return out, err
 }
 
-// ranked returns what [Rank] reads: a list for each period, also of the hours that are not
-// over.
-func (s *span) ranked(ctx context.Context, from Source, k Kind, by Field) func(n int) ([][]Ranked, error) {
-	var recent [][]Ranked
+// ranked returns the first n names of each period, also of the hours that are not over.
+func (s *span) ranked(ctx context.Context, from Source, k Kind, by Field, n int) ([][]Ranked, error) {
+	lists, err := from.Ranked(ctx, s.periods, k, by, n)
 	for i := range s.recent {
-		recent = append(recent, s.recent[i].Ranked(k, by))
+		all := s.recent[i].Ranked(k, by)
+		lists = append(lists, all[:min(n, len(all))])
 	}
-	return func(n int) ([][]Ranked, error) {
-		lists, err := from.Ranked(ctx, s.periods, k, by, n)
-		for _, all := range recent {
-			lists = append(lists, all[:min(n, len(all))])
-		}
-		return lists, err
-	}
+	return lists, err
 }
 
 // sums returns the numbers of names, also those of the hours that are not over.

@@ -42,6 +42,9 @@ type Source interface {
 	Causes(ctx context.Context, p Periods, orgs []string, f func(org, hint, rule string, n int64)) error
 	// Missing returns the number of messages that could not be counted.
 	Missing(ctx context.Context, p Periods) (int64, error)
+	// Bounded calls f, which reads until a time; it returns ErrTime if f failed as that was
+	// over. The source can be read after that. A zero time is no bound.
+	Bounded(ctx context.Context, until time.Time, f func(context.Context) error) error
 }
 
 // Named is a kind of name, as the tables have it.

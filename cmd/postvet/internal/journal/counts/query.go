@@ -19,6 +19,9 @@ type Query struct {
 	Until time.Time `json:"until"`
 	// Limit bounds the names. Default 20, at most MaxLimit.
 	Limit int `json:"limit,omitempty"`
+	// Within bounds the time that it takes. If all cannot be ranked in it, the newest part is;
+	// see Ranking.Searched.
+	Within time.Duration `json:"within,omitzero"`
 	Nodes
 }
 
@@ -56,6 +59,8 @@ func (q *Query) Check() error {
 		return fmt.Errorf("the time from --since to --until is too long; write at most ten years")
 	case q.Limit < 0 || q.Limit > MaxLimit:
 		return fmt.Errorf("--limit %d is out of bounds; write 1 to %d", q.Limit, MaxLimit)
+	case q.Within < 0:
+		return fmt.Errorf("the time that the query may take ends before it begins")
 	case q.Limit == 0:
 		q.Limit = 20
 	}
@@ -66,7 +71,8 @@ func (q *Query) Check() error {
 type Ranking struct {
 	Query Query `json:"query"`
 	// FormerSince is where the period before begins. It is as long, and ends at
-	// Query.Since.
+	// Query.Since, or at Searched if that is set. It is zero if that period was not read, as
+	// the time of the query was over.
 	FormerSince time.Time `json:"former_since"`
 	// Lines are the names, those with most messages first.
 	Lines []Line `json:"lines"`
@@ -82,8 +88,10 @@ type Ranking struct {
 	// Nodes are the names of all nodes of which there are counts, if those of a fleet were
 	// asked for.
 	Nodes []string `json:"nodes,omitempty"`
-	// Complete is false if the time was over before all was read.
-	Complete bool `json:"complete"`
+	// Complete is false if the time was over before all was read. Searched is then since when
+	// names were ranked, and all numbers are of the time since; zero if nothing is known.
+	Complete bool      `json:"complete"`
+	Searched time.Time `json:"searched,omitzero"`
 }
 
 // Line has the numbers of a name.

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ func (r *Reader) Top(ctx context.Context, q counts.Query) (counts.Ranking, error
 	if err := q.Check(); err != nil {
 		return out, err
 	}
-	err := r.readCounts(ctx, q.Node, func(ctx context.Context, c counted) (err error) {
+	err := r.readCounts(ctx, q.Node, func(ctx context.Context, c *counted) (err error) {
 		out, err = counts.RankIn(ctx, c, q)
 		return err
 	})
@@ -32,7 +34,7 @@ func (r *Reader) Series(ctx context.Context, q counts.SeriesQuery) (counts.Serie
 	if err := q.Check(); err != nil {
 		return out, err
 	}
-	err := r.readCounts(ctx, q.Node, func(ctx context.Context, c counted) (err error) {
+	err := r.readCounts(ctx, q.Node, func(ctx context.Context, c *counted) (err error) {
 		out, err = counts.SeriesIn(ctx, c, q)
 		return err
 	})
@@ -42,7 +44,7 @@ func (r *Reader) Series(ctx context.Context, q counts.SeriesQuery) (counts.Serie
 // readCounts calls f with the counts as they are at one moment. If the server stops a query
 // for its time, the answer is not complete, which is no error. A server that does not answer
 // is one.
-func (r *Reader) readCounts(ctx context.Context, node string, f func(context.Context, counted) error) error {
+func (r *Reader) readCounts(ctx context.Context, node string, f func(context.Context, *counted) error) error {
 	end, ok := ctx.Deadline()
 	if !ok {
 		end = time.Now().Add(time.Minute)
@@ -53,12 +55,12 @@ func (r *Reader) readCounts(ctx context.Context, node string, f func(context.Con
 	}
 	defer closeConn(conn)
 	// The server stops a moment before we do. Behind a pool of connections, nothing may stay set.
-	within := max(1, (time.Until(end) * 9 / 10).Milliseconds())
-	if err := do(ctx, conn, fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = %d", within)); err != nil {
+	c := &counted{conn: conn, node: node, end: time.Now().Add(time.Until(end) * 9 / 10)}
+	if err := do(ctx, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "+timeout(c.end)); err != nil {
 		return fault(err)
 	}
 	defer func() { _ = rollBack(ctx, conn) }()
-	if err := f(ctx, counted{conn, node}); err != nil && !isOutOfTime(err) {
+	if err := f(ctx, c); err != nil && !isOutOfTime(err) {
 		return fault(err)
 	}
 	return nil
@@ -68,15 +70,57 @@ func (r *Reader) readCounts(ctx context.Context, node string, f func(context.Con
 type counted struct {
 	conn *pgx.Conn
 	node string
+	// end is when the server stops a statement, and until when it does so before, if it is
+	// not zero.
+	end, until time.Time
 }
 
-var _ counts.Source = counted{}
+var _ counts.Source = (*counted)(nil)
+
+// timeout is the statement by which the server stops others at a time.
+func timeout(at time.Time) string {
+	return fmt.Sprintf("SET LOCAL statement_timeout = %d", max(1, time.Until(at).Milliseconds()))
+}
+
+// Bounded implements [counts.Source]. The savepoint is where the transaction goes on once the
+// server has stopped a statement.
+func (c *counted) Bounded(ctx context.Context, until time.Time, f func(context.Context) error) error {
+	if until.IsZero() || until.After(c.end) {
+		return f(ctx)
+	}
+	if err := do(ctx, c.conn, "SAVEPOINT bounded"); err != nil {
+		return err
+	}
+	c.until = until
+	err := f(ctx)
+	c.until = time.Time{}
+	if errors.Is(err, counts.ErrTime) || isOutOfTime(err) {
+		return cmp.Or(do(ctx, c.conn, "ROLLBACK TO SAVEPOINT bounded; "+timeout(c.end)), counts.ErrTime)
+	}
+	if err != nil {
+		return err
+	}
+	return do(ctx, c.conn, "RELEASE SAVEPOINT bounded; "+timeout(c.end))
+}
+
+// query sends a query, which the server stops when its time is over.
+func (c *counted) query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
+	if !c.until.IsZero() {
+		if !time.Now().Before(c.until) {
+			return nil, counts.ErrTime
+		}
+		if err := do(ctx, c.conn, timeout(c.until)); err != nil {
+			return nil, err
+		}
+	}
+	return c.conn.Query(ctx, query, args...)
+}
 
 // Kept implements [counts.Source]. An hour that is not over has a period as any other; see
 // [Shipper.sendRecent].
-func (c counted) Kept(ctx context.Context) (*counts.Kept, error) {
+func (c *counted) Kept(ctx context.Context) (*counts.Kept, error) {
 	k := &counts.Kept{Names: []string{}}
-	lines, err := c.conn.Query(ctx, "SELECT name FROM postvet.node AS n WHERE EXISTS (SELECT FROM postvet.counted WHERE node = n.id) OR EXISTS (SELECT FROM postvet.period WHERE node = n.id) ORDER BY name LIMIT $1", maxNodes)
+	lines, err := c.query(ctx, "SELECT name FROM postvet.node AS n WHERE EXISTS (SELECT FROM postvet.counted WHERE node = n.id) OR EXISTS (SELECT FROM postvet.period WHERE node = n.id) ORDER BY name LIMIT $1", maxNodes)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +128,7 @@ func (c counted) Kept(ctx context.Context) (*counts.Kept, error) {
 	if _, err = pgx.ForEachRow(lines, []any{&name}, func() error { k.Names = append(k.Names, name); return nil }); err != nil {
 		return nil, err
 	}
-	lines, err = c.conn.Query(ctx, `SELECT node, length, at FROM postvet.period
+	lines, err = c.query(ctx, `SELECT node, length, at FROM postvet.period
 		WHERE $1 = '' OR node = (SELECT id FROM postvet.node WHERE name = $1) ORDER BY node, length, at`, harmless(c.node))
 	if err != nil {
 		return nil, err
@@ -117,13 +161,13 @@ func split(all []counts.Period) (at []time.Time, nodes []int32) {
 
 // each calls f with the lines of a query in each table with some of the periods. In it, %[1]s
 // is the table, and $1 and $2 are the times and nodes of the periods.
-func (c counted) each(ctx context.Context, p counts.Periods, query string, args, into []any, f func()) error {
+func (c *counted) each(ctx context.Context, p counts.Periods, query string, args, into []any, f func()) error {
 	for _, table := range []counts.Table{counts.DayTable, counts.HourTable} {
 		if len(p[table]) == 0 {
 			continue
 		}
 		at, nodes := split(p[table])
-		lines, err := c.conn.Query(ctx, fmt.Sprintf(query, table), append([]any{at, nodes}, args...)...)
+		lines, err := c.query(ctx, fmt.Sprintf(query, table), append([]any{at, nodes}, args...)...)
 		if err != nil {
 			return err
 		}
@@ -136,7 +180,7 @@ func (c counted) each(ctx context.Context, p counts.Periods, query string, args,
 
 // Ranked implements [counts.Source]. The index of each of the usual numbers has the first names
 // of a period at its beginning.
-func (c counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, by counts.Field, n int) (lists [][]counts.Ranked, err error) {
+func (c *counted) Ranked(ctx context.Context, p counts.Periods, k counts.Kind, by counts.Field, n int) (lists [][]counts.Ranked, err error) {
 	query := strings.ReplaceAll(`SELECT p.i, x.name, x.n FROM unnest($1::timestamptz[], $2::integer[]) WITH ORDINALITY AS p (at, node, i),
 		LATERAL (SELECT name, FIELD AS n FROM postvet.%[1]s AS c WHERE c.at = p.at AND c.node = p.node AND c.kind = $3 AND FIELD > 0 ORDER BY FIELD DESC LIMIT $4) AS x
 		ORDER BY p.i, x.n DESC`, "FIELD", by.String())
@@ -190,7 +234,7 @@ func harmlessAll(names []string) []string {
 }
 
 // Sums implements [counts.Source].
-func (c counted) Sums(ctx context.Context, p counts.Periods, of counts.Named, names []string) (map[string]counts.Sums, error) {
+func (c *counted) Sums(ctx context.Context, p counts.Periods, of counts.Named, names []string) (map[string]counts.Sums, error) {
 	all := map[string]counts.Sums{}
 	var name string
 	var s counts.Sums
@@ -203,14 +247,14 @@ func (c counted) Sums(ctx context.Context, p counts.Periods, of counts.Named, na
 }
 
 // Points implements [counts.Source].
-func (c counted) Points(ctx context.Context, p counts.Periods, of counts.Named, name string, f func(at int64, s *counts.Sums)) error {
+func (c *counted) Points(ctx context.Context, p counts.Periods, of counts.Named, name string, f func(at int64, s *counts.Sums)) error {
 	var at time.Time
 	var s counts.Sums
 	return c.each(ctx, p, sumsOfTimes, []any{string(of), harmlessAll([]string{name})}, intoSums(&at, &s), func() { f(at.Unix(), &s) })
 }
 
 // Causes implements [counts.Source].
-func (c counted) Causes(ctx context.Context, p counts.Periods, orgs []string, f func(org, hint, rule string, n int64)) error {
+func (c *counted) Causes(ctx context.Context, p counts.Periods, orgs []string, f func(org, hint, rule string, n int64)) error {
 	var org, hint, rule string
 	var n int64
 	query := `SELECT org, hint, rule, sum(n)::bigint FROM unnest($1::timestamptz[], $2::integer[]) AS p (at, node),
@@ -219,7 +263,7 @@ func (c counted) Causes(ctx context.Context, p counts.Periods, orgs []string, f 
 }
 
 // Missing implements [counts.Source].
-func (c counted) Missing(ctx context.Context, p counts.Periods) (n int64, err error) {
+func (c *counted) Missing(ctx context.Context, p counts.Periods) (n int64, err error) {
 	var some int64
 	query := `SELECT coalesce(sum(missing), 0)::bigint FROM postvet.period JOIN unnest($1::timestamptz[], $2::integer[]) AS p (at, node) USING (at, node) WHERE length = '%[1]s'`
 	err = c.each(ctx, p, query, nil, []any{&some}, func() { n += some })

@@ -182,7 +182,17 @@ func compareCounts(t *testing.T, random *rand.Rand, d *Database, name, dir strin
 		q.Fleet, q.Node = true, name
 		got, err := fleet.Top(t.Context(), q)
 		must(t, err)
+		q.Within = time.Minute
+		bounded, err := fleet.Top(t.Context(), q)
+		must(t, err)
+		if bounded.Query.Within = 0; !bounded.Complete || cmp.Diff(got.All, bounded.All) != "" || len(got.Lines) != len(bounded.Lines) {
+			t.Fatalf("%q, ranking %d of %+v in parts: complete %t, %d lines, want %d", name, i, q, bounded.Complete, len(bounded.Lines), len(got.Lines))
+		}
+		alike(t, &want, &bounded)
 		alike(t, &want, &got)
+		if diff := cmp.Diff(got, bounded); diff != "" {
+			t.Fatalf("%q, ranking %d of %+v (-whole +parts):\n%.3000s", name, i, q, diff)
+		}
 		got.Query.Nodes, got.Nodes = counts.Nodes{}, nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%q, ranking %d of %+v (-file +database):\n%.3000s", name, i, q, diff)
@@ -233,6 +243,10 @@ func outOfTime(t *testing.T, d *Database, r *Reader, q counts.Query) {
 	defer cancel()
 	if ranking, err := r.Top(ctx, q); err != nil || ranking.Complete {
 		t.Errorf("out of time: complete %t, %v", ranking.Complete, err)
+	}
+	q.Within = 200 * time.Millisecond
+	if ranking, err := r.Top(t.Context(), q); err != nil || ranking.Complete || len(ranking.Lines) > 0 || !ranking.Searched.Equal(ranking.Query.Until) || ranking.Oldest.IsZero() {
+		t.Errorf("out of its own time: complete %t, %d lines back to %s, %v", ranking.Complete, len(ranking.Lines), ranking.Searched, err)
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()

@@ -37,6 +37,8 @@ type Query struct {
 	DMARC  string `json:"dmarc,omitempty"`
 	Rule   string `json:"rule,omitempty"`
 	Hint   string `json:"hint,omitempty"`
+	// Hints select rows that have one of them as their hint; none selects all rows.
+	Hints []string `json:"hints,omitempty"`
 	// Before is the reference before which a page begins; 0 for the newest row.
 	Before result.Reference `json:"before,omitempty"`
 	// After is the reference after which all rows come; 0 for none.
@@ -171,6 +173,7 @@ func (q *Query) Selects(rec *Record, key *Key) bool {
 	case q.Before != 0 && result.Reference(rec[ColRef].Int) >= q.Before, result.Reference(rec[ColRef].Int) <= q.After,
 		q.Ref != 0 && result.Reference(rec[ColRef].Int) != q.Ref,
 		!is(ColQueue, q.Queue), !is(ColDMARC, q.DMARC), !is(ColRule, q.Rule), !is(ColHint, q.Hint),
+		len(q.Hints) > 0 && !slices.Contains(q.Hints, string(rec[ColHint].Octets)),
 		!is(ColAction, q.Action) && !is(ColWould, q.Action):
 		return false
 	}

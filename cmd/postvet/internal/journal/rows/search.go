@@ -3,6 +3,7 @@ package rows
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postvet/postvet/policy/result"
@@ -53,6 +54,13 @@ func (q *Query) Terms(add func(term string, args ...any)) {
 		if x.value != "" {
 			add(x.column.String()+" = ?", x.value)
 		}
+	}
+	if n := len(q.Hints); n > 0 {
+		args := make([]any, n)
+		for i, hint := range q.Hints {
+			args[i] = hint
+		}
+		add("hint IN (?"+strings.Repeat(", ?", n-1)+")", args...)
 	}
 	if q.Action != "" {
 		add("(action = ? OR would = ?)", q.Action, q.Action)

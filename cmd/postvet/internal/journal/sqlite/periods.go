@@ -217,3 +217,17 @@ func join(all []counts.Period) string {
 	}
 	return string(b)
 }
+
+// Bounded implements [counts.Source].
+func (c counted) Bounded(ctx context.Context, until time.Time, f func(context.Context) error) error {
+	if until.IsZero() {
+		return f(ctx)
+	}
+	bounded, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	err := f(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return counts.ErrTime
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package web
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
+	"github.com/postvet/postvet/cmd/postvet/internal/layout"
+)
+
+// extent says how much of its time a page ranks.
+type extent struct {
+	// Complete is false if the page had to come before all was ranked. Searched is then since
+	// when all numbers of names are, and GoOn the page that goes on, "" if it did already.
+	Complete bool      `json:"complete"`
+	Searched time.Time `json:"searched,omitzero"`
+	GoOn     string    `json:"go_on,omitempty"`
+	// nothing is true if nothing at all could be ranked.
+	nothing bool
+}
+
+// rank asks for the names with most messages in a period, of a page that has nothing else to
+// show. If the page has to come before all of it is ranked, the period becomes shorter. notes say
+// what the ranking does not show.
+func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Ranking, how extent, notes []string, err error) {
+	if h.opt.Source.Facts(q.ctx).Journal.Directory == "" {
+		return r, how, nil, noJournal
+	}
+	query.Since, query.Until, query.Within = p.Since, p.Until, q.within()
+	if r, err = h.top(q, query); err != nil {
+		return r, how, nil, h.unreadable(q, err)
+	}
+	if how.Complete = r.Complete; !r.Complete {
+		how = extent{Searched: r.Searched, nothing: r.Searched.IsZero() || !r.Searched.Before(r.Query.Until)}
+		if how.nothing {
+			how.Searched = p.Until
+		}
+		if q.get("wait") != "long" {
+			how.GoOn = q.again("wait", "long")
+		}
+		p.Since, p.Text = how.Searched, "since "+how.Searched.In(q.zone).Format("2 Jan 2006 15:04")
+	}
+	notes = notesOf(&r, p.Since)
+	if r.Complete && (r.Oldest.IsZero() || r.Oldest.After(p.Since)) { // perhaps as they were found damaged just now
+		notes = append(notes, countsAside(h.opt.Source.Facts(q.ctx).Journal, r.Oldest, p.Since)...)
+	}
+	return r, how, notes, nil
+}
+
+// unranked is the sentence of a page that had no time to rank anything.
+const unranked = "The counts take longer to read than a page may take to come, so that nothing is ranked yet."
+
+// notesOf says what a ranking since a time does not show.
+func notesOf(r *counts.Ranking, since time.Time) []string {
+	var all []string
+	if n := r.Other[r.Query.By]; n > 0 {
+		all = append(all, layout.Count(n, "message")+" more are of names that were too many to be counted one by one.")
+	}
+	if r.Missing > 0 {
+		all = append(all, layout.Count(r.Missing, "message")+" could not be counted.")
+	}
+	if r.Oldest.After(since) {
+		all = append(all, fmt.Sprintf("The counts begin at %s UTC.", r.Oldest.UTC().Format("2 Jan 2006 15:04")))
+	}
+	return all
+}
