@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,8 @@ type policyPage struct {
 type tried struct {
 	Sentence string    `json:"sentence"`
 	Since    time.Time `json:"since"`
-	// Reached is how far back was searched; "" if all of it was.
+	// Reached is the day back to which was searched, some of whose mail is missing; "" if
+	// all was searched.
 	Reached string        `json:"reached,omitempty"`
 	Report  *trial.Report `json:"report"`
 	Changes []changeLine  `json:"changes"`
@@ -159,7 +161,8 @@ func triedOf(r *trial.Report, since time.Time) *tried {
 	if h := r.History; h != nil {
 		t.Notes = append(t.Notes, h.Notes()...)
 		if !h.Complete {
-			t.Reached, _, _ = strings.Cut(h.Reached, ".")
+			day, _, _ := strings.Cut(h.Reached, ".")
+			t.Reached = cmp.Or(day, "a day that is not known")
 		}
 	}
 	for _, u := range r.Unreadable {

@@ -86,7 +86,7 @@ func TestTryPolicy(t *testing.T) {
 			"not in time", report(func(r *trial.Report) {
 				r.History.Complete, r.History.Reached, r.Unknown = false, "2026-11-20.accepted.db", 7
 				r.Unreadable = []trial.Problem{{File: "2026-11-19.rest.db", Problem: "malformed"}}
-			}), nil, url.Values{"rules": {"x"}}, 200, []string{"searched back to 2026-11-20;", "Of 7 it is not known", "2026-11-19.rest.db could not be read: malformed"}, nil,
+			}), nil, url.Values{"rules": {"x"}}, 200, []string{"searched back to 2026-11-20, and mail of that day is missing too;", "Of 7 it is not known", "2026-11-19.rest.db could not be read: malformed"}, nil,
 		},
 		{"the same", &trial.Report{Messages: 1, History: &trial.History{Complete: true}}, nil, url.Values{"rules": {"x"}}, 200, []string{"Nothing would change: 1 message"}, nil},
 		{"an empty journal", &trial.Report{History: &trial.History{Complete: true}}, nil, url.Values{"rules": {"x"}}, 200, []string{"The journal has no message of that time"}, nil},
@@ -124,5 +124,19 @@ func TestTryPolicy(t *testing.T) {
 	}
 	if w := postAs(newTest(policySource{}), "/policy", url.Values{"rules": {"x"}}, nil); w.Code != http.StatusForbidden {
 		t.Errorf("without a token: %d", w.Code)
+	}
+}
+
+// TestTriedInPart: a trial that was not over in time says so, also if it is not known how far it
+// came.
+func TestTriedInPart(t *testing.T) {
+	t.Parallel()
+	for reached, want := range map[string]string{"2026-11-28.rest.db": "2026-11-28", "": "a day that is not known"} {
+		if got := triedOf(&trial.Report{History: &trial.History{Reached: reached}}, testNow).Reached; got != want {
+			t.Errorf("%q was reached: %q, want %q", reached, got, want)
+		}
+	}
+	if got := triedOf(&trial.Report{History: &trial.History{Complete: true}}, testNow).Reached; got != "" {
+		t.Errorf("all was tried, back to %q", got)
 	}
 }
