@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/contrib/keyservers"
@@ -32,7 +33,7 @@ var cutsOfCounts = []string{
 }
 
 // testCountedFaults has three nodes count while their clocks jump by up to two days, their
-// connections are cut before or after a statement, they end in the middle, get other names,
+// connections are cut or reset before or after a statement, they end in the middle, get other names,
 // and forget domains while they send. The database has what the nodes have in the end, and one
 // journal has that counted all.
 func testCountedFaults(t *testing.T, s *keyservers.Server) {
@@ -103,7 +104,7 @@ func testCountedFaults(t *testing.T, s *keyservers.Server) {
 			count(n)
 		}
 		n := nodes[random.IntN(3)]
-		where := cut{message: cutsOfCounts[random.IntN(len(cutsOfCounts))], after: random.IntN(2) == 0, times: 1 + random.IntN(2)}
+		where := cut{message: cutsOfCounts[random.IntN(len(cutsOfCounts))], after: random.IntN(2) == 0, reset: random.IntN(2) == 0, times: 1 + random.IntN(2)}
 		switch random.IntN(6) {
 		case 0: // it ends in the middle
 			where.times = 1000
@@ -132,6 +133,36 @@ func testCountedFaults(t *testing.T, s *keyservers.Server) {
 		p.cutAt(cut{})
 		if step%12 == 11 {
 			check()
+		}
+	}
+}
+
+// testReset resets connections in the middle of what a page asks: it is an error or an answer
+// that is not complete, and the next one is whole.
+func testReset(t *testing.T, s *keyservers.Server) {
+	d := newDatabase(t, s, "reset")
+	_, serverPort, _ := strings.Cut(s.Address, ":")
+	p := newProxy(t, filepath.Join(s.Socket, ".s.PGSQL."+serverPort))
+	host, port, _ := net.SplitHostPort(p.address)
+	c := newCounting(t, "mx1")
+	n := &node{name: "mx1", random: rand.New(rand.NewPCG(1, 1))}
+	var encoder rows.Encoder
+	now := time.Now()
+	must(t, c.counter.Count(encoder.Append(nil, n.row(now), rows.Domains)))
+	c.write(t, now)
+	ship(t, d, "mx1", c.dir)
+	r := &Reader{&Database{DSN: "host=" + host + " port=" + port + " user=postgres sslmode=disable dbname=reset"}}
+	q := counts.Query{Kind: counts.Domain, Since: now.Add(-24 * time.Hour), Until: now.Add(24 * time.Hour), Nodes: counts.Nodes{Fleet: true}}
+	for _, message := range []string{"", "goose_db_version", "REPEATABLE READ", "FROM postvet.node AS n", "FROM postvet.period", "LATERAL"} {
+		for _, after := range []bool{false, true} {
+			p.cutAt(cut{message: message, after: after, reset: true, times: 1})
+			ranking, err := r.Top(t.Context(), q)
+			if cuts := p.cutAt(cut{}); err == nil && ranking.Complete || cuts != 1 {
+				t.Errorf("at %q, after %t: %d connections were cut; %+v, %v", message, after, cuts, ranking, err)
+			}
+			if ranking, err = r.Top(t.Context(), q); err != nil || !ranking.Complete || ranking.All[counts.All] != 1 {
+				t.Errorf("at %q, after %t, the next one: %+v, %v", message, after, ranking, err)
+			}
 		}
 	}
 }

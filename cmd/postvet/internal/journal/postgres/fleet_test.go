@@ -12,14 +12,18 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/postvet/postvet/cmd/postvet/internal/journal/sqlite"
 	"github.com/postvet/postvet/contrib/child"
 	"github.com/postvet/postvet/contrib/keyservers"
+	"github.com/postvet/postvet/policy/patterns"
 )
 
 // The environment of the processes of TestFleet.
@@ -28,7 +32,8 @@ const (
 	fleetRounds = "POSTVET_TEST_FLEET"      // how many things go wrong; default 8
 )
 
-// TestFleetNode is a node of TestFleet, which kills it. It prints how many rows it has added.
+// TestFleetNode is a node of TestFleet, which kills it. It prints how many rows it has added,
+// and each time that it has written what it learned.
 func TestFleetNode(t *testing.T) {
 	words := strings.SplitN(os.Getenv(fleetNode), " ", 3)
 	if len(words) < 3 {
@@ -46,6 +51,10 @@ func TestFleetNode(t *testing.T) {
 		if i%100 == 0 {
 			fmt.Println(i)
 		}
+		if i%20 == 0 {
+			n.teach(t, patterns.Row{Org: "a.example", Kind: patterns.Network, Name: "192.0.2.0/24", Day: patterns.DayOf(time.Now()), N: 1})
+			fmt.Println("learned")
+		}
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -55,6 +64,9 @@ type fleetProcess struct {
 	dir, name string
 	process   *child.Process
 	begun     chan struct{}
+	starts    int64
+	learned   atomic.Int64
+	readers   sync.WaitGroup
 }
 
 func (f *fleetProcess) start(t *testing.T, dsn string) {
@@ -69,15 +81,19 @@ func (f *fleetProcess) start(t *testing.T, dsn string) {
 	must(t, w.Close())
 	begun := make(chan struct{})
 	f.begun = begun
-	go func() {
+	f.starts++
+	f.readers.Go(func() {
 		defer r.Close()
 		for lines := bufio.NewScanner(r); lines.Scan(); {
+			if lines.Text() == "learned" {
+				f.learned.Add(1)
+			}
 			if n, err := strconv.Atoi(lines.Text()); err == nil && n >= 100 && begun != nil {
 				close(begun)
 				begun = nil
 			}
 		}
-	}()
+	})
 	t.Cleanup(f.process.Kill)
 }
 
@@ -91,8 +107,32 @@ func backend(t *testing.T, dsn string) (pid int) {
 	return pid
 }
 
-// TestFleet has three nodes write and send while they and the server are killed, stopped and
-// hung. In the end all rows that the nodes have written are in the database, each once.
+// sentPatterns waits until the database has what a node has learned, which is what it has
+// written: at most one more at each end.
+func (f *fleetProcess) sentPatterns(t *testing.T, n *node, d *Database) {
+	t.Helper()
+	f.readers.Wait()
+	days, err := sqlite.NewReader(n.dir).PatternSums(t.Context(), 0)
+	must(t, err)
+	var learned, there int64
+	for _, sums := range days {
+		learned += sums.N
+	}
+	if least := f.learned.Load(); learned < least || learned > least+f.starts || least == 0 {
+		t.Errorf("%s has learned %d, want %d to %d", n.name, learned, least, least+f.starts)
+	}
+	conn, err := d.Connect(t.Context())
+	must(t, err)
+	defer closeConn(conn)
+	eventually(t, "what was learned is sent", func() bool {
+		must(t, conn.QueryRow(t.Context(), "SELECT coalesce(sum(p.n), 0)::bigint FROM postvet.pattern AS p JOIN postvet.node AS n ON n.id = p.node WHERE n.name = $1", n.name).Scan(&there))
+		return there == learned
+	})
+}
+
+// TestFleet has three nodes write, learn and send while they and the server are killed, stopped
+// and hung. In the end all rows that the nodes have written, and what they learned, are in the
+// database, each once.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	rounds := 8
@@ -155,6 +195,7 @@ func TestFleet(t *testing.T) {
 			return err == nil
 		})
 		n.sent(t, d)
+		f.sentPatterns(t, n, d)
 		total += len(n.references(t))
 		n.close()
 	}

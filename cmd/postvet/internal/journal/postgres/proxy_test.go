@@ -20,6 +20,7 @@ type cut struct {
 	message string // a part of the text of a message of the client; "" for the first message
 	kind    byte   // of the message; 0 for any
 	after   bool   // the server gets it, and its answer is lost
+	reset   bool   // the client gets a reset
 	times   int    // how often
 }
 
@@ -64,16 +65,16 @@ func (p *proxy) cutAt(c cut) (cuts int) {
 }
 
 // isCut reports whether a message of the client is where to cut, and how.
-func (p *proxy) isCut(kind byte, text string) (is, after bool) {
+func (p *proxy) isCut(kind byte, text string) (is, after, reset bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := &p.cut
 	if c.times == 0 || c.kind != 0 && c.kind != kind || c.message == "" && c.kind == 0 && kind != 0 || !strings.Contains(text, c.message) {
-		return false, false
+		return false, false, false
 	}
 	c.times--
 	p.cuts++
-	return true, c.after
+	return true, c.after, c.reset
 }
 
 // connection hands messages on between a client and the server.
@@ -127,7 +128,10 @@ func (p *proxy) connection(client net.Conn) {
 		if _, err := io.ReadFull(client, body); err != nil {
 			return
 		}
-		is, after := p.isCut(kind, string(body))
+		is, after, reset := p.isCut(kind, string(body))
+		if tcp, ok := client.(*net.TCPConn); ok && reset {
+			_ = tcp.SetLinger(0)
+		}
 		if is && !after {
 			return
 		}
@@ -162,7 +166,7 @@ func testCut(t *testing.T, s *keyservers.Server) {
 	must(t, err)
 	defer closeConn(conn)
 	day, want := time.Now().AddDate(0, 0, 30), 1
-	for _, c := range []struct {
+	for i, c := range []struct {
 		cut
 		newDay bool // it needs a partition and a mark of its own
 	}{
@@ -188,6 +192,7 @@ func testCut(t *testing.T, s *keyservers.Server) {
 				day = day.AddDate(0, 0, 1) // partitions of the next week exist
 			}
 			n.shipper.Close(t.Context())
+			c.reset = i%2 == 0
 			p.cutAt(c.cut)
 			for range 20 {
 				n.recorder.Add(n.row(day))
