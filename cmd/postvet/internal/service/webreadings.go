@@ -68,15 +68,12 @@ func (r *readings) get(domain string, newest int64, store web.ReportReader) *rea
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.of[domain]
-	if x != nil && x.newest == newest && time.Since(x.begun) < readingKept && !x.failed() {
-		return x
+	if x != nil && (!x.ended() || x.err == nil && x.newest == newest && time.Since(x.begun) < readingKept) {
+		return x // the page after one that is not over asks again
 	}
 	next := &reading{newest: newest, begun: time.Now(), done: make(chan struct{})}
-	if x != nil && x.ended() {
+	if x != nil {
 		next.former = x.summary
-	}
-	if x != nil && !x.ended() {
-		return x // the next page asks again
 	}
 	r.of[domain] = next
 	r.group.Go(func() {
@@ -101,8 +98,6 @@ func (x *reading) ended() bool {
 		return false
 	}
 }
-
-func (x *reading) failed() bool { return x.ended() && x.err != nil }
 
 // read reads the reports. Only those count for which somebody vouches.
 func (x *reading) read(ctx context.Context, domain string, store web.ReportReader) error {

@@ -50,8 +50,8 @@ func (h *Handler) nodesOf(q *request) *nodes {
 	return q.nodes
 }
 
-// ofNodes asks for counts of the nodes that a page is about, which it sets in the query. If their database
-// does not answer, it asks for those of this node.
+// ofNodes asks for counts of the nodes that a page is about, which it sets in the query. If
+// their database does not answer, it asks for those of this node.
 func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request) (T, error)) (T, error) {
 	n := h.nodesOf(q)
 	if n == nil || n.Away != "" {
