@@ -28,13 +28,19 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, role access.Role
 	case errors.Is(err, access.ErrLogin):
 		h.sendToLogin(w, r)
 	case err != nil:
-		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: err.Error()})
+		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: errorSentence(err)})
 	case !user.May(role):
-		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: fmt.Sprintf("It needs the role %s, and yours is %s.", role, user.Role)})
+		h.fail(w, q, &problem{Status: http.StatusForbidden, Title: "You may not see this page", Text: fmt.Sprintf("It needs the role %s, and yours is %s. An administrator of this machine gives roles, as postvet-web(7) says.", role, user.Role)})
 	default:
 		return q, true
 	}
 	return q, false
+}
+
+// errorSentence returns an error as a sentence.
+func errorSentence(err error) string {
+	s := err.Error()
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // serve returns the handler of a page.

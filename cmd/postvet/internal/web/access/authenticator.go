@@ -76,7 +76,7 @@ func (a *Authenticator) Identify(r *http.Request) (User, error) {
 		u.Name, u.Role, u.Session = x.name, account.Role, id
 		return u, nil
 	case s.Proxy.User != "" && s.believes(r):
-		return u, fmt.Errorf("the proxy does not say in %s who the user is", s.Proxy.User)
+		return u, fmt.Errorf("the proxy does not say in %s who the user is; it must set this field once somebody has logged in there, and this address is for the proxy alone", s.Proxy.User)
 	case s.Proxy.User != "":
 		return u, fmt.Errorf("only a proxy that web.proxy names may ask for pages, and users log in there")
 	case s.Unix && !ofThisMachine(r.Host):
