@@ -34,7 +34,8 @@ type module struct {
 	Licence string `json:"licence"`
 }
 
-// questions are what the pages answer, in the order of the navigation.
+// questions are what the pages answer, in the order of the navigation, and then those of
+// the status.
 var questions = []struct{ path, question string }{
 	{"/", "Is all well, what was refused today and why, and what needs me?"},
 	{"/live", "What happens at this second?"},
@@ -51,6 +52,8 @@ var questions = []struct{ path, question string }{
 	{"/keys", "Which keys sign my mail, and does the DNS show them?"},
 	{"/fleet", "Which machine differs from the others?"},
 	{"/status", "How does the service itself do?"},
+	{"/audit", "Who searched for a person?"},
+	{"/forget", "How does the journal forget an address or a domain?"},
 }
 
 var manuals = []manualOf{
