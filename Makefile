@@ -50,7 +50,7 @@ tidy: ## go.mod and go.sum are what go mod tidy makes
 RACE = -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
 # The packages that take longest. They come first, so that none is left alone at the end.
-LONGEST = ./cmd/postvet ./contrib/... ./dnscache ./cmd/postvet/internal/reportsending
+LONGEST = ./cmd/postvet ./contrib/... ./dnscache ./cmd/postvet/internal/reportsending ./cmd/postvet/internal/web/browser
 
 # Three packages at a time, as they wait for other programs, disks and timers more
 # than they compute. By default, each process with the race detector waits a
