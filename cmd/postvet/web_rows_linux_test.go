@@ -37,7 +37,7 @@ const (
 // as the oldest.
 var rowsPages = []string{
 	"/", "/live", "/fleet", "/status", "/policy", "/keys", "/audit", "/about", "/forget",
-	"/domains?range=day", "/domains", "/domains?range=month", "/domains?range=quarter", "/domains?sort=messages&range=month", "/domains?sort=share&range=month", "/domains?sort=would&range=month",
+	"/domains?range=day", "/domains", "/domains?range=month", "/domains?range=quarter", "/domains?sort=messages&range=month", "/domains?sort=messages&range=quarter", "/domains?sort=share&range=month", "/domains?sort=would&range=month",
 	"/domains/company0.example", "/domains/company0.example?range=day", "/domains/company0.example?range=month", "/domains/company0.example?range=quarter",
 	"/domains/company3.example?range=month", "/domains/company170.example?range=month", "/domains/company90001.example", "/domains/company90001.example?range=quarter", "/domains/nothing.example?range=quarter", "/domains/news.company7.example?range=quarter",
 	"/forwarders?range=day", "/forwarders", "/forwarders?range=month", "/forwarders?range=quarter", "/own",
