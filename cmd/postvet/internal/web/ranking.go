@@ -15,9 +15,13 @@ type extent struct {
 	Complete bool      `json:"complete"`
 	Searched time.Time `json:"searched,omitzero"`
 	GoOn     string    `json:"go_on,omitempty"`
-	// nothing is true if nothing at all could be ranked.
-	nothing bool
+	// nothing is true if nothing at all could be ranked, and all if there was no time alone
+	// for the time before and for causes.
+	nothing, all bool
 }
+
+// Ranked reports whether all was ranked, though not compared with the time before.
+func (e *extent) Ranked() bool { return e.all }
 
 // rank asks for the names with most messages in a period, of a page that has nothing else to
 // show. If the page has to come before all of it is ranked, the period becomes shorter. notes say
@@ -37,6 +41,9 @@ func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Rank
 		}
 		if q.get("wait") != "long" {
 			how.GoOn = q.again("wait", "long")
+		}
+		if how.all = how.Searched.Equal(r.Query.Since); how.all {
+			return r, how, notesOf(&r, p.Since), nil
 		}
 		p.Since, p.Text = how.Searched, "since "+how.Searched.In(q.zone).Format("2 Jan 2006 15:04")
 	}

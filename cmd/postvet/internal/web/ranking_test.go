@@ -18,6 +18,7 @@ import (
 // and its numbers and links are of that time.
 func TestRankingOfNewest(t *testing.T) {
 	t.Parallel()
+	const whole = 365 * 24 * time.Hour
 	var back time.Duration
 	var within []time.Duration
 	s := homeSource{source{facts: wellFacts(), ask: func(_ access.User, r control.Request) (any, error) {
@@ -30,6 +31,9 @@ func TestRankingOfNewest(t *testing.T) {
 		}
 		within = append(within, q.Within)
 		out := counts.Ranking{Query: q, Lines: []counts.Line{}, Oldest: testNow.Add(-90 * 24 * time.Hour), Searched: q.Until.Add(-back)}
+		if back == whole {
+			out.Searched = q.Since
+		}
 		if back > 0 {
 			out.Lines = append(out.Lines, counts.Line{Name: map[counts.Kind]string{counts.Domain: "a.example", counts.Client: "192.0.2.0/24"}[q.Kind]})
 			l := &out.Lines[0]
@@ -46,6 +50,11 @@ func TestRankingOfNewest(t *testing.T) {
 			48 * time.Hour,
 			[]string{"7 of 9 messages failed DMARC since 27 Nov 2026", "searched back to", `href="/domains?range=month&amp;sort=share&amp;wait=long"`, "Go on", "since=2026-11-27", "Messages in the last 30 days, by DMARC"},
 			[]string{"new</td>", "the time before)", "since=2026-10-30"},
+		},
+		"/domains?range=month": {
+			whole,
+			[]string{"7 of 9 messages failed DMARC in the last 30 days", "All mail is ranked, searched back to", "not compared with the time before", "Go on"},
+			[]string{"new</td>", "since 30"},
 		},
 		"/domains?wait=long":          {48 * time.Hour, []string{"searched back to", "Choose a shorter time"}, []string{"Go on"}},
 		"/domains?sort=messages":      {0, []string{"nothing is ranked yet", "Go on"}, []string{"No mail came", "No domain failed", "Nothing is counted"}},
