@@ -188,7 +188,8 @@ func compareCounts(t *testing.T, random *rand.Rand, d *Database, name, dir strin
 		if bounded.Query.Within = 0; !bounded.Complete || cmp.Diff(got.All, bounded.All) != "" || len(got.Lines) != len(bounded.Lines) {
 			t.Fatalf("%q, ranking %d of %+v in parts: complete %t, %d lines, want %d", name, i, q, bounded.Complete, len(bounded.Lines), len(got.Lines))
 		}
-		alike(t, &want, &bounded)
+		whole := want
+		alike(t, &whole, &bounded)
 		alike(t, &want, &got)
 		if diff := cmp.Diff(got, bounded); diff != "" {
 			t.Fatalf("%q, ranking %d of %+v (-whole +parts):\n%.3000s", name, i, q, diff)
