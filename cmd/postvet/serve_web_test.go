@@ -39,6 +39,9 @@ func startWebBy(t *testing.T, resolver, more string) (w *webClient, s *serveProc
 	m := dialMTA(t, "unix", filepath.Join(filepath.Dir(socket), "s"))
 	m.connect("192.0.2.66", "evil.example")
 	m.end(m.begin("x@evil.example", testMessage(t, "spoof.eml")))
+	if strings.Contains(more, "[journal]") {
+		tellStory(t, socket) // the row comes a moment after the verdict
+	}
 	return newWebClient(t, listen), s, dir
 }
 

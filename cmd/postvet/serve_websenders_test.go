@@ -21,13 +21,13 @@ func TestWebSenders(t *testing.T) {
 
 	w := newWebClient(t, web)
 	for path, want := range map[string]string{
-		"/domains":                                "1 of 1 message failed DMARC",
-		"/domains?range=day&sort=share":           `href="/domains/good.example?range=day"`,
-		"/domains/good.example":                   "1 of 1 message in the name of good.example (100.0 %) failed DMARC",
+		"/domains?wait=long":                      "1 of 1 message failed DMARC",
+		"/domains?range=day&sort=share&wait=long": `href="/domains/good.example?range=day"`,
+		"/domains/good.example?wait=long":         "1 of 1 message in the name of good.example (100.0 %) failed DMARC",
 		"/domains/good.example?range=day&dns=yes": "What the DNS says now",
-		"/domains/other.example.json":             `"sentence": "No mail came in the name of other.example`,
-		"/forwarders":                             "Who breaks mail?",
-		"/own":                                    "no report about good.example has come",
+		"/domains/other.example.json?wait=long":   `"sentence": "No mail came in the name of other.example`,
+		"/forwarders?wait=long":                   "Who breaks mail?",
+		"/own?wait=long":                          "no report about good.example has come",
 		"/reports/in":                             "No report of others has come",
 		"/reports/sent":                           "No report was sent yet",
 		"/lookup/good.example":                    "has records of",

@@ -73,7 +73,7 @@ func (h *Handler) own(q *request) (any, error) {
 		names = names[:maxOwn]
 	}
 	ready, already, unread := 0, 0, 0
-	until := time.Now().Add(quickly)
+	until := time.Now().Add(q.within())
 	reading, cancel := q.bounded(reportTime)
 	defer cancel()
 	for _, name := range names {

@@ -248,15 +248,15 @@ func (k *keptSource) startReports(t *testing.T) {
 
 // senderPages are the pages about senders and reports, with what each must say.
 var senderPages = map[string][]string{
-	"/domains?range=week":                        {"Who fails most?", "40 of 60 messages failed DMARC in the last 7 days", `href="/domains/example.org?range=week"`, "50.0 %", `role="img"`},
+	"/domains?range=week&wait=long":              {"Who fails most?", "40 of 60 messages failed DMARC in the last 7 days", `href="/domains/example.org?range=week"`, "50.0 %", `role="img"`},
 	"/domains?range=nonsense&sort=share":         {"in the last 7 days", "Share"},
 	"/domains?range=day&sort=change":             {"in the last 24 hours"},
 	"/domains?range=quarter&sort=messages":       {"in the last 90 days"},
 	"/domains/example.org?range=month&wait=long": {"20 of 40 messages in the name of example.org (50.0 %) failed DMARC", "192.0.2.0/24", "61 records in the DNS changed in that time", "Of 61 records that changed, 12 are shown", "Messages"},
 	"/domains/example.org?range=week&dns=yes":    {"What the DNS says now", "error"},
-	"/domains/nothing.example":                   {"No mail came in the name of nothing.example"},
-	"/forwarders?range=month":                    {"Who breaks mail?", `the list <bdi class="name">discuss.lists.example.net</bdi> <span class="quiet small">7</span>`, `sealed by <bdi class="name">lists.example.net</bdi> <span class="quiet small">7</span>`, "All 20 messages of the time", "forwarders = [&#34;192.0.2.0/24&#34;]", `href="/policy?add=192.0.2.0%2F24"`},
-	"/own":                                       {"Are my domains ready", "example.org", "not ready for p=quarantine", "Who sends in its name without proof"},
+	"/domains/nothing.example?wait=long":         {"No mail came in the name of nothing.example"},
+	"/forwarders?range=month&wait=long":          {"Who breaks mail?", `the list <bdi class="name">discuss.lists.example.net</bdi> <span class="quiet small">7</span>`, `sealed by <bdi class="name">lists.example.net</bdi> <span class="quiet small">7</span>`, "All 20 messages of the time", "forwarders = [&#34;192.0.2.0/24&#34;]", `href="/policy?add=192.0.2.0%2F24"`},
+	"/own?wait=long":                             {"Are my domains ready", "example.org", "not ready for p=quarantine", "Who sends in its name without proof"},
 	"/reports/in":                                {"What do others say of us?", "not proven", "4 reports"},
 	"/reports/in?kind=tls&domain=example.org":    {"TLS"},
 	"/reports/in/1":                              {"Who sent in your name", "192.0.2.9", "200 records more"},
