@@ -106,7 +106,7 @@ func TestFailureOfSeveral(t *testing.T) {
 		t.Run(fmt.Sprint(c.faults), func(t *testing.T) {
 			t.Parallel()
 			_, addrs := servers(t, "$FAULT * * "+string(c.faults[0]), "$FAULT * * "+string(c.faults[1]))
-			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: time.Second, AttemptTimeout: 300 * time.Millisecond})
+			r := resolver(t, dnscache.Options{Upstreams: addrs, Timeout: 4 * time.Second, AttemptTimeout: 300 * time.Millisecond})
 			if a := r.Lookup(t.Context(), "a.test", dnscache.TXT); a.Outcome != c.want || a.Err == nil {
 				t.Errorf("got %v, %v", a.Outcome, a.Err)
 			}

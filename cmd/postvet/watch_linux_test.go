@@ -24,7 +24,7 @@ var varying = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`in \d+\.\d ms`), "in N ms"},
 	{regexp.MustCompile(`\d+ asked`), "N asked"},
-	{regexp.MustCompile(`;\n +\d+ sent again, now after \d+ ms, \d+ of them lost`), ""}, // on a busy machine
+	{regexp.MustCompile(`;\s+\d+\s+sent\s+again,\s+now\s+after\s+\d+\s+ms,\s+\d+\s+of\s+them\s+lost`), ""}, // on a busy machine
 	{regexp.MustCompile(`\d+ answers?, \d+\.\d [KM]B`), "N answers, N KB"},
 	{regexp.MustCompile(`\d+\.\d% hits of \d+`), "N% hits of N"},
 	{regexp.MustCompile(`(?m)( +\d+\.\d){3}$`), " RATES"},
