@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"time"
@@ -11,14 +10,8 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 )
 
-const (
-	// quickly bounds a search, so that the page comes at once, perhaps with a part of what
-	// there is. One who goes on with a search waits for patiently.
-	quickly   = 200 * time.Millisecond
-	patiently = 4 * time.Second
-	// onPage is how many messages a page has.
-	onPage = 50
-)
+// onPage is how many messages a page has.
+const onPage = 50
 
 // messagesPage answers where mail is.
 type messagesPage struct {
@@ -132,27 +125,11 @@ func (h *Handler) find(q *request, queries []rows.Query, within time.Duration) (
 	return rows.Merge(pages, onPage), nil
 }
 
-// within returns how long a search may take.
-func (q *request) within() time.Duration {
-	if q.get("wait") == "long" {
-		return patiently
-	}
-	return quickly
-}
-
 // history asks for a page of messages, of what is found within a time.
 func (h *Handler) history(q *request, query rows.Query, within time.Duration) (rows.Page, error) {
 	q, cancel := q.bounded(within)
 	defer cancel()
 	return askedQuery[rows.Page](h, q, control.Request{Do: control.DoHistory}, query)
-}
-
-// bounded returns the request with less time.
-func (q *request) bounded(within time.Duration) (*request, context.CancelFunc) {
-	b := *q
-	ctx, cancel := context.WithTimeout(q.ctx, within)
-	b.ctx = ctx
-	return &b, cancel
 }
 
 // askedQuery has the source carry out a request that has a query, and returns its result.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/postvet/postvet/cmd/postvet/internal/control"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
@@ -27,14 +26,6 @@ type nodes struct {
 
 	names []string
 }
-
-// databaseTime bounds how long a page waits for the database of all nodes. What it cannot say
-// in that time, this node says of itself.
-const databaseTime = 1500 * time.Millisecond
-
-// localTime bounds how long a page waits for the counts of this node, beyond the time that their
-// ranking may take: another process may have locked them.
-const localTime = 100 * time.Millisecond
 
 // maxChoices bounds the nodes among which a page lets one choose.
 const maxChoices = 60
@@ -58,7 +49,8 @@ func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request)
 		return ofThis(q, ask)
 	}
 	*of = counts.Nodes{Fleet: true, Node: n.Chosen}
-	bounded, cancel := q.bounded(databaseTime + q.within() - quickly)
+	within := q.within() + databaseTime
+	bounded, cancel := q.bounded(within)
 	answer, err := ask(bounded)
 	cancel()
 	var refusal *control.Refusal
@@ -66,7 +58,7 @@ func ofNodes[T any](h *Handler, q *request, of *counts.Nodes, ask func(*request)
 	case err == nil, q.ctx.Err() != nil, errors.As(err, &refusal) && refusal.Code == control.CodeRequest:
 		return answer, err
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("it does not answer within %s", databaseTime)
+		err = fmt.Errorf("it does not answer within %s", within)
 	}
 	n.Away = foreign.Terminal(err.Error(), 300)
 	*of = counts.Nodes{}

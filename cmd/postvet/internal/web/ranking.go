@@ -39,9 +39,7 @@ func (h *Handler) rank(q *request, query counts.Query, p *period) (r counts.Rank
 		if how.nothing {
 			how.Searched = p.Until
 		}
-		if q.get("wait") != "long" {
-			how.GoOn = q.again("wait", "long")
-		}
+		how.GoOn = q.goOn()
 		if how.all = how.Searched.Equal(r.Query.Since); how.all {
 			return r, how, notesOf(&r, p.Since), nil
 		}

@@ -55,9 +55,6 @@ var noReports = &problem{
 // none.
 var ErrNoReports error = noReports
 
-// reportTime bounds how long a page waits for the store of reports.
-const reportTime = 4 * time.Second
-
 // reportStore returns the store of reports.
 func (h *Handler) reportStore(q *request) (ReportReader, error) {
 	s, err := h.opt.Source.Reports(q.ctx)

@@ -61,9 +61,6 @@ type Options struct {
 	Logger *zap.Logger
 }
 
-// pageTime bounds how long a page may take.
-const pageTime = 10 * time.Second
-
 // Handler serves the pages. It is safe for concurrent use.
 type Handler struct {
 	opt      Options
