@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
 	"github.com/postvet/postvet/cmd/postvet/internal/layout"
 	"github.com/postvet/postvet/cmd/postvet/internal/web/chart"
-	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/message"
@@ -87,14 +85,6 @@ type domainCause struct {
 	N    int64  `json:"messages"`
 }
 
-// looked says which messages were looked at for clients and causes.
-type looked struct {
-	Messages int       `json:"messages"`
-	Since    time.Time `json:"since"`
-	// Complete is true if these are all of the time.
-	Complete bool `json:"complete"`
-}
-
 // The bounds of lists of one domain.
 const (
 	maxClients = 25
@@ -138,17 +128,13 @@ func (h *Handler) lookAtMail(q *request, p *domainPage) error {
 	if err != nil {
 		return h.unreadable(q, err)
 	}
-	p.Looked = looked{Messages: len(page.Rows), Since: p.Period.Since, Complete: page.Next == 0 && page.Complete && len(page.Unread) == 0}
+	p.Looked = lookedAt(q, &page, p.Period.Since)
 	for _, name := range page.Unread {
 		p.Notes = append(p.Notes, unreadFile(name))
 	}
 	clients, causes := map[string]*domainClient{}, map[result.HintWord]int64{}
 	for _, r := range page.Rows {
-		p.Looked.Since = r.Ref.Time()
-		network := counts.None
-		if ip, err := netip.ParseAddr(r.Results.Client.IP); err == nil {
-			network = addrlist.NetworkOf(ip).String()
-		}
+		network := networkOf(r)
 		c := clients[network]
 		if c == nil {
 			c = &domainClient{Network: network, Last: r.Ref.Time(), Host: r.Results.Client.PTR}
@@ -164,12 +150,6 @@ func (h *Handler) lookAtMail(q *request, p *domainPage) error {
 				causes[r.Verdict.Hints[0].Word]++
 			}
 		}
-	}
-	switch {
-	case p.Looked.Complete:
-		p.Looked.Since = p.Period.Since
-	case !page.Complete:
-		p.Looked.Since = page.Searched
 	}
 	for _, c := range clients {
 		p.Clients = append(p.Clients, *c)

@@ -2,20 +2,17 @@ package web
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/postvet/postvet/cmd/postvet/internal/journal/counts"
 	"github.com/postvet/postvet/cmd/postvet/internal/journal/rows"
-	"github.com/postvet/postvet/policy/addrlist"
 	"github.com/postvet/postvet/policy/arc"
 	"github.com/postvet/postvet/policy/dmarc"
 	"github.com/postvet/postvet/policy/foreign"
 	"github.com/postvet/postvet/policy/result"
 )
 
-// handedOn are the hints of mail that looks forwarded, as [counts.Broken] counts it.
+// handedOn are the hints of mail that looks forwarded, as counts.Broken has it.
 var handedOn = []string{string(result.HintList), string(result.HintForwarded), string(result.HintMaybeForwarded)}
 
 // maxNaming bounds the messages that are looked at for names.
@@ -42,26 +39,19 @@ func (c called) first() []named {
 // them by ARC (RFC 8617), if the seals are valid. It ends in time.
 func (h *Handler) nameForwarders(q *request, p *forwarders, within time.Duration) {
 	lists, sealers := map[string]called{}, map[string]called{}
-	p.Looked = looked{Since: p.Period.Since, Complete: true}
 	query := rows.Query{DMARC: string(dmarc.Fail), Hints: handedOn, Since: p.Period.Since, Limit: maxNaming}
 	if n := q.nodes; n != nil && n.Away == "" {
 		query.Fleet, query.Node = true, n.Chosen
 	}
 	page, err := h.history(q, query, within)
 	if err != nil {
-		p.Looked.Complete = false
+		p.Looked.Since = p.Period.Since
 		p.Notes = append(p.Notes, "The lists and sealers of some messages cannot be shown. "+h.problemOf(q, h.unreadable(q, err)).words())
 		return
 	}
-	if p.Looked.Complete = page.Complete && page.Next == 0 && len(page.Unread) == 0; page.Next != 0 || !page.Complete {
-		p.Looked.Since = later(p.Looked.Since, page)
-	}
+	p.Looked = lookedAt(q, &page, p.Period.Since)
 	for _, r := range page.Rows {
-		p.Looked.Messages++
-		network := counts.None
-		if ip, err := netip.ParseAddr(r.Results.Client.IP); err == nil {
-			network = addrlist.NetworkOf(ip).String()
-		}
+		network := networkOf(r)
 		count(lists, network, r.Results.List.ID)
 		for _, domain := range sealersOf(r.Results) {
 			count(sealers, network, domain)
@@ -71,18 +61,6 @@ func (h *Handler) nameForwarders(q *request, p *forwarders, within time.Duration
 		x := &p.Lines[i]
 		x.Lists, x.Sealers = lists[x.Network].first(), sealers[x.Network].first()
 	}
-}
-
-// later returns how far back a page came that is not all, if that is later than a time.
-func later(since time.Time, page rows.Page) time.Time {
-	at := page.Searched
-	if n := len(page.Rows); page.Next != 0 && n > 0 {
-		at = page.Rows[n-1].Ref.Time()
-	}
-	if at.After(since) {
-		return at
-	}
-	return since
 }
 
 func count(all map[string]called, network, name string) {
