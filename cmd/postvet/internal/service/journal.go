@@ -122,12 +122,6 @@ func (d *daemon) journalStats() metrics.JournalStats {
 	}
 	s.KnownDomains, s.KnownForwarders = d.patterns.known.Load().Size()
 	s.PatternFailures = d.patterns.failures.Load()
-	files, _ := sqlite.Files(j.dir) // an empty directory has none
-	for _, f := range files {
-		s.Bytes += f.Octets
-		if !f.Day.IsZero() {
-			s.Oldest = f.Day // the newest come first
-		}
-	}
+	s.Bytes, s.Oldest = sqlite.Size(j.dir)
 	return s
 }

@@ -17,23 +17,44 @@ import (
 // Files describes the files of a directory, the newest first, and then that of counts, with what
 // can be seen wrong with them at a glance. Those that were set aside come last.
 func Files(dir string) ([]rows.File, error) {
+	list, err := listed(dir)
+	now := time.Now()
+	for i := range list {
+		if one := &list[i]; one.Problem == "" {
+			f := file{path: filepath.Join(dir, one.Name), day: one.Day}
+			if err := f.checkHeader(now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				one.Problem = err.Error()
+			}
+		}
+	}
+	return list, err
+}
+
+// Size returns the octets of all files of a directory, and the oldest day that has one. It opens
+// none of them.
+func Size(dir string) (octets int64, oldest time.Time) {
+	list, _ := listed(dir) // an empty directory has none
+	for _, f := range list {
+		octets += f.Octets
+		if !f.Day.IsZero() {
+			oldest = f.Day // the newest come first
+		}
+	}
+	return octets, oldest
+}
+
+// listed is Files without a look into those that are used.
+func listed(dir string) ([]rows.File, error) {
 	all, err := files(dir)
 	if err != nil {
 		return nil, err
 	}
-	list, now := []rows.File{}, time.Now()
-	add := func(f file, class string) {
-		one := rows.File{Name: filepath.Base(f.path), Day: f.day, Class: class, Octets: f.size()}
-		if err := f.checkHeader(now); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			one.Problem = err.Error()
-		}
-		list = append(list, one)
-	}
+	list := []rows.File{}
 	for _, f := range all {
-		add(f, f.class.String())
+		list = append(list, rows.File{Name: filepath.Base(f.path), Day: f.day, Class: f.class.String(), Octets: f.size()})
 	}
 	if st := stateFile(dir); st.size() > 0 {
-		add(st, "")
+		list = append(list, rows.File{Name: stateName, Octets: st.size()})
 	}
 	for _, aside := range []struct {
 		pattern string

@@ -183,6 +183,13 @@ func TestSetAside(t *testing.T) {
 			if problem := list[len(list)-1].Problem; strings.Contains(told, remedy) != (name == "newer") || problem == "" || strings.Contains(problem, remedy) != (name == "newer") {
 				t.Errorf("told %q, listed with %q", told, problem)
 			}
+			var octets int64
+			for _, f := range list {
+				octets += f.Octets
+			}
+			if size, oldest := Size(dir); size != octets || size == 0 || !oldest.Equal(f.day) {
+				t.Errorf("%d octets since %s, want %d since %s", size, oldest, octets, f.day)
+			}
 			for since, want := range map[time.Time]int{noon: 1, noon.AddDate(0, 0, 1): 0} {
 				page, err := NewReader(dir).Find(t.Context(), rows.Query{Limit: 10, Since: since})
 				must(t, err)
