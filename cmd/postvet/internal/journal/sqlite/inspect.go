@@ -63,7 +63,9 @@ func listed(dir string) ([]rows.File, error) {
 		names, _ := filepath.Glob(filepath.Join(dir, aside.pattern))
 		slices.Sort(names)
 		for _, name := range names {
-			list = append(list, rows.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside: " + aside.why.Error()})
+			if !hasSuffix(name) {
+				list = append(list, rows.File{Name: filepath.Base(name), Octets: file{path: name}.size(), Problem: "it was set aside: " + aside.why.Error()})
+			}
 		}
 	}
 	return list, nil

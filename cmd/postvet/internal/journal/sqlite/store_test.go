@@ -178,8 +178,12 @@ func TestSetAside(t *testing.T) {
 				t.Fatalf("set aside: %v; told %d times, want once", aside, logs.Len())
 			}
 			told, remedy := fmt.Sprint(logs.All()[0].ContextMap()["error"]), "run that version again to read it, with the file moved back to its name"
+			must(t, os.WriteFile(aside[0]+"-wal", []byte("a log"), 0o600))
 			list, err := Files(dir)
 			must(t, err)
+			if last := list[len(list)-1]; last.Name != filepath.Base(aside[0]) || last.Octets != (file{path: aside[0]}).size() {
+				t.Errorf("the last file is %+v, want %s with its log", last, aside[0])
+			}
 			if problem := list[len(list)-1].Problem; strings.Contains(told, remedy) != (name == "newer") || problem == "" || strings.Contains(problem, remedy) != (name == "newer") {
 				t.Errorf("told %q, listed with %q", told, problem)
 			}
