@@ -13,25 +13,23 @@ The exit code of the first two says whether anything is wrong: 0 no; 1 yes; 2 wr
   postvet domain --file domains.txt --json | jq -r 'select(.verdict == "faulty").name'
 
 Below are all objects. Where an object is in a field, or in a list in it, the field names it.`, "PP")
-	for _, o := range JSONObjects {
-		r.request("SH", o.Name)
-		r.text(o.About, "PP")
-		for _, f := range o.Fields {
-			r.item(f[0])
-			r.filled(f[1] + ".")
-		}
-	}
+	r.objects("SH", JSONObjects)
 	r.section("The web page")
 	r.text(`Each page of postvet-web(7) is also an object, at its path with ".json" behind it, for users who may see the page. The same promise holds for its fields, but not for the texts that are written for people: sentences, titles and links may change. A list is never null. A time that is not known is left out.`, "PP")
-	for _, o := range WebObjects {
-		r.request("SS", o.Name)
-		r.text(o.About, "PP")
-		for _, f := range o.Fields {
-			r.item(f[0])
-			r.filled(f[1] + ".")
-		}
-	}
+	r.objects("SS", WebObjects)
 	r.section("See also")
 	r.references("postvet-domain(1)", "postvet-held(1)", "postvet-route(1)", webPage+"(7)")
 	return Page{file, r.b.Bytes()}
+}
+
+// objects writes objects, each below a heading.
+func (r *roff) objects(heading string, all []JSONObject) {
+	for _, o := range all {
+		r.request(heading, o.Name)
+		r.text(o.About, "PP")
+		for _, f := range o.Fields {
+			r.item(f[0])
+			r.filled(f[1] + ".")
+		}
+	}
 }
